@@ -1,0 +1,72 @@
+import { assert } from './assert.js';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/**
+ * Every bound of Attacca, in one place. Each refusal that one of them causes has a code in
+ * errors.ts; docs/operating/limits.md is made from this table. Unit and qualifier stand last.
+ */
+export const LIMITS = {
+  /** A frame of the control connection: bounds what a garbage length can make us buffer. */
+  frameBytesMax: 4 * MiB,
+  /** A frame of the data connection: small enough to interleave, large enough to amortise. */
+  dataFrameBytesMax: 1 * MiB + 64,
+  /** What a peer may have un-sent before we stop reading from it. */
+  sendQueueBytesMax: 64 * MiB,
+  /** Unacknowledged replies kept for resume, a session. */
+  sessionRepliesMax: 262_144,
+  sessionReplyBytesMax: 64 * MiB,
+  /** Unacknowledged requests a client keeps for resume. */
+  sessionRequestsMax: 1_048_576,
+  sessionRequestBytesMax: 256 * MiB,
+  /** Away for longer than this while the process is unknown or gone: crashed. */
+  sessionAwayMsMax: 30_000,
+  sessionsMax: 16_384,
+  sessionHandlesMax: 16_777_216,
+  sessionKeysMax: 65_535,
+  membersMax: 65_536,
+  /** 1,000 characters of any script must work (contract); UTF-8 takes up to four bytes each. */
+  nameCharactersMax: 1_000,
+  nameBytesMax: 4_000,
+  memberNameBytesMax: 255,
+  keyBytesMax: 255,
+  keysMax: 1_048_576,
+  attributesMax: 1_024,
+  attributeBytesMax: 64 * KiB,
+  valueDepthMax: 8,
+  dimensionsMax: 16,
+  objectsMax: 0x7fff_fff0,
+  waitsMax: 4_194_304,
+  promisesMax: 65_536,
+  promiseGlobsMax: 4_096,
+  globStarsMax: 16,
+  listPageMax: 4_096,
+  explainRowsMax: 1_000,
+  /** A payload within a message; larger ones go through a slab. */
+  inlineBytesMax: 64 * KiB,
+  /** All payloads within messages that the pool holds. */
+  inlineTotalBytesMax: 256 * MiB,
+  slabBytesMax: 2 * 1024 * MiB,
+  slabsMax: 4_096,
+  /** Slices start on 64 bytes, from 1 MiB on a page. */
+  sliceAlignBytes: 64,
+  pageBytes: 4_096,
+  pageAlignFromBytes: 1 * MiB,
+  deadlineDefaultMs: 600_000,
+  /** How long after a member's death its promises stay open for its return. */
+  promiseGraceMs: 10_000,
+  /** Part of the memory kept for objects that someone requires: one in this many. */
+  reserveFraction: 8,
+} as const;
+
+/** On the wire: this deadline never passes. */
+export const ENDLESS = 0xffff_ffff;
+
+assert(LIMITS.inlineBytesMax * 4 <= LIMITS.frameBytesMax, 'a frame holds several inline payloads');
+assert(
+  LIMITS.attributeBytesMax + LIMITS.nameBytesMax + 1_024 <= LIMITS.frameBytesMax,
+  'the largest declare fits a frame',
+);
+assert(LIMITS.slabBytesMax < 2 ** 32, 'a Node 20 view ends at 4 GiB');
+assert(LIMITS.frameBytesMax <= LIMITS.sessionReplyBytesMax, 'one frame of replies can be kept');

@@ -1,0 +1,48 @@
+/**
+ * A typed value: of attributes, tags, error fields and answers. Integers within 2^53 are numbers;
+ * beyond that bigints. A number that is not an integer is a float64; use {@link Float} to say
+ * float64 for a whole number. A {@link Timestamp} is nanoseconds since 1970-01-01T00:00Z.
+ */
+export type Value =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | Float
+  | Timestamp
+  | readonly Value[]
+  | { readonly [key: string]: Value };
+
+/** A float64 that stays one on the wire even when it is whole. */
+export class Float {
+  readonly value: number;
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+/** A moment: int64 nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. */
+export class Timestamp {
+  readonly nanoseconds: bigint;
+  constructor(nanoseconds: bigint) {
+    this.nanoseconds = BigInt.asIntN(64, nanoseconds);
+  }
+}
+
+/** Type codes on the wire and in columns. */
+export const VALUE_TYPE = {
+  null: 0,
+  bool: 1,
+  int64: 2,
+  uint64: 3,
+  float64: 4,
+  string: 5,
+  bytes: 6,
+  timestamp: 7,
+  list: 8,
+  map: 9,
+} as const;
+
+export type ValueMap = { readonly [key: string]: Value };
