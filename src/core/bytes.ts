@@ -1,6 +1,6 @@
 import { assert } from './assert.js';
 import { AttaccaError } from './errors.js';
-import { decodeUtf8, writeUtf8 } from './utf8.js';
+import { decodeUtf8, isUtf8, writeUtf8 } from './utf8.js';
 
 /** 2^32 as a factor: 64-bit numbers on the wire are Numbers here, exact up to 2^53. */
 const HIGH = 0x1_0000_0000;
@@ -88,11 +88,20 @@ export class Reader {
     return this.bytes.subarray(start, start + size);
   }
 
-  /** Length-prefixed (u32) UTF-8. */
-  text(): string {
+  /** Moves past a length-prefixed (u32) text, which must be well formed; returns its start. */
+  skipText(): number {
     const size = this.u32();
     const start = this.skip(size);
-    return decodeUtf8(this.bytes, start, start + size);
+    if (!isUtf8(this.bytes, start, start + size)) {
+      throw new AttaccaError('bad-message', 'Cannot read a text: it is not well-formed UTF-8');
+    }
+    return start;
+  }
+
+  /** Length-prefixed (u32) UTF-8. */
+  text(): string {
+    const start = this.skipText();
+    return decodeUtf8(this.bytes, start, this.at);
   }
 }
 
@@ -118,7 +127,7 @@ export class Writer {
   reserve(size: number): void {
     const needed = this.at + size;
     if (needed <= this.bytes.length) return;
-    let capacity = this.bytes.length * 2;
+    let capacity = Math.max(this.bytes.length * 2, 64);
     while (capacity < needed) capacity *= 2;
     const grown = new Uint8Array(capacity);
     grown.set(this.bytes.subarray(0, this.at));
@@ -205,6 +214,13 @@ export class Writer {
   patchU32(at: number, value: number): void {
     assert(at + 4 <= this.at, 'a patch lies within what was written');
     this.#view.setUint32(at, value, true);
+  }
+
+  /** Writes a u64 at an earlier place. */
+  patchU64(at: number, value: number): void {
+    const high = Math.floor(value / HIGH);
+    this.patchU32(at, value - high * HIGH);
+    this.patchU32(at + 4, high);
   }
 
   /** A view of what was written; valid until the next write or reset. */

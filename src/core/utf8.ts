@@ -102,7 +102,8 @@ export function decodeUtf8(bytes: Uint8Array, start = 0, end: number = bytes.len
       continue;
     }
     let point = length === 2 ? lead & 31 : length === 3 ? lead & 15 : lead & 7;
-    for (let index = 1; index < length; index++) point = (point << 6) | (byteAt(bytes, at + index) & 63);
+    for (let index = 1; index < length; index++)
+      point = (point << 6) | (byteAt(bytes, at + index) & 63);
     text += String.fromCodePoint(point);
     at += length;
   }
