@@ -1,0 +1,125 @@
+import { assert } from '../core/assert.js';
+
+/** Records lie in chunks of this size; one never crosses a border. */
+const CHUNK_BYTES = 1 << 20;
+/** References count units of 8 bytes: 32 GiB in 32 bits. */
+const UNIT_BITS = 3;
+const UNITS_PER_CHUNK_BITS = 20 - UNIT_BITS;
+const HEADER_BYTES = 4;
+const SMALL_MAX = 512;
+const SMALL_CLASSES = SMALL_MAX >> UNIT_BITS;
+/** Above SMALL_MAX eight classes a doubling: at most 12.5 % of a record is lost to rounding. */
+const CLASSES = SMALL_CLASSES + 8 * 11;
+
+/**
+ * Records of bytes of any size up to about 1 MiB: names, attributes, payloads within messages. A
+ * reference is a u32; 0 is "none". Freed records are kept in lists by size class and used again;
+ * memory is the high-water mark of each class.
+ */
+export class Arena {
+  readonly #chunks: Uint8Array[] = [];
+  readonly #views: DataView[] = [];
+  readonly #free = new Uint32Array(CLASSES);
+  #top = CHUNK_BYTES;
+  #bytesUsed = 0;
+
+  /** Bytes in live records, rounding and headers included. */
+  get bytesUsed(): number {
+    return this.#bytesUsed;
+  }
+
+  get bytesAllocated(): number {
+    return this.#chunks.length * CHUNK_BYTES;
+  }
+
+  /** Copies `source[start, end)` into a new record. */
+  store(source: Uint8Array, start: number, end: number): number {
+    const size = end - start;
+    const reference = this.#take(size);
+    const chunk = this.chunk(reference);
+    const at = this.start(reference);
+    if (size > 48) {
+      chunk.set(source.subarray(start, end), at);
+    } else {
+      for (let index = 0; index < size; index++) chunk[at + index] = source[start + index] as number;
+    }
+    return reference;
+  }
+
+  /** The chunk that holds a record; its bytes are `[start, start + size)` of it. */
+  chunk(reference: number): Uint8Array {
+    return this.#chunks[reference >>> UNITS_PER_CHUNK_BITS] as Uint8Array;
+  }
+
+  start(reference: number): number {
+    return this.#offset(reference) + HEADER_BYTES;
+  }
+
+  size(reference: number): number {
+    const view = this.#views[reference >>> UNITS_PER_CHUNK_BITS] as DataView;
+    return view.getUint32(this.#offset(reference), true);
+  }
+
+  /** A borrowed view of a record, valid until it is freed. */
+  view(reference: number): Uint8Array {
+    const at = this.start(reference);
+    return this.chunk(reference).subarray(at, at + this.size(reference));
+  }
+
+  free(reference: number): void {
+    const size = this.size(reference);
+    const sizeClass = classOf(size + HEADER_BYTES);
+    this.#bytesUsed -= classBytes(sizeClass);
+    const view = this.#views[reference >>> UNITS_PER_CHUNK_BITS] as DataView;
+    view.setUint32(this.#offset(reference), this.#free[sizeClass] as number, true);
+    this.#free[sizeClass] = reference;
+  }
+
+  #offset(reference: number): number {
+    return (reference << UNIT_BITS) & (CHUNK_BYTES - 1);
+  }
+
+  #take(size: number): number {
+    const sizeClass = classOf(size + HEADER_BYTES);
+    const bytes = classBytes(sizeClass);
+    this.#bytesUsed += bytes;
+    let reference = this.#free[sizeClass] as number;
+    if (reference !== 0) {
+      const view = this.#views[reference >>> UNITS_PER_CHUNK_BITS] as DataView;
+      this.#free[sizeClass] = view.getUint32(this.#offset(reference), true);
+    } else {
+      if (this.#top + bytes > CHUNK_BYTES) this.#grow();
+      const chunk = this.#chunks.length - 1;
+      reference = ((chunk << UNITS_PER_CHUNK_BITS) | (this.#top >>> UNIT_BITS)) >>> 0;
+      this.#top += bytes;
+    }
+    const view = this.#views[reference >>> UNITS_PER_CHUNK_BITS] as DataView;
+    view.setUint32(this.#offset(reference), size, true);
+    return reference;
+  }
+
+  #grow(): void {
+    assert(this.#chunks.length < 1 << (32 - UNITS_PER_CHUNK_BITS), 'records fit 32 GiB');
+    const chunk = new Uint8Array(CHUNK_BYTES);
+    this.#chunks.push(chunk);
+    this.#views.push(new DataView(chunk.buffer));
+    // Reference 0 means none: the first unit of the first chunk stays unused.
+    this.#top = this.#chunks.length === 1 ? 1 << UNIT_BITS : 0;
+  }
+}
+
+function classOf(bytes: number): number {
+  if (bytes <= SMALL_MAX) return (bytes + 7) >> UNIT_BITS;
+  assert(bytes <= CHUNK_BYTES - 8, 'a record fits a chunk');
+  // 2^k < bytes <= 2^(k+1) is cut into eighths.
+  const power = 31 - Math.clz32(bytes - 1);
+  const eighth = (bytes - 1 - (1 << power)) >> (power - 3);
+  return SMALL_CLASSES + 1 + (power - 9) * 8 + eighth;
+}
+
+function classBytes(sizeClass: number): number {
+  if (sizeClass <= SMALL_CLASSES) return sizeClass << UNIT_BITS;
+  const index = sizeClass - SMALL_CLASSES - 1;
+  const power = 9 + (index >> 3);
+  return (1 << power) + (((index & 7) + 1) << (power - 3));
+}

@@ -1,0 +1,421 @@
+import { assert } from '../core/assert.js';
+import { LIMITS } from '../core/limits.js';
+import { Table } from './table.js';
+
+/** Sizes and offsets within a slab are counted in units of the slice alignment. */
+const UNIT = LIMITS.sliceAlignBytes;
+/** Blocks are found by address through an entry for each 64 KiB of a slab. */
+const PAGE_UNITS = 1_024;
+/** Free blocks are kept in lists by size: a power of two, cut in eighths (TLSF, Masmano 2004). */
+const FIRST_LEVELS = 27;
+const SECOND_LEVELS = 8;
+
+export const BLOCK_FREE = 1;
+/** Leased to a session, which writes slices into it. */
+export const BLOCK_LEASE = 2;
+/** A slice that was offered: it belongs to a version of an object. */
+export const BLOCK_SLICE = 3;
+
+const SLAB = 0;
+const START = 1;
+const SIZE = 2;
+const STATE = 3;
+const OWNER = 4;
+/** Neighbours in the slab, by address. */
+const BEFORE = 5;
+const AFTER = 6;
+/** Neighbours in the list of free blocks of a size, or of leases of a session. */
+const PREVIOUS = 7;
+const NEXT = 8;
+const WIDTH = 9;
+
+interface Slab {
+  readonly size: number;
+  /** A slab of its own for one adopted file: never divided, gone when its slice is freed. */
+  readonly adopted: boolean;
+  /** For each 64 KiB: the block that covers its first unit. */
+  readonly index: Uint32Array;
+}
+
+/**
+ * Who owns which bytes of the slabs: the pool's book of shared memory. Every byte of a slab belongs
+ * to exactly one block, which is free, leased to a session, or a slice of an offered object.
+ * Neighbouring free blocks are always one. Taking and freeing are O(1) but for the smallest of
+ * the parts that come from a cut, whose index entries are rewritten.
+ */
+export class Extents {
+  readonly #blocks = new Table(WIDTH);
+  readonly #slabs = new Map<number, Slab>();
+  readonly #lists = new Uint32Array(FIRST_LEVELS * SECOND_LEVELS);
+  /** The first lease of each owner that has any. */
+  readonly #leases = new Map<number, number>();
+  bytesTotal = 0;
+  bytesFree = 0;
+  bytesLeased = 0;
+
+  get slabs(): ReadonlyMap<number, { readonly size: number; readonly adopted: boolean }> {
+    return this.#slabs;
+  }
+
+  get blocksUsed(): number {
+    return this.#blocks.used;
+  }
+
+  get bytesUsed(): number {
+    return this.#blocks.bytesUsed;
+  }
+
+  /** Adds a slab, all free. Size is a multiple of a page. */
+  addSlab(slab: number, size: number): void {
+    this.#addSlab(slab, size, false);
+  }
+
+  /** Adds a slab that is one lease: an adopted file. Returns its block. */
+  addAdopted(slab: number, size: number, owner: number): number {
+    const block = this.#addSlab(slab, size, true);
+    this.#removeFree(block);
+    this.#own(block, BLOCK_LEASE, owner);
+    return block;
+  }
+
+  #addSlab(slab: number, size: number, adopted: boolean): number {
+    assert(!this.#slabs.has(slab), 'a slab is added once');
+    const units = Math.ceil(size / UNIT);
+    const index = new Uint32Array(Math.ceil(units / PAGE_UNITS));
+    this.#slabs.set(slab, { size, adopted, index });
+    const block = this.#blocks.allocate();
+    this.#blocks.set(block, SLAB, slab);
+    this.#blocks.set(block, SIZE, units);
+    index.fill(block);
+    this.bytesTotal += units * UNIT;
+    this.#insertFree(block);
+    return block;
+  }
+
+  /** Removes a slab that is wholly free; false if something of it is in use. */
+  removeSlab(slab: number): boolean {
+    const found = this.#slabs.get(slab);
+    assert(found !== undefined, 'a removed slab exists');
+    const block = found.index[0] as number;
+    if (this.#blocks.get(block, STATE) !== BLOCK_FREE) return false;
+    if (this.#blocks.get(block, SIZE) !== Math.ceil(found.size / UNIT)) return false;
+    this.#removeFree(block);
+    this.bytesTotal -= this.#blocks.get(block, SIZE) * UNIT;
+    this.#blocks.release(block);
+    this.#slabs.delete(slab);
+    return true;
+  }
+
+  /**
+   * Leases `least` to `size` bytes, contiguous and starting on a page where it can, to `owner`.
+   * Returns the block or 0.
+   */
+  lease(size: number, least: number, owner: number): number {
+    const wanted = Math.ceil(size / UNIT);
+    const needed = Math.ceil(least / UNIT);
+    const slack = LIMITS.pageBytes / UNIT - 1;
+    let block = this.#findFree(wanted + slack);
+    if (block === 0) block = this.#findFree(wanted);
+    if (block === 0 && needed < wanted) block = this.#largestFree(needed + slack);
+    if (block === 0) block = this.#largestFree(needed);
+    if (block === 0) return 0;
+    this.#removeFree(block);
+    const start = this.#blocks.get(block, START);
+    const skew = (LIMITS.pageBytes / UNIT - (start % (LIMITS.pageBytes / UNIT))) % (slack + 1);
+    if (skew > 0 && this.#blocks.get(block, SIZE) - skew >= needed) {
+      block = this.#cut(block, skew);
+      this.#insertFree(this.#blocks.get(block, BEFORE));
+    }
+    if (this.#blocks.get(block, SIZE) > wanted) {
+      const rest = this.#cut(block, wanted);
+      block = this.#blocks.get(rest, BEFORE);
+      this.#insertFree(rest);
+    }
+    this.#own(block, BLOCK_LEASE, owner);
+    return block;
+  }
+
+  /**
+   * Makes `[offset, offset + size)` of a lease of `owner` a block of its own. Returns the block, or
+   * 0 when the range is not all within one lease of that owner or not on the alignment.
+   */
+  carve(slab: number, offset: number, size: number, owner: number): number {
+    if (offset % UNIT !== 0 || size <= 0) return 0;
+    const start = offset / UNIT;
+    const units = Math.ceil(size / UNIT);
+    let block = this.#blockAt(slab, start);
+    if (block === 0 || this.#blocks.get(block, STATE) !== BLOCK_LEASE) return 0;
+    if (this.#blocks.get(block, OWNER) !== owner) return 0;
+    const skip = start - this.#blocks.get(block, START);
+    if (skip + units > this.#blocks.get(block, SIZE)) return 0;
+    if (skip > 0) block = this.#cut(block, skip);
+    if (units < this.#blocks.get(block, SIZE)) {
+      block = this.#blocks.get(this.#cut(block, units), BEFORE);
+    }
+    return block;
+  }
+
+  /** A carved lease becomes a slice of `owner` (a version), or a slice becomes a lease. */
+  give(block: number, state: typeof BLOCK_LEASE | typeof BLOCK_SLICE, owner: number): void {
+    if (this.#blocks.get(block, STATE) === BLOCK_LEASE) this.#disown(block);
+    this.#own(block, state, owner);
+  }
+
+  /** Frees a lease or a slice and joins it with free neighbours. */
+  free(block: number): void {
+    const state = this.#blocks.get(block, STATE);
+    assert(state === BLOCK_LEASE || state === BLOCK_SLICE, 'a freed block is in use');
+    if (state === BLOCK_LEASE) this.#disown(block);
+    let joined = block;
+    const after = this.#blocks.get(joined, AFTER);
+    if (after !== 0 && this.#blocks.get(after, STATE) === BLOCK_FREE) {
+      this.#removeFree(after);
+      joined = this.#join(joined, after);
+    }
+    const before = this.#blocks.get(joined, BEFORE);
+    if (before !== 0 && this.#blocks.get(before, STATE) === BLOCK_FREE) {
+      this.#removeFree(before);
+      joined = this.#join(before, joined);
+    }
+    this.#insertFree(joined);
+  }
+
+  slabOf(block: number): number {
+    return this.#blocks.get(block, SLAB);
+  }
+
+  offsetOf(block: number): number {
+    return this.#blocks.get(block, START) * UNIT;
+  }
+
+  sizeOf(block: number): number {
+    return this.#blocks.get(block, SIZE) * UNIT;
+  }
+
+  stateOf(block: number): number {
+    return this.#blocks.get(block, STATE);
+  }
+
+  ownerOf(block: number): number {
+    return this.#blocks.get(block, OWNER);
+  }
+
+  /** The block that covers a byte of a slab, or 0. */
+  blockAt(slab: number, offset: number): number {
+    return this.#blockAt(slab, Math.floor(offset / UNIT));
+  }
+
+  /** Every block of every slab, by address: for looking and for checks. */
+  *blocks(): Generator<number> {
+    for (const slab of this.#slabs.values()) {
+      let block = slab.index[0] as number;
+      while (block !== 0) {
+        yield block;
+        block = this.#blocks.get(block, AFTER);
+      }
+    }
+  }
+
+  /** Frees every lease of an owner; returns the bytes. */
+  freeLeasesOf(owner: number): number {
+    let bytes = 0;
+    for (let block = this.#leases.get(owner) ?? 0; block !== 0; ) {
+      bytes += this.sizeOf(block);
+      this.free(block);
+      block = this.#leases.get(owner) ?? 0;
+    }
+    return bytes;
+  }
+
+  leasedBy(owner: number): number {
+    let bytes = 0;
+    for (let block = this.#leases.get(owner) ?? 0; block !== 0; ) {
+      bytes += this.sizeOf(block);
+      block = this.#blocks.get(block, NEXT);
+    }
+    return bytes;
+  }
+
+  #own(block: number, state: number, owner: number): void {
+    this.#blocks.set(block, STATE, state);
+    this.#blocks.set(block, OWNER, owner);
+    if (state !== BLOCK_LEASE) return;
+    this.bytesLeased += this.#blocks.get(block, SIZE) * UNIT;
+    this.#linkLease(block, owner);
+  }
+
+  #linkLease(block: number, owner: number): void {
+    const head = this.#leases.get(owner) ?? 0;
+    this.#blocks.set(block, PREVIOUS, 0);
+    this.#blocks.set(block, NEXT, head);
+    if (head !== 0) this.#blocks.set(head, PREVIOUS, block);
+    this.#leases.set(owner, block);
+  }
+
+  #disown(block: number): void {
+    const blocks = this.#blocks;
+    this.bytesLeased -= blocks.get(block, SIZE) * UNIT;
+    const previous = blocks.get(block, PREVIOUS);
+    const next = blocks.get(block, NEXT);
+    if (next !== 0) blocks.set(next, PREVIOUS, previous);
+    if (previous !== 0) blocks.set(previous, NEXT, next);
+    else if (next !== 0) this.#leases.set(blocks.get(block, OWNER), next);
+    else this.#leases.delete(blocks.get(block, OWNER));
+    blocks.set(block, PREVIOUS, 0);
+    blocks.set(block, NEXT, 0);
+    blocks.set(block, STATE, 0);
+  }
+
+  #blockAt(slab: number, unit: number): number {
+    const found = this.#slabs.get(slab);
+    if (found === undefined) return 0;
+    let block = found.index[Math.floor(unit / PAGE_UNITS)] ?? 0;
+    while (block !== 0) {
+      if (unit < this.#blocks.get(block, START) + this.#blocks.get(block, SIZE)) return block;
+      block = this.#blocks.get(block, AFTER);
+    }
+    return 0;
+  }
+
+  /** Cuts a block that is in no list at `units`; returns the second half. Keeps state and owner. */
+  #cut(block: number, units: number): number {
+    const blocks = this.#blocks;
+    const start = blocks.get(block, START);
+    const size = blocks.get(block, SIZE);
+    assert(units > 0 && units < size, 'a cut leaves two blocks');
+    const fresh = blocks.allocate();
+    blocks.set(fresh, SLAB, blocks.get(block, SLAB));
+    blocks.set(fresh, STATE, blocks.get(block, STATE));
+    blocks.set(fresh, OWNER, blocks.get(block, OWNER));
+    blocks.set(fresh, START, start + units);
+    blocks.set(fresh, SIZE, size - units);
+    blocks.set(block, SIZE, units);
+    const after = blocks.get(block, AFTER);
+    blocks.set(fresh, AFTER, after);
+    blocks.set(fresh, BEFORE, block);
+    if (after !== 0) blocks.set(after, BEFORE, fresh);
+    blocks.set(block, AFTER, fresh);
+    if (blocks.get(block, STATE) === BLOCK_LEASE) this.#linkLease(fresh, blocks.get(block, OWNER));
+    // The rows trade places when the second half is the larger: fewer index entries change.
+    if (size - units > units) return this.#trade(block, fresh);
+    this.#reindex(fresh);
+    return fresh;
+  }
+
+  /** Lets `block` be the second half and `fresh` the first; returns the second. */
+  #trade(block: number, fresh: number): number {
+    const blocks = this.#blocks;
+    const before = blocks.get(block, BEFORE);
+    const after = blocks.get(fresh, AFTER);
+    for (const field of [START, SIZE]) {
+      const value = blocks.get(block, field);
+      blocks.set(block, field, blocks.get(fresh, field));
+      blocks.set(fresh, field, value);
+    }
+    blocks.set(fresh, BEFORE, before);
+    blocks.set(fresh, AFTER, block);
+    blocks.set(block, BEFORE, fresh);
+    blocks.set(block, AFTER, after);
+    if (before !== 0) blocks.set(before, AFTER, fresh);
+    if (after !== 0) blocks.set(after, BEFORE, block);
+    this.#reindex(fresh);
+    return block;
+  }
+
+  /** Joins two neighbours that are in no list; the larger one's row stays. */
+  #join(first: number, second: number): number {
+    const blocks = this.#blocks;
+    const start = blocks.get(first, START);
+    const firstSize = blocks.get(first, SIZE);
+    const secondSize = blocks.get(second, SIZE);
+    const before = blocks.get(first, BEFORE);
+    const after = blocks.get(second, AFTER);
+    const [kept, gone] = firstSize >= secondSize ? [first, second] : [second, first];
+    this.#reindexAs(gone, kept);
+    blocks.set(kept, START, start);
+    blocks.set(kept, SIZE, firstSize + secondSize);
+    blocks.set(kept, BEFORE, before);
+    blocks.set(kept, AFTER, after);
+    if (before !== 0) blocks.set(before, AFTER, kept);
+    if (after !== 0) blocks.set(after, BEFORE, kept);
+    blocks.release(gone);
+    return kept;
+  }
+
+  #reindex(block: number): void {
+    this.#reindexAs(block, block);
+  }
+
+  #reindexAs(block: number, name: number): void {
+    const { index } = this.#slabs.get(this.#blocks.get(block, SLAB)) as Slab;
+    const start = this.#blocks.get(block, START);
+    const end = start + this.#blocks.get(block, SIZE);
+    for (let page = Math.ceil(start / PAGE_UNITS); page * PAGE_UNITS < end; page++) {
+      index[page] = name;
+    }
+  }
+
+  #insertFree(block: number): void {
+    const blocks = this.#blocks;
+    const size = blocks.get(block, SIZE);
+    const list = listOf(size);
+    const head = this.#lists[list] as number;
+    blocks.set(block, STATE, BLOCK_FREE);
+    blocks.set(block, OWNER, 0);
+    blocks.set(block, PREVIOUS, 0);
+    blocks.set(block, NEXT, head);
+    if (head !== 0) blocks.set(head, PREVIOUS, block);
+    this.#lists[list] = block;
+    this.bytesFree += size * UNIT;
+  }
+
+  #removeFree(block: number): void {
+    const blocks = this.#blocks;
+    const size = blocks.get(block, SIZE);
+    const previous = blocks.get(block, PREVIOUS);
+    const next = blocks.get(block, NEXT);
+    if (previous !== 0) blocks.set(previous, NEXT, next);
+    else this.#lists[listOf(size)] = next;
+    if (next !== 0) blocks.set(next, PREVIOUS, previous);
+    blocks.set(block, PREVIOUS, 0);
+    blocks.set(block, NEXT, 0);
+    blocks.set(block, STATE, 0);
+    this.bytesFree -= size * UNIT;
+  }
+
+  /** The head of the smallest list whose every block has `units`, or a block of the list below. */
+  #findFree(units: number): number {
+    const list = listOf(units);
+    for (let at = list + 1; at < this.#lists.length; at++) {
+      const block = this.#lists[at] as number;
+      if (block !== 0) return block;
+    }
+    // Blocks of the size's own list may or may not be large enough: look at a few.
+    let block = this.#lists[list] as number;
+    for (let seen = 0; block !== 0 && seen < 32; seen++) {
+      if (this.#blocks.get(block, SIZE) >= units) return block;
+      block = this.#blocks.get(block, NEXT);
+    }
+    return 0;
+  }
+
+  /** A block of the highest list in use, if it has `least` units. */
+  #largestFree(least: number): number {
+    for (let at = this.#lists.length - 1; at >= 0; at--) {
+      let block = this.#lists[at] as number;
+      for (let seen = 0; block !== 0 && seen < 32; seen++) {
+        if (this.#blocks.get(block, SIZE) >= least) return block;
+        block = this.#blocks.get(block, NEXT);
+      }
+      if (this.#lists[at] !== 0) return 0;
+    }
+    return 0;
+  }
+}
+
+/** The list of blocks of `units` to the next eighth of a power of two. */
+function listOf(units: number): number {
+  const power = 31 - Math.clz32(units);
+  const eighth = power >= 3 ? (units >> (power - 3)) & 7 : (units << (3 - power)) & 7;
+  return power * SECOND_LEVELS + eighth;
+}

@@ -1,0 +1,109 @@
+import { strict as assert } from 'node:assert';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE, Extents } from '../../src/catalog/extents.js';
+
+/** Blocks of every slab tile it, no two free ones touch, and the sums agree. */
+function check(extents: Extents): void {
+  const ends = new Map<number, number>();
+  let free = 0;
+  let leased = 0;
+  let total = 0;
+  let previousFree = -1;
+  for (const block of extents.blocks()) {
+    const slab = extents.slabOf(block);
+    const offset = extents.offsetOf(block);
+    if (!ends.has(slab)) previousFree = -1;
+    assert.equal(offset, ends.get(slab) ?? 0, 'blocks tile the slab');
+    const end = offset + extents.sizeOf(block);
+    ends.set(slab, end);
+    assert.equal(extents.blockAt(slab, offset), block);
+    assert.equal(extents.blockAt(slab, end - 1), block);
+    total += extents.sizeOf(block);
+    if (extents.stateOf(block) === BLOCK_FREE) {
+      free += extents.sizeOf(block);
+      assert.notEqual(previousFree, offset, 'free neighbours are joined');
+      previousFree = end;
+    }
+    if (extents.stateOf(block) === BLOCK_LEASE) leased += extents.sizeOf(block);
+  }
+  assert.equal(extents.bytesFree, free);
+  assert.equal(extents.bytesLeased, leased);
+  assert.equal(extents.bytesTotal, total);
+}
+
+const action = fc.oneof(
+  fc.record({
+    kind: fc.constant('lease' as const),
+    size: fc.integer({ min: 1, max: 1 << 20 }),
+    owner: fc.integer({ min: 1, max: 3 }),
+  }),
+  fc.record({
+    kind: fc.constant('offer' as const),
+    pick: fc.nat(),
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    size: fc.integer({ min: 1, max: 1 << 17 }),
+  }),
+  fc.record({ kind: fc.constant('free' as const), pick: fc.nat() }),
+  fc.record({ kind: fc.constant('crash' as const), owner: fc.integer({ min: 1, max: 3 }) }),
+);
+
+test('extents: bytes are owned once, whatever is leased, offered, freed', () => {
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
+      const extents = new Extents();
+      extents.addSlab(0, 4 << 20);
+      extents.addSlab(7, 1 << 20);
+      for (const each of actions) {
+        const leases = [...extents.blocks()].filter((b) => extents.stateOf(b) === BLOCK_LEASE);
+        const slices = [...extents.blocks()].filter((b) => extents.stateOf(b) === BLOCK_SLICE);
+        if (each.kind === 'lease') {
+          const block = extents.lease(each.size, each.size, each.owner);
+          if (block !== 0) {
+            assert.ok(extents.sizeOf(block) >= each.size);
+            assert.equal(extents.ownerOf(block), each.owner);
+          } else assert.ok([...extents.blocks()].length > 0);
+        } else if (each.kind === 'offer' && leases.length > 0) {
+          const lease = leases[each.pick % leases.length] as number;
+          const room = extents.sizeOf(lease);
+          const offset = extents.offsetOf(lease) + Math.floor((each.at * room) / 64) * 64;
+          const owner = extents.ownerOf(lease);
+          const block = extents.carve(extents.slabOf(lease), offset, each.size, owner);
+          const fits = offset + Math.ceil(each.size / 64) * 64 <= extents.offsetOf(lease) + room;
+          if (block !== 0) {
+            assert.equal(extents.offsetOf(block), offset);
+            assert.equal(extents.sizeOf(block), Math.ceil(each.size / 64) * 64);
+            extents.give(block, BLOCK_SLICE, 99);
+          } else if (each.at === 0) assert.ok(!fits);
+        } else if (each.kind === 'free' && slices.length > 0) {
+          extents.free(slices[each.pick % slices.length] as number);
+        } else if (each.kind === 'crash') {
+          extents.freeLeasesOf(each.owner);
+          assert.equal(extents.leasedBy(each.owner), 0);
+        }
+        check(extents);
+      }
+      for (const owner of [1, 2, 3]) extents.freeLeasesOf(owner);
+      for (const block of [...extents.blocks()]) {
+        if (extents.stateOf(block) === BLOCK_SLICE) extents.free(block);
+      }
+      check(extents);
+      assert.equal(extents.bytesFree, extents.bytesTotal);
+      assert.ok(extents.removeSlab(7));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('extents: bytes that are not leased to the asker cannot be carved', () => {
+  const extents = new Extents();
+  extents.addSlab(0, 1 << 20);
+  const block = extents.lease(65_536, 65_536, 1);
+  const offset = extents.offsetOf(block);
+  assert.equal(extents.carve(0, offset, 100, 2), 0, 'another owner');
+  assert.equal(extents.carve(0, offset + 1, 100, 1), 0, 'off the alignment');
+  assert.equal(extents.carve(0, offset, 65_537, 1), 0, 'longer than the lease');
+  assert.equal(extents.carve(3, offset, 100, 1), 0, 'a slab that is not there');
+  assert.equal(extents.carve(0, 1 << 30, 100, 1), 0, 'beyond the slab');
+  assert.notEqual(extents.carve(0, offset, 100, 1), 0);
+});

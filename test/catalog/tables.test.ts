@@ -1,0 +1,83 @@
+import { strict as assert } from 'node:assert';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Arena } from '../../src/catalog/arena.js';
+import { Directory } from '../../src/catalog/directory.js';
+import { hashBytes } from '../../src/catalog/hash.js';
+import { Table } from '../../src/catalog/table.js';
+
+test('table: rows are zero when allocated, used again when released, wide fields are exact', () => {
+  const table = new Table(4);
+  const rows = Array.from({ length: 40_000 }, () => table.allocate());
+  assert.equal(new Set(rows).size, rows.length);
+  for (const row of rows) table.setWide(row, 1, row * 2 ** 20);
+  for (const row of rows) assert.equal(table.getWide(row, 1), row * 2 ** 20);
+  table.release(rows[7] as number);
+  const again = table.allocate();
+  assert.equal(again, rows[7]);
+  for (let field = 0; field < 4; field++) assert.equal(table.get(again, field), 0);
+  assert.equal(table.used, rows.length);
+  assert.throws(() => table.add(again, 0, -1), /count/);
+});
+
+test('arena: records keep their bytes beside others that come and go', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 140_000 }), fc.nat()), {
+        maxLength: 200,
+      }),
+      (actions) => {
+        const arena = new Arena();
+        const live: { reference: number; size: number; fill: number }[] = [];
+        let fill = 0;
+        for (const [add, size, pick] of actions) {
+          if (add || live.length === 0) {
+            fill = (fill + 1) % 251;
+            const bytes = new Uint8Array(size).fill(fill);
+            live.push({ reference: arena.store(bytes, 0, size), size, fill });
+          } else {
+            const [gone] = live.splice(pick % live.length, 1);
+            if (gone !== undefined) arena.free(gone.reference);
+          }
+        }
+        for (const record of live) {
+          const view = arena.view(record.reference);
+          assert.equal(view.length, record.size);
+          assert.ok(view.every((byte) => byte === record.fill));
+        }
+        for (const record of live) arena.free(record.reference);
+        assert.equal(arena.bytesUsed, 0);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+test('directory: equals a Map through inserts, finds, removals and splits', () => {
+  const directory = new Directory();
+  const model = new Map<number, number>();
+  const hashes = new Uint32Array(200_001);
+  for (let row = 1; row <= 200_000; row++) {
+    // Every tenth hash is equal to its neighbour's: full collisions must be told apart by key.
+    const key = row % 10 === 0 ? row - 1 : row;
+    const bytes = new Uint8Array(new Uint32Array([key, 7]).buffer);
+    hashes[row] = hashBytes(bytes, 0, bytes.length, 42);
+    directory.insert(hashes[row] as number, row);
+    model.set(row, hashes[row] as number);
+    if (row % 3 === 0) {
+      const gone = Math.floor(row / 3);
+      if (model.delete(gone)) directory.remove(hashes[gone] as number, gone);
+    }
+  }
+  assert.equal(directory.used, model.size);
+  for (let row = 1; row <= 200_000; row++) {
+    const found = directory.find(hashes[row] as number, (candidate) => candidate === row);
+    assert.equal(found, model.has(row) ? row : 0);
+  }
+});
+
+test('hash: different seeds give different orders', () => {
+  const bytes = Uint8Array.from([1, 2, 3, 4, 5]);
+  const values = new Set(Array.from({ length: 100 }, (_, seed) => hashBytes(bytes, 0, 5, seed)));
+  assert.ok(values.size > 98);
+});
