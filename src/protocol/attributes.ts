@@ -1,0 +1,98 @@
+import { refuse } from '../core/assert.js';
+import type { Reader, Writer } from '../core/bytes.js';
+import { LIMITS } from '../core/limits.js';
+import { VALUE_TYPE, type Value } from '../core/value.js';
+import { readValue, readValueExact, skipValue, writeValue } from '../core/value-codec.js';
+
+/** A key, interned by KEY, and its value. */
+export type Attribute = readonly [key: number, value: Value];
+
+/** Below this every pair of keys is compared; from there on a set is quicker. */
+const PAIRS_MAX = 16;
+
+/** Where the attributes of a message are: filled again for each message, nothing is allocated. */
+export class AttributeIndex {
+  /** Where the attributes start, with their count, and end. */
+  start = 0;
+  end = 0;
+  count = 0;
+  readonly keys = new Uint16Array(LIMITS.attributesMax);
+  /** Where each value starts, with its type, and ends. */
+  readonly valueStarts = new Uint32Array(LIMITS.attributesMax);
+  readonly valueEnds = new Uint32Array(LIMITS.attributesMax);
+}
+
+function badAttribute(why: string): never {
+  return refuse('bad-attribute', `Cannot use the attributes: ${why}`);
+}
+
+function checkDistinct(keys: Uint16Array, count: number): void {
+  if (count > PAIRS_MAX) {
+    if (new Set(keys.subarray(0, count)).size !== count) badAttribute('a key appears twice');
+    return;
+  }
+  for (let index = 1; index < count; index++) {
+    const key = keys[index];
+    for (let other = 0; other < index; other++) {
+      if (keys[other] === key) badAttribute('a key appears twice');
+    }
+  }
+}
+
+/** Reads attributes, checks them, and notes where they are. */
+export function readAttributes(r: Reader, into: AttributeIndex): void {
+  into.start = r.at;
+  const count = r.u16();
+  into.count = count;
+  if (count > LIMITS.attributesMax) badAttribute(`more than ${LIMITS.attributesMax} of them`);
+  for (let index = 0; index < count; index++) {
+    into.keys[index] = r.u16();
+    into.valueStarts[index] = r.at;
+    if (r.bytes[r.at] === VALUE_TYPE.null && r.remaining > 0) badAttribute('one is null');
+    skipValue(r);
+    into.valueEnds[index] = r.at;
+  }
+  into.end = r.at;
+  checkSize(into.end - into.start);
+  if (count > 1) checkDistinct(into.keys, count);
+}
+
+function checkSize(size: number): void {
+  if (size > LIMITS.attributeBytesMax) {
+    badAttribute(`they take ${size} bytes, more than ${LIMITS.attributeBytesMax}`);
+  }
+}
+
+/** Writes attributes, or refuses with `bad-attribute` what {@link readAttributes} would refuse. */
+export function writeAttributes(w: Writer, attributes: readonly Attribute[]): void {
+  const start = w.at;
+  const count = attributes.length;
+  if (count > LIMITS.attributesMax) badAttribute(`more than ${LIMITS.attributesMax} of them`);
+  w.u16(count);
+  for (const [key, value] of attributes) {
+    if (value === null) badAttribute('one is null');
+    w.u16(key);
+    writeValue(w, value);
+  }
+  checkSize(w.at - start);
+  if (count > 1)
+    checkDistinct(
+      Uint16Array.from(attributes, ([key]) => key),
+      count,
+    );
+}
+
+/** The attributes that an index points to, as pairs; `exact` as of `readValueExact`. */
+export function attributesOf(r: Reader, index: AttributeIndex, exact = false): Attribute[] {
+  const { at, limit } = r;
+  const attributes: Attribute[] = [];
+  r.limit = index.end;
+  for (let place = 0; place < index.count; place++) {
+    r.at = index.valueStarts[place] as number;
+    const value = exact ? readValueExact(r) : readValue(r);
+    attributes.push([index.keys[place] as number, value]);
+  }
+  r.at = at;
+  r.limit = limit;
+  return attributes;
+}

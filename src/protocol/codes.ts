@@ -1,0 +1,97 @@
+/** Kinds of frames (spec/protocol.md, section 3). */
+export const FRAME = {
+  hello: 1,
+  accept: 2,
+  refuse: 3,
+  messages: 4,
+  ack: 5,
+  write: 6,
+  read: 7,
+  data: 8,
+  done: 9,
+  failed: 10,
+} as const;
+
+export type FrameName = keyof typeof FRAME;
+
+/** Codes of messages: requests below 0x80 (section 7), answers and notices from there (section 8). */
+export const MESSAGE = {
+  key: 0x01,
+  join: 0x02,
+  leave: 0x03,
+  end: 0x04,
+  ping: 0x05,
+  cancel: 0x06,
+  declare: 0x10,
+  set: 0x11,
+  seal: 0x12,
+  offer: 0x13,
+  withdraw: 0x14,
+  require: 0x15,
+  demand: 0x16,
+  retract: 0x17,
+  dispose: 0x18,
+  delete: 0x19,
+  tag: 0x1a,
+  promise: 0x1b,
+  close: 0x1c,
+  unkeep: 0x1d,
+  lease: 0x20,
+  return: 0x21,
+  adopt: 0x22,
+  stat: 0x40,
+  list: 0x41,
+  members: 0x42,
+  explain: 0x43,
+  info: 0x44,
+  stop: 0x50,
+  ok: 0x80,
+  fail: 0x81,
+  welcome: 0x82,
+  bye: 0x83,
+  deliver: 0x84,
+  grant: 0x85,
+  value: 0x86,
+  reclaim: 0x91,
+  notice: 0x92,
+  slabGone: 0x93,
+} as const;
+
+export type MessageName = keyof typeof MESSAGE;
+export type MessageCode = (typeof MESSAGE)[MessageName];
+
+const MESSAGE_NAMES: ReadonlyMap<number, MessageName> = new Map(
+  (Object.keys(MESSAGE) as MessageName[]).map((name) => [MESSAGE[name], name]),
+);
+
+/** The name of a message code, or null when it is not known. */
+export function messageName(code: number): MessageName | null {
+  return MESSAGE_NAMES.get(code) ?? null;
+}
+
+/** What a connection is for: HELLO's role. */
+export const ROLE = { control: 0, data: 1 } as const;
+
+/** How long an offer lives: until its member leaves, or until someone withdraws it. */
+export const SCOPE = { member: 0, pool: 1 } as const;
+
+/** What a record or bytes survive: nothing, kill -9 of any process, a power cut. */
+export const DURABILITY = { process: 0, memory: 1, fsync: 2 } as const;
+
+/** Where the payload of OFFER and DELIVER is; `given` only in DELIVER. */
+export const SOURCE = { nothing: 0, inline: 1, slice: 2, given: 3 } as const;
+
+/** What a require does when nobody will offer. */
+export const POLICY = { fail: 0, wait: 1 } as const;
+
+export const MODE = { view: 0, own: 1, peek: 2 } as const;
+
+/** Bits of DEMAND's `want`. */
+export const WANT = { attributes: 1, dispose: 2 } as const;
+
+export const PROMISE_KIND = { name: 0, glob: 1 } as const;
+
+export const EXPLAIN = { name: 0, waits: 1, rings: 2 } as const;
+
+/** LEASE without a handle. */
+export const HANDLE_NONE = 0xffff_ffff;

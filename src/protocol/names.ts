@@ -1,0 +1,86 @@
+import { refuse } from '../core/assert.js';
+import type { Reader, Writer } from '../core/bytes.js';
+import { LIMITS } from '../core/limits.js';
+import { countCharacters, encodeUtf8, isUtf8 } from '../core/utf8.js';
+
+function badName(why: string): never {
+  return refuse('bad-name', `Cannot use the name: ${why}`);
+}
+
+/** Whether every byte is ASCII and none is NUL: the names that need no closer look. */
+function isPlain(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte === 0 || byte >= 0x80) return false;
+  }
+  return true;
+}
+
+/** Refuses with `bad-name` bytes that are no name of an object. */
+export function checkName(bytes: Uint8Array, start: number, end: number): void {
+  const size = end - start;
+  if (size === 0) badName('it is empty');
+  if (size <= LIMITS.nameCharactersMax && isPlain(bytes, start, end)) return;
+  if (size > LIMITS.nameBytesMax) badName(`it is longer than ${LIMITS.nameBytesMax} bytes`);
+  if (!isUtf8(bytes, start, end)) badName('it is not well-formed UTF-8');
+  if (bytes.subarray(start, end).includes(0)) badName('it contains NUL');
+  if (countCharacters(bytes, start, end) > LIMITS.nameCharactersMax) {
+    badName(`it is longer than ${LIMITS.nameCharactersMax} characters`);
+  }
+}
+
+/** Reads the name of an object; returns its start, `r.at` is its end. */
+export function readName(r: Reader): number {
+  const size = r.u32();
+  const start = r.skip(size);
+  checkName(r.bytes, start, start + size);
+  return start;
+}
+
+/** Half a surrogate pair would become U+FFFD: two names would be one. */
+const HALF_PAIR = /\p{Surrogate}/u;
+
+/** Writes the name of an object, or refuses it as {@link checkName} does. */
+export function writeName(w: Writer, name: string): void {
+  const start = w.at + 4;
+  w.text(name);
+  if (w.at - start !== name.length && HALF_PAIR.test(name)) {
+    badName('it contains half of a surrogate pair');
+  }
+  checkName(w.bytes, start, w.at);
+}
+
+/** A name encoded, and checked. */
+export function encodeName(name: string): Uint8Array {
+  if (HALF_PAIR.test(name)) badName('it contains half of a surrogate pair');
+  const bytes = encodeUtf8(name);
+  checkName(bytes, 0, bytes.length);
+  return bytes;
+}
+
+/** `model[17]`: component and index; `any` asks the pool for the lowest index that is free. */
+export interface MemberName {
+  readonly component: string;
+  readonly index: number | 'any' | null;
+}
+
+const INDEX_END = 2 ** 31;
+const MEMBER_NAME = /^([^[\]\0\n]+)(?:\[(\*|0|[1-9][0-9]{0,9})\])?$/u;
+
+/** Parses `component`, `component[index]` or `component[*]`, or refuses it with `bad-name`. */
+export function parseMemberName(name: string): MemberName {
+  const match = MEMBER_NAME.exec(name);
+  const component = match?.[1];
+  const digits = match?.[2];
+  if (component === undefined || HALF_PAIR.test(component)) {
+    return refuse('bad-name', `Cannot join as "${name.slice(0, 300)}": no component[index]`);
+  }
+  if (encodeUtf8(component).length > LIMITS.memberNameBytesMax) {
+    refuse('bad-name', `Cannot join: the component is over ${LIMITS.memberNameBytesMax} bytes`);
+  }
+  if (digits === undefined) return { component, index: null };
+  if (digits === '*') return { component, index: 'any' };
+  const index = Number(digits);
+  if (index >= INDEX_END) refuse('bad-name', `Cannot join as "${name}": the index is 2^31 or more`);
+  return { component, index };
+}
