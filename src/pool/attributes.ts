@@ -1,0 +1,265 @@
+import type { Arena } from '../catalog/arena.js';
+import { refuse } from '../core/assert.js';
+import { Reader, Writer } from '../core/bytes.js';
+import { LIMITS } from '../core/limits.js';
+import { encodeUtf8 } from '../core/utf8.js';
+import type { Value } from '../core/value.js';
+import { readValue, skipValue } from '../core/value-codec.js';
+
+/**
+ * Attribute keys of a pool by number. Sessions intern keys for themselves; the pool's numbers are
+ * what records hold.
+ */
+export class Keys {
+  readonly #numbers = new Map<string, number>();
+  readonly #names: string[] = [''];
+
+  /** The number of a key, given on first sight. */
+  number(name: string): number {
+    const known = this.#numbers.get(name);
+    if (known !== undefined) return known;
+    if (this.#names.length > LIMITS.keysMax) {
+      refuse('bad-attribute', `Cannot add the key "${name}": the pool knows too many`, {
+        limit: LIMITS.keysMax,
+      });
+    }
+    const number = this.#names.length;
+    this.#names.push(name);
+    this.#numbers.set(name, number);
+    return number;
+  }
+
+  name(number: number): string {
+    return this.#names[number] as string;
+  }
+
+  /** The number of a key that is known, else 0. */
+  find(name: string): number {
+    return this.#numbers.get(name) ?? 0;
+  }
+
+  get used(): number {
+    return this.#names.length - 1;
+  }
+}
+
+/**
+ * Records of attributes: `u16` count, then (`u32` key of the pool, `value`) each. A record is
+ * written once and replaced as a whole. 0 is the record without attributes.
+ */
+export class Attributes {
+  readonly keys: Keys;
+  readonly #arena: Arena;
+  readonly #writer = new Writer(4_096);
+  readonly #reader = new Reader();
+  readonly #other = new Reader();
+
+  constructor(arena: Arena, keys: Keys) {
+    this.#arena = arena;
+    this.keys = keys;
+  }
+
+  /**
+   * Stores attributes as they came (validated before): session keys become the pool's.
+   * `bytes[start, end)` is a wire `attributes`.
+   */
+  store(bytes: Uint8Array, start: number, end: number, keyMap: KeyMap): number {
+    const reader = this.#reader;
+    reader.reset(bytes, start, end);
+    const count = reader.u16();
+    if (count === 0) return 0;
+    const writer = this.#writer;
+    writer.reset();
+    writer.u16(count);
+    for (let index = 0; index < count; index++) {
+      writer.u32(keyMap.poolKey(reader.u16()));
+      const from = reader.at;
+      skipValue(reader);
+      writer.rawRange(bytes, from, reader.at);
+    }
+    return this.#arena.store(writer.bytes, 0, writer.at);
+  }
+
+  /**
+   * A record with `over` put over `base`, and the keys of `removed` (pool's numbers) left out.
+   * Neither is freed.
+   */
+  merge(base: number, over: number, removed: readonly number[] = []): number {
+    const writer = this.#writer;
+    writer.reset();
+    writer.u16(0);
+    let count = 0;
+    const baseView = base === 0 ? null : this.#arena.view(base);
+    const overView = over === 0 ? null : this.#arena.view(over);
+    if (baseView !== null) {
+      const reader = this.#reader;
+      reader.reset(baseView, 2, baseView.length);
+      while (reader.remaining > 0) {
+        const from = reader.at;
+        const key = reader.u32();
+        skipValue(reader);
+        if (removed.includes(key) || (overView !== null && this.#find(overView, key) >= 0)) continue;
+        writer.rawRange(baseView, from, reader.at);
+        count++;
+      }
+    }
+    if (overView !== null) {
+      writer.rawRange(overView, 2, overView.length);
+      count += (overView[0] as number) | ((overView[1] as number) << 8);
+    }
+    if (count > LIMITS.attributesMax || writer.at > LIMITS.attributeBytesMax) {
+      refuse('bad-attribute', 'Cannot set attributes: too many, or too large together', {
+        attributesMax: LIMITS.attributesMax,
+        bytesMax: LIMITS.attributeBytesMax,
+      });
+    }
+    if (count === 0) return 0;
+    writer.bytes[0] = count & 0xff;
+    writer.bytes[1] = count >> 8;
+    return this.#arena.store(writer.bytes, 0, writer.at);
+  }
+
+  free(record: number): void {
+    if (record !== 0) this.#arena.free(record);
+  }
+
+  /**
+   * The first key whose value in `expected` differs from `offered`, or 0. What the offer does not
+   * say differs too: an expectation is a demand on the data.
+   */
+  mismatch(expected: number, offered: number): number {
+    if (expected === 0) return 0;
+    const view = this.#arena.view(expected);
+    const offeredView = offered === 0 ? null : this.#arena.view(offered);
+    const reader = this.#other;
+    reader.reset(view, 2, view.length);
+    while (reader.remaining > 0) {
+      const key = reader.u32();
+      const from = reader.at;
+      skipValue(reader);
+      const at = offeredView === null ? -1 : this.#find(offeredView, key);
+      if (offeredView === null || at < 0) return key;
+      if (!sameValue(view, from, reader.at, offeredView, at)) return key;
+    }
+    return 0;
+  }
+
+  /** The value of a key, or undefined. */
+  value(record: number, key: number): Value | undefined {
+    if (record === 0) return undefined;
+    const view = this.#arena.view(record);
+    const at = this.#find(view, key);
+    if (at < 0) return undefined;
+    this.#reader.reset(view, at, view.length);
+    return readValue(this.#reader);
+  }
+
+  toMap(record: number): { [key: string]: Value } {
+    const map: { [key: string]: Value } = Object.create(null) as { [key: string]: Value };
+    if (record === 0) return map;
+    const view = this.#arena.view(record);
+    const reader = this.#reader;
+    reader.reset(view, 2, view.length);
+    while (reader.remaining > 0) map[this.keys.name(reader.u32())] = readValue(reader);
+    return map;
+  }
+
+  /** Writes a record as a wire `map`, without making objects of it. */
+  writeMap(writer: Writer, record: number): void {
+    if (record === 0) {
+      writer.u32(0);
+      return;
+    }
+    const view = this.#arena.view(record);
+    const reader = this.#reader;
+    reader.reset(view, 0, view.length);
+    writer.u32(reader.u16());
+    while (reader.remaining > 0) {
+      writer.text(this.keys.name(reader.u32()));
+      const from = reader.at;
+      skipValue(reader);
+      writer.rawRange(view, from, reader.at);
+    }
+  }
+
+  /** Where the value of a key starts in a record's bytes, or -1. */
+  #find(view: Uint8Array, key: number): number {
+    const reader = this.#finder;
+    reader.reset(view, 2, view.length);
+    while (reader.remaining > 0) {
+      const candidate = reader.u32();
+      if (candidate === key) return reader.at;
+      skipValue(reader);
+    }
+    return -1;
+  }
+
+  readonly #finder = new Reader();
+}
+
+/** The keys of one session: its numbers to the pool's. */
+export class KeyMap {
+  #numbers = new Uint32Array(16);
+
+  define(sessionKey: number, poolKey: number): void {
+    if (sessionKey >= this.#numbers.length) {
+      const grown = new Uint32Array(Math.max(this.#numbers.length * 2, sessionKey + 1));
+      grown.set(this.#numbers);
+      this.#numbers = grown;
+    }
+    this.#numbers[sessionKey] = poolKey;
+  }
+
+  /** The pool's number; `bad-attribute` when the session never defined it. */
+  poolKey(sessionKey: number): number {
+    const key = this.#numbers[sessionKey] ?? 0;
+    if (key === 0) {
+      refuse('bad-attribute', `Cannot use the key number ${sessionKey}: no KEY has defined it`);
+    }
+    return key;
+  }
+
+  known(sessionKey: number): number {
+    return this.#numbers[sessionKey] ?? 0;
+  }
+}
+
+/** Equal bytes, or numbers that are equal across int64, uint64 and float64. */
+function sameValue(
+  left: Uint8Array,
+  leftStart: number,
+  leftEnd: number,
+  right: Uint8Array,
+  rightStart: number,
+): boolean {
+  let at = rightStart;
+  for (let from = leftStart; from < leftEnd; from++, at++) {
+    if (left[from] !== right[at]) break;
+    if (from === leftEnd - 1) return true;
+  }
+  const isNumber = (type: number | undefined): boolean =>
+    type !== undefined && type >= 2 && type <= 4;
+  if (!isNumber(left[leftStart]) || !isNumber(right[rightStart])) return false;
+  const one = readValue(new Reader(left.subarray(leftStart, leftEnd)));
+  const two = readValue(new Reader(right.subarray(rightStart)));
+  // biome-ignore lint/suspicious/noDoubleEquals: a bigint equals a number of the same value
+  return one == two;
+}
+
+const MEMBER_NAME = /^([^[\]\n\0]+)(?:\[(\*|0|[1-9][0-9]{0,9})\])?$/u;
+
+/** `component`, `component[index]` or `component[*]`; `bad-name` for anything else. */
+export function parseMemberName(name: string): { component: string; index: number | '*' | null } {
+  const match = MEMBER_NAME.exec(name);
+  const component = match?.[1];
+  if (component === undefined || encodeUtf8(component).length > LIMITS.memberNameBytesMax) {
+    refuse('bad-name', `Cannot join as "${name}": a member is called component or component[index]`);
+  }
+  const index = match?.[2];
+  if (index === undefined) return { component, index: null };
+  if (index === '*') return { component, index };
+  if (Number(index) >= 2 ** 31) {
+    refuse('bad-name', `Cannot join as "${name}": the index is 2^31 or more`);
+  }
+  return { component, index: Number(index) };
+}

@@ -1,0 +1,32 @@
+import type { ErrorCode } from '../core/errors.js';
+import type { ValueMap } from '../core/value.js';
+
+/**
+ * Everything that can happen to a pool. Time comes with each input; bytes that arrived are stepped
+ * as they arrived. A journal of inputs is the pool.
+ */
+export type Input =
+  | { readonly kind: 'session-opened'; readonly session: number; readonly process: ValueMap }
+  | {
+      /** The body of a MESSAGES frame; its first `skip` messages have been stepped before. */
+      readonly kind: 'messages';
+      readonly session: number;
+      readonly bytes: Uint8Array;
+      readonly start: number;
+      readonly end: number;
+      readonly skip: number;
+    }
+  /** The process is dead, or away for too long. */
+  | { readonly kind: 'session-gone'; readonly session: number; readonly why: string }
+  | { readonly kind: 'slab-ready'; readonly slab: number; readonly size: number }
+  | { readonly kind: 'slab-failed'; readonly slab: number; readonly size: number }
+  | {
+      readonly kind: 'adopted';
+      readonly slab: number;
+      readonly size: number;
+      readonly session: number;
+      readonly request: number;
+      /** Why not, if the file could not be adopted. */
+      readonly failure: { readonly code: ErrorCode; readonly message: string } | null;
+    }
+  | { readonly kind: 'tick' };

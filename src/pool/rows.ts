@@ -1,0 +1,141 @@
+/**
+ * The layout of the pool's tables: which field of a row means what. A row named 0 is "none".
+ *
+ * ```
+ * object --current--> version (offered)          handle --object--> object
+ *        --old------> version -> version (withdrawn, still owed)
+ *        --handles--> handle <-> handle ...      handle --version--> what it offers or requires
+ * ```
+ */
+
+/** An object: a name and what hangs on it. Forgotten when nothing does. */
+export const OBJECT = {
+  name: 0,
+  hash: 1,
+  /** The offered version. */
+  current: 2,
+  /** Withdrawn versions that are still owed to somebody. */
+  old: 3,
+  /** Number of the latest version that was begun. */
+  number: 4,
+  handles: 5,
+  tags: 6,
+  /** Open requires that wait for the next version. */
+  unbound: 7,
+  /** The list of objects that have such requires. */
+  unboundNext: 8,
+  unboundPrevious: 9,
+  /** The member that declared it last, for `explain`. */
+  declarer: 10,
+  width: 11,
+} as const;
+
+/** A member's handle on an object. */
+export const HANDLE = {
+  /** One of HANDLE_STATE, with HANDLE_FLAG bits above. */
+  state: 0,
+  object: 1,
+  member: 2,
+  /** The version it offers, or the one its require is bound to; 0: the next. */
+  version: 3,
+  space: 4,
+  attributes: 5,
+  next: 6,
+  previous: 7,
+  memberNext: 8,
+  memberPrevious: 9,
+  /** The demand that waits on it. */
+  wait: 10,
+  /** Its number in the session. */
+  number: 11,
+  width: 12,
+} as const;
+
+/**
+ * ```
+ * declared -> sealed -> offered -> withdrawn
+ *                   \-> required -> demanded | retracted | failed
+ * ```
+ */
+export const HANDLE_STATE = {
+  declared: 1,
+  sealed: 2,
+  offered: 3,
+  withdrawn: 4,
+  required: 5,
+  demanded: 6,
+  retracted: 7,
+  failed: 8,
+} as const;
+
+export const HANDLE_STATE_MASK = 0xff;
+export const HANDLE_FLAG = {
+  /** A reader's lease on the version's slice is held. */
+  leased: 0x100,
+  /** REQUIRE was asked for by itself: it outlives a demand that timed out. */
+  explicit: 0x200,
+  /** Stays open when every promise is closed. */
+  patient: 0x400,
+  /** Dispose with the answer of the demand. */
+  disposeAfter: 0x800,
+  wantAttributes: 0x1000,
+  own: 0x2000,
+  peek: 0x4000,
+} as const;
+
+/** A version of an object: what was offered. */
+export const VERSION = {
+  object: 0,
+  number: 1,
+  /** VERSION_FLAG bits. */
+  flags: 2,
+  space: 3,
+  attributes: 4,
+  /** Open requires that are bound to it. */
+  requires: 5,
+  /** Readers' leases on its bytes. */
+  leases: 6,
+  next: 7,
+  previous: 8,
+  /** Where the bytes are: an arena record or a block of a slab. */
+  bytes: 9,
+  size: 10,
+  /** The handle that offers it; 0 once that is gone. */
+  provider: 12,
+  providerMember: 13,
+  /** The timer that withdraws it. */
+  lifetime: 14,
+  width: 15,
+} as const;
+
+export const VERSION_FLAG = {
+  offered: 0x1,
+  scopePool: 0x2,
+  inline: 0x4,
+  slice: 0x8,
+} as const;
+
+/** Something that ends by itself, by a cause or at its deadline. */
+export const WAIT = {
+  kind: 0,
+  session: 1,
+  /** Number of the request, two fields. */
+  request: 2,
+  /** What it waits on: a handle, a version, a promise; a size for a lease. */
+  subject: 4,
+  /** Pool time in ms, two fields each. */
+  deadline: 5,
+  since: 7,
+  /** Its place in the heap of deadlines; 0: it never passes. */
+  heap: 9,
+  next: 10,
+  previous: 11,
+  width: 12,
+} as const;
+
+export const WAIT_KIND = {
+  demand: 1,
+  lease: 2,
+  lifetime: 3,
+  grace: 4,
+} as const;

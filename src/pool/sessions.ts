@@ -1,0 +1,97 @@
+import type { ValueMap } from '../core/value.js';
+import { Writer } from '../core/bytes.js';
+import { KeyMap } from './attributes.js';
+
+/** Handles of a session by the client's numbers: segments, so that a large number costs little. */
+const SEGMENT_BITS = 10;
+const SEGMENT = 1 << SEGMENT_BITS;
+
+export class HandleMap {
+  readonly #segments = new Map<number, Uint32Array>();
+  #lastIndex = -1;
+  #last: Uint32Array = new Uint32Array(0);
+  used = 0;
+
+  get(number: number): number {
+    const index = number >>> SEGMENT_BITS;
+    if (index !== this.#lastIndex) {
+      const segment = this.#segments.get(index);
+      if (segment === undefined) return 0;
+      this.#last = segment;
+      this.#lastIndex = index;
+    }
+    return this.#last[number & (SEGMENT - 1)] as number;
+  }
+
+  set(number: number, row: number): void {
+    const index = number >>> SEGMENT_BITS;
+    let segment = this.#segments.get(index);
+    if (segment === undefined) {
+      segment = new Uint32Array(SEGMENT);
+      this.#segments.set(index, segment);
+    }
+    const at = number & (SEGMENT - 1);
+    this.used += (row === 0 ? 0 : 1) - (segment[at] === 0 ? 0 : 1);
+    segment[at] = row;
+  }
+}
+
+/** A program under a name: what the pool knows of it. */
+export interface Member {
+  /** Unique in the pool's life. */
+  readonly id: number;
+  /** Its number in the session. */
+  readonly number: number;
+  readonly session: Session;
+  readonly name: string;
+  readonly component: string;
+  readonly index: number | null;
+  readonly info: ValueMap;
+  readonly since: number;
+  /** Head of the list of its handles. */
+  handles: number;
+  handleCount: number;
+  offers: number;
+  bytesOffered: number;
+  openRequires: number;
+}
+
+/** One client process. It outlives its connections. */
+export class Session {
+  readonly id: number;
+  readonly process: ValueMap;
+  readonly since: number;
+  readonly keys = new KeyMap();
+  readonly handles = new HandleMap();
+  readonly members = new Map<number, Member>();
+  readonly promises = new Map<number, PromiseRow>();
+  /** What the pool has to say to it since the last drain. */
+  readonly out = new Writer(512);
+  outMessages = 0;
+  /** A run of successes that is not written yet. */
+  okFirst = 0;
+  okLast = 0;
+  dirty = false;
+  ended = false;
+
+  constructor(id: number, process: ValueMap, since: number) {
+    this.id = id;
+    this.process = process;
+    this.since = since;
+  }
+}
+
+/** What a member said it will offer. */
+export interface PromiseRow {
+  readonly id: number;
+  readonly member: string;
+  readonly glob: boolean;
+  readonly pattern: string;
+  readonly matches: (bytes: Uint8Array, start: number, end: number) => boolean;
+  /** `grace`: its member died; open until the timer ends. */
+  state: 'open' | 'grace' | 'closed';
+  readonly since: number;
+  /** The member and number it can be closed by; 0 once its member is gone. */
+  memberId: number;
+  timer: number;
+}

@@ -1,0 +1,77 @@
+import { Arena } from '../catalog/arena.js';
+import { Directory } from '../catalog/directory.js';
+import { hashBytes } from '../catalog/hash.js';
+import { Table } from '../catalog/table.js';
+
+const RECORD = 0;
+const HASH = 1;
+const USES = 2;
+const WIDTH = 3;
+/** An encoded space that leaves everything unset: no row is kept for it. */
+const ALL_UNSET = Uint8Array.from([0, 0, 0, 255]);
+
+/**
+ * Encoded spaces, each kept once: millions of fields of a model share a handful. A space is named
+ * by its row; 0 is the space with everything unset.
+ */
+export class Spaces {
+  readonly #rows = new Table(WIDTH);
+  readonly #arena: Arena;
+  readonly #directory = new Directory();
+  readonly #seed: number;
+
+  constructor(arena: Arena, seed: number) {
+    this.#arena = arena;
+    this.#seed = seed;
+  }
+
+  get used(): number {
+    return this.#rows.used;
+  }
+
+  /** The row of `bytes[start, end)`, with one more use. */
+  intern(bytes: Uint8Array, start: number, end: number): number {
+    if (end - start === 4 && bytes[start] === 0 && bytes[start + 3] === 255) {
+      if (bytes[start + 1] === 0 && bytes[start + 2] === 0) return 0;
+    }
+    const hash = hashBytes(bytes, start, end, this.#seed);
+    let row = this.#directory.find(hash, (candidate) =>
+      this.#same(candidate, bytes, start, end),
+    );
+    if (row === 0) {
+      row = this.#rows.allocate();
+      this.#rows.set(row, RECORD, this.#arena.store(bytes, start, end));
+      this.#rows.set(row, HASH, hash);
+      this.#directory.insert(hash, row);
+    }
+    this.#rows.add(row, USES, 1);
+    return row;
+  }
+
+  release(row: number): void {
+    if (row === 0 || this.#rows.add(row, USES, -1) > 0) return;
+    this.#directory.remove(this.#rows.get(row, HASH), row);
+    this.#arena.free(this.#rows.get(row, RECORD));
+    this.#rows.release(row);
+  }
+
+  /** The encoded space; borrowed. */
+  view(row: number): Uint8Array {
+    return row === 0 ? ALL_UNSET : this.#arena.view(this.#rows.get(row, RECORD));
+  }
+
+  uses(row: number): number {
+    return row === 0 ? 0 : this.#rows.get(row, USES);
+  }
+
+  #same(row: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const record = this.#rows.get(row, RECORD);
+    if (this.#arena.size(record) !== end - start) return false;
+    const chunk = this.#arena.chunk(record);
+    const at = this.#arena.start(record);
+    for (let index = 0; index < end - start; index++) {
+      if (chunk[at + index] !== bytes[start + index]) return false;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,122 @@
+import { Arena } from '../catalog/arena.js';
+import { Directory } from '../catalog/directory.js';
+import { Extents } from '../catalog/extents.js';
+import { Table } from '../catalog/table.js';
+import { Reader, Writer } from '../core/bytes.js';
+import { LIMITS } from '../core/limits.js';
+import { Attributes, Keys } from './attributes.js';
+import { HANDLE, OBJECT, VERSION } from './rows.js';
+import type { Member, PromiseRow, Session } from './sessions.js';
+import { Spaces } from './spaces.js';
+import { Waits } from './waits.js';
+
+/** What a pool is made with; part of its history, so that a replay starts from the same. */
+export interface PoolOptions {
+  readonly id: string;
+  readonly name: string;
+  /** Of the hash of names: random, so that nobody can choose names that collide. */
+  readonly hashSeed: number;
+  /** Shared memory that the agent may make slabs of, in bytes; 0: none. */
+  readonly memoryBytesMax: number;
+  readonly deadlineDefaultMs: number;
+  readonly promiseGraceMs: number;
+}
+
+/** What the pool asks of its agent and shell. Rare: not on the path of an object. */
+export type Effect =
+  | { readonly kind: 'slab-wanted'; readonly slab: number; readonly size: number }
+  | { readonly kind: 'slab-gone'; readonly slab: number }
+  | {
+      readonly kind: 'adopt';
+      readonly slab: number;
+      readonly file: string;
+      readonly size: number;
+      readonly session: number;
+      readonly request: number;
+    }
+  | { readonly kind: 'freed'; readonly slab: number; readonly offset: number; readonly size: number }
+  | { readonly kind: 'session-ended'; readonly session: number; readonly crashed: boolean }
+  | { readonly kind: 'stop' };
+
+/** A request for memory that waits; first come, first served. */
+export interface LeaseWait {
+  readonly wait: number;
+  readonly session: Session;
+  readonly request: number;
+  readonly size: number;
+  readonly least: number;
+  /** Name of the object it is for, or ''. */
+  readonly object: string;
+  readonly objectRow: number;
+}
+
+/** A member that is gone, for `explain`. */
+export interface Departed {
+  readonly name: string;
+  readonly how: 'left' | 'crashed';
+  readonly when: number;
+}
+
+/** All that the pool knows. Changed by `step` alone. */
+export class PoolState {
+  readonly options: PoolOptions;
+  /** Pool time in ms: monotonic, comes with each input. */
+  now = 0;
+  stopping = false;
+
+  readonly arena = new Arena();
+  readonly keys = new Keys();
+  readonly attributes: Attributes;
+  readonly spaces: Spaces;
+  readonly objects = new Table(OBJECT.width);
+  readonly handles = new Table(HANDLE.width);
+  readonly versions = new Table(VERSION.width);
+  readonly directory = new Directory();
+  readonly waits = new Waits();
+  readonly extents = new Extents();
+
+  readonly sessions = new Map<number, Session>();
+  readonly members = new Map<number, Member>();
+  readonly membersByName = new Map<string, Member>();
+  /** Bounded: the oldest goes first. */
+  readonly departed = new Map<number, Departed>();
+  memberIdNext = 1;
+
+  readonly promises = new Map<number, PromiseRow>();
+  /** Promises of one name, by that name. */
+  readonly promisesByName = new Map<string, PromiseRow[]>();
+  readonly promiseGlobs: PromiseRow[] = [];
+  promiseIdNext = 1;
+
+  /** Head of the list of objects with requires that wait for the next version. */
+  unboundHead = 0;
+  requiresOpen = 0;
+  readerLeases = 0;
+  bytesInline = 0;
+  readonly leaseWaits: LeaseWait[] = [];
+
+  slabNext = 0;
+  /** Bytes of slabs asked for and not there yet. */
+  slabBytesPending = 0;
+  /** Bytes in adopted slabs; they count against the limit too. */
+  readonly slabsAdopted = new Set<number>();
+
+  operations = 0;
+
+  // Working memory of step; nothing here outlives an input.
+  readonly reader = new Reader();
+  readonly scratch = new Writer(8_192);
+  readonly dirty: Session[] = [];
+  readonly effects: Effect[] = [];
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+    this.attributes = new Attributes(this.arena, this.keys);
+    this.spaces = new Spaces(this.arena, options.hashSeed);
+  }
+
+  /** Kept back for objects that somebody requires. */
+  get bytesReserved(): number {
+    return Math.floor(this.extents.bytesTotal / LIMITS.reserveFraction);
+  }
+}

@@ -1,0 +1,39 @@
+/** A side acknowledges at the latest after so many messages or bytes (spec, section 6). */
+const ACK_AFTER_MESSAGES = 1_024;
+const ACK_AFTER_BYTES = 1 << 20;
+
+/**
+ * The receiving half of a session: which numbers have come, which are news, and when an
+ * acknowledgement is due.
+ */
+export class Incoming {
+  /** Number of the last message received. */
+  received = 0;
+  #acknowledged = 0;
+  #bytes = 0;
+
+  /**
+   * Takes a frame of `count` messages from `first`: returns how many of its first ones have come
+   * before and must be skipped, or -1 when there is a gap.
+   */
+  take(first: number, count: number, bytes: number): number {
+    if (first > this.received + 1) return -1;
+    const known = Math.min(count, this.received + 1 - first);
+    this.received = Math.max(this.received, first + count - 1);
+    this.#bytes += bytes;
+    return known;
+  }
+
+  /** Whether the other side waits to be told: at once, or within a second. */
+  get ackDue(): 'now' | 'soon' | 'no' {
+    const behind = this.received - this.#acknowledged;
+    if (behind >= ACK_AFTER_MESSAGES || this.#bytes >= ACK_AFTER_BYTES) return 'now';
+    return behind > 0 ? 'soon' : 'no';
+  }
+
+  /** An `ack` with the number `received` is on its way. */
+  acknowledged(): void {
+    this.#acknowledged = this.received;
+    this.#bytes = 0;
+  }
+}

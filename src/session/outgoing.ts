@@ -1,0 +1,76 @@
+import { assert } from '../core/assert.js';
+import { beginMessages, endFrame, FRAME_HEADER_SIZE } from '../protocol/index.js';
+import { Writer } from '../core/bytes.js';
+
+interface SentFrame {
+  readonly first: number;
+  readonly last: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Where `ack` stands in a MESSAGES frame: behind the header and `first`. */
+const ACK_AT = FRAME_HEADER_SIZE + 8;
+
+/**
+ * The sending half of a session: numbers messages from 1, and keeps the frames until the other side
+ * has acknowledged them, to send them again on the next connection (spec/protocol.md, section 6).
+ */
+export class Outgoing {
+  /** Number of the last message that was given one. */
+  last = 0;
+  /** The other side has all up to here. */
+  acknowledged = 0;
+  bytesHeld = 0;
+  #frames: SentFrame[] = [];
+  #head = 0;
+  readonly #writer = new Writer(64);
+
+  get messagesHeld(): number {
+    return this.last - this.acknowledged;
+  }
+
+  /**
+   * Makes a frame of `count` whole messages, keeps it, and returns its bytes, which nobody may
+   * change. `ack` is the number of the last message received.
+   */
+  frame(messages: Uint8Array, count: number, ack: number): Uint8Array {
+    assert(count > 0, 'a frame that is kept holds a message');
+    const writer = this.#writer;
+    writer.reset();
+    const start = beginMessages(writer, this.last + 1, ack);
+    writer.raw(messages);
+    endFrame(writer, start);
+    const bytes = writer.bytes.slice(0, writer.at);
+    this.#frames.push({ first: this.last + 1, last: this.last + count, bytes });
+    this.last += count;
+    this.bytesHeld += bytes.length;
+    return bytes;
+  }
+
+  /** Lets go of what the other side has; a number it cannot have is false. */
+  acknowledge(number: number): boolean {
+    if (number > this.last) return false;
+    if (number <= this.acknowledged) return true;
+    this.acknowledged = number;
+    for (;;) {
+      const frame = this.#frames[this.#head];
+      if (frame === undefined || frame.last > number) break;
+      this.bytesHeld -= frame.bytes.length;
+      this.#head++;
+    }
+    if (this.#head > 64 && this.#head * 2 > this.#frames.length) {
+      this.#frames = this.#frames.slice(this.#head);
+      this.#head = 0;
+    }
+    return true;
+  }
+
+  /** The frames that a new connection must carry again, with a fresh `ack`. */
+  resend(ack: number): Uint8Array[] {
+    return this.#frames.slice(this.#head).map((frame) => {
+      const bytes = frame.bytes.slice();
+      new DataView(bytes.buffer).setBigUint64(ACK_AT, BigInt(ack), true);
+      return bytes;
+    });
+  }
+}
