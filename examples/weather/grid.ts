@@ -1,0 +1,28 @@
+/** Fields of the example stand on latitudes and longitudes in degrees, row by row from the first. */
+export interface LatLonGrid {
+  /** Strictly rising or strictly falling, within -90..90. */
+  readonly latitudes: Float64Array;
+  /** Evenly spaced eastward; when they go around the globe, a field's rows are periodic. */
+  readonly longitudes: Float64Array;
+}
+
+/** Whether the last column is one spacing west of the first. */
+export function isPeriodic({ longitudes }: LatLonGrid): boolean {
+  const first = longitudes[0];
+  const second = longitudes[1];
+  if (first === undefined || second === undefined) return false;
+  return Math.abs((second - first) * longitudes.length - 360) < 1e-3;
+}
+
+export function gridSize({ latitudes, longitudes }: LatLonGrid): number {
+  return latitudes.length * longitudes.length;
+}
+
+/** @throws RangeError when a field has another number of values than its grid. */
+export function checkFieldSize(name: string, field: Float32Array, size: number): void {
+  if (field.length !== size) {
+    throw new RangeError(
+      `Cannot use field "${name}": it has ${field.length} values where ${size} are due`,
+    );
+  }
+}
