@@ -139,11 +139,17 @@ function readBool(r: Reader): boolean {
   return value === 1;
 }
 
-/** How to read: how many levels of lists and maps are left, and whether float64 stays apart. */
-interface Reading {
+/** How to read values. */
+export interface Reading {
+  /** How deep lists and maps may nest. */
   readonly depthMax: number;
+  /** Whether a float64 that would write back as an integer becomes a {@link Float}. */
   readonly exact: boolean;
 }
+
+const PLAIN: Reading = { depthMax: LIMITS.valueDepthMax, exact: false };
+/** So that what is read writes back as it was. */
+export const EXACT: Reading = { depthMax: LIMITS.valueDepthMax, exact: true };
 
 function readFloat64(r: Reader, exact: boolean): Value {
   const value = r.f64();
@@ -201,26 +207,17 @@ function readEntries(r: Reader, depth: number, how: Reading): ValueMap {
 
 /**
  * Reads a value; bytes are copied. int64 beyond 2^53 and uint64 are bigints. float64 becomes a
- * plain number, whole or not. Maps have no prototype (`{ ...map }` gives one) and keep the order of
- * their keys, but for keys that look like array indices, which JavaScript puts first.
+ * plain number, whole or not, unless `how` says `exact`. Maps have no prototype (`{ ...map }` gives
+ * one) and keep the order of their keys, but for keys that look like array indices, which
+ * JavaScript puts first.
  */
-export function readValue(r: Reader, depthMax: number = LIMITS.valueDepthMax): Value {
-  return readNested(r, 0, { depthMax, exact: false });
+export function readValue(r: Reader, how: Reading = PLAIN): Value {
+  return readNested(r, 0, how);
 }
 
-/** As {@link readValue}, but a float64 that would write back as an integer is a {@link Float}. */
-export function readValueExact(r: Reader, depthMax: number = LIMITS.valueDepthMax): Value {
-  return readNested(r, 0, { depthMax, exact: true });
-}
-
-/** Reads the compound `map`. */
-export function readMap(r: Reader, depthMax: number = LIMITS.valueDepthMax): ValueMap {
-  return readEntries(r, 0, { depthMax, exact: false });
-}
-
-/** As {@link readMap}, with values as of {@link readValueExact}. */
-export function readMapExact(r: Reader, depthMax: number = LIMITS.valueDepthMax): ValueMap {
-  return readEntries(r, 0, { depthMax, exact: true });
+/** Reads the compound `map`; each of its values may nest to the full depth. */
+export function readMap(r: Reader, how: Reading = PLAIN): ValueMap {
+  return readEntries(r, 0, how);
 }
 
 /** Moves past the entries of a map; its keys must differ, as of {@link readMap}. */

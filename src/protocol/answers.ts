@@ -2,7 +2,7 @@ import { refuse } from '../core/assert.js';
 import type { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
 import type { Value, ValueMap } from '../core/value.js';
-import { readMap, readValue, writeMap, writeValue } from '../core/value-codec.js';
+import { type Reading, readMap, readValue, writeMap, writeValue } from '../core/value-codec.js';
 import { DURABILITY, MESSAGE } from './codes.js';
 import { endBody, readChoice, writeHeader, writeWhole } from './message.js';
 
@@ -51,12 +51,12 @@ export interface Fail {
   readonly fields: ValueMap;
 }
 
-export function readFail(r: Reader): Fail {
+export function readFail(r: Reader, how?: Reading): Fail {
   const request = r.u64();
   const retryable = readChoice(r, 1, 'whether a failure is retryable') === 1;
   const code = r.text();
   const message = r.text();
-  const fields = readMap(r);
+  const fields = readMap(r, how);
   endBody(r);
   return { kind: 'fail', request, retryable, code, message, fields };
 }
@@ -89,11 +89,11 @@ export interface Welcome {
   readonly granted: ValueMap;
 }
 
-export function readWelcome(r: Reader): Welcome {
+export function readWelcome(r: Reader, how?: Reading): Welcome {
   const request = r.u64();
   const member = r.u32();
   const name = r.text();
-  const granted = readMap(r);
+  const granted = readMap(r, how);
   endBody(r);
   return { kind: 'welcome', request, member, name, granted };
 }
@@ -173,9 +173,9 @@ export interface ValueAnswer {
   readonly value: Value;
 }
 
-export function readValueAnswer(r: Reader): ValueAnswer {
+export function readValueAnswer(r: Reader, exact = false): ValueAnswer {
   const request = r.u64();
-  const value = readValue(r, ANSWER_DEPTH_MAX);
+  const value = readValue(r, { depthMax: ANSWER_DEPTH_MAX, exact });
   endBody(r);
   return { kind: 'value', request, value };
 }

@@ -2,7 +2,7 @@ import { refuse } from '../core/assert.js';
 import type { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
 import { VALUE_TYPE, type Value } from '../core/value.js';
-import { readValue, readValueExact, skipValue, writeValue } from '../core/value-codec.js';
+import { type Reading, readValue, skipValue, writeValue } from '../core/value-codec.js';
 
 /** A key, interned by KEY, and its value. */
 export type Attribute = readonly [key: number, value: Value];
@@ -82,15 +82,14 @@ export function writeAttributes(w: Writer, attributes: readonly Attribute[]): vo
     );
 }
 
-/** The attributes that an index points to, as pairs; `exact` as of `readValueExact`. */
-export function attributesOf(r: Reader, index: AttributeIndex, exact = false): Attribute[] {
+/** The attributes that an index points to, as pairs. */
+export function attributesOf(r: Reader, index: AttributeIndex, how?: Reading): Attribute[] {
   const { at, limit } = r;
   const attributes: Attribute[] = [];
   r.limit = index.end;
   for (let place = 0; place < index.count; place++) {
     r.at = index.valueStarts[place] as number;
-    const value = exact ? readValueExact(r) : readValue(r);
-    attributes.push([index.keys[place] as number, value]);
+    attributes.push([index.keys[place] as number, readValue(r, how)]);
   }
   r.at = at;
   r.limit = limit;

@@ -2,7 +2,7 @@ import { refuse } from '../core/assert.js';
 import type { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
 import type { ValueMap } from '../core/value.js';
-import { readMap, writeMap } from '../core/value-codec.js';
+import { type Reading, readMap, writeMap } from '../core/value-codec.js';
 import { MESSAGE } from './codes.js';
 import { endBody, writeHeader, writeWhole } from './message.js';
 import { type MemberName, parseMemberName } from './names.js';
@@ -47,11 +47,11 @@ export interface Join {
   readonly info: ValueMap;
 }
 
-export function readJoin(r: Reader): Join {
+export function readJoin(r: Reader, how?: Reading): Join {
   const member = r.u32();
   const name = r.text();
   const parsed = parseMemberName(name);
-  const info = readMap(r);
+  const info = readMap(r, how);
   endBody(r);
   return { kind: 'join', member, name, parsed, info };
 }

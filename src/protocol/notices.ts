@@ -1,6 +1,6 @@
 import type { Reader, Writer } from '../core/bytes.js';
 import type { ValueMap } from '../core/value.js';
-import { readMap, writeMap } from '../core/value-codec.js';
+import { type Reading, readMap, writeMap } from '../core/value-codec.js';
 import { MESSAGE } from './codes.js';
 import { endBody, writeHeader, writeWhole } from './message.js';
 
@@ -24,10 +24,10 @@ export interface Notice {
   readonly fields: ValueMap;
 }
 
-export function readNotice(r: Reader): Notice {
+export function readNotice(r: Reader, how?: Reading): Notice {
   const code = r.text();
   const message = r.text();
-  const fields = readMap(r);
+  const fields = readMap(r, how);
   endBody(r);
   return { kind: 'notice', code, message, fields };
 }
