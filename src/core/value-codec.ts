@@ -7,6 +7,7 @@ import { Float, Timestamp, VALUE_TYPE, type Value, type ValueMap } from './value
 const INT64_MIN = -(2n ** 63n);
 const UINT64_END = 2n ** 64n;
 const INT64_END = 2n ** 63n;
+const HIGH = 0x1_0000_0000;
 
 function badValue(why: string): never {
   return refuse('bad-message', `Cannot read a value: ${why}`);
@@ -29,8 +30,11 @@ function writeBigint(w: Writer, value: bigint): void {
 
 function writeNumber(w: Writer, value: number): void {
   if (Number.isSafeInteger(value) && !Object.is(value, -0)) {
+    // Two halves instead of a bigint, which would be made and thrown away.
+    const high = Math.floor(value / HIGH);
     w.u8(VALUE_TYPE.int64);
-    w.i64(BigInt(value));
+    w.u32(value - high * HIGH);
+    w.u32(high);
   } else {
     w.u8(VALUE_TYPE.float64);
     w.f64(value);
@@ -122,9 +126,12 @@ function readCount(r: Reader, sizeMin: number): number {
 }
 
 function readInt64(r: Reader): number | bigint {
-  const value = r.i64();
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
+  const start = r.at;
+  const low = r.u32();
+  const number = (r.u32() | 0) * HIGH + low;
+  if (Number.isSafeInteger(number)) return number;
+  r.at = start;
+  return r.i64();
 }
 
 function readUint64(r: Reader): bigint {

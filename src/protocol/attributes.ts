@@ -26,17 +26,20 @@ function badAttribute(why: string): never {
   return refuse('bad-attribute', `Cannot use the attributes: ${why}`);
 }
 
-function checkDistinct(keys: Uint16Array, count: number): void {
+/** Whether a key appears twice among the first `count` of `keys`. */
+function hasTwice(keys: ArrayLike<number>, count: number): boolean {
   if (count > PAIRS_MAX) {
-    if (new Set(keys.subarray(0, count)).size !== count) badAttribute('a key appears twice');
-    return;
+    const distinct = new Set<number>();
+    for (let index = 0; index < count; index++) distinct.add(keys[index] as number);
+    return distinct.size !== count;
   }
   for (let index = 1; index < count; index++) {
     const key = keys[index];
     for (let other = 0; other < index; other++) {
-      if (keys[other] === key) badAttribute('a key appears twice');
+      if (keys[other] === key) return true;
     }
   }
+  return false;
 }
 
 /** Reads attributes, checks them, and notes where they are. */
@@ -54,7 +57,7 @@ export function readAttributes(r: Reader, into: AttributeIndex): void {
   }
   into.end = r.at;
   checkSize(into.end - into.start);
-  if (count > 1) checkDistinct(into.keys, count);
+  if (hasTwice(into.keys, count)) badAttribute('a key appears twice');
 }
 
 function checkSize(size: number): void {
@@ -69,17 +72,15 @@ export function writeAttributes(w: Writer, attributes: readonly Attribute[]): vo
   const count = attributes.length;
   if (count > LIMITS.attributesMax) badAttribute(`more than ${LIMITS.attributesMax} of them`);
   w.u16(count);
+  const keys: number[] = [];
   for (const [key, value] of attributes) {
     if (value === null) badAttribute('one is null');
+    keys.push(key);
     w.u16(key);
     writeValue(w, value);
   }
   checkSize(w.at - start);
-  if (count > 1)
-    checkDistinct(
-      Uint16Array.from(attributes, ([key]) => key),
-      count,
-    );
+  if (hasTwice(keys, count)) badAttribute('a key appears twice');
 }
 
 /** The attributes that an index points to, as pairs. */
