@@ -4,7 +4,10 @@ import { LIMITS } from '../core/limits.js';
 import { FRAME } from './codes.js';
 import { beginFrame } from './frame.js';
 
-/** Size, code, flags: what stands before the body of a message. */
+/**
+ * Size, code, flags: what stands before the body of a message. Flags are zero, so they are written
+ * and read as the upper half of the code: a message with flags has a code that nobody knows.
+ */
 export const MESSAGE_HEADER_SIZE = 8;
 /** `first` and `ack`, before the messages of a MESSAGES frame. */
 const NUMBERS_SIZE = 16;
@@ -89,10 +92,9 @@ export class Messages {
   first = 0;
   ack = 0;
   count = 0;
-  /** Of the current message: its number, its code, and its bytes with the header. */
+  /** Of the current message: its number, its code (with flags), and its bytes with the header. */
   number = 0;
   code = 0;
-  flags = 0;
   start = 0;
   end = 0;
   /** Stands on the body of the current message and ends with it. */
@@ -129,8 +131,7 @@ export class Messages {
     r.at = start;
     r.limit = this.#end;
     const size = r.u32();
-    this.code = r.u16();
-    this.flags = r.u16();
+    this.code = r.u32();
     this.number++;
     this.start = start;
     this.end = start + size;
