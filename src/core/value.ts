@@ -23,11 +23,14 @@ export class Float {
   }
 }
 
-/** A moment: int64 nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. */
+/** A moment: int64 nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. RangeError beyond. */
 export class Timestamp {
   readonly nanoseconds: bigint;
   constructor(nanoseconds: bigint) {
-    this.nanoseconds = BigInt.asIntN(64, nanoseconds);
+    if (BigInt.asIntN(64, nanoseconds) !== nanoseconds) {
+      throw new RangeError(`Cannot make a timestamp of ${nanoseconds} ns: it needs 64 bits`);
+    }
+    this.nanoseconds = nanoseconds;
   }
 }
 
