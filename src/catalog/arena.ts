@@ -41,7 +41,8 @@ export class Arena {
     if (size > 48) {
       chunk.set(source.subarray(start, end), at);
     } else {
-      for (let index = 0; index < size; index++) chunk[at + index] = source[start + index] as number;
+      for (let index = 0; index < size; index++)
+        chunk[at + index] = source[start + index] as number;
     }
     return reference;
   }

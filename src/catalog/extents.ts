@@ -216,17 +216,12 @@ export class Extents {
     }
   }
 
-  /** Frees every lease of an owner; returns the bytes. */
-  freeLeasesOf(owner: number): number {
-    let bytes = 0;
-    for (let block = this.#leases.get(owner) ?? 0; block !== 0; ) {
-      bytes += this.sizeOf(block);
-      this.free(block);
-      block = this.#leases.get(owner) ?? 0;
-    }
-    return bytes;
+  /** A lease of an owner, or 0 when it has none. */
+  firstLease(owner: number): number {
+    return this.#leases.get(owner) ?? 0;
   }
 
+  /** Bytes leased to an owner. */
   leasedBy(owner: number): number {
     let bytes = 0;
     for (let block = this.#leases.get(owner) ?? 0; block !== 0; ) {

@@ -1,10 +1,10 @@
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import type { ValueMap } from '../core/value.js';
-import { Messages } from '../protocol/index.js';
 import type { Input } from '../pool/input.js';
-import { step } from '../pool/step.js';
 import { type Effect, type PoolOptions, PoolState } from '../pool/state.js';
+import { step } from '../pool/step.js';
+import { Messages } from '../protocol/index.js';
 import { Incoming } from '../session/incoming.js';
 import { Outgoing } from '../session/outgoing.js';
 
@@ -95,7 +95,8 @@ export class PoolLoop {
     messages.open(bytes, start, end);
     this.#acknowledge(line, messages.ack);
     const skip = line.incoming.take(messages.first, messages.count, end - start);
-    if (skip < 0) refuse('bad-frame', `Cannot read messages from ${messages.first}: some are missing`);
+    if (skip < 0)
+      refuse('bad-frame', `Cannot read messages from ${messages.first}: some are missing`);
     if (skip === messages.count) return;
     this.#inputs.push({ kind: 'messages', session, bytes, start, end, skip });
   }
@@ -183,7 +184,8 @@ export class PoolLoop {
 
   #line(session: number): Line {
     const line = this.#lines.get(session);
-    if (line === undefined) refuse('session-unknown', `Cannot go on with session ${session}: unknown`);
+    if (line === undefined)
+      refuse('session-unknown', `Cannot go on with session ${session}: unknown`);
     return line;
   }
 }

@@ -2,9 +2,9 @@ import type { Arena } from '../catalog/arena.js';
 import { refuse } from '../core/assert.js';
 import { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
-import { encodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
 import { readValue, skipValue } from '../core/value-codec.js';
+import type { AttributeIndex } from '../protocol/index.js';
 
 /**
  * Attribute keys of a pool by number. Sessions intern keys for themselves; the pool's numbers are
@@ -59,23 +59,16 @@ export class Attributes {
     this.keys = keys;
   }
 
-  /**
-   * Stores attributes as they came (validated before): session keys become the pool's.
-   * `bytes[start, end)` is a wire `attributes`.
-   */
-  store(bytes: Uint8Array, start: number, end: number, keyMap: KeyMap): number {
-    const reader = this.#reader;
-    reader.reset(bytes, start, end);
-    const count = reader.u16();
+  /** Stores attributes as they came, read and checked: the session's keys become the pool's. */
+  store(bytes: Uint8Array, index: AttributeIndex, keyMap: KeyMap): number {
+    const { count, keys, valueStarts, valueEnds } = index;
     if (count === 0) return 0;
     const writer = this.#writer;
     writer.reset();
     writer.u16(count);
-    for (let index = 0; index < count; index++) {
-      writer.u32(keyMap.poolKey(reader.u16()));
-      const from = reader.at;
-      skipValue(reader);
-      writer.rawRange(bytes, from, reader.at);
+    for (let place = 0; place < count; place++) {
+      writer.u32(keyMap.poolKey(keys[place] as number));
+      writer.rawRange(bytes, valueStarts[place] as number, valueEnds[place] as number);
     }
     return this.#arena.store(writer.bytes, 0, writer.at);
   }
@@ -98,7 +91,8 @@ export class Attributes {
         const from = reader.at;
         const key = reader.u32();
         skipValue(reader);
-        if (removed.includes(key) || (overView !== null && this.#find(overView, key) >= 0)) continue;
+        if (removed.includes(key) || (overView !== null && this.#find(overView, key) >= 0))
+          continue;
         writer.rawRange(baseView, from, reader.at);
         count++;
       }
@@ -244,22 +238,4 @@ function sameValue(
   const two = readValue(new Reader(right.subarray(rightStart)));
   // biome-ignore lint/suspicious/noDoubleEquals: a bigint equals a number of the same value
   return one == two;
-}
-
-const MEMBER_NAME = /^([^[\]\n\0]+)(?:\[(\*|0|[1-9][0-9]{0,9})\])?$/u;
-
-/** `component`, `component[index]` or `component[*]`; `bad-name` for anything else. */
-export function parseMemberName(name: string): { component: string; index: number | '*' | null } {
-  const match = MEMBER_NAME.exec(name);
-  const component = match?.[1];
-  if (component === undefined || encodeUtf8(component).length > LIMITS.memberNameBytesMax) {
-    refuse('bad-name', `Cannot join as "${name}": a member is called component or component[index]`);
-  }
-  const index = match?.[2];
-  if (index === undefined) return { component, index: null };
-  if (index === '*') return { component, index };
-  if (Number(index) >= 2 ** 31) {
-    refuse('bad-name', `Cannot join as "${name}": the index is 2^31 or more`);
-  }
-  return { component, index: Number(index) };
 }

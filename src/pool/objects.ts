@@ -171,4 +171,3 @@ export function countUnbound(pool: PoolState, object: number, delta: 1 | -1): vo
     objects.set(object, OBJECT.unboundPrevious, 0);
   }
 }
-

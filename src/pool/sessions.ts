@@ -1,5 +1,5 @@
-import type { ValueMap } from '../core/value.js';
 import { Writer } from '../core/bytes.js';
+import type { ValueMap } from '../core/value.js';
 import { KeyMap } from './attributes.js';
 
 /** Handles of a session by the client's numbers: segments, so that a large number costs little. */

@@ -1,4 +1,4 @@
-import { Arena } from '../catalog/arena.js';
+import type { Arena } from '../catalog/arena.js';
 import { Directory } from '../catalog/directory.js';
 import { hashBytes } from '../catalog/hash.js';
 import { Table } from '../catalog/table.js';
@@ -35,9 +35,7 @@ export class Spaces {
       if (bytes[start + 1] === 0 && bytes[start + 2] === 0) return 0;
     }
     const hash = hashBytes(bytes, start, end, this.#seed);
-    let row = this.#directory.find(hash, (candidate) =>
-      this.#same(candidate, bytes, start, end),
-    );
+    let row = this.#directory.find(hash, (candidate) => this.#same(candidate, bytes, start, end));
     if (row === 0) {
       row = this.#rows.allocate();
       this.#rows.set(row, RECORD, this.#arena.store(bytes, start, end));

@@ -5,6 +5,7 @@ import { Table } from '../catalog/table.js';
 import { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
 import { Attributes, Keys } from './attributes.js';
+import { Decoder } from './decoder.js';
 import { HANDLE, OBJECT, VERSION } from './rows.js';
 import type { Member, PromiseRow, Session } from './sessions.js';
 import { Spaces } from './spaces.js';
@@ -20,6 +21,8 @@ export interface PoolOptions {
   readonly memoryBytesMax: number;
   readonly deadlineDefaultMs: number;
   readonly promiseGraceMs: number;
+  /** Whether freed bytes are reported, for the agent to poison them (ATTACCA_CHECK=1). */
+  readonly reportFreed: boolean;
 }
 
 /** What the pool asks of its agent and shell. Rare: not on the path of an object. */
@@ -34,7 +37,12 @@ export type Effect =
       readonly session: number;
       readonly request: number;
     }
-  | { readonly kind: 'freed'; readonly slab: number; readonly offset: number; readonly size: number }
+  | {
+      readonly kind: 'freed';
+      readonly slab: number;
+      readonly offset: number;
+      readonly size: number;
+    }
   | { readonly kind: 'session-ended'; readonly session: number; readonly crashed: boolean }
   | { readonly kind: 'stop' };
 
@@ -104,6 +112,7 @@ export class PoolState {
   operations = 0;
 
   // Working memory of step; nothing here outlives an input.
+  readonly decoder = new Decoder();
   readonly reader = new Reader();
   readonly scratch = new Writer(8_192);
   readonly dirty: Session[] = [];

@@ -1,6 +1,6 @@
-import { assert } from '../core/assert.js';
 import { Directory } from '../catalog/directory.js';
 import { Table } from '../catalog/table.js';
+import { assert } from '../core/assert.js';
 import { WAIT } from './rows.js';
 
 /**

@@ -1,6 +1,6 @@
 import { assert } from '../core/assert.js';
-import { beginMessages, endFrame, FRAME_HEADER_SIZE } from '../protocol/index.js';
 import { Writer } from '../core/bytes.js';
+import { beginMessages, endFrame, FRAME_HEADER_SIZE } from '../protocol/index.js';
 
 interface SentFrame {
   readonly first: number;

@@ -1,0 +1,47 @@
+import {
+  Declare,
+  Delete,
+  Demand,
+  Explain,
+  Key,
+  Lease,
+  Leave,
+  List,
+  Messages,
+  Offer,
+  PromiseFields,
+  Require,
+  Return,
+  SetFields,
+  Stat,
+  Stop,
+  Tag,
+  Unkeep,
+  Withdraw,
+} from '../protocol/index.js';
+
+/**
+ * Working memory of step: each message is read into one of these and applied before the next, so
+ * that no operation makes an object. Nothing of it outlives a step.
+ */
+export class Decoder {
+  readonly messages = new Messages();
+  readonly key = new Key();
+  readonly leave = new Leave();
+  readonly declare = new Declare();
+  readonly set = new SetFields();
+  readonly offer = new Offer();
+  readonly withdraw = new Withdraw();
+  readonly require = new Require();
+  readonly demand = new Demand();
+  readonly delete = new Delete();
+  readonly tag = new Tag();
+  readonly promise = new PromiseFields();
+  readonly unkeep = new Unkeep();
+  readonly lease = new Lease();
+  readonly return = new Return();
+  readonly stat = new Stat();
+  readonly list = new List();
+  readonly explain = new Explain();
+  readonly stop = new Stop();
+}

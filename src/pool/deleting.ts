@@ -1,0 +1,59 @@
+import { refuse } from '../core/assert.js';
+import type { Tag } from '../protocol/index.js';
+import { failure } from './emit.js';
+import { forEachHandle, handleState, memberOf, objectName } from './objects.js';
+import { failRequire } from './require.js';
+import { HANDLE_STATE, OBJECT } from './rows.js';
+import type { Session } from './sessions.js';
+import type { PoolState } from './state.js';
+import { withdrawVersion } from './versions.js';
+
+/**
+ * DELETE: ends the object's offer and its tags. Refused while a require is open, unless forced,
+ * which fails those. Readers keep what they hold.
+ */
+export function deleteObject(pool: PoolState, object: number, force: boolean): void {
+  const name = objectName(pool, object);
+  const waiting: string[] = [];
+  forEachHandle(pool, object, (handle) => {
+    if (handleState(pool, handle) === HANDLE_STATE.required) {
+      waiting.push(memberOf(pool, handle).name);
+    }
+  });
+  if (waiting.length > 0 && !force) {
+    refuse(
+      'object-required',
+      `Cannot delete "${name}": ${waiting.slice(0, 5).join(', ')} require it`,
+      {
+        name,
+        members: waiting.slice(0, 100),
+      },
+    );
+  }
+  pool.attributes.free(pool.objects.get(object, OBJECT.tags));
+  pool.objects.set(object, OBJECT.tags, 0);
+  // The handles keep the row alive until the last of them is failed; nothing is read after that.
+  const current = pool.objects.get(object, OBJECT.current);
+  const error = failure('object-deleted', `Cannot demand "${name}": it was deleted`, { name });
+  forEachHandle(pool, object, (handle) => {
+    if (handleState(pool, handle) === HANDLE_STATE.required) failRequire(pool, handle, error);
+  });
+  if (current !== 0) withdrawVersion(pool, current);
+}
+
+/** TAG: sets and removes tags of an object. */
+export function tag(pool: PoolState, session: Session, object: number, message: Tag): void {
+  const { attributes, objects, reader } = pool;
+  const over = attributes.store(reader.bytes, message.attributes, session.keys);
+  const base = objects.get(object, OBJECT.tags);
+  const removed: number[] = [];
+  for (let index = 0; index < message.removedCount; index++) {
+    removed.push(session.keys.known(message.removed[index] as number));
+  }
+  try {
+    objects.set(object, OBJECT.tags, attributes.merge(base, over, removed));
+  } finally {
+    attributes.free(over);
+  }
+  attributes.free(base);
+}

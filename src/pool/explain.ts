@@ -1,0 +1,174 @@
+import { LIMITS } from '../core/limits.js';
+import type { Value } from '../core/value.js';
+import { levelOf, nameOfMember, readersOf } from './looking.js';
+import { holders } from './memory.js';
+import { forEachHandle, handleState, memberOf, objectName } from './objects.js';
+import { promisesOf } from './promises.js';
+import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG, WAIT } from './rows.js';
+import type { Member } from './sessions.js';
+import type { PoolState } from './state.js';
+import { versionHas } from './versions.js';
+import { awaited, awaitedText } from './waiting.js';
+
+/** Who waits for an object, for whom, since when, and what would end it. */
+export function explainObject(pool: PoolState, object: number): Value {
+  const { objects, versions } = pool;
+  const current = objects.get(object, OBJECT.current);
+  const waits: Value[] = [];
+  forEachHandle(pool, object, (handle) => {
+    if (handleState(pool, handle) !== HANDLE_STATE.required) return;
+    if (waits.length < LIMITS.explainRowsMax) waits.push(requireRow(pool, object, handle));
+  });
+  return {
+    name: objectName(pool, object),
+    offered:
+      current === 0
+        ? null
+        : {
+            version: versions.get(current, VERSION.number),
+            by: nameOfMember(pool, versions.get(current, VERSION.providerMember)),
+            scope: versionHas(pool, current, VERSION_FLAG.scopePool) ? 'pool' : 'member',
+            level: levelOf(pool, current),
+            bytes: versions.getWide(current, VERSION.size),
+          },
+    waits,
+    promises: promisesOf(pool, object).map((promise) => ({
+      member: promise.member,
+      pattern: promise.pattern,
+      state: promise.state,
+      sinceMs: pool.now - promise.since,
+    })),
+    readers: readersOf(pool, object),
+    withdrawn: withdrawnVersions(pool, object),
+  };
+}
+
+/** Versions whose offer has ended and whose bytes are still owed. */
+function withdrawnVersions(pool: PoolState, object: number): Value[] {
+  const rows: Value[] = [];
+  let version = pool.objects.get(object, OBJECT.old);
+  while (version !== 0) {
+    rows.push({
+      version: pool.versions.get(version, VERSION.number),
+      requires: pool.versions.get(version, VERSION.requires),
+      readers: pool.versions.get(version, VERSION.leases),
+      bytes: pool.versions.getWide(version, VERSION.size),
+    });
+    version = pool.versions.get(version, VERSION.next);
+  }
+  return rows;
+}
+
+function requireRow(pool: PoolState, object: number, handle: number): Value {
+  const member = memberOf(pool, handle).name;
+  const wait = pool.handles.get(handle, HANDLE.wait);
+  const rows = pool.waits.rows;
+  const deadline = wait === 0 ? Number.POSITIVE_INFINITY : pool.waits.deadlineOf(wait);
+  const bound = pool.handles.get(handle, HANDLE.version) !== 0;
+  const who = awaited(pool, object);
+  return {
+    object: objectName(pool, object),
+    member,
+    what: wait === 0 ? 'require' : 'demand',
+    sinceMs: wait === 0 ? null : pool.now - rows.getWide(wait, WAIT.since),
+    deadlineMs: deadline === Number.POSITIVE_INFINITY ? null : deadline - pool.now,
+    promisedBy: who.promisedBy,
+    because: bound
+      ? `it is offered: ${member} has only to demand it`
+      : `it is not offered; ${awaitedText(who, member)}`,
+    endsWith: bound
+      ? `a demand or retract of ${member}`
+      : 'an offer, a closed promise, its deadline',
+  };
+}
+
+/** All waits of the pool, those of objects first, then those for memory. */
+export function explainWaits(pool: PoolState): Value {
+  const waits: Value[] = [];
+  let object = pool.unboundHead;
+  while (object !== 0 && waits.length < LIMITS.explainRowsMax) {
+    const waited = object;
+    forEachHandle(pool, waited, (handle) => {
+      if (handleState(pool, handle) !== HANDLE_STATE.required) return;
+      if (pool.handles.get(handle, HANDLE.version) !== 0) return;
+      if (waits.length < LIMITS.explainRowsMax) waits.push(requireRow(pool, waited, handle));
+    });
+    object = pool.objects.get(object, OBJECT.unboundNext);
+  }
+  const memory = pool.leaseWaits.slice(0, LIMITS.explainRowsMax).map((each) => ({
+    members: [...each.session.members.values()].map((member) => member.name),
+    what: 'lease',
+    bytes: each.least,
+    object: each.object,
+    sinceMs: pool.now - pool.waits.rows.getWide(each.wait, WAIT.since),
+    because: 'the memory of the pool is full',
+  }));
+  return { waits, memory, holders: memory.length > 0 ? holders(pool) : [] };
+}
+
+/**
+ * Rings of waits: members each of which waits for what the next has promised. They are shown, not
+ * broken: only the programs know whether one of them still does something else first.
+ */
+export function explainRings(pool: PoolState): Value {
+  const edges = waitEdges(pool);
+  const rings: Value[] = [];
+  const done = new Set<string>();
+  for (const start of edges.keys()) {
+    if (done.has(start)) continue;
+    const path: { member: string; object: string }[] = [];
+    walk(start, path, new Map());
+  }
+  return { rings };
+
+  function walk(
+    member: string,
+    path: { member: string; object: string }[],
+    onPath: Map<string, number>,
+  ): void {
+    const seen = onPath.get(member);
+    if (seen !== undefined) {
+      if (rings.length < LIMITS.explainRowsMax) {
+        rings.push(
+          path.slice(seen).map((each) => ({ member: each.member, waitsFor: each.object })),
+        );
+      }
+      return;
+    }
+    if (done.has(member) || path.length > 10_000) return;
+    onPath.set(member, path.length);
+    for (const edge of edges.get(member) ?? []) {
+      path.push({ member, object: edge.object });
+      walk(edge.to, path, onPath);
+      path.pop();
+    }
+    onPath.delete(member);
+    done.add(member);
+  }
+}
+
+/** member -> the members that promised what its demands wait for. */
+function waitEdges(pool: PoolState): Map<string, { to: string; object: string }[]> {
+  const edges = new Map<string, { to: string; object: string }[]>();
+  let object = pool.unboundHead;
+  let count = 0;
+  while (object !== 0 && count < LIMITS.explainRowsMax * 10) {
+    const waited = object;
+    const providers = awaited(pool, waited).promisedBy;
+    if (providers.length > 0) {
+      forEachHandle(pool, waited, (handle) => {
+        if (pool.handles.get(handle, HANDLE.wait) === 0) return;
+        const member: Member = memberOf(pool, handle);
+        const list = edges.get(member.name) ?? [];
+        for (const to of providers) {
+          if (list.some((edge) => edge.to === to)) continue;
+          list.push({ to, object: objectName(pool, waited) });
+          count++;
+        }
+        edges.set(member.name, list);
+      });
+    }
+    object = pool.objects.get(object, OBJECT.unboundNext);
+  }
+  return edges;
+}

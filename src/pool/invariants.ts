@@ -1,0 +1,160 @@
+import { BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
+import { assert } from '../core/assert.js';
+import { isObject } from './looking.js';
+import { forEachHandle, handleState, objectName } from './objects.js';
+import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
+import type { PoolState } from './state.js';
+
+/**
+ * Recounts everything the pool keeps count of, from nothing, and compares: I1 (states), I4 (leases
+ * equal holders), I5 (bytes equal the book). For tests and simulation: its time grows with the
+ * pool.
+ */
+export function checkInvariants(pool: PoolState): void {
+  pool.waits.verify();
+  const sums = {
+    objects: 0,
+    handles: 0,
+    versions: 0,
+    requires: 0,
+    leases: 0,
+    inline: 0,
+    unbound: 0,
+  };
+  const blocks = new Set<number>();
+  for (let object = 1; object < pool.objects.end; object++) {
+    if (!isObject(pool, object)) continue;
+    sums.objects++;
+    checkObject(pool, object, sums, blocks);
+  }
+  assert(sums.objects === pool.objects.used, 'every object has something that hangs on it');
+  assert(sums.objects === pool.directory.used, 'every object is in the directory');
+  assert(sums.handles === pool.handles.used, 'every handle hangs on an object');
+  assert(sums.versions === pool.versions.used, 'every version hangs on an object');
+  assert(sums.requires === pool.requiresOpen, 'open requires are counted');
+  assert(sums.leases === pool.readerLeases, 'I4: reader leases equal holders');
+  assert(sums.inline === pool.bytesInline, 'I5: payloads within messages are counted');
+  checkUnboundList(pool, sums.unbound);
+  checkMembers(pool);
+  checkExtents(pool, blocks);
+}
+
+interface Sums {
+  handles: number;
+  versions: number;
+  requires: number;
+  leases: number;
+  inline: number;
+  unbound: number;
+}
+
+function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<number>): void {
+  const { objects, handles, versions } = pool;
+  const name = objectName(pool, object);
+  const requires = new Map<number, number>();
+  const leases = new Map<number, number>();
+  const current = objects.get(object, OBJECT.current);
+  const count = (map: Map<number, number>, key: number): void => {
+    map.set(key, (map.get(key) ?? 0) + 1);
+  };
+  forEachHandle(pool, object, (handle) => {
+    sums.handles++;
+    assert(handles.get(handle, HANDLE.object) === object, `${name}: a handle names its object`);
+    const state = handleState(pool, handle);
+    const version = handles.get(handle, HANDLE.version);
+    const leased = (handles.get(handle, HANDLE.state) & HANDLE_FLAG.leased) !== 0;
+    if (state === HANDLE_STATE.required) {
+      sums.requires++;
+      count(requires, version);
+    } else {
+      assert(handles.get(handle, HANDLE.wait) === 0, `${name}: only an open require waits`);
+    }
+    if (state === HANDLE_STATE.offered) {
+      assert(version === current && current !== 0, `${name}: what is offered is current`);
+      assert(versions.get(version, VERSION.provider) === handle, `${name}: a provider is known`);
+    }
+    assert(leased === (state === HANDLE_STATE.demanded && version !== 0), `${name}: I4 lease`);
+    if (leased) {
+      sums.leases++;
+      count(leases, version);
+    }
+  });
+  const unbound = requires.get(0) ?? 0;
+  assert(objects.get(object, OBJECT.unbound) === unbound, `${name}: unbound requires are counted`);
+  assert(unbound === 0 || current === 0, `${name}: what is offered binds`);
+  if (unbound > 0) sums.unbound++;
+  const old: number[] = [];
+  for (let at = objects.get(object, OBJECT.old); at !== 0; at = versions.get(at, VERSION.next)) {
+    old.push(at);
+  }
+  for (const version of current === 0 ? old : [current, ...old]) {
+    sums.versions++;
+    const flags = versions.get(version, VERSION.flags);
+    const bound = versions.get(version, VERSION.requires);
+    const readers = versions.get(version, VERSION.leases);
+    assert(bound === (requires.get(version) ?? 0), `${name}: bound requires are counted`);
+    assert(readers === (leases.get(version) ?? 0), `${name}: I4 leases equal holders`);
+    const isOffered = (flags & VERSION_FLAG.offered) !== 0;
+    assert(isOffered === (version === current), `${name}: one version is offered at most`);
+    assert(isOffered || bound + readers > 0, `${name}: a withdrawn version is owed to somebody`);
+    const bytes = versions.get(version, VERSION.bytes);
+    if ((flags & VERSION_FLAG.inline) !== 0) sums.inline += pool.arena.size(bytes);
+    if ((flags & VERSION_FLAG.slice) !== 0) {
+      assert(pool.extents.stateOf(bytes) === BLOCK_SLICE, `${name}: its bytes are a slice`);
+      assert(pool.extents.ownerOf(bytes) === version, `${name}: its bytes are its own`);
+      blocks.add(bytes);
+    }
+  }
+}
+
+function checkUnboundList(pool: PoolState, expected: number): void {
+  let count = 0;
+  let previous = 0;
+  for (let at = pool.unboundHead; at !== 0; at = pool.objects.get(at, OBJECT.unboundNext)) {
+    assert(pool.objects.get(at, OBJECT.unboundPrevious) === previous, 'the unbound list is linked');
+    previous = at;
+    count++;
+  }
+  assert(count === expected, 'objects with unbound requires are listed');
+}
+
+function checkMembers(pool: PoolState): void {
+  let handles = 0;
+  assert(pool.members.size === pool.membersByName.size, 'I1: names of members are unique');
+  for (const member of pool.members.values()) {
+    assert(pool.sessions.get(member.session.id) === member.session, 'a member has its session');
+    let count = 0;
+    let requires = 0;
+    for (let at = member.handles; at !== 0; at = pool.handles.get(at, HANDLE.memberNext)) {
+      assert(pool.handles.get(at, HANDLE.member) === member.id, 'a handle names its member');
+      const number = pool.handles.get(at, HANDLE.number);
+      assert(member.session.handles.get(number) === at, 'a session finds its handles');
+      if (handleState(pool, at) === HANDLE_STATE.required) requires++;
+      count++;
+    }
+    assert(count === member.handleCount, 'handles of a member are counted');
+    assert(requires === member.openRequires, 'requires of a member are counted');
+    handles += count;
+  }
+  assert(handles === pool.handles.used, 'every handle belongs to a member');
+}
+
+function checkExtents(pool: PoolState, slices: ReadonlySet<number>): void {
+  const { extents } = pool;
+  let free = 0;
+  let leased = 0;
+  let total = 0;
+  for (const block of extents.blocks()) {
+    const size = extents.sizeOf(block);
+    total += size;
+    const state = extents.stateOf(block);
+    if (state === BLOCK_FREE) free += size;
+    else if (state === BLOCK_LEASE) {
+      leased += size;
+      assert(pool.sessions.has(extents.ownerOf(block)), 'I4: a lease has a living session');
+    } else assert(slices.has(block), 'I5: a slice belongs to a version');
+  }
+  assert(free === extents.bytesFree, 'I5: free bytes are counted');
+  assert(leased === extents.bytesLeased, 'I5: leased bytes are counted');
+  assert(total === extents.bytesTotal, 'I5: all bytes are counted');
+}

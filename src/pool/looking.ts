@@ -1,0 +1,222 @@
+import { refuse } from '../core/assert.js';
+import { compileGlob } from '../core/glob.js';
+import { LIMITS } from '../core/limits.js';
+import { spaceAt } from '../core/space.js';
+import { decodeUtf8 } from '../core/utf8.js';
+import type { Value } from '../core/value.js';
+import type { List } from '../protocol/index.js';
+import { stateName } from './handles.js';
+import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
+import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
+import type { PoolState } from './state.js';
+import { versionHas } from './versions.js';
+
+/** Objects looked at for one page: bounds the pause that a list can cause. */
+const LIST_SCAN_MAX = 65_536;
+
+/** The object of that name; `unknown-object` when there is none. */
+export function objectNamed(pool: PoolState, start: number, end: number): number {
+  const { bytes } = pool.reader;
+  const object = findObject(pool, bytes, start, end);
+  if (object === 0) {
+    const name = decodeUtf8(bytes, start, end);
+    refuse('unknown-object', `Cannot find "${name}": the pool has no such object`, { name });
+  }
+  return object;
+}
+
+/** STAT: what the pool knows of an object. */
+export function stat(pool: PoolState, object: number): { [key: string]: Value } {
+  const { objects, versions, spaces, attributes } = pool;
+  const current = objects.get(object, OBJECT.current);
+  const fields: { [key: string]: Value } = {
+    name: objectName(pool, object),
+    state:
+      current !== 0 ? 'offered' : objects.get(object, OBJECT.unbound) > 0 ? 'required' : 'declared',
+    version: current === 0 ? null : versions.get(current, VERSION.number),
+    versions: objects.get(object, OBJECT.number),
+    requires: openRequires(pool, object),
+    readers: readersOf(pool, object).length,
+    handles: countHandles(pool, object),
+    tags: attributes.toMap(objects.get(object, OBJECT.tags)),
+  };
+  if (current === 0) return fields;
+  const space = spaceAt(spaces.view(versions.get(current, VERSION.space)), 0);
+  fields['bytes'] = versions.getWide(current, VERSION.size);
+  fields['dtype'] = space.dtype ?? null;
+  fields['shape'] = space.shape === undefined ? null : [...space.shape];
+  fields['order'] = space.order ?? null;
+  fields['byteOrder'] = space.byteOrder ?? null;
+  fields['attributes'] = attributes.toMap(versions.get(current, VERSION.attributes));
+  fields['scope'] = versionHas(pool, current, VERSION_FLAG.scopePool) ? 'pool' : 'member';
+  fields['provider'] = nameOfMember(pool, versions.get(current, VERSION.providerMember));
+  fields['level'] = levelOf(pool, current);
+  fields['durability'] = 'process';
+  return fields;
+}
+
+/** Where the bytes of a version are. */
+export function levelOf(pool: PoolState, version: number): string {
+  if (versionHas(pool, version, VERSION_FLAG.slice)) return 'memory';
+  return versionHas(pool, version, VERSION_FLAG.inline) ? 'manager' : 'none';
+}
+
+export function nameOfMember(pool: PoolState, member: number): string {
+  return pool.members.get(member)?.name ?? pool.departed.get(member)?.name ?? '';
+}
+
+function countHandles(pool: PoolState, object: number): number {
+  let count = 0;
+  forEachHandle(pool, object, () => {
+    count++;
+  });
+  return count;
+}
+
+function openRequires(pool: PoolState, object: number): number {
+  let count = 0;
+  forEachHandle(pool, object, (handle) => {
+    if (handleState(pool, handle) === HANDLE_STATE.required) count++;
+  });
+  return count;
+}
+
+/** Names of the members that hold a reader's lease on some version of the object. */
+export function readersOf(pool: PoolState, object: number): string[] {
+  const names: string[] = [];
+  forEachHandle(pool, object, (handle) => {
+    const leased = (pool.handles.get(handle, HANDLE.state) & HANDLE_FLAG.leased) !== 0;
+    if (leased) names.push(memberOf(pool, handle).name);
+  });
+  return names;
+}
+
+/**
+ * LIST: a page of the names that match. Pages come in the order of the pool's rows; `after` is
+ * where the last one ended. An object that is there all the time is listed exactly once.
+ */
+export function list(pool: PoolState, message: List): Value {
+  const { bytes } = pool.reader;
+  const glob = compileGlob(decodeUtf8(bytes, message.globStart, message.globEnd));
+  const after = decodeUtf8(bytes, message.afterStart, message.afterEnd);
+  const first = after === '' ? 1 : Number(after) + 1;
+  if (!Number.isSafeInteger(first) || first < 1) {
+    refuse('bad-argument', `Cannot list after "${after}": it is no "next" of a page`);
+  }
+  const limit = Math.min(
+    message.limit === 0 ? LIMITS.listPageMax : message.limit,
+    LIMITS.listPageMax,
+  );
+  if (glob.literal && after === '') {
+    const only = findObject(pool, glob.prefix, 0, glob.prefix.length);
+    return { objects: only === 0 ? [] : [row(pool, only, message.detail)], next: null };
+  }
+  const found: Value[] = [];
+  const end = Math.min(pool.objects.end, first + LIST_SCAN_MAX);
+  let object = first;
+  for (; object < end && found.length < limit; object++) {
+    const record = pool.objects.get(object, OBJECT.name);
+    if (!isObject(pool, object)) continue;
+    const start = pool.arena.start(record);
+    const chunk = pool.arena.chunk(record);
+    if (glob.matches(chunk, start, start + pool.arena.size(record))) {
+      found.push(row(pool, object, message.detail));
+    }
+  }
+  return { objects: found, next: object >= pool.objects.end ? null : String(object - 1) };
+}
+
+function row(pool: PoolState, object: number, detail: number): Value {
+  return detail === 1 ? stat(pool, object) : objectName(pool, object);
+}
+
+/** Whether a row of the table is an object now: a released row has nothing but a link. */
+export function isObject(pool: PoolState, object: number): boolean {
+  const { objects } = pool;
+  return (
+    objects.get(object, OBJECT.handles) !== 0 ||
+    objects.get(object, OBJECT.current) !== 0 ||
+    objects.get(object, OBJECT.old) !== 0
+  );
+}
+
+/** MEMBERS. */
+export function members(pool: PoolState): Value {
+  return [...pool.members.values()].map((member) => ({
+    id: member.id,
+    name: member.name,
+    component: member.component,
+    index: member.index,
+    session: member.session.id,
+    host: member.session.process['host'] ?? null,
+    pid: member.session.process['pid'] ?? null,
+    command: member.session.process['command'] ?? null,
+    sinceMs: pool.now - member.since,
+    handles: member.handleCount,
+    offers: member.offers,
+    requires: member.openRequires,
+    bytesOffered: member.bytesOffered,
+    bytesLeased: pool.extents.leasedBy(member.session.id),
+    info: member.info,
+  }));
+}
+
+/** INFO: the pool in numbers. */
+export function info(pool: PoolState): Value {
+  const { extents, options } = pool;
+  return {
+    pool: { id: options.id, name: options.name, upMs: pool.now, stopping: pool.stopping },
+    counts: {
+      sessions: pool.sessions.size,
+      members: pool.members.size,
+      objects: pool.objects.used,
+      handles: pool.handles.used,
+      versions: pool.versions.used,
+      requires: pool.requiresOpen,
+      readers: pool.readerLeases,
+      waits: pool.waits.used,
+      promises: pool.promises.size,
+      operations: pool.operations,
+    },
+    memory: {
+      limit: options.memoryBytesMax,
+      slabs: extents.slabs.size,
+      total: extents.bytesTotal,
+      free: extents.bytesFree,
+      leased: extents.bytesLeased,
+      offered: extents.bytesTotal - extents.bytesFree - extents.bytesLeased,
+      reserved: pool.bytesReserved,
+      inline: pool.bytesInline,
+      inlineLimit: LIMITS.inlineTotalBytesMax,
+      waiting: pool.leaseWaits.length,
+    },
+    manager: {
+      tableBytes:
+        pool.objects.bytesUsed +
+        pool.handles.bytesUsed +
+        pool.versions.bytesUsed +
+        pool.waits.rows.bytesUsed +
+        extents.bytesUsed +
+        pool.directory.bytesUsed,
+      arenaBytes: pool.arena.bytesAllocated,
+      arenaBytesUsed: pool.arena.bytesUsed,
+    },
+  };
+}
+
+/** What is still required, for STOP: a row an object. */
+export function stillRequired(pool: PoolState): Value[] {
+  const rows: Value[] = [];
+  for (const member of pool.members.values()) {
+    if (member.openRequires === 0) continue;
+    let handle = member.handles;
+    while (handle !== 0 && rows.length < LIMITS.explainRowsMax) {
+      if (handleState(pool, handle) === HANDLE_STATE.required) {
+        const name = objectName(pool, pool.handles.get(handle, HANDLE.object));
+        rows.push({ name, member: member.name, state: stateName(pool, handle) });
+      }
+      handle = pool.handles.get(handle, HANDLE.memberNext);
+    }
+  }
+  return rows;
+}

@@ -1,0 +1,134 @@
+import { assert, refuse } from '../core/assert.js';
+import { LIMITS } from '../core/limits.js';
+import type { Join } from '../protocol/index.js';
+import { writeBye, writeWelcome } from '../protocol/index.js';
+import { emit, flushOk } from './emit.js';
+import { endReaderLease } from './handles.js';
+import type { Input } from './input.js';
+import { dropLeaseWaitsOf, freeLeasesOf, wantSlab } from './memory.js';
+import { dropHandle, handleState, objectName } from './objects.js';
+import { endPromisesOf } from './promising.js';
+import { abandonRequire } from './require.js';
+import { HANDLE, HANDLE_STATE, VERSION, VERSION_FLAG } from './rows.js';
+import { type Member, Session } from './sessions.js';
+import type { PoolState } from './state.js';
+import { versionHas, withdrawVersion } from './versions.js';
+
+/** Names of members that are gone are kept for `explain`, the latest so many. */
+const DEPARTED_MAX = 4_096;
+
+export function openSession(
+  pool: PoolState,
+  input: Extract<Input, { kind: 'session-opened' }>,
+): void {
+  assert(!pool.sessions.has(input.session), 'a session is opened once');
+  pool.sessions.set(input.session, new Session(input.session, input.process, pool.now));
+  if (pool.extents.slabs.size === 0) wantSlab(pool, 0);
+}
+
+/** JOIN: gives a session's member its name. */
+export function join(pool: PoolState, session: Session, request: number, message: Join): void {
+  if (session.members.has(message.member)) {
+    refuse('bad-argument', `Cannot join: the member number ${message.member} is in use`);
+  }
+  if (pool.members.size >= LIMITS.membersMax) {
+    refuse('member-limit', 'Cannot join: the pool has too many members', {
+      limit: LIMITS.membersMax,
+    });
+  }
+  const { component } = message.parsed;
+  const index = message.parsed.index === 'any' ? lowestFree(pool, component) : message.parsed.index;
+  const name = index === null ? component : `${component}[${index}]`;
+  const holder = pool.membersByName.get(name);
+  if (holder !== undefined) {
+    const { host, pid } = holder.session.process;
+    refuse('name-in-use', `Cannot join as "${name}": process ${pid} on ${host} has that name`, {
+      name,
+      pid: pid ?? null,
+      host: host ?? null,
+    });
+  }
+  const member: Member = {
+    id: pool.memberIdNext++,
+    number: message.member,
+    session,
+    name,
+    component,
+    index,
+    info: message.info,
+    since: pool.now,
+    handles: 0,
+    handleCount: 0,
+    offers: 0,
+    bytesOffered: 0,
+    openRequires: 0,
+  };
+  session.members.set(member.number, member);
+  pool.members.set(member.id, member);
+  pool.membersByName.set(name, member);
+  const granted = { component, index, deadlineDefaultMs: pool.options.deadlineDefaultMs };
+  writeWelcome(emit(pool, session), request, { member: member.id, name, granted });
+}
+
+function lowestFree(pool: PoolState, component: string): number {
+  for (let index = 0; ; index++) {
+    if (!pool.membersByName.has(`${component}[${index}]`)) return index;
+  }
+}
+
+/**
+ * LEAVE: on one host the pool holds the bytes of everything offered, so leaving never waits. Returns
+ * nothing that is owed: offers of scope member end, those who required them are still served.
+ */
+export function leave(pool: PoolState, session: Session, request: number, member: Member): void {
+  const withdrawn = removeMember(pool, member, 'left');
+  session.members.delete(member.number);
+  writeBye(emit(pool, session), request, withdrawn);
+}
+
+/** Ends all that a member has; returns the names whose offer ended with it. */
+function removeMember(pool: PoolState, member: Member, how: 'left' | 'crashed'): string[] {
+  const withdrawn: string[] = [];
+  const { handles, versions } = pool;
+  // Promises last: a closed promise must not fail requires that go with their member.
+  for (let handle = member.handles; handle !== 0; handle = member.handles) {
+    const state = handleState(pool, handle);
+    if (state === HANDLE_STATE.required) abandonRequire(pool, handle);
+    if (state === HANDLE_STATE.offered) {
+      const version = handles.get(handle, HANDLE.version);
+      if (versionHas(pool, version, VERSION_FLAG.scopePool)) {
+        versions.set(version, VERSION.provider, 0);
+        handles.set(handle, HANDLE.version, 0);
+      } else {
+        withdrawn.push(objectName(pool, handles.get(handle, HANDLE.object)));
+        withdrawVersion(pool, version);
+      }
+    }
+    endReaderLease(pool, handle);
+    dropHandle(pool, handle);
+  }
+  endPromisesOf(pool, member, how);
+  pool.members.delete(member.id);
+  pool.membersByName.delete(member.name);
+  pool.departed.set(member.id, { name: member.name, how, when: pool.now });
+  if (pool.departed.size > DEPARTED_MAX) {
+    const [oldest] = pool.departed.keys();
+    if (oldest !== undefined) pool.departed.delete(oldest);
+  }
+  return withdrawn;
+}
+
+/**
+ * The end of a session, by END or by death, in one step: members that have not left have crashed,
+ * memory leased and not offered is free again.
+ */
+export function endSession(pool: PoolState, session: Session, crashed: boolean): void {
+  for (const member of [...session.members.values()]) removeMember(pool, member, 'crashed');
+  session.members.clear();
+  dropLeaseWaitsOf(pool, session);
+  freeLeasesOf(pool, session);
+  session.ended = true;
+  pool.sessions.delete(session.id);
+  flushOk(session);
+  pool.effects.push({ kind: 'session-ended', session: session.id, crashed });
+}

@@ -1,0 +1,345 @@
+import { BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
+import { assert, refuse } from '../core/assert.js';
+import { LIMITS } from '../core/limits.js';
+import type { Value } from '../core/value.js';
+import {
+  type Adopt,
+  HANDLE_NONE,
+  type Lease,
+  type Return,
+  writeGrant,
+  writeReclaim,
+  writeSlabGone,
+} from '../protocol/index.js';
+import { emit, emitFail, failure } from './emit.js';
+import type { Input } from './input.js';
+import { objectName } from './objects.js';
+import { HANDLE, OBJECT, VERSION, WAIT, WAIT_KIND } from './rows.js';
+import type { Session } from './sessions.js';
+import type { PoolState } from './state.js';
+import { beginWait } from './timers.js';
+
+const MiB = 1 << 20;
+/** The first slab; each further one is as large as all before it, up to the limit of a slab. */
+const SLAB_FIRST_BYTES = 64 * MiB;
+/** The next slab is asked for when less than this part of what is there is free. */
+const LOW_WATER = 4;
+
+/**
+ * LEASE: grants `least` to `size` bytes now or as soon as there is room. Who asked first is served
+ * first; only a request that may use the reserve passes by others.
+ */
+export function lease(pool: PoolState, session: Session, request: number, message: Lease): void {
+  const size = Math.max(message.size, message.least, LIMITS.sliceAlignBytes);
+  const least = Math.max(Math.min(message.least, size), LIMITS.sliceAlignBytes);
+  const { memoryBytesMax } = pool.options;
+  if (memoryBytesMax === 0) {
+    refuse('memory-full', 'Cannot lease memory: this pool has none for slabs', { limit: 0 });
+  }
+  if (least > LIMITS.slabBytesMax || least > memoryBytesMax) {
+    refuse('too-large', `Cannot lease ${least} bytes: more than the pool can ever have at once`, {
+      size: least,
+      limit: Math.min(LIMITS.slabBytesMax, memoryBytesMax),
+    });
+  }
+  let objectRow = 0;
+  if (message.handle !== HANDLE_NONE) {
+    const handle = session.handles.get(message.handle);
+    if (handle === 0)
+      refuse('unknown-handle', `Cannot lease for handle ${message.handle}: unknown`);
+    objectRow = pool.handles.get(handle, HANDLE.object);
+  }
+  if (tryLease(pool, { session, request, size, least, objectRow })) return;
+  const wait = beginWait(pool, session, request, WAIT_KIND.lease, 0, message.deadline);
+  if (pool.leaseWaits.length === 0) reclaim(pool, least);
+  const object = objectRow === 0 ? '' : objectName(pool, objectRow);
+  pool.leaseWaits.push({ wait, session, request, size, least, object, objectRow });
+  wantSlab(pool, least);
+}
+
+/** Asks every session that leases memory to give back what it does not use. */
+function reclaim(pool: PoolState, bytes: number): void {
+  for (const session of pool.sessions.values()) {
+    if (pool.extents.leasedBy(session.id) > 0) writeReclaim(emit(pool, session), bytes);
+  }
+}
+
+interface LeaseRequest {
+  readonly session: Session;
+  readonly request: number;
+  readonly size: number;
+  readonly least: number;
+  readonly objectRow: number;
+}
+
+function tryLease(pool: PoolState, lease: LeaseRequest): boolean {
+  const { extents, objects } = pool;
+  const { session, objectRow, least } = lease;
+  const required =
+    objectRow !== 0 && objects.get(objectRow, OBJECT.name) !== 0 && isRequired(pool, objectRow);
+  const reserve = required ? 0 : pool.bytesReserved;
+  const spare = extents.bytesFree - reserve;
+  if (spare < least) return false;
+  const block = extents.lease(Math.min(lease.size, spare), least, session.id);
+  if (block === 0) return false;
+  const out = emit(pool, session);
+  const offset = extents.offsetOf(block);
+  writeGrant(out, lease.request, extents.slabOf(block), offset, extents.sizeOf(block));
+  if (extents.bytesFree * LOW_WATER < extents.bytesTotal) wantSlab(pool, 0);
+  return true;
+}
+
+/** Whether somebody waits for the object: its next version, or the offered one. */
+function isRequired(pool: PoolState, object: number): boolean {
+  if (pool.objects.get(object, OBJECT.unbound) > 0) return true;
+  const current = pool.objects.get(object, OBJECT.current);
+  return current !== 0 && pool.versions.get(current, VERSION.requires) > 0;
+}
+
+/** Grants what waits, in order, after memory came free. One that is too large holds up others. */
+export function serveLeases(pool: PoolState): void {
+  const { leaseWaits } = pool;
+  let held = false;
+  for (let index = 0; index < leaseWaits.length; ) {
+    const each = leaseWaits[index];
+    assert(each !== undefined, 'the list of lease waits is dense');
+    const mayPass = each.objectRow !== 0;
+    if ((!held || mayPass) && tryLease(pool, each)) {
+      pool.waits.end(each.wait);
+      leaseWaits.splice(index, 1);
+      continue;
+    }
+    held = true;
+    index++;
+  }
+}
+
+/** Asks the agent for one more slab, if the limit has room and none is on its way. */
+export function wantSlab(pool: PoolState, least: number): void {
+  const { extents, options } = pool;
+  if (pool.slabBytesPending > 0) return;
+  const room = options.memoryBytesMax - extents.bytesTotal;
+  const page = LIMITS.pageBytes;
+  const wanted = Math.max(SLAB_FIRST_BYTES, extents.bytesTotal, least * 2);
+  const size = Math.floor(Math.min(wanted, room, LIMITS.slabBytesMax) / page) * page;
+  if (size < Math.max(least, page) || extents.slabs.size >= LIMITS.slabsMax) return;
+  const slab = pool.slabNext++;
+  pool.slabBytesPending = size;
+  pool.effects.push({ kind: 'slab-wanted', slab, size });
+}
+
+export function slabReady(pool: PoolState, input: Extract<Input, { kind: 'slab-ready' }>): void {
+  pool.slabBytesPending = 0;
+  pool.extents.addSlab(input.slab, input.size);
+  serveLeases(pool);
+  const next = pool.leaseWaits[0];
+  if (next !== undefined) wantSlab(pool, next.least);
+}
+
+/** The agent could not make a slab: what waits goes on waiting for what others free. */
+export function slabFailed(pool: PoolState): void {
+  pool.slabBytesPending = 0;
+}
+
+/** RETURN: a range of a lease is free again. */
+export function giveBack(pool: PoolState, session: Session, message: Return): void {
+  const block = pool.extents.carve(message.slab, message.offset, message.size, session.id);
+  if (block === 0) {
+    refuse('bad-lease', 'Cannot return bytes: they are not leased to this session', {
+      slab: message.slab,
+      offset: message.offset,
+      size: message.size,
+    });
+  }
+  freed(pool, block);
+}
+
+/** A block is nobody's any more: it is free, or its adopted file is removed. */
+export function freed(pool: PoolState, block: number): void {
+  const { extents } = pool;
+  const slab = extents.slabOf(block);
+  const offset = extents.offsetOf(block);
+  const size = extents.sizeOf(block);
+  extents.free(block);
+  if (pool.slabsAdopted.has(slab)) {
+    if (extents.removeSlab(slab)) {
+      pool.slabsAdopted.delete(slab);
+      pool.effects.push({ kind: 'slab-gone', slab });
+      for (const session of pool.sessions.values()) writeSlabGone(emit(pool, session), slab);
+    }
+  } else if (pool.options.reportFreed) {
+    pool.effects.push({ kind: 'freed', slab, offset, size });
+  }
+  if (pool.leaseWaits.length > 0) serveLeases(pool);
+}
+
+/** What a session leased and did not offer is free again. */
+export function freeLeasesOf(pool: PoolState, session: Session): void {
+  const { extents } = pool;
+  for (let block = extents.firstLease(session.id); block !== 0; ) {
+    freed(pool, block);
+    block = extents.firstLease(session.id);
+  }
+}
+
+/** ADOPT: the agent looks at the file; the answer comes with its input. */
+export function adopt(pool: PoolState, session: Session, request: number, message: Adopt): void {
+  const { extents, options } = pool;
+  if (message.size === 0 || message.size > options.memoryBytesMax) {
+    refuse('too-large', `Cannot adopt ${message.size} bytes`, { limit: options.memoryBytesMax });
+  }
+  if (extents.bytesTotal + message.size > options.memoryBytesMax) {
+    refuse('memory-full', `Cannot adopt ${message.size} bytes: the pool's memory is full`, {
+      limit: options.memoryBytesMax,
+      used: extents.bytesTotal,
+      holders: holders(pool),
+    });
+  }
+  const slab = pool.slabNext++;
+  pool.effects.push({
+    kind: 'adopt',
+    slab,
+    file: message.file,
+    size: message.size,
+    session: session.id,
+    request,
+  });
+}
+
+export function adopted(pool: PoolState, input: Extract<Input, { kind: 'adopted' }>): void {
+  const session = pool.sessions.get(input.session);
+  if (input.failure !== null) {
+    if (session === undefined) return;
+    emitFail(pool, session, input.request, failure(input.failure.code, input.failure.message));
+    return;
+  }
+  if (session === undefined) {
+    pool.effects.push({ kind: 'slab-gone', slab: input.slab });
+    return;
+  }
+  pool.slabsAdopted.add(input.slab);
+  const block = pool.extents.addAdopted(input.slab, input.size, session.id);
+  const { extents } = pool;
+  writeGrant(emit(pool, session), input.request, input.slab, 0, extents.sizeOf(block));
+}
+
+/** Whether a session may write to a range: it lies within its leases. */
+export function mayWrite(
+  pool: PoolState,
+  session: number,
+  slab: number,
+  offset: number,
+  size: number,
+): boolean {
+  return covers(pool, slab, offset, size, (block) => {
+    const { extents } = pool;
+    return extents.stateOf(block) === BLOCK_LEASE && extents.ownerOf(block) === session;
+  });
+}
+
+/** Whether a session may read a range: its own lease, or a slice that one of its members reads. */
+export function mayRead(
+  pool: PoolState,
+  session: number,
+  slab: number,
+  offset: number,
+  size: number,
+): boolean {
+  const { extents } = pool;
+  return covers(pool, slab, offset, size, (block) => {
+    if (extents.stateOf(block) === BLOCK_LEASE) return extents.ownerOf(block) === session;
+    return (
+      extents.stateOf(block) === BLOCK_SLICE && readsVersion(pool, session, extents.ownerOf(block))
+    );
+  });
+}
+
+function readsVersion(pool: PoolState, session: number, version: number): boolean {
+  const object = pool.versions.get(version, VERSION.object);
+  let handle = pool.objects.get(object, OBJECT.handles);
+  while (handle !== 0) {
+    const member = pool.members.get(pool.handles.get(handle, HANDLE.member));
+    if (member?.session.id === session && pool.handles.get(handle, HANDLE.version) === version) {
+      return true;
+    }
+    handle = pool.handles.get(handle, HANDLE.next);
+  }
+  return false;
+}
+
+/** Whether every block that `[offset, offset + size)` touches passes. */
+function covers(
+  pool: PoolState,
+  slab: number,
+  offset: number,
+  size: number,
+  passes: (block: number) => boolean,
+): boolean {
+  const { extents } = pool;
+  if (size <= 0 || offset < 0) return false;
+  let at = offset;
+  while (at < offset + size) {
+    const block = extents.blockAt(slab, at);
+    if (block === 0 || !passes(block)) return false;
+    at = extents.offsetOf(block) + extents.sizeOf(block);
+  }
+  return true;
+}
+
+/** The largest holders of memory and what each is: for the error that says it is full. */
+export function holders(pool: PoolState): Value[] {
+  const rows: { [key: string]: Value; bytes: number }[] = [];
+  for (const session of pool.sessions.values()) {
+    const bytes = pool.extents.leasedBy(session.id);
+    const names = [...session.members.values()].map((member) => member.name);
+    if (bytes > 0) rows.push({ members: names, what: 'leased, not offered yet', bytes });
+  }
+  for (const member of pool.members.values()) {
+    if (member.bytesOffered > 0) {
+      rows.push({ members: [member.name], what: 'offered', bytes: member.bytesOffered });
+    }
+  }
+  return rows.sort((left, right) => right.bytes - left.bytes).slice(0, 5);
+}
+
+/** The request for memory ends without: its deadline has passed, or it was cancelled. */
+export function dropLeaseWait(pool: PoolState, wait: number): void {
+  const index = pool.leaseWaits.findIndex((each) => each.wait === wait);
+  assert(index >= 0, 'a lease wait is listed');
+  pool.leaseWaits.splice(index, 1);
+}
+
+/** The waits for memory of a session that has ended. */
+export function dropLeaseWaitsOf(pool: PoolState, session: Session): void {
+  const gone = pool.leaseWaits.filter((each) => each.session === session);
+  for (const each of gone) {
+    pool.waits.end(each.wait);
+    dropLeaseWait(pool, each.wait);
+  }
+}
+
+export function leaseTimedOut(pool: PoolState, wait: number): void {
+  const each = pool.leaseWaits.find((candidate) => candidate.wait === wait);
+  assert(each !== undefined, 'a lease wait is listed');
+  const waitedMs = pool.now - pool.waits.rows.getWide(wait, WAIT.since);
+  dropLeaseWait(pool, wait);
+  pool.waits.end(wait);
+  const { extents, options } = pool;
+  emitFail(
+    pool,
+    each.session,
+    each.request,
+    failure(
+      'memory-full',
+      `Cannot lease ${each.least} bytes: the pool's memory is full, after ${waitedMs} ms of waiting`,
+      {
+        size: each.least,
+        limit: options.memoryBytesMax,
+        free: extents.bytesFree,
+        reserved: pool.bytesReserved,
+        waitedMs,
+        holders: holders(pool),
+      },
+    ),
+  );
+}

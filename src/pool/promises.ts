@@ -1,0 +1,60 @@
+import type { AttaccaError } from '../core/errors.js';
+import { failure } from './emit.js';
+import { objectName } from './objects.js';
+import { OBJECT } from './rows.js';
+import type { PromiseRow } from './sessions.js';
+import type { PoolState } from './state.js';
+
+/** The promises that an object's name meets, whatever their state. */
+export function promisesOf(pool: PoolState, object: number): PromiseRow[] {
+  const found = [...(pool.promisesByName.get(objectName(pool, object)) ?? [])];
+  if (pool.promiseGlobs.length === 0) return found;
+  const record = pool.objects.get(object, OBJECT.name);
+  const chunk = pool.arena.chunk(record);
+  const start = pool.arena.start(record);
+  const end = start + pool.arena.size(record);
+  for (const promise of pool.promiseGlobs) {
+    if (promise.matches(chunk, start, end)) found.push(promise);
+  }
+  return found;
+}
+
+/**
+ * The error for a require that only closed promises could have met, or null: while nobody has
+ * promised the name, or somebody's promise is open, it may still come.
+ */
+export function nobodyWillOffer(pool: PoolState, object: number): AttaccaError | null {
+  if (pool.promisesByName.size === 0 && pool.promiseGlobs.length === 0) return null;
+  const promises = promisesOf(pool, object);
+  if (promises.length === 0) return null;
+  if (promises.some((promise) => promise.state !== 'closed')) return null;
+  const name = objectName(pool, object);
+  const members = [...new Set(promises.map((promise) => promise.member))];
+  const patterns = [...new Set(promises.map((promise) => promise.pattern))];
+  return failure(
+    'nobody-will-offer',
+    `Cannot require "${name}": nobody will offer it any more; promised and closed by ${members.join(', ')}`,
+    { name, members, promises: patterns },
+  );
+}
+
+/** Keeps a promise where requires look for it. */
+export function addPromise(pool: PoolState, promise: PromiseRow): void {
+  pool.promises.set(promise.id, promise);
+  if (promise.glob) {
+    pool.promiseGlobs.push(promise);
+    return;
+  }
+  const same = pool.promisesByName.get(promise.pattern);
+  if (same === undefined) pool.promisesByName.set(promise.pattern, [promise]);
+  else same.push(promise);
+}
+
+export function removePromise(pool: PoolState, promise: PromiseRow): void {
+  pool.promises.delete(promise.id);
+  const list = promise.glob ? pool.promiseGlobs : pool.promisesByName.get(promise.pattern);
+  if (list === undefined) return;
+  const index = list.indexOf(promise);
+  if (index >= 0) list.splice(index, 1);
+  if (!promise.glob && list.length === 0) pool.promisesByName.delete(promise.pattern);
+}

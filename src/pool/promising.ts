@@ -1,0 +1,138 @@
+import { refuse } from '../core/assert.js';
+import { compileGlob } from '../core/glob.js';
+import { LIMITS } from '../core/limits.js';
+import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
+import { PROMISE_KIND, type PromiseFields } from '../protocol/index.js';
+import { memberOfSession } from './handles.js';
+import { findObject, forEachHandle, handleState, hasFlag } from './objects.js';
+import { addPromise, nobodyWillOffer, removePromise } from './promises.js';
+import { failRequire } from './require.js';
+import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, WAIT_KIND } from './rows.js';
+import type { Member, PromiseRow, Session } from './sessions.js';
+import type { PoolState } from './state.js';
+import { beginTimer } from './timers.js';
+
+/**
+ * PROMISE: a member says what it will offer. A promise of the same member and pattern that is
+ * closed, or in grace after a crash, gives way to it.
+ */
+export function promise(pool: PoolState, session: Session, message: PromiseFields): void {
+  const member = memberOfSession(session, message.member);
+  if (session.promises.has(message.promise)) {
+    refuse('bad-argument', `Cannot promise: the number ${message.promise} is in use`);
+  }
+  const { bytes } = pool.reader;
+  const pattern = decodeUtf8(bytes, message.patternStart, message.patternEnd);
+  const isGlob = message.kind === PROMISE_KIND.glob;
+  const compiled = isGlob ? compileGlob(pattern) : null;
+  for (const old of samePromises(pool, member.name, pattern, isGlob)) {
+    if (old.state !== 'open') forget(pool, old);
+  }
+  makeRoom(pool, isGlob);
+  const row: PromiseRow = {
+    id: pool.promiseIdNext++,
+    member: member.name,
+    glob: isGlob,
+    pattern,
+    matches: (name, start, end) => compiled?.matches(name, start, end) ?? false,
+    state: 'open',
+    since: pool.now,
+    memberId: member.id,
+    timer: 0,
+  };
+  session.promises.set(message.promise, row);
+  addPromise(pool, row);
+}
+
+function samePromises(
+  pool: PoolState,
+  member: string,
+  pattern: string,
+  isGlob: boolean,
+): PromiseRow[] {
+  const list = isGlob ? pool.promiseGlobs : (pool.promisesByName.get(pattern) ?? []);
+  return list.filter((each) => each.member === member && each.pattern === pattern);
+}
+
+/** Closed promises are kept, to tell late requires; the oldest of them go when room is short. */
+function makeRoom(pool: PoolState, isGlob: boolean): void {
+  const globsFull = isGlob && pool.promiseGlobs.length >= LIMITS.promiseGlobsMax;
+  if (!globsFull && pool.promises.size < LIMITS.promisesMax) return;
+  for (const each of pool.promises.values()) {
+    if (each.state !== 'closed' || (globsFull && !each.glob)) continue;
+    removePromise(pool, each);
+    return;
+  }
+  refuse('promise-limit', 'Cannot promise: the pool holds too many open promises', {
+    limit: globsFull ? LIMITS.promiseGlobsMax : LIMITS.promisesMax,
+  });
+}
+
+/** CLOSE: a promise is kept, or will not be. */
+export function close(pool: PoolState, session: Session, number: number): void {
+  const row = session.promises.get(number);
+  if (row === undefined) {
+    refuse('unknown-promise', `Cannot close promise ${number}: there is none with that number`);
+  }
+  session.promises.delete(number);
+  closePromise(pool, row);
+}
+
+/** Closes the promises of a member that leaves, or gives those of a dead one their grace. */
+export function endPromisesOf(pool: PoolState, member: Member, how: 'left' | 'crashed'): void {
+  for (const [number, row] of [...member.session.promises]) {
+    if (row.memberId !== member.id) continue;
+    member.session.promises.delete(number);
+    row.memberId = 0;
+    if (how === 'left') closePromise(pool, row);
+    else {
+      row.state = 'grace';
+      row.timer = beginTimer(pool, WAIT_KIND.grace, row.id, pool.options.promiseGraceMs);
+    }
+  }
+}
+
+/** The grace of a dead member's promise is over. */
+export function graceOver(pool: PoolState, promiseId: number): void {
+  const row = pool.promises.get(promiseId);
+  if (row === undefined) return;
+  row.timer = 0;
+  closePromise(pool, row);
+}
+
+function closePromise(pool: PoolState, row: PromiseRow): void {
+  row.state = 'closed';
+  row.memberId = 0;
+  if (!row.glob) {
+    const name = encodeUtf8(row.pattern);
+    const object = findObject(pool, name, 0, name.length);
+    if (object !== 0) failUnmet(pool, object);
+    return;
+  }
+  let object = pool.unboundHead;
+  while (object !== 0) {
+    const next = pool.objects.get(object, OBJECT.unboundNext);
+    const record = pool.objects.get(object, OBJECT.name);
+    const start = pool.arena.start(record);
+    const end = start + pool.arena.size(record);
+    if (row.matches(pool.arena.chunk(record), start, end)) failUnmet(pool, object);
+    object = next;
+  }
+}
+
+/** Fails the requires of an object that nobody will offer, but for those that said they wait. */
+function failUnmet(pool: PoolState, object: number): void {
+  if (pool.objects.get(object, OBJECT.unbound) === 0) return;
+  const error = nobodyWillOffer(pool, object);
+  if (error === null) return;
+  forEachHandle(pool, object, (handle) => {
+    if (handleState(pool, handle) !== HANDLE_STATE.required) return;
+    if (pool.handles.get(handle, HANDLE.version) !== 0) return;
+    if (!hasFlag(pool, handle, HANDLE_FLAG.patient)) failRequire(pool, handle, error);
+  });
+}
+
+function forget(pool: PoolState, row: PromiseRow): void {
+  if (row.timer !== 0) pool.waits.end(row.timer);
+  removePromise(pool, row);
+}

@@ -1,0 +1,266 @@
+import { assert } from '../core/assert.js';
+import type { AttaccaError } from '../core/errors.js';
+import {
+  beginDeliver,
+  type Demand,
+  endDeliverInline,
+  endDeliverNothing,
+  endDeliverSlice,
+  MODE,
+  POLICY,
+  SOURCE,
+  WANT,
+} from '../protocol/index.js';
+import { emit, emitFail, failure } from './emit.js';
+import { mismatchOf } from './expectations.js';
+import { handleOf, wrongState } from './handles.js';
+import { serveLeases } from './memory.js';
+import {
+  addFlags,
+  clearFlags,
+  countUnbound,
+  dropHandle,
+  handleState,
+  hasFlag,
+  memberOf,
+  objectName,
+  setHandleState,
+} from './objects.js';
+import { nobodyWillOffer } from './promises.js';
+import {
+  HANDLE,
+  HANDLE_FLAG,
+  HANDLE_STATE,
+  OBJECT,
+  VERSION,
+  VERSION_FLAG,
+  WAIT,
+  WAIT_KIND,
+} from './rows.js';
+import type { Session } from './sessions.js';
+import type { PoolState } from './state.js';
+import { beginWait } from './timers.js';
+import { freeIfOwedToNobody, giveSlice, isOwedToNobody } from './versions.js';
+import { waitedFor } from './waiting.js';
+
+const DEMAND_FLAGS =
+  HANDLE_FLAG.own | HANDLE_FLAG.peek | HANDLE_FLAG.disposeAfter | HANDLE_FLAG.wantAttributes;
+
+/**
+ * REQUIRE: announces need. Binds to the offered version, else to the next. Fails at once on what
+ * is offered and does not match, and where only closed promises could have met it.
+ */
+export function require(pool: PoolState, handle: number, policy: number): void {
+  const { handles, objects, versions } = pool;
+  const state = handleState(pool, handle);
+  if (state !== HANDLE_STATE.declared && state !== HANDLE_STATE.sealed) {
+    wrongState(pool, handle, 'require');
+  }
+  const object = handles.get(handle, HANDLE.object);
+  const current = objects.get(object, OBJECT.current);
+  const patient = policy === POLICY.wait;
+  const refused =
+    current !== 0
+      ? mismatchOf(pool, handle, current)
+      : patient
+        ? null
+        : nobodyWillOffer(pool, object);
+  if (refused !== null) {
+    setHandleState(pool, handle, HANDLE_STATE.failed);
+    throw refused;
+  }
+  setHandleState(pool, handle, HANDLE_STATE.required, patient ? HANDLE_FLAG.patient : 0);
+  pool.requiresOpen++;
+  memberOf(pool, handle).openRequires++;
+  if (current !== 0) {
+    handles.set(handle, HANDLE.version, current);
+    versions.add(current, VERSION.requires, 1);
+  } else {
+    countUnbound(pool, object, 1);
+    // Memory for an object that is waited for may come out of the reserve.
+    if (pool.leaseWaits.length > 0) serveLeases(pool);
+  }
+}
+
+/** DEMAND: hands the bytes over, now or when they are there. */
+export function demand(pool: PoolState, session: Session, request: number, message: Demand): void {
+  const { handles, waits } = pool;
+  const handle = handleOf(session, message.handle);
+  const state = handleState(pool, handle);
+  if (state === HANDLE_STATE.required) {
+    if (handles.get(handle, HANDLE.wait) !== 0) {
+      const name = objectName(pool, handles.get(handle, HANDLE.object));
+      throw failure(
+        'wrong-state',
+        `Cannot demand "${name}": a demand waits on this handle already`,
+      );
+    }
+  } else {
+    try {
+      require(pool, handle, message.policy);
+    } catch (error) {
+      if (
+        (message.want & WANT.dispose) !== 0 &&
+        handleState(pool, handle) === HANDLE_STATE.failed
+      ) {
+        dropHandle(pool, handle);
+      }
+      throw error;
+    }
+  }
+  clearFlags(pool, handle, DEMAND_FLAGS);
+  let flags = 0;
+  if (message.mode === MODE.own) flags |= HANDLE_FLAG.own;
+  if (message.mode === MODE.peek) flags |= HANDLE_FLAG.peek;
+  if ((message.want & WANT.dispose) !== 0) flags |= HANDLE_FLAG.disposeAfter;
+  if ((message.want & WANT.attributes) !== 0) flags |= HANDLE_FLAG.wantAttributes;
+  addFlags(pool, handle, flags);
+  if (handles.get(handle, HANDLE.version) !== 0) {
+    answer(pool, handle, session, request);
+    return;
+  }
+  const wait = beginWait(pool, session, request, WAIT_KIND.demand, handle, message.deadline);
+  handles.set(handle, HANDLE.wait, wait);
+  assert(waits.rows.get(wait, WAIT.subject) === handle, 'a demand waits on its handle');
+}
+
+/** REQUIRE as a message: it outlives demands that time out. */
+export function requireExplicitly(pool: PoolState, handle: number, policy: number): void {
+  require(pool, handle, policy);
+  addFlags(pool, handle, HANDLE_FLAG.explicit);
+}
+
+/** Answers the demand that waits on a handle whose version is there. */
+export function deliver(pool: PoolState, handle: number): void {
+  const { waits } = pool;
+  const wait = pool.handles.get(handle, HANDLE.wait);
+  const request = waits.rows.getWide(wait, WAIT.request);
+  const { session } = memberOf(pool, handle);
+  waits.end(wait);
+  pool.handles.set(handle, HANDLE.wait, 0);
+  answer(pool, handle, session, request);
+}
+
+function answer(pool: PoolState, handle: number, session: Session, request: number): void {
+  const { handles, versions, spaces, arena, extents } = pool;
+  const version = handles.get(handle, HANDLE.version);
+  const state = handles.get(handle, HANDLE.state);
+  versions.add(version, VERSION.requires, -1);
+  pool.requiresOpen--;
+  memberOf(pool, handle).openRequires--;
+  handles.set(handle, HANDLE.version, 0);
+  setHandleState(pool, handle, HANDLE_STATE.demanded);
+
+  const flags = versions.get(version, VERSION.flags);
+  const isSlice = (flags & VERSION_FLAG.slice) !== 0 && (state & HANDLE_FLAG.peek) === 0;
+  const given = isSlice && (state & HANDLE_FLAG.own) !== 0 && isOwedToNobody(pool, version);
+  let source: number = SOURCE.nothing;
+  if (isSlice) source = given ? SOURCE.given : SOURCE.slice;
+  else if ((flags & VERSION_FLAG.inline) !== 0 && (state & HANDLE_FLAG.peek) === 0) {
+    source = SOURCE.inline;
+  }
+
+  const out = emit(pool, session);
+  const start = beginDeliver(out, request, versions.get(version, VERSION.number), source);
+  out.raw(spaces.view(versions.get(version, VERSION.space)));
+  const wanted = (state & HANDLE_FLAG.wantAttributes) !== 0;
+  pool.attributes.writeMap(out, wanted ? versions.get(version, VERSION.attributes) : 0);
+  const bytes = versions.get(version, VERSION.bytes);
+  const size = versions.getWide(version, VERSION.size);
+  if (isSlice) endDeliverSlice(out, start, extents.slabOf(bytes), extents.offsetOf(bytes), size);
+  else if (source === SOURCE.inline) {
+    const at = arena.start(bytes);
+    endDeliverInline(out, start, arena.chunk(bytes), at, at + size);
+  } else endDeliverNothing(out, start);
+
+  if (given) giveSlice(pool, version, session);
+  else if (isSlice) {
+    versions.add(version, VERSION.leases, 1);
+    pool.readerLeases++;
+    handles.set(handle, HANDLE.version, version);
+    addFlags(pool, handle, HANDLE_FLAG.leased);
+    return;
+  } else freeIfOwedToNobody(pool, version);
+  if ((state & HANDLE_FLAG.disposeAfter) !== 0) dropHandle(pool, handle);
+}
+
+/**
+ * Ends an open require: nothing is owed to it any more. The handle's new state is for the caller.
+ * The demand that waits on it, if any, stays to be answered by the caller.
+ */
+function endRequire(pool: PoolState, handle: number, state: number): void {
+  const { handles, versions } = pool;
+  assert(handleState(pool, handle) === HANDLE_STATE.required, 'an open require is ended');
+  const version = handles.get(handle, HANDLE.version);
+  setHandleState(pool, handle, state);
+  handles.set(handle, HANDLE.version, 0);
+  pool.requiresOpen--;
+  memberOf(pool, handle).openRequires--;
+  if (version === 0) countUnbound(pool, handles.get(handle, HANDLE.object), -1);
+  else {
+    versions.add(version, VERSION.requires, -1);
+    freeIfOwedToNobody(pool, version);
+  }
+}
+
+/** Ends the demand that waits on a handle with an error; the require is for the caller. */
+function failWait(pool: PoolState, handle: number, error: AttaccaError): void {
+  const wait = pool.handles.get(handle, HANDLE.wait);
+  if (wait === 0) return;
+  const request = pool.waits.rows.getWide(wait, WAIT.request);
+  pool.waits.end(wait);
+  pool.handles.set(handle, HANDLE.wait, 0);
+  emitFail(pool, memberOf(pool, handle).session, request, error);
+}
+
+/** Fails an open require for good; the handle can then be disposed. */
+export function failRequire(pool: PoolState, handle: number, error: AttaccaError): void {
+  const disposes =
+    hasFlag(pool, handle, HANDLE_FLAG.disposeAfter) && pool.handles.get(handle, HANDLE.wait) !== 0;
+  failWait(pool, handle, error);
+  endRequire(pool, handle, HANDLE_STATE.failed);
+  if (disposes) dropHandle(pool, handle);
+}
+
+/** RETRACT: takes a require back. */
+export function retract(pool: PoolState, handle: number): void {
+  const state = handleState(pool, handle);
+  if (state === HANDLE_STATE.retracted) return;
+  if (state !== HANDLE_STATE.required) wrongState(pool, handle, 'retract');
+  const name = objectName(pool, pool.handles.get(handle, HANDLE.object));
+  failWait(
+    pool,
+    handle,
+    failure('cancelled', `Cannot demand "${name}": it was retracted`, { name }),
+  );
+  endRequire(pool, handle, HANDLE_STATE.retracted);
+}
+
+/**
+ * A demand ends without its bytes: its deadline has passed, or it was cancelled. A require that was
+ * announced by itself stays open; one that came with the demand ends with it.
+ */
+export function endDemand(pool: PoolState, wait: number, how: 'deadline' | 'cancel'): void {
+  const { handles } = pool;
+  const handle = pool.waits.rows.get(wait, WAIT.subject);
+  const name = objectName(pool, handles.get(handle, HANDLE.object));
+  const error =
+    how === 'cancel'
+      ? failure('cancelled', `Cannot demand "${name}": it was cancelled`, { name })
+      : waitedFor(pool, handle, wait);
+  const disposes = hasFlag(pool, handle, HANDLE_FLAG.disposeAfter);
+  failWait(pool, handle, error);
+  if (hasFlag(pool, handle, HANDLE_FLAG.explicit) && !disposes) return;
+  endRequire(pool, handle, HANDLE_STATE.retracted);
+  if (disposes) dropHandle(pool, handle);
+}
+
+/** A require that nobody will answer to ends silently: its member is gone. */
+export function abandonRequire(pool: PoolState, handle: number): void {
+  const wait = pool.handles.get(handle, HANDLE.wait);
+  if (wait !== 0) {
+    pool.waits.end(wait);
+    pool.handles.set(handle, HANDLE.wait, 0);
+  }
+  endRequire(pool, handle, HANDLE_STATE.retracted);
+}

@@ -1,0 +1,332 @@
+import { assert, refuse } from '../core/assert.js';
+import { AttaccaError } from '../core/errors.js';
+import { decodeUtf8 } from '../core/utf8.js';
+import {
+  EXPLAIN,
+  MESSAGE,
+  readAdopt,
+  readCancel,
+  readClose,
+  readDeclare,
+  readDelete,
+  readDemand,
+  readEmpty,
+  readExplain,
+  readHandle,
+  readJoin,
+  readKey,
+  readLease,
+  readLeave,
+  readList,
+  readOffer,
+  readPromise,
+  readRequire,
+  readReturn,
+  readSet,
+  readStat,
+  readStop,
+  readTag,
+  readUnkeep,
+  readWithdraw,
+  writeValueAnswer,
+} from '../protocol/index.js';
+import { deleteObject, tag } from './deleting.js';
+import { emit, emitFail, emitOk, failure, flushOk } from './emit.js';
+import { explainObject, explainRings, explainWaits } from './explain.js';
+import { declare, dispose, handleOf, memberOfSession, seal, set } from './handles.js';
+import type { Input } from './input.js';
+import { info, list, members, objectNamed, stat, stillRequired } from './looking.js';
+import { endSession, join, leave, openSession } from './members.js';
+import {
+  adopt,
+  adopted,
+  dropLeaseWait,
+  giveBack,
+  lease,
+  leaseTimedOut,
+  slabFailed,
+  slabReady,
+} from './memory.js';
+import { offer, unkeep, withdraw } from './offer.js';
+import { close, graceOver, promise } from './promising.js';
+import { demand, endDemand, requireExplicitly, retract } from './require.js';
+import { VERSION, WAIT, WAIT_KIND } from './rows.js';
+import type { Session } from './sessions.js';
+import type { PoolState } from './state.js';
+import { withdrawVersion } from './versions.js';
+
+/**
+ * The pool's one way to change. Synchronous; no clock, no chance, no I/O: time comes with the
+ * input, what is to be done comes out in `pool.effects` and in the sessions' outgoing messages
+ * (`pool.dirty`). The same inputs give the same state and the same outputs, everywhere.
+ */
+export function step(pool: PoolState, now: number, input: Input): void {
+  assert(now >= pool.now, 'pool time does not go back');
+  pool.now = now;
+  expire(pool);
+  switch (input.kind) {
+    case 'session-opened':
+      openSession(pool, input);
+      break;
+    case 'messages':
+      stepMessages(pool, input);
+      break;
+    case 'session-gone': {
+      const session = pool.sessions.get(input.session);
+      if (session !== undefined) endSession(pool, session, true);
+      break;
+    }
+    case 'slab-ready':
+      slabReady(pool, input);
+      break;
+    case 'slab-failed':
+      slabFailed(pool);
+      break;
+    case 'adopted':
+      adopted(pool, input);
+      break;
+    case 'tick':
+      break;
+  }
+}
+
+/** Ends what is due. */
+function expire(pool: PoolState): void {
+  const { waits } = pool;
+  while (waits.nextDeadline() <= pool.now) {
+    const wait = waits.first();
+    const subject = waits.rows.get(wait, WAIT.subject);
+    const kind = waits.rows.get(wait, WAIT.kind);
+    if (kind === WAIT_KIND.demand) endDemand(pool, wait, 'deadline');
+    else if (kind === WAIT_KIND.lease) leaseTimedOut(pool, wait);
+    else if (kind === WAIT_KIND.lifetime) {
+      pool.versions.set(subject, VERSION.lifetime, 0);
+      waits.end(wait);
+      withdrawVersion(pool, subject);
+    } else {
+      waits.end(wait);
+      graceOver(pool, subject);
+    }
+  }
+  for (const session of pool.dirty) flushOk(session);
+}
+
+function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' }>): void {
+  const session = pool.sessions.get(input.session);
+  // A frame that was on its way when the session ended: nobody waits for its answers.
+  if (session === undefined) return;
+  const { messages } = pool.decoder;
+  messages.open(input.bytes, input.start, input.end);
+  const { reader } = messages;
+  for (let skip = input.skip; messages.next(); ) {
+    if (skip > 0) {
+      skip--;
+      continue;
+    }
+    const request = messages.number;
+    pool.operations++;
+    pool.reader.reset(reader.bytes, reader.at, reader.limit);
+    try {
+      if (apply(pool, session, request, messages.code)) emitOk(pool, session, request);
+    } catch (error) {
+      if (!(error instanceof AttaccaError)) throw error;
+      emitFail(pool, session, request, error);
+    }
+    if (session.ended) break;
+  }
+  flushOk(session);
+  for (const other of pool.dirty) flushOk(other);
+}
+
+/** Applies one request; true when its answer is OK, false when it is answered otherwise. */
+function apply(pool: PoolState, session: Session, request: number, code: number): boolean {
+  const r = pool.reader;
+  const message = pool.decoder;
+  switch (code) {
+    case MESSAGE.declare:
+      readDeclare(r, message.declare);
+      declare(pool, session, message.declare);
+      return true;
+    case MESSAGE.offer:
+      readOffer(r, message.offer);
+      offer(pool, session, message.offer);
+      return true;
+    case MESSAGE.dispose:
+      dispose(pool, handleOf(session, readHandle(r)));
+      return true;
+    case MESSAGE.require:
+      readRequire(r, message.require);
+      requireExplicitly(pool, handleOf(session, message.require.handle), message.require.policy);
+      return true;
+    case MESSAGE.demand:
+      readDemand(r, message.demand);
+      demand(pool, session, request, message.demand);
+      return false;
+    case MESSAGE.withdraw:
+      readWithdraw(r, message.withdraw);
+      withdraw(pool, handleOf(session, message.withdraw.handle));
+      return true;
+    case MESSAGE.set:
+      readSet(r, message.set);
+      set(pool, session, message.set);
+      return true;
+    case MESSAGE.seal:
+      seal(pool, handleOf(session, readHandle(r)));
+      return true;
+    case MESSAGE.retract:
+      retract(pool, handleOf(session, readHandle(r)));
+      return true;
+    case MESSAGE.lease:
+      readLease(r, message.lease);
+      lease(pool, session, request, message.lease);
+      return false;
+    case MESSAGE.return:
+      readReturn(r, message.return);
+      giveBack(pool, session, message.return);
+      return true;
+    default:
+      return applyRare(pool, session, request, code);
+  }
+}
+
+function applyRare(pool: PoolState, session: Session, request: number, code: number): boolean {
+  const r = pool.reader;
+  const message = pool.decoder;
+  switch (code) {
+    case MESSAGE.key: {
+      readKey(r, message.key);
+      const { key, nameStart, nameEnd } = message.key;
+      const number = pool.keys.number(decodeUtf8(r.bytes, nameStart, nameEnd));
+      const known = session.keys.known(key);
+      if (known !== 0 && known !== number) {
+        refuse('bad-attribute', `Cannot give the key number ${key} another name`);
+      }
+      session.keys.define(key, number);
+      return true;
+    }
+    case MESSAGE.join:
+      join(pool, session, request, readJoin(r));
+      return false;
+    case MESSAGE.leave:
+      readLeave(r, message.leave);
+      leave(pool, session, request, memberOfSession(session, message.leave.member));
+      return false;
+    case MESSAGE.end:
+      readEmpty(r);
+      emitOk(pool, session, request);
+      endSession(pool, session, false);
+      return false;
+    case MESSAGE.ping:
+      readEmpty(r);
+      return true;
+    case MESSAGE.cancel:
+      cancel(pool, session, readCancel(r));
+      return true;
+    case MESSAGE.promise:
+      readPromise(r, message.promise);
+      promise(pool, session, message.promise);
+      return true;
+    case MESSAGE.close:
+      close(pool, session, readClose(r));
+      return true;
+    case MESSAGE.adopt:
+      adopt(pool, session, request, readAdopt(r));
+      return false;
+    default:
+      return applyNamed(pool, session, request, code);
+  }
+}
+
+/** Requests that name an object, and those that look. */
+function applyNamed(pool: PoolState, session: Session, request: number, code: number): boolean {
+  const r = pool.reader;
+  const message = pool.decoder;
+  switch (code) {
+    case MESSAGE.delete: {
+      readDelete(r, message.delete);
+      const { nameStart, nameEnd, force } = message.delete;
+      deleteObject(pool, objectNamed(pool, nameStart, nameEnd), force === 1);
+      return true;
+    }
+    case MESSAGE.tag:
+      readTag(r, message.tag);
+      tag(
+        pool,
+        session,
+        objectNamed(pool, message.tag.nameStart, message.tag.nameEnd),
+        message.tag,
+      );
+      return true;
+    case MESSAGE.unkeep:
+      readUnkeep(r, message.unkeep);
+      unkeep(pool, objectNamed(pool, message.unkeep.nameStart, message.unkeep.nameEnd));
+      return true;
+    case MESSAGE.stat: {
+      readStat(r, message.stat);
+      const object = objectNamed(pool, message.stat.nameStart, message.stat.nameEnd);
+      writeValueAnswer(emit(pool, session), request, stat(pool, object));
+      return false;
+    }
+    case MESSAGE.list:
+      readList(r, message.list);
+      answerValue(pool, session, request, list(pool, message.list));
+      return false;
+    case MESSAGE.members:
+      readEmpty(r);
+      answerValue(pool, session, request, members(pool));
+      return false;
+    case MESSAGE.explain: {
+      readExplain(r, message.explain);
+      const { what, nameStart, nameEnd } = message.explain;
+      if (what === EXPLAIN.name) {
+        const object = objectNamed(pool, nameStart, nameEnd);
+        answerValue(pool, session, request, explainObject(pool, object));
+      } else {
+        const rows = what === EXPLAIN.waits ? explainWaits(pool) : explainRings(pool);
+        answerValue(pool, session, request, rows);
+      }
+      return false;
+    }
+    case MESSAGE.info:
+      readEmpty(r);
+      answerValue(pool, session, request, info(pool));
+      return false;
+    case MESSAGE.stop: {
+      readStop(r, message.stop);
+      const required = stillRequired(pool);
+      answerValue(pool, session, request, { required });
+      if (required.length === 0 || message.stop.force === 1) {
+        pool.stopping = true;
+        pool.effects.push({ kind: 'stop' });
+      }
+      return false;
+    }
+    default:
+      return refuse('bad-message', `Cannot apply a message: the code ${code} is not known`, {
+        code,
+      });
+  }
+}
+
+function answerValue(
+  pool: PoolState,
+  session: Session,
+  request: number,
+  value: Parameters<typeof writeValueAnswer>[2],
+): void {
+  writeValueAnswer(emit(pool, session), request, value);
+}
+
+/** CANCEL: ends a wait of the session; one that has ended already is left as it is. */
+function cancel(pool: PoolState, session: Session, request: number): void {
+  const wait = pool.waits.find(session.id, request);
+  if (wait === 0) return;
+  if (pool.waits.rows.get(wait, WAIT.kind) === WAIT_KIND.demand) {
+    endDemand(pool, wait, 'cancel');
+    return;
+  }
+  dropLeaseWait(pool, wait);
+  pool.waits.end(wait);
+  const error = failure('cancelled', 'Cannot lease memory: the request was cancelled');
+  emitFail(pool, session, request, error);
+}

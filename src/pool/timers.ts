@@ -1,0 +1,39 @@
+import { refuse } from '../core/assert.js';
+import { ENDLESS, LIMITS } from '../core/limits.js';
+import type { Session } from './sessions.js';
+import type { PoolState } from './state.js';
+
+/** When a deadline given in ms from now passes: 0 is the pool's default, ENDLESS never. */
+export function deadlineAt(pool: PoolState, deadlineMs: number): number {
+  if (deadlineMs === ENDLESS) return Number.POSITIVE_INFINITY;
+  return pool.now + (deadlineMs === 0 ? pool.options.deadlineDefaultMs : deadlineMs);
+}
+
+/** Begins a wait of a request; refused with `wait-limit` when the pool has too many. */
+export function beginWait(
+  pool: PoolState,
+  session: Session,
+  request: number,
+  kind: number,
+  subject: number,
+  deadlineMs: number,
+): number {
+  if (pool.waits.used >= LIMITS.waitsMax) {
+    refuse('wait-limit', 'Cannot wait: the pool holds too many waits', { limit: LIMITS.waitsMax });
+  }
+  return pool.waits.begin(kind, session.id, request, subject, {
+    now: pool.now,
+    deadline: deadlineAt(pool, deadlineMs),
+  });
+}
+
+/** A timer that nobody asked for by a request: a lifetime, a grace. */
+export function beginTimer(
+  pool: PoolState,
+  kind: number,
+  subject: number,
+  afterMs: number,
+): number {
+  const times = { now: pool.now, deadline: pool.now + afterMs };
+  return pool.waits.begin(kind, 0, 0, subject, times);
+}

@@ -1,0 +1,65 @@
+import type { AttaccaError } from '../core/errors.js';
+import type { Value } from '../core/value.js';
+import { failure } from './emit.js';
+import { objectName } from './objects.js';
+import { promisesOf } from './promises.js';
+import { HANDLE, OBJECT, WAIT } from './rows.js';
+import type { PoolState } from './state.js';
+
+/** Who could end the wait for an object's next version, as far as the pool knows. */
+export interface Awaited {
+  readonly promisedBy: string[];
+  readonly closedBy: string[];
+  readonly graceOf: string[];
+  /** The member that declared the object last, and what became of it. */
+  readonly declaredBy: string;
+  readonly declarerGone: 'left' | 'crashed' | '';
+}
+
+export function awaited(pool: PoolState, object: number): Awaited {
+  const promises = promisesOf(pool, object);
+  const by = (state: string): string[] => [
+    ...new Set(promises.filter((each) => each.state === state).map((each) => each.member)),
+  ];
+  const declarer = pool.objects.get(object, OBJECT.declarer);
+  const gone = pool.departed.get(declarer);
+  return {
+    promisedBy: by('open'),
+    closedBy: by('closed'),
+    graceOf: by('grace'),
+    declaredBy: pool.members.get(declarer)?.name ?? gone?.name ?? '',
+    declarerGone: gone?.how ?? '',
+  };
+}
+
+/** In words: what the wait for the object's next version waits for. */
+export function awaitedText(who: Awaited, consumer: string): string {
+  if (who.promisedBy.length > 0) return `${who.promisedBy.join(', ')} promised it`;
+  if (who.graceOf.length > 0) return `${who.graceOf.join(', ')} promised it and crashed`;
+  if (who.closedBy.length > 0)
+    return `${who.closedBy.join(', ')} promised it and closed the promise`;
+  if (who.declaredBy === '' || who.declaredBy === consumer) return 'nobody has promised it';
+  const gone = who.declarerGone === '' ? '' : ` and has ${who.declarerGone}`;
+  return `nobody has promised it; ${who.declaredBy} declared it last${gone}`;
+}
+
+/** The error of a demand whose deadline has passed: it says for whom it waited. */
+export function waitedFor(pool: PoolState, handle: number, wait: number): AttaccaError {
+  const object = pool.handles.get(handle, HANDLE.object);
+  const name = objectName(pool, object);
+  const waitedMs = pool.now - pool.waits.rows.getWide(wait, WAIT.since);
+  const consumer = pool.members.get(pool.handles.get(handle, HANDLE.member))?.name ?? '';
+  const who = awaited(pool, object);
+  const fields: { [key: string]: Value } = {
+    name,
+    waitedMs,
+    promisedBy: who.promisedBy,
+    closedBy: who.closedBy,
+    declaredBy: who.declaredBy,
+  };
+  return failure(
+    'deadline-passed',
+    `Cannot demand "${name}": it was not offered within ${waitedMs} ms; ${awaitedText(who, consumer)}`,
+    fields,
+  );
+}
