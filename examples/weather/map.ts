@@ -7,7 +7,7 @@
  */
 import { checkFieldSize, gridSize, isPeriodic, type LatLonGrid } from './grid.js';
 import { drawBarb } from './map/barbs.js';
-import { Canvas, type Rectangle } from './map/canvas.js';
+import { Canvas, type Line, type Rectangle } from './map/canvas.js';
 import {
   type ColourScaleName,
   colourIndex,
@@ -79,6 +79,8 @@ const BARB_PIXELS = 40;
 /** Lattice on which contours are searched, pixels. */
 const CONTOUR_PIXELS = 3;
 const CONTOURS_MAX = 200;
+/** Spaces between the numbers of a colour bar. */
+const TICKS_MAX = 12;
 
 function extentOf(grid: LatLonGrid): Extent {
   const { latitudes, longitudes } = grid;
@@ -127,7 +129,7 @@ interface Scale {
 function scaleOf({ field, colours, range }: MapOptions): Scale {
   const { min: least, max: largest, count } = fieldSums(field);
   const low = colours === 'magnitude' || colours === 'spread' ? Math.min(0, least) : least;
-  const { min, max } = range ?? roundRange(low, largest, colours === 'diverging');
+  const { min, max } = range ?? roundRange(low, largest, colours === 'diverging', TICKS_MAX);
   if (!(max > min)) {
     throw new RangeError(`Cannot draw a map with the range "${min}..${max}": it is empty`);
   }
@@ -234,20 +236,17 @@ function drawContours(
       `Cannot draw contours every "${interval}": that gives more than ${CONTOURS_MAX} lines`,
     );
   }
+  const onMap = ({ x0, y0, x1, y1 }: Line): Line => ({
+    x0: map.x + x0 * CONTOUR_PIXELS,
+    y0: map.y + y0 * CONTOUR_PIXELS,
+    x1: map.x + x1 * CONTOUR_PIXELS,
+    y1: map.y + y1 * CONTOUR_PIXELS,
+  });
   canvas.clip(map);
   for (let multiple = first; multiple <= last; multiple++) {
-    const width = multiple % 5 === 0 ? 1.9 : 1.1;
-    for (const line of contourLines({ columns, rows, values }, multiple * interval)) {
-      canvas.line(
-        {
-          x0: map.x + line.x0 * CONTOUR_PIXELS,
-          y0: map.y + line.y0 * CONTOUR_PIXELS,
-          x1: map.x + line.x1 * CONTOUR_PIXELS,
-          y1: map.y + line.y1 * CONTOUR_PIXELS,
-        },
-        { colour: PAPER, width, opacity: 0.75 },
-      );
-    }
+    const lines = contourLines({ columns, rows, values }, multiple * interval);
+    const width = multiple % 5 === 0 ? 2 : 1;
+    canvas.lines(lines.map(onMap), { colour: PAPER, width, opacity: 0.6 });
   }
   canvas.clip(undefined);
 }
@@ -271,7 +270,7 @@ function drawWind(
         isSouthern: eastward.latitude(y) < 0,
       };
       if (Number.isNaN(barb.u) || Number.isNaN(barb.v)) continue;
-      drawBarb(canvas, barb, { colour: PAPER, width: 1.2 });
+      drawBarb(canvas, barb, { ink: PAPER, halo: BLACK });
     }
   }
   canvas.clip(undefined);
@@ -295,7 +294,7 @@ function drawColourBar(canvas: Canvas, layout: Layout, scale: Scale, options: Ma
   }
   canvas.frame(bar, INK);
   const { factor, units } = displayUnits(options.units, Math.max(Math.abs(min), Math.abs(max)));
-  const ticks = chooseTicks(min * factor, max * factor, 10);
+  const ticks = chooseTicks(min * factor, max * factor, TICKS_MAX);
   const numbersAt = bar.y + bar.height + 10 + small.capitalHeight;
   for (const value of ticks.values) {
     const share = (value / factor - min) / (max - min);

@@ -28,9 +28,10 @@ export function writeWindSpeed({ u, v }: WindFields, target: Float32Array): Fiel
   return fieldSums(target);
 }
 
-/** Sine and cosine-weighted geometry of a grid's rows. */
+/** Geometry of a grid's rows. */
 interface Rows {
-  readonly cosines: Float64Array;
+  /** Of the edges between rows, first and last on the poles: cos(latitude), 0 on a pole. */
+  readonly edgeCosines: Float64Array;
   /** sin(northern edge) - sin(southern edge) of each row's band, signed by the order of the rows. */
   readonly sineDifferences: Float64Array;
   /** Angle of each row's band, radians, likewise signed. */
@@ -51,7 +52,7 @@ function measureRows(latitudes: Float64Array): Rows {
   }
   return {
     // cos(90 degrees) is not quite 0 in floating point.
-    cosines: latitudes.map((degrees) =>
+    edgeCosines: edges.map((degrees) =>
       Math.abs(degrees) === 90 ? 0 : Math.cos(degrees * DEGREE),
     ),
     sineDifferences: latitudes.map(
@@ -63,8 +64,8 @@ function measureRows(latitudes: Float64Array): Rows {
 
 /**
  * Vertical component of the relative vorticity, 1/s, by the circulation around each cell over the
- * cell's area (Stokes' theorem), with u and v on the edges the mean of the two neighbours. In the
- * interior that is the central difference of
+ * cell's area (Stokes' theorem), with u and v on the edges the mean of the two neighbours. It is
+ * a central difference of
  *
  *   zeta = (dv/dlambda - d(u cos(phi))/dphi) / (a cos(phi))
  *
@@ -91,7 +92,7 @@ export function writeRelativeVorticity(
   if (!isPeriodic(grid) || grid.latitudes.length < 3) {
     throw new RangeError('Cannot compute vorticity on this grid: it does not go around the globe');
   }
-  const { cosines, sineDifferences, angles } = measureRows(grid.latitudes);
+  const { edgeCosines, sineDifferences, angles } = measureRows(grid.latitudes);
   const rows = grid.latitudes.length;
   const columns = grid.longitudes.length;
   const columnAngle = (2 * Math.PI) / columns;
@@ -99,20 +100,19 @@ export function writeRelativeVorticity(
     const start = j * columns;
     const perArea = 1 / (EARTH_RADIUS_METRES * (sineDifferences[j] ?? 1));
     const alongMeridian = ((angles[j] ?? 0) * perArea) / (2 * columnAngle);
-    const cosine = cosines[j] ?? 0;
-    const before = j > 0 ? (cosines[j - 1] ?? 0) : 0;
-    const after = j < rows - 1 ? (cosines[j + 1] ?? 0) : 0;
+    const cosineBefore = edgeCosines[j] ?? 0;
+    const cosineAfter = edgeCosines[j + 1] ?? 0;
     for (let i = 0; i < columns; i++) {
       const at = start + i;
-      const own = (u[at] ?? 0) * cosine;
+      const own = u[at] ?? 0;
       // The edge on a pole has no length.
-      const edgeBefore = j > 0 ? 0.5 * ((u[at - columns] ?? 0) * before + own) : 0;
-      const edgeAfter = j < rows - 1 ? 0.5 * ((u[at + columns] ?? 0) * after + own) : 0;
+      const before = j > 0 ? 0.5 * ((u[at - columns] ?? 0) + own) * cosineBefore : 0;
+      const after = j < rows - 1 ? 0.5 * ((u[at + columns] ?? 0) + own) * cosineAfter : 0;
       const east = v[i < columns - 1 ? at + 1 : start] ?? 0;
       const west = v[i > 0 ? at - 1 : start + columns - 1] ?? 0;
-      target[at] = (east - west) * alongMeridian + (edgeAfter - edgeBefore) * perArea;
+      target[at] = (east - west) * alongMeridian + (after - before) * perArea;
     }
-    if (cosine === 0) {
+    if (Math.abs(grid.latitudes[j] ?? 0) === 90) {
       let sum = 0;
       for (let i = 0; i < columns; i++) sum += target[start + i] ?? 0;
       target.fill(sum / columns, start, start + columns);

@@ -35,12 +35,15 @@ export class Canvas {
   readonly width: number;
   readonly height: number;
   readonly #bytes: Uint8Array;
+  /** Ink of the lines being drawn; 0 in between. */
+  readonly #cover: Float32Array;
   #clip: Rectangle;
 
   constructor(width: number, height: number, background: Colour) {
     this.width = width;
     this.height = height;
     this.#bytes = new Uint8Array(3 * width * height);
+    this.#cover = new Float32Array(width * height);
     this.#clip = { x: 0, y: 0, width, height };
     this.fill({ x: 0, y: 0, width, height }, background);
   }
@@ -83,23 +86,43 @@ export class Canvas {
     this.fill({ x: x + width, y, width: 1, height }, colour);
   }
 
-  /** A line with round ends; coordinates are of pixel centres. */
-  line({ x0, y0, x1, y1 }: Line, { colour, width, opacity = 1 }: Stroke): void {
-    const radius = width / 2;
+  /**
+   * Lines with round ends, as one: where they touch, the ink is not laid on twice. Coordinates are of
+   * pixel centres.
+   */
+  lines(lines: readonly Line[], { colour, width, opacity = 1 }: Stroke): void {
+    const cover = this.#cover;
+    const touched: number[] = [];
+    for (const line of lines) this.#coverLine(line, width / 2, touched);
+    for (const at of touched) {
+      const share = cover[at] ?? 0;
+      // A pixel stands in the list once for each line over it: the first clears it.
+      if (share === 0) continue;
+      cover[at] = 0;
+      this.#blend(at % this.width, Math.floor(at / this.width), colour, opacity * share);
+    }
+  }
+
+  /** The largest share of each pixel that a line covers, and which pixels those are. */
+  #coverLine({ x0, y0, x1, y1 }: Line, radius: number, touched: number[]): void {
     const reach = radius + 0.5;
     const dx = x1 - x0;
     const dy = y1 - y0;
     const squaredLength = dx * dx + dy * dy;
-    const top = Math.floor(Math.min(y0, y1) - reach);
-    const bottom = Math.ceil(Math.max(y0, y1) + reach);
-    const left = Math.floor(Math.min(x0, x1) - reach);
-    const right = Math.ceil(Math.max(x0, x1) + reach);
+    const top = Math.max(0, Math.floor(Math.min(y0, y1) - reach));
+    const bottom = Math.min(this.height - 1, Math.ceil(Math.max(y0, y1) + reach));
+    const left = Math.max(0, Math.floor(Math.min(x0, x1) - reach));
+    const right = Math.min(this.width - 1, Math.ceil(Math.max(x0, x1) + reach));
     for (let y = top; y <= bottom; y++) {
       for (let x = left; x <= right; x++) {
         const along = squaredLength === 0 ? 0 : ((x - x0) * dx + (y - y0) * dy) / squaredLength;
         const near = Math.min(1, Math.max(0, along));
         const distance = Math.hypot(x - x0 - near * dx, y - y0 - near * dy);
-        this.#blend(x, y, colour, opacity * Math.min(1, Math.max(0, reach - distance)));
+        const share = Math.min(1, reach - distance);
+        const at = y * this.width + x;
+        if (share <= (this.#cover[at] ?? 0)) continue;
+        this.#cover[at] = share;
+        touched.push(at);
       }
     }
   }

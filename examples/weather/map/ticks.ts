@@ -21,21 +21,26 @@ export function chooseTicks(min: number, max: number, countMax: number): Ticks {
   return { values, step, decimals };
 }
 
-/** A range with round ends around the values; symmetric about 0 for a diverging scale. */
+/**
+ * A range with round ends around the values, and its ticks, at both ends; symmetric about 0 for a
+ * diverging scale.
+ */
 export function roundRange(
-  min: number,
-  max: number,
+  least: number,
+  largest: number,
   isDiverging: boolean,
+  countMax: number,
 ): { readonly min: number; readonly max: number } {
-  if (isDiverging) {
-    const extent = Math.max(Math.abs(min), Math.abs(max)) || 1;
-    const { step } = chooseTicks(0, extent, 10);
-    const end = Math.ceil(extent / step - 1e-9) * step;
-    return { min: -end, max: end };
+  const extent = Math.max(Math.abs(least), Math.abs(largest)) || 1;
+  let min = isDiverging ? -extent : least;
+  let max = isDiverging ? extent : largest;
+  // A field of one value gets a range as wide as the value.
+  if (max - min <= extent * 1e-6) max = min + extent;
+  // A range rounded outwards may need a wider step, and that step a wider range.
+  for (let round = 0; round < 4; round++) {
+    const { step } = chooseTicks(min, max, countMax);
+    min = Math.floor(min / step + 1e-6) * step;
+    max = Math.ceil(max / step - 1e-6) * step;
   }
-  const spread = max - min || Math.abs(max) || 1;
-  const { step } = chooseTicks(min, min + spread, 10);
-  const low = Math.floor(min / step + 1e-9) * step;
-  const high = Math.ceil((min + spread) / step - 1e-9) * step;
-  return { min: low, max: high };
+  return { min, max };
 }

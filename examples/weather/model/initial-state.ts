@@ -18,6 +18,8 @@ export interface InitialStateOptions {
   readonly scenario: Scenario;
   /** Fastest wind of the northern jet, m/s. */
   readonly jetSpeed: number;
+  /** Vorticity of each wave as a share of the jet's own (speed over half its width). */
+  readonly waveShare: number;
   readonly seed: number;
   /** 0 is the control, without a perturbation of its own. */
   readonly member: number;
@@ -29,13 +31,12 @@ const JET_NORTH = Math.PI / 2 - JET_SOUTH;
 /** The winter hemisphere has the stronger jet: the south gets this share of the north's. */
 const SOUTHERN_SHARE = 0.8;
 
-/** Wavenumbers of the wave train, and its vorticity as a share of the jet's own (speed / width). */
+/** Wavenumbers of the wave train. */
 const WAVENUMBERS = [3, 4, 5, 6, 7] as const;
-const WAVE_SHARE = 0.2;
 const WAVE_LATITUDE = Math.PI / 4;
 const WAVE_WIDTH = (12 * Math.PI) / 180;
 
-/** Degrees perturbed for a member, and its standard deviation as a share of the wave train's. */
+/** Degrees perturbed for a member, and the standard deviation as a share of a wave's. */
 const MEMBER_DEGREE_MIN = 3;
 const MEMBER_DEGREE_MAX = 16;
 const MEMBER_SHARE = 0.1;
@@ -128,7 +129,7 @@ function addWaves(
   workspace: LayerWorkspace,
   sines: Float64Array,
   state: LayerState,
-  { seed, jetSpeed }: InitialStateOptions,
+  { seed, jetSpeed, waveShare }: InitialStateOptions,
 ): void {
   // Not of the level: so the waves of all levels stand above each other.
   const random = createRandom(seed, 0);
@@ -137,7 +138,7 @@ function addWaves(
       hemisphere,
       wavenumber,
       phase: 2 * Math.PI * random.uniform(),
-      amplitude: WAVE_SHARE * jetVorticity(jetSpeed) * (0.5 + random.uniform()),
+      amplitude: waveShare * jetVorticity(jetSpeed) * (0.5 + random.uniform()),
     })),
   );
   addField(workspace, sines, state.vorticity, (latitude, longitude) => {
@@ -154,12 +155,12 @@ function addWaves(
 function addMemberPerturbation(
   workspace: LayerWorkspace,
   state: LayerState,
-  { seed, member, jetSpeed }: InitialStateOptions,
+  { seed, member, jetSpeed, waveShare }: InitialStateOptions,
 ): void {
   const random = createRandom(seed, member);
   const { starts } = workspace.transform.triangle;
   const degreeMax = Math.min(MEMBER_DEGREE_MAX, workspace.transform.triangle.truncation);
-  const deviation = MEMBER_SHARE * WAVE_SHARE * jetVorticity(jetSpeed);
+  const deviation = MEMBER_SHARE * waveShare * jetVorticity(jetSpeed);
   // A coefficient of variance s^2 in each part gives s^2 (2 n + 1) / 2 to the field's variance.
   const count = (degreeMax + 1) ** 2 - MEMBER_DEGREE_MIN ** 2;
   const scale = deviation * Math.sqrt(2 / count);

@@ -13,11 +13,14 @@ import { createGaussianGrid, createTriangle } from './legendre.js';
 import { createSpectralOperators, createSpectrum, GRAVITY } from './spectral-operators.js';
 import { type Spectrum, SphericalTransform } from './spherical-transform.js';
 
-/** Mean heights: US Standard Atmosphere 1976, table I. Jet speeds: usual winter winds. */
+/**
+ * Mean heights: US Standard Atmosphere 1976, table I. Jet speeds (m/s): usual winter winds. Shares of
+ * the waves: lower down the highs and lows count for more than the jet.
+ */
 const LEVELS = {
-  250: { meanHeightMetres: 10363, jetSpeed: 80 },
-  500: { meanHeightMetres: 5574, jetSpeed: 50 },
-  850: { meanHeightMetres: 1457, jetSpeed: 25 },
+  250: { meanHeightMetres: 10363, jetSpeed: 80, waveShare: 0.25 },
+  500: { meanHeightMetres: 5574, jetSpeed: 50, waveShare: 0.35 },
+  850: { meanHeightMetres: 1457, jetSpeed: 25, waveShare: 0.7 },
 } as const;
 
 /** Pressure of a level, hPa. */
@@ -184,7 +187,7 @@ class LayeredModel implements Model {
     this.#perGravity = new Float64Array(nlat).fill(1 / GRAVITY);
     this.#spectrum = createSpectrum(output.triangle);
     for (const level of this.levels) {
-      const { meanHeightMetres, jetSpeed } = LEVELS[level];
+      const { meanHeightMetres, jetSpeed, waveShare } = LEVELS[level];
       const layer = new ShallowWaterLayer({
         workspace,
         meanGeopotential: GRAVITY * meanHeightMetres,
@@ -192,7 +195,8 @@ class LayeredModel implements Model {
         diffusionSeconds: DIFFUSION_HOURS * 3600,
       });
       const scenario = options.scenario ?? 'waves';
-      writeInitialState(workspace, sines, layer.state, { scenario, jetSpeed, seed, member });
+      const initial = { scenario, jetSpeed, waveShare, seed, member };
+      writeInitialState(workspace, sines, layer.state, initial);
       this.#layers.set(level, layer);
     }
   }
