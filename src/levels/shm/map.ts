@@ -58,8 +58,9 @@ export class Mapping {
 
   /**
    * Faults pages in ahead of use, on another thread, without changing a byte: fresh pages of tmpfs
-   * are zeroed at the first touch, which costs ten times what writing them costs. `write` where this
-   * thread will write, `read` before reading. Advice: whatever goes wrong, it just does less.
+   * are zeroed at the first touch, which costs ten times what writing them costs. `write` for pages
+   * that nobody has touched yet; `read` for those that are warm elsewhere, twice as fast, also
+   * where this thread will write. Advice: whatever goes wrong, it just does less.
    * Throws RangeError for a range outside, `wrong-state` after close.
    */
   async populate(offset: number, size: number, purpose: 'read' | 'write'): Promise<void> {
