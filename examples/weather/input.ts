@@ -180,7 +180,7 @@ function layOut({ path, reader, view }: OpenFile, variable: Variable): Layout | 
 function coordinate(file: OpenFile, name: string, size: number): Float64Array {
   const variable = file.reader.variables.find((one) => one.name === name);
   const layout = variable === undefined ? undefined : layOut(file, variable);
-  if (layout === undefined || layout.names.length !== 1) {
+  if (layout === undefined || layout.names.length !== 1 || layout.names[0] !== name) {
     return Float64Array.from({ length: size }, (_, index) => index);
   }
   const { read } = READERS[layout.type];
@@ -226,7 +226,7 @@ function fieldsOf(file: OpenFile, layout: Layout): InputField[] {
     rank >= 2 &&
     axisOf(file, latitudeName) === 'latitude' &&
     axisOf(file, longitudeName) === 'longitude';
-  if (!isHorizontal || nlat === 0 || nlon === 0) return [];
+  if (!isHorizontal || sizes.includes(0)) return [];
   const latitudes = coordinate(file, latitudeName, nlat);
   const longitudes = coordinate(file, longitudeName, nlon);
   const leading = names.slice(0, -2).map((name, axis) => ({
