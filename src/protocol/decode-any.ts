@@ -57,7 +57,10 @@ export type AnyMessage =
   | { kind: 'key'; key: number; name: string }
   | Omit<Join, 'parsed'>
   | { kind: 'leave'; member: number; deadline: number }
-  | { kind: 'end' | 'ping' | 'members' | 'info' }
+  | { kind: 'end' }
+  | { kind: 'ping' }
+  | { kind: 'members' }
+  | { kind: 'info' }
   | { kind: 'cancel'; request: number }
   | {
       kind: 'declare';
@@ -68,7 +71,9 @@ export type AnyMessage =
       attributes: readonly Attribute[];
     }
   | { kind: 'set'; handle: number; space: SpaceExpectation; attributes: readonly Attribute[] }
-  | { kind: 'seal' | 'retract' | 'dispose'; handle: number }
+  | { kind: 'seal'; handle: number }
+  | { kind: 'retract'; handle: number }
+  | { kind: 'dispose'; handle: number }
   | {
       kind: 'offer';
       handle: number;

@@ -1,0 +1,202 @@
+import fc from 'fast-check';
+import type { AnyMessage, Attribute, MessageName, Payload } from '../../src/protocol/index.js';
+import { anyMap, anySpace, anyText, anyValue } from '../core/arbitraries.js';
+import type { AnyFrame } from './any-frame.js';
+
+type ArbitraryOf<K extends string, T extends { kind: string }> = fc.Arbitrary<
+  Extract<T, { kind: K }>
+>;
+
+const u8 = (max: number): fc.Arbitrary<number> => fc.nat(max);
+const u16 = fc.nat(0xffff);
+const u32 = fc.oneof(fc.nat(9), fc.nat(0xffff_ffff), fc.constant(0xffff_ffff));
+const u64 = fc.oneof(fc.nat(9), fc.maxSafeNat(), fc.constant(Number.MAX_SAFE_INTEGER));
+const number = u64.filter((value) => value > 0);
+
+/** Names of objects: any characters but NUL, up to the limit. */
+export const anyName: fc.Arbitrary<string> = fc
+  .oneof(
+    { weight: 8, arbitrary: fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }) },
+    { weight: 1, arbitrary: fc.string({ unit: 'binary', minLength: 900, maxLength: 1_000 }) },
+  )
+  .map((text) => text.replaceAll('\0', '0'));
+
+const anyMemberName = fc
+  .tuple(fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 20 }), fc.nat(0x7fff_ffff))
+  .map(([text, index]) => `${text.replace(/[[\]]/gu, '_')}${index % 3 === 0 ? '' : `[${index}]`}`);
+
+const anyAttributes: fc.Arbitrary<readonly Attribute[]> = fc.uniqueArray(
+  fc.tuple(
+    u16,
+    anyValue.filter((value) => value !== null),
+  ),
+  { selector: ([key]) => key, maxLength: 24 },
+);
+
+const slice = fc.record({ slab: u32, offset: u64, size: u64 }, { noNullPrototype: true });
+
+/** A source from 0 to `last`, with a payload that suits it. */
+const sourceAndPayload = (last: number): fc.Arbitrary<{ source: number; payload: Payload }> =>
+  fc.tuple(fc.nat(last), fc.uint8Array({ maxLength: 64 }), slice).map(([source, bytes, place]) => ({
+    source,
+    payload: source === 0 ? null : source === 1 ? bytes : place,
+  }));
+
+function of<K extends string, T extends object>(
+  kind: K,
+  fields: { [P in keyof T]: fc.Arbitrary<T[P]> },
+): fc.Arbitrary<{ kind: K } & T> {
+  return fc.record<T>(fields, { noNullPrototype: true }).map((record) => ({ kind, ...record }));
+}
+
+const errorParts = {
+  retryable: fc.boolean(),
+  code: anyText(),
+  message: anyText(60),
+  fields: anyMap,
+};
+
+const handle = { handle: u32 };
+const promise = fc.oneof(
+  of('promise', { promise: u32, member: u32, promiseKind: fc.constant(0), pattern: anyName }),
+  of('promise', {
+    promise: u32,
+    member: u32,
+    promiseKind: fc.constant(1),
+    pattern: fc.constantFrom('', '*', 'run/*/t[0-9]?', '海*\\*'),
+  }),
+);
+const explain = fc.oneof(
+  of('explain', { what: fc.constant(0), name: anyName }),
+  of('explain', { what: fc.constantFrom(1, 2), name: fc.constant('') }),
+);
+const range = fc.tuple(number, number).map(([one, other]) => ({
+  first: Math.min(one, other),
+  last: Math.max(one, other),
+}));
+
+/** Every message there is: one that is forgotten does not compile. */
+export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage> } = {
+  key: of('key', { key: u16, name: fc.string({ unit: 'binary', minLength: 1, maxLength: 60 }) }),
+  join: of('join', { member: u32, name: anyMemberName, info: anyMap }),
+  leave: of('leave', { member: u32, deadline: u32 }),
+  end: fc.constant({ kind: 'end' }),
+  ping: fc.constant({ kind: 'ping' }),
+  cancel: of('cancel', { request: u64 }),
+  declare: of('declare', {
+    handle: u32,
+    member: u32,
+    name: anyName,
+    space: anySpace,
+    attributes: anyAttributes,
+  }),
+  set: of('set', { handle: u32, space: anySpace, attributes: anyAttributes }),
+  seal: of('seal', handle),
+  offer: fc
+    .tuple(
+      of('offer', { handle: u32, scope: u8(1), durability: u8(2), lifetime: u32 }),
+      sourceAndPayload(2),
+    )
+    .map(([fixed, payload]) => ({ ...fixed, ...payload })),
+  withdraw: of('withdraw', { handle: u32, deadline: u32 }),
+  require: of('require', { handle: u32, policy: u8(1) }),
+  demand: of('demand', { handle: u32, deadline: u32, mode: u8(2), policy: u8(1), want: u8(3) }),
+  retract: of('retract', handle),
+  dispose: of('dispose', handle),
+  delete: of('delete', { name: anyName, force: u8(1) }),
+  tag: of('tag', {
+    name: anyName,
+    attributes: anyAttributes,
+    removed: fc.array(u16, { maxLength: 5 }),
+  }),
+  promise,
+  close: of('close', { promise: u32 }),
+  unkeep: of('unkeep', { name: anyName, deadline: u32 }),
+  lease: of('lease', { size: u64, least: u64, handle: u32, deadline: u32 }),
+  return: of('return', { slab: u32, offset: u64, size: u64 }),
+  adopt: of('adopt', { file: fc.nat().map((id) => `adopt-${id}`), size: u64 }),
+  stat: of('stat', { name: anyName }),
+  list: of('list', {
+    glob: fc.constantFrom('*', 'a*', ''),
+    after: anyText(),
+    limit: u32,
+    detail: u8(1),
+  }),
+  members: fc.constant({ kind: 'members' }),
+  explain,
+  info: fc.constant({ kind: 'info' }),
+  stop: of('stop', { force: u8(1), deadline: u32 }),
+  ok: fc
+    .tuple(range, u8(2), u8(2))
+    .map(([numbers, record, bytes]) => ({ kind: 'ok' as const, ...numbers, record, bytes })),
+  fail: of('fail', { request: u64, ...errorParts }),
+  welcome: of('welcome', { request: u64, member: u32, name: anyText(), granted: anyMap }),
+  bye: of('bye', { request: u64, names: fc.array(anyName, { maxLength: 4 }) }),
+  deliver: fc
+    .tuple(
+      of('deliver', { request: u64, version: u32, space: anySpace, attributes: anyMap }),
+      sourceAndPayload(3),
+    )
+    .map(([fixed, payload]) => ({ ...fixed, ...payload })),
+  grant: of('grant', { request: u64, slab: u32, offset: u64, size: u64 }),
+  value: of('value', { request: u64, value: anyValue }),
+  reclaim: of('reclaim', { bytes: u64 }),
+  notice: of('notice', { code: anyText(), message: anyText(), fields: anyMap }),
+  slabGone: of('slabGone', { slab: u32 }),
+};
+
+export const anyMessage: fc.Arbitrary<AnyMessage> = fc.oneof(
+  ...(Object.values(MESSAGES) as fc.Arbitrary<AnyMessage>[]),
+);
+
+const secret = fc.oneof(
+  fc.constant(new Uint8Array(0)),
+  fc.uint8Array({ minLength: 32, maxLength: 32 }),
+);
+const versions = fc
+  .tuple(fc.integer({ min: 1, max: 0xffff }), fc.integer({ min: 1, max: 0xffff }))
+  .map(([one, other]) => ({ lowest: Math.min(one, other), highest: Math.max(one, other) }));
+const payload = fc.uint8Array({ maxLength: 100 });
+
+export const FRAMES: { readonly [K in AnyFrame['kind']]: ArbitraryOf<K, AnyFrame> } = {
+  hello: fc
+    .tuple(
+      versions,
+      of('hello', {
+        role: u8(1),
+        token: anyText(),
+        pool: anyText(),
+        session: u64,
+        secret,
+        received: u64,
+        process: anyMap,
+      }),
+    )
+    .map(([both, hello]) => ({ ...both, ...hello })),
+  accept: of('accept', {
+    version: u16,
+    poolId: anyText(),
+    poolName: anyText(),
+    session: u64,
+    secret,
+    received: u64,
+    resumed: fc.boolean(),
+    pool: anyMap,
+  }),
+  refuse: of('refuse', errorParts),
+  messages: of('messages', {
+    first: number,
+    ack: u64,
+    messages: fc.array(anyMessage, { maxLength: 4 }),
+  }),
+  ack: of('ack', { ack: u64 }),
+  write: of('write', { transfer: u32, slab: u32, offset: u64, payload }),
+  read: of('read', { transfer: u32, slab: u32, offset: u64, size: u64 }),
+  data: of('data', { transfer: u32, offset: u64, payload }),
+  done: of('done', { transfer: u32, size: u64 }),
+  failed: of('failed', { transfer: u32, code: anyText(), message: anyText() }),
+};
+
+export const anyFrame: fc.Arbitrary<AnyFrame> = fc.oneof(
+  ...(Object.values(FRAMES) as fc.Arbitrary<AnyFrame>[]),
+);

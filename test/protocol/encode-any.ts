@@ -1,0 +1,80 @@
+import type { Writer } from '../../src/core/bytes.js';
+import { writeSpace } from '../../src/core/space.js';
+import { writeMap } from '../../src/core/value-codec.js';
+import type { AnyMessage, MessageName } from '../../src/protocol/index.js';
+import * as protocol from '../../src/protocol/index.js';
+
+type Offered = Extract<AnyMessage, { kind: 'offer' }>;
+type Delivered = Extract<AnyMessage, { kind: 'deliver' }>;
+
+function writeOffer(w: Writer, message: Offered): void {
+  const { handle, scope, durability, lifetime, payload } = message;
+  if (payload === null) protocol.writeOfferNothing(w, handle, scope, durability, lifetime);
+  else if (payload instanceof Uint8Array) {
+    protocol.writeOfferInline(w, handle, scope, durability, lifetime, payload);
+  } else {
+    const { slab, offset, size } = payload;
+    protocol.writeOfferSlice(w, handle, scope, durability, lifetime, slab, offset, size);
+  }
+}
+
+function writeDeliver(w: Writer, message: Delivered): void {
+  const { payload } = message;
+  const start = protocol.beginDeliver(w, message.request, message.version, message.source);
+  writeSpace(w, message.space);
+  writeMap(w, message.attributes);
+  if (payload === null) protocol.endDeliverNothing(w, start);
+  else if (payload instanceof Uint8Array) {
+    protocol.endDeliverInline(w, start, payload, 0, payload.length);
+  } else protocol.endDeliverSlice(w, start, payload.slab, payload.offset, payload.size);
+}
+
+type Encoder<K> = (w: Writer, m: Extract<AnyMessage, { kind: K }>) => void;
+
+const ENCODERS: { readonly [K in MessageName]: Encoder<K> } = {
+  key: (w, m) => protocol.writeKey(w, m.key, m.name),
+  join: (w, m) => protocol.writeJoin(w, m.member, m.name, m.info),
+  leave: (w, m) => protocol.writeLeave(w, m.member, m.deadline),
+  end: protocol.writeEnd,
+  ping: protocol.writePing,
+  cancel: (w, m) => protocol.writeCancel(w, m.request),
+  declare: (w, m) => protocol.writeDeclare(w, m.handle, m.member, m.name, m.space, m.attributes),
+  set: (w, m) => protocol.writeSet(w, m.handle, m.space, m.attributes),
+  seal: (w, m) => protocol.writeSeal(w, m.handle),
+  offer: writeOffer,
+  withdraw: (w, m) => protocol.writeWithdraw(w, m.handle, m.deadline),
+  require: (w, m) => protocol.writeRequire(w, m.handle, m.policy),
+  demand: (w, m) => protocol.writeDemand(w, m.handle, m.deadline, m.mode, m.policy, m.want),
+  retract: (w, m) => protocol.writeRetract(w, m.handle),
+  dispose: (w, m) => protocol.writeDispose(w, m.handle),
+  delete: (w, m) => protocol.writeDelete(w, m.name, m.force === 1),
+  tag: (w, m) => protocol.writeTag(w, m.name, m.attributes, m.removed),
+  promise: (w, m) => protocol.writePromise(w, m.promise, m.member, m.promiseKind, m.pattern),
+  close: (w, m) => protocol.writeClose(w, m.promise),
+  unkeep: (w, m) => protocol.writeUnkeep(w, m.name, m.deadline),
+  lease: (w, m) => protocol.writeLease(w, m.size, m.least, m.handle, m.deadline),
+  return: (w, m) => protocol.writeReturn(w, m.slab, m.offset, m.size),
+  adopt: (w, m) => protocol.writeAdopt(w, m.file, m.size),
+  stat: (w, m) => protocol.writeStat(w, m.name),
+  list: (w, m) => protocol.writeList(w, { ...m, detail: m.detail === 1 }),
+  members: protocol.writeMembers,
+  explain: (w, m) => protocol.writeExplain(w, m.what, m.name),
+  info: protocol.writeInfo,
+  stop: (w, m) => protocol.writeStop(w, m.force === 1, m.deadline),
+  ok: (w, m) => protocol.writeOk(w, m.first, m.last, m.record, m.bytes),
+  fail: (w, m) => protocol.writeFail(w, m.request, m),
+  welcome: (w, m) => protocol.writeWelcome(w, m.request, m),
+  bye: (w, m) => protocol.writeBye(w, m.request, m.names),
+  deliver: writeDeliver,
+  grant: (w, m) => protocol.writeGrant(w, m.request, m.slab, m.offset, m.size),
+  value: (w, m) => protocol.writeValueAnswer(w, m.request, m.value),
+  reclaim: (w, m) => protocol.writeReclaim(w, m.bytes),
+  notice: (w, m) => protocol.writeNotice(w, m.code, m.message, m.fields),
+  slabGone: (w, m) => protocol.writeSlabGone(w, m.slab),
+};
+
+/** The other way of `decodeAny`, by the writers that everyone uses. */
+export function encodeAny(w: Writer, message: AnyMessage): void {
+  const encode = ENCODERS[message.kind] as (w: Writer, m: AnyMessage) => void;
+  encode(w, message);
+}
