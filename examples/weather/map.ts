@@ -9,6 +9,7 @@ import { checkFieldSize, gridSize, isPeriodic, type LatLonGrid } from './grid.js
 import { drawBarb } from './map/barbs.js';
 import { Canvas, type Line, type Rectangle } from './map/canvas.js';
 import {
+  type Colour,
   type ColourScaleName,
   colourIndex,
   createColourTable,
@@ -72,6 +73,13 @@ const PALE_INK = parseColour('5c646c');
 const PAPER = parseColour('ffffff');
 const MISSING = parseColour('c8c8c8');
 const BLACK = parseColour('000000');
+/** Of contours and barbs: light where low values are dark. */
+const LINE_INKS: Readonly<Record<ColourScaleName, Colour>> = {
+  magnitude: PAPER,
+  height: PAPER,
+  diverging: INK,
+  spread: INK,
+};
 const WIDTH_MIN = 480;
 const WIDTH_MAX = 4000;
 const GRATICULE_PIXELS = 70;
@@ -220,6 +228,7 @@ function drawContours(
   canvas: Canvas,
   { map }: Layout,
   { field, interval }: ContourOptions,
+  ink: Colour,
   createFor: (field: Float32Array) => Sampler,
 ): void {
   const sampler = createFor(field);
@@ -246,7 +255,7 @@ function drawContours(
   for (let multiple = first; multiple <= last; multiple++) {
     const lines = contourLines({ columns, rows, values }, multiple * interval);
     const width = multiple % 5 === 0 ? 2 : 1;
-    canvas.lines(lines.map(onMap), { colour: PAPER, width, opacity: 0.6 });
+    canvas.lines(lines.map(onMap), { colour: ink, width, opacity: 0.6 });
   }
   canvas.clip(undefined);
 }
@@ -255,6 +264,7 @@ function drawWind(
   canvas: Canvas,
   { map }: Layout,
   { u, v }: WindFields,
+  ink: Colour,
   createFor: (field: Float32Array) => Sampler,
 ): void {
   const eastward = createFor(u);
@@ -270,7 +280,7 @@ function drawWind(
         isSouthern: eastward.latitude(y) < 0,
       };
       if (Number.isNaN(barb.u) || Number.isNaN(barb.v)) continue;
-      drawBarb(canvas, barb, { ink: PAPER, halo: BLACK });
+      drawBarb(canvas, barb, { ink, halo: ink === PAPER ? BLACK : PAPER });
     }
   }
   canvas.clip(undefined);
@@ -367,9 +377,10 @@ export function drawMap(options: MapOptions): Uint8Array {
       width: layout.map.width,
       height: layout.map.height,
     });
+  const ink = LINE_INKS[options.colours];
   paintField(canvas, layout, createFor(field), scale);
-  if (contours !== undefined) drawContours(canvas, layout, contours, createFor);
-  if (wind !== undefined) drawWind(canvas, layout, wind, createFor);
+  if (contours !== undefined) drawContours(canvas, layout, contours, ink, createFor);
+  if (wind !== undefined) drawWind(canvas, layout, wind, ink, createFor);
   drawGraticule(canvas, layout, extent);
   drawTitles(canvas, layout, options);
   drawColourBar(canvas, layout, scale, options);

@@ -122,7 +122,7 @@ interface Grids {
   readonly longitudes: Float64Array;
 }
 
-/** Smallest number from `least` up that is made of 2, 3 and 4 alone, so that its transform is fast. */
+/** Smallest number from `least` up that is made of 2 and 3 alone, so that its transform is fast. */
 function fastSize(least: number): number {
   for (let size = least; ; size++) {
     let rest = size;
