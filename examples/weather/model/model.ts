@@ -4,7 +4,7 @@
  * The layers do not touch each other; each is a real integration with the depth and the winds usual
  * at its level, started from waves at the same places. The model computes on coefficients of
  * spherical harmonics (see layer.ts) and evaluates its fields on any grid of latitudes and longitudes.
- * The same options give the same bits; nothing is allocated after `createModel`.
+ * The same options give the same bits; no array is allocated after `createModel`.
  */
 import { WeatherError } from '../errors.js';
 import { type Scenario, writeInitialState } from './initial-state.js';
