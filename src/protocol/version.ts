@@ -5,7 +5,11 @@
  * `node dist/test/protocol/make-vectors.js`, which prints it.
  */
 export const VERSIONS: readonly { version: number; change: string; vectors: string }[] = [
-  { version: 1, change: 'first', vectors: '' },
+  {
+    version: 1,
+    change: 'first',
+    vectors: '5efd44b7c620d2a490b43ce0b328ac168e372db93fd69192df110c5d2019f501',
+  },
 ];
 
 /** The lowest and highest version that this code speaks. */
