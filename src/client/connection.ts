@@ -1,0 +1,253 @@
+import { assert } from '../core/assert.js';
+import type { Reader, Writer } from '../core/bytes.js';
+import type { AttaccaError } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
+import {
+  type Accept,
+  MESSAGE,
+  type Messages,
+  Ok,
+  type PoolInfo,
+  poolInfoOf,
+  readFail,
+  readNotice,
+  readOk,
+  readReclaim,
+  readSlabGone,
+  writeCancel,
+  writeKey,
+} from '../protocol/index.js';
+import { again, errorOf } from './errors.js';
+import { Gate } from './gate.js';
+import { KeyNumbers } from './keys.js';
+import { Lifeline, type LifelineOptions } from './lifeline.js';
+import { Numbers } from './numbers.js';
+import { Outbox } from './outbox.js';
+import { Pending, UNHEEDED, type Waiter } from './pending.js';
+
+/** How much a client may have sent without an acknowledgement. */
+export interface ConnectionLimits {
+  readonly requestsMax: number;
+  readonly requestBytesMax: number;
+}
+
+const LIMITS_DEFAULT: ConnectionLimits = {
+  requestsMax: LIMITS.sessionRequestsMax,
+  requestBytesMax: LIMITS.sessionRequestBytesMax,
+};
+
+/** What a connection is told beside answers. */
+export interface ConnectionEvents {
+  onAccept(accept: Accept, pool: PoolInfo): void;
+  onReclaim(bytes: number): void;
+  onSlabGone(slab: number): void;
+  onOver(error: AttaccaError): void;
+}
+
+/**
+ * A session as its users see it: requests go in, answers come to their waiters. Requests of one
+ * turn of the event loop go out as one write. Numbers of handles, members, promises and keys are
+ * given here, as they belong to the session.
+ */
+export class Connection {
+  readonly handles = new Numbers('handle', LIMITS.sessionHandlesMax);
+  readonly members = new Numbers('member', LIMITS.membersMax);
+  readonly promises = new Numbers('promise', LIMITS.promisesMax);
+  readonly keys: KeyNumbers;
+  /** Resolves when the session is open; rejects when it never will be. */
+  readonly accepted: Promise<PoolInfo>;
+  #accept: (pool: PoolInfo) => void = () => {};
+  #refuse: (error: AttaccaError) => void = () => {};
+  pool: PoolInfo | null = null;
+  readonly #lifeline: Lifeline;
+  readonly #outbox: Outbox;
+  readonly #pending = new Pending();
+  readonly #gate: Gate;
+  readonly #limits: ConnectionLimits;
+  readonly #events: ConnectionEvents;
+  readonly #ok = new Ok();
+
+  constructor(
+    options: LifelineOptions,
+    events: ConnectionEvents,
+    limits: ConnectionLimits = LIMITS_DEFAULT,
+  ) {
+    this.#events = events;
+    this.#limits = limits;
+    this.#gate = new Gate(() => this.#hasRoom());
+    this.#lifeline = new Lifeline(options, {
+      onAccept: (accept) => this.#onAccept(accept),
+      onMessages: (messages, skip) => this.#onMessages(messages, skip),
+      onTurn: () => this.#onTurn(),
+      onOver: (error) => this.#onOver(error),
+    });
+    this.#outbox = new Outbox(
+      (messages, count) => this.#lifeline.send(messages, count),
+      () => this.#lifeline.flush(),
+    );
+    this.keys = new KeyNumbers((number, name) => {
+      this.post(UNHEEDED, 1, (w) => writeKey(w, number, name));
+    });
+    this.accepted = new Promise((resolve, reject) => {
+      this.#accept = resolve;
+      this.#refuse = reject;
+    });
+    this.accepted.catch(() => {});
+  }
+
+  /** Connects; what was posted before goes out with HELLO. */
+  start(): void {
+    this.#lifeline.setBusy(true);
+    void this.#lifeline.start();
+  }
+
+  /** Null while it works; else why every call fails. */
+  get over(): AttaccaError | null {
+    return this.#lifeline.over;
+  }
+
+  get isUp(): boolean {
+    return this.#lifeline.isUp;
+  }
+
+  get accept(): Accept | null {
+    return this.#lifeline.accept;
+  }
+
+  /** Requests that are not answered. */
+  get requestsPending(): number {
+    return this.#pending.count;
+  }
+
+  /** Null when a request may be sent now; else a promise to await first. */
+  room(): Promise<void> | null {
+    return this.#gate.enter();
+  }
+
+  /** The number that the next message will have. */
+  get numberNext(): number {
+    return this.#lifeline.outgoing.last + this.#outbox.count + 1;
+  }
+
+  /**
+   * Sends `count` requests, which `write` writes as whole messages, and lets `waiter` take their
+   * answers. When `write` refuses an argument nothing is sent. Returns the number of the first.
+   */
+  post(waiter: Waiter, count: number, write: (w: Writer) => void): number {
+    const w = this.begin();
+    const start = w.at;
+    try {
+      write(w);
+    } catch (error) {
+      w.at = start;
+      throw error;
+    }
+    return this.posted(waiter, count);
+  }
+
+  /** For batches: the writer to write whole messages to; {@link posted} must follow at once. */
+  begin(): Writer {
+    const { over } = this.#lifeline;
+    if (over !== null) throw again(over);
+    return this.#outbox.writer;
+  }
+
+  posted(waiter: Waiter, count: number): number {
+    const first = this.numberNext;
+    if (this.#pending.count === 0) this.#lifeline.setBusy(true);
+    this.#pending.add(first, count, waiter);
+    this.#outbox.added(count);
+    return first;
+  }
+
+  /** Asks the pool to end a request that waits. */
+  cancel(request: number): void {
+    if (this.over !== null) return;
+    this.post(UNHEEDED, 1, (w) => writeCancel(w, request));
+  }
+
+  /** Sends what this turn has gathered, then ends the session here. */
+  close(reason: AttaccaError): void {
+    if (this.over !== null) return;
+    this.#outbox.flush();
+    this.#lifeline.end(reason);
+  }
+
+  #hasRoom(): boolean {
+    const { outgoing } = this.#lifeline;
+    return (
+      outgoing.messagesHeld + this.#outbox.count < this.#limits.requestsMax &&
+      outgoing.bytesHeld + this.#outbox.writer.at < this.#limits.requestBytesMax
+    );
+  }
+
+  #onAccept(accept: Accept): void {
+    const pool = poolInfoOf(accept.pool);
+    this.pool = pool;
+    this.#events.onAccept(accept, pool);
+    this.#accept(pool);
+    if (this.#pending.count === 0) this.#lifeline.setBusy(false);
+  }
+
+  #onTurn(): void {
+    this.#gate.open();
+    if (this.#pending.count === 0 && this.accept !== null) this.#lifeline.setBusy(false);
+  }
+
+  #onOver(error: AttaccaError): void {
+    this.#refuse(error);
+    this.#gate.fail(error);
+    this.#pending.lose(error);
+    this.#events.onOver(error);
+  }
+
+  #onMessages(messages: Messages, skip: number): void {
+    let index = 0;
+    while (messages.next()) {
+      if (index++ >= skip) this.#onMessage(messages.code, messages.reader);
+    }
+  }
+
+  #onMessage(code: number, reader: Reader): void {
+    switch (code) {
+      case MESSAGE.ok: {
+        const ok = this.#ok;
+        readOk(reader, ok);
+        this.#pending.ok(ok.first, ok.last, ok.record, ok.bytes);
+        return;
+      }
+      case MESSAGE.fail: {
+        const fail = readFail(reader);
+        this.#pending.fail(fail.request, errorOf(fail));
+        return;
+      }
+      case MESSAGE.welcome:
+      case MESSAGE.bye:
+      case MESSAGE.deliver:
+      case MESSAGE.grant:
+      case MESSAGE.value: {
+        const start = reader.at;
+        const request = reader.u64();
+        reader.at = start;
+        this.#pending.answer(request, code, reader);
+        return;
+      }
+      case MESSAGE.reclaim:
+        this.#events.onReclaim(readReclaim(reader));
+        return;
+      case MESSAGE.slabGone:
+        this.#events.onSlabGone(readSlabGone(reader));
+        return;
+      case MESSAGE.notice: {
+        const notice = readNotice(reader);
+        if (notice.code === 'pool-stopping') {
+          this.#lifeline.farewell(errorOf({ ...notice, retryable: false }));
+        }
+        return;
+      }
+      default:
+        // A later pool may say more; answers that we must understand are all above.
+        assert(code > MESSAGE.value, `an answer of a known code, not ${code}`);
+    }
+  }
+}

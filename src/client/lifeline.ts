@@ -1,0 +1,295 @@
+import { AttaccaError } from '../core/errors.js';
+import {
+  type Accept,
+  FRAME,
+  FrameAssembler,
+  Messages,
+  readAccept,
+  readAck,
+  readRefuse,
+} from '../protocol/index.js';
+import { Incoming } from '../session/incoming.js';
+import { Outgoing } from '../session/outgoing.js';
+import type { Link } from '../transport/index.js';
+import { asAttaccaError, errorOf } from './errors.js';
+import { Keeper } from './keeper.js';
+import { ackBytes, controlHello, type HelloParts } from './opening.js';
+
+/** What a lifeline tells its owner. */
+export interface LifelineEvents {
+  /** The session is open. Called once. */
+  onAccept(accept: Accept): void;
+  /** A frame of messages; its first `skip` ones have come before. */
+  onMessages(messages: Messages, skip: number): void;
+  /** All that has arrived together was handed over. */
+  onTurn(): void;
+  /** The session is over: nothing comes any more. Called once. */
+  onOver(error: AttaccaError): void;
+}
+
+export interface LifelineOptions {
+  readonly open: (signal: AbortSignal) => Promise<{ link: Link; token: string }>;
+  readonly hello: Omit<HelloParts, 'token'>;
+  /** How long a lost connection is tried again, from its loss. */
+  readonly reconnectMs: number;
+  /** How long a connection may stay without ACCEPT. */
+  readonly acceptMs: number;
+}
+
+const BACKOFF_FIRST_MS = 10;
+const BACKOFF_MS_MAX = 1_000;
+
+type Outcome =
+  | { readonly kind: 'up' }
+  | { readonly kind: 'failed'; readonly error: AttaccaError }
+  | { readonly kind: 'refused'; readonly error: AttaccaError };
+
+/**
+ * One session on one connection after another (spec/protocol.md, sections 4 and 6).
+ *
+ * ```
+ * opening -ACCEPT-> up <-ACCEPT- reconnecting        any -> over
+ *    |               `----lost----^   |
+ *    `--lost, refused--> over <-------' refused, or away for longer than reconnectMs
+ * ```
+ *
+ * While a session is opened its messages follow HELLO in the same write; when it is taken up again
+ * they wait for ACCEPT, which says what the pool has. A loss before the first ACCEPT ends it: the
+ * pool may have a session that nobody knows the secret of.
+ */
+export class Lifeline {
+  readonly outgoing = new Outgoing();
+  readonly incoming = new Incoming();
+  accept: Accept | null = null;
+  readonly #options: LifelineOptions;
+  readonly #events: LifelineEvents;
+  readonly #keeper: Keeper;
+  readonly #messages = new Messages();
+  readonly #stop = new AbortController();
+  #link: Link | null = null;
+  #mayWrite = false;
+  #up = false;
+  #over: AttaccaError | null = null;
+  /** Ends the attempt under way. */
+  #settle: ((outcome: Outcome) => void) | null = null;
+  /** The pool has said why it is about to close: then nothing is tried again. */
+  #farewell: AttaccaError | null = null;
+
+  constructor(options: LifelineOptions, events: LifelineEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#keeper = new Keeper((always) => this.#writeAck(always));
+  }
+
+  get isUp(): boolean {
+    return this.#up;
+  }
+
+  get over(): AttaccaError | null {
+    return this.#over;
+  }
+
+  /** Makes the first connection; what comes of it is told by the events. */
+  async start(): Promise<void> {
+    const outcome = await this.#attempt(this.#options.acceptMs);
+    if (outcome.kind !== 'up') this.end(outcome.error);
+  }
+
+  /** Sends messages as one frame, now or when there is a connection again. */
+  send(messages: Uint8Array, count: number): void {
+    const frame = this.outgoing.frame(messages, count, this.incoming.received);
+    this.incoming.acknowledged();
+    if (!this.#mayWrite) return;
+    this.#keeper.sent();
+    this.#link?.write(frame);
+  }
+
+  /** Hands what was sent in this turn to the system. */
+  flush(): void {
+    this.#link?.flush();
+  }
+
+  /** Whether this session keeps the process alive: while something is waited for. */
+  setBusy(busy: boolean): void {
+    this.#keeper.setBusy(busy);
+  }
+
+  /** The pool will close the connection, for this reason. */
+  farewell(error: AttaccaError): void {
+    this.#farewell = error;
+  }
+
+  /** Ends the session here, after what was written is sent. Idempotent. */
+  end(error: AttaccaError): void {
+    if (this.#over !== null) return;
+    this.#over = error;
+    this.#up = false;
+    this.#mayWrite = false;
+    this.#stop.abort();
+    this.#settle?.({ kind: 'failed', error });
+    this.#keeper.stop();
+    this.#link?.close();
+    this.#link = null;
+    this.#events.onOver(error);
+  }
+
+  async #attempt(acceptMs: number): Promise<Outcome> {
+    let opened: { link: Link; token: string };
+    try {
+      opened = await this.#options.open(this.#stop.signal);
+    } catch (error) {
+      return { kind: 'failed', error: asAttaccaError(error) };
+    }
+    const { link, token } = opened;
+    if (this.#over !== null) {
+      link.destroy();
+      return { kind: 'failed', error: this.#over };
+    }
+    return await new Promise<Outcome>((resolve) => {
+      const settle = (outcome: Outcome): void => {
+        clearTimeout(timer);
+        this.#settle = null;
+        resolve(outcome);
+      };
+      const timer = setTimeout(() => {
+        const text = `Cannot open a session: no answer from "${link.peer}" within ${acceptMs} ms`;
+        link.destroy();
+        settle({ kind: 'failed', error: new AttaccaError('pool-unreachable', text) });
+      }, acceptMs);
+      this.#settle = settle;
+      this.#take(link, token);
+    });
+  }
+
+  /** Begins to use a link: HELLO, and for a new session all there is to say. */
+  #take(link: Link, token: string): void {
+    this.#link = link;
+    this.#keeper.take(link);
+    const assembler = new FrameAssembler();
+    link.onData = (chunk) => this.#onData(assembler, chunk);
+    link.onClose = (error) => this.#onClose(link, error);
+    const parts = { ...this.#options.hello, token };
+    link.write(controlHello(parts, this.accept, this.incoming.received));
+    if (this.accept === null) this.#writeUnacknowledged();
+    link.flush();
+  }
+
+  #writeUnacknowledged(): void {
+    this.#mayWrite = true;
+    for (const frame of this.outgoing.resend(this.incoming.received)) this.#link?.write(frame);
+    this.incoming.acknowledged();
+  }
+
+  #onData(assembler: FrameAssembler, chunk: Uint8Array): void {
+    if (this.#over !== null) return;
+    this.#keeper.received();
+    try {
+      assembler.push(chunk);
+      while (assembler.next()) {
+        this.#onFrame(assembler);
+        if (this.#over !== null) return;
+      }
+      this.#events.onTurn();
+    } catch (error) {
+      this.end(asAttaccaError(error));
+      return;
+    }
+    const due = this.incoming.ackDue;
+    if (due === 'now') this.#writeAck(false);
+    else if (due === 'soon') this.#keeper.ackSoon();
+  }
+
+  #onFrame(frame: FrameAssembler): void {
+    const { kind, bytes, start, end } = frame;
+    if (kind === FRAME.refuse) {
+      this.#onRefuse(errorOf(readRefuse(bytes, start, end)));
+    } else if (!this.#up) {
+      if (kind !== FRAME.accept) throw unexpectedFrame(kind);
+      this.#onAccept(readAccept(bytes, start, end));
+    } else if (kind === FRAME.messages) {
+      const messages = this.#messages;
+      messages.open(bytes, start, end);
+      this.#acknowledge(messages.ack);
+      const skip = this.incoming.take(messages.first, messages.count, end - start);
+      if (skip < 0) {
+        throw new AttaccaError('bad-frame', 'Cannot take messages of the pool: some are missing');
+      }
+      if (skip < messages.count) this.#events.onMessages(messages, skip);
+    } else if (kind === FRAME.ack) {
+      this.#acknowledge(readAck(bytes, start, end));
+    } else {
+      throw unexpectedFrame(kind);
+    }
+  }
+
+  #acknowledge(number: number): void {
+    if (this.outgoing.acknowledge(number)) return;
+    throw new AttaccaError('bad-frame', `Cannot take ack ${number}: no such message was sent`);
+  }
+
+  #onAccept(accept: Accept): void {
+    const isFirst = this.accept === null;
+    if (!isFirst && !accept.resumed) {
+      throw new AttaccaError('session-unknown', 'Cannot take up the session: the pool forgot it');
+    }
+    this.#acknowledge(accept.received);
+    this.accept = accept;
+    this.#up = true;
+    if (isFirst) this.#events.onAccept(accept);
+    else this.#writeUnacknowledged();
+    this.#settle?.({ kind: 'up' });
+  }
+
+  #onRefuse(error: AttaccaError): void {
+    if (this.#settle !== null) this.#settle({ kind: 'refused', error });
+    else this.end(error);
+  }
+
+  #onClose(link: Link, cause: Error | null): void {
+    if (this.#link !== link || this.#over !== null) return;
+    const wasUp = this.#up;
+    this.#link = null;
+    this.#up = false;
+    this.#mayWrite = false;
+    this.#keeper.drop();
+    const why = cause?.message ?? 'the pool closed it';
+    const error = new AttaccaError(
+      'connection-lost',
+      `Lost the connection to the pool: ${why}`,
+      {},
+      { cause },
+    );
+    if (this.#settle !== null) this.#settle({ kind: 'failed', error });
+    else if (this.#farewell !== null) this.end(this.#farewell);
+    else if (wasUp) void this.#reconnect(error);
+  }
+
+  async #reconnect(lost: AttaccaError): Promise<void> {
+    const since = performance.now();
+    const { reconnectMs } = this.#options;
+    for (let pauseMs = BACKOFF_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, BACKOFF_MS_MAX)) {
+      const leftMs = reconnectMs - (performance.now() - since);
+      const outcome = await this.#attempt(Math.max(leftMs, 1));
+      if (this.#over !== null || outcome.kind === 'up') return;
+      const { error } = outcome;
+      if (outcome.kind === 'refused' && !error.retryable) return this.end(error);
+      const awayMs = performance.now() - since;
+      if (awayMs + pauseMs > reconnectMs) {
+        const text = `${lost.message}; tried again for ${Math.round(awayMs)} ms: ${error.message}`;
+        return this.end(new AttaccaError('connection-lost', text, {}, { cause: error }));
+      }
+      await this.#keeper.pause(pauseMs);
+    }
+  }
+
+  #writeAck(always: boolean): void {
+    if (!this.#up || !(always || this.incoming.ackDue !== 'no')) return;
+    this.incoming.acknowledged();
+    this.#keeper.sent();
+    this.#link?.write(ackBytes(this.incoming.received));
+  }
+}
+
+function unexpectedFrame(kind: number): AttaccaError {
+  return new AttaccaError('bad-frame', `Cannot take the pool's frame: kind ${kind} is not due`);
+}
