@@ -32,7 +32,7 @@ export interface Space {
   readonly byteOrder: ByteOrder;
 }
 
-/** What is known or expected of a space: fields left out, and dimensions that are null, are unset. */
+/** What is known or expected of a space: what is left out, or null in the shape, is unset. */
 export interface SpaceExpectation {
   readonly dtype?: Dtype;
   readonly shape?: readonly (number | null)[];
@@ -275,7 +275,7 @@ export function spaceMismatch(
   return SPACE_FIELD.none;
 }
 
-/** The name of a code of {@link spaceMismatch}: `dtype`, `order`, `byteOrder`, `ndim`, `shape[2]`. */
+/** The name of a code of {@link spaceMismatch}: `dtype`, `order`, ..., `shape[2]`. */
 export function spaceFieldName(field: number): string {
   if (field >= SPACE_FIELD.shapeFirst) return `shape[${field - SPACE_FIELD.shapeFirst}]`;
   const name = ['none', 'dtype', 'order', 'byteOrder', 'ndim'][field];

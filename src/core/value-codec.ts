@@ -230,6 +230,7 @@ export function readMap(r: Reader, how: Reading = PLAIN): ValueMap {
 /** Moves past the entries of a map; its keys must differ, as of {@link readMap}. */
 function skipEntries(r: Reader, levels: number): void {
   const count = readCount(r, 5);
+  if (count === 0) return;
   const keys = new Set<string>();
   for (let index = 0; index < count; index++) {
     const start = r.skipText();
@@ -279,7 +280,7 @@ function skipLevels(r: Reader, levels: number): void {
   }
 }
 
-/** Moves past a value: refuses exactly what {@link readValue} refuses, and makes no object of it. */
+/** Moves past a value: refuses exactly what {@link readValue} refuses, makes no object of it. */
 export function skipValue(r: Reader, depthMax: number = LIMITS.valueDepthMax): void {
   skipLevels(r, depthMax);
 }

@@ -23,7 +23,7 @@ export class Float {
   }
 }
 
-/** A moment: int64 nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. RangeError beyond. */
+/** A moment: nanoseconds since 1970-01-01T00:00:00Z, no leap seconds; RangeError beyond int64. */
 export class Timestamp {
   readonly nanoseconds: bigint;
   constructor(nanoseconds: bigint) {

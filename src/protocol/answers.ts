@@ -6,7 +6,7 @@ import { type Reading, readMap, readValue, writeMap, writeValue } from '../core/
 import { DURABILITY, MESSAGE } from './codes.js';
 import { endBody, readChoice, writeHeader, writeWhole } from './message.js';
 
-/** The value of VALUE holds values of attributes some levels down, which nest to their own depth. */
+/** The value of VALUE holds values of attributes some levels down, each with its own depth. */
 export const ANSWER_DEPTH_MAX = LIMITS.valueDepthMax * 2;
 
 /** 0x80 OK: the requests `first` to `last` have succeeded. */

@@ -14,7 +14,7 @@ export const FRAME = {
 
 export type FrameName = keyof typeof FRAME;
 
-/** Codes of messages: requests below 0x80 (section 7), answers and notices from there (section 8). */
+/** Codes of messages: requests below 0x80 (section 7), answers and notices above (section 8). */
 export const MESSAGE = {
   key: 0x01,
   join: 0x02,

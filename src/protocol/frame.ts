@@ -33,6 +33,18 @@ export function endFrame(
   w.patchU32(start, size);
 }
 
+/** Writes a frame; when `body` fails, nothing of it stays in the writer. */
+export function writeFrame(w: Writer, kind: number, body: () => void): void {
+  const start = beginFrame(w, kind);
+  try {
+    body();
+  } catch (error) {
+    w.at = start;
+    throw error;
+  }
+  endFrame(w, start);
+}
+
 /**
  * Makes whole frames of the chunks that come off a socket. A frame that lies within one chunk is
  * handed out in place; one that is cut is put together in a buffer of its own, which grows with the
@@ -43,8 +55,9 @@ export function endFrame(
  * while (assembler.next()) handle(assembler.kind, assembler.bytes, assembler.start, assembler.end);
  * ```
  *
- * What is handed out is valid until the next call of `next` or `push`. After a refusal (`bad-frame`,
- * `frame-too-large`) every further call fails in the same way: the connection has ended.
+ * What is handed out is valid until the next call of `next` or `push`. After a refusal
+ * (`bad-frame`, `frame-too-large`) every further `next` fails in the same way: the connection has
+ * ended.
  */
 export class FrameAssembler {
   kind = 0;

@@ -23,7 +23,7 @@ export function writeStat(w: Writer, name: string): void {
   writeWhole(w, MESSAGE.stat, () => writeName(w, name));
 }
 
-/** 0x41 LIST: one page of the names that match a glob, after the name `after` (empty: from first). */
+/** 0x41 LIST: one page of the names that match a glob, those after `after` (empty: all). */
 export class List {
   globStart = 0;
   globEnd = 0;

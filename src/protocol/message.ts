@@ -22,7 +22,7 @@ export function beginMessages(w: Writer, first: number, ack: number): number {
   return start;
 }
 
-/** Gives the MESSAGES frame at `start` other numbers: a frame that is sent again has a new `ack`. */
+/** Gives the MESSAGES frame at `start` other numbers: sent again, it carries a new `ack`. */
 export function patchNumbers(w: Writer, start: number, first: number, ack: number): void {
   w.patchU64(start + 8, first);
   w.patchU64(start + 16, ack);

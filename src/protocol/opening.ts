@@ -5,7 +5,7 @@ import type { ValueMap } from '../core/value.js';
 import { readMap, writeMap } from '../core/value-codec.js';
 import type { ErrorParts } from './answers.js';
 import { FRAME, ROLE } from './codes.js';
-import { beginFrame, endFrame } from './frame.js';
+import { beginFrame, endFrame, writeFrame } from './frame.js';
 
 /** "ATCA", the first bytes of HELLO's body. */
 const MAGIC = 0x4143_5441;
@@ -117,18 +117,18 @@ export function readHello(bytes: Uint8Array, start: number, end: number): Hello 
 }
 
 export function writeHello(w: Writer, hello: Omit<Hello, 'kind'>): void {
-  const start = beginFrame(w, FRAME.hello);
-  w.u32(MAGIC);
-  w.u16(hello.lowest);
-  w.u16(hello.highest);
-  w.u8(hello.role);
-  w.text(hello.token);
-  w.text(hello.pool);
-  w.u64(hello.session);
-  writeBytes(w, hello.secret);
-  w.u64(hello.received);
-  writeMap(w, hello.process);
-  endFrame(w, start);
+  writeFrame(w, FRAME.hello, () => {
+    w.u32(MAGIC);
+    w.u16(hello.lowest);
+    w.u16(hello.highest);
+    w.u8(hello.role);
+    w.text(hello.token);
+    w.text(hello.pool);
+    w.u64(hello.session);
+    writeBytes(w, hello.secret);
+    w.u64(hello.received);
+    writeMap(w, hello.process);
+  });
 }
 
 /** Reads ACCEPT; what a later version appends is left alone. */
@@ -147,16 +147,16 @@ export function readAccept(bytes: Uint8Array, start: number, end: number): Accep
 }
 
 export function writeAccept(w: Writer, accept: Omit<Accept, 'kind'>): void {
-  const start = beginFrame(w, FRAME.accept);
-  w.u16(accept.version);
-  w.text(accept.poolId);
-  w.text(accept.poolName);
-  w.u64(accept.session);
-  writeBytes(w, accept.secret);
-  w.u64(accept.received);
-  w.u8(accept.resumed ? 1 : 0);
-  writeMap(w, accept.pool);
-  endFrame(w, start);
+  writeFrame(w, FRAME.accept, () => {
+    w.u16(accept.version);
+    w.text(accept.poolId);
+    w.text(accept.poolName);
+    w.u64(accept.session);
+    writeBytes(w, accept.secret);
+    w.u64(accept.received);
+    w.u8(accept.resumed ? 1 : 0);
+    writeMap(w, accept.pool);
+  });
 }
 
 /** Reads REFUSE; what a later version appends is left alone. */
@@ -171,12 +171,12 @@ export function readRefuse(bytes: Uint8Array, start: number, end: number): Refus
 }
 
 export function writeRefuse(w: Writer, error: ErrorParts): void {
-  const start = beginFrame(w, FRAME.refuse);
-  w.u8(error.retryable ? 1 : 0);
-  w.text(error.code);
-  w.text(error.message);
-  writeMap(w, error.fields);
-  endFrame(w, start);
+  writeFrame(w, FRAME.refuse, () => {
+    w.u8(error.retryable ? 1 : 0);
+    w.text(error.code);
+    w.text(error.message);
+    writeMap(w, error.fields);
+  });
 }
 
 /** Kind 5, ACK: the body is the number of the last message received. */

@@ -285,6 +285,13 @@ test('what a later version appends to HELLO, ACCEPT, REFUSE is left alone', () =
   assert.equal(readRefuse(w.bytes, 8, w.at).code, 'c');
 });
 
+test('an opening that cannot be written leaves nothing of it in the writer', () => {
+  const w = new Writer();
+  const process = { client: undefined as unknown as string };
+  refused('bad-argument', () => writeHello(w, { ...hello, process }));
+  assert.equal(w.at, 0);
+});
+
 test('a HELLO that is none is a bad frame', () => {
   const w = new Writer();
   writeHello(w, hello);
