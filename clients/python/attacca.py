@@ -1,0 +1,1772 @@
+"""Attacca for Python: hand named, typed data objects to other programs through a pool.
+
+    import attacca
+    with attacca.join("producer[0]") as pool:             # ATTACCA_POOL holds the address
+        pool.offer("t/850", data, dtype="float32", shape=(181, 360))
+    with attacca.join("consumer[0]") as pool:
+        with pool.demand("t/850", timeout=30) as field:
+            print(field.view[0, 0], field.attributes)     # or numpy.asarray(field)
+
+One file, so that it can be copied to where it is needed; the standard library alone; written from
+spec/protocol.md. Every call is safe from any thread. One background thread owns the connection: it
+numbers, sends, acknowledges, and resumes the session when the connection is lost. Callers only hand
+it requests, so that a KeyboardInterrupt can end any wait and leaves the connection sound. Every
+wait has a deadline: `timeout` in seconds, None for the pool's default of ten minutes,
+`attacca.NEVER` to wait without end.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import math
+import mmap
+import operator
+import os
+import pickle
+import random
+import selectors
+import socket
+import struct
+import sys
+import threading
+import time
+import warnings
+from collections import deque
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Space", "Timestamp",
+           "AttaccaError", "NEVER"]
+
+NEVER = math.inf
+_VERSION = 1
+_FRAME_MAX = 4_194_304            # section 3: what `size` may say on a control connection
+_DATA_FRAME_MAX = 1_048_640       # and on a data connection
+_DATA_CHUNK = 1 << 20             # bytes of one WRITE
+_DATA_WINDOW = 4                  # WRITE frames under way before their DONE is awaited
+_INLINE_MAX = 16 << 10            # payloads up to this travel in the message
+_FRAME_SOFT = 1 << 20             # no more messages join a frame of this size
+_UNACKED_MAX, _UNACKED_BYTES_MAX = 4096, 16 << 20    # requests sent and not acknowledged
+_ACK_AFTER, _ACK_BYTES, _ACK_S = 256, 256 << 10, 0.2  # well below 1,024, 1 MiB, 1 s of section 6
+_HEARTBEAT_S, _SILENCE_S = 4.0, 20.0  # over TCP: when to send one, when to give a peer up
+_CONNECT_S = 10.0
+_DEFAULT_S = 600.0                # the pool's default deadline
+_GRACE_S = 1.0                    # how much longer than the pool this side waits
+_LEASE_FIRST, _LEASE_MAX = 1 << 20, 64 << 20  # what is asked for grows with use
+_COPY_CHUNK = 8 << 20             # a copy holds the interpreter; others get a turn in between
+_ANY = 0xFFFFFFFF                 # "none" for a handle, "never" for a deadline
+
+# Codes this client raises by itself, or that come without the flag, and may go away by waiting.
+_RETRYABLE = frozenset((
+    "session-limit", "connection-lost", "pool-unreachable", "name-in-use", "member-limit",
+    "handle-limit", "object-required", "promise-limit", "deadline-passed", "wait-limit",
+    "memory-full", "shm-full"))
+
+
+class AttaccaError(Exception):
+    """The one error of Attacca. `code` says what happened (spec/vectors.json, `errors`), `fields`
+    the particulars, `retryable` whether the same call may succeed later, `message` the sentence."""
+
+    def __init__(self, code: str, message: str, fields: Optional[Mapping[str, Any]] = None,
+                 retryable: Optional[bool] = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.fields = code, message, dict(fields or {})
+        self.retryable = code in _RETRYABLE if retryable is None else retryable
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.code})"
+
+    def again(self) -> "AttaccaError":
+        """The same, to be raised in another thread with a traceback of its own."""
+        return AttaccaError(self.code, self.message, self.fields, self.retryable)
+
+
+class _Malformed(ValueError):
+    """What came does not parse."""
+
+
+class Timestamp(int):
+    """Nanoseconds since 1970-01-01T00:00:00Z, as a value of an attribute."""
+
+    def datetime(self) -> datetime.datetime:
+        """The instant in UTC, to the microsecond."""
+        return _EPOCH + datetime.timedelta(microseconds=self // 1000)
+
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+# ---- Values and layouts: sections 2, 3, 5, 7, 8 -------------------------------------------------
+
+_DTYPES = (None, "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
+           "float16", "float32", "float64", "complex64", "complex128")
+_ITEM_BYTES = (0, 1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 4, 8, 8, 16)
+_ORDERS = (None, "row", "column")
+_BYTE_ORDERS = (None, "little", "big")
+_CASTS = {"bool": "?", "int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i",
+          "uint32": "I", "int64": "q", "uint64": "Q", "float16": "e", "float32": "f",
+          "float64": "d"}
+_KINDS = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
+_UNSET_DIMENSION = (1 << 64) - 1
+
+
+class Space(NamedTuple):
+    """The form of an object. None is unset: in an expectation it matches everything."""
+
+    dtype: Optional[str] = None
+    shape: Optional[Tuple[Optional[int], ...]] = None
+    order: Optional[str] = None       # "row" or "column"
+    byteorder: Optional[str] = None   # "little" or "big"
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element; 0 while the dtype is unset."""
+        return _ITEM_BYTES[_DTYPES.index(self.dtype)]
+
+    @property
+    def typestr(self) -> str:
+        """The dtype as numpy writes it, as `<f4`."""
+        kind = "b" if self.dtype == "bool" else (self.dtype or "u")[0]
+        sign = "|" if self.itemsize <= 1 else ">" if self.byteorder == "big" else "<"
+        return f"{sign}{kind}{self.itemsize}"
+
+
+def _text(value: str) -> bytes:
+    try:
+        raw = value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise AttaccaError("bad-argument", f"Cannot send {value!r}: not valid Unicode") from error
+    return struct.pack("<I", len(raw)) + raw
+
+
+def _value(value: Any, depth: int = 1) -> bytes:
+    """One self-describing `value`. Lists and maps nest at most 8 deep."""
+    if value is None:
+        return b"\x00"
+    if value is True or value is False:
+        return b"\x01\x01" if value else b"\x01\x00"
+    if isinstance(value, str):
+        return b"\x05" + _text(value)
+    if isinstance(value, Timestamp):
+        return b"\x07" + struct.pack("<q", value)
+    if isinstance(value, float):
+        return b"\x04" + struct.pack("<d", value)
+    if isinstance(value, datetime.datetime):
+        if value.tzinfo is None:
+            raise AttaccaError("bad-argument", f"Cannot send {value!r}: it has no time zone")
+        microseconds = (value - _EPOCH) // datetime.timedelta(microseconds=1)
+        return b"\x07" + struct.pack("<q", microseconds * 1000)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return b"\x06" + struct.pack("<I", memoryview(value).nbytes) + bytes(value)
+    if isinstance(value, (list, tuple, Mapping)):
+        if depth > 8:
+            raise AttaccaError("bad-argument", "Cannot send a value: it nests more than 8 deep")
+        if isinstance(value, Mapping):
+            return b"\x09" + _map(value, depth + 1)
+        return b"\x08" + struct.pack("<I", len(value)) + b"".join(
+            _value(item, depth + 1) for item in value)
+    if hasattr(value, "item") and not isinstance(value, int):  # a scalar of numpy
+        return _value(value.item(), depth)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"Cannot send a value of type {type(value).__name__}") from None
+    if -(1 << 63) <= number < 1 << 63:
+        return b"\x02" + struct.pack("<q", number)
+    if number < 1 << 64:
+        return b"\x03" + struct.pack("<Q", number)
+    raise AttaccaError("bad-argument", f"Cannot send {number}: it needs more than 64 bits")
+
+
+def _map(value: Mapping[str, Any], depth: int = 1) -> bytes:
+    return struct.pack("<I", len(value)) + b"".join(
+        _text(key) + _value(item, depth) for key, item in value.items())
+
+
+def _space(space: Space) -> bytes:
+    head = bytes((_DTYPES.index(space.dtype), _ORDERS.index(space.order),
+                  _BYTE_ORDERS.index(space.byteorder),
+                  255 if space.shape is None else len(space.shape)))
+    return head + b"".join(struct.pack("<Q", _UNSET_DIMENSION if size is None else size)
+                           for size in space.shape or ())
+
+
+_WRITERS: Dict[str, Callable[[Any], bytes]] = {
+    "u8": struct.Struct("<B").pack, "u16": struct.Struct("<H").pack,
+    "u32": struct.Struct("<I").pack, "u64": struct.Struct("<Q").pack,
+    "text": _text, "map": _map, "space": _space, "rest": bytes, "magic": lambda _: b"ATCA",
+    "answer": lambda value: _value(value, -7),  # 16 deep, as it holds values that are 8 deep
+    "bytes": lambda value: struct.pack("<I", len(value)) + bytes(value),
+    "attributes": lambda value: struct.pack("<H", len(value)) + b"".join(
+        struct.pack("<H", key) + _value(item) for key, item in value.items()),
+    "keys": lambda value: struct.pack(f"<H{len(value)}H", len(value), *value),
+    "texts": lambda value: struct.pack("<I", len(value)) + b"".join(map(_text, value)),
+}
+
+
+class _Reader:
+    """Takes fields off a buffer; anything that is not well-formed is `_Malformed`."""
+
+    def __init__(self, data: Any) -> None:
+        self._data, self._at = memoryview(data), 0
+
+    def take(self, size: int) -> memoryview:
+        if size > len(self._data) - self._at:
+            raise _Malformed("it ends too early")
+        self._at += size
+        return self._data[self._at - size:self._at]
+
+    def rest(self) -> memoryview:
+        return self.take(len(self._data) - self._at)
+
+    def end(self) -> None:
+        if self._at != len(self._data):
+            raise _Malformed(f"{len(self._data) - self._at} bytes are left over")
+
+    def u8(self) -> int:
+        return self.take(1)[0]
+
+    def u16(self) -> int:
+        return int.from_bytes(self.take(2), "little")
+
+    def u32(self) -> int:
+        return int.from_bytes(self.take(4), "little")
+
+    def u64(self) -> int:
+        number = int.from_bytes(self.take(8), "little")
+        if number >= 1 << 53:
+            raise _Malformed("a u64 is 2^53 or more")
+        return number
+
+    def zero8(self) -> int:
+        if self.u8():
+            raise _Malformed("a reserved byte is not 0")
+        return 0
+
+    def magic(self) -> bytes:
+        if bytes(self.take(4)) != b"ATCA":
+            raise _Malformed("the magic is not ATCA")
+        return b"ATCA"
+
+    def bytes(self) -> bytes:
+        return bytes(self.take(self.u32()))
+
+    def text(self) -> str:
+        try:
+            return str(self.take(self.u32()), "utf-8")
+        except UnicodeDecodeError as error:
+            raise _Malformed("a text is not UTF-8") from error
+
+    def value(self, depth: int = 1) -> Any:
+        kind = self.u8()
+        if kind == 0:
+            return None
+        if kind == 1:
+            flag = self.u8()
+            if flag > 1:
+                raise _Malformed("a bool is neither 0 nor 1")
+            return flag == 1
+        if kind in (2, 7):
+            number = int.from_bytes(self.take(8), "little", signed=True)
+            return Timestamp(number) if kind == 7 else number
+        if kind == 3:
+            number = int.from_bytes(self.take(8), "little")
+            if number < 1 << 63:
+                raise _Malformed("a uint64 fits int64")
+            return number
+        if kind == 4:
+            return struct.unpack("<d", self.take(8))[0]
+        if kind == 5:
+            return self.text()
+        if kind == 6:
+            return self.bytes()
+        if kind > 9 or depth > 8:
+            raise _Malformed("a value has an unknown type" if kind > 9 else "values nest too deep")
+        if kind == 9:
+            return self.map(depth + 1)
+        return [self.value(depth + 1) for _ in range(self.u32())]
+
+    def answer(self) -> Any:
+        """The value of VALUE: 16 deep, as it holds values."""
+        return self.value(-7)
+
+    def map(self, depth: int = 1) -> Dict[str, Any]:
+        found: Dict[str, Any] = {}
+        count = self.u32()
+        for _ in range(count):
+            key = self.text()
+            found[key] = self.value(depth)
+        if len(found) != count:
+            raise _Malformed("a key of a map appears twice")
+        return found
+
+    def attributes(self) -> Dict[int, Any]:
+        count, found = self.u16(), {}
+        for _ in range(count):
+            key = self.u16()
+            found[key] = self.value()
+            if found[key] is None:
+                raise _Malformed("an attribute is null")
+        if len(found) != count:
+            raise _Malformed("a key of attributes appears twice")
+        return found
+
+    def space(self) -> Space:
+        dtype, order, byteorder, ndim = self.take(4)
+        if dtype >= len(_DTYPES) or order > 2 or byteorder > 2 or 16 < ndim < 255:
+            raise _Malformed("a space has an unknown dtype, order, byte order or ndim")
+        sizes = struct.unpack(f"<{ndim}Q", self.take(8 * ndim)) if ndim < 255 else None
+        shape = None if sizes is None else tuple(
+            None if size == _UNSET_DIMENSION else size for size in sizes)
+        if any(size is not None and size >= 1 << 53 for size in shape or ()):
+            raise _Malformed("a dimension is 2^53 or more")
+        return Space(_DTYPES[dtype], shape, _ORDERS[order], _BYTE_ORDERS[byteorder])
+
+    def texts(self) -> List[str]:
+        return [self.text() for _ in range(self.u32())]
+
+    def keys(self) -> List[int]:
+        return [self.u16() for _ in range(self.u16())]
+
+
+_Layout = Tuple[str, Tuple[Tuple[str, str], ...]]
+
+
+def _layouts(*rows: str) -> Dict[int, _Layout]:
+    """`code NAME field:type ...` a row, as the tables of the specification."""
+    table = {}
+    for row in rows:
+        code, name, *fields = row.split()
+        pairs = (tuple(field.split(":")) for field in fields)
+        table[int(code, 0)] = (name, tuple((pair[0], pair[-1]) for pair in pairs))
+    return table
+
+
+_FRAMES = _layouts(
+    "1 HELLO magic lowest:u16 highest:u16 role:u8 token:text pool:text session:u64 secret:bytes "
+    "received:u64 process:map",
+    "2 ACCEPT version:u16 poolId:text poolName:text session:u64 secret:bytes received:u64 "
+    "resumed:u8 pool:map",
+    "3 REFUSE retryable:u8 code:text message:text fields:map",
+    "4 MESSAGES first:u64 ack:u64 messages:rest",
+    "5 ACK ack:u64",
+    "6 WRITE transfer:u32 slab:u32 offset:u64 payload:rest",
+    "7 READ transfer:u32 slab:u32 offset:u64 size:u64",
+    "8 DATA transfer:u32 offset:u64 payload:rest",
+    "9 DONE transfer:u32 size:u64",
+    "10 FAILED transfer:u32 code:text message:text")
+_MESSAGES = _layouts(
+    "0x01 KEY key:u16 name:text", "0x02 JOIN member:u32 name:text info:map",
+    "0x03 LEAVE member:u32 deadline:u32", "0x04 END", "0x05 PING", "0x06 CANCEL request:u64",
+    "0x10 DECLARE handle:u32 member:u32 name:text space attributes",
+    "0x11 SET handle:u32 space attributes", "0x12 SEAL handle:u32",
+    "0x13 OFFER handle:u32 scope:u8 durability:u8 source:u8 zero8 lifetime:u32 payload",
+    "0x14 WITHDRAW handle:u32 deadline:u32", "0x15 REQUIRE handle:u32 policy:u8",
+    "0x16 DEMAND handle:u32 deadline:u32 mode:u8 policy:u8 want:u8",
+    "0x17 RETRACT handle:u32", "0x18 DISPOSE handle:u32", "0x19 DELETE name:text force:u8",
+    "0x1a TAG name:text attributes removed:keys",
+    "0x1b PROMISE promise:u32 member:u32 promiseKind:u8 pattern:text", "0x1c CLOSE promise:u32",
+    "0x1d UNKEEP name:text deadline:u32",
+    "0x20 LEASE size:u64 least:u64 handle:u32 deadline:u32",
+    "0x21 RETURN slab:u32 offset:u64 size:u64", "0x22 ADOPT file:text size:u64",
+    "0x40 STAT name:text", "0x41 LIST glob:text after:text limit:u32 detail:u8", "0x42 MEMBERS",
+    "0x43 EXPLAIN what:u8 name:text", "0x44 INFO", "0x50 STOP force:u8 deadline:u32",
+    "0x80 OK first:u64 last:u64 record:u8 bytes:u8",
+    "0x81 FAIL request:u64 retryable:u8 code:text message:text fields:map",
+    "0x82 WELCOME request:u64 member:u32 name:text granted:map", "0x83 BYE request:u64 names:texts",
+    "0x84 DELIVER request:u64 version:u32 source:u8 zero8 space attributes:map payload",
+    "0x85 GRANT request:u64 slab:u32 offset:u64 size:u64", "0x86 VALUE request:u64 value:answer",
+    "0x91 RECLAIM bytes:u64", "0x92 NOTICE code:text message:text fields:map",
+    "0x93 SLAB_GONE slab:u32")
+_CODES = {name: code for code, (name, _) in _MESSAGES.items()}
+_OK, _FAIL, _DELIVER, _GRANT = (_CODES[name] for name in ("OK", "FAIL", "DELIVER", "GRANT"))
+_UNASKED = (_CODES["RECLAIM"], _CODES["NOTICE"], _CODES["SLAB_GONE"])
+
+
+def _encode(layout: _Layout, fields: Mapping[str, Any]) -> bytes:
+    parts = []
+    for name, kind in layout[1]:
+        if kind == "zero8":
+            parts.append(b"\x00")
+        elif kind != "payload":
+            parts.append(_WRITERS[kind](None if kind == "magic" else fields[name]))
+        elif fields["source"] == 1:
+            parts.append(_WRITERS["bytes"](fields["payload"]))
+        elif fields["source"]:
+            parts.append(struct.pack("<IQQ", fields["slab"], fields["offset"], fields["size"]))
+    return b"".join(parts)
+
+
+def _decode(layout: _Layout, data: Any, exact: bool = True) -> Dict[str, Any]:
+    reader = _Reader(data)
+    found: Dict[str, Any] = {}
+    for name, kind in layout[1]:
+        if kind != "payload":
+            found[name] = getattr(reader, kind)()
+        elif found["source"] == 1:
+            found["payload"] = reader.bytes()
+        elif found["source"] in (2, 3):
+            found.update(slab=reader.u32(), offset=reader.u64(), size=reader.u64())
+        elif found["source"]:
+            raise _Malformed("an unknown source")
+    if exact:
+        reader.end()
+    return found
+
+
+def _frame(kind: int, fields: Mapping[str, Any]) -> bytes:
+    body = _encode(_FRAMES[kind], fields)
+    return struct.pack("<IBBH", len(body) + 4, kind, 0, 0) + body
+
+
+def _message(name: str, /, **fields: Any) -> bytes:
+    code = _CODES[name]
+    try:
+        body = _encode(_MESSAGES[code], fields)
+    except struct.error as error:
+        raise AttaccaError("bad-argument", f"Cannot send {name}: {error}") from error
+    if len(body) + 8 + 20 > _FRAME_MAX:
+        raise AttaccaError("too-large", f"Cannot send {name}: {len(body)} bytes in one message")
+    return struct.pack("<IHH", len(body) + 8, code, 0) + body
+
+
+def _split(data: Any) -> List[Tuple[int, bytes]]:
+    """The messages of a frame, each as code and body."""
+    reader, end, found = _Reader(data), len(data), []
+    while reader._at < end:
+        size, code, flags = reader.u32(), reader.u16(), reader.u16()
+        if size < 8:
+            raise _Malformed("a message is shorter than its header")
+        found.append((code | flags << 16, bytes(reader.take(size - 8))))  # with flags: not known
+    return found
+
+
+_Answer = Tuple[int, bytes]
+
+
+def _result(answer: Optional[_Answer], name: str) -> Dict[str, Any]:
+    """The fields of an answer that should be `name`; a FAIL is raised."""
+    code, body = answer or (0, b"")
+    try:
+        if code == _FAIL:
+            f = _decode(_MESSAGES[_FAIL], body)
+            raise AttaccaError(f["code"], f["message"], f["fields"], f["retryable"] == 1)
+        if code != _CODES[name]:
+            raise _Malformed(f"code {code:#x} where {name} is due")
+        return _decode(_MESSAGES[code], body)
+    except _Malformed as error:
+        raise AttaccaError("bad-message", f"Cannot read the answer {name}: {error}") from error
+
+
+# ---- Connections: sections 1, 3, 4 --------------------------------------------------------------
+
+class _Address(NamedTuple):
+    host: Optional[str]  # None: a Unix socket
+    port: int
+    path: str
+    token: Optional[str]
+
+
+def _parse_address(address: str) -> _Address:
+    base, _, query = address.partition("?")
+    token = None
+    for key, _, item in (part.partition("=") for part in query.split("&")):
+        if key == "token":
+            token = unquote(item)
+        elif key == "token-file":
+            token = _read_token(unquote(item), address)
+    if base.startswith("unix:"):
+        path = base[5:]
+        if token is None:
+            beside = os.path.join(os.path.dirname(path), "token")
+            token = _read_token(beside, address) if os.path.exists(beside) else None
+        return _Address(None, 0, path, token)
+    parts = urlsplit(base)
+    if parts.scheme != "tcp" or not parts.hostname or not parts.port:
+        raise AttaccaError("bad-argument", f"Cannot use \"{address}\" as the address of a pool: "
+                           "it is neither unix:/path nor tcp://host:port")
+    return _Address(parts.hostname, parts.port, "", token)
+
+
+def _read_token(path: str, address: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError as error:
+        raise AttaccaError("file-error", f"Cannot read the token for \"{address}\": {error}",
+                           {"path": path}) from error
+
+
+def _read_exactly(sock: socket.socket, size: int) -> bytearray:
+    data = bytearray(size)
+    _read_into(sock, memoryview(data))
+    return data
+
+
+def _read_into(sock: socket.socket, view: memoryview) -> None:
+    while view:
+        count = sock.recv_into(view)
+        if not count:
+            raise ConnectionError("the pool closed the connection")
+        view = view[count:]
+
+
+def _frame_head(head: Any, size_max: int) -> Tuple[int, int]:
+    """Kind and size of the body, from the first 8 bytes of a frame."""
+    size, kind, zero8, zero16 = struct.unpack("<IBBH", head)
+    if not 4 <= size <= size_max or zero8 or zero16 or kind not in _FRAMES:
+        raise _Malformed(f"a frame of kind {kind} and size {size}")
+    return kind, size - 4
+
+
+def _refusal(body: Any) -> AttaccaError:
+    f = _decode(_FRAMES[3], body, exact=False)
+    return AttaccaError(f["code"], f["message"], f["fields"], f["retryable"] == 1)
+
+
+def _open(address: _Address, hello: Mapping[str, Any]) -> Tuple[socket.socket, Dict[str, Any]]:
+    """Connects and says HELLO; the socket and the fields of ACCEPT, or the refusal raised."""
+    where = address.path if address.host is None else f"{address.host}:{address.port}"
+    sock = None
+    try:
+        if address.host is None:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            sock.settimeout(_CONNECT_S)
+            sock.connect(address.path)
+        else:
+            sock = socket.create_connection((address.host, address.port), _CONNECT_S)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.sendall(_frame(1, {"lowest": _VERSION, "highest": _VERSION, **hello}))
+        kind, size = _frame_head(_read_exactly(sock, 8), _FRAME_MAX)
+        body = _read_exactly(sock, size)
+        if kind == 3:
+            raise _refusal(body)
+        if kind != 2:
+            raise _Malformed(f"a frame of kind {kind} where ACCEPT is due")
+        return sock, _decode(_FRAMES[2], body, exact=False)
+    except BaseException as error:
+        if sock is not None:
+            sock.close()
+        if isinstance(error, (OSError, _Malformed)):
+            raise AttaccaError("pool-unreachable", f"Cannot reach the pool at \"{where}\": {error}",
+                               {"address": where}) from error
+        raise
+
+
+def _system(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def _process() -> Dict[str, Any]:
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        namespace = ""
+    stat = _system("/proc/self/stat").rpartition(")")[2].split()  # from field 3 on
+    return {"client": "attacca-python 1.0", "host": socket.gethostname(), "pid": os.getpid(),
+            "startTime": int(stat[19]) if len(stat) > 19 else 0,
+            "bootId": _system("/proc/sys/kernel/random/boot_id"), "pidNamespace": namespace,
+            "command": " ".join(sys.argv).encode("utf-8", "replace").decode("utf-8")[:1000]}
+
+
+# ---- The session: sections 5, 6 -----------------------------------------------------------------
+
+class _Call:
+    """Messages sent together, and their answers. `late` gets the answers of an abandoned call.
+    `done` is a bare lock, held until all are there: an interrupt in the middle of an Event's wait
+    can leave its inner lock held, and setting it would then block the thread of the session."""
+
+    __slots__ = ("messages", "answers", "numbers", "left", "done", "late", "abandoned", "error")
+
+    def __init__(self, messages: List[bytes],
+                 late: Optional[Callable[[int, int, bytes], None]] = None) -> None:
+        self.messages = messages
+        self.numbers: List[int] = []
+        self.answers: List[Optional[_Answer]] = [None] * len(messages)
+        self.left, self.done, self.late = len(messages), threading.Lock(), late
+        self.done.acquire()
+        self.abandoned = False
+        self.error: Optional[AttaccaError] = None
+
+
+class _Session:
+    """Numbered messages over a connection that may break. All state but the inbox belongs to one
+    thread, which no KeyboardInterrupt reaches; `deque.append` is the only door in."""
+
+    def __init__(self, address: _Address,
+                 unasked: Callable[[int, Dict[str, Any]], None]) -> None:
+        self.address, self._unasked, self._pid = address, unasked, os.getpid()
+        self._sock: Optional[socket.socket]
+        self._sock, accept = _open(address, self._hello(0, b"", 0))
+        self.pool: str = accept["poolId"]
+        self.pool_name: str = accept["poolName"]
+        self.id, self.secret, self.info = accept["session"], accept["secret"], accept["pool"]
+        self._inbox: deque[Tuple[_Call, bool]] = deque()
+        self._pending: Dict[int, Tuple[_Call, int]] = {}
+        self._waiting: deque[Tuple[int, bytes]] = deque()  # numbered, not sent on this connection
+        self._unacked: deque[Tuple[int, bytes]] = deque()
+        self._unacked_bytes = self._last = self._received = 0
+        self._fatal: Optional[AttaccaError] = None
+        self._closing = False
+        self._strikes = 0  # connections ended by damage, without progress between them
+        self._pause = self._lost_at = 0.0  # before the next attempt; when the first failed
+        self._wake, self._bell = socket.socketpair()
+        self._wake.setblocking(False)
+        self._bell.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._connected()
+        self._thread = threading.Thread(target=self._main, name="attacca", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _hello(self, session: int, secret: bytes, received: int) -> Dict[str, Any]:
+        return {"role": 0, "token": self.address.token or "", "session": session,
+                "pool": self.pool if session else "", "secret": secret, "received": received,
+                "process": _process()}
+
+    # From any thread.
+
+    def run(self, messages: List[bytes], timeout: Optional[float] = None,
+            late: Optional[Callable[[int, int, bytes], None]] = None) -> List[Optional[_Answer]]:
+        """Sends the messages as one batch and waits for all answers. When the wait is cut short,
+        by its deadline or by an exception, what still waits in the pool is cancelled."""
+        call = _Call(messages, late)
+        limit = (_DEFAULT_S if timeout is None else timeout) + _GRACE_S
+        try:
+            self._submit(call)
+            if not call.done.acquire(True, -1 if limit > threading.TIMEOUT_MAX else max(0, limit)):
+                raise AttaccaError("deadline-passed", f"Cannot wait longer than {limit:g} s: "
+                                   "the pool has not answered", {"seconds": float(limit)})
+        except BaseException:
+            self._inbox.append((call, True))
+            self._ring()
+            raise
+        if call.error is not None:
+            raise call.error.again()
+        return call.answers
+
+    def post(self, messages: List[bytes],
+             late: Optional[Callable[[int, int, bytes], None]] = None, ring: bool = True) -> None:
+        """Sends without waiting; `late` runs on the thread of the session. Never raises."""
+        call = _Call(messages, late)
+        call.abandoned = True
+        self._inbox.append((call, False))
+        if ring:
+            self._ring()
+
+    def stop(self) -> None:
+        self._closing = True
+        self._ring()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(_CONNECT_S + 2)
+
+    def _submit(self, call: _Call) -> None:
+        if os.getpid() != self._pid:
+            raise AttaccaError("not-allowed", "Cannot use a pool after fork: join in the child")
+        self._inbox.append((call, False))
+        self._ring()
+        if self._fatal is not None:  # the thread may look no more
+            raise self._fatal.again()
+
+    def _ring(self) -> None:
+        try:
+            self._wake.send(b"!")
+        except OSError:  # full: it will wake; closed: nobody to wake
+            pass
+
+    # On the thread of the session.
+
+    def _main(self) -> None:
+        try:
+            while not self._closing and self._fatal is None:
+                if self._sock is None:
+                    self._reconnect()
+                else:
+                    self._turn()
+        except BaseException as error:  # a bug of this file: no caller may wait for ever
+            self._fatal = AttaccaError("internal", f"Cannot go on: {error!r}")
+            self._fatal.__cause__ = error
+        if self._fatal is None:
+            self._fatal = AttaccaError("connection-lost", "Cannot use the pool: it was left",
+                                       retryable=False)
+        if self._sock is not None:
+            self._sock.close()
+        self._selector.close()
+        calls = [call for call, _ in self._pending.values()]
+        while self._inbox:
+            calls.append(self._inbox.popleft()[0])
+        for call in calls:
+            if call.error is None and call.left:
+                call.error = self._fatal
+                call.done.release()
+        self._wake.close()
+        self._bell.close()
+
+    def _turn(self) -> None:
+        assert self._sock is not None
+        try:
+            self._take_inbox()
+            self._fill()
+            self._flush()
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._out else 0)
+            self._selector.modify(self._sock, wanted)
+            now = time.monotonic()
+            until = [now + 5.0]
+            if self._acked != self._received:
+                until.append(self._ack_due)
+            if self.address.host is not None:
+                until += [self._sent_at + _HEARTBEAT_S, self._heard_at + _SILENCE_S]
+            for key, events in self._selector.select(max(0.0, min(until) - now)):
+                if key.fileobj is self._bell:
+                    self._bell.recv(4096)
+                elif events & selectors.EVENT_READ:
+                    self._receive()
+            if self.address.host is not None:
+                now = time.monotonic()
+                if now - self._heard_at > _SILENCE_S:
+                    raise ConnectionError("the pool is silent")
+                if now - self._sent_at > _HEARTBEAT_S:
+                    self._send_frame(_frame(5, {"ack": self._received}))
+        except (OSError, _Malformed) as error:
+            self._lost(error)
+
+    def _connected(self) -> None:
+        assert self._sock is not None
+        self._sock.setblocking(False)
+        self._selector.register(self._sock, selectors.EVENT_READ)
+        self._in, self._acked = bytearray(), self._received
+        self._out: deque[memoryview] = deque()
+        self._in_since_ack = self._count_since_ack = 0
+        self._heard_at = self._sent_at = self._ack_due = time.monotonic()
+
+    def _lost(self, error: BaseException) -> None:
+        assert self._sock is not None
+        self._selector.unregister(self._sock)
+        self._sock.close()
+        self._sock = None
+        self._strikes += isinstance(error, _Malformed)
+        if self._pause == 0.0:
+            self._lost_at = time.monotonic()
+        if self._strikes > 3 and self._fatal is None:
+            self._fatal = AttaccaError("bad-frame", f"Cannot talk to the pool: {error}")
+
+    def _reconnect(self) -> None:
+        """Tries once to resume the session; gives up when the pool must have given it up too."""
+        away_s = self.info.get("limits", {}).get("sessionAwayMsMax", 60_000) / 1000 + 10
+        time.sleep(self._pause * (0.5 + random.random()))
+        self._pause = min(max(0.02, 2 * self._pause), 2.0)
+        try:
+            self._sock, accept = _open(
+                self.address, self._hello(self.id, self.secret, self._received))
+        except AttaccaError as error:
+            if not error.retryable and error.code != "pool-stopping":
+                self._fatal = error
+            elif time.monotonic() - self._lost_at > away_s:
+                self._fatal = AttaccaError(
+                    "connection-lost", f"Cannot resume the session: {error.message}",
+                    error.fields, retryable=False)
+            return
+        self._connected()
+        try:
+            self._drop(accept["received"])
+        except _Malformed as error:
+            return self._lost(error)
+        self._waiting.extendleft(reversed(self._unacked))
+        self._unacked.clear()
+        self._unacked_bytes = 0
+
+    def _drop(self, ack: int) -> None:
+        if ack > self._last:
+            raise _Malformed("an acknowledgement of what was not sent")
+        while self._unacked and self._unacked[0][0] <= ack:
+            self._unacked_bytes -= len(self._unacked.popleft()[1])
+        while self._waiting and self._waiting[0][0] <= ack:  # sent on a connection before
+            self._waiting.popleft()
+
+    def _number(self, message: bytes, call: Optional[_Call], index: int) -> None:
+        self._last += 1
+        if call is not None:
+            call.numbers.append(self._last)
+            self._pending[self._last] = (call, index)
+        self._waiting.append((self._last, message))
+
+    def _take_inbox(self) -> None:
+        while self._inbox:
+            call, cancelled = self._inbox.popleft()
+            if not cancelled:
+                for index, message in enumerate(call.messages):
+                    self._number(message, call, index)
+                continue
+            call.abandoned = True
+            for index, number in enumerate(call.numbers):
+                answer = call.answers[index]
+                if answer is None:
+                    self._number(_message("CANCEL", request=number), None, 0)
+                elif call.late is not None:
+                    call.late(index, *answer)
+
+    def _fill(self) -> None:
+        """Frames of what waits, as far as the pool keeps up; else an ACK if one is due."""
+        while (self._waiting and len(self._unacked) < _UNACKED_MAX
+               and self._unacked_bytes < _UNACKED_BYTES_MAX):
+            parts: List[bytes] = []
+            first, size = self._waiting[0][0], 0
+            while self._waiting and len(self._unacked) < _UNACKED_MAX:
+                number, message = self._waiting[0]
+                if parts and size + len(message) > _FRAME_SOFT:
+                    break
+                self._unacked.append(self._waiting.popleft())
+                size += len(message)
+                parts.append(message)
+            self._unacked_bytes += size
+            self._send_frame(_frame(4, {"first": first, "ack": self._received,
+                                        "messages": b"".join(parts)}))
+        if self._acked != self._received and (
+                self._count_since_ack >= _ACK_AFTER or self._in_since_ack >= _ACK_BYTES
+                or time.monotonic() >= self._ack_due):
+            self._send_frame(_frame(5, {"ack": self._received}))
+
+    def _send_frame(self, frame: bytes) -> None:  # every frame that goes out carries an ack
+        self._out.append(memoryview(frame))
+        self._acked, self._count_since_ack, self._in_since_ack = self._received, 0, 0
+        self._sent_at = time.monotonic()
+
+    def _flush(self) -> None:
+        assert self._sock is not None
+        try:
+            while self._out:
+                count = self._sock.send(self._out[0])
+                if count == len(self._out[0]):
+                    self._out.popleft()
+                else:
+                    self._out[0] = self._out[0][count:]
+        except BlockingIOError:
+            pass
+
+    def _receive(self) -> None:
+        assert self._sock is not None
+        try:
+            data = self._sock.recv(256 << 10)
+        except BlockingIOError:
+            return
+        if not data:
+            raise ConnectionError("the pool closed the connection")
+        self._heard_at = time.monotonic()
+        self._in += data
+        self._in_since_ack += len(data)
+        at = 0
+        while len(self._in) - at >= 8:
+            kind, size = _frame_head(self._in[at:at + 8], _FRAME_MAX)
+            if len(self._in) - at - 8 < size:
+                break
+            body = bytes(self._in[at + 8:at + 8 + size])
+            at += 8 + size
+            self._take_frame(kind, body)
+        del self._in[:at]
+
+    def _take_frame(self, kind: int, body: bytes) -> None:
+        if kind == 3:
+            error = _refusal(body)
+            if not error.retryable and error.code not in ("pool-stopping", "bad-frame"):
+                self._fatal = error
+            raise _Malformed(str(error)) if error.code == "bad-frame" else OSError(str(error))
+        if kind not in (4, 5):
+            raise _Malformed(f"a frame of kind {kind} from the pool")
+        fields = _decode(_FRAMES[kind], body)
+        messages = _split(fields["messages"]) if kind == 4 else []
+        first = fields["first"] if kind == 4 else self._received + 1
+        if first < 1 or (messages and first > self._received + 1):
+            raise _Malformed(f"message {first} after {self._received}")
+        self._drop(fields["ack"])
+        self._pause = 0.0
+        for number, (code, content) in enumerate(messages, first):
+            if number > self._received:
+                if self._acked == self._received:
+                    self._ack_due = time.monotonic() + _ACK_S
+                self._received, self._strikes = number, 0
+                self._count_since_ack += 1
+                self._take_message(code, content)
+
+    def _take_message(self, code: int, body: bytes) -> None:
+        if code == _OK:
+            fields = _decode(_MESSAGES[_OK], body)
+            for number in range(fields["first"], min(fields["last"], self._last) + 1):
+                self._complete(number, code, body)
+        elif code in _UNASKED:
+            self._unasked(code, _decode(_MESSAGES[code], body))
+        elif code in _MESSAGES and code > 0x80:
+            self._complete(_Reader(body).u64(), code, body)
+        # Else: of a later version, and not for us.
+
+    def _complete(self, number: int, code: int, body: bytes) -> None:
+        call, index = self._pending.pop(number, (None, 0))
+        if call is None:
+            return
+        call.answers[index] = (code, body)
+        call.left -= 1
+        if call.abandoned and call.late is not None:
+            call.late(index, code, body)
+        if call.left == 0:
+            call.done.release()
+
+
+# ---- Memory: sections 7.3, 9 --------------------------------------------------------------------
+
+def _up(size: int, to: int) -> int:
+    return -(-size // to) * to
+
+
+def _copy(target: memoryview, source: memoryview) -> None:
+    for at in range(0, len(source), _COPY_CHUNK):
+        target[at:at + _COPY_CHUNK] = source[at:at + _COPY_CHUNK]
+
+
+class _Leases:
+    """What is leased from the pool and not in use, as (slab, offset, size)."""
+
+    def __init__(self, limits: Mapping[str, int]) -> None:
+        self._lock = threading.Lock()
+        self._free: List[Tuple[int, int, int]] = []
+        self.small, self._page = limits.get("sliceAlignBytes", 64), limits.get("pageBytes", 4096)
+        self._page_from = limits.get("pageAlignFromBytes", 1 << 20)
+
+    def align(self, size: int) -> int:
+        return self._page if size >= self._page_from else self.small
+
+    def take(self, size: int, grant: Tuple[int, int, int] = (0, 0, 0)) -> Optional[
+            Tuple[int, int, int]]:
+        """A slice of `size`, or None when none is large enough. A new grant, when there is one,
+        comes first. The last 64 bytes of a slice go with it as a whole."""
+        with self._lock:
+            if grant[2]:
+                self._free.insert(0, grant)
+            for index, (slab, offset, room) in enumerate(self._free):
+                start, end = _up(offset, self.align(size)), offset + room
+                if start + size <= end:
+                    stop = min(end, _up(start + size, self.small))
+                    self._free[index:index + 1] = [
+                        (slab, a, b - a) for a, b in ((offset, start), (stop, end)) if b > a]
+                    return slab, start, stop - start
+        return None
+
+    def give(self, slab: int, offset: int, size: int) -> None:
+        with self._lock:
+            self._free.append((slab, offset, size))
+
+    def release(self, wanted: float) -> List[bytes]:
+        """Takes extents out, until `wanted` bytes are, and says RETURN for each."""
+        messages = []
+        with self._lock:
+            while self._free and wanted > 0:
+                slab, offset, size = self._free.pop()
+                wanted -= size
+                messages.append(_message("RETURN", slab=slab, offset=offset, size=size))
+        return messages
+
+
+class _Slabs:
+    """Mappings of the pool's slab files, made once each. They stay until the process ends or the
+    pool lets a slab go: views of them may be anywhere, and closing under a view is an error."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory, self._lock = directory, threading.Lock()
+        self._maps: Dict[Tuple[int, bool], mmap.mmap] = {}
+
+    def view(self, slab: int, offset: int, size: int, write: bool) -> memoryview:
+        with self._lock:
+            mapped = self._maps.get((slab, write))
+            if mapped is None or offset + size > len(mapped):
+                path = os.path.join(self._directory, f"slab-{slab}")
+                file = os.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC)
+                try:
+                    mapped = mmap.mmap(file, 0, mmap.MAP_SHARED,
+                                       mmap.PROT_READ | (mmap.PROT_WRITE if write else 0))
+                finally:
+                    os.close(file)
+                if offset + size > len(mapped):
+                    raise OSError(f"{path} has {len(mapped)} bytes, not {offset + size}")
+                self._maps[slab, write] = mapped
+        return memoryview(mapped)[offset:offset + size]
+
+    def drop(self, slab: int) -> None:
+        with self._lock:
+            for mapped in (self._maps.pop((slab, False), None), self._maps.pop((slab, True), None)):
+                try:
+                    if mapped is not None:
+                        mapped.close()
+                except BufferError:
+                    pass  # someone still holds a view; it goes with that
+
+
+class _DataLink:
+    """The data connection of a client that cannot map slabs; opened when first used."""
+
+    def __init__(self, session: _Session) -> None:
+        self._session, self._lock = session, threading.Lock()
+        self._sock: Optional[socket.socket] = None
+        self._transfers = itertools.count(1)
+
+    def write(self, slab: int, offset: int, data: memoryview, until: float) -> None:
+        self._with_retry(lambda sock: self._write(sock, slab, offset, data), until)
+
+    def read(self, slab: int, offset: int, size: int, until: float) -> bytearray:
+        target = bytearray(size)
+        view = memoryview(target)
+        self._with_retry(lambda sock: self._read(sock, slab, offset, view), until)
+        return target
+
+    def close(self) -> None:
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            sock.close()
+
+    def _with_retry(self, work: Callable[[socket.socket], None], until: float) -> None:
+        """Both WRITE and READ may be done again, so a lost connection is only opened anew."""
+        for attempt in range(4):
+            with self._lock:
+                try:
+                    if self._sock is None:
+                        self._sock = self._connect()
+                    self._sock.settimeout(min(60.0, max(0.01, until - time.monotonic())))
+                    return work(self._sock)
+                except BaseException as error:
+                    self.close()  # what is under way on it is no longer known
+                    if not isinstance(error, (OSError, _Malformed)) and (
+                            getattr(error, "code", "") != "pool-unreachable"):
+                        raise
+                    if time.monotonic() >= until:
+                        raise AttaccaError("deadline-passed", "Cannot move the bytes in time: "
+                                           f"{error}") from error
+                    if attempt == 3:
+                        raise AttaccaError("connection-lost", "Cannot move bytes over the data "
+                                           f"connection: {error}") from error
+            time.sleep(0.02 * 2 ** attempt)
+
+    def _connect(self) -> socket.socket:
+        session = self._session
+        failed: Optional[AttaccaError] = None
+        for text in session.info.get("data", []):
+            address = _parse_address(text)
+            try:
+                return _open(address, {
+                    "role": 1, "token": session.address.token or address.token or "",
+                    "pool": session.pool, "session": session.id, "secret": session.secret,
+                    "received": 0, "process": {}})[0]
+            except AttaccaError as error:
+                failed = error
+        raise failed or AttaccaError("mapping-unavailable", "Cannot move bytes: the pool's shared "
+                                     "memory does not open here and it has no data connection")
+
+    def _write(self, sock: socket.socket, slab: int, offset: int, data: memoryview) -> None:
+        under_way: Dict[int, int] = {}
+        for at in range(0, len(data), _DATA_CHUNK):
+            chunk = data[at:at + _DATA_CHUNK]
+            transfer = next(self._transfers) & _ANY
+            under_way[transfer] = len(chunk)
+            sock.sendall(struct.pack("<IBBHIIQ", 20 + len(chunk), 6, 0, 0, transfer, slab,
+                                     offset + at))
+            sock.sendall(chunk)
+            if len(under_way) >= _DATA_WINDOW:
+                self._written(sock, under_way)
+        while under_way:
+            self._written(sock, under_way)
+
+    def _written(self, sock: socket.socket, under_way: Dict[int, int]) -> None:
+        kind, size = self._head(sock)
+        fields = _decode(_FRAMES[kind], _read_exactly(sock, size))
+        if kind == 9 and under_way.pop(fields["transfer"], None) != fields["size"]:
+            raise _Malformed("a DONE for other bytes than were written")
+
+    def _read(self, sock: socket.socket, slab: int, offset: int, view: memoryview) -> None:
+        transfer, at = next(self._transfers) & _ANY, 0
+        sock.sendall(_frame(7, {"transfer": transfer, "slab": slab, "offset": offset,
+                                "size": len(view)}))
+        while True:
+            kind, size = self._head(sock)
+            if kind != 8:
+                fields = _decode(_FRAMES[kind], _read_exactly(sock, size))
+                if kind == 9 and (fields["transfer"], at) == (transfer, len(view)):
+                    return
+                if kind == 9:
+                    raise _Malformed("a DONE before all bytes had come")
+                continue
+            got, where = struct.unpack("<IQ", _read_exactly(sock, 12))
+            if got != transfer or where != offset + at or at + size - 12 > len(view):
+                raise _Malformed("DATA that was not asked for")
+            _read_into(sock, view[at:at + size - 12])
+            at += size - 12
+
+    def _head(self, sock: socket.socket) -> Tuple[int, int]:
+        kind, size = _frame_head(_read_exactly(sock, 8), _DATA_FRAME_MAX)
+        if kind in (3, 10):
+            body = _read_exactly(sock, size)
+            if kind == 3:
+                raise _refusal(body)
+            fields = _decode(_FRAMES[10], body)
+            raise AttaccaError(fields["code"], fields["message"])
+        if kind not in (5, 8, 9):
+            raise _Malformed(f"a frame of kind {kind} on the data connection")
+        return kind, size
+
+
+# ---- Data and views -----------------------------------------------------------------------------
+
+def _dtype(dtype: Any) -> Tuple[Optional[str], Optional[str]]:
+    """Name and byte order of what names a dtype: `float32`, `<f4`, a dtype of numpy."""
+    name = dtype if dtype is None or isinstance(dtype, str) else getattr(
+        dtype, "str", None) or getattr(dtype, "__name__", str(dtype))
+    if name in _DTYPES:
+        return name, None
+    text = name.lstrip("<>|=")
+    found = _KINDS.get(text[:1], "?") + (str(8 * int(text[1:])) if text[1:].isdigit() else "")
+    found = "bool" if text in ("b1", "?") else found
+    if found not in _DTYPES:
+        raise AttaccaError("bad-space", f"Cannot use \"{name}\" as a dtype", {"dtype": str(name)})
+    return found, {">": "big", "<": "little"}.get(name[0])
+
+
+def _format(view: memoryview) -> Tuple[Optional[str], str]:
+    """dtype and byte order of a buffer by its format."""
+    text = view.format.lstrip("@=<>!")
+    kind = "bool" if text == "?" else "int" if text in tuple("bhilqn") else "uint" if text in tuple(
+        "BHILQNc") else "float" if text in tuple("efd") else "complex" if text in (
+        "Zf", "Zd") else ""
+    name = kind if kind == "bool" else f"{kind}{8 * view.itemsize}"
+    big = view.format[0] in ">!" or (sys.byteorder == "big" and view.format[0] != "<")
+    return name if name in _DTYPES else None, "big" if big else "little"
+
+
+def _describe(data: Any, dtype: Any, shape: Any, order: Optional[str]) -> Tuple[memoryview, Space]:
+    """The bytes of `data` and its space. No copy unless the buffer has gaps."""
+    iface: Any = None
+    try:
+        view = memoryview(b"" if data is None else data)
+    except TypeError:
+        iface = getattr(data, "__array_interface__", None)
+        if not isinstance(iface, dict):
+            raise TypeError(f"Cannot offer a {type(data).__name__}: it is no buffer") from None
+        held: Any = iface.get("data")
+        plain = iface.get("strides") is None and isinstance(held, (bytes, bytearray, memoryview))
+        view = memoryview(held if plain else data.tobytes())
+    name, byteorder = _dtype(dtype)
+    if iface is not None:
+        own_name, own_order = _dtype(iface["typestr"])
+        own_shape: Tuple[int, ...] = tuple(iface["shape"])
+    else:
+        own_name, own_order = _format(view)
+        own_shape = tuple(view.shape or ())
+    name = name or own_name
+    if name is None:
+        raise AttaccaError("bad-space", f"Cannot tell the dtype of a buffer of format "
+                           f"\"{view.format}\": name it", {"format": view.format})
+    wanted = {None: None, "C": "row", "F": "column"}.get(order, order)
+    natural = ("column" if iface is None and view.ndim > 1 and view.f_contiguous
+               and not view.c_contiguous else "row")
+    if iface is None and view.ndim > 1 and (
+            not view.contiguous or (wanted is not None and wanted != natural)):
+        raw = memoryview(view.tobytes("F" if wanted == "column" else "C"))
+        natural = wanted or "row"
+    else:
+        raw = pickle.PickleBuffer(view).raw() if view.contiguous else memoryview(view.tobytes())
+    itemsize = Space(name).itemsize
+    if shape is None:
+        size = Space(own_name).itemsize
+        shape = own_shape if size == itemsize else (len(raw) // itemsize,)
+    shape = (shape,) if isinstance(shape, int) else tuple(operator.index(n) for n in shape)
+    if math.prod(shape) * itemsize != len(raw):
+        raise AttaccaError("size-mismatch", f"Cannot offer {len(raw)} bytes as {name} of shape "
+                           f"{shape}: that is {math.prod(shape) * itemsize} bytes",
+                           {"bytes": len(raw), "expected": math.prod(shape) * itemsize})
+    return raw, Space(name, shape, wanted or natural, byteorder or own_order)
+
+
+def _typed(raw: memoryview, space: Space) -> memoryview:
+    """`raw` cast to dtype and shape, as far as memoryview knows them; else as it is."""
+    cast = _CASTS.get(space.dtype or "")
+    shape: Any = space.shape
+    if cast is None or (space.itemsize > 1 and space.byteorder != sys.byteorder) or not raw:
+        return raw
+    try:
+        if space.order == "column" and len(shape) > 1:
+            return raw.cast(cast)  # type: ignore[call-overload,no-any-return]
+        return raw.cast("B").cast(cast, shape)  # type: ignore[call-overload,no-any-return]
+    except (ValueError, TypeError):  # float16 before Python 3.12
+        return raw
+
+
+# ---- What callers see ---------------------------------------------------------------------------
+
+def _ms(timeout: Optional[float]) -> int:
+    """A deadline on the wire: 0 is the pool's default, 2^32-1 never."""
+    if timeout is None or timeout == NEVER:
+        return 0 if timeout is None else _ANY
+    return max(1, min(math.ceil(timeout * 1000), _ANY - 1))
+
+
+def _until(timeout: Optional[float]) -> float:
+    return time.monotonic() + (_DEFAULT_S if timeout is None else timeout)
+
+
+class Delivered:
+    """What a demand hands over. `view` is a memoryview in the object's dtype and shape where
+    memoryview knows them (not complex, not foreign byte order; column major stays flat), `raw` the
+    bytes, `space`, `attributes`, `version` what the producer said. `numpy.asarray(delivered)`
+    makes an array without copying. The bytes do not change until `dispose()`; after it they may,
+    and views kept beyond are at their holder's risk. With `own=True` the memory is the caller's."""
+
+    def __init__(self, pool: "Pool", name: str, raw: memoryview, found: Mapping[str, Any],
+                 handle: Optional[int]) -> None:
+        self._pool, self._handle, self._gone, self.name = pool, handle, False, name
+        self._raw, self._view = raw, _typed(raw, found["space"])
+        self.space: Space = found["space"]
+        self.attributes: Dict[str, Any] = found["attributes"]
+        self.version: int = found["version"]
+
+    def _alive(self, view: memoryview) -> memoryview:
+        if self._gone:
+            raise AttaccaError("wrong-state", f"Cannot use \"{self.name}\": it is disposed")
+        return view
+
+    @property
+    def view(self) -> memoryview:
+        return self._alive(self._view)
+
+    @property
+    def raw(self) -> memoryview:
+        return self._alive(self._raw)
+
+    @property
+    def nbytes(self) -> int:
+        return len(self._raw)
+
+    @property
+    def __array_interface__(self) -> Dict[str, Any]:
+        shape, strides = tuple(n or 0 for n in self.space.shape or ()), None
+        if self.space.order == "column":
+            strides = tuple(itertools.accumulate(
+                (self.space.itemsize,) + shape, operator.mul))[:len(shape)]
+        return {"version": 3, "shape": shape, "typestr": self.space.typestr, "strides": strides,
+                "data": self.raw}
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.raw)
+
+    def dispose(self) -> None:
+        """Ends the lease on the bytes. Idempotent."""
+        handle, self._handle, self._gone = self._handle, None, True
+        if handle is not None:
+            self._pool._dispose(handle)
+
+    def __enter__(self) -> "Delivered":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.dispose()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) is not None and not self._pool._left:
+            # Not disposed of here: a view may still be in use. The lease lasts until leave.
+            warnings.warn(f"{self.name!r} was demanded and never disposed", ResourceWarning)
+
+
+class Requirement:
+    """An open require, made by `Pool.require`. `demand` once, or `retract`."""
+
+    def __init__(self, pool: "Pool", name: str, handle: int, policy: int) -> None:
+        self.name, self._pool, self._handle, self._policy = name, pool, handle, policy
+        self._open = True
+        self._late: Optional[Dict[str, Any]] = None
+        pool._requires[handle] = self
+
+    def demand(self, timeout: Optional[float] = None, own: bool = False) -> Delivered:
+        """Waits for the object and hands it over. After `deadline-passed` or an interrupt the
+        require is still open and may be demanded again; any other failure ends it."""
+        if not self._open:
+            raise AttaccaError("wrong-state", f"Cannot demand \"{self.name}\": the require ended")
+        pool, until = self._pool, _until(timeout)
+        try:
+            if self._late is None:  # else it came when an interrupt had ended the last demand
+                answers = pool._session.run(
+                    [_message("DEMAND", handle=self._handle, deadline=_ms(timeout), mode=int(own),
+                              policy=self._policy, want=1)], timeout, self._keep)
+                self._late = _result(answers[0], "DELIVER")
+            taken = pool._take(self._late, own, until)
+        except AttaccaError as error:
+            if error.code not in ("deadline-passed", "cancelled"):
+                self.retract()
+            raise
+        self._open = False
+        pool._requires.pop(self._handle, None)
+        return pool._hand(self.name, self._handle, self._late, *taken)
+
+    def _keep(self, _: int, code: int, body: bytes) -> None:
+        if code == _DELIVER:
+            self._late = _decode(_MESSAGES[code], body)
+
+    def retract(self) -> None:
+        """Takes the require back."""
+        if self._open:
+            self._open = False
+            self._pool._requires.pop(self._handle, None)
+            self._pool._abandon(self._handle, self._late)
+
+    def __enter__(self) -> "Requirement":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.retract()
+
+
+class Offer(NamedTuple):
+    """An offer that stands."""
+
+    pool: "Pool"
+    name: str
+    space: Space
+
+    def withdraw(self, timeout: Optional[float] = None) -> None:
+        """As `Pool.withdraw`."""
+        self.pool.withdraw(self.name, timeout)
+
+
+class Promise(NamedTuple):
+    """What this member says it will offer. Close it when all of it is offered."""
+
+    pool: "Pool"
+    pattern: str
+    number: int
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self.pool._promises.pop(self.number, None) is not None:
+            self.pool._ask("CLOSE", "OK", promise=self.number)
+
+    def __enter__(self) -> "Promise":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+class Pool:
+    """One member of a pool; made by `join`. As a context manager it leaves at the end of the
+    block, or, when an exception comes through, ends at once as a member that crashed does."""
+
+    def __init__(self, name: str, address: str, info: Mapping[str, Any], transport: str,
+                 timeout: Optional[float]) -> None:
+        self._keys: Dict[str, int] = {}
+        self._key_numbers, self._numbers = itertools.count(), itertools.count(1)
+        self._free_handles: deque[int] = deque()
+        self._offers: Dict[str, int] = {}
+        self._requires: Dict[int, Requirement] = {}
+        self._promises: Dict[int, str] = {}
+        self._chunk, self._left = _LEASE_FIRST, False
+        self._slabs: Optional[_Slabs] = None
+        self.notices: deque[Dict[str, Any]] = deque(maxlen=64)  # what the pool says unasked
+        self._session = session = _Session(_parse_address(address), self._unasked)
+        limits = session.info.get("limits", {})
+        self._inline_max = min(_INLINE_MAX, limits.get("inlineBytesMax", _INLINE_MAX))
+        self._leases, self._link = _Leases(limits), _DataLink(session)
+        session.start()
+        try:
+            if transport == "socket":
+                pass
+            elif self._can_map(session):
+                self._slabs = _Slabs(session.info["slabs"])
+            elif transport:
+                raise AttaccaError("mapping-unavailable", "Cannot map the pool's shared memory: it "
+                                   "is on another host, or its files do not open")
+            granted = self._ask("JOIN", "WELCOME", timeout, member=1, name=name, info=info)
+        except BaseException:
+            session.stop()
+            raise
+        self.member: str = granted["name"]
+
+    @staticmethod
+    def _can_map(session: _Session) -> bool:
+        """Whether the pool's slabs are files of this host that open here for writing."""
+        directory, boot = session.info.get("slabs", ""), session.info.get("bootId", "")
+        if not directory or boot != _system("/proc/sys/kernel/random/boot_id") or not (
+                boot or session.address.host is None):
+            return False
+        try:
+            first = [entry for entry in os.listdir(directory) if entry.startswith("slab-")][:1]
+            return os.access(os.path.join(directory, *first), os.R_OK | os.W_OK)
+        except OSError:
+            return False
+
+    @property
+    def transport(self) -> str:
+        """How bytes travel: "shared-memory" or "socket"."""
+        return "socket" if self._slabs is None else "shared-memory"
+
+    @property
+    def id(self) -> str:
+        """The pool's random id."""
+        return self._session.pool
+
+    @property
+    def name(self) -> str:
+        """The pool's name."""
+        return self._session.pool_name
+
+    # Objects.
+
+    def offer(self, name: str, data: Any = b"", *, dtype: Any = None, shape: Any = None,
+              order: Optional[str] = None, attributes: Optional[Mapping[str, Any]] = None,
+              keep: bool = False, lifetime: float = 0.0, durability: str = "process",
+              timeout: Optional[float] = None) -> Offer:
+        """Offers a copy of `data`: any buffer, an array of numpy, what a demand delivered. Dtype,
+        shape and order come from the buffer where they are not given. The offer stands until
+        withdrawn or until this member leaves; with `keep` beyond that, `lifetime` seconds when
+        given. `durability` is what is asked for: process, memory, fsync. Waits when memory is
+        full."""
+        raw, space = _describe(data, dtype, shape, order)
+        until, handle = _until(timeout), self._handle()
+        declare = [self._declare(handle, name, space, attributes)]
+        slot: Optional[Tuple[int, int, int]] = None
+        sent = False
+
+        def late(index: int, code: int, _: bytes) -> None:  # of an OFFER, interrupted or not
+            if index == len(declare) and code == _OK and not keep:
+                self._offers[name] = handle
+            elif index == len(declare) and code == _FAIL and slot is not None:
+                self._leases.give(*slot)
+
+        try:
+            fields: Dict[str, Any] = {"source": 1 if len(raw) else 0, "payload": raw}
+            if len(raw) > self._inline_max:
+                slot = self._leases.take(len(raw))
+                if slot is None:
+                    slot = self._lease(len(raw), handle, declare, until)
+                    declare = []
+                self._write(slot[0], slot[1], raw, until)
+                fields = {"source": 2, "slab": slot[0], "offset": slot[1], "size": len(raw)}
+            offer = _message("OFFER", handle=handle, scope=1 if keep else 0,
+                             durability=("process", "memory", "fsync").index(durability),
+                             lifetime=_ms(lifetime) if lifetime else 0, **fields)
+            sent = True
+            answers = self._session.run(declare + [offer], until - time.monotonic(), late)
+            late(len(declare), *(answers[-1] or (0, b"")))
+            for answer in answers:
+                _result(answer, "OK")
+        except BaseException:
+            if slot is not None and not sent:  # a WRITE may be under way: no slice for us again
+                self._return(slot)
+            self._dispose(handle)
+            raise
+        if keep:
+            self._dispose(handle)
+        return Offer(self, name, space)
+
+    def withdraw(self, name: str, timeout: Optional[float] = None) -> None:
+        """Ends this member's offer of `name`, or else a kept offer by whomever; waits as the
+        contract says."""
+        handle = self._offers.get(name)
+        if handle is None:
+            self._ask("UNKEEP", "OK", timeout, name=name, deadline=_ms(timeout))
+            return
+        self._ask("WITHDRAW", "OK", timeout, handle=handle, deadline=_ms(timeout))
+        if self._offers.pop(name, None) is not None:
+            self._dispose(handle)
+
+    def require(self, name: str, *, dtype: Any = None, shape: Any = None,
+                order: Optional[str] = None, attributes: Optional[Mapping[str, Any]] = None,
+                wait: bool = False) -> Requirement:
+        """Announces need of `name`, before or after it is offered; does not wait. What is given of
+        dtype, shape, order and attributes must match. With `wait` it stays open even when every
+        promise that could meet it is closed; else it then fails with `nobody-will-offer`."""
+        handle, declare = self._expect(name, dtype, shape, order, attributes)
+        try:
+            answers = self._session.run(
+                [declare, _message("REQUIRE", handle=handle, policy=int(wait))])
+            for answer in answers:
+                _result(answer, "OK")
+        except BaseException:
+            self._abandon(handle)
+            raise
+        return Requirement(self, name, handle, int(wait))
+
+    def retract(self, name: str) -> None:
+        """Takes back all that `require(name)` has opened and nobody has demanded."""
+        for requirement in [*self._requires.values()]:
+            if requirement.name == name:
+                requirement.retract()
+
+    def demand(self, name: str, timeout: Optional[float] = None, own: bool = False, *,
+               dtype: Any = None, shape: Any = None, order: Optional[str] = None,
+               attributes: Optional[Mapping[str, Any]] = None, wait: bool = False) -> Delivered:
+        """Requires and demands `name` in one step. With `own` the bytes are the caller's own, in
+        a bytearray; else they are a read-only view, to be disposed of."""
+        handle, declare = self._expect(name, dtype, shape, order, attributes)
+        until = _until(timeout)
+        found: Optional[Dict[str, Any]] = None
+
+        def late(_: int, code: int, body: bytes) -> None:
+            if code == _DELIVER:
+                self._refuse(_decode(_MESSAGES[code], body))
+
+        try:
+            answers = self._session.run(
+                [declare, _message("DEMAND", handle=handle, deadline=_ms(timeout),
+                                   mode=int(own), policy=int(wait), want=1)], timeout, late)
+            _result(answers[0], "OK")
+            found = _result(answers[1], "DELIVER")
+            taken = self._take(found, own, until)
+        except BaseException:
+            self._abandon(handle, found)
+            raise
+        return self._hand(name, handle, found, *taken)
+
+    def signal(self, name: str, attributes: Optional[Mapping[str, Any]] = None,
+               keep: bool = False) -> Offer:
+        """Offers an object of length 0."""
+        return self.offer(name, attributes=attributes, keep=keep)
+
+    def wait(self, name: str, timeout: Optional[float] = None) -> Dict[str, Any]:
+        """Waits for a signal, or any object, and returns its attributes."""
+        with self.demand(name, timeout) as found:
+            return found.attributes
+
+    def promise(self, pattern: str, glob: Optional[bool] = None) -> Promise:
+        """Says that this member will offer `pattern`, a name, or a glob if it looks like one."""
+        number = next(self._numbers)
+        kind = any(mark in pattern for mark in "*?[\\") if glob is None else glob
+        self._ask("PROMISE", "OK", promise=number, member=1, promiseKind=int(kind), pattern=pattern)
+        self._promises[number] = pattern
+        return Promise(self, pattern, number)
+
+    def tag(self, name: str, set: Optional[Mapping[str, Any]] = None,
+            remove: Any = ()) -> None:
+        """Sets and removes tags of an object."""
+        self._ask("TAG", "OK", name=name, attributes=self._attributes(set),
+                  removed=[self._key(key) for key in remove])
+
+    def delete(self, name: str, force: bool = False) -> None:
+        """Ends the object. Refused while someone requires it, unless forced."""
+        self._ask("DELETE", "OK", name=name, force=int(force))
+
+    # Looking.
+
+    def stat(self, name: str) -> Any:
+        """What the pool knows of an object."""
+        return self._look("STAT", name=name)
+
+    def list(self, glob: str = "*", detail: bool = False, page: int = 1000) -> Iterator[Any]:
+        """The names that match, or with `detail` what `stat` says of each, page by page."""
+        after: Optional[str] = ""
+        while after is not None:
+            found = self._look("LIST", glob=glob, after=after, limit=page, detail=int(detail))
+            yield from found["objects"]
+            after = found["next"]
+
+    def members(self) -> Any:
+        """The members of the pool."""
+        return self._look("MEMBERS")
+
+    def explain(self, name: Optional[str] = None, rings: bool = False) -> Any:
+        """For whom a name waits and who has promised it; without a name all waits, or rings."""
+        return self._look("EXPLAIN", what=0 if name is not None else 2 if rings else 1,
+                          name=name or "")
+
+    def info(self) -> Any:
+        """The pool, its counts, memory and limits."""
+        return self._look("INFO")
+
+    # The end.
+
+    def leave(self, timeout: Optional[float] = None) -> List[str]:
+        """Leaves in order: waits until nothing this member provides is needed, or the pool holds
+        it. Returns the names withdrawn by it. Idempotent."""
+        names: List[str] = []
+        if not self._left:
+            names = self._ask("LEAVE", "BYE", timeout, member=1, deadline=_ms(timeout))["names"]
+            self.close()
+        return names
+
+    def close(self) -> None:
+        """Ends the session at once. A member that has not left has crashed. Idempotent."""
+        if self._left:
+            return
+        self._left = True
+        try:
+            self._session.run(self._leases.release(NEVER) + [_message("END")], 5.0)
+        except AttaccaError:
+            pass  # the pool finds out by itself
+        finally:
+            self._link.close()
+            self._session.stop()
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        try:
+            if kind is None:
+                self.leave()
+        finally:
+            self.close()
+
+    # Inside.
+
+    def _ask(self, name: str, answer: str, timeout: Optional[float] = None, /,
+             **fields: Any) -> Dict[str, Any]:
+        return _result(self._session.run([_message(name, **fields)], timeout)[0], answer)
+
+    def _look(self, name: str, timeout: Optional[float] = None, /, **fields: Any) -> Any:
+        return self._ask(name, "VALUE", timeout, **fields)["value"]
+
+    def _handle(self) -> int:
+        try:
+            return self._free_handles.popleft()
+        except IndexError:
+            return next(self._numbers)
+
+    def _dispose(self, handle: int, before: Tuple[bytes, ...] = ()) -> None:
+        def free(index: int, code: int, _: bytes) -> None:
+            if index == len(before) and code == _OK:
+                self._free_handles.append(handle)
+        self._session.post([*before, _message("DISPOSE", handle=handle)], free)
+
+    def _abandon(self, handle: int, late: Optional[Mapping[str, Any]] = None) -> None:
+        """Gives up a handle that may be required; one of the two messages may be refused."""
+        self._dispose(handle, (_message("RETRACT", handle=handle),))
+        self._refuse(late)
+
+    def _return(self, extent: Tuple[int, int, int]) -> None:
+        self._session.post([_message("RETURN", slab=extent[0], offset=extent[1], size=extent[2])])
+
+    def _refuse(self, found: Optional[Mapping[str, Any]]) -> None:
+        """Returns what came with mode own and is not wanted any more."""
+        if found is not None and found["source"] == 3:
+            self._return((found["slab"], found["offset"], found["size"]))
+
+    def _key(self, name: str) -> int:
+        number = self._keys.get(name)
+        if number is None:
+            number = next(self._key_numbers)
+            if not 1 <= len(name.encode("utf-8", "replace")) <= 255 or number > 0xFFFF:
+                raise AttaccaError("bad-attribute", f"Cannot use \"{name}\" as a key: a key has 1 "
+                                   "to 255 bytes, and a session 65,536 keys", {"key": name})
+            self._session.post([_message("KEY", key=number, name=name)], ring=False)
+            self._keys[name] = number  # after KEY is in the queue: whoever finds it comes behind
+        return number
+
+    def _attributes(self, attributes: Optional[Mapping[str, Any]]) -> Dict[int, Any]:
+        found = {}
+        for name, value in (attributes or {}).items():
+            if value is None:
+                raise AttaccaError("bad-attribute", f"Cannot set \"{name}\" to None",
+                                   {"key": name})
+            found[self._key(name)] = value
+        return found
+
+    def _declare(self, handle: int, name: str, space: Space,
+                 attributes: Optional[Mapping[str, Any]]) -> bytes:
+        return _message("DECLARE", handle=handle, member=1, name=name, space=space,
+                        attributes=self._attributes(attributes))
+
+    def _expect(self, name: str, dtype: Any, shape: Any, order: Optional[str],
+                attributes: Optional[Mapping[str, Any]]) -> Tuple[int, bytes]:
+        if isinstance(shape, int):
+            shape = (shape,)
+        space = Space(_dtype(dtype)[0], None if shape is None else tuple(shape), order,
+                      _dtype(dtype)[1])
+        handle = self._handle()
+        return handle, self._declare(handle, name, space, attributes)
+
+    def _lease(self, size: int, handle: int, before: List[bytes],
+               until: float) -> Tuple[int, int, int]:
+        """Leases memory and takes a slice of `size` out of it."""
+        def late(_: int, code: int, body: bytes) -> None:
+            if code == _GRANT:
+                grant = _decode(_MESSAGES[code], body)
+                self._leases.give(grant["slab"], grant["offset"], grant["size"])
+
+        least = _up(size, self._leases.align(size))
+        while True:
+            left = until - time.monotonic()
+            answers = self._session.run(
+                before + [_message("LEASE", size=max(least, self._chunk), least=least,
+                                   handle=handle, deadline=_ms(left))], left, late)
+            for answer in answers[:-1]:
+                _result(answer, "OK")
+            grant = _result(answers[-1], "GRANT")
+            self._chunk, before = min(2 * self._chunk, _LEASE_MAX), []
+            slot = self._leases.take(size, (grant["slab"], grant["offset"], grant["size"]))
+            if slot is not None:
+                return slot
+            least += self._leases.align(size)  # granted, and used up by aligning its start
+
+    def _write(self, slab: int, offset: int, raw: memoryview, until: float) -> None:
+        target = self._map(slab, offset, len(raw), True)
+        if target is None:
+            self._link.write(slab, offset, raw, until)
+        else:
+            _copy(target, raw)
+
+    def _map(self, slab: int, offset: int, size: int, write: bool) -> Optional[memoryview]:
+        """A view of a slice, or None where bytes have to travel."""
+        if self._slabs is not None:
+            try:
+                return self._slabs.view(slab, offset, size, write)
+            except OSError as error:
+                self._slabs = None
+                self.notices.append({"code": "mapping-unavailable", "fields": {},
+                                     "message": f"Bytes go over the socket: {error}"})
+        return None
+
+    def _take(self, found: Mapping[str, Any], own: bool, until: float) -> Tuple[memoryview, bool]:
+        """The bytes that DELIVER tells of, and whether they are a view of a slice."""
+        if found["source"] < 2:
+            payload = found.get("payload", b"")
+            return memoryview(bytearray(payload) if own else payload), False
+        where = found["slab"], found["offset"], found["size"]
+        view = self._map(*where, False)
+        if view is None:
+            raw = memoryview(self._link.read(*where, until))
+            return raw if own else raw.toreadonly(), False
+        if not own:
+            return view, True
+        raw = memoryview(bytearray(len(view)))
+        _copy(raw, view)
+        return raw, False
+
+    def _hand(self, name: str, handle: int, found: Mapping[str, Any], raw: memoryview,
+              lent: bool) -> Delivered:
+        """What is not a view owes the pool nothing any more."""
+        if not lent:
+            self._dispose(handle)
+            self._refuse(found)
+        return Delivered(self, name, raw, found, handle if lent else None)
+
+    def _unasked(self, code: int, fields: Dict[str, Any]) -> None:
+        if code == _CODES["NOTICE"]:
+            self.notices.append(fields)
+        elif code == _CODES["RECLAIM"]:
+            messages = self._leases.release(fields["bytes"])
+            if messages:
+                self._session.post(messages)
+        elif self._slabs is not None:
+            self._slabs.drop(fields["slab"])
+
+
+def join(name: str, address: Optional[str] = None, *, info: Optional[Mapping[str, Any]] = None,
+         transport: Optional[str] = None, timeout: Optional[float] = None) -> Pool:
+    """Joins the pool at `address` (else ATTACCA_POOL) as member `name`: `model`, `model[3]`, or
+    `model[*]` for the lowest free index (`Pool.member` is the name granted). `transport` (else
+    ATTACCA_TRANSPORT) may force "shared-memory" or "socket"."""
+    address = address or os.environ.get("ATTACCA_POOL", "")
+    if not address:
+        raise AttaccaError("pool-unreachable", f"Cannot join as \"{name}\": no address is given "
+                           "and ATTACCA_POOL is not set")
+    transport = transport or os.environ.get("ATTACCA_TRANSPORT", "")
+    if transport not in ("", "socket", "shared-memory"):
+        raise AttaccaError("bad-argument", f"Cannot use \"{transport}\" as a transport")
+    return Pool(name, address, info or {}, transport, timeout)

@@ -1,0 +1,1135 @@
+"""Tests of the Python client.
+
+    python3 clients/python/test_attacca.py            # codec, vectors, and a small fake pool
+    python3 clients/python/test_attacca.py --pool     # against the pool named by ATTACCA_POOL
+
+The fake pool does what the cases need and no more, and can break a connection in mid-frame, be
+silent, or grant memory that is not aligned. It speaks through sockets, as a real one does.
+"""
+
+from __future__ import annotations
+
+import array
+import itertools
+import json
+import math
+import os
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import threading
+import unittest
+from typing import Any, Callable, Dict, List, Optional
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import attacca  # noqa: E402
+from attacca import Space, Timestamp  # noqa: E402
+
+try:
+    import numpy
+except ImportError:
+    numpy = None  # type: ignore[assignment]
+
+SLAB_BYTES = 32 << 20
+VECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "spec",
+                       "vectors.json")
+
+
+# ---- A pool for tests ---------------------------------------------------------------------------
+
+class FakeSession:
+    def __init__(self, number: int) -> None:
+        self.number, self.secret = number, os.urandom(32)
+        self.received = self.sent = 0
+        self.out: List[tuple] = []  # (number, bytes) not acknowledged
+        self.sock: Optional[socket.socket] = None
+        self.keys: Dict[int, str] = {}
+        self.handles: Dict[int, Dict[str, Any]] = {}
+        self.leases: List[tuple] = []
+        self.ended = False
+
+
+class FakePool:
+    """Single-version objects, bump allocation in one slab. One lock for everything."""
+
+    def __init__(self, shared: bool = True, misalign: int = 0) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.slabs = os.path.join(self.folder.name, "slabs")
+        os.mkdir(self.slabs)
+        with open(os.path.join(self.slabs, "slab-0"), "wb") as file:
+            file.truncate(SLAB_BYTES)
+        self.slab = open(os.path.join(self.slabs, "slab-0"), "r+b", buffering=0)
+        with open(os.path.join(self.folder.name, "token"), "w", encoding="utf-8") as token:
+            token.write("s3cret\n")
+        path = os.path.join(self.folder.name, "socket")
+        self.address = f"unix:{path}"
+        self.shared, self.next_free = shared, misalign
+        self.lock = threading.RLock()
+        self.sessions: Dict[int, FakeSession] = {}
+        self.objects: Dict[str, Dict[str, Any]] = {}
+        self.effects: List[str] = []     # names of the requests that took effect, in order
+        self.bad: List[str] = []         # what a client must not do
+        self.returned: List[tuple] = []
+        self.cut_out = self.cut_in = self.cut_data = 0  # connections still to cut
+        self.mute: set = set()           # requests that get no answer
+        self.on: Dict[str, Callable[[], None]] = {}
+        self.refuse_resume = False
+        self.connections = 0
+        self.server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.server.bind(path)
+        self.server.listen(16)
+        self.socks: List[socket.socket] = [self.server]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        for sock in self.socks:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            sock.close()
+        self.slab.close()
+        self.folder.cleanup()
+
+    def lose(self) -> None:
+        """Ends the connections, not the sessions."""
+        with self.lock:
+            for session in self.sessions.values():
+                if session.sock is not None:
+                    session.sock.shutdown(socket.SHUT_RDWR)
+                    session.sock = None
+
+    # Connections.
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock = self.server.accept()[0]
+            except OSError:
+                return
+            self.socks.append(sock)
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    @staticmethod
+    def _frame(sock: socket.socket) -> tuple:
+        kind, size = attacca._frame_head(attacca._read_exactly(sock, 8), attacca._FRAME_MAX)
+        return kind, bytes(attacca._read_exactly(sock, size))
+
+    def _serve(self, sock: socket.socket) -> None:
+        try:
+            kind, body = self._frame(sock)
+            hello = attacca._decode(attacca._FRAMES[1], body)
+            assert kind == 1 and hello["lowest"] == 1
+            if hello["token"] != "s3cret":
+                return self._refuse(sock, "wrong-token")
+            with self.lock:
+                self.connections += 1
+                session = self.sessions.get(hello["session"])
+                if hello["session"] == 0:
+                    session = FakeSession(len(self.sessions) + 1)
+                    self.sessions[session.number] = session
+                elif session is None or self.refuse_resume or session.ended or (
+                        session.secret != hello["secret"]):
+                    return self._refuse(sock, "session-unknown")
+            boot = attacca._system("/proc/sys/kernel/random/boot_id") if self.shared else "other"
+            accept = attacca._frame(2, {
+                "version": 1, "poolId": "p1", "poolName": "test", "session": session.number,
+                "secret": session.secret, "received": session.received,
+                "resumed": int(hello["session"] != 0), "pool": {
+                    "software": "fake", "bootId": boot, "slabs": self.slabs,
+                    "data": [self.address], "pid": os.getpid(),
+                    "limits": {"sessionAwayMsMax": 2000, "inlineBytesMax": 65536}}})
+            accept = struct.pack("<I", len(accept) - 4 + 3) + accept[4:] + b"new"  # a later field
+            if hello["role"] == 1:
+                sock.sendall(accept)
+                return self._serve_data(sock, session)
+            with self.lock:
+                sock.sendall(accept)
+                session.sock = sock
+                session.out = [m for m in session.out if m[0] > hello["received"]]
+                self._send(session, session.out)
+            while True:
+                if self.cut_in and hello["session"] == 0 and session.received > 2:
+                    self.cut_in -= 1
+                    attacca._read_exactly(sock, 9)
+                    sock.shutdown(socket.SHUT_RDWR)
+                    return
+                kind, body = self._frame(sock)
+                fields = attacca._decode(attacca._FRAMES[kind], body)
+                with self.lock:
+                    session.out = [m for m in session.out if m[0] > fields["ack"]]
+                    if kind == 4:
+                        self._batch(session, fields)
+        except (OSError, ConnectionError):
+            pass
+
+    @staticmethod
+    def _refuse(sock: socket.socket, code: str) -> None:
+        sock.sendall(attacca._frame(3, {"retryable": 0, "code": code, "message": code,
+                                        "fields": {}}))
+        sock.close()
+
+    def _batch(self, session: FakeSession, fields: Dict[str, Any]) -> None:
+        before = len(session.out)
+        for number, (code, body) in enumerate(attacca._split(fields["messages"]),
+                                              fields["first"]):
+            if number <= session.received:
+                continue
+            assert number == session.received + 1, "a gap"
+            session.received = number
+            name = attacca._MESSAGES[code][0]
+            request = attacca._decode(attacca._MESSAGES[code], body)
+            self.effects.append(name)
+            try:
+                getattr(self, "_" + name.lower())(session, number, request)
+            except attacca.AttaccaError as error:
+                self._fail(session, number, error.code)
+            if name in self.on:
+                self.on.pop(name)()
+        self._send(session, session.out[before:])
+
+    def _send(self, session: FakeSession, messages: List[tuple]) -> None:
+        if not messages or session.sock is None:
+            return
+        frame = attacca._frame(4, {"first": messages[0][0], "ack": session.received,
+                                   "messages": b"".join(m[1] for m in messages)})
+        try:
+            if self.cut_out and session.sent > 3:
+                self.cut_out -= 1
+                session.sock.sendall(frame[:len(frame) - 5])
+                session.sock.shutdown(socket.SHUT_RDWR)
+            else:
+                session.sock.sendall(frame)
+        except OSError:
+            session.sock = None
+
+    def _say(self, session: FakeSession, what: str, **fields: Any) -> None:
+        if what in ("OK", "VALUE", "DELIVER") and self.mute and self.effects[-1] in self.mute:
+            return
+        session.sent += 1
+        session.out.append((session.sent, attacca._message(what, **fields)))
+
+    def say_now(self, what: str, **fields: Any) -> None:
+        with self.lock:
+            for session in self.sessions.values():
+                self._say(session, what, **fields)
+                self._send(session, session.out[-1:])
+
+    def _ok(self, session: FakeSession, number: int) -> None:
+        self._say(session, "OK", first=number, last=number, record=0, bytes=0)
+
+    def _fail(self, session: FakeSession, number: int, code: str) -> None:
+        self._say(session, "FAIL", request=number, retryable=int(code == "deadline-passed"),
+                  code=code, message=f"Cannot: {code}", fields={"n": number})
+
+    # Requests.
+
+    def _key(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        s.keys[f["key"]] = f["name"]
+        self._ok(s, n)
+
+    def _join(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        if f["name"] == "taken":
+            raise attacca.AttaccaError("name-in-use", "")
+        granted = f["name"].replace("[*]", "[0]")
+        self._say(s, "WELCOME", request=n, member=7, name=granted, granted={})
+
+    def _leave(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        gone = [h["name"] for h in s.handles.values() if h["state"] == "offered"]
+        s.handles.clear()
+        self._say(s, "BYE", request=n, names=gone)
+
+    def _end(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        s.ended = True
+        self._ok(s, n)
+
+    _close = _promise = _ping = lambda self, s, n, f: self._ok(s, n)  # noqa: E731
+
+    def _cancel(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        self._ok(s, n)
+        self._end_waits(s, lambda wait: wait["n"] == f["request"], "cancelled")
+
+    def _end_waits(self, s: FakeSession, which: Callable[[Any], bool], code: str) -> None:
+        for thing in self.objects.values():
+            for wait in [w for w in thing["waits"] if w["s"] is s and which(w)]:
+                thing["waits"].remove(wait)
+                wait["timer"].cancel()
+                self._fail(s, wait["n"], code)
+
+    def _handle(self, s: FakeSession, number: int, *states: str) -> Dict[str, Any]:
+        if number not in s.handles:
+            raise attacca.AttaccaError("unknown-handle", "")
+        if s.handles[number]["state"] not in states:
+            raise attacca.AttaccaError("wrong-state", "")
+        return s.handles[number]
+
+    def _declare(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        if f["handle"] in s.handles:
+            raise attacca.AttaccaError("handle-in-use", "")
+        self.objects.setdefault(f["name"], {"waits": [], "content": None})
+        s.handles[f["handle"]] = {**f, "state": "declared"}
+        self._ok(s, n)
+
+    def _offer(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        handle = self._handle(s, f["handle"], "declared")
+        if f["source"] == 2:
+            if (f["slab"], f["offset"]) in [(0, o["at"]) for o in self._contents()]:
+                self.bad.append("a slice offered twice")
+            if not any(a <= f["offset"] and f["offset"] + f["size"] <= b for a, b in s.leases):
+                self.bad.append("not leased")
+            if f["offset"] % (4096 if f["size"] >= 1 << 20 else 64):
+                self.bad.append("not aligned")
+        thing = self.objects[handle["name"]]
+        if thing["content"]:
+            raise attacca.AttaccaError("already-offered", "")
+        handle["state"] = "kept" if f["scope"] else "offered"
+        thing["content"] = {
+            **f, "space": handle["space"], "at": f.get("offset"),
+            "attributes": {s.keys[key]: value for key, value in handle["attributes"].items()}}
+        self._ok(s, n)
+        for wait in thing["waits"]:
+            wait["timer"].cancel()
+            self._deliver(wait["s"], wait["n"], wait["f"])
+            if wait["s"] is not s:
+                self._send(wait["s"], wait["s"].out[-1:])
+        thing["waits"] = []
+
+    def _contents(self) -> List[Any]:
+        return [o["content"] for o in self.objects.values() if o["content"]]
+
+    def _withdraw(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        handle = self._handle(s, f["handle"], "offered")
+        handle["state"] = "withdrawn"
+        self.objects[handle["name"]]["content"] = None
+        self._ok(s, n)
+
+    def _unkeep(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        if not self.objects.get(f["name"], {}).get("content"):
+            raise attacca.AttaccaError("unknown-object", "")
+        self.objects[f["name"]]["content"] = None
+        self._ok(s, n)
+
+    def _require(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        self._handle(s, f["handle"], "declared")["state"] = "required"
+        self._ok(s, n)
+
+    def _demand(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        handle = self._handle(s, f["handle"], "declared", "required")
+        handle["state"] = "required"
+        thing = self.objects[handle["name"]]
+        if thing["content"]:
+            return self._deliver(s, n, f)
+
+        def due() -> None:
+            with self.lock:
+                before = len(s.out)
+                self._end_waits(s, lambda wait: wait["n"] == n, "deadline-passed")
+                self._send(s, s.out[before:])
+        timer = threading.Timer(min((f["deadline"] or 60_000) / 1000, 600), due)
+        timer.daemon = True
+        thing["waits"].append({"s": s, "n": n, "f": f, "timer": timer})
+        if "DEMAND" not in self.mute:
+            timer.start()
+
+    def _deliver(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        handle = s.handles[f["handle"]]
+        content = self.objects[handle["name"]]["content"]
+        source = 0 if f["mode"] == 2 else content["source"]
+        where = {k: content[k] for k in ("payload", "slab", "offset", "size") if k in content}
+        if f["mode"] != 2:
+            handle["state"] = "demanded"
+        if f["mode"] == 1 and source == 2 and self.on.get("own") is not None:
+            source = 3
+            s.leases.append((where["offset"], where["offset"] + where["size"]))
+        self._say(s, "DELIVER", request=n, version=1, source=source, space=content["space"],
+                  attributes=content["attributes"], **where)
+
+    def _retract(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        self._handle(s, f["handle"], "required")["state"] = "retracted"
+        self._ok(s, n)
+        self._end_waits(s, lambda wait: wait["f"]["handle"] == f["handle"], "cancelled")
+
+    def _dispose(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        self._handle(s, f["handle"], "declared", "kept", "withdrawn", "demanded", "retracted")
+        del s.handles[f["handle"]]
+        self._ok(s, n)
+
+    def _lease(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        size = min(f["size"], SLAB_BYTES - self.next_free)
+        if size < f["least"]:
+            raise attacca.AttaccaError("memory-full", "")
+        s.leases.append((self.next_free, self.next_free + size))
+        self._say(s, "GRANT", request=n, slab=0, offset=self.next_free, size=size)
+        self.next_free += size
+
+    def _return(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        if not any(a <= f["offset"] and f["offset"] + f["size"] <= b for a, b in s.leases):
+            self.bad.append("returned what was not leased")
+        self.returned.append((f["offset"], f["size"]))
+        self._ok(s, n)
+
+    def _tag(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        tags = self.objects[f["name"]]["content"]["attributes"]
+        tags.update({s.keys[key]: value for key, value in f["attributes"].items()})
+        for key in f["removed"]:
+            tags.pop(s.keys[key])
+        self._ok(s, n)
+
+    def _delete(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        self.objects[f["name"]]["content"] = None
+        self._ok(s, n)
+
+    def _stat(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        if f["name"] not in self.objects:
+            raise attacca.AttaccaError("unknown-object", "")
+        self._say(s, "VALUE", request=n, value={"name": f["name"]})
+
+    def _list(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        names = sorted(name for name in self.objects if name > f["after"])
+        page = names[:f["limit"]]
+        self._say(s, "VALUE", request=n, value={
+            "objects": page, "next": page[-1] if len(names) > len(page) else None})
+
+    def _members(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        self._say(s, "VALUE", request=n, value=[{"name": "a"}])
+
+    def _info(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        self._say(s, "VALUE", request=n, value={"pool": "p1"})
+
+    def _explain(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        self._say(s, "VALUE", request=n, value=f["what"])
+
+    # Data connections.
+
+    def _serve_data(self, sock: socket.socket, session: FakeSession) -> None:
+        while True:
+            kind, body = self._frame(sock)
+            if len(body) + 4 > attacca._DATA_FRAME_MAX:
+                self.bad.append("a data frame that is too large")
+            f = attacca._decode(attacca._FRAMES[kind], body)
+            if kind == 6:
+                end = f["offset"] + len(f["payload"])
+                if not any(a <= f["offset"] and end <= b for a, b in session.leases):
+                    sock.sendall(attacca._frame(10, {"transfer": f["transfer"],
+                                                     "code": "bad-lease", "message": "no"}))
+                    continue
+                os.pwrite(self.slab.fileno(), f["payload"], f["offset"])
+                size = len(f["payload"])
+            else:
+                size = f["size"]
+                for at in range(0, size, 1 << 20):
+                    part = os.pread(self.slab.fileno(), min(1 << 20, size - at), f["offset"] + at)
+                    sock.sendall(attacca._frame(8, {"transfer": f["transfer"],
+                                                    "offset": f["offset"] + at, "payload": part}))
+                    if self.cut_data:
+                        self.cut_data -= 1
+                        sock.sendall(b"\x10\x00")
+                        return sock.shutdown(socket.SHUT_RDWR)
+            sock.sendall(attacca._frame(9, {"transfer": f["transfer"], "size": size}))
+
+
+# ---- Codec --------------------------------------------------------------------------------------
+
+class Values(unittest.TestCase):
+    def test_round_trip(self) -> None:
+        deep: Any = 1
+        for _ in range(8):
+            deep = [deep]
+        for value in (None, True, False, 0, -1, (1 << 63) - 1, -(1 << 63), 1 << 63, (1 << 64) - 1,
+                      0.5, -0.0, math.inf, "", "é😀", b"", b"\x00\xff", Timestamp(-1),
+                      [1, "a", [None]], {"b": 1, "a": {"x": [0.5]}}, deep):
+            raw = attacca._value(value)
+            reader = attacca._Reader(raw)
+            found = reader.value()
+            reader.end()
+            self.assertEqual(found, value)
+            self.assertIs(type(found), type(value))
+        self.assertEqual(list(attacca._Reader(attacca._map({"b": 1, "a": 2})).map()), ["b", "a"])
+        with self.assertRaises(attacca.AttaccaError):
+            attacca._value([deep])
+        with self.assertRaises(attacca.AttaccaError):
+            attacca._value(1 << 64)
+        with self.assertRaises(TypeError):
+            attacca._value(object())
+
+    def test_malformed(self) -> None:
+        for hexed in ("0102", "03" + "01" + "00" * 7, "05" + "02000000" + "c3" + "28", "0a",
+                      "02", "05" + "ffffffff", "0801000000" * 9 + "00",
+                      "09" + "02000000" + ("01000000" + "61" + "00") * 2,
+                      "05" + "03000000" + "eda080"):
+            with self.assertRaises(attacca._Malformed, msg=hexed):
+                attacca._Reader(bytes.fromhex(hexed)).value()
+        with self.assertRaises(attacca._Malformed):
+            attacca._Reader(struct.pack("<Q", 1 << 53)).u64()
+        for head in (b"\x00\x00\x00\x11", b"\x0f\x00\x00\x00", b"\x01\x03\x00\x00"):
+            with self.assertRaises(attacca._Malformed):
+                attacca._Reader(head).space()
+
+    def test_known_bytes(self) -> None:
+        self.assertEqual(attacca._frame(5, {"ack": 3}).hex(), "0c000000" "05000000" "03" + "00" * 7)
+        self.assertEqual(attacca._message("RETRACT", handle=9).hex(), "0c000000" "1700" "0000"
+                         "09000000")
+        self.assertEqual(attacca._message("OFFER", handle=1, scope=1, durability=2, source=1,
+                                          lifetime=5, payload=b"hi").hex(),
+                         "1a000000" "1300" "0000" "01000000" "01" "02" "01" "00" "05000000"
+                         "02000000" "6869")
+        self.assertEqual(attacca._space(Space("float32", (181, None))).hex(),
+                         "0b000002" "b500000000000000" + "ff" * 8)
+
+    def test_every_message_round_trips(self) -> None:
+        samples = {"u8": 1, "u16": 513, "u32": 70000, "u64": 1 << 40, "text": "tø", "zero8": 0,
+                   "bytes": b"ab", "map": {"a": [1]}, "answer": 0.5, "attributes": {3: "x"},
+                   "space": Space("int8", (2,), "row", "little"), "keys": [1, 2],
+                   "texts": ["a", "b"]}
+        for name, code in attacca._CODES.items():
+            layout = attacca._MESSAGES[code]
+            for source in (0, 1, 2):
+                fields = {field: samples[kind] for field, kind in layout[1] if kind != "payload"}
+                if "source" in fields:
+                    fields["source"] = source
+                    fields.update(({}, {"payload": b"p"}, {"slab": 1, "offset": 2, "size": 3})
+                                  [source])
+                raw = attacca._message(name, **fields)
+                self.assertEqual(attacca._split(raw), [(code, raw[8:])])
+                self.assertEqual(attacca._decode(layout, raw[8:]), fields)
+                with self.assertRaises(attacca._Malformed):
+                    attacca._decode(layout, raw[8:] + b"\x00")
+
+    def test_describe(self) -> None:
+        def space(*args: Any) -> Any:
+            return tuple(attacca._describe(*args)[1])
+        doubles = array.array("d", [1, 2, 3, 4])
+        self.assertEqual(space(b"abc", None, None, None), ("uint8", (3,), "row", "little"))
+        self.assertEqual(space(doubles, None, (2, 2), None)[:2], ("float64", (2, 2)))
+        self.assertEqual(space(bytes(8), "float32", None, None)[:2], ("float32", (2,)))
+        self.assertEqual(space(bytes(8), ">f4", (2, 1), "F"),
+                         ("float32", (2, 1), "column", "big"))
+        grid = memoryview(doubles).cast("B").cast("d", (2, 2))
+        self.assertEqual(space(grid, None, None, None)[:2], ("float64", (2, 2)))
+        self.assertEqual(bytes(attacca._describe(grid, None, None, "column")[0]),
+                         array.array("d", [1, 3, 2, 4]).tobytes())
+        self.assertEqual(bytes(attacca._describe(memoryview(b"abcd")[::2], None, None, None)[0]),
+                         b"ac")
+        self.assertEqual(space(memoryview(bytes(4)).cast("f", ()), None, None, None)[1], ())
+        for wrong in ((bytes(7), "float32", None, None), (bytes(8), "int16", (3,), None),
+                      (bytes(8), "float31", None, None)):
+            with self.assertRaises(attacca.AttaccaError):
+                attacca._describe(*wrong)
+        with self.assertRaises(TypeError):
+            attacca._describe("text", None, None, None)  # no buffer: say in which encoding
+
+    def test_addresses(self) -> None:
+        self.assertEqual(attacca._parse_address("tcp://[::1]:70?token=a%2Bb+c"),
+                         ("::1", 70, "", "a+b+c"))
+        self.assertEqual(attacca._parse_address("unix:/nowhere/s"), (None, 0, "/nowhere/s", None))
+        for wrong in ("", "http://a:1", "tcp://host"):
+            with self.assertRaises(attacca.AttaccaError):
+                attacca._parse_address(wrong)
+
+    def test_leases(self) -> None:
+        leases = attacca._Leases({})
+        self.assertIsNone(leases.take(1))
+        self.assertEqual(leases.take(100, (0, 64, 4 << 20)), (0, 64, 128))
+        self.assertEqual(leases.take(1 << 20), (0, 4096, 1 << 20))
+        self.assertEqual(leases.take(3900), (0, 192, 3904))  # the gap before the page is used
+        leases.give(0, 192, 3904)
+        self.assertEqual(leases.take(65), (0, 4096 + (1 << 20), 128))
+        self.assertEqual(len(leases.release(1)), 1)
+        self.assertEqual(len(leases.release(math.inf)), 1)
+        self.assertEqual(leases.release(math.inf), [])
+
+
+def plain(value: Any, kind: str = "") -> Any:
+    """A decoded value as vectors.json writes it."""
+    if isinstance(value, Space):
+        names = zip(("dtype", "shape", "order", "byteOrder"), value)
+        return {name: plain(item) for name, item in names if item is not None}
+    if isinstance(value, Timestamp):
+        return {"timestamp": str(int(value))}
+    if isinstance(value, (bytes, memoryview)):
+        return {"bytes": bytes(value).hex()}
+    if isinstance(value, float):
+        known = "-0" if value == 0 and math.copysign(1, value) < 0 else {
+            "inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}.get(str(value), value)
+        return {"float": known}
+    if isinstance(value, int) and abs(value) >= 1 << 53:
+        return {"integer": str(value)}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        pairs = [[key, plain(item)] for key, item in value.items()]
+        return pairs if kind == "attributes" else {"map": pairs}
+    return value
+
+
+class Vectors(unittest.TestCase):
+    """spec/vectors.json. Names that this client need not judge (a pool does) and globs are left."""
+
+    vectors: Dict[str, Any] = {}
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        if not os.path.exists(VECTORS):
+            raise unittest.SkipTest("spec/vectors.json is not there")
+        with open(VECTORS, encoding="utf-8") as file:
+            cls.vectors = json.load(file)
+
+    def fields(self, layout: Any, found: Dict[str, Any]) -> Dict[str, Any]:
+        """Decoded fields as the vectors write them."""
+        first, *rest = layout[0].lower().split("_")
+        fields: Dict[str, Any] = {"kind": first + "".join(word.title() for word in rest)}
+        for name, kind in layout[1]:
+            if name == "messages":
+                fields[name] = [self.fields(attacca._MESSAGES[code], attacca._decode(
+                    attacca._MESSAGES[code], body)) for code, body in attacca._split(found[name])]
+            elif kind == "payload" and found["source"] > 1:
+                fields[name] = {key: found[key] for key in ("slab", "offset", "size")}
+            elif kind == "payload":
+                fields[name] = plain(found.get("payload"))
+            elif name in ("retryable", "resumed"):
+                fields[name] = found[name] == 1
+            elif kind not in ("magic", "zero8"):
+                fields[name] = plain(found[name], kind)
+        return fields
+
+    def test_frames(self) -> None:
+        for vector in self.vectors["frames"]:
+            with self.subTest(vector["name"]):
+                raw = bytes.fromhex(vector["hex"])
+                kind, size = attacca._frame_head(raw[:8], attacca._FRAME_MAX)
+                self.assertEqual(size, len(raw) - 8)
+                found = attacca._decode(attacca._FRAMES[kind], raw[8:])
+                self.assertEqual(self.fields(attacca._FRAMES[kind], found), vector["fields"])
+                self.assertEqual(attacca._frame(kind, found), raw)
+
+    def test_messages(self) -> None:
+        for vector in self.vectors["messages"]:
+            with self.subTest(vector["name"]):
+                raw = bytes.fromhex(vector["hex"])
+                [(code, body)] = attacca._split(raw)
+                self.assertEqual(code, vector["code"])
+                name, _ = layout = attacca._MESSAGES[code]
+                found = attacca._decode(layout, body)
+                self.assertEqual(self.fields(layout, found), vector["fields"])
+                self.assertEqual(attacca._message(name, **found), raw)
+        seen = {vector["code"] for vector in self.vectors["messages"]}
+        self.assertEqual(seen, set(attacca._MESSAGES))
+
+    def test_values(self) -> None:
+        for vector in self.vectors["values"]:
+            with self.subTest(vector["hex"]):
+                raw = bytes.fromhex(vector["hex"])
+                reader = attacca._Reader(raw)
+                value = reader.value()
+                reader.end()
+                self.assertEqual(plain(value), vector["value"])
+                self.assertEqual(attacca._value(value), raw)
+
+    def test_refused(self) -> None:
+        skipped = 0
+        for vector in self.vectors["refused"]:
+            if vector["of"] == "glob" or "name" in vector["name"] or "policy" in vector["name"]:
+                skipped += 1
+                continue
+            raw = bytes.fromhex(vector["hex"])
+            with self.subTest(vector["name"]), self.assertRaises(attacca._Malformed):
+                if vector["of"] == "frame":
+                    kind, _ = attacca._frame_head(raw[:8], attacca._FRAME_MAX)
+                    found = attacca._decode(attacca._FRAMES[kind], raw[8:])
+                    attacca._split(found.get("messages", b""))
+                    if found.get("first") == 0:
+                        raise attacca._Malformed("numbers begin at 1")
+                elif vector["of"] == "message":
+                    [(code, body)] = attacca._split(raw)
+                    if code not in attacca._MESSAGES:
+                        raise attacca._Malformed("a code that is not known")
+                    attacca._decode(attacca._MESSAGES[code], body)
+                else:
+                    attacca._Reader(raw).value()
+        self.assertLess(skipped, len(self.vectors["refused"]) // 2)
+
+    def test_errors(self) -> None:
+        self.assertEqual({code for code, again in self.vectors["errors"].items() if again},
+                         attacca._RETRYABLE)
+
+
+# ---- The client and the fake pool ---------------------------------------------------------------
+
+class WithPool(unittest.TestCase):
+    def start(self, **options: Any) -> FakePool:
+        pool = FakePool(**options)
+        self.addCleanup(pool.close)
+        self.fake = pool
+        return pool
+
+    def join(self, name: str = "consumer[0]", **options: Any) -> attacca.Pool:
+        pool = attacca.join(name, self.fake.address, **options)
+        self.addCleanup(pool.close)
+        return pool
+
+    def code(self, code: str) -> Any:
+        test = self
+
+        class Caught:
+            def __enter__(self) -> "Caught":
+                return self
+
+            def __exit__(self, kind: Any, error: Any, _: Any) -> bool:
+                test.assertIsInstance(error, attacca.AttaccaError)
+                test.assertEqual(error.code, code, error)
+                self.error = error
+                return True
+        return Caught()
+
+    def tearDown(self) -> None:
+        if hasattr(self, "fake"):
+            self.assertEqual(self.fake.bad, [])
+
+
+class Working(WithPool):
+    def life(self, transport: str) -> None:
+        fake = self.start(shared=transport != "socket")
+        with self.join("producer[*]") as a, self.join() as b:
+            self.assertEqual((a.member, a.name, a.id), ("producer[0]", "test", "p1"))
+            self.assertEqual(a.transport, transport)
+            for size in (0, 8, 16384, 16392, 1 << 20, 5 << 20):
+                data = os.urandom(size)
+                a.offer(f"t/{size}", data, dtype="float64", attributes={"size": size, "param": "t"})
+                need = b.require(f"t/{size}")
+                with need.demand(timeout=30) as d:
+                    self.assertEqual(bytes(d), data)
+                    self.assertEqual(d.attributes, {"size": size, "param": "t"})
+                    self.assertTrue(d.view.readonly)
+                    self.assertEqual((d.space.dtype, d.space.shape), ("float64", (size // 8,)))
+                    if size:
+                        self.assertEqual((d.view.format, d.view.shape), ("d", (size // 8,)))
+                with self.code("wrong-state"):
+                    print(d.view)
+                own = b.demand(f"t/{size}", timeout=30, own=True)
+                self.assertEqual(bytes(own), data)
+                self.assertFalse(own.view.readonly)
+                own.dispose()
+                a.withdraw(f"t/{size}", timeout=5)
+            self.assertEqual(a._offers, {})
+            a.offer("last", b"x")
+            handles = fake.sessions[1].handles
+            names = a.leave(timeout=5)
+            self.assertEqual(names, ["last"])
+            self.assertEqual(a.leave(), [])
+            self.assertTrue(fake.returned)
+            self.assertEqual(handles, {})
+        self.assertTrue(all(session.ended for session in fake.sessions.values()))
+        self.assertEqual([h["name"] for h in fake.sessions[2].handles.values()], [])
+
+    def test_life_shared_memory(self) -> None:
+        self.life("shared-memory")
+
+    def test_life_socket(self) -> None:
+        self.life("socket")
+
+    def test_forced_socket(self) -> None:
+        self.start()
+        self.assertEqual(self.join(transport="socket").transport, "socket")
+        with self.code("mapping-unavailable"):
+            self.fake.shared = False
+            self.join(transport="shared-memory")
+
+    def test_slab_that_does_not_open(self) -> None:
+        self.start()
+        with self.join() as pool:
+            os.rename(os.path.join(self.fake.slabs, "slab-0"),
+                      os.path.join(self.fake.slabs, "away"))
+            pool.offer("a", bytes(1 << 20))
+            self.assertEqual(pool.transport, "socket")
+            self.assertEqual(bytes(pool.demand("a", 5)), bytes(1 << 20))
+            self.assertEqual([n["code"] for n in pool.notices], ["mapping-unavailable"])
+
+    def test_views(self) -> None:
+        self.start()
+        with self.join() as pool:
+            pool.offer("grid", array.array("f", range(6000)), shape=(60, 100))
+            with pool.demand("grid", 5) as d:
+                self.assertEqual((d.view.shape, d.view[1, 2]), ((60, 100), 102.0))
+            pool.offer("big", struct.pack(">3i", 1, 2, 3), dtype=">i4")
+            with pool.demand("big", 5) as d:
+                self.assertEqual((d.view.format, d.space.typestr), ("B", ">i4"))
+                pool.offer("again", d)
+            with pool.demand("again", 5) as d:
+                self.assertEqual((d.space.shape, d.space.byteorder), ((3,), "big"))
+            pool.offer("scalar", struct.pack("<d", 2.5), dtype="float64", shape=())
+            self.assertEqual(pool.demand("scalar", 5).view[()], 2.5)
+
+    @unittest.skipIf(numpy is None, "numpy is not installed")
+    def test_numpy(self) -> None:
+        self.start()
+        with self.join() as pool:
+            for number, (dtype, order) in enumerate(itertools.product(
+                    ("bool", "float16", "<f4", ">f4", "complex64", "uint64", "int8"), "CF")):
+                source = numpy.array(numpy.arange(30000).reshape(100, 300) % 7, dtype, order=order)
+                name = f"n{number}"
+                pool.offer(name, source)
+                for own in (False, True):
+                    with pool.demand(name, 5, own=own) as d:
+                        found = numpy.asarray(d)
+                        self.assertEqual(found.dtype, source.dtype)
+                        self.assertEqual(found.flags.f_contiguous, order == "F")
+                        self.assertEqual(found.flags.writeable, own)
+                        self.assertTrue((found == source).all())
+                        pool.offer(f"{name}{own}", found[::2])
+                        pool.offer(f"{name}{own}.t", numpy.asfortranarray(found), order="C")
+                with pool.demand(f"{name}True", 5) as d, pool.demand(f"{name}True.t", 5) as t:
+                    self.assertTrue((numpy.asarray(d) == source[::2]).all())
+                    self.assertTrue(numpy.asarray(t).flags.c_contiguous)
+                    self.assertTrue((numpy.asarray(t) == source).all())
+            pool.offer("dtype", bytes(8), dtype=numpy.float32, shape=(numpy.int64(2),),
+                       attributes={"scale": numpy.float32(0.5), "n": numpy.int64(3)})
+            with pool.demand("dtype", 5) as d:
+                self.assertEqual(d.attributes, {"scale": 0.5, "n": 3})
+            pool.offer("empty", numpy.zeros((0, 5)))
+            self.assertEqual(numpy.asarray(pool.demand("empty", 5)).shape, (0, 5))
+
+    def test_the_rest(self) -> None:
+        self.start()
+        with self.join() as pool:
+            for name in "abcde":
+                pool.signal(name, {"n": name})
+            self.assertEqual(pool.wait("a", 5), {"n": "a"})
+            self.assertEqual([*pool.list("*", page=2)], list("abcde"))
+            pool.tag("a", set={"good": True, "n": "z"})
+            pool.tag("a", remove=["good"])
+            self.assertEqual(pool.wait("a", 5), {"n": "z"})
+            self.assertEqual(pool.stat("a"), {"name": "a"})
+            self.assertEqual(pool.members(), [{"name": "a"}])
+            self.assertEqual(pool.info(), {"pool": "p1"})
+            self.assertEqual([pool.explain("a"), pool.explain(), pool.explain(rings=True)],
+                             [0, 1, 2])
+            with pool.promise("t/*") as promise:
+                self.assertEqual(promise.pattern, "t/*")
+            promise.close()
+            self.assertEqual(self.fake.effects.count("CLOSE"), 1)
+            pool.delete("b")
+            with self.code("unknown-object"):
+                pool.stat("nothing")
+            pool.offer("kept", b"1", keep=True)
+            pool.withdraw("kept")
+            with self.code("unknown-object"):
+                pool.withdraw("kept")
+            pool.require("x")
+            with pool.require("y"):
+                pool.retract("x")
+            self.assertEqual(pool._requires, {})
+            with self.code("bad-attribute"):
+                pool.signal("z", {"n": None})
+            with self.code("bad-attribute"):
+                pool.signal("z", {"": 1})
+            with self.code("already-offered"):
+                pool.signal("c")
+            with self.code("bad-argument"):
+                pool.require("c", shape=(-1,))
+            pool._ask("PING", "OK")
+            self.assertEqual({h["state"] for h in self.fake.sessions[1].handles.values()},
+                             {"offered"})
+
+    def test_own_takes_the_slice(self) -> None:
+        fake = self.start()
+        with self.join() as pool:
+            pool.offer("a", bytes(range(256)) * 256)
+            fake.on["own"] = lambda: None  # what is demanded as own is given
+            self.assertEqual(bytes(pool.demand("a", 5, own=True)), bytes(range(256)) * 256)
+            pool._ask("PING", "OK")
+            self.assertEqual(fake.returned, [(0, 65536)])
+
+    def test_reclaim_and_notice(self) -> None:
+        fake = self.start()
+        with self.join() as pool:
+            pool.offer("a", bytes(100_000))
+            seen = threading.Event()
+            fake.on["RETURN"] = seen.set
+            fake.say_now("RECLAIM", bytes=1)
+            self.assertTrue(seen.wait(5))
+            fake.say_now("NOTICE", code="pool-stopping", message="soon", fields={})
+            fake.say_now("SLAB_GONE", slab=0)
+            pool._ask("PING", "OK")
+            self.assertEqual(pool.notices[0]["code"], "pool-stopping")
+            pool.offer("b", bytes(100_000))
+        self.assertEqual(fake.effects.count("LEASE"), 2)
+
+    def test_grants_off_the_page(self) -> None:
+        self.start(misalign=64)
+        with self.join() as pool:
+            pool.offer("a", b"x" * (2 << 20))
+            self.assertEqual(bytes(pool.demand("a", 5)), b"x" * (2 << 20))
+
+    def test_memory_full(self) -> None:
+        self.start()
+        with self.join() as pool:
+            with self.code("memory-full"):
+                pool.offer("a", bytes(SLAB_BYTES + 1))
+            pool.offer("a", bytes(1 << 20))
+
+    def test_threads(self) -> None:
+        fake = self.start()
+        failed: List[BaseException] = []
+        with self.join() as pool:
+            def work(k: int) -> None:
+                try:
+                    for i in range(40):
+                        size = (10, 20_000, 100_000)[i % 3]
+                        pool.offer(f"{k}/{i}", bytes([k]) * size, attributes={f"k{i}": k})
+                        with pool.demand(f"{(k + 1) % 4}/{i}", 20) as d:
+                            assert bytes(d) == bytes([(k + 1) % 4]) * size
+                            assert d.attributes == {f"k{i}": (k + 1) % 4}
+                        if i % 10 == 5:
+                            fake.lose()
+                except BaseException as error:
+                    failed.append(error)
+            threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
+        self.assertEqual(failed, [])
+        self.assertEqual(fake.effects.count("OFFER"), 160)
+        self.assertGreater(fake.connections, 1)
+
+
+class Trouble(WithPool):
+    def test_connection_lost_in_mid_frame(self) -> None:
+        for which in ("cut_in", "cut_out"):
+            fake = self.start()
+            with self.join() as pool:
+                setattr(fake, which, 1)
+                for i in range(20):
+                    pool.offer(f"{i}", bytes(i * 1000))
+                    self.assertEqual(len(bytes(pool.demand(f"{i}", 10))), i * 1000)
+                pool._ask("PING", "OK")
+                self.assertEqual((getattr(fake, which), fake.connections), (0, 2))
+            self.assertEqual(fake.effects.count("OFFER"), 20)
+            self.assertEqual(fake.effects.count("DEMAND"), 20)
+
+    def test_data_connection_lost(self) -> None:
+        fake = self.start(shared=False)
+        with self.join() as pool:
+            pool.offer("a", b"abc" * (1 << 20))
+            fake.cut_data = 1
+            self.assertEqual(bytes(pool.demand("a", 10)), b"abc" * (1 << 20))
+            self.assertEqual(fake.cut_data, 0)
+
+    def test_lost_while_waiting(self) -> None:
+        fake = self.start()
+        with self.join() as a, self.join("b") as b:
+            fake.on["DEMAND"] = fake.lose
+            waiter = threading.Thread(target=lambda: found.append(bytes(a.demand("x", 20))))
+            found: List[bytes] = []
+            waiter.start()
+            b.offer("x", b"there")
+            waiter.join(20)
+            self.assertEqual(found, [b"there"])
+
+    def test_session_gone(self) -> None:
+        fake = self.start()
+        pool = self.join()
+        fake.refuse_resume = True
+        fake.on["DEMAND"] = fake.lose
+        with self.code("session-unknown"):
+            pool.demand("x", 20)
+        with self.code("session-unknown"):
+            pool.stat("x")
+        pool.close()
+        with self.code("session-unknown"):
+            pool.stat("x")
+
+    def test_no_pool(self) -> None:
+        with self.code("pool-unreachable") as caught:
+            attacca.join("a", "unix:/nowhere/at/all")
+        self.assertTrue(caught.error.retryable)
+        self.start()
+        with self.code("wrong-token"):
+            attacca.join("a", self.fake.address + "?token=x")
+        with self.code("name-in-use") as caught:
+            self.join("taken")
+        self.assertEqual(caught.error.fields, {"n": 1})
+
+    def test_deadline(self) -> None:
+        self.start()
+        with self.join() as pool:
+            with self.code("deadline-passed") as caught:
+                pool.demand("never", timeout=0.02)
+            self.assertTrue(caught.error.retryable)
+            need = pool.require("later")
+            with self.code("deadline-passed"):
+                need.demand(timeout=0.02)
+            pool.offer("later", b"1")
+            self.assertEqual(bytes(need.demand(timeout=5)), b"1")
+            pool._ask("PING", "OK")
+            self.assertEqual([h["state"] for h in self.fake.sessions[1].handles.values()],
+                             ["offered"])
+
+    def test_deadline_of_a_silent_pool(self) -> None:
+        fake = self.start()
+        self.addCleanup(setattr, attacca, "_GRACE_S", attacca._GRACE_S)
+        attacca._GRACE_S = 0.05
+        with self.join() as pool:
+            fake.mute = {"DEMAND", "STAT"}
+            with self.code("deadline-passed"):
+                pool.demand("x", timeout=0.02)
+            pool._ask("PING", "OK")
+            self.assertIn("CANCEL", fake.effects)
+
+    def test_interrupt(self) -> None:
+        fake = self.start()
+        with self.join() as pool:
+            need = pool.require("x")
+            fake.on["DEMAND"] = lambda: os.kill(os.getpid(), signal.SIGINT)
+            with self.assertRaises(KeyboardInterrupt):
+                need.demand(timeout=attacca.NEVER)
+            pool.offer("x", b"1")
+            self.assertEqual(bytes(need.demand(timeout=5)), b"1")
+            fake.on["DEMAND"] = lambda: os.kill(os.getpid(), signal.SIGINT)
+            with self.assertRaises(KeyboardInterrupt):
+                pool.demand("y", timeout=30)
+            pool._ask("PING", "OK")
+            self.assertGreaterEqual(fake.effects.count("CANCEL"), 2)
+            self.assertEqual([h["state"] for h in fake.sessions[1].handles.values()], ["offered"])
+
+    def test_answer_that_crosses_an_interrupt_is_kept(self) -> None:
+        fake = self.start()
+        with self.join() as pool:
+            need = pool.require("x")
+            pool.offer("x", bytes(50_000))
+            call = attacca._Call([attacca._message("DEMAND", handle=need._handle, deadline=0,
+                                                   mode=0, policy=0, want=1)], need._keep)
+            pool._session._submit(call)
+            self.assertTrue(call.done.acquire(True, 5))
+            pool._session._inbox.append((call, True))  # as an interrupt at this point does
+            pool._ask("PING", "OK")
+            with need.demand(timeout=5) as found:
+                self.assertEqual(bytes(found), bytes(50_000))
+            self.assertEqual(fake.effects.count("DEMAND"), 1)
+
+    def test_exception_in_the_block_ends_without_leave(self) -> None:
+        fake = self.start()
+        with self.assertRaises(ZeroDivisionError):
+            with self.join():
+                1 / 0
+        self.assertNotIn("LEAVE", fake.effects)
+        self.assertIn("END", fake.effects)
+
+    def test_fork(self) -> None:
+        self.start()
+        with self.join() as pool:
+            child = os.fork()
+            if child == 0:
+                try:
+                    pool.stat("x")
+                except attacca.AttaccaError as error:
+                    os._exit(0 if error.code == "not-allowed" else 2)
+                os._exit(1)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
+
+
+# ---- A real pool --------------------------------------------------------------------------------
+
+class RealPool(unittest.TestCase):
+    """Needs ATTACCA_POOL. Names carry the pid: many runs may meet in one pool."""
+
+    def life(self, transport: str) -> None:
+        tag = f"py/{os.getpid()}/{transport}"
+        with attacca.join("py-producer[*]", transport=transport) as a, attacca.join(
+                "py-consumer[*]", transport=transport) as b:
+            self.assertEqual(a.transport, transport)
+            for size in (0, 40, 16384, 100_000, 1 << 20, 3 << 20, (9 << 20) + 8):
+                name, data = f"{tag}/{size}", os.urandom(size)
+                need = b.require(name, dtype="float64")
+                a.offer(name, data, dtype="float64", attributes={"size": size, "at": Timestamp(1)})
+                with need.demand(timeout=30) as d:
+                    self.assertEqual(bytes(d), data)
+                    self.assertEqual(d.attributes, {"size": size, "at": 1})
+                    self.assertEqual(d.space, Space("float64", (size // 8,), "row", "little"))
+                    self.assertTrue(d.view.readonly)
+                    self.assertEqual(d.version, 1)
+                with b.demand(name, timeout=30, own=True) as d:
+                    self.assertEqual(bytes(d), data)
+                    self.assertFalse(d.view.readonly)
+                b.tag(name, set={"good": True})
+                self.assertIn(name, [*a.list(f"{tag}/*")])
+                self.assertIsInstance(b.stat(name), dict)
+                a.withdraw(name, timeout=10)
+            a.offer(f"{tag}/grid", array.array("f", range(60_000)), shape=(200, 300))
+            with b.demand(f"{tag}/grid", timeout=30) as d:
+                self.assertEqual((d.view.shape, d.view[1, 2]), ((200, 300), 302.0))
+            with self.assertRaises(attacca.AttaccaError) as caught:
+                b.demand(f"{tag}/grid", timeout=5, dtype="int32")
+            self.assertEqual(caught.exception.code, "object-mismatch")
+            with self.assertRaises(attacca.AttaccaError) as caught:
+                b.demand(f"{tag}/never", timeout=0.05)
+            self.assertEqual(caught.exception.code, "deadline-passed")
+            a.offer(f"{tag}/kept", b"k" * 100, keep=True)
+            with a.promise(f"{tag}/p/*"):
+                a.signal(f"{tag}/p/1")
+            b.wait(f"{tag}/p/1", timeout=10)
+            self.assertIsInstance(b.members(), list)
+            self.assertIsInstance(b.info(), dict)
+            b.explain(f"{tag}/grid"), b.explain(), b.explain(rings=True)
+            names = a.leave(timeout=10)
+            self.assertIn(f"{tag}/grid", names)
+            with b.demand(f"{tag}/kept", timeout=10) as d:
+                self.assertEqual(bytes(d), b"k" * 100)
+            b.withdraw(f"{tag}/kept", timeout=10)
+
+    def test_shared_memory(self) -> None:
+        if os.environ.get("ATTACCA_TRANSPORT") == "socket":
+            self.skipTest("ATTACCA_TRANSPORT is socket")
+        self.life("shared-memory")
+
+    def test_socket(self) -> None:
+        self.life("socket")
+
+    def test_lost_connection(self) -> None:
+        name = f"py/{os.getpid()}/lost"
+        with attacca.join("py[*]") as pool:
+            for i in range(20):
+                pool.offer(f"{name}/{i}", bytes(i * 5000))
+                pool._session._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
+                with pool.demand(f"{name}/{i}", timeout=30) as d:
+                    self.assertEqual(d.nbytes, i * 5000)
+
+    def test_interrupt(self) -> None:
+        name = f"py/{os.getpid()}/interrupt"
+        with attacca.join("py[*]") as pool:
+            need = pool.require(name)
+            timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+            timer.start()
+            with self.assertRaises(KeyboardInterrupt):
+                need.demand(timeout=30)
+            pool.offer(name, b"1")
+            with need.demand(timeout=10) as d:
+                self.assertEqual(bytes(d), b"1")
+
+    def test_errors(self) -> None:
+        with attacca.join("py[*]") as pool:
+            name = f"py/{os.getpid()}/twice"
+            pool.offer(name, b"1")
+            for code, call in (("already-offered", lambda: pool.offer(name, b"2")),
+                               ("bad-name", lambda: pool.offer("", b"2")),
+                               ("unknown-object", lambda: pool.stat(name + "/no"))):
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    call()
+                self.assertEqual(caught.exception.code, code)
+
+
+if __name__ == "__main__":
+    real = "--pool" in sys.argv
+    if real:
+        sys.argv.remove("--pool")
+        if not os.environ.get("ATTACCA_POOL"):
+            sys.exit("Cannot run --pool: ATTACCA_POOL is not set")
+    loader = unittest.defaultTestLoader
+    if len(sys.argv) > 1 and not sys.argv[-1].startswith("-"):
+        unittest.main()
+    cases = [RealPool] if real else [Values, Vectors, Working, Trouble]
+    suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in cases)
+    good = unittest.TextTestRunner(verbosity=2 if "-v" in sys.argv else 1).run(suite)
+    sys.exit(0 if good.wasSuccessful() else 1)
