@@ -1,0 +1,85 @@
+import type { ErrorCode } from '../core/errors.js';
+import type { ValueMap } from '../core/value.js';
+
+/** What the agent's thread is started with. */
+export interface AgentStart {
+  /** The directory of the slab files, or null: slabs are then anonymous memory of the agent. */
+  readonly slabs: string | null;
+  readonly dataSocket: string;
+  /** Where data connections come by TCP, if the pool listens there. */
+  readonly listen: { readonly host: string; readonly port: number } | null;
+  readonly door: { readonly token: string; readonly poolId: string; readonly poolName: string };
+  readonly secretKey: Uint8Array;
+  /** ACCEPT's `pool` on data connections. */
+  readonly pool: ValueMap;
+  /** A generation for each slot of a data connection: a new one ends what it was granted. */
+  readonly generations: SharedArrayBuffer;
+}
+
+export interface Range {
+  readonly slab: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+export interface Why {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export type ToAgent =
+  | { readonly kind: 'slab-wanted'; readonly slab: number; readonly size: number }
+  | { readonly kind: 'slab-gone'; readonly slab: number }
+  | {
+      readonly kind: 'adopt';
+      readonly slab: number;
+      readonly file: string;
+      readonly size: number;
+      readonly session: number;
+      readonly request: number;
+    }
+  /** Fill with 0xDB, then set and wake `done`: the asker stands still until then. */
+  | { readonly kind: 'poison'; readonly ranges: readonly Range[]; readonly done: SharedArrayBuffer }
+  /** The answer to an ask; `granted` may be wider than what was asked for. */
+  | {
+      readonly kind: 'answer';
+      readonly ask: number;
+      readonly failure: Why | null;
+      readonly granted: {
+        readonly start: number;
+        readonly end: number;
+        readonly generation: number;
+      };
+    }
+  /** End what the session has under way, and say `session-quiet`. */
+  | { readonly kind: 'session-ended'; readonly session: number }
+  | { readonly kind: 'stop' };
+
+export type FromAgent =
+  | { readonly kind: 'ready'; readonly port: number }
+  | { readonly kind: 'slab-ready'; readonly slab: number; readonly size: number }
+  | {
+      readonly kind: 'slab-failed';
+      readonly slab: number;
+      readonly size: number;
+      readonly why: Why;
+    }
+  | {
+      readonly kind: 'adopted';
+      readonly slab: number;
+      readonly size: number;
+      readonly session: number;
+      readonly request: number;
+      readonly failure: Why | null;
+    }
+  /** May a data connection carry this session? */
+  | { readonly kind: 'ask-open'; readonly ask: number; readonly session: number }
+  | {
+      readonly kind: 'ask-write' | 'ask-read';
+      readonly ask: number;
+      readonly session: number;
+      readonly slot: number;
+      readonly range: Range;
+    }
+  | { readonly kind: 'closed'; readonly slot: number; readonly session: number }
+  | { readonly kind: 'session-quiet'; readonly session: number };

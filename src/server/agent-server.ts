@@ -1,0 +1,210 @@
+import { unreachable } from '../core/assert.js';
+import { AttaccaError } from '../core/errors.js';
+import { tryLoadLibc } from '../levels/shm/index.js';
+import type { Accept, Hello } from '../protocol/index.js';
+import { type Link, type Listener, listen } from '../transport/index.js';
+import type { AgentStart, FromAgent, Range, ToAgent, Why } from './agent-messages.js';
+import { DataConnection, type DataHost, type GrantedRange } from './data-connection.js';
+import { checkHello, sessionUnknown } from './handshake.js';
+import { SERVER_LIMITS } from './limits.js';
+import { SessionSecrets } from './secrets.js';
+import { type PinnedRange, SlabStore } from './slab-store.js';
+
+type Answer = Extract<ToAgent, { kind: 'answer' }>;
+
+function whyOf(error: unknown): Why {
+  if (error instanceof AttaccaError) return { code: error.code, message: error.message };
+  return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
+}
+
+/** The agent's side of everything: commands of the pool's thread, and data connections. */
+export class AgentServer implements DataHost {
+  readonly #start: AgentStart;
+  readonly #post: (message: FromAgent) => void;
+  readonly #secrets: SessionSecrets;
+  readonly #generations: Int32Array;
+  readonly #connections = new Set<DataConnection>();
+  readonly #slotsFree: number[] = [];
+  #slotNext = 0;
+  readonly #asks = new Map<number, (answer: Answer) => void>();
+  #askNext = 1;
+  readonly #listeners: Listener[] = [];
+  /** Sessions that have ended, some of whose connections are not closed yet. */
+  readonly #ending = new Set<number>();
+  #store = new SlabStore(null, null);
+  /** Commands change slabs in the order they came. */
+  #commands: Promise<void> = Promise.resolve();
+
+  constructor(start: AgentStart, post: (message: FromAgent) => void) {
+    this.#start = start;
+    this.#post = post;
+    this.#secrets = new SessionSecrets(start.secretKey);
+    this.#generations = new Int32Array(start.generations);
+  }
+
+  async start(): Promise<void> {
+    const { slabs, dataSocket, listen: tcp } = this.#start;
+    if (slabs !== null) this.#store = new SlabStore(slabs, await tryLoadLibc());
+    const options = {
+      onLink: (link: Link) => this.#take(link),
+      linksMax: SERVER_LIMITS.dataConnectionsMax,
+    };
+    const none = { token: null, tokenFile: null };
+    this.#listeners.push(await listen({ kind: 'unix', path: dataSocket, ...none }, options));
+    let port = 0;
+    if (tcp !== null) {
+      const listener = await listen({ kind: 'tcp', ...tcp, ...none }, options);
+      this.#listeners.push(listener);
+      if (listener.address.kind === 'tcp') port = listener.address.port;
+    }
+    this.#post({ kind: 'ready', port });
+  }
+
+  receive(message: ToAgent): void {
+    switch (message.kind) {
+      case 'answer': {
+        const resolve = this.#asks.get(message.ask);
+        this.#asks.delete(message.ask);
+        resolve?.(message);
+        break;
+      }
+      case 'poison':
+        this.#poison(message.ranges, message.done);
+        break;
+      case 'session-ended':
+        this.#endSession(message.session);
+        break;
+      case 'slab-wanted':
+      case 'slab-gone':
+      case 'adopt':
+        this.#commands = this.#commands.then(() => this.#command(message));
+        break;
+      case 'stop':
+        this.#stop();
+        break;
+      default:
+        unreachable(message);
+    }
+  }
+
+  // What data connections ask.
+
+  async open(connection: DataConnection, hello: Hello): Promise<Omit<Accept, 'kind'>> {
+    const { door, pool } = this.#start;
+    const version = checkHello(hello, door);
+    const { session } = hello;
+    if (!this.#secrets.check(session, hello.secret)) throw sessionUnknown(session);
+    // Before the pool is asked: when the session ends meanwhile, this connection ends with it.
+    connection.session = session;
+    const { failure } = await this.#ask((ask) => ({ kind: 'ask-open', ask, session }));
+    if (failure !== null) throw new AttaccaError(failure.code, failure.message, { session });
+    const { poolId, poolName } = door;
+    const { secret } = hello;
+    return { version, poolId, poolName, session, secret, received: 0, resumed: true, pool };
+  }
+
+  async askWrite(connection: DataConnection, range: Range): Promise<GrantedRange | Why> {
+    const { session, slot } = connection;
+    const { failure, granted } = await this.#ask((ask) => ({
+      kind: 'ask-write',
+      ask,
+      session,
+      slot,
+      range,
+    }));
+    return failure ?? { slab: range.slab, ...granted };
+  }
+
+  async askRead(connection: DataConnection, range: Range): Promise<Why | null> {
+    const { session, slot } = connection;
+    const { failure } = await this.#ask((ask) => ({ kind: 'ask-read', ask, session, slot, range }));
+    return failure;
+  }
+
+  isCurrent(slot: number, generation: number): boolean {
+    return Atomics.load(this.#generations, slot) === generation;
+  }
+
+  pin(range: Range): Promise<PinnedRange | null> {
+    return this.#store.pin(range.slab, range.offset, range.size);
+  }
+
+  closed(connection: DataConnection): void {
+    this.#connections.delete(connection);
+    this.#slotsFree.push(connection.slot);
+    this.#post({ kind: 'closed', slot: connection.slot, session: connection.session });
+    this.#quietIfDone(connection.session);
+  }
+
+  #take(link: Link): void {
+    const slot = this.#slotsFree.pop() ?? this.#slotNext++;
+    if (slot >= SERVER_LIMITS.dataConnectionsMax) {
+      link.destroy();
+      this.#slotNext--;
+      return;
+    }
+    this.#connections.add(new DataConnection(link, slot, this));
+  }
+
+  #ask(make: (ask: number) => FromAgent): Promise<Answer> {
+    const ask = this.#askNext++;
+    return new Promise((resolve) => {
+      this.#asks.set(ask, resolve);
+      this.#post(make(ask));
+    });
+  }
+
+  #endSession(session: number): void {
+    this.#ending.add(session);
+    for (const connection of this.#connections) {
+      if (connection.session === session) connection.link.destroy();
+    }
+    this.#quietIfDone(session);
+  }
+
+  /** Says that nothing of a session is under way once its last connection is closed. */
+  #quietIfDone(session: number): void {
+    if (!this.#ending.has(session)) return;
+    for (const connection of this.#connections) if (connection.session === session) return;
+    this.#ending.delete(session);
+    this.#post({ kind: 'session-quiet', session });
+  }
+
+  async #command(
+    message: Extract<ToAgent, { kind: 'slab-wanted' | 'slab-gone' | 'adopt' }>,
+  ): Promise<void> {
+    const { slab } = message;
+    if (message.kind === 'slab-gone') {
+      await this.#store.remove(slab).catch(() => {});
+      return;
+    }
+    const { size } = message;
+    if (message.kind === 'slab-wanted') {
+      try {
+        await this.#store.create(slab, size);
+        this.#post({ kind: 'slab-ready', slab, size });
+      } catch (error) {
+        this.#post({ kind: 'slab-failed', slab, size, why: whyOf(error) });
+      }
+      return;
+    }
+    const { session, request, file } = message;
+    const failure = await this.#store.adopt(slab, file, size).then(() => null, whyOf);
+    this.#post({ kind: 'adopted', slab, size, session, request, failure });
+  }
+
+  #poison(ranges: readonly Range[], done: SharedArrayBuffer): void {
+    for (const { slab, offset, size } of ranges) this.#store.poison(slab, offset, size);
+    const flag = new Int32Array(done);
+    Atomics.store(flag, 0, 1);
+    Atomics.notify(flag, 0);
+  }
+
+  #stop(): void {
+    this.#store.close();
+    for (const listener of this.#listeners) listener.close().catch(() => {});
+    for (const connection of this.#connections) connection.link.destroy();
+    // What is under way in the thread pool is cut off with the thread.
+    process.exit(0);
+  }
+}

@@ -1,0 +1,173 @@
+import { refuse } from '../core/assert.js';
+import { Writer } from '../core/bytes.js';
+import { AttaccaError } from '../core/errors.js';
+import {
+  FRAME,
+  FrameAssembler,
+  type Hello,
+  readAck,
+  readHello,
+  writeAck,
+  writeRefuse,
+} from '../protocol/index.js';
+import type { Link } from '../transport/index.js';
+import { HeldFrames } from './held-frames.js';
+import { SERVER_LIMITS } from './limits.js';
+
+/** What a connection asks of the server; each may refuse with an AttaccaError. */
+export interface ConnectionHost {
+  /** Answers HELLO with ACCEPT on the connection; returns the session it carries from now on. */
+  hello(connection: ControlConnection, hello: Hello): number;
+  /** Takes the body of a MESSAGES frame, whose bytes stay as they are. */
+  messages(connection: ControlConnection, bytes: Uint8Array, start: number, end: number): void;
+  ack(connection: ControlConnection, ack: number): void;
+  /** Whether the session owes so many acknowledgements that its requests must wait. */
+  isCongested(session: number): boolean;
+  closed(connection: ControlConnection): void;
+  /** Our own fault: ends the server. */
+  crashed(error: unknown): void;
+  now(): number;
+}
+
+/**
+ * One control connection: frames off the link, HELLO first, then messages of the session that it
+ * carries. Whatever a peer sends ends at worst its own connection, with REFUSE.
+ *
+ *   hello --HELLO accepted--> open --link lost, refused, taken over--> closed
+ *     `------------------refused, silent, link lost----------------------^
+ */
+export class ControlConnection {
+  readonly link: Link;
+  state: 'hello' | 'open' | 'closed' = 'hello';
+  /** 0 until HELLO. */
+  session = 0;
+  /** Over TCP, from another host: only then does silence mean something. */
+  isRemote = false;
+  lastHeardMs: number;
+  lastSentMs: number;
+  /** Marked by the turn of the loop: something came and may need an acknowledgement. */
+  touched = false;
+  /** Resolves when the link is closed. */
+  readonly gone: Promise<void>;
+
+  readonly #host: ConnectionHost;
+  readonly #assembler = new FrameAssembler();
+  readonly #held = new HeldFrames();
+  readonly #handshakeTimer: NodeJS.Timeout;
+
+  constructor(link: Link, host: ConnectionHost) {
+    this.link = link;
+    this.#host = host;
+    this.lastHeardMs = host.now();
+    this.lastSentMs = this.lastHeardMs;
+    this.#handshakeTimer = setTimeout(() => {
+      const ms = SERVER_LIMITS.handshakeMsMax;
+      this.refuse(new AttaccaError('bad-frame', `Cannot go on: no HELLO within ${ms} ms`));
+    }, SERVER_LIMITS.handshakeMsMax);
+    this.#handshakeTimer.unref();
+    link.onData = (chunk) => this.#receive(chunk);
+    link.onDrain = () => link.resume();
+    this.gone = new Promise((resolve) => {
+      link.onClose = () => {
+        this.#close();
+        resolve();
+      };
+    });
+  }
+
+  /** Sends frames; a peer that does not take them is read from no more until it does. */
+  write(bytes: Uint8Array): void {
+    this.lastSentMs = this.#host.now();
+    this.link.write(bytes);
+    if (this.link.isFull) this.link.pause();
+  }
+
+  writeAck(ack: number): void {
+    const writer = new Writer(16);
+    writeAck(writer, ack);
+    this.write(writer.written());
+  }
+
+  /** Ends the connection with a reason that the peer can read. */
+  refuse(error: AttaccaError): void {
+    if (this.state === 'closed') return;
+    const writer = new Writer();
+    writeRefuse(writer, error);
+    this.link.write(writer.written());
+    this.close();
+  }
+
+  /** Ends the connection after what is queued. */
+  close(): void {
+    this.link.close();
+    this.#close();
+  }
+
+  destroy(): void {
+    this.link.destroy();
+    this.#close();
+  }
+
+  /** The session has caught up: what was read ahead takes effect, as far as it may. */
+  releaseHeld(): void {
+    while (this.state === 'open' && !this.#host.isCongested(this.session)) {
+      const body = this.#held.shift();
+      if (body === null) return;
+      this.#host.messages(this, body, 0, body.length);
+    }
+  }
+
+  #receive(chunk: Uint8Array): void {
+    this.lastHeardMs = this.#host.now();
+    const assembler = this.#assembler;
+    try {
+      assembler.push(chunk);
+      // Refused in mid-chunk: the rest of the chunk is nobody's.
+      while (this.state !== 'closed' && assembler.next()) this.#frame(chunk);
+    } catch (error) {
+      if (error instanceof AttaccaError) this.refuse(error);
+      else this.#host.crashed(error);
+    }
+  }
+
+  #frame(chunk: Uint8Array): void {
+    const { kind, bytes, start, end } = this.#assembler;
+    if (this.state === 'hello') {
+      if (kind !== FRAME.hello) refuse('bad-frame', 'Cannot go on: the first frame is not HELLO');
+      this.session = this.#host.hello(this, readHello(bytes, start, end));
+      this.state = 'open';
+      clearTimeout(this.#handshakeTimer);
+    } else if (kind === FRAME.messages) {
+      // A frame that was put together lies in a buffer that the next one uses again.
+      if (bytes.buffer === chunk.buffer) this.#messages(bytes, start, end);
+      else this.#messages(bytes.slice(start, end), 0, end - start);
+    } else if (kind === FRAME.ack) {
+      this.#host.ack(this, readAck(bytes, start, end));
+      this.releaseHeld();
+    } else {
+      refuse('bad-frame', `Cannot go on: a client sends no frame of kind ${kind} here`);
+    }
+  }
+
+  /**
+   * While the session owes acknowledgements its requests are held, but read: the acknowledgement
+   * that frees it stands behind them. When that would be too much the connection ends, and taking
+   * the session up again says what has been received.
+   */
+  #messages(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#held.isEmpty && !this.#host.isCongested(this.session)) {
+      this.#host.messages(this, bytes, start, end);
+      return;
+    }
+    this.#host.ack(this, this.#held.push(bytes, start, end));
+    this.releaseHeld();
+  }
+
+  #close(): void {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    clearTimeout(this.#handshakeTimer);
+    this.#held.clear();
+    this.#host.closed(this);
+  }
+}

@@ -1,0 +1,192 @@
+import { refuse } from '../core/assert.js';
+import { Writer } from '../core/bytes.js';
+import { AttaccaError } from '../core/errors.js';
+import {
+  FRAME,
+  type Hello,
+  ROLE,
+  readHello,
+  readRead,
+  writeAccept,
+  writeDone,
+  writeFailed,
+  writeRefuse,
+} from '../protocol/index.js';
+import type { Link } from '../transport/index.js';
+import type { Range, Why } from './agent-messages.js';
+import { DataFrames } from './data-frames.js';
+import { SERVER_LIMITS } from './limits.js';
+import { Reads } from './reads.js';
+import type { PinnedRange } from './slab-store.js';
+import { WriteTransfer } from './write-transfer.js';
+
+/** What a data connection asks of its thread, which asks the pool. */
+export interface DataHost {
+  /** Checks HELLO; the accept to send back. Throws an AttaccaError to refuse. */
+  open(connection: DataConnection, hello: Hello): Promise<Parameters<typeof writeAccept>[1]>;
+  askWrite(connection: DataConnection, range: Range): Promise<GrantedRange | Why>;
+  askRead(connection: DataConnection, range: Range): Promise<Why | null>;
+  /** Whether what was granted to the connection under this generation still is. */
+  isCurrent(slot: number, generation: number): boolean;
+  pin(range: Range): Promise<PinnedRange | null>;
+  closed(connection: DataConnection): void;
+}
+
+/** A part of a slab that a session may write to, until its slot has another generation. */
+export interface GrantedRange {
+  readonly slab: number;
+  readonly start: number;
+  readonly end: number;
+  readonly generation: number;
+}
+
+/**
+ * One data connection. Frames are worked on one after the other; while the pool is asked, the link
+ * is paused. Nothing of it runs on the thread of the pool.
+ */
+export class DataConnection {
+  readonly link: Link;
+  readonly slot: number;
+  /** 0 until its HELLO has shown the session's secret. */
+  session = 0;
+  isClosed = false;
+  readonly #host: DataHost;
+  readonly #frames = new DataFrames();
+  readonly #reads: Reads;
+  readonly #handshakeTimer: NodeJS.Timeout;
+  readonly #writes: WriteTransfer;
+  #isOpen = false;
+  #isWorking = false;
+
+  constructor(link: Link, slot: number, host: DataHost) {
+    this.link = link;
+    this.slot = slot;
+    this.#host = host;
+    this.#reads = new Reads(link);
+    this.#writes = new WriteTransfer(this, host);
+    this.#handshakeTimer = setTimeout(() => {
+      const ms = SERVER_LIMITS.handshakeMsMax;
+      this.refuse(new AttaccaError('bad-frame', `Cannot go on: no HELLO within ${ms} ms`));
+    }, SERVER_LIMITS.handshakeMsMax);
+    this.#handshakeTimer.unref();
+    link.onData = (chunk) => {
+      this.#frames.push(chunk);
+      this.#work();
+    };
+    link.onDrain = () => {
+      this.#reads.pump();
+      this.#work();
+    };
+    link.onClose = () => this.#closed();
+  }
+
+  refuse(error: AttaccaError): void {
+    const writer = new Writer();
+    writeRefuse(writer, error);
+    this.link.write(writer.written());
+    this.link.close();
+  }
+
+  done(transfer: number, size: number): void {
+    const writer = new Writer(32);
+    writeDone(writer, transfer, size);
+    this.link.write(writer.written());
+  }
+
+  failed(transfer: number, why: Why): void {
+    const writer = new Writer();
+    writeFailed(writer, transfer, why.code, why.message);
+    this.link.write(writer.written());
+  }
+
+  /** Works on what has come, in order; one at a time, also while it waits for the pool. */
+  #work(): void {
+    if (this.#isWorking || this.isClosed) return;
+    this.#isWorking = true;
+    this.#workAll()
+      .catch((error: unknown) => {
+        if (!(error instanceof AttaccaError)) throw error;
+        this.refuse(error);
+      })
+      .finally(() => {
+        this.#isWorking = false;
+      });
+  }
+
+  async #workAll(): Promise<void> {
+    for (;;) {
+      if (this.isClosed) return;
+      // A peer that does not read what it asked for is read from no more.
+      if (this.#reads.size >= SERVER_LIMITS.transfersMax) this.#reads.pump();
+      if (this.#reads.size >= SERVER_LIMITS.transfersMax || this.link.isFull) {
+        this.link.pause();
+        return;
+      }
+      const event = this.#frames.next();
+      if (event === null) break;
+      // Most of what comes needs no answer of the pool: no promise is made for it.
+      const waits = event === 'frame' ? this.#frame() : this.#write(event);
+      if (waits === null) continue;
+      this.link.pause();
+      await waits;
+    }
+    this.#reads.pump();
+    this.link.resume();
+  }
+
+  #write(event: 'write' | 'payload'): Promise<void> | null {
+    if (!this.#isOpen) refuse('bad-frame', 'Cannot go on: the first frame is not HELLO');
+    const frames = this.#frames;
+    const waits = event === 'write' ? this.#writes.begin(frames) : this.#writes.take(frames);
+    if (waits !== null) return waits;
+    if (frames.writeEnds) this.#writes.end();
+    return null;
+  }
+
+  #frame(): Promise<void> {
+    const { kind, bytes, start, end } = this.#frames;
+    if (!this.#isOpen) {
+      if (kind !== FRAME.hello) refuse('bad-frame', 'Cannot go on: the first frame is not HELLO');
+      return this.#hello(readHello(bytes, start, end));
+    }
+    if (kind !== FRAME.read) {
+      refuse('bad-frame', `Cannot go on: a client sends no frame of kind ${kind} here`);
+    }
+    const { transfer, slab, offset, size } = readRead(bytes, start, end);
+    return this.#read(transfer, { slab, offset, size });
+  }
+
+  async #hello(hello: Hello): Promise<void> {
+    if (hello.role !== ROLE.data) {
+      refuse('bad-frame', 'Cannot carry messages here: this is for data connections');
+    }
+    const accept = await this.#host.open(this, hello);
+    if (this.isClosed) return;
+    clearTimeout(this.#handshakeTimer);
+    this.#isOpen = true;
+    const writer = new Writer(1_024);
+    writeAccept(writer, accept);
+    this.link.write(writer.written());
+  }
+
+  async #read(transfer: number, range: Range): Promise<void> {
+    const why = await this.#host.askRead(this, range);
+    if (this.isClosed) return;
+    const pinned = why === null ? await this.#host.pin(range) : null;
+    if (pinned === null) {
+      this.failed(transfer, why ?? { code: 'bad-lease', message: 'Cannot read: no such bytes' });
+    } else if (this.isClosed) {
+      pinned.release();
+    } else {
+      this.#reads.add(transfer, range.offset, pinned);
+    }
+  }
+
+  #closed(): void {
+    this.isClosed = true;
+    clearTimeout(this.#handshakeTimer);
+    this.#reads.close();
+    this.#writes.close();
+    this.#host.closed(this);
+  }
+}

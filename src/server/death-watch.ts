@@ -1,0 +1,105 @@
+import { LIMITS } from '../core/limits.js';
+import type { ValueMap } from '../core/value.js';
+import {
+  type Liveness,
+  ownIdentity,
+  type ProcessIdentity,
+  processAlive,
+} from '../levels/process-identity.js';
+import { processInfoOf } from '../protocol/index.js';
+
+/**
+ * When to look at the process of a session that is away, in ms after one another: the kernel closes
+ * the sockets of a dying process a moment before its pid is gone. The last is repeated.
+ */
+const LOOK_MS = [1, 2, 5, 10, 50, 100, 250, 500] as const;
+const LOOK_LATER_MS = 500;
+
+/** The identity that a client states in HELLO. */
+export function identityOf(process: ValueMap): ProcessIdentity {
+  const { pid, startTime, bootId, pidNamespace, host } = processInfoOf(process);
+  return {
+    pid,
+    startTime: startTime === 0 ? null : String(startTime),
+    bootId: bootId === '' ? null : bootId,
+    pidNamespace: pidNamespace === '' ? null : pidNamespace,
+    hostname: host,
+  };
+}
+
+interface Away {
+  readonly identity: ProcessIdentity;
+  readonly sinceMs: number;
+  looks: number;
+  timer: NodeJS.Timeout | null;
+}
+
+export interface DeathWatchOptions {
+  /** A session's process is dead, or it was away for too long; called once. */
+  readonly onGone: (session: number, why: string) => void;
+  readonly now: () => number;
+  readonly awayMsMax?: number | undefined;
+  /** For tests: what the system says of a process. */
+  readonly liveness?: ((identity: ProcessIdentity) => Liveness) | undefined;
+}
+
+/**
+ * Watches the processes of sessions whose connection is closed. On one host the kernel tells: dead
+ * is gone, alive (stopped, too) is waited for without end. Where nobody can tell, only time does.
+ * A session whose connection is open is never looked at.
+ */
+export class DeathWatch {
+  readonly #options: DeathWatchOptions;
+  readonly #awayMsMax: number;
+  readonly #liveness: (identity: ProcessIdentity) => Liveness;
+  readonly #away = new Map<number, Away>();
+
+  constructor(options: DeathWatchOptions) {
+    this.#options = options;
+    this.#awayMsMax = options.awayMsMax ?? LIMITS.sessionAwayMsMax;
+    const here = ownIdentity();
+    this.#liveness = options.liveness ?? ((identity) => processAlive(identity, here));
+  }
+
+  /** The connection of a session is lost. Looks at once. */
+  away(session: number, identity: ProcessIdentity): void {
+    this.back(session);
+    const away: Away = { identity, sinceMs: this.#options.now(), looks: 0, timer: null };
+    this.#away.set(session, away);
+    this.#look(session, away);
+  }
+
+  /** The session has a connection again, or has ended. */
+  back(session: number): void {
+    const away = this.#away.get(session);
+    if (away === undefined) return;
+    if (away.timer !== null) clearTimeout(away.timer);
+    this.#away.delete(session);
+  }
+
+  close(): void {
+    for (const session of [...this.#away.keys()]) this.back(session);
+  }
+
+  #look(session: number, away: Away): void {
+    const found = away.identity.pid > 0 ? this.#liveness(away.identity) : 'unknown';
+    const awayMs = this.#options.now() - away.sinceMs;
+    const { pid } = away.identity;
+    if (found === 'dead') {
+      this.#gone(session, `process ${pid} has ended`);
+      return;
+    }
+    if (found === 'unknown' && awayMs >= this.#awayMsMax) {
+      this.#gone(session, `away for ${awayMs} ms, and its process cannot be seen from here`);
+      return;
+    }
+    const waitMs = LOOK_MS[away.looks] ?? LOOK_LATER_MS;
+    away.looks++;
+    away.timer = setTimeout(() => this.#look(session, away), waitMs);
+  }
+
+  #gone(session: number, why: string): void {
+    this.#away.delete(session);
+    this.#options.onGone(session, why);
+  }
+}

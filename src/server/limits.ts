@@ -1,0 +1,30 @@
+import { assert } from '../core/assert.js';
+import { LIMITS } from '../core/limits.js';
+
+/** Bounds and times of the shell around the pool; those of the protocol stand in core/limits.ts. */
+export const SERVER_LIMITS = {
+  /** A connection that has not said HELLO for so long is closed. */
+  handshakeMsMax: 10_000,
+  /** Control connections at once: each session one, and some that come or go. */
+  connectionsMax: LIMITS.sessionsMax + 1_024,
+  /** Requests read ahead of a session that is behind with its acknowledgements. */
+  heldBytesMax: 2 * LIMITS.frameBytesMax,
+  /** The protocol asks for an acknowledgement within one second. */
+  ackSoonMs: 500,
+  /** Over TCP, a side that has sent nothing for so long sends a heartbeat. */
+  heartbeatMs: 5_000,
+  /** A peer on another host that is silent for so long has lost its connection. */
+  silenceMsMax: 20_000,
+  /** How long SIGTERM waits for sessions to leave. */
+  drainMsMax: 10_000,
+  /** Data connections at once, and transfers of one that wait for their turn. */
+  dataConnectionsMax: 4_096,
+  transfersMax: 256,
+  /** How long the agent may take to fill freed bytes under ATTACCA_CHECK=1. */
+  poisonMsMax: 60_000,
+  /** How long a detached server may take until it answers. */
+  startMsMax: 30_000,
+} as const;
+
+assert(SERVER_LIMITS.ackSoonMs * 2 <= 1_000, 'an acknowledgement leaves within a second');
+assert(SERVER_LIMITS.silenceMsMax > SERVER_LIMITS.heartbeatMs * 3, 'some heartbeats may be late');

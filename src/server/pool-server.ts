@@ -1,0 +1,271 @@
+import { unreachable } from '../core/assert.js';
+import { AttaccaError } from '../core/errors.js';
+import type { ValueMap } from '../core/value.js';
+import type { ProcessIdentity } from '../levels/process-identity.js';
+import { PoolLoop } from '../loop/pool-loop.js';
+import type { Effect, PoolOptions } from '../pool/state.js';
+import { type Address, formatAddress, type Link } from '../transport/index.js';
+import { Agent } from './agent.js';
+import type { Cleanup } from './cleanup.js';
+import { writeCrashReport } from './crash-report.js';
+import { DeathWatch } from './death-watch.js';
+import type { Door } from './handshake.js';
+import { Heartbeats } from './heartbeats.js';
+import { SERVER_LIMITS } from './limits.js';
+import type { PoolMemory } from './memory.js';
+import type { SessionSecrets } from './secrets.js';
+import { Sessions } from './sessions.js';
+import { SOFTWARE } from './software.js';
+import { Turns } from './turns.js';
+
+export interface PoolServerParts {
+  readonly loop: PoolOptions;
+  readonly door: Door & { readonly poolName: string };
+  readonly secrets: SessionSecrets;
+  readonly memory: PoolMemory;
+  readonly directory: string;
+  readonly dataSocket: string;
+  readonly dataListen: { readonly host: string; readonly port: number } | null;
+  readonly address: string;
+  readonly here: ProcessIdentity;
+  /** What ACCEPT says of the pool to everybody. */
+  readonly describe: ValueMap;
+  readonly awayMsMax: number | undefined;
+  readonly cleanup: Cleanup;
+  readonly log: (line: string) => void;
+}
+
+/** How a server came to its end. `report`: the path of the crash report. */
+export type ServerEnd =
+  | { readonly kind: 'closed' | 'stopped' | 'drained' }
+  | { readonly kind: 'crashed'; readonly error: unknown; readonly report: string | null };
+
+/** A pool that is served by this process. Made by `serve`. */
+export class PoolServer {
+  readonly id: string;
+  readonly name: string;
+  /** `unix:/path` of the control socket. */
+  readonly address: string;
+  readonly directory: string;
+  readonly token: string;
+  readonly memory: PoolMemory;
+  /** Resolves after everything is ended and removed. */
+  readonly closed: Promise<ServerEnd>;
+
+  readonly #parts: PoolServerParts;
+  readonly #loop: PoolLoop;
+  readonly #turns: Turns;
+  readonly #sessions: Sessions;
+  readonly #deaths: DeathWatch;
+  readonly #heartbeats: Heartbeats;
+  readonly #startedMs = performance.now();
+  readonly #addresses: string[];
+  #agent: Agent | null = null;
+  #ending: Promise<void> | null = null;
+  #resolveClosed: (end: ServerEnd) => void = () => {};
+  #draining: Promise<void> | null = null;
+
+  /** Starts the agent's thread; the caller then lets links come. */
+  static async start(parts: PoolServerParts): Promise<PoolServer> {
+    const server = new PoolServer(parts);
+    await server.#startAgent();
+    parts.cleanup.push(() => server.#closeParts());
+    return server;
+  }
+
+  private constructor(parts: PoolServerParts) {
+    this.#parts = parts;
+    this.id = parts.door.poolId;
+    this.name = parts.door.poolName;
+    this.address = parts.address;
+    this.directory = parts.directory;
+    this.token = parts.door.token;
+    this.memory = parts.memory;
+    this.#addresses = [parts.address];
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    const now = (): number => this.#now();
+    const crashed = (error: unknown): void => this.#crashed(error);
+    this.#loop = new PoolLoop(parts.loop);
+    this.#deaths = new DeathWatch({
+      now,
+      awayMsMax: parts.awayMsMax,
+      onGone: (session, why) => this.#endSession(session, why),
+    });
+    this.#turns = new Turns({
+      loop: this.#loop,
+      now,
+      crashed,
+      connectionOf: (session) => this.#sessions.connectionOf(session),
+      beforeRelease: (effects) => this.#agent?.beforeRelease(effects),
+      perform: (effect) => this.#perform(effect),
+    });
+    this.#sessions = new Sessions({
+      door: parts.door,
+      loop: this.#loop,
+      turns: this.#turns,
+      secrets: parts.secrets,
+      deaths: this.#deaths,
+      here: parts.here,
+      describe: (link, identity) => this.#describe(link, identity),
+      now,
+      crashed,
+    });
+    this.#heartbeats = new Heartbeats({
+      connections: () => this.#sessions.connections(),
+      receivedOf: (session) => this.#loop.receivedOf(session),
+      now,
+    });
+  }
+
+  /** All addresses, that of the Unix socket first. */
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+
+  /** Sessions that are open, away ones too. */
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  /** A link of one of the listeners. */
+  take(link: Link): void {
+    if (this.#ending === null) this.#sessions.take(link);
+    else link.destroy();
+  }
+
+  listening(address: Address): void {
+    this.#addresses.push(formatAddress(address));
+  }
+
+  /**
+   * Stops in order: no new sessions, those that are open are told, and have `graceMs` to leave.
+   * Resolves when all is ended. Idempotent: the first grace counts.
+   */
+  drain(graceMs: number = SERVER_LIMITS.drainMsMax): Promise<void> {
+    this.#draining ??= this.#drain(graceMs);
+    return this.#draining;
+  }
+
+  /** Stops at once; connections are told. Idempotent. */
+  close(): Promise<void> {
+    return this.#end({ kind: 'closed' });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #now(): number {
+    return Math.floor(performance.now() - this.#startedMs);
+  }
+
+  async #startAgent(): Promise<void> {
+    const { memory, dataSocket, dataListen, door, secrets, describe, log } = this.#parts;
+    const slabs = memory.directory?.path ?? null;
+    this.#agent = await Agent.start({
+      start: {
+        slabs,
+        dataSocket,
+        listen: dataListen,
+        door,
+        secretKey: secrets.key,
+        pool: { ...describe, slabs: '', data: [] },
+      },
+      pool: this.#loop.pool,
+      now: () => this.#now(),
+      isOpen: (session) => this.#sessions.isOpen(session),
+      input: (input) => this.#turns.input(input),
+      crashed: (error) => this.#crashed(error),
+      log,
+    });
+  }
+
+  #describe(link: Link, identity: ProcessIdentity): ValueMap {
+    const { describe, memory, dataSocket, here } = this.#parts;
+    const port = this.#agent?.port ?? 0;
+    const host = link.localHost.replace(/^::ffff:/u, '');
+    const data =
+      link.kind === 'tcp' && port > 0
+        ? formatAddress({ kind: 'tcp', host, port })
+        : formatAddress({ kind: 'unix', path: dataSocket });
+    // Elsewhere a directory of that name would be another one.
+    const isHere = identity.bootId === here.bootId;
+    return { ...describe, slabs: isHere ? (memory.directory?.path ?? '') : '', data: [data] };
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case 'slab-wanted':
+      case 'slab-gone':
+      case 'adopt':
+        this.#agent?.perform(effect);
+        break;
+      case 'session-ended':
+        this.#sessions.ended(effect.session, effect.crashed);
+        void this.#agent?.endSession(effect.session);
+        break;
+      case 'stop':
+        this.#end({ kind: 'stopped' }).catch(() => {});
+        break;
+      case 'freed':
+        // Done before the answers left.
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  /** A session's process is dead: the pool hears of it once no transfer of it is under way. */
+  #endSession(session: number, why: string): void {
+    if (!this.#sessions.beginEnding(session)) return;
+    const gone = (): void => this.#turns.input({ kind: 'session-gone', session, why });
+    const transfers = this.#agent?.endSession(session) ?? null;
+    if (transfers === null) gone();
+    else void transfers.then(gone);
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    this.#sessions.drain();
+    this.#loop.notice('pool-stopping', 'The pool is stopping: leave soon', { graceMs });
+    this.#turns.plan();
+    await this.#sessions.whenEmpty(graceMs);
+    await this.#end({ kind: 'drained' });
+  }
+
+  #end(end: ServerEnd): Promise<void> {
+    this.#ending ??= this.#endOnce(end);
+    return this.#ending;
+  }
+
+  async #endOnce(end: ServerEnd): Promise<void> {
+    const { cleanup, log } = this.#parts;
+    await cleanup.run((error) => log(`cannot clean up: ${String(error)}`));
+    this.#resolveClosed(end);
+  }
+
+  async #closeParts(): Promise<void> {
+    this.#deaths.close();
+    this.#heartbeats.close();
+    // What was asked before is answered before.
+    this.#turns.runNow();
+    this.#turns.stop();
+    const error = new AttaccaError('pool-stopping', 'Cannot go on: the pool has stopped');
+    await this.#sessions.refuseAll(error);
+    await this.#agent?.close();
+  }
+
+  /** Our own fault: reported once, then the pool ends. What it holds is not to be trusted. */
+  #crashed(error: unknown): void {
+    if (this.#ending !== null) return;
+    this.#turns.stop();
+    const { text, path } = writeCrashReport(this.directory, error, {
+      poolId: this.id,
+      software: SOFTWARE,
+    });
+    process.stderr.write(`${text}${path === null ? '' : `report: ${path}\n`}`);
+    this.#sessions.destroyAll();
+    this.#end({ kind: 'crashed', error, report: path }).catch(() => {});
+  }
+}

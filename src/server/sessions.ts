@@ -1,0 +1,213 @@
+import { refuse } from '../core/assert.js';
+import { Writer } from '../core/bytes.js';
+import { AttaccaError } from '../core/errors.js';
+import type { ValueMap } from '../core/value.js';
+import type { ProcessIdentity } from '../levels/process-identity.js';
+import type { PoolLoop } from '../loop/pool-loop.js';
+import { type Hello, ROLE, writeAccept } from '../protocol/index.js';
+import type { Link } from '../transport/index.js';
+import { type ConnectionHost, ControlConnection } from './control-connection.js';
+import { type DeathWatch, identityOf } from './death-watch.js';
+import { checkHello, type Door, sessionUnknown } from './handshake.js';
+import { SERVER_LIMITS } from './limits.js';
+import type { SessionSecrets } from './secrets.js';
+import type { Turns } from './turns.js';
+
+interface SessionEntry {
+  readonly identity: ProcessIdentity;
+  connection: ControlConnection | null;
+  /** Its end is decided: nobody takes it up again. */
+  ending: boolean;
+}
+
+export interface SessionsOptions {
+  readonly door: Door & { readonly poolName: string };
+  readonly loop: PoolLoop;
+  readonly turns: Turns;
+  readonly secrets: SessionSecrets;
+  readonly deaths: DeathWatch;
+  readonly here: ProcessIdentity;
+  /** ACCEPT's description of the pool, as a process sees it that came by this link. */
+  readonly describe: (link: Link, identity: ProcessIdentity) => ValueMap;
+  readonly now: () => number;
+  readonly crashed: (error: unknown) => void;
+}
+
+/** Which connection carries which session: opening, taking up again, losing, ending. */
+export class Sessions implements ConnectionHost {
+  readonly #options: SessionsOptions;
+  readonly #sessions = new Map<number, SessionEntry>();
+  readonly #connections = new Set<ControlConnection>();
+  #draining = false;
+  #onEmpty: () => void = () => {};
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  connections(): Iterable<ControlConnection> {
+    return this.#connections;
+  }
+
+  connectionOf(session: number): ControlConnection | undefined {
+    return this.#sessions.get(session)?.connection ?? undefined;
+  }
+
+  /** A new link; beyond the bound it is closed at once. */
+  take(link: Link): void {
+    if (this.#connections.size >= SERVER_LIMITS.connectionsMax) {
+      link.destroy();
+      return;
+    }
+    this.#connections.add(new ControlConnection(link, this));
+  }
+
+  /** From now on nobody opens a session; those that are open may be taken up again. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Resolves when no session is open, at the latest after so many ms. */
+  whenEmpty(msMax: number): Promise<void> {
+    if (this.#sessions.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, msMax);
+      this.#onEmpty = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  isOpen(session: number): boolean {
+    return this.#sessions.get(session)?.ending === false;
+  }
+
+  /** Ends every connection with a reason; resolves when their links are closed. */
+  async refuseAll(error: AttaccaError): Promise<void> {
+    const connections = [...this.#connections];
+    for (const connection of connections) connection.refuse(error);
+    await Promise.all(connections.map((connection) => connection.gone));
+  }
+
+  destroyAll(): void {
+    for (const connection of [...this.#connections]) connection.destroy();
+  }
+
+  /** The session cannot be taken up again; false when it has ended already. */
+  beginEnding(session: number): boolean {
+    const entry = this.#sessions.get(session);
+    if (entry === undefined || entry.ending) return false;
+    entry.ending = true;
+    return true;
+  }
+
+  /** The pool has ended a session: by END, whose answer is on its way, or because it is dead. */
+  ended(session: number, crashed: boolean): void {
+    const entry = this.#sessions.get(session);
+    if (entry === undefined) return;
+    this.#sessions.delete(session);
+    this.#options.deaths.back(session);
+    if (crashed) entry.connection?.refuse(sessionUnknown(session));
+    else entry.connection?.close();
+    if (this.#sessions.size === 0) this.#onEmpty();
+  }
+
+  // What a connection asks.
+
+  hello(connection: ControlConnection, hello: Hello): number {
+    const { door } = this.#options;
+    const version = checkHello(hello, door);
+    if (hello.role !== ROLE.control) {
+      refuse('bad-frame', 'Cannot carry data here: the addresses of ACCEPT\'s "data" do that');
+    }
+    return hello.session === 0
+      ? this.#open(connection, hello, version)
+      : this.#resume(connection, hello, version);
+  }
+
+  messages(connection: ControlConnection, bytes: Uint8Array, start: number, end: number): void {
+    this.#options.loop.receive(connection.session, bytes, start, end);
+    this.#options.turns.touch(connection);
+  }
+
+  ack(connection: ControlConnection, ack: number): void {
+    this.#options.loop.receiveAck(connection.session, ack);
+  }
+
+  isCongested(session: number): boolean {
+    return this.#options.loop.isCongested(session);
+  }
+
+  closed(connection: ControlConnection): void {
+    this.#connections.delete(connection);
+    const entry = this.#sessions.get(connection.session);
+    if (entry === undefined || entry.connection !== connection) return;
+    entry.connection = null;
+    this.#options.loop.disconnected(connection.session);
+    if (!entry.ending) this.#options.deaths.away(connection.session, entry.identity);
+  }
+
+  crashed(error: unknown): void {
+    this.#options.crashed(error);
+  }
+
+  now(): number {
+    return this.#options.now();
+  }
+
+  #open(connection: ControlConnection, hello: Hello, version: number): number {
+    if (this.#draining) {
+      throw new AttaccaError('pool-stopping', 'Cannot open a session: the pool is stopping');
+    }
+    const { loop, turns } = this.#options;
+    const session = loop.openSession(hello.process);
+    const identity = identityOf(hello.process);
+    this.#sessions.set(session, { identity, connection, ending: false });
+    this.#accept(connection, { version, session, received: 0, resumed: false }, identity);
+    turns.plan();
+    return session;
+  }
+
+  #resume(connection: ControlConnection, hello: Hello, version: number): number {
+    const { loop, secrets, deaths } = this.#options;
+    const { session } = hello;
+    const entry = this.#sessions.get(session);
+    const known = secrets.check(session, hello.secret) && loop.hasSession(session);
+    if (!known || entry === undefined || entry.ending) throw sessionUnknown(session);
+    const { received, frames } = loop.resumeSession(session, hello.received);
+    const former = entry.connection;
+    entry.connection = connection;
+    // The client has given the former one up before we noticed.
+    former?.destroy();
+    deaths.back(session);
+    this.#accept(connection, { version, session, received, resumed: true }, entry.identity);
+    for (const frame of frames) connection.write(frame);
+    return session;
+  }
+
+  #accept(
+    connection: ControlConnection,
+    fields: { version: number; session: number; received: number; resumed: boolean },
+    identity: ProcessIdentity,
+  ): void {
+    const { door, secrets, describe, here } = this.#options;
+    connection.isRemote =
+      identity.bootId === null ||
+      identity.bootId !== here.bootId ||
+      identity.pidNamespace !== here.pidNamespace;
+    const writer = new Writer(1_024);
+    writeAccept(writer, {
+      ...fields,
+      poolId: door.poolId,
+      poolName: door.poolName,
+      secret: secrets.of(fields.session),
+      pool: describe(connection.link, identity),
+    });
+    connection.write(writer.written());
+  }
+}
