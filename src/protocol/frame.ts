@@ -56,8 +56,8 @@ export function writeFrame(w: Writer, kind: number, body: () => void): void {
  * ```
  *
  * What is handed out is valid until the next call of `next` or `push`. After a refusal
- * (`bad-frame`, `frame-too-large`) every further `next` fails in the same way: the connection has
- * ended.
+ * (`bad-frame`, `frame-too-large`) every further `next` fails in the same way, and what a socket
+ * still brings is dropped: the connection has ended.
  */
 export class FrameAssembler {
   kind = 0;
@@ -86,6 +86,7 @@ export class FrameAssembler {
 
   /** Takes the next chunk; it is borrowed until `next` has returned false. */
   push(chunk: Uint8Array): void {
+    if (this.#failure !== null) return;
     assert(this.#at === this.#chunk.length, 'next() returned false before the next chunk');
     // Node's Buffer is a subclass: one shape of array keeps the readers of frames fast.
     this.#chunk =

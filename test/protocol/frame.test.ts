@@ -107,6 +107,7 @@ function refusedBy(expected: string | null, bytes: Uint8Array, max?: number): vo
     }
     assert.equal(code, expected);
     if (expected !== null) {
+      assembler.push(header(12, FRAME.ack, 0, 0, 0));
       assert.equal(
         codeOf(() => assembler.next()),
         expected,
@@ -131,12 +132,11 @@ test('headers that no frame has are refused as soon as they are there', () => {
 
 test('an announced size makes no room before its bytes come', () => {
   const assembler = new FrameAssembler();
+  const chunk = new Uint8Array(64 * 1024);
+  const before = process.memoryUsage().arrayBuffers;
   assembler.push(header(LIMITS.frameBytesMax, FRAME.messages, 0, 0, 0));
   assert.ok(!assembler.next());
   assert.equal(assembler.bytesHeld, 8);
-  assert.ok(assembler.bytes.length < 4_096);
-  const chunk = new Uint8Array(64 * 1024);
-  const before = process.memoryUsage().arrayBuffers;
   assembler.push(chunk);
   assert.ok(!assembler.next());
   assert.ok(process.memoryUsage().arrayBuffers - before < 4 * chunk.length);
