@@ -61,6 +61,11 @@ export class Arena {
     return view.getUint32(this.#offset(reference), true);
   }
 
+  /** What a record takes of the arena, rounding and header included. */
+  bytesOf(reference: number): number {
+    return classBytes(classOf(this.size(reference) + HEADER_BYTES));
+  }
+
   /** A borrowed view of a record, valid until it is freed. */
   view(reference: number): Uint8Array {
     const at = this.start(reference);

@@ -2,7 +2,16 @@ import { BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
 import { isObject } from './looking.js';
 import { forEachHandle, handleState, objectName } from './objects.js';
-import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
+import {
+  HANDLE,
+  HANDLE_FLAG,
+  HANDLE_STATE,
+  OBJECT,
+  VERSION,
+  VERSION_FLAG,
+  WAIT,
+  WAIT_KIND,
+} from './rows.js';
 import type { PoolState } from './state.js';
 
 /**
@@ -20,6 +29,9 @@ export function checkInvariants(pool: PoolState): void {
     leases: 0,
     inline: 0,
     unbound: 0,
+    waits: 0,
+    arena: 0,
+    spaces: new Map<number, number>(),
   };
   const blocks = new Set<number>();
   for (let object = 1; object < pool.objects.end; object++) {
@@ -36,6 +48,9 @@ export function checkInvariants(pool: PoolState): void {
   assert(sums.inline === pool.bytesInline, 'I5: payloads within messages are counted');
   checkUnboundList(pool, sums.unbound);
   checkMembers(pool);
+  checkPromises(pool, sums);
+  checkWaits(pool, sums);
+  checkRecords(pool, sums);
   checkExtents(pool, blocks);
 }
 
@@ -46,6 +61,28 @@ interface Sums {
   leases: number;
   inline: number;
   unbound: number;
+  /** Everything that waits or has a timer. */
+  waits: number;
+  /** Bytes of every record that somebody names. */
+  arena: number;
+  /** Uses of each row of spaces. */
+  spaces: Map<number, number>;
+}
+
+function count(map: Map<number, number>, key: number): void {
+  map.set(key, (map.get(key) ?? 0) + 1);
+}
+
+function countRecord(pool: PoolState, sums: Sums, record: number): void {
+  if (record !== 0) sums.arena += pool.arena.bytesOf(record);
+}
+
+/** That a wait is of that kind, and on that row. */
+function checkWait(pool: PoolState, sums: Sums, wait: number, kind: number, subject: number): void {
+  if (wait === 0) return;
+  sums.waits++;
+  assert(pool.waits.rows.get(wait, WAIT.kind) === kind, 'a wait is of the kind of its owner');
+  assert(pool.waits.rows.get(wait, WAIT.subject) === subject, 'a wait names its owner');
 }
 
 function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<number>): void {
@@ -54,18 +91,24 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
   const requires = new Map<number, number>();
   const leases = new Map<number, number>();
   const current = objects.get(object, OBJECT.current);
-  const count = (map: Map<number, number>, key: number): void => {
-    map.set(key, (map.get(key) ?? 0) + 1);
-  };
+  countRecord(pool, sums, objects.get(object, OBJECT.name));
+  countRecord(pool, sums, objects.get(object, OBJECT.tags));
   forEachHandle(pool, object, (handle) => {
     sums.handles++;
     assert(handles.get(handle, HANDLE.object) === object, `${name}: a handle names its object`);
     const state = handleState(pool, handle);
     const version = handles.get(handle, HANDLE.version);
     const leased = (handles.get(handle, HANDLE.state) & HANDLE_FLAG.leased) !== 0;
+    count(sums.spaces, handles.get(handle, HANDLE.space));
+    countRecord(pool, sums, handles.get(handle, HANDLE.attributes));
+    checkWait(pool, sums, handles.get(handle, HANDLE.wait), WAIT_KIND.demand, handle);
     if (state === HANDLE_STATE.required) {
       sums.requires++;
       count(requires, version);
+      assert(
+        version === 0 || handles.get(handle, HANDLE.wait) === 0,
+        `${name}: what is bound does not wait`,
+      );
     } else {
       assert(handles.get(handle, HANDLE.wait) === 0, `${name}: only an open require waits`);
     }
@@ -98,7 +141,15 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
     assert(isOffered === (version === current), `${name}: one version is offered at most`);
     assert(isOffered || bound + readers > 0, `${name}: a withdrawn version is owed to somebody`);
     const bytes = versions.get(version, VERSION.bytes);
-    if ((flags & VERSION_FLAG.inline) !== 0) sums.inline += pool.arena.size(bytes);
+    count(sums.spaces, versions.get(version, VERSION.space));
+    countRecord(pool, sums, versions.get(version, VERSION.attributes));
+    const lifetime = versions.get(version, VERSION.lifetime);
+    assert(lifetime === 0 || isOffered, `${name}: what is withdrawn has no lifetime`);
+    checkWait(pool, sums, lifetime, WAIT_KIND.lifetime, version);
+    if ((flags & VERSION_FLAG.inline) !== 0) {
+      sums.inline += pool.arena.size(bytes);
+      countRecord(pool, sums, bytes);
+    }
     if ((flags & VERSION_FLAG.slice) !== 0) {
       assert(pool.extents.stateOf(bytes) === BLOCK_SLICE, `${name}: its bytes are a slice`);
       assert(pool.extents.ownerOf(bytes) === version, `${name}: its bytes are its own`);
@@ -120,11 +171,14 @@ function checkUnboundList(pool: PoolState, expected: number): void {
 
 function checkMembers(pool: PoolState): void {
   let handles = 0;
+  const bySession = new Map<number, number>();
   assert(pool.members.size === pool.membersByName.size, 'I1: names of members are unique');
   for (const member of pool.members.values()) {
     assert(pool.sessions.get(member.session.id) === member.session, 'a member has its session');
     let count = 0;
     let requires = 0;
+    let offers = 0;
+    let bytes = 0;
     for (let at = member.handles; at !== 0; at = pool.handles.get(at, HANDLE.memberNext)) {
       assert(pool.handles.get(at, HANDLE.member) === member.id, 'a handle names its member');
       const number = pool.handles.get(at, HANDLE.number);
@@ -134,9 +188,65 @@ function checkMembers(pool: PoolState): void {
     }
     assert(count === member.handleCount, 'handles of a member are counted');
     assert(requires === member.openRequires, 'requires of a member are counted');
+    for (let version = 1; version < pool.versions.end; version++) {
+      if (pool.versions.get(version, VERSION.providerMember) !== member.id) continue;
+      if ((pool.versions.get(version, VERSION.flags) & VERSION_FLAG.offered) === 0) continue;
+      offers++;
+      bytes += pool.versions.getWide(version, VERSION.size);
+    }
+    assert(offers === member.offers, 'offers of a member are counted');
+    assert(bytes === member.bytesOffered, 'I5: bytes that a member offers are counted');
+    bySession.set(member.session.id, (bySession.get(member.session.id) ?? 0) + count);
     handles += count;
   }
   assert(handles === pool.handles.used, 'every handle belongs to a member');
+  for (const session of pool.sessions.values()) {
+    assert(session.handles.used === (bySession.get(session.id) ?? 0), 'a session counts handles');
+    for (const member of session.members.values()) {
+      assert(pool.members.get(member.id) === member, "the members of a session are the pool's");
+    }
+  }
+}
+
+function checkPromises(pool: PoolState, sums: Sums): void {
+  let listed = pool.promiseGlobs.length;
+  for (const [name, rows] of pool.promisesByName) {
+    assert(rows.length > 0, `${name}: a name without promises is not kept`);
+    listed += rows.length;
+  }
+  assert(listed === pool.promises.size, 'every promise is where requires look for it');
+  for (const promise of pool.promises.values()) {
+    const list = promise.glob ? pool.promiseGlobs : pool.promisesByName.get(promise.pattern);
+    assert(list?.includes(promise) === true, 'a promise is listed by its pattern');
+    assert((promise.state === 'grace') === (promise.timer !== 0), 'only a grace has a timer');
+    const member = pool.members.get(promise.memberId);
+    assert((promise.state === 'open') === (member !== undefined), 'an open promise has its member');
+    checkWait(pool, sums, promise.timer, WAIT_KIND.grace, promise.id);
+  }
+  for (const session of pool.sessions.values()) {
+    for (const promise of session.promises.values()) {
+      assert(promise.state === 'open', 'a session holds open promises');
+      assert(pool.promises.get(promise.id) === promise, "the promises of a session are the pool's");
+    }
+  }
+}
+
+function checkWaits(pool: PoolState, sums: Sums): void {
+  for (const each of pool.leaseWaits) {
+    checkWait(pool, sums, each.wait, WAIT_KIND.lease, 0);
+    assert(pool.sessions.get(each.session.id) === each.session, 'who waits for memory lives');
+  }
+  assert(sums.waits === pool.waits.used, 'every wait belongs to somebody');
+}
+
+function checkRecords(pool: PoolState, sums: Sums): void {
+  sums.spaces.delete(0);
+  assert(sums.spaces.size === pool.spaces.used, 'every space is used');
+  for (const [row, uses] of sums.spaces) {
+    assert(pool.spaces.uses(row) === uses, 'uses of a space are counted');
+    sums.arena += pool.arena.bytesOf(pool.spaces.recordOf(row));
+  }
+  assert(sums.arena === pool.arena.bytesUsed, 'I5: every record of the arena is named by somebody');
 }
 
 function checkExtents(pool: PoolState, slices: ReadonlySet<number>): void {

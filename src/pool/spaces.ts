@@ -58,6 +58,11 @@ export class Spaces {
     return row === 0 ? ALL_UNSET : this.#arena.view(this.#rows.get(row, RECORD));
   }
 
+  /** The arena record of a row that is not 0: for checks. */
+  recordOf(row: number): number {
+    return this.#rows.get(row, RECORD);
+  }
+
   uses(row: number): number {
     return row === 0 ? 0 : this.#rows.get(row, USES);
   }

@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { Reader, Writer } from '../../src/core/bytes.js';
+import type { ValueMap } from '../../src/core/value.js';
+import { PoolLoop } from '../../src/loop/pool-loop.js';
+import { checkInvariants } from '../../src/pool/invariants.js';
+import type { Effect, PoolOptions, PoolState } from '../../src/pool/state.js';
+import {
+  type AnyMessage,
+  beginMessages,
+  decodeAny,
+  endFrame,
+  FRAME_HEADER_SIZE,
+  Messages,
+  writeKey,
+} from '../../src/protocol/index.js';
+import { Incoming } from '../../src/session/incoming.js';
+import { type Answer, Call } from './call.js';
+import { Member } from './member.js';
+
+/** The pool of a test: 1 MiB of slabs, one second of default deadline. */
+export const OPTIONS: PoolOptions = {
+  id: 'test-pool',
+  name: 'test',
+  hashSeed: 42,
+  memoryBytesMax: 1 << 20,
+  deadlineDefaultMs: 1_000,
+  promiseGraceMs: 100,
+  reportFreed: true,
+};
+
+export interface HarnessOptions extends Partial<PoolOptions> {
+  /** Whether the agent answers at once, or when the test says so. */
+  readonly agent?: 'prompt' | 'manual';
+  /** Whether the invariants are checked after every run: by default. */
+  readonly checked?: boolean;
+}
+
+/** Slabs beyond this have no contents: tests of the book of memory need none. */
+const CONTENTS_BYTES_MAX = 16 << 20;
+/** What freed bytes become: whoever reads them sees it. */
+const POISON = 0xdb;
+
+/**
+ * A pool with virtual time, its clients, and an agent that has slabs in ordinary memory. Each call
+ * of a client is a frame of its own and stepped at once, unless it is made within {@link batch}.
+ */
+export class Harness {
+  readonly loop: PoolLoop;
+  now = 1_000;
+  readonly clients = new Map<number, Client>();
+  /** Every effect that the pool has asked for, and those an agent by hand has not answered. */
+  readonly effects: Effect[] = [];
+  readonly unanswered: Effect[] = [];
+  readonly slabs = new Map<number, Uint8Array>();
+  readonly #agent: 'prompt' | 'manual';
+  readonly #checked: boolean;
+  #batching = false;
+
+  constructor(options: HarnessOptions = {}) {
+    const { agent = 'prompt', checked = true, ...pool } = options;
+    this.loop = new PoolLoop({ ...OPTIONS, ...pool });
+    this.#agent = agent;
+    this.#checked = checked;
+  }
+
+  get pool(): PoolState {
+    return this.loop.pool;
+  }
+
+  /** Opens a session. */
+  client(process: ValueMap = { host: 'here', pid: 100 + this.clients.size }): Client {
+    const client = new Client(this, this.loop.openSession(process));
+    this.clients.set(client.session, client);
+    this.settle();
+    return client;
+  }
+
+  /** A member in a session of its own, or in that of `client`. */
+  member(name: string, client: Client = this.client()): Member {
+    return client.join(name);
+  }
+
+  /** Everything called within is stepped together; one frame a client. */
+  batch(action: () => void): void {
+    assert.ok(!this.#batching, 'batches do not nest');
+    this.#batching = true;
+    try {
+      action();
+    } finally {
+      this.#batching = false;
+    }
+    this.settle();
+  }
+
+  /** Lets time pass, and what is due end. */
+  pass(ms: number): void {
+    this.now += ms;
+    this.settle();
+  }
+
+  /** The process of a session dies. */
+  crash(client: Client): void {
+    this.loop.input({ kind: 'session-gone', session: client.session, why: 'test' });
+    client.gone = true;
+    this.settle();
+  }
+
+  /** Steps what has been called, until nothing more follows from it. */
+  settle(): void {
+    if (this.#batching) return;
+    for (const client of this.clients.values()) client.flush();
+    do {
+      const { frames, effects } = this.loop.run(this.now);
+      // Freed bytes are poisoned before anyone can be told that they are free.
+      for (const effect of effects) this.#perform(effect);
+      for (const { session, bytes } of frames) this.clients.get(session)?.take(bytes);
+      if (this.#checked) checkInvariants(this.pool);
+    } while (this.loop.inputsWaiting > 0);
+  }
+
+  /** The agent answers what it was asked: a slab is there, a file adopted. */
+  answer(effect: Effect): void {
+    if (effect.kind === 'slab-wanted') {
+      this.#addSlab(effect.slab, effect.size);
+      this.loop.input({ kind: 'slab-ready', slab: effect.slab, size: effect.size });
+    } else if (effect.kind === 'adopt') {
+      this.#addSlab(effect.slab, effect.size);
+      const { slab, size, session, request } = effect;
+      this.loop.input({ kind: 'adopted', slab, size, session, request, failure: null });
+    }
+  }
+
+  /** The agent answers everything that it has left unanswered. */
+  answerAll(): void {
+    for (const effect of this.unanswered.splice(0)) this.answer(effect);
+    this.settle();
+  }
+
+  effectsOf<K extends Effect['kind']>(kind: K): Extract<Effect, { kind: K }>[] {
+    return this.effects.filter((each): each is Extract<Effect, { kind: K }> => each.kind === kind);
+  }
+
+  #perform(effect: Effect): void {
+    this.effects.push(effect);
+    if (effect.kind === 'slab-wanted' || effect.kind === 'adopt') {
+      if (this.#agent === 'prompt') this.answer(effect);
+      else this.unanswered.push(effect);
+    } else if (effect.kind === 'slab-gone') this.slabs.delete(effect.slab);
+    else if (effect.kind === 'freed') {
+      this.slabs.get(effect.slab)?.fill(POISON, effect.offset, effect.offset + effect.size);
+    } else if (effect.kind === 'session-ended') {
+      const client = this.clients.get(effect.session);
+      if (client !== undefined) client.gone = true;
+    }
+  }
+
+  #addSlab(slab: number, size: number): void {
+    this.slabs.set(slab, new Uint8Array(size <= CONTENTS_BYTES_MAX ? size : 0));
+  }
+}
+
+/** A client process: one session, and what it was answered. */
+export class Client {
+  readonly harness: Harness;
+  readonly session: number;
+  /** Number of the last request. */
+  sent = 0;
+  readonly answers = new Map<number, Answer>();
+  /** In the order of arrival: the number of each request as it was answered. */
+  readonly order: number[] = [];
+  readonly notices: AnyMessage[] = [];
+  gone = false;
+  readonly #out = new Writer();
+  readonly #incoming = new Incoming();
+  readonly #keys = new Map<string, number>();
+  #frameStart = 0;
+  #membersMade = 0;
+  #handlesMade = 0;
+  #promisesMade = 0;
+
+  constructor(harness: Harness, session: number) {
+    this.harness = harness;
+    this.session = session;
+  }
+
+  /** Sends one request that `write` writes. */
+  call(write: (w: Writer) => void): Call {
+    return this.#sent(write, true);
+  }
+
+  #sent(write: (w: Writer) => void, settles: boolean): Call {
+    if (this.#out.at === 0)
+      this.#frameStart = beginMessages(this.#out, this.sent + 1, this.received);
+    write(this.#out);
+    const call = new Call(this, ++this.sent);
+    if (settles) this.harness.settle();
+    return call;
+  }
+
+  get received(): number {
+    return this.#incoming.received;
+  }
+
+  /** Hands the frame of what was called to the pool. */
+  flush(): void {
+    if (this.#out.at === 0) return;
+    endFrame(this.#out, this.#frameStart);
+    const bytes = this.#out.bytes.slice(0, this.#out.at);
+    this.#out.reset();
+    if (!this.gone) this.harness.loop.receive(this.session, bytes, FRAME_HEADER_SIZE, bytes.length);
+  }
+
+  /** Takes a MESSAGES frame of the pool. */
+  take(bytes: Uint8Array): void {
+    const messages = new Messages();
+    messages.open(bytes, FRAME_HEADER_SIZE, bytes.length);
+    assert.ok(messages.ack <= this.sent, 'the pool acknowledges what was sent');
+    const skip = this.#incoming.take(messages.first, messages.count, bytes.length);
+    assert.equal(skip, 0, 'every message comes once, without gaps');
+    while (messages.next())
+      this.#message(
+        decodeAny(
+          messages.code,
+          new Reader(messages.reader.bytes.subarray(messages.reader.at, messages.end)),
+        ),
+      );
+    if (!this.gone) this.harness.loop.receiveAck(this.session, this.received);
+  }
+
+  #message(message: AnyMessage): void {
+    switch (message.kind) {
+      case 'ok':
+        for (let request = message.first; request <= message.last; request++) {
+          this.#answered(request, message);
+        }
+        break;
+      case 'fail':
+      case 'welcome':
+      case 'bye':
+      case 'deliver':
+      case 'grant':
+      case 'value':
+        this.#answered(message.request, message);
+        break;
+      default:
+        this.notices.push(message);
+    }
+  }
+
+  #answered(request: number, answer: Answer): void {
+    assert.ok(request >= 1 && request <= this.sent, `an answer to a request: ${request}`);
+    assert.ok(!this.answers.has(request), `request ${request} is answered once`);
+    this.answers.set(request, answer);
+    this.order.push(request);
+  }
+
+  /** The number of an attribute's key; the first use sends KEY. */
+  key(name: string): number {
+    const known = this.#keys.get(name);
+    if (known !== undefined) return known;
+    const key = this.#keys.size;
+    this.#keys.set(name, key);
+    this.#sent((w) => writeKey(w, key, name), false);
+    return key;
+  }
+
+  /** A new member; it may be joined by a name that is refused. */
+  join(name: string, info: ValueMap = {}): Member {
+    return new Member(this, this.#membersMade++, name, info);
+  }
+
+  nextHandle(): number {
+    return this.#handlesMade++;
+  }
+
+  nextPromise(): number {
+    return this.#promisesMade++;
+  }
+}

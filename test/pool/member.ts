@@ -1,0 +1,247 @@
+import type { SpaceExpectation } from '../../src/core/space.js';
+import type { Value, ValueMap } from '../../src/core/value.js';
+import * as protocol from '../../src/protocol/index.js';
+import { bytesOf, type Call, type Slice } from './call.js';
+import type { Client } from './harness.js';
+
+const { MODE, POLICY, PROMISE_KIND, SCOPE, WANT } = protocol;
+
+export type Payload = null | string | Uint8Array | Slice;
+
+/** What a handle says: a space, and attributes by name. */
+export interface Said {
+  readonly space?: SpaceExpectation;
+  readonly attributes?: ValueMap;
+}
+
+export interface OfferOptions {
+  readonly keep?: boolean;
+  readonly lifetime?: number;
+  readonly durability?: number;
+}
+
+export interface DemandOptions {
+  readonly deadline?: number;
+  readonly mode?: keyof typeof MODE;
+  readonly wait?: boolean;
+  readonly attributes?: boolean;
+  readonly dispose?: boolean;
+}
+
+/** A member of a client, with every request that it can make. */
+export class Member {
+  readonly client: Client;
+  readonly number: number;
+  readonly name: string;
+  readonly joined: Call;
+
+  constructor(client: Client, number: number, name: string, info: ValueMap) {
+    this.client = client;
+    this.number = number;
+    this.name = name;
+    this.joined = client.call((w) => protocol.writeJoin(w, number, name, info));
+  }
+
+  leave(): Call {
+    return this.client.call((w) => protocol.writeLeave(w, this.number, 0));
+  }
+
+  declare(name: string, said: Said = {}): Handle {
+    return new Handle(this, name, said, this.client.nextHandle());
+  }
+
+  /** Declares and offers. */
+  offer(name: string, payload: Payload = null, options: OfferOptions & Said = {}): Handle {
+    const handle = this.declare(name, options);
+    handle.offer(payload, options).ok();
+    return handle;
+  }
+
+  /** Declares and requires. */
+  require(name: string, said: Said = {}, wait = false): Handle {
+    const handle = this.declare(name, said);
+    handle.require(wait).ok();
+    return handle;
+  }
+
+  /** Declares and demands. */
+  demand(name: string, options: DemandOptions & Said = {}): Call {
+    return this.declare(name, options).demand(options);
+  }
+
+  promise(pattern: string, kind: 'name' | 'glob' = 'name'): { made: Call; close(): Call } {
+    const number = this.client.nextPromise();
+    const { client } = this;
+    const code = PROMISE_KIND[kind];
+    const write = (w: Parameters<typeof protocol.writePromise>[0]): void =>
+      protocol.writePromise(w, number, this.number, code, pattern);
+    return {
+      made: client.call(write),
+      close: () => client.call((w) => protocol.writeClose(w, number)),
+    };
+  }
+
+  lease(size: number, options: { least?: number; for?: Handle; deadline?: number } = {}): Call {
+    const handle = options.for?.number ?? protocol.HANDLE_NONE;
+    const least = options.least ?? size;
+    const deadline = options.deadline ?? 0;
+    return this.client.call((w) => protocol.writeLease(w, size, least, handle, deadline));
+  }
+
+  /** Leases memory and writes `content` to it. */
+  slice(content: string | Uint8Array): Slice {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    const granted = this.lease(bytes.length).grant();
+    const slice = { ...granted, size: bytes.length };
+    bytesOf(this.client, slice).set(bytes);
+    return slice;
+  }
+
+  giveBack(slice: Slice): Call {
+    const { slab, offset, size } = slice;
+    return this.client.call((w) => protocol.writeReturn(w, slab, offset, size));
+  }
+
+  adopt(file: string, size: number): Call {
+    return this.client.call((w) => protocol.writeAdopt(w, file, size));
+  }
+
+  delete(name: string, force = false): Call {
+    return this.client.call((w) => protocol.writeDelete(w, name, force));
+  }
+
+  tag(name: string, set: ValueMap, removed: readonly string[] = []): Call {
+    const attributes = attributesFor(this.client, set);
+    const keys = removed.map((key) => this.client.key(key));
+    return this.client.call((w) => protocol.writeTag(w, name, attributes, keys));
+  }
+
+  unkeep(name: string): Call {
+    return this.client.call((w) => protocol.writeUnkeep(w, name, 0));
+  }
+
+  cancel(call: Call): Call {
+    return this.client.call((w) => protocol.writeCancel(w, call.number));
+  }
+
+  ping(): Call {
+    return this.client.call(protocol.writePing);
+  }
+
+  end(): Call {
+    return this.client.call(protocol.writeEnd);
+  }
+
+  stat(name: string): Call {
+    return this.client.call((w) => protocol.writeStat(w, name));
+  }
+
+  list(glob: string, after = '', limit = 0, detail = false): Call {
+    return this.client.call((w) => protocol.writeList(w, { glob, after, limit, detail }));
+  }
+
+  members(): Call {
+    return this.client.call(protocol.writeMembers);
+  }
+
+  info(): Call {
+    return this.client.call(protocol.writeInfo);
+  }
+
+  explain(name: string): Call {
+    return this.client.call((w) => protocol.writeExplain(w, protocol.EXPLAIN.name, name));
+  }
+
+  explainWaits(): Call {
+    return this.client.call((w) => protocol.writeExplain(w, protocol.EXPLAIN.waits));
+  }
+
+  explainRings(): Call {
+    return this.client.call((w) => protocol.writeExplain(w, protocol.EXPLAIN.rings));
+  }
+
+  stop(force = false): Call {
+    return this.client.call((w) => protocol.writeStop(w, force, 0));
+  }
+}
+
+/** A handle of a member. */
+export class Handle {
+  readonly member: Member;
+  readonly name: string;
+  readonly number: number;
+  readonly declared: Call;
+
+  constructor(member: Member, name: string, said: Said, number: number) {
+    this.member = member;
+    this.name = name;
+    this.number = number;
+    const attributes = attributesFor(member.client, said.attributes ?? {});
+    const space = said.space ?? null;
+    this.declared = member.client.call((w) =>
+      protocol.writeDeclare(w, number, member.number, name, space, attributes),
+    );
+  }
+
+  set(said: Said): Call {
+    const attributes = attributesFor(this.member.client, said.attributes ?? {});
+    const space = said.space ?? null;
+    return this.#call((w) => protocol.writeSet(w, this.number, space, attributes));
+  }
+
+  seal(): Call {
+    return this.#call((w) => protocol.writeSeal(w, this.number));
+  }
+
+  offer(payload: Payload = null, options: OfferOptions = {}): Call {
+    const scope = options.keep === true ? SCOPE.pool : SCOPE.member;
+    const { lifetime = 0, durability = 0 } = options;
+    return this.#call((w) => {
+      if (payload === null) {
+        protocol.writeOfferNothing(w, this.number, scope, durability, lifetime);
+      } else if (typeof payload === 'string' || payload instanceof Uint8Array) {
+        const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+        protocol.writeOfferInline(w, this.number, scope, durability, lifetime, bytes);
+      } else {
+        const { slab, offset, size } = payload;
+        const { number } = this;
+        protocol.writeOfferSlice(w, number, scope, durability, lifetime, slab, offset, size);
+      }
+    });
+  }
+
+  require(wait = false): Call {
+    const policy = wait ? POLICY.wait : POLICY.fail;
+    return this.#call((w) => protocol.writeRequire(w, this.number, policy));
+  }
+
+  demand(options: DemandOptions = {}): Call {
+    const policy = options.wait === true ? POLICY.wait : POLICY.fail;
+    const mode = MODE[options.mode ?? 'view'];
+    let want = options.attributes === true ? WANT.attributes : 0;
+    if (options.dispose === true) want |= WANT.dispose;
+    return this.#call((w) =>
+      protocol.writeDemand(w, this.number, options.deadline ?? 0, mode, policy, want),
+    );
+  }
+
+  retract(): Call {
+    return this.#call((w) => protocol.writeRetract(w, this.number));
+  }
+
+  withdraw(): Call {
+    return this.#call((w) => protocol.writeWithdraw(w, this.number, 0));
+  }
+
+  dispose(): Call {
+    return this.#call((w) => protocol.writeDispose(w, this.number));
+  }
+
+  #call(write: Parameters<Client['call']>[0]): Call {
+    return this.member.client.call(write);
+  }
+}
+
+function attributesFor(client: Client, map: ValueMap): [number, Value][] {
+  return Object.entries(map).map(([key, value]) => [client.key(key), value]);
+}
