@@ -7,32 +7,54 @@ const SEGMENT_BITS = 10;
 const SEGMENT = 1 << SEGMENT_BITS;
 
 export class HandleMap {
+  /** Each with one more element: how many of its numbers are in use. */
   readonly #segments = new Map<number, Uint32Array>();
   #lastIndex = -1;
   #last: Uint32Array = new Uint32Array(0);
+  /** A segment of zeros: a client that uses one handle at a time makes no garbage. */
+  #spare: Uint32Array | null = null;
   used = 0;
 
+  get bytesUsed(): number {
+    return this.#segments.size * (SEGMENT + 1) * 4;
+  }
+
   get(number: number): number {
-    const index = number >>> SEGMENT_BITS;
-    if (index !== this.#lastIndex) {
-      const segment = this.#segments.get(index);
-      if (segment === undefined) return 0;
-      this.#last = segment;
-      this.#lastIndex = index;
-    }
-    return this.#last[number & (SEGMENT - 1)] as number;
+    const segment = this.#segment(number >>> SEGMENT_BITS);
+    return segment === undefined ? 0 : (segment[number & (SEGMENT - 1)] as number);
   }
 
   set(number: number, row: number): void {
     const index = number >>> SEGMENT_BITS;
-    let segment = this.#segments.get(index);
-    if (segment === undefined) {
-      segment = new Uint32Array(SEGMENT);
-      this.#segments.set(index, segment);
-    }
+    const segment = this.#segment(index) ?? this.#add(index);
     const at = number & (SEGMENT - 1);
-    this.used += (row === 0 ? 0 : 1) - (segment[at] === 0 ? 0 : 1);
+    const delta = (row === 0 ? 0 : 1) - (segment[at] === 0 ? 0 : 1);
     segment[at] = row;
+    this.used += delta;
+    const used = (segment[SEGMENT] as number) + delta;
+    segment[SEGMENT] = used;
+    if (used > 0) return;
+    // Numbers that are never used again must not cost memory.
+    this.#segments.delete(index);
+    this.#lastIndex = -1;
+    this.#spare = segment;
+  }
+
+  #segment(index: number): Uint32Array | undefined {
+    if (index === this.#lastIndex) return this.#last;
+    const segment = this.#segments.get(index);
+    if (segment !== undefined) {
+      this.#last = segment;
+      this.#lastIndex = index;
+    }
+    return segment;
+  }
+
+  #add(index: number): Uint32Array {
+    const segment = this.#spare ?? new Uint32Array(SEGMENT + 1);
+    this.#spare = null;
+    this.#segments.set(index, segment);
+    return segment;
   }
 }
 
