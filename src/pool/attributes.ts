@@ -70,6 +70,7 @@ export class Attributes {
       writer.u32(keyMap.poolKey(keys[place] as number));
       writer.rawRange(bytes, valueStarts[place] as number, valueEnds[place] as number);
     }
+    if (keyMap.hasAliases) refuseTwice(keys, count, keyMap);
     return this.#arena.store(writer.bytes, 0, writer.at);
   }
 
@@ -191,11 +192,23 @@ export class Attributes {
   readonly #finder = new Reader();
 }
 
+/** A session that has two numbers for one key must not use both in one message. */
+function refuseTwice(keys: Uint16Array, count: number, keyMap: KeyMap): void {
+  const distinct = new Set<number>();
+  for (let place = 0; place < count; place++) distinct.add(keyMap.known(keys[place] as number));
+  if (distinct.size !== count)
+    refuse('bad-attribute', 'Cannot use attributes: a key appears twice');
+}
+
 /** The keys of one session: its numbers to the pool's. */
 export class KeyMap {
   #numbers = new Uint32Array(16);
+  /** Whether two numbers of the session mean the same key. */
+  hasAliases = false;
 
   define(sessionKey: number, poolKey: number): void {
+    if (this.known(sessionKey) === poolKey) return;
+    if (this.#numbers.includes(poolKey)) this.hasAliases = true;
     if (sessionKey >= this.#numbers.length) {
       const grown = new Uint32Array(Math.max(this.#numbers.length * 2, sessionKey + 1));
       grown.set(this.#numbers);
