@@ -39,7 +39,7 @@ import {
 } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
-import { beginWait } from './timers.js';
+import { beginWait, checkWaits } from './timers.js';
 import { freeIfOwedToNobody, giveSlice, isOwedToNobody } from './versions.js';
 import { waitedFor } from './waiting.js';
 
@@ -52,10 +52,7 @@ const DEMAND_FLAGS =
  */
 export function require(pool: PoolState, handle: number, policy: number): void {
   const { handles, objects, versions } = pool;
-  const state = handleState(pool, handle);
-  if (state !== HANDLE_STATE.declared && state !== HANDLE_STATE.sealed) {
-    wrongState(pool, handle, 'require');
-  }
+  if (!isFresh(pool, handle)) wrongState(pool, handle, 'require');
   const object = handles.get(handle, HANDLE.object);
   const current = objects.get(object, OBJECT.current);
   const patient = policy === POLICY.wait;
@@ -86,27 +83,12 @@ export function require(pool: PoolState, handle: number, policy: number): void {
 export function demand(pool: PoolState, session: Session, request: number, message: Demand): void {
   const { handles, waits } = pool;
   const handle = handleOf(session, message.handle);
-  const state = handleState(pool, handle);
-  if (state === HANDLE_STATE.required) {
-    if (handles.get(handle, HANDLE.wait) !== 0) {
-      const name = objectName(pool, handles.get(handle, HANDLE.object));
-      throw failure(
-        'wrong-state',
-        `Cannot demand "${name}": a demand waits on this handle already`,
-      );
-    }
-  } else {
-    try {
-      require(pool, handle, message.policy);
-    } catch (error) {
-      if (
-        (message.want & WANT.dispose) !== 0 &&
-        handleState(pool, handle) === HANDLE_STATE.failed
-      ) {
-        dropHandle(pool, handle);
-      }
-      throw error;
-    }
+  try {
+    openForDemand(pool, handle, message.policy);
+  } catch (error) {
+    // Whatever the answer is, it disposes the handle: but not one that may not be demanded.
+    if ((message.want & WANT.dispose) !== 0) disposeRefused(pool, handle);
+    throw error;
   }
   clearFlags(pool, handle, DEMAND_FLAGS);
   let flags = 0;
@@ -122,6 +104,38 @@ export function demand(pool: PoolState, session: Session, request: number, messa
   const wait = beginWait(pool, session, request, WAIT_KIND.demand, handle, message.deadline);
   handles.set(handle, HANDLE.wait, wait);
   assert(waits.rows.get(wait, WAIT.subject) === handle, 'a demand waits on its handle');
+}
+
+/** Requires what is not required yet. A refusal leaves an open require as it is. */
+function openForDemand(pool: PoolState, handle: number, policy: number): void {
+  const { handles, objects } = pool;
+  const object = handles.get(handle, HANDLE.object);
+  const isOpen = handleState(pool, handle) === HANDLE_STATE.required;
+  if (isOpen && handles.get(handle, HANDLE.wait) !== 0) {
+    const name = objectName(pool, object);
+    throw failure('wrong-state', `Cannot demand "${name}": a demand waits on this handle already`);
+  }
+  const waits = isOpen
+    ? handles.get(handle, HANDLE.version) === 0
+    : isFresh(pool, handle) && objects.get(object, OBJECT.current) === 0;
+  // First, as a handle that is required and cannot wait could be neither demanded nor disposed.
+  if (waits) checkWaits(pool);
+  if (!isOpen) require(pool, handle, policy);
+}
+
+/** Whether a handle is declared, or sealed as well, and nothing more. */
+function isFresh(pool: PoolState, handle: number): boolean {
+  const state = handleState(pool, handle);
+  return state === HANDLE_STATE.declared || state === HANDLE_STATE.sealed;
+}
+
+/** Frees the handle of a demand that was refused. */
+function disposeRefused(pool: PoolState, handle: number): void {
+  const state = handleState(pool, handle);
+  if (state === HANDLE_STATE.required && pool.handles.get(handle, HANDLE.wait) === 0) {
+    endRequire(pool, handle, HANDLE_STATE.retracted);
+    dropHandle(pool, handle);
+  } else if (state === HANDLE_STATE.failed || isFresh(pool, handle)) dropHandle(pool, handle);
 }
 
 /** REQUIRE as a message: it outlives demands that time out. */
@@ -215,8 +229,7 @@ function failWait(pool: PoolState, handle: number, error: AttaccaError): void {
 
 /** Fails an open require for good; the handle can then be disposed. */
 export function failRequire(pool: PoolState, handle: number, error: AttaccaError): void {
-  const disposes =
-    hasFlag(pool, handle, HANDLE_FLAG.disposeAfter) && pool.handles.get(handle, HANDLE.wait) !== 0;
+  const disposes = disposesWithAnswer(pool, handle);
   failWait(pool, handle, error);
   endRequire(pool, handle, HANDLE_STATE.failed);
   if (disposes) dropHandle(pool, handle);
@@ -228,12 +241,21 @@ export function retract(pool: PoolState, handle: number): void {
   if (state === HANDLE_STATE.retracted) return;
   if (state !== HANDLE_STATE.required) wrongState(pool, handle, 'retract');
   const name = objectName(pool, pool.handles.get(handle, HANDLE.object));
+  const disposes = disposesWithAnswer(pool, handle);
   failWait(
     pool,
     handle,
     failure('cancelled', `Cannot demand "${name}": it was retracted`, { name }),
   );
   endRequire(pool, handle, HANDLE_STATE.retracted);
+  if (disposes) dropHandle(pool, handle);
+}
+
+/** Whether a demand waits on the handle whose answer, whatever it is, disposes it. */
+function disposesWithAnswer(pool: PoolState, handle: number): boolean {
+  return (
+    hasFlag(pool, handle, HANDLE_FLAG.disposeAfter) && pool.handles.get(handle, HANDLE.wait) !== 0
+  );
 }
 
 /**

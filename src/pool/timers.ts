@@ -9,6 +9,13 @@ export function deadlineAt(pool: PoolState, deadlineMs: number): number {
   return pool.now + (deadlineMs === 0 ? pool.options.deadlineDefaultMs : deadlineMs);
 }
 
+/** Refuses with `wait-limit` when the pool has too many waits. */
+export function checkWaits(pool: PoolState): void {
+  if (pool.waits.used >= LIMITS.waitsMax) {
+    refuse('wait-limit', 'Cannot wait: the pool holds too many waits', { limit: LIMITS.waitsMax });
+  }
+}
+
 /** Begins a wait of a request; refused with `wait-limit` when the pool has too many. */
 export function beginWait(
   pool: PoolState,
@@ -18,9 +25,7 @@ export function beginWait(
   subject: number,
   deadlineMs: number,
 ): number {
-  if (pool.waits.used >= LIMITS.waitsMax) {
-    refuse('wait-limit', 'Cannot wait: the pool holds too many waits', { limit: LIMITS.waitsMax });
-  }
+  checkWaits(pool);
   return pool.waits.begin(kind, session.id, request, subject, {
     now: pool.now,
     deadline: deadlineAt(pool, deadlineMs),

@@ -24,7 +24,7 @@ export interface DemandOptions {
   readonly deadline?: number;
   readonly mode?: keyof typeof MODE;
   readonly wait?: boolean;
-  readonly attributes?: boolean;
+  readonly want?: boolean;
   readonly dispose?: boolean;
 }
 
@@ -218,7 +218,7 @@ export class Handle {
   demand(options: DemandOptions = {}): Call {
     const policy = options.wait === true ? POLICY.wait : POLICY.fail;
     const mode = MODE[options.mode ?? 'view'];
-    let want = options.attributes === true ? WANT.attributes : 0;
+    let want = options.want === true ? WANT.attributes : 0;
     if (options.dispose === true) want |= WANT.dispose;
     return this.#call((w) =>
       protocol.writeDemand(w, this.number, options.deadline ?? 0, mode, policy, want),
