@@ -6,6 +6,9 @@ export interface LatLonGrid {
   readonly longitudes: Float64Array;
 }
 
+/** Values of a field that are only read: one's own array, or a view of memory that others share. */
+export type ReadonlyField = ArrayLike<number>;
+
 /** Whether the last column is one spacing west of the first. */
 export function isPeriodic({ longitudes }: LatLonGrid): boolean {
   const first = longitudes[0];
@@ -19,7 +22,7 @@ export function gridSize({ latitudes, longitudes }: LatLonGrid): number {
 }
 
 /** @throws RangeError when a field has another number of values than its grid. */
-export function checkFieldSize(name: string, field: Float32Array, size: number): void {
+export function checkFieldSize(name: string, field: ReadonlyField, size: number): void {
   if (field.length !== size) {
     throw new RangeError(
       `Cannot use field "${name}": it has ${field.length} values where ${size} are due`,

@@ -5,7 +5,13 @@
  * Plate carree projection: pixels are even in longitude and latitude. Values between grid points
  * are interpolated; missing values (NaN) are grey.
  */
-import { checkFieldSize, gridSize, isPeriodic, type LatLonGrid } from './grid.js';
+import {
+  checkFieldSize,
+  gridSize,
+  isPeriodic,
+  type LatLonGrid,
+  type ReadonlyField,
+} from './grid.js';
 import { drawBarb } from './map/barbs.js';
 import { Canvas, type Line, type Rectangle } from './map/canvas.js';
 import {
@@ -24,7 +30,7 @@ import type { WindFields } from './products.js';
 import { fieldSums } from './sums.js';
 
 export interface ContourOptions {
-  readonly field: Float32Array;
+  readonly field: ReadonlyField;
   /** In units of the field. */
   readonly interval: number;
   /** What the lines are, for the caption: "height every 100 m". */
@@ -33,7 +39,7 @@ export interface ContourOptions {
 
 export interface MapOptions {
   readonly grid: LatLonGrid;
-  readonly field: Float32Array;
+  readonly field: ReadonlyField;
   /** What is shown: "Wind speed at 250 hPa". */
   readonly title: string;
   /** When and whose: "Member 2, day 5 00 h". Right of the title. */
@@ -229,7 +235,7 @@ function drawContours(
   { map }: Layout,
   { field, interval }: ContourOptions,
   ink: Colour,
-  createFor: (field: Float32Array) => Sampler,
+  createFor: (field: ReadonlyField) => Sampler,
 ): void {
   const sampler = createFor(field);
   const columns = Math.floor((map.width - 1) / CONTOUR_PIXELS) + 1;
@@ -265,7 +271,7 @@ function drawWind(
   { map }: Layout,
   { u, v }: WindFields,
   ink: Colour,
-  createFor: (field: Float32Array) => Sampler,
+  createFor: (field: ReadonlyField) => Sampler,
 ): void {
   const eastward = createFor(u);
   const northward = createFor(v);
@@ -369,7 +375,7 @@ export function drawMap(options: MapOptions): Uint8Array {
   const layout = layOut(width, extent);
   const canvas = new Canvas(layout.width, layout.height, PAPER);
   const scale = scaleOf(options);
-  const createFor = (values: Float32Array): Sampler =>
+  const createFor = (values: ReadonlyField): Sampler =>
     createSampler({
       grid,
       field: values,

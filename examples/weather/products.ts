@@ -5,15 +5,21 @@
  * input gives NaN there. Results go into `target`, which may be memory of the caller's, and their
  * sums come back, so that a reader of the product can check it as its makers checked the fields.
  */
-import { checkFieldSize, gridSize, isPeriodic, type LatLonGrid } from './grid.js';
+import {
+  checkFieldSize,
+  gridSize,
+  isPeriodic,
+  type LatLonGrid,
+  type ReadonlyField,
+} from './grid.js';
 import { EARTH_RADIUS_METRES } from './model/spectral-operators.js';
 import { type FieldSums, fieldSums } from './sums.js';
 
 export interface WindFields {
   /** Eastward wind, m/s. */
-  readonly u: Float32Array;
+  readonly u: ReadonlyField;
   /** Northward wind, m/s. */
-  readonly v: Float32Array;
+  readonly v: ReadonlyField;
 }
 
 /** sqrt(u^2 + v^2), m/s. The target may be u or v itself. */
@@ -133,7 +139,7 @@ export interface MeanAndSpread {
  * @throws RangeError without a member or with fields of unequal size.
  */
 export function writeMeanAndSpread(
-  members: readonly Float32Array[],
+  members: readonly ReadonlyField[],
   { mean, spread }: MeanAndSpread,
 ): { readonly mean: FieldSums; readonly spread: FieldSums } {
   const count = members.length;
@@ -174,7 +180,7 @@ export interface Extremes {
   /** Largest of all; of equal ones that of the lowest step, member, row, column. */
   readonly extreme: Extreme | undefined;
   /** Takes in one field, once. */
-  add(field: Float32Array, from: { readonly member: number; readonly step: number }): void;
+  add(field: ReadonlyField, from: { readonly member: number; readonly step: number }): void;
 }
 
 /** An accumulator without a value yet; the result does not depend on the order of the fields. */

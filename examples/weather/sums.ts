@@ -3,6 +3,8 @@
  * and attaches them, the consumer works them out from what it received.
  */
 
+import type { ReadonlyField } from './grid.js';
+
 /** NaN and infinite values count as missing and go into no other number. */
 export interface FieldSums {
   /** Values that are there. */
@@ -20,7 +22,7 @@ export interface FieldSums {
  * Adds up in double precision in the order of the values, so equal values in equal order give equal
  * bits: producer and consumer may compare with ===.
  */
-export function fieldSums(field: Float32Array): FieldSums {
+export function fieldSums(field: ReadonlyField): FieldSums {
   let count = 0;
   let sum = 0;
   let sumOfSquares = 0;
@@ -60,7 +62,7 @@ const NAMES: readonly (keyof FieldSums)[] = [
 ];
 
 /** Whether a field received has the sums its producer attached, to the last bit. */
-export function checkSums(field: Float32Array, expected: FieldSums): SumsCheck {
+export function checkSums(field: ReadonlyField, expected: FieldSums): SumsCheck {
   const actual = fieldSums(field);
   const names = NAMES.filter((name) => actual[name] !== expected[name]);
   return names.length === 0 ? { kind: 'equal' } : { kind: 'different', names, expected, actual };

@@ -1,9 +1,9 @@
 /** Values of a field at the pixels of a map, interpolated between the four grid points around. */
-import { isPeriodic, type LatLonGrid } from '../grid.js';
+import { isPeriodic, type LatLonGrid, type ReadonlyField } from '../grid.js';
 
 export interface SamplerOptions {
   readonly grid: LatLonGrid;
-  readonly field: Float32Array;
+  readonly field: ReadonlyField;
   /** Degrees at the map's edges. */
   readonly extent: {
     readonly west: number;
