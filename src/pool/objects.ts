@@ -1,7 +1,7 @@
 import { hashBytes } from '../catalog/hash.js';
 import { assert } from '../core/assert.js';
 import { decodeUtf8 } from '../core/utf8.js';
-import { HANDLE, HANDLE_STATE_MASK, OBJECT } from './rows.js';
+import { HANDLE, HANDLE_STATE, HANDLE_STATE_MASK, OBJECT } from './rows.js';
 import type { Member } from './sessions.js';
 import type { PoolState } from './state.js';
 
@@ -75,7 +75,6 @@ export function makeHandle(
   handles.set(row, HANDLE.next, first);
   if (first !== 0) handles.set(first, HANDLE.previous, row);
   objects.set(object, OBJECT.handles, row);
-  objects.set(object, OBJECT.declarer, member.id);
   handles.set(row, HANDLE.memberNext, member.handles);
   if (member.handles !== 0) handles.set(member.handles, HANDLE.memberPrevious, row);
   member.handles = row;
@@ -96,6 +95,7 @@ export function dropHandle(pool: PoolState, handle: number): void {
   else objects.set(object, OBJECT.handles, next);
 
   const member = memberOf(pool, handle);
+  if (mayProvide(pool, handle)) objects.set(object, OBJECT.declarer, member.id);
   const memberNext = handles.get(handle, HANDLE.memberNext);
   const memberPrevious = handles.get(handle, HANDLE.memberPrevious);
   if (memberNext !== 0) handles.set(memberNext, HANDLE.memberPrevious, memberPrevious);
@@ -122,6 +122,12 @@ export function handleState(pool: PoolState, handle: number): number {
 
 export function hasFlag(pool: PoolState, handle: number, flag: number): boolean {
   return (pool.handles.get(handle, HANDLE.state) & flag) !== 0;
+}
+
+/** Whether a handle offers, has offered, or may yet: its member has not required by it. */
+export function mayProvide(pool: PoolState, handle: number): boolean {
+  const state = handleState(pool, handle);
+  return state >= HANDLE_STATE.declared && state <= HANDLE_STATE.withdrawn;
 }
 
 /** Sets the state and replaces the flags. */

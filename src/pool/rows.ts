@@ -25,7 +25,7 @@ export const OBJECT = {
   /** The list of objects that have such requires. */
   unboundNext: 8,
   unboundPrevious: 9,
-  /** The member that declared it last, for `explain`. */
+  /** The last member whose handle went without a require on it: for `explain`. */
   declarer: 10,
   width: 11,
 } as const;
@@ -56,6 +56,8 @@ export const HANDLE = {
  * declared -> sealed -> offered -> withdrawn
  *                   \-> required -> demanded | retracted | failed
  * ```
+ *
+ * The order says who may provide: those up to withdrawn.
  */
 export const HANDLE_STATE = {
   declared: 1,

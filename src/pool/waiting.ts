@@ -1,7 +1,7 @@
 import type { AttaccaError } from '../core/errors.js';
 import type { Value } from '../core/value.js';
 import { failure } from './emit.js';
-import { objectName } from './objects.js';
+import { mayProvide, objectName } from './objects.js';
 import { promisesOf } from './promises.js';
 import { HANDLE, OBJECT, WAIT } from './rows.js';
 import type { PoolState } from './state.js';
@@ -11,7 +11,7 @@ export interface Awaited {
   readonly promisedBy: string[];
   readonly closedBy: string[];
   readonly graceOf: string[];
-  /** The member that declared the object last, and what became of it. */
+  /** The member that declared the object last, not to require it, and what became of it. */
   readonly declaredBy: string;
   readonly declarerGone: 'left' | 'crashed' | '';
 }
@@ -21,7 +21,7 @@ export function awaited(pool: PoolState, object: number): Awaited {
   const by = (state: string): string[] => [
     ...new Set(promises.filter((each) => each.state === state).map((each) => each.member)),
   ];
-  const declarer = pool.objects.get(object, OBJECT.declarer);
+  const declarer = declarerOf(pool, object);
   const gone = pool.departed.get(declarer);
   return {
     promisedBy: by('open'),
@@ -30,6 +30,14 @@ export function awaited(pool: PoolState, object: number): Awaited {
     declaredBy: pool.members.get(declarer)?.name ?? gone?.name ?? '',
     declarerGone: gone?.how ?? '',
   };
+}
+
+/** The last declared handle that is there, and not a consumer's; else the last one that was. */
+function declarerOf(pool: PoolState, object: number): number {
+  let handle = pool.objects.get(object, OBJECT.handles);
+  while (handle !== 0 && !mayProvide(pool, handle)) handle = pool.handles.get(handle, HANDLE.next);
+  if (handle !== 0) return pool.handles.get(handle, HANDLE.member);
+  return pool.objects.get(object, OBJECT.declarer);
 }
 
 /** In words: what the wait for the object's next version waits for. */

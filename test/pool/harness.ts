@@ -37,6 +37,8 @@ export interface HarnessOptions extends Partial<PoolOptions> {
 
 /** Slabs beyond this have no contents: tests of the book of memory need none. */
 const CONTENTS_BYTES_MAX = 16 << 20;
+/** A batch beyond this takes more frames than one. */
+const FRAME_BYTES = 1 << 20;
 /** What freed bytes become: whoever reads them sees it. */
 const POISON = 0xdb;
 
@@ -193,6 +195,7 @@ export class Client {
       this.#frameStart = beginMessages(this.#out, this.sent + 1, this.received);
     write(this.#out);
     const call = new Call(this, ++this.sent);
+    if (this.#out.at > FRAME_BYTES) this.flush();
     if (settles) this.harness.settle();
     return call;
   }
