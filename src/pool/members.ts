@@ -8,7 +8,7 @@ import type { Input } from './input.js';
 import { dropLeaseWaitsOf, freeLeasesOf, wantSlab } from './memory.js';
 import { dropHandle, handleState, objectName } from './objects.js';
 import { endPromisesOf } from './promising.js';
-import { abandonRequire } from './require.js';
+import { abandonRequire, cancelDemand } from './require.js';
 import { HANDLE, HANDLE_STATE, VERSION, VERSION_FLAG } from './rows.js';
 import { type Member, Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -93,7 +93,11 @@ function removeMember(pool: PoolState, member: Member, how: 'left' | 'crashed'):
   // Promises last: a closed promise must not fail requires that go with their member.
   for (let handle = member.handles; handle !== 0; handle = member.handles) {
     const state = handleState(pool, handle);
-    if (state === HANDLE_STATE.required) abandonRequire(pool, handle);
+    if (state === HANDLE_STATE.required) {
+      // The session of a member that leaves goes on: its demand is a request to be answered.
+      if (how === 'left') cancelDemand(pool, handle);
+      abandonRequire(pool, handle);
+    }
     if (state === HANDLE_STATE.offered) {
       const version = handles.get(handle, HANDLE.version);
       if (versionHas(pool, version, VERSION_FLAG.scopePool)) {

@@ -277,6 +277,14 @@ export function endDemand(pool: PoolState, wait: number, how: 'deadline' | 'canc
   if (disposes) dropHandle(pool, handle);
 }
 
+/** Answers the demand that waits on a handle, if any, as its member leaves. */
+export function cancelDemand(pool: PoolState, handle: number): void {
+  const { name: member } = memberOf(pool, handle);
+  const name = objectName(pool, pool.handles.get(handle, HANDLE.object));
+  const why = `Cannot demand "${name}": ${member} has left`;
+  failWait(pool, handle, failure('cancelled', why, { name, member }));
+}
+
 /** A require that nobody will answer to ends silently: its member is gone. */
 export function abandonRequire(pool: PoolState, handle: number): void {
   const wait = pool.handles.get(handle, HANDLE.wait);
