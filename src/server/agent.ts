@@ -34,6 +34,23 @@ function threadUrl(): URL {
   return existsSync(beside) ? beside : new URL('./attacca-agent.js', import.meta.url);
 }
 
+/** Waits until the thread listens; returns its port for data connections by TCP, or 0. */
+function readyPort(worker: Worker): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number): void => {
+      reject(new Error(`the agent's thread ended (${code})`));
+    };
+    worker.once('error', reject);
+    worker.once('exit', onExit);
+    worker.once('message', (message: FromAgent) => {
+      worker.off('error', reject);
+      worker.off('exit', onExit);
+      if (message.kind === 'ready') resolve(message.port);
+      else reject(new Error(`the agent's thread began with "${message.kind}"`));
+    });
+  });
+}
+
 /** The pool's side of the agent: performs effects by its thread, answers what the thread asks. */
 export class Agent {
   /** The port of data connections by TCP, or 0. */
@@ -53,16 +70,7 @@ export class Agent {
     const workerData: AgentStart = { ...options.start, generations };
     // The flags of this process are its own: a thread refuses some of them.
     const worker = new Worker(threadUrl(), { workerData, execArgv: [], name: 'attacca agent' });
-    const port = await new Promise<number>((resolve, reject) => {
-      worker.once('error', reject);
-      worker.once('exit', (code) => reject(new Error(`the agent's thread ended (${code})`)));
-      worker.once('message', (message: FromAgent) => {
-        worker.removeAllListeners();
-        if (message.kind === 'ready') resolve(message.port);
-        else reject(new Error(`the agent's thread began with "${message.kind}"`));
-      });
-    });
-    return new Agent(options, worker, port, generations);
+    return new Agent(options, worker, await readyPort(worker), generations);
   }
 
   private constructor(

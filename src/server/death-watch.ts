@@ -53,6 +53,7 @@ export class DeathWatch {
   readonly #awayMsMax: number;
   readonly #liveness: (identity: ProcessIdentity) => Liveness;
   readonly #away = new Map<number, Away>();
+  #isClosed = false;
 
   constructor(options: DeathWatchOptions) {
     this.#options = options;
@@ -63,6 +64,7 @@ export class DeathWatch {
 
   /** The connection of a session is lost. Looks at once. */
   away(session: number, identity: ProcessIdentity): void {
+    if (this.#isClosed) return;
     this.back(session);
     const away: Away = { identity, sinceMs: this.#options.now(), looks: 0, timer: null };
     this.#away.set(session, away);
@@ -77,7 +79,9 @@ export class DeathWatch {
     this.#away.delete(session);
   }
 
+  /** Watches nobody any more. Idempotent. */
   close(): void {
+    this.#isClosed = true;
     for (const session of [...this.#away.keys()]) this.back(session);
   }
 

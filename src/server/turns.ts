@@ -13,7 +13,7 @@ export interface TurnsHost {
   now(): number;
   /** The connection that carries a session now. */
   connectionOf(session: number): ControlConnection | undefined;
-  /** Before any answer of the batch leaves: freed bytes are poisoned here. */
+  /** Before any answer of the batch leaves: what was freed is made safe for its next owner. */
   beforeRelease(effects: readonly Effect[]): void;
   perform(effect: Effect): void;
   crashed(error: unknown): void;
@@ -78,7 +78,7 @@ export class Turns {
     const host = this.#host;
     try {
       const { frames, effects } = host.loop.run(host.now());
-      if (effects.length > 0) host.beforeRelease(effects);
+      host.beforeRelease(effects);
       for (const { session, bytes } of frames) host.connectionOf(session)?.write(bytes);
       this.#acknowledge();
       for (const effect of effects) host.perform(effect);
