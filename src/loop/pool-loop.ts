@@ -159,7 +159,6 @@ export class PoolLoop {
   #release(): { session: number; bytes: Uint8Array }[] {
     const frames: { session: number; bytes: Uint8Array }[] = [];
     for (const session of this.pool.dirty) {
-      session.dirty = false;
       const line = this.#lines.get(session.id);
       const { out } = session;
       if (line !== undefined && session.outMessages > 0) {
@@ -169,8 +168,7 @@ export class PoolLoop {
           if (line.connected) frames.push({ session: session.id, bytes });
         }
       }
-      out.reset();
-      session.outMessages = 0;
+      session.drained();
     }
     this.pool.dirty.length = 0;
     return frames;

@@ -3,6 +3,7 @@ import type { Tag } from '../protocol/index.js';
 import { failure } from './emit.js';
 import { forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import { failRequire } from './require.js';
+import { inWords, someOf } from './room.js';
 import { HANDLE_STATE, OBJECT } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -21,14 +22,10 @@ export function deleteObject(pool: PoolState, object: number, force: boolean): v
     }
   });
   if (waiting.length > 0 && !force) {
-    refuse(
-      'object-required',
-      `Cannot delete "${name}": ${waiting.slice(0, 5).join(', ')} require it`,
-      {
-        name,
-        members: waiting.slice(0, 100),
-      },
-    );
+    refuse('object-required', `Cannot delete "${name}": ${inWords(someOf(waiting))} require it`, {
+      name,
+      members: someOf(waiting),
+    });
   }
   pool.attributes.free(pool.objects.get(object, OBJECT.tags));
   pool.objects.set(object, OBJECT.tags, 0);

@@ -1,7 +1,18 @@
 import { AttaccaError } from '../core/errors.js';
-import { DURABILITY, type ErrorParts, writeFail, writeOk } from '../protocol/index.js';
+import { LIMITS } from '../core/limits.js';
+import type { Value } from '../core/value.js';
+import {
+  DURABILITY,
+  type ErrorParts,
+  writeFail,
+  writeOk,
+  writeValueAnswer,
+} from '../protocol/index.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
+
+/** The largest answer: a frame carries it whole, and what stands before it. */
+const ANSWER_BYTES_MAX = LIMITS.frameBytesMax - 1_024;
 
 /** Marks that the session has something to be sent. */
 function touch(pool: PoolState, session: Session): void {
@@ -46,6 +57,18 @@ export function emitFail(
   error: ErrorParts,
 ): void {
   writeFail(emit(pool, session), request, error);
+}
+
+/** Answers with a value, or with `too-large` when no frame could carry it. */
+export function emitValue(pool: PoolState, session: Session, request: number, value: Value): void {
+  const out = emit(pool, session);
+  const start = out.at;
+  writeValueAnswer(out, request, value);
+  const size = out.at - start;
+  if (size <= ANSWER_BYTES_MAX) return;
+  out.at = start;
+  const why = `Cannot answer with ${size} bytes: more than a message can hold`;
+  writeFail(out, request, failure('too-large', why, { size, limit: ANSWER_BYTES_MAX }));
 }
 
 /** For an error that is made here: the same words wherever it ends up. */

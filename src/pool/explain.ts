@@ -1,24 +1,34 @@
 import { LIMITS } from '../core/limits.js';
 import type { Value } from '../core/value.js';
 import { levelOf, nameOfMember, readersOf } from './looking.js';
-import { holders } from './memory.js';
+import { holders, membersOf } from './memory.js';
 import { forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import { promisesOf } from './promises.js';
+import { Room, someOf } from './room.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG, WAIT } from './rows.js';
 import type { Member } from './sessions.js';
 import type { PoolState } from './state.js';
 import { versionHas } from './versions.js';
-import { awaited, awaitedText } from './waiting.js';
+import { type Awaited, awaited, awaitedText } from './waiting.js';
 
 /** Who waits for an object, for whom, since when, and what would end it. */
 export function explainObject(pool: PoolState, object: number): Value {
   const { objects, versions } = pool;
   const current = objects.get(object, OBJECT.current);
+  const room = new Room();
   const waits: Value[] = [];
+  const promises: Value[] = [];
+  const who = awaited(pool, object);
   forEachHandle(pool, object, (handle) => {
-    if (handleState(pool, handle) !== HANDLE_STATE.required) return;
-    if (waits.length < LIMITS.explainRowsMax) waits.push(requireRow(pool, object, handle));
+    if (handleState(pool, handle) !== HANDLE_STATE.required || room.isFull) return;
+    if (waits.length < LIMITS.explainRowsMax)
+      room.add(waits, requireRow(pool, object, handle, who));
   });
+  for (const promise of promisesOf(pool, object)) {
+    if (promises.length >= LIMITS.explainRowsMax || room.isFull) break;
+    const { member, pattern, state, since } = promise;
+    room.add(promises, { member, pattern, state, sinceMs: pool.now - since });
+  }
   return {
     name: objectName(pool, object),
     offered:
@@ -32,13 +42,8 @@ export function explainObject(pool: PoolState, object: number): Value {
             bytes: versions.getWide(current, VERSION.size),
           },
     waits,
-    promises: promisesOf(pool, object).map((promise) => ({
-      member: promise.member,
-      pattern: promise.pattern,
-      state: promise.state,
-      sinceMs: pool.now - promise.since,
-    })),
-    readers: readersOf(pool, object),
+    promises,
+    readers: someOf(readersOf(pool, object)),
     withdrawn: withdrawnVersions(pool, object),
   };
 }
@@ -47,7 +52,7 @@ export function explainObject(pool: PoolState, object: number): Value {
 function withdrawnVersions(pool: PoolState, object: number): Value[] {
   const rows: Value[] = [];
   let version = pool.objects.get(object, OBJECT.old);
-  while (version !== 0) {
+  while (version !== 0 && rows.length < LIMITS.explainRowsMax) {
     rows.push({
       version: pool.versions.get(version, VERSION.number),
       requires: pool.versions.get(version, VERSION.requires),
@@ -59,13 +64,12 @@ function withdrawnVersions(pool: PoolState, object: number): Value[] {
   return rows;
 }
 
-function requireRow(pool: PoolState, object: number, handle: number): Value {
+function requireRow(pool: PoolState, object: number, handle: number, who: Awaited): Value {
   const member = memberOf(pool, handle).name;
   const wait = pool.handles.get(handle, HANDLE.wait);
   const rows = pool.waits.rows;
   const deadline = wait === 0 ? Number.POSITIVE_INFINITY : pool.waits.deadlineOf(wait);
   const bound = pool.handles.get(handle, HANDLE.version) !== 0;
-  const who = awaited(pool, object);
   return {
     object: objectName(pool, object),
     member,
@@ -84,25 +88,33 @@ function requireRow(pool: PoolState, object: number, handle: number): Value {
 
 /** All waits of the pool, those of objects first, then those for memory. */
 export function explainWaits(pool: PoolState): Value {
+  const room = new Room();
   const waits: Value[] = [];
+  const memory: Value[] = [];
   let object = pool.unboundHead;
-  while (object !== 0 && waits.length < LIMITS.explainRowsMax) {
+  while (object !== 0 && waits.length < LIMITS.explainRowsMax && !room.isFull) {
     const waited = object;
+    const who = awaited(pool, waited);
     forEachHandle(pool, waited, (handle) => {
       if (handleState(pool, handle) !== HANDLE_STATE.required) return;
-      if (pool.handles.get(handle, HANDLE.version) !== 0) return;
-      if (waits.length < LIMITS.explainRowsMax) waits.push(requireRow(pool, waited, handle));
+      if (pool.handles.get(handle, HANDLE.version) !== 0 || room.isFull) return;
+      if (waits.length < LIMITS.explainRowsMax) {
+        room.add(waits, requireRow(pool, waited, handle, who));
+      }
     });
     object = pool.objects.get(object, OBJECT.unboundNext);
   }
-  const memory = pool.leaseWaits.slice(0, LIMITS.explainRowsMax).map((each) => ({
-    members: [...each.session.members.values()].map((member) => member.name),
-    what: 'lease',
-    bytes: each.least,
-    object: each.object,
-    sinceMs: pool.now - pool.waits.rows.getWide(each.wait, WAIT.since),
-    because: 'the memory of the pool is full',
-  }));
+  for (const each of pool.leaseWaits.slice(0, LIMITS.explainRowsMax)) {
+    const row = {
+      members: membersOf(each.session),
+      what: 'lease',
+      bytes: each.least,
+      object: each.object,
+      sinceMs: pool.now - pool.waits.rows.getWide(each.wait, WAIT.since),
+      because: 'the memory of the pool is full',
+    };
+    if (!room.add(memory, row)) break;
+  }
   return { waits, memory, holders: memory.length > 0 ? holders(pool) : [] };
 }
 
@@ -113,6 +125,7 @@ export function explainWaits(pool: PoolState): Value {
 export function explainRings(pool: PoolState): Value {
   const edges = waitEdges(pool);
   const rings: Value[] = [];
+  const room = new Room();
   const done = new Set<string>();
   for (const start of edges.keys()) {
     if (done.has(start)) continue;
@@ -129,8 +142,10 @@ export function explainRings(pool: PoolState): Value {
     const seen = onPath.get(member);
     if (seen !== undefined) {
       if (rings.length < LIMITS.explainRowsMax) {
-        rings.push(
-          path.slice(seen).map((each) => ({ member: each.member, waitsFor: each.object })),
+        const ring = path.slice(seen);
+        room.add(
+          rings,
+          ring.map((each) => ({ member: each.member, waitsFor: each.object })),
         );
       }
       return;

@@ -7,6 +7,7 @@ import type { Value } from '../core/value.js';
 import type { List } from '../protocol/index.js';
 import { stateName } from './handles.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
+import { Room } from './room.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { PoolState } from './state.js';
 import { versionHas } from './versions.js';
@@ -112,6 +113,7 @@ export function list(pool: PoolState, message: List): Value {
     return { objects: only === 0 ? [] : [row(pool, only, message.detail)], next: null };
   }
   const found: Value[] = [];
+  const room = new Room();
   const end = Math.min(pool.objects.end, first + LIST_SCAN_MAX);
   let object = first;
   for (; object < end && found.length < limit; object++) {
@@ -120,7 +122,7 @@ export function list(pool: PoolState, message: List): Value {
     const start = pool.arena.start(record);
     const chunk = pool.arena.chunk(record);
     if (glob.matches(chunk, start, start + pool.arena.size(record))) {
-      found.push(row(pool, object, message.detail));
+      if (!room.add(found, row(pool, object, message.detail))) break;
     }
   }
   return { objects: found, next: object >= pool.objects.end ? null : String(object - 1) };
@@ -207,13 +209,14 @@ export function info(pool: PoolState): Value {
 /** What is still required, for STOP: a row an object. */
 export function stillRequired(pool: PoolState): Value[] {
   const rows: Value[] = [];
+  const room = new Room();
   for (const member of pool.members.values()) {
     if (member.openRequires === 0) continue;
     let handle = member.handles;
-    while (handle !== 0 && rows.length < LIMITS.explainRowsMax) {
+    while (handle !== 0 && rows.length < LIMITS.explainRowsMax && !room.isFull) {
       if (handleState(pool, handle) === HANDLE_STATE.required) {
         const name = objectName(pool, pool.handles.get(handle, HANDLE.object));
-        rows.push({ name, member: member.name, state: stateName(pool, handle) });
+        room.add(rows, { name, member: member.name, state: stateName(pool, handle) });
       }
       handle = pool.handles.get(handle, HANDLE.memberNext);
     }

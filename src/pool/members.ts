@@ -1,5 +1,6 @@
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
+import type { Value, ValueMap } from '../core/value.js';
 import type { Join } from '../protocol/index.js';
 import { writeBye, writeWelcome } from '../protocol/index.js';
 import { emit, flushOk } from './emit.js';
@@ -9,25 +10,52 @@ import { dropLeaseWaitsOf, freeLeasesOf, wantSlab } from './memory.js';
 import { dropHandle, handleState, objectName } from './objects.js';
 import { endPromisesOf } from './promising.js';
 import { abandonRequire, cancelDemand } from './require.js';
-import { HANDLE, HANDLE_STATE, VERSION, VERSION_FLAG } from './rows.js';
+import { Room } from './room.js';
+import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import { type Member, Session } from './sessions.js';
 import type { PoolState } from './state.js';
 import { versionHas, withdrawVersion } from './versions.js';
 
 /** Names of members that are gone are kept for `explain`, the latest so many. */
 const DEPARTED_MAX = 4_096;
+/** Characters of a process's command line, or host, that are kept to be shown. */
+const PROCESS_TEXT_MAX = 1_000;
 
 export function openSession(
   pool: PoolState,
   input: Extract<Input, { kind: 'session-opened' }>,
 ): void {
   assert(!pool.sessions.has(input.session), 'a session is opened once');
-  pool.sessions.set(input.session, new Session(input.session, input.process, pool.now));
+  const process = describe(input.process);
+  pool.sessions.set(input.session, new Session(input.session, process, pool.now));
   if (pool.extents.slabs.size === 0) wantSlab(pool, 0);
 }
 
+/** What answers show of a process, each field at most so long. */
+function describe(process: ValueMap): ValueMap {
+  const shown: { [key: string]: Value } = {};
+  for (const key of ['client', 'host', 'pid', 'command']) {
+    const value = process[key];
+    if (typeof value === 'string') shown[key] = value.slice(0, PROCESS_TEXT_MAX);
+    else if (typeof value === 'number') shown[key] = value;
+  }
+  return shown;
+}
+
 /** JOIN: gives a session's member its name. */
-export function join(pool: PoolState, session: Session, request: number, message: Join): void {
+export function join(
+  pool: PoolState,
+  session: Session,
+  request: number,
+  message: Join,
+  size: number,
+): void {
+  if (size > LIMITS.attributeBytesMax) {
+    refuse('too-large', `Cannot join: what the member says of itself takes ${size} bytes`, {
+      size,
+      limit: LIMITS.attributeBytesMax,
+    });
+  }
   if (session.members.has(message.member)) {
     refuse('bad-argument', `Cannot join: the member number ${message.member} is in use`);
   }
@@ -86,10 +114,14 @@ export function leave(pool: PoolState, session: Session, request: number, member
   writeBye(emit(pool, session), request, withdrawn);
 }
 
-/** Ends all that a member has; returns the names whose offer ended with it. */
+/**
+ * Ends all that a member has; returns the names whose offer ended with it, as many as an answer
+ * holds.
+ */
 function removeMember(pool: PoolState, member: Member, how: 'left' | 'crashed'): string[] {
   const withdrawn: string[] = [];
-  const { handles, versions } = pool;
+  const room = new Room();
+  const { handles, versions, objects, arena } = pool;
   // Promises last: a closed promise must not fail requires that go with their member.
   for (let handle = member.handles; handle !== 0; handle = member.handles) {
     const state = handleState(pool, handle);
@@ -104,7 +136,9 @@ function removeMember(pool: PoolState, member: Member, how: 'left' | 'crashed'):
         versions.set(version, VERSION.provider, 0);
         handles.set(handle, HANDLE.version, 0);
       } else {
-        withdrawn.push(objectName(pool, handles.get(handle, HANDLE.object)));
+        const object = handles.get(handle, HANDLE.object);
+        const size = arena.size(objects.get(object, OBJECT.name));
+        if (how === 'left' && room.take(size + 4)) withdrawn.push(objectName(pool, object));
         withdrawVersion(pool, version);
       }
     }

@@ -291,8 +291,8 @@ export function holders(pool: PoolState): Value[] {
   const rows: { [key: string]: Value; bytes: number }[] = [];
   for (const session of pool.sessions.values()) {
     const bytes = pool.extents.leasedBy(session.id);
-    const names = [...session.members.values()].map((member) => member.name);
-    if (bytes > 0) rows.push({ members: names, what: 'leased, not offered yet', bytes });
+    if (bytes === 0) continue;
+    rows.push({ members: membersOf(session), what: 'leased, not offered yet', bytes });
   }
   for (const member of pool.members.values()) {
     if (member.bytesOffered > 0) {
@@ -300,6 +300,12 @@ export function holders(pool: PoolState): Value[] {
     }
   }
   return rows.sort((left, right) => right.bytes - left.bytes).slice(0, 5);
+}
+
+/** Names of the members of a session, as many as say who it is. */
+export function membersOf(session: Session): string[] {
+  const members = [...session.members.values()].slice(0, 10);
+  return members.map((member) => member.name);
 }
 
 /** The request for memory ends without: its deadline has passed, or it was cancelled. */

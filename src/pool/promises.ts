@@ -1,6 +1,7 @@
 import type { AttaccaError } from '../core/errors.js';
 import { failure } from './emit.js';
 import { objectName } from './objects.js';
+import { inWords, someOf } from './room.js';
 import { OBJECT } from './rows.js';
 import type { PromiseRow } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -29,11 +30,11 @@ export function nobodyWillOffer(pool: PoolState, object: number): AttaccaError |
   if (promises.length === 0) return null;
   if (promises.some((promise) => promise.state !== 'closed')) return null;
   const name = objectName(pool, object);
-  const members = [...new Set(promises.map((promise) => promise.member))];
-  const patterns = [...new Set(promises.map((promise) => promise.pattern))];
+  const members = someOf(promises.map((promise) => promise.member));
+  const patterns = someOf(promises.map((promise) => promise.pattern));
   return failure(
     'nobody-will-offer',
-    `Cannot require "${name}": nobody will offer it any more; promised and closed by ${members.join(', ')}`,
+    `Cannot require "${name}": nobody will offer it any more; promised and closed by ${inWords(members)}`,
     { name, members, promises: patterns },
   );
 }

@@ -78,6 +78,9 @@ export interface Member {
   openRequires: number;
 }
 
+const OUT_BYTES = 512;
+const OUT_KEPT_BYTES_MAX = 256 * 1024;
+
 /** One client process. It outlives its connections. */
 export class Session {
   readonly id: number;
@@ -88,7 +91,7 @@ export class Session {
   readonly members = new Map<number, Member>();
   readonly promises = new Map<number, PromiseRow>();
   /** What the pool has to say to it since the last drain. */
-  readonly out = new Writer(512);
+  out = new Writer(OUT_BYTES);
   outMessages = 0;
   /** A run of successes that is not written yet. */
   okFirst = 0;
@@ -100,6 +103,15 @@ export class Session {
     this.id = id;
     this.process = process;
     this.since = since;
+  }
+
+  /** What it had to say has been taken. */
+  drained(): void {
+    this.dirty = false;
+    this.outMessages = 0;
+    // A batch that was large once must not cost memory for as long as the session lives.
+    if (this.out.bytes.length > OUT_KEPT_BYTES_MAX) this.out = new Writer(OUT_BYTES);
+    else this.out.reset();
   }
 }
 

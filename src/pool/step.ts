@@ -28,10 +28,9 @@ import {
   readTag,
   readUnkeep,
   readWithdraw,
-  writeValueAnswer,
 } from '../protocol/index.js';
 import { deleteObject, tag } from './deleting.js';
-import { emit, emitFail, emitOk, failure, flushOk } from './emit.js';
+import { emitFail, emitOk, emitValue, failure, flushOk } from './emit.js';
 import { explainObject, explainRings, explainWaits } from './explain.js';
 import { declare, dispose, handleOf, memberOfSession, seal, set } from './handles.js';
 import type { Input } from './input.js';
@@ -204,9 +203,11 @@ function applyRare(pool: PoolState, session: Session, request: number, code: num
       session.keys.define(key, number);
       return true;
     }
-    case MESSAGE.join:
-      join(pool, session, request, readJoin(r));
+    case MESSAGE.join: {
+      const size = r.remaining;
+      join(pool, session, request, readJoin(r), size);
       return false;
+    }
     case MESSAGE.leave:
       readLeave(r, message.leave);
       leave(pool, session, request, memberOfSession(session, message.leave.member));
@@ -264,37 +265,37 @@ function applyNamed(pool: PoolState, session: Session, request: number, code: nu
     case MESSAGE.stat: {
       readStat(r, message.stat);
       const object = objectNamed(pool, message.stat.nameStart, message.stat.nameEnd);
-      writeValueAnswer(emit(pool, session), request, stat(pool, object));
+      emitValue(pool, session, request, stat(pool, object));
       return false;
     }
     case MESSAGE.list:
       readList(r, message.list);
-      answerValue(pool, session, request, list(pool, message.list));
+      emitValue(pool, session, request, list(pool, message.list));
       return false;
     case MESSAGE.members:
       readEmpty(r);
-      answerValue(pool, session, request, members(pool));
+      emitValue(pool, session, request, members(pool));
       return false;
     case MESSAGE.explain: {
       readExplain(r, message.explain);
       const { what, nameStart, nameEnd } = message.explain;
       if (what === EXPLAIN.name) {
         const object = objectNamed(pool, nameStart, nameEnd);
-        answerValue(pool, session, request, explainObject(pool, object));
+        emitValue(pool, session, request, explainObject(pool, object));
       } else {
         const rows = what === EXPLAIN.waits ? explainWaits(pool) : explainRings(pool);
-        answerValue(pool, session, request, rows);
+        emitValue(pool, session, request, rows);
       }
       return false;
     }
     case MESSAGE.info:
       readEmpty(r);
-      answerValue(pool, session, request, info(pool));
+      emitValue(pool, session, request, info(pool));
       return false;
     case MESSAGE.stop: {
       readStop(r, message.stop);
       const required = stillRequired(pool);
-      answerValue(pool, session, request, { required });
+      emitValue(pool, session, request, { required });
       if (required.length === 0 || message.stop.force === 1) {
         pool.stopping = true;
         pool.effects.push({ kind: 'stop' });
@@ -306,15 +307,6 @@ function applyNamed(pool: PoolState, session: Session, request: number, code: nu
         code,
       });
   }
-}
-
-function answerValue(
-  pool: PoolState,
-  session: Session,
-  request: number,
-  value: Parameters<typeof writeValueAnswer>[2],
-): void {
-  writeValueAnswer(emit(pool, session), request, value);
 }
 
 /** CANCEL: ends a wait of the session; one that has ended already is left as it is. */

@@ -3,6 +3,7 @@ import type { Value } from '../core/value.js';
 import { failure } from './emit.js';
 import { mayProvide, objectName } from './objects.js';
 import { promisesOf } from './promises.js';
+import { inWords, someOf } from './room.js';
 import { HANDLE, OBJECT, WAIT } from './rows.js';
 import type { PoolState } from './state.js';
 
@@ -18,9 +19,8 @@ export interface Awaited {
 
 export function awaited(pool: PoolState, object: number): Awaited {
   const promises = promisesOf(pool, object);
-  const by = (state: string): string[] => [
-    ...new Set(promises.filter((each) => each.state === state).map((each) => each.member)),
-  ];
+  const by = (state: string): string[] =>
+    someOf(promises.filter((each) => each.state === state).map((each) => each.member));
   const declarer = declarerOf(pool, object);
   const gone = pool.departed.get(declarer);
   return {
@@ -42,10 +42,9 @@ function declarerOf(pool: PoolState, object: number): number {
 
 /** In words: what the wait for the object's next version waits for. */
 export function awaitedText(who: Awaited, consumer: string): string {
-  if (who.promisedBy.length > 0) return `${who.promisedBy.join(', ')} promised it`;
-  if (who.graceOf.length > 0) return `${who.graceOf.join(', ')} promised it and crashed`;
-  if (who.closedBy.length > 0)
-    return `${who.closedBy.join(', ')} promised it and closed the promise`;
+  if (who.promisedBy.length > 0) return `${inWords(who.promisedBy)} promised it`;
+  if (who.graceOf.length > 0) return `${inWords(who.graceOf)} promised it and crashed`;
+  if (who.closedBy.length > 0) return `${inWords(who.closedBy)} promised it and closed the promise`;
   if (who.declaredBy === '' || who.declaredBy === consumer) return 'nobody has promised it';
   const gone = who.declarerGone === '' ? '' : ` and has ${who.declarerGone}`;
   return `nobody has promised it; ${who.declaredBy} declared it last${gone}`;
