@@ -1,1 +1,44 @@
-export {};
+/**
+ * The TypeScript client of Attacca.
+ *
+ * ```ts
+ * import { join } from 'attacca';
+ *
+ * await using pool = await join({ member: 'model[0]' });
+ * const t = pool.object('t/850', { space: { dtype: 'float32', shape: [181, 360] } });
+ * t.array.set(values);
+ * await t.offer();
+ * ```
+ */
+export { AttaccaError, ERROR_CODES, type ErrorCode, type ErrorFields } from '../core/errors.js';
+export type { ByteOrder, Dtype, Order, Space, SpaceExpectation } from '../core/space.js';
+export { Float, Timestamp, type Value, type ValueMap } from '../core/value.js';
+export type {
+  AnyArray,
+  ArrayOf,
+  ArrayTypes,
+  Bytes,
+  ElementOf,
+  ReadonlyArrayView,
+} from './arrays.js';
+export type { BatchFailure } from './batch-failures.js';
+export type { OfferItem, OfferManyOptions } from './batch-offer.js';
+export type { Acknowledged, Durability } from './call.js';
+export type { Transport, TransportChoice } from './data-plane.js';
+export type { HandleState } from './handle.js';
+export { type ConnectOptions, connect, type JoinOptions, join } from './join.js';
+export type { PoolObject } from './object.js';
+export type { OfferedMany } from './offered-many.js';
+export type {
+  Attributes,
+  ObjectOptions,
+  OfferOptions,
+  RequireOptions,
+  WaitOptions,
+} from './options.js';
+export type { Pool, TypedObjectOptions } from './pool.js';
+export type { PoolPromise, Promised } from './pool-promise.js';
+export type { PoolView } from './pool-view.js';
+export type { Delivered, ObjectVersion, Owned } from './received.js';
+export type { BarrierOptions } from './rendezvous.js';
+export type { RequiredMany } from './required-many.js';

@@ -1,0 +1,237 @@
+import type { Writer } from '../core/bytes.js';
+import type { AttaccaError } from '../core/errors.js';
+import type { SpaceExpectation } from '../core/space.js';
+import {
+  writeDispose,
+  writeOfferInline,
+  writeOfferNothing,
+  writeOfferSlice,
+} from '../protocol/index.js';
+import { bytesOfView, dtypeOfArray } from './arrays.js';
+import { type BatchFailure, batchError } from './batch-failures.js';
+import type { Client } from './client.js';
+import { asAttaccaError } from './errors.js';
+import { Handle } from './handle.js';
+import { ItemWriter } from './item-writer.js';
+import { OfferAnswers } from './offer-answers.js';
+import { OfferedMany } from './offered-many.js';
+import { encodeOptions, offerStored } from './offering.js';
+import type { Attributes, OfferOptions, WaitOptions } from './options.js';
+import { UNHEEDED } from './pending.js';
+import type { Seat } from './seat.js';
+import type { Slice } from './slice.js';
+import { throwIfAborted } from './waiting.js';
+
+/** One object of a batch. */
+export interface OfferItem {
+  readonly name: string;
+  /** The payload; none is one of length 0. It must not change until `offerMany` returns. */
+  readonly data?: ArrayBufferView | undefined;
+  readonly attributes?: Attributes | undefined;
+  /** Left out: that of the batch; else the dtype and length of `data`. */
+  readonly space?: SpaceExpectation | undefined;
+}
+
+export interface OfferManyOptions extends OfferOptions, WaitOptions {
+  /** The space of items that say none. */
+  readonly space?: SpaceExpectation | undefined;
+  /** Takes the failures of single items; without it the batch rejects with the first. */
+  readonly onFailure?: ((failure: BatchFailure) => void) | undefined;
+}
+
+/** Requests of so many bytes are handed on as one run: well under a frame with the next item. */
+const RUN_BYTES = 256 * 1024;
+/** So many items are encoded in one go, before the event loop has its turn again. */
+const CHUNK_ITEMS = 4_096;
+
+/**
+ * Offers many objects. Each is declared and offered by itself, in the order given; they are encoded
+ * into as few frames as they fill, and the answers to a run of them are one message.
+ */
+export class BatchOffer {
+  readonly #seat: Seat;
+  readonly #client: Client;
+  readonly #options: OfferManyOptions;
+  readonly #how: ReturnType<typeof encodeOptions>;
+  readonly #items: ItemWriter;
+  readonly #failures: BatchFailure[] = [];
+  readonly #again: { readonly index: number; readonly item: OfferItem }[] = [];
+  readonly #handles: number[] = [];
+  /** Kept offers need no handle once they are made: one number serves all, one after the other. */
+  readonly #keptHandle: number | null;
+  readonly #answers: Promise<void>[] = [];
+  #count = 0;
+
+  constructor(seat: Seat, options: OfferManyOptions) {
+    this.#seat = seat;
+    this.#client = seat.client;
+    this.#options = options;
+    this.#how = encodeOptions(options);
+    this.#items = new ItemWriter(seat.client.connection.keys, options.space ?? null);
+    this.#keptHandle = options.keep === true ? seat.client.connection.handles.take() : null;
+  }
+
+  async run(items: Iterable<OfferItem>): Promise<OfferedMany> {
+    const chunk: OfferItem[] = [];
+    try {
+      for (const item of items) {
+        chunk.push(item);
+        if (chunk.length < CHUNK_ITEMS) continue;
+        await this.#offer(chunk.splice(0));
+        // So that answers are read, and others have their turn, while a large batch is encoded.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      if (chunk.length > 0) await this.#offer(chunk);
+    } finally {
+      await Promise.all(this.#answers);
+      await this.#offerAgain();
+      if (this.#keptHandle !== null) {
+        this.#client.connection.handles.release(this.#keptHandle);
+      }
+    }
+    this.#report();
+    return new OfferedMany(this.#seat, this.#count - this.#failures.length, this.#handles);
+  }
+
+  #report(): void {
+    const { onFailure } = this.#options;
+    if (this.#failures.length === 0) return;
+    if (onFailure === undefined) throw batchError('offer', this.#count, this.#failures);
+    for (const failure of this.#failures) onFailure(failure);
+  }
+
+  async #offer(chunk: readonly OfferItem[]): Promise<void> {
+    const what = 'offer a batch';
+    throwIfAborted(what, this.#options.signal);
+    const room = this.#seat.enter(what);
+    if (room !== null) await room;
+    const base = this.#count;
+    this.#count += chunk.length;
+    const slices = new Map<number, Slice>();
+    for (const [index, item] of chunk.entries()) {
+      try {
+        this.#items.announce(item.attributes);
+        const size = item.data?.byteLength ?? 0;
+        if (size > this.#client.inlineBytesMax) slices.set(index, await this.#store(item, size));
+      } catch (error) {
+        this.#fail(base + index, item, asAttaccaError(error));
+        if (this.#client.connection.over !== null) throw error;
+      }
+    }
+    this.#send(chunk, base, slices);
+  }
+
+  async #store(item: OfferItem, size: number): Promise<Slice> {
+    const { leases, plane } = this.#client;
+    const what = `allocate ${size} bytes for "${item.name}"`;
+    const slice =
+      leases.take(size) ?? (await leases.lease(size, { handle: null, what }, this.#options));
+    await plane.store(slice, bytesOfView(item.data as ArrayBufferView));
+    return slice;
+  }
+
+  #send(chunk: readonly OfferItem[], base: number, slices: ReadonlyMap<number, Slice>): void {
+    const { connection } = this.#client;
+    const skipped = new Set(this.#failures.map((failure) => failure.index));
+    let w = connection.begin();
+    let run = this.#beginRun(chunk, base, slices);
+    for (const [index, item] of chunk.entries()) {
+      if (skipped.has(base + index)) continue;
+      const start = w.at;
+      const handle = this.#keptHandle ?? connection.handles.take();
+      try {
+        this.#write(w, handle, item, slices.get(index));
+        run.sent(index, handle);
+      } catch (error) {
+        w.at = start;
+        if (this.#keptHandle === null) connection.handles.release(handle);
+        this.#fail(base + index, item, asAttaccaError(error));
+      }
+      if (w.at < RUN_BYTES) continue;
+      this.#endRun(run);
+      w = connection.begin();
+      run = this.#beginRun(chunk, base, slices);
+    }
+    this.#endRun(run);
+  }
+
+  #beginRun(
+    chunk: readonly OfferItem[],
+    base: number,
+    slices: ReadonlyMap<number, Slice>,
+  ): OfferAnswers {
+    return new OfferAnswers(this.#keptHandle === null ? 2 : 3, (index, error) => {
+      const item = chunk[index] as OfferItem;
+      const slice = slices.get(index);
+      if (slice !== undefined) this.#client.leases.giveBack(slice);
+      // The pool's room for payloads in messages is used up: slabs have more.
+      if (error.code === 'memory-full' && slice === undefined) {
+        this.#again.push({ index: base + index, item });
+      } else this.#fail(base + index, item, error);
+    });
+  }
+
+  #endRun(run: OfferAnswers): void {
+    if (run.requests === 0) return;
+    this.#client.connection.posted(run, run.requests);
+    this.#answers.push(
+      run.done.then(({ offered, failed }) => {
+        if (this.#keptHandle !== null) return;
+        for (const handle of offered) this.#handles.push(handle);
+        this.#dispose(failed);
+      }),
+    );
+  }
+
+  #dispose(handles: readonly number[]): void {
+    const { connection } = this.#client;
+    if (handles.length === 0 || connection.over !== null) return;
+    connection.post(UNHEEDED, handles.length, (w) => {
+      for (const handle of handles) writeDispose(w, handle);
+    });
+    for (const handle of handles) connection.handles.release(handle);
+  }
+
+  /** Offers by way of slabs what found no room in messages. */
+  async #offerAgain(): Promise<void> {
+    for (const { index, item } of this.#again.splice(0)) {
+      const { name, attributes } = item;
+      const handle = new Handle(this.#seat, name, { attributes, space: this.#spaceOf(item) ?? {} });
+      try {
+        await offerStored(handle, bytesOfView(item.data as ArrayBufferView), this.#options);
+        if (this.#keptHandle !== null) handle.release();
+        else if (handle.number !== null) this.#handles.push(handle.number);
+      } catch (error) {
+        handle.release();
+        this.#fail(index, item, asAttaccaError(error));
+      }
+    }
+  }
+
+  #fail(index: number, item: OfferItem, error: AttaccaError): void {
+    this.#failures.push({ index, name: item.name, error });
+  }
+
+  #write(w: Writer, handle: number, item: OfferItem, slice: Slice | undefined): void {
+    const numbers = { handle, member: this.#seat.number };
+    this.#items.declare(w, numbers, item.name, this.#spaceOf(item), item.attributes);
+    const { scope, durability, lifetime } = this.#how;
+    const { data } = item;
+    if (slice !== undefined) {
+      const { slab, offset, size } = slice;
+      writeOfferSlice(w, handle, scope, durability, lifetime, slab, offset, size);
+    } else if (data === undefined || data.byteLength === 0) {
+      writeOfferNothing(w, handle, scope, durability, lifetime);
+    } else {
+      writeOfferInline(w, handle, scope, durability, lifetime, bytesOfView(data));
+    }
+    if (this.#keptHandle !== null) writeDispose(w, handle);
+  }
+
+  #spaceOf(item: OfferItem): SpaceExpectation | null {
+    if (item.space !== undefined) return item.space;
+    const shared = this.#options.space;
+    if (shared !== undefined || item.data === undefined) return shared ?? null;
+    return { dtype: dtypeOfArray(item.data) };
+  }
+}

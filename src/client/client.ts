@@ -1,0 +1,179 @@
+import type { AttaccaError } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
+import type { ValueMap } from '../core/value.js';
+import { type Accept, MESSAGE, type PoolInfo, readWelcome, writeJoin } from '../protocol/index.js';
+import { type Address, connect, type Link, parseAddress, tokenOf } from '../transport/index.js';
+import { Call } from './call.js';
+import { Connection, type ConnectionLimits } from './connection.js';
+import { DataLink } from './data-link.js';
+import { DataPlane, type TransportChoice } from './data-plane.js';
+import { asAttaccaError, wrongState } from './errors.js';
+import { Leaks } from './leaks.js';
+import { Leases } from './leases.js';
+import { describeProcess } from './opening.js';
+import type { WaitOptions } from './options.js';
+import { Seat } from './seat.js';
+import { throwIfAborted, waiting } from './waiting.js';
+
+/** Payloads up to here travel in messages: copying them costs less than leasing (measured). */
+const INLINE_BYTES = 16 * 1024;
+
+export interface ClientOptions {
+  readonly address: string;
+  readonly poolId: string;
+  readonly transport: TransportChoice;
+  readonly reconnectMs: number;
+  /** Compares checksums where bytes change hands: ATTACCA_CHECK=1. */
+  readonly checks: boolean;
+  readonly limits?: ConnectionLimits | undefined;
+}
+
+const ACCEPT_MS = 30_000;
+
+/** What a session has once it is open. */
+interface Ground {
+  readonly pool: PoolInfo;
+  readonly plane: DataPlane;
+  readonly leases: Leases;
+}
+
+/** One process at one pool: its session, its memory, its ways to move bytes. */
+export class Client {
+  readonly connection: Connection;
+  readonly leaks = new Leaks();
+  readonly checks: boolean;
+  readonly options: ClientOptions;
+  #ground: Ground | null = null;
+  /** Why the transport that was asked for cannot be had. */
+  #obstacle: AttaccaError | null = null;
+
+  constructor(options: ClientOptions) {
+    this.options = options;
+    this.checks = options.checks;
+    const address = parseAddress(options.address);
+    this.connection = new Connection(
+      {
+        open: (signal) => openLink(address, address, signal),
+        hello: { poolId: options.poolId, process: describeProcess() },
+        reconnectMs: options.reconnectMs,
+        acceptMs: ACCEPT_MS,
+      },
+      {
+        onAccept: (accept, pool) => this.#onAccept(address, accept, pool),
+        onReclaim: () => this.#ground?.leases.reclaim(),
+        onSlabGone: (slab) => this.#ground?.plane.slabGone(slab),
+        onOver: (error) => this.#ground?.plane.close(error),
+      },
+      options.limits,
+    );
+  }
+
+  get plane(): DataPlane {
+    return this.#open.plane;
+  }
+
+  get leases(): Leases {
+    return this.#open.leases;
+  }
+
+  /** What the pool said of itself. */
+  get pool(): PoolInfo {
+    return this.#open.pool;
+  }
+
+  /** The largest payload that goes within a message. */
+  get inlineBytesMax(): number {
+    const limit = this.#ground?.pool.limits['inlineBytesMax'] ?? LIMITS.inlineBytesMax;
+    return Math.min(INLINE_BYTES, limit);
+  }
+
+  /** Waits until the session is open. Rejects with what stands against it. */
+  async ready(): Promise<void> {
+    await this.connection.accepted;
+    if (this.#obstacle !== null) {
+      this.connection.close(this.#obstacle);
+      throw this.#obstacle;
+    }
+  }
+
+  /** Joins as a member. Before the session is open, JOIN goes out with HELLO. */
+  async join(name: string, info: ValueMap, options: WaitOptions): Promise<Seat> {
+    const what = `join as "${name}"`;
+    throwIfAborted(what, options.signal);
+    const { connection } = this;
+    const room = connection.room();
+    if (room !== null) await room;
+    const member = connection.members.take();
+    const call = new Call<Seat>(
+      1,
+      (code, reader) => {
+        if (code !== MESSAGE.welcome) throw wrongState(what, `the pool answered ${code}`);
+        return new Seat(this, member, readWelcome(reader));
+      },
+      (seat) => seat.abandon(),
+    );
+    try {
+      const number = connection.post(call, 1, (w) => writeJoin(w, member, name, info));
+      const seat = await waiting(connection, call, { number, what }, options);
+      if (seat === undefined) throw wrongState(what, 'the pool sent no WELCOME');
+      return seat;
+    } catch (error) {
+      if (call.isAnswered) connection.members.release(member);
+      throw error;
+    }
+  }
+
+  #onAccept(address: Address, accept: Accept, pool: PoolInfo): void {
+    const link = new DataLink({
+      open: () => openDataLink(address, pool.data),
+      accept: () => accept,
+    });
+    try {
+      const plane = new DataPlane(pool, this.options.transport, link);
+      this.#ground = { pool, plane, leases: new Leases(this.connection, plane) };
+    } catch (error) {
+      this.#obstacle = asAttaccaError(error);
+    }
+  }
+
+  get #open(): Ground {
+    if (this.#ground === null) throw wrongState('use the pool', 'it is not open');
+    return this.#ground;
+  }
+}
+
+async function openLink(
+  address: Address,
+  tokenAddress: Address,
+  signal?: AbortSignal,
+): Promise<{ link: Link; token: string }> {
+  const token = tokenOf(tokenAddress);
+  // Awaited below; should connecting fail first, its failure is the one to tell.
+  token.catch(() => {});
+  const link = await connect(address, { signal });
+  try {
+    return { link, token: await token };
+  } catch (error) {
+    link.destroy();
+    throw error;
+  }
+}
+
+/** Connects to the first address for data that answers; all take the token of the pool. */
+async function openDataLink(
+  control: Address,
+  addresses: readonly string[],
+): Promise<{ link: Link; token: string }> {
+  const all = addresses.map(parseAddress);
+  // Where the control connection goes by TCP, a path of the other host means nothing here.
+  const usable = control.kind === 'tcp' ? all.filter(({ kind }) => kind === 'tcp') : all;
+  let failure: unknown = wrongState('move bytes', 'the pool has no data connections');
+  for (const address of usable) {
+    try {
+      return await openLink(address, control);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}

@@ -1,0 +1,266 @@
+import { Writer } from '../core/bytes.js';
+import { AttaccaError } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
+import {
+  type Accept,
+  DATA_BYTES_MAX,
+  FRAME,
+  FrameAssembler,
+  readData,
+  readDone,
+  readFailed,
+  readRefuse,
+  writeRead,
+  writeWriteHead,
+} from '../protocol/index.js';
+import type { Link } from '../transport/index.js';
+import type { Bytes } from './arrays.js';
+import { asAttaccaError, errorOf } from './errors.js';
+import { Gate } from './gate.js';
+import { dataHello } from './opening.js';
+import type { Slice } from './slice.js';
+import { isComplete, receive, type Transfer } from './transfers.js';
+
+/** Bytes of WRITE that are not done: enough to fill a fast link, few enough to hold. */
+const WRITE_WINDOW_BYTES = 16 * 1024 * 1024;
+const ATTEMPTS_MAX = 5;
+const PAUSE_FIRST_MS = 20;
+const TRANSFER_END = 2 ** 32;
+
+export interface DataLinkOptions {
+  readonly open: () => Promise<{ link: Link; token: string }>;
+  /** The session whose bytes move; its secret opens the connection. */
+  readonly accept: () => Accept;
+}
+
+/**
+ * The data connection of a session (spec/protocol.md, section 9): moves bytes of slices for a
+ * process that does not map them. Opened when first needed, shared by all that the process moves.
+ * When it is lost, what is not done is begun again on the next one: WRITE and READ of slices that
+ * this session holds may be repeated.
+ */
+export class DataLink {
+  readonly #options: DataLinkOptions;
+  readonly #transfers = new Map<number, Transfer>();
+  readonly #gate = new Gate(() => this.#writeBytes < WRITE_WINDOW_BYTES);
+  #link: Link | null = null;
+  #opening: Promise<void> | null = null;
+  #isUp = false;
+  #over: AttaccaError | null = null;
+  #next = 1;
+  #writeBytes = 0;
+
+  constructor(options: DataLinkOptions) {
+    this.#options = options;
+  }
+
+  /** Moves bytes into a slice that is leased. They must not change until it returns. */
+  async write(slice: Slice, bytes: Uint8Array): Promise<void> {
+    const parts: Promise<void>[] = [];
+    for (let at = 0; at < bytes.length; at += DATA_BYTES_MAX) {
+      const part = bytes.subarray(at, Math.min(at + DATA_BYTES_MAX, bytes.length));
+      const room = this.#gate.enter();
+      if (room !== null) await room;
+      this.#writeBytes += part.length;
+      const place = { slab: slice.slab, offset: slice.offset + at, size: part.length };
+      const moved = this.#move((resolve, reject) => ({
+        kind: 'write',
+        slice: place,
+        bytes: part,
+        resolve,
+        reject,
+      }));
+      const settled = moved.finally(() => {
+        this.#writeBytes -= part.length;
+        this.#gate.open();
+      });
+      // Awaited below; a failure in the meantime is not unhandled.
+      settled.catch(() => {});
+      parts.push(settled);
+    }
+    await Promise.all(parts);
+  }
+
+  /** Moves a slice that is held into memory of its own. */
+  async read(slice: Slice): Promise<Bytes> {
+    const target = new Uint8Array(slice.size);
+    await this.#move((resolve, reject) => ({
+      kind: 'read',
+      slice,
+      target,
+      received: 0,
+      resolve,
+      reject,
+    }));
+    return target;
+  }
+
+  close(error: AttaccaError): void {
+    if (this.#over !== null) return;
+    this.#over = error;
+    this.#link?.close();
+    this.#failAll(error);
+  }
+
+  #move(
+    make: (resolve: () => void, reject: (error: AttaccaError) => void) => Transfer,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#over !== null) return reject(this.#over);
+      const number = this.#takeNumber();
+      const transfer = make(resolve, reject);
+      this.#transfers.set(number, transfer);
+      this.#setBusy();
+      if (this.#isUp) this.#send(number, transfer);
+      else this.#open();
+    });
+  }
+
+  #takeNumber(): number {
+    do this.#next = (this.#next + 1) % TRANSFER_END;
+    while (this.#transfers.has(this.#next));
+    return this.#next;
+  }
+
+  #open(): void {
+    this.#opening ??= this.#connect().finally(() => {
+      this.#opening = null;
+    });
+  }
+
+  async #connect(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const { link, token } = await this.#options.open();
+        if (this.#over !== null) return link.destroy();
+        await this.#greet(link, token);
+        return;
+      } catch (error) {
+        const failure = asAttaccaError(error);
+        if (this.#over !== null) return;
+        if (attempt >= ATTEMPTS_MAX || !failure.retryable) return this.#failAll(failure);
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_FIRST_MS * 2 ** attempt));
+      }
+    }
+  }
+
+  /** HELLO, then all that is not done; returns when the pool has accepted. */
+  #greet(link: Link, token: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#link = link;
+      this.#setBusy();
+      const assembler = new FrameAssembler(LIMITS.dataFrameBytesMax);
+      link.onData = (chunk) => {
+        try {
+          assembler.push(chunk);
+          while (assembler.next()) {
+            if (this.#isUp) this.#onFrame(assembler);
+            else this.#onFirst(assembler, resolve);
+          }
+        } catch (error) {
+          reject(asAttaccaError(error));
+          this.#drop(link, asAttaccaError(error));
+        }
+      };
+      link.onClose = (cause) => {
+        const why = cause?.message ?? 'the pool closed it';
+        const text = `Lost the data connection to the pool: ${why}`;
+        const lost = new AttaccaError('connection-lost', text, {}, { cause });
+        reject(lost);
+        this.#drop(link, null);
+      };
+      link.write(dataHello(token, this.#options.accept()));
+      link.flush();
+    });
+  }
+
+  #onFirst(frame: FrameAssembler, accepted: () => void): void {
+    if (frame.kind === FRAME.refuse) {
+      throw errorOf(readRefuse(frame.bytes, frame.start, frame.end));
+    }
+    if (frame.kind !== FRAME.accept) {
+      throw new AttaccaError('bad-frame', 'Cannot open a data connection: no ACCEPT came');
+    }
+    this.#isUp = true;
+    for (const [number, transfer] of this.#transfers) this.#send(number, transfer);
+    accepted();
+  }
+
+  #onFrame(frame: FrameAssembler): void {
+    const { kind, bytes, start, end } = frame;
+    if (kind === FRAME.data) {
+      const data = readData(bytes, start, end);
+      const transfer = this.#transfers.get(data.transfer);
+      if (transfer?.kind !== 'read') throw unknownTransfer(data.transfer);
+      receive(transfer, data.offset, bytes.subarray(data.payloadStart, data.payloadEnd));
+    } else if (kind === FRAME.done) {
+      const done = readDone(bytes, start, end);
+      const transfer = this.#finish(done.transfer);
+      if (isComplete(transfer, done.size)) transfer.resolve();
+      else transfer.reject(new AttaccaError('bad-frame', 'Cannot move bytes: some are missing'));
+    } else if (kind === FRAME.failed) {
+      const failed = readFailed(bytes, start, end);
+      const parts = { ...failed, retryable: false, fields: {} };
+      this.#finish(failed.transfer).reject(errorOf(parts));
+    } else if (kind === FRAME.refuse) {
+      throw errorOf(readRefuse(bytes, start, end));
+    } else if (kind !== FRAME.ack) {
+      throw new AttaccaError(
+        'bad-frame',
+        `Cannot take a frame of kind ${kind} on a data connection`,
+      );
+    }
+  }
+
+  #finish(number: number): Transfer {
+    const transfer = this.#transfers.get(number);
+    if (transfer === undefined) throw unknownTransfer(number);
+    this.#transfers.delete(number);
+    this.#setBusy();
+    return transfer;
+  }
+
+  #send(number: number, transfer: Transfer): void {
+    const link = this.#link;
+    if (link === null) return;
+    const { slab, offset, size } = transfer.slice;
+    const w = new Writer(64);
+    if (transfer.kind === 'read') {
+      transfer.received = 0;
+      writeRead(w, number, slab, offset, size);
+      link.write(w.written());
+    } else {
+      writeWriteHead(w, number, slab, offset, size);
+      link.write(w.written());
+      link.write(transfer.bytes);
+    }
+  }
+
+  /** The link is gone. Without an `error` of the pool what is not done is begun again. */
+  #drop(link: Link, error: AttaccaError | null): void {
+    if (this.#link !== link) return;
+    this.#link = null;
+    this.#isUp = false;
+    link.destroy();
+    if (this.#over !== null) return;
+    if (error !== null && !error.retryable) this.#failAll(error);
+    else if (this.#transfers.size > 0 && this.#opening === null) this.#open();
+  }
+
+  #failAll(error: AttaccaError): void {
+    const transfers = [...this.#transfers.values()];
+    this.#transfers.clear();
+    for (const transfer of transfers) transfer.reject(error);
+    this.#gate.open();
+  }
+
+  #setBusy(): void {
+    const link: (Link & { ref?: () => void; unref?: () => void }) | null = this.#link;
+    if (this.#transfers.size > 0) link?.ref?.();
+    else link?.unref?.();
+  }
+}
+
+function unknownTransfer(number: number): AttaccaError {
+  return new AttaccaError('bad-frame', `Cannot take data of the pool: no transfer ${number}`);
+}

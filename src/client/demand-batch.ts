@@ -1,0 +1,202 @@
+import type { Reader } from '../core/bytes.js';
+import type { AttaccaError } from '../core/errors.js';
+import {
+  MODE,
+  WANT,
+  writeCancel,
+  writeDemand,
+  writeDispose,
+  writeRetract,
+} from '../protocol/index.js';
+import { giveBack, type Parcel, policyOf, readParcel, unpack } from './demanding.js';
+import { abortedError } from './errors.js';
+import type { Handle } from './handle.js';
+import { deadlineOf, type RequireOptions, type WaitOptions } from './options.js';
+import { UNHEEDED, type Waiter } from './pending.js';
+import type { Delivery } from './received.js';
+import type { Seat } from './seat.js';
+import { throwIfAborted } from './waiting.js';
+
+const CHUNK = 2_048;
+
+interface Waiting {
+  readonly handle: Handle;
+  readonly index: number;
+  /** Number of its DEMAND; 0 before it is sent. */
+  request: number;
+  isAnswered: boolean;
+}
+
+type Arrival =
+  | { readonly kind: 'parcel'; readonly waiting: Waiting; readonly parcel: Parcel }
+  | { readonly kind: 'failure'; readonly error: AttaccaError };
+
+/**
+ * Demands many objects at once, and hands them out as they come. Ends at the first that fails;
+ * `cancel` takes back what has not come, requires that were announced before among it.
+ */
+export class DemandBatch {
+  readonly #seat: Seat;
+  readonly #all: readonly Waiting[];
+  readonly #options: WaitOptions & RequireOptions;
+  readonly #arrivals: Arrival[] = [];
+  #wake: (() => void) | null = null;
+  #taken = 0;
+  #cancelled = false;
+  readonly #onAbort: () => void;
+
+  constructor(seat: Seat, handles: readonly Handle[], options: WaitOptions & RequireOptions) {
+    this.#seat = seat;
+    this.#options = options;
+    this.#all = handles.map((handle, index) => ({ handle, index, request: 0, isAnswered: false }));
+    this.#onAbort = () => {
+      const { signal } = this.#options;
+      if (signal === undefined) return;
+      this.#arrive({ kind: 'failure', error: abortedError(this.#what, signal) });
+    };
+  }
+
+  get #what(): string {
+    return `demand ${this.#all.length} objects`;
+  }
+
+  /** Sends the demands. */
+  async start(): Promise<void> {
+    const { signal } = this.#options;
+    throwIfAborted(this.#what, signal);
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    for (let at = 0; at < this.#all.length && !this.#cancelled; at += CHUNK) {
+      const room = this.#seat.enter(this.#what);
+      if (room !== null) await room;
+      for (const waiting of this.#all.slice(at, at + CHUNK)) this.#send(waiting);
+    }
+  }
+
+  /** The next that has come, or null after the last. Throws what the first failure was. */
+  async next(): Promise<{ readonly index: number; readonly delivery: Delivery } | null> {
+    if (this.#taken === this.#all.length) {
+      this.#stopListening();
+      return null;
+    }
+    if (this.#arrivals.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    const arrival = this.#arrivals.shift() as Arrival;
+    if (arrival.kind === 'failure') throw arrival.error;
+    this.#taken++;
+    const { waiting, parcel } = arrival;
+    const delivery = await unpack(waiting.handle, parcel, 'view', this.#options);
+    return { index: waiting.index, delivery };
+  }
+
+  /** Takes back what has not been handed out. Idempotent. */
+  cancel(): void {
+    if (this.#cancelled) return;
+    this.#cancelled = true;
+    this.#stopListening();
+    for (const arrival of this.#arrivals.splice(0)) {
+      if (arrival.kind === 'failure') continue;
+      giveBack(this.#seat.client, arrival.parcel);
+      arrival.waiting.handle.release();
+    }
+    for (const waiting of this.#all) if (!waiting.isAnswered) this.#takeBack(waiting);
+  }
+
+  #stopListening(): void {
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+  }
+
+  #send(waiting: Waiting): void {
+    const { handle } = waiting;
+    const { declares } = handle;
+    const deadline = deadlineOf(this.#options.timeoutMs);
+    const policy = policyOf(this.#options);
+    const answers = new ItemAnswers(1 + declares, (answer) => this.#onAnswer(waiting, answer));
+    const first = handle.post(answers, 1, (w, number) =>
+      writeDemand(w, number, deadline, MODE.view, policy, WANT.attributes),
+    );
+    waiting.request = first + declares;
+  }
+
+  #onAnswer(waiting: Waiting, answer: Parcel | AttaccaError): void {
+    waiting.isAnswered = true;
+    if ('source' in answer) {
+      if (this.#cancelled) giveBack(this.#seat.client, answer);
+      else this.#arrive({ kind: 'parcel', waiting, parcel: answer });
+    } else if (!this.#cancelled) {
+      this.#dispose(waiting);
+      this.#arrive({ kind: 'failure', error: answer });
+    }
+  }
+
+  #arrive(arrival: Arrival): void {
+    this.#arrivals.push(arrival);
+    this.#wake?.();
+    this.#wake = null;
+  }
+
+  /** Ends a demand wherever it is: each of these is legal, or fails without harm. */
+  #takeBack(waiting: Waiting): void {
+    const { connection } = this.#seat.client;
+    const { number } = waiting.handle;
+    if (number === null || connection.over !== null || this.#seat.hasLeft) return;
+    if (waiting.request !== 0) {
+      connection.post(UNHEEDED, 1, (w) => writeCancel(w, waiting.request));
+    }
+    this.#dispose(waiting);
+  }
+
+  /** A require that outlived its demand goes with it. */
+  #dispose(waiting: Waiting): void {
+    const { connection } = this.#seat.client;
+    const { handle } = waiting;
+    const { number } = handle;
+    if (number === null || connection.over !== null || this.#seat.hasLeft) return;
+    connection.post(UNHEEDED, 2, (w) => {
+      writeRetract(w, number);
+      writeDispose(w, number);
+    });
+    handle.forget();
+  }
+}
+
+/** Takes the answers to the DECLARE and the DEMAND of one object. */
+class ItemAnswers implements Waiter {
+  #left: number;
+  #failure: AttaccaError | null = null;
+  #parcel: Parcel | null = null;
+  readonly #done: (answer: Parcel | AttaccaError) => void;
+
+  constructor(requests: number, done: (answer: Parcel | AttaccaError) => void) {
+    this.#left = requests;
+    this.#done = done;
+  }
+
+  ok(_index: number, count: number): void {
+    this.#settle(count);
+  }
+
+  fail(_index: number, error: AttaccaError): void {
+    this.#failure ??= error;
+    this.#settle(1);
+  }
+
+  answer(_index: number, code: number, reader: Reader): void {
+    this.#parcel = readParcel(code, reader);
+    this.#settle(1);
+  }
+
+  lost(error: AttaccaError): void {
+    this.#failure ??= error;
+    this.#settle(this.#left);
+  }
+
+  #settle(count: number): void {
+    this.#left -= count;
+    if (this.#left > 0) return;
+    const answer = this.#parcel ?? this.#failure;
+    if (answer !== null) this.#done(answer);
+  }
+}

@@ -1,0 +1,114 @@
+import type { Writer } from '../core/bytes.js';
+import type { SpaceExpectation } from '../core/space.js';
+import { type Attribute, encodeName, writeDeclare, writeDispose } from '../protocol/index.js';
+import { wrongState } from './errors.js';
+import type { Attributes, ObjectOptions } from './options.js';
+import { UNHEEDED } from './pending.js';
+import type { Seat } from './seat.js';
+
+/**
+ * ```
+ * open -seal-> sealed -offer-> offered -withdraw-> ended
+ *   `----------'  `---require-> required -demand-> delivered -dispose-> ended
+ * ```
+ * `busy`: a call that changes the state is under way.
+ */
+export type HandleState =
+  | 'open'
+  | 'sealed'
+  | 'offered'
+  | 'required'
+  | 'delivered'
+  | 'busy'
+  | 'ended';
+
+/**
+ * A member's handle on a name. The pool hears of it with the first request that needs it: DECLARE
+ * then goes out before it, in the same write.
+ */
+export class Handle {
+  readonly seat: Seat;
+  readonly name: string;
+  readonly nameBytes: Uint8Array;
+  state: HandleState = 'open';
+  attributes: Attributes;
+  space: SpaceExpectation;
+  #number: number | null = null;
+
+  /** `bad-name` when it is none. */
+  constructor(seat: Seat, name: string, options: ObjectOptions) {
+    this.seat = seat;
+    this.name = name;
+    this.nameBytes = encodeName(name);
+    this.attributes = options.attributes ?? {};
+    this.space = options.space ?? {};
+  }
+
+  get number(): number | null {
+    return this.#number;
+  }
+
+  mustBe(what: string, ...states: readonly HandleState[]): void {
+    if (states.includes(this.state)) return;
+    const { name, state } = this;
+    const why = state === 'busy' ? 'another call on it is under way' : `it is ${state}`;
+    throw wrongState(`${what} "${name}"`, why, { name, state });
+  }
+
+  /** How many requests {@link write} puts before another. */
+  get declares(): 0 | 1 {
+    return this.#number === null ? 1 : 0;
+  }
+
+  /**
+   * Sends requests on this handle behind its DECLARE, if that is due. `write` gets the number of
+   * the handle. Returns the number of the first request.
+   */
+  post(
+    waiter: Parameters<Seat['client']['connection']['post']>[0],
+    count: number,
+    write: (w: Writer, handle: number) => void,
+  ): number {
+    const { connection } = this.seat.client;
+    if (this.#number !== null) {
+      const number = this.#number;
+      return connection.post(waiter, count, (w) => write(w, number));
+    }
+    const attributes = internAttributes(this.seat, this.attributes);
+    const number = connection.handles.take();
+    try {
+      const first = connection.post(waiter, count + 1, (w) => {
+        writeDeclare(w, number, this.seat.number, this.name, this.space, attributes);
+        write(w, number);
+      });
+      this.#number = number;
+      return first;
+    } catch (error) {
+      connection.handles.release(number);
+      throw error;
+    }
+  }
+
+  /** Frees the handle in the pool, if that knows it; a later request declares it anew. */
+  release(): void {
+    const number = this.#number;
+    if (number === null) return;
+    this.forget();
+    const { connection } = this.seat.client;
+    if (connection.over !== null || this.seat.hasLeft) return;
+    connection.post(UNHEEDED, 1, (w) => writeDispose(w, number));
+  }
+
+  /** The pool has freed the handle, or does so with the request just sent. */
+  forget(): void {
+    if (this.#number === null) return;
+    this.seat.client.connection.handles.release(this.#number);
+    this.#number = null;
+  }
+}
+
+/** Attributes by the numbers of their keys; announces keys that are new. */
+export function internAttributes(seat: Seat, attributes: Attributes): readonly Attribute[] {
+  const { keys } = seat.client.connection;
+  return Object.entries(attributes).map(([key, value]) => [keys.of(key), value]);
+}

@@ -1,0 +1,95 @@
+import { AttaccaError } from '../core/errors.js';
+import type { ValueMap } from '../core/value.js';
+import type { ClientOptions } from './client.js';
+import { type TransportChoice, transportChoice } from './data-plane.js';
+import type { WaitOptions } from './options.js';
+import { Pool } from './pool.js';
+import { PoolView } from './pool-view.js';
+import { Clients, type Tenancy } from './tenancy.js';
+
+/** How to reach a pool. */
+export interface ConnectOptions {
+  /** `unix:/path` or `tcp://host:port`, with `?token=...` or `?token-file=...`; else `ATTACCA_POOL`. */
+  readonly address?: string | undefined;
+  /** The id of the pool that is meant; another one is refused with `wrong-pool`. */
+  readonly poolId?: string | undefined;
+  /** How bytes move; else `ATTACCA_TRANSPORT`; `auto` takes shared memory where it can. */
+  readonly transport?: TransportChoice | undefined;
+  /** How long a lost connection is tried again before everything fails; 30 s. */
+  readonly reconnectMs?: number | undefined;
+}
+
+export interface JoinOptions extends ConnectOptions, WaitOptions {
+  /** `component` or `component[index]`; `component[*]` takes the lowest index that is free. */
+  readonly member: string;
+  /** What the member wants to be seen with. */
+  readonly info?: ValueMap | undefined;
+}
+
+const RECONNECT_MS = 30_000;
+
+// The one state of this module: a process has one connection to a pool, whoever in it joins.
+const clients = new Clients();
+
+/**
+ * Joins a pool as a member. One round trip; members of one process share its connection. The
+ * connection keeps the process alive only while a call waits for an answer: a script that forgets
+ * to leave ends when it has nothing else to do, and has then crashed for the pool.
+ *
+ * Errors: `pool-unreachable`, `wrong-token`, `wrong-pool`, `version-mismatch`, `name-in-use`,
+ * `bad-name`, `pool-stopping`.
+ *
+ * ```ts
+ * await using pool = await join({ member: 'model[0]' });
+ * ```
+ */
+export async function join(options: JoinOptions): Promise<Pool> {
+  const tenancy = clients.enter(clientOptions(options));
+  const { client } = tenancy;
+  try {
+    const joining = client.join(options.member, options.info ?? {}, options);
+    await openWith(tenancy, joining);
+    return new Pool(tenancy, await joining);
+  } catch (error) {
+    await tenancy.release();
+    throw error;
+  }
+}
+
+/**
+ * Connects to a pool without being a member: to look, and for what needs none (tags, delete,
+ * unkeep, stop). Errors as of {@link join}.
+ */
+export async function connect(options: ConnectOptions = {}): Promise<PoolView> {
+  const tenancy = clients.enter(clientOptions(options));
+  try {
+    await openWith(tenancy, Promise.resolve());
+    return new PoolView(tenancy);
+  } catch (error) {
+    await tenancy.release();
+    throw error;
+  }
+}
+
+/** Lets JOIN go out with HELLO; waits for both answers. */
+async function openWith(tenancy: Tenancy, joining: Promise<unknown>): Promise<void> {
+  if (tenancy.isFirst) tenancy.client.connection.start();
+  await Promise.all([tenancy.client.ready(), joining]);
+}
+
+function clientOptions(options: ConnectOptions): ClientOptions {
+  const address = options.address ?? process.env['ATTACCA_POOL'] ?? '';
+  if (address === '') {
+    throw new AttaccaError(
+      'bad-argument',
+      'Cannot join: neither an address nor ATTACCA_POOL says where the pool is',
+    );
+  }
+  return {
+    address,
+    poolId: options.poolId ?? '',
+    transport: transportChoice(options.transport, process.env['ATTACCA_TRANSPORT']),
+    reconnectMs: options.reconnectMs ?? RECONNECT_MS,
+    checks: process.env['ATTACCA_CHECK'] === '1',
+  };
+}

@@ -1,0 +1,121 @@
+import type { Writer } from '../core/bytes.js';
+import { AttaccaError } from '../core/errors.js';
+import { SCOPE, writeOfferInline, writeOfferNothing, writeOfferSlice } from '../protocol/index.js';
+import { type Acknowledged, Call, durabilityCode } from './call.js';
+import type { Handle } from './handle.js';
+import { lifetimeOf, type OfferOptions, type WaitOptions } from './options.js';
+import type { Slice } from './slice.js';
+import { throwIfAborted } from './waiting.js';
+
+/** What is offered: bytes of this process, or a slice that holds them already. */
+export type Payload =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'slice'; readonly slice: Slice };
+
+/** Offers a payload on a handle, by the way that fits its size; waits while memory is full. */
+export async function offerPayload(
+  handle: Handle,
+  payload: Payload,
+  options: OfferOptions & WaitOptions,
+): Promise<Acknowledged> {
+  const how = encodeOptions(options);
+  throwIfAborted(`offer "${handle.name}"`, options.signal);
+  if (payload.kind === 'slice') return await offerSlice(handle, payload.slice, how);
+  const { bytes } = payload;
+  const { client } = handle.seat;
+  if (bytes.length === 0) {
+    return await send(handle, (w, number) =>
+      writeOfferNothing(w, number, how.scope, how.durability, how.lifetime),
+    );
+  }
+  if (bytes.length <= client.inlineBytesMax) {
+    try {
+      return await send(handle, (w, number) =>
+        writeOfferInline(w, number, how.scope, how.durability, how.lifetime, bytes),
+      );
+    } catch (error) {
+      // The pool's room for payloads in messages is used up: slabs have more.
+      if (!(error instanceof AttaccaError && error.code === 'memory-full')) throw error;
+    }
+  }
+  return await offerStored(handle, bytes, options);
+}
+
+/** Offers bytes by way of a slab. */
+export async function offerStored(
+  handle: Handle,
+  bytes: Uint8Array,
+  options: OfferOptions & WaitOptions,
+): Promise<Acknowledged> {
+  const slice = await storeBytes(handle, bytes, options);
+  try {
+    return await offerSlice(handle, slice, encodeOptions(options));
+  } catch (error) {
+    handle.seat.client.leases.giveBack(slice);
+    throw error;
+  }
+}
+
+/** Leases memory for an object. The pool hears of its name first: it may be waited for. */
+export async function leaseFor(handle: Handle, size: number, options: WaitOptions): Promise<Slice> {
+  const { client } = handle.seat;
+  const what = `allocate ${size} bytes for "${handle.name}"`;
+  throwIfAborted(what, options.signal);
+  const room = handle.seat.enter(what);
+  if (room !== null) await room;
+  const slice = client.leases.take(size);
+  if (slice !== null) return slice;
+  if (handle.declares === 1) await declare(handle);
+  return await client.leases.lease(size, { handle: handle.number, what }, options);
+}
+
+async function declare(handle: Handle): Promise<void> {
+  const call = new Call<never>(1);
+  handle.post(call, 0, () => {});
+  await call.promise;
+}
+
+async function storeBytes(handle: Handle, bytes: Uint8Array, options: WaitOptions): Promise<Slice> {
+  const slice = await leaseFor(handle, bytes.length, options);
+  const { plane, leases } = handle.seat.client;
+  try {
+    await plane.store(slice, bytes);
+    return slice;
+  } catch (error) {
+    leases.giveBack(slice);
+    throw error;
+  }
+}
+
+interface Encoded {
+  readonly scope: number;
+  readonly durability: number;
+  readonly lifetime: number;
+}
+
+export function encodeOptions(options: OfferOptions): Encoded {
+  return {
+    scope: options.keep === true ? SCOPE.pool : SCOPE.member,
+    durability: durabilityCode(options.durability),
+    lifetime: options.keep === true ? lifetimeOf(options.lifetimeMs) : 0,
+  };
+}
+
+function offerSlice(handle: Handle, slice: Slice, how: Encoded): Promise<Acknowledged> {
+  const { slab, offset, size } = slice;
+  return send(handle, (w, number) =>
+    writeOfferSlice(w, number, how.scope, how.durability, how.lifetime, slab, offset, size),
+  );
+}
+
+async function send(
+  handle: Handle,
+  write: (w: Writer, number: number) => void,
+): Promise<Acknowledged> {
+  const room = handle.seat.enter(`offer "${handle.name}"`);
+  if (room !== null) await room;
+  const call = new Call<never>(1 + handle.declares);
+  handle.post(call, 1, write);
+  await call.promise;
+  return call.acknowledged;
+}

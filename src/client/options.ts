@@ -1,0 +1,56 @@
+import { ENDLESS } from '../core/limits.js';
+import type { SpaceExpectation } from '../core/space.js';
+import type { Value } from '../core/value.js';
+
+/** Attributes and tags: typed values by key. Null is not allowed. */
+export type Attributes = { readonly [key: string]: Value };
+
+/** How long a call may wait. Every call that waits takes these. */
+export interface WaitOptions {
+  /**
+   * Milliseconds until the call fails with `deadline-passed`, an error that says for whom it waited.
+   * Left out: the pool's default (ten minutes). `Infinity`: never.
+   */
+  readonly timeoutMs?: number | undefined;
+  /** Ends the wait with `aborted`; the connection and everything else go on. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a handle says of its object: of a producer the truth, of a consumer what it expects. */
+export interface ObjectOptions {
+  readonly attributes?: Attributes | undefined;
+  /** What is left out matches everything; at offer it gets its default (uint8, row major, little). */
+  readonly space?: SpaceExpectation | undefined;
+}
+
+/** How an offer lives. */
+export interface OfferOptions {
+  /** The offer stays when its member leaves, until somebody withdraws it (scope pool). */
+  readonly keep?: boolean | undefined;
+  /** With `keep`: the pool withdraws it by itself after so long. */
+  readonly lifetimeMs?: number | undefined;
+  /** What record and bytes must survive before the call returns; the pool refuses what it cannot. */
+  readonly durability?: 'process' | 'memory' | 'fsync' | undefined;
+}
+
+/** What a require does when nobody will offer: fail at once, or wait for a restarted producer. */
+export interface RequireOptions {
+  readonly whenNobody?: 'fail' | 'wait' | undefined;
+}
+
+/** A deadline on the wire: 0 is the pool's default, 2^32-1 never. */
+export function deadlineOf(timeoutMs: number | undefined): number {
+  if (timeoutMs === undefined) return 0;
+  if (timeoutMs === Number.POSITIVE_INFINITY) return ENDLESS;
+  if (!(timeoutMs >= 0)) throw new RangeError(`Cannot wait ${timeoutMs} ms`);
+  return Math.min(Math.max(Math.ceil(timeoutMs), 1), ENDLESS - 1);
+}
+
+/** A lifetime on the wire: milliseconds, 0 for none. */
+export function lifetimeOf(lifetimeMs: number | undefined): number {
+  if (lifetimeMs === undefined || lifetimeMs === Number.POSITIVE_INFINITY) return 0;
+  if (!(lifetimeMs > 0 && lifetimeMs < ENDLESS)) {
+    throw new RangeError(`Cannot keep an offer for ${lifetimeMs} ms: 1 to 2^32 - 2`);
+  }
+  return Math.ceil(lifetimeMs);
+}

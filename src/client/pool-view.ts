@@ -1,0 +1,159 @@
+import type { ValueMap } from '../core/value.js';
+import {
+  EXPLAIN,
+  writeDelete,
+  writeExplain,
+  writeInfo,
+  writeMembers,
+  writeStat,
+  writeStop,
+  writeTag,
+  writeUnkeep,
+} from '../protocol/index.js';
+import { askOk, askValue, asMap, asMaps, asTexts } from './asking.js';
+import type { Client } from './client.js';
+import type { Transport } from './data-plane.js';
+import { listObjects } from './listing.js';
+import { type Attributes, deadlineOf, type WaitOptions } from './options.js';
+import type { Tenancy } from './tenancy.js';
+
+/**
+ * A connection to a pool that looks, and changes what needs no member: made by `connect()`.
+ *
+ * ```ts
+ * await using view = await connect();
+ * for await (const name of view.list('t/*')) console.log(name);
+ * ```
+ */
+export class PoolView {
+  protected readonly client: Client;
+  protected readonly tenancy: Tenancy;
+
+  constructor(tenancy: Tenancy) {
+    this.tenancy = tenancy;
+    this.client = tenancy.client;
+  }
+
+  /** The pool's workflow name. */
+  get poolName(): string {
+    return this.client.connection.accept?.poolName ?? '';
+  }
+
+  /** The pool's random id. */
+  get poolId(): string {
+    return this.client.connection.accept?.poolId ?? '';
+  }
+
+  /** How bytes move: by mapping the pool's memory, or over the socket. */
+  get transport(): Transport {
+    return this.client.plane.transport;
+  }
+
+  /** Why so, in words. */
+  get transportReason(): string {
+    return this.client.plane.reason;
+  }
+
+  /** The directory of the pool's slabs, where this process can use it; else null. */
+  get slabsDirectory(): string | null {
+    return this.transport === 'shared-memory' ? this.client.pool.slabs : null;
+  }
+
+  /** What the pool knows of one object. `unknown-object` when it knows none of that name. */
+  async stat(name: string): Promise<ValueMap> {
+    return asMap(await askValue(this.client, `stat "${name}"`, (w) => writeStat(w, name)));
+  }
+
+  /**
+   * Names that match a glob (`*`, `?`, `[a-z]`), in the order of their bytes; with `detail` maps as
+   * of {@link stat}. Comes in pages: objects made or ended meanwhile may be seen or not.
+   */
+  list(glob?: string, options?: WaitOptions & { detail?: false }): AsyncGenerator<string>;
+  list(glob: string, options: WaitOptions & { detail: true }): AsyncGenerator<ValueMap>;
+  async *list(
+    glob = '*',
+    options: WaitOptions & { detail?: boolean } = {},
+  ): AsyncGenerator<string | ValueMap> {
+    const detail = options.detail === true;
+    for await (const row of listObjects(this.client, glob, detail, options)) {
+      if (detail) yield asMap(row);
+      else if (typeof row === 'string') yield row;
+    }
+  }
+
+  /** The members of the pool: name, process, what they hold. */
+  async members(): Promise<ValueMap[]> {
+    return asMaps(await askValue(this.client, 'look at the members', writeMembers));
+  }
+
+  /** Who waits for whom, since when, and what would end it: of one name, or of all that wait. */
+  async explain(name?: string): Promise<ValueMap> {
+    const what = name === undefined ? EXPLAIN.waits : EXPLAIN.name;
+    const action = name === undefined ? 'explain the waits' : `explain "${name}"`;
+    return asMap(await askValue(this.client, action, (w) => writeExplain(w, what, name)));
+  }
+
+  /** Rings of members that wait for one another; the pool does not break them. */
+  async rings(): Promise<ValueMap> {
+    const write = (w: Parameters<typeof writeExplain>[0]): void => writeExplain(w, EXPLAIN.rings);
+    return asMap(await askValue(this.client, 'look for rings', write));
+  }
+
+  /** The pool: its counts, memory and limits. */
+  async info(): Promise<ValueMap> {
+    return asMap(await askValue(this.client, 'look at the pool', writeInfo));
+  }
+
+  /** Adds or replaces tags of an object. `unknown-object` when there is none. */
+  async tag(name: string, tags: Attributes): Promise<void> {
+    const { keys } = this.client.connection;
+    const pairs = Object.entries(tags).map(([key, value]) => [keys.of(key), value] as const);
+    await askOk(this.client, `tag "${name}"`, (w) => writeTag(w, name, pairs, []));
+  }
+
+  /** Removes tags of an object; one that it does not have is no error. */
+  async untag(name: string, ...tags: readonly string[]): Promise<void> {
+    const { keys } = this.client.connection;
+    const removed = tags.map((tag) => keys.of(tag));
+    await askOk(this.client, `untag "${name}"`, (w) => writeTag(w, name, [], removed));
+  }
+
+  /**
+   * Ends an object and its bytes; readers that hold it keep their view. `object-required` while a
+   * require is open, unless forced, which fails those with `object-deleted`.
+   */
+  async delete(name: string, options: { readonly force?: boolean } = {}): Promise<void> {
+    const force = options.force === true;
+    await askOk(this.client, `delete "${name}"`, (w) => writeDelete(w, name, force));
+  }
+
+  /** Withdraws what was offered with `keep`, whoever offered it. */
+  async unkeep(name: string, options: WaitOptions = {}): Promise<void> {
+    const deadline = deadlineOf(options.timeoutMs);
+    await askOk(this.client, `unkeep "${name}"`, (w) => writeUnkeep(w, name, deadline), options);
+  }
+
+  /**
+   * Asks the pool to stop. It does when nothing is required any more, or by force; `required` names
+   * what still is, and when that is not empty and force was not said, the pool goes on.
+   */
+  async stop(
+    options: WaitOptions & { readonly force?: boolean } = {},
+  ): Promise<{ readonly required: readonly string[] }> {
+    const force = options.force === true;
+    const deadline = deadlineOf(options.timeoutMs);
+    const answer = asMap(
+      await askValue(this.client, 'stop the pool', (w) => writeStop(w, force, deadline), options),
+    );
+    return { required: asTexts(answer['required']) };
+  }
+
+  /** Ends the use of the pool. Idempotent, and quiet when the connection is gone already. */
+  async close(): Promise<void> {
+    await this.tenancy.release();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

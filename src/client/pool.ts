@@ -1,0 +1,234 @@
+import { AttaccaError } from '../core/errors.js';
+import type { Dtype, SpaceExpectation } from '../core/space.js';
+import type { ValueMap } from '../core/value.js';
+import { bytesOfView, dtypeOfArray } from './arrays.js';
+import { BatchOffer, type OfferItem, type OfferManyOptions } from './batch-offer.js';
+import type { Acknowledged } from './call.js';
+import { Handle } from './handle.js';
+import { PoolObject } from './object.js';
+import type { OfferedMany } from './offered-many.js';
+import { offerPayload } from './offering.js';
+import type { ObjectOptions, OfferOptions, RequireOptions, WaitOptions } from './options.js';
+import { makePromise, type PoolPromise, type Promised } from './pool-promise.js';
+import { PoolView } from './pool-view.js';
+import type { Delivered, ObjectVersion } from './received.js';
+import { type BarrierOptions, meet, raiseSignal } from './rendezvous.js';
+import { handlesFor, RequiredMany, requireMany } from './required-many.js';
+import type { Seat } from './seat.js';
+import type { Tenancy } from './tenancy.js';
+
+/** What is said of an object whose dtype the compiler knows. */
+export interface TypedObjectOptions<D extends Dtype> extends ObjectOptions {
+  readonly space?: (SpaceExpectation & { readonly dtype?: D }) | undefined;
+}
+
+/**
+ * A member of a pool: made by `join()`.
+ *
+ * ```ts
+ * await using pool = await join({ member: 'model[0]' });
+ * await pool.put('t/850', new Float32Array(181 * 360), { attributes: { level: 850 } });
+ * ```
+ */
+export class Pool extends PoolView {
+  readonly #seat: Seat;
+  readonly #rounds = new Map<string, number>();
+  #leaving: Promise<readonly string[]> | null = null;
+
+  constructor(tenancy: Tenancy, seat: Seat) {
+    super(tenancy);
+    this.#seat = seat;
+  }
+
+  /** The name that was granted: `model[3]` when `model[*]` was asked for. */
+  get memberName(): string {
+    return this.#seat.name;
+  }
+
+  /**
+   * A handle on a named object. Costs no message; the pool hears of it with the first call that
+   * needs it. A producer says what the object is, a consumer what it expects.
+   * `bad-name` when the name is none.
+   */
+  object<D extends Dtype = Dtype>(
+    name: string,
+    options: TypedObjectOptions<D> = {},
+  ): PoolObject<D> {
+    return new PoolObject<D>(this.#seat, name, options);
+  }
+
+  /**
+   * Offers data under a name; it stays when this member leaves, unless `keep` is false. Space and
+   * dtype are those of the array, one dimension, unless given. The data are copied once, and are the
+   * caller's again when this returns.
+   *
+   * Errors: `already-offered`, `size-mismatch`, `memory-full` at the deadline.
+   */
+  async put(
+    name: string,
+    data: ArrayBufferView,
+    options: ObjectOptions & OfferOptions & WaitOptions = {},
+  ): Promise<Acknowledged> {
+    const space = options.space ?? { dtype: dtypeOfArray(data) };
+    const handle = new Handle(this.#seat, name, { ...options, space });
+    const keep = options.keep ?? true;
+    const payload = { kind: 'bytes', bytes: bytesOfView(data) } as const;
+    try {
+      const acknowledged = await offerPayload(handle, payload, { ...options, keep });
+      // Offered with the member's scope it lives as long as its handle.
+      if (keep) handle.release();
+      return acknowledged;
+    } catch (error) {
+      handle.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Offers many objects in as few frames as they fill. Each is an offer by itself, in the order
+   * given. Rejects with the first failure when some fail, unless `onFailure` takes them; the others
+   * are offered either way.
+   *
+   * ```ts
+   * await pool.offerMany(points.map((at, index) => ({ name: `p/${index}`, attributes: at })), { keep: true });
+   * ```
+   */
+  async offerMany(
+    items: Iterable<OfferItem>,
+    options: OfferManyOptions = {},
+  ): Promise<OfferedMany> {
+    return await new BatchOffer(this.#seat, options).run(items);
+  }
+
+  /** Announces need of many objects at once; demand them together or one by one as they come. */
+  async requireMany<D extends Dtype = Dtype>(
+    names: Iterable<string>,
+    options: TypedObjectOptions<D> & RequireOptions = {},
+  ): Promise<RequiredMany<D>> {
+    const handles = handlesFor(this.#seat, names, options);
+    await requireMany(this.#seat, handles, options);
+    return new RequiredMany<D>(this.#seat, handles);
+  }
+
+  /** Waits for many objects, and hands them over in the order of their names: all or none. */
+  async demandMany<D extends Dtype = Dtype>(
+    names: Iterable<string>,
+    options: TypedObjectOptions<D> & RequireOptions & WaitOptions = {},
+  ): Promise<Delivered<D>[]> {
+    const handles = handlesFor(this.#seat, names, options);
+    return await new RequiredMany<D>(this.#seat, handles).demand(options);
+  }
+
+  /** Hands over many objects as they come. Leaving the loop early takes back the rest. */
+  demandEach<D extends Dtype = Dtype>(
+    names: Iterable<string>,
+    options: TypedObjectOptions<D> & RequireOptions & WaitOptions = {},
+  ): AsyncGenerator<Delivered<D>, void, undefined> {
+    const handles = handlesFor(this.#seat, names, options);
+    return new RequiredMany<D>(this.#seat, handles).demandEach(options);
+  }
+
+  /** Waits until an object is offered, without its bytes. */
+  async wait(
+    name: string,
+    options: ObjectOptions & WaitOptions & RequireOptions = {},
+  ): Promise<ObjectVersion> {
+    return await this.object(name, options).peek(options);
+  }
+
+  /**
+   * Says what this member will offer: globs, or `{ name }` for one name as it stands. Close it when
+   * all is offered; leaving closes it.
+   */
+  async promise(...patterns: readonly Promised[]): Promise<PoolPromise> {
+    if (patterns.length === 0) throw new TypeError('Cannot promise nothing: name a glob');
+    return await makePromise(this.#seat, patterns);
+  }
+
+  /** Raises a signal: an object of length 0 that stays. Raising it again changes nothing. */
+  async signal(name: string): Promise<void> {
+    await raiseSignal(new Handle(this.#seat, name, {}));
+  }
+
+  /** Waits until a signal is raised, or any object of that name is offered. */
+  async waitFor(name: string, options: WaitOptions & RequireOptions = {}): Promise<void> {
+    await this.wait(name, options);
+  }
+
+  /**
+   * Returns when `parties` members have called it. The same name serves again: each member's n-th
+   * call is round n (a call that failed is the same round again), so all must call it equally
+   * often; a member that starts over after a crash begins with round 1. `index` 0 to `parties` - 1 tells them apart; left out, it is the index of
+   * the member's name (`model[3]`). The error of a deadline names who has not come.
+   *
+   * ```ts
+   * await pool.barrier('step', { parties: 4 });
+   * ```
+   */
+  async barrier(name: string, options: BarrierOptions): Promise<void> {
+    const { parties } = options;
+    const index = options.index ?? indexOfMember(this.#seat);
+    if (!(Number.isInteger(parties) && parties >= 1)) {
+      throw new RangeError(`Cannot meet at "${name}": ${parties} parties`);
+    }
+    if (!(Number.isInteger(index) && index >= 0 && index < parties)) {
+      throw new RangeError(`Cannot meet at "${name}": index ${index} of ${parties} parties`);
+    }
+    const round = (this.#rounds.get(name) ?? 0) + 1;
+    this.#rounds.set(name, round);
+    try {
+      await meet(this.#seat, name, round, { ...options, index });
+    } catch (error) {
+      this.#rounds.set(name, round - 1);
+      throw error;
+    }
+  }
+
+  /** One more member of this process, over the same connection. */
+  async member(
+    name: string,
+    options: WaitOptions & { readonly info?: ValueMap } = {},
+  ): Promise<Pool> {
+    const tenancy = this.tenancy.share();
+    try {
+      return new Pool(tenancy, await this.client.join(name, options.info ?? {}, options));
+    } catch (error) {
+      await tenancy.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Leaves: returns when nothing this member provides is needed any more, or the pool holds it. Its
+   * offers of member scope are withdrawn; their names are the result. Idempotent; after a failure
+   * (`deadline-passed`) the member is still in the pool and may leave again.
+   */
+  async leave(options: WaitOptions = {}): Promise<readonly string[]> {
+    this.#leaving ??= this.#leave(options).catch((error: unknown) => {
+      if (this.client.connection.over === null) this.#leaving = null;
+      throw error;
+    });
+    return await this.#leaving;
+  }
+
+  /** As {@link leave}, and quiet when the connection is gone already. */
+  override async close(): Promise<void> {
+    if (this.client.connection.over === null) await this.leave();
+    else await this.tenancy.release();
+  }
+
+  async #leave(options: WaitOptions): Promise<readonly string[]> {
+    const names = await this.#seat.leave(options);
+    await this.tenancy.release();
+    return names;
+  }
+}
+
+function indexOfMember(seat: Seat): number {
+  const { index } = seat.granted;
+  if (typeof index === 'number') return index;
+  throw new AttaccaError(
+    'bad-argument',
+    `Cannot meet at a barrier as ${seat.name}: the name has no index; say which party this is`,
+  );
+}

@@ -1,0 +1,130 @@
+import type { Dtype } from '../core/space.js';
+import { writeDispose, writeRequire, writeRetract } from '../protocol/index.js';
+import { Call } from './call.js';
+import { DemandBatch } from './demand-batch.js';
+import { policyOf } from './demanding.js';
+import { wrongState } from './errors.js';
+import { Handle } from './handle.js';
+import type { ObjectOptions, RequireOptions, WaitOptions } from './options.js';
+import { UNHEEDED } from './pending.js';
+import { Delivered } from './received.js';
+import type { Seat } from './seat.js';
+
+const CHUNK = 2_048;
+
+/** Objects that are required together, to be demanded together. */
+export class RequiredMany<D extends Dtype = Dtype> {
+  readonly names: readonly string[];
+  readonly #seat: Seat;
+  readonly #handles: readonly Handle[];
+  #isUsed = false;
+
+  constructor(seat: Seat, handles: readonly Handle[]) {
+    this.#seat = seat;
+    this.#handles = handles;
+    this.names = handles.map((handle) => handle.name);
+  }
+
+  /**
+   * Waits for all, and hands them over in the order of their names. All or nothing: when one fails,
+   * those that came are disposed, the others are taken back.
+   */
+  async demand(options: WaitOptions & RequireOptions = {}): Promise<Delivered<D>[]> {
+    const delivered: Delivered<D>[] = new Array(this.#handles.length);
+    const batch = this.#begin(options);
+    try {
+      await batch.start();
+      for (;;) {
+        const next = await batch.next();
+        if (next === null) return delivered;
+        delivered[next.index] = new Delivered<D>(next.delivery, this.#seat.client.leaks);
+      }
+    } catch (error) {
+      batch.cancel();
+      await Promise.all(delivered.map((each) => each?.dispose()));
+      throw error;
+    }
+  }
+
+  /**
+   * Hands each over as it comes. Leaving the loop early takes back what has not come.
+   *
+   * ```ts
+   * for await (const field of required.demandEach()) { draw(field); await field.dispose(); }
+   * ```
+   */
+  async *demandEach(
+    options: WaitOptions & RequireOptions = {},
+  ): AsyncGenerator<Delivered<D>, void, undefined> {
+    const batch = this.#begin(options);
+    try {
+      await batch.start();
+      for (;;) {
+        const next = await batch.next();
+        if (next === null) return;
+        yield new Delivered<D>(next.delivery, this.#seat.client.leaks);
+      }
+    } finally {
+      batch.cancel();
+    }
+  }
+
+  /** Takes the requires back. */
+  async retract(): Promise<void> {
+    this.#use('retract');
+    const { connection } = this.#seat.client;
+    if (connection.over !== null || this.#seat.hasLeft) return;
+    for (const handle of this.#handles) {
+      const { number } = handle;
+      if (number === null) continue;
+      connection.post(UNHEEDED, 2, (w) => {
+        writeRetract(w, number);
+        writeDispose(w, number);
+      });
+      handle.forget();
+    }
+  }
+
+  #begin(options: WaitOptions & RequireOptions): DemandBatch {
+    this.#use('demand');
+    return new DemandBatch(this.#seat, this.#handles, options);
+  }
+
+  #use(what: string): void {
+    if (this.#isUsed) throw wrongState(`${what} a batch`, 'it was demanded or retracted before');
+    this.#isUsed = true;
+  }
+}
+
+/** Handles for names, not known to the pool yet. */
+export function handlesFor(
+  seat: Seat,
+  names: Iterable<string>,
+  options: ObjectOptions,
+): readonly Handle[] {
+  return Array.from(names, (name) => new Handle(seat, name, options));
+}
+
+/** Announces need of many objects; all or nothing. */
+export async function requireMany(
+  seat: Seat,
+  handles: readonly Handle[],
+  options: RequireOptions,
+): Promise<void> {
+  const policy = policyOf(options);
+  const calls: Promise<unknown>[] = [];
+  for (let at = 0; at < handles.length; at += CHUNK) {
+    const room = seat.enter('require a batch');
+    if (room !== null) await room;
+    for (const handle of handles.slice(at, at + CHUNK)) {
+      const call = new Call<never>(1 + handle.declares);
+      handle.post(call, 1, (w, number) => writeRequire(w, number, policy));
+      calls.push(call.promise);
+    }
+  }
+  const outcomes = await Promise.allSettled(calls);
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return;
+  await new RequiredMany(seat, handles).retract();
+  throw failed.reason;
+}

@@ -1,0 +1,84 @@
+import type { Reader, Writer } from '../core/bytes.js';
+import { AttaccaError } from '../core/errors.js';
+import { MESSAGE, readBye, type Welcome, writeLeave } from '../protocol/index.js';
+import { type Acknowledged, Call } from './call.js';
+import type { Client } from './client.js';
+import { again, wrongState } from './errors.js';
+import { deadlineOf, type WaitOptions } from './options.js';
+import { UNHEEDED } from './pending.js';
+import { throwIfAborted, waiting } from './waiting.js';
+
+/** One member of this process at the pool: who acts. */
+export class Seat {
+  readonly client: Client;
+  /** Its number in the session. */
+  readonly number: number;
+  /** Its id in the pool. */
+  readonly id: number;
+  /** The name that was granted. */
+  readonly name: string;
+  readonly granted: Welcome['granted'];
+  #hasLeft = false;
+
+  constructor(client: Client, number: number, welcome: Welcome) {
+    this.client = client;
+    this.number = number;
+    this.id = welcome.member;
+    this.name = welcome.name;
+    this.granted = welcome.granted;
+  }
+
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
+  /** Every call of a member begins here: it must be one, and there must be room to send. */
+  enter(what: string): Promise<void> | null {
+    if (this.#hasLeft) throw wrongState(what, `${this.name} has left the pool`);
+    const { over } = this.client.connection;
+    if (over !== null) throw again(over);
+    return this.client.connection.room();
+  }
+
+  /** Sends requests that are answered by OK, and waits for that. */
+  async ask(what: string, count: number, write: (w: Writer) => void): Promise<Acknowledged> {
+    const room = this.enter(what);
+    if (room !== null) await room;
+    const call = new Call<never>(count);
+    this.client.connection.post(call, count, write);
+    await call.promise;
+    return call.acknowledged;
+  }
+
+  /** Leaves; returns the names whose offer ended with it. */
+  async leave(options: WaitOptions): Promise<readonly string[]> {
+    const what = `leave as ${this.name}`;
+    throwIfAborted(what, options.signal);
+    const room = this.enter(what);
+    if (room !== null) await room;
+    const { connection } = this.client;
+    const deadline = deadlineOf(options.timeoutMs);
+    const call = new Call<readonly string[]>(1, readNames);
+    const number = connection.post(call, 1, (w) => writeLeave(w, this.number, deadline));
+    const names = await waiting(connection, call, { number, what }, options);
+    this.#hasLeft = true;
+    connection.members.release(this.number);
+    return names ?? [];
+  }
+
+  /** Leaves, with nobody to hear how it went: the caller of join had gone. */
+  abandon(): void {
+    this.#hasLeft = true;
+    const { connection } = this.client;
+    if (connection.over !== null) return;
+    connection.post(UNHEEDED, 1, (w) => writeLeave(w, this.number, 0));
+    connection.members.release(this.number);
+  }
+}
+
+function readNames(code: number, reader: Reader): readonly string[] {
+  if (code !== MESSAGE.bye) {
+    throw new AttaccaError('bad-message', `Cannot take answer ${code}: BYE was expected`);
+  }
+  return readBye(reader).names;
+}

@@ -1,0 +1,78 @@
+import type { Access, Mapping } from '../levels/shm/map.js';
+import { openSlab } from '../levels/shm/slabs.js';
+import type { Bytes } from './arrays.js';
+
+interface Mapped {
+  readonly mapping: Mapping;
+  /** All of the slab: views are cut from this one buffer. */
+  readonly bytes: Bytes;
+}
+
+/**
+ * The slabs of a pool in this process's memory: each mapped at most once for reading and once for
+ * writing, however many objects lie in it (mapping a GiB costs 9 ms, a view of it nothing). No
+ * descriptor stays open.
+ */
+export class SlabMaps {
+  readonly #directory: string;
+  readonly #mapped: Readonly<Record<Access, Map<number, Mapped>>> = {
+    read: new Map(),
+    'read-write': new Map(),
+  };
+  readonly #underway = new Map<string, Promise<Mapped>>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** The bytes of a slab that is mapped already, or null. */
+  bytes(slab: number, access: Access): Bytes | null {
+    return this.#mapped[access].get(slab)?.bytes ?? null;
+  }
+
+  /** Maps a slab, once. Errors: as of `openSlab` and `SlabFile.map`. */
+  async map(slab: number, access: Access): Promise<Bytes> {
+    const mapped = this.#mapped[access].get(slab);
+    if (mapped !== undefined) return mapped.bytes;
+    const key = `${slab} ${access}`;
+    let work = this.#underway.get(key);
+    if (work === undefined) {
+      work = this.#map(slab, access).finally(() => this.#underway.delete(key));
+      this.#underway.set(key, work);
+    }
+    return (await work).bytes;
+  }
+
+  async #map(slab: number, access: Access): Promise<Mapped> {
+    const file = await openSlab(this.#directory, slab, access);
+    try {
+      const mapping = await file.map();
+      const mapped = { mapping, bytes: new Uint8Array(mapping.buffer) };
+      this.#mapped[access].set(slab, mapped);
+      return mapped;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Faults leased memory in, off this thread, ahead of writing: advice. */
+  populate(slab: number, offset: number, size: number): void {
+    const mapped = this.#mapped['read-write'].get(slab);
+    mapped?.mapping.populate(offset, size, 'write').catch(() => {});
+  }
+
+  /** The pool has removed a slab: nothing of it is leased or read any more. */
+  gone(slab: number): void {
+    for (const maps of [this.#mapped.read, this.#mapped['read-write']]) {
+      const mapped = maps.get(slab);
+      maps.delete(slab);
+      mapped?.mapping.close();
+    }
+  }
+
+  /** Lets go of every slab; views that are left stay readable. */
+  close(): void {
+    for (const slab of [...this.#mapped.read.keys()]) this.gone(slab);
+    for (const slab of [...this.#mapped['read-write'].keys()]) this.gone(slab);
+  }
+}

@@ -1,0 +1,66 @@
+import { AttaccaError } from '../core/errors.js';
+import type { Call } from './call.js';
+import type { Connection } from './connection.js';
+import { abortedError } from './errors.js';
+import type { WaitOptions } from './options.js';
+
+/** How much later than the pool this process gives up: then the pool cannot be asked any more. */
+const GRACE_MS = 2_000;
+/** setTimeout takes an int32; longer waits go without a guard of their own. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** Throws `aborted` when the caller's signal has fired already: nothing is sent then. */
+export function throwIfAborted(what: string, signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw abortedError(what, signal);
+}
+
+/**
+ * Waits for a call whose request `number` may wait in the pool. Its deadline travelled with it;
+ * here it is guarded a little later, in case the pool is gone. When the signal fires the request is
+ * cancelled and the caller goes on at once; what still comes is the call's to give back.
+ */
+export async function waiting<T>(
+  connection: Connection,
+  call: Call<T>,
+  request: { readonly number: number; readonly what: string },
+  options: WaitOptions,
+): Promise<T | undefined> {
+  const { signal, timeoutMs } = options;
+  const { number, what } = request;
+  if (signal === undefined && (timeoutMs === undefined || timeoutMs > TIMER_MS_MAX - GRACE_MS)) {
+    return await call.promise;
+  }
+  const giveUp = (error: AttaccaError): void => {
+    if (call.isAnswered) return;
+    connection.cancel(number);
+    call.abandon(error);
+  };
+  const onAbort = (): void => {
+    if (signal !== undefined) giveUp(abortedError(what, signal));
+  };
+  const timer = timeoutMs === undefined ? null : guard(connection, what, timeoutMs, giveUp);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await call.promise;
+  } finally {
+    if (timer !== null) clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+function guard(
+  connection: Connection,
+  what: string,
+  timeoutMs: number,
+  giveUp: (error: AttaccaError) => void,
+): NodeJS.Timeout | null {
+  if (timeoutMs > TIMER_MS_MAX - GRACE_MS) return null;
+  const timer = setTimeout(() => {
+    const why = connection.isUp ? 'the pool did not answer' : 'the connection to the pool is lost';
+    const text = `Cannot ${what}: ${why} within ${timeoutMs} ms`;
+    giveUp(new AttaccaError('deadline-passed', text, { timeoutMs }));
+  }, timeoutMs + GRACE_MS);
+  // Whatever waits keeps the process alive by itself.
+  timer.unref();
+  return timer;
+}
