@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Participant } from './participant.js';
+
+export interface SpawnOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Flags of Node itself. */
+  readonly flags?: readonly string[];
+}
+
+/** Every process group started and not yet seen to end; killed when the benchmark ends anyhow. */
+const STOP_GRACE_MS = 2_000;
+const SETPRIV = '/usr/bin/setpriv';
+const PYTHON_SOURCES = fileURLToPath(new URL('../../../bench/', import.meta.url));
+
+/**
+ * The processes of one measurement. Each is the leader of a process group of its own, so that
+ * whatever it starts ends with it; and dies with us where the system can arrange it.
+ */
+export class Crew {
+  readonly #children = new Set<ChildProcess>();
+  readonly #python: string | null;
+  #closed = false;
+
+  constructor(python: string | null = null) {
+    this.#python = python;
+  }
+
+  /** Starts a compiled participant, named as below dist/bench. */
+  async node(script: string, options: SpawnOptions = {}): Promise<Participant> {
+    const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
+    return this.#participant(script, [process.execPath, ...(options.flags ?? []), path], options);
+  }
+
+  /** Starts a participant in the rivals' Python, named as below bench. */
+  async python(script: string, options: SpawnOptions = {}): Promise<Participant> {
+    if (this.#python === null) throw new Error('Cannot start Python: the rivals are missing');
+    return this.#participant(script, [this.#python, '-u', `${PYTHON_SOURCES}${script}`], options);
+  }
+
+  /** Starts any command, its output thrown away except what it says on stderr. */
+  command(argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    const child = this.#spawn(argv, options);
+    child.stdin?.end();
+    child.stdout?.resume();
+    return child;
+  }
+
+  /** Starts any command with its stdin, stdout and stderr as pipes. */
+  piped(argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    return this.#spawn(argv, options);
+  }
+
+  /** Ends all processes and waits until they are gone. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#children].map((child) => endGroup(child)));
+  }
+
+  /** For the very end: no waiting. */
+  killNow(): void {
+    this.#closed = true;
+    for (const child of this.#children) killGroup(child, 'SIGKILL');
+  }
+
+  async #participant(
+    name: string,
+    argv: readonly string[],
+    options: SpawnOptions,
+  ): Promise<Participant> {
+    const participant = new Participant(name, this.#spawn(argv, options));
+    await participant.ready();
+    return participant;
+  }
+
+  #spawn(argv: readonly string[], options: SpawnOptions): ChildProcess {
+    if (this.#closed) throw new Error('Cannot start a process: the measurement is over');
+    const tied = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', ...argv] : argv;
+    const [command = '', ...rest] = tied;
+    const child = spawn(command, rest, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+      env: { ...process.env, ...options.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+    this.#children.add(child);
+    // A peer that is gone shows in its exit; a broken pipe to it is no news.
+    child.stdin?.on('error', () => {});
+    child.on('error', () => this.#children.delete(child));
+    child.on('exit', () => {
+      // What the leader started may outlive it.
+      killGroup(child, 'SIGKILL');
+      this.#children.delete(child);
+    });
+    return child;
+  }
+}
+
+function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** Asks nicely, then kills. */
+async function endGroup(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) {
+    killGroup(child, 'SIGKILL');
+    return;
+  }
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.stdin?.end();
+  killGroup(child, 'SIGTERM');
+  const timer = setTimeout(() => killGroup(child, 'SIGKILL'), STOP_GRACE_MS);
+  await gone;
+  clearTimeout(timer);
+}
