@@ -101,7 +101,7 @@ export function list(pool: PoolState, message: List): Value {
   const glob = compileGlob(decodeUtf8(bytes, message.globStart, message.globEnd));
   const after = decodeUtf8(bytes, message.afterStart, message.afterEnd);
   const first = after === '' ? 1 : Number(after) + 1;
-  if (!Number.isSafeInteger(first) || first < 1) {
+  if (!Number.isSafeInteger(first) || first < 1 || (after !== '' && String(first - 1) !== after)) {
     refuse('bad-argument', `Cannot list after "${after}": it is no "next" of a page`);
   }
   const limit = Math.min(

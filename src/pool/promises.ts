@@ -9,15 +9,26 @@ import type { PoolState } from './state.js';
 /** The promises that an object's name meets, whatever their state. */
 export function promisesOf(pool: PoolState, object: number): PromiseRow[] {
   const found = [...(pool.promisesByName.get(objectName(pool, object)) ?? [])];
-  if (pool.promiseGlobs.length === 0) return found;
-  const record = pool.objects.get(object, OBJECT.name);
-  const chunk = pool.arena.chunk(record);
-  const start = pool.arena.start(record);
-  const end = start + pool.arena.size(record);
   for (const promise of pool.promiseGlobs) {
-    if (promise.matches(chunk, start, end)) found.push(promise);
+    if (meets(pool, promise, object)) found.push(promise);
   }
   return found;
+}
+
+/** Whether the object's name matches a promise's glob. */
+function meets(pool: PoolState, promise: PromiseRow, object: number): boolean {
+  const record = pool.objects.get(object, OBJECT.name);
+  const start = pool.arena.start(record);
+  return promise.matches(pool.arena.chunk(record), start, start + pool.arena.size(record));
+}
+
+/** Whether a promise that is not closed is met by the object's name. */
+function isPromised(pool: PoolState, object: number): boolean {
+  const named = pool.promisesByName.get(objectName(pool, object));
+  if (named?.some((promise) => promise.state !== 'closed') === true) return true;
+  return pool.promiseGlobs.some(
+    (promise) => promise.state !== 'closed' && meets(pool, promise, object),
+  );
 }
 
 /**
@@ -26,9 +37,9 @@ export function promisesOf(pool: PoolState, object: number): PromiseRow[] {
  */
 export function nobodyWillOffer(pool: PoolState, object: number): AttaccaError | null {
   if (pool.promisesByName.size === 0 && pool.promiseGlobs.length === 0) return null;
+  if (isPromised(pool, object)) return null;
   const promises = promisesOf(pool, object);
   if (promises.length === 0) return null;
-  if (promises.some((promise) => promise.state !== 'closed')) return null;
   const name = objectName(pool, object);
   const members = someOf(promises.map((promise) => promise.member));
   const patterns = someOf(promises.map((promise) => promise.pattern));
