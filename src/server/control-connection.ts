@@ -12,7 +12,6 @@ import {
 } from '../protocol/index.js';
 import type { Link } from '../transport/index.js';
 import { HeldFrames } from './held-frames.js';
-import { SERVER_LIMITS } from './limits.js';
 
 /** What a connection asks of the server; each may refuse with an AttaccaError. */
 export interface ConnectionHost {
@@ -27,6 +26,8 @@ export interface ConnectionHost {
   /** Our own fault: ends the server. */
   crashed(error: unknown): void;
   now(): number;
+  /** How long a connection may be open without HELLO. */
+  readonly handshakeMsMax: number;
 }
 
 /**
@@ -61,9 +62,9 @@ export class ControlConnection {
     this.lastHeardMs = host.now();
     this.lastSentMs = this.lastHeardMs;
     this.#handshakeTimer = setTimeout(() => {
-      const ms = SERVER_LIMITS.handshakeMsMax;
+      const ms = host.handshakeMsMax;
       this.refuse(new AttaccaError('bad-frame', `Cannot go on: no HELLO within ${ms} ms`));
-    }, SERVER_LIMITS.handshakeMsMax);
+    }, host.handshakeMsMax);
     this.#handshakeTimer.unref();
     link.onData = (chunk) => this.#receive(chunk);
     link.onDrain = () => link.resume();

@@ -19,6 +19,8 @@ export interface ServeOptions {
   readonly promiseGraceMs?: number | undefined;
   /** How long a session whose process cannot be seen may be away. */
   readonly sessionAwayMsMax?: number | undefined;
+  /** How long a connection may be open and silent. */
+  readonly handshakeMsMax?: number | undefined;
   /** Poison freed bytes; default: whether ATTACCA_CHECK=1. */
   readonly check?: boolean | undefined;
   /** Lines for people: sizing with its reason, warnings, what was cleaned up. */

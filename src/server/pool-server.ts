@@ -31,6 +31,7 @@ export interface PoolServerParts {
   /** What ACCEPT says of the pool to everybody. */
   readonly describe: ValueMap;
   readonly awayMsMax: number | undefined;
+  readonly handshakeMsMax: number;
   readonly cleanup: Cleanup;
   readonly log: (line: string) => void;
 }
@@ -110,6 +111,7 @@ export class PoolServer {
       here: parts.here,
       describe: (link, identity) => this.#describe(link, identity),
       now,
+      handshakeMsMax: parts.handshakeMsMax,
       crashed,
     });
     this.#heartbeats = new Heartbeats({
@@ -246,6 +248,7 @@ export class PoolServer {
   }
 
   async #closeParts(): Promise<void> {
+    this.#sessions.stopWaiting();
     this.#deaths.close();
     this.#heartbeats.close();
     // What was asked before is answered before.

@@ -117,6 +117,7 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
       here,
       describe,
       awayMsMax: options.sessionAwayMsMax,
+      handshakeMsMax: options.handshakeMsMax ?? SERVER_LIMITS.handshakeMsMax,
       cleanup,
       log,
     });

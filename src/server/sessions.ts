@@ -30,6 +30,7 @@ export interface SessionsOptions {
   /** ACCEPT's description of the pool, as a process sees it that came by this link. */
   readonly describe: (link: Link, identity: ProcessIdentity) => ValueMap;
   readonly now: () => number;
+  readonly handshakeMsMax: number;
   readonly crashed: (error: unknown) => void;
 }
 
@@ -83,6 +84,11 @@ export class Sessions implements ConnectionHost {
     });
   }
 
+  /** Nobody need leave any more: ends `whenEmpty`. */
+  stopWaiting(): void {
+    this.#onEmpty();
+  }
+
   isOpen(session: number): boolean {
     return this.#sessions.get(session)?.ending === false;
   }
@@ -118,6 +124,10 @@ export class Sessions implements ConnectionHost {
   }
 
   // What a connection asks.
+
+  get handshakeMsMax(): number {
+    return this.#options.handshakeMsMax;
+  }
 
   hello(connection: ControlConnection, hello: Hello): number {
     const { door } = this.#options;

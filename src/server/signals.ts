@@ -1,0 +1,28 @@
+import type { PoolServer } from './pool-server.js';
+
+/**
+ * SIGTERM and SIGINT stop a server in order: sessions are told and may leave; a second signal stops
+ * it at once. Returns what takes the handlers away again, which also happens when the server ends.
+ */
+export function stopOnSignals(
+  server: PoolServer,
+  options: { readonly graceMs?: number; readonly log?: (line: string) => void } = {},
+): () => void {
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals++;
+    if (signals === 1 && server.sessionCount > 0) {
+      options.log?.(`${signal}: waiting for ${server.sessionCount} sessions to leave`);
+    }
+    const ending = signals === 1 ? server.drain(options.graceMs) : server.close();
+    ending.catch(() => {});
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  const remove = (): void => {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  };
+  void server.closed.then(remove);
+  return remove;
+}

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Reader } from '../../src/core/bytes.js';
+import type { ProcessIdentity } from '../../src/levels/process-identity.js';
+import { MESSAGE, readValueAnswer, writeMembers, writePing } from '../../src/protocol/index.js';
+import { DeathWatch, identityOf } from '../../src/server/death-watch.js';
+import { Child } from './child.js';
+import { poolOf } from './pool-fixture.js';
+import { RawClient } from './raw-client.js';
+
+async function memberNames(client: RawClient): Promise<unknown[]> {
+  const answer = await client.answer(client.send(writeMembers));
+  assert.equal(answer.code, MESSAGE.value);
+  const { value } = readValueAnswer(new Reader(answer.body));
+  return Array.isArray(value) ? value.map((member) => Object(member).name) : [];
+}
+
+test('a client that is killed has crashed: its member is gone', async (t) => {
+  const server = await poolOf(t);
+  const watcher = await RawClient.open(server.address);
+  const child = new Child(t, './client-child.js', [server.address, 'victim'], 'none');
+  await child.line('joined');
+  assert.deepEqual(await memberNames(watcher), ['victim']);
+  child.process.kill('SIGKILL');
+  await child.exit();
+  // Not a time is waited for: the pool hears of it by itself, and then has no such member.
+  while ((await memberNames(watcher)).length > 0) await watcher.ok(watcher.send(writePing));
+  assert.equal(server.sessionCount, 1);
+});
+
+test('a client that is stopped for a while has lost nothing', async (t) => {
+  const server = await poolOf(t, { sessionAwayMsMax: 1 });
+  const watcher = await RawClient.open(server.address);
+  const child = new Child(t, './client-child.js', [server.address, 'sleeper'], 'none');
+  await child.line('joined');
+  child.process.kill('SIGSTOP');
+  for (let round = 0; round < 200; round++) await watcher.ok(watcher.send(writePing));
+  assert.deepEqual(await memberNames(watcher), ['sleeper']);
+  child.process.kill('SIGCONT');
+  assert.deepEqual(await memberNames(watcher), ['sleeper']);
+});
+
+test('a living process that has lost its connection keeps its session beyond any time', async (t) => {
+  const server = await poolOf(t, { sessionAwayMsMax: 1 });
+  const client = await RawClient.open(server.address);
+  const { session, secret } = client.accept;
+  client.link.destroy();
+  await client.untilClosed();
+  const watcher = await RawClient.open(server.address);
+  for (let round = 0; round < 200; round++) await watcher.ok(watcher.send(writePing));
+  const again = await RawClient.open(server.address, { session, secret });
+  assert.equal(again.accept.resumed, true);
+});
+
+test('a process that nobody can see is given up when it was away for too long', async (t) => {
+  const server = await poolOf(t, { sessionAwayMsMax: 1 });
+  const client = await RawClient.open(server.address, { process: { client: 'far', pid: 1 } });
+  const { session, secret } = client.accept;
+  client.link.destroy();
+  await client.untilClosed();
+  const watcher = await RawClient.open(server.address);
+  while (server.sessionCount > 1) await watcher.ok(watcher.send(writePing));
+  await assert.rejects(RawClient.open(server.address, { session, secret }), /session-unknown/);
+});
+
+test('death is looked for at once, and again until the process is gone', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 0;
+  let liveness: 'alive' | 'dead' | 'unknown' = 'alive';
+  const gone: number[] = [];
+  const asked: ProcessIdentity[] = [];
+  const watch = new DeathWatch({
+    now: () => now,
+    awayMsMax: 1_000,
+    onGone: (session) => gone.push(session),
+    liveness: (identity) => {
+      asked.push(identity);
+      return liveness;
+    },
+  });
+  const pass = (ms: number): void => {
+    for (let at = 0; at < ms; at++) {
+      now++;
+      t.mock.timers.tick(1);
+    }
+  };
+  const identity = identityOf({ pid: 7, startTime: 8, bootId: 'b', pidNamespace: 'n', host: 'h' });
+  watch.away(1, identity);
+  assert.equal(asked.length, 1);
+  pass(8);
+  assert.equal(asked.length, 4);
+  pass(100_000);
+  assert.deepEqual(gone, []);
+  liveness = 'dead';
+  pass(500);
+  assert.deepEqual(gone, [1]);
+  const asks = asked.length;
+  pass(10_000);
+  assert.equal(asked.length, asks);
+
+  liveness = 'unknown';
+  watch.away(2, identity);
+  pass(990);
+  assert.deepEqual(gone, [1]);
+  pass(500);
+  assert.deepEqual(gone, [1, 2]);
+
+  watch.away(3, identity);
+  watch.back(3);
+  pass(10_000);
+  watch.away(4, identity);
+  watch.close();
+  pass(10_000);
+  assert.deepEqual(gone, [1, 2]);
+});

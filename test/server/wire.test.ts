@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Writer } from '../../src/core/bytes.js';
+import { LIMITS } from '../../src/core/limits.js';
+import {
+  beginMessages,
+  endFrame,
+  FRAME,
+  MESSAGE,
+  writeDeclare,
+  writeDemand,
+  writeEnd,
+  writeJoin,
+  writeOfferInline,
+  writePing,
+  writeStat,
+} from '../../src/protocol/index.js';
+import { poolOf } from './pool-fixture.js';
+import { RawClient } from './raw-client.js';
+
+/** A frame of any kind, with a size that need not be true. */
+function frame(kind: number, body: Uint8Array, size: number = body.length + 4): Uint8Array {
+  const writer = new Writer();
+  writer.u32(size);
+  writer.u32(kind);
+  writer.raw(body);
+  return writer.written();
+}
+
+const NOTHING = new Uint8Array(0);
+
+const BROKEN: readonly { name: string; bytes: Uint8Array; code: string }[] = [
+  { name: 'garbage', bytes: new Uint8Array(500).fill(0xa7), code: 'frame-too-large' },
+  { name: 'zeros', bytes: new Uint8Array(500), code: 'bad-frame' },
+  { name: 'an unknown kind', bytes: frame(99, NOTHING), code: 'bad-frame' },
+  { name: 'reserved bytes', bytes: frame(FRAME.ack | 0x100, new Uint8Array(8)), code: 'bad-frame' },
+  {
+    name: 'an oversized frame',
+    bytes: frame(FRAME.messages, NOTHING, LIMITS.frameBytesMax + 1),
+    code: 'frame-too-large',
+  },
+  { name: 'a short ACK', bytes: frame(FRAME.ack, new Uint8Array(3)), code: 'bad-frame' },
+  {
+    name: 'a message beyond its frame',
+    bytes: frame(FRAME.messages, new Uint8Array(30).fill(1)),
+    code: 'bad-frame',
+  },
+  { name: 'a second HELLO', bytes: frame(FRAME.hello, NOTHING), code: 'bad-frame' },
+  { name: 'a frame of the pool', bytes: frame(FRAME.accept, NOTHING), code: 'bad-frame' },
+  { name: 'an ack of what was never sent', bytes: ackOf(1_000_000), code: 'bad-frame' },
+  { name: 'a gap in the numbers', bytes: messagesFrom(1_000), code: 'bad-frame' },
+];
+
+function ackOf(number: number): Uint8Array {
+  const writer = new Writer();
+  writer.u64(number);
+  return frame(FRAME.ack, writer.written());
+}
+
+function messagesFrom(first: number): Uint8Array {
+  const writer = new Writer();
+  const start = beginMessages(writer, first, 0);
+  writePing(writer);
+  endFrame(writer, start);
+  return writer.written();
+}
+
+test('whatever is sent ends at worst its own connection, with a reason', async (t) => {
+  const server = await poolOf(t);
+  const witness = await RawClient.open(server.address);
+  for (const { name, bytes, code } of BROKEN) {
+    await t.test(name, async () => {
+      const client = await RawClient.open(server.address);
+      await client.ok(client.send(writePing));
+      const { session, secret } = client.accept;
+      client.link.write(bytes);
+      assert.equal((await client.refused()).code, code);
+      await client.untilClosed();
+      // Nothing of that frame took effect, and the session is still there.
+      const again = await RawClient.connect(server.address);
+      const { token } = server;
+      const accept = await again.hello({ token, session, secret, received: client.received });
+      assert.equal(accept.resumed, true);
+      assert.equal(accept.received, 1);
+      await witness.ok(witness.send(writePing));
+    });
+  }
+});
+
+test('before HELLO nothing else is heard', async (t) => {
+  const server = await poolOf(t);
+  for (const bytes of [messagesFrom(1), ackOf(0), frame(FRAME.hello, new Uint8Array(9))]) {
+    const client = await RawClient.connect(server.address);
+    client.link.write(bytes);
+    assert.equal((await client.refused()).code, 'bad-frame');
+    await client.untilClosed();
+  }
+  assert.equal(server.sessionCount, 0);
+});
+
+test('HELLO is refused with a code that says what to mend', async (t) => {
+  const server = await poolOf(t);
+  const { token } = server;
+  const refusals: [Parameters<RawClient['writeHello']>[0], string][] = [
+    [{ token: 'guess' }, 'wrong-token'],
+    [{ token: '' }, 'wrong-token'],
+    [{ token, lowest: 7, highest: 9 }, 'version-mismatch'],
+    [{ token, pool: 'another' }, 'wrong-pool'],
+    [{ token, session: 77, secret: new Uint8Array(32) }, 'session-unknown'],
+    [{ token, role: 1 }, 'bad-frame'],
+  ];
+  for (const [hello, code] of refusals) {
+    const client = await RawClient.connect(server.address);
+    client.writeHello(hello);
+    const refusal = await client.refused();
+    assert.equal(refusal.code, code);
+    if (code === 'version-mismatch')
+      assert.deepEqual({ ...refusal.fields }, { lowest: 1, highest: 1 });
+    await client.untilClosed();
+  }
+  const newer = await RawClient.open(server.address, { lowest: 1, highest: 200 });
+  assert.equal(newer.accept.version, 1);
+});
+
+test("another session's secret opens nothing", async (t) => {
+  const server = await poolOf(t);
+  const one = await RawClient.open(server.address);
+  const other = await RawClient.open(server.address);
+  const { session } = one.accept;
+  const { secret } = other.accept;
+  await assert.rejects(RawClient.open(server.address, { session, secret }), /session-unknown/);
+  await one.ok(one.send(writePing));
+});
+
+test('requests may stand behind HELLO in the same write', async (t) => {
+  const server = await poolOf(t);
+  const client = await RawClient.connect(server.address);
+  client.writeHello({ token: server.token });
+  await client.ok(client.send(writePing));
+  assert.equal(client.frames[0]?.kind, FRAME.accept);
+});
+
+test('a connection that says nothing is closed', async (t) => {
+  const server = await poolOf(t, { handshakeMsMax: 1 });
+  const client = await RawClient.connect(server.address);
+  assert.equal((await client.refused()).code, 'bad-frame');
+  await client.untilClosed();
+});
+
+test('a session goes on after a cut in the middle of a frame: each request once', async (t) => {
+  const server = await poolOf(t);
+  const { token } = server;
+  const client = await RawClient.open(server.address);
+  await client.answer(client.send((w) => writeJoin(w, 1, 'model', {})));
+  // Ten declares under one handle number each: done twice, they would fail with handle-in-use.
+  const bytes = client.frame(10, (w) => {
+    for (let handle = 0; handle < 10; handle++) writeDeclare(w, handle, 1, 'name', null, []);
+  });
+  client.link.write(bytes.subarray(0, bytes.length - 5));
+  client.link.close();
+  await client.untilClosed();
+
+  const { session, secret } = client.accept;
+  const again = await RawClient.connect(server.address);
+  const accept = await again.hello({ token, session, secret, received: 1 });
+  assert.equal(accept.received, 1);
+  again.received = 1;
+  again.link.write(bytes);
+  again.sent = 11;
+  await again.ok(11);
+  assert.deepEqual(
+    again.answers.map(({ code }) => code),
+    [MESSAGE.ok],
+  );
+});
+
+test('what was sent and not heard is sent again, with the same numbers', async (t) => {
+  const server = await poolOf(t);
+  const { token } = server;
+  const client = await RawClient.open(server.address);
+  const { session, secret } = client.accept;
+  await client.ok(client.send(writePing));
+  await client.answer(client.send((w) => writeStat(w, 'nothing')));
+  const [, failed] = client.answers;
+  assert.equal(failed?.number, 2);
+  client.link.destroy();
+  await client.untilClosed();
+
+  // It says that it has heard the first answer only.
+  const again = await RawClient.connect(server.address);
+  again.received = 1;
+  await again.hello({ token, session, secret, received: 1 });
+  const repeated = await again.until(() => again.answers[0]);
+  assert.deepEqual(repeated, failed);
+});
+
+test('a session that is taken up again while its old connection stands leaves that one', async (t) => {
+  const server = await poolOf(t);
+  const { token } = server;
+  const old = await RawClient.open(server.address);
+  const { session, secret } = old.accept;
+  const taker = await RawClient.connect(server.address);
+  await taker.hello({ token, session, secret });
+  await old.untilClosed();
+  await taker.ok(taker.send(writePing));
+  assert.equal(server.sessionCount, 1);
+});
+
+test('END is answered, then the connection is closed and the session unknown', async (t) => {
+  const server = await poolOf(t);
+  const client = await RawClient.open(server.address);
+  const { session, secret } = client.accept;
+  await client.ok(client.send(writeEnd));
+  await client.untilClosed();
+  assert.equal(server.sessionCount, 0);
+  await assert.rejects(RawClient.open(server.address, { session, secret }), /session-unknown/);
+});
+
+test('a client that reads slowly is waited for, alone, and loses nothing', async (t) => {
+  const server = await poolOf(t);
+  const slow = await RawClient.open(server.address);
+  const witness = await RawClient.open(server.address);
+  await slow.answer(slow.send((w) => writeJoin(w, 1, 'slow', {})));
+  const payload = new Uint8Array(LIMITS.inlineBytesMax).fill(5);
+  slow.send((w) => writeDeclare(w, 1, 1, 'big', { dtype: 'uint8', shape: [payload.length] }, []));
+  await slow.ok(slow.send((w) => writeOfferInline(w, 1, 0, 0, 0, payload)));
+
+  // 2,000 answers of 64 KiB are twice what the pool queues for one connection.
+  slow.link.pause();
+  const count = 2_000;
+  for (let handle = 10; handle < 10 + count; handle++) {
+    slow.send((w) => writeDeclare(w, handle, 1, 'big', null, []));
+    slow.send((w) => writeDemand(w, handle, 0, 0, 0, 2));
+  }
+  const last = slow.sent;
+  for (let round = 0; round < 100; round++) await witness.ok(witness.send(writePing));
+  slow.link.resume();
+  let heard = 0;
+  let acked = 0;
+  await slow.until(() => {
+    heard += slow.answers.filter(({ code }) => code === MESSAGE.deliver).length;
+    const done = slow.answers.some(({ number }) => number === last) || heard === count;
+    slow.answers.length = 0;
+    slow.frames.length = 0;
+    if (slow.received - acked > 500) {
+      acked = slow.received;
+      slow.ack();
+    }
+    return done;
+  });
+  assert.equal(heard, count);
+});
