@@ -6,6 +6,7 @@ import { Call } from './call.js';
 import type { Client } from './client.js';
 import { again } from './errors.js';
 import type { WaitOptions } from './options.js';
+import { plain } from './plain.js';
 import { throwIfAborted, waiting } from './waiting.js';
 
 /** Sends a request that is answered by VALUE. */
@@ -49,15 +50,13 @@ function readAnswer(code: number, reader: Reader): Value {
   if (code !== MESSAGE.value) {
     throw new AttaccaError('bad-message', `Cannot take answer ${code}: VALUE was expected`);
   }
-  return readValueAnswer(reader).value;
+  return plain(readValueAnswer(reader).value);
 }
 
-/** A map that came by the wire, with the prototype that programs expect; else `bad-message`. */
 export function asMap(value: Value): ValueMap {
-  const isMap =
-    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === null;
+  const isMap = typeof value === 'object' && Object.getPrototypeOf(value ?? 0) === Object.prototype;
   if (!isMap) throw new AttaccaError('bad-message', 'Cannot take the answer: it is no map');
-  return { ...(value as ValueMap) };
+  return value as ValueMap;
 }
 
 export function asMaps(value: Value): ValueMap[] {
@@ -65,8 +64,4 @@ export function asMaps(value: Value): ValueMap[] {
     throw new AttaccaError('bad-message', 'Cannot take the answer: it is no list');
   }
   return value.map(asMap);
-}
-
-export function asTexts(value: Value | undefined): string[] {
-  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
 }

@@ -129,7 +129,7 @@ export class Client {
       accept: () => accept,
     });
     try {
-      const plane = new DataPlane(pool, this.options.transport, link);
+      const plane = new DataPlane(accept.poolId, pool, this.options.transport, link);
       this.#ground = { pool, plane, leases: new Leases(this.connection, plane) };
     } catch (error) {
       this.#obstacle = asAttaccaError(error);

@@ -1,4 +1,5 @@
-import { accessSync, constants } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { AttaccaError } from '../core/errors.js';
 import type { Access } from '../levels/shm/map.js';
 import type { PoolInfo } from '../protocol/index.js';
@@ -10,6 +11,9 @@ import type { Slice } from './slice.js';
 
 /** How bytes reach the pool: by writing into its memory, or over a connection. */
 export type Transport = 'shared-memory' | 'socket';
+
+/** Stands in the directory of a pool's slabs, and says whose it is. */
+const OWNER_FILE = 'owner.json';
 
 /** What the caller, or the environment, asks for; `auto` takes shared memory where it can. */
 export type TransportChoice = 'auto' | Transport;
@@ -39,8 +43,8 @@ export class DataPlane {
   readonly #link: DataLink;
   readonly #choice: TransportChoice;
 
-  constructor(pool: PoolInfo, choice: TransportChoice, link: DataLink) {
-    const obstacle = obstacleTo(pool, choice);
+  constructor(poolId: string, pool: PoolInfo, choice: TransportChoice, link: DataLink) {
+    const obstacle = obstacleTo(poolId, pool, choice);
     if (obstacle !== null && choice === 'shared-memory') {
       throw new AttaccaError('mapping-unavailable', `Cannot use shared memory: ${obstacle}`);
     }
@@ -126,12 +130,15 @@ export class DataPlane {
 }
 
 /** What stands against shared memory, in words, or null. */
-function obstacleTo(pool: PoolInfo, choice: TransportChoice): string | null {
+function obstacleTo(poolId: string, pool: PoolInfo, choice: TransportChoice): string | null {
   if (choice === 'socket') return 'the socket was asked for';
   if (pool.slabs === '') return 'the pool has no shared memory';
   try {
-    accessSync(pool.slabs, constants.R_OK | constants.X_OK);
-    return null;
+    // The same path elsewhere, or in a container with a /dev/shm of its own, is another directory.
+    const owner: unknown = JSON.parse(readFileSync(join(pool.slabs, OWNER_FILE), 'utf8'));
+    const isOurs = typeof owner === 'object' && owner !== null && 'poolId' in owner;
+    if (isOurs && owner.poolId === poolId) return null;
+    return `"${pool.slabs}" is here another pool's`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -19,6 +19,7 @@ import type { Client } from './client.js';
 import { abortedError } from './errors.js';
 import type { Handle } from './handle.js';
 import { type Attributes, deadlineOf, type RequireOptions, type WaitOptions } from './options.js';
+import { plainMap } from './plain.js';
 import type { Delivery, ObjectVersion } from './received.js';
 import type { Slice } from './slice.js';
 import { throwIfAborted, waiting } from './waiting.js';
@@ -78,7 +79,7 @@ function attributesOf(reader: Reader, from: Deliver): Attributes {
   const attributes = readMap(reader);
   reader.at = at;
   reader.limit = limit;
-  return { ...attributes };
+  return plainMap(attributes);
 }
 
 export function policyOf(options: RequireOptions): number {

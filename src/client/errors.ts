@@ -1,5 +1,6 @@
 import { AttaccaError, type ErrorFields, isErrorCode } from '../core/errors.js';
 import type { ErrorParts } from '../protocol/index.js';
+import { plainMap } from './plain.js';
 
 /**
  * The error that the pool sent. A code that this version does not know becomes `internal` with the
@@ -7,8 +8,9 @@ import type { ErrorParts } from '../protocol/index.js';
  */
 export function errorOf(parts: ErrorParts): AttaccaError {
   const { code, message } = parts;
-  if (isErrorCode(code)) return new AttaccaError(code, message, { ...parts.fields });
-  return new AttaccaError('internal', message, { ...parts.fields, code });
+  const fields = plainMap(parts.fields);
+  if (isErrorCode(code)) return new AttaccaError(code, message, fields);
+  return new AttaccaError('internal', message, { ...fields, code });
 }
 
 /** What was thrown, as an error of ours: of another kind it is our own fault. */

@@ -4,8 +4,8 @@ import type { Link } from '../transport/index.js';
 const ACK_SOON_MS = 250;
 /** Over TCP a side that has sent nothing for so long sends an ACK. */
 const HEARTBEAT_MS = 5_000;
-/** Over TCP: nothing has come for so many heartbeats, so the other host is gone. */
-const SILENT_BEATS_MAX = 6;
+/** Over TCP: nothing has come for so many heartbeats (20 s), so the other host is gone. */
+const SILENT_BEATS_MAX = 4;
 
 /** A link that can be told not to keep the process alive. */
 type Restful = Link & { ref?: () => void; unref?: () => void };

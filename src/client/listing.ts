@@ -9,10 +9,7 @@ import type { WaitOptions } from './options.js';
 const PAGE_NAMES = 512;
 const PAGE_DETAILED = 128;
 
-/**
- * The objects that match a glob, in the order of their names, page by page: what is made or ends
- * meanwhile may be seen or not. A page may be empty before the last.
- */
+/** The objects that match a glob, page by page. A page may be empty before the last. */
 export async function* listObjects(
   client: Client,
   glob: string,

@@ -1,4 +1,4 @@
-import { type Dtype, type SpaceExpectation, spaceBytes } from '../core/space.js';
+import type { Dtype, SpaceExpectation } from '../core/space.js';
 import {
   writeDispose,
   writeRequire,
@@ -7,14 +7,14 @@ import {
   writeSet,
   writeWithdraw,
 } from '../protocol/index.js';
-import { type AnyArray, type ArrayOf, arrayOver, type Bytes } from './arrays.js';
-import { type Backing, memoryNow, sizeIfKnown, spaceToFill } from './backing.js';
+import type { ArrayOf, Bytes } from './arrays.js';
+import { sizeIfKnown } from './backing.js';
 import { type Acknowledged, Call } from './call.js';
-import { Seal } from './check.js';
 import { demandParcel, peekVersion, policyOf } from './demanding.js';
 import { wrongState } from './errors.js';
 import { Handle, type HandleState, internAttributes } from './handle.js';
-import { leaseFor, offerPayload, type Payload } from './offering.js';
+import { Making } from './making.js';
+import { offerPayload } from './offering.js';
 import {
   deadlineOf,
   type ObjectOptions,
@@ -41,12 +41,12 @@ import { throwIfAborted, waiting } from './waiting.js';
  */
 export class PoolObject<D extends Dtype = Dtype> {
   readonly #handle: Handle;
-  #backing: Backing | null = null;
-  #array: AnyArray | null = null;
-  #seal: Seal | null = null;
+  readonly #making: Making;
+  #isKept = false;
 
   constructor(seat: Seat, name: string, options: ObjectOptions) {
     this.#handle = new Handle(seat, name, options);
+    this.#making = new Making(this.#handle);
     const size = sizeIfKnown(this.#handle.space);
     const { client } = seat;
     if (size !== null && size > client.inlineBytesMax) client.leases.expect(size);
@@ -76,21 +76,14 @@ export class PoolObject<D extends Dtype = Dtype> {
    * keep the array beyond offer: from then on its bytes are what others read.
    */
   get array(): ArrayOf<D> {
-    const bytes = this.bytes;
-    const space = spaceToFill(this.name, this.#handle.space);
-    this.#array ??= arrayOver(this.name, space, bytes);
-    return this.#array as ArrayOf<D>;
+    this.#handle.mustBe('write to', 'open', 'sealed');
+    return this.#making.array as ArrayOf<D>;
   }
 
   /** The same memory as bytes, whatever the byte order. Throws as {@link array}. */
   get bytes(): Bytes {
     this.#handle.mustBe('write to', 'open', 'sealed');
-    if (this.#backing === null) {
-      const size = spaceBytes(spaceToFill(this.name, this.#handle.space));
-      this.#backing = memoryNow(this.#handle.seat.client, size);
-    }
-    if (this.#backing.kind === 'file') throw wrongState(`write to "${this.name}"`, 'it is a file');
-    return this.#backing.bytes;
+    return this.#making.bytes;
   }
 
   /**
@@ -99,21 +92,8 @@ export class PoolObject<D extends Dtype = Dtype> {
    * to `array` before is kept. Over a socket, and for small payloads, it is this process's memory.
    */
   async allocate(options: WaitOptions = {}): Promise<this> {
-    const handle = this.#handle;
-    handle.mustBe('allocate', 'open', 'sealed');
-    const { client } = handle.seat;
-    const size = spaceBytes(spaceToFill(this.name, handle.space));
-    const isMapped = client.plane.transport === 'shared-memory';
-    if (this.#backing?.kind === 'slice' || size <= client.inlineBytesMax || !isMapped) return this;
-    const slice = await this.#during('allocate', () => leaseFor(handle, size, options));
-    const bytes = client.plane.writable(slice);
-    if (bytes === null) {
-      client.leases.giveBack(slice);
-      return this;
-    }
-    if (this.#backing?.kind === 'private') bytes.set(this.#backing.bytes);
-    this.#backing = { kind: 'slice', slice, bytes };
-    this.#array = null;
+    this.#handle.mustBe('allocate', 'open', 'sealed');
+    await this.#during('allocate', () => this.#making.allocate(options));
     return this;
   }
 
@@ -123,17 +103,10 @@ export class PoolObject<D extends Dtype = Dtype> {
    * have it open for writing. Offer then publishes it.
    */
   async adopt(file: string, size: number, options: WaitOptions = {}): Promise<this> {
-    const handle = this.#handle;
-    handle.mustBe('adopt a file for', 'open', 'sealed');
-    if (this.#backing !== null)
-      throw wrongState(`adopt a file for "${this.name}"`, 'it has memory');
-    const what = `adopt "${file}" for "${this.name}"`;
-    const slice = await this.#during('adopt a file for', async () => {
-      const room = handle.seat.enter(what);
-      if (room !== null) await room;
-      return await handle.seat.client.leases.adopt(file, size, what, options);
-    });
-    this.#backing = { kind: 'file', slice };
+    const action = 'adopt a file for';
+    this.#handle.mustBe(action, 'open', 'sealed');
+    if (this.#making.isBegun) throw wrongState(`${action} "${this.name}"`, 'it has memory');
+    await this.#during(action, () => this.#making.adopt(file, size, options));
     return this;
   }
 
@@ -142,12 +115,12 @@ export class PoolObject<D extends Dtype = Dtype> {
     const handle = this.#handle;
     handle.mustBe('set', 'open');
     const space = mergeSpaces(handle.space, options.space ?? {});
-    if (this.#backing !== null && sizeIfKnown(space) !== sizeIfKnown(handle.space)) {
+    if (this.#making.isBegun && sizeIfKnown(space) !== sizeIfKnown(handle.space)) {
       throw wrongState(`set "${this.name}"`, 'its memory has the size of the former space');
     }
     handle.space = space;
     handle.attributes = { ...handle.attributes, ...options.attributes };
-    this.#array = null;
+    this.#making.spaceChanged();
     if (handle.declares === 1) return;
     await this.#during('set', async () => {
       const room = handle.seat.enter(`set "${this.name}"`);
@@ -180,16 +153,11 @@ export class PoolObject<D extends Dtype = Dtype> {
   async offer(options: OfferOptions & WaitOptions = {}): Promise<Acknowledged> {
     const handle = this.#handle;
     handle.mustBe('offer', 'open', 'sealed');
-    const payload = this.#payload();
-    const { checks } = handle.seat.client;
-    const backing = this.#backing;
-    if (checks && backing?.kind === 'slice') {
-      this.#seal = new Seal(this.name, backing.bytes, 'it was offered');
-    }
+    const payload = this.#making.payload();
     const acknowledged = await this.#during('offer', () => offerPayload(handle, payload, options));
     handle.state = 'offered';
-    this.#backing = null;
-    this.#array = null;
+    this.#isKept = options.keep === true;
+    this.#making.offered();
     return acknowledged;
   }
 
@@ -202,7 +170,7 @@ export class PoolObject<D extends Dtype = Dtype> {
     handle.mustBe('withdraw', 'offered');
     const what = `withdraw "${this.name}"`;
     throwIfAborted(what, options.signal);
-    this.#verify('withdraw');
+    this.#making.verify('withdraw');
     await this.#during('withdraw', async () => {
       const room = handle.seat.enter(what);
       if (room !== null) await room;
@@ -279,7 +247,7 @@ export class PoolObject<D extends Dtype = Dtype> {
     const handle = this.#handle;
     if (handle.state === 'ended' || handle.state === 'delivered') return;
     handle.mustBe('dispose', 'open', 'sealed', 'offered', 'required');
-    this.#verify('dispose');
+    this.#making.verify('dispose');
     const { state, number } = handle;
     if (state === 'required' && number !== null) {
       handle.post(UNHEEDED, 1, (w) => writeRetract(w, number));
@@ -293,26 +261,10 @@ export class PoolObject<D extends Dtype = Dtype> {
 
   /** Withdraws what is offered with the member's scope, then disposes. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const { handle, over } = {
-      handle: this.#handle,
-      over: this.#handle.seat.client.connection.over,
-    };
-    if (over !== null || handle.seat.hasLeft) return;
-    if (handle.state === 'offered') await this.withdraw();
+    const { state, seat } = this.#handle;
+    if (seat.client.connection.over !== null || seat.hasLeft) return;
+    if (state === 'offered' && !this.#isKept) await this.withdraw();
     else await this.dispose();
-  }
-
-  #payload(): Payload {
-    const backing = this.#backing;
-    if (backing === null) {
-      const size = sizeIfKnown(this.#handle.space);
-      if (size !== null && size > 0) {
-        throw wrongState(`offer "${this.name}"`, 'nothing was written to its array');
-      }
-      return { kind: 'bytes', bytes: new Uint8Array(0) };
-    }
-    if (backing.kind === 'private') return { kind: 'bytes', bytes: backing.bytes };
-    return { kind: 'slice', slice: backing.slice };
   }
 
   async #demand(mode: 'view' | 'own', options: WaitOptions & RequireOptions): Promise<Delivery> {
@@ -350,19 +302,8 @@ export class PoolObject<D extends Dtype = Dtype> {
     await call.promise;
   }
 
-  #verify(what: string): void {
-    const seal = this.#seal;
-    this.#seal = null;
-    seal?.verify(what);
-  }
-
   #end(): void {
-    const backing = this.#backing;
-    if (backing !== null && backing.kind !== 'private') {
-      this.#handle.seat.client.leases.giveBack(backing.slice);
-    }
-    this.#backing = null;
-    this.#array = null;
+    this.#making.end();
     this.#handle.release();
     this.#handle.state = 'ended';
   }

@@ -10,7 +10,7 @@ import {
   writeTag,
   writeUnkeep,
 } from '../protocol/index.js';
-import { askOk, askValue, asMap, asMaps, asTexts } from './asking.js';
+import { askOk, askValue, asMap, asMaps } from './asking.js';
 import type { Client } from './client.js';
 import type { Transport } from './data-plane.js';
 import { listObjects } from './listing.js';
@@ -65,8 +65,8 @@ export class PoolView {
   }
 
   /**
-   * Names that match a glob (`*`, `?`, `[a-z]`), in the order of their bytes; with `detail` maps as
-   * of {@link stat}. Comes in pages: objects made or ended meanwhile may be seen or not.
+   * Names that match a glob (`*`, `?`, `[a-z]`), in no order; with `detail` maps as of {@link stat}.
+   * Comes in pages: what exists all the time is listed once, what is made or ends meanwhile may be.
    */
   list(glob?: string, options?: WaitOptions & { detail?: false }): AsyncGenerator<string>;
   list(glob: string, options: WaitOptions & { detail: true }): AsyncGenerator<ValueMap>;
@@ -134,18 +134,19 @@ export class PoolView {
   }
 
   /**
-   * Asks the pool to stop. It does when nothing is required any more, or by force; `required` names
-   * what still is, and when that is not empty and force was not said, the pool goes on.
+   * Asks the pool to stop. It does when nothing is required any more, or by force; `required` says
+   * what still is (`name`, `member`, `state`), and when that is not empty and force was not said, the
+   * pool goes on.
    */
   async stop(
     options: WaitOptions & { readonly force?: boolean } = {},
-  ): Promise<{ readonly required: readonly string[] }> {
+  ): Promise<{ readonly required: readonly ValueMap[] }> {
     const force = options.force === true;
     const deadline = deadlineOf(options.timeoutMs);
     const answer = asMap(
       await askValue(this.client, 'stop the pool', (w) => writeStop(w, force, deadline), options),
     );
-    return { required: asTexts(answer['required']) };
+    return { required: asMaps(answer['required'] ?? []) };
   }
 
   /** Ends the use of the pool. Idempotent, and quiet when the connection is gone already. */

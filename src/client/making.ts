@@ -1,0 +1,108 @@
+import { spaceBytes } from '../core/space.js';
+import { type AnyArray, arrayOver, type Bytes } from './arrays.js';
+import { type Backing, memoryNow, sizeIfKnown, spaceToFill } from './backing.js';
+import { Seal } from './check.js';
+import { wrongState } from './errors.js';
+import type { Handle } from './handle.js';
+import { leaseFor, type Payload } from './offering.js';
+import type { WaitOptions } from './options.js';
+
+/** The memory of an object that is being made: from the first use of `array` to the offer. */
+export class Making {
+  readonly #handle: Handle;
+  #backing: Backing | null = null;
+  #array: AnyArray | null = null;
+  /** Of memory that was offered without a copy: compared when the offer ends. */
+  #seal: Seal | null = null;
+
+  constructor(handle: Handle) {
+    this.#handle = handle;
+  }
+
+  get isBegun(): boolean {
+    return this.#backing !== null;
+  }
+
+  /** Bytes of the payload; `bad-space` while the shape is not known. */
+  get size(): number {
+    return spaceBytes(spaceToFill(this.#handle.name, this.#handle.space));
+  }
+
+  get bytes(): Bytes {
+    this.#backing ??= memoryNow(this.#handle.seat.client, this.size);
+    if (this.#backing.kind !== 'file') return this.#backing.bytes;
+    throw wrongState(`write to "${this.#handle.name}"`, 'its payload is a file');
+  }
+
+  get array(): AnyArray {
+    const { name, space } = this.#handle;
+    this.#array ??= arrayOver(name, spaceToFill(name, space), this.bytes);
+    return this.#array;
+  }
+
+  /** The space has changed: the same bytes may be other elements. */
+  spaceChanged(): void {
+    this.#array = null;
+  }
+
+  /** Leases memory, and keeps what was written before. */
+  async allocate(options: WaitOptions): Promise<void> {
+    const { client } = this.#handle.seat;
+    const { size } = this;
+    if (this.#backing?.kind === 'slice' || size <= client.inlineBytesMax) return;
+    if (client.plane.transport === 'socket') return;
+    const slice = await leaseFor(this.#handle, size, options);
+    const bytes = client.plane.writable(slice);
+    if (bytes === null) return client.leases.giveBack(slice);
+    if (this.#backing?.kind === 'private') bytes.set(this.#backing.bytes);
+    this.#backing = { kind: 'slice', slice, bytes };
+    this.#array = null;
+  }
+
+  /** Takes a file of the slabs' directory as the payload. */
+  async adopt(file: string, size: number, options: WaitOptions): Promise<void> {
+    const { seat, name } = this.#handle;
+    const what = `adopt "${file}" for "${name}"`;
+    const room = seat.enter(what);
+    if (room !== null) await room;
+    const slice = await seat.client.leases.adopt(file, size, what, options);
+    this.#backing = { kind: 'file', slice };
+  }
+
+  /** What offer is to publish. */
+  payload(): Payload {
+    const backing = this.#backing;
+    const { name, space, seat } = this.#handle;
+    if (backing === null) {
+      const size = sizeIfKnown(space) ?? 0;
+      if (size > 0) throw wrongState(`offer "${name}"`, 'nothing was written to its array');
+      return { kind: 'bytes', bytes: new Uint8Array(0) };
+    }
+    if (backing.kind === 'private') return { kind: 'bytes', bytes: backing.bytes };
+    if (backing.kind === 'slice' && seat.client.checks) {
+      this.#seal = new Seal(name, backing.bytes, 'it was offered');
+    }
+    return { kind: 'slice', slice: backing.slice };
+  }
+
+  /** The pool has the bytes now. */
+  offered(): void {
+    this.#backing = null;
+    this.#array = null;
+  }
+
+  /** `checksum-mismatch` when somebody wrote to what was offered. */
+  verify(what: string): void {
+    const seal = this.#seal;
+    this.#seal = null;
+    seal?.verify(what);
+  }
+
+  /** Gives memory back that was not offered. */
+  end(): void {
+    const backing = this.#backing;
+    this.offered();
+    if (backing === null || backing.kind === 'private') return;
+    this.#handle.seat.client.leases.giveBack(backing.slice);
+  }
+}
