@@ -69,7 +69,7 @@ export async function prepareMemory(
   const decision: MemoryDecision = decideMemory(facts, { bytes: options.memoryBytes });
   const warnings = decision.warnings.map((warning) => warning.message);
   if (decision.kind === 'none') {
-    const memory = await anonymous(options, decision.reason);
+    const memory = await anonymous(options, 'see the warning');
     return { ...memory, warnings };
   }
   const directory = await createPoolDirectory(decision.directory, pool, { libc });

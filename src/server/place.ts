@@ -48,8 +48,11 @@ function untrusted(path: string, why: string): AttaccaError {
   return new AttaccaError('file-error', `Cannot use the directory "${path}": ${why}`, { path });
 }
 
-/** Makes a directory that only its user may enter, or checks that it is one. */
-export async function makePrivateDirectory(path: string): Promise<void> {
+/**
+ * Makes a directory that only its user may enter, or checks that it is one. Says whether it is new.
+ */
+export async function makePrivateDirectory(path: string): Promise<'made' | 'found'> {
+  let outcome: 'made' | 'found' = 'made';
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (cause) {
@@ -63,6 +66,7 @@ export async function makePrivateDirectory(path: string): Promise<void> {
         { cause },
       );
     }
+    outcome = 'found';
   }
   // Another user may have made it first, in a /tmp that all share: then it is a trap.
   const stats = await lstat(path);
@@ -72,4 +76,5 @@ export async function makePrivateDirectory(path: string): Promise<void> {
     const mode = (stats.mode & 0o777).toString(8);
     throw untrusted(path, `others may enter it (mode ${mode}); chmod 700 it`);
   }
+  return outcome;
 }

@@ -39,11 +39,21 @@ function socketPath(options: ServeOptions, name: string): string {
   return refuse('bad-argument', `Cannot serve on "${options.address}": it is not unix:/path`);
 }
 
-/** One directory a pool, that only its user may enter; it goes with the pool. */
-async function prepareDirectory(options: ServeOptions, path: string): Promise<string> {
+/**
+ * One directory a pool, that only its user may enter. It goes with the pool, except one that the
+ * user has named and that was there before.
+ */
+async function prepareDirectory(
+  options: ServeOptions,
+  path: string,
+  cleanup: Cleanup,
+): Promise<string> {
   const directory = dirname(path);
   if (options.address === undefined) await makePrivateDirectory(dirname(directory));
-  await makePrivateDirectory(directory);
+  const outcome = await makePrivateDirectory(directory);
+  if (options.address === undefined || outcome === 'made') {
+    cleanup.push(() => rmdir(directory).catch(() => {}));
+  }
   return directory;
 }
 
@@ -61,8 +71,7 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
   const tcp = tcpAddress(options.listen);
   const cleanup = new Cleanup();
   try {
-    const directory = await prepareDirectory(options, path);
-    cleanup.push(() => rmdir(directory).catch(() => {}));
+    const directory = await prepareDirectory(options, path, cleanup);
     let server: PoolServer | null = null;
     const onLink = (link: Link): void => {
       if (server === null) link.destroy();

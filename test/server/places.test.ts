@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { AttaccaError } from '../../src/core/errors.js';
+import { writePing } from '../../src/protocol/index.js';
+import { checkPoolName, serve, socketPathOf } from '../../src/server/index.js';
+import { Child } from './child.js';
+import { poolOf, scratch } from './pool-fixture.js';
+import { RawClient } from './raw-client.js';
+
+const SMALL = { memoryBytes: 16 * 1024 * 1024 };
+
+function hasCode(code: string): (error: unknown) => boolean {
+  return (error) => error instanceof AttaccaError && error.code === code;
+}
+
+test('a socket is for its user alone, its token too; both go with the pool', async (t) => {
+  const parent = await scratch(t);
+  const directory = join(parent, 'pool');
+  const server = await serve({ address: `unix:${directory}/socket`, ...SMALL });
+  t.after(() => server.close());
+  assert.equal((await stat(directory)).mode & 0o777, 0o700);
+  assert.equal((await stat(join(directory, 'token'))).mode & 0o777, 0o600);
+  assert.equal((await readFile(join(directory, 'token'), 'utf8')).trim(), server.token);
+  assert.equal(Buffer.from(server.token, 'base64url').length, 32);
+  await server.close();
+  assert.deepEqual(await readdir(parent), []);
+  assert.deepEqual(await server.closed, { kind: 'closed' });
+});
+
+test('a living pool keeps its address: a second server is refused and harms nothing', async (t) => {
+  const server = await poolOf(t);
+  const client = await RawClient.open(server.address);
+  await assert.rejects(serve({ address: server.address, ...SMALL }), hasCode('name-in-use'));
+  await client.ok(client.send(writePing));
+  const later = await RawClient.open(server.address);
+  await later.ok(later.send(writePing));
+});
+
+test('of servers that start at once under one name, one serves', async (t) => {
+  const directory = await scratch(t);
+  const address = `unix:${directory}/socket`;
+  const starts = await Promise.allSettled(
+    Array.from({ length: 6 }, () => serve({ address, ...SMALL })),
+  );
+  const servers = starts.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  for (const server of servers) t.after(() => server.close());
+  const refusals = starts.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+  assert.ok(refusals.every(hasCode('name-in-use')), String(refusals));
+  assert.equal(servers.length, 1);
+  const client = await RawClient.open(address);
+  assert.equal(client.accept.poolId, servers[0]?.id);
+});
+
+test('what a killed server left is replaced', async (t) => {
+  const directory = await scratch(t);
+  const address = `unix:${directory}/socket`;
+  const options = JSON.stringify({ address, name: 'first', ...SMALL });
+  const child = new Child(t, './serve-child.js', [options], 'ready');
+  await child.line('{"kind":"ready"');
+  const before = await RawClient.open(address);
+  const slabs = String(before.accept.pool['slabs']);
+  child.process.kill('SIGKILL');
+  await child.exit();
+  assert.deepEqual((await readdir(directory)).sort(), ['.lock', 'data', 'socket', 'token']);
+
+  const said: string[] = [];
+  const server = await serve({ address, ...SMALL, log: (line) => said.push(line) });
+  t.after(() => server.close());
+  const client = await RawClient.open(address);
+  assert.equal(client.accept.poolId, server.id);
+  // Its memory is found and removed, and that is said.
+  await assert.rejects(stat(slabs));
+  assert.ok(said.some((line) => line.includes(slabs)));
+});
+
+test('a socket file that is no socket, or of a program that is gone, is replaced', async (t) => {
+  const directory = await scratch(t);
+  const path = join(directory, 'socket');
+  await writeFile(path, 'not a socket');
+  await writeFile(join(directory, '.lock'), 'nor this');
+  const first = await serve({ address: `unix:${path}`, ...SMALL });
+  await first.close();
+
+  const gone = createServer();
+  await new Promise<void>((resolve) => gone.listen(join(directory, 'draft'), resolve));
+  await rename(join(directory, 'draft'), path);
+  await new Promise<void>((resolve) => gone.close(() => resolve()));
+  const second = await serve({ address: `unix:${path}`, ...SMALL });
+  t.after(() => second.close());
+  await RawClient.open(second.address);
+});
+
+test('a directory that others may enter, or a name that is no directory, is refused', async (t) => {
+  const directory = await scratch(t);
+  const open = join(directory, 'open');
+  await mkdir(open);
+  await chmod(open, 0o755);
+  await assert.rejects(serve({ address: `unix:${open}/socket`, ...SMALL }), hasCode('file-error'));
+  assert.deepEqual(await readdir(open), []);
+  await writeFile(join(directory, 'file'), '');
+  const inFile = `unix:${directory}/file/socket`;
+  await assert.rejects(serve({ address: inFile, ...SMALL }), hasCode('file-error'));
+});
+
+test('a path that is too long for a socket is refused in words', async (t) => {
+  const directory = await scratch(t);
+  const long = join(directory, 'x'.repeat(120));
+  await assert.rejects(
+    serve({ address: `unix:${long}/socket`, ...SMALL }),
+    (error) => hasCode('bad-argument')(error) && /bytes, the system allows/u.test(String(error)),
+  );
+  // The usual place then is a shorter one.
+  const path = socketPathOf('a-pool', { XDG_RUNTIME_DIR: `/${'y'.repeat(120)}` });
+  assert.match(path, /^\/[^y]+\/attacca-\d+\/a-pool\/socket$/u);
+  const usual = socketPathOf('a-pool', { XDG_RUNTIME_DIR: '/run/user/7' });
+  assert.match(usual, /^\/run\/user\/7\/attacca-\d+\/a-pool\/socket$/u);
+});
+
+test('names that could leave their directory, or hide in it, are refused', () => {
+  for (const name of ['', '.', '..', '.x', '-x', 'a/b', 'a\0b', 'a b', 'x'.repeat(65)]) {
+    assert.throws(() => checkPoolName(name), hasCode('bad-name'), name);
+  }
+  checkPoolName('Weather_2024.v1-a');
+});
+
+test('a pool that listens on TCP opens to those who have the token', async (t) => {
+  const server = await poolOf(t, { listen: 'tcp://127.0.0.1:0' });
+  const [, tcp = ''] = server.addresses;
+  assert.match(tcp, /^tcp:\/\/127\.0\.0\.1:[1-9]/u);
+  await assert.rejects(RawClient.open(tcp), /wrong-token/);
+  const client = await RawClient.open(`${tcp}?token=${server.token}`);
+  await client.ok(client.send(writePing));
+  const { data } = client.accept.pool;
+  assert.match(Array.isArray(data) ? String(data[0]) : '', /^tcp:\/\/127\.0\.0\.1:[1-9]/u);
+});
+
+test('the token may be given, in a file too', async (t) => {
+  const directory = await scratch(t);
+  const file = join(directory, 'secret');
+  await writeFile(file, 'open sesame\n');
+  const server = await poolOf(t, { tokenFile: file });
+  assert.equal(server.token, 'open sesame');
+  await RawClient.open(`${server.address}?token-file=${file}`);
+  await writeFile(file, '\n');
+  await assert.rejects(
+    serve({ address: `unix:${directory}/p/socket`, tokenFile: file, ...SMALL }),
+    hasCode('file-error'),
+  );
+  assert.deepEqual(await readdir(directory), ['secret']);
+});
