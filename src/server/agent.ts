@@ -1,14 +1,15 @@
-import { existsSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { assert, unreachable } from '../core/assert.js';
 import type { Input } from '../pool/input.js';
 import { mayRead } from '../pool/memory.js';
 import type { Effect, PoolState } from '../pool/state.js';
 import type { AgentStart, FromAgent, Range, ToAgent, Why } from './agent-messages.js';
+import type { AgentWorker } from './agent-worker.js';
 import { SERVER_LIMITS } from './limits.js';
 import { WriteGrants } from './write-grants.js';
 
 export interface AgentOptions {
+  readonly thread: AgentWorker;
   readonly start: Omit<AgentStart, 'generations'>;
   readonly pool: PoolState;
   readonly now: () => number;
@@ -28,29 +29,6 @@ const BAD_LEASE: Why = {
 };
 const NOTHING = { start: 0, end: 0, generation: 0 };
 
-/** The thread's file: beside this one, or beside the bundled command (scripts/setup.mjs). */
-function threadUrl(): URL {
-  const beside = new URL('./agent-thread.js', import.meta.url);
-  return existsSync(beside) ? beside : new URL('./attacca-agent.js', import.meta.url);
-}
-
-/** Waits until the thread listens; returns its port for data connections by TCP, or 0. */
-function readyPort(worker: Worker): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const onExit = (code: number): void => {
-      reject(new Error(`the agent's thread ended (${code})`));
-    };
-    worker.once('error', reject);
-    worker.once('exit', onExit);
-    worker.once('message', (message: FromAgent) => {
-      worker.off('error', reject);
-      worker.off('exit', onExit);
-      if (message.kind === 'ready') resolve(message.port);
-      else reject(new Error(`the agent's thread began with "${message.kind}"`));
-    });
-  });
-}
-
 /** The pool's side of the agent: performs effects by its thread, answers what the thread asks. */
 export class Agent {
   /** The port of data connections by TCP, or 0. */
@@ -61,16 +39,16 @@ export class Agent {
   /** Sessions that have had a data connection: their end must wait for it. */
   readonly #withData = new Set<number>();
   readonly #quiet = new Map<number, () => void>();
+  #hasEnded = false;
   #closing: Promise<void> | null = null;
 
-  /** Starts the thread; resolves when it listens. */
+  /** Tells the thread what to serve; resolves when it listens. */
   static async start(options: AgentOptions): Promise<Agent> {
     const bytes = SERVER_LIMITS.dataConnectionsMax * Int32Array.BYTES_PER_ELEMENT;
     const generations = new SharedArrayBuffer(bytes);
-    const workerData: AgentStart = { ...options.start, generations };
-    // The flags of this process are its own: a thread refuses some of them.
-    const worker = new Worker(threadUrl(), { workerData, execArgv: [], name: 'attacca agent' });
-    return new Agent(options, worker, await readyPort(worker), generations);
+    const { thread } = options;
+    const port = await thread.start({ ...options.start, generations });
+    return new Agent(options, thread.worker, port, generations);
   }
 
   private constructor(
@@ -88,6 +66,7 @@ export class Agent {
       if (this.#closing === null) options.crashed(error);
     });
     worker.on('exit', (code) => {
+      this.#hasEnded = true;
       if (this.#closing === null) options.crashed(new Error(`the agent's thread ended (${code})`));
     });
   }
@@ -114,6 +93,10 @@ export class Agent {
   /** Ends the thread and all data connections. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
+      if (this.#hasEnded) {
+        resolve();
+        return;
+      }
       this.#worker.once('exit', () => resolve());
       this.#post({ kind: 'stop' });
       for (const resolveQuiet of this.#quiet.values()) resolveQuiet();

@@ -6,6 +6,7 @@ import { PoolLoop } from '../loop/pool-loop.js';
 import type { Effect, PoolOptions } from '../pool/state.js';
 import { type Address, formatAddress, type Link } from '../transport/index.js';
 import { Agent } from './agent.js';
+import type { AgentWorker } from './agent-worker.js';
 import type { Cleanup } from './cleanup.js';
 import { writeCrashReport } from './crash-report.js';
 import { DeathWatch } from './death-watch.js';
@@ -19,6 +20,7 @@ import { SOFTWARE } from './software.js';
 import { Turns } from './turns.js';
 
 export interface PoolServerParts {
+  readonly thread: AgentWorker;
   readonly loop: PoolOptions;
   readonly door: Door & { readonly poolName: string };
   readonly secrets: SessionSecrets;
@@ -164,9 +166,10 @@ export class PoolServer {
   }
 
   async #startAgent(): Promise<void> {
-    const { memory, dataSocket, dataListen, door, secrets, describe, log } = this.#parts;
+    const { thread, memory, dataSocket, dataListen, door, secrets, describe, log } = this.#parts;
     const slabs = memory.directory?.path ?? null;
     this.#agent = await Agent.start({
+      thread,
       start: {
         slabs,
         dataSocket,

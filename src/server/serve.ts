@@ -14,6 +14,7 @@ import {
   type TcpAddress,
   TOKEN_FILE,
 } from '../transport/index.js';
+import { AgentWorker } from './agent-worker.js';
 import { claimSocket } from './claim.js';
 import { Cleanup } from './cleanup.js';
 import { limitsForClients } from './handshake.js';
@@ -82,6 +83,9 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
     cleanup.push(() => rm(join(directory, LOG_FILE), { force: true }));
     cleanup.push(() => claim.close());
 
+    const thread = new AgentWorker();
+    cleanup.push(() => thread.terminate());
+
     const token =
       options.token ??
       (options.tokenFile === undefined ? makeToken() : await readTokenFile(options.tokenFile));
@@ -107,6 +111,7 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
       limits: limitsForClients(),
     };
     const started = await PoolServer.start({
+      thread,
       loop: {
         id: poolId,
         name,
