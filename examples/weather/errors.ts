@@ -6,6 +6,16 @@ export type WeatherErrorCode =
   | 'netcdf-variant-not-read'
   /** A NetCDF file without a field on latitudes and longitudes. */
   | 'no-field-in-file'
+  /** A NetCDF file without u and v on the same levels. */
+  | 'no-wind-in-file'
+  /** The command line asks for something that cannot be. */
+  | 'bad-usage'
+  /** A field received has other sums than its producer attached. */
+  | 'sums-differ'
+  /** A file that fields are handed over in is not as it was written. */
+  | 'bad-field-file'
+  /** A program of the workflow failed or was ended. */
+  | 'program-failed'
   /** The integration left the range of possible winds: the time step is too long. */
   | 'model-unstable';
 

@@ -9,6 +9,14 @@ export interface LatLonGrid {
 /** Values of a field that are only read: one's own array, or a view of memory that others share. */
 export type ReadonlyField = ArrayLike<number>;
 
+/** Centres of equal bands from north to south, columns from -180 degrees eastward. */
+export function createBandGrid(nlat: number, nlon: number): LatLonGrid {
+  return {
+    latitudes: Float64Array.from({ length: nlat }, (_, j) => 90 - ((j + 0.5) * 180) / nlat),
+    longitudes: Float64Array.from({ length: nlon }, (_, i) => -180 + (i * 360) / nlon),
+  };
+}
+
 /** Whether the last column is one spacing west of the first. */
 export function isPeriodic({ longitudes }: LatLonGrid): boolean {
   const first = longitudes[0];

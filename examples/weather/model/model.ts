@@ -7,6 +7,7 @@
  * The same options give the same bits; no array is allocated after `createModel`.
  */
 import { WeatherError } from '../errors.js';
+import { createBandGrid } from '../grid.js';
 import { type Scenario, writeInitialState } from './initial-state.js';
 import { createWorkspace, type LayerWorkspace, ShallowWaterLayer } from './layer.js';
 import { createGaussianGrid, createTriangle } from './legendre.js';
@@ -143,8 +144,7 @@ function createGrids(truncation: number, nlat: number, nlon: number): Grids {
     longitudeCount: columnCount,
     firstLongitude: 0,
   });
-  const latitudes = Float64Array.from({ length: nlat }, (_, j) => 90 - ((j + 0.5) * 180) / nlat);
-  const longitudes = Float64Array.from({ length: nlon }, (_, i) => -180 + (i * 360) / nlon);
+  const { latitudes, longitudes } = createBandGrid(nlat, nlon);
   const output = new SphericalTransform(triangle, {
     sines: latitudes.map((latitude) => Math.sin((latitude * Math.PI) / 180)),
     longitudeCount: nlon,

@@ -1,0 +1,90 @@
+/** The command line of the demo. */
+import { parseArgs } from 'node:util';
+import {
+  badUsage,
+  SETTINGS_FLAGS,
+  type Settings,
+  settingsFrom,
+  VIAS,
+  type Via,
+  wordFlag,
+} from '../settings.js';
+
+export interface DemoArguments {
+  readonly settings: Settings;
+  /** In the order in which they run. */
+  readonly vias: readonly Via[];
+  /** Directory of the maps. */
+  readonly out: string;
+  /** File for the figures. */
+  readonly json: string | undefined;
+  /** Parent of the directories of files. */
+  readonly directory: string | undefined;
+  readonly transport: string | undefined;
+  readonly isHelp: boolean;
+}
+
+export const USAGE = `Attacca's weather demo: an ensemble of forecasts and the programs that make products of them,
+as separate processes on a pool, and then the same programs over files.
+
+usage: npm run demo -- [flags]      (or node dist/examples/weather/main.js [flags])
+
+what is computed
+  --size small|demo|ecmwf   small: 2 members, 8 steps, 90x180; demo (default): 4, 40, 180x360;
+                            ecmwf: 14,080 messages of 822,329 B: 4 producers, 4 consumers, 20 steps,
+                            176 fields a step and member (11 GiB; takes a few minutes)
+  --members N --steps N     of the ensemble; a step is 6 hours
+  --grid ROWSxCOLUMNS       points of a field
+  --seed N                  of the initial states
+  --input FILE.nc           take u, v, z of a NetCDF-3 file instead of a model's
+
+how it is handed over
+  --via all|pool|files|file-per-field    default all, one after the other
+      pool             through shared memory; products start when their own fields are there
+      files            all fields of a member's step in one file; products start when it is complete
+      file-per-field   a file a field, written aside, renamed, noticed at once by inotify
+  --dir DIR                 where files go; default the system's temporary directory; or /dev/shm
+  --transport auto|socket|shared-memory  how the pool moves bytes; as ATTACCA_TRANSPORT
+
+what comes out
+  --out DIR                 maps; default out/weather
+  --json FILE               the figures
+  --help
+`;
+
+const FLAGS = {
+  ...SETTINGS_FLAGS,
+  via: { type: 'string' },
+  dir: { type: 'string' },
+  transport: { type: 'string' },
+  out: { type: 'string' },
+  json: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: FLAGS }).values;
+  } catch (cause) {
+    throw badUsage(cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+/** @throws WeatherError `bad-usage` */
+export function parseArguments(argv: readonly string[]): DemoArguments {
+  const values = parse(argv);
+  const via = wordFlag('via', values.via, ['all', ...VIAS], 'all');
+  const { via: _, ...settings } = values;
+  return {
+    settings: settingsFrom(settings),
+    vias: via === 'all' ? VIAS : [via],
+    out: values.out ?? 'out/weather',
+    json: values.json,
+    directory: values.dir,
+    transport:
+      values.transport === undefined
+        ? undefined
+        : wordFlag('transport', values.transport, ['auto', 'socket', 'shared-memory'], 'auto'),
+    isHelp: values.help === true,
+  };
+}

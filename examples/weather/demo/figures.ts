@@ -1,0 +1,71 @@
+/** The figures of a run, for programs (`--json`) and for people (the table). */
+import type { Via } from '../settings.js';
+import {
+  formatBytes,
+  formatCount,
+  formatMs,
+  formatSeconds,
+  formatTable,
+  percentile,
+} from './format.js';
+import type { Outcome } from './workflow.js';
+
+/** Names and units as in the project's benchmarks. */
+export interface Figures {
+  readonly makespan_s: number;
+  readonly offer_to_product_p50_ms: number;
+  readonly offer_to_product_p99_ms: number;
+  readonly producer_stall_pct: number;
+  readonly peak_memory_GiB: number;
+  readonly fields: number;
+  readonly bytes: number;
+  readonly products: number;
+}
+
+export function figuresOf(outcome: Outcome): Figures {
+  const { counts, latenciesMs } = outcome;
+  return {
+    makespan_s: outcome.makespanMs / 1000,
+    offer_to_product_p50_ms: percentile(latenciesMs, 0.5),
+    offer_to_product_p99_ms: percentile(latenciesMs, 0.99),
+    producer_stall_pct: 100 * outcome.stalledShare,
+    peak_memory_GiB: outcome.peakBytes / 2 ** 30,
+    fields: counts.fields,
+    bytes: counts.bytes,
+    products: counts.products,
+  };
+}
+
+const HEADINGS: Readonly<Record<Via, string>> = {
+  pool: 'pool',
+  files: 'a file a step',
+  'file-per-field': 'a file a field',
+};
+
+const ROWS: readonly (readonly [string, (figures: Figures) => string])[] = [
+  ['fields handed over', ({ fields }) => formatCount(fields)],
+  ['their bytes', ({ bytes }) => formatBytes(bytes)],
+  ['products', ({ products }) => formatCount(products)],
+  [
+    'from offer to product, median',
+    ({ offer_to_product_p50_ms }) => formatMs(offer_to_product_p50_ms),
+  ],
+  [
+    'from offer to product, 99th percentile',
+    ({ offer_to_product_p99_ms }) => formatMs(offer_to_product_p99_ms),
+  ],
+  [
+    'model stalled by handing over',
+    ({ producer_stall_pct }) => `${producer_stall_pct.toFixed(2)} %`,
+  ],
+  ['whole run', ({ makespan_s }) => formatSeconds(makespan_s * 1000)],
+  ['peak memory', ({ peak_memory_GiB }) => `${peak_memory_GiB.toFixed(2)} GiB`],
+];
+
+export function figuresTable(all: ReadonlyMap<Via, Figures>): string {
+  const runs = [...all];
+  return formatTable([
+    ['', ...runs.map(([via]) => HEADINGS[via])],
+    ...ROWS.map(([name, format]) => [name, ...runs.map(([, figures]) => format(figures))]),
+  ]);
+}

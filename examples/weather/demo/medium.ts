@@ -1,0 +1,92 @@
+/** What fields go through: a pool that the demo serves for the time, or a directory of files. */
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { WeatherError } from '../errors.js';
+import { badUsage, type Via } from '../settings.js';
+import { Child, describeEnd } from './child.js';
+import { formatBytes } from './format.js';
+import type { PoolServing } from './pool-process.js';
+
+export interface Medium {
+  /** For the settings of the programs. */
+  readonly directory: string | undefined;
+  readonly env: NodeJS.ProcessEnv;
+  readonly serverPid: number | undefined;
+  /** A directory whose files take memory. */
+  readonly memoryDirectory: string | undefined;
+  /** What it is, a line each. */
+  readonly description: readonly string[];
+  /** Ends it and removes what it held. */
+  close(): Promise<void>;
+}
+
+/** Magic number of tmpfs (statfs(2)). */
+const TMPFS_MAGIC = 0x01021994;
+
+/** Serves a pool in a process of its own. */
+async function openPool(): Promise<Medium> {
+  let tellServing = (_: PoolServing): void => {};
+  const serving = new Promise<PoolServing>((resolve) => {
+    tellServing = resolve;
+  });
+  const child = new Child({
+    name: 'pool',
+    file: './pool-process.js',
+    args: [],
+    env: process.env,
+    onMessage: (message) => tellServing(message as PoolServing),
+  });
+  const failed = child.ended.then((end) => {
+    const why = child.errors === '' ? describeEnd(end) : child.errors;
+    throw new WeatherError('program-failed', `Cannot serve a pool: the server ${why}`);
+  });
+  const { address, slabs, memory } = await Promise.race([serving, failed]);
+  failed.catch(() => {});
+  return {
+    directory: undefined,
+    env: { ...process.env, ATTACCA_POOL: address },
+    serverPid: child.pid,
+    memoryDirectory: slabs,
+    description: [
+      `address: ${address}`,
+      `memory:  ${memory}`,
+      `look at it from another terminal:  npx attacca ls --pool ${address}`,
+    ],
+    async close() {
+      child.kill('SIGTERM');
+      await child.ended;
+    },
+  };
+}
+
+function openDirectory(parent: string, bytes: number): Medium {
+  const { bavail, bsize, type } = statfsSync(parent);
+  if (bavail * bsize < bytes) {
+    throw badUsage(
+      `Cannot write ${formatBytes(bytes)} of files to "${parent}": ` +
+        `${formatBytes(bavail * bsize)} are free; choose another place with --dir`,
+    );
+  }
+  const directory = mkdtempSync(join(parent, 'attacca-weather-'));
+  const isMemory = type === TMPFS_MAGIC;
+  return {
+    directory,
+    env: process.env,
+    serverPid: undefined,
+    memoryDirectory: isMemory ? directory : undefined,
+    description: [`directory: ${directory} (${isMemory ? 'memory: a tmpfs' : 'disk, no fsync'})`],
+    close() {
+      rmSync(directory, { recursive: true, force: true });
+      return Promise.resolve();
+    },
+  };
+}
+
+/** `bytes`: how much will go through it. */
+export async function openMedium(
+  via: Via,
+  { parent = tmpdir(), bytes }: { readonly parent?: string | undefined; readonly bytes: number },
+): Promise<Medium> {
+  return via === 'pool' ? await openPool() : openDirectory(parent, bytes);
+}

@@ -1,0 +1,19 @@
+import { type Plan, stepGroupOf } from '../plan.js';
+import { badUsage, type Settings } from '../settings.js';
+import type { FieldPool } from './exchange.js';
+import { openFiles } from './files.js';
+import { joinPool } from './pool.js';
+
+/** The way that the settings name, for a program of that name. */
+export async function openExchange(
+  { via, directory }: Settings,
+  plan: Plan,
+  name: string,
+): Promise<FieldPool> {
+  if (via === 'pool') return await joinPool(name);
+  if (directory === undefined) throw badUsage(`Cannot take "--via ${via}" without --directory`);
+  return openFiles({
+    directory,
+    groupOf: via === 'files' ? (name) => stepGroupOf(plan, name) : (name) => ({ name, count: 1 }),
+  });
+}

@@ -1,0 +1,13 @@
+/** What a program says to the demo that started it. */
+import type { Counts, TallyResult } from './tally.js';
+
+export type ProgramMessage =
+  /** All that it needs is required. */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'progress'; readonly counts: Readonly<Counts> }
+  | { readonly kind: 'result'; readonly result: TallyResult };
+
+/** Does nothing when no demo listens: each program runs by itself too. */
+export function tell(message: ProgramMessage): void {
+  process.send?.(message);
+}

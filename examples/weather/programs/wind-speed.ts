@@ -1,0 +1,28 @@
+/** Wind speed of each member, step and level: each begins when its own u and v are there. */
+import { fieldName, placesOf, productName } from '../plan.js';
+import { writeWindSpeed } from '../products.js';
+import { productOptions } from './product-options.js';
+import { runProgram } from './program.js';
+
+await runProgram('wind-speed', async (program) => {
+  const { plan, pool } = program;
+  const promise = await pool.promise('product/wind-speed/*');
+  const tasks = placesOf(plan).map((place) => ({
+    place,
+    u: pool.object(fieldName(plan, place, 'u')),
+    v: pool.object(fieldName(plan, place, 'v')),
+  }));
+  await program.require(tasks.flatMap(({ u, v }) => [u, v]));
+
+  const make = async ({ place, u, v }: (typeof tasks)[number]): Promise<void> => {
+    const wind = await Promise.all([program.receive(u), program.receive(v)]);
+    const options = productOptions(plan, 'wind-speed', place);
+    const speed = pool.object(productName('wind-speed', place), options);
+    await speed.allocate();
+    const sums = writeWindSpeed({ u: wind[0].array, v: wind[1].array }, speed.array);
+    await program.offerProduct(speed, sums, wind);
+    await Promise.all(wind.map((field) => field.dispose()));
+  };
+  await Promise.all(tasks.map(make));
+  await promise.close();
+});
