@@ -27,6 +27,8 @@ const GROWTH_BYTES_MAX = 64 * MiB;
 const EXTENTS_MAX = 4;
 /** Leasing ahead is a wish: it must not wait in front of those in need for long. */
 const AHEAD_WAIT_MS = 1_000;
+/** How long after a sign of scarcity nothing is leased beyond need. */
+const SCARCE_MS = 5_000;
 /** Objects above this lease their own memory: holding twice as much ahead would starve others. */
 const AHEAD_OBJECT_BYTES_MAX = GROWTH_BYTES_MAX / 2;
 
@@ -52,8 +54,10 @@ export class Leases {
   /** The largest object of late: it fades, so that one giant does not hold memory for ever. */
   #objectBytes = 0;
   #aheadUnderway = false;
-  /** The pool asked for memory back, or had none: nothing is leased ahead for now. */
-  #isScarce = false;
+  /** Calls that wait for memory. */
+  #asking = 0;
+  /** The pool asked for memory back, or had none: until then nothing is leased beyond need. */
+  #scarceUntilMs = 0;
 
   constructor(connection: Connection, plane: DataPlane) {
     this.#connection = connection;
@@ -88,13 +92,14 @@ export class Leases {
     if (slice !== null) return slice;
     let least = roundUp(size, alignmentOf(size));
     for (;;) {
-      const extent = new Extent(await this.#ask(least, purpose, options));
+      this.#asking++;
+      const granted = await this.#ask(least, purpose, options).finally(() => {
+        this.#asking--;
+      });
+      const extent = new Extent(granted);
       const taken = extent.take(size);
       this.#keep(extent);
-      if (taken !== null) {
-        this.#isScarce = false;
-        return taken;
-      }
+      if (taken !== null) return taken;
       // The pool had room on no page: with one more there is one within.
       least += LIMITS.pageBytes;
     }
@@ -119,7 +124,7 @@ export class Leases {
 
   /** The pool would like to have memory back: all that is not in use. */
   reclaim(): void {
-    this.#isScarce = true;
+    this.#becomeScarce();
     this.#growthBytes = GROWTH_FIRST_BYTES;
     for (const extent of this.#extents.splice(0)) this.#giveRestBack(extent);
   }
@@ -128,7 +133,9 @@ export class Leases {
     for (const slice of extent.rest()) this.giveBack(slice);
   }
 
+  /** Keeps the rest of what was granted, unless somebody here waits for what it may complete. */
   #keep(extent: Extent): void {
+    if (this.#asking > 0) return this.#giveRestBack(extent);
     this.#extents.unshift(extent);
     if (this.#extents.length <= EXTENTS_MAX) return;
     this.#extents.sort((left, right) => right.bytesFree - left.bytesFree);
@@ -140,7 +147,7 @@ export class Leases {
     const room = this.#connection.room();
     if (room !== null) await room;
     // One of many that ask together leases for more than itself.
-    const grows = !this.#growing;
+    const grows = !this.#growing && !this.#isScarce;
     const size = grows ? Math.max(least, this.#growthBytes) : least;
     if (grows) this.#growthBytes = Math.min(this.#growthBytes * 2, GROWTH_BYTES_MAX);
     this.#growing ||= grows;
@@ -159,6 +166,14 @@ export class Leases {
     } finally {
       if (grows) this.#growing = false;
     }
+  }
+
+  get #isScarce(): boolean {
+    return performance.now() < this.#scarceUntilMs;
+  }
+
+  #becomeScarce(): void {
+    this.#scarceUntilMs = performance.now() + SCARCE_MS;
   }
 
   /** Maps what was granted, and has it faulted in ahead of use. */
@@ -183,9 +198,7 @@ export class Leases {
     const least = roundUp(Math.ceil(this.#objectBytes), LIMITS.pageBytes);
     this.#ask(least, { handle: null, what: 'lease memory ahead' }, { timeoutMs: AHEAD_WAIT_MS })
       .then((granted) => this.#keep(new Extent(granted)))
-      .catch(() => {
-        this.#isScarce = true;
-      })
+      .catch(() => this.#becomeScarce())
       .finally(() => {
         this.#aheadUnderway = false;
       });

@@ -1,0 +1,259 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { join } from '../../src/client/index.js';
+import { codeOf, errorOf, joinApart, ramp, servePool, TRANSPORTS } from './support/pools.js';
+
+const LARGE = 65_536;
+
+for (const transport of TRANSPORTS) {
+  describe(`waits over ${transport}`, () => {
+    test('a deadline says for whom it waited, and the handle can demand again', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      await using other = await joinApart(server, 'model[3]', { transport });
+      await using promise = await other.promise('t/*');
+      const need = pool.object('t/850');
+      const error = await errorOf(need.demand({ timeoutMs: 20 }));
+      assert.equal(error.code, 'deadline-passed');
+      assert.match(error.message, /model\[3\] promised it/);
+      await other.put('t/850', ramp(LARGE));
+      const view = await need.demand();
+      assert.equal(view.array[9], 9);
+      await view.dispose();
+      await promise.close();
+    });
+
+    test('an abort ends one wait at once; the connection goes on', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      const controller = new AbortController();
+      const need = pool.object('x');
+      const waiting = need.demand({ signal: controller.signal });
+      const other = pool.object('y').demand();
+      controller.abort(new Error('enough'));
+      const error = await errorOf(waiting);
+      assert.equal(error.code, 'aborted');
+      assert.equal((error.cause as Error).message, 'enough');
+      await pool.put('x', ramp(3));
+      await pool.put('y', ramp(4));
+      assert.equal((await other).array.length, 4);
+      assert.equal((await need.demand()).array.length, 3);
+      const late = AbortSignal.abort();
+      assert.equal(await codeOf(pool.object('x').demand({ signal: late })), 'aborted');
+      const info = await pool.info();
+      assert.equal((info['counts'] as { waits: number }).waits, 0);
+    });
+
+    test('a require announced before outlives an aborted and a late demand', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      const need = pool.object('x');
+      await need.require();
+      const controller = new AbortController();
+      const waiting = need.demand({ signal: controller.signal });
+      controller.abort();
+      assert.equal(await codeOf(waiting), 'aborted');
+      assert.equal(need.state, 'required');
+      assert.equal(await codeOf(need.demand({ timeoutMs: 1 })), 'deadline-passed');
+      assert.equal(need.state, 'required');
+      const field = pool.object('x', { space: { dtype: 'float32', shape: [LARGE] } });
+      field.array.fill(3);
+      await field.offer();
+      await field.withdraw();
+      // Only a require that stayed open is still owed the withdrawn version.
+      const view = await need.demand();
+      assert.equal(view.array[0], 3);
+      await view.dispose();
+    });
+
+    test('aborts that cross the delivery leave nothing behind', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      for (let round = 0; round < 20; round++) {
+        const controller = new AbortController();
+        const name = `x/${round}`;
+        const outcomes = [
+          codeOf(pool.object(name).demand({ signal: controller.signal })),
+          codeOf(pool.object(name).demand({ signal: controller.signal, own: true })),
+          codeOf(pool.object(name).peek({ signal: controller.signal })),
+        ];
+        const field = pool.object(name, { space: { dtype: 'float32', shape: [LARGE] } });
+        field.array.fill(round);
+        const offering = field.offer();
+        controller.abort();
+        await offering;
+        assert.deepEqual(await Promise.all(outcomes), ['aborted', 'aborted', 'aborted']);
+        await field.withdraw();
+      }
+      const info = await pool.info();
+      const { handles, readers, requires, versions } = info['counts'] as {
+        [name: string]: number;
+      };
+      assert.deepEqual(
+        { handles, readers, requires, versions },
+        {
+          handles: 0,
+          readers: 0,
+          requires: 0,
+          versions: 0,
+        },
+      );
+    });
+
+    test('nobody will offer what only closed promises could have met', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      await using model = await joinApart(server, 'model', { transport });
+      const promise = await model.promise({ name: 'a*b' }, 't/*');
+      const waiting = codeOf(pool.object('t/1').demand());
+      const named = codeOf(pool.object('a*b').demand());
+      const patient = pool.object('t/1').demand({ whenNobody: 'wait' });
+      await promise.close();
+      await promise.close();
+      assert.equal(await waiting, 'nobody-will-offer');
+      assert.equal(await named, 'nobody-will-offer');
+      assert.equal(await codeOf(pool.object('t/2').require()), 'nobody-will-offer');
+      await model.put('t/1', ramp(1));
+      assert.equal((await patient).array.length, 1);
+    });
+
+    test('memory that is full is waited for, with a deadline that names the holders', async (t) => {
+      const server = await servePool(t, { memoryBytes: 16 << 20 });
+      await using pool = await joinApart(server, 'p', { transport });
+      const half = 6 << 18;
+      const first = pool.object('a', { space: { dtype: 'float32', shape: [half] } });
+      first.array.fill(1);
+      await first.offer();
+      const second = pool.object('b', { space: { dtype: 'float32', shape: [half] } });
+      second.array.fill(2);
+      const third = pool.object('c', { space: { dtype: 'float32', shape: [half * 2] } });
+      third.array.fill(3);
+      await second.offer();
+      const error = await errorOf(third.offer({ timeoutMs: 20 }));
+      assert.equal(error.code, 'memory-full');
+      assert.match(JSON.stringify((error as { fields?: unknown }).fields), /"p"/);
+      const controller = new AbortController();
+      const aborted = third.offer({ signal: controller.signal });
+      controller.abort();
+      assert.equal(await codeOf(aborted), 'aborted');
+      const waiting = third.offer();
+      await first.withdraw();
+      await second.withdraw();
+      await waiting;
+      await using view = await pool.object('c', { space: { dtype: 'float32' } }).demand();
+      assert.equal(view.array[half * 2 - 1], 3);
+      assert.equal(await codeOf(pool.put('huge', new Uint8Array(20 << 20))), 'too-large');
+    });
+  });
+}
+
+describe('members', () => {
+  test('two joins of a process share its connection; the last to leave ends it', async (t) => {
+    const server = await servePool(t);
+    const { address } = server;
+    const [one, two] = await Promise.all([
+      join({ address, member: 'model[*]' }),
+      join({ address, member: 'model[*]' }),
+    ]);
+    const three = await one.member('watch');
+    assert.deepEqual([one.memberName, two.memberName].sort(), ['model[0]', 'model[1]']);
+    assert.equal(server.sessionCount, 1);
+    const members = await three.members();
+    assert.deepEqual(members.map((each) => each['name']).sort(), ['model[0]', 'model[1]', 'watch']);
+    await one.object('x').offer();
+    assert.deepEqual(await one.leave(), ['x']);
+    assert.deepEqual(await one.leave(), ['x']);
+    assert.equal(await codeOf(one.object('y').offer()), 'wrong-state');
+    await two.object('y').offer();
+    await three.close();
+    await two.close();
+    await two.close();
+    assert.equal(server.sessionCount, 0);
+    assert.equal(await codeOf(two.stat('y')), 'wrong-state');
+    await using again = await join({ address, member: 'model[0]' });
+    assert.equal(again.memberName, 'model[0]');
+  });
+
+  test('a name that is taken, a wrong token, a wrong pool, nobody there', async (t) => {
+    const server = await servePool(t);
+    await using pool = await joinApart(server, 'model[0]');
+    assert.equal(pool.poolId, server.id);
+    const taken = await errorOf(joinApart(server, 'model[0]'));
+    assert.equal(taken.code, 'name-in-use');
+    assert.equal(await codeOf(joinApart(server, 'no]name')), 'bad-name');
+    const address = `${server.address}?token=wrong`;
+    assert.equal(await codeOf(join({ address, member: 'x' })), 'wrong-token');
+    assert.equal(await codeOf(joinApart(server, 'x', { poolId: 'other' })), 'wrong-pool');
+    assert.equal(
+      await codeOf(join({ address: 'unix:/nowhere/socket', member: 'x' })),
+      'pool-unreachable',
+    );
+    assert.equal(await codeOf(join({ address: 'gopher:x', member: 'x' })), 'bad-argument');
+  });
+
+  test('a pool that stops tells everybody, and says what is required', async (t) => {
+    const server = await servePool(t);
+    await using pool = await joinApart(server, 'p');
+    const waiting = codeOf(pool.object('x').demand());
+    const { required } = await pool.stop();
+    assert.equal(required[0]?.['name'], 'x');
+    assert.equal((await pool.stop({ force: true })).required.length, 1);
+    assert.equal(await waiting, 'pool-stopping');
+    assert.equal(await codeOf(pool.info()), 'pool-stopping');
+    await server.closed;
+  });
+});
+
+describe('rendezvous', () => {
+  test('signals stay, and are raised once', async (t) => {
+    const server = await servePool(t);
+    await using pool = await joinApart(server, 'p');
+    await using other = await joinApart(server, 'q');
+    const waiting = other.waitFor('go');
+    await pool.signal('go');
+    await pool.signal('go');
+    await other.signal('go');
+    await waiting;
+    await other.waitFor('go');
+  });
+
+  test('a barrier of four meets round after round, and leaves nothing behind', async (t) => {
+    const server = await servePool(t);
+    const members = await Promise.all(
+      [0, 1, 2, 3].map((index) => joinApart(server, `m[${index}]`)),
+    );
+    let inside = 0;
+    await Promise.all(
+      members.map(async (member) => {
+        for (let round = 0; round < 25; round++) {
+          inside++;
+          await member.barrier('step', { parties: 4 });
+          assert.ok(inside >= (round + 1) * 4, 'nobody passes before all have come');
+        }
+      }),
+    );
+    for (const member of members) await member.close();
+    await using last = await joinApart(server, 'last');
+    const { counts } = await last.info();
+    assert.equal((counts as { objects: number }).objects, 0);
+  });
+
+  test('a barrier whose party does not come names it, and can be met again', async (t) => {
+    const server = await servePool(t);
+    await using one = await joinApart(server, 'one');
+    await using two = await joinApart(server, 'two');
+    const error = await errorOf(one.barrier('b', { parties: 2, index: 0, timeoutMs: 20 }));
+    assert.equal(error.code, 'deadline-passed');
+    assert.match(error.message, /b\/here\/1\/1/);
+    assert.equal(
+      await codeOf(two.barrier('b', { parties: 2, index: 1, timeoutMs: 20 })),
+      'deadline-passed',
+    );
+    await Promise.all([
+      one.barrier('b', { parties: 2, index: 0 }),
+      two.barrier('b', { parties: 2, index: 1 }),
+    ]);
+    assert.equal(await codeOf(one.barrier('b', { parties: 2 })), 'bad-argument');
+    await one.barrier('alone', { parties: 1, index: 0 });
+  });
+});
