@@ -10,9 +10,11 @@ const SMALL_MAX = 512;
 const SMALL_CLASSES = SMALL_MAX >> UNIT_BITS;
 /** Above SMALL_MAX eight classes a doubling: at most 12.5 % of a record is lost to rounding. */
 const CLASSES = SMALL_CLASSES + 8 * 11;
+/** The largest class, 15/16 of a chunk: the next would be a whole chunk, and the first unit is used. */
+const LARGEST_BYTES = CHUNK_BYTES - (CHUNK_BYTES >> 4);
 
 /**
- * Records of bytes of any size up to about 1 MiB: names, attributes, payloads within messages. A
+ * Records of bytes of any size up to 15/16 MiB, less a header: names, attributes, payloads within messages. A
  * reference is a u32; 0 is "none". Freed records are kept in lists by size class and used again;
  * memory is the high-water mark of each class.
  */
@@ -116,7 +118,7 @@ export class Arena {
 
 function classOf(bytes: number): number {
   if (bytes <= SMALL_MAX) return (bytes + 7) >> UNIT_BITS;
-  assert(bytes <= CHUNK_BYTES - 8, 'a record fits a chunk');
+  assert(bytes <= LARGEST_BYTES, 'a record fits a chunk');
   // 2^k < bytes <= 2^(k+1) is cut into eighths.
   const power = 31 - Math.clz32(bytes - 1);
   const eighth = (bytes - 1 - (1 << power)) >> (power - 3);

@@ -31,7 +31,7 @@ const WIDTH = 9;
 
 interface Slab {
   readonly size: number;
-  /** A slab of its own for one adopted file: never divided, gone when its slice is freed. */
+  /** Made of an adopted file: gone when nothing of it is in use. */
   readonly adopted: boolean;
   /** For each 64 KiB: the block that covers its first unit. */
   readonly index: Uint32Array;
@@ -92,13 +92,21 @@ export class Extents {
     return block;
   }
 
+  /** Whether nothing of a slab is in use: free neighbours are one, so it is one block then. */
+  isFree(slab: number): boolean {
+    const found = this.#slabs.get(slab);
+    if (found === undefined) return false;
+    const block = found.index[0] as number;
+    if (this.#blocks.get(block, STATE) !== BLOCK_FREE) return false;
+    return this.#blocks.get(block, SIZE) === Math.ceil(found.size / UNIT);
+  }
+
   /** Removes a slab that is wholly free; false if something of it is in use. */
   removeSlab(slab: number): boolean {
     const found = this.#slabs.get(slab);
     assert(found !== undefined, 'a removed slab exists');
+    if (!this.isFree(slab)) return false;
     const block = found.index[0] as number;
-    if (this.#blocks.get(block, STATE) !== BLOCK_FREE) return false;
-    if (this.#blocks.get(block, SIZE) !== Math.ceil(found.size / UNIT)) return false;
     this.#removeFree(block);
     this.bytesTotal -= this.#blocks.get(block, SIZE) * UNIT;
     this.#blocks.release(block);
@@ -111,8 +119,10 @@ export class Extents {
    * Returns the block or 0.
    */
   lease(size: number, least: number, owner: number): number {
-    const wanted = Math.ceil(size / UNIT);
+    // No block is larger than a slab; the lists know no larger sizes.
+    const wanted = Math.ceil(Math.min(size, LIMITS.slabBytesMax) / UNIT);
     const needed = Math.ceil(least / UNIT);
+    if (needed > wanted) return 0;
     const slack = LIMITS.pageBytes / UNIT - 1;
     let block = this.#findFree(wanted + slack);
     if (block === 0) block = this.#findFree(wanted);

@@ -101,6 +101,31 @@ test('extents: bytes are owned once, whatever is leased, offered, freed', () => 
   );
 });
 
+test('extents: asking for more than any slab has gives what the largest block has', () => {
+  const extents = new Extents();
+  for (let slab = 0; slab < 12; slab++) extents.addSlab(slab, 2 ** 31);
+  for (const size of [2 ** 33, 2 ** 38, 2 ** 53 - 1]) {
+    const block = extents.lease(size, 64, 1);
+    assert.equal(extents.sizeOf(block), 2 ** 31);
+    assert.equal(extents.lease(size, size, 1), 0, 'no block can be as large');
+  }
+});
+
+test('extents: a slab is free when nothing of it is in use, and can then be removed', () => {
+  const extents = new Extents();
+  extents.addSlab(0, 1 << 20);
+  extents.addSlab(1, 1 << 20);
+  const block = extents.lease(64, 64, 1);
+  const slab = extents.slabOf(block);
+  assert.ok(!extents.isFree(slab) && extents.isFree(1 - slab) && !extents.isFree(2));
+  assert.ok(!extents.removeSlab(slab));
+  extents.free(block);
+  assert.ok(extents.isFree(slab));
+  assert.ok(extents.removeSlab(slab) && extents.removeSlab(1 - slab));
+  assert.equal(extents.bytesTotal, 0);
+  assert.equal(extents.lease(64, 1, 1), 0);
+});
+
 test('extents: bytes that are not leased to the asker cannot be carved', () => {
   const extents = new Extents();
   extents.addSlab(0, 1 << 20);

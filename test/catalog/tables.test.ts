@@ -53,6 +53,47 @@ test('arena: records keep their bytes beside others that come and go', () => {
   );
 });
 
+test('arena: the largest record fits, at the border of every class; one more byte is a bug', () => {
+  const arena = new Arena();
+  const bytes = new Uint8Array(1 << 20).fill(7);
+  for (let round = 0; round < 2; round++) {
+    const records = new Map<number, number>();
+    for (let power = 9; power < 20; power++) {
+      for (let eighth = 0; eighth < 8; eighth++) {
+        const border = (1 << power) + (eighth << (power - 3)) - 4;
+        for (const size of [border, border + 1]) {
+          if (size <= 983_036) records.set(arena.store(bytes, 0, size), size);
+        }
+      }
+    }
+    for (const [record, size] of records) {
+      assert.equal(arena.size(record), size);
+      assert.ok(arena.bytesOf(record) >= size + 4 && arena.bytesOf(record) <= (size + 4) * 1.125);
+      assert.ok(arena.start(record) + size <= 1 << 20, 'within its chunk');
+      arena.free(record);
+    }
+    assert.equal(arena.bytesUsed, 0);
+  }
+  assert.throws(() => arena.store(bytes, 0, 983_037), /fits a chunk/);
+});
+
+test('directory: keys whose whole hash is equal, more of them than a bucket holds', () => {
+  const directory = new Directory();
+  for (let row = 1; row <= 20_000; row++) directory.insert(0xdead_beef, row);
+  for (const row of [1, 9_999, 20_000]) {
+    assert.equal(
+      directory.find(0xdead_beef, (candidate) => candidate === row),
+      row,
+    );
+  }
+  for (let row = 20_000; row >= 1; row--) directory.remove(0xdead_beef, row);
+  assert.equal(directory.used, 0);
+  assert.equal(
+    directory.find(0xdead_beef, () => true),
+    0,
+  );
+});
+
 test('directory: equals a Map through inserts, finds, removals and splits', () => {
   const directory = new Directory();
   const model = new Map<number, number>();
