@@ -1,7 +1,7 @@
 import { LIMITS } from '../core/limits.js';
 import type { Value } from '../core/value.js';
+import { holders, membersOf } from './holders.js';
 import { levelOf, nameOfMember, readersOf } from './looking.js';
-import { holders, membersOf } from './memory.js';
 import { forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import { promisesOf } from './promises.js';
 import { Room, someOf } from './room.js';

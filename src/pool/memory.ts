@@ -1,7 +1,6 @@
 import { BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
-import type { Value } from '../core/value.js';
 import {
   type Adopt,
   HANDLE_NONE,
@@ -12,11 +11,12 @@ import {
   writeSlabGone,
 } from '../protocol/index.js';
 import { emit, emitFail, failure } from './emit.js';
+import { holders } from './holders.js';
 import type { Input } from './input.js';
 import { objectName } from './objects.js';
 import { HANDLE, OBJECT, VERSION, WAIT, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
-import type { PoolState } from './state.js';
+import { type LeaseWait, type PoolState, reserveOf } from './state.js';
 import { beginWait } from './timers.js';
 
 const MiB = 1 << 20;
@@ -36,10 +36,13 @@ export function lease(pool: PoolState, session: Session, request: number, messag
   if (memoryBytesMax === 0) {
     refuse('memory-full', 'Cannot lease memory: this pool has none for slabs', { limit: 0 });
   }
-  if (least > LIMITS.slabBytesMax || least > memoryBytesMax) {
+  // Without an object that could be required the reserve is never open.
+  const reserved = message.handle === HANDLE_NONE ? reserveOf(memoryBytesMax) : 0;
+  const limit = Math.min(LIMITS.slabBytesMax, memoryBytesMax - reserved);
+  if (least > limit) {
     refuse('too-large', `Cannot lease ${least} bytes: more than the pool can ever have at once`, {
       size: least,
-      limit: Math.min(LIMITS.slabBytesMax, memoryBytesMax),
+      limit,
     });
   }
   let objectRow = 0;
@@ -49,11 +52,12 @@ export function lease(pool: PoolState, session: Session, request: number, messag
       refuse('unknown-handle', `Cannot lease for handle ${message.handle}: unknown`);
     objectRow = pool.handles.get(handle, HANDLE.object);
   }
-  if (tryLease(pool, { session, request, size, least, objectRow })) return;
+  const asked = { session, request, size, least, objectRow };
+  if (mayPass(pool, objectRow) && tryLease(pool, asked)) return;
   const wait = beginWait(pool, session, request, WAIT_KIND.lease, 0, message.deadline);
   if (pool.leaseWaits.length === 0) reclaim(pool, least);
   const object = objectRow === 0 ? '' : objectName(pool, objectRow);
-  pool.leaseWaits.push({ wait, session, request, size, least, object, objectRow });
+  pool.leaseWaits.push({ wait, object, ...asked });
   wantSlab(pool, least);
 }
 
@@ -73,11 +77,9 @@ interface LeaseRequest {
 }
 
 function tryLease(pool: PoolState, lease: LeaseRequest): boolean {
-  const { extents, objects } = pool;
-  const { session, objectRow, least } = lease;
-  const required =
-    objectRow !== 0 && objects.get(objectRow, OBJECT.name) !== 0 && isRequired(pool, objectRow);
-  const reserve = required ? 0 : pool.bytesReserved;
+  const { extents } = pool;
+  const { session, least } = lease;
+  const reserve = isRequired(pool, lease.objectRow) ? 0 : reserveOf(extents.bytesTotal);
   const spare = extents.bytesFree - reserve;
   if (spare < least) return false;
   const block = extents.lease(Math.min(lease.size, spare), least, session.id);
@@ -89,27 +91,43 @@ function tryLease(pool: PoolState, lease: LeaseRequest): boolean {
   return true;
 }
 
-/** Whether somebody waits for the object: its next version, or the offered one. */
+/**
+ * Whether a new request may be served before those that wait: when there are none, or it may use
+ * the reserve and none that waits may.
+ */
+function mayPass(pool: PoolState, objectRow: number): boolean {
+  if (pool.leaseWaits.length === 0) return true;
+  if (!isRequired(pool, objectRow)) return false;
+  return !pool.leaseWaits.some((each) => isRequired(pool, each.objectRow));
+}
+
+/** Whether somebody waits for an object: its next version, or the offered one. */
 function isRequired(pool: PoolState, object: number): boolean {
+  if (object === 0) return false;
   if (pool.objects.get(object, OBJECT.unbound) > 0) return true;
   const current = pool.objects.get(object, OBJECT.current);
   return current !== 0 && pool.versions.get(current, VERSION.requires) > 0;
 }
 
-/** Grants what waits, in order, after memory came free. One that is too large holds up others. */
+/**
+ * Grants what waits, in order, after memory came free. One that is too large holds up those behind
+ * it, but for those that may use the reserve when it may not.
+ */
 export function serveLeases(pool: PoolState): void {
   const { leaseWaits } = pool;
   let held = false;
+  let requiredHeld = false;
   for (let index = 0; index < leaseWaits.length; ) {
     const each = leaseWaits[index];
     assert(each !== undefined, 'the list of lease waits is dense');
-    const mayPass = each.objectRow !== 0;
-    if ((!held || mayPass) && tryLease(pool, each)) {
+    const required = isRequired(pool, each.objectRow);
+    if (!(required ? requiredHeld : held) && tryLease(pool, each)) {
       pool.waits.end(each.wait);
       leaseWaits.splice(index, 1);
       continue;
     }
     held = true;
+    requiredHeld ||= required;
     index++;
   }
 }
@@ -118,22 +136,50 @@ export function serveLeases(pool: PoolState): void {
 export function wantSlab(pool: PoolState, least: number): void {
   const { extents, options } = pool;
   if (pool.slabBytesPending > 0) return;
-  const room = options.memoryBytesMax - extents.bytesTotal;
   const page = LIMITS.pageBytes;
+  const room = options.memoryBytesMax - extents.bytesTotal - pool.adoptBytesPending;
   const wanted = Math.max(SLAB_FIRST_BYTES, extents.bytesTotal, least * 2);
   const size = Math.floor(Math.min(wanted, room, LIMITS.slabBytesMax) / page) * page;
-  if (size < Math.max(least, page) || extents.slabs.size >= LIMITS.slabsMax) return;
+  if (size < Math.max(least, page) || extents.slabs.size >= LIMITS.slabsMax) {
+    if (least > 0 && dropFreeSlabs(pool, least, room)) wantSlab(pool, least);
+    return;
+  }
   const slab = pool.slabNext++;
   pool.slabBytesPending = size;
   pool.effects.push({ kind: 'slab-wanted', slab, size });
 }
 
+/**
+ * Lets slabs go that are wholly free, if that makes room for one of `least` bytes. Only those that
+ * are smaller: a larger one would serve as it is, and would be asked for again.
+ */
+function dropFreeSlabs(pool: PoolState, least: number, room: number): boolean {
+  const { extents } = pool;
+  const free: number[] = [];
+  let found = room;
+  for (const [slab, { size }] of extents.slabs) {
+    if (found >= least) break;
+    if (size >= least || !extents.isFree(slab)) continue;
+    free.push(slab);
+    found += size;
+  }
+  if (found < least || free.length === 0) return false;
+  for (const slab of free) dropSlab(pool, slab);
+  return true;
+}
+
+/** Lets a slab go that is wholly free. */
+function dropSlab(pool: PoolState, slab: number): void {
+  pool.extents.removeSlab(slab);
+  pool.slabsAdopted.delete(slab);
+  pool.effects.push({ kind: 'slab-gone', slab });
+  for (const session of pool.sessions.values()) writeSlabGone(emit(pool, session), slab);
+}
+
 export function slabReady(pool: PoolState, input: Extract<Input, { kind: 'slab-ready' }>): void {
   pool.slabBytesPending = 0;
   pool.extents.addSlab(input.slab, input.size);
-  serveLeases(pool);
-  const next = pool.leaseWaits[0];
-  if (next !== undefined) wantSlab(pool, next.least);
+  serveWaiting(pool);
 }
 
 /** The agent could not make a slab: what waits goes on waiting for what others free. */
@@ -162,15 +208,19 @@ export function freed(pool: PoolState, block: number): void {
   const size = extents.sizeOf(block);
   extents.free(block);
   if (pool.slabsAdopted.has(slab)) {
-    if (extents.removeSlab(slab)) {
-      pool.slabsAdopted.delete(slab);
-      pool.effects.push({ kind: 'slab-gone', slab });
-      for (const session of pool.sessions.values()) writeSlabGone(emit(pool, session), slab);
-    }
+    if (extents.isFree(slab)) dropSlab(pool, slab);
   } else if (pool.options.reportFreed) {
     pool.effects.push({ kind: 'freed', slab, offset, size });
   }
-  if (pool.leaseWaits.length > 0) serveLeases(pool);
+  serveWaiting(pool);
+}
+
+/** After memory came free, or those ahead in the queue went: who waits is served, or hopes on. */
+function serveWaiting(pool: PoolState): void {
+  if (pool.leaseWaits.length === 0) return;
+  serveLeases(pool);
+  const next = pool.leaseWaits[0];
+  if (next !== undefined) wantSlab(pool, next.least);
 }
 
 /** What a session leased and did not offer is free again. */
@@ -188,14 +238,19 @@ export function adopt(pool: PoolState, session: Session, request: number, messag
   if (message.size === 0 || message.size > options.memoryBytesMax) {
     refuse('too-large', `Cannot adopt ${message.size} bytes`, { limit: options.memoryBytesMax });
   }
-  if (extents.bytesTotal + message.size > options.memoryBytesMax) {
+  const used = extents.bytesTotal + pool.slabBytesPending + pool.adoptBytesPending;
+  const slabs = extents.slabs.size + pool.adoptsPending;
+  if (used + message.size > options.memoryBytesMax || slabs >= LIMITS.slabsMax) {
     refuse('memory-full', `Cannot adopt ${message.size} bytes: the pool's memory is full`, {
       limit: options.memoryBytesMax,
-      used: extents.bytesTotal,
+      used,
+      slabs,
       holders: holders(pool),
     });
   }
   const slab = pool.slabNext++;
+  pool.adoptsPending++;
+  pool.adoptBytesPending += message.size;
   pool.effects.push({
     kind: 'adopt',
     slab,
@@ -207,6 +262,8 @@ export function adopt(pool: PoolState, session: Session, request: number, messag
 }
 
 export function adopted(pool: PoolState, input: Extract<Input, { kind: 'adopted' }>): void {
+  pool.adoptsPending--;
+  pool.adoptBytesPending -= input.size;
   const session = pool.sessions.get(input.session);
   if (input.failure !== null) {
     if (session === undefined) return;
@@ -286,50 +343,34 @@ function covers(
   return true;
 }
 
-/** The largest holders of memory and what each is: for the error that says it is full. */
-export function holders(pool: PoolState): Value[] {
-  const rows: { [key: string]: Value; bytes: number }[] = [];
-  for (const session of pool.sessions.values()) {
-    const bytes = pool.extents.leasedBy(session.id);
-    if (bytes === 0) continue;
-    rows.push({ members: membersOf(session), what: 'leased, not offered yet', bytes });
-  }
-  for (const member of pool.members.values()) {
-    if (member.bytesOffered > 0) {
-      rows.push({ members: [member.name], what: 'offered', bytes: member.bytesOffered });
-    }
-  }
-  return rows.sort((left, right) => right.bytes - left.bytes).slice(0, 5);
-}
-
-/** Names of the members of a session, as many as say who it is. */
-export function membersOf(session: Session): string[] {
-  const members = [...session.members.values()].slice(0, 10);
-  return members.map((member) => member.name);
-}
-
 /** The request for memory ends without: its deadline has passed, or it was cancelled. */
-export function dropLeaseWait(pool: PoolState, wait: number): void {
+function dropLeaseWait(pool: PoolState, wait: number): LeaseWait {
   const index = pool.leaseWaits.findIndex((each) => each.wait === wait);
-  assert(index >= 0, 'a lease wait is listed');
+  const each = pool.leaseWaits[index];
+  assert(each !== undefined, 'a lease wait is listed');
   pool.leaseWaits.splice(index, 1);
+  pool.waits.end(wait);
+  return each;
+}
+
+/** CANCEL of a request for memory. */
+export function cancelLease(pool: PoolState, wait: number): void {
+  const { session, request } = dropLeaseWait(pool, wait);
+  const error = failure('cancelled', 'Cannot lease memory: the request was cancelled');
+  emitFail(pool, session, request, error);
+  serveWaiting(pool);
 }
 
 /** The waits for memory of a session that has ended. */
 export function dropLeaseWaitsOf(pool: PoolState, session: Session): void {
   const gone = pool.leaseWaits.filter((each) => each.session === session);
-  for (const each of gone) {
-    pool.waits.end(each.wait);
-    dropLeaseWait(pool, each.wait);
-  }
+  for (const each of gone) dropLeaseWait(pool, each.wait);
+  if (gone.length > 0) serveWaiting(pool);
 }
 
 export function leaseTimedOut(pool: PoolState, wait: number): void {
-  const each = pool.leaseWaits.find((candidate) => candidate.wait === wait);
-  assert(each !== undefined, 'a lease wait is listed');
   const waitedMs = pool.now - pool.waits.rows.getWide(wait, WAIT.since);
-  dropLeaseWait(pool, wait);
-  pool.waits.end(wait);
+  const each = dropLeaseWait(pool, wait);
   const { extents, options } = pool;
   emitFail(
     pool,
@@ -348,4 +389,5 @@ export function leaseTimedOut(pool: PoolState, wait: number): void {
       },
     ),
   );
+  serveWaiting(pool);
 }

@@ -4,6 +4,7 @@ import { Extents } from '../catalog/extents.js';
 import { Table } from '../catalog/table.js';
 import { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
+import type { Value } from '../core/value.js';
 import { Attributes, Keys } from './attributes.js';
 import { Decoder } from './decoder.js';
 import { HANDLE, OBJECT, VERSION } from './rows.js';
@@ -55,7 +56,8 @@ export interface LeaseWait {
   readonly least: number;
   /** Name of the object it is for, or ''. */
   readonly object: string;
-  readonly objectRow: number;
+  /** 0 for none, or once it is forgotten. */
+  objectRow: number;
 }
 
 /** A member that is gone, for `explain`. */
@@ -106,8 +108,16 @@ export class PoolState {
   slabNext = 0;
   /** Bytes of slabs asked for and not there yet. */
   slabBytesPending = 0;
-  /** Bytes in adopted slabs; they count against the limit too. */
   readonly slabsAdopted = new Set<number>();
+  /** Files that the agent has been asked to adopt; they count against the limit already. */
+  adoptsPending = 0;
+  adoptBytesPending = 0;
+  /** The last answer to who holds the memory. */
+  holdersKnown: {
+    readonly now: number;
+    readonly operations: number;
+    readonly rows: Value[];
+  } | null = null;
 
   operations = 0;
 
@@ -126,6 +136,11 @@ export class PoolState {
 
   /** Kept back for objects that somebody requires. */
   get bytesReserved(): number {
-    return Math.floor(this.extents.bytesTotal / LIMITS.reserveFraction);
+    return reserveOf(this.extents.bytesTotal);
   }
+}
+
+/** How much of so many bytes is kept back for objects that somebody requires. */
+export function reserveOf(bytes: number): number {
+  return Math.floor(bytes / LIMITS.reserveFraction);
 }

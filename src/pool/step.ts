@@ -30,7 +30,7 @@ import {
   readWithdraw,
 } from '../protocol/index.js';
 import { deleteObject, tag } from './deleting.js';
-import { emitFail, emitOk, emitValue, failure, flushOk } from './emit.js';
+import { emitFail, emitOk, emitValue, flushOk } from './emit.js';
 import { explainObject, explainRings, explainWaits } from './explain.js';
 import { declare, dispose, handleOf, memberOfSession, seal, set } from './handles.js';
 import type { Input } from './input.js';
@@ -39,7 +39,7 @@ import { endSession, join, leave, openSession } from './members.js';
 import {
   adopt,
   adopted,
-  dropLeaseWait,
+  cancelLease,
   giveBack,
   lease,
   leaseTimedOut,
@@ -317,8 +317,5 @@ function cancel(pool: PoolState, session: Session, request: number): void {
     endDemand(pool, wait, 'cancel');
     return;
   }
-  dropLeaseWait(pool, wait);
-  pool.waits.end(wait);
-  const error = failure('cancelled', 'Cannot lease memory: the request was cancelled');
-  emitFail(pool, session, request, error);
+  cancelLease(pool, wait);
 }
