@@ -12,6 +12,7 @@ import {
 } from '../protocol/index.js';
 import type { Link } from '../transport/index.js';
 import { HeldFrames } from './held-frames.js';
+import { SERVER_LIMITS } from './limits.js';
 
 /** What a connection asks of the server; each may refuse with an AttaccaError. */
 export interface ConnectionHost {
@@ -125,6 +126,11 @@ export class ControlConnection {
       assembler.push(chunk);
       // Refused in mid-chunk: the rest of the chunk is nobody's.
       while (this.state !== 'closed' && assembler.next()) this.#frame(chunk);
+      if (this.state === 'hello' && assembler.bytesHeld > SERVER_LIMITS.helloBytesMax) {
+        refuse('frame-too-large', 'Cannot read HELLO: it is too large', {
+          limit: SERVER_LIMITS.helloBytesMax,
+        });
+      }
     } catch (error) {
       if (error instanceof AttaccaError) this.refuse(error);
       else this.#host.crashed(error);

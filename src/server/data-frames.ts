@@ -1,11 +1,12 @@
 import { refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { FRAME, FRAME_HEADER_SIZE } from '../protocol/index.js';
+import { SERVER_LIMITS } from './limits.js';
 
 /** transfer, slab, offset: what stands before the bytes of a WRITE. */
 const WRITE_HEAD_SIZE = 16;
-/** Only WRITE is large; HELLO has a token and names. */
-const OTHER_BYTES_MAX = 64 * 1024;
+/** Only WRITE is large. */
+const OTHER_BYTES_MAX = SERVER_LIMITS.helloBytesMax;
 
 /**
  * Takes the frames of a data connection apart without ever holding the bytes of a WRITE: they are

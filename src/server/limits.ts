@@ -5,6 +5,8 @@ import { LIMITS } from '../core/limits.js';
 export const SERVER_LIMITS = {
   /** A connection that has not said HELLO for so long is closed. */
   handshakeMsMax: 10_000,
+  /** What an unknown peer can make us keep, until its HELLO has shown the token. */
+  helloBytesMax: 64 * 1024,
   /** Control connections at once: each session one, and some that come or go. */
   connectionsMax: LIMITS.sessionsMax + 1_024,
   /** Requests read ahead of a session that is behind with its acknowledgements. */

@@ -11,6 +11,7 @@ import {
   writeDemand,
   writeEnd,
   writeJoin,
+  writeMembers,
   writeOfferInline,
   writePing,
   writeStat,
@@ -249,4 +250,76 @@ test('a client that reads slowly is waited for, alone, and loses nothing', async
     return done;
   });
   assert.equal(heard, count);
+});
+
+/** Frames of so many requests, each answered with a message of its own. */
+function frames(client: RawClient, count: number, write: (w: Writer) => void): Uint8Array[] {
+  const made: Uint8Array[] = [];
+  for (let left = count; left > 0; left -= 1_000) {
+    const some = Math.min(left, 1_000);
+    made.push(
+      client.frame(some, (w) => {
+        for (let index = 0; index < some; index++) write(w);
+      }),
+    );
+  }
+  return made;
+}
+
+/** Reads to the end of what was asked for, keeping nothing. */
+async function hear(client: RawClient, count: number): Promise<void> {
+  await client.until(() => {
+    client.answers.length = 0;
+    client.frames.length = 0;
+    return client.received >= count;
+  });
+}
+
+test('requests wait while too many answers are not acknowledged, and go on after it', async (t) => {
+  const server = await poolOf(t);
+  const client = await RawClient.open(server.address);
+  const most = LIMITS.sessionRepliesMax;
+  // Made before anything is heard: none of them acknowledges.
+  const first = frames(client, most, writeMembers);
+  const more = frames(client, 5_000, writeMembers);
+  for (const each of first) client.link.write(each);
+  await hear(client, most);
+  // Held, but read: the acknowledgement that frees them stands behind them.
+  for (const each of more) client.link.write(each);
+  const witness = await RawClient.open(server.address);
+  for (let round = 0; round < 20; round++) await witness.ok(witness.send(writePing));
+  assert.equal(client.received, most);
+  client.ack();
+  await hear(client, most + 5_000);
+});
+
+test('who acknowledges nothing is cut off, and taking the session up again mends it', async (t) => {
+  const server = await poolOf(t);
+  const { token } = server;
+  const client = await RawClient.open(server.address);
+  const { session, secret } = client.accept;
+  const most = LIMITS.sessionRepliesMax;
+  const first = frames(client, most, writeMembers);
+  const more = frames(client, 9_000, (w) => writeStat(w, 'z'.repeat(1_000)));
+  for (const each of first) client.link.write(each);
+  await hear(client, most);
+  for (const each of more) client.link.write(each);
+  const refusal = await client.refused();
+  assert.deepEqual([refusal.code, refusal.retryable], ['session-limit', true]);
+  await client.untilClosed();
+
+  const again = await RawClient.connect(server.address);
+  again.received = client.received;
+  const accept = await again.hello({ token, session, secret, received: client.received });
+  assert.equal(accept.received, most);
+  for (const each of more) again.link.write(each);
+  await hear(again, most + 9_000);
+});
+
+test('a HELLO that does not end is not waited for', async (t) => {
+  const server = await poolOf(t);
+  const client = await RawClient.connect(server.address);
+  client.link.write(frame(FRAME.hello, new Uint8Array(1 << 20), LIMITS.frameBytesMax));
+  assert.equal((await client.refused()).code, 'frame-too-large');
+  await client.untilClosed();
 });
