@@ -1,12 +1,28 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Reader } from '../../src/core/bytes.js';
-import type { ProcessIdentity } from '../../src/levels/process-identity.js';
-import { MESSAGE, readValueAnswer, writeMembers, writePing } from '../../src/protocol/index.js';
+import {
+  ownIdentity,
+  type ProcessIdentity,
+  systemProcessTable,
+} from '../../src/levels/process-identity.js';
+import {
+  Grant,
+  HANDLE_NONE,
+  MESSAGE,
+  readGrant,
+  readValueAnswer,
+  writeLease,
+  writeMembers,
+  writePing,
+} from '../../src/protocol/index.js';
 import { DeathWatch, identityOf } from '../../src/server/death-watch.js';
 import { Child } from './child.js';
 import { poolOf } from './pool-fixture.js';
 import { RawClient } from './raw-client.js';
+import { RawDataClient } from './raw-data-client.js';
+
+const MiB = 1024 * 1024;
 
 async function memberNames(client: RawClient): Promise<unknown[]> {
   const answer = await client.answer(client.send(writeMembers));
@@ -112,4 +128,38 @@ test('death is looked for at once, and again until the process is gone', (t) => 
   watch.close();
   pass(10_000);
   assert.deepEqual(gone, [1, 2]);
+});
+
+test("bytes of a dead session are nobody else's before its transfers have ended", async (t) => {
+  const server = await poolOf(t);
+  const watcher = await RawClient.open(server.address);
+  const child = new Child(t, './client-child.js', [server.address, 'bystander'], 'none');
+  await child.line('joined');
+  // A session whose process is the child; this process holds its connections.
+  const identity = ownIdentity();
+  const startTime = systemProcessTable.startTimeOf(child.pid);
+  const client = await RawClient.open(server.address, {
+    process: {
+      ...RawClient.process(),
+      pid: child.pid,
+      startTime: startTime.kind === 'running' ? Number(startTime.startTime) : 0,
+    },
+  });
+  assert.equal(RawClient.process()['bootId'], identity.bootId);
+  const answer = await client.answer(client.send((w) => writeLease(w, MiB, MiB, HANDLE_NONE, 0)));
+  const grant = new Grant();
+  readGrant(new Reader(answer.body), grant);
+  const data = await RawDataClient.open(client, server.token);
+  assert.ok('moved' in (await data.write(grant.slab, grant.offset, new Uint8Array(MiB))));
+  data.beginWrite(grant.slab, grant.offset, MiB);
+  data.link.write(new Uint8Array(100));
+
+  child.process.kill('SIGKILL');
+  await child.exit();
+  client.link.destroy();
+  // The pool cuts the data connection off, and only then is the session gone.
+  await data.untilClosed();
+  while (server.sessionCount > 1) await watcher.ok(watcher.send(writePing));
+  const next = await watcher.answer(watcher.send((w) => writeLease(w, MiB, MiB, HANDLE_NONE, 0)));
+  assert.equal(next.code, MESSAGE.grant);
 });
