@@ -1,0 +1,116 @@
+import { Float, Timestamp, type Value } from '../core/value.js';
+import { UsageError } from './exit.js';
+import { didYouMean } from './suggest.js';
+
+const TYPES = ['int', 'float', 'bool', 'str', 'time'] as const;
+type AttributeType = (typeof TYPES)[number];
+
+const INT = /^[+-]?(?:0|[1-9]\d*)$/u;
+const ANY_INT = /^[+-]?\d+$/u;
+const FLOAT = /^[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?$/u;
+const TIME =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)?)?$/u;
+const UINT64_END = 2n ** 64n;
+const INT64_MIN = -(2n ** 63n);
+
+function isType(text: string): text is AttributeType {
+  return (TYPES as readonly string[]).includes(text);
+}
+
+/**
+ * `KEY=VALUE` or `KEY:TYPE=VALUE` of the option `-a`. Without a type: `850` is an int, `1.5` and
+ * `1e5` are floats, `true` and `false` bools, `2024-01-31T06:00Z` (a moment with its zone) a
+ * timestamp, all else is text, numbers with leading zeros too (`0600`). Types are int, float, bool,
+ * str and time.
+ */
+export function parseAttribute(text: string): { key: string; value: Value } {
+  const equals = text.indexOf('=');
+  if (equals <= 0) {
+    throw new UsageError(`"-a" needs KEY=VALUE or KEY:TYPE=VALUE, not "${text}"`);
+  }
+  const left = text.slice(0, equals);
+  const value = text.slice(equals + 1);
+  const colon = left.lastIndexOf(':');
+  if (colon < 0) return { key: left, value: guess(value) };
+  const type = left.slice(colon + 1);
+  if (!isType(type)) {
+    const known = `the types are ${TYPES.join(', ')}.${didYouMean(type, TYPES)}`;
+    const other = ` A key that holds a colon needs a type behind it: "${left}:str=..."`;
+    throw new UsageError(`"-a ${text}" has the type "${type}"; ${known}${other}`);
+  }
+  if (colon === 0) throw new UsageError(`"-a ${text}" has no key`);
+  const parsed = force(value, type);
+  if (parsed === undefined) throw new UsageError(`"-a ${text}": "${value}" is no ${type}`);
+  return { key: left.slice(0, colon), value: parsed };
+}
+
+/** Attributes of all `-a`, in their order; one that is given twice is refused. */
+export function parseAttributes(texts: readonly string[]): { readonly [key: string]: Value } {
+  const attributes = new Map<string, Value>();
+  for (const text of texts) {
+    const { key, value } = parseAttribute(text);
+    if (attributes.has(key)) throw new UsageError(`"-a" gives "${key}" twice`);
+    attributes.set(key, value);
+  }
+  return Object.fromEntries(attributes);
+}
+
+function guess(text: string): Value {
+  if (INT.test(text)) return integer(text) ?? text;
+  if (FLOAT.test(text)) return new Float(Number(text));
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /[T ].*(?:Z|[+-]\d\d:?\d\d)$/u.test(text) ? (moment(text) ?? text) : text;
+}
+
+function force(text: string, type: AttributeType): Value | undefined {
+  switch (type) {
+    case 'str':
+      return text;
+    case 'int':
+      return ANY_INT.test(text) ? integer(text) : undefined;
+    case 'bool':
+      return text === 'true' || text === '1'
+        ? true
+        : text === 'false' || text === '0'
+          ? false
+          : undefined;
+    case 'float':
+      return float(text);
+    case 'time':
+      return moment(text);
+  }
+}
+
+/** A whole number of 64 bits, or undefined. */
+function integer(text: string): number | bigint | undefined {
+  const value = BigInt(text.replace(/^\+/u, ''));
+  if (value < INT64_MIN || value >= UINT64_END) return undefined;
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+function float(text: string): Float | undefined {
+  if (FLOAT.test(text) || ANY_INT.test(text)) return new Float(Number(text));
+  const special = /^([+-]?)(nan|inf|infinity)$/iu.exec(text);
+  if (special === null) return undefined;
+  if (special[2]?.toLowerCase() === 'nan') return new Float(Number.NaN);
+  return new Float(special[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY);
+}
+
+/** An ISO date or date and time, UTC without a zone, with up to nine digits of a second. */
+function moment(text: string): Timestamp | undefined {
+  const found = TIME.exec(text);
+  if (found === null) return undefined;
+  const [, year, month, day, hour = '00', minute = '00', second = '00', fraction = '', zone] =
+    found;
+  const offset = zone === undefined ? 'Z' : zone.replace(/^([+-]\d\d)(\d\d)$/u, '$1:$2');
+  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}${offset}`);
+  // Date.parse takes 31 April for the first of May.
+  const days = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate();
+  if (Number.isNaN(ms) || days !== Number(day)) return undefined;
+  try {
+    return new Timestamp(BigInt(ms) * 1_000_000n + BigInt(fraction.padEnd(9, '0')));
+  } catch {
+    return undefined;
+  }
+}

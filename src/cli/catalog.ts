@@ -1,0 +1,135 @@
+import type { Command } from './command.js';
+
+/** A line of the overview, and where the command is: loaded when it is called. */
+export interface CatalogEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
+}
+
+export interface CatalogGroup {
+  readonly title: string;
+  readonly entries: readonly CatalogEntry[];
+}
+
+/** All commands, in the order of the overview. */
+export const CATALOG: readonly CatalogGroup[] = [
+  {
+    title: 'Data',
+    entries: [
+      {
+        name: 'put',
+        summary: 'offer files, or standard input, as objects that the pool keeps',
+        load: () => import('./commands/put.js'),
+      },
+      {
+        name: 'get',
+        summary: 'wait for objects and write them to files or standard output',
+        load: () => import('./commands/get.js'),
+      },
+      {
+        name: 'wait',
+        summary: 'wait until objects are there, without fetching them',
+        load: () => import('./commands/wait.js'),
+      },
+      {
+        name: 'withdraw',
+        summary: 'end offers that the pool keeps; who requires them still gets them',
+        load: () => import('./commands/withdraw.js'),
+      },
+      {
+        name: 'rm',
+        summary: 'delete objects',
+        load: () => import('./commands/rm.js'),
+      },
+    ],
+  },
+  {
+    title: 'Programs',
+    entries: [
+      {
+        name: 'exec',
+        summary: 'run an unmodified program: objects in as files, files out as objects',
+        load: () => import('./commands/exec.js'),
+      },
+      {
+        name: 'run',
+        summary: 'run a command with a pool of its own, or a list of jobs, some at a time',
+        load: () => import('./commands/run.js'),
+      },
+    ],
+  },
+  {
+    title: 'Looking',
+    entries: [
+      { name: 'ls', summary: 'list objects', load: () => import('./commands/ls.js') },
+      {
+        name: 'stat',
+        summary: 'what the pool knows of objects',
+        load: () => import('./commands/stat.js'),
+      },
+      {
+        name: 'members',
+        summary: 'who has joined, and what each holds',
+        load: () => import('./commands/members.js'),
+      },
+      {
+        name: 'explain',
+        summary: 'who waits for whom, since when, and what would end it',
+        load: () => import('./commands/explain.js'),
+      },
+      {
+        name: 'info',
+        summary: 'the pool in numbers: objects, memory, limits',
+        load: () => import('./commands/info.js'),
+      },
+    ],
+  },
+  {
+    title: 'Pools',
+    entries: [
+      {
+        name: 'start',
+        summary: 'start a pool in the background',
+        load: () => import('./commands/start.js'),
+      },
+      { name: 'stop', summary: 'stop a pool', load: () => import('./commands/stop.js') },
+      {
+        name: 'serve',
+        summary: 'serve a pool in the foreground',
+        load: () => import('./commands/serve.js'),
+      },
+      {
+        name: 'clean',
+        summary: 'remove the memory that dead pools left',
+        load: () => import('./commands/clean.js'),
+      },
+    ],
+  },
+  {
+    title: 'Help',
+    entries: [
+      {
+        name: 'help',
+        summary: 'this overview, or the help of a command',
+        load: () => import('./commands/help.js'),
+      },
+      {
+        name: 'version',
+        summary: 'the version of this program',
+        load: () => import('./commands/version.js'),
+      },
+    ],
+  },
+];
+
+export function commandNames(): string[] {
+  return CATALOG.flatMap(({ entries }) => entries.map(({ name }) => name));
+}
+
+export function findCommand(name: string): CatalogEntry | null {
+  for (const { entries } of CATALOG) {
+    for (const entry of entries) if (entry.name === name) return entry;
+  }
+  return null;
+}

@@ -1,0 +1,159 @@
+import { defineCommand } from '../command.js';
+import { parseTimeout } from '../duration.js';
+import { ExitWith, UsageError } from '../exit.js';
+import { Failures } from '../failures.js';
+import { counted, quoted } from '../format.js';
+import { toJson } from '../json.js';
+import { forEachAtOnce, NULL_OPTION, someNames } from '../names.js';
+import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
+import { print, stdoutIsTerminal } from '../output.js';
+import { type Located, locate } from '../pool/located.js';
+import { joinPool } from '../pool/open.js';
+import {
+  makeDirectoryOf,
+  type OutputFormat,
+  pathInDirectory,
+  writeFileOf,
+  writeObject,
+} from '../pool/sink.js';
+import { Progress } from '../progress.js';
+import { waitLine } from '../wait-line.js';
+
+const STDOUT = 1;
+/** Objects that are waited for at the same time: each is announced, so providers keep it. */
+const WAITS_MAX = 65_536;
+/** A binary object is known by the begin of it. */
+const SNIFF_BYTES = 4_096;
+
+const OPTIONS = {
+  output: { type: 'string', short: 'o', value: 'FILE', help: 'write the one object to FILE' },
+  directory: {
+    type: 'string',
+    short: 'd',
+    value: 'DIR',
+    help: 'write each object to a file of its name in DIR; / in a name makes directories',
+  },
+  as: {
+    type: 'string',
+    value: 'npy|raw',
+    help: 'with the header of an .npy file, or the bytes alone (default: npy for -o FILE.npy, else raw)',
+  },
+  attributes: {
+    type: 'boolean',
+    help: 'print name, version, space and attributes as JSON; without -o and -d nothing else',
+  },
+  member: { type: 'string', value: 'NAME', help: 'who gets (default: get[*])' },
+  ...NULL_OPTION,
+  ...POOL_OPTION,
+  ...TIMEOUT_OPTION,
+  ...COMMON_OPTIONS,
+} as const;
+
+type Options = OptionValues<typeof OPTIONS>;
+
+export const command = defineCommand({
+  usage: ['NAME', 'NAME -o FILE', 'NAME... -d DIR'],
+  about: `
+    Waits until each object is offered, and writes it: to standard output, to FILE, or to a file of
+    its name in DIR. A file appears whole or not at all. - stands for names on standard input, one a
+    line. All names are required at once, so that nobody withdraws one while another is waited for.
+
+    With --as npy, numpy reads it: np.load(io.BytesIO(subprocess.check_output(['attacca', 'get', NAME,
+    '--as', 'npy']))).`,
+  options: OPTIONS,
+  examples: [
+    ['attacca get t/850/step=6 --as npy > t850.npy', 'an array for numpy'],
+    ['attacca get greeting', 'text on the terminal'],
+    ["attacca ls 't/*' | attacca get - -d fields --as npy", 'many, in one go'],
+    ['attacca get t/850/step=6 --attributes --timeout 30s', 'what is said of it'],
+  ],
+  async run(context, { options, words }) {
+    const format = formatOf(options);
+    const timeoutMs = parseTimeout(options.timeout);
+    const names = await someNames(words, options);
+    const single = options.directory === undefined && !options.attributes;
+    if (single && names.length !== 1) {
+      throw new UsageError('several NAMEs need -d DIR');
+    }
+    if (options.output !== undefined && (names.length !== 1 || options.directory !== undefined)) {
+      throw new UsageError('-o FILE is for one NAME, without -d');
+    }
+    const { signal } = context;
+    const { session, seat } = await joinPool(context, options);
+    await using _session = session;
+    const failures = new Failures(context.command, options.json);
+    const waiting = new Set<string>();
+    using _progress = new Progress(
+      (elapsedMs) => waitLine(session.view, waiting, elapsedMs, names.length),
+      options.quiet,
+    );
+    await forEachAtOnce(names, WAITS_MAX, async (name) => {
+      waiting.add(name);
+      try {
+        const object = await locate(seat, name, { timeoutMs, signal });
+        waiting.delete(name);
+        try {
+          await deliver(object, options, format, signal);
+        } finally {
+          object.release();
+        }
+      } catch (error) {
+        waiting.delete(name);
+        if (signal.aborted || error instanceof ExitWith) throw error;
+        failures.add(error);
+      }
+    });
+    return failures.end();
+  },
+});
+
+function formatOf({ as, output }: Options): OutputFormat {
+  if (as === undefined) return output?.endsWith('.npy') === true ? 'npy' : 'raw';
+  if (as === 'npy' || as === 'raw') return as;
+  throw new UsageError(`"--as" takes npy or raw, not "${as}"`);
+}
+
+async function deliver(
+  object: Located,
+  options: Options,
+  format: OutputFormat,
+  signal: AbortSignal,
+): Promise<void> {
+  const { output, directory } = options;
+  if (output !== undefined) await writeFileOf(output, object, format, signal);
+  else if (directory !== undefined) {
+    const suffix = format === 'npy' ? '.npy' : '';
+    const path = pathInDirectory(directory, object.name, suffix);
+    await makeDirectoryOf(path);
+    await writeFileOf(path, object, format, signal);
+  } else if (!options.attributes) {
+    if (stdoutIsTerminal()) await mustBeText(object, format);
+    await writeObject(STDOUT, object, format, signal);
+  }
+  if (options.attributes) print(describe(object));
+}
+
+function describe(object: Located): string {
+  const { name, version, size, space, attributes } = object;
+  return toJson({ name, version, bytes: size, ...space, attributes });
+}
+
+/** Binary bytes would set a terminal on fire; text may be read there. */
+async function mustBeText(object: Located, format: OutputFormat): Promise<void> {
+  let isText = format === 'raw' && object.space.shape.length <= 1;
+  if (isText) {
+    for await (const chunk of object.chunks()) {
+      const start = chunk.subarray(0, SNIFF_BYTES);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+      isText = !/[\u0000-\u0008\u000e-\u001a\u001c-\u001f\ufffd]/u.test(
+        new TextDecoder().decode(start, { stream: true }),
+      );
+      break;
+    }
+  }
+  if (isText) return;
+  throw new UsageError(
+    `${quoted(object.name)} is binary (${counted(object.size, 'byte')}): ` +
+      'send it to a file with -o FILE, or into a pipe',
+  );
+}

@@ -1,0 +1,198 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { parseAttributes } from '../attribute.js';
+import { defineCommand } from '../command.js';
+import { parseDuration, parseTimeout } from '../duration.js';
+import { UsageError } from '../exit.js';
+import { Failures } from '../failures.js';
+import { fileError } from '../file-errors.js';
+import { counted, quoted } from '../format.js';
+import { chunksOf } from '../input.js';
+import { toJson } from '../json.js';
+import { forEachAtOnce, NULL_OPTION, namesOf } from '../names.js';
+import { parseNpyHeader } from '../npy.js';
+import { checkNpySize, readNpyFile } from '../npy-file.js';
+import { COMMON_OPTIONS, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
+import { print } from '../output.js';
+import { joinPool } from '../pool/open.js';
+import { type ObjectToPut, type PutOptions, Store } from '../pool/store.js';
+import { Progress } from '../progress.js';
+import { exists, type PutSource, sourcesOf } from '../put-sources.js';
+
+const STDIN = 0;
+/** Files that are read at the same time. */
+const FILES_AT_ONCE = 8;
+/** How files are looked at before: their sizes say how much memory to lease. */
+const FORMATS = ['auto', 'npy', 'raw'] as const;
+type Format = (typeof FORMATS)[number];
+
+const OPTIONS = {
+  name: {
+    type: 'string',
+    short: 'n',
+    value: 'NAME',
+    help: 'the name of the one object that is put',
+  },
+  attribute: {
+    type: 'string',
+    short: 'a',
+    multiple: true,
+    value: 'KEY=VALUE',
+    help:
+      'an attribute: level=850 is an int, x=1.5 a float, flag=true a bool, a full ISO time with its ' +
+      'zone a timestamp, all else text; KEY:TYPE=VALUE says int, float, bool, str or time',
+  },
+  as: {
+    type: 'string',
+    value: 'npy|raw',
+    help: 'what the files are; without it those that end in .npy are npy, all others raw bytes',
+  },
+  lifetime: {
+    type: 'string',
+    value: 'TIME',
+    help: 'withdraw after so long (10m, 2h); without it the pool keeps the object until withdraw',
+  },
+  replace: { type: 'boolean', help: 'withdraw what the pool keeps under the name before' },
+  member: { type: 'string', value: 'NAME', help: 'who puts (default: put[*])' },
+  ...NULL_OPTION,
+  ...POOL_OPTION,
+  ...TIMEOUT_OPTION,
+  ...COMMON_OPTIONS,
+} as const;
+
+function formatOf(text: string | undefined): Format {
+  const format = FORMATS.find((each) => each === (text ?? 'auto'));
+  if (format === undefined) throw new UsageError(`"--as" takes npy or raw, not "${text}"`);
+  return format;
+}
+
+export const command = defineCommand({
+  usage: ['FILE...', 'NAME=FILE...', '--name NAME FILE', '--name NAME -'],
+  about: `
+    Offers each FILE as an object that the pool keeps: the command may end, the bytes stay. Without a
+    NAME the object is called as the file, without its directory and .npy. A .npy file gives dtype,
+    shape and order by its header; other files are bytes. A word that names a file is a FILE, also
+    with = in it; else NAME and FILE are split at the last =.
+
+    With --name NAME, - is standard input: its bytes are the object. Otherwise - stands for FILEs or
+    NAME=FILEs on standard input, one a line, so that a thousand files cost one start.`,
+  options: OPTIONS,
+  examples: [
+    ['attacca put t850.npy -a param=t -a level=850', 'an array, with attributes'],
+    ['attacca put t/850/step=6=t850.npy u/850/step=6=u850.npy', 'names of your own'],
+    ['date | attacca put --name now -', 'standard input'],
+    ['ls out/*.npy | attacca put -', 'many files'],
+    ['attacca put --replace --lifetime 10m latest=run.json', 'the next version, for a while'],
+  ],
+  async run(context, { options, words }) {
+    if (words.length === 0) throw new UsageError('it needs a FILE, or - for standard input');
+    const format = formatOf(options.as);
+    const attributes = parseAttributes(options.attribute);
+    const { lifetime } = options;
+    const put: PutOptions = {
+      signal: context.signal,
+      timeoutMs: parseTimeout(options.timeout),
+      replace: options.replace,
+      lifetimeMs: lifetime === undefined ? undefined : parseDuration(lifetime, '--lifetime'),
+    };
+    const fromStdin = options.name !== undefined && words.length === 1 && words[0] === '-';
+    const sources = fromStdin ? [] : sourcesOf(await namesOf(words, options), options.name, exists);
+    const failures = new Failures(context.command, options.json);
+    // Looked at before anything is sent: a mistyped file should not leave half of them offered.
+    const files = fromStdin ? [] : await openAll(sources, format);
+    const bytesExpected = files.reduce((sum, { size }) => sum + size, 0);
+    const { session, seat } = await joinPool(context, options);
+    await using _session = session;
+    await using store = new Store(seat, bytesExpected);
+    let done = 0;
+    using _progress = new Progress(
+      () => `putting: ${done} of ${counted(sources.length, 'object')}`,
+      options.quiet,
+    );
+    const told = (object: ObjectToPut, size: number): void => {
+      done++;
+      if (options.json) print(toJson({ name: object.name, bytes: size, ...object.space }));
+    };
+    if (fromStdin) {
+      const bytes = await allOfStdin(context.signal);
+      const { object, data } = stdinObject(options.name ?? '', bytes, format, attributes);
+      await store.putBytes(object, data, put);
+      told(object, data.length);
+      return failures.end();
+    }
+    await forEachAtOnce(files, FILES_AT_ONCE, async (file) => {
+      const object = { name: file.name, space: file.space, attributes };
+      const handle = await opened(file.path);
+      try {
+        const { path, offset, size } = file;
+        await store.putFile(object, { handle, path, offset, size: size - offset }, put);
+        told(object, size - offset);
+      } catch (error) {
+        if (context.signal.aborted) throw error;
+        failures.add(error);
+      } finally {
+        await handle.close();
+      }
+    });
+    return failures.end();
+  },
+});
+
+interface FileToPut extends PutSource {
+  readonly size: number;
+  readonly offset: number;
+  readonly space: ObjectToPut['space'];
+}
+
+async function opened(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDONLY);
+  } catch (cause) {
+    throw fileError('read', path, cause);
+  }
+}
+
+async function openAll(sources: readonly PutSource[], format: Format): Promise<FileToPut[]> {
+  const files: FileToPut[] = [];
+  await forEachAtOnce(sources, FILES_AT_ONCE, async (source, index) => {
+    files[index] = await look(source, format);
+  });
+  return files;
+}
+
+/** Size and, of an npy file, the space. Throws what makes it no file to put. */
+async function look(source: PutSource, format: Format): Promise<FileToPut> {
+  const { path } = source;
+  const handle = await opened(path);
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) {
+      throw new UsageError(`${quoted(path)} is no file; "-" with --name reads standard input`);
+    }
+    const isNpy = format === 'npy' || (format === 'auto' && path.endsWith('.npy'));
+    if (!isNpy) return { ...source, size: stats.size, offset: 0, space: {} };
+    const { space, dataOffset } = await readNpyFile(handle, path, stats.size);
+    return { ...source, size: stats.size, offset: dataOffset, space };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function allOfStdin(signal: AbortSignal): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of chunksOf(STDIN, signal)) chunks.push(chunk.slice());
+  return Buffer.concat(chunks);
+}
+
+function stdinObject(
+  name: string,
+  bytes: Uint8Array,
+  format: Format,
+  attributes: ObjectToPut['attributes'],
+): { object: ObjectToPut; data: Uint8Array } {
+  if (format !== 'npy') return { object: { name, space: {}, attributes }, data: bytes };
+  const header = parseNpyHeader(bytes, 'standard input');
+  checkNpySize(header, 'standard input', bytes.length);
+  const data = bytes.subarray(header.dataOffset);
+  return { object: { name, space: header.space, attributes }, data };
+}

@@ -1,0 +1,63 @@
+import { reportFailed, reportReady, serve, stopOnSignals } from '../../server/index.js';
+import { defineCommand } from '../command.js';
+import { EXIT, UsageError } from '../exit.js';
+import { toJson } from '../json.js';
+import { COMMON_OPTIONS } from '../options.js';
+import { print, say } from '../output.js';
+import { SERVE_OPTIONS, serveOptions } from '../serve-options.js';
+
+export const command = defineCommand({
+  usage: ['[--name NAME]'],
+  about: `
+    Serves a pool until it is told to stop: by attacca stop, Ctrl-C or SIGTERM, upon which members may
+    finish what they do for ten seconds; a second signal ends it at once. How to reach it goes to
+    standard output as one line for scripts, ATTACCA_POOL=unix:..., and in words to standard error.
+
+    The pool opens to its user alone: its socket lies in a directory that nobody else may enter.`,
+  options: {
+    name: {
+      type: 'string',
+      short: 'n',
+      value: 'NAME',
+      help: 'its name, which tells its place: --pool NAME finds it',
+    },
+    address: {
+      type: 'string',
+      value: 'unix:/PATH',
+      help: 'where its socket is; the directory must be private (default: as the name tells)',
+    },
+    ...SERVE_OPTIONS,
+    ...COMMON_OPTIONS,
+  },
+  examples: [
+    ['attacca serve --name weather', 'then, elsewhere: export ATTACCA_POOL=weather'],
+    ['attacca serve --memory 4g --listen tcp://0.0.0.0:7070', 'other hosts may connect'],
+  ],
+  ownSignals: true,
+  async run(_context, { options, words }) {
+    if (words.length > 0) throw new UsageError('it takes no words; a name is --name NAME');
+    const log = (line: string): void => {
+      if (!options.quiet) say(`attacca serve: ${line}`);
+    };
+    const { name, address } = options;
+    let server: Awaited<ReturnType<typeof serve>>;
+    try {
+      server = await serve({ ...serveOptions(options), name, address, log });
+    } catch (error) {
+      reportFailed(error);
+      throw error;
+    }
+    stopOnSignals(server, { log });
+    const { addresses, id, directory } = server;
+    if (options.json) {
+      print(toJson({ ATTACCA_POOL: server.address, name: server.name, id, addresses, directory }));
+    } else print(`ATTACCA_POOL=${server.address}`);
+    log(`pool "${server.name}" answers at ${addresses.join(' and ')}`);
+    log(`to use it: export ATTACCA_POOL=${name ?? server.address}`);
+    reportReady(server);
+    const end = await server.closed;
+    if (end.kind === 'crashed') return EXIT.failed;
+    log(end.kind === 'drained' ? 'stopped, after its members' : 'stopped');
+    return EXIT.ok;
+  },
+});

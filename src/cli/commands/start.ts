@@ -1,0 +1,62 @@
+import { startDetached } from '../../server/detached.js';
+import { defineCommand } from '../command.js';
+import { parseDuration } from '../duration.js';
+import { EXIT, UsageError } from '../exit.js';
+import { toJson } from '../json.js';
+import { COMMON_OPTIONS } from '../options.js';
+import { print, say, stdoutIsTerminal } from '../output.js';
+import { selfCommand } from '../self.js';
+import { SERVE_OPTIONS, serveOptions, serveWords } from '../serve-options.js';
+import { shellQuote } from '../shell-quote.js';
+
+export const command = defineCommand({
+  usage: ['[--name NAME]'],
+  about: `
+    Starts a pool that goes on when this command has ended, and returns when it answers: no sleep, no
+    file to watch. Prints the shell's line that makes it the pool of all commands to come.`,
+  options: {
+    name: {
+      type: 'string',
+      short: 'n',
+      value: 'NAME',
+      help: 'its name; --pool NAME and attacca stop NAME find it (default: one of chance)',
+    },
+    timeout: {
+      type: 'string',
+      value: 'TIME',
+      help: 'how long it may take to answer (default: 30s)',
+    },
+    ...SERVE_OPTIONS,
+    ...COMMON_OPTIONS,
+  },
+  examples: [
+    ['eval "$(attacca start --name $SLURM_JOB_ID)"', 'in a job script'],
+    ['attacca start --name weather; attacca ls --pool weather', 'by its name'],
+  ],
+  async run(context, { options, words }) {
+    if (words.length > 0) throw new UsageError('it takes no words; a name is --name NAME');
+    const name = options.name ?? nameOfChance();
+    // Refused here, where the message reaches the user: not in the server's log.
+    serveOptions(options);
+    const { timeout } = options;
+    const started = await startDetached({
+      name,
+      command: selfCommand('serve', '--name', name, ...serveWords(options)),
+      environment: context.environment,
+      startMsMax: timeout === undefined ? undefined : parseDuration(timeout, '--timeout'),
+    });
+    const { address, addresses, pid, log } = started;
+    if (options.json) print(toJson({ ATTACCA_POOL: address, name, addresses, pid, log }));
+    else print(`export ATTACCA_POOL=${shellQuote(address)}`);
+    if (!options.quiet && !options.json && stdoutIsTerminal()) {
+      say('(Your shell has not heard of it: eval "$(attacca start)" says it; or use --pool.)');
+    }
+    return EXIT.ok;
+  },
+});
+
+/** One that no other pool has; a name for people is theirs to give. */
+function nameOfChance(): string {
+  const digits = Buffer.from(crypto.getRandomValues(new Uint8Array(4))).toString('hex');
+  return `pool-${digits}`;
+}

@@ -1,0 +1,38 @@
+import { EXIT, exitCodeOf } from './exit.js';
+import { say } from './output.js';
+import { reportError } from './report.js';
+
+/** So many failures are told in full; with 10,000 names the rest is a number. */
+const TOLD_MAX = 20;
+
+/** Failures of a command with many names: each is told, and the first decides the exit code. */
+export class Failures {
+  readonly #command: string;
+  readonly #asJson: boolean;
+  #count = 0;
+  #exitCode: number = EXIT.ok;
+
+  constructor(command: string, asJson: boolean) {
+    this.#command = command;
+    this.#asJson = asJson;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(error: unknown): void {
+    if (this.#count === 0) this.#exitCode = exitCodeOf(error);
+    this.#count++;
+    if (this.#asJson || this.#count <= TOLD_MAX) {
+      reportError(this.#command, error, this.#asJson);
+    }
+  }
+
+  /** Tells how many were not told; returns the exit code. */
+  end(): number {
+    const untold = this.#count - TOLD_MAX;
+    if (!this.#asJson && untold > 0) say(`attacca ${this.#command}: ... and ${untold} more`);
+    return this.#exitCode;
+  }
+}

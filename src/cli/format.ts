@@ -1,0 +1,127 @@
+import { Float, Timestamp, type Value, type ValueMap } from '../core/value.js';
+import { formatTimestamp, toJson } from './json.js';
+
+/** What a terminal would obey, or a table would break at. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+/** Text that cannot move the cursor, break a line or turn the direction of what follows. */
+export function printable(text: string): string {
+  return text.replace(CONTROL, (character) => {
+    if (character === '\n') return '\\n';
+    if (character === '\t') return '\\t';
+    if (character === '\r') return '\\r';
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** A name in a sentence: quoted, printable, and not longer than a line. */
+export function quoted(name: string): string {
+  const characters = Array.from(name);
+  const short = characters.length > 120 ? `${characters.slice(0, 117).join('')}...` : name;
+  return `"${printable(short)}"`;
+}
+
+/** `1 object`, `2 objects`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
+}
+
+/** A value of an attribute, or of an answer, for people. */
+export function formatValue(value: Value | undefined): string {
+  if (value === undefined || value === null) return '-';
+  if (typeof value === 'string') return printable(value);
+  if (value instanceof Float) return String(value.value);
+  if (value instanceof Timestamp) return formatTimestamp(value);
+  return toJson(value);
+}
+
+export function formatShape(shape: Value | undefined): string {
+  if (!Array.isArray(shape)) return '-';
+  return shape.length === 0 ? 'scalar' : shape.join(' x ');
+}
+
+/** A map as `key=value` pairs. */
+export function formatMap(map: Value | undefined): string {
+  const entries = Object.entries(mapOf(map));
+  return entries.map(([key, value]) => `${printable(key)}=${formatValue(value)}`).join(' ');
+}
+
+// Answers are maps whose fields a later pool may change: what is not as expected counts as absent.
+
+export function mapOf(value: Value | undefined): ValueMap {
+  const isMap =
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof Uint8Array || value instanceof Float || value instanceof Timestamp);
+  return isMap ? (value as ValueMap) : {};
+}
+
+export function listOf(value: Value | undefined): readonly Value[] {
+  return Array.isArray(value) ? value : [];
+}
+
+export function textOf(value: Value | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+export function numberOf(value: Value | undefined): number {
+  return typeof value === 'number' ? value : 0;
+}
+
+/** Columns under their heads, as wide as they must be; `right` names those with numbers. */
+export interface Column {
+  readonly head: string;
+  readonly right?: boolean;
+}
+
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const NO_WIDTH = /[\p{Mn}\p{Me}\p{Cf}]/u;
+const ONLY_ASCII = /^[ -~]*$/u;
+
+/** How many columns of a terminal a text takes. */
+export function widthOf(text: string): number {
+  if (ONLY_ASCII.test(text)) return text.length;
+  let width = 0;
+  for (const character of text) {
+    if (WIDE.test(character)) width += 2;
+    else if (!NO_WIDTH.test(character)) width += 1;
+  }
+  return width;
+}
+
+/** A table with one line a row; the head is dim on a terminal that shows colours. */
+export function formatTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  style: { readonly dim: (text: string) => string },
+): string {
+  const cells = rows.map((row) => columns.map((_, index) => row[index] ?? ''));
+  const widths = columns.map(({ head }, index) =>
+    cells.reduce((width, row) => Math.max(width, widthOf(row[index] as string)), head.length),
+  );
+  const line = (row: readonly string[]): string => {
+    const parts = row.map((cell, index) => {
+      const padding = ' '.repeat(Math.max(0, (widths[index] as number) - widthOf(cell)));
+      return columns[index]?.right === true ? padding + cell : cell + padding;
+    });
+    return parts.join('  ').trimEnd();
+  };
+  return [style.dim(line(columns.map(({ head }) => head))), ...cells.map(line)].join('\n');
+}
+
+export interface Style {
+  readonly dim: (text: string) => string;
+  readonly bold: (text: string) => string;
+}
+
+/** Colours where they are seen: a terminal, and nobody has said NO_COLOR. */
+export function styleFor(isTerminal: boolean, environment: NodeJS.ProcessEnv): Style {
+  const { NO_COLOR, TERM } = environment;
+  const plain = !isTerminal || (NO_COLOR !== undefined && NO_COLOR !== '') || TERM === 'dumb';
+  const code = (on: number, off: number) => (text: string) =>
+    plain ? text : `\u001b[${on}m${text}\u001b[${off}m`;
+  return { dim: code(2, 22), bold: code(1, 22) };
+}

@@ -1,0 +1,92 @@
+import { read, readFileSync } from 'node:fs';
+import { AttaccaError } from '../core/errors.js';
+import { UsageError } from './exit.js';
+
+const CHUNK_BYTES = 1024 * 1024;
+/** Somebody made our standard input non-blocking: then it must be asked again. */
+const EMPTY_PAUSE_MS = 5;
+/** Names are at most 4,000 bytes, paths at most 4,096: a longer line is no list of names. */
+const LINE_BYTES_MAX = 65_536;
+const LINES_MAX = 16_777_216;
+const NEWLINE = 10;
+const CARRIAGE_RETURN = 13;
+
+function readSome(fd: number, buffer: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, buffer, 0, buffer.length, null, (error, count) => {
+      if (error === null) resolve(count);
+      else if (error.code === 'EOF') resolve(0);
+      else if (error.code === 'EAGAIN') setTimeout(resolve, EMPTY_PAUSE_MS, -1);
+      else reject(error);
+    });
+  });
+}
+
+/** What a descriptor gives until its end, in chunks; each is valid until the next is asked for. */
+export async function* chunksOf(fd: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  for (;;) {
+    signal?.throwIfAborted();
+    const count = await readSome(fd, buffer);
+    if (count === 0) return;
+    if (count > 0) yield buffer.subarray(0, count);
+  }
+}
+
+/**
+ * The lines that a descriptor gives, without empty ones; with `nulls` what stands between NULs. What
+ * is not UTF-8 is refused: replaced characters would name something else.
+ */
+export async function readLines(fd: number, nulls: boolean): Promise<string[]> {
+  const separator = nulls ? 0 : NEWLINE;
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const lines: string[] = [];
+  let rest: Buffer = Buffer.alloc(0);
+  const add = (bytes: Buffer): void => {
+    const end = !nulls && bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
+    if (end === 0) return;
+    if (lines.length >= LINES_MAX) throw new UsageError(`more than ${LINES_MAX} lines are given`);
+    try {
+      lines.push(decoder.decode(bytes.subarray(0, end)));
+    } catch {
+      throw notUtf8(`line ${lines.length + 1} of the input`);
+    }
+  };
+  for await (const chunk of chunksOf(fd)) {
+    rest = Buffer.concat([rest, chunk]);
+    let start = 0;
+    for (let end = rest.indexOf(separator); end >= 0; end = rest.indexOf(separator, start)) {
+      add(rest.subarray(start, end));
+      start = end + 1;
+    }
+    rest = rest.subarray(start);
+    if (rest.length > LINE_BYTES_MAX) {
+      throw new UsageError(`line ${lines.length + 1} of the input is longer than 64 KiB`);
+    }
+  }
+  add(rest);
+  return lines;
+}
+
+function notUtf8(what: string): AttaccaError {
+  return new AttaccaError('bad-name', `Cannot use ${what}: it is not well-formed UTF-8`, {});
+}
+
+/**
+ * Refuses arguments that are not UTF-8, which Node has filled with U+FFFD by now: they would name
+ * something else. What the system knows is looked at only when there is such a character.
+ */
+export function checkArguments(args: readonly string[]): void {
+  if (!args.some((arg) => arg.includes('\ufffd'))) return;
+  let raw: Buffer;
+  try {
+    raw = readFileSync('/proc/self/cmdline');
+  } catch {
+    return;
+  }
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(raw);
+  } catch {
+    throw notUtf8('the arguments');
+  }
+}

@@ -1,0 +1,120 @@
+import type { Client } from '../../client/client.js';
+import { transportChoice } from '../../client/data-plane.js';
+import { PoolView } from '../../client/pool-view.js';
+import type { Seat } from '../../client/seat.js';
+import { Clients, type Tenancy } from '../../client/tenancy.js';
+import { AttaccaError } from '../../core/errors.js';
+import { socketPathOf } from '../../server/place.js';
+import type { Context } from '../command.js';
+
+/** How long a connection that is lost is tried again, if the command still waits for something. */
+const RECONNECT_MS = 30_000;
+
+/**
+ * The address of the pool that `--pool`, else ATTACCA_POOL, names: an address as it stands, the path
+ * of a socket, or the name that a pool was started with.
+ */
+export function poolAddress(asked: string | undefined, environment: NodeJS.ProcessEnv): string {
+  const text = asked ?? environment['ATTACCA_POOL'] ?? '';
+  if (text === '') {
+    throw new AttaccaError(
+      'pool-unreachable',
+      'Cannot tell which pool is meant: set ATTACCA_POOL, give --pool, or start one: ' +
+        'eval "$(attacca start)"',
+    );
+  }
+  if (/^(?:unix:|tcp:)/u.test(text)) return text;
+  return text.startsWith('/') ? `unix:${text}` : `unix:${socketPathOf(text, environment)}`;
+}
+
+/** A session with a pool: all that a command does there, and its end. */
+export class PoolSession {
+  readonly client: Client;
+  readonly view: PoolView;
+  readonly address: string;
+  readonly #tenancy: Tenancy;
+
+  constructor(tenancy: Tenancy, address: string) {
+    this.#tenancy = tenancy;
+    this.client = tenancy.client;
+    this.view = new PoolView(tenancy);
+    this.address = address;
+  }
+
+  /** Idempotent. Members that have not left leave with it. */
+  async close(): Promise<void> {
+    await this.#tenancy.release();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+interface OpenOptions {
+  readonly pool: string | undefined;
+}
+
+function enter(context: Context, options: OpenOptions): { tenancy: Tenancy; address: string } {
+  const { environment } = context;
+  const address = poolAddress(options.pool, environment);
+  const tenancy = new Clients().enter({
+    address,
+    poolId: '',
+    transport: transportChoice(undefined, environment['ATTACCA_TRANSPORT']),
+    reconnectMs: RECONNECT_MS,
+    checks: environment['ATTACCA_CHECK'] === '1',
+  });
+  return { tenancy, address };
+}
+
+/** Connects, to look or to change what needs no member. */
+export async function openPool(context: Context, options: OpenOptions): Promise<PoolSession> {
+  const { tenancy, address } = enter(context, options);
+  const session = new PoolSession(tenancy, address);
+  return await started(context, session, Promise.resolve()).then(() => session);
+}
+
+/** A session in which this process is a member. */
+export interface Joined {
+  readonly session: PoolSession;
+  readonly seat: Seat;
+}
+
+/**
+ * Connects and joins, in one round trip. Without `member` the name is that of the command with the
+ * lowest index that is free: `get[0]`.
+ */
+export async function joinPool(
+  context: Context,
+  options: OpenOptions & { readonly member?: string | undefined },
+): Promise<Joined> {
+  const { tenancy, address } = enter(context, options);
+  const session = new PoolSession(tenancy, address);
+  const name = options.member ?? `${context.command}[*]`;
+  const joining = session.client.join(name, {}, { signal: context.signal });
+  const seat = await started(context, session, joining);
+  return { session, seat };
+}
+
+/** Starts the connection behind what was posted on it; a failure leaves nothing open. */
+async function started<T>(context: Context, session: PoolSession, work: Promise<T>): Promise<T> {
+  // Awaited below; should the connection fail first, its failure is the one to tell.
+  work.catch(() => {});
+  const { connection } = session.client;
+  const { signal } = context;
+  const onAbort = (): void => {
+    connection.close(new AttaccaError('aborted', `Cannot open a session: ${signal.reason}`));
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  connection.start();
+  try {
+    await session.client.ready();
+    return await work;
+  } catch (error) {
+    await session.close();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { AttaccaError } from '../../core/errors.js';
+import { fileError } from '../file-errors.js';
+import { quoted } from '../format.js';
+import { npyHeader } from '../npy.js';
+import { writeBytes } from '../output.js';
+import type { Located } from './located.js';
+
+export type OutputFormat = 'npy' | 'raw';
+
+/** Writes an object to a descriptor: its bytes, behind a header if it is to be an npy file. */
+export async function writeObject(
+  fd: number,
+  object: Located,
+  format: OutputFormat,
+  signal: AbortSignal,
+): Promise<void> {
+  if (format === 'npy') await writeBytes(fd, npyHeader(object.space));
+  for await (const chunk of object.chunks(signal)) await writeBytes(fd, chunk);
+}
+
+/**
+ * Writes an object to a file: whole or not at all, under a draft's name until it is complete. What
+ * is no regular file (a device, a pipe) is written to as it stands.
+ */
+export async function writeFileOf(
+  path: string,
+  object: Located,
+  format: OutputFormat,
+  signal: AbortSignal,
+): Promise<void> {
+  const known = await lstat(path).catch(() => null);
+  if (known !== null && !known.isFile()) {
+    await writeInPlace(path, object, format, signal);
+    return;
+  }
+  const draft = join(dirname(path), `.attacca-${randomBytes(8).toString('hex')}`);
+  try {
+    await using handle = await open(draft, 'wx');
+    await writeObject(handle.fd, object, format, signal);
+  } catch (cause) {
+    await unlink(draft).catch(() => {});
+    throw fileError('write', path, cause);
+  }
+  try {
+    await rename(draft, path);
+  } catch (cause) {
+    await unlink(draft).catch(() => {});
+    throw fileError('write', path, cause);
+  }
+}
+
+async function writeInPlace(
+  path: string,
+  object: Located,
+  format: OutputFormat,
+  signal: AbortSignal,
+): Promise<void> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, constants.O_WRONLY | constants.O_TRUNC);
+  } catch (cause) {
+    throw fileError('write', path, cause);
+  }
+  try {
+    await writeObject(handle.fd, object, format, signal);
+  } catch (cause) {
+    throw fileError('write', path, cause);
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * The file for an object in a directory: `/` in a name makes directories. A name that would lead out
+ * of the directory is refused.
+ */
+export function pathInDirectory(directory: string, name: string, suffix: string): string {
+  const parts = name.split('/');
+  if (parts.some((part) => part === '' || part === '.' || part === '..')) {
+    throw new AttaccaError(
+      'bad-name',
+      `Cannot make a file of ${quoted(name)} in "${directory}": its name is no path; use -o FILE`,
+      { name, directory },
+    );
+  }
+  return join(directory, ...parts) + suffix;
+}
+
+export async function makeDirectoryOf(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+  } catch (cause) {
+    throw fileError('make the directory of', path, cause);
+  }
+}

@@ -1,0 +1,63 @@
+import { lstatSync } from 'node:fs';
+import { basename } from 'node:path';
+import { encodeName } from '../protocol/index.js';
+import { UsageError } from './exit.js';
+import { quoted } from './format.js';
+
+/** A file and the name of the object that it becomes. */
+export interface PutSource {
+  readonly name: string;
+  readonly path: string;
+}
+
+export function exists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/**
+ * FILE or NAME=FILE, split at the last `=`: names hold more of them than files do. A word that names
+ * a file is one.
+ */
+export function sourcesOf(
+  words: readonly string[],
+  name: string | undefined,
+  isFile: (path: string) => boolean,
+): PutSource[] {
+  if (name !== undefined) {
+    const [path, ...more] = words;
+    if (path === undefined || more.length > 0) {
+      throw new UsageError('"--name" names one object; for several say NAME=FILE');
+    }
+    encodeName(name);
+    return [{ name, path }];
+  }
+  const sources = words.map((word) => sourceOf(word, isFile));
+  const seen = new Map<string, string>();
+  for (const source of sources) {
+    const other = seen.get(source.name);
+    if (other !== undefined) {
+      throw new UsageError(
+        `${quoted(other)} and ${quoted(source.path)} would both be ${quoted(source.name)}; ` +
+          'say NAME=FILE',
+      );
+    }
+    seen.set(source.name, source.path);
+    // Refused before anything is sent.
+    encodeName(source.name);
+  }
+  return sources;
+}
+
+function sourceOf(word: string, isFile: (path: string) => boolean): PutSource {
+  const equals = word.lastIndexOf('=');
+  if (equals <= 0 || isFile(word)) return { name: defaultName(word), path: word };
+  const path = word.slice(equals + 1);
+  if (path === '') throw new UsageError(`${quoted(word)} names no file behind the =`);
+  return { name: word.slice(0, equals), path };
+}
+
+/** The name of a file without its directory and `.npy`. */
+function defaultName(path: string): string {
+  const name = basename(path);
+  return name.endsWith('.npy') && name !== '.npy' ? name.slice(0, -'.npy'.length) : name;
+}

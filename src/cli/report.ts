@@ -1,0 +1,43 @@
+import { AttaccaError } from '../core/errors.js';
+import { UsageError } from './exit.js';
+import { printable } from './format.js';
+import { toJson } from './json.js';
+import { say } from './output.js';
+
+/** One line on standard error that says what went wrong; as JSON when that was asked for. */
+export function reportError(command: string, error: unknown, asJson: boolean): void {
+  if (asJson) say(errorJson(command, error));
+  else say(errorLine(command, error));
+}
+
+function nameOf(command: string): string {
+  return command === '' ? 'attacca' : `attacca ${command}`;
+}
+
+export function errorLine(command: string, error: unknown): string {
+  if (error instanceof UsageError) {
+    const about = command === '' ? 'attacca --help' : `attacca ${command} --help`;
+    return `${nameOf(command)}: ${printable(error.message)} (see ${about})`;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return `${nameOf(command)}: ${printable(message)} (${codeOf(error)})`;
+}
+
+/** The stable code: of our own errors, else what the system calls it. */
+function codeOf(error: unknown): string {
+  if (error instanceof AttaccaError || error instanceof UsageError) return error.code;
+  return error instanceof Error && 'code' in error ? String(error.code) : 'internal';
+}
+
+export function errorJson(command: string, error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return toJson({
+    error: {
+      command,
+      code: codeOf(error),
+      message,
+      retryable: error instanceof AttaccaError && error.retryable,
+      fields: error instanceof AttaccaError ? error.fields : {},
+    },
+  });
+}

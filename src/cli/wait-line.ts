@@ -1,0 +1,28 @@
+import type { PoolView } from '../client/pool-view.js';
+import { formatDuration } from './duration.js';
+import { counted, listOf, mapOf, quoted, textOf } from './format.js';
+
+/** What a command that waits says meanwhile: for what, for how long, and because of whom. */
+export async function waitLine(
+  view: PoolView,
+  waiting: ReadonlySet<string>,
+  elapsedMs: number,
+  total: number,
+): Promise<string> {
+  const [first] = waiting;
+  const time = formatDuration(elapsedMs);
+  if (first === undefined) return `${time}: ${total - waiting.size} of ${counted(total, 'object')}`;
+  const others = waiting.size - 1;
+  const more = others > 0 ? ` and ${counted(others, 'other')}` : '';
+  const why = await because(view, first);
+  return `waiting ${time} for ${quoted(first)}${more}${why === '' ? '' : `: ${why}`}`;
+}
+
+async function because(view: PoolView, name: string): Promise<string> {
+  try {
+    const waits = listOf((await view.explain(name))['waits']);
+    return textOf(mapOf(waits[0])['because']);
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { parseAttribute, parseAttributes } from '../../src/cli/attribute.js';
+import { formatDuration, parseDuration, parseTimeout } from '../../src/cli/duration.js';
+import { UsageError } from '../../src/cli/exit.js';
+import { formatTable, printable, widthOf } from '../../src/cli/format.js';
+import { toJson } from '../../src/cli/json.js';
+import { parseCommandLine } from '../../src/cli/options.js';
+import { plainWords, shellWords } from '../../src/cli/shell-words.js';
+import { didYouMean, nearest } from '../../src/cli/suggest.js';
+import { Float, Timestamp } from '../../src/core/value.js';
+
+const SPECS = {
+  out: { type: 'string', short: 'o', value: 'FILE', help: '' },
+  attribute: { type: 'string', short: 'a', multiple: true, help: '' },
+  force: { type: 'boolean', short: 'f', help: '' },
+  quiet: { type: 'boolean', short: 'q', help: '' },
+} as const;
+
+test('options and words stand in any order, behind -- nothing is ours', () => {
+  const line = parseCommandLine(
+    ['one', '-o', 'file', '-a', 'x=1', 'two', '--attribute=y=2', '-qf', '-', '--', '--out', 'z'],
+    SPECS,
+  );
+  assert.deepEqual(line.words, ['one', 'two', '-']);
+  assert.deepEqual(line.options, {
+    out: 'file',
+    attribute: ['x=1', 'y=2'],
+    force: true,
+    quiet: true,
+  });
+  assert.deepEqual(line.rest, ['--out', 'z']);
+  assert.equal(parseCommandLine([], SPECS).rest, null);
+  assert.deepEqual(parseCommandLine(['--'], SPECS).rest, []);
+});
+
+test("with stopAtWord the first word begins somebody else's command line", () => {
+  const parse = (...args: string[]) => parseCommandLine(args, SPECS, { stopAtWord: true });
+  assert.deepEqual(parse('-o', 'file', 'make', '-f', 'x').rest, ['make', '-f', 'x']);
+  assert.deepEqual(parse('-qofile', 'make', '--', 'x').rest, ['make', '--', 'x']);
+  assert.deepEqual(parse('-f', '--', 'make', '-f').rest, ['make', '-f']);
+  assert.equal(parse('--out=file', '-q').rest, null);
+});
+
+test('mistakes in options are refused, with what was probably meant', () => {
+  const says = (pattern: RegExp, ...args: string[]): void => {
+    assert.throws(() => parseCommandLine(args, SPECS), { name: 'UsageError', message: pattern });
+  };
+  says(/no option "--forse"\. Did you mean "--force"\?/u, '--forse');
+  says(/no option "-z"/u, '-z');
+  says(/"-o" needs a value: FILE/u, '-o');
+  says(/"--out" needs a value/u, '--out', '--force');
+  says(/"--force" takes no value/u, '--force=yes');
+  says(/"--out" is given twice/u, '--out', 'a', '--out', 'b');
+  assert.equal(parseCommandLine(['--out=--force'], SPECS).options.out, '--force');
+  // A name of Object.prototype is no option.
+  says(/no option "--constructor"/u, '--constructor');
+});
+
+test('the nearest word is found, a far one is not', () => {
+  const commands = ['withdraw', 'stat', 'start', 'stop', 'ls', 'explain'];
+  assert.equal(nearest('withdrw', commands), 'withdraw');
+  assert.equal(nearest('strat', commands), 'start');
+  assert.equal(nearest('expl', commands), 'explain');
+  assert.equal(nearest('xyzzy', commands), null);
+  assert.equal(didYouMean('x'.repeat(10_000), commands), '');
+});
+
+test('times are read with their unit, and refused without sense', () => {
+  assert.equal(parseDuration('30s', '-t'), 30_000);
+  assert.equal(parseDuration('1.5m', '-t'), 90_000);
+  assert.equal(parseDuration('250ms', '-t'), 250);
+  assert.equal(parseDuration('2', '-t'), 2_000);
+  assert.equal(parseDuration('0', '-t'), 0);
+  assert.equal(parseTimeout('none'), Number.POSITIVE_INFINITY);
+  assert.equal(parseTimeout(undefined), undefined);
+  for (const bad of ['', 's', '-1s', '1 fortnight', '1e9', '50d', 'NaN', '1s1s']) {
+    assert.throws(() => parseDuration(bad, '-t'), UsageError, bad);
+  }
+  assert.equal(formatDuration(185_000), '3 m 5 s');
+  assert.equal(formatDuration(59_999), '1 m');
+  assert.equal(formatDuration(12), '12 ms');
+  assert.equal(formatDuration(7_260_000), '2 h 1 m');
+});
+
+test('attributes get the type that they look like, or the one that is forced', () => {
+  const value = (text: string) => parseAttribute(text).value;
+  assert.deepEqual(parseAttribute('level=850'), { key: 'level', value: 850 });
+  assert.equal(value('x=-5'), -5);
+  assert.deepEqual(value('x=1.5'), new Float(1.5));
+  assert.deepEqual(value('x=2.0'), new Float(2));
+  assert.deepEqual(value('x=1e5'), new Float(100_000));
+  assert.equal(value('flag=true'), true);
+  assert.equal(value('time=0600'), '0600');
+  assert.equal(value('x='), '');
+  assert.equal(value('x=a=b'), 'a=b');
+  assert.equal(value('x=nan'), 'nan');
+  assert.equal(value('x=9223372036854775808'), 9223372036854775808n);
+  assert.equal(value('x=99999999999999999999'), '99999999999999999999');
+  assert.equal(value('s:str=850'), '850');
+  assert.deepEqual(value('s:float=850'), new Float(850));
+  assert.deepEqual(value('s:float=-inf'), new Float(Number.NEGATIVE_INFINITY));
+  assert.equal(value('s:int=0600'), 600);
+  assert.equal(value('s:bool=1'), true);
+  assert.deepEqual(parseAttribute('a:b:str=x'), { key: 'a:b', value: 'x' });
+  const noon = new Timestamp(1_704_110_400_000_000_000n);
+  assert.deepEqual(value('t=2024-01-01T12:00:00Z'), noon);
+  assert.deepEqual(value('t=2024-01-01T14:00+02:00'), noon);
+  assert.deepEqual(value('t:time=2024-01-01T12:00'), noon);
+  assert.deepEqual(value('t:time=2024-01-01'), new Timestamp(1_704_067_200_000_000_000n));
+  assert.deepEqual(value('t=2024-01-01T12:00:00.000000001Z'), new Timestamp(noon.nanoseconds + 1n));
+  assert.equal(value('t=2024-01-01'), '2024-01-01');
+});
+
+test('attributes that make no sense are refused', () => {
+  for (const bad of [
+    'level',
+    '=850',
+    ':int=1',
+    'x:int=1.5',
+    'x:int=99999999999999999999',
+    'x:bool=yes',
+    'x:time=2024-02-30',
+    'x:time=noon',
+    'x:time=1066-10-14',
+    'x:integer=1',
+    'x:float=one',
+  ]) {
+    assert.throws(() => parseAttribute(bad), UsageError, bad);
+  }
+  assert.throws(() => parseAttributes(['a=1', 'a=2']), UsageError);
+});
+
+test('values become JSON that other programs read', () => {
+  assert.equal(
+    toJson({ a: 1, b: 2n ** 63n, c: new Float(2), d: Number.NaN, e: null, f: [true, 'x"\n'] }),
+    '{"a":1,"b":9223372036854775808,"c":2.0,"d":"NaN","e":null,"f":[true,"x\\"\\n"]}',
+  );
+  assert.equal(toJson(new Uint8Array([1, 255])), '{"bytes":"01ff"}');
+  assert.equal(toJson(new Timestamp(0n)), '"1970-01-01T00:00:00Z"');
+  assert.equal(toJson(new Timestamp(-1n)), '"1969-12-31T23:59:59.999999999Z"');
+  assert.equal(toJson(new Timestamp(1_500_000_000n)), '"1970-01-01T00:00:01.500Z"');
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const expected: unknown = JSON.parse(JSON.stringify(value));
+      assert.deepEqual(JSON.parse(toJson(expected as never)), expected);
+    }),
+  );
+});
+
+test('what is shown cannot move the cursor or turn the text', () => {
+  assert.equal(printable('a\nb\tc\u001b[31m\u202e'), 'a\\nb\\tc\\u001b[31m\\u202e');
+  assert.equal(printable('Straße 風'), 'Straße 風');
+  assert.equal(widthOf('風e\u0301'), 3);
+});
+
+test('tables line up, numbers to the right', () => {
+  const plain = { dim: (text: string) => text };
+  const columns = [{ head: 'NAME' }, { head: 'BYTES', right: true }, { head: 'BY' }];
+  const table = formatTable(
+    columns,
+    [
+      ['a', '1', 'x'],
+      ['風風風', '123456', ''],
+    ],
+    plain,
+  );
+  assert.equal(table, 'NAME     BYTES  BY\na            1  x\n風風風  123456');
+});
+
+test('a line is split as a shell would, without its expansions', () => {
+  const split = (line: string) => shellWords(line).map(({ text }) => text);
+  assert.deepEqual(split(` a 'b c'  "d \\" \\x" e\\ f '' `), ['a', 'b c', 'd " \\x', 'e f', '']);
+  assert.deepEqual(split(`--in 'my name'=f -- rest`), ['--in', 'my name=f', '--', 'rest']);
+  assert.deepEqual(shellWords('a -- b', '--').at(-1), { text: '--', start: 2, end: 4 });
+  assert.throws(() => shellWords(`a 'b`), /not closed/u);
+  assert.throws(() => shellWords(`a "b`), /not closed/u);
+});
+
+test('only a command that needs no shell goes without one', () => {
+  assert.deepEqual(plainWords(`cp 'a b' c`), ['cp', 'a b', 'c']);
+  for (const needsShell of [
+    'cat a > b',
+    'a | b',
+    'a && b',
+    'echo $X',
+    'ls *.txt',
+    'X=1 a',
+    'cd /tmp',
+    'exec a',
+    '~/bin/a',
+    '',
+  ]) {
+    assert.equal(plainWords(needsShell), null, needsShell);
+  }
+});
