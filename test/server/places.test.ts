@@ -57,7 +57,9 @@ test('of servers that start at once under one name, one serves', async (t) => {
 test('what a killed server left is replaced', async (t) => {
   const directory = await scratch(t);
   const address = `unix:${directory}/socket`;
-  const options = JSON.stringify({ address, name: 'first', ...SMALL });
+  // Any server that starts removes what dead ones left in its directory: this one is ours alone.
+  const shmDirectory = await scratch(t);
+  const options = JSON.stringify({ address, name: 'first', shmDirectory, ...SMALL });
   const child = new Child(t, './serve-child.js', [options], 'ready');
   await child.line('{"kind":"ready"');
   const before = await RawClient.open(address);
@@ -67,7 +69,8 @@ test('what a killed server left is replaced', async (t) => {
   assert.deepEqual((await readdir(directory)).sort(), ['.lock', 'data', 'socket', 'token']);
 
   const said: string[] = [];
-  const server = await serve({ address, ...SMALL, log: (line) => said.push(line) });
+  const log = (line: string) => said.push(line);
+  const server = await serve({ address, shmDirectory, ...SMALL, log });
   t.after(() => server.close());
   const client = await RawClient.open(address);
   assert.equal(client.accept.poolId, server.id);
