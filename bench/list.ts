@@ -1,5 +1,7 @@
+import { handOver } from './hand-over/benchmark.js';
 import type { Benchmark } from './harness/benchmark.js';
 import { poolRate } from './pool-rate/benchmark.js';
+import { sink } from './sink/benchmark.js';
 
 /** All benchmarks, in the order of the table in README.md. */
-export const benchmarks: readonly Benchmark[] = [poolRate];
+export const benchmarks: readonly Benchmark[] = [poolRate, handOver, sink];

@@ -10,8 +10,8 @@ export interface SpawnOptions {
   readonly flags?: readonly string[];
 }
 
-/** Every process group started and not yet seen to end; killed when the benchmark ends anyhow. */
-const STOP_GRACE_MS = 2_000;
+/** After each word to end, before the next, harder one. */
+const STOP_GRACE_MS = 3_000;
 const SETPRIV = '/usr/bin/setpriv';
 const PYTHON_SOURCES = fileURLToPath(new URL('../../../bench/', import.meta.url));
 
@@ -21,6 +21,8 @@ const PYTHON_SOURCES = fileURLToPath(new URL('../../../bench/', import.meta.url)
  */
 export class Crew {
   readonly #children = new Set<ChildProcess>();
+  /** Those that end by themselves when their stdin does. */
+  readonly #readers = new WeakSet<ChildProcess>();
   readonly #python: string | null;
   #closed = false;
 
@@ -56,7 +58,9 @@ export class Crew {
   /** Ends all processes and waits until they are gone. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#children].map((child) => endGroup(child)));
+    await Promise.all(
+      [...this.#children].map((child) => endGroup(child, this.#readers.has(child))),
+    );
   }
 
   /** For the very end: no waiting. */
@@ -70,7 +74,9 @@ export class Crew {
     argv: readonly string[],
     options: SpawnOptions,
   ): Promise<Participant> {
-    const participant = new Participant(name, this.#spawn(argv, options));
+    const child = this.#spawn(argv, options);
+    this.#readers.add(child);
+    const participant = new Participant(name, child);
     await participant.ready();
     return participant;
   }
@@ -107,16 +113,19 @@ function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** Asks nicely, then kills. */
-async function endGroup(child: ChildProcess): Promise<void> {
+/** Asks nicely, then less so. */
+async function endGroup(child: ChildProcess, reads: boolean): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) {
     killGroup(child, 'SIGKILL');
     return;
   }
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   child.stdin?.end();
-  killGroup(child, 'SIGTERM');
-  const timer = setTimeout(() => killGroup(child, 'SIGKILL'), STOP_GRACE_MS);
+  const politeMs = reads ? STOP_GRACE_MS : 0;
+  const timers = [
+    setTimeout(() => killGroup(child, 'SIGTERM'), politeMs),
+    setTimeout(() => killGroup(child, 'SIGKILL'), politeMs + STOP_GRACE_MS),
+  ];
   await gone;
-  clearTimeout(timer);
+  for (const timer of timers) clearTimeout(timer);
 }

@@ -1,0 +1,211 @@
+import { spawnSync } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Benchmark,
+  type Contender,
+  type MetricSpec,
+  PRODUCT,
+  type Samples,
+  type Stage,
+} from '../harness/benchmark.js';
+import { numberOf } from '../harness/reply.js';
+import { median, quantile } from '../harness/statistics.js';
+import { startPool } from '../product/start-pool.js';
+import { commandAbsent, pythonAbsent } from '../rivals/installed.js';
+import { startRedis } from '../rivals/redis.js';
+import { nodePair, pythonPair, rayPair, type Way } from './pairs.js';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+const TIMEOUT_MS = 300_000;
+/** From here on a few hand-overs say enough, and no tail. */
+const LARGE_BYTES = 16 * MiB;
+const WARM = 3;
+/** Small ones before anything is measured: compilers have done their work by then. */
+const WARM_FIRST = { wish: { bytes: 4 * KiB, mode: 'place', sum: false }, count: 200 } as const;
+
+interface Size {
+  readonly name: string;
+  readonly bytes: number;
+  readonly count: number;
+}
+
+const SIZES: readonly Size[] = [
+  { name: '0B', bytes: 0, count: 100 },
+  { name: '4KiB', bytes: 4 * KiB, count: 200 },
+  { name: '64KiB', bytes: 64 * KiB, count: 100 },
+  { name: '1MiB', bytes: MiB, count: 50 },
+  { name: '16MiB', bytes: 16 * MiB, count: 15 },
+  { name: '256MiB', bytes: 256 * MiB, count: 5 },
+  { name: '1GiB', bytes: GiB, count: 5 },
+];
+
+/** The largest of a run: summed, and handed over from own memory, as well. */
+function largest(sizes: readonly Size[]): Size {
+  return sizes.at(-1) as Size;
+}
+
+function sizesOf(size: string): readonly Size[] {
+  if (size !== 's') return SIZES;
+  return SIZES.filter(({ bytes }) => bytes <= MiB).map((each) => ({ ...each, count: 10 }));
+}
+
+function specsOf(sizes: readonly Size[]): MetricSpec[] {
+  const last = largest(sizes).name;
+  const goalsOf = ({ name }: Size): Pick<MetricSpec, 'goals'> => {
+    if (name === '1GiB') return { goals: [{ atMost: 100 }] };
+    return name === '4KiB' ? { goals: [{ of: 'raw_round_trip', atMost: 3 }] } : {};
+  };
+  return [
+    ...sizes.flatMap((size): MetricSpec[] => [
+      { name: `p50_us_${size.name}`, unit: 'us', better: 'lower', ...goalsOf(size) },
+      { name: `p99_us_${size.name}`, unit: 'us', better: 'lower' },
+    ]),
+    {
+      name: `read_all_ms_${last}`,
+      unit: 'ms',
+      better: 'lower',
+      goals: [{ of: 'own_array', atMost: 1.25 }],
+    },
+    { name: `own_memory_ms_${last}`, unit: 'ms', better: 'lower' },
+  ];
+}
+
+async function measure(way: Way, sizes: readonly Size[]): Promise<Samples> {
+  const samples: Record<string, number> = {};
+  const warming = Math.min(WARM_FIRST.count, 10 * largest(sizes).count);
+  for (let i = 0; i < warming; i++) await way.handOver(WARM_FIRST.wish);
+  for (const { name, bytes, count } of sizes) {
+    const wish = { bytes, mode: 'place', sum: false } as const;
+    const times: number[] = [];
+    for (let i = -WARM; i < count; i++) {
+      const { firstUs } = await way.handOver(wish);
+      if (i >= 0) times.push(firstUs);
+    }
+    samples[`p50_us_${name}`] = quantile(times, 0.5);
+    if (bytes < LARGE_BYTES) samples[`p99_us_${name}`] = quantile(times, 0.99);
+  }
+  const { name, bytes, count } = largest(sizes);
+  const all: number[] = [];
+  const own: number[] = [];
+  for (let i = -1; i < Math.min(count, 3); i++) {
+    const { doneUs } = await way.handOver({ bytes, mode: 'place', sum: true });
+    if (i >= 0) all.push(doneUs / 1e3);
+  }
+  for (let i = -1; i < Math.min(count, 3); i++) {
+    const { firstUs } = await way.handOver({ bytes, mode: 'own', sum: false });
+    if (i >= 0) own.push(firstUs / 1e3);
+  }
+  samples[`read_all_ms_${name}`] = median(all);
+  samples[`own_memory_ms_${name}`] = median(own);
+  return samples;
+}
+
+async function emptyDirectory(stage: Stage): Promise<string> {
+  const path = join(stage.memoryDirectory, 'files');
+  await mkdir(path);
+  return path;
+}
+
+function namedPipe(stage: Stage): string {
+  const path = join(stage.memoryDirectory, 'pipe');
+  const made = spawnSync('mkfifo', [path]);
+  if (made.status !== 0) throw new Error('Cannot make a named pipe: mkfifo failed');
+  return path;
+}
+
+type Opening = (stage: Stage) => Promise<Way>;
+
+const WAYS: readonly { name: string; absent?: () => string | null; open: Opening }[] = [
+  {
+    name: PRODUCT,
+    open: async (stage) => await nodePair(stage, 'attacca', (await startPool(stage)).address),
+  },
+  { name: 'pipe', open: async (stage) => await nodePair(stage, 'pipe', namedPipe(stage)) },
+  {
+    name: 'unix_socket',
+    open: async (stage) =>
+      await nodePair(stage, 'unix_socket', join(stage.memoryDirectory, 'socket')),
+  },
+  {
+    name: 'shm_file',
+    open: async (stage) => await nodePair(stage, 'shm_file', await emptyDirectory(stage)),
+  },
+  {
+    name: 'shm_numpy_memmap',
+    absent: () => pythonAbsent('numpy'),
+    open: async (stage) => await pythonPair(stage, 'mmap_side.py', await emptyDirectory(stage)),
+  },
+  {
+    name: 'redis',
+    absent: () => commandAbsent('redis-server') ?? pythonAbsent('redis'),
+    open: async (stage) => await pythonPair(stage, 'redis_side.py', await startRedis(stage)),
+  },
+  { name: 'ray', absent: () => pythonAbsent('ray'), open: rayPair },
+  {
+    name: 'adios2_sst',
+    absent: () => pythonAbsent('adios2'),
+    open: async (stage) => await pythonPair(stage, 'sst_side.py', await emptyDirectory(stage)),
+  },
+];
+
+function rawRoundTrip(): Contender {
+  return {
+    name: 'raw_round_trip',
+    kind: 'limit',
+    async measure(stage) {
+      const [echo, caller] = await Promise.all([
+        stage.crew.node('hand-over/limits.js'),
+        stage.crew.node('hand-over/limits.js'),
+      ]);
+      const path = join(stage.memoryDirectory, 'echo');
+      await echo.ask('echo', { path });
+      const samples: Record<string, number> = {};
+      for (const { name, bytes } of SIZES.slice(0, 2)) {
+        await caller.ask('roundTrips', { path, bytes, count: 50 });
+        const reply = await caller.ask('roundTrips', { path, bytes, count: 200 });
+        samples[`p50_us_${name}`] = numberOf(reply, 'p50Us');
+        samples[`p99_us_${name}`] = numberOf(reply, 'p99Us');
+      }
+      return samples;
+    },
+  };
+}
+
+/** Copying and reading in one process: what handing over from own memory cannot go below. */
+function ownMemory({ name, bytes }: Size, limit: 'memcpy' | 'own_array'): Contender {
+  return {
+    name: limit,
+    kind: 'limit',
+    async measure(stage) {
+      const participant = await stage.crew.node('hand-over/limits.js');
+      const reply = await participant.ask('memory', { bytes, count: 5 });
+      return limit === 'memcpy'
+        ? { [`own_memory_ms_${name}`]: numberOf(reply, 'copyMs') }
+        : { [`read_all_ms_${name}`]: numberOf(reply, 'sumMs') };
+    },
+  };
+}
+
+export const handOver: Benchmark = {
+  name: 'hand-over',
+  describe: 'from offer() called to the first value read by a consumer whose demand is pending',
+  sizes: { m: 'nothing to 1 GiB', s: 'nothing to 1 MiB, 10 times each, to see that it runs' },
+  async run(context) {
+    const sizes = sizesOf(context.size);
+    const ways = WAYS.map(
+      ({ name, absent, open }): Contender => ({
+        name,
+        kind: name === PRODUCT ? 'product' : 'rival',
+        absent: absent?.() ?? null,
+        timeoutMs: TIMEOUT_MS,
+        measure: async (stage) => await measure(await open(stage), sizes),
+      }),
+    );
+    const last = largest(sizes);
+    const limits = [rawRoundTrip(), ownMemory(last, 'memcpy'), ownMemory(last, 'own_array')];
+    await context.compare([...ways, ...limits], specsOf(sizes));
+  },
+};
