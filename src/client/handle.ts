@@ -6,6 +6,10 @@ import type { Attributes, ObjectOptions } from './options.js';
 import { UNHEEDED } from './pending.js';
 import type { Seat } from './seat.js';
 
+/** Says nothing: most consumers expect nothing in particular. */
+const NOTHING = Object.freeze({});
+const NO_ATTRIBUTES: readonly Attribute[] = [];
+
 /**
  * ```
  * open -seal-> sealed -offer-> offered -withdraw-> ended
@@ -29,7 +33,6 @@ export type HandleState =
 export class Handle {
   readonly seat: Seat;
   readonly name: string;
-  readonly nameBytes: Uint8Array;
   state: HandleState = 'open';
   attributes: Attributes;
   space: SpaceExpectation;
@@ -39,9 +42,9 @@ export class Handle {
   constructor(seat: Seat, name: string, options: ObjectOptions) {
     this.seat = seat;
     this.name = name;
-    this.nameBytes = encodeName(name);
-    this.attributes = options.attributes ?? {};
-    this.space = options.space ?? {};
+    encodeName(name);
+    this.attributes = options.attributes ?? NOTHING;
+    this.space = options.space ?? NOTHING;
   }
 
   get number(): number | null {
@@ -109,6 +112,7 @@ export class Handle {
 
 /** Attributes by the numbers of their keys; announces keys that are new. */
 export function internAttributes(seat: Seat, attributes: Attributes): readonly Attribute[] {
+  if (attributes === NOTHING) return NO_ATTRIBUTES;
   const { keys } = seat.client.connection;
   return Object.entries(attributes).map(([key, value]) => [keys.of(key), value]);
 }

@@ -135,7 +135,10 @@ export class Leases {
 
   /** Keeps the rest of what was granted, unless somebody here waits for what it may complete. */
   #keep(extent: Extent): void {
-    if (this.#asking > 0) return this.#giveRestBack(extent);
+    if (this.#asking > 0) {
+      this.#giveRestBack(extent);
+      return;
+    }
     this.#extents.unshift(extent);
     if (this.#extents.length <= EXTENTS_MAX) return;
     this.#extents.sort((left, right) => right.bytesFree - left.bytesFree);

@@ -23,7 +23,7 @@ import {
   type WaitOptions,
 } from './options.js';
 import { UNHEEDED } from './pending.js';
-import { Delivered, type Delivery, type ObjectVersion, Owned } from './received.js';
+import { Delivered, type ObjectVersion, Owned } from './received.js';
 import type { Seat } from './seat.js';
 import { mergeSpaces } from './spaces.js';
 import { throwIfAborted, waiting } from './waiting.js';
@@ -219,17 +219,26 @@ export class PoolObject<D extends Dtype = Dtype> {
   async demand(
     options: WaitOptions & RequireOptions & { own?: boolean } = {},
   ): Promise<Delivered<D> | Owned<D>> {
+    const handle = this.#handle;
+    handle.mustBe('demand', 'open', 'sealed', 'required');
     const own = options.own === true;
-    const delivery = await this.#demand(own ? 'own' : 'view', options);
-    this.#handle.state = 'delivered';
-    const { leaks } = this.#handle.seat.client;
-    return own ? new Owned<D>(delivery, leaks) : new Delivered<D>(delivery, leaks);
+    const wasRequired = handle.state === 'required';
+    handle.state = 'busy';
+    try {
+      const delivery = await demandParcel(handle, own ? 'own' : 'view', wasRequired, options);
+      handle.state = 'delivered';
+      const { leaks } = handle.seat.client;
+      return own ? new Owned<D>(delivery, leaks) : new Delivered<D>(delivery, leaks);
+    } catch (error) {
+      handle.state = wasRequired && handle.number !== null ? 'required' : 'open';
+      throw error;
+    }
   }
 
   /** Waits until the object is offered, without its bytes. Does not change this handle. */
-  async peek(options: WaitOptions & RequireOptions = {}): Promise<ObjectVersion> {
+  peek(options: WaitOptions & RequireOptions = {}): Promise<ObjectVersion> {
     const { seat, name, space } = this.#handle;
-    return await peekVersion(new Handle(seat, name, { space }), options);
+    return peekVersion(new Handle(seat, name, { space }), options);
   }
 
   /** Takes a require back, and ends the handle. A demand that waits fails with `cancelled`. */
@@ -265,19 +274,6 @@ export class PoolObject<D extends Dtype = Dtype> {
     if (seat.client.connection.over !== null || seat.hasLeft) return;
     if (state === 'offered' && !this.#isKept) await this.withdraw();
     else await this.dispose();
-  }
-
-  async #demand(mode: 'view' | 'own', options: WaitOptions & RequireOptions): Promise<Delivery> {
-    const handle = this.#handle;
-    handle.mustBe('demand', 'open', 'sealed', 'required');
-    const wasRequired = handle.state === 'required';
-    handle.state = 'busy';
-    try {
-      return await demandParcel(handle, mode, wasRequired, options);
-    } catch (error) {
-      handle.state = wasRequired && handle.number !== null ? 'required' : 'open';
-      throw error;
-    }
   }
 
   /** Runs a call that changes the state; when it fails the state is as before. */

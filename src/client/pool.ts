@@ -4,6 +4,7 @@ import type { ValueMap } from '../core/value.js';
 import { bytesOfView, dtypeOfArray } from './arrays.js';
 import { BatchOffer, type OfferItem, type OfferManyOptions } from './batch-offer.js';
 import type { Acknowledged } from './call.js';
+import { peekVersion } from './demanding.js';
 import { Handle } from './handle.js';
 import { PoolObject } from './object.js';
 import type { OfferedMany } from './offered-many.js';
@@ -133,7 +134,7 @@ export class Pool extends PoolView {
     name: string,
     options: ObjectOptions & WaitOptions & RequireOptions = {},
   ): Promise<ObjectVersion> {
-    return await this.object(name, options).peek(options);
+    return await peekVersion(new Handle(this.#seat, name, options), options);
   }
 
   /**
@@ -151,8 +152,8 @@ export class Pool extends PoolView {
   }
 
   /** Waits until a signal is raised, or any object of that name is offered. */
-  async waitFor(name: string, options: WaitOptions & RequireOptions = {}): Promise<void> {
-    await this.wait(name, options);
+  waitFor(name: string, options: WaitOptions & RequireOptions = {}): Promise<ObjectVersion> {
+    return this.wait(name, options);
   }
 
   /**

@@ -19,33 +19,30 @@ export function throwIfAborted(what: string, signal: AbortSignal | undefined): v
  * here it is guarded a little later, in case the pool is gone. When the signal fires the request is
  * cancelled and the caller goes on at once; what still comes is the call's to give back.
  */
-export async function waiting<T>(
+export function waiting<T>(
   connection: Connection,
   call: Call<T>,
   request: { readonly number: number; readonly what: string },
   options: WaitOptions,
 ): Promise<T | undefined> {
   const { signal, timeoutMs } = options;
+  const isGuarded = timeoutMs !== undefined && timeoutMs <= TIMER_MS_MAX - GRACE_MS;
+  if (signal === undefined && !isGuarded) return call.promise;
   const { number, what } = request;
-  if (signal === undefined && (timeoutMs === undefined || timeoutMs > TIMER_MS_MAX - GRACE_MS)) {
-    return await call.promise;
-  }
   const giveUp = (error: AttaccaError): void => {
     if (call.isAnswered) return;
     connection.cancel(number);
     call.abandon(error);
   };
+  const timer = isGuarded ? guard(connection, what, timeoutMs, giveUp) : undefined;
   const onAbort = (): void => {
     if (signal !== undefined) giveUp(abortedError(what, signal));
   };
-  const timer = timeoutMs === undefined ? null : guard(connection, what, timeoutMs, giveUp);
   signal?.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await call.promise;
-  } finally {
-    if (timer !== null) clearTimeout(timer);
+  return call.promise.finally(() => {
+    clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
-  }
+  });
 }
 
 function guard(
@@ -53,8 +50,7 @@ function guard(
   what: string,
   timeoutMs: number,
   giveUp: (error: AttaccaError) => void,
-): NodeJS.Timeout | null {
-  if (timeoutMs > TIMER_MS_MAX - GRACE_MS) return null;
+): NodeJS.Timeout {
   const timer = setTimeout(() => {
     const why = connection.isUp ? 'the pool did not answer' : 'the connection to the pool is lost';
     const text = `Cannot ${what}: ${why} within ${timeoutMs} ms`;
