@@ -1,8 +1,15 @@
+import type { Link } from '../transport/index.js';
 import type { ControlConnection } from './control-connection.js';
 import { SERVER_LIMITS } from './limits.js';
 
+/** What of a connection matters here. */
+export type Pulse = Pick<
+  ControlConnection,
+  'state' | 'session' | 'isRemote' | 'lastHeardMs' | 'lastSentMs' | 'writeAck' | 'destroy'
+> & { readonly link: Pick<Link, 'kind'> };
+
 export interface HeartbeatsHost {
-  connections(): Iterable<ControlConnection>;
+  connections(): Iterable<Pulse>;
   receivedOf(session: number): number;
   now(): number;
 }

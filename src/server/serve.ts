@@ -140,6 +140,7 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
       const listener = await listen(tcp, { onLink, linksMax });
       cleanup.push(() => listener.close());
       started.listening(listener.address);
+      log(`listening on ${formatAddress(listener.address)} for who has the token in ${tokenPath}`);
     }
     await claim.publish();
     return started;

@@ -58,13 +58,19 @@ export class Sessions implements ConnectionHost {
     return this.#sessions.get(session)?.connection ?? undefined;
   }
 
-  /** A new link; beyond the bound it is closed at once. */
+  /** A new link; beyond the bound it is refused at once. */
   take(link: Link): void {
-    if (this.#connections.size >= SERVER_LIMITS.connectionsMax) {
-      link.destroy();
+    const connection = new ControlConnection(link, this);
+    if (this.#connections.size < SERVER_LIMITS.connectionsMax) {
+      this.#connections.add(connection);
       return;
     }
-    this.#connections.add(new ControlConnection(link, this));
+    const limit = SERVER_LIMITS.connectionsMax;
+    connection.refuse(
+      new AttaccaError('session-limit', 'Cannot connect: the pool has too many connections', {
+        limit,
+      }),
+    );
   }
 
   /** From now on nobody opens a session; those that are open may be taken up again. */

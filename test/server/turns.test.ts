@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Reader } from '../../src/core/bytes.js';
+import { ENDLESS } from '../../src/core/limits.js';
+import {
+  FRAME,
+  MESSAGE,
+  readAck,
+  readFail,
+  writeDeclare,
+  writeDemand,
+  writeJoin,
+  writeOfferNothing,
+} from '../../src/protocol/index.js';
+import { poolOf } from './pool-fixture.js';
+import { RawClient } from './raw-client.js';
+
+test('a request that waits is acknowledged before it is answered', async (t) => {
+  const server = await poolOf(t);
+  const client = await RawClient.open(server.address);
+  await client.answer(client.send((w) => writeJoin(w, 1, 'consumer', {})));
+  await client.ok(client.send((w) => writeDeclare(w, 1, 1, 'late', null, [])));
+  const waiting = client.send((w) => writeDemand(w, 1, ENDLESS, 0, 1, 0));
+  const frame = await client.until(() => client.frames.find(({ kind }) => kind === FRAME.ack));
+  assert.equal(readAck(frame.body, 0, frame.body.length), waiting);
+});
+
+test('many requests that wait are acknowledged at once', async (t) => {
+  const server = await poolOf(t);
+  const client = await RawClient.open(server.address);
+  await client.answer(client.send((w) => writeJoin(w, 1, 'consumer', {})));
+  client.link.write(
+    client.frame(1_100, (w) => {
+      for (let handle = 0; handle < 1_100; handle++) writeDeclare(w, handle, 1, 'late', null, []);
+    }),
+  );
+  await client.ok(client.sent);
+  client.frames.length = 0;
+  // The last one waits with those before it, in a frame that is answered by nothing.
+  client.link.write(
+    client.frame(1_100, (w) => {
+      for (let handle = 0; handle < 1_100; handle++) writeDemand(w, handle, ENDLESS, 0, 1, 0);
+    }),
+  );
+  const [frame] = await client.until(() => client.frames.length > 0 && client.frames);
+  assert.deepEqual([frame?.kind, client.frames.length], [FRAME.ack, 1]);
+});
+
+test('deadlines pass in their order while nothing else happens', async (t) => {
+  const server = await poolOf(t);
+  const client = await RawClient.open(server.address);
+  await client.answer(client.send((w) => writeJoin(w, 1, 'consumer', {})));
+  const requests = [30, 1, 15].map((deadlineMs, index) => {
+    client.send((w) => writeDeclare(w, index, 1, `late ${index}`, null, []));
+    return client.send((w) => writeDemand(w, index, deadlineMs, 0, 1, 0));
+  });
+  for (const request of requests) await client.answer(request);
+  const fails = client.answers.filter(({ code }) => code === MESSAGE.fail);
+  const ended = fails.map(({ body }) => readFail(new Reader(body)));
+  assert.deepEqual(
+    ended.map(({ request }) => requests.indexOf(request)),
+    [1, 2, 0],
+  );
+  assert.ok(ended.every(({ code }) => code === 'deadline-passed'));
+});
+
+test('what several connections sent is answered to each of them alone', async (t) => {
+  const server = await poolOf(t);
+  const clients = await Promise.all(
+    Array.from({ length: 8 }, () => RawClient.open(server.address)),
+  );
+  for (const [index, client] of clients.entries()) {
+    client.link.write(
+      client.frame(3, (w) => {
+        writeJoin(w, 1, `member[${index}]`, {});
+        writeDeclare(w, 1, 1, `object ${index}`, { shape: [0] }, []);
+        writeOfferNothing(w, 1, 0, 0, 0);
+      }),
+    );
+  }
+  for (const client of clients) {
+    await client.ok(3);
+    assert.deepEqual(
+      client.answers.map(({ code }) => code),
+      [MESSAGE.welcome, MESSAGE.ok],
+    );
+  }
+});
