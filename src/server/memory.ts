@@ -54,8 +54,19 @@ async function anonymous(options: ServeOptions, why: string): Promise<PoolMemory
   return { directory: null, bytes, reason, warnings: [] };
 }
 
-/** Decides on the pool's memory, cleans up after dead pools, and makes the slabs' directory. */
+/** Decides on the pool's memory and says so, loudly when it is little; makes the directory. */
 export async function prepareMemory(
+  pool: { readonly poolId: string; readonly name: string },
+  options: ServeOptions,
+  log: (line: string) => void,
+): Promise<PoolMemory> {
+  const memory = await decide(pool, options, log);
+  for (const warning of memory.warnings) log(`WARNING: ${warning}`);
+  log(`memory ${memory.reason}`);
+  return memory;
+}
+
+async function decide(
   pool: { readonly poolId: string; readonly name: string },
   options: ServeOptions,
   log: (line: string) => void,

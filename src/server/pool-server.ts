@@ -64,19 +64,12 @@ export class PoolServer {
   readonly #startedMs = performance.now();
   readonly #addresses: string[];
   #agent: Agent | null = null;
+  #hasCrashed = false;
   #ending: Promise<void> | null = null;
   #resolveClosed: (end: ServerEnd) => void = () => {};
   #draining: Promise<void> | null = null;
 
-  /** Starts the agent's thread; the caller then lets links come. */
-  static async start(parts: PoolServerParts): Promise<PoolServer> {
-    const server = new PoolServer(parts);
-    await server.#startAgent();
-    parts.cleanup.push(() => server.#closeParts());
-    return server;
-  }
-
-  private constructor(parts: PoolServerParts) {
+  constructor(parts: PoolServerParts) {
     this.#parts = parts;
     this.id = parts.door.poolId;
     this.name = parts.door.poolName;
@@ -128,9 +121,20 @@ export class PoolServer {
     return this.#addresses;
   }
 
+  /** It has ended, or is about to, because of a fault of our own. */
+  get hasCrashed(): boolean {
+    return this.#hasCrashed;
+  }
+
   /** Sessions that are open, away ones too. */
   get sessionCount(): number {
     return this.#sessions.size;
+  }
+
+  /** Readies the agent; from then on links may come. */
+  async start(): Promise<void> {
+    this.#parts.cleanup.push(() => this.#closeParts());
+    await this.#startAgent();
   }
 
   /** A link of one of the listeners. */
@@ -139,7 +143,8 @@ export class PoolServer {
     else link.destroy();
   }
 
-  listening(address: Address): void {
+  /** It is reached under this address, too. */
+  addAddress(address: Address): void {
     this.#addresses.push(formatAddress(address));
   }
 
@@ -265,6 +270,7 @@ export class PoolServer {
   /** Our own fault: reported once, then the pool ends. What it holds is not to be trusted. */
   #crashed(error: unknown): void {
     if (this.#ending !== null) return;
+    this.#hasCrashed = true;
     this.#turns.stop();
     const { text, path } = writeCrashReport(this.directory, error, {
       poolId: this.id,

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import type { ValueMap } from '../core/value.js';
-import { ownIdentity } from '../levels/process-identity.js';
+import { ownIdentity, type ProcessIdentity } from '../levels/process-identity.js';
+import type { PoolOptions } from '../pool/state.js';
 import {
   checkSocketPath,
   formatAddress,
@@ -19,7 +20,7 @@ import { claimSocket } from './claim.js';
 import { Cleanup } from './cleanup.js';
 import { limitsForClients } from './handshake.js';
 import { SERVER_LIMITS } from './limits.js';
-import { prepareMemory } from './memory.js';
+import { type PoolMemory, prepareMemory } from './memory.js';
 import type { ServeOptions } from './options.js';
 import { DATA_SOCKET_FILE, LOG_FILE, makePrivateDirectory, socketPathOf } from './place.js';
 import { PoolServer } from './pool-server.js';
@@ -58,6 +59,42 @@ async function prepareDirectory(
   return directory;
 }
 
+async function prepareToken(
+  options: ServeOptions,
+  directory: string,
+  cleanup: Cleanup,
+): Promise<{ token: string; path: string }> {
+  const { tokenFile } = options;
+  const given = tokenFile === undefined ? options.token : await readTokenFile(tokenFile);
+  const token = given ?? makeToken();
+  const path = join(directory, TOKEN_FILE);
+  await writeTokenFile(path, token);
+  cleanup.push(() => rm(path, { force: true }));
+  return { token, path };
+}
+
+/** What the pool's history begins with. */
+function poolOptions(
+  pool: { readonly poolId: string; readonly name: string },
+  options: ServeOptions,
+  memory: PoolMemory,
+): PoolOptions {
+  return {
+    id: pool.poolId,
+    name: pool.name,
+    hashSeed: randomBytes(4).readUInt32LE(),
+    memoryBytesMax: memory.bytes,
+    deadlineDefaultMs: options.deadlineDefaultMs ?? LIMITS.deadlineDefaultMs,
+    promiseGraceMs: options.promiseGraceMs ?? LIMITS.promiseGraceMs,
+    reportFreed: options.check ?? process.env['ATTACCA_CHECK'] === '1',
+  };
+}
+
+function describePool(here: ProcessIdentity): ValueMap {
+  const bootId = here.bootId ?? '';
+  return { software: SOFTWARE, bootId, pid: here.pid, limits: limitsForClients() };
+}
+
 /**
  * Serves a pool until it is stopped, in this process. Resolves when it answers. Errors:
  * `name-in-use` (a living pool is at that address), `bad-argument`, `bad-name`, `file-error`,
@@ -71,56 +108,36 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
   checkSocketPath(path);
   const tcp = tcpAddress(options.listen);
   const cleanup = new Cleanup();
-  try {
-    const directory = await prepareDirectory(options, path, cleanup);
-    let server: PoolServer | null = null;
-    const onLink = (link: Link): void => {
+  let server: PoolServer | null = null;
+  const listening = {
+    onLink: (link: Link): void => {
       if (server === null) link.destroy();
       else server.take(link);
-    };
-    const linksMax = SERVER_LIMITS.connectionsMax;
-    const claim = await claimSocket(path, { onLink, linksMax });
-    cleanup.push(() => rm(join(directory, LOG_FILE), { force: true }));
+    },
+    linksMax: SERVER_LIMITS.connectionsMax,
+  };
+  try {
+    const directory = await prepareDirectory(options, path, cleanup);
+    const claim = await claimSocket(path, listening);
+    cleanup.push(async () => {
+      // After a crash people want to read it.
+      if (server?.hasCrashed !== true) await rm(join(directory, LOG_FILE), { force: true });
+    });
     cleanup.push(() => claim.close());
-
     const thread = new AgentWorker();
     cleanup.push(() => thread.terminate());
-
-    const token =
-      options.token ??
-      (options.tokenFile === undefined ? makeToken() : await readTokenFile(options.tokenFile));
-    const tokenPath = join(directory, TOKEN_FILE);
-    await writeTokenFile(tokenPath, token);
-    cleanup.push(() => rm(tokenPath, { force: true }));
-
+    const { token, path: tokenPath } = await prepareToken(options, directory, cleanup);
     const memory = await prepareMemory({ poolId, name }, options, log);
     cleanup.push(() => memory.directory?.remove());
-    for (const warning of memory.warnings) log(`WARNING: ${warning}`);
-    log(`memory ${memory.reason}`);
-
     const dataSocket = join(directory, DATA_SOCKET_FILE);
     // A dead server may have left it; the directory is ours alone by now.
     await rm(dataSocket, { force: true });
     cleanup.push(() => rm(dataSocket, { force: true }));
 
     const here = ownIdentity();
-    const describe: ValueMap = {
-      software: SOFTWARE,
-      bootId: here.bootId ?? '',
-      pid: here.pid,
-      limits: limitsForClients(),
-    };
-    const started = await PoolServer.start({
+    const started = new PoolServer({
       thread,
-      loop: {
-        id: poolId,
-        name,
-        hashSeed: randomBytes(4).readUInt32LE(),
-        memoryBytesMax: memory.bytes,
-        deadlineDefaultMs: options.deadlineDefaultMs ?? LIMITS.deadlineDefaultMs,
-        promiseGraceMs: options.promiseGraceMs ?? LIMITS.promiseGraceMs,
-        reportFreed: options.check ?? process.env['ATTACCA_CHECK'] === '1',
-      },
+      loop: poolOptions({ poolId, name }, options, memory),
       door: { token, poolId, poolName: name },
       secrets: new SessionSecrets(),
       memory,
@@ -129,17 +146,18 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
       dataListen: tcp === null ? null : { host: tcp.host, port: 0 },
       address: formatAddress({ kind: 'unix', path }),
       here,
-      describe,
+      describe: describePool(here),
       awayMsMax: options.sessionAwayMsMax,
       handshakeMsMax: options.handshakeMsMax ?? SERVER_LIMITS.handshakeMsMax,
       cleanup,
       log,
     });
+    await started.start();
     server = started;
     if (tcp !== null) {
-      const listener = await listen(tcp, { onLink, linksMax });
+      const listener = await listen(tcp, listening);
       cleanup.push(() => listener.close());
-      started.listening(listener.address);
+      started.addAddress(listener.address);
       log(`listening on ${formatAddress(listener.address)} for who has the token in ${tokenPath}`);
     }
     await claim.publish();
