@@ -33,18 +33,22 @@ export async function* chunksOf(fd: number, signal?: AbortSignal): AsyncGenerato
   }
 }
 
+/** What a list is read as: names a line, without empty ones; names between NULs; all lines. */
+export type ListForm = 'names' | 'nulls' | 'lines';
+
 /**
- * The lines that a descriptor gives, without empty ones; with `nulls` what stands between NULs. What
- * is not UTF-8 is refused: replaced characters would name something else.
+ * The lines or names that a descriptor gives. What is not UTF-8 is refused: replaced characters
+ * would name something else.
  */
-export async function readLines(fd: number, nulls: boolean): Promise<string[]> {
-  const separator = nulls ? 0 : NEWLINE;
+export async function readLines(fd: number, form: ListForm): Promise<string[]> {
+  const separator = form === 'nulls' ? 0 : NEWLINE;
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   const lines: string[] = [];
   let rest: Buffer = Buffer.alloc(0);
   const add = (bytes: Buffer): void => {
-    const end = !nulls && bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
-    if (end === 0) return;
+    const cut = form !== 'nulls' && bytes.at(-1) === CARRIAGE_RETURN;
+    const end = cut ? bytes.length - 1 : bytes.length;
+    if (end === 0 && form !== 'lines') return;
     if (lines.length >= LINES_MAX) throw new UsageError(`more than ${LINES_MAX} lines are given`);
     try {
       lines.push(decoder.decode(bytes.subarray(0, end)));

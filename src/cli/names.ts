@@ -20,7 +20,7 @@ export async function namesOf(
   }
   const names: string[] = [];
   for (const word of words) {
-    if (word === '-') names.push(...(await readLines(0, options.null)));
+    if (word === '-') names.push(...(await readLines(0, options.null ? 'nulls' : 'names')));
     else names.push(word);
   }
   return names;

@@ -6,7 +6,7 @@ export interface ShellWord {
 }
 
 /** What a shell would do more with than split: expand, redirect, chain. */
-const SHELL_ONLY = /[|&;<>()$`*?[\]~{}!#\n]/u;
+const SHELL_ONLY = /[|&;<>()$`*?[\]~!#\n]/u;
 
 /**
  * Splits a line into words as a POSIX shell does: blanks separate, '...' and "..." keep together, \
@@ -73,7 +73,7 @@ export function plainWords(command: string): string[] | null {
 /** What begins a shell's own language, or is known to the shell alone. */
 const BUILTINS: ReadonlySet<string> = new Set(
   (
-    '. : alias bg break case cd command continue do done elif else esac eval exec exit export fc fg ' +
+    '{ } . : alias bg break case cd command continue do done elif else esac eval exec exit export fc fg ' +
     'fi for function getopts hash if jobs local read readonly return set shift source then time ' +
     'times trap type ulimit umask unalias unset until wait while'
   ).split(' '),

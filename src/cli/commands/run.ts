@@ -1,13 +1,118 @@
-import { defineCommand } from '../command.js';
-import { EXIT } from '../exit.js';
-import { COMMON_OPTIONS } from '../options.js';
+import { type PoolServer, serve } from '../../server/index.js';
+import { type Context, defineCommand } from '../command.js';
+import { Forwarding } from '../exec/forwarding.js';
+import { exitCodeOfEnd, RunningProgram } from '../exec/program.js';
+import { UsageError } from '../exit.js';
+import { dieBy } from '../interrupts.js';
+import { type JobsEnd, parseLimit, readJobs, runJobs } from '../jobs/command.js';
+import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
+import { say } from '../output.js';
+import { SERVE_OPTIONS, serveOptions } from '../serve-options.js';
+
+const OPTIONS = {
+  jobs: {
+    type: 'string',
+    short: 'j',
+    value: 'N',
+    help: 'run the lines of JOBS, N at a time; 0: one a processor',
+  },
+  replace: {
+    type: 'boolean',
+    help: 'with -j: withdraw what the pool keeps under an output name before',
+  },
+  name: { type: 'string', short: 'n', value: 'NAME', help: "the pool's name" },
+  ...SERVE_OPTIONS,
+  ...POOL_OPTION,
+  ...TIMEOUT_OPTION,
+  ...COMMON_OPTIONS,
+} as const;
+
+type Options = OptionValues<typeof OPTIONS>;
 
 export const command = defineCommand({
-  usage: [''],
-  about: '',
-  options: COMMON_OPTIONS,
-  examples: [],
-  async run() {
-    return EXIT.failed;
+  usage: ['[--] COMMAND [ARGUMENTS]', '-j N JOBS'],
+  about: `
+    Runs COMMAND with a pool of its own, which ends with it: ATTACCA_POOL tells the pool to all that
+    COMMAND starts, so any script becomes a workflow. The exit code is that of COMMAND.
+
+    With -j N: runs a list of jobs (a file, or - for standard input) in one process, N at a time, on
+    the pool of --pool or $ATTACCA_POOL, else on one of its own. Each line is a command for the shell,
+    or --in NAME=FILE --out FILE=NAME -- COMMAND as for attacca exec. A job starts when its inputs are
+    there, whatever the order of lines; when one fails, those that need what it was to make are
+    skipped. --timeout is for inputs that no job makes. Lines that begin with # are left out.`,
+  options: OPTIONS,
+  examples: [
+    ['attacca run -- ./workflow.sh', 'a pool for a script'],
+    ['attacca run -j 4 jobs.txt', 'a list of jobs'],
+    [
+      "printf '%s\\n' '--out a -- date > {a}' '--in a --out b -- wc -c < {a} > {b}' | attacca run -j 2 -",
+      'one job feeds the other',
+    ],
+  ],
+  parsing: { stopAtWord: true },
+  ownSignals: true,
+  async run(context, { options, rest }) {
+    if (options.jobs !== undefined) return await runList(context, options, rest ?? []);
+    const [first, ...args] = rest ?? [];
+    if (first === undefined) throw new UsageError('it needs a COMMAND, or -j N JOBS');
+    if (options.pool !== undefined) {
+      throw new UsageError('--pool is for -j: a COMMAND gets a pool of its own');
+    }
+    using forwarding = new Forwarding(false);
+    const server = await serveHere(options);
+    try {
+      const environment = { ...context.environment, ATTACCA_POOL: server.address };
+      const program = new RunningProgram(
+        { kind: 'words', words: [first, ...args] },
+        { environment, stdin: 'inherit', ownGroup: forwarding.ownGroups },
+      );
+      const end = await forwarding.watch(program, program.ended);
+      tellWhatIsLeft(server, options);
+      await server.close();
+      const { received } = forwarding;
+      if (received !== null && end.signal === received) dieBy(received);
+      return exitCodeOfEnd(end);
+    } finally {
+      await server.close();
+    }
   },
 });
+
+async function runList(
+  context: Context,
+  options: Options,
+  words: readonly string[],
+): Promise<number> {
+  const [path, ...more] = words;
+  if (path === undefined || more.length > 0) {
+    throw new UsageError('-j needs one file of JOBS, or - for standard input');
+  }
+  const limit = parseLimit(options.jobs ?? '');
+  const jobs = await readJobs(path);
+  const known = options.pool ?? context.environment['ATTACCA_POOL'] ?? '';
+  const server = known === '' ? await serveHere(options) : null;
+  let end: JobsEnd;
+  try {
+    const pool = server === null ? options.pool : server.address;
+    end = await runJobs(context, jobs, limit, { ...options, pool });
+  } finally {
+    await server?.close();
+  }
+  if (end.received !== null) dieBy(end.received);
+  return end.exitCode;
+}
+
+/** A pool within this process; what it says of itself is of interest only when it is a warning. */
+async function serveHere(options: Options): Promise<PoolServer> {
+  const log = (line: string): void => {
+    if (line.startsWith('WARNING') && !options.quiet) say(`attacca run: ${line}`);
+  };
+  return await serve({ ...serveOptions(options), name: options.name, log });
+}
+
+function tellWhatIsLeft(server: PoolServer, options: Options): void {
+  if (server.sessionCount === 0 || options.quiet) return;
+  const count = server.sessionCount;
+  const who = count === 1 ? 'one program is' : `${count} programs are`;
+  say(`attacca run: the pool ends with COMMAND, and ${who} still connected`);
+}

@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { ExitWith } from '../exit.js';
+import { quoted } from '../format.js';
+import { say } from '../output.js';
+import type { Program } from './spec.js';
+
+/** How a program has ended. */
+export interface ProgramEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** As a shell counts it: 128 and the number of the signal that ended it. */
+export function exitCodeOfEnd({ code, signal }: ProgramEnd): number {
+  return signal === null ? (code ?? 1) : 128 + constants.signals[signal];
+}
+
+export function endText({ code, signal }: ProgramEnd): string {
+  return signal === null ? `exit ${code}` : `ended by ${signal}`;
+}
+
+export interface ProgramOptions {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly stdin: 'inherit' | 'ignore';
+  /** In a process group of its own, so that a signal reaches all that it has started. */
+  readonly ownGroup: boolean;
+}
+
+const SHELL = '/bin/sh';
+/** What a shell says of a command that is not there, and of one that is no program. */
+const NOT_FOUND = 127;
+const NOT_EXECUTABLE = 126;
+
+/** A program that runs. */
+export class RunningProgram {
+  readonly ended: Promise<ProgramEnd>;
+  readonly #child: ChildProcess;
+  readonly #ownGroup: boolean;
+
+  constructor(program: Program, options: ProgramOptions) {
+    const [file, ...args] =
+      program.kind === 'words' ? program.words : ([SHELL, '-c', program.text] as const);
+    const child = spawn(file, args, {
+      stdio: [options.stdin, 'inherit', 'inherit'],
+      env: options.environment,
+      detached: options.ownGroup,
+    });
+    this.#child = child;
+    this.#ownGroup = options.ownGroup;
+    this.ended = new Promise((resolve, reject) => {
+      child.once('error', (error) => {
+        if (child.pid === undefined) reject(cannotRun(file, error));
+      });
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+  }
+
+  /** Sends a signal to the program, and to what it has started if they have a group of their own. */
+  kill(signal: NodeJS.Signals): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    try {
+      process.kill(this.#ownGroup ? -pid : pid, signal);
+    } catch {
+      // It has ended.
+    }
+  }
+}
+
+function cannotRun(file: string, error: Error): ExitWith {
+  const code = 'code' in error ? String(error.code) : '';
+  const why =
+    code === 'ENOENT'
+      ? 'there is no such command'
+      : code === 'EACCES'
+        ? 'it may not be executed'
+        : error.message;
+  say(`attacca: Cannot run ${quoted(file)}: ${why} (${code})`);
+  return new ExitWith(code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE);
+}

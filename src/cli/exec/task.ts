@@ -1,0 +1,117 @@
+import { makePromise, type PoolPromise } from '../../client/pool-promise.js';
+import type { Seat } from '../../client/seat.js';
+import { type Located, locate } from '../pool/located.js';
+import type { PutOptions, Store } from '../pool/store.js';
+import { shellQuote } from '../shell-quote.js';
+import { type Output, offerOutputs, stateBefore } from './collect.js';
+import type { Forwarding } from './forwarding.js';
+import { placeInput, unplaceInput } from './place.js';
+import { type ProgramEnd, RunningProgram } from './program.js';
+import { Scratch } from './scratch.js';
+import { type ExecSpec, fillIn } from './spec.js';
+
+export interface TaskSurroundings {
+  readonly seat: Seat;
+  readonly store: Store;
+  readonly forwarding: Forwarding;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly stdin: 'inherit' | 'ignore';
+  /** For its inputs and outputs; its signal ends the waits. */
+  readonly options: PutOptions & { readonly signal: AbortSignal };
+}
+
+/**
+ * One run of a program with objects. In order: `promise`, `acquire` (waits), `run`, and always
+ * `close`. Nothing is offered unless the program ends with exit code 0.
+ */
+export class ExecTask {
+  readonly spec: ExecSpec;
+  readonly #around: TaskSurroundings;
+  #inputs: readonly Located[] = [];
+  #promise: PoolPromise | null = null;
+
+  constructor(spec: ExecSpec, around: TaskSurroundings) {
+    this.spec = spec;
+    this.#around = around;
+  }
+
+  /** Tells the pool what is to come, so that who waits for it hears when it does not. */
+  async promise(): Promise<void> {
+    const { outputs } = this.spec;
+    if (outputs.length === 0) return;
+    this.#promise = await makePromise(
+      this.#around.seat,
+      outputs.map(({ name }) => ({ name })),
+    );
+  }
+
+  /** Waits for all inputs; returns when the program may start. */
+  async acquire(waits: {
+    readonly timeoutMs: (name: string) => number | undefined;
+    readonly signal: AbortSignal;
+  }): Promise<void> {
+    const { seat } = this.#around;
+    const { signal } = waits;
+    const located = await Promise.allSettled(
+      this.spec.inputs.map(({ name }) =>
+        locate(seat, name, { timeoutMs: waits.timeoutMs(name), signal }),
+      ),
+    );
+    this.#inputs = located.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+    for (const each of located) if (each.status === 'rejected') throw each.reason;
+  }
+
+  /** Runs the program on its files, and offers what it has made. */
+  async run(): Promise<ProgramEnd> {
+    const { forwarding, environment, stdin, store, options, seat } = this.#around;
+    const { spec } = this;
+    const scratch = new Scratch(seat.client);
+    const placed: string[] = [];
+    const paths = new Map<string, string>();
+    try {
+      for (const [index, object] of this.#inputs.entries()) {
+        const path = spec.inputs[index]?.path ?? null;
+        const { signal } = options;
+        const made = await placeInput(object, path, { npy: spec.npy, scratch, signal });
+        if (path === null) paths.set(object.name, made);
+        else placed.push(path);
+      }
+      const outputs: Output[] = spec.outputs.map(({ name, path }) => {
+        if (path !== null) return { name, path };
+        const made = scratch.path(name, spec.npy ? '.npy' : '');
+        paths.set(name, made);
+        return { name, path: made };
+      });
+      const before = stateBefore(outputs);
+      options.signal.throwIfAborted();
+      const program = new RunningProgram(fillIn(spec.program, paths, shellQuote), {
+        environment,
+        stdin,
+        ownGroup: forwarding.ownGroups,
+      });
+      const end = await forwarding.watch(program, program.ended);
+      // Let go before the outputs need memory.
+      this.#releaseInputs();
+      if (end.code === 0) {
+        await offerOutputs(outputs, before, store, { ...options, npy: spec.npy });
+      }
+      return end;
+    } finally {
+      for (const path of placed) unplaceInput(path);
+      scratch.remove();
+    }
+  }
+
+  /** Lets go of inputs and promises. Idempotent. */
+  async close(): Promise<void> {
+    this.#releaseInputs();
+    const promise = this.#promise;
+    this.#promise = null;
+    await promise?.close().catch(() => {});
+  }
+
+  #releaseInputs(): void {
+    for (const object of this.#inputs) object.release();
+    this.#inputs = [];
+  }
+}

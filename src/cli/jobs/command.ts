@@ -1,0 +1,131 @@
+import { open } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import type { Context } from '../command.js';
+import { formatDuration, parseTimeout } from '../duration.js';
+import { Forwarding } from '../exec/forwarding.js';
+import { EXIT, UsageError } from '../exit.js';
+import { fileError } from '../file-errors.js';
+import { counted, printable } from '../format.js';
+import { readLines } from '../input.js';
+import { toJson } from '../json.js';
+import { print, say } from '../output.js';
+import { joinPool } from '../pool/open.js';
+import { Store } from '../pool/store.js';
+import { Progress } from '../progress.js';
+import { type Job, parseJobs } from './parse.js';
+import { type JobEnd, JobRunner } from './runner.js';
+
+const STDIN = 0;
+const JOBS_AT_ONCE_MAX = 4_096;
+/** So many failures are told in full. */
+const TOLD_MAX = 20;
+const TEXT_CHARACTERS_MAX = 160;
+
+export interface JobsOptions {
+  readonly pool: string | undefined;
+  readonly timeout: string | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly replace: boolean;
+}
+
+/** How many at the same time: `-j 8`, `-j 0` for as many as there are processors. */
+export function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (!/^\d+$/u.test(text) || limit > JOBS_AT_ONCE_MAX) {
+    throw new UsageError(`"-j" needs a number from 0 (one a processor) to 4096, not "${text}"`);
+  }
+  return limit === 0 ? availableParallelism() : limit;
+}
+
+export async function readJobs(path: string): Promise<Job[]> {
+  if (path === '-') return parseJobs(await readLines(STDIN, 'lines'));
+  const handle = await open(path).catch((cause: unknown) => {
+    throw fileError('read', path, cause);
+  });
+  try {
+    return parseJobs(await readLines(handle.fd, 'lines'));
+  } finally {
+    await handle.close();
+  }
+}
+
+export interface JobsEnd {
+  /** Whether all are done. */
+  readonly exitCode: number;
+  /** The signal that has ended them early. */
+  readonly received: Forwarding['received'];
+}
+
+/** Runs a list of jobs on the pool that is meant. */
+export async function runJobs(
+  context: Context,
+  jobs: readonly Job[],
+  limit: number,
+  options: JobsOptions,
+): Promise<JobsEnd> {
+  const startedMs = performance.now();
+  using forwarding = new Forwarding(true);
+  const { session, seat } = await joinPool({ ...context, signal: forwarding.signal }, options);
+  await using _session = session;
+  await using store = new Store(seat);
+  const report = new JobReport(options);
+  const runner = new JobRunner({
+    seat,
+    store,
+    forwarding,
+    environment: { ...context.environment, ATTACCA_POOL: session.address },
+    limit,
+    timeoutMs: parseTimeout(options.timeout),
+    options: { replace: options.replace },
+    onEnd: (end) => {
+      progress.clear();
+      report.add(end);
+    },
+  });
+  using progress = new Progress((elapsedMs) => {
+    const waiting = jobs.length - runner.ended - runner.running;
+    const done = `${runner.ended} of ${counted(jobs.length, 'job')} ended`;
+    return `${formatDuration(elapsedMs)}: ${done}, ${runner.running} run, ${waiting} wait`;
+  }, options.quiet);
+  await runner.run(jobs);
+  progress.end();
+  const exitCode = report.end(performance.now() - startedMs);
+  return { exitCode, received: forwarding.received };
+}
+
+/** Tells how jobs have ended: failures by name as they come, all as JSON when asked, a sum. */
+class JobReport {
+  readonly #options: JobsOptions;
+  #counts: Record<JobEnd['kind'], number> = { done: 0, failed: 0, skipped: 0 };
+
+  constructor(options: JobsOptions) {
+    this.#options = options;
+  }
+
+  add(end: JobEnd): void {
+    const { job, kind, why, exitCode, seconds } = end;
+    this.#counts[kind]++;
+    if (this.#options.json) {
+      print(toJson({ line: job.line, job: job.text, state: kind, why, exitCode, seconds }));
+      return;
+    }
+    const told = this.#counts.failed + this.#counts.skipped;
+    if (kind === 'done' || told > TOLD_MAX) return;
+    const text = printable(job.text);
+    const short =
+      text.length > TEXT_CHARACTERS_MAX ? `${text.slice(0, TEXT_CHARACTERS_MAX - 3)}...` : text;
+    say(`attacca run: line ${job.line} ${kind}: ${why}: ${short}`);
+  }
+
+  end(elapsedMs: number): number {
+    const { done, failed, skipped } = this.#counts;
+    const untold = failed + skipped - TOLD_MAX;
+    if (!this.#options.json && untold > 0) say(`attacca run: ... and ${untold} more`);
+    if (!this.#options.quiet && !this.#options.json) {
+      const bad = failed + skipped > 0 ? `, ${failed} failed, ${skipped} skipped` : '';
+      say(`attacca run: ${counted(done, 'job')} done${bad} in ${formatDuration(elapsedMs)}`);
+    }
+    return failed + skipped > 0 ? EXIT.failed : EXIT.ok;
+  }
+}

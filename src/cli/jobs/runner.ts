@@ -1,0 +1,160 @@
+import type { Seat } from '../../client/seat.js';
+import { AttaccaError } from '../../core/errors.js';
+import type { Forwarding } from '../exec/forwarding.js';
+import { endText } from '../exec/program.js';
+import { ExecTask } from '../exec/task.js';
+import { ExitWith } from '../exit.js';
+import { quoted } from '../format.js';
+import type { PutOptions, Store } from '../pool/store.js';
+import type { Job } from './parse.js';
+
+/** How a job has ended. `skipped`: it has not run, because of `why`. */
+export interface JobEnd {
+  readonly job: Job;
+  readonly kind: 'done' | 'failed' | 'skipped';
+  readonly why: string;
+  readonly exitCode: number | null;
+  readonly seconds: number;
+}
+
+export interface RunnerOptions {
+  readonly seat: Seat;
+  readonly store: Store;
+  readonly forwarding: Forwarding;
+  readonly environment: NodeJS.ProcessEnv;
+  /** So many programs run at the same time. */
+  readonly limit: number;
+  /** Of inputs that no job of the list makes; those of others wait for their job. */
+  readonly timeoutMs: number | undefined;
+  readonly options: PutOptions;
+  readonly onEnd: (end: JobEnd) => void;
+}
+
+/** Slots for programs, first come, first served. */
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  take(): Promise<void> {
+    if (this.#free > 0) {
+      this.#free--;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  give(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free++;
+    else next();
+  }
+}
+
+/**
+ * Runs jobs over one connection: each starts when its inputs are there and a slot is free. All needs
+ * and promises are announced at the begin, so the order of the list does not matter. When a job
+ * fails, those that need what it was to make are skipped.
+ */
+export class JobRunner {
+  readonly #options: RunnerOptions;
+  readonly #slots: Slots;
+  /** The job that makes an object, and what ends the waits for it. */
+  readonly #makers = new Map<string, { readonly job: Job; readonly gone: AbortController }>();
+  running = 0;
+  ended = 0;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#slots = new Slots(options.limit);
+  }
+
+  async run(jobs: readonly Job[]): Promise<JobEnd[]> {
+    for (const job of jobs) {
+      const gone = new AbortController();
+      for (const { name } of job.spec.outputs) this.#makers.set(name, { job, gone });
+    }
+    return await Promise.all(jobs.map((job) => this.#runOne(job)));
+  }
+
+  async #runOne(job: Job): Promise<JobEnd> {
+    const startedMs = performance.now();
+    const outcome = await this.#outcome(job);
+    if (outcome.kind !== 'done') {
+      for (const { name } of job.spec.outputs) this.#makers.get(name)?.gone.abort();
+    }
+    const end: JobEnd = { job, ...outcome, seconds: (performance.now() - startedMs) / 1_000 };
+    this.ended++;
+    this.#options.onEnd(end);
+    return end;
+  }
+
+  async #outcome(job: Job): Promise<Pick<JobEnd, 'kind' | 'why' | 'exitCode'>> {
+    const { seat, store, forwarding, environment, options } = this.#options;
+    const { signal } = forwarding;
+    const task = new ExecTask(job.spec, {
+      seat,
+      store,
+      forwarding,
+      environment,
+      stdin: 'ignore',
+      options: { ...options, signal },
+    });
+    let hasStarted = false;
+    try {
+      await Promise.all([task.promise(), this.#acquire(job, task)]);
+      await this.#slots.take();
+      hasStarted = true;
+      this.running++;
+      try {
+        signal.throwIfAborted();
+        const end = await task.run();
+        if (end.code === 0) return { kind: 'done', why: '', exitCode: 0 };
+        return { kind: 'failed', why: endText(end), exitCode: end.code };
+      } finally {
+        this.running--;
+        this.#slots.give();
+      }
+    } catch (error) {
+      if (error instanceof ExitWith) {
+        return {
+          kind: 'failed',
+          why: endText({ code: error.exitCode, signal: null }),
+          exitCode: error.exitCode,
+        };
+      }
+      const why = signal.aborted ? 'interrupted' : this.#whyNot(job, error);
+      return { kind: hasStarted && !signal.aborted ? 'failed' : 'skipped', why, exitCode: null };
+    } finally {
+      await task.close();
+    }
+  }
+
+  async #acquire(job: Job, task: ExecTask): Promise<void> {
+    if (job.spec.inputs.length === 0) return;
+    const { timeoutMs, forwarding } = this.#options;
+    const signals = [forwarding.signal];
+    for (const { name } of job.spec.inputs) {
+      const maker = this.#makers.get(name);
+      if (maker !== undefined) signals.push(maker.gone.signal);
+    }
+    await task.acquire({
+      timeoutMs: (name) => (this.#makers.has(name) ? Number.POSITIVE_INFINITY : timeoutMs),
+      signal: signals.length === 1 ? forwarding.signal : AbortSignal.any(signals),
+    });
+  }
+
+  #whyNot(job: Job, error: unknown): string {
+    for (const { name } of job.spec.inputs) {
+      const maker = this.#makers.get(name);
+      if (maker?.gone.signal.aborted === true) {
+        return `${quoted(name)} is not made: line ${maker.job.line} has failed`;
+      }
+    }
+    if (error instanceof AttaccaError) return `${error.message} (${error.code})`;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
