@@ -43,6 +43,10 @@ export class Keeper {
     this.#link = null;
   }
 
+  get isBusy(): boolean {
+    return this.#busy;
+  }
+
   setBusy(busy: boolean): void {
     if (busy === this.#busy) return;
     this.#busy = busy;

@@ -156,6 +156,7 @@ export class Lifeline {
         link.destroy();
         settle({ kind: 'failed', error: new AttaccaError('pool-unreachable', text) });
       }, acceptMs);
+      if (!this.#keeper.isBusy) timer.unref();
       this.#settle = settle;
       this.#take(link, token);
     });

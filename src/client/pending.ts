@@ -48,6 +48,11 @@ export class Pending {
   /** Answered runs that still stand between `#head` and the end. */
   #answered = 0;
 
+  /** Entries that are kept: for checks. */
+  get entries(): number {
+    return this.#runs.length;
+  }
+
   /** Adds a run of `count` requests; `first` follows the last number added. */
   add(first: number, count: number, waiter: Waiter): void {
     this.count += count;
