@@ -22,7 +22,7 @@ export interface Link {
   onData: (chunk: Uint8Array) => void;
   /** The link has ended, once. `error` is what the system said, or null. */
   onClose: (error: Error | null) => void;
-  /** All that was queued has been taken by the kernel, after `isFull` was true. */
+  /** All that was queued has been taken by the kernel, after some of it had to wait. */
   onDrain: () => void;
 
   /** Queues bytes, which nobody may change until they are sent; nothing after the end. */
@@ -53,7 +53,6 @@ export class SocketLink implements Link {
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
   #flushPlanned = false;
-  #wasFull = false;
   #closing = false;
   #isClosed = false;
   #error: Error | null = null;
@@ -74,11 +73,7 @@ export class SocketLink implements Link {
     socket.on('data', (chunk: Uint8Array) => {
       if (!this.#closing) this.onData(chunk);
     });
-    socket.on('drain', () => {
-      if (!this.#wasFull) return;
-      this.#wasFull = false;
-      this.onDrain();
-    });
+    socket.on('drain', () => this.onDrain());
     socket.on('error', (error) => {
       this.#error = error;
     });
@@ -95,9 +90,7 @@ export class SocketLink implements Link {
   }
 
   get isFull(): boolean {
-    const full = this.bytesQueued > LIMITS.sendQueueBytesMax;
-    if (full) this.#wasFull = true;
-    return full;
+    return this.bytesQueued > LIMITS.sendQueueBytesMax;
   }
 
   get isClosed(): boolean {
