@@ -12,6 +12,7 @@ export interface SpawnOptions {
 
 /** After each word to end, before the next, harder one. */
 const STOP_GRACE_MS = 3_000;
+const SAID_CHARACTERS_MAX = 4_000;
 const SETPRIV = '/usr/bin/setpriv';
 const PYTHON_SOURCES = fileURLToPath(new URL('../../../bench/', import.meta.url));
 
@@ -50,9 +51,18 @@ export class Crew {
     return child;
   }
 
-  /** Starts any command with its stdin, stdout and stderr as pipes. */
-  piped(argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
-    return this.#spawn(argv, options);
+  /** Runs a command to its end; another exit than 0 rejects with what it said last. */
+  async run(argv: readonly string[], options: SpawnOptions = {}): Promise<void> {
+    const child = this.command(argv, options);
+    let said = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-SAID_CHARACTERS_MAX);
+    });
+    const code = await new Promise<number | string | null>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (exitCode, signal) => resolve(signal ?? exitCode));
+    });
+    if (code !== 0) throw new Error(`${argv.join(' ')} ended with ${code}\n${said.trim()}`);
   }
 
   /** Ends all processes and waits until they are gone. Idempotent. */

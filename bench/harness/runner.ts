@@ -5,6 +5,7 @@ import { Crew } from './crew.js';
 import { waitForQuiet } from './quiet.js';
 import type { Skipped } from './report.js';
 import { type Judged, judge, SampleTable } from './rounds.js';
+import { within } from './within.js';
 
 const MEASURE_MS = 180_000;
 /** A rival that failed so often in a row is not tried again. */
@@ -142,19 +143,6 @@ export class Runner implements Context {
 export function inTurn<T>(all: readonly T[], round: number): T[] {
   const at = all.length === 0 ? 0 : round % all.length;
   return [...all.slice(at), ...all.slice(0, at)];
-}
-
-/** A promise with a time limit; what it stands for is ended by the caller. */
-export async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done within ${limitMs} ms`)), limitMs);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 const SHOWN_MAX = 4;

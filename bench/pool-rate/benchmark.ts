@@ -102,8 +102,8 @@ class Run {
 
   async #taker(): Promise<Taker> {
     if (this.#kind === 'attacca') {
-      const { address, server } = await startPool(this.#stage);
-      return { to: address, pid: server.pid };
+      const { address, pid } = await startPool(this.#stage);
+      return { to: address, pid };
     }
     const server = await this.#stage.crew.node('pool-rate/wire-server.js');
     const path = join(this.#stage.memoryDirectory, 'rival');

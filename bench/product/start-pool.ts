@@ -1,34 +1,41 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import type { Stage } from '../harness/benchmark.js';
-import { cpuNsOf } from '../harness/cpu.js';
-import type { Participant } from '../harness/participant.js';
+import { within } from '../harness/within.js';
+
+const READY_MS = 30_000;
+const BUNDLE = fileURLToPath(new URL('../../attacca.js', import.meta.url));
+const UNBUNDLED = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+/** The command as users have it: one file. */
+export const COMMAND = existsSync(BUNDLE) ? BUNDLE : UNBUNDLED;
 
 export interface BenchPool {
   readonly address: string;
-  readonly server: Participant;
-  /** Nanoseconds of processor time that the manager has used. */
-  cpuNs(): number;
+  /** Of the manager. */
+  readonly pid: number;
 }
 
-export interface PoolWish {
-  readonly memoryBytes?: number;
-  /** Flags of Node for the server: profiling. */
-  readonly flags?: readonly string[];
-}
-
-/** Serves a pool for one measurement; its directories are those of the stage. */
-export async function startPool(stage: Stage, wish: PoolWish = {}): Promise<BenchPool> {
-  const server = await stage.crew.node('product/server.js', {
-    flags: [...(wish.flags ?? []), ...extraFlags('BENCH_SERVER_FLAGS')],
-  });
+/** Serves a pool for one measurement, as `attacca serve` does it; its memory is the stage's. */
+export async function startPool(stage: Stage): Promise<BenchPool> {
   const address = `unix:${join(stage.memoryDirectory, 'pool', 'socket')}`;
-  await server.ask('serve', {
-    name: 'bench',
-    address,
-    shmDirectory: stage.memoryDirectory,
-    ...(wish.memoryBytes === undefined ? {} : { memoryBytes: wish.memoryBytes }),
+  const words = ['serve', '--address', address, '--shm-dir', stage.memoryDirectory];
+  const argv = [process.execPath, ...extraFlags('BENCH_SERVER_FLAGS'), COMMAND, ...words];
+  const server = stage.crew.command(argv);
+  let said = '';
+  server.stderr?.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
   });
-  return { address, server, cpuNs: () => cpuNsOf(server.pid) };
+  const ready = new Promise<void>((resolve, reject) => {
+    if (server.stdout !== null) {
+      createInterface({ input: server.stdout }).once('line', () => resolve());
+    }
+    server.once('exit', (code) => reject(new Error(`attacca serve ended with ${code}\n${said}`)));
+  });
+  await within(READY_MS, ready);
+  return { address, pid: server.pid ?? 0 };
 }
 
 /** For profiling by hand: `BENCH_SERVER_FLAGS=--cpu-prof`. */
