@@ -101,19 +101,28 @@ function mayPass(pool: PoolState, objectRow: number): boolean {
   return !pool.leaseWaits.some((each) => isRequired(pool, each.objectRow));
 }
 
-/** Whether somebody waits for an object: its next version, or the offered one. */
+/** Whether somebody waits for an object's next version; what is offered needs no more memory. */
 function isRequired(pool: PoolState, object: number): boolean {
-  if (object === 0) return false;
-  if (pool.objects.get(object, OBJECT.unbound) > 0) return true;
-  const current = pool.objects.get(object, OBJECT.current);
-  return current !== 0 && pool.versions.get(current, VERSION.requires) > 0;
+  return object !== 0 && pool.objects.get(object, OBJECT.unbound) > 0;
+}
+
+/**
+ * Serves who waits for memory, after each request or other event that may have changed what there
+ * is: in between, only a part of it would have happened.
+ */
+export function settleLeases(pool: PoolState): void {
+  if (!pool.leasesDue) return;
+  pool.leasesDue = false;
+  serveLeases(pool);
+  const next = pool.leaseWaits[0];
+  if (next !== undefined) wantSlab(pool, next.least);
 }
 
 /**
  * Grants what waits, in order, after memory came free. One that is too large holds up those behind
  * it, but for those that may use the reserve when it may not.
  */
-export function serveLeases(pool: PoolState): void {
+function serveLeases(pool: PoolState): void {
   const { leaseWaits } = pool;
   let held = false;
   let requiredHeld = false;
@@ -179,7 +188,7 @@ function dropSlab(pool: PoolState, slab: number): void {
 export function slabReady(pool: PoolState, input: Extract<Input, { kind: 'slab-ready' }>): void {
   pool.slabBytesPending = 0;
   pool.extents.addSlab(input.slab, input.size);
-  serveWaiting(pool);
+  pool.leasesDue = true;
 }
 
 /** The agent could not make a slab: what waits goes on waiting for what others free. */
@@ -212,15 +221,7 @@ export function freed(pool: PoolState, block: number): void {
   } else if (pool.options.reportFreed) {
     pool.effects.push({ kind: 'freed', slab, offset, size });
   }
-  serveWaiting(pool);
-}
-
-/** After memory came free, or those ahead in the queue went: who waits is served, or hopes on. */
-function serveWaiting(pool: PoolState): void {
-  if (pool.leaseWaits.length === 0) return;
-  serveLeases(pool);
-  const next = pool.leaseWaits[0];
-  if (next !== undefined) wantSlab(pool, next.least);
+  pool.leasesDue = pool.leaseWaits.length > 0;
 }
 
 /** What a session leased and did not offer is free again. */
@@ -350,6 +351,7 @@ function dropLeaseWait(pool: PoolState, wait: number): LeaseWait {
   assert(each !== undefined, 'a lease wait is listed');
   pool.leaseWaits.splice(index, 1);
   pool.waits.end(wait);
+  pool.leasesDue = true;
   return each;
 }
 
@@ -358,14 +360,12 @@ export function cancelLease(pool: PoolState, wait: number): void {
   const { session, request } = dropLeaseWait(pool, wait);
   const error = failure('cancelled', 'Cannot lease memory: the request was cancelled');
   emitFail(pool, session, request, error);
-  serveWaiting(pool);
 }
 
 /** The waits for memory of a session that has ended. */
 export function dropLeaseWaitsOf(pool: PoolState, session: Session): void {
   const gone = pool.leaseWaits.filter((each) => each.session === session);
   for (const each of gone) dropLeaseWait(pool, each.wait);
-  if (gone.length > 0) serveWaiting(pool);
 }
 
 export function leaseTimedOut(pool: PoolState, wait: number): void {
@@ -389,5 +389,4 @@ export function leaseTimedOut(pool: PoolState, wait: number): void {
       },
     ),
   );
-  serveWaiting(pool);
 }

@@ -14,7 +14,6 @@ import {
 import { emit, emitFail, failure } from './emit.js';
 import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
-import { serveLeases } from './memory.js';
 import {
   addFlags,
   clearFlags,
@@ -75,7 +74,7 @@ export function require(pool: PoolState, handle: number, policy: number): void {
   } else {
     countUnbound(pool, object, 1);
     // Memory for an object that is waited for may come out of the reserve.
-    if (pool.leaseWaits.length > 0) serveLeases(pool);
+    pool.leasesDue ||= pool.leaseWaits.length > 0;
   }
 }
 
@@ -83,10 +82,11 @@ export function require(pool: PoolState, handle: number, policy: number): void {
 export function demand(pool: PoolState, session: Session, request: number, message: Demand): void {
   const { handles, waits } = pool;
   const handle = handleOf(session, message.handle);
+  checkDemandable(pool, handle);
   try {
     openForDemand(pool, handle, message.policy);
   } catch (error) {
-    // Whatever the answer is, it disposes the handle: but not one that may not be demanded.
+    // Whatever the answer is, it disposes the handle.
     if ((message.want & WANT.dispose) !== 0) disposeRefused(pool, handle);
     throw error;
   }
@@ -106,18 +106,23 @@ export function demand(pool: PoolState, session: Session, request: number, messa
   assert(waits.rows.get(wait, WAIT.subject) === handle, 'a demand waits on its handle');
 }
 
+/** Refuses a demand that the state of its handle does not allow; nothing changes then. */
+function checkDemandable(pool: PoolState, handle: number): void {
+  if (isFresh(pool, handle)) return;
+  if (handleState(pool, handle) !== HANDLE_STATE.required) wrongState(pool, handle, 'demand');
+  if (pool.handles.get(handle, HANDLE.wait) === 0) return;
+  const name = objectName(pool, pool.handles.get(handle, HANDLE.object));
+  throw failure('wrong-state', `Cannot demand "${name}": a demand waits on this handle already`);
+}
+
 /** Requires what is not required yet. A refusal leaves an open require as it is. */
 function openForDemand(pool: PoolState, handle: number, policy: number): void {
   const { handles, objects } = pool;
   const object = handles.get(handle, HANDLE.object);
   const isOpen = handleState(pool, handle) === HANDLE_STATE.required;
-  if (isOpen && handles.get(handle, HANDLE.wait) !== 0) {
-    const name = objectName(pool, object);
-    throw failure('wrong-state', `Cannot demand "${name}": a demand waits on this handle already`);
-  }
   const waits = isOpen
     ? handles.get(handle, HANDLE.version) === 0
-    : isFresh(pool, handle) && objects.get(object, OBJECT.current) === 0;
+    : objects.get(object, OBJECT.current) === 0;
   // First, as a handle that is required and cannot wait could be neither demanded nor disposed.
   if (waits) checkWaits(pool);
   if (!isOpen) require(pool, handle, policy);
@@ -131,11 +136,10 @@ function isFresh(pool: PoolState, handle: number): boolean {
 
 /** Frees the handle of a demand that was refused. */
 function disposeRefused(pool: PoolState, handle: number): void {
-  const state = handleState(pool, handle);
-  if (state === HANDLE_STATE.required && pool.handles.get(handle, HANDLE.wait) === 0) {
+  if (handleState(pool, handle) === HANDLE_STATE.required) {
     endRequire(pool, handle, HANDLE_STATE.retracted);
-    dropHandle(pool, handle);
-  } else if (state === HANDLE_STATE.failed || isFresh(pool, handle)) dropHandle(pool, handle);
+  }
+  dropHandle(pool, handle);
 }
 
 /** REQUIRE as a message: it outlives demands that time out. */

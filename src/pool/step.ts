@@ -43,6 +43,7 @@ import {
   giveBack,
   lease,
   leaseTimedOut,
+  settleLeases,
   slabFailed,
   slabReady,
 } from './memory.js';
@@ -87,6 +88,7 @@ export function step(pool: PoolState, now: number, input: Input): void {
     case 'tick':
       break;
   }
+  settleLeases(pool);
 }
 
 /** Ends what is due. */
@@ -106,6 +108,7 @@ function expire(pool: PoolState): void {
       waits.end(wait);
       graceOver(pool, subject);
     }
+    settleLeases(pool);
   }
   for (const session of pool.dirty) flushOk(session);
 }
@@ -131,6 +134,7 @@ function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' 
       if (!(error instanceof AttaccaError)) throw error;
       emitFail(pool, session, request, error);
     }
+    settleLeases(pool);
     if (session.ended) break;
   }
   flushOk(session);
