@@ -1,0 +1,669 @@
+import type { ErrorCode } from '../../../src/core/errors.js';
+import type {
+  Dtype,
+  Expected,
+  MDemand,
+  MHandle,
+  MLease,
+  MMember,
+  MObject,
+  MPromise,
+  MSession,
+  MVersion,
+  Page,
+  Payload,
+  Said,
+  State,
+} from './state.js';
+import { Refusal } from './state.js';
+
+const ITEM: Record<Dtype, number> = { uint8: 1, int16: 2 };
+/** Numbers of the pool that the model is compared with. */
+export const GRACE_MS = 100;
+
+/**
+ * What the contract says a pool does, in the plainest words that compute: every rule is a search
+ * through all there is. Answers are gathered in `answers` by session and request.
+ */
+export class Oracle {
+  now: number;
+  readonly sessions = new Map<number, MSession>();
+  readonly members = new Map<string, MMember>();
+  readonly objects = new Map<string, MObject>();
+  promises: MPromise[] = [];
+  queue: MLease[] = [];
+  /** Withdrawn versions that somebody needs yet, and the offered ones. */
+  readonly versions = new Set<MVersion>();
+  readonly answers = new Map<string, Expected>();
+  readonly pagesTotal: number;
+
+  constructor(now: number, pagesTotal: number) {
+    this.now = now;
+    this.pagesTotal = pagesTotal;
+  }
+
+  open(id: number): MSession {
+    const session: MSession = {
+      id,
+      members: new Map(),
+      handles: new Map(),
+      promises: new Map(),
+      pages: new Set(),
+    };
+    this.sessions.set(id, session);
+    return session;
+  }
+
+  /** Answers `request` with what `apply` returns, or with its refusal; null: it waits. */
+  request(session: MSession, request: number, apply: () => Expected | null): void {
+    try {
+      const answer = apply();
+      if (answer !== null) this.#answer(session, request, answer);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#answer(session, request, { kind: 'fail', code: error.code });
+    }
+    this.serve();
+  }
+
+  #answer(session: MSession, request: number, answer: Expected): void {
+    this.answers.set(`${session.id}/${request}`, answer);
+  }
+
+  #fail(handle: MHandle, code: ErrorCode): void {
+    const { demand } = handle;
+    if (demand === null) return;
+    handle.demand = null;
+    this.#answer(handle.member.session, demand.request, { kind: 'fail', code });
+  }
+
+  // Members.
+
+  join(session: MSession, number: number, name: string): Expected {
+    if (session.members.has(number)) throw new Refusal('bad-argument');
+    let granted = name;
+    if (name.endsWith('[*]')) {
+      const component = name.slice(0, -3);
+      let index = 0;
+      while (this.members.has(`${component}[${index}]`)) index++;
+      granted = `${component}[${index}]`;
+    }
+    if (this.members.has(granted)) throw new Refusal('name-in-use');
+    const member = { name: granted, number, session };
+    session.members.set(number, member);
+    this.members.set(granted, member);
+    return { kind: 'welcome', name: granted };
+  }
+
+  leave(session: MSession, number: number): Expected {
+    return { kind: 'bye', names: this.#remove(this.#member(session, number), 'left') };
+  }
+
+  /** The end of a session, by END or by death: one step. */
+  end(session: MSession): void {
+    for (const member of [...session.members.values()]) this.#remove(member, 'crashed');
+    this.queue = this.queue.filter((lease) => lease.session !== session);
+    session.pages.clear();
+    this.sessions.delete(session.id);
+    this.serve();
+  }
+
+  #remove(member: MMember, how: 'left' | 'crashed'): string[] {
+    const { session } = member;
+    const withdrawn: string[] = [];
+    for (const handle of [...session.handles.values()]) {
+      if (handle.member !== member) continue;
+      if (handle.state === 'required') {
+        if (how === 'left') this.#fail(handle, 'cancelled');
+        this.#unrequire(handle, 'retracted');
+      }
+      if (handle.state === 'offered' && handle.version?.scope === 'member') {
+        withdrawn.push(handle.object.name);
+        this.#withdraw(handle.version);
+      }
+      this.#drop(handle);
+    }
+    for (const promise of this.promises) {
+      if (promise.member !== member) continue;
+      promise.member = null;
+      promise.state = how === 'left' ? 'closed' : 'grace';
+      if (how === 'crashed') promise.ends = this.now + GRACE_MS;
+    }
+    for (const [number, promise] of [...session.promises]) {
+      if (promise.member === null) session.promises.delete(number);
+    }
+    session.members.delete(member.number);
+    this.members.delete(member.name);
+    this.#failUnmet();
+    return withdrawn;
+  }
+
+  #member(session: MSession, number: number): MMember {
+    const member = session.members.get(number);
+    if (member === undefined) throw new Refusal('not-a-member');
+    return member;
+  }
+
+  // Handles.
+
+  #handle(session: MSession, number: number): MHandle {
+    const handle = session.handles.get(number);
+    if (handle === undefined) throw new Refusal('unknown-handle');
+    return handle;
+  }
+
+  #state(handle: MHandle, ...states: State[]): void {
+    if (!states.includes(handle.state)) throw new Refusal('wrong-state');
+  }
+
+  declare(
+    session: MSession,
+    number: number,
+    memberNumber: number,
+    name: string,
+    said: Said,
+  ): Expected {
+    const member = this.#member(session, memberNumber);
+    if (session.handles.has(number)) throw new Refusal('handle-in-use');
+    let object = this.objects.get(name);
+    if (object === undefined) {
+      object = { name, handles: new Set(), tags: new Map(), current: null, versions: 0 };
+      this.objects.set(name, object);
+    }
+    const handle: MHandle = {
+      number,
+      member,
+      object,
+      said,
+      state: 'declared',
+      version: null,
+      patient: false,
+      explicit: false,
+      demand: null,
+    };
+    object.handles.add(handle);
+    session.handles.set(number, handle);
+    return { kind: 'ok' };
+  }
+
+  set(session: MSession, number: number, said: Said): Expected {
+    const handle = this.#handle(session, number);
+    this.#state(handle, 'declared');
+    if (said.dtype !== null) handle.said.dtype = said.dtype;
+    if (said.length !== null) handle.said.length = said.length;
+    for (const [key, value] of said.attributes) handle.said.attributes.set(key, value);
+    return { kind: 'ok' };
+  }
+
+  seal(session: MSession, number: number): Expected {
+    const handle = this.#handle(session, number);
+    this.#state(handle, 'declared', 'sealed');
+    handle.state = 'sealed';
+    return { kind: 'ok' };
+  }
+
+  dispose(session: MSession, number: number): Expected {
+    const handle = this.#handle(session, number);
+    if (handle.state === 'required') throw new Refusal('wrong-state');
+    if (handle.state === 'offered' && handle.version?.scope === 'member') {
+      throw new Refusal('wrong-state');
+    }
+    this.#drop(handle);
+    return { kind: 'ok' };
+  }
+
+  #drop(handle: MHandle): void {
+    handle.member.session.handles.delete(handle.number);
+    handle.object.handles.delete(handle);
+    const { version } = handle;
+    handle.version = null;
+    if (version?.readers.delete(handle)) this.#forget(version);
+    this.#forgetName(handle.object);
+  }
+
+  /** Frees what nobody needs: not offered, no bound require, no reader. */
+  #forget(version: MVersion): void {
+    if (version.offered || version.bound.size > 0 || version.readers.size > 0) return;
+    this.versions.delete(version);
+  }
+
+  #forgetName(object: MObject): void {
+    if (object.handles.size > 0 || object.current !== null) return;
+    if (this.objects.get(object.name) !== object) return;
+    this.objects.delete(object.name);
+    for (const lease of this.queue) if (lease.object === object) lease.object = null;
+  }
+
+  // Offering.
+
+  offer(
+    session: MSession,
+    number: number,
+    payload: Payload,
+    scope: 'member' | 'pool',
+    lifetime: number,
+  ): Expected {
+    const handle = this.#handle(session, number);
+    const { object, said } = handle;
+    if (handle.state === 'offered') throw new Refusal('already-offered');
+    this.#state(handle, 'declared', 'sealed');
+    if (object.current !== null) throw new Refusal('already-offered');
+    const size = payload.kind === 'nothing' ? 0 : payload.bytes.length;
+    const dtype = said.dtype ?? 'uint8';
+    const length = said.length ?? size / ITEM[dtype];
+    if (length * ITEM[dtype] !== size || !Number.isInteger(length)) {
+      throw new Refusal('size-mismatch');
+    }
+    if (payload.kind === 'slice' && !session.pages.delete(payload.page)) {
+      throw new Refusal('bad-lease');
+    }
+    object.versions++;
+    const version: MVersion = {
+      object,
+      number: object.versions,
+      by: handle.member.name,
+      dtype,
+      length,
+      attributes: new Map(said.attributes),
+      payload,
+      scope,
+      bound: new Set(),
+      readers: new Set(),
+      ends: scope === 'pool' && lifetime > 0 ? this.now + lifetime : Number.POSITIVE_INFINITY,
+      offered: true,
+    };
+    object.current = version;
+    this.versions.add(version);
+    handle.state = 'offered';
+    handle.version = version;
+    this.#bind(object, version);
+    return { kind: 'ok' };
+  }
+
+  #bind(object: MObject, version: MVersion): void {
+    const waiting = [...object.handles].filter(
+      (each) => each.state === 'required' && each.version === null,
+    );
+    for (const each of waiting) {
+      each.version = version;
+      version.bound.add(each);
+    }
+    for (const each of waiting) {
+      if (this.#mismatches(each, version)) this.#failRequire(each, 'object-mismatch');
+      else if (each.demand !== null) this.#deliver(each, each.demand);
+    }
+  }
+
+  #mismatches({ said }: MHandle, version: MVersion): boolean {
+    if (said.dtype !== null && said.dtype !== version.dtype) return true;
+    if (said.length !== null && said.length !== version.length) return true;
+    return [...said.attributes].some(([key, value]) => version.attributes.get(key) !== value);
+  }
+
+  withdraw(session: MSession, number: number): Expected {
+    const handle = this.#handle(session, number);
+    this.#state(handle, 'offered', 'withdrawn');
+    if (handle.state === 'offered' && handle.version !== null) this.#withdraw(handle.version);
+    return { kind: 'ok' };
+  }
+
+  unkeep(name: string): Expected {
+    const { current } = this.#object(name);
+    if (current === null || current.scope !== 'pool') throw new Refusal('wrong-state');
+    this.#withdraw(current);
+    return { kind: 'ok' };
+  }
+
+  #withdraw(version: MVersion): void {
+    const { object } = version;
+    version.offered = false;
+    object.current = null;
+    for (const handle of object.handles) {
+      if (handle.state !== 'offered' || handle.version !== version) continue;
+      handle.state = 'withdrawn';
+      handle.version = null;
+    }
+    this.#forget(version);
+    this.#forgetName(object);
+  }
+
+  // Requiring.
+
+  require(session: MSession, number: number, patient: boolean): Expected {
+    const handle = this.#handle(session, number);
+    this.#require(handle, patient);
+    handle.explicit = true;
+    return { kind: 'ok' };
+  }
+
+  #require(handle: MHandle, patient: boolean): void {
+    this.#state(handle, 'declared', 'sealed');
+    const { current, name } = handle.object;
+    const refusal: ErrorCode | null =
+      current !== null
+        ? this.#mismatches(handle, current)
+          ? 'object-mismatch'
+          : null
+        : !patient && this.#nobodyWill(name)
+          ? 'nobody-will-offer'
+          : null;
+    if (refusal !== null) {
+      handle.state = 'failed';
+      throw new Refusal(refusal);
+    }
+    handle.state = 'required';
+    handle.patient = patient;
+    handle.explicit = false;
+    handle.version = current;
+    current?.bound.add(handle);
+  }
+
+  demand(session: MSession, number: number, patient: boolean, demand: MDemand): Expected | null {
+    const handle = this.#handle(session, number);
+    this.#state(handle, 'declared', 'sealed', 'required');
+    if (handle.demand !== null) throw new Refusal('wrong-state');
+    if (handle.state !== 'required') {
+      try {
+        this.#require(handle, patient);
+      } catch (error) {
+        if (demand.dispose) this.#drop(handle);
+        throw error;
+      }
+    }
+    if (handle.version !== null) this.#deliver(handle, demand);
+    else handle.demand = demand;
+    return null;
+  }
+
+  #deliver(handle: MHandle, demand: MDemand): void {
+    const version = handle.version as MVersion;
+    const { session } = handle.member;
+    version.bound.delete(handle);
+    handle.state = 'demanded';
+    handle.version = null;
+    handle.demand = null;
+    const { payload } = version;
+    const free = !version.offered && version.bound.size === 0 && version.readers.size === 0;
+    let source: 0 | 1 | 2 | 3 = 0;
+    if (demand.mode !== 'peek' && payload.kind === 'inline') source = 1;
+    if (demand.mode !== 'peek' && payload.kind === 'slice') {
+      source = demand.mode === 'own' && free ? 3 : 2;
+    }
+    const attributes = demand.want ? version.attributes : new Map<string, number>();
+    this.#answer(session, demand.request, { kind: 'deliver', version, source, attributes });
+    if (source === 2) {
+      version.readers.add(handle);
+      handle.version = version;
+      return;
+    }
+    if (source === 3 && payload.kind === 'slice') session.pages.add(payload.page);
+    this.#forget(version);
+    if (demand.dispose) this.#drop(handle);
+  }
+
+  retract(session: MSession, number: number): Expected {
+    const handle = this.#handle(session, number);
+    this.#state(handle, 'required', 'retracted');
+    if (handle.state === 'required') {
+      const disposes = handle.demand?.dispose === true;
+      this.#fail(handle, 'cancelled');
+      this.#unrequire(handle, 'retracted');
+      if (disposes) this.#drop(handle);
+    }
+    return { kind: 'ok' };
+  }
+
+  #unrequire(handle: MHandle, state: State): void {
+    const { version } = handle;
+    handle.state = state;
+    handle.version = null;
+    if (version !== null) {
+      version.bound.delete(handle);
+      this.#forget(version);
+    }
+  }
+
+  #failRequire(handle: MHandle, code: ErrorCode): void {
+    const disposes = handle.demand?.dispose === true;
+    this.#fail(handle, code);
+    this.#unrequire(handle, 'failed');
+    if (disposes) this.#drop(handle);
+  }
+
+  /** The demand ends; its require stays if it was announced by itself. */
+  #endDemand(handle: MHandle, code: ErrorCode): void {
+    const disposes = handle.demand?.dispose === true;
+    this.#fail(handle, code);
+    if (handle.explicit && !disposes) return;
+    this.#unrequire(handle, 'retracted');
+    if (disposes) this.#drop(handle);
+  }
+
+  cancel(session: MSession, request: number): Expected {
+    for (const handle of session.handles.values()) {
+      if (handle.demand?.request === request) {
+        this.#endDemand(handle, 'cancelled');
+        return { kind: 'ok' };
+      }
+    }
+    const lease = this.queue.find((each) => each.session === session && each.request === request);
+    if (lease !== undefined) {
+      this.queue = this.queue.filter((each) => each !== lease);
+      this.#answer(session, request, { kind: 'fail', code: 'cancelled' });
+    }
+    return { kind: 'ok' };
+  }
+
+  // Objects.
+
+  #object(name: string): MObject {
+    const object = this.objects.get(name);
+    if (object === undefined) throw new Refusal('unknown-object');
+    return object;
+  }
+
+  delete(name: string, force: boolean): Expected {
+    const object = this.#object(name);
+    const open = [...object.handles].filter((each) => each.state === 'required');
+    if (open.length > 0 && !force) throw new Refusal('object-required');
+    object.tags.clear();
+    for (const handle of open) this.#failRequire(handle, 'object-deleted');
+    if (object.current !== null) this.#withdraw(object.current);
+    return { kind: 'ok' };
+  }
+
+  tag(name: string, set: ReadonlyMap<string, number>, removed: readonly string[]): Expected {
+    const { tags } = this.#object(name);
+    for (const key of removed) tags.delete(key);
+    for (const [key, value] of set) tags.set(key, value);
+    return { kind: 'ok' };
+  }
+
+  stat(name: string): Expected {
+    const object = this.#object(name);
+    const handles = [...object.handles];
+    const required = handles.filter((each) => each.state === 'required');
+    const { current } = object;
+    const waits = required.some((each) => each.version === null);
+    const value: { [key: string]: unknown } = {
+      name,
+      state: current !== null ? 'offered' : waits ? 'required' : 'declared',
+      version: current?.number ?? null,
+      versions: object.versions,
+      requires: required.length,
+      readers: handles.filter((each) => each.version?.readers.has(each)).length,
+      handles: handles.length,
+      tags: Object.fromEntries(object.tags),
+    };
+    if (current !== null) {
+      const { payload } = current;
+      value['bytes'] = payload.kind === 'nothing' ? 0 : payload.bytes.length;
+      value['dtype'] = current.dtype;
+      value['shape'] = [current.length];
+      value['order'] = 'row';
+      value['byteOrder'] = 'little';
+      value['attributes'] = Object.fromEntries(current.attributes);
+      value['scope'] = current.scope;
+      value['provider'] = current.by;
+      value['level'] = { nothing: 'none', inline: 'manager', slice: 'memory' }[payload.kind];
+      value['durability'] = 'process';
+    }
+    return { kind: 'value', value };
+  }
+
+  // Promises.
+
+  promise(
+    session: MSession,
+    number: number,
+    memberNumber: number,
+    pattern: string,
+    glob: boolean,
+  ): Expected {
+    const member = this.#member(session, memberNumber);
+    if (session.promises.has(number)) throw new Refusal('bad-argument');
+    this.promises = this.promises.filter(
+      (each) =>
+        each.state === 'open' ||
+        each.by !== member.name ||
+        each.pattern !== pattern ||
+        each.glob !== glob,
+    );
+    const promise: MPromise = {
+      by: member.name,
+      pattern,
+      glob,
+      state: 'open',
+      member,
+      ends: Number.POSITIVE_INFINITY,
+    };
+    this.promises.push(promise);
+    session.promises.set(number, promise);
+    return { kind: 'ok' };
+  }
+
+  close(session: MSession, number: number): Expected {
+    const promise = session.promises.get(number);
+    if (promise === undefined) throw new Refusal('unknown-promise');
+    session.promises.delete(number);
+    promise.state = 'closed';
+    promise.member = null;
+    this.#failUnmet();
+    return { kind: 'ok' };
+  }
+
+  #nobodyWill(name: string): boolean {
+    const met = this.promises.filter(({ glob, pattern }) =>
+      glob ? matches(pattern, name) : pattern === name,
+    );
+    return met.length > 0 && met.every((each) => each.state === 'closed');
+  }
+
+  /** Fails every require that only closed promises could have met. */
+  #failUnmet(): void {
+    for (const object of [...this.objects.values()]) {
+      if (object.current !== null || !this.#nobodyWill(object.name)) continue;
+      for (const handle of [...object.handles]) {
+        if (handle.state !== 'required' || handle.version !== null || handle.patient) continue;
+        this.#failRequire(handle, 'nobody-will-offer');
+      }
+    }
+  }
+
+  // Memory.
+
+  get pagesFree(): number {
+    let used = 0;
+    for (const session of this.sessions.values()) used += session.pages.size;
+    for (const version of this.versions) if (version.payload.kind === 'slice') used++;
+    return this.pagesTotal - used;
+  }
+
+  lease(session: MSession, request: number, handle: number | null, deadline: number): null {
+    const object = handle === null ? null : this.#handle(session, handle).object;
+    this.queue.push({ session, request, object, deadline });
+    return null;
+  }
+
+  giveBack(session: MSession, page: Page): Expected {
+    if (!session.pages.delete(page)) throw new Refusal('bad-lease');
+    return { kind: 'ok' };
+  }
+
+  /** First come, first served; but what somebody requires may use the reserve, and pass by. */
+  serve(): void {
+    const reserve = Math.floor(this.pagesTotal / 8);
+    for (let served = true; served; ) {
+      served = false;
+      const [first] = this.queue;
+      const urgent = this.queue.find((each) => each.object !== null && isRequired(each.object));
+      for (const each of [first, urgent]) {
+        if (each === undefined || served) continue;
+        const kept = each.object !== null && isRequired(each.object) ? 0 : reserve;
+        if (this.pagesFree - kept < 1) continue;
+        const page: Page = { slab: -1, offset: -1 };
+        each.session.pages.add(page);
+        this.#answer(each.session, each.request, { kind: 'grant', page });
+        this.queue = this.queue.filter((other) => other !== each);
+        served = true;
+      }
+    }
+  }
+
+  // Time.
+
+  /** The moments at which something ends by itself. */
+  moments(): number[] {
+    return [
+      ...this.queue.map((each) => each.deadline),
+      ...[...this.versions].filter((each) => each.offered).map((each) => each.ends),
+      ...this.promises.map((each) => each.ends),
+      ...this.#demands().map((each) => each.demand?.deadline ?? Number.POSITIVE_INFINITY),
+    ].filter((moment) => moment !== Number.POSITIVE_INFINITY);
+  }
+
+  #demands(): MHandle[] {
+    return [...this.sessions.values()].flatMap((session) =>
+      [...session.handles.values()].filter((handle) => handle.demand !== null),
+    );
+  }
+
+  /** Lets time pass; what is due ends in the order of its moments. */
+  pass(ms: number): void {
+    const end = this.now + ms;
+    for (;;) {
+      const next = Math.min(...this.moments(), Number.POSITIVE_INFINITY);
+      if (next > end) break;
+      this.now = next;
+      for (const handle of this.#demands()) {
+        if (handle.demand?.deadline === next) this.#endDemand(handle, 'deadline-passed');
+      }
+      for (const lease of this.queue.filter((each) => each.deadline === next)) {
+        this.queue = this.queue.filter((each) => each !== lease);
+        this.#answer(lease.session, lease.request, { kind: 'fail', code: 'memory-full' });
+      }
+      for (const version of [...this.versions]) {
+        if (version.offered && version.ends === next) this.#withdraw(version);
+      }
+      for (const promise of this.promises) {
+        if (promise.ends !== next) continue;
+        promise.ends = Number.POSITIVE_INFINITY;
+        promise.state = 'closed';
+      }
+      this.#failUnmet();
+      this.serve();
+    }
+    this.now = end;
+  }
+}
+
+/** Whether somebody waits for its next version. */
+function isRequired(object: MObject): boolean {
+  return [...object.handles].some((each) => each.state === 'required' && each.version === null);
+}
+
+/** The few globs that the random operations use. */
+function matches(pattern: string, name: string): boolean {
+  const source = pattern.replaceAll('*', '.*').replaceAll('?', '.');
+  return new RegExp(`^${source}$`, 'u').test(name);
+}

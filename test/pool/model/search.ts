@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import { Harness } from '../harness.js';
+import { random } from '../random.js';
+import { type Operation, PAGE_BYTES, Run } from './run.js';
+
+export interface SearchOptions {
+  /** Something to be broken on purpose in a fresh pool. */
+  readonly plant?: (pool: Harness) => void;
+  /** Whether the invariants are checked too: by default. */
+  readonly checked?: boolean;
+}
+
+export interface Failure {
+  readonly error: Error;
+  readonly operations: readonly Operation[];
+  readonly trace: readonly string[];
+}
+
+/** As many operations from a seed. */
+export function operationsOf(seed: number, count: number): Operation[] {
+  const dice = random(seed);
+  const number = (): number => dice(0x1_0000);
+  return Array.from({ length: count }, () => [number(), number(), number(), number(), number()]);
+}
+
+/** Runs operations on a fresh pool and a fresh model: null when they agree to the end. */
+export function attempt(
+  seed: number,
+  operations: readonly Operation[],
+  options: SearchOptions = {},
+): Failure | null {
+  // Few pages, so that memory is often full; how few is the seed's to say.
+  const pages = 8 + (seed % 3) * 8;
+  const pool = new Harness({
+    memoryBytesMax: pages * PAGE_BYTES,
+    hashSeed: seed,
+    checked: options.checked ?? true,
+  });
+  options.plant?.(pool);
+  const run = new Run(pool, pages);
+  try {
+    run.all(operations);
+    return null;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return { error, operations, trace: run.trace };
+  }
+}
+
+/** Leaves out operations for as long as it fails, then makes their numbers small. */
+export function shrink(seed: number, failure: Failure, options: SearchOptions = {}): Failure {
+  let best = failure;
+  const better = (operations: readonly Operation[]): boolean => {
+    const found = attempt(seed, operations, options);
+    if (found !== null) best = found;
+    return found !== null;
+  };
+  for (let size = best.operations.length; size >= 1; size = Math.floor(size / 2)) {
+    for (let at = 0; at < best.operations.length; ) {
+      const rest = [...best.operations.slice(0, at), ...best.operations.slice(at + size)];
+      if (!better(rest)) at += size;
+    }
+  }
+  return best;
+}
+
+/** What to print: the seed, the command, and the shortest operations that were found. */
+export function report(seed: number, failure: Failure): string {
+  return [
+    `seed ${seed} fails: ${failure.error.message}`,
+    `again: ATTACCA_SEED=${seed} node --test dist/test/pool/model.test.js`,
+    'shortest:',
+    ...failure.trace.map((line) => `  ${line}`),
+    failure.error.stack ?? '',
+  ].join('\n');
+}
+
+/** The digest of all frames and effects that a pool gives for operations. */
+export function digestOf(seed: number, operations: readonly Operation[]): string {
+  const hash = createHash('sha256');
+  attempt(seed, operations, {
+    plant: (pool) => {
+      const run = pool.loop.run.bind(pool.loop);
+      pool.loop.run = (now) => {
+        const performance = run(now);
+        for (const { session, bytes } of performance.frames)
+          hash.update(`${session}`).update(bytes);
+        hash.update(JSON.stringify(performance.effects));
+        return performance;
+      };
+    },
+  });
+  return hash.digest('hex');
+}
