@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { codeOf, errorOf, joinApart, ramp, servePool, TRANSPORTS } from './support/pools.js';
+
+for (const transport of TRANSPORTS) {
+  describe(`batches over ${transport}`, () => {
+    test('a hundred thousand objects are offered, found and withdrawn', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      function* items() {
+        for (let index = 0; index < 100_000; index++) {
+          yield { name: `p/${index}`, attributes: { index, half: index / 2, name: `n${index}` } };
+        }
+      }
+      const batch = await pool.offerMany(items());
+      assert.equal(batch.count, 100_000);
+      await using one = await pool.object('p/77777').demand();
+      assert.deepEqual(one.attributes, { index: 77_777, half: 38_888.5, name: 'n77777' });
+      await batch.withdraw();
+      await one.dispose();
+      const { counts } = await pool.info();
+      assert.equal((counts as { objects: number }).objects, 0);
+      assert.equal(await codeOf(batch.withdraw()), 'wrong-state');
+    });
+
+    test('payloads small and large come back in the order of their names', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      await using other = await joinApart(server, 'q', { transport });
+      const lengths = [0, 1, 100, 4_096, 4_097, 300_000, 7];
+      const items = lengths.map((length, index) => ({
+        name: `x/${index}`,
+        data: ramp(length, index),
+        attributes: index % 2 === 0 ? { even: true } : { odd: index, list: [1] },
+      }));
+      const demanding = other.demandMany(items.map(({ name }) => name));
+      await pool.offerMany(items, { keep: true });
+      const got = await demanding;
+      for (const [index, view] of got.entries()) {
+        assert.deepEqual(view.array.slice(), items[index]?.data);
+        assert.deepEqual(view.attributes, items[index]?.attributes);
+        await view.dispose();
+      }
+      const { counts } = await pool.info();
+      assert.equal((counts as { handles: number }).handles, 0);
+    });
+
+    test('each comes when it is there, and leaving the loop takes back the rest', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      await using other = await joinApart(server, 'q', { transport });
+      const names = ['a', 'b', 'c', 'd'];
+      const required = await other.requireMany(names);
+      const order: string[] = [];
+      await pool.put('c', ramp(100_000));
+      for await (const view of required.demandEach()) {
+        order.push(view.name);
+        await view.dispose();
+        if (view.name === 'c') await pool.put('a', ramp(3));
+        else break;
+      }
+      assert.deepEqual(order, ['c', 'a']);
+      await other.info();
+      const { counts } = await pool.info();
+      const { requires, handles, waits } = counts as { [name: string]: number };
+      assert.deepEqual({ requires, handles, waits }, { requires: 0, handles: 0, waits: 0 });
+      assert.equal(await codeOf(required.demand()), 'wrong-state');
+    });
+
+    test('one that fails takes the others of its batch back', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      await pool.put('a', ramp(100_000));
+      const error = await errorOf(pool.demandMany(['a', 'b', 'c'], { timeoutMs: 20 }));
+      assert.equal(error.code, 'deadline-passed');
+      const mismatch = pool.demandMany(['a', 'b'], { space: { dtype: 'int8' } });
+      assert.equal(await codeOf(mismatch), 'object-mismatch');
+      const controller = new AbortController();
+      const aborted = pool.demandMany(['a', 'b', 'c'], { signal: controller.signal });
+      controller.abort();
+      assert.equal(await codeOf(aborted), 'aborted');
+      assert.equal(
+        await codeOf(pool.requireMany(['a', 'z'], { space: { dtype: 'int8' } })),
+        'object-mismatch',
+      );
+      const { counts } = await pool.info();
+      const { requires, handles, readers } = counts as { [name: string]: number };
+      assert.deepEqual({ requires, handles, readers }, { requires: 0, handles: 0, readers: 0 });
+    });
+
+    test('a batch of which some are refused says which, and offers the others', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      await pool.put('x/1', ramp(2));
+      await pool.put('x/3', ramp(2));
+      const items = [0, 1, 2, 3].map((index) => ({ name: `x/${index}`, data: ramp(2) }));
+      const error = await errorOf(pool.offerMany(items));
+      assert.equal(error.code, 'already-offered');
+      assert.match(error.message, /2 of 4 objects; the first: Cannot offer "x\/1"/);
+      assert.equal((error as { fields?: { index?: unknown } }).fields?.index, 1);
+      await using view = await pool.object('x/2').demand();
+      assert.equal(view.size, 8);
+      const failed: string[] = [];
+      const bad = [
+        { name: 'y', attributes: { a: null } },
+        { name: 'y', attributes: { ['k'.repeat(300)]: 1 } },
+        { name: 'y', data: ramp(3), space: { dtype: 'float32' as const, shape: [4] } },
+        { name: 'y' },
+      ];
+      const batch = await pool.offerMany(bad, {
+        onFailure: ({ index, error: { code } }) => failed.push(`${index} ${code}`),
+      });
+      assert.deepEqual(failed.sort(), ['0 bad-attribute', '1 bad-attribute', '2 size-mismatch']);
+      assert.equal(batch.count, 1);
+      await batch.withdraw();
+    });
+  });
+}

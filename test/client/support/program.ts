@@ -1,0 +1,84 @@
+/**
+ * What a program under test does, in a process of its own: its first argument names it. It speaks by
+ * lines on standard output and listens for lines on standard input.
+ */
+import { createInterface } from 'node:readline';
+import { join } from '../../../src/client/index.js';
+
+const [role = '', address = '', ...rest] = process.argv.slice(2);
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const listen = async (): Promise<string> => String((await lines.next()).value);
+
+const programs: { readonly [role: string]: () => Promise<void> } = {
+  /** Demands a large object and sums it while nobody copies it. */
+  async sum() {
+    await using pool = await join({ address, member: 'sum' });
+    await using view = await pool.object('x', { space: { dtype: 'float64' } }).demand();
+    const { rss } = process.memoryUsage();
+    const total = view.array.reduce((sum, value) => sum + value, 0);
+    const isView = view.array.subarray(0).byteLength === view.size;
+    const { external } = process.memoryUsage();
+    say(`sum ${total} ${isView} ${pool.transport} ${rss > 0 && external > 0}`);
+    process.stdin.destroy();
+  },
+  /** Demands, and stays until it is killed. */
+  async hold() {
+    const pool = await join({ address, member: 'hold' });
+    const view = await pool.object('x').demand();
+    say(`holding ${view.size}`);
+    await listen();
+    await view.dispose();
+    await pool.leave();
+    process.stdin.destroy();
+  },
+  /** Takes memory and dies without offering it. */
+  async writer() {
+    const pool = await join({ address, member: 'writer' });
+    const field = pool.object('y', { space: { dtype: 'uint8', shape: [4 << 20] } });
+    await field.allocate();
+    field.array.fill(1);
+    say('wrote');
+    await listen();
+  },
+  /** Forgets to leave, with nothing left to do. */
+  async forgetful() {
+    process.stdin.destroy();
+    const pool = await join({ address, member: 'forgetful' });
+    await pool.put('kept', Uint8Array.of(1, 2, 3));
+    await pool.object('mine').offer();
+    say('done');
+  },
+  /** Two joins of one process. */
+  async twice() {
+    process.stdin.destroy();
+    const pools = await Promise.all([
+      join({ address, member: 'a' }),
+      join({ address, member: 'b' }),
+    ]);
+    say(`joined ${pools.map((pool) => pool.memberName).join(' ')}`);
+    for (const pool of pools) await pool.leave();
+  },
+  /** Writes where it may only read. */
+  async scribbler() {
+    const pool = await join({ address, member: 'scribbler' });
+    const view = await pool.object('x').demand();
+    say('about to write');
+    view.unsafeBytes()[0] = 255;
+    say('written');
+  },
+  /** Calls a barrier as often as it is told. */
+  async meeter() {
+    process.stdin.destroy();
+    const [index = '0', parties = '1', rounds = '1'] = rest;
+    await using pool = await join({ address, member: `m[${index}]` });
+    for (let round = 0; round < Number(rounds); round++) {
+      await pool.barrier('step', { parties: Number(parties) });
+    }
+    say('met');
+  },
+};
+
+await programs[role]?.();
