@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -7,6 +6,7 @@ import { fileError } from '../file-errors.js';
 import { quoted } from '../format.js';
 import { npyHeader } from '../npy.js';
 import { writeBytes } from '../output.js';
+import { uniquePart } from '../unique.js';
 import type { Located } from './located.js';
 
 export type OutputFormat = 'npy' | 'raw';
@@ -37,7 +37,7 @@ export async function writeFileOf(
     await writeInPlace(path, object, format, signal);
     return;
   }
-  const draft = join(dirname(path), `.attacca-${randomBytes(8).toString('hex')}`);
+  const draft = join(dirname(path), `.attacca-${uniquePart()}`);
   try {
     await using handle = await open(draft, 'wx');
     await writeObject(handle.fd, object, format, signal);

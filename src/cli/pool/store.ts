@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { chmod, link, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -22,6 +21,7 @@ import { LIMITS } from '../../core/limits.js';
 import type { SpaceExpectation } from '../../core/space.js';
 import { openSlab, type SlabFile, slabPath } from '../../levels/shm/slabs.js';
 import { Grant, MESSAGE, readGrant, writeLease, writeUnkeep } from '../../protocol/index.js';
+import { uniquePart } from '../unique.js';
 
 /** What is said of an object that is put. */
 export interface ObjectToPut {
@@ -96,7 +96,7 @@ export class Store {
     const { client } = this.#seat;
     const directory = client.pool.slabs;
     const { path, size, offset } = file;
-    const name = `adopt-${randomBytes(8).toString('hex')}`;
+    const name = `adopt-${uniquePart()}`;
     await rename(path, join(directory, name));
     let slice: Slice;
     try {
