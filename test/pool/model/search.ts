@@ -47,7 +47,7 @@ export function attempt(
   }
 }
 
-/** Leaves out operations for as long as it fails, then makes their numbers small. */
+/** Leaves out operations for as long as it fails. */
 export function shrink(seed: number, failure: Failure, options: SearchOptions = {}): Failure {
   let best = failure;
   const better = (operations: readonly Operation[]): boolean => {
@@ -55,11 +55,14 @@ export function shrink(seed: number, failure: Failure, options: SearchOptions = 
     if (found !== null) best = found;
     return found !== null;
   };
-  for (let size = best.operations.length; size >= 1; size = Math.floor(size / 2)) {
+  for (let size = best.operations.length; size >= 1; ) {
+    const before = best.operations.length;
     for (let at = 0; at < best.operations.length; ) {
       const rest = [...best.operations.slice(0, at), ...best.operations.slice(at + size)];
       if (!better(rest)) at += size;
     }
+    // The last ones go one by one, for as long as that helps.
+    if (size > 1 || best.operations.length === before) size = Math.floor(size / 2);
   }
   return best;
 }
