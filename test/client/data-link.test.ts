@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { DataLink } from '../../src/client/data-link.js';
+import { Writer } from '../../src/core/bytes.js';
+import { AttaccaError } from '../../src/core/errors.js';
+import { LIMITS } from '../../src/core/limits.js';
+import {
+  type Accept,
+  FRAME,
+  FrameAssembler,
+  readHello,
+  readRead,
+  readWrite,
+  writeAccept,
+  writeDataHead,
+  writeDone,
+  writeFailed,
+  writeRefuse,
+} from '../../src/protocol/index.js';
+import { connect, parseAddress } from '../../src/transport/index.js';
+import { codeOf } from './support/pools.js';
+
+const ACCEPT: Accept = {
+  kind: 'accept',
+  version: 1,
+  poolId: 'fake',
+  poolName: 'fake',
+  session: 7,
+  secret: new Uint8Array(32).fill(7),
+  received: 0,
+  resumed: false,
+  pool: {},
+};
+
+/** One slab as an array of bytes, served over data connections; `cutAfter` frames each is cut. */
+class FakeAgent {
+  readonly slab = new Uint8Array(8 << 20);
+  connections = 0;
+  framesLeft = Number.POSITIVE_INFINITY;
+  failure: string | null = null;
+  refusal: string | null = null;
+  roles: number[] = [];
+
+  static async start(t: TestContext): Promise<{ agent: FakeAgent; link: DataLink }> {
+    const directory = await mkdtemp(join(tmpdir(), 'attacca-data-'));
+    const agent = new FakeAgent();
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      agent.serve(socket);
+    });
+    const path = join(directory, 'socket');
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const address = parseAddress(`unix:${path}`);
+    const link = new DataLink({
+      open: async () => ({ link: await connect(address), token: 'secret' }),
+      accept: () => ACCEPT,
+    });
+    t.after(async () => {
+      link.close(new AttaccaError('cancelled', 'the test is over'));
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await rm(directory, { recursive: true, force: true });
+    });
+    return { agent, link };
+  }
+
+  serve(socket: Socket): void {
+    this.connections++;
+    const assembler = new FrameAssembler(LIMITS.dataFrameBytesMax);
+    socket.on('data', (chunk: Uint8Array) => {
+      assembler.push(chunk);
+      while (assembler.next() && !socket.destroyed) {
+        if (this.framesLeft-- <= 0) {
+          this.framesLeft = 3;
+          socket.destroy();
+          return;
+        }
+        socket.write(this.answer(assembler).slice());
+      }
+    });
+  }
+
+  answer({ kind, bytes, start, end }: FrameAssembler): Uint8Array {
+    const w = new Writer();
+    if (kind === FRAME.hello) {
+      const hello = readHello(bytes, start, end);
+      assert.equal(hello.session, 7);
+      assert.equal(hello.token, 'secret');
+      this.roles.push(hello.role);
+      if (this.refusal === null) writeAccept(w, ACCEPT);
+      else writeRefuse(w, { retryable: false, code: this.refusal, message: 'no', fields: {} });
+    } else if (kind === FRAME.write) {
+      const write = readWrite(bytes, start, end);
+      const payload = bytes.subarray(write.payloadStart, write.payloadEnd);
+      if (this.failure !== null) writeFailed(w, write.transfer, this.failure, 'no lease');
+      else {
+        this.slab.set(payload, write.offset);
+        writeDone(w, write.transfer, payload.length);
+      }
+    } else {
+      const read = readRead(bytes, start, end);
+      for (let at = 0; at < read.size; at += 1 << 20) {
+        const part = this.slab.subarray(
+          read.offset + at,
+          read.offset + Math.min(at + (1 << 20), read.size),
+        );
+        writeDataHead(w, read.transfer, read.offset + at, part.length);
+        w.raw(part);
+      }
+      writeDone(w, read.transfer, read.size);
+    }
+    return w.written();
+  }
+}
+
+function pattern(size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, index) => (index * 7 + (index >> 8)) & 255);
+}
+
+test('bytes of any size go there and back over one connection', async (t) => {
+  const { agent, link } = await FakeAgent.start(t);
+  const sizes = [1, 64, 100_000, 1 << 20, (1 << 20) + 1, 3_000_000];
+  let offset = 0;
+  await Promise.all(
+    sizes.map(async (size) => {
+      const slice = { slab: 0, offset, size };
+      offset += size;
+      await link.write(slice, pattern(size));
+      assert.deepEqual(await link.read(slice), pattern(size));
+    }),
+  );
+  assert.equal(agent.connections, 1);
+  assert.deepEqual(agent.roles, [1]);
+});
+
+test('a connection that is lost again and again moves everything in the end', async (t) => {
+  const { agent, link } = await FakeAgent.start(t);
+  agent.framesLeft = 3;
+  const slice = { slab: 0, offset: 64, size: 5 << 20 };
+  // Three frames a connection: HELLO and two parts of it.
+  await link.write(slice, pattern(slice.size));
+  assert.deepEqual(agent.slab.slice(64, 64 + slice.size), pattern(slice.size));
+  const pieces = Array.from({ length: 8 }, (_, index) => ({
+    slab: 0,
+    offset: index * 1_000,
+    size: 1_000,
+  }));
+  await Promise.all(
+    pieces.map(async (piece) => {
+      await link.write(piece, pattern(1_000));
+      assert.deepEqual(await link.read(piece), pattern(1_000));
+    }),
+  );
+  assert.ok(agent.connections > 2, `${agent.connections} connections`);
+});
+
+test('what the agent refuses fails alone; a refused connection fails all', async (t) => {
+  const { agent, link } = await FakeAgent.start(t);
+  agent.failure = 'bad-lease';
+  const slice = { slab: 0, offset: 0, size: 10 };
+  assert.equal(await codeOf(link.write(slice, pattern(10))), 'bad-lease');
+  agent.failure = null;
+  await link.write(slice, pattern(10));
+  const other = await FakeAgent.start(t);
+  other.agent.refusal = 'session-unknown';
+  assert.equal(await codeOf(other.link.read(slice)), 'session-unknown');
+  other.link.close(new AttaccaError('cancelled', 'over'));
+  assert.equal(await codeOf(other.link.read(slice)), 'cancelled');
+});
