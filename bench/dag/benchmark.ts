@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   type Benchmark,
   type Contender,
@@ -9,25 +7,18 @@ import {
   type Stage,
 } from '../harness/benchmark.js';
 import type { Participant } from '../harness/participant.js';
-import { numberOf } from '../harness/reply.js';
-import { median } from '../harness/statistics.js';
 import { startPool } from '../product/start-pool.js';
-import { bytesMoved, forkJoin, type Shape } from './graph.js';
+import type { Shape } from './graph.js';
+import { filesIn, type Ground, poolGround, type Size } from './ground.js';
+import { measureNodeJobs, nodeTaxMs } from './node-jobs.js';
+import { execTaxMs, jobOverheadMs, measureRunList, measureShellJobs } from './shell-jobs.js';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
-const TIMEOUT_MS = 300_000;
-const GRAPH_MS = 200_000;
-/** Jobs that may run, or wait for their input, at a time: twice what is usual on two cores. */
-const SLOTS = 4;
-const FIRST_BYTES = 10;
-
-interface Size {
-  readonly name: string;
-  readonly bytes: number;
-  readonly shape: Shape;
-}
+const TIMEOUT_MS = 400_000;
+const TAX_MS = 15;
+const OVERHEAD_MS = 5;
 
 const LONG: Shape = { width: 4, depth: 4 };
 /** All of a graph's objects lie in memory at the same time. */
@@ -37,7 +28,7 @@ const SIZES: readonly Size[] = [
   { name: '1KiB', bytes: KiB, shape: LONG },
   { name: '1MiB', bytes: MiB, shape: LONG },
   { name: '16MiB', bytes: 16 * MiB, shape: LONG },
-  { name: '256MiB', bytes: 256 * MiB, shape: LONG },
+  { name: '256MiB', bytes: 256 * MiB, shape: SHORT },
   { name: '1GiB', bytes: GiB, shape: SHORT },
 ];
 
@@ -45,100 +36,96 @@ function sizesOf(size: string): readonly Size[] {
   return size === 's' ? SIZES.slice(0, 2).map((each) => ({ ...each, shape: SHORT })) : SIZES;
 }
 
-const script = (name: string): string => fileURLToPath(new URL(`./${name}.js`, import.meta.url));
-
-/** How jobs find their objects: by name in a pool, or as files in a directory. */
-interface Ground {
-  readonly program: string;
-  /** Whether a job may start before its inputs are there. */
-  readonly waits: boolean;
-  readonly env: Readonly<Record<string, string>>;
-  place(object: string): string;
+/** One kind of programs: its metrics, and how they are measured on a ground. */
+interface Part {
+  readonly specs: readonly MetricSpec[];
+  measure(launcher: Participant, ground: Ground, stage: Stage): Promise<Samples>;
 }
 
-async function runGraph(launcher: Participant, ground: Ground, size: Size): Promise<number> {
-  const jobs = forkJoin(size.shape);
-  const place = (object: string): string => ground.place(`${size.name}-${object}`);
-  const launches = jobs.map(({ inputs, output }) => ({
-    argv: [
-      process.execPath,
-      script(ground.program),
-      inputs.map(place).join(','),
-      place(output),
-      String(size.bytes),
-      // The source counts as a job of each chain.
-      String(size.shape.depth + 1),
-    ],
-    after: ground.waits ? [] : jobs.flatMap((job, at) => (inputs.includes(job.output) ? [at] : [])),
+function rates(prefix: string, sizes: readonly Size[]): MetricSpec[] {
+  return sizes.map(({ name, bytes }) => ({
+    name: `${prefix}GBps_${name}`,
+    unit: 'GB/s',
+    better: 'higher',
+    goals: ['shm_files', 'disk_files'].map((of) => ({ of, atLeast: bytes >= MiB ? 1 : 0.9 })),
   }));
-  const wish = { jobs: launches, slots: SLOTS, env: ground.env };
-  const ms = numberOf(await launcher.ask('run', wish, GRAPH_MS), 'ms');
-  return bytesMoved(jobs, size.bytes) / 1e9 / (ms / 1e3);
 }
 
-async function firstByteMs(
+const ms = (name: string, atMost: number): MetricSpec => ({
+  name,
+  unit: 'ms',
+  better: 'lower',
+  goals: [{ atMost }],
+});
+
+/** An object of 1 MiB in the pool and as a file, made by the smallest graphs of the parts. */
+const OBJECT = '1MiB-joined';
+
+function nodePart(sizes: readonly Size[]): Part {
+  return {
+    specs: [ms('tax_ms_node', TAX_MS), ...rates('', sizes)],
+    async measure(launcher, ground, stage) {
+      const samples = await measureNodeJobs(launcher, ground, sizes);
+      if (!ground.waits) return samples;
+      const files = await twinFiles(launcher, stage, sizes);
+      return { ...samples, tax_ms_node: await nodeTaxMs(launcher, ground, files, OBJECT) };
+    },
+  };
+}
+
+/** The graph of 1 MiB as files, too: what the tax is taken against. */
+async function twinFiles(
   launcher: Participant,
-  argv: readonly string[],
-  env: Readonly<Record<string, string>>,
-): Promise<number> {
-  const times: number[] = [];
-  for (let i = -2; i < FIRST_BYTES; i++) {
-    const ms = numberOf(await launcher.ask('firstByte', { argv, env }), 'ms');
-    if (i >= 0) times.push(ms);
-  }
-  return median(times);
+  stage: Stage,
+  sizes: readonly Size[],
+): Promise<Ground> {
+  const files = filesIn(stage.memoryDirectory);
+  await measureNodeJobs(launcher, files, sizes.slice(0, 2));
+  return files;
 }
 
-function filesIn(directory: string): Ground {
+function shellPart(sizes: readonly Size[]): Part {
   return {
-    program: 'job-file',
-    waits: false,
-    env: {},
-    place: (object) => join(directory, object),
+    specs: [
+      ms('tax_ms_exec', TAX_MS),
+      ms('job_overhead_ms', OVERHEAD_MS),
+      ...rates('exec_', sizes),
+      ...rates('run_', sizes),
+    ],
+    async measure(launcher, ground, stage) {
+      const samples = await measureShellJobs(launcher, ground, sizes);
+      if (!ground.waits) return samples;
+      const files = filesIn(stage.memoryDirectory);
+      const disk = stage.diskDirectory;
+      await measureShellJobs(launcher, files, sizes.slice(0, 1));
+      const small = 'exec-1KiB-joined';
+      return {
+        ...samples,
+        ...(await measureRunList(launcher, ground, sizes, disk)),
+        tax_ms_exec: await execTaxMs(launcher, ground, files, small),
+        job_overhead_ms: await jobOverheadMs(launcher, ground, files, small, disk),
+      };
+    },
   };
 }
 
-async function poolGround(stage: Stage): Promise<Ground> {
-  const { address } = await startPool(stage);
-  return {
-    program: 'job-pool',
-    waits: true,
-    env: { ATTACCA_POOL: address },
-    place: (object) => object,
-  };
-}
-
-/** From exec to the first byte of an input that is there, less the same program over a file. */
-async function taxMs(launcher: Participant, pool: Ground, files: Ground): Promise<number> {
-  const last = '1KiB-joined';
-  await runGraph(launcher, files, { name: '1KiB', bytes: KiB, shape: SHORT });
-  const byFile = [process.execPath, script('first-byte-file'), files.place(last)];
-  const byPool = [process.execPath, script('first-byte-pool'), last];
-  const fileMs = await firstByteMs(launcher, byFile, {});
-  return (await firstByteMs(launcher, byPool, pool.env)) - fileMs;
-}
-
-async function measure(stage: Stage, ground: Ground, sizes: readonly Size[]): Promise<Samples> {
-  const launcher = await stage.crew.node('dag/launcher.js');
-  const samples: Record<string, number> = {};
-  for (const size of sizes) samples[`GBps_${size.name}`] = await runGraph(launcher, ground, size);
-  if (ground.waits) {
-    samples['tax_ms'] = await taxMs(launcher, ground, filesIn(stage.memoryDirectory));
-  }
-  return samples;
-}
-
-function specsOf(sizes: readonly Size[]): MetricSpec[] {
+function contendersOf(part: Part): Contender[] {
+  const contender = (
+    name: string,
+    groundOf: (stage: Stage) => Promise<Ground> | Ground,
+  ): Contender => ({
+    name,
+    kind: name === PRODUCT ? 'product' : 'rival',
+    timeoutMs: TIMEOUT_MS,
+    async measure(stage) {
+      const ground = await groundOf(stage);
+      return await part.measure(await stage.crew.node('dag/launcher.js'), ground, stage);
+    },
+  });
   return [
-    { name: 'tax_ms', unit: 'ms', better: 'lower', goals: [{ atMost: 15 }] },
-    ...sizes.map(
-      ({ name, bytes }): MetricSpec => ({
-        name: `GBps_${name}`,
-        unit: 'GB/s',
-        better: 'higher',
-        goals: ['shm_files', 'disk_files'].map((of) => ({ of, atLeast: bytes >= MiB ? 1 : 0.9 })),
-      }),
-    ),
+    contender(PRODUCT, async (stage) => poolGround((await startPool(stage)).address)),
+    contender('shm_files', (stage) => filesIn(stage.memoryDirectory)),
+    contender('disk_files', (stage) => filesIn(stage.diskDirectory)),
   ];
 }
 
@@ -148,26 +135,8 @@ export const dag: Benchmark = {
   sizes: { m: '1 KiB to 1 GiB', s: '1 KiB and 1 MiB, to see that it runs' },
   async run(context) {
     const sizes = sizesOf(context.size);
-    const contenders: Contender[] = [
-      {
-        name: PRODUCT,
-        kind: 'product',
-        timeoutMs: TIMEOUT_MS,
-        measure: async (stage) => await measure(stage, await poolGround(stage), sizes),
-      },
-      {
-        name: 'shm_files',
-        kind: 'rival',
-        timeoutMs: TIMEOUT_MS,
-        measure: async (stage) => await measure(stage, filesIn(stage.memoryDirectory), sizes),
-      },
-      {
-        name: 'disk_files',
-        kind: 'rival',
-        timeoutMs: TIMEOUT_MS,
-        measure: async (stage) => await measure(stage, filesIn(stage.diskDirectory), sizes),
-      },
-    ];
-    await context.compare(contenders, specsOf(sizes));
+    for (const part of [nodePart(sizes), shellPart(sizes)]) {
+      await context.compare(contendersOf(part), part.specs);
+    }
   },
 };

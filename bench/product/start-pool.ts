@@ -6,10 +6,10 @@ import type { Stage } from '../harness/benchmark.js';
 import { within } from '../harness/within.js';
 
 const READY_MS = 30_000;
-const BUNDLE = fileURLToPath(new URL('../../attacca.js', import.meta.url));
+const BUNDLE = fileURLToPath(new URL('../../bin/attacca.cjs', import.meta.url));
 const UNBUNDLED = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
-/** The command as users have it: one file. */
+/** The command as users have it: bundled. */
 export const COMMAND = existsSync(BUNDLE) ? BUNDLE : UNBUNDLED;
 
 export interface BenchPool {
