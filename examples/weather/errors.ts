@@ -1,5 +1,7 @@
 /** What can go wrong in the weather example and a caller would treat differently. */
 export type WeatherErrorCode =
+  /** The file system refuses. */
+  | 'cannot-read-file'
   /** The file is no NetCDF file at all, or a truncated or damaged one. */
   | 'not-a-netcdf-file'
   /** A NetCDF file, but of a variant that is not read here. */

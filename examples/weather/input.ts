@@ -71,8 +71,18 @@ function identify(bytes: Uint8Array): string {
 
 const ACCEPTED = 'accepted are NetCDF-3 files (classic or 64-bit offset)';
 
+function readFile(path: string): Uint8Array<ArrayBuffer> {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const why = code === 'ENOENT' ? 'there is no such file' : code || String(cause);
+    throw new WeatherError('cannot-read-file', `Cannot read "${path}": ${why}`, { cause });
+  }
+}
+
 function readBytes(path: string): Uint8Array<ArrayBuffer> {
-  const bytes = readFileSync(path);
+  const bytes = readFile(path);
   const kind = identify(bytes);
   if (kind === 'a NetCDF-3 file') return bytes;
   if (kind.startsWith('a NetCDF')) {
@@ -289,8 +299,7 @@ function unpack(
  * latitude and longitude, one entry for each position in the other dimensions.
  *
  * @throws WeatherError `not-a-netcdf-file` for anything else and for a truncated or damaged file,
- * `netcdf-variant-not-read` for NetCDF-4 and CDF-5, `no-field-in-file`; an error of the file system as
- * it is.
+ * `netcdf-variant-not-read` for NetCDF-4 and CDF-5, `no-field-in-file`, `cannot-read-file`.
  */
 export function openInput(path: string): Input {
   const file = openFile(path);

@@ -116,6 +116,7 @@ function compareProducts(outcomes: ReadonlyMap<Via, Outcome>): void {
     );
   }
   if (fingerprints.length === 0) return;
+  say();
   say(
     `The ${formatCount(fingerprints.length)} products of all ${outcomes.size} runs are the same, bit for bit.`,
   );
@@ -165,17 +166,16 @@ async function runDemo(demo: DemoArguments, signal: AbortSignal): Promise<void> 
     const outcome = await runOnce(via, demo, plan, signal);
     outcomes.set(via, outcome);
     const { checked, maps } = outcome.counts;
-    const drawn = maps === 0 ? '' : `, ${maps} maps drawn`;
+    const drawn = maps === 0 ? '' : `; ${maps} maps`;
     const took = formatSeconds(monotonicMs() - startedMs);
     say(
-      `  done in ${took}: ${formatCount(checked)} times a field came and was right, to the last bit${drawn}`,
+      `  done in ${took}: ${formatCount(checked)} fields received, each checked against its maker's sums: all equal${drawn}`,
     );
   }
   say();
   const figures = new Map([...outcomes].map(([via, outcome]) => [via, figuresOf(outcome)]));
   say(figuresTable(figures));
   explainTable(plan);
-  say();
   compareProducts(outcomes);
   for (const via of demo.vias.slice(0, 1)) {
     const outcome = outcomes.get(via);

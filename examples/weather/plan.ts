@@ -71,7 +71,7 @@ function forecastPlan(settings: Settings): Plan {
     levels: MODEL_LEVELS,
     params: ['u', 'v', 'h'],
     grid: createBandGrid(nlat, nlon),
-    stepLabels: new Map(steps.map((step) => [step, `day ${(step / 24).toFixed(2)}`])),
+    stepLabels: new Map(steps.map((step) => [step, `day ${step / 24}`])),
     hasVorticity: true,
     hasEnsemble: true,
   };
@@ -162,7 +162,8 @@ export function createPlan(settings: Settings): Plan {
   return settings.input === undefined ? forecastPlan(settings) : openAnalysis(settings.input).plan;
 }
 
-function padded(step: number): string {
+/** So that names sort as time goes. */
+export function padded(step: number): string {
   return String(step).padStart(3, '0');
 }
 

@@ -39,7 +39,7 @@ what is computed
   --input FILE.nc           take u, v, z of a NetCDF-3 file instead of a model's
 
 how it is handed over
-  --via all|pool|files|file-per-field    default all, one after the other
+  --via all|pool|files|file-per-field    default all, one after the other; pool with --input
       pool             through shared memory; products start when their own fields are there
       files            all fields of a member's step in one file; products start when it is complete
       file-per-field   a file a field, written aside, renamed, noticed at once by inotify
@@ -73,7 +73,9 @@ function parse(argv: readonly string[]) {
 /** @throws WeatherError `bad-usage` */
 export function parseArguments(argv: readonly string[]): DemoArguments {
   const values = parse(argv);
-  const via = wordFlag('via', values.via, ['all', ...VIAS], 'all');
+  // A file's few fields are about the maps, not about times.
+  const usual = values.input === undefined ? 'all' : 'pool';
+  const via = wordFlag('via', values.via, ['all', ...VIAS], usual);
   const { via: _, ...settings } = values;
   return {
     settings: settingsFrom(settings),

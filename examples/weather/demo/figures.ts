@@ -58,7 +58,7 @@ const ROWS: readonly (readonly [string, (figures: Figures) => string])[] = [
     'model stalled by handing over',
     ({ producer_stall_pct }) => `${producer_stall_pct.toFixed(2)} %`,
   ],
-  ['whole run', ({ makespan_s }) => formatSeconds(makespan_s * 1000)],
+  ['until the last product', ({ makespan_s }) => formatSeconds(makespan_s * 1000)],
   ['peak memory', ({ peak_memory_GiB }) => `${peak_memory_GiB.toFixed(2)} GiB`],
 ];
 

@@ -29,7 +29,7 @@ export interface WorkflowOptions {
 /** What all programs together have done. */
 export interface Outcome {
   readonly counts: Readonly<Counts>;
-  /** From the first model's start to the end of the last product and map. */
+  /** From the first model's start to the end of the last product; maps may be drawn later. */
   readonly makespanMs: number;
   readonly latenciesMs: readonly number[];
   /** Of the producers' time. */
@@ -183,7 +183,7 @@ export class Workflow {
     return {
       counts: sumCounts(results),
       makespanMs:
-        Math.max(...results.map(({ endedMs }) => endedMs)) -
+        Math.max(...results.map(({ lastProductMs }) => lastProductMs)) -
         Math.min(...producers.map(({ startedMs }) => startedMs)),
       latenciesMs: results.flatMap(({ latenciesMs }) => latenciesMs).toSorted((a, b) => a - b),
       stalledShare: busyMs === 0 ? 0 : stalledMs / busyMs,

@@ -33,7 +33,7 @@ export interface FieldPromise {
 /** A handle on a named object: a producer fills its array and offers, a consumer demands. */
 export interface FieldObject<D extends FieldDtype = 'float32'> {
   readonly name: string;
-  /** Makes sure that there is memory for the array; over a pool it is shared. */
+  /** Makes sure of memory for the array; over a pool it is shared, and waits while that is full. */
   allocate(): Promise<unknown>;
   /** To be written before offer, not to be touched after it. */
   readonly array: FieldArrays[D];

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { FieldObject, ReceivedField } from '../exchange/exchange.js';
 import type { ReadonlyField } from '../grid.js';
 import { drawMap, type MapOptions } from '../map.js';
-import { fieldName, type Param, type Place, PRODUCT_UNITS, productName } from '../plan.js';
+import { fieldName, type Param, type Place, PRODUCT_UNITS, padded, productName } from '../plan.js';
 import { type Program, runProgram } from './program.js';
 
 /** Times of a forecast that are drawn: the last, and others before it at even distances. */
@@ -52,7 +52,7 @@ class MapList {
       this.#mean(step, middle),
       this.#spread(step, middle),
     ]);
-    return [...times, ...plan.levels.map((level) => this.#largest(level))];
+    return [...times, this.#largest(top)];
   }
 
   /** All that is made of a file. */
@@ -82,9 +82,10 @@ class MapList {
 
   #file(what: string, level: number, step: number | undefined): string {
     const { plan } = this.#program;
-    const label = step === undefined ? undefined : plan.stepLabels.get(step);
-    const time = label === undefined ? [] : [label.toLowerCase().replaceAll(/[^a-z0-9.]+/g, '-')];
-    return `${[what, `${level}hPa`, ...time].join('-')}.png`;
+    if (step === undefined) return `${what}-${level}hPa.png`;
+    const label = plan.kind === 'analysis' ? plan.stepLabels.get(step) : undefined;
+    const time = label?.toLowerCase().replaceAll(/[^a-z0-9.]+/g, '-') ?? `${padded(step)}h`;
+    return `${what}-${level}hPa-${time}.png`;
   }
 
   #windSpeed(place: Place): MapTask {
@@ -165,11 +166,13 @@ class MapList {
       file: this.#file('largest-wind', level, undefined),
       needs: [pool.object(productName('largest-wind', { level }))],
       describe: ({ attributes }) => {
-        const member = plan.kind === 'analysis' ? '' : `member ${String(attributes['member'])}, `;
         const when = plan.stepLabels.get(Number(attributes['step'])) ?? '';
         return {
           title: `Strongest wind at ${level} hPa`,
-          subtitle: `Of all ${plan.kind === 'analysis' ? 'times' : 'members and steps'}; the most: ${member}${when}`,
+          subtitle:
+            plan.kind === 'analysis'
+              ? `Of all times; the most in ${when}`
+              : `Of all members and steps; the most in member ${String(attributes['member'])}, ${when}`,
           units: PRODUCT_UNITS['largest-wind'],
           colours: 'magnitude',
         };

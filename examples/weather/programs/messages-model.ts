@@ -12,7 +12,8 @@ import {
 } from '../plan.js';
 import { fieldSums } from '../sums.js';
 import { messageValues } from './message-values.js';
-import { offerAttributes, runProgram } from './program.js';
+import { Producer } from './producer.js';
+import { runProgram } from './program.js';
 
 await runProgram('model', async ({ settings, plan, pool, tally, number }) => {
   const { seed, nlat, nlon, truncation } = settings;
@@ -23,6 +24,7 @@ await runProgram('model', async ({ settings, plan, pool, tally, number }) => {
     plan.params.map((param) => ({ level, param, values: new Float32Array(nlat * nlon) })),
   );
   const promise = await pool.promise(`${plan.stream}/number=${number}/*`);
+  const producer = new Producer(tally);
 
   tally.start();
   for (const step of plan.steps) {
@@ -46,15 +48,10 @@ await runProgram('model', async ({ settings, plan, pool, tally, number }) => {
       const factor = 1 + index / MESSAGE_PLACES.length;
       for (let at = 0; at < target.length; at++) target[at] = (source[at] ?? 0) * factor;
       field.bytes.fill(index & 255, size - MESSAGE_OVERHEAD_BYTES);
-      const sums = fieldSums(target);
-      await tally.stalled(async () => {
-        await field.set({ attributes: offerAttributes(sums) });
-        await field.offer();
-        await field.withdraw();
-      });
-      tally.add({ fields: 1, bytes: size });
+      await producer.offer(field, fieldSums(target));
     }
     tally.add({ steps: 1 });
   }
+  await producer.settle();
   await promise.close();
 });

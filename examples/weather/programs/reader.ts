@@ -2,7 +2,8 @@
 import { GRAVITY } from '../model/spectral-operators.js';
 import { fieldAttributes, fieldName, openAnalysis } from '../plan.js';
 import { fieldSums } from '../sums.js';
-import { offerAttributes, runProgram } from './program.js';
+import { Producer } from './producer.js';
+import { runProgram } from './program.js';
 
 await runProgram('reader', async ({ settings, plan, pool, tally }) => {
   const { fields } = openAnalysis(settings.input ?? '');
@@ -11,6 +12,7 @@ await runProgram('reader', async ({ settings, plan, pool, tally }) => {
     shape: [plan.grid.latitudes.length, plan.grid.longitudes.length],
   } as const;
   const promise = await pool.promise(`${plan.stream}/*`);
+  const producer = new Producer(tally);
   tally.start();
   for (const { place, param, source } of fields) {
     const others = Object.fromEntries(source.others);
@@ -22,14 +24,8 @@ await runProgram('reader', async ({ settings, plan, pool, tally }) => {
     // Geopotential over gravity is height.
     if (param === 'h')
       for (let at = 0; at < array.length; at++) array[at] = (array[at] ?? 0) / GRAVITY;
-    const bytes = field.bytes.length;
-    const sums = fieldSums(array);
-    await tally.stalled(async () => {
-      await field.set({ attributes: offerAttributes(sums) });
-      await field.offer();
-      await field.withdraw();
-    });
-    tally.add({ fields: 1, bytes });
+    await producer.offer(field, fieldSums(array));
   }
+  await producer.settle();
   await promise.close();
 });

@@ -1,6 +1,7 @@
 /** What a program of the workflow has done: counts, times and fingerprints, for the demo's table. */
 import { createHash } from 'node:crypto';
 import { monotonicMs } from '../clock.js';
+import { RunDelay } from '../run-delay.js';
 
 export interface Counts {
   /** Fields of the model offered. */
@@ -18,6 +19,8 @@ export interface Counts {
 export interface TallyResult extends Readonly<Counts> {
   readonly startedMs: number;
   readonly endedMs: number;
+  /** When the last product was computed; 0 without. */
+  readonly lastProductMs: number;
   /** Of a producer: time in handing over, part of the time from start to end. */
   readonly stalledMs: number;
   /** One for each product: from the offer of the last field it needed until it was computed. */
@@ -34,8 +37,10 @@ export class Tally {
   readonly #fingerprints: string[] = [];
   readonly #paths: string[] = [];
   readonly #onChange: () => void;
+  readonly #runDelay = new RunDelay();
   #startedMs = monotonicMs();
   #stalledMs = 0;
+  #lastProductMs = 0;
 
   constructor(onChange: () => void) {
     this.#onChange = onChange;
@@ -53,22 +58,25 @@ export class Tally {
     this.#onChange();
   }
 
-  /** Counts the time that handing over takes from the model's. */
-  async stalled<T>(handOver: () => Promise<T>): Promise<T> {
-    const beforeMs = monotonicMs();
+  /**
+   * Counts the time that handing over takes from the model's: its own work and its waits, not the
+   * time in which other programs had the processors.
+   */
+  async stalled<T>(handOver: () => T | Promise<T>): Promise<T> {
+    const beforeMs = monotonicMs() - this.#runDelay.ms;
     const result = await handOver();
-    this.#stalledMs += monotonicMs() - beforeMs;
+    this.#stalledMs += monotonicMs() - this.#runDelay.ms - beforeMs;
     return result;
   }
 
   product(name: string, bytes: Uint8Array, latencyMs: number): void {
-    this.#latenciesMs.push(latencyMs);
+    this.latency(latencyMs);
     this.#fingerprints.push(`${name} ${createHash('sha256').update(bytes).digest('hex')}`);
-    this.add({ products: 1 });
   }
 
-  /** A product that is nothing but the check of what came. */
+  /** A product was computed so long after the last field that it needed was. */
   latency(latencyMs: number): void {
+    this.#lastProductMs = monotonicMs();
     this.#latenciesMs.push(latencyMs);
     this.add({ products: 1 });
   }
@@ -83,6 +91,7 @@ export class Tally {
       ...this.counts,
       startedMs: this.#startedMs,
       endedMs: monotonicMs(),
+      lastProductMs: this.#lastProductMs,
       stalledMs: this.#stalledMs,
       latenciesMs: this.#latenciesMs,
       fingerprints: this.#fingerprints,
