@@ -1,5 +1,5 @@
 /** Reads the first byte of an object, and says so. */
-import { join } from '../../src/client/index.js';
+import { join } from 'attacca';
 
 const pool = await join({ member: 'reader[*]' });
 const object = await pool.object(process.argv[2] ?? '').demand();

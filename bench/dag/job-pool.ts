@@ -1,5 +1,5 @@
 /** A short job as a program with the library: objects in, an object out. */
-import { join } from '../../src/client/index.js';
+import { join } from 'attacca';
 import { checkJobs, countJob, jobWords, SEED } from './work.js';
 
 const { inputs, output, bytes, depth } = jobWords(process.argv.slice(2));

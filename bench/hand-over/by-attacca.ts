@@ -1,4 +1,4 @@
-import { join, type Pool, type PoolObject } from '../../src/client/index.js';
+import { join, type Pool, type PoolObject } from 'attacca';
 import type { ConsumerSide, Parcel, ProducerSide, TransportKind } from './transport.js';
 import { fillPattern, OwnArrays } from './transport.js';
 

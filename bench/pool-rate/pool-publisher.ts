@@ -1,4 +1,4 @@
-import { join } from '../../src/client/index.js';
+import { join } from 'attacca';
 import type { Publisher } from './workload.js';
 
 const RECONNECT_MS = 30_000;

@@ -1,4 +1,5 @@
-import { join, type Pool } from '../../src/client/index.js';
+import { setImmediate as turn } from 'node:timers/promises';
+import { join, type Pool, type PoolObject } from 'attacca';
 import {
   type Flow,
   type FlowConsumer,
@@ -6,6 +7,9 @@ import {
   type FlowProducer,
   objectName,
 } from './flow.js';
+
+/** Offers that are not answered yet, before the producer waits. */
+const IN_FLIGHT_MAX = 16;
 
 class Producer implements FlowProducer {
   readonly #pool: Pool;
@@ -20,17 +24,24 @@ class Producer implements FlowProducer {
     own: readonly Uint8Array<ArrayBuffer>[],
   ): Promise<void> {
     const space = { dtype: 'uint8', shape: [flow.bytes] } as const;
-    const withdrawing: Promise<void>[] = [];
+    const inFlight: Promise<void>[] = [];
     for (let index = 0; index < flow.count; index++) {
       const object = this.#pool.object(objectName(flow, producer, index), { space });
       await object.allocate();
       object.array.set(own[index % own.length] ?? []);
-      await object.offer();
-      // Who required it still gets it; its memory comes back when that has read it.
-      withdrawing.push(object.withdraw());
+      inFlight.push(handOver(object));
+      // The offer leaves now; the pool answers while the next object is made.
+      await turn();
+      if (inFlight.length > IN_FLIGHT_MAX) await inFlight.shift();
     }
-    await Promise.all(withdrawing);
+    await Promise.all(inFlight);
   }
+}
+
+/** Who has required it gets it although it is withdrawn; its memory is free when that has read. */
+async function handOver(object: PoolObject): Promise<void> {
+  await object.offer();
+  await object.withdraw();
 }
 
 class Consumer implements FlowConsumer {
