@@ -2,10 +2,15 @@ import type { Access, Mapping } from '../levels/shm/map.js';
 import { openSlab } from '../levels/shm/slabs.js';
 import type { Bytes } from './arrays.js';
 
+/** Which parts of a slab were faulted in is kept for pieces of this size. */
+const PIECE_BYTES = 1024 * 1024;
+
 interface Mapped {
   readonly mapping: Mapping;
   /** All of the slab: views are cut from this one buffer. */
   readonly bytes: Bytes;
+  /** For each piece: whether it was faulted in here. It then stays so. */
+  readonly populated: Uint8Array;
 }
 
 /**
@@ -47,7 +52,11 @@ export class SlabMaps {
     const file = await openSlab(this.#directory, slab, access);
     try {
       const mapping = await file.map();
-      const mapped = { mapping, bytes: new Uint8Array(mapping.buffer) };
+      const mapped = {
+        mapping,
+        bytes: new Uint8Array(mapping.buffer),
+        populated: new Uint8Array(Math.ceil(mapping.size / PIECE_BYTES)),
+      };
       this.#mapped[access].set(slab, mapped);
       return mapped;
     } finally {
@@ -55,10 +64,25 @@ export class SlabMaps {
     }
   }
 
-  /** Faults leased memory in, off this thread, ahead of writing: advice. */
+  /**
+   * Faults leased memory in, off this thread, ahead of writing: advice. Only what was not yet: doing
+   * it again would cost the walk through all page tables.
+   */
   populate(slab: number, offset: number, size: number): void {
     const mapped = this.#mapped['read-write'].get(slab);
-    mapped?.mapping.populate(offset, size, 'write').catch(() => {});
+    if (mapped === undefined) return;
+    const { mapping, populated } = mapped;
+    const end = Math.ceil((offset + size) / PIECE_BYTES);
+    for (let piece = Math.floor(offset / PIECE_BYTES); piece < end; piece++) {
+      if (populated[piece] === 1) continue;
+      let after = piece;
+      while (after < end && populated[after] === 0) populated[after++] = 1;
+      // What was touched before in a piece, or belongs to another, is not changed by this.
+      const start = piece * PIECE_BYTES;
+      const length = Math.min(after * PIECE_BYTES, mapping.size) - start;
+      mapping.populate(start, length, 'write').catch(() => {});
+      piece = after;
+    }
   }
 
   /** The pool has removed a slab: nothing of it is leased or read any more. */

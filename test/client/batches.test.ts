@@ -41,7 +41,7 @@ for (const transport of TRANSPORTS) {
         assert.deepEqual(view.attributes, items[index]?.attributes);
         await view.dispose();
       }
-      const { counts } = await pool.info();
+      const { counts } = await other.info();
       assert.equal((counts as { handles: number }).handles, 0);
     });
 

@@ -6,7 +6,8 @@ import { cuttingProxy } from './support/proxy.js';
 
 const ROUNDS = 120;
 const WORKERS = 4;
-const LENGTH = 10_000;
+/** Larger than what goes within a message: a frame must fit between two cuts. */
+const LENGTH = 20_000;
 
 /** What a session begins with: HELLO, ACCEPT, JOIN, WELCOME. */
 const OPENING_BYTES = 3_000;
