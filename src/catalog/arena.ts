@@ -1,4 +1,5 @@
 import { assert } from '../core/assert.js';
+import type { Reader } from '../core/bytes.js';
 
 /** Records lie in chunks of this size; one never crosses a border. */
 const CHUNK_BYTES = 1 << 20;
@@ -8,6 +9,8 @@ const UNITS_PER_CHUNK_BITS = 20 - UNIT_BITS;
 const HEADER_BYTES = 4;
 const SMALL_MAX = 512;
 const SMALL_CLASSES = SMALL_MAX >> UNIT_BITS;
+/** Up to here a loop copies: it is as quick as `set`, and makes no view that is thrown away. */
+const COPY_LOOP_MAX = 128;
 /** Above SMALL_MAX eight classes a doubling: at most 12.5 % of a record is lost to rounding. */
 const CLASSES = SMALL_CLASSES + 8 * 11;
 /** The largest class, 15/16 of a chunk: the next would be a whole chunk, and the first unit is used. */
@@ -36,16 +39,28 @@ export class Arena {
 
   /** Copies `source[start, end)` into a new record. */
   store(source: Uint8Array, start: number, end: number): number {
-    const size = end - start;
-    const reference = this.#take(size);
-    const chunk = this.chunk(reference);
-    const at = this.start(reference);
-    if (size > 48) {
-      chunk.set(source.subarray(start, end), at);
+    const reference = this.allocate(end - start);
+    copyBytes(source, start, end, this.chunk(reference), this.start(reference));
+    return reference;
+  }
+
+  /** A new record of `size` bytes, for the caller to fill: they are whatever was there. */
+  allocate(size: number): number {
+    const sizeClass = classOf(size + HEADER_BYTES);
+    const bytes = classBytes(sizeClass);
+    this.#bytesUsed += bytes;
+    let reference = this.#free[sizeClass] as number;
+    if (reference !== 0) {
+      const view = this.#views[reference >>> UNITS_PER_CHUNK_BITS] as DataView;
+      this.#free[sizeClass] = view.getUint32(this.#offset(reference), true);
     } else {
-      for (let index = 0; index < size; index++)
-        chunk[at + index] = source[start + index] as number;
+      if (this.#top + bytes > CHUNK_BYTES) this.#grow();
+      const chunk = this.#chunks.length - 1;
+      reference = ((chunk << UNITS_PER_CHUNK_BITS) | (this.#top >>> UNIT_BITS)) >>> 0;
+      this.#top += bytes;
     }
+    const view = this.#views[reference >>> UNITS_PER_CHUNK_BITS] as DataView;
+    view.setUint32(this.#offset(reference), size, true);
     return reference;
   }
 
@@ -68,6 +83,23 @@ export class Arena {
     return classBytes(classOf(this.size(reference) + HEADER_BYTES));
   }
 
+  /** Whether a record holds exactly `bytes[start, end)`. */
+  equals(reference: number, bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.size(reference) !== end - start) return false;
+    const chunk = this.chunk(reference);
+    const at = this.start(reference) - start;
+    for (let index = start; index < end; index++) {
+      if (chunk[at + index] !== bytes[index]) return false;
+    }
+    return true;
+  }
+
+  /** Stands a reader on a record, behind its first `skip` bytes. */
+  read(reader: Reader, reference: number, skip: number): void {
+    const start = this.start(reference);
+    reader.reset(this.chunk(reference), start + skip, start + this.size(reference));
+  }
+
   /** A borrowed view of a record, valid until it is freed. */
   view(reference: number): Uint8Array {
     const at = this.start(reference);
@@ -87,25 +119,6 @@ export class Arena {
     return (reference << UNIT_BITS) & (CHUNK_BYTES - 1);
   }
 
-  #take(size: number): number {
-    const sizeClass = classOf(size + HEADER_BYTES);
-    const bytes = classBytes(sizeClass);
-    this.#bytesUsed += bytes;
-    let reference = this.#free[sizeClass] as number;
-    if (reference !== 0) {
-      const view = this.#views[reference >>> UNITS_PER_CHUNK_BITS] as DataView;
-      this.#free[sizeClass] = view.getUint32(this.#offset(reference), true);
-    } else {
-      if (this.#top + bytes > CHUNK_BYTES) this.#grow();
-      const chunk = this.#chunks.length - 1;
-      reference = ((chunk << UNITS_PER_CHUNK_BITS) | (this.#top >>> UNIT_BITS)) >>> 0;
-      this.#top += bytes;
-    }
-    const view = this.#views[reference >>> UNITS_PER_CHUNK_BITS] as DataView;
-    view.setUint32(this.#offset(reference), size, true);
-    return reference;
-  }
-
   #grow(): void {
     assert(this.#chunks.length < 1 << (32 - UNITS_PER_CHUNK_BITS), 'records fit 32 GiB');
     const chunk = new Uint8Array(CHUNK_BYTES);
@@ -114,6 +127,21 @@ export class Arena {
     // Reference 0 means none: the first unit of the first chunk stays unused.
     this.#top = this.#chunks.length === 1 ? 1 << UNIT_BITS : 0;
   }
+}
+
+/** Copies `source[start, end)` to `target` at `at`. */
+export function copyBytes(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  at: number,
+): void {
+  if (end - start > COPY_LOOP_MAX) {
+    target.set(source.subarray(start, end), at);
+    return;
+  }
+  for (let from = start, to = at; from < end; from++, to++) target[to] = source[from] as number;
 }
 
 function classOf(bytes: number): number {

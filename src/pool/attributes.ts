@@ -1,4 +1,4 @@
-import type { Arena } from '../catalog/arena.js';
+import { type Arena, copyBytes } from '../catalog/arena.js';
 import { refuse } from '../core/assert.js';
 import { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
@@ -43,6 +43,10 @@ export class Keys {
   }
 }
 
+/** A record begins with how many attributes it has. */
+const COUNT_BYTES = 2;
+const KEY_BYTES = 4;
+
 /**
  * Records of attributes: `u16` count, then (`u32` key of the pool, `value`) each. A record is
  * written once and replaced as a whole. 0 is the record without attributes.
@@ -51,6 +55,7 @@ export class Attributes {
   readonly keys: Keys;
   readonly #arena: Arena;
   readonly #writer = new Writer(4_096);
+  readonly #poolKeys = new Uint32Array(LIMITS.attributesMax);
   readonly #reader = new Reader();
   readonly #other = new Reader();
 
@@ -63,15 +68,30 @@ export class Attributes {
   store(bytes: Uint8Array, index: AttributeIndex, keyMap: KeyMap): number {
     const { count, keys, valueStarts, valueEnds } = index;
     if (count === 0) return 0;
-    const writer = this.#writer;
-    writer.reset();
-    writer.u16(count);
+    let size = COUNT_BYTES + KEY_BYTES * count;
     for (let place = 0; place < count; place++) {
-      writer.u32(keyMap.poolKey(keys[place] as number));
-      writer.rawRange(bytes, valueStarts[place] as number, valueEnds[place] as number);
+      this.#poolKeys[place] = keyMap.poolKey(keys[place] as number);
+      size += (valueEnds[place] as number) - (valueStarts[place] as number);
     }
-    if (keyMap.hasAliases) refuseTwice(keys, count, keyMap);
-    return this.#arena.store(writer.bytes, 0, writer.at);
+    if (keyMap.hasAliases) refuseTwice(this.#poolKeys, count);
+    // Nothing is refused any more: the record is filled in place.
+    const record = this.#arena.allocate(size);
+    const chunk = this.#arena.chunk(record);
+    let at = this.#arena.start(record);
+    chunk[at++] = count & 0xff;
+    chunk[at++] = count >> 8;
+    for (let place = 0; place < count; place++) {
+      const key = this.#poolKeys[place] as number;
+      chunk[at++] = key & 0xff;
+      chunk[at++] = (key >> 8) & 0xff;
+      chunk[at++] = (key >> 16) & 0xff;
+      chunk[at++] = key >>> 24;
+      const start = valueStarts[place] as number;
+      const end = valueEnds[place] as number;
+      copyBytes(bytes, start, end, chunk, at);
+      at += end - start;
+    }
+    return record;
   }
 
   /**
@@ -83,24 +103,22 @@ export class Attributes {
     writer.reset();
     writer.u16(0);
     let count = 0;
-    const baseView = base === 0 ? null : this.#arena.view(base);
-    const overView = over === 0 ? null : this.#arena.view(over);
-    if (baseView !== null) {
-      const reader = this.#reader;
-      reader.reset(baseView, 2, baseView.length);
+    const reader = this.#reader;
+    if (base !== 0) {
+      this.#arena.read(reader, base, COUNT_BYTES);
       while (reader.remaining > 0) {
         const from = reader.at;
         const key = reader.u32();
         skipValue(reader);
-        if (removed.includes(key) || (overView !== null && this.#find(overView, key) >= 0))
-          continue;
-        writer.rawRange(baseView, from, reader.at);
+        if (removed.includes(key) || this.#find(over, key)) continue;
+        writer.rawRange(reader.bytes, from, reader.at);
         count++;
       }
     }
-    if (overView !== null) {
-      writer.rawRange(overView, 2, overView.length);
-      count += (overView[0] as number) | ((overView[1] as number) << 8);
+    if (over !== 0) {
+      this.#arena.read(reader, over, 0);
+      count += reader.u16();
+      writer.rawRange(reader.bytes, reader.at, reader.limit);
     }
     if (count > LIMITS.attributesMax || writer.at > LIMITS.attributeBytesMax) {
       refuse('bad-attribute', 'Cannot set attributes: too many, or too large together', {
@@ -124,37 +142,29 @@ export class Attributes {
    */
   mismatch(expected: number, offered: number): number {
     if (expected === 0) return 0;
-    const view = this.#arena.view(expected);
-    const offeredView = offered === 0 ? null : this.#arena.view(offered);
     const reader = this.#other;
-    reader.reset(view, 2, view.length);
+    this.#arena.read(reader, expected, COUNT_BYTES);
     while (reader.remaining > 0) {
       const key = reader.u32();
       const from = reader.at;
       skipValue(reader);
-      const at = offeredView === null ? -1 : this.#find(offeredView, key);
-      if (offeredView === null || at < 0) return key;
-      if (!sameValue(view, from, reader.at, offeredView, at)) return key;
+      if (!this.#find(offered, key)) return key;
+      const { bytes, at, limit } = this.#finder;
+      if (!sameValue(reader.bytes, from, reader.at, bytes, at, limit)) return key;
     }
     return 0;
   }
 
   /** The value of a key, or undefined. */
   value(record: number, key: number): Value | undefined {
-    if (record === 0) return undefined;
-    const view = this.#arena.view(record);
-    const at = this.#find(view, key);
-    if (at < 0) return undefined;
-    this.#reader.reset(view, at, view.length);
-    return readValue(this.#reader);
+    return this.#find(record, key) ? readValue(this.#finder) : undefined;
   }
 
   toMap(record: number): { [key: string]: Value } {
     const map: { [key: string]: Value } = Object.create(null) as { [key: string]: Value };
     if (record === 0) return map;
-    const view = this.#arena.view(record);
     const reader = this.#reader;
-    reader.reset(view, 2, view.length);
+    this.#arena.read(reader, record, COUNT_BYTES);
     while (reader.remaining > 0) map[this.keys.name(reader.u32())] = readValue(reader);
     return map;
   }
@@ -165,39 +175,38 @@ export class Attributes {
       writer.u32(0);
       return;
     }
-    const view = this.#arena.view(record);
     const reader = this.#reader;
-    reader.reset(view, 0, view.length);
+    this.#arena.read(reader, record, 0);
     writer.u32(reader.u16());
     while (reader.remaining > 0) {
       writer.text(this.keys.name(reader.u32()));
       const from = reader.at;
       skipValue(reader);
-      writer.rawRange(view, from, reader.at);
+      writer.rawRange(reader.bytes, from, reader.at);
     }
   }
 
-  /** Where the value of a key starts in a record's bytes, or -1. */
-  #find(view: Uint8Array, key: number): number {
+  /** Stands the finder on the value of a key in a record; false when it is not there. */
+  #find(record: number, key: number): boolean {
+    if (record === 0) return false;
     const reader = this.#finder;
-    reader.reset(view, 2, view.length);
+    this.#arena.read(reader, record, COUNT_BYTES);
     while (reader.remaining > 0) {
-      const candidate = reader.u32();
-      if (candidate === key) return reader.at;
+      if (reader.u32() === key) return true;
       skipValue(reader);
     }
-    return -1;
+    return false;
   }
 
   readonly #finder = new Reader();
 }
 
 /** A session that has two numbers for one key must not use both in one message. */
-function refuseTwice(keys: Uint16Array, count: number, keyMap: KeyMap): void {
-  const distinct = new Set<number>();
-  for (let place = 0; place < count; place++) distinct.add(keyMap.known(keys[place] as number));
-  if (distinct.size !== count)
+function refuseTwice(poolKeys: Uint32Array, count: number): void {
+  const distinct = new Set(poolKeys.subarray(0, count));
+  if (distinct.size !== count) {
     refuse('bad-attribute', 'Cannot use attributes: a key appears twice');
+  }
 }
 
 /** The keys of one session: its numbers to the pool's. */
@@ -238,9 +247,10 @@ function sameValue(
   leftEnd: number,
   right: Uint8Array,
   rightStart: number,
+  rightEnd: number,
 ): boolean {
   let at = rightStart;
-  for (let from = leftStart; from < leftEnd; from++, at++) {
+  for (let from = leftStart; from < leftEnd && at < rightEnd; from++, at++) {
     if (left[from] !== right[at]) break;
     if (from === leftEnd - 1) return true;
   }
@@ -248,7 +258,7 @@ function sameValue(
     type !== undefined && type >= 2 && type <= 4;
   if (!isNumber(left[leftStart]) || !isNumber(right[rightStart])) return false;
   const one = readValue(new Reader(left.subarray(leftStart, leftEnd)));
-  const two = readValue(new Reader(right.subarray(rightStart)));
+  const two = readValue(new Reader(right.subarray(rightStart, rightEnd)));
   // biome-ignore lint/suspicious/noDoubleEquals: a bigint equals a number of the same value
   return one == two;
 }

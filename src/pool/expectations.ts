@@ -1,6 +1,7 @@
-import type { AttaccaError } from '../core/errors.js';
+import type { AttaccaError, ErrorFields } from '../core/errors.js';
 import { spaceFieldName, spaceFieldText, spaceMismatch } from '../core/space.js';
 import { failure } from './emit.js';
+import { nameOfMember } from './looking.js';
 import { memberOf, objectName } from './objects.js';
 import { HANDLE, VERSION } from './rows.js';
 import type { PoolState } from './state.js';
@@ -8,40 +9,65 @@ import type { PoolState } from './state.js';
 /** What of a consumer's expectation the version does not meet, as an error, or null. */
 export function mismatchOf(pool: PoolState, handle: number, version: number): AttaccaError | null {
   const { handles, versions, spaces, attributes } = pool;
-  const expectedRow = handles.get(handle, HANDLE.space);
-  const expected = spaces.view(expectedRow);
-  const offered = spaces.view(versions.get(version, VERSION.space));
-  const name = objectName(pool, versions.get(version, VERSION.object));
-  const provider = versions.get(version, VERSION.providerMember);
-  const fields = {
-    name,
-    consumer: memberOf(pool, handle).name,
-    provider: pool.members.get(provider)?.name ?? pool.departed.get(provider)?.name ?? '',
-  };
-  const why = `${fields.consumer} expects another than ${fields.provider} offers`;
-  const field = expectedRow === 0 ? 0 : spaceMismatch(expected, 0, offered, 0);
-  if (field !== 0) {
-    const what = spaceFieldName(field);
-    const wanted = spaceFieldText(expected, 0, field);
-    const found = spaceFieldText(offered, 0, field);
-    return failure(
-      'object-mismatch',
-      `Cannot require "${name}": ${what} is ${found}, not ${wanted}: ${why}`,
-      { ...fields, field: what, expected: wanted, offered: found },
-    );
+  const wanted = handles.get(handle, HANDLE.space);
+  if (wanted !== 0) {
+    const offered = versions.get(version, VERSION.space);
+    const [expected, found] = [spaces.bytes(wanted), spaces.bytes(offered)];
+    const field = spaceMismatch(expected, spaces.start(wanted), found, spaces.start(offered));
+    if (field !== 0) return spaceError(pool, handle, version, field);
   }
-  const wanted = handles.get(handle, HANDLE.attributes);
-  const found = versions.get(version, VERSION.attributes);
-  const key = attributes.mismatch(wanted, found);
-  if (key === 0) return null;
-  return failure(
-    'object-mismatch',
-    `Cannot require "${name}": the attribute ${pool.keys.name(key)} differs: ${why}`,
-    {
-      ...fields,
-      field: pool.keys.name(key),
-      expected: attributes.value(wanted, key) ?? null,
-      offered: attributes.value(found, key) ?? null,
-    },
+  const key = attributes.mismatch(
+    handles.get(handle, HANDLE.attributes),
+    versions.get(version, VERSION.attributes),
   );
+  return key === 0 ? null : attributeError(pool, handle, version, key);
+}
+
+interface Parties {
+  readonly [key: string]: string;
+  readonly name: string;
+  readonly consumer: string;
+  readonly provider: string;
+}
+
+function partiesOf(pool: PoolState, handle: number, version: number): Parties {
+  return {
+    name: objectName(pool, pool.versions.get(version, VERSION.object)),
+    consumer: memberOf(pool, handle).name,
+    provider: nameOfMember(pool, pool.versions.get(version, VERSION.providerMember)),
+  };
+}
+
+function mismatch(parties: Parties, what: string, fields: ErrorFields): AttaccaError {
+  const why = `${parties.consumer} expects another than ${parties.provider} offers`;
+  const message = `Cannot require "${parties.name}": ${what}: ${why}`;
+  return failure('object-mismatch', message, { ...parties, ...fields });
+}
+
+function spaceError(pool: PoolState, handle: number, version: number, field: number): AttaccaError {
+  const { spaces } = pool;
+  const wanted = pool.handles.get(handle, HANDLE.space);
+  const given = pool.versions.get(version, VERSION.space);
+  const name = spaceFieldName(field);
+  const expected = spaceFieldText(spaces.bytes(wanted), spaces.start(wanted), field);
+  const offered = spaceFieldText(spaces.bytes(given), spaces.start(given), field);
+  const fields = { field: name, expected, offered };
+  const parties = partiesOf(pool, handle, version);
+  return mismatch(parties, `${name} is ${offered}, not ${expected}`, fields);
+}
+
+function attributeError(
+  pool: PoolState,
+  handle: number,
+  version: number,
+  key: number,
+): AttaccaError {
+  const { attributes } = pool;
+  const field = pool.keys.name(key);
+  const fields = {
+    field,
+    expected: attributes.value(pool.handles.get(handle, HANDLE.attributes), key) ?? null,
+    offered: attributes.value(pool.versions.get(version, VERSION.attributes), key) ?? null,
+  };
+  return mismatch(partiesOf(pool, handle, version), `the attribute ${field} differs`, fields);
 }

@@ -103,7 +103,7 @@ export function set(pool: PoolState, session: Session, message: SetFields): void
   }
   const space = handles.get(handle, HANDLE.space);
   scratch.reset();
-  mergeSpace(scratch, spaces.view(space), 0, reader.bytes, message.spaceStart);
+  mergeSpace(scratch, spaces.bytes(space), spaces.start(space), reader.bytes, message.spaceStart);
   handles.set(handle, HANDLE.space, spaces.intern(scratch.bytes, 0, scratch.at));
   spaces.release(space);
 }

@@ -42,7 +42,8 @@ export function stat(pool: PoolState, object: number): { [key: string]: Value } 
     tags: attributes.toMap(objects.get(object, OBJECT.tags)),
   };
   if (current === 0) return fields;
-  const space = spaceAt(spaces.view(versions.get(current, VERSION.space)), 0);
+  const spaceRow = versions.get(current, VERSION.space);
+  const space = spaceAt(spaces.bytes(spaceRow), spaces.start(spaceRow));
   fields['bytes'] = versions.getWide(current, VERSION.size);
   fields['dtype'] = space.dtype ?? null;
   fields['shape'] = space.shape === undefined ? null : [...space.shape];

@@ -13,17 +13,9 @@ export function findObject(
   end: number,
   hash: number = hashBytes(bytes, start, end, pool.options.hashSeed),
 ): number {
-  const { objects, arena } = pool;
-  return pool.directory.find(hash, (row) => {
-    const record = objects.get(row, OBJECT.name);
-    if (arena.size(record) !== end - start) return false;
-    const chunk = arena.chunk(record);
-    const at = arena.start(record);
-    for (let index = 0; index < end - start; index++) {
-      if (chunk[at + index] !== bytes[start + index]) return false;
-    }
-    return true;
-  });
+  const { nameKey } = pool;
+  nameKey.set(bytes, start, end);
+  return pool.directory.find(hash, nameKey.same);
 }
 
 /** The object with that name; made when it is not there. */
@@ -44,7 +36,10 @@ export function findOrMakeObject(
 }
 
 export function objectName(pool: PoolState, object: number): string {
-  return decodeUtf8(pool.arena.view(pool.objects.get(object, OBJECT.name)));
+  const { arena } = pool;
+  const record = pool.objects.get(object, OBJECT.name);
+  const start = arena.start(record);
+  return decodeUtf8(arena.chunk(record), start, start + arena.size(record));
 }
 
 /** Forgets the name when no handle, version or reader hangs on it. */

@@ -101,9 +101,9 @@ function alreadyOffered(pool: PoolState, object: number): never {
 /** The space of an offer, all fields set, which the payload must fill exactly. */
 function spaceOfOffer(pool: PoolState, handle: number, message: Offer): number {
   const { spaces, scratch, handles } = pool;
-  const said = spaces.view(handles.get(handle, HANDLE.space));
+  const said = handles.get(handle, HANDLE.space);
   scratch.reset();
-  completeSpace(scratch, said, 0, message.size);
+  completeSpace(scratch, spaces.bytes(said), spaces.start(said), message.size);
   const size = spaceByteSize(scratch.bytes, 0);
   if (size !== message.size) {
     const name = objectName(pool, handles.get(handle, HANDLE.object));

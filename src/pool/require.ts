@@ -180,7 +180,8 @@ function answer(pool: PoolState, handle: number, session: Session, request: numb
 
   const out = emit(pool, session);
   const start = beginDeliver(out, request, versions.get(version, VERSION.number), source);
-  out.raw(spaces.view(versions.get(version, VERSION.space)));
+  const space = versions.get(version, VERSION.space);
+  out.rawRange(spaces.bytes(space), spaces.start(space), spaces.end(space));
   const wanted = (state & HANDLE_FLAG.wantAttributes) !== 0;
   pool.attributes.writeMap(out, wanted ? versions.get(version, VERSION.attributes) : 0);
   const bytes = versions.get(version, VERSION.bytes);

@@ -11,8 +11,8 @@ export class HandleMap {
   readonly #segments = new Map<number, Uint32Array>();
   #lastIndex = -1;
   #last: Uint32Array = new Uint32Array(0);
-  /** A segment of zeros: a client that uses one handle at a time makes no garbage. */
-  #spare: Uint32Array | null = null;
+  /** One segment without numbers is kept: a client that uses few at a time makes no garbage. */
+  #empty = -1;
   used = 0;
 
   get bytesUsed(): number {
@@ -33,11 +33,12 @@ export class HandleMap {
     this.used += delta;
     const used = (segment[SEGMENT] as number) + delta;
     segment[SEGMENT] = used;
-    if (used > 0) return;
+    if (used > 0 || index === this.#empty) return;
     // Numbers that are never used again must not cost memory.
-    this.#segments.delete(index);
+    const empty = this.#segments.get(this.#empty);
+    if (empty !== undefined && empty[SEGMENT] === 0) this.#segments.delete(this.#empty);
     this.#lastIndex = -1;
-    this.#spare = segment;
+    this.#empty = index;
   }
 
   #segment(index: number): Uint32Array | undefined {
@@ -51,8 +52,7 @@ export class HandleMap {
   }
 
   #add(index: number): Uint32Array {
-    const segment = this.#spare ?? new Uint32Array(SEGMENT + 1);
-    this.#spare = null;
+    const segment = new Uint32Array(SEGMENT + 1);
     this.#segments.set(index, segment);
     return segment;
   }

@@ -19,6 +19,17 @@ export class Spaces {
   readonly #arena: Arena;
   readonly #directory = new Directory();
   readonly #seed: number;
+  /** What is looked for; kept here so that no search makes a closure. */
+  #wanted: Uint8Array = ALL_UNSET;
+  #wantedStart = 0;
+  #wantedEnd = 0;
+  readonly #same = (row: number): boolean =>
+    this.#arena.equals(
+      this.#rows.get(row, RECORD),
+      this.#wanted,
+      this.#wantedStart,
+      this.#wantedEnd,
+    );
 
   constructor(arena: Arena, seed: number) {
     this.#arena = arena;
@@ -35,7 +46,10 @@ export class Spaces {
       if (bytes[start + 1] === 0 && bytes[start + 2] === 0) return 0;
     }
     const hash = hashBytes(bytes, start, end, this.#seed);
-    let row = this.#directory.find(hash, (candidate) => this.#same(candidate, bytes, start, end));
+    this.#wanted = bytes;
+    this.#wantedStart = start;
+    this.#wantedEnd = end;
+    let row = this.#directory.find(hash, this.#same);
     if (row === 0) {
       row = this.#rows.allocate();
       this.#rows.set(row, RECORD, this.#arena.store(bytes, start, end));
@@ -53,9 +67,19 @@ export class Spaces {
     this.#rows.release(row);
   }
 
-  /** The encoded space; borrowed. */
-  view(row: number): Uint8Array {
-    return row === 0 ? ALL_UNSET : this.#arena.view(this.#rows.get(row, RECORD));
+  /** The bytes that hold the encoded space of a row, from {@link start} to {@link end}. */
+  bytes(row: number): Uint8Array {
+    return row === 0 ? ALL_UNSET : this.#arena.chunk(this.#rows.get(row, RECORD));
+  }
+
+  start(row: number): number {
+    return row === 0 ? 0 : this.#arena.start(this.#rows.get(row, RECORD));
+  }
+
+  end(row: number): number {
+    if (row === 0) return ALL_UNSET.length;
+    const record = this.#rows.get(row, RECORD);
+    return this.#arena.start(record) + this.#arena.size(record);
   }
 
   /** The arena record of a row that is not 0: for checks. */
@@ -65,16 +89,5 @@ export class Spaces {
 
   uses(row: number): number {
     return row === 0 ? 0 : this.#rows.get(row, USES);
-  }
-
-  #same(row: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const record = this.#rows.get(row, RECORD);
-    if (this.#arena.size(record) !== end - start) return false;
-    const chunk = this.#arena.chunk(record);
-    const at = this.#arena.start(record);
-    for (let index = 0; index < end - start; index++) {
-      if (chunk[at + index] !== bytes[start + index]) return false;
-    }
-    return true;
   }
 }

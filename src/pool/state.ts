@@ -7,6 +7,7 @@ import { LIMITS } from '../core/limits.js';
 import type { Value } from '../core/value.js';
 import { Attributes, Keys } from './attributes.js';
 import { Decoder } from './decoder.js';
+import { NameKey } from './name-key.js';
 import { HANDLE, OBJECT, VERSION } from './rows.js';
 import type { Member, PromiseRow, Session } from './sessions.js';
 import { Spaces } from './spaces.js';
@@ -127,6 +128,7 @@ export class PoolState {
   readonly decoder = new Decoder();
   readonly reader = new Reader();
   readonly scratch = new Writer(8_192);
+  readonly nameKey = new NameKey(this.objects, this.arena);
   readonly dirty: Session[] = [];
   readonly effects: Effect[] = [];
 
