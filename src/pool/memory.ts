@@ -13,8 +13,8 @@ import {
 import { emit, emitFail, failure } from './emit.js';
 import { holders } from './holders.js';
 import type { Input } from './input.js';
-import { objectName } from './objects.js';
-import { HANDLE, OBJECT, VERSION, WAIT, WAIT_KIND } from './rows.js';
+import { hasFlag, memberOf, objectName } from './objects.js';
+import { HANDLE, HANDLE_FLAG, OBJECT, VERSION, WAIT, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
 import { type LeaseWait, type PoolState, reserveOf } from './state.js';
 import { beginWait } from './timers.js';
@@ -312,15 +312,14 @@ export function mayRead(
   });
 }
 
+/** Whether a handle of the session holds a reader's lease on the version. */
 function readsVersion(pool: PoolState, session: number, version: number): boolean {
   const object = pool.versions.get(version, VERSION.object);
   let handle = pool.objects.get(object, OBJECT.handles);
-  while (handle !== 0) {
-    const member = pool.members.get(pool.handles.get(handle, HANDLE.member));
-    if (member?.session.id === session && pool.handles.get(handle, HANDLE.version) === version) {
-      return true;
-    }
-    handle = pool.handles.get(handle, HANDLE.next);
+  for (; handle !== 0; handle = pool.handles.get(handle, HANDLE.next)) {
+    if (pool.handles.get(handle, HANDLE.version) !== version) continue;
+    if (!hasFlag(pool, handle, HANDLE_FLAG.leased)) continue;
+    if (memberOf(pool, handle).session.id === session) return true;
   }
   return false;
 }

@@ -166,7 +166,10 @@ test('who may write and read a range', () => {
   assert.equal(may(reader, slice), '--');
   writer.offer('x', slice);
   assert.equal(may(reader, slice), '--');
+  assert.equal(may(writer, slice), '--', 'it has offered it, and has no lease of it any more');
   const handle = reader.declare('x');
+  handle.require().ok();
+  assert.equal(may(reader, slice), '--', 'what is required may be gone tomorrow');
   handle.demand().delivered();
   assert.equal(may(reader, slice), 'r-');
   assert.equal(may(reader, { ...slice, size: 65 }), '--');
