@@ -15,7 +15,7 @@ import { Handle } from './handle.js';
 import { ItemWriter } from './item-writer.js';
 import { OfferAnswers } from './offer-answers.js';
 import { OfferedMany } from './offered-many.js';
-import { encodeOptions, offerStored } from './offering.js';
+import { type EncodedOffer, encodeOffer, leaseFor, offerStored } from './offering.js';
 import type { Attributes, OfferOptions, WaitOptions } from './options.js';
 import { UNHEEDED } from './pending.js';
 import type { Seat } from './seat.js';
@@ -52,7 +52,7 @@ export class BatchOffer {
   readonly #seat: Seat;
   readonly #client: Client;
   readonly #options: OfferManyOptions;
-  readonly #how: ReturnType<typeof encodeOptions>;
+  readonly #how: EncodedOffer;
   readonly #items: ItemWriter;
   readonly #failures: BatchFailure[] = [];
   readonly #again: { readonly index: number; readonly item: OfferItem }[] = [];
@@ -66,7 +66,7 @@ export class BatchOffer {
     this.#seat = seat;
     this.#client = seat.client;
     this.#options = options;
-    this.#how = encodeOptions(options);
+    this.#how = encodeOffer(options);
     this.#items = new ItemWriter(seat.client.connection.keys, options.space ?? null);
     this.#keptHandle = options.keep === true ? seat.client.connection.handles.take() : null;
   }
@@ -123,9 +123,16 @@ export class BatchOffer {
 
   async #store(item: OfferItem, size: number): Promise<Slice> {
     const { leases, plane } = this.#client;
-    const what = `allocate ${size} bytes for "${item.name}"`;
-    const slice =
-      leases.take(size) ?? (await leases.lease(size, { handle: null, what }, this.#options));
+    let slice = leases.take(size);
+    if (slice === null) {
+      // With a handle the pool knows whether the object is waited for, and opens its reserve.
+      const handle = new Handle(this.#seat, item.name, {});
+      try {
+        slice = await leaseFor(handle, size, this.#options);
+      } finally {
+        handle.release();
+      }
+    }
     await plane.store(slice, bytesOfView(item.data as ArrayBufferView));
     return slice;
   }
@@ -198,7 +205,8 @@ export class BatchOffer {
       const { name, attributes } = item;
       const handle = new Handle(this.#seat, name, { attributes, space: this.#spaceOf(item) ?? {} });
       try {
-        await offerStored(handle, bytesOfView(item.data as ArrayBufferView), this.#options);
+        const bytes = bytesOfView(item.data as ArrayBufferView);
+        await offerStored(handle, bytes, this.#how, this.#options);
         if (this.#keptHandle !== null) handle.release();
         else if (handle.number !== null) this.#handles.push(handle.number);
       } catch (error) {

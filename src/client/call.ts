@@ -13,8 +13,10 @@ export function durabilityOf(code: number): Durability {
   return DURABILITIES[code] ?? 'process';
 }
 
-export function durabilityCode(durability: Durability | undefined): number {
-  return DURABILITY[durability ?? 'process'];
+export function durabilityCode(durability: Durability = 'process'): number {
+  const code: number | undefined = DURABILITY[durability];
+  if (code === undefined) throw new RangeError(`Cannot ask for the durability "${durability}"`);
+  return code;
 }
 
 /** What the pool said of a success: how durable the record and the bytes are. */

@@ -141,7 +141,7 @@ export class DemandBatch {
   #takeBack(waiting: Waiting): void {
     const { connection } = this.#seat.client;
     const { number } = waiting.handle;
-    if (number === null || connection.over !== null || this.#seat.hasLeft) return;
+    if (number === null || this.#seat.isGone) return;
     if (waiting.request !== 0) {
       connection.post(UNHEEDED, 1, (w) => writeCancel(w, waiting.request));
     }
@@ -153,7 +153,7 @@ export class DemandBatch {
     const { connection } = this.#seat.client;
     const { handle } = waiting;
     const { number } = handle;
-    if (number === null || connection.over !== null || this.#seat.hasLeft) return;
+    if (number === null || this.#seat.isGone) return;
     connection.post(UNHEEDED, 2, (w) => {
       writeRetract(w, number);
       writeDispose(w, number);

@@ -172,7 +172,7 @@ function hold(handle: Handle, parcel: Parcel, mode: Mode, bytes: Bytes): Deliver
   if (parcel.source === 'given') {
     handle.release();
     const release = (): void => client.leases.giveBack(parcel.slice);
-    return { ...delivery(handle, parcel, bytes, release), holdsMemory: true };
+    return { ...delivery(handle, parcel, bytes, release), holder: handle.seat };
   }
   if (mode === 'own') {
     const copy = bytes.slice();
@@ -181,7 +181,7 @@ function hold(handle: Handle, parcel: Parcel, mode: Mode, bytes: Bytes): Deliver
   }
   const { name } = handle;
   const seal = client.checks ? new Seal(name, bytes, 'it was demanded') : null;
-  return { ...delivery(handle, parcel, bytes, () => handle.release()), seal, holdsMemory: true };
+  return { ...delivery(handle, parcel, bytes, () => handle.release()), seal, holder: handle.seat };
 }
 
 /** The slab is not mapped yet, or never will be. */
@@ -226,7 +226,7 @@ async function unlessAborted(
 function delivery(handle: Handle, parcel: Parcel, bytes: Bytes, release: () => void): Delivery {
   const { name } = handle;
   const { version, space, attributes } = parcel;
-  return { name, version, space, attributes, bytes, release, seal: null, holdsMemory: false };
+  return { name, version, space, attributes, bytes, release, seal: null, holder: null };
 }
 
 /** Waits until an object is offered, without its bytes and without keeping a lease. */

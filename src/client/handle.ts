@@ -98,7 +98,7 @@ export class Handle {
     if (number === null) return;
     this.forget();
     const { connection } = this.seat.client;
-    if (connection.over !== null || this.seat.hasLeft) return;
+    if (this.seat.isGone) return;
     connection.post(UNHEEDED, 1, (w) => writeDispose(w, number));
   }
 

@@ -95,7 +95,7 @@ export class Making {
   verify(what: string): void {
     const seal = this.#seal;
     this.#seal = null;
-    seal?.verify(what);
+    if (!this.#handle.seat.isGone) seal?.verify(what);
   }
 
   /** Gives memory back that was not offered. */

@@ -14,7 +14,7 @@ import { demandParcel, peekVersion, policyOf } from './demanding.js';
 import { wrongState } from './errors.js';
 import { Handle, type HandleState, internAttributes } from './handle.js';
 import { Making } from './making.js';
-import { offerPayload } from './offering.js';
+import { encodeOffer, offerPayload } from './offering.js';
 import {
   deadlineOf,
   type ObjectOptions,
@@ -154,7 +154,7 @@ export class PoolObject<D extends Dtype = Dtype> {
     const handle = this.#handle;
     handle.mustBe('offer', 'open', 'sealed');
     const payload = this.#making.payload();
-    const acknowledged = await this.#during('offer', () => offerPayload(handle, payload, options));
+    const acknowledged = await this.#during('offer', () => offerPayload(handle, payload, encodeOffer(options), options));
     handle.state = 'offered';
     this.#isKept = options.keep === true;
     this.#making.offered();
@@ -257,7 +257,11 @@ export class PoolObject<D extends Dtype = Dtype> {
     if (handle.state === 'ended' || handle.state === 'delivered') return;
     handle.mustBe('dispose', 'open', 'sealed', 'offered', 'required');
     this.#making.verify('dispose');
-    const { state, number } = handle;
+    const { state, number, seat } = handle;
+    if (seat.isGone) {
+      this.#end();
+      return;
+    }
     if (state === 'required' && number !== null) {
       handle.post(UNHEEDED, 1, (w) => writeRetract(w, number));
     }
@@ -271,7 +275,7 @@ export class PoolObject<D extends Dtype = Dtype> {
   /** Withdraws what is offered with the member's scope, then disposes. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { state, seat } = this.#handle;
-    if (seat.client.connection.over !== null || seat.hasLeft) return;
+    if (seat.isGone) return;
     if (state === 'offered' && !this.#isKept) await this.withdraw();
     else await this.dispose();
   }

@@ -16,9 +16,9 @@ export type Payload =
 export async function offerPayload(
   handle: Handle,
   payload: Payload,
-  options: OfferOptions & WaitOptions,
+  how: EncodedOffer,
+  options: WaitOptions,
 ): Promise<Acknowledged> {
-  const how = encodeOptions(options);
   throwIfAborted(`offer "${handle.name}"`, options.signal);
   if (payload.kind === 'slice') return await offerSlice(handle, payload.slice, how);
   const { bytes } = payload;
@@ -38,18 +38,19 @@ export async function offerPayload(
       if (!(error instanceof AttaccaError && error.code === 'memory-full')) throw error;
     }
   }
-  return await offerStored(handle, bytes, options);
+  return await offerStored(handle, bytes, how, options);
 }
 
 /** Offers bytes by way of a slab. */
 export async function offerStored(
   handle: Handle,
   bytes: Uint8Array,
-  options: OfferOptions & WaitOptions,
+  how: EncodedOffer,
+  options: WaitOptions,
 ): Promise<Acknowledged> {
   const slice = await storeBytes(handle, bytes, options);
   try {
-    return await offerSlice(handle, slice, encodeOptions(options));
+    return await offerSlice(handle, slice, how);
   } catch (error) {
     handle.seat.client.leases.giveBack(slice);
     throw error;
@@ -87,21 +88,22 @@ async function storeBytes(handle: Handle, bytes: Uint8Array, options: WaitOption
   }
 }
 
-interface Encoded {
+/** The options of an offer as they stand on the wire. */
+export interface EncodedOffer {
   readonly scope: number;
   readonly durability: number;
   readonly lifetime: number;
 }
 
-export function encodeOptions(options: OfferOptions): Encoded {
+export function encodeOffer(options: OfferOptions, keep = options.keep === true): EncodedOffer {
   return {
-    scope: options.keep === true ? SCOPE.pool : SCOPE.member,
+    scope: keep ? SCOPE.pool : SCOPE.member,
     durability: durabilityCode(options.durability),
-    lifetime: options.keep === true ? lifetimeOf(options.lifetimeMs) : 0,
+    lifetime: keep ? lifetimeOf(options.lifetimeMs) : 0,
   };
 }
 
-function offerSlice(handle: Handle, slice: Slice, how: Encoded): Promise<Acknowledged> {
+function offerSlice(handle: Handle, slice: Slice, how: EncodedOffer): Promise<Acknowledged> {
   const { slab, offset, size } = slice;
   return send(handle, (w, number) =>
     writeOfferSlice(w, number, how.scope, how.durability, how.lifetime, slab, offset, size),

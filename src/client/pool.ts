@@ -8,7 +8,7 @@ import { peekVersion } from './demanding.js';
 import { Handle } from './handle.js';
 import { PoolObject } from './object.js';
 import type { OfferedMany } from './offered-many.js';
-import { offerPayload } from './offering.js';
+import { encodeOffer, offerPayload, type Payload } from './offering.js';
 import type { ObjectOptions, OfferOptions, RequireOptions, WaitOptions } from './options.js';
 import { makePromise, type PoolPromise, type Promised } from './pool-promise.js';
 import { PoolView } from './pool-view.js';
@@ -71,11 +71,11 @@ export class Pool extends PoolView {
     options: ObjectOptions & OfferOptions & WaitOptions = {},
   ): Promise<Acknowledged> {
     const space = options.space ?? { dtype: dtypeOfArray(data) };
-    const handle = new Handle(this.#seat, name, { ...options, space });
+    const handle = new Handle(this.#seat, name, { attributes: options.attributes, space });
     const keep = options.keep ?? true;
-    const payload = { kind: 'bytes', bytes: bytesOfView(data) } as const;
+    const payload: Payload = { kind: 'bytes', bytes: bytesOfView(data) };
     try {
-      const acknowledged = await offerPayload(handle, payload, { ...options, keep });
+      const acknowledged = await offerPayload(handle, payload, encodeOffer(options, keep), options);
       // Offered with the member's scope it lives as long as its handle.
       if (keep) handle.release();
       return acknowledged;
@@ -87,7 +87,7 @@ export class Pool extends PoolView {
 
   /**
    * Offers many objects in as few frames as they fill. Each is an offer by itself, in the order
-   * given. Rejects with the first failure when some fail, unless `onFailure` takes them; the others
+   * given but for those that wait for memory. Rejects with the first failure when some fail, unless `onFailure` takes them; the others
    * are offered either way.
    *
    * ```ts

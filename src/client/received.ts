@@ -20,8 +20,8 @@ export interface Delivery {
   readonly bytes: Bytes;
   /** Gives the bytes back to the pool; called once. */
   readonly release: () => void;
-  /** Whether the pool keeps memory until the release. */
-  readonly holdsMemory: boolean;
+  /** The member for which the pool keeps the memory until the release; null: it is our own. */
+  readonly holder: { readonly isGone: boolean } | null;
   readonly seal: Seal | null;
 }
 
@@ -47,6 +47,7 @@ class Received {
   readonly #release: () => void;
   readonly #seal: Seal | null;
   readonly #leaks: Leaks | null;
+  readonly #holder: Delivery['holder'];
 
   constructor(delivery: Delivery, leaks: Leaks | null) {
     this.name = delivery.name;
@@ -58,7 +59,8 @@ class Received {
     this.#release = delivery.release;
     this.#seal = delivery.seal;
     // What holds no memory of the pool may be forgotten.
-    this.#leaks = delivery.holdsMemory ? leaks : null;
+    this.#leaks = delivery.holder === null ? null : leaks;
+    this.#holder = delivery.holder;
     this.#leaks?.watch(this, this.name);
   }
 
@@ -74,7 +76,7 @@ class Received {
     this.#leaks?.forget(this);
     try {
       // Before the release: afterwards the bytes may be another object's.
-      this.#seal?.verify('dispose');
+      if (this.#holder?.isGone !== true) this.#seal?.verify('dispose');
     } finally {
       this.#release();
     }
@@ -88,11 +90,16 @@ class Received {
     if (this.#bytes === null) {
       throw wrongState(`read "${this.name}"`, 'it was disposed', { name: this.name });
     }
+    if (this.#holder?.isGone === true) {
+      // Whatever stands there now: the pool owes it to nobody here.
+      throw wrongState(`read "${this.name}"`, 'its member has left the pool', { name: this.name });
+    }
     return this.#bytes;
   }
 
   protected get heldArray(): AnyArray {
-    this.#array ??= arrayOver(this.name, this.space, this.heldBytes);
+    const bytes = this.heldBytes;
+    this.#array ??= arrayOver(this.name, this.space, bytes);
     return this.#array;
   }
 }

@@ -1,7 +1,7 @@
 import { AttaccaError } from '../core/errors.js';
 import type { Handle } from './handle.js';
 import { PoolObject } from './object.js';
-import { offerPayload } from './offering.js';
+import { encodeOffer, offerPayload } from './offering.js';
 import type { WaitOptions } from './options.js';
 import type { Seat } from './seat.js';
 
@@ -10,7 +10,7 @@ const NOTHING = new Uint8Array(0);
 /** Raises a signal: an object of length 0 that stays. Raising it again changes nothing. */
 export async function raiseSignal(handle: Handle): Promise<void> {
   try {
-    await offerPayload(handle, { kind: 'bytes', bytes: NOTHING }, { keep: true });
+    await offerPayload(handle, { kind: 'bytes', bytes: NOTHING }, encodeOffer({}, true), {});
   } catch (error) {
     if (!(error instanceof AttaccaError && error.code === 'already-offered')) throw error;
   } finally {

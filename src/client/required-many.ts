@@ -73,7 +73,7 @@ export class RequiredMany<D extends Dtype = Dtype> {
   async retract(): Promise<void> {
     this.#use('retract');
     const { connection } = this.#seat.client;
-    if (connection.over !== null || this.#seat.hasLeft) return;
+    if (this.#seat.isGone) return;
     for (const handle of this.#handles) {
       const { number } = handle;
       if (number === null) continue;

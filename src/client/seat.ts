@@ -32,6 +32,11 @@ export class Seat {
     return this.#hasLeft;
   }
 
+  /** Nothing is kept for it any more: it has left, or its session is over. */
+  get isGone(): boolean {
+    return this.#hasLeft || this.client.connection.over !== null;
+  }
+
   /** Every call of a member begins here: it must be one, and there must be room to send. */
   enter(what: string): Promise<void> | null {
     if (this.#hasLeft) throw wrongState(what, `${this.name} has left the pool`);

@@ -80,7 +80,8 @@ export class SlabMaps {
       // What was touched before in a piece, or belongs to another, is not changed by this.
       const start = piece * PIECE_BYTES;
       const length = Math.min(after * PIECE_BYTES, mapping.size) - start;
-      mapping.populate(start, length, 'write').catch(() => {});
+      // The agent has touched them before: mapping them is left, which reading does twice as fast.
+      mapping.populate(start, length, 'read').catch(() => {});
       piece = after;
     }
   }
