@@ -173,6 +173,8 @@ function checkMembers(pool: PoolState): void {
   let handles = 0;
   const bySession = new Map<number, number>();
   assert(pool.members.size === pool.membersByName.size, 'I1: names of members are unique');
+  let indexed = 0;
+  for (const indices of pool.indices.values()) indexed += indices.size;
   for (const member of pool.members.values()) {
     assert(pool.sessions.get(member.session.id) === member.session, 'a member has its session');
     let count = 0;
@@ -200,6 +202,8 @@ function checkMembers(pool: PoolState): void {
     handles += count;
   }
   assert(handles === pool.handles.used, 'every handle belongs to a member');
+  const withIndex = [...pool.members.values()].filter((member) => member.index !== null);
+  assert(indexed === withIndex.length, 'indices in use are those of members');
   for (const session of pool.sessions.values()) {
     assert(session.handles.used === (bySession.get(session.id) ?? 0), 'a session counts handles');
     for (const member of session.members.values()) {

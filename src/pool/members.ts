@@ -5,6 +5,7 @@ import type { Join } from '../protocol/index.js';
 import { writeBye, writeWelcome } from '../protocol/index.js';
 import { emit, flushOk } from './emit.js';
 import { endReaderLease } from './handles.js';
+import { Indices } from './indices.js';
 import type { Input } from './input.js';
 import { dropLeaseWaitsOf, freeLeasesOf, wantSlab } from './memory.js';
 import { dropHandle, handleState, objectName } from './objects.js';
@@ -65,7 +66,8 @@ export function join(
     });
   }
   const { component } = message.parsed;
-  const index = message.parsed.index === 'any' ? lowestFree(pool, component) : message.parsed.index;
+  const indices = pool.indices.get(component) ?? new Indices();
+  const index = message.parsed.index === 'any' ? indices.lowestFree() : message.parsed.index;
   const name = index === null ? component : `${component}[${index}]`;
   const holder = pool.membersByName.get(name);
   if (holder !== undefined) {
@@ -94,14 +96,12 @@ export function join(
   session.members.set(member.number, member);
   pool.members.set(member.id, member);
   pool.membersByName.set(name, member);
+  if (index !== null) {
+    indices.add(index);
+    pool.indices.set(component, indices);
+  }
   const granted = { component, index, deadlineDefaultMs: pool.options.deadlineDefaultMs };
   writeWelcome(emit(pool, session), request, { member: member.id, name, granted });
-}
-
-function lowestFree(pool: PoolState, component: string): number {
-  for (let index = 0; ; index++) {
-    if (!pool.membersByName.has(`${component}[${index}]`)) return index;
-  }
 }
 
 /**
@@ -148,6 +148,11 @@ function removeMember(pool: PoolState, member: Member, how: 'left' | 'crashed'):
   endPromisesOf(pool, member, how);
   pool.members.delete(member.id);
   pool.membersByName.delete(member.name);
+  if (member.index !== null) {
+    const indices = pool.indices.get(member.component);
+    indices?.remove(member.index);
+    if (indices?.size === 0) pool.indices.delete(member.component);
+  }
   pool.departed.set(member.id, { name: member.name, how, when: pool.now });
   if (pool.departed.size > DEPARTED_MAX) {
     const [oldest] = pool.departed.keys();

@@ -7,6 +7,7 @@ import { LIMITS } from '../core/limits.js';
 import type { Value } from '../core/value.js';
 import { Attributes, Keys } from './attributes.js';
 import { Decoder } from './decoder.js';
+import type { Indices } from './indices.js';
 import { NameKey } from './name-key.js';
 import { HANDLE, OBJECT, VERSION } from './rows.js';
 import type { Member, PromiseRow, Session } from './sessions.js';
@@ -89,6 +90,8 @@ export class PoolState {
   readonly sessions = new Map<number, Session>();
   readonly members = new Map<number, Member>();
   readonly membersByName = new Map<string, Member>();
+  /** Indices in use, by component. */
+  readonly indices = new Map<string, Indices>();
   /** Bounded: the oldest goes first. */
   readonly departed = new Map<number, Departed>();
   memberIdNext = 1;

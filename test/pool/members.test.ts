@@ -5,6 +5,7 @@ import type { Value } from '../../src/core/value.js';
 import { writePing } from '../../src/protocol/index.js';
 import { Harness } from './harness.js';
 import { withLimit } from './limits.js';
+import { random } from './random.js';
 
 type Row = { [key: string]: Value };
 
@@ -46,6 +47,46 @@ test('join: [*] gives the lowest index that is free', () => {
   assert.equal(client.join('w[*]').joined.welcome().name, 'w[1]');
   pool.member('w[3]').joined.welcome();
   assert.equal(client.join('w[*]').joined.welcome().name, 'w[4]');
+});
+
+test('join: [*] is the lowest free index, whatever order members come and go in', () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const pool = new Harness();
+    const client = pool.client();
+    const dice = random(seed);
+    const members = new Map<number, ReturnType<typeof client.join>>();
+    for (let step = 0; step < 100; step++) {
+      const index = dice(12);
+      const known = members.get(index);
+      if (known !== undefined && dice(2) === 0) {
+        known.leave().bye();
+        members.delete(index);
+      } else if (known === undefined && dice(3) === 0) {
+        members.set(index, client.join(`w[${index}]`));
+      } else {
+        const member = client.join('w[*]');
+        let lowest = 0;
+        while (members.has(lowest)) lowest++;
+        assert.equal(member.joined.welcome().name, `w[${lowest}]`);
+        members.set(lowest, member);
+      }
+    }
+  }
+});
+
+test('join: very many members of one component come and go in little time', () => {
+  const pool = new Harness({ checked: false });
+  const client = pool.client();
+  const members: ReturnType<typeof client.join>[] = [];
+  pool.batch(() => {
+    for (let index = 0; index < 20_000; index++) members.push(client.join('rank[*]'));
+  });
+  assert.equal(members.at(-1)?.joined.welcome().name, 'rank[19999]');
+  members[7]?.leave().bye();
+  assert.equal(client.join('rank[*]').joined.welcome().name, 'rank[7]');
+  assert.equal(client.join('rank[*]').joined.welcome().name, 'rank[20000]');
+  pool.crash(client);
+  assert.equal(pool.pool.indices.size, 0);
 });
 
 test('join: a name in use is refused, naming the process, until that member is gone', () => {
