@@ -382,6 +382,7 @@ test('adopt: a file becomes a slab of its own, and is gone when its bytes are fr
   const reader = pool.member('reader');
   const total = pool.pool.extents.bytesTotal;
   assert.equal(total, 1 * MiB);
+  writer.lease(64).grant();
   writer.adopt('adopt-1', 1).fails('memory-full');
   const roomy = new Harness({ memoryBytesMax: 65 * MiB });
   const member = roomy.member('a');
@@ -426,6 +427,8 @@ test('adopt: what the agent refuses is refused; a file of no or too many bytes a
 test('adopt: files that are on their way count against the limit, as slabs do', () => {
   const pool = new Harness({ memoryBytesMax: 66 * MiB, agent: 'manual' });
   const member = pool.member('a');
+  pool.answerAll();
+  member.lease(64).grant();
   const first = member.adopt('adopt-1', 1 * MiB).waits();
   const second = member.adopt('adopt-2', 1 * MiB).waits();
   member.adopt('adopt-3', 1 * MiB).fails('memory-full');
