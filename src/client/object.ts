@@ -154,7 +154,9 @@ export class PoolObject<D extends Dtype = Dtype> {
     const handle = this.#handle;
     handle.mustBe('offer', 'open', 'sealed');
     const payload = this.#making.payload();
-    const acknowledged = await this.#during('offer', () => offerPayload(handle, payload, encodeOffer(options), options));
+    const acknowledged = await this.#during('offer', () =>
+      offerPayload(handle, payload, encodeOffer(options), options),
+    );
     handle.state = 'offered';
     this.#isKept = options.keep === true;
     this.#making.offered();

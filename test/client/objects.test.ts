@@ -236,6 +236,43 @@ for (const transport of TRANSPORTS) {
       assert.deepEqual([...view.array], [1, 2, 3]);
     });
 
+    test('what a member held ends with it', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      const other = await joinApart(server, 'q', { transport });
+      await pool.put('x', ramp(LARGE));
+      const view = await other.object('x', { space: { dtype: 'float32' } }).demand();
+      const copy = view.copy();
+      const unfinished = other.object('y', { space: { dtype: 'float32', shape: [LARGE] } });
+      await unfinished.allocate();
+      const need = other.object('z');
+      await need.require();
+      await other.leave();
+      if (transport === 'shared-memory') assert.throws(() => view.array, { code: 'wrong-state' });
+      assert.equal(copy[5], 5);
+      await view.dispose();
+      await unfinished.dispose();
+      await need.dispose();
+      assert.equal(await codeOf(unfinished.offer()), 'wrong-state');
+      const { memory } = await pool.info();
+      const { leased } = memory as { leased: number };
+      assert.ok(leased < LARGE * 4 * 40, 'the other session has ended, its leases with it');
+    });
+
+    test('durability and lifetimes that cannot be had are refused', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      const durable = pool.put('x', ramp(1), { durability: 'fsync' });
+      assert.equal(await codeOf(durable), 'no-durable-level');
+      const never = pool.put('x', ramp(1), { lifetimeMs: -1 });
+      await assert.rejects(never, RangeError);
+      await pool.put('x', ramp(1), { lifetimeMs: 5 });
+      while ((await codeOf(pool.stat('x'))) === 'none') {
+        await codeOf(pool.object('never').demand({ timeoutMs: 2 }));
+      }
+      assert.equal(await codeOf(pool.stat('x')), 'unknown-object');
+    });
+
     test('big-endian and column-major bytes pass as declared', async (t) => {
       const server = await servePool(t);
       await using pool = await joinApart(server, 'p', { transport });
