@@ -16,6 +16,8 @@ export type WeatherErrorCode =
   | 'sums-differ'
   /** A file that fields are handed over in is not as it was written. */
   | 'bad-field-file'
+  /** Ctrl-C. */
+  | 'interrupted'
   /** A program of the workflow failed or was ended. */
   | 'program-failed'
   /** The integration left the range of possible winds: the time step is too long. */

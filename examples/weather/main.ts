@@ -88,9 +88,10 @@ async function runOnce(
       settings,
       out,
       env: { ...medium.env, ...transport },
-      serverPid: medium.serverPid,
+      server: medium.server,
       memoryDirectory: medium.memoryDirectory,
       onProgress: (counts) => progress.update(counts),
+      onFailure: (text) => progress.interrupt(`${text}; waiting for what the others hear of it`),
       signal,
     });
     return await workflow.run();
@@ -196,7 +197,8 @@ async function main(argv: readonly string[]): Promise<number> {
     else await runDemo(demo, interrupt.signal);
     return 0;
   } catch (error) {
-    if (interrupt.signal.aborted) {
+    const isCtrlC = error instanceof WeatherError && error.code === 'interrupted';
+    if (interrupt.signal.aborted || isCtrlC) {
       process.stderr.write('Ended; nothing is left behind.\n');
       return EXIT_INTERRUPTED;
     }

@@ -1,4 +1,5 @@
 /** The command line of the demo. */
+import { statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import {
   badUsage,
@@ -70,6 +71,11 @@ function parse(argv: readonly string[]) {
   }
 }
 
+function directoryFlag(path: string | undefined): string | undefined {
+  if (path === undefined || statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  throw badUsage(`Cannot take "--dir ${path}": there is no such directory`);
+}
+
 /** @throws WeatherError `bad-usage` */
 export function parseArguments(argv: readonly string[]): DemoArguments {
   const values = parse(argv);
@@ -82,7 +88,7 @@ export function parseArguments(argv: readonly string[]): DemoArguments {
     vias: via === 'all' ? VIAS : [via],
     out: values.out ?? 'out/weather',
     json: values.json,
-    directory: values.dir,
+    directory: directoryFlag(values.dir),
     transport:
       values.transport === undefined
         ? undefined

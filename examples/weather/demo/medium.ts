@@ -12,7 +12,8 @@ export interface Medium {
   /** For the settings of the programs. */
   readonly directory: string | undefined;
   readonly env: NodeJS.ProcessEnv;
-  readonly serverPid: number | undefined;
+  /** The process that serves them all. */
+  readonly server: Child | undefined;
   /** A directory whose files take memory. */
   readonly memoryDirectory: string | undefined;
   /** What it is, a line each. */
@@ -41,17 +42,20 @@ async function openPool(): Promise<Medium> {
     const why = child.errors === '' ? describeEnd(end) : child.errors;
     throw new WeatherError('program-failed', `Cannot serve a pool: the server ${why}`);
   });
-  const { address, slabs, memory } = await Promise.race([serving, failed]);
+  const { address, name, slabs, memory } = await Promise.race([serving, failed]);
   failed.catch(() => {});
   return {
     directory: undefined,
     env: { ...process.env, ATTACCA_POOL: address },
-    serverPid: child.pid,
+    server: child,
     memoryDirectory: slabs,
     description: [
-      `address: ${address}`,
-      `memory:  ${memory}`,
-      `look at it from another terminal:  npx attacca ls --pool ${address}`,
+      `an ordinary pool: ATTACCA_POOL=${address}`,
+      `its memory: ${memory}`,
+      'look at it meanwhile from another terminal, in this directory:',
+      `    npx attacca members --pool ${name}`,
+      `    npx attacca ls -l --pool ${name} 'fc/number=1/*'`,
+      `    npx attacca explain --pool ${name}`,
     ],
     async close() {
       child.kill('SIGTERM');
@@ -73,7 +77,7 @@ function openDirectory(parent: string, bytes: number): Medium {
   return {
     directory,
     env: process.env,
-    serverPid: undefined,
+    server: undefined,
     memoryDirectory: isMemory ? directory : undefined,
     description: [`directory: ${directory} (${isMemory ? 'memory: a tmpfs' : 'disk, no fsync'})`],
     close() {

@@ -4,6 +4,8 @@ import { serve } from '../../../src/server/index.js';
 export interface PoolServing {
   readonly kind: 'serving';
   readonly address: string;
+  /** As the commands of `attacca` take it. */
+  readonly name: string;
   /** Where its shared memory is; undefined without. */
   readonly slabs: string | undefined;
   /** Its size, with the reason. */
@@ -24,6 +26,7 @@ process.once('disconnect', close);
 const serving: PoolServing = {
   kind: 'serving',
   address: server.address,
+  name: server.name,
   slabs: server.memory.directory?.path,
   memory: server.memory.reason,
 };

@@ -34,6 +34,12 @@ export class Progress {
     this.#output.write(isTTY ? `\r\x1b[K  ${line}` : `  ${line}\n`);
   }
 
+  /** Says something between, at once. */
+  interrupt(text: string): void {
+    this.end();
+    this.#output.write(`  ${text}\n`);
+  }
+
   /** Takes the live line away. */
   end(): void {
     if (this.#output.isTTY) this.#output.write('\r\x1b[K');

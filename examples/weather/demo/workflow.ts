@@ -9,7 +9,7 @@ import { Child, describeEnd } from './child.js';
 import { MemoryWatch } from './memory-watch.js';
 
 /** How long the others have to hear of a failure by themselves, and then to end. */
-const AFTERMATH_MS = 4_000;
+const AFTERMATH_MS = 10_000;
 const ENDING_MS = 3_000;
 
 export interface WorkflowOptions {
@@ -18,11 +18,13 @@ export interface WorkflowOptions {
   readonly out: string;
   /** Of the programs. */
   readonly env: NodeJS.ProcessEnv;
-  /** Of a process that serves them all: its memory counts. */
-  readonly serverPid: number | undefined;
+  /** A process that serves them all: its memory counts, and without it nothing goes on. */
+  readonly server: Child | undefined;
   /** A directory whose files are memory. */
   readonly memoryDirectory: string | undefined;
   readonly onProgress: (counts: Readonly<Counts>) => void;
+  /** Somebody has failed: said before the others have had their time. */
+  readonly onFailure: (text: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -74,10 +76,10 @@ export class Workflow {
 
   /** @throws WeatherError `program-failed` saying who failed and what the others said of it. */
   async run(): Promise<Outcome> {
-    const { plan, settings, out, serverPid, memoryDirectory, signal } = this.#options;
+    const { plan, settings, out, server, memoryDirectory, signal } = this.#options;
     const { consumers, producers } = castOf(plan, settings, out);
     const memory = new MemoryWatch({
-      pids: () => [serverPid, ...this.#players.map(({ child }) => child.pid)],
+      pids: () => [server?.pid, ...this.#players.map(({ child }) => child.pid)],
       directory: memoryDirectory,
     });
     try {
@@ -132,12 +134,17 @@ export class Workflow {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    const failures = this.#players.map(async ({ child }) => {
+    const { server } = this.#options;
+    const watched = this.#players.map(({ child }) => child);
+    const failures = [...watched, ...(server === undefined ? [] : [server])].map(async (child) => {
       await child.ended;
-      return child.hasFailed ? child : await new Promise<never>(() => {});
+      return child.hasFailed || child === server ? child : await new Promise<never>(() => {});
     });
     const failed = await Promise.race([all.then(() => undefined), aborted, ...failures]);
-    if (failed instanceof Child && !signal.aborted) throw await this.#explain(failed);
+    if (!(failed instanceof Child) || signal.aborted) return;
+    // Ctrl-C goes to all processes of a terminal, in no order.
+    if (failed.end?.signal === 'SIGINT') throw new WeatherError('interrupted', 'Ended by Ctrl-C');
+    throw await this.#explain(failed);
   }
 
   /** Says who failed first, after the others had time to say what that means to them. */
@@ -148,12 +155,14 @@ export class Workflow {
         .filter(({ child, isProducer }) => child !== first && !isProducer)
         .map(({ child }) => child.ended),
     ]);
-    if (this.#options.settings.via === 'pool')
+    const { settings, server, onFailure } = this.#options;
+    const how = first.end === undefined ? 'ended' : describeEnd(first.end);
+    onFailure(`${first.name} ${how}`);
+    if (settings.via === 'pool' && first !== server)
       await Promise.race([consumersEnded, delay(AFTERMATH_MS)]);
     const said = others
       .filter((child) => child.hasFailed && child.errors !== '')
       .map((child) => `  ${child.name} says: ${child.errors}`);
-    const how = first.end === undefined ? 'ended' : describeEnd(first.end);
     const why = first.errors === '' ? '' : `: ${first.errors}`;
     return new WeatherError(
       'program-failed',
