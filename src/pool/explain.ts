@@ -1,12 +1,13 @@
 import { LIMITS } from '../core/limits.js';
+import { decodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
 import { holders, membersOf } from './holders.js';
 import { levelOf, nameOfMember, readersOf } from './looking.js';
-import { forEachHandle, handleState, memberOf, objectName } from './objects.js';
-import { promisesOf } from './promises.js';
+import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
+import { promisesOf, promisesOfName } from './promises.js';
 import { Room, someOf } from './room.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG, WAIT } from './rows.js';
-import type { Member } from './sessions.js';
+import type { Member, PromiseRow } from './sessions.js';
 import type { PoolState } from './state.js';
 import { versionHas } from './versions.js';
 import { type Awaited, awaited, awaitedText } from './waiting.js';
@@ -17,18 +18,13 @@ export function explainObject(pool: PoolState, object: number): Value {
   const current = objects.get(object, OBJECT.current);
   const room = new Room();
   const waits: Value[] = [];
-  const promises: Value[] = [];
   const who = awaited(pool, object);
   forEachHandle(pool, object, (handle) => {
     if (handleState(pool, handle) !== HANDLE_STATE.required || room.isFull) return;
     if (waits.length < LIMITS.explainRowsMax)
       room.add(waits, requireRow(pool, object, handle, who));
   });
-  for (const promise of promisesOf(pool, object)) {
-    if (promises.length >= LIMITS.explainRowsMax || room.isFull) break;
-    const { member, pattern, state, since } = promise;
-    room.add(promises, { member, pattern, state, sinceMs: pool.now - since });
-  }
+  const promises = promiseRows(pool, promisesOf(pool, object), room);
   return {
     name: objectName(pool, object),
     offered:
@@ -46,6 +42,24 @@ export function explainObject(pool: PoolState, object: number): Value {
     readers: someOf(readersOf(pool, object)),
     withdrawn: withdrawnVersions(pool, object),
   };
+}
+
+function promiseRows(pool: PoolState, found: readonly PromiseRow[], room: Room): Value[] {
+  const rows: Value[] = [];
+  for (const { member, pattern, state, since } of found) {
+    if (rows.length >= LIMITS.explainRowsMax || room.isFull) break;
+    room.add(rows, { member, pattern, state, sinceMs: pool.now - since });
+  }
+  return rows;
+}
+
+/** A name that no object has yet, but that somebody has promised; null when nobody has. */
+export function explainPromised(pool: PoolState, name: Uint8Array): Value {
+  if (findObject(pool, name, 0, name.length) !== 0) return null;
+  const found = promisesOfName(pool, name);
+  if (found.length === 0) return null;
+  const promises = promiseRows(pool, found, new Room());
+  return { name: decodeUtf8(name), offered: null, waits: [], promises, readers: [], withdrawn: [] };
 }
 
 /** Versions whose offer has ended and whose bytes are still owed. */

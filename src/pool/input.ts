@@ -19,7 +19,13 @@ export type Input =
   /** The process is dead, or away for too long. */
   | { readonly kind: 'session-gone'; readonly session: number; readonly why: string }
   | { readonly kind: 'slab-ready'; readonly slab: number; readonly size: number }
-  | { readonly kind: 'slab-failed'; readonly slab: number; readonly size: number }
+  /** The file system, say, is full; `why` is for people. */
+  | {
+      readonly kind: 'slab-failed';
+      readonly slab: number;
+      readonly size: number;
+      readonly why: string;
+    }
   | {
       readonly kind: 'adopted';
       readonly slab: number;

@@ -71,6 +71,7 @@ export function join(
   const name = index === null ? component : `${component}[${index}]`;
   const holder = pool.membersByName.get(name);
   if (holder !== undefined) {
+    pool.effects.push({ kind: 'name-contested', session: holder.session.id });
     const { host, pid } = holder.session.process;
     refuse('name-in-use', `Cannot join as "${name}": process ${pid} on ${host} has that name`, {
       name,

@@ -22,6 +22,8 @@ import { beginWait } from './timers.js';
 const MiB = 1 << 20;
 /** The first slab; each further one is as large as all before it, up to the limit of a slab. */
 const SLAB_FIRST_BYTES = 64 * MiB;
+/** Smaller slabs are not worth a file when memory is short. */
+const SLAB_LEAST_BYTES = MiB;
 /** The next slab is asked for when less than this part of what is there is free. */
 const LOW_WATER = 4;
 
@@ -153,6 +155,10 @@ export function wantSlab(pool: PoolState, least: number): void {
     if (least > 0 && dropFreeSlabs(pool, least, room)) wantSlab(pool, least);
     return;
   }
+  askForSlab(pool, size);
+}
+
+function askForSlab(pool: PoolState, size: number): void {
   const slab = pool.slabNext++;
   pool.slabBytesPending = size;
   pool.effects.push({ kind: 'slab-wanted', slab, size });
@@ -187,13 +193,20 @@ function dropSlab(pool: PoolState, slab: number): void {
 
 export function slabReady(pool: PoolState, input: Extract<Input, { kind: 'slab-ready' }>): void {
   pool.slabBytesPending = 0;
+  pool.slabFailure = '';
   pool.extents.addSlab(input.slab, input.size);
   pool.leasesDue = true;
 }
 
 /** The agent could not make a slab: what waits goes on waiting for what others free. */
-export function slabFailed(pool: PoolState): void {
+export function slabFailed(pool: PoolState, input: Extract<Input, { kind: 'slab-failed' }>): void {
   pool.slabBytesPending = 0;
+  pool.slabFailure = input.why;
+  const least = pool.leaseWaits[0]?.least ?? 0;
+  // Less may still fit: what is left of a file system that others fill, too.
+  const half = Math.floor(input.size / 2 / LIMITS.pageBytes) * LIMITS.pageBytes;
+  const enough = Math.max(least + Math.ceil(least / LIMITS.reserveFraction), SLAB_LEAST_BYTES);
+  if (least > 0 && half >= enough) askForSlab(pool, half);
 }
 
 /** RETURN: a range of a lease is free again. */
@@ -233,13 +246,24 @@ export function freeLeasesOf(pool: PoolState, session: Session): void {
   }
 }
 
+/** Gives slabs back of which nothing is used, until the pool has at most `bytesMax` of slabs. */
+function shrinkTo(pool: PoolState, bytesMax: number): void {
+  const { extents } = pool;
+  for (const slab of [...extents.slabs.keys()]) {
+    if (extents.bytesTotal <= bytesMax) return;
+    if (!pool.slabsAdopted.has(slab) && extents.isFree(slab)) dropSlab(pool, slab);
+  }
+}
+
 /** ADOPT: the agent looks at the file; the answer comes with its input. */
 export function adopt(pool: PoolState, session: Session, request: number, message: Adopt): void {
   const { extents, options } = pool;
   if (message.size === 0 || message.size > options.memoryBytesMax) {
     refuse('too-large', `Cannot adopt ${message.size} bytes`, { limit: options.memoryBytesMax });
   }
-  const used = extents.bytesTotal + pool.slabBytesPending + pool.adoptBytesPending;
+  const pending = pool.slabBytesPending + pool.adoptBytesPending;
+  shrinkTo(pool, options.memoryBytesMax - pending - message.size);
+  const used = extents.bytesTotal + pending;
   const slabs = extents.slabs.size + pool.adoptsPending;
   if (used + message.size > options.memoryBytesMax || slabs >= LIMITS.slabsMax) {
     refuse('memory-full', `Cannot adopt ${message.size} bytes: the pool's memory is full`, {
@@ -367,6 +391,11 @@ export function dropLeaseWaitsOf(pool: PoolState, session: Session): void {
   for (const each of gone) dropLeaseWait(pool, each.wait);
 }
 
+function whyFull(pool: PoolState): string {
+  if (pool.slabFailure === '') return "the pool's memory is full";
+  return `the pool cannot have more memory (${pool.slabFailure})`;
+}
+
 export function leaseTimedOut(pool: PoolState, wait: number): void {
   const waitedMs = pool.now - pool.waits.rows.getWide(wait, WAIT.since);
   const each = dropLeaseWait(pool, wait);
@@ -377,8 +406,9 @@ export function leaseTimedOut(pool: PoolState, wait: number): void {
     each.request,
     failure(
       'memory-full',
-      `Cannot lease ${each.least} bytes: the pool's memory is full, after ${waitedMs} ms of waiting`,
+      `Cannot lease ${each.least} bytes: ${whyFull(pool)}, after ${waitedMs} ms of waiting`,
       {
+        because: pool.slabFailure,
         size: each.least,
         limit: options.memoryBytesMax,
         free: extents.bytesFree,

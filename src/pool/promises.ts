@@ -1,4 +1,5 @@
 import type { AttaccaError } from '../core/errors.js';
+import { decodeUtf8 } from '../core/utf8.js';
 import { failure } from './emit.js';
 import { objectName } from './objects.js';
 import { inWords, someOf } from './room.js';
@@ -29,6 +30,13 @@ function isPromised(pool: PoolState, object: number): boolean {
   return pool.promiseGlobs.some(
     (promise) => promise.state !== 'closed' && meets(pool, promise, object),
   );
+}
+
+/** The promises that a name would meet which no object has yet. */
+export function promisesOfName(pool: PoolState, name: Uint8Array): PromiseRow[] {
+  const exact = pool.promisesByName.get(decodeUtf8(name)) ?? [];
+  const globs = pool.promiseGlobs.filter((each) => each.matches(name, 0, name.length));
+  return [...exact, ...globs];
 }
 
 /**

@@ -47,6 +47,8 @@ export type Effect =
       readonly size: number;
     }
   | { readonly kind: 'session-ended'; readonly session: number; readonly crashed: boolean }
+  /** Somebody asked for a name that this session holds: is its process still alive? */
+  | { readonly kind: 'name-contested'; readonly session: number }
   | { readonly kind: 'stop' };
 
 /** A request for memory that waits; first come, first served. */
@@ -114,6 +116,8 @@ export class PoolState {
   slabNext = 0;
   /** Bytes of slabs asked for and not there yet. */
   slabBytesPending = 0;
+  /** Why the agent could not make the last slab, or ''. */
+  slabFailure = '';
   readonly slabsAdopted = new Set<number>();
   /** Files that the agent has been asked to adopt; they count against the limit already. */
   adoptsPending = 0;

@@ -31,7 +31,7 @@ import {
 } from '../protocol/index.js';
 import { deleteObject, tag } from './deleting.js';
 import { emitFail, emitOk, emitValue, flushOk } from './emit.js';
-import { explainObject, explainRings, explainWaits } from './explain.js';
+import { explainObject, explainPromised, explainRings, explainWaits } from './explain.js';
 import { declare, dispose, handleOf, memberOfSession, seal, set } from './handles.js';
 import type { Input } from './input.js';
 import { info, list, members, objectNamed, stat, stillRequired } from './looking.js';
@@ -80,7 +80,7 @@ export function step(pool: PoolState, now: number, input: Input): void {
       slabReady(pool, input);
       break;
     case 'slab-failed':
-      slabFailed(pool);
+      slabFailed(pool, input);
       break;
     case 'adopted':
       adopted(pool, input);
@@ -284,8 +284,13 @@ function applyNamed(pool: PoolState, session: Session, request: number, code: nu
       readExplain(r, message.explain);
       const { what, nameStart, nameEnd } = message.explain;
       if (what === EXPLAIN.name) {
-        const object = objectNamed(pool, nameStart, nameEnd);
-        emitValue(pool, session, request, explainObject(pool, object));
+        const name = r.bytes.subarray(nameStart, nameEnd);
+        emitValue(
+          pool,
+          session,
+          request,
+          explainPromised(pool, name) ?? explainObject(pool, objectNamed(pool, nameStart, nameEnd)),
+        );
       } else {
         const rows = what === EXPLAIN.waits ? explainWaits(pool) : explainRings(pool);
         emitValue(pool, session, request, rows);

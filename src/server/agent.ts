@@ -123,7 +123,12 @@ export class Agent {
     switch (message.kind) {
       case 'slab-failed':
         log(`cannot make slab ${message.slab}: ${message.why.message}`);
-        input({ kind: 'slab-failed', slab: message.slab, size: message.size });
+        input({
+          kind: 'slab-failed',
+          slab: message.slab,
+          size: message.size,
+          why: message.why.message,
+        });
         break;
       case 'slab-ready':
       case 'adopted':

@@ -79,6 +79,13 @@ export class DeathWatch {
     this.#away.delete(session);
   }
 
+  /** Somebody wants what a session holds: ends it if its process is dead, connected or not. */
+  question(session: number, identity: ProcessIdentity): void {
+    if (this.#isClosed || identity.pid === 0 || this.#liveness(identity) !== 'dead') return;
+    this.back(session);
+    this.#gone(session, `process ${identity.pid} has ended`);
+  }
+
   /** Watches nobody any more. Idempotent. */
   close(): void {
     this.#isClosed = true;

@@ -9,7 +9,7 @@ import { Agent } from './agent.js';
 import type { AgentWorker } from './agent-worker.js';
 import type { Cleanup } from './cleanup.js';
 import { writeCrashReport } from './crash-report.js';
-import { DeathWatch } from './death-watch.js';
+import { DeathWatch, identityOf } from './death-watch.js';
 import type { Door } from './handshake.js';
 import { Heartbeats } from './heartbeats.js';
 import { SERVER_LIMITS } from './limits.js';
@@ -219,6 +219,11 @@ export class PoolServer {
       case 'stop':
         this.#end({ kind: 'stopped' }).catch(() => {});
         break;
+      case 'name-contested': {
+        const process = this.#loop.pool.sessions.get(effect.session)?.process;
+        if (process !== undefined) this.#deaths.question(effect.session, identityOf(process));
+        break;
+      }
       case 'freed':
         // Done before the answers left.
         break;

@@ -357,7 +357,12 @@ test('slabs: when the agent cannot make one, leases wait for what others free', 
   const call = member.lease(50 * MiB).waits();
   const [wanted] = pool.unanswered.splice(0);
   assert.ok(wanted?.kind === 'slab-wanted');
-  pool.loop.input({ kind: 'slab-failed', slab: wanted.slab, size: wanted.size });
+  pool.loop.input({
+    kind: 'slab-failed',
+    slab: wanted.slab,
+    size: wanted.size,
+    why: 'no space left',
+  });
   pool.settle();
   call.waits();
   member.giveBack(held).ok();
@@ -383,6 +388,7 @@ test('adopt: a file becomes a slab of its own, and is gone when its bytes are fr
   const total = pool.pool.extents.bytesTotal;
   assert.equal(total, 1 * MiB);
   writer.lease(64).grant();
+  writer.lease(1).grant();
   writer.adopt('adopt-1', 1).fails('memory-full');
   const roomy = new Harness({ memoryBytesMax: 65 * MiB });
   const member = roomy.member('a');
@@ -437,6 +443,23 @@ test('adopt: files that are on their way count against the limit, as slabs do', 
   second.grant();
   assert.equal(pool.pool.extents.bytesTotal, 66 * MiB);
   member.adopt('adopt-4', 64).fails('memory-full');
+});
+
+test('adopt: a slab of which nothing is used gives way to a file', () => {
+  const pool = new Harness({ memoryBytesMax: 64 * MiB });
+  const member = pool.member('a');
+  assert.equal(pool.pool.extents.bytesTotal, 64 * MiB);
+  member.adopt('adopt-1', 1 * MiB).grant();
+  assert.equal(pool.pool.extents.bytesTotal, 1 * MiB);
+});
+
+test('explain: a name that is only promised names who promised it', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  member.promise('t/*', 'glob').made.ok();
+  const promises = member.explain('t/850').value()['promises'] as { member: string }[];
+  assert.equal(promises[0]?.member, 'a');
+  member.explain('u/850').fails('unknown-object');
 });
 
 test('adopt: a session that ends before the agent has answered leaves nothing', () => {
