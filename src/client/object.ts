@@ -47,9 +47,6 @@ export class PoolObject<D extends Dtype = Dtype> {
   constructor(seat: Seat, name: string, options: ObjectOptions) {
     this.#handle = new Handle(seat, name, options);
     this.#making = new Making(this.#handle);
-    const size = sizeIfKnown(this.#handle.space);
-    const { client } = seat;
-    if (size !== null && size > client.inlineBytesMax) client.leases.expect(size);
   }
 
   get name(): string {

@@ -25,7 +25,7 @@ async function joined(
   const joining = join({
     address: pool.address,
     member: 'm',
-    reconnectMs: reconnectMs ?? 5_000 + separate,
+    reconnectMs: reconnectMs ?? 500 + separate,
   });
   const connection = await pool.connection(0);
   await connection.open();
