@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -105,6 +106,9 @@ if (all !== null && jobs !== null) {
   });
   writeFileSync('dist/attacca.js', "#!/usr/bin/env node\nimport './bin/attacca.cjs';\n");
   for (const file of [`${bin}/attacca.cjs`, 'dist/attacca.js']) chmodSync(file, 0o755);
+  // The name that people type, for those who put this directory on their PATH.
+  rmSync(`${bin}/attacca`, { force: true });
+  symlinkSync('attacca.cjs', `${bin}/attacca`);
   for (const file of readdirSync(bin)) {
     const known = file.includes(jobs) || file.includes(all);
     if (file.startsWith('code-') && !known) rmSync(`${bin}/${file}`);
