@@ -765,7 +765,7 @@ class _Session:
             self._sock, accept = _open(
                 self.address, self._hello(self.id, self.secret, self._received))
         except AttaccaError as error:
-            if not error.retryable and error.code != "pool-stopping":
+            if not error.retryable:
                 self._fatal = error
             elif time.monotonic() - self._lost_at > away_s:
                 self._fatal = AttaccaError(
@@ -873,7 +873,7 @@ class _Session:
     def _take_frame(self, kind: int, body: bytes) -> None:
         if kind == 3:
             error = _refusal(body)
-            if not error.retryable and error.code not in ("pool-stopping", "bad-frame"):
+            if not error.retryable and error.code != "bad-frame":
                 self._fatal = error
             raise _Malformed(str(error)) if error.code == "bad-frame" else OSError(str(error))
         if kind not in (4, 5):
@@ -1206,6 +1206,8 @@ def _ms(timeout: Optional[float]) -> int:
     """A deadline on the wire: 0 is the pool's default, 2^32-1 never."""
     if timeout is None or timeout == NEVER:
         return 0 if timeout is None else _ANY
+    if not timeout >= 0:  # NaN, too
+        raise ValueError(f"a timeout is a number of seconds from 0 on, not {timeout}")
     return max(1, min(math.ceil(timeout * 1000), _ANY - 1))
 
 
