@@ -13,12 +13,12 @@ const SMALL_CLASSES = SMALL_MAX >> UNIT_BITS;
 const COPY_LOOP_MAX = 128;
 /** Above SMALL_MAX eight classes a doubling: at most 12.5 % of a record is lost to rounding. */
 const CLASSES = SMALL_CLASSES + 8 * 11;
-/** The largest class, 15/16 of a chunk: the next would be a whole chunk, and the first unit is used. */
+/** The largest class: the next would be a whole chunk, of which the first unit is not to be had. */
 const LARGEST_BYTES = CHUNK_BYTES - (CHUNK_BYTES >> 4);
 
 /**
- * Records of bytes of any size up to 15/16 MiB, less a header: names, attributes, payloads within messages. A
- * reference is a u32; 0 is "none". Freed records are kept in lists by size class and used again;
+ * Records of bytes of any size up to 15/16 MiB, less a header: names, attributes, payloads within
+ * messages. A reference is a u32; 0 is "none". Freed records are kept in lists by size class and used again;
  * memory is the high-water mark of each class.
  */
 export class Arena {

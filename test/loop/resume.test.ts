@@ -170,7 +170,7 @@ function run(
   return { answers, operations: client.loop.pool.operations, cuts: client.cuts };
 }
 
-test('resume: every request takes effect once, and is answered once, as if no link had broken', () => {
+test('resume: every request takes effect and is answered once, as if no link had broken', () => {
   let cuts = 0;
   for (let seed = 1; seed <= 100; seed++) {
     const whole = run(seed, false);

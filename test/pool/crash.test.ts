@@ -45,7 +45,7 @@ test('crash: is one step: no other member ever sees a part of it', () => {
   assert.equal((watcher.members().value() as unknown as Value[]).length, 2);
 });
 
-test('crash: requires are retracted, reader leases end, unoffered handles go, memory is free', () => {
+test('crash: requires are retracted, leases end, unoffered handles go, memory is free', () => {
   const pool = new Harness();
   const writer = pool.member('writer');
   const victim = pool.member('victim');
@@ -68,7 +68,7 @@ test('crash: requires are retracted, reader leases end, unoffered handles go, me
   );
 });
 
-test('crash: requires that nobody has offered for go on waiting; explain names who declared it', () => {
+test('crash: requires that nobody has offered for wait on; explain names who declared it', () => {
   const pool = new Harness();
   const reader = pool.member('reader');
   const call = reader.demand('x', { deadline: 500 });
@@ -82,7 +82,7 @@ test('crash: requires that nobody has offered for go on waiting; explain names w
   assert.match(call.fails('deadline-passed').message, /writer\[4\]/);
 });
 
-test('explain names who declared an object last, though the consumer declared it after that', () => {
+test('explain names who declared an object last, though its consumer came after that', () => {
   const pool = new Harness();
   const writer = pool.member('writer');
   const handle = writer.declare('x');
@@ -123,7 +123,7 @@ test('crash: of a session that is gone already, or never was, is nothing', () =>
   assert.equal(pool.effectsOf('session-ended').length, 1);
 });
 
-test('crash: what a member had offered before can be offered by the one that takes its place', () => {
+test('crash: what a member had offered can be offered by the one that takes its place', () => {
   const pool = new Harness();
   const first = pool.member('model[0]');
   first.offer('step/1', 'one');

@@ -81,7 +81,7 @@ test('a deadline that passes at the moment of the offer has passed', () => {
   assert.equal(longer.text(), 'bytes');
 });
 
-test('a require announced by itself outlives demands that time out; one that came with it does not', () => {
+test('a require announced by itself outlives the deadline of its demand; another does not', () => {
   const pool = new Harness();
   const reader = pool.member('reader');
   const explicit = reader.require('x');

@@ -197,7 +197,7 @@ test('the reserve is open only to objects that somebody requires', () => {
   plain.waits();
 });
 
-test('the reserve: a lease for an object that is forgotten is not one for the next of its row', () => {
+test('the reserve: a lease for an object that is forgotten is not one for the next', () => {
   const pool = new Harness();
   const writer = pool.member('writer');
   const reader = pool.member('reader');

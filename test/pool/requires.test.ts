@@ -4,7 +4,7 @@ import * as valueTypes from '../../src/core/value.js';
 import { Harness } from './harness.js';
 import { withLimit } from './limits.js';
 
-test('require before any offer: announced at once, bound by the offer, fulfilled by the demand', () => {
+test('require before any offer: announced, bound by the offer, fulfilled by the demand', () => {
   const pool = new Harness();
   const reader = pool.member('reader');
   const early = reader.require('x');
@@ -85,7 +85,7 @@ test('demand with dispose: the handle of a slice that is read stays until DISPOS
   assert.equal(pool.pool.readerLeases, 0);
 });
 
-test('demand with dispose disposes with whatever answer: mismatch, deadline, cancel, retract', () => {
+test('demand with dispose disposes whatever the answer: mismatch, deadline, cancel, retract', () => {
   const pool = new Harness();
   const writer = pool.member('writer');
   const reader = pool.member('reader');
@@ -252,7 +252,7 @@ test('peek: says what is there, delivers no bytes, and holds nothing', () => {
   assert.equal(pool.pool.versions.used, 0);
 });
 
-test('own: a view of the slice while somebody else holds it, the slice itself when nobody does', () => {
+test('own: a view of the slice while others hold it, the slice itself when nobody does', () => {
   const pool = new Harness();
   const writer = pool.member('writer');
   const one = pool.member('one');
@@ -270,7 +270,7 @@ test('own: a view of the slice while somebody else holds it, the slice itself wh
   assert.equal(shared.text(), 'bytes');
 });
 
-test('own: a slice that is given is a lease of the session, which it may offer again or return', () => {
+test('own: a slice that is given is a lease of the session, to be offered or returned', () => {
   const pool = new Harness();
   const writer = pool.member('writer');
   const reader = pool.member('reader');
@@ -300,7 +300,7 @@ test('own of an inline payload or of nothing needs no memory', () => {
   assert.equal(reader.demand('y', { mode: 'own' }).delivered().source, 0);
 });
 
-test('a require that may not wait is refused whole: the handle is as if nothing had been asked', () => {
+test('a demand that may not wait is refused whole: as if nothing had been asked', () => {
   const pool = new Harness();
   const reader = pool.member('reader');
   const handle = reader.declare('x');

@@ -78,7 +78,7 @@ test('delete: ends the offer and the bytes; the name goes with the last handle',
   writer.delete('x').fails('unknown-object');
 });
 
-test('delete: refused while a require is open, whatever it is bound to, naming who requires', () => {
+test('delete: refused while a require is open, whatever it is bound to, naming whose', () => {
   const pool = new Harness();
   const writer = pool.member('writer');
   const one = pool.member('one');

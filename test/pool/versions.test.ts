@@ -125,7 +125,7 @@ test('offer: many payloads within messages fill their own limit, and leave it ag
   one.offer('x').ok();
 });
 
-test('scope pool: a lifetime withdraws the offer when it ends, one of scope member has none', () => {
+test('scope pool: a lifetime withdraws the offer when it ends; scope member has none', () => {
   const pool = new Harness();
   const writer = pool.member('writer');
   const reader = pool.member('reader');

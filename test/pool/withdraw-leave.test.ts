@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Harness } from './harness.js';
 
-test('withdraw while requires are bound: they get the old bytes, later ones the next version', () => {
+test('withdraw while requires are bound: they get the old bytes, later ones the next', () => {
   const pool = new Harness();
   const writer = pool.member('writer');
   const reader = pool.member('reader');

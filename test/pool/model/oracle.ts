@@ -23,7 +23,8 @@ export const GRACE_MS = 100;
 
 /**
  * What the contract says a pool does, in the plainest words that compute: every rule is a search
- * through all there is. Answers are gathered in `answers` by session and request.
+ * through all there is. Answers are gathered in `answers` by session and request. In one file,
+ * though long, so that it can be read beside the contract.
  */
 export class Oracle {
   now: number;

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Harness } from '../harness.js';
 import { random } from '../random.js';
-import { type Operation, PAGE_BYTES, Run } from './run.js';
+import { PAGE_BYTES } from './comparison.js';
+import { type Operation, Run } from './run.js';
 
 export interface SearchOptions {
   /** Something to be broken on purpose in a fresh pool. */
