@@ -256,8 +256,8 @@ export class DataLink {
 
   #setBusy(): void {
     const link: (Link & { ref?: () => void; unref?: () => void }) | null = this.#link;
-    if (this.#transfers.size > 0) link?.ref?.();
-    else link?.unref?.();
+    if (this.#transfers.size > 0) link?.ref();
+    else link?.unref();
   }
 }
 

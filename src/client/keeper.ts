@@ -91,8 +91,8 @@ export class Keeper {
   }
 
   #rest(): void {
-    if (this.#busy) this.#link?.ref?.();
-    else this.#link?.unref?.();
+    if (this.#busy) this.#link?.ref();
+    else this.#link?.unref();
   }
 
   #beat(): void {

@@ -36,6 +36,9 @@ export interface Link {
   close(): void;
   /** Closes at once; what is queued is lost. Idempotent. */
   destroy(): void;
+  /** Whether an open link keeps the process alive: it does until `unref`. */
+  ref(): void;
+  unref(): void;
 }
 
 const nothing = (): void => {};
@@ -148,5 +151,13 @@ export class SocketLink implements Link {
   destroy(): void {
     this.#closing = true;
     this.#socket.destroy();
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
   }
 }
