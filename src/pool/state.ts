@@ -110,7 +110,7 @@ export class PoolState {
   readerLeases = 0;
   bytesInline = 0;
   readonly leaseWaits: LeaseWait[] = [];
-  /** Memory came free, or those who wait for it changed: they are looked at before the step ends. */
+  /** Memory came free, or those who wait for it changed: looked at before the step ends. */
   leasesDue = false;
 
   slabNext = 0;

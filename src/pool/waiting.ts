@@ -66,7 +66,8 @@ export function waitedFor(pool: PoolState, handle: number, wait: number): Attacc
   };
   return failure(
     'deadline-passed',
-    `Cannot demand "${name}": it was not offered within ${waitedMs} ms; ${awaitedText(who, consumer)}`,
+    `Cannot demand "${name}": it was not offered within ${waitedMs} ms; ` +
+      awaitedText(who, consumer),
     fields,
   );
 }
