@@ -53,8 +53,8 @@ export function nobodyWillOffer(pool: PoolState, object: number): AttaccaError |
   const patterns = someOf(promises.map((promise) => promise.pattern));
   return failure(
     'nobody-will-offer',
-    `Cannot require "${name}": nobody will offer it any more; ${inWords(members)} promised it and ` +
-      'closed the promise',
+    `Cannot require "${name}": nobody will offer it any more; promised and closed by ` +
+      inWords(members),
     { name, members, promises: patterns },
   );
 }
