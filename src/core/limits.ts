@@ -38,6 +38,10 @@ export const LIMITS = {
   dimensionsMax: 16,
   objectsMax: 0x7fff_fff0,
   waitsMax: 4_194_304,
+  /** Lifetimes of kept objects that run. */
+  timersMax: 16_777_216,
+  /** Names, attributes, tags and small payloads that the manager holds in memory. */
+  recordBytesMax: 4_096 * MiB,
   promisesMax: 65_536,
   promiseGlobsMax: 4_096,
   globStarsMax: 16,

@@ -1,7 +1,7 @@
 import { refuse } from '../core/assert.js';
 import type { Tag } from '../protocol/index.js';
 import { failure } from './emit.js';
-import { forEachHandle, handleState, memberOf, objectName } from './objects.js';
+import { checkRecords, forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import { failRequire } from './require.js';
 import { inWords, someOf } from './room.js';
 import { HANDLE_STATE, OBJECT } from './rows.js';
@@ -40,6 +40,7 @@ export function deleteObject(pool: PoolState, object: number, force: boolean): v
 
 /** TAG: sets and removes tags of an object. */
 export function tag(pool: PoolState, session: Session, object: number, message: Tag): void {
+  checkRecords(pool);
   const { attributes, objects, reader } = pool;
   const over = attributes.store(reader.bytes, message.attributes, session.keys);
   const base = objects.get(object, OBJECT.tags);

@@ -3,6 +3,7 @@ import { LIMITS } from '../core/limits.js';
 import { mergeSpace } from '../core/space.js';
 import type { Declare, SetFields } from '../protocol/index.js';
 import {
+  checkRecords,
   clearFlags,
   dropHandle,
   findOrMakeObject,
@@ -75,6 +76,7 @@ export function declare(pool: PoolState, session: Session, message: Declare): vo
       limit: LIMITS.objectsMax,
     });
   }
+  checkRecords(pool);
   const { bytes } = pool.reader;
   // Attributes first: they may be refused, and then nothing else must have changed.
   const attributes = pool.attributes.store(bytes, message.attributes, session.keys);
@@ -90,6 +92,7 @@ export function declare(pool: PoolState, session: Session, message: Declare): vo
 export function set(pool: PoolState, session: Session, message: SetFields): void {
   const handle = handleOf(session, message.handle);
   if (handleState(pool, handle) !== HANDLE_STATE.declared) wrongState(pool, handle, 'set');
+  checkRecords(pool);
   const { handles, spaces, attributes, scratch, reader } = pool;
   const over = attributes.store(reader.bytes, message.attributes, session.keys);
   const base = handles.get(handle, HANDLE.attributes);

@@ -21,6 +21,7 @@ import type { PoolState } from './state.js';
  */
 export function checkInvariants(pool: PoolState): void {
   pool.waits.verify();
+  checkTimers(pool);
   const sums = {
     objects: 0,
     handles: 0,
@@ -271,4 +272,14 @@ function checkExtents(pool: PoolState, slices: ReadonlySet<number>): void {
   assert(free === extents.bytesFree, 'I5: free bytes are counted');
   assert(leased === extents.bytesLeased, 'I5: leased bytes are counted');
   assert(total === extents.bytesTotal, 'I5: all bytes are counted');
+}
+
+function checkTimers(pool: PoolState): void {
+  let timers = 0;
+  for (const promise of pool.promises.values()) if (promise.timer !== 0) timers++;
+  for (let version = 1; version < pool.versions.end; version++) {
+    const isVersion = (pool.versions.get(version, VERSION.flags) & VERSION_FLAG.offered) !== 0;
+    if (isVersion && pool.versions.get(version, VERSION.lifetime) !== 0) timers++;
+  }
+  assert(timers === pool.timers, 'timers are counted');
 }

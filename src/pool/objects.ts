@@ -1,5 +1,6 @@
 import { hashBytes } from '../catalog/hash.js';
-import { assert } from '../core/assert.js';
+import { assert, refuse } from '../core/assert.js';
+import { LIMITS } from '../core/limits.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import { HANDLE, HANDLE_STATE, HANDLE_STATE_MASK, OBJECT } from './rows.js';
 import type { Member } from './sessions.js';
@@ -16,6 +17,16 @@ export function findObject(
   const { nameKey } = pool;
   nameKey.set(bytes, start, end);
   return pool.directory.find(hash, nameKey.same);
+}
+
+/** Refuses with `memory-full` when the manager's records take all the memory they may. */
+export function checkRecords(pool: PoolState): void {
+  if (pool.arena.bytesUsed >= LIMITS.recordBytesMax) {
+    refuse('memory-full', 'Cannot keep more: names and attributes take all the memory they may', {
+      limit: LIMITS.recordBytesMax,
+      used: pool.arena.bytesUsed,
+    });
+  }
 }
 
 /** The object with that name; made when it is not there. */

@@ -17,7 +17,7 @@ import { deliver, failRequire } from './require.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
-import { beginTimer } from './timers.js';
+import { beginTimer, checkTimers } from './timers.js';
 import { versionHas, withdrawVersion } from './versions.js';
 
 /**
@@ -43,6 +43,7 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
       `Cannot offer "${objectName(pool, object)}" durably: this pool has no journal and no level`,
     );
   }
+  if (message.lifetime > 0) checkTimers(pool);
   const space = spaceOfOffer(pool, handle, message);
   let bytes = 0;
   try {

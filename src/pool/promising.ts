@@ -10,7 +10,7 @@ import { failRequire } from './require.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, WAIT_KIND } from './rows.js';
 import type { Member, PromiseRow, Session } from './sessions.js';
 import type { PoolState } from './state.js';
-import { beginTimer } from './timers.js';
+import { beginTimer, endTimer } from './timers.js';
 
 /**
  * PROMISE: a member says what it will offer. A promise of the same member and pattern that is
@@ -133,6 +133,6 @@ function failUnmet(pool: PoolState, object: number): void {
 }
 
 function forget(pool: PoolState, row: PromiseRow): void {
-  if (row.timer !== 0) pool.waits.end(row.timer);
+  if (row.timer !== 0) endTimer(pool, row.timer);
   removePromise(pool, row);
 }

@@ -115,6 +115,8 @@ export class PoolState {
 
   slabNext = 0;
   /** Bytes of slabs asked for and not there yet. */
+  /** Waits that nobody asked for by a request. */
+  timers = 0;
   slabBytesPending = 0;
   /** Why the agent could not make the last slab, or ''. */
   slabFailure = '';

@@ -53,6 +53,7 @@ import { demand, endDemand, requireExplicitly, retract } from './require.js';
 import { VERSION, WAIT, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
+import { endTimer } from './timers.js';
 import { withdrawVersion } from './versions.js';
 
 /**
@@ -102,15 +103,14 @@ function expire(pool: PoolState): void {
     else if (kind === WAIT_KIND.lease) leaseTimedOut(pool, wait);
     else if (kind === WAIT_KIND.lifetime) {
       pool.versions.set(subject, VERSION.lifetime, 0);
-      waits.end(wait);
+      endTimer(pool, wait);
       withdrawVersion(pool, subject);
     } else {
-      waits.end(wait);
+      endTimer(pool, wait);
       graceOver(pool, subject);
     }
     settleLeases(pool);
   }
-  for (const session of pool.dirty) flushOk(session);
 }
 
 function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' }>): void {
@@ -138,7 +138,6 @@ function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' 
     if (session.ended) break;
   }
   flushOk(session);
-  for (const other of pool.dirty) flushOk(other);
 }
 
 /** Applies one request; true when its answer is OK, false when it is answered otherwise. */

@@ -11,7 +11,7 @@ export function deadlineAt(pool: PoolState, deadlineMs: number): number {
 
 /** Refuses with `wait-limit` when the pool has too many waits. */
 export function checkWaits(pool: PoolState): void {
-  if (pool.waits.used >= LIMITS.waitsMax) {
+  if (pool.waits.used - pool.timers >= LIMITS.waitsMax) {
     refuse('wait-limit', 'Cannot wait: the pool holds too many waits', { limit: LIMITS.waitsMax });
   }
 }
@@ -32,6 +32,21 @@ export function beginWait(
   });
 }
 
+/** Refuses with `wait-limit` when the pool has too many timers. */
+export function checkTimers(pool: PoolState): void {
+  if (pool.timers >= LIMITS.timersMax) {
+    refuse('wait-limit', 'Cannot offer with a lifetime: the pool runs too many', {
+      limit: LIMITS.timersMax,
+    });
+  }
+}
+
+/** Ends a timer, because it is due or what it was for is gone. */
+export function endTimer(pool: PoolState, timer: number): void {
+  pool.timers--;
+  pool.waits.end(timer);
+}
+
 /** A timer that nobody asked for by a request: a lifetime, a grace. */
 export function beginTimer(
   pool: PoolState,
@@ -39,6 +54,7 @@ export function beginTimer(
   subject: number,
   afterMs: number,
 ): number {
+  pool.timers++;
   const times = { now: pool.now, deadline: pool.now + afterMs };
   return pool.waits.begin(kind, 0, 0, subject, times);
 }

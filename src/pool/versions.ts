@@ -5,6 +5,7 @@ import { forgetIfUnused } from './objects.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
+import { endTimer } from './timers.js';
 
 export function versionHas(pool: PoolState, version: number, flag: number): boolean {
   return (pool.versions.get(version, VERSION.flags) & flag) !== 0;
@@ -31,7 +32,7 @@ export function withdrawVersion(pool: PoolState, version: number): void {
   const lifetime = versions.get(version, VERSION.lifetime);
   if (lifetime !== 0) {
     versions.set(version, VERSION.lifetime, 0);
-    pool.waits.end(lifetime);
+    endTimer(pool, lifetime);
   }
   const member = pool.members.get(versions.get(version, VERSION.providerMember));
   if (member !== undefined) {

@@ -316,3 +316,14 @@ test('a demand that may not wait is refused whole: as if nothing had been asked'
   handle.dispose().ok();
   asked.demand().waits();
 });
+
+test('records: when names and attributes fill their memory, more are refused and less goes on', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  const kept = member.declare('x');
+  withLimit('recordBytesMax', 1, () => {
+    member.declare('y').declared.fails('memory-full');
+    kept.dispose().ok();
+  });
+  member.declare('y').declared.ok();
+});
