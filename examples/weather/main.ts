@@ -80,7 +80,11 @@ async function runOnce(
   const out = isKept ? resolve(demo.out) : join(tmpdir(), `attacca-weather-maps-${process.pid}`);
   const transport = demo.transport === undefined ? {} : { ATTACCA_TRANSPORT: demo.transport };
   const settings = { ...demo.settings, via, directory: medium.directory };
-  const progress = new Progress({ fields, products: castOf(plan, settings, out).productCount });
+  const progress = new Progress({
+    fields,
+    products: castOf(plan, settings, out).productCount,
+    word: plan.kind === 'messages' ? 'checks' : 'products',
+  });
   try {
     for (const line of medium.description) say(`  ${line}`);
     const workflow = new Workflow({
@@ -124,15 +128,20 @@ function compareProducts(outcomes: ReadonlyMap<Via, Outcome>): void {
 }
 
 function explainTable(plan: Plan): void {
-  say();
   const product = plan.kind === 'messages' ? 'check' : 'product';
+  say();
   say(
-    `  offer to product: from the moment the last field that a ${product} needs was computed, until the ${product} is`,
+    `from offer to product  from when the last field that the ${product} needs was computed until the`,
   );
-  say('  stalled: the part of the model\u2019s time that allocating, writing and offering took');
+  say(`                       ${product} is; 99 of 100 take no longer than the 99th percentile`);
   say(
-    '  memory: of all programs, with the pool and its shared memory; without the page cache of files on disk',
+    "stalled                part of the model's time spent in allocating, writing and offering, without",
   );
+  say('                       the time in which other programs had the processors');
+  say(
+    'memory                 of all programs and the pool with its shared memory, or files on a tmpfs;',
+  );
+  say('                       not the page cache of files on disk');
 }
 
 function listMaps({ paths }: Outcome): void {

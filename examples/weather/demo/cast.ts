@@ -1,5 +1,5 @@
 /** Who takes part in the workflow: consumers first, since they require before anything is there. */
-import { type Plan, placesOf } from '../plan.js';
+import { fieldsPerStep, type Plan, placesOf } from '../plan.js';
 import { type Settings, settingsToArguments } from '../settings.js';
 
 export interface Role {
@@ -38,7 +38,7 @@ export function castOf(plan: Plan, settings: Settings, out: string): Cast {
     return {
       producers: numbered('model', 'messages-model.js', members, args),
       consumers: numbered('consumer', 'messages-consumer.js', members, args),
-      productCount: 0,
+      productCount: fieldsPerStep(plan) * plan.steps.length * members,
     };
   }
   const places = placesOf(plan).length;

@@ -5,12 +5,13 @@ import { formatBytes, formatCount, formatSeconds } from './format.js';
 
 const TERMINAL_MS = 100;
 const LINES_MS = 3_000;
-const BAR_WIDTH = 24;
+const BAR_WIDTH = 20;
 
 export interface ProgressGoal {
   readonly fields: number;
-  /** 0 when nobody knows. */
   readonly products: number;
+  /** What a product is called: "products", "checks". */
+  readonly word: string;
 }
 
 export class Progress {
@@ -31,7 +32,9 @@ export class Progress {
     if (nowMs - this.#toldMs < (isTTY ? TERMINAL_MS : LINES_MS)) return;
     this.#toldMs = nowMs;
     const line = this.#line(counts, nowMs - this.#startedMs);
-    this.#output.write(isTTY ? `\r\x1b[K  ${line}` : `  ${line}\n`);
+    // A line that wraps cannot be taken back.
+    const fitting = `  ${line}`.slice(0, (this.#output.columns ?? 80) - 1);
+    this.#output.write(isTTY ? `\r\x1b[K${fitting}` : `  ${line}\n`);
   }
 
   /** Says something between, at once. */
@@ -46,15 +49,14 @@ export class Progress {
   }
 
   #line({ fields, bytes, products, maps }: Readonly<Counts>, elapsedMs: number): string {
-    const { fields: fieldsGoal, products: productsGoal } = this.#goal;
+    const { fields: fieldsGoal, products: productsGoal, word } = this.#goal;
     const share = Math.min(1, fields / fieldsGoal);
     const filled = Math.round(share * BAR_WIDTH);
     const bar = `${'\u2588'.repeat(filled)}${'\u2591'.repeat(BAR_WIDTH - filled)}`;
-    const of = productsGoal === 0 ? '' : `/${formatCount(productsGoal)}`;
     return [
       `${formatSeconds(elapsedMs).padStart(6)} ${bar}`,
       `${formatCount(fields)}/${formatCount(fieldsGoal)} fields (${formatBytes(bytes)})`,
-      `${formatCount(products)}${of} products`,
+      `${formatCount(products)}/${formatCount(productsGoal)} ${word}`,
       ...(maps === 0 ? [] : [`${maps} maps`]),
     ].join('  ');
   }
