@@ -66,7 +66,10 @@ export function lease(pool: PoolState, session: Session, request: number, messag
 /** Asks every session that leases memory to give back what it does not use. */
 function reclaim(pool: PoolState, bytes: number): void {
   for (const session of pool.sessions.values()) {
-    if (pool.extents.leasedBy(session.id) > 0) writeReclaim(emit(pool, session), bytes);
+    // One at a time: who does not listen is not told again until it gives something back.
+    if (session.reclaimAsked || pool.extents.leasedBy(session.id) === 0) continue;
+    session.reclaimAsked = true;
+    writeReclaim(emit(pool, session), bytes);
   }
 }
 
@@ -186,9 +189,10 @@ function dropFreeSlabs(pool: PoolState, least: number, room: number): boolean {
 /** Lets a slab go that is wholly free. */
 function dropSlab(pool: PoolState, slab: number): void {
   pool.extents.removeSlab(slab);
+  const told = pool.slabsAdopted.get(slab) ?? pool.sessions.values();
   pool.slabsAdopted.delete(slab);
   pool.effects.push({ kind: 'slab-gone', slab });
-  for (const session of pool.sessions.values()) writeSlabGone(emit(pool, session), slab);
+  for (const session of told) if (!session.ended) writeSlabGone(emit(pool, session), slab);
 }
 
 export function slabReady(pool: PoolState, input: Extract<Input, { kind: 'slab-ready' }>): void {
@@ -211,6 +215,7 @@ export function slabFailed(pool: PoolState, input: Extract<Input, { kind: 'slab-
 
 /** RETURN: a range of a lease is free again. */
 export function giveBack(pool: PoolState, session: Session, message: Return): void {
+  session.reclaimAsked = false;
   const block = pool.extents.carve(message.slab, message.offset, message.size, session.id);
   if (block === 0) {
     refuse('bad-lease', 'Cannot return bytes: they are not leased to this session', {
@@ -299,7 +304,7 @@ export function adopted(pool: PoolState, input: Extract<Input, { kind: 'adopted'
     pool.effects.push({ kind: 'slab-gone', slab: input.slab });
     return;
   }
-  pool.slabsAdopted.add(input.slab);
+  pool.slabsAdopted.set(input.slab, new Set([session]));
   const block = pool.extents.addAdopted(input.slab, input.size, session.id);
   const { extents } = pool;
   writeGrant(emit(pool, session), input.request, input.slab, 0, extents.sizeOf(block));

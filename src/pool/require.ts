@@ -186,8 +186,11 @@ function answer(pool: PoolState, handle: number, session: Session, request: numb
   pool.attributes.writeMap(out, wanted ? versions.get(version, VERSION.attributes) : 0);
   const bytes = versions.get(version, VERSION.bytes);
   const size = versions.getWide(version, VERSION.size);
-  if (isSlice) endDeliverSlice(out, start, extents.slabOf(bytes), extents.offsetOf(bytes), size);
-  else if (source === SOURCE.inline) {
+  if (isSlice) {
+    const slab = extents.slabOf(bytes);
+    pool.slabsAdopted.get(slab)?.add(session);
+    endDeliverSlice(out, start, slab, extents.offsetOf(bytes), size);
+  } else if (source === SOURCE.inline) {
     const at = arena.start(bytes);
     endDeliverInline(out, start, arena.chunk(bytes), at, at + size);
   } else endDeliverNothing(out, start);

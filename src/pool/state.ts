@@ -114,13 +114,14 @@ export class PoolState {
   leasesDue = false;
 
   slabNext = 0;
-  /** Bytes of slabs asked for and not there yet. */
   /** Waits that nobody asked for by a request. */
   timers = 0;
+  /** Bytes of slabs asked for and not there yet. */
   slabBytesPending = 0;
   /** Why the agent could not make the last slab, or ''. */
   slabFailure = '';
-  readonly slabsAdopted = new Set<number>();
+  /** Slabs that are adopted files, with the sessions that know of them. */
+  readonly slabsAdopted = new Map<number, Set<Session>>();
   /** Files that the agent has been asked to adopt; they count against the limit already. */
   adoptsPending = 0;
   adoptBytesPending = 0;
