@@ -64,6 +64,7 @@ export class Connection {
   readonly #pending = new Pending();
   readonly #gate: Gate;
   readonly #limits: ConnectionLimits;
+  #requestsMax: number;
   readonly #events: ConnectionEvents;
   readonly #ok = new Ok();
 
@@ -74,6 +75,7 @@ export class Connection {
   ) {
     this.#events = events;
     this.#limits = limits;
+    this.#requestsMax = limits.requestsMax;
     this.#gate = new Gate(() => this.#hasRoom());
     this.#lifeline = new Lifeline(options, {
       onAccept: (accept) => this.#onAccept(accept),
@@ -176,7 +178,7 @@ export class Connection {
   #hasRoom(): boolean {
     const { outgoing } = this.#lifeline;
     return (
-      outgoing.messagesHeld + this.#outbox.count < this.#limits.requestsMax &&
+      outgoing.messagesHeld + this.#outbox.count < this.#requestsMax &&
       outgoing.bytesHeld + this.#outbox.writer.at < this.#limits.requestBytesMax
     );
   }
@@ -184,6 +186,12 @@ export class Connection {
   #onAccept(accept: Accept): void {
     const pool = poolInfoOf(accept.pool);
     this.pool = pool;
+    // More would be held by the pool, which stops at so many answers that are not acknowledged.
+    // Requests that it has and that wait for long do not count: others may have to end their wait.
+    this.#requestsMax = Math.min(
+      this.#limits.requestsMax,
+      pool.limits['sessionRepliesMax'] || LIMITS.sessionRepliesMax,
+    );
     this.#events.onAccept(accept, pool);
     this.#accept(pool);
     if (this.#pending.count === 0) this.#lifeline.setBusy(false);

@@ -68,7 +68,10 @@ export class DemandBatch {
     for (let at = 0; at < this.#all.length && !this.#cancelled; at += CHUNK) {
       const room = this.#seat.enter(this.#what);
       if (room !== null) await room;
+      if (this.#cancelled) return;
       for (const waiting of this.#all.slice(at, at + CHUNK)) this.#send(waiting);
+      // So that answers are read, and acknowledged, while a large batch is sent.
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 

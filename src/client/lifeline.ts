@@ -167,7 +167,7 @@ export class Lifeline {
     this.#link = link;
     this.#keeper.take(link);
     const assembler = new FrameAssembler();
-    link.onData = (chunk) => this.#onData(assembler, chunk);
+    link.onData = (chunk) => this.#onData(link, assembler, chunk);
     link.onClose = (error) => this.#onClose(link, error);
     const parts = { ...this.#options.hello, token };
     link.write(controlHello(parts, this.accept, this.incoming.received));
@@ -181,14 +181,14 @@ export class Lifeline {
     this.incoming.acknowledged();
   }
 
-  #onData(assembler: FrameAssembler, chunk: Uint8Array): void {
-    if (this.#over !== null) return;
+  #onData(link: Link, assembler: FrameAssembler, chunk: Uint8Array): void {
+    if (this.#link !== link) return;
     this.#keeper.received();
     try {
       assembler.push(chunk);
       while (assembler.next()) {
-        this.#onFrame(assembler);
-        if (this.#over !== null) return;
+        this.#onFrame(link, assembler);
+        if (this.#link !== link) return;
       }
       this.#events.onTurn();
     } catch (error) {
@@ -200,10 +200,10 @@ export class Lifeline {
     else if (due === 'soon') this.#keeper.ackSoon();
   }
 
-  #onFrame(frame: FrameAssembler): void {
+  #onFrame(link: Link, frame: FrameAssembler): void {
     const { kind, bytes, start, end } = frame;
     if (kind === FRAME.refuse) {
-      this.#onRefuse(errorOf(readRefuse(bytes, start, end)));
+      this.#onRefuse(link, errorOf(readRefuse(bytes, start, end)));
     } else if (!this.#up) {
       if (kind !== FRAME.accept) throw unexpectedFrame(kind);
       this.#onAccept(readAccept(bytes, start, end));
@@ -241,18 +241,28 @@ export class Lifeline {
     this.#settle?.({ kind: 'up' });
   }
 
-  #onRefuse(error: AttaccaError): void {
+  /** A refusal that is retryable ends the connection only: `session-limit` while it was too fast. */
+  #onRefuse(link: Link, error: AttaccaError): void {
     if (this.#settle !== null) this.#settle({ kind: 'refused', error });
-    else this.end(error);
+    else if (!error.retryable) this.end(error);
+    else {
+      link.destroy();
+      this.#drop();
+      void this.#keeper.pause(BACKOFF_FIRST_MS).then(() => this.#reconnect(error));
+    }
+  }
+
+  #drop(): void {
+    this.#link = null;
+    this.#up = false;
+    this.#mayWrite = false;
+    this.#keeper.drop();
   }
 
   #onClose(link: Link, cause: Error | null): void {
     if (this.#link !== link || this.#over !== null) return;
     const wasUp = this.#up;
-    this.#link = null;
-    this.#up = false;
-    this.#mayWrite = false;
-    this.#keeper.drop();
+    this.#drop();
     const why = cause?.message ?? 'the pool closed it';
     const error = new AttaccaError(
       'connection-lost',
@@ -269,6 +279,7 @@ export class Lifeline {
     const since = performance.now();
     const { reconnectMs } = this.#options;
     for (let pauseMs = BACKOFF_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, BACKOFF_MS_MAX)) {
+      if (this.#over !== null) return;
       const leftMs = reconnectMs - (performance.now() - since);
       const outcome = await this.#attempt(Math.max(leftMs, 1));
       if (this.#over !== null || outcome.kind === 'up') return;

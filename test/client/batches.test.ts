@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { LIMITS } from '../../src/core/limits.js';
 import { codeOf, errorOf, joinApart, ramp, servePool, TRANSPORTS } from './support/pools.js';
 
 for (const transport of TRANSPORTS) {
@@ -21,6 +22,16 @@ for (const transport of TRANSPORTS) {
       const { counts } = await pool.info();
       assert.equal((counts as { objects: number }).objects, 0);
       assert.equal(await codeOf(batch.withdraw()), 'wrong-state');
+    });
+
+    test('one object is demanded more often than the pool keeps answers', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      await pool.put('a', ramp(3));
+      const count = LIMITS.sessionRepliesMax + 40_000;
+      const views = await pool.demandMany(new Array<string>(count).fill('a'));
+      assert.equal(views.length, count);
+      await Promise.all(views.map((view) => view.dispose()));
     });
 
     test('payloads small and large come back in the order of their names', async (t) => {
