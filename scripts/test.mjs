@@ -18,9 +18,8 @@ if (files.length === 0) {
   process.stderr.write('test: no test matches\n');
   process.exit(1);
 }
-const result = spawnSync(
-  process.execPath,
-  ['--test', '--test-concurrency=2', ...flags, ...files],
-  { stdio: ['ignore', 'inherit', 'inherit'], env: { ATTACCA_CHECK: '1', ...process.env } },
-);
+const result = spawnSync(process.execPath, ['--test', '--test-concurrency=2', ...flags, ...files], {
+  stdio: ['ignore', 'inherit', 'inherit'],
+  env: { ATTACCA_CHECK: '1', ...process.env },
+});
 process.exit(result.status ?? 1);

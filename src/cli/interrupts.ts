@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** Signals that ask a command to end, and how long it may take to clean up. */
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 type Ending = (typeof ENDING)[number];
@@ -15,6 +17,8 @@ export class Interrupts {
   #received: Ending | null = null;
 
   constructor() {
+    // As many wait for it as there are names.
+    setMaxListeners(0, this.#controller.signal);
     for (const name of ENDING) {
       const handler = (): void => this.#receive(name);
       process.on(name, handler);

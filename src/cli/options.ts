@@ -26,7 +26,7 @@ export type OptionValues<O extends OptionSpecs> = { readonly [name in keyof O]: 
 export interface CommandLine<O extends OptionSpecs> {
   readonly options: OptionValues<O>;
   readonly words: readonly string[];
-  /** What stands behind `--`, or null without one. */
+  /** The command line of somebody else, or null without one. */
   readonly rest: readonly string[] | null;
 }
 
@@ -54,7 +54,9 @@ export const TIMEOUT_OPTION = {
 } as const satisfies OptionSpecs;
 
 export interface ParseOptions {
-  /** Everything from the first word on is somebody else's command line: it goes into `rest`. */
+  /** What stands behind `--` is somebody else's command line; else it is words that may begin with -. */
+  readonly commandBehindDashes?: boolean;
+  /** Everything from the first word on is that command line. */
   readonly stopAtWord?: boolean;
 }
 
@@ -84,6 +86,7 @@ export function parseCommandLine<O extends OptionSpecs>(
     if (token.kind === 'positional') words.push(token.value);
     else if (token.kind === 'option') take(values, specs, token);
   }
+  if (how.stopAtWord !== true && how.commandBehindDashes !== true) words.push(...(rest ?? []));
   return { options: values as OptionValues<O>, words, rest };
 }
 

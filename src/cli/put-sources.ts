@@ -11,7 +11,12 @@ export interface PutSource {
 }
 
 export function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // Too long for a path, or through a file: no file has that name.
+    return false;
+  }
 }
 
 /**

@@ -22,6 +22,7 @@ test('options and words stand in any order, behind -- nothing is ours', () => {
   const line = parseCommandLine(
     ['one', '-o', 'file', '-a', 'x=1', 'two', '--attribute=y=2', '-qf', '-', '--', '--out', 'z'],
     SPECS,
+    { commandBehindDashes: true },
   );
   assert.deepEqual(line.words, ['one', 'two', '-']);
   assert.deepEqual(line.options, {
@@ -33,6 +34,7 @@ test('options and words stand in any order, behind -- nothing is ours', () => {
   assert.deepEqual(line.rest, ['--out', 'z']);
   assert.equal(parseCommandLine([], SPECS).rest, null);
   assert.deepEqual(parseCommandLine(['--'], SPECS).rest, []);
+  assert.deepEqual(parseCommandLine(['one', '--', '-x'], SPECS).words, ['one', '-x']);
 });
 
 test("with stopAtWord the first word begins somebody else's command line", () => {

@@ -49,6 +49,7 @@ export const command = defineCommand({
     ['attacca exec --npy --in t --out mean -- python3 mean.py {t} {mean}', 'with numpy'],
   ],
   exits: [['other', 'that of COMMAND; 126 when it may not be executed, 127 when there is none']],
+  parsing: { commandBehindDashes: true },
   ownSignals: true,
   async run(context, { options, words, rest }) {
     if (words.length > 0) {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { isatty } from 'node:tty';
 import type { RunningProgram } from './program.js';
 
@@ -24,6 +25,8 @@ export class Forwarding {
   /** `apart`: the programs do not use the terminal, even if there is one. */
   constructor(apart: boolean) {
     this.ownGroups = apart || !isatty(STDIN);
+    // As many wait for it as there are names.
+    setMaxListeners(0, this.#controller.signal);
     for (const name of FORWARDED) {
       const handler = (): void => this.#receive(name);
       process.on(name, handler);

@@ -5,7 +5,7 @@ import { askOk } from '../../client/asking.js';
 import { Call } from '../../client/call.js';
 import { Extent } from '../../client/extent.js';
 import { Handle } from '../../client/handle.js';
-import { offerPayload, type Payload } from '../../client/offering.js';
+import { encodeOffer, offerPayload, type Payload } from '../../client/offering.js';
 import {
   type Attributes,
   deadlineOf,
@@ -153,8 +153,12 @@ export class Store {
     const handle = new Handle(this.#seat, object.name, { space, attributes });
     try {
       const what = await payload(handle);
-      if (options.replace === true) await unkeepIfKept(this.#seat, object.name, options);
-      await offerPayload(handle, what, { ...options, keep: true });
+      if (options.replace === true) {
+        // A handle keeps the name alive, so that what comes is its next version.
+        await declare(handle);
+        await unkeepIfKept(this.#seat, object.name, options);
+      }
+      await offerPayload(handle, what, encodeOffer(options, true), options);
     } finally {
       handle.release();
     }
@@ -259,6 +263,13 @@ async function askLease(
   const granted = await waiting(connection, call, { number: first + count - 1, what }, options);
   if (granted === undefined) throw new AttaccaError('internal', `Cannot ${what}: no grant came`);
   return granted;
+}
+
+async function declare(handle: Handle): Promise<void> {
+  if (handle.declares === 0) return;
+  const call = new Call<never>(1);
+  handle.post(call, 0, () => {});
+  await call.promise;
 }
 
 /** Withdraws what the pool keeps under a name, if it does. */

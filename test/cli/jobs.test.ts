@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseJobs } from '../../src/cli/jobs/parse.js';
+import { connect } from '../../src/client/index.js';
+import { testPool } from '../../src/testing/index.js';
+import {
+  attacca,
+  attaccaPath,
+  filesOf,
+  jsonLines,
+  startAttacca,
+  untilDemanded,
+} from './command.js';
+
+test('lines of jobs are read with their numbers', () => {
+  const jobs = parseJobs([
+    '# a comment',
+    '',
+    'echo a b',
+    'echo a > b',
+    '--in x --out y=z -- \\',
+    '  cp {x} y',
+    "--in 'a b' --npy -- cat '{a b}'",
+  ]);
+  assert.deepEqual(
+    jobs.map(({ line, spec }) => [line, spec.program]),
+    [
+      [3, { kind: 'words', words: ['echo', 'a', 'b'] }],
+      [4, { kind: 'shell', text: 'echo a > b' }],
+      [5, { kind: 'words', words: ['cp', '{x}', 'y'] }],
+      [7, { kind: 'words', words: ['cat', '{a b}'] }],
+    ],
+  );
+  assert.deepEqual(jobs[2]?.spec.inputs, [{ name: 'x', path: null }]);
+  assert.deepEqual(jobs[2]?.spec.outputs, [{ name: 'z', path: 'y' }]);
+  assert.equal(jobs[3]?.spec.npy, true);
+});
+
+test('a line that makes no sense is refused by its number', () => {
+  const says = (pattern: RegExp, ...lines: string[]): void => {
+    assert.throws(() => parseJobs(lines), { name: 'UsageError', message: pattern });
+  };
+  says(/^line 2 of the jobs: .*no -- before its command/u, 'true', '--in x=f true');
+  says(/^line 1 of the jobs: .*no command behind --/u, '--in x=f --');
+  says(/^line 1 of the jobs: there is no option "--ni"/u, '--ni x=f -- true');
+  says(/^line 1 of the jobs: .*quote at 6 is not closed/u, "--in 'x=f -- true");
+  says(/^line 1 of the jobs: --in "x" is no NAME=FILE/u, '--in x -- true');
+  says(/^line 2 of the jobs: line 1 makes "x" too/u, '--out f=x -- a', '--out g=x -- b');
+});
+
+test('jobs start when their inputs are there, whatever the order of lines', async (t) => {
+  const directory = await filesOf(t);
+  const jobs = [
+    '--in b --in c --out d -- cat {b} {c} > {d}',
+    '--in a --out b -- sed s/a/b/ {a} > {b}',
+    '--in a --out c -- sed s/a/c/ {a} > {c}',
+    '--in d -- cp {d} result',
+    '--out a -- echo a > {a}',
+  ];
+  await writeFile(join(directory, 'jobs'), jobs.join('\n'));
+  for (const limit of ['1', '0']) {
+    const { code, out, err } = await attacca(['run', '-j', limit, '--memory', '64m', 'jobs'], {
+      directory,
+    });
+    assert.equal(code, 0, err);
+    assert.equal(out, '');
+    assert.match(err, /^attacca run: 5 jobs done in .*\n$/u);
+    assert.equal(await readFile(join(directory, 'result'), 'utf8'), 'b\nc\n');
+  }
+});
+
+test('failures are named; what needs them is skipped, all else is done', async (t) => {
+  const directory = await filesOf(t);
+  const jobs = [
+    '--out a -- false {a}',
+    '--in a --out b -- cp {a} {b}',
+    '--in b -- cat {b}',
+    'exit 3',
+    'echo done > done',
+    'no-such-command',
+  ];
+  const around = { directory, input: jobs.join('\n') };
+  const { code, err } = await attacca(['run', '-j', '2', '--memory', '64m', '-'], around);
+  assert.equal(code, 1);
+  assert.match(err, /line 1 failed: exit 1: --out a/u);
+  assert.match(err, /line 2 skipped: "a" is not made: line 1 has failed/u);
+  assert.match(err, /line 3 skipped: "b" is not made: line 2 has failed/u);
+  assert.match(err, /line 4 failed: exit 3: exit 3/u);
+  assert.match(err, /line 6 failed: exit 127: no-such-command/u);
+  assert.match(err, /attacca run: 1 job done, 3 failed, 2 skipped in /u);
+  assert.deepEqual(await readdir(directory), ['done']);
+  const json = await attacca(['run', '-j', '2', '--memory', '64m', '--json', '-'], around);
+  const states = jsonLines(json.out).map(({ line, state }) => [line, state]);
+  assert.deepEqual(
+    states.sort(([one], [other]) => Number(one) - Number(other)),
+    [
+      [1, 'failed'],
+      [2, 'skipped'],
+      [3, 'skipped'],
+      [4, 'failed'],
+      [5, 'done'],
+      [6, 'failed'],
+    ],
+  );
+});
+
+test('an input that no job makes is waited for as long as was said', async () => {
+  await using pool = await testPool();
+  const input = '--in x --out y -- cp {x} {y}\n--in y -- cat {y}\n';
+  const late = await attacca(['run', '-j', '2', '--timeout', '50ms', '-'], {
+    pool: pool.address,
+    input,
+  });
+  assert.equal(late.code, 1);
+  assert.match(late.err, /line 1 skipped: Cannot demand "x": .*\(deadline-passed\)/u);
+  await using view = await connect({ address: pool.address });
+  const running = startAttacca(['run', '-j', '2', '-'], { pool: pool.address, input });
+  await untilDemanded(view, 'x');
+  await attacca(['put', '--name', 'x', '-'], { pool: pool.address, input: 'here' });
+  const { code, out, err } = await running.ended;
+  assert.equal(code, 0, err);
+  assert.equal(out, 'here');
+});
+
+test('many jobs in one process, as many at a time as were asked for', async (t) => {
+  const directory = await filesOf(t);
+  const lines = Array.from(
+    { length: 300 },
+    (_, index) => `--out o/${index} -- cp seed {o/${index}}`,
+  );
+  const inputs = lines.map((_, index) => `--in o/${index}`).join(' ');
+  const names = lines.map((_, index) => `{o/${index}}`).join(' ');
+  await writeFile(join(directory, 'seed'), 'x');
+  const { code, err } = await attacca(['run', '-j', '4', '--memory', '64m', '-q', '-'], {
+    directory,
+    input: `${inputs} -- cat ${names} > all\n${lines.join('\n')}\n`,
+  });
+  assert.equal(code, 0, err);
+  assert.equal(await readFile(join(directory, 'all'), 'utf8'), 'x'.repeat(300));
+});
+
+test('Ctrl-C ends all jobs and those that wait; no process and no memory stays', async () => {
+  await using pool = await testPool();
+  await using view = await connect({ address: pool.address });
+  const input = 'echo one; sleep 1000\necho two; sleep 1000 & sleep 1000\n--in x -- cat {x}\n';
+  const running = startAttacca(['run', '-j', '3', '-'], { pool: pool.address, input });
+  await untilDemanded(view, 'x');
+  let out = '';
+  await new Promise<void>((resolve) => {
+    running.process.stdout?.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+      if (out.includes('one') && out.includes('two')) resolve();
+    });
+  });
+  running.process.kill('SIGINT');
+  const { signal, err } = await running.ended;
+  assert.equal(signal, 'SIGINT');
+  assert.match(err, /0 jobs done/u);
+  assert.deepEqual(await view.members(), []);
+});
+
+test('run makes any script a workflow, and its exit code is ours', async (t) => {
+  const directory = await filesOf(t);
+  const command = `attacca() { '${process.execPath}' '${attaccaPath}' "$@"; }`;
+  const script = `
+    echo hello | attacca put --name greeting -
+    attacca get late > got &
+    attacca exec --in greeting --out late -- sh -c 'tr a-z A-Z < {greeting} > {late}'
+    wait
+    cat got
+    exit 5
+  `;
+  await writeFile(join(directory, 'workflow.sh'), `${command}\n${script}`);
+  const words = ['run', '--memory', '64m', '--', 'sh', 'workflow.sh'];
+  const { code, out, err } = await attacca(words, { directory });
+  assert.equal(code, 5, err);
+  assert.equal(out, 'HELLO\n');
+});
+
+test('run passes signals on, and takes its pool down', async () => {
+  const script = 'echo "$ATTACCA_POOL"; trap "exit 9" TERM; sleep 1000 & wait';
+  const running = startAttacca(['run', '--memory', '64m', '--', 'sh', '-c', script]);
+  const address = await new Promise<string>((resolve) => {
+    running.process.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
+  });
+  running.process.kill('SIGTERM');
+  assert.equal((await running.ended).code, 9);
+  assert.equal((await attacca(['ls'], { pool: address })).code, 4);
+
+  const killed = startAttacca(['run', '--memory', '64m', 'sh', '-c', 'echo here; sleep 1000']);
+  await new Promise((resolve) => killed.process.stdout?.once('data', resolve));
+  killed.process.kill('SIGINT');
+  assert.equal((await killed.ended).signal, 'SIGINT');
+});
+
+test('run of a command that is not there', async () => {
+  const { code, err } = await attacca(['run', '--memory', '64m', 'no-such-command']);
+  assert.equal(code, 127);
+  assert.match(err, /Cannot run "no-such-command": there is no such command/u);
+});

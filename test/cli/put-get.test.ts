@@ -1,0 +1,351 @@
+import assert from 'node:assert/strict';
+import { randomFillSync } from 'node:crypto';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { npyHeader } from '../../src/cli/npy.js';
+import { connect, join as joinPool } from '../../src/client/index.js';
+import { testPool } from '../../src/testing/index.js';
+import { attacca, filesOf, jsonLines, shell, startAttacca, untilDemanded } from './command.js';
+
+const random = (size: number): Buffer => randomFillSync(Buffer.alloc(size));
+
+test('files of any size come back byte for byte', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  for (const size of [0, 1, 16 * 1024 + 1, 5_000_001]) {
+    const name = `bytes-${size}`;
+    const bytes = random(size);
+    await writeFile(join(directory, name), bytes);
+    const put = await attacca(['put', name], { pool: pool.address, directory });
+    assert.deepEqual([put.code, put.out, put.err], [0, '', '']);
+    const got = await attacca(['get', name], { pool: pool.address });
+    assert.equal(got.code, 0, got.err);
+    assert.ok(got.bytes.equals(bytes), `${size} bytes`);
+  }
+  assert.equal((await attacca(['members', '--json'], { pool: pool.address })).out, '');
+});
+
+test('the same without shared memory, over the socket', async (t) => {
+  await using pool = await testPool({ shm: false });
+  const directory = await filesOf(t);
+  const bytes = random(3_000_000);
+  await writeFile(join(directory, 'x'), bytes);
+  assert.equal((await attacca(['put', 'x'], { pool: pool.address, directory })).code, 0);
+  const got = await attacca(['get', 'x'], { pool: pool.address });
+  assert.ok(got.bytes.equals(bytes), got.err);
+});
+
+test('names: of the file, of one own, with = in them, for standard input', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  await mkdir(join(directory, 'sub'));
+  for (const file of ['plain', 'sub/inner.txt', 'step=6', 'data']) {
+    await writeFile(join(directory, file), file);
+  }
+  const put = await attacca(
+    ['put', 'plain', 'sub/inner.txt', 'step=6', 't/850/step=6=data', '--json'],
+    around,
+  );
+  assert.equal(put.code, 0, put.err);
+  assert.deepEqual(
+    jsonLines(put.out)
+      .map(({ name, bytes }) => [name, bytes])
+      .sort(),
+    [
+      ['inner.txt', 13],
+      ['plain', 5],
+      ['step=6', 6],
+      ['t/850/step=6', 4],
+    ],
+  );
+  await attacca(['put', '--name', 'from stdin', '-'], { ...around, input: 'some text' });
+  assert.equal((await attacca(['get', 'from stdin'], around)).out, 'some text');
+  assert.equal((await attacca(['get', 't/850/step=6'], around)).out, 'data');
+  const listed = await attacca(['put', '-'], { ...around, input: 'again=data\nsub/inner.txt\n' });
+  assert.equal(listed.code, 1, 'inner.txt is offered already');
+  assert.match(listed.err, /"inner.txt".*\(already-offered\)\n$/u);
+  assert.equal((await attacca(['get', 'again'], around)).out, 'data');
+});
+
+test('names that a shell or a terminal would trip over', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  await writeFile(join(directory, 'data'), 'bytes');
+  const names = [
+    'with\nnewline',
+    `'single' "double" \`back\` $HOME \\`,
+    '-starts-with-a-dash',
+    '😀'.repeat(1_000),
+    'שלום\u202eabc',
+    '\u001b[31mred',
+    ' ',
+    'toString',
+    '{}',
+    '*',
+  ];
+  const input = names.map((name) => `${name}=data\0`).join('');
+  const put = await attacca(['put', '-0', '-'], { ...around, input });
+  assert.equal(put.code, 0, put.err);
+  const list = await attacca(['ls', '-0'], around);
+  assert.deepEqual(list.out.split('\0').filter(Boolean).sort(), [...names].sort());
+  const [got, known, one, table] = await Promise.all([
+    attacca(['get', '-0', '-', '--attributes'], { ...around, input: list.bytes }),
+    attacca(['stat', '-0', '-', '--json'], { ...around, input: names.join('\0') }),
+    attacca(['get', '--', names[2] ?? ''], around),
+    attacca(['ls', '-l'], around),
+  ]);
+  assert.equal(jsonLines(got.out).length, names.length, got.err);
+  assert.deepEqual(
+    jsonLines(known.out).map(({ name }) => name),
+    names,
+  );
+  assert.equal(one.out, 'bytes');
+  assert.equal(table.out.trimEnd().split('\n').length, names.length + 1);
+  assert.ok(!table.out.includes('\u001b') && !table.out.includes('\u202e'));
+});
+
+test('a name that is none is refused by its rule', async () => {
+  await using pool = await testPool();
+  for (const name of ['', 'x'.repeat(1_001)]) {
+    const { code, err } = await attacca(['get', '--', name], { pool: pool.address });
+    assert.equal(code, 1);
+    assert.match(err, /\(bad-name\)\n$/u);
+  }
+});
+
+test('an npy file gives its space, and comes back as numpy wrote it', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  const space = { dtype: 'float32', shape: [3, 4], order: 'column', byteOrder: 'big' } as const;
+  const data = random(48);
+  const file = Buffer.concat([npyHeader(space), data]);
+  await writeFile(join(directory, 't850.npy'), file);
+  const put = await attacca(
+    ['put', 't850.npy', '-a', 'param=t', '-a', 'level=850', '-a', 'x:float=2', '-a', 'y:str=7'],
+    around,
+  );
+  assert.equal(put.code, 0, put.err);
+  const [known] = jsonLines((await attacca(['stat', 't850', '--json'], around)).out);
+  assert.deepEqual(
+    [known?.['dtype'], known?.['shape'], known?.['order'], known?.['byteOrder'], known?.['bytes']],
+    ['float32', [3, 4], 'column', 'big', 48],
+  );
+  assert.deepEqual(known?.['attributes'], { param: 't', level: 850, x: 2, y: '7' });
+  const [raw, npy, saved] = await Promise.all([
+    attacca(['get', 't850'], around),
+    attacca(['get', 't850', '--as', 'npy'], around),
+    attacca(['get', 't850', '-o', 'copy.npy'], around),
+  ]);
+  assert.ok(raw.bytes.equals(data));
+  assert.ok(npy.bytes.equals(file));
+  assert.equal(saved.code, 0);
+  assert.ok((await readFile(join(directory, 'copy.npy'))).equals(file));
+  const piped = await attacca(['put', '--name', 'piped', '--as', 'npy', '-'], {
+    ...around,
+    input: file,
+  });
+  assert.equal(piped.code, 0, piped.err);
+  assert.ok((await attacca(['get', 'piped', '--as', 'npy'], around)).bytes.equals(file));
+});
+
+test('a bad npy file is refused, and nothing is offered beside it', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  const space = { dtype: 'int16', shape: [10], order: 'row', byteOrder: 'little' } as const;
+  const good = Buffer.concat([npyHeader(space), random(20)]);
+  await writeFile(join(directory, 'good.npy'), good);
+  const bad = {
+    'short.npy': [good.subarray(0, 100), /cut off|ends within/u],
+    'long.npy': [Buffer.concat([good, good]), /behind its array/u],
+    'text.npy': [Buffer.from('not an array'), /does not begin/u],
+    'empty.npy': [Buffer.alloc(0), /does not begin/u],
+  } as const;
+  for (const [name, [bytes, why]] of Object.entries(bad)) {
+    await writeFile(join(directory, name), bytes);
+    const { code, err } = await attacca(['put', 'good.npy', name], around);
+    assert.equal(code, 1);
+    assert.match(err, why);
+    assert.match(err, /\(not-a-npy-file\)\n$/u);
+  }
+  assert.equal((await attacca(['ls'], around)).out, '');
+});
+
+test('a file that cannot be put is named, before anything is offered', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  await writeFile(join(directory, 'good'), 'x');
+  const missing = await attacca(['put', 'good', 'missing'], around);
+  assert.equal(missing.code, 1);
+  assert.match(missing.err, /Cannot read "missing": there is no such file.*\(file-error\)\n$/u);
+  const folder = await attacca(['put', 'good', '.'], around);
+  assert.equal(folder.code, 2);
+  assert.equal((await attacca(['ls'], around)).out, '');
+});
+
+test('the same name twice is refused, --replace makes the next version', async () => {
+  await using pool = await testPool();
+  const put = (text: string, ...options: string[]) =>
+    attacca(['put', '--name', 'x', '-', ...options], { pool: pool.address, input: text });
+  assert.equal((await put('one', '--replace')).code, 0, 'there is nothing to replace');
+  const twice = await put('two');
+  assert.equal(twice.code, 1);
+  assert.match(twice.err, /version 1 is offered by put\[0\] \(already-offered\)\n$/u);
+  assert.equal((await put('three', '--replace')).code, 0);
+  const got = await attacca(['get', 'x', '--attributes'], { pool: pool.address });
+  assert.equal(jsonLines(got.out)[0]?.['version'], 2);
+});
+
+test('an offer with a lifetime ends by itself', async () => {
+  await using pool = await testPool();
+  await using view = await connect({ address: pool.address });
+  await attacca(['put', '--name', 'x', '--lifetime', '50ms', '-'], { pool: pool.address });
+  for (;;) {
+    const known = await view.stat('x').catch(() => null);
+    if (known === null || known['state'] !== 'offered') break;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+});
+
+test('get waits for an object that is put later', async () => {
+  await using pool = await testPool();
+  await using view = await connect({ address: pool.address });
+  const got = startAttacca(['get', 'late'], { pool: pool.address });
+  await untilDemanded(view, 'late');
+  await attacca(['put', '--name', 'late', '-'], { pool: pool.address, input: 'here' });
+  assert.equal((await got.ended).out, 'here');
+});
+
+test('a wait in vain ends with exit code 3, and says for whom it waited', async () => {
+  await using pool = await testPool();
+  await using member = await joinPool({ address: pool.address, member: 'model[0]' });
+  const promise = await member.promise('t/*');
+  const late = await attacca(['get', 't/1', '--timeout', '100ms'], { pool: pool.address });
+  assert.equal(late.code, 3);
+  assert.match(late.err, /^attacca get: Cannot demand "t\/1": .*model\[0\] promised it/u);
+  assert.match(late.err, /\(deadline-passed\)\n$/u);
+  await promise.close();
+  const never = await attacca(['wait', 't/2', '--timeout', 'none'], { pool: pool.address });
+  assert.equal(never.code, 3);
+  assert.match(never.err, /\(nobody-will-offer\)\n$/u);
+});
+
+test('Ctrl-C ends a wait at once, as a shell counts it, and takes the require back', async (t) => {
+  await using pool = await testPool();
+  await using view = await connect({ address: pool.address });
+  const directory = await filesOf(t);
+  for (const args of [
+    ['get', 'x', '-o', 'x'],
+    ['get', 'x', '-d', '.'],
+    ['wait', 'x'],
+  ]) {
+    const running = startAttacca(args, { pool: pool.address, directory });
+    await untilDemanded(view, 'x');
+    running.process.kill('SIGINT');
+    const { signal, out, err } = await running.ended;
+    assert.equal(signal, 'SIGINT', 'a loop of a shell ends too');
+    assert.deepEqual([out, err], ['', '']);
+    await assert.rejects(view.explain('x'), { code: 'unknown-object' });
+    assert.deepEqual(await readdir(directory), []);
+  }
+  const counted = shell('attacca wait x & sleep_pid=$!; wait $sleep_pid; echo $?', {
+    pool: pool.address,
+  });
+  await untilDemanded(view, 'x');
+  const members = await view.members();
+  const pid = members.find(({ name }) => name === 'wait[0]')?.['pid'];
+  process.kill(Number(pid), 'SIGTERM');
+  assert.match((await counted.ended).out, /143/u);
+});
+
+test('the reader of a pipe may leave early: no message, exit code of SIGPIPE', async () => {
+  await using pool = await testPool();
+  const put = await attacca(['put', '--name', 'big', '-'], {
+    pool: pool.address,
+    input: random(4_000_000),
+  });
+  assert.equal(put.code, 0, put.err);
+  const { out, err } = await shell(
+    '{ attacca get big; echo "code $?" >&2; } | head -c 5 >/dev/null; ' +
+      '{ attacca ls -l; echo "code $?" >&2; } | true',
+    { pool: pool.address },
+  ).ended;
+  assert.equal(out, '');
+  assert.match(err, /^code 141\ncode (?:0|141)\n$/u);
+});
+
+test('files: whole or not at all, directories by name, none outside', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  await using member = await joinPool({ address: pool.address, member: 'test' });
+  for (const name of ['a', 't/850/step=6', '../out', 't//x', '/etc/x', 't/.']) {
+    await member.put(name, Buffer.from(name));
+  }
+  const good = await attacca(['get', 'a', 't/850/step=6', '-d', 'new/dir'], around);
+  assert.equal(good.code, 0, good.err);
+  assert.equal(await readFile(join(directory, 'new/dir/t/850/step=6'), 'utf8'), 't/850/step=6');
+  for (const name of ['../out', 't//x', '/etc/x', 't/.']) {
+    const { code, err } = await attacca(['get', name, '-d', 'new'], around);
+    assert.equal(code, 1);
+    assert.match(err, /its name is no path; use -o FILE \(bad-name\)\n$/u);
+  }
+  assert.equal((await attacca(['get', '../out', '-o', 'saved'], around)).code, 0);
+  assert.equal(await readFile(join(directory, 'saved'), 'utf8'), '../out');
+
+  const missing = await attacca(['get', 'a', '-o', 'no/such/dir'], around);
+  assert.equal(missing.code, 1);
+  assert.match(missing.err, /Cannot write "no\/such\/dir": there is no such file/u);
+  assert.equal((await attacca(['get', 'a', '-o', '.'], around)).code, 1);
+  await symlink('saved', join(directory, 'link'));
+  assert.equal((await attacca(['get', 'a', '-o', 'link'], around)).code, 0);
+  assert.equal(await readFile(join(directory, 'saved'), 'utf8'), 'a');
+  assert.equal((await attacca(['get', 'a', '-o', '/dev/null'], around)).code, 0);
+  assert.ok((await stat('/dev/null')).isCharacterDevice());
+  assert.deepEqual((await readdir(directory)).sort(), ['link', 'new', 'saved']);
+});
+
+test('10,000 names on standard input: one start, one connection', async (t) => {
+  await using pool = await testPool();
+  await using member = await joinPool({ address: pool.address, member: 'test' });
+  const names = Array.from({ length: 10_000 }, (_, index) => `o/${index}`);
+  await member.offerMany(
+    names.map((name) => ({ name, data: Buffer.from(name) })),
+    { keep: true },
+  );
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory, input: `${names.join('\n')}\n` };
+  const waited = await attacca(['wait', '-'], around);
+  assert.deepEqual([waited.code, waited.out, waited.err], [0, '', '']);
+  const known = await attacca(['stat', '-', '--json'], around);
+  assert.deepEqual(
+    jsonLines(known.out).map(({ name }) => name),
+    names,
+  );
+  const got = await attacca(['get', '-', '-d', '.'], around);
+  assert.equal(got.code, 0, got.err);
+  assert.equal((await readdir(join(directory, 'o'))).length, names.length);
+  assert.equal(await readFile(join(directory, 'o/9999'), 'utf8'), 'o/9999');
+  assert.equal((await attacca(['withdraw', '-'], around)).code, 0);
+  assert.equal((await attacca(['ls'], around)).out, '');
+  const gone = await attacca(['stat', '-'], around);
+  assert.equal(gone.code, 1);
+  assert.match(gone.err, /\.\.\. and 9980 more\n$/u);
+});
+
+test('a list that is no text is refused', async () => {
+  await using pool = await testPool();
+  const bad = await attacca(['get', '-', '-d', '.'], {
+    pool: pool.address,
+    input: Buffer.from([0x61, 0xff, 0x0a]),
+  });
+  assert.equal(bad.code, 1);
+  assert.match(bad.err, /line 1 of the input: it is not well-formed UTF-8 \(bad-name\)/u);
+  const long = await attacca(['wait', '-'], { pool: pool.address, input: 'x'.repeat(100_000) });
+  assert.equal(long.code, 2);
+});

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { connect, join as joinPool } from '../../src/client/index.js';
+import { attacca, jsonLines, type Running, shell, startAttacca, untilDemanded } from './command.js';
+
+/** Sockets and shared memory of a test's own, so that nobody else's pools are seen or cleaned. */
+async function home(t: TestContext): Promise<{ environment: NodeJS.ProcessEnv; shm: string }> {
+  const runtime = await mkdtemp(join(tmpdir(), 'at-'));
+  const shm = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'attacca-test-'));
+  t.after(async () => {
+    await rm(runtime, { recursive: true, force: true });
+    await rm(shm, { recursive: true, force: true });
+  });
+  return { environment: { XDG_RUNTIME_DIR: runtime }, shm };
+}
+
+/** The first line that a server prints. */
+function firstLine(running: Running): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    running.process.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.includes('\n')) resolve(text.split('\n')[0] ?? '');
+    });
+    running.ended.then(({ err }) => reject(new Error(err)), reject);
+  });
+}
+
+test('a job script starts a pool, uses it, and stops it', async (t) => {
+  const { environment, shm } = await home(t);
+  const script = `
+    set -e
+    eval "$(attacca start --name job42 --memory 64m --shm-dir '${shm}')"
+    echo "$ATTACCA_POOL"
+    echo hello | attacca put --name greeting -
+    attacca get greeting
+    attacca ls --pool job42
+    attacca stop
+    attacca ls || echo "exit $?"
+  `;
+  const { code, out, err } = await shell(script, { environment }).ended;
+  const address = `unix:${environment['XDG_RUNTIME_DIR']}`;
+  assert.equal(code, 0, err);
+  assert.match(out, /^unix:\S+\/job42\/socket\nhello\ngreeting\nexit 4\n$/u);
+  assert.ok(out.startsWith(address));
+  assert.match(err, /^stopped unix:\S+\nattacca ls: Cannot reach the pool/u);
+  assert.deepEqual(await readdir(shm), []);
+});
+
+test('a name that is in use is refused, a dead server of that name is not in the way', async (t) => {
+  const { environment, shm } = await home(t);
+  const start = () =>
+    attacca(['start', '--name', 'x', '--memory', '64m', '--shm-dir', shm, '--json'], {
+      environment,
+    });
+  const first = await start();
+  assert.equal(first.code, 0, first.err);
+  const [{ pid, ATTACCA_POOL: pool } = {}] = jsonLines(first.out);
+  const second = await start();
+  assert.equal(second.code, 1);
+  assert.match(second.err, /"code":"name-in-use"/u);
+  process.kill(Number(pid), 'SIGKILL');
+  // Its socket is there until somebody looks; it answers nobody.
+  let dead = await attacca(['ls'], { pool: String(pool) });
+  while (dead.code === 0) dead = await attacca(['ls'], { pool: String(pool) });
+  assert.equal(dead.code, 4);
+  assert.match(dead.err, /^attacca ls: .*\((?:pool-unreachable|connection-lost)\)\n$/u);
+  const third = await start();
+  assert.equal(third.code, 0, third.err);
+  assert.equal((await attacca(['stop', 'x'], { environment })).code, 0);
+  assert.deepEqual(await readdir(shm), [], 'the memory of the dead one was removed at start');
+});
+
+test('stop names what is still required, and stops by force', async (t) => {
+  const { environment, shm } = await home(t);
+  const words = ['start', '--name', 'x', '--memory', '64m', '--shm-dir', shm, '--json'];
+  const started = await attacca(words, { environment });
+  const pool = String(jsonLines(started.out)[0]?.['ATTACCA_POOL']);
+  await using view = await connect({ address: pool });
+  const waiting = startAttacca(['get', 'field', '--member', 'plot[0]'], { pool });
+  await untilDemanded(view, 'field');
+  const refused = await attacca(['stop'], { pool });
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /1 object is still required; --force/u);
+  assert.match(refused.err, /"field" is required by plot\[0\]\n$/u);
+  const told = await attacca(['stop', '--json'], { pool });
+  assert.deepEqual([told.code, jsonLines(told.out)[0]?.['stopped']], [1, false]);
+  assert.equal((await attacca(['stop', '--force', '-q'], { pool })).code, 0);
+  const { code, err } = await waiting.ended;
+  assert.equal(code, 4);
+  assert.match(err, /^attacca get: .*\(pool-stopping\)\n$/u);
+});
+
+test('serve says how to reach it, drains on SIGTERM, ends at once on the second', async (t) => {
+  const { environment, shm } = await home(t);
+  const words = ['serve', '--name', 'x', '--memory', '64m', '--shm-dir', shm];
+  const server = startAttacca([...words, '--listen', 'tcp://127.0.0.1:0'], { environment });
+  const line = await firstLine(server);
+  assert.match(line, /^ATTACCA_POOL=unix:\/\S+\/x\/socket$/u);
+  const address = line.slice('ATTACCA_POOL='.length);
+  const member = await joinPool({ address, member: 'stays' });
+  t.after(() => member.close().catch(() => {}));
+  server.process.kill('SIGTERM');
+  // It tells its members, and waits for them; the second signal does not.
+  await assert.rejects(member.object('x').demand(), { code: 'pool-stopping' });
+  server.process.kill('SIGTERM');
+  const { code, err } = await server.ended;
+  assert.equal(code, 0);
+  assert.match(err, /answers at unix:\S+ and tcp:\/\/127\.0\.0\.1:\d+\n/u);
+  assert.match(err, /SIGTERM: waiting for 1 sessions? to leave\n/u);
+  assert.deepEqual(await readdir(shm), []);
+});
+
+test('a server that cannot start says why, to who starts it too', async (t) => {
+  const { environment } = await home(t);
+  const tries = [
+    ['serve', '--shm-dir', '/no/such/directory'],
+    ['start', '--shm-dir', '/no/such/directory'],
+    ['run', '--shm-dir', '/no/such/directory', 'true'],
+  ];
+  for (const words of tries) {
+    const { code, out, err } = await attacca(words, { environment });
+    assert.deepEqual([code, out], [1, '']);
+    assert.match(err, /no\/such\/directory.*\(file-error\)\n$/u);
+  }
+  const badName = await attacca(['start', '--name', '../x'], { environment });
+  assert.equal(badName.code, 1);
+  assert.match(badName.err, /\(bad-name\)\n$/u);
+});
+
+test('clean removes what dead pools left, and nothing else', async (t) => {
+  const { environment, shm } = await home(t);
+  const start = async (name: string): Promise<number> => {
+    const words = ['start', '--name', name, '--memory', '64m', '--shm-dir', shm, '--json'];
+    const { out } = await attacca(words, { environment });
+    return Number(jsonLines(out)[0]?.['pid']);
+  };
+  const dead = await start('dead');
+  await start('alive');
+  process.kill(dead, 'SIGKILL');
+  const plan = async () => await attacca(['clean', '--dry-run', '--shm-dir', shm], { environment });
+  let planned = await plan();
+  while (!planned.out.includes('would remove')) planned = await plan();
+  assert.match(planned.out, /^would remove \S+ \(.*; its manager has ended \(pid \d+\)\)\n$/u);
+  assert.equal((await readdir(shm)).length, 2);
+  const cleaned = await attacca(['clean', '--shm-dir', shm, '--json'], { environment });
+  assert.equal(cleaned.code, 0, cleaned.err);
+  assert.equal(jsonLines(cleaned.out)[0]?.['removed'], true);
+  assert.equal((await readdir(shm)).length, 1);
+  assert.equal((await attacca(['ls', '--pool', 'alive'], { environment })).code, 0);
+  assert.equal((await attacca(['stop', 'alive'], { environment })).code, 0);
+});
