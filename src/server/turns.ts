@@ -117,6 +117,8 @@ export class Turns {
 
   /** Wakes when the next deadline passes. An earlier timer that is left finds nothing due. */
   #planTick(): void {
+    // An effect of this very turn may have stopped everything.
+    if (this.#stopped) return;
     const next = this.#host.loop.pool.waits.nextDeadline();
     if (next >= this.#tickAt) return;
     if (this.#tickTimer !== null) clearTimeout(this.#tickTimer);

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Reader } from '../../src/core/bytes.js';
+import { Reader, Writer } from '../../src/core/bytes.js';
 import { ENDLESS } from '../../src/core/limits.js';
+import { PoolLoop } from '../../src/loop/pool-loop.js';
 import {
+  beginMessages,
+  endFrame,
   FRAME,
+  FRAME_HEADER_SIZE,
   MESSAGE,
   readAck,
   readFail,
@@ -11,7 +15,10 @@ import {
   writeDemand,
   writeJoin,
   writeOfferNothing,
+  writeStop,
 } from '../../src/protocol/index.js';
+import { Turns } from '../../src/server/turns.js';
+import { OPTIONS } from '../pool/harness.js';
 import { poolOf } from './pool-fixture.js';
 import { RawClient } from './raw-client.js';
 
@@ -85,4 +92,38 @@ test('what several connections sent is answered to each of them alone', async (t
       [MESSAGE.welcome, MESSAGE.ok],
     );
   }
+});
+
+test('a turn that stops the pool leaves no timer behind', (t) => {
+  const loop = new PoolLoop(OPTIONS);
+  const session = loop.openSession({});
+  const writer = new Writer();
+  const start = beginMessages(writer, 1, 0);
+  writeJoin(writer, 1, 'consumer', {});
+  writeDeclare(writer, 1, 1, 'late', null, []);
+  writeDemand(writer, 1, 60_000, 0, 1, 0);
+  writeStop(writer, true, 0);
+  endFrame(writer, start);
+  const bytes = writer.written();
+  loop.receive(session, bytes, FRAME_HEADER_SIZE, bytes.length);
+  const performed: string[] = [];
+  const turns = new Turns({
+    loop,
+    now: () => 0,
+    connectionOf: () => undefined,
+    beforeRelease: () => {},
+    perform: (effect) => {
+      performed.push(effect.kind);
+      if (effect.kind === 'stop') turns.stop();
+    },
+    crashed: (error) => {
+      throw error;
+    },
+  });
+  const timers = t.mock.method(globalThis, 'setTimeout');
+  turns.plan();
+  turns.runNow();
+  assert.ok(performed.includes('stop'));
+  assert.ok(loop.pool.waits.nextDeadline() < Number.POSITIVE_INFINITY);
+  assert.equal(timers.mock.callCount(), 0);
 });
