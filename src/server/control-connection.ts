@@ -11,6 +11,7 @@ import {
   writeRefuse,
 } from '../protocol/index.js';
 import type { Link } from '../transport/index.js';
+import { notAttacca } from './handshake.js';
 import { HeldFrames } from './held-frames.js';
 import { SERVER_LIMITS } from './limits.js';
 
@@ -125,7 +126,7 @@ export class ControlConnection {
     try {
       assembler.push(chunk);
       // Refused in mid-chunk: the rest of the chunk is nobody's.
-      while (this.state !== 'closed' && assembler.next()) this.#frame(chunk);
+      while (this.state !== 'closed' && this.#next()) this.#frame(chunk);
       if (this.state === 'hello' && assembler.bytesHeld > SERVER_LIMITS.helloBytesMax) {
         refuse('frame-too-large', 'Cannot read HELLO: it is too large', {
           limit: SERVER_LIMITS.helloBytesMax,
@@ -134,6 +135,15 @@ export class ControlConnection {
     } catch (error) {
       if (error instanceof AttaccaError) this.refuse(error);
       else this.#host.crashed(error);
+    }
+  }
+
+  #next(): boolean {
+    try {
+      return this.#assembler.next();
+    } catch (error) {
+      if (this.state === 'hello' && error instanceof AttaccaError) throw notAttacca(error);
+      throw error;
     }
   }
 

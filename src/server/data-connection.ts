@@ -15,6 +15,7 @@ import {
 import type { Link } from '../transport/index.js';
 import type { Range, Why } from './agent-messages.js';
 import { DataFrames } from './data-frames.js';
+import { notAttacca } from './handshake.js';
 import { SERVER_LIMITS } from './limits.js';
 import { Reads } from './reads.js';
 import type { PinnedRange } from './slab-store.js';
@@ -122,7 +123,7 @@ export class DataConnection {
         this.link.pause();
         return;
       }
-      const event = this.#frames.next();
+      const event = this.#next();
       if (event === null) break;
       // Most of what comes needs no answer of the pool: no promise is made for it.
       const waits = event === 'frame' ? this.#frame() : this.#write(event);
@@ -132,6 +133,15 @@ export class DataConnection {
     }
     this.#reads.pump();
     this.link.resume();
+  }
+
+  #next(): ReturnType<DataFrames['next']> {
+    try {
+      return this.#frames.next();
+    } catch (error) {
+      if (!this.#isOpen && error instanceof AttaccaError) throw notAttacca(error);
+      throw error;
+    }
   }
 
   #write(event: 'write' | 'payload'): Promise<void> | null {

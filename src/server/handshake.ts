@@ -35,6 +35,16 @@ export function checkHello(hello: Hello, door: Door): number {
   return version;
 }
 
+/** For a peer whose very first bytes are no frame: what is wrong with them helps nobody. */
+export function notAttacca(cause: AttaccaError): AttaccaError {
+  return new AttaccaError(
+    'bad-frame',
+    'Cannot go on: this is not the Attacca protocol (the first bytes are no HELLO)',
+    {},
+    { cause },
+  );
+}
+
 export function sessionUnknown(session: number): AttaccaError {
   return new AttaccaError(
     'session-unknown',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Writer } from '../../src/core/bytes.js';
+import { Reader, Writer } from '../../src/core/bytes.js';
 import { LIMITS } from '../../src/core/limits.js';
 import {
   beginMessages,
@@ -97,6 +97,24 @@ test('before HELLO nothing else is heard', async (t) => {
     await client.untilClosed();
   }
   assert.equal(server.sessionCount, 0);
+});
+
+test('who speaks another protocol is told so', async (t) => {
+  const server = await poolOf(t);
+  const words = ['GET / HTTP/1.1\r\nhost: pool\r\n\r\n', '\x16\x03\x01\x02\x00\x01', '\0\0\0\0'];
+  for (const word of words) {
+    const client = await RawClient.connect(server.address);
+    client.link.write(Buffer.from(word, 'latin1'));
+    const { code, message } = await client.refused();
+    assert.equal(code, 'bad-frame');
+    assert.match(message, /this is not the Attacca protocol/u);
+    await client.untilClosed();
+  }
+  const session = await RawClient.open(server.address);
+  const { data } = session.accept.pool;
+  const client = await RawClient.connect(Array.isArray(data) ? String(data[0]) : '');
+  client.link.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+  assert.match((await client.refused()).message, /this is not the Attacca protocol/u);
 });
 
 test('HELLO is refused with a code that says what to mend', async (t) => {
@@ -314,6 +332,42 @@ test('who acknowledges nothing is cut off, and taking the session up again mends
   assert.equal(accept.received, most);
   for (const each of more) again.link.write(each);
   await hear(again, most + 9_000);
+});
+
+test('who was cut off for acknowledging nothing gets each answer once, when it is back', async (t) => {
+  const server = await poolOf(t);
+  const { token } = server;
+  const client = await RawClient.open(server.address);
+  const { session, secret } = client.accept;
+  const most = LIMITS.sessionRepliesMax;
+  // Each is answered by one message that names it.
+  const first = frames(client, most + 3_000, writeMembers);
+  const more = frames(client, 9_000, (w) => writeStat(w, 'z'.repeat(1_000)));
+  const answered = new Uint8Array(client.sent + 1);
+  const note = (from: RawClient): void => {
+    for (const { body } of from.answers.splice(0)) {
+      const request = new Reader(body).u64();
+      answered[request] = (answered[request] ?? 0) + 1;
+    }
+  };
+  for (const each of [...first, ...more]) client.link.write(each);
+  assert.equal((await client.refused()).code, 'session-limit');
+  await client.untilClosed();
+  note(client);
+
+  const again = await RawClient.connect(server.address);
+  again.received = client.received;
+  const { received } = await again.hello({ token, session, secret, received: client.received });
+  assert.ok(received >= most && received < client.sent);
+  // What the pool has already is sent again, too: it must not take effect twice.
+  for (const each of [...first, ...more]) again.link.write(each);
+  await again.until(() => {
+    note(again);
+    again.frames.length = 0;
+    again.ack();
+    return again.received >= client.sent;
+  });
+  assert.ok(answered.subarray(1).every((times) => times === 1));
 });
 
 test('a HELLO that does not end is not waited for', async (t) => {
