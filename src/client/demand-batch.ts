@@ -18,6 +18,8 @@ import type { Seat } from './seat.js';
 import { throwIfAborted } from './waiting.js';
 
 const CHUNK = 2_048;
+/** Fewer arrivals than this that were handed out are not worth sweeping out. */
+const HEAD_MIN = 64;
 
 interface Waiting {
   readonly handle: Handle;
@@ -40,6 +42,8 @@ export class DemandBatch {
   readonly #all: readonly Waiting[];
   readonly #options: WaitOptions & RequireOptions;
   readonly #arrivals: Arrival[] = [];
+  /** What stands before it in `#arrivals` has been handed out: to shift them would be quadratic. */
+  #head = 0;
   #wake: (() => void) | null = null;
   #taken = 0;
   #cancelled = false;
@@ -81,12 +85,12 @@ export class DemandBatch {
       this.#stopListening();
       return null;
     }
-    if (this.#arrivals.length === 0) {
+    if (this.#head === this.#arrivals.length) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    const arrival = this.#arrivals.shift() as Arrival;
+    const arrival = this.#takeArrival();
     if (arrival.kind === 'failure') throw arrival.error;
     this.#taken++;
     const { waiting, parcel } = arrival;
@@ -94,16 +98,26 @@ export class DemandBatch {
     return { index: waiting.index, delivery };
   }
 
+  #takeArrival(): Arrival {
+    const arrival = this.#arrivals[this.#head++] as Arrival;
+    if (this.#head >= HEAD_MIN && this.#head * 2 >= this.#arrivals.length) {
+      this.#arrivals.splice(0, this.#head);
+      this.#head = 0;
+    }
+    return arrival;
+  }
+
   /** Takes back what has not been handed out. Idempotent. */
   cancel(): void {
     if (this.#cancelled) return;
     this.#cancelled = true;
     this.#stopListening();
-    for (const arrival of this.#arrivals.splice(0)) {
+    for (const arrival of this.#arrivals.splice(0).slice(this.#head)) {
       if (arrival.kind === 'failure') continue;
       giveBack(this.#seat.client, arrival.parcel);
       arrival.waiting.handle.release();
     }
+    this.#head = 0;
     for (const waiting of this.#all) if (!waiting.isAnswered) this.#takeBack(waiting);
   }
 
