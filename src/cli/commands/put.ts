@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { parseAttributes } from '../attribute.js';
 import { defineCommand } from '../command.js';
 import { parseDuration, parseTimeout } from '../duration.js';
@@ -181,6 +182,10 @@ async function look(source: PutSource, format: Format): Promise<FileToPut> {
 async function allOfStdin(signal: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of chunksOf(STDIN, signal)) chunks.push(chunk.slice());
+  // Ctrl-C ends the producer of a pipe, too, and its end may be read before our own signal, which
+  // is with us by then: two turns of the event loop hand it over.
+  for (let turn = 0; turn < 2; turn++) await setImmediate();
+  signal.throwIfAborted();
   return Buffer.concat(chunks);
 }
 

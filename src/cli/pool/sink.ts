@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AttaccaError } from '../../core/errors.js';
 import { fileError } from '../file-errors.js';
@@ -92,8 +92,23 @@ export function pathInDirectory(directory: string, name: string, suffix: string)
 
 export async function makeDirectoryOf(path: string): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectory(dirname(path));
   } catch (cause) {
     throw fileError('make the directory of', path, cause);
   }
+}
+
+/**
+ * Makes a directory and those above it. Not `mkdir(path, { recursive: true })`: where nothing can
+ * be made though the directory above exists (/proc), that one tries again for ever.
+ */
+async function makeDirectory(path: string): Promise<void> {
+  const known = await stat(path).catch(() => null);
+  if (known?.isDirectory() === true) return;
+  const above = dirname(path);
+  if (above !== path) await makeDirectory(above);
+  await mkdir(path).catch((cause: NodeJS.ErrnoException) => {
+    // Somebody else made it in the meantime; a file of that name is told by what comes next.
+    if (cause.code !== 'EEXIST') throw cause;
+  });
 }
