@@ -12,8 +12,8 @@ export interface AgentStart {
   readonly secretKey: Uint8Array;
   /** ACCEPT's `pool` on data connections. */
   readonly pool: ValueMap;
-  /** A generation for each slot of a data connection: a new one ends what it was granted. */
-  readonly generations: SharedArrayBuffer;
+  /** The memory of the gates that each WRITE passes. */
+  readonly writeGates: SharedArrayBuffer;
 }
 
 export interface Range {
@@ -64,6 +64,8 @@ export type FromAgent =
       readonly size: number;
       readonly why: Why;
     }
+  /** Its file could not be removed. */
+  | { readonly kind: 'slab-stays'; readonly slab: number; readonly why: Why }
   | {
       readonly kind: 'adopted';
       readonly slab: number;

@@ -9,6 +9,7 @@ import { checkHello, sessionUnknown } from './handshake.js';
 import { SERVER_LIMITS } from './limits.js';
 import { SessionSecrets } from './secrets.js';
 import { type PinnedRange, SlabStore } from './slab-store.js';
+import { WriteGates } from './write-gates.js';
 
 type Answer = Extract<ToAgent, { kind: 'answer' }>;
 
@@ -22,7 +23,7 @@ export class AgentServer implements DataHost {
   readonly #start: AgentStart;
   readonly #post: (message: FromAgent) => void;
   readonly #secrets: SessionSecrets;
-  readonly #generations: Int32Array;
+  readonly gates: WriteGates;
   readonly #connections = new Set<DataConnection>();
   readonly #slotsFree: number[] = [];
   #slotNext = 0;
@@ -39,7 +40,7 @@ export class AgentServer implements DataHost {
     this.#start = start;
     this.#post = post;
     this.#secrets = new SessionSecrets(start.secretKey);
-    this.#generations = new Int32Array(start.generations);
+    this.gates = new WriteGates(start.writeGates);
   }
 
   async start(): Promise<void> {
@@ -121,10 +122,6 @@ export class AgentServer implements DataHost {
     return failure;
   }
 
-  isCurrent(slot: number, generation: number): boolean {
-    return Atomics.load(this.#generations, slot) === generation;
-  }
-
   pin(range: Range): Promise<PinnedRange | null> {
     return this.#store.pin(range.slab, range.offset, range.size);
   }
@@ -175,7 +172,9 @@ export class AgentServer implements DataHost {
   ): Promise<void> {
     const { slab } = message;
     if (message.kind === 'slab-gone') {
-      await this.#store.remove(slab).catch(() => {});
+      await this.#store.remove(slab).catch((error: unknown) => {
+        this.#post({ kind: 'slab-stays', slab, why: whyOf(error) });
+      });
       return;
     }
     const { size } = message;

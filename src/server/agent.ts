@@ -6,11 +6,12 @@ import type { Effect, PoolState } from '../pool/state.js';
 import type { AgentStart, FromAgent, Range, ToAgent, Why } from './agent-messages.js';
 import type { AgentWorker } from './agent-worker.js';
 import { SERVER_LIMITS } from './limits.js';
+import { WriteGates } from './write-gates.js';
 import { WriteGrants } from './write-grants.js';
 
 export interface AgentOptions {
   readonly thread: AgentWorker;
-  readonly start: Omit<AgentStart, 'generations'>;
+  readonly start: Omit<AgentStart, 'writeGates'>;
   readonly pool: PoolState;
   readonly now: () => number;
   /** Whether the session may have data connections: it has not ended. */
@@ -44,23 +45,17 @@ export class Agent {
 
   /** Tells the thread what to serve; resolves when it listens. */
   static async start(options: AgentOptions): Promise<Agent> {
-    const bytes = SERVER_LIMITS.dataConnectionsMax * Int32Array.BYTES_PER_ELEMENT;
-    const generations = new SharedArrayBuffer(bytes);
+    const gates = new WriteGates();
     const { thread } = options;
-    const port = await thread.start({ ...options.start, generations });
-    return new Agent(options, thread.worker, port, generations);
+    const port = await thread.start({ ...options.start, writeGates: gates.memory });
+    return new Agent(options, thread.worker, port, gates);
   }
 
-  private constructor(
-    options: AgentOptions,
-    worker: Worker,
-    port: number,
-    generations: SharedArrayBuffer,
-  ) {
+  private constructor(options: AgentOptions, worker: Worker, port: number, gates: WriteGates) {
     this.#options = options;
     this.#worker = worker;
     this.port = port;
-    this.#grants = new WriteGrants(options.pool, generations, options.now);
+    this.#grants = new WriteGrants(options.pool, gates, options.now);
     worker.on('message', (message: FromAgent) => this.#receive(message));
     worker.on('error', (error) => {
       if (this.#closing === null) options.crashed(error);
@@ -129,6 +124,9 @@ export class Agent {
           size: message.size,
           why: message.why.message,
         });
+        break;
+      case 'slab-stays':
+        log(`slab ${message.slab} stays, and nobody counts its bytes: ${message.why.message}`);
         break;
       case 'slab-ready':
       case 'adopted':

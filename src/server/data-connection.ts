@@ -19,6 +19,7 @@ import { notAttacca } from './handshake.js';
 import { SERVER_LIMITS } from './limits.js';
 import { Reads } from './reads.js';
 import type { PinnedRange } from './slab-store.js';
+import type { WriteGates } from './write-gates.js';
 import { WriteTransfer } from './write-transfer.js';
 
 /** What a data connection asks of its thread, which asks the pool. */
@@ -27,8 +28,8 @@ export interface DataHost {
   open(connection: DataConnection, hello: Hello): Promise<Parameters<typeof writeAccept>[1]>;
   askWrite(connection: DataConnection, range: Range): Promise<GrantedRange | Why>;
   askRead(connection: DataConnection, range: Range): Promise<Why | null>;
-  /** Whether what was granted to the connection under this generation still is. */
-  isCurrent(slot: number, generation: number): boolean;
+  /** What is copied under a grant passes the gate of the connection's slot. */
+  readonly gates: WriteGates;
   pin(range: Range): Promise<PinnedRange | null>;
   closed(connection: DataConnection): void;
 }

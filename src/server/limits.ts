@@ -24,6 +24,8 @@ export const SERVER_LIMITS = {
   transfersMax: 256,
   /** How long the agent may take to fill freed bytes under ATTACCA_CHECK=1. */
   poisonMsMax: 60_000,
+  /** How long the agent may take to copy one chunk of a socket. */
+  copyMsMax: 60_000,
   /** How long a detached server may take until it answers. */
   startMsMax: 30_000,
 } as const;

@@ -2,6 +2,7 @@ import { BLOCK_LEASE } from '../catalog/extents.js';
 import { mayWrite } from '../pool/memory.js';
 import type { PoolState } from '../pool/state.js';
 import type { Range } from './agent-messages.js';
+import type { WriteGates } from './write-gates.js';
 
 interface Grant {
   readonly session: number;
@@ -22,13 +23,13 @@ const GRANT_MS_MAX = 250;
 export class WriteGrants {
   readonly #pool: PoolState;
   readonly #now: () => number;
-  readonly #generations: Int32Array;
+  readonly #gates: WriteGates;
   readonly #grants = new Map<number, Grant>();
 
-  constructor(pool: PoolState, generations: SharedArrayBuffer, now: () => number) {
+  constructor(pool: PoolState, gates: WriteGates, now: () => number) {
     this.#pool = pool;
     this.#now = now;
-    this.#generations = new Int32Array(generations);
+    this.#gates = gates;
   }
 
   /** Grants the lease around a range to a connection's slot, or null. */
@@ -47,7 +48,7 @@ export class WriteGrants {
     const start = within ? blockStart : offset;
     const end = within ? blockEnd : offset + size;
     this.#grants.set(slot, { session, slab, start, end, sinceMs: this.#now() });
-    return { start, end, generation: Atomics.load(this.#generations, slot) };
+    return { start, end, generation: this.#gates.generationOf(slot) };
   }
 
   /** Takes back what is not leased to its session any more. After a batch, before its answers. */
@@ -61,7 +62,7 @@ export class WriteGrants {
   }
 
   revoke(slot: number): void {
-    Atomics.add(this.#generations, slot, 1);
+    this.#gates.revoke(slot);
     this.#grants.delete(slot);
   }
 }

@@ -3,6 +3,8 @@ import type { DataConnection, DataHost, GrantedRange } from './data-connection.j
 import type { DataFrames } from './data-frames.js';
 import type { PinnedRange } from './slab-store.js';
 
+const LOST: Why = { code: 'connection-lost', message: 'Cannot write: the connection is lost' };
+
 /**
  * The WRITEs of one data connection, one after the other: bytes go from the socket's chunk straight
  * to their place in the slab, each chunk under what the pool grants at that moment. What is granted
@@ -34,22 +36,14 @@ export class WriteTransfer {
     this.#size = frames.size;
     this.#done = 0;
     this.#failure = null;
-    if (this.#size === 0 || this.#isGranted()) return null;
-    return this.#ask();
+    return this.#size === 0 || this.#target() !== null ? null : this.#ask();
   }
 
   /** Some bytes of it have come. */
   take(frames: DataFrames): Promise<void> | null {
     const { bytes, start, end } = frames;
-    if (this.#failure !== null || this.#isGranted()) {
-      this.#copy(bytes, start, end);
-      return null;
-    }
-    const isLast = frames.writeEnds;
-    return this.#ask().then(() => {
-      this.#copy(bytes, start, end);
-      if (isLast) this.end();
-    });
+    if (this.#failure !== null || this.#copy(bytes, start, end)) return null;
+    return this.#askAndCopy(bytes.subarray(start, end), frames.writeEnds);
   }
 
   /** All its bytes have come. */
@@ -64,19 +58,28 @@ export class WriteTransfer {
     this.#granted = null;
   }
 
-  #isGranted(): boolean {
+  /** What is granted, if all of the WRITE lies in it. Its generation may be over. */
+  #target(): { granted: GrantedRange; pinned: PinnedRange } | null {
     const granted = this.#granted;
-    return (
-      granted !== null &&
-      granted.slab === this.#slab &&
-      this.#offset >= granted.start &&
-      this.#offset + this.#size <= granted.end &&
-      this.#host.isCurrent(this.#connection.slot, granted.generation)
-    );
+    const pinned = this.#pinned;
+    if (granted === null || pinned === null || granted.slab !== this.#slab) return null;
+    if (this.#offset < granted.start || this.#offset + this.#size > granted.end) return null;
+    return { granted, pinned };
+  }
+
+  /** What is granted may be taken back before it is heard of: then it is asked for anew. */
+  async #askAndCopy(bytes: Uint8Array, isLast: boolean): Promise<void> {
+    while (this.#failure === null && !this.#copy(bytes, 0, bytes.length)) await this.#ask();
+    if (isLast) this.end();
   }
 
   async #ask(): Promise<void> {
     this.close();
+    // The slot of a closed connection may be another's by now.
+    if (this.#connection.isClosed) {
+      this.#failure = LOST;
+      return;
+    }
     const range = { slab: this.#slab, offset: this.#offset, size: this.#size };
     const granted = await this.#host.askWrite(this.#connection, range);
     if ('code' in granted) {
@@ -89,18 +92,24 @@ export class WriteTransfer {
       this.#failure = { code: 'bad-lease', message: 'Cannot write: the slab is not there' };
     } else if (this.#connection.isClosed) {
       pinned.release();
-      this.#failure = { code: 'connection-lost', message: 'Cannot write: the connection is lost' };
+      this.#failure = LOST;
     } else {
       this.#granted = granted;
       this.#pinned = pinned;
     }
   }
 
-  #copy(bytes: Uint8Array, start: number, end: number): void {
-    const target = this.#pinned;
-    const granted = this.#granted;
-    if (this.#failure !== null || target === null || granted === null) return;
-    target.bytes.set(bytes.subarray(start, end), this.#offset + this.#done - granted.start);
-    this.#done += end - start;
+  /** Brings bytes to their place; false when they are not, or no longer, granted. */
+  #copy(bytes: Uint8Array, start: number, end: number): boolean {
+    const target = this.#target();
+    if (target === null) return false;
+    const { granted, pinned } = target;
+    const at = this.#offset + this.#done - granted.start;
+    const { slot } = this.#connection;
+    const isDone = this.#host.gates.pass(slot, granted.generation, () => {
+      pinned.bytes.set(bytes.subarray(start, end), at);
+    });
+    if (isDone) this.#done += end - start;
+    return isDone;
   }
 }
