@@ -15,7 +15,7 @@ import { Handle } from './handle.js';
 import { ItemWriter } from './item-writer.js';
 import { OfferAnswers } from './offer-answers.js';
 import { OfferedMany } from './offered-many.js';
-import { type EncodedOffer, encodeOffer, leaseFor, offerStored } from './offering.js';
+import { type EncodedOffer, encodeOffer, fill, leaseFor, offerStored } from './offering.js';
 import type { Attributes, OfferOptions, WaitOptions } from './options.js';
 import { UNHEEDED } from './pending.js';
 import type { Seat } from './seat.js';
@@ -37,6 +37,13 @@ export interface OfferManyOptions extends OfferOptions, WaitOptions {
   readonly space?: SpaceExpectation | undefined;
   /** Takes the failures of single items; without it the batch rejects with the first. */
   readonly onFailure?: ((failure: BatchFailure) => void) | undefined;
+}
+
+/** An item that can be offered: its payload goes along, or lies in leased memory. */
+interface Ready {
+  readonly index: number;
+  readonly item: OfferItem;
+  readonly slice: Slice | null;
 }
 
 /** Requests of so many bytes are handed on as one run: well under a frame with the next item. */
@@ -105,76 +112,72 @@ export class BatchOffer {
     throwIfAborted(what, this.#options.signal);
     const room = this.#seat.enter(what);
     if (room !== null) await room;
-    const base = this.#count;
-    this.#count += chunk.length;
-    const slices = new Map<number, Slice>();
-    for (const [index, item] of chunk.entries()) {
+    const ready: Ready[] = [];
+    for (const item of chunk) {
+      const index = this.#count++;
       try {
         this.#items.announce(item.attributes);
         const size = item.data?.byteLength ?? 0;
-        if (size > this.#client.inlineBytesMax) slices.set(index, await this.#store(item, size));
+        const slice = size > this.#client.inlineBytesMax ? await this.#store(item, size) : null;
+        ready.push({ index, item, slice });
       } catch (error) {
-        this.#fail(base + index, item, asAttaccaError(error));
+        this.#fail(index, item, asAttaccaError(error));
         if (this.#client.connection.over !== null) throw error;
       }
     }
-    this.#send(chunk, base, slices);
+    this.#send(ready);
   }
 
   async #store(item: OfferItem, size: number): Promise<Slice> {
-    const { leases, plane } = this.#client;
-    let slice = leases.take(size);
-    if (slice === null) {
-      // With a handle the pool knows whether the object is waited for, and opens its reserve.
-      const handle = new Handle(this.#seat, item.name, {});
-      try {
-        slice = await leaseFor(handle, size, this.#options);
-      } finally {
-        handle.release();
-      }
-    }
-    await plane.store(slice, bytesOfView(item.data as ArrayBufferView));
+    const slice = this.#client.leases.take(size) ?? (await this.#lease(item, size));
+    await fill(this.#client, slice, bytesOfView(item.data as ArrayBufferView));
     return slice;
   }
 
-  #send(chunk: readonly OfferItem[], base: number, slices: ReadonlyMap<number, Slice>): void {
+  async #lease(item: OfferItem, size: number): Promise<Slice> {
+    // With a handle the pool knows whether the object is waited for, and opens its reserve.
+    const handle = new Handle(this.#seat, item.name, {});
+    try {
+      return await leaseFor(handle, size, this.#options);
+    } finally {
+      handle.release();
+    }
+  }
+
+  #send(ready: readonly Ready[]): void {
     const { connection } = this.#client;
-    const skipped = new Set(this.#failures.map((failure) => failure.index));
     let w = connection.begin();
-    let run = this.#beginRun(chunk, base, slices);
-    for (const [index, item] of chunk.entries()) {
-      if (skipped.has(base + index)) continue;
+    let run = this.#beginRun(ready);
+    // Given back after the last run: nothing may be posted while one is written.
+    const unused: Slice[] = [];
+    for (const [place, { index, item, slice }] of ready.entries()) {
       const start = w.at;
       const handle = this.#keptHandle ?? connection.handles.take();
       try {
-        this.#write(w, handle, item, slices.get(index));
-        run.sent(index, handle);
+        this.#write(w, handle, item, slice);
+        run.sent(place, handle);
       } catch (error) {
         w.at = start;
         if (this.#keptHandle === null) connection.handles.release(handle);
-        this.#fail(base + index, item, asAttaccaError(error));
+        if (slice !== null) unused.push(slice);
+        this.#fail(index, item, asAttaccaError(error));
       }
       if (w.at < RUN_BYTES) continue;
       this.#endRun(run);
       w = connection.begin();
-      run = this.#beginRun(chunk, base, slices);
+      run = this.#beginRun(ready);
     }
     this.#endRun(run);
+    for (const slice of unused) this.#client.leases.giveBack(slice);
   }
 
-  #beginRun(
-    chunk: readonly OfferItem[],
-    base: number,
-    slices: ReadonlyMap<number, Slice>,
-  ): OfferAnswers {
-    return new OfferAnswers(this.#keptHandle === null ? 2 : 3, (index, error) => {
-      const item = chunk[index] as OfferItem;
-      const slice = slices.get(index);
-      if (slice !== undefined) this.#client.leases.giveBack(slice);
+  #beginRun(ready: readonly Ready[]): OfferAnswers {
+    return new OfferAnswers(this.#keptHandle === null ? 2 : 3, (place, error) => {
+      const { index, item, slice } = ready[place] as Ready;
+      if (slice !== null) this.#client.leases.giveBack(slice);
       // The pool's room for payloads in messages is used up: slabs have more.
-      if (error.code === 'memory-full' && slice === undefined) {
-        this.#again.push({ index: base + index, item });
-      } else this.#fail(base + index, item, error);
+      if (error.code === 'memory-full' && slice === null) this.#again.push({ index, item });
+      else this.#fail(index, item, error);
     });
   }
 
@@ -220,12 +223,12 @@ export class BatchOffer {
     this.#failures.push({ index, name: item.name, error });
   }
 
-  #write(w: Writer, handle: number, item: OfferItem, slice: Slice | undefined): void {
+  #write(w: Writer, handle: number, item: OfferItem, slice: Slice | null): void {
     const numbers = { handle, member: this.#seat.number };
     this.#items.declare(w, numbers, item.name, this.#spaceOf(item), item.attributes);
     const { scope, durability, lifetime } = this.#how;
     const { data } = item;
-    if (slice !== undefined) {
+    if (slice !== null) {
       const { slab, offset, size } = slice;
       writeOfferSlice(w, handle, scope, durability, lifetime, slab, offset, size);
     } else if (data === undefined || data.byteLength === 0) {

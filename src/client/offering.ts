@@ -2,6 +2,7 @@ import type { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import { SCOPE, writeOfferInline, writeOfferNothing, writeOfferSlice } from '../protocol/index.js';
 import { type Acknowledged, Call, durabilityCode } from './call.js';
+import type { Client } from './client.js';
 import type { Handle } from './handle.js';
 import { lifetimeOf, type OfferOptions, type WaitOptions } from './options.js';
 import type { Slice } from './slice.js';
@@ -78,12 +79,16 @@ async function declare(handle: Handle): Promise<void> {
 
 async function storeBytes(handle: Handle, bytes: Uint8Array, options: WaitOptions): Promise<Slice> {
   const slice = await leaseFor(handle, bytes.length, options);
-  const { plane, leases } = handle.seat.client;
+  await fill(handle.seat.client, slice, bytes);
+  return slice;
+}
+
+/** Puts bytes into a leased slice; when that fails the slice is given back. */
+export async function fill(client: Client, slice: Slice, bytes: Uint8Array): Promise<void> {
   try {
-    await plane.store(slice, bytes);
-    return slice;
+    await client.plane.store(slice, bytes);
   } catch (error) {
-    leases.giveBack(slice);
+    client.leases.giveBack(slice);
     throw error;
   }
 }

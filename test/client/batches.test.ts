@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { LIMITS } from '../../src/core/limits.js';
 import { codeOf, errorOf, joinApart, ramp, servePool, TRANSPORTS } from './support/pools.js';
 
+const MiB = 1 << 20;
 const LIMITED = { timeout: 10_000 };
 
 for (const transport of TRANSPORTS) {
@@ -126,6 +127,22 @@ for (const transport of TRANSPORTS) {
       });
       assert.deepEqual(failed.sort(), ['0 bad-attribute', '1 bad-attribute', '2 size-mismatch']);
       assert.equal(batch.count, 1);
+      await batch.withdraw();
+    });
+
+    test('items that are refused give their memory back', async (t) => {
+      const server = await servePool(t, { memoryBytes: 16 * MiB });
+      await using pool = await joinApart(server, 'p', { transport });
+      const data = new Uint8Array(2 * MiB);
+      const bad = [
+        { name: 'y', attributes: { a: null }, data },
+        { name: '', data },
+      ];
+      for (let round = 0; round < 8; round++) {
+        assert.equal(await codeOf(pool.offerMany(bad, { timeoutMs: 2_000 })), 'bad-attribute');
+      }
+      const fill = new Uint8Array(12 * MiB);
+      const batch = await pool.offerMany([{ name: 'fill', data: fill }], { timeoutMs: 2_000 });
       await batch.withdraw();
     });
   });
