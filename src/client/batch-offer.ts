@@ -48,6 +48,8 @@ interface Ready {
 
 /** Requests of so many bytes are handed on as one run: well under a frame with the next item. */
 const RUN_BYTES = 256 * 1024;
+/** Stored payloads of so many bytes are offered, though more of the batch is to come. */
+const STORED_BYTES = 64 * 1024 * 1024;
 /** So many items are encoded in one go, before the event loop has its turn again. */
 const CHUNK_ITEMS = 4_096;
 
@@ -67,6 +69,7 @@ export class BatchOffer {
   /** Kept offers need no handle once they are made: one number serves all, one after the other. */
   readonly #keptHandle: number | null;
   readonly #answers: Promise<void>[] = [];
+  readonly #sinceMs = performance.now();
   #count = 0;
 
   constructor(seat: Seat, options: OfferManyOptions) {
@@ -113,13 +116,26 @@ export class BatchOffer {
     const room = this.#seat.enter(what);
     if (room !== null) await room;
     const ready: Ready[] = [];
+    let stored = 0;
     for (const item of chunk) {
       const index = this.#count++;
       try {
         this.#items.announce(item.attributes);
         const size = item.data?.byteLength ?? 0;
-        const slice = size > this.#client.inlineBytesMax ? await this.#store(item, size) : null;
-        ready.push({ index, item, slice });
+        if (size <= this.#client.inlineBytesMax) ready.push({ index, item, slice: null });
+        else {
+          const taken = this.#client.leases.take(size);
+          // What is ready must not wait with this one for memory that it would itself make free.
+          if (taken === null) this.#send(ready.splice(0));
+          const slice = taken ?? (await this.#lease(item, size));
+          await fill(this.#client, slice, bytesOfView(item.data as ArrayBufferView));
+          ready.push({ index, item, slice });
+          stored += size;
+        }
+        if (stored >= STORED_BYTES) {
+          this.#send(ready.splice(0));
+          stored = 0;
+        }
       } catch (error) {
         this.#fail(index, item, asAttaccaError(error));
         if (this.#client.connection.over !== null) throw error;
@@ -128,17 +144,19 @@ export class BatchOffer {
     this.#send(ready);
   }
 
-  async #store(item: OfferItem, size: number): Promise<Slice> {
-    const slice = this.#client.leases.take(size) ?? (await this.#lease(item, size));
-    await fill(this.#client, slice, bytesOfView(item.data as ArrayBufferView));
-    return slice;
+  /** One deadline for all: what is left of it. */
+  get #waits(): WaitOptions {
+    const { timeoutMs, signal } = this.#options;
+    if (timeoutMs === undefined) return { signal };
+    const leftMs = timeoutMs - (performance.now() - this.#sinceMs);
+    return { signal, timeoutMs: Math.max(leftMs, 0) };
   }
 
   async #lease(item: OfferItem, size: number): Promise<Slice> {
     // With a handle the pool knows whether the object is waited for, and opens its reserve.
     const handle = new Handle(this.#seat, item.name, {});
     try {
-      return await leaseFor(handle, size, this.#options);
+      return await leaseFor(handle, size, this.#waits);
     } finally {
       handle.release();
     }
@@ -209,7 +227,7 @@ export class BatchOffer {
       const handle = new Handle(this.#seat, name, { attributes, space: this.#spaceOf(item) ?? {} });
       try {
         const bytes = bytesOfView(item.data as ArrayBufferView);
-        await offerStored(handle, bytes, this.#how, this.#options);
+        await offerStored(handle, bytes, this.#how, this.#waits);
         if (this.#keptHandle !== null) handle.release();
         else if (handle.number !== null) this.#handles.push(handle.number);
       } catch (error) {

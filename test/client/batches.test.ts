@@ -145,5 +145,33 @@ for (const transport of TRANSPORTS) {
       const batch = await pool.offerMany([{ name: 'fill', data: fill }], { timeoutMs: 2_000 });
       await batch.withdraw();
     });
+
+    test('a batch larger than the memory goes through it', async (t) => {
+      const server = await servePool(t, { memoryBytes: 16 * MiB });
+      await using pool = await joinApart(server, 'p', { transport });
+      await using other = await joinApart(server, 'q', { transport });
+      const names = Array.from({ length: 30 }, (_, index) => `x/${index}`);
+      const data = new Uint8Array(MiB);
+      const items = names.map((name) => ({ name, data }));
+      const offering = pool.offerMany(items, { keep: true, timeoutMs: 8_000 });
+      for (const name of names) {
+        await other.object(name).peek({ timeoutMs: 8_000 });
+        await other.delete(name);
+      }
+      assert.equal((await offering).count, 30);
+    });
+
+    test('a batch has one deadline, however many of its items wait', async (t) => {
+      const server = await servePool(t, { memoryBytes: 16 * MiB });
+      await using pool = await joinApart(server, 'p', { transport });
+      const data = new Uint8Array(MiB);
+      const items = Array.from({ length: 40 }, (_, index) => ({ name: `x/${index}`, data }));
+      const since = performance.now();
+      const error = await errorOf(pool.offerMany(items, { timeoutMs: 400 }));
+      const tookMs = performance.now() - since;
+      assert.equal(error.code, 'memory-full');
+      // Each for itself they would wait ten seconds.
+      assert.ok(tookMs < 4_000, `${tookMs} ms`);
+    });
   });
 }
