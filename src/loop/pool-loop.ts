@@ -66,6 +66,11 @@ export class PoolLoop {
     return this.#lines.has(session);
   }
 
+  /** Whether the client has ever acknowledged something: it knows its session then. */
+  hasAcknowledged(session: number): boolean {
+    return (this.#lines.get(session)?.outgoing.acknowledged ?? 0) > 0;
+  }
+
   /** A connection takes up a session again: what it must be sent first, and what the pool has. */
   resumeSession(session: number, received: number): { received: number; frames: Uint8Array[] } {
     const line = this.#line(session);

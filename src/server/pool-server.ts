@@ -107,6 +107,7 @@ export class PoolServer {
       describe: (link, identity) => this.#describe(link, identity),
       now,
       handshakeMsMax: parts.handshakeMsMax,
+      endSession: (session, why) => this.#endSession(session, why),
       crashed,
     });
     this.#heartbeats = new Heartbeats({

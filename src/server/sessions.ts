@@ -16,6 +16,8 @@ import type { Turns } from './turns.js';
 interface SessionEntry {
   readonly identity: ProcessIdentity;
   connection: ControlConnection | null;
+  /** The client has shown the secret: ACCEPT came to it. */
+  known: boolean;
   /** Its end is decided: nobody takes it up again. */
   ending: boolean;
 }
@@ -31,7 +33,22 @@ export interface SessionsOptions {
   readonly describe: (link: Link, identity: ProcessIdentity) => ValueMap;
   readonly now: () => number;
   readonly handshakeMsMax: number;
+  /** Ends a session as one whose process is dead. */
+  readonly endSession: (session: number, why: string) => void;
   readonly crashed: (error: unknown) => void;
+}
+
+/** Certain: what a platform does not tell is not equal. */
+function isSameProcess(one: ProcessIdentity, other: ProcessIdentity): boolean {
+  return (
+    one.pid > 0 &&
+    one.pid === other.pid &&
+    one.startTime !== null &&
+    one.startTime === other.startTime &&
+    one.bootId !== null &&
+    one.bootId === other.bootId &&
+    one.pidNamespace === other.pidNamespace
+  );
 }
 
 /** Which connection carries which session: opening, taking up again, losing, ending. */
@@ -39,6 +56,8 @@ export class Sessions implements ConnectionHost {
   readonly #options: SessionsOptions;
   readonly #sessions = new Map<number, SessionEntry>();
   readonly #connections = new Set<ControlConnection>();
+  /** Away, with requests but not one answer acknowledged: perhaps ACCEPT never came. */
+  readonly #unheard = new Set<number>();
   #draining = false;
   #onEmpty: () => void = () => {};
 
@@ -123,6 +142,7 @@ export class Sessions implements ConnectionHost {
     const entry = this.#sessions.get(session);
     if (entry === undefined) return;
     this.#sessions.delete(session);
+    this.#unheard.delete(session);
     this.#options.deaths.back(session);
     if (crashed) entry.connection?.refuse(sessionUnknown(session));
     else entry.connection?.close();
@@ -165,6 +185,7 @@ export class Sessions implements ConnectionHost {
     if (entry === undefined || entry.connection !== connection) return;
     entry.connection = null;
     this.#options.loop.disconnected(connection.session);
+    if (this.#isUnheard(connection.session, entry)) this.#unheard.add(connection.session);
     if (!entry.ending) this.#options.deaths.away(connection.session, entry.identity);
   }
 
@@ -181,12 +202,33 @@ export class Sessions implements ConnectionHost {
       throw new AttaccaError('pool-stopping', 'Cannot open a session: the pool is stopping');
     }
     const { loop, turns } = this.#options;
-    const session = loop.openSession(hello.process);
     const identity = identityOf(hello.process);
-    this.#sessions.set(session, { identity, connection, ending: false });
+    this.#endUnheard(identity);
+    const session = loop.openSession(hello.process);
+    this.#sessions.set(session, { identity, connection, known: false, ending: false });
     this.#accept(connection, { version, session, received: 0, resumed: false }, identity);
     turns.plan();
     return session;
+  }
+
+  /** One that has asked for nothing holds nothing, and keeps nobody out. */
+  #isUnheard(session: number, entry: SessionEntry): boolean {
+    const { loop } = this.#options;
+    return !entry.known && loop.receivedOf(session) > 0 && !loop.hasAcknowledged(session);
+  }
+
+  /**
+   * A client that lost its connection before ACCEPT came does not know its session and comes with a
+   * new one, as the same process: the old one would keep its names as long as the process lives.
+   */
+  #endUnheard(identity: ProcessIdentity): void {
+    for (const session of this.#unheard) {
+      const entry = this.#sessions.get(session);
+      if (entry === undefined || !isSameProcess(entry.identity, identity)) continue;
+      this.#unheard.delete(session);
+      this.#options.deaths.back(session);
+      this.#options.endSession(session, 'its client never heard of it, and has opened another');
+    }
   }
 
   #resume(connection: ControlConnection, hello: Hello, version: number): number {
@@ -198,6 +240,8 @@ export class Sessions implements ConnectionHost {
     const { received, frames } = loop.resumeSession(session, hello.received);
     const former = entry.connection;
     entry.connection = connection;
+    entry.known = true;
+    this.#unheard.delete(session);
     // The client has given the former one up before we noticed.
     former?.destroy();
     deaths.back(session);

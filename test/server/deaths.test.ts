@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Reader } from '../../src/core/bytes.js';
+import { Worker } from 'node:worker_threads';
+import { Reader, type Writer } from '../../src/core/bytes.js';
+import { ENDLESS } from '../../src/core/limits.js';
 import {
   ownIdentity,
   type ProcessIdentity,
@@ -12,10 +14,12 @@ import {
   MESSAGE,
   readGrant,
   readValueAnswer,
+  writeJoin,
   writeLease,
   writeMembers,
   writePing,
 } from '../../src/protocol/index.js';
+import type { ToAgent } from '../../src/server/agent-messages.js';
 import { DeathWatch, identityOf } from '../../src/server/death-watch.js';
 import { Child } from './child.js';
 import { poolOf } from './pool-fixture.js';
@@ -66,6 +70,39 @@ test('a living process that has lost its connection keeps its session beyond any
   for (let round = 0; round < 200; round++) await watcher.ok(watcher.send(writePing));
   const again = await RawClient.open(server.address, { session, secret });
   assert.equal(again.accept.resumed, true);
+});
+
+test('a session whose client never saw ACCEPT ends when the client comes again', async (t) => {
+  const server = await poolOf(t);
+  // It stays away as well, but has acknowledged an answer: it can be taken up again.
+  const heard = await RawClient.open(server.address);
+  await heard.ok(heard.send(writePing));
+  heard.ack();
+  await heard.ok(heard.send(writePing));
+  heard.link.destroy();
+  // Away and unheard, too, but another process.
+  const far = await RawClient.open(server.address, {
+    process: { ...RawClient.process(), startTime: 1 + Number(RawClient.process()['startTime']) },
+  });
+
+  const cut = await RawClient.connect(server.address);
+  cut.writeHello({ token: server.token });
+  cut.send((w) => writeJoin(w, 1, 'again', {}));
+  // The pool has taken the name before it is gone; nothing of this is acknowledged.
+  await cut.until(() => cut.answers.length > 0);
+  cut.link.destroy();
+  await cut.untilClosed();
+  await far.ok(far.send(writePing));
+  assert.equal(server.sessionCount, 3);
+
+  const again = await RawClient.open(server.address);
+  const answer = await again.answer(again.send((w) => writeJoin(w, 1, 'again', {})));
+  assert.equal(answer.code, MESSAGE.welcome);
+  assert.equal(server.sessionCount, 3);
+  const { session, secret } = heard.accept;
+  const back = await RawClient.open(server.address, { session, secret, received: heard.received });
+  assert.equal(back.accept.resumed, true);
+  await far.ok(far.send(writePing));
 });
 
 test('a process that nobody can see is given up when it was away for too long', async (t) => {
@@ -162,4 +199,48 @@ test("bytes of a dead session are nobody else's before its transfers have ended"
   while (server.sessionCount > 1) await watcher.ok(watcher.send(writePing));
   const next = await watcher.answer(watcher.send((w) => writeLease(w, MiB, MiB, HANDLE_NONE, 0)));
   assert.equal(next.code, MESSAGE.grant);
+});
+
+test('while the agent is slow to end the transfers of a dead session its bytes stay leased', async (t) => {
+  const server = await poolOf(t);
+  const watcher = await RawClient.open(server.address);
+  const child = new Child(t, './client-child.js', [server.address, 'bystander'], 'none');
+  await child.line('joined');
+  const startTime = systemProcessTable.startTimeOf(child.pid);
+  const client = await RawClient.open(server.address, {
+    process: {
+      ...RawClient.process(),
+      pid: child.pid,
+      startTime: startTime.kind === 'running' ? Number(startTime.startTime) : 0,
+    },
+  });
+  const most = 20 * MiB;
+  const lease = (w: Writer): void => writeLease(w, most, most, HANDLE_NONE, ENDLESS);
+  const answer = await client.answer(client.send(lease));
+  const grant = new Grant();
+  readGrant(new Reader(answer.body), grant);
+  const data = await RawDataClient.open(client, server.token);
+  data.beginWrite(grant.slab, grant.offset, 200);
+  data.link.write(new Uint8Array(100));
+
+  // The agent hears late that the session is to end.
+  const post = Worker.prototype.postMessage;
+  let hear: (() => void) | null = null;
+  t.mock.method(Worker.prototype, 'postMessage', function (this: Worker, message: ToAgent) {
+    if (message.kind === 'session-ended') hear = () => post.call(this, message);
+    else post.call(this, message);
+  });
+  // There is no room for two leases of this size.
+  const next = watcher.send(lease);
+  child.process.kill('SIGKILL');
+  await child.exit();
+  client.link.destroy();
+  while (hear === null) await watcher.ok(watcher.send(writePing));
+  for (let round = 0; round < 100; round++) await watcher.ok(watcher.send(writePing));
+  const granted = (): boolean => watcher.answers.some(({ code }) => code === MESSAGE.grant);
+  assert.deepEqual([granted(), data.closed, server.sessionCount], [false, false, 2]);
+
+  Object(hear)();
+  await data.untilClosed();
+  assert.equal((await watcher.answer(next)).code, MESSAGE.grant);
 });
