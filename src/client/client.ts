@@ -1,4 +1,4 @@
-import type { AttaccaError } from '../core/errors.js';
+import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import type { ValueMap } from '../core/value.js';
 import { type Accept, MESSAGE, type PoolInfo, readWelcome, writeJoin } from '../protocol/index.js';
@@ -34,6 +34,8 @@ export interface ClientOptions {
 }
 
 const ACCEPT_MS = 30_000;
+/** A process that was killed is gone, and the pool has noticed, well within the sum of these. */
+const NAME_PAUSES_MS = [50, 100, 200] as const;
 
 /** What a session has once it is open. */
 interface Ground {
@@ -101,8 +103,25 @@ export class Client {
     }
   }
 
-  /** Joins as a member. Before the session is open, JOIN goes out with HELLO. */
+  /**
+   * Joins as a member. Before the session is open, JOIN goes out with HELLO. A name that is in use
+   * is asked for again: each time the pool looks whether its holder's process has died.
+   */
   async join(name: string, info: ValueMap, options: WaitOptions): Promise<Seat> {
+    const endMs = performance.now() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
+    for (const pauseMs of NAME_PAUSES_MS) {
+      try {
+        return await this.#joinOnce(name, info, options);
+      } catch (error) {
+        const isTaken = error instanceof AttaccaError && error.code === 'name-in-use';
+        if (!isTaken || performance.now() + pauseMs > endMs) throw error;
+        await pause(pauseMs, options.signal);
+      }
+    }
+    return await this.#joinOnce(name, info, options);
+  }
+
+  async #joinOnce(name: string, info: ValueMap, options: WaitOptions): Promise<Seat> {
     const what = `join as "${name}"`;
     throwIfAborted(what, options.signal);
     const { connection } = this;
@@ -145,6 +164,20 @@ export class Client {
     if (this.#ground === null) throw wrongState('use the pool', 'it is not open');
     return this.#ground;
   }
+}
+
+/** Waits so long, or until the signal fires; whoever goes on looks at the signal. */
+function pause(durationMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, durationMs);
+    signal?.addEventListener('abort', end, { once: true });
+    if (signal?.aborted === true) end();
+  });
 }
 
 async function openLink(

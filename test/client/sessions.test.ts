@@ -11,6 +11,7 @@ import {
   writeOk,
   writeSlabGone,
   writeValueAnswer,
+  writeWelcome,
 } from '../../src/protocol/index.js';
 import { type FakeConnection, FakePool } from './support/fake-pool.js';
 import { codeOf, errorOf } from './support/pools.js';
@@ -59,6 +60,23 @@ describe('sessions', () => {
     connection.ok(2, number);
     await puts;
     assert.ok(last.number < number);
+  });
+
+  test('a name that is in use is asked for again: its holder may just have died', async (t) => {
+    const pool = await FakePool.start(t);
+    const joining = join({ address: pool.address, member: 'm', reconnectMs: 777 });
+    const connection = await pool.connection(0);
+    await connection.untilHello();
+    connection.accept();
+    for (let refusals = 0; refusals < 3; refusals++) {
+      const { number } = await connection.next('join');
+      connection.send(1, (w) =>
+        writeFail(w, number, { code: 'name-in-use', message: 'taken', fields: {} }),
+      );
+    }
+    const { number, name } = await connection.next('join');
+    connection.send(1, (w) => writeWelcome(w, number, { member: 1, name, granted: {} }));
+    assert.equal((await joining).memberName, 'm');
   });
 
   test('a lost connection is taken up again: nothing is lost, nothing happens twice', async (t) => {
