@@ -10,6 +10,7 @@ export interface AgentStart {
   readonly listen: { readonly host: string; readonly port: number } | null;
   readonly door: { readonly token: string; readonly poolId: string; readonly poolName: string };
   readonly secretKey: Uint8Array;
+  readonly connectionsMax: number;
   /** ACCEPT's `pool` on data connections. */
   readonly pool: ValueMap;
   /** The memory of the gates that each WRITE passes. */

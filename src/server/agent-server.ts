@@ -6,7 +6,6 @@ import { type Link, type Listener, listen } from '../transport/index.js';
 import type { AgentStart, FromAgent, Range, ToAgent, Why } from './agent-messages.js';
 import { DataConnection, type DataHost, type GrantedRange } from './data-connection.js';
 import { checkHello, sessionUnknown } from './handshake.js';
-import { SERVER_LIMITS } from './limits.js';
 import { SessionSecrets } from './secrets.js';
 import { type PinnedRange, SlabStore } from './slab-store.js';
 import { WriteGates } from './write-gates.js';
@@ -48,7 +47,7 @@ export class AgentServer implements DataHost {
     if (slabs !== null) this.#store = new SlabStore(slabs, await tryLoadLibc());
     const options = {
       onLink: (link: Link) => this.#take(link),
-      linksMax: SERVER_LIMITS.dataConnectionsMax,
+      linksMax: this.#start.connectionsMax,
     };
     const none = { token: null, tokenFile: null };
     this.#listeners.push(await listen({ kind: 'unix', path: dataSocket, ...none }, options));
@@ -135,7 +134,7 @@ export class AgentServer implements DataHost {
 
   #take(link: Link): void {
     const slot = this.#slotsFree.pop() ?? this.#slotNext++;
-    if (slot >= SERVER_LIMITS.dataConnectionsMax) {
+    if (slot >= this.#start.connectionsMax) {
       link.destroy();
       this.#slotNext--;
       return;

@@ -9,6 +9,10 @@ export const SERVER_LIMITS = {
   helloBytesMax: 64 * 1024,
   /** Control connections at once: each session one, and some that come or go. */
   connectionsMax: LIMITS.sessionsMax + 1_024,
+  /** Beyond them so many at a time are told why they are refused; more are closed in silence. */
+  refusedLinksMax: 8,
+  /** That connections were refused is logged at most this often. */
+  refusedLogMs: 5_000,
   /** Requests read ahead of a session that is behind with its acknowledgements. */
   heldBytesMax: 2 * LIMITS.frameBytesMax,
   /** The protocol asks for an acknowledgement within one second. */

@@ -10,6 +10,7 @@ import type { AgentWorker } from './agent-worker.js';
 import type { Cleanup } from './cleanup.js';
 import { writeCrashReport } from './crash-report.js';
 import { DeathWatch, identityOf } from './death-watch.js';
+import type { ConnectionBounds } from './descriptors.js';
 import type { Door } from './handshake.js';
 import { Heartbeats } from './heartbeats.js';
 import { SERVER_LIMITS } from './limits.js';
@@ -32,6 +33,7 @@ export interface PoolServerParts {
   readonly here: ProcessIdentity;
   /** What ACCEPT says of the pool to everybody. */
   readonly describe: ValueMap;
+  readonly bounds: ConnectionBounds;
   readonly awayMsMax: number | undefined;
   readonly handshakeMsMax: number;
   readonly cleanup: Cleanup;
@@ -106,6 +108,8 @@ export class PoolServer {
       here: parts.here,
       describe: (link, identity) => this.#describe(link, identity),
       now,
+      connectionsMax: parts.bounds.control,
+      log: parts.log,
       handshakeMsMax: parts.handshakeMsMax,
       endSession: (session, why) => this.#endSession(session, why),
       crashed,
@@ -172,7 +176,8 @@ export class PoolServer {
   }
 
   async #startAgent(): Promise<void> {
-    const { thread, memory, dataSocket, dataListen, door, secrets, describe, log } = this.#parts;
+    const { thread, memory, dataSocket, dataListen, door, secrets, describe } = this.#parts;
+    const { bounds, log } = this.#parts;
     const slabs = memory.directory?.path ?? null;
     this.#agent = await Agent.start({
       thread,
@@ -182,6 +187,7 @@ export class PoolServer {
         listen: dataListen,
         door,
         secretKey: secrets.key,
+        connectionsMax: bounds.data,
         pool: { ...describe, slabs: '', data: [] },
       },
       pool: this.#loop.pool,

@@ -18,6 +18,7 @@ import {
 import { AgentWorker } from './agent-worker.js';
 import { claimSocket } from './claim.js';
 import { Cleanup } from './cleanup.js';
+import { ownConnectionBounds } from './descriptors.js';
 import { limitsForClients } from './handshake.js';
 import { SERVER_LIMITS } from './limits.js';
 import { type PoolMemory, prepareMemory } from './memory.js';
@@ -108,13 +109,14 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
   checkSocketPath(path);
   const tcp = tcpAddress(options.listen);
   const cleanup = new Cleanup();
+  const bounds = ownConnectionBounds();
   let server: PoolServer | null = null;
   const listening = {
     onLink: (link: Link): void => {
       if (server === null) link.destroy();
       else server.take(link);
     },
-    linksMax: SERVER_LIMITS.connectionsMax,
+    linksMax: bounds.control + SERVER_LIMITS.refusedLinksMax,
   };
   try {
     const directory = await prepareDirectory(options, path, cleanup);
@@ -147,6 +149,7 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
       address: formatAddress({ kind: 'unix', path }),
       here,
       describe: describePool(here),
+      bounds,
       awayMsMax: options.sessionAwayMsMax,
       handshakeMsMax: options.handshakeMsMax ?? SERVER_LIMITS.handshakeMsMax,
       cleanup,

@@ -32,6 +32,8 @@ export interface SessionsOptions {
   /** ACCEPT's description of the pool, as a process sees it that came by this link. */
   readonly describe: (link: Link, identity: ProcessIdentity) => ValueMap;
   readonly now: () => number;
+  readonly connectionsMax: number;
+  readonly log: (line: string) => void;
   readonly handshakeMsMax: number;
   /** Ends a session as one whose process is dead. */
   readonly endSession: (session: number, why: string) => void;
@@ -59,6 +61,7 @@ export class Sessions implements ConnectionHost {
   /** Away, with requests but not one answer acknowledged: perhaps ACCEPT never came. */
   readonly #unheard = new Set<number>();
   #draining = false;
+  #refusedLogAt = 0;
   #onEmpty: () => void = () => {};
 
   constructor(options: SessionsOptions) {
@@ -80,16 +83,26 @@ export class Sessions implements ConnectionHost {
   /** A new link; beyond the bound it is refused at once. */
   take(link: Link): void {
     const connection = new ControlConnection(link, this);
-    if (this.#connections.size < SERVER_LIMITS.connectionsMax) {
+    const limit = this.#options.connectionsMax;
+    if (this.#connections.size < limit) {
       this.#connections.add(connection);
       return;
     }
-    const limit = SERVER_LIMITS.connectionsMax;
+    this.#logRefused(limit);
     connection.refuse(
       new AttaccaError('session-limit', 'Cannot connect: the pool has too many connections', {
         limit,
       }),
     );
+  }
+
+  #logRefused(limit: number): void {
+    const { now, log } = this.#options;
+    if (now() < this.#refusedLogAt) return;
+    this.#refusedLogAt = now() + SERVER_LIMITS.refusedLogMs;
+    const why =
+      limit < SERVER_LIMITS.connectionsMax ? ', by the limit on open files (ulimit -n)' : '';
+    log(`connections are refused: there are ${limit}, the most that this pool takes${why}`);
   }
 
   /** From now on nobody opens a session; those that are open may be taken up again. */

@@ -15,6 +15,7 @@ test('a slab whose file cannot be removed is spoken of: its bytes are counted by
         listen: null,
         door: { token: '', poolId: '', poolName: '' },
         secretKey: new Uint8Array(32),
+        connectionsMax: 1,
         pool: {},
         writeGates: new WriteGates().memory,
       },
