@@ -54,6 +54,8 @@ export class Leases {
   /** The largest object of late: it fades, so that one giant does not hold memory for ever. */
   #objectBytes = 0;
   #aheadUnderway = false;
+  /** Leasing ahead has failed for a reason that time does not mend. */
+  #aheadFailed = false;
   /** Calls that wait for memory. */
   #asking = 0;
   /** The pool asked for memory back, or had none: until then nothing is leased beyond need. */
@@ -194,14 +196,24 @@ export class Leases {
   /** Keeps room for two objects as large as those of late. */
   #leaseAhead(): void {
     const wanted = this.#objectBytes * 2;
-    if (this.#aheadUnderway || this.#isScarce || this.#plane.transport === 'socket') return;
+    if (
+      this.#aheadUnderway ||
+      this.#aheadFailed ||
+      this.#isScarce ||
+      this.#plane.transport === 'socket'
+    )
+      return;
     if (this.#objectBytes > AHEAD_OBJECT_BYTES_MAX || this.bytesFree >= wanted) return;
     if (this.#connection.over !== null) return;
     this.#aheadUnderway = true;
     const least = roundUp(Math.ceil(this.#objectBytes), LIMITS.pageBytes);
     this.#ask(least, { handle: null, what: 'lease memory ahead' }, { timeoutMs: AHEAD_WAIT_MS })
       .then((granted) => this.#keep(new Extent(granted)))
-      .catch(() => this.#becomeScarce())
+      .catch((error: unknown) => {
+        if (error instanceof AttaccaError && error.retryable) this.#becomeScarce();
+        // Whoever needs memory next hears of it: the mapping, or the pool's answer, is broken.
+        else this.#aheadFailed = true;
+      })
       .finally(() => {
         this.#aheadUnderway = false;
       });

@@ -240,7 +240,10 @@ export class PoolObject<D extends Dtype = Dtype> {
     return peekVersion(new Handle(seat, name, { space }), options);
   }
 
-  /** Takes a require back, and ends the handle. A demand that waits fails with `cancelled`. */
+  /**
+   * Takes a require back, and ends the handle. `wrong-state` while a demand on it waits: end that
+   * with its signal first.
+   */
   async retract(): Promise<void> {
     this.#handle.mustBe('retract', 'required');
     await this.#during('retract', () => this.#ask((w, number) => writeRetract(w, number)));

@@ -2,11 +2,19 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { sumOf } from '../../src/client/check.js';
+import type { Connection } from '../../src/client/connection.js';
+import type { DataPlane } from '../../src/client/data-plane.js';
 import { Extent } from '../../src/client/extent.js';
+import { Leases } from '../../src/client/leases.js';
+import type { Waiter } from '../../src/client/pending.js';
 import type { Slice } from '../../src/client/slice.js';
-import { errorOf, joinApart, ramp, servePool } from './support/pools.js';
+import { Writer } from '../../src/core/bytes.js';
+import { AttaccaError } from '../../src/core/errors.js';
+import { codeOf, errorOf, joinApart, ramp, servePool } from './support/pools.js';
 
 const MiB = 1 << 20;
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('slices of an extent are aligned, lie within, and never meet', () => {
   const sizes = fc.array(
@@ -52,6 +60,41 @@ test('a sum notices any changed, moved or missing byte', () => {
   }
   assert.notEqual(sumOf(bytes.subarray(1)), sum);
   assert.notEqual(sumOf(new Uint8Array(8)), sumOf(new Uint8Array(12)));
+});
+
+test('only a lack of memory makes memory scarce', async () => {
+  for (const { code, grown } of [
+    { code: 'memory-full', grown: false },
+    { code: 'internal', grown: true },
+  ] as const) {
+    const calls: Waiter[] = [];
+    const sizes: number[] = [];
+    const connection = {
+      over: null,
+      room: () => null,
+      post(call: Waiter, _count: number, write: (w: Writer) => void): number {
+        const w = new Writer();
+        write(w);
+        calls.push(call);
+        sizes.push(new DataView(w.bytes.buffer, w.bytes.byteOffset).getUint32(8, true));
+        return calls.length;
+      },
+    };
+    const plane = { transport: 'shared-memory', openForWriting: async () => false };
+    const leases = new Leases(connection as unknown as Connection, plane as unknown as DataPlane);
+    leases.expect(1_000);
+    await turn();
+    calls[0]?.fail(0, new AttaccaError(code, 'no'));
+    await turn();
+    leases.expect(1_000);
+    await turn();
+    assert.equal(calls.length, 1, 'nothing more is leased ahead');
+    const leasing = leases.lease(1_000, { handle: null, what: 'test' }, {});
+    await turn();
+    calls[1]?.fail(0, new AttaccaError('cancelled', 'over'));
+    assert.equal(await codeOf(leasing), 'cancelled');
+    assert.equal((sizes[1] ?? 0) > MiB, grown, `${code}: ${sizes}`);
+  }
 });
 
 describe('leased memory', () => {
