@@ -25,12 +25,16 @@ import { isComplete, receive, type Transfer } from './transfers.js';
 const WRITE_WINDOW_BYTES = 16 * 1024 * 1024;
 const ATTEMPTS_MAX = 5;
 const PAUSE_FIRST_MS = 20;
+/** How long a connection may stay without ACCEPT. */
+const ACCEPT_MS = 10_000;
 const TRANSFER_END = 2 ** 32;
 
 export interface DataLinkOptions {
   readonly open: () => Promise<{ link: Link; token: string }>;
   /** The session whose bytes move; its secret opens the connection. */
   readonly accept: () => Accept;
+  /** How long a connection may stay without ACCEPT; 10 s. */
+  readonly acceptMs?: number | undefined;
 }
 
 /**
@@ -49,6 +53,8 @@ export class DataLink {
   #over: AttaccaError | null = null;
   #next = 1;
   #writeBytes = 0;
+  /** Connections that were accepted and lost since a transfer was last done. */
+  #lostInVain = 0;
 
   constructor(options: DataLinkOptions) {
     this.#options = options;
@@ -125,10 +131,13 @@ export class DataLink {
   #open(): void {
     this.#opening ??= this.#connect().finally(() => {
       this.#opening = null;
+      // Accepted and lost in one turn: what waits must not be forgotten.
+      if (this.#link === null && this.#over === null && this.#transfers.size > 0) this.#open();
     });
   }
 
   async #connect(): Promise<void> {
+    if (this.#lostInVain > 0) await pause(this.#lostInVain);
     for (let attempt = 1; ; attempt++) {
       try {
         const { link, token } = await this.#options.open();
@@ -139,7 +148,7 @@ export class DataLink {
         const failure = asAttaccaError(error);
         if (this.#over !== null) return;
         if (attempt >= ATTEMPTS_MAX || !failure.retryable) return this.#failAll(failure);
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_FIRST_MS * 2 ** attempt));
+        await pause(attempt);
       }
     }
   }
@@ -150,14 +159,26 @@ export class DataLink {
       this.#link = link;
       this.#setBusy();
       const assembler = new FrameAssembler(LIMITS.dataFrameBytesMax);
+      const { acceptMs = ACCEPT_MS } = this.#options;
+      const timer = setTimeout(() => {
+        const text = `Cannot move bytes: no answer from "${link.peer}" within ${acceptMs} ms`;
+        const late = new AttaccaError('pool-unreachable', text);
+        reject(late);
+        this.#drop(link, late);
+      }, acceptMs);
+      const accepted = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
       link.onData = (chunk) => {
         try {
           assembler.push(chunk);
           while (assembler.next()) {
             if (this.#isUp) this.#onFrame(assembler);
-            else this.#onFirst(assembler, resolve);
+            else this.#onFirst(assembler, accepted);
           }
         } catch (error) {
+          clearTimeout(timer);
           reject(asAttaccaError(error));
           this.#drop(link, asAttaccaError(error));
         }
@@ -166,6 +187,7 @@ export class DataLink {
         const why = cause?.message ?? 'the pool closed it';
         const text = `Lost the data connection to the pool: ${why}`;
         const lost = new AttaccaError('connection-lost', text, {}, { cause });
+        clearTimeout(timer);
         reject(lost);
         this.#drop(link, null);
       };
@@ -216,6 +238,7 @@ export class DataLink {
     const transfer = this.#transfers.get(number);
     if (transfer === undefined) throw unknownTransfer(number);
     this.#transfers.delete(number);
+    this.#lostInVain = 0;
     this.#setBusy();
     return transfer;
   }
@@ -239,15 +262,20 @@ export class DataLink {
   /** The link is gone. Without an `error` of the pool what is not done is begun again. */
   #drop(link: Link, error: AttaccaError | null): void {
     if (this.#link !== link) return;
+    const wasUp = this.#isUp;
     this.#link = null;
     this.#isUp = false;
     link.destroy();
     if (this.#over !== null) return;
     if (error !== null && !error.retryable) this.#failAll(error);
-    else if (this.#transfers.size > 0 && this.#opening === null) this.#open();
+    else if (wasUp && this.#transfers.size > 0) {
+      if (++this.#lostInVain >= ATTEMPTS_MAX) this.#failAll(error ?? lostInVain());
+      else this.#open();
+    }
   }
 
   #failAll(error: AttaccaError): void {
+    this.#lostInVain = 0;
     const transfers = [...this.#transfers.values()];
     this.#transfers.clear();
     for (const transfer of transfers) transfer.reject(error);
@@ -259,6 +287,15 @@ export class DataLink {
     if (this.#transfers.size > 0) link?.ref();
     else link?.unref();
   }
+}
+
+function pause(attempt: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PAUSE_FIRST_MS * 2 ** attempt));
+}
+
+function lostInVain(): AttaccaError {
+  const text = `Cannot move bytes: the data connection was lost ${ATTEMPTS_MAX} times, and nothing done`;
+  return new AttaccaError('connection-lost', text);
 }
 
 function unknownTransfer(number: number): AttaccaError {

@@ -41,9 +41,11 @@ class FakeAgent {
   readonly slab = new Uint8Array(8 << 20);
   connections = 0;
   framesLeft = Number.POSITIVE_INFINITY;
+  framesEach = 3;
   failure: string | null = null;
   refusal: string | null = null;
   roles: number[] = [];
+  isMute = false;
 
   static async start(t: TestContext): Promise<{ agent: FakeAgent; link: DataLink }> {
     const directory = await mkdtemp(join(tmpdir(), 'attacca-data-'));
@@ -60,6 +62,7 @@ class FakeAgent {
     const link = new DataLink({
       open: async () => ({ link: await connect(address), token: 'secret' }),
       accept: () => ACCEPT,
+      acceptMs: 500,
     });
     t.after(async () => {
       link.close(new AttaccaError('cancelled', 'the test is over'));
@@ -72,12 +75,13 @@ class FakeAgent {
 
   serve(socket: Socket): void {
     this.connections++;
+    if (this.isMute) return;
     const assembler = new FrameAssembler(LIMITS.dataFrameBytesMax);
     socket.on('data', (chunk: Uint8Array) => {
       assembler.push(chunk);
       while (assembler.next() && !socket.destroyed) {
         if (this.framesLeft-- <= 0) {
-          this.framesLeft = 3;
+          this.framesLeft = this.framesEach;
           socket.destroy();
           return;
         }
@@ -172,4 +176,23 @@ test('what the agent refuses fails alone; a refused connection fails all', async
   assert.equal(await codeOf(other.link.read(slice)), 'session-unknown');
   other.link.close(new AttaccaError('cancelled', 'over'));
   assert.equal(await codeOf(other.link.read(slice)), 'cancelled');
+});
+
+test('an agent that takes connections and says nothing is given up', async (t) => {
+  const { agent, link } = await FakeAgent.start(t);
+  agent.isMute = true;
+  const slice = { slab: 0, offset: 0, size: 10 };
+  assert.equal(await codeOf(link.read(slice)), 'pool-unreachable');
+  assert.equal(agent.connections, 5);
+});
+
+test('connections that are accepted and lost without use are given up', async (t) => {
+  const { agent, link } = await FakeAgent.start(t);
+  agent.framesLeft = 1;
+  agent.framesEach = 1;
+  const slice = { slab: 0, offset: 0, size: 10 };
+  assert.equal(await codeOf(link.read(slice)), 'connection-lost');
+  assert.equal(agent.connections, 5);
+  agent.framesLeft = Number.POSITIVE_INFINITY;
+  await link.write(slice, pattern(10));
 });

@@ -71,7 +71,12 @@ describe('sessions', () => {
     for (let refusals = 0; refusals < 3; refusals++) {
       const { number } = await connection.next('join');
       connection.send(1, (w) =>
-        writeFail(w, number, { code: 'name-in-use', retryable: true, message: 'taken', fields: {} }),
+        writeFail(w, number, {
+          code: 'name-in-use',
+          retryable: true,
+          message: 'taken',
+          fields: {},
+        }),
       );
     }
     const { number, name } = await connection.next('join');
