@@ -18,7 +18,9 @@ if (files.length === 0) {
   process.stderr.write('test: no test matches\n');
   process.exit(1);
 }
-const result = spawnSync(process.execPath, ['--test', '--test-concurrency=2', ...flags, ...files], {
+// A test that hangs fails, and says which it was.
+const fixed = ['--test', '--test-concurrency=2', '--test-timeout=120000'];
+const result = spawnSync(process.execPath, [...fixed, ...flags, ...files], {
   stdio: ['ignore', 'inherit', 'inherit'],
   env: { ATTACCA_CHECK: '1', ...process.env },
 });
