@@ -45,7 +45,7 @@ const HEADINGS: Readonly<Record<Via, string>> = {
 const ROWS: readonly (readonly [string, (figures: Figures) => string])[] = [
   ['fields handed over', ({ fields }) => formatCount(fields)],
   ['their bytes', ({ bytes }) => formatBytes(bytes)],
-  ['products', ({ products }) => formatCount(products)],
+  ['products of them', ({ products }) => formatCount(products)],
   [
     'from offer to product, median',
     ({ offer_to_product_p50_ms }) => formatMs(offer_to_product_p50_ms),

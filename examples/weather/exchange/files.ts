@@ -5,6 +5,7 @@
  */
 import { existsSync, type FSWatcher, mkdirSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import type {
   FieldArrays,
   FieldAttributes,
@@ -125,12 +126,21 @@ class FileExchange implements FieldPool {
     const waiters = this.#waiters.get(name);
     if (waiters === undefined) return;
     this.#waiters.delete(name);
-    try {
-      const file = new FieldFile(join(this.#directory, name));
-      for (const waiter of waiters) waiter.resolve(this.#read(file, waiter.name));
-      file.close();
-    } catch (error) {
+    this.#serve(name, waiters).catch((error: unknown) => {
       for (const waiter of waiters) waiter.reject(error);
+    });
+  }
+
+  async #serve(name: string, waiters: readonly Waiter[]): Promise<void> {
+    const file = new FieldFile(join(this.#directory, name));
+    try {
+      for (const waiter of waiters) {
+        waiter.resolve(this.#read(file, waiter.name));
+        // Who has its fields works with them before the next one is read.
+        await turn();
+      }
+    } finally {
+      file.close();
     }
   }
 
