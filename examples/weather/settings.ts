@@ -24,7 +24,7 @@ interface Size {
  */
 const SIZES: Readonly<Record<SizeName, Size>> = {
   small: { members: 2, steps: 8, nlat: 90, nlon: 180, truncation: 42 },
-  demo: { members: 4, steps: 32, nlat: 180, nlon: 360, truncation: 42 },
+  demo: { members: 4, steps: 24, nlat: 180, nlon: 360, truncation: 42 },
   ecmwf: { members: 4, steps: 20, nlat: 320, nlon: 640, truncation: 63 },
 };
 

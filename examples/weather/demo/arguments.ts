@@ -31,7 +31,7 @@ as separate processes on a pool, and then the same programs over files.
 usage: npm run demo -- [flags]      (or node dist/examples/weather/main.js [flags])
 
 what is computed
-  --size small|demo|ecmwf   small: 2 members, 8 steps, 90x180; demo (default): 4, 40, 180x360;
+  --size small|demo|ecmwf   small: 2 members, 8 steps, 90x180; demo (default): 4, 24, 180x360;
                             ecmwf: 14,080 messages of 822,329 B: 4 producers, 4 consumers, 20 steps,
                             176 fields a step and member (11 GiB; takes a few minutes)
   --members N --steps N     of the ensemble; a step is 6 hours
