@@ -43,6 +43,8 @@ export interface Surroundings {
 export interface Running {
   readonly process: ChildProcess;
   readonly ended: Promise<Result>;
+  /** Returns what standard output holds when it matches; rejects when the program ends before. */
+  readonly said: (pattern: RegExp) => Promise<string>;
 }
 
 /** Starts any program. */
@@ -75,7 +77,18 @@ export function startProgram(
       resolve({ code, signal, bytes, out: bytes.toString(), err });
     });
   });
-  return { process: child, ended };
+  const said = async (pattern: RegExp): Promise<string> => {
+    for (;;) {
+      const out = Buffer.concat(chunks).toString();
+      if (pattern.test(out)) return out;
+      const more = new Promise<boolean>((resolve) =>
+        child.stdout.once('data', () => resolve(true)),
+      );
+      const over = ended.then(() => false);
+      if (!(await Promise.race([more, over]))) throw new Error(`it ended, and said: ${out}${err}`);
+    }
+  };
+  return { process: child, ended, said };
 }
 
 /** Starts the command. */

@@ -200,7 +200,7 @@ test('Ctrl-C ends the wait for inputs, and the program that runs with all that i
 
   const script = 'echo started > {x}; echo $$; sleep 1000 & sleep 1000; echo never';
   const running = startAttacca(['exec', '--out', 'x', '--', 'sh', '-c', script], around);
-  await new Promise((resolve) => running.process.stdout?.once('data', resolve));
+  await running.said(/\n/u);
   running.process.kill('SIGINT');
   // `ended` waits until the last of its processes has closed our pipe.
   const { signal, out } = await running.ended;

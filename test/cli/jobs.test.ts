@@ -147,13 +147,7 @@ test('Ctrl-C ends all jobs and those that wait; no process and no memory stays',
   const input = 'echo one; sleep 1000\necho two; sleep 1000 & sleep 1000\n--in x -- cat {x}\n';
   const running = startAttacca(['run', '-j', '3', '-'], { pool: pool.address, input });
   await untilDemanded(view, 'x');
-  let out = '';
-  await new Promise<void>((resolve) => {
-    running.process.stdout?.on('data', (chunk: Buffer) => {
-      out += chunk.toString();
-      if (out.includes('one') && out.includes('two')) resolve();
-    });
-  });
+  await running.said(/one\s+two|two\s+one/u);
   running.process.kill('SIGINT');
   const { signal, err } = await running.ended;
   assert.equal(signal, 'SIGINT');
@@ -180,17 +174,15 @@ test('run makes any script a workflow, and its exit code is ours', async (t) => 
 });
 
 test('run passes signals on, and takes its pool down', async () => {
-  const script = 'echo "$ATTACCA_POOL"; trap "exit 9" TERM; sleep 1000 & wait';
+  const script = 'trap "exit 9" TERM; echo "$ATTACCA_POOL"; sleep 1000 & wait';
   const running = startAttacca(['run', '--memory', '64m', '--', 'sh', '-c', script]);
-  const address = await new Promise<string>((resolve) => {
-    running.process.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
-  });
+  const address = (await running.said(/\n/u)).trim();
   running.process.kill('SIGTERM');
   assert.equal((await running.ended).code, 9);
   assert.equal((await attacca(['ls'], { pool: address })).code, 4);
 
   const killed = startAttacca(['run', '--memory', '64m', 'sh', '-c', 'echo here; sleep 1000']);
-  await new Promise((resolve) => killed.process.stdout?.once('data', resolve));
+  await killed.said(/here/u);
   killed.process.kill('SIGINT');
   assert.equal((await killed.ended).signal, 'SIGINT');
 });

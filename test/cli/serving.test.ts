@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connect, join as joinPool } from '../../src/client/index.js';
-import { attacca, jsonLines, type Running, shell, startAttacca, untilDemanded } from './command.js';
+import { attacca, jsonLines, shell, startAttacca, untilDemanded } from './command.js';
 
 /** Sockets and shared memory of a test's own, so that nobody else's pools are seen or cleaned. */
 async function home(t: TestContext): Promise<{ environment: NodeJS.ProcessEnv; shm: string }> {
@@ -16,18 +16,6 @@ async function home(t: TestContext): Promise<{ environment: NodeJS.ProcessEnv; s
     await rm(shm, { recursive: true, force: true });
   });
   return { environment: { XDG_RUNTIME_DIR: runtime }, shm };
-}
-
-/** The first line that a server prints. */
-function firstLine(running: Running): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    running.process.stdout?.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
-      if (text.includes('\n')) resolve(text.split('\n')[0] ?? '');
-    });
-    running.ended.then(({ err }) => reject(new Error(err)), reject);
-  });
 }
 
 test('a job script starts a pool, uses it, and stops it', async (t) => {
@@ -99,7 +87,7 @@ test('serve says how to reach it, drains on SIGTERM, ends at once on the second'
   const { environment, shm } = await home(t);
   const words = ['serve', '--name', 'x', '--memory', '64m', '--shm-dir', shm];
   const server = startAttacca([...words, '--listen', 'tcp://127.0.0.1:0'], { environment });
-  const line = await firstLine(server);
+  const line = (await server.said(/\n/u)).trimEnd();
   assert.match(line, /^ATTACCA_POOL=unix:\/\S+\/x\/socket$/u);
   const address = line.slice('ATTACCA_POOL='.length);
   const member = await joinPool({ address, member: 'stays' });

@@ -54,6 +54,7 @@ export class Forwarding {
       return await ended;
     } finally {
       this.#programs.delete(program);
+      if (this.#received !== null) await program.endGroup();
     }
   }
 

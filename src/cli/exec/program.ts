@@ -32,6 +32,10 @@ const SHELL = '/bin/sh';
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
 
+/** What is left of an interrupted program has so long to end before it is killed: 1 s. */
+const END_ATTEMPTS = 50;
+const END_PAUSE_MS = 20;
+
 /** A program that runs. */
 export class RunningProgram {
   readonly ended: Promise<ProgramEnd>;
@@ -58,12 +62,31 @@ export class RunningProgram {
 
   /** Sends a signal to the program, and to what it has started if they have a group of their own. */
   kill(signal: NodeJS.Signals): void {
+    this.#send(signal);
+  }
+
+  /**
+   * Ends what an interrupted program has left in its group: what a shell started with & ignores
+   * SIGINT, and a process that is about to begin loses one that comes too early.
+   */
+  async endGroup(): Promise<void> {
+    if (!this.#ownGroup) return;
+    for (let attempt = 0; attempt < END_ATTEMPTS; attempt++) {
+      if (!this.#send('SIGTERM')) return;
+      await new Promise((resolve) => setTimeout(resolve, END_PAUSE_MS));
+    }
+    this.#send('SIGKILL');
+  }
+
+  /** False when nobody is there to hear it. */
+  #send(signal: NodeJS.Signals): boolean {
     const { pid } = this.#child;
-    if (pid === undefined) return;
+    if (pid === undefined) return false;
     try {
       process.kill(this.#ownGroup ? -pid : pid, signal);
+      return true;
     } catch {
-      // It has ended.
+      return false;
     }
   }
 }

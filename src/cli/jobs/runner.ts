@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Seat } from '../../client/seat.js';
 import { AttaccaError } from '../../core/errors.js';
 import type { Forwarding } from '../exec/forwarding.js';
@@ -141,9 +142,11 @@ export class JobRunner {
       const maker = this.#makers.get(name);
       if (maker !== undefined) signals.push(maker.gone.signal);
     }
+    const signal = signals.length === 1 ? forwarding.signal : AbortSignal.any(signals);
+    setMaxListeners(0, signal);
     await task.acquire({
       timeoutMs: (name) => (this.#makers.has(name) ? Number.POSITIVE_INFINITY : timeoutMs),
-      signal: signals.length === 1 ? forwarding.signal : AbortSignal.any(signals),
+      signal,
     });
   }
 
