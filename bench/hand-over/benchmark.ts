@@ -11,7 +11,7 @@ import {
 } from '../harness/benchmark.js';
 import { numberOf } from '../harness/reply.js';
 import { median, quantile } from '../harness/statistics.js';
-import { startPool } from '../product/start-pool.js';
+import { extraFlags, startPool } from '../product/start-pool.js';
 import { commandAbsent, pythonAbsent } from '../rivals/installed.js';
 import { startRedis } from '../rivals/redis.js';
 import { nodePair, pythonPair, rayPair, type Way } from './pairs.js';
@@ -22,6 +22,12 @@ const GiB = 1024 * MiB;
 const TIMEOUT_MS = 300_000;
 /** From here on a few hand-overs say enough, and no tail. */
 const LARGE_BYTES = 16 * MiB;
+/** Between two raw round trips: as long as both sides of a hand-over lie still. */
+const PAUSE_MS = 3;
+const PINGS = 3_000;
+const LARGE_PINGS = 5;
+/** Small hand-overs before each large one, so that it is one of many. */
+const AMONG = 300;
 const WARM = 3;
 /** Small ones before anything is measured: compilers have done their work by then. */
 const WARM_FIRST = { wish: { bytes: 4 * KiB, mode: 'place', sum: false }, count: 200 } as const;
@@ -118,6 +124,49 @@ function namedPipe(stage: Stage): string {
 
 type Opening = (stage: Stage) => Promise<Way>;
 
+/** Back to back: nobody has fallen asleep. Small objects, then the largest. */
+async function measurePing(stage: Stage, sizes: readonly Size[]): Promise<Samples> {
+  const { address: at } = await startPool(stage);
+  const flags = extraFlags('BENCH_CLIENT_FLAGS');
+  const [one, other] = await Promise.all([
+    stage.crew.node('hand-over/ping.js', { flags }),
+    stage.crew.node('hand-over/ping.js', { flags }),
+  ]);
+  await one.ask('open', { at, member: 'one' });
+  await other.ask('open', { at, member: 'other' });
+  const ping = async (tag: string, bytes: number, count: number, among = 0): Promise<number> => {
+    const wish = { tag, bytes, count, among };
+    const [reply] = await Promise.all([
+      one.ask('ping', wish, TIMEOUT_MS),
+      other.ask('pong', wish, TIMEOUT_MS),
+    ]);
+    return numberOf(reply, 'us');
+  };
+  await ping('warm', 4 * KiB, PINGS);
+  // There and back are two hand-overs of a small object.
+  const smallUs = (await ping('small', 4 * KiB, PINGS)) / 2;
+  const { name, bytes } = largest(sizes);
+  // Once so that the slabs are mapped: a view of one costs milliseconds, of an object in it nothing.
+  await ping('mapping', bytes, LARGE_PINGS);
+  const largeUs = (await ping('large', bytes, LARGE_PINGS, AMONG)) - smallUs;
+  return { [backToBack('4KiB')]: smallUs, [backToBack(name)]: largeUs };
+}
+
+const backToBack = (size: string): string => `back_to_back_us_${size}`;
+
+function pingSpecs(sizes: readonly Size[]): MetricSpec[] {
+  const { name } = largest(sizes);
+  return [
+    {
+      name: backToBack('4KiB'),
+      unit: 'us',
+      better: 'lower',
+      goals: [{ of: 'raw_round_trip', atMost: 3 }],
+    },
+    { name: backToBack(name), unit: 'us', better: 'lower', goals: [{ atMost: 100 }] },
+  ];
+}
+
 const WAYS: readonly { name: string; absent?: () => string | null; open: Opening }[] = [
   {
     name: PRODUCT,
@@ -164,12 +213,36 @@ function rawRoundTrip(): Contender {
       await echo.ask('echo', { path });
       const samples: Record<string, number> = {};
       for (const { name, bytes } of SIZES.slice(0, 2)) {
-        await caller.ask('roundTrips', { path, bytes, count: 50 });
-        const reply = await caller.ask('roundTrips', { path, bytes, count: 200 });
+        await caller.ask('roundTrips', { path, bytes, count: 50, pauseMs: PAUSE_MS });
+        const reply = await caller.ask('roundTrips', {
+          path,
+          bytes,
+          count: 200,
+          pauseMs: PAUSE_MS,
+        });
         samples[`p50_us_${name}`] = numberOf(reply, 'p50Us');
         samples[`p99_us_${name}`] = numberOf(reply, 'p99Us');
       }
       return samples;
+    },
+  };
+}
+
+/** The same without a pause. */
+function rawBackToBack(): Contender {
+  return {
+    name: 'raw_round_trip',
+    kind: 'limit',
+    async measure(stage) {
+      const [echo, caller] = await Promise.all([
+        stage.crew.node('hand-over/limits.js'),
+        stage.crew.node('hand-over/limits.js'),
+      ]);
+      const path = join(stage.memoryDirectory, 'echo');
+      await echo.ask('echo', { path });
+      const wish = { path, bytes: 4 * KiB, count: PINGS, pauseMs: 0 };
+      await caller.ask('roundTrips', wish);
+      return { [backToBack('4KiB')]: numberOf(await caller.ask('roundTrips', wish), 'p50Us') };
     },
   };
 }
@@ -207,5 +280,12 @@ export const handOver: Benchmark = {
     const last = largest(sizes);
     const limits = [rawRoundTrip(), ownMemory(last, 'memcpy'), ownMemory(last, 'own_array')];
     await context.compare([...ways, ...limits], specsOf(sizes));
+    const product: Contender = {
+      name: PRODUCT,
+      kind: 'product',
+      timeoutMs: TIMEOUT_MS,
+      measure: async (stage) => await measurePing(stage, sizes),
+    };
+    await context.compare([product, rawBackToBack()], pingSpecs(sizes));
   },
 };

@@ -6,9 +6,6 @@ import { quantile } from '../harness/statistics.js';
 import { nowNs, takePart } from '../harness/take-part.js';
 import { fillPattern, RunningSum } from './transport.js';
 
-/** Between two round trips: as long as both sides of a hand-over lie still. */
-const PAUSE_MS = 3;
-
 async function trip(socket: Socket, payload: Buffer): Promise<number> {
   const started = nowNs();
   await new Promise<void>((resolve) => {
@@ -42,9 +39,10 @@ takePart({
       socket.once('error', reject);
     });
     const payload = Buffer.alloc(Math.max(numberOf(request, 'bytes'), 1), 1);
+    const pauseMs = numberOf(request, 'pauseMs');
     const times: number[] = [];
     for (let i = 0; i < numberOf(request, 'count'); i++) {
-      await sleep(PAUSE_MS);
+      if (pauseMs > 0) await sleep(pauseMs);
       times.push(await trip(socket, payload));
     }
     socket.destroy();

@@ -25,6 +25,9 @@ const SETTLE_MS = 100;
 /** What the limit copies to, larger than every cache. */
 const ROOM_BYTES = 512 * MiB;
 const FULL_SPEED = 0.8;
+const WARM_OBJECTS = 4_000;
+/** Not so small that they travel in messages. */
+const WARM_BYTES = 32 * KiB;
 
 const SIZES = [
   { name: '4KiB', bytes: 4 * KiB },
@@ -89,12 +92,17 @@ async function flow(members: Members, one: Flow): Promise<number> {
   return total / MiB / ((numberOf(consumed, 'doneNs') - startNs) / 1e9);
 }
 
-/** The largest objects first: they show what memory costs that is fresh, and warm it. */
+/**
+ * The largest objects first: they show what fresh memory costs, and programs whose code no compiler
+ * has seen yet. Then many small ones, so that what follows is warm.
+ */
 async function measure(members: Members, load: Load): Promise<Samples> {
   const samples: Record<string, number> = {};
   const [, , , large] = SIZES;
   const cold = { ...load, bytes: large.bytes, tag: 'cold' };
   samples[coldMetricOf(load)] = await flow(members, cold);
+  const warmCount = Math.ceil(WARM_OBJECTS / load.producers);
+  await flow(members, { ...load, count: warmCount, bytes: WARM_BYTES, tag: 'warm' });
   for (const size of SIZES) {
     const one = { ...load, bytes: size.bytes, tag: size.name };
     samples[metricOf(load, size)] = await flow(members, one);
