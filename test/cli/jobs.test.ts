@@ -181,7 +181,8 @@ test('run passes signals on, and takes its pool down', async () => {
   assert.equal((await running.ended).code, 9);
   assert.equal((await attacca(['ls'], { pool: address })).code, 4);
 
-  const killed = startAttacca(['run', '--memory', '64m', 'sh', '-c', 'echo here; sleep 1000']);
+  // `exec`: a shell between fork and exec loses the signal for its child.
+  const killed = startAttacca(['run', '--memory', '64m', 'sh', '-c', 'echo here; exec sleep 1000']);
   await killed.said(/here/u);
   killed.process.kill('SIGINT');
   assert.equal((await killed.ended).signal, 'SIGINT');
