@@ -198,7 +198,7 @@ test('Ctrl-C ends the wait for inputs, and the program that runs with all that i
   waiting.process.kill('SIGINT');
   assert.equal((await waiting.ended).signal, 'SIGINT');
 
-  const script = 'echo started > {x}; echo $$; sleep 1000 & sleep 1000; echo never';
+  const script = 'echo started > {x}; sleep 1000 & echo $$; exec sleep 1000';
   const running = startAttacca(['exec', '--out', 'x', '--', 'sh', '-c', script], around);
   await running.said(/\n/u);
   running.process.kill('SIGINT');
