@@ -85,8 +85,25 @@ const withoutServer = {
     build.onLoad({ filter: /./, namespace: 'absent' }, () => ({ contents: 'export {};' }));
   },
 };
+// Modules of Node that take a millisecond to load, and that few commands use: loaded when they are.
+const LATE = ['node:child_process', 'node:crypto', 'node:fs/promises', 'node:tty'];
+const lateModules = {
+  name: 'late-modules',
+  setup(build) {
+    build.onResolve({ filter: /^node:/ }, ({ path, namespace }) =>
+      LATE.includes(path) && namespace !== 'late' ? { path, namespace: 'late' } : null,
+    );
+    build.onLoad({ filter: /./, namespace: 'late' }, async ({ path }) => {
+      const names = Object.keys(await import(path)).filter((name) => name !== 'default');
+      const getters = names.map((name) => `get ${name}() { return load().${name}; }`);
+      const load = `const load = () => require(${JSON.stringify(path)});`;
+      return { contents: `${load} module.exports = { ${getters.join(', ')} };` };
+    });
+  },
+};
 const commonJs = {
   format: 'cjs',
+  plugins: [lateModules],
   define: { 'import.meta.url': 'ATTACCA_URL' },
   supported: { 'dynamic-import': false },
 };
@@ -95,7 +112,7 @@ await bundle('dist/src/server/agent-thread.js', `${bin}/attacca-agent.js`, { for
 const all = await bundle(main, `${bin}/attacca-all.cjs`, commonJs);
 const jobs = await bundle(main, `${bin}/attacca-jobs.cjs`, {
   ...commonJs,
-  plugins: [withoutServer],
+  plugins: [lateModules, withoutServer],
   minify: true,
 });
 if (all !== null && jobs !== null) {

@@ -1,5 +1,5 @@
 import { type CatalogEntry, commandNames, findCommand } from './catalog.js';
-import type { Command } from './command.js';
+import type { Command, Context } from './command.js';
 import { EXIT, ExitWith, exitCodeOf, UsageError } from './exit.js';
 import { styleFor } from './format.js';
 import { commandHelp, overview } from './help.js';
@@ -71,13 +71,26 @@ async function runCommand(
     const { signal } = new AbortController();
     return await command.run({ command: name, environment, signal }, line);
   }
-  const interrupts = new Interrupts();
+  let interrupts: Interrupts | null = null;
+  const context: Context = {
+    command: name,
+    environment,
+    // Made when there is something to clean up: until then a signal may end us as it stands.
+    get signal() {
+      interrupts ??= new Interrupts();
+      return interrupts.signal;
+    },
+  };
   try {
-    return await command.run({ command: name, environment, signal: interrupts.signal }, line);
+    return await command.run(context, line);
   } catch (error) {
-    if (interrupts.received !== null) interrupts.die();
+    dieIfInterrupted(interrupts);
     throw error;
   }
+}
+
+function dieIfInterrupted(interrupts: Interrupts | null): void {
+  if (interrupts !== null && interrupts.received !== null) interrupts.die();
 }
 
 /** Ends at once: what is left open (a session that has been told its end) is the system's to close. */

@@ -1,30 +1,21 @@
-import type { FileHandle } from 'node:fs/promises';
 import { AttaccaError } from '../core/errors.js';
 import { spaceBytes } from '../core/space.js';
-import { looksLikeNpy, type NpyHeader, npyDataOffset, parseNpyHeader } from './npy.js';
+import { fileChunks } from './file-chunks.js';
+import { type NpyHeader, npyDataOffset, parseNpyHeader } from './npy.js';
 
 const START_BYTES = 4_096;
 
 /**
- * Reads the header of an open .npy file and checks that the file holds exactly the array it speaks
- * of. `not-a-npy-file` says what is wrong.
+ * Reads the header of a .npy file and checks that the file holds exactly the array it speaks of.
+ * `not-a-npy-file` says what is wrong, `file-error` why it cannot be read.
  */
-export async function readNpyFile(
-  handle: FileHandle,
-  file: string,
-  size: number,
-): Promise<NpyHeader> {
-  let start = await readStart(handle, START_BYTES);
-  const offset = npyDataOffset(start, file);
-  if (offset > start.length) start = await readStart(handle, offset);
-  const header = parseNpyHeader(start, file);
-  checkNpySize(header, file, size);
+export function readNpyFile(path: string, size: number): NpyHeader {
+  let start = readStart(path, START_BYTES);
+  const offset = npyDataOffset(start, path);
+  if (offset > start.length) start = readStart(path, offset);
+  const header = parseNpyHeader(start, path);
+  checkNpySize(header, path, size);
   return header;
-}
-
-/** Whether an open file begins as a .npy file does. */
-export async function isNpyFile(handle: FileHandle): Promise<boolean> {
-  return looksLikeNpy(await readStart(handle, 8));
 }
 
 /** A file that is shorter or longer than its array is damaged, or holds several. */
@@ -42,13 +33,12 @@ export function checkNpySize(header: NpyHeader, file: string, size: number): voi
   });
 }
 
-async function readStart(handle: FileHandle, length: number): Promise<Uint8Array> {
+function readStart(path: string, length: number): Uint8Array {
   const buffer = Buffer.alloc(length);
   let at = 0;
-  while (at < length) {
-    const { bytesRead } = await handle.read(buffer, at, length - at, at);
-    if (bytesRead === 0) break;
-    at += bytesRead;
+  for (const chunk of fileChunks({ path, offset: 0, size: length }, 'to its end')) {
+    buffer.set(chunk, at);
+    at += chunk.length;
   }
   return buffer.subarray(0, at);
 }

@@ -9,15 +9,7 @@ import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '
 import { print, stdoutIsTerminal } from '../output.js';
 import { type Located, locate } from '../pool/located.js';
 import { joinPool } from '../pool/open.js';
-import {
-  makeDirectoryOf,
-  type OutputFormat,
-  pathInDirectory,
-  writeFileOf,
-  writeObject,
-} from '../pool/sink.js';
-import { Progress } from '../progress.js';
-import { waitLine } from '../wait-line.js';
+import type { OutputFormat } from '../pool/sink.js';
 
 const STDOUT = 1;
 /** Objects that are waited for at the same time: each is announced, so providers keep it. */
@@ -78,8 +70,16 @@ export const command = defineCommand({
     if (options.output !== undefined && (names.length !== 1 || options.directory !== undefined)) {
       throw new UsageError('-o FILE is for one NAME, without -d');
     }
+    const joining = joinPool(context, options);
+    joining.catch(() => {});
+    // While the pool answers: what is needed after.
+    const [{ Progress }, { waitLine }, sink] = await Promise.all([
+      import('../progress.js'),
+      import('../wait-line.js'),
+      import('../pool/sink.js'),
+    ]);
     const { signal } = context;
-    const { session, seat } = await joinPool(context, options);
+    const { session, seat } = await joining;
     await using _session = session;
     const failures = new Failures(context.command, options.json);
     const waiting = new Set<string>();
@@ -93,7 +93,7 @@ export const command = defineCommand({
         const object = await locate(seat, name, { timeoutMs, signal });
         waiting.delete(name);
         try {
-          await deliver(object, options, format, signal);
+          await deliver(sink, object, options, format, signal);
         } finally {
           object.release();
         }
@@ -114,21 +114,22 @@ function formatOf({ as, output }: Options): OutputFormat {
 }
 
 async function deliver(
+  sink: typeof import('../pool/sink.js'),
   object: Located,
   options: Options,
   format: OutputFormat,
   signal: AbortSignal,
 ): Promise<void> {
   const { output, directory } = options;
-  if (output !== undefined) await writeFileOf(output, object, format, signal);
+  if (output !== undefined) await sink.writeFileOf(output, object, format, signal);
   else if (directory !== undefined) {
     const suffix = format === 'npy' ? '.npy' : '';
-    const path = pathInDirectory(directory, object.name, suffix);
-    await makeDirectoryOf(path);
-    await writeFileOf(path, object, format, signal);
+    const path = sink.pathInDirectory(directory, object.name, suffix);
+    await sink.makeDirectoryOf(path);
+    await sink.writeFileOf(path, object, format, signal);
   } else if (!options.attributes) {
     if (stdoutIsTerminal()) await mustBeText(object, format);
-    await writeObject(STDOUT, object, format, signal);
+    await sink.writeObject(STDOUT, object, format, signal);
   }
   if (options.attributes) print(describe(object));
 }

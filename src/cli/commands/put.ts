@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type Stats, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { parseAttributes } from '../attribute.js';
 import { defineCommand } from '../command.js';
@@ -23,7 +22,6 @@ import { exists, type PutSource, sourcesOf } from '../put-sources.js';
 const STDIN = 0;
 /** Files that are read at the same time. */
 const FILES_AT_ONCE = 8;
-/** How files are looked at before: their sizes say how much memory to lease. */
 const FORMATS = ['auto', 'npy', 'raw'] as const;
 type Format = (typeof FORMATS)[number];
 
@@ -89,25 +87,23 @@ export const command = defineCommand({
     if (words.length === 0) throw new UsageError('it needs a FILE, or - for standard input');
     const format = formatOf(options.as);
     const attributes = parseAttributes(options.attribute);
-    const { lifetime } = options;
-    const put: PutOptions = {
-      signal: context.signal,
-      timeoutMs: parseTimeout(options.timeout),
-      replace: options.replace,
-      lifetimeMs: lifetime === undefined ? undefined : parseDuration(lifetime, '--lifetime'),
-    };
+    const { lifetime, replace } = options;
+    const timeoutMs = parseTimeout(options.timeout);
+    const lifetimeMs = lifetime === undefined ? undefined : parseDuration(lifetime, '--lifetime');
     const fromStdin = options.name !== undefined && words.length === 1 && words[0] === '-';
     const sources = fromStdin ? [] : sourcesOf(await namesOf(words, options), options.name, exists);
     const failures = new Failures(context.command, options.json);
     // Looked at before anything is sent: a mistyped file should not leave half of them offered.
-    const files = fromStdin ? [] : await openAll(sources, format);
+    const files = sources.map((source) => look(source, format));
     const bytesExpected = files.reduce((sum, { size }) => sum + size, 0);
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
     await using store = new Store(seat, bytesExpected);
+    const { signal } = context;
+    const put: PutOptions = { signal, timeoutMs, replace, lifetimeMs };
     let done = 0;
     using _progress = new Progress(
-      () => `putting: ${done} of ${counted(sources.length, 'object')}`,
+      () => `putting: ${done} of ${counted(Math.max(sources.length, 1), 'object')}`,
       options.quiet,
     );
     const told = (object: ObjectToPut, size: number): void => {
@@ -115,7 +111,7 @@ export const command = defineCommand({
       if (options.json) print(toJson({ name: object.name, bytes: size, ...object.space }));
     };
     if (fromStdin) {
-      const bytes = await allOfStdin(context.signal);
+      const bytes = await allOfStdin(signal);
       const { object, data } = stdinObject(options.name ?? '', bytes, format, attributes);
       await store.putBytes(object, data, put);
       told(object, data.length);
@@ -123,16 +119,13 @@ export const command = defineCommand({
     }
     await forEachAtOnce(files, FILES_AT_ONCE, async (file) => {
       const object = { name: file.name, space: file.space, attributes };
-      const handle = await opened(file.path);
+      const { path, offset, size } = file;
       try {
-        const { path, offset, size } = file;
-        await store.putFile(object, { handle, path, offset, size: size - offset }, put);
+        await store.putFile(object, { path, offset, size: size - offset }, put);
         told(object, size - offset);
       } catch (error) {
-        if (context.signal.aborted) throw error;
+        if (signal.aborted) throw error;
         failures.add(error);
-      } finally {
-        await handle.close();
       }
     });
     return failures.end();
@@ -145,38 +138,23 @@ interface FileToPut extends PutSource {
   readonly space: ObjectToPut['space'];
 }
 
-async function opened(path: string): Promise<FileHandle> {
+/** Size and, of an npy file, the space. Throws what makes it no file to put. */
+function look(source: PutSource, format: Format): FileToPut {
+  const { path } = source;
+  let stats: Stats;
   try {
-    return await open(path, constants.O_RDONLY);
+    stats = statSync(path);
   } catch (cause) {
     throw fileError('read', path, cause);
   }
-}
-
-async function openAll(sources: readonly PutSource[], format: Format): Promise<FileToPut[]> {
-  const files: FileToPut[] = [];
-  await forEachAtOnce(sources, FILES_AT_ONCE, async (source, index) => {
-    files[index] = await look(source, format);
-  });
-  return files;
-}
-
-/** Size and, of an npy file, the space. Throws what makes it no file to put. */
-async function look(source: PutSource, format: Format): Promise<FileToPut> {
-  const { path } = source;
-  const handle = await opened(path);
-  try {
-    const stats = await handle.stat();
-    if (!stats.isFile()) {
-      throw new UsageError(`${quoted(path)} is no file; "-" with --name reads standard input`);
-    }
-    const isNpy = format === 'npy' || (format === 'auto' && path.endsWith('.npy'));
-    if (!isNpy) return { ...source, size: stats.size, offset: 0, space: {} };
-    const { space, dataOffset } = await readNpyFile(handle, path, stats.size);
-    return { ...source, size: stats.size, offset: dataOffset, space };
-  } finally {
-    await handle.close();
+  if (!stats.isFile()) {
+    throw new UsageError(`${quoted(path)} is no file; "-" with --name reads standard input`);
   }
+  const { size } = stats;
+  const isNpy = format === 'npy' || (format === 'auto' && path.endsWith('.npy'));
+  if (!isNpy) return { ...source, size, offset: 0, space: {} };
+  const { space, dataOffset } = readNpyFile(path, size);
+  return { ...source, size, offset: dataOffset, space };
 }
 
 async function allOfStdin(signal: AbortSignal): Promise<Uint8Array> {

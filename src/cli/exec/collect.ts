@@ -1,9 +1,7 @@
 import { type BigIntStats, lstatSync, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import type { SpaceExpectation } from '../../core/space.js';
-import { fileError } from '../file-errors.js';
 import { quoted } from '../format.js';
 import { readNpyFile } from '../npy-file.js';
 import type { PutOptions, Store } from '../pool/store.js';
@@ -49,11 +47,11 @@ export async function offerOutputs(
   options: PutOptions & { readonly npy: boolean },
 ): Promise<void> {
   const made: Made[] = [];
-  for (const output of outputs) made.push(await look(output, before, options.npy));
+  for (const output of outputs) made.push(look(output, before, options.npy));
   for (const file of made) await offerFile(file, store, options);
 }
 
-async function look(output: Output, before: Before, npy: boolean): Promise<Made> {
+function look(output: Output, before: Before, npy: boolean): Made {
   const { name, path } = output;
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (stats === undefined) throw notMade(output, 'the command has not made it');
@@ -66,15 +64,8 @@ async function look(output: Output, before: Before, npy: boolean): Promise<Made>
   const isPlain = link.isFile() && link.nlink === 1;
   const size = Number(stats.size);
   if (!npy) return { name, path, size, offset: 0, space: {}, isPlain };
-  const handle = await open(path).catch((cause: unknown) => {
-    throw fileError('read', path, cause);
-  });
-  try {
-    const { space, dataOffset } = await readNpyFile(handle, path, size);
-    return { name, path, size, offset: dataOffset, space, isPlain };
-  } finally {
-    await handle.close();
-  }
+  const { space, dataOffset } = readNpyFile(path, size);
+  return { name, path, size, offset: dataOffset, space, isPlain };
 }
 
 function notMade({ name, path }: Output, why: string): AttaccaError {
@@ -92,7 +83,7 @@ async function offerFile(file: Made, store: Store, options: PutOptions): Promise
     size - offset >= ADOPT_BYTES_MIN &&
     size <= LIMITS.slabBytesMax &&
     offset % LIMITS.sliceAlignBytes === 0;
-  if (fits && (await store.canAdopt(path))) {
+  if (fits && store.canAdopt(path)) {
     try {
       await store.adoptFile(object, { path, size, offset }, options);
       return;
@@ -101,12 +92,5 @@ async function offerFile(file: Made, store: Store, options: PutOptions): Promise
       if (!(error instanceof AttaccaError && error.code === 'memory-full')) throw error;
     }
   }
-  const handle = await open(path).catch((cause: unknown) => {
-    throw fileError('read', path, cause);
-  });
-  try {
-    await store.putFile(object, { handle, path, offset, size: size - offset }, options);
-  } finally {
-    await handle.close();
-  }
+  await store.putFile(object, { path, offset, size: size - offset }, options);
 }

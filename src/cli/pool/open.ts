@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Client } from '../../client/client.js';
 import { transportChoice } from '../../client/data-plane.js';
 import { PoolView } from '../../client/pool-view.js';
@@ -5,6 +7,7 @@ import type { Seat } from '../../client/seat.js';
 import { Clients, type Tenancy } from '../../client/tenancy.js';
 import { AttaccaError } from '../../core/errors.js';
 import { socketPathOf } from '../../server/place.js';
+import { TOKEN_FILE } from '../../transport/token.js';
 import type { Context } from '../command.js';
 
 /** How long a connection that is lost is tried again, if the command still waits for something. */
@@ -55,11 +58,26 @@ interface OpenOptions {
   readonly pool: string | undefined;
 }
 
+/**
+ * The address with the token that lies beside its socket, read at once: to have a thread read it
+ * takes 1 ms. Whatever is amiss, the connection will say.
+ */
+function withToken(address: string): string {
+  if (!address.startsWith('unix:') || address.includes('?')) return address;
+  try {
+    const path = join(dirname(address.slice('unix:'.length)), TOKEN_FILE);
+    const token = readFileSync(path, 'utf8').trim();
+    return token === '' ? address : `${address}?token=${encodeURIComponent(token)}`;
+  } catch {
+    return address;
+  }
+}
+
 function enter(context: Context, options: OpenOptions): { tenancy: Tenancy; address: string } {
   const { environment } = context;
   const address = poolAddress(options.pool, environment);
   const tenancy = new Clients().enter({
-    address,
+    address: withToken(address),
     poolId: '',
     transport: transportChoice(undefined, environment['ATTACCA_TRANSPORT']),
     reconnectMs: RECONNECT_MS,
@@ -92,22 +110,25 @@ export async function joinPool(
   const { tenancy, address } = enter(context, options);
   const session = new PoolSession(tenancy, address);
   const name = options.member ?? `${context.command}[*]`;
-  const joining = session.client.join(name, {}, { signal: context.signal });
+  const joining = session.client.join(name, {}, {});
   const seat = await started(context, session, joining);
   return { session, seat };
 }
 
-/** Starts the connection behind what was posted on it; a failure leaves nothing open. */
+/**
+ * Starts the connection behind what was posted on it; a failure leaves nothing open. Signals are
+ * listened to while the pool answers: until then they end the process, which is as good.
+ */
 async function started<T>(context: Context, session: PoolSession, work: Promise<T>): Promise<T> {
   // Awaited below; should the connection fail first, its failure is the one to tell.
   work.catch(() => {});
   const { connection } = session.client;
+  connection.start();
   const { signal } = context;
   const onAbort = (): void => {
     connection.close(new AttaccaError('aborted', `Cannot open a session: ${signal.reason}`));
   };
   signal.addEventListener('abort', onAbort, { once: true });
-  connection.start();
   try {
     await session.client.ready();
     return await work;
