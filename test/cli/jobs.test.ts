@@ -144,7 +144,8 @@ test('many jobs in one process, as many at a time as were asked for', async (t) 
 test('Ctrl-C ends all jobs and those that wait; no process and no memory stays', async () => {
   await using pool = await testPool();
   await using view = await connect({ address: pool.address });
-  const input = 'echo one; exec sleep 1000\nsleep 1000 & echo two; exec sleep 1000\n--in x -- cat {x}\n';
+  const input =
+    'echo one; exec sleep 1000\nsleep 1000 & echo two; exec sleep 1000\n--in x -- cat {x}\n';
   const running = startAttacca(['run', '-j', '3', '-'], { pool: pool.address, input });
   await untilDemanded(view, 'x');
   await running.said(/one\s+two|two\s+one/u);
