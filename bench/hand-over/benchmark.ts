@@ -14,7 +14,7 @@ import { median, quantile } from '../harness/statistics.js';
 import { extraFlags, startPool } from '../product/start-pool.js';
 import { commandAbsent, pythonAbsent } from '../rivals/installed.js';
 import { startRedis } from '../rivals/redis.js';
-import { nodePair, pythonPair, rayPair, type Way } from './pairs.js';
+import { type HandedOver, nodePair, pythonPair, rayPair, type Way, type Wish } from './pairs.js';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -29,6 +29,10 @@ const LARGE_PINGS = 5;
 /** Small hand-overs before each large one, so that it is one of many. */
 const AMONG = 300;
 const WARM = 3;
+const LARGE = 3;
+/** For one size; at least so many hand-overs are measured. */
+const BUDGET_MS = 5_000;
+const LEAST = 2;
 /** Small ones before anything is measured: compilers have done their work by then. */
 const WARM_FIRST = { wish: { bytes: 4 * KiB, mode: 'place', sum: false }, count: 200 } as const;
 
@@ -79,33 +83,33 @@ function specsOf(sizes: readonly Size[]): MetricSpec[] {
   ];
 }
 
+/** Hands over so often, or until the time for it is used up: some take seconds for a gigabyte. */
+async function repeat(way: Way, wish: Wish, count: number, warm: number): Promise<HandedOver[]> {
+  const all: HandedOver[] = [];
+  const until = performance.now() + BUDGET_MS;
+  for (let i = -warm; i < count; i++) {
+    if (i >= LEAST && performance.now() > until) break;
+    const one = await way.handOver(wish);
+    if (i >= 0) all.push(one);
+  }
+  return all;
+}
+
 async function measure(way: Way, sizes: readonly Size[]): Promise<Samples> {
   const samples: Record<string, number> = {};
   const warming = Math.min(WARM_FIRST.count, 10 * largest(sizes).count);
-  for (let i = 0; i < warming; i++) await way.handOver(WARM_FIRST.wish);
+  await repeat(way, WARM_FIRST.wish, warming, 0);
   for (const { name, bytes, count } of sizes) {
     const wish = { bytes, mode: 'place', sum: false } as const;
-    const times: number[] = [];
-    for (let i = -WARM; i < count; i++) {
-      const { firstUs } = await way.handOver(wish);
-      if (i >= 0) times.push(firstUs);
-    }
+    const times = (await repeat(way, wish, count, WARM)).map(({ firstUs }) => firstUs);
     samples[`p50_us_${name}`] = quantile(times, 0.5);
     if (bytes < LARGE_BYTES) samples[`p99_us_${name}`] = quantile(times, 0.99);
   }
-  const { name, bytes, count } = largest(sizes);
-  const all: number[] = [];
-  const own: number[] = [];
-  for (let i = -1; i < Math.min(count, 3); i++) {
-    const { doneUs } = await way.handOver({ bytes, mode: 'place', sum: true });
-    if (i >= 0) all.push(doneUs / 1e3);
-  }
-  for (let i = -1; i < Math.min(count, 3); i++) {
-    const { firstUs } = await way.handOver({ bytes, mode: 'own', sum: false });
-    if (i >= 0) own.push(firstUs / 1e3);
-  }
-  samples[`read_all_ms_${name}`] = median(all);
-  samples[`own_memory_ms_${name}`] = median(own);
+  const { name, bytes } = largest(sizes);
+  const all = await repeat(way, { bytes, mode: 'place', sum: true }, LARGE, 1);
+  const own = await repeat(way, { bytes, mode: 'own', sum: false }, LARGE, 1);
+  samples[`read_all_ms_${name}`] = median(all.map(({ doneUs }) => doneUs)) / 1e3;
+  samples[`own_memory_ms_${name}`] = median(own.map(({ firstUs }) => firstUs)) / 1e3;
   return samples;
 }
 
