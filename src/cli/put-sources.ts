@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { basename } from 'node:path';
-import { encodeName } from '../protocol/index.js';
+import { checkNameText } from '../protocol/index.js';
 import { UsageError } from './exit.js';
 import { quoted } from './format.js';
 
@@ -33,7 +33,7 @@ export function sourcesOf(
     if (path === undefined || more.length > 0) {
       throw new UsageError('"--name" names one object; for several say NAME=FILE');
     }
-    encodeName(name);
+    checkNameText(name);
     return [{ name, path }];
   }
   const sources = words.map((word) => sourceOf(word, isFile));
@@ -48,7 +48,7 @@ export function sourcesOf(
     }
     seen.set(source.name, source.path);
     // Refused before anything is sent.
-    encodeName(source.name);
+    checkNameText(source.name);
   }
   return sources;
 }

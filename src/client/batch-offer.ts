@@ -10,9 +10,9 @@ import {
 import { bytesOfView, dtypeOfArray } from './arrays.js';
 import { type BatchFailure, batchError } from './batch-failures.js';
 import type { Client } from './client.js';
+import { Declarer } from './declarer.js';
 import { asAttaccaError } from './errors.js';
 import { Handle } from './handle.js';
-import { ItemWriter } from './item-writer.js';
 import { OfferAnswers } from './offer-answers.js';
 import { OfferedMany } from './offered-many.js';
 import { type EncodedOffer, encodeOffer, fill, leaseFor, offerStored } from './offering.js';
@@ -46,8 +46,9 @@ interface Ready {
   readonly slice: Slice | null;
 }
 
-/** Requests of so many bytes are handed on as one run: well under a frame with the next item. */
-const RUN_BYTES = 256 * 1024;
+const NO_ATTRIBUTES: Attributes = {};
+/** Requests of so many bytes are handed on as one run: a frame of its own. */
+const RUN_BYTES = 64 * 1024;
 /** Stored payloads of so many bytes are offered, though more of the batch is to come. */
 const STORED_BYTES = 64 * 1024 * 1024;
 /** So many items are encoded in one go, before the event loop has its turn again. */
@@ -62,7 +63,7 @@ export class BatchOffer {
   readonly #client: Client;
   readonly #options: OfferManyOptions;
   readonly #how: EncodedOffer;
-  readonly #items: ItemWriter;
+  readonly #declarer: Declarer;
   readonly #failures: BatchFailure[] = [];
   readonly #again: { readonly index: number; readonly item: OfferItem }[] = [];
   readonly #handles: number[] = [];
@@ -77,7 +78,7 @@ export class BatchOffer {
     this.#client = seat.client;
     this.#options = options;
     this.#how = encodeOffer(options);
-    this.#items = new ItemWriter(seat.client.connection.keys, options.space ?? null);
+    this.#declarer = new Declarer(seat.client.connection.keys, options.space ?? null);
     this.#keptHandle = options.keep === true ? seat.client.connection.handles.take() : null;
   }
 
@@ -120,7 +121,7 @@ export class BatchOffer {
     for (const item of chunk) {
       const index = this.#count++;
       try {
-        this.#items.announce(item.attributes);
+        this.#declarer.announce(item.attributes ?? NO_ATTRIBUTES);
         const size = item.data?.byteLength ?? 0;
         if (size <= this.#client.inlineBytesMax) ready.push({ index, item, slice: null });
         else {
@@ -243,7 +244,8 @@ export class BatchOffer {
 
   #write(w: Writer, handle: number, item: OfferItem, slice: Slice | null): void {
     const numbers = { handle, member: this.#seat.number };
-    this.#items.declare(w, numbers, item.name, this.#spaceOf(item), item.attributes);
+    const attributes = item.attributes ?? NO_ATTRIBUTES;
+    this.#declarer.declare(w, numbers, item.name, this.#spaceOf(item), attributes);
     const { scope, durability, lifetime } = this.#how;
     const { data } = item;
     if (slice !== null) {

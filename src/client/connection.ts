@@ -17,6 +17,7 @@ import {
   writeCancel,
   writeKey,
 } from '../protocol/index.js';
+import { Declarer } from './declarer.js';
 import { again, errorOf } from './errors.js';
 import { Gate } from './gate.js';
 import { KeyNumbers } from './keys.js';
@@ -54,6 +55,7 @@ export class Connection {
   readonly members = new Numbers('member', LIMITS.membersMax);
   readonly promises = new Numbers('promise', LIMITS.promisesMax);
   readonly keys: KeyNumbers;
+  readonly declarer: Declarer;
   /** Resolves when the session is open; rejects when it never will be. */
   readonly accepted: Promise<PoolInfo>;
   #accept: (pool: PoolInfo) => void = () => {};
@@ -90,6 +92,7 @@ export class Connection {
     this.keys = new KeyNumbers((number, name) => {
       this.post(UNHEEDED, 1, (w) => writeKey(w, number, name));
     });
+    this.declarer = new Declarer(this.keys);
     this.accepted = new Promise((resolve, reject) => {
       this.#accept = resolve;
       this.#refuse = reject;

@@ -1,6 +1,6 @@
 import type { Writer } from '../core/bytes.js';
 import type { SpaceExpectation } from '../core/space.js';
-import { type Attribute, encodeName, writeDeclare, writeDispose } from '../protocol/index.js';
+import { checkNameText, writeDispose } from '../protocol/index.js';
 import { wrongState } from './errors.js';
 import type { Attributes, ObjectOptions } from './options.js';
 import { UNHEEDED } from './pending.js';
@@ -8,7 +8,6 @@ import type { Seat } from './seat.js';
 
 /** Says nothing: most consumers expect nothing in particular. */
 const NOTHING = Object.freeze({});
-const NO_ATTRIBUTES: readonly Attribute[] = [];
 
 /**
  * ```
@@ -42,7 +41,7 @@ export class Handle {
   constructor(seat: Seat, name: string, options: ObjectOptions) {
     this.seat = seat;
     this.name = name;
-    encodeName(name);
+    checkNameText(name);
     this.attributes = options.attributes ?? NOTHING;
     this.space = options.space ?? NOTHING;
   }
@@ -77,11 +76,13 @@ export class Handle {
       const number = this.#number;
       return connection.post(waiter, count, (w) => write(w, number));
     }
-    const attributes = internAttributes(this.seat, this.attributes);
+    const { declarer } = connection;
+    declarer.announce(this.attributes);
     const number = connection.handles.take();
     try {
       const first = connection.post(waiter, count + 1, (w) => {
-        writeDeclare(w, number, this.seat.number, this.name, this.space, attributes);
+        const numbers = { handle: number, member: this.seat.number };
+        declarer.declare(w, numbers, this.name, this.space, this.attributes);
         write(w, number);
       });
       this.#number = number;
@@ -108,11 +109,4 @@ export class Handle {
     this.seat.client.connection.handles.release(this.#number);
     this.#number = null;
   }
-}
-
-/** Attributes by the numbers of their keys; announces keys that are new. */
-export function internAttributes(seat: Seat, attributes: Attributes): readonly Attribute[] {
-  if (attributes === NOTHING) return NO_ATTRIBUTES;
-  const { keys } = seat.client.connection;
-  return Object.entries(attributes).map(([key, value]) => [keys.of(key), value]);
 }

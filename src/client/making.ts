@@ -7,6 +7,8 @@ import type { Handle } from './handle.js';
 import { leaseFor, type Payload } from './offering.js';
 import type { WaitOptions } from './options.js';
 
+const NOTHING: Payload = { kind: 'bytes', bytes: new Uint8Array(0) };
+
 /** The memory of an object that is being made: from the first use of `array` to the offer. */
 export class Making {
   readonly #handle: Handle;
@@ -76,7 +78,7 @@ export class Making {
     if (backing === null) {
       const size = sizeIfKnown(space) ?? 0;
       if (size > 0) throw wrongState(`offer "${name}"`, 'nothing was written to its array');
-      return { kind: 'bytes', bytes: new Uint8Array(0) };
+      return NOTHING;
     }
     if (backing.kind === 'private') return { kind: 'bytes', bytes: backing.bytes };
     if (backing.kind === 'slice' && seat.client.checks) {

@@ -4,7 +4,6 @@ import {
   writeRequire,
   writeRetract,
   writeSeal,
-  writeSet,
   writeWithdraw,
 } from '../protocol/index.js';
 import type { ArrayOf, Bytes } from './arrays.js';
@@ -12,7 +11,7 @@ import { sizeIfKnown } from './backing.js';
 import { type Acknowledged, Call } from './call.js';
 import { demandParcel, peekVersion, policyOf } from './demanding.js';
 import { wrongState } from './errors.js';
-import { Handle, type HandleState, internAttributes } from './handle.js';
+import { Handle, type HandleState } from './handle.js';
 import { Making } from './making.js';
 import { encodeOffer, offerPayload } from './offering.js';
 import {
@@ -122,9 +121,13 @@ export class PoolObject<D extends Dtype = Dtype> {
     await this.#during('set', async () => {
       const room = handle.seat.enter(`set "${this.name}"`);
       if (room !== null) await room;
-      const attributes = internAttributes(handle.seat, options.attributes ?? {});
+      const { declarer } = handle.seat.client.connection;
+      const attributes = options.attributes ?? {};
+      declarer.announce(attributes);
       const call = new Call<never>(1);
-      handle.post(call, 1, (w, number) => writeSet(w, number, options.space ?? {}, attributes));
+      handle.post(call, 1, (w, number) =>
+        declarer.set(w, number, options.space ?? null, attributes),
+      );
       await call.promise;
     });
   }

@@ -1,7 +1,7 @@
 import { Writer } from '../core/bytes.js';
 
 /** A frame is sent when it has so many bytes, so that the pool begins while a batch is encoded. */
-const FRAME_CUT_BYTES = 256 * 1024;
+const FRAME_CUT_BYTES = 64 * 1024;
 
 /**
  * Gathers the messages of one turn of the event loop. The flush runs when the microtasks of the
@@ -28,7 +28,7 @@ export class Outbox {
   /** `count` more messages stand in the writer. */
   added(count: number): void {
     this.count += count;
-    if (this.writer.at >= FRAME_CUT_BYTES) this.#send();
+    if (this.writer.at >= FRAME_CUT_BYTES) this.flush();
     if (this.#planned) return;
     this.#planned = true;
     queueMicrotask(() => process.nextTick(this.#plan));

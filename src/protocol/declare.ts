@@ -3,7 +3,7 @@ import { type SpaceExpectation, skipSpace, writeSpace } from '../core/space.js';
 import { type Attribute, AttributeIndex, readAttributes, writeAttributes } from './attributes.js';
 import { MESSAGE } from './codes.js';
 import { beginMessage, endBody, endMessage } from './message.js';
-import { checkName, readName, writeName } from './names.js';
+import { readName, writeName } from './names.js';
 
 /** 0x10 DECLARE: a handle on a name. */
 export class Declare {
@@ -43,37 +43,6 @@ export function writeDeclare(
     writeName(w, name);
     writeSpace(w, space);
     writeAttributes(w, attributes);
-  } catch (error) {
-    w.at = start;
-    throw error;
-  }
-  endMessage(w, start);
-}
-
-/**
- * The same from parts that are encoded already: a batch encodes its space and attributes once.
- * `space` is as of `writeSpace`, `attributes` as of `writeAttributes`, with the count.
- */
-export function writeDeclareEncoded(
-  w: Writer,
-  handle: number,
-  member: number,
-  name: string | Uint8Array,
-  space: Uint8Array,
-  attributes: Uint8Array,
-): void {
-  const start = beginMessage(w, MESSAGE.declare);
-  try {
-    w.u32(handle);
-    w.u32(member);
-    if (typeof name === 'string') writeName(w, name);
-    else {
-      checkName(name, 0, name.length);
-      w.u32(name.length);
-      w.rawRange(name, 0, name.length);
-    }
-    w.rawRange(space, 0, space.length);
-    w.rawRange(attributes, 0, attributes.length);
   } catch (error) {
     w.at = start;
     throw error;

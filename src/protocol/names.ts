@@ -50,12 +50,22 @@ export function writeName(w: Writer, name: string): void {
   checkName(w.bytes, start, w.at);
 }
 
-/** A name encoded, and checked. */
-export function encodeName(name: string): Uint8Array {
+/** Whether every character is ASCII and none is NUL, and there are no more than a name may have. */
+function isPlainText(name: string): boolean {
+  if (name.length > LIMITS.nameCharactersMax) return false;
+  for (let at = 0; at < name.length; at++) {
+    const code = name.charCodeAt(at);
+    if (code === 0 || code >= 0x80) return false;
+  }
+  return name.length > 0;
+}
+
+/** Refuses what {@link writeName} would refuse. */
+export function checkNameText(name: string): void {
+  if (isPlainText(name)) return;
   if (HALF_PAIR.test(name)) badName('it contains half of a surrogate pair');
   const bytes = encodeUtf8(name);
   checkName(bytes, 0, bytes.length);
-  return bytes;
 }
 
 /** `model[17]`: component and index; `any` asks the pool for the lowest index that is free. */

@@ -4,7 +4,7 @@ import { LIMITS } from '../../src/core/limits.js';
 import { codeOf, errorOf, joinApart, ramp, servePool, TRANSPORTS } from './support/pools.js';
 
 const MiB = 1 << 20;
-const LIMITED = { timeout: 10_000 };
+const LIMITED = { timeout: 60_000 };
 
 for (const transport of TRANSPORTS) {
   describe(`batches over ${transport}`, () => {

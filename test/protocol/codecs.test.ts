@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Reader, Writer } from '../../src/core/bytes.js';
-import { writeSpace } from '../../src/core/space.js';
 import {
   type AnyMessage,
   Declare,
@@ -12,9 +11,7 @@ import {
   type MessageName,
   messageName,
   readDeclare,
-  writeAttributes,
   writeDeclare,
-  writeDeclareEncoded,
 } from '../../src/protocol/index.js';
 import { codeOf, refused } from '../core/refusal.js';
 import { decodeFrames, encodeFrame } from './any-frame.js';
@@ -96,23 +93,6 @@ test('a code that is not known is refused', () => {
 test('codes are each used once', () => {
   const codes = Object.values(MESSAGE);
   assert.equal(new Set(codes).size, codes.length);
-});
-
-test('DECLARE from encoded parts is the same as from plain ones', () => {
-  fc.assert(
-    fc.property(MESSAGES.declare, ({ handle, member, name, space, attributes }) => {
-      const [plain, space_, attributes_] = [new Writer(), new Writer(), new Writer()];
-      writeDeclare(plain, handle, member, name, space, attributes);
-      writeSpace(space_, space);
-      writeAttributes(attributes_, attributes);
-      for (const given of [name, new TextEncoder().encode(name)]) {
-        const encoded = new Writer();
-        const parts = [space_.written(), attributes_.written()] as const;
-        writeDeclareEncoded(encoded, handle, member, given, ...parts);
-        assert.deepEqual(encoded.written(), plain.written());
-      }
-    }),
-  );
 });
 
 test('a scratch that is filled again keeps nothing of what it held', () => {

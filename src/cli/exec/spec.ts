@@ -1,4 +1,4 @@
-import { encodeName } from '../../protocol/index.js';
+import { checkNameText } from '../../protocol/index.js';
 import { UsageError } from '../exit.js';
 import { quoted } from '../format.js';
 
@@ -74,7 +74,7 @@ export function execSpec(
     if (equals <= 0 || equals === text.length - 1) throw noFile('--out', 'FILE=NAME', text);
     return { name: text.slice(equals + 1), path: text.slice(0, equals) };
   });
-  for (const { name } of [...inputs, ...outputs]) encodeName(name);
+  for (const { name } of [...inputs, ...outputs]) checkNameText(name);
   mustDiffer(
     '--out',
     outputs.map(({ name }) => name),

@@ -8,21 +8,20 @@ import { beginMessage, endMessage, MESSAGE, writeName } from '../protocol/index.
 import type { KeyNumbers } from './keys.js';
 import type { Attributes } from './options.js';
 
-const NO_ATTRIBUTES: Attributes = {};
-
 /**
- * Writes the DECLAREs of a batch, whose items are mostly alike: their space is encoded once, the
- * numbers of their keys are looked up once for a run of items that have the same.
+ * Writes what handles say: DECLARE and SET. Objects that follow one another are mostly alike, so the
+ * numbers of their keys are looked up once for a run of them that have the same; the space that a
+ * batch shares is encoded once.
  */
-export class ItemWriter {
+export class Declarer {
   readonly #numbers: KeyNumbers;
   #keys: string[] = [];
   #keyNumbers: number[] = [];
   readonly #space: SpaceExpectation | null;
   readonly #spaceBytes: Uint8Array;
 
-  /** `space` is that of all items which say none of their own; it must not change meanwhile. */
-  constructor(numbers: KeyNumbers, space: SpaceExpectation | null) {
+  /** `space`: one that many share; it must not change meanwhile. */
+  constructor(numbers: KeyNumbers, space: SpaceExpectation | null = null) {
     this.#numbers = numbers;
     this.#space = space;
     const w = new Writer(64);
@@ -30,9 +29,9 @@ export class ItemWriter {
     this.#spaceBytes = w.bytes.slice(0, w.at);
   }
 
-  /** Announces the keys of an item: before anything of its part of the batch is written. */
-  announce(attributes: Attributes | undefined): void {
-    if (attributes !== undefined) this.#lookUp(attributes);
+  /** Announces keys that are new: before anything that goes out with them is written. */
+  announce(attributes: Attributes): void {
+    this.#lookUp(attributes);
   }
 
   /** Writes a DECLARE; what it refuses leaves nothing in the writer. */
@@ -41,21 +40,39 @@ export class ItemWriter {
     numbers: { readonly handle: number; readonly member: number },
     name: string,
     space: SpaceExpectation | null,
-    attributes: Attributes | undefined,
+    attributes: Attributes,
   ): void {
     const start = beginMessage(w, MESSAGE.declare);
     try {
       w.u32(numbers.handle);
       w.u32(numbers.member);
       writeName(w, name);
-      if (space === this.#space) w.rawRange(this.#spaceBytes, 0, this.#spaceBytes.length);
-      else writeSpace(w, space);
-      this.#writeAttributes(w, attributes ?? NO_ATTRIBUTES);
+      this.#writeSpace(w, space);
+      this.#writeAttributes(w, attributes);
     } catch (error) {
       w.at = start;
       throw error;
     }
     endMessage(w, start);
+  }
+
+  /** Writes a SET, as {@link declare}. */
+  set(w: Writer, handle: number, space: SpaceExpectation | null, attributes: Attributes): void {
+    const start = beginMessage(w, MESSAGE.set);
+    try {
+      w.u32(handle);
+      this.#writeSpace(w, space);
+      this.#writeAttributes(w, attributes);
+    } catch (error) {
+      w.at = start;
+      throw error;
+    }
+    endMessage(w, start);
+  }
+
+  #writeSpace(w: Writer, space: SpaceExpectation | null): void {
+    if (space === this.#space) w.rawRange(this.#spaceBytes, 0, this.#spaceBytes.length);
+    else writeSpace(w, space);
   }
 
   #writeAttributes(w: Writer, attributes: Attributes): void {
