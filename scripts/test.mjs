@@ -19,7 +19,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 // A test that hangs fails, and says which it was.
-const fixed = ['--test', '--test-concurrency=2', '--test-timeout=120000'];
+const fixed = ['--test', '--test-concurrency=2', '--test-timeout=300000'];
 const result = spawnSync(process.execPath, [...fixed, ...flags, ...files], {
   stdio: ['ignore', 'inherit', 'inherit'],
   env: { ATTACCA_CHECK: '1', ...process.env },

@@ -29,7 +29,8 @@ export function* fileChunks(
     throw fileError('read', path, cause);
   }
   try {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, Math.max(size, 1)));
+    // No Buffer: slice() of one gives the same memory again.
+    const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(size, 1)));
     for (let at = 0; at < size; ) {
       const count = readOnce(fd, path, buffer, Math.min(buffer.length, size - at), offset + at);
       if (count === 0 && until === 'to its end') return;
@@ -42,7 +43,7 @@ export function* fileChunks(
   }
 }
 
-function readOnce(fd: number, path: string, buffer: Buffer, size: number, at: number): number {
+function readOnce(fd: number, path: string, buffer: Uint8Array, size: number, at: number): number {
   try {
     return readSync(fd, buffer, 0, size, at);
   } catch (cause) {

@@ -92,6 +92,21 @@ export function widthOf(text: string): number {
   return width;
 }
 
+/** A text cut to so many columns: what is left out shows as dots where there is room for them. */
+export function fitted(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  const dots = width > 3 ? '...' : '';
+  const room = width - dots.length;
+  let cut = '';
+  let used = 0;
+  for (const character of text) {
+    used += widthOf(character);
+    if (used > room) break;
+    cut += character;
+  }
+  return cut + dots;
+}
+
 /** A table with one line a row; the head is dim on a terminal that shows colours. */
 export function formatTable(
   columns: readonly Column[],

@@ -24,7 +24,8 @@ function readSome(fd: number, buffer: Uint8Array): Promise<number> {
 
 /** What a descriptor gives until its end, in chunks; each is valid until the next is asked for. */
 export async function* chunksOf(fd: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  // No Buffer: slice() of one gives the same memory again.
+  const buffer = new Uint8Array(CHUNK_BYTES);
   for (;;) {
     signal?.throwIfAborted();
     const count = await readSome(fd, buffer);

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { widthOf } from './format.js';
+import { fitted } from './format.js';
 import { stderrIsTerminal } from './output.js';
 
 const STDERR = 2;
@@ -35,13 +35,9 @@ export class Progress {
       return;
     }
     if (this.#ended) return;
-    const width = (process.stderr.columns ?? WIDTH_DEFAULT) - 1;
-    let text = line;
-    while (widthOf(text) > width)
-      text = `${Array.from(text)
-        .slice(0, width - 4)
-        .join('')}...`;
-    this.#write(`\r\u001b[K${text}`);
+    // A terminal that does not know its size says 0.
+    const width = (process.stderr.columns || WIDTH_DEFAULT) - 1;
+    this.#write(`\r\u001b[K${fitted(line, width)}`);
     this.#shown = true;
     this.#timer = setTimeout(() => void this.#show(), REPEAT_MS);
     this.#timer.unref();

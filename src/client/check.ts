@@ -10,7 +10,7 @@ const PRIME_HIGH = 0x85ebca77;
 export function sumOf(bytes: Uint8Array): string {
   let low = PRIME_LOW ^ bytes.length;
   let high = PRIME_HIGH;
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   const words = new Uint32Array(aligned.buffer, aligned.byteOffset, bytes.length >>> 2);
   for (let index = 0; index < words.length; index++) {
     const word = words[index] as number;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { parseAttribute, parseAttributes } from '../../src/cli/attribute.js';
 import { formatDuration, parseDuration, parseTimeout } from '../../src/cli/duration.js';
 import { UsageError } from '../../src/cli/exit.js';
-import { formatTable, printable, widthOf } from '../../src/cli/format.js';
+import { fitted, formatTable, printable, widthOf } from '../../src/cli/format.js';
 import { toJson } from '../../src/cli/json.js';
 import { parseCommandLine } from '../../src/cli/options.js';
 import { plainWords, shellWords } from '../../src/cli/shell-words.js';
@@ -195,5 +195,18 @@ test('only a command that needs no shell goes without one', () => {
     '',
   ]) {
     assert.equal(plainWords(needsShell), null, needsShell);
+  }
+});
+
+test('a text is cut to any width, without splitting a character', () => {
+  assert.equal(fitted('waiting', 7), 'waiting');
+  assert.equal(fitted('waiting', 6), 'wai...');
+  assert.equal(fitted('風風風風', 6), '風...');
+  for (const text of ['', 'a', 'waiting for "never"', '風e\u0301風🌊風', '🌊'.repeat(40)]) {
+    for (let width = -1; width < 30; width++) {
+      const cut = fitted(text, width);
+      assert.ok(widthOf(cut) <= Math.max(width, 0), `${text} in ${width}: ${cut}`);
+      assert.ok(cut === text || cut.replace(/\.\.\.$/, '').length < text.length);
+    }
   }
 });

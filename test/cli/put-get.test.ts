@@ -26,6 +26,27 @@ test('files of any size come back byte for byte', async (t) => {
   assert.equal((await attacca(['members', '--json'], { pool: pool.address })).out, '');
 });
 
+test('standard input of any size comes back byte for byte, from a pipe and from a file', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  for (const size of [0, 1, 65_536, 65_537, 200_000, 5_000_001]) {
+    const bytes = random(size);
+    await writeFile(join(directory, 'in'), bytes);
+    const piped = await attacca(['put', '--name', `pipe-${size}`, '-'], {
+      ...around,
+      input: bytes,
+    });
+    assert.equal(piped.code, 0, piped.err);
+    const redirected = await shell(`attacca put --name file-${size} - < in`, around).ended;
+    assert.equal(redirected.code, 0, redirected.err);
+    for (const name of [`pipe-${size}`, `file-${size}`]) {
+      const got = await attacca(['get', name], around);
+      assert.ok(got.bytes.equals(bytes), `${name}: ${got.bytes.length} bytes ${got.err}`);
+    }
+  }
+});
+
 test('the same without shared memory, over the socket', async (t) => {
   await using pool = await testPool({ shm: false });
   const directory = await filesOf(t);

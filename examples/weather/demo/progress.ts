@@ -32,8 +32,8 @@ export class Progress {
     if (nowMs - this.#toldMs < (isTTY ? TERMINAL_MS : LINES_MS)) return;
     this.#toldMs = nowMs;
     const line = this.#line(counts, nowMs - this.#startedMs);
-    // A line that wraps cannot be taken back.
-    const fitting = `  ${line}`.slice(0, (this.#output.columns ?? 80) - 1);
+    // A line that wraps cannot be taken back; a terminal that does not know its size says 0.
+    const fitting = `  ${line}`.slice(0, (this.#output.columns || 80) - 1);
     this.#output.write(isTTY ? `\r\x1b[K${fitting}` : `  ${line}\n`);
   }
 
@@ -57,7 +57,7 @@ export class Progress {
       `${formatSeconds(elapsedMs).padStart(6)} ${bar}`,
       `${formatCount(fields)}/${formatCount(fieldsGoal)} fields (${formatBytes(bytes)})`,
       `${formatCount(products)}/${formatCount(productsGoal)} ${word}`,
-      ...(maps === 0 ? [] : [`${maps} maps`]),
+      ...(maps === 0 ? [] : [`${maps} ${maps === 1 ? 'map' : 'maps'}`]),
     ].join('  ');
   }
 }

@@ -60,7 +60,7 @@ export class Located {
       yield await client.plane.load(slice);
     } else {
       await using slab = await openSlab(slabsDirectory, slice.slab, 'read');
-      const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, slice.size));
+      const buffer = new Uint8Array(Math.min(CHUNK_BYTES, slice.size));
       for (let at = 0; at < slice.size; at += buffer.length) {
         const chunk = buffer.subarray(0, Math.min(buffer.length, slice.size - at));
         await slab.preadInto(chunk, slice.offset + at, { signal });

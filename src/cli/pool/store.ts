@@ -69,7 +69,12 @@ export class Store {
       await this.#putChunks(object, part.size, fileChunks(part), options);
       return;
     }
-    const bytes = Buffer.concat([...fileChunks(part)]);
+    const bytes = new Uint8Array(part.size);
+    let at = 0;
+    for (const chunk of fileChunks(part)) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
     await this.#put(object, options, async () => ({ kind: 'bytes', bytes }));
   }
 
