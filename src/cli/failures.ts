@@ -1,4 +1,4 @@
-import { EXIT, exitCodeOf } from './exit.js';
+import { EXIT, ExitWith, exitCodeOf } from './exit.js';
 import { say } from './output.js';
 import { reportError } from './report.js';
 
@@ -22,6 +22,8 @@ export class Failures {
   }
 
   add(error: unknown): void {
+    // The end of the whole command: the reader of its output has gone, say.
+    if (error instanceof ExitWith) throw error;
     if (this.#count === 0) this.#exitCode = exitCodeOf(error);
     this.#count++;
     if (this.#asJson || this.#count <= TOLD_MAX) {

@@ -11,7 +11,7 @@ import {
   writeSlabGone,
 } from '../protocol/index.js';
 import { emit, emitFail, failure } from './emit.js';
-import { holders } from './holders.js';
+import { holders, holdersInWords } from './holders.js';
 import type { Input } from './input.js';
 import { hasFlag, memberOf, objectName } from './objects.js';
 import { HANDLE, HANDLE_FLAG, OBJECT, VERSION, WAIT, WAIT_KIND } from './rows.js';
@@ -405,21 +405,23 @@ export function leaseTimedOut(pool: PoolState, wait: number): void {
   const waitedMs = pool.now - pool.waits.rows.getWide(wait, WAIT.since);
   const each = dropLeaseWait(pool, wait);
   const { extents, options } = pool;
+  const held = holders(pool);
   emitFail(
     pool,
     each.session,
     each.request,
     failure(
       'memory-full',
-      `Cannot lease ${each.least} bytes: ${whyFull(pool)}, after ${waitedMs} ms of waiting`,
+      `Cannot lease ${each.least} bytes: ${whyFull(pool)}, after ${waitedMs} ms of waiting` +
+        holdersInWords(held),
       {
-        because: pool.slabFailure,
+        because: whyFull(pool),
         size: each.least,
         limit: options.memoryBytesMax,
         free: extents.bytesFree,
         reserved: pool.bytesReserved,
         waitedMs,
-        holders: holders(pool),
+        holders: held,
       },
     ),
   );

@@ -4,7 +4,7 @@ import { Extents } from '../catalog/extents.js';
 import { Table } from '../catalog/table.js';
 import { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
-import type { Value } from '../core/value.js';
+import type { ValueMap } from '../core/value.js';
 import { Attributes, Keys } from './attributes.js';
 import { Decoder } from './decoder.js';
 import type { Indices } from './indices.js';
@@ -129,7 +129,7 @@ export class PoolState {
   holdersKnown: {
     readonly now: number;
     readonly operations: number;
-    readonly rows: Value[];
+    readonly rows: ValueMap[];
   } | null = null;
 
   operations = 0;

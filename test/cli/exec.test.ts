@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomFillSync } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -14,7 +13,9 @@ const random = (size: number): Buffer => randomFillSync(Buffer.alloc(size));
 interface Place {
   readonly pool: TestPool;
   readonly directory: string;
-  /** The directory of the pool's slabs: where scratch files would be left. */
+  /** The directory of the pool's slabs, if it has any. */
+  readonly slabs: string | null;
+  /** Scratch files that were left there. */
   readonly left: () => Promise<string[]>;
   readonly run: (...words: readonly string[]) => Promise<Result>;
 }
@@ -29,6 +30,7 @@ async function place(t: TestContext, options: Omit<ServeOptions, 'address'> = {}
   return {
     pool,
     directory,
+    slabs,
     left: async () => {
       const names = slabs === null ? [] : await readdir(slabs);
       return names.filter((name) => name.startsWith('scratch-') || name.startsWith('adopt-'));
@@ -80,9 +82,9 @@ test('{NAME} stands for a file beside the slabs: what is made there is not copie
 });
 
 test('a file in the file system of the slabs is moved into the pool', async (t) => {
-  if (!existsSync('/dev/shm')) return t.skip('there is no /dev/shm');
-  const { pool } = await place(t);
-  const directory = await mkdtemp('/dev/shm/attacca-test-');
+  const { pool, slabs } = await place(t);
+  if (slabs === null) return t.skip('there is no shared memory here');
+  const directory = await mkdtemp(join(slabs, '../attacca-test-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const bytes = random(1_000_000);
   await writeFile(join(directory, 'source'), bytes);

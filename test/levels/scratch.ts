@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -12,6 +12,13 @@ export async function scratch(t: TestContext, below?: string): Promise<string> {
   const directory = await mkdtemp(join(root, 'attacca-test-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** The same where so many bytes are free: a container's /dev/shm has 64 MiB. */
+export async function roomyScratch(t: TestContext, bytes: number): Promise<string> {
+  const usual = await defaultShmDirectory();
+  const { bavail, bsize } = await statfs(usual);
+  return await scratch(t, bavail * bsize > 2 * bytes ? usual : tmpdir());
 }
 
 /** A tmpfs of its own of `sizeMiB`; null, after saying why, for who may not mount. */

@@ -11,7 +11,7 @@ import {
   removeSlab,
   slabPath,
 } from '../../src/levels/shm/index.js';
-import { scratch, startChild, tinyTmpfs } from './scratch.js';
+import { roomyScratch, scratch, startChild, tinyTmpfs } from './scratch.js';
 
 const MiB = 1024 * 1024;
 
@@ -78,7 +78,7 @@ test('reads and writes stay inside, whole, and as allowed', async (t) => {
 });
 
 test('aborted in the middle: the file is gone', async (t) => {
-  const directory = await scratch(t);
+  const directory = await roomyScratch(t, 320 * MiB);
   for (const libc of [await loadLibc(), null]) {
     const controller = new AbortController();
     const creating = createSlab(directory, 1, 320 * MiB, {
@@ -138,7 +138,7 @@ for (const koffi of [true, false]) {
 test("a container's 64 MiB /dev/shm: loudly small, slabs elsewhere or as asked", async (t) => {
   const directory = await tinyTmpfs(t, 64);
   if (directory === null) return;
-  const roomy = await scratch(t);
+  const roomy = await roomyScratch(t, 512 * MiB);
   const facts = await readMemoryFacts(directory, { fallbackDirectory: roomy });
   assert.equal(facts.preferred.medium, 'memory');
   assert.equal(facts.preferred.totalBytes, 64 * MiB);

@@ -304,7 +304,7 @@ test('memory full: the error lists the largest holders, and what each waits for'
   leases.lease(50 * KiB).grant();
   const call = reader.lease(100 * KiB, { deadline: 10 });
   pool.pass(10);
-  const { fields } = call.fails('memory-full');
+  const { fields, message } = call.fails('memory-full');
   const rows = fields['holders'] as Row[];
   assert.deepEqual(
     rows.map((row) => [row['members'], row['what'], row['bytes']]),
@@ -316,6 +316,19 @@ test('memory full: the error lists the largest holders, and what each waits for'
     ],
   );
   assert.deepEqual(rows[0]?.['waitsFor'], ['reader']);
+  assert.deepEqual(
+    rows.map((row) => [row['objects'], row['largest']]),
+    [
+      [1, 'gone'],
+      [1, 'offered'],
+      [1, 'kept'],
+      [undefined, undefined],
+    ],
+  );
+  assert.match(
+    message,
+    /; most is held by withdrew \(300\.0 KiB withdrawn, .*, by reader, the largest "gone"\), offers \(200/u,
+  );
 });
 
 test('slabs: asked for as memory runs short, each as large as all before, up to the limit', () => {

@@ -144,7 +144,9 @@ function waitsText(answer: ValueMap): string {
   if (holders.length > 0) lines.push('Most of the memory is held by:');
   for (const row of holders) {
     const bytes = formatBytes(numberOf(row['bytes']));
-    lines.push(`  ${namesText(row['members'])}: ${bytes} ${printable(textOf(row['what']))}`);
+    const largest = textOf(row['largest']);
+    const most = largest === '' ? '' : `, the largest ${quoted(largest)}`;
+    lines.push(`  ${namesText(row['members'])}: ${bytes} ${printable(textOf(row['what']))}${most}`);
   }
   return lines.join('\n');
 }

@@ -1,7 +1,9 @@
+import { formatBytes } from '../../core/format-bytes.js';
 import { LIMITS } from '../../core/limits.js';
 
+export { formatBytes };
+
 const MiB = 1024 * 1024;
-const GiB = 1024 * MiB;
 
 /** Below this a pool has no slabs: payloads within messages and the socket do as well. */
 const SLABS_BYTES_MIN = 16 * MiB;
@@ -67,14 +69,6 @@ export type MemoryDecision =
       readonly reason: string;
       readonly warnings: readonly MemoryWarning[];
     };
-
-/** `6.0 GiB`, `64.0 MiB`, `512 B`. */
-export function formatBytes(bytes: number): string {
-  if (bytes >= GiB) return `${(bytes / GiB).toFixed(1)} GiB`;
-  if (bytes >= MiB) return `${(bytes / MiB).toFixed(1)} MiB`;
-  if (bytes >= 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
-  return `${bytes} B`;
-}
 
 interface Ceiling {
   readonly bytes: number;
