@@ -15,6 +15,8 @@ export const BLOCK_FREE = 1;
 export const BLOCK_LEASE = 2;
 /** A slice that was offered: it belongs to a version of an object. */
 export const BLOCK_SLICE = 3;
+/** Was part of an adopted slab, which nobody may write to: it goes with the whole slab. */
+export const BLOCK_DEAD = 4;
 
 const SLAB = 0;
 const START = 1;
@@ -52,9 +54,17 @@ export class Extents {
   bytesTotal = 0;
   bytesFree = 0;
   bytesLeased = 0;
+  /** Of adopted slabs: part of the total, and never leased again. */
+  bytesAdopted = 0;
+  bytesDead = 0;
 
   get slabs(): ReadonlyMap<number, { readonly size: number; readonly adopted: boolean }> {
     return this.#slabs;
+  }
+
+  /** All that can be leased, free or not. */
+  get bytesLeasable(): number {
+    return this.bytesTotal - this.bytesAdopted;
   }
 
   get blocksUsed(): number {
@@ -70,9 +80,13 @@ export class Extents {
     this.#addSlab(slab, size, false);
   }
 
-  /** Adds a slab that is one lease: an adopted file. Returns its block. */
+  /**
+   * Adds a slab that is one lease: an adopted file. Returns its block. Its bytes are offered as they
+   * are, or go: what is freed of it is never leased.
+   */
   addAdopted(slab: number, size: number, owner: number): number {
     const block = this.#addSlab(slab, size, true);
+    this.bytesAdopted += this.sizeOf(block);
     this.#removeFree(block);
     this.#own(block, BLOCK_LEASE, owner);
     return block;
@@ -97,7 +111,7 @@ export class Extents {
     const found = this.#slabs.get(slab);
     if (found === undefined) return false;
     const block = found.index[0] as number;
-    if (this.#blocks.get(block, STATE) !== BLOCK_FREE) return false;
+    if (this.#blocks.get(block, STATE) !== freedState(found)) return false;
     return this.#blocks.get(block, SIZE) === Math.ceil(found.size / UNIT);
   }
 
@@ -108,7 +122,8 @@ export class Extents {
     if (!this.isFree(slab)) return false;
     const block = found.index[0] as number;
     this.#removeFree(block);
-    this.bytesTotal -= this.#blocks.get(block, SIZE) * UNIT;
+    this.bytesTotal -= this.sizeOf(block);
+    if (found.adopted) this.bytesAdopted -= this.sizeOf(block);
     this.#blocks.release(block);
     this.#slabs.delete(slab);
     return true;
@@ -171,19 +186,20 @@ export class Extents {
     this.#own(block, state, owner);
   }
 
-  /** Frees a lease or a slice and joins it with free neighbours. */
+  /** Frees a lease or a slice and joins it with neighbours that are free. */
   free(block: number): void {
     const state = this.#blocks.get(block, STATE);
     assert(state === BLOCK_LEASE || state === BLOCK_SLICE, 'a freed block is in use');
     if (state === BLOCK_LEASE) this.#disown(block);
+    const freed = freedState(this.#slabOf(block));
     let joined = block;
     const after = this.#blocks.get(joined, AFTER);
-    if (after !== 0 && this.#blocks.get(after, STATE) === BLOCK_FREE) {
+    if (after !== 0 && this.#blocks.get(after, STATE) === freed) {
       this.#removeFree(after);
       joined = this.#join(joined, after);
     }
     const before = this.#blocks.get(joined, BEFORE);
-    if (before !== 0 && this.#blocks.get(before, STATE) === BLOCK_FREE) {
+    if (before !== 0 && this.#blocks.get(before, STATE) === freed) {
       this.#removeFree(before);
       joined = this.#join(before, joined);
     }
@@ -352,7 +368,7 @@ export class Extents {
   }
 
   #reindexAs(block: number, name: number): void {
-    const { index } = this.#slabs.get(this.#blocks.get(block, SLAB)) as Slab;
+    const { index } = this.#slabOf(block);
     const start = this.#blocks.get(block, START);
     const end = start + this.#blocks.get(block, SIZE);
     for (let page = Math.ceil(start / PAGE_UNITS); page * PAGE_UNITS < end; page++) {
@@ -360,9 +376,20 @@ export class Extents {
     }
   }
 
+  #slabOf(block: number): Slab {
+    return this.#slabs.get(this.#blocks.get(block, SLAB)) as Slab;
+  }
+
+  /** The block is nobody's any more; of an adopted slab it is in no list, so nobody gets it. */
   #insertFree(block: number): void {
     const blocks = this.#blocks;
     const size = blocks.get(block, SIZE);
+    if (this.#slabOf(block).adopted) {
+      blocks.set(block, STATE, BLOCK_DEAD);
+      blocks.set(block, OWNER, 0);
+      this.bytesDead += size * UNIT;
+      return;
+    }
     const list = listOf(size);
     const head = this.#lists[list] as number;
     blocks.set(block, STATE, BLOCK_FREE);
@@ -377,6 +404,11 @@ export class Extents {
   #removeFree(block: number): void {
     const blocks = this.#blocks;
     const size = blocks.get(block, SIZE);
+    if (blocks.get(block, STATE) === BLOCK_DEAD) {
+      blocks.set(block, STATE, 0);
+      this.bytesDead -= size * UNIT;
+      return;
+    }
     const previous = blocks.get(block, PREVIOUS);
     const next = blocks.get(block, NEXT);
     if (previous !== 0) blocks.set(previous, NEXT, next);
@@ -416,6 +448,11 @@ export class Extents {
     }
     return 0;
   }
+}
+
+/** What a block of a slab becomes when it is freed. */
+function freedState(slab: Slab): number {
+  return slab.adopted ? BLOCK_DEAD : BLOCK_FREE;
 }
 
 /** The list of blocks of `units` to the next eighth of a power of two. */

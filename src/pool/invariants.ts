@@ -1,4 +1,4 @@
-import { BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
+import { BLOCK_DEAD, BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
 import { isObject } from './looking.js';
 import { forEachHandle, handleState, objectName } from './objects.js';
@@ -240,6 +240,8 @@ function checkWaits(pool: PoolState, sums: Sums): void {
   for (const each of pool.leaseWaits) {
     checkWait(pool, sums, each.wait, WAIT_KIND.lease, 0);
     assert(pool.sessions.get(each.session.id) === each.session, 'who waits for memory lives');
+    const same = pool.leaseWaitsByObject.get(each.objectRow);
+    assert(each.objectRow === 0 || same?.has(each) === true, 'a wait is known by its object');
   }
   assert(sums.waits === pool.waits.used, 'every wait belongs to somebody');
 }
@@ -258,12 +260,19 @@ function checkExtents(pool: PoolState, slices: ReadonlySet<number>): void {
   const { extents } = pool;
   let free = 0;
   let leased = 0;
+  let dead = 0;
+  let adopted = 0;
   let total = 0;
   for (const block of extents.blocks()) {
     const size = extents.sizeOf(block);
     total += size;
     const state = extents.stateOf(block);
-    if (state === BLOCK_FREE) free += size;
+    const isAdopted = pool.slabsAdopted.has(extents.slabOf(block));
+    if (isAdopted) adopted += size;
+    if (state === BLOCK_FREE) {
+      free += size;
+      assert(!isAdopted, 'nothing of an adopted slab can be leased');
+    } else if (state === BLOCK_DEAD) dead += size;
     else if (state === BLOCK_LEASE) {
       leased += size;
       assert(pool.sessions.has(extents.ownerOf(block)), 'I4: a lease has a living session');
@@ -271,6 +280,8 @@ function checkExtents(pool: PoolState, slices: ReadonlySet<number>): void {
   }
   assert(free === extents.bytesFree, 'I5: free bytes are counted');
   assert(leased === extents.bytesLeased, 'I5: leased bytes are counted');
+  assert(dead === extents.bytesDead, 'I5: dead bytes are counted');
+  assert(adopted === extents.bytesAdopted, 'I5: adopted bytes are counted');
   assert(total === extents.bytesTotal, 'I5: all bytes are counted');
 }
 

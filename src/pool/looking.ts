@@ -187,7 +187,7 @@ export function info(pool: PoolState): Value {
       total: extents.bytesTotal,
       free: extents.bytesFree,
       leased: extents.bytesLeased,
-      offered: extents.bytesTotal - extents.bytesFree - extents.bytesLeased,
+      offered: extents.bytesTotal - extents.bytesFree - extents.bytesLeased - extents.bytesDead,
       reserved: pool.bytesReserved,
       inline: pool.bytesInline,
       inlineLimit: LIMITS.inlineTotalBytesMax,

@@ -55,19 +55,19 @@ export function lease(pool: PoolState, session: Session, request: number, messag
     objectRow = pool.handles.get(handle, HANDLE.object);
   }
   const asked = { session, request, size, least, objectRow };
-  if (mayPass(pool, objectRow) && tryLease(pool, asked)) return;
+  if (mayPass(pool, objectRow) && tryLease(pool, asked, pool.leaseWaits.length)) return;
   const wait = beginWait(pool, session, request, WAIT_KIND.lease, 0, message.deadline);
-  if (pool.leaseWaits.length === 0) reclaim(pool, least);
   const object = objectRow === 0 ? '' : objectName(pool, objectRow);
-  pool.leaseWaits.push({ wait, object, ...asked });
+  addLeaseWait(pool, { wait, object, ...asked });
+  reclaim(pool, least);
   wantSlab(pool, least);
 }
 
 /** Asks every session that leases memory to give back what it does not use. */
 function reclaim(pool: PoolState, bytes: number): void {
   for (const session of pool.sessions.values()) {
-    // One at a time: who does not listen is not told again until it gives something back.
-    if (session.reclaimAsked || pool.extents.leasedBy(session.id) === 0) continue;
+    // Who does not listen is not told again, until it gives something back or is granted more.
+    if (session.reclaimAsked || pool.extents.firstLease(session.id) === 0) continue;
     session.reclaimAsked = true;
     writeReclaim(emit(pool, session), bytes);
   }
@@ -81,18 +81,21 @@ interface LeaseRequest {
   readonly objectRow: number;
 }
 
-function tryLease(pool: PoolState, lease: LeaseRequest): boolean {
+/** `others`: how many wait beside it; more than it needs is for times when nobody does. */
+function tryLease(pool: PoolState, lease: LeaseRequest, others: number): boolean {
   const { extents } = pool;
   const { session, least } = lease;
-  const reserve = isRequired(pool, lease.objectRow) ? 0 : reserveOf(extents.bytesTotal);
+  const reserve = isRequired(pool, lease.objectRow) ? 0 : pool.bytesReserved;
   const spare = extents.bytesFree - reserve;
   if (spare < least) return false;
-  const block = extents.lease(Math.min(lease.size, spare), least, session.id);
+  const size = others > 0 ? least : Math.min(lease.size, spare);
+  const block = extents.lease(size, least, session.id);
   if (block === 0) return false;
+  session.reclaimAsked = false;
   const out = emit(pool, session);
   const offset = extents.offsetOf(block);
   writeGrant(out, lease.request, extents.slabOf(block), offset, extents.sizeOf(block));
-  if (extents.bytesFree * LOW_WATER < extents.bytesTotal) wantSlab(pool, 0);
+  if (extents.bytesFree * LOW_WATER < extents.bytesLeasable) wantSlab(pool, 0);
   return true;
 }
 
@@ -120,7 +123,9 @@ export function settleLeases(pool: PoolState): void {
   pool.leasesDue = false;
   serveLeases(pool);
   const next = pool.leaseWaits[0];
-  if (next !== undefined) wantSlab(pool, next.least);
+  if (next === undefined) return;
+  wantSlab(pool, next.least);
+  reclaim(pool, next.least);
 }
 
 /**
@@ -135,13 +140,14 @@ function serveLeases(pool: PoolState): void {
     const each = leaseWaits[index];
     assert(each !== undefined, 'the list of lease waits is dense');
     const required = isRequired(pool, each.objectRow);
-    if (!(required ? requiredHeld : held) && tryLease(pool, each)) {
-      pool.waits.end(each.wait);
-      leaseWaits.splice(index, 1);
+    const mayTry = !(required ? requiredHeld : held);
+    if (mayTry && tryLease(pool, each, leaseWaits.length - 1)) {
+      endLeaseWait(pool, index);
       continue;
     }
     held = true;
     requiredHeld ||= required;
+    if (requiredHeld) return;
     index++;
   }
 }
@@ -152,7 +158,7 @@ export function wantSlab(pool: PoolState, least: number): void {
   if (pool.slabBytesPending > 0) return;
   const page = LIMITS.pageBytes;
   const room = options.memoryBytesMax - extents.bytesTotal - pool.adoptBytesPending;
-  const wanted = Math.max(SLAB_FIRST_BYTES, extents.bytesTotal, least * 2);
+  const wanted = Math.max(SLAB_FIRST_BYTES, extents.bytesLeasable, least * 2);
   const size = Math.floor(Math.min(wanted, room, LIMITS.slabBytesMax) / page) * page;
   if (size < Math.max(least, page) || extents.slabs.size >= LIMITS.slabsMax) {
     if (least > 0 && dropFreeSlabs(pool, least, room)) wantSlab(pool, least);
@@ -270,7 +276,10 @@ export function adopt(pool: PoolState, session: Session, request: number, messag
   shrinkTo(pool, options.memoryBytesMax - pending - message.size);
   const used = extents.bytesTotal + pending;
   const slabs = extents.slabs.size + pool.adoptsPending;
-  if (used + message.size > options.memoryBytesMax || slabs >= LIMITS.slabsMax) {
+  // What can be leased, now or with more slabs, must still hold the reserve.
+  const leasable = extents.bytesFree + pool.slabBytesPending;
+  const kept = Math.max(0, reserveOf(options.memoryBytesMax) - leasable);
+  if (used + message.size + kept > options.memoryBytesMax || slabs >= LIMITS.slabsMax) {
     refuse('memory-full', `Cannot adopt ${message.size} bytes: the pool's memory is full`, {
       limit: options.memoryBytesMax,
       used,
@@ -310,7 +319,7 @@ export function adopted(pool: PoolState, input: Extract<Input, { kind: 'adopted'
   writeGrant(emit(pool, session), input.request, input.slab, 0, extents.sizeOf(block));
 }
 
-/** Whether a session may write to a range: it lies within its leases. */
+/** Whether a session may write to a range: it lies within its leases, not in an adopted file. */
 export function mayWrite(
   pool: PoolState,
   session: number,
@@ -318,6 +327,7 @@ export function mayWrite(
   offset: number,
   size: number,
 ): boolean {
+  if (pool.slabsAdopted.has(slab)) return false;
   return covers(pool, slab, offset, size, (block) => {
     const { extents } = pool;
     return extents.stateOf(block) === BLOCK_LEASE && extents.ownerOf(block) === session;
@@ -375,11 +385,28 @@ function covers(
 /** The request for memory ends without: its deadline has passed, or it was cancelled. */
 function dropLeaseWait(pool: PoolState, wait: number): LeaseWait {
   const index = pool.leaseWaits.findIndex((each) => each.wait === wait);
-  const each = pool.leaseWaits[index];
-  assert(each !== undefined, 'a lease wait is listed');
-  pool.leaseWaits.splice(index, 1);
-  pool.waits.end(wait);
+  const each = endLeaseWait(pool, index);
   pool.leasesDue = true;
+  return each;
+}
+
+function addLeaseWait(pool: PoolState, each: LeaseWait): void {
+  pool.leaseWaits.push(each);
+  if (each.objectRow === 0) return;
+  const same = pool.leaseWaitsByObject.get(each.objectRow);
+  if (same === undefined) pool.leaseWaitsByObject.set(each.objectRow, new Set([each]));
+  else same.add(each);
+}
+
+/** The wait at a place of the list is over. */
+function endLeaseWait(pool: PoolState, index: number): LeaseWait {
+  const [each] = pool.leaseWaits.splice(index, 1);
+  assert(each !== undefined, 'a lease wait is listed');
+  const same = pool.leaseWaitsByObject.get(each.objectRow);
+  if (same?.delete(each) === true && same.size === 0) {
+    pool.leaseWaitsByObject.delete(each.objectRow);
+  }
+  pool.waits.end(each.wait);
   return each;
 }
 

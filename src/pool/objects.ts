@@ -60,7 +60,8 @@ export function forgetIfUnused(pool: PoolState, object: number): void {
   if (objects.get(object, OBJECT.current) !== 0 || objects.get(object, OBJECT.old) !== 0) return;
   assert(objects.get(object, OBJECT.unbound) === 0, 'an open require has a handle');
   // The row will be another object's: what waits for memory for this one must not mean that.
-  for (const each of pool.leaseWaits) if (each.objectRow === object) each.objectRow = 0;
+  for (const each of pool.leaseWaitsByObject.get(object) ?? []) each.objectRow = 0;
+  pool.leaseWaitsByObject.delete(object);
   pool.directory.remove(objects.get(object, OBJECT.hash), object);
   pool.arena.free(objects.get(object, OBJECT.name));
   pool.attributes.free(objects.get(object, OBJECT.tags));

@@ -171,7 +171,11 @@ function answer(pool: PoolState, handle: number, session: Session, request: numb
 
   const flags = versions.get(version, VERSION.flags);
   const isSlice = (flags & VERSION_FLAG.slice) !== 0 && (state & HANDLE_FLAG.peek) === 0;
-  const given = isSlice && (state & HANDLE_FLAG.own) !== 0 && isOwedToNobody(pool, version);
+  const bytes = versions.get(version, VERSION.bytes);
+  const slab = isSlice ? extents.slabOf(bytes) : 0;
+  // An adopted file is nobody's to write to: who wants its own makes a copy.
+  const mayGive = isSlice && (state & HANDLE_FLAG.own) !== 0 && !pool.slabsAdopted.has(slab);
+  const given = mayGive && isOwedToNobody(pool, version);
   let source: number = SOURCE.nothing;
   if (isSlice) source = given ? SOURCE.given : SOURCE.slice;
   else if ((flags & VERSION_FLAG.inline) !== 0 && (state & HANDLE_FLAG.peek) === 0) {
@@ -184,10 +188,8 @@ function answer(pool: PoolState, handle: number, session: Session, request: numb
   out.rawRange(spaces.bytes(space), spaces.start(space), spaces.end(space));
   const wanted = (state & HANDLE_FLAG.wantAttributes) !== 0;
   pool.attributes.writeMap(out, wanted ? versions.get(version, VERSION.attributes) : 0);
-  const bytes = versions.get(version, VERSION.bytes);
   const size = versions.getWide(version, VERSION.size);
   if (isSlice) {
-    const slab = extents.slabOf(bytes);
     pool.slabsAdopted.get(slab)?.add(session);
     endDeliverSlice(out, start, slab, extents.offsetOf(bytes), size);
   } else if (source === SOURCE.inline) {

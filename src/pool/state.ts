@@ -110,6 +110,8 @@ export class PoolState {
   readerLeases = 0;
   bytesInline = 0;
   readonly leaseWaits: LeaseWait[] = [];
+  /** Those of them that are for an object that exists, by its row. */
+  readonly leaseWaitsByObject = new Map<number, Set<LeaseWait>>();
   /** Memory came free, or those who wait for it changed: looked at before the step ends. */
   leasesDue = false;
 
@@ -150,7 +152,7 @@ export class PoolState {
 
   /** Kept back for objects that somebody requires. */
   get bytesReserved(): number {
-    return reserveOf(this.extents.bytesTotal);
+    return reserveOf(this.extents.bytesLeasable);
   }
 }
 

@@ -1,13 +1,23 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE, Extents } from '../../src/catalog/extents.js';
+import {
+  BLOCK_DEAD,
+  BLOCK_FREE,
+  BLOCK_LEASE,
+  BLOCK_SLICE,
+  Extents,
+} from '../../src/catalog/extents.js';
+
+/** The slab that is an adopted file, where there is one. */
+const ADOPTED = 9;
 
 /** Blocks of every slab tile it, no two free ones touch, and the sums agree. */
 function check(extents: Extents): void {
   const ends = new Map<number, number>();
   let free = 0;
   let leased = 0;
+  let dead = 0;
   let total = 0;
   let previousFree = -1;
   for (const block of extents.blocks()) {
@@ -20,8 +30,12 @@ function check(extents: Extents): void {
     assert.equal(extents.blockAt(slab, offset), block);
     assert.equal(extents.blockAt(slab, end - 1), block);
     total += extents.sizeOf(block);
-    if (extents.stateOf(block) === BLOCK_FREE) {
-      free += extents.sizeOf(block);
+    const state = extents.stateOf(block);
+    const isAdopted = extents.slabOf(block) === ADOPTED;
+    assert.equal(state === BLOCK_DEAD, isAdopted && (state === BLOCK_FREE || state === BLOCK_DEAD));
+    if (state === BLOCK_FREE || state === BLOCK_DEAD) {
+      if (state === BLOCK_FREE) free += extents.sizeOf(block);
+      else dead += extents.sizeOf(block);
       assert.notEqual(previousFree, offset, 'free neighbours are joined');
       previousFree = end;
     }
@@ -29,6 +43,7 @@ function check(extents: Extents): void {
   }
   assert.equal(extents.bytesFree, free);
   assert.equal(extents.bytesLeased, leased);
+  assert.equal(extents.bytesDead, dead);
   assert.equal(extents.bytesTotal, total);
 }
 
@@ -60,6 +75,7 @@ test('extents: bytes are owned once, whatever is leased, offered, freed', () => 
       const extents = new Extents();
       extents.addSlab(0, 4 << 20);
       extents.addSlab(7, 1 << 20);
+      extents.addAdopted(ADOPTED, 1 << 19, 2);
       for (const each of actions) {
         const leases = [...extents.blocks()].filter((b) => extents.stateOf(b) === BLOCK_LEASE);
         const slices = [...extents.blocks()].filter((b) => extents.stateOf(b) === BLOCK_SLICE);
@@ -68,6 +84,7 @@ test('extents: bytes are owned once, whatever is leased, offered, freed', () => 
           if (block !== 0) {
             assert.ok(extents.sizeOf(block) >= each.size);
             assert.equal(extents.ownerOf(block), each.owner);
+            assert.notEqual(extents.slabOf(block), ADOPTED);
           } else assert.ok([...extents.blocks()].length > 0);
         } else if (each.kind === 'offer' && leases.length > 0) {
           const lease = leases[each.pick % leases.length] as number;
@@ -94,8 +111,9 @@ test('extents: bytes are owned once, whatever is leased, offered, freed', () => 
         if (extents.stateOf(block) === BLOCK_SLICE) extents.free(block);
       }
       check(extents);
-      assert.equal(extents.bytesFree, extents.bytesTotal);
-      assert.ok(extents.removeSlab(7));
+      assert.equal(extents.bytesFree, extents.bytesLeasable);
+      assert.ok(extents.removeSlab(7) && extents.removeSlab(ADOPTED));
+      assert.deepEqual([extents.bytesAdopted, extents.bytesDead], [0, 0]);
     }),
     { numRuns: 300 },
   );

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Value } from '../../src/core/value.js';
 import { mayRead, mayWrite } from '../../src/pool/memory.js';
+import { SOURCE } from '../../src/protocol/index.js';
 import type { Call, Slice } from './call.js';
 import { Harness, type HarnessOptions } from './harness.js';
 import type { Member } from './member.js';
@@ -544,3 +545,78 @@ function fairQueue(seed: number): void {
   }
   queue = [];
 }
+
+test('adopt: nobody may write to a file that was adopted, nor be given it for his own', () => {
+  const pool = poolOf(64 * MiB);
+  const member = pool.member('a');
+  const reader = pool.member('b');
+  const slice = member.adopt('adopt-1', 8_192).grant();
+  const { session } = member.client;
+  assert.ok(!mayWrite(pool.pool, session, slice.slab, 0, 64));
+  assert.ok(mayRead(pool.pool, session, slice.slab, 0, 64));
+  member.offer('x', { ...slice, offset: 4_096, size: 4_096 }, { keep: true });
+  const taken = reader.declare('x').demand({ mode: 'own' }).delivered();
+  assert.equal(taken.source, SOURCE.slice, 'it makes a copy');
+});
+
+test('adopt: what is freed of an adopted slab is leased to nobody, and counted by itself', () => {
+  const pool = new Harness({ memoryBytesMax: 512 * MiB });
+  const member = pool.member('a');
+  const slices = [1, 2, 3].map((n) => member.adopt(`adopt-${n}`, 64 * MiB).grant());
+  for (const slice of slices) {
+    member.giveBack({ ...slice, size: 32 * MiB }).ok();
+    member.offer(`x/${slice.slab}`, { ...slice, offset: 32 * MiB, size: 32 * MiB });
+  }
+  const { extents } = pool.pool;
+  assert.equal(extents.bytesDead, 96 * MiB);
+  assert.equal(pool.pool.bytesReserved, 8 * MiB, 'the reserve is part of what can be leased');
+  for (let index = 0; index < 20; index++) {
+    const { slab } = member.lease(4 * MiB).grant();
+    assert.ok(!slices.some((slice) => slice.slab === slab));
+  }
+});
+
+test('adopt: files leave room for what somebody requires', () => {
+  const pool = new Harness({ memoryBytesMax: 512 * MiB });
+  const member = pool.member('a');
+  for (let n = 0; n < 7; n++) member.adopt(`adopt-${n}`, 64 * MiB).grant();
+  member.lease(1 * MiB).grant();
+  member.adopt('adopt-7', 64 * MiB).fails('memory-full');
+});
+
+test('memory full: who waits gets what it needs, and who holds more is asked again', () => {
+  const pool = poolOf(14 * MiB);
+  const [holder, first, second, third] = ['h', 'a', 'b', 'c'].map((name) => pool.member(name));
+  assert.ok(holder && first && second && third);
+  const held = holder.lease(14 * MiB).grant();
+  const calls = [
+    first.lease(12 * MiB, { least: 1 * MiB }),
+    second.lease(12 * MiB, { least: 4 * MiB }),
+  ];
+  holder.giveBack({ ...held, size: 8 * MiB }).ok();
+  assert.deepEqual(
+    calls.map((call) => call.grant().size / MiB),
+    [1, 7],
+    'more than it needs only for the last',
+  );
+  assert.equal(second.client.notices.length, 0);
+  third.lease(2 * MiB).waits();
+  const asked = [holder, first, second].map(({ client }) => client.notices.length);
+  assert.deepEqual(asked, [2, 1, 1], 'whoever was granted since, too');
+});
+
+test('memory full: a name is forgotten at the same cost however many wait', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('a');
+  member.lease((7 / 8) * MiB).grant();
+  const waits = 2_000;
+  for (let n = 0; n < waits; n++) {
+    const target = member.declare(`wait/${n}`);
+    member.lease(64 * KiB, { for: target }).waits();
+    if (n % 2 === 0) target.dispose().ok();
+  }
+  const { leaseWaits, leaseWaitsByObject } = pool.pool;
+  assert.equal(leaseWaits.length, waits);
+  assert.equal(leaseWaitsByObject.size, waits / 2, 'those of forgotten names are for none');
+  assert.ok(leaseWaits.every((each, n) => (each.objectRow === 0) === (n % 2 === 0)));
+});
