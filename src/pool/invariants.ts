@@ -27,6 +27,7 @@ export function checkInvariants(pool: PoolState): void {
     handles: 0,
     versions: 0,
     requires: 0,
+    failed: 0,
     leases: 0,
     inline: 0,
     unbound: 0,
@@ -45,6 +46,7 @@ export function checkInvariants(pool: PoolState): void {
   assert(sums.handles === pool.handles.used, 'every handle hangs on an object');
   assert(sums.versions === pool.versions.used, 'every version hangs on an object');
   assert(sums.requires === pool.requiresOpen, 'open requires are counted');
+  assert(sums.failed === pool.failures.size, 'every reason belongs to a require that failed');
   assert(sums.leases === pool.readerLeases, 'I4: reader leases equal holders');
   assert(sums.inline === pool.bytesInline, 'I5: payloads within messages are counted');
   checkUnboundList(pool, sums.unbound);
@@ -59,6 +61,7 @@ interface Sums {
   handles: number;
   versions: number;
   requires: number;
+  failed: number;
   leases: number;
   inline: number;
   unbound: number;
@@ -103,6 +106,10 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
     count(sums.spaces, handles.get(handle, HANDLE.space));
     countRecord(pool, sums, handles.get(handle, HANDLE.attributes));
     checkWait(pool, sums, handles.get(handle, HANDLE.wait), WAIT_KIND.demand, handle);
+    if (state === HANDLE_STATE.failed) {
+      sums.failed++;
+      assert(pool.failures.has(handle), `${name}: what has failed says why`);
+    }
     if (state === HANDLE_STATE.required) {
       sums.requires++;
       count(requires, version);

@@ -113,6 +113,7 @@ export function dropHandle(pool: PoolState, handle: number): void {
   member.handleCount--;
   member.session.handles.set(handles.get(handle, HANDLE.number), 0);
 
+  if (handleState(pool, handle) === HANDLE_STATE.failed) pool.failures.delete(handle);
   pool.spaces.release(handles.get(handle, HANDLE.space));
   pool.attributes.free(handles.get(handle, HANDLE.attributes));
   handles.release(handle);

@@ -63,6 +63,7 @@ export function require(pool: PoolState, handle: number, policy: number): void {
         : nobodyWillOffer(pool, object);
   if (refused !== null) {
     setHandleState(pool, handle, HANDLE_STATE.failed);
+    pool.failures.set(handle, refused);
     throw refused;
   }
   setHandleState(pool, handle, HANDLE_STATE.required, patient ? HANDLE_FLAG.patient : 0);
@@ -82,6 +83,12 @@ export function require(pool: PoolState, handle: number, policy: number): void {
 export function demand(pool: PoolState, session: Session, request: number, message: Demand): void {
   const { handles, waits } = pool;
   const handle = handleOf(session, message.handle);
+  if (handleState(pool, handle) === HANDLE_STATE.failed) {
+    const reason = pool.failures.get(handle);
+    assert(reason !== undefined, 'a require that has failed has a reason');
+    if ((message.want & WANT.dispose) !== 0) dropHandle(pool, handle);
+    throw reason;
+  }
   checkDemandable(pool, handle);
   try {
     openForDemand(pool, handle, message.policy);
@@ -237,11 +244,12 @@ function failWait(pool: PoolState, handle: number, error: AttaccaError): void {
   emitFail(pool, memberOf(pool, handle).session, request, error);
 }
 
-/** Fails an open require for good; the handle can then be disposed. */
+/** Fails an open require for good; a demand on it says why, and the handle can be disposed. */
 export function failRequire(pool: PoolState, handle: number, error: AttaccaError): void {
   const disposes = disposesWithAnswer(pool, handle);
   failWait(pool, handle, error);
   endRequire(pool, handle, HANDLE_STATE.failed);
+  pool.failures.set(handle, error);
   if (disposes) dropHandle(pool, handle);
 }
 

@@ -3,6 +3,7 @@ import { Directory } from '../catalog/directory.js';
 import { Extents } from '../catalog/extents.js';
 import { Table } from '../catalog/table.js';
 import { Reader, Writer } from '../core/bytes.js';
+import type { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import type { ValueMap } from '../core/value.js';
 import { Attributes, Keys } from './attributes.js';
@@ -107,6 +108,8 @@ export class PoolState {
   /** Head of the list of objects with requires that wait for the next version. */
   unboundHead = 0;
   requiresOpen = 0;
+  /** Why a require has failed, by its handle: for the demand that comes after that. */
+  readonly failures = new Map<number, AttaccaError>();
   readerLeases = 0;
   bytesInline = 0;
   readonly leaseWaits: LeaseWait[] = [];

@@ -97,7 +97,7 @@ const EXPECTED: Record<State, Record<Request, 'ok' | 'waits' | ErrorCode>> = {
   demanded: allowed({ dispose: 'ok' }),
   reading: allowed({ dispose: 'ok' }),
   retracted: allowed({ retract: 'ok', dispose: 'ok' }),
-  failed: allowed({ dispose: 'ok' }),
+  failed: allowed({ demand: 'object-mismatch', dispose: 'ok' }),
 };
 
 function allowed(

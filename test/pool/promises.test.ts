@@ -15,7 +15,7 @@ test('close: a require that only closed promises could have met fails, naming th
   const { fields, message } = demand.fails('nobody-will-offer');
   assert.deepEqual(fields, { name: 'x', members: ['writer'], promises: ['x'] });
   assert.match(message, /writer/);
-  silent.demand().fails('wrong-state');
+  silent.demand().fails('nobody-will-offer');
   silent.dispose().ok();
   promise.close().fails('unknown-promise');
 });

@@ -148,7 +148,7 @@ test('mismatch at require: names field and both members; the handle has failed',
     const parties = { name: 'x', consumer: 'plot', provider: 'model[1]' };
     assert.deepEqual(fields, { ...parties, field, expected, offered });
     assert.match(message, /plot expects another than model\[1\] offers/);
-    handle.demand().fails('wrong-state');
+    assert.deepEqual(handle.demand().fails('object-mismatch').fields, fields);
     handle.dispose().ok();
   }
   const agreed = { space: { shape: [null] }, attributes: { level: 850.0 } };
@@ -172,7 +172,7 @@ test('mismatch at offer: fails the requires that expect another, the others are 
   assert.equal(right.text(), 'bytes');
   assert.equal(any.text(), 'bytes');
   assert.equal(later.demand().text(), 'bytes');
-  silent.demand().fails('wrong-state');
+  assert.equal(silent.demand().fails('object-mismatch').fields['field'], 'dtype');
   silent.dispose().ok();
 });
 
@@ -326,4 +326,24 @@ test('records: when names and attributes fill their memory, more are refused and
     kept.dispose().ok();
   });
   member.declare('y').declared.ok();
+});
+
+test('a require that fails before it is demanded tells the demand why', () => {
+  const pool = new Harness();
+  const reader = pool.member('reader');
+  const writer = pool.member('writer');
+  const promise = writer.promise('never/*', 'glob');
+  const never = reader.require('never/1');
+  const deleted = reader.require('deleted');
+  promise.close().ok();
+  reader.delete('deleted', true).ok();
+  const { fields } = never.demand().fails('nobody-will-offer');
+  assert.deepEqual(fields['members'], ['writer']);
+  deleted.demand().fails('object-deleted');
+  // Asked again, it says so again; with dispose the handle goes with the answer.
+  never.demand().fails('nobody-will-offer');
+  never.demand({ dispose: true }).fails('nobody-will-offer');
+  never.dispose().fails('unknown-handle');
+  deleted.dispose().ok();
+  assert.equal(pool.pool.failures.size, 0);
 });

@@ -181,6 +181,7 @@ export class Oracle {
       patient: false,
       explicit: false,
       demand: null,
+      failure: null,
     };
     object.handles.add(handle);
     session.handles.set(number, handle);
@@ -350,6 +351,7 @@ export class Oracle {
           : null;
     if (refusal !== null) {
       handle.state = 'failed';
+      handle.failure = refusal;
       throw new Refusal(refusal);
     }
     handle.state = 'required';
@@ -361,6 +363,10 @@ export class Oracle {
 
   demand(session: MSession, number: number, patient: boolean, demand: MDemand): Expected | null {
     const handle = this.#handle(session, number);
+    if (handle.failure !== null) {
+      if (demand.dispose) this.#drop(handle);
+      throw new Refusal(handle.failure);
+    }
     this.#state(handle, 'declared', 'sealed', 'required');
     if (handle.demand !== null) throw new Refusal('wrong-state');
     if (handle.state !== 'required') {
@@ -428,6 +434,7 @@ export class Oracle {
     const disposes = handle.demand?.dispose === true;
     this.#fail(handle, code);
     this.#unrequire(handle, 'failed');
+    handle.failure = code;
     if (disposes) this.#drop(handle);
   }
 

@@ -91,6 +91,8 @@ export interface MHandle {
   /** Required by REQUIRE, not by the way of DEMAND. */
   explicit: boolean;
   demand: MDemand | null;
+  /** Why its require has failed. */
+  failure: ErrorCode | null;
 }
 
 export interface MPromise {
