@@ -112,7 +112,7 @@ test('delete: forced, it fails the requires by name, and readers keep what they 
   assert.equal(view.text(), 'two', 'its view does not change');
   assert.equal(pool.effectsOf('freed').length, 1, 'nobody needs version 1');
   for (const handle of [bound, current]) {
-    handle.demand().fails('wrong-state');
+    handle.demand().fails('object-deleted');
     handle.dispose().ok();
   }
   reading.dispose().ok();
