@@ -4,7 +4,7 @@ import type { ValueMap } from '../core/value.js';
 import { emit } from '../pool/emit.js';
 import type { Input } from '../pool/input.js';
 import { type Effect, type PoolOptions, PoolState } from '../pool/state.js';
-import { step } from '../pool/step.js';
+import { step, WHOLE } from '../pool/step.js';
 import { Messages, writeNotice } from '../protocol/index.js';
 import { Incoming } from '../session/incoming.js';
 import { Outgoing } from '../session/outgoing.js';
@@ -15,7 +15,11 @@ interface Line {
   readonly outgoing: Outgoing;
   /** Whether a connection carries it now. */
   connected: boolean;
+  /** What it has asked and has not had its turn, in order; the bytes are the loop's own. */
+  waiting: MessagesInput[];
 }
+
+type MessagesInput = Extract<Input, { kind: 'messages' }>;
 
 /** What a turn of the loop asks the shell to do, in this order. */
 export interface Performance {
@@ -34,14 +38,21 @@ export class PoolLoop {
   readonly #lines = new Map<number, Line>();
   readonly #messages = new Messages();
   #inputs: Input[] = [];
+  /** Sessions with something that waits for its turn. */
+  readonly #waiting = new Set<number>();
+  /** Bytes of answers that are kept for all sessions. */
+  #bytesHeld = 0;
   #sessionNext = 1;
 
   constructor(options: PoolOptions) {
     this.pool = new PoolState(options);
   }
 
-  get inputsWaiting(): number {
-    return this.#inputs.length;
+  /** Whether `run` has something to do: what came in, or what was left off. */
+  get isDue(): boolean {
+    if (this.#inputs.length > 0) return true;
+    for (const session of this.#waiting) if (!this.isCongested(session)) return true;
+    return false;
   }
 
   /** Opens a session for a process; its first connection carries it already. */
@@ -57,6 +68,7 @@ export class PoolLoop {
       incoming: new Incoming(),
       outgoing: new Outgoing(),
       connected: true,
+      waiting: [],
     });
     this.#inputs.push({ kind: 'session-opened', session, process });
     return session;
@@ -74,9 +86,7 @@ export class PoolLoop {
   /** A connection takes up a session again: what it must be sent first, and what the pool has. */
   resumeSession(session: number, received: number): { received: number; frames: Uint8Array[] } {
     const line = this.#line(session);
-    if (!line.outgoing.acknowledge(received)) {
-      refuse('bad-frame', 'Cannot resume a session: it has received more than was sent');
-    }
+    this.#acknowledge(line, received);
     line.connected = true;
     line.incoming.acknowledged();
     return {
@@ -126,9 +136,10 @@ export class PoolLoop {
 
   /** Steps all that was gathered. `now` in ms of pool time, never going back. */
   run(now: number): Performance {
-    const inputs = this.#inputs;
+    const inputs = this.#resumed();
+    for (const input of this.#inputs) inputs.push(input);
     this.#inputs = [];
-    for (const input of inputs) step(this.pool, now, input);
+    for (const input of inputs) this.#step(now, input);
     if (this.pool.waits.nextDeadline() <= now) step(this.pool, now, { kind: 'tick' });
     return { frames: this.#release(), effects: this.#takeEffects() };
   }
@@ -137,10 +148,12 @@ export class PoolLoop {
   isCongested(session: number): boolean {
     const outgoing = this.#lines.get(session)?.outgoing;
     if (outgoing === undefined) return false;
-    return (
-      outgoing.messagesHeld >= LIMITS.sessionRepliesMax ||
-      outgoing.bytesHeld >= LIMITS.sessionReplyBytesMax
-    );
+    const { messagesHeld, bytesHeld } = outgoing;
+    if (messagesHeld >= LIMITS.sessionRepliesMax) return true;
+    if (bytesHeld >= LIMITS.sessionReplyBytesMax) return true;
+    // Together too much: who holds more than an even share is who does not read.
+    if (this.#bytesHeld < LIMITS.repliesBytesMax) return false;
+    return bytesHeld > LIMITS.repliesBytesMax / this.#lines.size;
   }
 
   /**
@@ -161,6 +174,42 @@ export class PoolLoop {
     return this.#lines.get(session)?.incoming.received ?? 0;
   }
 
+  /** Those that were left off and may go on now. */
+  #resumed(): Input[] {
+    const inputs: Input[] = [];
+    for (const session of [...this.#waiting]) {
+      if (this.isCongested(session)) continue;
+      const line = this.#line(session);
+      for (const input of line.waiting) inputs.push(input);
+      line.waiting = [];
+      this.#waiting.delete(session);
+    }
+    return inputs;
+  }
+
+  /** Steps an input, or keeps what of it must wait: for its turn, or behind what waits already. */
+  #step(now: number, input: Input): void {
+    if (input.kind !== 'messages') {
+      step(this.pool, now, input);
+      return;
+    }
+    const isBehind = this.#waiting.has(input.session);
+    const taken = isBehind ? input.skip : step(this.pool, now, input);
+    const line = this.#lines.get(input.session);
+    if (taken === WHOLE || line === undefined) return;
+    const { session, start, end } = input;
+    const bytes = input.bytes.slice(start, end);
+    line.waiting.push({
+      kind: 'messages',
+      session,
+      bytes,
+      start: 0,
+      end: bytes.length,
+      skip: taken,
+    });
+    this.#waiting.add(session);
+  }
+
   #release(): { session: number; bytes: Uint8Array }[] {
     const frames: { session: number; bytes: Uint8Array }[] = [];
     for (const session of this.pool.dirty) {
@@ -169,6 +218,7 @@ export class PoolLoop {
       if (line !== undefined && session.outMessages > 0) {
         for (const part of splitMessages(out.bytes, out.at, session.outMessages)) {
           const bytes = line.outgoing.frame(part.bytes, part.count, line.incoming.received);
+          this.#bytesHeld += bytes.length;
           line.incoming.acknowledged();
           if (line.connected) frames.push({ session: session.id, bytes });
         }
@@ -182,15 +232,23 @@ export class PoolLoop {
   #takeEffects(): readonly Effect[] {
     const effects = this.pool.effects.splice(0);
     for (const effect of effects) {
-      if (effect.kind === 'session-ended') this.#lines.delete(effect.session);
+      if (effect.kind === 'session-ended') this.#forget(effect.session);
     }
     return effects;
   }
 
+  #forget(session: number): void {
+    this.#bytesHeld -= this.#lines.get(session)?.outgoing.bytesHeld ?? 0;
+    this.#lines.delete(session);
+    this.#waiting.delete(session);
+  }
+
   #acknowledge(line: Line, ack: number): void {
+    const before = line.outgoing.bytesHeld;
     if (!line.outgoing.acknowledge(ack)) {
       refuse('bad-frame', `Cannot take the ack ${ack}: no such message was sent`);
     }
+    this.#bytesHeld += line.outgoing.bytesHeld - before;
   }
 
   #line(session: number): Line {

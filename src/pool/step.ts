@@ -1,5 +1,6 @@
 import { assert, refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import {
   EXPLAIN,
@@ -56,21 +57,28 @@ import type { PoolState } from './state.js';
 import { endTimer } from './timers.js';
 import { withdrawVersion } from './versions.js';
 
+/** All messages of an input were taken. */
+export const WHOLE = -1;
+
 /**
  * The pool's one way to change. Synchronous; no clock, no chance, no I/O: time comes with the
  * input, what is to be done comes out in `pool.effects` and in the sessions' outgoing messages
  * (`pool.dirty`). The same inputs give the same state and the same outputs, everywhere.
+ *
+ * Returns how many messages of the input were taken (its `skip` among them), or `WHOLE`: one whose
+ * answers would be too much at once is left off, and comes again with that as its `skip`.
  */
-export function step(pool: PoolState, now: number, input: Input): void {
+export function step(pool: PoolState, now: number, input: Input): number {
   assert(now >= pool.now, 'pool time does not go back');
   pool.now = now;
   expire(pool);
+  let taken = WHOLE;
   switch (input.kind) {
     case 'session-opened':
       openSession(pool, input);
       break;
     case 'messages':
-      stepMessages(pool, input);
+      taken = stepMessages(pool, input);
       break;
     case 'session-gone': {
       const session = pool.sessions.get(input.session);
@@ -90,6 +98,7 @@ export function step(pool: PoolState, now: number, input: Input): void {
       break;
   }
   settleLeases(pool);
+  return taken;
 }
 
 /** Ends what is due. */
@@ -113,17 +122,19 @@ function expire(pool: PoolState): void {
   }
 }
 
-function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' }>): void {
+function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' }>): number {
   const session = pool.sessions.get(input.session);
   // A frame that was on its way when the session ended: nobody waits for its answers.
-  if (session === undefined) return;
+  if (session === undefined) return WHOLE;
   const { messages } = pool.decoder;
   messages.open(input.bytes, input.start, input.end);
   const { reader } = messages;
-  for (let skip = input.skip; messages.next(); ) {
-    if (skip > 0) {
-      skip--;
-      continue;
+  let taken = 0;
+  for (; messages.next(); taken++) {
+    if (taken < input.skip) continue;
+    if (session.out.at >= LIMITS.turnAnswerBytesMax) {
+      flushOk(session);
+      return taken;
     }
     const request = messages.number;
     pool.operations++;
@@ -138,6 +149,7 @@ function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' 
     if (session.ended) break;
   }
   flushOk(session);
+  return WHOLE;
 }
 
 /** Applies one request; true when its answer is OK, false when it is answered otherwise. */

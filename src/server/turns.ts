@@ -87,6 +87,8 @@ export class Turns {
       host.crashed(error);
       return;
     }
+    // What was left off goes on after what others have to say.
+    if (host.loop.isDue) this.plan();
     this.#planTick();
   };
 

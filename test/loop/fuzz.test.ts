@@ -207,7 +207,7 @@ class Victim {
           this.loop.input({ kind: 'adopted', slab, size, session, request, failure });
         } else if (effect.kind === 'session-ended') this.#sent.delete(effect.session);
       }
-    } while (this.loop.inputsWaiting > 0);
+    } while (this.loop.isDue);
   }
 
   /** All that the pool says can be read, and answers each request once. */

@@ -83,7 +83,7 @@ test('a batch is stepped whole before any of its answers is released', () => {
       writeOfferInline(w, 0, 0, 0, 0, Uint8Array.of(1, 2));
     }),
   );
-  assert.equal(loop.inputsWaiting, 5);
+  assert.ok(loop.isDue);
   const { frames } = loop.run(1);
   assert.deepEqual(
     frames.map((each) => [each.session, open(each.bytes).messages.map(({ kind }) => kind)]),
@@ -125,7 +125,7 @@ test('a gap, and an ack of what was not sent, are bad frames of which nothing ta
   refused('bad-frame', () => receive(loop, session, frame(2, 0, writePing)));
   refused('bad-frame', () => receive(loop, session, frame(1, 1, writePing)));
   refused('bad-frame', () => loop.receiveAck(session, 1));
-  assert.equal(loop.inputsWaiting, 0);
+  assert.ok(!loop.isDue);
   assert.equal(loop.receivedOf(session), 0);
   receive(loop, session, frame(1, 0, writePing));
   assert.equal(loop.run(1).frames.length, 1);
@@ -143,7 +143,7 @@ test('frames whose messages do not add up are refused whole', () => {
     if (size === FRAME_HEADER_SIZE + 16 || size === FRAME_HEADER_SIZE + 24) continue;
     refused('bad-frame', () => loop.receive(session, good, FRAME_HEADER_SIZE, size));
   }
-  assert.equal(loop.inputsWaiting, 0);
+  assert.ok(!loop.isDue);
 });
 
 test('a session that is not known is refused; one session too many as well', () => {
@@ -228,12 +228,13 @@ test('answers that fill more than a frame are several, in order and numbered on'
     loop,
     session,
     frame(2, 0, (w) => {
-      writeDeclare(w, 0, 0, 'x', null, []);
-      writeOfferInline(w, 0, 1, 0, 0, new Uint8Array(65_000));
       for (let handle = 1; handle <= 300; handle++) {
         writeDeclare(w, handle, 0, 'x', null, []);
         writeDemand(w, handle, 0, 0, 0, 2);
       }
+      // All that wait are answered by one offer.
+      writeDeclare(w, 0, 0, 'x', null, []);
+      writeOfferInline(w, 0, 1, 0, 0, new Uint8Array(65_000));
     }),
   );
   const { frames } = loop.run(1);
@@ -324,4 +325,100 @@ test('a batch that was large leaves no large buffer behind', () => {
   });
   const session = pool.pool.sessions.get(reader.client.session);
   assert.ok((session?.out.bytes.length ?? 0) <= 256 * 1024);
+});
+
+test('answers that are much at once come in turns, in order, and others are served between', () => {
+  const { loop, session } = loopWithSession();
+  const other = loop.openSession({});
+  const asked = 50;
+  receive(
+    loop,
+    session,
+    frame(1, 0, (w) => {
+      writeJoin(w, 0, 'a', {});
+      writeDeclare(w, 0, 0, 'x', null, []);
+      writeOfferInline(w, 0, 0, 0, 0, new Uint8Array(60_000));
+    }),
+  );
+  loop.run(1);
+  const bytes = frame(4, 0, (w) => {
+    for (let index = 0; index < asked; index++) {
+      writeDeclare(w, 1 + index, 0, 'x', null, []);
+      writeDemand(w, 1 + index, 0, 0, 0, 0);
+    }
+  });
+  receive(loop, session, bytes);
+  // The bytes of what is left off are the loop's own: those that came may be used again.
+  const rest = frame(4 + 2 * asked, 0, (w) => writeStat(w, 'x'));
+  receive(loop, session, rest);
+  const heard: string[] = [];
+  let turns = 0;
+  for (; loop.isDue; turns++) {
+    const { frames } = loop.run(2 + turns);
+    bytes.fill(0xff);
+    rest.fill(0xff);
+    for (const each of frames) {
+      for (const message of open(each.bytes).messages) {
+        if (each.session === session) heard.push(message.kind);
+        else assert.equal(heard.includes('value'), false, 'before all of the first is answered');
+      }
+    }
+    if (turns === 0) receive(loop, other, frame(1, 0, writePing));
+  }
+  assert.equal(turns, Math.ceil((asked * 60_000) / LIMITS.turnAnswerBytesMax));
+  assert.equal(heard.filter((kind) => kind === 'deliver').length, asked);
+  assert.equal(heard.at(-1), 'value', 'what came behind has its turn behind');
+});
+
+test('who has not read what is kept for it is answered no further, and goes on when it has', () => {
+  const { loop, session } = loopWithSession();
+  const stats = 200;
+  receive(
+    loop,
+    session,
+    frame(1, 0, (w) => {
+      for (let index = 0; index < stats; index++) writeStat(w, 'x');
+    }),
+  );
+  withLimit('turnAnswerBytesMax', 1_000, () =>
+    withLimit('sessionReplyBytesMax', 5_000, () => {
+      let now = 1;
+      while (loop.isDue) loop.run(now++);
+      assert.ok(loop.isCongested(session));
+      let answered = loop.pool.operations;
+      assert.ok(answered > 0 && answered < stats);
+      for (; answered < stats; answered = loop.pool.operations) {
+        loop.receiveAck(session, answered);
+        assert.ok(loop.isDue);
+        loop.run(now++);
+      }
+      assert.ok(!loop.isDue);
+    }),
+  );
+});
+
+test('together too much is kept: who holds more than its share waits, others do not', () => {
+  const { loop, session } = loopWithSession();
+  const other = loop.openSession({});
+  const stat = (to: number, first: number): void => {
+    receive(
+      loop,
+      to,
+      frame(first, 0, (w) => writeStat(w, 'x')),
+    );
+    loop.run(first);
+  };
+  for (let first = 1; first <= 20; first++) stat(session, first);
+  receive(
+    loop,
+    other,
+    frame(1, 0, (w) => writeStat(w, 'x')),
+  );
+  loop.run(21);
+  withLimit('repliesBytesMax', 1_000, () => {
+    assert.ok(loop.isCongested(session));
+    assert.ok(!loop.isCongested(other));
+    loop.receiveAck(session, 20);
+    assert.ok(!loop.isCongested(session));
+  });
 });
