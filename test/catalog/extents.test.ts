@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE, Extents } from '../../src/catalog/extents.js';
+import { fc } from '../fast-check.js';
 
 /** Blocks of every slab tile it, no two free ones touch, and the sums agree. */
 function check(extents: Extents): void {
