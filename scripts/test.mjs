@@ -1,4 +1,5 @@
-// Runs every compiled test (or those whose path contains an argument) on this Node.
+// Runs every compiled test (or those whose path contains an argument) on this Node. Properties try
+// the same cases in each run; ATTACCA_SEED=NUMBER tries others, ATTACCA_SEED=random any.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -18,10 +19,15 @@ if (files.length === 0) {
   process.stderr.write('test: no test matches\n');
   process.exit(1);
 }
+const environment = { ATTACCA_CHECK: '1', ...process.env };
+if (environment.ATTACCA_SEED === 'random') {
+  environment.ATTACCA_SEED = String(Math.floor(Math.random() * 2 ** 31));
+  process.stderr.write(`test: ATTACCA_SEED=${environment.ATTACCA_SEED}\n`);
+}
 // A test that hangs fails, and says which it was.
 const fixed = ['--test', '--test-concurrency=2', '--test-timeout=300000'];
 const result = spawnSync(process.execPath, [...fixed, ...flags, ...files], {
   stdio: ['ignore', 'inherit', 'inherit'],
-  env: { ATTACCA_CHECK: '1', ...process.env },
+  env: environment,
 });
 process.exit(result.status ?? 1);

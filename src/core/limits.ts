@@ -5,7 +5,7 @@ const MiB = 1024 * KiB;
 
 /**
  * Every bound of Attacca, in one place. Each refusal that one of them causes has a code in
- * errors.ts; docs/operating/limits.md is made from this table. Unit and qualifier stand last.
+ * errors.ts; docs/operating/limits.md says what happens at each. Unit and qualifier stand last.
  */
 export const LIMITS = {
   /** A frame of the control connection: bounds what a garbage length can make us buffer. */

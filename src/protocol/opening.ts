@@ -2,7 +2,7 @@ import { refuse } from '../core/assert.js';
 import { Reader, type Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
-import { readMap, writeMap } from '../core/value-codec.js';
+import { type Reading, readMap, writeMap } from '../core/value-codec.js';
 import type { ErrorParts } from './answers.js';
 import { FRAME, ROLE } from './codes.js';
 import { beginFrame, endFrame, writeFrame } from './frame.js';
@@ -90,8 +90,8 @@ function writeBytes(w: Writer, bytes: Uint8Array): void {
   w.raw(bytes);
 }
 
-/** Reads HELLO; what a later version appends is left alone. */
-export function readHello(bytes: Uint8Array, start: number, end: number): Hello {
+/** Reads HELLO; what a later version appends is left alone. `how` is for the values in it. */
+export function readHello(bytes: Uint8Array, start: number, end: number, how?: Reading): Hello {
   return readFrameBody(bytes, start, end, (r) => {
     if (r.u32() !== MAGIC) refuse('bad-frame', 'Cannot read HELLO: it does not begin with "ATCA"');
     const lowest = r.u16();
@@ -111,7 +111,7 @@ export function readHello(bytes: Uint8Array, start: number, end: number): Hello 
       session: r.u64(),
       secret: readSecret(r),
       received: r.u64(),
-      process: readMap(r),
+      process: readMap(r, how),
     };
   });
 }
@@ -132,7 +132,7 @@ export function writeHello(w: Writer, hello: Omit<Hello, 'kind'>): void {
 }
 
 /** Reads ACCEPT; what a later version appends is left alone. */
-export function readAccept(bytes: Uint8Array, start: number, end: number): Accept {
+export function readAccept(bytes: Uint8Array, start: number, end: number, how?: Reading): Accept {
   return readFrameBody(bytes, start, end, (r) => ({
     kind: 'accept',
     version: r.u16(),
@@ -142,7 +142,7 @@ export function readAccept(bytes: Uint8Array, start: number, end: number): Accep
     secret: readSecret(r),
     received: r.u64(),
     resumed: flag(r, 'whether a session was resumed'),
-    pool: readMap(r),
+    pool: readMap(r, how),
   }));
 }
 
@@ -160,13 +160,13 @@ export function writeAccept(w: Writer, accept: Omit<Accept, 'kind'>): void {
 }
 
 /** Reads REFUSE; what a later version appends is left alone. */
-export function readRefuse(bytes: Uint8Array, start: number, end: number): Refuse {
+export function readRefuse(bytes: Uint8Array, start: number, end: number, how?: Reading): Refuse {
   return readFrameBody(bytes, start, end, (r) => ({
     kind: 'refuse',
     retryable: flag(r, 'whether a refusal is retryable'),
     code: r.text(),
     message: r.text(),
-    fields: readMap(r),
+    fields: readMap(r, how),
   }));
 }
 

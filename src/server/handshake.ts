@@ -53,8 +53,8 @@ export function sessionUnknown(session: number): AttaccaError {
   );
 }
 
-/** The limits that clients must know, for ACCEPT. */
-export function limitsForClients(): ValueMap {
+/** The limits that clients must know, for ACCEPT (spec/protocol.md, section 4). */
+export function limitsForClients(sessionAwayMsMax: number = LIMITS.sessionAwayMsMax): ValueMap {
   const names = [
     'frameBytesMax',
     'dataFrameBytesMax',
@@ -76,5 +76,5 @@ export function limitsForClients(): ValueMap {
   ] as const;
   const limits: { [name: string]: Value } = {};
   for (const name of names) limits[name] = LIMITS[name];
-  return limits;
+  return { ...limits, sessionAwayMsMax };
 }

@@ -91,9 +91,9 @@ function poolOptions(
   };
 }
 
-function describePool(here: ProcessIdentity): ValueMap {
+function describePool(here: ProcessIdentity, awayMsMax: number | undefined): ValueMap {
   const bootId = here.bootId ?? '';
-  return { software: SOFTWARE, bootId, pid: here.pid, limits: limitsForClients() };
+  return { software: SOFTWARE, bootId, pid: here.pid, limits: limitsForClients(awayMsMax) };
 }
 
 /**
@@ -148,7 +148,7 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
       dataListen: tcp === null ? null : { host: tcp.host, port: 0 },
       address: formatAddress({ kind: 'unix', path }),
       here,
-      describe: describePool(here),
+      describe: describePool(here, options.sessionAwayMsMax),
       bounds,
       awayMsMax: options.sessionAwayMsMax,
       handshakeMsMax: options.handshakeMsMax ?? SERVER_LIMITS.handshakeMsMax,

@@ -1,6 +1,5 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import {
   BLOCK_DEAD,
   BLOCK_FREE,
@@ -8,6 +7,7 @@ import {
   BLOCK_SLICE,
   Extents,
 } from '../../src/catalog/extents.js';
+import { fc } from '../fast-check.js';
 
 /** The slab that is an adopted file, where there is one. */
 const ADOPTED = 9;

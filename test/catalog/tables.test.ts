@@ -1,10 +1,10 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { Arena } from '../../src/catalog/arena.js';
 import { Directory } from '../../src/catalog/directory.js';
 import { hashBytes } from '../../src/catalog/hash.js';
 import { Table } from '../../src/catalog/table.js';
+import { fc } from '../fast-check.js';
 
 test('table: rows are zero when allocated, used again when released, wide fields are exact', () => {
   const table = new Table(4);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { npyDataOffset, npyHeader, parseNpyHeader } from '../../src/cli/npy.js';
 import { PythonLiteral, PythonTuple } from '../../src/cli/python-literal.js';
 import { DTYPES, type Dtype, type Space } from '../../src/core/space.js';
 import { refused } from '../core/refusal.js';
+import { fc } from '../fast-check.js';
 
 /** A file as numpy would write it, with any header. */
 function npy(header: string, version: readonly [number, number] = [1, 0]): Uint8Array {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { parseAttribute, parseAttributes } from '../../src/cli/attribute.js';
 import { formatDuration, parseDuration, parseTimeout } from '../../src/cli/duration.js';
 import { UsageError } from '../../src/cli/exit.js';
@@ -10,6 +9,7 @@ import { parseCommandLine } from '../../src/cli/options.js';
 import { plainWords, shellWords } from '../../src/cli/shell-words.js';
 import { didYouMean, nearest } from '../../src/cli/suggest.js';
 import { Float, Timestamp } from '../../src/core/value.js';
+import { fc } from '../fast-check.js';
 
 const SPECS = {
   out: { type: 'string', short: 'o', value: 'FILE', help: '' },

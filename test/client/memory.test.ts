@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { sumOf } from '../../src/client/check.js';
 import type { Connection } from '../../src/client/connection.js';
 import type { DataPlane } from '../../src/client/data-plane.js';
@@ -10,6 +9,7 @@ import type { Waiter } from '../../src/client/pending.js';
 import type { Slice } from '../../src/client/slice.js';
 import { Writer } from '../../src/core/bytes.js';
 import { AttaccaError } from '../../src/core/errors.js';
+import { fc } from '../fast-check.js';
 import { codeOf, errorOf, joinApart, ramp, servePool } from './support/pools.js';
 
 const MiB = 1 << 20;

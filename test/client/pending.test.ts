@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { Pending, type Waiter } from '../../src/client/pending.js';
 import { Reader } from '../../src/core/bytes.js';
 import { AttaccaError } from '../../src/core/errors.js';
+import { fc } from '../fast-check.js';
 
 /** Notes what each request of a run was answered with. */
 class Notes implements Waiter {

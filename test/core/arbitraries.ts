@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { DTYPES, type Dtype, type SpaceExpectation } from '../../src/core/space.js';
 import { Float, Timestamp, type Value, type ValueMap } from '../../src/core/value.js';
+import { fc } from '../fast-check.js';
 
 /** Any text that UTF-8 can say: every code point but halves of surrogate pairs. */
 export const anyText = (maxLength = 12): fc.Arbitrary<string> =>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { AssertionFailed } from '../../src/core/assert.js';
 import { Reader, Writer } from '../../src/core/bytes.js';
+import { fc } from '../fast-check.js';
 import { anyText } from './arbitraries.js';
 import { refused } from './refusal.js';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { AttaccaError } from '../../src/core/errors.js';
 import { compileGlob } from '../../src/core/glob.js';
 import { encodeUtf8 } from '../../src/core/utf8.js';
+import { fc } from '../fast-check.js';
 import { refused } from './refusal.js';
 
 function matches(glob: string, name: string): boolean {

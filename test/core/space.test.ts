@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { Reader, Writer } from '../../src/core/bytes.js';
 import {
   completeSpace,
@@ -19,6 +18,7 @@ import {
   spaceMismatch,
   writeSpace,
 } from '../../src/core/space.js';
+import { fc } from '../fast-check.js';
 import { anyDtype, anySpace } from './arbitraries.js';
 import { codeOf, refused } from './refusal.js';
 

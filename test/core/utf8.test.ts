@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { countCharacters, decodeUtf8, encodeUtf8, isUtf8 } from '../../src/core/utf8.js';
+import { fc } from '../fast-check.js';
 import { anyText } from './arbitraries.js';
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

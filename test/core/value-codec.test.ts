@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { Reader, Writer } from '../../src/core/bytes.js';
 import { LIMITS } from '../../src/core/limits.js';
 import { Float, Timestamp, VALUE_TYPE, type Value } from '../../src/core/value.js';
@@ -13,6 +12,7 @@ import {
   writeMap,
   writeValue,
 } from '../../src/core/value-codec.js';
+import { fc } from '../fast-check.js';
 import { anyMap, anyValue } from './arbitraries.js';
 import { codeOf, refused } from './refusal.js';
 

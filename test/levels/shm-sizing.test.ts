@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import {
   decideMemory,
   formatBytes,
   type MemoryFacts,
   readMemoryFacts,
 } from '../../src/levels/shm/index.js';
+import { fc } from '../fast-check.js';
 import { scratch } from './scratch.js';
 
 const MiB = 1024 * 1024;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { ErrorCode } from '../../src/core/errors.js';
 import { Float, type Value } from '../../src/core/value.js';
 import type { AnyMessage } from '../../src/protocol/index.js';
+import { checkDocumented } from '../protocol/documented-errors.js';
 import type { Client } from './harness.js';
 
 type Of<K extends AnyMessage['kind']> = Extract<AnyMessage, { kind: K }>;
@@ -58,14 +59,13 @@ export class Call {
     return this;
   }
 
-  /** Checks that it has failed so. */
+  /** Checks that it has failed so, and with the fields that the specification says. */
   fails(code: ErrorCode): { fields: { [key: string]: Value }; message: string } {
     const answer = this.#is('fail');
     assert.equal(answer.code, code, answer.message);
-    return {
-      fields: plain(answer.fields) as { [key: string]: Value },
-      message: answer.message,
-    };
+    const fields = plain(answer.fields) as { [key: string]: Value };
+    checkDocumented(code, fields);
+    return { fields, message: answer.message };
   }
 
   welcome(): Of<'welcome'> {

@@ -1,4 +1,5 @@
 import type { Writer } from '../../src/core/bytes.js';
+import { EXACT } from '../../src/core/value-codec.js';
 import type { Accept, AnyMessage, FrameName, Hello, Refuse } from '../../src/protocol/index.js';
 import * as protocol from '../../src/protocol/index.js';
 import { encodeAny } from './encode-any.js';
@@ -54,15 +55,15 @@ function decodeMessages(bytes: Uint8Array, start: number, end: number): AnyFrame
   return { kind: 'messages', first: messages.first, ack: messages.ack, messages: list };
 }
 
-/** Reads the body of a frame of `kind`, as `FrameAssembler` hands it out. */
+/** Reads the body of a frame of `kind`, as `FrameAssembler` hands it out: exactly, to compare. */
 export function decodeFrame(kind: number, bytes: Uint8Array, start: number, end: number): AnyFrame {
   switch (kind) {
     case protocol.FRAME.hello:
-      return protocol.readHello(bytes, start, end);
+      return protocol.readHello(bytes, start, end, EXACT);
     case protocol.FRAME.accept:
-      return protocol.readAccept(bytes, start, end);
+      return protocol.readAccept(bytes, start, end, EXACT);
     case protocol.FRAME.refuse:
-      return protocol.readRefuse(bytes, start, end);
+      return protocol.readRefuse(bytes, start, end, EXACT);
     case protocol.FRAME.messages:
       return decodeMessages(bytes, start, end);
     case protocol.FRAME.ack:

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import type { AnyMessage, Attribute, MessageName, Payload } from '../../src/protocol/index.js';
 import { anyMap, anySpace, anyText, anyValue } from '../core/arbitraries.js';
+import { fc } from '../fast-check.js';
 import type { AnyFrame } from './any-frame.js';
 
 type ArbitraryOf<K extends string, T extends { kind: string }> = fc.Arbitrary<

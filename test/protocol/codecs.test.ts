@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { Reader, Writer } from '../../src/core/bytes.js';
 import {
   type AnyMessage,
@@ -14,6 +13,7 @@ import {
   writeDeclare,
 } from '../../src/protocol/index.js';
 import { codeOf, refused } from '../core/refusal.js';
+import { fc } from '../fast-check.js';
 import { decodeFrames, encodeFrame } from './any-frame.js';
 import { anyFrame, MESSAGES } from './arbitraries.js';
 import { encodeAny } from './encode-any.js';

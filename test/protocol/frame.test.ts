@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { AssertionFailed } from '../../src/core/assert.js';
 import { Writer } from '../../src/core/bytes.js';
 import { LIMITS } from '../../src/core/limits.js';
+import { Float } from '../../src/core/value.js';
 import {
   beginFrame,
   beginMessages,
@@ -26,7 +26,8 @@ import {
   writeWriteHead,
 } from '../../src/protocol/index.js';
 import { codeOf, refused } from '../core/refusal.js';
-import { type AnyFrame, decodeFrame, encodeFrame } from './any-frame.js';
+import { fc } from '../fast-check.js';
+import { type AnyFrame, decodeFrame, decodeFrames, encodeFrame } from './any-frame.js';
 import { anyFrame } from './arbitraries.js';
 
 /** `bytes` in pieces of the given sizes, again and again; a size of 0 is an empty chunk. */
@@ -64,6 +65,19 @@ test('frames come whole, however the stream is cut', () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test('values in the frames of an opening can be read exactly, as those of messages', () => {
+  const map = Object.assign(Object.create(null), { whole: new Float(0) });
+  const error = { retryable: false, code: 'c', message: 'm', fields: map };
+  const w = new Writer();
+  writeHello(w, { ...hello, process: map });
+  writeAccept(w, { ...hello, version: 1, poolId: 'p', poolName: 'n', resumed: false, pool: map });
+  writeRefuse(w, error);
+  const [first, second, third] = decodeFrames(w.written());
+  assert.deepStrictEqual(first?.kind === 'hello' && first.process, map);
+  assert.deepStrictEqual(second?.kind === 'accept' && second.pool, map);
+  assert.deepStrictEqual(third, { kind: 'refuse', ...error });
 });
 
 test('a frame within a chunk is handed out in place', () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { Reader, Writer } from '../../src/core/bytes.js';
 import { AttaccaError, type ErrorCode } from '../../src/core/errors.js';
 import { decodeAny, FrameAssembler, MESSAGE, Messages } from '../../src/protocol/index.js';
+import { fc } from '../fast-check.js';
 import { decodeFrame, encodeFrame } from './any-frame.js';
 import { anyFrame } from './arbitraries.js';
 

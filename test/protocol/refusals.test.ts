@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { Reader, Writer } from '../../src/core/bytes.js';
 import type { ErrorCode } from '../../src/core/errors.js';
 import { LIMITS } from '../../src/core/limits.js';
@@ -20,6 +19,7 @@ import {
   writeDeclare,
 } from '../../src/protocol/index.js';
 import { codeOf, refused } from '../core/refusal.js';
+import { fc } from '../fast-check.js';
 import { anyName } from './arbitraries.js';
 import { encodeAny } from './encode-any.js';
 

@@ -12,6 +12,7 @@ import {
   Grant,
   HANDLE_NONE,
   MESSAGE,
+  poolInfoOf,
   readGrant,
   readValueAnswer,
   writeJoin,
@@ -63,7 +64,8 @@ test('a client that is stopped for a while has lost nothing', async (t) => {
 test('a living process that has lost its connection keeps its session beyond any time', async (t) => {
   const server = await poolOf(t, { sessionAwayMsMax: 1 });
   const client = await RawClient.open(server.address);
-  const { session, secret } = client.accept;
+  const { session, secret, pool } = client.accept;
+  assert.equal(poolInfoOf(pool).limits['sessionAwayMsMax'], 1, 'clients are told of it');
   client.link.destroy();
   await client.untilClosed();
   const watcher = await RawClient.open(server.address);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { decode } from 'fast-png';
 import type { LatLonGrid } from '../../../examples/weather/grid.js';
 import { Canvas } from '../../../examples/weather/map/canvas.js';
@@ -12,6 +11,7 @@ import { chooseTicks, roundRange } from '../../../examples/weather/map/ticks.js'
 import { displayUnits, formatNumber, prettyUnits } from '../../../examples/weather/map/units.js';
 import { drawMap, type MapOptions } from '../../../examples/weather/map.js';
 import { createModel } from '../../../examples/weather/model/model.js';
+import { fc } from '../../fast-check.js';
 
 const GRID: LatLonGrid = {
   latitudes: Float64Array.from({ length: 18 }, (_, j) => 85 - 10 * j),

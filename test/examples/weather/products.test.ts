@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { LatLonGrid } from '../../../examples/weather/grid.js';
 import {
   createExtremes,
@@ -9,6 +8,7 @@ import {
   writeWindSpeed,
 } from '../../../examples/weather/products.js';
 import { checkSums, fieldSums } from '../../../examples/weather/sums.js';
+import { fc } from '../../fast-check.js';
 
 const EARTH_RADIUS_METRES = 6.37122e6;
 const DEGREE = Math.PI / 180;

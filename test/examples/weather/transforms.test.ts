@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { createFourierTransform } from '../../../examples/weather/model/fft.js';
 import { createGaussianGrid, createTriangle } from '../../../examples/weather/model/legendre.js';
 import { createRandom } from '../../../examples/weather/model/random.js';
@@ -13,6 +12,7 @@ import {
   type Spectrum,
   SphericalTransform,
 } from '../../../examples/weather/model/spherical-transform.js';
+import { fc } from '../../fast-check.js';
 
 function assertClose(actual: number, expected: number, tolerance: number, what: string): void {
   assert.ok(Math.abs(actual - expected) <= tolerance, `${what}: ${actual}, not ${expected}`);

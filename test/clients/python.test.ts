@@ -1,0 +1,54 @@
+import { strict as assert } from 'node:assert';
+import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { attacca, type Result, startProgram } from '../cli/command.js';
+
+const file = resolve(import.meta.dirname, '../../../clients/python/test_attacca.py');
+/** Each part takes some seconds; one that hangs is stopped before the runner knows no more. */
+const PART_MS_MAX = 30_000;
+
+/** Why the tests of the Python client cannot run here, or false: it needs 3.9 (its README). */
+function whyNot(): string | false {
+  const program = 'import sys; sys.exit(sys.version_info < (3, 9))';
+  const { error, status } = spawnSync('python3', ['-c', program], { stdio: 'ignore' });
+  if (error === undefined && status === 0) return false;
+  const what = error === undefined ? 'python3 is older than 3.9' : `no python3 (${error.message})`;
+  return `${what}: install Python 3.9 or later, on Debian: apt-get install python3`;
+}
+
+const options = { skip: whyNot(), timeout: PART_MS_MAX };
+
+/** Checks that the tests of Python ran and passed, and prints which of them were skipped, why. */
+function passed(t: TestContext, { code, out, err }: Result): void {
+  assert.equal(code, 0, `${out}${err}`);
+  assert.match(err, /^Ran [1-9]\d* tests? in /m);
+  for (const line of err.split('\n')) if (line.includes(' ... skipped ')) t.diagnostic(line);
+}
+
+/** What the one who runs the tests prefers is not what is tested. */
+const environment = { ATTACCA_TRANSPORT: undefined };
+const ofPython = (...args: string[]): string[] => ['python3', '-B', file, '-v', ...args];
+
+/** The client's tests with a pool of its own, which `attacca run` serves. */
+async function withPool(t: TestContext, ...how: string[]): Promise<string> {
+  const result = await attacca(['run', ...how, '--', ...ofPython('--pool')], { environment });
+  passed(t, result);
+  return result.err;
+}
+
+test('the Python client: values, vectors, and a small fake pool', options, async (t) => {
+  const [program = '', ...args] = ofPython();
+  passed(t, await startProgram(program, args, { environment }).ended);
+});
+
+test('the Python client: a pool with shared memory', options, async (t) => {
+  const said = await withPool(t);
+  // Elsewhere the pool may have none.
+  if (process.platform === 'linux') assert.match(said, /test_shared_memory .* \.\.\. ok/);
+});
+
+test('the Python client: a pool without shared memory', options, async (t) => {
+  const said = await withPool(t, '--no-shm');
+  assert.match(said, /test_shared_memory .* \.\.\. skipped 'the pool has no shared memory'/);
+});
