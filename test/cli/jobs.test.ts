@@ -50,6 +50,43 @@ test('a line that makes no sense is refused by its number', () => {
   says(/^line 2 of the jobs: line 1 makes "x" too/u, '--out f=x -- a', '--out g=x -- b');
 });
 
+test('jobs that need each other are refused at the start, with the ring they form', () => {
+  const job = (needs: readonly string[], makes: string): string =>
+    `${needs.map((name) => `--in ${name}=f.${name}`).join(' ')} --out g=${makes} -- true`;
+  const says = (message: string, ...lines: string[]): void => {
+    assert.throws(() => parseJobs(lines), { name: 'UsageError', message });
+  };
+  says(
+    'line 1 of the jobs: it needs "y", which line 2 makes, which needs "x" of line 1: ' +
+      'none of them can start',
+    job(['y'], 'x'),
+    job(['x'], 'y'),
+  );
+  says('line 1 of the jobs: it needs "x", which it makes itself: it cannot start', job(['x'], 'x'));
+  says(
+    'line 2 of the jobs: it needs "c", which line 3 makes, which needs "d", ' +
+      'which line 4 makes, which needs "b" of line 2: none of them can start',
+    job(['b'], 'a'),
+    job(['x', 'c'], 'b'),
+    job(['d'], 'c'),
+    job(['y', 'b', 'a'], 'd'),
+  );
+  // Needs that meet again are no ring.
+  const diamond = [job(['b', 'c'], 'd'), job(['a'], 'b'), job(['a'], 'c'), job(['z'], 'a')];
+  assert.equal(parseJobs(diamond).length, 4);
+});
+
+test('a ring of 100,000 jobs is found, and a chain of as many is none', () => {
+  const count = 100_000;
+  const chain = Array.from({ length: count }, (_, at) => `--in o${at}=f --out g=o${at + 1} -- a`);
+  assert.equal(parseJobs(chain.toReversed()).length, count);
+  const ring = [...chain, `--in o${count}=f --out g=o0 -- a`];
+  assert.throws(() => parseJobs(ring), {
+    message:
+      /^line 1 of the jobs: it needs "o0", which line 100001 makes, .* \(99,992 lines more\), which line 2 makes, which needs "o1" of line 1: none/u,
+  });
+});
+
 test('jobs start when their inputs are there, whatever the order of lines', async (t) => {
   const directory = await filesOf(t);
   const jobs = [
