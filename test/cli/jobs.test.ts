@@ -129,7 +129,11 @@ test('failures are named; what needs them is skipped, all else is done', async (
   assert.match(err, /attacca run: 1 job done, 3 failed, 2 skipped in /u);
   assert.deepEqual(await readdir(directory), ['done']);
   const json = await attacca(['run', '-j', '2', '--memory', '64m', '--json', '-'], around);
-  const states = jsonLines(json.out).map(({ line, state }) => [line, state]);
+  const records = jsonLines(json.out);
+  const { seconds, ...sum } = records.pop() ?? {};
+  assert.deepEqual(sum, { jobs: 6, done: 1, failed: 3, skipped: 2 });
+  assert.equal(typeof seconds, 'number');
+  const states = records.map(({ line, state }) => [line, state]);
   assert.deepEqual(
     states.sort(([one], [other]) => Number(one) - Number(other)),
     [
@@ -226,8 +230,50 @@ test('run passes signals on, and takes its pool down', async () => {
   assert.equal((await killed.ended).signal, 'SIGINT');
 });
 
-test('run of a command that is not there', async () => {
+test('run of a command that is not there, and of a list of jobs without -j', async (t) => {
+  const directory = await filesOf(t);
   const { code, err } = await attacca(['run', '--memory', '64m', 'no-such-command']);
   assert.equal(code, 127);
-  assert.match(err, /Cannot run "no-such-command": there is no such command/u);
+  assert.match(
+    err,
+    /^attacca run: Cannot run "no-such-command": there is no such command \(ENOENT/u,
+  );
+  await writeFile(join(directory, 'jobs.txt'), 'true\n');
+  for (const [file, exit] of [
+    ['jobs.txt', 127],
+    ['./jobs.txt', 126],
+  ] as const) {
+    const list = await attacca(['run', '--memory', '64m', file], { directory });
+    assert.equal(list.code, exit);
+    assert.match(list.err, /; if it is a list of jobs, say -j N (?:\.\/)?jobs\.txt \(E/u);
+  }
+});
+
+test('with -j options may stand behind JOBS; a second word is named', async (t) => {
+  const directory = await filesOf(t);
+  await writeFile(join(directory, 'jobs'), 'echo done\n');
+  const behind = await attacca(['run', '-j', '1', 'jobs', '-q', '--memory', '64m'], { directory });
+  assert.deepEqual([behind.code, behind.out, behind.err], [0, 'done\n', '']);
+  const { code, err } = await attacca(['run', '-j', '1', 'jobs', 'more', '-q'], { directory });
+  assert.equal(code, 2);
+  assert.match(
+    err,
+    /-j takes one file of JOBS, or - for standard input; "more" is a word too many \(see/u,
+  );
+  const passed = await attacca(['run', '--memory', '64m', 'echo', '-j', '2', '-q']);
+  assert.equal(passed.out, '-j 2 -q\n');
+});
+
+test('with --json standard output holds records alone; what jobs print is on the other', async () => {
+  const around = { input: 'echo from a program\necho from a shell; true\n' };
+  const { code, out, err } = await attacca(
+    ['run', '-j', '1', '--memory', '64m', '--json', '-'],
+    around,
+  );
+  assert.equal(code, 0, err);
+  assert.deepEqual(
+    jsonLines(out).map(({ state, jobs }) => state ?? jobs),
+    ['done', 'done', 2],
+  );
+  assert.deepEqual(err.trim().split('\n').sort(), ['from a program', 'from a shell']);
 });

@@ -1,7 +1,7 @@
 import { defineCommand } from '../command.js';
 import { parseDuration, parseTimeout } from '../duration.js';
 import { Forwarding } from '../exec/forwarding.js';
-import { endText, exitCodeOfEnd } from '../exec/program.js';
+import { endSentence, exitCodeOfEnd } from '../exec/program.js';
 import { execSpec, FILE_OPTIONS, type Program } from '../exec/spec.js';
 import { ExecTask } from '../exec/task.js';
 import { EXIT, ExitWith, UsageError } from '../exit.js';
@@ -74,6 +74,8 @@ export const command = defineCommand({
         forwarding,
         environment: { ...context.environment, ATTACCA_POOL: session.address },
         stdin: 'inherit',
+        stdout: 'inherit',
+        command: context.command,
         options: { signal, timeoutMs, lifetimeMs, replace: options.replace },
       });
       try {
@@ -92,7 +94,7 @@ export const command = defineCommand({
         const end = await task.run();
         const exitCode = exitCodeOfEnd(end);
         if (exitCode !== EXIT.ok && spec.outputs.length > 0 && !options.quiet) {
-          say(`attacca exec: nothing is offered: ${first} ended with ${endText(end)}`);
+          say(`attacca exec: nothing is offered: ${first} ${endSentence(end)}`);
         }
         if (options.json) {
           for (const { name } of spec.outputs) {
