@@ -18,8 +18,9 @@ export const command = defineCommand({
   usage: ['[--in NAME=FILE]... [--out FILE=NAME]... -- COMMAND [ARGUMENTS]'],
   about: `
     Waits for the objects that COMMAND reads, lets them appear as files, runs it, and offers the files
-    that it makes when it ends with exit code 0; otherwise nothing is offered. FILE is relative to the
-    working directory, as COMMAND expects it.
+    that it makes when it ends with exit code 0; otherwise nothing is offered. Data flow from left to
+    right: --in NAME=FILE lets the object NAME appear as FILE, --out FILE=NAME makes FILE the object
+    NAME. FILE is relative to the working directory, as COMMAND expects it.
 
     A NAME without FILE stands as {NAME} in COMMAND and ARGUMENTS: it becomes the path of a file beside
     the pool's memory. Files made there become objects without a copy, and such objects appear as
