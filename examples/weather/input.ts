@@ -69,6 +69,13 @@ function identify(bytes: Uint8Array): string {
   return 'no file of a known kind';
 }
 
+const WHY_NOT: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'a part of its path is not a directory',
+  EISDIR: 'it is a directory',
+  EACCES: 'permission denied',
+};
+
 const ACCEPTED = 'accepted are NetCDF-3 files (classic or 64-bit offset)';
 
 function readFile(path: string): Uint8Array<ArrayBuffer> {
@@ -76,7 +83,7 @@ function readFile(path: string): Uint8Array<ArrayBuffer> {
     return readFileSync(path);
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    const why = code === 'ENOENT' ? 'there is no such file' : code || String(cause);
+    const why = WHY_NOT[code] ?? (code || String(cause));
     throw new WeatherError('cannot-read-file', `Cannot read "${path}": ${why}`, { cause });
   }
 }

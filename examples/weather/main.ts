@@ -16,6 +16,8 @@ import type { Via } from './settings.js';
 
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
+/** Where the meaning of a row stands. */
+const LEGEND_INDENT = 24;
 
 const HEADLINES: Readonly<Record<Via, string>> = {
   pool: 'through a pool: fields in shared memory, products start when their own fields are there',
@@ -127,21 +129,38 @@ function compareProducts(outcomes: ReadonlyMap<Via, Outcome>): void {
   );
 }
 
+/** What the rows mean, for who sees them for the first time. */
 function explainTable(plan: Plan): void {
   const product = plan.kind === 'messages' ? 'check' : 'product';
+  const rows: readonly (readonly [row: string, ...meaning: string[]])[] = [
+    [
+      'after its last field',
+      `how long after the last field that it needs was computed a ${product} is there:`,
+      'handing over, waiting for a processor, computing. Half take no longer than the',
+      'median, 99 of 100 no longer than the row below it. Less is better; but where',
+      'programs outnumber processors, waiting can be most of it and differs from run',
+      'to run: a smaller number in one column then says little of the way of the fields',
+    ],
+    [
+      'models held up',
+      "part of the models' time spent in allocating, writing and offering, without",
+      'the time in which other programs had the processors',
+    ],
+    [
+      'until the last product',
+      `the whole workflow: from the start of the models until the last ${product} is there`,
+    ],
+    [
+      'peak memory',
+      'of all programs and the pool with its shared memory, or files on a tmpfs;',
+      'not the page cache of files on disk',
+    ],
+  ];
   say();
-  say(
-    `from offer to product  from when the last field that the ${product} needs was computed until the`,
-  );
-  say(`                       ${product} is; 99 of 100 take no longer than the 99th percentile`);
-  say(
-    "stalled                part of the model's time spent in allocating, writing and offering, without",
-  );
-  say('                       the time in which other programs had the processors');
-  say(
-    'memory                 of all programs and the pool with its shared memory, or files on a tmpfs;',
-  );
-  say('                       not the page cache of files on disk');
+  for (const [row, first = '', ...more] of rows) {
+    say(row.padEnd(LEGEND_INDENT) + first);
+    for (const line of more) say(' '.repeat(LEGEND_INDENT) + line);
+  }
 }
 
 function listMaps({ paths }: Outcome): void {

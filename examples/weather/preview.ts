@@ -2,7 +2,7 @@
  * For developers: integrates the model, or reads a file, and draws maps into a directory.
  *
  *   node dist/examples/weather/preview.js --days 6 --every 24 --out /tmp/maps
- *   node dist/examples/weather/preview.js --file ../shared/data/eraint_uvz.nc --out /tmp/maps
+ *   node dist/examples/weather/preview.js --file FILE.nc --out /tmp/maps
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -62,16 +62,21 @@ export type FlagValues = { readonly [Flag in keyof typeof PROGRAM_FLAGS]?: strin
 
 const MEMBERS_MAX = 64;
 const STEPS_MAX = 1_000;
+
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+const ROWS: Range = { min: 8, max: 4_000 };
 /** The least truncation of the model takes as many columns. */
-const COLUMNS_MIN = 43;
+const COLUMNS: Range = { min: 43, max: 8_000 };
 
 export function badUsage(message: string): WeatherError {
   return new WeatherError('bad-usage', message);
 }
 
-interface Bounds {
-  readonly min: number;
-  readonly max: number;
+interface Bounds extends Range {
   readonly otherwise: number;
 }
 
@@ -101,9 +106,17 @@ function gridFlag(text: string | undefined, size: Size): { nlat: number; nlon: n
   if (text === undefined) return size;
   const [, rows = '', columns = ''] = /^(\d+)x(\d+)$/.exec(text) ?? [];
   if (rows === '') throw badUsage(`Cannot take "--grid ${text}": not ROWSxCOLUMNS, as in 180x360`);
-  const nlat = integerFlag('grid', rows, { min: 8, max: 4_000, otherwise: 0 });
-  const nlon = integerFlag('grid', columns, { min: COLUMNS_MIN, max: 8_000, otherwise: 0 });
-  return { nlat, nlon };
+  return {
+    nlat: gridCount(text, 'ROWS', rows, ROWS),
+    nlon: gridCount(text, 'COLUMNS', columns, COLUMNS),
+  };
+}
+
+/** One of the two numbers; its refusal shows the whole as it was given. */
+function gridCount(grid: string, what: string, digits: string, { min, max }: Range): number {
+  const count = Number(digits);
+  if (count >= min && count <= max) return count;
+  throw badUsage(`Cannot take "--grid ${grid}": ${what} must be from ${min} to ${max}`);
 }
 
 /** @throws WeatherError `bad-usage` naming the flag. */

@@ -11,9 +11,13 @@ const LINES_MAX = 16_777_216;
 const NEWLINE = 10;
 const CARRIAGE_RETURN = 13;
 
-function readSome(fd: number, buffer: Uint8Array): Promise<number> {
+/** An abort ends the wait, not the read: what is typed at a terminal may never come. */
+function readSome(fd: number, buffer: Uint8Array, signal?: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
     read(fd, buffer, 0, buffer.length, null, (error, count) => {
+      signal?.removeEventListener('abort', onAbort);
       if (error === null) resolve(count);
       else if (error.code === 'EOF') resolve(0);
       else if (error.code === 'EAGAIN') setTimeout(resolve, EMPTY_PAUSE_MS, -1);
@@ -28,7 +32,7 @@ export async function* chunksOf(fd: number, signal?: AbortSignal): AsyncGenerato
   const buffer = new Uint8Array(CHUNK_BYTES);
   for (;;) {
     signal?.throwIfAborted();
-    const count = await readSome(fd, buffer);
+    const count = await readSome(fd, buffer, signal);
     if (count === 0) return;
     if (count > 0) yield buffer.subarray(0, count);
   }

@@ -37,7 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (name !== '') {
       throw new UsageError(`there is no command "${name}".${didYouMean(name, commandNames())}`);
     }
-    const { options } = parseCommandLine(rest, COMMON_OPTIONS);
+    const { options } = parseCommandLine(rest, { ...COMMON_OPTIONS, ...VERSION_OPTION });
     if (rest.length > 0 && !options.help) throw new UsageError('it needs a COMMAND');
     print(overview(styleFor(stdoutIsTerminal(), process.env)));
     return EXIT.ok;
@@ -47,9 +47,14 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** It stands for a command, and is known here so that a mistyped one is told. */
+const VERSION_OPTION = {
+  version: { type: 'boolean', short: 'V', help: 'the same as the command version' },
+} as const;
+
 /** The command that an option alone stands for. */
 function nameOfOptions(args: readonly string[]): string {
-  return args[0] === '--version' || args[0] === '-V' ? 'version' : '';
+  return args.some((arg) => arg === '--version' || arg === '-V') ? 'version' : '';
 }
 
 async function runCommand(

@@ -58,6 +58,8 @@ export interface ParseOptions {
   readonly commandBehindDashes?: boolean;
   /** Everything from the first word on is that command line. */
   readonly stopAtWord?: boolean;
+  /** With this option there is no such command line after all: options and words mix. */
+  readonly unlessGiven?: string;
 }
 
 /**
@@ -86,6 +88,9 @@ export function parseCommandLine<O extends OptionSpecs>(
     if (token.kind === 'positional') words.push(token.value);
     else if (token.kind === 'option') take(values, specs, token);
   }
+  const { unlessGiven } = how;
+  const mixes = unlessGiven !== undefined && values[unlessGiven] !== undefined;
+  if (mixes) return parseCommandLine(args, specs);
   if (how.stopAtWord !== true && how.commandBehindDashes !== true) words.push(...(rest ?? []));
   return { options: values as OptionValues<O>, words, rest };
 }

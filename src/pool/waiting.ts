@@ -50,11 +50,16 @@ export function awaitedText(who: Awaited, consumer: string): string {
   return `nobody has promised it; ${who.declaredBy} declared it last${gone}`;
 }
 
-/** The error of a demand whose deadline has passed: it says for whom it waited. */
+/**
+ * The error of a demand whose deadline has passed: it says for whom it waited. Its text has the time
+ * that was asked for, so that it is the same on a host where timers come late; `waitedMs` is measured.
+ */
 export function waitedFor(pool: PoolState, handle: number, wait: number): AttaccaError {
   const object = pool.handles.get(handle, HANDLE.object);
   const name = objectName(pool, object);
-  const waitedMs = pool.now - pool.waits.rows.getWide(wait, WAIT.since);
+  const since = pool.waits.rows.getWide(wait, WAIT.since);
+  const askedMs = pool.waits.rows.getWide(wait, WAIT.deadline) - since;
+  const waitedMs = pool.now - since;
   const consumer = pool.members.get(pool.handles.get(handle, HANDLE.member))?.name ?? '';
   const who = awaited(pool, object);
   const fields: { [key: string]: Value } = {
@@ -66,7 +71,7 @@ export function waitedFor(pool: PoolState, handle: number, wait: number): Attacc
   };
   return failure(
     'deadline-passed',
-    `Cannot demand "${name}": it was not offered within ${waitedMs} ms; ` +
+    `Cannot demand "${name}": it was not offered within ${askedMs} ms; ` +
       awaitedText(who, consumer),
     fields,
   );

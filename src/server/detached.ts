@@ -24,6 +24,8 @@ export interface DetachedServer {
   readonly addresses: readonly string[];
   readonly pid: number;
   readonly log: string;
+  /** Of its memory; they stand in its log too. */
+  readonly warnings: readonly string[];
 }
 
 const READY_FD = 3;
@@ -40,7 +42,8 @@ export async function startDetached(options: DetachedOptions): Promise<DetachedS
   if (await isSocketAlive(path)) {
     throw new AttaccaError(
       'name-in-use',
-      `Cannot start the pool "${options.name}": one of that name is running`,
+      `Cannot start the pool "${options.name}": one of that name is running; to use it: ` +
+        `export ATTACCA_POOL=${address}; to end it: attacca stop ${options.name}`,
       { name: options.name, address },
     );
   }
@@ -54,7 +57,8 @@ export async function startDetached(options: DetachedOptions): Promise<DetachedS
   const started = await spawnServer(options, logFile).finally(() => logFile.close());
   const { readiness, ended } = started;
   if (readiness?.kind === 'ready') {
-    return { address, addresses: readiness.addresses, pid: readiness.pid, log };
+    const { addresses, pid, warnings } = readiness;
+    return { address, addresses, pid, log, warnings };
   }
   if (readiness !== null) throw new AttaccaError(readiness.code, readiness.message);
   const said = (await readFile(log).catch(() => Buffer.alloc(0))).subarray(logStart).toString();

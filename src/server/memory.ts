@@ -51,7 +51,15 @@ async function anonymous(options: ServeOptions, why: string): Promise<PoolMemory
   );
   const bytes = Math.floor(options.memoryBytes ?? left / ANONYMOUS_SHARE);
   const reason = `${formatBytes(bytes)} without shared memory (${why}): bytes go over sockets`;
-  return { directory: null, bytes, reason, warnings: [] };
+  return { directory: null, bytes, reason, warnings: bytes > left ? [tooMuch(bytes, left)] : [] };
+}
+
+/** Nothing holds such memory back: it is taken page by page, until the host has none. */
+function tooMuch(bytes: number, left: number): string {
+  return (
+    `the ${formatBytes(bytes)} asked for are more than the ${formatBytes(left)} of memory ` +
+    'available: a pool that fills them takes the host down with it'
+  );
 }
 
 /** Decides on the pool's memory and says so, loudly when it is little; makes the directory. */
@@ -81,7 +89,7 @@ async function decide(
   const warnings = decision.warnings.map((warning) => warning.message);
   if (decision.kind === 'none') {
     const memory = await anonymous(options, 'see the warning');
-    return { ...memory, warnings };
+    return { ...memory, warnings: [...warnings, ...memory.warnings] };
   }
   const directory = await createPoolDirectory(decision.directory, pool, { libc });
   return { directory, bytes: decision.bytes, reason: decision.reason, warnings };

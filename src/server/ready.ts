@@ -6,7 +6,13 @@ export const READY_FD_VARIABLE = 'ATTACCA_READY_FD';
 
 /** What a started server tells its starter: one line of JSON. */
 export type Readiness =
-  | { readonly kind: 'ready'; readonly addresses: readonly string[]; readonly pid: number }
+  | {
+      readonly kind: 'ready';
+      readonly addresses: readonly string[];
+      readonly pid: number;
+      /** For who has started it, and does not see its log. */
+      readonly warnings: readonly string[];
+    }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 function report(readiness: Readiness): void {
@@ -24,8 +30,12 @@ function report(readiness: Readiness): void {
 }
 
 /** The pool answers: whoever started this process may go on. Does nothing if nobody waits. */
-export function reportReady(server: { readonly addresses: readonly string[] }): void {
-  report({ kind: 'ready', addresses: server.addresses, pid: process.pid });
+export function reportReady(server: {
+  readonly addresses: readonly string[];
+  readonly memory: { readonly warnings: readonly string[] };
+}): void {
+  const { addresses, memory } = server;
+  report({ kind: 'ready', addresses, pid: process.pid, warnings: memory.warnings });
 }
 
 /** The pool could not be started. */
@@ -44,9 +54,10 @@ export function parseReadiness(text: string): Readiness | null {
   }
   if (typeof value !== 'object' || value === null) return null;
   const from: { [key: string]: unknown } = { ...value };
-  const { kind, addresses, pid, code, message } = from;
+  const { kind, addresses, pid, warnings, code, message } = from;
   if (kind === 'ready' && Array.isArray(addresses) && typeof pid === 'number') {
-    return { kind, addresses: addresses.map(String), pid };
+    const warned = Array.isArray(warnings) ? warnings.map(String) : [];
+    return { kind, addresses: addresses.map(String), pid, warnings: warned };
   }
   if (kind === 'failed' && typeof code === 'string' && typeof message === 'string') {
     return { kind, code: isErrorCode(code) ? code : 'internal', message };

@@ -136,6 +136,13 @@ test('with --npy files have headers on both sides', async (t) => {
   assert.match(bad.err, /\(not-a-npy-file\)\n$/u);
 });
 
+test('one {NAME} for an input and an output is refused with what helps', async (t) => {
+  const { run } = await place(t);
+  const { code, err } = await run('exec', '--in', 'y', '--out', 'y', '--', 'cp', '{y}', '{y}');
+  assert.equal(code, 2);
+  assert.match(err, /\{y\} cannot stand for both --in "y" and --out "y": give one of them a FILE/u);
+});
+
 test('a program that fails offers nothing, and its exit code is ours', async (t) => {
   const { run, left, directory } = await place(t);
   const failed = await run('exec', '--out', 'x', '--', 'sh', '-c', 'echo half > {x}; exit 7');
@@ -143,7 +150,13 @@ test('a program that fails offers nothing, and its exit code is ours', async (t)
   assert.match(failed.err, /nothing is offered: sh ended with exit 7\n$/u);
   const killed = await run('exec', '--out', 'f=x', '--', 'sh', '-c', 'echo half > f; kill -9 $$');
   assert.equal(killed.code, 128 + 9);
-  assert.equal((await run('exec', '--', 'no-such-command')).code, 127);
+  assert.match(killed.err, /nothing is offered: sh was ended by SIGKILL\n$/u);
+  const absent = await run('exec', '--', 'no-such-command');
+  assert.equal(absent.code, 127);
+  assert.match(
+    absent.err,
+    /^attacca exec: Cannot run "no-such-command": there is no such command \(ENOENT\)\n$/u,
+  );
   assert.equal((await run('exec', '--', directory)).code, 126);
   assert.equal((await run('ls')).out, '');
   assert.deepEqual(await left(), []);

@@ -50,6 +50,43 @@ test('a line that makes no sense is refused by its number', () => {
   says(/^line 2 of the jobs: line 1 makes "x" too/u, '--out f=x -- a', '--out g=x -- b');
 });
 
+test('jobs that need each other are refused at the start, with the ring they form', () => {
+  const job = (needs: readonly string[], makes: string): string =>
+    `${needs.map((name) => `--in ${name}=f.${name}`).join(' ')} --out g=${makes} -- true`;
+  const says = (message: string, ...lines: string[]): void => {
+    assert.throws(() => parseJobs(lines), { name: 'UsageError', message });
+  };
+  says(
+    'line 1 of the jobs: it needs "y", which line 2 makes, which needs "x" of line 1: ' +
+      'none of them can start',
+    job(['y'], 'x'),
+    job(['x'], 'y'),
+  );
+  says('line 1 of the jobs: it needs "x", which it makes itself: it cannot start', job(['x'], 'x'));
+  says(
+    'line 2 of the jobs: it needs "c", which line 3 makes, which needs "d", ' +
+      'which line 4 makes, which needs "b" of line 2: none of them can start',
+    job(['b'], 'a'),
+    job(['x', 'c'], 'b'),
+    job(['d'], 'c'),
+    job(['y', 'b', 'a'], 'd'),
+  );
+  // Needs that meet again are no ring.
+  const diamond = [job(['b', 'c'], 'd'), job(['a'], 'b'), job(['a'], 'c'), job(['z'], 'a')];
+  assert.equal(parseJobs(diamond).length, 4);
+});
+
+test('a ring of 100,000 jobs is found, and a chain of as many is none', () => {
+  const count = 100_000;
+  const chain = Array.from({ length: count }, (_, at) => `--in o${at}=f --out g=o${at + 1} -- a`);
+  assert.equal(parseJobs(chain.toReversed()).length, count);
+  const ring = [...chain, `--in o${count}=f --out g=o0 -- a`];
+  assert.throws(() => parseJobs(ring), {
+    message:
+      /^line 1 of the jobs: it needs "o0", which line 100001 makes, .* \(99,992 lines more\), which line 2 makes, which needs "o1" of line 1: none/u,
+  });
+});
+
 test('jobs start when their inputs are there, whatever the order of lines', async (t) => {
   const directory = await filesOf(t);
   const jobs = [
@@ -92,7 +129,11 @@ test('failures are named; what needs them is skipped, all else is done', async (
   assert.match(err, /attacca run: 1 job done, 3 failed, 2 skipped in /u);
   assert.deepEqual(await readdir(directory), ['done']);
   const json = await attacca(['run', '-j', '2', '--memory', '64m', '--json', '-'], around);
-  const states = jsonLines(json.out).map(({ line, state }) => [line, state]);
+  const records = jsonLines(json.out);
+  const { seconds, ...sum } = records.pop() ?? {};
+  assert.deepEqual(sum, { jobs: 6, done: 1, failed: 3, skipped: 2 });
+  assert.equal(typeof seconds, 'number');
+  const states = records.map(({ line, state }) => [line, state]);
   assert.deepEqual(
     states.sort(([one], [other]) => Number(one) - Number(other)),
     [
@@ -189,8 +230,50 @@ test('run passes signals on, and takes its pool down', async () => {
   assert.equal((await killed.ended).signal, 'SIGINT');
 });
 
-test('run of a command that is not there', async () => {
+test('run of a command that is not there, and of a list of jobs without -j', async (t) => {
+  const directory = await filesOf(t);
   const { code, err } = await attacca(['run', '--memory', '64m', 'no-such-command']);
   assert.equal(code, 127);
-  assert.match(err, /Cannot run "no-such-command": there is no such command/u);
+  assert.match(
+    err,
+    /^attacca run: Cannot run "no-such-command": there is no such command \(ENOENT/u,
+  );
+  await writeFile(join(directory, 'jobs.txt'), 'true\n');
+  for (const [file, exit] of [
+    ['jobs.txt', 127],
+    ['./jobs.txt', 126],
+  ] as const) {
+    const list = await attacca(['run', '--memory', '64m', file], { directory });
+    assert.equal(list.code, exit);
+    assert.match(list.err, /; if it is a list of jobs, say -j N (?:\.\/)?jobs\.txt \(E/u);
+  }
+});
+
+test('with -j options may stand behind JOBS; a second word is named', async (t) => {
+  const directory = await filesOf(t);
+  await writeFile(join(directory, 'jobs'), 'echo done\n');
+  const behind = await attacca(['run', '-j', '1', 'jobs', '-q', '--memory', '64m'], { directory });
+  assert.deepEqual([behind.code, behind.out, behind.err], [0, 'done\n', '']);
+  const { code, err } = await attacca(['run', '-j', '1', 'jobs', 'more', '-q'], { directory });
+  assert.equal(code, 2);
+  assert.match(
+    err,
+    /-j takes one file of JOBS, or - for standard input; "more" is a word too many \(see/u,
+  );
+  const passed = await attacca(['run', '--memory', '64m', 'echo', '-j', '2', '-q']);
+  assert.equal(passed.out, '-j 2 -q\n');
+});
+
+test('with --json standard output holds records alone; what jobs print is on the other', async () => {
+  const around = { input: 'echo from a program\necho from a shell; true\n' };
+  const { code, out, err } = await attacca(
+    ['run', '-j', '1', '--memory', '64m', '--json', '-'],
+    around,
+  );
+  assert.equal(code, 0, err);
+  assert.deepEqual(
+    jsonLines(out).map(({ state, jobs }) => state ?? jobs),
+    ['done', 'done', 2],
+  );
+  assert.deepEqual(err.trim().split('\n').sort(), ['from a program', 'from a shell']);
 });

@@ -45,6 +45,14 @@ test("with stopAtWord the first word begins somebody else's command line", () =>
   assert.equal(parse('--out=file', '-q').rest, null);
 });
 
+test('an option may say that no other command line begins', () => {
+  const how = { stopAtWord: true, unlessGiven: 'out' };
+  const parse = (...args: string[]) => parseCommandLine(args, SPECS, how);
+  const mixed = parse('-o', 'file', 'one', '-f', '--', '-q');
+  assert.deepEqual([mixed.words, mixed.options.force], [['one', '-q'], true]);
+  assert.deepEqual(parse('-f', 'make', '-o', 'file').rest, ['make', '-o', 'file']);
+});
+
 test('mistakes in options are refused, with what was probably meant', () => {
   const says = (pattern: RegExp, ...args: string[]): void => {
     assert.throws(() => parseCommandLine(args, SPECS), { name: 'UsageError', message: pattern });

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { chunksOf } from '../../src/cli/input.js';
 import { npyHeader } from '../../src/cli/npy.js';
+import { locate } from '../../src/cli/pool/located.js';
+import { joinPool as joinAsCommand } from '../../src/cli/pool/open.js';
+import { writeObject } from '../../src/cli/pool/sink.js';
+import { Store } from '../../src/cli/pool/store.js';
+import { Transfer } from '../../src/cli/transfer.js';
 import { connect, join as joinPool } from '../../src/client/index.js';
 import { testPool } from '../../src/testing/index.js';
 import { attacca, filesOf, jsonLines, shell, startAttacca, untilDemanded } from './command.js';
@@ -282,6 +289,50 @@ test('Ctrl-C ends a wait at once, as a shell counts it, and takes the require ba
   const pid = members.find(({ name }) => name === 'wait[0]')?.['pid'];
   process.kill(Number(pid), 'SIGTERM');
   assert.match((await counted.ended).out, /143/u);
+});
+
+test('an abort ends the wait for input that may never come', async (t) => {
+  const path = join(await filesOf(t), 'fifo');
+  execFileSync('mkfifo', [path]);
+  await using fifo = await open(path, 'r+');
+  const abort = new AbortController();
+  const next = chunksOf(fifo.fd, abort.signal).next();
+  abort.abort(new Error('enough'));
+  await assert.rejects(next, /^Error: enough$/u);
+  // The read itself goes on until it is given something.
+  await fifo.write('x');
+});
+
+test('the bytes of a transfer are told with how many are expected, if that is known', () => {
+  const transfer = new Transfer();
+  transfer.add(1_536);
+  assert.equal(transfer.text, '1.5 KiB so far');
+  transfer.expect(3 * 1024 ** 3);
+  transfer.add(2 * 1024 ** 3 - 1_536);
+  assert.equal(transfer.text, '2.0 GiB of 3.0 GiB');
+});
+
+test('what is put and what is got is counted as it goes', async () => {
+  await using pool = await testPool();
+  const context = { command: 'test', environment: {}, signal: new AbortController().signal };
+  const { session, seat } = await joinAsCommand(context, { pool: pool.address });
+  await using _session = session;
+  await using store = new Store(seat);
+  for (const size of [5, 40_000_000]) {
+    const counts: number[] = [];
+    const onBytes = (bytes: number): unknown => counts.push(bytes);
+    const object = { name: `x${size}`, space: {}, attributes: {} };
+    await store.putBytes(object, Buffer.alloc(size), { onBytes });
+    const located = await locate(seat, object.name, {});
+    await using sink = await open('/dev/null', 'w');
+    await writeObject(sink.fd, located, { format: 'raw', signal: context.signal, onBytes });
+    located.release();
+    assert.equal(
+      counts.reduce((sum, count) => sum + count, 0),
+      2 * size,
+    );
+    assert.ok(counts.every((count) => count <= 16 * 1024 * 1024));
+  }
 });
 
 test('the reader of a pipe may leave early: no message, exit code of SIGPIPE', async () => {

@@ -51,6 +51,8 @@ test('a name that is in use is refused, a dead server of that name is not in the
   const second = await start();
   assert.equal(second.code, 1);
   assert.match(second.err, /"code":"name-in-use"/u);
+  const help = `to use it: export ATTACCA_POOL=${pool}; to end it: attacca stop x`;
+  assert.ok(second.err.includes(help), second.err);
   process.kill(Number(pid), 'SIGKILL');
   // Its socket is there until somebody looks; it answers nobody.
   let dead = await attacca(['ls'], { pool: String(pool) });
@@ -118,6 +120,25 @@ test('a server that cannot start says why, to who starts it too', async (t) => {
   const badName = await attacca(['start', '--name', '../x'], { environment });
   assert.equal(badName.code, 1);
   assert.match(badName.err, /\(bad-name\)\n$/u);
+});
+
+test('more memory than there is: a warning, to who starts it too', async (t) => {
+  const { environment, shm } = await home(t);
+  const much = ['--memory', '4000t', '--shm-dir', shm];
+  const less = /WARNING: .*, less than the 4096000\.0 GiB asked for/u;
+  const tries: readonly (readonly [words: readonly string[], said: RegExp])[] = [
+    [['run', ...much, 'true'], less],
+    [['start', '--name', 'much', ...much], less],
+    [['start', '--name', 'sockets', '--no-shm', ...much], /WARNING: .* asked for are more than/u],
+  ];
+  for (const [words, said] of tries) {
+    const { code, err } = await attacca(words, { environment });
+    assert.equal(code, 0, err);
+    assert.match(err, said);
+    assert.ok(err.startsWith(`attacca ${words[0]}: WARNING: `), err);
+  }
+  const stop = async (name: string) => (await attacca(['stop', name, '-q'], { environment })).code;
+  assert.deepEqual([await stop('much'), await stop('sockets')], [0, 0]);
 });
 
 test('clean removes what dead pools left, and nothing else', async (t) => {

@@ -61,6 +61,13 @@ test('a mistyped command is refused, with the one that was probably meant', asyn
 });
 
 test('the version is told by the command and by the option', async () => {
+  const mistyped = await attacca(['--versoin']);
+  assert.equal(mistyped.code, 2);
+  assert.match(
+    mistyped.err,
+    /^attacca: there is no option "--versoin"\. Did you mean "--version"\?/u,
+  );
+  assert.match((await attacca(['-q', '--version'])).out, /^attacca \S+ \(node v/u);
   assert.match((await attacca(['version'])).out, /^attacca \S+ \(node v/u);
   assert.match((await attacca(['--version'])).out, /^attacca \S+ \(node v/u);
   assert.equal(jsonLines((await attacca(['version', '--json'])).out)[0]?.['node'], process.version);
@@ -87,11 +94,13 @@ test('words that a command does not take are refused before a pool is asked', as
     ['exec'],
     ['exec', 'true'],
     ['exec', '--in', 'x', '--', 'true'],
+    ['exec', '--in', 'x', '--in', 'x', '--', 'cat', '{x}'],
     ['exec', '--out', 'f=x', '--out', 'f=y', '--', 'true'],
     ['exec', '--out', 'f=x', '--out', 'g=x', '--', 'true'],
     ['run'],
     ['run', '-j', 'two', 'x'],
     ['run', '-j', '2'],
+    ['run', '-j', '2', 'x', '-q', '--', 'y'],
     ['run', '--pool', 'x', 'true'],
     ['stop', 'a', 'b'],
     ['serve', 'x'],

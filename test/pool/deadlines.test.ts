@@ -44,6 +44,18 @@ test('deadline-passed says for whom it waited, and how long', () => {
   assert.ok(answer?.kind === 'fail' && answer.retryable);
 });
 
+test('a deadline that is noticed late is told as it was asked for', () => {
+  const pool = new Harness({ deadlineDefaultMs: 700 });
+  const reader = pool.member('reader');
+  const asked = reader.demand('x', { deadline: 250 });
+  const byDefault = reader.demand('x', { deadline: 0 });
+  pool.pass(900);
+  const { fields, message } = asked.fails('deadline-passed');
+  assert.match(message, /not offered within 250 ms/);
+  assert.equal(fields['waitedMs'], 900);
+  assert.match(byDefault.fails('deadline-passed').message, /not offered within 700 ms/);
+});
+
 test('deadlines end in their order, whatever order they were asked in', () => {
   for (let seed = 1; seed <= 10; seed++) {
     const pool = new Harness();

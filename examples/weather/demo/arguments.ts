@@ -1,6 +1,5 @@
 /** The command line of the demo. */
 import { statSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import {
   badUsage,
   SETTINGS_FLAGS,
@@ -10,6 +9,7 @@ import {
   type Via,
   wordFlag,
 } from '../settings.js';
+import { parseFlags } from './flags.js';
 
 export interface DemoArguments {
   readonly settings: Settings;
@@ -63,26 +63,29 @@ const FLAGS = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-function parse(argv: readonly string[]) {
+function isDirectory(path: string): boolean {
   try {
-    return parseArgs({ args: [...argv], options: FLAGS }).values;
-  } catch (cause) {
-    throw badUsage(cause instanceof Error ? cause.message : String(cause));
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
   }
 }
 
 function directoryFlag(path: string | undefined): string | undefined {
-  if (path === undefined || statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  if (path === undefined || isDirectory(path)) return path;
   throw badUsage(`Cannot take "--dir ${path}": there is no such directory`);
 }
 
 /** @throws WeatherError `bad-usage` */
 export function parseArguments(argv: readonly string[]): DemoArguments {
-  const values = parse(argv);
+  const values = parseFlags(argv, FLAGS);
   // A file's few fields are about the maps, not about times.
   const usual = values.input === undefined ? 'all' : 'pool';
   const via = wordFlag('via', values.via, ['all', ...VIAS], usual);
   const { via: _, ...settings } = values;
+  if (values.input !== undefined && isDirectory(values.input)) {
+    throw badUsage(`Cannot take "--input ${values.input}": it is a directory, not a NetCDF file`);
+  }
   return {
     settings: settingsFrom(settings),
     vias: via === 'all' ? VIAS : [via],

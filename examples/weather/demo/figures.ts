@@ -47,15 +47,15 @@ const ROWS: readonly (readonly [string, (figures: Figures) => string])[] = [
   ['their bytes', ({ bytes }) => formatBytes(bytes)],
   ['products of them', ({ products }) => formatCount(products)],
   [
-    'from offer to product, median',
+    'a product after its last field, median',
     ({ offer_to_product_p50_ms }) => formatMs(offer_to_product_p50_ms),
   ],
   [
-    'from offer to product, 99th percentile',
+    'a product after its last field, 99 of 100',
     ({ offer_to_product_p99_ms }) => formatMs(offer_to_product_p99_ms),
   ],
   [
-    'model stalled by handing over',
+    'models held up by handing over',
     ({ producer_stall_pct }) => `${producer_stall_pct.toFixed(2)} %`,
   ],
   ['until the last product', ({ makespan_s }) => formatSeconds(makespan_s * 1000)],

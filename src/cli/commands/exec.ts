@@ -1,7 +1,7 @@
 import { defineCommand } from '../command.js';
 import { parseDuration, parseTimeout } from '../duration.js';
 import { Forwarding } from '../exec/forwarding.js';
-import { endText, exitCodeOfEnd } from '../exec/program.js';
+import { endSentence, exitCodeOfEnd } from '../exec/program.js';
 import { execSpec, FILE_OPTIONS, type Program } from '../exec/spec.js';
 import { ExecTask } from '../exec/task.js';
 import { EXIT, ExitWith, UsageError } from '../exit.js';
@@ -18,8 +18,9 @@ export const command = defineCommand({
   usage: ['[--in NAME=FILE]... [--out FILE=NAME]... -- COMMAND [ARGUMENTS]'],
   about: `
     Waits for the objects that COMMAND reads, lets them appear as files, runs it, and offers the files
-    that it makes when it ends with exit code 0; otherwise nothing is offered. FILE is relative to the
-    working directory, as COMMAND expects it.
+    that it makes when it ends with exit code 0; otherwise nothing is offered. Data flow from left to
+    right: --in NAME=FILE lets the object NAME appear as FILE, --out FILE=NAME makes FILE the object
+    NAME. FILE is relative to the working directory, as COMMAND expects it.
 
     A NAME without FILE stands as {NAME} in COMMAND and ARGUMENTS: it becomes the path of a file beside
     the pool's memory. Files made there become objects without a copy, and such objects appear as
@@ -74,6 +75,8 @@ export const command = defineCommand({
         forwarding,
         environment: { ...context.environment, ATTACCA_POOL: session.address },
         stdin: 'inherit',
+        stdout: 'inherit',
+        command: context.command,
         options: { signal, timeoutMs, lifetimeMs, replace: options.replace },
       });
       try {
@@ -92,7 +95,7 @@ export const command = defineCommand({
         const end = await task.run();
         const exitCode = exitCodeOfEnd(end);
         if (exitCode !== EXIT.ok && spec.outputs.length > 0 && !options.quiet) {
-          say(`attacca exec: nothing is offered: ${first} ended with ${endText(end)}`);
+          say(`attacca exec: nothing is offered: ${first} ${endSentence(end)}`);
         }
         if (options.json) {
           for (const { name } of spec.outputs) {

@@ -9,7 +9,7 @@ import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '
 import { print, stdoutIsTerminal } from '../output.js';
 import { type Located, locate } from '../pool/located.js';
 import { joinPool } from '../pool/open.js';
-import type { OutputFormat } from '../pool/sink.js';
+import type { OutputFormat, WriteOptions } from '../pool/sink.js';
 
 const STDOUT = 1;
 /** Objects that are waited for at the same time: each is announced, so providers keep it. */
@@ -73,8 +73,9 @@ export const command = defineCommand({
     const joining = joinPool(context, options);
     joining.catch(() => {});
     // While the pool answers: what is needed after.
-    const [{ Progress }, { waitLine }, sink] = await Promise.all([
+    const [{ Progress }, { Transfer }, { waitLine }, sink] = await Promise.all([
       import('../progress.js'),
+      import('../transfer.js'),
       import('../wait-line.js'),
       import('../pool/sink.js'),
     ]);
@@ -83,17 +84,21 @@ export const command = defineCommand({
     await using _session = session;
     const failures = new Failures(context.command, options.json);
     const waiting = new Set<string>();
-    using _progress = new Progress(
-      (elapsedMs) => waitLine(session.view, waiting, elapsedMs, names.length),
-      options.quiet,
-    );
+    const transfer = new Transfer();
+    let done = 0;
+    using _progress = new Progress((elapsedMs) => {
+      if (waiting.size > 0) return waitLine(session.view, waiting, elapsedMs, names.length);
+      return `writing: ${done} of ${counted(names.length, 'object')}, ${transfer.text}`;
+    }, options.quiet);
     await forEachAtOnce(names, WAITS_MAX, async (name) => {
       waiting.add(name);
       try {
         const object = await locate(seat, name, { timeoutMs, signal });
         waiting.delete(name);
+        transfer.expect(object.size);
         try {
-          await deliver(sink, object, options, format, signal);
+          await deliver(sink, object, options, { format, signal, onBytes: transfer.add });
+          done++;
         } finally {
           object.release();
         }
@@ -117,19 +122,19 @@ async function deliver(
   sink: typeof import('../pool/sink.js'),
   object: Located,
   options: Options,
-  format: OutputFormat,
-  signal: AbortSignal,
+  writing: WriteOptions,
 ): Promise<void> {
   const { output, directory } = options;
-  if (output !== undefined) await sink.writeFileOf(output, object, format, signal);
+  const { format } = writing;
+  if (output !== undefined) await sink.writeFileOf(output, object, writing);
   else if (directory !== undefined) {
     const suffix = format === 'npy' ? '.npy' : '';
     const path = sink.pathInDirectory(directory, object.name, suffix);
     await sink.makeDirectoryOf(path);
-    await sink.writeFileOf(path, object, format, signal);
+    await sink.writeFileOf(path, object, writing);
   } else if (!options.attributes) {
     if (stdoutIsTerminal()) await mustBeText(object, format);
-    await sink.writeObject(STDOUT, object, format, signal);
+    await sink.writeObject(STDOUT, object, writing);
   }
   if (options.attributes) print(describe(object));
 }

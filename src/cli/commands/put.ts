@@ -18,6 +18,7 @@ import { joinPool } from '../pool/open.js';
 import { type ObjectToPut, type PutOptions, Store } from '../pool/store.js';
 import { Progress } from '../progress.js';
 import { exists, type PutSource, sourcesOf } from '../put-sources.js';
+import { Transfer } from '../transfer.js';
 
 const STDIN = 0;
 /** Files that are read at the same time. */
@@ -100,19 +101,24 @@ export const command = defineCommand({
     await using _session = session;
     await using store = new Store(seat, bytesExpected);
     const { signal } = context;
-    const put: PutOptions = { signal, timeoutMs, replace, lifetimeMs };
+    const transfer = new Transfer();
+    for (const { size, offset } of files) transfer.expect(size - offset);
+    const put: PutOptions = { signal, timeoutMs, replace, lifetimeMs, onBytes: transfer.add };
     let done = 0;
-    using _progress = new Progress(
-      () => `putting: ${done} of ${counted(Math.max(sources.length, 1), 'object')}`,
-      options.quiet,
-    );
+    let line = (): string =>
+      `putting: ${done} of ${counted(files.length, 'object')}, ${transfer.text}`;
+    using _progress = new Progress(() => line(), options.quiet);
     const told = (object: ObjectToPut, size: number): void => {
       done++;
       if (options.json) print(toJson({ name: object.name, bytes: size, ...object.space }));
     };
     if (fromStdin) {
-      const bytes = await allOfStdin(signal);
+      const read = new Transfer();
+      line = () => `putting: reading standard input, ${read.text}`;
+      const bytes = await allOfStdin(signal, read.add);
       const { object, data } = stdinObject(options.name ?? '', bytes, format, attributes);
+      transfer.expect(data.length);
+      line = () => `putting: standard input, ${transfer.text}`;
       await store.putBytes(object, data, put);
       told(object, data.length);
       return failures.end();
@@ -157,9 +163,15 @@ function look(source: PutSource, format: Format): FileToPut {
   return { ...source, size, offset: dataOffset, space };
 }
 
-async function allOfStdin(signal: AbortSignal): Promise<Uint8Array> {
+async function allOfStdin(
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of chunksOf(STDIN, signal)) chunks.push(chunk.slice());
+  for await (const chunk of chunksOf(STDIN, signal)) {
+    chunks.push(chunk.slice());
+    onBytes(chunk.length);
+  }
   // Ctrl-C ends the producer of a pipe, too, and its end may be read before our own signal, which
   // is with us by then: two turns of the event loop hand it over.
   for (let turn = 0; turn < 2; turn++) await setImmediate();

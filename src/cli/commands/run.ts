@@ -1,13 +1,19 @@
+import { statSync } from 'node:fs';
 import { type PoolServer, serve } from '../../server/index.js';
 import { type Context, defineCommand } from '../command.js';
 import { Forwarding } from '../exec/forwarding.js';
 import { exitCodeOfEnd, RunningProgram } from '../exec/program.js';
 import { UsageError } from '../exit.js';
+import { quoted } from '../format.js';
 import { dieBy } from '../interrupts.js';
 import { type JobsEnd, parseLimit, readJobs, runJobs } from '../jobs/command.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
 import { say } from '../output.js';
 import { SERVE_OPTIONS, serveOptions } from '../serve-options.js';
+import { shellQuote } from '../shell-quote.js';
+
+/** Permission to execute, of anybody. */
+const ANY_EXECUTE = 0o111;
 
 const OPTIONS = {
   jobs: {
@@ -39,7 +45,12 @@ export const command = defineCommand({
     the pool of --pool or $ATTACCA_POOL, else on one of its own. Each line is a command for the shell,
     or --in NAME=FILE --out FILE=NAME -- COMMAND as for attacca exec. A job starts when its inputs are
     there, whatever the order of lines; when one fails, those that need what it was to make are
-    skipped. --timeout is for inputs that no job makes. Lines that begin with # are left out.`,
+    skipped. --timeout is for inputs that no job makes. Lines that begin with # are left out. Results
+    stay in the pool: fetch them with attacca get, or end the list with --in NAME -- cp {NAME} FILE.
+
+    With -j and --json, a record for each job as it ends (line, job, state: done, failed or skipped, why,
+    exitCode, seconds), and a last one that sums up (jobs, done, failed, skipped, seconds). What the
+    jobs print goes to standard error then.`,
   options: OPTIONS,
   examples: [
     ['attacca run -- ./workflow.sh', 'a pool for a script'],
@@ -49,10 +60,10 @@ export const command = defineCommand({
       'one job feeds the other',
     ],
   ],
-  parsing: { stopAtWord: true },
+  parsing: { stopAtWord: true, unlessGiven: 'jobs' },
   ownSignals: true,
-  async run(context, { options, rest }) {
-    if (options.jobs !== undefined) return await runList(context, options, rest ?? []);
+  async run(context, { options, words, rest }) {
+    if (options.jobs !== undefined) return await runList(context, options, words);
     const [first, ...args] = rest ?? [];
     if (first === undefined) throw new UsageError('it needs a COMMAND, or -j N JOBS');
     if (options.pool !== undefined) {
@@ -64,7 +75,14 @@ export const command = defineCommand({
       const environment = { ...context.environment, ATTACCA_POOL: server.address };
       const program = new RunningProgram(
         { kind: 'words', words: [first, ...args] },
-        { environment, stdin: 'inherit', ownGroup: forwarding.ownGroups },
+        {
+          environment,
+          stdin: 'inherit',
+          stdout: 'inherit',
+          command: context.command,
+          hint: listHint,
+          ownGroup: forwarding.ownGroups,
+        },
       );
       const end = await forwarding.watch(program, program.ended);
       tellWhatIsLeft(server, options);
@@ -83,9 +101,12 @@ async function runList(
   options: Options,
   words: readonly string[],
 ): Promise<number> {
-  const [path, ...more] = words;
-  if (path === undefined || more.length > 0) {
-    throw new UsageError('-j needs one file of JOBS, or - for standard input');
+  const [path, extra] = words;
+  if (path === undefined) throw new UsageError('-j needs a file of JOBS, or - for standard input');
+  if (extra !== undefined) {
+    throw new UsageError(
+      `-j takes one file of JOBS, or - for standard input; ${quoted(extra)} is a word too many`,
+    );
   }
   const limit = parseLimit(options.jobs ?? '');
   const jobs = await readJobs(path);
@@ -100,6 +121,17 @@ async function runList(
   }
   if (end.received !== null) dieBy(end.received);
   return end.exitCode;
+}
+
+/** For who has forgotten -j: a file here that is no program may be a list of jobs. */
+function listHint(file: string): string | null {
+  try {
+    const stats = statSync(file);
+    if (!stats.isFile() || (stats.mode & ANY_EXECUTE) !== 0) return null;
+    return `if it is a list of jobs, say -j N ${shellQuote(file)}`;
+  } catch {
+    return null;
+  }
 }
 
 /** A pool within this process; what it says of itself is of interest only when it is a warning. */

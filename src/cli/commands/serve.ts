@@ -5,6 +5,7 @@ import { toJson } from '../json.js';
 import { COMMON_OPTIONS } from '../options.js';
 import { print, say } from '../output.js';
 import { SERVE_OPTIONS, serveOptions } from '../serve-options.js';
+import { shellQuote } from '../shell-quote.js';
 
 export const command = defineCommand({
   usage: ['[--name NAME]'],
@@ -30,7 +31,7 @@ export const command = defineCommand({
     ...COMMON_OPTIONS,
   },
   examples: [
-    ['attacca serve --name weather', 'then, elsewhere: export ATTACCA_POOL=weather'],
+    ['attacca serve --name weather', 'then, elsewhere: attacca ls --pool weather'],
     ['attacca serve --memory 4g --listen tcp://0.0.0.0:7070', 'other hosts may connect'],
   ],
   ownSignals: true,
@@ -53,7 +54,7 @@ export const command = defineCommand({
       print(toJson({ ATTACCA_POOL: server.address, name: server.name, id, addresses, directory }));
     } else print(`ATTACCA_POOL=${server.address}`);
     log(`pool "${server.name}" answers at ${addresses.join(' and ')}`);
-    log(`to use it: export ATTACCA_POOL=${name ?? server.address}`);
+    log(`to use it: export ATTACCA_POOL=${shellQuote(server.address)}`);
     reportReady(server);
     const end = await server.closed;
     if (end.kind === 'crashed') return EXIT.failed;

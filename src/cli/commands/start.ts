@@ -45,8 +45,9 @@ export const command = defineCommand({
       environment: context.environment,
       startMsMax: timeout === undefined ? undefined : parseDuration(timeout, '--timeout'),
     });
-    const { address, addresses, pid, log } = started;
-    if (options.json) print(toJson({ ATTACCA_POOL: address, name, addresses, pid, log }));
+    const { address, addresses, pid, log, warnings } = started;
+    if (!options.quiet) for (const each of warnings) say(`attacca start: WARNING: ${each}`);
+    if (options.json) print(toJson({ ATTACCA_POOL: address, name, addresses, pid, log, warnings }));
     else print(`export ATTACCA_POOL=${shellQuote(address)}`);
     if (!options.quiet && !options.json && stdoutIsTerminal()) {
       say('(Your shell has not heard of it: eval "$(attacca start)" says it; or use --pool.)');

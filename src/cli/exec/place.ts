@@ -79,7 +79,8 @@ async function copied(
   const path = how.scratch.path(object.name, how.npy ? '.npy' : '');
   try {
     await using handle = await open(path, 'wx', 0o600);
-    await writeObject(handle.fd, object, how.npy ? 'npy' : 'raw', how.signal);
+    const format = how.npy ? 'npy' : 'raw';
+    await writeObject(handle.fd, object, { format, signal: how.signal });
     await handle.chmod(READ_ONLY);
   } catch (cause) {
     throw fileError('write', path, cause);

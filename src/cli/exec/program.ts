@@ -20,14 +20,26 @@ export function endText({ code, signal }: ProgramEnd): string {
   return signal === null ? `exit ${code}` : `ended by ${signal}`;
 }
 
+/** The same as the end of a sentence about the program. */
+export function endSentence({ code, signal }: ProgramEnd): string {
+  return signal === null ? `ended with exit ${code}` : `was ended by ${signal}`;
+}
+
 export interface ProgramOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly stdin: 'inherit' | 'ignore';
+  /** `stderr`: what it prints must not stand among our own results. */
+  readonly stdout: 'inherit' | 'stderr';
+  /** Which of our commands runs it, for messages. */
+  readonly command: string;
+  /** What may have been meant by a program that is not there, if that can be told. */
+  readonly hint?: ((file: string) => string | null) | undefined;
   /** In a process group of its own, so that a signal reaches all that it has started. */
   readonly ownGroup: boolean;
 }
 
 const SHELL = '/bin/sh';
+const STDERR = 2;
 /** What a shell says of a command that is not there, and of one that is no program. */
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
@@ -46,7 +58,7 @@ export class RunningProgram {
     const [file, ...args] =
       program.kind === 'words' ? program.words : ([SHELL, '-c', program.text] as const);
     const child = spawn(file, args, {
-      stdio: [options.stdin, 'inherit', 'inherit'],
+      stdio: [options.stdin, options.stdout === 'stderr' ? STDERR : 'inherit', 'inherit'],
       env: options.environment,
       detached: options.ownGroup,
     });
@@ -54,7 +66,7 @@ export class RunningProgram {
     this.#ownGroup = options.ownGroup;
     this.ended = new Promise((resolve, reject) => {
       child.once('error', (error) => {
-        if (child.pid === undefined) reject(cannotRun(file, error));
+        if (child.pid === undefined) reject(cannotRun(file, error, options));
       });
       child.once('exit', (code, signal) => resolve({ code, signal }));
     });
@@ -91,7 +103,7 @@ export class RunningProgram {
   }
 }
 
-function cannotRun(file: string, error: Error): ExitWith {
+function cannotRun(file: string, error: Error, options: ProgramOptions): ExitWith {
   const code = 'code' in error ? String(error.code) : '';
   const why =
     code === 'ENOENT'
@@ -99,6 +111,8 @@ function cannotRun(file: string, error: Error): ExitWith {
       : code === 'EACCES'
         ? 'it may not be executed'
         : error.message;
-  say(`attacca: Cannot run ${quoted(file)}: ${why} (${code})`);
+  const hint = options.hint?.(file) ?? null;
+  const more = hint === null ? '' : `; ${hint}`;
+  say(`attacca ${options.command}: Cannot run ${quoted(file)}: ${why}${more} (${code})`);
   return new ExitWith(code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE);
 }

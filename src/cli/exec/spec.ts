@@ -87,16 +87,24 @@ export function execSpec(
     '--in',
     inputs.flatMap(({ path }) => path ?? []),
   );
-  mustDiffer(
-    '{NAME}',
-    [...inputs, ...outputs].flatMap(({ name, path }) => (path === null ? name : [])),
-  );
+  const free = (files: readonly FileSpec[]): string[] =>
+    files.flatMap(({ name, path }) => (path === null ? name : []));
+  mustDiffer('--in', free(inputs));
+  const both = free(inputs).find((name) => free(outputs).includes(name));
+  if (both !== undefined) throw oneFile(both);
   return { inputs, outputs, npy: options.npy, program };
 }
 
 function noFile(option: string, form: string, text: string): UsageError {
   return new UsageError(
     `${option} ${quoted(text)} is no ${form}, and the command has no ${placeholder(text)}`,
+  );
+}
+
+function oneFile(name: string): UsageError {
+  return new UsageError(
+    `${placeholder(name)} cannot stand for both --in ${quoted(name)} and --out ${quoted(name)}: ` +
+      'give one of them a FILE',
   );
 }
 

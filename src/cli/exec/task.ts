@@ -16,6 +16,9 @@ export interface TaskSurroundings {
   readonly forwarding: Forwarding;
   readonly environment: NodeJS.ProcessEnv;
   readonly stdin: 'inherit' | 'ignore';
+  readonly stdout: 'inherit' | 'stderr';
+  /** Which of our commands runs it. */
+  readonly command: string;
   /** For its inputs and outputs; its signal ends the waits. */
   readonly options: PutOptions & { readonly signal: AbortSignal };
 }
@@ -63,7 +66,7 @@ export class ExecTask {
 
   /** Runs the program on its files, and offers what it has made. */
   async run(): Promise<ProgramEnd> {
-    const { forwarding, environment, stdin, store, options, seat } = this.#around;
+    const { forwarding, environment, stdin, stdout, command, store, options, seat } = this.#around;
     const { spec } = this;
     const scratch = new Scratch(seat.client);
     const placed: string[] = [];
@@ -87,6 +90,8 @@ export class ExecTask {
       const program = new RunningProgram(fillIn(spec.program, paths, shellQuote), {
         environment,
         stdin,
+        stdout,
+        command,
         ownGroup: forwarding.ownGroups,
       });
       const end = await forwarding.watch(program, program.ended);

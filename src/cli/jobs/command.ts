@@ -77,6 +77,7 @@ export async function runJobs(
     environment: { ...context.environment, ATTACCA_POOL: session.address },
     limit,
     timeoutMs: parseTimeout(options.timeout),
+    stdout: options.json ? 'stderr' : 'inherit',
     options: { replace: options.replace },
     onEnd: (end) => {
       progress.clear();
@@ -119,13 +120,24 @@ class JobReport {
   }
 
   end(elapsedMs: number): number {
+    const { failed, skipped } = this.#counts;
+    if (this.#options.json) this.#printSum(elapsedMs);
+    else this.#saySum(elapsedMs);
+    return failed + skipped > 0 ? EXIT.failed : EXIT.ok;
+  }
+
+  #printSum(elapsedMs: number): void {
+    const { done, failed, skipped } = this.#counts;
+    const jobs = done + failed + skipped;
+    print(toJson({ jobs, done, failed, skipped, seconds: elapsedMs / 1_000 }));
+  }
+
+  #saySum(elapsedMs: number): void {
     const { done, failed, skipped } = this.#counts;
     const untold = failed + skipped - TOLD_MAX;
-    if (!this.#options.json && untold > 0) say(`attacca run: ... and ${untold} more`);
-    if (!this.#options.quiet && !this.#options.json) {
-      const bad = failed + skipped > 0 ? `, ${failed} failed, ${skipped} skipped` : '';
-      say(`attacca run: ${counted(done, 'job')} done${bad} in ${formatDuration(elapsedMs)}`);
-    }
-    return failed + skipped > 0 ? EXIT.failed : EXIT.ok;
+    if (untold > 0) say(`attacca run: ... and ${untold} more`);
+    if (this.#options.quiet) return;
+    const bad = failed + skipped > 0 ? `, ${failed} failed, ${skipped} skipped` : '';
+    say(`attacca run: ${counted(done, 'job')} done${bad} in ${formatDuration(elapsedMs)}`);
   }
 }

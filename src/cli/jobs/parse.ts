@@ -3,6 +3,7 @@ import { UsageError } from '../exit.js';
 import { quoted } from '../format.js';
 import { parseCommandLine } from '../options.js';
 import { plainWords, shellWords } from '../shell-words.js';
+import { refuseRing } from './ring.js';
 
 /** One line of a list of jobs. */
 export interface Job {
@@ -20,7 +21,8 @@ function bad(line: number, why: string): UsageError {
 /**
  * Reads a list of jobs, one a line: `--in NAME=FILE --out FILE=NAME -- COMMAND`, or a COMMAND alone.
  * COMMAND is the shell's to read. Empty lines and those that begin with # are left out; a backslash
- * at its end joins a line to the next. No two jobs may make the same object.
+ * at its end joins a line to the next. No two jobs may make the same object, and none may need what
+ * it is needed for itself.
  */
 export function parseJobs(lines: readonly string[]): Job[] {
   const jobs: Job[] = [];
@@ -41,6 +43,7 @@ export function parseJobs(lines: readonly string[]): Job[] {
     }
     jobs.push({ line, text, spec });
   }
+  refuseRing(jobs);
   return jobs;
 }
 

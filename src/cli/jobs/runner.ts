@@ -27,6 +27,8 @@ export interface RunnerOptions {
   readonly limit: number;
   /** Of inputs that no job of the list makes; those of others wait for their job. */
   readonly timeoutMs: number | undefined;
+  /** Where what the jobs print goes. */
+  readonly stdout: 'inherit' | 'stderr';
   readonly options: PutOptions;
   readonly onEnd: (end: JobEnd) => void;
 }
@@ -94,7 +96,7 @@ export class JobRunner {
   }
 
   async #outcome(job: Job): Promise<Pick<JobEnd, 'kind' | 'why' | 'exitCode'>> {
-    const { seat, store, forwarding, environment, options } = this.#options;
+    const { seat, store, forwarding, environment, stdout, options } = this.#options;
     const { signal } = forwarding;
     const task = new ExecTask(job.spec, {
       seat,
@@ -102,6 +104,8 @@ export class JobRunner {
       forwarding,
       environment,
       stdin: 'ignore',
+      stdout,
+      command: 'run',
       options: { ...options, signal },
     });
     let hasStarted = false;

@@ -11,15 +11,24 @@ import type { Located } from './located.js';
 
 export type OutputFormat = 'npy' | 'raw';
 
+export interface WriteOptions {
+  readonly format: OutputFormat;
+  readonly signal: AbortSignal;
+  /** Hears how many more bytes of the payload are written. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+}
+
 /** Writes an object to a descriptor: its bytes, behind a header if it is to be an npy file. */
 export async function writeObject(
   fd: number,
   object: Located,
-  format: OutputFormat,
-  signal: AbortSignal,
+  { format, signal, onBytes }: WriteOptions,
 ): Promise<void> {
   if (format === 'npy') await writeBytes(fd, npyHeader(object.space));
-  for await (const chunk of object.chunks(signal)) await writeBytes(fd, chunk);
+  for await (const chunk of object.chunks(signal)) {
+    await writeBytes(fd, chunk);
+    onBytes?.(chunk.length);
+  }
 }
 
 /**
@@ -29,18 +38,17 @@ export async function writeObject(
 export async function writeFileOf(
   path: string,
   object: Located,
-  format: OutputFormat,
-  signal: AbortSignal,
+  options: WriteOptions,
 ): Promise<void> {
   const known = await lstat(path).catch(() => null);
   if (known !== null && !known.isFile()) {
-    await writeInPlace(path, object, format, signal);
+    await writeInPlace(path, object, options);
     return;
   }
   const draft = join(dirname(path), `.attacca-${uniquePart()}`);
   try {
     await using handle = await open(draft, 'wx');
-    await writeObject(handle.fd, object, format, signal);
+    await writeObject(handle.fd, object, options);
   } catch (cause) {
     await unlink(draft).catch(() => {});
     throw fileError('write', path, cause);
@@ -53,12 +61,7 @@ export async function writeFileOf(
   }
 }
 
-async function writeInPlace(
-  path: string,
-  object: Located,
-  format: OutputFormat,
-  signal: AbortSignal,
-): Promise<void> {
+async function writeInPlace(path: string, object: Located, options: WriteOptions): Promise<void> {
   let handle: FileHandle;
   try {
     handle = await open(path, constants.O_WRONLY | constants.O_TRUNC);
@@ -66,7 +69,7 @@ async function writeInPlace(
     throw fileError('write', path, cause);
   }
   try {
-    await writeObject(handle.fd, object, format, signal);
+    await writeObject(handle.fd, object, options);
   } catch (cause) {
     throw fileError('write', path, cause);
   } finally {

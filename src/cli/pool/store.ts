@@ -33,10 +33,15 @@ export interface ObjectToPut {
 export interface PutOptions extends OfferOptions, WaitOptions {
   /** Withdraw what the pool keeps under that name before. */
   readonly replace?: boolean | undefined;
+  /** Hears how many more bytes are in the pool's memory, or about to be sent. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
 /** What is leased at once for objects to come. */
 const LEASE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Written at a time of bytes at hand: some milliseconds of copying. */
+const PIECE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Puts objects into a pool: small ones travel in the message, others are written into its memory
@@ -59,8 +64,10 @@ export class Store {
   /** Offers bytes at hand. */
   async putBytes(object: ObjectToPut, bytes: Uint8Array, options: PutOptions): Promise<void> {
     const fitting = bytes.length <= this.#seat.client.inlineBytesMax;
-    if (fitting) await this.#put(object, options, async () => ({ kind: 'bytes', bytes }));
-    else await this.#putChunks(object, bytes.length, [bytes], options);
+    if (fitting) {
+      options.onBytes?.(bytes.length);
+      await this.#put(object, options, async () => ({ kind: 'bytes', bytes }));
+    } else await this.#putChunks(object, bytes.length, piecesOf(bytes), options);
   }
 
   /** Offers bytes of a file. The file must not be changed meanwhile. */
@@ -75,6 +82,7 @@ export class Store {
       bytes.set(chunk, at);
       at += chunk.length;
     }
+    options.onBytes?.(at);
     await this.#put(object, options, async () => ({ kind: 'bytes', bytes }));
   }
 
@@ -179,6 +187,7 @@ export class Store {
             await plane.store({ slab: leased.slab, offset, size: chunk.length }, chunk);
           } else await slab.pwriteFrom(chunk, offset, options);
           at += chunk.length;
+          options.onBytes?.(chunk.length);
         }
         return { kind: 'slice', slice: leased };
       });
@@ -224,6 +233,13 @@ export class Store {
     const rest = this.#extent?.rest() ?? [];
     this.#extent = null;
     for (const slice of rest) this.#seat.client.leases.giveBack(slice);
+  }
+}
+
+/** Bytes at hand in parts, between which an abort is seen and progress is told. */
+function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    yield bytes.subarray(at, at + PIECE_BYTES);
   }
 }
 

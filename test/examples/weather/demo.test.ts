@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { join as joinPool } from '../../../src/client/index.js';
 import { DemoProcess, isAlive } from './demo-process.js';
 import { writeClassic } from './netcdf-writer.js';
+import { sharedFile, whyWithout } from './shared-data.js';
 
 /** Two models, two steps, 32 x 64 points. */
 const TINY = ['--size', 'small', '--members', '2', '--steps', '2', '--grid', '32x64'] as const;
@@ -147,13 +147,9 @@ test('real fields from a file stand for the model', async () => {
   assert.ok(maps.every((map) => isPng(join(demo.directory, 'out/weather', map))));
 });
 
-const ERA_INTERIM = fileURLToPath(
-  new URL('../../../../../shared/data/eraint_uvz.nc', import.meta.url),
-);
+const ERA_INTERIM = sharedFile('eraint_uvz.nc');
 
-test('the jet stream of ERA-Interim', {
-  skip: existsSync(ERA_INTERIM) ? false : `no ${ERA_INTERIM} on this machine`,
-}, async () => {
+test('the jet stream of ERA-Interim', { skip: whyWithout('eraint_uvz.nc') }, async () => {
   const demo = start('--input', ERA_INTERIM);
   const { code, output, errors } = await demo.ended;
   assert.equal(code, 0, output + errors);
@@ -186,12 +182,20 @@ test('flags that cannot be: one line that names the flag, exit code 2', async ()
     [['--members', '0'], /--members 0/],
     [['--steps', 'many'], /--steps many/],
     [['--grid', '180'], /--grid 180/],
-    [['--grid', '180x20'], /--grid 20/],
+    [['--grid', '180x20'], /^Cannot take "--grid 180x20": COLUMNS must be from 43 to 8000$/m],
+    [['--grid', '1x1'], /^Cannot take "--grid 1x1": ROWS must be from 8 to 4000$/m],
     [['--via', 'carrier-pigeon'], /--via carrier-pigeon/],
     [['--size', 'huge'], /--size huge/],
     [['--transport', 'tube'], /--transport tube/],
     [['--input', 'wind.nc', '--members', '3'], /--members.*--input/],
-    [['--colour'], /--colour/],
+    [['--colour'], /^Cannot take "--colour": there is no such flag$/m],
+    [['--siez', 'small'], /"--siez": there is no such flag; did you mean "--size"\?$/m],
+    [['small'], /^Cannot take "small": it is no flag/],
+    [['--input'], /^Cannot take "--input": its value is missing$/m],
+    [['--input', '--via', 'pool'], /^Cannot take "--input": its value is missing$/m],
+    [['--input', '/'], /^Cannot take "--input \/": it is a directory, not a NetCDF file$/m],
+    [['--steps', '-1'], /^Cannot take "--steps -1": not a whole number from 1 to 1000$/m],
+    [['--help=yes'], /^Cannot take "--help=yes": the flag takes no value$/m],
     [['--via', 'files', '--dir', '/nowhere/at/all'], /--dir \/nowhere\/at\/all/],
   ];
   const ends = await Promise.all(cases.map(([args]) => start(...args).ended));

@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { WeatherError, type WeatherErrorCode } from '../../../examples/weather/errors.js';
 import { openInput } from '../../../examples/weather/input.js';
 import { writeWindSpeed } from '../../../examples/weather/products.js';
 import { fieldSums } from '../../../examples/weather/sums.js';
 import { type FileContent, writeClassic } from './netcdf-writer.js';
+import { sharedFile, whyWithout } from './shared-data.js';
 
-/** From dist/test/examples/weather up to the repository and beside it. */
-const DATA = fileURLToPath(new URL('../../../../../shared/data/', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'attacca-weather-'));
 after(() => rmSync(directory, { recursive: true }));
 
@@ -31,12 +29,6 @@ function refusal(path: string): WeatherError {
   }
   assert.fail(`${path} was read`);
 }
-
-/** Skips with its reason where the file is not there. */
-const shared = (name: string): { skip: false | string } => {
-  const path = join(DATA, name);
-  return { skip: existsSync(path) ? false : `no ${path} on this machine` };
-};
 
 /** Temperature on a record dimension, two levels, 2 x 3 points, packed in 16 bits. */
 const SMALL: FileContent = {
@@ -180,49 +172,47 @@ test('a NetCDF file without a horizontal field says so; an absent file stays an 
   assert.throws(() => openInput(join(directory, 'absent.nc')), { code: 'cannot-read-file' });
 });
 
-test(
-  'ERA-Interim: all fields, and the jet stream of January over Japan',
-  shared('eraint_uvz.nc'),
-  () => {
-    const { fields } = openInput(join(DATA, 'eraint_uvz.nc'));
-    assert.equal(fields.length, 18);
-    const find = (variable: string, level: number, month: number): Float32Array => {
-      const found = fields.find(
-        (one) => one.variable === variable && one.level === level && one.others[0]?.[1] === month,
-      );
-      assert.ok(found !== undefined && found.nlat === 241 && found.nlon === 480);
-      return found.read();
-    };
-    const u = find('u', 200, 1);
-    const speed = new Float32Array(u.length);
-    const sums = writeWindSpeed({ u, v: find('v', 200, 1) }, speed);
-    assert.equal(sums.missing, 0);
-    assert.ok(sums.max > 70 && sums.max < 85, `${sums.max} m/s`);
-    const at = speed.indexOf(sums.max);
-    const latitude = fields[0]?.latitudes[Math.floor(at / 480)] ?? 0;
-    const longitude = fields[0]?.longitudes[at % 480] ?? 0;
-    assert.ok(latitude > 28 && latitude < 38, `${latitude} north`);
-    assert.ok(longitude > 125 && longitude < 165, `${longitude} east`);
-    // Geopotential at 500 hPa is some 5500 m of height.
-    const z = fieldSums(find('z', 500, 7));
-    const height = z.sum / z.count / 9.80665;
-    assert.ok(height > 5300 && height < 5800, `${height} m`);
-  },
-);
+test('ERA-Interim: all fields, and the jet stream of January over Japan', {
+  skip: whyWithout('eraint_uvz.nc'),
+}, () => {
+  const { fields } = openInput(sharedFile('eraint_uvz.nc'));
+  assert.equal(fields.length, 18);
+  const find = (variable: string, level: number, month: number): Float32Array => {
+    const found = fields.find(
+      (one) => one.variable === variable && one.level === level && one.others[0]?.[1] === month,
+    );
+    assert.ok(found !== undefined && found.nlat === 241 && found.nlon === 480);
+    return found.read();
+  };
+  const u = find('u', 200, 1);
+  const speed = new Float32Array(u.length);
+  const sums = writeWindSpeed({ u, v: find('v', 200, 1) }, speed);
+  assert.equal(sums.missing, 0);
+  assert.ok(sums.max > 70 && sums.max < 85, `${sums.max} m/s`);
+  const at = speed.indexOf(sums.max);
+  const latitude = fields[0]?.latitudes[Math.floor(at / 480)] ?? 0;
+  const longitude = fields[0]?.longitudes[at % 480] ?? 0;
+  assert.ok(latitude > 28 && latitude < 38, `${latitude} north`);
+  assert.ok(longitude > 125 && longitude < 165, `${longitude} east`);
+  // Geopotential at 500 hPa is some 5500 m of height.
+  const z = fieldSums(find('z', 500, 7));
+  const height = z.sum / z.count / 9.80665;
+  assert.ok(height > 5300 && height < 5800, `${height} m`);
+});
 
-test(
-  'the other files of the data folder are refused by what they are',
-  shared('basin_mask.nc'),
-  () => {
-    assert.equal(refusal(join(DATA, 'basin_mask.nc')).code, 'netcdf-variant-not-read');
-    for (const name of ['era5-levels-members.grib', 'era5-levels-corrupted.grib']) {
-      assert.equal(refusal(join(DATA, name)).code, 'not-a-netcdf-file', name);
-    }
-  },
-);
+test('the other files of the data folder are refused by what they are', {
+  skip: whyWithout('basin_mask.nc'),
+}, () => {
+  assert.equal(refusal(sharedFile('basin_mask.nc')).code, 'netcdf-variant-not-read');
+  for (const name of ['era5-levels-members.grib', 'era5-levels-corrupted.grib']) {
+    assert.equal(refusal(sharedFile(name)).code, 'not-a-netcdf-file', name);
+  }
+});
 
-test('a real file cut in the middle of its last variable', shared('eraint_uvz.nc'), () => {
-  const bytes = readFileSync(join(DATA, 'eraint_uvz.nc'));
+test('a real file cut in the middle of its last variable', {
+  skip: whyWithout('eraint_uvz.nc'),
+}, () => {
+  const bytes = readFileSync(sharedFile('eraint_uvz.nc'));
   const error = refusal(save('cut-real.nc', bytes.subarray(0, 3_000_000)));
   assert.equal(error.code, 'not-a-netcdf-file');
   assert.match(error.message, /truncated or damaged: variable "v" ends at byte/);
