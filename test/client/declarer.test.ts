@@ -6,7 +6,7 @@ import { Writer } from '../../src/core/bytes.js';
 import type { Value } from '../../src/core/value.js';
 import { writeDeclare, writeSet } from '../../src/protocol/index.js';
 import { refused } from '../core/refusal.js';
-import { fc, fc } from '../fast-check.js';
+import { fc } from '../fast-check.js';
 import { MESSAGES } from '../protocol/arbitraries.js';
 
 /** Attributes as people write them, and as they go out. */
