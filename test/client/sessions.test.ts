@@ -164,6 +164,12 @@ describe('sessions', () => {
     assert.equal(pool.connections.length, 1);
   });
 
+  test('a pool that refuses whoever connects is heard, though the token comes from a file', async (t) => {
+    const pool = await FakePool.start(t);
+    pool.greet = (connection) => connection.refuse('session-limit', true);
+    assert.equal(await codeOf(join({ address: pool.address, member: 'm' })), 'session-limit');
+  });
+
   test('frames cut anywhere and put together are the same answers', async (t) => {
     const pool = await FakePool.start(t);
     const { member, connection } = await joined(pool);

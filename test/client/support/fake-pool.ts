@@ -188,6 +188,8 @@ export class FakePool {
   readonly address: string;
   readonly connections: FakeConnection[] = [];
   readonly outgoing = new Outgoing();
+  /** What a connection is met with, before anything has come on it. */
+  greet: (connection: FakeConnection) => void = () => {};
   /** Number of the last message that came, on any connection. */
   received = 0;
   readonly #server: Server;
@@ -202,7 +204,9 @@ export class FakePool {
     const server = createServer();
     const pool = new FakePool(server, join(directory, 'socket'));
     server.on('connection', (socket) => {
-      pool.connections.push(new FakeConnection(pool, socket));
+      const connection = new FakeConnection(pool, socket);
+      pool.connections.push(connection);
+      pool.greet(connection);
       pool.bell.ring();
     });
     await pool.listen();
