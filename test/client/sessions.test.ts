@@ -21,6 +21,7 @@ let separate = 0;
 async function joined(
   pool: FakePool,
   reconnectMs?: number,
+  limits: { readonly [name: string]: number } = {},
 ): Promise<{ member: Pool; connection: FakeConnection }> {
   separate++;
   const joining = join({
@@ -29,7 +30,7 @@ async function joined(
     reconnectMs: reconnectMs ?? 500 + separate,
   });
   const connection = await pool.connection(0);
-  await connection.open();
+  await connection.open(limits);
   return { member: await joining, connection };
 }
 
@@ -152,6 +153,17 @@ describe('sessions', () => {
     assert.match(error.message, /tried again for \d+ ms/);
     assert.equal(await codeOf(member.leave()), 'connection-lost');
     await member.close();
+  });
+
+  test('a batch of requires that waits for room fails with its session, and with nothing else', async (t) => {
+    const pool = await FakePool.start(t);
+    const { member, connection } = await joined(pool, undefined, { sessionRepliesMax: 10 });
+    const names = Array.from({ length: 3_000 }, (_, index) => `x/${index}`);
+    const requiring = codeOf(member.requireMany(names));
+    await connection.next('require');
+    // Some are sent, the others wait. A rejection that nobody hears would fail this test.
+    connection.refuse('pool-stopping');
+    assert.equal(await requiring, 'pool-stopping');
   });
 
   test('lost before ACCEPT: the caller decides, as a session may exist', async (t) => {

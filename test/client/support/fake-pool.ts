@@ -174,9 +174,9 @@ export class FakeConnection {
   }
 
   /** HELLO, ACCEPT, JOIN, WELCOME: what every test begins with. */
-  async open(): Promise<void> {
+  async open(limits: { readonly [name: string]: number } = {}): Promise<void> {
     await this.untilHello();
-    this.accept();
+    this.accept(false, limits);
     const join = await this.next('join');
     this.send(1, (w) => writeWelcome(w, join.number, { member: 1, name: join.name, granted: {} }));
   }
