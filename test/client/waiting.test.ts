@@ -256,4 +256,30 @@ describe('rendezvous', () => {
     assert.equal(await codeOf(one.barrier('b', { parties: 2 })), 'bad-argument');
     await one.barrier('alone', { parties: 1, index: 0 });
   });
+
+  test('a barrier that fails leaves nothing behind, and is met in the same round', async (t) => {
+    const server = await servePool(t);
+    await using one = await joinApart(server, 'one');
+    await using two = await joinApart(server, 'two');
+    const party = { parties: 2, index: 1 };
+    const open = async (): Promise<unknown> => {
+      const { counts } = await two.info();
+      const { handles, requires, objects } = counts as { [name: string]: number };
+      return { handles, requires, objects };
+    };
+    // Somebody else is there under its name.
+    const other = one.object('b/here/1/1');
+    await other.offer();
+    assert.equal(await codeOf(two.barrier('b', party)), 'already-offered');
+    await other.withdraw();
+    assert.deepEqual(await open(), { handles: 0, requires: 0, objects: 0 });
+
+    const controller = new AbortController();
+    const meeting = codeOf(two.barrier('b', { ...party, signal: controller.signal }));
+    await one.wait('b/here/1/1');
+    controller.abort();
+    assert.equal(await meeting, 'aborted');
+    assert.deepEqual(await open(), { handles: 0, requires: 0, objects: 0 });
+    await Promise.all([one.barrier('b', { ...party, index: 0 }), two.barrier('b', party)]);
+  });
 });
