@@ -222,8 +222,7 @@ export class DataLink {
       else transfer.reject(new AttaccaError('bad-frame', 'Cannot move bytes: some are missing'));
     } else if (kind === FRAME.failed) {
       const failed = readFailed(bytes, start, end);
-      const parts = { ...failed, retryable: false, fields: {} };
-      this.#finish(failed.transfer).reject(errorOf(parts));
+      this.#finish(failed.transfer).reject(errorOf({ ...failed, fields: {} }));
     } else if (kind === FRAME.refuse) {
       throw errorOf(readRefuse(bytes, start, end));
     } else if (kind !== FRAME.ack) {

@@ -283,6 +283,35 @@ describe('sessions', () => {
     assert.deepEqual((error as { fields?: unknown }).fields, { when: 1, code: 'from-the-future' });
   });
 
+  test('whether a failure may be tried again is what the pool says, not what its code tells', async (t) => {
+    const pool = await FakePool.start(t);
+    const { member, connection } = await joined(pool);
+    for (const retryable of [true, false]) {
+      for (const code of ['memory-full', 'too-large', 'from-the-future']) {
+        const info = member.info();
+        const { number } = await connection.next('info');
+        const parts = { retryable, code, message: 'no', fields: {} };
+        connection.send(1, (w) => writeFail(w, number, parts));
+        await assert.rejects(info, { retryable });
+      }
+    }
+    const offering = member.offerMany([{ name: 'a' }]);
+    const { number } = await connection.next('offer');
+    const parts = { retryable: false, code: 'handle-limit', message: 'no', fields: {} };
+    connection.send(2, (w) => {
+      writeOk(w, number - 1, number - 1, 0, 0);
+      writeFail(w, number, parts);
+    });
+    await assert.rejects(offering, { code: 'handle-limit', retryable: false });
+    // A refusal that may be tried again ends the connection only, whatever its code.
+    connection.refuse('wrong-pool', true);
+    const again = await pool.connection(1);
+    await again.untilHello();
+    again.refuse('session-limit', false);
+    await again.untilClosed();
+    await assert.rejects(member.info(), { code: 'session-limit', retryable: false });
+  });
+
   test('what a pool must not say ends the session with its reason', async (t) => {
     const stories: [string, (connection: FakeConnection, pool: FakePool) => void][] = [
       ['bad-frame', (connection) => connection.raw(Uint8Array.of(1, 0, 0, 0, 9, 9, 9, 9))],
