@@ -117,7 +117,7 @@ export class FakeConnection {
     await this.#pool.bell.until(() => (this.isClosed ? true : null));
   }
 
-  accept(resumed = false, limits: { readonly [name: string]: number } = {}): void {
+  accept(resumed = false, limits: { readonly [name: string]: number } = {}, slabs = ''): void {
     const w = new Writer();
     writeAccept(w, {
       version: 1,
@@ -127,7 +127,7 @@ export class FakeConnection {
       secret: new Uint8Array(32).fill(7),
       received: resumed ? this.#pool.received : 0,
       resumed,
-      pool: { slabs: '', data: [], limits },
+      pool: { slabs, data: [], limits },
     });
     this.raw(w.written());
     if (resumed)
