@@ -187,7 +187,7 @@ async function openLink(
 ): Promise<{ link: Link; token: string }> {
   const token = tokenOf(tokenAddress);
   // Whoever gets a link sets its handlers in the turn in which it comes: a refusal may be behind it
-  // already. So the file is read before; should connecting fail too, that failure is the one to tell.
+  // already. So the file is read before; should connecting fail too, that is the failure to tell.
   await token.catch(() => {});
   const link = await connect(address, { signal });
   try {
