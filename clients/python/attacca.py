@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import json
 import math
 import mmap
 import operator
@@ -1383,7 +1384,7 @@ class Pool:
                 self._slabs = _Slabs(session.info["slabs"])
             elif transport:
                 raise AttaccaError("mapping-unavailable", "Cannot map the pool's shared memory: it "
-                                   "is on another host, or its files do not open")
+                                   "has none, or is on another host")
             granted = self._ask("JOIN", "WELCOME", timeout, member=1, name=name, info=info)
         except BaseException:
             session.stop()
@@ -1392,15 +1393,16 @@ class Pool:
 
     @staticmethod
     def _can_map(session: _Session) -> bool:
-        """Whether the pool's slabs are files of this host that open here for writing."""
-        directory, boot = session.info.get("slabs", ""), session.info.get("bootId", "")
-        if not directory or boot != _system("/proc/sys/kernel/random/boot_id") or not (
-                boot or session.address.host is None):
+        """Whether the directory of the slabs is the pool's here too: the same path on another host,
+        or in a container with a /dev/shm of its own, is another directory."""
+        directory = session.info.get("slabs", "")
+        if not directory:
             return False
         try:
-            first = [entry for entry in os.listdir(directory) if entry.startswith("slab-")][:1]
-            return os.access(os.path.join(directory, *first), os.R_OK | os.W_OK)
-        except OSError:
+            with open(os.path.join(directory, "owner.json"), encoding="utf-8") as file:
+                owner = json.load(file)
+            return isinstance(owner, dict) and owner.get("poolId") == session.pool
+        except (OSError, ValueError):
             return False
 
     @property

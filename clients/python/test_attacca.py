@@ -57,6 +57,7 @@ class FakePool:
         self.folder = tempfile.TemporaryDirectory()
         self.slabs = os.path.join(self.folder.name, "slabs")
         os.mkdir(self.slabs)
+        self.own("p1" if shared else "another")
         with open(os.path.join(self.slabs, "slab-0"), "wb") as file:
             file.truncate(SLAB_BYTES)
         self.slab = open(os.path.join(self.slabs, "slab-0"), "r+b", buffering=0)
@@ -64,7 +65,7 @@ class FakePool:
             token.write("s3cret\n")
         path = os.path.join(self.folder.name, "socket")
         self.address = f"unix:{path}"
-        self.shared, self.next_free = shared, misalign
+        self.next_free = misalign
         self.lock = threading.RLock()
         self.sessions: Dict[int, FakeSession] = {}
         self.objects: Dict[str, Dict[str, Any]] = {}
@@ -91,6 +92,11 @@ class FakePool:
             sock.close()
         self.slab.close()
         self.folder.cleanup()
+
+    def own(self, pool: str) -> None:
+        """Says whose the directory of the slabs is."""
+        with open(os.path.join(self.slabs, "owner.json"), "w", encoding="utf-8") as owner:
+            json.dump({"poolId": pool}, owner)
 
     def lose(self) -> None:
         """Ends the connections, not the sessions."""
@@ -132,7 +138,7 @@ class FakePool:
                 elif session is None or self.refuse_resume or session.ended or (
                         session.secret != hello["secret"]):
                     return self._refuse(sock, "session-unknown")
-            boot = attacca._system("/proc/sys/kernel/random/boot_id") if self.shared else "other"
+            boot = attacca._system("/proc/sys/kernel/random/boot_id")
             accept = attacca._frame(2, {
                 "version": 1, "poolId": "p1", "poolName": "test", "session": session.number,
                 "secret": session.secret, "received": session.received,
@@ -743,8 +749,27 @@ class Working(WithPool):
         self.start()
         self.assertEqual(self.join(transport="socket").transport, "socket")
         with self.code("mapping-unavailable"):
-            self.fake.shared = False
+            self.fake.own("another")
             self.join(transport="shared-memory")
+
+    def test_adopted_slab_is_read_only(self) -> None:
+        self.start()
+        adopted = os.path.join(self.fake.slabs, "slab-1")
+        with open(adopted, "wb") as file:
+            file.truncate(4096)
+        os.chmod(adopted, 0o400)
+        os.unlink(os.path.join(self.fake.slabs, "slab-0"))  # whatever order a directory has
+        self.assertEqual(self.join().transport, "shared-memory")
+
+    def test_whose_directory_nobody_knows(self) -> None:
+        self.start()
+        owner = os.path.join(self.fake.slabs, "owner.json")
+        for text in ("", "[]", "{}", '"p1"'):
+            with open(owner, "w", encoding="utf-8") as file:
+                file.write(text)
+            self.assertEqual(self.join().transport, "socket")
+        os.unlink(owner)
+        self.assertEqual(self.join().transport, "socket")
 
     def test_slab_that_does_not_open(self) -> None:
         self.start()

@@ -1,4 +1,5 @@
-import { AttaccaError } from '../core/errors.js';
+import type { AttaccaError } from '../core/errors.js';
+import { sameReason } from './errors.js';
 
 /** One item of a batch that failed. */
 export interface BatchFailure {
@@ -22,5 +23,5 @@ export function batchError(
   const { error } = first;
   const fields = { ...error.fields, index: first.index, failed: sorted.length, count };
   const text = `Cannot ${action} ${sorted.length} of ${count} objects; the first: ${error.message}`;
-  return new AttaccaError(error.code, text, fields, { cause: error });
+  return sameReason(error, text, fields);
 }

@@ -186,8 +186,9 @@ async function openLink(
   signal?: AbortSignal,
 ): Promise<{ link: Link; token: string }> {
   const token = tokenOf(tokenAddress);
-  // Awaited below; should connecting fail first, its failure is the one to tell.
-  token.catch(() => {});
+  // Whoever gets a link sets its handlers in the turn in which it comes: a refusal may be behind it
+  // already. So the file is read before; should connecting fail too, that is the failure to tell.
+  await token.catch(() => {});
   const link = await connect(address, { signal });
   try {
     return { link, token: await token };

@@ -252,7 +252,7 @@ export class Connection {
       case MESSAGE.notice: {
         const notice = readNotice(reader);
         if (notice.code === 'pool-stopping') {
-          this.#lifeline.farewell(errorOf({ ...notice, retryable: false }));
+          this.#lifeline.farewell(errorOf(notice));
         }
         return;
       }

@@ -37,6 +37,12 @@ export interface DataLinkOptions {
   readonly acceptMs?: number | undefined;
 }
 
+/** Whom the first frames of a connection are told to. */
+interface Opening {
+  readonly accepted: () => void;
+  readonly failed: (error: AttaccaError) => void;
+}
+
 /**
  * The data connection of a session (spec/protocol.md, section 9): moves bytes of slices for a
  * process that does not map them. Opened when first needed, shared by all that the process moves.
@@ -105,6 +111,7 @@ export class DataLink {
     if (this.#over !== null) return;
     this.#over = error;
     this.#link?.close();
+    this.#link = null;
     this.#failAll(error);
   }
 
@@ -158,42 +165,45 @@ export class DataLink {
     return new Promise((resolve, reject) => {
       this.#link = link;
       this.#setBusy();
-      const assembler = new FrameAssembler(LIMITS.dataFrameBytesMax);
       const { acceptMs = ACCEPT_MS } = this.#options;
       const timer = setTimeout(() => {
         const text = `Cannot move bytes: no answer from "${link.peer}" within ${acceptMs} ms`;
-        const late = new AttaccaError('pool-unreachable', text);
-        reject(late);
-        this.#drop(link, late);
+        failed(new AttaccaError('pool-unreachable', text));
       }, acceptMs);
+      const failed = (error: AttaccaError): void => {
+        clearTimeout(timer);
+        reject(error);
+        this.#drop(link, error);
+      };
       const accepted = (): void => {
         clearTimeout(timer);
         resolve();
       };
-      link.onData = (chunk) => {
-        try {
-          assembler.push(chunk);
-          while (assembler.next()) {
-            if (this.#isUp) this.#onFrame(assembler);
-            else this.#onFirst(assembler, accepted);
-          }
-        } catch (error) {
-          clearTimeout(timer);
-          reject(asAttaccaError(error));
-          this.#drop(link, asAttaccaError(error));
-        }
-      };
+      const assembler = new FrameAssembler(LIMITS.dataFrameBytesMax);
+      link.onData = (chunk) => this.#onData(link, assembler, chunk, { accepted, failed });
       link.onClose = (cause) => {
-        const why = cause?.message ?? 'the pool closed it';
-        const text = `Lost the data connection to the pool: ${why}`;
-        const lost = new AttaccaError('connection-lost', text, {}, { cause });
         clearTimeout(timer);
-        reject(lost);
+        reject(lost(cause));
         this.#drop(link, null);
       };
+      if (link.isClosed) return link.onClose(null);
       link.write(dataHello(token, this.#options.accept()));
       link.flush();
     });
+  }
+
+  #onData(link: Link, assembler: FrameAssembler, chunk: Uint8Array, opening: Opening): void {
+    if (this.#link !== link) return;
+    try {
+      assembler.push(chunk);
+      while (assembler.next()) {
+        if (this.#isUp) this.#onFrame(assembler);
+        else this.#onFirst(assembler, opening.accepted);
+        if (this.#link !== link) return;
+      }
+    } catch (error) {
+      opening.failed(asAttaccaError(error));
+    }
   }
 
   #onFirst(frame: FrameAssembler, accepted: () => void): void {
@@ -222,8 +232,7 @@ export class DataLink {
       else transfer.reject(new AttaccaError('bad-frame', 'Cannot move bytes: some are missing'));
     } else if (kind === FRAME.failed) {
       const failed = readFailed(bytes, start, end);
-      const parts = { ...failed, retryable: false, fields: {} };
-      this.#finish(failed.transfer).reject(errorOf(parts));
+      this.#finish(failed.transfer).reject(errorOf({ ...failed, fields: {} }));
     } else if (kind === FRAME.refuse) {
       throw errorOf(readRefuse(bytes, start, end));
     } else if (kind !== FRAME.ack) {
@@ -291,6 +300,12 @@ export class DataLink {
 
 function pause(attempt: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, PAUSE_FIRST_MS * 2 ** attempt));
+}
+
+function lost(cause: Error | null): AttaccaError {
+  const why = cause?.message ?? 'the pool closed it';
+  const text = `Lost the data connection to the pool: ${why}`;
+  return new AttaccaError('connection-lost', text, {}, { cause });
 }
 
 function lostInVain(): AttaccaError {

@@ -2,15 +2,31 @@ import { AttaccaError, type ErrorFields, isErrorCode } from '../core/errors.js';
 import type { ErrorParts } from '../protocol/index.js';
 import { plainMap } from './plain.js';
 
+/** An error as the pool says it; what says nothing of it is as retryable as its code. */
+type SaidError = Omit<ErrorParts, 'retryable'> & Partial<Pick<ErrorParts, 'retryable'>>;
+
 /**
  * The error that the pool sent. A code that this version does not know becomes `internal` with the
- * pool's words and the code in the field `code`: it is an error all the same.
+ * pool's words and the code in the field `code`: it is an error all the same. Whether it may be
+ * tried again is the pool's to say: it knows more of the case than the code tells.
  */
-export function errorOf(parts: ErrorParts): AttaccaError {
-  const { code, message } = parts;
+export function errorOf(parts: SaidError): AttaccaError {
+  const { code, message, retryable } = parts;
   const fields = plainMap(parts.fields);
-  if (isErrorCode(code)) return new AttaccaError(code, message, fields);
-  return new AttaccaError('internal', message, { ...fields, code });
+  const error = isErrorCode(code)
+    ? new AttaccaError(code, message, fields)
+    : new AttaccaError('internal', message, { ...fields, code });
+  return retryable === undefined ? error : Object.assign(error, { retryable });
+}
+
+/** Another error for the same reason: its code, as retryable, with the first one as its cause. */
+export function sameReason(
+  error: AttaccaError,
+  message: string,
+  fields: ErrorFields,
+): AttaccaError {
+  const { code, retryable } = error;
+  return Object.assign(new AttaccaError(code, message, fields, { cause: error }), { retryable });
 }
 
 /** What was thrown, as an error of ours: of another kind it is our own fault. */
@@ -36,5 +52,5 @@ export function wrongState(what: string, why: string, fields: ErrorFields = {}):
  * whatever one of them adds to it.
  */
 export function again(error: AttaccaError): AttaccaError {
-  return new AttaccaError(error.code, error.message, error.fields, { cause: error });
+  return sameReason(error, error.message, error.fields);
 }

@@ -169,6 +169,10 @@ export class Lifeline {
     const assembler = new FrameAssembler();
     link.onData = (chunk) => this.#onData(link, assembler, chunk);
     link.onClose = (error) => this.#onClose(link, error);
+    if (link.isClosed) {
+      this.#onClose(link, null);
+      return;
+    }
     const parts = { ...this.#options.hello, token };
     link.write(controlHello(parts, this.accept, this.incoming.received));
     if (this.accept === null) this.#writeUnacknowledged();

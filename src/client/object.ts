@@ -32,7 +32,8 @@ import { throwIfAborted, waiting } from './waiting.js';
  * Made by `pool.object(name, options)`; the pool hears of it with the first call that needs it.
  *
  * ```ts
- * const t = pool.object('t/850', { attributes: { level: 850 }, space: { dtype: 'float32', shape: [181, 360] } });
+ * const space = { dtype: 'float32', shape: [181, 360] } as const;
+ * const t = pool.object('t/850', { attributes: { level: 850 }, space });
  * t.array.set(values);
  * await t.offer();
  * await t.withdraw();

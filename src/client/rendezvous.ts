@@ -65,15 +65,22 @@ async function arrive(
 ): Promise<void> {
   const gate = new PoolObject(seat, opened(name, round), {});
   const sign = new PoolObject(seat, here(name, round, index), {});
-  // Both go out in one write, in this order: who is seen to be here waits already.
-  await Promise.all([gate.require(), sign.offer()]);
   try {
+    await announce(gate, sign);
     const passed = await gate.demand(options);
     await passed.dispose();
-  } finally {
-    if (gate.state === 'required') await gate.retract();
     await sign.withdraw(options);
+  } finally {
+    // Whatever failed, a signal that has fired too: the same round is called again.
+    await Promise.all([gate[Symbol.asyncDispose](), sign[Symbol.asyncDispose]()]);
   }
+}
+
+/** Both go out in one write, in this order: who is seen to be here waits already. */
+async function announce(gate: PoolObject, sign: PoolObject): Promise<void> {
+  // The one must have its answer, too, before either can be disposed of.
+  const outcomes = await Promise.allSettled([gate.require(), sign.offer()]);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 function here(name: string, round: number, index: number): string {

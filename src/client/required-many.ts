@@ -111,20 +111,35 @@ export async function requireMany(
   handles: readonly Handle[],
   options: RequireOptions,
 ): Promise<void> {
-  const policy = policyOf(options);
-  const calls: Promise<unknown>[] = [];
+  try {
+    await announce(seat, handles, policyOf(options));
+  } catch (error) {
+    await new RequiredMany(seat, handles).retract();
+    throw error;
+  }
+}
+
+/** Rejects with the first failure, when all are answered. */
+async function announce(seat: Seat, handles: readonly Handle[], policy: number): Promise<void> {
+  // Never rejected: the session may end while this waits for room, and nobody for the answers.
+  const failures: Promise<unknown>[] = [];
   for (let at = 0; at < handles.length; at += CHUNK) {
     const room = seat.enter('require a batch');
     if (room !== null) await room;
     for (const handle of handles.slice(at, at + CHUNK)) {
       const call = new Call<never>(1 + handle.declares);
       handle.post(call, 1, (w, number) => writeRequire(w, number, policy));
-      calls.push(call.promise);
+      failures.push(failureOf(call));
     }
   }
-  const outcomes = await Promise.allSettled(calls);
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed === undefined) return;
-  await new RequiredMany(seat, handles).retract();
-  throw failed.reason;
+  const failure = (await Promise.all(failures)).find((each) => each !== null);
+  if (failure !== undefined) throw failure;
+}
+
+/** Why a call failed, or null. */
+function failureOf(call: Call<never>): Promise<unknown> {
+  return call.promise.then(
+    () => null,
+    (error: unknown) => error,
+  );
 }

@@ -27,9 +27,24 @@ export function identityOf(process: ValueMap): ProcessIdentity {
   };
 }
 
+/** Certain: what a platform does not tell is not equal. */
+export function isSameProcess(one: ProcessIdentity, other: ProcessIdentity): boolean {
+  return (
+    one.pid > 0 &&
+    one.pid === other.pid &&
+    one.startTime !== null &&
+    one.startTime === other.startTime &&
+    one.bootId !== null &&
+    one.bootId === other.bootId &&
+    one.pidNamespace === other.pidNamespace
+  );
+}
+
 interface Away {
   readonly identity: ProcessIdentity;
   readonly sinceMs: number;
+  /** Its process has opened another session since: that it lives does not speak for this one. */
+  isSucceeded: boolean;
   looks: number;
   timer: NodeJS.Timeout | null;
 }
@@ -45,8 +60,10 @@ export interface DeathWatchOptions {
 
 /**
  * Watches the processes of sessions whose connection is closed. On one host the kernel tells: dead
- * is gone, alive (stopped, too) is waited for without end. Where nobody can tell, only time does.
- * A session whose connection is open is never looked at.
+ * is gone, alive (stopped, too) is waited for without end. Where nobody can tell, only time does;
+ * so it does, too, for a session whose process has opened another: a client that gave a session up
+ * will never take it up again, and would keep itself out of its own names and memory as long as it
+ * lives. A session whose connection is open is never looked at.
  */
 export class DeathWatch {
   readonly #options: DeathWatchOptions;
@@ -66,7 +83,13 @@ export class DeathWatch {
   away(session: number, identity: ProcessIdentity): void {
     if (this.#isClosed) return;
     this.back(session);
-    const away: Away = { identity, sinceMs: this.#options.now(), looks: 0, timer: null };
+    const away: Away = {
+      identity,
+      sinceMs: this.#options.now(),
+      isSucceeded: false,
+      looks: 0,
+      timer: null,
+    };
     this.#away.set(session, away);
     this.#look(session, away);
   }
@@ -77,6 +100,16 @@ export class DeathWatch {
     if (away === undefined) return;
     if (away.timer !== null) clearTimeout(away.timer);
     this.#away.delete(session);
+  }
+
+  /** A process opens a session: looks at once at those of its own that are away. */
+  succeeded(identity: ProcessIdentity): void {
+    for (const [session, away] of this.#away) {
+      if (!isSameProcess(away.identity, identity)) continue;
+      away.isSucceeded = true;
+      if (away.timer !== null) clearTimeout(away.timer);
+      this.#look(session, away);
+    }
   }
 
   /** Somebody wants what a session holds: ends it if its process is dead, connected or not. */
@@ -100,8 +133,9 @@ export class DeathWatch {
       this.#gone(session, `process ${pid} has ended`);
       return;
     }
-    if (found === 'unknown' && awayMs >= this.#awayMsMax) {
-      this.#gone(session, `away for ${awayMs} ms, and its process cannot be seen from here`);
+    const why = reasonToCount(found, away);
+    if (why !== null && awayMs >= this.#awayMsMax) {
+      this.#gone(session, `away for ${awayMs} ms, and its process ${why}`);
       return;
     }
     const waitMs = LOOK_MS[away.looks] ?? LOOK_LATER_MS;
@@ -113,4 +147,10 @@ export class DeathWatch {
     this.#away.delete(session);
     this.#options.onGone(session, why);
   }
+}
+
+/** Why only time tells whether a session is taken up again, or null. */
+function reasonToCount(found: Liveness, away: Away): string | null {
+  if (found === 'unknown') return 'cannot be seen from here';
+  return away.isSucceeded ? 'has opened another session' : null;
 }

@@ -7,7 +7,7 @@ import type { PoolLoop } from '../loop/pool-loop.js';
 import { type Hello, ROLE, writeAccept } from '../protocol/index.js';
 import type { Link } from '../transport/index.js';
 import { type ConnectionHost, ControlConnection } from './control-connection.js';
-import { type DeathWatch, identityOf } from './death-watch.js';
+import { type DeathWatch, identityOf, isSameProcess } from './death-watch.js';
 import { checkHello, type Door, sessionUnknown } from './handshake.js';
 import { SERVER_LIMITS } from './limits.js';
 import type { SessionSecrets } from './secrets.js';
@@ -38,19 +38,6 @@ export interface SessionsOptions {
   /** Ends a session as one whose process is dead. */
   readonly endSession: (session: number, why: string) => void;
   readonly crashed: (error: unknown) => void;
-}
-
-/** Certain: what a platform does not tell is not equal. */
-function isSameProcess(one: ProcessIdentity, other: ProcessIdentity): boolean {
-  return (
-    one.pid > 0 &&
-    one.pid === other.pid &&
-    one.startTime !== null &&
-    one.startTime === other.startTime &&
-    one.bootId !== null &&
-    one.bootId === other.bootId &&
-    one.pidNamespace === other.pidNamespace
-  );
 }
 
 /** Which connection carries which session: opening, taking up again, losing, ending. */
@@ -217,6 +204,7 @@ export class Sessions implements ConnectionHost {
     const { loop, turns } = this.#options;
     const identity = identityOf(hello.process);
     this.#endUnheard(identity);
+    this.#options.deaths.succeeded(identity);
     const session = loop.openSession(hello.process);
     this.#sessions.set(session, { identity, connection, known: false, ending: false });
     this.#accept(connection, { version, session, received: 0, resumed: false }, identity);

@@ -27,6 +27,24 @@ for (const transport of TRANSPORTS) {
       assert.equal(await codeOf(batch.withdraw()), 'wrong-state');
     });
 
+    test('what an abort kept from being withdrawn can still be withdrawn', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      const items = Array.from({ length: 10_000 }, (_, index) => ({ name: `p/${index}` }));
+      const batch = await pool.offerMany(items);
+      const controller = new AbortController();
+      const aborted = codeOf(batch.withdraw({ signal: controller.signal }));
+      assert.equal(await codeOf(batch.withdraw()), 'wrong-state', 'one is under way');
+      controller.abort();
+      assert.equal(await aborted, 'aborted');
+      assert.equal(await codeOf(batch.withdraw({ signal: controller.signal })), 'aborted');
+      await batch.withdraw();
+      assert.equal(await codeOf(batch.withdraw()), 'wrong-state');
+      const { counts } = await pool.info();
+      const { handles, objects } = counts as { [name: string]: number };
+      assert.deepEqual({ handles, objects }, { handles: 0, objects: 0 });
+    });
+
     // Handing out what has come is linear: by shifting each off the front it takes far longer.
     test('one object is demanded more often than the pool keeps answers', LIMITED, async (t) => {
       const server = await servePool(t);

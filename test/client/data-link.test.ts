@@ -21,7 +21,7 @@ import {
   writeFailed,
   writeRefuse,
 } from '../../src/protocol/index.js';
-import { connect, parseAddress } from '../../src/transport/index.js';
+import { connect, type Link, parseAddress } from '../../src/transport/index.js';
 import { codeOf } from './support/pools.js';
 
 const ACCEPT: Accept = {
@@ -195,4 +195,137 @@ test('connections that are accepted and lost without use are given up', async (t
   assert.equal(agent.connections, 5);
   agent.framesLeft = Number.POSITIVE_INFINITY;
   await link.write(slice, pattern(10));
+});
+
+/** A link that shows what is written, and says what the test has it say. */
+class FakeLink implements Link {
+  readonly kind = 'unix';
+  readonly peer = 'fake';
+  readonly localHost = '';
+  readonly bytesQueued = 0;
+  readonly isFull = false;
+  isClosed = false;
+  onData: (chunk: Uint8Array) => void = () => {};
+  onClose: (error: Error | null) => void = () => {};
+  onDrain: () => void = () => {};
+  /** Bytes of WRITE, and the numbers of the transfers in the order they came. */
+  bytesWritten = 0;
+  readonly transfers: number[] = [];
+  readonly #assembler = new FrameAssembler(LIMITS.dataFrameBytesMax);
+
+  write(chunk: Uint8Array): void {
+    this.#assembler.push(chunk);
+    while (this.#assembler.next()) {
+      const { kind, bytes, start, end } = this.#assembler;
+      if (kind !== FRAME.write) continue;
+      const write = readWrite(bytes, start, end);
+      this.bytesWritten += write.payloadEnd - write.payloadStart;
+      this.transfers.push(write.transfer);
+    }
+  }
+
+  say(write: (w: Writer) => void): void {
+    const w = new Writer();
+    write(w);
+    this.onData(w.written().slice());
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+
+  destroy(): void {
+    this.isClosed = true;
+  }
+
+  flush(): void {}
+  pause(): void {}
+  resume(): void {}
+  ref(): void {}
+  unref(): void {}
+}
+
+/** A data link over fake ones; `next` returns each as it is opened. */
+function overFakes(
+  t: TestContext,
+  { endedFirst = false } = {},
+): { link: DataLink; next: () => Promise<FakeLink> } {
+  let isFirst = true;
+  const opened: FakeLink[] = [];
+  let wake: () => void = () => {};
+  const link = new DataLink({
+    open: async () => {
+      const fake = new FakeLink();
+      fake.isClosed = endedFirst && isFirst;
+      isFirst = false;
+      opened.push(fake);
+      setImmediate(() => wake());
+      return { link: fake, token: '' };
+    },
+    accept: () => ACCEPT,
+  });
+  t.after(() => link.close(new AttaccaError('cancelled', 'the test is over')));
+  const next = async (): Promise<FakeLink> => {
+    while (opened.length === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    return opened.shift() as FakeLink;
+  };
+  return { link, next };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('a connection that was given up has no say any more', async (t) => {
+  const { link, next } = overFakes(t);
+  let isDone = false;
+  const writing = link.write({ slab: 0, offset: 0, size: 10 }, pattern(10)).then(() => {
+    isDone = true;
+  });
+  const first = await next();
+  first.say((w) => writeAccept(w, ACCEPT));
+  first.onClose(null);
+  const second = await next();
+  await turn();
+  second.say((w) => writeAccept(w, ACCEPT));
+  const [transfer = 0] = second.transfers;
+  first.say((w) => writeDone(w, transfer, 10));
+  await turn();
+  assert.equal(isDone, false);
+  second.say((w) => writeDone(w, transfer, 10));
+  await writing;
+});
+
+test('a connection that has ended before it is used is opened again', {
+  timeout: 5_000,
+}, async (t) => {
+  const { link, next } = overFakes(t, { endedFirst: true });
+  const writing = link.write({ slab: 0, offset: 0, size: 10 }, pattern(10));
+  await next();
+  const second = await next();
+  second.say((w) => writeAccept(w, ACCEPT));
+  second.say((w) => writeDone(w, second.transfers[0] as number, 10));
+  await writing;
+});
+
+test('no more than 16 MiB of WRITE are under way', async (t) => {
+  const { link, next } = overFakes(t);
+  const MiB = 1 << 20;
+  const size = 40 * MiB;
+  const writing = link.write({ slab: 0, offset: 0, size }, new Uint8Array(size));
+  const agent = await next();
+  agent.say((w) => writeAccept(w, ACCEPT));
+  let done = 0;
+  for (;;) {
+    // Nothing here waits for a system: what may be sent is sent within a turn.
+    await turn();
+    assert.equal(agent.bytesWritten, Math.min(done + 16 * MiB, size));
+    if (done === size) break;
+    const transfer = agent.transfers.shift() as number;
+    agent.say((w) => writeDone(w, transfer, MiB));
+    done += MiB;
+  }
+  await writing;
 });

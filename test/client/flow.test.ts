@@ -5,7 +5,7 @@ import { Connection, type ConnectionLimits } from '../../src/client/connection.j
 import { UNHEEDED } from '../../src/client/pending.js';
 import { AttaccaError } from '../../src/core/errors.js';
 import { writePing } from '../../src/protocol/index.js';
-import { connect, parseAddress } from '../../src/transport/index.js';
+import { connect, type Link, parseAddress } from '../../src/transport/index.js';
 import { type FakeConnection, FakePool } from './support/fake-pool.js';
 
 /** A connection to a fake pool that has been accepted; ends with the test. */
@@ -91,3 +91,28 @@ test('a connection that is refused for its pace is taken up again', async (t) =>
   await again.untilClosed();
   assert.equal(connection.over?.code, 'wrong-token');
 });
+
+test('a link that has ended before it is used is a lost connection, at once', async (t) => {
+  const pool = await FakePool.start(t);
+  const connection = new Connection(
+    {
+      open: async () => ({ link: await closedLink(pool), token: '' }),
+      hello: { poolId: '', process: {} },
+      reconnectMs: 1_000,
+      acceptMs: 60_000,
+    },
+    { onAccept() {}, onReclaim() {}, onSlabGone() {}, onOver() {} },
+  );
+  connection.start();
+  await assert.rejects(connection.accepted, { code: 'connection-lost' });
+});
+
+async function closedLink(pool: FakePool): Promise<Link> {
+  const link = await connect(parseAddress(pool.address));
+  const closed = new Promise<void>((resolve) => {
+    link.onClose = () => resolve();
+  });
+  link.destroy();
+  await closed;
+  return link;
+}

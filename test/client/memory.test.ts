@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { sumOf } from '../../src/client/check.js';
+import { Client } from '../../src/client/client.js';
 import type { Connection } from '../../src/client/connection.js';
 import type { DataPlane } from '../../src/client/data-plane.js';
 import { Extent } from '../../src/client/extent.js';
@@ -9,7 +13,10 @@ import type { Waiter } from '../../src/client/pending.js';
 import type { Slice } from '../../src/client/slice.js';
 import { Writer } from '../../src/core/bytes.js';
 import { AttaccaError } from '../../src/core/errors.js';
+import { createSlab } from '../../src/levels/shm/slabs.js';
+import { writeSlabGone } from '../../src/protocol/index.js';
 import { fc } from '../fast-check.js';
+import { FakePool } from './support/fake-pool.js';
 import { codeOf, errorOf, joinApart, ramp, servePool } from './support/pools.js';
 
 const MiB = 1 << 20;
@@ -95,6 +102,37 @@ test('only a lack of memory makes memory scarce', async () => {
     assert.equal(await codeOf(leasing), 'cancelled');
     assert.equal((sizes[1] ?? 0) > MiB, grown, `${code}: ${sizes}`);
   }
+});
+
+test('a slab that the pool has let go is no longer mapped', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'attacca-slabs-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  await writeFile(join(directory, 'owner.json'), JSON.stringify({ poolId: 'fake' }));
+  const file = await createSlab(directory, 1, MiB);
+  await file.close();
+  const pool = await FakePool.start(t);
+  const client = new Client({
+    address: pool.address,
+    poolId: '',
+    transport: 'shared-memory',
+    reconnectMs: 100,
+    checks: false,
+  });
+  t.after(() => client.connection.close(new AttaccaError('cancelled', 'the test is over')));
+  client.connection.start();
+  const connection = await pool.connection(0);
+  await connection.untilHello();
+  connection.accept(false, {}, directory);
+  await client.ready();
+  const slice = { slab: 1, offset: 64, size: 64 };
+  await client.plane.load(slice);
+  await client.plane.openForWriting(1);
+  assert.notEqual(client.plane.view(slice), null);
+  connection.send(1, (w) => writeSlabGone(w, 2));
+  connection.send(1, (w) => writeSlabGone(w, 1));
+  await pool.bell.until(() => (connection.acked === 2 ? true : null));
+  assert.equal(client.plane.view(slice), null);
+  assert.equal(client.plane.writable(slice), null);
 });
 
 describe('leased memory', () => {

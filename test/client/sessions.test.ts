@@ -21,6 +21,7 @@ let separate = 0;
 async function joined(
   pool: FakePool,
   reconnectMs?: number,
+  limits: { readonly [name: string]: number } = {},
 ): Promise<{ member: Pool; connection: FakeConnection }> {
   separate++;
   const joining = join({
@@ -29,7 +30,7 @@ async function joined(
     reconnectMs: reconnectMs ?? 500 + separate,
   });
   const connection = await pool.connection(0);
-  await connection.open();
+  await connection.open(limits);
   return { member: await joining, connection };
 }
 
@@ -154,6 +155,17 @@ describe('sessions', () => {
     await member.close();
   });
 
+  test('a batch of requires that waits for room fails with its session, and with nothing else', async (t) => {
+    const pool = await FakePool.start(t);
+    const { member, connection } = await joined(pool, undefined, { sessionRepliesMax: 10 });
+    const names = Array.from({ length: 3_000 }, (_, index) => `x/${index}`);
+    const requiring = codeOf(member.requireMany(names));
+    await connection.next('require');
+    // Some are sent, the others wait. A rejection that nobody hears would fail this test.
+    connection.refuse('pool-stopping');
+    assert.equal(await requiring, 'pool-stopping');
+  });
+
   test('lost before ACCEPT: the caller decides, as a session may exist', async (t) => {
     const pool = await FakePool.start(t);
     const joining = codeOf(join({ address: pool.address, member: 'm' }));
@@ -162,6 +174,12 @@ describe('sessions', () => {
     connection.drop();
     assert.equal(await joining, 'connection-lost');
     assert.equal(pool.connections.length, 1);
+  });
+
+  test('a pool that refuses whoever connects is heard, though the token comes from a file', async (t) => {
+    const pool = await FakePool.start(t);
+    pool.greet = (connection) => connection.refuse('session-limit', true);
+    assert.equal(await codeOf(join({ address: pool.address, member: 'm' })), 'session-limit');
   });
 
   test('frames cut anywhere and put together are the same answers', async (t) => {
@@ -263,6 +281,35 @@ describe('sessions', () => {
     assert.equal(error.code, 'internal');
     assert.equal(error.message, 'later');
     assert.deepEqual((error as { fields?: unknown }).fields, { when: 1, code: 'from-the-future' });
+  });
+
+  test('whether a failure may be tried again is what the pool says, not what its code tells', async (t) => {
+    const pool = await FakePool.start(t);
+    const { member, connection } = await joined(pool);
+    for (const retryable of [true, false]) {
+      for (const code of ['memory-full', 'too-large', 'from-the-future']) {
+        const info = member.info();
+        const { number } = await connection.next('info');
+        const parts = { retryable, code, message: 'no', fields: {} };
+        connection.send(1, (w) => writeFail(w, number, parts));
+        await assert.rejects(info, { retryable });
+      }
+    }
+    const offering = member.offerMany([{ name: 'a' }]);
+    const { number } = await connection.next('offer');
+    const parts = { retryable: false, code: 'handle-limit', message: 'no', fields: {} };
+    connection.send(2, (w) => {
+      writeOk(w, number - 1, number - 1, 0, 0);
+      writeFail(w, number, parts);
+    });
+    await assert.rejects(offering, { code: 'handle-limit', retryable: false });
+    // A refusal that may be tried again ends the connection only, whatever its code.
+    connection.refuse('wrong-pool', true);
+    const again = await pool.connection(1);
+    await again.untilHello();
+    again.refuse('session-limit', false);
+    await again.untilClosed();
+    await assert.rejects(member.info(), { code: 'session-limit', retryable: false });
   });
 
   test('what a pool must not say ends the session with its reason', async (t) => {

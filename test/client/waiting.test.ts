@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { join } from '../../src/client/index.js';
+import type { Client } from '../../src/client/client.js';
+import { join, type PoolObject } from '../../src/client/index.js';
 import { codeOf, errorOf, joinApart, ramp, servePool, TRANSPORTS } from './support/pools.js';
 
 const LARGE = 65_536;
+const MiB = 1 << 20;
 
 for (const transport of TRANSPORTS) {
   describe(`waits over ${transport}`, () => {
@@ -147,6 +149,59 @@ for (const transport of TRANSPORTS) {
   });
 }
 
+describe('what comes for a call that was aborted', () => {
+  test('a lease stays at hand, and goes back when the pool asks for it', async (t) => {
+    const server = await servePool(t);
+    // Over a socket nothing is leased ahead.
+    await using pool = await joinApart(server, 'p', { transport: 'socket' });
+    const { leases } = (pool as unknown as { client: Client }).client;
+    const leased = async (): Promise<unknown> => Object((await pool.info())['memory']).leased;
+    const purpose = { handle: null, what: 'test' };
+    const slice = await leases.lease(MiB, purpose, {});
+    const before = Number(await leased());
+    const controller = new AbortController();
+    const leasing = codeOf(leases.lease(6 * MiB, purpose, { signal: controller.signal }));
+    // LEASE goes out with CANCEL behind it, and is granted at once.
+    controller.abort();
+    assert.equal(await leasing, 'aborted');
+    assert.ok(Number(await leased()) >= before + 6 * MiB);
+    leases.reclaim();
+    assert.equal(await leased(), MiB);
+    leases.giveBack(slice);
+    assert.equal(await leased(), 0);
+  });
+
+  test('memory that became its own goes back', async (t) => {
+    const server = await servePool(t);
+    await using pool = await joinApart(server, 'p', { transport: 'shared-memory' });
+    await using other = await joinApart(server, 'q', { transport: 'shared-memory' });
+    const held = async (): Promise<unknown> =>
+      (await other.members()).find(({ name }) => name === 'q')?.['bytesLeased'];
+    /** Nobody else is owed the slice: with `own` it is handed over, not copied. */
+    const lastNeed = async (name: string): Promise<PoolObject> => {
+      const need = other.object(name);
+      await need.require();
+      const field = pool.object(name, { space: { dtype: 'uint8', shape: [MiB] } });
+      field.array.fill(1);
+      await field.offer();
+      await field.withdraw();
+      return need;
+    };
+    const owned = await (await lastNeed('a')).demand({ own: true });
+    assert.equal(await held(), MiB);
+    await owned.dispose();
+    assert.equal(await held(), 0);
+    const need = await lastNeed('b');
+    const controller = new AbortController();
+    const demanding = codeOf(need.demand({ own: true, signal: controller.signal }));
+    // DEMAND goes out with CANCEL behind it, and is answered at once.
+    controller.abort();
+    assert.equal(await demanding, 'aborted');
+    assert.equal(await held(), 0);
+    assert.equal(await codeOf(need.demand({ timeoutMs: 1 })), 'deadline-passed', 'it had come');
+  });
+});
+
 describe('members', () => {
   test('two joins of a process share its connection; the last to leave ends it', async (t) => {
     const server = await servePool(t);
@@ -255,5 +310,31 @@ describe('rendezvous', () => {
     ]);
     assert.equal(await codeOf(one.barrier('b', { parties: 2 })), 'bad-argument');
     await one.barrier('alone', { parties: 1, index: 0 });
+  });
+
+  test('a barrier that fails leaves nothing behind, and is met in the same round', async (t) => {
+    const server = await servePool(t);
+    await using one = await joinApart(server, 'one');
+    await using two = await joinApart(server, 'two');
+    const party = { parties: 2, index: 1 };
+    const open = async (): Promise<unknown> => {
+      const { counts } = await two.info();
+      const { handles, requires, objects } = counts as { [name: string]: number };
+      return { handles, requires, objects };
+    };
+    // Somebody else is there under its name.
+    const other = one.object('b/here/1/1');
+    await other.offer();
+    assert.equal(await codeOf(two.barrier('b', party)), 'already-offered');
+    await other.withdraw();
+    assert.deepEqual(await open(), { handles: 0, requires: 0, objects: 0 });
+
+    const controller = new AbortController();
+    const meeting = codeOf(two.barrier('b', { ...party, signal: controller.signal }));
+    await one.wait('b/here/1/1');
+    controller.abort();
+    assert.equal(await meeting, 'aborted');
+    assert.deepEqual(await open(), { handles: 0, requires: 0, objects: 0 });
+    await Promise.all([one.barrier('b', { ...party, index: 0 }), two.barrier('b', party)]);
   });
 });

@@ -63,15 +63,33 @@ test('a client that is stopped for a while has lost nothing', async (t) => {
 
 test('a living process that has lost its connection keeps its session beyond any time', async (t) => {
   const server = await poolOf(t, { sessionAwayMsMax: 1 });
+  const watcher = await RawClient.open(server.address);
   const client = await RawClient.open(server.address);
   const { session, secret, pool } = client.accept;
   assert.equal(poolInfoOf(pool).limits['sessionAwayMsMax'], 1, 'clients are told of it');
   client.link.destroy();
   await client.untilClosed();
-  const watcher = await RawClient.open(server.address);
   for (let round = 0; round < 200; round++) await watcher.ok(watcher.send(writePing));
   const again = await RawClient.open(server.address, { session, secret });
   assert.equal(again.accept.resumed, true);
+});
+
+test('a process that gave a session up and comes anew gets its name back after a time', async (t) => {
+  const server = await poolOf(t, { sessionAwayMsMax: 1 });
+  const watcher = await RawClient.open(server.address);
+  const client = await RawClient.open(server.address);
+  await client.answer(client.send((w) => writeJoin(w, 1, 'model', {})));
+  client.ack();
+  await client.ok(client.send(writePing));
+  client.link.destroy();
+  await client.untilClosed();
+  for (let round = 0; round < 200; round++) await watcher.ok(watcher.send(writePing));
+  assert.equal(server.sessionCount, 2);
+
+  const again = await RawClient.open(server.address);
+  const answer = await again.answer(again.send((w) => writeJoin(w, 1, 'model', {})));
+  assert.equal(answer.code, MESSAGE.welcome);
+  assert.equal(server.sessionCount, 2);
 });
 
 test('a session whose client never saw ACCEPT ends when the client comes again', async (t) => {
@@ -160,6 +178,23 @@ test('death is looked for at once, and again until the process is gone', (t) => 
   pass(500);
   assert.deepEqual(gone, [1, 2]);
 
+  liveness = 'alive';
+  watch.away(5, identity);
+  watch.away(6, { ...identity, pid: 8 });
+  pass(900);
+  watch.succeeded(identity);
+  assert.deepEqual(gone, [1, 2], 'its time is not over');
+  pass(600);
+  pass(10_000);
+  assert.deepEqual(gone, [1, 2, 5]);
+  watch.away(7, identity);
+  pass(2_000);
+  watch.succeeded(identity);
+  assert.deepEqual(gone, [1, 2, 5, 7], 'at once');
+  gone.length = 2;
+  liveness = 'unknown';
+
+  watch.back(6);
   watch.away(3, identity);
   watch.back(3);
   pass(10_000);

@@ -117,7 +117,7 @@ export class FakeConnection {
     await this.#pool.bell.until(() => (this.isClosed ? true : null));
   }
 
-  accept(resumed = false, limits: { readonly [name: string]: number } = {}): void {
+  accept(resumed = false, limits: { readonly [name: string]: number } = {}, slabs = ''): void {
     const w = new Writer();
     writeAccept(w, {
       version: 1,
@@ -127,7 +127,7 @@ export class FakeConnection {
       secret: new Uint8Array(32).fill(7),
       received: resumed ? this.#pool.received : 0,
       resumed,
-      pool: { slabs: '', data: [], limits },
+      pool: { slabs, data: [], limits },
     });
     this.raw(w.written());
     if (resumed)
@@ -174,9 +174,9 @@ export class FakeConnection {
   }
 
   /** HELLO, ACCEPT, JOIN, WELCOME: what every test begins with. */
-  async open(): Promise<void> {
+  async open(limits: { readonly [name: string]: number } = {}): Promise<void> {
     await this.untilHello();
-    this.accept();
+    this.accept(false, limits);
     const join = await this.next('join');
     this.send(1, (w) => writeWelcome(w, join.number, { member: 1, name: join.name, granted: {} }));
   }
@@ -188,6 +188,8 @@ export class FakePool {
   readonly address: string;
   readonly connections: FakeConnection[] = [];
   readonly outgoing = new Outgoing();
+  /** What a connection is met with, before anything has come on it. */
+  greet: (connection: FakeConnection) => void = () => {};
   /** Number of the last message that came, on any connection. */
   received = 0;
   readonly #server: Server;
@@ -202,7 +204,9 @@ export class FakePool {
     const server = createServer();
     const pool = new FakePool(server, join(directory, 'socket'));
     server.on('connection', (socket) => {
-      pool.connections.push(new FakeConnection(pool, socket));
+      const connection = new FakeConnection(pool, socket);
+      pool.connections.push(connection);
+      pool.greet(connection);
       pool.bell.ring();
     });
     await pool.listen();
