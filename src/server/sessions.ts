@@ -172,7 +172,10 @@ export class Sessions implements ConnectionHost {
   }
 
   ack(connection: ControlConnection, ack: number): void {
-    this.#options.loop.receiveAck(connection.session, ack);
+    const { loop, turns } = this.#options;
+    loop.receiveAck(connection.session, ack);
+    // What was left off for want of this may go on.
+    if (loop.isDue) turns.plan();
   }
 
   isCongested(session: number): boolean {
@@ -239,6 +242,7 @@ export class Sessions implements ConnectionHost {
     const known = secrets.check(session, hello.secret) && loop.hasSession(session);
     if (!known || entry === undefined || entry.ending) throw sessionUnknown(session);
     const { received, frames } = loop.resumeSession(session, hello.received);
+    if (loop.isDue) this.#options.turns.plan();
     const former = entry.connection;
     entry.connection = connection;
     entry.known = true;
