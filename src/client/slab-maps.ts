@@ -86,7 +86,10 @@ export class SlabMaps {
     }
   }
 
-  /** The pool has removed a slab: nothing of it is leased or read any more. */
+  /**
+   * The pool has removed a slab: nothing of it is leased or read any more. Its memory, which nobody
+   * counts from now on, is unmapped when no view of it is left.
+   */
   gone(slab: number): void {
     for (const maps of [this.#mapped.read, this.#mapped['read-write']]) {
       const mapped = maps.get(slab);
