@@ -76,6 +76,7 @@ export class PoolState {
   readonly options: PoolOptions;
   /** Pool time in ms: monotonic, comes with each input. */
   now = 0;
+  /** Nobody comes in and nothing is offered any more; what is under way goes on. */
   stopping = false;
 
   readonly arena = new Arena();

@@ -167,6 +167,7 @@ class Victim {
     this.#sent.set(session, this.loop.receivedOf(session));
     if (dice(30) === 0) this.#refusable(() => this.loop.receiveAck(session, dice(10)));
     if (dice(100) === 0) this.loop.input({ kind: 'session-gone', session, why: 'fuzz' });
+    if (dice(100) === 0) this.loop.input({ kind: 'drain', graceMs: dice(1_000) });
     this.now += dice(4);
     this.run();
   }
