@@ -1,0 +1,392 @@
+import { refuse } from '../../src/core/assert.js';
+import type { Reader } from '../../src/core/bytes.js';
+import { type SpaceExpectation, spaceAt } from '../../src/core/space.js';
+import { decodeUtf8 } from '../../src/core/utf8.js';
+import type { ValueMap } from '../../src/core/value.js';
+import { EXACT, readMap } from '../../src/core/value-codec.js';
+import {
+  type Bye,
+  type Fail,
+  Grant,
+  Ok,
+  readBye,
+  readFail,
+  readGrant,
+  readOk,
+  readValueAnswer,
+  readWelcome,
+  type ValueAnswer,
+  type Welcome,
+} from '../../src/protocol/answers.js';
+import { type Attribute, attributesOf } from '../../src/protocol/attributes.js';
+import { type MessageName, messageName, SOURCE } from '../../src/protocol/codes.js';
+import { Declare, readDeclare } from '../../src/protocol/declare.js';
+import { Deliver, readDeliver } from '../../src/protocol/deliver.js';
+import {
+  Demand,
+  Require,
+  readDemand,
+  readHandle,
+  readRequire,
+  readWithdraw,
+  Withdraw,
+} from '../../src/protocol/handles.js';
+import {
+  Explain,
+  List,
+  readExplain,
+  readList,
+  readStat,
+  readStop,
+  Stat,
+  Stop,
+} from '../../src/protocol/looking.js';
+import {
+  type Join,
+  Key,
+  Leave,
+  readCancel,
+  readEmpty,
+  readJoin,
+  readKey,
+  readLeave,
+} from '../../src/protocol/members.js';
+import {
+  type Adopt,
+  Lease,
+  Return,
+  readAdopt,
+  readLease,
+  readReturn,
+} from '../../src/protocol/memory.js';
+import { type Notice, readNotice, readReclaim, readSlabGone } from '../../src/protocol/notices.js';
+import {
+  Delete,
+  readDelete,
+  readTag,
+  readUnkeep,
+  Tag,
+  Unkeep,
+} from '../../src/protocol/objects.js';
+import { Offer, readOffer } from '../../src/protocol/offer.js';
+import { PromiseFields, readClose, readPromise } from '../../src/protocol/promises.js';
+import { readSet, SetFields } from '../../src/protocol/set.js';
+
+/** Where a payload is: nowhere, in the message, or in a slab. */
+export type Payload = null | Uint8Array | { slab: number; offset: number; size: number };
+
+/** Any message as one plain object. The pool and the clients read into structs of their own. */
+export type AnyMessage =
+  | { kind: 'key'; key: number; name: string }
+  | Omit<Join, 'parsed'>
+  | { kind: 'leave'; member: number; deadline: number }
+  | { kind: 'end' }
+  | { kind: 'ping' }
+  | { kind: 'members' }
+  | { kind: 'info' }
+  | { kind: 'cancel'; request: number }
+  | {
+      kind: 'declare';
+      handle: number;
+      member: number;
+      name: string;
+      space: SpaceExpectation;
+      attributes: readonly Attribute[];
+    }
+  | { kind: 'set'; handle: number; space: SpaceExpectation; attributes: readonly Attribute[] }
+  | { kind: 'seal'; handle: number }
+  | { kind: 'retract'; handle: number }
+  | { kind: 'dispose'; handle: number }
+  | {
+      kind: 'offer';
+      handle: number;
+      scope: number;
+      durability: number;
+      source: number;
+      lifetime: number;
+      payload: Payload;
+    }
+  | { kind: 'withdraw'; handle: number; deadline: number }
+  | { kind: 'require'; handle: number; policy: number }
+  | {
+      kind: 'demand';
+      handle: number;
+      deadline: number;
+      mode: number;
+      policy: number;
+      want: number;
+    }
+  | { kind: 'delete'; name: string; force: number }
+  | {
+      kind: 'tag';
+      name: string;
+      attributes: readonly Attribute[];
+      removed: readonly number[];
+    }
+  | { kind: 'promise'; promise: number; member: number; promiseKind: number; pattern: string }
+  | { kind: 'close'; promise: number }
+  | { kind: 'unkeep'; name: string; deadline: number }
+  | { kind: 'lease'; size: number; least: number; handle: number; deadline: number }
+  | { kind: 'return'; slab: number; offset: number; size: number }
+  | Adopt
+  | { kind: 'stat'; name: string }
+  | { kind: 'list'; glob: string; after: string; limit: number; detail: number }
+  | { kind: 'explain'; what: number; name: string }
+  | { kind: 'stop'; force: number; deadline: number }
+  | { kind: 'ok'; first: number; last: number; record: number; bytes: number }
+  | Fail
+  | Welcome
+  | Bye
+  | {
+      kind: 'deliver';
+      request: number;
+      version: number;
+      source: number;
+      space: SpaceExpectation;
+      attributes: ValueMap;
+      payload: Payload;
+    }
+  | { kind: 'grant'; request: number; slab: number; offset: number; size: number }
+  | ValueAnswer
+  | { kind: 'reclaim'; bytes: number }
+  | Notice
+  | { kind: 'slabGone'; slab: number };
+
+type Decoder = (r: Reader) => AnyMessage;
+
+/** A decoder that lets `read` fill `into`, whose fields are all plain. */
+function filled<T extends object, M extends AnyMessage>(
+  make: () => T,
+  read: (r: Reader, into: T) => void,
+  plain: (fields: T, r: Reader) => M,
+): Decoder {
+  return (r) => {
+    const fields = make();
+    read(r, fields);
+    return plain(fields, r);
+  };
+}
+
+const empty =
+  (kind: 'end' | 'ping' | 'members' | 'info'): Decoder =>
+  (r) => {
+    readEmpty(r);
+    return { kind };
+  };
+
+const handle =
+  (kind: 'seal' | 'retract' | 'dispose'): Decoder =>
+  (r) => ({ kind, handle: readHandle(r) });
+
+function nameOf(r: Reader, fields: { nameStart: number; nameEnd: number }): string {
+  return decodeUtf8(r.bytes, fields.nameStart, fields.nameEnd);
+}
+
+function payloadOf(r: Reader, fields: Offer | Deliver): Payload {
+  if (fields.source === SOURCE.nothing) return null;
+  if (fields.source === SOURCE.inline) {
+    return r.bytes.slice(fields.payloadStart, fields.payloadEnd);
+  }
+  return { slab: fields.slab, offset: fields.offset, size: fields.size };
+}
+
+/** The map that a reader has checked and left at `start`. */
+function mapAt(r: Reader, start: number): ValueMap {
+  const { at } = r;
+  r.at = start;
+  const map = readMap(r, EXACT);
+  r.at = at;
+  return map;
+}
+
+function declareOf(fields: Declare, r: Reader): AnyMessage {
+  return {
+    kind: 'declare',
+    handle: fields.handle,
+    member: fields.member,
+    name: nameOf(r, fields),
+    space: spaceAt(r.bytes, fields.spaceStart),
+    attributes: attributesOf(r, fields.attributes, EXACT),
+  };
+}
+
+function offerOf(fields: Offer, r: Reader): AnyMessage {
+  const { handle, scope, durability, source, lifetime } = fields;
+  const payload = payloadOf(r, fields);
+  return { kind: 'offer', handle, scope, durability, source, lifetime, payload };
+}
+
+function tagOf(fields: Tag, r: Reader): AnyMessage {
+  return {
+    kind: 'tag',
+    name: nameOf(r, fields),
+    attributes: attributesOf(r, fields.attributes, EXACT),
+    removed: Array.from(fields.removed.subarray(0, fields.removedCount)),
+  };
+}
+
+function promiseOf(fields: PromiseFields, r: Reader): AnyMessage {
+  const { promise, member, kind: promiseKind } = fields;
+  const pattern = decodeUtf8(r.bytes, fields.patternStart, fields.patternEnd);
+  return { kind: 'promise', promise, member, promiseKind, pattern };
+}
+
+function listOf(fields: List, r: Reader): AnyMessage {
+  return {
+    kind: 'list',
+    glob: decodeUtf8(r.bytes, fields.globStart, fields.globEnd),
+    after: decodeUtf8(r.bytes, fields.afterStart, fields.afterEnd),
+    limit: fields.limit,
+    detail: fields.detail,
+  };
+}
+
+function deliverOf(fields: Deliver, r: Reader): AnyMessage {
+  return {
+    kind: 'deliver',
+    request: fields.request,
+    version: fields.version,
+    source: fields.source,
+    space: spaceAt(r.bytes, fields.spaceStart),
+    attributes: mapAt(r, fields.attributesStart),
+    payload: payloadOf(r, fields),
+  };
+}
+
+function joinOf(r: Reader): AnyMessage {
+  const { kind, member, name, info } = readJoin(r, EXACT);
+  return { kind, member, name, info };
+}
+
+const DECODERS: Readonly<Record<MessageName, Decoder>> = {
+  key: filled(
+    () => new Key(),
+    readKey,
+    (fields, r) => ({
+      kind: 'key',
+      key: fields.key,
+      name: nameOf(r, fields),
+    }),
+  ),
+  join: joinOf,
+  leave: filled(
+    () => new Leave(),
+    readLeave,
+    (fields) => ({ kind: 'leave', ...fields }),
+  ),
+  end: empty('end'),
+  ping: empty('ping'),
+  cancel: (r) => ({ kind: 'cancel', request: readCancel(r) }),
+  declare: filled(() => new Declare(), readDeclare, declareOf),
+  set: filled(
+    () => new SetFields(),
+    readSet,
+    (fields, r) => ({
+      kind: 'set',
+      handle: fields.handle,
+      space: spaceAt(r.bytes, fields.spaceStart),
+      attributes: attributesOf(r, fields.attributes, EXACT),
+    }),
+  ),
+  seal: handle('seal'),
+  offer: filled(() => new Offer(), readOffer, offerOf),
+  withdraw: filled(
+    () => new Withdraw(),
+    readWithdraw,
+    (f) => ({ kind: 'withdraw', ...f }),
+  ),
+  require: filled(
+    () => new Require(),
+    readRequire,
+    (f) => ({ kind: 'require', ...f }),
+  ),
+  demand: filled(
+    () => new Demand(),
+    readDemand,
+    (f) => ({ kind: 'demand', ...f }),
+  ),
+  retract: handle('retract'),
+  dispose: handle('dispose'),
+  delete: filled(
+    () => new Delete(),
+    readDelete,
+    (fields, r) => ({
+      kind: 'delete',
+      name: nameOf(r, fields),
+      force: fields.force,
+    }),
+  ),
+  tag: filled(() => new Tag(), readTag, tagOf),
+  promise: filled(() => new PromiseFields(), readPromise, promiseOf),
+  close: (r) => ({ kind: 'close', promise: readClose(r) }),
+  unkeep: filled(
+    () => new Unkeep(),
+    readUnkeep,
+    (fields, r) => ({
+      kind: 'unkeep',
+      name: nameOf(r, fields),
+      deadline: fields.deadline,
+    }),
+  ),
+  lease: filled(
+    () => new Lease(),
+    readLease,
+    (fields) => ({ kind: 'lease', ...fields }),
+  ),
+  return: filled(
+    () => new Return(),
+    readReturn,
+    (fields) => ({ kind: 'return', ...fields }),
+  ),
+  adopt: readAdopt,
+  stat: filled(
+    () => new Stat(),
+    readStat,
+    (fields, r) => ({ kind: 'stat', name: nameOf(r, fields) }),
+  ),
+  list: filled(() => new List(), readList, listOf),
+  members: empty('members'),
+  explain: filled(
+    () => new Explain(),
+    readExplain,
+    (fields, r) => ({
+      kind: 'explain',
+      what: fields.what,
+      name: nameOf(r, fields),
+    }),
+  ),
+  info: empty('info'),
+  stop: filled(
+    () => new Stop(),
+    readStop,
+    (fields) => ({ kind: 'stop', ...fields }),
+  ),
+  ok: filled(
+    () => new Ok(),
+    readOk,
+    (fields) => ({ kind: 'ok', ...fields }),
+  ),
+  fail: (r) => readFail(r, EXACT),
+  welcome: (r) => readWelcome(r, EXACT),
+  bye: readBye,
+  deliver: filled(() => new Deliver(), readDeliver, deliverOf),
+  grant: filled(
+    () => new Grant(),
+    readGrant,
+    (fields) => ({ kind: 'grant', ...fields }),
+  ),
+  value: (r) => readValueAnswer(r, true),
+  reclaim: (r) => ({ kind: 'reclaim', bytes: readReclaim(r) }),
+  notice: (r) => readNotice(r, EXACT),
+  slabGone: (r) => ({ kind: 'slabGone', slab: readSlabGone(r) }),
+};
+
+/**
+ * Reads any message into a plain object; `r` stands on its body. Refuses what the message's own
+ * reader refuses, and a code that is not known with `bad-message`.
+ */
+export function decodeAny(code: number, r: Reader): AnyMessage {
+  const name = messageName(code);
+  if (name === null) return refuse('bad-message', `Cannot read a message: code ${code} is unknown`);
+  return DECODERS[name](r);
+}
