@@ -13,10 +13,10 @@ import {
   writeDeclare,
   writeEnd,
   writeJoin,
-  writePing,
   writeRequire,
 } from '../../src/protocol/index.js';
 import { findPool, startDetached } from '../../src/server/index.js';
+import { writePing } from '../protocol/other-side.js';
 import { Child } from './child.js';
 import { poolOf, scratch } from './pool-fixture.js';
 import { RawClient } from './raw-client.js';
