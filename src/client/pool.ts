@@ -60,8 +60,8 @@ export class Pool extends PoolView {
 
   /**
    * Offers data under a name; it stays when this member leaves, unless `keep` is false. Space and
-   * dtype are those of the array, one dimension, unless given. The data are copied once, and are the
-   * caller's again when this returns.
+   * dtype are those of the array, one dimension, unless given. The data are copied once, and are
+   * the caller's again when this returns.
    *
    * Errors: `already-offered`, `size-mismatch`, `memory-full` at the deadline.
    */
@@ -87,11 +87,12 @@ export class Pool extends PoolView {
 
   /**
    * Offers many objects in as few frames as they fill. Each is an offer by itself, in the order
-   * given but for those that wait for memory. Rejects with the first failure when some fail, unless `onFailure` takes them; the others
-   * are offered either way.
+   * given but for those that wait for memory. Rejects with the first failure when some fail, unless
+   * `onFailure` takes them; the others are offered either way.
    *
    * ```ts
-   * await pool.offerMany(points.map((at, index) => ({ name: `p/${index}`, attributes: at })), { keep: true });
+   * await pool.offerMany(points.map((at, index) => ({ name: `p/${index}`, attributes: at })), {
+   * keep: true });
    * ```
    */
   async offerMany(
@@ -159,8 +160,9 @@ export class Pool extends PoolView {
   /**
    * Returns when `parties` members have called it. The same name serves again: each member's n-th
    * call is round n (a call that failed is the same round again), so all must call it equally
-   * often; a member that starts over after a crash begins with round 1. `index` 0 to `parties` - 1 tells them apart; left out, it is the index of
-   * the member's name (`model[3]`). The error of a deadline names who has not come.
+   * often; a member that starts over after a crash begins with round 1. `index` 0 to `parties` - 1
+   * tells them apart; left out, it is the index of the member's name (`model[3]`). The error of a
+   * deadline names who has not come.
    *
    * ```ts
    * await pool.barrier('step', { parties: 4 });

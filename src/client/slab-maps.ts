@@ -65,8 +65,8 @@ export class SlabMaps {
   }
 
   /**
-   * Faults leased memory in, off this thread, ahead of writing: advice. Only what was not yet: doing
-   * it again would cost the walk through all page tables.
+   * Faults leased memory in, off this thread, ahead of writing: advice. Only what was not yet:
+   * doing it again would cost the walk through all page tables.
    */
   populate(slab: number, offset: number, size: number): void {
     const mapped = this.#mapped['read-write'].get(slab);

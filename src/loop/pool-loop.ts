@@ -18,7 +18,7 @@ interface Line {
 }
 
 /** What a turn of the loop asks the shell to do, in this order. */
-export interface Performance {
+interface Performance {
   /** Frames to write; several for one session come in order. */
   readonly frames: { readonly session: number; readonly bytes: Uint8Array }[];
   readonly effects: readonly Effect[];

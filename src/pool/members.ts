@@ -109,7 +109,8 @@ export function join(
 
 /**
  * LEAVE: on one host the pool holds the bytes of everything offered, so leaving never waits. It
- * takes back nothing that is owed: offers of scope member end, those who required them are still served.
+ * takes back nothing that is owed: offers of scope member end, those who required them are still
+ * served.
  */
 export function leave(pool: PoolState, session: Session, request: number, member: Member): void {
   const withdrawn = removeMember(pool, member, 'left');

@@ -65,7 +65,7 @@ export interface LeaseWait {
 }
 
 /** A member that is gone, for `explain`. */
-export interface Departed {
+interface Departed {
   readonly name: string;
   readonly how: 'left' | 'crashed';
   readonly when: number;

@@ -20,7 +20,7 @@ import { Sessions } from './sessions.js';
 import { SOFTWARE } from './software.js';
 import { Turns } from './turns.js';
 
-export interface PoolServerParts {
+interface PoolServerParts {
   readonly thread: AgentWorker;
   readonly loop: PoolOptions;
   readonly door: Door & { readonly poolName: string };

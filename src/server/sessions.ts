@@ -22,7 +22,7 @@ interface SessionEntry {
   ending: boolean;
 }
 
-export interface SessionsOptions {
+interface SessionsOptions {
   readonly door: Door & { readonly poolName: string };
   readonly loop: PoolLoop;
   readonly turns: Turns;

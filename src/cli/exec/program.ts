@@ -20,7 +20,7 @@ export function endText({ code, signal }: ProgramEnd): string {
   return signal === null ? `exit ${code}` : `ended by ${signal}`;
 }
 
-export interface ProgramOptions {
+interface ProgramOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly stdin: 'inherit' | 'ignore';
   /** In a process group of its own, so that a signal reaches all that it has started. */
@@ -60,7 +60,9 @@ export class RunningProgram {
     });
   }
 
-  /** Sends a signal to the program, and to what it has started if they have a group of their own. */
+  /**
+   * Sends a signal to the program, and to what it has started if they have a group of their own.
+   */
   kill(signal: NodeJS.Signals): void {
     this.#send(signal);
   }

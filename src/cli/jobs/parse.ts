@@ -18,9 +18,9 @@ function bad(line: number, why: string): UsageError {
 }
 
 /**
- * Reads a list of jobs, one a line: `--in NAME=FILE --out FILE=NAME -- COMMAND`, or a COMMAND alone.
- * COMMAND is the shell's to read. Empty lines and those that begin with # are left out; a backslash
- * at its end joins a line to the next. No two jobs may make the same object.
+ * Reads a list of jobs, one a line: `--in NAME=FILE --out FILE=NAME -- COMMAND`, or a COMMAND
+ * alone. COMMAND is the shell's to read. Empty lines and those that begin with # are left out; a
+ * backslash at its end joins a line to the next. No two jobs may make the same object.
  */
 export function parseJobs(lines: readonly string[]): Job[] {
   const jobs: Job[] = [];

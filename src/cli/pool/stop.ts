@@ -6,7 +6,7 @@ import { parseAddress } from '../../transport/index.js';
 import type { Context } from '../command.js';
 import { openPool } from './open.js';
 
-export interface StopOptions {
+interface StopOptions {
   readonly pool: string;
   /** Stop although something is still required. */
   readonly force?: boolean | undefined;

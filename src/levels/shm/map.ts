@@ -35,8 +35,8 @@ async function unmap({ libc, address, size, underway }: Memory): Promise<void> {
 const closed = new FinalizationRegistry<Memory>((memory) => void unmap(memory));
 
 /**
- * A file's bytes in this thread's memory. Made by {@link mapFile}; one per file and thread: each view
- * of S bytes costs one full garbage collection when it is made, as V8 counts them as its own.
+ * A file's bytes in this thread's memory. Made by {@link mapFile}; one per file and thread: each
+ * view of S bytes costs one full garbage collection when it is made, as V8 counts them as its own.
  *
  * An ArrayBuffer over memory that is gone would be a crash or, worse, someone else's bytes. `close`
  * therefore ends the use of this object only: views made before stay readable, and the memory is
@@ -133,10 +133,11 @@ export class Mapping {
   }
 
   /**
-   * Unmaps, after populating under way has ended. The caller proves that no view of this buffer will
-   * be touched again, neither by JavaScript nor by a read, write or transform still in a thread
-   * pool: touching one afterwards is a SIGSEGV or, once the addresses are used again, other memory.
-   * From Node 22 on the buffer is detached first, so that JavaScript sees empty views instead.
+   * Unmaps, after populating under way has ended. The caller proves that no view of this buffer
+   * will be touched again, neither by JavaScript nor by a read, write or transform still in a
+   * thread pool: touching one afterwards is a SIGSEGV or, once the addresses are used again, other
+   * memory. From Node 22 on the buffer is detached first, so that JavaScript sees empty views
+   * instead.
    */
   async unsafeUnmap(): Promise<void> {
     // Who takes it out of the list of what is closed unmaps it, once.
