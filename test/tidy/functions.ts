@@ -8,7 +8,7 @@ export interface LongFunction {
 
 const NO_FUNCTION = /\b(?:if|for|while|switch|catch|with)\s*\($/u;
 /** A type with braces, before those of the body. */
-const RESULT_FIELDS = /:[^;{}()]*\{[^{}]*\}[\s>[\]|\w]*$/u;
+const RESULT_FIELDS = /:[^;{}()]*\{[^{}]*\}[ >[\]|a-z]*$/u;
 /** What may stand between the parameters of a function and its body: a type without braces. */
 const RESULT_TYPE = /^(?:\s*:[^;={}]*)?\s*$/u;
 

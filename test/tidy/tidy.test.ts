@@ -1,6 +1,6 @@
 // What no linter checks. Each check says how to mend what it finds.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { longFunctions } from './functions.js';
@@ -170,6 +170,24 @@ test('layers import what the table says, and their tsconfig names just that', ()
     'Mend the import; or change test/tidy/layers.ts, the references in the tsconfig.json of the ' +
       'layer and the drawing in docs/internals/architecture.md together.',
   );
+});
+
+test('the table of the architecture page is the one that holds', () => {
+  const page = readFileSync(join(ROOT, 'docs/internals/architecture.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `(\w+)` \| ([\w, ]*?) ?\|/gmu)];
+  const told = Object.fromEntries(
+    rows.map(([, layer = '', imports = '']) => [layer, imports.split(', ').filter(Boolean)]),
+  );
+  const layers = Object.entries(LAYERS).filter(([layer]) => folderOf(layer).startsWith('src/'));
+  const mend = 'mend the table in docs/internals/architecture.md';
+  assert.deepEqual(told, Object.fromEntries(layers), mend);
+});
+
+test('every test that the architecture page names is there', () => {
+  const page = readFileSync(join(ROOT, 'docs/internals/architecture.md'), 'utf8');
+  const named = [...page.matchAll(/`(test\/[\w-]+\/[\w-]+)`/gu)].map((match) => match[1] ?? '');
+  const missing = named.filter((path) => !existsSync(join(ROOT, `${path}.test.ts`)));
+  mustBeNone(missing, 'Mend the name in docs/internals/architecture.md.');
 });
 
 test('layers point one way', () => {
