@@ -1,4 +1,6 @@
-/** Jobs that are programs of the shell and know nothing of pools: `attacca exec`, `attacca run -j`. */
+/**
+ * Jobs that are programs of the shell and know nothing of pools: `attacca exec`, `attacca run -j`.
+ */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Samples } from '../harness/benchmark.js';

@@ -150,7 +150,8 @@ async function measurePing(stage: Stage, sizes: readonly Size[]): Promise<Sample
   // There and back are two hand-overs of a small object.
   const smallUs = (await ping('small', 4 * KiB, PINGS)) / 2;
   const { name, bytes } = largest(sizes);
-  // Once so that the slabs are mapped: a view of one costs milliseconds, of an object in it nothing.
+  // Once so that the slabs are mapped: a view of one costs milliseconds, of an object in it
+  // nothing.
   await ping('mapping', bytes, LARGE_PINGS);
   const largeUs = (await ping('large', bytes, LARGE_PINGS, AMONG)) - smallUs;
   return { [backToBack('4KiB')]: smallUs, [backToBack(name)]: largeUs };

@@ -1,6 +1,7 @@
 /**
  * Hand-overs back to back, so that nobody has fallen asleep: one member offers, the other, whose
- * demand is pending, answers with an offer of one byte, for which the first one's demand is pending.
+ * demand is pending, answers with an offer of one byte, for which the first one's demand is
+ * pending.
  */
 import { join, type Pool, type PoolObject } from 'attacca';
 import { numberOf, textOf } from '../harness/reply.js';
@@ -30,8 +31,8 @@ takePart({
     return {};
   },
   /**
-   * The median time from an offer until the answer to it was read, in microseconds. Before each that
-   * counts there are `among` small ones: a processor that has slept is slow at first.
+   * The median time from an offer until the answer to it was read, in microseconds. Before each
+   * that counts there are `among` small ones: a processor that has slept is slow at first.
    */
   async ping(request) {
     const [tag, count] = [textOf(request, 'tag'), numberOf(request, 'count')];

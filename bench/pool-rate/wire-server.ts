@@ -1,6 +1,6 @@
 /**
- * A rival of the manager as one writes it in an afternoon: objects in a Map, a message for a request
- * and one for its answer.
+ * A rival of the manager as one writes it in an afternoon: objects in a Map, a message for a
+ * request and one for its answer.
  */
 import { createServer } from 'node:net';
 import { textOf } from '../harness/reply.js';

@@ -1,4 +1,6 @@
-/** Six attributes, as ECMWF describes a field. A type, so that it passes as attributes of any API. */
+/**
+ * Six attributes, as ECMWF describes a field. A type, so that it passes as attributes of any API.
+ */
 export type FieldAttributes = {
   readonly param: string;
   readonly levelist: number;

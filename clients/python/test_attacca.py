@@ -1,4 +1,4 @@
-"""Tests of the Python client.
+"""Tests of the Python client: like it, one file that can be copied.
 
     python3 clients/python/test_attacca.py            # codec, vectors, and a small fake pool
     python3 clients/python/test_attacca.py --pool     # against the pool named by ATTACCA_POOL

@@ -1,4 +1,6 @@
-/** Fields of the example stand on latitudes and longitudes in degrees, row by row from the first. */
+/**
+ * Fields of the example stand on latitudes and longitudes in degrees, row by row from the first.
+ */
 export interface LatLonGrid {
   /** Strictly rising or strictly falling, within -90..90. */
   readonly latitudes: Float64Array;

@@ -1,10 +1,11 @@
 /**
  * Real fields in place of the model's: from a NetCDF file of the classic formats (NetCDF-3).
  *
- * The library netcdfjs reads the header; values are read here, one horizontal field at a time, straight
- * from the file's bytes, since the library returns a whole variable as an array of JavaScript numbers.
- * Packing: CF conventions 1.11, section 8.1 (scale_factor, add_offset) and 2.5.1 (_FillValue and
- * missing_value, compared with the packed value); what is missing becomes NaN.
+ * The library netcdfjs reads the header; values are read here, one horizontal field at a time,
+ * straight from the file's bytes, since the library returns a whole variable as an array of
+ * JavaScript numbers. Packing: CF conventions 1.11, section 8.1 (scale_factor, add_offset) and
+ * 2.5.1 (_FillValue and missing_value, compared with the packed value); what is missing becomes
+ * NaN.
  */
 import { readFileSync } from 'node:fs';
 import { NetCDFReader, type Variable } from 'netcdfjs';

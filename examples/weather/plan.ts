@@ -29,7 +29,9 @@ export const PRODUCT_UNITS: Readonly<Record<Product, string>> = {
   'largest-wind': 'm s-1',
 };
 
-/** Where a field stands: member of the ensemble, step (hours, or an index in a file), level (hPa). */
+/**
+ * Where a field stands: member of the ensemble, step (hours, or an index in a file), level (hPa).
+ */
 export interface Place {
   readonly number: number;
   readonly step: number;

@@ -38,7 +38,9 @@ export function writeWindSpeed({ u, v }: WindFields, target: Float32Array): Fiel
 interface Rows {
   /** Of the edges between rows, first and last on the poles: cos(latitude), 0 on a pole. */
   readonly edgeCosines: Float64Array;
-  /** sin(northern edge) - sin(southern edge) of each row's band, signed by the order of the rows. */
+  /**
+   * sin(northern edge) - sin(southern edge) of each row's band, signed by the order of the rows.
+   */
   readonly sineDifferences: Float64Array;
   /** Angle of each row's band, radians, likewise signed. */
   readonly angles: Float64Array;
@@ -75,8 +77,9 @@ function measureRows(latitudes: Float64Array): Rows {
  *
  *   zeta = (dv/dlambda - d(u cos(phi))/dphi) / (a cos(phi))
  *
- * of second order (Holton, An Introduction to Dynamic Meteorology, 4th ed., 4.2). A row on a pole gets one
- * value, the circulation around the cap. Weighted by area, the field adds up to 0 over the globe.
+ * of second order (Holton, An Introduction to Dynamic Meteorology, 4th ed., 4.2). A row on a pole
+ * gets one value, the circulation around the cap. Weighted by area, the field adds up to 0 over the
+ * globe.
  *
  * The grid must go around the globe and reach the poles to within half a row.
  *

@@ -18,8 +18,8 @@ const LARGEST_BYTES = CHUNK_BYTES - (CHUNK_BYTES >> 4);
 
 /**
  * Records of bytes of any size up to 15/16 MiB, less a header: names, attributes, payloads within
- * messages. A reference is a u32; 0 is "none". Freed records are kept in lists by size class and used again;
- * memory is the high-water mark of each class.
+ * messages. A reference is a u32; 0 is "none". Freed records are kept in lists by size class and
+ * used again; memory is the high-water mark of each class.
  */
 export class Arena {
   readonly #chunks: Uint8Array[] = [];

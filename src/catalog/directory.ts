@@ -7,7 +7,7 @@ const SLOTS_MAX = 1 << 14;
 const FILL = 0.75;
 
 /** Tells whether a row has the key that is looked for. */
-export type SameKey = (row: number) => boolean;
+type SameKey = (row: number) => boolean;
 
 interface Bucket {
   /** How many high bits of the hash all entries share. */

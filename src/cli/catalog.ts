@@ -7,7 +7,7 @@ export interface CatalogEntry {
   readonly load: () => Promise<{ readonly command: Command }>;
 }
 
-export interface CatalogGroup {
+interface CatalogGroup {
   readonly title: string;
   readonly entries: readonly CatalogEntry[];
 }

@@ -9,7 +9,7 @@ export interface Context {
 }
 
 /** A command: what it is called with, what its help says, what it does. */
-export interface CommandSpec<O extends OptionSpecs> {
+interface CommandSpec<O extends OptionSpecs> {
   /** Behind `attacca NAME`; several lines when there are several forms. */
   readonly usage: readonly string[];
   readonly about: string;

@@ -13,8 +13,8 @@ const UNITS: { readonly [unit: string]: number } = {
 const DURATION_MS_MAX = 0xffff_fffe;
 
 /**
- * `30s`, `1.5m`, `250ms`, `2h`, `1d` in milliseconds; a bare number is seconds. A {@link UsageError}
- * for anything else.
+ * `30s`, `1.5m`, `250ms`, `2h`, `1d` in milliseconds; a bare number is seconds. A {@link
+ * UsageError} for anything else.
  */
 export function parseDuration(text: string, option: string): number {
   const found = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/u.exec(text.trim());

@@ -39,7 +39,7 @@ export async function* chunksOf(fd: number, signal?: AbortSignal): AsyncGenerato
 }
 
 /** What a list is read as: names a line, without empty ones; names between NULs; all lines. */
-export type ListForm = 'names' | 'nulls' | 'lines';
+type ListForm = 'names' | 'nulls' | 'lines';
 
 /**
  * The lines or names that a descriptor gives. What is not UTF-8 is refused: replaced characters

@@ -15,8 +15,9 @@ export function formatTimestamp(moment: Timestamp): string {
 }
 
 /**
- * A value as JSON on one line. Integers beyond 2^53 are written with all their digits, timestamps as
- * ISO 8601, bytes as `{"bytes":"hex"}`, numbers that JSON lacks as "NaN", "Infinity", "-Infinity".
+ * A value as JSON on one line. Integers beyond 2^53 are written with all their digits, timestamps
+ * as ISO 8601, bytes as `{"bytes":"hex"}`, numbers that JSON lacks as "NaN", "Infinity",
+ * "-Infinity".
  */
 export function toJson(value: Value | undefined): string {
   if (value === undefined || value === null) return 'null';

@@ -98,7 +98,9 @@ function dieIfInterrupted(interrupts: Interrupts | null): void {
   if (interrupts !== null && interrupts.received !== null) interrupts.die();
 }
 
-/** Ends at once: what is left open (a session that has been told its end) is the system's to close. */
+/**
+ * Ends at once: what is left open (a session that has been told its end) is the system's to close.
+ */
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: unknown) => {

@@ -1,4 +1,3 @@
-import { LIMITS } from '../core/limits.js';
 import { UsageError } from './exit.js';
 import { readLines } from './input.js';
 
@@ -35,7 +34,9 @@ export async function someNames(
   return await namesOf(words, options);
 }
 
-/** Calls `run` for each item, at most `limit` at a time, in order of start; the first error ends it. */
+/**
+ * Calls `run` for each item, at most `limit` at a time, in order of start; the first error ends it.
+ */
 export async function forEachAtOnce<T>(
   items: readonly T[],
   limit: number,
@@ -56,6 +57,3 @@ export async function forEachAtOnce<T>(
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
 }
-
-/** So many names are asked for in one breath. */
-export const NAMES_AT_ONCE = LIMITS.listPageMax;

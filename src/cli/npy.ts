@@ -9,7 +9,7 @@ const PREFIX_SIZE = 8;
 /** numpy aligns the data to this, so that they can be mapped. */
 const ALIGNMENT = 64;
 /** The header of a plain array has some 100 bytes; more than this is no header of ours. */
-export const NPY_HEADER_BYTES_MAX = 1024 * 1024;
+const NPY_HEADER_BYTES_MAX = 1024 * 1024;
 
 /** What the header of a .npy file says: the space of the array, and where its bytes begin. */
 export interface NpyHeader {
@@ -39,7 +39,7 @@ function bad(file: string, why: string): AttaccaError {
 }
 
 /** Whether the bytes begin as a .npy file does. */
-export function looksLikeNpy(start: Uint8Array): boolean {
+function looksLikeNpy(start: Uint8Array): boolean {
   return MAGIC.every((byte, index) => start[index] === byte);
 }
 

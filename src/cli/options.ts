@@ -54,7 +54,10 @@ export const TIMEOUT_OPTION = {
 } as const satisfies OptionSpecs;
 
 export interface ParseOptions {
-  /** What stands behind `--` is somebody else's command line; else it is words that may begin with -. */
+  /**
+   * What stands behind `--` is somebody else's command line; else it is words that may begin with
+   * -.
+   */
   readonly commandBehindDashes?: boolean;
   /** Everything from the first word on is that command line. */
   readonly stopAtWord?: boolean;
@@ -65,8 +68,8 @@ export interface ParseOptions {
 /**
  * Parses a command line, `--name VALUE`, `--name=VALUE`, `-n VALUE`, `-nVALUE`, with options and
  * words in any order and `--` before what is not ours. Refuses with a {@link UsageError} what is
- * unknown, naming the option that was probably meant, what lacks its value or must not have one, and
- * what is given twice and may not be.
+ * unknown, naming the option that was probably meant, what lacks its value or must not have one,
+ * and what is given twice and may not be.
  */
 export function parseCommandLine<O extends OptionSpecs>(
   args: readonly string[],
@@ -154,7 +157,9 @@ function take(
   else values[name] = value;
 }
 
-/** `--out --json`: the value was forgotten. One that really looks so can be said as `--out=--json`. */
+/**
+ * `--out --json`: the value was forgotten. One that really looks so can be said as `--out=--json`.
+ */
 function looksLikeOption(value: string, specs: OptionSpecs): boolean {
   return value.startsWith('--') && Object.hasOwn(specs, value.slice(2).replace(/=.*$/su, ''));
 }

@@ -20,8 +20,8 @@ export function exists(path: string): boolean {
 }
 
 /**
- * FILE or NAME=FILE, split at the last `=`: names hold more of them than files do. A word that names
- * a file is one.
+ * FILE or NAME=FILE, split at the last `=`: names hold more of them than files do. A word that
+ * names a file is one.
  */
 export function sourcesOf(
   words: readonly string[],

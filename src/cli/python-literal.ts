@@ -1,4 +1,6 @@
-/** A tuple of Python, which is another thing than a list: a shape is one, a structured type is not. */
+/**
+ * A tuple of Python, which is another thing than a list: a shape is one, a structured type is not.
+ */
 export class PythonTuple {
   readonly items: readonly PythonValue[];
   constructor(items: readonly PythonValue[]) {
@@ -19,9 +21,9 @@ const DEPTH_MAX = 16;
 const ESCAPES: { readonly [letter: string]: string } = { n: '\n', t: '\t', r: '\r' };
 
 /**
- * Parses what Python's `repr` makes of None, booleans, whole numbers (with the L of Python 2), texts,
- * tuples, lists and dictionaries with texts as keys: all that headers of .npy files hold. Throws an
- * Error that says what was expected where.
+ * Parses what Python's `repr` makes of None, booleans, whole numbers (with the L of Python 2),
+ * texts, tuples, lists and dictionaries with texts as keys: all that headers of .npy files hold.
+ * Throws an Error that says what was expected where.
  */
 export class PythonLiteral {
   readonly #text: string;

@@ -14,7 +14,7 @@ function nameOf(command: string): string {
   return command === '' ? 'attacca' : `attacca ${command}`;
 }
 
-export function errorLine(command: string, error: unknown): string {
+function errorLine(command: string, error: unknown): string {
   if (error instanceof UsageError) {
     const about = command === '' ? 'attacca --help' : `attacca ${command} --help`;
     return `${nameOf(command)}: ${printable(error.message)} (see ${about})`;
@@ -29,7 +29,7 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'internal';
 }
 
-export function errorJson(command: string, error: unknown): string {
+function errorJson(command: string, error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return toJson({
     error: {

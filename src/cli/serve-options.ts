@@ -65,7 +65,7 @@ const UNITS: { readonly [unit: string]: number } = {
 };
 
 /** `4g`, `512MiB`, `1.5G`, `1048576`: powers of 1,024, as memory has. */
-export function parseSize(text: string, option: string): number {
+function parseSize(text: string, option: string): number {
   const found = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/iu.exec(text.trim());
   const unit = UNITS[(found?.[2] ?? '').toLowerCase()];
   if (found === null || unit === undefined) {

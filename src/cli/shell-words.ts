@@ -1,5 +1,5 @@
 /** A word of a command line, and where it stood. */
-export interface ShellWord {
+interface ShellWord {
   readonly text: string;
   readonly start: number;
   readonly end: number;

@@ -94,7 +94,7 @@ function elementSize(dtype: Dtype): number {
 }
 
 /** Whether this machine reads elements of the space as they stand. */
-export function isNative(space: Pick<Space, 'dtype' | 'byteOrder'>): boolean {
+function isNative(space: Pick<Space, 'dtype' | 'byteOrder'>): boolean {
   return space.byteOrder === 'little' || elementSize(space.dtype) === 1;
 }
 

@@ -9,7 +9,7 @@ export type Durability = 'process' | 'memory' | 'fsync';
 
 const DURABILITIES: readonly Durability[] = ['process', 'memory', 'fsync'];
 
-export function durabilityOf(code: number): Durability {
+function durabilityOf(code: number): Durability {
   return DURABILITIES[code] ?? 'process';
 }
 

@@ -38,7 +38,7 @@ const LIMITS_DEFAULT: ConnectionLimits = {
 };
 
 /** What a connection is told beside answers. */
-export interface ConnectionEvents {
+interface ConnectionEvents {
   onAccept(accept: Accept, pool: PoolInfo): void;
   onReclaim(bytes: number): void;
   onSlabGone(slab: number): void;

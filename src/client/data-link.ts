@@ -29,7 +29,7 @@ const PAUSE_FIRST_MS = 20;
 const ACCEPT_MS = 10_000;
 const TRANSFER_END = 2 ** 32;
 
-export interface DataLinkOptions {
+interface DataLinkOptions {
   readonly open: () => Promise<{ link: Link; token: string }>;
   /** The session whose bytes move; its secret opens the connection. */
   readonly accept: () => Accept;

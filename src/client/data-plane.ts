@@ -33,8 +33,8 @@ export function transportChoice(
 
 /**
  * Moves bytes between this process and slices of the pool: by mapping the slabs, or over the data
- * connection where that cannot be. Which of them is decided when the session opens, and given up for
- * the socket at the first mapping that fails; both give the same bytes.
+ * connection where that cannot be. Which of them is decided when the session opens, and given up
+ * for the socket at the first mapping that fails; both give the same bytes.
  */
 export class DataPlane {
   #transport: Transport;

@@ -9,9 +9,9 @@ import type { KeyNumbers } from './keys.js';
 import type { Attributes } from './options.js';
 
 /**
- * Writes what handles say: DECLARE and SET. Objects that follow one another are mostly alike, so the
- * numbers of their keys are looked up once for a run of them that have the same; the space that a
- * batch shares is encoded once.
+ * Writes what handles say: DECLARE and SET. Objects that follow one another are mostly alike, so
+ * the numbers of their keys are looked up once for a run of them that have the same; the space that
+ * a batch shares is encoded once.
  */
 export class Declarer {
   readonly #numbers: KeyNumbers;

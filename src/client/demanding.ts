@@ -25,7 +25,7 @@ import type { Slice } from './slice.js';
 import { throwIfAborted, waiting } from './waiting.js';
 
 /** How a demand wants its bytes. */
-export type Mode = 'view' | 'own';
+type Mode = 'view' | 'own';
 
 const NO_BYTES: Bytes = new Uint8Array(0);
 const NO_ATTRIBUTES: Attributes = Object.freeze({});
@@ -137,7 +137,7 @@ export async function demandParcel(
 }
 
 /** Whether a require that was announced by itself is still open after its demand failed so. */
-export function staysRequired(error: unknown): boolean {
+function staysRequired(error: unknown): boolean {
   if (!(error instanceof AttaccaError)) return false;
   const { code } = error;
   return code === 'deadline-passed' || code === 'cancelled' || code === 'aborted';

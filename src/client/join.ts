@@ -9,7 +9,9 @@ import { Clients, type Tenancy } from './tenancy.js';
 
 /** How to reach a pool. */
 export interface ConnectOptions {
-  /** `unix:/path` or `tcp://host:port`, with `?token=...` or `?token-file=...`; else `ATTACCA_POOL`. */
+  /**
+   * `unix:/path` or `tcp://host:port`, with `?token=...` or `?token-file=...`; else `ATTACCA_POOL`.
+   */
   readonly address?: string | undefined;
   /** The id of the pool that is meant; another one is refused with `wrong-pool`. */
   readonly poolId?: string | undefined;

@@ -1,6 +1,8 @@
 import type { Link } from '../transport/index.js';
 
-/** An acknowledgement is due within a second (spec, section 6); sooner, so that a slow turn counts. */
+/**
+ * An acknowledgement is due within a second (spec, section 6); sooner, so that a slow turn counts.
+ */
 const ACK_SOON_MS = 250;
 /** Over TCP a side that has sent nothing for so long sends an ACK. */
 const HEARTBEAT_MS = 5_000;

@@ -33,7 +33,7 @@ const SCARCE_MS = 5_000;
 const AHEAD_OBJECT_BYTES_MAX = GROWTH_BYTES_MAX / 2;
 
 /** Whom a lease is for: the pool opens its reserve for an object that somebody requires. */
-export interface LeasePurpose {
+interface LeasePurpose {
   /** The handle of its object, declared before; null: none. */
   readonly handle: number | null;
   /** For errors: `allocate "t/850"`. */

@@ -16,7 +16,7 @@ import { Keeper } from './keeper.js';
 import { ackBytes, controlHello, type HelloParts } from './opening.js';
 
 /** What a lifeline tells its owner. */
-export interface LifelineEvents {
+interface LifelineEvents {
   /** The session is open. Called once. */
   onAccept(accept: Accept): void;
   /** A frame of messages; its first `skip` ones have come before. */
@@ -245,7 +245,9 @@ export class Lifeline {
     this.#settle?.({ kind: 'up' });
   }
 
-  /** A refusal that is retryable ends the connection only: `session-limit` while it was too fast. */
+  /**
+   * A refusal that is retryable ends the connection only: `session-limit` while it was too fast.
+   */
   #onRefuse(link: Link, error: AttaccaError): void {
     if (this.#settle !== null) this.#settle({ kind: 'refused', error });
     else if (!error.retryable) this.end(error);

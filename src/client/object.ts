@@ -85,8 +85,9 @@ export class PoolObject<D extends Dtype = Dtype> {
 
   /**
    * Makes sure that `array` is shared memory: leases some, and waits while the pool's is full
-   * (`memory-full` at the deadline, naming the largest holders). For large objects. What was written
-   * to `array` before is kept. Over a socket, and for small payloads, it is this process's memory.
+   * (`memory-full` at the deadline, naming the largest holders). For large objects. What was
+   * written to `array` before is kept. Over a socket, and for small payloads, it is this process's
+   * memory.
    */
   async allocate(options: WaitOptions = {}): Promise<this> {
     this.#handle.mustBe('allocate', 'open', 'sealed');
@@ -144,8 +145,8 @@ export class PoolObject<D extends Dtype = Dtype> {
    * Publishes the object: from here on its bytes do not change. Without `keep` the offer ends when
    * the member leaves. A space without a shape, and no array taken, offers a payload of length 0.
    *
-   * Errors: `already-offered`, `size-mismatch`, `memory-full` (at the deadline), `no-durable-level`.
-   * After an error the memory is as it was and offer may be called again.
+   * Errors: `already-offered`, `size-mismatch`, `memory-full` (at the deadline),
+   * `no-durable-level`. After an error the memory is as it was and offer may be called again.
    *
    * ```ts
    * await t.offer({ keep: true, lifetimeMs: 3_600_000 });
@@ -210,8 +211,8 @@ export class PoolObject<D extends Dtype = Dtype> {
    * Requires first if that was not done.
    *
    * Errors: `deadline-passed` (says who had promised it), `object-mismatch` (this handle expects
-   * something else), `nobody-will-offer`, `object-lost`, `object-deleted`, `aborted`. A require that
-   * was announced before stays open when the deadline passes or the signal fires.
+   * something else), `nobody-will-offer`, `object-lost`, `object-deleted`, `aborted`. A require
+   * that was announced before stays open when the deadline passes or the signal fires.
    *
    * ```ts
    * await using u = await pool.object('u/850').demand({ timeoutMs: 30_000 });
@@ -255,8 +256,8 @@ export class PoolObject<D extends Dtype = Dtype> {
   }
 
   /**
-   * Frees the handle, and memory that was not offered. Idempotent. `wrong-state` while the object is
-   * offered with the member's scope: withdraw it. What was delivered has a dispose of its own.
+   * Frees the handle, and memory that was not offered. Idempotent. `wrong-state` while the object
+   * is offered with the member's scope: withdraw it. What was delivered has a dispose of its own.
    */
   async dispose(): Promise<void> {
     const handle = this.#handle;

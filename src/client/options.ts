@@ -8,8 +8,8 @@ export type Attributes = { readonly [key: string]: Value };
 /** How long a call may wait. Every call that waits takes these. */
 export interface WaitOptions {
   /**
-   * Milliseconds until the call fails with `deadline-passed`, an error that says for whom it waited.
-   * Left out: the pool's default (ten minutes). `Infinity`: never.
+   * Milliseconds until the call fails with `deadline-passed`, an error that says for whom it
+   * waited. Left out: the pool's default (ten minutes). `Infinity`: never.
    */
   readonly timeoutMs?: number | undefined;
   /** Ends the wait with `aborted`; the connection and everything else go on. */
@@ -19,7 +19,9 @@ export interface WaitOptions {
 /** What a handle says of its object: of a producer the truth, of a consumer what it expects. */
 export interface ObjectOptions {
   readonly attributes?: Attributes | undefined;
-  /** What is left out matches everything; at offer it gets its default (uint8, row major, little). */
+  /**
+   * What is left out matches everything; at offer it gets its default (uint8, row major, little).
+   */
   readonly space?: SpaceExpectation | undefined;
 }
 
@@ -29,7 +31,9 @@ export interface OfferOptions {
   readonly keep?: boolean | undefined;
   /** With `keep`: the pool withdraws it by itself after so long. */
   readonly lifetimeMs?: number | undefined;
-  /** What record and bytes must survive before the call returns; the pool refuses what it cannot. */
+  /**
+   * What record and bytes must survive before the call returns; the pool refuses what it cannot.
+   */
   readonly durability?: 'process' | 'memory' | 'fsync' | undefined;
 }
 

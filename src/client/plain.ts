@@ -1,6 +1,8 @@
 import type { Value, ValueMap } from '../core/value.js';
 
-/** A map that came by the wire has no prototype; programs expect the usual one, all the way down. */
+/**
+ * A map that came by the wire has no prototype; programs expect the usual one, all the way down.
+ */
 export function plain(value: Value): Value {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(plain);

@@ -65,8 +65,9 @@ export class PoolView {
   }
 
   /**
-   * Names that match a glob (`*`, `?`, `[a-z]`), in no order; with `detail` maps as of {@link stat}.
-   * Comes in pages: what exists all the time is listed once, what is made or ends meanwhile may be.
+   * Names that match a glob (`*`, `?`, `[a-z]`), in no order; with `detail` maps as of {@link
+   * stat}. Comes in pages: what exists all the time is listed once, what is made or ends meanwhile
+   * may be.
    */
   list(glob?: string, options?: WaitOptions & { detail?: false }): AsyncGenerator<string>;
   list(glob: string, options: WaitOptions & { detail: true }): AsyncGenerator<ValueMap>;
@@ -135,8 +136,8 @@ export class PoolView {
 
   /**
    * Asks the pool to stop. It does when nothing is required any more, or by force; `required` says
-   * what still is (`name`, `member`, `state`), and when that is not empty and force was not said, the
-   * pool goes on.
+   * what still is (`name`, `member`, `state`), and when that is not empty and force was not said,
+   * the pool goes on.
    */
   async stop(
     options: WaitOptions & { readonly force?: boolean } = {},

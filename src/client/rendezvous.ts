@@ -27,9 +27,9 @@ export interface BarrierOptions extends WaitOptions {
 
 /**
  * Lets `parties` members meet: each returns when all have come. Party 0 gathers the others: they
- * require `NAME/open/ROUND` and then offer `NAME/here/ROUND/INDEX`, so when it has seen all of those
- * every require is announced, and its offer can be withdrawn at once. Names carry the round, so the
- * same barrier serves again and again, and nothing is left in the pool.
+ * require `NAME/open/ROUND` and then offer `NAME/here/ROUND/INDEX`, so when it has seen all of
+ * those every require is announced, and its offer can be withdrawn at once. Names carry the round,
+ * so the same barrier serves again and again, and nothing is left in the pool.
  */
 export async function meet(
   seat: Seat,

@@ -65,8 +65,8 @@ export class SlabMaps {
   }
 
   /**
-   * Faults leased memory in, off this thread, ahead of writing: advice. Only what was not yet: doing
-   * it again would cost the walk through all page tables.
+   * Faults leased memory in, off this thread, ahead of writing: advice. Only what was not yet:
+   * doing it again would cost the walk through all page tables.
    */
   populate(slab: number, offset: number, size: number): void {
     const mapped = this.#mapped['read-write'].get(slab);
@@ -86,7 +86,10 @@ export class SlabMaps {
     }
   }
 
-  /** The pool has removed a slab: nothing of it is leased or read any more. */
+  /**
+   * The pool has removed a slab: nothing of it is leased or read any more. Its memory, which nobody
+   * counts from now on, is unmapped when no view of it is left.
+   */
   gone(slab: number): void {
     for (const maps of [this.#mapped.read, this.#mapped['read-write']]) {
       const mapped = maps.get(slab);

@@ -12,13 +12,13 @@ interface TransferBase {
 }
 
 /** One WRITE frame: at most `DATA_BYTES_MAX` bytes. */
-export interface WriteTransfer extends TransferBase {
+interface WriteTransfer extends TransferBase {
   readonly kind: 'write';
   readonly bytes: Uint8Array;
 }
 
 /** One READ; `received` counts from the start of the slice. */
-export interface ReadTransfer extends TransferBase {
+interface ReadTransfer extends TransferBase {
   readonly kind: 'read';
   readonly target: Bytes;
   received: number;

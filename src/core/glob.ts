@@ -40,7 +40,7 @@ function contains(set: CharacterSet, point: number): boolean {
  * A compiled glob. Matching keeps the last star only, as an earlier one can never do better: its
  * time is at most the length of the name times that of the glob, whatever either holds.
  */
-export class Glob {
+class Glob {
   readonly source: string;
   /** Every name that matches begins with these bytes. */
   readonly prefix: Uint8Array;

@@ -58,11 +58,6 @@ export function isDtype(name: string): name is Dtype {
   return Object.hasOwn(DTYPES, name);
 }
 
-/** The name of a dtype's code, or null for unset. */
-export function dtypeName(code: number): Dtype | null {
-  return DTYPE_NAMES[code - 1] ?? null;
-}
-
 function badSpace(why: string): never {
   return refuse('bad-space', `Cannot use the space: ${why}`);
 }
@@ -238,7 +233,7 @@ export function spaceByteSize(bytes: Uint8Array, start: number): number {
 }
 
 /** What {@link spaceMismatch} returns: a field, or `shapeFirst + index` for a dimension. */
-export const SPACE_FIELD = {
+const SPACE_FIELD = {
   none: 0,
   dtype: 1,
   order: 2,

@@ -22,7 +22,9 @@ export type Liveness = 'alive' | 'dead' | 'unknown';
 
 /** What the system says of a pid here and now. Exists so that tests can put words in its mouth. */
 export interface ProcessTable {
-  /** The start time of a running process; `gone` without one; `unknown` when it may not be asked. */
+  /**
+   * The start time of a running process; `gone` without one; `unknown` when it may not be asked.
+   */
   startTimeOf(pid: number): { readonly kind: 'running'; readonly startTime: string } | NotRunning;
 }
 

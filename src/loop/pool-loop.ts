@@ -1,11 +1,11 @@
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import type { ValueMap } from '../core/value.js';
-import { emit } from '../pool/emit.js';
 import type { Input } from '../pool/input.js';
 import { type Effect, type PoolOptions, PoolState } from '../pool/state.js';
 import { step, WHOLE } from '../pool/step.js';
-import { Messages, writeNotice } from '../protocol/index.js';
+import { mustNotStop } from '../pool/stopping.js';
+import { Messages } from '../protocol/index.js';
 import { Incoming } from '../session/incoming.js';
 import { Outgoing } from '../session/outgoing.js';
 
@@ -22,7 +22,7 @@ interface Line {
 type MessagesInput = Extract<Input, { kind: 'messages' }>;
 
 /** What a turn of the loop asks the shell to do, in this order. */
-export interface Performance {
+interface Performance {
   /** Frames to write; several for one session come in order. */
   readonly frames: { readonly session: number; readonly bytes: Uint8Array }[];
   readonly effects: readonly Effect[];
@@ -57,7 +57,7 @@ export class PoolLoop {
 
   /** Opens a session for a process; its first connection carries it already. */
   openSession(process: ValueMap): number {
-    if (this.pool.stopping) refuse('pool-stopping', 'Cannot open a session: the pool is stopping');
+    mustNotStop(this.pool, 'open a session');
     if (this.#lines.size >= LIMITS.sessionsMax) {
       refuse('session-limit', 'Cannot open a session: the pool has too many', {
         limit: LIMITS.sessionsMax,
@@ -122,16 +122,9 @@ export class PoolLoop {
     this.#acknowledge(this.#line(session), ack);
   }
 
-  /** Takes an input of the shell: a death, a slab, a tick. */
+  /** Takes an input of the shell: a death, a slab, the begin of the end, a tick. */
   input(input: Exclude<Input, { kind: 'messages' | 'session-opened' }>): void {
     this.#inputs.push(input);
-  }
-
-  /** Tells every session something that is no answer; it leaves with the next `run`. */
-  notice(code: string, message: string, fields: ValueMap): void {
-    for (const session of this.pool.sessions.values()) {
-      writeNotice(emit(this.pool, session), code, message, fields);
-    }
   }
 
   /** Steps all that was gathered. `now` in ms of pool time, never going back. */

@@ -134,10 +134,7 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
   assert(objects.get(object, OBJECT.unbound) === unbound, `${name}: unbound requires are counted`);
   assert(unbound === 0 || current === 0, `${name}: what is offered binds`);
   if (unbound > 0) sums.unbound++;
-  const old: number[] = [];
-  for (let at = objects.get(object, OBJECT.old); at !== 0; at = versions.get(at, VERSION.next)) {
-    old.push(at);
-  }
+  const old = oldVersions(pool, object);
   for (const version of current === 0 ? old : [current, ...old]) {
     sums.versions++;
     const flags = versions.get(version, VERSION.flags);
@@ -164,6 +161,15 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
       blocks.add(bytes);
     }
   }
+}
+
+/** Versions that are withdrawn and that somebody still needs. */
+function oldVersions({ objects, versions }: PoolState, object: number): number[] {
+  const old: number[] = [];
+  for (let at = objects.get(object, OBJECT.old); at !== 0; at = versions.get(at, VERSION.next)) {
+    old.push(at);
+  }
+  return old;
 }
 
 function checkUnboundList(pool: PoolState, expected: number): void {

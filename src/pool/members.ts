@@ -15,6 +15,7 @@ import { Room } from './room.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import { type Member, Session } from './sessions.js';
 import type { PoolState } from './state.js';
+import { mustNotStop } from './stopping.js';
 import { versionHas, withdrawVersion } from './versions.js';
 
 /** Names of members that are gone are kept for `explain`, the latest so many. */
@@ -51,6 +52,7 @@ export function join(
   message: Join,
   size: number,
 ): void {
+  mustNotStop(pool, 'join');
   if (size > LIMITS.attributeBytesMax) {
     refuse('too-large', `Cannot join: what the member says of itself takes ${size} bytes`, {
       size,
@@ -107,7 +109,8 @@ export function join(
 
 /**
  * LEAVE: on one host the pool holds the bytes of everything offered, so leaving never waits. It
- * takes back nothing that is owed: offers of scope member end, those who required them are still served.
+ * takes back nothing that is owed: offers of scope member end, those who required them are still
+ * served.
  */
 export function leave(pool: PoolState, session: Session, request: number, member: Member): void {
   const withdrawn = removeMember(pool, member, 'left');

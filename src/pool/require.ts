@@ -49,7 +49,7 @@ const DEMAND_FLAGS =
  * REQUIRE: announces need. Binds to the offered version, else to the next. Fails at once on what
  * is offered and does not match, and where only closed promises could have met it.
  */
-export function require(pool: PoolState, handle: number, policy: number): void {
+function require(pool: PoolState, handle: number, policy: number): void {
   const { handles, objects, versions } = pool;
   if (!isFresh(pool, handle)) wrongState(pool, handle, 'require');
   const object = handles.get(handle, HANDLE.object);

@@ -6,7 +6,7 @@ import { KeyMap } from './attributes.js';
 const SEGMENT_BITS = 10;
 const SEGMENT = 1 << SEGMENT_BITS;
 
-export class HandleMap {
+class HandleMap {
   /** Each with one more element: how many of its numbers are in use. */
   readonly #segments = new Map<number, Uint32Array>();
   #lastIndex = -1;

@@ -66,7 +66,7 @@ export interface LeaseWait {
 }
 
 /** A member that is gone, for `explain`. */
-export interface Departed {
+interface Departed {
   readonly name: string;
   readonly how: 'left' | 'crashed';
   readonly when: number;
@@ -77,6 +77,7 @@ export class PoolState {
   readonly options: PoolOptions;
   /** Pool time in ms: monotonic, comes with each input. */
   now = 0;
+  /** Nobody comes in and nothing is offered any more; what is under way goes on. */
   stopping = false;
 
   readonly arena = new Arena();

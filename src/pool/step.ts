@@ -35,7 +35,7 @@ import { emitFail, emitOk, emitValue, flushOk } from './emit.js';
 import { explainObject, explainPromised, explainRings, explainWaits } from './explain.js';
 import { declare, dispose, handleOf, memberOfSession, seal, set } from './handles.js';
 import type { Input } from './input.js';
-import { info, list, members, objectNamed, stat, stillRequired } from './looking.js';
+import { info, list, members, objectNamed, stat } from './looking.js';
 import { endSession, join, leave, openSession } from './members.js';
 import {
   adopt,
@@ -54,6 +54,7 @@ import { demand, endDemand, requireExplicitly, retract } from './require.js';
 import { VERSION, WAIT, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
+import { drain, stop } from './stopping.js';
 import { endTimer } from './timers.js';
 import { withdrawVersion } from './versions.js';
 
@@ -93,6 +94,9 @@ export function step(pool: PoolState, now: number, input: Input): number {
       break;
     case 'adopted':
       adopted(pool, input);
+      break;
+    case 'drain':
+      drain(pool, input);
       break;
     case 'tick':
       break;
@@ -312,16 +316,10 @@ function applyNamed(pool: PoolState, session: Session, request: number, code: nu
       readEmpty(r);
       emitValue(pool, session, request, info(pool));
       return false;
-    case MESSAGE.stop: {
+    case MESSAGE.stop:
       readStop(r, message.stop);
-      const required = stillRequired(pool);
-      emitValue(pool, session, request, { required });
-      if (required.length === 0 || message.stop.force === 1) {
-        pool.stopping = true;
-        pool.effects.push({ kind: 'stop' });
-      }
+      stop(pool, session, request, message.stop.force === 1);
       return false;
-    }
     default:
       return refuse('bad-message', `Cannot apply a message: the code ${code} is not known`, {
         code,

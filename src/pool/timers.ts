@@ -4,7 +4,7 @@ import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 
 /** When a deadline given in ms from now passes: 0 is the pool's default, ENDLESS never. */
-export function deadlineAt(pool: PoolState, deadlineMs: number): number {
+function deadlineAt(pool: PoolState, deadlineMs: number): number {
   if (deadlineMs === ENDLESS) return Number.POSITIVE_INFINITY;
   return pool.now + (deadlineMs === 0 ? pool.options.deadlineDefaultMs : deadlineMs);
 }

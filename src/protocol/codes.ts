@@ -58,7 +58,6 @@ export const MESSAGE = {
 } as const;
 
 export type MessageName = keyof typeof MESSAGE;
-export type MessageCode = (typeof MESSAGE)[MessageName];
 
 const MESSAGE_NAMES: ReadonlyMap<number, MessageName> = new Map(
   (Object.keys(MESSAGE) as MessageName[]).map((name) => [MESSAGE[name], name]),

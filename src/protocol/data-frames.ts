@@ -8,16 +8,6 @@ import { readFrameBody } from './opening.js';
 /** The bytes that one WRITE or DATA carries at most: a round number below the frame's limit. */
 export const DATA_BYTES_MAX = 1024 * 1024;
 
-/** Kind 6, WRITE: the bytes stand at `bytes[payloadStart, payloadEnd)` of the frame. */
-export interface Write {
-  readonly kind: 'write';
-  readonly transfer: number;
-  readonly slab: number;
-  readonly offset: number;
-  readonly payloadStart: number;
-  readonly payloadEnd: number;
-}
-
 /** Kind 7, READ. */
 export interface Read {
   readonly kind: 'read';
@@ -28,7 +18,7 @@ export interface Read {
 }
 
 /** Kind 8, DATA: as WRITE; `offset` is that in the slab. */
-export interface Data {
+interface Data {
   readonly kind: 'data';
   readonly transfer: number;
   readonly offset: number;
@@ -58,16 +48,6 @@ function end(r: Reader): void {
 /** Where the rest of the frame is. */
 function payloadOf(r: Reader): { payloadStart: number; payloadEnd: number } {
   return { payloadStart: r.at, payloadEnd: r.limit };
-}
-
-export function readWrite(bytes: Uint8Array, start: number, limit: number): Write {
-  return readFrameBody(bytes, start, limit, (r) => ({
-    kind: 'write',
-    transfer: r.u32(),
-    slab: r.u32(),
-    offset: r.u64(),
-    ...payloadOf(r),
-  }));
 }
 
 export function readRead(bytes: Uint8Array, start: number, limit: number): Read {

@@ -3,7 +3,6 @@ export * from './attributes.js';
 export * from './codes.js';
 export * from './data-frames.js';
 export * from './declare.js';
-export * from './decode-any.js';
 export * from './deliver.js';
 export * from './frame.js';
 export * from './handles.js';

@@ -93,11 +93,6 @@ export function writeEnd(w: Writer): void {
   writeHeader(w, MESSAGE.end, 0);
 }
 
-/** 0x05 PING. */
-export function writePing(w: Writer): void {
-  writeHeader(w, MESSAGE.ping, 0);
-}
-
 /** 0x06 CANCEL: the body is the number of a request. */
 export function readCancel(r: Reader): number {
   const request = r.u64();

@@ -14,18 +14,12 @@ const NUMBERS_SIZE = 16;
 /** The largest message that a frame can carry: size field, kind and numbers take their part. */
 export const MESSAGE_BYTES_MAX = LIMITS.frameBytesMax - 4 - NUMBERS_SIZE;
 
-/** Starts a MESSAGES frame; returns where, for `endFrame` and {@link patchNumbers}. */
+/** Starts a MESSAGES frame; returns where, for `endFrame`. */
 export function beginMessages(w: Writer, first: number, ack: number): number {
   const start = beginFrame(w, FRAME.messages);
   w.u64(first);
   w.u64(ack);
   return start;
-}
-
-/** Gives the MESSAGES frame at `start` other numbers: sent again, it carries a new `ack`. */
-export function patchNumbers(w: Writer, start: number, first: number, ack: number): void {
-  w.patchU64(start + 8, first);
-  w.patchU64(start + 16, ack);
 }
 
 /** Starts a message; returns where, for {@link endMessage}. */

@@ -9,7 +9,7 @@ import { beginFrame, endFrame, writeFrame } from './frame.js';
 
 /** "ATCA", the first bytes of HELLO's body. */
 const MAGIC = 0x4143_5441;
-export const SECRET_SIZE = 32;
+const SECRET_SIZE = 32;
 
 /** Kind 1, HELLO: the first frame of a connection. */
 export interface Hello {

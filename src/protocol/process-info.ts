@@ -1,7 +1,7 @@
 import type { Value, ValueMap } from '../core/value.js';
 
 /** HELLO's `process`: what tells the pool whether a client still lives. */
-export interface ProcessInfo {
+interface ProcessInfo {
   /** Name and version of the client. */
   readonly client: string;
   readonly host: string;

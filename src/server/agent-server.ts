@@ -1,6 +1,6 @@
 import { unreachable } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
-import { tryLoadLibc } from '../levels/shm/index.js';
+import { type Access, tryLoadLibc } from '../levels/shm/index.js';
 import type { Accept, Hello } from '../protocol/index.js';
 import { type Link, type Listener, listen } from '../transport/index.js';
 import type { AgentStart, FromAgent, Range, ToAgent, Why } from './agent-messages.js';
@@ -11,6 +11,8 @@ import { type PinnedRange, SlabStore } from './slab-store.js';
 import { WriteGates } from './write-gates.js';
 
 type Answer = Extract<ToAgent, { kind: 'answer' }>;
+
+const NO_BYTES: Why = { code: 'bad-lease', message: 'Cannot move bytes: no slab has them' };
 
 function whyOf(error: unknown): Why {
   if (error instanceof AttaccaError) return { code: error.code, message: error.message };
@@ -121,8 +123,8 @@ export class AgentServer implements DataHost {
     return failure;
   }
 
-  pin(range: Range): Promise<PinnedRange | null> {
-    return this.#store.pin(range.slab, range.offset, range.size);
+  async pin(range: Range, access: Access): Promise<PinnedRange | Why> {
+    return (await this.#store.pin(range, access).catch(whyOf)) ?? NO_BYTES;
   }
 
   closed(connection: DataConnection): void {

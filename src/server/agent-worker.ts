@@ -9,8 +9,8 @@ function threadUrl(): URL {
 }
 
 /**
- * The agent's thread while it comes up: begun first of all, as that takes as long as all else that a
- * server does at its start, and told what to serve when that is known.
+ * The agent's thread while it comes up: begun first of all, as that takes as long as all else that
+ * a server does at its start, and told what to serve when that is known.
  */
 export class AgentWorker {
   readonly worker: Worker;

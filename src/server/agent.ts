@@ -9,7 +9,7 @@ import { SERVER_LIMITS } from './limits.js';
 import { WriteGates } from './write-gates.js';
 import { WriteGrants } from './write-grants.js';
 
-export interface AgentOptions {
+interface AgentOptions {
   readonly thread: AgentWorker;
   readonly start: Omit<AgentStart, 'writeGates'>;
   readonly pool: PoolState;

@@ -47,7 +47,7 @@ function inUse(path: string): AttaccaError {
 }
 
 /** A name that this process alone serves under. */
-export interface Claim {
+interface Claim {
   /** Gives the socket its name: from now on clients find it. */
   publish(): Promise<void>;
   /** Listens no more and gives the name up. Idempotent. */

@@ -1,6 +1,7 @@
 import { refuse } from '../core/assert.js';
 import { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
+import type { Access } from '../levels/shm/index.js';
 import {
   FRAME,
   type Hello,
@@ -30,7 +31,8 @@ export interface DataHost {
   askRead(connection: DataConnection, range: Range): Promise<Why | null>;
   /** What is copied under a grant passes the gate of the connection's slot. */
   readonly gates: WriteGates;
-  pin(range: Range): Promise<PinnedRange | null>;
+  /** The bytes of a range, until they are released. */
+  pin(range: Range, access: Access): Promise<PinnedRange | Why>;
   closed(connection: DataConnection): void;
 }
 
@@ -183,9 +185,9 @@ export class DataConnection {
   async #read(transfer: number, range: Range): Promise<void> {
     const why = await this.#host.askRead(this, range);
     if (this.isClosed) return;
-    const pinned = why === null ? await this.#host.pin(range) : null;
-    if (pinned === null) {
-      this.failed(transfer, why ?? { code: 'bad-lease', message: 'Cannot read: no such bytes' });
+    const pinned = why ?? (await this.#host.pin(range, 'read'));
+    if ('code' in pinned) {
+      this.failed(transfer, pinned);
     } else if (this.isClosed) {
       pinned.release();
     } else {

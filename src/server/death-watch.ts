@@ -49,7 +49,7 @@ interface Away {
   timer: NodeJS.Timeout | null;
 }
 
-export interface DeathWatchOptions {
+interface DeathWatchOptions {
   /** A session's process is dead, or it was away for too long; called once. */
   readonly onGone: (session: number, why: string) => void;
   readonly now: () => number;

@@ -28,7 +28,9 @@ export async function findPool(name: string): Promise<PoolPlace> {
   };
 }
 
-/** All pools of this user at the usual place, by name; dead ones may have left a log or a report. */
+/**
+ * All pools of this user at the usual place, by name; dead ones may have left a log or a report.
+ */
 export async function listPools(): Promise<PoolPlace[]> {
   const root = dirname(dirname(socketPathOf('x')));
   const names = await readdir(root).catch(() => []);

@@ -8,7 +8,7 @@ export type Pulse = Pick<
   'state' | 'session' | 'isRemote' | 'lastHeardMs' | 'lastSentMs' | 'writeAck' | 'destroy'
 > & { readonly link: Pick<Link, 'kind'> };
 
-export interface HeartbeatsHost {
+interface HeartbeatsHost {
   connections(): Iterable<Pulse>;
   receivedOf(session: number): number;
   now(): number;

@@ -1,4 +1,4 @@
-/** Serving a pool, and finding, starting and stopping servers. */
+/** Serving a pool, and finding and starting servers. A client stops one: `PoolView.stop`. */
 export { type DetachedOptions, type DetachedServer, startDetached } from './detached.js';
 export {
   addressOf,
@@ -14,4 +14,3 @@ export { PoolServer, type ServerEnd } from './pool-server.js';
 export { READY_FD_VARIABLE, reportFailed, reportReady } from './ready.js';
 export { serve } from './serve.js';
 export { stopOnSignals } from './signals.js';
-export { type StopOptions, type StopResult, stopPool } from './stop-pool.js';

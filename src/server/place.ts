@@ -22,13 +22,13 @@ export function checkPoolName(name: string): void {
   );
 }
 
-export function ownUid(): number {
+function ownUid(): number {
   return process.geteuid?.() ?? 0;
 }
 
 /**
- * Where the socket of a pool of that name is: `<runtime directory>/attacca-<uid>/<name>/socket`. The
- * runtime directory is $XDG_RUNTIME_DIR, else the system's temporary directory; /tmp where a
+ * Where the socket of a pool of that name is: `<runtime directory>/attacca-<uid>/<name>/socket`.
+ * The runtime directory is $XDG_RUNTIME_DIR, else the system's temporary directory; /tmp where a
  * socket's path would be too long there. Servers and clients of one environment agree on it.
  */
 export function socketPathOf(name: string, environment: NodeJS.ProcessEnv = process.env): string {

@@ -20,7 +20,7 @@ import { Sessions } from './sessions.js';
 import { SOFTWARE } from './software.js';
 import { Turns } from './turns.js';
 
-export interface PoolServerParts {
+interface PoolServerParts {
   readonly thread: AgentWorker;
   readonly loop: PoolOptions;
   readonly door: Door & { readonly poolName: string };
@@ -154,8 +154,8 @@ export class PoolServer {
   }
 
   /**
-   * Stops in order: no new sessions, those that are open are told, and have `graceMs` to leave.
-   * Resolves when all is ended. Idempotent: the first grace counts.
+   * Stops in order: no new sessions, members or offers; who is in is told, and has `graceMs` to
+   * leave. Resolves when all is ended. Idempotent: the first grace counts.
    */
   drain(graceMs: number = SERVER_LIMITS.drainMsMax): Promise<void> {
     this.#draining ??= this.#drain(graceMs);
@@ -249,9 +249,9 @@ export class PoolServer {
   }
 
   async #drain(graceMs: number): Promise<void> {
-    this.#sessions.drain();
-    this.#loop.notice('pool-stopping', 'The pool is stopping: leave soon', { graceMs });
-    this.#turns.plan();
+    this.#turns.input({ kind: 'drain', graceMs });
+    // At once: who comes in between would not be told.
+    this.#turns.runNow();
     await this.#sessions.whenEmpty(graceMs);
     await this.#end({ kind: 'drained' });
   }

@@ -22,7 +22,7 @@ interface SessionEntry {
   ending: boolean;
 }
 
-export interface SessionsOptions {
+interface SessionsOptions {
   readonly door: Door & { readonly poolName: string };
   readonly loop: PoolLoop;
   readonly turns: Turns;
@@ -47,7 +47,6 @@ export class Sessions implements ConnectionHost {
   readonly #connections = new Set<ControlConnection>();
   /** Away, with requests but not one answer acknowledged: perhaps ACCEPT never came. */
   readonly #unheard = new Set<number>();
-  #draining = false;
   #refusedLogAt = 0;
   #onEmpty: () => void = () => {};
 
@@ -90,11 +89,6 @@ export class Sessions implements ConnectionHost {
     const why =
       limit < SERVER_LIMITS.connectionsMax ? ', by the limit on open files (ulimit -n)' : '';
     log(`connections are refused: there are ${limit}, the most that this pool takes${why}`);
-  }
-
-  /** From now on nobody opens a session; those that are open may be taken up again. */
-  drain(): void {
-    this.#draining = true;
   }
 
   /** Resolves when no session is open, at the latest after so many ms. */
@@ -201,14 +195,11 @@ export class Sessions implements ConnectionHost {
   }
 
   #open(connection: ControlConnection, hello: Hello, version: number): number {
-    if (this.#draining) {
-      throw new AttaccaError('pool-stopping', 'Cannot open a session: the pool is stopping');
-    }
     const { loop, turns } = this.#options;
     const identity = identityOf(hello.process);
+    const session = loop.openSession(hello.process);
     this.#endUnheard(identity);
     this.#options.deaths.succeeded(identity);
-    const session = loop.openSession(hello.process);
     this.#sessions.set(session, { identity, connection, known: false, ending: false });
     this.#accept(connection, { version, session, received: 0, resumed: false }, identity);
     turns.plan();

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { AttaccaError } from '../core/errors.js';
 import {
+  type Access,
   adopt,
   createSlab,
   type Libc,
@@ -9,14 +10,17 @@ import {
   removeSlab,
   warm,
 } from '../levels/shm/index.js';
+import type { Range } from './agent-messages.js';
 
 /** What freed bytes become under ATTACCA_CHECK=1: a reader that comes too late sees it. */
 const POISON = 0xdb;
 
 interface Slab {
   readonly size: number;
-  /** Null until somebody here needs the bytes: an adopted file. */
-  mapping: Mapping | null;
+  /** What the bytes may be used for here: those of an adopted file are offered as they are. */
+  readonly access: Access;
+  /** Null until somebody here needs the bytes of an adopted file: then it is mapped once. */
+  mapping: Promise<Mapping> | null;
   bytes: Uint8Array | null;
   /** Transfers under way: the mapping must stay. */
   pins: number;
@@ -42,18 +46,28 @@ export class SlabStore {
   /** Makes a slab and maps it; its pages are faulted in behind our back. */
   async create(slab: number, size: number): Promise<void> {
     if (this.#directory === null) {
-      const bytes = new Uint8Array(new ArrayBuffer(size));
-      this.#slabs.set(slab, { size, mapping: null, bytes, pins: 0, gone: false });
+      this.#add(slab, size, 'read-write').bytes = new Uint8Array(new ArrayBuffer(size));
       return;
     }
     const { signal } = this.#stopping;
-    const file = await createSlab(this.#directory, slab, size, { signal, libc: this.#libc });
-    const mapping = await file.map({ libc: this.#libc ?? undefined });
-    await file.close();
-    const bytes = new Uint8Array(mapping.buffer);
-    this.#slabs.set(slab, { size, mapping, bytes, pins: 0, gone: false });
+    const mapping = await this.#createMapped(this.#directory, slab, size);
+    const added = this.#add(slab, size, 'read-write');
+    added.mapping = Promise.resolve(mapping);
+    added.bytes = new Uint8Array(mapping.buffer);
     // Advice: without it the first writes are slower.
     warm(mapping, { signal }).catch(() => {});
+  }
+
+  /** A slab's file, mapped; none is left behind when it cannot be. */
+  async #createMapped(directory: string, slab: number, size: number): Promise<Mapping> {
+    const { signal } = this.#stopping;
+    await using file = await createSlab(directory, slab, size, { signal, libc: this.#libc });
+    try {
+      return await file.map({ libc: this.#libc ?? undefined });
+    } catch (error) {
+      await removeSlab(directory, slab);
+      throw error;
+    }
   }
 
   /** Makes a file of the directory a slab; its size must be what was said. */
@@ -73,10 +87,10 @@ export class SlabStore {
         { file, size, found: adopted.size },
       );
     }
-    this.#slabs.set(slab, { size, mapping: null, bytes: null, pins: 0, gone: false });
+    this.#add(slab, size, 'read');
   }
 
-  /** Removes a slab; who maps it keeps the bytes until it unmaps. */
+  /** Removes a slab; who maps it keeps the bytes as long as it looks at them. */
   async remove(slab: number): Promise<void> {
     const found = this.#slabs.get(slab);
     if (found === undefined) return;
@@ -86,43 +100,68 @@ export class SlabStore {
     if (this.#directory !== null) await removeSlab(this.#directory, slab);
   }
 
-  /** The bytes of a range for a transfer, until `unpin`; null when it is not in a slab. */
-  async pin(slab: number, offset: number, size: number): Promise<PinnedRange | null> {
+  /**
+   * The bytes of a range for a transfer, until it is released; null when it is not in a slab.
+   * `not-allowed`: a write to an adopted file. The store into its mapping would end the process.
+   */
+  async pin(range: Range, access: Access): Promise<PinnedRange | null> {
+    const { slab, offset, size } = range;
     const found = this.#slabs.get(slab);
     if (found === undefined || offset + size > found.size) return null;
+    if (access === 'read-write' && found.access === 'read') {
+      throw new AttaccaError(
+        'not-allowed',
+        `Cannot write to slab ${slab}: it is an adopted file, which does not change`,
+        { slab },
+      );
+    }
     found.pins++;
+    const release = (): void => {
+      found.pins--;
+      this.#release(found);
+    };
     try {
       const bytes = found.bytes ?? (await this.#map(slab, found));
-      return {
-        bytes: bytes.subarray(offset, offset + size),
-        release: () => {
-          found.pins--;
-          this.#release(found);
-        },
-      };
+      return { bytes: bytes.subarray(offset, offset + size), release };
     } catch (error) {
-      found.pins--;
+      release();
       throw error;
     }
   }
 
   poison(slab: number, offset: number, size: number): void {
-    this.#slabs.get(slab)?.bytes?.fill(POISON, offset, offset + size);
+    const found = this.#slabs.get(slab);
+    if (found?.access === 'read-write') found.bytes?.fill(POISON, offset, offset + size);
   }
 
   close(): void {
     this.#stopping.abort();
   }
 
+  #add(slab: number, size: number, access: Access): Slab {
+    const added: Slab = { size, access, mapping: null, bytes: null, pins: 0, gone: false };
+    this.#slabs.set(slab, added);
+    return added;
+  }
+
+  /** Maps an adopted file: once, also for those who ask while it is being mapped. */
   async #map(slab: number, found: Slab): Promise<Uint8Array> {
-    const file = await openSlab(this.#directory ?? '', slab, 'read');
+    const mapping = found.mapping ?? this.#mapAdopted(slab);
+    found.mapping = mapping;
     try {
-      found.mapping ??= await file.map({ libc: this.#libc ?? undefined });
-    } finally {
-      await file.close();
+      const { buffer } = await mapping;
+      found.bytes ??= new Uint8Array(buffer);
+      return found.bytes;
+    } catch (error) {
+      // The next one tries again: there may be room then.
+      if (found.mapping === mapping) found.mapping = null;
+      throw error;
     }
-    found.bytes ??= new Uint8Array(found.mapping.buffer);
-    return found.bytes;
+  }
+
+  async #mapAdopted(slab: number): Promise<Mapping> {
+    await using file = await openSlab(this.#directory ?? '', slab, 'read');
+    return await file.map({ libc: this.#libc ?? undefined });
   }
 
   /** Gives memory back once the slab is gone and no transfer touches it. */
@@ -131,7 +170,7 @@ export class SlabStore {
     const { mapping } = slab;
     slab.bytes = null;
     slab.mapping = null;
-    mapping?.unsafeUnmap().catch(() => {});
+    mapping?.then((mapped) => mapped.unsafeUnmap()).catch(() => {});
   }
 }
 

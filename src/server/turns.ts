@@ -7,7 +7,7 @@ import { SERVER_LIMITS } from './limits.js';
 /** setTimeout takes no more; an earlier waking does no harm. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-export interface TurnsHost {
+interface TurnsHost {
   readonly loop: PoolLoop;
   /** Pool time in whole ms. */
   now(): number;

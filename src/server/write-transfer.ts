@@ -87,9 +87,9 @@ export class WriteTransfer {
       return;
     }
     const { slab, start, end } = granted;
-    const pinned = await this.#host.pin({ slab, offset: start, size: end - start });
-    if (pinned === null) {
-      this.#failure = { code: 'bad-lease', message: 'Cannot write: the slab is not there' };
+    const pinned = await this.#host.pin({ slab, offset: start, size: end - start }, 'read-write');
+    if ('code' in pinned) {
+      this.#failure = pinned;
     } else if (this.#connection.isClosed) {
       pinned.release();
       this.#failure = LOST;

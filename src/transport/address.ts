@@ -3,7 +3,7 @@ import { refuse } from '../core/assert.js';
 /** Where a pool listens, and the token that opens it if the address says so. */
 export type Address = UnixAddress | TcpAddress;
 
-export interface UnixAddress {
+interface UnixAddress {
   readonly kind: 'unix';
   readonly path: string;
   readonly token: string | null;

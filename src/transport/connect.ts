@@ -5,7 +5,7 @@ import { LINK_LIMITS } from './limits.js';
 import { type Link, SocketLink } from './link.js';
 import { checkSocketPath } from './socket-path.js';
 
-export interface ConnectOptions {
+interface ConnectOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
 }

@@ -4,11 +4,9 @@ export {
   formatAddress,
   parseAddress,
   type TcpAddress,
-  type UnixAddress,
 } from './address.js';
-export { type ConnectOptions, connect } from './connect.js';
-export { LINK_LIMITS } from './limits.js';
+export { connect } from './connect.js';
 export { type Link, SocketLink } from './link.js';
 export { type Listener, type ListenOptions, listen } from './listen.js';
-export { checkSocketPath, SOCKET_PATH_BYTES_MAX, socketPathFits } from './socket-path.js';
+export { checkSocketPath, socketPathFits } from './socket-path.js';
 export { TOKEN_FILE, tokenOf } from './token.js';

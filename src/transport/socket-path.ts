@@ -2,7 +2,7 @@ import { AttaccaError } from '../core/errors.js';
 import { LINK_LIMITS } from './limits.js';
 
 /** macOS has four bytes less. */
-export const SOCKET_PATH_BYTES_MAX =
+const SOCKET_PATH_BYTES_MAX =
   process.platform === 'darwin'
     ? LINK_LIMITS.socketPathBytesMax - 4
     : LINK_LIMITS.socketPathBytesMax;

@@ -14,7 +14,6 @@ import {
   FrameAssembler,
   readHello,
   readRead,
-  readWrite,
   writeAccept,
   writeDataHead,
   writeDone,
@@ -22,6 +21,7 @@ import {
   writeRefuse,
 } from '../../src/protocol/index.js';
 import { connect, type Link, parseAddress } from '../../src/transport/index.js';
+import { readWrite } from '../protocol/other-side.js';
 import { codeOf } from './support/pools.js';
 
 const ACCEPT: Accept = {

@@ -4,8 +4,8 @@ import { Call } from '../../src/client/call.js';
 import { Connection, type ConnectionLimits } from '../../src/client/connection.js';
 import { UNHEEDED } from '../../src/client/pending.js';
 import { AttaccaError } from '../../src/core/errors.js';
-import { writePing } from '../../src/protocol/index.js';
 import { connect, type Link, parseAddress } from '../../src/transport/index.js';
+import { writePing } from '../protocol/other-side.js';
 import { type FakeConnection, FakePool } from './support/fake-pool.js';
 
 /** A connection to a fake pool that has been accepted; ends with the test. */

@@ -108,6 +108,34 @@ test('close ends the use of a mapping, not the memory under a view', async (t) =
   assert.deepEqual([...view], [1, 2, 3, 4]);
 });
 
+test('what is closed is unmapped when no view is left; what is held, or moved on, stays', async (t) => {
+  if (process.platform !== 'linux') return t.skip('only Linux tells what a process maps');
+  const directory = await scratch(t);
+  await using slab = await createSlab(directory, 1, MiB);
+  await slab.pwriteFrom(new Uint8Array([8, 9]), MiB - 2);
+  const child = await runChild('close-mapped', slab.path, String(MiB));
+  assert.deepEqual([child.code, child.out], [0, '2 8,9 9 9 2\n']);
+});
+
+test('what was closed can be unmapped at once, and is not unmapped again', async (t) => {
+  const directory = await scratch(t);
+  await using slab = await createSlab(directory, 1, MiB);
+  const libc = await loadLibc();
+  let unmapped = 0;
+  const counting = {
+    ...libc,
+    unmap: (address: bigint, size: number) => {
+      unmapped++;
+      libc.unmap(address, size);
+    },
+  };
+  const mapping = await mapFile(slab.path, { access: 'read', size: MiB, libc: counting });
+  mapping.close();
+  await Promise.all([mapping.unsafeUnmap(), mapping.unsafeUnmap()]);
+  mapping.close();
+  assert.equal(unmapped, 1);
+});
+
 test('unsafeUnmap waits for populating under way; newer Nodes leave empty views', async (t) => {
   const directory = await scratch(t);
   await using slab = await createSlab(directory, 1, 16 * MiB);

@@ -7,6 +7,8 @@ import { checkInvariants } from '../../src/pool/invariants.js';
 import * as protocol from '../../src/protocol/index.js';
 import { OPTIONS } from '../pool/harness.js';
 import { type Dice, random } from '../pool/random.js';
+import { decodeAny } from '../protocol/decode-any.js';
+import { writePing } from '../protocol/other-side.js';
 
 const { FRAME_HEADER_SIZE, MESSAGE } = protocol;
 /** More for a longer search. */
@@ -65,7 +67,7 @@ class Author {
       () => protocol.writeKey(w, this.#small() % 65_536, this.#of(['a', 'b', 'c', 'd'])),
       () => protocol.writeJoin(w, dice(3), this.#of(['a', 'b', 'w[*]', 'w[0]']), {}),
       () => protocol.writeLeave(w, dice(3), 0),
-      () => protocol.writePing(w),
+      () => writePing(w),
       () => protocol.writeCancel(w, dice(2) === 0 ? this.#wide() : dice(2_000)),
       () => protocol.writeDeclare(w, number, dice(3), name, this.#space(), this.#attributes()),
       () => protocol.writeDeclare(w, number, 0, name, null, []),
@@ -167,6 +169,7 @@ class Victim {
     this.#sent.set(session, this.loop.receivedOf(session));
     if (dice(30) === 0) this.#refusable(() => this.loop.receiveAck(session, dice(10)));
     if (dice(100) === 0) this.loop.input({ kind: 'session-gone', session, why: 'fuzz' });
+    if (dice(100) === 0) this.loop.input({ kind: 'drain', graceMs: dice(1_000) });
     this.now += dice(4);
     this.run();
   }
@@ -217,7 +220,7 @@ class Victim {
     const answered = this.#answered.get(session) ?? new Set();
     while (messages.next()) {
       const body = messages.reader.bytes.slice(messages.reader.at, messages.end);
-      const message = protocol.decodeAny(messages.code, new Reader(body));
+      const message = decodeAny(messages.code, new Reader(body));
       assert.ok(messages.code >= MESSAGE.ok, 'the pool sends answers');
       if (message.kind === 'fail') {
         assert.ok(isErrorCode(message.code), message.code);

@@ -5,9 +5,7 @@ import { LIMITS } from '../../src/core/limits.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
 import { checkInvariants } from '../../src/pool/invariants.js';
 import {
-  type AnyMessage,
   beginMessages,
-  decodeAny,
   endFrame,
   FRAME_HEADER_SIZE,
   Messages,
@@ -15,12 +13,13 @@ import {
   writeDemand,
   writeJoin,
   writeOfferInline,
-  writePing,
   writeStat,
 } from '../../src/protocol/index.js';
 import { refused } from '../core/refusal.js';
 import { Harness, OPTIONS } from '../pool/harness.js';
 import { withLimit } from '../pool/limits.js';
+import { type AnyMessage, decodeAny } from '../protocol/decode-any.js';
+import { writePing } from '../protocol/other-side.js';
 
 /** A MESSAGES frame. */
 function frame(first: number, ack: number, write: (w: Writer) => void): Uint8Array {

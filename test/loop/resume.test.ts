@@ -4,8 +4,6 @@ import { Reader, Writer } from '../../src/core/bytes.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
 import { checkInvariants } from '../../src/pool/invariants.js';
 import {
-  type AnyMessage,
-  decodeAny,
   FRAME_HEADER_SIZE,
   Messages,
   writeCancel,
@@ -21,6 +19,7 @@ import { Incoming } from '../../src/session/incoming.js';
 import { Outgoing } from '../../src/session/outgoing.js';
 import { OPTIONS } from '../pool/harness.js';
 import { type Dice, random } from '../pool/random.js';
+import { type AnyMessage, decodeAny } from '../protocol/decode-any.js';
 
 type Request = (w: Writer) => void;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ErrorCode } from '../../src/core/errors.js';
 import { Float, type Value } from '../../src/core/value.js';
-import type { AnyMessage } from '../../src/protocol/index.js';
+import type { AnyMessage } from '../protocol/decode-any.js';
 import { checkDocumented } from '../protocol/documented-errors.js';
 import type { Client } from './harness.js';
 

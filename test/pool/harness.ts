@@ -5,15 +5,14 @@ import { PoolLoop } from '../../src/loop/pool-loop.js';
 import { checkInvariants } from '../../src/pool/invariants.js';
 import type { Effect, PoolOptions, PoolState } from '../../src/pool/state.js';
 import {
-  type AnyMessage,
   beginMessages,
-  decodeAny,
   endFrame,
   FRAME_HEADER_SIZE,
   Messages,
   writeKey,
 } from '../../src/protocol/index.js';
 import { Incoming } from '../../src/session/incoming.js';
+import { type AnyMessage, decodeAny } from '../protocol/decode-any.js';
 import { type Answer, Call } from './call.js';
 import { Member } from './member.js';
 

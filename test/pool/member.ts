@@ -1,6 +1,7 @@
 import type { SpaceExpectation } from '../../src/core/space.js';
 import type { Value, ValueMap } from '../../src/core/value.js';
 import * as protocol from '../../src/protocol/index.js';
+import { writePing } from '../protocol/other-side.js';
 import { bytesOf, type Call, type Slice } from './call.js';
 import type { Client } from './harness.js';
 
@@ -125,7 +126,7 @@ export class Member {
   }
 
   ping(): Call {
-    return this.client.call(protocol.writePing);
+    return this.client.call(writePing);
   }
 
   end(): Call {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeUtf8 } from '../../src/core/utf8.js';
 import type { Value } from '../../src/core/value.js';
-import { writePing } from '../../src/protocol/index.js';
+import { writePing } from '../protocol/other-side.js';
+
 import { Harness } from './harness.js';
 import { withLimit } from './limits.js';
 import { random } from './random.js';

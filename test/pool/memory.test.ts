@@ -1,3 +1,4 @@
+// Leases, slabs, adoption and the reserve in one file: what one means the others tell.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Value } from '../../src/core/value.js';

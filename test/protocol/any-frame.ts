@@ -1,8 +1,10 @@
 import type { Writer } from '../../src/core/bytes.js';
 import { EXACT } from '../../src/core/value-codec.js';
-import type { Accept, AnyMessage, FrameName, Hello, Refuse } from '../../src/protocol/index.js';
+import type { Accept, FrameName, Hello, Refuse } from '../../src/protocol/index.js';
 import * as protocol from '../../src/protocol/index.js';
+import { type AnyMessage, decodeAny } from './decode-any.js';
 import { encodeAny } from './encode-any.js';
+import { readWrite } from './other-side.js';
 
 /** Any frame as one plain object. */
 export type AnyFrame =
@@ -51,7 +53,7 @@ function decodeMessages(bytes: Uint8Array, start: number, end: number): AnyFrame
   const messages = new protocol.Messages();
   messages.open(bytes, start, end);
   const list: AnyMessage[] = [];
-  while (messages.next()) list.push(protocol.decodeAny(messages.code, messages.reader));
+  while (messages.next()) list.push(decodeAny(messages.code, messages.reader));
   return { kind: 'messages', first: messages.first, ack: messages.ack, messages: list };
 }
 
@@ -69,7 +71,7 @@ export function decodeFrame(kind: number, bytes: Uint8Array, start: number, end:
     case protocol.FRAME.ack:
       return { kind: 'ack', ack: protocol.readAck(bytes, start, end) };
     case protocol.FRAME.write: {
-      const { payloadStart, payloadEnd, ...write } = protocol.readWrite(bytes, start, end);
+      const { payloadStart, payloadEnd, ...write } = readWrite(bytes, start, end);
       return { ...write, payload: bytes.slice(payloadStart, payloadEnd) };
     }
     case protocol.FRAME.read:

@@ -1,7 +1,8 @@
-import type { AnyMessage, Attribute, MessageName, Payload } from '../../src/protocol/index.js';
+import type { Attribute, MessageName } from '../../src/protocol/index.js';
 import { anyMap, anySpace, anyText, anyValue } from '../core/arbitraries.js';
 import { fc } from '../fast-check.js';
 import type { AnyFrame } from './any-frame.js';
+import type { AnyMessage, Payload } from './decode-any.js';
 
 type ArbitraryOf<K extends string, T extends { kind: string }> = fc.Arbitrary<
   Extract<T, { kind: K }>

@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Reader, Writer } from '../../src/core/bytes.js';
 import {
-  type AnyMessage,
   Declare,
-  decodeAny,
   MESSAGE,
   MESSAGE_HEADER_SIZE,
   type MessageName,
@@ -16,6 +14,7 @@ import { codeOf, refused } from '../core/refusal.js';
 import { fc } from '../fast-check.js';
 import { decodeFrames, encodeFrame } from './any-frame.js';
 import { anyFrame, MESSAGES } from './arbitraries.js';
+import { type AnyMessage, decodeAny } from './decode-any.js';
 import { encodeAny } from './encode-any.js';
 
 /** Encodes behind a byte of something else, so that a forgotten start shows. */

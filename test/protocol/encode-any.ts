@@ -1,8 +1,10 @@
 import type { Writer } from '../../src/core/bytes.js';
 import { writeSpace } from '../../src/core/space.js';
 import { writeMap } from '../../src/core/value-codec.js';
-import type { AnyMessage, MessageName } from '../../src/protocol/index.js';
+import type { MessageName } from '../../src/protocol/index.js';
 import * as protocol from '../../src/protocol/index.js';
+import type { AnyMessage } from './decode-any.js';
+import { writePing } from './other-side.js';
 
 type Offered = Extract<AnyMessage, { kind: 'offer' }>;
 type Delivered = Extract<AnyMessage, { kind: 'deliver' }>;
@@ -36,7 +38,7 @@ const ENCODERS: { readonly [K in MessageName]: Encoder<K> } = {
   join: (w, m) => protocol.writeJoin(w, m.member, m.name, m.info),
   leave: (w, m) => protocol.writeLeave(w, m.member, m.deadline),
   end: protocol.writeEnd,
-  ping: protocol.writePing,
+  ping: writePing,
   cancel: (w, m) => protocol.writeCancel(w, m.request),
   declare: (w, m) => protocol.writeDeclare(w, m.handle, m.member, m.name, m.space, m.attributes),
   set: (w, m) => protocol.writeSet(w, m.handle, m.space, m.attributes),

@@ -14,13 +14,11 @@ import {
   MESSAGE,
   MESSAGE_BYTES_MAX,
   Messages,
-  patchNumbers,
   readAccept,
   readHello,
   readRefuse,
   writeAccept,
   writeHello,
-  writePing,
   writeRefuse,
   writeSeal,
   writeWriteHead,
@@ -29,6 +27,7 @@ import { codeOf, refused } from '../core/refusal.js';
 import { fc } from '../fast-check.js';
 import { type AnyFrame, decodeFrame, decodeFrames, encodeFrame } from './any-frame.js';
 import { anyFrame } from './arbitraries.js';
+import { writePing } from './other-side.js';
 
 /** `bytes` in pieces of the given sizes, again and again; a size of 0 is an empty chunk. */
 function* chunksOf(bytes: Uint8Array, sizes: readonly number[]): Generator<Uint8Array> {
@@ -248,18 +247,6 @@ test('flags make the code one that nobody knows', () => {
   const messages = open(bytes);
   assert.ok(messages.next());
   assert.equal(messages.code, MESSAGE.ping | (1 << 16));
-});
-
-test('numbers can be patched when a frame is sent again', () => {
-  const w = new Writer();
-  w.u8(0);
-  const start = beginMessages(w, 1, 0);
-  writePing(w);
-  endFrame(w, start);
-  patchNumbers(w, start, 2 ** 40, Number.MAX_SAFE_INTEGER);
-  const messages = new Messages();
-  messages.open(w.written(), 9, w.at);
-  assert.deepEqual([messages.first, messages.ack], [2 ** 40, Number.MAX_SAFE_INTEGER]);
 });
 
 test('the largest message fills a frame', () => {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Reader, Writer } from '../../src/core/bytes.js';
 import { AttaccaError, type ErrorCode } from '../../src/core/errors.js';
-import { decodeAny, FrameAssembler, MESSAGE, Messages } from '../../src/protocol/index.js';
+import { FrameAssembler, MESSAGE, Messages } from '../../src/protocol/index.js';
 import { fc } from '../fast-check.js';
 import { decodeFrame, encodeFrame } from './any-frame.js';
 import { anyFrame } from './arbitraries.js';
+import { decodeAny } from './decode-any.js';
 
 /** All that a peer's bytes can cause: anything else is a bug of the decoders. */
 const FRAME_CODES: readonly ErrorCode[] = ['bad-frame', 'frame-too-large'];

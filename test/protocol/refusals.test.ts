@@ -5,11 +5,9 @@ import type { ErrorCode } from '../../src/core/errors.js';
 import { LIMITS } from '../../src/core/limits.js';
 import type { Value } from '../../src/core/value.js';
 import {
-  type AnyMessage,
   type Attribute,
   AttributeIndex,
   checkNameText,
-  decodeAny,
   MESSAGE,
   MESSAGE_HEADER_SIZE,
   parseMemberName,
@@ -21,6 +19,7 @@ import {
 import { codeOf, refused } from '../core/refusal.js';
 import { fc } from '../fast-check.js';
 import { anyName } from './arbitraries.js';
+import { type AnyMessage, decodeAny } from './decode-any.js';
 import { encodeAny } from './encode-any.js';
 
 const declare = (name: string, attributes: readonly Attribute[] = []): AnyMessage => ({

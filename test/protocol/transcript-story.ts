@@ -1,5 +1,5 @@
-import type { AnyMessage } from '../../src/protocol/index.js';
 import { VERSION_MAX } from '../../src/protocol/index.js';
+import type { AnyMessage } from './decode-any.js';
 import { Conversation } from './transcript.js';
 
 const NEVER = 0xffff_ffff;

@@ -1,8 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { AnyMessage } from '../../src/protocol/index.js';
 import { type AnyFrame, decodeFrames } from './any-frame.js';
+import type { AnyMessage } from './decode-any.js';
 import { fieldsOf } from './json.js';
 import { makeTranscript } from './transcript-story.js';
 import { bytesOfHex } from './vectors.js';

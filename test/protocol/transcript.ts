@@ -1,17 +1,12 @@
 import { strict as assert } from 'node:assert';
 import { Writer } from '../../src/core/bytes.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
-import {
-  type AnyMessage,
-  FRAME_HEADER_SIZE,
-  Messages,
-  VERSION_MAX,
-  VERSION_MIN,
-} from '../../src/protocol/index.js';
+import { FRAME_HEADER_SIZE, Messages, VERSION_MAX, VERSION_MIN } from '../../src/protocol/index.js';
 import { limitsForClients } from '../../src/server/handshake.js';
 import { Incoming } from '../../src/session/incoming.js';
 import { Outgoing } from '../../src/session/outgoing.js';
 import { type AnyFrame, decodeFrames, encodeFrame } from './any-frame.js';
+import type { AnyMessage } from './decode-any.js';
 import { encodeAny } from './encode-any.js';
 import { fieldsOf, hexOf, type Json } from './json.js';
 

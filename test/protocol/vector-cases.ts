@@ -1,7 +1,8 @@
+// A table in one file: every kind of frame, message and value with what it is made of, once.
 import type { ErrorCode } from '../../src/core/errors.js';
 import { Float, Timestamp, type Value } from '../../src/core/value.js';
-import type { AnyMessage } from '../../src/protocol/index.js';
 import type { AnyFrame } from './any-frame.js';
+import type { AnyMessage } from './decode-any.js';
 
 const U32_MAX = 0xffff_ffff;
 const U64_MAX = Number.MAX_SAFE_INTEGER;

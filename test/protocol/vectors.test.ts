@@ -8,7 +8,6 @@ import { compileGlob } from '../../src/core/glob.js';
 import { decodeUtf8, encodeUtf8 } from '../../src/core/utf8.js';
 import { EXACT, readValue } from '../../src/core/value-codec.js';
 import {
-  decodeAny,
   FRAME,
   MESSAGE,
   negotiateVersion,
@@ -18,6 +17,7 @@ import {
 } from '../../src/protocol/index.js';
 import { codeOf } from '../core/refusal.js';
 import { decodeFrames } from './any-frame.js';
+import { decodeAny } from './decode-any.js';
 import { fieldsOf, type Json, jsonOf } from './json.js';
 import { bytesOfHex, makeVectors, readerOfHex } from './vectors.js';
 

@@ -9,9 +9,9 @@ import {
   readFail,
   readGrant,
   writeAdopt,
-  writePing,
   writeReturn,
 } from '../../src/protocol/index.js';
+import { writePing } from '../protocol/other-side.js';
 import { poolOf } from './pool-fixture.js';
 import { RawClient } from './raw-client.js';
 import { RawDataClient } from './raw-data-client.js';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { AssertionFailed } from '../../src/core/assert.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
-import { writePing } from '../../src/protocol/index.js';
 import { serve } from '../../src/server/index.js';
+import { writePing } from '../protocol/other-side.js';
 import { scratch } from './pool-fixture.js';
 import { RawClient } from './raw-client.js';
 

@@ -18,10 +18,10 @@ import {
   writeJoin,
   writeLease,
   writeMembers,
-  writePing,
 } from '../../src/protocol/index.js';
 import type { ToAgent } from '../../src/server/agent-messages.js';
 import { DeathWatch, identityOf } from '../../src/server/death-watch.js';
+import { writePing } from '../protocol/other-side.js';
 import { Child } from './child.js';
 import { poolOf } from './pool-fixture.js';
 import { RawClient } from './raw-client.js';

@@ -12,12 +12,12 @@ import {
   writeJoin,
   writeLease,
   writeOfferInline,
-  writePing,
   writeRead,
   writeWriteHead,
 } from '../../src/protocol/index.js';
 import { connect, parseAddress } from '../../src/transport/index.js';
 import { fc } from '../fast-check.js';
+import { writePing } from '../protocol/other-side.js';
 import { poolOf } from './pool-fixture.js';
 import { RawClient } from './raw-client.js';
 

@@ -13,9 +13,9 @@ import {
   writeJoin,
   writeMembers,
   writeOfferInline,
-  writePing,
   writeStat,
 } from '../../src/protocol/index.js';
+import { writePing } from '../protocol/other-side.js';
 import { poolOf } from './pool-fixture.js';
 import { RawClient } from './raw-client.js';
 

@@ -1,4 +1,6 @@
-/** The most memory that a group of processes used at once, looked at a few times a second (Linux). */
+/**
+ * The most memory that a group of processes used at once, looked at a few times a second (Linux).
+ */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,7 +1,7 @@
 /**
  * Fields handed over in files of one directory, with the calls of a pool. A file holds a group of
- * objects; it gets its name when all of them are in it, and consumers notice that at once (inotify).
- * Files stay until somebody removes the directory.
+ * objects; it gets its name when all of them are in it, and consumers notice that at once
+ * (inotify). Files stay until somebody removes the directory.
  */
 import { existsSync, type FSWatcher, mkdirSync, watch } from 'node:fs';
 import { join } from 'node:path';

@@ -1,8 +1,8 @@
 /**
  * Wind barbs as on weather charts: the staff points to where the wind comes from, a half feather is
- * 2.5 m/s, a feather 5 m/s, a flag 25 m/s (5, 10 and 50 knots in round numbers); feathers stand on the
- * side of low pressure: seen from the station, right of the staff in the northern hemisphere, left in
- * the southern (WMO-No. 485, appendix II.4). Calm is a dot.
+ * 2.5 m/s, a feather 5 m/s, a flag 25 m/s (5, 10 and 50 knots in round numbers); feathers stand on
+ * the side of low pressure: seen from the station, right of the staff in the northern hemisphere,
+ * left in the southern (WMO-No. 485, appendix II.4). Calm is a dot.
  */
 import type { Canvas, Line } from './canvas.js';
 import type { Colour } from './colours.js';

@@ -87,8 +87,8 @@ export class Canvas {
   }
 
   /**
-   * Lines with round ends, as one: where they touch, the ink is not laid on twice. Coordinates are of
-   * pixel centres.
+   * Lines with round ends, as one: where they touch, the ink is not laid on twice. Coordinates are
+   * of pixel centres.
    */
   lines(lines: readonly Line[], { colour, width, opacity = 1 }: Stroke): void {
     const cover = this.#cover;

@@ -17,7 +17,9 @@ export interface SamplerOptions {
 }
 
 export interface Sampler {
-  /** NaN where one of the points used is missing. Pixels count from the upper left, centres at .5 */
+  /**
+   * NaN where one of the points used is missing. Pixels count from the upper left, centres at .5
+   */
   sample(x: number, y: number): number;
   latitude(y: number): number;
 }

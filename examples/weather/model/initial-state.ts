@@ -2,9 +2,9 @@
  * Where the weather starts: balanced jets, waves on them, and a little chance for each member.
  *
  * Jets: Galewsky, Scott and Polvani, Tellus 56A (2004), equations 2 and 4 (the height bump).
- * Waves: the vorticity of Held and Phillips, J. Atmos. Sci. 44 (1987), a wave train about 45 degrees.
- * Height: from the vorticity by the nonlinear balance equation (no divergence, and none to come), so
- * that no gravity waves drown the weather.
+ * Waves: the vorticity of Held and Phillips, J. Atmos. Sci. 44 (1987), a wave train about 45
+ * degrees. Height: from the vorticity by the nonlinear balance equation (no divergence, and none to
+ * come), so that no gravity waves drown the weather.
  */
 import type { LayerState, LayerWorkspace } from './layer.js';
 import { writeTendencies } from './layer.js';
@@ -58,7 +58,9 @@ export function galewskyBump(latitude: number, longitude: number): number {
   return height * Math.cos(latitude) * Math.exp(-((longitude / alpha) ** 2) - across * across);
 }
 
-/** Fills a layer's state. `sines` are those of the workspace's rows, columns start at longitude 0. */
+/**
+ * Fills a layer's state. `sines` are those of the workspace's rows, columns start at longitude 0.
+ */
 export function writeInitialState(
   workspace: LayerWorkspace,
   sines: Float64Array,
@@ -173,7 +175,9 @@ function addMemberPerturbation(
   }
 }
 
-/** laplacian(Phi') = curl((z + f) V) - laplacian(E): the divergence then starts with no tendency. */
+/**
+ * laplacian(Phi') = curl((z + f) V) - laplacian(E): the divergence then starts with no tendency.
+ */
 function writeBalancedGeopotential(workspace: LayerWorkspace, state: LayerState): void {
   const { transform, tendency } = workspace;
   writeTendencies(workspace, state);

@@ -20,7 +20,9 @@ import {
 } from './spectral-operators.js';
 import type { Spectrum, SphericalTransform } from './spherical-transform.js';
 
-/** Williams (2009), section 4: 0.01 to 0.2 are usual strengths, 0.53 keeps the mean of the waves. */
+/**
+ * Williams (2009), section 4: 0.01 to 0.2 are usual strengths, 0.53 keeps the mean of the waves.
+ */
 const TIME_FILTER_STRENGTH = 0.04;
 const TIME_FILTER_SHARE = 0.53;
 
@@ -64,7 +66,9 @@ export interface LayerOptions {
   readonly diffusionSeconds: number;
 }
 
-/** Laplacian to this power: high enough to leave the weather alone and clear the smallest scales. */
+/**
+ * Laplacian to this power: high enough to leave the weather alone and clear the smallest scales.
+ */
 const DIFFUSION_ORDER = 4;
 
 export function createState(transform: SphericalTransform): LayerState {
@@ -113,7 +117,8 @@ export function writeTendencies(workspace: LayerWorkspace, state: LayerState): v
   operators.writeWind({ vorticity, divergence, u: windU, v: windV });
   transform.synthesise(windU, gridU);
   transform.synthesise(windV, gridV);
-  // The planetary vorticity is one coefficient: put it in for the synthesis, then take it out again.
+  // The planetary vorticity is one coefficient: put it in for the synthesis, then take it out
+  // again.
   const relative = vorticity[2] ?? 0;
   vorticity[2] = relative + PLANETARY_VORTICITY;
   transform.synthesise(vorticity, gridVorticity);

@@ -3,8 +3,8 @@
  *
  * The layers do not touch each other; each is a real integration with the depth and the winds usual
  * at its level, started from waves at the same places. The model computes on coefficients of
- * spherical harmonics (see layer.ts) and evaluates its fields on any grid of latitudes and longitudes.
- * The same options give the same bits; no array is allocated after `createModel`.
+ * spherical harmonics (see layer.ts) and evaluates its fields on any grid of latitudes and
+ * longitudes. The same options give the same bits; no array is allocated after `createModel`.
  */
 import { WeatherError } from '../errors.js';
 import { createBandGrid } from '../grid.js';
@@ -15,8 +15,8 @@ import { createSpectralOperators, createSpectrum, GRAVITY } from './spectral-ope
 import { type Spectrum, SphericalTransform } from './spherical-transform.js';
 
 /**
- * Mean heights: US Standard Atmosphere 1976, table I. Jet speeds (m/s): usual winter winds. Shares of
- * the waves: lower down the highs and lows count for more than the jet.
+ * Mean heights: US Standard Atmosphere 1976, table I. Jet speeds (m/s): usual winter winds. Shares
+ * of the waves: lower down the highs and lows count for more than the jet.
  */
 const LEVELS = {
   250: { meanHeightMetres: 10363, jetSpeed: 80, waveShare: 0.25 },

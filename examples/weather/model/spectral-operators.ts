@@ -80,7 +80,8 @@ function createFactors(triangle: Triangle): Factors {
       // Degree T + 2 is not stored, and nothing stored is above degree T anyway.
       const above = n <= truncation ? (epsilons[at + 1] ?? 0) : 0;
       factors.zonal[at] = n === 0 ? 0 : (a * m) / (n * (n + 1));
-      // psi(n) = -a^2 / (n (n + 1)) zeta(n); U(n) = -[(n + 2) e(n+1) psi(n+1) - (n - 1) e(n) psi(n-1)] / a.
+      // psi(n) = -a^2 / (n (n + 1)) zeta(n); U(n) = -[(n + 2) e(n+1) psi(n+1) - (n - 1) e(n)
+      // psi(n-1)] / a.
       factors.windLower[at] = n <= 1 ? 0 : -(a * here) / n;
       factors.windHigher[at] = (a * above) / (n + 1);
       factors.derivativeZonal[at] = m / a;

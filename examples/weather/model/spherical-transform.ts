@@ -4,8 +4,8 @@
  *   f(longitude, sine) = sum over m, n of F(n, m) P(n, m)(sine) exp(i m longitude)
  *
  * with F(n, -m) the conjugate of F(n, m). The grid's rows stand symmetrically about the equator, so
- * one pass serves a row and its mirror image: P(n, m)(-x) = (-1)^(n - m) P(n, m)(x). The two rows then
- * share one complex Fourier transform, one as real and one as imaginary part.
+ * one pass serves a row and its mirror image: P(n, m)(-x) = (-1)^(n - m) P(n, m)(x). The two rows
+ * then share one complex Fourier transform, one as real and one as imaginary part.
  */
 import { createFourierTransform, type FourierTransform } from './fft.js';
 import { type Triangle, writeLegendre } from './legendre.js';
@@ -82,7 +82,9 @@ export class SphericalTransform {
     }
   }
 
-  /** Fills the Fourier buffer for a pair of rows: north in the real part, south in the imaginary. */
+  /**
+   * Fills the Fourier buffer for a pair of rows: north in the real part, south in the imaginary.
+   */
   #sumDegrees(spectrum: Spectrum, pair: number): void {
     const { truncation, starts, size } = this.triangle;
     const legendre = this.#legendre;
@@ -134,9 +136,9 @@ export class SphericalTransform {
   }
 
   /**
-   * Coefficients of the values on the grid, each row first multiplied by its number in `rowFactors`.
-   * Exact for products of two truncated fields when the grid is Gaussian and has at least
-   * (3 T + 1) / 2 rows and 3 T + 1 columns (Orszag, J. Atmos. Sci. 27, 1970).
+   * Coefficients of the values on the grid, each row first multiplied by its number in
+   * `rowFactors`. Exact for products of two truncated fields when the grid is Gaussian and has at
+   * least (3 T + 1) / 2 rows and 3 T + 1 columns (Orszag, J. Atmos. Sci. 27, 1970).
    */
   analyse(source: Float64Array, target: Spectrum, rowFactors?: Float64Array): void {
     const weights = this.#weights;

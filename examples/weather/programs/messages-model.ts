@@ -1,6 +1,7 @@
 /**
- * One member of the ensemble at ECMWF's sizes: 176 fields a step. Nine of them are the model's (three
- * levels of u, v and h), and the others are these, scaled: moving the data is what is timed here.
+ * One member of the ensemble at ECMWF's sizes: 176 fields a step. Nine of them are the model's
+ * (three levels of u, v and h), and the others are these, scaled: moving the data is what is timed
+ * here.
  */
 import { createModel, MODEL_LEVELS } from '../model/model.js';
 import {

@@ -75,8 +75,8 @@ export interface Program {
   /** Waits for a field and checks it. */
   receive(object: FieldObject): Promise<ReceivedField>;
   /**
-   * Offers what was computed from `sources`, and withdraws at once: whoever has required it is still
-   * served, and then its memory is free.
+   * Offers what was computed from `sources`, and withdraws at once: whoever has required it is
+   * still served, and then its memory is free.
    */
   offerProduct(
     product: FieldObject,

@@ -1,4 +1,6 @@
-/** What a program of the workflow has done: counts, times and fingerprints, for the demo's table. */
+/**
+ * What a program of the workflow has done: counts, times and fingerprints, for the demo's table.
+ */
 import { createHash } from 'node:crypto';
 import { monotonicMs } from '../clock.js';
 import { RunDelay } from '../run-delay.js';

@@ -1,4 +1,6 @@
-/** Relative vorticity of each member, step and level: each begins when its own u and v are there. */
+/**
+ * Relative vorticity of each member, step and level: each begins when its own u and v are there.
+ */
 import { fieldName, placesOf, productName } from '../plan.js';
 import { writeRelativeVorticity } from '../products.js';
 import { productOptions } from './product-options.js';

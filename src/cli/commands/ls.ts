@@ -80,7 +80,7 @@ export const command = defineCommand({
 });
 
 /** The order of UTF-8 bytes, which is that of code points; that of UTF-16 differs. */
-export function compareBytes(one: string, other: string): number {
+function compareBytes(one: string, other: string): number {
   if (one === other) return 0;
   const length = Math.min(one.length, other.length);
   for (let at = 0; at < length; at++) {

@@ -1,5 +1,4 @@
 import type { Value } from '../../core/value.js';
-import { stopPool } from '../../server/stop-pool.js';
 import { defineCommand } from '../command.js';
 import { parseTimeout } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
@@ -8,6 +7,7 @@ import { toJson } from '../json.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, say } from '../output.js';
 import { poolAddress } from '../pool/open.js';
+import { stopPool } from '../pool/stop.js';
 
 const TOLD_MAX = 20;
 
@@ -34,17 +34,16 @@ export const command = defineCommand({
       throw new UsageError('say the NAME or --pool, not both');
     }
     const address = poolAddress(name ?? options.pool, context.environment);
-    const result = await stopPool(address, {
+    const required = await stopPool(context, {
+      pool: address,
       force: options.force,
-      signal: context.signal,
       deadlineMs: stopMs(options.timeout),
     });
-    if (result.kind === 'stopped') {
+    if (required === null) {
       if (options.json) print(toJson({ stopped: true, address }));
       else if (!options.quiet) say(`stopped ${address}`);
       return EXIT.ok;
     }
-    const { required } = result;
     if (options.json) print(toJson({ stopped: false, address, required }));
     else {
       const what = counted(required.length, 'object is', 'objects are');

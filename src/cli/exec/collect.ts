@@ -16,7 +16,7 @@ export interface Output {
 }
 
 /** What a file was before the program ran, to tell whether that has made it. */
-export type Before = ReadonlyMap<string, BigIntStats>;
+type Before = ReadonlyMap<string, BigIntStats>;
 
 export function stateBefore(outputs: readonly Output[]): Before {
   const before = new Map<string, BigIntStats>();

@@ -13,9 +13,9 @@ const ANY_WRITE = 0o222;
 const READ_ONLY = 0o400;
 
 /**
- * Makes an object a file at a path, or in the scratch directory; returns where. An object that has a
- * slab of its own (an adopted file) is linked to: no byte is copied. Others are copied into scratch,
- * which is memory where slabs are shared.
+ * Makes an object a file at a path, or in the scratch directory; returns where. An object that has
+ * a slab of its own (an adopted file) is linked to: no byte is copied. Others are copied into
+ * scratch, which is memory where slabs are shared.
  */
 export async function placeInput(
   object: Located,

@@ -25,7 +25,7 @@ export function endSentence({ code, signal }: ProgramEnd): string {
   return signal === null ? `ended with exit ${code}` : `was ended by ${signal}`;
 }
 
-export interface ProgramOptions {
+interface ProgramOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly stdin: 'inherit' | 'ignore';
   /** `stderr`: what it prints must not stand among our own results. */
@@ -72,7 +72,9 @@ export class RunningProgram {
     });
   }
 
-  /** Sends a signal to the program, and to what it has started if they have a group of their own. */
+  /**
+   * Sends a signal to the program, and to what it has started if they have a group of their own.
+   */
   kill(signal: NodeJS.Signals): void {
     this.#send(signal);
   }

@@ -8,7 +8,7 @@ export type Program =
   | { readonly kind: 'shell'; readonly text: string };
 
 /** A file that stands for an object. */
-export interface FileSpec {
+interface FileSpec {
   readonly name: string;
   /** Where the program expects it; null: wherever `{NAME}` in its command line says. */
   readonly path: string | null;

@@ -10,7 +10,7 @@ import { type ProgramEnd, RunningProgram } from './program.js';
 import { Scratch } from './scratch.js';
 import { type ExecSpec, fillIn } from './spec.js';
 
-export interface TaskSurroundings {
+interface TaskSurroundings {
   readonly seat: Seat;
   readonly store: Store;
   readonly forwarding: Forwarding;

@@ -21,7 +21,7 @@ const JOBS_AT_ONCE_MAX = 4_096;
 const TOLD_MAX = 20;
 const TEXT_CHARACTERS_MAX = 160;
 
-export interface JobsOptions {
+interface JobsOptions {
   readonly pool: string | undefined;
   readonly timeout: string | undefined;
   readonly json: boolean;

@@ -19,10 +19,10 @@ function bad(line: number, why: string): UsageError {
 }
 
 /**
- * Reads a list of jobs, one a line: `--in NAME=FILE --out FILE=NAME -- COMMAND`, or a COMMAND alone.
- * COMMAND is the shell's to read. Empty lines and those that begin with # are left out; a backslash
- * at its end joins a line to the next. No two jobs may make the same object, and none may need what
- * it is needed for itself.
+ * Reads a list of jobs, one a line: `--in NAME=FILE --out FILE=NAME -- COMMAND`, or a COMMAND
+ * alone. COMMAND is the shell's to read. Empty lines and those that begin with # are left out; a
+ * backslash at its end joins a line to the next. No two jobs may make the same object, and none may
+ * need what it is needed for itself.
  */
 export function parseJobs(lines: readonly string[]): Job[] {
   const jobs: Job[] = [];

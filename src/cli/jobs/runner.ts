@@ -18,7 +18,7 @@ export interface JobEnd {
   readonly seconds: number;
 }
 
-export interface RunnerOptions {
+interface RunnerOptions {
   readonly seat: Seat;
   readonly store: Store;
   readonly forwarding: Forwarding;
@@ -58,9 +58,9 @@ class Slots {
 }
 
 /**
- * Runs jobs over one connection: each starts when its inputs are there and a slot is free. All needs
- * and promises are announced at the begin, so the order of the list does not matter. When a job
- * fails, those that need what it was to make are skipped.
+ * Runs jobs over one connection: each starts when its inputs are there and a slot is free. All
+ * needs and promises are announced at the begin, so the order of the list does not matter. When a
+ * job fails, those that need what it was to make are skipped.
  */
 export class JobRunner {
   readonly #options: RunnerOptions;

@@ -14,8 +14,8 @@ import type { Context } from '../command.js';
 const RECONNECT_MS = 30_000;
 
 /**
- * The address of the pool that `--pool`, else ATTACCA_POOL, names: an address as it stands, the path
- * of a socket, or the name that a pool was started with.
+ * The address of the pool that `--pool`, else ATTACCA_POOL, names: an address as it stands, the
+ * path of a socket, or the name that a pool was started with.
  */
 export function poolAddress(asked: string | undefined, environment: NodeJS.ProcessEnv): string {
   const text = asked ?? environment['ATTACCA_POOL'] ?? '';
@@ -94,7 +94,7 @@ export async function openPool(context: Context, options: OpenOptions): Promise<
 }
 
 /** A session in which this process is a member. */
-export interface Joined {
+interface Joined {
   readonly session: PoolSession;
   readonly seat: Seat;
 }

@@ -78,8 +78,8 @@ async function writeInPlace(path: string, object: Located, options: WriteOptions
 }
 
 /**
- * The file for an object in a directory: `/` in a name makes directories. A name that would lead out
- * of the directory is refused.
+ * The file for an object in a directory: `/` in a name makes directories. A name that would lead
+ * out of the directory is refused.
  */
 export function pathInDirectory(directory: string, name: string, suffix: string): string {
   const parts = name.split('/');

@@ -87,8 +87,8 @@ export class Store {
   }
 
   /**
-   * Makes a file, in the file system of the slabs, the object without copying it: the file goes, and
-   * comes back when the object cannot be offered. The payload begins at `offset`.
+   * Makes a file, in the file system of the slabs, the object without copying it: the file goes,
+   * and comes back when the object cannot be offered. The payload begins at `offset`.
    */
   async adoptFile(
     object: ObjectToPut,
@@ -243,7 +243,9 @@ function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-/** LEASE without mapping what is granted. The pool hears of the name first: it may be waited for. */
+/**
+ * LEASE without mapping what is granted. The pool hears of the name first: it may be waited for.
+ */
 async function askLease(
   handle: Handle,
   least: number,
@@ -275,7 +277,9 @@ async function askLease(
   return granted;
 }
 
-/** A file that was moved goes back where it was, if that can be: the error that led here is told. */
+/**
+ * A file that was moved goes back where it was, if that can be: the error that led here is told.
+ */
 function giveBack(move: () => void): void {
   try {
     move();

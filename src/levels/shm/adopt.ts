@@ -23,8 +23,8 @@ import {
  * `directory`, of 1 to `slabBytesMax` bytes, and on Linux open for writing nowhere (a writer could
  * truncate it under its readers, which ends them with SIGBUS). Errors: `too-large`, `bad-argument`
  * (empty: an object of length 0 needs no slab), `shm-full` (no room for its holes), `aborted`,
- * `file-error` for the rest; field `system` is EXDEV when the bytes must be copied instead. After an
- * error the file still has its name and its bytes, perhaps mode 0600 or 0400.
+ * `file-error` for the rest; field `system` is EXDEV when the bytes must be copied instead. After
+ * an error the file still has its name and its bytes, perhaps mode 0600 or 0400.
  */
 export async function adopt(
   path: string,

@@ -15,7 +15,7 @@ import {
 import type { LibcChoice } from './slabs.js';
 
 /** A pool directory of this user. */
-export interface FoundPool {
+interface FoundPool {
   readonly directory: string;
   readonly poolId: string;
   /** Null when owner.json is missing or damaged; `state` is then `unknown`, as a rule. */
@@ -28,7 +28,7 @@ export interface FoundPool {
 }
 
 /** What became of a directory: `gone` means someone else was faster. */
-export type Removal =
+type Removal =
   | { readonly kind: 'removed'; readonly bytesFreed: number }
   | { readonly kind: 'gone' }
   | { readonly kind: 'kept'; readonly why: string };

@@ -17,43 +17,58 @@ const MADV_DONTNEED = 4;
 /** How much is copied at a time where the kernel cannot populate: bounds the scratch memory. */
 const TOUCH_BYTES = 4 * 1024 * 1024;
 
+/** Mapped memory, apart from the buffer over it. */
+interface Memory {
+  readonly libc: Libc;
+  readonly address: bigint;
+  readonly size: number;
+  /** Calls on other threads that use the address, and that no buffer keeps. */
+  readonly underway: Set<Promise<void>>;
+}
+
+async function unmap({ libc, address, size, underway }: Memory): Promise<void> {
+  await Promise.allSettled(underway);
+  libc.unmap(address, size);
+}
+
+/** Unmaps what was closed once its buffer is collected: then no view of it is left anywhere. */
+const closed = new FinalizationRegistry<Memory>((memory) => void unmap(memory));
+
 /**
- * A file's bytes in this thread's memory. Made by {@link mapFile}; one per file and thread: each view
- * of S bytes costs one full garbage collection when it is made, as V8 counts them as its own.
+ * A file's bytes in this thread's memory. Made by {@link mapFile}; one per file and thread: each
+ * view of S bytes costs one full garbage collection when it is made, as V8 counts them as its own.
  *
- * Memory stays mapped until the process ends, whatever happens to this object: an ArrayBuffer over
- * memory that is gone would be a crash or, worse, someone else's bytes. `close` therefore only ends
- * the use of this object and gives the page tables back; views made before stay readable. Only
- * {@link unsafeUnmap} unmaps.
+ * An ArrayBuffer over memory that is gone would be a crash or, worse, someone else's bytes. `close`
+ * therefore ends the use of this object only: views made before stay readable, and the memory is
+ * unmapped after the last of them, when the garbage collector finds that the buffer is gone. Who
+ * can prove that earlier has {@link unsafeUnmap}.
  */
 export class Mapping {
   readonly path: string;
   readonly access: Access;
   readonly size: number;
-  readonly #libc: Libc;
-  readonly #address: bigint;
-  readonly #buffer: ArrayBuffer;
-  readonly #underway = new Set<Promise<void>>();
-  #closed = false;
-  #unmapped = false;
+  readonly #memory: Memory;
+  /** Null once closed: only views keep the buffer then. */
+  #buffer: ArrayBuffer | null;
+  readonly #reference: WeakRef<ArrayBuffer>;
 
   constructor(libc: Libc, fields: { path: string; access: Access; size: number; address: bigint }) {
-    this.#libc = libc;
+    const { address, size } = fields;
+    this.#memory = { libc, address, size, underway: new Set() };
     this.path = fields.path;
     this.access = fields.access;
-    this.size = fields.size;
-    this.#address = fields.address;
-    this.#buffer = libc.view(fields.address, fields.size);
+    this.size = size;
+    this.#buffer = libc.view(address, size);
+    this.#reference = new WeakRef(this.#buffer);
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#buffer === null;
   }
 
   /** The bytes. Throws `wrong-state` after close; a buffer taken before stays valid. */
   get buffer(): ArrayBuffer {
-    this.#mustBeOpen('use');
-    return this.#buffer;
+    return this.#mustBeOpen('use');
   }
 
   /**
@@ -72,21 +87,22 @@ export class Mapping {
     // madvise wants the start on a page; a page may be 64 KiB (arm64), slices start on 64 bytes.
     const start = offset - (offset % 65_536);
     const work = this.#populate(start, offset + size - start, purpose);
-    this.#underway.add(work);
+    const { underway } = this.#memory;
+    underway.add(work);
     try {
       await work;
     } finally {
-      this.#underway.delete(work);
+      underway.delete(work);
     }
   }
 
   async #populate(offset: number, size: number, purpose: 'read' | 'write'): Promise<void> {
-    const libc = this.#libc;
-    const address = this.#address + BigInt(offset);
+    const { libc } = this.#memory;
+    const address = this.#memory.address + BigInt(offset);
     const writing = purpose === 'write' && this.access === 'read-write';
     const advice = writing ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
     try {
-      const known = process.platform === 'linux' && libc.knowsAdvice(this.#address, advice);
+      const known = process.platform === 'linux' && libc.knowsAdvice(this.#memory.address, advice);
       if (known && (await libc.advise(address, size, advice))) return;
       // Reading touches too, and unlike writing the same byte back it races with nobody.
       const scratch = new Uint8Array(Math.min(size, TOUCH_BYTES));
@@ -98,14 +114,18 @@ export class Mapping {
     }
   }
 
-  /** Ends the use of this object. Idempotent; does not unmap (see the class). */
+  /** Ends the use of this object. Idempotent; unmaps once no view is left (see the class). */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    const buffer = this.#buffer;
+    if (buffer === null) return;
+    this.#buffer = null;
+    const memory = this.#memory;
     // Shared pages live in the file: this drops page tables and RSS; a view that is left refaults.
     if (process.platform === 'linux') {
-      this.#libc.adviseNow(this.#address, this.size, MADV_DONTNEED);
+      memory.libc.adviseNow(memory.address, memory.size, MADV_DONTNEED);
     }
+    // Detached, by a byte stream say: another buffer has the memory, and nobody tells of its end.
+    if (buffer.byteLength > 0) closed.register(buffer, memory, memory);
   }
 
   [Symbol.dispose](): void {
@@ -113,23 +133,25 @@ export class Mapping {
   }
 
   /**
-   * Unmaps, after populating under way has ended. The caller proves that no view of this buffer will
-   * be touched again, neither by JavaScript nor by a read, write or transform still in a thread
-   * pool: touching one afterwards is a SIGSEGV or, once the addresses are used again, other memory.
-   * From Node 22 on the buffer is detached first, so that JavaScript sees empty views instead.
+   * Unmaps, after populating under way has ended. The caller proves that no view of this buffer
+   * will be touched again, neither by JavaScript nor by a read, write or transform still in a
+   * thread pool: touching one afterwards is a SIGSEGV or, once the addresses are used again, other
+   * memory. From Node 22 on the buffer is detached first, so that JavaScript sees empty views
+   * instead.
    */
   async unsafeUnmap(): Promise<void> {
-    this.#closed = true;
-    if (this.#unmapped) return;
-    this.#unmapped = true;
-    await Promise.allSettled(this.#underway);
-    const buffer: ArrayBuffer & { transfer?: (size: number) => ArrayBuffer } = this.#buffer;
-    buffer.transfer?.(0);
-    this.#libc.unmap(this.#address, this.size);
+    // Who takes it out of the list of what is closed unmaps it, once.
+    if (this.closed && !closed.unregister(this.#memory)) return;
+    this.#buffer = null;
+    await Promise.allSettled(this.#memory.underway);
+    const buffer: (ArrayBuffer & { transfer?: (size: number) => ArrayBuffer }) | undefined =
+      this.#reference.deref();
+    buffer?.transfer?.(0);
+    await unmap(this.#memory);
   }
 
-  #mustBeOpen(action: string): void {
-    if (!this.#closed) return;
+  #mustBeOpen(action: string): ArrayBuffer {
+    if (this.#buffer !== null) return this.#buffer;
     throw new AttaccaError('wrong-state', `Cannot ${action} "${this.path}": it is closed`, {
       path: this.path,
     });

@@ -10,7 +10,7 @@ const RAMFS_MAGIC = 0x858458f6;
 /** A v1 control group without a limit says a number near 2^63. */
 const NO_LIMIT_FROM = 2 ** 60;
 
-export interface ReadFactsOptions {
+interface ReadFactsOptions {
   /** The user named the directory (`--shm-dir`): take no other. */
   readonly named?: boolean | undefined;
   /** Where slabs go when the directory is too small; default os.tmpdir(). */

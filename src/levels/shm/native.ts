@@ -15,9 +15,13 @@ export interface Libc {
   adviseNow(address: bigint, size: number, advice: number): boolean;
   /** Copies mapped bytes to `target` on a thread of libuv's pool: touches pages, changes none. */
   copyOut(target: Uint8Array, address: bigint, size: number): Promise<void>;
-  /** posix_fallocate on a thread of libuv's pool: 0 or an errno. Null where there is none (macOS). */
+  /**
+   * posix_fallocate on a thread of libuv's pool: 0 or an errno. Null where there is none (macOS).
+   */
   readonly allocate: ((fd: number, offset: number, size: number) => Promise<number>) | null;
-  /** flock(LOCK_EX | LOCK_NB): false when another open file holds it. The kernel drops it at death. */
+  /**
+   * flock(LOCK_EX | LOCK_NB): false when another open file holds it. The kernel drops it at death.
+   */
   lock(fd: number): boolean;
   /** Whether some process has the file open for writing; null where the kernel does not tell. */
   hasWriters(readOnlyFd: number): boolean | null;
@@ -34,7 +38,7 @@ const F_RDLCK = 0;
 const F_UNLCK = 2;
 
 /** Resolves to koffi: a parameter, so that a platform without it can be played in tests. */
-export type ImportKoffi = () => Promise<typeof import('koffi')>;
+type ImportKoffi = () => Promise<typeof import('koffi')>;
 
 type Done<T> = (error: unknown, result: T) => void;
 
@@ -61,8 +65,8 @@ function optional<T>(make: () => T): T | null {
 }
 
 /**
- * Loads koffi (6 to 10 ms the first time in a thread, 0.1 ms later) and binds the calls above to the
- * libc the process already runs on, glibc, musl or macOS's: dlopen(NULL) needs no file name.
+ * Loads koffi (6 to 10 ms the first time in a thread, 0.1 ms later) and binds the calls above to
+ * the libc the process already runs on, glibc, musl or macOS's: dlopen(NULL) needs no file name.
  * Fails with `mapping-unavailable`: no prebuilt koffi for this platform, a runtime that forbids
  * foreign memory, 32 bit. Then bytes go by read and write, or over the socket.
  */

@@ -66,7 +66,7 @@ export function whyUntrusted(stats: Stats): string | null {
 const modeOf = (stats: Stats): string => (stats.mode & 0o777).toString(8).padStart(4, '0');
 
 /** The kernel's lock on a pool directory: gone with the process, whatever its end. */
-export interface PoolLock {
+interface PoolLock {
   release(): Promise<void>;
 }
 
@@ -220,7 +220,7 @@ async function writeOwner(directory: string, owner: PoolOwner): Promise<void> {
   await rename(draft, join(directory, OWNER_FILE));
 }
 
-export type OwnerFound =
+type OwnerFound =
   | { readonly kind: 'owner'; readonly owner: PoolOwner }
   | { readonly kind: 'missing' }
   | { readonly kind: 'bad'; readonly why: string };

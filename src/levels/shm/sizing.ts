@@ -17,7 +17,9 @@ const WISH_SHARE_MAX = 0.9;
 /** What one directory offers. */
 export interface DirectoryFacts {
   readonly directory: string;
-  /** `memory`: tmpfs or ramfs, whose pages are RAM. `disk`: pages are written back by the kernel. */
+  /**
+   * `memory`: tmpfs or ramfs, whose pages are RAM. `disk`: pages are written back by the kernel.
+   */
   readonly medium: 'memory' | 'disk';
   readonly totalBytes: number;
   /** Free for this user. */
@@ -42,18 +44,20 @@ export interface MemoryFacts {
   readonly fallback: DirectoryFacts | null;
 }
 
-export interface MemoryWish {
+interface MemoryWish {
   /** What the user asked for (`--memory`). */
   readonly bytes?: number | undefined;
 }
 
 /** `kind` is stable; `message` is for humans and says how to mend it. */
-export interface MemoryWarning {
+interface MemoryWarning {
   readonly kind: 'shm-tiny' | 'slabs-on-disk' | 'wish-reduced' | 'no-slabs';
   readonly message: string;
 }
 
-/** `none`: no slabs; objects travel inside messages and over the socket, in the manager's memory. */
+/**
+ * `none`: no slabs; objects travel inside messages and over the socket, in the manager's memory.
+ */
 export type MemoryDecision =
   | {
       readonly kind: 'slabs';

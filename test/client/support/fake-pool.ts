@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Writer } from '../../../src/core/bytes.js';
-import { type AnyMessage, decodeAny } from '../../../src/protocol/decode-any.js';
 import {
   FRAME,
   FrameAssembler,
@@ -19,6 +18,7 @@ import {
   writeWelcome,
 } from '../../../src/protocol/index.js';
 import { Outgoing } from '../../../src/session/outgoing.js';
+import { type AnyMessage, decodeAny } from '../../protocol/decode-any.js';
 
 export type Numbered = AnyMessage & { readonly number: number };
 

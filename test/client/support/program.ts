@@ -1,6 +1,6 @@
 /**
- * What a program under test does, in a process of its own: its first argument names it. It speaks by
- * lines on standard output and listens for lines on standard input.
+ * What a program under test does, in a process of its own: its first argument names it. It speaks
+ * by lines on standard output and listens for lines on standard input.
  */
 import { createInterface } from 'node:readline';
 import { join } from '../../../src/client/index.js';

@@ -120,7 +120,8 @@ test('a grid with a row on the equator and one without agree with the known harm
       firstLongitude: -Math.PI,
     });
     const spectrum = createSpectrum(triangle);
-    // P(2, 1)(x) = sqrt(15 / 4) x sqrt(1 - x^2); the real part of both m = 1 and m = -1 gives 2 cos.
+    // P(2, 1)(x) = sqrt(15 / 4) x sqrt(1 - x^2); the real part of both m = 1 and m = -1 gives 2
+    // cos.
     spectrum[2 * ((triangle.starts[1] ?? 0) + 1)] = 1;
     const grid = new Float32Array(nlat * 45);
     output.synthesise(spectrum, grid);

@@ -1,9 +1,9 @@
-import { refuse } from '../core/assert.js';
-import type { Reader } from '../core/bytes.js';
-import { type SpaceExpectation, spaceAt } from '../core/space.js';
-import { decodeUtf8 } from '../core/utf8.js';
-import type { ValueMap } from '../core/value.js';
-import { EXACT, readMap } from '../core/value-codec.js';
+import { refuse } from '../../src/core/assert.js';
+import type { Reader } from '../../src/core/bytes.js';
+import { type SpaceExpectation, spaceAt } from '../../src/core/space.js';
+import { decodeUtf8 } from '../../src/core/utf8.js';
+import type { ValueMap } from '../../src/core/value.js';
+import { EXACT, readMap } from '../../src/core/value-codec.js';
 import {
   type Bye,
   type Fail,
@@ -17,11 +17,11 @@ import {
   readWelcome,
   type ValueAnswer,
   type Welcome,
-} from './answers.js';
-import { type Attribute, attributesOf } from './attributes.js';
-import { type MessageName, messageName, SOURCE } from './codes.js';
-import { Declare, readDeclare } from './declare.js';
-import { Deliver, readDeliver } from './deliver.js';
+} from '../../src/protocol/answers.js';
+import { type Attribute, attributesOf } from '../../src/protocol/attributes.js';
+import { type MessageName, messageName, SOURCE } from '../../src/protocol/codes.js';
+import { Declare, readDeclare } from '../../src/protocol/declare.js';
+import { Deliver, readDeliver } from '../../src/protocol/deliver.js';
 import {
   Demand,
   Require,
@@ -30,8 +30,17 @@ import {
   readRequire,
   readWithdraw,
   Withdraw,
-} from './handles.js';
-import { Explain, List, readExplain, readList, readStat, readStop, Stat, Stop } from './looking.js';
+} from '../../src/protocol/handles.js';
+import {
+  Explain,
+  List,
+  readExplain,
+  readList,
+  readStat,
+  readStop,
+  Stat,
+  Stop,
+} from '../../src/protocol/looking.js';
 import {
   type Join,
   Key,
@@ -41,18 +50,32 @@ import {
   readJoin,
   readKey,
   readLeave,
-} from './members.js';
-import { type Adopt, Lease, Return, readAdopt, readLease, readReturn } from './memory.js';
-import { type Notice, readNotice, readReclaim, readSlabGone } from './notices.js';
-import { Delete, readDelete, readTag, readUnkeep, Tag, Unkeep } from './objects.js';
-import { Offer, readOffer } from './offer.js';
-import { PromiseFields, readClose, readPromise } from './promises.js';
-import { readSet, SetFields } from './set.js';
+} from '../../src/protocol/members.js';
+import {
+  type Adopt,
+  Lease,
+  Return,
+  readAdopt,
+  readLease,
+  readReturn,
+} from '../../src/protocol/memory.js';
+import { type Notice, readNotice, readReclaim, readSlabGone } from '../../src/protocol/notices.js';
+import {
+  Delete,
+  readDelete,
+  readTag,
+  readUnkeep,
+  Tag,
+  Unkeep,
+} from '../../src/protocol/objects.js';
+import { Offer, readOffer } from '../../src/protocol/offer.js';
+import { PromiseFields, readClose, readPromise } from '../../src/protocol/promises.js';
+import { readSet, SetFields } from '../../src/protocol/set.js';
 
 /** Where a payload is: nowhere, in the message, or in a slab. */
 export type Payload = null | Uint8Array | { slab: number; offset: number; size: number };
 
-/** Any message as one plain object, for logs and tests: the hot path reads none of these. */
+/** Any message as one plain object. The pool and the clients read into structs of their own. */
 export type AnyMessage =
   | { kind: 'key'; key: number; name: string }
   | Omit<Join, 'parsed'>

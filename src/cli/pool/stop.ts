@@ -1,0 +1,68 @@
+import type { PoolView } from '../../client/pool-view.js';
+import { AttaccaError } from '../../core/errors.js';
+import type { ValueMap } from '../../core/value.js';
+import { isSocketAlive } from '../../server/claim.js';
+import { parseAddress } from '../../transport/index.js';
+import type { Context } from '../command.js';
+import { openPool } from './open.js';
+
+interface StopOptions {
+  readonly pool: string;
+  /** Stop although something is still required. */
+  readonly force?: boolean | undefined;
+  /** How long to wait until the pool is gone. */
+  readonly deadlineMs?: number | undefined;
+}
+
+const DEADLINE_MS = 30_000;
+/** The socket's name goes last, a moment after the connection. */
+const LOOK_AGAIN_MS = 5;
+
+/**
+ * Asks a pool to stop, and waits until it has: until nobody answers at its address. Resolves with
+ * what is still required, because of which the pool goes on; null when it has stopped.
+ */
+export async function stopPool(
+  context: Context,
+  options: StopOptions,
+): Promise<readonly ValueMap[] | null> {
+  const deadline = AbortSignal.timeout(options.deadlineMs ?? DEADLINE_MS);
+  const signal = AbortSignal.any([deadline, context.signal]);
+  try {
+    return await stopWithin({ ...context, signal }, options);
+  } catch (error) {
+    if (!deadline.aborted || context.signal.aborted) throw error;
+    const text = 'Cannot wait on: the pool has not stopped in time';
+    throw new AttaccaError('deadline-passed', text, {}, { cause: error });
+  }
+}
+
+async function stopWithin(
+  context: Context,
+  options: StopOptions,
+): Promise<readonly ValueMap[] | null> {
+  const { signal } = context;
+  const force = options.force === true;
+  await using session = await openPool(context, options);
+  const { required } = await session.view.stop({ force, signal });
+  if (required.length > 0 && !force) return required;
+  await untilClosed(session.view, { force, signal });
+  const address = parseAddress(session.address);
+  while (address.kind === 'unix' && (await isSocketAlive(address.path))) {
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
+  return null;
+}
+
+/** Asks on, until the pool hangs up with the words that it is stopping. */
+async function untilClosed(
+  view: PoolView,
+  options: { readonly force: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  try {
+    for (;;) await view.stop(options);
+  } catch (error) {
+    if (!(error instanceof AttaccaError && error.code === 'pool-stopping')) throw error;
+  }
+}

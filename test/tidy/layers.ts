@@ -1,0 +1,27 @@
+/**
+ * Which layer may import which: the drawing of docs/internals/architecture.md as a table. A layer
+ * stands in its tsconfig's references exactly when it is imported.
+ */
+export const LAYERS: { readonly [layer: string]: readonly string[] } = {
+  core: [],
+  protocol: ['core'],
+  catalog: ['core'],
+  pool: ['core', 'protocol', 'catalog'],
+  session: ['core', 'protocol'],
+  loop: ['core', 'protocol', 'pool', 'session'],
+  levels: ['core'],
+  transport: ['core'],
+  client: ['core', 'protocol', 'session', 'levels', 'transport'],
+  server: ['core', 'protocol', 'catalog', 'pool', 'loop', 'levels', 'transport'],
+  testing: ['server'],
+  cli: ['core', 'protocol', 'client', 'server', 'levels', 'transport'],
+  examples: ['client', 'server'],
+  bench: ['core', 'protocol', 'loop', 'client', 'cli', 'examples'],
+  test: [
+    ...['core', 'protocol', 'catalog', 'pool', 'session', 'loop', 'levels', 'transport'],
+    ...['client', 'server', 'testing', 'cli', 'examples', 'bench'],
+  ],
+};
+
+/** Layers that see no Node, no clock and no chance. */
+export const PURE: readonly string[] = ['core', 'protocol', 'catalog', 'pool', 'session', 'loop'];
