@@ -9,8 +9,9 @@ from take_part import OwnArrays, look, now_ns, take_part
 
 client = None
 own = OwnArrays()
-# One value of Redis ends at 512 MiB; larger arrays go in pieces, as its users have to do.
-PIECE = 256 << 20
+# Larger arrays go in pieces: a value of Redis ends at 512 MiB, and the clients' work overlaps that of
+# the server. 256 MiB in pieces of 1 or 4 MiB took a fifth of the time that one value took.
+PIECE = 4 << 20
 # As much as a socket's buffer holds; redis-py takes 64 KiB at a time without being told.
 READ_BYTES = 256 << 10
 
@@ -40,14 +41,23 @@ def offer(request):
     return {"startNs": start}
 
 
+target = np.empty(0)
+
+
 def expect(request):
+    global target
     size = request["bytes"]
-    pieces = []
-    for _ in range(0, max(size, 1), PIECE):
+    if size <= PIECE:
         _, value = client.blpop(key(request))
-        pieces.append(np.frombuffer(value, dtype=np.float64))
-    array = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-    return look(array, request["sum"])
+        return look(np.frombuffer(value, dtype=np.float64), request["sum"])
+    # An array of one's own, made once for a size.
+    if target.size * 8 != size:
+        target = np.ones(size // 8)
+    memory = memoryview(target).cast("B")
+    for at in range(0, size, PIECE):
+        _, value = client.blpop(key(request))
+        memory[at : at + len(value)] = value
+    return look(target, request["sum"])
 
 
 values = []
