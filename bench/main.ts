@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { parseWish, USAGE, type Wish } from './harness/arguments.js';
 import type { Benchmark } from './harness/benchmark.js';
 import { describeCommit, describeMachine } from './harness/machine.js';
+import { markdownOf, recordsOf } from './harness/markdown.js';
 import { memoryRoot } from './harness/memory-root.js';
 import { type BenchRecord, recordOf, tableOf } from './harness/report.js';
 import { Runner } from './harness/runner.js';
@@ -87,6 +88,21 @@ async function run(wish: Run): Promise<boolean> {
   return well;
 }
 
+/** Tables for README.md of what `--json` has written. */
+async function markdown(files: readonly string[]): Promise<string> {
+  const texts = await Promise.all(
+    files.map(async (file) => {
+      try {
+        return { file, text: await readFile(file, 'utf8') };
+      } catch (cause) {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        throw new TypeError(`Cannot read "${file}": ${why}`, { cause });
+      }
+    }),
+  );
+  return markdownOf(texts.flatMap(({ file, text }) => recordsOf(file, text)));
+}
+
 /** One benchmark is one object, several are a list. */
 async function writeRecords(file: string | null, records: readonly BenchRecord[]): Promise<void> {
   if (file === null) return;
@@ -99,6 +115,7 @@ try {
   const wish = parseWish(process.argv.slice(2));
   if (wish.kind === 'help') process.stdout.write(USAGE);
   else if (wish.kind === 'list') process.stdout.write(list());
+  else if (wish.kind === 'markdown') process.stdout.write(await markdown(wish.files));
   else if (!(await run(wish))) process.exitCode = 1;
 } catch (error) {
   if (!(error instanceof TypeError)) throw error;

@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util';
 export type Wish =
   | { readonly kind: 'list' }
   | { readonly kind: 'help' }
+  /** Tables of what `--json` has written. */
+  | { readonly kind: 'markdown'; readonly files: readonly string[] }
   | {
       readonly kind: 'run';
       readonly names: readonly string[];
@@ -20,6 +22,7 @@ export type Wish =
     };
 
 export const USAGE = `npm run bench -- NAME... [options]      npm run bench -- --list
+                                           npm run bench -- --markdown FILE.json...
 
   --size S        size of the work, as --list names them
   --rounds N      rounds in which all contenders are measured in turn (default 5)
@@ -41,6 +44,7 @@ export function parseWish(argv: readonly string[]): Wish {
     options: {
       list: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
+      markdown: { type: 'boolean' },
       size: { type: 'string' },
       rounds: { type: 'string', default: '5' },
       json: { type: 'string' },
@@ -52,6 +56,10 @@ export function parseWish(argv: readonly string[]): Wish {
   });
   if (values.help === true) return { kind: 'help' };
   if (values.list === true) return { kind: 'list' };
+  if (values.markdown === true) {
+    if (positionals.length > 0) return { kind: 'markdown', files: positionals };
+    throw new TypeError('Cannot make tables of nothing: name files that --json has written');
+  }
   if (positionals.length === 0) throw new TypeError('Cannot run nothing: name a benchmark');
   return {
     kind: 'run',

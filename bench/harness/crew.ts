@@ -13,7 +13,8 @@ export interface SpawnOptions {
 /** After each word to end, before the next, harder one. */
 const STOP_GRACE_MS = 3_000;
 const SAID_CHARACTERS_MAX = 4_000;
-const SETPRIV = '/usr/bin/setpriv';
+/** Ties a process to the one that starts it. */
+export const SETPRIV = '/usr/bin/setpriv';
 const PYTHON_SOURCES = fileURLToPath(new URL('../../../bench/', import.meta.url));
 
 /**

@@ -1,12 +1,19 @@
 import type { Metric } from './benchmark.js';
 import type { Judged } from './rounds.js';
 
+/** A metric as `--json` writes it, with what only the single rounds can tell. */
+export interface MetricRecord extends Metric {
+  /** value / other, by rival and limit: the median of the quotients of the rounds. */
+  readonly ratios: Readonly<Record<string, number>>;
+  readonly goals: readonly { readonly goal: string; readonly reached: boolean }[];
+}
+
 /** What `--json` writes: nothing beside these fields. */
 export interface BenchRecord {
   readonly bench: string;
   readonly commit: string;
   readonly machine: string;
-  readonly metrics: readonly Metric[];
+  readonly metrics: readonly MetricRecord[];
 }
 
 export interface Skipped {
@@ -20,7 +27,7 @@ export function recordOf(
   place: { readonly commit: string; readonly machine: string },
   judged: readonly Judged[],
 ): BenchRecord {
-  const metrics = judged.map(({ metric }) => ({
+  const metrics = judged.map(({ metric, ratios, verdicts }) => ({
     name: metric.name,
     value: significant(metric.value),
     unit: metric.unit,
@@ -28,6 +35,8 @@ export function recordOf(
     spread: [significant(metric.spread[0]), significant(metric.spread[1])] as const,
     rivals: mapValues(metric.rivals, significant),
     limits: mapValues(metric.limits, significant),
+    ratios: mapValues(ratios, significant),
+    goals: verdicts.map(({ text, reached }) => ({ goal: text, reached })),
   }));
   return { bench, commit: place.commit, machine: place.machine, metrics };
 }

@@ -44,7 +44,7 @@ const jsonLines: Codec = {
 };
 
 interface MessagePack {
-  readonly Encoder: new () => { encode(value: unknown): Uint8Array };
+  readonly Encoder: new () => { encodeSharedRef(value: unknown): Uint8Array };
   readonly Decoder: new () => { decode(bytes: Uint8Array): unknown };
 }
 
@@ -57,7 +57,8 @@ function messagePack(): Codec {
   const decoder = new Decoder();
   return {
     encode(message) {
-      const body = encoder.encode(message);
+      // Its own buffer, until the next message: copied once, not twice.
+      const body = encoder.encodeSharedRef(message);
       const framed = Buffer.allocUnsafe(SIZE_BYTES + body.length);
       framed.writeUInt32LE(body.length);
       framed.set(body, SIZE_BYTES);

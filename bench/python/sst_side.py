@@ -21,7 +21,7 @@ def open_side(request):
     role, directory = request["role"], request["at"]
 
 
-def engine_of(stream, size, parameters=None):
+def engine_of(stream, size, parameters=None, dtype=np.float64):
     """Opening waits for the other side: both must be asked at once."""
     if stream in engines:
         return engines[stream]
@@ -31,8 +31,9 @@ def engine_of(stream, size, parameters=None):
     path = os.path.join(directory, stream)
     # An object of length 0 is a step without a variable.
     if role == "producer":
-        like = np.empty(size // 8)
-        variable = io.define_variable("v", like, [size // 8], [0], [size // 8]) if size else None
+        like = np.empty(size // np.dtype(dtype).itemsize, dtype=dtype)
+        shape = list(like.shape)
+        variable = io.define_variable("v", like, shape, [0], shape) if size else None
         engines[stream] = (io, io.open(path, bindings.Mode.Write), variable)
     else:
         engines[stream] = (io, io.open(path, bindings.Mode.Read), None)
@@ -88,14 +89,16 @@ values = []
 
 def prepare(request):
     """sink: objects of its own."""
-    count = request["bytes"] // 8
-    values[:] = [np.full(count, 1.0 + i) for i in range(request["distinct"])]
+    values[:] = [
+        np.full(request["bytes"], 1 + i, dtype=np.uint8) for i in range(request["distinct"])
+    ]
 
 
 def produce(request):
     size, stream = request["bytes"], f"{request['tag']}-{request['producer']}"
+    # Both sides have met before it begins, as connections of the others are there before.
+    engine_of(stream, size, QUEUE, np.uint8)
     start = now_ns()
-    engine_of(stream, size, QUEUE)
     for i in range(request["count"]):
         put(stream, size, values[i % len(values)])
     # Waits until the reader has all of it.
@@ -104,16 +107,20 @@ def produce(request):
 
 
 def consume(request):
-    """sink: all of them, reading every byte."""
+    """sink: all of them, reading every byte (memchr) of an array that is made once."""
     size, total = request["bytes"], 0
     streams = [f"{request['tag']}-{producer}" for producer in range(request["producers"])]
     for stream in streams:
         engine_of(stream, size)
+    memory = bytearray(size)
+    target = np.frombuffer(memory, dtype=np.uint8)
     for _ in range(request["count"]):
         for stream in streams:
-            engine, target = take(stream, size)
-            assert target.min() > 0
-            total += target.nbytes
+            io, engine, _ = engine_of(stream, size)
+            engine.begin_step()
+            engine.get(io.inquire_variable("v"), target, Sync)
+            assert memory.find(b"\0") == -1
+            total += size
             engine.end_step()
     done = now_ns()
     for stream in streams:

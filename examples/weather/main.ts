@@ -11,20 +11,24 @@ import { type Medium, openMedium } from './demo/medium.js';
 import { Progress } from './demo/progress.js';
 import { type Outcome, Workflow } from './demo/workflow.js';
 import { WeatherError } from './errors.js';
+import { isModuleVia, moduleLabel } from './exchange/module.js';
 import { bytesPerField, createPlan, fieldsPerStep, type Plan } from './plan.js';
-import type { Via } from './settings.js';
+import type { BuiltInVia, Via } from './settings.js';
 
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 /** Where the meaning of a row stands. */
 const LEGEND_INDENT = 24;
 
-const HEADLINES: Readonly<Record<Via, string>> = {
+const HEADLINES: Readonly<Record<BuiltInVia, string>> = {
   pool: 'through a pool: fields in shared memory, products start when their own fields are there',
   files: "through files, as today: one for each member's step, products start when it is complete",
   'file-per-field':
     'through files: one for each field, written, renamed, noticed at once (inotify)',
 };
+
+const headlineOf = (via: Via): string =>
+  isModuleVia(via) ? `through what ${moduleLabel(via)} gives` : HEADLINES[via];
 
 function say(text = ''): void {
   process.stdout.write(`${text}\n`);
@@ -75,8 +79,13 @@ async function runOnce(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const fields = fieldsPerStep(plan) * plan.steps.length * plan.members;
-  const bytes = 2.2 * fields * bytesPerField(plan);
-  const medium: Medium = await openMedium(via, { parent: demo.directory, bytes });
+  // Products are at most as many bytes again; messages are only summed up.
+  const bytes = (plan.kind === 'messages' ? 1.1 : 2.2) * fields * bytesPerField(plan);
+  const medium: Medium = await openMedium(via, {
+    parent: demo.directory,
+    bytes,
+    memoryBytes: demo.memoryBytes,
+  });
   // One set of maps is kept; those of other runs are compared by what they show.
   const isKept = via === demo.vias[0];
   const out = isKept ? resolve(demo.out) : join(tmpdir(), `attacca-weather-maps-${process.pid}`);
@@ -95,6 +104,7 @@ async function runOnce(
       out,
       env: { ...medium.env, ...transport },
       server: medium.server,
+      pids: medium.pids,
       memoryDirectory: medium.memoryDirectory,
       onProgress: (counts) => progress.update(counts),
       onFailure: (text) => progress.interrupt(`${text}; waiting for what the others hear of it`),
@@ -190,7 +200,7 @@ async function runDemo(demo: DemoArguments, signal: AbortSignal): Promise<void> 
   const outcomes = new Map<Via, Outcome>();
   for (const [index, via] of demo.vias.entries()) {
     say();
-    say(`${index + 1} of ${demo.vias.length}  ${HEADLINES[via]}`);
+    say(`${index + 1} of ${demo.vias.length}  ${headlineOf(via)}`);
     const startedMs = monotonicMs();
     const outcome = await runOnce(via, demo, plan, signal);
     outcomes.set(via, outcome);

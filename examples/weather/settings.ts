@@ -2,11 +2,15 @@
  * The flags that say what the workflow computes. The demo takes them and hands them on to every
  * program, so that each can work out by itself what it makes and what it needs.
  */
+import { resolve } from 'node:path';
 import { WeatherError } from './errors.js';
 
 /** How fields get from program to program. */
-export type Via = 'pool' | 'files' | 'file-per-field';
-export const VIAS: readonly Via[] = ['pool', 'files', 'file-per-field'];
+export type BuiltInVia = 'pool' | 'files' | 'file-per-field';
+/** As the module of that path has it (exchange/module.ts). */
+export type ModuleVia = `module:${string}`;
+export type Via = BuiltInVia | ModuleVia;
+export const VIAS: readonly BuiltInVia[] = ['pool', 'files', 'file-per-field'];
 
 export type SizeName = 'small' | 'demo' | 'ecmwf';
 
@@ -102,6 +106,16 @@ export function wordFlag<Word extends string>(
   throw badUsage(`Cannot take "--${flag} ${text}": not one of ${words.join(', ')}`);
 }
 
+/** A way by its word, or `module:FILE.js`. */
+export function viaFlag<Word extends string>(
+  text: string | undefined,
+  words: readonly Word[],
+  otherwise: Word,
+): Word | ModuleVia {
+  const path = /^module:(.+)$/.exec(text ?? '')?.[1];
+  return path === undefined ? wordFlag('via', text, words, otherwise) : `module:${resolve(path)}`;
+}
+
 function gridFlag(text: string | undefined, size: Size): { nlat: number; nlon: number } {
   if (text === undefined) return size;
   const [, rows = '', columns = ''] = /^(\d+)x(\d+)$/.exec(text) ?? [];
@@ -144,7 +158,7 @@ export function settingsFrom(values: FlagValues): Settings {
     truncation: Math.min(usual.truncation, Math.floor((nlon - 1) / 2)),
     seed: integerFlag('seed', values.seed, { min: 0, max: 999_999_999, otherwise: 1 }),
     input: values.input,
-    via: wordFlag('via', values.via, VIAS, 'pool'),
+    via: viaFlag(values.via, VIAS, 'pool'),
     directory: values.directory,
   };
 }

@@ -81,8 +81,8 @@ export class Extents {
   }
 
   /**
-   * Adds a slab that is one lease: an adopted file. Returns its block. Its bytes are offered as they
-   * are, or go: what is freed of it is never leased.
+   * Adds a slab that is one lease: an adopted file. Returns its block. Its bytes are offered as
+   * they are, or go: what is freed of it is never leased.
    */
   addAdopted(slab: number, size: number, owner: number): number {
     const block = this.#addSlab(slab, size, true);

@@ -51,8 +51,18 @@ export class PoolLoop {
   /** Whether `run` has something to do: what came in, or what was left off. */
   get isDue(): boolean {
     if (this.#inputs.length > 0) return true;
-    for (const session of this.#waiting) if (!this.isCongested(session)) return true;
+    for (const session of this.#waiting) if (this.isBehind(session)) return true;
     return false;
+  }
+
+  /** The sessions that are behind: they need not be read from meanwhile. */
+  get behind(): number[] {
+    return [...this.#waiting].filter((session) => this.isBehind(session));
+  }
+
+  /** Whether something that a session asked for was left off, and goes on by itself. */
+  isBehind(session: number): boolean {
+    return this.#waiting.has(session) && !this.isCongested(session);
   }
 
   /** Opens a session for a process; its first connection carries it already. */

@@ -136,30 +136,49 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
   if (unbound > 0) sums.unbound++;
   const old = oldVersions(pool, object);
   for (const version of current === 0 ? old : [current, ...old]) {
-    sums.versions++;
-    const flags = versions.get(version, VERSION.flags);
-    const bound = versions.get(version, VERSION.requires);
-    const readers = versions.get(version, VERSION.leases);
-    assert(bound === (requires.get(version) ?? 0), `${name}: bound requires are counted`);
-    assert(readers === (leases.get(version) ?? 0), `${name}: I4 leases equal holders`);
-    const isOffered = (flags & VERSION_FLAG.offered) !== 0;
-    assert(isOffered === (version === current), `${name}: one version is offered at most`);
-    assert(isOffered || bound + readers > 0, `${name}: a withdrawn version is owed to somebody`);
-    const bytes = versions.get(version, VERSION.bytes);
-    count(sums.spaces, versions.get(version, VERSION.space));
-    countRecord(pool, sums, versions.get(version, VERSION.attributes));
-    const lifetime = versions.get(version, VERSION.lifetime);
-    assert(lifetime === 0 || isOffered, `${name}: what is withdrawn has no lifetime`);
-    checkWait(pool, sums, lifetime, WAIT_KIND.lifetime, version);
-    if ((flags & VERSION_FLAG.inline) !== 0) {
-      sums.inline += pool.arena.size(bytes);
-      countRecord(pool, sums, bytes);
-    }
-    if ((flags & VERSION_FLAG.slice) !== 0) {
-      assert(pool.extents.stateOf(bytes) === BLOCK_SLICE, `${name}: its bytes are a slice`);
-      assert(pool.extents.ownerOf(bytes) === version, `${name}: its bytes are its own`);
-      blocks.add(bytes);
-    }
+    const owed = { requires: requires.get(version) ?? 0, leases: leases.get(version) ?? 0 };
+    checkVersion(pool, { name, version, isCurrent: version === current, owed }, sums, blocks);
+  }
+}
+
+interface VersionToCheck {
+  readonly name: string;
+  readonly version: number;
+  readonly isCurrent: boolean;
+  /** To how many handles it is owed, as they say. */
+  readonly owed: { readonly requires: number; readonly leases: number };
+}
+
+function checkVersion(
+  pool: PoolState,
+  { name, version, isCurrent, owed }: VersionToCheck,
+  sums: Sums,
+  blocks: Set<number>,
+): void {
+  const { versions } = pool;
+  sums.versions++;
+  const flags = versions.get(version, VERSION.flags);
+  const bound = versions.get(version, VERSION.requires);
+  const readers = versions.get(version, VERSION.leases);
+  assert(bound === owed.requires, `${name}: bound requires are counted`);
+  assert(readers === owed.leases, `${name}: I4 leases equal holders`);
+  const isOffered = (flags & VERSION_FLAG.offered) !== 0;
+  assert(isOffered === isCurrent, `${name}: one version is offered at most`);
+  assert(isOffered || bound + readers > 0, `${name}: a withdrawn version is owed to somebody`);
+  const bytes = versions.get(version, VERSION.bytes);
+  count(sums.spaces, versions.get(version, VERSION.space));
+  countRecord(pool, sums, versions.get(version, VERSION.attributes));
+  const lifetime = versions.get(version, VERSION.lifetime);
+  assert(lifetime === 0 || isOffered, `${name}: what is withdrawn has no lifetime`);
+  checkWait(pool, sums, lifetime, WAIT_KIND.lifetime, version);
+  if ((flags & VERSION_FLAG.inline) !== 0) {
+    sums.inline += pool.arena.size(bytes);
+    countRecord(pool, sums, bytes);
+  }
+  if ((flags & VERSION_FLAG.slice) !== 0) {
+    assert(pool.extents.stateOf(bytes) === BLOCK_SLICE, `${name}: its bytes are a slice`);
+    assert(pool.extents.ownerOf(bytes) === version, `${name}: its bytes are its own`);
+    blocks.add(bytes);
   }
 }
 

@@ -51,8 +51,9 @@ export function awaitedText(who: Awaited, consumer: string): string {
 }
 
 /**
- * The error of a demand whose deadline has passed: it says for whom it waited. Its text has the time
- * that was asked for, so that it is the same on a host where timers come late; `waitedMs` is measured.
+ * The error of a demand whose deadline has passed: it says for whom it waited. Its text has the
+ * time that was asked for, so that it is the same on a host where timers come late; `waitedMs` is
+ * measured.
  */
 export function waitedFor(pool: PoolState, handle: number, wait: number): AttaccaError {
   const object = pool.handles.get(handle, HANDLE.object);

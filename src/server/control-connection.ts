@@ -56,6 +56,7 @@ export class ControlConnection {
   readonly #host: ConnectionHost;
   readonly #assembler = new FrameAssembler();
   readonly #held = new HeldFrames();
+  #isHalted = false;
   readonly #handshakeTimer: NodeJS.Timeout;
 
   constructor(link: Link, host: ConnectionHost) {
@@ -69,7 +70,9 @@ export class ControlConnection {
     }, host.handshakeMsMax);
     this.#handshakeTimer.unref();
     link.onData = (chunk) => this.#receive(chunk);
-    link.onDrain = () => link.resume();
+    link.onDrain = () => {
+      if (!this.#isHalted) link.resume();
+    };
     this.gone = new Promise((resolve) => {
       link.onClose = () => {
         this.#close();
@@ -89,6 +92,17 @@ export class ControlConnection {
     const writer = new Writer(16);
     writeAck(writer, ack);
     this.write(writer.written());
+  }
+
+  /** Reads no more for now: what was read is more than is answered at once. */
+  halt(): void {
+    this.#isHalted = true;
+    this.link.pause();
+  }
+
+  readOn(): void {
+    this.#isHalted = false;
+    if (this.state !== 'closed' && !this.link.isFull) this.link.resume();
   }
 
   /** Ends the connection with a reason that the peer can read. */

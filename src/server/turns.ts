@@ -32,6 +32,8 @@ export class Turns {
   #touched: ControlConnection[] = [];
   /** Connections that may owe an acknowledgement that is due soon. */
   readonly #owing = new Set<ControlConnection>();
+  /** Connections that are not read from. */
+  readonly #halted = new Set<ControlConnection>();
   #ackTimer: NodeJS.Timeout | null = null;
   #tickTimer: NodeJS.Timeout | null = null;
   #tickAt = Number.POSITIVE_INFINITY;
@@ -89,8 +91,25 @@ export class Turns {
     }
     // What was left off goes on after what others have to say.
     if (host.loop.isDue) this.plan();
+    this.#throttle();
     this.#planTick();
   };
+
+  /** Who asked for more than was answered is read from again when it has been. */
+  #throttle(): void {
+    const { loop } = this.#host;
+    for (const connection of this.#halted) {
+      if (connection.state === 'open' && loop.isBehind(connection.session)) continue;
+      this.#halted.delete(connection);
+      connection.readOn();
+    }
+    for (const session of loop.behind) {
+      const connection = this.#host.connectionOf(session);
+      if (connection === undefined || this.#halted.has(connection)) continue;
+      this.#halted.add(connection);
+      connection.halt();
+    }
+  }
 
   /** After the answers, which acknowledge too: what is due now; the rest within a second. */
   #acknowledge(): void {

@@ -23,7 +23,11 @@ function judgedOf(specs: readonly MetricSpec[]): ReturnType<typeof judge> {
 const RATE: MetricSpec = { name: 'rate', unit: '1/s', better: 'higher' };
 
 test('the record has the fields that are promised, and no others', () => {
-  const record = recordOf('some-bench', PLACE, judgedOf([RATE]));
+  const record = recordOf(
+    'some-bench',
+    PLACE,
+    judgedOf([{ ...RATE, goals: [{ of: 'memcpy', atLeast: 0.5 }] }]),
+  );
   assert.deepEqual(record, {
     bench: 'some-bench',
     commit: 'abc',
@@ -37,6 +41,8 @@ test('the record has the fields that are promised, and no others', () => {
         spread: [100, 120],
         rivals: { redis: 10 },
         limits: { memcpy: 200 },
+        ratios: { redis: 10, memcpy: 0.5 },
+        goals: [{ goal: '>= 0.5 x memcpy', reached: true }],
       },
     ],
   });

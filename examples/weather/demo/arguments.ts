@@ -7,9 +7,11 @@ import {
   settingsFrom,
   VIAS,
   type Via,
+  viaFlag,
   wordFlag,
 } from '../settings.js';
 import { parseFlags } from './flags.js';
+import { parseSize } from './size.js';
 
 export interface DemoArguments {
   readonly settings: Settings;
@@ -22,6 +24,8 @@ export interface DemoArguments {
   /** Parent of the directories of files. */
   readonly directory: string | undefined;
   readonly transport: string | undefined;
+  /** Of the pool; without it, as the host allows. */
+  readonly memoryBytes: number | undefined;
   readonly isHelp: boolean;
 }
 
@@ -44,8 +48,10 @@ how it is handed over
       pool             through shared memory; products start when their own fields are there
       files            all fields of a member's step in one file; products start when it is complete
       file-per-field   a file a field, written aside, renamed, noticed at once by inotify
+      module:FILE.js   what a module of one's own gives (examples/weather/exchange/module.ts)
   --dir DIR                 where files go; default the system's temporary directory; or /dev/shm
   --transport auto|socket|shared-memory  how the pool moves bytes; as ATTACCA_TRANSPORT
+  --memory SIZE             of the pool, as in 512m; when it is full, models wait for consumers
 
 what comes out
   --out DIR                 maps; default out/weather
@@ -58,6 +64,7 @@ const FLAGS = {
   via: { type: 'string' },
   dir: { type: 'string' },
   transport: { type: 'string' },
+  memory: { type: 'string' },
   out: { type: 'string' },
   json: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -81,8 +88,8 @@ export function parseArguments(argv: readonly string[]): DemoArguments {
   const values = parseFlags(argv, FLAGS);
   // A file's few fields are about the maps, not about times.
   const usual = values.input === undefined ? 'all' : 'pool';
-  const via = wordFlag('via', values.via, ['all', ...VIAS], usual);
-  const { via: _, ...settings } = values;
+  const via = viaFlag(values.via, ['all', ...VIAS], usual);
+  const { via: _, memory, ...settings } = values;
   if (values.input !== undefined && isDirectory(values.input)) {
     throw badUsage(`Cannot take "--input ${values.input}": it is a directory, not a NetCDF file`);
   }
@@ -96,6 +103,7 @@ export function parseArguments(argv: readonly string[]): DemoArguments {
       values.transport === undefined
         ? undefined
         : wordFlag('transport', values.transport, ['auto', 'socket', 'shared-memory'], 'auto'),
+    memoryBytes: memory === undefined ? undefined : parseSize(memory, '--memory'),
     isHelp: values.help === true,
   };
 }

@@ -1,5 +1,7 @@
 /** The figures of a run, for programs (`--json`) and for people (the table). */
-import type { Via } from '../settings.js';
+import { createHash } from 'node:crypto';
+import { isModuleVia, moduleLabel } from '../exchange/module.js';
+import type { BuiltInVia, Via } from '../settings.js';
 import {
   formatBytes,
   formatCount,
@@ -20,6 +22,8 @@ export interface Figures {
   readonly fields: number;
   readonly bytes: number;
   readonly products: number;
+  /** Of what all products are: equal in two runs when each product is, to the last bit. */
+  readonly products_sha256: string;
 }
 
 export function figuresOf(outcome: Outcome): Figures {
@@ -33,14 +37,17 @@ export function figuresOf(outcome: Outcome): Figures {
     fields: counts.fields,
     bytes: counts.bytes,
     products: counts.products,
+    products_sha256: createHash('sha256').update(outcome.fingerprints.join('\n')).digest('hex'),
   };
 }
 
-const HEADINGS: Readonly<Record<Via, string>> = {
+const HEADINGS: Readonly<Record<BuiltInVia, string>> = {
   pool: 'pool',
   files: 'a file a step',
   'file-per-field': 'a file a field',
 };
+
+const headingOf = (via: Via): string => (isModuleVia(via) ? moduleLabel(via) : HEADINGS[via]);
 
 const ROWS: readonly (readonly [string, (figures: Figures) => string])[] = [
   ['fields handed over', ({ fields }) => formatCount(fields)],
@@ -65,7 +72,7 @@ const ROWS: readonly (readonly [string, (figures: Figures) => string])[] = [
 export function figuresTable(all: ReadonlyMap<Via, Figures>): string {
   const runs = [...all];
   return formatTable([
-    ['', ...runs.map(([via]) => HEADINGS[via])],
+    ['', ...runs.map(([via]) => headingOf(via))],
     ...ROWS.map(([name, format]) => [name, ...runs.map(([, figures]) => format(figures))]),
   ]);
 }

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WeatherError } from '../errors.js';
-import { badUsage, type Via } from '../settings.js';
+import { isModuleVia, loadExchangeModule } from '../exchange/module.js';
+import { badUsage, type ModuleVia, type Via } from '../settings.js';
 import { Child, describeEnd } from './child.js';
 import { formatBytes } from './format.js';
 import type { PoolServing } from './pool-process.js';
@@ -14,6 +15,8 @@ export interface Medium {
   readonly env: NodeJS.ProcessEnv;
   /** The process that serves them all. */
   readonly server: Child | undefined;
+  /** Of other processes whose memory counts. */
+  readonly pids: readonly number[];
   /** A directory whose files take memory. */
   readonly memoryDirectory: string | undefined;
   /** What it is, a line each. */
@@ -26,7 +29,7 @@ export interface Medium {
 const TMPFS_MAGIC = 0x01021994;
 
 /** Serves a pool in a process of its own. */
-async function openPool(): Promise<Medium> {
+async function openPool(memoryBytes: number | undefined): Promise<Medium> {
   let tellServing = (_: PoolServing): void => {};
   const serving = new Promise<PoolServing>((resolve) => {
     tellServing = resolve;
@@ -34,7 +37,7 @@ async function openPool(): Promise<Medium> {
   const child = new Child({
     name: 'pool',
     file: './pool-process.js',
-    args: [],
+    args: memoryBytes === undefined ? [] : [`${memoryBytes}`],
     env: process.env,
     onMessage: (message) => tellServing(message as PoolServing),
   });
@@ -48,6 +51,7 @@ async function openPool(): Promise<Medium> {
     directory: undefined,
     env: { ...process.env, ATTACCA_POOL: address },
     server: child,
+    pids: [],
     memoryDirectory: slabs,
     description: [
       `an ordinary pool: ATTACCA_POOL=${address}`,
@@ -78,6 +82,7 @@ function openDirectory(parent: string, bytes: number): Medium {
     directory,
     env: process.env,
     server: undefined,
+    pids: [],
     memoryDirectory: isMemory ? directory : undefined,
     description: [`directory: ${directory} (${isMemory ? 'memory: a tmpfs' : 'disk, no fsync'})`],
     close() {
@@ -87,10 +92,33 @@ function openDirectory(parent: string, bytes: number): Medium {
   };
 }
 
-/** `bytes`: how much will go through it. */
+async function openModule(via: ModuleVia): Promise<Medium> {
+  const module = await loadExchangeModule(via);
+  const { env, pids, description, close } = await module.serve();
+  return {
+    directory: undefined,
+    env: { ...process.env, ...env },
+    server: undefined,
+    pids,
+    memoryDirectory: undefined,
+    description,
+    close,
+  };
+}
+
+export interface MediumOptions {
+  /** Of the directories of files. */
+  readonly parent?: string | undefined;
+  /** How much will go through it. */
+  readonly bytes: number;
+  /** How much of it a pool may hold at a time; without it, as the host allows. */
+  readonly memoryBytes?: number | undefined;
+}
+
 export async function openMedium(
   via: Via,
-  { parent = tmpdir(), bytes }: { readonly parent?: string | undefined; readonly bytes: number },
+  { parent = tmpdir(), bytes, memoryBytes }: MediumOptions,
 ): Promise<Medium> {
-  return via === 'pool' ? await openPool() : openDirectory(parent, bytes);
+  if (via === 'pool') return await openPool(memoryBytes);
+  return isModuleVia(via) ? await openModule(via) : openDirectory(parent, bytes);
 }

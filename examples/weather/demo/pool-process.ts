@@ -1,4 +1,7 @@
-/** Serves the pool of the demo, as `attacca serve` does, until the demo ends it or is gone. */
+/**
+ * Serves the pool of the demo, as `attacca serve` does, until the demo ends it or is gone. Its
+ * argument is the memory for it, in bytes.
+ */
 import { serve } from '../../../src/server/index.js';
 
 export interface PoolServing {
@@ -17,7 +20,12 @@ const PROMISE_GRACE_MS = 1_000;
 
 // Ctrl-C goes to all processes of a terminal: the pool stays until its members have gone.
 process.on('SIGINT', () => {});
-const server = await serve({ name: `weather-${process.ppid}`, promiseGraceMs: PROMISE_GRACE_MS });
+const [memory] = process.argv.slice(2);
+const server = await serve({
+  name: `weather-${process.ppid}`,
+  promiseGraceMs: PROMISE_GRACE_MS,
+  memoryBytes: memory === undefined ? undefined : Number(memory),
+});
 const close = (): void => {
   server.close().catch(() => {});
 };

@@ -20,6 +20,8 @@ export interface WorkflowOptions {
   readonly env: NodeJS.ProcessEnv;
   /** A process that serves them all: its memory counts, and without it nothing goes on. */
   readonly server: Child | undefined;
+  /** Of other processes whose memory counts. */
+  readonly pids: readonly number[];
   /** A directory whose files are memory. */
   readonly memoryDirectory: string | undefined;
   readonly onProgress: (counts: Readonly<Counts>) => void;
@@ -76,10 +78,10 @@ export class Workflow {
 
   /** @throws WeatherError `program-failed` saying who failed and what the others said of it. */
   async run(): Promise<Outcome> {
-    const { plan, settings, out, server, memoryDirectory, signal } = this.#options;
+    const { plan, settings, out, server, pids, memoryDirectory, signal } = this.#options;
     const { consumers, producers } = castOf(plan, settings, out);
     const memory = new MemoryWatch({
-      pids: () => [server?.pid, ...this.#players.map(({ child }) => child.pid)],
+      pids: () => [server?.pid, ...pids, ...this.#players.map(({ child }) => child.pid)],
       directory: memoryDirectory,
     });
     try {

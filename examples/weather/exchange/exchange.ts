@@ -41,6 +41,8 @@ export interface FieldObject<D extends FieldDtype = 'float32'> {
   readonly bytes: Uint8Array<ArrayBuffer>;
   set(options: { readonly attributes: FieldAttributes }): Promise<unknown>;
   offer(): Promise<unknown>;
+  /** Where offers do not leave this process within a turn: returns when this one has. */
+  sent?(): Promise<unknown>;
   /** Who has required it is still served. */
   withdraw(): Promise<unknown>;
   /** Announces need, before or after it is offered. */

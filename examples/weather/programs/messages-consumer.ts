@@ -5,7 +5,7 @@
 import { monotonicMs } from '../clock.js';
 import { MESSAGE_PLACES, messageName } from '../plan.js';
 import { messageValues } from './message-values.js';
-import { checkReceived, offeredAtMs, runProgram } from './program.js';
+import { checkReceived, offeredAtMs, runProgram, sumsOf } from './program.js';
 
 await runProgram('consumer', async (program) => {
   const { plan, pool, tally, number } = program;
@@ -18,6 +18,7 @@ await runProgram('consumer', async (program) => {
       const field = await object.demand();
       checkReceived(field, messageValues(field.unsafeBytes()));
       tally.add({ checked: 1 });
+      tally.fingerprint(object.name, Object.values(sumsOf(field)).join(' '));
       tally.latency(monotonicMs() - offeredAtMs(field));
       await field.dispose();
     }),

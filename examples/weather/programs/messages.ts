@@ -11,3 +11,11 @@ export type ProgramMessage =
 export function tell(message: ProgramMessage): void {
   process.send?.(message);
 }
+
+/** Returns when it has left this process: a long message takes a while, the end does not wait. */
+export async function tellLast(message: ProgramMessage): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    if (process.send === undefined) resolve();
+    else process.send(message, (error: Error | null) => (error ? reject(error) : resolve()));
+  });
+}

@@ -23,6 +23,7 @@ export class Producer {
     await this.#tally.stalled(async () => {
       this.#inFlight.add(handOver(field, sums));
       await turn();
+      await field.sent?.();
       await this.#inFlight.room();
     });
     this.#tally.add({ fields: 1, bytes });

@@ -13,7 +13,7 @@ import type { ReadonlyField } from '../grid.js';
 import { createPlan, type Plan } from '../plan.js';
 import { PROGRAM_FLAGS, type Settings, settingsFrom } from '../settings.js';
 import { checkSums, type FieldSums } from '../sums.js';
-import { tell } from './messages.js';
+import { tell, tellLast } from './messages.js';
 import { Tally } from './tally.js';
 
 const PROGRESS_MS = 100;
@@ -146,7 +146,7 @@ async function run(name: string, body: (program: Program) => Promise<void>): Pro
   );
   const result = tally.result();
   await pool.leave();
-  tell({ kind: 'result', result });
+  await tellLast({ kind: 'result', result });
 }
 
 /** Runs a program to its end; an error goes to standard error, and the exit code is 1. */

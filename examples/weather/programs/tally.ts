@@ -27,7 +27,7 @@ export interface TallyResult extends Readonly<Counts> {
   readonly stalledMs: number;
   /** One for each product: from the offer of the last field it needed until it was computed. */
   readonly latenciesMs: readonly number[];
-  /** One for each product, in no order: its name and a hash of its bytes. */
+  /** One for each product, in no order: its name and a hash of its bytes, or what it says. */
   readonly fingerprints: readonly string[];
   /** Paths of maps drawn. */
   readonly paths: readonly string[];
@@ -73,7 +73,12 @@ export class Tally {
 
   product(name: string, bytes: Uint8Array, latencyMs: number): void {
     this.latency(latencyMs);
-    this.#fingerprints.push(`${name} ${createHash('sha256').update(bytes).digest('hex')}`);
+    this.fingerprint(name, createHash('sha256').update(bytes).digest('hex'));
+  }
+
+  /** What a product is, told apart from any other of its name. */
+  fingerprint(name: string, content: string): void {
+    this.#fingerprints.push(`${name} ${content}`);
   }
 
   /** A product was computed so long after the last field that it needed was. */

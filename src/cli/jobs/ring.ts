@@ -12,8 +12,9 @@ interface Link {
 }
 
 /**
- * Refuses a list in which jobs need each other in a ring: each would wait for the next for ever. Each
- * job and each input is looked at once, and a chain may be as long as the list, so nothing recurs.
+ * Refuses a list in which jobs need each other in a ring: each would wait for the next for ever.
+ * Each job and each input is looked at once, and a chain may be as long as the list, so nothing
+ * recurs.
  */
 export function refuseRing(jobs: readonly Job[]): void {
   const makers = new Map<string, Job>();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { join as joinPool } from '../../../src/client/index.js';
 import { DemoProcess, isAlive } from './demo-process.js';
 import { writeClassic } from './netcdf-writer.js';
@@ -27,6 +28,8 @@ function start(...args: readonly string[]): DemoProcess {
 function isPng(path: string): boolean {
   return readFileSync(path).subarray(0, 8).toString('hex') === PNG;
 }
+
+const isMap = (path: string): boolean => /^out\/weather\/[^/]+\.png$/.test(path);
 
 /** Only the directory that the user's pools share may stay. */
 function assertNothingLeft(demo: DemoProcess, ...kept: readonly string[]): void {
@@ -61,6 +64,39 @@ test('pool, files a step, a file a field: the same products, bit for bit', async
     assert.ok(isPng(join(demo.directory, 'out/weather', map)), map);
   }
   assertNothingLeft(demo, 'out/weather', 'figures.json');
+});
+
+test('a module of another way, and a pool that is nearly full, make the same products', async () => {
+  const module = fileURLToPath(new URL('./files-module.js', import.meta.url));
+  const ways = [
+    ['--via', 'pool'],
+    ['--via', 'pool', '--memory', '192k'],
+    ['--via', `module:${module}`],
+  ];
+  const made: string[] = [];
+  for (const way of ways) {
+    const demo = start(...TINY, ...way, '--json', 'figures.json');
+    const { code, output, errors } = await demo.ended;
+    assert.equal(code, 0, output + errors);
+    const { vias } = JSON.parse(readFileSync(join(demo.directory, 'figures.json'), 'utf8'));
+    for (const figures of Object.values(vias)) {
+      made.push((figures as { products_sha256: string }).products_sha256);
+    }
+    assertNothingLeft(demo, 'figures.json', ...demo.leftovers().filter((path) => isMap(path)));
+  }
+  assert.equal(made.length, ways.length);
+  assert.equal(new Set(made).size, 1, made.join());
+});
+
+test('a module that is none is refused with the reason', async () => {
+  for (const [path, why] of [
+    ['./not-there.js', /Cannot take "--via module:.*not-there\.js": Cannot find module/],
+    [fileURLToPath(new URL('./demo-process.js', import.meta.url)), /does not export "serve"/],
+  ] as const) {
+    const { code, errors } = await start(...TINY, '--via', `module:${path}`).ended;
+    assert.equal(code, 2, errors);
+    assert.match(errors, why);
+  }
 });
 
 test('without shared memory: over the socket', async () => {
