@@ -20,7 +20,7 @@ export const LIMITS = {
   /** Those of all sessions together: above it, who holds more than an even share must wait. */
   repliesBytesMax: 1_024 * MiB,
   /** Answers to one session in one turn: what it asks beyond has its turn after the others. */
-  turnAnswerBytesMax: 1 * MiB,
+  turnAnswerBytesMax: 256 * KiB,
   /** Unacknowledged requests a client keeps for resume. */
   sessionRequestsMax: 1_048_576,
   sessionRequestBytesMax: 256 * MiB,
