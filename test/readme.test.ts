@@ -16,6 +16,9 @@ function minute(): { commands: string; printed: string } {
   return { commands, printed };
 }
 
+/** What a pool says first where /dev/shm is as small as a container's. */
+const SMALL_HOST = /^attacca start: WARNING: \S+ has only .* free.*\n/u;
+
 const isThere = (shell: string): boolean => spawnSync(shell, ['-c', ':']).error === undefined;
 
 for (const shell of ['bash', 'zsh']) {
@@ -38,7 +41,7 @@ for (const shell of ['bash', 'zsh']) {
           XDG_RUNTIME_DIR: join(home, 'run'),
         },
       });
-      assert.equal(result.stdout, printed);
+      assert.equal(result.stdout.replace(SMALL_HOST, ''), printed);
       assert.deepEqual(readdirSync(join(home, 'clone')), [], 'nothing is left where it was pasted');
     } finally {
       rmSync(home, { recursive: true, force: true });

@@ -98,7 +98,7 @@ test('jobs start when their inputs are there, whatever the order of lines', asyn
   ];
   await writeFile(join(directory, 'jobs'), jobs.join('\n'));
   for (const limit of ['1', '0']) {
-    const { code, out, err } = await attacca(['run', '-j', limit, '--memory', '64m', 'jobs'], {
+    const { code, out, err } = await attacca(['run', '-j', limit, '--memory', '16m', 'jobs'], {
       directory,
     });
     assert.equal(code, 0, err);
@@ -119,7 +119,7 @@ test('failures are named; what needs them is skipped, all else is done', async (
     'no-such-command',
   ];
   const around = { directory, input: jobs.join('\n') };
-  const { code, err } = await attacca(['run', '-j', '2', '--memory', '64m', '-'], around);
+  const { code, err } = await attacca(['run', '-j', '2', '--memory', '16m', '-'], around);
   assert.equal(code, 1);
   assert.match(err, /line 1 failed: exit 1: --out a/u);
   assert.match(err, /line 2 skipped: "a" is not made: line 1 has failed/u);
@@ -128,7 +128,7 @@ test('failures are named; what needs them is skipped, all else is done', async (
   assert.match(err, /line 6 failed: exit 127: no-such-command/u);
   assert.match(err, /attacca run: 1 job done, 3 failed, 2 skipped in /u);
   assert.deepEqual(await readdir(directory), ['done']);
-  const json = await attacca(['run', '-j', '2', '--memory', '64m', '--json', '-'], around);
+  const json = await attacca(['run', '-j', '2', '--memory', '16m', '--json', '-'], around);
   const records = jsonLines(json.out);
   const { seconds, ...sum } = records.pop() ?? {};
   assert.deepEqual(sum, { jobs: 6, done: 1, failed: 3, skipped: 2 });
@@ -174,7 +174,7 @@ test('many jobs in one process, as many at a time as were asked for', async (t) 
   const inputs = lines.map((_, index) => `--in o/${index}`).join(' ');
   const names = lines.map((_, index) => `{o/${index}}`).join(' ');
   await writeFile(join(directory, 'seed'), 'x');
-  const { code, err } = await attacca(['run', '-j', '4', '--memory', '64m', '-q', '-'], {
+  const { code, err } = await attacca(['run', '-j', '4', '--memory', '16m', '-q', '-'], {
     directory,
     input: `${inputs} -- cat ${names} > all\n${lines.join('\n')}\n`,
   });
@@ -209,7 +209,7 @@ test('run makes any script a workflow, and its exit code is ours', async (t) => 
     exit 5
   `;
   await writeFile(join(directory, 'workflow.sh'), `${command}\n${script}`);
-  const words = ['run', '--memory', '64m', '--', 'sh', 'workflow.sh'];
+  const words = ['run', '--memory', '16m', '--', 'sh', 'workflow.sh'];
   const { code, out, err } = await attacca(words, { directory });
   assert.equal(code, 5, err);
   assert.equal(out, 'HELLO\n');
@@ -217,14 +217,14 @@ test('run makes any script a workflow, and its exit code is ours', async (t) => 
 
 test('run passes signals on, and takes its pool down', async () => {
   const script = 'trap "exit 9" TERM; echo "$ATTACCA_POOL"; sleep 1000 & wait';
-  const running = startAttacca(['run', '--memory', '64m', '--', 'sh', '-c', script]);
+  const running = startAttacca(['run', '--memory', '16m', '--', 'sh', '-c', script]);
   const address = (await running.said(/\n/u)).trim();
   running.process.kill('SIGTERM');
   assert.equal((await running.ended).code, 9);
   assert.equal((await attacca(['ls'], { pool: address })).code, 4);
 
   // `exec`: a shell between fork and exec loses the signal for its child.
-  const killed = startAttacca(['run', '--memory', '64m', 'sh', '-c', 'echo here; exec sleep 1000']);
+  const killed = startAttacca(['run', '--memory', '16m', 'sh', '-c', 'echo here; exec sleep 1000']);
   await killed.said(/here/u);
   killed.process.kill('SIGINT');
   assert.equal((await killed.ended).signal, 'SIGINT');
@@ -232,7 +232,7 @@ test('run passes signals on, and takes its pool down', async () => {
 
 test('run of a command that is not there, and of a list of jobs without -j', async (t) => {
   const directory = await filesOf(t);
-  const { code, err } = await attacca(['run', '--memory', '64m', 'no-such-command']);
+  const { code, err } = await attacca(['run', '--memory', '16m', 'no-such-command']);
   assert.equal(code, 127);
   assert.match(
     err,
@@ -243,7 +243,7 @@ test('run of a command that is not there, and of a list of jobs without -j', asy
     ['jobs.txt', 127],
     ['./jobs.txt', 126],
   ] as const) {
-    const list = await attacca(['run', '--memory', '64m', file], { directory });
+    const list = await attacca(['run', '--memory', '16m', file], { directory });
     assert.equal(list.code, exit);
     assert.match(list.err, /; if it is a list of jobs, say -j N (?:\.\/)?jobs\.txt \(E/u);
   }
@@ -252,7 +252,7 @@ test('run of a command that is not there, and of a list of jobs without -j', asy
 test('with -j options may stand behind JOBS; a second word is named', async (t) => {
   const directory = await filesOf(t);
   await writeFile(join(directory, 'jobs'), 'echo done\n');
-  const behind = await attacca(['run', '-j', '1', 'jobs', '-q', '--memory', '64m'], { directory });
+  const behind = await attacca(['run', '-j', '1', 'jobs', '-q', '--memory', '16m'], { directory });
   assert.deepEqual([behind.code, behind.out, behind.err], [0, 'done\n', '']);
   const { code, err } = await attacca(['run', '-j', '1', 'jobs', 'more', '-q'], { directory });
   assert.equal(code, 2);
@@ -260,14 +260,14 @@ test('with -j options may stand behind JOBS; a second word is named', async (t) 
     err,
     /-j takes one file of JOBS, or - for standard input; "more" is a word too many \(see/u,
   );
-  const passed = await attacca(['run', '--memory', '64m', 'echo', '-j', '2', '-q']);
+  const passed = await attacca(['run', '--memory', '16m', 'echo', '-j', '2', '-q']);
   assert.equal(passed.out, '-j 2 -q\n');
 });
 
 test('with --json standard output holds records alone; what jobs print is on the other', async () => {
   const around = { input: 'echo from a program\necho from a shell; true\n' };
   const { code, out, err } = await attacca(
-    ['run', '-j', '1', '--memory', '64m', '--json', '-'],
+    ['run', '-j', '1', '--memory', '16m', '--json', '-'],
     around,
   );
   assert.equal(code, 0, err);

@@ -22,7 +22,7 @@ test('a job script starts a pool, uses it, and stops it', async (t) => {
   const { environment, shm } = await home(t);
   const script = `
     set -e
-    eval "$(attacca start --name job42 --memory 64m --shm-dir '${shm}')"
+    eval "$(attacca start --name job42 --memory 16m --shm-dir '${shm}')"
     echo "$ATTACCA_POOL"
     echo hello | attacca put --name greeting -
     attacca get greeting
@@ -42,7 +42,7 @@ test('a job script starts a pool, uses it, and stops it', async (t) => {
 test('a name that is in use is refused, a dead server of that name is not in the way', async (t) => {
   const { environment, shm } = await home(t);
   const start = () =>
-    attacca(['start', '--name', 'x', '--memory', '64m', '--shm-dir', shm, '--json'], {
+    attacca(['start', '--name', 'x', '--memory', '16m', '--shm-dir', shm, '--json'], {
       environment,
     });
   const first = await start();
@@ -67,7 +67,7 @@ test('a name that is in use is refused, a dead server of that name is not in the
 
 test('stop names what is still required, and stops by force', async (t) => {
   const { environment, shm } = await home(t);
-  const words = ['start', '--name', 'x', '--memory', '64m', '--shm-dir', shm, '--json'];
+  const words = ['start', '--name', 'x', '--memory', '16m', '--shm-dir', shm, '--json'];
   const started = await attacca(words, { environment });
   const pool = String(jsonLines(started.out)[0]?.['ATTACCA_POOL']);
   await using view = await connect({ address: pool });
@@ -87,7 +87,7 @@ test('stop names what is still required, and stops by force', async (t) => {
 
 test('serve says how to reach it, drains on SIGTERM, ends at once on the second', async (t) => {
   const { environment, shm } = await home(t);
-  const words = ['serve', '--name', 'x', '--memory', '64m', '--shm-dir', shm];
+  const words = ['serve', '--name', 'x', '--memory', '16m', '--shm-dir', shm];
   const server = startAttacca([...words, '--listen', 'tcp://127.0.0.1:0'], { environment });
   const line = (await server.said(/\n/u)).trimEnd();
   assert.match(line, /^ATTACCA_POOL=unix:\/\S+\/x\/socket$/u);
@@ -144,7 +144,7 @@ test('more memory than there is: a warning, to who starts it too', async (t) => 
 test('clean removes what dead pools left, and nothing else', async (t) => {
   const { environment, shm } = await home(t);
   const start = async (name: string): Promise<number> => {
-    const words = ['start', '--name', name, '--memory', '64m', '--shm-dir', shm, '--json'];
+    const words = ['start', '--name', name, '--memory', '16m', '--shm-dir', shm, '--json'];
     const { out } = await attacca(words, { environment });
     return Number(jsonLines(out)[0]?.['pid']);
   };
