@@ -9,4 +9,4 @@ export { connect } from './connect.js';
 export { type Link, SocketLink } from './link.js';
 export { type Listener, type ListenOptions, listen } from './listen.js';
 export { checkSocketPath, socketPathFits } from './socket-path.js';
-export { TOKEN_FILE, tokenOf } from './token.js';
+export { readTokenFile, TOKEN_FILE, tokenOf } from './token.js';
