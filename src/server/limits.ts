@@ -7,6 +7,8 @@ export const SERVER_LIMITS = {
   handshakeMsMax: 10_000,
   /** What an unknown peer can make us keep, until its HELLO has shown the token. */
   helloBytesMax: 64 * 1024,
+  /** Over TCP anybody may guess: fewer characters are refused. */
+  tokenCharactersMin: 16,
   /** Control connections at once: each session one, and some that come or go. */
   connectionsMax: LIMITS.sessionsMax + 1_024,
   /** Beyond them so many at a time are told why they are refused; more are closed in silence. */
