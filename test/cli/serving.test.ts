@@ -141,6 +141,19 @@ test('more memory than there is: a warning, to who starts it too', async (t) => 
   assert.deepEqual([await stop('much'), await stop('sockets')], [0, 0]);
 });
 
+test('a server that may open too few files says so', async (t) => {
+  const { environment } = await home(t);
+  const words = 'serve --quiet --name x --memory 16m';
+  // The first is too few for the token, the second for the thread.
+  for (const most of [20, 22]) {
+    const script = `ulimit -n ${most}; attacca ${words} --shm-dir ${tmpdir()}`;
+    const { code, out, err } = await shell(script, { environment }).ended;
+    assert.deepEqual([code, out], [1, ''], err);
+    const why = /Cannot .*: this process has too many files open \(ulimit -n\) \(file-error\)\n$/u;
+    assert.match(err, why);
+  }
+});
+
 test('clean removes what dead pools left, and nothing else', async (t) => {
   const { environment, shm } = await home(t);
   const start = async (name: string): Promise<number> => {
