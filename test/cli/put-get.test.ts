@@ -242,7 +242,7 @@ test('an offer that makes no sense is refused before what it would replace is wi
   assert.match(err, /"--lifetime" needs at least 1ms, not "0"/u);
   const { signal } = new AbortController();
   const context = { command: 'put', environment: {}, signal };
-  const { session, seat } = await openSeat(context, { pool: pool.address });
+  const { session, seat } = await joinAsCommand(context, { pool: pool.address });
   await using _session = session;
   await using store = new Store(seat);
   const object = { name: 'x', space: {}, attributes: {} };

@@ -85,6 +85,8 @@ test('words that a command does not take are refused before a pool is asked', as
     ['put', 'x', '-a', 'level'],
     ['put', 'a/x', 'b/x'],
     ['put', '--lifetime', 'long', 'x'],
+    ['put', '--replace', '--lifetime', '0', 'x'],
+    ['exec', '--replace', '--lifetime', '0s', '--out', 'f=x', '--', 'true'],
     ['wait'],
     ['stat'],
     ['rm'],

@@ -152,6 +152,8 @@ export class Store {
     payload: (handle: Handle) => Promise<Payload>,
   ): Promise<void> {
     const { space, attributes } = object;
+    // Refused before anything is withdrawn, or leased.
+    const how = encodeOffer(options, true);
     const handle = new Handle(this.#seat, object.name, { space, attributes });
     try {
       const what = await payload(handle);
@@ -160,7 +162,7 @@ export class Store {
         await declare(handle);
         await unkeepIfKept(this.#seat, object.name, options);
       }
-      await offerPayload(handle, what, encodeOffer(options, true), options);
+      await offerPayload(handle, what, how, options);
     } finally {
       handle.release();
     }
