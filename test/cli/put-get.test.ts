@@ -230,8 +230,6 @@ test('the same name twice is refused, --replace makes the next version', async (
   assert.equal(jsonLines(got.out)[0]?.['version'], 2);
 });
 
-test('an offer with a lifetime ends by itself', async () => {
-  await using pool = await testPool();
 test('an offer that makes no sense is refused before what it would replace is withdrawn', async () => {
   await using pool = await testPool();
   const around = { pool: pool.address, input: 'one' };
@@ -279,6 +277,8 @@ test('a file that has content although its size is 0 is read to its end', async 
   assert.ok(jsonLines(put.out).every(({ bytes }) => Number(bytes) > 0));
 });
 
+test('an offer with a lifetime ends by itself', async () => {
+  await using pool = await testPool();
   await using view = await connect({ address: pool.address });
   await attacca(['put', '--name', 'x', '--lifetime', '50ms', '-'], { pool: pool.address });
   for (;;) {

@@ -181,7 +181,7 @@ test('options may stand before the command', async () => {
 
 test('arguments that are not UTF-8 are refused: they would name something else', async (t) => {
   if (process.platform !== 'linux') return t.skip('needs /proc/self/cmdline');
-  const { code, err } = await shell(`attacca get "$(printf 'a\\377b')"`).ended;
+  const { code, err } = await shell(`attacca get '�' "$(printf 'a\\377\\001b')" c`).ended;
   assert.equal(code, 1);
   assert.equal(
     err,
