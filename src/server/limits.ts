@@ -32,6 +32,8 @@ export const SERVER_LIMITS = {
   poisonMsMax: 60_000,
   /** How long the agent may take to copy one chunk of a socket. */
   copyMsMax: 60_000,
+  /** How often is looked for files that killed clients left beside the slabs. */
+  scratchLookMs: 60_000,
   /** How long a detached server may take until it answers. */
   startMsMax: 30_000,
 } as const;

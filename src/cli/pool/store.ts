@@ -98,7 +98,8 @@ export class Store {
     const { client } = this.#seat;
     const directory = client.pool.slabs;
     const { path, size, offset } = file;
-    const name = `adopt-${uniquePart()}`;
+    // Should we be killed here, the pool removes what is of no open session.
+    const name = `adopt-${client.connection.accept?.session ?? 0}.${uniquePart()}`;
     renameSync(path, join(directory, name));
     let slice: Slice;
     try {
