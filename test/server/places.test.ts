@@ -14,6 +14,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { AttaccaError } from '../../src/core/errors.js';
+import { removePlace } from '../../src/server/discovery.js';
 import { checkPoolName, serve, socketPathOf } from '../../src/server/index.js';
 import { writePing } from '../protocol/other-side.js';
 import { Child } from './child.js';
@@ -142,6 +143,17 @@ test('a log of the user stays, also when the start fails', async (t) => {
   const server = await serve({ address, ...SMALL });
   await server.close();
   assert.deepEqual(await readdir(directory), ['log']);
+});
+
+test('of several who remove a dead place at once one has done it', async (t) => {
+  const root = await scratch(t);
+  const directory = join(root, 'dead');
+  await mkdir(directory);
+  await writeFile(join(directory, 'log'), 'its last words');
+  const place = { name: 'dead', address: `unix:${directory}/socket`, directory, isAlive: false };
+  const removals = await Promise.all(Array.from({ length: 8 }, () => removePlace(place)));
+  assert.equal(removals.filter((removed) => removed).length, 1);
+  assert.deepEqual(await readdir(root), []);
 });
 
 test('a directory that others may enter, or a name that is no directory, is refused', async (t) => {
