@@ -11,8 +11,8 @@ export const SERVER_LIMITS = {
   tokenCharactersMin: 16,
   /** Control connections at once: each session one, and some that come or go. */
   connectionsMax: LIMITS.sessionsMax + 1_024,
-  /** Beyond them so many at a time are told why they are refused; more are closed in silence. */
-  refusedLinksMax: 8,
+  /** Beyond them so many at a time are told why they are refused, and have time to read it. */
+  refusedLinksMax: 64,
   /** That connections were refused is logged at most this often. */
   refusedLogMs: 5_000,
   /** Requests read ahead of a session that is behind with its acknowledgements. */

@@ -112,6 +112,7 @@ export class PoolServer {
       describe: (link, identity) => this.#describe(link, identity),
       now,
       connectionsMax: parts.bounds.control,
+      refusedMax: parts.bounds.refused,
       log: parts.log,
       handshakeMsMax: parts.handshakeMsMax,
       endSession: (session, why) => this.#endSession(session, why),

@@ -136,7 +136,8 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
       if (server === null) link.destroy();
       else server.take(link);
     },
-    linksMax: bounds.control + SERVER_LIMITS.refusedLinksMax,
+    // One more comes before the oldest of those that are closed goes.
+    linksMax: bounds.control + bounds.refused + 1,
   };
   try {
     const directory = await prepareDirectory(options, path, cleanup);
