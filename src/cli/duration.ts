@@ -36,6 +36,16 @@ export function parseTimeout(text: string | undefined, option = '--timeout'): nu
   return parseDuration(text, option);
 }
 
+/** How long the pool keeps an offer, if that was given: at least for a moment. */
+export function parseLifetime(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = parseDuration(text, '--lifetime');
+  if (ms > 0) return ms;
+  throw new UsageError(
+    `"--lifetime" needs at least 1ms, not "${text}"; without it the pool keeps it`,
+  );
+}
+
 /** A length of time for people: `0.4 s`, `12 s`, `3 m 5 s`, `2 h 10 m`, `3 d 4 h`. */
 export function formatDuration(ms: number): string {
   if (!Number.isFinite(ms)) return 'for ever';

@@ -43,6 +43,14 @@ export function* fileChunks(
   }
 }
 
+/** All that a file gives, whatever its size is said to be. */
+export function allOf(path: string): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  const part = { path, offset: 0, size: Number.MAX_SAFE_INTEGER };
+  for (const chunk of fileChunks(part, 'to its end')) chunks.push(chunk.slice());
+  return Buffer.concat(chunks);
+}
+
 function readOnce(fd: number, path: string, buffer: Uint8Array, size: number, at: number): number {
   try {
     return readSync(fd, buffer, 0, size, at);

@@ -8,6 +8,8 @@ const EMPTY_PAUSE_MS = 5;
 /** Names are at most 4,000 bytes, paths at most 4,096: a longer line is no list of names. */
 const LINE_BYTES_MAX = 65_536;
 const LINES_MAX = 16_777_216;
+/** Of an argument that is shown in an error. */
+const ESCAPED_BYTES_MAX = 120;
 const NEWLINE = 10;
 const CARRIAGE_RETURN = 13;
 
@@ -93,9 +95,34 @@ export function checkArguments(args: readonly string[]): void {
   } catch {
     return;
   }
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(raw);
-  } catch {
-    throw notUtf8('the arguments');
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  // Those of Node and the path of the program stand in front.
+  const ours = splitAtNuls(raw).slice(-args.length);
+  for (const [index, bytes] of ours.entries()) {
+    try {
+      decoder.decode(bytes);
+    } catch {
+      throw notUtf8(`argument ${index + 1}, "${escaped(bytes)}"`);
+    }
   }
+}
+
+/** What stands in front of each NUL. */
+function splitAtNuls(bytes: Buffer): Buffer[] {
+  const parts: Buffer[] = [];
+  let start = 0;
+  for (let end = bytes.indexOf(0); end >= 0; end = bytes.indexOf(0, start)) {
+    parts.push(bytes.subarray(start, end));
+    start = end + 1;
+  }
+  return parts;
+}
+
+/** Bytes as a shell's $'...' takes them: what is no printable ASCII as \xNN. */
+function escaped(bytes: Buffer): string {
+  const short = bytes.subarray(0, ESCAPED_BYTES_MAX);
+  const text = short.toString('latin1').replace(/[^ -~]/gu, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+  return bytes.length > short.length ? `${text}...` : text;
 }

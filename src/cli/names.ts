@@ -19,8 +19,9 @@ export async function namesOf(
   }
   const names: string[] = [];
   for (const word of words) {
-    if (word === '-') names.push(...(await readLines(0, options.null ? 'nulls' : 'names')));
-    else names.push(word);
+    if (word !== '-') names.push(word);
+    // Not push(...lines): a call takes some 100,000 arguments, then the stack is full.
+    else for (const name of await readLines(0, options.null ? 'nulls' : 'names')) names.push(name);
   }
   return names;
 }

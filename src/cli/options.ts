@@ -94,8 +94,9 @@ export function parseCommandLine<O extends OptionSpecs>(
   const { unlessGiven } = how;
   const mixes = unlessGiven !== undefined && values[unlessGiven] !== undefined;
   if (mixes) return parseCommandLine(args, specs);
-  if (how.stopAtWord !== true && how.commandBehindDashes !== true) words.push(...(rest ?? []));
-  return { options: values as OptionValues<O>, words, rest };
+  const restIsWords = how.stopAtWord !== true && how.commandBehindDashes !== true;
+  const allWords = restIsWords && rest !== null ? words.concat(rest) : words;
+  return { options: values as OptionValues<O>, words: allWords, rest };
 }
 
 interface OptionToken {

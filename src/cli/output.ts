@@ -1,5 +1,7 @@
 import { write, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { AttaccaError } from '../core/errors.js';
+import { systemCode, whyFailed } from '../core/system-errors.js';
 import { EXIT, ExitWith } from './exit.js';
 
 const STDOUT = 1;
@@ -7,17 +9,16 @@ const STDERR = 2;
 /** A pipe that its other side made non-blocking is full: then its reader must be given time. */
 const FULL_PAUSE_MS = 2;
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
 /**
- * What the reader of our output has done when a write fails: gone away, which ends us without a
- * word, as SIGPIPE would.
+ * Why a write has failed. When the reader of our output has gone away we end without a word, as by
+ * SIGPIPE; a file is known by its path to who has opened it.
  */
-function outputError(error: unknown): Error {
-  if (codeOf(error) === 'EPIPE') return new ExitWith(EXIT.outputClosed);
-  return error instanceof Error ? error : new Error(String(error));
+function outputError(fd: number, error: unknown): unknown {
+  const system = systemCode(error);
+  if (system === 'EPIPE') return new ExitWith(EXIT.outputClosed);
+  if (fd !== STDOUT || system === '') return error;
+  const text = `Cannot write to standard output: ${whyFailed(error)}`;
+  return new AttaccaError('file-error', text, { system }, { cause: error });
 }
 
 function pause(): void {
@@ -34,7 +35,7 @@ function writeText(fd: number, text: string): void {
     try {
       at += writeSync(fd, bytes, at);
     } catch (error) {
-      if (codeOf(error) !== 'EAGAIN') throw outputError(error);
+      if (systemCode(error) !== 'EAGAIN') throw outputError(fd, error);
       pause();
     }
   }
@@ -65,8 +66,8 @@ export async function writeBytes(fd: number, bytes: Uint8Array): Promise<void> {
     const written = await new Promise<number>((resolve, reject) => {
       write(fd, bytes, at, bytes.length - at, null, (error, count) => {
         if (error === null) resolve(count);
-        else if (codeOf(error) === 'EAGAIN') setTimeout(resolve, FULL_PAUSE_MS, 0);
-        else reject(outputError(error));
+        else if (systemCode(error) === 'EAGAIN') setTimeout(resolve, FULL_PAUSE_MS, 0);
+        else reject(outputError(fd, error));
       });
     });
     at += written;

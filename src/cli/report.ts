@@ -14,7 +14,7 @@ function nameOf(command: string): string {
   return command === '' ? 'attacca' : `attacca ${command}`;
 }
 
-function errorLine(command: string, error: unknown): string {
+export function errorLine(command: string, error: unknown): string {
   if (error instanceof UsageError) {
     const about = command === '' ? 'attacca --help' : `attacca ${command} --help`;
     return `${nameOf(command)}: ${printable(error.message)} (see ${about})`;
@@ -26,6 +26,8 @@ function errorLine(command: string, error: unknown): string {
 /** The stable code: of our own errors, else what the system calls it. */
 function codeOf(error: unknown): string {
   if (error instanceof AttaccaError || error instanceof UsageError) return error.code;
+  // So our own API refuses an argument: V8 and Node begin otherwise.
+  if (error instanceof RangeError && error.message.startsWith('Cannot ')) return 'bad-argument';
   return error instanceof Error && 'code' in error ? String(error.code) : 'internal';
 }
 

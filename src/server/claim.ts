@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { link, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AttaccaError } from '../core/errors.js';
+import { systemCode, whyFailed } from '../core/system-errors.js';
 import {
   checkSocketPath,
   connect,
@@ -9,14 +10,11 @@ import {
   type ListenOptions,
   listen,
 } from '../transport/index.js';
+import { isSocketThere } from './leftovers.js';
 
 /** How often the name may be taken away under our hands by others that start at the same time. */
 const ATTEMPTS_MAX = 16;
 const LOCK_FILE = '.lock';
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
 
 /** Of the length of `socket`, so that it fits where that fits. */
 function draftName(): string {
@@ -54,8 +52,15 @@ interface Claim {
   close(): Promise<void>;
 }
 
+/** Whether a dead server's socket is there; refuses one that answers, and what is no socket. */
+export async function findStaleSocket(path: string): Promise<boolean> {
+  if (!(await isSocketThere(path))) return false;
+  if (await isSocketAlive(path)) throw inUse(path);
+  return true;
+}
+
 /** Removes a name if it is still that of the file we made: a later server may have it by now. */
-async function unlinkOwn(path: string, file: { ino: number; dev: number }): Promise<void> {
+export async function unlinkOwn(path: string, file: { ino: number; dev: number }): Promise<void> {
   const found = await stat(path).catch(() => null);
   if (found?.ino === file.ino && found.dev === file.dev) await unlink(path).catch(() => {});
 }
@@ -69,7 +74,7 @@ async function clearStale(path: string, lock: string): Promise<void> {
   try {
     await rename(lock, aside);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
+    if (systemCode(error) === 'ENOENT') return;
     throw error;
   }
   const alive = await isSocketAlive(aside);
@@ -86,8 +91,9 @@ async function takeLock(path: string, draft: string, lock: string): Promise<void
       await unlink(draft);
       return;
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
+      if (systemCode(error) !== 'EEXIST') throw error;
     }
+    if (!(await isSocketThere(lock))) continue;
     if (await isSocketAlive(lock)) throw inUse(path);
     await clearStale(path, lock);
   }
@@ -97,39 +103,56 @@ async function takeLock(path: string, draft: string, lock: string): Promise<void
 /**
  * Listens on a Unix socket in a directory that a living server has alone. Whether it lives is
  * asked of the kernel: its socket answers under the name `.lock` from its first moment to its
- * death. Clients find it under the name in `path` once it is published; what a dead server left
- * there is replaced. Errors: `name-in-use`, and those of `listen`.
+ * death. Clients find it under the name in `path` once it is published; the socket that a dead
+ * server left there is replaced, and nothing else. Errors: `name-in-use`, `file-error` and those of
+ * `listen`.
  */
 export async function claimSocket(path: string, options: ListenOptions): Promise<Claim> {
   checkSocketPath(path);
+  try {
+    await isSocketThere(path);
+    return await claim(path, options);
+  } catch (cause) {
+    if (cause instanceof AttaccaError) throw cause;
+    throw new AttaccaError(
+      'file-error',
+      `Cannot serve on "${formatAddress({ kind: 'unix', path })}": ${whyFailed(cause)}`,
+      { path, system: systemCode(cause) },
+      { cause },
+    );
+  }
+}
+
+async function claim(path: string, options: ListenOptions): Promise<Claim> {
   const draft = join(dirname(path), draftName());
   const lock = join(dirname(path), LOCK_FILE);
   const none = { token: null, tokenFile: null };
   const listener = await listen({ kind: 'unix', path: draft, ...none }, options);
   try {
     await takeLock(path, draft, lock);
-    const file = await stat(lock);
-    return {
-      async publish() {
-        await link(lock, draft);
-        await rename(draft, path);
-      },
-      async close() {
-        await listener.close();
-        await unlinkOwn(path, file);
-        await unlinkOwn(lock, file);
-      },
-    };
-  } catch (cause) {
+  } catch (error) {
     await listener.close();
     await unlink(draft).catch(() => {});
-    if (cause instanceof AttaccaError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new AttaccaError(
-      'file-error',
-      `Cannot serve on "${formatAddress({ kind: 'unix', path })}": ${why}`,
-      { path, system: codeOf(cause) },
-      { cause },
-    );
+    throw error;
   }
+  const file = await stat(lock);
+  const close = async (): Promise<void> => {
+    await listener.close();
+    await unlinkOwn(path, file);
+    await unlinkOwn(lock, file);
+  };
+  try {
+    await findStaleSocket(path);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { publish: () => publish(path, draft, lock), close };
+}
+
+async function publish(path: string, draft: string, lock: string): Promise<void> {
+  // A name that is free is taken without replacing what somebody puts there at this moment.
+  if (!(await findStaleSocket(path))) return await link(lock, path);
+  await link(lock, draft);
+  await rename(draft, path);
 }

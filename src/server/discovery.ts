@@ -1,5 +1,7 @@
-import { readdir, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { systemCode } from '../core/system-errors.js';
 import { formatAddress } from '../transport/index.js';
 import { isSocketAlive } from './claim.js';
 import { SOCKET_FILE, socketPathOf } from './place.js';
@@ -44,9 +46,23 @@ export async function listPools(): Promise<PoolPlace[]> {
   return places;
 }
 
-/** Removes what a dead pool left at its place: socket, token, log, reports. False if it lives. */
+/**
+ * Removes what a dead pool left at its place: socket, token, log, reports. False if it lives, or
+ * somebody else removes it. It is renamed first, which one of several can do; what is left of that
+ * when we are killed is listed, and removed, as any dead place.
+ */
 export async function removePlace(place: PoolPlace): Promise<boolean> {
-  if (await isSocketAlive(join(place.directory, SOCKET_FILE))) return false;
-  await rm(place.directory, { recursive: true, force: true });
+  const { directory } = place;
+  if (await isSocketAlive(join(directory, SOCKET_FILE))) return false;
+  const doomed = join(dirname(directory), `.${randomBytes(4).toString('hex')}`);
+  try {
+    await rename(directory, doomed);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+  // Without a socket it is new to whoever lists it now, and let alone.
+  await rm(join(doomed, SOCKET_FILE), { force: true });
+  await rm(doomed, { recursive: true, force: true });
   return true;
 }

@@ -7,10 +7,12 @@ export const SERVER_LIMITS = {
   handshakeMsMax: 10_000,
   /** What an unknown peer can make us keep, until its HELLO has shown the token. */
   helloBytesMax: 64 * 1024,
+  /** Over TCP anybody may guess: fewer characters are refused. */
+  tokenCharactersMin: 16,
   /** Control connections at once: each session one, and some that come or go. */
   connectionsMax: LIMITS.sessionsMax + 1_024,
-  /** Beyond them so many at a time are told why they are refused; more are closed in silence. */
-  refusedLinksMax: 8,
+  /** Beyond them so many at a time are told why they are refused, and have time to read it. */
+  refusedLinksMax: 64,
   /** That connections were refused is logged at most this often. */
   refusedLogMs: 5_000,
   /** Requests read ahead of a session that is behind with its acknowledgements. */
@@ -30,6 +32,8 @@ export const SERVER_LIMITS = {
   poisonMsMax: 60_000,
   /** How long the agent may take to copy one chunk of a socket. */
   copyMsMax: 60_000,
+  /** How often is looked for files that killed clients left beside the slabs. */
+  scratchLookMs: 60_000,
   /** How long a detached server may take until it answers. */
   startMsMax: 30_000,
 } as const;

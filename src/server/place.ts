@@ -22,7 +22,7 @@ export function checkPoolName(name: string): void {
   );
 }
 
-function ownUid(): number {
+export function ownUid(): number {
   return process.geteuid?.() ?? 0;
 }
 

@@ -15,6 +15,7 @@ import type { Door } from './handshake.js';
 import { Heartbeats } from './heartbeats.js';
 import { SERVER_LIMITS } from './limits.js';
 import type { PoolMemory } from './memory.js';
+import { Scratches } from './scratches.js';
 import type { SessionSecrets } from './secrets.js';
 import { Sessions } from './sessions.js';
 import { SOFTWARE } from './software.js';
@@ -63,6 +64,8 @@ export class PoolServer {
   readonly #sessions: Sessions;
   readonly #deaths: DeathWatch;
   readonly #heartbeats: Heartbeats;
+  /** Null without shared memory: then nobody has files beside the slabs. */
+  readonly #scratches: Scratches | null;
   readonly #startedMs = performance.now();
   readonly #addresses: string[];
   #agent: Agent | null = null;
@@ -109,6 +112,7 @@ export class PoolServer {
       describe: (link, identity) => this.#describe(link, identity),
       now,
       connectionsMax: parts.bounds.control,
+      refusedMax: parts.bounds.refused,
       log: parts.log,
       handshakeMsMax: parts.handshakeMsMax,
       endSession: (session, why) => this.#endSession(session, why),
@@ -119,6 +123,9 @@ export class PoolServer {
       receivedOf: (session) => this.#loop.receivedOf(session),
       now,
     });
+    const directory = parts.memory.directory?.path;
+    const isOpen = (session: number): boolean => this.#sessions.isOpen(session);
+    this.#scratches = directory === undefined ? null : new Scratches({ directory, isOpen });
   }
 
   /** All addresses, that of the Unix socket first. */
@@ -222,6 +229,7 @@ export class PoolServer {
       case 'session-ended':
         this.#sessions.ended(effect.session, effect.crashed);
         void this.#agent?.endSession(effect.session);
+        if (effect.crashed) this.#scratches?.look();
         break;
       case 'stop':
         this.#end({ kind: 'stopped' }).catch(() => {});
@@ -277,6 +285,7 @@ export class PoolServer {
     const error = new AttaccaError('pool-stopping', 'Cannot go on: the pool has stopped');
     await this.#sessions.refuseAll(error);
     await this.#agent?.close();
+    await this.#scratches?.close();
   }
 
   /** Our own fault: reported once, then the pool ends. What it holds is not to be trusted. */

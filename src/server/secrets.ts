@@ -1,13 +1,21 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open, readFile, rename } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { open, rename, unlink } from 'node:fs/promises';
 import { AttaccaError } from '../core/errors.js';
+import { readTokenFile } from '../transport/index.js';
+import { ownUid } from './place.js';
 
-const TOKEN_BYTES_MAX = 4_096;
+const TOKEN_TEXT = /^[A-Za-z0-9_-]{43}$/u;
+export const TOKEN_FILE_MODE = 0o600;
 
 /** A token that nobody guesses: 32 random bytes as text. */
 export function makeToken(): string {
   return randomBytes(32).toString('base64url');
+}
+
+/** Whether a text is of the form that {@link makeToken} gives. */
+export function isTokenText(text: string): boolean {
+  return TOKEN_TEXT.test(text);
 }
 
 function digest(text: string): Buffer {
@@ -19,41 +27,35 @@ export function tokensEqual(one: string, other: string): boolean {
   return timingSafeEqual(digest(one), digest(other));
 }
 
-/** Writes a token for its user alone, whole or not at all. */
-export async function writeTokenFile(path: string, token: string): Promise<void> {
+/** Writes a token for its user alone, whole or not at all; returns what the file is known by. */
+export async function writeTokenFile(path: string, token: string): Promise<Stats> {
   const draft = `${path}.${randomBytes(4).toString('hex')}`;
   const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
-  const handle = await open(draft, flags, 0o600);
+  const handle = await open(draft, flags, TOKEN_FILE_MODE);
   try {
     await handle.writeFile(`${token}\n`);
+    await rename(draft, path);
+    return await handle.stat();
+  } catch (error) {
+    await unlink(draft).catch(() => {});
+    throw error;
   } finally {
     await handle.close();
   }
-  await rename(draft, path);
 }
 
-/** Reads the token that a user wants the pool to have. */
-export async function readTokenFile(path: string): Promise<string> {
-  let text: string;
-  try {
-    text = (await readFile(path, 'utf8')).trim();
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new AttaccaError(
-      'file-error',
-      `Cannot read the token file "${path}": ${why}`,
-      { path },
-      {
-        cause,
-      },
-    );
-  }
-  if (text === '' || text.length > TOKEN_BYTES_MAX) {
-    throw new AttaccaError('file-error', `Cannot use the token file "${path}": no token in it`, {
-      path,
-    });
-  }
-  return text;
+/**
+ * Reads the token that a user wants the pool to have. As ssh does with keys: what others may read
+ * is no secret, and what others may write is theirs; who else may read a file that is not ours is
+ * for its owner to say.
+ */
+export function readSecretToken(path: string): string {
+  const { token, stats } = readTokenFile(path);
+  const forbidden = stats.uid === ownUid() ? 0o077 : 0o022;
+  if ((stats.mode & forbidden) === 0) return token;
+  const mode = (stats.mode & 0o777).toString(8);
+  const text = `others may read or write it (mode ${mode}); chmod 600 it`;
+  throw new AttaccaError('file-error', `Cannot use the token file "${path}": ${text}`, { path });
 }
 
 /**

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { rm, rmdir } from 'node:fs/promises';
+import { rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { refuse } from '../core/assert.js';
+import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
+import { systemCode, whyFailed } from '../core/system-errors.js';
 import type { ValueMap } from '../core/value.js';
 import { ownIdentity, type ProcessIdentity } from '../levels/process-identity.js';
 import type { PoolOptions } from '../pool/state.js';
@@ -16,7 +18,7 @@ import {
   TOKEN_FILE,
 } from '../transport/index.js';
 import { AgentWorker } from './agent-worker.js';
-import { claimSocket } from './claim.js';
+import { claimSocket, findStaleSocket } from './claim.js';
 import { Cleanup } from './cleanup.js';
 import { ownConnectionBounds } from './descriptors.js';
 import { limitsForClients } from './handshake.js';
@@ -25,7 +27,8 @@ import { type PoolMemory, prepareMemory } from './memory.js';
 import type { ServeOptions } from './options.js';
 import { DATA_SOCKET_FILE, LOG_FILE, makePrivateDirectory, socketPathOf } from './place.js';
 import { PoolServer } from './pool-server.js';
-import { makeToken, readTokenFile, SessionSecrets, writeTokenFile } from './secrets.js';
+import { placeToken, tokenFor } from './pool-token.js';
+import { SessionSecrets } from './secrets.js';
 import { SOFTWARE } from './software.js';
 
 function tcpAddress(text: string | undefined): TcpAddress | null {
@@ -60,18 +63,34 @@ async function prepareDirectory(
   return directory;
 }
 
-async function prepareToken(
+/** The log that startDetached makes goes with the pool; elsewhere one is a file of the user. */
+function removeLog(
   options: ServeOptions,
   directory: string,
   cleanup: Cleanup,
-): Promise<{ token: string; path: string }> {
-  const { tokenFile } = options;
-  const given = tokenFile === undefined ? options.token : await readTokenFile(tokenFile);
-  const token = given ?? makeToken();
-  const path = join(directory, TOKEN_FILE);
-  await writeTokenFile(path, token);
+  hasCrashed: () => boolean,
+): void {
+  if (options.address !== undefined) return;
+  cleanup.push(async () => {
+    // After a crash people want to read it.
+    if (!hasCrashed()) await rm(join(directory, LOG_FILE), { force: true });
+  });
+}
+
+/** Where data connections come: a name that is free, until the pool ends. */
+async function freeDataSocket(directory: string, cleanup: Cleanup): Promise<string> {
+  const path = join(directory, DATA_SOCKET_FILE);
+  if (await findStaleSocket(path)) await unlink(path);
   cleanup.push(() => rm(path, { force: true }));
-  return { token, path };
+  return path;
+}
+
+/** What the system has said while the pool was started. */
+function cannotServe(error: unknown, name: string): unknown {
+  const system = systemCode(error);
+  if (error instanceof AttaccaError || system === '') return error;
+  const text = `Cannot serve the pool "${name}": ${whyFailed(error)}`;
+  return new AttaccaError('file-error', text, { name, system }, { cause: error });
 }
 
 /** What the pool's history begins with. */
@@ -108,6 +127,7 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
   const path = socketPath(options, name);
   checkSocketPath(path);
   const tcp = tcpAddress(options.listen);
+  const token = tokenFor(options);
   const cleanup = new Cleanup();
   const bounds = ownConnectionBounds();
   let server: PoolServer | null = null;
@@ -116,25 +136,24 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
       if (server === null) link.destroy();
       else server.take(link);
     },
-    linksMax: bounds.control + SERVER_LIMITS.refusedLinksMax,
+    // One more comes before the oldest of those that are closed goes.
+    linksMax: bounds.control + bounds.refused + 1,
   };
   try {
     const directory = await prepareDirectory(options, path, cleanup);
     const claim = await claimSocket(path, listening);
-    cleanup.push(async () => {
-      // After a crash people want to read it.
-      if (server?.hasCrashed !== true) await rm(join(directory, LOG_FILE), { force: true });
-    });
+    removeLog(options, directory, cleanup, () => server?.hasCrashed === true);
+    // Goes after the socket: who comes then hears that the pool stops, not that a file is missing.
+    const tokenCleanup = new Cleanup();
+    cleanup.push(() => tokenCleanup.run());
     cleanup.push(() => claim.close());
     const thread = new AgentWorker();
     cleanup.push(() => thread.terminate());
-    const { token, path: tokenPath } = await prepareToken(options, directory, cleanup);
+    const dataSocket = await freeDataSocket(directory, cleanup);
+    const tokenPath = join(directory, TOKEN_FILE);
+    await placeToken(tokenPath, token, options, tokenCleanup);
     const memory = await prepareMemory({ poolId, name }, options, log);
     cleanup.push(() => memory.directory?.remove());
-    const dataSocket = join(directory, DATA_SOCKET_FILE);
-    // A dead server may have left it; the directory is ours alone by now.
-    await rm(dataSocket, { force: true });
-    cleanup.push(() => rm(dataSocket, { force: true }));
 
     const here = ownIdentity();
     const started = new PoolServer({
@@ -167,6 +186,6 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
     return started;
   } catch (error) {
     await cleanup.run();
-    throw error;
+    throw cannotServe(error, name);
   }
 }

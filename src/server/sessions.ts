@@ -33,6 +33,8 @@ interface SessionsOptions {
   readonly describe: (link: Link, identity: ProcessIdentity) => ValueMap;
   readonly now: () => number;
   readonly connectionsMax: number;
+  /** Links beyond them that we have closed, and whose peers have time to read why. */
+  readonly refusedMax: number;
   readonly log: (line: string) => void;
   readonly handshakeMsMax: number;
   /** Ends a session as one whose process is dead. */
@@ -47,6 +49,8 @@ export class Sessions implements ConnectionHost {
   readonly #connections = new Set<ControlConnection>();
   /** Away, with requests but not one answer acknowledged: perhaps ACCEPT never came. */
   readonly #unheard = new Set<number>();
+  /** Closed by us, and not yet by the peer; the oldest first. */
+  readonly #closing = new Set<ControlConnection>();
   #refusedLogAt = 0;
   #onEmpty: () => void = () => {};
 
@@ -68,6 +72,7 @@ export class Sessions implements ConnectionHost {
 
   /** A new link; beyond the bound it is refused at once. */
   take(link: Link): void {
+    this.#makeRoom();
     const connection = new ControlConnection(link, this);
     const limit = this.#options.connectionsMax;
     if (this.#connections.size < limit) {
@@ -80,6 +85,21 @@ export class Sessions implements ConnectionHost {
         limit,
       }),
     );
+  }
+
+  /**
+   * A link that we close stays until the peer has closed it: were it gone before, what the peer
+   * says would fail, and with it the reading of our reason. A new one needs a descriptor: for that
+   * the oldest goes, which has had most time.
+   */
+  #makeRoom(): void {
+    const { connectionsMax, refusedMax } = this.#options;
+    if (this.#connections.size + this.#closing.size < connectionsMax + refusedMax) return;
+    for (const oldest of this.#closing) {
+      this.#closing.delete(oldest);
+      oldest.destroy();
+      return;
+    }
   }
 
   #logRefused(limit: number): void {
@@ -178,6 +198,8 @@ export class Sessions implements ConnectionHost {
 
   closed(connection: ControlConnection): void {
     this.#connections.delete(connection);
+    this.#closing.add(connection);
+    void connection.gone.then(() => this.#closing.delete(connection));
     const entry = this.#sessions.get(connection.session);
     if (entry === undefined || entry.connection !== connection) return;
     entry.connection = null;

@@ -1,8 +1,8 @@
-import { createConnection, type Socket } from 'node:net';
 import { AttaccaError } from '../core/errors.js';
 import { type Address, formatAddress } from './address.js';
 import { LINK_LIMITS } from './limits.js';
 import { type Link, SocketLink } from './link.js';
+import { PatientSocket } from './patient-socket.js';
 import { checkSocketPath } from './socket-path.js';
 
 interface ConnectOptions {
@@ -38,10 +38,9 @@ export function connect(address: Address, options: ConnectOptions = {}): Promise
   return new Promise((resolve, reject) => {
     const { signal } = options;
     if (address.kind === 'unix') checkSocketPath(address.path);
-    const socket: Socket =
-      address.kind === 'unix'
-        ? createConnection({ path: address.path })
-        : createConnection({ host: address.host, port: address.port, noDelay: true });
+    const socket = new PatientSocket();
+    if (address.kind === 'unix') socket.connect({ path: address.path });
+    else socket.connect({ host: address.host, port: address.port });
     const fail = (error: AttaccaError): void => {
       done();
       socket.on('error', () => {});

@@ -8,6 +8,8 @@ export const LINK_LIMITS = {
   /** How long `close` waits for a peer that does not read, until the rest is dropped. */
   closeMsMax: 2_000,
   connectMsMax: 10_000,
+  /** What a token file may hold: HELLO has room for it, and nobody has made a longer one. */
+  tokenBytesMax: 4_096,
   /** `sun_path` has 108 bytes on Linux, 104 on macOS, with the NUL that ends it. */
   socketPathBytesMax: 107,
   /** An idle TCP link asks the peer's kernel, which answers for a program that is busy. */

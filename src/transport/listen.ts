@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { AttaccaError } from '../core/errors.js';
+import { systemCode, whyFailed } from '../core/system-errors.js';
 import { type Address, formatAddress } from './address.js';
 import { type Link, SocketLink } from './link.js';
 import { checkSocketPath } from './socket-path.js';
@@ -19,10 +20,10 @@ export interface ListenOptions {
 
 function cannotListen(address: Address, cause: Error): AttaccaError {
   const text = formatAddress(address);
-  const system = 'code' in cause ? String(cause.code) : '';
+  const system = systemCode(cause);
   return new AttaccaError(
     system === 'EADDRINUSE' ? 'name-in-use' : 'file-error',
-    `Cannot listen on "${text}": ${cause.message}`,
+    `Cannot listen on "${text}": ${whyFailed(cause)}`,
     { address: text, system },
     { cause },
   );

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomFillSync } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -223,6 +224,29 @@ test('Ctrl-C ends the wait for inputs, and the program that runs with all that i
   assert.match(out, /^\d+\n$/u);
   assert.deepEqual(await left(), []);
   assert.deepEqual(await view.members(), []);
+});
+
+test('what a killed command leaves beside the slabs goes, what others use stays', async (t) => {
+  const { pool, directory, slabs, left } = await place(t);
+  if (slabs === null) return t.skip('there is no shared memory here');
+  const around = { pool: pool.address, directory };
+  const script = 'head -c 100000 /dev/zero > {x}; echo {x} $$; exec sleep 1000';
+  const start = () => startAttacca(['exec', '--out', 'x', '--', 'sh', '-c', script], around);
+  const [killed, lives] = [start(), start()];
+  const said = [await killed.said(/\n/u), await lives.said(/\n/u)];
+  const [gone = '', pid] = said[0]?.trim().split(' ') ?? [];
+  const [kept = ''] = said[1]?.split(' ') ?? [];
+  t.after(() => lives.process.kill('SIGINT'));
+  assert.equal((await left()).length, 2);
+  killed.process.kill('SIGKILL');
+  while (existsSync(gone)) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(existsSync(kept));
+  // Its program has a group of its own, and goes on.
+  process.kill(Number(pid), 'SIGKILL');
+  while ((await left()).length !== 1) await new Promise((resolve) => setImmediate(resolve));
+  lives.process.kill('SIGINT');
+  assert.equal((await lives.ended).signal, 'SIGINT');
+  assert.deepEqual(await left(), []);
 });
 
 test('the pool is known to the program, standard input goes to it', async (t) => {

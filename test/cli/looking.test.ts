@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect, join, type Pool } from '../../src/client/index.js';
 import { testPool } from '../../src/testing/index.js';
-import { attacca, jsonLines, startAttacca, untilDemanded } from './command.js';
+import { attacca, jsonLines, shell, startAttacca, untilDemanded } from './command.js';
 
 const F32 = { dtype: 'float32', shape: [2, 3] } as const;
 
@@ -190,4 +190,19 @@ test('withdraw ends what the pool keeps, not what a member offers', async () => 
   assert.match(lines[0] ?? '', /"nope".*\(unknown-object\)$/u);
   assert.match(lines[1] ?? '', /"own": it belongs to the member that offers it \(wrong-state\)$/u);
   assert.equal((await attacca(['ls'], { pool: pool.address })).out, 'own\n');
+});
+
+test('300,000 names go through a pipe', async () => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'many' });
+  const empty = new Uint8Array(0);
+  for (let first = 0; first < 300_000; first += 20_000) {
+    const puts = Array.from({ length: 20_000 }, (_, at) => member.put(`x/${first + at}`, empty));
+    await Promise.all(puts);
+  }
+  const { code, err } = await shell('attacca ls | attacca rm -', {
+    pool: pool.address,
+  }).ended;
+  assert.deepEqual([code, err], [0, '']);
+  assert.equal((await attacca(['ls'], { pool: pool.address })).out, '');
 });

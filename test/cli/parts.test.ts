@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAttribute, parseAttributes } from '../../src/cli/attribute.js';
-import { formatDuration, parseDuration, parseTimeout } from '../../src/cli/duration.js';
+import {
+  formatDuration,
+  parseDuration,
+  parseLifetime,
+  parseTimeout,
+} from '../../src/cli/duration.js';
 import { UsageError } from '../../src/cli/exit.js';
 import { fitted, formatTable, printable, widthOf } from '../../src/cli/format.js';
 import { toJson } from '../../src/cli/json.js';
 import { parseCommandLine } from '../../src/cli/options.js';
+import { errorLine } from '../../src/cli/report.js';
 import { plainWords, shellWords } from '../../src/cli/shell-words.js';
 import { didYouMean, nearest } from '../../src/cli/suggest.js';
 import { Float, Timestamp } from '../../src/core/value.js';
@@ -88,10 +94,18 @@ test('times are read with their unit, and refused without sense', () => {
   for (const bad of ['', 's', '-1s', '1 fortnight', '1e9', '50d', 'NaN', '1s1s']) {
     assert.throws(() => parseDuration(bad, '-t'), UsageError, bad);
   }
+  assert.deepEqual([parseLifetime('1ms'), parseLifetime(undefined)], [1, undefined]);
+  for (const none of ['0', '0s', '0.1ms']) assert.throws(() => parseLifetime(none), UsageError);
   assert.equal(formatDuration(185_000), '3 m 5 s');
   assert.equal(formatDuration(59_999), '1 m');
   assert.equal(formatDuration(12), '12 ms');
   assert.equal(formatDuration(7_260_000), '2 h 1 m');
+});
+
+test('what our own API refuses is no fault of ours', () => {
+  const refused = errorLine('put', new RangeError('Cannot keep an offer for 0 ms: 1 to 2^32 - 2'));
+  assert.equal(refused, 'attacca put: Cannot keep an offer for 0 ms: 1 to 2^32 - 2 (bad-argument)');
+  assert.match(errorLine('put', new RangeError('Invalid array length')), /\(internal\)$/u);
 });
 
 test('attributes get the type that they look like, or the one that is forced', () => {

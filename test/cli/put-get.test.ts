@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -227,6 +228,53 @@ test('the same name twice is refused, --replace makes the next version', async (
   assert.equal((await put('three', '--replace')).code, 0);
   const got = await attacca(['get', 'x', '--attributes'], { pool: pool.address });
   assert.equal(jsonLines(got.out)[0]?.['version'], 2);
+});
+
+test('an offer that makes no sense is refused before what it would replace is withdrawn', async () => {
+  await using pool = await testPool();
+  const around = { pool: pool.address, input: 'one' };
+  assert.equal((await attacca(['put', '--name', 'x', '-'], around)).code, 0);
+  const again = ['put', '--name', 'x', '-', '--replace', '--lifetime', '0'];
+  const { code, err } = await attacca(again, around);
+  assert.equal(code, 2);
+  assert.match(err, /"--lifetime" needs at least 1ms, not "0"/u);
+  const { signal } = new AbortController();
+  const context = { command: 'put', environment: {}, signal };
+  const { session, seat } = await joinAsCommand(context, { pool: pool.address });
+  await using _session = session;
+  await using store = new Store(seat);
+  const object = { name: 'x', space: {}, attributes: {} };
+  const options = { replace: true, lifetimeMs: 0 };
+  await assert.rejects(store.putBytes(object, Buffer.from('two'), options), RangeError);
+  assert.equal((await attacca(['get', 'x'], { pool: pool.address })).out, 'one');
+});
+
+test('output that cannot be written is told in words', async (t) => {
+  if (!existsSync('/dev/full')) return t.skip('needs /dev/full');
+  await using pool = await testPool();
+  const around = { pool: pool.address };
+  await attacca(['put', '--name', 'x', '-'], { ...around, input: 'bytes' });
+  for (const words of ['get x', 'ls', 'stat x']) {
+    const { code, err } = await shell(`attacca ${words} > /dev/full`, around).ended;
+    assert.equal(code, 1);
+    const why = 'Cannot write to standard output: no space is left on the device (file-error)';
+    assert.equal(err, `attacca ${words.split(' ')[0]}: ${why}\n`);
+  }
+});
+
+test('a file that has content although its size is 0 is read to its end', async (t) => {
+  if (!existsSync('/proc/self/mountinfo')) return t.skip('needs /proc');
+  await using pool = await testPool();
+  const around = { pool: pool.address };
+  const put = await attacca(['put', 'c=/proc/version', '/proc/cpuinfo', '--json'], around);
+  assert.equal(put.code, 0, put.err);
+  const [got, facts] = await Promise.all([
+    attacca(['get', 'c'], around),
+    attacca(['get', 'cpuinfo'], around),
+  ]);
+  assert.equal(got.out, await readFile('/proc/version', 'utf8'));
+  assert.match(facts.out, /^processor/mu);
+  assert.ok(jsonLines(put.out).every(({ bytes }) => Number(bytes) > 0));
 });
 
 test('an offer with a lifetime ends by itself', async () => {

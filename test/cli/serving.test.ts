@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connect, join as joinPool } from '../../src/client/index.js';
-import { attacca, jsonLines, shell, startAttacca, untilDemanded } from './command.js';
+import { attacca, attaccaPath, jsonLines, shell, startAttacca, untilDemanded } from './command.js';
 
 /** Sockets and shared memory of a test's own, so that nobody else's pools are seen or cleaned. */
 async function home(t: TestContext): Promise<{ environment: NodeJS.ProcessEnv; shm: string }> {
@@ -139,6 +139,20 @@ test('more memory than there is: a warning, to who starts it too', async (t) => 
   }
   const stop = async (name: string) => (await attacca(['stop', name, '-q'], { environment })).code;
   assert.deepEqual([await stop('much'), await stop('sockets')], [0, 0]);
+});
+
+test('a server that may open too few files says so', async (t) => {
+  if (!attaccaPath.endsWith('.cjs')) return t.skip('not bundled, Node cannot even load it');
+  const { environment } = await home(t);
+  const words = 'serve --quiet --name x --memory 16m';
+  // The first is too few for the token, the second for the thread.
+  for (const most of [20, 22]) {
+    const script = `ulimit -n ${most}; attacca ${words} --shm-dir ${tmpdir()}`;
+    const { code, out, err } = await shell(script, { environment }).ended;
+    assert.deepEqual([code, out], [1, ''], err);
+    const why = /Cannot .*: this process has too many files open \(ulimit -n\) \(file-error\)\n$/u;
+    assert.match(err, why);
+  }
 });
 
 test('clean removes what dead pools left, and nothing else', async (t) => {

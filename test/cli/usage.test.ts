@@ -85,6 +85,8 @@ test('words that a command does not take are refused before a pool is asked', as
     ['put', 'x', '-a', 'level'],
     ['put', 'a/x', 'b/x'],
     ['put', '--lifetime', 'long', 'x'],
+    ['put', '--replace', '--lifetime', '0', 'x'],
+    ['exec', '--replace', '--lifetime', '0s', '--out', 'f=x', '--', 'true'],
     ['wait'],
     ['stat'],
     ['rm'],
@@ -179,7 +181,10 @@ test('options may stand before the command', async () => {
 
 test('arguments that are not UTF-8 are refused: they would name something else', async (t) => {
   if (process.platform !== 'linux') return t.skip('needs /proc/self/cmdline');
-  const { code, err } = await shell(`attacca get "$(printf 'a\\377b')"`).ended;
+  const { code, err } = await shell(`attacca get '�' "$(printf 'a\\377\\001b')" c`).ended;
   assert.equal(code, 1);
-  assert.match(err, /not well-formed UTF-8 \(bad-name\)/u);
+  assert.equal(
+    err,
+    'attacca get: Cannot use argument 3, "a\\xff\\x01b": it is not well-formed UTF-8 (bad-name)\n',
+  );
 });

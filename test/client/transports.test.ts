@@ -45,10 +45,10 @@ describe('ways to the bytes', () => {
   });
 
   test('by TCP, with a token, over either way', async (t) => {
-    const server = await servePool(t, { listen: 'tcp://127.0.0.1:0', token: 'secret' });
+    const server = await servePool(t, { listen: 'tcp://127.0.0.1:0', token: 'a secret of ours' });
     const tcp = server.addresses.find((address) => address.startsWith('tcp:')) ?? '';
     assert.equal(await codeOf(join({ address: tcp, member: 'x' })), 'wrong-token');
-    const address = `${tcp}?token=secret`;
+    const address = `${tcp}?token=a%20secret%20of%20ours`;
     await using mapped = await join({ address, member: 'mapped' });
     await using moved = await join({ address, member: 'moved', transport: 'socket' });
     assert.equal(mapped.transport, 'shared-memory');

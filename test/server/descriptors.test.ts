@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { FRAME } from '../../src/protocol/index.js';
 import { connectionBounds, parseOpenFilesMax } from '../../src/server/descriptors.js';
@@ -20,33 +20,63 @@ test('the limit on open files is read as the system writes it', () => {
 
 test('connections leave the process descriptors of its own', () => {
   for (let most = 0; most < 100_000; most += 37) {
-    const { control, data } = connectionBounds(most, 25);
+    const { control, data, refused } = connectionBounds(most, 25);
     assert.ok(control >= 4 && data >= 4);
-    assert.ok(most < 64 || control + data + SERVER_LIMITS.refusedLinksMax + 25 < most);
+    assert.ok(most < 54 || control + data + refused + 25 < most);
+    assert.ok(refused >= 2);
   }
-  const { connectionsMax, dataConnectionsMax } = SERVER_LIMITS;
-  const plenty = { control: connectionsMax, data: dataConnectionsMax };
+  const { connectionsMax, dataConnectionsMax, refusedLinksMax } = SERVER_LIMITS;
+  const plenty = { control: connectionsMax, data: dataConnectionsMax, refused: refusedLinksMax };
   assert.deepEqual(connectionBounds(1_000_000, 25), plenty);
 });
 
-test('where few files may be open, who is too many is told so, and the log says it once', async (t) => {
+/** Fewer are not enough for Node to load the modules, of which it opens many at a time. */
+const OPEN_FILES_MAX = 128;
+
+/** A server that may have only these files open; what it has logged. */
+async function serverWithFewFiles(t: TestContext) {
   const directory = await scratch(t);
   const address = `unix:${directory}/pool/socket`;
   const path = fileURLToPath(new URL('./serve-child.js', import.meta.url));
   const options = JSON.stringify({ address, memoryBytes: 16 * 1024 * 1024 });
-  // Fewer are not enough for Node to load the modules, of which it opens many at a time.
-  const command = 'ulimit -n 128; exec "$0" "$@"';
+  const command = `ulimit -n ${OPEN_FILES_MAX}; exec "$0" "$@"`;
   const child = spawn('/bin/sh', ['-c', command, process.execPath, path, options], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     env: { ...process.env, ATTACCA_READY_FD: '3' },
   });
   t.after(() => child.kill('SIGKILL'));
-  let log = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    log += chunk.toString();
-  });
+  const lines: string[] = [];
+  child.stderr?.on('data', (chunk: Buffer) => lines.push(chunk.toString()));
   await new Promise((resolve) => child.stdio[3]?.once('data', resolve));
+  return { address, child, log: () => lines.join('') };
+}
 
+test('of many who come at once each is taken or told why not, however few files there may be', async (t) => {
+  const { address, child, log } = await serverWithFewFiles(t);
+  const token = await tokenOf(parseAddress(address));
+  // All have connected and spoken before the server sees the first of them.
+  child.kill('SIGSTOP');
+  const clients = await Promise.all(Array.from({ length: 120 }, () => RawClient.connect(address)));
+  for (const client of clients) client.writeHello({ token });
+  await Promise.all(clients.map((client) => untilSent(client)));
+  child.kill('SIGCONT');
+  const kinds = await Promise.all(
+    clients.map(async (client) => (await client.until(() => client.frames[0])).kind),
+  );
+  const refused = clients.filter((_, at) => kinds[at] === FRAME.refuse);
+  for (const client of refused) assert.equal((await client.refused()).code, 'session-limit');
+  const taken = clients.filter((_, at) => kinds[at] === FRAME.accept);
+  assert.ok(taken.length >= 4 && taken.length + refused.length === 120, String(taken.length));
+  for (const client of taken) await client.ok(client.send(writePing));
+  assert.match(log(), /connections are refused/u);
+});
+
+async function untilSent(client: RawClient): Promise<void> {
+  while (client.link.bytesQueued > 0) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('where few files may be open, who is too many is told so, and the log says it once', async (t) => {
+  const { address, log } = await serverWithFewFiles(t);
   const token = await tokenOf(parseAddress(address));
   const open: RawClient[] = [];
   let refused = 0;
@@ -67,8 +97,8 @@ test('where few files may be open, who is too many is told so, and the log says 
   }
   assert.ok(open.length >= 4 && open.length + refused === 80);
   for (const client of open) await client.ok(client.send(writePing));
-  assert.equal(log.split('connections are refused').length, 2);
-  assert.match(log, /ulimit -n/u);
+  assert.equal(log().split('connections are refused').length, 2);
+  assert.match(log(), /ulimit -n/u);
   // Room again: who comes next is taken.
   open[0]?.link.destroy();
   await open[0]?.untilClosed();

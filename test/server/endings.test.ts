@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -106,6 +106,38 @@ test('STOP is refused while something is required, unless forced', async (t) => 
   await assert.rejects(
     stop(server.address),
     (error) => error instanceof AttaccaError && error.code === 'pool-unreachable',
+  );
+});
+
+test('several who stop a pool at once all hear that it has stopped', async (t) => {
+  const server = await poolOf(t);
+  const stops = Array.from({ length: 8 }, () => stop(server.address));
+  for (const required of await Promise.all(stops)) assert.equal(required, null);
+});
+
+test('one who stops a pool that is stopping waits for its end', async (t) => {
+  const server = await poolOf(t);
+  const client = await RawClient.open(server.address);
+  const drained = server.drain(600_000);
+  assert.equal(await notice(client), 'pool-stopping');
+  const stopping = stop(server.address);
+  const refused = await RawClient.connect(server.address);
+  refused.writeHello({ token: server.token });
+  assert.equal((await refused.refused()).code, 'pool-stopping');
+  await client.ok(client.send(writeEnd));
+  assert.equal(await stopping, null);
+  await drained;
+});
+
+test('a pool whose token has gone is not stopped, and the reason is said', async (t) => {
+  const server = await poolOf(t);
+  await rm(join(server.directory, 'token'));
+  await assert.rejects(
+    stop(server.address),
+    (error) =>
+      error instanceof AttaccaError &&
+      error.code === 'wrong-token' &&
+      error.message.includes(`its token file "${server.directory}/token" is not there`),
   );
 });
 

@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { AttaccaError } from '../../src/core/errors.js';
+import { removePlace } from '../../src/server/discovery.js';
 import { checkPoolName, serve, socketPathOf } from '../../src/server/index.js';
 import { writePing } from '../protocol/other-side.js';
 import { Child } from './child.js';
@@ -79,21 +90,70 @@ test('what a killed server left is replaced', async (t) => {
   assert.ok(said.some((line) => line.includes(slabs)));
 });
 
-test('a socket file that is no socket, or of a program that is gone, is replaced', async (t) => {
+test('the socket of a program that is gone is replaced, that of one that lives is not', async (t) => {
   const directory = await scratch(t);
   const path = join(directory, 'socket');
-  await writeFile(path, 'not a socket');
-  await writeFile(join(directory, '.lock'), 'nor this');
-  const first = await serve({ address: `unix:${path}`, ...SMALL });
-  await first.close();
-
-  const gone = createServer();
-  await new Promise<void>((resolve) => gone.listen(join(directory, 'draft'), resolve));
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(join(directory, 'draft'), resolve));
   await rename(join(directory, 'draft'), path);
-  await new Promise<void>((resolve) => gone.close(() => resolve()));
+  await assert.rejects(serve({ address: `unix:${path}`, ...SMALL }), hasCode('name-in-use'));
+  assert.deepEqual(await readdir(directory), ['socket']);
+  await new Promise<void>((resolve) => other.close(() => resolve()));
   const second = await serve({ address: `unix:${path}`, ...SMALL });
   t.after(() => second.close());
   await RawClient.open(second.address);
+});
+
+/** Ways in which a name that a server would take can be a file of the user. */
+const USER_FILES: readonly (readonly [string, (path: string) => Promise<void>])[] = [
+  ...['socket', '.lock', 'data', 'token'].flatMap((name) => [
+    [name, (path: string) => writeFile(path, 'precious', { mode: 0o600 })] as const,
+    [name, (path: string) => writeFile(path, '', { mode: 0o600 })] as const,
+    [name, (path: string) => symlink('elsewhere', path)] as const,
+    [name, (path: string) => mkdir(path)] as const,
+  ]),
+  ['token', (path) => writeFile(path, `${'k'.repeat(43)}\n`, { mode: 0o640 })],
+  ['token', (path) => writeFile(path, `${'k'.repeat(43)}\nand more\n`, { mode: 0o600 })],
+];
+
+test('files of the user are never taken for what a dead server left', async (t) => {
+  for (const [name, make] of USER_FILES) {
+    const directory = await scratch(t);
+    const path = join(directory, name);
+    await make(path);
+    const before = await lstat(path);
+    await assert.rejects(serve({ address: `unix:${directory}/socket`, ...SMALL }), (error) => {
+      assert.ok(hasCode('file-error')(error), String(error));
+      assert.ok(String(error).includes(`Cannot replace "${path}": `), String(error));
+      assert.match(String(error), /move it away/u);
+      return true;
+    });
+    assert.deepEqual(await readdir(directory), [name]);
+    const after = await lstat(path);
+    assert.deepEqual([after.ino, after.size], [before.ino, before.size]);
+  }
+});
+
+test('a log of the user stays, also when the start fails', async (t) => {
+  const directory = await scratch(t);
+  await writeFile(join(directory, 'log'), 'of mine');
+  const address = `unix:${directory}/socket`;
+  await assert.rejects(serve({ address, shmDirectory: '/no/such', ...SMALL }));
+  assert.deepEqual(await readdir(directory), ['log']);
+  const server = await serve({ address, ...SMALL });
+  await server.close();
+  assert.deepEqual(await readdir(directory), ['log']);
+});
+
+test('of several who remove a dead place at once one has done it', async (t) => {
+  const root = await scratch(t);
+  const directory = join(root, 'dead');
+  await mkdir(directory);
+  await writeFile(join(directory, 'log'), 'its last words');
+  const place = { name: 'dead', address: `unix:${directory}/socket`, directory, isAlive: false };
+  const removals = await Promise.all(Array.from({ length: 8 }, () => removePlace(place)));
+  assert.equal(removals.filter((removed) => removed).length, 1);
+  assert.deepEqual(await readdir(root), []);
 });
 
 test('a directory that others may enter, or a name that is no directory, is refused', async (t) => {
@@ -143,7 +203,7 @@ test('a pool that listens on TCP opens to those who have the token', async (t) =
 test('the token may be given, in a file too', async (t) => {
   const directory = await scratch(t);
   const file = join(directory, 'secret');
-  await writeFile(file, 'open sesame\n');
+  await writeFile(file, 'open sesame\n', { mode: 0o600 });
   const server = await poolOf(t, { tokenFile: file });
   assert.equal(server.token, 'open sesame');
   await RawClient.open(`${server.address}?token-file=${file}`);
@@ -152,5 +212,40 @@ test('the token may be given, in a file too', async (t) => {
     serve({ address: `unix:${directory}/p/socket`, tokenFile: file, ...SMALL }),
     hasCode('file-error'),
   );
+  assert.deepEqual(await readdir(directory), ['secret']);
+});
+
+test('a token that the user keeps beside the socket stays', async (t) => {
+  const directory = await scratch(t);
+  const tokenFile = join(directory, 'token');
+  await writeFile(tokenFile, 'open sesame\n', { mode: 0o600 });
+  const server = await serve({ address: `unix:${directory}/socket`, tokenFile, ...SMALL });
+  await RawClient.open(server.address);
+  await server.close();
+  assert.equal(await readFile(tokenFile, 'utf8'), 'open sesame\n');
+});
+
+test('a token that others may read, write or guess is refused', async (t) => {
+  const directory = await scratch(t);
+  const tokenFile = join(directory, 'secret');
+  const address = `unix:${directory}/p/socket`;
+  const refusedAs = async (code: string, words: RegExp, listen: string | undefined) => {
+    const start = serve({ address, tokenFile, listen, ...SMALL });
+    await assert.rejects(start, (error) => hasCode(code)(error) && words.test(String(error)));
+  };
+  await writeFile(tokenFile, 'x'.repeat(16));
+  for (const mode of [0o666, 0o644, 0o640, 0o602]) {
+    await chmod(tokenFile, mode);
+    await refusedAs(
+      'file-error',
+      /others may read or write it \(mode 6..\); chmod 600/u,
+      undefined,
+    );
+  }
+  await chmod(tokenFile, 0o600);
+  const listen = 'tcp://127.0.0.1:0';
+  await (await serve({ address, tokenFile, listen, ...SMALL })).close();
+  await writeFile(tokenFile, 'x'.repeat(15));
+  await refusedAs('bad-argument', /it has 15 characters, and 16 are the least/u, listen);
   assert.deepEqual(await readdir(directory), ['secret']);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -64,7 +65,11 @@ test('the token: of the address, of its file, of the file beside the socket, non
   const directory = await mkdtemp(join(tmpdir(), 'attacca-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const socket = `unix:${directory}/socket`;
-  assert.equal(await tokenOf(parseAddress(socket)), '');
+  await assert.rejects(tokenOf(parseAddress(socket)), (error) => {
+    assert.ok(error instanceof AttaccaError && error.code === 'wrong-token');
+    assert.match(error.message, /its token file "\/\S+\/token" is not there/u);
+    return true;
+  });
   await writeFile(join(directory, 'token'), '  beside\n');
   assert.equal(await tokenOf(parseAddress(socket)), 'beside');
   await writeFile(join(directory, 'other'), 'named\n');
@@ -75,4 +80,29 @@ test('the token: of the address, of its file, of the file beside the socket, non
     tokenOf(parseAddress(`tcp://h:1?token-file=${directory}/none`)),
     (error) => error instanceof AttaccaError && error.code === 'file-error',
   );
+});
+
+test('a token file that is none says why, and nobody waits for a FIFO', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'attacca-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const path = join(directory, 'token');
+  const refused = async (why: RegExp): Promise<void> => {
+    await assert.rejects(tokenOf(parseAddress(`unix:${directory}/socket`)), (error) => {
+      assert.ok(error instanceof AttaccaError && error.code === 'file-error');
+      assert.ok(error.message.startsWith(`Cannot read the token file "${path}": `));
+      assert.match(error.message, why);
+      return true;
+    });
+    await rm(path, { recursive: true });
+  };
+  execFileSync('mkfifo', [path]);
+  await refused(/it is not a regular file$/u);
+  await mkdir(path);
+  await refused(/it is not a regular file$/u);
+  await writeFile(path, 'x'.repeat(4_097));
+  await refused(/it is too large: a token has at most 4096 bytes$/u);
+  await writeFile(path, ' \n');
+  await refused(/there is no token in it$/u);
+  await symlink(path, path);
+  await refused(/too many symbolic links$/u);
 });

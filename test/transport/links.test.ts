@@ -109,6 +109,22 @@ for (const kind of ['unix', 'tcp'] as const) {
   });
 }
 
+test('why a peer has closed is heard, although a write fails before it is read', async (t) => {
+  const { near, far } = await pair(t, 'unix');
+  const heard: Uint8Array[] = [];
+  near.onData = (chunk) => heard.push(chunk);
+  const closed = new Promise<Error | null>((resolve) => {
+    near.onClose = resolve;
+  });
+  far.write(new TextEncoder().encode('too many'));
+  far.flush();
+  far.destroy();
+  near.write(new Uint8Array(1));
+  near.flush();
+  assert.match(String(await closed), /EPIPE/u);
+  assert.equal(Buffer.concat(heard).toString(), 'too many');
+});
+
 test('a socket that nobody serves is refused with what the system said', async (t) => {
   const address = await addressFor(t, 'unix');
   await assert.rejects(

@@ -1,5 +1,5 @@
 import { defineCommand } from '../command.js';
-import { parseDuration, parseTimeout } from '../duration.js';
+import { parseLifetime, parseTimeout } from '../duration.js';
 import { Forwarding } from '../exec/forwarding.js';
 import { endSentence, exitCodeOfEnd } from '../exec/program.js';
 import { execSpec, FILE_OPTIONS, type Program } from '../exec/spec.js';
@@ -61,8 +61,7 @@ export const command = defineCommand({
     const program: Program = { kind: 'words', words: [first, ...more] };
     const spec = execSpec(options, program);
     const timeoutMs = parseTimeout(options.timeout);
-    const { lifetime } = options;
-    const lifetimeMs = lifetime === undefined ? undefined : parseDuration(lifetime, '--lifetime');
+    const lifetimeMs = parseLifetime(options.lifetime);
     using forwarding = new Forwarding(false);
     const { signal } = forwarding;
     try {

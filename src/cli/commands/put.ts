@@ -2,9 +2,10 @@ import { type Stats, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { parseAttributes } from '../attribute.js';
 import { defineCommand } from '../command.js';
-import { parseDuration, parseTimeout } from '../duration.js';
+import { parseLifetime, parseTimeout } from '../duration.js';
 import { UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
+import { allOf } from '../file-chunks.js';
 import { fileError } from '../file-errors.js';
 import { counted, quoted } from '../format.js';
 import { chunksOf } from '../input.js';
@@ -88,9 +89,9 @@ export const command = defineCommand({
     if (words.length === 0) throw new UsageError('it needs a FILE, or - for standard input');
     const format = formatOf(options.as);
     const attributes = parseAttributes(options.attribute);
-    const { lifetime, replace } = options;
+    const { replace } = options;
     const timeoutMs = parseTimeout(options.timeout);
-    const lifetimeMs = lifetime === undefined ? undefined : parseDuration(lifetime, '--lifetime');
+    const lifetimeMs = parseLifetime(options.lifetime);
     const fromStdin = options.name !== undefined && words.length === 1 && words[0] === '-';
     const sources = fromStdin ? [] : sourcesOf(await namesOf(words, options), options.name, exists);
     const failures = new Failures(context.command, options.json);
@@ -125,10 +126,8 @@ export const command = defineCommand({
     }
     await forEachAtOnce(files, FILES_AT_ONCE, async (file) => {
       const object = { name: file.name, space: file.space, attributes };
-      const { path, offset, size } = file;
       try {
-        await store.putFile(object, { path, offset, size: size - offset }, put);
-        told(object, size - offset);
+        told(object, await putFile(store, object, file, put));
       } catch (error) {
         if (signal.aborted) throw error;
         failures.add(error);
@@ -161,6 +160,22 @@ function look(source: PutSource, format: Format): FileToPut {
   if (!isNpy) return { ...source, size, offset: 0, space: {} };
   const { space, dataOffset } = readNpyFile(path, size);
   return { ...source, size, offset: dataOffset, space };
+}
+
+/** Puts a file; returns how many bytes. What a kernel makes when it is read (/proc) has size 0. */
+async function putFile(
+  store: Store,
+  object: ObjectToPut,
+  { path, offset, size }: FileToPut,
+  options: PutOptions,
+): Promise<number> {
+  if (size > 0) {
+    await store.putFile(object, { path, offset, size: size - offset }, options);
+    return size - offset;
+  }
+  const bytes = allOf(path);
+  await store.putBytes(object, bytes, options);
+  return bytes.length;
 }
 
 async function allOfStdin(

@@ -34,9 +34,11 @@ export class Scratch {
 
   #make(): string {
     if (this.#directory !== null) return this.#directory;
-    const { plane, pool } = this.#client;
+    const { plane, pool, connection } = this.#client;
     const shared = plane.transport === 'shared-memory';
-    const prefix = shared ? join(pool.slabs, 'scratch-') : join(tmpdir(), 'attacca-scratch-');
+    // The pool removes what is of no open session: we may be killed.
+    const name = `scratch-${connection.accept?.session ?? 0}.`;
+    const prefix = shared ? join(pool.slabs, name) : join(tmpdir(), 'attacca-scratch-');
     try {
       this.#directory = mkdtempSync(prefix);
     } catch (cause) {

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import type { Client } from '../../client/client.js';
 import { transportChoice } from '../../client/data-plane.js';
 import { PoolView } from '../../client/pool-view.js';
@@ -7,7 +5,7 @@ import type { Seat } from '../../client/seat.js';
 import { Clients, type Tenancy } from '../../client/tenancy.js';
 import { AttaccaError } from '../../core/errors.js';
 import { socketPathOf } from '../../server/place.js';
-import { TOKEN_FILE } from '../../transport/token.js';
+import { readTokenFile, tokenPathOf } from '../../transport/token.js';
 import type { Context } from '../command.js';
 
 /** How long a connection that is lost is tried again, if the command still waits for something. */
@@ -59,15 +57,14 @@ interface OpenOptions {
 }
 
 /**
- * The address with the token that lies beside its socket, read at once: to have a thread read it
- * takes 1 ms. Whatever is amiss, the connection will say.
+ * The address with the token that lies beside its socket. Whatever is amiss, the connection will
+ * say.
  */
 function withToken(address: string): string {
   if (!address.startsWith('unix:') || address.includes('?')) return address;
   try {
-    const path = join(dirname(address.slice('unix:'.length)), TOKEN_FILE);
-    const token = readFileSync(path, 'utf8').trim();
-    return token === '' ? address : `${address}?token=${encodeURIComponent(token)}`;
+    const { token } = readTokenFile(tokenPathOf({ path: address.slice('unix:'.length) }));
+    return `${address}?token=${encodeURIComponent(token)}`;
   } catch {
     return address;
   }

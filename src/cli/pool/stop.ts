@@ -41,18 +41,32 @@ async function stopWithin(
   context: Context,
   options: StopOptions,
 ): Promise<readonly ValueMap[] | null> {
+  const address = parseAddress(options.pool);
+  try {
+    const required = await ask(context, options);
+    if (required.length > 0) return required;
+  } catch (error) {
+    // One that stops at the word of somebody else says so, or hangs up on who comes then.
+    const { code } = error instanceof AttaccaError ? error : { code: '' };
+    const isStopping = code === 'pool-stopping' || code === 'connection-lost';
+    if (!isStopping || address.kind !== 'unix') throw error;
+  }
+  while (address.kind === 'unix' && (await isSocketAlive(address.path))) {
+    context.signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
+  return null;
+}
+
+/** What is still required, because of which the pool goes on; nothing when it has hung up. */
+async function ask(context: Context, options: StopOptions): Promise<readonly ValueMap[]> {
   const { signal } = context;
   const force = options.force === true;
   await using session = await openPool(context, options);
   const { required } = await session.view.stop({ force, signal });
   if (required.length > 0 && !force) return required;
   await untilClosed(session.view, { force, signal });
-  const address = parseAddress(session.address);
-  while (address.kind === 'unix' && (await isSocketAlive(address.path))) {
-    signal.throwIfAborted();
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
-  }
-  return null;
+  return [];
 }
 
 /** Asks on, until the pool hangs up with the words that it is stopping. */

@@ -98,7 +98,8 @@ export class Store {
     const { client } = this.#seat;
     const directory = client.pool.slabs;
     const { path, size, offset } = file;
-    const name = `adopt-${uniquePart()}`;
+    // Should we be killed here, the pool removes what is of no open session.
+    const name = `adopt-${client.connection.accept?.session ?? 0}.${uniquePart()}`;
     renameSync(path, join(directory, name));
     let slice: Slice;
     try {
@@ -152,6 +153,8 @@ export class Store {
     payload: (handle: Handle) => Promise<Payload>,
   ): Promise<void> {
     const { space, attributes } = object;
+    // Refused before anything is withdrawn, or leased.
+    const how = encodeOffer(options, true);
     const handle = new Handle(this.#seat, object.name, { space, attributes });
     try {
       const what = await payload(handle);
@@ -160,7 +163,7 @@ export class Store {
         await declare(handle);
         await unkeepIfKept(this.#seat, object.name, options);
       }
-      await offerPayload(handle, what, encodeOffer(options, true), options);
+      await offerPayload(handle, what, how, options);
     } finally {
       handle.release();
     }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -201,6 +201,7 @@ export class FakePool {
 
   static async start(t: TestContext): Promise<FakePool> {
     const directory = await mkdtemp(join(tmpdir(), 'attacca-fake-'));
+    await writeFile(join(directory, 'token'), 'of a fake\n');
     const server = createServer();
     const pool = new FakePool(server, join(directory, 'socket'));
     server.on('connection', (socket) => {
