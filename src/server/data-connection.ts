@@ -107,35 +107,44 @@ export class DataConnection {
   #work(): void {
     if (this.#isWorking || this.isClosed) return;
     this.#isWorking = true;
-    this.#workAll()
-      .catch((error: unknown) => {
-        if (!(error instanceof AttaccaError)) throw error;
-        this.refuse(error);
-      })
-      .finally(() => {
-        this.#isWorking = false;
-      });
+    // What is no refusal is a bug, and ends the thread.
+    void this.#workAll();
   }
 
+  /**
+   * It is over in the tick in which it finds nothing more: promises settle only after all ticks
+   * of a turn (a drain, then data), and what came in between would be left to nobody.
+   */
   async #workAll(): Promise<void> {
-    for (;;) {
-      if (this.isClosed) return;
-      // A peer that does not read what it asked for is read from no more.
-      if (this.#reads.size >= SERVER_LIMITS.transfersMax) this.#reads.pump();
-      if (this.#reads.size >= SERVER_LIMITS.transfersMax || this.link.isFull) {
+    try {
+      while (this.#mayGoOn()) {
+        const event = this.#next();
+        if (event === null) {
+          this.#reads.pump();
+          this.link.resume();
+          return;
+        }
+        // Most of what comes needs no answer of the pool: no promise is made for it.
+        const waits = event === 'frame' ? this.#frame() : this.#write(event);
+        if (waits === null) continue;
         this.link.pause();
-        return;
+        await waits;
       }
-      const event = this.#next();
-      if (event === null) break;
-      // Most of what comes needs no answer of the pool: no promise is made for it.
-      const waits = event === 'frame' ? this.#frame() : this.#write(event);
-      if (waits === null) continue;
-      this.link.pause();
-      await waits;
+    } catch (error) {
+      if (!(error instanceof AttaccaError)) throw error;
+      this.refuse(error);
+    } finally {
+      this.#isWorking = false;
     }
-    this.#reads.pump();
-    this.link.resume();
+  }
+
+  /** A peer that does not read what it asked for is read from no more. */
+  #mayGoOn(): boolean {
+    if (this.isClosed) return false;
+    if (this.#reads.size >= SERVER_LIMITS.transfersMax) this.#reads.pump();
+    if (this.#reads.size < SERVER_LIMITS.transfersMax && !this.link.isFull) return true;
+    this.link.pause();
+    return false;
   }
 
   #next(): ReturnType<DataFrames['next']> {

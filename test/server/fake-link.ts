@@ -8,7 +8,7 @@ export class FakeLink implements Link {
   readonly bytesQueued = 0;
   readonly isFull = false;
   readonly isClosed = false;
-  onData = (): void => {};
+  onData: (chunk: Uint8Array) => void = () => {};
   onClose = (): void => {};
   onDrain = (): void => {};
   write(): void {}
