@@ -2,10 +2,13 @@ import { join } from 'node:path';
 import type { Participant } from '../harness/participant.js';
 import { numberOf } from '../harness/reply.js';
 import { median } from '../harness/statistics.js';
+import { COMMAND } from '../product/start-pool.js';
 import { bytesMoved, forkJoin, type Job, type Shape } from './graph.js';
 
 const GRAPH_MS = 200_000;
 const FIRST_BYTES = 10;
+/** Objects of this size go after their graph: those of all graphs would not fit into memory. */
+const CLEARED_BYTES = 16 * 1024 * 1024;
 /** Jobs that may run, or wait for their input, at a time. */
 export const SLOTS = 4;
 
@@ -61,7 +64,21 @@ export async function runGraph(
   }));
   const wish = { jobs: launches, slots: SLOTS, env: ground.env };
   const ms = numberOf(await launcher.ask('run', wish, GRAPH_MS), 'ms');
+  await clear(launcher, ground, size, placed);
   return bytesMoved(jobs, size.bytes) / 1e9 / (ms / 1e3);
+}
+
+/** Removes what the jobs of a graph have made, if it is large. */
+export async function clear(
+  launcher: Participant,
+  ground: Ground,
+  size: Size,
+  jobs: readonly PlacedJob[],
+): Promise<void> {
+  if (size.bytes < CLEARED_BYTES) return;
+  const made = jobs.map(({ output }) => output);
+  const remove = ground.waits ? [process.execPath, COMMAND, 'rm', '-q'] : ['rm', '-f'];
+  await runMs(launcher, [...remove, ...made], ground.env);
 }
 
 /** Milliseconds that one command takes. */

@@ -8,6 +8,7 @@ import type { Participant } from '../harness/participant.js';
 import { COMMAND } from '../product/start-pool.js';
 import { bytesMoved, forkJoin } from './graph.js';
 import {
+  clear,
   firstByteMs,
   type Ground,
   type PlacedJob,
@@ -88,8 +89,10 @@ export async function measureRunList(
   for (const size of sizes) {
     const jobs = forkJoin(size.shape);
     const path = join(directory, `jobs-${size.name}`);
-    await writeList(path, placedJobs(ground, `run-${size.name}`, jobs), size.bytes);
+    const placed = placedJobs(ground, `run-${size.name}`, jobs);
+    await writeList(path, placed, size.bytes);
     const ms = await runMs(launcher, runList(path), ground.env);
+    await clear(launcher, ground, size, placed);
     samples[`run_GBps_${size.name}`] = bytesMoved(jobs, size.bytes) / 1e9 / (ms / 1e3);
   }
   return samples;
