@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { SocketLink } from '../../src/transport/index.js';
 import { codeOf, joinApart, ramp, servePool } from './support/pools.js';
 import { Program } from './support/process.js';
 
@@ -99,9 +98,7 @@ describe('processes', () => {
     assert.equal(view.bytes[0], 9);
   });
 
-  test('a script that forgets to leave ends, and what it kept stays', {
-    skip: 'ref' in SocketLink.prototype ? false : 'links cannot be told to let the process end yet',
-  }, async (t) => {
+  test('a script that forgets to leave ends, and what it kept stays', async (t) => {
     const server = await servePool(t);
     await using pool = await joinApart(server, 'p');
     const child = new Program(t, 'forgetful', server.address);
