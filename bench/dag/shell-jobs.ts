@@ -3,6 +3,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Samples } from '../harness/benchmark.js';
 import type { Participant } from '../harness/participant.js';
 import { COMMAND } from '../product/start-pool.js';
@@ -18,6 +19,8 @@ import {
   type Size,
   SLOTS,
 } from './ground.js';
+
+const FIRST_BYTE_FILE = fileURLToPath(new URL('./first-byte-file.js', import.meta.url));
 
 /** As many lines of a job list, and more: the difference is what each job costs. */
 const FEW = 20;
@@ -108,6 +111,14 @@ export async function execTaxMs(
   const words = ['exec', '--in', object, '--', 'head', '-c', '1', inBraces(object)];
   const byPool = await firstByteMs(launcher, [process.execPath, COMMAND, ...words], pool.env);
   return byPool - (await firstByteMs(launcher, ['head', '-c', '1', files.place(object)]));
+}
+
+/** From exec to the first byte of a Node program that only writes it, less `head` on a file. */
+export async function nodeStartMs(launcher: Participant, directory: string): Promise<number> {
+  const path = join(directory, 'first-byte');
+  await writeFile(path, '1');
+  const started = await firstByteMs(launcher, [process.execPath, FIRST_BYTE_FILE, path]);
+  return started - (await firstByteMs(launcher, ['head', '-c', '1', path]));
 }
 
 /**
