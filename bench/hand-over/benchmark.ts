@@ -9,7 +9,7 @@ import {
   type Samples,
   type Stage,
 } from '../harness/benchmark.js';
-import { numberOf } from '../harness/reply.js';
+import { numberOf, type Reply } from '../harness/reply.js';
 import { median, quantile } from '../harness/statistics.js';
 import { extraFlags, startPool } from '../product/start-pool.js';
 import { commandAbsent, pythonAbsent } from '../rivals/installed.js';
@@ -25,9 +25,9 @@ const LARGE_BYTES = 16 * MiB;
 /** Between two raw round trips: as long as both sides of a hand-over lie still. */
 const PAUSE_MS = 3;
 const PINGS = 3_000;
-const LARGE_PINGS = 5;
-/** Small hand-overs before each large one, so that it is one of many. */
-const AMONG = 300;
+const LARGE_PINGS = 300;
+/** Small hand-overs before each large one: the allocation between them is not one. */
+const AMONG = 10;
 const WARM = 3;
 const LARGE = 3;
 /** For one size; at least so many hand-overs are measured. */
@@ -138,23 +138,23 @@ async function measurePing(stage: Stage, sizes: readonly Size[]): Promise<Sample
   ]);
   await one.ask('open', { at, member: 'one' });
   await other.ask('open', { at, member: 'other' });
-  const ping = async (tag: string, bytes: number, count: number, among = 0): Promise<number> => {
+  const ping = async (tag: string, bytes: number, count: number, among = 0): Promise<Reply> => {
     const wish = { tag, bytes, count, among };
     const [reply] = await Promise.all([
       one.ask('ping', wish, TIMEOUT_MS),
       other.ask('pong', wish, TIMEOUT_MS),
     ]);
-    return numberOf(reply, 'us');
+    return reply;
   };
   await ping('warm', 4 * KiB, PINGS);
-  // There and back are two hand-overs of a small object.
-  const smallUs = (await ping('small', 4 * KiB, PINGS)) / 2;
+  // There and back are two hand-overs of a small object, or of a large one and a small one.
+  const small = await ping('small', 4 * KiB, PINGS);
   const { name, bytes } = largest(sizes);
-  // Once so that the slabs are mapped: a view of one costs milliseconds, of an object in it
-  // nothing.
-  await ping('mapping', bytes, LARGE_PINGS);
-  const largeUs = (await ping('large', bytes, LARGE_PINGS, AMONG)) - smallUs;
-  return { [backToBack('4KiB')]: smallUs, [backToBack(name)]: largeUs };
+  const large = await ping('large', bytes, LARGE_PINGS, AMONG);
+  return {
+    [backToBack('4KiB')]: numberOf(small, 'us') / 2,
+    [backToBack(name)]: numberOf(large, 'us') - numberOf(large, 'smallUs') / 2,
+  };
 }
 
 const backToBack = (size: string): string => `back_to_back_us_${size}`;
@@ -205,7 +205,7 @@ const WAYS: readonly { name: string; absent?: () => string | null; open: Opening
   },
 ];
 
-function rawRoundTrip(): Contender {
+function rawRoundTrip(sizes: readonly Size[]): Contender {
   return {
     name: 'raw_round_trip',
     kind: 'limit',
@@ -217,17 +217,17 @@ function rawRoundTrip(): Contender {
       const path = join(stage.memoryDirectory, 'echo');
       await echo.ask('echo', { path });
       const samples: Record<string, number> = {};
-      for (const { name, bytes } of SIZES.slice(0, 2)) {
-        await caller.ask('roundTrips', { path, bytes, count: 50, pauseMs: PAUSE_MS });
-        const reply = await caller.ask('roundTrips', {
-          path,
-          bytes,
-          count: 200,
-          pauseMs: PAUSE_MS,
-        });
+      const trips = async (bytes: number, writtenBytes: number, count: number): Promise<Reply> =>
+        await caller.ask('roundTrips', { path, bytes, writtenBytes, count, pauseMs: PAUSE_MS });
+      for (const { name, bytes } of sizes.slice(0, 2)) {
+        await trips(bytes, 0, 50);
+        const reply = await trips(bytes, 0, 200);
         samples[`p50_us_${name}`] = numberOf(reply, 'p50Us');
         samples[`p99_us_${name}`] = numberOf(reply, 'p99Us');
       }
+      // A few bytes, when as many were written just before as are handed over.
+      const { name, bytes } = largest(sizes);
+      samples[`p50_us_${name}`] = numberOf(await trips(0, bytes, 10), 'p50Us');
       return samples;
     },
   };
@@ -245,7 +245,7 @@ function rawBackToBack(): Contender {
       ]);
       const path = join(stage.memoryDirectory, 'echo');
       await echo.ask('echo', { path });
-      const wish = { path, bytes: 4 * KiB, count: PINGS, pauseMs: 0 };
+      const wish = { path, bytes: 4 * KiB, writtenBytes: 0, count: PINGS, pauseMs: 0 };
       await caller.ask('roundTrips', wish);
       return { [backToBack('4KiB')]: numberOf(await caller.ask('roundTrips', wish), 'p50Us') };
     },
@@ -283,7 +283,7 @@ export const handOver: Benchmark = {
       }),
     );
     const last = largest(sizes);
-    const limits = [rawRoundTrip(), ownMemory(last, 'memcpy'), ownMemory(last, 'own_array')];
+    const limits = [rawRoundTrip(sizes), ownMemory(last, 'memcpy'), ownMemory(last, 'own_array')];
     await context.compare([...ways, ...limits], specsOf(sizes));
     const product: Contender = {
       name: PRODUCT,

@@ -40,8 +40,11 @@ takePart({
     });
     const payload = Buffer.alloc(Math.max(numberOf(request, 'bytes'), 1), 1);
     const pauseMs = numberOf(request, 'pauseMs');
+    // Written before each trip, as a producer writes what it hands over.
+    const written = new Float64Array(numberOf(request, 'writtenBytes') / 8);
     const times: number[] = [];
     for (let i = 0; i < numberOf(request, 'count'); i++) {
+      if (written.length > 0) fillPattern(written);
       if (pauseMs > 0) await sleep(pauseMs);
       times.push(await trip(socket, payload));
     }

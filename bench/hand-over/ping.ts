@@ -3,10 +3,13 @@
  * demand is pending, answers with an offer of one byte, for which the first one's demand is
  * pending.
  */
-import { join, type Pool, type PoolObject } from 'attacca';
+import { type Delivered, join, type Pool, type PoolObject } from 'attacca';
 import { numberOf, textOf } from '../harness/reply.js';
 import { median } from '../harness/statistics.js';
 import { nowNs, takePart } from '../harness/take-part.js';
+
+/** How many extents a large object may come to lie in, and more. */
+const WHOLE = 8;
 
 let pool: Pool | null = null;
 
@@ -18,12 +21,17 @@ function poolNow(): Pool {
 const there = (tag: string, index: number): string => `${tag}/there/${index}`;
 const back = (tag: string, index: number): string => `${tag}/back/${index}`;
 
-async function made(name: string, bytes: number): Promise<PoolObject<'uint8'>> {
+/** An object of ones; if not `whole`, only its ends: between them lies what was there before. */
+async function made(name: string, bytes: number, whole = true): Promise<PoolObject<'uint8'>> {
   const object = poolNow().object(name, { space: { dtype: 'uint8', shape: [bytes] } });
   await object.allocate();
-  object.array.fill(1);
+  const { array } = object;
+  if (whole) array.fill(1);
+  else array[0] = array[bytes - 1] = 1;
   return object;
 }
+
+const hasOnes = ({ bytes }: Delivered): boolean => bytes[0] === 1 && bytes.at(-1) === 1;
 
 takePart({
   async open(request) {
@@ -31,33 +39,33 @@ takePart({
     return {};
   },
   /**
-   * The median time from an offer until the answer to it was read, in microseconds. Before each
-   * that counts there are `among` small ones: a processor that has slept is slow at first.
+   * The median time from an offer until the answer to it was read, in microseconds, and that of the
+   * `among` small ones before each. What counts is written whole `WHOLE` times, into
+   * memory that the pool leases out again afterwards: writing a gigabyte each time would send the
+   * other processes to sleep.
    */
   async ping(request) {
     const [tag, count] = [textOf(request, 'tag'), numberOf(request, 'count')];
     const [bytes, among] = [numberOf(request, 'bytes'), numberOf(request, 'among')];
-    const objects: PoolObject<'uint8'>[] = [];
-    for (let i = 0; i < count; i++)
-      objects.push(await made(there(tag, (i + 1) * (among + 1)), bytes));
     const times: number[] = [];
+    const small: number[] = [];
     const ending: Promise<void>[] = [];
     for (let index = 1; index <= count * (among + 1); index++) {
       const isLarge = index % (among + 1) === 0;
-      const object = isLarge ? objects.shift() : await made(there(tag, index), 1);
-      if (object === undefined) throw new RangeError('Cannot offer: nothing is left');
+      const whole = !isLarge || times.length < WHOLE;
+      const object = await made(there(tag, index), isLarge ? bytes : 1, whole);
       const answer = poolNow().object(back(tag, index)).demand();
       const started = nowNs();
       const offering = object.offer();
       const delivered = await answer;
-      const us = delivered.bytes[0] === 1 ? (nowNs() - started) / 1e3 : Number.NaN;
-      if (isLarge) times.push(us);
+      const us = hasOnes(delivered) ? (nowNs() - started) / 1e3 : Number.NaN;
+      (isLarge ? times : small).push(us);
       ending.push(delivered.dispose());
       await offering;
       ending.push(object.withdraw());
     }
     await Promise.all(ending);
-    return { us: median(times) };
+    return { us: median(times), smallUs: among === 0 ? 0 : median(small) };
   },
   async pong(request) {
     const tag = textOf(request, 'tag');
@@ -66,7 +74,7 @@ takePart({
     const ending: Promise<void>[] = [];
     for (let index = 1; index <= count; index++) {
       const delivered = await asked;
-      if (delivered.bytes[0] !== 1) throw new Error('What came is not what was offered');
+      if (!hasOnes(delivered)) throw new Error('What came is not what was offered');
       // The next demand goes out before the answer that lets the other go on.
       if (index < count) {
         asked = poolNow()
