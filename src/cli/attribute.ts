@@ -31,7 +31,7 @@ export function parseAttribute(text: string): { key: string; value: Value } {
   const left = text.slice(0, equals);
   const value = text.slice(equals + 1);
   const colon = left.lastIndexOf(':');
-  if (colon < 0) return { key: left, value: guess(value) };
+  if (colon < 0) return { key: left, value: guess(text, value) };
   const type = left.slice(colon + 1);
   if (!isType(type)) {
     const known = `the types are ${TYPES.join(', ')}.${didYouMean(type, TYPES)}`;
@@ -55,11 +55,19 @@ export function parseAttributes(texts: readonly string[]): { readonly [key: stri
   return Object.fromEntries(attributes);
 }
 
-function guess(text: string): Value {
-  if (INT.test(text)) return integer(text) ?? text;
-  if (FLOAT.test(text)) return new Float(Number(text));
+/** What looks like a number or a moment and is none is no text either: it would not be found. */
+function guess(attribute: string, text: string): Value {
+  const looksLike = (what: string, value: Value | undefined): Value => {
+    if (value !== undefined) return value;
+    const key = attribute.slice(0, -text.length - 1);
+    const mend = `as text say "${key}:str=${text}"`;
+    throw new UsageError(`"-a ${attribute}": "${text}" looks like ${what} and is none; ${mend}`);
+  };
+  if (INT.test(text)) return looksLike('an int of 64 bits', integer(text));
+  if (FLOAT.test(text)) return looksLike('a float of 64 bits', float(text));
   if (text === 'true' || text === 'false') return text === 'true';
-  return /[T ].*(?:Z|[+-]\d\d:?\d\d)$/u.test(text) ? (moment(text) ?? text) : text;
+  const isMoment = TIME.test(text) && /[T ].*(?:Z|[+-]\d\d:?\d\d)$/u.test(text);
+  return isMoment ? looksLike('a moment', moment(text)) : text;
 }
 
 function force(text: string, type: AttributeType): Value | undefined {
@@ -90,7 +98,10 @@ function integer(text: string): number | bigint | undefined {
 }
 
 function float(text: string): Float | undefined {
-  if (FLOAT.test(text) || ANY_INT.test(text)) return new Float(Number(text));
+  if (FLOAT.test(text) || ANY_INT.test(text)) {
+    const value = Number(text);
+    return Number.isFinite(value) ? new Float(value) : undefined;
+  }
   const special = /^([+-]?)(nan|inf|infinity)$/iu.exec(text);
   if (special === null) return undefined;
   if (special[2]?.toLowerCase() === 'nan') return new Float(Number.NaN);

@@ -15,7 +15,7 @@ interface CommandSpec<O extends OptionSpecs> {
   readonly about: string;
   readonly options: O;
   readonly examples: readonly (readonly [command: string, comment: string])[];
-  /** Exit codes that are its own. */
+  /** Exit codes that are its own, or mean something else here. */
   readonly exits?: readonly (readonly [code: string, meaning: string])[];
   readonly parsing?: ParseOptions;
   /** It passes signals on by itself: Ctrl-C is the business of the program that it runs. */

@@ -1,6 +1,6 @@
 import { AttaccaError, type ErrorCode } from '../core/errors.js';
 
-/** Exit codes of every command, as `attacca help exits` tells them. */
+/** Exit codes of every command. */
 export const EXIT = {
   ok: 0,
   failed: 1,

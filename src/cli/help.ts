@@ -77,9 +77,10 @@ export function commandHelp(entry: CatalogEntry, command: Command, style: Style)
   for (const paragraph of command.about.split('\n\n')) {
     lines.push('', ...fold(paragraph.replace(/\s*\n\s*/gu, ' ').trim(), WIDTH));
   }
-  const own = Object.entries(command.options).filter(([name]) => !(name in COMMON_OPTIONS));
-  const common = Object.entries(command.options).filter(([name]) => name in COMMON_OPTIONS);
-  const rows = [...own, ...common].map(
+  const entries = Object.entries(command.options);
+  const special = entries.filter(([name]) => !(name in COMMON_OPTIONS));
+  const common = entries.filter(([name]) => name in COMMON_OPTIONS);
+  const rows = [...special, ...common].map(
     ([name, spec]) => [optionLeft(name, spec), spec.help] as const,
   );
   lines.push('', style.bold('Options'), ...columns(rows));
@@ -89,10 +90,8 @@ export function commandHelp(entry: CatalogEntry, command: Command, style: Style)
       lines.push(`  ${style.dim(`# ${comment}`)}`, `  ${example}`);
     }
   }
-  lines.push(
-    '',
-    style.bold('Exit codes'),
-    ...columns([...EXIT_MEANINGS, ...(command.exits ?? [])]),
-  );
+  const own = command.exits ?? [];
+  const general = EXIT_MEANINGS.filter(([code]) => !own.some(([other]) => other === code));
+  lines.push('', style.bold('Exit codes'), ...columns([...general, ...own]));
   return lines.join('\n');
 }

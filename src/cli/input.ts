@@ -1,7 +1,11 @@
 import { read, readFileSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { AttaccaError } from '../core/errors.js';
+import { systemCode, whyFailed } from '../core/system-errors.js';
 import { UsageError } from './exit.js';
+import { say } from './output.js';
 
+const STDIN = 0;
 const CHUNK_BYTES = 1024 * 1024;
 /** Somebody made our standard input non-blocking: then it must be asked again. */
 const EMPTY_PAUSE_MS = 5;
@@ -13,6 +17,12 @@ const ESCAPED_BYTES_MAX = 120;
 const NEWLINE = 10;
 const CARRIAGE_RETURN = 13;
 
+function stdinError(cause: Error): AttaccaError {
+  const system = systemCode(cause);
+  const text = `Cannot read standard input: ${whyFailed(cause)}`;
+  return new AttaccaError('file-error', text, { system }, { cause });
+}
+
 /** An abort ends the wait, not the read: what is typed at a terminal may never come. */
 function readSome(fd: number, buffer: Uint8Array, signal?: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -23,9 +33,14 @@ function readSome(fd: number, buffer: Uint8Array, signal?: AbortSignal): Promise
       if (error === null) resolve(count);
       else if (error.code === 'EOF') resolve(0);
       else if (error.code === 'EAGAIN') setTimeout(resolve, EMPTY_PAUSE_MS, -1);
-      else reject(error);
+      else reject(fd === STDIN ? stdinError(error) : error);
     });
   });
+}
+
+/** For who does not know that a command reads what is typed. */
+export function tellTerminal(what: string): void {
+  if (isatty(STDIN)) say(`(reading ${what} from the terminal; Ctrl-D ends them)`);
 }
 
 /** What a descriptor gives until its end, in chunks; each is valid until the next is asked for. */

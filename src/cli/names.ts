@@ -1,5 +1,5 @@
 import { UsageError } from './exit.js';
-import { readLines } from './input.js';
+import { readLines, tellTerminal } from './input.js';
 
 export const NULL_OPTION = {
   null: {
@@ -21,7 +21,10 @@ export async function namesOf(
   for (const word of words) {
     if (word !== '-') names.push(word);
     // Not push(...lines): a call takes some 100,000 arguments, then the stack is full.
-    else for (const name of await readLines(0, options.null ? 'nulls' : 'names')) names.push(name);
+    else {
+      tellTerminal('names');
+      for (const name of await readLines(0, options.null ? 'nulls' : 'names')) names.push(name);
+    }
   }
   return names;
 }

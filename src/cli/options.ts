@@ -41,7 +41,7 @@ export const POOL_OPTION = {
   pool: {
     type: 'string',
     value: 'ADDRESS|NAME',
-    help: 'the pool: an address, or the name it was started with (default: $ATTACCA_POOL)',
+    help: 'the pool: an address, or the name it was started with (default: $ATTACCA_POOL, which the libraries know as an address)',
   },
 } as const satisfies OptionSpecs;
 
@@ -49,7 +49,7 @@ export const TIMEOUT_OPTION = {
   timeout: {
     type: 'string',
     value: 'TIME',
-    help: 'how long to wait: 30s, 5m, 2h, or none for ever (default: what the pool says, 10m)',
+    help: 'how long to wait: 30s, 5m, 2h, a bare number of seconds, or none for ever (default: what the pool says, 10m)',
   },
 } as const satisfies OptionSpecs;
 

@@ -1,4 +1,5 @@
 import { AttaccaError } from '../core/errors.js';
+import { systemCode } from '../core/system-errors.js';
 import { UsageError } from './exit.js';
 import { printable } from './format.js';
 import { toJson } from './json.js';
@@ -16,19 +17,20 @@ function nameOf(command: string): string {
 
 export function errorLine(command: string, error: unknown): string {
   if (error instanceof UsageError) {
-    const about = command === '' ? 'attacca --help' : `attacca ${command} --help`;
+    const isOverview = command === '' || command === 'help';
+    const about = isOverview ? 'attacca --help' : `attacca ${command} --help`;
     return `${nameOf(command)}: ${printable(error.message)} (see ${about})`;
   }
   const message = error instanceof Error ? error.message : String(error);
   return `${nameOf(command)}: ${printable(message)} (${codeOf(error)})`;
 }
 
-/** The stable code: of our own errors, else what the system calls it. */
+/** The stable code, of docs/errors.md. */
 function codeOf(error: unknown): string {
   if (error instanceof AttaccaError || error instanceof UsageError) return error.code;
   // So our own API refuses an argument: V8 and Node begin otherwise.
   if (error instanceof RangeError && error.message.startsWith('Cannot ')) return 'bad-argument';
-  return error instanceof Error && 'code' in error ? String(error.code) : 'internal';
+  return systemCode(error) === '' ? 'internal' : 'file-error';
 }
 
 function errorJson(command: string, error: unknown): string {

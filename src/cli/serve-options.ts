@@ -1,3 +1,4 @@
+import { formatBytes, SLABS_BYTES_MIN } from '../levels/shm/sizing.js';
 import type { ServeOptions } from '../server/options.js';
 import { parseDuration } from './duration.js';
 import { UsageError } from './exit.js';
@@ -40,7 +41,7 @@ export function serveOptions(options: OptionValues<typeof SERVE_OPTIONS>): Serve
     tokenFile: options['token-file'],
     shm: options['no-shm'] ? false : undefined,
     shmDirectory: options['shm-dir'],
-    memoryBytes: memory === undefined ? undefined : parseSize(memory, '--memory'),
+    memoryBytes: memory === undefined ? undefined : memorySize(memory, !options['no-shm']),
     deadlineDefaultMs: deadline === undefined ? undefined : parseDuration(deadline, '--deadline'),
   };
 }
@@ -54,6 +55,14 @@ export function serveWords(options: OptionValues<typeof SERVE_OPTIONS>): string[
   }
   if (options['no-shm']) words.push('--no-shm');
   return words;
+}
+
+function memorySize(text: string, isShared: boolean): number {
+  const bytes = parseSize(text, '--memory');
+  if (!isShared || bytes >= SLABS_BYTES_MIN) return bytes;
+  throw new UsageError(
+    `"--memory" needs at least ${formatBytes(SLABS_BYTES_MIN)} to share, not "${text}"`,
+  );
 }
 
 const UNITS: { readonly [unit: string]: number } = {

@@ -1,5 +1,5 @@
 import type { Writer } from '../core/bytes.js';
-import type { SpaceExpectation } from '../core/space.js';
+import { checkSpace, type SpaceExpectation } from '../core/space.js';
 import { checkNameText, writeDispose } from '../protocol/index.js';
 import { wrongState } from './errors.js';
 import type { Attributes, ObjectOptions } from './options.js';
@@ -37,13 +37,14 @@ export class Handle {
   space: SpaceExpectation;
   #number: number | null = null;
 
-  /** `bad-name` when it is none. */
+  /** `bad-name` when it is none; `bad-space` for a space that nothing can have. */
   constructor(seat: Seat, name: string, options: ObjectOptions) {
     this.seat = seat;
     this.name = name;
     checkNameText(name);
     this.attributes = options.attributes ?? NOTHING;
     this.space = options.space ?? NOTHING;
+    checkSpace(this.space);
   }
 
   get number(): number | null {

@@ -46,6 +46,10 @@ const clients = new Clients();
  * ```
  */
 export async function join(options: JoinOptions): Promise<Pool> {
+  const asked: Partial<JoinOptions> = options ?? {};
+  if (typeof asked.member !== 'string') {
+    throw new AttaccaError('bad-argument', 'Cannot join: say as whom, { member: "model[0]" }');
+  }
   const tenancy = clients.enter(clientOptions(options));
   const { client } = tenancy;
   try {

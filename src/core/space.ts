@@ -80,19 +80,32 @@ export function writeSpace(w: Writer, space: SpaceExpectation | null): void {
     w.u8(SHAPE_UNSET);
     return;
   }
-  if (shape.length > LIMITS.dimensionsMax) {
-    badSpace(`it has ${shape.length} dimensions, more than ${LIMITS.dimensionsMax}`);
-  }
+  checkShape(shape);
   w.u8(shape.length);
   for (const dimension of shape) {
     if (dimension === null) {
       w.u32(0xffff_ffff);
       w.u32(0xffff_ffff);
-    } else {
-      if (!Number.isSafeInteger(dimension) || dimension < 0) {
-        badSpace(`a dimension of ${dimension} is not a whole number from 0 to 2^53 - 1`);
-      }
-      w.u64(dimension);
+    } else w.u64(dimension);
+  }
+}
+
+/** Refuses with `bad-space` what {@link writeSpace} would refuse. */
+export function checkSpace({ dtype, order, byteOrder, shape }: SpaceExpectation): void {
+  codeOf(DTYPE_NAMES, dtype, 'the dtype');
+  codeOf(ORDERS, order, 'the order');
+  codeOf(BYTE_ORDERS, byteOrder, 'the byte order');
+  if (shape !== undefined) checkShape(shape);
+}
+
+function checkShape(shape: readonly (number | null)[]): void {
+  if (!Array.isArray(shape)) badSpace('its shape is no list of dimensions');
+  if (shape.length > LIMITS.dimensionsMax) {
+    badSpace(`it has ${shape.length} dimensions, more than ${LIMITS.dimensionsMax}`);
+  }
+  for (const dimension of shape) {
+    if (dimension !== null && (!Number.isSafeInteger(dimension) || dimension < 0)) {
+      badSpace(`a dimension of ${dimension} is not a whole number from 0 to 2^53 - 1`);
     }
   }
 }

@@ -7,6 +7,7 @@ import type { Value } from '../core/value.js';
 import type { List } from '../protocol/index.js';
 import { stateName } from './handles.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
+import { leaseBytesMax } from './memory.js';
 import { Room } from './room.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { PoolState } from './state.js';
@@ -177,12 +178,15 @@ export function info(pool: PoolState): Value {
       versions: pool.versions.used,
       requires: pool.requiresOpen,
       readers: pool.readerLeases,
-      waits: pool.waits.used,
-      promises: pool.promises.size,
+      waits: pool.waits.used - pool.timers,
+      timers: pool.timers,
+      promises: openPromises(pool),
+      promisesClosed: pool.promises.size - openPromises(pool),
       operations: pool.operations,
     },
     memory: {
       limit: options.memoryBytesMax,
+      objectLimit: leaseBytesMax(pool),
       slabs: extents.slabs.size,
       total: extents.bytesTotal,
       free: extents.bytesFree,
@@ -205,6 +209,13 @@ export function info(pool: PoolState): Value {
       arenaBytesUsed: pool.arena.bytesUsed,
     },
   };
+}
+
+/** Promises that are not closed: open, or in grace. */
+function openPromises(pool: PoolState): number {
+  let open = 0;
+  for (const { state } of pool.promises.values()) if (state !== 'closed') open++;
+  return open;
 }
 
 /** What is still required, for STOP: a row an object. */

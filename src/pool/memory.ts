@@ -38,9 +38,7 @@ export function lease(pool: PoolState, session: Session, request: number, messag
   if (memoryBytesMax === 0) {
     refuse('memory-full', 'Cannot lease memory: this pool has none for slabs', { limit: 0 });
   }
-  // Without an object that could be required the reserve is never open.
-  const reserved = message.handle === HANDLE_NONE ? reserveOf(memoryBytesMax) : 0;
-  const limit = Math.min(LIMITS.slabBytesMax, memoryBytesMax - reserved);
+  const limit = leaseBytesMax(pool);
   if (least > limit) {
     refuse('too-large', `Cannot lease ${least} bytes: more than the pool can ever have at once`, {
       size: least,
@@ -61,6 +59,14 @@ export function lease(pool: PoolState, session: Session, request: number, messag
   addLeaseWait(pool, { wait, object, ...asked });
   reclaim(pool, least);
   wantSlab(pool, least);
+}
+
+/**
+ * The most that one request may have. The reserve does not count, though an object that somebody
+ * requires may use it: whether an object is too large must not hang on who comes first.
+ */
+export function leaseBytesMax({ options: { memoryBytesMax } }: PoolState): number {
+  return Math.min(LIMITS.slabBytesMax, memoryBytesMax - reserveOf(memoryBytesMax));
 }
 
 /** Asks every session that leases memory to give back what it does not use. */
@@ -86,7 +92,8 @@ function tryLease(pool: PoolState, lease: LeaseRequest, others: number): boolean
   const { extents } = pool;
   const { session, least } = lease;
   const reserve = isRequired(pool, lease.objectRow) ? 0 : pool.bytesReserved;
-  const spare = extents.bytesFree - reserve;
+  // What is yet to come can be the reserve.
+  const spare = extents.bytesFree + pool.bytesToCome - reserve;
   if (spare < least) return false;
   const size = others > 0 ? least : Math.min(lease.size, spare);
   const block = extents.lease(size, least, session.id);

@@ -154,9 +154,16 @@ export class PoolState {
     this.spaces = new Spaces(this.arena, options.hashSeed);
   }
 
-  /** Kept back for objects that somebody requires. */
+  /** What further slabs may still bring, as far as one knows. */
+  get bytesToCome(): number {
+    const { extents, options, adoptBytesPending } = this;
+    if (this.slabFailure !== '' || extents.slabs.size >= LIMITS.slabsMax) return 0;
+    return Math.max(0, options.memoryBytesMax - extents.bytesTotal - adoptBytesPending);
+  }
+
+  /** Kept back for objects that somebody requires, of what is there and what may come. */
   get bytesReserved(): number {
-    return reserveOf(this.extents.bytesLeasable);
+    return reserveOf(this.extents.bytesLeasable + this.bytesToCome);
   }
 }
 

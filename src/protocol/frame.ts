@@ -65,8 +65,9 @@ export class FrameAssembler {
   bytes: Uint8Array = NOTHING;
   start = 0;
   end = 0;
+  /** The most that a size field may say; it may change between frames. */
+  frameBytesMax: number;
 
-  readonly #frameBytesMax: number;
   #chunk: Uint8Array = NOTHING;
   #at = 0;
   /** The begin of a frame that was cut, in `#held[0, #heldSize)`. */
@@ -76,7 +77,7 @@ export class FrameAssembler {
   #failure: AttaccaError | null = null;
 
   constructor(frameBytesMax: number = LIMITS.frameBytesMax) {
-    this.#frameBytesMax = frameBytesMax;
+    this.frameBytesMax = frameBytesMax;
   }
 
   /** Bytes of a frame that has not come whole yet. */
@@ -140,11 +141,11 @@ export class FrameAssembler {
     const byte = (index: number): number => bytes[at + index] as number;
     const size = byte(0) + byte(1) * 0x100 + byte(2) * 0x1_0000 + byte(3) * 0x100_0000;
     if (size < SIZE_MIN) refuse('bad-frame', `Cannot read a frame: its size is ${size}`);
-    if (size > this.#frameBytesMax) {
+    if (size > this.frameBytesMax) {
       refuse(
         'frame-too-large',
-        `Cannot read a frame of ${size} bytes: more than ${this.#frameBytesMax}`,
-        { size, frameBytesMax: this.#frameBytesMax },
+        `Cannot read a frame of ${size} bytes: more than ${this.frameBytesMax}`,
+        { size, frameBytesMax: this.frameBytesMax },
       );
     }
     if (available >= FRAME_HEADER_SIZE) {

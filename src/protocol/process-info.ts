@@ -16,6 +16,8 @@ interface ProcessInfo {
 /** ACCEPT's `pool`. */
 export interface PoolInfo {
   readonly software: string;
+  /** Where it listens, that of the Unix socket first. */
+  readonly addresses: readonly string[];
   readonly bootId: string;
   /** The directory of the slabs; empty when the pool has no shared memory. */
   readonly slabs: string;
@@ -26,6 +28,8 @@ export interface PoolInfo {
 }
 
 const textOf = (value: Value | undefined): string => (typeof value === 'string' ? value : '');
+const textsOf = (value: Value | undefined): readonly string[] =>
+  Array.isArray(value) ? value.filter((text) => typeof text === 'string') : [];
 const countOf = (value: Value | undefined): number => (typeof value === 'number' ? value : 0);
 
 /** What is absent or of another type is empty or 0: the pool then goes by `sessionAwayMsMax`. */
@@ -53,12 +57,13 @@ function limitsOf(value: Value | undefined): { readonly [name: string]: number }
 
 /** Reads the `pool` of an ACCEPT that came by the wire. */
 export function poolInfoOf(map: ValueMap): PoolInfo {
-  const { software, bootId, slabs, data, pid, limits } = map;
+  const { software, addresses, bootId, slabs, data, pid, limits } = map;
   return {
     software: textOf(software),
+    addresses: textsOf(addresses),
     bootId: textOf(bootId),
     slabs: textOf(slabs),
-    data: Array.isArray(data) ? data.filter((address) => typeof address === 'string') : [],
+    data: textsOf(data),
     pid: countOf(pid),
     limits: limitsOf(limits),
   };

@@ -1,6 +1,7 @@
 import { refuse } from '../core/assert.js';
 import { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
 import {
   FRAME,
   FrameAssembler,
@@ -14,6 +15,9 @@ import type { Link } from '../transport/index.js';
 import { notAttacca } from './handshake.js';
 import { HeldFrames } from './held-frames.js';
 import { SERVER_LIMITS } from './limits.js';
+
+/** Of the size field, which does not count itself. */
+const HELLO_SIZE_MAX = SERVER_LIMITS.helloBytesMax - 4;
 
 /** What a connection asks of the server; each may refuse with an AttaccaError. */
 export interface ConnectionHost {
@@ -54,7 +58,7 @@ export class ControlConnection {
   readonly gone: Promise<void>;
 
   readonly #host: ConnectionHost;
-  readonly #assembler = new FrameAssembler();
+  readonly #assembler = new FrameAssembler(HELLO_SIZE_MAX);
   readonly #held = new HeldFrames();
   #isHalted = false;
   readonly #handshakeTimer: NodeJS.Timeout;
@@ -141,11 +145,6 @@ export class ControlConnection {
       assembler.push(chunk);
       // Refused in mid-chunk: the rest of the chunk is nobody's.
       while (this.state !== 'closed' && this.#next()) this.#frame(chunk);
-      if (this.state === 'hello' && assembler.bytesHeld > SERVER_LIMITS.helloBytesMax) {
-        refuse('frame-too-large', 'Cannot read HELLO: it is too large', {
-          limit: SERVER_LIMITS.helloBytesMax,
-        });
-      }
     } catch (error) {
       if (error instanceof AttaccaError) this.refuse(error);
       else this.#host.crashed(error);
@@ -156,7 +155,8 @@ export class ControlConnection {
     try {
       return this.#assembler.next();
     } catch (error) {
-      if (this.state === 'hello' && error instanceof AttaccaError) throw notAttacca(error);
+      const isForeign = error instanceof AttaccaError && !isLargeHello(error);
+      if (this.state === 'hello' && isForeign) throw notAttacca(error);
       throw error;
     }
   }
@@ -167,6 +167,7 @@ export class ControlConnection {
       if (kind !== FRAME.hello) refuse('bad-frame', 'Cannot go on: the first frame is not HELLO');
       this.session = this.#host.hello(this, readHello(bytes, start, end));
       this.state = 'open';
+      this.#assembler.frameBytesMax = LIMITS.frameBytesMax;
       clearTimeout(this.#handshakeTimer);
     } else if (kind === FRAME.messages) {
       // A frame that was put together lies in a buffer that the next one uses again.
@@ -201,4 +202,9 @@ export class ControlConnection {
     this.#held.clear();
     this.#host.closed(this);
   }
+}
+
+/** Whether it may be a HELLO that is too large: text of other protocols is a far larger number. */
+function isLargeHello({ code, fields }: AttaccaError): boolean {
+  return code === 'frame-too-large' && Number(fields['size']) <= LIMITS.frameBytesMax;
 }

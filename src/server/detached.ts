@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -60,7 +60,14 @@ export async function startDetached(options: DetachedOptions): Promise<DetachedS
     const { addresses, pid, warnings } = readiness;
     return { address, addresses, pid, log, warnings };
   }
-  if (readiness !== null) throw new AttaccaError(readiness.code, readiness.message);
+  if (readiness !== null) {
+    // The message says all that its log does: nothing is left behind.
+    if (logStart === 0) {
+      await unlink(log).catch(() => {});
+      await rmdir(directory).catch(() => {});
+    }
+    throw new AttaccaError(readiness.code, readiness.message);
+  }
   const said = (await readFile(log).catch(() => Buffer.alloc(0))).subarray(logStart).toString();
   const tail = said.slice(-LOG_TAIL_CHARACTERS).trim();
   throw new AttaccaError(

@@ -4,7 +4,7 @@ import type { ValueMap } from '../core/value.js';
 import type { ProcessIdentity } from '../levels/process-identity.js';
 import { PoolLoop } from '../loop/pool-loop.js';
 import type { Effect, PoolOptions } from '../pool/state.js';
-import { type Address, formatAddress, type Link } from '../transport/index.js';
+import { formatAddress, type Link } from '../transport/index.js';
 import { Agent } from './agent.js';
 import type { AgentWorker } from './agent-worker.js';
 import type { Cleanup } from './cleanup.js';
@@ -30,7 +30,8 @@ interface PoolServerParts {
   readonly directory: string;
   readonly dataSocket: string;
   readonly dataListen: { readonly host: string; readonly port: number } | null;
-  readonly address: string;
+  /** That of the Unix socket first. */
+  readonly addresses: readonly string[];
   readonly here: ProcessIdentity;
   /** What ACCEPT says of the pool to everybody. */
   readonly describe: ValueMap;
@@ -52,6 +53,8 @@ export class PoolServer {
   readonly name: string;
   /** `unix:/path` of the control socket. */
   readonly address: string;
+  /** All addresses, that of the Unix socket first. */
+  readonly addresses: readonly string[];
   readonly directory: string;
   readonly token: string;
   readonly memory: PoolMemory;
@@ -67,7 +70,6 @@ export class PoolServer {
   /** Null without shared memory: then nobody has files beside the slabs. */
   readonly #scratches: Scratches | null;
   readonly #startedMs = performance.now();
-  readonly #addresses: string[];
   #agent: Agent | null = null;
   #hasCrashed = false;
   #ending: Promise<void> | null = null;
@@ -78,11 +80,11 @@ export class PoolServer {
     this.#parts = parts;
     this.id = parts.door.poolId;
     this.name = parts.door.poolName;
-    this.address = parts.address;
+    this.addresses = parts.addresses;
+    this.address = parts.addresses[0] ?? '';
     this.directory = parts.directory;
     this.token = parts.door.token;
     this.memory = parts.memory;
-    this.#addresses = [parts.address];
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -128,11 +130,6 @@ export class PoolServer {
     this.#scratches = directory === undefined ? null : new Scratches({ directory, isOpen });
   }
 
-  /** All addresses, that of the Unix socket first. */
-  get addresses(): readonly string[] {
-    return this.#addresses;
-  }
-
   /** It has ended, or is about to, because of a fault of our own. */
   get hasCrashed(): boolean {
     return this.#hasCrashed;
@@ -153,11 +150,6 @@ export class PoolServer {
   take(link: Link): void {
     if (this.#ending === null) this.#sessions.take(link);
     else link.destroy();
-  }
-
-  /** It is reached under this address, too. */
-  addAddress(address: Address): void {
-    this.#addresses.push(formatAddress(address));
   }
 
   /**

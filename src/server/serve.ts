@@ -110,9 +110,14 @@ function poolOptions(
   };
 }
 
-function describePool(here: ProcessIdentity, awayMsMax: number | undefined): ValueMap {
+function describePool(
+  here: ProcessIdentity,
+  addresses: readonly string[],
+  awayMsMax: number | undefined,
+): ValueMap {
   const bootId = here.bootId ?? '';
-  return { software: SOFTWARE, bootId, pid: here.pid, limits: limitsForClients(awayMsMax) };
+  const limits = limitsForClients(awayMsMax);
+  return { software: SOFTWARE, addresses, bootId, pid: here.pid, limits };
 }
 
 /**
@@ -147,6 +152,8 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
     const tokenCleanup = new Cleanup();
     cleanup.push(() => tokenCleanup.run());
     cleanup.push(() => claim.close());
+    const listener = tcp === null ? null : await listen(tcp, listening);
+    cleanup.push(() => listener?.close());
     const thread = new AgentWorker();
     cleanup.push(() => thread.terminate());
     const dataSocket = await freeDataSocket(directory, cleanup);
@@ -156,6 +163,8 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
     cleanup.push(() => memory.directory?.remove());
 
     const here = ownIdentity();
+    const own = { kind: 'unix', path } as const;
+    const addresses = [own, ...(listener === null ? [] : [listener.address])].map(formatAddress);
     const started = new PoolServer({
       thread,
       loop: poolOptions({ poolId, name }, options, memory),
@@ -165,9 +174,9 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
       directory,
       dataSocket,
       dataListen: tcp === null ? null : { host: tcp.host, port: 0 },
-      address: formatAddress({ kind: 'unix', path }),
+      addresses,
       here,
-      describe: describePool(here, options.sessionAwayMsMax),
+      describe: describePool(here, addresses, options.sessionAwayMsMax),
       bounds,
       awayMsMax: options.sessionAwayMsMax,
       handshakeMsMax: options.handshakeMsMax ?? SERVER_LIMITS.handshakeMsMax,
@@ -176,10 +185,7 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
     });
     await started.start();
     server = started;
-    if (tcp !== null) {
-      const listener = await listen(tcp, listening);
-      cleanup.push(() => listener.close());
-      started.addAddress(listener.address);
+    if (listener !== null) {
       log(`listening on ${formatAddress(listener.address)} for who has the token in ${tokenPath}`);
     }
     await claim.publish();

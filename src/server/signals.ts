@@ -1,3 +1,4 @@
+import { SERVER_LIMITS } from './limits.js';
 import type { PoolServer } from './pool-server.js';
 
 /**
@@ -12,7 +13,13 @@ export function stopOnSignals(
   const onSignal = (signal: NodeJS.Signals): void => {
     signals++;
     if (signals === 1 && server.sessionCount > 0) {
-      options.log?.(`${signal}: waiting for ${server.sessionCount} sessions to leave`);
+      const count = server.sessionCount;
+      const sessions = count === 1 ? 'its session has' : `its ${count} sessions have`;
+      const { graceMs = SERVER_LIMITS.drainMsMax } = options;
+      options.log?.(
+        `${signal}: waiting until ${sessions} left, ${graceMs / 1_000} s at most; ` +
+          'another signal ends it at once',
+      );
     }
     const ending = signals === 1 ? server.drain(options.graceMs) : server.close();
     ending.catch(() => {});

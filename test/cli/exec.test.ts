@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict';
 import { randomFillSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { npyHeader } from '../../src/cli/npy.js';
 import { connect, join as joinPool } from '../../src/client/index.js';
 import { type ServeOptions, type TestPool, testPool } from '../../src/testing/index.js';
-import { attacca, filesOf, type Result, startAttacca, untilDemanded } from './command.js';
+import {
+  attacca,
+  attaccaPath,
+  filesOf,
+  jsonLines,
+  type Result,
+  startAttacca,
+  untilDemanded,
+} from './command.js';
 
 const random = (size: number): Buffer => randomFillSync(Buffer.alloc(size));
 
@@ -95,10 +103,16 @@ test('a file in the file system of the slabs is moved into the pool', async (t) 
   assert.deepEqual(await readdir(directory), ['source']);
   const got = await attacca(['get', 'x'], around);
   assert.ok(got.bytes.equals(bytes));
-  // When it cannot be offered the file is there again.
+  // What is offered already is told before the command has worked for nothing.
   const again = await attacca(['exec', '--out', 'out=x', '--', 'cp', 'source', 'out'], around);
   assert.equal(again.code, 1);
-  assert.match(again.err, /\(already-offered\)\n$/u);
+  assert.match(again.err, /not run .*\(already-offered\)\n$/u);
+  assert.deepEqual(await readdir(directory), ['source']);
+  // When it cannot be offered afterwards the file is there again.
+  const other = `cp source out; ${process.execPath} ${attaccaPath} put y=source`;
+  const late = await attacca(['exec', '--out', 'out=y', '--', 'sh', '-c', other], around);
+  assert.equal(late.code, 1);
+  assert.match(late.err, /\(already-offered\)\n$/u);
   assert.ok((await readFile(join(directory, 'out'))).equals(bytes));
   const replaced = await attacca(
     ['exec', '--replace', '--out', 'out=x', '--', 'sh', '-c', 'echo new > out'],
@@ -135,6 +149,32 @@ test('with --npy files have headers on both sides', async (t) => {
   const bad = await run('exec', '--npy', '--out', 'c', '--', 'sh', '-c', 'echo text > {c}');
   assert.equal(bad.code, 1);
   assert.match(bad.err, /\(not-a-npy-file\)\n$/u);
+});
+
+test('files that end in .npy have headers, others beside them have none', async (t) => {
+  const { run, directory } = await place(t);
+  const space = { dtype: 'int16', shape: [3, 2], order: 'row', byteOrder: 'little' } as const;
+  const file = Buffer.concat([npyHeader(space), random(12)]);
+  await writeFile(join(directory, 'field.npy'), file);
+  assert.equal((await run('put', 'field.npy')).code, 0);
+  const words = ['--in', 'field=f.npy', '--in', 'field=f.dat', '--out', 'g.npy=g', '--out', 's=s'];
+  const script = 'cp f.npy g.npy; wc -c < f.dat > s';
+  const made = await run('exec', ...words, '--json', '--', 'sh', '-c', `echo said; ${script}`);
+  assert.equal(made.code, 0, made.err);
+  assert.deepEqual(
+    jsonLines(made.out).map(({ name, offered }) => [name, offered]),
+    [
+      ['g', true],
+      ['s', true],
+    ],
+  );
+  assert.equal(made.err, 'said\n');
+  const [g, s] = [await run('get', 'g', '--as', 'npy'), await run('get', 's')];
+  assert.ok(g.bytes.equals(file));
+  assert.equal(s.out.trim(), '12');
+  const told = await run('get', 'g', '-o', 'copy.npy', '--json');
+  const [record] = jsonLines(told.out);
+  assert.deepEqual([record?.['name'], record?.['shape']], ['g', [3, 2]]);
 });
 
 test('one {NAME} for an input and an output is refused with what helps', async (t) => {
@@ -185,6 +225,19 @@ test('a file that is there is never overwritten by an input', async (t) => {
   assert.equal(code, 1);
   assert.match(err, /Cannot make the file "mine": it exists already \(file-error\)\n$/u);
   assert.equal(await readFile(join(directory, 'mine'), 'utf8'), 'precious');
+});
+
+test('a link that a killed command has left is no obstacle, one of somebody else is', async (t) => {
+  const { run, directory } = await place(t);
+  await writeFile(join(directory, 'in'), 'content');
+  await run('put', 'in');
+  await symlink('/dev/shm/attacca-0-x/scratch-7.abc/0/in', join(directory, 'ours'));
+  await symlink('/nowhere/at/all', join(directory, 'theirs'));
+  const made = await run('exec', '--in', 'in=ours', '--', 'cat', 'ours');
+  assert.deepEqual([made.code, made.out], [0, 'content']);
+  const refused = await run('exec', '--in', 'in=theirs', '--', 'cat', 'theirs');
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /Cannot make the file "theirs": it exists already/u);
 });
 
 test('who waits for an output hears at once when the program fails', async (t) => {

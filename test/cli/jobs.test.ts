@@ -122,8 +122,8 @@ test('failures are named; what needs them is skipped, all else is done', async (
   const { code, err } = await attacca(['run', '-j', '2', '--memory', '16m', '-'], around);
   assert.equal(code, 1);
   assert.match(err, /line 1 failed: exit 1: --out a/u);
-  assert.match(err, /line 2 skipped: "a" is not made: line 1 has failed/u);
-  assert.match(err, /line 3 skipped: "b" is not made: line 2 has failed/u);
+  assert.match(err, /line 2 skipped: "a" is not made: line 1 has not been done/u);
+  assert.match(err, /line 3 skipped: "b" is not made: line 2 has not been done/u);
   assert.match(err, /line 4 failed: exit 3: exit 3/u);
   assert.match(err, /line 6 failed: exit 127: no-such-command/u);
   assert.match(err, /attacca run: 1 job done, 3 failed, 2 skipped in /u);
@@ -145,6 +145,34 @@ test('failures are named; what needs them is skipped, all else is done', async (
       [6, 'failed'],
     ],
   );
+});
+
+test('what the pool has already is told before a job has worked for nothing', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { directory, pool: pool.address, input: '--out a -- echo x > {a}\n' };
+  const first = await attacca(['run', '-j', '2', '-'], around);
+  assert.equal(first.code, 0, first.err);
+  const again = await attacca(['run', '-j', '2', '-'], {
+    ...around,
+    input: '--out a -- touch ran {a}',
+  });
+  assert.equal(again.code, 1);
+  assert.match(again.err, /line 1 skipped: Cannot make "a": it is offered already; the comm/u);
+  assert.deepEqual((await readdir(directory)).includes('ran'), false);
+  const replaced = await attacca(['run', '-j', '2', '--replace', '-'], {
+    ...around,
+    input: '--out a -- echo new > {a}',
+  });
+  assert.equal(replaced.code, 0, replaced.err);
+});
+
+test('in a pool of their own an input that no job makes is told', async () => {
+  const input = '--out abc -- echo x > {abc}\n--in abd -- cat {abd}\n';
+  const words = ['run', '-j', '2', '--memory', '16m', '--timeout', '200ms', '-'];
+  const { code, err } = await attacca(words, { input });
+  assert.equal(code, 1);
+  assert.match(err, /WARNING: no job makes "abd", which is waited for\. Did you mean "abc"\?\n/u);
 });
 
 test('an input that no job makes is waited for as long as was said', async () => {

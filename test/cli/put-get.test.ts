@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { chunksOf } from '../../src/cli/input.js';
@@ -245,7 +247,7 @@ test('an offer that makes no sense is refused before what it would replace is wi
   await using store = new Store(seat);
   const object = { name: 'x', space: {}, attributes: {} };
   const options = { replace: true, lifetimeMs: 0 };
-  await assert.rejects(store.putBytes(object, Buffer.from('two'), options), RangeError);
+  await assert.rejects(store.putBytes(object, [Buffer.from('two')], options), RangeError);
   assert.equal((await attacca(['get', 'x'], { pool: pool.address })).out, 'one');
 });
 
@@ -339,6 +341,36 @@ test('Ctrl-C ends a wait at once, as a shell counts it, and takes the require ba
   assert.match((await counted.ended).out, /143/u);
 });
 
+test('standard input that no object can hold is refused while it is read', async (t) => {
+  await using pool = await testPool({ memoryBytes: 32 * 1024 * 1024 });
+  const directory = await filesOf(t);
+  const endless = 'yes | attacca put --name endless -; attacca ls; attacca put --name d - < .';
+  const { err, out } = await shell(endless, { pool: pool.address, directory }).ended;
+  assert.match(err, /^attacca put: Cannot put standard input: .* 28\.0 MiB.*\(too-large\)\n/u);
+  assert.match(err, /\nattacca put: .*standard input: it is a directory \(file-error\)\n$/u);
+  assert.equal(out, '');
+});
+
+test('--timeout counts from the start: a pool that does not answer is no reason to wait', async () => {
+  const silent = createServer(() => {});
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const address = `tcp://127.0.0.1:${port}?token=x`;
+  for (const words of [
+    ['get', 'x'],
+    ['wait', 'x'],
+    ['exec', '--out', 'x=y', '--', 'true'],
+  ]) {
+    const [command = '', ...rest] = words;
+    const args = [command, '--pool', address, '--timeout', '300ms', ...rest];
+    const { code, err } = await attacca(args);
+    assert.equal(code, 3, err);
+    assert.match(err, /: Cannot open a session: no answer from the pool within 300 ms \(dead/u);
+  }
+  silent.close();
+});
+
 test('an abort ends the wait for input that may never come', async (t) => {
   const path = join(await filesOf(t), 'fifo');
   execFileSync('mkfifo', [path]);
@@ -370,7 +402,7 @@ test('what is put and what is got is counted as it goes', async () => {
     const counts: number[] = [];
     const onBytes = (bytes: number): unknown => counts.push(bytes);
     const object = { name: `x${size}`, space: {}, attributes: {} };
-    await store.putBytes(object, Buffer.alloc(size), { onBytes });
+    await store.putBytes(object, [Buffer.alloc(size)], { onBytes });
     const located = await locate(seat, object.name, {});
     await using sink = await open('/dev/null', 'w');
     await writeObject(sink.fd, located, { format: 'raw', signal: context.signal, onBytes });

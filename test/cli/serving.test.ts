@@ -92,6 +92,7 @@ test('serve says how to reach it, drains on SIGTERM, ends at once on the second'
   const line = (await server.said(/\n/u)).trimEnd();
   assert.match(line, /^ATTACCA_POOL=unix:\/\S+\/x\/socket$/u);
   const address = line.slice('ATTACCA_POOL='.length);
+  const info = (await attacca(['info'], { pool: address })).out;
   const member = await joinPool({ address, member: 'stays' });
   t.after(() => member.close().catch(() => {}));
   server.process.kill('SIGTERM');
@@ -100,8 +101,9 @@ test('serve says how to reach it, drains on SIGTERM, ends at once on the second'
   server.process.kill('SIGTERM');
   const { code, err } = await server.ended;
   assert.equal(code, 0);
+  assert.match(info, /\naddress +unix:\S+\nand +tcp:\/\/127\.0\.0\.1:\d+\n/u);
   assert.match(err, /answers at unix:\S+ and tcp:\/\/127\.0\.0\.1:\d+\n/u);
-  assert.match(err, /SIGTERM: waiting for 1 sessions? to leave\n/u);
+  assert.match(err, /SIGTERM: waiting until its session has left, 10 s at most; another/u);
   assert.deepEqual(await readdir(shm), []);
 });
 
@@ -117,6 +119,14 @@ test('a server that cannot start says why, to who starts it too', async (t) => {
     assert.deepEqual([code, out], [1, '']);
     assert.match(err, /no\/such\/directory.*\(file-error\)\n$/u);
   }
+  const port = ['start', '--name', 'x', '--listen', 'tcp://no.such.host.invalid:7070'];
+  const badHost = await attacca(port, { environment });
+  assert.equal(badHost.code, 1);
+  assert.match(badHost.err, /Cannot listen on "tcp:\/\/no.*:7070": .* \(file-error\)\n$/u);
+  const places = join(environment['XDG_RUNTIME_DIR'] ?? '', `attacca-${process.geteuid?.()}`);
+  assert.deepEqual(await readdir(places), []);
+  const tiny = await attacca(['start', '--memory', '1k'], { environment });
+  assert.equal(tiny.code, 2);
   const badName = await attacca(['start', '--name', '../x'], { environment });
   assert.equal(badName.code, 1);
   assert.match(badName.err, /\(bad-name\)\n$/u);

@@ -17,6 +17,18 @@ test('the names that the package exports', () => {
   ]);
 });
 
+test('programs without types hear what is wrong with their arguments', async (t) => {
+  const server = await servePool(t);
+  const anything: (value?: unknown) => never = (value) => value as never;
+  for (const wrong of [anything(), anything({}), anything({ member: 7 })]) {
+    await assert.rejects(client.join(wrong), { code: 'bad-argument' });
+  }
+  await using pool = await joinApart(server, 'p');
+  for (const space of [{ dtype: 'float99' }, { shape: [-8] }, { shape: [1.5] }, { shape: 7 }]) {
+    assert.throws(() => pool.object('x', anything({ space })), { code: 'bad-space' });
+  }
+});
+
 test('what was delivered and forgotten is told once', async (t) => {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');

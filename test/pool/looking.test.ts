@@ -178,7 +178,9 @@ test('info: counts what there is', () => {
   assert.equal(counts?.['requires'], 1);
   assert.equal(counts?.['readers'], 1);
   assert.equal(counts?.['waits'], 1);
+  assert.equal(counts?.['timers'], 0);
   assert.equal(counts?.['promises'], 1);
+  assert.equal(counts?.['promisesClosed'], 0);
   assert.equal(memory?.['total'], 1 << 20);
   assert.equal(memory?.['offered'], 64);
   assert.equal(memory?.['leased'], 64);

@@ -53,9 +53,9 @@ test('lease: of no bytes is one of a few; of more than the pool can ever have is
   assert.deepEqual(fields, { size: 1 * MiB + 1, limit: (7 / 8) * MiB });
   member.lease(2 ** 53 - 1).fails('too-large');
   member.lease((7 / 8) * MiB + 1).fails('too-large');
+  // Whether somebody requires it does not matter: that may come later.
   const target = member.declare('x');
-  member.lease(1 * MiB + 1, { for: target }).fails('too-large');
-  member.lease((7 / 8) * MiB + 1, { for: target }).waits();
+  member.lease((7 / 8) * MiB + 1, { for: target }).fails('too-large');
 });
 
 test('lease: a pool without slabs has none to lease', () => {
@@ -179,6 +179,20 @@ test('who may write and read a range', () => {
   assert.equal(may(reader, { ...slice, slab: 9 }), '--');
   handle.dispose().ok();
   assert.equal(may(reader, slice), '--');
+});
+
+test('in an empty pool whatever is not too large is granted at once', () => {
+  for (let limit = 40; limit <= 300; limit += 13) {
+    for (let size = 1; size <= limit; size += 3) {
+      const pool = new Harness({ memoryBytesMax: limit * MiB });
+      const member = pool.member('a');
+      // The first slab is there before anybody asks.
+      member.giveBack(member.lease(64).grant()).ok();
+      const call = member.lease(size * MiB, { for: member.declare('x') });
+      if (size <= (limit * 7) / 8) assert.equal(call.grant().size, size * MiB);
+      else call.fails('too-large');
+    }
+  }
 });
 
 test('the reserve is open only to objects that somebody requires', () => {
@@ -570,7 +584,7 @@ test('adopt: what is freed of an adopted slab is leased to nobody, and counted b
   }
   const { extents } = pool.pool;
   assert.equal(extents.bytesDead, 96 * MiB);
-  assert.equal(pool.pool.bytesReserved, 8 * MiB, 'the reserve is part of what can be leased');
+  assert.equal(pool.pool.bytesReserved, 40 * MiB, 'of what can be leased, now or later');
   for (let index = 0; index < 20; index++) {
     const { slab } = member.lease(4 * MiB).grant();
     assert.ok(!slices.some((slice) => slice.slab === slab));

@@ -24,6 +24,7 @@ const processInfo = {
 
 const poolInfo = {
   software: 'attacca 0.1.0',
+  addresses: ['unix:/run/x/socket'],
   bootId: 'b',
   slabs: '/dev/shm/x',
   data: ['tcp://h:1'],

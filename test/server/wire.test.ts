@@ -377,3 +377,16 @@ test('a HELLO that does not end is not waited for', async (t) => {
   assert.equal((await client.refused()).code, 'frame-too-large');
   await client.untilClosed();
 });
+
+test('a HELLO that is too large is refused when it comes whole, and says so', async (t) => {
+  const server = await poolOf(t);
+  for (const [size, code] of [
+    [65_536, 'frame-too-large'],
+    [65_532, 'bad-frame'],
+  ] as const) {
+    const client = await RawClient.connect(server.address);
+    client.link.write(frame(FRAME.hello, new Uint8Array(size - 4)));
+    assert.equal((await client.refused()).code, code, `${size} bytes`);
+    await client.untilClosed();
+  }
+});

@@ -27,7 +27,10 @@ export const command = defineCommand({
     files without one; so does a FILE in the same file system (/dev/shm): it is moved into the pool.
     A FILE elsewhere is copied and stays. Inputs are read-only, and go when COMMAND ends.
 
-    What is to be made is promised: who waits for it hears at once when COMMAND fails.`,
+    What is to be made is promised: who waits for it hears at once when COMMAND fails.
+
+    With --json a record for each output (name, offered, why not); what COMMAND prints goes to standard
+    error then.`,
   options: {
     ...FILE_OPTIONS,
     lifetime: {
@@ -74,32 +77,28 @@ export const command = defineCommand({
         forwarding,
         environment: { ...context.environment, ATTACCA_POOL: session.address },
         stdin: 'inherit',
-        stdout: 'inherit',
+        stdout: options.json ? 'stderr' : 'inherit',
         command: context.command,
         options: { signal, timeoutMs, lifetimeMs, replace: options.replace },
       });
       try {
-        const promised = task.promise();
-        // Awaited below, when the inputs are there.
-        promised.catch(() => {});
         {
           const names = new Set(spec.inputs.map(({ name }) => name));
           using _progress = new Progress(
             (elapsedMs) => waitLine(session.view, names, elapsedMs, names.size),
             options.quiet,
           );
-          await task.acquire({ timeoutMs: () => timeoutMs, signal });
+          await Promise.all([task.promise(), task.acquire({ timeoutMs: () => timeoutMs, signal })]);
         }
-        await promised;
         const end = await task.run();
         const exitCode = exitCodeOfEnd(end);
-        if (exitCode !== EXIT.ok && spec.outputs.length > 0 && !options.quiet) {
-          say(`attacca exec: nothing is offered: ${first} ${endSentence(end)}`);
-        }
+        const { over } = session.client.connection;
+        const gone = over === null ? '' : `; its files went with the pool: ${over.message}`;
+        const why = exitCode === EXIT.ok ? '' : `${first} ${endSentence(end)}${gone}`;
         if (options.json) {
-          for (const { name } of spec.outputs) {
-            print(toJson({ name, offered: exitCode === EXIT.ok }));
-          }
+          for (const { name } of spec.outputs) print(toJson({ name, offered: why === '', why }));
+        } else if (why !== '' && spec.outputs.length > 0 && !options.quiet) {
+          say(`attacca exec: nothing is offered: ${why}`);
         }
         if (exitCode !== EXIT.ok) throw new ExitWith(exitCode);
         return EXIT.ok;

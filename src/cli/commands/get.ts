@@ -136,7 +136,8 @@ async function deliver(
     if (stdoutIsTerminal()) await mustBeText(object, format);
     await sink.writeObject(STDOUT, object, writing);
   }
-  if (options.attributes) print(describe(object));
+  const toFile = output !== undefined || directory !== undefined;
+  if (options.attributes || (options.json && toFile)) print(describe(object));
 }
 
 function describe(object: Located): string {

@@ -21,9 +21,10 @@ export const command = defineCommand({
     await using session = await openPool(context, options);
     const info = await session.view.info();
     const { client, view, address } = session;
-    const { software, pid, slabs } = client.pool;
+    const { software, addresses, pid, slabs } = client.pool;
     const connection = {
       address,
+      addresses,
       software,
       pid,
       slabs,
@@ -48,6 +49,7 @@ function describe(info: ValueMap, session: PoolSession, bold: (text: string) => 
   const lines: (readonly [string, string])[] = [
     ['pool', `${printable(textOf(pool['name']))} (${textOf(pool['id'])}${stopping})`],
     ['address', address],
+    ...others(address, client.pool.addresses),
     ['server', `${printable(client.pool.software)}, pid ${client.pool.pid}, up ${up(pool)}`],
     ['objects', `${count('objects', 'object')}, ${count('versions', 'version')}`],
     [
@@ -74,4 +76,9 @@ function describe(info: ValueMap, session: PoolSession, bold: (text: string) => 
 
 function up(pool: ValueMap): string {
   return formatDuration(numberOf(pool['upMs']));
+}
+
+/** Where else the pool listens. */
+function others(address: string, all: readonly string[]): [string, string][] {
+  return all.filter((each) => each !== address).map((each) => ['and', each]);
 }

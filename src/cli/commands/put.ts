@@ -1,5 +1,7 @@
 import { type Stats, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { AttaccaError } from '../../core/errors.js';
+import { formatBytes } from '../../levels/shm/sizing.js';
 import { parseAttributes } from '../attribute.js';
 import { defineCommand } from '../command.js';
 import { parseLifetime, parseTimeout } from '../duration.js';
@@ -7,15 +9,15 @@ import { UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
 import { allOf } from '../file-chunks.js';
 import { fileError } from '../file-errors.js';
-import { counted, quoted } from '../format.js';
-import { chunksOf } from '../input.js';
+import { counted, mapOf, numberOf, quoted } from '../format.js';
+import { chunksOf, tellTerminal } from '../input.js';
 import { toJson } from '../json.js';
 import { forEachAtOnce, NULL_OPTION, namesOf } from '../names.js';
 import { parseNpyHeader } from '../npy.js';
 import { checkNpySize, readNpyFile } from '../npy-file.js';
 import { COMMON_OPTIONS, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
 import { print } from '../output.js';
-import { joinPool } from '../pool/open.js';
+import { joinPool, type PoolSession } from '../pool/open.js';
 import { type ObjectToPut, type PutOptions, Store } from '../pool/store.js';
 import { Progress } from '../progress.js';
 import { exists, type PutSource, sourcesOf } from '../put-sources.js';
@@ -108,7 +110,8 @@ export const command = defineCommand({
     let done = 0;
     let line = (): string =>
       `putting: ${done} of ${counted(files.length, 'object')}, ${transfer.text}`;
-    using _progress = new Progress(() => line(), options.quiet);
+    const full = (): string => (store.isLeasing ? '; waiting for memory of the pool' : '');
+    using _progress = new Progress(() => line() + full(), options.quiet);
     const told = (object: ObjectToPut, size: number): void => {
       done++;
       if (options.json) print(toJson({ name: object.name, bytes: size, ...object.space }));
@@ -116,12 +119,14 @@ export const command = defineCommand({
     if (fromStdin) {
       const read = new Transfer();
       line = () => `putting: reading standard input, ${read.text}`;
-      const bytes = await allOfStdin(signal, read.add);
-      const { object, data } = stdinObject(options.name ?? '', bytes, format, attributes);
-      transfer.expect(data.length);
+      const bytesMax = await payloadBytesMax(session);
+      tellTerminal('the bytes of the object');
+      const parts = await allOfStdin(bytesMax, signal, read.add);
+      const { object, data } = stdinObject(options.name ?? '', parts, format, attributes);
+      transfer.expect(sizeOf(data));
       line = () => `putting: standard input, ${transfer.text}`;
       await store.putBytes(object, data, put);
-      told(object, data.length);
+      told(object, sizeOf(data));
       return failures.end();
     }
     await forEachAtOnce(files, FILES_AT_ONCE, async (file) => {
@@ -174,16 +179,27 @@ async function putFile(
     return size - offset;
   }
   const bytes = allOf(path);
-  await store.putBytes(object, bytes, options);
+  await store.putBytes(object, [bytes], options);
   return bytes.length;
 }
 
+/** What an object of this pool may have at most: in its memory, or in a message. */
+async function payloadBytesMax({ client, view }: PoolSession): Promise<number> {
+  const memory = mapOf((await view.info())['memory']);
+  return Math.max(numberOf(memory['objectLimit']), client.inlineBytesMax);
+}
+
+/** Standard input to its end; `too-large` as soon as it is. */
 async function allOfStdin(
+  bytesMax: number,
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
-): Promise<Uint8Array> {
+): Promise<Uint8Array[]> {
   const chunks: Uint8Array[] = [];
+  let size = 0;
   for await (const chunk of chunksOf(STDIN, signal)) {
+    size += chunk.length;
+    if (size > bytesMax) throw tooLarge(bytesMax);
     chunks.push(chunk.slice());
     onBytes(chunk.length);
   }
@@ -191,18 +207,31 @@ async function allOfStdin(
   // is with us by then: two turns of the event loop hand it over.
   for (let turn = 0; turn < 2; turn++) await setImmediate();
   signal.throwIfAborted();
-  return Buffer.concat(chunks);
+  return chunks;
 }
+
+function tooLarge(bytesMax: number): AttaccaError {
+  return new AttaccaError(
+    'too-large',
+    `Cannot put standard input: it has more than ${formatBytes(bytesMax)}, the most that an ` +
+      'object of this pool may have',
+    { sizeMax: bytesMax },
+  );
+}
+
+const sizeOf = (parts: readonly Uint8Array[]): number =>
+  parts.reduce((sum, { length }) => sum + length, 0);
 
 function stdinObject(
   name: string,
-  bytes: Uint8Array,
+  parts: readonly Uint8Array[],
   format: Format,
   attributes: ObjectToPut['attributes'],
-): { object: ObjectToPut; data: Uint8Array } {
-  if (format !== 'npy') return { object: { name, space: {}, attributes }, data: bytes };
+): { object: ObjectToPut; data: readonly Uint8Array[] } {
+  if (format !== 'npy') return { object: { name, space: {}, attributes }, data: parts };
+  const bytes = Buffer.concat(parts);
   const header = parseNpyHeader(bytes, 'standard input');
   checkNpySize(header, 'standard input', bytes.length);
-  const data = bytes.subarray(header.dataOffset);
+  const data = [bytes.subarray(header.dataOffset)];
   return { object: { name, space: header.space, attributes }, data };
 }

@@ -115,7 +115,8 @@ async function runList(
   let end: JobsEnd;
   try {
     const pool = server === null ? options.pool : server.address;
-    end = await runJobs(context, jobs, limit, { ...options, pool });
+    const how = { limit, isOwnPool: server !== null };
+    end = await runJobs(context, jobs, how, { ...options, pool });
   } finally {
     await server?.close();
   }
@@ -127,7 +128,8 @@ async function runList(
 function listHint(file: string): string | null {
   try {
     const stats = statSync(file);
-    if (!stats.isFile() || (stats.mode & ANY_EXECUTE) !== 0) return null;
+    if (!stats.isFile()) return null;
+    if ((stats.mode & ANY_EXECUTE) !== 0) return `the file here is ./${shellQuote(file)}`;
     return `if it is a list of jobs, say -j N ${shellQuote(file)}`;
   } catch {
     return null;

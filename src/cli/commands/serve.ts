@@ -34,6 +34,10 @@ export const command = defineCommand({
     ['attacca serve --name weather', 'then, elsewhere: attacca ls --pool weather'],
     ['attacca serve --memory 4g --listen tcp://0.0.0.0:7070', 'other hosts may connect'],
   ],
+  exits: [
+    ['0', 'stopped in order: by attacca stop, Ctrl-C or SIGTERM'],
+    ['130', 'ended at once by a second Ctrl-C (143: by SIGTERM)'],
+  ],
   ownSignals: true,
   async run(_context, { options, words }) {
     if (words.length > 0) throw new UsageError('it takes no words; a name is --name NAME');

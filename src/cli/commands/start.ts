@@ -46,7 +46,11 @@ export const command = defineCommand({
       startMsMax: timeout === undefined ? undefined : parseDuration(timeout, '--timeout'),
     });
     const { address, addresses, pid, log, warnings } = started;
-    if (!options.quiet) for (const each of warnings) say(`attacca start: WARNING: ${each}`);
+    if (!options.quiet) {
+      for (const each of warnings) say(`attacca start: WARNING: ${each}`);
+      const others = addresses.filter((each) => each !== address).join(' and ');
+      if (others !== '') say(`attacca start: it listens at ${others} too, for who has its token`);
+    }
     if (options.json) print(toJson({ ATTACCA_POOL: address, name, addresses, pid, log, warnings }));
     else print(`export ATTACCA_POOL=${shellQuote(address)}`);
     if (!options.quiet && !options.json && stdoutIsTerminal()) {

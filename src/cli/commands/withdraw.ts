@@ -13,8 +13,9 @@ export const command = defineCommand({
   usage: ['NAME...'],
   about: `
     Ends the offer of objects that the pool keeps (what put and exec make). Who requires one already
-    still gets it; who asks later waits for the next version. Objects of a member that is still there
-    are that member's to withdraw. - stands for names on standard input, one a line.`,
+    still gets it; who asks later waits for the next version, or hears that nobody will offer it, when
+    it was promised (as exec does) and those who did have ended. Objects of a member that is still
+    there are that member's to withdraw. - stands for names on standard input, one a line.`,
   options: { ...NULL_OPTION, ...POOL_OPTION, ...TIMEOUT_OPTION, ...COMMON_OPTIONS },
   examples: [
     ['attacca withdraw t/850/step=6', 'one'],

@@ -13,6 +13,8 @@ const ADOPT_BYTES_MIN = 512 * 1024;
 export interface Output {
   readonly name: string;
   readonly path: string;
+  /** It is an .npy file, whose header tells dtype and shape. */
+  readonly npy: boolean;
 }
 
 /** What a file was before the program ran, to tell whether that has made it. */
@@ -38,21 +40,21 @@ interface Made extends Output {
 
 /**
  * Offers the files that a program has made. All are looked at before the first is offered: one that
- * is missing, or no .npy file where that was said, leaves the pool as it was.
+ * is missing, or no .npy file where it should be, leaves the pool as it was.
  */
 export async function offerOutputs(
   outputs: readonly Output[],
   before: Before,
   store: Store,
-  options: PutOptions & { readonly npy: boolean },
+  options: PutOptions,
 ): Promise<void> {
   const made: Made[] = [];
-  for (const output of outputs) made.push(look(output, before, options.npy));
+  for (const output of outputs) made.push(look(output, before));
   for (const file of made) await offerFile(file, store, options);
 }
 
-function look(output: Output, before: Before, npy: boolean): Made {
-  const { name, path } = output;
+function look(output: Output, before: Before): Made {
+  const { path, npy } = output;
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (stats === undefined) throw notMade(output, 'the command has not made it');
   if (!stats.isFile()) throw notMade(output, 'it is not a regular file');
@@ -63,9 +65,9 @@ function look(output: Output, before: Before, npy: boolean): Made {
   const link = lstatSync(path);
   const isPlain = link.isFile() && link.nlink === 1;
   const size = Number(stats.size);
-  if (!npy) return { name, path, size, offset: 0, space: {}, isPlain };
+  if (!npy) return { ...output, size, offset: 0, space: {}, isPlain };
   const { space, dataOffset } = readNpyFile(path, size);
-  return { name, path, size, offset: dataOffset, space, isPlain };
+  return { ...output, size, offset: dataOffset, space, isPlain };
 }
 
 function notMade({ name, path }: Output, why: string): AttaccaError {

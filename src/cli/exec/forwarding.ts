@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { isatty } from 'node:tty';
+import { say } from '../output.js';
 import type { RunningProgram } from './program.js';
 
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
@@ -75,6 +76,8 @@ export class Forwarding {
     }
     const kills = this.#requests >= PATIENCE;
     const reached = !this.ownGroups && (name === 'SIGINT' || name === 'SIGQUIT');
+    const isNext = isEnding && this.#requests === PATIENCE - 1 && this.#programs.size > 0;
+    if (isNext) say(`attacca: what runs has not ended upon ${name}; once more kills it`);
     for (const program of this.#programs) {
       if (kills) program.kill('SIGKILL');
       else if (!reached) program.kill(name);

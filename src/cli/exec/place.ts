@@ -1,4 +1,4 @@
-import { lstatSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { openSlab, slabPath } from '../../levels/shm/slabs.js';
@@ -27,11 +27,18 @@ export async function placeInput(
   const target = whole ?? (await copied(object, how));
   const link = path ?? how.scratch.path(object.name, how.npy ? '.npy' : '');
   try {
+    if (isLeftover(link)) unlinkSync(link);
     symlinkSync(target, resolve(link));
   } catch (cause) {
     throw fileError('make the file', link, cause);
   }
   return link;
+}
+
+/** A link of ours that leads nowhere: who made it was killed. */
+function isLeftover(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats?.isSymbolicLink() === true && isOurs(readlinkSync(path)) && !existsSync(path);
 }
 
 /** Takes the link of {@link placeInput} away, unless the program has put something else there. */

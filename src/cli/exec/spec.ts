@@ -18,7 +18,7 @@ interface FileSpec {
 export interface ExecSpec {
   readonly inputs: readonly FileSpec[];
   readonly outputs: readonly FileSpec[];
-  /** Files are .npy files: with a header in front of the bytes. */
+  /** All files are .npy files: with a header in front of the bytes. Else those called so are. */
   readonly npy: boolean;
   readonly program: Program;
 }
@@ -39,7 +39,7 @@ export const FILE_OPTIONS = {
   },
   npy: {
     type: 'boolean',
-    help: 'files are .npy files: inputs get a header, outputs give dtype and shape by theirs',
+    help: 'all files are .npy files: inputs get a header, outputs give dtype and shape by theirs; without it those that end in .npy are',
   },
 } as const;
 
@@ -114,6 +114,11 @@ function mustDiffer(what: string, texts: readonly string[]): void {
     if (seen.has(text)) throw new UsageError(`${quoted(text)} stands twice in ${what}`);
     seen.add(text);
   }
+}
+
+/** Whether a file stands with the header of an .npy file. */
+export function isNpy(spec: ExecSpec, { name, path }: FileSpec): boolean {
+  return spec.npy || (path ?? name).endsWith('.npy');
 }
 
 /** The program with the paths of its files in place of `{NAME}`. */

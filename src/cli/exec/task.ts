@@ -1,5 +1,10 @@
+import { askValue, asMap } from '../../client/asking.js';
+import type { Client } from '../../client/client.js';
 import { makePromise, type PoolPromise } from '../../client/pool-promise.js';
 import type { Seat } from '../../client/seat.js';
+import { AttaccaError } from '../../core/errors.js';
+import { writeStat } from '../../protocol/index.js';
+import { quoted } from '../format.js';
 import { type Located, locate } from '../pool/located.js';
 import type { PutOptions, Store } from '../pool/store.js';
 import { shellQuote } from '../shell-quote.js';
@@ -8,7 +13,7 @@ import type { Forwarding } from './forwarding.js';
 import { placeInput, unplaceInput } from './place.js';
 import { type ProgramEnd, RunningProgram } from './program.js';
 import { Scratch } from './scratch.js';
-import { type ExecSpec, fillIn } from './spec.js';
+import { type ExecSpec, fillIn, isNpy } from './spec.js';
 
 interface TaskSurroundings {
   readonly seat: Seat;
@@ -21,6 +26,25 @@ interface TaskSurroundings {
   readonly command: string;
   /** For its inputs and outputs; its signal ends the waits. */
   readonly options: PutOptions & { readonly signal: AbortSignal };
+}
+
+async function isOffered(client: Client, name: string): Promise<boolean> {
+  try {
+    const stat = asMap(await askValue(client, `stat "${name}"`, (w) => writeStat(w, name)));
+    return stat['state'] === 'offered';
+  } catch (error) {
+    if (error instanceof AttaccaError && error.code === 'unknown-object') return false;
+    throw error;
+  }
+}
+
+function alreadyOffered(name: string): AttaccaError {
+  return new AttaccaError(
+    'already-offered',
+    `Cannot make ${quoted(name)}: it is offered already; the command was not run ` +
+      '(--replace withdraws what the pool keeps)',
+    { name },
+  );
 }
 
 /**
@@ -38,14 +62,24 @@ export class ExecTask {
     this.#around = around;
   }
 
-  /** Tells the pool what is to come, so that who waits for it hears when it does not. */
+  /**
+   * Tells the pool what is to come, so that who waits for it hears when it does not. Errors:
+   * `already-offered`, before the program has worked for nothing.
+   */
   async promise(): Promise<void> {
     const { outputs } = this.spec;
     if (outputs.length === 0) return;
-    this.#promise = await makePromise(
-      this.#around.seat,
-      outputs.map(({ name }) => ({ name })),
-    );
+    const { seat, options } = this.#around;
+    const [promise, ...looks] = await Promise.all([
+      makePromise(
+        seat,
+        outputs.map(({ name }) => ({ name })),
+      ),
+      ...(options.replace === true ? [] : outputs.map(({ name }) => isOffered(seat.client, name))),
+    ]);
+    this.#promise = promise;
+    const taken = outputs.find((_output, index) => looks[index] === true);
+    if (taken !== undefined) throw alreadyOffered(taken.name);
   }
 
   /** Waits for all inputs; returns when the program may start. */
@@ -73,17 +107,20 @@ export class ExecTask {
     const paths = new Map<string, string>();
     try {
       for (const [index, object] of this.#inputs.entries()) {
-        const path = spec.inputs[index]?.path ?? null;
+        const file = spec.inputs[index] ?? { name: object.name, path: null };
+        const { path } = file;
         const { signal } = options;
-        const made = await placeInput(object, path, { npy: spec.npy, scratch, signal });
+        const made = await placeInput(object, path, { npy: isNpy(spec, file), scratch, signal });
         if (path === null) paths.set(object.name, made);
         else placed.push(path);
       }
-      const outputs: Output[] = spec.outputs.map(({ name, path }) => {
-        if (path !== null) return { name, path };
-        const made = scratch.path(name, spec.npy ? '.npy' : '');
+      const outputs: Output[] = spec.outputs.map((file) => {
+        const { name, path } = file;
+        const npy = isNpy(spec, file);
+        if (path !== null) return { name, path, npy };
+        const made = scratch.path(name, npy ? '.npy' : '');
         paths.set(name, made);
-        return { name, path: made };
+        return { name, path: made, npy };
       });
       const before = stateBefore(outputs);
       options.signal.throwIfAborted();
@@ -98,7 +135,7 @@ export class ExecTask {
       // Let go before the outputs need memory.
       this.#releaseInputs();
       if (end.code === 0) {
-        await offerOutputs(outputs, before, store, { ...options, npy: spec.npy });
+        await offerOutputs(outputs, before, store, options);
       }
       return end;
     } finally {

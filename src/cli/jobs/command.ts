@@ -5,13 +5,14 @@ import { formatDuration, parseTimeout } from '../duration.js';
 import { Forwarding } from '../exec/forwarding.js';
 import { EXIT, UsageError } from '../exit.js';
 import { fileError } from '../file-errors.js';
-import { counted, printable } from '../format.js';
-import { readLines } from '../input.js';
+import { counted, printable, quoted } from '../format.js';
+import { readLines, tellTerminal } from '../input.js';
 import { toJson } from '../json.js';
 import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
 import { Store } from '../pool/store.js';
 import { Progress } from '../progress.js';
+import { didYouMean } from '../suggest.js';
 import { type Job, parseJobs } from './parse.js';
 import { type JobEnd, JobRunner } from './runner.js';
 
@@ -39,14 +40,16 @@ export function parseLimit(text: string): number {
 }
 
 export async function readJobs(path: string): Promise<Job[]> {
-  if (path === '-') return parseJobs(await readLines(STDIN, 'lines'));
-  const handle = await open(path).catch((cause: unknown) => {
-    throw fileError('read', path, cause);
-  });
+  if (path === '-') tellTerminal('jobs');
+  return parseJobs(path === '-' ? await readLines(STDIN, 'lines') : await linesOf(path));
+}
+
+async function linesOf(path: string): Promise<string[]> {
   try {
-    return parseJobs(await readLines(handle.fd, 'lines'));
-  } finally {
-    await handle.close();
+    await using handle = await open(path);
+    return await readLines(handle.fd, 'lines');
+  } catch (cause) {
+    throw fileError('read', path, cause);
   }
 }
 
@@ -61,7 +64,7 @@ export interface JobsEnd {
 export async function runJobs(
   context: Context,
   jobs: readonly Job[],
-  limit: number,
+  { limit, isOwnPool }: { readonly limit: number; readonly isOwnPool: boolean },
   options: JobsOptions,
 ): Promise<JobsEnd> {
   const startedMs = performance.now();
@@ -70,7 +73,7 @@ export async function runJobs(
   await using _session = session;
   await using store = new Store(seat);
   const report = new JobReport(options);
-  const runner = new JobRunner({
+  const runner = new JobRunner(jobs, {
     seat,
     store,
     forwarding,
@@ -84,15 +87,26 @@ export async function runJobs(
       report.add(end);
     },
   });
+  if (isOwnPool && !options.quiet) warnOfForeign(runner, jobs);
   using progress = new Progress((elapsedMs) => {
     const waiting = jobs.length - runner.ended - runner.running;
     const done = `${runner.ended} of ${counted(jobs.length, 'job')} ended`;
-    return `${formatDuration(elapsedMs)}: ${done}, ${runner.running} run, ${waiting} wait`;
+    const [first] = runner.waitingFor;
+    const missing = first === undefined ? '' : `; ${quoted(first)} is waited for, no job makes it`;
+    return `${formatDuration(elapsedMs)}: ${done}, ${runner.running} run, ${waiting} wait${missing}`;
   }, options.quiet);
-  await runner.run(jobs);
+  await runner.run();
   progress.end();
   const exitCode = report.end(performance.now() - startedMs);
   return { exitCode, received: forwarding.received };
+}
+
+/** In a pool of their own only the jobs can make what they need: a name is easily mistyped. */
+function warnOfForeign(runner: JobRunner, jobs: readonly Job[]): void {
+  for (const name of runner.foreignInputs(jobs).slice(0, TOLD_MAX)) {
+    const hint = didYouMean(name, runner.outputs);
+    say(`attacca run: WARNING: no job makes ${quoted(name)}, which is waited for.${hint}`);
+  }
 }
 
 /** Tells how jobs have ended: failures by name as they come, all as JSON when asked, a sum. */

@@ -63,23 +63,33 @@ class Slots {
  * job fails, those that need what it was to make are skipped.
  */
 export class JobRunner {
+  readonly #jobs: readonly Job[];
   readonly #options: RunnerOptions;
   readonly #slots: Slots;
   /** The job that makes an object, and what ends the waits for it. */
   readonly #makers = new Map<string, { readonly job: Job; readonly gone: AbortController }>();
   running = 0;
   ended = 0;
+  /** Inputs that no job makes and that are not there yet. */
+  readonly waitingFor = new Set<string>();
 
-  constructor(options: RunnerOptions) {
+  constructor(jobs: readonly Job[], options: RunnerOptions) {
+    this.#jobs = jobs;
     this.#options = options;
     this.#slots = new Slots(options.limit);
-  }
-
-  async run(jobs: readonly Job[]): Promise<JobEnd[]> {
     for (const job of jobs) {
       const gone = new AbortController();
       for (const { name } of job.spec.outputs) this.#makers.set(name, { job, gone });
     }
+  }
+
+  /** What the list makes. */
+  get outputs(): readonly string[] {
+    return [...this.#makers.keys()];
+  }
+
+  async run(): Promise<JobEnd[]> {
+    const jobs = this.#jobs;
     return await Promise.all(jobs.map((job) => this.#runOne(job)));
   }
 
@@ -118,7 +128,9 @@ export class JobRunner {
         signal.throwIfAborted();
         const end = await task.run();
         if (end.code === 0) return { kind: 'done', why: '', exitCode: 0 };
-        return { kind: 'failed', why: endText(end), exitCode: end.code };
+        const { over } = seat.client.connection;
+        const gone = over === null ? '' : `; its files went with the pool: ${over.message}`;
+        return { kind: 'failed', why: endText(end) + gone, exitCode: end.code };
       } finally {
         this.running--;
         this.#slots.give();
@@ -131,7 +143,7 @@ export class JobRunner {
           exitCode: error.exitCode,
         };
       }
-      const why = signal.aborted ? 'interrupted' : this.#whyNot(job, error);
+      const why = signal.aborted ? 'interrupted' : this.#whyNot(job, error, hasStarted);
       return { kind: hasStarted && !signal.aborted ? 'failed' : 'skipped', why, exitCode: null };
     } finally {
       await task.close();
@@ -148,17 +160,29 @@ export class JobRunner {
     }
     const signal = signals.length === 1 ? forwarding.signal : AbortSignal.any(signals);
     setMaxListeners(0, signal);
-    await task.acquire({
-      timeoutMs: (name) => (this.#makers.has(name) ? Number.POSITIVE_INFINITY : timeoutMs),
-      signal,
-    });
+    const foreign = this.foreignInputs([job]);
+    for (const name of foreign) this.waitingFor.add(name);
+    try {
+      await task.acquire({
+        timeoutMs: (name) => (this.#makers.has(name) ? Number.POSITIVE_INFINITY : timeoutMs),
+        signal,
+      });
+    } finally {
+      for (const name of foreign) this.waitingFor.delete(name);
+    }
   }
 
-  #whyNot(job: Job, error: unknown): string {
+  /** Names that jobs read and none of the list makes. */
+  foreignInputs(jobs: readonly Job[]): string[] {
+    const names = jobs.flatMap(({ spec }) => spec.inputs.map(({ name }) => name));
+    return [...new Set(names)].filter((name) => !this.#makers.has(name));
+  }
+
+  #whyNot(job: Job, error: unknown, hasStarted: boolean): string {
     for (const { name } of job.spec.inputs) {
       const maker = this.#makers.get(name);
-      if (maker?.gone.signal.aborted === true) {
-        return `${quoted(name)} is not made: line ${maker.job.line} has failed`;
+      if (!hasStarted && maker?.gone.signal.aborted === true) {
+        return `${quoted(name)} is not made: line ${maker.job.line} has not been done`;
       }
     }
     if (error instanceof AttaccaError) return `${error.message} (${error.code})`;

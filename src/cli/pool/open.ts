@@ -7,9 +7,12 @@ import { AttaccaError } from '../../core/errors.js';
 import { socketPathOf } from '../../server/place.js';
 import { readTokenFile, tokenPathOf } from '../../transport/token.js';
 import type { Context } from '../command.js';
+import { formatDuration, parseTimeout } from '../duration.js';
+import { Progress } from '../progress.js';
 
 /** How long a connection that is lost is tried again, if the command still waits for something. */
 const RECONNECT_MS = 30_000;
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /**
  * The address of the pool that `--pool`, else ATTACCA_POOL, names: an address as it stands, the
@@ -52,8 +55,11 @@ export class PoolSession {
   }
 }
 
+/** Of a command's options, those that count before there is a session. */
 interface OpenOptions {
   readonly pool: string | undefined;
+  readonly timeout?: string | undefined;
+  readonly quiet?: boolean | undefined;
 }
 
 /**
@@ -87,7 +93,7 @@ function enter(context: Context, options: OpenOptions): { tenancy: Tenancy; addr
 export async function openPool(context: Context, options: OpenOptions): Promise<PoolSession> {
   const { tenancy, address } = enter(context, options);
   const session = new PoolSession(tenancy, address);
-  return await started(context, session, Promise.resolve()).then(() => session);
+  return await started(context, session, options, Promise.resolve()).then(() => session);
 }
 
 /** A session in which this process is a member. */
@@ -108,7 +114,7 @@ export async function joinPool(
   const session = new PoolSession(tenancy, address);
   const name = options.member ?? `${context.command}[*]`;
   const joining = session.client.join(name, {}, {});
-  const seat = await started(context, session, joining);
+  const seat = await started(context, session, options, joining);
   return { session, seat };
 }
 
@@ -116,16 +122,30 @@ export async function joinPool(
  * Starts the connection behind what was posted on it; a failure leaves nothing open. Signals are
  * listened to while the pool answers: until then they end the process, which is as good.
  */
-async function started<T>(context: Context, session: PoolSession, work: Promise<T>): Promise<T> {
+async function started<T>(
+  context: Context,
+  session: PoolSession,
+  options: OpenOptions,
+  work: Promise<T>,
+): Promise<T> {
   // Awaited below; should the connection fail first, its failure is the one to tell.
   work.catch(() => {});
   const { connection } = session.client;
+  const timeoutMs = Math.min(parseTimeout(options.timeout) ?? TIMER_MS_MAX, TIMER_MS_MAX);
   connection.start();
   const { signal } = context;
-  const onAbort = (): void => {
-    connection.close(new AttaccaError('aborted', `Cannot open a session: ${signal.reason}`));
+  const giveUp = (code: 'aborted' | 'deadline-passed', why: string): void => {
+    connection.close(new AttaccaError(code, `Cannot open a session: ${why}`));
   };
+  const onAbort = (): void => giveUp('aborted', String(signal.reason));
   signal.addEventListener('abort', onAbort, { once: true });
+  const timer = setTimeout(() => {
+    giveUp('deadline-passed', `no answer from the pool within ${formatDuration(timeoutMs)}`);
+  }, timeoutMs);
+  using _progress = new Progress(
+    (elapsedMs) => `${formatDuration(elapsedMs)}: no answer from the pool yet`,
+    options.quiet === true,
+  );
   try {
     await session.client.ready();
     return await work;
@@ -133,6 +153,7 @@ async function started<T>(context: Context, session: PoolSession, work: Promise<
     await session.close();
     throw error;
   } finally {
+    clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
   }
 }

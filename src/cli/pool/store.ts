@@ -55,19 +55,31 @@ export class Store {
   #extent: Extent | null = null;
   readonly #slabs = new Map<number, Promise<SlabFile>>();
   #leasing: Promise<unknown> = Promise.resolve();
+  #asking = 0;
 
   constructor(seat: Seat, bytesExpected = 0) {
     this.#seat = seat;
     this.#bytesExpected = bytesExpected;
   }
 
-  /** Offers bytes at hand. */
-  async putBytes(object: ObjectToPut, bytes: Uint8Array, options: PutOptions): Promise<void> {
-    const fitting = bytes.length <= this.#seat.client.inlineBytesMax;
-    if (fitting) {
-      options.onBytes?.(bytes.length);
-      await this.#put(object, options, async () => ({ kind: 'bytes', bytes }));
-    } else await this.#putChunks(object, bytes.length, piecesOf(bytes), options);
+  /** Whether the pool has been asked for memory, and has not answered. */
+  get isLeasing(): boolean {
+    return this.#asking > 0;
+  }
+
+  /** Offers bytes at hand, one part behind the other. */
+  async putBytes(
+    object: ObjectToPut,
+    parts: readonly Uint8Array[],
+    options: PutOptions,
+  ): Promise<void> {
+    const size = parts.reduce((sum, { length }) => sum + length, 0);
+    if (size > this.#seat.client.inlineBytesMax) {
+      await this.#putChunks(object, size, piecesOf(parts), options);
+      return;
+    }
+    options.onBytes?.(size);
+    await this.#put(object, options, async () => ({ kind: 'bytes', bytes: Buffer.concat(parts) }));
   }
 
   /** Offers bytes of a file. The file must not be changed meanwhile. */
@@ -225,7 +237,12 @@ export class Store {
     const least = roundUp(size, unit) + (unit === LIMITS.pageBytes ? unit : 0);
     const ahead = roundUp(Math.min(this.#bytesExpected, LEASE_BYTES_MAX), LIMITS.pageBytes);
     this.#giveRestBack();
-    this.#extent = new Extent(await askLease(handle, least, least + ahead, options));
+    this.#asking++;
+    try {
+      this.#extent = new Extent(await askLease(handle, least, least + ahead, options));
+    } finally {
+      this.#asking--;
+    }
     const slice = this.#extent.take(size);
     if (slice === null) throw new AttaccaError('internal', `Cannot lease ${size} bytes`);
     if (ahead === 0) this.#giveRestBack();
@@ -239,10 +256,12 @@ export class Store {
   }
 }
 
-/** Bytes at hand in parts, between which an abort is seen and progress is told. */
-function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-    yield bytes.subarray(at, at + PIECE_BYTES);
+/** Bytes at hand in pieces, between which an abort is seen and progress is told. */
+function* piecesOf(parts: readonly Uint8Array[]): Generator<Uint8Array> {
+  for (const part of parts) {
+    for (let at = 0; at < part.length; at += PIECE_BYTES) {
+      yield part.subarray(at, at + PIECE_BYTES);
+    }
   }
 }
 

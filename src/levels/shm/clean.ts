@@ -1,8 +1,9 @@
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { assert } from '../../core/assert.js';
+import { systemCode } from '../../core/system-errors.js';
 import { type Liveness, processAlive } from '../process-identity.js';
-import { fileError, systemCode } from './file-errors.js';
+import { fileError } from './file-errors.js';
 import {
   lockPoolDirectory,
   ownUid,

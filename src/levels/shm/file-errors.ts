@@ -1,20 +1,12 @@
 import { AttaccaError } from '../../core/errors.js';
-
-/** The system's name of an error (`ENOENT`), or an empty string. */
-export function systemCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
+import { systemCode, whyFailed } from '../../core/system-errors.js';
 
 /** Turns an error of the file system into ours: no room is `shm-full`, the rest `file-error`. */
 export function fileError(action: string, path: string, cause: unknown): AttaccaError {
   if (cause instanceof AttaccaError) return cause;
   const code = systemCode(cause);
   const full = code === 'ENOSPC' || code === 'EDQUOT';
-  const why = full
-    ? 'the file system is full'
-    : cause instanceof Error
-      ? cause.message
-      : String(cause);
+  const why = full ? 'the file system is full' : whyFailed(cause);
   return new AttaccaError(
     full ? 'shm-full' : 'file-error',
     `Cannot ${action} "${path}": ${why}`,

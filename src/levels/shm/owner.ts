@@ -3,8 +3,9 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AttaccaError } from '../../core/errors.js';
+import { systemCode } from '../../core/system-errors.js';
 import { ownIdentity, type ProcessIdentity, processAlive } from '../process-identity.js';
-import { fileError, refusedFile, systemCode } from './file-errors.js';
+import { fileError, refusedFile } from './file-errors.js';
 import { tryLoadLibc } from './native.js';
 import type { LibcChoice } from './slabs.js';
 

@@ -6,7 +6,7 @@ export { formatBytes };
 const MiB = 1024 * 1024;
 
 /** Below this a pool has no slabs: payloads within messages and the socket do as well. */
-const SLABS_BYTES_MIN = 16 * MiB;
+export const SLABS_BYTES_MIN = 16 * MiB;
 /** A file system smaller than this (a container's /dev/shm has 64 MiB) is loudly complained of. */
 const TINY_BYTES = 256 * MiB;
 /** Without a wish, a pool takes one in this many of the bytes that are free. */

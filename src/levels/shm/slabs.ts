@@ -4,7 +4,8 @@ import { constants as osConstants } from 'node:os';
 import { join } from 'node:path';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
-import { fileError, refusedFile, systemCode, throwIfAborted } from './file-errors.js';
+import { systemCode } from '../../core/system-errors.js';
+import { fileError, refusedFile, throwIfAborted } from './file-errors.js';
 import { type Access, type Mapping, mapDescriptor } from './map.js';
 import { type Libc, loadLibc, tryLoadLibc } from './native.js';
 
