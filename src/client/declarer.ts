@@ -9,7 +9,7 @@ import type { KeyNumbers } from './keys.js';
 import type { Attributes } from './options.js';
 
 /**
- * Writes what handles say: DECLARE and SET. Objects that follow one another are mostly alike, so
+ * Writes what handles say, as DECLARE. Objects that follow one another are mostly alike, so
  * the numbers of their keys are looked up once for a run of them that have the same; the space that
  * a batch shares is encoded once.
  */
@@ -47,20 +47,6 @@ export class Declarer {
       w.u32(numbers.handle);
       w.u32(numbers.member);
       writeName(w, name);
-      this.#writeSpace(w, space);
-      this.#writeAttributes(w, attributes);
-    } catch (error) {
-      w.at = start;
-      throw error;
-    }
-    endMessage(w, start);
-  }
-
-  /** Writes a SET, as {@link declare}. */
-  set(w: Writer, handle: number, space: SpaceExpectation | null, attributes: Attributes): void {
-    const start = beginMessage(w, MESSAGE.set);
-    try {
-      w.u32(handle);
       this.#writeSpace(w, space);
       this.#writeAttributes(w, attributes);
     } catch (error) {

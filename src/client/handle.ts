@@ -36,6 +36,8 @@ export class Handle {
   attributes: Attributes;
   space: SpaceExpectation;
   #number: number | null = null;
+  /** The pool knows the handle, but not all that it says now. */
+  #hasChanged = false;
 
   /** `bad-name` when it is none; `bad-space` for a space that nothing can have. */
   constructor(seat: Seat, name: string, options: ObjectOptions) {
@@ -58,14 +60,25 @@ export class Handle {
     throw wrongState(`${what} "${name}"`, why, { name, state });
   }
 
-  /** How many requests {@link write} puts before another. */
+  /** Says more, or something else. */
+  change(space: SpaceExpectation, attributes: Attributes): void {
+    this.space = space;
+    this.attributes = attributes;
+    this.#hasChanged = true;
+  }
+
+  /** How many requests {@link post} puts before another. */
   get declares(): 0 | 1 {
-    return this.#number === null ? 1 : 0;
+    return this.#number === null || this.#hasChanged ? 1 : 0;
   }
 
   /**
    * Sends requests on this handle behind its DECLARE, if that is due. `write` gets the number of
    * the handle. Returns the number of the first request.
+   *
+   * A handle that has changed is declared once more, and the former one disposed behind it: so what
+   * it says and what is asked of it go out together, and where the pool refuses the first it cannot
+   * do the second. The name is known all the time.
    */
   post(
     waiter: Parameters<Seat['client']['connection']['post']>[0],
@@ -73,9 +86,9 @@ export class Handle {
     write: (w: Writer, handle: number) => void,
   ): number {
     const { connection } = this.seat.client;
-    if (this.#number !== null) {
-      const number = this.#number;
-      return connection.post(waiter, count, (w) => write(w, number));
+    const former = this.#number;
+    if (former !== null && !this.#hasChanged) {
+      return connection.post(waiter, count, (w) => write(w, former));
     }
     const { declarer } = connection;
     declarer.announce(this.attributes);
@@ -86,7 +99,9 @@ export class Handle {
         declarer.declare(w, numbers, this.name, this.space, this.attributes);
         write(w, number);
       });
+      this.release();
       this.#number = number;
+      this.#hasChanged = false;
       return first;
     } catch (error) {
       connection.handles.release(number);

@@ -1,4 +1,4 @@
-import type { Dtype, SpaceExpectation } from '../core/space.js';
+import { checkSpace, type Dtype, type SpaceExpectation } from '../core/space.js';
 import {
   writeDispose,
   writeRequire,
@@ -108,30 +108,17 @@ export class PoolObject<D extends Dtype = Dtype> {
     return this;
   }
 
-  /** Adds to what this handle says, before seal. Sent at once only if the pool knows the handle. */
-  async set(options: ObjectOptions): Promise<void> {
+  /** Adds to what this handle says, before seal. It goes out with the next request on it. */
+  set(options: ObjectOptions): void {
     const handle = this.#handle;
     handle.mustBe('set', 'open');
     const space = mergeSpaces(handle.space, options.space ?? {});
     if (this.#making.isBegun && sizeIfKnown(space) !== sizeIfKnown(handle.space)) {
       throw wrongState(`set "${this.name}"`, 'its memory has the size of the former space');
     }
-    handle.space = space;
-    handle.attributes = { ...handle.attributes, ...options.attributes };
+    checkSpace(space);
+    handle.change(space, { ...handle.attributes, ...options.attributes });
     this.#making.spaceChanged();
-    if (handle.declares === 1) return;
-    await this.#during('set', async () => {
-      const room = handle.seat.enter(`set "${this.name}"`);
-      if (room !== null) await room;
-      const { declarer } = handle.seat.client.connection;
-      const attributes = options.attributes ?? {};
-      declarer.announce(attributes);
-      const call = new Call<never>(1);
-      handle.post(call, 1, (w, number) =>
-        declarer.set(w, number, options.space ?? null, attributes),
-      );
-      await call.promise;
-    });
   }
 
   /** Fixes what this handle says. Offer, require and demand imply it. */

@@ -52,9 +52,12 @@ function guard(
   giveUp: (error: AttaccaError) => void,
 ): NodeJS.Timeout {
   const timer = setTimeout(() => {
-    const why = connection.isUp ? 'the pool did not answer' : 'the connection to the pool is lost';
-    const text = `Cannot ${what}: ${why} within ${timeoutMs} ms`;
-    giveUp(new AttaccaError('deadline-passed', text, { timeoutMs }));
+    const { isUp } = connection;
+    const code = isUp ? 'deadline-passed' : 'connection-lost';
+    const why = isUp
+      ? `the pool did not answer within ${timeoutMs} ms`
+      : `the connection to the pool is lost, and has not come back within ${timeoutMs} ms`;
+    giveUp(new AttaccaError(code, `Cannot ${what}: ${why}`, { timeoutMs }));
   }, timeoutMs + GRACE_MS);
   // Whatever waits keeps the process alive by itself.
   timer.unref();

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { AttaccaError, isErrorCode } from '../core/errors.js';
 import type { AgentStart, FromAgent } from './agent-messages.js';
 
 /** The thread's file: beside this one, or beside the bundled command (scripts/setup.mjs). */
@@ -43,7 +44,7 @@ export class AgentWorker {
         reject(new Error(`the agent's thread ended (${code})`));
       };
       worker.once('exit', onExit);
-      worker.on('error', reject);
+      worker.on('error', (error) => reject(ownError(error)));
       worker.once('message', (message: FromAgent) => {
         worker.off('exit', onExit);
         if (message.kind === 'ready') resolve(message.port);
@@ -51,4 +52,13 @@ export class AgentWorker {
       });
     });
   }
+}
+
+/** What comes from a thread is no AttaccaError any more, but has its code. */
+function ownError(error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error)) return error;
+  const { code, message } = error;
+  return typeof code === 'string' && isErrorCode(code)
+    ? new AttaccaError(code, message, {}, { cause: error })
+    : error;
 }

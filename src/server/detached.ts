@@ -60,16 +60,19 @@ export async function startDetached(options: DetachedOptions): Promise<DetachedS
     const { addresses, pid, warnings } = readiness;
     return { address, addresses, pid, log, warnings };
   }
+  const removeNewLog = async (): Promise<void> => {
+    if (logStart > 0) return;
+    await unlink(log).catch(() => {});
+    await rmdir(directory).catch(() => {});
+  };
   if (readiness !== null) {
     // The message says all that its log does: nothing is left behind.
-    if (logStart === 0) {
-      await unlink(log).catch(() => {});
-      await rmdir(directory).catch(() => {});
-    }
+    await removeNewLog();
     throw new AttaccaError(readiness.code, readiness.message);
   }
   const said = (await readFile(log).catch(() => Buffer.alloc(0))).subarray(logStart).toString();
   const tail = said.slice(-LOG_TAIL_CHARACTERS).trim();
+  if (tail === '') await removeNewLog();
   throw new AttaccaError(
     'pool-unreachable',
     `Cannot start the pool "${options.name}": ${ended}${tail === '' ? '' : `; it said:\n${tail}`}`,
@@ -99,7 +102,8 @@ async function spawnServer(options: DetachedOptions, log: FileHandle): Promise<S
   }, startMsMax);
   try {
     // The pipe ends when the child has reported, or with the child.
-    const said = await readAll(child.stdio[READY_FD]);
+    // Without descriptors for it there are no pipes at all.
+    const said = await readAll(child.stdio?.[READY_FD]);
     const readiness = parseReadiness(said.trim());
     if (readiness !== null) return { readiness, ended: '' };
     const how = await ended;

@@ -4,7 +4,7 @@ import { Declarer } from '../../src/client/declarer.js';
 import { KeyNumbers } from '../../src/client/keys.js';
 import { Writer } from '../../src/core/bytes.js';
 import type { Value } from '../../src/core/value.js';
-import { writeDeclare, writeSet } from '../../src/protocol/index.js';
+import { writeDeclare } from '../../src/protocol/index.js';
 import { refused } from '../core/refusal.js';
 import { fc } from '../fast-check.js';
 import { MESSAGES } from '../protocol/arbitraries.js';
@@ -29,14 +29,12 @@ test('a run of DECLAREs is what each of them is alone, whatever came before', ()
         const said = named(attributes);
         declarer.announce(said);
         declarer.declare(run, { handle, member }, name, space, said);
-        declarer.set(run, handle, space, said);
         const numbered = Object.entries(said).map(([key, value]) => {
           const number = announced.indexOf(key);
           assert.ok(number >= 0, 'a key is announced before it is used');
           return [number, value] as const;
         });
         writeDeclare(alone, handle, member, name, space, numbered);
-        writeSet(alone, handle, space, numbered);
       }
       assert.deepEqual(run.written(), alone.written());
     }),
@@ -51,7 +49,6 @@ test('what is refused leaves nothing in the writer, and the next goes out whole'
   const bad = { fine: 1, broken: null } as unknown as { [key: string]: Value };
   declarer.announce(bad);
   refused('bad-attribute', () => declarer.declare(w, numbers, 'a', null, bad));
-  refused('bad-attribute', () => declarer.set(w, 1, null, bad));
   refused('bad-name', () => declarer.declare(w, numbers, '', null, {}));
   assert.equal(w.at, 4);
   declarer.declare(w, numbers, 'a', null, {});

@@ -208,14 +208,42 @@ for (const transport of TRANSPORTS) {
       }
     });
 
+    test('what a handle says later goes out with what is asked of it', async (t) => {
+      const server = await servePool(t);
+      await using pool = await joinApart(server, 'p', { transport });
+      const field = pool.object('x', { attributes: { a: 1 }, space: { dtype: 'int16' } });
+      const need = pool.object('x');
+      await need.require();
+      // The pool knows the handle from here on.
+      field.set({ space: { shape: [LARGE] } });
+      await field.allocate();
+      field.array.fill(7);
+      field.set({ attributes: { b: 2 } });
+      field.set({ attributes: { a: 3 } });
+      await field.offer();
+      const view = await need.demand();
+      assert.deepEqual({ ...view.attributes }, { a: 3, b: 2 });
+      await view.dispose();
+      await field.withdraw();
+      const { handles } = (await pool.info())['counts'] as { [name: string]: number };
+      assert.equal(handles, 0);
+      // What is refused does not go out in part.
+      const bad = pool.object('y', { space: { dtype: 'uint8', shape: [1] } });
+      await bad.allocate();
+      bad.array[0] = 1;
+      bad.set({ attributes: { [' '.repeat(100_000)]: 1 } });
+      assert.notEqual(await codeOf(bad.offer()), null);
+      assert.equal(await codeOf(pool.stat('y')), 'unknown-object');
+    });
+
     test('set, seal, require, retract, and what peek sees', async (t) => {
       const server = await servePool(t);
       await using pool = await joinApart(server, 'p', { transport });
       const field = pool.object('x', { attributes: { a: 1 }, space: { dtype: 'int16' } });
-      await field.set({ attributes: { b: 2 }, space: { shape: [3] } });
+      field.set({ attributes: { b: 2 }, space: { shape: [3] } });
       field.array.set([1, 2, 3]);
       await field.seal();
-      assert.equal(await codeOf(field.set({ attributes: { c: 3 } })), 'wrong-state');
+      assert.throws(() => field.set({ attributes: { c: 3 } }), { code: 'wrong-state' });
       const need = pool.object('x');
       await need.require();
       assert.equal(need.state, 'required');

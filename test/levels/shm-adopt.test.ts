@@ -87,9 +87,11 @@ test('a file that some program still has open for writing is refused', {
   const path = join(directory, 'adopt-busy');
   const writer = await open(path, 'w');
   await writer.write('half of it');
+  await writer.chmod(0o640);
   await assert.rejects(adopt(path, directory, 1), {
     message: `Cannot adopt "${path}": a program still has it open for writing`,
   });
+  assert.equal((await writer.stat()).mode & 0o777, 0o640, 'it stays as it was');
   await writer.close();
   await using slab = await adopt(path, directory, 1);
   assert.equal(slab.size, 10);

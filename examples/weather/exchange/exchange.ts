@@ -39,7 +39,7 @@ export interface FieldObject<D extends FieldDtype = 'float32'> {
   readonly array: FieldArrays[D];
   /** The same memory as bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  set(options: { readonly attributes: FieldAttributes }): Promise<unknown>;
+  set(options: { readonly attributes: FieldAttributes }): void;
   offer(): Promise<unknown>;
   /** Where offers do not leave this process within a turn: returns when this one has. */
   sent?(): Promise<unknown>;

@@ -39,7 +39,7 @@ await runProgram('extremes', async (program) => {
     const { extreme } = extremes;
     if (extreme !== undefined) {
       const { value, member, step, latitude, longitude } = extreme;
-      await largest.set({ attributes: { value, member, step, latitude, longitude } });
+      largest.set({ attributes: { value, member, step, latitude, longitude } });
     }
     await program.offerProduct(largest, fieldSums(largest.array), sources);
   };

@@ -40,7 +40,7 @@ async function handOver<D extends FieldDtype>(
   field: FieldObject<D>,
   sums: FieldSums,
 ): Promise<void> {
-  await field.set({ attributes: offerAttributes(sums) });
+  field.set({ attributes: offerAttributes(sums) });
   await field.offer();
   await field.withdraw();
 }

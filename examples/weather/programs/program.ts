@@ -104,7 +104,7 @@ function createProgram(
     async offerProduct(product, sums, sources) {
       const latencyMs = monotonicMs() - Math.max(...sources.map(offeredAtMs));
       tally.product(product.name, product.bytes, latencyMs);
-      await product.set({ attributes: offerAttributes(sums) });
+      product.set({ attributes: offerAttributes(sums) });
       await product.offer();
       await product.withdraw();
     },

@@ -37,6 +37,9 @@ export interface PutOptions extends OfferOptions, WaitOptions {
   readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
+/** Of a file's mode, without its type. */
+const MODE_BITS = 0o7777;
+
 /** What is leased at once for objects to come. */
 const LEASE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -112,6 +115,7 @@ export class Store {
     const { path, size, offset } = file;
     // Should we be killed here, the pool removes what is of no open session.
     const name = `adopt-${client.connection.accept?.session ?? 0}.${uniquePart()}`;
+    const mode = statSync(path).mode & MODE_BITS;
     renameSync(path, join(directory, name));
     let slice: Slice;
     try {
@@ -127,7 +131,7 @@ export class Store {
     } catch (error) {
       giveBack(() => {
         linkSync(slabPath(directory, slab), path);
-        chmodSync(path, 0o600);
+        chmodSync(path, mode);
       });
       client.leases.giveBack({ slab, offset: 0, size });
       throw error;

@@ -14,6 +14,9 @@ import {
   slabPath,
 } from './slabs.js';
 
+/** Of a file's mode, without its type. */
+const MODE_BITS = 0o7777;
+
 /**
  * Makes an ordinary file, written by a program that knows nothing of Attacca, a slab of its own
  * without copying: holes filled (same bytes, never sparse), mode 0400, renamed to `slab-<id>`.
@@ -24,7 +27,7 @@ import {
  * truncate it under its readers, which ends them with SIGBUS). Errors: `too-large`, `bad-argument`
  * (empty: an object of length 0 needs no slab), `shm-full` (no room for its holes), `aborted`,
  * `file-error` for the rest; field `system` is EXDEV when the bytes must be copied instead. After
- * an error the file still has its name and its bytes, perhaps mode 0600 or 0400.
+ * an error the file still has its name, its bytes and its mode.
  */
 export async function adopt(
   path: string,
@@ -35,6 +38,7 @@ export async function adopt(
   const target = slabPath(directory, id);
   const libc = options.libc === undefined ? await tryLoadLibc() : options.libc;
   const reading = await openToAdopt(path, constants.O_RDONLY);
+  let modeBefore: number | null = null;
   try {
     const stats = await reading.stat();
     mustBeAdoptable(path, stats);
@@ -47,6 +51,7 @@ export async function adopt(
       );
     }
     if (await nameExists(target)) throw refusedFile('adopt', path, `"${target}" exists`);
+    modeBefore = stats.mode & MODE_BITS;
     await reading.chmod(0o600);
     const writing = await openToAdopt(path, constants.O_RDWR);
     try {
@@ -62,6 +67,8 @@ export async function adopt(
     await rename(path, target);
     mustBeSame(target, stats, await lstat(target));
   } catch (error) {
+    // It stays its owner's, as it was.
+    if (modeBefore !== null) await reading.chmod(modeBefore).catch(() => {});
     throw fileError('adopt', path, error);
   } finally {
     await reading.close();

@@ -31,7 +31,7 @@ async function offer(pool: FieldPool, name: string, attributes = {}): Promise<vo
   const field = pool.object(name, { space: SPACE, attributes });
   await field.allocate();
   field.array.set(VALUES);
-  await field.set({ attributes: offerAttributes(fieldSums(VALUES)) });
+  field.set({ attributes: offerAttributes(fieldSums(VALUES)) });
   await field.offer();
   await field.withdraw();
 }
