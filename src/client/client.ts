@@ -75,6 +75,11 @@ export class Client {
     );
   }
 
+  /** Readies what the first bytes will need; nothing if there is no session. Never fails. */
+  async prepare(): Promise<void> {
+    if (this.connection.over === null) await this.#ground?.plane.prepare();
+  }
+
   get plane(): DataPlane {
     return this.#open.plane;
   }

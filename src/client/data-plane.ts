@@ -97,6 +97,11 @@ export class DataPlane {
     this.#maps?.populate(slab, offset, size);
   }
 
+  /** Readies what the first bytes that come will need, in idle time. Never fails. */
+  async prepare(): Promise<void> {
+    if (this.#transport === 'shared-memory') await this.#maps?.prepare().catch(() => {});
+  }
+
   slabGone(slab: number): void {
     this.#maps?.gone(slab);
   }

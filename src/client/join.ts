@@ -29,6 +29,8 @@ export interface JoinOptions extends ConnectOptions, WaitOptions {
 }
 
 const RECONNECT_MS = 30_000;
+/** A member that is there for so long will need memory: it is readied while nothing is due. */
+const IDLE_MS = 20;
 
 // The one state of this module: a process has one connection to a pool, whoever in it joins.
 const clients = new Clients();
@@ -55,7 +57,9 @@ export async function join(options: JoinOptions): Promise<Pool> {
   try {
     const joining = client.join(options.member, options.info ?? {}, options);
     await openWith(tenancy, joining);
-    return new Pool(tenancy, await joining);
+    const seat = await joining;
+    setTimeout(() => void client.prepare(), IDLE_MS).unref();
+    return new Pool(tenancy, seat);
   } catch (error) {
     await tenancy.release();
     throw error;

@@ -1,9 +1,16 @@
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Access, Mapping } from '../levels/shm/map.js';
 import { openSlab } from '../levels/shm/slabs.js';
 import type { Bytes } from './arrays.js';
 
 /** Which parts of a slab were faulted in is kept for pieces of this size. */
 const PIECE_BYTES = 1024 * 1024;
+const SLAB_FILE = /^slab-\d+$/u;
+/** Write permission of anybody. */
+const ANY_WRITE = 0o222;
+/** Slabs that are mapped ahead. */
+const PREPARED_MAX = 4;
 
 interface Mapped {
   readonly mapping: Mapping;
@@ -25,6 +32,9 @@ export class SlabMaps {
     'read-write': new Map(),
   };
   readonly #underway = new Map<string, Promise<Mapped>>();
+  /** Slabs that were removed while they were being mapped. */
+  readonly #goneMeanwhile = new Set<number>();
+  #isClosed = false;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -42,7 +52,10 @@ export class SlabMaps {
     const key = `${slab} ${access}`;
     let work = this.#underway.get(key);
     if (work === undefined) {
-      work = this.#map(slab, access).finally(() => this.#underway.delete(key));
+      work = this.#map(slab, access).finally(() => {
+        this.#underway.delete(key);
+        if (this.#isClosed || this.#goneMeanwhile.delete(slab)) this.gone(slab);
+      });
       this.#underway.set(key, work);
     }
     return (await work).bytes;
@@ -61,6 +74,21 @@ export class SlabMaps {
       return mapped;
     } finally {
       await file.close();
+    }
+  }
+
+  /**
+   * Maps slabs that are there for reading, before anything in them is read: advice. Adopted files,
+   * which nobody may write to, are left out: the pool tells of their end only who was given one.
+   */
+  async prepare(): Promise<void> {
+    const names = (await readdir(this.#directory)).filter((name) => SLAB_FILE.test(name));
+    let left = PREPARED_MAX;
+    for (const name of names) {
+      const stats = await lstat(join(this.#directory, name));
+      if ((stats.mode & ANY_WRITE) === 0) continue;
+      if (this.#isClosed || left-- === 0) return;
+      await this.map(Number(name.slice('slab-'.length)), 'read');
     }
   }
 
@@ -91,6 +119,7 @@ export class SlabMaps {
    * counts from now on, is unmapped when no view of it is left.
    */
   gone(slab: number): void {
+    if (this.#underway.has(`${slab} read`)) this.#goneMeanwhile.add(slab);
     for (const maps of [this.#mapped.read, this.#mapped['read-write']]) {
       const mapped = maps.get(slab);
       maps.delete(slab);
@@ -100,6 +129,7 @@ export class SlabMaps {
 
   /** Lets go of every slab; views that are left stay readable. */
   close(): void {
+    this.#isClosed = true;
     for (const slab of [...this.#mapped.read.keys()]) this.gone(slab);
     for (const slab of [...this.#mapped['read-write'].keys()]) this.gone(slab);
   }

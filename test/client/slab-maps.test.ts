@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { Pool } from '../../src/client/index.js';
+import { join as joinPool, type Pool } from '../../src/client/index.js';
 import { joinApart, servePool } from './support/pools.js';
 
 const OBJECTS = 5;
@@ -55,4 +55,21 @@ test('slabs that are gone are unmapped, but for what somebody still looks at', a
   }
   assert.equal(goneButMapped(directory), 1);
   assert.deepEqual([held.length, held[0], held.at(-1)], [SIZE, 1, 1]);
+});
+
+test('a member that stays has the slabs mapped before anything comes, files adopted left out', async (t) => {
+  if (process.platform !== 'linux') return t.skip('only Linux tells what a process maps');
+  const server = await servePool(t, { check: false });
+  const directory = server.memory.directory?.path ?? '';
+  const mapped = (): string[] =>
+    readFileSync('/proc/self/maps', 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(directory) && line.split(/\s+/u)[1]?.startsWith('r--'))
+      .map((line) => line.slice(line.lastIndexOf('/') + 1));
+  // In this process the agent maps its slabs, too, for writing.
+  assert.deepEqual(mapped(), []);
+  await writeFile(join(directory, 'slab-77'), new Uint8Array(4_096), { mode: 0o400 });
+  await using member = await joinPool({ address: server.address, member: 'm' });
+  while (mapped().length === 0) await member.info();
+  assert.deepEqual(mapped(), ['slab-0']);
 });
