@@ -155,14 +155,19 @@ test('a server that may open too few files says so', async (t) => {
   if (!attaccaPath.endsWith('.cjs')) return t.skip('not bundled, Node cannot even load it');
   const { environment } = await home(t);
   const words = 'serve --quiet --name x --memory 16m';
-  // The first is too few for the token, the second for the thread.
-  for (const most of [20, 22]) {
+  // Too few for the socket, the token, the thread: which of them differs with Node.
+  let told = 0;
+  for (const most of [20, 22, 24]) {
     const script = `ulimit -n ${most}; attacca ${words} --shm-dir ${tmpdir()}`;
     const { code, out, err } = await shell(script, { environment }).ended;
     assert.deepEqual([code, out], [1, ''], err);
+    // Not even Node could read the command.
+    if (err.includes('\nNode.js v')) continue;
     const why = /Cannot .*: this process has too many files open \(ulimit -n\) \(file-error\)\n$/u;
     assert.match(err, why);
+    told++;
   }
+  assert.ok(told > 0);
 });
 
 test('clean removes what dead pools left, and nothing else', async (t) => {
