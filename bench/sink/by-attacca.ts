@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { join, type Pool, type PoolObject } from 'attacca';
+import { join, type Pool } from 'attacca';
 import {
   type Flow,
   type FlowConsumer,
@@ -29,19 +29,14 @@ class Producer implements FlowProducer {
       const object = this.#pool.object(objectName(flow, producer, index), { space });
       await object.allocate();
       object.array.set(own[index % own.length] ?? []);
-      inFlight.push(handOver(object));
+      // Who has required it gets it; its memory is free when that has read.
+      inFlight.push(object.handOver());
       // The offer leaves now; the pool answers while the next object is made.
       await turn();
       if (inFlight.length > IN_FLIGHT_MAX) await inFlight.shift();
     }
     await Promise.all(inFlight);
   }
-}
-
-/** Who has required it gets it although it is withdrawn; its memory is free when that has read. */
-async function handOver(object: PoolObject): Promise<void> {
-  await object.offer();
-  await object.withdraw();
 }
 
 class Consumer implements FlowConsumer {

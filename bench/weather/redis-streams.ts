@@ -290,7 +290,7 @@ class StreamObject<D extends FieldDtype> implements FieldObject<D> {
     return Promise.resolve();
   }
 
-  async offer(): Promise<void> {
+  async handOver(): Promise<void> {
     const buffer = this.#memory;
     this.#buffer = undefined;
     this.#offered = this.#exchange.add(this.name, this.#attributes, buffer);
@@ -304,10 +304,6 @@ class StreamObject<D extends FieldDtype> implements FieldObject<D> {
    */
   sent(): Promise<void> {
     return this.#offered;
-  }
-
-  withdraw(): Promise<void> {
-    return Promise.resolve();
   }
 
   require(): Promise<void> {

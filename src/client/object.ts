@@ -153,6 +153,29 @@ export class PoolObject<D extends Dtype = Dtype> {
   }
 
   /**
+   * Offers, and withdraws in the same breath: who has required the object by now is served, nobody
+   * else, and its memory is free when all of them have read it. One write, and no answer between.
+   * Returns as {@link withdraw} does. Ends the handle.
+   *
+   * Errors as of offer; the memory is then as it was.
+   *
+   * ```ts
+   * field.array.set(values);
+   * await field.handOver();
+   * ```
+   */
+  async handOver(options: WaitOptions = {}): Promise<void> {
+    const handle = this.#handle;
+    handle.mustBe('hand over', 'open', 'sealed');
+    const payload = this.#making.payload();
+    this.#making.verify('hand over');
+    const how = { ...encodeOffer({}), withdraw: deadlineOf(options.timeoutMs) };
+    await this.#during('hand over', () => offerPayload(handle, payload, how, options));
+    this.#making.offered();
+    this.#end();
+  }
+
+  /**
    * Ends the offer: later requires bind to the next version; those who required this one are still
    * served. Returns when the pool owes its bytes to nobody but itself. Ends the handle.
    */

@@ -1,6 +1,12 @@
 import type { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
-import { SCOPE, writeOfferInline, writeOfferNothing, writeOfferSlice } from '../protocol/index.js';
+import {
+  SCOPE,
+  writeOfferInline,
+  writeOfferNothing,
+  writeOfferSlice,
+  writeWithdraw,
+} from '../protocol/index.js';
 import { type Acknowledged, Call, durabilityCode } from './call.js';
 import type { Client } from './client.js';
 import type { Handle } from './handle.js';
@@ -24,15 +30,16 @@ export async function offerPayload(
   if (payload.kind === 'slice') return await offerSlice(handle, payload.slice, how);
   const { bytes } = payload;
   const { client } = handle.seat;
+  const { scope, durability, lifetime } = how;
   if (bytes.length === 0) {
-    return await send(handle, (w, number) =>
-      writeOfferNothing(w, number, how.scope, how.durability, how.lifetime),
+    return await send(handle, how, (w, number) =>
+      writeOfferNothing(w, number, scope, durability, lifetime),
     );
   }
   if (bytes.length <= client.inlineBytesMax) {
     try {
-      return await send(handle, (w, number) =>
-        writeOfferInline(w, number, how.scope, how.durability, how.lifetime, bytes),
+      return await send(handle, how, (w, number) =>
+        writeOfferInline(w, number, scope, durability, lifetime, bytes),
       );
     } catch (error) {
       // The pool's room for payloads in messages is used up: slabs have more.
@@ -98,6 +105,8 @@ export interface EncodedOffer {
   readonly scope: number;
   readonly durability: number;
   readonly lifetime: number;
+  /** A WITHDRAW with this deadline goes out with the offer. */
+  readonly withdraw?: number;
 }
 
 export function encodeOffer(options: OfferOptions, keep = options.keep === true): EncodedOffer {
@@ -110,19 +119,25 @@ export function encodeOffer(options: OfferOptions, keep = options.keep === true)
 
 function offerSlice(handle: Handle, slice: Slice, how: EncodedOffer): Promise<Acknowledged> {
   const { slab, offset, size } = slice;
-  return send(handle, (w, number) =>
+  return send(handle, how, (w, number) =>
     writeOfferSlice(w, number, how.scope, how.durability, how.lifetime, slab, offset, size),
   );
 }
 
+/** Sends an OFFER, and the WITHDRAW that may go with it. */
 async function send(
   handle: Handle,
+  { withdraw }: EncodedOffer,
   write: (w: Writer, number: number) => void,
 ): Promise<Acknowledged> {
   const room = handle.seat.enter(`offer "${handle.name}"`);
   if (room !== null) await room;
-  const call = new Call<never>(1 + handle.declares);
-  handle.post(call, 1, write);
+  const count = withdraw === undefined ? 1 : 2;
+  const call = new Call<never>(handle.declares + count);
+  handle.post(call, count, (w, number) => {
+    write(w, number);
+    if (withdraw !== undefined) writeWithdraw(w, number, withdraw);
+  });
   await call.promise;
   return call.acknowledged;
 }

@@ -208,6 +208,50 @@ for (const transport of TRANSPORTS) {
       }
     });
 
+    test('handed over: who required it by then is served, nobody else, and its memory is free', async (t) => {
+      const server = await servePool(t);
+      await using producer = await joinApart(server, 'p', { transport });
+      await using consumer = await joinApart(server, 'q', { transport });
+      for (const size of [0, 3, LARGE]) {
+        const name = `x/${size}`;
+        const need = consumer.object<'float32'>(name);
+        await need.require();
+        const space = { dtype: 'float32', shape: [size] } as const;
+        const field = producer.object(name, { space });
+        if (size > 0) field.array.fill(7);
+        await field.handOver();
+        assert.equal(field.state, 'ended');
+        assert.equal(
+          await codeOf(consumer.object(name).demand({ timeoutMs: 1 })),
+          'deadline-passed',
+        );
+        const view = await need.demand();
+        assert.equal(view.bytes.length, 4 * size);
+        assert.ok(view.bytes.length === 0 || view.array[size - 1] === 7);
+        await view.dispose();
+        // Nobody has required the next one: it comes and goes.
+        const lonely = producer.object(name, { space });
+        if (size > 0) lonely.array.fill(8);
+        await lonely.handOver();
+      }
+      const { versions } = (await producer.info())['counts'] as { [name: string]: number };
+      assert.equal(versions, 0);
+    });
+
+    test('handing over that fails leaves the memory as it was', async (t) => {
+      const server = await servePool(t);
+      await using producer = await joinApart(server, 'p', { transport });
+      await using consumer = await joinApart(server, 'q', { transport });
+      const other = consumer.object('x');
+      await other.offer();
+      const field = producer.object('x', { space: { dtype: 'float32', shape: [LARGE] } });
+      field.array.fill(7);
+      assert.equal(await codeOf(field.handOver()), 'already-offered');
+      assert.equal(field.array[LARGE - 1], 7);
+      await other.withdraw();
+      await field.handOver();
+    });
+
     test('what a handle says later goes out with what is asked of it', async (t) => {
       const server = await servePool(t);
       await using pool = await joinApart(server, 'p', { transport });

@@ -35,16 +35,15 @@ export interface FieldObject<D extends FieldDtype = 'float32'> {
   readonly name: string;
   /** Makes sure of memory for the array; over a pool it is shared, and waits while that is full. */
   allocate(): Promise<unknown>;
-  /** To be written before offer, not to be touched after it. */
+  /** To be written before handing over, not to be touched after it. */
   readonly array: FieldArrays[D];
   /** The same memory as bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   set(options: { readonly attributes: FieldAttributes }): void;
-  offer(): Promise<unknown>;
+  /** Offers, and withdraws: who has required it by now is served. */
+  handOver(): Promise<unknown>;
   /** Where offers do not leave this process within a turn: returns when this one has. */
   sent?(): Promise<unknown>;
-  /** Who has required it is still served. */
-  withdraw(): Promise<unknown>;
   /** Announces need, before or after it is offered. */
   require(): Promise<unknown>;
   demand(): Promise<ReceivedField>;

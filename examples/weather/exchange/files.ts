@@ -200,14 +200,10 @@ class FileObject<D extends FieldDtype> implements FieldObject<D> {
     return Promise.resolve();
   }
 
-  async offer(): Promise<void> {
+  async handOver(): Promise<void> {
     const buffer = this.#memory;
     this.#buffer = undefined;
     this.#exchange.write(this.name, this.#attributes, buffer);
-  }
-
-  withdraw(): Promise<void> {
-    return Promise.resolve();
   }
 
   require(): Promise<void> {

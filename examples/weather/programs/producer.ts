@@ -21,7 +21,9 @@ export class Producer {
   async offer<D extends FieldDtype>(field: FieldObject<D>, sums: FieldSums): Promise<void> {
     const bytes = field.bytes.length;
     await this.#tally.stalled(async () => {
-      this.#inFlight.add(handOver(field, sums));
+      field.set({ attributes: offerAttributes(sums) });
+      // Who has required the field is served; then its memory is free.
+      this.#inFlight.add(field.handOver());
       await turn();
       await field.sent?.();
       await this.#inFlight.room();
@@ -33,14 +35,4 @@ export class Producer {
   async settle(): Promise<void> {
     await this.#tally.stalled(() => this.#inFlight.settle());
   }
-}
-
-/** Who has required the field is served although it is withdrawn; then its memory is free. */
-async function handOver<D extends FieldDtype>(
-  field: FieldObject<D>,
-  sums: FieldSums,
-): Promise<void> {
-  field.set({ attributes: offerAttributes(sums) });
-  await field.offer();
-  await field.withdraw();
 }

@@ -105,8 +105,7 @@ function createProgram(
       const latencyMs = monotonicMs() - Math.max(...sources.map(offeredAtMs));
       tally.product(product.name, product.bytes, latencyMs);
       product.set({ attributes: offerAttributes(sums) });
-      await product.offer();
-      await product.withdraw();
+      await product.handOver();
     },
   };
 }

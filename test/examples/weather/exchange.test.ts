@@ -32,8 +32,7 @@ async function offer(pool: FieldPool, name: string, attributes = {}): Promise<vo
   await field.allocate();
   field.array.set(VALUES);
   field.set({ attributes: offerAttributes(fieldSums(VALUES)) });
-  await field.offer();
-  await field.withdraw();
+  await field.handOver();
 }
 
 /** What must hold of a pool and of files alike. */
