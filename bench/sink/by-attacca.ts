@@ -10,6 +10,10 @@ import {
 
 /** Offers that are not answered yet, before the producer waits. */
 const IN_FLIGHT_MAX = 16;
+/** Up to here objects are offered as many at a time as Redis is given in a pipeline. */
+const BATCHED_BYTES_MAX = 64 * 1024;
+const BATCH = 16;
+const BATCHES_IN_FLIGHT_MAX = 4;
 
 class Producer implements FlowProducer {
   readonly #pool: Pool;
@@ -19,6 +23,34 @@ class Producer implements FlowProducer {
   }
 
   async produce(
+    flow: Flow,
+    producer: number,
+    own: readonly Uint8Array<ArrayBuffer>[],
+  ): Promise<void> {
+    if (flow.bytes <= BATCHED_BYTES_MAX) await this.#produceBatches(flow, producer, own);
+    else await this.#produceEach(flow, producer, own);
+  }
+
+  async #produceBatches(
+    flow: Flow,
+    producer: number,
+    own: readonly Uint8Array<ArrayBuffer>[],
+  ): Promise<void> {
+    const inFlight: Promise<void>[] = [];
+    for (let start = 0; start < flow.count; start += BATCH) {
+      const count = Math.min(BATCH, flow.count - start);
+      const items = Array.from({ length: count }, (_, at) => ({
+        name: objectName(flow, producer, start + at),
+        data: own[(start + at) % own.length],
+      }));
+      inFlight.push(this.#pool.offerMany(items).then((batch) => batch.withdraw()));
+      await turn();
+      if (inFlight.length > BATCHES_IN_FLIGHT_MAX) await inFlight.shift();
+    }
+    await Promise.all(inFlight);
+  }
+
+  async #produceEach(
     flow: Flow,
     producer: number,
     own: readonly Uint8Array<ArrayBuffer>[],
