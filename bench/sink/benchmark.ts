@@ -26,8 +26,8 @@ const SETTLE_MS = 100;
 const ROOM_BYTES = 512 * MiB;
 const FULL_SPEED = 0.8;
 const WARM_OBJECTS = 4_000;
-/** Not so small that they travel in messages. */
-const WARM_BYTES = 32 * KiB;
+/** Not so small that they travel in messages: those that go in batches, and those that do not. */
+const WARM_BYTES = [32 * KiB, 128 * KiB] as const;
 
 const SIZES = [
   { name: '4KiB', bytes: 4 * KiB },
@@ -102,7 +102,9 @@ async function measure(members: Members, load: Load): Promise<Samples> {
   const cold = { ...load, bytes: large.bytes, tag: 'cold' };
   samples[coldMetricOf(load)] = await flow(members, cold);
   const warmCount = Math.ceil(WARM_OBJECTS / load.producers);
-  await flow(members, { ...load, count: warmCount, bytes: WARM_BYTES, tag: 'warm' });
+  for (const bytes of WARM_BYTES) {
+    await flow(members, { ...load, count: warmCount, bytes, tag: `warm-${bytes}` });
+  }
   for (const size of SIZES) {
     const one = { ...load, bytes: size.bytes, tag: size.name };
     samples[metricOf(load, size)] = await flow(members, one);
