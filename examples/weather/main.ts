@@ -139,6 +139,12 @@ function compareProducts(outcomes: ReadonlyMap<Via, Outcome>): void {
   );
 }
 
+const HELD_UP_MEANS = [
+  'models held up',
+  "part of the models' time spent in allocating, writing and offering, without",
+  'the time in which other programs had the processors',
+] as const;
+
 /** What the rows mean, for who sees them for the first time. */
 function explainTable(plan: Plan): void {
   const product = plan.kind === 'messages' ? 'check' : 'product';
@@ -151,11 +157,7 @@ function explainTable(plan: Plan): void {
       'programs outnumber processors, waiting can be most of it and differs from run',
       'to run: a smaller number in one column then says little of the way of the fields',
     ],
-    [
-      'models held up',
-      "part of the models' time spent in allocating, writing and offering, without",
-      'the time in which other programs had the processors',
-    ],
+    ...(plan.kind === 'analysis' ? [] : [HELD_UP_MEANS]),
     [
       'until the last product',
       `the whole workflow: from the start of the models until the last ${product} is there`,
@@ -213,7 +215,7 @@ async function runDemo(demo: DemoArguments, signal: AbortSignal): Promise<void> 
   }
   say();
   const figures = new Map([...outcomes].map(([via, outcome]) => [via, figuresOf(outcome)]));
-  say(figuresTable(figures));
+  say(figuresTable(figures, plan.kind !== 'analysis'));
   explainTable(plan);
   compareProducts(outcomes);
   for (const via of demo.vias.slice(0, 1)) {

@@ -33,7 +33,7 @@ export interface ContourOptions {
   readonly field: ReadonlyField;
   /** In units of the field. */
   readonly interval: number;
-  /** What the lines are, for the caption: "height every 100 m". */
+  /** What the lines are, for the caption: "height every 100 m". Each fifth is thick. */
   readonly caption: string;
 }
 
@@ -342,7 +342,7 @@ function drawCaptions(
   const middle = bar.x + bar.width / 2;
   canvas.text(units, middle, y, { font: small, colour: INK, align: 'centre' });
   const notes = [
-    ...(contours === undefined ? [] : [`lines: ${contours.caption}`]),
+    ...(contours === undefined ? [] : [`lines: ${contours.caption}, each fifth thick`]),
     ...(wind === undefined ? [] : ['barbs: feather 5, flag 25 m s\u207b\u00b9']),
   ].join(';  ');
   const right = bar.x + bar.width;

@@ -1,5 +1,6 @@
 /** The command line of the demo. */
 import { statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import {
   badUsage,
   SETTINGS_FLAGS,
@@ -54,7 +55,7 @@ how it is handed over
   --memory SIZE             of the pool, as in 512m; when it is full, models wait for consumers
 
 what comes out
-  --out DIR                 maps; default out/weather
+  --out DIR                 maps; default out/weather, of FILE.nc out/FILE
   --json FILE               the figures
   --help
 `;
@@ -83,6 +84,11 @@ function directoryFlag(path: string | undefined): string | undefined {
   throw badUsage(`Cannot take "--dir ${path}": there is no such directory`);
 }
 
+/** Maps of a file lie beside those of the model, not among them. */
+function defaultOut(input: string | undefined): string {
+  return join('out', input === undefined ? 'weather' : basename(input, '.nc'));
+}
+
 /** @throws WeatherError `bad-usage` */
 export function parseArguments(argv: readonly string[]): DemoArguments {
   const values = parseFlags(argv, FLAGS);
@@ -96,7 +102,7 @@ export function parseArguments(argv: readonly string[]): DemoArguments {
   return {
     settings: settingsFrom(settings),
     vias: via === 'all' ? VIAS : [via],
-    out: values.out ?? 'out/weather',
+    out: values.out ?? defaultOut(values.input),
     json: values.json,
     directory: directoryFlag(values.dir),
     transport:

@@ -49,6 +49,9 @@ const HEADINGS: Readonly<Record<BuiltInVia, string>> = {
 
 const headingOf = (via: Via): string => (isModuleVia(via) ? moduleLabel(via) : HEADINGS[via]);
 
+/** Says nothing where a file is read instead of a model computing. */
+const HELD_UP = 'models held up by handing over';
+
 const ROWS: readonly (readonly [string, (figures: Figures) => string])[] = [
   ['fields handed over', ({ fields }) => formatCount(fields)],
   ['their bytes', ({ bytes }) => formatBytes(bytes)],
@@ -61,18 +64,16 @@ const ROWS: readonly (readonly [string, (figures: Figures) => string])[] = [
     'a product after its last field, 99 of 100',
     ({ offer_to_product_p99_ms }) => formatMs(offer_to_product_p99_ms),
   ],
-  [
-    'models held up by handing over',
-    ({ producer_stall_pct }) => `${producer_stall_pct.toFixed(2)} %`,
-  ],
+  [HELD_UP, ({ producer_stall_pct }) => `${producer_stall_pct.toFixed(2)} %`],
   ['until the last product', ({ makespan_s }) => formatSeconds(makespan_s * 1000)],
   ['peak memory', ({ peak_memory_GiB }) => `${peak_memory_GiB.toFixed(2)} GiB`],
 ];
 
-export function figuresTable(all: ReadonlyMap<Via, Figures>): string {
+export function figuresTable(all: ReadonlyMap<Via, Figures>, hasModels: boolean): string {
   const runs = [...all];
+  const rows = ROWS.filter(([name]) => hasModels || name !== HELD_UP);
   return formatTable([
     ['', ...runs.map(([via]) => headingOf(via))],
-    ...ROWS.map(([name, format]) => [name, ...runs.map(([, figures]) => format(figures))]),
+    ...rows.map(([name, format]) => [name, ...runs.map(([, figures]) => format(figures))]),
   ]);
 }
