@@ -40,10 +40,14 @@ export function lease(pool: PoolState, session: Session, request: number, messag
   }
   const limit = leaseBytesMax(pool);
   if (least > limit) {
-    refuse('too-large', `Cannot lease ${least} bytes: more than the pool can ever have at once`, {
-      size: least,
-      limit,
-    });
+    refuse(
+      'too-large',
+      `Cannot lease ${least} bytes: one object of this pool has at most ${limit}`,
+      {
+        size: least,
+        limit,
+      },
+    );
   }
   let objectRow = 0;
   if (message.handle !== HANDLE_NONE) {
