@@ -1,15 +1,12 @@
 import { lstat, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Access, Mapping } from '../levels/shm/map.js';
-import { openSlab } from '../levels/shm/slabs.js';
+import { isAdopted, openSlab, slabPath } from '../levels/shm/slabs.js';
 import type { Bytes } from './arrays.js';
 
 /** Which parts of a slab were faulted in is kept for pieces of this size. */
 const PIECE_BYTES = 1024 * 1024;
 const SLAB_FILE = /^slab-\d+$/u;
-/** Write permission of anybody. */
-const ANY_WRITE = 0o222;
-/** Slabs that are mapped ahead. */
+/** Slabs that are looked at, and mapped ahead if they are no adopted files. */
 const PREPARED_MAX = 4;
 
 interface Mapped {
@@ -83,12 +80,12 @@ export class SlabMaps {
    */
   async prepare(): Promise<void> {
     const names = (await readdir(this.#directory)).filter((name) => SLAB_FILE.test(name));
-    let left = PREPARED_MAX;
-    for (const name of names) {
-      const stats = await lstat(join(this.#directory, name));
-      if ((stats.mode & ANY_WRITE) === 0) continue;
-      if (this.#isClosed || left-- === 0) return;
-      await this.map(Number(name.slice('slab-'.length)), 'read');
+    const slabs = names.map((name) => Number(name.slice('slab-'.length)));
+    // The pool's own are among the first: there may be thousands of adopted files.
+    for (const slab of slabs.sort((left, right) => left - right).slice(0, PREPARED_MAX)) {
+      if (isAdopted(await lstat(slabPath(this.#directory, slab)))) continue;
+      if (this.#isClosed) return;
+      await this.map(slab, 'read');
     }
   }
 

@@ -168,6 +168,7 @@ export function members(pool: PoolState): Value {
 /** INFO: the pool in numbers. */
 export function info(pool: PoolState): Value {
   const { extents, options } = pool;
+  const promises = openPromises(pool);
   return {
     pool: { id: options.id, name: options.name, upMs: pool.now, stopping: pool.stopping },
     counts: {
@@ -180,8 +181,8 @@ export function info(pool: PoolState): Value {
       readers: pool.readerLeases,
       waits: pool.waits.used - pool.timers,
       timers: pool.timers,
-      promises: openPromises(pool),
-      promisesClosed: pool.promises.size - openPromises(pool),
+      promises,
+      promisesClosed: pool.promises.size - promises,
       operations: pool.operations,
     },
     memory: {

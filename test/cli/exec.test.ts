@@ -279,6 +279,35 @@ test('Ctrl-C ends the wait for inputs, and the program that runs with all that i
   assert.deepEqual(await view.members(), []);
 });
 
+test('a program that does not end upon Ctrl-C: the third kills it, the second says so', async (t) => {
+  const { pool, directory } = await place(t);
+  const around = { pool: pool.address, directory };
+  const script = 'trap "" INT; echo started; while :; do sleep 0.1; done';
+  const running = startAttacca(['exec', '--out', 'x=y', '--', 'sh', '-c', script], around);
+  await running.said(/started\n/u);
+  // Signals that come at the same time are one.
+  for (const { process } = running; process.exitCode === null && process.signalCode === null; ) {
+    process.kill('SIGINT');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const { err } = await running.ended;
+  assert.match(err, /attacca: what runs has not ended upon SIGINT; once more kills it\n/u);
+});
+
+test('a program whose pool was stopped meanwhile: its failure says so', async (t) => {
+  const { pool, directory } = await place(t);
+  const around = { pool: pool.address, directory };
+  const script = 'echo started; while [ ! -e go ]; do sleep 0.05; done; echo x > {x}';
+  const running = startAttacca(['exec', '--out', 'x', '--', 'sh', '-c', script], around);
+  await running.said(/started\n/u);
+  await pool.close();
+  await writeFile(join(directory, 'go'), '');
+  // Its directory went with the pool; what the shell says of that is its own.
+  const { code, err } = await running.ended;
+  assert.notEqual(code, 0);
+  assert.match(err, /nothing is offered: sh .*; its files went with the pool: .*stopped/u);
+});
+
 test('what a killed command leaves beside the slabs goes, what others use stays', async (t) => {
   const { pool, directory, slabs, left } = await place(t);
   if (slabs === null) return t.skip('there is no shared memory here');

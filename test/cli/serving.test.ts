@@ -132,6 +132,20 @@ test('a server that cannot start says why, to who starts it too', async (t) => {
   assert.match(badName.err, /\(bad-name\)\n$/u);
 });
 
+test('a wait whose pool was killed meanwhile ends as one that cannot reach it', async (t) => {
+  const { environment, shm } = await home(t);
+  const words = ['start', '--name', 'x', '--memory', '16m', '--shm-dir', shm, '--json'];
+  const [{ pid, ATTACCA_POOL } = {}] = jsonLines((await attacca(words, { environment })).out);
+  const pool = String(ATTACCA_POOL);
+  await using view = await connect({ address: pool });
+  const waiting = startAttacca(['get', 'never', '--timeout', '1s'], { pool });
+  await untilDemanded(view, 'never');
+  process.kill(Number(pid), 'SIGKILL');
+  const { code, err } = await waiting.ended;
+  assert.equal(code, 4, err);
+  assert.match(err, /lost, and has not come back within 1000 ms \(connection-lost\)\n$/u);
+});
+
 test('more memory than there is: a warning, to who starts it too', async (t) => {
   const { environment, shm } = await home(t);
   const much = ['--memory', '4000t', '--shm-dir', shm];

@@ -3,7 +3,7 @@
  * nor shared memory, nor descriptors. ATTACCA_SOAK=1000000 for a million objects (four minutes).
  */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
@@ -91,7 +91,8 @@ async function round(producer: Pool, consumer: Pool, number: number): Promise<vo
 
 async function servedApart(t: TestContext): Promise<{ address: string; pid: number; shm: string }> {
   const directory = await mkdtemp(joinPath(tmpdir(), 'attacca-soak-'));
-  const shm = await mkdtemp(joinPath('/dev/shm', 'attacca-test-'));
+  const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  const shm = await mkdtemp(joinPath(memory, 'attacca-test-'));
   const words = ['serve', '--address', `unix:${directory}/pool/socket`, '--memory', '48m'];
   const server = startAttacca([...words, '--shm-dir', shm]);
   t.after(async () => {

@@ -73,6 +73,7 @@ export const command = defineCommand({
       await using store = new Store(seat);
       const task = new ExecTask(spec, {
         seat,
+        view: session.view,
         store,
         forwarding,
         environment: { ...context.environment, ATTACCA_POOL: session.address },
@@ -92,9 +93,7 @@ export const command = defineCommand({
         }
         const end = await task.run();
         const exitCode = exitCodeOfEnd(end);
-        const { over } = session.client.connection;
-        const gone = over === null ? '' : `; its files went with the pool: ${over.message}`;
-        const why = exitCode === EXIT.ok ? '' : `${first} ${endSentence(end)}${gone}`;
+        const why = exitCode === EXIT.ok ? '' : `${first} ${endSentence(end)}${task.poolGone}`;
         if (options.json) {
           for (const { name } of spec.outputs) print(toJson({ name, offered: why === '', why }));
         } else if (why !== '' && spec.outputs.length > 0 && !options.quiet) {

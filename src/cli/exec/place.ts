@@ -1,15 +1,13 @@
 import { existsSync, lstatSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { openSlab, slabPath } from '../../levels/shm/slabs.js';
+import { isAdopted, openSlab, slabPath } from '../../levels/shm/slabs.js';
 import { fileError } from '../file-errors.js';
 import { npyHeader, parseNpyHeader } from '../npy.js';
 import type { Located } from '../pool/located.js';
 import { writeObject } from '../pool/sink.js';
 import type { Scratch } from './scratch.js';
 
-/** Write permission of anybody. */
-const ANY_WRITE = 0o222;
 const READ_ONLY = 0o400;
 
 /**
@@ -62,7 +60,7 @@ async function wholeFile(object: Located, npy: boolean): Promise<string | null> 
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined || stats.size !== slice.offset + slice.size) return null;
   // Slabs that several objects share are written to; an adopted file is not, ever again.
-  if ((stats.mode & ANY_WRITE) !== 0) return null;
+  if (!isAdopted(stats)) return null;
   if (!npy) return path;
   if (slice.offset === 0) return null;
   await using slab = await openSlab(slabsDirectory, slice.slab, 'read');

@@ -1,9 +1,7 @@
-import { askValue, asMap } from '../../client/asking.js';
-import type { Client } from '../../client/client.js';
 import { makePromise, type PoolPromise } from '../../client/pool-promise.js';
+import type { PoolView } from '../../client/pool-view.js';
 import type { Seat } from '../../client/seat.js';
 import { AttaccaError } from '../../core/errors.js';
-import { writeStat } from '../../protocol/index.js';
 import { quoted } from '../format.js';
 import { type Located, locate } from '../pool/located.js';
 import type { PutOptions, Store } from '../pool/store.js';
@@ -17,6 +15,7 @@ import { type ExecSpec, fillIn, isNpy } from './spec.js';
 
 interface TaskSurroundings {
   readonly seat: Seat;
+  readonly view: PoolView;
   readonly store: Store;
   readonly forwarding: Forwarding;
   readonly environment: NodeJS.ProcessEnv;
@@ -28,10 +27,9 @@ interface TaskSurroundings {
   readonly options: PutOptions & { readonly signal: AbortSignal };
 }
 
-async function isOffered(client: Client, name: string): Promise<boolean> {
+async function isOffered(view: PoolView, name: string): Promise<boolean> {
   try {
-    const stat = asMap(await askValue(client, `stat "${name}"`, (w) => writeStat(w, name)));
-    return stat['state'] === 'offered';
+    return (await view.stat(name))['state'] === 'offered';
   } catch (error) {
     if (error instanceof AttaccaError && error.code === 'unknown-object') return false;
     throw error;
@@ -69,13 +67,13 @@ export class ExecTask {
   async promise(): Promise<void> {
     const { outputs } = this.spec;
     if (outputs.length === 0) return;
-    const { seat, options } = this.#around;
+    const { seat, view, options } = this.#around;
     const [promise, ...looks] = await Promise.all([
       makePromise(
         seat,
         outputs.map(({ name }) => ({ name })),
       ),
-      ...(options.replace === true ? [] : outputs.map(({ name }) => isOffered(seat.client, name))),
+      ...(options.replace === true ? [] : outputs.map(({ name }) => isOffered(view, name))),
     ]);
     this.#promise = promise;
     const taken = outputs.find((_output, index) => looks[index] === true);
@@ -142,6 +140,12 @@ export class ExecTask {
       for (const path of placed) unplaceInput(path);
       scratch.remove();
     }
+  }
+
+  /** Behind why a program has failed: that its files had gone, if they had; else nothing. */
+  get poolGone(): string {
+    const { over } = this.#around.seat.client.connection;
+    return over === null ? '' : `; its files went with the pool: ${over.message}`;
   }
 
   /** Lets go of inputs and promises. Idempotent. */

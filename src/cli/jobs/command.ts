@@ -75,6 +75,7 @@ export async function runJobs(
   const report = new JobReport(options);
   const runner = new JobRunner(jobs, {
     seat,
+    view: session.view,
     store,
     forwarding,
     environment: { ...context.environment, ATTACCA_POOL: session.address },

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import type { PoolView } from '../../client/pool-view.js';
 import type { Seat } from '../../client/seat.js';
 import { AttaccaError } from '../../core/errors.js';
 import type { Forwarding } from '../exec/forwarding.js';
@@ -20,6 +21,7 @@ export interface JobEnd {
 
 interface RunnerOptions {
   readonly seat: Seat;
+  readonly view: PoolView;
   readonly store: Store;
   readonly forwarding: Forwarding;
   readonly environment: NodeJS.ProcessEnv;
@@ -106,10 +108,11 @@ export class JobRunner {
   }
 
   async #outcome(job: Job): Promise<Pick<JobEnd, 'kind' | 'why' | 'exitCode'>> {
-    const { seat, store, forwarding, environment, stdout, options } = this.#options;
+    const { seat, view, store, forwarding, environment, stdout, options } = this.#options;
     const { signal } = forwarding;
     const task = new ExecTask(job.spec, {
       seat,
+      view,
       store,
       forwarding,
       environment,
@@ -128,9 +131,7 @@ export class JobRunner {
         signal.throwIfAborted();
         const end = await task.run();
         if (end.code === 0) return { kind: 'done', why: '', exitCode: 0 };
-        const { over } = seat.client.connection;
-        const gone = over === null ? '' : `; its files went with the pool: ${over.message}`;
-        return { kind: 'failed', why: endText(end) + gone, exitCode: end.code };
+        return { kind: 'failed', why: endText(end) + task.poolGone, exitCode: end.code };
       } finally {
         this.running--;
         this.#slots.give();

@@ -18,7 +18,7 @@ import type { Writer } from '../../core/bytes.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import type { SpaceExpectation } from '../../core/space.js';
-import { openSlab, type SlabFile, slabPath } from '../../levels/shm/slabs.js';
+import { MODE_BITS, openSlab, type SlabFile, slabPath } from '../../levels/shm/slabs.js';
 import { Grant, MESSAGE, readGrant, writeLease, writeUnkeep } from '../../protocol/index.js';
 import { type FilePart, fileChunks } from '../file-chunks.js';
 import { uniquePart } from '../unique.js';
@@ -36,9 +36,6 @@ export interface PutOptions extends OfferOptions, WaitOptions {
   /** Hears how many more bytes are in the pool's memory, or about to be sent. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
 }
-
-/** Of a file's mode, without its type. */
-const MODE_BITS = 0o7777;
 
 /** What is leased at once for objects to come. */
 const LEASE_BYTES_MAX = 64 * 1024 * 1024;

@@ -7,15 +7,13 @@ import { tryLoadLibc } from './native.js';
 import {
   allocate,
   type LibcChoice,
+  MODE_BITS,
   nameExists,
   openSlab,
   type SlabFile,
   type SlowWork,
   slabPath,
 } from './slabs.js';
-
-/** Of a file's mode, without its type. */
-const MODE_BITS = 0o7777;
 
 /**
  * Makes an ordinary file, written by a program that knows nothing of Attacca, a slab of its own

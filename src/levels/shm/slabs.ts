@@ -32,6 +32,16 @@ export interface LibcChoice {
 }
 
 /** The path of slab `id`: `slab-<id>`, as clients in every language know it. */
+/** Of a file's mode, without its type. */
+export const MODE_BITS = 0o7777;
+/** Write permission of anybody. */
+const ANY_WRITE = 0o222;
+
+/** Whether a slab's file is one that was adopted: nobody writes to it, ever again. */
+export function isAdopted({ mode }: { readonly mode: number }): boolean {
+  return (mode & ANY_WRITE) === 0;
+}
+
 export function slabPath(directory: string, id: number): string {
   if (!Number.isInteger(id) || id < 0 || id > 0xffff_ffff) {
     throw new RangeError(`Cannot name slab ${id}: an id is a whole number below 2^32`);
