@@ -288,7 +288,7 @@ test('a program that does not end upon Ctrl-C: the third kills it, the second sa
   // Signals that come at the same time are one.
   for (const { process } = running; process.exitCode === null && process.signalCode === null; ) {
     process.kill('SIGINT');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setImmediate(resolve));
   }
   const { err } = await running.ended;
   assert.match(err, /attacca: what runs has not ended upon SIGINT; once more kills it\n/u);
