@@ -1,5 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises';
 import type { Access, Mapping } from '../levels/shm/map.js';
+import { tryLoadLibc } from '../levels/shm/native.js';
 import { isAdopted, openSlab, slabPath } from '../levels/shm/slabs.js';
 import type { Bytes } from './arrays.js';
 
@@ -75,10 +76,12 @@ export class SlabMaps {
   }
 
   /**
-   * Maps slabs that are there for reading, before anything in them is read: advice. Adopted files,
-   * which nobody may write to, are left out: the pool tells of their end only who was given one.
+   * Loads what maps, and maps slabs that are there for reading, before anything in them is read:
+   * advice. Adopted files, which nobody may write to, are left out: the pool tells of their end
+   * only who was given one.
    */
   async prepare(): Promise<void> {
+    if ((await tryLoadLibc()) === null) return;
     const names = (await readdir(this.#directory)).filter((name) => SLAB_FILE.test(name));
     const slabs = names.map((name) => Number(name.slice('slab-'.length)));
     // The pool's own are among the first: there may be thousands of adopted files.

@@ -68,6 +68,9 @@ test('a member that stays has the slabs mapped before anything comes, files adop
       .map((line) => line.slice(line.lastIndexOf('/') + 1));
   // In this process the agent maps its slabs, too, for writing.
   assert.deepEqual(mapped(), []);
+  // The agent makes the first slab in its own time: who has written to it knows that it is there.
+  await using other = await joinApart(server, 'other', { transport: 'shared-memory' });
+  await other.put('x', new Uint8Array(SIZE));
   await writeFile(join(directory, 'slab-77'), new Uint8Array(4_096), { mode: 0o400 });
   await using member = await joinPool({ address: server.address, member: 'm' });
   while (mapped().length === 0) await member.info();
