@@ -57,6 +57,10 @@ export const ERROR_CODES = {
   'bad-lease': false,
   'no-durable-level': false,
   'mapping-unavailable': false,
+  'disk-full': true,
+  'journal-full': true,
+  'journal-damaged': false,
+  'journal-version': false,
   // Files and formats.
   'not-a-npy-file': false,
   'not-a-netcdf-file': false,

@@ -8,6 +8,7 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   catalog: ['core'],
   pool: ['core', 'protocol', 'catalog'],
   session: ['core', 'protocol'],
+  journal: ['core'],
   loop: ['core', 'protocol', 'pool', 'session'],
   levels: ['core'],
   transport: ['core'],
@@ -24,4 +25,6 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
 };
 
 /** Layers that see no Node, no clock and no chance. */
-export const PURE: readonly string[] = ['core', 'protocol', 'catalog', 'pool', 'session', 'loop'];
+export const PURE: readonly string[] = [
+  ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop'],
+];
