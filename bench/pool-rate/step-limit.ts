@@ -59,6 +59,7 @@ takePart({
       memoryBytesMax: 0,
       deadlineDefaultMs: 600_000,
       promiseGraceMs: 10_000,
+      durability: 0,
       reportFreed: false,
     });
     const session = loop.openSession({});

@@ -1,13 +1,11 @@
 import type { Reader } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
-import { DURABILITY } from '../protocol/index.js';
+import { DURABILITIES, DURABILITY } from '../protocol/index.js';
 import { again } from './errors.js';
 import type { Waiter } from './pending.js';
 
 /** What a record, or bytes, survive: nothing, kill -9 of any process, a power cut. */
-export type Durability = 'process' | 'memory' | 'fsync';
-
-const DURABILITIES: readonly Durability[] = ['process', 'memory', 'fsync'];
+export type Durability = (typeof DURABILITIES)[number];
 
 function durabilityOf(code: number): Durability {
   return DURABILITIES[code] ?? 'process';

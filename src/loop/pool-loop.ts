@@ -1,58 +1,107 @@
-import { assert, refuse } from '../core/assert.js';
+import { refuse } from '../core/assert.js';
+import { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
+import type { Checksum } from '../core/streams.js';
 import type { ValueMap } from '../core/value.js';
 import type { Input } from '../pool/input.js';
 import { type Effect, type PoolOptions, PoolState } from '../pool/state.js';
 import { step, WHOLE } from '../pool/step.js';
 import { mustNotStop } from '../pool/stopping.js';
 import { Messages } from '../protocol/index.js';
-import { Incoming } from '../session/incoming.js';
-import { Outgoing } from '../session/outgoing.js';
+import {
+  MESSAGES_ENTRY_SIZE,
+  readEntry,
+  type ShellInput,
+  writeAcknowledged,
+  writeMessages,
+  writeOpened,
+  writeShellInput,
+} from './entries.js';
+import { Line } from './line.js';
+import { splitMessages, withoutNewWork } from './split.js';
 
-/** A session as the loop sees it: the two halves of its numbering. */
-interface Line {
-  readonly incoming: Incoming;
-  readonly outgoing: Outgoing;
-  /** Whether a connection carries it now. */
-  connected: boolean;
-  /** What it has asked and has not had its turn, in order; the bytes are the loop's own. */
-  waiting: MessagesInput[];
+interface Frame {
+  readonly session: number;
+  readonly last: number;
+  readonly bytes: Uint8Array;
 }
 
-type MessagesInput = Extract<Input, { kind: 'messages' }>;
+/** What was stepped together, and what came of it. */
+export interface Batch {
+  readonly number: number;
+  readonly now: number;
+  /** What a journal keeps of it; borrowed until the next call. Empty without a journal. */
+  readonly entries: Uint8Array;
+  /** Of the batch before: what it sent, and the state it left. */
+  readonly check: number;
+  readonly opened: readonly number[];
+  /** Pairs of a session and the number of the last message that the batch has of it. */
+  readonly received: readonly number[];
+  /** Several for one session come in order. */
+  readonly frames: readonly Frame[];
+  readonly effects: readonly Effect[];
+}
 
-/** What a turn of the loop asks the shell to do, in this order. */
-interface Performance {
-  /** Frames to write; several for one session come in order. */
-  readonly frames: { readonly session: number; readonly bytes: Uint8Array }[];
+/** What the shell is asked to do when a batch is released, in this order. */
+export interface Performance {
+  /** New sessions, which may be told that they are. */
+  readonly opened: readonly number[];
+  /** As in the batch: those sessions may be due an acknowledgement. */
+  readonly received: readonly number[];
+  /** Frames to write, of sessions that a connection carries. */
+  readonly frames: readonly { readonly session: number; readonly bytes: Uint8Array }[];
   readonly effects: readonly Effect[];
 }
 
 /**
  * Gathers inputs, steps them as one batch, and releases what came of it: the pure middle of the
- * server. The shell owns sockets, time and chance, and performs what `run` returns. Nothing is
- * released before the whole batch is stepped.
+ * server. The shell owns sockets, time and chance, and performs what `release` returns. Nothing of a
+ * batch is released before all of it is stepped and, where there is a journal, durable: until then
+ * nobody hears of it, nor that its requests have come.
  */
 export class PoolLoop {
   readonly pool: PoolState;
+  /** The disk of the journal is full: what comes from now on brings nothing new. */
+  hasRoom = true;
+  /** Of the checks of a journal; null: there is none, and no entries are written. */
+  readonly #checksum: Checksum | null;
   readonly #lines = new Map<number, Line>();
   readonly #messages = new Messages();
   #inputs: Input[] = [];
+  #opened: number[] = [];
+  #heard: Line[] = [];
+  #acked: Line[] = [];
+  readonly #entries = new Writer(1_024);
+  #bytesGathered = 0;
   /** Sessions with something that waits for its turn. */
   readonly #waiting = new Set<number>();
   /** Bytes of answers that are kept for all sessions. */
   #bytesHeld = 0;
   #sessionNext = 1;
+  #batch = 0;
+  #check = 0;
 
-  constructor(options: PoolOptions) {
+  constructor(options: PoolOptions, checksum: Checksum | null = null) {
     this.pool = new PoolState(options);
+    this.#checksum = checksum;
   }
 
-  /** Whether `run` has something to do: what came in, or what was left off. */
-  get isDue(): boolean {
-    if (this.#inputs.length > 0) return true;
+  /** Whether a batch has something to do: what came in, what was left off, what is due by `now`. */
+  isDue(now: number): boolean {
+    if (this.#inputs.length > 0 || this.#opened.length > 0) return true;
+    if (this.pool.waits.nextDeadline() <= now) return true;
     for (const session of this.#waiting) if (this.isBehind(session)) return true;
     return false;
+  }
+
+  /** What a journal would have to keep of the batch to come, in bytes, at most. */
+  get bytesGathered(): number {
+    return this.#bytesGathered;
+  }
+
+  /** So much was gathered that no more should come before a batch is stepped. */
+  get isFull(): boolean {
+    return this.#bytesGathered >= LIMITS.batchBytesMax;
   }
 
   /** The sessions that are behind: they need not be read from meanwhile. */
@@ -65,7 +114,7 @@ export class PoolLoop {
     return this.#waiting.has(session) && !this.isCongested(session);
   }
 
-  /** Opens a session for a process; its first connection carries it already. */
+  /** Opens a session for a process: it is there when `opened` of a performance names it. */
   openSession(process: ValueMap): number {
     mustNotStop(this.pool, 'open a session');
     if (this.#lines.size >= LIMITS.sessionsMax) {
@@ -73,19 +122,16 @@ export class PoolLoop {
         limit: LIMITS.sessionsMax,
       });
     }
-    const session = this.#sessionNext++;
-    this.#lines.set(session, {
-      incoming: new Incoming(),
-      outgoing: new Outgoing(),
-      connected: true,
-      waiting: [],
-    });
-    this.#inputs.push({ kind: 'session-opened', session, process });
-    return session;
+    return this.#open(this.#sessionNext, process);
   }
 
   hasSession(session: number): boolean {
     return this.#lines.has(session);
+  }
+
+  /** All sessions, with what their clients said of their processes. */
+  *sessions(): Generator<{ readonly session: number; readonly process: ValueMap }> {
+    yield* this.#lines.values();
   }
 
   /** Whether the client has ever acknowledged something: it knows its session then. */
@@ -96,13 +142,11 @@ export class PoolLoop {
   /** A connection takes up a session again: what it must be sent first, and what the pool has. */
   resumeSession(session: number, received: number): { received: number; frames: Uint8Array[] } {
     const line = this.#line(session);
-    this.#acknowledge(line, received);
+    this.receiveAck(session, received);
     line.connected = true;
     line.incoming.acknowledged();
-    return {
-      received: line.incoming.received,
-      frames: line.outgoing.resend(line.incoming.received),
-    };
+    const { settled } = line.incoming;
+    return { received: settled, frames: line.outgoing.resend(settled) };
   }
 
   /** The connection of a session is lost; its answers are kept. */
@@ -112,39 +156,108 @@ export class PoolLoop {
   }
 
   /**
-   * Takes the body of a MESSAGES frame. The bytes must stay as they are until `run` returns. A
-   * frame that does not parse is refused with `bad-frame`: the connection must be ended.
+   * Takes the body of a MESSAGES frame. The bytes must stay as they are until a batch is stepped. A
+   * frame that does not parse is refused with `bad-frame`, and nothing of it is taken: the
+   * connection must be ended.
    */
   receive(session: number, bytes: Uint8Array, start: number, end: number): void {
-    const line = this.#line(session);
     const messages = this.#messages;
     messages.open(bytes, start, end);
-    this.#acknowledge(line, messages.ack);
-    const skip = line.incoming.take(messages.first, messages.count, end - start);
-    if (skip < 0)
-      refuse('bad-frame', `Cannot read messages from ${messages.first}: some are missing`);
-    if (skip === messages.count) return;
-    this.#inputs.push({ kind: 'messages', session, bytes, start, end, skip });
+    if (this.hasRoom) this.#receive(session, { bytes, start, end }, false);
+    else {
+      const left = withoutNewWork(messages);
+      messages.open(left, 0, left.length);
+      this.#receive(session, { bytes: left, start: 0, end: left.length }, true);
+    }
   }
 
   /** Takes an ACK frame. */
   receiveAck(session: number, ack: number): void {
-    this.#acknowledge(this.#line(session), ack);
+    const line = this.#line(session);
+    if (!this.#acknowledge(line, ack) || line.acked || this.#checksum === null) return;
+    line.acked = true;
+    this.#acked.push(line);
   }
 
   /** Takes an input of the shell: a death, a slab, the begin of the end, a tick. */
-  input(input: Exclude<Input, { kind: 'messages' | 'session-opened' }>): void {
+  input(input: ShellInput): void {
     this.#inputs.push(input);
+    if (this.#checksum !== null) writeShellInput(this.#entries, input);
+    this.#bytesGathered += 64;
   }
 
   /** Steps all that was gathered. `now` in ms of pool time, never going back. */
-  run(now: number): Performance {
+  step(now: number): Batch {
+    this.#writeAcks();
+    const entries = this.#entries.written();
+    const check = this.#check;
     const inputs = this.#resumed();
     for (const input of this.#inputs) inputs.push(input);
     this.#inputs = [];
     for (const input of inputs) this.#step(now, input);
     if (this.pool.waits.nextDeadline() <= now) step(this.pool, now, { kind: 'tick' });
-    return { frames: this.#release(), effects: this.#takeEffects() };
+    const number = ++this.#batch;
+    const frames = this.#takeFrames();
+    if (this.#checksum !== null) this.#check = this.#checkOf(frames, this.#checksum);
+    const batch = {
+      number,
+      now,
+      entries,
+      check,
+      opened: this.#opened,
+      received: this.#takeReceived(),
+      frames,
+      effects: this.pool.effects.splice(0),
+    };
+    this.#opened = [];
+    this.#entries.reset();
+    this.#bytesGathered = 0;
+    return batch;
+  }
+
+  /** A batch is as durable as it will be: in the order of their numbers. */
+  release(batch: Batch): Performance {
+    for (const session of batch.opened) this.#setConnected(session);
+    const { received } = batch;
+    for (let at = 0; at < received.length; at += 2) {
+      this.#lines.get(received[at] as number)?.incoming.settle(received[at + 1] as number);
+    }
+    const frames: Frame[] = [];
+    for (const frame of batch.frames) {
+      const line = this.#lines.get(frame.session);
+      if (line === undefined) {
+        // It has ended since, or with this batch: what it was told last is all it will hear.
+        frames.push(frame);
+        continue;
+      }
+      line.outgoing.release(frame.last);
+      if (!line.connected) continue;
+      line.incoming.acknowledged();
+      frames.push(frame);
+    }
+    return { opened: batch.opened, received, frames, effects: batch.effects };
+  }
+
+  /** Steps what was gathered and releases it: where there is nothing to wait for. */
+  run(now: number): Performance {
+    return this.release(this.step(now));
+  }
+
+  /**
+   * Does again what a record says. `journal-damaged` when the batch before had another outcome than
+   * when it was written.
+   */
+  replay(record: { readonly now: number; readonly check: number; readonly entries: Uint8Array }) {
+    if (record.check !== this.#check) {
+      refuse(
+        'journal-damaged',
+        `Cannot go on after batch ${this.#batch}: doing it again gave another outcome`,
+        { batch: this.#batch },
+      );
+    }
+    const reader = new Reader(record.entries);
+    while (reader.remaining > 0) this.#enter(reader);
+    return this.release(this.step(record.now));
   }
 
   /** Whether reading from a session should pause: it holds too many answers it has not seen. */
@@ -169,12 +282,65 @@ export class PoolLoop {
     const due = line.incoming.ackDue;
     if (due === 'no' || (due === 'soon' && !soon)) return 0;
     line.incoming.acknowledged();
-    return line.incoming.received;
+    return line.incoming.settled;
   }
 
-  /** The last number received of a session, for a heartbeat. */
+  /** The last number received of a session that may be told, for a heartbeat. */
   receivedOf(session: number): number {
-    return this.#lines.get(session)?.incoming.received ?? 0;
+    return this.#lines.get(session)?.incoming.settled ?? 0;
+  }
+
+  #open(session: number, process: ValueMap): number {
+    this.#sessionNext = session + 1;
+    this.#lines.set(session, new Line(session, process));
+    this.#opened.push(session);
+    this.#inputs.push({ kind: 'session-opened', session, process });
+    if (this.#checksum !== null) writeOpened(this.#entries, session, process);
+    this.#bytesGathered += 1_024;
+    return session;
+  }
+
+  /** Takes the frame that `#messages` stands on: all is checked before anything changes. */
+  #receive(
+    session: number,
+    body: { readonly bytes: Uint8Array; readonly start: number; readonly end: number },
+    noRoom: boolean,
+  ): void {
+    const line = this.#line(session);
+    const { first, count, ack } = this.#messages;
+    const { bytes, start, end } = body;
+    if (first > line.incoming.received + 1) {
+      refuse('bad-frame', `Cannot read messages from ${first}: some are missing`);
+    }
+    this.receiveAck(session, ack);
+    const skip = line.incoming.take(first, count, end - start);
+    if (skip === count) return;
+    this.#inputs.push({ kind: 'messages', session, bytes, start, end, skip, noRoom });
+    this.#bytesGathered += MESSAGES_ENTRY_SIZE + end - start;
+    if (this.#checksum !== null) writeMessages(this.#entries, session, noRoom, body);
+    if (line.heard) return;
+    line.heard = true;
+    this.#heard.push(line);
+  }
+
+  /** Makes the call that an entry stands for. */
+  #enter(reader: Reader): void {
+    const entry = readEntry(reader);
+    if (entry.kind === 'session-opened') this.#open(entry.session, entry.process);
+    else if (entry.kind === 'acknowledged') this.receiveAck(entry.session, entry.number);
+    else if (entry.kind === 'messages') {
+      this.#messages.open(entry.bytes, entry.start, entry.end);
+      this.#receive(entry.session, entry, entry.noRoom);
+    } else this.input(entry);
+  }
+
+  #writeAcks(): void {
+    for (const line of this.#acked) {
+      line.acked = false;
+      if (!this.#lines.has(line.session)) continue;
+      writeAcknowledged(this.#entries, line.session, line.outgoing.acknowledged);
+    }
+    this.#acked.length = 0;
   }
 
   /** Those that were left off and may go on now. */
@@ -200,21 +366,13 @@ export class PoolLoop {
     const taken = isBehind ? input.skip : step(this.pool, now, input);
     const line = this.#lines.get(input.session);
     if (taken === WHOLE || line === undefined) return;
-    const { session, start, end } = input;
-    const bytes = input.bytes.slice(start, end);
-    line.waiting.push({
-      kind: 'messages',
-      session,
-      bytes,
-      start: 0,
-      end: bytes.length,
-      skip: taken,
-    });
-    this.#waiting.add(session);
+    const bytes = input.bytes.slice(input.start, input.end);
+    line.waiting.push({ ...input, bytes, start: 0, end: bytes.length, skip: taken });
+    this.#waiting.add(input.session);
   }
 
-  #release(): { session: number; bytes: Uint8Array }[] {
-    const frames: { session: number; bytes: Uint8Array }[] = [];
+  #takeFrames(): Frame[] {
+    const frames: Frame[] = [];
     for (const session of this.pool.dirty) {
       const line = this.#lines.get(session.id);
       const { out } = session;
@@ -222,22 +380,37 @@ export class PoolLoop {
         for (const part of splitMessages(out.bytes, out.at, session.outMessages)) {
           const bytes = line.outgoing.frame(part.bytes, part.count, line.incoming.received);
           this.#bytesHeld += bytes.length;
-          line.incoming.acknowledged();
-          if (line.connected) frames.push({ session: session.id, bytes });
+          frames.push({ session: session.id, last: line.outgoing.last, bytes });
         }
       }
       session.drained();
     }
     this.pool.dirty.length = 0;
+    for (const effect of this.pool.effects) {
+      if (effect.kind === 'session-ended') this.#forget(effect.session);
+    }
     return frames;
   }
 
-  #takeEffects(): readonly Effect[] {
-    const effects = this.pool.effects.splice(0);
-    for (const effect of effects) {
-      if (effect.kind === 'session-ended') this.#forget(effect.session);
+  #takeReceived(): number[] {
+    const received: number[] = [];
+    for (const line of this.#heard) {
+      line.heard = false;
+      received.push(line.session, line.incoming.received);
     }
-    return effects;
+    this.#heard.length = 0;
+    return received;
+  }
+
+  #checkOf(frames: readonly Frame[], checksum: Checksum): number {
+    let check = 0;
+    for (const { bytes } of frames) check = checksum(bytes, check);
+    return check;
+  }
+
+  #setConnected(session: number): void {
+    const line = this.#lines.get(session);
+    if (line !== undefined) line.connected = true;
   }
 
   #forget(session: number): void {
@@ -246,12 +419,15 @@ export class PoolLoop {
     this.#waiting.delete(session);
   }
 
-  #acknowledge(line: Line, ack: number): void {
-    const before = line.outgoing.bytesHeld;
-    if (!line.outgoing.acknowledge(ack)) {
+  /** Whether the number was news. */
+  #acknowledge(line: Line, ack: number): boolean {
+    const { outgoing } = line;
+    const { bytesHeld, acknowledged } = outgoing;
+    if (!outgoing.acknowledge(ack)) {
       refuse('bad-frame', `Cannot take the ack ${ack}: no such message was sent`);
     }
-    this.#bytesHeld += line.outgoing.bytesHeld - before;
+    this.#bytesHeld += outgoing.bytesHeld - bytesHeld;
+    return outgoing.acknowledged > acknowledged;
   }
 
   #line(session: number): Line {
@@ -260,33 +436,4 @@ export class PoolLoop {
       refuse('session-unknown', `Cannot go on with session ${session}: unknown`);
     return line;
   }
-}
-
-/** A frame's numbers stand before its messages. */
-const FRAME_ROOM = LIMITS.frameBytesMax - 32;
-
-/** Cuts a run of messages where a frame is full; most runs are one frame. */
-function splitMessages(
-  bytes: Uint8Array,
-  size: number,
-  count: number,
-): { bytes: Uint8Array; count: number }[] {
-  if (size <= FRAME_ROOM) return [{ bytes: bytes.subarray(0, size), count }];
-  const parts: { bytes: Uint8Array; count: number }[] = [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, size);
-  let start = 0;
-  let messages = 0;
-  for (let at = 0; at < size; ) {
-    const length = view.getUint32(at, true);
-    assert(length >= 8 && length <= FRAME_ROOM, 'an answer fits a frame');
-    if (at + length - start > FRAME_ROOM) {
-      parts.push({ bytes: bytes.subarray(start, at), count: messages });
-      start = at;
-      messages = 0;
-    }
-    at += length;
-    messages++;
-  }
-  parts.push({ bytes: bytes.subarray(start, size), count: messages });
-  return parts;
 }

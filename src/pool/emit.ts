@@ -1,13 +1,7 @@
 import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import type { Value } from '../core/value.js';
-import {
-  DURABILITY,
-  type ErrorParts,
-  writeFail,
-  writeOk,
-  writeValueAnswer,
-} from '../protocol/index.js';
+import { type ErrorParts, writeFail, writeOk, writeValueAnswer } from '../protocol/index.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 
@@ -22,29 +16,38 @@ function touch(pool: PoolState, session: Session): void {
 }
 
 /** Writes the run of successes that is not written yet: before anything else, and at the end. */
-export function flushOk(session: Session): void {
+export function flushOk(pool: PoolState, session: Session): void {
   if (session.okFirst === 0) return;
-  // Until there is a journal, what the pool knows is lost with it.
-  writeOk(session.out, session.okFirst, session.okLast, DURABILITY.process, DURABILITY.process);
+  const { okFirst, okLast, okBytes } = session;
+  writeOk(session.out, okFirst, okLast, pool.options.durability, okBytes);
   session.outMessages++;
   session.okFirst = 0;
 }
 
-/** Answers a request with success; neighbours become one range. */
-export function emitOk(pool: PoolState, session: Session, request: number): void {
-  if (session.okFirst !== 0 && request === session.okLast + 1) {
+/**
+ * Answers a request with success; neighbours become one range. `bytes`: how durable the bytes are
+ * that it was about, one of DURABILITY; those within the message are as durable as its record.
+ */
+export function emitOk(
+  pool: PoolState,
+  session: Session,
+  request: number,
+  bytes: number = pool.options.durability,
+): void {
+  if (session.okFirst !== 0 && request === session.okLast + 1 && bytes === session.okBytes) {
     session.okLast = request;
     return;
   }
-  flushOk(session);
+  flushOk(pool, session);
   session.okFirst = request;
   session.okLast = request;
+  session.okBytes = bytes;
   touch(pool, session);
 }
 
 /** Readies a session for one more message, which the caller writes to what it returns. */
 export function emit(pool: PoolState, session: Session): Session['out'] {
-  flushOk(session);
+  flushOk(pool, session);
   touch(pool, session);
   session.outMessages++;
   return session.out;

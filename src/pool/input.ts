@@ -1,5 +1,9 @@
 import type { ErrorCode } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
+import type { PoolOptions } from './state.js';
+
+/** What may be another with each manager of a pool. */
+export type RestartOptions = Omit<PoolOptions, 'id' | 'name' | 'hashSeed'>;
 
 /**
  * Everything that can happen to a pool. Time comes with each input; bytes that arrived are stepped
@@ -15,6 +19,17 @@ export type Input =
       readonly start: number;
       readonly end: number;
       readonly skip: number;
+      /** The journal has no room: what is new is refused, and only its head is in the bytes. */
+      readonly noRoom: boolean;
+    }
+  /**
+   * Another manager goes on with the pool. What was asked of the agent and not answered will be
+   * answered; `slabsLost` are not there any more.
+   */
+  | {
+      readonly kind: 'restart';
+      readonly options: RestartOptions;
+      readonly slabsLost: readonly number[];
     }
   /** The process is dead, or away for too long. */
   | { readonly kind: 'session-gone'; readonly session: number; readonly why: string }

@@ -4,7 +4,7 @@ import { LIMITS } from '../core/limits.js';
 import { spaceAt } from '../core/space.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
-import type { List } from '../protocol/index.js';
+import { DURABILITIES, DURABILITY, type List } from '../protocol/index.js';
 import { stateName } from './handles.js';
 import { leaseBytesMax } from './memory.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
@@ -54,8 +54,15 @@ export function stat(pool: PoolState, object: number): { [key: string]: Value } 
   fields['scope'] = versionHas(pool, current, VERSION_FLAG.scopePool) ? 'pool' : 'member';
   fields['provider'] = nameOfMember(pool, versions.get(current, VERSION.providerMember));
   fields['level'] = levelOf(pool, current);
-  fields['durability'] = 'process';
+  fields['durability'] = durabilityName(pool, current);
   return fields;
+}
+
+/** How durable the bytes of a version are. */
+function durabilityName(pool: PoolState, version: number): string {
+  const isSlice = versionHas(pool, version, VERSION_FLAG.slice);
+  const { durability } = pool.options;
+  return DURABILITIES[isSlice ? Math.min(durability, DURABILITY.memory) : durability] ?? 'process';
 }
 
 /** Where the bytes of a version are. */

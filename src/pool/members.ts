@@ -176,6 +176,6 @@ export function endSession(pool: PoolState, session: Session, crashed: boolean):
   freeLeasesOf(pool, session);
   session.ended = true;
   pool.sessions.delete(session.id);
-  flushOk(session);
+  flushOk(pool, session);
   pool.effects.push({ kind: 'session-ended', session: session.id, crashed });
 }

@@ -204,7 +204,7 @@ function dropFreeSlabs(pool: PoolState, least: number, room: number): boolean {
 }
 
 /** Lets a slab go that is wholly free. */
-function dropSlab(pool: PoolState, slab: number): void {
+export function dropSlab(pool: PoolState, slab: number): void {
   pool.extents.removeSlab(slab);
   const told = pool.slabsAdopted.get(slab) ?? pool.sessions.values();
   pool.slabsAdopted.delete(slab);

@@ -37,12 +37,7 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
     refuse('pool-stopping', `Cannot offer "${objectName(pool, object)}": the pool is stopping`);
   }
   if (objects.get(object, OBJECT.current) !== 0) alreadyOffered(pool, object);
-  if (message.durability !== DURABILITY.process) {
-    refuse(
-      'no-durable-level',
-      `Cannot offer "${objectName(pool, object)}" durably: this pool has no journal and no level`,
-    );
-  }
+  checkDurability(pool, object, message);
   if (message.lifetime > 0) checkTimers(pool);
   const space = spaceOfOffer(pool, handle, message);
   let bytes = 0;
@@ -83,6 +78,23 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
     versions.set(version, VERSION.lifetime, timer);
   }
   if (objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
+}
+
+/** How durable the bytes of a source are: those in memory outlive the manager, if it has a journal. */
+export function durabilityOf(pool: PoolState, source: number): number {
+  const { durability } = pool.options;
+  return source === SOURCE.slice ? Math.min(durability, DURABILITY.memory) : durability;
+}
+
+function checkDurability(pool: PoolState, object: number, message: Offer): void {
+  const has = durabilityOf(pool, message.source);
+  if (message.durability <= has) return;
+  const why =
+    pool.options.durability < message.durability
+      ? 'this pool has no journal that it could wait for'
+      : 'its bytes are in memory, and this pool has no level that outlives the host';
+  const name = objectName(pool, object);
+  refuse('no-durable-level', `Cannot offer "${name}" that durably: ${why}`, { name });
 }
 
 function alreadyOffered(pool: PoolState, object: number): never {

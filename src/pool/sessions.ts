@@ -96,6 +96,7 @@ export class Session {
   /** A run of successes that is not written yet. */
   okFirst = 0;
   okLast = 0;
+  okBytes = 0;
   /** It was asked to give memory back, and has not since. */
   reclaimAsked = false;
   dirty = false;

@@ -25,6 +25,8 @@ export interface PoolOptions {
   readonly memoryBytesMax: number;
   readonly deadlineDefaultMs: number;
   readonly promiseGraceMs: number;
+  /** What a success says of its record: one of DURABILITY. */
+  readonly durability: number;
   /** Whether freed bytes are reported, for the agent to poison them (ATTACCA_CHECK=1). */
   readonly reportFreed: boolean;
 }
@@ -48,6 +50,8 @@ export type Effect =
       readonly size: number;
     }
   | { readonly kind: 'session-ended'; readonly session: number; readonly crashed: boolean }
+  /** Slabs were gone when a manager took the pool over: so many versions went with them. */
+  | { readonly kind: 'lost'; readonly versions: number; readonly bytes: number }
   /** Somebody asked for a name that this session holds: is its process still alive? */
   | { readonly kind: 'name-contested'; readonly session: number }
   | { readonly kind: 'stop' };
@@ -74,7 +78,7 @@ interface Departed {
 
 /** All that the pool knows. Changed by `step` alone. */
 export class PoolState {
-  readonly options: PoolOptions;
+  options: PoolOptions;
   /** Pool time in ms: monotonic, comes with each input. */
   now = 0;
   /** Nobody comes in and nothing is offered any more; what is under way goes on. */

@@ -48,9 +48,11 @@ import {
   slabFailed,
   slabReady,
 } from './memory.js';
-import { offer, unkeep, withdraw } from './offer.js';
+import { isNewWork, refuseNewWork } from './new-work.js';
+import { durabilityOf, offer, unkeep, withdraw } from './offer.js';
 import { close, graceOver, promise } from './promising.js';
 import { demand, endDemand, requireExplicitly, retract } from './require.js';
+import { restart } from './restart.js';
 import { VERSION, WAIT, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -98,6 +100,9 @@ export function step(pool: PoolState, now: number, input: Input): number {
     case 'drain':
       drain(pool, input);
       break;
+    case 'restart':
+      restart(pool, input);
+      break;
     case 'tick':
       break;
   }
@@ -137,13 +142,14 @@ function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' 
   for (; messages.next(); taken++) {
     if (taken < input.skip) continue;
     if (session.out.at >= LIMITS.turnAnswerBytesMax) {
-      flushOk(session);
+      flushOk(pool, session);
       return taken;
     }
     const request = messages.number;
     pool.operations++;
     pool.reader.reset(reader.bytes, reader.at, reader.limit);
     try {
+      if (input.noRoom && isNewWork(messages.code)) refuseNewWork();
       if (apply(pool, session, request, messages.code)) emitOk(pool, session, request);
     } catch (error) {
       if (!(error instanceof AttaccaError)) throw error;
@@ -152,7 +158,7 @@ function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' 
     settleLeases(pool);
     if (session.ended) break;
   }
-  flushOk(session);
+  flushOk(pool, session);
   return WHOLE;
 }
 
@@ -168,7 +174,8 @@ function apply(pool: PoolState, session: Session, request: number, code: number)
     case MESSAGE.offer:
       readOffer(r, message.offer);
       offer(pool, session, message.offer);
-      return true;
+      emitOk(pool, session, request, durabilityOf(pool, message.offer.source));
+      return false;
     case MESSAGE.dispose:
       dispose(pool, handleOf(session, readHandle(r)));
       return true;

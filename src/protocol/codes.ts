@@ -76,6 +76,8 @@ export const SCOPE = { member: 0, pool: 1 } as const;
 
 /** What a record or bytes survive: nothing, kill -9 of any process, a power cut. */
 export const DURABILITY = { process: 0, memory: 1, fsync: 2 } as const;
+/** Their names, by code. */
+export const DURABILITIES = ['process', 'memory', 'fsync'] as const;
 
 /** Where the payload of OFFER and DELIVER is; `given` only in DELIVER. */
 export const SOURCE = { nothing: 0, inline: 1, slice: 2, given: 3 } as const;

@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '5efd44b7c620d2a490b43ce0b328ac168e372db93fd69192df110c5d2019f501',
+    vectors: '88a1f522d74676f818de914fcf9ac059f8edecfec73991facc9a3de1ca155d50',
   },
 ];
 

@@ -21,13 +21,17 @@ const HELLO_SIZE_MAX = SERVER_LIMITS.helloBytesMax - 4;
 
 /** What a connection asks of the server; each may refuse with an AttaccaError. */
 export interface ConnectionHost {
-  /** Answers HELLO with ACCEPT on the connection; returns the session it carries from now on. */
+  /** Answers HELLO, now or later, by `accept`; returns the session it carries from now on. */
   hello(connection: ControlConnection, hello: Hello): number;
   /** Takes the body of a MESSAGES frame, whose bytes stay as they are. */
   messages(connection: ControlConnection, bytes: Uint8Array, start: number, end: number): void;
   ack(connection: ControlConnection, ack: number): void;
   /** Whether the session owes so many acknowledgements that its requests must wait. */
   isCongested(session: number): boolean;
+  /** Whether so much has come from all together that a batch must be stepped first. */
+  readonly isFull: boolean;
+  /** The connection holds frames back and stands still until that has been done. */
+  hold(connection: ControlConnection): void;
   closed(connection: ControlConnection): void;
   /** Our own fault: ends the server. */
   crashed(error: unknown): void;
@@ -40,20 +44,20 @@ export interface ConnectionHost {
  * One control connection: frames off the link, HELLO first, then messages of the session that it
  * carries. Whatever a peer sends ends at worst its own connection, with REFUSE.
  *
- *   hello --HELLO accepted--> open --link lost, refused, taken over--> closed
- *     `------------------refused, silent, link lost----------------------^
+ *   hello --HELLO--> opening --ACCEPT--> open --link lost, refused, taken over--> closed
+ *     `---refused, silent---`---refused, link lost---------------------------------^
+ *
+ * What comes while it is opening takes effect as what comes later; it hears nothing before ACCEPT.
  */
 export class ControlConnection {
   readonly link: Link;
-  state: 'hello' | 'open' | 'closed' = 'hello';
+  state: 'hello' | 'opening' | 'open' | 'closed' = 'hello';
   /** 0 until HELLO. */
   session = 0;
   /** Over TCP, from another host: only then does silence mean something. */
   isRemote = false;
   lastHeardMs: number;
   lastSentMs: number;
-  /** Marked by the turn of the loop: something came and may need an acknowledgement. */
-  touched = false;
   /** Resolves when the link is closed. */
   readonly gone: Promise<void>;
 
@@ -90,6 +94,14 @@ export class ControlConnection {
     this.lastSentMs = this.#host.now();
     this.link.write(bytes);
     if (this.link.isFull) this.link.pause();
+  }
+
+  /** The session is there: sends ACCEPT. */
+  accept(bytes: Uint8Array): void {
+    if (this.state === 'closed') return;
+    this.state = 'open';
+    this.write(bytes);
+    this.releaseHeld();
   }
 
   writeAck(ack: number): void {
@@ -132,6 +144,10 @@ export class ControlConnection {
   /** The session has caught up: what was read ahead takes effect, as far as it may. */
   releaseHeld(): void {
     while (this.state === 'open' && !this.#host.isCongested(this.session)) {
+      if (this.#host.isFull) {
+        if (!this.#held.isEmpty) this.#hold();
+        return;
+      }
       const body = this.#held.shift();
       if (body === null) return;
       this.#host.messages(this, body, 0, body.length);
@@ -165,8 +181,9 @@ export class ControlConnection {
     const { kind, bytes, start, end } = this.#assembler;
     if (this.state === 'hello') {
       if (kind !== FRAME.hello) refuse('bad-frame', 'Cannot go on: the first frame is not HELLO');
-      this.session = this.#host.hello(this, readHello(bytes, start, end));
-      this.state = 'open';
+      const hello = readHello(bytes, start, end);
+      this.state = 'opening';
+      this.session = this.#host.hello(this, hello);
       this.#assembler.frameBytesMax = LIMITS.frameBytesMax;
       clearTimeout(this.#handshakeTimer);
     } else if (kind === FRAME.messages) {
@@ -187,12 +204,19 @@ export class ControlConnection {
    * the session up again says what has been received.
    */
   #messages(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#held.isEmpty && !this.#host.isCongested(this.session)) {
+    const { isFull } = this.#host;
+    if (this.#held.isEmpty && !isFull && !this.#host.isCongested(this.session)) {
       this.#host.messages(this, bytes, start, end);
       return;
     }
+    if (isFull) this.#hold();
     this.#host.ack(this, this.#held.push(bytes, start, end));
     this.releaseHeld();
+  }
+
+  #hold(): void {
+    this.halt();
+    this.#host.hold(this);
   }
 
   #close(): void {

@@ -98,8 +98,10 @@ export class PoolServer {
     });
     this.#turns = new Turns({
       loop: this.#loop,
+      journal: null,
       now,
       crashed,
+      accept: (session) => this.#sessions.accept(session),
       connectionOf: (session) => this.#sessions.connectionOf(session),
       beforeRelease: (effects) => this.#agent?.beforeRelease(effects),
       perform: (effect) => this.#perform(effect),
@@ -231,6 +233,11 @@ export class PoolServer {
         if (process !== undefined) this.#deaths.question(effect.session, identityOf(process));
         break;
       }
+      case 'lost':
+        this.#parts.log(
+          `LOST: ${effect.versions} objects of ${effect.bytes} bytes, whose memory is gone`,
+        );
+        break;
       case 'freed':
         // Done before the answers left.
         break;

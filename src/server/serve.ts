@@ -8,6 +8,7 @@ import { systemCode, whyFailed } from '../core/system-errors.js';
 import type { ValueMap } from '../core/value.js';
 import { ownIdentity, type ProcessIdentity } from '../levels/process-identity.js';
 import type { PoolOptions } from '../pool/state.js';
+import { DURABILITY } from '../protocol/index.js';
 import {
   checkSocketPath,
   formatAddress,
@@ -106,6 +107,7 @@ function poolOptions(
     memoryBytesMax: memory.bytes,
     deadlineDefaultMs: options.deadlineDefaultMs ?? LIMITS.deadlineDefaultMs,
     promiseGraceMs: options.promiseGraceMs ?? LIMITS.promiseGraceMs,
+    durability: DURABILITY.process,
     reportFreed: options.check ?? process.env['ATTACCA_CHECK'] === '1',
   };
 }

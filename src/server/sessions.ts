@@ -20,6 +20,8 @@ interface SessionEntry {
   known: boolean;
   /** Its end is decided: nobody takes it up again. */
   ending: boolean;
+  /** What ACCEPT will say, while the session is not there yet. */
+  opening: { readonly version: number } | null;
 }
 
 interface SessionsOptions {
@@ -182,18 +184,26 @@ export class Sessions implements ConnectionHost {
 
   messages(connection: ControlConnection, bytes: Uint8Array, start: number, end: number): void {
     this.#options.loop.receive(connection.session, bytes, start, end);
-    this.#options.turns.touch(connection);
+    this.#options.turns.plan();
   }
 
   ack(connection: ControlConnection, ack: number): void {
     const { loop, turns } = this.#options;
     loop.receiveAck(connection.session, ack);
     // What was left off for want of this may go on.
-    if (loop.isDue) turns.plan();
+    if (loop.isDue(this.now())) turns.plan();
   }
 
   isCongested(session: number): boolean {
     return this.#options.loop.isCongested(session);
+  }
+
+  get isFull(): boolean {
+    return this.#options.loop.isFull;
+  }
+
+  hold(connection: ControlConnection): void {
+    this.#options.turns.hold(connection);
   }
 
   closed(connection: ControlConnection): void {
@@ -222,10 +232,21 @@ export class Sessions implements ConnectionHost {
     const session = loop.openSession(hello.process);
     this.#endUnheard(identity);
     this.#options.deaths.succeeded(identity);
-    this.#sessions.set(session, { identity, connection, known: false, ending: false });
-    this.#accept(connection, { version, session, received: 0, resumed: false }, identity);
+    const opening = { version };
+    this.#sessions.set(session, { identity, connection, known: false, ending: false, opening });
     turns.plan();
     return session;
+  }
+
+  /** A session that was opened is there: who asked for it is told, unless the link is lost. */
+  accept(session: number): void {
+    const entry = this.#sessions.get(session);
+    if (entry === undefined) return;
+    const { opening, connection, identity } = entry;
+    entry.opening = null;
+    if (opening === null || connection === null) return;
+    const fields = { ...opening, session, received: 0, resumed: false };
+    this.#accept(connection, fields, identity);
   }
 
   /** One that has asked for nothing holds nothing, and keeps nobody out. */
@@ -255,7 +276,7 @@ export class Sessions implements ConnectionHost {
     const known = secrets.check(session, hello.secret) && loop.hasSession(session);
     if (!known || entry === undefined || entry.ending) throw sessionUnknown(session);
     const { received, frames } = loop.resumeSession(session, hello.received);
-    if (loop.isDue) this.#options.turns.plan();
+    if (loop.isDue(this.now())) this.#options.turns.plan();
     const former = entry.connection;
     entry.connection = connection;
     entry.known = true;
@@ -286,6 +307,6 @@ export class Sessions implements ConnectionHost {
       secret: secrets.of(fields.session),
       pool: describe(connection.link, identity),
     });
-    connection.write(writer.written());
+    connection.accept(writer.written());
   }
 }

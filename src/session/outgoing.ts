@@ -14,16 +14,25 @@ const ACK_AT = FRAME_HEADER_SIZE + 8;
 /**
  * The sending half of a session: numbers messages from 1, and keeps the frames until the other side
  * has acknowledged them, to send them again on the next connection (spec/protocol.md, section 6).
+ * A frame may be sent when it is `released`: at once, or, for a side that `holds`, when it has said
+ * so.
  */
 export class Outgoing {
   /** Number of the last message that was given one. */
   last = 0;
   /** The other side has all up to here. */
   acknowledged = 0;
+  /** Number of the last message that may be sent. */
+  released = 0;
   bytesHeld = 0;
+  readonly #holds: boolean;
   #frames: SentFrame[] = [];
   #head = 0;
   readonly #writer = new Writer(64);
+
+  constructor(holds = false) {
+    this.#holds = holds;
+  }
 
   get messagesHeld(): number {
     return this.last - this.acknowledged;
@@ -43,13 +52,24 @@ export class Outgoing {
     const bytes = writer.bytes.slice(0, writer.at);
     this.#frames.push({ first: this.last + 1, last: this.last + count, bytes });
     this.last += count;
+    if (!this.#holds) this.released = this.last;
     this.bytesHeld += bytes.length;
     return bytes;
   }
 
+  /** All up to a number may be sent. */
+  release(number: number): void {
+    this.released = Math.max(this.released, number);
+  }
+
+  /** Whether the other side can have a number. */
+  canHave(number: number): boolean {
+    return number <= this.released;
+  }
+
   /** Lets go of what the other side has; a number it cannot have is false. */
   acknowledge(number: number): boolean {
-    if (number > this.last) return false;
+    if (!this.canHave(number)) return false;
     if (number <= this.acknowledged) return true;
     this.acknowledged = number;
     for (;;) {
@@ -67,10 +87,14 @@ export class Outgoing {
 
   /** The frames that a new connection must carry again, with a fresh `ack`. */
   resend(ack: number): Uint8Array[] {
-    return this.#frames.slice(this.#head).map((frame) => {
+    const frames: Uint8Array[] = [];
+    for (let index = this.#head; index < this.#frames.length; index++) {
+      const frame = this.#frames[index] as SentFrame;
+      if (!this.canHave(frame.last)) break;
       const bytes = frame.bytes.slice();
       new DataView(bytes.buffer).setBigUint64(ACK_AT, BigInt(ack), true);
-      return bytes;
-    });
+      frames.push(bytes);
+    }
+    return frames;
   }
 }

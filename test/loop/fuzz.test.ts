@@ -210,7 +210,7 @@ class Victim {
           this.loop.input({ kind: 'adopted', slab, size, session, request, failure });
         } else if (effect.kind === 'session-ended') this.#sent.delete(effect.session);
       }
-    } while (this.loop.isDue);
+    } while (this.loop.isDue(0));
   }
 
   /** All that the pool says can be read, and answers each request once. */

@@ -82,7 +82,7 @@ test('a batch is stepped whole before any of its answers is released', () => {
       writeOfferInline(w, 0, 0, 0, 0, Uint8Array.of(1, 2));
     }),
   );
-  assert.ok(loop.isDue);
+  assert.ok(loop.isDue(0));
   const { frames } = loop.run(1);
   assert.deepEqual(
     frames.map((each) => [each.session, open(each.bytes).messages.map(({ kind }) => kind)]),
@@ -124,7 +124,7 @@ test('a gap, and an ack of what was not sent, are bad frames of which nothing ta
   refused('bad-frame', () => receive(loop, session, frame(2, 0, writePing)));
   refused('bad-frame', () => receive(loop, session, frame(1, 1, writePing)));
   refused('bad-frame', () => loop.receiveAck(session, 1));
-  assert.ok(!loop.isDue);
+  assert.ok(!loop.isDue(0));
   assert.equal(loop.receivedOf(session), 0);
   receive(loop, session, frame(1, 0, writePing));
   assert.equal(loop.run(1).frames.length, 1);
@@ -142,7 +142,7 @@ test('frames whose messages do not add up are refused whole', () => {
     if (size === FRAME_HEADER_SIZE + 16 || size === FRAME_HEADER_SIZE + 24) continue;
     refused('bad-frame', () => loop.receive(session, good, FRAME_HEADER_SIZE, size));
   }
-  assert.ok(!loop.isDue);
+  assert.ok(!loop.isDue(0));
 });
 
 test('a session that is not known is refused; one session too many as well', () => {
@@ -352,7 +352,7 @@ test('answers that are much at once come in turns, in order, and others are serv
   receive(loop, session, rest);
   const heard: string[] = [];
   let turns = 0;
-  for (; loop.isDue; turns++) {
+  for (; loop.isDue(0); turns++) {
     const { frames } = loop.run(2 + turns);
     bytes.fill(0xff);
     rest.fill(0xff);
@@ -383,16 +383,16 @@ test('who has not read what is kept for it is answered no further, and goes on w
   withLimit('turnAnswerBytesMax', 1_000, () =>
     withLimit('sessionReplyBytesMax', 5_000, () => {
       let now = 1;
-      while (loop.isDue) loop.run(now++);
+      while (loop.isDue(0)) loop.run(now++);
       assert.ok(loop.isCongested(session));
       let answered = loop.pool.operations;
       assert.ok(answered > 0 && answered < stats);
       for (; answered < stats; answered = loop.pool.operations) {
         loop.receiveAck(session, answered);
-        assert.ok(loop.isDue);
+        assert.ok(loop.isDue(0));
         loop.run(now++);
       }
-      assert.ok(!loop.isDue);
+      assert.ok(!loop.isDue(0));
     }),
   );
 });

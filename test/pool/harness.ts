@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { crc32 } from 'node:zlib';
 import { Reader, Writer } from '../../src/core/bytes.js';
 import type { ValueMap } from '../../src/core/value.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
@@ -24,6 +25,7 @@ export const OPTIONS: PoolOptions = {
   memoryBytesMax: 1 << 20,
   deadlineDefaultMs: 1_000,
   promiseGraceMs: 100,
+  durability: 0,
   reportFreed: true,
 };
 
@@ -32,6 +34,8 @@ export interface HarnessOptions extends Partial<PoolOptions> {
   readonly agent?: 'prompt' | 'manual';
   /** Whether the invariants are checked after every run: by default. */
   readonly checked?: boolean;
+  /** Whether a twin does again what a journal keeps of every batch: by default. */
+  readonly twin?: boolean;
 }
 
 /** Slabs beyond this have no contents: tests of the book of memory need none. */
@@ -44,9 +48,11 @@ const POISON = 0xdb;
 /**
  * A pool with virtual time, its clients, and an agent that has slabs in ordinary memory. Each call
  * of a client is a frame of its own and stepped at once, unless it is made within {@link batch}.
+ * A twin does again what a journal would keep of each batch: it must come to the same.
  */
 export class Harness {
   readonly loop: PoolLoop;
+  readonly twin: PoolLoop | null;
   now = 1_000;
   readonly clients = new Map<number, Client>();
   /** Every effect that the pool has asked for, and those an agent by hand has not answered. */
@@ -58,8 +64,9 @@ export class Harness {
   #batching = false;
 
   constructor(options: HarnessOptions = {}) {
-    const { agent = 'prompt', checked = true, ...pool } = options;
-    this.loop = new PoolLoop({ ...OPTIONS, ...pool });
+    const { agent = 'prompt', checked = true, twin = checked, ...pool } = options;
+    this.loop = new PoolLoop({ ...OPTIONS, ...pool }, twin ? crc32 : null);
+    this.twin = twin ? new PoolLoop({ ...OPTIONS, ...pool }, crc32) : null;
     this.#agent = agent;
     this.#checked = checked;
   }
@@ -111,12 +118,15 @@ export class Harness {
     if (this.#batching) return;
     for (const client of this.clients.values()) client.flush();
     do {
-      const { frames, effects } = this.loop.run(this.now);
+      const batch = this.loop.step(this.now);
+      // Replaying compares what the batch before has done.
+      this.twin?.replay(batch);
+      const { frames, effects } = this.loop.release(batch);
       // Freed bytes are poisoned before anyone can be told that they are free.
       for (const effect of effects) this.#perform(effect);
       for (const { session, bytes } of frames) this.clients.get(session)?.take(bytes);
       if (this.#checked) checkInvariants(this.pool);
-    } while (this.loop.isDue);
+    } while (this.loop.isDue(0));
   }
 
   /** The agent answers what it was asked: a slab is there, a file adopted. */

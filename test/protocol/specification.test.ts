@@ -23,7 +23,7 @@ test('the specification says which errors of a pool are retryable', () => {
 test('an error that the specification does not know, or knows otherwise, is found', () => {
   checkDocumented('name-in-use', { name: 'a', pid: null, host: 'h' });
   checkDocumented('bad-frame', {});
-  assert.throws(() => checkDocumented('object-lost', {}), /object-lost/);
+  assert.throws(() => checkDocumented('member-crashed', {}), /member-crashed/);
   assert.throws(() => checkDocumented('bad-frame', { why: 'x' }), /why/);
   assert.throws(() => checkDocumented('name-in-use', { name: null }), /string/);
   assert.throws(() => checkDocumented('memory-full', { holders: 'all' }), /list of map/);

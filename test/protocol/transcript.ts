@@ -18,6 +18,7 @@ const POOL = {
   memoryBytesMax: 0,
   deadlineDefaultMs: 600_000,
   promiseGraceMs: 10_000,
+  durability: 0,
   reportFreed: false,
 };
 const PROCESS = {

@@ -109,7 +109,9 @@ test('a turn that stops the pool leaves no timer behind', (t) => {
   const performed: string[] = [];
   const turns = new Turns({
     loop,
+    journal: null,
     now: () => 0,
+    accept: () => {},
     connectionOf: () => undefined,
     beforeRelease: () => {},
     perform: (effect) => {

@@ -36,6 +36,8 @@ export function attempt(
     memoryBytesMax: pages * PAGE_BYTES,
     hashSeed: seed,
     checked: options.checked ?? true,
+    // A planted bug is to be found by the model.
+    twin: options.plant === undefined,
   });
   options.plant?.(pool);
   const run = new Run(pool, pages);
@@ -84,9 +86,9 @@ export function digestOf(seed: number, operations: readonly Operation[]): string
   const hash = createHash('sha256');
   attempt(seed, operations, {
     plant: (pool) => {
-      const run = pool.loop.run.bind(pool.loop);
-      pool.loop.run = (now) => {
-        const performance = run(now);
+      const release = pool.loop.release.bind(pool.loop);
+      pool.loop.release = (batch) => {
+        const performance = release(batch);
         for (const { session, bytes } of performance.frames)
           hash.update(`${session}`).update(bytes);
         hash.update(JSON.stringify(performance.effects));

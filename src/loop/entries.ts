@@ -1,0 +1,188 @@
+import { unreachable } from '../core/assert.js';
+import type { Reader, Writer } from '../core/bytes.js';
+import { AttaccaError, isErrorCode } from '../core/errors.js';
+import type { ValueMap } from '../core/value.js';
+import { readMap, writeMap } from '../core/value-codec.js';
+import type { Input } from '../pool/input.js';
+
+/**
+ * What a journal keeps of a batch: the calls that change a loop, in their order.
+ *
+ * ```
+ * entry     u8 kind, then by kind
+ * opened    u32 session, map process
+ * messages  u32 session, u8 flags, u32 size, body of the frame
+ * acked     u32 session, u64 number
+ * ```
+ */
+export type Entry =
+  | { readonly kind: 'session-opened'; readonly session: number; readonly process: ValueMap }
+  | {
+      readonly kind: 'messages';
+      readonly session: number;
+      readonly noRoom: boolean;
+      readonly bytes: Uint8Array;
+      readonly start: number;
+      readonly end: number;
+    }
+  | { readonly kind: 'acknowledged'; readonly session: number; readonly number: number }
+  | ShellInput;
+
+/** What comes from the shell: a death, a slab, the begin of the end, a tick. */
+export type ShellInput = Exclude<Input, { kind: 'messages' | 'session-opened' }>;
+
+const KIND = {
+  sessionOpened: 1,
+  messages: 2,
+  acknowledged: 3,
+  sessionGone: 4,
+  slabReady: 5,
+  slabFailed: 6,
+  adopted: 7,
+  drain: 8,
+  restart: 9,
+  tick: 10,
+} as const;
+
+/** Of an entry of messages, without the body. */
+export const MESSAGES_ENTRY_SIZE = 10;
+
+export function writeOpened(w: Writer, session: number, process: ValueMap): void {
+  w.u8(KIND.sessionOpened);
+  w.u32(session);
+  writeMap(w, process);
+}
+
+export function writeMessages(
+  w: Writer,
+  session: number,
+  noRoom: boolean,
+  body: { readonly bytes: Uint8Array; readonly start: number; readonly end: number },
+): void {
+  w.u8(KIND.messages);
+  w.u32(session);
+  w.u8(noRoom ? 1 : 0);
+  w.u32(body.end - body.start);
+  w.rawRange(body.bytes, body.start, body.end);
+}
+
+export function writeAcknowledged(w: Writer, session: number, number: number): void {
+  w.u8(KIND.acknowledged);
+  w.u32(session);
+  w.u64(number);
+}
+
+export function writeShellInput(w: Writer, input: ShellInput): void {
+  switch (input.kind) {
+    case 'session-gone':
+      w.u8(KIND.sessionGone);
+      w.u32(input.session);
+      w.text(input.why);
+      break;
+    case 'slab-ready':
+      w.u8(KIND.slabReady);
+      w.u32(input.slab);
+      w.u64(input.size);
+      break;
+    case 'slab-failed':
+      w.u8(KIND.slabFailed);
+      w.u32(input.slab);
+      w.u64(input.size);
+      w.text(input.why);
+      break;
+    case 'adopted':
+      w.u8(KIND.adopted);
+      w.u32(input.slab);
+      w.u64(input.size);
+      w.u32(input.session);
+      w.u64(input.request);
+      w.text(input.failure?.code ?? '');
+      w.text(input.failure?.message ?? '');
+      break;
+    case 'drain':
+      w.u8(KIND.drain);
+      w.u64(input.graceMs);
+      break;
+    case 'restart':
+      writeRestart(w, input);
+      break;
+    case 'tick':
+      w.u8(KIND.tick);
+      break;
+    default:
+      unreachable(input);
+  }
+}
+
+type Restart = Extract<Input, { kind: 'restart' }>;
+
+function writeRestart(w: Writer, { options, slabsLost }: Restart): void {
+  w.u8(KIND.restart);
+  w.u64(options.memoryBytesMax);
+  w.u64(options.deadlineDefaultMs);
+  w.u64(options.promiseGraceMs);
+  w.u8(options.durability);
+  w.u8(options.reportFreed ? 1 : 0);
+  w.u32(slabsLost.length);
+  for (const slab of slabsLost) w.u32(slab);
+}
+
+function readRestart(r: Reader): Restart {
+  const options = {
+    memoryBytesMax: r.u64(),
+    deadlineDefaultMs: r.u64(),
+    promiseGraceMs: r.u64(),
+    durability: r.u8(),
+    reportFreed: r.u8() === 1,
+  };
+  const slabsLost: number[] = [];
+  for (let left = r.u32(); left > 0; left--) slabsLost.push(r.u32());
+  return { kind: 'restart', options, slabsLost };
+}
+
+function readAdopted(r: Reader): Extract<Input, { kind: 'adopted' }> {
+  const fields = { slab: r.u32(), size: r.u64(), session: r.u32(), request: r.u64() };
+  const code = r.text();
+  const message = r.text();
+  if (code === '') return { kind: 'adopted', ...fields, failure: null };
+  if (!isErrorCode(code)) throw damaged(`an error has the code "${code}"`);
+  return { kind: 'adopted', ...fields, failure: { code, message } };
+}
+
+/** Reads the next entry; the bytes of messages stay where they are. */
+export function readEntry(r: Reader): Entry {
+  const kind = r.u8();
+  switch (kind) {
+    case KIND.sessionOpened:
+      return { kind: 'session-opened', session: r.u32(), process: readMap(r) };
+    case KIND.messages: {
+      const session = r.u32();
+      const noRoom = r.u8() === 1;
+      const size = r.u32();
+      const start = r.skip(size);
+      return { kind: 'messages', session, noRoom, bytes: r.bytes, start, end: start + size };
+    }
+    case KIND.acknowledged:
+      return { kind: 'acknowledged', session: r.u32(), number: r.u64() };
+    case KIND.sessionGone:
+      return { kind: 'session-gone', session: r.u32(), why: r.text() };
+    case KIND.slabReady:
+      return { kind: 'slab-ready', slab: r.u32(), size: r.u64() };
+    case KIND.slabFailed:
+      return { kind: 'slab-failed', slab: r.u32(), size: r.u64(), why: r.text() };
+    case KIND.adopted:
+      return readAdopted(r);
+    case KIND.drain:
+      return { kind: 'drain', graceMs: r.u64() };
+    case KIND.restart:
+      return readRestart(r);
+    case KIND.tick:
+      return { kind: 'tick' };
+    default:
+      throw damaged(`an entry is of the kind ${kind}`);
+  }
+}
+
+function damaged(why: string): AttaccaError {
+  return new AttaccaError('journal-damaged', `Cannot read a record of the journal: ${why}`);
+}

@@ -1,0 +1,21 @@
+import { refuse } from '../core/assert.js';
+import { MESSAGE } from '../protocol/index.js';
+
+/** Requests that bring something which is kept. All else reads, goes on, or gives something back. */
+const NEW_WORK: ReadonlySet<number> = new Set([
+  ...[MESSAGE.join, MESSAGE.declare, MESSAGE.set, MESSAGE.offer, MESSAGE.require],
+  ...[MESSAGE.tag, MESSAGE.promise, MESSAGE.lease, MESSAGE.adopt],
+]);
+
+/** Whether a request must wait until the journal has room. */
+export function isNewWork(code: number): boolean {
+  return NEW_WORK.has(code);
+}
+
+/** What such a request is told meanwhile. */
+export function refuseNewWork(): never {
+  return refuse(
+    'journal-full',
+    'Cannot begin anything new: the disk of the journal is full; what frees things goes through',
+  );
+}

@@ -1,0 +1,86 @@
+import { BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
+import { failure } from './emit.js';
+import { endReaderLease } from './handles.js';
+import type { Input } from './input.js';
+import { nameOfMember } from './looking.js';
+import { dropSlab, freed } from './memory.js';
+import { forEachHandle, handleState, hasFlag, objectName } from './objects.js';
+import { failRequire } from './require.js';
+import { HANDLE, HANDLE_FLAG, HANDLE_STATE, VERSION, VERSION_FLAG } from './rows.js';
+import type { PoolState } from './state.js';
+import { versionHas, withdrawVersion } from './versions.js';
+
+/**
+ * Another manager goes on with the pool, perhaps after a stop, and with other options. What lay in
+ * slabs that are gone is lost before anybody is served: requires bound to it fail with
+ * `object-lost`, and its names are free for the next version.
+ */
+export function restart(pool: PoolState, input: Extract<Input, { kind: 'restart' }>): void {
+  const { id, name, hashSeed } = pool.options;
+  pool.options = { ...input.options, id, name, hashSeed };
+  pool.stopping = false;
+  pool.slabFailure = '';
+  let versions = 0;
+  let bytes = 0;
+  for (const slab of input.slabsLost) {
+    if (!pool.extents.slabs.has(slab)) continue;
+    for (const version of versionsIn(pool, slab)) {
+      versions++;
+      bytes += pool.versions.getWide(version, VERSION.size);
+      loseVersion(pool, version);
+    }
+    freeLeasesIn(pool, slab);
+    // One that was an adopted file went with the last of its bytes.
+    if (pool.extents.slabs.has(slab)) dropSlab(pool, slab);
+  }
+  if (versions > 0) pool.effects.push({ kind: 'lost', versions, bytes });
+  pool.leasesDue = pool.leaseWaits.length > 0;
+}
+
+/** The versions whose slices lie in a slab. */
+function versionsIn(pool: PoolState, slab: number): number[] {
+  const { extents } = pool;
+  const found: number[] = [];
+  for (const block of extents.blocks()) {
+    if (extents.slabOf(block) !== slab || extents.stateOf(block) !== BLOCK_SLICE) continue;
+    found.push(extents.ownerOf(block));
+  }
+  return found;
+}
+
+function freeLeasesIn(pool: PoolState, slab: number): void {
+  const { extents } = pool;
+  const leases: number[] = [];
+  for (const block of extents.blocks()) {
+    if (extents.slabOf(block) === slab && extents.stateOf(block) === BLOCK_LEASE) {
+      leases.push(block);
+    }
+  }
+  // Freeing may join a block with the next one of the list only when that is free already.
+  for (const block of leases) freed(pool, block);
+}
+
+function loseVersion(pool: PoolState, version: number): void {
+  const { versions, handles } = pool;
+  const object = versions.get(version, VERSION.object);
+  const name = objectName(pool, object);
+  const member = nameOfMember(pool, versions.get(version, VERSION.providerMember));
+  const number = versions.get(version, VERSION.number);
+  const error = failure(
+    'object-lost',
+    `Cannot demand "${name}": version ${number}, which ${member} had offered, was lost with the ` +
+      "host's memory",
+    { name, member, version: number },
+  );
+  // The version stays until the last of those that hold it has let go: then it is freed.
+  const isOffered = versionHas(pool, version, VERSION_FLAG.offered);
+  const holding: number[] = [];
+  forEachHandle(pool, object, (handle) => {
+    if (handles.get(handle, HANDLE.version) === version) holding.push(handle);
+  });
+  for (const handle of holding) {
+    if (handleState(pool, handle) === HANDLE_STATE.required) failRequire(pool, handle, error);
+    else if (hasFlag(pool, handle, HANDLE_FLAG.leased)) endReaderLease(pool, handle);
+  }
+  if (isOffered) withdrawVersion(pool, version);
+}
