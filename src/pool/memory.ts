@@ -2,28 +2,21 @@ import { BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import {
-  type Adopt,
   HANDLE_NONE,
   type Lease,
   type Return,
   writeGrant,
   writeReclaim,
-  writeSlabGone,
 } from '../protocol/index.js';
 import { emit, emitFail, failure } from './emit.js';
 import { holders, holdersInWords } from './holders.js';
-import type { Input } from './input.js';
 import { hasFlag, memberOf, objectName } from './objects.js';
 import { HANDLE, HANDLE_FLAG, OBJECT, VERSION, WAIT, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
+import { dropSlab, wantSlab } from './slabs.js';
 import { type LeaseWait, type PoolState, reserveOf } from './state.js';
 import { beginWait } from './timers.js';
 
-const MiB = 1 << 20;
-/** The first slab; each further one is as large as all before it, up to the limit of a slab. */
-const SLAB_FIRST_BYTES = 64 * MiB;
-/** Smaller slabs are not worth a file when memory is short. */
-const SLAB_LEAST_BYTES = MiB;
 /** The next slab is asked for when less than this part of what is there is free. */
 const LOW_WATER = 4;
 
@@ -163,73 +156,6 @@ function serveLeases(pool: PoolState): void {
   }
 }
 
-/** Asks the agent for one more slab, if the limit has room and none is on its way. */
-export function wantSlab(pool: PoolState, least: number): void {
-  const { extents, options } = pool;
-  if (pool.slabBytesPending > 0) return;
-  const page = LIMITS.pageBytes;
-  const room = options.memoryBytesMax - extents.bytesTotal - pool.adoptBytesPending;
-  const wanted = Math.max(SLAB_FIRST_BYTES, extents.bytesLeasable, least * 2);
-  const size = Math.floor(Math.min(wanted, room, LIMITS.slabBytesMax) / page) * page;
-  if (size < Math.max(least, page) || extents.slabs.size >= LIMITS.slabsMax) {
-    if (least > 0 && dropFreeSlabs(pool, least, room)) wantSlab(pool, least);
-    return;
-  }
-  askForSlab(pool, size);
-}
-
-function askForSlab(pool: PoolState, size: number): void {
-  const slab = pool.slabNext++;
-  pool.slabBytesPending = size;
-  pool.effects.push({ kind: 'slab-wanted', slab, size });
-}
-
-/**
- * Lets slabs go that are wholly free, if that makes room for one of `least` bytes. Only those that
- * are smaller: a larger one would serve as it is, and would be asked for again.
- */
-function dropFreeSlabs(pool: PoolState, least: number, room: number): boolean {
-  const { extents } = pool;
-  const free: number[] = [];
-  let found = room;
-  for (const [slab, { size }] of extents.slabs) {
-    if (found >= least) break;
-    if (size >= least || !extents.isFree(slab)) continue;
-    free.push(slab);
-    found += size;
-  }
-  if (found < least || free.length === 0) return false;
-  for (const slab of free) dropSlab(pool, slab);
-  return true;
-}
-
-/** Lets a slab go that is wholly free. */
-export function dropSlab(pool: PoolState, slab: number): void {
-  pool.extents.removeSlab(slab);
-  const told = pool.slabsAdopted.get(slab) ?? pool.sessions.values();
-  pool.slabsAdopted.delete(slab);
-  pool.effects.push({ kind: 'slab-gone', slab });
-  for (const session of told) if (!session.ended) writeSlabGone(emit(pool, session), slab);
-}
-
-export function slabReady(pool: PoolState, input: Extract<Input, { kind: 'slab-ready' }>): void {
-  pool.slabBytesPending = 0;
-  pool.slabFailure = '';
-  pool.extents.addSlab(input.slab, input.size);
-  pool.leasesDue = true;
-}
-
-/** The agent could not make a slab: what waits goes on waiting for what others free. */
-export function slabFailed(pool: PoolState, input: Extract<Input, { kind: 'slab-failed' }>): void {
-  pool.slabBytesPending = 0;
-  pool.slabFailure = input.why;
-  const least = pool.leaseWaits[0]?.least ?? 0;
-  // Less may still fit: what is left of a file system that others fill, too.
-  const half = Math.floor(input.size / 2 / LIMITS.pageBytes) * LIMITS.pageBytes;
-  const enough = Math.max(least + Math.ceil(least / LIMITS.reserveFraction), SLAB_LEAST_BYTES);
-  if (least > 0 && half >= enough) askForSlab(pool, half);
-}
-
 /** RETURN: a range of a lease is free again. */
 export function giveBack(pool: PoolState, session: Session, message: Return): void {
   session.reclaimAsked = false;
@@ -266,68 +192,6 @@ export function freeLeasesOf(pool: PoolState, session: Session): void {
     freed(pool, block);
     block = extents.firstLease(session.id);
   }
-}
-
-/** Gives slabs back of which nothing is used, until the pool has at most `bytesMax` of slabs. */
-function shrinkTo(pool: PoolState, bytesMax: number): void {
-  const { extents } = pool;
-  for (const slab of [...extents.slabs.keys()]) {
-    if (extents.bytesTotal <= bytesMax) return;
-    if (!pool.slabsAdopted.has(slab) && extents.isFree(slab)) dropSlab(pool, slab);
-  }
-}
-
-/** ADOPT: the agent looks at the file; the answer comes with its input. */
-export function adopt(pool: PoolState, session: Session, request: number, message: Adopt): void {
-  const { extents, options } = pool;
-  if (message.size === 0 || message.size > options.memoryBytesMax) {
-    refuse('too-large', `Cannot adopt ${message.size} bytes`, { limit: options.memoryBytesMax });
-  }
-  const pending = pool.slabBytesPending + pool.adoptBytesPending;
-  shrinkTo(pool, options.memoryBytesMax - pending - message.size);
-  const used = extents.bytesTotal + pending;
-  const slabs = extents.slabs.size + pool.adoptsPending;
-  // What can be leased, now or with more slabs, must still hold the reserve.
-  const leasable = extents.bytesFree + pool.slabBytesPending;
-  const kept = Math.max(0, reserveOf(options.memoryBytesMax) - leasable);
-  if (used + message.size + kept > options.memoryBytesMax || slabs >= LIMITS.slabsMax) {
-    refuse('memory-full', `Cannot adopt ${message.size} bytes: the pool's memory is full`, {
-      limit: options.memoryBytesMax,
-      used,
-      slabs,
-      holders: holders(pool),
-    });
-  }
-  const slab = pool.slabNext++;
-  pool.adoptsPending++;
-  pool.adoptBytesPending += message.size;
-  pool.effects.push({
-    kind: 'adopt',
-    slab,
-    file: message.file,
-    size: message.size,
-    session: session.id,
-    request,
-  });
-}
-
-export function adopted(pool: PoolState, input: Extract<Input, { kind: 'adopted' }>): void {
-  pool.adoptsPending--;
-  pool.adoptBytesPending -= input.size;
-  const session = pool.sessions.get(input.session);
-  if (input.failure !== null) {
-    if (session === undefined) return;
-    emitFail(pool, session, input.request, failure(input.failure.code, input.failure.message));
-    return;
-  }
-  if (session === undefined) {
-    pool.effects.push({ kind: 'slab-gone', slab: input.slab });
-    return;
-  }
-  pool.slabsAdopted.set(input.slab, new Set([session]));
-  const block = pool.extents.addAdopted(input.slab, input.size, session.id);
-  const { extents } = pool;
-  writeGrant(emit(pool, session), input.request, input.slab, 0, extents.sizeOf(block));
 }
 
 /** Whether a session may write to a range: it lies within its leases, not in an adopted file. */

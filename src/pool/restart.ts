@@ -3,10 +3,11 @@ import { failure } from './emit.js';
 import { endReaderLease } from './handles.js';
 import type { Input } from './input.js';
 import { nameOfMember } from './looking.js';
-import { dropSlab, freed } from './memory.js';
+import { freed } from './memory.js';
 import { forEachHandle, handleState, hasFlag, objectName } from './objects.js';
 import { failRequire } from './require.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, VERSION, VERSION_FLAG } from './rows.js';
+import { dropSlab } from './slabs.js';
 import type { PoolState } from './state.js';
 import { versionHas, withdrawVersion } from './versions.js';
 

@@ -69,6 +69,14 @@ export interface LeaseWait {
   objectRow: number;
 }
 
+/** A request to adopt a file that the agent has not answered. */
+export interface AdoptPending {
+  readonly file: string;
+  readonly size: number;
+  readonly session: number;
+  readonly request: number;
+}
+
 /** A member that is gone, for `explain`. */
 interface Departed {
   readonly name: string;
@@ -126,21 +134,17 @@ export class PoolState {
   slabNext = 0;
   /** Waits that nobody asked for by a request. */
   timers = 0;
-  /** Bytes of slabs asked for and not there yet. */
-  slabBytesPending = 0;
+  /** The slab that the agent was asked for and has not answered: one at a time. */
+  slabPending: { readonly slab: number; readonly size: number } | null = null;
   /** Why the agent could not make the last slab, or ''. */
   slabFailure = '';
   /** Slabs that are adopted files, with the sessions that know of them. */
   readonly slabsAdopted = new Map<number, Set<Session>>();
-  /** Files that the agent has been asked to adopt; they count against the limit already. */
-  adoptsPending = 0;
-  adoptBytesPending = 0;
-  /** The last answer to who holds the memory. */
-  holdersKnown: {
-    readonly now: number;
-    readonly operations: number;
-    readonly rows: ValueMap[];
-  } | null = null;
+  /**
+   * Files that the agent was asked to adopt and has not answered for, by the slab that each becomes;
+   * they count against the limit already.
+   */
+  readonly adoptsPending = new Map<number, AdoptPending>();
 
   operations = 0;
 
@@ -151,11 +155,27 @@ export class PoolState {
   readonly nameKey = new NameKey(this.objects, this.arena);
   readonly dirty: Session[] = [];
   readonly effects: Effect[] = [];
+  /** The last answer to who holds the memory. */
+  holdersKnown: {
+    readonly now: number;
+    readonly operations: number;
+    readonly rows: ValueMap[];
+  } | null = null;
 
   constructor(options: PoolOptions) {
     this.options = options;
     this.attributes = new Attributes(this.arena, this.keys);
     this.spaces = new Spaces(this.arena, options.hashSeed);
+  }
+
+  get slabBytesPending(): number {
+    return this.slabPending?.size ?? 0;
+  }
+
+  get adoptBytesPending(): number {
+    let bytes = 0;
+    for (const { size } of this.adoptsPending.values()) bytes += size;
+    return bytes;
   }
 
   /** What further slabs may still bring, as far as one knows. */

@@ -30,6 +30,7 @@ import {
   readUnkeep,
   readWithdraw,
 } from '../protocol/index.js';
+import { adopt, adopted } from './adopting.js';
 import { deleteObject, tag } from './deleting.js';
 import { emitFail, emitOk, emitValue, flushOk } from './emit.js';
 import { explainObject, explainPromised, explainRings, explainWaits } from './explain.js';
@@ -37,17 +38,7 @@ import { declare, dispose, handleOf, memberOfSession, seal, set } from './handle
 import type { Input } from './input.js';
 import { info, list, members, objectNamed, stat } from './looking.js';
 import { endSession, join, leave, openSession } from './members.js';
-import {
-  adopt,
-  adopted,
-  cancelLease,
-  giveBack,
-  lease,
-  leaseTimedOut,
-  settleLeases,
-  slabFailed,
-  slabReady,
-} from './memory.js';
+import { cancelLease, giveBack, lease, leaseTimedOut, settleLeases } from './memory.js';
 import { isNewWork, refuseNewWork } from './new-work.js';
 import { durabilityOf, offer, unkeep, withdraw } from './offer.js';
 import { close, graceOver, promise } from './promising.js';
@@ -55,6 +46,7 @@ import { demand, endDemand, requireExplicitly, retract } from './require.js';
 import { restart } from './restart.js';
 import { VERSION, WAIT, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
+import { slabFailed, slabReady } from './slabs.js';
 import type { PoolState } from './state.js';
 import { drain, stop } from './stopping.js';
 import { endTimer } from './timers.js';
@@ -107,6 +99,7 @@ export function step(pool: PoolState, now: number, input: Input): number {
       break;
   }
   settleLeases(pool);
+  pool.holdersKnown = null;
   return taken;
 }
 
