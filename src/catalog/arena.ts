@@ -1,11 +1,13 @@
 import { assert } from '../core/assert.js';
 import type { Reader } from '../core/bytes.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 
 /** Records lie in chunks of this size; one never crosses a border. */
 const CHUNK_BYTES = 1 << 20;
 /** References count units of 8 bytes: 32 GiB in 32 bits. */
 const UNIT_BITS = 3;
 const UNITS_PER_CHUNK_BITS = 20 - UNIT_BITS;
+const CHUNKS_MAX = 1 << (32 - UNITS_PER_CHUNK_BITS);
 const HEADER_BYTES = 4;
 const SMALL_MAX = 512;
 const SMALL_CLASSES = SMALL_MAX >> UNIT_BITS;
@@ -115,17 +117,58 @@ export class Arena {
     this.#free[sizeClass] = reference;
   }
 
+  /** Writes all chunks, the last one as far as it is used. */
+  save(w: StateWriter): void {
+    w.u32(this.#chunks.length);
+    w.u32(this.#top);
+    w.u64(this.#bytesUsed);
+    w.words(this.#free);
+    const last = this.#chunks.length - 1;
+    this.#chunks.forEach((chunk, index) => {
+      w.raw(index === last ? chunk.subarray(0, this.#top) : chunk);
+    });
+  }
+
+  /** Fills an arena that is new. */
+  restore(r: StateReader): void {
+    assert(this.#chunks.length === 0, 'an arena that is restored is new');
+    const chunks = r.u32();
+    this.#top = r.u32();
+    this.#bytesUsed = r.u64();
+    this.#free.set(r.words(CLASSES));
+    const isWhole = this.#top <= CHUNK_BYTES && this.#top % (1 << UNIT_BITS) === 0;
+    checkSaved(isWhole && chunks <= CHUNKS_MAX, 'an arena has chunks of its size');
+    checkSaved(chunks > 0 || this.#top === CHUNK_BYTES, 'an arena without chunks has no room');
+    const bytes = chunks * CHUNK_BYTES;
+    checkSaved(bytes - CHUNK_BYTES + this.#top <= r.remaining, 'an arena has its chunks');
+    for (let index = 0; index < chunks; index++) {
+      const chunk = this.#addChunk();
+      r.raw(index === chunks - 1 ? chunk.subarray(0, this.#top) : chunk);
+    }
+    for (const reference of this.#free) {
+      checkSaved(
+        reference >>> UNITS_PER_CHUNK_BITS < Math.max(chunks, 1),
+        'a record is in a chunk',
+      );
+    }
+  }
+
   #offset(reference: number): number {
     return (reference << UNIT_BITS) & (CHUNK_BYTES - 1);
   }
 
   #grow(): void {
-    assert(this.#chunks.length < 1 << (32 - UNITS_PER_CHUNK_BITS), 'records fit 32 GiB');
+    assert(this.#chunks.length < CHUNKS_MAX, 'records fit 32 GiB');
+    this.#addChunk();
+    // Reference 0 means none: the first unit of the first chunk stays unused.
+    this.#top = this.#chunks.length === 1 ? 1 << UNIT_BITS : 0;
+  }
+
+  #addChunk(): Uint8Array {
     const chunk = new Uint8Array(CHUNK_BYTES);
     this.#chunks.push(chunk);
     this.#views.push(new DataView(chunk.buffer));
-    // Reference 0 means none: the first unit of the first chunk stays unused.
-    this.#top = this.#chunks.length === 1 ? 1 << UNIT_BITS : 0;
+    return chunk;
   }
 }
 

@@ -1,8 +1,11 @@
 import { assert } from '../core/assert.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 
 /** Slots of the smallest and the largest bucket. The largest rehashes in well under 1 ms. */
 const SLOTS_MIN = 64;
 const SLOTS_MAX = 1 << 14;
+/** Buckets are told apart by so many bits at most. */
+const DEPTH_MAX = 16;
 /** A bucket grows or splits at three quarters. */
 const FILL = 0.75;
 
@@ -48,7 +51,7 @@ export class Directory {
     assert(row !== 0, 'row 0 means none');
     let bucket = this.#bucket(hash);
     while (bucket.count + 1 > (bucket.slots.length >> 1) * FILL) {
-      if (bucket.slots.length >> 1 < SLOTS_MAX || bucket.depth >= 16) this.#enlarge(bucket);
+      if (bucket.slots.length >> 1 < SLOTS_MAX || bucket.depth >= DEPTH_MAX) this.#enlarge(bucket);
       else this.#split(bucket, hash);
       bucket = this.#bucket(hash);
     }
@@ -92,6 +95,39 @@ export class Directory {
     return bytes;
   }
 
+  /** Writes each bucket once, with every entry at its place. */
+  save(w: StateWriter): void {
+    w.u8(this.#depth);
+    w.u32(this.#used);
+    for (let index = 0; index < this.#buckets.length; ) {
+      const { depth, count, slots } = this.#buckets[index] as Bucket;
+      w.u8(depth);
+      w.u32(count);
+      w.u32(slots.length);
+      w.words(slots);
+      index += 1 << (this.#depth - depth);
+    }
+  }
+
+  /** Fills a directory that is new. */
+  restore(r: StateReader): void {
+    assert(this.#used === 0, 'a directory that is restored is new');
+    this.#depth = r.u8();
+    this.#used = r.u32();
+    checkSaved(this.#depth <= DEPTH_MAX, 'a directory has a depth');
+    const places = 1 << this.#depth;
+    this.#buckets = [];
+    let used = 0;
+    while (this.#buckets.length < places) {
+      const bucket = restoreBucket(r);
+      const span = bucket.depth <= this.#depth ? 1 << (this.#depth - bucket.depth) : 0;
+      checkSaved(span > 0 && this.#buckets.length % span === 0, 'a bucket has its places');
+      for (let index = 0; index < span; index++) this.#buckets.push(bucket);
+      used += bucket.count;
+    }
+    checkSaved(used === this.#used, 'a directory counts its entries');
+  }
+
   #bucket(hash: number): Bucket {
     const index = this.#depth === 0 ? 0 : hash >>> (32 - this.#depth);
     return this.#buckets[index] as Bucket;
@@ -128,6 +164,16 @@ export class Directory {
 
 function newBucket(depth: number, slots: number): Bucket {
   return { depth, count: 0, slots: new Uint32Array(slots * 2) };
+}
+
+function restoreBucket(r: StateReader): Bucket {
+  const depth = r.u8();
+  const count = r.u32();
+  const length = r.count(4);
+  const size = length >> 1;
+  checkSaved(size >= SLOTS_MIN && (length & (length - 1)) === 0, 'slots are a power of two');
+  checkSaved(count <= size * FILL, 'a bucket has free slots');
+  return { depth, count, slots: r.words(length) };
 }
 
 function place(slots: Uint32Array, hash: number, row: number): void {

@@ -1,14 +1,14 @@
 import { assert } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
+import { AFTER, BEFORE, NEXT, OWNER, PREVIOUS, SIZE, SLAB, START, STATE, WIDTH } from './blocks.js';
+import { FreeBlocks } from './free-blocks.js';
 import { Table } from './table.js';
 
 /** Sizes and offsets within a slab are counted in units of the slice alignment. */
 const UNIT = LIMITS.sliceAlignBytes;
 /** Blocks are found by address through an entry for each 64 KiB of a slab. */
 const PAGE_UNITS = 1_024;
-/** Free blocks are kept in lists by size: a power of two, cut in eighths (TLSF, Masmano 2004). */
-const FIRST_LEVELS = 27;
-const SECOND_LEVELS = 8;
 
 export const BLOCK_FREE = 1;
 /** Leased to a session, which writes slices into it. */
@@ -17,19 +17,6 @@ export const BLOCK_LEASE = 2;
 export const BLOCK_SLICE = 3;
 /** Was part of an adopted slab, which nobody may write to: it goes with the whole slab. */
 export const BLOCK_DEAD = 4;
-
-const SLAB = 0;
-const START = 1;
-const SIZE = 2;
-const STATE = 3;
-const OWNER = 4;
-/** Neighbours in the slab, by address. */
-const BEFORE = 5;
-const AFTER = 6;
-/** Neighbours in the list of free blocks of a size, or of leases of a session. */
-const PREVIOUS = 7;
-const NEXT = 8;
-const WIDTH = 9;
 
 interface Slab {
   readonly size: number;
@@ -48,7 +35,7 @@ interface Slab {
 export class Extents {
   readonly #blocks = new Table(WIDTH);
   readonly #slabs = new Map<number, Slab>();
-  readonly #lists = new Uint32Array(FIRST_LEVELS * SECOND_LEVELS);
+  readonly #free = new FreeBlocks(this.#blocks);
   /** The first lease of each owner that has any. */
   readonly #leases = new Map<number, number>();
   bytesTotal = 0;
@@ -95,7 +82,7 @@ export class Extents {
   #addSlab(slab: number, size: number, adopted: boolean): number {
     assert(!this.#slabs.has(slab), 'a slab is added once');
     const units = Math.ceil(size / UNIT);
-    const index = new Uint32Array(Math.ceil(units / PAGE_UNITS));
+    const index = new Uint32Array(pagesOf(size));
     this.#slabs.set(slab, { size, adopted, index });
     const block = this.#blocks.allocate();
     this.#blocks.set(block, SLAB, slab);
@@ -139,10 +126,10 @@ export class Extents {
     const needed = Math.ceil(least / UNIT);
     if (needed > wanted) return 0;
     const slack = LIMITS.pageBytes / UNIT - 1;
-    let block = this.#findFree(wanted + slack);
-    if (block === 0) block = this.#findFree(wanted);
-    if (block === 0 && needed < wanted) block = this.#largestFree(needed + slack);
-    if (block === 0) block = this.#largestFree(needed);
+    let block = this.#free.find(wanted + slack);
+    if (block === 0) block = this.#free.find(wanted);
+    if (block === 0 && needed < wanted) block = this.#free.largest(needed + slack);
+    if (block === 0) block = this.#free.largest(needed);
     if (block === 0) return 0;
     this.#removeFree(block);
     const start = this.#blocks.get(block, START);
@@ -255,6 +242,55 @@ export class Extents {
       block = this.#blocks.get(block, NEXT);
     }
     return bytes;
+  }
+
+  /** Writes the book as it is: the blocks, and with which each slab and each list begins. */
+  save(w: StateWriter): void {
+    this.#blocks.save(w);
+    w.u32(this.#slabs.size);
+    for (const [slab, { size, adopted, index }] of this.#slabs) {
+      w.u32(slab);
+      w.u64(size);
+      w.flag(adopted);
+      w.words(index);
+    }
+    this.#free.save(w);
+    w.u32(this.#leases.size);
+    for (const [owner, block] of this.#leases) {
+      w.u32(owner);
+      w.u32(block);
+    }
+    w.u64(this.bytesTotal);
+    w.u64(this.bytesFree);
+    w.u64(this.bytesLeased);
+    w.u64(this.bytesAdopted);
+    w.u64(this.bytesDead);
+  }
+
+  /** Fills a book that is new. */
+  restore(r: StateReader): void {
+    this.#blocks.restore(r);
+    for (let count = r.count(13); count > 0; count--) {
+      const slab = r.u32();
+      const size = r.u64();
+      const adopted = r.flag();
+      const index = r.words(pagesOf(size));
+      checkSaved(!this.#slabs.has(slab) && index.length > 0, 'a slab is there once, with bytes');
+      this.#slabs.set(slab, { size, adopted, index });
+      this.#checkBlocks(index);
+    }
+    this.#free.restore(r);
+    for (let count = r.count(8); count > 0; count--) this.#leases.set(r.u32(), r.u32());
+    this.#checkBlocks(this.#leases.values());
+    this.bytesTotal = r.u64();
+    this.bytesFree = r.u64();
+    this.bytesLeased = r.u64();
+    this.bytesAdopted = r.u64();
+    this.bytesDead = r.u64();
+  }
+
+  #checkBlocks(blocks: Iterable<number>): void {
+    for (const block of blocks) checkSaved(this.#blocks.has(block), 'a block is in its table');
   }
 
   #own(block: number, state: number, owner: number): void {
@@ -390,14 +426,9 @@ export class Extents {
       this.bytesDead += size * UNIT;
       return;
     }
-    const list = listOf(size);
-    const head = this.#lists[list] as number;
     blocks.set(block, STATE, BLOCK_FREE);
     blocks.set(block, OWNER, 0);
-    blocks.set(block, PREVIOUS, 0);
-    blocks.set(block, NEXT, head);
-    if (head !== 0) blocks.set(head, PREVIOUS, block);
-    this.#lists[list] = block;
+    this.#free.add(block);
     this.bytesFree += size * UNIT;
   }
 
@@ -409,55 +440,18 @@ export class Extents {
       this.bytesDead -= size * UNIT;
       return;
     }
-    const previous = blocks.get(block, PREVIOUS);
-    const next = blocks.get(block, NEXT);
-    if (previous !== 0) blocks.set(previous, NEXT, next);
-    else this.#lists[listOf(size)] = next;
-    if (next !== 0) blocks.set(next, PREVIOUS, previous);
-    blocks.set(block, PREVIOUS, 0);
-    blocks.set(block, NEXT, 0);
+    this.#free.remove(block);
     blocks.set(block, STATE, 0);
     this.bytesFree -= size * UNIT;
   }
+}
 
-  /** The head of the smallest list whose every block has `units`, or a block of the list below. */
-  #findFree(units: number): number {
-    const list = listOf(units);
-    for (let at = list + 1; at < this.#lists.length; at++) {
-      const block = this.#lists[at] as number;
-      if (block !== 0) return block;
-    }
-    // Blocks of the size's own list may or may not be large enough: look at a few.
-    let block = this.#lists[list] as number;
-    for (let seen = 0; block !== 0 && seen < 32; seen++) {
-      if (this.#blocks.get(block, SIZE) >= units) return block;
-      block = this.#blocks.get(block, NEXT);
-    }
-    return 0;
-  }
-
-  /** A block of the highest list in use, if it has `least` units. */
-  #largestFree(least: number): number {
-    for (let at = this.#lists.length - 1; at >= 0; at--) {
-      let block = this.#lists[at] as number;
-      for (let seen = 0; block !== 0 && seen < 32; seen++) {
-        if (this.#blocks.get(block, SIZE) >= least) return block;
-        block = this.#blocks.get(block, NEXT);
-      }
-      if (this.#lists[at] !== 0) return 0;
-    }
-    return 0;
-  }
+/** Entries of the index of a slab. */
+function pagesOf(size: number): number {
+  return Math.ceil(Math.ceil(size / UNIT) / PAGE_UNITS);
 }
 
 /** What a block of a slab becomes when it is freed. */
 function freedState(slab: Slab): number {
   return slab.adopted ? BLOCK_DEAD : BLOCK_FREE;
-}
-
-/** The list of blocks of `units` to the next eighth of a power of two. */
-function listOf(units: number): number {
-  const power = 31 - Math.clz32(units);
-  const eighth = power >= 3 ? (units >> (power - 3)) & 7 : (units << (3 - power)) & 7;
-  return power * SECOND_LEVELS + eighth;
 }

@@ -1,4 +1,5 @@
 import { assert } from '../core/assert.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 
 /** Rows in a segment: a segment of 12 fields is 768 KiB, zeroed in well under a millisecond. */
 const SEGMENT_BITS = 14;
@@ -80,6 +81,40 @@ export class Table {
     assert(sum >= 0, 'a count stays at zero or above');
     this.set(row, field, sum);
     return sum;
+  }
+
+  /** Whether a row was ever used, or is 0: what is saved may name it. */
+  has(row: number): boolean {
+    return row < this.#next;
+  }
+
+  /** Writes all rows that were ever used, released ones among them, with their list. */
+  save(w: StateWriter): void {
+    w.u32(this.#next);
+    w.u32(this.#used);
+    w.u32(this.#free);
+    let words = this.#next * this.width;
+    for (const segment of this.#segments) {
+      w.words(segment.subarray(0, Math.min(words, segment.length)));
+      words -= segment.length;
+    }
+  }
+
+  /** Fills a table that is new. */
+  restore(r: StateReader): void {
+    assert(this.#next === 1, 'a table that is restored is new');
+    const next = r.u32();
+    this.#used = r.u32();
+    this.#free = r.u32();
+    checkSaved(next >= 1 && this.#used < next && this.#free < next, 'a table counts its rows');
+    const size = SEGMENT_ROWS * this.width;
+    // Without any row there is no segment yet.
+    const end = next === 1 ? 0 : next * this.width;
+    checkSaved(end * 4 <= r.remaining, 'a table has its rows');
+    for (let at = 0; at < end; at += size) {
+      this.#segments.push(r.words(size, Math.min(size, end - at)));
+    }
+    this.#next = next;
   }
 
   /** A 64-bit number in two fields, the low one first. */

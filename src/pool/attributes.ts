@@ -2,6 +2,7 @@ import { type Arena, copyBytes } from '../catalog/arena.js';
 import { refuse } from '../core/assert.js';
 import { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import type { Value } from '../core/value.js';
 import { readValue, skipValue } from '../core/value-codec.js';
 import type { AttributeIndex } from '../protocol/index.js';
@@ -40,6 +41,18 @@ export class Keys {
 
   get used(): number {
     return this.#names.length - 1;
+  }
+
+  save(w: StateWriter): void {
+    w.u32(this.used);
+    for (let number = 1; number <= this.used; number++) w.text(this.name(number));
+  }
+
+  restore(r: StateReader): void {
+    const count = r.count(4);
+    for (let number = 1; number <= count; number++) {
+      checkSaved(this.number(r.text()) === number, 'a key has one number');
+    }
   }
 }
 
@@ -237,6 +250,17 @@ export class KeyMap {
 
   known(sessionKey: number): number {
     return this.#numbers[sessionKey] ?? 0;
+  }
+
+  save(w: StateWriter): void {
+    w.flag(this.hasAliases);
+    w.u32(this.#numbers.length);
+    w.words(this.#numbers);
+  }
+
+  restore(r: StateReader): void {
+    this.hasAliases = r.flag();
+    this.#numbers = r.words(r.count(4));
   }
 }
 

@@ -69,8 +69,8 @@ export function join(
     });
   }
   const { component } = message.parsed;
-  const indices = pool.indices.get(component) ?? new Indices();
-  const index = message.parsed.index === 'any' ? indices.lowestFree() : message.parsed.index;
+  const { index: wanted } = message.parsed;
+  const index = wanted === 'any' ? (pool.indices.get(component)?.lowestFree() ?? 0) : wanted;
   const name = index === null ? component : `${component}[${index}]`;
   const holder = pool.membersByName.get(name);
   if (holder !== undefined) {
@@ -97,15 +97,21 @@ export function join(
     bytesOffered: 0,
     openRequires: 0,
   };
-  session.members.set(member.number, member);
-  pool.members.set(member.id, member);
-  pool.membersByName.set(name, member);
-  if (index !== null) {
-    indices.add(index);
-    pool.indices.set(component, indices);
-  }
+  addMember(pool, member);
   const granted = { component, index, deadlineDefaultMs: pool.options.deadlineDefaultMs };
   writeWelcome(emit(pool, session), request, { member: member.id, name, granted });
+}
+
+/** Keeps a member wherever members are looked for. */
+export function addMember(pool: PoolState, member: Member): void {
+  const { session, component, index } = member;
+  session.members.set(member.number, member);
+  pool.members.set(member.id, member);
+  pool.membersByName.set(member.name, member);
+  if (index === null) return;
+  const indices = pool.indices.get(component) ?? new Indices();
+  indices.add(index);
+  pool.indices.set(component, indices);
 }
 
 /**

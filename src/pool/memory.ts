@@ -265,7 +265,8 @@ function dropLeaseWait(pool: PoolState, wait: number): LeaseWait {
   return each;
 }
 
-function addLeaseWait(pool: PoolState, each: LeaseWait): void {
+/** Keeps a wait in its turn, and where its object finds it. */
+export function addLeaseWait(pool: PoolState, each: LeaseWait): void {
   pool.leaseWaits.push(each);
   if (each.objectRow === 0) return;
   const same = pool.leaseWaitsByObject.get(each.objectRow);

@@ -1,4 +1,5 @@
 import type { AttaccaError } from '../core/errors.js';
+import { compileGlob } from '../core/glob.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import { failure } from './emit.js';
 import { objectName } from './objects.js';
@@ -57,6 +58,13 @@ export function nobodyWillOffer(pool: PoolState, object: number): AttaccaError |
       inWords(members),
     { name, members, promises: patterns },
   );
+}
+
+/** Tells whether a name meets a glob; a promise of one name is found by that name instead. */
+export function matcherOf(pattern: string, isGlob: boolean): PromiseRow['matches'] {
+  if (!isGlob) return () => false;
+  const glob = compileGlob(pattern);
+  return (name, start, end) => glob.matches(name, start, end);
 }
 
 /** Keeps a promise where requires look for it. */

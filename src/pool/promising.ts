@@ -1,11 +1,10 @@
 import { refuse } from '../core/assert.js';
-import { compileGlob } from '../core/glob.js';
 import { LIMITS } from '../core/limits.js';
 import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
 import { PROMISE_KIND, type PromiseFields } from '../protocol/index.js';
 import { memberOfSession } from './handles.js';
 import { findObject, forEachHandle, handleState, hasFlag } from './objects.js';
-import { addPromise, nobodyWillOffer, removePromise } from './promises.js';
+import { addPromise, matcherOf, nobodyWillOffer, removePromise } from './promises.js';
 import { failRequire } from './require.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, WAIT_KIND } from './rows.js';
 import type { Member, PromiseRow, Session } from './sessions.js';
@@ -24,7 +23,7 @@ export function promise(pool: PoolState, session: Session, message: PromiseField
   const { bytes } = pool.reader;
   const pattern = decodeUtf8(bytes, message.patternStart, message.patternEnd);
   const isGlob = message.kind === PROMISE_KIND.glob;
-  const compiled = isGlob ? compileGlob(pattern) : null;
+  const matches = matcherOf(pattern, isGlob);
   for (const old of samePromises(pool, member.name, pattern, isGlob)) {
     if (old.state !== 'open') forget(pool, old);
   }
@@ -34,7 +33,7 @@ export function promise(pool: PoolState, session: Session, message: PromiseField
     member: member.name,
     glob: isGlob,
     pattern,
-    matches: (name, start, end) => compiled?.matches(name, start, end) ?? false,
+    matches,
     state: 'open',
     since: pool.now,
     memberId: member.id,

@@ -1,4 +1,6 @@
+import { assert } from '../core/assert.js';
 import { Writer } from '../core/bytes.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import type { ValueMap } from '../core/value.js';
 import { KeyMap } from './attributes.js';
 
@@ -39,6 +41,27 @@ class HandleMap {
     if (empty !== undefined && empty[SEGMENT] === 0) this.#segments.delete(this.#empty);
     this.#lastIndex = -1;
     this.#empty = index;
+  }
+
+  /** Which segment without numbers is kept decides what becomes of the next one. */
+  save(w: StateWriter): void {
+    w.u32(this.used);
+    w.u32(this.#empty + 1);
+    w.u32(this.#segments.size);
+    for (const [index, segment] of this.#segments) {
+      w.u32(index);
+      w.words(segment);
+    }
+  }
+
+  restore(r: StateReader): void {
+    this.used = r.u32();
+    this.#empty = r.u32() - 1;
+    for (let count = r.count(4 * (SEGMENT + 2)); count > 0; count--) {
+      const index = r.u32();
+      checkSaved(!this.#segments.has(index), 'a segment of handles is there once');
+      this.#segments.set(index, r.words(SEGMENT + 1));
+    }
   }
 
   #segment(index: number): Uint32Array | undefined {
@@ -106,6 +129,26 @@ export class Session {
     this.id = id;
     this.process = process;
     this.since = since;
+  }
+
+  /** Members and promises are saved with the pool's. */
+  save(w: StateWriter): void {
+    assert(!this.dirty && this.out.at === 0 && this.outMessages === 0, 'all was taken to be sent');
+    assert(!this.ended && this.okFirst === 0, 'a session lives and has its answers');
+    w.u32(this.id);
+    w.valueMap(this.process);
+    w.f64(this.since);
+    this.keys.save(w);
+    this.handles.save(w);
+    w.flag(this.reclaimAsked);
+  }
+
+  static restore(r: StateReader): Session {
+    const session = new Session(r.u32(), r.valueMap(), r.f64());
+    session.keys.restore(r);
+    session.handles.restore(r);
+    session.reclaimAsked = r.flag();
+    return session;
   }
 
   /** What it had to say has been taken. */

@@ -2,6 +2,7 @@ import type { Arena } from '../catalog/arena.js';
 import { Directory } from '../catalog/directory.js';
 import { hashBytes } from '../catalog/hash.js';
 import { Table } from '../catalog/table.js';
+import type { StateReader, StateWriter } from '../core/state-codec.js';
 
 const RECORD = 0;
 const HASH = 1;
@@ -80,6 +81,17 @@ export class Spaces {
     if (row === 0) return ALL_UNSET.length;
     const record = this.#rows.get(row, RECORD);
     return this.#arena.start(record) + this.#arena.size(record);
+  }
+
+  /** The arena saves the bytes. */
+  save(w: StateWriter): void {
+    this.#rows.save(w);
+    this.#directory.save(w);
+  }
+
+  restore(r: StateReader): void {
+    this.#rows.restore(r);
+    this.#directory.restore(r);
   }
 
   /** The arena record of a row that is not 0: for checks. */

@@ -70,7 +70,7 @@ export interface LeaseWait {
 }
 
 /** A request to adopt a file that the agent has not answered. */
-export interface AdoptPending {
+interface AdoptPending {
   readonly file: string;
   readonly size: number;
   readonly session: number;
@@ -141,8 +141,8 @@ export class PoolState {
   /** Slabs that are adopted files, with the sessions that know of them. */
   readonly slabsAdopted = new Map<number, Set<Session>>();
   /**
-   * Files that the agent was asked to adopt and has not answered for, by the slab that each becomes;
-   * they count against the limit already.
+   * Files that the agent was asked to adopt and has not answered for, by the slab that each is to
+   * become; they count against the limit already.
    */
   readonly adoptsPending = new Map<number, AdoptPending>();
 

@@ -1,7 +1,10 @@
 import { Directory } from '../catalog/directory.js';
 import { Table } from '../catalog/table.js';
 import { assert } from '../core/assert.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import { WAIT } from './rows.js';
+
+const HEAP_MIN = 64;
 
 /**
  * Everything that waits, with its deadline: a table, a binary heap by deadline, and a directory
@@ -10,7 +13,7 @@ import { WAIT } from './rows.js';
 export class Waits {
   readonly rows = new Table(WAIT.width);
   readonly #byRequest = new Directory();
-  #heap = new Uint32Array(64);
+  #heap = new Uint32Array(HEAP_MIN);
   #heapSize = 0;
 
   get used(): number {
@@ -135,6 +138,28 @@ export class Waits {
       at = child;
     }
     this.#place(at, wait);
+  }
+
+  save(w: StateWriter): void {
+    this.rows.save(w);
+    this.#byRequest.save(w);
+    w.u32(this.#heapSize);
+    w.words(this.#heap.subarray(0, this.#heapSize));
+  }
+
+  restore(r: StateReader): void {
+    this.rows.restore(r);
+    this.#byRequest.restore(r);
+    const size = r.count(4);
+    let capacity = HEAP_MIN;
+    while (capacity < size) capacity *= 2;
+    this.#heap = r.words(capacity, size);
+    this.#heapSize = size;
+    for (let index = 0; index < size; index++) {
+      const wait = this.#heap[index] as number;
+      const isPlaced = this.rows.has(wait) && this.rows.get(wait, WAIT.heap) === index + 1;
+      checkSaved(wait !== 0 && isPlaced, 'a wait knows its place in the heap');
+    }
   }
 
   /** For checks: the heap is ordered and every row knows its place. */

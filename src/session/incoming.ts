@@ -1,3 +1,5 @@
+import type { StateReader, StateWriter } from '../core/state-codec.js';
+
 /** A side acknowledges at the latest after so many messages or bytes (spec, section 6). */
 const ACK_AFTER_MESSAGES = 1_024;
 const ACK_AFTER_BYTES = 1 << 20;
@@ -49,5 +51,17 @@ export class Incoming {
   acknowledged(): void {
     this.#acknowledged = this.settled;
     this.#bytes = 0;
+  }
+
+  /** What the other side was told is the connection's, and not saved. */
+  save(w: StateWriter): void {
+    w.u64(this.received);
+  }
+
+  /** As if nothing had been acknowledged yet: the other side may not have heard it. */
+  static restore(r: StateReader): Incoming {
+    const incoming = new Incoming();
+    incoming.received = r.u64();
+    return incoming;
   }
 }

@@ -1,5 +1,6 @@
 import { assert } from '../core/assert.js';
 import { Writer } from '../core/bytes.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import { beginMessages, endFrame, FRAME_HEADER_SIZE } from '../protocol/index.js';
 
 interface SentFrame {
@@ -83,6 +84,39 @@ export class Outgoing {
       this.#head = 0;
     }
     return true;
+  }
+
+  /** Writes the frames that are kept, and the numbers. */
+  save(w: StateWriter): void {
+    w.u64(this.last);
+    w.u64(this.acknowledged);
+    w.u32(this.#frames.length - this.#head);
+    for (let index = this.#head; index < this.#frames.length; index++) {
+      const { first, last, bytes } = this.#frames[index] as SentFrame;
+      w.u64(first);
+      w.u64(last);
+      w.bytes(bytes);
+    }
+  }
+
+  static restore(r: StateReader): Outgoing {
+    const outgoing = new Outgoing();
+    outgoing.last = r.u64();
+    outgoing.acknowledged = r.u64();
+    checkSaved(outgoing.acknowledged <= outgoing.last, 'what is acknowledged was sent');
+    let reached: number | null = null;
+    for (let count = r.count(20); count > 0; count--) {
+      const frame: SentFrame = { first: r.u64(), last: r.u64(), bytes: r.bytes() };
+      const { first, last, bytes } = frame;
+      const follows = first === (reached ?? first - 1) + 1 && first <= last;
+      checkSaved(first > 0 && follows && last > outgoing.acknowledged, 'frames are numbered on');
+      checkSaved(bytes.length >= ACK_AT + 8, 'a frame has room for its numbers');
+      outgoing.#frames.push(frame);
+      outgoing.bytesHeld += bytes.length;
+      reached = last;
+    }
+    checkSaved((reached ?? outgoing.acknowledged) === outgoing.last, 'all that is owed is kept');
+    return outgoing;
   }
 
   /** The frames that a new connection must carry again, with a fresh `ack`. */
