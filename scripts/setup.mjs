@@ -92,6 +92,7 @@ async function bundleLibrary(names) {
     entryPoints: {
       ...Object.fromEntries(entries),
       'agent-thread': 'dist/src/server/agent-thread.js',
+      'snapshot-thread': 'dist/src/server/snapshot-thread.js',
     },
     outdir: library,
     format: 'esm',
@@ -145,6 +146,7 @@ const commonJs = {
 };
 const main = 'dist/src/cli/main.js';
 await bundle('dist/src/server/agent-thread.js', `${bin}/attacca-agent.js`, { format: 'esm' });
+await bundle('dist/src/server/snapshot-thread.js', `${bin}/attacca-snapshot.js`, { format: 'esm' });
 const all = await bundle(main, `${bin}/attacca-all.cjs`, commonJs);
 const jobs = await bundle(main, `${bin}/attacca-jobs.cjs`, {
   ...commonJs,

@@ -60,6 +60,7 @@ takePart({
       deadlineDefaultMs: 600_000,
       promiseGraceMs: 10_000,
       durability: 0,
+      slabDurability: 0,
       reportFreed: false,
     });
     const session = loop.openSession({});

@@ -11,6 +11,20 @@ export const SERVE_OPTIONS = {
     value: 'SIZE',
     help: 'memory for objects: 4g, 512m (default: what the host has to spare)',
   },
+  data: {
+    type: 'string',
+    value: 'DIR',
+    help: 'keep the pool in DIR: what it acknowledges outlives its process; serve it again there',
+  },
+  sync: {
+    type: 'string',
+    value: 'HOW',
+    help: 'always (default): an answer waits for the disk; never: a loss of power may take the last',
+  },
+  repair: {
+    type: 'boolean',
+    help: 'go on although DIR is damaged, without the records that it names',
+  },
   'shm-dir': {
     type: 'string',
     value: 'DIR',
@@ -35,25 +49,42 @@ export const SERVE_OPTIONS = {
 } as const;
 
 export function serveOptions(options: OptionValues<typeof SERVE_OPTIONS>): ServeOptions {
-  const { memory, deadline } = options;
+  const { memory, deadline, data, repair } = options;
+  if (data === undefined && (repair || options.sync !== undefined)) {
+    throw new UsageError('"--sync" and "--repair" are for a pool that is kept: with --data DIR');
+  }
   return {
     listen: options.listen,
     tokenFile: options['token-file'],
     shm: options['no-shm'] ? false : undefined,
     shmDirectory: options['shm-dir'],
+    data,
+    sync: syncOf(options.sync),
+    repair,
     memoryBytes: memory === undefined ? undefined : memorySize(memory, !options['no-shm']),
     deadlineDefaultMs: deadline === undefined ? undefined : parseDuration(deadline, '--deadline'),
   };
 }
 
+function syncOf(how: string | undefined): boolean {
+  if (how === undefined || how === 'always') return true;
+  if (how === 'never') return false;
+  throw new UsageError(`"--sync" is always or never, not "${how}"`);
+}
+
+const SERVE_TEXTS = [
+  ...(['memory', 'data', 'sync', 'shm-dir', 'listen', 'token-file', 'deadline'] as const),
+] as const;
+
 /** The same options as words, for a server in a process of its own. */
 export function serveWords(options: OptionValues<typeof SERVE_OPTIONS>): string[] {
   const words: string[] = [];
-  for (const name of ['memory', 'shm-dir', 'listen', 'token-file', 'deadline'] as const) {
+  for (const name of SERVE_TEXTS) {
     const value = options[name];
     if (value !== undefined) words.push(`--${name}=${value}`);
   }
   if (options['no-shm']) words.push('--no-shm');
+  if (options.repair) words.push('--repair');
   return words;
 }
 

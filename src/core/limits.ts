@@ -22,7 +22,7 @@ export const LIMITS = {
   /** Answers to one session in one turn: what it asks beyond has its turn after the others. */
   turnAnswerBytesMax: 256 * KiB,
   /** What is stepped as one batch: with it a record of the journal ends. */
-  batchBytesMax: 8 * MiB,
+  batchBytesMax: 4 * MiB,
   /** Unacknowledged requests a client keeps for resume. */
   sessionRequestsMax: 1_048_576,
   sessionRequestBytesMax: 256 * MiB,

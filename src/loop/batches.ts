@@ -1,41 +1,30 @@
+import { assert } from '../core/assert.js';
+import type { Journal } from '../journal/journal.js';
 import type { Batch, Performance, PoolLoop } from './pool-loop.js';
 
-/** Where batches are written down. `journal/` has it; a pool without one has none. */
-export interface BatchJournal {
-  /** Whether so many bytes of entries can be appended now; if not, `onDurable` or `onRoom` comes. */
-  mayAppend(bytes: number): boolean;
-  append(record: {
-    readonly now: number;
-    readonly check: number;
-    readonly entries: Uint8Array;
-  }): void;
-}
+/** Where batches are written down. */
+export type BatchJournal = Pick<Journal, 'reserve' | 'append'>;
 
 interface BatchesOptions {
   readonly loop: PoolLoop;
   /** Null: batches are released as they are stepped. */
   readonly journal: BatchJournal | null;
-  readonly perform: (performance: Performance) => void;
+  readonly perform: (released: Performance) => void;
 }
 
 /** The batches of a loop on their way: stepped, written down, durable, released; in their order. */
 export class Batches {
   readonly #options: BatchesOptions;
   /** Stepped, and not durable yet. */
-  #held: Batch[] = [];
+  readonly #held: Batch[] = [];
 
   constructor(options: BatchesOptions) {
     this.#options = options;
   }
 
-  /** Batches that are stepped and not released. */
-  get underWay(): number {
-    return this.#held.length;
-  }
-
   /**
-   * Steps what was gathered, if there is something to do. False when the journal cannot take it now:
-   * then it is to be tried again when a batch has become durable, or there is room.
+   * Steps what was gathered, if there is something to do. False when the journal cannot take it
+   * now: it says when to try again.
    */
   step(now: number): boolean {
     const { loop, journal, perform } = this.#options;
@@ -44,10 +33,15 @@ export class Batches {
       perform(loop.run(now));
       return true;
     }
-    if (!journal.mayAppend(loop.bytesGathered)) return false;
+    // That there is no room concerns what comes: what came before may use what is kept back.
+    const bytes = loop.bytesGathered;
+    const room = journal.reserve(bytes, !loop.hasRoom);
+    if (room === 'later') return false;
+    if (room === 'full' && journal.reserve(bytes, true) !== 'ok') return false;
     const batch = loop.step(now);
     this.#held.push(batch);
-    journal.append(batch);
+    const number = journal.append(batch);
+    assert(number === batch.number, 'a batch and its record have one number');
     return true;
   }
 

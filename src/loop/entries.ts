@@ -44,8 +44,7 @@ const KIND = {
   tick: 10,
 } as const;
 
-/** Of an entry of messages, without the body. */
-export const MESSAGES_ENTRY_SIZE = 10;
+export const ACKNOWLEDGED_ENTRY_SIZE = 13;
 
 export function writeOpened(w: Writer, session: number, process: ValueMap): void {
   w.u8(KIND.sessionOpened);
@@ -101,7 +100,7 @@ export function writeShellInput(w: Writer, input: ShellInput): void {
       break;
     case 'drain':
       w.u8(KIND.drain);
-      w.u64(input.graceMs);
+      w.f64(input.graceMs);
       break;
     case 'restart':
       writeRestart(w, input);
@@ -119,9 +118,10 @@ type Restart = Extract<Input, { kind: 'restart' }>;
 function writeRestart(w: Writer, { options, slabsLost }: Restart): void {
   w.u8(KIND.restart);
   w.u64(options.memoryBytesMax);
-  w.u64(options.deadlineDefaultMs);
-  w.u64(options.promiseGraceMs);
+  w.f64(options.deadlineDefaultMs);
+  w.f64(options.promiseGraceMs);
   w.u8(options.durability);
+  w.u8(options.slabDurability);
   w.u8(options.reportFreed ? 1 : 0);
   w.u32(slabsLost.length);
   for (const slab of slabsLost) w.u32(slab);
@@ -130,9 +130,10 @@ function writeRestart(w: Writer, { options, slabsLost }: Restart): void {
 function readRestart(r: Reader): Restart {
   const options = {
     memoryBytesMax: r.u64(),
-    deadlineDefaultMs: r.u64(),
-    promiseGraceMs: r.u64(),
+    deadlineDefaultMs: r.f64(),
+    promiseGraceMs: r.f64(),
     durability: r.u8(),
+    slabDurability: r.u8(),
     reportFreed: r.u8() === 1,
   };
   const slabsLost: number[] = [];
@@ -173,7 +174,7 @@ export function readEntry(r: Reader): Entry {
     case KIND.adopted:
       return readAdopted(r);
     case KIND.drain:
-      return { kind: 'drain', graceMs: r.u64() };
+      return { kind: 'drain', graceMs: r.f64() };
     case KIND.restart:
       return readRestart(r);
     case KIND.tick:

@@ -1,9 +1,24 @@
-import type { ValueMap } from '../core/value.js';
+import type { StateReader, StateWriter } from '../core/state-codec.js';
+import type { Value, ValueMap } from '../core/value.js';
 import type { Input } from '../pool/input.js';
 import { Incoming } from '../session/incoming.js';
 import { Outgoing } from '../session/outgoing.js';
 
 export type MessagesInput = Extract<Input, { kind: 'messages' }>;
+
+/** What is kept of what a client says of its process: who it is, and what answers show. */
+const PROCESS_KEYS = ['pid', 'startTime', 'bootId', 'pidNamespace', 'host', 'client', 'command'];
+const PROCESS_TEXT_MAX = 1_000;
+
+export function knownOf(process: ValueMap): ValueMap {
+  const known: { [key: string]: Value } = {};
+  for (const key of PROCESS_KEYS) {
+    const value = process[key];
+    if (typeof value === 'string') known[key] = value.slice(0, PROCESS_TEXT_MAX);
+    else if (typeof value === 'number' || typeof value === 'bigint') known[key] = value;
+  }
+  return known;
+}
 
 /** A session as the loop sees it: the two halves of its numbering. */
 export class Line {
@@ -31,5 +46,33 @@ export class Line {
     this.process = process;
     this.incoming = incoming;
     this.outgoing = outgoing;
+  }
+
+  /** Between batches, when all that was stepped is durable. */
+  save(w: StateWriter): void {
+    w.u32(this.session);
+    w.valueMap(this.process);
+    this.incoming.save(w);
+    this.outgoing.save(w);
+    w.u32(this.waiting.length);
+    for (const { bytes, start, end, skip, noRoom } of this.waiting) {
+      w.bytes(bytes.subarray(start, end));
+      w.u32(skip);
+      w.flag(noRoom);
+    }
+  }
+
+  static restore(r: StateReader): Line {
+    const session = r.u32();
+    const process = r.valueMap();
+    const line = new Line(session, process, Incoming.restore(r), Outgoing.restore(r));
+    for (let count = r.count(9); count > 0; count--) {
+      const bytes = r.bytes();
+      const [start, end] = [0, bytes.length];
+      const skip = r.u32();
+      const noRoom = r.flag();
+      line.waiting.push({ kind: 'messages', session, bytes, start, end, skip, noRoom });
+    }
+    return line;
   }
 }

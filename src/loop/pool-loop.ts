@@ -1,15 +1,18 @@
-import { refuse } from '../core/assert.js';
+import { assert, refuse } from '../core/assert.js';
 import { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import type { Checksum } from '../core/streams.js';
 import type { ValueMap } from '../core/value.js';
+import { digest } from '../pool/digest.js';
 import type { Input } from '../pool/input.js';
+import { restorePool, savePool } from '../pool/save.js';
 import { type Effect, type PoolOptions, PoolState } from '../pool/state.js';
 import { step, WHOLE } from '../pool/step.js';
 import { mustNotStop } from '../pool/stopping.js';
 import { Messages } from '../protocol/index.js';
 import {
-  MESSAGES_ENTRY_SIZE,
+  ACKNOWLEDGED_ENTRY_SIZE,
   readEntry,
   type ShellInput,
   writeAcknowledged,
@@ -17,7 +20,7 @@ import {
   writeOpened,
   writeShellInput,
 } from './entries.js';
-import { Line } from './line.js';
+import { knownOf, Line, type MessagesInput } from './line.js';
 import { splitMessages, withoutNewWork } from './split.js';
 
 interface Frame {
@@ -55,9 +58,9 @@ export interface Performance {
 
 /**
  * Gathers inputs, steps them as one batch, and releases what came of it: the pure middle of the
- * server. The shell owns sockets, time and chance, and performs what `release` returns. Nothing of a
- * batch is released before all of it is stepped and, where there is a journal, durable: until then
- * nobody hears of it, nor that its requests have come.
+ * server. The shell owns sockets, time and chance, and performs what `release` returns. Nothing of
+ * a batch is released before all of it is stepped and, where there is a journal, durable: until
+ * then nobody hears of it, nor that its requests have come.
  */
 export class PoolLoop {
   readonly pool: PoolState;
@@ -72,6 +75,8 @@ export class PoolLoop {
   #heard: Line[] = [];
   #acked: Line[] = [];
   readonly #entries = new Writer(1_024);
+  readonly #digest = new Writer(512);
+  /** Without a journal; with one it is what was written of the entries. */
   #bytesGathered = 0;
   /** Sessions with something that waits for its turn. */
   readonly #waiting = new Set<number>();
@@ -80,10 +85,56 @@ export class PoolLoop {
   #sessionNext = 1;
   #batch = 0;
   #check = 0;
+  /** Messages that are stepped now; those that tripped an assertion stay here. */
+  #stepping: MessagesInput | null = null;
 
-  constructor(options: PoolOptions, checksum: Checksum | null = null) {
-    this.pool = new PoolState(options);
+  /** A new pool, or one that was restored. */
+  constructor(pool: PoolOptions | PoolState, checksum: Checksum | null = null) {
+    this.pool = pool instanceof PoolState ? pool : new PoolState(pool);
     this.#checksum = checksum;
+  }
+
+  /** Writes all that decides what will be done, between batches; what is not durable counts too. */
+  save(w: StateWriter): void {
+    assert(this.#inputs.length === 0 && this.#acked.length === 0, 'nothing is gathered');
+    savePool(this.pool, w);
+    w.u32(this.#sessionNext);
+    w.u64(this.#batch);
+    w.u32(this.#check);
+    w.u32(this.#lines.size);
+    for (const line of this.#lines.values()) line.save(w);
+    w.u32(this.#waiting.size);
+    for (const session of this.#waiting) w.u32(session);
+  }
+
+  /** The loop that was saved; its check goes on. */
+  static restore(r: StateReader, checksum: Checksum): PoolLoop {
+    const loop = new PoolLoop(restorePool(r), checksum);
+    loop.#sessionNext = r.u32();
+    loop.#batch = r.u64();
+    loop.#check = r.u32();
+    for (let count = r.count(16); count > 0; count--) {
+      const line = Line.restore(r);
+      loop.#lines.set(line.session, line);
+      loop.#bytesHeld += line.outgoing.bytesHeld;
+    }
+    for (let count = r.count(4); count > 0; count--) {
+      const session = r.u32();
+      checkSaved(loop.#lines.has(session), 'who waits has a session');
+      loop.#waiting.add(session);
+    }
+    r.end();
+    return loop;
+  }
+
+  /** After `step` has thrown: the messages that it could not step, or null. */
+  get culprit(): MessagesInput | null {
+    return this.#stepping;
+  }
+
+  /** Sessions that are open. */
+  get sessionCount(): number {
+    return this.#lines.size;
   }
 
   /** Whether a batch has something to do: what came in, what was left off, what is due by `now`. */
@@ -96,12 +147,13 @@ export class PoolLoop {
 
   /** What a journal would have to keep of the batch to come, in bytes, at most. */
   get bytesGathered(): number {
-    return this.#bytesGathered;
+    if (this.#checksum === null) return this.#bytesGathered;
+    return this.#entries.at + this.#acked.length * ACKNOWLEDGED_ENTRY_SIZE;
   }
 
   /** So much was gathered that no more should come before a batch is stepped. */
   get isFull(): boolean {
-    return this.#bytesGathered >= LIMITS.batchBytesMax;
+    return this.bytesGathered >= LIMITS.batchBytesMax;
   }
 
   /** The sessions that are behind: they need not be read from meanwhile. */
@@ -122,7 +174,7 @@ export class PoolLoop {
         limit: LIMITS.sessionsMax,
       });
     }
-    return this.#open(this.#sessionNext, process);
+    return this.#open(this.#sessionNext, knownOf(process));
   }
 
   hasSession(session: number): boolean {
@@ -183,7 +235,6 @@ export class PoolLoop {
   input(input: ShellInput): void {
     this.#inputs.push(input);
     if (this.#checksum !== null) writeShellInput(this.#entries, input);
-    this.#bytesGathered += 64;
   }
 
   /** Steps all that was gathered. `now` in ms of pool time, never going back. */
@@ -296,7 +347,6 @@ export class PoolLoop {
     this.#opened.push(session);
     this.#inputs.push({ kind: 'session-opened', session, process });
     if (this.#checksum !== null) writeOpened(this.#entries, session, process);
-    this.#bytesGathered += 1_024;
     return session;
   }
 
@@ -316,7 +366,7 @@ export class PoolLoop {
     const skip = line.incoming.take(first, count, end - start);
     if (skip === count) return;
     this.#inputs.push({ kind: 'messages', session, bytes, start, end, skip, noRoom });
-    this.#bytesGathered += MESSAGES_ENTRY_SIZE + end - start;
+    this.#bytesGathered += end - start;
     if (this.#checksum !== null) writeMessages(this.#entries, session, noRoom, body);
     if (line.heard) return;
     line.heard = true;
@@ -363,7 +413,9 @@ export class PoolLoop {
       return;
     }
     const isBehind = this.#waiting.has(input.session);
+    this.#stepping = input;
     const taken = isBehind ? input.skip : step(this.pool, now, input);
+    this.#stepping = null;
     const line = this.#lines.get(input.session);
     if (taken === WHOLE || line === undefined) return;
     const bytes = input.bytes.slice(input.start, input.end);
@@ -403,7 +455,10 @@ export class PoolLoop {
   }
 
   #checkOf(frames: readonly Frame[], checksum: Checksum): number {
-    let check = 0;
+    const w = this.#digest;
+    w.reset();
+    digest(this.pool, w);
+    let check = checksum(w.written(), 0);
     for (const { bytes } of frames) check = checksum(bytes, check);
     return check;
   }

@@ -4,7 +4,7 @@ import { LIMITS } from '../core/limits.js';
 import { spaceAt } from '../core/space.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
-import { DURABILITIES, DURABILITY, type List } from '../protocol/index.js';
+import { DURABILITIES, type List } from '../protocol/index.js';
 import { stateName } from './handles.js';
 import { leaseBytesMax } from './memory.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
@@ -61,8 +61,8 @@ export function stat(pool: PoolState, object: number): { [key: string]: Value } 
 /** How durable the bytes of a version are. */
 function durabilityName(pool: PoolState, version: number): string {
   const isSlice = versionHas(pool, version, VERSION_FLAG.slice);
-  const { durability } = pool.options;
-  return DURABILITIES[isSlice ? Math.min(durability, DURABILITY.memory) : durability] ?? 'process';
+  const { durability, slabDurability } = pool.options;
+  return DURABILITIES[isSlice ? slabDurability : durability] ?? 'process';
 }
 
 /** Where the bytes of a version are. */

@@ -1,7 +1,7 @@
 import { refuse } from '../core/assert.js';
 import { MESSAGE } from '../protocol/index.js';
 
-/** Requests that bring something which is kept. All else reads, goes on, or gives something back. */
+/** Requests that bring something which is kept. All else reads, goes on, or gives back. */
 const NEW_WORK: ReadonlySet<number> = new Set([
   ...[MESSAGE.join, MESSAGE.declare, MESSAGE.set, MESSAGE.offer, MESSAGE.require],
   ...[MESSAGE.tag, MESSAGE.promise, MESSAGE.lease, MESSAGE.adopt],

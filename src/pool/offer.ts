@@ -2,7 +2,7 @@ import { BLOCK_SLICE } from '../catalog/extents.js';
 import { refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { completeSpace, spaceByteSize } from '../core/space.js';
-import { DURABILITY, type Offer, SCOPE, SOURCE } from '../protocol/index.js';
+import { type Offer, SCOPE, SOURCE } from '../protocol/index.js';
 import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
 import {
@@ -80,10 +80,10 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
   if (objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
 }
 
-/** How durable the bytes of a source are: those in memory outlive the manager, if it has a journal. */
+/** How durable the bytes of a source are: those in slabs outlive the manager, not the host. */
 export function durabilityOf(pool: PoolState, source: number): number {
-  const { durability } = pool.options;
-  return source === SOURCE.slice ? Math.min(durability, DURABILITY.memory) : durability;
+  const { durability, slabDurability } = pool.options;
+  return source === SOURCE.slice ? slabDurability : durability;
 }
 
 function checkDurability(pool: PoolState, object: number, message: Offer): void {

@@ -79,6 +79,8 @@ function saveOptions(options: PoolOptions, w: StateWriter): void {
   w.u64(options.memoryBytesMax);
   w.f64(options.deadlineDefaultMs);
   w.f64(options.promiseGraceMs);
+  w.u8(options.durability);
+  w.u8(options.slabDurability);
   w.flag(options.reportFreed);
 }
 
@@ -90,6 +92,8 @@ function restoreOptions(r: StateReader): PoolOptions {
     memoryBytesMax: r.u64(),
     deadlineDefaultMs: r.f64(),
     promiseGraceMs: r.f64(),
+    durability: r.u8(),
+    slabDurability: r.u8(),
     reportFreed: r.flag(),
   };
 }

@@ -27,6 +27,8 @@ export interface PoolOptions {
   readonly promiseGraceMs: number;
   /** What a success says of its record: one of DURABILITY. */
   readonly durability: number;
+  /** How durable bytes in slabs are: files outlive the manager, its own memory does not. */
+  readonly slabDurability: number;
   /** Whether freed bytes are reported, for the agent to poison them (ATTACCA_CHECK=1). */
   readonly reportFreed: boolean;
 }

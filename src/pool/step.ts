@@ -52,6 +52,12 @@ import { drain, stop } from './stopping.js';
 import { endTimer } from './timers.js';
 import { withdrawVersion } from './versions.js';
 
+/**
+ * Of what `step` makes of an input: another number where the same input may give another outcome. A
+ * journal is replayed by the version that has written it.
+ */
+export const STEP_VERSION = 1;
+
 /** All messages of an input were taken. */
 export const WHOLE = -1;
 

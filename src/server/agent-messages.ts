@@ -10,11 +10,21 @@ export interface AgentStart {
   readonly listen: { readonly host: string; readonly port: number } | null;
   readonly door: { readonly token: string; readonly poolId: string; readonly poolName: string };
   readonly secretKey: Uint8Array;
+  /** Slabs that a manager before this one has left, to be opened again. */
+  readonly slabsKept: readonly KeptSlab[];
+  /** Those that are being made of files: what is there of them is not removed. */
+  readonly slabsAdopting: readonly number[];
   readonly connectionsMax: number;
   /** ACCEPT's `pool` on data connections. */
   readonly pool: ValueMap;
   /** The memory of the gates that each WRITE passes. */
   readonly writeGates: SharedArrayBuffer;
+}
+
+export interface KeptSlab {
+  readonly slab: number;
+  readonly size: number;
+  readonly adopted: boolean;
 }
 
 export interface Range {
@@ -57,7 +67,8 @@ export type ToAgent =
   | { readonly kind: 'stop' };
 
 export type FromAgent =
-  | { readonly kind: 'ready'; readonly port: number }
+  /** It listens; `slabsLost` of those to be kept are not there as they were. */
+  | { readonly kind: 'ready'; readonly port: number; readonly slabsLost: readonly number[] }
   | { readonly kind: 'slab-ready'; readonly slab: number; readonly size: number }
   | {
       readonly kind: 'slab-failed';

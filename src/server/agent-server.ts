@@ -47,6 +47,8 @@ export class AgentServer implements DataHost {
   async start(): Promise<void> {
     const { slabs, dataSocket, listen: tcp } = this.#start;
     if (slabs !== null) this.#store = new SlabStore(slabs, await tryLoadLibc());
+    const { slabsKept, slabsAdopting } = this.#start;
+    const { lost } = await this.#store.takeOver(slabsKept, slabsAdopting);
     const options = {
       onLink: (link: Link) => this.#take(link),
       linksMax: this.#start.connectionsMax,
@@ -59,7 +61,7 @@ export class AgentServer implements DataHost {
       this.#listeners.push(listener);
       if (listener.address.kind === 'tcp') port = listener.address.port;
     }
-    this.#post({ kind: 'ready', port });
+    this.#post({ kind: 'ready', port, slabsLost: lost });
   }
 
   receive(message: ToAgent): void {

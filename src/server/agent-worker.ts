@@ -1,13 +1,9 @@
-import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { AttaccaError, isErrorCode } from '../core/errors.js';
 import type { AgentStart, FromAgent } from './agent-messages.js';
+import { ownError, threadUrl } from './threads.js';
 
-/** The thread's file: beside this one, or beside the bundled command (scripts/setup.mjs). */
-function threadUrl(): URL {
-  const beside = new URL('./agent-thread.js', import.meta.url);
-  return existsSync(beside) ? beside : new URL('./attacca-agent.js', import.meta.url);
-}
+/** What the thread says when it listens. */
+export type AgentReady = Extract<FromAgent, { kind: 'ready' }>;
 
 /**
  * The agent's thread while it comes up: begun first of all, as that takes as long as all else that
@@ -15,21 +11,20 @@ function threadUrl(): URL {
  */
 export class AgentWorker {
   readonly worker: Worker;
-  /** Resolves with the port of data connections by TCP, or 0, once the thread listens. */
-  readonly #port: Promise<number>;
+  readonly #ready: Promise<AgentReady>;
 
   constructor() {
     // The flags of this process are its own: a thread refuses some of them.
-    this.worker = new Worker(threadUrl(), { execArgv: [], name: 'attacca agent' });
-    this.#port = this.#untilReady();
+    this.worker = new Worker(threadUrl('agent'), { execArgv: [], name: 'attacca agent' });
+    this.#ready = this.#untilReady();
     // It may fail before anybody asks.
-    this.#port.catch(() => {});
+    this.#ready.catch(() => {});
   }
 
   /** Says what to serve; resolves when the thread listens. */
-  start(start: AgentStart): Promise<number> {
+  start(start: AgentStart): Promise<AgentReady> {
     this.worker.postMessage(start);
-    return this.#port;
+    return this.#ready;
   }
 
   /** Ends the thread, whatever it does. */
@@ -37,7 +32,7 @@ export class AgentWorker {
     await this.worker.terminate();
   }
 
-  #untilReady(): Promise<number> {
+  #untilReady(): Promise<AgentReady> {
     const { worker } = this;
     return new Promise((resolve, reject) => {
       const onExit = (code: number): void => {
@@ -47,18 +42,9 @@ export class AgentWorker {
       worker.on('error', (error) => reject(ownError(error)));
       worker.once('message', (message: FromAgent) => {
         worker.off('exit', onExit);
-        if (message.kind === 'ready') resolve(message.port);
+        if (message.kind === 'ready') resolve(message);
         else reject(new Error(`the agent's thread began with "${message.kind}"`));
       });
     });
   }
-}
-
-/** What comes from a thread is no AttaccaError any more, but has its code. */
-function ownError(error: unknown): unknown {
-  if (!(error instanceof Error && 'code' in error)) return error;
-  const { code, message } = error;
-  return typeof code === 'string' && isErrorCode(code)
-    ? new AttaccaError(code, message, {}, { cause: error })
-    : error;
 }

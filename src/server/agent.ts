@@ -1,10 +1,10 @@
 import type { Worker } from 'node:worker_threads';
 import { assert, unreachable } from '../core/assert.js';
-import type { Input } from '../pool/input.js';
+import type { ShellInput } from '../loop/entries.js';
 import { mayRead } from '../pool/memory.js';
 import type { Effect, PoolState } from '../pool/state.js';
 import type { AgentStart, FromAgent, Range, ToAgent, Why } from './agent-messages.js';
-import type { AgentWorker } from './agent-worker.js';
+import type { AgentReady, AgentWorker } from './agent-worker.js';
 import { SERVER_LIMITS } from './limits.js';
 import { WriteGates } from './write-gates.js';
 import { WriteGrants } from './write-grants.js';
@@ -16,7 +16,7 @@ interface AgentOptions {
   readonly now: () => number;
   /** Whether the session may have data connections: it has not ended. */
   readonly isOpen: (session: number) => boolean;
-  readonly input: (input: Exclude<Input, { kind: 'messages' | 'session-opened' }>) => void;
+  readonly input: (input: ShellInput) => void;
   readonly log: (line: string) => void;
   /** The thread has ended by itself: the pool cannot go on. */
   readonly crashed: (error: unknown) => void;
@@ -34,6 +34,8 @@ const NOTHING = { start: 0, end: 0, generation: 0 };
 export class Agent {
   /** The port of data connections by TCP, or 0. */
   readonly port: number;
+  /** Slabs to be kept that were not there. */
+  readonly slabsLost: readonly number[];
   readonly #options: AgentOptions;
   readonly #worker: Worker;
   readonly #grants: WriteGrants;
@@ -47,14 +49,15 @@ export class Agent {
   static async start(options: AgentOptions): Promise<Agent> {
     const gates = new WriteGates();
     const { thread } = options;
-    const port = await thread.start({ ...options.start, writeGates: gates.memory });
-    return new Agent(options, thread.worker, port, gates);
+    const ready = await thread.start({ ...options.start, writeGates: gates.memory });
+    return new Agent(options, thread.worker, ready, gates);
   }
 
-  private constructor(options: AgentOptions, worker: Worker, port: number, gates: WriteGates) {
+  private constructor(options: AgentOptions, worker: Worker, ready: AgentReady, gates: WriteGates) {
     this.#options = options;
     this.#worker = worker;
-    this.port = port;
+    this.port = ready.port;
+    this.slabsLost = ready.slabsLost;
     this.#grants = new WriteGrants(options.pool, gates, options.now);
     worker.on('message', (message: FromAgent) => this.#receive(message));
     worker.on('error', (error) => {

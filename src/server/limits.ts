@@ -34,6 +34,10 @@ export const SERVER_LIMITS = {
   copyMsMax: 60_000,
   /** How often is looked for files that killed clients left beside the slabs. */
   scratchLookMs: 60_000,
+  /** A segment of a journal holds the largest record, and several. */
+  segmentBytesMin: 16 * 1024 * 1024,
+  /** How often is tried whether the disk of the journal has room again. */
+  roomRetryMs: 1_000,
   /** How long a detached server may take until it answers. */
   startMsMax: 30_000,
 } as const;

@@ -1,5 +1,6 @@
 import type { AttaccaError } from '../core/errors.js';
 import {
+  claimPoolDirectory,
   createPoolDirectory,
   decideMemory,
   defaultShmDirectory,
@@ -7,7 +8,11 @@ import {
   formatBytes,
   type Libc,
   type MemoryDecision,
+  type MemoryFacts,
+  nameExists,
   type PoolDirectory,
+  type PoolNamed,
+  poolDirectoryPath,
   readMemoryFacts,
   removePool,
   tryLoadLibc,
@@ -18,6 +23,8 @@ import type { ServeOptions } from './options.js';
 export interface PoolMemory {
   /** Null: no shared memory; slabs are anonymous. */
   readonly directory: PoolDirectory | null;
+  /** Where that directory lies, or ''. */
+  readonly root: string;
   readonly bytes: number;
   /** In words, for the log and `attacca info`. */
   readonly reason: string;
@@ -51,7 +58,13 @@ async function anonymous(options: ServeOptions, why: string): Promise<PoolMemory
   );
   const bytes = Math.floor(options.memoryBytes ?? left / ANONYMOUS_SHARE);
   const reason = `${formatBytes(bytes)} without shared memory (${why}): bytes go over sockets`;
-  return { directory: null, bytes, reason, warnings: bytes > left ? [tooMuch(bytes, left)] : [] };
+  return {
+    directory: null,
+    root: '',
+    bytes,
+    reason,
+    warnings: bytes > left ? [tooMuch(bytes, left)] : [],
+  };
 }
 
 /** Nothing holds such memory back: it is taken page by page, until the host has none. */
@@ -62,9 +75,22 @@ function tooMuch(bytes: number, left: number): string {
   );
 }
 
-/** Decides on the pool's memory and says so, loudly when it is little; makes the directory. */
+/** Whose memory it is. */
+export interface MemoryOwner extends PoolNamed {
+  /** What its slabs take already, of a manager before this one. */
+  readonly bytesKept: number;
+  /** What the memory of that manager was; 0: there was none. */
+  readonly bytesBefore: number;
+  /** Where it had its directory, or ''. */
+  readonly rootBefore: string;
+}
+
+/**
+ * Decides on the pool's memory and says so, loudly when it is little; makes the directory, or takes
+ * over the one that a manager before this one has left.
+ */
 export async function prepareMemory(
-  pool: { readonly poolId: string; readonly name: string },
+  pool: MemoryOwner,
   options: ServeOptions,
   log: (line: string) => void,
 ): Promise<PoolMemory> {
@@ -75,22 +101,47 @@ export async function prepareMemory(
 }
 
 async function decide(
-  pool: { readonly poolId: string; readonly name: string },
+  pool: MemoryOwner,
   options: ServeOptions,
   log: (line: string) => void,
 ): Promise<PoolMemory> {
   if (options.shm === false) return await anonymous(options, 'as asked');
   const libc = await tryLoadLibc();
   if (libc === null) return await anonymous(options, 'this platform cannot map memory');
-  const root = options.shmDirectory ?? (await defaultShmDirectory());
+  const before = pool.rootBefore === '' ? undefined : pool.rootBefore;
+  const root = options.shmDirectory ?? before ?? (await defaultShmDirectory());
   await removeDead(root, libc, log);
   const facts = await readMemoryFacts(root, { named: options.shmDirectory !== undefined });
-  const decision: MemoryDecision = decideMemory(facts, { bytes: options.memoryBytes });
+  const wish = options.memoryBytes ?? (pool.bytesBefore || undefined);
+  const decision: MemoryDecision = decideMemory(withKept(facts, pool.bytesKept), { bytes: wish });
   const warnings = decision.warnings.map((warning) => warning.message);
   if (decision.kind === 'none') {
     const memory = await anonymous(options, 'see the warning');
     return { ...memory, warnings: [...warnings, ...memory.warnings] };
   }
-  const directory = await createPoolDirectory(decision.directory, pool, { libc });
-  return { directory, bytes: decision.bytes, reason: decision.reason, warnings };
+  const directory = await takeDirectory(decision.directory, pool, libc);
+  const { reason } = decision;
+  const bytes = Math.max(decision.bytes, pool.bytesKept);
+  return { directory, root: decision.directory, bytes, reason, warnings };
+}
+
+/** What lies in slabs of the pool already is not free any more, and may be counted all the same. */
+function withKept(facts: MemoryFacts, bytesKept: number): MemoryFacts {
+  const { machine, preferred } = facts;
+  const { cgroupLeftBytes: left } = machine;
+  return {
+    ...facts,
+    machine: {
+      ...machine,
+      availableBytes: machine.availableBytes + bytesKept,
+      cgroupLeftBytes: left === null ? null : left + bytesKept,
+    },
+    preferred: { ...preferred, freeBytes: preferred.freeBytes + bytesKept },
+  };
+}
+
+async function takeDirectory(root: string, pool: MemoryOwner, libc: Libc): Promise<PoolDirectory> {
+  const isThere = await nameExists(poolDirectoryPath(root, pool.poolId));
+  if (isThere) return await claimPoolDirectory(root, pool, { libc });
+  return await createPoolDirectory(root, pool, { libc });
 }

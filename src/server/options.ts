@@ -15,6 +15,14 @@ export interface ServeOptions {
   readonly shmDirectory?: string | undefined;
   /** Memory for slabs; default: as the host allows. */
   readonly memoryBytes?: number | undefined;
+  /** A directory in which the pool is kept: what it acknowledges outlives its process. */
+  readonly data?: string | undefined;
+  /** False: an acknowledgement does not wait for the disk; a loss of power may take the last. */
+  readonly sync?: boolean | undefined;
+  /** Go on without records that are damaged, instead of refusing. */
+  readonly repair?: boolean | undefined;
+  /** Size of the journal's files; default 64 MiB. */
+  readonly segmentBytes?: number | undefined;
   readonly deadlineDefaultMs?: number | undefined;
   readonly promiseGraceMs?: number | undefined;
   /** How long a session whose process cannot be seen may be away. */

@@ -2,7 +2,9 @@ import { unreachable } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import type { ProcessIdentity } from '../levels/process-identity.js';
-import { PoolLoop } from '../loop/pool-loop.js';
+import { encodePoolInfo } from '../loop/pool-info.js';
+import type { PoolLoop } from '../loop/pool-loop.js';
+import { pendingEffects } from '../pool/slabs.js';
 import type { Effect, PoolOptions } from '../pool/state.js';
 import { formatAddress, type Link } from '../transport/index.js';
 import { Agent } from './agent.js';
@@ -13,8 +15,11 @@ import { DeathWatch, identityOf } from './death-watch.js';
 import type { ConnectionBounds } from './descriptors.js';
 import type { Door } from './handshake.js';
 import { Heartbeats } from './heartbeats.js';
+import { JournalKeeper } from './journal-keeper.js';
 import { SERVER_LIMITS } from './limits.js';
 import type { PoolMemory } from './memory.js';
+import { loopOf, type Past, slabsOf } from './past.js';
+import { Poisoned } from './poisoned.js';
 import { Scratches } from './scratches.js';
 import type { SessionSecrets } from './secrets.js';
 import { Sessions } from './sessions.js';
@@ -24,6 +29,9 @@ import { Turns } from './turns.js';
 interface PoolServerParts {
   readonly thread: AgentWorker;
   readonly loop: PoolOptions;
+  /** Null: the pool is kept nowhere. */
+  readonly past: Past | null;
+  readonly journal: { readonly sync: boolean; readonly segmentBytes: number | undefined };
   readonly door: Door & { readonly poolName: string };
   readonly secrets: SessionSecrets;
   readonly memory: PoolMemory;
@@ -70,6 +78,10 @@ export class PoolServer {
   /** Null without shared memory: then nobody has files beside the slabs. */
   readonly #scratches: Scratches | null;
   readonly #startedMs = performance.now();
+  /** Pool time stands still while no manager runs. */
+  readonly #timeBefore: number;
+  readonly #keeper: JournalKeeper | null;
+  readonly #poisoned: Poisoned | null;
   #agent: Agent | null = null;
   #hasCrashed = false;
   #ending: Promise<void> | null = null;
@@ -90,7 +102,10 @@ export class PoolServer {
     });
     const now = (): number => this.#now();
     const crashed = (error: unknown): void => this.#crashed(error);
-    this.#loop = new PoolLoop(parts.loop);
+    this.#loop = loopOf(parts.past, parts.loop);
+    this.#timeBefore = this.#loop.pool.now;
+    this.#keeper = this.#keepJournal();
+    this.#poisoned = parts.past === null ? null : new Poisoned(parts.past.directory.path);
     this.#deaths = new DeathWatch({
       now,
       awayMsMax: parts.awayMsMax,
@@ -98,7 +113,7 @@ export class PoolServer {
     });
     this.#turns = new Turns({
       loop: this.#loop,
-      journal: null,
+      journal: this.#keeper?.journal ?? null,
       now,
       crashed,
       accept: (session) => this.#sessions.accept(session),
@@ -111,6 +126,7 @@ export class PoolServer {
       loop: this.#loop,
       turns: this.#turns,
       secrets: parts.secrets,
+      poisoned: this.#poisoned,
       deaths: this.#deaths,
       here: parts.here,
       describe: (link, identity) => this.#describe(link, identity),
@@ -137,6 +153,13 @@ export class PoolServer {
     return this.#hasCrashed;
   }
 
+  /** Whether what lies in its memory is to be there for the next manager. */
+  get keepsMemory(): boolean {
+    if (this.#keeper === null) return false;
+    const { bytesTotal, bytesFree, bytesDead } = this.#loop.pool.extents;
+    return this.#hasCrashed || bytesTotal > bytesFree + bytesDead;
+  }
+
   /** Sessions that are open, away ones too. */
   get sessionCount(): number {
     return this.#sessions.size;
@@ -146,6 +169,37 @@ export class PoolServer {
   async start(): Promise<void> {
     this.#parts.cleanup.push(() => this.#closeParts());
     await this.#startAgent();
+    if (this.#parts.past?.revived.loop != null) this.#goOn();
+  }
+
+  /** Goes on where the last manager of the pool ended. */
+  #goOn(): void {
+    const { id: _id, name: _name, hashSeed: _seed, ...options } = this.#parts.loop;
+    const slabsLost = this.#agent?.slabsLost ?? [];
+    const asked = pendingEffects(this.#loop.pool);
+    this.#turns.input({ kind: 'restart', options, slabsLost });
+    for (const { session, process } of this.#loop.sessions()) {
+      this.#sessions.restore(session, identityOf(process));
+    }
+    // What it had asked of its agent, and never heard of.
+    for (const effect of asked) this.#perform(effect);
+  }
+
+  #keepJournal(): JournalKeeper | null {
+    const { past, loop: options, memory, here, journal, log } = this.#parts;
+    if (past === null) return null;
+    const bootId = here.bootId ?? '';
+    return new JournalKeeper({
+      directory: past.directory,
+      loop: this.#loop,
+      after: past.revived.recovered.after,
+      info: encodePoolInfo({ options, bootId, shmDirectory: memory.root }),
+      ...journal,
+      onDurable: (number) => this.#turns.durable(number),
+      onReady: () => this.#turns.plan(),
+      crashed: (error) => this.#crashed(error),
+      log,
+    });
   }
 
   /** A link of one of the listeners. */
@@ -173,7 +227,7 @@ export class PoolServer {
   }
 
   #now(): number {
-    return Math.floor(performance.now() - this.#startedMs);
+    return this.#timeBefore + Math.floor(performance.now() - this.#startedMs);
   }
 
   async #startAgent(): Promise<void> {
@@ -188,6 +242,8 @@ export class PoolServer {
         listen: dataListen,
         door,
         secretKey: secrets.key,
+        slabsKept: slabsOf(this.#loop),
+        slabsAdopting: [...this.#loop.pool.adoptsPending.keys()],
         connectionsMax: bounds.data,
         pool: { ...describe, slabs: '', data: [] },
       },
@@ -280,6 +336,7 @@ export class PoolServer {
     this.#heartbeats.close();
     // What was asked before is answered before.
     this.#turns.runNow();
+    if (this.#keeper !== null && !this.#hasCrashed) await this.#endHistory(this.#keeper);
     this.#turns.stop();
     const error = new AttaccaError('pool-stopping', 'Cannot go on: the pool has stopped');
     await this.#sessions.refuseAll(error);
@@ -287,14 +344,27 @@ export class PoolServer {
     await this.#scratches?.close();
   }
 
+  /** Nobody comes back to a pool that was stopped: its sessions end, then its journal. */
+  async #endHistory(keeper: JournalKeeper): Promise<void> {
+    await keeper.journal.flush();
+    for (const { session } of this.#loop.sessions()) {
+      this.#turns.input({ kind: 'session-gone', session, why: 'the pool was stopped' });
+    }
+    this.#turns.runNow();
+    await keeper.close();
+  }
+
   /** Our own fault: reported once, then the pool ends. What it holds is not to be trusted. */
   #crashed(error: unknown): void {
     if (this.#ending !== null) return;
     this.#hasCrashed = true;
     this.#turns.stop();
+    void this.#keeper?.abandon();
+    const { culprit } = this.#loop;
     const { text, path } = writeCrashReport(this.directory, error, {
       poolId: this.id,
       software: SOFTWARE,
+      poison: culprit === null ? '' : (this.#poisoned?.add(culprit) ?? ''),
     });
     process.stderr.write(`${text}${path === null ? '' : `report: ${path}\n`}`);
     this.#sessions.destroyAll();

@@ -24,8 +24,9 @@ import { Cleanup } from './cleanup.js';
 import { ownConnectionBounds } from './descriptors.js';
 import { limitsForClients } from './handshake.js';
 import { SERVER_LIMITS } from './limits.js';
-import { type PoolMemory, prepareMemory } from './memory.js';
+import { type MemoryOwner, type PoolMemory, prepareMemory } from './memory.js';
 import type { ServeOptions } from './options.js';
+import { openPast, type Past } from './past.js';
 import { DATA_SOCKET_FILE, LOG_FILE, makePrivateDirectory, socketPathOf } from './place.js';
 import { PoolServer } from './pool-server.js';
 import { placeToken, tokenFor } from './pool-token.js';
@@ -94,20 +95,25 @@ function cannotServe(error: unknown, name: string): unknown {
   return new AttaccaError('file-error', text, { name, system }, { cause: error });
 }
 
-/** What the pool's history begins with. */
+/** What the pool's history begins, or goes on, with. */
 function poolOptions(
-  pool: { readonly poolId: string; readonly name: string },
+  pool: { readonly poolId: string; readonly name: string; readonly hashSeed: number },
   options: ServeOptions,
   memory: PoolMemory,
 ): PoolOptions {
+  const { data, sync = true } = options;
+  const kept = sync ? DURABILITY.fsync : DURABILITY.memory;
+  const durability = data === undefined ? DURABILITY.process : kept;
+  const hasFiles = data !== undefined && memory.directory !== null;
   return {
     id: pool.poolId,
     name: pool.name,
-    hashSeed: randomBytes(4).readUInt32LE(),
+    hashSeed: pool.hashSeed,
     memoryBytesMax: memory.bytes,
     deadlineDefaultMs: options.deadlineDefaultMs ?? LIMITS.deadlineDefaultMs,
     promiseGraceMs: options.promiseGraceMs ?? LIMITS.promiseGraceMs,
-    durability: DURABILITY.process,
+    durability,
+    slabDurability: hasFiles ? DURABILITY.memory : DURABILITY.process,
     reportFreed: options.check ?? process.env['ATTACCA_CHECK'] === '1',
   };
 }
@@ -128,16 +134,66 @@ function describePool(
  * `shm-full`; nothing is left behind then.
  */
 export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
-  const log = options.log ?? (() => {});
-  const poolId = randomBytes(8).toString('hex');
-  const name = options.name ?? poolId;
+  const { log = () => {}, data } = options;
+  checkSegment(options);
+  const past = data === undefined ? null : await openPast({ ...options, data }, log);
+  try {
+    return await servePool(options, past, log);
+  } catch (error) {
+    await past?.directory.close();
+    throw error;
+  }
+}
+
+/** A segment must hold the largest record. */
+function checkSegment({ segmentBytes }: ServeOptions): void {
+  const { segmentBytesMin: least } = SERVER_LIMITS;
+  if (segmentBytes === undefined || (segmentBytes >= least && segmentBytes % 4_096 === 0)) return;
+  refuse(
+    'bad-argument',
+    `Cannot write segments of ${segmentBytes} bytes: pages, ${least} at least`,
+  );
+}
+
+/** Whose memory it is, and what of it there is. */
+function memoryOwner(
+  pool: { readonly poolId: string; readonly name: string },
+  past: Past | null,
+): MemoryOwner {
+  const loop = past?.revived.loop ?? null;
+  return {
+    ...pool,
+    data: past?.directory.path ?? null,
+    bytesKept: loop?.pool.extents.bytesTotal ?? 0,
+    bytesBefore: loop?.pool.options.memoryBytesMax ?? 0,
+    rootBefore: past?.revived.info?.shmDirectory ?? '',
+  };
+}
+
+/** Who the pool is: a new one, or that of before. */
+function identityOf(options: ServeOptions, past: Past | null) {
+  const before = past?.revived.info?.options;
+  const poolId = before?.id ?? randomBytes(8).toString('hex');
+  const name = before?.name ?? options.name ?? poolId;
+  return { poolId, name, hashSeed: before?.hashSeed ?? randomBytes(4).readUInt32LE() };
+}
+
+async function servePool(
+  options: ServeOptions,
+  past: Past | null,
+  log: (line: string) => void,
+): Promise<PoolServer> {
+  const identity = identityOf(options, past);
+  const { poolId, name } = identity;
   const path = socketPath(options, name);
   checkSocketPath(path);
   const tcp = tcpAddress(options.listen);
-  const token = tokenFor(options);
+  const token = tokenFor(past === null ? options : { token: past.token, ...options });
   const cleanup = new Cleanup();
+  cleanup.push(() => past?.directory.close());
   const bounds = ownConnectionBounds();
   let server: PoolServer | null = null;
+  let started: PoolServer | null = null;
   const listening = {
     onLink: (link: Link): void => {
       if (server === null) link.destroy();
@@ -161,17 +217,24 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
     const dataSocket = await freeDataSocket(directory, cleanup);
     const tokenPath = join(directory, TOKEN_FILE);
     await placeToken(tokenPath, token, options, tokenCleanup);
-    const memory = await prepareMemory({ poolId, name }, options, log);
-    cleanup.push(() => memory.directory?.remove());
+    const memory = await prepareMemory(memoryOwner(identity, past), options, log);
+    // What lies in it outlives a manager that has a journal.
+    cleanup.push(() =>
+      (started?.keepsMemory ?? past?.revived.loop != null)
+        ? memory.directory?.close()
+        : memory.directory?.remove(),
+    );
 
     const here = ownIdentity();
     const own = { kind: 'unix', path } as const;
     const addresses = [own, ...(listener === null ? [] : [listener.address])].map(formatAddress);
-    const started = new PoolServer({
+    started = new PoolServer({
       thread,
-      loop: poolOptions({ poolId, name }, options, memory),
+      loop: poolOptions(identity, options, memory),
+      past,
+      journal: { sync: options.sync ?? true, segmentBytes: options.segmentBytes },
       door: { token, poolId, poolName: name },
-      secrets: new SessionSecrets(),
+      secrets: new SessionSecrets(past?.sessionKey),
       memory,
       directory,
       dataSocket,

@@ -10,6 +10,7 @@ import { type ConnectionHost, ControlConnection } from './control-connection.js'
 import { type DeathWatch, identityOf, isSameProcess } from './death-watch.js';
 import { checkHello, type Door, sessionUnknown } from './handshake.js';
 import { SERVER_LIMITS } from './limits.js';
+import type { Poisoned } from './poisoned.js';
 import type { SessionSecrets } from './secrets.js';
 import type { Turns } from './turns.js';
 
@@ -29,6 +30,8 @@ interface SessionsOptions {
   readonly loop: PoolLoop;
   readonly turns: Turns;
   readonly secrets: SessionSecrets;
+  /** Null where nothing outlives a fault. */
+  readonly poisoned: Poisoned | null;
   readonly deaths: DeathWatch;
   readonly here: ProcessIdentity;
   /** ACCEPT's description of the pool, as a process sees it that came by this link. */
@@ -183,7 +186,15 @@ export class Sessions implements ConnectionHost {
   }
 
   messages(connection: ControlConnection, bytes: Uint8Array, start: number, end: number): void {
-    this.#options.loop.receive(connection.session, bytes, start, end);
+    const { session } = connection;
+    if (this.#options.poisoned?.has({ session, bytes, start, end }) === true) {
+      this.#options.endSession(session, 'its requests have ended a manager by a fault of ours');
+      throw new AttaccaError(
+        'poisoned',
+        'Cannot go on: these requests have stopped the pool before',
+      );
+    }
+    this.#options.loop.receive(session, bytes, start, end);
     this.#options.turns.plan();
   }
 
@@ -229,6 +240,9 @@ export class Sessions implements ConnectionHost {
   #open(connection: ControlConnection, hello: Hello, version: number): number {
     const { loop, turns } = this.#options;
     const identity = identityOf(hello.process);
+    // So many come at once that a batch must be stepped in between.
+    if (loop.isFull) turns.runNow();
+    if (loop.isFull) refuse('session-limit', 'Cannot open a session: too much comes at once');
     const session = loop.openSession(hello.process);
     this.#endUnheard(identity);
     this.#options.deaths.succeeded(identity);
@@ -247,6 +261,14 @@ export class Sessions implements ConnectionHost {
     if (opening === null || connection === null) return;
     const fields = { ...opening, session, received: 0, resumed: false };
     this.#accept(connection, fields, identity);
+  }
+
+  /** A session that a manager before this one has left: its client may come back, or be dead. */
+  restore(session: number, identity: ProcessIdentity): void {
+    const entry = { identity, connection: null, known: false, ending: false, opening: null };
+    this.#sessions.set(session, entry);
+    if (this.#isUnheard(session, entry)) this.#unheard.add(session);
+    this.#options.deaths.away(session, identity);
   }
 
   /** One that has asked for nothing holds nothing, and keeps nobody out. */
@@ -274,6 +296,11 @@ export class Sessions implements ConnectionHost {
     const { session } = hello;
     const entry = this.#sessions.get(session);
     const known = secrets.check(session, hello.secret) && loop.hasSession(session);
+    if (entry !== undefined && !loop.hasSession(session)) {
+      // That it has ended is not durable yet: the client asks again.
+      connection.destroy();
+      return session;
+    }
     if (!known || entry === undefined || entry.ending) throw sessionUnknown(session);
     const { received, frames } = loop.resumeSession(session, hello.received);
     if (loop.isDue(this.now())) this.#options.turns.plan();

@@ -5,12 +5,13 @@ import {
   adopt,
   createSlab,
   type Libc,
+  listSlabs,
   type Mapping,
   openSlab,
   removeSlab,
   warm,
 } from '../levels/shm/index.js';
-import type { Range } from './agent-messages.js';
+import type { KeptSlab, Range } from './agent-messages.js';
 
 /** What freed bytes become under ATTACCA_CHECK=1: a reader that comes too late sees it. */
 const POISON = 0xdb;
@@ -70,11 +71,57 @@ export class SlabStore {
     }
   }
 
+  /**
+   * Opens the slabs again that a manager before this one has left, and removes all others; those in
+   * `adopting` stay as they are. Returns which are not there as they were.
+   */
+  async takeOver(
+    kept: readonly KeptSlab[],
+    adopting: readonly number[],
+  ): Promise<{ lost: number[] }> {
+    const directory = this.#directory;
+    if (directory === null) return { lost: kept.map(({ slab }) => slab) };
+    const known = new Set([...adopting, ...kept.map(({ slab }) => slab)]);
+    for (const slab of await listSlabs(directory)) {
+      if (!known.has(slab)) await removeSlab(directory, slab);
+    }
+    const lost: number[] = [];
+    for (const each of kept) {
+      const isThere = await this.#reopen(directory, each).then(
+        () => true,
+        () => false,
+      );
+      if (isThere) continue;
+      lost.push(each.slab);
+      await removeSlab(directory, each.slab);
+    }
+    return { lost };
+  }
+
+  async #reopen(directory: string, { slab, size, adopted }: KeptSlab): Promise<void> {
+    const access = adopted ? 'read' : 'read-write';
+    await using file = await openSlab(directory, slab, access);
+    if (file.size !== size) {
+      throw new AttaccaError('size-mismatch', `Slab ${slab} has ${file.size} bytes, not ${size}`);
+    }
+    const added = this.#add(slab, size, access);
+    if (adopted) return;
+    const mapping = await file.map({ libc: this.#libc ?? undefined });
+    added.mapping = Promise.resolve(mapping);
+    added.bytes = new Uint8Array(mapping.buffer);
+  }
+
   /** Makes a file of the directory a slab; its size must be what was said. */
   async adopt(slab: number, file: string, size: number): Promise<void> {
     if (this.#directory === null) {
       throw new AttaccaError('mapping-unavailable', 'Cannot adopt: the pool has no shared memory');
     }
+    // A manager that ended in between has asked for this before.
+    const isAgain = await this.#reopen(this.#directory, { slab, size, adopted: true }).then(
+      () => true,
+      () => false,
+    );
+    if (isAgain) return;
     const { signal } = this.#stopping;
     const path = join(this.#directory, file);
     const adopted = await adopt(path, this.#directory, slab, { signal, libc: this.#libc });

@@ -58,10 +58,14 @@ export class Incoming {
     w.u64(this.received);
   }
 
-  /** As if nothing had been acknowledged yet: the other side may not have heard it. */
+  /**
+   * Of a side that holds. As if nothing had been acknowledged yet: the other side may not have
+   * heard it.
+   */
   static restore(r: StateReader): Incoming {
-    const incoming = new Incoming();
+    const incoming = new Incoming(true);
     incoming.received = r.u64();
+    incoming.settled = incoming.received;
     return incoming;
   }
 }

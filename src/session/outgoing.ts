@@ -99,9 +99,11 @@ export class Outgoing {
     }
   }
 
+  /** Of a side that holds: what was saved is durable. */
   static restore(r: StateReader): Outgoing {
-    const outgoing = new Outgoing();
+    const outgoing = new Outgoing(true);
     outgoing.last = r.u64();
+    outgoing.released = outgoing.last;
     outgoing.acknowledged = r.u64();
     checkSaved(outgoing.acknowledged <= outgoing.last, 'what is acknowledged was sent');
     let reached: number | null = null;

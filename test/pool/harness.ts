@@ -26,6 +26,7 @@ export const OPTIONS: PoolOptions = {
   deadlineDefaultMs: 1_000,
   promiseGraceMs: 100,
   durability: 0,
+  slabDurability: 0,
   reportFreed: true,
 };
 

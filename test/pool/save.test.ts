@@ -40,7 +40,7 @@ class Mirror {
     const twin = new PoolLoop(loop.pool.options);
     this.#twin = twin;
     this.#dice = dice;
-    const { openSession, receive, receiveAck, input, run } = PoolLoop.prototype;
+    const { openSession, receive, receiveAck, input, release } = PoolLoop.prototype;
     loop.openSession = (process) => {
       const session = openSession.call(loop, process);
       assert.equal(twin.openSession(process), session);
@@ -58,9 +58,9 @@ class Mirror {
       twin.input(given);
       input.call(loop, given);
     };
-    loop.run = (now) => {
-      const said = run.call(loop, now);
-      assert.deepEqual(twin.run(now), said);
+    loop.release = (batch) => {
+      const said = release.call(loop, batch);
+      assert.deepEqual(twin.run(batch.now), said);
       this.#compare(loop.pool);
       return said;
     };

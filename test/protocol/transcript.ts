@@ -19,6 +19,7 @@ const POOL = {
   deadlineDefaultMs: 600_000,
   promiseGraceMs: 10_000,
   durability: 0,
+  slabDurability: 0,
   reportFreed: false,
 };
 const PROCESS = {

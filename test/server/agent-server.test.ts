@@ -17,6 +17,8 @@ test('a slab whose file cannot be removed is spoken of: its bytes are counted by
         secretKey: new Uint8Array(32),
         connectionsMax: 1,
         pool: {},
+        slabsKept: [],
+        slabsAdopting: [],
         writeGates: new WriteGates().memory,
       },
       resolve,

@@ -22,7 +22,7 @@ test('a fault of our own stops the pool after one report, and takes nothing else
   const said: string[] = [];
   t.mock.method(process.stderr, 'write', (text: string) => said.push(text) > 0);
   const planted = new AssertionFailed('assertion failed: a planted bug');
-  t.mock.method(PoolLoop.prototype, 'run', () => {
+  t.mock.method(PoolLoop.prototype, 'step', () => {
     throw planted;
   });
   for (const client of clients) client.send(writePing);

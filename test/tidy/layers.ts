@@ -9,7 +9,7 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   pool: ['core', 'protocol', 'catalog'],
   session: ['core', 'protocol'],
   journal: ['core'],
-  loop: ['core', 'protocol', 'pool', 'session'],
+  loop: ['core', 'protocol', 'pool', 'session', 'journal'],
   levels: ['core'],
   transport: ['core'],
   client: ['core', 'protocol', 'session', 'levels', 'transport'],

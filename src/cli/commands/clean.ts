@@ -20,6 +20,7 @@ const START_MS_MAX = 60_000;
 interface Cleaning {
   readonly asJson: boolean;
   readonly dryRun: boolean;
+  readonly all: boolean;
   readonly failures: Failures;
 }
 
@@ -27,8 +28,10 @@ export const command = defineCommand({
   usage: ['[--dry-run]'],
   about: `
     Removes what pools left whose server is dead: their shared memory, and the sockets and tokens at
-    their place. What lives, or cannot be told, is kept. A server that starts cleans up by itself.`,
+    their place. What lives, or cannot be told, is kept; so is the memory of a pool with a journal,
+    which attacca serve --data DIR takes up again. A server that starts cleans up by itself.`,
   options: {
+    all: { type: 'boolean', help: 'also memory that a journal needs: what lies in it is lost' },
     'dry-run': { type: 'boolean', help: 'only say what would be removed' },
     'shm-dir': {
       type: 'string',
@@ -42,7 +45,8 @@ export const command = defineCommand({
   async run(context, { options, words }) {
     if (words.length > 0) throw new UsageError('it takes no words');
     const failures = new Failures(context.command, options.json);
-    const how: Cleaning = { asJson: options.json, dryRun: options['dry-run'], failures };
+    const { json: asJson, 'dry-run': dryRun, all } = options;
+    const how: Cleaning = { asJson, dryRun, all, failures };
     const named = options['shm-dir'];
     const roots = named.length > 0 ? named : [await defaultShmDirectory(), tmpdir()];
     let count = 0;
@@ -65,7 +69,7 @@ export const command = defineCommand({
 /** Memory of dead pools in `root`; the bytes of each that was removed. */
 async function cleanMemory(root: string, how: Cleaning): Promise<number[]> {
   const freed: number[] = [];
-  for (const pool of await findDeadPools(root)) {
+  for (const pool of await findDeadPools(root, how)) {
     const { directory, why, bytesUsed } = pool;
     try {
       const removal = how.dryRun ? null : await removePool(directory);

@@ -33,6 +33,7 @@ export const command = defineCommand({
   examples: [
     ['attacca serve --name weather', 'then, elsewhere: attacca ls --pool weather'],
     ['attacca serve --memory 4g --listen tcp://0.0.0.0:7070', 'other hosts may connect'],
+    ['attacca serve --data runs/42', 'killed and started again, it goes on where it was'],
   ],
   exits: [
     ['0', 'stopped in order: by attacca stop, Ctrl-C or SIGTERM'],

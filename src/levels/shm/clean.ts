@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { assert } from '../../core/assert.js';
@@ -59,12 +60,22 @@ export async function findPools(root: string): Promise<FoundPool[]> {
 }
 
 /**
- * Those of {@link findPools} whose manager is surely dead. A manager that is started again takes
- * its directory over with the bytes in it (claimPoolDirectory), so listing is not yet a reason to
- * remove: removing is for the user to say.
+ * Those of {@link findPools} whose manager is surely dead, and whose journal, if they have one, is
+ * gone: a manager that is started on that takes the directory over with the bytes in it
+ * (claimPoolDirectory). `all`: those with a journal too.
  */
-export async function findDeadPools(root: string): Promise<FoundPool[]> {
-  return (await findPools(root)).filter((pool) => pool.state === 'dead');
+export async function findDeadPools(
+  root: string,
+  { all = false }: { readonly all?: boolean } = {},
+): Promise<FoundPool[]> {
+  const dead = (await findPools(root)).filter((pool) => pool.state === 'dead');
+  return all ? dead : dead.filter(({ owner }) => !hasJournal(owner));
+}
+
+/** Whether a manager can be started again on what a pool left. */
+function hasJournal(owner: PoolOwner | null): boolean {
+  if (owner === null || owner.data === null) return false;
+  return existsSync(owner.data);
 }
 
 async function look(directory: string): Promise<FoundPool> {

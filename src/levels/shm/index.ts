@@ -16,7 +16,9 @@ export { type Libc, loadLibc, tryLoadLibc } from './native.js';
 export {
   claimPoolDirectory,
   createPoolDirectory,
+  lockPoolDirectory,
   PoolDirectory,
+  type PoolNamed,
   poolDirectoryPath,
 } from './owner.js';
 export {
@@ -27,6 +29,8 @@ export {
 } from './sizing.js';
 export {
   createSlab,
+  listSlabs,
+  nameExists,
   openSlab,
   removeSlab,
   slabPath,

@@ -18,6 +18,15 @@ export interface PoolOwner extends ProcessIdentity {
   readonly poolId: string;
   /** The workflow name, for humans. */
   readonly name: string;
+  /** The directory of its journal: a manager that is started on it takes this one over. */
+  readonly data: string | null;
+}
+
+/** What a directory is made for. */
+export interface PoolNamed {
+  readonly poolId: string;
+  readonly name: string;
+  readonly data?: string | null | undefined;
 }
 
 /** Effective user id: whose files are ours. */
@@ -133,12 +142,12 @@ export class PoolDirectory {
  */
 export async function createPoolDirectory(
   root: string,
-  pool: { readonly poolId: string; readonly name: string },
+  pool: PoolNamed,
   options: LibcChoice = {},
 ): Promise<PoolDirectory> {
   const path = poolDirectoryPath(root, pool.poolId);
   const draft = path + phaseSuffix('new');
-  const owner: PoolOwner = { poolId: pool.poolId, name: pool.name, ...ownIdentity() };
+  const owner = ownerOf(pool);
   let lock: PoolLock | 'held' | 'unsupported' = 'unsupported';
   try {
     await mkdir(draft, { mode: 0o700 });
@@ -161,7 +170,7 @@ export async function createPoolDirectory(
  */
 export async function claimPoolDirectory(
   root: string,
-  pool: { readonly poolId: string; readonly name: string },
+  pool: PoolNamed,
   options: LibcChoice = {},
 ): Promise<PoolDirectory> {
   const path = poolDirectoryPath(root, pool.poolId);
@@ -184,13 +193,17 @@ export async function claimPoolDirectory(
     const alive = processAlive(before.owner);
     if (alive === 'alive') throw inUse(path, `its manager runs (pid ${pid})`);
     if (alive === 'unknown') throw inUse(path, `its manager (pid ${pid}) may run elsewhere`);
-    const owner: PoolOwner = { poolId: pool.poolId, name: pool.name, ...ownIdentity() };
+    const owner = ownerOf(pool);
     await writeOwner(path, owner);
     return new PoolDirectory(path, owner, typeof lock === 'object' ? lock : null);
   } catch (cause) {
     if (typeof lock === 'object') await lock.release();
     throw fileError('take over', path, cause);
   }
+}
+
+function ownerOf({ poolId, name, data }: PoolNamed): PoolOwner {
+  return { poolId, name, data: data ?? null, ...ownIdentity() };
 }
 
 function inUse(path: string, why: string): AttaccaError {
@@ -258,10 +271,10 @@ const isTextOrNull = (value: unknown): value is string | null =>
 function asOwner(value: unknown): PoolOwner | null {
   if (typeof value !== 'object' || value === null) return null;
   const from: Partial<Record<keyof PoolOwner, unknown>> = value;
-  const { poolId, name, pid, startTime, bootId, pidNamespace, hostname } = from;
+  const { poolId, name, data = null, pid, startTime, bootId, pidNamespace, hostname } = from;
   if (typeof poolId !== 'string' || typeof name !== 'string') return null;
   if (typeof pid !== 'number' || !Number.isInteger(pid) || pid < 1) return null;
   if (!isTextOrNull(startTime) || !isTextOrNull(bootId) || !isTextOrNull(pidNamespace)) return null;
-  if (typeof hostname !== 'string') return null;
-  return { poolId, name, pid, startTime, bootId, pidNamespace, hostname };
+  if (typeof hostname !== 'string' || !isTextOrNull(data)) return null;
+  return { poolId, name, data, pid, startTime, bootId, pidNamespace, hostname };
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, unlink } from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
 import { join } from 'node:path';
 import { AttaccaError } from '../../core/errors.js';
@@ -47,6 +47,15 @@ export function slabPath(directory: string, id: number): string {
     throw new RangeError(`Cannot name slab ${id}: an id is a whole number below 2^32`);
   }
   return join(directory, `slab-${id}`);
+}
+
+/** The ids of the slabs whose files are in a directory. */
+export async function listSlabs(directory: string): Promise<number[]> {
+  const names = await readdir(directory).catch((cause: unknown) => {
+    throw fileError('look for slabs in', directory, cause);
+  });
+  const ids = names.map((name) => Number(/^slab-(0|[1-9]\d*)$/u.exec(name)?.[1] ?? -1));
+  return ids.filter((id) => id >= 0 && id <= 0xffff_ffff);
 }
 
 /** An open slab file. Reads and writes through the descriptor; maps when asked to. */

@@ -1,0 +1,127 @@
+import { assert } from '../core/assert.js';
+import { StateReader, StateWriter } from '../core/state-codec.js';
+import type { Checksum, Sink, Source } from '../core/streams.js';
+import type { Disk } from '../journal/disk.js';
+import { type Recovered, readJournal, recover } from '../journal/recover.js';
+import { BEGIN, type Header, type Place } from '../journal/segment.js';
+import { newestSnapshot, readSnapshot, writeSnapshot } from '../journal/snapshot.js';
+import { STEP_VERSION } from '../pool/step.js';
+import { decodePoolInfo, type PoolInfo } from './pool-info.js';
+import { PoolLoop } from './pool-loop.js';
+
+/** A loop as its journal says it was, and how that was found. */
+export interface Revived {
+  /** Null: the directory holds no journal. */
+  readonly loop: PoolLoop | null;
+  /** Of the last manager. */
+  readonly info: PoolInfo | null;
+  readonly recovered: Recovered;
+}
+
+/** Makes a loop of what a snapshot or the first segment begins with. */
+function begin(header: Header, body: Source | null, size: number, checksum: Checksum): PoolLoop {
+  if (body === null) return new PoolLoop(decodePoolInfo(header.info).options, checksum);
+  return PoolLoop.restore(new StateReader(body, size, checksum), checksum);
+}
+
+/**
+ * Brings a pool back: the newest snapshot, and all that was done since, done again. Errors:
+ * `journal-damaged`, `journal-version`, `file-error`.
+ */
+export async function revive(
+  disk: Disk,
+  options: { readonly checksum: Checksum; readonly repair: boolean },
+): Promise<Revived> {
+  const { checksum, repair } = options;
+  let loop: PoolLoop | null = null;
+  const recovered = await recover(disk, {
+    checksum,
+    repair,
+    stepVersion: STEP_VERSION,
+    begin: (header, body, size) => {
+      loop = begin(header, body, size, checksum);
+    },
+    apply: (record) => {
+      assert(loop !== null, 'a journal begins before it goes on');
+      loop.replay(record);
+    },
+  });
+  const { header } = recovered;
+  return { loop, info: header === null ? null : decodePoolInfo(header.info), recovered };
+}
+
+/** What a snapshot that was made says. */
+export interface Made {
+  /** Its last record. */
+  readonly number: number;
+  /** The first record that is still needed. */
+  readonly firstNeeded: number;
+  readonly hash: number;
+  readonly bytes: number;
+}
+
+/**
+ * Makes a snapshot that ends with the record `upTo`, the last of a segment: of the newest one, and
+ * of all that was done since, which is compared with what it did when it was done first. Changes
+ * nothing that recovery needs. Null: there is one that goes so far.
+ */
+export async function makeSnapshot(
+  disk: Disk,
+  options: { readonly checksum: Checksum; readonly upTo: number; readonly info: Uint8Array },
+): Promise<Made | null> {
+  const { checksum, upTo, info } = options;
+  const { snapshot, header } = await newestSnapshot(disk, await disk.list(), {
+    checksum,
+    stepVersion: STEP_VERSION,
+  });
+  if (snapshot >= upTo) return null;
+  let loop: PoolLoop | null = null;
+  if (header !== null) {
+    loop = await readSnapshot(disk, snapshot, (body, size) => begin(header, body, size, checksum));
+  }
+  const walked = await readJournal(disk, {
+    checksum,
+    stepVersion: STEP_VERSION,
+    after: header?.after ?? BEGIN,
+    upTo,
+    begin: (first) => {
+      loop ??= begin(first, null, 0, checksum);
+    },
+    use: (record) => loop?.replay(record),
+  });
+  if (loop === null || walked.place.number !== upTo) return null;
+  return await saveSnapshot(disk, loop, { checksum, after: walked.place, info });
+}
+
+/** Writes a loop as the snapshot that ends at a place. */
+export async function saveSnapshot(
+  disk: Disk,
+  loop: PoolLoop,
+  options: { readonly checksum: Checksum; readonly after: Place; readonly info: Uint8Array },
+): Promise<Made> {
+  const { checksum, after, info } = options;
+  let hash = 0;
+  let bytes = 0;
+  const save = (sink: Sink): void => {
+    const counted: Sink = (piece) => {
+      bytes += piece.length;
+      sink(piece);
+    };
+    hash = saveTo(loop, counted, checksum);
+  };
+  const header = { stepVersion: STEP_VERSION, after, info };
+  const firstNeeded = await writeSnapshot(disk, header, checksum, save);
+  return { number: after.number, firstNeeded, hash, bytes };
+}
+
+/** The hash of a loop's whole state: that of what a snapshot of it would hold. */
+export function hashOf(loop: PoolLoop, checksum: Checksum): number {
+  return saveTo(loop, () => {}, checksum);
+}
+
+function saveTo(loop: PoolLoop, sink: Sink, checksum: Checksum): number {
+  const writer = new StateWriter(sink, checksum);
+  loop.save(writer);
+  writer.end();
+  return writer.checksum;
+}

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open, rename } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { AttaccaError } from '../core/errors.js';
+import { systemCode, whyFailed } from '../core/system-errors.js';
+import { lockPoolDirectory } from '../levels/shm/index.js';
+import { NodeDisk } from './node-disk.js';
+import { makePrivateDirectory } from './place.js';
+import { makeToken, readSecretToken, writeTokenFile } from './secrets.js';
+
+const KEY_FILE = 'session-key';
+const KEY_BYTES = 32;
+const TOKEN_FILE = 'token';
+
+/** Where a pool is kept: its journal, and what makes its secrets. One manager has it at a time. */
+export class DataDirectory {
+  readonly path: string;
+  readonly disk: NodeDisk;
+  readonly #release: () => Promise<void>;
+
+  private constructor(path: string, release: () => Promise<void>) {
+    this.path = path;
+    this.disk = new NodeDisk(path);
+    this.#release = release;
+  }
+
+  /**
+   * Opens a directory that only its user may enter, or makes it. Errors: `name-in-use` when a
+   * manager that lives has it, `file-error`.
+   */
+  static async open(given: string, log: (line: string) => void): Promise<DataDirectory> {
+    const path = resolve(given);
+    await makePrivateDirectory(path);
+    const lock = await lockPoolDirectory(path);
+    if (lock === 'held') {
+      throw new AttaccaError('name-in-use', `Cannot serve "${path}": a living pool has it`, {
+        path,
+      });
+    }
+    if (lock === 'unsupported') {
+      log(`WARNING: nothing keeps a second manager out of "${path}": this system has no locks`);
+      return new DataDirectory(path, async () => {});
+    }
+    return new DataDirectory(path, () => lock.release());
+  }
+
+  /** The key of session secrets: a client that takes its session up again must be believed. */
+  async sessionKey(): Promise<Uint8Array> {
+    const path = join(this.path, KEY_FILE);
+    const found = await readSmall(path);
+    if (found !== null) {
+      if (found.length === KEY_BYTES) return found;
+      throw new AttaccaError('file-error', `Cannot use "${path}": it is no key of ours`, { path });
+    }
+    const key = randomBytes(KEY_BYTES);
+    const draft = `${path}.${randomBytes(4).toString('hex')}`;
+    const handle = await open(draft, 'wx', 0o600);
+    await writeAll(handle, key);
+    await rename(draft, path);
+    await this.disk.syncDirectory();
+    return key;
+  }
+
+  /** The token that opens the pool, the same for each manager. */
+  async token(): Promise<string> {
+    const path = join(this.path, TOKEN_FILE);
+    if ((await readSmall(path)) !== null) return readSecretToken(path);
+    const token = makeToken();
+    await writeTokenFile(path, token);
+    await this.disk.syncDirectory();
+    return token;
+  }
+
+  /** Lets another manager have it. Idempotent. */
+  async close(): Promise<void> {
+    await this.disk.close();
+    await this.#release();
+  }
+}
+
+async function readSmall(path: string): Promise<Uint8Array | null> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return null;
+    const why = whyFailed(cause);
+    throw new AttaccaError('file-error', `Cannot read "${path}": ${why}`, { path }, { cause });
+  }
+  try {
+    const bytes = new Uint8Array(1_024);
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

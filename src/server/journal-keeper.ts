@@ -1,0 +1,142 @@
+import { crc32 } from 'node:zlib';
+import { AttaccaError } from '../core/errors.js';
+import { Journal } from '../journal/journal.js';
+import type { Place } from '../journal/segment.js';
+import { formatBytes } from '../levels/shm/index.js';
+import { hashOf, type Made } from '../loop/history.js';
+import type { PoolLoop } from '../loop/pool-loop.js';
+import { STEP_VERSION } from '../pool/step.js';
+import type { DataDirectory } from './data-directory.js';
+import { SERVER_LIMITS } from './limits.js';
+import { Snapshots } from './snapshots.js';
+
+interface JournalKeeperOptions {
+  readonly directory: DataDirectory;
+  readonly loop: PoolLoop;
+  readonly after: Place;
+  readonly info: Uint8Array;
+  readonly sync: boolean;
+  readonly segmentBytes: number | undefined;
+  readonly onDurable: (number: number) => void;
+  /** What could not be appended may be tried again. */
+  readonly onReady: () => void;
+  /** The disk has failed, or a replay was not the same: what the pool says is not kept. */
+  readonly crashed: (error: unknown) => void;
+  readonly log: (line: string) => void;
+}
+
+/** The journal of a pool that is served, and its snapshots. */
+export class JournalKeeper {
+  readonly journal: Journal;
+  readonly #options: JournalKeeperOptions;
+  readonly #snapshots: Snapshots;
+  #roomTimer: NodeJS.Timeout | null = null;
+  #isClosed = false;
+
+  constructor(options: JournalKeeperOptions) {
+    this.#options = options;
+    const { directory, after, info, sync, segmentBytes } = options;
+    this.#snapshots = new Snapshots({
+      directory: directory.path,
+      info,
+      onMade: (made) => this.#made(made),
+      onFailed: (error) => this.#snapshotFailed(error),
+    });
+    this.journal = new Journal({
+      disk: directory.disk,
+      checksum: crc32,
+      stepVersion: STEP_VERSION,
+      info,
+      after,
+      sync,
+      ...(segmentBytes === undefined ? {} : { segmentBytes }),
+      onDurable: (number) => this.#options.onDurable(number),
+      onReady: () => this.#options.onReady(),
+      onRoom: (hasRoom) => this.#room(hasRoom),
+      onFailed: (error) => this.#options.crashed(error),
+      onClosed: (last) => this.#snapshots.closed(last),
+    });
+  }
+
+  /**
+   * Ends in order: all is durable, and a snapshot of the end is there, which says the same as the
+   * pool itself. Idempotent.
+   */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopTimer();
+    const { loop, log } = this.#options;
+    await this.journal.flush();
+    await this.journal.close();
+    const { last } = this.journal;
+    if (last === 0) return;
+    const waiting = setTimeout(() => log('making the snapshot of the end ...'), 2_000);
+    try {
+      const made = await this.#snapshots.last(last);
+      if (made === null) return;
+      const own = hashOf(loop, crc32);
+      if (made.hash !== own) throw unlike(made.hash, own);
+      await this.journal.removeCovered(made.firstNeeded);
+    } catch (error) {
+      if (error instanceof AttaccaError && error.code === 'journal-damaged') throw error;
+      log(`WARNING: no snapshot of the end: ${messageOf(error)}; the next start takes longer`);
+    } finally {
+      clearTimeout(waiting);
+    }
+  }
+
+  /** Ends at once; what is not durable is lost, and nobody was told that it is kept. */
+  async abandon(): Promise<void> {
+    this.#isClosed = true;
+    this.#stopTimer();
+    await this.#snapshots.close();
+  }
+
+  #made({ firstNeeded }: Made): void {
+    this.journal.removeCovered(firstNeeded).catch((error: unknown) => {
+      this.#options.log(`WARNING: old segments of the journal stay: ${messageOf(error)}`);
+    });
+  }
+
+  #snapshotFailed(error: unknown): void {
+    const isDamage = error instanceof AttaccaError && error.code === 'journal-damaged';
+    // What cannot be done again now could not be either after a crash.
+    if (isDamage) this.#options.crashed(error);
+    else this.#options.log(`WARNING: no snapshot: ${messageOf(error)}; another is tried later`);
+  }
+
+  #room(hasRoom: boolean): void {
+    const { loop, directory, log, onReady } = this.#options;
+    loop.hasRoom = hasRoom;
+    if (hasRoom) {
+      this.#stopTimer();
+      log(`there is room again in "${directory.path}": the pool takes what is new`);
+      onReady();
+      return;
+    }
+    log(
+      `NO ROOM in "${directory.path}": the pool takes nothing new until a file of ` +
+        `${formatBytes(this.journal.segmentBytes)} fits; what frees things goes through`,
+    );
+    this.#roomTimer ??= setInterval(() => this.journal.retryRoom(), SERVER_LIMITS.roomRetryMs);
+    this.#roomTimer.unref();
+  }
+
+  #stopTimer(): void {
+    if (this.#roomTimer !== null) clearInterval(this.#roomTimer);
+    this.#roomTimer = null;
+  }
+}
+
+function unlike(snapshot: number, own: number): AttaccaError {
+  return new AttaccaError(
+    'journal-damaged',
+    'Cannot vouch for the snapshot of the end: it does not say what the pool says',
+    { snapshot, own },
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

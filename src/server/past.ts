@@ -1,0 +1,90 @@
+import { crc32 } from 'node:zlib';
+import { refuse } from '../core/assert.js';
+import { formatBytes } from '../levels/shm/index.js';
+import { type Revived, revive } from '../loop/history.js';
+import type { PoolInfo } from '../loop/pool-info.js';
+import { PoolLoop } from '../loop/pool-loop.js';
+import type { PoolOptions } from '../pool/state.js';
+import type { KeptSlab } from './agent-messages.js';
+import { DataDirectory } from './data-directory.js';
+import type { ServeOptions } from './options.js';
+
+/** What a pool that is kept in a directory was when its last manager ended. */
+export interface Past {
+  readonly directory: DataDirectory;
+  readonly revived: Revived;
+  readonly sessionKey: Uint8Array;
+  readonly token: string;
+  /** How long it took. */
+  readonly ms: number;
+}
+
+/** Opens the directory of `--data` and brings back what is in it. */
+export async function openPast(
+  options: ServeOptions & { readonly data: string },
+  log: (line: string) => void,
+): Promise<Past> {
+  const directory = await DataDirectory.open(options.data, log);
+  try {
+    const startedMs = performance.now();
+    const repair = options.repair ?? false;
+    const revived = await revive(directory.disk, { checksum: crc32, repair });
+    const ms = performance.now() - startedMs;
+    checkName(options, revived.info);
+    const sessionKey = await directory.sessionKey();
+    const token = await directory.token();
+    tell(revived, ms, log);
+    return { directory, revived, sessionKey, token, ms };
+  } catch (error) {
+    await directory.close();
+    throw error;
+  }
+}
+
+function checkName({ name, data }: ServeOptions, info: PoolInfo | null): void {
+  if (info === null || name === undefined || name === info.options.name) return;
+  refuse(
+    'bad-argument',
+    `Cannot serve "${name}" on "${data}": it keeps the pool "${info.options.name}"`,
+    { name, found: info.options.name },
+  );
+}
+
+function tell({ loop, info, recovered }: Revived, ms: number, log: (line: string) => void): void {
+  if (loop === null || info === null) return;
+  const { snapshot, records, torn, spoiled, damage } = recovered;
+  const from = snapshot === 0 ? '' : `the snapshot of record ${snapshot} and `;
+  log(
+    `took up "${info.options.name}" from ${from}${records} records: ` +
+      `${loop.pool.objects.used} objects, ${loop.sessionCount} sessions (${Math.round(ms)} ms)`,
+  );
+  if (torn !== null) {
+    log(
+      `cut ${formatBytes(torn.bytes)} that a crash left at the end of ${torn.file}: ` +
+        'nobody was told that they are kept',
+    );
+  }
+  for (const file of spoiled) log(`WARNING: ${file} is damaged; nothing is lost by that`);
+  if (damage !== null) {
+    const { file, offset, first, last } = damage;
+    log(
+      `REPAIRED: ${file} is damaged from byte ${offset} on; the records ${first} to ${last} ` +
+        'are lost, what is left of them is kept as lost-*',
+    );
+  }
+}
+
+/** The loop that a manager goes on with, and whether it is a new pool. */
+export function loopOf(past: Past | null, options: PoolOptions): PoolLoop {
+  return past?.revived.loop ?? new PoolLoop(options, past === null ? null : crc32);
+}
+
+/** The slabs that a pool had. */
+export function slabsOf(loop: PoolLoop): KeptSlab[] {
+  const { extents, slabsAdopted } = loop.pool;
+  return [...extents.slabs].map(([slab, { size }]) => ({
+    slab,
+    size,
+    adopted: slabsAdopted.has(slab),
+  }));
+}

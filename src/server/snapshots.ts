@@ -1,0 +1,103 @@
+import { Worker } from 'node:worker_threads';
+import { AttaccaError } from '../core/errors.js';
+import type { Made } from '../loop/history.js';
+import { ownError, threadUrl } from './threads.js';
+
+/** What the thread is told. */
+export interface SnapshotOrder {
+  readonly directory: string;
+  readonly upTo: number;
+  readonly info: Uint8Array;
+}
+
+interface SnapshotsOptions {
+  readonly directory: string;
+  readonly info: Uint8Array;
+  /** A snapshot is there: what lies before `firstNeeded` may go. */
+  readonly onMade: (made: Made) => void;
+  /** It could not be made: as there is no room, say. Another is tried later. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** After a snapshot so many times what it took goes by: a fifth of a core at most is for them. */
+const REST_FACTOR = 4;
+
+/**
+ * Has snapshots made, one at a time, of segments that are closed: so that the records that a new
+ * manager must do again stay few, at a bounded share of a core however large the pool is.
+ */
+export class Snapshots {
+  readonly #options: SnapshotsOptions;
+  #wanted = 0;
+  #worker: Worker | null = null;
+  #restTimer: NodeJS.Timeout | null = null;
+  #isClosed = false;
+
+  constructor(options: SnapshotsOptions) {
+    this.#options = options;
+  }
+
+  /** A segment that ends with this record is closed. */
+  closed(last: number): void {
+    this.#wanted = last;
+    this.#begin();
+  }
+
+  /** Makes a snapshot of all up to a record, now; null when there is one. */
+  async last(upTo: number): Promise<Made | null> {
+    await this.close();
+    return await this.#make(upTo);
+  }
+
+  /** Ends what is under way. Idempotent. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#restTimer !== null) clearTimeout(this.#restTimer);
+    await this.#worker?.terminate();
+  }
+
+  #begin(): void {
+    if (this.#isClosed || this.#worker !== null || this.#restTimer !== null) return;
+    const startedMs = performance.now();
+    const upTo = this.#wanted;
+    this.#make(upTo)
+      .then(
+        (made) => {
+          if (made !== null && !this.#isClosed) this.#options.onMade(made);
+        },
+        (error: unknown) => {
+          if (!this.#isClosed) this.#options.onFailed(error);
+        },
+      )
+      .finally(() => this.#rest(upTo, performance.now() - startedMs));
+  }
+
+  #rest(made: number, ms: number): void {
+    if (this.#isClosed) return;
+    this.#restTimer = setTimeout(() => {
+      this.#restTimer = null;
+      if (this.#wanted > made) this.#begin();
+    }, ms * REST_FACTOR);
+    this.#restTimer.unref();
+  }
+
+  #make(upTo: number): Promise<Made | null> {
+    const { directory, info } = this.#options;
+    const workerData: SnapshotOrder = { directory, upTo, info };
+    return new Promise((resolve, reject) => {
+      const url = threadUrl('snapshot');
+      const worker = new Worker(url, { workerData, execArgv: [], name: 'attacca snapshot' });
+      this.#worker = worker;
+      let made: Made | null = null;
+      worker.once('message', (message: Made | null) => {
+        made = message;
+      });
+      worker.once('error', (error) => reject(ownError(error)));
+      worker.once('exit', (code) => {
+        this.#worker = null;
+        if (code === 0) resolve(made);
+        else reject(new AttaccaError('internal', `The snapshot's thread ended (${code})`));
+      });
+    });
+  }
+}
