@@ -84,6 +84,7 @@ export class PoolServer {
   readonly #poisoned: Poisoned | null;
   #agent: Agent | null = null;
   #hasCrashed = false;
+  #isServing = false;
   #ending: Promise<void> | null = null;
   #resolveClosed: (end: ServerEnd) => void = () => {};
   #draining: Promise<void> | null = null;
@@ -170,6 +171,7 @@ export class PoolServer {
     this.#parts.cleanup.push(() => this.#closeParts());
     await this.#startAgent();
     if (this.#parts.past?.revived.loop != null) this.#goOn();
+    this.#isServing = true;
   }
 
   /** Goes on where the last manager of the pool ended. */
@@ -326,32 +328,46 @@ export class PoolServer {
 
   async #endOnce(end: ServerEnd): Promise<void> {
     const { cleanup, log } = this.#parts;
-    await cleanup.run((error) => log(`cannot clean up: ${String(error)}`));
-    this.#resolveClosed(end);
+    let how = end;
+    await cleanup.run((error) => {
+      log(`cannot clean up: ${String(error)}`);
+      if (isDamage(error)) how = { kind: 'crashed', error, report: null };
+    });
+    this.#resolveClosed(how);
   }
 
   async #closeParts(): Promise<void> {
     this.#sessions.stopWaiting();
     this.#deaths.close();
     this.#heartbeats.close();
-    // What was asked before is answered before.
-    this.#turns.runNow();
-    if (this.#keeper !== null && !this.#hasCrashed) await this.#endHistory(this.#keeper);
-    this.#turns.stop();
+    await this.#settle();
     const error = new AttaccaError('pool-stopping', 'Cannot go on: the pool has stopped');
     await this.#sessions.refuseAll(error);
+    await this.#endHistory();
+    this.#turns.stop();
     await this.#agent?.close();
     await this.#scratches?.close();
   }
 
+  /** What was asked before is answered before. */
+  async #settle(): Promise<void> {
+    if (this.#hasCrashed) return;
+    this.#turns.runNow();
+    await this.#keeper?.journal.flush();
+  }
+
   /** Nobody comes back to a pool that was stopped: its sessions end, then its journal. */
-  async #endHistory(keeper: JournalKeeper): Promise<void> {
-    await keeper.journal.flush();
+  async #endHistory(): Promise<void> {
+    if (this.#keeper === null) return;
+    if (this.#hasCrashed || !this.#isServing) {
+      await this.#keeper.abandon();
+      return;
+    }
     for (const { session } of this.#loop.sessions()) {
       this.#turns.input({ kind: 'session-gone', session, why: 'the pool was stopped' });
     }
-    this.#turns.runNow();
-    await keeper.close();
+    await this.#settle();
+    await this.#keeper.close();
   }
 
   /** Our own fault: reported once, then the pool ends. What it holds is not to be trusted. */
@@ -370,4 +386,9 @@ export class PoolServer {
     this.#sessions.destroyAll();
     this.#end({ kind: 'crashed', error, report: path }).catch(() => {});
   }
+}
+
+/** Whether the journal does not say what the pool said: nothing was lost yet, but will be. */
+function isDamage(error: unknown): boolean {
+  return error instanceof AttaccaError && error.code === 'journal-damaged';
 }

@@ -13,7 +13,7 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   levels: ['core'],
   transport: ['core'],
   client: ['core', 'protocol', 'session', 'levels', 'transport'],
-  server: ['core', 'protocol', 'catalog', 'pool', 'loop', 'levels', 'transport'],
+  server: ['core', 'protocol', 'catalog', 'pool', 'journal', 'loop', 'levels', 'transport'],
   testing: ['server'],
   cli: ['core', 'protocol', 'client', 'server', 'levels', 'transport'],
   examples: ['client', 'server'],
