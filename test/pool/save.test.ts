@@ -6,11 +6,13 @@ import { PoolLoop } from '../../src/loop/pool-loop.js';
 import { digest } from '../../src/pool/digest.js';
 import { checkInvariants } from '../../src/pool/invariants.js';
 import { restorePool, savePool, stateHash } from '../../src/pool/save.js';
+import { Session } from '../../src/pool/sessions.js';
 import { pendingEffects } from '../../src/pool/slabs.js';
 import { PoolState } from '../../src/pool/state.js';
 import { step } from '../../src/pool/step.js';
 import { writeKey } from '../../src/protocol/index.js';
 import { CHECKSUM, restored, saved } from '../core/states.js';
+import { fc } from '../fast-check.js';
 import { Harness, OPTIONS } from './harness.js';
 import { attempt, operationsOf, report } from './model/search.js';
 import { type Dice, random } from './random.js';
@@ -197,6 +199,48 @@ test('slabs: that the agent could not make one is known after a restart', () => 
   pool.settle();
   pool.pass(10);
   assert.match(call.fails('memory-full').message, /no space left/);
+});
+
+test('adopt: who knows of a file is told of its end, in the order in which they came to know', () => {
+  const pool = mirrored({ memoryBytesMax: 80 * MiB });
+  const [writer, one, two] = ['writer', 'one', 'two'].map((name) => pool.member(name));
+  assert.ok(writer !== undefined && one !== undefined && two !== undefined);
+  const handle = writer.offer('x', writer.adopt('adopt-1', 4_096).grant());
+  for (const reader of [two, one]) {
+    const read = reader.declare('x');
+    read.demand().delivered();
+    read.dispose().ok();
+  }
+  handle.withdraw().ok();
+  for (const { client } of [writer, one, two]) {
+    assert.deepEqual(client.notices, [{ kind: 'slabGone', slab: 1 }]);
+  }
+});
+
+const numbers = fc.array(fc.tuple(fc.nat(5_000), fc.nat(2)), { maxLength: 60 });
+
+test('a session goes on alike: its numbers of handles and keys, and what they cost', () => {
+  fc.assert(
+    fc.property(numbers, numbers, (before, after) => {
+      const one = new Session(7, { pid: 1 }, 0.5);
+      const act = (session: Session, [number, row]: readonly [number, number]): string => {
+        session.handles.set(number, row);
+        session.keys.define(number % 64, 1 + (number % 50));
+        const { handles, keys } = session;
+        return `${handles.get(number)} ${handles.used} ${handles.bytesUsed} ${keys.hasAliases}`;
+      };
+      for (const each of before) act(one, each);
+      const bytes = saved((w) => one.save(w));
+      const two = restored(bytes, Session.restore);
+      assert.deepEqual(fieldsOf(two), fieldsOf(one));
+      assert.equal(two.keys.hasAliases, one.keys.hasAliases);
+      for (const each of after) assert.equal(act(two, each), act(one, each));
+      assert.deepEqual(
+        saved((w) => two.save(w)),
+        saved((w) => one.save(w)),
+      );
+    }),
+  );
 });
 
 test('what was asked of the agent is asked again, until it is answered', () => {
