@@ -1,0 +1,272 @@
+import { constants, readSync, writeSync } from 'node:fs';
+import { type FileHandle, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AttaccaError } from '../core/errors.js';
+import type { Sink, Source } from '../core/streams.js';
+import { systemCode, whyFailed } from '../core/system-errors.js';
+import type { Disk } from '../journal/disk.js';
+
+/** Written and read at a time, where it is ours to choose. */
+const PIECE_BYTES = 1024 * 1024;
+const CREATE_FLAGS = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW;
+
+/**
+ * The directory of a journal in a file system. Keeps files open that it has touched, one descriptor
+ * each, until they are removed or it is closed.
+ */
+export class NodeDisk implements Disk {
+  readonly directory: string;
+  readonly #handles = new Map<string, FileHandle>();
+  #directoryHandle: FileHandle | null = null;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  list(): Promise<{ name: string; size: number }[]> {
+    return this.#attempt('list', '', async () => {
+      const entries = await readdir(this.directory, { withFileTypes: true });
+      const files: { name: string; size: number }[] = [];
+      for (const entry of entries) {
+        if (!entry.isFile()) continue;
+        // It may be renamed or removed meanwhile.
+        const found = await stat(this.#path(entry.name)).catch(nullIfMissing);
+        if (found !== null) files.push({ name: entry.name, size: found.size });
+      }
+      return files;
+    });
+  }
+
+  /**
+   * Writes zeros rather than reserving blocks with posix_fallocate: a block that is reserved and
+   * not written is marked so, and the first write of it changes metadata that must be synced as
+   * well. Measured (ext4 on a virtual disk, Node 20, 4.5 KiB and fdatasync at a time): 57 to 67 us
+   * in a file of zeros, 87 to 96 us in a reserved one, 88 to 98 us in one that grows; 64 MiB of
+   * zeros take 60 ms, ahead of use. Through an O_DSYNC descriptor it is the same as with fdatasync.
+   */
+  create(name: string, size: number): Promise<void> {
+    return this.#attempt('create', name, () =>
+      this.#make(name, async (handle) => {
+        const { bavail, bsize } = await statfs(this.directory);
+        // Known before it is tried, each second, as long as the disk is full.
+        if (bavail * bsize < size) throw noRoom('create', this.#path(name));
+        const zeros = new Uint8Array(Math.min(PIECE_BYTES, size));
+        for (let at = 0; at < size; at += zeros.length) {
+          await writeAll(handle, zeros.subarray(0, Math.min(zeros.length, size - at)), at);
+        }
+      }),
+    );
+  }
+
+  write(name: string, offset: number, bytes: Uint8Array, sync: boolean): Promise<void> {
+    return this.#attempt('write', name, async () => {
+      const handle = await this.#handle(name);
+      await writeAll(handle, bytes, offset);
+      if (sync) await handle.datasync();
+    });
+  }
+
+  read(name: string, offset: number, target: Uint8Array): Promise<number> {
+    return this.#attempt('read', name, async () => {
+      const handle = await this.#handle(name);
+      let have = 0;
+      for (let got = 1; have < target.length && got > 0; have += got) {
+        const left = target.length - have;
+        ({ bytesRead: got } = await handle.read(target, have, left, offset + have));
+      }
+      return have;
+    });
+  }
+
+  truncate(name: string, size: number): Promise<void> {
+    return this.#attempt('cut', name, async () => {
+      const handle = await this.#handle(name);
+      await handle.truncate(size);
+      await handle.sync();
+    });
+  }
+
+  put(name: string, fill: (sink: Sink) => void): Promise<void> {
+    return this.#attempt('write', name, () =>
+      this.#make(name, async (handle) => fillThrough(handle.fd, fill)),
+    );
+  }
+
+  get<T>(name: string, use: (source: Source, size: number) => T): Promise<T> {
+    return this.#attempt('read', name, async () => {
+      const handle = await this.#handle(name);
+      const { size } = await handle.stat();
+      return use(sourceOf(handle.fd), size);
+    });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#attempt('rename', from, async () => {
+      const moved = this.#handles.get(from);
+      await rename(this.#path(from), this.#path(to));
+      await this.#release(to);
+      this.#handles.delete(from);
+      if (moved !== undefined) this.#handles.set(to, moved);
+    });
+  }
+
+  remove(name: string): Promise<void> {
+    return this.#attempt('remove', name, async () => {
+      await unlink(this.#path(name));
+      await this.#release(name);
+    });
+  }
+
+  syncDirectory(): Promise<void> {
+    return this.#attempt('sync', '', async () => {
+      this.#directoryHandle ??= await open(this.directory, constants.O_RDONLY);
+      await this.#directoryHandle.sync();
+    });
+  }
+
+  async close(): Promise<void> {
+    const handles = [...this.#handles.values()];
+    if (this.#directoryHandle !== null) handles.push(this.#directoryHandle);
+    this.#handles.clear();
+    this.#directoryHandle = null;
+    for (const handle of handles) await handle.close();
+  }
+
+  #path(name: string): string {
+    return name === '' ? this.directory : join(this.directory, name);
+  }
+
+  /** The open file of a name. */
+  async #handle(name: string): Promise<FileHandle> {
+    const present = this.#handles.get(name);
+    if (present !== undefined) return present;
+    const path = this.#path(name);
+    const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(
+      (cause: unknown) => {
+        // To be read it need not be writable.
+        if (systemCode(cause) !== 'EACCES' && systemCode(cause) !== 'EROFS') throw cause;
+        return open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+      },
+    );
+    this.#handles.set(name, handle);
+    return handle;
+  }
+
+  async #release(name: string): Promise<void> {
+    const handle = this.#handles.get(name);
+    this.#handles.delete(name);
+    await handle?.close();
+  }
+
+  /** Makes a file in the place of any that was there; removes it again when that fails. */
+  async #make(name: string, fill: (handle: FileHandle) => Promise<void>): Promise<void> {
+    const path = this.#path(name);
+    await this.#release(name);
+    await unlink(path).catch(nullIfMissing);
+    const handle = await open(path, CREATE_FLAGS, 0o600);
+    try {
+      await fill(handle);
+      await handle.sync();
+    } catch (cause) {
+      await handle.close();
+      await unlink(path).catch(() => {});
+      throw cause;
+    }
+    this.#handles.set(name, handle);
+  }
+
+  async #attempt<T>(action: string, name: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (cause) {
+      throw diskError(action, this.#path(name), cause);
+    }
+  }
+}
+
+function nullIfMissing(cause: unknown): null {
+  if (systemCode(cause) === 'ENOENT') return null;
+  throw cause;
+}
+
+function noRoom(action: string, path: string, cause?: unknown): AttaccaError {
+  const fields = { path, system: systemCode(cause) || 'ENOSPC' };
+  const text = `Cannot ${action} "${path}": no space is left on its disk`;
+  return new AttaccaError('disk-full', text, fields, { cause });
+}
+
+/** What the system says, as an error that names the file; what is no error of the system stays. */
+function diskError(action: string, path: string, cause: unknown): unknown {
+  const system = systemCode(cause);
+  if (cause instanceof AttaccaError || system === '') return cause;
+  if (system === 'ENOSPC' || system === 'EDQUOT') return noRoom(action, path, cause);
+  const text = `Cannot ${action} "${path}": ${whyFailed(cause)}`;
+  return new AttaccaError('file-error', text, { path, system }, { cause });
+}
+
+/** One call may write less than it was given. */
+async function writeAll(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, offset + at);
+    at += bytesWritten;
+  }
+}
+
+function writeAllNow(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+}
+
+/** Gathers small pieces, so that each does not cost a call of the system. */
+function fillThrough(fd: number, fill: (sink: Sink) => void): void {
+  const buffer = new Uint8Array(PIECE_BYTES);
+  let size = 0;
+  const flush = () => {
+    writeAllNow(fd, buffer.subarray(0, size));
+    size = 0;
+  };
+  fill((bytes) => {
+    if (size + bytes.length > buffer.length) flush();
+    if (bytes.length > buffer.length) {
+      writeAllNow(fd, bytes);
+      return;
+    }
+    buffer.set(bytes, size);
+    size += bytes.length;
+  });
+  flush();
+}
+
+/** Reads ahead, for the same reason. */
+function sourceOf(fd: number): Source {
+  const buffer = new Uint8Array(PIECE_BYTES);
+  let at = 0;
+  let end = 0;
+  let position = 0;
+  const readNow = (target: Uint8Array): number => {
+    const bytes = readSync(fd, target, 0, target.length, position);
+    position += bytes;
+    return bytes;
+  };
+  return (target) => {
+    let have = 0;
+    while (have < target.length) {
+      if (at === end) {
+        const left = target.length - have;
+        if (left >= buffer.length) {
+          const bytes = readNow(target.subarray(have));
+          if (bytes === 0) break;
+          have += bytes;
+          continue;
+        }
+        at = 0;
+        end = readNow(buffer);
+        if (end === 0) break;
+      }
+      const piece = buffer.subarray(at, Math.min(end, at + target.length - have));
+      target.set(piece, have);
+      at += piece.length;
+      have += piece.length;
+    }
+    return have;
+  };
+}
