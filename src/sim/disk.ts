@@ -50,10 +50,15 @@ class Node {
     this.dirty.clear();
   }
 
+  /** What an operating system makes of a sync that fails: it keeps the bytes, and forgets them. */
+  failSync(): void {
+    this.dirty.clear();
+  }
+
   truncate(size: number): void {
     this.sync();
     this.cached = this.cached.slice(0, size);
-    this.synced = this.cached.slice();
+    this.synced = this.synced.slice(0, size);
   }
 
   /** Leaves of each sector that was not synced what it held, what it was to hold, or neither. */
@@ -106,7 +111,10 @@ export class SimDisk implements Disk {
   /** Operations begun, in all lives. */
   operations = 0;
   capacityBytes: number;
-  /** From now on each write and each sync fails. */
+  /**
+   * From now on each write and each sync fails. Afterwards what was to be synced can be read until
+   * a crash, and no later sync writes it: only writing it again does.
+   */
   isFailing = false;
   readonly #later: (run: () => void) => void;
   /** As programs see them. */
@@ -141,6 +149,11 @@ export class SimDisk implements Disk {
     for (const node of new Set(this.#names.values())) {
       node.crash(dice, FATES[dice(FATES.length)] ?? 'mixed', garbage);
     }
+  }
+
+  /** The process ends and the machine goes on: what was under way will never be answered. */
+  abandon(): void {
+    this.#life++;
   }
 
   /** Flips a bit of what is durable, as age does. */
@@ -182,6 +195,7 @@ export class SimDisk implements Disk {
     return this.#do(() => {
       const isSame = bytes.every((byte, index) => byte === before[index]);
       assert(isSame, 'bytes that are being written do not change');
+      if (sync && this.isFailing) node.failSync();
       this.#mustWork('write', name);
       if (sync) node.sync();
     });

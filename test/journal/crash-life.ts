@@ -24,6 +24,18 @@ interface State {
 }
 
 const START: State = { place: BEGIN, hash: 0 };
+/** What may happen in a life, with how often it did. */
+export const NOTHING_SEEN = {
+  records: 0,
+  segments: 0,
+  snapshots: 0,
+  torn: 0,
+  damage: 0,
+  spoiled: 0,
+  full: 0,
+  failed: 0,
+};
+
 const DAMAGED = 'damaged' as const;
 /** Thrown out of what was under way when the power went. */
 class PowerLoss extends Error {}
@@ -42,15 +54,7 @@ export class CrashLife {
   #acknowledged = 0;
   #isFlipped = false;
   /** How often each thing has happened, to see that a run came by it. */
-  readonly seen = {
-    records: 0,
-    torn: 0,
-    damage: 0,
-    snapshots: 0,
-    spoiled: 0,
-    full: 0,
-    segments: 0,
-  };
+  readonly seen = { ...NOTHING_SEEN };
 
   /** `wrap` gives the machines another disk than the one that crashes. */
   constructor(dice: Dice, wrap: (disk: Disk) => Disk = (disk) => disk) {
@@ -68,8 +72,11 @@ export class CrashLife {
     this.#crash();
   }
 
+  /** The power goes, or the process alone. */
   #crash(): void {
-    this.disk.crash(this.#dice, { garbage: this.#dice(3) === 0 });
+    if (this.#dice(3) === 0) this.disk.abandon();
+    else this.disk.crash(this.#dice, { garbage: this.#dice(3) === 0 });
+    this.disk.isFailing = false;
     this.#schedule.waiting.length = 0;
   }
 
@@ -134,6 +141,8 @@ export class CrashLife {
     const { after, hash } = recovered;
     this.#check(after);
     this.#hashes.length = after.number + 1;
+    // From now on others rely on what was found.
+    this.#acknowledged = after.number;
     const worker = new Worker(this.#port, { place: after, hash: recovered.hash }, this.seen);
     const journal = new Journal({
       disk: this.#port,
@@ -147,7 +156,10 @@ export class CrashLife {
       },
       onReady: () => {},
       onRoom: () => void this.seen.full++,
-      onFailed: (error) => assert.fail(error.message),
+      onFailed: () => {
+        this.seen.failed++;
+        assert.ok(this.disk.isFailing);
+      },
       onClosed: (last) => {
         this.seen.segments++;
         worker.closed(last, (first) => journal.removeCovered(first));
@@ -158,6 +170,7 @@ export class CrashLife {
     for (let turns = this.#dice(200); turns > 0; turns--) {
       // Now and then nothing more can be made.
       if (this.#dice(30) === 0) this.disk.capacityBytes = this.#dice(2) === 0 ? 0 : 1 << 30;
+      if (this.#dice(100) === 0) this.disk.isFailing = true;
       if (this.#dice(5) === 0) journal.retryRoom();
       if (this.#dice(2) === 0) running = this.#append(journal, running);
       else if (this.#schedule.waiting.length > 0) {
@@ -165,7 +178,7 @@ export class CrashLife {
       } else await setImmediate();
     }
     this.disk.capacityBytes = 1 << 30;
-    if (this.#dice(4) === 0) await this.#drive(journal.close(), Infinity);
+    if (this.#dice(4) === 0 && !this.disk.isFailing) await this.#drive(journal.close(), Infinity);
     if (worker.failure !== null) throw worker.failure;
   }
 
@@ -279,8 +292,9 @@ class Worker {
         await removeCovered(await this.#snapshot(last));
         this.#seen.snapshots++;
       } catch (error) {
-        const isFull = error instanceof AttaccaError && error.code === 'disk-full';
-        if (!isFull) this.failure ??= error;
+        const isOfDisk =
+          error instanceof AttaccaError && /^disk-full$|^file-error$/u.test(error.code);
+        if (!isOfDisk) this.failure ??= error;
       }
     });
   }

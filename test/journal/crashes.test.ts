@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Disk } from '../../src/journal/disk.js';
 import { seedOf } from '../fast-check.js';
 import { random } from '../pool/random.js';
-import { CrashLife } from './crash-life.js';
+import { CrashLife, NOTHING_SEEN } from './crash-life.js';
 
 const SEED = seedOf(process.env['ATTACCA_SEED']) % 1_000_000;
 const LIVES = 40;
@@ -14,7 +14,7 @@ async function lives(
   options: { readonly flips: boolean },
   wrap?: (disk: Disk) => Disk,
 ): Promise<{ seen: CrashLife['seen']; failure: unknown }> {
-  const total = { records: 0, torn: 0, damage: 0, snapshots: 0, spoiled: 0, full: 0, segments: 0 };
+  const total = { ...NOTHING_SEEN };
   for (let index = 0; index < LIVES; index++) {
     const seed = SEED + index;
     const life = new CrashLife(random(seed), wrap);
@@ -32,7 +32,7 @@ test('what was reported durable is there after any crash, in order, bit for bit,
   const { seen, failure } = await lives({ flips: false });
   if (failure !== null) throw failure;
   assert.equal(seen.damage, 0);
-  for (const key of ['records', 'torn', 'snapshots', 'full', 'segments'] as const) {
+  for (const key of ['records', 'torn', 'snapshots', 'full', 'segments', 'failed'] as const) {
     assert.ok(seen[key] > 20, `${key}: ${seen[key]}`);
   }
 });

@@ -4,8 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { AttaccaError } from '../../src/core/errors.js';
+import { snapshotName } from '../../src/journal/segment.js';
+import { writeSnapshot } from '../../src/journal/snapshot.js';
 import { NodeDisk } from '../../src/server/node-disk.js';
 import { testDisk } from '../journal/disk-conformance.js';
+import {
+  checksum,
+  entriesOf,
+  INFO,
+  openJournal,
+  recovered,
+  STEP_VERSION,
+  write,
+} from '../journal/support.js';
 import { scratch, tinyTmpfs } from '../levels/scratch.js';
 
 testDisk('node', async (t) => new NodeDisk(await scratch(t, tmpdir())));
@@ -81,5 +92,45 @@ test('a disk that fills while a file is made: disk-full, and its room is free ag
   assert.deepEqual(readdirSync(directory), []);
   await disk.create('a', 512 << 10);
   await disk.write('a', 0, whole.subarray(0, 512 << 10), true);
+  await disk.close();
+});
+
+test('a journal in a directory goes on where another process has left it', async (t) => {
+  const directory = await scratch(t, tmpdir());
+  const sizes = [30_000, 30_000, 30_000, 1, 0, 20_000];
+  let after = { number: 0, crc: 0 };
+  for (let life = 0; life < 3; life++) {
+    const disk = new NodeDisk(directory);
+    const seen: number[] = [];
+    const result = await recovered(disk, {
+      begin: ({ info }) => assert.deepEqual(info, INFO),
+      apply: ({ number, entries }) => {
+        seen.push(number);
+        assert.deepEqual(entries, entriesOf(number, sizes[(number - 1) % sizes.length] ?? 0));
+      },
+    });
+    assert.deepEqual(result.after, after);
+    assert.equal(seen.length, life * sizes.length);
+    assert.equal(result.torn, null);
+    const { journal, failed } = openJournal(disk, { after });
+    await write(journal, sizes);
+    await journal.close();
+    assert.deepEqual(failed, []);
+    await disk.close();
+    const other = new NodeDisk(directory);
+    ({ after } = await recovered(other));
+    await other.close();
+  }
+  const disk = new NodeDisk(directory);
+  const header = { stepVersion: STEP_VERSION, after, info: INFO };
+  await writeSnapshot(disk, header, checksum, (sink) => sink(entriesOf(9, 3_000_000)));
+  const { snapshot, records } = await recovered(disk, {
+    begin: (_, body) => {
+      const state = new Uint8Array(4_000_000);
+      assert.deepEqual(state.subarray(0, body?.(state)), entriesOf(9, 3_000_000));
+    },
+  });
+  assert.deepEqual([snapshot, records], [18, 0]);
+  assert.ok(readdirSync(directory).includes(snapshotName(18)));
   await disk.close();
 });
