@@ -191,9 +191,9 @@ async function cut(
 }
 
 /**
- * Makes durable what was read, as others will rely on it now. It may never have been synced; or that
- * has failed, and then an operating system may go on to show bytes that the disk does not have, and
- * call them clean. Only writing them again helps.
+ * Makes durable what was read, as others will rely on it now. It may never have been synced; or
+ * that has failed, and then an operating system may go on to show bytes that the disk does not
+ * have, and call them clean. Only writing them again helps.
  */
 async function writeAgain(disk: Disk, name: string, end: number): Promise<void> {
   const piece = new Uint8Array(PIECE_BYTES);

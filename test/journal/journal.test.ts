@@ -150,6 +150,23 @@ test('without a next segment the last quarter is for what frees things, and then
   assert.equal(journal.durable, 5);
 });
 
+test('as long as the next segment is being made the last quarter is kept, as it may not be', async () => {
+  const { journal, schedule, append, durable, told } = await steppedJournal();
+  append(10);
+  // The write is the last that was asked for.
+  while (durable.length === 0) await schedule.end(schedule.waiting.length - 1);
+  assert.equal(journal.reserve(45_100), 'later');
+  const { ready } = told;
+  await schedule.endAll();
+  assert.equal(told.ready, ready + 1);
+  append(45_100);
+  assert.equal(journal.reserve(20_000), 'ok', 'in the next segment');
+  assert.equal(journal.reserve(journal.entriesBytesMax), 'ok', 'asked again, nothing was appended');
+  append(1);
+  await schedule.endAll();
+  assert.equal(journal.durable, 3);
+});
+
 test('a disk that is full at the begin says so, and goes on when it is not', async () => {
   const disk = new SimDisk({ capacityBytes: 100 });
   const { journal, room } = openJournal(disk);
