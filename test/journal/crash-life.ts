@@ -51,7 +51,10 @@ export class CrashLife {
   readonly #dice: Dice;
   /** Hash of all records up to each number. */
   readonly #hashes: number[] = [0];
+  /** Must be there after the process has ended. */
   #acknowledged = 0;
+  /** Must be there after a loss of power, too: less, without sync. */
+  #synced = 0;
   #isFlipped = false;
   /** How often each thing has happened, to see that a run came by it. */
   readonly seen = { ...NOTHING_SEEN };
@@ -75,7 +78,10 @@ export class CrashLife {
   /** The power goes, or the process alone. */
   #crash(): void {
     if (this.#dice(3) === 0) this.disk.abandon();
-    else this.disk.crash(this.#dice, { garbage: this.#dice(3) === 0 });
+    else {
+      this.disk.crash(this.#dice, { garbage: this.#dice(3) === 0 });
+      this.#acknowledged = Math.min(this.#acknowledged, this.#synced);
+    }
     this.disk.isFailing = false;
     this.#schedule.waiting.length = 0;
   }
@@ -143,6 +149,8 @@ export class CrashLife {
     this.#hashes.length = after.number + 1;
     // From now on others rely on what was found.
     this.#acknowledged = after.number;
+    this.#synced = after.number;
+    const sync = this.#dice(4) !== 0;
     const worker = new Worker(this.#port, { place: after, hash: recovered.hash }, this.seen);
     const journal = new Journal({
       disk: this.#port,
@@ -151,8 +159,10 @@ export class CrashLife {
       info: INFO,
       after,
       segmentBytes: SEGMENT_BYTES,
+      sync,
       onDurable: (number) => {
         this.#acknowledged = number;
+        if (sync) this.#synced = number;
       },
       onReady: () => {},
       onRoom: () => void this.seen.full++,
@@ -162,6 +172,7 @@ export class CrashLife {
       },
       onClosed: (last) => {
         this.seen.segments++;
+        this.#synced = Math.max(this.#synced, last);
         worker.closed(last, (first) => journal.removeCovered(first));
       },
     });
@@ -178,7 +189,10 @@ export class CrashLife {
       } else await setImmediate();
     }
     this.disk.capacityBytes = 1 << 30;
-    if (this.#dice(4) === 0 && !this.disk.isFailing) await this.#drive(journal.close(), Infinity);
+    if (this.#dice(4) === 0 && !this.disk.isFailing) {
+      await this.#drive(journal.close(), Infinity);
+      this.#synced = journal.durable;
+    }
     if (worker.failure !== null) throw worker.failure;
   }
 
@@ -206,6 +220,7 @@ export class CrashLife {
     if (name === undefined) return;
     const offset = this.#dice(this.disk.bytesOf(name).length);
     this.#acknowledged = Math.min(this.#acknowledged, await this.#provedWithout(name, offset));
+    this.#synced = Math.min(this.#synced, this.#acknowledged);
     this.disk.flip(name, offset, this.#dice(8));
     this.#isFlipped = true;
   }
