@@ -43,7 +43,10 @@ function tcpAddress(text: string | undefined): TcpAddress | null {
 function socketPath(options: ServeOptions, name: string): string {
   if (options.address === undefined) return socketPathOf(name);
   const address = parseAddress(options.address);
-  if (address.kind === 'unix') return address.path;
+  if (address.kind === 'unix') {
+    checkSocketPath(address.path);
+    return address.path;
+  }
   return refuse('bad-argument', `Cannot serve on "${options.address}": it is not unix:/path`);
 }
 
@@ -195,9 +198,8 @@ async function servePool(
   log: (line: string) => void,
 ): Promise<PoolServer> {
   const identity = identityOf(options, past);
-  const { poolId, name } = identity;
+  const { name } = identity;
   const path = socketPath(options, name);
-  checkSocketPath(path);
   const tcp = tcpAddress(options.listen);
   const token = tokenFor(past === null ? options : { token: past.token, ...options });
   const cleanup = new Cleanup();
@@ -237,7 +239,7 @@ async function servePool(
       loop: poolOptions(identity, options, memory),
       past,
       journal: { sync: options.sync ?? true, segmentBytes: options.segmentBytes },
-      door: { token, poolId, poolName: name },
+      door: { token, poolId: identity.poolId, poolName: name },
       secrets: new SessionSecrets(past?.sessionKey),
       memory,
       directory,
