@@ -10,6 +10,7 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   session: ['core', 'protocol'],
   journal: ['core'],
   loop: ['core', 'protocol', 'pool', 'session'],
+  sim: ['core', 'protocol', 'pool', 'session', 'loop'],
   levels: ['core'],
   transport: ['core'],
   client: ['core', 'protocol', 'session', 'levels', 'transport'],
@@ -19,12 +20,12 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   examples: ['client', 'server'],
   bench: ['core', 'protocol', 'loop', 'client', 'cli', 'examples'],
   test: [
-    ...['core', 'protocol', 'catalog', 'pool', 'session', 'loop', 'levels', 'transport'],
+    ...['core', 'protocol', 'catalog', 'pool', 'session', 'loop', 'sim', 'levels', 'transport'],
     ...['client', 'server', 'testing', 'cli', 'examples', 'bench'],
   ],
 };
 
 /** Layers that see no Node, no clock and no chance. */
 export const PURE: readonly string[] = [
-  ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop'],
+  ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop', 'sim'],
 ];

@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
 import * as protocol from '../../../src/protocol/index.js';
+import { GRACE_MS, Oracle } from '../../../src/sim/oracle.js';
+import type {
+  Dtype,
+  Expected,
+  MHandle,
+  MSession,
+  MVersion,
+  Payload,
+  Range,
+  Said,
+  State,
+} from '../../../src/sim/oracle-state.js';
 import type { Client, Harness } from '../harness.js';
-import { Comparison, PAGE_BYTES } from './comparison.js';
-import { GRACE_MS, Oracle } from './oracle.js';
-import type { Dtype, Expected, MHandle, MSession, Page, Payload, Said, State } from './state.js';
+import { Comparison } from './comparison.js';
+import { PAGE_BYTES, Pages } from './pages.js';
 
 /** An operation, before it is known what it finds: its kind and what it picks by. */
 export type Operation = readonly [kind: number, a: number, b: number, c: number, d: number];
@@ -67,6 +78,7 @@ export class Run {
   readonly trace: string[] = [];
   readonly #pool: Harness;
   readonly #oracle: Oracle;
+  readonly #pages: Pages;
   readonly #comparison: Comparison;
   readonly #slots: (Client | null)[] = Array.from({ length: SESSIONS }, () => null);
   /** Requests that are not answered yet, of each session. */
@@ -75,8 +87,10 @@ export class Run {
 
   constructor(pool: Harness, pages: number) {
     this.#pool = pool;
-    this.#oracle = new Oracle(pool.now, pages);
-    this.#comparison = new Comparison(pool, this.#oracle);
+    const versions = new Set<MVersion>();
+    this.#pages = new Pages(pages, versions);
+    this.#oracle = new Oracle(pool.now, this.#pages, versions);
+    this.#comparison = new Comparison(pool, this.#oracle, this.#pages);
     // The first session brings the first slab.
     this.#client(0);
   }
@@ -396,7 +410,7 @@ export class Run {
     const payload = this.#payload(client, by);
     const scope = d % 3 === 0 ? 'pool' : 'member';
     const lifetime = d % 2 === 0 ? this.#deadline(d % 60) : 0;
-    const size = payload.kind === 'nothing' ? 0 : payload.bytes.length;
+    const size = payload.kind === 'nothing' ? 0 : payload.size;
     this.#both(
       client,
       `offer ${handle} ${payload.kind} of ${size} bytes, scope ${scope}, lifetime ${lifetime}`,
@@ -404,9 +418,9 @@ export class Run {
         if (payload.kind === 'nothing') {
           protocol.writeOfferNothing(w, handle, SCOPE[scope], 0, lifetime);
         } else if (payload.kind === 'inline') {
-          protocol.writeOfferInline(w, handle, SCOPE[scope], 0, lifetime, payload.bytes);
+          protocol.writeOfferInline(w, handle, SCOPE[scope], 0, lifetime, payload.content);
         } else {
-          const { slab, offset } = payload.page;
+          const { slab, offset } = payload.range;
           protocol.writeOfferSlice(w, handle, SCOPE[scope], 0, lifetime, slab, offset, size);
         }
       },
@@ -415,8 +429,8 @@ export class Run {
   }
 
   /** The pages that a session leases, and knows that it does. */
-  #pagesOf(client: Client): Page[] {
-    return [...this.#session(client).pages].filter((page) => this.#comparison.arrived.has(page));
+  #pagesOf(client: Client): Range[] {
+    return [...this.#pages.of(this.#session(client))].filter((page) => this.#comparison.arrived.has(page));
   }
 
   /** Nothing, some bytes, or a page that the session leases, or has leased. */
@@ -429,10 +443,10 @@ export class Run {
       this.#pool.slabs.get(page.slab)?.set(bytes, page.offset);
       // Until the answer has come it may be the pool's: it is not written again.
       this.#comparison.arrived.delete(page);
-      return { kind: 'slice', bytes, page };
+      return { kind: 'slice', size: bytes.length, content: bytes, range: page };
     }
     if (by % 5 === 0) return { kind: 'nothing' };
-    return { kind: 'inline', bytes: new Uint8Array(by % 5).fill(content) };
+    return { kind: 'inline', size: by % 5, content: new Uint8Array(by % 5).fill(content) };
   }
 
   #demand(client: Client, handle: number, c: number, d: number): void {
@@ -471,7 +485,8 @@ export class Run {
       return;
     }
     const known = this.#pagesOf(client);
-    const page: Page = known.length > 0 ? pick(known, c) : { slab: 99, offset: 0 };
+    const nowhere = { slab: 99, offset: 0, size: PAGE_BYTES };
+    const page: Range = known.length > 0 ? pick(known, c) : nowhere;
     const { slab, offset } = page;
     this.#both(
       client,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Harness } from '../harness.js';
 import { random } from '../random.js';
-import { PAGE_BYTES } from './comparison.js';
+import { PAGE_BYTES } from './pages.js';
 import { type Operation, Run } from './run.js';
 
 export interface SearchOptions {

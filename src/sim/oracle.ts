@@ -1,5 +1,6 @@
-import type { ErrorCode } from '../../../src/core/errors.js';
+import type { ErrorCode } from '../core/errors.js';
 import type {
+  Book,
   Dtype,
   Expected,
   MDemand,
@@ -10,12 +11,12 @@ import type {
   MPromise,
   MSession,
   MVersion,
-  Page,
+  Range,
   Payload,
   Said,
   State,
-} from './state.js';
-import { Refusal } from './state.js';
+} from './oracle-state.js';
+import { Refusal } from './oracle-state.js';
 
 const ITEM: Record<Dtype, number> = { uint8: 1, int16: 2 };
 /** Numbers of the pool that the model is compared with. */
@@ -34,13 +35,14 @@ export class Oracle {
   promises: MPromise[] = [];
   queue: MLease[] = [];
   /** Withdrawn versions that somebody needs yet, and the offered ones. */
-  readonly versions = new Set<MVersion>();
+  readonly versions: Set<MVersion>;
   readonly answers = new Map<string, Expected>();
-  readonly pagesTotal: number;
+  readonly #book: Book;
 
-  constructor(now: number, pagesTotal: number) {
+  constructor(now: number, book: Book, versions = new Set<MVersion>()) {
     this.now = now;
-    this.pagesTotal = pagesTotal;
+    this.#book = book;
+    this.versions = versions;
   }
 
   open(id: number): MSession {
@@ -49,7 +51,6 @@ export class Oracle {
       members: new Map(),
       handles: new Map(),
       promises: new Map(),
-      pages: new Set(),
     };
     this.sessions.set(id, session);
     return session;
@@ -104,7 +105,7 @@ export class Oracle {
   end(session: MSession): void {
     for (const member of [...session.members.values()]) this.#remove(member, 'crashed');
     this.queue = this.queue.filter((lease) => lease.session !== session);
-    session.pages.clear();
+    this.#book.ended(session);
     this.sessions.delete(session.id);
     this.serve();
   }
@@ -226,7 +227,8 @@ export class Oracle {
   /** Frees what nobody needs: not offered, no bound require, no reader. */
   #forget(version: MVersion): void {
     if (version.offered || version.bound.size > 0 || version.readers.size > 0) return;
-    this.versions.delete(version);
+    if (!this.versions.delete(version)) return;
+    if (version.payload.kind === 'slice') this.#book.freed(version.payload.range);
   }
 
   #forgetName(object: MObject): void {
@@ -250,13 +252,13 @@ export class Oracle {
     if (handle.state === 'offered') throw new Refusal('already-offered');
     this.#state(handle, 'declared', 'sealed');
     if (object.current !== null) throw new Refusal('already-offered');
-    const size = payload.kind === 'nothing' ? 0 : payload.bytes.length;
+    const size = payload.kind === 'nothing' ? 0 : payload.size;
     const dtype = said.dtype ?? 'uint8';
     const length = said.length ?? size / ITEM[dtype];
     if (length * ITEM[dtype] !== size || !Number.isInteger(length)) {
       throw new Refusal('size-mismatch');
     }
-    if (payload.kind === 'slice' && !session.pages.delete(payload.page)) {
+    if (payload.kind === 'slice' && !this.#book.offered(session, payload.range)) {
       throw new Refusal('bad-lease');
     }
     object.versions++;
@@ -403,8 +405,10 @@ export class Oracle {
       handle.version = version;
       return;
     }
-    if (source === 3 && payload.kind === 'slice') session.pages.add(payload.page);
-    this.#forget(version);
+    if (source === 3 && payload.kind === 'slice') {
+      this.#book.given(session, payload.range);
+      this.versions.delete(version);
+    } else this.#forget(version);
     if (demand.dispose) this.#drop(handle);
   }
 
@@ -505,7 +509,7 @@ export class Oracle {
     };
     if (current !== null) {
       const { payload } = current;
-      value['bytes'] = payload.kind === 'nothing' ? 0 : payload.bytes.length;
+      value['bytes'] = payload.kind === 'nothing' ? 0 : payload.size;
       value['dtype'] = current.dtype;
       value['shape'] = [current.length];
       value['order'] = 'row';
@@ -580,41 +584,25 @@ export class Oracle {
 
   // Memory.
 
-  get pagesFree(): number {
-    let used = 0;
-    for (const session of this.sessions.values()) used += session.pages.size;
-    for (const version of this.versions) if (version.payload.kind === 'slice') used++;
-    return this.pagesTotal - used;
-  }
-
   lease(session: MSession, request: number, handle: number | null, deadline: number): null {
     const object = handle === null ? null : this.#handle(session, handle).object;
     this.queue.push({ session, request, object, deadline });
     return null;
   }
 
-  giveBack(session: MSession, page: Page): Expected {
-    if (!session.pages.delete(page)) throw new Refusal('bad-lease');
+  giveBack(session: MSession, range: Range): Expected {
+    if (!this.#book.returned(session, range)) throw new Refusal('bad-lease');
     return { kind: 'ok' };
   }
 
-  /** First come, first served; but what somebody requires may use the reserve, and pass by. */
+  /** Grants what waits for memory, for as long as the book has something for one of them. */
   serve(): void {
-    const reserve = Math.floor(this.pagesTotal / 8);
-    for (let served = true; served; ) {
-      served = false;
-      const [first] = this.queue;
-      const urgent = this.queue.find((each) => each.object !== null && isRequired(each.object));
-      for (const each of [first, urgent]) {
-        if (each === undefined || served) continue;
-        const kept = each.object !== null && isRequired(each.object) ? 0 : reserve;
-        if (this.pagesFree - kept < 1) continue;
-        const page: Page = { slab: -1, offset: -1 };
-        each.session.pages.add(page);
-        this.#answer(each.session, each.request, { kind: 'grant', page });
-        this.queue = this.queue.filter((other) => other !== each);
-        served = true;
-      }
+    for (;;) {
+      const next = this.#book.next(this.queue);
+      if (next === null) return;
+      const { lease, range } = next;
+      this.#answer(lease.session, lease.request, { kind: 'grant', range });
+      this.queue = this.queue.filter((other) => other !== lease);
     }
   }
 
@@ -666,7 +654,7 @@ export class Oracle {
 }
 
 /** Whether somebody waits for its next version. */
-function isRequired(object: MObject): boolean {
+export function isRequired(object: MObject): boolean {
   return [...object.handles].some((each) => each.state === 'required' && each.version === null);
 }
 
