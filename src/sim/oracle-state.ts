@@ -37,6 +37,8 @@ export type Payload =
 export interface Book {
   /** A slice becomes the pool's; false: it is not leased to the session. */
   offered(session: MSession, range: Range): boolean;
+  /** Whether a slice may become somebody's own, to write to: one of an adopted file may not. */
+  mayGive(range: Range): boolean;
   /** The slice of a version becomes a lease of a session. */
   given(session: MSession, range: Range): void;
   /** The slice of a version is nobody's any more. */

@@ -11,8 +11,8 @@ import type {
   MPromise,
   MSession,
   MVersion,
-  Range,
   Payload,
+  Range,
   Said,
   State,
 } from './oracle-state.js';
@@ -37,6 +37,8 @@ export class Oracle {
   /** Withdrawn versions that somebody needs yet, and the offered ones. */
   readonly versions: Set<MVersion>;
   readonly answers = new Map<string, Expected>();
+  /** Nobody joins, and nothing is offered any more. */
+  stopping = false;
   readonly #book: Book;
 
   constructor(now: number, book: Book, versions = new Set<MVersion>()) {
@@ -68,6 +70,11 @@ export class Oracle {
     this.serve();
   }
 
+  /** What a request is answered that has waited for something outside. */
+  answer(session: MSession, request: number, answer: Expected): void {
+    this.#answer(session, request, answer);
+  }
+
   #answer(session: MSession, request: number, answer: Expected): void {
     this.answers.set(`${session.id}/${request}`, answer);
   }
@@ -82,6 +89,7 @@ export class Oracle {
   // Members.
 
   join(session: MSession, number: number, name: string): Expected {
+    if (this.stopping) throw new Refusal('pool-stopping');
     if (session.members.has(number)) throw new Refusal('bad-argument');
     let granted = name;
     if (name.endsWith('[*]')) {
@@ -251,6 +259,7 @@ export class Oracle {
     const { object, said } = handle;
     if (handle.state === 'offered') throw new Refusal('already-offered');
     this.#state(handle, 'declared', 'sealed');
+    if (this.stopping) throw new Refusal('pool-stopping');
     if (object.current !== null) throw new Refusal('already-offered');
     const size = payload.kind === 'nothing' ? 0 : payload.size;
     const dtype = said.dtype ?? 'uint8';
@@ -392,7 +401,11 @@ export class Oracle {
     handle.version = null;
     handle.demand = null;
     const { payload } = version;
-    const free = !version.offered && version.bound.size === 0 && version.readers.size === 0;
+    const free =
+      !version.offered &&
+      version.bound.size === 0 &&
+      version.readers.size === 0 &&
+      (payload.kind !== 'slice' || this.#book.mayGive(payload.range));
     let source: 0 | 1 | 2 | 3 = 0;
     if (demand.mode !== 'peek' && payload.kind === 'inline') source = 1;
     if (demand.mode !== 'peek' && payload.kind === 'slice') {
@@ -523,6 +536,33 @@ export class Oracle {
     return { kind: 'value', value };
   }
 
+  // Looking.
+
+  /** LIST of all names. */
+  list(pattern: string): Expected {
+    const names = [...this.objects.keys()].filter((name) => matches(pattern, name));
+    return { kind: 'value', value: { objects: names, next: null } };
+  }
+
+  memberNames(): Expected {
+    return { kind: 'value', value: { members: [...this.members.keys()] } };
+  }
+
+  info(): Expected {
+    // Who waits for memory in the middle of a batch is not foreseen.
+    const { waits: _, ...counts } = this.counts;
+    return { kind: 'value', value: { counts } };
+  }
+
+  explain(name: string): Expected {
+    const object = this.objects.get(name);
+    const promised = this.promises.some((each) => isMet(each, name));
+    if (object === undefined && !promised) throw new Refusal('unknown-object');
+    const current = object?.current ?? null;
+    const version = current === null ? null : { version: current.number, by: current.by };
+    return { kind: 'value', value: { name, offered: version } };
+  }
+
   // Promises.
 
   promise(
@@ -565,9 +605,7 @@ export class Oracle {
   }
 
   #nobodyWill(name: string): boolean {
-    const met = this.promises.filter(({ glob, pattern }) =>
-      glob ? matches(pattern, name) : pattern === name,
-    );
+    const met = this.promises.filter((each) => isMet(each, name));
     return met.length > 0 && met.every((each) => each.state === 'closed');
   }
 
@@ -608,6 +646,31 @@ export class Oracle {
 
   // Time.
 
+  /** What a pool counts of itself. */
+  get counts(): { readonly [what: string]: number } {
+    const handles = [...this.sessions.values()].flatMap((each) => [...each.handles.values()]);
+    const versions = [...this.versions];
+    const demands = handles.filter((each) => each.demand !== null).length;
+    const lifetimes = versions.filter(
+      (each) => each.offered && each.ends !== Number.POSITIVE_INFINITY,
+    ).length;
+    const graces = this.promises.filter((each) => each.state === 'grace').length;
+    const closed = this.promises.filter((each) => each.state === 'closed').length;
+    return {
+      sessions: this.sessions.size,
+      members: this.members.size,
+      objects: this.objects.size,
+      handles: handles.length,
+      versions: versions.length,
+      requires: handles.filter((each) => each.state === 'required').length,
+      readers: versions.reduce((sum, version) => sum + version.readers.size, 0),
+      waits: demands + this.queue.length,
+      timers: lifetimes + graces,
+      promises: this.promises.length - closed,
+      promisesClosed: closed,
+    };
+  }
+
   /** The moments at which something ends by itself. */
   moments(): number[] {
     return [
@@ -634,6 +697,8 @@ export class Oracle {
       for (const handle of this.#demands()) {
         if (handle.demand?.deadline === next) this.#endDemand(handle, 'deadline-passed');
       }
+      // Of two that end now, the one may have made room for the other.
+      this.serve();
       for (const lease of this.queue.filter((each) => each.deadline === next)) {
         this.queue = this.queue.filter((each) => each !== lease);
         this.#answer(lease.session, lease.request, { kind: 'fail', code: 'memory-full' });
@@ -656,6 +721,10 @@ export class Oracle {
 /** Whether somebody waits for its next version. */
 export function isRequired(object: MObject): boolean {
   return [...object.handles].some((each) => each.state === 'required' && each.version === null);
+}
+
+function isMet({ glob, pattern }: MPromise, name: string): boolean {
+  return glob ? matches(pattern, name) : pattern === name;
 }
 
 /** The few globs that the random operations use. */

@@ -10,7 +10,7 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   session: ['core', 'protocol'],
   journal: ['core'],
   loop: ['core', 'protocol', 'pool', 'session'],
-  sim: ['core', 'protocol', 'pool', 'session', 'loop'],
+  sim: ['core', 'protocol', 'catalog', 'pool', 'session', 'loop'],
   levels: ['core'],
   transport: ['core'],
   client: ['core', 'protocol', 'session', 'levels', 'transport'],

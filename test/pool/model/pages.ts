@@ -17,8 +17,10 @@ export class Pages implements Book {
   }
 
   of(session: MSession): Set<Range> {
-    let pages = this.#leased.get(session);
-    if (pages === undefined) this.#leased.set(session, (pages = new Set()));
+    const known = this.#leased.get(session);
+    if (known !== undefined) return known;
+    const pages = new Set<Range>();
+    this.#leased.set(session, pages);
     return pages;
   }
 
@@ -34,6 +36,10 @@ export class Pages implements Book {
 
   offered(session: MSession, range: Range): boolean {
     return this.of(session).delete(range);
+  }
+
+  mayGive(): boolean {
+    return true;
   }
 
   given(session: MSession, range: Range): void {

@@ -10,14 +10,11 @@ import type {
   Payload,
   Range,
   Said,
-  State,
 } from '../../../src/sim/oracle-state.js';
 import type { Client, Harness } from '../harness.js';
 import { Comparison } from './comparison.js';
+import { DECK, type Kind, MEANT, type Operation } from './operations.js';
 import { PAGE_BYTES, Pages } from './pages.js';
-
-/** An operation, before it is known what it finds: its kind and what it picks by. */
-export type Operation = readonly [kind: number, a: number, b: number, c: number, d: number];
 
 const SESSIONS = 3;
 const NAMES = ['x', 'x', 'y', 'z'] as const;
@@ -27,48 +24,6 @@ const MEMBERS = ['m', 'w[*]', 'w[0]', 'w[1]', 'm'] as const;
 const { HANDLE_NONE, MODE, POLICY, PROMISE_KIND, SCOPE, WANT } = protocol;
 
 const pick = <T>(list: readonly T[], by: number): T => list[by % list.length] as T;
-
-/** How often each kind comes, of the sum of all. */
-const KINDS = {
-  join: 3,
-  declare: 22,
-  set: 3,
-  seal: 2,
-  offer: 16,
-  withdraw: 8,
-  require: 14,
-  demand: 16,
-  retract: 4,
-  dispose: 10,
-  delete: 3,
-  tag: 3,
-  unkeep: 2,
-  promise: 4,
-  close: 4,
-  lease: 12,
-  giveBack: 3,
-  cancel: 3,
-  stat: 3,
-  leave: 1,
-  end: 1,
-  crash: 1,
-  pass: 6,
-} as const;
-type Kind = keyof typeof KINDS;
-/** The states of a handle in which most operations find theirs. */
-const MEANT: Partial<Record<Kind, readonly State[]>> = {
-  set: ['declared'],
-  seal: ['declared'],
-  offer: ['declared', 'sealed'],
-  withdraw: ['offered'],
-  require: ['declared', 'sealed'],
-  demand: ['declared', 'sealed', 'required'],
-  retract: ['required'],
-  dispose: ['sealed', 'withdrawn', 'demanded', 'retracted', 'failed'],
-};
-const DECK: readonly Kind[] = (Object.keys(KINDS) as Kind[]).flatMap((kind) =>
-  Array.from({ length: KINDS[kind] }, () => kind),
-);
 
 /**
  * Makes requests of operations, by what the model has at the time, and steps a pool and its model
@@ -430,7 +385,9 @@ export class Run {
 
   /** The pages that a session leases, and knows that it does. */
   #pagesOf(client: Client): Range[] {
-    return [...this.#pages.of(this.#session(client))].filter((page) => this.#comparison.arrived.has(page));
+    return [...this.#pages.of(this.#session(client))].filter((page) =>
+      this.#comparison.arrived.has(page),
+    );
   }
 
   /** Nothing, some bytes, or a page that the session leases, or has leased. */
