@@ -10,7 +10,7 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   session: ['core', 'protocol'],
   journal: ['core'],
   loop: ['core', 'protocol', 'pool', 'session', 'journal'],
-  sim: ['core', 'journal'],
+  sim: ['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop'],
   levels: ['core'],
   transport: ['core'],
   client: ['core', 'protocol', 'session', 'levels', 'transport'],
@@ -20,12 +20,12 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   examples: ['client', 'server'],
   bench: ['core', 'protocol', 'loop', 'client', 'cli', 'examples'],
   test: [
-    ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'sim', 'loop', 'levels'],
+    ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop', 'sim', 'levels'],
     ...['transport', 'client', 'server', 'testing', 'cli', 'examples', 'bench'],
   ],
 };
 
 /** Layers that see no Node, no clock and no chance. */
 export const PURE: readonly string[] = [
-  ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'sim', 'loop'],
+  ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop', 'sim'],
 ];
