@@ -2,6 +2,7 @@ import { unreachable } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import type { ProcessIdentity } from '../levels/process-identity.js';
+import { formatBytes } from '../levels/shm/index.js';
 import { encodePoolInfo } from '../loop/pool-info.js';
 import type { PoolLoop } from '../loop/pool-loop.js';
 import { pendingEffects } from '../pool/slabs.js';
@@ -368,6 +369,16 @@ export class PoolServer {
     }
     await this.#settle();
     await this.#keeper.close();
+    const { objects, extents, bytesInline } = this.#loop.pool;
+    const shared = extents.bytesTotal - extents.bytesFree - extents.bytesDead;
+    const { memory, log } = this.#parts;
+    if (objects.used === 0) return;
+    log(
+      `kept: ${objects.used} objects, ${formatBytes(bytesInline)} of them in the journal` +
+        (shared === 0
+          ? ''
+          : ` and ${formatBytes(shared)} in ${memory.directory?.path}, until the host boots`),
+    );
   }
 
   /** Our own fault: reported once, then the pool ends. What it holds is not to be trusted. */
