@@ -175,10 +175,17 @@ export class PoolServer {
     this.#isServing = true;
   }
 
+  /** Files that outlive the host may be there, but nobody has synced what is in them. */
+  get #hasBooted(): boolean {
+    const before = this.#parts.past?.revived.info?.bootId;
+    return before !== undefined && before !== (this.#parts.here.bootId ?? '');
+  }
+
   /** Goes on where the last manager of the pool ended. */
   #goOn(): void {
     const { id: _id, name: _name, hashSeed: _seed, ...options } = this.#parts.loop;
-    const slabsLost = this.#agent?.slabsLost ?? [];
+    const all = [...this.#loop.pool.extents.slabs.keys()];
+    const slabsLost = this.#hasBooted ? all : (this.#agent?.slabsLost ?? []);
     const asked = pendingEffects(this.#loop.pool);
     this.#turns.input({ kind: 'restart', options, slabsLost });
     for (const { session, process } of this.#loop.sessions()) {
@@ -245,8 +252,8 @@ export class PoolServer {
         listen: dataListen,
         door,
         secretKey: secrets.key,
-        slabsKept: slabsOf(this.#loop),
-        slabsAdopting: [...this.#loop.pool.adoptsPending.keys()],
+        slabsKept: this.#hasBooted ? [] : slabsOf(this.#loop),
+        slabsAdopting: this.#hasBooted ? [] : [...this.#loop.pool.adoptsPending.keys()],
         connectionsMax: bounds.data,
         pool: { ...describe, slabs: '', data: [] },
       },
@@ -294,7 +301,7 @@ export class PoolServer {
       }
       case 'lost':
         this.#parts.log(
-          `LOST: ${effect.versions} objects of ${effect.bytes} bytes, whose memory is gone`,
+          `LOST: ${effect.versions} offered objects, ${formatBytes(effect.bytes)}: their memory is gone`,
         );
         break;
       case 'freed':
