@@ -159,13 +159,14 @@ export class Journal {
     if (this.#failure !== null) return 'later';
     if (!this.#hasRoom && !frees) return 'full';
     const size = recordBytes(entriesBytes);
-    const hasNext = this.#spare !== 'failed';
-    const kept = hasNext || frees ? 0 : this.#segmentBytes / KEPT_FRACTION;
-    const { size: gathered } = this.#gathering;
+    const { size: gathered, opens } = this.#gathering;
+    // A next segment that is still being made may turn out not to be.
+    const isSure = this.#spare === 'ready' || (opens && gathered === 0);
+    const kept = isSure || frees ? 0 : this.#segmentBytes / KEPT_FRACTION;
     if (this.#end + size + kept <= this.#segmentBytes) {
       return gathered > 0 && gathered + size > GROUP_BYTES_MAX ? this.#later() : 'ok';
     }
-    if (!hasNext) {
+    if (this.#spare === 'failed') {
       this.#setRoom(false);
       return 'full';
     }

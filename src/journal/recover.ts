@@ -2,12 +2,22 @@ import { AttaccaError } from '../core/errors.js';
 import type { Checksum, Source } from '../core/streams.js';
 import type { Disk } from './disk.js';
 import type { JournalRecord } from './record.js';
-import { BEGIN, DRAFT, type Header, type Place, SPARE, snapshotName } from './segment.js';
+import {
+  BEGIN,
+  DRAFT,
+  HEADER_BYTES,
+  type Header,
+  type Place,
+  SPARE,
+  snapshotName,
+} from './segment.js';
 import { newestSnapshot, readSnapshot, snapshotsAmong } from './snapshot.js';
 import { type Damage, readWhole, segmentsAmong, type Torn, type Walk, walk } from './walk.js';
 
 /** What repair cuts, and snapshots that are damaged, are kept under such a name. */
 const ASIDE = 'lost-';
+/** Written again at a time. */
+const PIECE_BYTES = 1024 * 1024;
 
 type File = Awaited<ReturnType<Disk['list']>>[number];
 
@@ -132,6 +142,7 @@ async function tidy(disk: Disk, files: readonly File[], walked: Walk): Promise<v
   const { end, torn, spoiled } = walked;
   if (torn !== null && torn.offset === 0) await disk.remove(torn.file);
   if (end === null || spoiled !== null) return;
+  if (walked.records > 0) await writeAgain(disk, end.file, end.offset);
   const size = files.find(({ name }) => name === end.file)?.size ?? 0;
   if (size > end.offset) await disk.truncate(end.file, end.offset);
 }
@@ -149,10 +160,25 @@ async function cut(
   for (const { name, first, size } of segmentsAmong(files).reverse()) {
     if (first > place.number + 1 || (name === damage.file && damage.offset === 0)) {
       await setAside(disk, name);
-    } else if (name === end?.file && size > end.offset) {
-      await copyAside(disk, name, end.offset, size);
+    } else if (name === end?.file) {
+      await writeAgain(disk, name, end.offset);
+      if (size > end.offset) await copyAside(disk, name, end.offset, size);
       await disk.truncate(name, end.offset);
     }
+  }
+}
+
+/**
+ * Makes durable what was read, as others will rely on it now. It may never have been synced; or
+ * that has failed, and then an operating system may go on to show bytes that the disk does not
+ * have, and call them clean. Only writing them again helps.
+ */
+async function writeAgain(disk: Disk, name: string, end: number): Promise<void> {
+  const piece = new Uint8Array(PIECE_BYTES);
+  for (let at = HEADER_BYTES; at < end; at += piece.length) {
+    const size = Math.min(piece.length, end - at);
+    const bytes = await readWhole(disk, name, at, piece.subarray(0, size));
+    await disk.write(name, at, bytes, at + size === end);
   }
 }
 

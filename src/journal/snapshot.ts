@@ -60,11 +60,7 @@ export async function writeSnapshot(
  * The header of a snapshot that is intact to its last byte; null when it is damaged. Refuses
  * another format with `journal-version`.
  */
-export function verifySnapshot(
-  disk: Disk,
-  number: number,
-  checksum: Checksum,
-): Promise<Header | null> {
+function verifySnapshot(disk: Disk, number: number, checksum: Checksum): Promise<Header | null> {
   const name = snapshotName(number);
   return disk.get(name, (source, size) => {
     const page = new Uint8Array(HEADER_BYTES);

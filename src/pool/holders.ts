@@ -34,9 +34,7 @@ interface Holder {
  */
 export function holders(pool: PoolState): ValueMap[] {
   const known = pool.holdersKnown;
-  if (known !== null && known.now === pool.now && known.operations === pool.operations) {
-    return known.rows;
-  }
+  if (known?.operations === pool.operations) return known.rows;
   const found = new Map<string, Holder>();
   for (const session of pool.sessions.values()) {
     const bytes = pool.extents.leasedBy(session.id);
@@ -47,7 +45,7 @@ export function holders(pool: PoolState): ValueMap[] {
   countSlices(pool, found);
   const largest = [...found.values()].sort((left, right) => right.bytes - left.bytes);
   const rows = largest.slice(0, HOLDERS_MAX).map((holder) => rowOf(pool, holder));
-  pool.holdersKnown = { now: pool.now, operations: pool.operations, rows };
+  pool.holdersKnown = { operations: pool.operations, rows };
   return rows;
 }
 

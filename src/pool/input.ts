@@ -3,7 +3,7 @@ import type { ValueMap } from '../core/value.js';
 import type { PoolOptions } from './state.js';
 
 /** What may be another with each manager of a pool. */
-export type RestartOptions = Omit<PoolOptions, 'id' | 'name' | 'hashSeed'>;
+type RestartOptions = Omit<PoolOptions, 'id' | 'name' | 'hashSeed'>;
 
 /**
  * Everything that can happen to a pool. Time comes with each input; bytes that arrived are stepped

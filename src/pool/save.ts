@@ -1,5 +1,6 @@
 import { assert } from '../core/assert.js';
 import { AttaccaError, isErrorCode } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
 import { checkSaved, type StateReader, StateWriter } from '../core/state-codec.js';
 import type { Checksum } from '../core/streams.js';
 import { addMember } from './members.js';
@@ -52,11 +53,7 @@ export function restorePool(r: StateReader): PoolState {
   pool.waits.restore(r);
   pool.extents.restore(r);
   checkSaved(pool.objects.has(pool.unboundHead), 'the first object that is waited for is there');
-  for (let count = r.count(1); count > 0; count--) {
-    const session = Session.restore(r);
-    checkSaved(!pool.sessions.has(session.id), 'a session is there once');
-    pool.sessions.set(session.id, session);
-  }
+  restoreSessions(pool, r);
   restoreMembers(pool, r);
   restorePromises(pool, r);
   restoreFailures(pool, r);
@@ -124,6 +121,17 @@ function restoreScalars(pool: PoolState, r: StateReader): void {
   pool.slabNext = r.u32();
   pool.timers = r.u64();
   pool.operations = r.u64();
+}
+
+function restoreSessions(pool: PoolState, r: StateReader): void {
+  const sessions = r.u32();
+  // A session takes much more room than its bytes here do.
+  checkSaved(sessions <= LIMITS.sessionsMax, 'a pool has so many sessions at most');
+  for (let count = sessions; count > 0; count--) {
+    const session = Session.restore(r);
+    checkSaved(!pool.sessions.has(session.id), 'a session is there once');
+    pool.sessions.set(session.id, session);
+  }
 }
 
 /** Names and indices are found through members, and made of them again. */

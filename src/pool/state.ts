@@ -158,11 +158,7 @@ export class PoolState {
   readonly dirty: Session[] = [];
   readonly effects: Effect[] = [];
   /** The last answer to who holds the memory. */
-  holdersKnown: {
-    readonly now: number;
-    readonly operations: number;
-    readonly rows: ValueMap[];
-  } | null = null;
+  holdersKnown: { readonly operations: number; readonly rows: ValueMap[] } | null = null;
 
   constructor(options: PoolOptions) {
     this.options = options;

@@ -157,8 +157,9 @@ export class Waits {
     this.#heapSize = size;
     for (let index = 0; index < size; index++) {
       const wait = this.#heap[index] as number;
-      const isPlaced = this.rows.has(wait) && this.rows.get(wait, WAIT.heap) === index + 1;
-      checkSaved(wait !== 0 && isPlaced, 'a wait knows its place in the heap');
+      checkSaved(wait !== 0 && this.rows.has(wait), 'a wait of the heap is there');
+      const place = this.rows.get(wait, WAIT.heap);
+      checkSaved(place === index + 1, 'a wait knows its place in the heap');
     }
   }
 

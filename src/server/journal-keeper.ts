@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { AttaccaError } from '../core/errors.js';
 import { Journal } from '../journal/journal.js';
-import type { Place } from '../journal/segment.js';
+import { type Place, SPARE } from '../journal/segment.js';
 import { formatBytes } from '../levels/shm/index.js';
 import { hashOf, type Made } from '../loop/history.js';
 import type { PoolLoop } from '../loop/pool-loop.js';
@@ -69,6 +69,8 @@ export class JournalKeeper {
     const { loop, log } = this.#options;
     await this.journal.flush();
     await this.journal.close();
+    // A pool that does not run takes no more of the disk than it must.
+    await this.#options.directory.disk.remove(SPARE).catch(() => {});
     const { last } = this.journal;
     if (last === 0) return;
     const waiting = setTimeout(() => log('making the snapshot of the end ...'), 2_000);

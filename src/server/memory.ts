@@ -120,7 +120,9 @@ async function decide(
     return { ...memory, warnings: [...warnings, ...memory.warnings] };
   }
   const directory = await takeDirectory(decision.directory, pool, libc);
-  const { reason } = decision;
+  // What the last manager had is what is wished for.
+  const isAgain = options.memoryBytes === undefined && pool.bytesBefore > 0;
+  const reason = isAgain ? decision.reason.replace('as asked', 'as before') : decision.reason;
   const bytes = Math.max(decision.bytes, pool.bytesKept);
   return { directory, root: decision.directory, bytes, reason, warnings };
 }

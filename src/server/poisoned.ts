@@ -8,7 +8,7 @@ const FIRST_SIZE = 8;
 const NUMBERS_SIZE = 16;
 
 /** The body of a MESSAGES frame, and whose it is. */
-export interface Received {
+interface Received {
   readonly session: number;
   readonly bytes: Uint8Array;
   readonly start: number;

@@ -2,6 +2,7 @@ import { unreachable } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import type { ProcessIdentity } from '../levels/process-identity.js';
+import { formatBytes } from '../levels/shm/index.js';
 import { encodePoolInfo } from '../loop/pool-info.js';
 import type { PoolLoop } from '../loop/pool-loop.js';
 import { pendingEffects } from '../pool/slabs.js';
@@ -84,6 +85,7 @@ export class PoolServer {
   readonly #poisoned: Poisoned | null;
   #agent: Agent | null = null;
   #hasCrashed = false;
+  #isServing = false;
   #ending: Promise<void> | null = null;
   #resolveClosed: (end: ServerEnd) => void = () => {};
   #draining: Promise<void> | null = null;
@@ -170,12 +172,20 @@ export class PoolServer {
     this.#parts.cleanup.push(() => this.#closeParts());
     await this.#startAgent();
     if (this.#parts.past?.revived.loop != null) this.#goOn();
+    this.#isServing = true;
+  }
+
+  /** Files that outlive the host may be there, but nobody has synced what is in them. */
+  get #hasBooted(): boolean {
+    const before = this.#parts.past?.revived.info?.bootId;
+    return before !== undefined && before !== (this.#parts.here.bootId ?? '');
   }
 
   /** Goes on where the last manager of the pool ended. */
   #goOn(): void {
     const { id: _id, name: _name, hashSeed: _seed, ...options } = this.#parts.loop;
-    const slabsLost = this.#agent?.slabsLost ?? [];
+    const all = [...this.#loop.pool.extents.slabs.keys()];
+    const slabsLost = this.#hasBooted ? all : (this.#agent?.slabsLost ?? []);
     const asked = pendingEffects(this.#loop.pool);
     this.#turns.input({ kind: 'restart', options, slabsLost });
     for (const { session, process } of this.#loop.sessions()) {
@@ -242,8 +252,8 @@ export class PoolServer {
         listen: dataListen,
         door,
         secretKey: secrets.key,
-        slabsKept: slabsOf(this.#loop),
-        slabsAdopting: [...this.#loop.pool.adoptsPending.keys()],
+        slabsKept: this.#hasBooted ? [] : slabsOf(this.#loop),
+        slabsAdopting: this.#hasBooted ? [] : [...this.#loop.pool.adoptsPending.keys()],
         connectionsMax: bounds.data,
         pool: { ...describe, slabs: '', data: [] },
       },
@@ -291,7 +301,7 @@ export class PoolServer {
       }
       case 'lost':
         this.#parts.log(
-          `LOST: ${effect.versions} objects of ${effect.bytes} bytes, whose memory is gone`,
+          `LOST: ${effect.versions} offered objects, ${formatBytes(effect.bytes)}: their memory is gone`,
         );
         break;
       case 'freed':
@@ -326,32 +336,56 @@ export class PoolServer {
 
   async #endOnce(end: ServerEnd): Promise<void> {
     const { cleanup, log } = this.#parts;
-    await cleanup.run((error) => log(`cannot clean up: ${String(error)}`));
-    this.#resolveClosed(end);
+    let how = end;
+    await cleanup.run((error) => {
+      log(`cannot clean up: ${String(error)}`);
+      if (isDamage(error)) how = { kind: 'crashed', error, report: null };
+    });
+    this.#resolveClosed(how);
   }
 
   async #closeParts(): Promise<void> {
     this.#sessions.stopWaiting();
     this.#deaths.close();
     this.#heartbeats.close();
-    // What was asked before is answered before.
-    this.#turns.runNow();
-    if (this.#keeper !== null && !this.#hasCrashed) await this.#endHistory(this.#keeper);
-    this.#turns.stop();
+    await this.#settle();
     const error = new AttaccaError('pool-stopping', 'Cannot go on: the pool has stopped');
     await this.#sessions.refuseAll(error);
+    await this.#endHistory();
+    this.#turns.stop();
     await this.#agent?.close();
     await this.#scratches?.close();
   }
 
+  /** What was asked before is answered before. */
+  async #settle(): Promise<void> {
+    if (this.#hasCrashed) return;
+    this.#turns.runNow();
+    await this.#keeper?.journal.flush();
+  }
+
   /** Nobody comes back to a pool that was stopped: its sessions end, then its journal. */
-  async #endHistory(keeper: JournalKeeper): Promise<void> {
-    await keeper.journal.flush();
+  async #endHistory(): Promise<void> {
+    if (this.#keeper === null) return;
+    if (this.#hasCrashed || !this.#isServing) {
+      await this.#keeper.abandon();
+      return;
+    }
     for (const { session } of this.#loop.sessions()) {
       this.#turns.input({ kind: 'session-gone', session, why: 'the pool was stopped' });
     }
-    this.#turns.runNow();
-    await keeper.close();
+    await this.#settle();
+    await this.#keeper.close();
+    const { objects, extents, bytesInline } = this.#loop.pool;
+    const shared = extents.bytesTotal - extents.bytesFree - extents.bytesDead;
+    const { memory, log } = this.#parts;
+    if (objects.used === 0) return;
+    log(
+      `kept: ${objects.used} objects, ${formatBytes(bytesInline)} of them in the journal` +
+        (shared === 0
+          ? ''
+          : ` and ${formatBytes(shared)} in ${memory.directory?.path}, until the host boots`),
+    );
   }
 
   /** Our own fault: reported once, then the pool ends. What it holds is not to be trusted. */
@@ -370,4 +404,9 @@ export class PoolServer {
     this.#sessions.destroyAll();
     this.#end({ kind: 'crashed', error, report: path }).catch(() => {});
   }
+}
+
+/** Whether the journal does not say what the pool said: nothing was lost yet, but will be. */
+function isDamage(error: unknown): boolean {
+  return error instanceof AttaccaError && error.code === 'journal-damaged';
 }

@@ -43,7 +43,10 @@ function tcpAddress(text: string | undefined): TcpAddress | null {
 function socketPath(options: ServeOptions, name: string): string {
   if (options.address === undefined) return socketPathOf(name);
   const address = parseAddress(options.address);
-  if (address.kind === 'unix') return address.path;
+  if (address.kind === 'unix') {
+    checkSocketPath(address.path);
+    return address.path;
+  }
   return refuse('bad-argument', `Cannot serve on "${options.address}": it is not unix:/path`);
 }
 
@@ -121,10 +124,10 @@ function poolOptions(
 function describePool(
   here: ProcessIdentity,
   addresses: readonly string[],
-  awayMsMax: number | undefined,
+  { sessionAwayMsMax }: ServeOptions,
 ): ValueMap {
   const bootId = here.bootId ?? '';
-  const limits = limitsForClients(awayMsMax);
+  const limits = limitsForClients(sessionAwayMsMax);
   return { software: SOFTWARE, addresses, bootId, pid: here.pid, limits };
 }
 
@@ -153,6 +156,17 @@ function checkSegment({ segmentBytes }: ServeOptions): void {
     'bad-argument',
     `Cannot write segments of ${segmentBytes} bytes: pages, ${least} at least`,
   );
+}
+
+/** Whether there is something of a manager before this one. */
+function isTakenUp(past: Past | null): boolean {
+  return past !== null && past.revived.loop !== null;
+}
+
+/** What lies in it outlives a manager that has a journal. */
+async function endMemory({ directory }: PoolMemory, keeps: boolean): Promise<void> {
+  if (keeps) await directory?.close();
+  else await directory?.remove();
 }
 
 /** Whose memory it is, and what of it there is. */
@@ -184,9 +198,8 @@ async function servePool(
   log: (line: string) => void,
 ): Promise<PoolServer> {
   const identity = identityOf(options, past);
-  const { poolId, name } = identity;
+  const { name } = identity;
   const path = socketPath(options, name);
-  checkSocketPath(path);
   const tcp = tcpAddress(options.listen);
   const token = tokenFor(past === null ? options : { token: past.token, ...options });
   const cleanup = new Cleanup();
@@ -194,14 +207,12 @@ async function servePool(
   const bounds = ownConnectionBounds();
   let server: PoolServer | null = null;
   let started: PoolServer | null = null;
-  const listening = {
-    onLink: (link: Link): void => {
-      if (server === null) link.destroy();
-      else server.take(link);
-    },
-    // One more comes before the oldest of those that are closed goes.
-    linksMax: bounds.control + bounds.refused + 1,
+  const onLink = (link: Link): void => {
+    if (server === null) link.destroy();
+    else server.take(link);
   };
+  // One more comes before the oldest of those that are closed goes.
+  const listening = { onLink, linksMax: bounds.control + bounds.refused + 1 };
   try {
     const directory = await prepareDirectory(options, path, cleanup);
     const claim = await claimSocket(path, listening);
@@ -218,12 +229,7 @@ async function servePool(
     const tokenPath = join(directory, TOKEN_FILE);
     await placeToken(tokenPath, token, options, tokenCleanup);
     const memory = await prepareMemory(memoryOwner(identity, past), options, log);
-    // What lies in it outlives a manager that has a journal.
-    cleanup.push(() =>
-      (started?.keepsMemory ?? past?.revived.loop != null)
-        ? memory.directory?.close()
-        : memory.directory?.remove(),
-    );
+    cleanup.push(() => endMemory(memory, started?.keepsMemory ?? isTakenUp(past)));
 
     const here = ownIdentity();
     const own = { kind: 'unix', path } as const;
@@ -233,7 +239,7 @@ async function servePool(
       loop: poolOptions(identity, options, memory),
       past,
       journal: { sync: options.sync ?? true, segmentBytes: options.segmentBytes },
-      door: { token, poolId, poolName: name },
+      door: { token, poolId: identity.poolId, poolName: name },
       secrets: new SessionSecrets(past?.sessionKey),
       memory,
       directory,
@@ -241,7 +247,7 @@ async function servePool(
       dataListen: tcp === null ? null : { host: tcp.host, port: 0 },
       addresses,
       here,
-      describe: describePool(here, addresses, options.sessionAwayMsMax),
+      describe: describePool(here, addresses, options),
       bounds,
       awayMsMax: options.sessionAwayMsMax,
       handshakeMsMax: options.handshakeMsMax ?? SERVER_LIMITS.handshakeMsMax,

@@ -187,6 +187,8 @@ export class Sessions implements ConnectionHost {
 
   messages(connection: ControlConnection, bytes: Uint8Array, start: number, end: number): void {
     const { session } = connection;
+    // It has ended, which is not durable yet: then its connection is closed.
+    if (!this.#options.loop.hasSession(session)) return;
     if (this.#options.poisoned?.has({ session, bytes, start, end }) === true) {
       this.#options.endSession(session, 'its requests have ended a manager by a fault of ours');
       throw new AttaccaError(
@@ -200,6 +202,7 @@ export class Sessions implements ConnectionHost {
 
   ack(connection: ControlConnection, ack: number): void {
     const { loop, turns } = this.#options;
+    if (!loop.hasSession(connection.session)) return;
     loop.receiveAck(connection.session, ack);
     // What was left off for want of this may go on.
     if (loop.isDue(this.now())) turns.plan();

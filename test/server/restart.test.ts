@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdir, rm } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { type JoinOptions, join, type Pool } from '../../src/client/index.js';
+import { decodeHeader, encodeHeader, HEADER_BYTES } from '../../src/journal/segment.js';
+import { decodePoolInfo, encodePoolInfo } from '../../src/loop/pool-info.js';
 import { codeOf, errorOf } from '../client/support/pools.js';
 import { KeptPool } from './kept-pool.js';
 
@@ -27,7 +30,7 @@ async function offer(pool: Pool, name: string, value: number): Promise<void> {
   await object.offer();
 }
 
-async function valueOf(pool: Pool, name: string, index: number): Promise<unknown> {
+async function elementOf(pool: Pool, name: string, index: number): Promise<unknown> {
   await using got = await pool.object<'float64'>(name).demand();
   return got.array[index];
 }
@@ -44,14 +47,14 @@ test('killed and started again: who waited goes on waiting, and is served', asyn
   await using producer = await member(kept, 'producer');
   await using consumer = await member(kept, 'consumer');
   await offer(producer, 'before', 1);
-  const early = valueOf(consumer, 'after', 17);
+  const early = elementOf(consumer, 'after', 17);
   await consumer.object('other').require();
   await kept.restart();
   await offer(producer, 'after', 2);
   assert.equal(await early, 2);
-  assert.equal(await valueOf(consumer, 'before', 99), 1, 'its slab was found again');
+  assert.equal(await elementOf(consumer, 'before', 99), 1, 'its slab was found again');
   await kept.restart();
-  assert.equal(await valueOf(consumer, 'after', 3), 2);
+  assert.equal(await elementOf(consumer, 'after', 3), 2);
 });
 
 test('every request takes effect once, however often the pool is killed', async (t) => {
@@ -92,7 +95,7 @@ test('stopped in order and started again: what is kept is there, nobody else is'
   );
   await kept.start();
   await using reader = await member(kept, 'writer');
-  assert.equal(await valueOf(reader, 'kept', 5), 7);
+  assert.equal(await elementOf(reader, 'kept', 5), 7);
   assert.deepEqual(await namesOf(reader, '*'), ['kept']);
 });
 
@@ -112,6 +115,43 @@ test('memory that is gone when the pool is started again: who waits hears it by 
   const error = await errorOf(object.demand());
   assert.equal(error.code, 'object-lost');
   assert.match(error.message, /producer/u);
+});
+
+async function states(pool: Pool, glob: string): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for await (const object of pool.list(glob, { detail: true })) found.push(object['state']);
+  return found;
+}
+
+/** Makes a journal say that it was written before the host has booted. */
+async function pretendBoot(data: string): Promise<void> {
+  const name = (await readdir(data)).find((each) => each.startsWith('journal-')) ?? '';
+  const file = await open(joinPath(data, name), 'r+');
+  const page = new Uint8Array(HEADER_BYTES);
+  await file.read(page, 0, page.length, 0);
+  const header = decodeHeader('journal', page, crc32, name);
+  assert.ok(header !== null);
+  const info = { ...decodePoolInfo(header.info), bootId: 'another boot' };
+  const changed = encodeHeader('journal', { ...header, info: encodePoolInfo(info) }, crc32);
+  await file.write(changed, 0, changed.length, 0);
+  await file.close();
+}
+
+test('after the host has booted, files of slabs that are still there hold nothing', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  const producer = await member(kept, 'producer');
+  await producer.put('inline', Uint8Array.of(1, 2, 3));
+  await producer.put('slab', new Float64Array(65_536).fill(3));
+  await kept.kill();
+  await pretendBoot(kept.data);
+  await kept.start();
+  await using pool = await member(kept, 'consumer');
+  const [inline] = await states(pool, 'inline');
+  assert.equal(inline, 'offered');
+  // Its name may be there as long as its producer has a handle.
+  assert.ok((await states(pool, 'slab')).every((state) => state !== 'offered'));
+  await producer.close();
 });
 
 test('a directory is served by one pool at a time, and by its own name', async (t) => {

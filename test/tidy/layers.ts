@@ -10,21 +10,22 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   session: ['core', 'protocol'],
   journal: ['core'],
   loop: ['core', 'protocol', 'pool', 'session', 'journal'],
+  sim: ['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop'],
   levels: ['core'],
   transport: ['core'],
   client: ['core', 'protocol', 'session', 'levels', 'transport'],
-  server: ['core', 'protocol', 'catalog', 'pool', 'loop', 'levels', 'transport'],
+  server: ['core', 'protocol', 'catalog', 'pool', 'journal', 'loop', 'levels', 'transport'],
   testing: ['server'],
   cli: ['core', 'protocol', 'client', 'server', 'levels', 'transport'],
   examples: ['client', 'server'],
   bench: ['core', 'protocol', 'loop', 'client', 'cli', 'examples'],
   test: [
-    ...['core', 'protocol', 'catalog', 'pool', 'session', 'loop', 'levels', 'transport'],
-    ...['client', 'server', 'testing', 'cli', 'examples', 'bench'],
+    ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop', 'sim', 'levels'],
+    ...['transport', 'client', 'server', 'testing', 'cli', 'examples', 'bench'],
   ],
 };
 
 /** Layers that see no Node, no clock and no chance. */
 export const PURE: readonly string[] = [
-  ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop'],
+  ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop', 'sim'],
 ];

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
+import type { Oracle } from '../../../src/sim/oracle.js';
+import type { Expected, MVersion, Range } from '../../../src/sim/oracle-state.js';
 import { type Answer, plain } from '../call.js';
 import type { Client, Harness } from '../harness.js';
-import type { Oracle } from './oracle.js';
-import type { Expected, MVersion, Page } from './state.js';
-
-/** Every lease is one page. */
-export const PAGE_BYTES = 4_096;
+import { PAGE_BYTES, type Pages } from './pages.js';
 
 function sameBytes(found: Uint8Array, expected: Uint8Array, words: string): void {
   const same = Buffer.compare(found, expected) === 0;
@@ -15,13 +13,15 @@ function sameBytes(found: Uint8Array, expected: Uint8Array, words: string): void
 /** Holds what a pool has answered, and has inside, against what its model says. */
 export class Comparison {
   /** Pages that were granted or given, as far as their session has been told. */
-  readonly arrived = new Set<Page>();
+  readonly arrived = new Set<Range>();
   readonly #pool: Harness;
   readonly #oracle: Oracle;
+  readonly #pages: Pages;
 
-  constructor(pool: Harness, oracle: Oracle) {
+  constructor(pool: Harness, oracle: Oracle, pages: Pages) {
     this.#pool = pool;
     this.#oracle = oracle;
+    this.#pages = pages;
   }
 
   /** What both have answered, and what both have inside. */
@@ -40,7 +40,8 @@ export class Comparison {
       }
       if (client.gone) requests.delete(client);
       // Offers that were refused have left their page with the session.
-      const pages = this.#oracle.sessions.get(client.session)?.pages ?? [];
+      const session = this.#oracle.sessions.get(client.session);
+      const pages = session === undefined ? [] : this.#pages.of(session);
       for (const page of pages) if (page.slab >= 0) this.arrived.add(page);
     }
     this.#counts();
@@ -48,7 +49,7 @@ export class Comparison {
       const { payload } = version;
       if (payload.kind !== 'slice') continue;
       const words = `G2: version ${version.number} of ${version.object.name}`;
-      sameBytes(this.#bytes(payload.page, payload.bytes.length), payload.bytes, words);
+      sameBytes(this.#bytes(payload.range, payload.size), payload.content, words);
     }
   }
 
@@ -65,17 +66,14 @@ export class Comparison {
       assert.deepEqual(plain(answer.value), expected.value, words);
     } else if (expected.kind === 'grant' && answer.kind === 'grant') {
       assert.equal(answer.size, PAGE_BYTES, words);
-      this.#granted(expected.page, answer);
+      this.#granted(expected.range, answer);
     } else if (expected.kind === 'deliver' && answer.kind === 'deliver') {
       this.#delivered(client, words, expected, answer);
     }
   }
 
-  #granted(page: Page, { slab, offset }: Page): void {
-    const { sessions, versions } = this.#oracle;
-    const used: Page[] = [...sessions.values()].flatMap((session) => [...session.pages]);
-    for (const { payload } of versions) if (payload.kind === 'slice') used.push(payload.page);
-    for (const other of used) {
+  #granted(page: Range, { slab, offset }: Range): void {
+    for (const other of this.#pages.used()) {
       const same = other !== page && other.slab === slab && other.offset === offset;
       assert.ok(!same, `I4: bytes at ${slab}+${offset} are granted while in use`);
     }
@@ -101,19 +99,20 @@ export class Comparison {
     const { payload } = version;
     if (source === 0) assert.equal(found, null, words);
     else if (payload.kind === 'inline' && found instanceof Uint8Array) {
-      sameBytes(found, payload.bytes, words);
+      sameBytes(found, payload.content, words);
     } else if (payload.kind === 'slice' && found !== null && !(found instanceof Uint8Array)) {
-      assert.equal(found.size, payload.bytes.length, words);
+      assert.equal(found.size, payload.size, words);
       // A client that has let go of it in the same frame reads what it must not.
-      const given = this.#oracle.sessions.get(client.session)?.pages.has(payload.page) === true;
+      const session = this.#oracle.sessions.get(client.session);
+      const given = session !== undefined && this.#pages.of(session).has(payload.range);
       if (given || version.readers.size > 0) {
-        sameBytes(this.#bytes(found, found.size), payload.bytes, words);
+        sameBytes(this.#bytes(found, found.size), payload.content, words);
       }
-      if (given) this.arrived.add(payload.page);
+      if (given) this.arrived.add(payload.range);
     } else assert.fail(`${words}: a payload of another kind`);
   }
 
-  #bytes({ slab, offset }: Page, size: number): Uint8Array {
+  #bytes({ slab, offset }: Pick<Range, 'slab' | 'offset'>, size: number): Uint8Array {
     return this.#pool.slabs.get(slab)?.slice(offset, offset + size) ?? new Uint8Array();
   }
 
@@ -154,7 +153,7 @@ export class Comparison {
         timers +
         oracle.promises.filter((each) => each.state === 'grace').length,
       leaseWaits: oracle.queue.length,
-      bytesFree: oracle.pagesFree * PAGE_BYTES,
+      bytesFree: this.#pages.free * PAGE_BYTES,
     };
     assert.deepEqual(found, expected, 'what is counted');
   }

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict';
 import * as protocol from '../../../src/protocol/index.js';
+import { GRACE_MS, Oracle } from '../../../src/sim/oracle.js';
+import type {
+  Dtype,
+  Expected,
+  MHandle,
+  MSession,
+  MVersion,
+  Payload,
+  Range,
+  Said,
+} from '../../../src/sim/oracle-state.js';
 import type { Client, Harness } from '../harness.js';
-import { Comparison, PAGE_BYTES } from './comparison.js';
-import { GRACE_MS, Oracle } from './oracle.js';
-import type { Dtype, Expected, MHandle, MSession, Page, Payload, Said, State } from './state.js';
-
-/** An operation, before it is known what it finds: its kind and what it picks by. */
-export type Operation = readonly [kind: number, a: number, b: number, c: number, d: number];
+import { Comparison } from './comparison.js';
+import { DECK, type Kind, MEANT, type Operation } from './operations.js';
+import { PAGE_BYTES, Pages } from './pages.js';
 
 const SESSIONS = 3;
 const NAMES = ['x', 'x', 'y', 'z'] as const;
@@ -17,48 +25,6 @@ const { HANDLE_NONE, MODE, POLICY, PROMISE_KIND, SCOPE, WANT } = protocol;
 
 const pick = <T>(list: readonly T[], by: number): T => list[by % list.length] as T;
 
-/** How often each kind comes, of the sum of all. */
-const KINDS = {
-  join: 3,
-  declare: 22,
-  set: 3,
-  seal: 2,
-  offer: 16,
-  withdraw: 8,
-  require: 14,
-  demand: 16,
-  retract: 4,
-  dispose: 10,
-  delete: 3,
-  tag: 3,
-  unkeep: 2,
-  promise: 4,
-  close: 4,
-  lease: 12,
-  giveBack: 3,
-  cancel: 3,
-  stat: 3,
-  leave: 1,
-  end: 1,
-  crash: 1,
-  pass: 6,
-} as const;
-type Kind = keyof typeof KINDS;
-/** The states of a handle in which most operations find theirs. */
-const MEANT: Partial<Record<Kind, readonly State[]>> = {
-  set: ['declared'],
-  seal: ['declared'],
-  offer: ['declared', 'sealed'],
-  withdraw: ['offered'],
-  require: ['declared', 'sealed'],
-  demand: ['declared', 'sealed', 'required'],
-  retract: ['required'],
-  dispose: ['sealed', 'withdrawn', 'demanded', 'retracted', 'failed'],
-};
-const DECK: readonly Kind[] = (Object.keys(KINDS) as Kind[]).flatMap((kind) =>
-  Array.from({ length: KINDS[kind] }, () => kind),
-);
-
 /**
  * Makes requests of operations, by what the model has at the time, and steps a pool and its model
  * together.
@@ -67,6 +33,7 @@ export class Run {
   readonly trace: string[] = [];
   readonly #pool: Harness;
   readonly #oracle: Oracle;
+  readonly #pages: Pages;
   readonly #comparison: Comparison;
   readonly #slots: (Client | null)[] = Array.from({ length: SESSIONS }, () => null);
   /** Requests that are not answered yet, of each session. */
@@ -75,8 +42,10 @@ export class Run {
 
   constructor(pool: Harness, pages: number) {
     this.#pool = pool;
-    this.#oracle = new Oracle(pool.now, pages);
-    this.#comparison = new Comparison(pool, this.#oracle);
+    const versions = new Set<MVersion>();
+    this.#pages = new Pages(pages, versions);
+    this.#oracle = new Oracle(pool.now, this.#pages, versions);
+    this.#comparison = new Comparison(pool, this.#oracle, this.#pages);
     // The first session brings the first slab.
     this.#client(0);
   }
@@ -396,7 +365,7 @@ export class Run {
     const payload = this.#payload(client, by);
     const scope = d % 3 === 0 ? 'pool' : 'member';
     const lifetime = d % 2 === 0 ? this.#deadline(d % 60) : 0;
-    const size = payload.kind === 'nothing' ? 0 : payload.bytes.length;
+    const size = payload.kind === 'nothing' ? 0 : payload.size;
     this.#both(
       client,
       `offer ${handle} ${payload.kind} of ${size} bytes, scope ${scope}, lifetime ${lifetime}`,
@@ -404,9 +373,9 @@ export class Run {
         if (payload.kind === 'nothing') {
           protocol.writeOfferNothing(w, handle, SCOPE[scope], 0, lifetime);
         } else if (payload.kind === 'inline') {
-          protocol.writeOfferInline(w, handle, SCOPE[scope], 0, lifetime, payload.bytes);
+          protocol.writeOfferInline(w, handle, SCOPE[scope], 0, lifetime, payload.content);
         } else {
-          const { slab, offset } = payload.page;
+          const { slab, offset } = payload.range;
           protocol.writeOfferSlice(w, handle, SCOPE[scope], 0, lifetime, slab, offset, size);
         }
       },
@@ -415,8 +384,10 @@ export class Run {
   }
 
   /** The pages that a session leases, and knows that it does. */
-  #pagesOf(client: Client): Page[] {
-    return [...this.#session(client).pages].filter((page) => this.#comparison.arrived.has(page));
+  #pagesOf(client: Client): Range[] {
+    return [...this.#pages.of(this.#session(client))].filter((page) =>
+      this.#comparison.arrived.has(page),
+    );
   }
 
   /** Nothing, some bytes, or a page that the session leases, or has leased. */
@@ -429,10 +400,10 @@ export class Run {
       this.#pool.slabs.get(page.slab)?.set(bytes, page.offset);
       // Until the answer has come it may be the pool's: it is not written again.
       this.#comparison.arrived.delete(page);
-      return { kind: 'slice', bytes, page };
+      return { kind: 'slice', size: bytes.length, content: bytes, range: page };
     }
     if (by % 5 === 0) return { kind: 'nothing' };
-    return { kind: 'inline', bytes: new Uint8Array(by % 5).fill(content) };
+    return { kind: 'inline', size: by % 5, content: new Uint8Array(by % 5).fill(content) };
   }
 
   #demand(client: Client, handle: number, c: number, d: number): void {
@@ -471,7 +442,8 @@ export class Run {
       return;
     }
     const known = this.#pagesOf(client);
-    const page: Page = known.length > 0 ? pick(known, c) : { slab: 99, offset: 0 };
+    const nowhere = { slab: 99, offset: 0, size: PAGE_BYTES };
+    const page: Range = known.length > 0 ? pick(known, c) : nowhere;
     const { slab, offset } = page;
     this.#both(
       client,

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Harness } from '../harness.js';
 import { random } from '../random.js';
-import { PAGE_BYTES } from './comparison.js';
-import { type Operation, Run } from './run.js';
+import type { Operation } from './operations.js';
+import { PAGE_BYTES } from './pages.js';
+import { Run } from './run.js';
 
 export interface SearchOptions {
   /** Something to be broken on purpose in a fresh pool. */

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../../src/core/errors.js';
+import type { ErrorCode } from '../core/errors.js';
 
 /** What an abstract pool is made of. Plain objects; nothing of the real one is used. */
 
@@ -12,23 +12,50 @@ export interface Said {
   attributes: Map<string, number>;
 }
 
-/** A page of shared memory, all leases being one page; where it is, once a GRANT has said so. */
-export interface Page {
+/** A range of shared memory; where it is, once a GRANT has said so. */
+export interface Range {
   slab: number;
   offset: number;
+  size: number;
 }
 
+/** `content`: the bytes, or what stands for them. */
 export type Payload =
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'inline'; readonly bytes: Uint8Array }
-  | { readonly kind: 'slice'; readonly bytes: Uint8Array; readonly page: Page };
+  | { readonly kind: 'inline'; readonly size: number; readonly content: Uint8Array }
+  | {
+      readonly kind: 'slice';
+      readonly size: number;
+      readonly content: Uint8Array;
+      readonly range: Range;
+    };
+
+/**
+ * The model's book of shared memory. Which range a lease gets is the pool's to choose: a book may
+ * foresee it (leases of one page), or follow the pool and check that its choice is legal.
+ */
+export interface Book {
+  /** A slice becomes the pool's; false: it is not leased to the session. */
+  offered(session: MSession, range: Range): boolean;
+  /** Whether a slice may become somebody's own, to write to: one of an adopted file may not. */
+  mayGive(range: Range): boolean;
+  /** The slice of a version becomes a lease of a session. */
+  given(session: MSession, range: Range): void;
+  /** The slice of a version is nobody's any more. */
+  freed(range: Range): void;
+  /** RETURN; false: it is not leased to the session. */
+  returned(session: MSession, range: Range): boolean;
+  /** All leases of a session end. */
+  ended(session: MSession): void;
+  /** The next of those that wait to be served now, and with what; null: none can be. */
+  next(queue: readonly MLease[]): { readonly lease: MLease; readonly range: Range } | null;
+}
 
 export interface MSession {
   readonly id: number;
   readonly members: Map<number, MMember>;
   readonly handles: Map<number, MHandle>;
   readonly promises: Map<number, MPromise>;
-  readonly pages: Set<Page>;
 }
 
 export interface MMember {
@@ -116,7 +143,7 @@ export type Expected =
   | { readonly kind: 'fail'; readonly code: ErrorCode }
   | { readonly kind: 'welcome'; readonly name: string }
   | { readonly kind: 'bye'; readonly names: string[] }
-  | { readonly kind: 'grant'; readonly page: Page }
+  | { readonly kind: 'grant'; readonly range: Range }
   | { readonly kind: 'value'; readonly value: unknown }
   | {
       readonly kind: 'deliver';

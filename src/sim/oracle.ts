@@ -1,5 +1,6 @@
-import type { ErrorCode } from '../../../src/core/errors.js';
+import type { ErrorCode } from '../core/errors.js';
 import type {
+  Book,
   Dtype,
   Expected,
   MDemand,
@@ -10,12 +11,12 @@ import type {
   MPromise,
   MSession,
   MVersion,
-  Page,
   Payload,
+  Range,
   Said,
   State,
-} from './state.js';
-import { Refusal } from './state.js';
+} from './oracle-state.js';
+import { Refusal } from './oracle-state.js';
 
 const ITEM: Record<Dtype, number> = { uint8: 1, int16: 2 };
 /** Numbers of the pool that the model is compared with. */
@@ -34,13 +35,16 @@ export class Oracle {
   promises: MPromise[] = [];
   queue: MLease[] = [];
   /** Withdrawn versions that somebody needs yet, and the offered ones. */
-  readonly versions = new Set<MVersion>();
+  readonly versions: Set<MVersion>;
   readonly answers = new Map<string, Expected>();
-  readonly pagesTotal: number;
+  /** Nobody joins, and nothing is offered any more. */
+  stopping = false;
+  readonly #book: Book;
 
-  constructor(now: number, pagesTotal: number) {
+  constructor(now: number, book: Book, versions = new Set<MVersion>()) {
     this.now = now;
-    this.pagesTotal = pagesTotal;
+    this.#book = book;
+    this.versions = versions;
   }
 
   open(id: number): MSession {
@@ -49,7 +53,6 @@ export class Oracle {
       members: new Map(),
       handles: new Map(),
       promises: new Map(),
-      pages: new Set(),
     };
     this.sessions.set(id, session);
     return session;
@@ -67,6 +70,11 @@ export class Oracle {
     this.serve();
   }
 
+  /** What a request is answered that has waited for something outside. */
+  answer(session: MSession, request: number, answer: Expected): void {
+    this.#answer(session, request, answer);
+  }
+
   #answer(session: MSession, request: number, answer: Expected): void {
     this.answers.set(`${session.id}/${request}`, answer);
   }
@@ -81,6 +89,7 @@ export class Oracle {
   // Members.
 
   join(session: MSession, number: number, name: string): Expected {
+    if (this.stopping) throw new Refusal('pool-stopping');
     if (session.members.has(number)) throw new Refusal('bad-argument');
     let granted = name;
     if (name.endsWith('[*]')) {
@@ -104,7 +113,7 @@ export class Oracle {
   end(session: MSession): void {
     for (const member of [...session.members.values()]) this.#remove(member, 'crashed');
     this.queue = this.queue.filter((lease) => lease.session !== session);
-    session.pages.clear();
+    this.#book.ended(session);
     this.sessions.delete(session.id);
     this.serve();
   }
@@ -226,7 +235,8 @@ export class Oracle {
   /** Frees what nobody needs: not offered, no bound require, no reader. */
   #forget(version: MVersion): void {
     if (version.offered || version.bound.size > 0 || version.readers.size > 0) return;
-    this.versions.delete(version);
+    if (!this.versions.delete(version)) return;
+    if (version.payload.kind === 'slice') this.#book.freed(version.payload.range);
   }
 
   #forgetName(object: MObject): void {
@@ -249,14 +259,15 @@ export class Oracle {
     const { object, said } = handle;
     if (handle.state === 'offered') throw new Refusal('already-offered');
     this.#state(handle, 'declared', 'sealed');
+    if (this.stopping) throw new Refusal('pool-stopping');
     if (object.current !== null) throw new Refusal('already-offered');
-    const size = payload.kind === 'nothing' ? 0 : payload.bytes.length;
+    const size = payload.kind === 'nothing' ? 0 : payload.size;
     const dtype = said.dtype ?? 'uint8';
     const length = said.length ?? size / ITEM[dtype];
     if (length * ITEM[dtype] !== size || !Number.isInteger(length)) {
       throw new Refusal('size-mismatch');
     }
-    if (payload.kind === 'slice' && !session.pages.delete(payload.page)) {
+    if (payload.kind === 'slice' && !this.#book.offered(session, payload.range)) {
       throw new Refusal('bad-lease');
     }
     object.versions++;
@@ -390,7 +401,11 @@ export class Oracle {
     handle.version = null;
     handle.demand = null;
     const { payload } = version;
-    const free = !version.offered && version.bound.size === 0 && version.readers.size === 0;
+    const free =
+      !version.offered &&
+      version.bound.size === 0 &&
+      version.readers.size === 0 &&
+      (payload.kind !== 'slice' || this.#book.mayGive(payload.range));
     let source: 0 | 1 | 2 | 3 = 0;
     if (demand.mode !== 'peek' && payload.kind === 'inline') source = 1;
     if (demand.mode !== 'peek' && payload.kind === 'slice') {
@@ -403,8 +418,10 @@ export class Oracle {
       handle.version = version;
       return;
     }
-    if (source === 3 && payload.kind === 'slice') session.pages.add(payload.page);
-    this.#forget(version);
+    if (source === 3 && payload.kind === 'slice') {
+      this.#book.given(session, payload.range);
+      this.versions.delete(version);
+    } else this.#forget(version);
     if (demand.dispose) this.#drop(handle);
   }
 
@@ -505,7 +522,7 @@ export class Oracle {
     };
     if (current !== null) {
       const { payload } = current;
-      value['bytes'] = payload.kind === 'nothing' ? 0 : payload.bytes.length;
+      value['bytes'] = payload.kind === 'nothing' ? 0 : payload.size;
       value['dtype'] = current.dtype;
       value['shape'] = [current.length];
       value['order'] = 'row';
@@ -517,6 +534,33 @@ export class Oracle {
       value['durability'] = 'process';
     }
     return { kind: 'value', value };
+  }
+
+  // Looking.
+
+  /** LIST of all names. */
+  list(pattern: string): Expected {
+    const names = [...this.objects.keys()].filter((name) => matches(pattern, name));
+    return { kind: 'value', value: { objects: names, next: null } };
+  }
+
+  memberNames(): Expected {
+    return { kind: 'value', value: { members: [...this.members.keys()] } };
+  }
+
+  info(): Expected {
+    // Who waits for memory in the middle of a batch is not foreseen.
+    const { waits: _, ...counts } = this.counts;
+    return { kind: 'value', value: { counts } };
+  }
+
+  explain(name: string): Expected {
+    const object = this.objects.get(name);
+    const promised = this.promises.some((each) => isMet(each, name));
+    if (object === undefined && !promised) throw new Refusal('unknown-object');
+    const current = object?.current ?? null;
+    const version = current === null ? null : { version: current.number, by: current.by };
+    return { kind: 'value', value: { name, offered: version } };
   }
 
   // Promises.
@@ -561,9 +605,7 @@ export class Oracle {
   }
 
   #nobodyWill(name: string): boolean {
-    const met = this.promises.filter(({ glob, pattern }) =>
-      glob ? matches(pattern, name) : pattern === name,
-    );
+    const met = this.promises.filter((each) => isMet(each, name));
     return met.length > 0 && met.every((each) => each.state === 'closed');
   }
 
@@ -580,45 +622,54 @@ export class Oracle {
 
   // Memory.
 
-  get pagesFree(): number {
-    let used = 0;
-    for (const session of this.sessions.values()) used += session.pages.size;
-    for (const version of this.versions) if (version.payload.kind === 'slice') used++;
-    return this.pagesTotal - used;
-  }
-
   lease(session: MSession, request: number, handle: number | null, deadline: number): null {
     const object = handle === null ? null : this.#handle(session, handle).object;
     this.queue.push({ session, request, object, deadline });
     return null;
   }
 
-  giveBack(session: MSession, page: Page): Expected {
-    if (!session.pages.delete(page)) throw new Refusal('bad-lease');
+  giveBack(session: MSession, range: Range): Expected {
+    if (!this.#book.returned(session, range)) throw new Refusal('bad-lease');
     return { kind: 'ok' };
   }
 
-  /** First come, first served; but what somebody requires may use the reserve, and pass by. */
+  /** Grants what waits for memory, for as long as the book has something for one of them. */
   serve(): void {
-    const reserve = Math.floor(this.pagesTotal / 8);
-    for (let served = true; served; ) {
-      served = false;
-      const [first] = this.queue;
-      const urgent = this.queue.find((each) => each.object !== null && isRequired(each.object));
-      for (const each of [first, urgent]) {
-        if (each === undefined || served) continue;
-        const kept = each.object !== null && isRequired(each.object) ? 0 : reserve;
-        if (this.pagesFree - kept < 1) continue;
-        const page: Page = { slab: -1, offset: -1 };
-        each.session.pages.add(page);
-        this.#answer(each.session, each.request, { kind: 'grant', page });
-        this.queue = this.queue.filter((other) => other !== each);
-        served = true;
-      }
+    for (;;) {
+      const next = this.#book.next(this.queue);
+      if (next === null) return;
+      const { lease, range } = next;
+      this.#answer(lease.session, lease.request, { kind: 'grant', range });
+      this.queue = this.queue.filter((other) => other !== lease);
     }
   }
 
   // Time.
+
+  /** What a pool counts of itself. */
+  get counts(): { readonly [what: string]: number } {
+    const handles = [...this.sessions.values()].flatMap((each) => [...each.handles.values()]);
+    const versions = [...this.versions];
+    const demands = handles.filter((each) => each.demand !== null).length;
+    const lifetimes = versions.filter(
+      (each) => each.offered && each.ends !== Number.POSITIVE_INFINITY,
+    ).length;
+    const graces = this.promises.filter((each) => each.state === 'grace').length;
+    const closed = this.promises.filter((each) => each.state === 'closed').length;
+    return {
+      sessions: this.sessions.size,
+      members: this.members.size,
+      objects: this.objects.size,
+      handles: handles.length,
+      versions: versions.length,
+      requires: handles.filter((each) => each.state === 'required').length,
+      readers: versions.reduce((sum, version) => sum + version.readers.size, 0),
+      waits: demands + this.queue.length,
+      timers: lifetimes + graces,
+      promises: this.promises.length - closed,
+      promisesClosed: closed,
+    };
+  }
 
   /** The moments at which something ends by itself. */
   moments(): number[] {
@@ -646,6 +697,8 @@ export class Oracle {
       for (const handle of this.#demands()) {
         if (handle.demand?.deadline === next) this.#endDemand(handle, 'deadline-passed');
       }
+      // Of two that end now, the one may have made room for the other.
+      this.serve();
       for (const lease of this.queue.filter((each) => each.deadline === next)) {
         this.queue = this.queue.filter((each) => each !== lease);
         this.#answer(lease.session, lease.request, { kind: 'fail', code: 'memory-full' });
@@ -666,8 +719,12 @@ export class Oracle {
 }
 
 /** Whether somebody waits for its next version. */
-function isRequired(object: MObject): boolean {
+export function isRequired(object: MObject): boolean {
   return [...object.handles].some((each) => each.state === 'required' && each.version === null);
+}
+
+function isMet({ glob, pattern }: MPromise, name: string): boolean {
+  return glob ? matches(pattern, name) : pattern === name;
 }
 
 /** The few globs that the random operations use. */

@@ -1,0 +1,72 @@
+import type { Effect } from '../pool/state.js';
+import type { Dice } from './dice.js';
+import type { ShellInput } from './manager.js';
+import type { Scheduler } from './scheduler.js';
+import type { Slabs } from './slabs.js';
+
+/** How good an agent is. */
+export interface AgentWeather {
+  readonly delayMsMax: number;
+  /** Odds that a slab cannot be made, or a file not be adopted. */
+  readonly failureOdds: number;
+}
+
+interface AgentParts {
+  readonly dice: Dice;
+  readonly scheduler: Scheduler;
+  readonly slabs: Slabs;
+  /** Tells the manager, if there is one. */
+  readonly tell: (input: ShellInput) => void;
+}
+
+const NOTHING = 0;
+
+/** Makes and removes slabs as the pool asks, and tells it, late and at times that it could not. */
+export class Agent {
+  weather: AgentWeather;
+  readonly #parts: AgentParts;
+  /** Files that members have made to be adopted, with the mark they are filled with. */
+  readonly #files = new Map<string, number>();
+
+  constructor(parts: AgentParts, weather: AgentWeather) {
+    this.#parts = parts;
+    this.weather = weather;
+  }
+
+  /** A member makes a file, filled with a mark; returns its name. */
+  file(mark: number): string {
+    const name = `adopt-${mark}`;
+    this.#files.set(name, mark);
+    return name;
+  }
+
+  perform(effect: Effect): void {
+    const { dice, scheduler, slabs } = this.#parts;
+    if (effect.kind === 'slab-wanted' || effect.kind === 'adopt') {
+      const delayMs = dice(1 + this.weather.delayMsMax);
+      scheduler.after(delayMs, () => this.#make(effect));
+    } else if (effect.kind === 'slab-gone') slabs.remove(effect.slab);
+  }
+
+  #make(effect: Extract<Effect, { kind: 'slab-wanted' | 'adopt' }>): void {
+    const { dice, slabs, tell } = this.#parts;
+    const { slab, size } = effect;
+    const fails = dice(this.weather.failureOdds) === 0;
+    if (effect.kind === 'slab-wanted') {
+      if (!fails) slabs.add(slab, size, NOTHING);
+      tell(
+        fails
+          ? { kind: 'slab-failed', slab, size, why: 'no space' }
+          : { kind: 'slab-ready', slab, size },
+      );
+      return;
+    }
+    const { session, request, file } = effect;
+    const mark = this.#files.get(file);
+    this.#files.delete(file);
+    const isThere = mark !== undefined && !fails;
+    if (isThere) slabs.add(slab, size, mark);
+    const failure = isThere ? null : ({ code: 'file-error', message: 'Cannot adopt' } as const);
+    tell({ kind: 'adopted', slab, size, session, request, failure });
+  }
+}

@@ -1,0 +1,180 @@
+import { spaceAt } from '../core/space.js';
+import { Float, type Value } from '../core/value.js';
+import { readMap } from '../core/value-codec.js';
+import {
+  Deliver,
+  Grant,
+  MESSAGE,
+  type Messages,
+  readBye,
+  readDeliver,
+  readFail,
+  readGrant,
+  readValueAnswer,
+  readWelcome,
+  SOURCE,
+} from '../protocol/index.js';
+import type { Expected, Payload, Range } from './oracle-state.js';
+import { must } from './violation.js';
+
+/** What a request was answered, as its client sees it. */
+export type Answer =
+  | { readonly kind: 'ok' }
+  | { readonly kind: 'fail'; readonly code: string; readonly message: string }
+  | { readonly kind: 'welcome'; readonly name: string }
+  | { readonly kind: 'bye'; readonly names: readonly string[] }
+  | { readonly kind: 'grant'; readonly range: Range }
+  | { readonly kind: 'value'; readonly value: Value }
+  | {
+      readonly kind: 'deliver';
+      readonly version: number;
+      readonly source: number;
+      readonly space: unknown;
+      readonly attributes: Value;
+      /** Of source inline, else null. */
+      readonly inline: Uint8Array | null;
+      /** Of source slice and given, else null. */
+      readonly range: Range | null;
+    };
+
+export const OK: Answer = { kind: 'ok' };
+
+const grant = new Grant();
+const deliver = new Deliver();
+
+/** Reads an answer to one request: any but OK, which answers many, and what is no answer. */
+export function readAnswer(messages: Messages): { request: number; answer: Answer } | null {
+  const r = messages.reader;
+  switch (messages.code) {
+    case MESSAGE.fail: {
+      const { request, code, message } = readFail(r);
+      return { request, answer: { kind: 'fail', code, message } };
+    }
+    case MESSAGE.welcome: {
+      const { request, name } = readWelcome(r);
+      return { request, answer: { kind: 'welcome', name } };
+    }
+    case MESSAGE.bye: {
+      const { request, names } = readBye(r);
+      return { request, answer: { kind: 'bye', names } };
+    }
+    case MESSAGE.grant: {
+      readGrant(r, grant);
+      const { request, slab, offset, size } = grant;
+      return { request, answer: { kind: 'grant', range: { slab, offset, size } } };
+    }
+    case MESSAGE.value: {
+      const { request, value } = readValueAnswer(r);
+      return { request, answer: { kind: 'value', value } };
+    }
+    case MESSAGE.deliver:
+      return readDelivery(messages);
+    default:
+      return null;
+  }
+}
+
+function readDelivery(messages: Messages): { request: number; answer: Answer } {
+  const r = messages.reader;
+  const { bytes } = r;
+  readDeliver(r, deliver);
+  const { request, version, source, slab, offset, size } = deliver;
+  const space = spaceAt(bytes, deliver.spaceStart);
+  r.at = deliver.attributesStart;
+  const attributes = readMap(r);
+  const isInline = source === SOURCE.inline;
+  const inline = isInline ? bytes.slice(deliver.payloadStart, deliver.payloadEnd) : null;
+  const inSlab = source === SOURCE.slice || source === SOURCE.given;
+  const range = inSlab ? { slab, offset, size } : null;
+  const answer: Answer = {
+    kind: 'deliver',
+    version,
+    source,
+    space,
+    attributes,
+    inline,
+    range,
+  };
+  return { request, answer };
+}
+
+/** Holds an answer against what the model says. */
+export function compare(words: string, expected: Expected, answer: Answer): void {
+  const found = answer.kind === 'fail' ? `fail ${answer.code} (${answer.message})` : answer.kind;
+  const meant = expected.kind === 'fail' ? `fail ${expected.code}` : expected.kind;
+  const agree = (holds: boolean, what: () => string): void =>
+    must(holds, 'model', () => `${words}: ${what()}`);
+  agree(expected.kind === answer.kind, () => `${found}, not ${meant}`);
+  if (expected.kind === 'fail' && answer.kind === 'fail') {
+    agree(expected.code === answer.code, () => `${found}, not ${meant}`);
+  } else if (expected.kind === 'welcome' && answer.kind === 'welcome') {
+    agree(expected.name === answer.name, () => `"${answer.name}", not "${expected.name}"`);
+  } else if (expected.kind === 'bye' && answer.kind === 'bye') {
+    const isSame = textOf(expected.names) === textOf(answer.names);
+    agree(isSame, () => `withdrawn ${textOf(answer.names)}, not ${textOf(expected.names)}`);
+  } else if (expected.kind === 'value' && answer.kind === 'value') {
+    compareValue(agree, expected.value, answer.value);
+  } else if (expected.kind === 'deliver' && answer.kind === 'deliver') {
+    const { version, source, attributes } = expected;
+    agree(version.number === answer.version, () => `version ${answer.version}`);
+    agree(source === answer.source, () => `source ${answer.source}, not ${source}`);
+    const { dtype, length } = version;
+    const space = { dtype, shape: [length], order: 'row', byteOrder: 'little' };
+    agree(textOf(space) === textOf(answer.space), () => `space ${textOf(answer.space)}`);
+    const meantAttributes = textOf(Object.fromEntries(attributes));
+    agree(meantAttributes === textOf(answer.attributes), () => `attributes ${meantAttributes}`);
+    comparePayload(words, version.payload, answer);
+  }
+}
+
+/** Bytes in a slab are looked at by who reads them. */
+function comparePayload(
+  words: string,
+  payload: Payload,
+  { source, inline, range }: Extract<Answer, { kind: 'deliver' }>,
+): void {
+  if (source === SOURCE.nothing) return;
+  const isWhole = payload.kind === 'slice' && range?.size === payload.size;
+  const isSame = payload.kind === 'inline' && inline !== null && equal(inline, payload.content);
+  must(isWhole || isSame, 'I2 immutable', () => `${words}: other bytes than were offered`);
+}
+
+function equal(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, index) => byte === right[index]);
+}
+
+type Agree = (holds: boolean, what: () => string) => void;
+
+/** Fields that the model does not foresee (times, sizes of tables) are left alone. */
+function compareValue(agree: Agree, expected: unknown, found: Value): void {
+  const known = expected as { readonly [key: string]: unknown };
+  const names = (list: readonly Value[]): unknown[] =>
+    list.map((each) => (each as { readonly [key: string]: Value })['name']);
+  const all = (Array.isArray(found) ? { members: names(found) } : found) as {
+    readonly [key: string]: unknown;
+  };
+  for (const [key, meant] of Object.entries(known)) {
+    const has = within(meant, all[key]);
+    const words = (): string => `"${key}" is ${textOf(has)}, not ${textOf(meant)}`;
+    agree(textOf(has) === textOf(meant), words);
+  }
+}
+
+/** Of a map, the fields that are meant. */
+function within(meant: unknown, found: unknown): unknown {
+  if (!isMap(meant) || !isMap(found)) return found;
+  return Object.fromEntries(Object.keys(meant).map((key) => [key, found[key]]));
+}
+
+function isMap(value: unknown): value is { readonly [key: string]: unknown } {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+/** One text for all that is the same: keys and lists in order, whole floats as numbers. */
+function textOf(value: unknown): string {
+  if (value instanceof Float) return String(value.value);
+  if (Array.isArray(value)) return `[${value.map(textOf).sort().join()}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'undefined';
+  const entries = Object.entries(value).map(([key, item]) => `${key}:${textOf(item)}`);
+  return `{${entries.sort().join()}}`;
+}

@@ -1,0 +1,114 @@
+import { assert } from '../core/assert.js';
+import type { Writer } from '../core/bytes.js';
+import { ENDLESS } from '../core/limits.js';
+import type { Agent } from './agent.js';
+import type { Dice } from './dice.js';
+import type { Following } from './following.js';
+import type { Holdings } from './holdings.js';
+import type { ClientProcess, Request } from './member.js';
+import type { Slabs } from './slabs.js';
+
+/** All there are: who asks meets others. */
+export const NAMES = ['x', 'y', 'z', 'w/1', 'w/2'] as const;
+export const PATTERNS = ['x', 'y', '*', '?', 'w/*'] as const;
+/** Keys of attributes, by their number. */
+export const KEYS = ['a', 'b'] as const;
+
+/** What a workload is made of, by its seed. */
+export interface AskingOptions {
+  /** How many of the names are used: one makes everybody meet. */
+  readonly names: number;
+  readonly waitMsMax: number;
+  /** Odds of a wait without end. */
+  readonly endlessOdds: number;
+  readonly leaseBytesMax: number;
+  /** The most that one LEASE may ask for. */
+  readonly leaseLimit: number;
+}
+
+/** A client process with its book. */
+export interface Client {
+  readonly process: ClientProcess;
+  readonly holdings: Holdings;
+}
+
+interface AskingParts {
+  readonly slabs: Slabs;
+  readonly agent: Agent;
+  readonly following: Following;
+  /** An operation was asked for. */
+  readonly count: (operation: string) => void;
+}
+
+/**
+ * What all requests are made with: chance, and the world around. Deadlines, lifetimes and the like
+ * never end at one moment: times of the pool are whole multiples of 4 ms, and each kind of wait has
+ * a remainder of its own.
+ */
+export class Asking {
+  readonly dice: Dice;
+  readonly options: AskingOptions;
+  readonly slabs: Slabs;
+  readonly agent: Agent;
+  readonly following: Following;
+  readonly #count: (operation: string) => void;
+  #marks = 0;
+
+  constructor(dice: Dice, options: AskingOptions, parts: AskingParts) {
+    this.dice = dice;
+    this.options = options;
+    this.slabs = parts.slabs;
+    this.agent = parts.agent;
+    this.following = parts.following;
+    this.#count = parts.count;
+  }
+
+  /** What no other content has. */
+  nextMark(): number {
+    return ++this.#marks;
+  }
+
+  of<T>(list: readonly T[]): T {
+    const found = list[this.dice(list.length)];
+    assert(found !== undefined, 'a list to choose from is not empty');
+    return found;
+  }
+
+  name(): string {
+    return NAMES[this.dice(this.options.names)] ?? 'x';
+  }
+
+  /** Milliseconds, of this remainder by 4. */
+  ms(remainder: number): number {
+    return remainder + 4 * this.dice(Math.ceil(this.options.waitMsMax / 4));
+  }
+
+  /** How long to wait: without end, or so many ms. */
+  deadline(remainder: number): { wire: number; ms: number } {
+    if (this.dice(this.options.endlessOdds) === 0) {
+      return { wire: ENDLESS, ms: Number.POSITIVE_INFINITY };
+    }
+    const ms = this.ms(remainder);
+    return { wire: ms, ms };
+  }
+
+  /** Mostly a member that has joined. */
+  member(client: Client): number {
+    const members = [...client.holdings.members];
+    return members.length === 0 || this.dice(20) === 0 ? this.dice(3) : this.of(members);
+  }
+
+  /** Writes a request; the first of its words is the operation. */
+  ask(
+    client: Client,
+    words: string,
+    write: (w: Writer) => void,
+    apply: Request['apply'],
+    more: Partial<Pick<Request, 'onAnswer' | 'waitsMs'>> = {},
+  ): void {
+    const [kind] = words.split(' ');
+    this.#count(kind ?? words);
+    const { onAnswer = () => {}, waitsMs = 0 } = more;
+    client.process.request(write, { words, apply, onAnswer, waitsMs });
+  }
+}

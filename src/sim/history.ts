@@ -1,0 +1,162 @@
+import { unreachable } from '../core/assert.js';
+import { isErrorCode } from '../core/errors.js';
+import type { PoolState } from '../pool/state.js';
+import { FRAME_HEADER_SIZE, MESSAGE, Messages } from '../protocol/index.js';
+import { readAnswer } from './answers.js';
+import type { Following } from './following.js';
+import type { Batch, Entry, ShellInput } from './manager.js';
+import type { ClientProcess } from './member.js';
+import type { Oracle } from './oracle.js';
+import { must } from './violation.js';
+
+/**
+ * Makes the model live through what the manager has taken in and kept, batch by batch. What a
+ * request meant is taken from who asked, not from its bytes.
+ */
+export class History {
+  readonly oracle: Oracle;
+  readonly #following: Following;
+  readonly #processOf: (connection: number) => ClientProcess;
+  readonly #sessions = new Map<number, { readonly process: ClientProcess; applied: number }>();
+  readonly #messages = new Messages();
+
+  constructor(
+    oracle: Oracle,
+    following: Following,
+    processOf: (connection: number) => ClientProcess,
+  ) {
+    this.oracle = oracle;
+    this.#following = following;
+    this.#processOf = processOf;
+  }
+
+  apply(batch: Batch): void {
+    for (const { session, bytes } of batch.frames) this.#observe(session, bytes);
+    this.oracle.pass(batch.now - this.oracle.now);
+    for (const entry of batch.entries) this.#entry(entry);
+    for (const effect of batch.effects) {
+      if (effect.kind === 'slab-gone') this.#following.removeSlab(effect.slab);
+    }
+    this.#following.endBatch();
+  }
+
+  /** What a pool counts of itself is what the model counts. */
+  compare(pool: PoolState): void {
+    const closed = [...pool.promises.values()].filter(({ state }) => state === 'closed').length;
+    const found: Oracle['counts'] = {
+      sessions: pool.sessions.size,
+      members: pool.members.size,
+      objects: pool.objects.used,
+      handles: pool.handles.used,
+      versions: pool.versions.used,
+      requires: pool.requiresOpen,
+      readers: pool.readerLeases,
+      waits: pool.waits.used - pool.timers,
+      timers: pool.timers,
+      promises: pool.promises.size - closed,
+      promisesClosed: closed,
+    };
+    const { counts } = this.oracle;
+    for (const [what, count] of Object.entries(counts)) {
+      must(found[what] === count, 'model', () => `${what}: ${found[what]}, not ${count}`);
+    }
+    const { free, total } = this.#following.bytes;
+    const { bytesFree, bytesTotal } = pool.extents;
+    must(total === bytesTotal, 'I5 bytes', () => `${bytesTotal} bytes of slabs, not ${total}`);
+    // Of an adopted file, what is given back is not free: it is of no use before all of it is.
+    const dead = pool.extents.bytesDead;
+    must(
+      free === bytesFree + dead,
+      'I5 bytes',
+      () => `${bytesFree} bytes are free and ${dead} of no use, not ${free}`,
+    );
+  }
+
+  /** Which memory was granted is the pool's to choose. */
+  #observe(session: number, bytes: Uint8Array): void {
+    const messages = this.#messages;
+    messages.open(bytes, FRAME_HEADER_SIZE, bytes.length);
+    while (messages.next()) {
+      if (messages.code !== MESSAGE.grant && messages.code !== MESSAGE.fail) continue;
+      const read = readAnswer(messages);
+      if (read === null) continue;
+      const { request, answer } = read;
+      const key = `${session}/${request}`;
+      if (answer.kind === 'grant') this.#following.observe(key, answer.range);
+      else if (answer.kind === 'fail' && isErrorCode(answer.code)) {
+        this.#following.failures.set(key, answer.code);
+      }
+    }
+  }
+
+  #entry(entry: Entry): void {
+    switch (entry.kind) {
+      case 'opened': {
+        const process = this.#processOf(entry.connection);
+        this.#sessions.set(entry.session, { process, applied: 0 });
+        this.oracle.open(entry.session);
+        return;
+      }
+      case 'messages':
+        this.#requests(entry.session, entry.bytes);
+        return;
+      case 'input':
+        this.#input(entry.input);
+        return;
+      default:
+        unreachable(entry);
+    }
+  }
+
+  /** Those of a frame that have not come before. */
+  #requests(session: number, bytes: Uint8Array): void {
+    const known = this.#sessions.get(session);
+    const messages = this.#messages;
+    messages.open(bytes, 0, bytes.length);
+    const end = messages.first + messages.count;
+    if (known === undefined) return;
+    for (let number = known.applied + 1; number < end; number++) {
+      known.applied = number;
+      const client = this.oracle.sessions.get(session);
+      const request = known.process.requests[number - 1];
+      // After its END nothing takes effect.
+      if (client === undefined || request === undefined) return;
+      this.oracle.request(client, number, () => request.apply(this.oracle, client, number));
+    }
+  }
+
+  #input(input: ShellInput): void {
+    const { oracle } = this;
+    switch (input.kind) {
+      case 'session-gone': {
+        const session = oracle.sessions.get(input.session);
+        if (session !== undefined) oracle.end(session);
+        return;
+      }
+      case 'slab-ready':
+        this.#following.addSlab(input.slab, input.size);
+        oracle.serve();
+        return;
+      case 'adopted': {
+        const session = oracle.sessions.get(input.session);
+        if (session === undefined) return;
+        const { request, slab, failure } = input;
+        if (failure !== null) oracle.answer(session, request, { kind: 'fail', code: failure.code });
+        else {
+          const range = this.#following.adopted(session, request, slab);
+          oracle.answer(session, request, { kind: 'grant', range });
+        }
+        return;
+      }
+      case 'drain':
+        oracle.stopping = true;
+        return;
+      case 'restart':
+      case 'slab-failed':
+      case 'tick':
+        return;
+      default:
+        unreachable(input);
+    }
+  }
+}

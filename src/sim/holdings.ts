@@ -1,0 +1,101 @@
+import type { Range } from './oracle-state.js';
+import type { Slabs } from './slabs.js';
+import { CELL_BYTES } from './slabs.js';
+import { must } from './violation.js';
+
+/** A range with what was written to it; null: nothing yet. */
+interface Marked {
+  readonly range: Range;
+  readonly mark: number;
+}
+
+/** A piece of leased memory; one that was adopted is full already. */
+interface Extent {
+  readonly range: Range;
+  readonly adopted: number | null;
+}
+
+/** A handle as its client believes it to be: answers under way may say otherwise. */
+export interface Handle {
+  readonly number: number;
+  readonly member: number;
+  readonly name: string;
+  state:
+    | 'declared'
+    | 'sealed'
+    | 'offered'
+    | 'withdrawn'
+    | 'required'
+    | 'demanded'
+    | 'retracted'
+    | 'failed';
+  explicit: boolean;
+  /** The demand that waits on it, or 0. */
+  demand: number;
+  /** What it reads in place. */
+  reads: Marked | null;
+}
+
+/** What a client has, by its own book. */
+export class Holdings {
+  readonly members = new Set<number>();
+  readonly handles = new Map<number, Handle>();
+  readonly promises = new Map<number, number>();
+  extents: Extent[] = [];
+  membersMade = 0;
+  handlesMade = 0;
+  promisesMade = 0;
+  readonly #slabs: Slabs;
+
+  constructor(slabs: Slabs) {
+    this.#slabs = slabs;
+  }
+
+  /** Takes `size` bytes of what is leased; null: nothing has as many. */
+  take(size: number): Extent | null {
+    const rounded = Math.ceil(size / CELL_BYTES) * CELL_BYTES;
+    const index = this.extents.findIndex(({ range }) => range.size >= rounded);
+    const [extent] = index < 0 ? [] : this.extents.splice(index, 1);
+    if (extent === undefined) return null;
+    const { range, adopted } = extent;
+    const { slab, offset } = range;
+    const rest = range.size - rounded;
+    if (rest > 0) {
+      this.extents.push({ range: { slab, offset: offset + rounded, size: rest }, adopted });
+    }
+    return { range: { slab, offset, size }, adopted };
+  }
+
+  /** A slice is leased again: its offer was refused. */
+  putBack({ range, adopted }: Extent): void {
+    const size = Math.ceil(range.size / CELL_BYTES) * CELL_BYTES;
+    this.extents.push({ range: { ...range, size }, adopted });
+  }
+
+  /** What a handle reads is as it was delivered: I2. */
+  verify(handle: Handle): void {
+    const { reads, name } = handle;
+    if (reads === null) return;
+    const { slab, offset } = reads.range;
+    const words = (): string => `"${name}" at ${slab}+${offset} changed while it is read`;
+    must(this.#slabs.holds(reads.range, reads.mark), 'I2 immutable', words);
+  }
+
+  drop(handle: Handle): void {
+    this.verify(handle);
+    this.handles.delete(handle.number);
+  }
+
+  /** Lets go of all that a member has. */
+  dropMember(member: number): void {
+    this.members.delete(member);
+    for (const handle of this.handles.values()) if (handle.member === member) this.drop(handle);
+    for (const [promise, by] of this.promises) if (by === member) this.promises.delete(promise);
+  }
+
+  /** The leases of memory end with the session. */
+  dropAll(): void {
+    for (const member of this.members) this.dropMember(member);
+    this.extents = [];
+  }
+}

@@ -1,0 +1,79 @@
+import * as protocol from '../protocol/index.js';
+import { type Asking, type Client, KEYS, PATTERNS } from './asking.js';
+
+export function deleteObject(
+  asking: Asking,
+  client: Client,
+  name = asking.name(),
+  force = asking.dice(2) === 0,
+): void {
+  asking.ask(
+    client,
+    `delete "${name}" ${force}`,
+    (w) => protocol.writeDelete(w, name, force),
+    (oracle) => oracle.delete(name, force),
+  );
+}
+
+export function tag(asking: Asking, client: Client): void {
+  const dice = asking.dice;
+  const name = asking.name();
+  const set = new Map(dice(2) === 0 ? [[asking.of(KEYS), dice(5)]] : []);
+  const removed = dice(3) === 0 && !set.has('a') ? ['a'] : [];
+  const pairs = [...set].map(([key, value]) => [KEYS.indexOf(key), value] as const);
+  asking.ask(
+    client,
+    `tag "${name}"`,
+    (w) => protocol.writeTag(w, name, pairs, removed.length > 0 ? [0] : []),
+    (oracle) => oracle.tag(name, set, removed),
+  );
+}
+
+export function unkeep(asking: Asking, client: Client): void {
+  const name = asking.name();
+  asking.ask(
+    client,
+    `unkeep "${name}"`,
+    (w) => protocol.writeUnkeep(w, name, 0),
+    (oracle) => oracle.unkeep(name),
+  );
+}
+
+export function stat(asking: Asking, client: Client): void {
+  const name = asking.name();
+  asking.ask(
+    client,
+    `stat "${name}"`,
+    (w) => protocol.writeStat(w, name),
+    (oracle) => oracle.stat(name),
+  );
+}
+
+export function explain(asking: Asking, client: Client): void {
+  const name = asking.name();
+  asking.ask(
+    client,
+    `explain "${name}"`,
+    (w) => protocol.writeExplain(w, protocol.EXPLAIN.name, name),
+    (oracle) => oracle.explain(name),
+  );
+}
+
+export function list(asking: Asking, client: Client): void {
+  const glob = asking.of(PATTERNS);
+  const page = { glob, after: '', limit: 0, detail: false };
+  asking.ask(
+    client,
+    `list ${glob}`,
+    (w) => protocol.writeList(w, page),
+    (oracle) => oracle.list(glob),
+  );
+}
+
+export function members(asking: Asking, client: Client): void {
+  asking.ask(client, 'members', protocol.writeMembers, (oracle) => oracle.memberNames());
+}
+
+export function info(asking: Asking, client: Client): void {
+  asking.ask(client, 'info', protocol.writeInfo, (oracle) => oracle.info());
+}

@@ -1,0 +1,43 @@
+import type { Range } from './oracle-state.js';
+import { must } from './violation.js';
+
+/** Bytes are not simulated one by one: each 64 of them hold one mark. */
+export const CELL_BYTES = 64;
+/** What freed bytes become: whoever reads them sees it. */
+const POISON = 0xdbdb_dbdb;
+
+const cellsOf = (size: number): number => Math.ceil(size / CELL_BYTES);
+
+/** The shared memory of a host: what lies where, as marks. */
+export class Slabs {
+  readonly #slabs = new Map<number, Uint32Array>();
+
+  add(slab: number, size: number, mark: number): void {
+    must(!this.#slabs.has(slab), 'I5 bytes', () => `slab ${slab} is made twice`);
+    this.#slabs.set(slab, new Uint32Array(cellsOf(size)).fill(mark));
+  }
+
+  remove(slab: number): void {
+    this.#slabs.delete(slab);
+  }
+
+  /** A member writes to what it leases. */
+  write({ slab, offset, size }: Range, mark: number): void {
+    const cells = this.#slabs.get(slab);
+    must(cells !== undefined, 'I4 leases', () => `slab ${slab} is leased and is not there`);
+    cells.fill(mark, offset / CELL_BYTES, offset / CELL_BYTES + cellsOf(size));
+  }
+
+  /** Whether a range holds a mark, and nothing else. */
+  holds({ slab, offset, size }: Range, mark: number): boolean {
+    const cells = this.#slabs.get(slab);
+    if (cells === undefined) return false;
+    const first = offset / CELL_BYTES;
+    for (let at = first; at < first + cellsOf(size); at++) if (cells[at] !== mark) return false;
+    return true;
+  }
+
+  poison(range: Range): void {
+    if (this.#slabs.has(range.slab)) this.write(range, POISON);
+  }
+}

@@ -1,0 +1,78 @@
+import type { AgentWeather } from './agent.js';
+import type { Dice } from './dice.js';
+import type { NetworkWeather } from './network.js';
+import { OPERATIONS, type Operation, type WorkloadOptions } from './workload.js';
+
+/** What may go wrong, besides what the network and the agent do by themselves. */
+export const FAULTS = ['cut', 'switch', 'again', 'stall', 'deaf', 'kill', 'stop'] as const;
+type Fault = (typeof FAULTS)[number];
+
+/** All that a seed decides before anything happens. */
+export interface Weather {
+  readonly network: NetworkWeather;
+  readonly agent: AgentWeather;
+  readonly workload: WorkloadOptions;
+  /** The faults that happen, as often as they stand here. */
+  readonly faults: readonly Fault[];
+  readonly faultMsMax: number;
+  readonly processes: number;
+  readonly thinkMsMax: number;
+  /** Requests that a process writes at once, at most. */
+  readonly requestsMax: number;
+  /** How long the manager may take until its next turn, in steps of 4 ms. */
+  readonly turnStepsMax: number;
+  readonly memoryBytes: number;
+  /** Whether the pool is stopping while its members end. */
+  readonly drains: boolean;
+}
+
+const PAGE_BYTES = 4_096;
+
+/** What is so for all: nothing is late, nothing fails. */
+export const CALM = {
+  network: { delayMsMax: 2, splitOdds: 1_000, halfOpenMsMax: 5 },
+  agent: { delayMsMax: 2, failureOdds: 1_000_000_000 },
+} as const;
+
+export function weatherOf(dice: Dice): Weather {
+  const of = <T>(...list: readonly [T, ...T[]]): T => list[dice(list.length)] ?? list[0];
+  const memoryBytes = of(4, 16, 64) * PAGE_BYTES;
+  return {
+    network: {
+      delayMsMax: of(0, 4, 40, 300),
+      splitOdds: of(2, 8, 64),
+      halfOpenMsMax: of(0, 50, 1_000),
+    },
+    agent: { delayMsMax: of(0, 20, 500), failureOdds: of(2, 8, 1_000_000) },
+    workload: {
+      deck: deckOf(dice),
+      names: of(1, 2, 3, 5),
+      waitMsMax: of(100, 1_000, 8_000),
+      endlessOdds: of(4, 20, 200),
+      leaseBytesMax: of(256, 4_096, 16_384),
+      leaseLimit: memoryBytes - Math.floor(memoryBytes / 8),
+    },
+    faults: faultsOf(dice),
+    faultMsMax: of(100, 500, 4_000),
+    processes: of(1, 2, 3, 5),
+    thinkMsMax: of(4, 40, 200),
+    requestsMax: of(1, 4, 12),
+    turnStepsMax: of(1, 4, 30),
+    memoryBytes,
+    drains: dice(4) === 0,
+  };
+}
+
+/** Operations as often as usual, but for some that come much more often. */
+function deckOf(dice: Dice): Operation[] {
+  return (Object.keys(OPERATIONS) as Operation[]).flatMap((kind) => {
+    const times = kind !== 'end' && dice(6) === 0 ? 10 : 1;
+    return Array.from({ length: OPERATIONS[kind] * times }, () => kind);
+  });
+}
+
+/** Some of the faults, some of them often; in one world of eight there is none. */
+function faultsOf(dice: Dice): Fault[] {
+  if (dice(8) === 0) return [];
+  return FAULTS.flatMap((fault) => Array.from({ length: dice(3) }, () => fault));
+}

@@ -1,0 +1,147 @@
+import { Asking, type AskingOptions, type Client, KEYS, NAMES } from './asking.js';
+import type { Dice } from './dice.js';
+import * as handles from './handle-requests.js';
+import * as memory from './memory-requests.js';
+import * as objects from './object-requests.js';
+import * as sessions from './session-requests.js';
+
+/** What a client has at most. */
+const MEMBERS_MAX = 4;
+const HANDLES_MAX = 16;
+const PROMISES_MAX = 4;
+const EXTENTS_MAX = 6;
+/** Requests without an answer, beyond which a client only asks whether there is anybody. */
+const OPEN_MAX = 60;
+
+/** How often each operation comes, of the sum of all; a seed makes some of them ten times that. */
+export const OPERATIONS = {
+  key: 1,
+  join: 4,
+  leave: 1,
+  end: 1,
+  ping: 2,
+  cancel: 5,
+  declare: 24,
+  set: 3,
+  seal: 2,
+  offer: 20,
+  withdraw: 10,
+  require: 14,
+  demand: 22,
+  retract: 6,
+  dispose: 12,
+  delete: 4,
+  tag: 3,
+  promise: 4,
+  close: 3,
+  unkeep: 3,
+  lease: 10,
+  return: 3,
+  adopt: 1,
+  stat: 2,
+  list: 1,
+  members: 1,
+  explain: 1,
+  info: 1,
+} as const;
+export type Operation = keyof typeof OPERATIONS;
+
+const ASK: Readonly<Record<Operation, (asking: Asking, client: Client) => void>> = {
+  key: (asking, client) => sessions.key(asking, client),
+  join: sessions.join,
+  leave: (asking, client) => sessions.leave(asking, client),
+  end: sessions.maybeEnd,
+  ping: sessions.ping,
+  cancel: (asking, client) => sessions.cancel(asking, client),
+  declare: handles.declare,
+  set: handles.set,
+  seal: handles.seal,
+  offer: handles.offer,
+  withdraw: handles.withdraw,
+  require: handles.require,
+  demand: handles.demand,
+  retract: handles.retract,
+  dispose: handles.dispose,
+  delete: (asking, client) => objects.deleteObject(asking, client),
+  tag: objects.tag,
+  promise: sessions.promise,
+  close: sessions.close,
+  unkeep: objects.unkeep,
+  lease: memory.lease,
+  return: memory.giveBack,
+  adopt: memory.adopt,
+  stat: objects.stat,
+  list: objects.list,
+  members: objects.members,
+  explain: objects.explain,
+  info: objects.info,
+};
+
+/** Operations, as often as each comes. */
+export interface WorkloadOptions extends AskingOptions {
+  readonly deck: readonly Operation[];
+}
+
+/** What client processes ask, by chance. */
+export class Workload {
+  readonly #deck: readonly Operation[];
+  readonly #asking: Asking;
+
+  constructor(
+    dice: Dice,
+    options: WorkloadOptions,
+    parts: ConstructorParameters<typeof Asking>[2],
+  ) {
+    this.#deck = options.deck;
+    this.#asking = new Asking(dice, options, parts);
+  }
+
+  /** What a process begins with. */
+  begin(client: Client): void {
+    for (const key of KEYS) sessions.key(this.#asking, client, key);
+    sessions.join(this.#asking, client);
+  }
+
+  /** One request, of a kind that makes sense most of the time. */
+  act(client: Client): void {
+    const { dice } = this.#asking;
+    const { holdings } = client;
+    for (const handle of holdings.handles.values()) {
+      if (handle.reads !== null && dice(4) === 0) holdings.verify(handle);
+    }
+    if (holdings.members.size === 0 && dice(8) !== 0) sessions.join(this.#asking, client);
+    else ASK[this.#kind(client)](this.#asking, client);
+  }
+
+  /** Leaves in order: what it has is the pool's, or ends. */
+  end(client: Client): void {
+    for (const member of [...client.holdings.members]) {
+      sessions.leave(this.#asking, client, member);
+    }
+    sessions.endSession(this.#asking, client);
+  }
+
+  /** Gives up what waits without end. */
+  cancelEndless(client: Client): void {
+    for (const number of [...client.process.open]) {
+      const waits = client.process.requests[number - 1]?.waitsMs ?? 0;
+      if (waits === Number.POSITIVE_INFINITY) sessions.cancel(this.#asking, client, number);
+    }
+  }
+
+  /** Ends every object there may be. */
+  clear(client: Client): void {
+    for (const name of NAMES) objects.deleteObject(this.#asking, client, name, true);
+  }
+
+  /** Who has much lets go of some of it. */
+  #kind({ holdings, process }: Client): Operation {
+    const kind = this.#asking.of(this.#deck);
+    if (process.open.size > OPEN_MAX) return 'ping';
+    if (kind === 'join' && holdings.members.size >= MEMBERS_MAX) return 'leave';
+    if (kind === 'promise' && holdings.promises.size >= PROMISES_MAX) return 'close';
+    if (kind === 'lease' && holdings.extents.length >= EXTENTS_MAX) return 'return';
+    if (kind !== 'declare' || holdings.handles.size < HANDLES_MAX) return kind;
+    return this.#asking.of(['dispose', 'withdraw', 'retract', 'demand', 'offer', 'leave'] as const);
+  }
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { FAULTS } from '../../src/sim/weather.js';
+import { OPERATIONS } from '../../src/sim/workload.js';
+import { type Result, run } from '../../src/sim/world.js';
+import { ROOT } from '../tidy/sources.js';
+
+const TICKS = 2_000;
+/** One seed when a failure is looked into, else as many as are asked for. */
+const SEED = Number(process.env['ATTACCA_SEED'] ?? 0);
+const COUNT = Number(process.env['ATTACCA_SEEDS'] ?? 60);
+const SEEDS = SEED > 0 ? [SEED] : Array.from({ length: COUNT }, (_, index) => index + 1);
+
+function mustHold({ seed, failure }: Result, ticks: number): void {
+  if (failure === null) return;
+  const again = `npm run sim -- --seed ${seed} --ticks ${ticks}`;
+  assert.fail(`seed ${seed} breaks "${failure.rule}"\n${failure.stack}\nagain: ${again}`);
+}
+
+test('all promises hold, whatever the weather; every operation and every fault has happened', () => {
+  const counts = new Map<string, number>();
+  for (const seed of SEEDS) {
+    const result = run(seed, { ticks: TICKS });
+    mustHold(result, TICKS);
+    for (const [what, count] of result.counts) counts.set(what, (counts.get(what) ?? 0) + count);
+  }
+  if (SEEDS.length === 1) return;
+  const answers = ['ok', 'welcome', 'bye', 'deliver', 'grant', 'value', 'cancelled'];
+  const ends = ['deadline-passed', 'memory-full', 'nobody-will-offer', 'object-deleted'];
+  const agent = ['slab-wanted', 'slab-gone', 'adopt', 'freed', 'name-contested', 'file-error'];
+  const sessions = ['opened', 'resumed', 'session-ended', 'given up'];
+  const all = [...Object.keys(OPERATIONS), ...FAULTS, ...answers, ...ends, ...agent, ...sessions];
+  for (const what of all) assert.ok((counts.get(what) ?? 0) > 0, `"${what}" has happened`);
+});
+
+test('a seed decides all that happens', () => {
+  for (const seed of [1, 2, 3]) {
+    const first = run(seed, { ticks: TICKS });
+    const second = run(seed, { ticks: TICKS, traces: true });
+    assert.equal(first.digest, second.digest);
+    assert.deepEqual(first.counts, second.counts);
+    assert.ok(second.lines.length > 0 && first.lines.length === 0);
+    assert.notEqual(first.digest, run(seed + 100, { ticks: TICKS }).digest);
+    assert.notEqual(first.digest, run(seed, { ticks: TICKS - 100 }).digest);
+  }
+});
+
+interface Known {
+  readonly seed: number;
+  readonly ticks: number;
+  readonly why: string;
+}
+
+const CORPUS: readonly Known[] = JSON.parse(
+  readFileSync(join(ROOT, 'test/sim/corpus.json'), 'utf8'),
+);
+
+for (const { seed, ticks, why } of CORPUS) {
+  test(`seed ${seed}: ${why}`, () => {
+    mustHold(run(seed, { ticks }), ticks);
+  });
+}
