@@ -28,6 +28,14 @@ const LENGTHS: Readonly<Record<string, Lengths>> = {
 };
 
 type Kind = 'attacca' | 'json' | 'msgpack';
+/** What an answer of the product waits for: nothing, the file written, the disk. */
+type Kept = 'process' | 'memory' | 'fsync';
+
+const SYNC_WORDS: Readonly<Record<Kept, readonly string[]>> = {
+  process: [],
+  memory: ['--sync', 'never'],
+  fsync: ['--sync', 'always'],
+};
 
 /** Who takes the objects: where, and which process. */
 interface Taker {
@@ -52,6 +60,16 @@ const BATCHED_SPECS: readonly MetricSpec[] = [
   },
 ];
 
+const DURABLE_SPECS: readonly MetricSpec[] = [
+  {
+    name: 'batched_fsync',
+    unit: 'objects/s',
+    better: 'higher',
+    goals: [{ of: 'batched', atLeast: 0.8 }],
+  },
+  { name: 'fsync_ops_per_cpu_s', unit: 'objects/CPU s', better: 'higher' },
+];
+
 const INJECTORS_SPECS: readonly MetricSpec[] = [
   {
     name: 'injectors_512',
@@ -68,11 +86,13 @@ class Run {
   readonly #stage: Stage;
   readonly #lengths: Lengths;
   readonly #kind: Kind;
+  readonly #kept: Kept;
 
-  constructor(stage: Stage, lengths: Lengths, kind: Kind) {
+  constructor(stage: Stage, lengths: Lengths, kind: Kind, kept: Kept = 'process') {
     this.#stage = stage;
     this.#lengths = lengths;
     this.#kind = kind;
+    this.#kept = kept;
   }
 
   async batched(): Promise<{ perSecond: number; perCpuSecond: number }> {
@@ -102,13 +122,19 @@ class Run {
 
   async #taker(): Promise<Taker> {
     if (this.#kind === 'attacca') {
-      const { address, pid } = await startPool(this.#stage);
+      const { address, pid } = await startPool(this.#stage, this.#dataWords());
       return { to: address, pid };
     }
     const server = await this.#stage.crew.node('pool-rate/wire-server.js');
     const path = join(this.#stage.memoryDirectory, 'rival');
     await server.ask('serve', { codec: this.#kind, path });
     return { to: path, pid: server.pid };
+  }
+
+  #dataWords(): readonly string[] {
+    if (this.#kept === 'process') return [];
+    const data = join(this.#stage.diskDirectory, 'data');
+    return ['--data', data, ...SYNC_WORDS[this.#kept]];
   }
 
   async #injectors(
@@ -199,6 +225,18 @@ function measurePaced(paceMs: number): (run: Run) => Promise<Samples> {
   };
 }
 
+/** The product with batches, kept so or so. */
+function keptAs(name: string, kept: Kept, lengths: Lengths): Contender {
+  return {
+    name,
+    kind: name === PRODUCT ? 'product' : 'limit',
+    async measure(stage) {
+      const { perSecond, perCpuSecond } = await new Run(stage, lengths, 'attacca', kept).batched();
+      return { batched_fsync: perSecond, fsync_ops_per_cpu_s: perCpuSecond };
+    },
+  };
+}
+
 function connectionEach(name: string, kind: Kind, lengths: Lengths): Contender {
   return {
     name,
@@ -241,7 +279,14 @@ export const poolRate: Benchmark = {
       [...all(measureBatched), maestro('batched'), stepLimit(lengths)],
       BATCHED_SPECS,
     );
-    context.skip('batched_fsync', 'there is no journal yet: durability is `process`');
+    await context.compare(
+      [
+        keptAs(PRODUCT, 'fsync', lengths),
+        keptAs('batched', 'process', lengths),
+        keptAs('sync_never', 'memory', lengths),
+      ],
+      DURABLE_SPECS,
+    );
     const batchedBeside: Contender = {
       name: 'batched',
       kind: 'limit',

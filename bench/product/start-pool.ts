@@ -18,10 +18,13 @@ export interface BenchPool {
   readonly pid: number;
 }
 
-/** Serves a pool for one measurement, as `attacca serve` does it; its memory is the stage's. */
-export async function startPool(stage: Stage): Promise<BenchPool> {
+/**
+ * Serves a pool for one measurement, as `attacca serve` does it; its memory is the stage's. `more`
+ * are words of the command.
+ */
+export async function startPool(stage: Stage, more: readonly string[] = []): Promise<BenchPool> {
   const address = `unix:${join(stage.memoryDirectory, 'pool', 'socket')}`;
-  const words = ['serve', '--address', address, '--shm-dir', stage.memoryDirectory];
+  const words = ['serve', '--address', address, '--shm-dir', stage.memoryDirectory, ...more];
   const argv = [process.execPath, ...extraFlags('BENCH_SERVER_FLAGS'), COMMAND, ...words];
   const server = stage.crew.command(argv);
   let said = '';

@@ -1,4 +1,4 @@
-import { constants, readSync, writeSync } from 'node:fs';
+import { constants, readSync, write, writeSync } from 'node:fs';
 import { type FileHandle, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AttaccaError } from '../core/errors.js';
@@ -10,13 +10,24 @@ import type { Disk } from '../journal/disk.js';
 const PIECE_BYTES = 1024 * 1024;
 const CREATE_FLAGS = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW;
 
+const THROUGH_FLAGS = constants.O_WRONLY | constants.O_DSYNC | constants.O_NOFOLLOW;
+
+/** A file that is kept open. */
+interface OpenFile {
+  readonly handle: FileHandle;
+  /** Opened O_DSYNC when it is first needed: what is written through it is durable. */
+  through: FileHandle | null;
+  /** Whether something was written that is not durable. */
+  isDirty: boolean;
+}
+
 /**
- * The directory of a journal in a file system. Keeps files open that it has touched, one descriptor
- * each, until they are removed or it is closed.
+ * The directory of a journal in a file system. Keeps files open that it has touched, up to two
+ * descriptors each, until they are removed or it is closed.
  */
 export class NodeDisk implements Disk {
   readonly directory: string;
-  readonly #handles = new Map<string, FileHandle>();
+  readonly #files = new Map<string, OpenFile>();
   #directoryHandle: FileHandle | null = null;
 
   constructor(directory: string) {
@@ -42,7 +53,7 @@ export class NodeDisk implements Disk {
    * not written is marked so, and the first write of it changes metadata that must be synced as
    * well. Measured (ext4 on a virtual disk, Node 20, 4.5 KiB and fdatasync at a time): 57 to 67 us
    * in a file of zeros, 87 to 96 us in a reserved one, 88 to 98 us in one that grows; 64 MiB of
-   * zeros take 60 ms, ahead of use. Through an O_DSYNC descriptor it is the same as with fdatasync.
+   * zeros take 60 ms, ahead of use.
    */
   create(name: string, size: number): Promise<void> {
     return this.#attempt('create', name, () =>
@@ -52,23 +63,36 @@ export class NodeDisk implements Disk {
         if (bavail * bsize < size) throw noRoom('create', this.#path(name));
         const zeros = new Uint8Array(Math.min(PIECE_BYTES, size));
         for (let at = 0; at < size; at += zeros.length) {
-          await writeAll(handle, zeros.subarray(0, Math.min(zeros.length, size - at)), at);
+          await writeAll(handle.fd, zeros.subarray(0, Math.min(zeros.length, size - at)), at);
         }
       }),
     );
   }
 
+  /**
+   * Syncs by an O_DSYNC descriptor: the disk takes as long as for fdatasync, but it is one trip to
+   * another thread and not two. Measured (as above, 40 KiB at a time, two busy cores): 25 us of this
+   * thread against 41 with fdatasync behind, 110 us in all against 140.
+   */
   write(name: string, offset: number, bytes: Uint8Array, sync: boolean): Promise<void> {
     return this.#attempt('write', name, async () => {
-      const handle = await this.#handle(name);
-      await writeAll(handle, bytes, offset);
-      if (sync) await handle.datasync();
+      const file = await this.#file(name);
+      if (!sync || file.isDirty || bytes.length === 0) {
+        file.isDirty = true;
+        await writeAll(file.handle.fd, bytes, offset);
+        if (!sync) return;
+        await file.handle.datasync();
+        file.isDirty = false;
+        return;
+      }
+      file.through ??= await open(this.#path(name), THROUGH_FLAGS);
+      await writeAll(file.through.fd, bytes, offset);
     });
   }
 
   read(name: string, offset: number, target: Uint8Array): Promise<number> {
     return this.#attempt('read', name, async () => {
-      const handle = await this.#handle(name);
+      const { handle } = await this.#file(name);
       let have = 0;
       for (let got = 1; have < target.length && got > 0; have += got) {
         const left = target.length - have;
@@ -80,7 +104,7 @@ export class NodeDisk implements Disk {
 
   truncate(name: string, size: number): Promise<void> {
     return this.#attempt('cut', name, async () => {
-      const handle = await this.#handle(name);
+      const { handle } = await this.#file(name);
       await handle.truncate(size);
       await handle.sync();
     });
@@ -94,7 +118,7 @@ export class NodeDisk implements Disk {
 
   get<T>(name: string, use: (source: Source, size: number) => T): Promise<T> {
     return this.#attempt('read', name, async () => {
-      const handle = await this.#handle(name);
+      const { handle } = await this.#file(name);
       const { size } = await handle.stat();
       return use(sourceOf(handle.fd), size);
     });
@@ -102,11 +126,11 @@ export class NodeDisk implements Disk {
 
   rename(from: string, to: string): Promise<void> {
     return this.#attempt('rename', from, async () => {
-      const moved = this.#handles.get(from);
+      const moved = this.#files.get(from);
       await rename(this.#path(from), this.#path(to));
       await this.#release(to);
-      this.#handles.delete(from);
-      if (moved !== undefined) this.#handles.set(to, moved);
+      this.#files.delete(from);
+      if (moved !== undefined) this.#files.set(to, moved);
     });
   }
 
@@ -125,20 +149,18 @@ export class NodeDisk implements Disk {
   }
 
   async close(): Promise<void> {
-    const handles = [...this.#handles.values()];
-    if (this.#directoryHandle !== null) handles.push(this.#directoryHandle);
-    this.#handles.clear();
+    const directory = this.#directoryHandle;
     this.#directoryHandle = null;
-    for (const handle of handles) await handle.close();
+    for (const name of [...this.#files.keys()]) await this.#release(name);
+    await directory?.close();
   }
 
   #path(name: string): string {
     return name === '' ? this.directory : join(this.directory, name);
   }
 
-  /** The open file of a name. */
-  async #handle(name: string): Promise<FileHandle> {
-    const present = this.#handles.get(name);
+  async #file(name: string): Promise<OpenFile> {
+    const present = this.#files.get(name);
     if (present !== undefined) return present;
     const path = this.#path(name);
     const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(
@@ -148,14 +170,20 @@ export class NodeDisk implements Disk {
         return open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
       },
     );
-    this.#handles.set(name, handle);
-    return handle;
+    return this.#keep(name, handle);
+  }
+
+  #keep(name: string, handle: FileHandle): OpenFile {
+    const file = { handle, through: null, isDirty: false };
+    this.#files.set(name, file);
+    return file;
   }
 
   async #release(name: string): Promise<void> {
-    const handle = this.#handles.get(name);
-    this.#handles.delete(name);
-    await handle?.close();
+    const file = this.#files.get(name);
+    this.#files.delete(name);
+    await file?.handle.close();
+    await file?.through?.close();
   }
 
   /** Makes a file in the place of any that was there; removes it again when that fails. */
@@ -172,7 +200,7 @@ export class NodeDisk implements Disk {
       await unlink(path).catch(() => {});
       throw cause;
     }
-    this.#handles.set(name, handle);
+    this.#keep(name, handle);
   }
 
   async #attempt<T>(action: string, name: string, run: () => Promise<T>): Promise<T> {
@@ -204,12 +232,21 @@ function diskError(action: string, path: string, cause: unknown): unknown {
   return new AttaccaError('file-error', text, { path, system }, { cause });
 }
 
-/** One call may write less than it was given. */
-async function writeAll(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, offset + at);
-    at += bytesWritten;
-  }
+/** One call may write less than it was given. By callbacks, as it is done for each group. */
+function writeAll(fd: number, bytes: Uint8Array, offset: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const from = (at: number): void => {
+      if (at === bytes.length) {
+        resolve();
+        return;
+      }
+      write(fd, bytes, at, bytes.length - at, offset + at, (error, written) => {
+        if (error === null) from(at + written);
+        else reject(error);
+      });
+    };
+    from(0);
+  });
 }
 
 function writeAllNow(fd: number, bytes: Uint8Array): void {

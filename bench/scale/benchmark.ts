@@ -1,0 +1,156 @@
+import { join } from 'node:path';
+import type { Benchmark, Contender, MetricSpec, Samples, Stage } from '../harness/benchmark.js';
+import { PRODUCT } from '../harness/benchmark.js';
+import { isReply, numberOf, type Reply } from '../harness/reply.js';
+
+const MEASURE_MS = 900_000;
+/** Of what is done again behind the snapshot: each object is declared and offered. */
+const TAIL_OBJECTS = 500_000;
+/** A Map ends there: 2^24 entries. */
+const MAP_OBJECTS_MAX = 16_777_216;
+/** With a collector to call, and a heap that a Map fits. */
+const FLAGS = ['--expose-gc', '--max-old-space-size=14000'];
+/** What a snapshot has an object, nearly: for the limits, which write and read as much. */
+const SNAPSHOT_BYTES = 300;
+
+const SIZES: Readonly<Record<string, readonly number[]>> = {
+  m: [1_000_000, 10_000_000],
+  s: [100_000],
+  l: [1_000_000, 10_000_000, 30_000_000],
+};
+/** The count at which a pool is brought back: the goal is for this one. */
+const RESTART_OBJECTS = 10_000_000;
+
+/** 10 million are `1e7`. */
+export function countName(objects: number): string {
+  return objects.toExponential().replace('+', '');
+}
+
+function specsOf(objects: number, hasRestart: boolean): MetricSpec[] {
+  const at = countName(objects);
+  const bytes = { unit: 'B', better: 'lower', goals: [{ atMost: 120 }] } as const;
+  const specs: MetricSpec[] = [
+    { name: `bytes_per_object_${at}`, ...bytes },
+    { name: `account_bytes_per_object_${at}`, ...bytes },
+    { name: `pause_max_ms_${at}`, unit: 'ms', better: 'lower', goals: [{ atMost: 20 }] },
+    { name: `snapshot_s_${at}`, unit: 's', better: 'lower' },
+  ];
+  if (hasRestart) {
+    specs.push({ name: `restart_s_${at}`, unit: 's', better: 'lower', goals: [{ atMost: 3 }] });
+  }
+  return specs;
+}
+
+function accountIn(reply: Reply): Reply {
+  const account = reply['account'];
+  if (isReply(account)) return account;
+  throw new TypeError('Cannot read an account: there is none');
+}
+
+/** The measurements of one count of objects. */
+class Scale {
+  readonly #objects: number;
+  readonly #at: string;
+  readonly #hasRestart: boolean;
+  readonly #say: (text: string) => void;
+  /** What an object's attributes take, which no side is charged for. */
+  #attributes = 0;
+
+  constructor(objects: number, hasRestart: boolean, say: (text: string) => void) {
+    this.#objects = objects;
+    this.#at = countName(objects);
+    this.#hasRestart = hasRestart;
+    this.#say = say;
+  }
+
+  contenders(): Contender[] {
+    const of = (name: string, kind: Contender['kind'], measure: Contender['measure']) => ({
+      name,
+      kind,
+      timeoutMs: MEASURE_MS,
+      measure,
+    });
+    const tooMany = this.#objects > MAP_OBJECTS_MAX;
+    const absent = tooMany ? `a Map holds no more than ${MAP_OBJECTS_MAX} objects` : null;
+    return [
+      of(PRODUCT, 'product', (stage) => this.#pool(stage)),
+      { ...of('javascript_map', 'rival', (stage) => this.#map(stage)), absent },
+      of('raw_disk', 'limit', (stage) => this.#rawDisk(stage)),
+    ];
+  }
+
+  async #pool(stage: Stage): Promise<Samples> {
+    const directory = stage.diskDirectory;
+    const holder = await stage.crew.node('scale/pool-holder.js', { flags: FLAGS });
+    const grown = await holder.ask('grow', { objects: this.#objects }, MEASURE_MS);
+    const account = accountIn(grown);
+    this.#attributes = numberOf(account, 'attributes');
+    this.#say(`bytes an object: ${accountText(account)}`);
+    const saved = await holder.ask('snapshot', { directory }, MEASURE_MS);
+    const samples = {
+      [`bytes_per_object_${this.#at}`]: this.#ownBytes(grown),
+      [`account_bytes_per_object_${this.#at}`]: numberOf(account, 'all') - this.#attributes,
+      [`pause_max_ms_${this.#at}`]: numberOf(grown, 'pauseMs'),
+      [`snapshot_s_${this.#at}`]: numberOf(saved, 'seconds'),
+    };
+    if (!this.#hasRestart) return samples;
+    await holder.ask('goOn', { directory, objects: TAIL_OBJECTS }, MEASURE_MS);
+    process.kill(holder.pid, 'SIGKILL');
+    const reviver = await stage.crew.node('scale/reviver.js');
+    const revived = await reviver.ask('revive', { directory }, MEASURE_MS);
+    const objects = numberOf(revived, 'objects');
+    if (objects !== this.#objects + TAIL_OBJECTS) {
+      throw new Error(`Cannot take the time: ${objects} objects came back`);
+    }
+    return { ...samples, [`restart_s_${this.#at}`]: numberOf(revived, 'seconds') };
+  }
+
+  async #map(stage: Stage): Promise<Samples> {
+    const holder = await stage.crew.node('scale/map-holder.js', { flags: FLAGS });
+    const grown = await holder.ask('grow', { objects: this.#objects }, MEASURE_MS);
+    return {
+      [`bytes_per_object_${this.#at}`]: this.#ownBytes(grown),
+      [`pause_max_ms_${this.#at}`]: numberOf(grown, 'pauseMs'),
+    };
+  }
+
+  async #rawDisk(stage: Stage): Promise<Samples> {
+    const disk = await stage.crew.node('scale/raw-disk.js');
+    const path = join(stage.diskDirectory, 'raw');
+    const bytes = this.#objects * SNAPSHOT_BYTES;
+    const written = await disk.ask('write', { path, bytes }, MEASURE_MS);
+    const read = await disk.ask('read', { path }, MEASURE_MS);
+    return {
+      [`snapshot_s_${this.#at}`]: numberOf(written, 'seconds'),
+      [`restart_s_${this.#at}`]: numberOf(read, 'seconds'),
+    };
+  }
+
+  #ownBytes(grown: Reply): number {
+    return numberOf(grown, 'residentBytes') / this.#objects - this.#attributes;
+  }
+}
+
+function accountText(account: Reply): string {
+  return Object.entries(account)
+    .map(([name, bytes]) => `${name} ${Number(bytes).toFixed(1)}`)
+    .join(', ');
+}
+
+export const scale: Benchmark = {
+  name: 'scale',
+  describe: 'what many objects cost: memory, pauses, snapshots, and bringing a pool back',
+  sizes: {
+    m: '10^6 and 10^7 objects; a restart of 10^7 and a million operations',
+    s: '10^5 objects, restart and all, to see that it runs',
+    l: '10^6, 10^7 and 3x10^7; takes 14 GiB of memory and 20 of disk',
+  },
+  async run(context) {
+    const counts = SIZES[context.size] ?? (SIZES['m'] as readonly number[]);
+    for (const objects of counts) {
+      const hasRestart = objects === RESTART_OBJECTS || context.size === 's';
+      const each = new Scale(objects, hasRestart, (text) => context.say(text));
+      await context.compare(each.contenders(), specsOf(objects, hasRestart));
+    }
+  },
+};
