@@ -121,11 +121,18 @@ function poolOptions(
 function describePool(
   here: ProcessIdentity,
   addresses: readonly string[],
-  awayMsMax: number | undefined,
+  { sessionAwayMsMax, data }: ServeOptions,
 ): ValueMap {
   const bootId = here.bootId ?? '';
-  const limits = limitsForClients(awayMsMax);
-  return { software: SOFTWARE, addresses, bootId, pid: here.pid, limits };
+  const limits = limitsForClients(sessionAwayMsMax);
+  return {
+    software: SOFTWARE,
+    addresses,
+    bootId,
+    pid: here.pid,
+    kept: data !== undefined,
+    limits,
+  };
 }
 
 /**
@@ -241,7 +248,7 @@ async function servePool(
       dataListen: tcp === null ? null : { host: tcp.host, port: 0 },
       addresses,
       here,
-      describe: describePool(here, addresses, options.sessionAwayMsMax),
+      describe: describePool(here, addresses, options),
       bounds,
       awayMsMax: options.sessionAwayMsMax,
       handshakeMsMax: options.handshakeMsMax ?? SERVER_LIMITS.handshakeMsMax,
