@@ -31,7 +31,7 @@ async function offer(pool: Pool, name: string, value: number): Promise<void> {
   await object.offer();
 }
 
-async function valueOf(pool: Pool, name: string, index: number): Promise<unknown> {
+async function valueAt(pool: Pool, name: string, index: number): Promise<unknown> {
   await using got = await pool.object<'float64'>(name).demand();
   return got.array[index];
 }
@@ -48,14 +48,14 @@ test('killed and started again: who waited goes on waiting, and is served', asyn
   await using producer = await member(kept, 'producer');
   await using consumer = await member(kept, 'consumer');
   await offer(producer, 'before', 1);
-  const early = valueOf(consumer, 'after', 17);
+  const early = valueAt(consumer, 'after', 17);
   await consumer.object('other').require();
   await kept.restart();
   await offer(producer, 'after', 2);
   assert.equal(await early, 2);
-  assert.equal(await valueOf(consumer, 'before', 99), 1, 'its slab was found again');
+  assert.equal(await valueAt(consumer, 'before', 99), 1, 'its slab was found again');
   await kept.restart();
-  assert.equal(await valueOf(consumer, 'after', 3), 2);
+  assert.equal(await valueAt(consumer, 'after', 3), 2);
 });
 
 test('every request takes effect once, however often the pool is killed', async (t) => {
@@ -144,7 +144,7 @@ test('stopped in order and started again: what is kept is there, nobody else is'
   );
   await kept.start();
   await using reader = await member(kept, 'writer');
-  assert.equal(await valueOf(reader, 'kept', 5), 7);
+  assert.equal(await valueAt(reader, 'kept', 5), 7);
   assert.deepEqual(await namesOf(reader, '*'), ['kept']);
 });
 
