@@ -27,13 +27,15 @@ export interface ClientOptions {
   readonly address: string;
   readonly poolId: string;
   readonly transport: TransportChoice;
-  readonly reconnectMs: number;
+  /** Left out: as {@link patienceMs} says. */
+  readonly reconnectMs?: number | undefined;
   /** Compares checksums where bytes change hands: ATTACCA_CHECK=1. */
   readonly checks: boolean;
   readonly limits?: ConnectionLimits | undefined;
 }
 
 const ACCEPT_MS = 30_000;
+const RECONNECT_MS = 30_000;
 /** A process that was killed is gone, and the pool has noticed, well within the sum of these. */
 const NAME_PAUSES_MS = [50, 100, 200] as const;
 
@@ -62,11 +64,12 @@ export class Client {
       {
         open: (signal) => openLink(address, address, signal),
         hello: { poolId: options.poolId, process: describeProcess() },
-        reconnectMs: options.reconnectMs,
+        reconnectMs: () => options.reconnectMs ?? patienceMs(this.connection.pool),
         acceptMs: ACCEPT_MS,
       },
       {
         onAccept: (accept, pool) => this.#onAccept(address, accept, pool),
+        onResumed: (pool) => this.#ground?.plane.resumed(pool),
         onReclaim: () => this.#ground?.leases.reclaim(),
         onSlabGone: (slab) => this.#ground?.plane.slabGone(slab),
         onOver: (error) => this.#ground?.plane.close(error),
@@ -153,9 +156,12 @@ export class Client {
   }
 
   #onAccept(address: Address, accept: Accept, pool: PoolInfo): void {
+    const { connection } = this;
     const link = new DataLink({
-      open: () => openDataLink(address, pool.data),
+      // The next process of the pool may listen elsewhere.
+      open: () => openDataLink(address, (connection.pool ?? pool).data),
       accept: () => accept,
+      back: () => connection.back(),
     });
     try {
       const plane = new DataPlane(accept.poolId, pool, this.options.transport, link);
@@ -169,6 +175,14 @@ export class Client {
     if (this.#ground === null) throw wrongState('use the pool', 'it is not open');
     return this.#ground;
   }
+}
+
+/**
+ * How long a pool that is lost is waited for: one that is kept is served again by hand, perhaps, so
+ * as long as anything is waited for that nobody has said more of.
+ */
+function patienceMs(pool: PoolInfo | null): number {
+  return pool?.kept === true ? LIMITS.deadlineDefaultMs : RECONNECT_MS;
 }
 
 /** Waits so long, or until the signal fires; whoever goes on looks at the signal. */

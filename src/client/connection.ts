@@ -40,6 +40,7 @@ const LIMITS_DEFAULT: ConnectionLimits = {
 /** What a connection is told beside answers. */
 interface ConnectionEvents {
   onAccept(accept: Accept, pool: PoolInfo): void;
+  onResumed(pool: PoolInfo): void;
   onReclaim(bytes: number): void;
   onSlabGone(slab: number): void;
   onOver(error: AttaccaError): void;
@@ -65,6 +66,8 @@ export class Connection {
   readonly #outbox: Outbox;
   readonly #pending = new Pending();
   readonly #gate: Gate;
+  /** Those who wait until the pool is back, or given up. */
+  #waiting: (() => void)[] = [];
   readonly #limits: ConnectionLimits;
   #requestsMax: number;
   readonly #events: ConnectionEvents;
@@ -81,6 +84,7 @@ export class Connection {
     this.#gate = new Gate(() => this.#hasRoom());
     this.#lifeline = new Lifeline(options, {
       onAccept: (accept) => this.#onAccept(accept),
+      onResumed: (accept) => this.#onResumed(accept),
       onMessages: (messages, skip) => this.#onMessages(messages, skip),
       onTurn: () => this.#onTurn(),
       onOver: (error) => this.#onOver(error),
@@ -117,6 +121,17 @@ export class Connection {
 
   get accept(): Accept | null {
     return this.#lifeline.accept;
+  }
+
+  /** How long the pool has not been reached, or 0. */
+  get awayMs(): number {
+    return this.#lifeline.awayMs;
+  }
+
+  /** Null while the pool is there, or given up; else what resolves when it is so again. */
+  back(): Promise<void> | null {
+    if (this.isUp || this.over !== null) return null;
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** Requests that are not answered. */
@@ -200,6 +215,17 @@ export class Connection {
     if (this.#pending.count === 0) this.#lifeline.setBusy(false);
   }
 
+  #onResumed(accept: Accept): void {
+    const pool = poolInfoOf(accept.pool);
+    this.pool = pool;
+    this.#events.onResumed(pool);
+    this.#tellBack();
+  }
+
+  #tellBack(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
   #onTurn(): void {
     this.#gate.open();
     if (this.#pending.count === 0 && this.accept !== null) this.#lifeline.setBusy(false);
@@ -210,6 +236,7 @@ export class Connection {
     this.#gate.fail(error);
     this.#pending.lose(error);
     this.#events.onOver(error);
+    this.#tellBack();
   }
 
   #onMessages(messages: Messages, skip: number): void {

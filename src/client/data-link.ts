@@ -33,6 +33,8 @@ interface DataLinkOptions {
   readonly open: () => Promise<{ link: Link; token: string }>;
   /** The session whose bytes move; its secret opens the connection. */
   readonly accept: () => Accept;
+  /** Null, or what to wait for when the pool is away: it decides how long that is waited for. */
+  readonly back?: () => Promise<void> | null;
   /** How long a connection may stay without ACCEPT; 10 s. */
   readonly acceptMs?: number | undefined;
 }
@@ -146,6 +148,13 @@ export class DataLink {
   async #connect(): Promise<void> {
     if (this.#lostInVain > 0) await pause(this.#lostInVain);
     for (let attempt = 1; ; attempt++) {
+      const back = this.#options.back?.() ?? null;
+      if (back !== null) {
+        await back;
+        attempt = 1;
+        this.#lostInVain = 0;
+      }
+      if (this.#over !== null) return;
       try {
         const { link, token } = await this.#options.open();
         if (this.#over !== null) return link.destroy();

@@ -102,6 +102,11 @@ export class DataPlane {
     if (this.#transport === 'shared-memory') await this.#maps?.prepare().catch(() => {});
   }
 
+  /** The session goes on, perhaps with another process of the pool, whose slabs lie elsewhere. */
+  resumed(pool: PoolInfo): void {
+    if (pool.slabs !== '') this.#maps?.moved(pool.slabs);
+  }
+
   slabGone(slab: number): void {
     this.#maps?.gone(slab);
   }

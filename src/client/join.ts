@@ -17,7 +17,10 @@ export interface ConnectOptions {
   readonly poolId?: string | undefined;
   /** How bytes move; else `ATTACCA_TRANSPORT`; `auto` takes shared memory where it can. */
   readonly transport?: TransportChoice | undefined;
-  /** How long a lost connection is tried again before everything fails; 30 s. */
+  /**
+   * How long a lost connection is tried again before everything fails: 30 s, and ten minutes when
+   * the pool is kept on a disk, so that it may be served again.
+   */
   readonly reconnectMs?: number | undefined;
 }
 
@@ -28,7 +31,6 @@ export interface JoinOptions extends ConnectOptions, WaitOptions {
   readonly info?: ValueMap | undefined;
 }
 
-const RECONNECT_MS = 30_000;
 /** A member that is there for so long will need memory: it is readied while nothing is due. */
 const IDLE_MS = 20;
 
@@ -99,7 +101,7 @@ function clientOptions(options: ConnectOptions): ClientOptions {
     address,
     poolId: options.poolId ?? '',
     transport: transportChoice(options.transport, process.env['ATTACCA_TRANSPORT']),
-    reconnectMs: options.reconnectMs ?? RECONNECT_MS,
+    reconnectMs: options.reconnectMs,
     checks: process.env['ATTACCA_CHECK'] === '1',
   };
 }

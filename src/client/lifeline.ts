@@ -19,6 +19,8 @@ import { ackBytes, controlHello, type HelloParts } from './opening.js';
 interface LifelineEvents {
   /** The session is open. Called once. */
   onAccept(accept: Accept): void;
+  /** It was taken up again, perhaps by another process of the pool. */
+  onResumed(accept: Accept): void;
   /** A frame of messages; its first `skip` ones have come before. */
   onMessages(messages: Messages, skip: number): void;
   /** All that has arrived together was handed over. */
@@ -31,7 +33,7 @@ export interface LifelineOptions {
   readonly open: (signal: AbortSignal) => Promise<{ link: Link; token: string }>;
   readonly hello: Omit<HelloParts, 'token'>;
   /** How long a lost connection is tried again, from its loss. */
-  readonly reconnectMs: number;
+  readonly reconnectMs: () => number;
   /** How long a connection may stay without ACCEPT. */
   readonly acceptMs: number;
 }
@@ -70,6 +72,7 @@ export class Lifeline {
   #mayWrite = false;
   #up = false;
   #over: AttaccaError | null = null;
+  #lostAtMs: number | null = null;
   /** Ends the attempt under way. */
   #settle: ((outcome: Outcome) => void) | null = null;
   /** The pool has said why it is about to close: then nothing is tried again. */
@@ -87,6 +90,11 @@ export class Lifeline {
 
   get over(): AttaccaError | null {
     return this.#over;
+  }
+
+  /** How long the pool has not been reached, or 0. */
+  get awayMs(): number {
+    return this.#lostAtMs === null ? 0 : performance.now() - this.#lostAtMs;
   }
 
   /** Makes the first connection; what comes of it is told by the events. */
@@ -240,8 +248,12 @@ export class Lifeline {
     this.#acknowledge(accept.received);
     this.accept = accept;
     this.#up = true;
+    this.#lostAtMs = null;
     if (isFirst) this.#events.onAccept(accept);
-    else this.#writeUnacknowledged();
+    else {
+      this.#writeUnacknowledged();
+      this.#events.onResumed(accept);
+    }
     this.#settle?.({ kind: 'up' });
   }
 
@@ -260,6 +272,7 @@ export class Lifeline {
 
   #drop(): void {
     this.#link = null;
+    if (this.#up) this.#lostAtMs = performance.now();
     this.#up = false;
     this.#mayWrite = false;
     this.#keeper.drop();
@@ -283,7 +296,7 @@ export class Lifeline {
 
   async #reconnect(lost: AttaccaError): Promise<void> {
     const since = performance.now();
-    const { reconnectMs } = this.#options;
+    const reconnectMs = this.#options.reconnectMs();
     for (let pauseMs = BACKOFF_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, BACKOFF_MS_MAX)) {
       if (this.#over !== null) return;
       const leftMs = reconnectMs - (performance.now() - since);

@@ -24,7 +24,7 @@ interface Mapped {
  * descriptor stays open.
  */
 export class SlabMaps {
-  readonly #directory: string;
+  #directory: string;
   readonly #mapped: Readonly<Record<Access, Map<number, Mapped>>> = {
     read: new Map(),
     'read-write': new Map(),
@@ -35,6 +35,11 @@ export class SlabMaps {
   #isClosed = false;
 
   constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Slabs that are mapped from now on are there. */
+  moved(directory: string): void {
     this.#directory = directory;
   }
 

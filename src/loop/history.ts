@@ -94,7 +94,7 @@ export async function makeSnapshot(
 }
 
 /** Writes a loop as the snapshot that ends at a place. */
-async function saveSnapshot(
+export async function saveSnapshot(
   disk: Disk,
   loop: PoolLoop,
   options: { readonly checksum: Checksum; readonly after: Place; readonly info: Uint8Array },

@@ -24,6 +24,8 @@ export interface PoolInfo {
   /** Addresses of data connections. */
   readonly data: readonly string[];
   readonly pid: number;
+  /** Killed and served again it goes on where it was: who waits does well to be patient. */
+  readonly kept: boolean;
   readonly limits: { readonly [name: string]: number };
 }
 
@@ -57,7 +59,7 @@ function limitsOf(value: Value | undefined): { readonly [name: string]: number }
 
 /** Reads the `pool` of an ACCEPT that came by the wire. */
 export function poolInfoOf(map: ValueMap): PoolInfo {
-  const { software, addresses, bootId, slabs, data, pid, limits } = map;
+  const { software, addresses, bootId, slabs, data, pid, kept, limits } = map;
   return {
     software: textOf(software),
     addresses: textsOf(addresses),
@@ -65,6 +67,7 @@ export function poolInfoOf(map: ValueMap): PoolInfo {
     slabs: textOf(slabs),
     data: textsOf(data),
     pid: countOf(pid),
+    kept: kept === true,
     limits: limitsOf(limits),
   };
 }

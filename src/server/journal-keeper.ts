@@ -14,6 +14,8 @@ interface JournalKeeperOptions {
   readonly directory: DataDirectory;
   readonly loop: PoolLoop;
   readonly after: Place;
+  /** How many there are, of managers before. */
+  readonly segments: number;
   readonly info: Uint8Array;
   readonly sync: boolean;
   readonly segmentBytes: number | undefined;
@@ -35,7 +37,7 @@ export class JournalKeeper {
 
   constructor(options: JournalKeeperOptions) {
     this.#options = options;
-    const { directory, after, info, sync, segmentBytes } = options;
+    const { directory, after, segments, info, sync, segmentBytes } = options;
     this.#snapshots = new Snapshots({
       directory: directory.path,
       info,
@@ -56,6 +58,8 @@ export class JournalKeeper {
       onFailed: (error) => this.#options.crashed(error),
       onClosed: (last) => this.#snapshots.closed(last),
     });
+    // Each manager begins a segment: one that never fills it must not leave the next ever more.
+    if (segments > SERVER_LIMITS.segmentsReadMax) this.#snapshots.closed(after.number);
   }
 
   /**

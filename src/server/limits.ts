@@ -36,6 +36,8 @@ export const SERVER_LIMITS = {
   scratchLookMs: 60_000,
   /** A segment of a journal holds the largest record, and several. */
   segmentBytesMin: 16 * 1024 * 1024,
+  /** A manager that had to read more segments than this has a snapshot made at once. */
+  segmentsReadMax: 4,
   /** How often is tried whether the disk of the journal has room again. */
   roomRetryMs: 1_000,
   /** How long a detached server may take until it answers. */

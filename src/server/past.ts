@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { refuse } from '../core/assert.js';
+import { numberIn } from '../journal/segment.js';
 import { formatBytes } from '../levels/shm/index.js';
 import { type Revived, revive } from '../loop/history.js';
 import type { PoolInfo } from '../loop/pool-info.js';
@@ -15,6 +16,8 @@ export interface Past {
   readonly revived: Revived;
   readonly sessionKey: Uint8Array;
   readonly token: string;
+  /** Segments that its journal has. */
+  readonly segments: number;
   /** How long it took. */
   readonly ms: number;
 }
@@ -34,7 +37,9 @@ export async function openPast(
     const sessionKey = await directory.sessionKey();
     const token = await directory.token();
     tell(revived, ms, log);
-    return { directory, revived, sessionKey, token, ms };
+    const files = await directory.disk.list();
+    const segments = files.filter(({ name }) => numberIn('journal', name) !== null).length;
+    return { directory, revived, sessionKey, token, segments, ms };
   } catch (error) {
     await directory.close();
     throw error;

@@ -203,6 +203,7 @@ export class PoolServer {
       directory: past.directory,
       loop: this.#loop,
       after: past.revived.recovered.after,
+      segments: past.segments,
       info: encodePoolInfo({ options, bootId, shmDirectory: memory.root }),
       ...journal,
       onDurable: (number) => this.#turns.durable(number),

@@ -124,11 +124,18 @@ function poolOptions(
 function describePool(
   here: ProcessIdentity,
   addresses: readonly string[],
-  { sessionAwayMsMax }: ServeOptions,
+  { sessionAwayMsMax, data }: ServeOptions,
 ): ValueMap {
   const bootId = here.bootId ?? '';
   const limits = limitsForClients(sessionAwayMsMax);
-  return { software: SOFTWARE, addresses, bootId, pid: here.pid, limits };
+  return {
+    software: SOFTWARE,
+    addresses,
+    bootId,
+    pid: here.pid,
+    kept: data !== undefined,
+    limits,
+  };
 }
 
 /**

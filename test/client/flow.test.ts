@@ -20,10 +20,10 @@ async function accepted(
     {
       open: async (signal) => ({ link: await connect(address, { signal }), token: '' }),
       hello: { poolId: '', process: {} },
-      reconnectMs: 1_000,
+      reconnectMs: () => 1_000,
       acceptMs: 1_000,
     },
-    { onAccept() {}, onReclaim() {}, onSlabGone() {}, onOver() {} },
+    { onAccept() {}, onResumed() {}, onReclaim() {}, onSlabGone() {}, onOver() {} },
     limits,
   );
   t.after(() => connection.close(new AttaccaError('cancelled', 'the test is over')));
@@ -98,10 +98,10 @@ test('a link that has ended before it is used is a lost connection, at once', as
     {
       open: async () => ({ link: await closedLink(pool), token: '' }),
       hello: { poolId: '', process: {} },
-      reconnectMs: 1_000,
+      reconnectMs: () => 1_000,
       acceptMs: 60_000,
     },
-    { onAccept() {}, onReclaim() {}, onSlabGone() {}, onOver() {} },
+    { onAccept() {}, onResumed() {}, onReclaim() {}, onSlabGone() {}, onOver() {} },
   );
   connection.start();
   await assert.rejects(connection.accepted, { code: 'connection-lost' });

@@ -29,6 +29,7 @@ const poolInfo = {
   slabs: '/dev/shm/x',
   data: ['tcp://h:1'],
   pid: 1,
+  kept: true,
   limits: { frameBytesMax: 4_194_304 },
 };
 
@@ -51,6 +52,6 @@ test('what is absent or of another type is empty', () => {
   assert.deepEqual(processInfoOf(sent({})), nothing);
   assert.deepEqual(processInfoOf(sent({ pid: '1', host: 7, startTime: 2n ** 60n })), nothing);
   const pool = poolInfoOf(sent({ data: [1, 'a'], limits: [2], pid: null }));
-  assert.deepEqual([pool.data, { ...pool.limits }, pool.pid], [['a'], {}, 0]);
+  assert.deepEqual([pool.data, { ...pool.limits }, pool.pid, pool.kept], [['a'], {}, 0, false]);
   assert.deepEqual(poolInfoOf(sent({ data: 'a' })).data, []);
 });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { open, readdir, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { open, readdir, readFile, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
@@ -8,6 +10,8 @@ import { decodeHeader, encodeHeader, HEADER_BYTES } from '../../src/journal/segm
 import { decodePoolInfo, encodePoolInfo } from '../../src/loop/pool-info.js';
 import { codeOf, errorOf } from '../client/support/pools.js';
 import { KeptPool } from './kept-pool.js';
+import { poolOf } from './pool-fixture.js';
+import { RawClient } from './raw-client.js';
 
 let separate = 50_000;
 
@@ -30,7 +34,7 @@ async function offer(pool: Pool, name: string, value: number): Promise<void> {
   await object.offer();
 }
 
-async function elementOf(pool: Pool, name: string, index: number): Promise<unknown> {
+async function valueAt(pool: Pool, name: string, index: number): Promise<unknown> {
   await using got = await pool.object<'float64'>(name).demand();
   return got.array[index];
 }
@@ -47,14 +51,14 @@ test('killed and started again: who waited goes on waiting, and is served', asyn
   await using producer = await member(kept, 'producer');
   await using consumer = await member(kept, 'consumer');
   await offer(producer, 'before', 1);
-  const early = elementOf(consumer, 'after', 17);
+  const early = valueAt(consumer, 'after', 17);
   await consumer.object('other').require();
   await kept.restart();
   await offer(producer, 'after', 2);
   assert.equal(await early, 2);
-  assert.equal(await elementOf(consumer, 'before', 99), 1, 'its slab was found again');
+  assert.equal(await valueAt(consumer, 'before', 99), 1, 'its slab was found again');
   await kept.restart();
-  assert.equal(await elementOf(consumer, 'after', 3), 2);
+  assert.equal(await valueAt(consumer, 'after', 3), 2);
 });
 
 test('every request takes effect once, however often the pool is killed', async (t) => {
@@ -70,6 +74,54 @@ test('every request takes effect once, however often the pool is killed', async 
     await Promise.all(offers);
   }
   assert.equal((await namesOf(pool, 'n/*')).length, 1_000);
+});
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+test('bytes that go over sockets go on, wherever the next manager takes them', async (t) => {
+  const listen = `tcp://127.0.0.1:${await freePort()}`;
+  const kept = await KeptPool.make(t, { listen });
+  await kept.start();
+  const token = (await readFile(joinPath(kept.data, 'token'), 'utf8')).trim();
+  for (const address of [kept.address, `${listen}?token=${token}`]) {
+    const options = { transport: 'socket' } as const;
+    await using writer = await member({ address }, 'writer', options);
+    await using reader = await member({ address }, 'reader', options);
+    const bytes = new Uint8Array(8 << 20).fill(7);
+    const putting = writer.put('large', bytes);
+    await kept.restart();
+    await putting;
+    const getting = reader.object('large').demand();
+    await kept.restart();
+    const got = await getting;
+    assert.deepEqual(got.copy(), bytes);
+    await got.dispose();
+    // The control connection is there again before the data connection is missed.
+    await kept.restart();
+    await reader.info();
+    await using again = await reader.object('large').demand();
+    assert.equal(again.size, bytes.length);
+    await again.dispose();
+    await reader.unkeep('large');
+  }
+});
+
+test('a pool that is kept says so, and is waited for as long as any answer', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  const client = await RawClient.open(kept.address);
+  assert.equal(client.accepted?.pool['kept'], true);
+  const other = await poolOf(t);
+  const { accepted } = await RawClient.open(other.address);
+  assert.equal(accepted?.pool['kept'], false);
 });
 
 test('who died while no manager ran is told to those who wait', async (t) => {
@@ -95,7 +147,7 @@ test('stopped in order and started again: what is kept is there, nobody else is'
   );
   await kept.start();
   await using reader = await member(kept, 'writer');
-  assert.equal(await elementOf(reader, 'kept', 5), 7);
+  assert.equal(await valueAt(reader, 'kept', 5), 7);
   assert.deepEqual(await namesOf(reader, '*'), ['kept']);
 });
 

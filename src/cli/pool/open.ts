@@ -10,8 +10,6 @@ import type { Context } from '../command.js';
 import { formatDuration, parseTimeout } from '../duration.js';
 import { Progress } from '../progress.js';
 
-/** How long a connection that is lost is tried again, if the command still waits for something. */
-const RECONNECT_MS = 30_000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /**
@@ -83,7 +81,6 @@ function enter(context: Context, options: OpenOptions): { tenancy: Tenancy; addr
     address: withToken(address),
     poolId: '',
     transport: transportChoice(undefined, environment['ATTACCA_TRANSPORT']),
-    reconnectMs: RECONNECT_MS,
     checks: environment['ATTACCA_CHECK'] === '1',
   });
   return { tenancy, address };
