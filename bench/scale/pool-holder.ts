@@ -88,7 +88,7 @@ takePart({
     const began = clock();
     let steppedNs = 0;
     for (let done = 0; done < objects; done += BATCH_OBJECTS) {
-      // A collection of garbage may come in either; making frames is not the pool's work, but short.
+      // Garbage may be collected in either; making frames is not the work of the pool, but short.
       const give = pause.of(() => clients.batch());
       const from = clock();
       clients.take(
