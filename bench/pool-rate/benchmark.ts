@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Benchmark, Contender, MetricSpec, Samples, Stage } from '../harness/benchmark.js';
 import { PRODUCT } from '../harness/benchmark.js';
 import { cpuNsOf } from '../harness/cpu.js';
+import { diskFileSystem } from '../harness/file-system.js';
 import type { Participant } from '../harness/participant.js';
 import { numberOf, type Reply } from '../harness/reply.js';
 import { nowNs } from '../harness/take-part.js';
@@ -226,11 +227,18 @@ function measurePaced(paceMs: number): (run: Run) => Promise<Samples> {
 }
 
 /** The product with batches, kept so or so. */
-function keptAs(name: string, kept: Kept, lengths: Lengths): Contender {
+function keptAs(
+  name: string,
+  kept: Kept,
+  lengths: Lengths,
+  say: (text: string) => void,
+): Contender {
   return {
     name,
     kind: name === PRODUCT ? 'product' : 'limit',
     async measure(stage) {
+      const fileSystem = await diskFileSystem(stage.diskDirectory);
+      if (kept === 'fsync') say(`kept on ${fileSystem}`);
       const { perSecond, perCpuSecond } = await new Run(stage, lengths, 'attacca', kept).batched();
       return { batched_fsync: perSecond, fsync_ops_per_cpu_s: perCpuSecond };
     },
@@ -279,12 +287,10 @@ export const poolRate: Benchmark = {
       [...all(measureBatched), maestro('batched'), stepLimit(lengths)],
       BATCHED_SPECS,
     );
+    const kept = (name: string, how: Kept): Contender =>
+      keptAs(name, how, lengths, (text) => context.say(text));
     await context.compare(
-      [
-        keptAs(PRODUCT, 'fsync', lengths),
-        keptAs('batched', 'process', lengths),
-        keptAs('sync_never', 'memory', lengths),
-      ],
+      [kept(PRODUCT, 'fsync'), kept('batched', 'process'), kept('sync_never', 'memory')],
       DURABLE_SPECS,
     );
     const batchedBeside: Contender = {

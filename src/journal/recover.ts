@@ -11,7 +11,7 @@ import {
   SPARE,
   snapshotName,
 } from './segment.js';
-import { newestSnapshot, readSnapshot, snapshotsAmong } from './snapshot.js';
+import { newestSnapshot, snapshotsAmong } from './snapshot.js';
 import { type Damage, readWhole, segmentsAmong, type Torn, type Walk, walk } from './walk.js';
 
 /** What repair cuts, and snapshots that are damaged, are kept under such a name. */
@@ -27,8 +27,9 @@ export interface RecoverOptions {
   /** Cut where acknowledged records are damaged, instead of refusing. */
   readonly repair: boolean;
   /**
-   * Called once, before any record, unless the directory is empty: the header of the snapshot with
-   * its body, or that of the first segment and null.
+   * Called before any record, unless the directory is empty: the header of the snapshot with its
+   * body, or that of the first segment and null. Called again when the snapshot turns out to be
+   * damaged once all of it is read: what was made of it, or thrown for it, is nothing.
    */
   readonly begin: (header: Header, body: Source | null, size: number) => void;
   /** The records behind, in order; a record is used again, its entries are borrowed. */
@@ -70,9 +71,7 @@ export function damageError({ file, offset, first, last, why }: Damage): Attacca
 export async function recover(disk: Disk, options: RecoverOptions): Promise<Recovered> {
   const { checksum, stepVersion, repair, begin, apply } = options;
   const files = await disk.list();
-  const { snapshot, header, spoiled } = await newestSnapshot(disk, files, options);
-  if (header !== null)
-    await readSnapshot(disk, snapshot, (body, size) => begin(header, body, size));
+  const { snapshot, header, spoiled } = await newestSnapshot(disk, files, options, begin);
   const [newest = 0] = snapshotsAmong(files);
   const walked = await walk(files, {
     disk,

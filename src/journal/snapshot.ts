@@ -12,7 +12,7 @@ import {
 } from './segment.js';
 
 const CRC_BYTES = 4;
-/** Read at a time to sum up. */
+/** Read at a time where nobody else reads. */
 const PIECE_BYTES = 1024 * 1024;
 /** A snapshot that is damaged is no loss while there is one before it. */
 const SNAPSHOTS_KEPT = 2;
@@ -28,24 +28,26 @@ export function snapshotsAmong(files: readonly { readonly name: string }[]): num
 /**
  * Writes the snapshot that ends with the record `header.after`: aside, synced, renamed, the
  * directory synced; removes those before the last two. All its records must be durable: its name is
- * taken as proof. Returns the number of the first record that is still needed.
+ * taken as proof. `sum` says what the checksum is of all that was given to the sink. Returns the
+ * number of the first record that is still needed.
  */
 export async function writeSnapshot(
   disk: Disk,
   header: Header,
   checksum: Checksum,
-  save: (sink: Sink) => void,
+  save: (sink: Sink, sum: () => number) => void,
 ): Promise<number> {
   await disk.put(DRAFT, (sink) => {
+    const page = encodeHeader('snapshot', header, checksum);
+    sink(page);
     let crc = 0;
     const summed: Sink = (bytes) => {
       crc = checksum(bytes, crc);
       sink(bytes);
     };
-    summed(encodeHeader('snapshot', header, checksum));
-    save(summed);
+    save(summed, () => crc);
     const end = new Uint8Array(CRC_BYTES);
-    new DataView(end.buffer).setUint32(0, crc, true);
+    new DataView(end.buffer).setUint32(0, checksum(page, crc), true);
     sink(end);
   });
   await disk.rename(DRAFT, snapshotName(header.after.number));
@@ -56,28 +58,72 @@ export async function writeSnapshot(
   return numbers.length < SNAPSHOTS_KEPT ? 1 : (numbers.at(-1) ?? 0) + 1;
 }
 
+/** The body of a snapshot, summed up as it is read. */
+class Body {
+  readonly size: number;
+  readonly #source: Source;
+  readonly #checksum: Checksum;
+  #left: number;
+  #crc = 0;
+
+  /** The source stands behind the header. */
+  constructor(source: Source, fileSize: number, checksum: Checksum) {
+    this.size = fileSize - HEADER_BYTES - CRC_BYTES;
+    this.#source = source;
+    this.#checksum = checksum;
+    this.#left = this.size;
+  }
+
+  readonly read: Source = (target) => {
+    const wanted = target.subarray(0, Math.min(this.#left, target.length));
+    const bytes = this.#source(wanted);
+    this.#crc = this.#checksum(
+      bytes < wanted.length ? wanted.subarray(0, bytes) : wanted,
+      this.#crc,
+    );
+    this.#left -= bytes;
+    return bytes;
+  };
+
+  /** Reads what nobody has read; whether all is as it was written behind this header. */
+  isIntact(page: Uint8Array): boolean {
+    const piece = new Uint8Array(Math.min(PIECE_BYTES, this.#left));
+    while (this.#left > 0) if (this.read(piece) === 0) return false;
+    const end = new Uint8Array(CRC_BYTES);
+    if (this.#source(end) < CRC_BYTES) return false;
+    return new DataView(end.buffer).getUint32(0, true) === this.#checksum(page, this.#crc);
+  }
+}
+
+type Use = (header: Header, body: Source, size: number) => void;
+
 /**
  * The header of a snapshot that is intact to its last byte; null when it is damaged. Refuses
- * another format with `journal-version`.
+ * another format with `journal-version`. `use` gets the body while it is summed up: what it made of
+ * one that is damaged, or threw for it, is nothing.
  */
-function verifySnapshot(disk: Disk, number: number, checksum: Checksum): Promise<Header | null> {
+function verifySnapshot(
+  disk: Disk,
+  number: number,
+  checksum: Checksum,
+  use: Use = () => {},
+): Promise<Header | null> {
   const name = snapshotName(number);
   return disk.get(name, (source, size) => {
     const page = new Uint8Array(HEADER_BYTES);
     if (size < HEADER_BYTES + CRC_BYTES || source(page) < HEADER_BYTES) return null;
     const header = decodeHeader('snapshot', page, checksum, name);
     if (header === null || header.after.number !== number) return null;
-    let crc = checksum(page, 0);
-    const piece = new Uint8Array(Math.min(PIECE_BYTES, size));
-    for (let left = size - HEADER_BYTES - CRC_BYTES; left > 0; ) {
-      const part = piece.subarray(0, Math.min(left, piece.length));
-      if (source(part) < part.length) return null;
-      crc = checksum(part, crc);
-      left -= part.length;
+    const body = new Body(source, size, checksum);
+    let failure: { readonly error: unknown } | null = null;
+    try {
+      use(header, body.read, body.size);
+    } catch (error) {
+      failure = { error };
     }
-    const end = new Uint8Array(CRC_BYTES);
-    if (source(end) < CRC_BYTES) return null;
-    return new DataView(end.buffer).getUint32(0, true) === crc ? header : null;
+    if (!body.isIntact(page)) return null;
+    if (failure !== null) throw failure.error;
+    return header;
   });
 }
 
@@ -100,24 +146,28 @@ export function readSnapshot<T>(
   });
 }
 
-/** The newest snapshot that is intact, and the names of those newer. */
+/**
+ * The newest snapshot that is intact, and the names of those newer. `use` gets its body in the one
+ * pass that sums it up, as a state may have gigabytes. So it may first get one that turns out to be
+ * damaged: what it made of that, or threw for it, is nothing.
+ */
 export async function newestSnapshot(
   disk: Disk,
   files: readonly { readonly name: string }[],
   { checksum, stepVersion }: { readonly checksum: Checksum; readonly stepVersion: number },
+  use: Use = () => {},
 ): Promise<{ snapshot: number; header: Header | null; spoiled: string[] }> {
   const spoiled: string[] = [];
   for (const snapshot of snapshotsAmong(files)) {
     const name = snapshotName(snapshot);
-    const header = await verifySnapshot(disk, snapshot, checksum);
-    if (header === null) {
-      spoiled.push(name);
-      continue;
-    }
-    if (header.stepVersion > stepVersion) {
-      refuseVersion(name, 'step', header.stepVersion, stepVersion);
-    }
-    return { snapshot, header, spoiled };
+    const header = await verifySnapshot(disk, snapshot, checksum, (found, body, size) => {
+      if (found.stepVersion > stepVersion) {
+        refuseVersion(name, 'step', found.stepVersion, stepVersion);
+      }
+      use(found, body, size);
+    });
+    if (header !== null) return { snapshot, header, spoiled };
+    spoiled.push(name);
   }
   return { snapshot: 0, header: null, spoiled };
 }

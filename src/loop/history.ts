@@ -18,10 +18,13 @@ export interface Revived {
   readonly recovered: Recovered;
 }
 
+/** For a state whose file is summed up anyway: twice would cost as much again. */
+const UNSUMMED: Checksum = () => 0;
+
 /** Makes a loop of what a snapshot or the first segment begins with. */
 function begin(header: Header, body: Source | null, size: number, checksum: Checksum): PoolLoop {
   if (body === null) return new PoolLoop(decodePoolInfo(header.info).options, checksum);
-  return PoolLoop.restore(new StateReader(body, size, checksum), checksum);
+  return PoolLoop.restore(new StateReader(body, size, UNSUMMED), checksum);
 }
 
 /**
@@ -47,7 +50,9 @@ export async function revive(
     },
   });
   const { header } = recovered;
-  return { loop, info: header === null ? null : decodePoolInfo(header.info), recovered };
+  // Without a header all that was begun was damaged.
+  if (header === null) return { loop: null, info: null, recovered };
+  return { loop, info: decodePoolInfo(header.info), recovered };
 }
 
 /** What a snapshot that was made says. */
@@ -102,12 +107,9 @@ export async function saveSnapshot(
   const { checksum, after, info } = options;
   let hash = 0;
   let bytes = 0;
-  const save = (sink: Sink): void => {
-    const counted: Sink = (piece) => {
-      bytes += piece.length;
-      sink(piece);
-    };
-    hash = saveTo(loop, counted, checksum);
+  const save = (sink: Sink, sum: () => number): void => {
+    bytes = saveTo(loop, sink, UNSUMMED).bytesWritten;
+    hash = sum();
   };
   const header = { stepVersion: STEP_VERSION, after, info };
   const firstNeeded = await writeSnapshot(disk, header, checksum, save);
@@ -116,12 +118,12 @@ export async function saveSnapshot(
 
 /** The hash of a loop's whole state: that of what a snapshot of it would hold. */
 export function hashOf(loop: PoolLoop, checksum: Checksum): number {
-  return saveTo(loop, () => {}, checksum);
+  return saveTo(loop, () => {}, checksum).checksum;
 }
 
-function saveTo(loop: PoolLoop, sink: Sink, checksum: Checksum): number {
+function saveTo(loop: PoolLoop, sink: Sink, checksum: Checksum): StateWriter {
   const writer = new StateWriter(sink, checksum);
   loop.save(writer);
   writer.end();
-  return writer.checksum;
+  return writer;
 }

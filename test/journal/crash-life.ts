@@ -105,29 +105,32 @@ export class CrashLife {
   /** Recovers; null when the power went meanwhile. */
   async #recover(repair: boolean): Promise<(Recovered & { hash: number }) | null> {
     let state = START;
-    let isBegun = false;
+    let begins = 0;
+    const check = (what: string): void =>
+      assert.equal(state.hash, this.#hashes[state.place.number], what);
     const recovering = recover(this.#port, {
       checksum,
       stepVersion: STEP_VERSION,
       repair,
       begin: (header, body) => {
-        assert.ok(!isBegun);
-        isBegun = true;
+        begins++;
         assert.deepEqual(header.info, INFO);
-        if (body !== null) state = stateOf(header.after, body);
-        assert.equal(state.hash, this.#hashes[state.place.number], 'the snapshot is what was');
+        state = body === null ? START : stateOf(header.after, body);
       },
       apply: ({ number, entries, crc, now }) => {
+        check('the snapshot is what was');
         assert.equal(number, state.place.number + 1, 'records are in order');
         assert.equal(now, number / 4);
         state = { place: { number, crc }, hash: checksum(entries, state.hash) };
-        assert.equal(state.hash, this.#hashes[number], 'a record is what was appended');
+        check('a record is what was appended');
       },
     });
     try {
       const operationsMax = this.#dice(4) === 0 ? this.#dice(20) : Infinity;
       const result = await this.#drive(recovering, operationsMax);
       assert.deepEqual(result.after, state.place);
+      check('what was recovered is what was');
+      assert.ok(begins <= 1 + result.spoiled.length, 'it begins again for what is damaged');
       if (result.torn !== null) this.seen.torn++;
       return { ...result, hash: state.hash };
     } catch (error) {

@@ -232,6 +232,26 @@ test('a snapshot that is damaged anywhere is no loss while there is one before i
   }
 });
 
+test('a snapshot is judged when all of it was read, whoever read it and however that ended', async () => {
+  const disk = await written();
+  await snapshotAt(disk, 2);
+  const failure = new Error('of who restores');
+  const begin = (): never => {
+    throw failure;
+  };
+  await assert.rejects(recovered(disk, { begin }), failure);
+  disk.flip(snapshotName(2), 5000, 2);
+  const headers: number[] = [];
+  const { spoiled } = await recovered(disk, {
+    begin: (header) => {
+      headers.push(header.after.number);
+      if (headers.length === 1) throw failure;
+    },
+  });
+  assert.deepEqual(headers, [2, 0]);
+  assert.deepEqual(spoiled, [snapshotName(2)]);
+});
+
 test('the name of a damaged snapshot proves that its records had been there', async () => {
   const disk = await written();
   await snapshotAt(disk, 2);

@@ -18,7 +18,9 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   testing: ['server'],
   cli: ['core', 'protocol', 'client', 'server', 'levels', 'transport'],
   examples: ['client', 'server'],
-  bench: ['core', 'protocol', 'loop', 'client', 'cli', 'examples'],
+  bench: [
+    ...['core', 'protocol', 'pool', 'journal', 'loop', 'client', 'server', 'cli', 'examples'],
+  ],
   test: [
     ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop', 'sim', 'levels'],
     ...['transport', 'client', 'server', 'testing', 'cli', 'examples', 'bench'],

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { threadCpuClock } from '../../bench/harness/thread-cpu.js';
+import { accountOf } from '../../bench/scale/account.js';
+import { countName } from '../../bench/scale/benchmark.js';
+import { BATCH_OBJECTS, Clients } from '../../bench/scale/clients.js';
+import { Longest } from '../../bench/scale/longest.js';
+import { type Performance, PoolLoop } from '../../src/loop/pool-loop.js';
+
+test('a count is named as the table of metrics has it', () => {
+  assert.deepEqual([100_000, 1_000_000, 30_000_000].map(countName), ['1e5', '1e6', '3e7']);
+});
+
+test('clients without sockets offer all their objects, and acknowledge what they hear', () => {
+  const loop = new PoolLoop({
+    id: 'scale',
+    name: 'scale',
+    hashSeed: 1,
+    memoryBytesMax: 0,
+    deadlineDefaultMs: 1_000,
+    promiseGraceMs: 1_000,
+    durability: 0,
+    slabDurability: 0,
+    reportFreed: false,
+  });
+  let now = 0;
+  const step = (): Performance => loop.run(now++);
+  const clients = new Clients(loop, step);
+  for (let batches = 0; batches < 3; batches++) {
+    const give = clients.batch();
+    give();
+    clients.take(step());
+  }
+  assert.equal(loop.pool.objects.used, 3 * BATCH_OBJECTS);
+  assert.equal(loop.pool.versions.used, 3 * BATCH_OBJECTS);
+  const [session] = loop.sessions();
+  assert.ok(session !== undefined && loop.hasAcknowledged(session.session));
+  const { attributes, names, tables, directory, handleNumbers, all } = accountOf(loop.pool);
+  assert.ok(Math.min(attributes, names, tables, directory, handleNumbers) > 0);
+  assert.equal(all, attributes + names + tables + directory + handleNumbers);
+});
+
+test('the longest span is that of the thread, whatever the other threads do', () => {
+  const clock = threadCpuClock();
+  const longest = new Longest(clock);
+  const spend = (ns: number): void => {
+    for (const end = clock() + ns; clock() < end; );
+  };
+  for (const ns of [1e6, 3e6, 2e6]) longest.of(() => spend(ns));
+  assert.ok(longest.ns >= 3e6);
+  assert.equal(
+    longest.of(() => 7),
+    7,
+  );
+});
