@@ -336,17 +336,19 @@ export class PoolServer {
     this.#heartbeats.close();
     // What was asked before is answered before.
     this.#turns.runNow();
-    if (this.#keeper !== null && !this.#hasCrashed) await this.#endHistory(this.#keeper);
-    this.#turns.stop();
+    const keeper = this.#hasCrashed ? null : this.#keeper;
+    await keeper?.journal.flush();
+    // Before their sessions end: those who are in are to hear why.
     const error = new AttaccaError('pool-stopping', 'Cannot go on: the pool has stopped');
     await this.#sessions.refuseAll(error);
+    if (keeper !== null) await this.#endHistory(keeper);
+    this.#turns.stop();
     await this.#agent?.close();
     await this.#scratches?.close();
   }
 
   /** Nobody comes back to a pool that was stopped: its sessions end, then its journal. */
   async #endHistory(keeper: JournalKeeper): Promise<void> {
-    await keeper.journal.flush();
     for (const { session } of this.#loop.sessions()) {
       this.#turns.input({ kind: 'session-gone', session, why: 'the pool was stopped' });
     }
