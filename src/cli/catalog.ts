@@ -83,6 +83,16 @@ export const CATALOG: readonly CatalogGroup[] = [
         summary: 'the pool in numbers: objects, memory, limits',
         load: () => import('./commands/info.js'),
       },
+      {
+        name: 'log',
+        summary: 'what happened in a pool that is kept, operation by operation',
+        load: () => import('./commands/log.js'),
+      },
+      {
+        name: 'replay',
+        summary: 'a pool that is kept, as it was at some time',
+        load: () => import('./commands/replay.js'),
+      },
     ],
   },
   {

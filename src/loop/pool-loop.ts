@@ -295,10 +295,10 @@ export class PoolLoop {
   }
 
   /**
-   * Does again what a record says. `journal-damaged` when the batch before had another outcome than
-   * when it was written.
+   * Does again what a record says, and returns what came of it, released. `journal-damaged` when
+   * the batch before had another outcome than when it was written.
    */
-  replay(record: { readonly now: number; readonly check: number; readonly entries: Uint8Array }) {
+  replay(record: Pick<Batch, 'now' | 'check' | 'entries'>): Batch {
     if (record.check !== this.#check) {
       refuse(
         'journal-damaged',
@@ -308,7 +308,9 @@ export class PoolLoop {
     }
     const reader = new Reader(record.entries);
     while (reader.remaining > 0) this.#enter(reader);
-    return this.release(this.step(record.now));
+    const batch = this.step(record.now);
+    this.release(batch);
+    return batch;
   }
 
   /** Whether reading from a session should pause: it holds too many answers it has not seen. */

@@ -151,6 +151,18 @@ test('stopped in order and started again: what is kept is there, nobody else is'
   assert.deepEqual(await namesOf(reader, '*'), ['kept']);
 });
 
+test('a kept pool that is stopped tells those who are in that it is stopping', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  await using waiter = await member(kept, 'waiter');
+  await using idle = await member(kept, 'idle');
+  const waits = codeOf(waiter.object('never').demand());
+  await waiter.stat('never').catch(() => {});
+  await idle.stop({ force: true });
+  assert.equal(await waits, 'pool-stopping');
+  assert.equal(await codeOf(idle.stat('never')), 'pool-stopping');
+});
+
 test('memory that is gone when the pool is started again: who waits hears it by name', async (t) => {
   const kept = await KeptPool.make(t);
   await kept.start();

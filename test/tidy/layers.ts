@@ -16,7 +16,7 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   client: ['core', 'protocol', 'session', 'levels', 'transport'],
   server: ['core', 'protocol', 'catalog', 'pool', 'journal', 'loop', 'levels', 'transport'],
   testing: ['server'],
-  cli: ['core', 'protocol', 'client', 'server', 'levels', 'transport'],
+  cli: ['core', 'protocol', 'client', 'server', 'loop', 'levels', 'transport'],
   examples: ['client', 'server'],
   bench: [
     ...['core', 'protocol', 'pool', 'journal', 'loop', 'client', 'server', 'cli', 'examples'],

@@ -1,10 +1,17 @@
 import type { ValueMap } from '../../core/value.js';
-import { formatBytes } from '../../levels/shm/sizing.js';
 import { defineCommand } from '../command.js';
 import { formatDuration } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
-import { counted, mapOf, numberOf, printable, styleFor, textOf } from '../format.js';
+import { printable, type Style, styleFor } from '../format.js';
 import { toJson } from '../json.js';
+import {
+  countLines,
+  type InfoLine,
+  infoText,
+  memoryWaitLines,
+  poolLine,
+  upMs,
+} from '../looking/info-text.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, stdoutIsTerminal } from '../output.js';
 import { openPool, type PoolSession } from '../pool/open.js';
@@ -37,45 +44,19 @@ export const command = defineCommand({
   },
 });
 
-function describe(info: ValueMap, session: PoolSession, bold: (text: string) => string): string {
-  const pool = mapOf(info['pool']);
-  const counts = mapOf(info['counts']);
-  const memory = mapOf(info['memory']);
-  const count = (name: string, one: string): string => counted(numberOf(counts[name]), one);
-  const bytes = (name: string): string => formatBytes(numberOf(memory[name]));
+function describe(info: ValueMap, session: PoolSession, bold: Style['bold']): string {
   const { client, view, address } = session;
-  const stopping = pool['stopping'] === true ? ', stopping' : '';
-  const waiting = numberOf(memory['waiting']);
-  const lines: (readonly [string, string])[] = [
-    ['pool', `${printable(textOf(pool['name']))} (${textOf(pool['id'])}${stopping})`],
+  const { software, pid, addresses } = client.pool;
+  const lines: InfoLine[] = [
+    poolLine(info),
     ['address', address],
-    ...others(address, client.pool.addresses),
-    ['server', `${printable(client.pool.software)}, pid ${client.pool.pid}, up ${up(pool)}`],
-    ['objects', `${count('objects', 'object')}, ${count('versions', 'version')}`],
-    [
-      'members',
-      `${count('members', 'member')} in ${count('sessions', 'session')}, ` +
-        `${count('handles', 'handle')}, ${count('promises', 'promise')}`,
-    ],
-    [
-      'waits',
-      `${count('requires', 'open require')}, ${count('waits', 'wait')}, ` +
-        `${count('readers', "reader's lease")}`,
-    ],
-    [
-      'memory',
-      `${bytes('total')} of at most ${bytes('limit')}: ${bytes('offered')} offered, ` +
-        `${bytes('leased')} leased, ${bytes('free')} free (${bytes('reserved')} of it reserved)`,
-    ],
-    ['in messages', `${bytes('inline')} of at most ${bytes('inlineLimit')}`],
+    ...others(address, addresses),
+    ['server', `${printable(software)}, pid ${pid}, up ${formatDuration(upMs(info))}`],
+    ...countLines(info),
     ['bytes go', `by ${view.transport} (${view.transportReason})`],
+    ...memoryWaitLines(info),
   ];
-  if (waiting > 0) lines.push(['', `${counted(waiting, 'request')} for memory waits: it is full`]);
-  return lines.map(([label, text]) => `${bold(label.padEnd(12))} ${text}`).join('\n');
-}
-
-function up(pool: ValueMap): string {
-  return formatDuration(numberOf(pool['upMs']));
+  return infoText(lines, bold);
 }
 
 /** Where else the pool listens. */

@@ -1,34 +1,14 @@
-import type { Value, ValueMap } from '../../core/value.js';
+import type { ValueMap } from '../../core/value.js';
 import { formatBytes } from '../../levels/shm/sizing.js';
 import { defineCommand } from '../command.js';
 import { EXIT, UsageError } from '../exit.js';
-import {
-  type Column,
-  counted,
-  formatMap,
-  formatShape,
-  formatTable,
-  formatValue,
-  numberOf,
-  printable,
-  styleFor,
-  textOf,
-} from '../format.js';
+import { counted, numberOf, printable, styleFor } from '../format.js';
 import { toJson } from '../json.js';
+import { compareBytes, compareNames, objectsTable } from '../looking/objects-table.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, printRaw, say, stdoutIsTerminal } from '../output.js';
 import { openPool } from '../pool/open.js';
 
-const COLUMNS: readonly Column[] = [
-  { head: 'NAME' },
-  { head: 'STATE' },
-  { head: 'VERSION', right: true },
-  { head: 'BYTES', right: true },
-  { head: 'DTYPE' },
-  { head: 'SHAPE' },
-  { head: 'SCOPE' },
-  { head: 'PROVIDER' },
-];
 /** Written at a time: a million names are no single string. */
 const LINES_AT_ONCE = 4_096;
 
@@ -64,7 +44,7 @@ export const command = defineCommand({
     if (options.json || options.long || options.attributes) {
       const rows: ValueMap[] = [];
       for await (const row of view.list(glob, { detail: true, signal })) rows.push(row);
-      rows.sort((one, other) => compareBytes(textOf(one['name']), textOf(other['name'])));
+      rows.sort(compareNames);
       if (options.json) printAll(rows.map(toJson), '\n');
       else printTable(rows, options.attributes, context.environment, options.quiet);
       return EXIT.ok;
@@ -79,17 +59,6 @@ export const command = defineCommand({
   },
 });
 
-/** The order of UTF-8 bytes, which is that of code points; that of UTF-16 differs. */
-function compareBytes(one: string, other: string): number {
-  if (one === other) return 0;
-  const length = Math.min(one.length, other.length);
-  for (let at = 0; at < length; at++) {
-    if (one.charCodeAt(at) === other.charCodeAt(at)) continue;
-    return Buffer.compare(Buffer.from(one), Buffer.from(other));
-  }
-  return one.length - other.length;
-}
-
 function printAll(lines: readonly string[], end: string): void {
   for (let at = 0; at < lines.length; at += LINES_AT_ONCE) {
     printRaw(lines.slice(at, at + LINES_AT_ONCE).join(end) + end);
@@ -102,31 +71,8 @@ function printTable(
   environment: NodeJS.ProcessEnv,
   quiet: boolean,
 ): void {
-  const style = styleFor(stdoutIsTerminal(), environment);
-  const columns = attributes ? [...COLUMNS, { head: 'ATTRIBUTES' }, { head: 'TAGS' }] : COLUMNS;
-  print(
-    formatTable(
-      columns,
-      rows.map((row) => cells(row, attributes)),
-      style,
-    ),
-  );
+  print(objectsTable(rows, { attributes }, styleFor(stdoutIsTerminal(), environment)));
   if (quiet) return;
   const bytes = rows.reduce((sum, row) => sum + numberOf(row['bytes']), 0);
   if (stdoutIsTerminal()) say(`${counted(rows.length, 'object')}, ${formatBytes(bytes)}`);
-}
-
-function cells(row: ValueMap, attributes: boolean): string[] {
-  const bytes: Value | undefined = row['bytes'];
-  return [
-    printable(textOf(row['name'])),
-    textOf(row['state']),
-    formatValue(row['version']),
-    typeof bytes === 'number' ? formatBytes(bytes) : '-',
-    formatValue(row['dtype']),
-    formatShape(row['shape']),
-    formatValue(row['scope']),
-    formatValue(row['provider']),
-    ...(attributes ? [formatMap(row['attributes']), formatMap(row['tags'])] : []),
-  ];
 }

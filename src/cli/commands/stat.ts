@@ -1,9 +1,8 @@
-import type { ValueMap } from '../../core/value.js';
-import { formatBytes } from '../../levels/shm/sizing.js';
 import { defineCommand } from '../command.js';
 import { Failures } from '../failures.js';
-import { formatMap, formatShape, formatValue, printable, styleFor, textOf } from '../format.js';
+import { styleFor } from '../format.js';
 import { toJson } from '../json.js';
+import { statText } from '../looking/stat-text.js';
 import { NULL_OPTION, someNames } from '../names.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, stdoutIsTerminal } from '../output.js';
@@ -37,7 +36,7 @@ export const command = defineCommand({
         if (answer.status === 'rejected') failures.add(answer.reason);
         else if (options.json) print(toJson(answer.value));
         else {
-          print(`${first ? '' : '\n'}${describe(answer.value, style.bold)}`);
+          print(`${first ? '' : '\n'}${statText(answer.value, style.bold)}`);
           first = false;
         }
       }
@@ -45,29 +44,3 @@ export const command = defineCommand({
     return failures.end();
   },
 });
-
-function describe(stat: ValueMap, bold: (text: string) => string): string {
-  const lines = [bold(printable(textOf(stat['name'])))];
-  const add = (label: string, text: string): void => {
-    if (text !== '' && text !== '-') lines.push(`  ${label.padEnd(11)} ${text}`);
-  };
-  const version = stat['version'];
-  const of = stat['versions'];
-  add('state', formatValue(stat['state']));
-  if (typeof version === 'number')
-    add('version', version === of ? `${version}` : `${version} of ${of}`);
-  const bytes = stat['bytes'];
-  if (typeof bytes === 'number') {
-    add('bytes', bytes < 1024 ? `${bytes}` : `${bytes} (${formatBytes(bytes)})`);
-    const order = stat['order'] === 'column' ? ', column major' : '';
-    const endian = stat['byteOrder'] === 'big' ? ', big-endian' : '';
-    add('space', `${formatValue(stat['dtype'])}, ${formatShape(stat['shape'])}${order}${endian}`);
-    const scope = stat['scope'] === 'pool' ? 'kept by the pool' : 'until its provider leaves';
-    add('provider', `${formatValue(stat['provider'])} (${scope})`);
-    add('bytes in', formatValue(stat['level']));
-  }
-  add('attributes', formatMap(stat['attributes']));
-  add('tags', formatMap(stat['tags']));
-  for (const label of ['requires', 'readers', 'handles']) add(label, formatValue(stat[label]));
-  return lines.join('\n');
-}

@@ -1,0 +1,107 @@
+import { AttaccaError } from '../../core/errors.js';
+import { formatBytes } from '../../core/format-bytes.js';
+import { Chronicle, type Told } from '../../loop/chronicle.js';
+import { defineCommand } from '../command.js';
+import { EXIT, UsageError } from '../exit.js';
+import { directoryIn, parseRecord, readKept } from '../kept.js';
+import { COMMON_OPTIONS } from '../options.js';
+import { printRaw, say } from '../output.js';
+import { isTalk, toldJson, toldLine } from '../told-text.js';
+
+/** Written at a time. */
+const CHARACTERS_AT_ONCE = 64 * 1024;
+
+export const command = defineCommand({
+  usage: ['DIR'],
+  about: `
+    Prints what happened in a pool that is kept in DIR, one line an operation: number of its record,
+    seconds since the pool's begin, session and member, the request and its outcome. Nothing is
+    changed, and the pool may be served meanwhile. The records are done again to know their outcomes;
+    one that ends otherwise than it did is damage.
+
+    A request that has no answer in its own record waits; its answer has a line of its own. What a
+    client and its pool say to each other about numbers alone is left out, but not with --json: there
+    each line has record, ms, kind (request, answer, session-opened, session-gone, slab-ready,
+    slab-failed, adopted, drain, restart, tick), and where they apply session, members, request (its
+    number), what (declare, offer, ...), object, asked (the record of the request that is answered),
+    fields, outcome (ok, waits, or the code of an error) and answer.`,
+  options: {
+    from: {
+      type: 'string',
+      value: 'N',
+      help: 'the first record (default: the first that is kept)',
+    },
+    until: { type: 'string', value: 'N', help: 'the last record (default: the last there is)' },
+    object: { type: 'string', value: 'NAME', help: 'only what concerns this object' },
+    member: { type: 'string', value: 'NAME', help: 'only what this member, or its session, did' },
+    ...COMMON_OPTIONS,
+  },
+  examples: [
+    ['attacca log /var/lib/pool --object t/850/step=6', 'the life of an object'],
+    ['attacca log /var/lib/pool --json | jq \'select(.outcome == "already-offered")\'', 'with jq'],
+  ],
+  async run(_context, { options, words }) {
+    const { directory, rest } = directoryIn(words);
+    if (rest.length > 0) throw new UsageError('it takes one DIR');
+    const from = parseRecord(options.from, '--from');
+    const until = parseRecord(options.until, '--until') ?? Number.POSITIVE_INFINITY;
+    if (from !== undefined && from > until) throw new UsageError('--from lies behind --until');
+    const { object = null, member, json, quiet } = options;
+    const chronicle = new Chronicle(object);
+    const lines = new Lines();
+    const isShown = (told: Told): boolean =>
+      told.isWatched &&
+      (member === undefined || told.members.includes(member)) &&
+      (json || !isTalk(told));
+    try {
+      const { last, tornBytes } = await readKept(directory, {
+        behind: from === undefined ? null : from - 1,
+        until,
+        use: (record, loop) => {
+          const { number, now } = record;
+          const told = chronicle.replay(record, loop);
+          if (from !== undefined && number < from) return;
+          for (const each of told.filter(isShown)) {
+            lines.add(json ? toldJson({ number, now }, each) : toldLine({ number, now }, each));
+          }
+        },
+      });
+      lines.flush();
+      if (from !== undefined && last < from) throw endsBefore(from, last);
+      if (tornBytes > 0 && !quiet && !json) say(tornText(last, tornBytes));
+    } catch (error) {
+      // What was whole is printed before the message that says what is not.
+      lines.flush();
+      throw error;
+    }
+    return EXIT.ok;
+  },
+});
+
+/** Lines of standard output, some at a time. */
+class Lines {
+  #text = '';
+
+  add(line: string): void {
+    this.#text += `${line}\n`;
+    if (this.#text.length >= CHARACTERS_AT_ONCE) this.flush();
+  }
+
+  flush(): void {
+    const text = this.#text;
+    this.#text = '';
+    if (text !== '') printRaw(text);
+  }
+}
+
+function endsBefore(from: number, last: number): AttaccaError {
+  const text = `Cannot begin with record ${from}: the last one is ${last}`;
+  return new AttaccaError('bad-argument', text, { from, last });
+}
+
+function tornText(last: number, bytes: number): string {
+  return (
+    `behind record ${last} there are ${formatBytes(bytes)} that nobody was told are kept: ` +
+    'they are being written, or a crash has left them'
+  );
+}

@@ -1,0 +1,123 @@
+import { formatBytes } from '../../core/format-bytes.js';
+import type { Value, ValueMap } from '../../core/value.js';
+import { formatDuration } from '../duration.js';
+import { counted, listOf, mapOf, numberOf, printable, quoted, textOf } from '../format.js';
+
+const memberOf = (row: ValueMap): string => printable(textOf(row['member']));
+
+/** `plot[0] demands "x", 12 s by now, 9 m 48 s left: ...`. */
+function waitLines(row: ValueMap, withObject: boolean): string[] {
+  const object = withObject ? ` ${quoted(textOf(row['object']))}` : '';
+  const since = row['sinceMs'];
+  const deadline = row['deadlineMs'];
+  const verb = row['what'] === 'demand' ? 'waits for' : 'requires';
+  const what = withObject ? `${verb}${object}` : row['what'] === 'demand' ? 'waits' : 'requires it';
+  const waited = typeof since === 'number' ? ` for ${formatDuration(since)}` : '';
+  const left =
+    typeof deadline === 'number'
+      ? `, ${formatDuration(deadline)} left`
+      : typeof since === 'number'
+        ? ', without a deadline'
+        : ', and has not demanded it yet';
+  return [
+    `${memberOf(row)} ${what}${waited}${left}`,
+    `  because ${printable(textOf(row['because']))}`,
+    `  ends with ${printable(textOf(row['endsWith']))}`,
+  ];
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
+}
+
+/** What EXPLAIN says of an object. */
+export function objectText(answer: ValueMap, name: string): string {
+  const lines: string[] = [];
+  const offered = mapOf(answer['offered']);
+  if (answer['offered'] === null) lines.push(`${quoted(name)} is not offered.`);
+  else {
+    const scope = offered['scope'] === 'pool' ? ', and the pool keeps it' : '';
+    const bytes = formatBytes(numberOf(offered['bytes']));
+    const version = numberOf(offered['version']);
+    const by = printable(textOf(offered['by']));
+    lines.push(`${quoted(name)} is offered: version ${version}, ${bytes}, by ${by}${scope}.`);
+  }
+  const waits = listOf(answer['waits']).map(mapOf);
+  if (waits.length === 0) lines.push('Nobody waits for it.');
+  for (const row of waits) lines.push(...indent(waitLines(row, false)));
+  const promises = listOf(answer['promises']).map(mapOf);
+  if (promises.length > 0) lines.push('Promised:');
+  for (const row of promises) lines.push(`  ${promiseText(row)}`);
+  const readers = listOf(answer['readers']).map((each) => printable(textOf(each)));
+  if (readers.length > 0) lines.push(`Read by ${readers.join(', ')}.`);
+  for (const row of listOf(answer['withdrawn']).map(mapOf)) lines.push(withdrawnText(row));
+  return lines.join('\n');
+}
+
+function promiseText(row: ValueMap): string {
+  const since = formatDuration(numberOf(row['sinceMs']));
+  const state = textOf(row['state']);
+  const now: { readonly [state: string]: string } = {
+    open: 'open',
+    closed: 'closed',
+    grace: 'its member crashed; it is closed unless that comes back soon',
+  };
+  return `${memberOf(row)} promised ${quoted(textOf(row['pattern']))} ${since} ago (${now[state] ?? state})`;
+}
+
+function withdrawnText(row: ValueMap): string {
+  const requires = counted(numberOf(row['requires']), 'require');
+  const readers = counted(numberOf(row['readers']), 'reader');
+  const bytes = formatBytes(numberOf(row['bytes']));
+  const version = numberOf(row['version']);
+  return `Version ${version} (${bytes}) is withdrawn, and kept for ${requires} and ${readers}.`;
+}
+
+/** What EXPLAIN says of all that waits. */
+export function waitsText(answer: ValueMap): string {
+  const waits = listOf(answer['waits']).map(mapOf);
+  const memory = listOf(answer['memory']).map(mapOf);
+  if (waits.length === 0 && memory.length === 0) return 'Nobody waits.';
+  const lines = waits.flatMap((row) => waitLines(row, true));
+  for (const row of memory) {
+    const members = namesText(row['members']);
+    const object = textOf(row['object']);
+    const purpose = object === '' ? '' : ` for ${quoted(object)}`;
+    lines.push(
+      `${members} waits for ${formatBytes(numberOf(row['bytes']))} of memory${purpose}, ` +
+        `${formatDuration(numberOf(row['sinceMs']))} by now`,
+      `  because ${printable(textOf(row['because']))}`,
+    );
+  }
+  const holders = listOf(answer['holders']).map(mapOf);
+  if (holders.length > 0) lines.push('Most of the memory is held by:');
+  for (const row of holders) {
+    const bytes = formatBytes(numberOf(row['bytes']));
+    const largest = textOf(row['largest']);
+    const most = largest === '' ? '' : `, the largest ${quoted(largest)}`;
+    lines.push(`  ${namesText(row['members'])}: ${bytes} ${printable(textOf(row['what']))}${most}`);
+  }
+  return lines.join('\n');
+}
+
+function namesText(value: Value | undefined): string {
+  return listOf(value)
+    .map((each) => printable(textOf(each)))
+    .join(', ');
+}
+
+/** What EXPLAIN says of rings. */
+export function ringsText(answer: ValueMap): string {
+  const rings = listOf(answer['rings']);
+  if (rings.length === 0) return 'Nobody waits in a ring.';
+  return rings
+    .map((ring, index) => {
+      const steps = listOf(ring).map(mapOf);
+      const first = steps[0];
+      const chain = steps.map(
+        (step) => `${memberOf(step)} waits for ${quoted(textOf(step['waitsFor']))} of`,
+      );
+      return `${index + 1}. ${chain.join(' ')} ${first === undefined ? '' : memberOf(first)}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,55 @@
+import { formatBytes } from '../../core/format-bytes.js';
+import type { ValueMap } from '../../core/value.js';
+import { counted, mapOf, numberOf, printable, type Style, textOf } from '../format.js';
+
+/** A line of what INFO says; one without a label goes on with the line before. */
+export type InfoLine = readonly [label: string, text: string];
+
+export function infoText(lines: readonly InfoLine[], bold: Style['bold']): string {
+  return lines.map(([label, text]) => `${bold(label.padEnd(12))} ${text}`).join('\n');
+}
+
+/** How long the pool is up, in ms. */
+export function upMs(info: ValueMap): number {
+  return numberOf(mapOf(info['pool'])['upMs']);
+}
+
+export function poolLine(info: ValueMap): InfoLine {
+  const pool = mapOf(info['pool']);
+  const stopping = pool['stopping'] === true ? ', stopping' : '';
+  return ['pool', `${printable(textOf(pool['name']))} (${textOf(pool['id'])}${stopping})`];
+}
+
+/** What the pool holds, and its memory. */
+export function countLines(info: ValueMap): InfoLine[] {
+  const counts = mapOf(info['counts']);
+  const memory = mapOf(info['memory']);
+  const count = (name: string, one: string): string => counted(numberOf(counts[name]), one);
+  const bytes = (name: string): string => formatBytes(numberOf(memory[name]));
+  return [
+    ['objects', `${count('objects', 'object')}, ${count('versions', 'version')}`],
+    [
+      'members',
+      `${count('members', 'member')} in ${count('sessions', 'session')}, ` +
+        `${count('handles', 'handle')}, ${count('promises', 'promise')}`,
+    ],
+    [
+      'waits',
+      `${count('requires', 'open require')}, ${count('waits', 'wait')}, ` +
+        `${count('readers', "reader's lease")}`,
+    ],
+    [
+      'memory',
+      `${bytes('total')} of at most ${bytes('limit')}: ${bytes('offered')} offered, ` +
+        `${bytes('leased')} leased, ${bytes('free')} free (${bytes('reserved')} of it reserved)`,
+    ],
+    ['in messages', `${bytes('inline')} of at most ${bytes('inlineLimit')}`],
+  ];
+}
+
+/** Says that memory is waited for, if it is. */
+export function memoryWaitLines(info: ValueMap): InfoLine[] {
+  const waiting = numberOf(mapOf(info['memory'])['waiting']);
+  if (waiting === 0) return [];
+  return [['', `${counted(waiting, 'request')} for memory waits: it is full`]];
+}

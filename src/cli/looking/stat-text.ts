@@ -1,0 +1,30 @@
+import { formatBytes } from '../../core/format-bytes.js';
+import type { ValueMap } from '../../core/value.js';
+import { formatMap, formatShape, formatValue, printable, type Style, textOf } from '../format.js';
+
+/** What STAT says of an object, in lines. */
+export function statText(stat: ValueMap, bold: Style['bold']): string {
+  const lines = [bold(printable(textOf(stat['name'])))];
+  const add = (label: string, text: string): void => {
+    if (text !== '' && text !== '-') lines.push(`  ${label.padEnd(11)} ${text}`);
+  };
+  const version = stat['version'];
+  const of = stat['versions'];
+  add('state', formatValue(stat['state']));
+  if (typeof version === 'number')
+    add('version', version === of ? `${version}` : `${version} of ${of}`);
+  const bytes = stat['bytes'];
+  if (typeof bytes === 'number') {
+    add('bytes', bytes < 1024 ? `${bytes}` : `${bytes} (${formatBytes(bytes)})`);
+    const order = stat['order'] === 'column' ? ', column major' : '';
+    const endian = stat['byteOrder'] === 'big' ? ', big-endian' : '';
+    add('space', `${formatValue(stat['dtype'])}, ${formatShape(stat['shape'])}${order}${endian}`);
+    const scope = stat['scope'] === 'pool' ? 'kept by the pool' : 'until its provider leaves';
+    add('provider', `${formatValue(stat['provider'])} (${scope})`);
+    add('bytes in', formatValue(stat['level']));
+  }
+  add('attributes', formatMap(stat['attributes']));
+  add('tags', formatMap(stat['tags']));
+  for (const label of ['requires', 'readers', 'handles']) add(label, formatValue(stat[label]));
+  return lines.join('\n');
+}

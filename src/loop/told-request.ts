@@ -1,0 +1,254 @@
+import type { Reader } from '../core/bytes.js';
+import { AttaccaError } from '../core/errors.js';
+import { spaceAt } from '../core/space.js';
+import { decodeUtf8 } from '../core/utf8.js';
+import type { Value, ValueMap } from '../core/value.js';
+import type { Decoder } from '../pool/decoder.js';
+import {
+  type AttributeIndex,
+  attributesOf,
+  HANDLE_NONE,
+  MESSAGE,
+  messageName,
+  PROMISE_KIND,
+  readAdopt,
+  readCancel,
+  readClose,
+  readDeclare,
+  readDelete,
+  readDemand,
+  readExplain,
+  readHandle,
+  readJoin,
+  readKey,
+  readLease,
+  readLeave,
+  readList,
+  readOffer,
+  readPromise,
+  readRequire,
+  readReturn,
+  readSet,
+  readStat,
+  readStop,
+  readTag,
+  readUnkeep,
+  readWithdraw,
+  SCOPE,
+  WANT,
+} from '../protocol/index.js';
+import type { ToldNames } from './told-names.js';
+
+/** A request in words. */
+export interface RequestTold {
+  /** `declare`, `offer`, ...; `message 153` for one that is not known. */
+  readonly what: string;
+  /** Name of the object, or ''. */
+  readonly object: string;
+  /** Name of the member, or '' when it is the session's. */
+  readonly member: string;
+  readonly fields: ValueMap;
+}
+
+interface Parts {
+  readonly object?: string;
+  readonly member?: string;
+  readonly fields?: ValueMap;
+}
+
+const SOURCES = ['nothing', 'message', 'slab', 'given'] as const;
+/** A deadline of a message: what means the pool's own, and what means never. */
+const DEADLINE_DEFAULT = 0;
+const DEADLINE_NEVER = 0xffff_ffff;
+
+/**
+ * Says what a request asks for; `r` stands on its body. What cannot be read has no fields: its
+ * answer says why.
+ */
+export function tellRequest(
+  r: Reader,
+  code: number,
+  names: ToldNames,
+  message: Decoder,
+): RequestTold {
+  const what = messageName(code) ?? `message ${code}`;
+  try {
+    const { object = '', member = '', fields = {} } = partsOf(r, code, names, message);
+    return { what, object, member, fields };
+  } catch (error) {
+    if (!(error instanceof AttaccaError)) throw error;
+    return { what, object: '', member: '', fields: {} };
+  }
+}
+
+function partsOf(r: Reader, code: number, names: ToldNames, message: Decoder): Parts {
+  switch (code) {
+    case MESSAGE.declare: {
+      const { declare } = message;
+      readDeclare(r, declare);
+      const object = decodeUtf8(r.bytes, declare.nameStart, declare.nameEnd);
+      const member = names.member(declare.member);
+      names.declare(declare.handle, { object, member });
+      return { object, member, fields: described(r, declare, names) };
+    }
+    case MESSAGE.set: {
+      readSet(r, message.set);
+      return { ...ofHandle(names, message.set.handle), fields: described(r, message.set, names) };
+    }
+    case MESSAGE.offer: {
+      readOffer(r, message.offer);
+      const { handle, scope, source, size, slab, offset, lifetime } = message.offer;
+      const where = SOURCES[source] ?? '';
+      const fields = {
+        bytes: size,
+        source: where,
+        ...(where === 'slab' ? { slab, offset } : {}),
+        scope: scope === SCOPE.pool ? 'pool' : 'member',
+        ...(lifetime === 0 ? {} : { lifetimeMs: lifetime }),
+      };
+      return { ...ofHandle(names, handle), fields };
+    }
+    case MESSAGE.require:
+      readRequire(r, message.require);
+      return ofHandle(names, message.require.handle);
+    case MESSAGE.demand: {
+      readDemand(r, message.demand);
+      const { handle, deadline, want } = message.demand;
+      const parts = { ...ofHandle(names, handle), fields: deadlineOf(deadline) };
+      if ((want & WANT.dispose) !== 0) names.dispose(handle);
+      return parts;
+    }
+    case MESSAGE.withdraw:
+      readWithdraw(r, message.withdraw);
+      return ofHandle(names, message.withdraw.handle);
+    case MESSAGE.seal:
+    case MESSAGE.retract:
+      return ofHandle(names, readHandle(r));
+    case MESSAGE.dispose: {
+      const handle = readHandle(r);
+      const parts = ofHandle(names, handle);
+      names.dispose(handle);
+      return parts;
+    }
+    default:
+      return partsOfMember(r, code, names, message);
+  }
+}
+
+function partsOfMember(r: Reader, code: number, names: ToldNames, message: Decoder): Parts {
+  switch (code) {
+    case MESSAGE.key: {
+      readKey(r, message.key);
+      const key = textAt(r, message.key.nameStart, message.key.nameEnd);
+      names.defineKey(message.key.key, key);
+      return { fields: { key } };
+    }
+    case MESSAGE.join: {
+      const { member, name } = readJoin(r);
+      names.join(member, name);
+      return { member: name };
+    }
+    case MESSAGE.leave:
+      readLeave(r, message.leave);
+      return { member: names.member(message.leave.member) };
+    case MESSAGE.cancel:
+      return { fields: { cancels: readCancel(r) } };
+    case MESSAGE.promise: {
+      readPromise(r, message.promise);
+      const { member, kind, patternStart, patternEnd, promise } = message.promise;
+      const pattern = textAt(r, patternStart, patternEnd);
+      const glob = kind === PROMISE_KIND.glob;
+      const object = glob ? '' : pattern;
+      return { object, member: names.member(member), fields: { promise, pattern, glob } };
+    }
+    case MESSAGE.close:
+      return { fields: { promise: readClose(r) } };
+    case MESSAGE.lease: {
+      readLease(r, message.lease);
+      const { size, handle, deadline } = message.lease;
+      const parts = handle === HANDLE_NONE ? {} : ofHandle(names, handle);
+      return { ...parts, fields: { bytes: size, ...deadlineOf(deadline) } };
+    }
+    case MESSAGE.return: {
+      readReturn(r, message.return);
+      const { slab, offset, size } = message.return;
+      return { fields: { bytes: size, slab, offset } };
+    }
+    case MESSAGE.adopt: {
+      const { file, size } = readAdopt(r);
+      return { fields: { bytes: size, file } };
+    }
+    case MESSAGE.stop:
+      readStop(r, message.stop);
+      return { fields: { force: message.stop.force === 1 } };
+    default:
+      return partsOfName(r, code, names, message);
+  }
+}
+
+/** Requests that name an object, or look. */
+function partsOfName(r: Reader, code: number, names: ToldNames, message: Decoder): Parts {
+  switch (code) {
+    case MESSAGE.delete: {
+      readDelete(r, message.delete);
+      const { nameStart, nameEnd, force } = message.delete;
+      return { object: textAt(r, nameStart, nameEnd), fields: { force: force === 1 } };
+    }
+    case MESSAGE.tag: {
+      readTag(r, message.tag);
+      const { nameStart, nameEnd, attributes, removed, removedCount } = message.tag;
+      const fields = {
+        tags: attributesIn(r, attributes, names),
+        removed: [...removed.subarray(0, removedCount)].map((key) => names.key(key)),
+      };
+      return { object: textAt(r, nameStart, nameEnd), fields };
+    }
+    case MESSAGE.unkeep:
+      readUnkeep(r, message.unkeep);
+      return { object: textAt(r, message.unkeep.nameStart, message.unkeep.nameEnd) };
+    case MESSAGE.stat:
+      readStat(r, message.stat);
+      return { object: textAt(r, message.stat.nameStart, message.stat.nameEnd) };
+    case MESSAGE.explain:
+      readExplain(r, message.explain);
+      return { object: textAt(r, message.explain.nameStart, message.explain.nameEnd) };
+    case MESSAGE.list:
+      readList(r, message.list);
+      return { fields: { glob: textAt(r, message.list.globStart, message.list.globEnd) } };
+    default:
+      return {};
+  }
+}
+
+function textAt(r: Reader, start: number, end: number): string {
+  return decodeUtf8(r.bytes, start, end);
+}
+
+function ofHandle(names: ToldNames, handle: number): Parts {
+  return names.handle(handle) ?? { fields: { handle } };
+}
+
+function deadlineOf(deadline: number): ValueMap {
+  if (deadline === DEADLINE_DEFAULT) return {};
+  return { deadlineMs: deadline === DEADLINE_NEVER ? null : deadline };
+}
+
+/** Space and attributes that a handle says. */
+function described(
+  r: Reader,
+  message: { readonly spaceStart: number; readonly attributes: AttributeIndex },
+  names: ToldNames,
+): ValueMap {
+  const { dtype, shape } = spaceAt(r.bytes, message.spaceStart);
+  return {
+    dtype: dtype ?? null,
+    shape: shape === undefined ? null : [...shape],
+    attributes: attributesIn(r, message.attributes, names),
+  };
+}
+
+function attributesIn(r: Reader, index: AttributeIndex, names: ToldNames): ValueMap {
+  const map: { [key: string]: Value } = Object.create(null);
+  for (const [key, value] of attributesOf(r, index)) map[names.key(key)] = value;
+  return map;
+}
