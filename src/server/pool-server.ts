@@ -2,6 +2,7 @@ import { unreachable } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import type { ProcessIdentity } from '../levels/process-identity.js';
+import { formatBytes } from '../levels/shm/index.js';
 import { encodePoolInfo } from '../loop/pool-info.js';
 import type { PoolLoop } from '../loop/pool-loop.js';
 import { pendingEffects } from '../pool/slabs.js';
@@ -337,22 +338,34 @@ export class PoolServer {
     this.#heartbeats.close();
     // What was asked before is answered before.
     this.#turns.runNow();
-    if (this.#keeper !== null && !this.#hasCrashed) await this.#endHistory(this.#keeper);
+    const stopped = new AttaccaError('pool-stopping', 'Cannot go on: the pool has stopped');
+    if (this.#keeper !== null && !this.#hasCrashed) await this.#endHistory(this.#keeper, stopped);
     this.#turns.stop();
-    const error = new AttaccaError('pool-stopping', 'Cannot go on: the pool has stopped');
-    await this.#sessions.refuseAll(error);
+    await this.#sessions.refuseAll(stopped);
     await this.#agent?.close();
     await this.#scratches?.close();
   }
 
   /** Nobody comes back to a pool that was stopped: its sessions end, then its journal. */
-  async #endHistory(keeper: JournalKeeper): Promise<void> {
+  async #endHistory(keeper: JournalKeeper, stopped: AttaccaError): Promise<void> {
     await keeper.journal.flush();
+    // Before they end: else their clients would hear that they are unknown.
+    const told = this.#sessions.refuseAll(stopped);
     for (const { session } of this.#loop.sessions()) {
       this.#turns.input({ kind: 'session-gone', session, why: 'the pool was stopped' });
     }
     this.#turns.runNow();
     await keeper.close();
+    await told;
+    this.#tellKept();
+  }
+
+  #tellKept(): void {
+    const { past, memory, log } = this.#parts;
+    const { objects, extents } = this.#loop.pool;
+    const bytes = extents.bytesTotal - extents.bytesFree - extents.bytesDead;
+    const slabs = bytes === 0 ? '' : `, ${formatBytes(bytes)} of them in "${memory.root}"`;
+    log(`${objects.used} objects are kept in "${past?.directory.path ?? ''}"${slabs}`);
   }
 
   /** Our own fault: reported once, then the pool ends. What it holds is not to be trusted. */
