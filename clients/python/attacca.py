@@ -626,6 +626,12 @@ class _Session:
     def start(self) -> None:
         self._thread.start()
 
+    def is_away(self) -> bool:
+        """Whether the pool is not reached now; raises when it is given up."""
+        if self._fatal is not None:
+            raise self._fatal.again()
+        return self._sock is None
+
     def _hello(self, session: int, secret: bytes, received: int) -> Dict[str, Any]:
         return {"role": 0, "token": self.address.token or "", "session": session,
                 "pool": self.pool if session else "", "secret": secret, "received": received,
@@ -760,6 +766,8 @@ class _Session:
     def _reconnect(self) -> None:
         """Tries once to resume the session; gives up when the pool must have given it up too."""
         away_s = self.info.get("limits", {}).get("sessionAwayMsMax", 60_000) / 1000 + 10
+        if self.info.get("kept"):  # served again by hand, perhaps: as long as any wait
+            away_s = max(away_s, _DEFAULT_S)
         time.sleep(self._pause * (0.5 + random.random()))
         self._pause = min(max(0.02, 2 * self._pause), 2.0)
         try:
@@ -773,6 +781,7 @@ class _Session:
                     "connection-lost", f"Cannot resume the session: {error.message}",
                     error.fields, retryable=False)
             return
+        self.info = accept["pool"]  # another process of the pool, perhaps, with other addresses
         self._connected()
         try:
             self._drop(accept["received"])
@@ -1029,7 +1038,8 @@ class _DataLink:
 
     def _with_retry(self, work: Callable[[socket.socket], None], until: float) -> None:
         """Both WRITE and READ may be done again, so a lost connection is only opened anew."""
-        for attempt in range(4):
+        attempt = 0
+        while True:
             with self._lock:
                 try:
                     if self._sock is None:
@@ -1044,10 +1054,13 @@ class _DataLink:
                     if time.monotonic() >= until:
                         raise AttaccaError("deadline-passed", "Cannot move the bytes in time: "
                                            f"{error}") from error
-                    if attempt == 3:
+                    if self._session.is_away():  # the session decides how long that is waited for
+                        attempt = 0
+                    elif attempt == 3:
                         raise AttaccaError("connection-lost", "Cannot move bytes over the data "
                                            f"connection: {error}") from error
             time.sleep(0.02 * 2 ** attempt)
+            attempt += 1
 
     def _connect(self) -> socket.socket:
         session = self._session

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { formatDuration } from './duration.js';
 import { fitted } from './format.js';
 import { stderrIsTerminal } from './output.js';
 
@@ -12,6 +13,12 @@ const WIDTH_DEFAULT = 80;
 const LOGGED_MS = 60_000;
 const LOGGED_PAUSE_MS_MAX = 3_600_000;
 
+/** A connection to a pool. */
+interface Reached {
+  /** How long the pool has not been reached, or 0. */
+  readonly awayMs: number;
+}
+
 /**
  * One line on a terminal that says what a command does when that takes long; it goes when the
  * command goes on. Where there is no terminal, lines of a log: one after a minute, then ever more
@@ -19,13 +26,19 @@ const LOGGED_PAUSE_MS_MAX = 3_600_000;
  */
 export class Progress {
   readonly #line: () => string | Promise<string>;
+  readonly #pool: Reached;
   readonly #startedMs = performance.now();
   #timer: NodeJS.Timeout | null = null;
   #shown = false;
   #ended = false;
 
-  /** `line` tells what to show; it is asked once a second. */
-  constructor(line: (elapsedMs: number) => string | Promise<string>, quiet: boolean) {
+  /** `line` tells what to show; it is asked once a second, unless the pool is away. */
+  constructor(
+    line: (elapsedMs: number) => string | Promise<string>,
+    quiet: boolean,
+    pool: Reached = { awayMs: 0 },
+  ) {
+    this.#pool = pool;
     this.#line = () => line(performance.now() - this.#startedMs);
     if (quiet) return;
     if (stderrIsTerminal()) this.#after(QUIET_MS, () => this.#show());
@@ -39,28 +52,40 @@ export class Progress {
 
   async #log(pauseMs: number): Promise<void> {
     const line = await this.#told();
-    if (line === null || this.#ended) return;
-    this.#write(`${line}\n`);
+    if (this.#ended) return;
+    if (line !== null) this.#write(`${line}\n`);
     this.#after(pauseMs, () => this.#log(Math.min(2 * pauseMs, LOGGED_PAUSE_MS_MAX)));
   }
 
-  /** What is to be said, or null: nothing can be told of a pool that is lost. */
+  /** What is to be said, or null: nothing can be told now, of a pool that does not answer, say. */
   async #told(): Promise<string | null> {
+    const { awayMs } = this.#pool;
+    if (awayMs > 0) {
+      return `the pool is away since ${formatDuration(awayMs)}: waiting until it is served again`;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), REPEAT_MS);
+      timer.unref();
+    });
     try {
-      return await this.#line();
+      return await Promise.race([this.#line(), late]);
     } catch {
       return null;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
   async #show(): Promise<void> {
     const line = await this.#told();
-    if (line === null || this.#ended) return;
+    if (this.#ended) return;
+    this.#after(REPEAT_MS, () => this.#show());
+    if (line === null) return;
     // A terminal that does not know its size says 0.
     const width = (process.stderr.columns || WIDTH_DEFAULT) - 1;
     this.#write(`\r\u001b[K${fitted(line, width)}`);
     this.#shown = true;
-    this.#after(REPEAT_MS, () => this.#show());
   }
 
   /** Takes the line away, so that something else can be said; it comes back by itself. */

@@ -102,7 +102,7 @@ type Use = (header: Header, body: Source, size: number) => void;
  * another format with `journal-version`. `use` gets the body while it is summed up: what it made of
  * one that is damaged, or threw for it, is nothing.
  */
-function verifySnapshot(
+export function verifySnapshot(
   disk: Disk,
   number: number,
   checksum: Checksum,

@@ -15,7 +15,7 @@ import type { Input } from '../pool/input.js';
  * acked     u32 session, u64 number
  * ```
  */
-type Entry =
+export type Entry =
   | { readonly kind: 'session-opened'; readonly session: number; readonly process: ValueMap }
   | {
       readonly kind: 'messages';

@@ -98,6 +98,18 @@ export async function makeSnapshot(
   return await saveSnapshot(disk, loop, { checksum, after: walked.place, info });
 }
 
+/** The newest snapshot that is intact, as if it were the only one; null: there is none. */
+export async function newestMade(disk: Disk, checksum: Checksum): Promise<Made | null> {
+  const found = await newestSnapshot(disk, await disk.list(), {
+    checksum,
+    stepVersion: STEP_VERSION,
+  });
+  const { snapshot, header } = found;
+  return header === null
+    ? null
+    : { number: snapshot, firstNeeded: snapshot + 1, hash: 0, bytes: 0 };
+}
+
 /** Writes a loop as the snapshot that ends at a place. */
 export async function saveSnapshot(
   disk: Disk,

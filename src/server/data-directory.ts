@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AttaccaError } from '../core/errors.js';
 import { systemCode, whyFailed } from '../core/system-errors.js';
@@ -54,10 +54,16 @@ export class DataDirectory {
       throw new AttaccaError('file-error', `Cannot use "${path}": it is no key of ours`, { path });
     }
     const key = randomBytes(KEY_BYTES);
-    const draft = `${path}.${randomBytes(4).toString('hex')}`;
-    const handle = await open(draft, 'wx', 0o600);
-    await writeAll(handle, key);
-    await rename(draft, path);
+    // A name that each draft has: what a crash leaves of one the next replaces.
+    const draft = `${path}.new`;
+    try {
+      await rm(draft, { force: true });
+      await writeAll(await open(draft, 'wx', 0o600), key);
+      await rename(draft, path);
+    } catch (cause) {
+      await rm(draft, { force: true }).catch(() => {});
+      throw cannotKeep(path, cause);
+    }
     await this.disk.syncDirectory();
     return key;
   }
@@ -67,7 +73,11 @@ export class DataDirectory {
     const path = join(this.path, TOKEN_FILE);
     if ((await readSmall(path)) !== null) return readSecretToken(path);
     const token = makeToken();
-    await writeTokenFile(path, token);
+    try {
+      await writeTokenFile(path, token);
+    } catch (cause) {
+      throw cannotKeep(path, cause);
+    }
     await this.disk.syncDirectory();
     return token;
   }
@@ -92,9 +102,20 @@ async function readSmall(path: string): Promise<Uint8Array | null> {
     const bytes = new Uint8Array(1_024);
     const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
     return bytes.subarray(0, bytesRead);
+  } catch (cause) {
+    const why = whyFailed(cause);
+    throw new AttaccaError('file-error', `Cannot read "${path}": ${why}`, { path }, { cause });
   } finally {
     await handle.close();
   }
+}
+
+/** A file that a new pool begins with could not be made. */
+function cannotKeep(path: string, cause: unknown): AttaccaError {
+  const system = systemCode(cause);
+  const code = system === 'ENOSPC' || system === 'EDQUOT' ? 'disk-full' : 'file-error';
+  const text = `Cannot keep a pool, as "${path}" cannot be made: ${whyFailed(cause)}`;
+  return new AttaccaError(code, text, { path, system }, { cause });
 }
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {

@@ -117,6 +117,7 @@ export class JournalKeeper {
     loop.hasRoom = hasRoom;
     if (hasRoom) {
       this.#stopTimer();
+      this.#snapshots.retry();
       log(`there is room again in "${directory.path}": the pool takes what is new`);
       onReady();
       return;
@@ -125,6 +126,7 @@ export class JournalKeeper {
       `NO ROOM in "${directory.path}": the pool takes nothing new until a file of ` +
         `${formatBytes(this.journal.segmentBytes)} fits; what frees things goes through`,
     );
+    this.#snapshots.relieve();
     this.#roomTimer ??= setInterval(() => this.journal.retryRoom(), SERVER_LIMITS.roomRetryMs);
     this.#roomTimer.unref();
   }

@@ -56,13 +56,14 @@ function checkName({ name, data }: ServeOptions, info: PoolInfo | null): void {
 }
 
 function tell({ loop, info, recovered }: Revived, ms: number, log: (line: string) => void): void {
-  if (loop === null || info === null) return;
   const { snapshot, records, torn, spoiled, damage } = recovered;
-  const from = snapshot === 0 ? '' : `the snapshot of record ${snapshot} and `;
-  log(
-    `took up "${info.options.name}" from ${from}${records} records: ` +
-      `${loop.pool.objects.used} objects, ${loop.sessionCount} sessions (${Math.round(ms)} ms)`,
-  );
+  if (loop !== null && info !== null) {
+    const from = snapshot === 0 ? '' : `the snapshot of record ${snapshot} and `;
+    log(
+      `took up "${info.options.name}" from ${from}${records} records: ` +
+        `${loop.pool.objects.used} objects, ${loop.sessionCount} sessions (${Math.round(ms)} ms)`,
+    );
+  }
   if (torn !== null) {
     log(
       `cut ${formatBytes(torn.bytes)} that a crash left at the end of ${torn.file}: ` +

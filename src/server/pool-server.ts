@@ -377,16 +377,17 @@ export class PoolServer {
     }
     await this.#settle();
     await this.#keeper.close();
-    const { objects, extents, bytesInline } = this.#loop.pool;
-    const shared = extents.bytesTotal - extents.bytesFree - extents.bytesDead;
-    const { memory, log } = this.#parts;
+    this.#tellKept();
+  }
+
+  #tellKept(): void {
+    const { past, memory, log } = this.#parts;
+    const { objects, extents } = this.#loop.pool;
     if (objects.used === 0) return;
-    log(
-      `kept: ${objects.used} objects, ${formatBytes(bytesInline)} of them in the journal` +
-        (shared === 0
-          ? ''
-          : ` and ${formatBytes(shared)} in ${memory.directory?.path}, until the host boots`),
-    );
+    const bytes = extents.bytesTotal - extents.bytesFree - extents.bytesDead;
+    const slabs =
+      bytes === 0 ? '' : `, ${formatBytes(bytes)} of them in "${memory.root}" until the host boots`;
+    log(`${objects.used} objects are kept in "${past?.directory.path ?? ''}"${slabs}`);
   }
 
   /** Our own fault: reported once, then the pool ends. What it holds is not to be trusted. */

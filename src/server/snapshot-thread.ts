@@ -5,7 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { assert } from '../core/assert.js';
-import { makeSnapshot } from '../loop/history.js';
+import { makeSnapshot, newestMade } from '../loop/history.js';
 import { NodeDisk } from './node-disk.js';
 import type { SnapshotOrder } from './snapshots.js';
 
@@ -13,6 +13,9 @@ const port = parentPort;
 assert(port !== null, 'a snapshot is made by a thread');
 const { directory, upTo, info } = workerData as SnapshotOrder;
 const disk = new NodeDisk(directory);
-const made = await makeSnapshot(disk, { checksum: crc32, upTo, info });
+const made =
+  upTo === null
+    ? await newestMade(disk, crc32)
+    : await makeSnapshot(disk, { checksum: crc32, upTo, info });
 await disk.close();
 port.postMessage(made);

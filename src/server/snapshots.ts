@@ -6,7 +6,8 @@ import { ownError, threadUrl } from './threads.js';
 /** What the thread is told. */
 export interface SnapshotOrder {
   readonly directory: string;
-  readonly upTo: number;
+  /** The record that the snapshot ends with; null: only says what the newest one makes needless. */
+  readonly upTo: number | null;
   readonly info: Uint8Array;
 }
 
@@ -29,6 +30,9 @@ const REST_FACTOR = 4;
 export class Snapshots {
   readonly #options: SnapshotsOptions;
   #wanted = 0;
+  /** Up to where one could not be made; 0: the last one could. */
+  #missed = 0;
+  #isRelieving = false;
   #worker: Worker | null = null;
   #restTimer: NodeJS.Timeout | null = null;
   #isClosed = false;
@@ -41,6 +45,22 @@ export class Snapshots {
   closed(last: number): void {
     this.#wanted = last;
     this.#begin();
+  }
+
+  /** There may be room for one that could not be made. */
+  retry(): void {
+    if (this.#missed > 0) this.#begin();
+  }
+
+  /**
+   * There is no room: what the newest snapshot covers is let go of once it is found intact, though
+   * the one before it is then of no use. Else a disk that the journal alone has filled, while others
+   * kept its snapshots from being made, would never have room again.
+   */
+  relieve(): void {
+    if (this.#isClosed) return;
+    this.#isRelieving = true;
+    if (this.#worker === null) this.#begin();
   }
 
   /** Makes a snapshot of all up to a record, now; null when there is one. */
@@ -57,31 +77,37 @@ export class Snapshots {
   }
 
   #begin(): void {
-    if (this.#isClosed || this.#worker !== null || this.#restTimer !== null) return;
+    if (this.#isClosed || this.#worker !== null) return;
+    if (this.#restTimer !== null && !this.#isRelieving) return;
     const startedMs = performance.now();
-    const upTo = this.#wanted;
+    const upTo = this.#isRelieving ? null : this.#wanted;
+    this.#isRelieving = false;
     this.#make(upTo)
       .then(
         (made) => {
+          if (upTo !== null) this.#missed = 0;
           if (made !== null && !this.#isClosed) this.#options.onMade(made);
         },
         (error: unknown) => {
+          if (upTo !== null) this.#missed = upTo;
           if (!this.#isClosed) this.#options.onFailed(error);
         },
       )
       .finally(() => this.#rest(upTo, performance.now() - startedMs));
   }
 
-  #rest(made: number, ms: number): void {
+  #rest(made: number | null, ms: number): void {
     if (this.#isClosed) return;
+    if (this.#isRelieving) this.#begin();
+    if (this.#restTimer !== null) return;
     this.#restTimer = setTimeout(() => {
       this.#restTimer = null;
-      if (this.#wanted > made) this.#begin();
+      if (this.#wanted > (made ?? 0)) this.#begin();
     }, ms * REST_FACTOR);
     this.#restTimer.unref();
   }
 
-  #make(upTo: number): Promise<Made | null> {
+  #make(upTo: number | null): Promise<Made | null> {
     const { directory, info } = this.#options;
     const workerData: SnapshotOrder = { directory, upTo, info };
     return new Promise((resolve, reject) => {

@@ -1,24 +1,10 @@
 import { strict as assert } from 'node:assert';
-import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { attacca, type Result, startProgram } from '../cli/command.js';
+import { pythonOptions as options, pythonPath } from './python.js';
 
-const file = resolve(import.meta.dirname, '../../../clients/python/test_attacca.py');
-/** Each part takes some seconds; one that hangs is stopped before the runner knows no more. */
-const PART_MS_MAX = 30_000;
-
-/** Why the tests of the Python client cannot run here, or false: it needs 3.9 (its README). */
-function whyNot(): string | false {
-  const program = 'import sys; sys.exit(sys.version_info < (3, 9))';
-  const { error, status } = spawnSync('python3', ['-c', program], { stdio: 'ignore' });
-  if (error === undefined && status === 0) return false;
-  const what = error === undefined ? 'python3 is older than 3.9' : `no python3 (${error.message})`;
-  return `${what}: install Python 3.9 or later, on Debian: apt-get install python3`;
-}
-
-const options = { skip: whyNot(), timeout: PART_MS_MAX };
-
+const file = resolve(pythonPath, 'test_attacca.py');
 /** Checks that the tests of Python ran and passed, and prints which of them were skipped, why. */
 function passed(t: TestContext, { code, out, err }: Result): void {
   assert.equal(code, 0, `${out}${err}`);

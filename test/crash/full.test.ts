@@ -83,7 +83,7 @@ if (process.env[INSIDE] !== undefined) {
     const shmDirectory = joinPath(disk, 'shm');
     mkdirSync(shmDirectory, { mode: 0o700 });
     const serve = { memoryBytes: 20 << 20 };
-    const crew = await Crew.make(t, { shmDirectory, serve, lanes: 3, payloadBytes: 1 << 20 });
+    const crew = await Crew.make(t, { shmDirectory, serve, lanes: 3, payloadBytes: 200_000 });
     await crew.loop(async () => {
       const ballast = fill(disk);
       await crew.advance(1);

@@ -57,7 +57,7 @@ told.on('line', (line) => {
   wake();
 });
 
-/** How long who is sent away, as there is no room on a disk, lets others go first. */
+/** How long who is sent away, as the pool is gone or its disk full, lets others go first. */
 const REFUSED_MS = 20;
 
 /** Waits until the pool may have room again. */
@@ -96,15 +96,24 @@ async function remove(pool: Pool, name: string): Promise<void> {
   ledger.write({ kind: 'removed', name });
 }
 
+/** Does something again until it does not fail for one of these reasons. */
+async function persist<T>(codes: readonly string[], run: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await run();
+    } catch (error) {
+      if (!codes.includes(codeOf(error))) throw error;
+      await later();
+    }
+  }
+}
+
 /** Waits until the consumer is not too far behind; what it said is not needed any more then. */
 async function credit(pool: Pool, block: number): Promise<void> {
   const name = creditOf(block);
   if (!numbersOf('got', 'credit/').has(block)) {
-    const object = pool.object(name);
-    const got = await object.demand({
-      timeoutMs: Number.POSITIVE_INFINITY,
-      whenNobody: 'wait',
-    });
+    const all = { timeoutMs: Number.POSITIVE_INFINITY, whenNobody: 'wait' } as const;
+    const got = await persist(['journal-full'], () => pool.object(name).demand(all));
     ledger.write({ kind: 'got', name, sum: 0, version: got.version });
     await got.dispose();
   }
@@ -223,20 +232,9 @@ async function consume(pool: Pool): Promise<void> {
   for (const number of all) if (number >= ending - 2 * WINDOW - 1) await settle(number);
 }
 
-/** Joins, however often the pool is killed before it has answered. */
-async function enter(): Promise<Pool> {
-  for (;;) {
-    try {
-      return await join({ address, member: `${role}[${lane}]` });
-    } catch (error) {
-      const code = codeOf(error);
-      if (code !== 'connection-lost' && code !== 'pool-unreachable') throw error;
-      await scheduler.wait(REFUSED_MS);
-    }
-  }
-}
-
-const pool = await enter();
+/** The pool may be killed before it has answered. */
+const AWAY = ['connection-lost', 'pool-unreachable', 'journal-full'] as const;
+const pool = await persist(AWAY, () => join({ address, member: `${role}[${lane}]` }));
 say(`joined ${pool.transport}`);
 if (role === 'producer') await produce(pool);
 else await consume(pool);

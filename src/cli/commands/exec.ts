@@ -88,6 +88,7 @@ export const command = defineCommand({
           using _progress = new Progress(
             (elapsedMs) => waitLine(session.view, names, elapsedMs, names.size),
             options.quiet,
+            session.client.connection,
           );
           await Promise.all([task.promise(), task.acquire({ timeoutMs: () => timeoutMs, signal })]);
         }

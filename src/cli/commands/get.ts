@@ -86,10 +86,14 @@ export const command = defineCommand({
     const waiting = new Set<string>();
     const transfer = new Transfer();
     let done = 0;
-    using _progress = new Progress((elapsedMs) => {
-      if (waiting.size > 0) return waitLine(session.view, waiting, elapsedMs, names.length);
-      return `writing: ${done} of ${counted(names.length, 'object')}, ${transfer.text}`;
-    }, options.quiet);
+    using _progress = new Progress(
+      (elapsedMs) => {
+        if (waiting.size > 0) return waitLine(session.view, waiting, elapsedMs, names.length);
+        return `writing: ${done} of ${counted(names.length, 'object')}, ${transfer.text}`;
+      },
+      options.quiet,
+      session.client.connection,
+    );
     await forEachAtOnce(names, WAITS_MAX, async (name) => {
       waiting.add(name);
       try {

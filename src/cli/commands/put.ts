@@ -111,7 +111,8 @@ export const command = defineCommand({
     let line = (): string =>
       `putting: ${done} of ${counted(files.length, 'object')}, ${transfer.text}`;
     const full = (): string => (store.isLeasing ? '; waiting for memory of the pool' : '');
-    using _progress = new Progress(() => line() + full(), options.quiet);
+    const { connection } = session.client;
+    using _progress = new Progress(() => line() + full(), options.quiet, connection);
     const told = (object: ObjectToPut, size: number): void => {
       done++;
       if (options.json) print(toJson({ name: object.name, bytes: size, ...object.space }));

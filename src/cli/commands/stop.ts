@@ -16,7 +16,7 @@ export const command = defineCommand({
   about: `
     Stops the pool, and returns when it is gone. While somebody still requires something it is not
     stopped: what is required is named, and the exit code is 1. Objects that the pool keeps go with
-    it.`,
+    it, unless it has a directory (--data) to keep them in.`,
   options: {
     force: { type: 'boolean', short: 'f', help: 'although something is still required' },
     timeout: { type: 'string', value: 'TIME', help: 'how long it may take (default: 30s)' },
@@ -34,14 +34,15 @@ export const command = defineCommand({
       throw new UsageError('say the NAME or --pool, not both');
     }
     const address = poolAddress(name ?? options.pool, context.environment);
-    const required = await stopPool(context, {
+    const { required, isKept } = await stopPool(context, {
       pool: address,
       force: options.force,
       deadlineMs: stopMs(options.timeout),
     });
     if (required === null) {
-      if (options.json) print(toJson({ stopped: true, address }));
-      else if (!options.quiet) say(`stopped ${address}`);
+      const kept = isKept ? '; what it keeps is there when its --data is served again' : '';
+      if (options.json) print(toJson({ stopped: true, address, kept: isKept }));
+      else if (!options.quiet) say(`stopped ${address}${kept}`);
       return EXIT.ok;
     }
     if (options.json) print(toJson({ stopped: false, address, required }));

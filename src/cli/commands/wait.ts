@@ -40,6 +40,7 @@ export const command = defineCommand({
     using _progress = new Progress(
       (elapsedMs) => waitLine(session.view, waiting, elapsedMs, names.length),
       options.quiet,
+      session.client.connection,
     );
     await forEachAtOnce(names, WAITS_MAX, async (name) => {
       waiting.add(name);

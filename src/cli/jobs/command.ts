@@ -89,13 +89,14 @@ export async function runJobs(
     },
   });
   if (isOwnPool && !options.quiet) warnOfForeign(runner, jobs);
-  using progress = new Progress((elapsedMs) => {
+  const told = (elapsedMs: number): string => {
     const waiting = jobs.length - runner.ended - runner.running;
     const done = `${runner.ended} of ${counted(jobs.length, 'job')} ended`;
     const [first] = runner.waitingFor;
     const missing = first === undefined ? '' : `; ${quoted(first)} is waited for, no job makes it`;
     return `${formatDuration(elapsedMs)}: ${done}, ${runner.running} run, ${waiting} wait${missing}`;
-  }, options.quiet);
+  };
+  using progress = new Progress(told, options.quiet, session.client.connection);
   await runner.run();
   progress.end();
   const exitCode = report.end(performance.now() - startedMs);

@@ -58,6 +58,8 @@ interface OpenOptions {
   readonly pool: string | undefined;
   readonly timeout?: string | undefined;
   readonly quiet?: boolean | undefined;
+  /** How long a lost connection is tried again; left out: as the client does. */
+  readonly reconnectMs?: number | undefined;
 }
 
 /**
@@ -81,6 +83,7 @@ function enter(context: Context, options: OpenOptions): { tenancy: Tenancy; addr
     address: withToken(address),
     poolId: '',
     transport: transportChoice(undefined, environment['ATTACCA_TRANSPORT']),
+    reconnectMs: options.reconnectMs,
     checks: environment['ATTACCA_CHECK'] === '1',
   });
   return { tenancy, address };

@@ -18,14 +18,15 @@ const DEADLINE_MS = 30_000;
 /** The socket's name goes last, a moment after the connection. */
 const LOOK_AGAIN_MS = 5;
 
-/**
- * Asks a pool to stop, and waits until it has: until nobody answers at its address. Resolves with
- * what is still required, because of which the pool goes on; null when it has stopped.
- */
-export async function stopPool(
-  context: Context,
-  options: StopOptions,
-): Promise<readonly ValueMap[] | null> {
+interface Stopped {
+  /** What is still required, because of which the pool goes on; null when it has stopped. */
+  readonly required: readonly ValueMap[] | null;
+  /** It is kept on a disk, with what it keeps. */
+  readonly isKept: boolean;
+}
+
+/** Asks a pool to stop, and waits until it has: until nobody answers at its address. */
+export async function stopPool(context: Context, options: StopOptions): Promise<Stopped> {
   const deadline = AbortSignal.timeout(options.deadlineMs ?? DEADLINE_MS);
   const signal = AbortSignal.any([deadline, context.signal]);
   try {
@@ -37,14 +38,13 @@ export async function stopPool(
   }
 }
 
-async function stopWithin(
-  context: Context,
-  options: StopOptions,
-): Promise<readonly ValueMap[] | null> {
+async function stopWithin(context: Context, options: StopOptions): Promise<Stopped> {
   const address = parseAddress(options.pool);
+  let isKept = false;
   try {
-    const required = await ask(context, options);
-    if (required.length > 0) return required;
+    const asked = await ask(context, options);
+    if (asked.required.length > 0) return asked;
+    isKept = asked.isKept;
   } catch (error) {
     // One that stops at the word of somebody else says so, or hangs up on who comes then.
     const { code } = error instanceof AttaccaError ? error : { code: '' };
@@ -55,18 +55,23 @@ async function stopWithin(
     context.signal.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
   }
-  return null;
+  return { required: null, isKept };
 }
 
 /** What is still required, because of which the pool goes on; nothing when it has hung up. */
-async function ask(context: Context, options: StopOptions): Promise<readonly ValueMap[]> {
+async function ask(
+  context: Context,
+  options: StopOptions,
+): Promise<{ required: readonly ValueMap[]; isKept: boolean }> {
   const { signal } = context;
   const force = options.force === true;
-  await using session = await openPool(context, options);
+  // One that has gone is not waited for.
+  await using session = await openPool(context, { ...options, reconnectMs: 0 });
+  const isKept = session.client.pool.kept;
   const { required } = await session.view.stop({ force, signal });
-  if (required.length > 0 && !force) return required;
+  if (required.length > 0 && !force) return { required, isKept };
   await untilClosed(session.view, { force, signal });
-  return [];
+  return { required: [], isKept };
 }
 
 /** Asks on, until the pool hangs up with the words that it is stopping. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AttaccaError } from '../../core/errors.js';
 import { systemCode } from '../../core/system-errors.js';
@@ -194,7 +194,7 @@ export async function claimPoolDirectory(
     if (alive === 'alive') throw inUse(path, `its manager runs (pid ${pid})`);
     if (alive === 'unknown') throw inUse(path, `its manager (pid ${pid}) may run elsewhere`);
     const owner = ownerOf(pool);
-    await writeOwner(path, owner);
+    await takeOver(path, owner);
     return new PoolDirectory(path, owner, typeof lock === 'object' ? lock : null);
   } catch (cause) {
     if (typeof lock === 'object') await lock.release();
@@ -221,17 +221,41 @@ async function mustBeTrusted(path: string): Promise<void> {
   if (why !== null) throw refusedFile('take over', path, why);
 }
 
-/** Replaces owner.json in one step, mode 0600. */
+/**
+ * Replaces owner.json. Where its disk is full, as slabs may fill it to the last byte, in place: by
+ * one write into the block that it has, as JSON may end with spaces.
+ */
+async function takeOver(directory: string, owner: PoolOwner): Promise<void> {
+  try {
+    await writeOwner(directory, owner);
+  } catch (cause) {
+    if (systemCode(cause) !== 'ENOSPC') throw cause;
+    const flags = constants.O_RDWR | constants.O_NOFOLLOW;
+    const handle = await open(join(directory, OWNER_FILE), flags);
+    try {
+      const { size } = await handle.stat();
+      const text = `${JSON.stringify(owner)}\n`.padEnd(size, ' ');
+      await handle.write(text, 0);
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+/** Replaces owner.json in one step, mode 0600. When it cannot, nothing is left of it. */
 async function writeOwner(directory: string, owner: PoolOwner): Promise<void> {
   const draft = join(directory, `${OWNER_FILE}.${randomBytes(8).toString('hex')}`);
   const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY;
   const handle = await open(draft, flags, 0o600);
   try {
     await handle.writeFile(`${JSON.stringify(owner, null, 2)}\n`);
+    await rename(draft, join(directory, OWNER_FILE));
+  } catch (cause) {
+    await unlink(draft).catch(() => {});
+    throw cause;
   } finally {
     await handle.close();
   }
-  await rename(draft, join(directory, OWNER_FILE));
 }
 
 type OwnerFound =
