@@ -79,13 +79,13 @@ export const CANARIES: { readonly [name: string]: Canary } = {
       });
     },
   },
-  'every tenth deadline is forgotten': {
+  'every third deadline is forgotten': {
     breaks: 'liveness',
     plant: ({ pool: { waits } }) => {
       const begin = waits.begin.bind(waits);
       let count = 0;
       waits.begin = (kind, session, request, subject, times) => {
-        const isLost = kind === WAIT_KIND.demand && ++count % 10 === 0;
+        const isLost = kind === WAIT_KIND.demand && ++count % 3 === 0;
         const deadline = isLost ? Number.POSITIVE_INFINITY : times.deadline;
         return begin(kind, session, request, subject, { ...times, deadline });
       };
