@@ -15,6 +15,8 @@ interface HavocParts {
   readonly scheduler: Scheduler;
   readonly weather: Weather;
   readonly slabs: Slabs;
+  /** Slabs with something in them that somebody waits to read. */
+  readonly wanted: () => number[];
   readonly lives: Lives;
   readonly processes: () => readonly (ClientProcess | null)[];
   /** Faults have stopped. */
@@ -27,6 +29,8 @@ interface HavocParts {
 /** Makes happen what may go wrong, at any moment between two events. */
 export class Havoc {
   readonly #parts: HavocParts;
+  /** A slab is to be lost as soon as there is one that somebody will read from. */
+  #isArmed = false;
 
   constructor(parts: HavocParts) {
     this.#parts = parts;
@@ -99,13 +103,10 @@ export class Havoc {
         for (const process of processes()) process?.die();
         lives.end(fault);
         break;
-      case 'slab': {
-        const numbers = slabs.numbers();
-        const slab = numbers[dice(numbers.length)];
-        lives.end('crash');
-        if (slab !== undefined) slabs.lose(slab);
+      case 'slab':
+        if (dice(2) === 0) this.#isArmed = true;
+        else this.#loseSlab(slabs.numbers()[0]);
         break;
-      }
       case 'full':
         disk.capacityBytes = disk.bytesUsed + dice(FULL_BYTES_MAX);
         scheduler.after(1 + dice(FULL_MS_MAX), () => lives.makeRoom());
@@ -118,5 +119,22 @@ export class Havoc {
         lives.flip();
         break;
     }
+  }
+
+  /** A batch is kept: perhaps somebody waits now for what lies in a slab. */
+  onKept(): void {
+    const { wanted, scheduler, isCalm } = this.#parts;
+    const [slab] = this.#isArmed ? wanted() : [];
+    if (slab === undefined) return;
+    this.#isArmed = false;
+    scheduler.after(0, () => {
+      if (!isCalm()) this.#loseSlab(slab);
+    });
+  }
+
+  /** A manager ends, and a slab with it. */
+  #loseSlab(slab: number | undefined): void {
+    this.#parts.lives.end('crash');
+    if (slab !== undefined) this.#parts.slabs.lose(slab);
   }
 }

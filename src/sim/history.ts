@@ -34,9 +34,11 @@ export function countsOf(pool: PoolState): Counts {
   };
 }
 
-/** All have left: nothing of them is left. */
+/** All have left: nothing of them is left, and nothing that somebody was asked for. */
 export function mustBeEmpty(pool: PoolState): void {
   const { extents } = pool;
+  const asked = pool.adoptsPending.size + (pool.slabPending === null ? 0 : 1);
+  must(asked === 0, 'liveness', () => `${asked} things that the agent was asked for are not there`);
   const left = {
     sessions: pool.sessions.size,
     members: pool.members.size,

@@ -220,7 +220,7 @@ export class Lives {
     const disk = machines.disk(this.disk);
     const revived = await machines
       .revive(disk, { checksum, repair })
-      .catch((error: unknown) => this.#refused(error, life));
+      .catch((error: unknown) => this.#refused(error, life, repair));
     if (revived === null || life !== this.#life) return;
     const { loop, recovered } = revived;
     const { after, torn, spoiled, snapshot } = recovered;
@@ -256,7 +256,7 @@ export class Lives {
   }
 
   /** A recovery that was refused: only what the world has done to the disk excuses it. */
-  #refused(error: unknown, life: number): null {
+  #refused(error: unknown, life: number, repair: boolean): null {
     if (!(error instanceof AttaccaError)) throw error;
     const { count, say } = this.#parts;
     const words = (): string => `the recovery is refused: ${error.message}`;
@@ -264,7 +264,13 @@ export class Lives {
     if (error.code === 'file-error' && this.disk.isFailing) {
       count('recovery failed');
       this.disk.isFailing = false;
-      this.#start();
+      this.#start(repair);
+      return null;
+    }
+    if (error.code === 'disk-full' && repair) {
+      count('repair without room');
+      this.makeRoom();
+      this.#start(repair);
       return null;
     }
     must(this.isFlipped && error.code === 'journal-damaged', 'acknowledged is kept', words);

@@ -646,6 +646,15 @@ export class Oracle {
 
   // Another manager.
 
+  /** Slabs in which a version lies that somebody will demand. */
+  slabsWanted(): number[] {
+    const found: number[] = [];
+    for (const { payload, bound } of this.versions) {
+      if (payload.kind === 'slice' && bound.size > 0) found.push(payload.range.slab);
+    }
+    return found;
+  }
+
   /** What lay in slabs that are gone is lost before anybody is served. */
   restart(slabsLost: ReadonlySet<number>): void {
     this.stopping = false;

@@ -87,7 +87,7 @@ function keepingOf(dice: Dice): KeepingWeather {
   const of = <T>(...list: readonly [T, ...T[]]): T => list[dice(list.length)] ?? list[0];
   return {
     delayMsMax: of(0, 3, 30, 150),
-    crashOdds: of(30, 150, 1_000_000),
+    crashOdds: of(40, 400, 1_000_000, 1_000_000),
     segmentBytes: of(16, 16, 32) * 1_024,
     sync: dice(5) !== 0,
     snapshotMsMax: of(1, 100, 2_000),
@@ -96,7 +96,7 @@ function keepingOf(dice: Dice): KeepingWeather {
       const times = fault === 'flip' ? Number(dice(8) === 0) : dice(3);
       return Array.from({ length: times }, () => fault);
     }),
-    faultMsMax: of(300, 1_500, 6_000),
+    faultMsMax: of(400, 3_000, 20_000),
   };
 }
 

@@ -1,4 +1,5 @@
 import { AssertionFailed } from '../core/assert.js';
+import { AttaccaError } from '../core/errors.js';
 import type { Effect, PoolOptions } from '../pool/state.js';
 import { FRAME, FRAME_HEADER_SIZE, Messages } from '../protocol/index.js';
 import { Agent } from './agent.js';
@@ -78,6 +79,7 @@ class World {
   readonly #drained: () => Promise<void>;
   readonly #gate: Gate;
   readonly #turns: Turns;
+  readonly #havoc: Havoc;
   readonly #following = new Following();
   readonly #history: History;
   readonly #transcript = new Transcript();
@@ -137,6 +139,19 @@ class World {
       count: (what) => this.#count(what),
       say: (words) => this.trace.say(scheduler.now, words),
     });
+    this.#havoc = new Havoc({
+      dice,
+      scheduler,
+      weather: this.weather,
+      slabs: this.#slabs,
+      wanted: () => this.#history.oracle.slabsWanted(),
+      lives: this.#lives,
+      processes: () => this.#clients.map((client) => client?.process ?? null),
+      isCalm: () => this.#isCalm,
+      onDeath: () => this.#planSweep(),
+      count: (what) => this.#count(what),
+      say: (words) => this.trace.say(this.scheduler.now, words),
+    });
     this.#clients = Array.from({ length: processes }, () => null);
   }
 
@@ -164,18 +179,7 @@ class World {
   async live(ticks: number): Promise<void> {
     this.#lives.begin();
     for (let slot = 0; slot < this.#clients.length; slot++) this.#spawn(slot);
-    new Havoc({
-      dice: this.dice,
-      scheduler: this.scheduler,
-      weather: this.weather,
-      slabs: this.#slabs,
-      lives: this.#lives,
-      processes: () => this.#clients.map((client) => client?.process ?? null),
-      isCalm: () => this.#isCalm,
-      onDeath: () => this.#planSweep(),
-      count: (what) => this.#count(what),
-      say: (words) => this.trace.say(this.scheduler.now, words),
-    }).begin();
+    this.#havoc.begin();
     while (this.scheduler.events < ticks && !this.isOver) if (!(await this.#step())) return;
   }
 
@@ -286,6 +290,7 @@ class World {
       // It may be dead, and nobody knew that it has a session.
       if (!process.isAlive) this.#planSweep();
     }
+    this.#havoc.onKept();
   }
 
   #onDown(): void {
@@ -464,5 +469,8 @@ function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) throw error;
   const { message, stack = '' } = error;
   if (error instanceof Violation) return { rule: error.rule, message, stack };
+  if (error instanceof AttaccaError && error.code === 'journal-damaged') {
+    return { rule: 'replay is the same', message, stack };
+  }
   return { rule: error instanceof AssertionFailed ? 'assertion' : 'crash', message, stack };
 }
