@@ -3,6 +3,7 @@ import type { Dice } from './dice.js';
 import type { ShellInput } from './manager.js';
 import type { Scheduler } from './scheduler.js';
 import type { Slabs } from './slabs.js';
+import { must } from './violation.js';
 
 /** How good an agent is. */
 export interface AgentWeather {
@@ -27,6 +28,7 @@ export class Agent {
   readonly #parts: AgentParts;
   /** Files that members have made to be adopted, with the mark they are filled with. */
   readonly #files = new Map<string, number>();
+  #life = 0;
 
   constructor(parts: AgentParts, weather: AgentWeather) {
     this.#parts = parts;
@@ -40,11 +42,35 @@ export class Agent {
     return name;
   }
 
+  /** It ends with its manager: what was under way is not told. */
+  end(isReboot: boolean): void {
+    this.#life++;
+    if (!isReboot) return;
+    this.#files.clear();
+    for (const slab of this.#parts.slabs.numbers()) this.#parts.slabs.lose(slab);
+  }
+
+  /** Of the slabs that a pool has keeps those that are there, and no others; returns the lost. */
+  takeOver(kept: readonly number[], adopting: readonly number[]): number[] {
+    const { slabs } = this.#parts;
+    const known = new Set([...kept, ...adopting]);
+    for (const slab of slabs.numbers()) if (!known.has(slab)) slabs.remove(slab);
+    const gone = kept.filter((slab) => !slabs.has(slab));
+    for (const slab of gone) {
+      const words = (): string => `slab ${slab} is gone, though the pool has it`;
+      must(slabs.lost.has(slab), 'acknowledged is kept', words);
+    }
+    return gone;
+  }
+
   perform(effect: Effect): void {
     const { dice, scheduler, slabs } = this.#parts;
     if (effect.kind === 'slab-wanted' || effect.kind === 'adopt') {
       const delayMs = dice(1 + this.weather.delayMsMax);
-      scheduler.after(delayMs, () => this.#make(effect));
+      const life = this.#life;
+      scheduler.after(delayMs, () => {
+        if (life === this.#life) this.#make(effect);
+      });
     } else if (effect.kind === 'slab-gone') slabs.remove(effect.slab);
   }
 
@@ -64,8 +90,10 @@ export class Agent {
     const { session, request, file } = effect;
     const mark = this.#files.get(file);
     this.#files.delete(file);
-    const isThere = mark !== undefined && !fails;
-    if (isThere) slabs.add(slab, size, mark);
+    // A manager that ended in between has asked for this before.
+    const isAgain = slabs.has(slab);
+    const isThere = isAgain || (mark !== undefined && !fails);
+    if (isThere && !isAgain) slabs.add(slab, size, mark ?? NOTHING);
     const failure = isThere ? null : ({ code: 'file-error', message: 'Cannot adopt' } as const);
     tell({ kind: 'adopted', slab, size, session, request, failure });
   }

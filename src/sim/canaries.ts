@@ -1,14 +1,19 @@
 import { BLOCK_SLICE } from '../catalog/extents.js';
 import { HANDLE, HANDLE_STATE, VERSION, VERSION_FLAG, WAIT_KIND } from '../pool/rows.js';
+import { KEEPING_CANARIES } from './keeping-canaries.js';
+import type { Machines } from './machines.js';
 import type { Manager } from './manager.js';
 import { CELL_BYTES } from './slabs.js';
 import type { Rule } from './violation.js';
 
 /** A bug that is planted to prove that the simulator finds it. */
-interface Canary {
+export interface Canary {
   /** The promise that it breaks; another may be seen broken first. */
   readonly breaks: Rule;
-  readonly plant: (manager: Manager) => void;
+  readonly plant?: (manager: Manager) => void;
+  readonly machines?: (machines: Machines) => Partial<Machines>;
+  /** Found within so many seeds; 20 as a rule. */
+  readonly seeds?: number;
 }
 
 /** Bugs as they are made, at least one for each promise that is checked. */
@@ -79,13 +84,13 @@ export const CANARIES: { readonly [name: string]: Canary } = {
       });
     },
   },
-  'every tenth deadline is forgotten': {
+  'every third deadline is forgotten': {
     breaks: 'liveness',
     plant: ({ pool: { waits } }) => {
       const begin = waits.begin.bind(waits);
       let count = 0;
       waits.begin = (kind, session, request, subject, times) => {
-        const isLost = kind === WAIT_KIND.demand && ++count % 10 === 0;
+        const isLost = kind === WAIT_KIND.demand && ++count % 3 === 0;
         const deadline = isLost ? Number.POSITIVE_INFINITY : times.deadline;
         return begin(kind, session, request, subject, { ...times, deadline });
       };
@@ -140,4 +145,5 @@ export const CANARIES: { readonly [name: string]: Canary } = {
       };
     },
   },
+  ...KEEPING_CANARIES,
 };

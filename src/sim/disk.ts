@@ -165,6 +165,11 @@ export class SimDisk implements Disk {
     }
   }
 
+  /** Names of all files, as programs see them. */
+  names(): string[] {
+    return [...this.#names.keys()];
+  }
+
   /** A copy of what a file holds now. */
   bytesOf(name: string): Uint8Array<ArrayBuffer> {
     return this.#node(name, 'look at').cached.slice();

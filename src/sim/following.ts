@@ -69,6 +69,11 @@ export class Following implements Book {
     this.#slabs.delete(slab);
   }
 
+  /** A slab is gone with all that was in it. */
+  loseSlab(slab: number): void {
+    this.#slabs.delete(slab);
+  }
+
   /** Bytes that nobody has, and all. */
   get bytes(): { free: number; total: number } {
     let free = 0;

@@ -20,6 +20,8 @@ const SECRET = new Uint8Array(32).fill(1);
 export class Gate implements End {
   readonly connections = new Map<number, Connection>();
   readonly #assemblers = new Map<number, FrameAssembler>();
+  /** Frames that wait until a batch is stepped: as much as it can hold is gathered. */
+  #held: { readonly id: number; readonly kind: number; readonly body: Uint8Array }[] = [];
   readonly #manager: () => Manager | null;
   readonly #onInput: () => void;
 
@@ -40,13 +42,35 @@ export class Gate implements End {
     }
     try {
       assembler.push(bytes);
-      while (this.connections.has(id) && assembler.next()) this.#frame(manager, id, assembler);
+      while (this.connections.has(id) && assembler.next()) {
+        const { kind, bytes: all, start, end } = assembler;
+        const body = all.slice(start, end);
+        if (manager.isFull || this.#held.length > 0) this.#held.push({ id, kind, body });
+        else this.#frame(manager, id, kind, body);
+      }
     } catch (error) {
       if (!(error instanceof AttaccaError)) throw error;
       manager.closed(id);
       this.refuse(id, error.code);
     }
     this.#onInput();
+  }
+
+  /** A batch was stepped: the next one takes what was held. */
+  release(manager: Manager): void {
+    while (!manager.isFull) {
+      const next = this.#held.shift();
+      if (next === undefined) return;
+      this.#onInput();
+      if (this.connections.has(next.id)) this.#frame(manager, next.id, next.kind, next.body);
+    }
+  }
+
+  /** The manager has ended. */
+  reset(): void {
+    this.connections.clear();
+    this.#assemblers.clear();
+    this.#held = [];
   }
 
   onClosed(connection: Connection): void {
@@ -86,11 +110,11 @@ export class Gate implements End {
     this.#assemblers.delete(id);
   }
 
-  #frame(manager: Manager, id: number, { kind, bytes, start, end }: FrameAssembler): void {
+  #frame(manager: Manager, id: number, kind: number, body: Uint8Array): void {
     if (kind === FRAME.hello) {
-      const { session, received } = readHello(bytes, start, end);
+      const { session, received } = readHello(body, 0, body.length);
       manager.hello(id, session, received);
-    } else if (kind === FRAME.messages) manager.messages(id, bytes.slice(start, end));
-    else manager.ack(id, readAck(bytes, start, end));
+    } else if (kind === FRAME.messages) manager.messages(id, body);
+    else manager.ack(id, readAck(body, 0, body.length));
   }
 }

@@ -7,7 +7,60 @@ import type { Following } from './following.js';
 import type { Batch, Entry, ShellInput } from './manager.js';
 import type { ClientProcess } from './member.js';
 import type { Oracle } from './oracle.js';
+import { Refusal } from './oracle-state.js';
 import { must } from './violation.js';
+
+/** What a pool counts of itself. */
+export type Counts = Oracle['counts'];
+
+export function countsOf(pool: PoolState): Counts {
+  const closed = [...pool.promises.values()].filter(({ state }) => state === 'closed').length;
+  const { extents } = pool;
+  return {
+    sessions: pool.sessions.size,
+    members: pool.members.size,
+    objects: pool.objects.used,
+    handles: pool.handles.used,
+    versions: pool.versions.used,
+    requires: pool.requiresOpen,
+    readers: pool.readerLeases,
+    waits: pool.waits.used - pool.timers,
+    timers: pool.timers,
+    promises: pool.promises.size - closed,
+    promisesClosed: closed,
+    bytesTotal: extents.bytesTotal,
+    // Of an adopted file, what is given back is of no use before all of it is.
+    bytesFree: extents.bytesFree + extents.bytesDead,
+  };
+}
+
+/** All have left: nothing of them is left, and nothing that somebody was asked for. */
+export function mustBeEmpty(pool: PoolState): void {
+  const { extents } = pool;
+  const asked = pool.adoptsPending.size + (pool.slabPending === null ? 0 : 1);
+  must(asked === 0, 'liveness', () => `${asked} things that the agent was asked for are not there`);
+  const left = {
+    sessions: pool.sessions.size,
+    members: pool.members.size,
+    objects: pool.objects.used,
+    handles: pool.handles.used,
+    versions: pool.versions.used,
+    waits: pool.waits.used,
+    leaseWaits: pool.leaseWaits.length,
+    arena: pool.arena.bytesUsed,
+    inline: pool.bytesInline,
+    spaces: pool.spaces.used,
+    memory: extents.bytesTotal - extents.bytesFree,
+  };
+  for (const [what, count] of Object.entries(left)) {
+    must(count === 0, 'nothing is left', () => `${count} of ${what}`);
+  }
+}
+
+/** Requests that a pool whose journal has no room does not begin. */
+const NEW_WORK: ReadonlySet<string> = new Set([
+  ...['join', 'declare', 'set', 'offer', 'require', 'tag', 'promise', 'lease', 'adopt'],
+]);
 
 /**
  * Makes the model live through what the manager has taken in and kept, batch by batch. What a
@@ -40,36 +93,16 @@ export class History {
     this.#following.endBatch();
   }
 
-  /** What a pool counts of itself is what the model counts. */
-  compare(pool: PoolState): void {
-    const closed = [...pool.promises.values()].filter(({ state }) => state === 'closed').length;
-    const found: Oracle['counts'] = {
-      sessions: pool.sessions.size,
-      members: pool.members.size,
-      objects: pool.objects.used,
-      handles: pool.handles.used,
-      versions: pool.versions.used,
-      requires: pool.requiresOpen,
-      readers: pool.readerLeases,
-      waits: pool.waits.used - pool.timers,
-      timers: pool.timers,
-      promises: pool.promises.size - closed,
-      promisesClosed: closed,
-    };
+  /** What a pool has counted of itself is what the model counts. */
+  compare(found: Counts): void {
     const { counts } = this.oracle;
     for (const [what, count] of Object.entries(counts)) {
       must(found[what] === count, 'model', () => `${what}: ${found[what]}, not ${count}`);
     }
     const { free, total } = this.#following.bytes;
-    const { bytesFree, bytesTotal } = pool.extents;
+    const { bytesTotal, bytesFree } = found;
     must(total === bytesTotal, 'I5 bytes', () => `${bytesTotal} bytes of slabs, not ${total}`);
-    // Of an adopted file, what is given back is not free: it is of no use before all of it is.
-    const dead = pool.extents.bytesDead;
-    must(
-      free === bytesFree + dead,
-      'I5 bytes',
-      () => `${bytesFree} bytes are free and ${dead} of no use, not ${free}`,
-    );
+    must(free === bytesFree, 'I5 bytes', () => `${bytesFree} bytes are free, not ${free}`);
   }
 
   /** Which memory was granted is the pool's to choose. */
@@ -98,7 +131,7 @@ export class History {
         return;
       }
       case 'messages':
-        this.#requests(entry.session, entry.bytes);
+        this.#requests(entry);
         return;
       case 'input':
         this.#input(entry.input);
@@ -109,7 +142,7 @@ export class History {
   }
 
   /** Those of a frame that have not come before. */
-  #requests(session: number, bytes: Uint8Array): void {
+  #requests({ session, bytes, noRoom }: Extract<Entry, { kind: 'messages' }>): void {
     const known = this.#sessions.get(session);
     const messages = this.#messages;
     messages.open(bytes, 0, bytes.length);
@@ -121,7 +154,11 @@ export class History {
       const request = known.process.requests[number - 1];
       // After its END nothing takes effect.
       if (client === undefined || request === undefined) return;
-      this.oracle.request(client, number, () => request.apply(this.oracle, client, number));
+      const isRefused = noRoom && NEW_WORK.has(request.words.split(' ')[0] ?? '');
+      this.oracle.request(client, number, () => {
+        if (isRefused) throw new Refusal('journal-full');
+        return request.apply(this.oracle, client, number);
+      });
     }
   }
 
@@ -152,6 +189,10 @@ export class History {
         oracle.stopping = true;
         return;
       case 'restart':
+        oracle.restart(new Set(input.slabsLost));
+        for (const slab of input.slabsLost) this.#following.loseSlab(slab);
+        oracle.serve();
+        return;
       case 'slab-failed':
       case 'tick':
         return;

@@ -19,7 +19,7 @@ import { Incoming } from '../session/incoming.js';
 import { Outgoing } from '../session/outgoing.js';
 import { type Answer, OK, readAnswer } from './answers.js';
 import type { Dice } from './dice.js';
-import type { Connection, End, Network } from './network.js';
+import type { Connection, End } from './network.js';
 import type { Oracle } from './oracle.js';
 import type { Expected, MSession } from './oracle-state.js';
 import type { Scheduler } from './scheduler.js';
@@ -40,7 +40,11 @@ export interface Request {
 /** What a process tells the world it lives in. */
 interface ProcessHost {
   readonly scheduler: Scheduler;
-  readonly network: Pick<Network, 'connect'>;
+  readonly network: {
+    /** Whether somebody listens. */
+    isServed(): boolean;
+    connect(end: End): Connection;
+  };
   readonly dice: Dice;
   /** A request was answered, for the first time; returns the content that a DELIVER must have. */
   onAnswer(process: ClientProcess, number: number, answer: Answer): Uint8Array | null;
@@ -115,6 +119,10 @@ export class ClientProcess implements End {
 
   connect(): void {
     if (!this.isAlive || this.connection !== null) return;
+    if (!this.#host.network.isServed()) {
+      this.#reconnect();
+      return;
+    }
     const connection = this.#host.network.connect(this);
     this.connection = connection;
     this.#assembler = new FrameAssembler();

@@ -108,6 +108,7 @@ export class Network {
   weather: NetworkWeather;
   readonly #manager: End;
   #made = 0;
+  #connections: Connection[] = [];
 
   constructor(dice: Dice, scheduler: Scheduler, weather: NetworkWeather, manager: End) {
     this.dice = dice;
@@ -117,6 +118,14 @@ export class Network {
   }
 
   connect(process: End): Connection {
-    return new Connection(this, ++this.#made, process, this.#manager);
+    const connection = new Connection(this, ++this.#made, process, this.#manager);
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  /** The manager has ended: all connections are lost. */
+  cutAll(): void {
+    for (const connection of this.#connections) connection.cut();
+    this.#connections = [];
   }
 }

@@ -644,6 +644,33 @@ export class Oracle {
     }
   }
 
+  // Another manager.
+
+  /** Slabs in which a version lies that somebody will demand. */
+  slabsWanted(): number[] {
+    const found: number[] = [];
+    for (const { payload, bound } of this.versions) {
+      if (payload.kind === 'slice' && bound.size > 0) found.push(payload.range.slab);
+    }
+    return found;
+  }
+
+  /** What lay in slabs that are gone is lost before anybody is served. */
+  restart(slabsLost: ReadonlySet<number>): void {
+    this.stopping = false;
+    for (const version of [...this.versions]) {
+      const { payload } = version;
+      if (payload.kind !== 'slice' || !slabsLost.has(payload.range.slab)) continue;
+      for (const handle of [...version.bound]) this.#failRequire(handle, 'object-lost');
+      for (const handle of [...version.readers]) {
+        version.readers.delete(handle);
+        handle.version = null;
+      }
+      if (version.offered) this.#withdraw(version);
+      else this.#forget(version);
+    }
+  }
+
   // Time.
 
   /** What a pool counts of itself. */

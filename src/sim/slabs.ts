@@ -10,11 +10,28 @@ const cellsOf = (size: number): number => Math.ceil(size / CELL_BYTES);
 
 /** The shared memory of a host: what lies where, as marks. */
 export class Slabs {
+  /** Those that the world has taken away. */
+  readonly lost = new Set<number>();
   readonly #slabs = new Map<number, Uint32Array>();
 
   add(slab: number, size: number, mark: number): void {
     must(!this.#slabs.has(slab), 'I5 bytes', () => `slab ${slab} is made twice`);
+    this.lost.delete(slab);
     this.#slabs.set(slab, new Uint32Array(cellsOf(size)).fill(mark));
+  }
+
+  has(slab: number): boolean {
+    return this.#slabs.has(slab);
+  }
+
+  numbers(): number[] {
+    return [...this.#slabs.keys()];
+  }
+
+  /** Its file is gone: who has it mapped goes on with what nobody else sees. */
+  lose(slab: number): void {
+    this.#slabs.delete(slab);
+    this.lost.add(slab);
   }
 
   remove(slab: number): void {
@@ -23,6 +40,7 @@ export class Slabs {
 
   /** A member writes to what it leases. */
   write({ slab, offset, size }: Range, mark: number): void {
+    if (this.lost.has(slab)) return;
     const cells = this.#slabs.get(slab);
     must(cells !== undefined, 'I4 leases', () => `slab ${slab} is leased and is not there`);
     cells.fill(mark, offset / CELL_BYTES, offset / CELL_BYTES + cellsOf(size));
@@ -30,6 +48,7 @@ export class Slabs {
 
   /** Whether a range holds a mark, and nothing else. */
   holds({ slab, offset, size }: Range, mark: number): boolean {
+    if (this.lost.has(slab)) return true;
     const cells = this.#slabs.get(slab);
     if (cells === undefined) return false;
     const first = offset / CELL_BYTES;

@@ -7,6 +7,7 @@ export type Rule =
   | 'I5 bytes'
   | 'exactly once'
   | 'acknowledged is kept'
+  | 'replay is the same'
   | 'model'
   | 'liveness'
   | 'nothing is left';

@@ -5,7 +5,24 @@ import { OPERATIONS, type Operation, type WorkloadOptions } from './workload.js'
 
 /** What may go wrong, besides what the network and the agent do by themselves. */
 export const FAULTS = ['cut', 'switch', 'again', 'stall', 'deaf', 'kill', 'stop'] as const;
-type Fault = (typeof FAULTS)[number];
+export type Fault = (typeof FAULTS)[number];
+
+/** What may befall the manager and its disk, where the pool is kept. */
+export const MANAGER_FAULTS = ['crash', 'power', 'reboot', 'slab', 'full', 'fail', 'flip'] as const;
+export type ManagerFault = (typeof MANAGER_FAULTS)[number];
+
+/** How a pool is kept. */
+export interface KeepingWeather {
+  readonly delayMsMax: number;
+  /** Odds that a manager ends at the end of an operation of the disk. */
+  readonly crashOdds: number;
+  readonly segmentBytes: number;
+  readonly sync: boolean;
+  /** How long after the end of a segment its snapshot is begun. */
+  readonly snapshotMsMax: number;
+  readonly faults: readonly ManagerFault[];
+  readonly faultMsMax: number;
+}
 
 /** All that a seed decides before anything happens. */
 export interface Weather {
@@ -15,6 +32,8 @@ export interface Weather {
   /** The faults that happen, as often as they stand here. */
   readonly faults: readonly Fault[];
   readonly faultMsMax: number;
+  /** Null: the pool is kept nowhere. */
+  readonly keeping: KeepingWeather | null;
   readonly processes: number;
   readonly thinkMsMax: number;
   /** Requests that a process writes at once, at most. */
@@ -54,12 +73,30 @@ export function weatherOf(dice: Dice): Weather {
     },
     faults: faultsOf(dice),
     faultMsMax: of(100, 500, 4_000),
+    keeping: dice(6) === 0 ? null : keepingOf(dice),
     processes: of(1, 2, 3, 5),
     thinkMsMax: of(4, 40, 200),
     requestsMax: of(1, 4, 12),
     turnStepsMax: of(1, 4, 30),
     memoryBytes,
     drains: dice(4) === 0,
+  };
+}
+
+function keepingOf(dice: Dice): KeepingWeather {
+  const of = <T>(...list: readonly [T, ...T[]]): T => list[dice(list.length)] ?? list[0];
+  return {
+    delayMsMax: of(0, 3, 30, 150),
+    crashOdds: of(40, 400, 1_000_000, 1_000_000),
+    segmentBytes: of(16, 16, 32) * 1_024,
+    sync: dice(5) !== 0,
+    snapshotMsMax: of(1, 100, 2_000),
+    faults: MANAGER_FAULTS.flatMap((fault) => {
+      // What ends a seed comes seldom.
+      const times = fault === 'flip' ? Number(dice(8) === 0) : dice(3);
+      return Array.from({ length: times }, () => fault);
+    }),
+    faultMsMax: of(400, 3_000, 20_000),
   };
 }
 

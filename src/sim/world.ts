@@ -1,5 +1,5 @@
 import { AssertionFailed } from '../core/assert.js';
-import { checkInvariants } from '../pool/invariants.js';
+import { AttaccaError } from '../core/errors.js';
 import type { Effect, PoolOptions } from '../pool/state.js';
 import { FRAME, FRAME_HEADER_SIZE, Messages } from '../protocol/index.js';
 import { Agent } from './agent.js';
@@ -8,9 +8,13 @@ import type { Client } from './asking.js';
 import { type Dice, random } from './dice.js';
 import { Following } from './following.js';
 import { Gate } from './gate.js';
-import { History } from './history.js';
+import { Havoc } from './havoc.js';
+import { History, mustBeEmpty } from './history.js';
 import { Holdings } from './holdings.js';
-import { type Batch, Manager, type ShellInput } from './manager.js';
+import type { Lived } from './ledger.js';
+import { Lives } from './lives.js';
+import { type Lent, type Machines, machinesOf } from './machines.js';
+import type { Manager, ShellInput } from './manager.js';
 import { ClientProcess } from './member.js';
 import { Network } from './network.js';
 import { GRACE_MS, Oracle } from './oracle.js';
@@ -18,16 +22,14 @@ import { Scheduler } from './scheduler.js';
 import { Slabs } from './slabs.js';
 import { Trace } from './trace.js';
 import { Transcript } from './transcript.js';
+import { Turns } from './turns.js';
 import { must, Violation } from './violation.js';
 import { CALM, type Weather, weatherOf } from './weather.js';
 import { Workload } from './workload.js';
 
-/** All moments of pool time are multiples of this, so that no two kinds of waits end at once. */
-const STEP_MS = 4;
 const DEATH_MS_MAX = 200;
 /** Requests that a process has without an answer, at most. */
 const UNANSWERED_MAX = 100;
-const ACK_SOON_MS = 400;
 /** When faults have stopped, what is under way is over after this, beside what waits. */
 const CALM_MS = 3_000;
 
@@ -36,8 +38,11 @@ interface WorldOptions {
   readonly ticks: number;
   /** Whether what happens is written down in words. */
   readonly traces?: boolean;
-  /** Breaks something on purpose, when the manager is new. */
+  readonly lent: Lent;
+  /** Breaks something on purpose, in each new manager. */
   readonly plant?: (manager: Manager) => void;
+  /** Other machines than those that ship. */
+  readonly machines?: (machines: Machines) => Partial<Machines>;
 }
 
 export interface Failure {
@@ -57,6 +62,9 @@ export interface Result {
   readonly lines: readonly string[];
 }
 
+/** Thrown out of what was under way when the pool was found damaged. */
+class Over extends Error {}
+
 /** A deployment in one process and in virtual time, all of it decided by a seed. */
 class World {
   readonly trace: Trace;
@@ -67,8 +75,11 @@ class World {
   readonly weather: Weather;
   readonly #slabs = new Slabs();
   readonly #agent: Agent;
-  readonly #manager: Manager;
+  readonly #lives: Lives;
+  readonly #drained: () => Promise<void>;
   readonly #gate: Gate;
+  readonly #turns: Turns;
+  readonly #havoc: Havoc;
   readonly #following = new Following();
   readonly #history: History;
   readonly #transcript = new Transcript();
@@ -81,9 +92,6 @@ class World {
   readonly #sessions = new Map<number, ClientProcess>();
   #processesMade = 0;
   #isCalm = false;
-  #turnPlanned = false;
-  #acksPlanned = false;
-  #tickAt = Number.POSITIVE_INFINITY;
 
   constructor(seed: number, options: WorldOptions) {
     this.trace = new Trace(options.traces ?? false);
@@ -91,9 +99,17 @@ class World {
     const { dice, scheduler } = this;
     this.weather = weatherOf(dice);
     const { network, agent, workload, memoryBytes, processes } = this.weather;
+    this.#drained = options.lent.drained;
+    const turnSteps = (): number => (this.#isCalm ? 0 : dice(this.weather.turnStepsMax));
+    this.#turns = new Turns(
+      () => this.#lives,
+      turnSteps,
+      scheduler,
+      () => this.#gate,
+    );
     this.#gate = new Gate(
-      () => this.#manager,
-      () => this.#planTurn(),
+      () => this.#lives.manager,
+      () => this.#turns.plan(),
     );
     this.network = new Network(dice, scheduler, network, this.#gate);
     const tell = (input: ShellInput): void => this.#input(input);
@@ -106,9 +122,43 @@ class World {
       following: this.#following,
       count: (what) => this.#count(what),
     });
-    this.#manager = new Manager(optionsOf(seed, memoryBytes), {
+    const machines = machinesOf(options.lent.checksum);
+    this.#lives = new Lives({
+      options: optionsOf(seed, memoryBytes),
+      dice,
+      scheduler,
+      keeping: this.weather.keeping,
+      agent: this.#agent,
+      machines: { ...machines, ...options.machines?.(machines) },
+      lent: options.lent,
+      plant: options.plant ?? (() => {}),
+      events: this.#events(),
+      onKept: (lived) => this.#onKept(lived),
+      onDown: () => this.#onDown(),
+      onUp: (manager, isNew) => this.#onUp(manager, isNew),
+      count: (what) => this.#count(what),
+      say: (words) => this.trace.say(scheduler.now, words),
+    });
+    this.#havoc = new Havoc({
+      dice,
+      scheduler,
+      weather: this.weather,
+      slabs: this.#slabs,
+      wanted: () => this.#history.oracle.slabsWanted(),
+      lives: this.#lives,
+      processes: () => this.#clients.map((client) => client?.process ?? null),
+      isCalm: () => this.#isCalm,
+      onDeath: () => this.#planSweep(),
+      count: (what) => this.#count(what),
+      say: (words) => this.trace.say(this.scheduler.now, words),
+    });
+    this.#clients = Array.from({ length: processes }, () => null);
+  }
+
+  /** What a manager tells; it may have ended since. */
+  #events(): ConstructorParameters<typeof Lives>[0]['events'] {
+    return {
       onAccept: (id, accepted) => {
-        if (!accepted.resumed) this.#sessions.set(accepted.session, this.#processOf(id));
         this.#count(accepted.resumed ? 'resumed' : 'opened');
         this.#gate.accept(id, accepted);
       },
@@ -118,19 +168,36 @@ class World {
       },
       onFrame: (id, bytes) => this.#onFrame(id, bytes),
       onClose: (id) => this.#gate.close(id),
-      onBatch: (batch) => this.#onBatch(batch),
       onEffect: (effect) => this.#onEffect(effect),
-    });
-    options.plant?.(this.#manager);
-    this.#clients = Array.from({ length: processes }, () => null);
+      onOwing: () => this.#turns.planAcks(),
+      onPlan: () => this.#turns.plan(),
+    };
   }
 
   // Life, with faults.
 
-  live(ticks: number): void {
+  async live(ticks: number): Promise<void> {
+    this.#lives.begin();
     for (let slot = 0; slot < this.#clients.length; slot++) this.#spawn(slot);
-    this.#planFault();
-    while (this.scheduler.events < ticks && this.scheduler.step());
+    this.#havoc.begin();
+    while (this.scheduler.events < ticks && !this.isOver) if (!(await this.#step())) return;
+  }
+
+  /** Its pool is damaged: there is nothing more to hold it to. */
+  get isOver(): boolean {
+    return this.#lives.isOver;
+  }
+
+  /** Lets the next event happen, and what follows of it. */
+  async #step(): Promise<boolean> {
+    const lives = this.#lives;
+    const isThere = this.scheduler.step();
+    if (lives.isUnsettled) {
+      lives.isUnsettled = false;
+      await this.#drained();
+    }
+    if (lives.error !== null) throw lives.error;
+    return isThere;
   }
 
   #spawn(slot: number): void {
@@ -147,6 +214,7 @@ class World {
     const process = new ClientProcess(++this.#processesMade, {
       scheduler: this.scheduler,
       network: {
+        isServed: () => this.#lives.manager !== null,
         connect: (end) => {
           const connection = this.network.connect(end);
           this.#processes.set(connection.id, process);
@@ -182,52 +250,6 @@ class World {
     });
   }
 
-  #planFault(): void {
-    const { faults, faultMsMax } = this.weather;
-    if (faults.length === 0) return;
-    this.scheduler.after(1 + this.dice(faultMsMax), () => {
-      if (this.#isCalm) return;
-      const fault = faults[this.dice(faults.length)];
-      const client = this.#clients[this.dice(this.#clients.length)];
-      const process = client?.process;
-      if (fault !== undefined && process?.isAlive === true) {
-        this.trace.say(this.scheduler.now, () => `fault: ${fault} of process ${process.id}`);
-        this.#count(fault);
-        this.#fault(fault, process);
-      }
-      this.#planFault();
-    });
-  }
-
-  #fault(fault: Weather['faults'][number], process: ClientProcess): void {
-    const ms = 1 + this.dice(this.weather.faultMsMax);
-    switch (fault) {
-      case 'cut':
-        process.connection?.cut();
-        break;
-      case 'switch':
-        process.switchConnection();
-        break;
-      case 'again':
-        process.sendAgain();
-        break;
-      case 'stall':
-        process.connection?.stall('process', ms);
-        break;
-      case 'deaf':
-        process.connection?.stall('manager', ms);
-        break;
-      case 'kill':
-        process.die();
-        this.#planSweep();
-        break;
-      case 'stop':
-        process.stop();
-        this.scheduler.after(ms, () => process.goOn());
-        break;
-    }
-  }
-
   // The shell of the manager.
 
   #processOf(connection: number): ClientProcess {
@@ -238,8 +260,8 @@ class World {
 
   #input(input: ShellInput): void {
     this.trace.say(this.scheduler.now, () => `input ${JSON.stringify(input)}`);
-    this.#manager.input(input);
-    this.#planTurn();
+    this.#lives.manager?.input(input);
+    this.#turns.plan();
   }
 
   /** The deaths of processes are found some time later. */
@@ -249,47 +271,42 @@ class World {
 
   #sweep(): void {
     for (const [session, { state }] of this.#sessions) {
-      if (state === 'dead') this.#input({ kind: 'session-gone', session, why: 'it is dead' });
+      if (state !== 'dead') continue;
+      this.#lives.manager?.endSession(session, 'it is dead');
+      this.#turns.plan();
     }
   }
 
-  #planTurn(): void {
-    if (this.#turnPlanned) return;
-    this.#turnPlanned = true;
-    const steps = this.#isCalm ? 0 : this.dice(this.weather.turnStepsMax);
-    const ms = STEP_MS - (this.scheduler.now % STEP_MS) + STEP_MS * steps;
-    this.scheduler.after(ms, () => this.#turn());
-  }
-
-  #turn(): void {
-    this.#turnPlanned = false;
-    const { now } = this.scheduler;
-    this.#manager.turn(now);
-    if (this.#manager.isDue) this.#planTurn();
-    const next = this.#manager.nextDeadline;
-    if (next < this.#tickAt) {
-      this.#tickAt = next;
-      this.scheduler.after(Math.max(0, next - now), () => {
-        this.#tickAt = Number.POSITIVE_INFINITY;
-        this.#planTurn();
-      });
-    }
-    if (this.#acksPlanned) return;
-    this.#acksPlanned = true;
-    this.scheduler.after(ACK_SOON_MS, () => {
-      this.#acksPlanned = false;
-      this.#manager.acknowledge();
-    });
-  }
-
-  #onBatch(batch: Batch): void {
+  #onKept({ batch, counts }: Lived): void {
     this.trace.number(batch.now);
-    this.trace.say(batch.now, () => `batch of ${batch.entries.length}`);
+    this.trace.say(this.scheduler.now, () => `batch ${batch.number} at ${batch.now} is kept`);
     for (const effect of batch.effects) if (effect.kind === 'freed') this.#slabs.poison(effect);
     this.#history.apply(batch);
-    const { pool } = this.#manager;
-    checkInvariants(pool);
-    this.#history.compare(pool);
+    this.#history.compare(counts);
+    for (const entry of batch.entries) {
+      if (entry.kind !== 'opened') continue;
+      const process = this.#processOf(entry.connection);
+      this.#sessions.set(entry.session, process);
+      // It may be dead, and nobody knew that it has a session.
+      if (!process.isAlive) this.#planSweep();
+    }
+    this.#havoc.onKept();
+  }
+
+  #onDown(): void {
+    this.network.cutAll();
+    this.#gate.reset();
+    this.#turns.reset();
+    this.#sessions.clear();
+  }
+
+  #onUp(manager: Manager, isNew: boolean): void {
+    this.trace.say(this.scheduler.now, () => 'a manager serves');
+    for (const { session, process } of manager.loop.sessions()) {
+      this.#sessions.set(session, this.#processOf(Number(process['pid'])));
+    }
+    if (!isNew) this.#planSweep();
+    this.#turns.plan();
   }
 
   #onFrame(id: number, bytes: Uint8Array): void {
@@ -297,7 +314,7 @@ class World {
     this.trace.bytes(bytes);
     if (bytes[4] === FRAME.messages) {
       const messages = this.#messages;
-      const session = this.#manager.sessionOf(id);
+      const session = this.#lives.manager?.sessionOf(id) ?? 0;
       messages.open(bytes, FRAME_HEADER_SIZE, bytes.length);
       while (messages.next()) this.#transcript.take(session, messages);
     }
@@ -331,54 +348,76 @@ class World {
   // The end, without faults.
 
   /** Everything that is open ends, everybody leaves, and nothing is left. */
-  end(): void {
+  async end(): Promise<void> {
     this.#becomeCalm();
     const clients = this.#clients.filter((client) => client !== null);
     // What was held up by a fault comes after as long as that may last.
-    this.#pass(this.weather.faultMsMax + this.weather.workload.waitMsMax + CALM_MS);
+    await this.#pass(this.weather.faultMsMax + this.weather.workload.waitMsMax + CALM_MS);
     this.#allAnswered(clients, (waitsMs) => waitsMs !== Number.POSITIVE_INFINITY);
     for (const client of clients) {
       if (client.process.isAlive && !client.process.isEnding) this.#workload.cancelEndless(client);
       client.process.flush();
     }
-    this.#pass(CALM_MS);
+    await this.#pass(CALM_MS);
     this.#allAnswered(clients, () => true);
     const last = this.#newClient();
     last.process.connect();
     this.#workload.begin(last);
     last.process.flush();
-    this.#pass(CALM_MS);
+    await this.#pass(CALM_MS);
     if (this.weather.drains) this.#input({ kind: 'drain', graceMs: CALM_MS });
     for (const client of clients) {
       if (client.process.isAlive && !client.process.isEnding) this.#workload.end(client);
       client.process.flush();
     }
-    this.#pass(CALM_MS);
+    await this.#pass(CALM_MS);
     this.#workload.clear(last);
     this.#workload.end(last);
     last.process.flush();
-    this.#pass(CALM_MS);
+    await this.#pass(CALM_MS);
     for (const { process } of [...clients, last]) {
       must(!process.isAlive, 'liveness', () => `process ${process.id} has not come to its end`);
     }
-    this.#nothingIsLeft();
+    const { manager } = this.#lives;
+    must(manager !== null, 'liveness', () => 'no manager serves');
+    mustBeEmpty(manager.pool);
+    if (this.weather.keeping !== null) await this.#stop();
+  }
+
+  /** A clean stop; another manager would find what the last one had. */
+  async #stop(): Promise<void> {
+    let isOver = false;
+    const stopping = this.#lives.stop().then((hash) => this.#lives.reviveStopped(hash));
+    const ending = stopping.finally(() => {
+      isOver = true;
+    });
+    ending.catch(() => {});
+    await this.#drained();
+    while (!isOver) {
+      await this.#step();
+      await this.#drained();
+    }
+    await ending;
   }
 
   #becomeCalm(): void {
     this.#isCalm = true;
+    this.#lives.becomeCalm();
     this.network.weather = CALM.network;
     this.#agent.weather = CALM.agent;
     for (const client of this.#clients) client?.process.goOn();
     this.#planSweep();
   }
 
-  #pass(ms: number): void {
-    const { scheduler } = this;
-    let over = false;
-    scheduler.after(ms, () => {
-      over = true;
+  async #pass(ms: number): Promise<void> {
+    let isOver = false;
+    this.scheduler.after(ms, () => {
+      isOver = true;
     });
-    while (!over) scheduler.step();
+    while (!isOver) {
+      await this.#step();
+      if (this.isOver) throw new Over();
+    }
   }
 
   #allAnswered(clients: readonly Client[], which: (waitsMs: number) => boolean): void {
@@ -389,27 +428,6 @@ class World {
         const words = (): string => `${process.session}/${number} (${request?.words}) still waits`;
         must(request !== undefined && !which(request.waitsMs), 'liveness', words);
       }
-    }
-  }
-
-  #nothingIsLeft(): void {
-    const { pool } = this.#manager;
-    const { extents } = pool;
-    const left = {
-      sessions: pool.sessions.size,
-      members: pool.members.size,
-      objects: pool.objects.used,
-      handles: pool.handles.used,
-      versions: pool.versions.used,
-      waits: pool.waits.used,
-      leaseWaits: pool.leaseWaits.length,
-      arena: pool.arena.bytesUsed,
-      inline: pool.bytesInline,
-      spaces: pool.spaces.used,
-      memory: extents.bytesTotal - extents.bytesFree,
-    };
-    for (const [what, count] of Object.entries(left)) {
-      must(count === 0, 'nothing is left', () => `${count} of ${what}`);
     }
   }
 
@@ -433,14 +451,14 @@ function optionsOf(seed: number, memoryBytesMax: number): PoolOptions {
 }
 
 /** Lets a world live and end; what broke in it, and the digest of all that happened. */
-export function run(seed: number, options: WorldOptions): Result {
+export async function run(seed: number, options: WorldOptions): Promise<Result> {
   const world = new World(seed, options);
   let failure: Failure | null = null;
   try {
-    world.live(options.ticks);
-    world.end();
+    await world.live(options.ticks);
+    if (!world.isOver) await world.end();
   } catch (error) {
-    failure = failureOf(error);
+    if (!(error instanceof Over)) failure = failureOf(error);
   }
   const { trace, counts, scheduler } = world;
   const { digest, lines } = trace;
@@ -451,5 +469,8 @@ function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) throw error;
   const { message, stack = '' } = error;
   if (error instanceof Violation) return { rule: error.rule, message, stack };
+  if (error instanceof AttaccaError && error.code === 'journal-damaged') {
+    return { rule: 'replay is the same', message, stack };
+  }
   return { rule: error instanceof AssertionFailed ? 'assertion' : 'crash', message, stack };
 }

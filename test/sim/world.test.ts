@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { FAULTS } from '../../src/sim/weather.js';
+import { FAULTS, MANAGER_FAULTS } from '../../src/sim/weather.js';
 import { OPERATIONS } from '../../src/sim/workload.js';
 import { type Result, run } from '../../src/sim/world.js';
 import { ROOT } from '../tidy/sources.js';
+import { LENT } from './lent.js';
 
 const TICKS = 2_000;
 /** One seed when a failure is looked into, else as many as are asked for. */
@@ -19,10 +20,10 @@ function mustHold({ seed, failure }: Result, ticks: number): void {
   assert.fail(`seed ${seed} breaks "${failure.rule}"\n${failure.stack}\nagain: ${again}`);
 }
 
-test('all promises hold, whatever the weather; every operation and every fault has happened', () => {
+test('all promises hold, whatever the weather; every operation and every fault has happened', async () => {
   const counts = new Map<string, number>();
   for (const seed of SEEDS) {
-    const result = run(seed, { ticks: TICKS });
+    const result = await run(seed, { lent: LENT, ticks: TICKS });
     mustHold(result, TICKS);
     for (const [what, count] of result.counts) counts.set(what, (counts.get(what) ?? 0) + count);
   }
@@ -31,19 +32,27 @@ test('all promises hold, whatever the weather; every operation and every fault h
   const ends = ['deadline-passed', 'memory-full', 'nobody-will-offer', 'object-deleted'];
   const agent = ['slab-wanted', 'slab-gone', 'adopt', 'freed', 'name-contested', 'file-error'];
   const sessions = ['opened', 'resumed', 'session-ended', 'given up'];
-  const all = [...Object.keys(OPERATIONS), ...FAULTS, ...answers, ...ends, ...agent, ...sessions];
+  const all = [
+    ...Object.keys(OPERATIONS),
+    ...FAULTS,
+    ...MANAGER_FAULTS,
+    ...answers,
+    ...ends,
+    ...agent,
+    ...sessions,
+  ];
   for (const what of all) assert.ok((counts.get(what) ?? 0) > 0, `"${what}" has happened`);
 });
 
-test('a seed decides all that happens', () => {
+test('a seed decides all that happens', async () => {
   for (const seed of [1, 2, 3]) {
-    const first = run(seed, { ticks: TICKS });
-    const second = run(seed, { ticks: TICKS, traces: true });
+    const first = await run(seed, { lent: LENT, ticks: TICKS });
+    const second = await run(seed, { lent: LENT, ticks: TICKS, traces: true });
     assert.equal(first.digest, second.digest);
     assert.deepEqual(first.counts, second.counts);
     assert.ok(second.lines.length > 0 && first.lines.length === 0);
-    assert.notEqual(first.digest, run(seed + 100, { ticks: TICKS }).digest);
-    assert.notEqual(first.digest, run(seed, { ticks: TICKS - 100 }).digest);
+    assert.notEqual(first.digest, (await run(seed + 100, { lent: LENT, ticks: TICKS })).digest);
+    assert.notEqual(first.digest, (await run(seed, { lent: LENT, ticks: TICKS - 100 })).digest);
   }
 });
 
@@ -58,7 +67,7 @@ const CORPUS: readonly Known[] = JSON.parse(
 );
 
 for (const { seed, ticks, why } of CORPUS) {
-  test(`seed ${seed}: ${why}`, () => {
-    mustHold(run(seed, { ticks }), ticks);
+  test(`seed ${seed}: ${why}`, async () => {
+    mustHold(await run(seed, { lent: LENT, ticks }), ticks);
   });
 }

@@ -1,0 +1,358 @@
+import { assert } from '../core/assert.js';
+import { AttaccaError } from '../core/errors.js';
+import type { Place } from '../journal/segment.js';
+import { BEGIN } from '../journal/segment.js';
+import { hashOf } from '../loop/history.js';
+import { encodePoolInfo } from '../loop/pool-info.js';
+import { PoolLoop } from '../loop/pool-loop.js';
+import { checkInvariants } from '../pool/invariants.js';
+import type { PoolOptions } from '../pool/state.js';
+import type { Agent } from './agent.js';
+import type { Dice } from './dice.js';
+import { SimDisk } from './disk.js';
+import { countsOf } from './history.js';
+import { Keeper } from './keeper.js';
+import { Ledger, type Lived } from './ledger.js';
+import type { Lent, Machines } from './machines.js';
+import { Manager, type ManagerEvents } from './manager.js';
+import type { Scheduler } from './scheduler.js';
+import { must } from './violation.js';
+import type { KeepingWeather } from './weather.js';
+
+/** All moments of pool time are multiples of this, so that no two kinds of waits end at once. */
+export const STEP_MS = 4;
+/** From the end of a manager to the begin of the next. */
+const DOWN_MS_MAX = 300;
+/** A batch takes no more when so much of a segment is gathered; one more frame fits. */
+const BATCH_FRACTION = 4;
+/** The state is hashed after one batch of so many. */
+const HASH_EVERY = 8;
+/** One recovery of so many is held against a replay of all that there is. */
+const AUDIT_ODDS = 4;
+
+/** How a manager ends that did not mean to. */
+type End =
+  /** Its process dies; what it wrote is there. */
+  | 'crash'
+  /** The power goes and comes again, and the memory of the host has survived: it is a disk's. */
+  | 'power'
+  /** All that lived on the host is dead, and its memory empty. */
+  | 'reboot';
+
+interface LivesParts {
+  readonly options: PoolOptions;
+  readonly dice: Dice;
+  readonly scheduler: Scheduler;
+  /** Null: the pool is kept nowhere, and has one manager. */
+  readonly keeping: KeepingWeather | null;
+  readonly agent: Agent;
+  readonly machines: Machines;
+  readonly lent: Lent;
+  /** Breaks something on purpose in each new manager. */
+  readonly plant: (manager: Manager) => void;
+  readonly events: Omit<ManagerEvents, 'onStepped' | 'onRelease'>;
+  /** A batch is kept. */
+  readonly onKept: (lived: Lived) => void;
+  /** There is no manager any more. */
+  readonly onDown: () => void;
+  readonly onUp: (manager: Manager, isNew: boolean) => void;
+  readonly count: (what: string) => void;
+  readonly say: (words: () => string) => void;
+}
+
+/** The managers of a pool, one after another, over one disk, and the time of the pool. */
+export class Lives {
+  readonly disk: SimDisk;
+  readonly ledger = new Ledger();
+  manager: Manager | null = null;
+  /** Promises may have something to do. */
+  isUnsettled = false;
+  /** Thrown where a promise called. */
+  error: unknown = null;
+  /** The journal is damaged beyond what one may go on with: the world ends. */
+  isOver = false;
+  /** The world has flipped a bit of the disk. */
+  isFlipped = false;
+  #isCalm = false;
+  readonly #parts: LivesParts;
+  readonly #info: Uint8Array;
+  /** Of the manager at hand. What was planned for another does not happen. */
+  #life = 0;
+  /** Pool time is so much ahead of the world's. */
+  #ahead = 0;
+  #isAuditing = false;
+
+  constructor(parts: LivesParts) {
+    this.#parts = parts;
+    this.disk = new SimDisk({ later: (run) => this.#later(run) });
+    this.#info = encodePoolInfo({ options: parts.options, bootId: 'b', shmDirectory: '' });
+  }
+
+  /** Pool time. */
+  get now(): number {
+    return this.#parts.scheduler.now + this.#ahead;
+  }
+
+  /** Begins the first manager. */
+  begin(): void {
+    const { keeping, options } = this.#parts;
+    if (keeping === null) this.#serve(new PoolLoop(options), BEGIN, true);
+    else this.#start();
+  }
+
+  /** The manager ends at once, and another begins some time later. */
+  end(how: End): void {
+    const { keeping, dice, scheduler, agent, onDown, say } = this.#parts;
+    if (keeping === null) return;
+    say(() => `the manager ends: ${how}`);
+    this.#life++;
+    this.manager = null;
+    if (how === 'crash' || !keeping.sync) this.disk.abandon();
+    else this.disk.crash(dice, { garbage: dice(3) === 0 });
+    this.disk.isFailing = false;
+    agent.end(how === 'reboot');
+    onDown();
+    const life = this.#life;
+    const ms = this.#isCalm ? 0 : dice(DOWN_MS_MAX);
+    scheduler.after(ms, () => {
+      if (life === this.#life) this.#start();
+    });
+  }
+
+  /** Nothing fails any more. */
+  becomeCalm(): void {
+    this.#isCalm = true;
+    this.disk.isFailing = false;
+    this.makeRoom();
+  }
+
+  makeRoom(): void {
+    this.disk.capacityBytes = Number.MAX_SAFE_INTEGER;
+  }
+
+  /** Age flips a bit of one of the files: what is in them is all that there is. */
+  flip(): void {
+    const { dice, keeping } = this.#parts;
+    const names = this.disk.names();
+    const name = names[dice(names.length)];
+    if (keeping === null || name === undefined) return;
+    const { length } = this.disk.bytesOf(name);
+    if (length === 0) return;
+    this.disk.flip(name, dice(length), dice(8));
+    this.isFlipped = true;
+  }
+
+  /** Plans what only this manager does. */
+  after(ms: number, action: () => void): void {
+    const life = this.#life;
+    this.#parts.scheduler.after(ms, () => {
+      if (life === this.#life) action();
+    });
+  }
+
+  /** A clean stop: all sessions end, all is durable, a snapshot says so. Then `isStopped`. */
+  async stop(): Promise<number> {
+    const { manager } = this;
+    assert(manager !== null, 'a manager that stops is there');
+    manager.endAll();
+    for (let isSettled = false; !isSettled; ) {
+      const isStepped = manager.turn(this.now);
+      await manager.keeper?.journal.flush();
+      isSettled = isStepped && !manager.loop.isDue(this.now);
+    }
+    await manager.keeper?.close();
+    return hashOf(manager.loop, this.#parts.lent.checksum);
+  }
+
+  /** Another manager than the one that has stopped finds all as it was. */
+  async reviveStopped(hash: number): Promise<void> {
+    const { lent, machines } = this.#parts;
+    this.#life++;
+    this.manager = null;
+    this.disk.crash(() => 0);
+    const { checksum } = machines;
+    const { loop, recovered } = await machines.revive(this.disk, { checksum, repair: false });
+    const words = (): string => 'after a clean stop the pool is another';
+    must(loop !== null && hashOf(loop, lent.checksum) === hash, 'replay is the same', words);
+    const replayed = (): string => `after a clean stop ${recovered.records} records are replayed`;
+    must(recovered.records === 0, 'replay is the same', replayed);
+  }
+
+  /** Runs what a promise calls; its error is the world's, which looks for it between events. */
+  readonly guard = (action: () => void): void => {
+    try {
+      action();
+    } catch (error) {
+      this.error ??= error;
+    }
+  };
+
+  /** An operation of the disk: at its end, before it or after it, the manager may end. */
+  #later(run: () => void): void {
+    if (this.#isAuditing) {
+      run();
+      return;
+    }
+    const { dice, scheduler, keeping, count } = this.#parts;
+    assert(keeping !== null, 'a pool that is kept has a disk');
+    const ms = dice(1 + (this.#isCalm ? 1 : keeping.delayMsMax));
+    scheduler.after(ms, () => {
+      this.isUnsettled = true;
+      if (this.#isCalm || dice(keeping.crashOdds) !== 0) {
+        run();
+        return;
+      }
+      count('crash between operations of the disk');
+      this.end(dice(2) === 0 ? 'crash' : 'power');
+    });
+  }
+
+  #start(repair = false): void {
+    this.#recover(this.#life, repair).catch((error: unknown) => {
+      this.error ??= error;
+    });
+    this.isUnsettled = true;
+  }
+
+  async #recover(life: number, repair = false): Promise<void> {
+    const { machines, options, count } = this.#parts;
+    const { checksum } = machines;
+    const disk = machines.disk(this.disk);
+    const revived = await machines
+      .revive(disk, { checksum, repair })
+      .catch((error: unknown) => this.#refused(error, life, repair));
+    if (revived === null || life !== this.#life) return;
+    const { loop, recovered } = revived;
+    const { after, torn, spoiled, snapshot } = recovered;
+    if (torn !== null) count('torn');
+    if (spoiled.length > 0) count('spoiled');
+    if (snapshot > 0) count('revived from a snapshot');
+    if (this.isFlipped && after.number < this.ledger.released) {
+      // Else the last records, before anything was written behind them: age looks like a tear.
+      count(repair ? 'repaired' : 'aged');
+      if (loop !== null) checkInvariants(loop.pool);
+      this.isOver = true;
+      return;
+    }
+    await this.#compare(loop, after.number);
+    this.#serve(loop ?? new PoolLoop(options, checksum), after, loop === null);
+  }
+
+  /** What a recovery has found is what there was, and all that anybody has heard of. */
+  async #compare(loop: PoolLoop | null, number: number): Promise<void> {
+    const { lent, dice, count, onKept } = this.#parts;
+    for (const lived of this.ledger.recovered(number)) {
+      count('kept unheard');
+      onKept(lived);
+    }
+    if (loop === null) return;
+    checkInvariants(loop.pool);
+    if (this.ledger.check(number, loop, lent.checksum)) count('hash compared');
+    if (this.isFlipped || dice(AUDIT_ODDS) !== 0) return;
+    this.#isAuditing = true;
+    const checked = await this.ledger.audit(this.disk, lent.checksum);
+    this.#isAuditing = false;
+    if (checked > 0) count('journal replayed');
+  }
+
+  /** A recovery that was refused: only what the world has done to the disk excuses it. */
+  #refused(error: unknown, life: number, repair: boolean): null {
+    if (!(error instanceof AttaccaError)) throw error;
+    const { count, say } = this.#parts;
+    const words = (): string => `the recovery is refused: ${error.message}`;
+    say(words);
+    if (error.code === 'file-error' && this.disk.isFailing) {
+      count('recovery failed');
+      this.disk.isFailing = false;
+      this.#start(repair);
+      return null;
+    }
+    if (error.code === 'disk-full' && repair) {
+      count('repair without room');
+      this.makeRoom();
+      this.#start(repair);
+      return null;
+    }
+    must(this.isFlipped && error.code === 'journal-damaged', 'acknowledged is kept', words);
+    count('recovery refused');
+    if (life === this.#life) this.#start(true);
+    return null;
+  }
+
+  #serve(loop: PoolLoop, after: Place, isNew: boolean): void {
+    const { keeping, agent, machines, plant, scheduler, onUp, count, events } = this.#parts;
+    const { now } = scheduler;
+    // The first turn is at the next multiple: there pool time goes on where it stood.
+    this.#ahead = loop.pool.now - (now - (now % STEP_MS) + STEP_MS);
+    const bytesMax = (keeping?.segmentBytes ?? Number.POSITIVE_INFINITY) / BATCH_FRACTION;
+    const keeper = keeping === null ? null : this.#keeperOf(loop, after, keeping);
+    const manager = new Manager(
+      loop,
+      keeper,
+      { after: after.number, bytesMax },
+      {
+        ...events,
+        onStepped: (batch) => {
+          checkInvariants(loop.pool);
+          const { checksum } = this.#parts.lent;
+          const isHashed = keeping !== null && batch.number % HASH_EVERY === 0;
+          const hash = isHashed ? hashOf(loop, checksum) : null;
+          this.ledger.step({ batch, counts: countsOf(loop.pool) }, hash);
+        },
+        onRelease: (number) => this.#parts.onKept(this.ledger.release(number)),
+      },
+    );
+    this.manager = manager;
+    plant(manager);
+    if (!isNew) {
+      count('restart');
+      const { slabs } = loop.pool.extents;
+      const slabsLost = agent.takeOver([...slabs.keys()], [...loop.pool.adoptsPending.keys()]);
+      if (slabsLost.length > 0) count('slabs lost');
+      const asked = machines.pendingEffects(loop.pool);
+      const { id: _id, name: _name, hashSeed: _seed, ...options } = this.#parts.options;
+      manager.input({ kind: 'restart', options, slabsLost });
+      for (const effect of asked) {
+        count('asked again');
+        agent.perform(effect);
+      }
+    }
+    onUp(manager, isNew);
+  }
+
+  #keeperOf(loop: PoolLoop, after: Place, keeping: KeepingWeather): Keeper {
+    const { machines, dice, events, count } = this.#parts;
+    const { segmentBytes, sync, snapshotMsMax } = keeping;
+    const life = this.#life;
+    return new Keeper({
+      machines,
+      loop,
+      disk: machines.disk(this.disk),
+      after,
+      info: this.#info,
+      segmentBytes,
+      sync,
+      onDurable: (number) => {
+        if (life === this.#life) this.manager?.durable(number);
+      },
+      onReady: () => events.onPlan(),
+      onFailed: () => {
+        count('journal failed');
+        this.end(dice(2) === 0 ? 'crash' : 'power');
+      },
+      onDamaged: (error) => {
+        must(this.isFlipped, 'replay is the same', () => error.message);
+        this.end('crash');
+      },
+      onSnapshot: () => count('snapshot'),
+      later: (kind, ms, action) => {
+        const more = kind === 'snapshot' && !this.#isCalm ? dice(snapshotMsMax) : 0;
+        this.after(ms + more, () => {
+          this.isUnsettled = true;
+          action();
+        });
+      },
+      guard: this.guard,
+    });
+  }
+}
