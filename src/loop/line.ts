@@ -33,7 +33,7 @@ export class Line {
   waiting: MessagesInput[] = [];
   /** Messages came that the batch to come holds. */
   heard = false;
-  /** An acknowledgement came that no frame of messages has carried. */
+  /** An acknowledgement came alone, not with messages. */
   acked = false;
 
   constructor(

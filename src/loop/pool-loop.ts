@@ -364,7 +364,7 @@ export class PoolLoop {
     if (first > line.incoming.received + 1) {
       refuse('bad-frame', `Cannot read messages from ${first}: some are missing`);
     }
-    this.receiveAck(session, ack);
+    this.#acknowledge(line, ack);
     const skip = line.incoming.take(first, count, end - start);
     if (skip === count) return;
     this.#inputs.push({ kind: 'messages', session, bytes, start, end, skip, noRoom });

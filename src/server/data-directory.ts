@@ -45,10 +45,13 @@ export class DataDirectory {
     return new DataDirectory(path, () => lock.release());
   }
 
-  /** The key of session secrets: a client that takes its session up again must be believed. */
-  async sessionKey(): Promise<Uint8Array> {
+  /**
+   * The key of session secrets: a client that takes its session up again must be believed. `isNew`:
+   * nobody is.
+   */
+  async sessionKey(isNew: boolean): Promise<Uint8Array> {
     const path = join(this.path, KEY_FILE);
-    const found = await readSmall(path);
+    const found = isNew ? null : await readSmall(path);
     if (found !== null) {
       if (found.length === KEY_BYTES) return found;
       throw new AttaccaError('file-error', `Cannot use "${path}": it is no key of ours`, { path });

@@ -1,3 +1,4 @@
+import { refuse } from '../core/assert.js';
 import type { AttaccaError } from '../core/errors.js';
 import {
   claimPoolDirectory,
@@ -49,7 +50,12 @@ async function removeDead(root: string, libc: Libc | null, log: (line: string) =
   }
 }
 
-async function anonymous(options: ServeOptions, why: string): Promise<PoolMemory> {
+async function anonymous(
+  pool: MemoryOwner,
+  options: ServeOptions,
+  why: string,
+): Promise<PoolMemory> {
+  await mustStay(pool, '');
   const facts = await readMemoryFacts(await defaultShmDirectory());
   const { machine } = facts;
   const left = Math.min(
@@ -79,6 +85,8 @@ function tooMuch(bytes: number, left: number): string {
 export interface MemoryOwner extends PoolNamed {
   /** What its slabs take already, of a manager before this one. */
   readonly bytesKept: number;
+  /** What of that is offered, and would be lost elsewhere. */
+  readonly bytesHeld: number;
   /** What the memory of that manager was; 0: there was none. */
   readonly bytesBefore: number;
   /** Where it had its directory, or ''. */
@@ -105,9 +113,9 @@ async function decide(
   options: ServeOptions,
   log: (line: string) => void,
 ): Promise<PoolMemory> {
-  if (options.shm === false) return await anonymous(options, 'as asked');
+  if (options.shm === false) return await anonymous(pool, options, 'as asked');
   const libc = await tryLoadLibc();
-  if (libc === null) return await anonymous(options, 'this platform cannot map memory');
+  if (libc === null) return await anonymous(pool, options, 'this platform cannot map memory');
   const before = pool.rootBefore === '' ? undefined : pool.rootBefore;
   const root = options.shmDirectory ?? before ?? (await defaultShmDirectory());
   await removeDead(root, libc, log);
@@ -116,9 +124,10 @@ async function decide(
   const decision: MemoryDecision = decideMemory(withKept(facts, pool.bytesKept), { bytes: wish });
   const warnings = decision.warnings.map((warning) => warning.message);
   if (decision.kind === 'none') {
-    const memory = await anonymous(options, 'see the warning');
+    const memory = await anonymous(pool, options, 'see the warning');
     return { ...memory, warnings: [...warnings, ...memory.warnings] };
   }
+  await mustStay(pool, decision.directory);
   const directory = await takeDirectory(decision.directory, pool, libc);
   // What the last manager had is what is wished for.
   const isAgain = options.memoryBytes === undefined && pool.bytesBefore > 0;
@@ -140,6 +149,20 @@ function withKept(facts: MemoryFacts, bytesKept: number): MemoryFacts {
     },
     preferred: { ...preferred, freeBytes: preferred.freeBytes + bytesKept },
   };
+}
+
+/** Objects that lie in the memory of the last manager are not given up by another option. */
+async function mustStay(pool: MemoryOwner, root: string): Promise<void> {
+  const { bytesHeld, rootBefore, poolId } = pool;
+  if (bytesHeld === 0 || rootBefore === '' || root === rootBefore) return;
+  if (!(await nameExists(poolDirectoryPath(rootBefore, poolId)))) return;
+  refuse(
+    'bad-argument',
+    `Cannot serve "${pool.name}" with its memory elsewhere: ${formatBytes(bytesHeld)} of its ` +
+      `objects lie in "${rootBefore}"; serve it with that (--shm-dir), or give them up ` +
+      `(attacca clean --all --shm-dir ${rootBefore})`,
+    { shmDirectory: rootBefore, bytes: bytesHeld },
+  );
 }
 
 async function takeDirectory(root: string, pool: MemoryOwner, libc: Libc): Promise<PoolDirectory> {

@@ -1,11 +1,13 @@
 import { crc32 } from 'node:zlib';
 import { refuse } from '../core/assert.js';
 import { numberIn } from '../journal/segment.js';
+import type { ProcessIdentity } from '../levels/process-identity.js';
 import { formatBytes } from '../levels/shm/index.js';
 import { type Revived, revive } from '../loop/history.js';
 import type { PoolInfo } from '../loop/pool-info.js';
 import { PoolLoop } from '../loop/pool-loop.js';
 import type { PoolOptions } from '../pool/state.js';
+import { DURABILITY } from '../protocol/index.js';
 import type { KeptSlab } from './agent-messages.js';
 import { DataDirectory } from './data-directory.js';
 import type { ServeOptions } from './options.js';
@@ -16,6 +18,13 @@ export interface Past {
   readonly revived: Revived;
   readonly sessionKey: Uint8Array;
   readonly token: string;
+  /** Whether the host has booted since: files of slabs may be there, but nobody has synced them. */
+  readonly hasBooted: boolean;
+  /**
+   * Records may be missing whose clients know of them: then no session can be taken up, as its
+   * numbers would mean something else, and nobody must come with a secret of before.
+   */
+  readonly endsSessions: boolean;
   /** Segments that its journal has. */
   readonly segments: number;
   /** How long it took. */
@@ -25,6 +34,7 @@ export interface Past {
 /** Opens the directory of `--data` and brings back what is in it. */
 export async function openPast(
   options: ServeOptions & { readonly data: string },
+  here: ProcessIdentity,
   log: (line: string) => void,
 ): Promise<Past> {
   const directory = await DataDirectory.open(options.data, log);
@@ -34,16 +44,24 @@ export async function openPast(
     const revived = await revive(directory.disk, { checksum: crc32, repair });
     const ms = performance.now() - startedMs;
     checkName(options, revived.info);
-    const sessionKey = await directory.sessionKey();
+    const hasBooted = revived.info !== null && revived.info.bootId !== (here.bootId ?? '');
+    const endsSessions = isCut(revived, hasBooted);
+    const sessionKey = await directory.sessionKey(endsSessions);
     const token = await directory.token();
     tell(revived, ms, log);
     const files = await directory.disk.list();
     const segments = files.filter(({ name }) => numberIn('journal', name) !== null).length;
-    return { directory, revived, sessionKey, token, segments, ms };
+    return { directory, revived, sessionKey, token, hasBooted, endsSessions, segments, ms };
   } catch (error) {
     await directory.close();
     throw error;
   }
+}
+
+/** By a repair; or by a loss of power, where acknowledgements did not wait for the disk. */
+function isCut({ info, recovered }: Revived, hasBooted: boolean): boolean {
+  if (recovered.damage !== null) return true;
+  return hasBooted && info?.options.durability !== DURABILITY.fsync;
 }
 
 function checkName({ name, data }: ServeOptions, info: PoolInfo | null): void {

@@ -85,6 +85,7 @@ export class PoolServer {
   readonly #poisoned: Poisoned | null;
   #agent: Agent | null = null;
   #hasCrashed = false;
+  #fault: Extract<ServerEnd, { kind: 'crashed' }> | null = null;
   #isServing = false;
   #ending: Promise<void> | null = null;
   #resolveClosed: (end: ServerEnd) => void = () => {};
@@ -171,25 +172,21 @@ export class PoolServer {
   async start(): Promise<void> {
     this.#parts.cleanup.push(() => this.#closeParts());
     await this.#startAgent();
-    if (this.#parts.past?.revived.loop != null) this.#goOn();
+    const { past } = this.#parts;
+    if (past !== null && past.revived.loop !== null) this.#goOn(past);
     this.#isServing = true;
   }
 
-  /** Files that outlive the host may be there, but nobody has synced what is in them. */
-  get #hasBooted(): boolean {
-    const before = this.#parts.past?.revived.info?.bootId;
-    return before !== undefined && before !== (this.#parts.here.bootId ?? '');
-  }
-
   /** Goes on where the last manager of the pool ended. */
-  #goOn(): void {
+  #goOn(past: Past): void {
     const { id: _id, name: _name, hashSeed: _seed, ...options } = this.#parts.loop;
     const all = [...this.#loop.pool.extents.slabs.keys()];
-    const slabsLost = this.#hasBooted ? all : (this.#agent?.slabsLost ?? []);
+    const slabsLost = past.hasBooted ? all : (this.#agent?.slabsLost ?? []);
     const asked = pendingEffects(this.#loop.pool);
     this.#turns.input({ kind: 'restart', options, slabsLost });
     for (const { session, process } of this.#loop.sessions()) {
       this.#sessions.restore(session, identityOf(process));
+      if (past.endsSessions) this.#endSession(session, 'records of it may be lost');
     }
     // What it had asked of its agent, and never heard of.
     for (const effect of asked) this.#perform(effect);
@@ -244,6 +241,7 @@ export class PoolServer {
   async #startAgent(): Promise<void> {
     const { thread, memory, dataSocket, dataListen, door, secrets, describe } = this.#parts;
     const { bounds, log } = this.#parts;
+    const hasBooted = this.#parts.past?.hasBooted === true;
     const slabs = memory.directory?.path ?? null;
     this.#agent = await Agent.start({
       thread,
@@ -253,8 +251,8 @@ export class PoolServer {
         listen: dataListen,
         door,
         secretKey: secrets.key,
-        slabsKept: this.#hasBooted ? [] : slabsOf(this.#loop),
-        slabsAdopting: this.#hasBooted ? [] : [...this.#loop.pool.adoptsPending.keys()],
+        slabsKept: hasBooted ? [] : slabsOf(this.#loop),
+        slabsAdopting: hasBooted ? [] : [...this.#loop.pool.adoptsPending.keys()],
         connectionsMax: bounds.data,
         pool: { ...describe, slabs: '', data: [] },
       },
@@ -337,12 +335,12 @@ export class PoolServer {
 
   async #endOnce(end: ServerEnd): Promise<void> {
     const { cleanup, log } = this.#parts;
-    let how = end;
     await cleanup.run((error) => {
-      log(`cannot clean up: ${String(error)}`);
-      if (isDamage(error)) how = { kind: 'crashed', error, report: null };
+      // What has been reported is not told twice.
+      if (this.#fault?.error !== error) log(`cannot clean up: ${String(error)}`);
+      if (isDamage(error)) this.#crashed(error);
     });
-    this.#resolveClosed(how);
+    this.#resolveClosed(this.#fault ?? end);
   }
 
   async #closeParts(): Promise<void> {
@@ -376,6 +374,8 @@ export class PoolServer {
       this.#turns.input({ kind: 'session-gone', session, why: 'the pool was stopped' });
     }
     await this.#settle();
+    // Nothing comes any more that the snapshot of the end would not have.
+    this.#turns.stop();
     await this.#keeper.close();
     this.#tellKept();
   }
@@ -392,8 +392,9 @@ export class PoolServer {
 
   /** Our own fault: reported once, then the pool ends. What it holds is not to be trusted. */
   #crashed(error: unknown): void {
-    if (this.#ending !== null) return;
+    if (this.#fault !== null) return;
     this.#hasCrashed = true;
+    this.#fault = { kind: 'crashed', error, report: null };
     this.#turns.stop();
     void this.#keeper?.abandon();
     const { culprit } = this.#loop;
@@ -403,8 +404,9 @@ export class PoolServer {
       poison: culprit === null ? '' : (this.#poisoned?.add(culprit) ?? ''),
     });
     process.stderr.write(`${text}${path === null ? '' : `report: ${path}\n`}`);
+    this.#fault = { kind: 'crashed', error, report: path };
     this.#sessions.destroyAll();
-    this.#end({ kind: 'crashed', error, report: path }).catch(() => {});
+    this.#end(this.#fault).catch(() => {});
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Extents } from '../catalog/extents.js';
 import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
@@ -146,7 +147,7 @@ function describePool(
 export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
   const { log = () => {}, data } = options;
   checkSegment(options);
-  const past = data === undefined ? null : await openPast({ ...options, data }, log);
+  const past = data === undefined ? null : await openPast({ ...options, data }, ownIdentity(), log);
   try {
     return await servePool(options, past, log);
   } catch (error) {
@@ -176,6 +177,12 @@ async function endMemory({ directory }: PoolMemory, keeps: boolean): Promise<voi
   else await directory?.remove();
 }
 
+/** What of the slabs is offered, and lost without them. */
+function bytesOffered(extents: Extents): number {
+  const { bytesTotal, bytesFree, bytesLeased, bytesDead } = extents;
+  return bytesTotal - bytesFree - bytesLeased - bytesDead;
+}
+
 /** Whose memory it is, and what of it there is. */
 function memoryOwner(
   pool: { readonly poolId: string; readonly name: string },
@@ -186,6 +193,7 @@ function memoryOwner(
     ...pool,
     data: past?.directory.path ?? null,
     bytesKept: loop?.pool.extents.bytesTotal ?? 0,
+    bytesHeld: loop === null || past?.hasBooted === true ? 0 : bytesOffered(loop.pool.extents),
     bytesBefore: loop?.pool.options.memoryBytesMax ?? 0,
     rootBefore: past?.revived.info?.shmDirectory ?? '',
   };

@@ -58,6 +58,7 @@ export class Turns {
 
   /** Takes an input of the shell. */
   input(input: ShellInput): void {
+    if (this.#stopped) return;
     this.#host.loop.input(input);
     this.plan();
   }

@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { type JoinOptions, join, type Pool } from '../../src/client/index.js';
+import { AttaccaError } from '../../src/core/errors.js';
 import { decodeHeader, encodeHeader, HEADER_BYTES } from '../../src/journal/segment.js';
 import { decodePoolInfo, encodePoolInfo } from '../../src/loop/pool-info.js';
+import { serve } from '../../src/server/index.js';
+import { NodeDisk } from '../../src/server/node-disk.js';
 import { codeOf, errorOf } from '../client/support/pools.js';
 import { KeptPool } from './kept-pool.js';
-import { poolOf } from './pool-fixture.js';
+import { poolOf, scratch } from './pool-fixture.js';
 import { RawClient } from './raw-client.js';
 
 let separate = 50_000;
@@ -222,4 +225,75 @@ test('a directory is served by one pool at a time, and by its own name', async (
   const kept = await KeptPool.make(t);
   await kept.start();
   await assert.rejects(kept.start({ address: `${kept.address}-2` }), /name-in-use/u);
+});
+
+test('a session that was only acknowledged to goes on, also when its process opens another', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  await using first = await member(kept, 'first');
+  await offer(first, 'x', 5);
+  await kept.restart();
+  await using second = await member(kept, 'second');
+  assert.equal(await valueAt(second, 'x', 1), 5);
+  await first.put('y', Uint8Array.of(1));
+});
+
+test('memory in which objects lie is not given up by another option', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  const writer = await member(kept, 'writer');
+  await writer.put('x', new Float64Array(65_536).fill(3));
+  await writer.close();
+  await kept.stop();
+  const elsewhere = joinPath(kept.shmDirectory, 'elsewhere');
+  await mkdir(elsewhere, { mode: 0o700 });
+  await assert.rejects(kept.start({ shmDirectory: elsewhere }), /bad-argument.*shm-dir/u);
+  await assert.rejects(kept.start({ shm: false }), /bad-argument.*shm-dir/u);
+  await kept.start();
+  await using reader = await member(kept, 'reader');
+  assert.equal(await valueAt(reader, 'x', 9), 3);
+});
+
+test('after a repair no session of before is taken up, and nobody has its secret', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  await using first = await member(kept, 'first');
+  for (let index = 0; index < 20; index++) await first.put(`n/${index}`, Uint8Array.of(index));
+  await kept.kill();
+  const key = await readFile(joinPath(kept.data, 'session-key'));
+  const name = (await readdir(kept.data)).find((each) => each.startsWith('journal-')) ?? '';
+  const file = await open(joinPath(kept.data, name), 'r+');
+  const bytes = new Uint8Array(1);
+  // Within the first records: those behind prove that they were acknowledged.
+  await file.read(bytes, 0, 1, HEADER_BYTES + 900);
+  await file.write(Uint8Array.of(~(bytes[0] ?? 0) & 0xff), 0, 1, HEADER_BYTES + 900);
+  await file.close();
+  await assert.rejects(kept.start(), /journal-damaged/u);
+  await kept.start({ repair: true });
+  assert.equal(await codeOf(first.put('more', Uint8Array.of(1))), 'session-unknown');
+  assert.notDeepEqual(await readFile(joinPath(kept.data, 'session-key')), key);
+  await using anew = await member(kept, 'first');
+  await anew.put('more', Uint8Array.of(1));
+});
+
+test('a disk that fails while the pool ends: the end is a crash, reported once', async (t) => {
+  const directory = await scratch(t);
+  const server = await serve({
+    address: `unix:${directory}/place/socket`,
+    data: joinPath(directory, 'kept'),
+    memoryBytes: 16 << 20,
+  });
+  const pool = await member(server, 'm');
+  await pool.put('x', Uint8Array.of(1));
+  const said: string[] = [];
+  t.mock.method(process.stderr, 'write', (text: string) => said.push(text) > 0);
+  t.mock.method(NodeDisk.prototype, 'write', () =>
+    Promise.reject(new AttaccaError('file-error', 'a planted failure of the disk')),
+  );
+  await server.close();
+  const end = await server.closed;
+  t.mock.restoreAll();
+  assert.equal(end.kind, 'crashed');
+  assert.equal(said.filter((text) => text.includes('a planted failure')).length, 1);
+  await pool.close();
 });
