@@ -58,7 +58,7 @@ function fill(directory: string): string {
 
 if (process.env[INSIDE] !== undefined) {
   test('the disk of the journal is full, and has room again', LONG, async (t) => {
-    const disk = await smallDisk(t, 160);
+    const disk = await smallDisk(t, 288);
     const data = joinPath(disk, 'data');
     mkdirSync(data, { mode: 0o700 });
     const crew = await Crew.make(t, { data, payloadBytes: 64 << 10, serve: { shm: false } });
