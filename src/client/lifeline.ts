@@ -70,6 +70,7 @@ export class Lifeline {
   readonly #stop = new AbortController();
   #link: Link | null = null;
   #mayWrite = false;
+  #hasAcknowledged = false;
   #up = false;
   #over: AttaccaError | null = null;
   #lostAtMs: number | null = null;
@@ -207,7 +208,8 @@ export class Lifeline {
       this.end(asAttaccaError(error));
       return;
     }
-    const due = this.incoming.ackDue;
+    // The first is told at once: a pool that is served again then knows that we know our session.
+    const due = this.#hasAcknowledged ? this.incoming.ackDue : 'now';
     if (due === 'now') this.#writeAck(false);
     else if (due === 'soon') this.#keeper.ackSoon();
   }
@@ -315,6 +317,7 @@ export class Lifeline {
 
   #writeAck(always: boolean): void {
     if (!this.#up || !(always || this.incoming.ackDue !== 'no')) return;
+    this.#hasAcknowledged = true;
     this.incoming.acknowledged();
     this.#keeper.sent();
     this.#link?.write(ackBytes(this.incoming.received));

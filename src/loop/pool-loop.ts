@@ -74,6 +74,8 @@ export class PoolLoop {
   #opened: number[] = [];
   #heard: Line[] = [];
   #acked: Line[] = [];
+  /** A first acknowledgement is among them. */
+  #isHeard = false;
   readonly #entries = new Writer(1_024);
   readonly #digest = new Writer(512);
   /** Without a journal; with one it is what was written of the entries. */
@@ -139,7 +141,7 @@ export class PoolLoop {
 
   /** Whether a batch has something to do: what came in, what was left off, what is due by `now`. */
   isDue(now: number): boolean {
-    if (this.#inputs.length > 0 || this.#opened.length > 0) return true;
+    if (this.#inputs.length > 0 || this.#isHeard) return true;
     if (this.pool.waits.nextDeadline() <= now) return true;
     for (const session of this.#waiting) if (this.isBehind(session)) return true;
     return false;
@@ -226,7 +228,10 @@ export class PoolLoop {
   /** Takes an ACK frame. */
   receiveAck(session: number, ack: number): void {
     const line = this.#line(session);
+    const isFirst = line.outgoing.acknowledged === 0;
     if (!this.#acknowledge(line, ack) || line.acked || this.#checksum === null) return;
+    // That its client knows of the session must outlive a manager: else it would pass for lost.
+    this.#isHeard ||= isFirst;
     line.acked = true;
     this.#acked.push(line);
   }
@@ -268,7 +273,10 @@ export class PoolLoop {
 
   /** A batch is as durable as it will be: in the order of their numbers. */
   release(batch: Batch): Performance {
-    for (const session of batch.opened) this.#setConnected(session);
+    for (const session of batch.opened) {
+      const line = this.#lines.get(session);
+      if (line !== undefined) line.connected = true;
+    }
     const { received } = batch;
     for (let at = 0; at < received.length; at += 2) {
       this.#lines.get(received[at] as number)?.incoming.settle(received[at + 1] as number);
@@ -393,6 +401,7 @@ export class PoolLoop {
       writeAcknowledged(this.#entries, line.session, line.outgoing.acknowledged);
     }
     this.#acked.length = 0;
+    this.#isHeard = false;
   }
 
   /** Those that were left off and may go on now. */
@@ -463,11 +472,6 @@ export class PoolLoop {
     let check = checksum(w.written(), 0);
     for (const { bytes } of frames) check = checksum(bytes, check);
     return check;
-  }
-
-  #setConnected(session: number): void {
-    const line = this.#lines.get(session);
-    if (line !== undefined) line.connected = true;
   }
 
   #forget(session: number): void {

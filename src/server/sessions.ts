@@ -268,9 +268,9 @@ export class Sessions implements ConnectionHost {
 
   /** A session that a manager before this one has left: its client may come back, or be dead. */
   restore(session: number, identity: ProcessIdentity): void {
-    // Whether its client has heard of it is not told by the journal: so it counts as if it had.
-    const entry = { identity, connection: null, known: true, ending: false, opening: null };
+    const entry = { identity, connection: null, known: false, ending: false, opening: null };
     this.#sessions.set(session, entry);
+    if (this.#isUnheard(session, entry)) this.#unheard.add(session);
     this.#options.deaths.away(session, identity);
   }
 

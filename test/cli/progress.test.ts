@@ -6,8 +6,12 @@ import { test } from 'node:test';
 const PROGRAM = `
   const timers = [];
   globalThis.setTimeout = (run, ms) => {
-    timers.push({ run, ms });
-    return { unref() {} };
+    const timer = { run, ms, unref() {} };
+    timers.push(timer);
+    return timer;
+  };
+  globalThis.clearTimeout = (timer) => {
+    if (timers.includes(timer)) timers.splice(timers.indexOf(timer), 1);
   };
   const { Progress } = await import(process.argv[1]);
   const progress = new Progress(() => 'waiting for "x"', process.argv[2] === 'quiet');

@@ -18,7 +18,7 @@ function bytesText(bytes: number): string {
 
 /** A limit in human units: its name ends in the unit. */
 function textOf(name: string, value: number): string {
-  if (/Bytes(Max)?$/.test(name)) return bytesText(value);
+  if (/Bytes(Max|Min)?$/.test(name)) return bytesText(value);
   if (!/Ms(Max)?$/.test(name)) return value.toLocaleString('en');
   return value % 60_000 === 0 ? `${value / 60_000} min` : `${value / 1_000} s`;
 }
