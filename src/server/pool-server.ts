@@ -367,6 +367,8 @@ export class PoolServer {
       this.#turns.input({ kind: 'session-gone', session, why: 'the pool was stopped' });
     }
     await this.#settle();
+    // What comes now, from the agent or the clock, is not in the snapshot of the end.
+    this.#turns.stop();
     await this.#keeper.close();
   }
 
