@@ -56,7 +56,7 @@ export class Turns {
     });
   }
 
-  /** Takes an input of the shell. */
+  /** Takes an input of the shell; when it has stopped, nothing is taken any more. */
   input(input: ShellInput): void {
     if (this.#stopped) return;
     this.#host.loop.input(input);

@@ -103,6 +103,11 @@ export class Havoc {
         for (const process of processes()) process?.die();
         lives.end(fault);
         break;
+      case 'clean stop':
+        if (lives.serving === null) break;
+        for (const process of processes()) process?.die();
+        lives.restart();
+        break;
       case 'slab':
         if (dice(2) === 0) this.#isArmed = true;
         else this.#loseSlab(slabs.numbers()[0]);

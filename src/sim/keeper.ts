@@ -59,20 +59,29 @@ export class Keeper {
     });
   }
 
-  /** All is durable, and a snapshot of the end is there that says what the loop says. */
-  async close(): Promise<void> {
+  /**
+   * All is durable, and a snapshot of the end is there that says what the loop says; false: there
+   * is none, as the disk has no room or fails.
+   */
+  async close(): Promise<boolean> {
     this.#isClosed = true;
     const { machines, loop, disk, info } = this.#parts;
     await this.journal.flush();
     await this.journal.close();
     const { last } = this.journal;
-    if (last === 0) return;
+    if (last === 0) return true;
     const { checksum } = machines;
-    const made = await machines.makeSnapshot(disk, { checksum, upTo: last, info });
-    if (made === null) return;
-    const words = (): string => `the snapshot of the end, ${last}, is not what the pool is`;
-    must(made.hash === hashOf(loop, checksum), 'replay is the same', words);
-    await this.journal.removeCovered(made.firstNeeded);
+    try {
+      const made = await machines.makeSnapshot(disk, { checksum, upTo: last, info });
+      if (made === null) return true;
+      const words = (): string => `the snapshot of the end, ${last}, is not what the pool is`;
+      must(made.hash === hashOf(loop, checksum), 'replay is the same', words);
+      await this.journal.removeCovered(made.firstNeeded);
+      return true;
+    } catch (error) {
+      if (!(error instanceof AttaccaError) || error.code === 'journal-damaged') throw error;
+      return false;
+    }
   }
 
   #room(hasRoom: boolean): void {

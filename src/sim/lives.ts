@@ -74,6 +74,7 @@ export class Lives {
   /** The world has flipped a bit of the disk. */
   isFlipped = false;
   #isCalm = false;
+  #isStopping = false;
   readonly #parts: LivesParts;
   readonly #info: Uint8Array;
   /** Of the manager at hand. What was planned for another does not happen. */
@@ -86,6 +87,11 @@ export class Lives {
     this.#parts = parts;
     this.disk = new SimDisk({ later: (run) => this.#later(run) });
     this.#info = encodePoolInfo({ options: parts.options, bootId: 'b', shmDirectory: '' });
+  }
+
+  /** Who takes new connections. */
+  get serving(): Manager | null {
+    return this.#isStopping ? null : this.manager;
   }
 
   /** Pool time. */
@@ -107,6 +113,7 @@ export class Lives {
     say(() => `the manager ends: ${how}`);
     this.#life++;
     this.manager = null;
+    this.#isStopping = false;
     if (how === 'crash' || !keeping.sync) this.disk.abandon();
     else this.disk.crash(dice, { garbage: dice(3) === 0 });
     this.disk.isFailing = false;
@@ -150,32 +157,69 @@ export class Lives {
     });
   }
 
-  /** A clean stop: all sessions end, all is durable, a snapshot says so. Then `isStopped`. */
-  async stop(): Promise<number> {
+  /** A clean stop among the faults, and another manager. */
+  restart(): void {
+    this.#parts.onDown();
+    const again = (): void => this.end('crash');
+    this.stop().then(
+      () => this.guard(again),
+      (error: unknown) =>
+        this.guard(() => {
+          const isExcused = error instanceof AttaccaError && this.#mayFail(error);
+          if (!isExcused) throw error;
+          again();
+        }),
+    );
+    this.isUnsettled = true;
+  }
+
+  /**
+   * A clean stop: all sessions end, all is durable, a snapshot says so; and another manager finds
+   * all as it was. Never resolves if the manager ends otherwise.
+   */
+  async stop(): Promise<void> {
     const { manager } = this;
     assert(manager !== null, 'a manager that stops is there');
+    this.#isStopping = true;
     manager.endAll();
     for (let isSettled = false; !isSettled; ) {
+      await this.#pause();
       const isStepped = manager.turn(this.now);
       await manager.keeper?.journal.flush();
       isSettled = isStepped && !manager.loop.isDue(this.now);
     }
-    await manager.keeper?.close();
-    return hashOf(manager.loop, this.#parts.lent.checksum);
-  }
-
-  /** Another manager than the one that has stopped finds all as it was. */
-  async reviveStopped(hash: number): Promise<void> {
-    const { lent, machines } = this.#parts;
+    manager.stop();
+    const isWhole = (await manager.keeper?.close()) === true;
+    const { lent, machines, count } = this.#parts;
+    const { checksum } = machines;
+    const hash = hashOf(manager.loop, lent.checksum);
+    const isNew = manager.keeper?.journal.last === 0;
     this.#life++;
     this.manager = null;
     this.disk.crash(() => 0);
-    const { checksum } = machines;
     const { loop, recovered } = await machines.revive(this.disk, { checksum, repair: false });
-    const words = (): string => 'after a clean stop the pool is another';
-    must(loop !== null && hashOf(loop, lent.checksum) === hash, 'replay is the same', words);
-    const replayed = (): string => `after a clean stop ${recovered.records} records are replayed`;
-    must(recovered.records === 0, 'replay is the same', replayed);
+    const isSame = loop === null ? isNew : hashOf(loop, lent.checksum) === hash;
+    must(isSame, 'replay is the same', () => 'after a clean stop the pool is another');
+    const { records } = recovered;
+    const replayed = (): string => `after a clean stop ${records} records are replayed`;
+    must(records === 0 || !isWhole, 'replay is the same', replayed);
+    count('stopped');
+  }
+
+  /** Until a turn may be. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.after(STEP_MS - (this.#parts.scheduler.now % STEP_MS), () => {
+        this.isUnsettled = true;
+        resolve();
+      });
+    });
+  }
+
+  /** Whether the world has made that the disk refuses. */
+  #mayFail({ code }: AttaccaError): boolean {
+    if (code === 'journal-damaged') return this.isFlipped;
+    return code === 'file-error' || code === 'disk-full';
   }
 
   /** Runs what a promise calls; its error is the world's, which looks for it between events. */

@@ -86,6 +86,7 @@ export class Manager {
   /** Sessions that may be owed an acknowledgement. */
   readonly #owing = new Set<number>();
   #entries: Entry[] = [];
+  #isStopped = false;
   #released: number;
 
   constructor(
@@ -172,6 +173,7 @@ export class Manager {
   }
 
   input(input: ShellInput): void {
+    if (this.#isStopped) return;
     this.loop.input(input);
     this.#entries.push({ kind: 'input', input });
   }
@@ -184,12 +186,18 @@ export class Manager {
     this.input({ kind: 'session-gone', session, why });
   }
 
+  /** All is settled: nothing is taken any more. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   endAll(): void {
     for (const session of this.#sessions.keys()) this.endSession(session, 'the pool was stopped');
   }
 
   /** Steps what came as one batch; false: the journal says when to try again. */
   turn(now: number): boolean {
+    if (this.#isStopped) return true;
     const stepped = this.#batches.step(now);
     if (stepped && this.loop.isDue(now)) this.events.onPlan();
     return stepped;

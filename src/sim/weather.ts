@@ -8,7 +8,9 @@ export const FAULTS = ['cut', 'switch', 'again', 'stall', 'deaf', 'kill', 'stop'
 export type Fault = (typeof FAULTS)[number];
 
 /** What may befall the manager and its disk, where the pool is kept. */
-export const MANAGER_FAULTS = ['crash', 'power', 'reboot', 'slab', 'full', 'fail', 'flip'] as const;
+export const MANAGER_FAULTS = [
+  ...(['crash', 'power', 'reboot', 'slab', 'full', 'fail', 'flip', 'clean stop'] as const),
+] as const;
 export type ManagerFault = (typeof MANAGER_FAULTS)[number];
 
 /** How a pool is kept. */

@@ -108,7 +108,7 @@ class World {
       () => this.#gate,
     );
     this.#gate = new Gate(
-      () => this.#lives.manager,
+      () => this.#lives.serving,
       () => this.#turns.plan(),
     );
     this.network = new Network(dice, scheduler, network, this.#gate);
@@ -214,7 +214,7 @@ class World {
     const process = new ClientProcess(++this.#processesMade, {
       scheduler: this.scheduler,
       network: {
-        isServed: () => this.#lives.manager !== null,
+        isServed: () => this.#lives.serving !== null,
         connect: (end) => {
           const connection = this.network.connect(end);
           this.#processes.set(connection.id, process);
@@ -387,8 +387,7 @@ class World {
   /** A clean stop; another manager would find what the last one had. */
   async #stop(): Promise<void> {
     let isOver = false;
-    const stopping = this.#lives.stop().then((hash) => this.#lives.reviveStopped(hash));
-    const ending = stopping.finally(() => {
+    const ending = this.#lives.stop().finally(() => {
       isOver = true;
     });
     ending.catch(() => {});

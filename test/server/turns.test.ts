@@ -129,3 +129,25 @@ test('a turn that stops the pool leaves no timer behind', (t) => {
   assert.ok(loop.pool.waits.nextDeadline() < Number.POSITIVE_INFINITY);
   assert.equal(timers.mock.callCount(), 0);
 });
+
+test('turns that have stopped take nothing: the loop stays as its last snapshot has it', () => {
+  const loop = new PoolLoop(OPTIONS);
+  const turns = new Turns({
+    loop,
+    journal: null,
+    now: () => 0,
+    accept: () => {},
+    connectionOf: () => undefined,
+    beforeRelease: () => {},
+    perform: () => {},
+    crashed: (error) => {
+      throw error;
+    },
+  });
+  turns.input({ kind: 'tick' });
+  assert.ok(loop.isDue(0));
+  turns.runNow();
+  turns.stop();
+  turns.input({ kind: 'tick' });
+  assert.ok(!loop.isDue(0));
+});
