@@ -47,10 +47,10 @@ const shellInputs: fc.Arbitrary<ShellInput> = fc.oneof(
     },
     PLAIN,
   ),
-  fc.record({
-    kind: fc.constant('drain' as const),
-    graceMs: fc.integer({ min: 0, max: 1e6 }, PLAIN),
-  }),
+  fc.record(
+    { kind: fc.constant('drain' as const), graceMs: fc.integer({ min: 0, max: 1e6 }) },
+    PLAIN,
+  ),
   fc.constant({ kind: 'tick' as const }),
   fc.array(u32, { maxLength: 8 }).map((slabsLost): ShellInput => {
     const { id: _id, name: _name, hashSeed: _seed, ...options } = OPTIONS;
