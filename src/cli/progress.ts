@@ -61,19 +61,13 @@ export class Progress {
   async #told(): Promise<string | null> {
     const { awayMs } = this.#pool;
     if (awayMs > 0) {
-      return `the pool is away since ${formatDuration(awayMs)}: waiting until it is served again`;
+      return `the pool has been away for ${formatDuration(awayMs)}: waiting until it is served again`;
     }
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), REPEAT_MS);
-      timer.unref();
-    });
     try {
-      return await Promise.race([this.#line(), late]);
+      const line = this.#line();
+      return typeof line === 'string' ? line : await inTime(line);
     } catch {
       return null;
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -111,5 +105,19 @@ export class Progress {
     } catch {
       // A terminal that is gone or full misses a line of progress.
     }
+  }
+}
+
+/** Null when it takes too long: a pool that goes away meanwhile does not answer. */
+async function inTime(line: Promise<string>): Promise<string | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), REPEAT_MS);
+    timer.unref();
+  });
+  try {
+    return await Promise.race([line, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

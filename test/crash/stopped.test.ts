@@ -1,4 +1,4 @@
-/** Who is stopped is alive: its place is kept, and the others go on. Short, or ATTACCA_CRASH_MINUTES. */
+/** Who is stopped is alive: its place is kept, and the others go on. */
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Crew, LONG } from './crew.js';
