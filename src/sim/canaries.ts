@@ -14,6 +14,8 @@ export interface Canary {
   readonly machines?: (machines: Machines) => Partial<Machines>;
   /** Found within so many seeds; 20 as a rule. */
   readonly seeds?: number;
+  /** The first of them, where few seeds come by it: about one in two hundred then. */
+  readonly first?: number;
 }
 
 /** Bugs as they are made, at least one for each promise that is checked. */
