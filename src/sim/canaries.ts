@@ -123,6 +123,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'requests are acknowledged that never came': {
     breaks: 'acknowledged is kept',
+    seeds: 60,
     plant: ({ loop }) => {
       const ackDue = loop.ackDue.bind(loop);
       loop.ackDue = (session, soon) => {
