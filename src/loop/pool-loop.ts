@@ -183,8 +183,8 @@ export class PoolLoop {
     return this.#lines.has(session);
   }
 
-  /** All sessions, with what their clients said of their processes. */
-  *sessions(): Generator<{ readonly session: number; readonly process: ValueMap }> {
+  /** All sessions, what their clients said of their processes, and what waits for its turn. */
+  *sessions(): Generator<Pick<Line, 'session' | 'process' | 'waiting'>> {
     yield* this.#lines.values();
   }
 
@@ -404,11 +404,13 @@ export class PoolLoop {
     this.#isHeard = false;
   }
 
-  /** Those that were left off and may go on now. */
+  /** Those that were left off and may go on now; who ends with this batch has no turn any more. */
   #resumed(): Input[] {
     const inputs: Input[] = [];
+    const gone = new Set<number>();
+    for (const input of this.#inputs) if (input.kind === 'session-gone') gone.add(input.session);
     for (const session of [...this.#waiting]) {
-      if (this.isCongested(session)) continue;
+      if (gone.has(session) || this.isCongested(session)) continue;
       const line = this.#line(session);
       for (const input of line.waiting) inputs.push(input);
       line.waiting = [];

@@ -141,8 +141,15 @@ export class ControlConnection {
     this.#close();
   }
 
-  /** The session has caught up: what was read ahead takes effect, as far as it may. */
+  /**
+   * The session has caught up: what was read ahead takes effect, as far as it may. It never throws,
+   * as others call it, too: what is wrong in a frame that was held ends this connection alone.
+   */
   releaseHeld(): void {
+    this.#guarded(() => this.#releaseHeld());
+  }
+
+  #releaseHeld(): void {
     while (this.state === 'open' && !this.#host.isCongested(this.session)) {
       if (this.#host.isFull) {
         if (!this.#held.isEmpty) this.#hold();
@@ -156,11 +163,17 @@ export class ControlConnection {
 
   #receive(chunk: Uint8Array): void {
     this.lastHeardMs = this.#host.now();
-    const assembler = this.#assembler;
-    try {
-      assembler.push(chunk);
+    this.#guarded(() => {
+      this.#assembler.push(chunk);
       // Refused in mid-chunk: the rest of the chunk is nobody's.
       while (this.state !== 'closed' && this.#next()) this.#frame(chunk);
+    });
+  }
+
+  /** Takes what a peer has sent: its faults end its connection, ours the server. */
+  #guarded(take: () => void): void {
+    try {
+      take();
     } catch (error) {
       if (error instanceof AttaccaError) this.refuse(error);
       else this.#host.crashed(error);

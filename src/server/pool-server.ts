@@ -82,7 +82,6 @@ export class PoolServer {
   /** Pool time stands still while no manager runs. */
   readonly #timeBefore: number;
   readonly #keeper: JournalKeeper | null;
-  readonly #poisoned: Poisoned | null;
   #agent: Agent | null = null;
   #hasCrashed = false;
   #fault: Extract<ServerEnd, { kind: 'crashed' }> | null = null;
@@ -108,7 +107,6 @@ export class PoolServer {
     this.#loop = loopOf(parts.past, parts.loop);
     this.#timeBefore = this.#loop.pool.now;
     this.#keeper = this.#keepJournal();
-    this.#poisoned = parts.past === null ? null : new Poisoned(parts.past.directory.path);
     this.#deaths = new DeathWatch({
       now,
       awayMsMax: parts.awayMsMax,
@@ -129,7 +127,7 @@ export class PoolServer {
       loop: this.#loop,
       turns: this.#turns,
       secrets: parts.secrets,
-      poisoned: this.#poisoned,
+      poisoned: parts.past === null ? null : new Poisoned(parts.past.directory.path),
       deaths: this.#deaths,
       here: parts.here,
       describe: (link, identity) => this.#describe(link, identity),
@@ -184,9 +182,9 @@ export class PoolServer {
     const slabsLost = past.hasBooted ? all : (this.#agent?.slabsLost ?? []);
     const asked = pendingEffects(this.#loop.pool);
     this.#turns.input({ kind: 'restart', options, slabsLost });
-    for (const { session, process } of this.#loop.sessions()) {
-      this.#sessions.restore(session, identityOf(process));
-      if (past.endsSessions) this.#endSession(session, 'records of it may be lost');
+    for (const line of this.#loop.sessions()) {
+      this.#sessions.restore(line);
+      if (past.endsSessions) this.#endSession(line.session, 'records of it may be lost');
     }
     // What it had asked of its agent, and never heard of.
     for (const effect of asked) this.#perform(effect);
@@ -401,7 +399,7 @@ export class PoolServer {
     const { text, path } = writeCrashReport(this.directory, error, {
       poolId: this.id,
       software: SOFTWARE,
-      poison: culprit === null ? '' : (this.#poisoned?.add(culprit) ?? ''),
+      poison: culprit === null ? '' : this.#sessions.poison(culprit),
     });
     process.stderr.write(`${text}${path === null ? '' : `report: ${path}\n`}`);
     this.#fault = { kind: 'crashed', error, report: path };

@@ -14,6 +14,23 @@ import type { Poisoned } from './poisoned.js';
 import type { SessionSecrets } from './secrets.js';
 import type { Turns } from './turns.js';
 
+/** Why a session has ended. */
+const POISONED = 'its requests have ended a manager by a fault of ours';
+
+/** The body of a MESSAGES frame of a session. */
+interface MessagesBody {
+  readonly session: number;
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Restored {
+  readonly session: number;
+  readonly process: ValueMap;
+  readonly waiting: readonly MessagesBody[];
+}
+
 interface SessionEntry {
   readonly identity: ProcessIdentity;
   connection: ControlConnection | null;
@@ -189,8 +206,8 @@ export class Sessions implements ConnectionHost {
     const { session } = connection;
     // It has ended, which is not durable yet: then its connection is closed.
     if (!this.#options.loop.hasSession(session)) return;
-    if (this.#options.poisoned?.has({ session, bytes, start, end }) === true) {
-      this.#options.endSession(session, 'its requests have ended a manager by a fault of ours');
+    if (this.#isPoisoned({ session, bytes, start, end })) {
+      this.#options.endSession(session, POISONED);
       throw new AttaccaError(
         'poisoned',
         'Cannot go on: these requests have stopped the pool before',
@@ -266,12 +283,32 @@ export class Sessions implements ConnectionHost {
     this.#accept(connection, fields, identity);
   }
 
-  /** A session that a manager before this one has left: its client may come back, or be dead. */
-  restore(session: number, identity: ProcessIdentity): void {
+  /**
+   * A session that a manager before this one has left: its client may come back, or be dead. What
+   * waits of it for its turn is not stepped when it has ended a manager.
+   */
+  restore({ session, process, waiting }: Restored): void {
+    const identity = identityOf(process);
     const entry = { identity, connection: null, known: false, ending: false, opening: null };
     this.#sessions.set(session, entry);
     if (this.#isUnheard(session, entry)) this.#unheard.add(session);
     this.#options.deaths.away(session, identity);
+    if (waiting.some((each) => this.#isPoisoned(each))) {
+      this.#options.endSession(session, POISONED);
+    }
+  }
+
+  #isPoisoned(body: MessagesBody): boolean {
+    const { poisoned } = this.#options;
+    const identity = this.#sessions.get(body.session)?.identity;
+    return poisoned !== null && identity !== undefined && poisoned.has({ ...body, identity });
+  }
+
+  /** Remembers requests of a session that have ended this manager; returns what a report says. */
+  poison(body: MessagesBody): string {
+    const { poisoned } = this.#options;
+    const identity = this.#sessions.get(body.session)?.identity;
+    return poisoned === null || identity === undefined ? '' : poisoned.add({ ...body, identity });
   }
 
   /** One that has asked for nothing holds nothing, and keeps nobody out. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Reader, Writer } from '../../src/core/bytes.js';
 import { LIMITS } from '../../src/core/limits.js';
+import type { Checksum } from '../../src/core/streams.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
 import { checkInvariants } from '../../src/pool/invariants.js';
 import {
@@ -420,5 +421,38 @@ test('together too much is kept: who holds more than its share waits, others do 
     assert.ok(!loop.isCongested(other));
     loop.receiveAck(session, 20);
     assert.ok(!loop.isCongested(session));
+  });
+});
+
+test('who ends with a batch has no turn in it, neither first nor when it is done again', () => {
+  const sum: Checksum = (bytes, from) => bytes.reduce((at, byte) => (at * 31 + byte) >>> 0, from);
+  const loop = new PoolLoop(OPTIONS, sum);
+  const replayed = new PoolLoop(OPTIONS, sum);
+  const run = (now: number): void => {
+    const batch = loop.step(now);
+    const entries = batch.entries.slice();
+    loop.release(batch);
+    replayed.replay({ ...batch, entries });
+  };
+  const session = loop.openSession({});
+  run(1);
+  const requests = frame(1, 0, (w) => {
+    writeJoin(w, 0, 'a', {});
+    for (let index = 0; index < 9; index++) writePing(w);
+    writeStat(w, 'nothing');
+    writeStat(w, 'nothing');
+  });
+  receive(loop, session, requests);
+  withLimit('turnAnswerBytesMax', 1, () => {
+    run(2);
+    const { operations } = loop.pool;
+    assert.ok(loop.isBehind(session) && operations < 12, `${operations} were stepped`);
+    receive(loop, session, frame(13, 0, writePing));
+    loop.input({ kind: 'session-gone', session, why: 'test' });
+    run(3);
+    assert.equal(loop.pool.operations, operations);
+    assert.ok(!loop.hasSession(session) && !loop.isDue(3));
+    assert.deepEqual(loop.behind, []);
+    run(4);
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Reader, Writer } from '../../src/core/bytes.js';
-import { ENDLESS } from '../../src/core/limits.js';
+import { ENDLESS, LIMITS } from '../../src/core/limits.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
 import {
   beginMessages,
@@ -92,6 +92,26 @@ test('what several connections sent is answered to each of them alone', async (t
       [MESSAGE.welcome, MESSAGE.ok],
     );
   }
+});
+
+test('a gap behind frames that were held back ends its own connection, nobody else', async (t) => {
+  const limits: { batchBytesMax: number } = LIMITS;
+  const { batchBytesMax } = limits;
+  t.after(() => {
+    limits.batchBytesMax = batchBytesMax;
+  });
+  limits.batchBytesMax = 1;
+  const server = await poolOf(t);
+  const other = await RawClient.open(server.address);
+  const client = await RawClient.open(server.address);
+  client.link.write(client.frame(1, (w) => writeJoin(w, 1, 'consumer', {})));
+  client.link.write(client.frame(1, (w) => writeDeclare(w, 1, 1, 'x', null, [])));
+  client.sent += 5;
+  client.link.write(client.frame(1, (w) => writeDeclare(w, 2, 1, 'y', null, [])));
+  assert.equal((await client.refused()).code, 'bad-frame');
+  await client.untilClosed();
+  await other.answer(other.send((w) => writeJoin(w, 1, 'other', {})));
+  assert.equal(server.hasCrashed, false);
 });
 
 test('a turn that stops the pool leaves no timer behind', (t) => {
