@@ -26,7 +26,10 @@ const SMALL = { memoryBytes: 16 * 1024 * 1024 };
 /** As `attacca stop` does it. */
 async function stop(pool: string, force = false): Promise<readonly ValueMap[] | null> {
   const { signal } = new AbortController();
-  const { required } = await stopPool({ command: 'stop', environment: {}, signal }, { pool, force });
+  const { required } = await stopPool(
+    { command: 'stop', environment: {}, signal },
+    { pool, force },
+  );
   return required;
 }
 
