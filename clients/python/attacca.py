@@ -62,7 +62,7 @@ _ANY = 0xFFFFFFFF                 # "none" for a handle, "never" for a deadline
 _RETRYABLE = frozenset((
     "session-limit", "connection-lost", "pool-unreachable", "name-in-use", "member-limit",
     "handle-limit", "object-required", "promise-limit", "deadline-passed", "wait-limit",
-    "memory-full", "shm-full"))
+    "memory-full", "shm-full", "disk-full", "journal-full"))
 
 
 class AttaccaError(Exception):
