@@ -130,10 +130,12 @@ function* numbersToOffer(): Generator<number> {
 
 async function produce(pool: Pool): Promise<void> {
   const flying = new Map<number, Promise<void>>();
+  const asked = numbersOf('asked', 'o/');
   for (const number of numbersToOffer()) {
     await flying.get(number - WINDOW);
     flying.delete(number - WINDOW);
-    if (number % BLOCK === 0 && number >= BLOCK * BLOCKS_BEHIND) {
+    // What a life before has asked for is asked for again in any case.
+    if (number % BLOCK === 0 && number >= BLOCK * BLOCKS_BEHIND && !asked.has(number)) {
       await Promise.all(flying.values());
       const isEnding = new Promise<void>((resolve) => {
         wake = resolve;
