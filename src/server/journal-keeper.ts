@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { AttaccaError } from '../core/errors.js';
 import { Journal } from '../journal/journal.js';
-import { type Place, SPARE } from '../journal/segment.js';
+import type { Recovered } from '../journal/recover.js';
+import { SPARE } from '../journal/segment.js';
 import { formatBytes } from '../levels/shm/index.js';
 import { hashOf, type Made } from '../loop/history.js';
 import type { PoolLoop } from '../loop/pool-loop.js';
@@ -13,7 +14,7 @@ import { Snapshots } from './snapshots.js';
 interface JournalKeeperOptions {
   readonly directory: DataDirectory;
   readonly loop: PoolLoop;
-  readonly after: Place;
+  readonly found: Recovered;
   /** How many there are, of managers before. */
   readonly segments: number;
   readonly info: Uint8Array;
@@ -37,7 +38,7 @@ export class JournalKeeper {
 
   constructor(options: JournalKeeperOptions) {
     this.#options = options;
-    const { directory, after, segments, info, sync, segmentBytes } = options;
+    const { directory, found, info, sync, segmentBytes } = options;
     this.#snapshots = new Snapshots({
       directory: directory.path,
       info,
@@ -49,7 +50,8 @@ export class JournalKeeper {
       checksum: crc32,
       stepVersion: STEP_VERSION,
       info,
-      after,
+      after: found.after,
+      tail: found.tail,
       sync,
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
       onDurable: (number) => this.#options.onDurable(number),
@@ -58,8 +60,16 @@ export class JournalKeeper {
       onFailed: (error) => this.#options.crashed(error),
       onClosed: (last) => this.#snapshots.closed(last),
     });
+  }
+
+  /** Before anything is written. Refuses with `disk-full` when nothing could be. */
+  async begin(): Promise<void> {
+    const { found, segments } = this.#options;
+    const isOwn = await this.journal.begin();
     // Each manager begins a segment: one that never fills it must not leave the next ever more.
-    if (segments > SERVER_LIMITS.segmentsReadMax) this.#snapshots.closed(after.number);
+    if (isOwn && segments > SERVER_LIMITS.segmentsReadMax) {
+      this.#snapshots.closed(found.after.number);
+    }
   }
 
   /**
@@ -92,11 +102,20 @@ export class JournalKeeper {
     }
   }
 
-  /** Ends at once; what is not durable is lost, and nobody was told that it is kept. */
+  /**
+   * Ends at once; what is not durable is lost, and nobody was told that it is kept. What is under
+   * way ends before the directory is another's, unless the disk does not answer. Idempotent.
+   */
   async abandon(): Promise<void> {
     this.#isClosed = true;
     this.#stopTimer();
-    await this.#snapshots.close();
+    const ended = Promise.all([this.journal.abandon(), this.#snapshots.close()]);
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, SERVER_LIMITS.abandonMsMax);
+    });
+    await Promise.race([ended, tooLong]);
+    clearTimeout(timer);
   }
 
   #made({ firstNeeded }: Made): void {

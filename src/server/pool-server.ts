@@ -170,6 +170,7 @@ export class PoolServer {
   /** Readies the agent; from then on links may come. */
   async start(): Promise<void> {
     this.#parts.cleanup.push(() => this.#closeParts());
+    await this.#keeper?.begin();
     await this.#startAgent();
     if (this.#parts.past?.revived.loop != null) this.#goOn();
     this.#isServing = true;
@@ -202,7 +203,7 @@ export class PoolServer {
     return new JournalKeeper({
       directory: past.directory,
       loop: this.#loop,
-      after: past.revived.recovered.after,
+      found: past.revived.recovered,
       segments: past.segments,
       info: encodePoolInfo({ options, bootId, shmDirectory: memory.root }),
       ...journal,
