@@ -171,6 +171,11 @@ export class Journal {
     );
   }
 
+  /** Behind the last record appended. */
+  get place(): Place {
+    return { number: this.last, crc: this.#lastCrc };
+  }
+
   get segmentBytes(): number {
     return this.#segmentBytes;
   }

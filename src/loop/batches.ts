@@ -4,7 +4,7 @@ import type { Journal } from '../journal/journal.js';
 import { ENTRIES_BYTES_MAX } from '../journal/record.js';
 import type { Batch, Performance, PoolLoop } from './pool-loop.js';
 
-/** Of what fills no batch, however much there is: acknowledgements and ends of all sessions, say. */
+/** Of what fills no batch, however much there is: ends of all sessions, say. */
 const BESIDE_FRAMES_BYTES = 256 * LIMITS.sessionsMax;
 assert(
   LIMITS.batchBytesMax + LIMITS.frameBytesMax + BESIDE_FRAMES_BYTES <= ENTRIES_BYTES_MAX,

@@ -4,7 +4,7 @@ import { Journal } from '../journal/journal.js';
 import type { Recovered } from '../journal/recover.js';
 import { SPARE } from '../journal/segment.js';
 import { formatBytes } from '../levels/shm/index.js';
-import { hashOf, type Made } from '../loop/history.js';
+import { hashOf, type Made, saveSnapshot } from '../loop/history.js';
 import type { PoolLoop } from '../loop/pool-loop.js';
 import { STEP_VERSION } from '../pool/step.js';
 import type { DataDirectory } from './data-directory.js';
@@ -23,6 +23,8 @@ interface JournalKeeperOptions {
   readonly onDurable: (number: number) => void;
   /** What could not be appended may be tried again. */
   readonly onReady: () => void;
+  /** Steps all that was gathered, if the journal takes it now. */
+  readonly settle: () => void;
   /** The disk has failed, or a replay was not the same: what the pool says is not kept. */
   readonly crashed: (error: unknown) => void;
   readonly log: (line: string) => void;
@@ -44,6 +46,7 @@ export class JournalKeeper {
       info,
       onMade: (made) => this.#made(made),
       onFailed: (error) => this.#snapshotFailed(error),
+      rescue: (error) => this.#rescue(error),
     });
     this.journal = new Journal({
       disk: directory.disk,
@@ -122,6 +125,27 @@ export class JournalKeeper {
     this.journal.removeCovered(firstNeeded).catch((error: unknown) => {
       this.#options.log(`WARNING: old segments of the journal stay: ${messageOf(error)}`);
     });
+  }
+
+  /**
+   * What is done again needs a file that is damaged; who did it first has all in memory still. So
+   * the manager itself makes the snapshot, in one go, and nobody needs the file any more.
+   */
+  async #rescue(error: AttaccaError): Promise<Made> {
+    const { directory, loop, info, settle, log } = this.#options;
+    log(`DAMAGED: ${error.message}, but for this manager: it makes a snapshot itself`);
+    const made = await saveSnapshot(directory.disk, loop, {
+      checksum: crc32,
+      info,
+      after: () => {
+        if (!this.#isClosed) settle();
+        if (loop.bytesGathered === 0) return this.journal.place;
+        throw new AttaccaError('internal', 'The pool has too much to do');
+      },
+      durable: () => this.journal.flush(),
+    });
+    log(`nothing is lost: the snapshot of record ${made.number} holds all that was damaged`);
+    return made;
   }
 
   #snapshotFailed(error: unknown): void {

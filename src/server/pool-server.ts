@@ -209,6 +209,11 @@ export class PoolServer {
       ...journal,
       onDurable: (number) => this.#turns.durable(number),
       onReady: () => this.#turns.plan(),
+      settle: () => {
+        // Even if nobody has anything to say: acknowledgements alone make no batch.
+        this.#turns.input({ kind: 'tick' });
+        this.#turns.runNow();
+      },
       crashed: (error) => this.#crashed(error),
       log,
     });
