@@ -63,8 +63,8 @@ export class Snapshots {
 
   /**
    * There is no room: what the newest snapshot covers is let go of once it is found intact, though
-   * the one before it is then of no use. Else a disk that the journal alone has filled, while others
-   * kept its snapshots from being made, would never have room again.
+   * the one before it is then of no use. Else a disk that the journal alone has filled, while
+   * others kept its snapshots from being made, would never have room again.
    */
   relieve(): void {
     if (this.#isClosed) return;
