@@ -48,6 +48,7 @@ async function goOn(disk: NodeDisk, objects: number): Promise<void> {
     stepVersion: STEP_VERSION,
     info: INFO,
     after: { number: last, crc: 0 },
+    tail: null,
     onDurable: (number) => batches.durable(number),
     onReady: () => ready(),
     onRoom: () => {},

@@ -11,6 +11,7 @@ import {
   SEGMENT_BYTES_MAX,
   SPARE,
   segmentName,
+  type Tail,
 } from './segment.js';
 
 const SEGMENT_BYTES_DEFAULT = 64 * 1024 * 1024;
@@ -18,6 +19,8 @@ const SEGMENT_BYTES_DEFAULT = 64 * 1024 * 1024;
 const GROUP_BYTES_MAX = 2 * recordBytes(ENTRIES_BYTES_MAX);
 /** When there is no next segment: so much of one is kept for what frees things. */
 const KEPT_FRACTION = 4;
+/** With less in the last segment and no other, a manager could not even begin. */
+const BEGIN_FRACTION = 64;
 
 /** Whether a record may be appended. */
 type Room =
@@ -35,6 +38,8 @@ export interface JournalOptions {
   readonly info: Uint8Array;
   /** Where recovery ended. */
   readonly after: Place;
+  /** The segment that ends there: gone on in while no other can be made, and cut then. */
+  readonly tail: Tail | null;
   /** A multiple of 4,096; 64 MiB as a rule. */
   readonly segmentBytes?: number;
   /**
@@ -92,6 +97,9 @@ interface Waiter {
  *
  * Spare segment:  making --> ready --> taken (by the group that opens it) --> making (when begun)
  *                    `-----> failed (the disk is full) --> making (`retryRoom`)
+ *
+ * A manager begins a segment of its own. While none can be made it goes on in the last one of those
+ * before, with what frees things: its header does not say who writes there.
  */
 export class Journal {
   /** Number of the last record that counts as durable. */
@@ -108,10 +116,16 @@ export class Journal {
   #writing = new Group();
   /** Where the next record goes in the segment that is appended to. */
   #end: number;
+  /** Where that segment ends. */
+  #size: number;
+  /** Until there is a segment of our own. */
+  #tail: Tail | null;
   /** The segment that is written to; empty before the first. */
   #file = '';
   #spare: 'making' | 'ready' | 'taken' | 'failed' = 'making';
   #hasRoom = true;
+  /** Whether a segment of our own was begun. */
+  #isOwn = false;
   /** Whether `later` was answered and not taken back. */
   #isAwaited = false;
   #isClosed = false;
@@ -122,7 +136,7 @@ export class Journal {
   readonly #waiters: Waiter[] = [];
 
   constructor(options: JournalOptions) {
-    const { segmentBytes = SEGMENT_BYTES_DEFAULT, sync = true, after } = options;
+    const { segmentBytes = SEGMENT_BYTES_DEFAULT, sync = true, after, tail } = options;
     assert(segmentBytes % 4_096 === 0, 'a segment has whole pages');
     assert(segmentBytes >= 4 * HEADER_BYTES, 'a segment is more than its header');
     assert(segmentBytes <= SEGMENT_BYTES_MAX, 'a segment can be read again');
@@ -135,7 +149,31 @@ export class Journal {
     this.#lastCrc = after.crc;
     // Nothing fits: the first record begins a segment, behind whatever there was.
     this.#end = segmentBytes;
+    this.#size = segmentBytes;
+    this.#tail = tail;
     this.#making = this.#makeSpare();
+  }
+
+  /**
+   * Resolves when it is known where the first record goes; whether that is a segment of its own, so
+   * that those of before are closed. Refuses with `disk-full` when there is no place for it.
+   */
+  async begin(): Promise<boolean> {
+    await this.#making;
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#spare !== 'failed') return true;
+    if (this.#end + this.#segmentBytes / BEGIN_FRACTION <= this.#size) return false;
+    const size = this.#segmentBytes;
+    throw new AttaccaError(
+      'disk-full',
+      `Cannot go on with the journal: its disk has no room for a segment of ${size} bytes`,
+      { size },
+    );
+  }
+
+  /** Behind the last record appended. */
+  get place(): Place {
+    return { number: this.last, crc: this.#lastCrc };
   }
 
   get segmentBytes(): number {
@@ -163,7 +201,7 @@ export class Journal {
     // A next segment that is still being made may turn out not to be.
     const isSure = this.#spare === 'ready' || (opens && gathered === 0);
     const kept = isSure || frees ? 0 : this.#segmentBytes / KEPT_FRACTION;
-    if (this.#end + size + kept <= this.#segmentBytes) {
+    if (this.#end + size + kept <= this.#size) {
       return gathered > 0 && gathered + size > GROUP_BYTES_MAX ? this.#later() : 'ok';
     }
     if (this.#spare === 'failed') {
@@ -175,6 +213,7 @@ export class Journal {
     this.#spare = 'taken';
     this.#gathering.opens = true;
     this.#end = HEADER_BYTES;
+    this.#size = this.#segmentBytes;
     return 'ok';
   }
 
@@ -189,7 +228,7 @@ export class Journal {
   }): number {
     const { now, check, entries } = batch;
     const size = recordBytes(entries.length);
-    assert(this.#end + size <= this.#segmentBytes, 'room was reserved for a record');
+    assert(this.#end + size <= this.#size, 'room was reserved for a record');
     assert(!this.#isClosed, 'a journal that is closed takes no records');
     const group = this.#gathering;
     if (group.size === 0) {
@@ -255,6 +294,19 @@ export class Journal {
     if (this.#failure !== null) throw this.#failure;
   }
 
+  /**
+   * Nothing more is begun; ends when the write under way and the next segment have ended or failed:
+   * nothing of this journal lands behind what another manager has found. Idempotent.
+   */
+  async abandon(): Promise<void> {
+    this.#isClosed = true;
+    const failure = new AttaccaError('internal', 'The journal was abandoned');
+    this.#failure ??= failure;
+    for (const { reject } of this.#waiters.splice(0)) reject(failure);
+    await this.#running;
+    await this.#making;
+  }
+
   #later(): Room {
     this.#isAwaited = true;
     return 'later';
@@ -297,8 +349,27 @@ export class Journal {
       this.#spare = 'failed';
     }
     if (this.#failure !== null || this.#isClosed) return;
-    if (this.#spare === 'ready') this.#setRoom(true);
+    if (this.#spare === 'ready') {
+      this.#leaveTail();
+      this.#setRoom(true);
+    } else if (!this.#isOwn) this.#enterTail();
     this.#tellReady();
+  }
+
+  /** Goes on behind the last record of those before, with what frees things. */
+  #enterTail(): void {
+    this.#setRoom(false);
+    if (this.#tail === null || this.#file !== '') return;
+    this.#file = this.#tail.file;
+    this.#end = this.#tail.offset;
+    this.#size = this.#tail.size;
+  }
+
+  /** Nothing fits any more: the next record begins a segment of our own. */
+  #leaveTail(): void {
+    if (this.#tail === null || this.#file === '') return;
+    this.#tail = { ...this.#tail, offset: this.#end };
+    this.#end = this.#size;
   }
 
   #start(): void {
@@ -343,11 +414,25 @@ export class Journal {
     await this.#syncFile();
     const page = encodeHeader('journal', { stepVersion, after, info }, checksum);
     await disk.write(SPARE, 0, page, true);
+    await this.#cutTail();
     this.#file = segmentName(after.number + 1);
     await disk.rename(SPARE, this.#file);
     await disk.syncDirectory();
+    this.#isOwn = true;
+    if (this.#failure !== null) return;
     this.#making = this.#makeSpare();
     if (!isFirst) this.#options.onClosed(after.number);
+  }
+
+  /**
+   * What is left of the last segment of those before is room again. Before the next has its name:
+   * from then on it may be covered, and removed. A crash in between makes room for a spare.
+   */
+  async #cutTail(): Promise<void> {
+    const tail = this.#tail;
+    this.#tail = null;
+    if (tail === null || tail.size === tail.offset) return;
+    await this.#options.disk.truncate(tail.file, tail.offset);
   }
 
   /** Syncs what was written without. */

@@ -20,7 +20,7 @@ const CRC_FROM = 8;
 /** 2^32 as a factor. */
 const HIGH = 0x1_0000_0000;
 
-/** Entries of one record: a batch of 8 MiB, and what its last frame has more. */
+/** Entries of one record: a batch that is full, its last frame, and what comes in no frame. */
 export const ENTRIES_BYTES_MAX = 12 * 1024 * 1024;
 
 /** What a record with so many bytes of entries takes in a segment. */

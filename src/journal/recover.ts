@@ -10,6 +10,7 @@ import {
   type Place,
   SPARE,
   snapshotName,
+  type Tail,
 } from './segment.js';
 import { newestSnapshot, snapshotsAmong } from './snapshot.js';
 import { type Damage, readWhole, segmentsAmong, type Torn, type Walk, walk } from './walk.js';
@@ -39,6 +40,8 @@ export interface RecoverOptions {
 export interface Recovered {
   /** Where the journal goes on. */
   readonly after: Place;
+  /** The segment that ends there, if it may be gone on in; cut once there is another. */
+  readonly tail: Tail | null;
   /** The newest header; null for a directory without a journal. */
   readonly header: Header | null;
   /** Number of the snapshot that was used, 0 for none. */
@@ -64,7 +67,7 @@ export function damageError({ file, offset, first, last, why }: Damage): Attacca
 
 /**
  * Reads a journal: the newest snapshot that is intact, and the records behind it. Then removes what
- * a crash has left and cuts what was never acknowledged. Refuses with `journal-damaged` when
+ * a crash has left and clears what was never acknowledged. Refuses with `journal-damaged` when
  * acknowledged records cannot be read, with `journal-version` what another version wrote; the
  * directory is then as it was.
  */
@@ -90,14 +93,16 @@ export async function recover(disk: Disk, options: RecoverOptions): Promise<Reco
     const name = snapshotName(number);
     if (number > walked.place.number || spoiled.includes(name)) await setAside(disk, name);
   }
+  let tail: Tail | null = null;
   if (damage !== null) await cut(disk, files, walked, damage);
-  else await tidy(disk, files, walked);
+  else tail = await tidy(disk, files, walked, stepVersion);
   for (const name of [SPARE, DRAFT]) {
     if (files.some((file) => file.name === name)) await disk.remove(name);
   }
   await disk.syncDirectory();
   return {
     after: walked.place,
+    tail,
     header: walked.header ?? header,
     snapshot,
     records: walked.records,
@@ -136,14 +141,36 @@ export async function readJournal(disk: Disk, options: ReadOptions): Promise<Wal
   return walk(read, { ...options, disk, durable: upTo ?? newest });
 }
 
-/** Cuts the last segment behind its last record: the next one begins there. */
-async function tidy(disk: Disk, files: readonly File[], walked: Walk): Promise<void> {
-  const { end, torn, spoiled } = walked;
+/**
+ * Clears the last segment behind its last record. It is not cut: on a disk that is full its rest is
+ * all that there is for what frees things. Returns it; null when it may not be gone on in.
+ */
+async function tidy(
+  disk: Disk,
+  files: readonly File[],
+  walked: Walk,
+  stepVersion: number,
+): Promise<Tail | null> {
+  const { end, torn, spoiled, header } = walked;
   if (torn !== null && torn.offset === 0) await disk.remove(torn.file);
-  if (end === null || spoiled !== null) return;
+  if (end === null || spoiled !== null) return null;
   if (walked.records > 0) await writeAgain(disk, end.file, end.offset);
+  if (torn !== null && torn.offset > 0) await clear(disk, torn);
   const size = files.find(({ name }) => name === end.file)?.size ?? 0;
-  if (size > end.offset) await disk.truncate(end.file, end.offset);
+  // A segment that others follow was judged up to its last record only.
+  const isLast = segmentsAmong(files).at(-1)?.name === end.file;
+  if (!isLast || header?.stepVersion !== stepVersion) return null;
+  return { file: end.file, offset: end.offset, size };
+}
+
+/** Writes zeros where no record is, durably: nothing of it may be taken for what comes there. */
+async function clear(disk: Disk, { file, offset, bytes }: Torn): Promise<void> {
+  const zeros = new Uint8Array(Math.min(PIECE_BYTES, bytes));
+  const end = offset + bytes;
+  for (let at = offset; at < end; at += zeros.length) {
+    const piece = zeros.subarray(0, Math.min(zeros.length, end - at));
+    await disk.write(file, at, piece, at + piece.length === end);
+  }
 }
 
 /**

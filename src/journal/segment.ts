@@ -27,6 +27,14 @@ export interface Place {
   readonly crc: number;
 }
 
+/** The last segment that managers before have left, where nothing but zeros is behind `offset`. */
+export interface Tail {
+  readonly file: string;
+  /** Behind its last record. */
+  readonly offset: number;
+  readonly size: number;
+}
+
 export const BEGIN: Place = { number: 0, crc: 0 };
 
 export interface Header {

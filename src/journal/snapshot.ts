@@ -29,16 +29,21 @@ export function snapshotsAmong(files: readonly { readonly name: string }[]): num
  * Writes the snapshot that ends with the record `header.after`: aside, synced, renamed, the
  * directory synced; removes those before the last two. All its records must be durable: its name is
  * taken as proof. `sum` says what the checksum is of all that was given to the sink. Returns the
- * number of the first record that is still needed.
+ * number of the first record that is still needed. A header that is a function is asked for in the
+ * moment in which `save` is called; `durable` is waited for before there is a name.
  */
 export async function writeSnapshot(
   disk: Disk,
-  header: Header,
+  header: Header | (() => Header),
   checksum: Checksum,
   save: (sink: Sink, sum: () => number) => void,
+  durable: () => Promise<void> = () => Promise.resolve(),
 ): Promise<number> {
+  let last = 0;
   await disk.put(DRAFT, (sink) => {
-    const page = encodeHeader('snapshot', header, checksum);
+    const own = typeof header === 'function' ? header() : header;
+    last = own.after.number;
+    const page = encodeHeader('snapshot', own, checksum);
     sink(page);
     let crc = 0;
     const summed: Sink = (bytes) => {
@@ -50,7 +55,8 @@ export async function writeSnapshot(
     new DataView(end.buffer).setUint32(0, checksum(page, crc), true);
     sink(end);
   });
-  await disk.rename(DRAFT, snapshotName(header.after.number));
+  await durable();
+  await disk.rename(DRAFT, snapshotName(last));
   await disk.syncDirectory();
   const numbers = snapshotsAmong(await disk.list());
   for (const number of numbers.splice(SNAPSHOTS_KEPT)) await disk.remove(snapshotName(number));

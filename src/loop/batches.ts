@@ -1,6 +1,15 @@
 import { assert } from '../core/assert.js';
+import { LIMITS } from '../core/limits.js';
 import type { Journal } from '../journal/journal.js';
+import { ENTRIES_BYTES_MAX } from '../journal/record.js';
 import type { Batch, Performance, PoolLoop } from './pool-loop.js';
+
+/** Of what fills no batch, however much there is: ends of all sessions, say. */
+const BESIDE_FRAMES_BYTES = 256 * LIMITS.sessionsMax;
+assert(
+  LIMITS.batchBytesMax + LIMITS.frameBytesMax + BESIDE_FRAMES_BYTES <= ENTRIES_BYTES_MAX,
+  'a record holds the largest batch',
+);
 
 /** Where batches are written down. */
 export type BatchJournal = Pick<Journal, 'reserve' | 'append'>;

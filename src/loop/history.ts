@@ -2,7 +2,7 @@ import { assert } from '../core/assert.js';
 import { StateReader, StateWriter } from '../core/state-codec.js';
 import type { Checksum, Sink, Source } from '../core/streams.js';
 import type { Disk } from '../journal/disk.js';
-import { type Recovered, readJournal, recover } from '../journal/recover.js';
+import { damageError, type Recovered, readJournal, recover } from '../journal/recover.js';
 import { BEGIN, type Header, type Place } from '../journal/segment.js';
 import { newestSnapshot, readSnapshot, writeSnapshot } from '../journal/snapshot.js';
 import { STEP_VERSION } from '../pool/step.js';
@@ -68,7 +68,8 @@ export interface Made {
 /**
  * Makes a snapshot that ends with the record `upTo`, the last of a segment: of the newest one, and
  * of all that was done since, which is compared with what it did when it was done first. Changes
- * nothing that recovery needs. Null: there is one that goes so far.
+ * nothing that recovery needs. Null: there is one that goes so far. `journal-damaged` when what was
+ * done since cannot be read, or gives another outcome.
  */
 export async function makeSnapshot(
   disk: Disk,
@@ -94,7 +95,8 @@ export async function makeSnapshot(
     },
     use: (record) => loop?.replay(record),
   });
-  if (loop === null || walked.place.number !== upTo) return null;
+  if (walked.damage !== null) throw damageError(walked.damage);
+  assert(loop !== null && walked.place.number === upTo, 'a segment ends with its last record');
   return await saveSnapshot(disk, loop, { checksum, after: walked.place, info });
 }
 
@@ -110,22 +112,36 @@ export async function newestMade(disk: Disk, checksum: Checksum): Promise<Made |
     : { number: snapshot, firstNeeded: snapshot + 1, hash: 0, bytes: 0 };
 }
 
-/** Writes a loop as the snapshot that ends at a place. */
+/**
+ * Writes a loop as the snapshot that ends at a place. A loop that goes on says where it stands in
+ * the very moment in which it is written, and it has its name when all up to there is `durable`.
+ */
 export async function saveSnapshot(
   disk: Disk,
   loop: PoolLoop,
-  options: { readonly checksum: Checksum; readonly after: Place; readonly info: Uint8Array },
+  options: {
+    readonly checksum: Checksum;
+    readonly info: Uint8Array;
+    readonly after: Place | (() => Place);
+    readonly durable?: () => Promise<void>;
+  },
 ): Promise<Made> {
-  const { checksum, after, info } = options;
+  const { checksum, info } = options;
+  const where = options.after;
+  let number = 0;
+  const header = (): Header => {
+    const after = typeof where === 'function' ? where() : where;
+    number = after.number;
+    return { stepVersion: STEP_VERSION, after, info };
+  };
   let hash = 0;
   let bytes = 0;
   const save = (sink: Sink, sum: () => number): void => {
     bytes = saveTo(loop, sink, UNSUMMED).bytesWritten;
     hash = sum();
   };
-  const header = { stepVersion: STEP_VERSION, after, info };
-  const firstNeeded = await writeSnapshot(disk, header, checksum, save);
-  return { number: after.number, firstNeeded, hash, bytes };
+  const firstNeeded = await writeSnapshot(disk, header, checksum, save, options.durable);
+  return { number, firstNeeded, hash, bytes };
 }
 
 /** The hash of a loop's whole state: that of what a snapshot of it would hold. */

@@ -1,9 +1,10 @@
 import { crc32 } from 'node:zlib';
 import { AttaccaError } from '../core/errors.js';
 import { Journal } from '../journal/journal.js';
-import { type Place, SPARE } from '../journal/segment.js';
+import type { Recovered } from '../journal/recover.js';
+import { SPARE } from '../journal/segment.js';
 import { formatBytes } from '../levels/shm/index.js';
-import { hashOf, type Made } from '../loop/history.js';
+import { hashOf, type Made, saveSnapshot } from '../loop/history.js';
 import type { PoolLoop } from '../loop/pool-loop.js';
 import { STEP_VERSION } from '../pool/step.js';
 import type { DataDirectory } from './data-directory.js';
@@ -13,7 +14,7 @@ import { Snapshots } from './snapshots.js';
 interface JournalKeeperOptions {
   readonly directory: DataDirectory;
   readonly loop: PoolLoop;
-  readonly after: Place;
+  readonly found: Recovered;
   /** How many there are, of managers before. */
   readonly segments: number;
   readonly info: Uint8Array;
@@ -22,6 +23,8 @@ interface JournalKeeperOptions {
   readonly onDurable: (number: number) => void;
   /** What could not be appended may be tried again. */
   readonly onReady: () => void;
+  /** Steps all that was gathered, if the journal takes it now. */
+  readonly settle: () => void;
   /** The disk has failed, or a replay was not the same: what the pool says is not kept. */
   readonly crashed: (error: unknown) => void;
   readonly log: (line: string) => void;
@@ -37,19 +40,21 @@ export class JournalKeeper {
 
   constructor(options: JournalKeeperOptions) {
     this.#options = options;
-    const { directory, after, segments, info, sync, segmentBytes } = options;
+    const { directory, found, info, sync, segmentBytes } = options;
     this.#snapshots = new Snapshots({
       directory: directory.path,
       info,
       onMade: (made) => this.#made(made),
       onFailed: (error) => this.#snapshotFailed(error),
+      rescue: (error) => this.#rescue(error),
     });
     this.journal = new Journal({
       disk: directory.disk,
       checksum: crc32,
       stepVersion: STEP_VERSION,
       info,
-      after,
+      after: found.after,
+      tail: found.tail,
       sync,
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
       onDurable: (number) => this.#options.onDurable(number),
@@ -58,8 +63,16 @@ export class JournalKeeper {
       onFailed: (error) => this.#options.crashed(error),
       onClosed: (last) => this.#snapshots.closed(last),
     });
+  }
+
+  /** Before anything is written. Refuses with `disk-full` when nothing could be. */
+  async begin(): Promise<void> {
+    const { found, segments } = this.#options;
+    const isOwn = await this.journal.begin();
     // Each manager begins a segment: one that never fills it must not leave the next ever more.
-    if (segments > SERVER_LIMITS.segmentsReadMax) this.#snapshots.closed(after.number);
+    if (isOwn && segments > SERVER_LIMITS.segmentsReadMax) {
+      this.#snapshots.closed(found.after.number);
+    }
   }
 
   /**
@@ -92,17 +105,47 @@ export class JournalKeeper {
     }
   }
 
-  /** Ends at once; what is not durable is lost, and nobody was told that it is kept. */
+  /**
+   * Ends at once; what is not durable is lost, and nobody was told that it is kept. What is under
+   * way ends before the directory is another's, unless the disk does not answer. Idempotent.
+   */
   async abandon(): Promise<void> {
     this.#isClosed = true;
     this.#stopTimer();
-    await this.#snapshots.close();
+    const ended = Promise.all([this.journal.abandon(), this.#snapshots.close()]);
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, SERVER_LIMITS.abandonMsMax);
+    });
+    await Promise.race([ended, tooLong]);
+    clearTimeout(timer);
   }
 
   #made({ firstNeeded }: Made): void {
     this.journal.removeCovered(firstNeeded).catch((error: unknown) => {
       this.#options.log(`WARNING: old segments of the journal stay: ${messageOf(error)}`);
     });
+  }
+
+  /**
+   * What is done again needs a file that is damaged; who did it first has all in memory still. So
+   * the manager itself makes the snapshot, in one go, and nobody needs the file any more.
+   */
+  async #rescue(error: AttaccaError): Promise<Made> {
+    const { directory, loop, info, settle, log } = this.#options;
+    log(`DAMAGED: ${error.message}, but for this manager: it makes a snapshot itself`);
+    const made = await saveSnapshot(directory.disk, loop, {
+      checksum: crc32,
+      info,
+      after: () => {
+        if (!this.#isClosed) settle();
+        if (loop.bytesGathered === 0) return this.journal.place;
+        throw new AttaccaError('internal', 'The pool has too much to do');
+      },
+      durable: () => this.journal.flush(),
+    });
+    log(`nothing is lost: the snapshot of record ${made.number} holds all that was damaged`);
+    return made;
   }
 
   #snapshotFailed(error: unknown): void {

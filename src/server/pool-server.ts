@@ -169,6 +169,7 @@ export class PoolServer {
   /** Readies the agent; from then on links may come. */
   async start(): Promise<void> {
     this.#parts.cleanup.push(() => this.#closeParts());
+    await this.#keeper?.begin();
     await this.#startAgent();
     const { past } = this.#parts;
     if (past !== null && past.revived.loop !== null) this.#goOn(past);
@@ -197,12 +198,17 @@ export class PoolServer {
     return new JournalKeeper({
       directory: past.directory,
       loop: this.#loop,
-      after: past.revived.recovered.after,
+      found: past.revived.recovered,
       segments: past.segments,
       info: encodePoolInfo({ options, bootId, shmDirectory: memory.root }),
       ...journal,
       onDurable: (number) => this.#turns.durable(number),
       onReady: () => this.#turns.plan(),
+      settle: () => {
+        // Even if nobody has anything to say: acknowledgements alone make no batch.
+        this.#turns.input({ kind: 'tick' });
+        this.#turns.runNow();
+      },
       crashed: (error) => this.#crashed(error),
       log,
     });

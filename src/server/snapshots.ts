@@ -18,7 +18,12 @@ interface SnapshotsOptions {
   readonly onMade: (made: Made) => void;
   /** It could not be made: as there is no room, say. Another is tried later. */
   readonly onFailed: (error: unknown) => void;
+  /** A file is damaged: who has the pool in memory makes the snapshot itself, of all it knows. */
+  readonly rescue: (error: AttaccaError) => Promise<Made>;
 }
+
+/** A rescue that has failed is tried again so much later. */
+const RESCUE_MS = 10_000;
 
 /** After a snapshot so many times what it took goes by: a fifth of a core at most is for them. */
 const REST_FACTOR = 4;
@@ -32,8 +37,12 @@ export class Snapshots {
   #wanted = 0;
   /** Up to where one could not be made; 0: the last one could. */
   #missed = 0;
+  /** Whether a file is damaged, and no snapshot makes it needless yet. */
+  #isDamaged = false;
   #isRelieving = false;
   #worker: Worker | null = null;
+  /** What is under way, with the rescue that follows. */
+  #making: Promise<unknown> | null = null;
   #restTimer: NodeJS.Timeout | null = null;
   #isClosed = false;
 
@@ -60,7 +69,7 @@ export class Snapshots {
   relieve(): void {
     if (this.#isClosed) return;
     this.#isRelieving = true;
-    if (this.#worker === null) this.#begin();
+    if (this.#making === null) this.#begin();
   }
 
   /** Makes a snapshot of all up to a record, now; null when there is one. */
@@ -74,15 +83,18 @@ export class Snapshots {
     this.#isClosed = true;
     if (this.#restTimer !== null) clearTimeout(this.#restTimer);
     await this.#worker?.terminate();
+    await this.#making?.catch(() => {});
   }
 
   #begin(): void {
-    if (this.#isClosed || this.#worker !== null) return;
+    if (this.#isClosed || this.#making !== null) return;
     if (this.#restTimer !== null && !this.#isRelieving) return;
     const startedMs = performance.now();
     const upTo = this.#isRelieving ? null : this.#wanted;
     this.#isRelieving = false;
-    this.#make(upTo)
+    const making = this.#make(upTo);
+    this.#making = making;
+    making
       .then(
         (made) => {
           if (upTo !== null) this.#missed = 0;
@@ -93,21 +105,40 @@ export class Snapshots {
           if (!this.#isClosed) this.#options.onFailed(error);
         },
       )
-      .finally(() => this.#rest(upTo, performance.now() - startedMs));
+      .finally(() => {
+        this.#making = null;
+        this.#rest(this.#isDamaged ? 0 : upTo, performance.now() - startedMs);
+      });
   }
 
   #rest(made: number | null, ms: number): void {
     if (this.#isClosed) return;
     if (this.#isRelieving) this.#begin();
     if (this.#restTimer !== null) return;
-    this.#restTimer = setTimeout(() => {
-      this.#restTimer = null;
-      if (this.#wanted > (made ?? 0)) this.#begin();
-    }, ms * REST_FACTOR);
+    const restMs = ms * REST_FACTOR;
+    this.#restTimer = setTimeout(
+      () => {
+        this.#restTimer = null;
+        if (this.#wanted > (made ?? 0)) this.#begin();
+      },
+      made === 0 ? Math.max(restMs, RESCUE_MS) : restMs,
+    );
     this.#restTimer.unref();
   }
 
-  #make(upTo: number | null): Promise<Made | null> {
+  async #make(upTo: number | null): Promise<Made | null> {
+    try {
+      return await this.#makeByThread(upTo);
+    } catch (error) {
+      if (!isFileDamage(error)) throw error;
+      this.#isDamaged = true;
+      const made = await this.#options.rescue(error);
+      this.#isDamaged = false;
+      return made;
+    }
+  }
+
+  #makeByThread(upTo: number | null): Promise<Made | null> {
     const { directory, info } = this.#options;
     const workerData: SnapshotOrder = { directory, upTo, info };
     return new Promise((resolve, reject) => {
@@ -126,4 +157,10 @@ export class Snapshots {
       });
     });
   }
+}
+
+/** Whether what is on the disk is damaged: a replay with another outcome names no file. */
+function isFileDamage(error: unknown): error is AttaccaError {
+  if (!(error instanceof AttaccaError && error.code === 'journal-damaged')) return false;
+  return error.fields['file'] !== undefined;
 }

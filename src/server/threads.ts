@@ -11,7 +11,8 @@ export function threadUrl(name: 'agent' | 'snapshot'): URL {
 export function ownError(error: unknown): unknown {
   if (!(error instanceof Error && 'code' in error)) return error;
   const { code, message } = error;
+  const fields = 'fields' in error ? (error.fields as AttaccaError['fields']) : {};
   return typeof code === 'string' && isErrorCode(code)
-    ? new AttaccaError(code, message, {}, { cause: error })
+    ? new AttaccaError(code, message, fields, { cause: error })
     : error;
 }

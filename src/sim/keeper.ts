@@ -1,7 +1,7 @@
 import { AttaccaError } from '../core/errors.js';
 import type { Disk } from '../journal/disk.js';
 import { Journal } from '../journal/journal.js';
-import type { Place } from '../journal/segment.js';
+import type { Place, Tail } from '../journal/segment.js';
 import { hashOf } from '../loop/history.js';
 import type { PoolLoop } from '../loop/pool-loop.js';
 import { STEP_VERSION } from '../pool/step.js';
@@ -16,6 +16,7 @@ interface KeeperParts {
   readonly loop: PoolLoop;
   readonly disk: Disk;
   readonly after: Place;
+  readonly tail: Tail | null;
   readonly info: Uint8Array;
   readonly segmentBytes: number;
   readonly sync: boolean;
@@ -42,13 +43,14 @@ export class Keeper {
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
-    const { machines, disk, after, info, segmentBytes, sync, guard } = parts;
+    const { machines, disk, after, tail, info, segmentBytes, sync, guard } = parts;
     this.journal = new Journal({
       disk,
       checksum: machines.checksum,
       stepVersion: STEP_VERSION,
       info,
       after,
+      tail,
       segmentBytes,
       sync,
       onDurable: (number) => guard(() => parts.onDurable(number)),

@@ -1,6 +1,6 @@
 import { assert } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
-import type { Place } from '../journal/segment.js';
+import type { Recovered } from '../journal/recover.js';
 import { BEGIN } from '../journal/segment.js';
 import { hashOf } from '../loop/history.js';
 import { encodePoolInfo } from '../loop/pool-info.js';
@@ -38,6 +38,9 @@ type End =
   | 'power'
   /** All that lived on the host is dead, and its memory empty. */
   | 'reboot';
+
+/** Where a journal goes on. */
+type Found = Pick<Recovered, 'after' | 'tail'>;
 
 interface LivesParts {
   readonly options: PoolOptions;
@@ -102,7 +105,7 @@ export class Lives {
   /** Begins the first manager. */
   begin(): void {
     const { keeping, options } = this.#parts;
-    if (keeping === null) this.#serve(new PoolLoop(options), BEGIN, true);
+    if (keeping === null) this.#serve(new PoolLoop(options), { after: BEGIN, tail: null }, true);
     else this.#start();
   }
 
@@ -279,7 +282,7 @@ export class Lives {
       return;
     }
     await this.#compare(loop, after.number);
-    this.#serve(loop ?? new PoolLoop(options, checksum), after, loop === null);
+    this.#serve(loop ?? new PoolLoop(options, checksum), recovered, loop === null);
   }
 
   /** What a recovery has found is what there was, and all that anybody has heard of. */
@@ -323,17 +326,17 @@ export class Lives {
     return null;
   }
 
-  #serve(loop: PoolLoop, after: Place, isNew: boolean): void {
+  #serve(loop: PoolLoop, found: Found, isNew: boolean): void {
     const { keeping, agent, machines, plant, scheduler, onUp, count, events } = this.#parts;
     const { now } = scheduler;
     // The first turn is at the next multiple: there pool time goes on where it stood.
     this.#ahead = loop.pool.now - (now - (now % STEP_MS) + STEP_MS);
     const bytesMax = (keeping?.segmentBytes ?? Number.POSITIVE_INFINITY) / BATCH_FRACTION;
-    const keeper = keeping === null ? null : this.#keeperOf(loop, after, keeping);
+    const keeper = keeping === null ? null : this.#keeperOf(loop, found, keeping);
     const manager = new Manager(
       loop,
       keeper,
-      { after: after.number, bytesMax },
+      { after: found.after.number, bytesMax },
       {
         ...events,
         onStepped: (batch) => {
@@ -364,7 +367,7 @@ export class Lives {
     onUp(manager, isNew);
   }
 
-  #keeperOf(loop: PoolLoop, after: Place, keeping: KeepingWeather): Keeper {
+  #keeperOf(loop: PoolLoop, found: Found, keeping: KeepingWeather): Keeper {
     const { machines, dice, events, count } = this.#parts;
     const { segmentBytes, sync, snapshotMsMax } = keeping;
     const life = this.#life;
@@ -372,7 +375,8 @@ export class Lives {
       machines,
       loop,
       disk: machines.disk(this.disk),
-      after,
+      after: found.after,
+      tail: found.tail,
       info: this.#info,
       segmentBytes,
       sync,

@@ -147,7 +147,7 @@ export class CrashLife {
 
   /** Appends, writes snapshots, removes what they cover, until the power goes. */
   async #work(recovered: Recovered & { hash: number }): Promise<void> {
-    const { after, hash } = recovered;
+    const { after, tail, hash } = recovered;
     this.#check(after);
     this.#hashes.length = after.number + 1;
     // From now on others rely on what was found.
@@ -161,6 +161,7 @@ export class CrashLife {
       stepVersion: STEP_VERSION,
       info: INFO,
       after,
+      tail,
       segmentBytes: SEGMENT_BYTES,
       sync,
       onDurable: (number) => {
@@ -179,7 +180,12 @@ export class CrashLife {
         worker.closed(last, (first) => journal.removeCovered(first));
       },
     });
-    if (this.#dice(4) === 0) worker.closed(after.number, (first) => journal.removeCovered(first));
+    if (this.#dice(4) === 0) {
+      const opened = journal.begin().then((isOwn) => {
+        if (isOwn) worker.closed(after.number, (first) => journal.removeCovered(first));
+      });
+      opened.catch(() => {});
+    }
     let running = hash;
     for (let turns = this.#dice(200); turns > 0; turns--) {
       // Now and then nothing more can be made.

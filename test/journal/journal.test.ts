@@ -180,6 +180,57 @@ test('a disk that is full at the begin says so, and goes on when it is not', asy
   assert.deepEqual(room, [false, true]);
 });
 
+test('on a full disk it goes on in the last segment, with what frees, until there is another', async () => {
+  const disk = new SimDisk();
+  await write(openJournal(disk).journal, [100]);
+  const found = await recovered(disk);
+  disk.capacityBytes = disk.bytesUsed;
+  const { journal, room, closed } = openJournal(disk, found);
+  assert.equal(await journal.begin(), false);
+  assert.deepEqual(room, [false]);
+  assert.equal(journal.reserve(1), 'full');
+  for (const size of [30, 1_000]) {
+    assert.equal(journal.reserve(size, true), 'ok');
+    journal.append({ now: 1, check: 0, entries: entriesOf(journal.last + 1, size) });
+    await journal.flush();
+  }
+  assert.deepEqual(disk.names(), [segmentName(1)]);
+  const again = await recovered(disk);
+  assert.deepEqual(again.sizes, [100, 30, 1_000]);
+  disk.capacityBytes *= 3;
+  journal.retryRoom();
+  await write(journal, [10]);
+  await journal.close();
+  assert.deepEqual([room, closed], [[false, true], [3]]);
+  assert.equal(disk.bytesOf(segmentName(1)).length, again.tail?.offset);
+  assert.equal((await recovered(disk)).after.number, 4);
+});
+
+test('a full disk without a segment to go on in is refused', async () => {
+  const disk = new SimDisk({ capacityBytes: 100 });
+  const { journal } = openJournal(disk);
+  await assert.rejects(journal.begin(), { code: 'disk-full', fields: { size: SEGMENT_BYTES } });
+});
+
+test('a journal that is given up ends when what is under way has ended', async () => {
+  const { journal, schedule, append, durable, failed } = await steppedJournal();
+  append(10);
+  await schedule.endAll();
+  append(10);
+  append(10);
+  const flushed = assert.rejects(journal.flush(), { code: 'internal' });
+  let isOver = false;
+  const abandoned = journal.abandon().then(() => {
+    isOver = true;
+  });
+  await schedule.end(schedule.waiting.length);
+  assert.equal(isOver, false);
+  await schedule.endAll();
+  await Promise.all([abandoned, flushed]);
+  assert.deepEqual([isOver, durable, failed], [true, [1, 2], []]);
+  assert.equal(schedule.waiting.length, 0, 'and no more is begun');
+});
+
 test('a write that fails ends all, once: nothing more is written or told', async () => {
   const { journal, schedule, disk, append, durable, failed } = await steppedJournal();
   append(10);

@@ -10,6 +10,7 @@ import {
   type Place,
   segmentName,
   snapshotName,
+  type Tail,
 } from '../../src/journal/segment.js';
 import { writeSnapshot } from '../../src/journal/snapshot.js';
 import { SimDisk } from '../../src/sim/disk.js';
@@ -38,8 +39,13 @@ async function written(sizes: readonly number[] = SIZES): Promise<SimDisk> {
   return disk;
 }
 
-async function goOn(disk: SimDisk, after: Place, sizes: readonly number[]): Promise<Journal> {
-  const { journal } = openJournal(disk, { after });
+async function goOn(
+  disk: SimDisk,
+  after: Place,
+  sizes: readonly number[],
+  tail: Tail | null = null,
+): Promise<Journal> {
+  const { journal } = openJournal(disk, { after, tail });
   await write(journal, sizes);
   await journal.close();
   return journal;
@@ -92,7 +98,7 @@ test('an empty directory is a new journal', async () => {
   assert.equal(result.header, null);
 });
 
-test('records come in order with what was said of them, the last segment is cut, the spare goes', async () => {
+test('records come in order with what was said of them, the last segment is left, the spare goes', async () => {
   const disk = await written();
   let begun = 0;
   const result = await recovered(disk, {
@@ -110,8 +116,11 @@ test('records come in order with what was said of them, the last segment is cut,
   assert.deepEqual([result.records, result.after.number, result.torn], [6, 6, null]);
   assert.deepEqual(await namesOf(disk), [ONE, TWO, THREE]);
   assert.equal(disk.bytesOf(ONE).length, SEGMENT_BYTES);
-  assert.equal(disk.bytesOf(THREE).length, HEADER_BYTES + 2 * 144);
-  await goOn(disk, result.after, [10]);
+  const offset = HEADER_BYTES + 2 * 144;
+  assert.deepEqual(result.tail, { file: THREE, offset, size: SEGMENT_BYTES });
+  assert.equal(disk.bytesOf(THREE).length, SEGMENT_BYTES);
+  await goOn(disk, result.after, [10], result.tail);
+  assert.equal(disk.bytesOf(THREE).length, offset, 'it is cut when there is another');
   assert.deepEqual((await recovered(disk)).numbers, [1, 2, 3, 4, 5, 6, 7]);
 });
 
@@ -126,6 +135,24 @@ test('a torn tail is cut and told', async () => {
   assert.ok((torn?.bytes ?? 0) > 100 && (torn?.bytes ?? 0) <= 144);
   await goOn(disk, result.after, [33]);
   assert.deepEqual((await recovered(disk)).sizes, [...SIZES.slice(0, 5), 33]);
+});
+
+test('what a crash has torn is cleared, and nothing of it is taken for what comes there', async () => {
+  const disk = await written();
+  disk.flip(THREE, HEADER_BYTES + 50, 1);
+  // The record behind says of none before it that it was durable.
+  disk.flip(THREE, HEADER_BYTES + 144 + 24, 0);
+  const used = disk.bytesOf(THREE).subarray(HEADER_BYTES);
+  assert.ok(used.some((byte) => byte !== 0));
+  const { tail, after } = await recovered(disk);
+  assert.equal(after.number, 4);
+  assert.equal(tail?.offset, HEADER_BYTES);
+  assert.ok(
+    disk
+      .bytesOf(THREE)
+      .subarray(HEADER_BYTES)
+      .every((byte) => byte === 0),
+  );
 });
 
 test('a record that is damaged, and proved by its segment or by a later one, is refused', async () => {

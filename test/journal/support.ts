@@ -57,6 +57,7 @@ export function openJournal(disk: Disk, options: Partial<JournalOptions> = {}): 
     stepVersion: STEP_VERSION,
     info: INFO,
     after: BEGIN,
+    tail: null,
     segmentBytes: SEGMENT_BYTES,
     onDurable: (number) => void told.durable.push(number),
     onReady: () => void told.ready++,

@@ -154,6 +154,48 @@ test('stopped in order and started again: what is kept is there, nobody else is'
   assert.deepEqual(await namesOf(reader, '*'), ['kept']);
 });
 
+/** Damages the oldest segment. */
+async function damage(data: string): Promise<string> {
+  const name = (await readdir(data)).sort().find((each) => each.startsWith('journal-')) ?? '';
+  const file = await open(joinPath(data, name), 'r+');
+  await file.write(new Uint8Array(16).fill(0x55), 0, 16, HEADER_BYTES + 5_000);
+  await file.close();
+  return name;
+}
+
+test('a segment is damaged while the pool is served: its stop leaves all that is kept', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  const writer = await member(kept, 'writer');
+  for (let index = 0; index < 100; index++) {
+    await writer.put(`n/${index}`, new Uint8Array(200).fill(index));
+  }
+  await damage(kept.data);
+  await writer.close();
+  assert.equal(await kept.stop(), 0);
+  await kept.start();
+  await using reader = await member(kept, 'reader');
+  assert.equal((await namesOf(reader, 'n/*')).length, 100);
+});
+
+test('a closed segment is damaged: the manager makes a snapshot itself, and is killed', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  await using pool = await member(kept, 'writer');
+  const attributes = { k: 'x'.repeat(60_000) };
+  await pool.put('first', new Uint8Array(1), { attributes });
+  const name = await damage(kept.data);
+  // More than a segment holds.
+  for (let index = 0; index < 300; index++) {
+    await pool.put(`n/${index}`, Uint8Array.of(index), { attributes });
+  }
+  const isThere = async (): Promise<boolean> =>
+    (await readdir(kept.data)).some((each) => each.startsWith('snapshot-'));
+  while (!(await isThere())) await pool.info();
+  await kept.restart();
+  assert.equal((await namesOf(pool, 'n/*')).length, 300, name);
+});
+
 test('a kept pool that is stopped tells those who are in that it is stopping', async (t) => {
   const kept = await KeptPool.make(t);
   await kept.start();
