@@ -1,3 +1,4 @@
+import { refuse } from '../core/assert.js';
 import type { StateReader, StateWriter } from '../core/state-codec.js';
 import type { Value, ValueMap } from '../core/value.js';
 import type { Input } from '../pool/input.js';
@@ -75,4 +76,8 @@ export class Line {
     }
     return line;
   }
+}
+
+export function unknownSession(session: number): never {
+  return refuse('session-unknown', `Cannot go on with session ${session}: unknown`);
 }

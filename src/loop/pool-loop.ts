@@ -20,7 +20,7 @@ import {
   writeOpened,
   writeShellInput,
 } from './entries.js';
-import { knownOf, Line, type MessagesInput } from './line.js';
+import { knownOf, Line, type MessagesInput, unknownSession } from './line.js';
 import { splitMessages, withoutNewWork } from './split.js';
 
 interface Frame {
@@ -494,9 +494,6 @@ export class PoolLoop {
   }
 
   #line(session: number): Line {
-    const line = this.#lines.get(session);
-    if (line === undefined)
-      refuse('session-unknown', `Cannot go on with session ${session}: unknown`);
-    return line;
+    return this.#lines.get(session) ?? unknownSession(session);
   }
 }
