@@ -31,7 +31,7 @@ async function live(
   const closed: number[] = [];
   const ignore = (): void => {};
   const journal = new Journal({
-    ...{ disk, checksum: crc32, stepVersion: STEP_VERSION, info: INFO, after: BEGIN },
+    ...{ disk, checksum: crc32, stepVersion: STEP_VERSION, info: INFO, after: BEGIN, tail: null },
     ...{ segmentBytes: SEGMENT_BYTES, onReady: ignore, onRoom: ignore, onDurable: ignore },
     onFailed: (error) => assert.fail(error),
     onClosed: (last) => closed.push(last),
