@@ -172,7 +172,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a slab is removed before its end is durable': {
     breaks: 'acknowledged is kept',
-    first: 221,
+    first: 261,
     plant: ({ loop, events }) => {
       const step = loop.step.bind(loop);
       loop.step = (now) => {

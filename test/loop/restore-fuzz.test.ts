@@ -5,7 +5,6 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { AssertionFailed } from '../../src/core/assert.js';
 import { Reader, Writer } from '../../src/core/bytes.js';
 import { AttaccaError } from '../../src/core/errors.js';
@@ -20,6 +19,7 @@ import {
 import { decodePoolInfo, encodePoolInfo } from '../../src/loop/pool-info.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
 import { CHECKSUM, restored, saved } from '../core/states.js';
+import { fc } from '../fast-check.js';
 import { OPTIONS } from '../pool/harness.js';
 import { random } from '../pool/random.js';
 import { writePing } from '../protocol/other-side.js';

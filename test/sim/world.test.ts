@@ -11,7 +11,7 @@ import { LENT } from './lent.js';
 const TICKS = 2_000;
 /** One seed when a failure is looked into, else as many as are asked for. */
 const SEED = Number(process.env['ATTACCA_SEED'] ?? 0);
-const COUNT = Number(process.env['ATTACCA_SEEDS'] ?? 60);
+const COUNT = Number(process.env['ATTACCA_SEEDS'] ?? 90);
 const SEEDS = SEED > 0 ? [SEED] : Array.from({ length: COUNT }, (_, index) => index + 1);
 
 function mustHold({ seed, failure }: Result, ticks: number): void {
