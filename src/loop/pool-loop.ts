@@ -134,7 +134,6 @@ export class PoolLoop {
     return this.#stepping;
   }
 
-  /** Sessions that are open. */
   get sessionCount(): number {
     return this.#lines.size;
   }
@@ -372,7 +371,9 @@ export class PoolLoop {
     if (first > line.incoming.received + 1) {
       refuse('bad-frame', `Cannot read messages from ${first}: some are missing`);
     }
-    this.#acknowledge(line, ack);
+    // A frame that is all known is no entry: what it acknowledges is one by itself.
+    if (first + count - 1 > line.incoming.received) this.#acknowledge(line, ack);
+    else this.receiveAck(session, ack);
     const skip = line.incoming.take(first, count, end - start);
     if (skip === count) return;
     this.#inputs.push({ kind: 'messages', session, bytes, start, end, skip, noRoom });

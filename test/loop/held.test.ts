@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { Writer } from '../../src/core/bytes.js';
 import { Batches } from '../../src/loop/batches.js';
+import { hashOf } from '../../src/loop/history.js';
 import { type Batch, type Performance, PoolLoop } from '../../src/loop/pool-loop.js';
 import {
   beginMessages,
@@ -129,4 +130,16 @@ test('batches leave in their order, and wait for a journal that has no place now
   asked = [];
   batches.step(4);
   assert.deepEqual(asked, [true], 'then nothing new comes');
+});
+
+test('an acknowledgement in a frame that is all known is written down, too', () => {
+  const { loop, session, batch } = joined();
+  const twin = new PoolLoop(OPTIONS, crc32);
+  twin.replay(copyOf(batch));
+  loop.release(batch);
+  const again = frame(1, 1, (w) => writeJoin(w, 1, 'm', {}));
+  loop.receive(session, again, 0, again.length);
+  twin.replay(copyOf(loop.step(2)));
+  assert.equal(twin.hasAcknowledged(session), true);
+  assert.equal(hashOf(twin, crc32), hashOf(loop, crc32));
 });
