@@ -1,8 +1,7 @@
 import { assert } from '../core/assert.js';
 import { AttaccaError, isErrorCode } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
-import { checkSaved, type StateReader, StateWriter } from '../core/state-codec.js';
-import type { Checksum } from '../core/streams.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import { addMember } from './members.js';
 import { addLeaseWait } from './memory.js';
 import { addPromise, matcherOf } from './promises.js';
@@ -59,14 +58,6 @@ export function restorePool(r: StateReader): PoolState {
   restoreFailures(pool, r);
   restoreMemory(pool, r);
   return pool;
-}
-
-/** Tells states apart: two pools that have it in common go on alike. */
-export function stateHash(pool: PoolState, checksum: Checksum): number {
-  const w = new StateWriter(() => {}, checksum);
-  savePool(pool, w);
-  w.end();
-  return w.checksum;
 }
 
 function saveOptions(options: PoolOptions, w: StateWriter): void {

@@ -1,6 +1,6 @@
+import type { ShellInput } from '../loop/entries.js';
 import type { Effect } from '../pool/state.js';
 import type { Dice } from './dice.js';
-import type { ShellInput } from './manager.js';
 import type { Scheduler } from './scheduler.js';
 import type { Slabs } from './slabs.js';
 import { must } from './violation.js';

@@ -1,10 +1,11 @@
 import { unreachable } from '../core/assert.js';
 import { isErrorCode } from '../core/errors.js';
+import type { ShellInput } from '../loop/entries.js';
 import type { PoolState } from '../pool/state.js';
 import { FRAME_HEADER_SIZE, MESSAGE, Messages } from '../protocol/index.js';
 import { readAnswer } from './answers.js';
 import type { Following } from './following.js';
-import type { Batch, Entry, ShellInput } from './manager.js';
+import type { Batch, Entry } from './manager.js';
 import type { ClientProcess } from './member.js';
 import type { Oracle } from './oracle.js';
 import { Refusal } from './oracle-state.js';

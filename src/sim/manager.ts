@@ -2,14 +2,11 @@ import { refuse } from '../core/assert.js';
 import { Writer } from '../core/bytes.js';
 import { AttaccaError, type ErrorCode } from '../core/errors.js';
 import { Batches } from '../loop/batches.js';
+import type { ShellInput } from '../loop/entries.js';
 import type { Performance, PoolLoop, Batch as SteppedBatch } from '../loop/pool-loop.js';
-import type { Input } from '../pool/input.js';
 import type { Effect, PoolState } from '../pool/state.js';
 import { writeAck } from '../protocol/index.js';
 import type { Keeper } from './keeper.js';
-
-/** What the shell of a manager feeds it beside the messages of sessions. */
-export type ShellInput = Exclude<Input, { kind: 'messages' | 'session-opened' }>;
 
 /** What a manager took in, in the order in which it takes effect. */
 export type Entry =

@@ -1,3 +1,7 @@
+/**
+ * The model of a pool. In one file, past 500 lines: it is the contract said once more, rule by
+ * rule, and whoever asks why an answer is expected reads it from one end to the other.
+ */
 import type { ErrorCode } from '../core/errors.js';
 import type {
   Book,

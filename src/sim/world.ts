@@ -1,5 +1,6 @@
 import { AssertionFailed } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
+import type { ShellInput } from '../loop/entries.js';
 import type { Effect, PoolOptions } from '../pool/state.js';
 import { FRAME, FRAME_HEADER_SIZE, Messages } from '../protocol/index.js';
 import { Agent } from './agent.js';
@@ -14,7 +15,7 @@ import { Holdings } from './holdings.js';
 import type { Lived } from './ledger.js';
 import { Lives } from './lives.js';
 import { type Lent, type Machines, machinesOf } from './machines.js';
-import type { Manager, ShellInput } from './manager.js';
+import type { Manager } from './manager.js';
 import { ClientProcess } from './member.js';
 import { Network } from './network.js';
 import { GRACE_MS, Oracle } from './oracle.js';
