@@ -29,8 +29,9 @@ export interface RecoverOptions {
   readonly repair: boolean;
   /**
    * Called before any record, unless the directory is empty: the header of the snapshot with its
-   * body, or that of the first segment and null. Called again when the snapshot turns out to be
-   * damaged once all of it is read: what was made of it, or thrown for it, is nothing.
+   * body, or that of the first segment and null. A snapshot may turn out to be damaged once all of
+   * it is read: what was made of it, or thrown for it, is nothing. Called again for what there is
+   * instead; when there is nothing, the result has no header.
    */
   readonly begin: (header: Header, body: Source | null, size: number) => void;
   /** The records behind, in order; a record is used again, its entries are borrowed. */

@@ -128,6 +128,8 @@ export class CrashLife {
     try {
       const operationsMax = this.#dice(4) === 0 ? this.#dice(20) : Infinity;
       const result = await this.#drive(recovering, operationsMax);
+      // What was begun of a snapshot that is damaged is nothing.
+      if (result.header === null) state = START;
       assert.deepEqual(result.after, state.place);
       check('what was recovered is what was');
       assert.ok(begins <= 1 + result.spoiled.length, 'it begins again for what is damaged');
