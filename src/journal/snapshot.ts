@@ -133,25 +133,6 @@ export function verifySnapshot(
   });
 }
 
-/** Reads the body of a snapshot that {@link verifySnapshot} found intact. */
-export function readSnapshot<T>(
-  disk: Disk,
-  number: number,
-  use: (body: Source, size: number) => T,
-): Promise<T> {
-  return disk.get(snapshotName(number), (source, size) => {
-    source(new Uint8Array(HEADER_BYTES));
-    const bodyBytes = size - HEADER_BYTES - CRC_BYTES;
-    let left = bodyBytes;
-    const body: Source = (target) => {
-      const bytes = source(target.subarray(0, Math.min(left, target.length)));
-      left -= bytes;
-      return bytes;
-    };
-    return use(body, bodyBytes);
-  });
-}
-
 /**
  * The newest snapshot that is intact, and the names of those newer. `use` gets its body in the one
  * pass that sums it up, as a state may have gigabytes. So it may first get one that turns out to be

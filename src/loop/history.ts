@@ -4,7 +4,7 @@ import type { Checksum, Sink, Source } from '../core/streams.js';
 import type { Disk } from '../journal/disk.js';
 import { damageError, type Recovered, readJournal, recover } from '../journal/recover.js';
 import { BEGIN, type Header, type Place } from '../journal/segment.js';
-import { newestSnapshot, readSnapshot, writeSnapshot } from '../journal/snapshot.js';
+import { newestSnapshot, writeSnapshot } from '../journal/snapshot.js';
 import { STEP_VERSION } from '../pool/step.js';
 import { decodePoolInfo, type PoolInfo } from './pool-info.js';
 import { PoolLoop } from './pool-loop.js';
@@ -76,15 +76,15 @@ export async function makeSnapshot(
   options: { readonly checksum: Checksum; readonly upTo: number; readonly info: Uint8Array },
 ): Promise<Made | null> {
   const { checksum, upTo, info } = options;
-  const { snapshot, header } = await newestSnapshot(disk, await disk.list(), {
-    checksum,
-    stepVersion: STEP_VERSION,
+  const versions = { checksum, stepVersion: STEP_VERSION };
+  let loop: PoolLoop | null = null;
+  const files = await disk.list();
+  const { snapshot, header } = await newestSnapshot(disk, files, versions, (found, body, size) => {
+    if (found.after.number < upTo) loop = begin(found, body, size, checksum);
   });
   if (snapshot >= upTo) return null;
-  let loop: PoolLoop | null = null;
-  if (header !== null) {
-    loop = await readSnapshot(disk, snapshot, (body, size) => begin(header, body, size, checksum));
-  }
+  // What was made of one that is damaged is nothing.
+  if (header === null) loop = null;
   const walked = await readJournal(disk, {
     checksum,
     stepVersion: STEP_VERSION,

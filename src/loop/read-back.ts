@@ -6,7 +6,7 @@ import type { Disk } from '../journal/disk.js';
 import type { JournalRecord } from '../journal/record.js';
 import { damageError } from '../journal/recover.js';
 import { BEGIN, type Header, refuseVersion, snapshotName } from '../journal/segment.js';
-import { readSnapshot, snapshotsAmong, verifySnapshot } from '../journal/snapshot.js';
+import { snapshotsAmong, verifySnapshot } from '../journal/snapshot.js';
 import { segmentsAmong, type Walk, walk } from '../journal/walk.js';
 import { STEP_VERSION } from '../pool/step.js';
 import { decodePoolInfo } from './pool-info.js';
@@ -40,6 +40,8 @@ interface ReadBack {
 interface Base {
   readonly number: number;
   readonly header: Header | null;
+  /** What the snapshot holds. */
+  readonly loop: PoolLoop | null;
 }
 
 /**
@@ -55,7 +57,7 @@ export async function readBack(disk: Disk, options: ReadBackOptions): Promise<Re
   if (segments.length === 0 && snapshotsAmong(files).length === 0) return null;
   const base = await findBase(disk, files, checksum, behind);
   let last = base.number;
-  let loop = base.header === null ? null : await restore(disk, base.number, checksum);
+  let { loop } = base;
   const [durable = 0] = snapshotsAmong(files);
   const needed = new Set(segments.filter(({ first }) => first <= until).map(({ name }) => name));
   const walked = await walkTwice(base.header?.after ?? BEGIN, (after) =>
@@ -155,19 +157,15 @@ async function firstIntact(
   checksum: Checksum,
 ): Promise<Base | null> {
   for (const number of numbers) {
-    if (number === 0) return { number, header: null };
-    const header = await verifySnapshot(disk, number, checksum);
-    if (header === null) continue;
-    if (header.stepVersion > STEP_VERSION) {
-      refuseVersion(snapshotName(number), 'step', header.stepVersion, STEP_VERSION);
-    }
-    return { number, header };
+    if (number === 0) return { number, header: null, loop: null };
+    let loop: PoolLoop | null = null;
+    const header = await verifySnapshot(disk, number, checksum, ({ stepVersion }, body, size) => {
+      if (stepVersion > STEP_VERSION) {
+        refuseVersion(snapshotName(number), 'step', stepVersion, STEP_VERSION);
+      }
+      loop = PoolLoop.restore(new StateReader(body, size, checksum), checksum);
+    });
+    if (header !== null) return { number, header, loop };
   }
   return null;
-}
-
-function restore(disk: Disk, number: number, checksum: Checksum): Promise<PoolLoop> {
-  return readSnapshot(disk, number, (body, size) =>
-    PoolLoop.restore(new StateReader(body, size, checksum), checksum),
-  );
 }

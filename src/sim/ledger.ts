@@ -4,7 +4,7 @@ import type { Checksum } from '../core/streams.js';
 import type { Disk } from '../journal/disk.js';
 import { readJournal } from '../journal/recover.js';
 import { BEGIN } from '../journal/segment.js';
-import { newestSnapshot, readSnapshot, snapshotsAmong } from '../journal/snapshot.js';
+import { newestSnapshot, snapshotsAmong } from '../journal/snapshot.js';
 import { hashOf } from '../loop/history.js';
 import { decodePoolInfo } from '../loop/pool-info.js';
 import { PoolLoop } from '../loop/pool-loop.js';
@@ -79,16 +79,14 @@ export class Ledger {
     const isWhole = files.some(({ name }) => name === FIRST_SEGMENT);
     const only = files.filter(({ name }) => name.endsWith(hexOf(oldest ?? 0)));
     const from = { checksum, stepVersion: STEP_VERSION };
+    let loop: PoolLoop | null = null;
     const { snapshot, header } = isWhole
       ? { snapshot: 0, header: null }
-      : await newestSnapshot(disk, only, from);
-    let loop: PoolLoop | null = null;
-    if (header !== null) {
-      loop = await readSnapshot(disk, snapshot, (body, size) =>
-        PoolLoop.restore(new StateReader(body, size, checksum), checksum),
-      );
-      this.check(snapshot, loop, checksum);
-    }
+      : await newestSnapshot(disk, only, from, (_header, body, size) => {
+          loop = PoolLoop.restore(new StateReader(body, size, checksum), checksum);
+        });
+    if (header === null) loop = null;
+    if (loop !== null) this.check(snapshot, loop, checksum);
     let checked = 0;
     await readJournal(disk, {
       ...from,
