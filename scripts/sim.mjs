@@ -30,6 +30,14 @@ const { values } = parseArgs({
   },
 });
 
+/** On stderr, so that a long run is seen to go on. */
+const PROGRESS_MS = 15_000;
+
+function pace() {
+  const minutes = (performance.now() - started) / 60_000;
+  return `${Math.round(count / minutes)} seeds a minute`;
+}
+
 function fail(message) {
   process.stderr.write(`sim: ${message}\n`);
   process.exit(2);
@@ -67,6 +75,7 @@ const ticks = wholeNumber(values.ticks, '--ticks');
 const started = performance.now();
 let count = 0;
 let events = 0;
+let toldMs = started;
 for (const seed of seedsOf()) {
   const result = await run(seed, { ticks, lent });
   count++;
@@ -79,6 +88,11 @@ for (const seed of seedsOf()) {
   } else if (values.seed !== undefined) {
     process.stdout.write(`seed ${seed}: ${result.events} events, digest ${result.digest}\n`);
   }
+  const nowMs = performance.now();
+  if (nowMs - toldMs > PROGRESS_MS) {
+    process.stderr.write(`sim: ${count} seeds hold, at ${seed}, ${pace()}\n`);
+    toldMs = nowMs;
+  }
   if (result.failure === null && !values.trace) continue;
   Error.stackTraceLimit = 30;
   const again = await run(seed, { ticks, lent, traces: true });
@@ -89,6 +103,4 @@ for (const seed of seedsOf()) {
   process.stderr.write(`again: npm run sim -- --seed ${seed} --ticks ${ticks}\n`);
   process.exit(1);
 }
-const minutes = (performance.now() - started) / 60_000;
-const pace = `${Math.round(count / minutes)} seeds a minute`;
-if (!values.json) process.stdout.write(`sim: ${count} seeds hold, ${events} events, ${pace}\n`);
+if (!values.json) process.stdout.write(`sim: ${count} seeds hold, ${events} events, ${pace()}\n`);
