@@ -3,9 +3,7 @@ import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import type { ProcessIdentity } from '../levels/process-identity.js';
 import { formatBytes } from '../levels/shm/index.js';
-import { encodePoolInfo } from '../loop/pool-info.js';
 import type { PoolLoop } from '../loop/pool-loop.js';
-import { pendingEffects } from '../pool/slabs.js';
 import type { Effect, PoolOptions } from '../pool/state.js';
 import { formatAddress, type Link } from '../transport/index.js';
 import { Agent } from './agent.js';
@@ -16,7 +14,7 @@ import { DeathWatch, identityOf } from './death-watch.js';
 import type { ConnectionBounds } from './descriptors.js';
 import type { Door } from './handshake.js';
 import { Heartbeats } from './heartbeats.js';
-import { JournalKeeper } from './journal-keeper.js';
+import { KeptPool } from './kept-pool.js';
 import { SERVER_LIMITS } from './limits.js';
 import type { PoolMemory } from './memory.js';
 import { loopOf, type Past, slabsOf } from './past.js';
@@ -81,7 +79,8 @@ export class PoolServer {
   readonly #startedMs = performance.now();
   /** Pool time stands still while no manager runs. */
   readonly #timeBefore: number;
-  readonly #keeper: JournalKeeper | null;
+  /** Null: the pool is kept nowhere. */
+  readonly #kept: KeptPool | null;
   #agent: Agent | null = null;
   #hasCrashed = false;
   #fault: Extract<ServerEnd, { kind: 'crashed' }> | null = null;
@@ -106,7 +105,7 @@ export class PoolServer {
     const crashed = (error: unknown): void => this.#crashed(error);
     this.#loop = loopOf(parts.past, parts.loop);
     this.#timeBefore = this.#loop.pool.now;
-    this.#keeper = this.#keepJournal();
+    this.#kept = this.#keep();
     this.#deaths = new DeathWatch({
       now,
       awayMsMax: parts.awayMsMax,
@@ -114,7 +113,7 @@ export class PoolServer {
     });
     this.#turns = new Turns({
       loop: this.#loop,
-      journal: this.#keeper?.journal ?? null,
+      journal: this.#kept?.journal ?? null,
       now,
       crashed,
       accept: (session) => this.#sessions.accept(session),
@@ -156,9 +155,7 @@ export class PoolServer {
 
   /** Whether what lies in its memory is to be there for the next manager. */
   get keepsMemory(): boolean {
-    if (this.#keeper === null) return false;
-    const { bytesTotal, bytesFree, bytesDead } = this.#loop.pool.extents;
-    return this.#hasCrashed || bytesTotal > bytesFree + bytesDead;
+    return this.#kept?.holdsMemory(this.#hasCrashed) ?? false;
   }
 
   /** Sessions that are open, away ones too. */
@@ -169,46 +166,31 @@ export class PoolServer {
   /** Readies the agent; from then on links may come. */
   async start(): Promise<void> {
     this.#parts.cleanup.push(() => this.#closeParts());
-    await this.#keeper?.begin();
+    await this.#kept?.begin();
     await this.#startAgent();
-    const { past } = this.#parts;
-    if (past !== null && past.revived.loop !== null) this.#goOn(past);
+    this.#kept?.goOn({
+      slabsLost: this.#agent?.slabsLost ?? [],
+      restore: (session) => this.#sessions.restore(session),
+      endSession: (session, why) => this.#endSession(session, why),
+      perform: (effect) => this.#perform(effect),
+    });
     this.#isServing = true;
   }
 
-  /** Goes on where the last manager of the pool ended. */
-  #goOn(past: Past): void {
-    const { id: _id, name: _name, hashSeed: _seed, ...options } = this.#parts.loop;
-    const all = [...this.#loop.pool.extents.slabs.keys()];
-    const slabsLost = past.hasBooted ? all : (this.#agent?.slabsLost ?? []);
-    const asked = pendingEffects(this.#loop.pool);
-    this.#turns.input({ kind: 'restart', options, slabsLost });
-    for (const line of this.#loop.sessions()) {
-      this.#sessions.restore(line);
-      if (past.endsSessions) this.#endSession(line.session, 'records of it may be lost');
-    }
-    // What it had asked of its agent, and never heard of.
-    for (const effect of asked) this.#perform(effect);
-  }
-
-  #keepJournal(): JournalKeeper | null {
+  #keep(): KeptPool | null {
     const { past, loop: options, memory, here, journal, log } = this.#parts;
     if (past === null) return null;
-    const bootId = here.bootId ?? '';
-    return new JournalKeeper({
-      directory: past.directory,
+    return new KeptPool({
+      past,
       loop: this.#loop,
-      found: past.revived.recovered,
-      segments: past.segments,
-      info: encodePoolInfo({ options, bootId, shmDirectory: memory.root }),
-      ...journal,
-      onDurable: (number) => this.#turns.durable(number),
+      options,
+      bootId: here.bootId ?? '',
+      shmDirectory: memory.root,
+      journal,
+      input: (input) => this.#turns.input(input),
+      runNow: () => this.#turns.runNow(),
       onReady: () => this.#turns.plan(),
-      settle: () => {
-        // Even if nobody has anything to say: acknowledgements alone make no batch.
-        this.#turns.input({ kind: 'tick' });
-        this.#turns.runNow();
-      },
+      onDurable: (number) => this.#turns.durable(number),
       crashed: (error) => this.#crashed(error),
       log,
     });
@@ -354,7 +336,7 @@ export class PoolServer {
     await this.#settle();
     const error = new AttaccaError('pool-stopping', 'Cannot go on: the pool has stopped');
     await this.#sessions.refuseAll(error);
-    await this.#endHistory();
+    await this.#endKept();
     this.#turns.stop();
     await this.#agent?.close();
     await this.#scratches?.close();
@@ -364,34 +346,19 @@ export class PoolServer {
   async #settle(): Promise<void> {
     if (this.#hasCrashed) return;
     this.#turns.runNow();
-    await this.#keeper?.journal.flush();
+    await this.#kept?.journal.flush();
   }
 
-  /** Nobody comes back to a pool that was stopped: its sessions end, then its journal. */
-  async #endHistory(): Promise<void> {
-    if (this.#keeper === null) return;
+  async #endKept(): Promise<void> {
+    if (this.#kept === null) return;
     if (this.#hasCrashed || !this.#isServing) {
-      await this.#keeper.abandon();
+      await this.#kept.abandon();
       return;
     }
-    for (const { session } of this.#loop.sessions()) {
-      this.#turns.input({ kind: 'session-gone', session, why: 'the pool was stopped' });
-    }
+    this.#kept.endSessions();
     await this.#settle();
-    // Nothing comes any more that the snapshot of the end would not have.
     this.#turns.stop();
-    await this.#keeper.close();
-    this.#tellKept();
-  }
-
-  #tellKept(): void {
-    const { past, memory, log } = this.#parts;
-    const { objects, extents } = this.#loop.pool;
-    if (objects.used === 0) return;
-    const bytes = extents.bytesTotal - extents.bytesFree - extents.bytesDead;
-    const slabs =
-      bytes === 0 ? '' : `, ${formatBytes(bytes)} of them in "${memory.root}" until the host boots`;
-    log(`${objects.used} objects are kept in "${past?.directory.path ?? ''}"${slabs}`);
+    await this.#kept.close();
   }
 
   /** Our own fault: reported once, then the pool ends. What it holds is not to be trusted. */
@@ -400,7 +367,7 @@ export class PoolServer {
     this.#hasCrashed = true;
     this.#fault = { kind: 'crashed', error, report: null };
     this.#turns.stop();
-    void this.#keeper?.abandon();
+    void this.#kept?.abandon();
     const { culprit } = this.#loop;
     const { text, path } = writeCrashReport(this.directory, error, {
       poolId: this.id,

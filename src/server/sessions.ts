@@ -25,7 +25,7 @@ interface MessagesBody {
   readonly end: number;
 }
 
-interface Restored {
+export interface Restored {
   readonly session: number;
   readonly process: ValueMap;
   readonly waiting: readonly MessagesBody[];

@@ -1,0 +1,124 @@
+import { formatBytes } from '../levels/shm/index.js';
+import type { ShellInput } from '../loop/entries.js';
+import { encodePoolInfo } from '../loop/pool-info.js';
+import type { PoolLoop } from '../loop/pool-loop.js';
+import { pendingEffects } from '../pool/slabs.js';
+import type { Effect, PoolOptions } from '../pool/state.js';
+import { JournalKeeper } from './journal-keeper.js';
+import type { Past } from './past.js';
+import type { Restored } from './sessions.js';
+
+interface KeptPoolOptions {
+  readonly past: Past;
+  readonly loop: PoolLoop;
+  readonly options: PoolOptions;
+  readonly bootId: string;
+  readonly shmDirectory: string;
+  readonly journal: { readonly sync: boolean; readonly segmentBytes: number | undefined };
+  readonly input: (input: ShellInput) => void;
+  readonly runNow: () => void;
+  /** What could not be appended may be tried again. */
+  readonly onReady: () => void;
+  readonly onDurable: (number: number) => void;
+  readonly crashed: (error: unknown) => void;
+  readonly log: (line: string) => void;
+}
+
+/** What is performed, and whose sessions are taken up, when a pool goes on. */
+interface GoingOn {
+  /** Slabs that the agent did not find. */
+  readonly slabsLost: readonly number[];
+  readonly restore: (session: Restored) => void;
+  readonly endSession: (session: number, why: string) => void;
+  readonly perform: (effect: Effect) => void;
+}
+
+/** What the manager of a pool does for its being kept in a directory. */
+export class KeptPool {
+  readonly #options: KeptPoolOptions;
+  readonly #keeper: JournalKeeper;
+
+  constructor(parts: KeptPoolOptions) {
+    this.#options = parts;
+    const { past, loop, options, bootId, shmDirectory, journal } = parts;
+    this.#keeper = new JournalKeeper({
+      directory: past.directory,
+      loop,
+      found: past.revived.recovered,
+      segments: past.segments,
+      info: encodePoolInfo({ options, bootId, shmDirectory }),
+      ...journal,
+      onDurable: parts.onDurable,
+      onReady: parts.onReady,
+      settle: () => {
+        // Even if nobody has anything to say: acknowledgements alone make no batch.
+        parts.input({ kind: 'tick' });
+        parts.runNow();
+      },
+      crashed: parts.crashed,
+      log: parts.log,
+    });
+  }
+
+  get journal(): JournalKeeper['journal'] {
+    return this.#keeper.journal;
+  }
+
+  /** Whether what lies in the pool's memory is to be there for the next manager. */
+  holdsMemory(hasCrashed: boolean): boolean {
+    const { bytesTotal, bytesFree, bytesDead } = this.#options.loop.pool.extents;
+    return hasCrashed || bytesTotal > bytesFree + bytesDead;
+  }
+
+  /** Before anything is written. Refuses with `disk-full` when nothing could be. */
+  begin(): Promise<void> {
+    return this.#keeper.begin();
+  }
+
+  /** Goes on where the last manager of the pool ended, if there was one. */
+  goOn({ slabsLost, restore, endSession, perform }: GoingOn): void {
+    const { past, loop, input } = this.#options;
+    if (past.revived.loop === null) return;
+    const { id: _id, name: _name, hashSeed: _seed, ...options } = this.#options.options;
+    const lost = past.hasBooted ? [...loop.pool.extents.slabs.keys()] : slabsLost;
+    const asked = pendingEffects(loop.pool);
+    input({ kind: 'restart', options, slabsLost: lost });
+    for (const line of loop.sessions()) {
+      restore(line);
+      if (past.endsSessions) endSession(line.session, 'records of it may be lost');
+    }
+    // What it had asked of its agent, and never heard of.
+    for (const effect of asked) perform(effect);
+  }
+
+  /** Nobody comes back to a pool that was stopped. */
+  endSessions(): void {
+    const { loop, input } = this.#options;
+    for (const { session } of loop.sessions()) {
+      input({ kind: 'session-gone', session, why: 'the pool was stopped' });
+    }
+  }
+
+  /** Ends in order, when nothing comes any more that the snapshot of the end would not have. */
+  async close(): Promise<void> {
+    await this.#keeper.close();
+    this.#tell();
+  }
+
+  /** Ends at once: what is not durable is lost, and nobody was told that it is kept. Idempotent. */
+  abandon(): Promise<void> {
+    return this.#keeper.abandon();
+  }
+
+  #tell(): void {
+    const { past, loop, shmDirectory, log } = this.#options;
+    const { objects, extents } = loop.pool;
+    if (objects.used === 0) return;
+    const bytes = extents.bytesTotal - extents.bytesFree - extents.bytesDead;
+    const slabs =
+      bytes === 0
+        ? ''
+        : `, ${formatBytes(bytes)} of them in "${shmDirectory}" until the host boots`;
+    log(`${objects.used} objects are kept in "${past.directory.path}"${slabs}`);
+  }
+}
