@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AttaccaError } from '../core/errors.js';
 import { systemCode, whyFailed } from '../core/system-errors.js';
 import { lockPoolDirectory } from '../levels/shm/index.js';
 import { NodeDisk } from './node-disk.js';
 import { makePrivateDirectory } from './place.js';
-import { makeToken, readSecretToken, writeTokenFile } from './secrets.js';
+import { makeToken, readSecretToken, tokenLine, writeSecretFile } from './secrets.js';
 
 const KEY_FILE = 'session-key';
 const KEY_BYTES = 32;
@@ -17,11 +17,13 @@ const TOKEN_FILE = 'token';
 export class DataDirectory {
   readonly path: string;
   readonly disk: NodeDisk;
+  readonly #log: (line: string) => void;
   readonly #release: () => Promise<void>;
 
-  private constructor(path: string, release: () => Promise<void>) {
+  private constructor(path: string, log: (line: string) => void, release: () => Promise<void>) {
     this.path = path;
     this.disk = new NodeDisk(path);
+    this.#log = log;
     this.#release = release;
   }
 
@@ -40,9 +42,9 @@ export class DataDirectory {
     }
     if (lock === 'unsupported') {
       log(`WARNING: nothing keeps a second manager out of "${path}": this system has no locks`);
-      return new DataDirectory(path, async () => {});
+      return new DataDirectory(path, log, async () => {});
     }
-    return new DataDirectory(path, () => lock.release());
+    return new DataDirectory(path, log, () => lock.release());
   }
 
   /**
@@ -57,32 +59,32 @@ export class DataDirectory {
       throw new AttaccaError('file-error', `Cannot use "${path}": it is no key of ours`, { path });
     }
     const key = randomBytes(KEY_BYTES);
-    // A name that each draft has: what a crash leaves of one the next replaces.
-    const draft = `${path}.new`;
-    try {
-      await rm(draft, { force: true });
-      await writeAll(await open(draft, 'wx', 0o600), key);
-      await rename(draft, path);
-    } catch (cause) {
-      await rm(draft, { force: true }).catch(() => {});
-      throw cannotKeep(path, cause);
-    }
-    await this.disk.syncDirectory();
+    await this.#keep(path, key);
     return key;
   }
 
-  /** The token that opens the pool, the same for each manager. */
+  /**
+   * The token that opens the pool, the same for each manager. A file of nothing, or of zeros, is
+   * what a loss of power leaves of one that was not synced: nobody has a token of it.
+   */
   async token(): Promise<string> {
     const path = join(this.path, TOKEN_FILE);
-    if ((await readSmall(path)) !== null) return readSecretToken(path);
+    const found = await readSmall(path);
+    if (found?.some((byte) => byte !== 0) === true) return readSecretToken(path);
     const token = makeToken();
+    await this.#keep(path, tokenLine(token));
+    if (found !== null) this.#log(`WARNING: "${path}" was empty: the pool has a new token`);
+    return token;
+  }
+
+  /** Writes a secret, durably, its name too. */
+  async #keep(path: string, secret: string | Uint8Array): Promise<void> {
     try {
-      await writeTokenFile(path, token);
+      await writeSecretFile(path, secret);
     } catch (cause) {
       throw cannotKeep(path, cause);
     }
     await this.disk.syncDirectory();
-    return token;
   }
 
   /** Lets another manager have it. Idempotent. */
@@ -119,13 +121,4 @@ function cannotKeep(path: string, cause: unknown): AttaccaError {
   const code = system === 'ENOSPC' || system === 'EDQUOT' ? 'disk-full' : 'file-error';
   const text = `Cannot keep a pool, as "${path}" cannot be made: ${whyFailed(cause)}`;
   return new AttaccaError(code, text, { path, system }, { cause });
-}
-
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,12 +1,12 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { open, rename, unlink } from 'node:fs/promises';
+import { open, rename, rm, unlink } from 'node:fs/promises';
 import { AttaccaError } from '../core/errors.js';
 import { readTokenFile } from '../transport/index.js';
 import { ownUid } from './place.js';
 
 const TOKEN_TEXT = /^[A-Za-z0-9_-]{43}$/u;
-export const TOKEN_FILE_MODE = 0o600;
+export const SECRET_FILE_MODE = 0o600;
 
 /** A token that nobody guesses: 32 random bytes as text. */
 export function makeToken(): string {
@@ -27,13 +27,24 @@ export function tokensEqual(one: string, other: string): boolean {
   return timingSafeEqual(digest(one), digest(other));
 }
 
-/** Writes a token for its user alone, whole or not at all; returns what the file is known by. */
-export async function writeTokenFile(path: string, token: string): Promise<Stats> {
-  const draft = `${path}.${randomBytes(4).toString('hex')}`;
+/** Where a secret is written until it has its name. */
+export function draftOf(path: string): string {
+  return `${path}.new`;
+}
+
+/**
+ * Writes a secret for its user alone, whole or not at all; returns what the file is known by. What
+ * it holds is synced before its name is: a loss of power leaves no empty file of that name. That a
+ * draft has one name leaves the next who writes to replace what a crash has left.
+ */
+export async function writeSecretFile(path: string, secret: string | Uint8Array): Promise<Stats> {
+  const draft = draftOf(path);
   const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
-  const handle = await open(draft, flags, TOKEN_FILE_MODE);
+  await rm(draft, { force: true });
+  const handle = await open(draft, flags, SECRET_FILE_MODE);
   try {
-    await handle.writeFile(`${token}\n`);
+    await handle.writeFile(secret);
+    await handle.sync();
     await rename(draft, path);
     return await handle.stat();
   } catch (error) {
@@ -42,6 +53,11 @@ export async function writeTokenFile(path: string, token: string): Promise<Stats
   } finally {
     await handle.close();
   }
+}
+
+/** A token as its file holds it. */
+export function tokenLine(token: string): string {
+  return `${token}\n`;
 }
 
 /**

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -18,6 +28,7 @@ import {
   write,
 } from '../journal/support.js';
 import { scratch, tinyTmpfs } from '../levels/scratch.js';
+import { Unsynced } from './unsynced.js';
 
 testDisk('node', async (t) => new NodeDisk(await scratch(t, tmpdir())));
 
@@ -132,5 +143,83 @@ test('a journal in a directory goes on where another process has left it', async
   });
   assert.deepEqual([snapshot, records], [18, 0]);
   assert.ok(readdirSync(directory).includes(snapshotName(18)));
+  await disk.close();
+});
+
+test('what a disk calls durable is synced, and before it has its name', async (t) => {
+  const directory = await scratch(t, tmpdir());
+  const path = (name: string): string => join(directory, name);
+  const unsynced = await Unsynced.watch(t);
+  const disk = new NodeDisk(directory);
+  const bytes = new Uint8Array(5_000).fill(7);
+
+  await disk.create('a', 1 << 20);
+  assert.ok(unsynced.isSynced(path('a')), 'made of zeros');
+  await disk.write('a', 0, bytes, true);
+  assert.ok(unsynced.isSynced(path('a')), 'a write that syncs');
+  await disk.write('a', 0, bytes, false);
+  assert.ok(!unsynced.isSynced(path('a')), 'a write that does not sync');
+  await disk.write('a', 8_192, bytes, true);
+  assert.ok(unsynced.isSynced(path('a')), 'and what was written before it');
+  await disk.write('a', 0, bytes, false);
+  await disk.write('a', 0, new Uint8Array(0), true);
+  assert.ok(unsynced.isSynced(path('a')), 'nothing is written, and synced');
+  await disk.truncate('a', 4_096);
+  assert.ok(unsynced.isSynced(path('a')), 'cut');
+  await disk.put('b', (sink) => sink(bytes));
+  assert.ok(unsynced.isSynced(path('b')), 'made of what is given');
+
+  assert.ok(!unsynced.hasSyncedNames(directory), 'names are not synced by themselves');
+  await disk.syncDirectory();
+  assert.ok(unsynced.hasSyncedNames(directory));
+  for (const change of [() => disk.rename('a', 'c'), () => disk.remove('b')]) {
+    await change();
+    assert.ok(!unsynced.hasSyncedNames(directory));
+    await disk.syncDirectory();
+    assert.ok(unsynced.hasSyncedNames(directory));
+  }
+  assert.deepEqual(unsynced.renamedUnsynced, []);
+  await disk.close();
+});
+
+test('a journal has all in its files synced when it says that it is durable', async (t) => {
+  const directory = await scratch(t, tmpdir());
+  const unsynced = await Unsynced.watch(t);
+  const disk = new NodeDisk(directory);
+  const segments = (): string[] => readdirSync(directory).filter((name) => /^journal-/u.test(name));
+  const { journal, failed } = openJournal(disk);
+  for (let round = 0; round < 8; round++) {
+    await write(journal, [30_000, 1, 0]);
+    await journal.flush();
+    for (const name of segments()) assert.ok(unsynced.isSynced(join(directory, name)), name);
+  }
+  assert.ok(segments().length > 1);
+  await journal.close();
+  // The spare of the last segment is one that a crash may take.
+  await disk.syncDirectory();
+  const header = { stepVersion: STEP_VERSION, after: journal.place, info: INFO };
+  await writeSnapshot(disk, header, checksum, (sink) => sink(entriesOf(9, 3_000_000)));
+  assert.ok(unsynced.hasSyncedNames(directory));
+  assert.deepEqual([unsynced.renamedUnsynced, failed], [[], []]);
+  await disk.close();
+});
+
+test('the system has the descriptor of synced writes as one that syncs', async (t) => {
+  if (process.platform !== 'linux') return t.skip('only Linux tells how a file is open');
+  const directory = await scratch(t, tmpdir());
+  const disk = new NodeDisk(directory);
+  await disk.create('a', 1 << 20);
+  await disk.write('a', 0, new Uint8Array(5_000), true);
+  const flags: number[] = [];
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      if (readlinkSync(`/proc/self/fd/${fd}`) !== join(directory, 'a')) continue;
+      const found = /^flags:\s+(\d+)$/mu.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'));
+      flags.push(Number.parseInt(found?.[1] ?? '', 8));
+    } catch {
+      // That of the listing itself is gone.
+    }
+  }
+  assert.equal(flags.filter((each) => (each & constants.O_DSYNC) !== 0).length, 1);
   await disk.close();
 });

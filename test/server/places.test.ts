@@ -114,6 +114,9 @@ const USER_FILES: readonly (readonly [string, (path: string) => Promise<void>])[
   ]),
   ['token', (path) => writeFile(path, `${'k'.repeat(43)}\n`, { mode: 0o640 })],
   ['token', (path) => writeFile(path, `${'k'.repeat(43)}\nand more\n`, { mode: 0o600 })],
+  ['token.new', (path) => writeFile(path, 'precious', { mode: 0o600 })],
+  ['token.new', (path) => writeFile(path, '', { mode: 0o640 })],
+  ['token.new', (path) => symlink('elsewhere', path)],
 ];
 
 test('files of the user are never taken for what a dead server left', async (t) => {
@@ -131,6 +134,18 @@ test('files of the user are never taken for what a dead server left', async (t) 
     assert.deepEqual(await readdir(directory), [name]);
     const after = await lstat(path);
     assert.deepEqual([after.ino, after.size], [before.ino, before.size]);
+  }
+});
+
+test('a draft of the token that a killed server left is replaced, and goes with the pool', async (t) => {
+  for (const left of ['', `${'k'.repeat(43)}\n`]) {
+    const directory = await scratch(t);
+    await writeFile(join(directory, 'token.new'), left, { mode: 0o600 });
+    const server = await serve({ address: `unix:${directory}/socket`, ...SMALL });
+    assert.ok(!(await readdir(directory)).includes('token.new'));
+    await RawClient.open(server.address);
+    await server.close();
+    assert.deepEqual(await readdir(directory), []);
   }
 });
 
@@ -223,6 +238,17 @@ test('a token that the user keeps beside the socket stays', async (t) => {
   await RawClient.open(server.address);
   await server.close();
   assert.equal(await readFile(tokenFile, 'utf8'), 'open sesame\n');
+});
+
+test('a socket in the directory that keeps the pool: its token is there for the next manager', async (t) => {
+  const data = await scratch(t);
+  const options = { address: `unix:${data}/socket`, data, ...SMALL };
+  const first = await serve(options);
+  await first.close();
+  const second = await serve(options);
+  t.after(() => second.close());
+  assert.equal(second.token, first.token);
+  await RawClient.open(second.address);
 });
 
 test('a token that others may read, write or guess is refused', async (t) => {
