@@ -62,6 +62,9 @@ takePart({
       durability: 0,
       slabDurability: 0,
       reportFreed: false,
+      life: 1,
+      lifeBefore: 0,
+      sessionKeyId: 0,
     });
     const session = loop.openSession({});
     loop.run(0);

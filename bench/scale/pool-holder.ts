@@ -24,6 +24,9 @@ const OPTIONS = {
   durability: 2,
   slabDurability: 1,
   reportFreed: false,
+  life: 1,
+  lifeBefore: 0,
+  sessionKeyId: 0,
 };
 const WARM_BATCHES = 100;
 const INFO = encodePoolInfo({ options: OPTIONS, bootId: '', shmDirectory: '' });

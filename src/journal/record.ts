@@ -128,6 +128,17 @@ export class RecordCursor implements JournalRecord {
     return true;
   }
 
+  /** Whether the open bytes end within the record `number`, which begins at an offset. */
+  isCutOff(at: number, number: number): boolean {
+    const view = this.#view;
+    const left = view.byteLength - at;
+    // What is too short for a head holds nothing but zeros, where no record was cut off.
+    if (left < RECORD_HEAD_BYTES) return this.usedEnd(at) > at;
+    const size = view.getUint32(at, true);
+    const found = view.getUint32(at + 20, true) * HIGH + view.getUint32(at + 16, true);
+    return size > left && size <= RECORD_HEAD_BYTES + ENTRIES_BYTES_MAX && found === number;
+  }
+
   /** Whether what was looked at is as it was written. */
   holds(): boolean {
     const covered = this.#bytes.subarray(this.#at + CRC_FROM, this.#at + this.size);

@@ -153,10 +153,9 @@ async function tidy(
   stepVersion: number,
 ): Promise<Tail | null> {
   const { end, torn, spoiled, header } = walked;
-  if (torn !== null && torn.offset === 0) await disk.remove(torn.file);
   if (end === null || spoiled !== null) return null;
   if (walked.records > 0) await writeAgain(disk, end.file, end.offset);
-  if (torn !== null && torn.offset > 0) await clear(disk, torn);
+  if (torn !== null) await clear(disk, torn);
   const size = files.find(({ name }) => name === end.file)?.size ?? 0;
   // A segment that others follow was judged up to its last record only.
   const isLast = segmentsAmong(files).at(-1)?.name === end.file;
@@ -185,7 +184,8 @@ async function cut(
   damage: Damage,
 ): Promise<void> {
   for (const { name, first, size } of segmentsAmong(files).reverse()) {
-    if (first > place.number + 1 || (name === damage.file && damage.offset === 0)) {
+    const isBehind = first > place.number && name !== end?.file;
+    if (isBehind || (name === damage.file && damage.offset === 0)) {
       await setAside(disk, name);
     } else if (name === end?.file) {
       await writeAgain(disk, name, end.offset);
@@ -217,6 +217,8 @@ async function setAside(disk: Disk, name: string): Promise<void> {
 /** Keeps what a segment has from an offset on. */
 async function copyAside(disk: Disk, name: string, offset: number, size: number): Promise<void> {
   const bytes = await readWhole(disk, name, offset, new Uint8Array(size - offset));
+  // Where nothing was written yet nothing is lost.
+  if (bytes.every((byte) => byte === 0)) return;
   await disk.put(await asideName(disk, name), (sink) => sink(bytes));
   await disk.syncDirectory();
 }

@@ -151,7 +151,7 @@ class Walker {
     const bytes = await this.#load(segment);
     const header = decodeHeader('journal', bytes, this.#options.checksum, name);
     if (header === null || header.after.number !== first - 1) {
-      return this.#withoutHeader(segment, bytes.length, isLast);
+      return this.#withoutHeader(segment, isLast);
     }
     const isNext = first === before.number + 1;
     const isFirst = before === this.#start;
@@ -195,23 +195,24 @@ class Walker {
     if (later.proves || this.#durable >= missing) {
       return this.#lose(name, offset, 'a record is damaged', later.last);
     }
+    // It was made larger than any record of it needs.
+    if (this.#cursor.isCutOff(offset, next)) return this.#lose(name, offset, 'it ends in a record');
     const bytes = this.#cursor.usedEnd(offset) - offset;
     if (bytes > 0) this.#torn = { file: name, offset, bytes };
     return true;
   }
 
   /**
-   * A segment without a header: torn when it is the last and holds no record, as records are
-   * written behind a header that is synced.
+   * A segment without a header is damaged, as the header is synced before there is a name. No loss
+   * when it is the last and shows no record behind the snapshot.
    */
-  #withoutHeader({ name, first }: SegmentFile, bytes: number, isLast: boolean): boolean {
+  #withoutHeader({ name, first }: SegmentFile, isLast: boolean): boolean {
     const missing = this.#place.number + 1;
     const later = findLater(this.#cursor, HEADER_BYTES, first, missing);
-    if (!isLast || later.last > 0 || this.#durable >= missing) {
+    if (!isLast || first === missing || later.last > 0 || this.#durable >= missing) {
       return this.#lose(name, 0, 'its header is damaged', later.last);
     }
-    if (first === missing) this.#torn = { file: name, offset: 0, bytes };
-    else this.#spoiled = name;
+    this.#spoiled = name;
     return true;
   }
 

@@ -123,6 +123,9 @@ function writeRestart(w: Writer, { options, slabsLost }: Restart): void {
   w.u8(options.durability);
   w.u8(options.slabDurability);
   w.u8(options.reportFreed ? 1 : 0);
+  w.u64(options.life);
+  w.u64(options.lifeBefore);
+  w.u64(options.sessionKeyId);
   w.u32(slabsLost.length);
   for (const slab of slabsLost) w.u32(slab);
 }
@@ -135,6 +138,9 @@ function readRestart(r: Reader): Restart {
     durability: r.u8(),
     slabDurability: r.u8(),
     reportFreed: r.u8() === 1,
+    life: r.u64(),
+    lifeBefore: r.u64(),
+    sessionKeyId: r.u64(),
   };
   const slabsLost: number[] = [];
   for (let left = r.u32(); left > 0; left--) slabsLost.push(r.u32());

@@ -70,7 +70,7 @@ function loseVersion(pool: PoolState, version: number): void {
   const error = failure(
     'object-lost',
     `Cannot demand "${name}": version ${number}, which ${member} had offered, was lost with the ` +
-      "host's memory",
+      'memory that it lay in',
     { name, member, version: number },
   );
   // The version stays until the last of those that hold it has let go: then it is freed.

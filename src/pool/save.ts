@@ -70,6 +70,9 @@ function saveOptions(options: PoolOptions, w: StateWriter): void {
   w.u8(options.durability);
   w.u8(options.slabDurability);
   w.flag(options.reportFreed);
+  w.u64(options.life);
+  w.u64(options.lifeBefore);
+  w.u64(options.sessionKeyId);
 }
 
 function restoreOptions(r: StateReader): PoolOptions {
@@ -83,6 +86,9 @@ function restoreOptions(r: StateReader): PoolOptions {
     durability: r.u8(),
     slabDurability: r.u8(),
     reportFreed: r.flag(),
+    life: r.u64(),
+    lifeBefore: r.u64(),
+    sessionKeyId: r.u64(),
   };
 }
 

@@ -31,6 +31,12 @@ export interface PoolOptions {
   readonly slabDurability: number;
   /** Whether freed bytes are reported, for the agent to poison them (ATTACCA_CHECK=1). */
   readonly reportFreed: boolean;
+  /** The manager that makes this history: random, 48 bits. It stamps the memory with it. */
+  readonly life: number;
+  /** Of the key of session secrets: those of another one are not good. */
+  readonly sessionKeyId: number;
+  /** The manager that had stamped the memory that this one took over; 0: none. */
+  readonly lifeBefore: number;
 }
 
 /** What the pool asks of its agent and shell. Rare: not on the path of an object. */

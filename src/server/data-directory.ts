@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -47,20 +46,17 @@ export class DataDirectory {
     return new DataDirectory(path, log, () => lock.release());
   }
 
-  /**
-   * The key of session secrets: a client that takes its session up again must be believed. `isNew`:
-   * nobody is.
-   */
-  async sessionKey(isNew: boolean): Promise<Uint8Array> {
+  /** The key of session secrets: who has one takes up a session again. Null: there is none. */
+  async sessionKey(): Promise<Uint8Array | null> {
     const path = join(this.path, KEY_FILE);
-    const found = isNew ? null : await readSmall(path);
-    if (found !== null) {
-      if (found.length === KEY_BYTES) return found;
-      throw new AttaccaError('file-error', `Cannot use "${path}": it is no key of ours`, { path });
-    }
-    const key = randomBytes(KEY_BYTES);
-    await this.#keep(path, key);
-    return key;
+    const found = await readSmall(path);
+    if (found === null || found.length === KEY_BYTES) return found;
+    throw new AttaccaError('file-error', `Cannot use "${path}": it is no key of ours`, { path });
+  }
+
+  /** Keeps a key, durably: from then on no secret of another one is good. */
+  async keepSessionKey(key: Uint8Array): Promise<void> {
+    await this.#keep(join(this.path, KEY_FILE), key);
   }
 
   /**

@@ -27,6 +27,18 @@ export function identityOf(process: ValueMap): ProcessIdentity {
   };
 }
 
+/** Whether nothing that both platforms tell speaks against it. */
+export function mayBeSameProcess(one: ProcessIdentity, other: ProcessIdentity): boolean {
+  const differs = (mine: string | null, theirs: string | null): boolean =>
+    mine !== null && theirs !== null && mine !== theirs;
+  return (
+    one.pid === other.pid &&
+    !differs(one.startTime, other.startTime) &&
+    !differs(one.bootId, other.bootId) &&
+    !differs(one.pidNamespace, other.pidNamespace)
+  );
+}
+
 /** Certain: what a platform does not tell is not equal. */
 export function isSameProcess(one: ProcessIdentity, other: ProcessIdentity): boolean {
   return (

@@ -1,4 +1,4 @@
-import { formatBytes } from '../levels/shm/index.js';
+import { formatBytes, type Stamp } from '../levels/shm/index.js';
 import type { ShellInput } from '../loop/entries.js';
 import { encodePoolInfo } from '../loop/pool-info.js';
 import type { PoolLoop } from '../loop/pool-loop.js';
@@ -14,6 +14,7 @@ interface KeptPoolOptions {
   readonly options: PoolOptions;
   readonly bootId: string;
   readonly shmDirectory: string;
+  readonly stamp: Stamp | null;
   readonly journal: { readonly sync: boolean; readonly segmentBytes: number | undefined };
   readonly input: (input: ShellInput) => void;
   readonly runNow: () => void;
@@ -37,9 +38,14 @@ interface GoingOn {
 export class KeptPool {
   readonly #options: KeptPoolOptions;
   readonly #keeper: JournalKeeper;
+  #isKeyKept: boolean;
+  /** Records that are durable, while the key is not. */
+  #durable = 0;
+  #keepingKey: Promise<void> | null = null;
 
   constructor(parts: KeptPoolOptions) {
     this.#options = parts;
+    this.#isKeyKept = parts.past.isKeyKept;
     const { past, loop, options, bootId, shmDirectory, journal } = parts;
     this.#keeper = new JournalKeeper({
       directory: past.directory,
@@ -48,7 +54,7 @@ export class KeptPool {
       segments: past.segments,
       info: encodePoolInfo({ options, bootId, shmDirectory }),
       ...journal,
-      onDurable: parts.onDurable,
+      onDurable: (number) => this.#onDurable(number),
       onReady: parts.onReady,
       settle: () => {
         // Even if nobody has anything to say: acknowledgements alone make no batch.
@@ -70,6 +76,28 @@ export class KeptPool {
     return hasCrashed || bytesTotal > bytesFree + bytesDead;
   }
 
+  /** Resolves when all that was stepped is durable, and released. */
+  async flush(): Promise<void> {
+    await this.journal.flush();
+    await this.#keepingKey;
+  }
+
+  #onDurable(number: number): void {
+    const { past, options, stamp, onDurable, crashed } = this.#options;
+    if (this.#isKeyKept) {
+      // Before anybody is told of it, and may write where others have written.
+      stamp?.set(options.life, number);
+      onDurable(number);
+      return;
+    }
+    // A directory with a key and no journal has lost it: so the journal comes first.
+    this.#durable = number;
+    this.#keepingKey ??= past.directory.keepSessionKey(past.sessionKey).then(() => {
+      this.#isKeyKept = true;
+      this.#onDurable(this.#durable);
+    }, crashed);
+  }
+
   /** Before anything is written. Refuses with `disk-full` when nothing could be. */
   begin(): Promise<void> {
     return this.#keeper.begin();
@@ -80,7 +108,7 @@ export class KeptPool {
     const { past, loop, input } = this.#options;
     if (past.revived.loop === null) return;
     const { id: _id, name: _name, hashSeed: _seed, ...options } = this.#options.options;
-    const lost = past.hasBooted ? [...loop.pool.extents.slabs.keys()] : slabsLost;
+    const lost = past.areSlabsLost ? [...loop.pool.extents.slabs.keys()] : slabsLost;
     const asked = pendingEffects(loop.pool);
     input({ kind: 'restart', options, slabsLost: lost });
     for (const line of loop.sessions()) {

@@ -16,6 +16,7 @@ import {
   poolDirectoryPath,
   readMemoryFacts,
   removePool,
+  Stamp,
   tryLoadLibc,
 } from '../levels/shm/index.js';
 import type { ServeOptions } from './options.js';
@@ -24,6 +25,8 @@ import type { ServeOptions } from './options.js';
 export interface PoolMemory {
   /** Null: no shared memory; slabs are anonymous. */
   readonly directory: PoolDirectory | null;
+  /** Says in it whose history its slabs belong to; null without a directory. */
+  readonly stamp: Stamp | null;
   /** Where that directory lies, or ''. */
   readonly root: string;
   readonly bytes: number;
@@ -35,10 +38,19 @@ export interface PoolMemory {
 /** Anonymous slabs take this of the memory available: they cannot be shared, only copied. */
 const ANONYMOUS_SHARE = 4;
 
-/** Removes what pools left whose managers are dead; says so. Never fails. */
-async function removeDead(root: string, libc: Libc | null, log: (line: string) => void) {
+/**
+ * Removes what pools left whose managers are dead; says so. Never fails. What a directory that was
+ * moved finds under its old name is its own.
+ */
+async function removeDead(
+  root: string,
+  own: string,
+  libc: Libc | null,
+  log: (line: string) => void,
+): Promise<void> {
   const dead = await findDeadPools(root).catch(() => []);
   for (const pool of dead) {
+    if (pool.directory === poolDirectoryPath(root, own)) continue;
     const removal = await removePool(pool.directory, { libc }).catch((error: AttaccaError) => ({
       kind: 'kept' as const,
       why: error.message,
@@ -66,6 +78,7 @@ async function anonymous(
   const reason = `${formatBytes(bytes)} without shared memory (${why}): bytes go over sockets`;
   return {
     directory: null,
+    stamp: null,
     root: '',
     bytes,
     reason,
@@ -118,7 +131,7 @@ async function decide(
   if (libc === null) return await anonymous(pool, options, 'this platform cannot map memory');
   const before = pool.rootBefore === '' ? undefined : pool.rootBefore;
   const root = options.shmDirectory ?? before ?? (await defaultShmDirectory());
-  await removeDead(root, libc, log);
+  await removeDead(root, pool.poolId, libc, log);
   const facts = await readMemoryFacts(root, { named: options.shmDirectory !== undefined });
   const wish = options.memoryBytes ?? (pool.bytesBefore || undefined);
   const decision: MemoryDecision = decideMemory(withKept(facts, pool.bytesKept), { bytes: wish });
@@ -133,7 +146,11 @@ async function decide(
   const isAgain = options.memoryBytes === undefined && pool.bytesBefore > 0;
   const reason = isAgain ? decision.reason.replace('as asked', 'as before') : decision.reason;
   const bytes = Math.max(decision.bytes, pool.bytesKept);
-  return { directory, root: decision.directory, bytes, reason, warnings };
+  const stamp = await Stamp.open(directory.path, libc).catch(async (error: unknown) => {
+    await directory.close();
+    throw error;
+  });
+  return { directory, stamp, root: decision.directory, bytes, reason, warnings };
 }
 
 /** What lies in slabs of the pool already is not free any more, and may be counted all the same. */

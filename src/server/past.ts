@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib';
 import { refuse } from '../core/assert.js';
+import { AttaccaError } from '../core/errors.js';
 import { numberIn } from '../journal/segment.js';
 import type { ProcessIdentity } from '../levels/process-identity.js';
-import { formatBytes } from '../levels/shm/index.js';
+import { formatBytes, poolDirectoryPath, readStamp, type StampFound } from '../levels/shm/index.js';
 import { type Revived, revive } from '../loop/history.js';
 import type { PoolInfo } from '../loop/pool-info.js';
 import { PoolLoop } from '../loop/pool-loop.js';
@@ -11,18 +12,27 @@ import { DURABILITY } from '../protocol/index.js';
 import type { KeptSlab } from './agent-messages.js';
 import { DataDirectory } from './data-directory.js';
 import type { ServeOptions } from './options.js';
+import { mustBeOriginal, peekInfo } from './peek.js';
+import { makeSessionKey, sessionKeyId } from './secrets.js';
 
 /** What a pool that is kept in a directory was when its last manager ended. */
 export interface Past {
   readonly directory: DataDirectory;
   readonly revived: Revived;
   readonly sessionKey: Uint8Array;
+  /** False: the pool is new, and its directory shall have the key once it has a journal. */
+  readonly isKeyKept: boolean;
   readonly token: string;
-  /** Whether the host has booted since: files of slabs may be there, but nobody has synced them. */
-  readonly hasBooted: boolean;
   /**
-   * Records may be missing whose clients know of them: then no session can be taken up, as its
-   * numbers would mean something else, and nobody must come with a secret of before.
+   * Whether what lies in its slabs is not what the journal says. The host has booted since: nobody
+   * has synced them. Or they were used later than the journal goes: freed bytes may be others'.
+   */
+  readonly areSlabsLost: boolean;
+  /** The manager that had stamped them; 0: none. */
+  readonly lifeBefore: number;
+  /**
+   * No session can be taken up: records may be missing whose clients know of them, and its numbers
+   * would mean something else. So the key of secrets is a new one, or it was lost.
    */
   readonly endsSessions: boolean;
   /** Segments that its journal has. */
@@ -39,23 +49,100 @@ export async function openPast(
 ): Promise<Past> {
   const directory = await DataDirectory.open(options.data, log);
   try {
+    // Before anything is changed.
+    const known = await peekInfo(directory.path);
+    checkName(options, known);
+    await mustBeOriginal(directory.path, known);
     const startedMs = performance.now();
     const repair = options.repair ?? false;
-    const revived = await revive(directory.disk, { checksum: crc32, repair });
+    const revived = await reviveOrRepair(directory, repair);
     const ms = performance.now() - startedMs;
     checkName(options, revived.info);
     const hasBooted = revived.info !== null && revived.info.bootId !== (here.bootId ?? '');
-    const endsSessions = isCut(revived, hasBooted);
-    const sessionKey = await directory.sessionKey(endsSessions);
+    const stamp = hasBooted ? null : await stampOf(revived);
+    const isBehind = stamp !== null && !isKnown(revived, stamp);
+    if (isBehind && !repair) refuseBehind(directory.path, revived, stamp);
+    const keys = await keysOf(directory, revived, {
+      isCut: isBehind || isCut(revived, hasBooted),
+      repair,
+    });
     const token = await directory.token();
     tell(revived, ms, log);
+    if (isBehind) log('REPAIRED: what lies in its memory is newer than the journal, and is lost');
     const files = await directory.disk.list();
     const segments = files.filter(({ name }) => numberIn('journal', name) !== null).length;
-    return { directory, revived, sessionKey, token, hasBooted, endsSessions, segments, ms };
+    const lifeBefore = isBehind ? 0 : (stamp?.life ?? 0);
+    const areSlabsLost = hasBooted || isBehind;
+    return { directory, revived, ...keys, token, areSlabsLost, lifeBefore, segments, ms };
   } catch (error) {
     await directory.close();
     throw error;
   }
+}
+
+async function reviveOrRepair(directory: DataDirectory, repair: boolean): Promise<Revived> {
+  const { disk } = directory;
+  try {
+    return await revive(disk, { checksum: crc32, repair: false });
+  } catch (error) {
+    if (!(repair && error instanceof AttaccaError && error.code === 'journal-damaged')) throw error;
+    // First: whoever goes on after a crash in the middle must know that sessions have ended.
+    await directory.keepSessionKey(makeSessionKey());
+    return await revive(disk, { checksum: crc32, repair: true });
+  }
+}
+
+/** The key for this manager. Sessions go on only with the one that they were opened with. */
+async function keysOf(
+  directory: DataDirectory,
+  { loop }: Revived,
+  { isCut, repair }: { readonly isCut: boolean; readonly repair: boolean },
+): Promise<Pick<Past, 'sessionKey' | 'isKeyKept' | 'endsSessions'>> {
+  const found = await directory.sessionKey();
+  if (loop === null) {
+    if (found !== null && !repair) refuseEmpty(directory.path);
+    return { sessionKey: makeSessionKey(), isKeyKept: false, endsSessions: false };
+  }
+  const sessionKey = found === null || isCut ? makeSessionKey() : found;
+  if (sessionKey !== found) await directory.keepSessionKey(sessionKey);
+  const endsSessions = sessionKeyId(sessionKey) !== loop.pool.options.sessionKeyId;
+  return { sessionKey, isKeyKept: true, endsSessions };
+}
+
+function refuseEmpty(path: string): never {
+  refuse(
+    'journal-damaged',
+    `Cannot serve "${path}": it has kept a pool, and there is no journal of it. Bring the files ` +
+      'back; --repair begins a new pool',
+    { path },
+  );
+}
+
+function refuseBehind(path: string, { recovered }: Revived, stamp: StampFound): never {
+  const { number } = recovered.after;
+  const seen = stamp.number > number ? ` up to record ${stamp.number}` : '';
+  refuse(
+    'journal-damaged',
+    `Cannot serve "${path}": its journal ends with record ${number}, and the pool went on${seen}. ` +
+      'Its end is missing, or it was put back from a copy; --repair goes on with what is there',
+    { path, last: number, seen: stamp.number },
+  );
+}
+
+/** The stamp of the memory that its last manager had. */
+async function stampOf({ info }: Revived): Promise<StampFound | null> {
+  if (info === null || info.shmDirectory === '') return null;
+  return await readStamp(poolDirectoryPath(info.shmDirectory, info.options.id));
+}
+
+/**
+ * Whether all that the memory was used for is in the journal. A manager that was killed before it
+ * told anybody anything has not stamped yet: then the one before it has.
+ */
+function isKnown({ loop, recovered }: Revived, { life, number }: StampFound): boolean {
+  const options = loop?.pool.options;
+  const isOurs = life === options?.life || life === options?.lifeBefore;
+  return isOurs && number <= recovered.after.number;
 }
 
 /** By a repair; or by a loss of power, where acknowledgements did not wait for the disk. */

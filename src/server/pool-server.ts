@@ -186,6 +186,7 @@ export class PoolServer {
       options,
       bootId: here.bootId ?? '',
       shmDirectory: memory.root,
+      stamp: memory.stamp,
       journal,
       input: (input) => this.#turns.input(input),
       runNow: () => this.#turns.runNow(),
@@ -227,7 +228,8 @@ export class PoolServer {
   async #startAgent(): Promise<void> {
     const { thread, memory, dataSocket, dataListen, door, secrets, describe } = this.#parts;
     const { bounds, log } = this.#parts;
-    const hasBooted = this.#parts.past?.hasBooted === true;
+    const { past } = this.#parts;
+    const areLost = past?.areSlabsLost === true;
     const slabs = memory.directory?.path ?? null;
     this.#agent = await Agent.start({
       thread,
@@ -237,8 +239,8 @@ export class PoolServer {
         listen: dataListen,
         door,
         secretKey: secrets.key,
-        slabsKept: hasBooted ? [] : slabsOf(this.#loop),
-        slabsAdopting: hasBooted ? [] : [...this.#loop.pool.adoptsPending.keys()],
+        slabsKept: areLost ? [] : slabsOf(this.#loop),
+        slabsAdopting: areLost ? [] : [...this.#loop.pool.adoptsPending.keys()],
         connectionsMax: bounds.data,
         pool: { ...describe, slabs: '', data: [] },
       },
@@ -346,7 +348,7 @@ export class PoolServer {
   async #settle(): Promise<void> {
     if (this.#hasCrashed) return;
     this.#turns.runNow();
-    await this.#kept?.journal.flush();
+    await this.#kept?.flush();
   }
 
   async #endKept(): Promise<void> {

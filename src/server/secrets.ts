@@ -74,6 +74,15 @@ export function readSecretToken(path: string): string {
   throw new AttaccaError('file-error', `Cannot use the token file "${path}": ${text}`, { path });
 }
 
+export function makeSessionKey(): Uint8Array {
+  return randomBytes(32);
+}
+
+/** Tells keys apart, and nothing of them: 48 bits. */
+export function sessionKeyId(key: Uint8Array): number {
+  return createHmac('sha256', key).update('attacca session key').digest().readUIntLE(0, 6);
+}
+
 /**
  * Secrets of sessions: what a client shows to take its session up again. Derived from a key of the
  * pool's life and the number of the session, so that nothing needs to be stored.
@@ -81,7 +90,7 @@ export function readSecretToken(path: string): string {
 export class SessionSecrets {
   readonly key: Uint8Array;
 
-  constructor(key: Uint8Array = randomBytes(32)) {
+  constructor(key: Uint8Array = makeSessionKey()) {
     this.key = key;
   }
 

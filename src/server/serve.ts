@@ -31,7 +31,7 @@ import { openPast, type Past } from './past.js';
 import { DATA_SOCKET_FILE, LOG_FILE, makePrivateDirectory, socketPathOf } from './place.js';
 import { PoolServer } from './pool-server.js';
 import { placeToken, tokenFor } from './pool-token.js';
-import { SessionSecrets } from './secrets.js';
+import { SessionSecrets, sessionKeyId } from './secrets.js';
 import { SOFTWARE } from './software.js';
 
 function tcpAddress(text: string | undefined): TcpAddress | null {
@@ -104,6 +104,7 @@ function poolOptions(
   pool: { readonly poolId: string; readonly name: string; readonly hashSeed: number },
   options: ServeOptions,
   memory: PoolMemory,
+  past: Past | null,
 ): PoolOptions {
   const { data, sync = true } = options;
   const kept = sync ? DURABILITY.fsync : DURABILITY.memory;
@@ -119,6 +120,9 @@ function poolOptions(
     durability,
     slabDurability: hasFiles ? DURABILITY.memory : DURABILITY.process,
     reportFreed: options.check ?? process.env['ATTACCA_CHECK'] === '1',
+    life: randomBytes(6).readUIntLE(0, 6),
+    lifeBefore: past?.lifeBefore ?? 0,
+    sessionKeyId: past === null ? 0 : sessionKeyId(past.sessionKey),
   };
 }
 
@@ -172,7 +176,8 @@ function isTakenUp(past: Past | null): boolean {
 }
 
 /** What lies in it outlives a manager that has a journal. */
-async function endMemory({ directory }: PoolMemory, keeps: boolean): Promise<void> {
+async function endMemory({ directory, stamp }: PoolMemory, keeps: boolean): Promise<void> {
+  stamp?.close();
   if (keeps) await directory?.close();
   else await directory?.remove();
 }
@@ -193,7 +198,7 @@ function memoryOwner(
     ...pool,
     data: past?.directory.path ?? null,
     bytesKept: loop?.pool.extents.bytesTotal ?? 0,
-    bytesHeld: loop === null || past?.hasBooted === true ? 0 : bytesOffered(loop.pool.extents),
+    bytesHeld: loop === null || past?.areSlabsLost === true ? 0 : bytesOffered(loop.pool.extents),
     bytesBefore: loop?.pool.options.memoryBytesMax ?? 0,
     rootBefore: past?.revived.info?.shmDirectory ?? '',
   };
@@ -251,7 +256,7 @@ async function servePool(
     const addresses = [own, ...(listener === null ? [] : [listener.address])].map(formatAddress);
     started = new PoolServer({
       thread,
-      loop: poolOptions(identity, options, memory),
+      loop: poolOptions(identity, options, memory, past),
       past,
       journal: { sync: options.sync ?? true, segmentBytes: options.segmentBytes },
       door: { token, poolId: identity.poolId, poolName: name },

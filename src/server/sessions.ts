@@ -7,7 +7,7 @@ import type { PoolLoop } from '../loop/pool-loop.js';
 import { type Hello, ROLE, writeAccept } from '../protocol/index.js';
 import type { Link } from '../transport/index.js';
 import { type ConnectionHost, ControlConnection } from './control-connection.js';
-import { type DeathWatch, identityOf, isSameProcess } from './death-watch.js';
+import { type DeathWatch, identityOf, isSameProcess, mayBeSameProcess } from './death-watch.js';
 import { checkHello, type Door, sessionUnknown } from './handshake.js';
 import { SERVER_LIMITS } from './limits.js';
 import type { Poisoned } from './poisoned.js';
@@ -342,6 +342,9 @@ export class Sessions implements ConnectionHost {
       return session;
     }
     if (!known || entry === undefined || entry.ending) throw sessionUnknown(session);
+    // Of a journal that was put back, the same number may be another client's.
+    const isOurs = mayBeSameProcess(entry.identity, identityOf(hello.process));
+    if (!isOurs) throw sessionUnknown(session);
     const { received, frames } = loop.resumeSession(session, hello.received);
     if (loop.isDue(this.now())) this.#options.turns.plan();
     const former = entry.connection;

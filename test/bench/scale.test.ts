@@ -22,6 +22,9 @@ test('clients without sockets offer all their objects, and acknowledge what they
     durability: 0,
     slabDurability: 0,
     reportFreed: false,
+    life: 1,
+    lifeBefore: 0,
+    sessionKeyId: 0,
   });
   let now = 0;
   const step = (): Performance => loop.run(now++);

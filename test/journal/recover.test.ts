@@ -181,14 +181,27 @@ test('a segment or a header that is missing is refused', async () => {
   assert.deepEqual(await damageOf(other), { file: THREE, offset: 0, first: 5, last: 6 });
 });
 
-test('a last segment with a damaged header and no record is torn, and made anew', async () => {
-  const disk = await written(SIZES.slice(0, 4));
-  await disk.put(THREE, (sink) => sink(new Uint8Array(SEGMENT_BYTES).fill(9, 0, 3000)));
-  const result = await recovered(disk);
-  assert.deepEqual(result.torn, { file: THREE, offset: 0, bytes: SEGMENT_BYTES });
-  assert.deepEqual(await namesOf(disk), [ONE, TWO]);
-  await goOn(disk, result.after, [10]);
-  assert.deepEqual((await recovered(disk)).numbers, [1, 2, 3, 4, 5]);
+test('a last segment without a header is damage: it got its name when the header was synced', async () => {
+  for (const bytes of [new Uint8Array(SEGMENT_BYTES).fill(9, 0, 3000), new Uint8Array(0)]) {
+    const disk = await written(SIZES.slice(0, 4));
+    await disk.put(THREE, (sink) => sink(bytes));
+    assert.deepEqual(await damageOf(disk), { file: THREE, offset: 0, first: 5, last: 5 });
+    const result = await recovered(disk, { repair: true });
+    assert.deepEqual(await namesOf(disk), [ONE, TWO, `lost-${THREE}`]);
+    await goOn(disk, result.after, [10]);
+    assert.deepEqual((await recovered(disk)).numbers, [1, 2, 3, 4, 5]);
+  }
+});
+
+test('a last segment that ends in a record was made shorter: a crash makes none so', async () => {
+  const second = HEADER_BYTES + 144;
+  for (const size of [second + 1, second + 30, second + 43, second + 139]) {
+    const disk = await written();
+    await disk.truncate(THREE, size);
+    assert.deepEqual(await damageOf(disk), { file: THREE, offset: second, first: 6, last: 6 });
+    assert.deepEqual((await recovered(disk, { repair: true })).numbers, [1, 2, 3, 4, 5]);
+    assert.equal((await recovered(disk)).torn, null);
+  }
 });
 
 test('a segment of another history is refused', async () => {

@@ -28,6 +28,9 @@ export const OPTIONS: PoolOptions = {
   durability: 0,
   slabDurability: 0,
   reportFreed: true,
+  life: 1,
+  lifeBefore: 0,
+  sessionKeyId: 0,
 };
 
 export interface HarnessOptions extends Partial<PoolOptions> {

@@ -21,6 +21,9 @@ const POOL = {
   durability: 0,
   slabDurability: 0,
   reportFreed: false,
+  life: 1,
+  lifeBefore: 0,
+  sessionKeyId: 0,
 };
 const PROCESS = {
   client: 'example 1.0',

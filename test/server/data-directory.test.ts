@@ -3,7 +3,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { DataDirectory } from '../../src/server/data-directory.js';
-import { writeSecretFile } from '../../src/server/secrets.js';
+import { makeSessionKey, writeSecretFile } from '../../src/server/secrets.js';
 import { scratch } from './pool-fixture.js';
 import { Unsynced } from './unsynced.js';
 
@@ -25,7 +25,10 @@ test('key and token are synced before they have their names, and these are synce
   const path = join(await scratch(t), 'kept');
   const unsynced = await Unsynced.watch(t);
   await opened(path, async (directory) => {
-    for (const make of [() => directory.sessionKey(false), () => directory.token()]) {
+    for (const make of [
+      () => directory.keepSessionKey(makeSessionKey()),
+      () => directory.token(),
+    ]) {
       await make();
       assert.ok(unsynced.hasSyncedNames(path));
     }
@@ -37,10 +40,13 @@ test('key and token are synced before they have their names, and these are synce
 test('key and token are the same for each manager', async (t) => {
   const path = join(await scratch(t), 'kept');
   const both = async (directory: DataDirectory) => [
-    Buffer.from(await directory.sessionKey(false)),
+    await directory.sessionKey(),
     await directory.token(),
   ];
+  const key = makeSessionKey();
+  await opened(path, (directory) => directory.keepSessionKey(key));
   const first = await opened(path, both);
+  assert.deepEqual(first.value[0], new Uint8Array(key));
   assert.deepEqual(await opened(path, both), first);
   assert.deepEqual(first.said, []);
 });
@@ -71,7 +77,9 @@ test('drafts that a crash has left are replaced', async (t) => {
     await writeFile(join(path, name), 'a dr', { mode: 0o600 });
   }
   await opened(path, async (directory) => {
-    assert.equal((await directory.sessionKey(false)).length, 32);
+    assert.equal(await directory.sessionKey(), null);
+    await directory.keepSessionKey(makeSessionKey());
+    assert.equal((await directory.sessionKey())?.length, 32);
     assert.equal((await directory.token()).length, 43);
   });
   assert.deepEqual((await readdir(path)).sort(), ['lock', 'session-key', 'token']);

@@ -20,6 +20,7 @@ export {
   PoolDirectory,
   type PoolNamed,
   poolDirectoryPath,
+  readOwner,
 } from './owner.js';
 export {
   decideMemory,
@@ -36,3 +37,4 @@ export {
   slabPath,
   warm,
 } from './slabs.js';
+export { readStamp, Stamp, type StampFound } from './stamp.js';

@@ -20,9 +20,10 @@ export interface Libc {
    */
   readonly allocate: ((fd: number, offset: number, size: number) => Promise<number>) | null;
   /**
-   * flock(LOCK_EX | LOCK_NB): false when another open file holds it. The kernel drops it at death.
+   * flock(LOCK_EX | LOCK_NB): `held` when another open file holds it; `refused` where such a file
+   * takes no lock. The kernel drops it at death.
    */
-  lock(fd: number): boolean;
+  lock(fd: number): 'taken' | 'held' | 'refused';
   /** Whether some process has the file open for writing; null where the kernel does not tell. */
   hasWriters(readOnlyFd: number): boolean | null;
 }
@@ -139,7 +140,10 @@ function bind(koffi: typeof import('koffi')): Libc {
       await later(memcpy, target, address, size);
     },
     allocate: fallocate === null ? null : (fd, offset, size) => later(fallocate, fd, offset, size),
-    lock: (fd) => flock(fd, LOCK_EX_NB) === 0,
+    lock: (fd) => {
+      if (flock(fd, LOCK_EX_NB) === 0) return 'taken';
+      return koffi.errno() === constants.errno.EAGAIN ? 'held' : 'refused';
+    },
     hasWriters(readOnlyFd) {
       if (process.platform !== 'linux') return null;
       // Whoever opens it for writing meanwhile breaks the lease. The kernel would tell us by SIGIO,

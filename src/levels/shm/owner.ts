@@ -81,8 +81,9 @@ interface PoolLock {
 }
 
 /**
- * Takes the lock of a pool directory. `held`: another process has it. `unsupported`: no flock here
- * (no koffi); owners are then told apart by owner.json alone.
+ * Takes the lock of a pool directory: of the directory itself, which nobody replaces while it is in
+ * use, and of a file in it, as some file systems lock no directories. `held`: another process has
+ * it. `unsupported`: no flock here (no koffi); owners are then told apart by owner.json alone.
  */
 export async function lockPoolDirectory(
   directory: string,
@@ -92,14 +93,21 @@ export async function lockPoolDirectory(
   if (libc === null) return 'unsupported';
   const path = join(directory, LOCK_FILE);
   const flags = constants.O_CREAT | constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const handle = await open(path, flags, 0o600).catch((cause: unknown) => {
+  const handles: FileHandle[] = [];
+  const release = async (): Promise<void> => {
+    for (const handle of handles.splice(0)) await handle.close();
+  };
+  try {
+    handles.push(await open(directory, constants.O_RDONLY | constants.O_DIRECTORY));
+    handles.push(await open(path, flags, 0o600));
+  } catch (cause) {
+    await release();
     throw fileError('lock', path, cause);
-  });
-  if (!libc.lock(handle.fd)) {
-    await handle.close();
-    return 'held';
   }
-  return { release: () => handle.close() };
+  const outcomes = handles.map(({ fd }) => libc.lock(fd));
+  if (!outcomes.includes('held') && outcomes.includes('taken')) return { release };
+  await release();
+  return 'held';
 }
 
 /** A pool directory of this process. The lock is held until `close`, `remove` or death. */
