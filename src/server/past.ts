@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { refuse } from '../core/assert.js';
+import { counted } from '../core/counted.js';
 import { numberIn } from '../journal/segment.js';
 import type { ProcessIdentity } from '../levels/process-identity.js';
 import { formatBytes } from '../levels/shm/index.js';
@@ -78,14 +79,15 @@ function tell({ loop, info, recovered }: Revived, ms: number, log: (line: string
   if (loop !== null && info !== null) {
     const from = snapshot === 0 ? '' : `the snapshot of record ${snapshot} and `;
     log(
-      `took up "${info.options.name}" from ${from}${records} records: ` +
-        `${loop.pool.objects.used} objects, ${loop.sessionCount} sessions (${Math.round(ms)} ms)`,
+      `took up "${info.options.name}" from ${from}${counted(records, 'record')}: ` +
+        `${counted(loop.pool.objects.used, 'object')}, ` +
+        `${counted(loop.sessionCount, 'session')} (${Math.round(ms)} ms)`,
     );
   }
   if (torn !== null) {
     log(
-      `cut ${formatBytes(torn.bytes)} that a crash left at the end of ${torn.file}: ` +
-        'nobody was told that they are kept',
+      `cut ${formatBytes(torn.bytes)} at the end of ${torn.file} that are not whole, ` +
+        'as a crash leaves them',
     );
   }
   for (const file of spoiled) log(`WARNING: ${file} is damaged; nothing is lost by that`);

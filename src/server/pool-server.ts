@@ -1,4 +1,5 @@
 import { unreachable } from '../core/assert.js';
+import { counted } from '../core/counted.js';
 import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import type { ProcessIdentity } from '../levels/process-identity.js';
@@ -286,7 +287,8 @@ export class PoolServer {
       }
       case 'lost':
         this.#parts.log(
-          `LOST: ${effect.versions} offered objects, ${formatBytes(effect.bytes)}: their memory is gone`,
+          `LOST: ${counted(effect.versions, 'offered object')}, ${formatBytes(effect.bytes)}: ` +
+            'the memory is gone',
         );
         break;
       case 'freed':

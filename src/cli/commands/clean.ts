@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { counted } from '../../core/counted.js';
 import { findDeadPools, removePool } from '../../levels/shm/clean.js';
 import { defaultShmDirectory } from '../../levels/shm/memory-facts.js';
 import { formatBytes } from '../../levels/shm/sizing.js';
@@ -9,7 +10,6 @@ import { SOCKET_FILE } from '../../server/place.js';
 import { defineCommand } from '../command.js';
 import { UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
-import { counted } from '../format.js';
 import { toJson } from '../json.js';
 import { COMMON_OPTIONS } from '../options.js';
 import { print, say } from '../output.js';

@@ -101,7 +101,7 @@ function endsBefore(from: number, last: number): AttaccaError {
 
 function tornText(last: number, bytes: number): string {
   return (
-    `behind record ${last} there are ${formatBytes(bytes)} that nobody was told are kept: ` +
-    'they are being written, or a crash has left them'
+    `behind record ${last} there are ${formatBytes(bytes)} that are not whole: ` +
+    'they are being written, or a crash has left them so'
   );
 }

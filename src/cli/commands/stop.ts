@@ -1,8 +1,9 @@
+import { counted } from '../../core/counted.js';
 import type { Value } from '../../core/value.js';
 import { defineCommand } from '../command.js';
 import { parseTimeout } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
-import { counted, mapOf, quoted, textOf } from '../format.js';
+import { mapOf, quoted, textOf } from '../format.js';
 import { toJson } from '../json.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, say } from '../output.js';

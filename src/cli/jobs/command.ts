@@ -1,11 +1,12 @@
 import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { counted } from '../../core/counted.js';
 import type { Context } from '../command.js';
 import { formatDuration, parseTimeout } from '../duration.js';
 import { Forwarding } from '../exec/forwarding.js';
 import { EXIT, UsageError } from '../exit.js';
 import { fileError } from '../file-errors.js';
-import { counted, printable, quoted } from '../format.js';
+import { printable, quoted } from '../format.js';
 import { readLines, tellTerminal } from '../input.js';
 import { toJson } from '../json.js';
 import { print, say } from '../output.js';

@@ -1,6 +1,7 @@
+import { counted } from '../../core/counted.js';
 import { formatBytes } from '../../core/format-bytes.js';
 import type { ValueMap } from '../../core/value.js';
-import { counted, mapOf, numberOf, printable, type Style, textOf } from '../format.js';
+import { mapOf, numberOf, printable, type Style, textOf } from '../format.js';
 
 /** A line of what INFO says; one without a label goes on with the line before. */
 export type InfoLine = readonly [label: string, text: string];
