@@ -52,7 +52,8 @@ export function overview(style: Style): string {
     '',
     ...fold(
       'A pool is found by --pool, else by $ATTACCA_POOL, which holds an address ' +
-        '(unix:/path, tcp://host:port) or a name. "attacca COMMAND --help" says more of each command, ' +
+        '(unix:/path, tcp://host:port) or a name; $ATTACCA_CONNECT_MS says how long to wait for one ' +
+        'that is not served yet. "attacca COMMAND --help" says more of each command, ' +
         'with examples.',
       WIDTH,
     ),
