@@ -253,7 +253,7 @@ export class PoolServer {
   }
 
   #describe(link: Link, identity: ProcessIdentity): ValueMap {
-    const { describe, memory, dataSocket, here } = this.#parts;
+    const { describe, memory, past, dataSocket, here } = this.#parts;
     const port = this.#agent?.port ?? 0;
     const host = link.localHost.replace(/^::ffff:/u, '');
     const data =
@@ -262,7 +262,13 @@ export class PoolServer {
         : formatAddress({ kind: 'unix', path: dataSocket });
     // Elsewhere a directory of that name would be another one.
     const isHere = identity.bootId === here.bootId;
-    return { ...describe, slabs: isHere ? (memory.directory?.path ?? '') : '', data: [data] };
+    return {
+      ...describe,
+      slabs: isHere ? (memory.directory?.path ?? '') : '',
+      keptIn: isHere ? (past?.directory.path ?? '') : '',
+      upMs: Math.floor(performance.now() - this.#startedMs),
+      data: [data],
+    };
   }
 
   #perform(effect: Effect): void {

@@ -1,6 +1,7 @@
 import { counted } from '../../core/counted.js';
 import { formatBytes } from '../../core/format-bytes.js';
 import type { ValueMap } from '../../core/value.js';
+import { formatDuration } from '../duration.js';
 import { mapOf, numberOf, printable, type Style, textOf } from '../format.js';
 
 /** A line of what INFO says; one without a label goes on with the line before. */
@@ -10,15 +11,12 @@ export function infoText(lines: readonly InfoLine[], bold: Style['bold']): strin
   return lines.map(([label, text]) => `${bold(label.padEnd(12))} ${text}`).join('\n');
 }
 
-/** How long the pool is up, in ms. */
-export function upMs(info: ValueMap): number {
-  return numberOf(mapOf(info['pool'])['upMs']);
-}
-
 export function poolLine(info: ValueMap): InfoLine {
   const pool = mapOf(info['pool']);
   const stopping = pool['stopping'] === true ? ', stopping' : '';
-  return ['pool', `${printable(textOf(pool['name']))} (${textOf(pool['id'])}${stopping})`];
+  // Its own time: that in which it was served.
+  const age = `${formatDuration(numberOf(pool['upMs']))} old`;
+  return ['pool', `${printable(textOf(pool['name']))} (${textOf(pool['id'])}), ${age}${stopping}`];
 }
 
 /** What the pool holds, and its memory. */
