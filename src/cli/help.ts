@@ -1,10 +1,12 @@
 import { CATALOG, type CatalogEntry } from './catalog.js';
 import type { Command } from './command.js';
-import { EXIT_MEANINGS } from './exit.js';
+import { EXIT, EXIT_MEANINGS } from './exit.js';
 import type { Style } from './format.js';
 import { COMMON_OPTIONS, type OptionSpec } from './options.js';
 
 const WIDTH = 88;
+/** Not of commands that never wait. */
+const WAITED_IN_VAIN = String(EXIT.waitedInVain);
 
 /** Two columns: what stands left, and its explanation, folded into the lines on the right. */
 function columns(
@@ -92,7 +94,10 @@ export function commandHelp(entry: CatalogEntry, command: Command, style: Style)
     }
   }
   const own = command.exits ?? [];
-  const general = EXIT_MEANINGS.filter(([code]) => !own.some(([other]) => other === code));
+  const waits = 'timeout' in command.options;
+  const general = EXIT_MEANINGS.filter(
+    ([code]) => !own.some(([other]) => other === code) && (waits || code !== WAITED_IN_VAIN),
+  );
   lines.push('', style.bold('Exit codes'), ...columns([...general, ...own]));
   return lines.join('\n');
 }

@@ -36,7 +36,7 @@ const HERE: Reached = {
 /**
  * One line on a terminal that says what a command does when that takes long; it goes when the
  * command goes on. Where there is no terminal, lines of a log: one after a minute, then ever more
- * seldom, but that the pool is away, and that it is back, is said at once. With `-q` nothing is said.
+ * seldom; that the pool is away, and that it is back, is said at once. With `-q` nothing is said.
  */
 export class Progress {
   readonly #line: () => string | Promise<string>;
