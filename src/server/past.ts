@@ -38,7 +38,7 @@ export async function openPast(
   here: ProcessIdentity,
   log: (line: string) => void,
 ): Promise<Past> {
-  const directory = await DataDirectory.open(options.data, log);
+  const directory = await DataDirectory.open(options.data, options.shmDirectory, log);
   try {
     const startedMs = performance.now();
     const repair = options.repair ?? false;
