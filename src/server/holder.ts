@@ -1,7 +1,9 @@
 import { tmpdir } from 'node:os';
 import { crc32 } from 'node:zlib';
+import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
-import { defaultShmDirectory, findPools } from '../levels/shm/index.js';
+import { defaultShmDirectory, findPools, type PoolOwner } from '../levels/shm/index.js';
+import type { PoolInfo } from '../loop/pool-info.js';
 import { readInfo } from '../loop/read-info.js';
 import { NodeDisk } from './node-disk.js';
 
@@ -35,11 +37,38 @@ async function nameOf(path: string): Promise<string | null> {
 }
 
 async function pidOf(path: string, shmDirectory: string | undefined): Promise<number | null> {
-  const roots = new Set([shmDirectory ?? (await defaultShmDirectory()), tmpdir()]);
-  for (const root of roots) {
-    const pools = await findPools(root).catch(() => []);
-    const found = pools.find(({ owner, state }) => state === 'alive' && owner?.data === path);
-    if (found !== undefined) return found.owner?.pid ?? null;
+  const roots = [shmDirectory ?? (await defaultShmDirectory()), tmpdir()];
+  return (await livingOwner(roots, (owner) => owner.data === path))?.pid ?? null;
+}
+
+/**
+ * Refuses to serve a copy of the directory of a pool that is being served: both would be the same
+ * pool. Known by the memory that the other shares; where it shares none, nothing is known.
+ */
+export async function refuseCopy(path: string, info: PoolInfo | null): Promise<void> {
+  if (info === null || info.shmDirectory === '') return;
+  const { id, name } = info.options;
+  const isOther = ({ poolId, pid }: PoolOwner): boolean => poolId === id && pid !== process.pid;
+  const owner = await livingOwner([info.shmDirectory], isOther);
+  if (owner === null) return;
+  const { pid, data } = owner;
+  refuse(
+    'name-in-use',
+    `Cannot serve "${path}": its pool "${name}" is being served (pid ${pid}) from "${data}", of ` +
+      `which this is a copy; end that first (attacca stop ${name}), or look into this one as it ` +
+      'is (attacca log, attacca replay)',
+    { path, name, pid, data },
+  );
+}
+
+async function livingOwner(
+  roots: readonly string[],
+  isMeant: (owner: PoolOwner) => boolean,
+): Promise<PoolOwner | null> {
+  for (const root of new Set(roots)) {
+    for (const { owner, state } of await findPools(root).catch(() => [])) {
+      if (state === 'alive' && owner !== null && isMeant(owner)) return owner;
+    }
   }
   return null;
 }

@@ -11,6 +11,7 @@ import type { PoolOptions } from '../pool/state.js';
 import { DURABILITY } from '../protocol/index.js';
 import type { KeptSlab } from './agent-messages.js';
 import { DataDirectory } from './data-directory.js';
+import { refuseCopy } from './holder.js';
 import type { ServeOptions } from './options.js';
 
 /** What a pool that is kept in a directory was when its last manager ended. */
@@ -45,6 +46,7 @@ export async function openPast(
     const revived = await revive(directory.disk, { checksum: crc32, repair });
     const ms = performance.now() - startedMs;
     checkName(options, revived.info);
+    await refuseCopy(directory.path, revived.info);
     const hasBooted = revived.info !== null && revived.info.bootId !== (here.bootId ?? '');
     const endsSessions = isCut(revived, hasBooted);
     const sessionKey = await directory.sessionKey(endsSessions);

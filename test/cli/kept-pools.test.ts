@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -101,6 +101,13 @@ test('a pool that is kept is started again by its directory alone', async (t) =>
   assert.equal(second.code, 1);
   const who = `"${data}": the pool "weather" (pid ${again.pid}) has it; to end it: attacca stop w`;
   assert.ok(second.err.includes(who), second.err);
+  const copy = home.at('copy');
+  await cp(data, copy, { recursive: true });
+  const copied = await home.do('serve', '--data', copy);
+  assert.equal(copied.code, 1);
+  const whose = `its pool "weather" is being served (pid ${again.pid}) from "${data}", of which`;
+  assert.ok(copied.err.includes(whose), copied.err);
+  assert.doesNotMatch(copied.err, /took up/u);
   await home.stop('weather');
 });
 
