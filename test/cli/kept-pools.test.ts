@@ -88,7 +88,7 @@ test('a pool that is kept is started again by its directory alone', async (t) =>
   assert.equal((await home.do('ls', '--pool', 'weather')).out, 'x\n');
 
   const info = await home.do('info', '--pool', 'weather');
-  assert.match(info.out, /^pool +weather \([0-9a-f]+\), \S+ m?s old\n/u);
+  assert.match(info.out, /^pool +weather \([0-9a-f]+\)\nage +\S+ m?s, in which it was served\n/u);
   assert.match(info.out, new RegExp(`\nserver +attacca .*, pid ${again.pid}, up \\S+ m?s\n`, 'u'));
   assert.ok(info.out.includes(`\nkept         in "${data}"; answers do not wait`), info.out);
   const [json] = jsonLines((await home.do('info', '--pool', 'weather', '--json')).out);

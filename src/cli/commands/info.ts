@@ -5,6 +5,7 @@ import { EXIT, UsageError } from '../exit.js';
 import { printable, quoted, type Style, styleFor } from '../format.js';
 import { toJson } from '../json.js';
 import {
+  ageLine,
   countLines,
   type InfoLine,
   infoText,
@@ -53,6 +54,7 @@ function describe(info: ValueMap, session: PoolSession, bold: Style['bold']): st
   const { software, pid, upMs, addresses } = client.pool;
   const lines: InfoLine[] = [
     poolLine(info),
+    ageLine(info),
     ['address', address],
     ...others(address, addresses),
     ['server', `${printable(software)}, pid ${pid}, up ${formatDuration(upMs)}`],

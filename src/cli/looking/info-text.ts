@@ -11,12 +11,16 @@ export function infoText(lines: readonly InfoLine[], bold: Style['bold']): strin
   return lines.map(([label, text]) => `${bold(label.padEnd(12))} ${text}`).join('\n');
 }
 
+/** The pool's own time, which stands still while no server runs. */
+export function ageLine(info: ValueMap): InfoLine {
+  const ms = numberOf(mapOf(info['pool'])['upMs']);
+  return ['age', `${formatDuration(ms)}, in which it was served`];
+}
+
 export function poolLine(info: ValueMap): InfoLine {
   const pool = mapOf(info['pool']);
   const stopping = pool['stopping'] === true ? ', stopping' : '';
-  // Its own time: that in which it was served.
-  const age = `${formatDuration(numberOf(pool['upMs']))} old`;
-  return ['pool', `${printable(textOf(pool['name']))} (${textOf(pool['id'])}), ${age}${stopping}`];
+  return ['pool', `${printable(textOf(pool['name']))} (${textOf(pool['id'])}${stopping})`];
 }
 
 /** What the pool holds, and its memory. */
