@@ -554,6 +554,22 @@ def _open(address: _Address, hello: Mapping[str, Any]) -> Tuple[socket.socket, D
         raise
 
 
+def _session(address: str, unasked: Callable[[int, Dict[str, Any]], None],
+             connect_s: float) -> "_Session":
+    """Opens a session. A pool at which nobody listens is tried for so long: it may be about to be
+    served, with another token."""
+    until, pause = time.monotonic() + connect_s, 0.01
+    while True:
+        try:
+            return _Session(_parse_address(address), unasked)
+        except AttaccaError as error:
+            nobody = isinstance(error.__cause__, (FileNotFoundError, ConnectionRefusedError))
+            if error.code != "pool-unreachable" or not nobody or time.monotonic() + pause > until:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, 1.0)
+
+
 def _system(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -631,6 +647,10 @@ class _Session:
         if self._fatal is not None:
             raise self._fatal.again()
         return self._sock is None
+
+    def has_stopped(self) -> bool:
+        """Whether the pool has ended in order: nothing is needed of anybody any more."""
+        return self._fatal is not None and self._fatal.code == "pool-stopping"
 
     def _hello(self, session: int, secret: bytes, received: int) -> Dict[str, Any]:
         return {"role": 0, "token": self.address.token or "", "session": session,
@@ -1375,7 +1395,7 @@ class Pool:
     block, or, when an exception comes through, ends at once as a member that crashed does."""
 
     def __init__(self, name: str, address: str, info: Mapping[str, Any], transport: str,
-                 timeout: Optional[float]) -> None:
+                 timeout: Optional[float], connect_s: float) -> None:
         self._keys: Dict[str, int] = {}
         self._key_numbers, self._numbers = itertools.count(), itertools.count(1)
         self._free_handles: deque[int] = deque()
@@ -1385,7 +1405,7 @@ class Pool:
         self._chunk, self._left = _LEASE_FIRST, False
         self._slabs: Optional[_Slabs] = None
         self.notices: deque[Dict[str, Any]] = deque(maxlen=64)  # what the pool says unasked
-        self._session = session = _Session(_parse_address(address), self._unasked)
+        self._session = session = _session(address, self._unasked, connect_s)
         limits = session.info.get("limits", {})
         self._inline_max = min(_INLINE_MAX, limits.get("inlineBytesMax", _INLINE_MAX))
         self._leases, self._link = _Leases(limits), _DataLink(session)
@@ -1600,10 +1620,15 @@ class Pool:
 
     def leave(self, timeout: Optional[float] = None) -> List[str]:
         """Leaves in order: waits until nothing this member provides is needed, or the pool holds
-        it. Returns the names withdrawn by it. Idempotent."""
+        it. Returns the names withdrawn by it. Idempotent. From a pool that was stopped everybody
+        has left."""
         names: List[str] = []
         if not self._left:
-            names = self._ask("LEAVE", "BYE", timeout, member=1, deadline=_ms(timeout))["names"]
+            try:
+                names = self._ask("LEAVE", "BYE", timeout, member=1, deadline=_ms(timeout))["names"]
+            except AttaccaError:
+                if not self._session.has_stopped():
+                    raise
             self.close()
         return names
 
@@ -1775,10 +1800,12 @@ class Pool:
 
 
 def join(name: str, address: Optional[str] = None, *, info: Optional[Mapping[str, Any]] = None,
-         transport: Optional[str] = None, timeout: Optional[float] = None) -> Pool:
+         transport: Optional[str] = None, timeout: Optional[float] = None,
+         connect_timeout: Optional[float] = None) -> Pool:
     """Joins the pool at `address` (else ATTACCA_POOL) as member `name`: `model`, `model[3]`, or
     `model[*]` for the lowest free index (`Pool.member` is the name granted). `transport` (else
-    ATTACCA_TRANSPORT) may force "shared-memory" or "socket"."""
+    ATTACCA_TRANSPORT) may force "shared-memory" or "socket". A pool at which nobody listens is
+    tried for `connect_timeout` seconds (else ATTACCA_CONNECT_MS milliseconds, else not at all)."""
     address = address or os.environ.get("ATTACCA_POOL", "")
     if not address:
         raise AttaccaError("pool-unreachable", f"Cannot join as \"{name}\": no address is given "
@@ -1786,4 +1813,17 @@ def join(name: str, address: Optional[str] = None, *, info: Optional[Mapping[str
     transport = transport or os.environ.get("ATTACCA_TRANSPORT", "")
     if transport not in ("", "socket", "shared-memory"):
         raise AttaccaError("bad-argument", f"Cannot use \"{transport}\" as a transport")
-    return Pool(name, address, info or {}, transport, timeout)
+    if connect_timeout is None:
+        connect_timeout = _connect_s(os.environ.get("ATTACCA_CONNECT_MS", ""))
+    return Pool(name, address, info or {}, transport, timeout, connect_timeout)
+
+
+def _connect_s(text: str) -> float:
+    try:
+        seconds = float(text or 0) / 1000
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise AttaccaError("bad-argument", f"Cannot use ATTACCA_CONNECT_MS \"{text}\": it is no "
+                           "number of milliseconds")
+    return seconds

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import unittest
+import unittest.mock
 from typing import Any, Callable, Dict, List, Optional
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -53,7 +54,7 @@ class FakeSession:
 class FakePool:
     """Single-version objects, bump allocation in one slab. One lock for everything."""
 
-    def __init__(self, shared: bool = True, misalign: int = 0) -> None:
+    def __init__(self, shared: bool = True, misalign: int = 0, listen: bool = True) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.slabs = os.path.join(self.folder.name, "slabs")
         os.mkdir(self.slabs)
@@ -79,8 +80,12 @@ class FakePool:
         self.connections = 0
         self.server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.server.bind(path)
-        self.server.listen(16)
         self.socks: List[socket.socket] = [self.server]
+        if listen:
+            self.listen()
+
+    def listen(self) -> None:
+        self.server.listen(16)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -104,6 +109,14 @@ class FakePool:
             for session in self.sessions.values():
                 if session.sock is not None:
                     session.sock.shutdown(socket.SHUT_RDWR)
+                    session.sock = None
+
+    def stop(self) -> None:
+        """Ends in order: says so to everybody."""
+        with self.lock:
+            for session in self.sessions.values():
+                if session.sock is not None:
+                    self._refuse(session.sock, "pool-stopping")
                     session.sock = None
 
     # Connections.
@@ -986,6 +999,35 @@ class Trouble(WithPool):
         with self.code("name-in-use") as caught:
             self.join("taken")
         self.assertEqual(caught.error.fields, {"n": 1})
+
+    def test_a_pool_that_was_stopped_is_left(self) -> None:
+        fake = self.start()
+        with self.join() as pool:
+            pool.offer("a", b"1")
+            fake.stop()
+            with self.code("pool-stopping"):
+                pool.demand("never", timeout=20)
+        self.assertEqual(pool.leave(), [])
+        with self.join("b") as pool:
+            fake.on["LEAVE"] = fake.stop
+            fake.mute.add("LEAVE")
+
+    def test_a_pool_that_is_not_served_yet(self) -> None:
+        fake = self.start(listen=False)
+        with self.code("pool-unreachable"):
+            self.join()
+        with self.code("pool-unreachable"):
+            self.join(connect_timeout=0.05)
+        with unittest.mock.patch.object(attacca.time, "sleep", lambda _: fake.listen()):
+            pool = self.join(connect_timeout=30)
+        with pool:
+            pool._ask("PING", "OK")
+        os.environ["ATTACCA_CONNECT_MS"] = "5s"
+        try:
+            with self.code("bad-argument"):
+                self.join()
+        finally:
+            del os.environ["ATTACCA_CONNECT_MS"]
 
     def test_deadline(self) -> None:
         self.start()

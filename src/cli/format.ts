@@ -22,11 +22,6 @@ export function quoted(name: string): string {
   return `"${printable(short)}"`;
 }
 
-/** `1 object`, `2 objects`. */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
-}
-
 /** A value of an attribute, or of an answer, for people. */
 export function formatValue(value: Value | undefined): string {
   if (value === undefined || value === null) return '-';

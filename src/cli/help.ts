@@ -1,10 +1,12 @@
 import { CATALOG, type CatalogEntry } from './catalog.js';
 import type { Command } from './command.js';
-import { EXIT_MEANINGS } from './exit.js';
+import { EXIT, EXIT_MEANINGS } from './exit.js';
 import type { Style } from './format.js';
 import { COMMON_OPTIONS, type OptionSpec } from './options.js';
 
 const WIDTH = 88;
+/** Not of commands that never wait. */
+const WAITED_IN_VAIN = String(EXIT.waitedInVain);
 
 /** Two columns: what stands left, and its explanation, folded into the lines on the right. */
 function columns(
@@ -52,7 +54,8 @@ export function overview(style: Style): string {
     '',
     ...fold(
       'A pool is found by --pool, else by $ATTACCA_POOL, which holds an address ' +
-        '(unix:/path, tcp://host:port) or a name. "attacca COMMAND --help" says more of each command, ' +
+        '(unix:/path, tcp://host:port) or a name; $ATTACCA_CONNECT_MS says how long to wait for one ' +
+        'that is not served yet. "attacca COMMAND --help" says more of each command, ' +
         'with examples.',
       WIDTH,
     ),
@@ -91,7 +94,10 @@ export function commandHelp(entry: CatalogEntry, command: Command, style: Style)
     }
   }
   const own = command.exits ?? [];
-  const general = EXIT_MEANINGS.filter(([code]) => !own.some(([other]) => other === code));
+  const waits = 'timeout' in command.options;
+  const general = EXIT_MEANINGS.filter(
+    ([code]) => !own.some(([other]) => other === code) && (waits || code !== WAITED_IN_VAIN),
+  );
   lines.push('', style.bold('Exit codes'), ...columns([...general, ...own]));
   return lines.join('\n');
 }

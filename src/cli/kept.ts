@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { AttaccaError } from '../core/errors.js';
 import { readBack } from '../loop/read-back.js';
+import { readInfo } from '../loop/read-info.js';
 import { NodeDisk } from '../server/node-disk.js';
 import { UsageError } from './exit.js';
 
@@ -17,6 +19,18 @@ export async function readKept(given: string, reading: Reading): Promise<ReadBac
     if (read !== null) return read;
     const why = 'there is no journal in it';
     throw new AttaccaError('file-error', `Cannot read "${path}": ${why}`, { path });
+  } finally {
+    await disk.close();
+  }
+}
+
+/** The name of the pool that is kept in a directory of `--data`, or null: there is none yet. */
+export async function keptName(given: string): Promise<string | null> {
+  const path = resolve(given);
+  if (!existsSync(path)) return null;
+  const disk = new NodeDisk(path);
+  try {
+    return (await readInfo(disk, crc32))?.options.name ?? null;
   } finally {
     await disk.close();
   }

@@ -152,10 +152,16 @@ function take(
   }
   const forgotten = value === undefined || (!token.inline && looksLikeOption(value, specs));
   if (forgotten) throw new UsageError(`"${rawName}" needs a value: ${spec.value ?? ''}`);
+  if (value === '' && isPath(spec)) throw new UsageError(`"${rawName}" names no ${spec.value}`);
   const known = values[name];
   if (Array.isArray(known)) known.push(value);
   else if (known !== undefined) throw new UsageError(`"${rawName}" is given twice`);
   else values[name] = value;
+}
+
+/** An empty path would be the working directory. */
+function isPath({ value }: OptionSpec): boolean {
+  return value === 'DIR' || value === 'FILE';
 }
 
 /**

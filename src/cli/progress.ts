@@ -17,12 +17,26 @@ const LOGGED_PAUSE_MS_MAX = 3_600_000;
 interface Reached {
   /** How long the pool has not been reached, or 0. */
   readonly awayMs: number;
+  /** Resolves when the pool cannot be reached, now or the next time. */
+  lost(): Promise<void>;
+  /** Resolves when it is reached again, or given up. */
+  back(): Promise<void> | null;
+  /** Whether it is reached. */
+  readonly isUp: boolean;
 }
+
+/** What cannot be lost. */
+const HERE: Reached = {
+  awayMs: 0,
+  lost: () => new Promise(() => {}),
+  back: () => null,
+  isUp: true,
+};
 
 /**
  * One line on a terminal that says what a command does when that takes long; it goes when the
  * command goes on. Where there is no terminal, lines of a log: one after a minute, then ever more
- * seldom. With `-q` nothing is said.
+ * seldom; that the pool is away, and that it is back, is said at once. With `-q` nothing is said.
  */
 export class Progress {
   readonly #line: () => string | Promise<string>;
@@ -36,13 +50,29 @@ export class Progress {
   constructor(
     line: (elapsedMs: number) => string | Promise<string>,
     quiet: boolean,
-    pool: Reached = { awayMs: 0 },
+    pool: Reached = HERE,
   ) {
     this.#pool = pool;
     this.#line = () => line(performance.now() - this.#startedMs);
     if (quiet) return;
     if (stderrIsTerminal()) this.#after(QUIET_MS, () => this.#show());
-    else this.#after(LOGGED_MS, () => this.#log(LOGGED_MS));
+    else {
+      this.#after(LOGGED_MS, () => this.#log(LOGGED_MS));
+      void this.#watch();
+    }
+  }
+
+  /** In a log: who reads it must not take an outage for a program that does nothing. */
+  async #watch(): Promise<void> {
+    for (;;) {
+      await this.#pool.lost();
+      if (this.#ended) return;
+      const lostMs = performance.now() - this.#pool.awayMs;
+      this.#write('the pool cannot be reached: waiting until it is served again\n');
+      await this.#pool.back();
+      if (this.#ended || !this.#pool.isUp) return;
+      this.#write(`the pool is back after ${formatDuration(performance.now() - lostMs)}\n`);
+    }
   }
 
   #after(ms: number, run: () => Promise<void>): void {

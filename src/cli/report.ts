@@ -22,7 +22,12 @@ export function errorLine(command: string, error: unknown): string {
     return `${nameOf(command)}: ${printable(error.message)} (see ${about})`;
   }
   const message = error instanceof Error ? error.message : String(error);
-  return `${nameOf(command)}: ${printable(message)} (${codeOf(error)})`;
+  return `${nameOf(command)}: ${printable(cut(message))} (${codeOf(error)})`;
+}
+
+/** What is quoted is cut where hardly a name or path is so long: a glob of a megabyte, say. */
+function cut(message: string): string {
+  return message.replace(/"([^"]{400})[^"]+"/gu, '"$1..."');
 }
 
 /** The stable code, of docs/errors.md. */

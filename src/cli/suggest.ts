@@ -23,27 +23,32 @@ function distance(from: string, to: string): number {
 }
 
 const WORD_CHARACTERS_MAX = 40;
+/** Words that are as near as one another. */
+const SUGGESTIONS_MAX = 3;
 
-/** The word that was probably meant, or null when none is near: a third of it may be wrong. */
-export function nearest(word: string, words: readonly string[]): string | null {
-  if (word.length > WORD_CHARACTERS_MAX) return null;
-  let best: string | null = null;
-  let bestDistance = Number.POSITIVE_INFINITY;
+/** The words that were probably meant, the best first: a third of each may be wrong. */
+function nearest(word: string, words: readonly string[]): readonly string[] {
+  if (word.length > WORD_CHARACTERS_MAX) return [];
+  let best: { readonly word: string; readonly bias: number }[] = [];
+  let bestEdits = Number.POSITIVE_INFINITY;
   for (const each of words) {
     const prefix = word.length >= 2 && each.startsWith(word);
-    // Of two that are as near, the one of the same length: letters are swapped more than lost.
-    const bias = Math.abs(word.length - each.length) / 100;
-    const edits = (prefix ? 0.5 : distance(word, each)) + bias;
-    if (edits < bestDistance && edits < Math.max(1, Math.ceil(each.length / 3)) + 0.5) {
-      best = each;
-      bestDistance = edits;
-    }
+    const edits = prefix ? 0.5 : distance(word, each);
+    const isNear = edits < Math.max(1, Math.ceil(each.length / 3)) + 0.5;
+    if (!isNear || edits > bestEdits) continue;
+    if (edits < bestEdits) best = [];
+    bestEdits = edits;
+    best.push({ word: each, bias: Math.abs(word.length - each.length) });
   }
-  return best;
+  // Of two that are as near, first the one of the same length: letters are swapped more than lost.
+  best.sort((one, other) => one.bias - other.bias);
+  return best.slice(0, SUGGESTIONS_MAX).map((each) => each.word);
 }
 
-/** ` Did you mean "x"?`, or nothing. */
+/** ` Did you mean "x" or "y"?`, or nothing. */
 export function didYouMean(word: string, words: readonly string[], prefix = ''): string {
-  const found = nearest(word, words);
-  return found === null ? '' : ` Did you mean "${prefix}${found}"?`;
+  const found = nearest(word, words).map((each) => `"${prefix}${each}"`);
+  const last = found.pop();
+  if (last === undefined) return '';
+  return ` Did you mean ${found.length === 0 ? last : `${found.join(', ')} or ${last}`}?`;
 }

@@ -1,9 +1,9 @@
+import { counted } from '../core/counted.js';
 import { formatBytes } from '../core/format-bytes.js';
 import type { Value, ValueMap } from '../core/value.js';
 import type { Told } from '../loop/chronicle.js';
 import { formatDuration } from './duration.js';
 import {
-  counted,
   fitted,
   formatMap,
   formatShape,

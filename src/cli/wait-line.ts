@@ -1,6 +1,7 @@
 import type { PoolView } from '../client/pool-view.js';
+import { counted } from '../core/counted.js';
 import { formatDuration } from './duration.js';
-import { counted, listOf, mapOf, quoted, textOf } from './format.js';
+import { listOf, mapOf, quoted, textOf } from './format.js';
 
 /** What a command that waits says meanwhile: for what, for how long, and because of whom. */
 export async function waitLine(

@@ -29,6 +29,8 @@ export interface ClientOptions {
   readonly transport: TransportChoice;
   /** Left out: as {@link patienceMs} says. */
   readonly reconnectMs?: number | undefined;
+  /** How long a pool at which nobody listens is tried. Left out: 0. */
+  readonly connectMs?: number | undefined;
   /** Compares checksums where bytes change hands: ATTACCA_CHECK=1. */
   readonly checks: boolean;
   readonly limits?: ConnectionLimits | undefined;
@@ -65,6 +67,7 @@ export class Client {
         open: (signal) => openLink(address, address, signal),
         hello: { poolId: options.poolId, process: describeProcess() },
         reconnectMs: () => options.reconnectMs ?? patienceMs(this.connection.pool),
+        connectMs: options.connectMs ?? 0,
         acceptMs: ACCEPT_MS,
       },
       {

@@ -68,6 +68,8 @@ export class Connection {
   readonly #gate: Gate;
   /** Those who wait until the pool is back, or given up. */
   #waiting: (() => void)[] = [];
+  /** Those who are to hear when it is lost. */
+  #watching: (() => void)[] = [];
   readonly #limits: ConnectionLimits;
   #requestsMax: number;
   readonly #events: ConnectionEvents;
@@ -84,6 +86,7 @@ export class Connection {
     this.#gate = new Gate(() => this.#hasRoom());
     this.#lifeline = new Lifeline(options, {
       onAccept: (accept) => this.#onAccept(accept),
+      onLost: () => this.#onLost(),
       onResumed: (accept) => this.#onResumed(accept),
       onMessages: (messages, skip) => this.#onMessages(messages, skip),
       onTurn: () => this.#onTurn(),
@@ -128,10 +131,21 @@ export class Connection {
     return this.#lifeline.awayMs;
   }
 
+  /** How long it has not been reached since then, all times together. */
+  get awayTotalMs(): number {
+    return this.#lifeline.awayTotalMs;
+  }
+
   /** Null while the pool is there, or given up; else what resolves when it is so again. */
   back(): Promise<void> | null {
     if (this.isUp || this.over !== null) return null;
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Resolves when the pool cannot be reached, now or the next time; when it is over, never. */
+  lost(): Promise<void> {
+    if (this.awayMs > 0 && this.over === null) return Promise.resolve();
+    return new Promise((resolve) => this.#watching.push(resolve));
   }
 
   /** Requests that are not answered. */
@@ -212,7 +226,12 @@ export class Connection {
     );
     this.#events.onAccept(accept, pool);
     this.#accept(pool);
+    this.#tellBack();
     if (this.#pending.count === 0) this.#lifeline.setBusy(false);
+  }
+
+  #onLost(): void {
+    for (const resolve of this.#watching.splice(0)) resolve();
   }
 
   #onResumed(accept: Accept): void {

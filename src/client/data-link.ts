@@ -1,5 +1,6 @@
 import { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
+import { formatSeconds } from '../core/format-seconds.js';
 import { LIMITS } from '../core/limits.js';
 import {
   type Accept,
@@ -176,7 +177,7 @@ export class DataLink {
       this.#setBusy();
       const { acceptMs = ACCEPT_MS } = this.#options;
       const timer = setTimeout(() => {
-        const text = `Cannot move bytes: no answer from "${link.peer}" within ${acceptMs} ms`;
+        const text = `Cannot move bytes: no answer from "${link.peer}" within ${formatSeconds(acceptMs)}`;
         failed(new AttaccaError('pool-unreachable', text));
       }, acceptMs);
       const failed = (error: AttaccaError): void => {

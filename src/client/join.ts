@@ -1,6 +1,7 @@
 import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import type { ClientOptions } from './client.js';
+import { connectMsOf } from './connect-ms.js';
 import { type TransportChoice, transportChoice } from './data-plane.js';
 import type { WaitOptions } from './options.js';
 import { Pool } from './pool.js';
@@ -22,6 +23,11 @@ export interface ConnectOptions {
    * the pool is kept on a disk, so that it may be served again.
    */
   readonly reconnectMs?: number | undefined;
+  /**
+   * How long a pool at which nobody listens is tried, as it may be about to be served; else
+   * `ATTACCA_CONNECT_MS`; else 0: it fails at once.
+   */
+  readonly connectMs?: number | undefined;
 }
 
 export interface JoinOptions extends ConnectOptions, WaitOptions {
@@ -102,6 +108,7 @@ function clientOptions(options: ConnectOptions): ClientOptions {
     poolId: options.poolId ?? '',
     transport: transportChoice(options.transport, process.env['ATTACCA_TRANSPORT']),
     reconnectMs: options.reconnectMs,
+    connectMs: connectMsOf(options.connectMs, process.env['ATTACCA_CONNECT_MS']),
     checks: process.env['ATTACCA_CHECK'] === '1',
   };
 }

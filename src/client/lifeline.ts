@@ -1,4 +1,5 @@
 import { AttaccaError } from '../core/errors.js';
+import { formatSeconds } from '../core/format-seconds.js';
 import {
   type Accept,
   FRAME,
@@ -19,6 +20,8 @@ import { ackBytes, controlHello, type HelloParts } from './opening.js';
 interface LifelineEvents {
   /** The session is open. Called once. */
   onAccept(accept: Accept): void;
+  /** The pool cannot be reached; it is tried again. */
+  onLost(): void;
   /** It was taken up again, perhaps by another process of the pool. */
   onResumed(accept: Accept): void;
   /** A frame of messages; its first `skip` ones have come before. */
@@ -34,6 +37,8 @@ export interface LifelineOptions {
   readonly hello: Omit<HelloParts, 'token'>;
   /** How long a lost connection is tried again, from its loss. */
   readonly reconnectMs: () => number;
+  /** How long the first connection is tried while nobody listens. */
+  readonly connectMs: number;
   /** How long a connection may stay without ACCEPT. */
   readonly acceptMs: number;
 }
@@ -43,6 +48,8 @@ const BACKOFF_MS_MAX = 1_000;
 
 type Outcome =
   | { readonly kind: 'up' }
+  /** There was no connection at all. */
+  | { readonly kind: 'unreached'; readonly error: AttaccaError }
   | { readonly kind: 'failed'; readonly error: AttaccaError }
   | { readonly kind: 'refused'; readonly error: AttaccaError };
 
@@ -51,7 +58,8 @@ type Outcome =
  *
  * ```
  * opening -ACCEPT-> up <-ACCEPT- reconnecting        any -> over
- *    |               `----lost----^   |
+ *  ^ |               `----lost----^   |
+ *  '-+ nobody listens, for connectMs  |
  *    `--lost, refused--> over <-------' refused, or away for longer than reconnectMs
  * ```
  *
@@ -74,6 +82,8 @@ export class Lifeline {
   #up = false;
   #over: AttaccaError | null = null;
   #lostAtMs: number | null = null;
+  /** Of losses that are over. */
+  #awayBeforeMs = 0;
   /** Ends the attempt under way. */
   #settle: ((outcome: Outcome) => void) | null = null;
   /** The pool has said why it is about to close: then nothing is tried again. */
@@ -98,10 +108,30 @@ export class Lifeline {
     return this.#lostAtMs === null ? 0 : performance.now() - this.#lostAtMs;
   }
 
+  /** The same of all losses together. */
+  get awayTotalMs(): number {
+    return this.#awayBeforeMs + this.awayMs;
+  }
+
   /** Makes the first connection; what comes of it is told by the events. */
   async start(): Promise<void> {
-    const outcome = await this.#attempt(this.#options.acceptMs);
-    if (outcome.kind !== 'up') this.end(outcome.error);
+    const { acceptMs, connectMs } = this.#options;
+    const since = performance.now();
+    for (let pauseMs = BACKOFF_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, BACKOFF_MS_MAX)) {
+      const outcome = await this.#attempt(acceptMs);
+      if (this.#over !== null || outcome.kind === 'up') return;
+      const { kind, error } = outcome;
+      const triedMs = performance.now() - since;
+      const isLast = triedMs + pauseMs > connectMs;
+      if (kind !== 'unreached' || error.code !== 'pool-unreachable' || isLast) {
+        return this.end(connectMs > 0 && kind === 'unreached' ? tried(error, triedMs) : error);
+      }
+      if (this.#lostAtMs === null) {
+        this.#lostAtMs = since;
+        this.#events.onLost();
+      }
+      await this.#keeper.pause(pauseMs);
+    }
   }
 
   /** Sends messages as one frame, now or when there is a connection again. */
@@ -147,7 +177,7 @@ export class Lifeline {
     try {
       opened = await this.#options.open(this.#stop.signal);
     } catch (error) {
-      return { kind: 'failed', error: asAttaccaError(error) };
+      return { kind: 'unreached', error: asAttaccaError(error) };
     }
     const { link, token } = opened;
     if (this.#over !== null) {
@@ -161,7 +191,7 @@ export class Lifeline {
         resolve(outcome);
       };
       const timer = setTimeout(() => {
-        const text = `Cannot open a session: no answer from "${link.peer}" within ${acceptMs} ms`;
+        const text = `Cannot open a session: no answer from "${link.peer}" within ${formatSeconds(acceptMs)}`;
         link.destroy();
         settle({ kind: 'failed', error: new AttaccaError('pool-unreachable', text) });
       }, acceptMs);
@@ -250,6 +280,7 @@ export class Lifeline {
     this.#acknowledge(accept.received);
     this.accept = accept;
     this.#up = true;
+    this.#awayBeforeMs = this.awayTotalMs;
     this.#lostAtMs = null;
     if (isFirst) this.#events.onAccept(accept);
     else {
@@ -293,7 +324,10 @@ export class Lifeline {
     );
     if (this.#settle !== null) this.#settle({ kind: 'failed', error });
     else if (this.#farewell !== null) this.end(this.#farewell);
-    else if (wasUp) void this.#reconnect(error);
+    else if (wasUp) {
+      this.#events.onLost();
+      void this.#reconnect(error);
+    }
   }
 
   async #reconnect(lost: AttaccaError): Promise<void> {
@@ -308,7 +342,7 @@ export class Lifeline {
       if (outcome.kind === 'refused' && !error.retryable) return this.end(error);
       const awayMs = performance.now() - since;
       if (awayMs + pauseMs > reconnectMs) {
-        const text = `${lost.message}; tried again for ${Math.round(awayMs)} ms: ${error.message}`;
+        const text = `${lost.message}; tried again for ${formatSeconds(awayMs)}: ${error.message}`;
         return this.end(new AttaccaError('connection-lost', text, {}, { cause: error }));
       }
       await this.#keeper.pause(pauseMs);
@@ -322,6 +356,12 @@ export class Lifeline {
     this.#keeper.sent();
     this.#link?.write(ackBytes(this.incoming.received));
   }
+}
+
+/** Nobody listened, however often that was tried. */
+function tried(error: AttaccaError, ms: number): AttaccaError {
+  const text = `${error.message}; tried for ${formatSeconds(ms)}`;
+  return new AttaccaError(error.code, text, error.fields, { cause: error });
 }
 
 function unexpectedFrame(kind: number): AttaccaError {

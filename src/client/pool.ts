@@ -204,7 +204,8 @@ export class Pool extends PoolView {
   /**
    * Leaves: returns when nothing this member provides is needed any more, or the pool holds it. Its
    * offers of member scope are withdrawn; their names are the result. Idempotent; after a failure
-   * (`deadline-passed`) the member is still in the pool and may leave again.
+   * (`deadline-passed`) the member is still in the pool and may leave again. From a pool that was
+   * stopped everybody has left: nothing is needed any more.
    */
   async leave(options: WaitOptions = {}): Promise<readonly string[]> {
     this.#leaving ??= this.#leave(options).catch((error: unknown) => {
@@ -221,7 +222,10 @@ export class Pool extends PoolView {
   }
 
   async #leave(options: WaitOptions): Promise<readonly string[]> {
-    const names = await this.#seat.leave(options);
+    const names = await this.#seat.leave(options).catch((error: unknown) => {
+      if (this.client.connection.over?.code === 'pool-stopping') return [];
+      throw error;
+    });
     await this.tenancy.release();
     return names;
   }

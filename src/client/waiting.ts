@@ -1,4 +1,5 @@
 import { AttaccaError } from '../core/errors.js';
+import { formatSeconds } from '../core/format-seconds.js';
 import type { Call } from './call.js';
 import type { Connection } from './connection.js';
 import { abortedError } from './errors.js';
@@ -51,15 +52,24 @@ function guard(
   timeoutMs: number,
   giveUp: (error: AttaccaError) => void,
 ): NodeJS.Timeout {
+  const awayBeforeMs = connection.awayTotalMs;
   const timer = setTimeout(() => {
     const { isUp } = connection;
-    const code = isUp ? 'deadline-passed' : 'connection-lost';
-    const why = isUp
-      ? `the pool did not answer within ${timeoutMs} ms`
-      : `the connection to the pool is lost, and has not come back within ${timeoutMs} ms`;
+    const isOpen = connection.accept !== null;
+    const code = isUp ? 'deadline-passed' : isOpen ? 'connection-lost' : 'pool-unreachable';
+    const awayMs = connection.awayTotalMs - awayBeforeMs;
+    const why = whyLate(isUp, formatSeconds(timeoutMs), awayMs);
     giveUp(new AttaccaError(code, `Cannot ${what}: ${why}`, { timeoutMs }));
   }, timeoutMs + GRACE_MS);
   // Whatever waits keeps the process alive by itself.
   timer.unref();
   return timer;
+}
+
+/** Of a pool that was away the time stood still: so its own deadline is later than ours. */
+function whyLate(isUp: boolean, deadline: string, awayMs: number): string {
+  const late = `the pool did not answer within ${deadline}`;
+  if (awayMs === 0) return late;
+  const away = `it could not be reached for ${formatSeconds(awayMs)}`;
+  return isUp ? `${late}: ${away} of that` : `${late}: ${away}, and still cannot`;
 }

@@ -26,6 +26,12 @@ export interface PoolInfo {
   readonly pid: number;
   /** Killed and served again it goes on where it was: who waits does well to be patient. */
   readonly kept: boolean;
+  /** The directory in which it is kept, '' when in none, or on another host. */
+  readonly keptIn: string;
+  /** Whether its answers wait until the disk has what they say. */
+  readonly sync: boolean;
+  /** How long this process of the pool had run, in ms. */
+  readonly upMs: number;
   readonly limits: { readonly [name: string]: number };
 }
 
@@ -59,7 +65,7 @@ function limitsOf(value: Value | undefined): { readonly [name: string]: number }
 
 /** Reads the `pool` of an ACCEPT that came by the wire. */
 export function poolInfoOf(map: ValueMap): PoolInfo {
-  const { software, addresses, bootId, slabs, data, pid, kept, limits } = map;
+  const { software, addresses, bootId, slabs, data, pid, kept, keptIn, sync, upMs, limits } = map;
   return {
     software: textOf(software),
     addresses: textsOf(addresses),
@@ -68,6 +74,9 @@ export function poolInfoOf(map: ValueMap): PoolInfo {
     data: textsOf(data),
     pid: countOf(pid),
     kept: kept === true,
+    keptIn: textOf(keptIn),
+    sync: sync === true,
+    upMs: countOf(upMs),
     limits: limitsOf(limits),
   };
 }

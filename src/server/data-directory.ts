@@ -1,9 +1,11 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import { systemCode, whyFailed } from '../core/system-errors.js';
 import { lockPoolDirectory } from '../levels/shm/index.js';
+import { directoryInUse } from './holder.js';
 import { NodeDisk } from './node-disk.js';
 import { makePrivateDirectory } from './place.js';
 import { makeToken, readSecretToken, tokenLine, writeSecretFile } from './secrets.js';
@@ -27,18 +29,20 @@ export class DataDirectory {
   }
 
   /**
-   * Opens a directory that only its user may enter, or makes it. Errors: `name-in-use` when a
-   * manager that lives has it, `file-error`.
+   * Opens a directory that only its user may enter, or makes it, with those that it lies in.
+   * Errors: `name-in-use` when a manager that lives has it (who shares memory in `shmDirectory`, as
+   * the caller will), `bad-argument` (no path at all), `file-error`.
    */
-  static async open(given: string, log: (line: string) => void): Promise<DataDirectory> {
+  static async open(
+    given: string,
+    shmDirectory: string | undefined,
+    log: (line: string) => void,
+  ): Promise<DataDirectory> {
+    if (given === '') refuse('bad-argument', 'Cannot keep a pool in "": name a directory');
     const path = resolve(given);
-    await makePrivateDirectory(path);
+    await makeDurably(path);
     const lock = await lockPoolDirectory(path);
-    if (lock === 'held') {
-      throw new AttaccaError('name-in-use', `Cannot serve "${path}": a living pool has it`, {
-        path,
-      });
-    }
+    if (lock === 'held') throw await directoryInUse(path, shmDirectory);
     if (lock === 'unsupported') {
       log(`WARNING: nothing keeps a second manager out of "${path}": this system has no locks`);
       return new DataDirectory(path, log, async () => {});
@@ -87,6 +91,43 @@ export class DataDirectory {
   async close(): Promise<void> {
     await this.disk.close();
     await this.#release();
+  }
+}
+
+/**
+ * Makes a directory for what outlives a loss of power: the names of all that are new are on the
+ * disk, too.
+ */
+async function makeDurably(path: string): Promise<void> {
+  const parent = dirname(path);
+  let first: string | undefined;
+  try {
+    first = await mkdir(parent, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new AttaccaError(
+      'file-error',
+      `Cannot make the directory "${path}": ${whyFailed(cause)}`,
+      { path, system: systemCode(cause) },
+      { cause },
+    );
+  }
+  if ((await makePrivateDirectory(path)) === 'found') return;
+  const top = first === undefined ? parent : dirname(first);
+  for (let at = parent; ; at = dirname(at)) {
+    await syncNames(at);
+    if (at === top) return;
+  }
+}
+
+/** One that we may write to and not read cannot be synced by us. */
+async function syncNames(directory: string): Promise<void> {
+  const disk = new NodeDisk(directory);
+  try {
+    await disk.syncDirectory();
+  } catch (error) {
+    if (!(error instanceof AttaccaError && error.fields['system'] === 'EACCES')) throw error;
+  } finally {
+    await disk.close();
   }
 }
 

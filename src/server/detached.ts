@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { AttaccaError } from '../core/errors.js';
+import { formatSeconds } from '../core/format-seconds.js';
 import { isSocketAlive } from './claim.js';
 import { SERVER_LIMITS } from './limits.js';
 import { LOG_FILE, makePrivateDirectory, socketPathOf } from './place.js';
@@ -107,7 +108,10 @@ async function spawnServer(options: DetachedOptions, log: FileHandle): Promise<S
     const readiness = parseReadiness(said.trim());
     if (readiness !== null) return { readiness, ended: '' };
     const how = await ended;
-    return { readiness, ended: isLate ? `it did not answer within ${startMsMax} ms` : how };
+    return {
+      readiness,
+      ended: isLate ? `it did not answer within ${formatSeconds(startMsMax)}` : how,
+    };
   } finally {
     clearTimeout(timer);
     child.unref();

@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.js';
 import { formatBytes, type Stamp } from '../levels/shm/index.js';
 import type { ShellInput } from '../loop/entries.js';
 import { encodePoolInfo } from '../loop/pool-info.js';
@@ -146,7 +147,8 @@ export class KeptPool {
     const slabs =
       bytes === 0
         ? ''
-        : `, ${formatBytes(bytes)} of them in "${shmDirectory}" until the host boots`;
-    log(`${objects.used} objects are kept in "${past.directory.path}"${slabs}`);
+        : `, ${formatBytes(bytes)} of that in "${shmDirectory}" until the host boots`;
+    const what = counted(objects.used, 'object is', 'objects are');
+    log(`${what} kept in "${past.directory.path}"${slabs}`);
   }
 }

@@ -177,7 +177,7 @@ async function mustStay(pool: MemoryOwner, root: string): Promise<void> {
     'bad-argument',
     `Cannot serve "${pool.name}" with its memory elsewhere: ${formatBytes(bytesHeld)} of its ` +
       `objects lie in "${rootBefore}"; serve it with that (--shm-dir), or give them up ` +
-      `(attacca clean --all --shm-dir ${rootBefore})`,
+      `(attacca clean --data ${pool.data ?? ''} --shm-dir ${rootBefore})`,
     { shmDirectory: rootBefore, bytes: bytesHeld },
   );
 }

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { refuse } from '../core/assert.js';
+import { counted } from '../core/counted.js';
 import { AttaccaError } from '../core/errors.js';
 import { numberIn } from '../journal/segment.js';
 import type { ProcessIdentity } from '../levels/process-identity.js';
@@ -7,12 +8,13 @@ import { formatBytes, poolDirectoryPath, readStamp, type StampFound } from '../l
 import { type Revived, revive } from '../loop/history.js';
 import type { PoolInfo } from '../loop/pool-info.js';
 import { PoolLoop } from '../loop/pool-loop.js';
+import { readInfo } from '../loop/read-info.js';
 import type { PoolOptions } from '../pool/state.js';
 import { DURABILITY } from '../protocol/index.js';
 import type { KeptSlab } from './agent-messages.js';
 import { DataDirectory } from './data-directory.js';
+import { refuseCopy } from './holder.js';
 import type { ServeOptions } from './options.js';
-import { mustBeOriginal, peekInfo } from './peek.js';
 import { makeSessionKey, sessionKeyId } from './secrets.js';
 
 /** What a pool that is kept in a directory was when its last manager ended. */
@@ -47,12 +49,12 @@ export async function openPast(
   here: ProcessIdentity,
   log: (line: string) => void,
 ): Promise<Past> {
-  const directory = await DataDirectory.open(options.data, log);
+  const directory = await DataDirectory.open(options.data, options.shmDirectory, log);
   try {
     // Before anything is changed.
-    const known = await peekInfo(directory.path);
+    const known = await readInfo(directory.disk, crc32);
     checkName(options, known);
-    await mustBeOriginal(directory.path, known);
+    await refuseCopy(directory.path, known);
     const startedMs = performance.now();
     const repair = options.repair ?? false;
     const revived = await reviveOrRepair(directory, repair);
@@ -165,14 +167,15 @@ function tell({ loop, info, recovered }: Revived, ms: number, log: (line: string
   if (loop !== null && info !== null) {
     const from = snapshot === 0 ? '' : `the snapshot of record ${snapshot} and `;
     log(
-      `took up "${info.options.name}" from ${from}${records} records: ` +
-        `${loop.pool.objects.used} objects, ${loop.sessionCount} sessions (${Math.round(ms)} ms)`,
+      `took up "${info.options.name}" from ${from}${counted(records, 'record')}: ` +
+        `${counted(loop.pool.objects.used, 'object')}, ` +
+        `${counted(loop.sessionCount, 'session')} (${Math.round(ms)} ms)`,
     );
   }
   if (torn !== null) {
     log(
-      `cut ${formatBytes(torn.bytes)} that a crash left at the end of ${torn.file}: ` +
-        'nobody was told that they are kept',
+      `cut ${formatBytes(torn.bytes)} at the end of ${torn.file} that are not whole, ` +
+        'as a crash leaves them',
     );
   }
   for (const file of spoiled) log(`WARNING: ${file} is damaged; nothing is lost by that`);

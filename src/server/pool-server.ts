@@ -1,4 +1,5 @@
 import { unreachable } from '../core/assert.js';
+import { counted } from '../core/counted.js';
 import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import type { ProcessIdentity } from '../levels/process-identity.js';
@@ -254,7 +255,7 @@ export class PoolServer {
   }
 
   #describe(link: Link, identity: ProcessIdentity): ValueMap {
-    const { describe, memory, dataSocket, here } = this.#parts;
+    const { describe, memory, past, dataSocket, here } = this.#parts;
     const port = this.#agent?.port ?? 0;
     const host = link.localHost.replace(/^::ffff:/u, '');
     const data =
@@ -263,7 +264,13 @@ export class PoolServer {
         : formatAddress({ kind: 'unix', path: dataSocket });
     // Elsewhere a directory of that name would be another one.
     const isHere = identity.bootId === here.bootId;
-    return { ...describe, slabs: isHere ? (memory.directory?.path ?? '') : '', data: [data] };
+    return {
+      ...describe,
+      slabs: isHere ? (memory.directory?.path ?? '') : '',
+      keptIn: isHere ? (past?.directory.path ?? '') : '',
+      upMs: Math.floor(performance.now() - this.#startedMs),
+      data: [data],
+    };
   }
 
   #perform(effect: Effect): void {
@@ -288,7 +295,8 @@ export class PoolServer {
       }
       case 'lost':
         this.#parts.log(
-          `LOST: ${effect.versions} offered objects, ${formatBytes(effect.bytes)}: their memory is gone`,
+          `LOST: ${counted(effect.versions, 'offered object')}, ${formatBytes(effect.bytes)}: ` +
+            'the memory is gone',
         );
         break;
       case 'freed':

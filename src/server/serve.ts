@@ -129,7 +129,7 @@ function poolOptions(
 function describePool(
   here: ProcessIdentity,
   addresses: readonly string[],
-  { sessionAwayMsMax, data }: ServeOptions,
+  { sessionAwayMsMax, data, sync = true }: ServeOptions,
 ): ValueMap {
   const bootId = here.bootId ?? '';
   const limits = limitsForClients(sessionAwayMsMax);
@@ -139,6 +139,7 @@ function describePool(
     bootId,
     pid: here.pid,
     kept: data !== undefined,
+    sync: data !== undefined && sync,
     limits,
   };
 }

@@ -1,4 +1,5 @@
 import { AttaccaError } from '../core/errors.js';
+import { formatSeconds } from '../core/format-seconds.js';
 import { type Address, formatAddress } from './address.js';
 import { LINK_LIMITS } from './limits.js';
 import { type Link, SocketLink } from './link.js';
@@ -49,7 +50,7 @@ export function connect(address: Address, options: ConnectOptions = {}): Promise
     };
     const timeoutMs = options.timeoutMs ?? LINK_LIMITS.connectMsMax;
     const timer = setTimeout(() => {
-      fail(unreachable(address, `no answer within ${timeoutMs} ms`));
+      fail(unreachable(address, `no answer within ${formatSeconds(timeoutMs)}`));
     }, timeoutMs);
     const onAbort = (): void => {
       const cause: unknown = signal?.reason;

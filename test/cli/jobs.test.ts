@@ -131,7 +131,7 @@ test('failures are named; what needs them is skipped, all else is done', async (
   const json = await attacca(['run', '-j', '2', '--memory', '16m', '--json', '-'], around);
   const records = jsonLines(json.out);
   const { seconds, ...sum } = records.pop() ?? {};
-  assert.deepEqual(sum, { jobs: 6, done: 1, failed: 3, skipped: 2 });
+  assert.deepEqual(sum, { jobs: 6, done: 1, there: 0, failed: 3, skipped: 2 });
   assert.equal(typeof seconds, 'number');
   const states = records.map(({ line, state }) => [line, state]);
   assert.deepEqual(
@@ -157,14 +157,50 @@ test('what the pool has already is told before a job has worked for nothing', as
     ...around,
     input: '--out a -- touch ran {a}',
   });
-  assert.equal(again.code, 1);
-  assert.match(again.err, /line 1 skipped: Cannot make "a": it is offered already; the comm/u);
+  assert.equal(again.code, 0);
+  assert.match(again.err, /^attacca run: 0 jobs done, 1 not run as what they make is there al/u);
   assert.deepEqual((await readdir(directory)).includes('ran'), false);
   const replaced = await attacca(['run', '-j', '2', '--replace', '-'], {
     ...around,
     input: '--out a -- echo new > {a}',
   });
   assert.equal(replaced.code, 0, replaced.err);
+});
+
+test('a list that is run again goes on where it was: what is there is not made again', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const list = [
+    '--out a --out b -- cp seed {a}; cp seed {b}',
+    '--in a --out c -- sh -c "cat {a} {a} > {c}; echo >> ran"',
+    '--in b --in never --out d -- cat {b} {never} > {d}',
+    '--in c -- cp {c} result',
+  ];
+  const around = { directory, pool: pool.address, input: list.join('\n') };
+  const put = (name: string) =>
+    attacca(['put', '--name', name, '-'], { pool: pool.address, input: name });
+  for (const name of ['a', 'b', 'd']) assert.equal((await put(name)).code, 0);
+  // The input of line 3 is nowhere: nobody waits for it.
+  const { code, err } = await attacca(['run', '-j', '2', '-'], around);
+  assert.equal(code, 0, err);
+  assert.match(err, /^attacca run: 2 jobs done, 2 not run as what they make is there already in /u);
+  assert.equal(await readFile(join(directory, 'result'), 'utf8'), 'aa');
+  const json = await attacca(['run', '-j', '2', '--json', '-'], around);
+  const records = jsonLines(json.out);
+  const { seconds: _, ...sum } = records.pop() ?? {};
+  assert.deepEqual(sum, { jobs: 4, done: 1, there: 3, failed: 0, skipped: 0 });
+  assert.equal(records.filter(({ state }) => state === 'there').length, 3);
+  assert.equal(await readFile(join(directory, 'ran'), 'utf8'), '\n', 'once');
+});
+
+test('a job of whose outputs some are there is refused: nobody knows whose they are', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  await attacca(['put', '--name', 'a', '-'], { pool: pool.address, input: 'of others' });
+  const around = { directory, pool: pool.address, input: '--out a --out b -- cp {a} {b}' };
+  const { code, err } = await attacca(['run', '-j', '2', '-'], around);
+  assert.equal(code, 1);
+  assert.match(err, /line 1 skipped: Cannot make "a": it is offered already; the comm/u);
 });
 
 test('in a pool of their own an input that no job makes is told', async () => {

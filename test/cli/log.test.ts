@@ -64,6 +64,11 @@ test('--object and --member, --from and --until leave out what was not asked for
   assert.match(late ?? '', /^s1 writer answer to demand "never" of record \d+ -> version 1, 3 B$/u);
   const who = jsonLines(member.out).map(({ members }) => JSON.stringify(members));
   assert.deepEqual([...new Set(who)], ['["other"]']);
+  const names = ['--object', 'nevr', '--member', 'othr'];
+  const unknown = await attacca(['log', kept.data, ...names]);
+  const missed = 'no record names the object "nevr"\nno record names the member "othr"\n';
+  assert.deepEqual([unknown.code, unknown.err], [0, missed]);
+  assert.deepEqual([object.err, member.err], ['', '']);
   const rows = jsonLines(all.out);
   const last = Number(rows.at(-1)?.['record']);
   const some = await attacca(['log', kept.data, '--json', '--from', '3', '--until', `${last - 2}`]);
@@ -123,6 +128,12 @@ test('behind a snapshot the names are known, and before it nothing is any more',
     attacca(['log', kept.data, '--from', '1']),
   ]);
   assert.equal(all.code, 0, all.err);
+  const begin = /^the records begin with (\d+): what happened before is not kept any more\n$/u;
+  const first = Number(begin.exec(all.err)?.[1]);
+  assert.ok(first > 1, all.err);
+  const some = await attacca(['log', kept.data, '--from', String(first)]);
+  assert.deepEqual([some.err, some.out], ['', all.out], 'who names the begin knows it');
+  assert.equal((await attacca(['log', kept.data, '-q'])).err, '');
   const said = happenings(all).join('\n');
   assert.match(said, /keeper offer "kept\/2" .*-> ok/u);
   assert.doesNotMatch(said, /offer "kept\/0"/u);
@@ -139,7 +150,7 @@ test('what a crash left at the end is no error; damage before it is, behind all 
   await truncate(path, end - 3);
   const shorter = await attacca(['log', cut]);
   assert.equal(shorter.code, 0, shorter.err);
-  assert.match(shorter.err, /^behind record \d+ there are \d+ B that nobody was told are kept/u);
+  assert.match(shorter.err, /^behind record \d+ there are \d+ B that are not whole: /u);
   const left = happenings(shorter);
   assert.ok(left.length < whole.length && left.length > 3);
   assert.deepEqual(left, whole.slice(0, left.length));

@@ -42,6 +42,11 @@ test('ls lists by name what a glob matches; -l and --json tell more', async () =
   );
   assert.equal(bad.code, 1);
   assert.match(bad.err, /Cannot use the glob .*\(bad-argument\)\n$/u);
+  const endless = await attacca(['ls', 'g'.repeat(5_000)], around);
+  assert.match(
+    endless.err,
+    /^attacca ls: Cannot use the glob "g{400}\.\.\.": it is longer than 1000/u,
+  );
 });
 
 test('stat tells what is known, in the order asked, and names what is not', async () => {

@@ -13,7 +13,7 @@ import { toJson } from '../../src/cli/json.js';
 import { parseCommandLine } from '../../src/cli/options.js';
 import { errorLine } from '../../src/cli/report.js';
 import { plainWords, shellWords } from '../../src/cli/shell-words.js';
-import { didYouMean, nearest } from '../../src/cli/suggest.js';
+import { didYouMean } from '../../src/cli/suggest.js';
 import { Float, Timestamp } from '../../src/core/value.js';
 import { fc } from '../fast-check.js';
 
@@ -76,10 +76,13 @@ test('mistakes in options are refused, with what was probably meant', () => {
 
 test('the nearest word is found, a far one is not', () => {
   const commands = ['withdraw', 'stat', 'start', 'stop', 'ls', 'explain'];
-  assert.equal(nearest('withdrw', commands), 'withdraw');
-  assert.equal(nearest('strat', commands), 'start');
-  assert.equal(nearest('expl', commands), 'explain');
-  assert.equal(nearest('xyzzy', commands), null);
+  assert.equal(didYouMean('withdrw', commands), ' Did you mean "withdraw"?');
+  assert.equal(didYouMean('strat', commands), ' Did you mean "start" or "stat"?');
+  assert.equal(didYouMean('expl', commands), ' Did you mean "explain"?');
+  assert.equal(didYouMean('xyzzy', commands), '');
+  const near = ['log', 'ls', 'rm', 'lgs', 'put'];
+  assert.equal(didYouMean('lg', near), ' Did you mean "lgs"?', 'what it begins is nearer');
+  assert.equal(didYouMean('lg', near.slice(0, 3)), ' Did you mean "ls" or "log"?');
   assert.equal(didYouMean('x'.repeat(10_000), commands), '');
 });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -143,7 +144,39 @@ test('a wait whose pool was killed meanwhile ends as one that cannot reach it', 
   process.kill(Number(pid), 'SIGKILL');
   const { code, err } = await waiting.ended;
   assert.equal(code, 4, err);
-  assert.match(err, /lost, and has not come back within 1000 ms \(connection-lost\)\n$/u);
+  assert.match(
+    err,
+    /within 1 s: it could not be reached for .* s, and still cannot \(connection-lost\)\n$/u,
+  );
+});
+
+test('a command that may wait for its pool outlives a time without one, and says so', async (t) => {
+  const { environment, shm } = await home(t);
+  const waiting = startAttacca(['put', '--name', 'x', '-', '--pool', 'late'], {
+    environment: { ...environment, ATTACCA_CONNECT_MS: '60000' },
+    input: 'hello',
+  });
+  await once(waiting.process.stderr ?? assert.fail(), 'data');
+  const words = ['start', '--name', 'late', '--memory', '16m', '--shm-dir', shm];
+  assert.equal((await attacca(words, { environment })).code, 0);
+  const { code, err } = await waiting.ended;
+  assert.equal(code, 0, err);
+  const said =
+    /^the pool cannot be reached: waiting until it is served again\nthe pool is back after /u;
+  assert.match(err, said);
+  assert.equal((await attacca(['stop', 'late', '-q'], { environment })).code, 0);
+  const impatient = { ...environment, ATTACCA_CONNECT_MS: '20' };
+  const tried = await attacca(['ls', '-q', '--pool', 'late'], { environment: impatient });
+  assert.equal(tried.code, 4);
+  assert.match(tried.err, /^attacca ls: .*; tried for \d+ ms \(pool-unreachable\)\n$/u);
+  const wrong = { ...environment, ATTACCA_CONNECT_MS: '5s' };
+  const refused = await attacca(['ls', '--pool', 'late'], { environment: wrong });
+  assert.match(refused.err, /Cannot use ATTACCA_CONNECT_MS "5s".*\(bad-argument\)\n$/u);
+  const patient = { ...environment, ATTACCA_CONNECT_MS: '60000' };
+  const ended = startAttacca(['ls', '--pool', 'late'], { environment: patient });
+  await once(ended.process.stderr ?? assert.fail(), 'data');
+  ended.process.kill('SIGINT');
+  assert.equal((await ended.ended).signal, 'SIGINT');
 });
 
 test('more memory than there is: a warning, to who starts it too', async (t) => {

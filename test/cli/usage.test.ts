@@ -30,6 +30,8 @@ test('the help of every command tells usage, options and exit codes', async () =
     }
     const long = out.split('\n').find((line) => line.length > 120);
     assert.equal(long, undefined, `a line of ${name} is longer than a terminal`);
+    const waits = 'timeout' in command.options;
+    assert.equal(/^ +3 /mu.test(out), waits, `${name}: 3 is for who waits`);
     const options = { ...command.options, ...COMMON_OPTIONS };
     assert.throws(() => parseCommandLine(['--jsno'], options, command.parsing), {
       message: 'there is no option "--jsno". Did you mean "--json"?',

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Client } from '../../src/client/client.js';
 import { join, type Pool } from '../../src/client/index.js';
 import { Writer } from '../../src/core/bytes.js';
+import { AttaccaError } from '../../src/core/errors.js';
 import { writeSpace } from '../../src/core/space.js';
 import { writeMap } from '../../src/core/value-codec.js';
 import {
@@ -153,6 +155,52 @@ describe('sessions', () => {
     assert.match(error.message, /tried again for \d+ ms/);
     assert.equal(await codeOf(member.leave()), 'connection-lost');
     await member.close();
+  });
+
+  test('a deadline that passes after a loss says how long the pool was away', async (t) => {
+    const pool = await FakePool.start(t);
+    const { member, connection } = await joined(pool);
+    const quick = errorOf(member.object('a').demand({ timeoutMs: 1 }));
+    await connection.next('demand');
+    connection.drop();
+    const again = await pool.connection(1);
+    await again.untilHello();
+    again.accept(true);
+    const { code, message } = await quick;
+    assert.equal(code, 'deadline-passed');
+    const said = /not answer within 1 ms: it could not be reached for \d+ ms of that$/u;
+    assert.match(message, said);
+    const never = errorOf(member.object('b').demand({ timeoutMs: 1_500 }));
+    assert.match((await never).message, /the pool did not answer within 1\.5 s$/u);
+  });
+
+  test('a pool that is not served yet is tried for connectMs, and no longer', async (t) => {
+    const pool = await FakePool.start(t);
+    await pool.hide();
+    const { address } = pool;
+    const options = { address, poolId: '', transport: 'auto', checks: false } as const;
+    const client = new Client({ ...options, connectMs: 60_000 });
+    client.connection.start();
+    await client.connection.lost();
+    assert.ok(client.connection.awayMs > 0);
+    await pool.listen();
+    const connection = await pool.connection(0);
+    await connection.untilHello();
+    connection.accept();
+    await client.ready();
+    assert.equal(client.connection.awayMs, 0);
+    client.connection.close(new AttaccaError('aborted', 'the end'));
+    await pool.hide();
+    const soon = await errorOf(join({ address, member: 'm', connectMs: 30 }));
+    assert.equal(soon.code, 'pool-unreachable');
+    assert.match(soon.message, /; tried for \d+ ms$/u);
+    const atOnce = await errorOf(join({ address, member: 'm' }));
+    assert.match(atOnce.message, /has the pool been started\?$/u);
+    const asked = AbortSignal.timeout(30);
+    const aborted = join({ address, member: 'm', connectMs: 60_000, signal: asked });
+    assert.equal(await codeOf(aborted), 'aborted');
+    const nonsense = join({ address, member: 'm', connectMs: Number.NaN });
+    assert.equal(await codeOf(nonsense), 'bad-argument');
   });
 
   test('a batch of requires that waits for room fails with its session, and with nothing else', async (t) => {

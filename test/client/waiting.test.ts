@@ -256,6 +256,7 @@ describe('members', () => {
     assert.equal(await waiting, 'pool-stopping');
     assert.equal(await codeOf(pool.info()), 'pool-stopping');
     await server.closed;
+    assert.deepEqual(await pool.leave(), [], 'nobody needs anything of it any more');
   });
 });
 

@@ -30,6 +30,9 @@ const poolInfo = {
   data: ['tcp://h:1'],
   pid: 1,
   kept: true,
+  keptIn: '/data/x',
+  sync: true,
+  upMs: 5_000,
   limits: { frameBytesMax: 4_194_304 },
 };
 

@@ -13,7 +13,7 @@ async function opened<T>(
   use: (directory: DataDirectory) => Promise<T>,
 ): Promise<{ value: T; said: string[] }> {
   const said: string[] = [];
-  const directory = await DataDirectory.open(path, (line) => said.push(line));
+  const directory = await DataDirectory.open(path, undefined, (line) => said.push(line));
   try {
     return { value: await use(directory), said };
   } finally {

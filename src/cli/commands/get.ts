@@ -1,8 +1,9 @@
+import { counted } from '../../core/counted.js';
 import { defineCommand } from '../command.js';
 import { parseTimeout } from '../duration.js';
 import { ExitWith, UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
-import { counted, quoted } from '../format.js';
+import { quoted } from '../format.js';
 import { toJson } from '../json.js';
 import { forEachAtOnce, NULL_OPTION, someNames } from '../names.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';

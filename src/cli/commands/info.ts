@@ -2,24 +2,25 @@ import type { ValueMap } from '../../core/value.js';
 import { defineCommand } from '../command.js';
 import { formatDuration } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
-import { printable, type Style, styleFor } from '../format.js';
+import { printable, quoted, type Style, styleFor } from '../format.js';
 import { toJson } from '../json.js';
 import {
+  ageLine,
   countLines,
   type InfoLine,
   infoText,
   memoryWaitLines,
   poolLine,
-  upMs,
 } from '../looking/info-text.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, stdoutIsTerminal } from '../output.js';
 import { openPool, type PoolSession } from '../pool/open.js';
+import { syncText } from '../sync-text.js';
 
 export const command = defineCommand({
   usage: [''],
   about: `
-    Prints the pool in numbers: its name and address, how long it is up, what it holds, how its memory
+    Prints the pool in numbers: its name, age and address, its server, where it is kept, what it holds, how its memory
     is divided, and how bytes move between it and this process.`,
   options: { ...POOL_OPTION, ...COMMON_OPTIONS },
   examples: [['attacca info --json | jq .memory.free', 'for a script']],
@@ -28,13 +29,17 @@ export const command = defineCommand({
     await using session = await openPool(context, options);
     const info = await session.view.info();
     const { client, view, address } = session;
-    const { software, addresses, pid, slabs } = client.pool;
+    const { software, addresses, pid, upMs, slabs, kept, keptIn, sync } = client.pool;
     const connection = {
       address,
       addresses,
       software,
       pid,
+      upMs,
       slabs,
+      kept,
+      keptIn,
+      sync,
       transport: view.transport,
       transportReason: view.transportReason,
     };
@@ -46,17 +51,26 @@ export const command = defineCommand({
 
 function describe(info: ValueMap, session: PoolSession, bold: Style['bold']): string {
   const { client, view, address } = session;
-  const { software, pid, addresses } = client.pool;
+  const { software, pid, upMs, addresses } = client.pool;
   const lines: InfoLine[] = [
     poolLine(info),
+    ageLine(info),
     ['address', address],
     ...others(address, addresses),
-    ['server', `${printable(software)}, pid ${pid}, up ${formatDuration(upMs(info))}`],
+    ['server', `${printable(software)}, pid ${pid}, up ${formatDuration(upMs)}`],
+    ['kept', keptText(client.pool)],
     ...countLines(info),
     ['bytes go', `by ${view.transport} (${view.transportReason})`],
     ...memoryWaitLines(info),
   ];
   return infoText(lines, bold);
+}
+
+/** Whether the pool outlives its server, and where. */
+function keptText({ kept, keptIn, sync }: PoolSession['client']['pool']): string {
+  if (!kept) return 'in memory: it ends with its server';
+  const place = keptIn === '' ? 'on its host' : `in ${quoted(keptIn)}`;
+  return `${place}; ${syncText(sync)}`;
 }
 
 /** Where else the pool listens. */

@@ -3,6 +3,7 @@ import { formatBytes } from '../../core/format-bytes.js';
 import { Chronicle, type Told } from '../../loop/chronicle.js';
 import { defineCommand } from '../command.js';
 import { EXIT, UsageError } from '../exit.js';
+import { quoted } from '../format.js';
 import { directoryIn, parseRecord, readKept } from '../kept.js';
 import { COMMON_OPTIONS } from '../options.js';
 import { printRaw, say } from '../output.js';
@@ -18,6 +19,9 @@ export const command = defineCommand({
     seconds since the pool's begin, session and member, the request and its outcome. Nothing is
     changed, and the pool may be served meanwhile. The records are done again to know their outcomes;
     one that ends otherwise than it did is damage.
+
+    The oldest records go when a snapshot holds what they led to; the first line on standard error says
+    then with which the log begins, unless --from does.
 
     A request that has no answer in its own record waits; its answer has a line of its own. What a
     client and its pool say to each other about numbers alone is left out, but not with --json: there
@@ -53,6 +57,8 @@ export const command = defineCommand({
       told.isWatched &&
       (member === undefined || told.members.includes(member)) &&
       (json || !isTalk(told));
+    const sought = new Sought(object, member ?? null);
+    let first = 0;
     try {
       const { last, tornBytes } = await readKept(directory, {
         behind: from === undefined ? null : from - 1,
@@ -61,6 +67,11 @@ export const command = defineCommand({
           const { number, now } = record;
           const told = chronicle.replay(record, loop);
           if (from !== undefined && number < from) return;
+          if (first === 0) {
+            first = number;
+            if (from === undefined && first > 1 && !quiet && !json) say(beginText(first));
+          }
+          for (const each of told) sought.look(each);
           for (const each of told.filter(isShown)) {
             lines.add(json ? toldJson({ number, now }, each) : toldLine({ number, now }, each));
           }
@@ -68,7 +79,12 @@ export const command = defineCommand({
       });
       lines.flush();
       if (from !== undefined && last < from) throw endsBefore(from, last);
-      if (tornBytes > 0 && !quiet && !json) say(tornText(last, tornBytes));
+      if (!quiet && !json) {
+        // Nothing has happened behind the snapshot.
+        if (first === 0 && from === undefined && last > 0) say(beginText(last + 1));
+        for (const text of sought.missed()) say(text);
+        if (tornBytes > 0) say(tornText(last, tornBytes));
+      }
     } catch (error) {
       // What was whole is printed before the message that says what is not.
       lines.flush();
@@ -77,6 +93,36 @@ export const command = defineCommand({
     return EXIT.ok;
   },
 });
+
+/** The names that are asked for, and whether a record has named them: one is easily mistyped. */
+class Sought {
+  #object: string | null;
+  #member: string | null;
+
+  constructor(object: string | null, member: string | null) {
+    this.#object = object;
+    this.#member = member;
+  }
+
+  look(told: Told): void {
+    // A glob that matches it does not name it.
+    if (told.object === this.#object) this.#object = null;
+    if (this.#member !== null && told.members.includes(this.#member)) this.#member = null;
+  }
+
+  missed(): string[] {
+    const object =
+      this.#object === null ? [] : [`no record names the object ${quoted(this.#object)}`];
+    const member =
+      this.#member === null ? [] : [`no record names the member ${quoted(this.#member)}`];
+    return [...object, ...member];
+  }
+}
+
+/** What lies before is in a snapshot, as a state and not as what happened. */
+function beginText(first: number): string {
+  return `the records begin with ${first}: what happened before is not kept any more`;
+}
 
 /** Lines of standard output, some at a time. */
 class Lines {
@@ -101,7 +147,7 @@ function endsBefore(from: number, last: number): AttaccaError {
 
 function tornText(last: number, bytes: number): string {
   return (
-    `behind record ${last} there are ${formatBytes(bytes)} that nobody was told are kept: ` +
-    'they are being written, or a crash has left them'
+    `behind record ${last} there are ${formatBytes(bytes)} that are not whole: ` +
+    'they are being written, or a crash has left them so'
   );
 }

@@ -1,8 +1,9 @@
+import { counted } from '../../core/counted.js';
 import type { ValueMap } from '../../core/value.js';
 import { formatBytes } from '../../levels/shm/sizing.js';
 import { defineCommand } from '../command.js';
 import { EXIT, UsageError } from '../exit.js';
-import { counted, numberOf, printable, styleFor } from '../format.js';
+import { numberOf, printable, styleFor } from '../format.js';
 import { toJson } from '../json.js';
 import { compareBytes, compareNames, objectsTable } from '../looking/objects-table.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';

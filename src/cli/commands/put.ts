@@ -1,5 +1,6 @@
 import { type Stats, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { counted } from '../../core/counted.js';
 import { AttaccaError } from '../../core/errors.js';
 import { formatBytes } from '../../levels/shm/sizing.js';
 import { parseAttributes } from '../attribute.js';
@@ -9,7 +10,7 @@ import { UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
 import { allOf } from '../file-chunks.js';
 import { fileError } from '../file-errors.js';
-import { counted, mapOf, numberOf, quoted } from '../format.js';
+import { mapOf, numberOf, quoted } from '../format.js';
 import { chunksOf, tellTerminal } from '../input.js';
 import { toJson } from '../json.js';
 import { forEachAtOnce, NULL_OPTION, namesOf } from '../names.js';

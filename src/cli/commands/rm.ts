@@ -1,8 +1,9 @@
+import { counted } from '../../core/counted.js';
 import type { ValueMap } from '../../core/value.js';
 import { formatBytes } from '../../levels/shm/sizing.js';
 import { defineCommand } from '../command.js';
 import { Failures } from '../failures.js';
-import { counted, numberOf, quoted } from '../format.js';
+import { numberOf, quoted } from '../format.js';
 import { toJson } from '../json.js';
 import { forEachAtOnce, NULL_OPTION, someNames } from '../names.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';

@@ -45,11 +45,13 @@ export const command = defineCommand({
     the pool of --pool or $ATTACCA_POOL, else on one of its own. Each line is a command for the shell,
     or --in NAME=FILE --out FILE=NAME -- COMMAND as for attacca exec. A job starts when its inputs are
     there, whatever the order of lines; when one fails, those that need what it was to make are
-    skipped. --timeout is for inputs that no job makes. Lines that begin with # are left out. Results
+    skipped. A job is not run when all that it makes is there already, so that a list which was killed
+    goes on when it is run again on the same pool; --replace runs it anew. --timeout is for inputs that no job makes. Lines that begin with # are left out. Results
     stay in the pool: fetch them with attacca get, or end the list with --in NAME -- cp {NAME} FILE.
 
-    With -j and --json, a record for each job as it ends (line, job, state: done, failed or skipped, why,
-    exitCode, seconds), and a last one that sums up (jobs, done, failed, skipped, seconds). What the
+    With -j and --json, a record for each job as it ends (line, job, state: done, there, failed or
+    skipped, why, exitCode, seconds), and a last one that sums up (jobs, done, there, failed, skipped,
+    seconds). What the
     jobs print goes to standard error then.`,
   options: OPTIONS,
   examples: [

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { reportFailed, reportReady, serve, stopOnSignals } from '../../server/index.js';
 import { defineCommand } from '../command.js';
 import { EXIT, UsageError } from '../exit.js';
@@ -6,6 +7,7 @@ import { COMMON_OPTIONS } from '../options.js';
 import { print, say } from '../output.js';
 import { SERVE_OPTIONS, serveOptions } from '../serve-options.js';
 import { shellQuote } from '../shell-quote.js';
+import { keptLine } from '../sync-text.js';
 
 export const command = defineCommand({
   usage: ['[--name NAME]'],
@@ -45,20 +47,24 @@ export const command = defineCommand({
     const log = (line: string): void => {
       if (!options.quiet) say(`attacca serve: ${line}`);
     };
-    const { name, address } = options;
+    const { name, address, data } = options;
+    const serving = serveOptions(options);
     let server: Awaited<ReturnType<typeof serve>>;
     try {
-      server = await serve({ ...serveOptions(options), name, address, log });
+      server = await serve({ ...serving, name, address, log });
     } catch (error) {
       reportFailed(error);
       throw error;
     }
     stopOnSignals(server, { log });
     const { addresses, id, directory } = server;
+    const keptIn = data === undefined ? null : resolve(data);
     if (options.json) {
-      print(toJson({ ATTACCA_POOL: server.address, name: server.name, id, addresses, directory }));
+      const ATTACCA_POOL = server.address;
+      print(toJson({ ATTACCA_POOL, name: server.name, id, addresses, directory, keptIn }));
     } else print(`ATTACCA_POOL=${server.address}`);
     log(`pool "${server.name}" answers at ${addresses.join(' and ')}`);
+    if (keptIn !== null) log(keptLine(server.name, keptIn, serving.sync ?? true));
     log(`to use it: export ATTACCA_POOL=${shellQuote(server.address)}`);
     reportReady(server);
     const end = await server.closed;

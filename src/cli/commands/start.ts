@@ -1,13 +1,16 @@
+import { resolve } from 'node:path';
 import { startDetached } from '../../server/detached.js';
 import { defineCommand } from '../command.js';
 import { parseDuration } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
 import { toJson } from '../json.js';
+import { keptName } from '../kept.js';
 import { COMMON_OPTIONS } from '../options.js';
 import { print, say, stdoutIsTerminal } from '../output.js';
 import { selfCommand } from '../self.js';
 import { SERVE_OPTIONS, serveOptions, serveWords } from '../serve-options.js';
 import { shellQuote } from '../shell-quote.js';
+import { keptLine } from '../sync-text.js';
 
 export const command = defineCommand({
   usage: ['[--name NAME]'],
@@ -19,7 +22,7 @@ export const command = defineCommand({
       type: 'string',
       short: 'n',
       value: 'NAME',
-      help: 'its name; --pool NAME and attacca stop NAME find it (default: one of chance)',
+      help: 'its name; --pool NAME and attacca stop NAME find it (default: that of the pool in DIR, else one of chance)',
     },
     timeout: {
       type: 'string',
@@ -35,10 +38,11 @@ export const command = defineCommand({
   ],
   async run(context, { options, words }) {
     if (words.length > 0) throw new UsageError('it takes no words; a name is --name NAME');
-    const name = options.name ?? nameOfChance();
     // Refused here, where the message reaches the user: not in the server's log.
-    serveOptions(options);
-    const { timeout } = options;
+    const { sync = true } = serveOptions(options);
+    const { timeout, data } = options;
+    const name =
+      options.name ?? (data === undefined ? null : await keptName(data)) ?? nameOfChance();
     const started = await startDetached({
       name,
       command: selfCommand('serve', '--name', name, ...serveWords(options)),
@@ -50,8 +54,11 @@ export const command = defineCommand({
       for (const each of warnings) say(`attacca start: WARNING: ${each}`);
       const others = addresses.filter((each) => each !== address).join(' and ');
       if (others !== '') say(`attacca start: it listens at ${others} too, for who has its token`);
+      if (data !== undefined) say(`attacca start: ${keptLine(name, resolve(data), sync)}`);
     }
-    if (options.json) print(toJson({ ATTACCA_POOL: address, name, addresses, pid, log, warnings }));
+    const keptIn = data === undefined ? null : resolve(data);
+    const record = { ATTACCA_POOL: address, name, addresses, pid, log, keptIn, warnings };
+    if (options.json) print(toJson(record));
     else print(`export ATTACCA_POOL=${shellQuote(address)}`);
     if (!options.quiet && !options.json && stdoutIsTerminal()) {
       say('(Your shell has not heard of it: eval "$(attacca start)" says it; or use --pool.)');

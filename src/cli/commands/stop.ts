@@ -1,8 +1,9 @@
+import { counted } from '../../core/counted.js';
 import type { Value } from '../../core/value.js';
 import { defineCommand } from '../command.js';
 import { parseTimeout } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
-import { counted, mapOf, quoted, textOf } from '../format.js';
+import { mapOf, quoted, textOf } from '../format.js';
 import { toJson } from '../json.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, say } from '../output.js';
@@ -34,6 +35,7 @@ export const command = defineCommand({
       throw new UsageError('say the NAME or --pool, not both');
     }
     const address = poolAddress(name ?? options.pool, context.environment);
+    const said = nameOrAddress(name ?? options.pool, address);
     const { required, isKept } = await stopPool(context, {
       pool: address,
       force: options.force,
@@ -42,19 +44,24 @@ export const command = defineCommand({
     if (required === null) {
       const kept = isKept ? '; what it keeps is there when its --data is served again' : '';
       if (options.json) print(toJson({ stopped: true, address, kept: isKept }));
-      else if (!options.quiet) say(`stopped ${address}${kept}`);
+      else if (!options.quiet) say(`stopped ${said}${kept}`);
       return EXIT.ok;
     }
     if (options.json) print(toJson({ stopped: false, address, required }));
     else {
       const what = counted(required.length, 'object is', 'objects are');
-      say(`attacca stop: ${address} goes on: ${what} still required; --force stops it anyway`);
+      say(`attacca stop: ${said} goes on: ${what} still required; --force stops it anyway`);
       for (const row of required.slice(0, TOLD_MAX)) say(`  ${requiredText(row)}`);
       if (required.length > TOLD_MAX) say(`  ... and ${required.length - TOLD_MAX} more`);
     }
     return EXIT.failed;
   },
 });
+
+/** The pool as the user calls it. */
+function nameOrAddress(asked: string | undefined, address: string): string {
+  return asked === undefined || /^(?:unix:|tcp:|\/)/u.test(asked) ? address : quoted(asked);
+}
 
 /** A timer takes no more than an int32 of milliseconds. */
 const TIMER_MS_MAX = 2 ** 31 - 1;

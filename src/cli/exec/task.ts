@@ -54,6 +54,8 @@ export class ExecTask {
   readonly #around: TaskSurroundings;
   #inputs: readonly Located[] = [];
   #promise: PoolPromise | null = null;
+  #isMade = false;
+  #isClosed = false;
 
   constructor(spec: ExecSpec, around: TaskSurroundings) {
     this.spec = spec;
@@ -76,8 +78,14 @@ export class ExecTask {
       ...(options.replace === true ? [] : outputs.map(({ name }) => isOffered(view, name))),
     ]);
     this.#promise = promise;
+    this.#isMade = options.replace !== true && looks.every((isThere) => isThere);
     const taken = outputs.find((_output, index) => looks[index] === true);
     if (taken !== undefined) throw alreadyOffered(taken.name);
+  }
+
+  /** Whether `promise` was refused because all that is to be made is there: by a run before. */
+  get isMade(): boolean {
+    return this.#isMade;
   }
 
   /** Waits for all inputs; returns when the program may start. */
@@ -93,6 +101,7 @@ export class ExecTask {
       ),
     );
     this.#inputs = located.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+    if (this.#isClosed) this.#releaseInputs();
     for (const each of located) if (each.status === 'rejected') throw each.reason;
   }
 
@@ -150,6 +159,7 @@ export class ExecTask {
 
   /** Lets go of inputs and promises. Idempotent. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#releaseInputs();
     const promise = this.#promise;
     this.#promise = null;

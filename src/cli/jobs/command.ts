@@ -1,11 +1,12 @@
 import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { counted } from '../../core/counted.js';
 import type { Context } from '../command.js';
 import { formatDuration, parseTimeout } from '../duration.js';
 import { Forwarding } from '../exec/forwarding.js';
 import { EXIT, UsageError } from '../exit.js';
 import { fileError } from '../file-errors.js';
-import { counted, printable, quoted } from '../format.js';
+import { printable, quoted } from '../format.js';
 import { readLines, tellTerminal } from '../input.js';
 import { toJson } from '../json.js';
 import { print, say } from '../output.js';
@@ -54,7 +55,7 @@ async function linesOf(path: string): Promise<string[]> {
 }
 
 export interface JobsEnd {
-  /** Whether all are done. */
+  /** Whether all is made that was to be made. */
   readonly exitCode: number;
   /** The signal that has ended them early. */
   readonly received: Forwarding['received'];
@@ -114,7 +115,7 @@ function warnOfForeign(runner: JobRunner, jobs: readonly Job[]): void {
 /** Tells how jobs have ended: failures by name as they come, all as JSON when asked, a sum. */
 class JobReport {
   readonly #options: JobsOptions;
-  #counts: Record<JobEnd['kind'], number> = { done: 0, failed: 0, skipped: 0 };
+  #counts: Record<JobEnd['kind'], number> = { done: 0, there: 0, failed: 0, skipped: 0 };
 
   constructor(options: JobsOptions) {
     this.#options = options;
@@ -128,7 +129,7 @@ class JobReport {
       return;
     }
     const told = this.#counts.failed + this.#counts.skipped;
-    if (kind === 'done' || told > TOLD_MAX) return;
+    if (kind === 'done' || kind === 'there' || told > TOLD_MAX) return;
     const text = printable(job.text);
     const short =
       text.length > TEXT_CHARACTERS_MAX ? `${text.slice(0, TEXT_CHARACTERS_MAX - 3)}...` : text;
@@ -143,17 +144,19 @@ class JobReport {
   }
 
   #printSum(elapsedMs: number): void {
-    const { done, failed, skipped } = this.#counts;
-    const jobs = done + failed + skipped;
-    print(toJson({ jobs, done, failed, skipped, seconds: elapsedMs / 1_000 }));
+    const { done, there, failed, skipped } = this.#counts;
+    const jobs = done + there + failed + skipped;
+    print(toJson({ jobs, done, there, failed, skipped, seconds: elapsedMs / 1_000 }));
   }
 
   #saySum(elapsedMs: number): void {
-    const { done, failed, skipped } = this.#counts;
+    const { done, there, failed, skipped } = this.#counts;
     const untold = failed + skipped - TOLD_MAX;
     if (untold > 0) say(`attacca run: ... and ${untold} more`);
     if (this.#options.quiet) return;
     const bad = failed + skipped > 0 ? `, ${failed} failed, ${skipped} skipped` : '';
-    say(`attacca run: ${counted(done, 'job')} done${bad} in ${formatDuration(elapsedMs)}`);
+    const before = there > 0 ? `, ${there} not run as what they make is there already` : '';
+    const sum = `${counted(done, 'job')} done${before}${bad}`;
+    say(`attacca run: ${sum} in ${formatDuration(elapsedMs)}`);
   }
 }

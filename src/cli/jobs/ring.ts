@@ -1,5 +1,6 @@
+import { counted } from '../../core/counted.js';
 import { UsageError } from '../exit.js';
-import { counted, quoted } from '../format.js';
+import { quoted } from '../format.js';
 import type { Job } from './parse.js';
 
 /** Of a longer ring its middle is left out of the message. */

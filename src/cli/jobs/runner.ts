@@ -10,10 +10,13 @@ import { quoted } from '../format.js';
 import type { PutOptions, Store } from '../pool/store.js';
 import type { Job } from './parse.js';
 
-/** How a job has ended. `skipped`: it has not run, because of `why`. */
+/**
+ * How a job has ended. `there`: it has not run, as all that it makes was there before; `skipped`:
+ * it has not run, because of `why`.
+ */
 export interface JobEnd {
   readonly job: Job;
-  readonly kind: 'done' | 'failed' | 'skipped';
+  readonly kind: 'done' | 'there' | 'failed' | 'skipped';
   readonly why: string;
   readonly exitCode: number | null;
   readonly seconds: number;
@@ -34,6 +37,8 @@ interface RunnerOptions {
   readonly options: PutOptions;
   readonly onEnd: (end: JobEnd) => void;
 }
+
+const MADE = 'what it makes is there already';
 
 /** Slots for programs, first come, first served. */
 class Slots {
@@ -98,7 +103,7 @@ export class JobRunner {
   async #runOne(job: Job): Promise<JobEnd> {
     const startedMs = performance.now();
     const outcome = await this.#outcome(job);
-    if (outcome.kind !== 'done') {
+    if (outcome.kind === 'failed' || outcome.kind === 'skipped') {
       for (const { name } of job.spec.outputs) this.#makers.get(name)?.gone.abort();
     }
     const end: JobEnd = { job, ...outcome, seconds: (performance.now() - startedMs) / 1_000 };
@@ -122,8 +127,9 @@ export class JobRunner {
       options: { ...options, signal },
     });
     let hasStarted = false;
+    const ended = new AbortController();
     try {
-      await Promise.all([task.promise(), this.#acquire(job, task)]);
+      await Promise.all([task.promise(), this.#acquire(job, task, ended.signal)]);
       await this.#slots.take();
       hasStarted = true;
       this.running++;
@@ -144,22 +150,24 @@ export class JobRunner {
           exitCode: error.exitCode,
         };
       }
+      if (task.isMade && !signal.aborted) return { kind: 'there', why: MADE, exitCode: null };
       const why = signal.aborted ? 'interrupted' : this.#whyNot(job, error, hasStarted);
       return { kind: hasStarted && !signal.aborted ? 'failed' : 'skipped', why, exitCode: null };
     } finally {
+      ended.abort();
       await task.close();
     }
   }
 
-  async #acquire(job: Job, task: ExecTask): Promise<void> {
+  async #acquire(job: Job, task: ExecTask, ended: AbortSignal): Promise<void> {
     if (job.spec.inputs.length === 0) return;
     const { timeoutMs, forwarding } = this.#options;
-    const signals = [forwarding.signal];
+    const signals = [forwarding.signal, ended];
     for (const { name } of job.spec.inputs) {
       const maker = this.#makers.get(name);
       if (maker !== undefined) signals.push(maker.gone.signal);
     }
-    const signal = signals.length === 1 ? forwarding.signal : AbortSignal.any(signals);
+    const signal = AbortSignal.any(signals);
     setMaxListeners(0, signal);
     const foreign = this.foreignInputs([job]);
     for (const name of foreign) this.waitingFor.add(name);

@@ -1,7 +1,8 @@
+import { counted } from '../../core/counted.js';
 import { formatBytes } from '../../core/format-bytes.js';
 import type { Value, ValueMap } from '../../core/value.js';
 import { formatDuration } from '../duration.js';
-import { counted, listOf, mapOf, numberOf, printable, quoted, textOf } from '../format.js';
+import { listOf, mapOf, numberOf, printable, quoted, textOf } from '../format.js';
 
 const memberOf = (row: ValueMap): string => printable(textOf(row['member']));
 

@@ -1,6 +1,8 @@
+import { counted } from '../../core/counted.js';
 import { formatBytes } from '../../core/format-bytes.js';
 import type { ValueMap } from '../../core/value.js';
-import { counted, mapOf, numberOf, printable, type Style, textOf } from '../format.js';
+import { formatDuration } from '../duration.js';
+import { mapOf, numberOf, printable, type Style, textOf } from '../format.js';
 
 /** A line of what INFO says; one without a label goes on with the line before. */
 export type InfoLine = readonly [label: string, text: string];
@@ -9,9 +11,10 @@ export function infoText(lines: readonly InfoLine[], bold: Style['bold']): strin
   return lines.map(([label, text]) => `${bold(label.padEnd(12))} ${text}`).join('\n');
 }
 
-/** How long the pool is up, in ms. */
-export function upMs(info: ValueMap): number {
-  return numberOf(mapOf(info['pool'])['upMs']);
+/** The pool's own time, which stands still while no server runs. */
+export function ageLine(info: ValueMap): InfoLine {
+  const ms = numberOf(mapOf(info['pool'])['upMs']);
+  return ['age', `${formatDuration(ms)}, in which it was served`];
 }
 
 export function poolLine(info: ValueMap): InfoLine {

@@ -1,4 +1,5 @@
 import type { Client } from '../../client/client.js';
+import { connectMsOf } from '../../client/connect-ms.js';
 import { transportChoice } from '../../client/data-plane.js';
 import { PoolView } from '../../client/pool-view.js';
 import type { Seat } from '../../client/seat.js';
@@ -60,6 +61,8 @@ interface OpenOptions {
   readonly quiet?: boolean | undefined;
   /** How long a lost connection is tried again; left out: as the client does. */
   readonly reconnectMs?: number | undefined;
+  /** How long a pool at which nobody listens is tried; left out: as ATTACCA_CONNECT_MS says. */
+  readonly connectMs?: number | undefined;
 }
 
 /**
@@ -79,11 +82,14 @@ function withToken(address: string): string {
 function enter(context: Context, options: OpenOptions): { tenancy: Tenancy; address: string } {
   const { environment } = context;
   const address = poolAddress(options.pool, environment);
+  const connectMs = connectMsOf(options.connectMs, environment['ATTACCA_CONNECT_MS']);
   const tenancy = new Clients().enter({
-    address: withToken(address),
+    // A pool that is yet to be served may have another token then.
+    address: connectMs > 0 ? address : withToken(address),
     poolId: '',
     transport: transportChoice(undefined, environment['ATTACCA_TRANSPORT']),
     reconnectMs: options.reconnectMs,
+    connectMs,
     checks: environment['ATTACCA_CHECK'] === '1',
   });
   return { tenancy, address };
@@ -145,6 +151,7 @@ async function started<T>(
   using _progress = new Progress(
     (elapsedMs) => `${formatDuration(elapsedMs)}: no answer from the pool yet`,
     options.quiet === true,
+    connection,
   );
   try {
     await session.client.ready();

@@ -66,7 +66,7 @@ async function ask(
   const { signal } = context;
   const force = options.force === true;
   // One that has gone is not waited for.
-  await using session = await openPool(context, { ...options, reconnectMs: 0 });
+  await using session = await openPool(context, { ...options, reconnectMs: 0, connectMs: 0 });
   const isKept = session.client.pool.kept;
   const { required } = await session.view.stop({ force, signal });
   if (required.length > 0 && !force) return { required, isKept };

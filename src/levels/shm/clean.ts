@@ -17,7 +17,7 @@ import {
 import type { LibcChoice } from './slabs.js';
 
 /** A pool directory of this user. */
-interface FoundPool {
+export interface FoundPool {
   readonly directory: string;
   readonly poolId: string;
   /** Null when owner.json is missing or damaged; `state` is then `unknown`, as a rule. */
@@ -61,19 +61,17 @@ export async function findPools(root: string): Promise<FoundPool[]> {
 
 /**
  * Those of {@link findPools} whose manager is surely dead, and whose journal, if they have one, is
- * gone: a manager that is started on that takes the directory over with the bytes in it
- * (claimPoolDirectory). `all`: those with a journal too.
+ * gone.
  */
-export async function findDeadPools(
-  root: string,
-  { all = false }: { readonly all?: boolean } = {},
-): Promise<FoundPool[]> {
-  const dead = (await findPools(root)).filter((pool) => pool.state === 'dead');
-  return all ? dead : dead.filter(({ owner }) => !hasJournal(owner));
+export async function findDeadPools(root: string): Promise<FoundPool[]> {
+  return (await findPools(root)).filter((pool) => pool.state === 'dead' && !hasJournal(pool));
 }
 
-/** Whether a manager can be started again on what a pool left. */
-function hasJournal(owner: PoolOwner | null): boolean {
+/**
+ * Whether a manager can be started again on what a pool left: it takes the directory over with the
+ * bytes in it (claimPoolDirectory).
+ */
+export function hasJournal({ owner }: FoundPool): boolean {
   if (owner === null || owner.data === null) return false;
   return existsSync(owner.data);
 }

@@ -19,6 +19,7 @@ export {
   lockPoolDirectory,
   PoolDirectory,
   type PoolNamed,
+  type PoolOwner,
   poolDirectoryPath,
   readOwner,
 } from './owner.js';
