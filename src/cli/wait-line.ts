@@ -1,6 +1,6 @@
 import type { PoolView } from '../client/pool-view.js';
 import { formatDuration } from './duration.js';
-import { counted, listOf, mapOf, quoted, textOf } from './format.js';
+import { counted, listOf, mapOf, printable, quoted, textOf } from './format.js';
 
 /** What a command that waits says meanwhile: for what, for how long, and because of whom. */
 export async function waitLine(
@@ -21,7 +21,7 @@ export async function waitLine(
 async function because(view: PoolView, name: string): Promise<string> {
   try {
     const waits = listOf((await view.explain(name))['waits']);
-    return textOf(mapOf(waits[0])['because']);
+    return printable(textOf(mapOf(waits[0])['because']));
   } catch {
     return '';
   }
