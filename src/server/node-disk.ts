@@ -1,5 +1,14 @@
 import { constants, readSync, write, writeSync } from 'node:fs';
-import { type FileHandle, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import {
+  type FileHandle,
+  lstat,
+  open,
+  readdir,
+  rename,
+  stat,
+  statfs,
+  unlink,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { AttaccaError } from '../core/errors.js';
 import type { Sink, Source } from '../core/streams.js';
@@ -133,6 +142,7 @@ export class NodeDisk implements Disk {
   rename(from: string, to: string): Promise<void> {
     return this.#attempt('rename', from, async () => {
       const moved = this.#files.get(from);
+      if (moved !== undefined) await this.#checkSame(from, moved);
       await rename(this.#path(from), this.#path(to));
       await this.#release(to);
       this.#files.delete(from);
@@ -194,6 +204,15 @@ export class NodeDisk implements Disk {
       if (this.#files.size <= FILES_OPEN_MAX) return;
       if (uses === 0 && !isDirty) await this.#release(name);
     }
+  }
+
+  /** What we have written is what has the name: else it would be gone with the next start. */
+  async #checkSame(name: string, { handle }: OpenFile): Promise<void> {
+    const path = this.#path(name);
+    const [ours, found] = await Promise.all([handle.stat(), lstat(path)]);
+    if (ours.ino === found.ino && ours.dev === found.dev) return;
+    const text = `Cannot rename "${path}": somebody has put another file in its place`;
+    throw new AttaccaError('file-error', text, { path });
   }
 
   async #release(name: string): Promise<void> {
