@@ -11,6 +11,7 @@ import { DURABILITY } from '../protocol/index.js';
 import type { KeptSlab } from './agent-messages.js';
 import { DataDirectory } from './data-directory.js';
 import type { ServeOptions } from './options.js';
+import { StartProgress } from './start-progress.js';
 
 /** What a pool that is kept in a directory was when its last manager ended. */
 export interface Past {
@@ -41,7 +42,8 @@ export async function openPast(
   try {
     const startedMs = performance.now();
     const repair = options.repair ?? false;
-    const revived = await revive(directory.disk, { checksum: crc32, repair });
+    const onRecord = await progressOf(directory, log);
+    const revived = await revive(directory.disk, { checksum: crc32, repair, onRecord });
     const ms = performance.now() - startedMs;
     checkName(options, revived.info);
     const hasBooted = revived.info !== null && revived.info.bootId !== (here.bootId ?? '');
@@ -56,6 +58,16 @@ export async function openPast(
     await directory.close();
     throw error;
   }
+}
+
+/** Tells of a start that takes long how far it is. */
+async function progressOf(
+  { disk }: DataDirectory,
+  log: (line: string) => void,
+): Promise<(number: number) => void> {
+  const now = (): number => performance.now();
+  const progress = new StartProgress({ files: await disk.list(), now, log });
+  return (number) => progress.record(number);
 }
 
 /** By a repair; or by a loss of power, where acknowledgements did not wait for the disk. */
