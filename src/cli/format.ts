@@ -1,17 +1,18 @@
 import { Float, Timestamp, type Value, type ValueMap } from '../core/value.js';
 import { formatTimestamp, toJson } from './json.js';
+import { replaceUnseen, unitsEscaped } from './unseen.js';
 
-/** What a terminal would obey, or a table would break at. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-
-/** Text that cannot move the cursor, break a line or turn the direction of what follows. */
+/**
+ * Text that cannot move the cursor, break a line, turn the direction of what follows, or pass for
+ * another that looks alike.
+ */
 export function printable(text: string): string {
-  return text.replace(CONTROL, (character) => {
+  return replaceUnseen(text, (character) => {
     if (character === '\n') return '\\n';
     if (character === '\t') return '\\t';
     if (character === '\r') return '\\r';
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    if (character.length === 1) return unitsEscaped(character);
+    return `\\u{${character.codePointAt(0)?.toString(16)}}`;
   });
 }
 

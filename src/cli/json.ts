@@ -1,4 +1,5 @@
 import { Float, Timestamp, type Value } from '../core/value.js';
+import { replaceUnseen, unitsEscaped } from './unseen.js';
 
 const NS_PER_SECOND = 1_000_000_000n;
 
@@ -14,6 +15,11 @@ export function formatTimestamp(moment: Timestamp): string {
   return digits === '' ? `${iso}Z` : `${iso}.${digits}Z`;
 }
 
+/** As JSON wants it, and as a terminal can bear it: what is not seen as itself is escaped, too. */
+function textJson(text: string): string {
+  return replaceUnseen(JSON.stringify(text), unitsEscaped);
+}
+
 /**
  * A value as JSON on one line. Integers beyond 2^53 are written with all their digits, timestamps
  * as ISO 8601, bytes as `{"bytes":"hex"}`, numbers that JSON lacks as "NaN", "Infinity",
@@ -27,8 +33,9 @@ export function toJson(value: Value | undefined): string {
     case 'bigint':
       return String(value);
     case 'boolean':
+      return String(value);
     case 'string':
-      return JSON.stringify(value);
+      return textJson(value);
     default:
       return compound(value);
   }
@@ -44,6 +51,6 @@ function compound(value: Exclude<Value, null | boolean | number | bigint | strin
   if (Array.isArray(value)) return `[${value.map((item: Value) => toJson(item)).join(',')}]`;
   const entries = Object.entries(value as { readonly [key: string]: Value | undefined })
     .filter(([, item]) => item !== undefined)
-    .map(([key, item]) => `${JSON.stringify(key)}:${toJson(item)}`);
+    .map(([key, item]) => `${textJson(key)}:${toJson(item)}`);
   return `{${entries.join(',')}}`;
 }

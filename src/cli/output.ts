@@ -3,6 +3,7 @@ import { isatty } from 'node:tty';
 import { AttaccaError } from '../core/errors.js';
 import { systemCode, whyFailed } from '../core/system-errors.js';
 import { EXIT, ExitWith } from './exit.js';
+import { printable } from './format.js';
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -51,10 +52,13 @@ export function printRaw(text: string): void {
   writeText(STDOUT, text);
 }
 
-/** What is no result, on standard error. Nobody there to read it is no reason to fail. */
-export function say(text: string): void {
+/**
+ * A line that is no result, on standard error: whatever names stand in it, it is one line that no
+ * terminal obeys. Nobody there to read it is no reason to fail.
+ */
+export function say(line: string): void {
   try {
-    writeText(STDERR, `${text}\n`);
+    writeText(STDERR, `${printable(line)}\n`);
   } catch {
     // Standard error is closed.
   }

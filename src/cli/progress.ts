@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { formatDuration } from './duration.js';
-import { fitted } from './format.js';
+import { fitted, printable } from './format.js';
 import { stderrIsTerminal } from './output.js';
 
 const STDERR = 2;
@@ -83,7 +83,7 @@ export class Progress {
   async #log(pauseMs: number): Promise<void> {
     const line = await this.#told();
     if (this.#ended) return;
-    if (line !== null) this.#write(`${line}\n`);
+    if (line !== null) this.#write(`${printable(line)}\n`);
     this.#after(pauseMs, () => this.#log(Math.min(2 * pauseMs, LOGGED_PAUSE_MS_MAX)));
   }
 
@@ -108,7 +108,7 @@ export class Progress {
     if (line === null) return;
     // A terminal that does not know its size says 0.
     const width = (process.stderr.columns || WIDTH_DEFAULT) - 1;
-    this.#write(`\r\u001b[K${fitted(line, width)}`);
+    this.#write(`\r\u001b[K${fitted(printable(line), width)}`);
     this.#shown = true;
   }
 

@@ -1,7 +1,7 @@
 import type { PoolView } from '../client/pool-view.js';
 import { counted } from '../core/counted.js';
 import { formatDuration } from './duration.js';
-import { listOf, mapOf, quoted, textOf } from './format.js';
+import { listOf, mapOf, printable, quoted, textOf } from './format.js';
 
 /** What a command that waits says meanwhile: for what, for how long, and because of whom. */
 export async function waitLine(
@@ -22,7 +22,7 @@ export async function waitLine(
 async function because(view: PoolView, name: string): Promise<string> {
   try {
     const waits = listOf((await view.explain(name))['waits']);
-    return textOf(mapOf(waits[0])['because']);
+    return printable(textOf(mapOf(waits[0])['because']));
   } catch {
     return '';
   }

@@ -12,6 +12,9 @@ const WORDS: { readonly [code: string]: string } = {
   EADDRINUSE: 'it is in use',
   ENFILE: 'the system has too many files open',
   ELOOP: 'too many symbolic links',
+  ESPIPE: 'it is no plain file',
+  EFBIG: 'a file may not be so large here (ulimit -f)',
+  EIO: 'the device has failed to read or write',
 };
 
 /** The system's name of an error (`ENOENT`), or an empty string: codes of Node are none. */

@@ -33,9 +33,14 @@ function begin(header: Header, body: Source | null, size: number, checksum: Chec
  */
 export async function revive(
   disk: Disk,
-  options: { readonly checksum: Checksum; readonly repair: boolean },
+  options: {
+    readonly checksum: Checksum;
+    readonly repair: boolean;
+    /** Called behind each record that was done again, with its number. */
+    readonly onRecord?: (number: number) => void;
+  },
 ): Promise<Revived> {
-  const { checksum, repair } = options;
+  const { checksum, repair, onRecord } = options;
   let loop: PoolLoop | null = null;
   const recovered = await recover(disk, {
     checksum,
@@ -47,6 +52,7 @@ export async function revive(
     apply: (record) => {
       assert(loop !== null, 'a journal begins before it goes on');
       loop.replay(record);
+      onRecord?.(record.number);
     },
   });
   const { header } = recovered;

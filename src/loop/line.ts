@@ -81,3 +81,15 @@ export class Line {
 export function unknownSession(session: number): never {
   return refuse('session-unknown', `Cannot go on with session ${session}: unknown`);
 }
+
+/** A client that lacks what it has acknowledged would wait for ever: nobody has that any more. */
+export function checkReceived(line: Line, received: number): Line {
+  const { session, outgoing } = line;
+  const { acknowledged } = outgoing;
+  if (received >= acknowledged) return line;
+  return refuse(
+    'bad-frame',
+    `Cannot go on with session ${session} from ${received}: it has acknowledged ${acknowledged}`,
+    { received, acknowledged },
+  );
+}

@@ -20,7 +20,7 @@ import {
   writeOpened,
   writeShellInput,
 } from './entries.js';
-import { knownOf, Line, type MessagesInput, unknownSession } from './line.js';
+import { checkReceived, knownOf, Line, type MessagesInput, unknownSession } from './line.js';
 import { splitMessages, withoutNewWork } from './split.js';
 
 interface Frame {
@@ -194,7 +194,7 @@ export class PoolLoop {
 
   /** A connection takes up a session again: what it must be sent first, and what the pool has. */
   resumeSession(session: number, received: number): { received: number; frames: Uint8Array[] } {
-    const line = this.#line(session);
+    const line = checkReceived(this.#line(session), received);
     this.receiveAck(session, received);
     line.connected = true;
     line.incoming.acknowledged();

@@ -1,5 +1,14 @@
 import { constants, readSync, write, writeSync } from 'node:fs';
-import { type FileHandle, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import {
+  type FileHandle,
+  lstat,
+  open,
+  readdir,
+  rename,
+  stat,
+  statfs,
+  unlink,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { AttaccaError } from '../core/errors.js';
 import type { Sink, Source } from '../core/streams.js';
@@ -21,12 +30,20 @@ interface OpenFile {
   through: FileHandle | null;
   /** Whether something was written that is not durable. */
   isDirty: boolean;
+  /** Calls that are under way with it. */
+  uses: number;
 }
 
 /**
- * The directory of a journal in a file system. Keeps files open that it has touched, up to two
- * descriptors each, until they are removed or it is closed.
+ * Files that stay open: the segment that is written, the one before, the next, and a snapshot. With
+ * all of a long journal open a process would have no descriptors left.
  */
+const FILES_OPEN_MAX = 4;
+
+/** Descriptors that one has at most: two a file, the directory twice, a file that is being made. */
+export const DISK_DESCRIPTORS_MAX = FILES_OPEN_MAX * 2 + 3;
+
+/** The directory of a journal in a file system. Keeps the files open that it has touched last. */
 export class NodeDisk implements Disk {
   readonly directory: string;
   readonly #files = new Map<string, OpenFile>();
@@ -77,8 +94,7 @@ export class NodeDisk implements Disk {
    * thread against 41 with fdatasync behind, 110 us in all against 140.
    */
   write(name: string, offset: number, bytes: Uint8Array, sync: boolean): Promise<void> {
-    return this.#attempt('write', name, async () => {
-      const file = await this.#file(name);
+    return this.#withFile('write', name, async (file) => {
       if (!sync || file.isDirty || bytes.length === 0) {
         file.isDirty = true;
         await writeAll(file.handle.fd, bytes, offset);
@@ -93,8 +109,7 @@ export class NodeDisk implements Disk {
   }
 
   read(name: string, offset: number, target: Uint8Array): Promise<number> {
-    return this.#attempt('read', name, async () => {
-      const { handle } = await this.#file(name);
+    return this.#withFile('read', name, async ({ handle }) => {
       let have = 0;
       for (let got = 1; have < target.length && got > 0; have += got) {
         const left = target.length - have;
@@ -105,8 +120,7 @@ export class NodeDisk implements Disk {
   }
 
   truncate(name: string, size: number): Promise<void> {
-    return this.#attempt('cut', name, async () => {
-      const { handle } = await this.#file(name);
+    return this.#withFile('cut', name, async ({ handle }) => {
       await handle.truncate(size);
       await handle.sync();
     });
@@ -119,8 +133,7 @@ export class NodeDisk implements Disk {
   }
 
   get<T>(name: string, use: (source: Source, size: number) => T): Promise<T> {
-    return this.#attempt('read', name, async () => {
-      const { handle } = await this.#file(name);
+    return this.#withFile('read', name, async ({ handle }) => {
       const { size } = await handle.stat();
       return use(sourceOf(handle.fd), size);
     });
@@ -129,6 +142,7 @@ export class NodeDisk implements Disk {
   rename(from: string, to: string): Promise<void> {
     return this.#attempt('rename', from, async () => {
       const moved = this.#files.get(from);
+      if (moved !== undefined) await this.#checkSame(from, moved);
       await rename(this.#path(from), this.#path(to));
       await this.#release(to);
       this.#files.delete(from);
@@ -161,9 +175,16 @@ export class NodeDisk implements Disk {
     return name === '' ? this.directory : join(this.directory, name);
   }
 
-  async #file(name: string): Promise<OpenFile> {
+  /** A file that stays open until the caller counts its use down. */
+  async #acquire(name: string): Promise<OpenFile> {
     const present = this.#files.get(name);
-    if (present !== undefined) return present;
+    if (present !== undefined) {
+      present.uses++;
+      // The one that was touched last is closed last.
+      this.#files.delete(name);
+      this.#files.set(name, present);
+      return present;
+    }
     const path = this.#path(name);
     const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(
       (cause: unknown) => {
@@ -172,13 +193,26 @@ export class NodeDisk implements Disk {
         return open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
       },
     );
-    return this.#keep(name, handle);
-  }
-
-  #keep(name: string, handle: FileHandle): OpenFile {
-    const file = { handle, through: null, isDirty: false };
+    const file = { handle, through: null, isDirty: false, uses: 1 };
     this.#files.set(name, file);
     return file;
+  }
+
+  /** Closes what nobody uses, beyond those touched last. What is dirty is synced by its handle. */
+  async #trim(): Promise<void> {
+    for (const [name, { uses, isDirty }] of [...this.#files]) {
+      if (this.#files.size <= FILES_OPEN_MAX) return;
+      if (uses === 0 && !isDirty) await this.#release(name);
+    }
+  }
+
+  /** What we have written is what has the name: else it would be gone with the next start. */
+  async #checkSame(name: string, { handle }: OpenFile): Promise<void> {
+    const path = this.#path(name);
+    const [ours, found] = await Promise.all([handle.stat(), lstat(path)]);
+    if (ours.ino === found.ino && ours.dev === found.dev) return;
+    const text = `Cannot rename "${path}": somebody has put another file in its place`;
+    throw new AttaccaError('file-error', text, { path });
   }
 
   async #release(name: string): Promise<void> {
@@ -202,7 +236,26 @@ export class NodeDisk implements Disk {
       await unlink(path).catch(() => {});
       throw cause;
     }
-    this.#keep(name, handle);
+    this.#files.set(name, { handle, through: null, isDirty: false, uses: 0 });
+    await this.#trim();
+  }
+
+  async #withFile<T>(
+    action: string,
+    name: string,
+    run: (file: OpenFile) => Promise<T>,
+  ): Promise<T> {
+    try {
+      const file = await this.#acquire(name);
+      try {
+        return await run(file);
+      } finally {
+        file.uses--;
+        if (this.#files.size > FILES_OPEN_MAX) await this.#trim();
+      }
+    } catch (cause) {
+      throw diskError(action, this.#path(name), cause);
+    }
   }
 
   async #attempt<T>(action: string, name: string, run: () => Promise<T>): Promise<T> {

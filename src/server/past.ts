@@ -16,6 +16,7 @@ import { DataDirectory } from './data-directory.js';
 import { refuseCopy } from './holder.js';
 import type { ServeOptions } from './options.js';
 import { makeSessionKey, sessionKeyId } from './secrets.js';
+import { StartProgress } from './start-progress.js';
 
 /** What a pool that is kept in a directory was when its last manager ended. */
 export interface Past {
@@ -57,7 +58,7 @@ export async function openPast(
     await refuseCopy(directory.path, known);
     const startedMs = performance.now();
     const repair = options.repair ?? false;
-    const revived = await reviveOrRepair(directory, repair);
+    const revived = await reviveOrRepair(directory, repair, log);
     const ms = performance.now() - startedMs;
     checkName(options, revived.info);
     const hasBooted = revived.info !== null && revived.info.bootId !== (here.bootId ?? '');
@@ -82,15 +83,20 @@ export async function openPast(
   }
 }
 
-async function reviveOrRepair(directory: DataDirectory, repair: boolean): Promise<Revived> {
+async function reviveOrRepair(
+  directory: DataDirectory,
+  repair: boolean,
+  log: (line: string) => void,
+): Promise<Revived> {
   const { disk } = directory;
+  const onRecord = await progressOf(directory, log);
   try {
-    return await revive(disk, { checksum: crc32, repair: false });
+    return await revive(disk, { checksum: crc32, repair: false, onRecord });
   } catch (error) {
     if (!(repair && error instanceof AttaccaError && error.code === 'journal-damaged')) throw error;
     // First: whoever goes on after a crash in the middle must know that sessions have ended.
     await directory.keepSessionKey(makeSessionKey());
-    return await revive(disk, { checksum: crc32, repair: true });
+    return await revive(disk, { checksum: crc32, repair: true, onRecord });
   }
 }
 
@@ -145,6 +151,16 @@ function isKnown({ loop, recovered }: Revived, { life, number }: StampFound): bo
   const options = loop?.pool.options;
   const isOurs = life === options?.life || life === options?.lifeBefore;
   return isOurs && number <= recovered.after.number;
+}
+
+/** Tells of a start that takes long how far it is. */
+async function progressOf(
+  { disk }: DataDirectory,
+  log: (line: string) => void,
+): Promise<(number: number) => void> {
+  const now = (): number => performance.now();
+  const progress = new StartProgress({ files: await disk.list(), now, log });
+  return (number) => progress.record(number);
 }
 
 /** By a repair; or by a loss of power, where acknowledgements did not wait for the disk. */

@@ -1,4 +1,4 @@
-import { lstat, mkdir } from 'node:fs/promises';
+import { lstat, mkdir, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { refuse } from '../core/assert.js';
@@ -70,6 +70,12 @@ export async function makePrivateDirectory(path: string): Promise<'made' | 'foun
   }
   // Another user may have made it first, in a /tmp that all share: then it is a trap.
   const stats = await lstat(path);
+  if (stats.isSymbolicLink()) {
+    // Not followed: in a directory that others may write to they turn it as they like.
+    const real = await realpath(path).catch(() => null);
+    const advice = real === null ? '' : `; give the real path, "${real}"`;
+    throw untrusted(path, `it is a symbolic link${advice}`);
+  }
   if (!stats.isDirectory()) throw untrusted(path, 'it is not a directory');
   if (stats.uid !== ownUid()) throw untrusted(path, `it belongs to user ${stats.uid}`);
   if ((stats.mode & 0o077) !== 0) {

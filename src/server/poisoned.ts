@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AttaccaError } from '../core/errors.js';
 import { whyFailed } from '../core/system-errors.js';
 import type { ProcessIdentity } from '../levels/process-identity.js';
 import { Messages } from '../protocol/index.js';
+import { readPlainFile } from './plain-file.js';
 
 const FILE = 'poisoned';
 /** The latest are kept: a fault is mended before it is met so often. */
@@ -74,7 +74,9 @@ export class Poisoned {
     // A name that each draft has: what a crash leaves of one the next replaces.
     const draft = `${this.#path}.new`;
     try {
-      writeFileSync(draft, lines.join(''), { mode: 0o600, flush: true });
+      // Opening whatever else somebody has put there might wait for ever.
+      rmSync(draft, { force: true });
+      writeFileSync(draft, lines.join(''), { mode: 0o600, flag: 'wx', flush: true });
       renameSync(draft, this.#path);
     } catch (error) {
       return `${said}; not kept: ${whyFailed(error)}`;
@@ -100,25 +102,13 @@ function lineOf({ session, first, last, process }: Range): string {
 }
 
 function read(path: string): Range[] {
-  const found = [...readText(path).matchAll(LINE)].slice(-RANGES_MAX);
+  const bytes = readPlainFile(path, FILE_BYTES_MAX);
+  const text = bytes === null ? '' : Buffer.from(bytes).toString('latin1');
+  const found = [...text.matchAll(LINE)].slice(-RANGES_MAX);
   return found.map(([, session, first, last, process = '']) => ({
     session: Number(session),
     first: Number(first),
     last: Number(last),
     process,
   }));
-}
-
-function readText(path: string): string {
-  try {
-    if (!existsSync(path)) return '';
-    if (statSync(path).size <= FILE_BYTES_MAX) return readFileSync(path, 'latin1');
-  } catch (cause) {
-    throw unreadable(path, whyFailed(cause), cause);
-  }
-  throw unreadable(path, 'it is larger than any of ours');
-}
-
-function unreadable(path: string, why: string, cause?: unknown): AttaccaError {
-  return new AttaccaError('file-error', `Cannot read "${path}": ${why}`, { path }, { cause });
 }

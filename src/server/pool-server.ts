@@ -10,7 +10,7 @@ import { formatAddress, type Link } from '../transport/index.js';
 import { Agent } from './agent.js';
 import type { AgentWorker } from './agent-worker.js';
 import type { Cleanup } from './cleanup.js';
-import { writeCrashReport } from './crash-report.js';
+import { outsideReport, writeCrashReport } from './crash-report.js';
 import { DeathWatch, identityOf } from './death-watch.js';
 import type { ConnectionBounds } from './descriptors.js';
 import type { Door } from './handshake.js';
@@ -50,7 +50,10 @@ interface PoolServerParts {
   readonly log: (line: string) => void;
 }
 
-/** How a server came to its end. `report`: the path of the crash report. */
+/**
+ * How a server came to its end. `report`: the path of the crash report; null when it could not be
+ * written, or when the system has refused what the pool needs, which is no fault of ours.
+ */
 export type ServerEnd =
   | { readonly kind: 'closed' | 'stopped' | 'drained' }
   | { readonly kind: 'crashed'; readonly error: unknown; readonly report: string | null };
@@ -149,7 +152,7 @@ export class PoolServer {
     this.#scratches = directory === undefined ? null : new Scratches({ directory, isOpen });
   }
 
-  /** It has ended, or is about to, because of a fault of our own. */
+  /** It has ended, or is about to, because of a fault of our own or a refusal of the system. */
   get hasCrashed(): boolean {
     return this.#hasCrashed;
   }
@@ -371,23 +374,35 @@ export class PoolServer {
     await this.#kept.close();
   }
 
-  /** Our own fault: reported once, then the pool ends. What it holds is not to be trusted. */
+  /**
+   * Our own fault, or a refusal of the system: reported once, then the pool ends. What it holds is
+   * not to be trusted.
+   */
   #crashed(error: unknown): void {
     if (this.#fault !== null) return;
     this.#hasCrashed = true;
     this.#fault = { kind: 'crashed', error, report: null };
     this.#turns.stop();
     void this.#kept?.abandon();
-    const { culprit } = this.#loop;
-    const { text, path } = writeCrashReport(this.directory, error, {
-      poolId: this.id,
-      software: SOFTWARE,
-      poison: culprit === null ? '' : this.#sessions.poison(culprit),
-    });
-    process.stderr.write(`${text}${path === null ? '' : `report: ${path}\n`}`);
-    this.#fault = { kind: 'crashed', error, report: path };
+    this.#fault = { kind: 'crashed', error, report: this.#report(error) };
     this.#sessions.destroyAll();
     this.#end(this.#fault).catch(() => {});
+  }
+
+  /** Says why the pool ends; returns the path of the report of a fault. */
+  #report(error: unknown): string | null {
+    const data = this.#parts.past?.directory.path ?? null;
+    const ended = { poolId: this.id, poolName: this.name, software: SOFTWARE, data };
+    const outside = outsideReport(error, ended);
+    if (outside !== null) {
+      process.stderr.write(outside);
+      return null;
+    }
+    const { culprit } = this.#loop;
+    const poison = culprit === null ? '' : this.#sessions.poison(culprit);
+    const { text, path } = writeCrashReport(this.directory, error, { ...ended, poison });
+    process.stderr.write(`${text}${path === null ? '' : `report: ${path}\n`}`);
+    return path;
   }
 }
 

@@ -225,7 +225,7 @@ async function servePool(
   const token = tokenFor(past === null ? options : { token: past.token, ...options });
   const cleanup = new Cleanup();
   cleanup.push(() => past?.directory.close());
-  const bounds = ownConnectionBounds();
+  const bounds = ownConnectionBounds(past !== null);
   let server: PoolServer | null = null;
   let started: PoolServer | null = null;
   const onLink = (link: Link): void => {

@@ -8,12 +8,20 @@ import {
   parseTimeout,
 } from '../../src/cli/duration.js';
 import { UsageError } from '../../src/cli/exit.js';
-import { fitted, formatTable, printable, widthOf } from '../../src/cli/format.js';
+import {
+  fitted,
+  formatMap,
+  formatTable,
+  formatValue,
+  printable,
+  widthOf,
+} from '../../src/cli/format.js';
 import { toJson } from '../../src/cli/json.js';
 import { parseCommandLine } from '../../src/cli/options.js';
 import { errorLine } from '../../src/cli/report.js';
 import { plainWords, shellWords } from '../../src/cli/shell-words.js';
 import { didYouMean } from '../../src/cli/suggest.js';
+import { AttaccaError } from '../../src/core/errors.js';
 import { Float, Timestamp } from '../../src/core/value.js';
 import { fc } from '../fast-check.js';
 
@@ -184,6 +192,32 @@ test('what is shown cannot move the cursor or turn the text', () => {
   assert.equal(printable('a\nb\tc\u001b[31m\u202e'), 'a\\nb\\tc\\u001b[31m\\u202e');
   assert.equal(printable('Straße 風'), 'Straße 風');
   assert.equal(widthOf('風e\u0301'), 3);
+});
+
+/** Each is obeyed by terminals, turns the text, or is not seen at all. */
+const UNSEEN = [
+  ...['\u0000', '\u001b', '\u007f', '\u0085', '\u009b', '\u061c', '\u200b', '\u200d', '\u200e'],
+  ...['\u200f', '\u2028', '\u202a', '\u202e', '\u2060', '\u2066', '\u2069', '\u206f', '\ufeff'],
+  ...['\u{e0000}', '\u{e0001}', '\u{e0041}', '\u{e007f}'],
+];
+
+test('what is not seen as itself is written out, wherever in a value it stands', () => {
+  for (const character of UNSEEN) {
+    const text = `a${character}b`;
+    const error = new AttaccaError('unknown-object', `Cannot find "${text}"`);
+    const shown = [
+      printable(text),
+      formatValue([text, [text]]),
+      formatValue({ [text]: text }),
+      formatMap({ [text]: [text] }),
+      errorLine('get', error),
+      toJson({ [text]: text }),
+    ];
+    for (const each of shown) assert.match(each, /^[ -~]+$/u, JSON.stringify(character));
+    assert.deepEqual(JSON.parse(toJson({ [text]: [text] })), { [text]: [text] });
+  }
+  assert.equal(printable('\u{e0041}\ufeff'), '\\u{e0041}\\ufeff');
+  assert.equal(toJson('\u{e0041}\u009b'), '"\\udb40\\udc41\\u009b"');
 });
 
 test('tables line up, numbers to the right', () => {

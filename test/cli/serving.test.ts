@@ -217,6 +217,19 @@ test('a server that may open too few files says so', async (t) => {
   assert.ok(told > 0);
 });
 
+test('a pool that is kept is not begun with too few files for its journal', async (t) => {
+  if (!attaccaPath.endsWith('.cjs')) return t.skip('not bundled, Node cannot even load it');
+  const { environment, shm } = await home(t);
+  const words = `serve --quiet --name x --memory 16m --shm-dir ${tmpdir()}`;
+  const script = `ulimit -n 60; attacca ${words} --data ${shm}/kept`;
+  const { code, out, err } = await shell(script, { environment }).ended;
+  assert.deepEqual([code, out], [1, ''], err);
+  assert.match(
+    err,
+    /: this process may have 60 files open \(ulimit -n\), and needs \d+ \(file-error\)\n$/u,
+  );
+});
+
 test('clean removes what dead pools left, and nothing else', async (t) => {
   const { environment, shm } = await home(t);
   const start = async (name: string): Promise<number> => {

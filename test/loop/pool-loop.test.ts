@@ -188,6 +188,24 @@ test('answers to a client that is away are kept, and sent with what it has not r
   assert.equal(open(next?.bytes as Uint8Array).first, 3);
 });
 
+test('who lacks what it has acknowledged is refused: nobody can send that again', () => {
+  const { loop, session } = loopWithSession();
+  receive(
+    loop,
+    session,
+    frame(1, 0, (w) => writeJoin(w, 0, 'a', {})),
+  );
+  loop.run(1);
+  receive(loop, session, frame(2, 1, writePing));
+  loop.run(2);
+  loop.disconnected(session);
+  refused('bad-frame', () => loop.resumeSession(session, 0));
+  // Nothing has changed by that: who has it goes on.
+  const { received, frames } = loop.resumeSession(session, 1);
+  assert.equal(received, 2);
+  assert.equal(open(frames[0] as Uint8Array).first, 2);
+});
+
 test('waits that end while the client is away are answered when it is back', () => {
   const { loop, session } = loopWithSession();
   receive(

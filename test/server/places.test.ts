@@ -50,6 +50,22 @@ test('a living pool keeps its address: a second server is refused and harms noth
   await later.ok(later.send(writePing));
 });
 
+test('a directory that is a symbolic link is not followed: the error says so, and the way', async (t) => {
+  const parent = await scratch(t);
+  await mkdir(join(parent, 'real'), { mode: 0o700 });
+  await symlink('real', join(parent, 'link'));
+  await symlink('missing', join(parent, 'dangling'));
+  const from = (data: string) => serve({ address: `unix:${parent}/pool/socket`, data, ...SMALL });
+  const why = (text: string) => (error: unknown) =>
+    hasCode('file-error')(error) && (error as AttaccaError).message.endsWith(`: ${text}`);
+  const real = `it is a symbolic link; give the real path, "${parent}/real"`;
+  await assert.rejects(from(join(parent, 'link')), why(real));
+  await assert.rejects(from(join(parent, 'dangling')), why('it is a symbolic link'));
+  await writeFile(join(parent, 'file'), '');
+  await assert.rejects(from(join(parent, 'file')), why('it is not a directory'));
+  assert.deepEqual(await readdir(join(parent, 'real')), []);
+});
+
 test('of servers that start at once under one name, one serves', async (t) => {
   const directory = await scratch(t);
   const address = `unix:${directory}/socket`;

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { AssertionFailed } from '../../src/core/assert.js';
@@ -85,6 +88,37 @@ test('the latest are kept; what cannot be kept is said, and no fault of its own'
   const homeless = new Poisoned(other);
   await mkdir(join(other, 'poisoned'));
   assert.match(homeless.add(received(5, 7, 4)), /^session 5, 7 to 10; not kept: /u);
+});
+
+/** Makes of a path what is no file of ours, and the words with which it is refused. */
+const STRANGE: readonly (readonly [make: (path: string) => unknown, why: string])[] = [
+  [(path) => execFileSync('mkfifo', [path]), 'it is no plain file'],
+  [(path) => once(createServer().listen(path).unref(), 'listening'), 'it is no plain file'],
+  [(path) => mkdir(path), 'it is no plain file'],
+  [(path) => symlink('/dev/zero', path), 'it is a symbolic link'],
+  [(path) => writeFile(path, new Uint8Array(2 ** 20 + 1)), 'it is larger than any of ours'],
+];
+
+test('what stands in its place and is no file of ours is refused at once', async (t) => {
+  for (const [make, why] of STRANGE) {
+    const directory = await scratch(t);
+    const path = join(directory, 'poisoned');
+    await make(path);
+    const message = `Cannot read "${path}": ${why}`;
+    assert.throws(() => new Poisoned(directory), { code: 'file-error', message });
+  }
+});
+
+test('a pipe in place of the file or of its draft keeps nobody waiting', async (t) => {
+  const directory = await scratch(t);
+  execFileSync('mkfifo', [join(directory, 'poisoned.new')]);
+  new Poisoned(directory).add(received(5, 7, 4));
+  assert.equal(new Poisoned(directory).has(received(5, 7, 4)), true);
+  const data = join(directory, 'kept');
+  await mkdir(data, { mode: 0o700 });
+  execFileSync('mkfifo', [join(data, 'poisoned')]);
+  const options = { address: `unix:${directory}/socket`, data, shm: false };
+  await assert.rejects(serve(options), { code: 'file-error', message: /it is no plain file$/u });
 });
 
 const PLANTED = 'assertion failed: a planted bug';

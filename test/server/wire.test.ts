@@ -213,6 +213,25 @@ test('what was sent and not heard is sent again, with the same numbers', async (
   assert.deepEqual(repeated, failed);
 });
 
+test('who says that it lacks what it has acknowledged is refused, and may think again', async (t) => {
+  const server = await poolOf(t);
+  const { token } = server;
+  const client = await RawClient.open(server.address);
+  const { session, secret } = client.accept;
+  await client.ok(client.send(writePing));
+  // It acknowledges the answer before.
+  await client.ok(client.send(writePing));
+  client.link.destroy();
+  await client.untilClosed();
+  const forgetful = await RawClient.connect(server.address);
+  forgetful.writeHello({ token, session, secret, received: 0 });
+  assert.equal((await forgetful.refused()).code, 'bad-frame');
+  const again = await RawClient.connect(server.address);
+  again.received = 2;
+  const accept = await again.hello({ token, session, secret, received: 2 });
+  assert.deepEqual([accept.resumed, accept.received], [true, 2]);
+});
+
 test('a session that is taken up again while its old connection stands leaves that one', async (t) => {
   const server = await poolOf(t);
   const { token } = server;
