@@ -43,7 +43,7 @@ class Kept {
     segments: number,
   ) {
     this.directory = directory;
-    this.loop = loop ?? new PoolLoop(OPTIONS, crc32);
+    this.loop = loop ?? new PoolLoop({ ...OPTIONS }, crc32);
     this.#now = this.loop.pool.now;
     this.keeper = new JournalKeeper({
       ...{ directory, loop: this.loop, found: recovered, segments, info: INFO, sync: true },
