@@ -12,8 +12,9 @@ export type Wish =
       readonly size: string | null;
       readonly rounds: number;
       readonly json: string | null;
-      /** Contenders to leave out, or the only ones to take. */
+      /** Contenders to leave out. */
       readonly without: readonly string[];
+      /** Metrics whose comparisons are made, or contenders that take part beside the product. */
       readonly only: readonly string[];
       /** Directory for what goes to disk. */
       readonly directory: string | null;
@@ -28,7 +29,7 @@ export const USAGE = `npm run bench -- NAME... [options]      npm run bench -- -
   --rounds N      rounds in which all contenders are measured in turn (default 5)
   --json FILE     also write the metrics as JSON; - for stdout
   --without A,B   leave these contenders out
-  --only A,B      measure the product and only these
+  --only A,B      only the comparisons that have these metrics, or the product and these contenders
   --dir DIR       where files go that belong on a disk (default: the temporary directory)
   --quiet-ms MS   wait so long at most for others to leave the processors (default 10000)
 `;

@@ -34,6 +34,8 @@ export class Runner implements Context {
   #crew: Crew | null = null;
   #directories: string[] = [];
   #over = false;
+  /** Of the comparisons that there have been. */
+  readonly #metrics = new Set<string>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -55,7 +57,8 @@ export class Runner implements Context {
   }
 
   async compare(contenders: readonly Contender[], specs: readonly MetricSpec[]): Promise<void> {
-    const taking = contenders.filter((contender) => this.#takesPart(contender));
+    const wanted = this.#wanted(contenders, specs);
+    const taking = wanted.filter((contender) => this.#takesPart(contender));
     const table = new SampleTable();
     const failures = new Map<string, number>();
     for (let round = 0; round < this.#options.rounds && !this.#over; round++) {
@@ -85,15 +88,26 @@ export class Runner implements Context {
     return this.#directories;
   }
 
-  #takesPart(contender: Contender): boolean {
-    const { only, without } = this.#options;
-    if (without.includes(contender.name)) return false;
-    if (contender.kind !== 'product' && only.length > 0 && !only.includes(contender.name)) {
-      return false;
+  /**
+   * What `--only` leaves of a comparison: all of it when one of its metrics is named, the product
+   * and those that are named when contenders are, else nothing. A word that has been a metric in
+   * this run means that: `batched` is the metric of one comparison and a limit in others.
+   */
+  #wanted(contenders: readonly Contender[], specs: readonly MetricSpec[]): readonly Contender[] {
+    for (const { name } of specs) this.#metrics.add(name);
+    const { only } = this.#options;
+    if (only.length === 0) return contenders;
+    const named = contenders.filter(({ name }) => only.includes(name) && !this.#metrics.has(name));
+    if (named.length > 0) {
+      return contenders.filter((each) => each.kind === 'product' || named.includes(each));
     }
-    const { absent } = contender;
+    return specs.some(({ name }) => only.includes(name)) ? contenders : [];
+  }
+
+  #takesPart({ name, absent }: Contender): boolean {
+    if (this.#options.without.includes(name)) return false;
     if (absent === undefined || absent === null) return true;
-    this.skip(contender.name, absent);
+    this.skip(name, absent);
     return false;
   }
 

@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import type { Benchmark, Contender, MetricSpec, Samples, Stage } from '../harness/benchmark.js';
+import type {
+  Benchmark,
+  Contender,
+  Context,
+  MetricSpec,
+  Samples,
+  Stage,
+} from '../harness/benchmark.js';
 import { PRODUCT } from '../harness/benchmark.js';
 import { isReply, numberOf, type Reply } from '../harness/reply.js';
 
@@ -41,6 +48,18 @@ function specsOf(objects: number, hasRestart: boolean): MetricSpec[] {
   return specs;
 }
 
+/** Resident memory of one process differs by as much from one run to the next: no figure below. */
+const NOISE_BYTES = 32 * 1024 * 1024;
+
+/** What is the objects' own of what resident memory grew by; null: not to be told from noise. */
+export function ownBytesOf(
+  residentBytes: number,
+  { objects, attributes }: { readonly objects: number; readonly attributes: number },
+): number | null {
+  const bytes = residentBytes - objects * attributes;
+  return bytes < NOISE_BYTES ? null : bytes / objects;
+}
+
 function accountIn(reply: Reply): Reply {
   const account = reply['account'];
   if (isReply(account)) return account;
@@ -52,15 +71,15 @@ class Scale {
   readonly #objects: number;
   readonly #at: string;
   readonly #hasRestart: boolean;
-  readonly #say: (text: string) => void;
+  readonly #context: Context;
   /** What an object's attributes take, which no side is charged for. */
   #attributes = 0;
 
-  constructor(objects: number, hasRestart: boolean, say: (text: string) => void) {
+  constructor(objects: number, hasRestart: boolean, context: Context) {
     this.#objects = objects;
     this.#at = countName(objects);
     this.#hasRestart = hasRestart;
-    this.#say = say;
+    this.#context = context;
   }
 
   contenders(): Contender[] {
@@ -85,10 +104,10 @@ class Scale {
     const grown = await holder.ask('grow', { objects: this.#objects }, MEASURE_MS);
     const account = accountIn(grown);
     this.#attributes = numberOf(account, 'attributes');
-    this.#say(`bytes an object: ${accountText(account)}`);
+    this.#context.say(`bytes an object: ${accountText(account)}`);
     const saved = await holder.ask('snapshot', { directory }, MEASURE_MS);
     const samples = {
-      [`bytes_per_object_${this.#at}`]: this.#ownBytes(grown),
+      ...this.#ownBytes(grown),
       [`account_bytes_per_object_${this.#at}`]: numberOf(account, 'all') - this.#attributes,
       [`pause_max_ms_${this.#at}`]: numberOf(grown, 'pauseMs'),
       [`snapshot_s_${this.#at}`]: numberOf(saved, 'seconds'),
@@ -109,7 +128,7 @@ class Scale {
     const holder = await stage.crew.node('scale/map-holder.js', { flags: FLAGS });
     const grown = await holder.ask('grow', { objects: this.#objects }, MEASURE_MS);
     return {
-      [`bytes_per_object_${this.#at}`]: this.#ownBytes(grown),
+      ...this.#ownBytes(grown),
       [`pause_max_ms_${this.#at}`]: numberOf(grown, 'pauseMs'),
     };
   }
@@ -126,8 +145,13 @@ class Scale {
     };
   }
 
-  #ownBytes(grown: Reply): number {
-    return numberOf(grown, 'residentBytes') / this.#objects - this.#attributes;
+  #ownBytes(grown: Reply): Samples {
+    const name = `bytes_per_object_${this.#at}`;
+    const each = { objects: this.#objects, attributes: this.#attributes };
+    const bytes = ownBytesOf(numberOf(grown, 'residentBytes'), each);
+    if (bytes !== null) return { [name]: bytes };
+    this.#context.skip(name, 'not measurable at this size: resident memory varies by as much');
+    return {};
   }
 }
 
@@ -149,7 +173,7 @@ export const scale: Benchmark = {
     const counts = SIZES[context.size] ?? (SIZES['m'] as readonly number[]);
     for (const objects of counts) {
       const hasRestart = objects === RESTART_OBJECTS || context.size === 's';
-      const each = new Scale(objects, hasRestart, (text) => context.say(text));
+      const each = new Scale(objects, hasRestart, context);
       await context.compare(each.contenders(), specsOf(objects, hasRestart));
     }
   },

@@ -1,4 +1,5 @@
 import { assert } from '../core/assert.js';
+import { AttaccaError } from '../core/errors.js';
 import { StateReader, StateWriter } from '../core/state-codec.js';
 import type { Checksum, Sink, Source } from '../core/streams.js';
 import type { Disk } from '../journal/disk.js';
@@ -61,6 +62,12 @@ export async function revive(
   return { loop, info: decodePoolInfo(header.info), recovered };
 }
 
+/** What a loop's whole state is summed up to behind a record: that of {@link hashOf}. */
+export interface StateHash {
+  readonly number: number;
+  readonly hash: number;
+}
+
 /** What a snapshot that was made says. */
 export interface Made {
   /** Its last record. */
@@ -74,14 +81,20 @@ export interface Made {
 /**
  * Makes a snapshot that ends with the record `upTo`, the last of a segment: of the newest one, and
  * of all that was done since, which is compared with what it did when it was done first. Changes
- * nothing that recovery needs. Null: there is one that goes so far. `journal-damaged` when what was
- * done since cannot be read, or gives another outcome.
+ * nothing that recovery needs. Null: there is one that goes so far. `state` is what who did it first
+ * had behind a record. `journal-damaged` when what was done since cannot be read, or gives another
+ * outcome, or another state there.
  */
 export async function makeSnapshot(
   disk: Disk,
-  options: { readonly checksum: Checksum; readonly upTo: number; readonly info: Uint8Array },
+  options: {
+    readonly checksum: Checksum;
+    readonly upTo: number;
+    readonly info: Uint8Array;
+    readonly state?: StateHash | null;
+  },
 ): Promise<Made | null> {
-  const { checksum, upTo, info } = options;
+  const { checksum, upTo, info, state = null } = options;
   const versions = { checksum, stepVersion: STEP_VERSION };
   let loop: PoolLoop | null = null;
   const files = await disk.list();
@@ -99,11 +112,23 @@ export async function makeSnapshot(
     begin: (first) => {
       loop ??= begin(first, null, 0, checksum);
     },
-    use: (record) => loop?.replay(record),
+    use: (record) => {
+      assert(loop !== null, 'a journal begins before it goes on');
+      loop.replay(record);
+      if (record.number === state?.number) checkState(loop, state, checksum);
+    },
   });
   if (walked.damage !== null) throw damageError(walked.damage);
   assert(loop !== null && walked.place.number === upTo, 'a segment ends with its last record');
   return await saveSnapshot(disk, loop, { checksum, after: walked.place, info });
+}
+
+/** Names no file: nobody can say which of the two is right. */
+function checkState(loop: PoolLoop, { number, hash }: StateHash, checksum: Checksum): void {
+  const again = hashOf(loop, checksum);
+  if (again === hash) return;
+  const text = `Cannot vouch for a snapshot: done again, record ${number} leaves another state`;
+  throw new AttaccaError('journal-damaged', text, { number, hash, again });
 }
 
 /** The newest snapshot that is intact, as if it were the only one; null: there is none. */
@@ -153,6 +178,23 @@ export async function saveSnapshot(
 /** The hash of a loop's whole state: that of what a snapshot of it would hold. */
 export function hashOf(loop: PoolLoop, checksum: Checksum): number {
   return saveTo(loop, () => {}, checksum).checksum;
+}
+
+class TooLarge extends Error {}
+
+/** As {@link hashOf}, or null when the state has more bytes: to give up takes no longer, either. */
+export function hashWithin(loop: PoolLoop, checksum: Checksum, bytesMax: number): number | null {
+  let bytes = 0;
+  const count: Sink = (piece) => {
+    bytes += piece.length;
+    if (bytes > bytesMax) throw new TooLarge();
+  };
+  try {
+    return saveTo(loop, count, checksum).checksum;
+  } catch (error) {
+    if (error instanceof TooLarge) return null;
+    throw error;
+  }
 }
 
 function saveTo(loop: PoolLoop, sink: Sink, checksum: Checksum): StateWriter {

@@ -4,8 +4,9 @@ import { Journal } from '../journal/journal.js';
 import type { Recovered } from '../journal/recover.js';
 import { SPARE } from '../journal/segment.js';
 import { formatBytes } from '../levels/shm/index.js';
-import { hashOf, type Made, saveSnapshot } from '../loop/history.js';
-import type { PoolLoop } from '../loop/pool-loop.js';
+import type { BatchJournal } from '../loop/batches.js';
+import { hashOf, hashWithin, type Made, type StateHash, saveSnapshot } from '../loop/history.js';
+import type { Batch, PoolLoop } from '../loop/pool-loop.js';
 import { STEP_VERSION } from '../pool/step.js';
 import type { DataDirectory } from './data-directory.js';
 import { SERVER_LIMITS } from './limits.js';
@@ -30,11 +31,24 @@ interface JournalKeeperOptions {
   readonly log: (line: string) => void;
 }
 
+/** How often the state is summed up while a segment is filled. */
+const STATES_A_SEGMENT = 4;
+/**
+ * What a state may have for that, as it is done between two batches: under 1 ms (measured, once it
+ * is compiled: 0.7 ms for 1 MiB of tables, and 2 us a session).
+ */
+const STATE_BYTES_MAX = 1024 * 1024;
+/** Sessions, members and promises, together. */
+const STATE_PARTS_MAX = 200;
+
 /** The journal of a pool that is served, and its snapshots. */
-export class JournalKeeper {
-  readonly journal: Journal;
+export class JournalKeeper implements BatchJournal {
+  readonly #journal: Journal;
   readonly #options: JournalKeeperOptions;
   readonly #snapshots: Snapshots;
+  /** States that the pool had since the last segment was closed, in their order. */
+  #states: StateHash[] = [];
+  #bytesUnsummed = 0;
   #roomTimer: NodeJS.Timeout | null = null;
   #isClosed = false;
 
@@ -48,7 +62,7 @@ export class JournalKeeper {
       onFailed: (error) => this.#snapshotFailed(error),
       rescue: (error) => this.#rescue(error),
     });
-    this.journal = new Journal({
+    this.#journal = new Journal({
       disk: directory.disk,
       checksum: crc32,
       stepVersion: STEP_VERSION,
@@ -61,18 +75,34 @@ export class JournalKeeper {
       onReady: () => this.#options.onReady(),
       onRoom: (hasRoom) => this.#room(hasRoom),
       onFailed: (error) => this.#options.crashed(error),
-      onClosed: (last) => this.#snapshots.closed(last),
+      onClosed: (last) => this.#closed(last),
     });
   }
 
   /** Before anything is written. Refuses with `disk-full` when nothing could be. */
   async begin(): Promise<void> {
     const { found, segments } = this.#options;
-    const isOwn = await this.journal.begin();
+    const isOwn = await this.#journal.begin();
     // Each manager begins a segment: one that never fills it must not leave the next ever more.
     if (isOwn && segments > SERVER_LIMITS.segmentsReadMax) {
-      this.#snapshots.closed(found.after.number);
+      this.#snapshots.closed(found.after.number, null);
     }
+  }
+
+  reserve(entriesBytes: number, frees: boolean): ReturnType<Journal['reserve']> {
+    return this.#journal.reserve(entriesBytes, frees);
+  }
+
+  /** Right behind the step of a batch: its state is that of the loop until more is gathered. */
+  append(batch: Batch): number {
+    const number = this.#journal.append(batch);
+    this.#bytesUnsummed += batch.entries.length;
+    if (this.#bytesUnsummed >= this.#journal.segmentBytes / STATES_A_SEGMENT) this.#sumUp(number);
+    return number;
+  }
+
+  flush(): Promise<void> {
+    return this.#journal.flush();
   }
 
   /**
@@ -84,11 +114,11 @@ export class JournalKeeper {
     this.#isClosed = true;
     this.#stopTimer();
     const { loop, log } = this.#options;
-    await this.journal.flush();
-    await this.journal.close();
+    await this.#journal.flush();
+    await this.#journal.close();
     // A pool that does not run takes no more of the disk than it must.
     await this.#options.directory.disk.remove(SPARE).catch(() => {});
-    const { last } = this.journal;
+    const { last } = this.#journal;
     if (last === 0) return;
     const waiting = setTimeout(() => log('making the snapshot of the end ...'), 2_000);
     try {
@@ -96,7 +126,7 @@ export class JournalKeeper {
       if (made === null) return;
       const own = hashOf(loop, crc32);
       if (made.hash !== own) throw unlike(made.hash, own);
-      await this.journal.removeCovered(made.firstNeeded);
+      await this.#journal.removeCovered(made.firstNeeded);
     } catch (error) {
       if (error instanceof AttaccaError && error.code === 'journal-damaged') throw error;
       log(`WARNING: no snapshot of the end: ${messageOf(error)}; the next start takes longer`);
@@ -112,7 +142,7 @@ export class JournalKeeper {
   async abandon(): Promise<void> {
     this.#isClosed = true;
     this.#stopTimer();
-    const ended = Promise.all([this.journal.abandon(), this.#snapshots.close()]);
+    const ended = Promise.all([this.#journal.abandon(), this.#snapshots.close()]);
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, SERVER_LIMITS.abandonMsMax);
@@ -121,8 +151,24 @@ export class JournalKeeper {
     clearTimeout(timer);
   }
 
+  /** What the next snapshot's replay must come by, too. */
+  #sumUp(number: number): void {
+    this.#bytesUnsummed = 0;
+    const { loop } = this.#options;
+    const { sessions, members, promises } = loop.pool;
+    if (sessions.size + members.size + promises.size > STATE_PARTS_MAX) return;
+    const hash = hashWithin(loop, crc32, STATE_BYTES_MAX);
+    if (hash !== null) this.#states.push({ number, hash });
+  }
+
+  #closed(last: number): void {
+    const before = this.#states.filter(({ number }) => number <= last);
+    this.#states = this.#states.slice(before.length);
+    this.#snapshots.closed(last, before.at(-1) ?? null);
+  }
+
   #made({ firstNeeded }: Made): void {
-    this.journal.removeCovered(firstNeeded).catch((error: unknown) => {
+    this.#journal.removeCovered(firstNeeded).catch((error: unknown) => {
       this.#options.log(`WARNING: old segments of the journal stay: ${messageOf(error)}`);
     });
   }
@@ -139,10 +185,10 @@ export class JournalKeeper {
       info,
       after: () => {
         if (!this.#isClosed) settle();
-        if (loop.bytesGathered === 0) return this.journal.place;
+        if (loop.bytesGathered === 0) return this.#journal.place;
         throw new AttaccaError('internal', 'The pool has too much to do');
       },
-      durable: () => this.journal.flush(),
+      durable: () => this.#journal.flush(),
     });
     log(`nothing is lost: the snapshot of record ${made.number} holds all that was damaged`);
     return made;
@@ -167,10 +213,10 @@ export class JournalKeeper {
     }
     log(
       `NO ROOM in "${directory.path}": the pool takes nothing new until a file of ` +
-        `${formatBytes(this.journal.segmentBytes)} fits; what frees things goes through`,
+        `${formatBytes(this.#journal.segmentBytes)} fits; what frees things goes through`,
     );
     this.#snapshots.relieve();
-    this.#roomTimer ??= setInterval(() => this.journal.retryRoom(), SERVER_LIMITS.roomRetryMs);
+    this.#roomTimer ??= setInterval(() => this.#journal.retryRoom(), SERVER_LIMITS.roomRetryMs);
     this.#roomTimer.unref();
   }
 

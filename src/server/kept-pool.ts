@@ -67,8 +67,8 @@ export class KeptPool {
     });
   }
 
-  get journal(): JournalKeeper['journal'] {
-    return this.#keeper.journal;
+  get journal(): Pick<JournalKeeper, 'reserve' | 'append' | 'flush'> {
+    return this.#keeper;
   }
 
   /** Whether what lies in the pool's memory is to be there for the next manager. */

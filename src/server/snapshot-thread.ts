@@ -11,11 +11,11 @@ import type { SnapshotOrder } from './snapshots.js';
 
 const port = parentPort;
 assert(port !== null, 'a snapshot is made by a thread');
-const { directory, upTo, info } = workerData as SnapshotOrder;
+const { directory, upTo, state, info } = workerData as SnapshotOrder;
 const disk = new NodeDisk(directory);
 const made =
   upTo === null
     ? await newestMade(disk, crc32)
-    : await makeSnapshot(disk, { checksum: crc32, upTo, info });
+    : await makeSnapshot(disk, { checksum: crc32, upTo, state, info });
 await disk.close();
 port.postMessage(made);

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { AttaccaError } from '../core/errors.js';
-import type { Made } from '../loop/history.js';
+import type { Made, StateHash } from '../loop/history.js';
 import { ownError, threadUrl } from './threads.js';
 
 /** What the thread is told. */
@@ -8,6 +8,8 @@ export interface SnapshotOrder {
   readonly directory: string;
   /** The record that the snapshot ends with; null: only says what the newest one makes needless. */
   readonly upTo: number | null;
+  /** The state that the manager had behind a record, which its replay must have, too. */
+  readonly state: StateHash | null;
   readonly info: Uint8Array;
 }
 
@@ -35,6 +37,8 @@ const REST_FACTOR = 4;
 export class Snapshots {
   readonly #options: SnapshotsOptions;
   #wanted = 0;
+  /** The newest that is known of the records up to there. */
+  #state: StateHash | null = null;
   /** Up to where one could not be made; 0: the last one could. */
   #missed = 0;
   /** Whether a file is damaged, and no snapshot makes it needless yet. */
@@ -50,9 +54,10 @@ export class Snapshots {
     this.#options = options;
   }
 
-  /** A segment that ends with this record is closed. */
-  closed(last: number): void {
+  /** A segment that ends with this record is closed; a state that the manager had before it. */
+  closed(last: number, state: StateHash | null): void {
     this.#wanted = last;
+    this.#state = state ?? this.#state;
     this.#begin();
   }
 
@@ -140,7 +145,7 @@ export class Snapshots {
 
   #makeByThread(upTo: number | null): Promise<Made | null> {
     const { directory, info } = this.#options;
-    const workerData: SnapshotOrder = { directory, upTo, info };
+    const workerData: SnapshotOrder = { directory, upTo, state: this.#state, info };
     return new Promise((resolve, reject) => {
       const url = threadUrl('snapshot');
       const worker = new Worker(url, { workerData, execArgv: [], name: 'attacca snapshot' });

@@ -45,6 +45,31 @@ test('all are measured in each round, another one first each time', async () => 
   assert.deepEqual(inTurn([], 4), []);
 });
 
+test('only what is named is measured: comparisons by metrics, contenders beside the product', async () => {
+  const measuredWith = async (only: readonly string[]): Promise<string> => {
+    const order: string[] = [];
+    const one = (metric: string, name: string, kind: Contender['kind']): Contender =>
+      contender(name, kind, async () => {
+        order.push(`${metric}:${name}`);
+        return { [metric]: 1 };
+      });
+    const runner = runnerOf({ only, rounds: 1 });
+    const [all, kept, paced] = ['all', 'kept', 'paced'].map((name) => ({ ...RATE, name }));
+    assert.ok(all !== undefined && kept !== undefined && paced !== undefined);
+    await runner.compare([one('all', 'attacca', 'product'), one('all', 'a', 'rival')], [all]);
+    // As with batches: the metric of one comparison is a limit in others.
+    const limit = one('kept', 'all', 'limit');
+    await runner.compare([one('kept', 'attacca', 'product'), limit], [kept]);
+    await runner.compare([one('paced', 'attacca', 'product'), one('paced', 'b', 'limit')], [paced]);
+    return order.join(' ');
+  };
+  assert.equal(await measuredWith(['all']), 'all:attacca all:a');
+  assert.equal(await measuredWith(['kept']), 'kept:attacca kept:all');
+  assert.equal(await measuredWith(['b']), 'paced:attacca paced:b');
+  assert.equal(await measuredWith(['all', 'kept']), 'all:attacca all:a kept:attacca kept:all');
+  assert.equal(await measuredWith(['nothing']), '');
+});
+
 test('a rival that fails is named, tried twice, and hurts nobody', async () => {
   let tries = 0;
   const runner = runnerOf({ rounds: 5 });

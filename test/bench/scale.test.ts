@@ -2,13 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { threadCpuClock } from '../../bench/harness/thread-cpu.js';
 import { accountOf } from '../../bench/scale/account.js';
-import { countName } from '../../bench/scale/benchmark.js';
+import { countName, ownBytesOf } from '../../bench/scale/benchmark.js';
 import { BATCH_OBJECTS, Clients } from '../../bench/scale/clients.js';
 import { Longest } from '../../bench/scale/longest.js';
 import { type Performance, PoolLoop } from '../../src/loop/pool-loop.js';
 
 test('a count is named as the table of metrics has it', () => {
   assert.deepEqual([100_000, 1_000_000, 30_000_000].map(countName), ['1e5', '1e6', '3e7']);
+});
+
+test('memory that is less than what runs differ by is no figure', () => {
+  const MiB = 1024 * 1024;
+  const small = { objects: 100_000, attributes: 100 };
+  for (const residentBytes of [-MiB, 0, 10 * MiB, 41 * MiB]) {
+    assert.equal(ownBytesOf(residentBytes, small), null);
+  }
+  assert.equal(ownBytesOf(2e8, { objects: 1_000_000, attributes: 80 }), 120);
 });
 
 test('clients without sockets offer all their objects, and acknowledge what they hear', () => {

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { Writer } from '../../src/core/bytes.js';
 import { Journal } from '../../src/journal/journal.js';
 import { BEGIN } from '../../src/journal/segment.js';
-import { hashOf, makeSnapshot, revive } from '../../src/loop/history.js';
+import { hashOf, hashWithin, makeSnapshot, revive } from '../../src/loop/history.js';
 import { encodePoolInfo } from '../../src/loop/pool-info.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
 import { STEP_VERSION } from '../../src/pool/step.js';
@@ -59,9 +59,11 @@ async function live(
     while (journal.reserve(loop.bytesGathered) !== 'ok') await journal.flush().then(() => {});
     const batch = loop.step(number);
     journal.append(batch);
+    const held = hashOf(loop, crc32);
     await journal.flush();
     loop.release(batch);
     hashes.push(hashOf(loop, crc32));
+    assert.equal(hashes.at(-1), held, 'what is not released yet is no other state');
   }
   await journal.close();
   return { hashes, closed };
@@ -87,6 +89,30 @@ test('a pool is brought back as it was, from its records, and from a snapshot wi
   assert.equal(again.recovered.records, 60 - upTo);
   assert.ok(again.loop !== null);
   assert.equal(hashOf(again.loop, crc32), hashes[60]);
+});
+
+test('a snapshot whose replay comes by another state than there was is refused', async () => {
+  const disk = new SimDisk();
+  const { hashes, closed } = await live(disk, 60);
+  const [upTo = 0] = closed;
+  const [between, hash] = [upTo - 3, hashes[upTo - 3] ?? 0];
+  const order = { checksum: crc32, upTo, info: INFO };
+  const other = { number: between, hash: hash ^ 1 };
+  await assert.rejects(makeSnapshot(disk, { ...order, state: other }), {
+    code: 'journal-damaged',
+    fields: { number: between, hash: hash ^ 1, again: hash },
+  });
+  const made = await makeSnapshot(disk, { ...order, state: { number: between, hash } });
+  assert.equal(made?.hash, hashes[upTo]);
+});
+
+test('a state is summed up only if it is small', () => {
+  const loop = new PoolLoop(OPTIONS, crc32);
+  const whole = hashOf(loop, crc32);
+  const sizes = [0, 100, 1_000, 10_000, 1 << 20];
+  const found = sizes.map((bytesMax) => hashWithin(loop, crc32, bytesMax));
+  assert.deepEqual([found[0], found.at(-1)], [null, whole]);
+  assert.ok(found.every((hash) => hash === null || hash === whole));
 });
 
 test('a directory without a journal holds no pool', async () => {

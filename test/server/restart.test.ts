@@ -12,6 +12,7 @@ import { decodePoolInfo, encodePoolInfo } from '../../src/loop/pool-info.js';
 import { serve } from '../../src/server/index.js';
 import { NodeDisk } from '../../src/server/node-disk.js';
 import { codeOf, errorOf } from '../client/support/pools.js';
+import { Child } from './child.js';
 import { KeptPool } from './kept-pool.js';
 import { poolOf, scratch } from './pool-fixture.js';
 import { RawClient } from './raw-client.js';
@@ -128,11 +129,37 @@ test('a pool that is kept says so, and is waited for as long as any answer', asy
 });
 
 test('who died while no manager ran is told to those who wait', async (t) => {
-  const kept = await KeptPool.make(t);
+  const kept = await KeptPool.make(t, { promiseGraceMs: 1 });
   await kept.start();
-  await using pool = await member(kept, 'waits');
+  await using consumer = await member(kept, 'consumer');
+  const child = new Child(t, './promising-child.js', [kept.address, 'promiser', 'late'], 'none');
+  await child.line('promised');
+  const object = consumer.object('late');
+  await object.require();
+  await kept.kill();
+  child.process.kill('SIGKILL');
+  await child.exit();
+  await kept.start();
+  // Without the death it would wait until its deadline.
+  const error = await errorOf(object.demand({ timeoutMs: 20_000 }));
+  assert.equal(error.code, 'nobody-will-offer');
+  assert.deepEqual(
+    (await consumer.members()).map(({ name }) => name),
+    ['consumer'],
+  );
+});
+
+test('who lives while no manager ran is still waited for', async (t) => {
+  const kept = await KeptPool.make(t, { promiseGraceMs: 1 });
+  await kept.start();
+  await using consumer = await member(kept, 'consumer');
+  await using promiser = await member(kept, 'promiser');
+  await promiser.promise({ name: 'late' });
+  const got = valueAt(consumer, 'late', 3);
+  await consumer.object('late').require();
   await kept.restart();
-  assert.equal(await codeOf(pool.object('never').demand({ timeoutMs: 50 })), 'deadline-passed');
+  await offer(promiser, 'late', 4);
+  assert.equal(await got, 4);
 });
 
 test('stopped in order and started again: what is kept is there, nobody else is', async (t) => {
@@ -473,4 +500,41 @@ test('a disk that fails while the pool ends: the end is a crash, reported once',
   assert.equal(said.filter((text) => text.includes('a planted failure')).length, 1);
   // Quiet when it had heard that the pool stops; the failure may have come before that was said.
   assert.match(await codeOf(pool.close()), /^(?:none|connection-lost)$/u);
+});
+
+test('a client hears that its session is there when it is durable, and not before', async (t) => {
+  const directory = await scratch(t);
+  await using server = await serve({
+    address: `unix:${directory}/place/socket`,
+    data: joinPath(directory, 'kept'),
+    memoryBytes: 16 << 20,
+  });
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const { write } = NodeDisk.prototype;
+  const writing = new Promise<void>((resolve) => {
+    t.mock.method(
+      NodeDisk.prototype,
+      'write',
+      async function (this: NodeDisk, ...words: Parameters<typeof write>) {
+        resolve();
+        await released;
+        await write.apply(this, words);
+      },
+    );
+  });
+  const client = await RawClient.connect(server.address);
+  const opening = client.hello({ token: server.token });
+  await writing;
+  // What is not written down is answered meanwhile: so would be what waits for nothing.
+  for (let round = 0; round < 10; round++) {
+    const other = await RawClient.connect(server.address);
+    await assert.rejects(other.hello({ token: 'wrong' }), /refused/u);
+  }
+  assert.deepEqual(client.frames, []);
+  release();
+  await opening;
+  assert.equal(client.accept.resumed, false);
 });
