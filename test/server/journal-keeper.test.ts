@@ -57,7 +57,7 @@ class Kept {
   }
 
   static async open(t: TestContext, path: string, segments?: number): Promise<Kept> {
-    const directory = await DataDirectory.open(path, () => {});
+    const directory = await DataDirectory.open(path, undefined, () => {});
     t.after(() => directory.close());
     const revived = await revive(directory.disk, { checksum: crc32, repair: false });
     return new Kept(directory, revived, segments ?? (await numbersIn(path, 'journal')).length);
