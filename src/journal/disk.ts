@@ -10,6 +10,10 @@ import type { Sink, Source } from '../core/streams.js';
  * removed since the directory was synced; in any order, in part, and torn within a write. What a
  * write does not change it does not harm: the bytes beside it, and those that it writes as they
  * were, stay.
+ *
+ * When a sync was refused nobody knows what its file holds: all that is written to it from then on
+ * may be lost, whatever is answered, until a manager that begins anew has read it. So it is not
+ * tried again.
  */
 export interface Disk {
   /** Names of all files, with their sizes. */

@@ -58,7 +58,7 @@ export class Agent {
     const gone = kept.filter((slab) => !slabs.has(slab));
     for (const slab of gone) {
       const words = (): string => `slab ${slab} is gone, though the pool has it`;
-      must(slabs.lost.has(slab), 'acknowledged is kept', words);
+      must(slabs.lost.has(slab), 'slabs are kept', words);
     }
     return gone;
   }

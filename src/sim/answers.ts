@@ -103,7 +103,7 @@ export function compare(words: string, expected: Expected, answer: Answer): void
   const found = answer.kind === 'fail' ? `fail ${answer.code} (${answer.message})` : answer.kind;
   const meant = expected.kind === 'fail' ? `fail ${expected.code}` : expected.kind;
   const agree = (holds: boolean, what: () => string): void =>
-    must(holds, 'model', () => `${words}: ${what()}`);
+    must(holds, 'answers', () => `${words}: ${what()}`);
   agree(expected.kind === answer.kind, () => `${found}, not ${meant}`);
   if (expected.kind === 'fail' && answer.kind === 'fail') {
     agree(expected.code === answer.code, () => `${found}, not ${meant}`);
@@ -136,7 +136,7 @@ function comparePayload(
   if (source === SOURCE.nothing) return;
   const isWhole = payload.kind === 'slice' && range?.size === payload.size;
   const isSame = payload.kind === 'inline' && inline !== null && equal(inline, payload.content);
-  must(isWhole || isSame, 'I2 immutable', () => `${words}: other bytes than were offered`);
+  must(isWhole || isSame, 'I2 messages', () => `${words}: other bytes than were offered`);
 }
 
 function equal(left: Uint8Array, right: Uint8Array): boolean {

@@ -29,6 +29,8 @@ class Node {
   synced: Uint8Array<ArrayBuffer>;
   /** Sectors in which the two may differ. */
   readonly dirty = new Set<number>();
+  /** A sync has failed: until another manager reads it, nothing of it reaches the disk any more. */
+  #isForgotten = false;
 
   constructor(bytes: Uint8Array<ArrayBuffer>) {
     this.cached = bytes;
@@ -39,7 +41,7 @@ class Node {
     this.cached.set(bytes, offset);
     const end = offset + bytes.length;
     for (let at = offset - (offset % SECTOR_BYTES); at < end; at += SECTOR_BYTES) {
-      this.dirty.add(at);
+      if (!this.#isForgotten) this.dirty.add(at);
     }
   }
 
@@ -53,6 +55,12 @@ class Node {
   /** What an operating system makes of a sync that fails: it keeps the bytes, and forgets them. */
   failSync(): void {
     this.dirty.clear();
+    this.#isForgotten = true;
+  }
+
+  /** Another manager reads it: what that one writes counts, and nothing else. */
+  open(): void {
+    this.#isForgotten = false;
   }
 
   truncate(size: number): void {
@@ -76,6 +84,7 @@ class Node {
     }
     this.dirty.clear();
     this.cached = this.synced.slice();
+    this.open();
   }
 }
 
@@ -113,9 +122,13 @@ export class SimDisk implements Disk {
   capacityBytes: number;
   /**
    * From now on each write and each sync fails. Afterwards what was to be synced can be read until
-   * a crash, and no later sync writes it: only writing it again does.
+   * a crash, and no later sync writes it: only the next manager's writing it again does.
    */
   isFailing = false;
+  /** The next sync of a file fails so, and none after it. */
+  failsOnce = false;
+  /** Operations that have failed for these reasons, in all lives. */
+  failures = 0;
   readonly #later: (run: () => void) => void;
   /** As programs see them. */
   #names = new Map<string, Node>();
@@ -154,6 +167,7 @@ export class SimDisk implements Disk {
   /** The process ends and the machine goes on: what was under way will never be answered. */
   abandon(): void {
     this.#life++;
+    for (const node of this.#names.values()) node.open();
   }
 
   /** Flips a bit of what is durable, as age does. */
@@ -200,7 +214,8 @@ export class SimDisk implements Disk {
     return this.#do(() => {
       const isSame = bytes.every((byte, index) => byte === before[index]);
       assert(isSame, 'bytes that are being written do not change');
-      if (sync && this.isFailing) node.failSync();
+      if (sync && (this.isFailing || this.failsOnce)) node.failSync();
+      if (sync && this.failsOnce) this.#fail('sync', name);
       this.#mustWork('write', name);
       if (sync) node.sync();
     });
@@ -318,7 +333,12 @@ export class SimDisk implements Disk {
   }
 
   #mustWork(action: string, name: string): void {
-    if (!this.isFailing) return;
+    if (this.isFailing) this.#fail(action, name);
+  }
+
+  #fail(action: string, name: string): never {
+    this.failures++;
+    this.failsOnce = false;
     const system = 'EIO';
     refuse('file-error', `Cannot ${action} "${name}": the disk fails`, { path: name, system });
   }

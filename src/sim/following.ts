@@ -1,3 +1,4 @@
+import { assert } from '../core/assert.js';
 import type { ErrorCode } from '../core/errors.js';
 import type { Book, MLease, MSession, Range } from './oracle-state.js';
 import { CELL_BYTES } from './slabs.js';
@@ -39,7 +40,7 @@ export class Following implements Book {
     for (const [key, range] of this.#grants) {
       const { slab, offset, size } = range;
       const words = (): string => `${key} is granted ${slab}+${offset} of ${size}: it is not free`;
-      must(false, 'I4 leases', words);
+      must(false, 'I4 grants', words);
     }
     this.failures.clear();
   }
@@ -53,7 +54,7 @@ export class Following implements Book {
   adopted(session: MSession, request: number, slab: number): Range {
     const key = `${session.id}/${request}`;
     const range = this.#grants.get(key);
-    must(range?.slab === slab, 'model', () => `${key}: what is adopted is granted`);
+    must(range?.slab === slab, 'I4 adopted', () => `${key}: what is adopted is granted`);
     this.#grants.delete(key);
     const cells = Array.from({ length: range.size / CELL_BYTES }, () => session);
     this.#slabs.set(slab, { cells, adopted: true });
@@ -65,7 +66,7 @@ export class Following implements Book {
     const known = this.#slabs.get(slab);
     if (known === undefined || known.adopted) return;
     const isFree = known.cells.every((owner) => owner === null);
-    must(isFree, 'I4 leases', () => `slab ${slab} goes while it is in use`);
+    must(isFree, 'I4 slabs', () => `slab ${slab} goes while it is in use`);
     this.#slabs.delete(slab);
   }
 
@@ -100,7 +101,7 @@ export class Following implements Book {
   }
 
   freed(range: Range): void {
-    must(this.#isOf(range, range), 'I4 leases', () => 'what is freed is what was offered');
+    assert(this.#isOf(range, range), 'what is freed is what was offered');
     this.#free(range);
   }
 
@@ -135,7 +136,7 @@ export class Following implements Book {
       this.#asked.delete(key);
       const most = Math.max(asked?.size ?? 0, CELL_BYTES);
       const isSize = range.size >= (asked?.least ?? 0) && range.size < most + CELL_BYTES;
-      must(isSize, 'model', () => `${key} is granted ${range.size} bytes`);
+      must(isSize, 'I4 sizes', () => `${key} is granted ${range.size} bytes`);
       this.#set(range, lease.session);
       return { lease, range };
     }

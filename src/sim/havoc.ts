@@ -119,6 +119,9 @@ export class Havoc {
       case 'fail':
         disk.isFailing = true;
         break;
+      case 'fail once':
+        disk.failsOnce = true;
+        break;
       case 'flip':
         lives.end('crash');
         lives.flip();

@@ -39,7 +39,11 @@ export function countsOf(pool: PoolState): Counts {
 export function mustBeEmpty(pool: PoolState): void {
   const { extents } = pool;
   const asked = pool.adoptsPending.size + (pool.slabPending === null ? 0 : 1);
-  must(asked === 0, 'liveness', () => `${asked} things that the agent was asked for are not there`);
+  must(
+    asked === 0,
+    'the agent answers',
+    () => `${asked} things that the agent was asked for are not there`,
+  );
   const left = {
     sessions: pool.sessions.size,
     members: pool.members.size,
@@ -95,15 +99,19 @@ export class History {
   }
 
   /** What a pool has counted of itself is what the model counts. */
-  compare(found: Counts): void {
+  compareCounts(found: Counts): void {
     const { counts } = this.oracle;
     for (const [what, count] of Object.entries(counts)) {
-      must(found[what] === count, 'model', () => `${what}: ${found[what]}, not ${count}`);
+      must(found[what] === count, 'counts', () => `${what}: ${found[what]}, not ${count}`);
     }
+  }
+
+  /** As many bytes are there and are free as the book of memory says. */
+  compareBytes({ bytesTotal, bytesFree }: Counts): void {
     const { free, total } = this.#following.bytes;
-    const { bytesTotal, bytesFree } = found;
-    must(total === bytesTotal, 'I5 bytes', () => `${bytesTotal} bytes of slabs, not ${total}`);
-    must(free === bytesFree, 'I5 bytes', () => `${bytesFree} bytes are free, not ${free}`);
+    const words = (): string =>
+      `${bytesFree} of ${bytesTotal} bytes of slabs are free, not ${free} of ${total}`;
+    must(total === bytesTotal && free === bytesFree, 'I5 bytes', words);
   }
 
   /** Which memory was granted is the pool's to choose. */

@@ -78,7 +78,7 @@ export class Holdings {
     if (reads === null) return;
     const { slab, offset } = reads.range;
     const words = (): string => `"${name}" at ${slab}+${offset} changed while it is read`;
-    must(this.#slabs.holds(reads.range, reads.mark), 'I2 immutable', words);
+    must(this.#slabs.holds(reads.range, reads.mark), 'I2 slices', words);
   }
 
   drop(handle: Handle): void {

@@ -25,6 +25,8 @@ interface KeeperParts {
   readonly onFailed: () => void;
   /** A replay was not the same, or what is to be replayed is damaged. */
   readonly onDamaged: (error: AttaccaError) => void;
+  /** All up to this batch is synced, also with `--sync never`. */
+  readonly onClosed: (last: number) => void;
   readonly onSnapshot: () => void;
   /** Plans something that happens only if this manager still lives. */
   readonly later: (kind: 'retry' | 'snapshot', ms: number, action: () => void) => void;
@@ -77,7 +79,7 @@ export class Keeper {
       const made = await machines.makeSnapshot(disk, { checksum, upTo: last, info });
       if (made === null) return true;
       const words = (): string => `the snapshot of the end, ${last}, is not what the pool is`;
-      must(made.hash === hashOf(loop, checksum), 'replay is the same', words);
+      must(made.hash === hashOf(loop, checksum), 'a clean stop says what is', words);
       await this.journal.removeCovered(made.firstNeeded);
       return true;
     } catch (error) {
@@ -104,6 +106,7 @@ export class Keeper {
   }
 
   #closed(last: number): void {
+    this.#parts.onClosed(last);
     this.#wanted = last;
     this.#plan();
   }

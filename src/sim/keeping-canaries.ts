@@ -70,7 +70,7 @@ function wrongSnapshot(says: 'more' | 'less'): typeof makeSnapshot {
 /** Bugs of how a pool is kept. */
 export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   'a batch is released before it is durable': {
-    breaks: 'acknowledged is kept',
+    breaks: 'released is found',
     plant: (manager) => {
       const journal = manager.keeper?.journal;
       if (journal === undefined) return;
@@ -83,7 +83,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
     },
   },
   'a session is accepted before it is durable': {
-    breaks: 'acknowledged is kept',
+    breaks: 'sessions are kept',
     plant: (manager) => {
       const hello = manager.hello.bind(manager);
       manager.hello = (connection, session, received) => {
@@ -93,7 +93,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
     },
   },
   'requests are acknowledged before they are durable': {
-    breaks: 'acknowledged is kept',
+    breaks: 'requests are kept',
     plant: (manager) => {
       const take = manager.messages.bind(manager);
       const messages = new Messages();
@@ -108,7 +108,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
     },
   },
   'records are not synced': {
-    breaks: 'acknowledged is kept',
+    breaks: 'a pool can be recovered',
     machines: () => ({
       disk: (disk) =>
         diskWith(disk, {
@@ -116,31 +116,95 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
         }),
     }),
   },
+  'a sync that failed is tried again': {
+    breaks: 'released is found',
+    machines: () => ({
+      disk: (disk) =>
+        diskWith(disk, {
+          write: (...written) => disk.write(...written).catch(() => disk.write(...written)),
+        }),
+    }),
+  },
+  'what is written without sync is not synced with its segment': {
+    breaks: 'a pool can be recovered',
+    first: 60,
+    machines: () => ({
+      disk: (disk) =>
+        diskWith(disk, {
+          write: (name, offset, bytes, sync) =>
+            disk.write(name, offset, bytes, sync && bytes.length > 0),
+        }),
+    }),
+  },
+  'a segment is read with another bit': {
+    breaks: 'a closed segment is sound',
+    machines: () => ({
+      disk: (disk) =>
+        diskWith(disk, {
+          read: async (name, offset, target) => {
+            const size = await disk.read(name, offset, target);
+            if (size > 5_000) target[4_999] = (target[4_999] as number) ^ 1;
+            return size;
+          },
+        }),
+    }),
+  },
+  'a recovery makes up a batch': {
+    breaks: 'what is found was stepped',
+    machines: ({ revive }) => ({
+      revive: async (disk, options) => {
+        const { loop, info, recovered } = await revive(disk, options);
+        if (loop === null) return { loop, info, recovered };
+        loop.run(loop.pool.now);
+        const after = { ...recovered.after, number: recovered.after.number + 1 };
+        return { loop, info, recovered: { ...recovered, after } };
+      },
+    }),
+  },
+  'a snapshot is said to be there that is not': {
+    breaks: 'a clean stop leaves no tail',
+    machines: ({ makeSnapshot }) => ({
+      makeSnapshot: async (disk, options) => {
+        const nowhere = diskWith(disk, {
+          put: (_name, fill) => Promise.resolve(fill(() => {})),
+          rename: () => Promise.resolve(),
+        });
+        const made = await makeSnapshot(nowhere, options);
+        return made === null ? null : { ...made, firstNeeded: 0 };
+      },
+    }),
+  },
   'the directory is not synced': {
-    breaks: 'acknowledged is kept',
+    breaks: 'a clean stop keeps all',
     machines: () => ({
       disk: (disk) => diskWith(disk, { syncDirectory: () => Promise.resolve() }),
     }),
   },
   'a record that is torn passes for whole': {
-    breaks: 'acknowledged is kept',
-    seeds: 100,
+    breaks: 'a pool can be recovered',
     machines: () => ({ checksum: () => 0 }),
   },
   'a snapshot holds one record less than it says': {
-    breaks: 'replay is the same',
+    breaks: 'a clean stop says what is',
     machines: () => ({ makeSnapshot: wrongSnapshot('more') }),
   },
   'a snapshot holds one record more than it says': {
-    breaks: 'replay is the same',
+    breaks: 'the journal can be replayed',
     machines: () => ({ makeSnapshot: wrongSnapshot('less') }),
   },
+  'a departure is noted with another time than when it is done again': {
+    breaks: 'replay is the same',
+    plant: ({ pool: { departed } }) => {
+      const set = departed.set.bind(departed);
+      departed.set = (member, row) => set(member, { ...row, when: row.when + 1 });
+    },
+  },
   'what the agent was asked for is forgotten': {
-    breaks: 'liveness',
+    breaks: 'the agent answers',
     machines: () => ({ pendingEffects: () => [] }),
   },
   'a session comes back with one request less': {
-    breaks: 'acknowledged is kept',
+    breaks: 'answered once',
     machines: ({ revive }) => ({
       revive: async (disk, options) => {
         const revived = await revive(disk, options);
@@ -155,7 +219,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
     }),
   },
   'a session is told that one request more has come': {
-    breaks: 'exactly once',
+    breaks: 'liveness',
     machines: ({ revive }) => ({
       revive: async (disk, options) => {
         const revived = await revive(disk, options);
@@ -171,8 +235,8 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
     }),
   },
   'a slab is removed before its end is durable': {
-    breaks: 'acknowledged is kept',
-    first: 261,
+    breaks: 'slabs are kept',
+    first: 20,
     plant: ({ loop, events }) => {
       const step = loop.step.bind(loop);
       loop.step = (now) => {

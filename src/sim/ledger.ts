@@ -26,6 +26,8 @@ export interface Lived {
 export class Ledger {
   /** Number of the last batch that was released, or found by a recovery. */
   released = 0;
+  /** Number of the last one that no loss of power may take, also with `--sync never`. */
+  synced = 0;
   readonly #held = new Map<number, Lived>();
   /** The whole state after some of the batches. */
   readonly #hashes = new Map<number, number>();
@@ -33,7 +35,7 @@ export class Ledger {
   step(lived: Lived, hash: number | null): void {
     const { number } = lived.batch;
     const words = (): string => `batch ${number} is stepped behind ${this.released}`;
-    must(number === this.released + this.#held.size + 1, 'exactly once', words);
+    must(number === this.released + this.#held.size + 1, 'batches are in order', words);
     this.#held.set(number, lived);
     if (hash !== null) this.#hashes.set(number, hash);
   }
@@ -48,19 +50,27 @@ export class Ledger {
 
   /** A recovery ends with this batch: those that nobody had heard of are kept, or never were. */
   recovered(number: number): Lived[] {
-    const { released } = this;
-    const lost = (): string =>
-      `batches to ${released} were released, the journal ends at ${number}`;
-    must(number >= released, 'acknowledged is kept', lost);
+    this.mustReach(number, this.released);
     const kept: Lived[] = [];
     const unknown = (): string => `batch ${number} was never stepped`;
     while (this.released < number) {
-      must(this.#held.has(this.released + 1), 'exactly once', unknown);
+      must(this.#held.has(this.released + 1), 'what is found was stepped', unknown);
       kept.push(this.release(this.released + 1));
     }
     this.#held.clear();
+    this.sync(number);
     for (const known of this.#hashes.keys()) if (known > number) this.#hashes.delete(known);
     return kept;
+  }
+
+  /** A recovery that ends here has what must be there. */
+  mustReach(number: number, least: number): void {
+    const lost = (): string => `batches to ${least} must be there, the journal ends at ${number}`;
+    must(number >= least, 'released is found', lost);
+  }
+
+  sync(number: number): void {
+    this.synced = Math.max(this.synced, number);
   }
 
   /** Holds a loop against what the live one was after the same batch, where that is known. */

@@ -5,8 +5,7 @@ import { BEGIN } from '../journal/segment.js';
 import { hashOf } from '../loop/history.js';
 import { encodePoolInfo } from '../loop/pool-info.js';
 import { PoolLoop } from '../loop/pool-loop.js';
-import { checkInvariants } from '../pool/invariants.js';
-import type { PoolOptions } from '../pool/state.js';
+import type { PoolOptions, PoolState } from '../pool/state.js';
 import type { Agent } from './agent.js';
 import type { Dice } from './dice.js';
 import { SimDisk } from './disk.js';
@@ -16,7 +15,7 @@ import { Ledger, type Lived } from './ledger.js';
 import type { Lent, Machines } from './machines.js';
 import { Manager, type ManagerEvents } from './manager.js';
 import type { Scheduler } from './scheduler.js';
-import { must } from './violation.js';
+import { invariantsHold, must, type Onlooker } from './violation.js';
 import type { KeepingWeather } from './weather.js';
 
 /** All moments of pool time are multiples of this, so that no two kinds of waits end at once. */
@@ -29,6 +28,10 @@ const BATCH_FRACTION = 4;
 const HASH_EVERY = 8;
 /** One recovery of so many is held against a replay of all that there is. */
 const AUDIT_ODDS = 4;
+/** Of a pool with `--sync never`: one loss of power of so many takes what is not synced. */
+const UNSYNCED_LOSS_ODDS = 2;
+/** One repair of so many is begun on a disk that is full. */
+const REPAIR_FULL_ODDS = 3;
 
 /** How a manager ends that did not mean to. */
 type End =
@@ -53,6 +56,7 @@ interface LivesParts {
   readonly lent: Lent;
   /** Breaks something on purpose in each new manager. */
   readonly plant: (manager: Manager) => void;
+  readonly looksAt: (rule: Onlooker) => boolean;
   readonly events: Omit<ManagerEvents, 'onStepped' | 'onRelease'>;
   /** A batch is kept. */
   readonly onKept: (lived: Lived) => void;
@@ -85,6 +89,8 @@ export class Lives {
   /** Pool time is so much ahead of the world's. */
   #ahead = 0;
   #isAuditing = false;
+  /** The power went, and not all was synced that somebody has heard of. */
+  #isUnsynced = false;
 
   constructor(parts: LivesParts) {
     this.#parts = parts;
@@ -117,9 +123,13 @@ export class Lives {
     this.#life++;
     this.manager = null;
     this.#isStopping = false;
-    if (how === 'crash' || !keeping.sync) this.disk.abandon();
-    else this.disk.crash(dice, { garbage: dice(3) === 0 });
+    // Without sync most of them leave the disk as it is: what takes what was released ends a seed.
+    const isLoss = how !== 'crash' && (keeping.sync || dice(UNSYNCED_LOSS_ODDS) === 0);
+    if (isLoss) this.disk.crash(dice, { garbage: dice(3) === 0 });
+    else this.disk.abandon();
+    if (isLoss && !keeping.sync) this.#isUnsynced = true;
     this.disk.isFailing = false;
+    this.disk.failsOnce = false;
     agent.end(how === 'reboot');
     onDown();
     const life = this.#life;
@@ -133,6 +143,7 @@ export class Lives {
   becomeCalm(): void {
     this.#isCalm = true;
     this.disk.isFailing = false;
+    this.disk.failsOnce = false;
     this.makeRoom();
   }
 
@@ -202,10 +213,10 @@ export class Lives {
     this.disk.crash(() => 0);
     const { loop, recovered } = await machines.revive(this.disk, { checksum, repair: false });
     const isSame = loop === null ? isNew : hashOf(loop, lent.checksum) === hash;
-    must(isSame, 'replay is the same', () => 'after a clean stop the pool is another');
+    must(isSame, 'a clean stop keeps all', () => 'after a clean stop the pool is another');
     const { records } = recovered;
     const replayed = (): string => `after a clean stop ${records} records are replayed`;
-    must(records === 0 || !isWhole, 'replay is the same', replayed);
+    must(records === 0 || !isWhole, 'a clean stop leaves no tail', replayed);
     count('stopped');
   }
 
@@ -265,35 +276,56 @@ export class Lives {
     const { machines, options, count } = this.#parts;
     const { checksum } = machines;
     const disk = machines.disk(this.disk);
+    const { failures } = this.disk;
     const revived = await machines
       .revive(disk, { checksum, repair })
-      .catch((error: unknown) => this.#refused(error, life, repair));
+      .catch((error: unknown) => this.#refused(error, life, repair, failures));
     if (revived === null || life !== this.#life) return;
     const { loop, recovered } = revived;
     const { after, torn, spoiled, snapshot } = recovered;
     if (torn !== null) count('torn');
     if (spoiled.length > 0) count('spoiled');
     if (snapshot > 0) count('revived from a snapshot');
-    if (this.isFlipped && after.number < this.ledger.released) {
-      // Else the last records, before anything was written behind them: age looks like a tear.
-      count(repair ? 'repaired' : 'aged');
-      if (loop !== null) checkInvariants(loop.pool);
-      this.isOver = true;
+    if (after.number < this.ledger.released && (this.isFlipped || this.#isUnsynced)) {
+      this.#lost(loop, after.number, repair);
       return;
     }
+    this.#isUnsynced = false;
     await this.#compare(loop, after.number);
     this.#serve(loop ?? new PoolLoop(options, checksum), recovered, loop === null);
   }
 
+  #checkInvariants(pool: PoolState): void {
+    if (this.#parts.looksAt('invariants')) invariantsHold(pool);
+  }
+
+  /** Less is found than was released, as it may be: it is sound, and the world ends. */
+  #lost(loop: PoolLoop | null, number: number, repair: boolean): void {
+    const { lent, count, looksAt } = this.#parts;
+    this.isOver = true;
+    if (loop !== null) this.#checkInvariants(loop.pool);
+    if (this.isFlipped) {
+      // Else the last records, before anything was written behind them: age looks like a tear.
+      count(repair ? 'repaired' : 'aged');
+      return;
+    }
+    count('unsynced lost');
+    this.ledger.mustReach(number, this.ledger.synced);
+    if (loop !== null && looksAt('replay is the same')) {
+      this.ledger.check(number, loop, lent.checksum);
+    }
+  }
+
   /** What a recovery has found is what there was, and all that anybody has heard of. */
   async #compare(loop: PoolLoop | null, number: number): Promise<void> {
-    const { lent, dice, count, onKept } = this.#parts;
+    const { lent, dice, count, onKept, looksAt } = this.#parts;
     for (const lived of this.ledger.recovered(number)) {
       count('kept unheard');
       onKept(lived);
     }
     if (loop === null) return;
-    checkInvariants(loop.pool);
+    this.#checkInvariants(loop.pool);
+    if (!looksAt('replay is the same')) return;
     if (this.ledger.check(number, loop, lent.checksum)) count('hash compared');
     if (this.isFlipped || dice(AUDIT_ODDS) !== 0) return;
     this.#isAuditing = true;
@@ -303,13 +335,14 @@ export class Lives {
   }
 
   /** A recovery that was refused: only what the world has done to the disk excuses it. */
-  #refused(error: unknown, life: number, repair: boolean): null {
+  #refused(error: unknown, life: number, repair: boolean, failures: number): null {
     if (!(error instanceof AttaccaError)) throw error;
-    const { count, say } = this.#parts;
+    const { dice, count, say } = this.#parts;
     const words = (): string => `the recovery is refused: ${error.message}`;
     say(words);
-    if (error.code === 'file-error' && this.disk.isFailing) {
+    if (error.code === 'file-error' && this.disk.failures > failures) {
       count('recovery failed');
+      this.disk.abandon();
       this.disk.isFailing = false;
       this.#start(repair);
       return null;
@@ -320,8 +353,11 @@ export class Lives {
       this.#start(repair);
       return null;
     }
-    must(this.isFlipped && error.code === 'journal-damaged', 'acknowledged is kept', words);
+    must(this.isFlipped && error.code === 'journal-damaged', 'a pool can be recovered', words);
     count('recovery refused');
+    // A repair sets aside and copies: what if the disk is full as well?
+    const { bytesUsed } = this.disk;
+    if (dice(REPAIR_FULL_ODDS) === 0) this.disk.capacityBytes = bytesUsed;
     if (life === this.#life) this.#start(true);
     return null;
   }
@@ -340,7 +376,7 @@ export class Lives {
       {
         ...events,
         onStepped: (batch) => {
-          checkInvariants(loop.pool);
+          this.#checkInvariants(loop.pool);
           const { checksum } = this.#parts.lent;
           const isHashed = keeping !== null && batch.number % HASH_EVERY === 0;
           const hash = isHashed ? hashOf(loop, checksum) : null;
@@ -389,9 +425,10 @@ export class Lives {
         this.end(dice(2) === 0 ? 'crash' : 'power');
       },
       onDamaged: (error) => {
-        must(this.isFlipped, 'replay is the same', () => error.message);
+        must(this.isFlipped, 'a closed segment is sound', () => error.message);
         this.end('crash');
       },
+      onClosed: (last) => this.ledger.sync(last),
       onSnapshot: () => count('snapshot'),
       later: (kind, ms, action) => {
         const more = kind === 'snapshot' && !this.#isCalm ? dice(snapshotMsMax) : 0;

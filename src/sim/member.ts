@@ -267,27 +267,31 @@ export class ClientProcess implements End {
     else if (code === 'session-unknown' && this.isEnding) this.state = 'ended';
     else {
       const words = (): string => `process ${this.id} lives, its session is refused: ${code}`;
-      must(code !== 'session-unknown', 'acknowledged is kept', words);
+      must(code !== 'session-unknown', 'sessions are kept', words);
       this.#reconnect();
     }
   }
 
   #onAccept(session: number, received: number, resumed: boolean): void {
     const isFirst = this.session === 0;
-    must(isFirst !== resumed, 'exactly once', () => `process ${this.id}: resumed is ${resumed}`);
+    must(
+      isFirst !== resumed,
+      'sessions are resumed',
+      () => `process ${this.id}: resumed is ${resumed}`,
+    );
     this.session = session;
     this.#up = true;
     const { acknowledged } = this.outgoing;
     const words = (): string =>
       `session ${session}: requests to ${acknowledged} were acknowledged, the pool has ${received}`;
-    must(received >= acknowledged, 'acknowledged is kept', words);
+    must(received >= acknowledged, 'requests are kept', words);
     this.#acknowledge(received);
     if (!isFirst) this.#writeUnacknowledged();
   }
 
   #acknowledge(number: number): void {
     const words = (): string => `session ${this.session}: ack ${number} of what was not sent`;
-    must(this.outgoing.acknowledge(number), 'exactly once', words);
+    must(this.outgoing.acknowledge(number), 'acks are of what came', words);
   }
 
   #onMessages(bytes: Uint8Array, start: number, end: number): void {
@@ -295,7 +299,7 @@ export class ClientProcess implements End {
     messages.open(bytes, start, end);
     this.#acknowledge(messages.ack);
     const skip = this.incoming.take(messages.first, messages.count, end - start);
-    must(skip >= 0, 'exactly once', () => `session ${this.session}: a gap at ${messages.first}`);
+    must(skip >= 0, 'no gaps', () => `session ${this.session}: a gap at ${messages.first}`);
     for (let index = 0; messages.next(); index++) {
       if (index < skip) continue;
       if (messages.code === MESSAGE.ok) {
@@ -311,7 +315,7 @@ export class ClientProcess implements End {
 
   #onAnswer(number: number, answer: Answer): void {
     const words = (): string => `session ${this.session}: request ${number} is answered again`;
-    must(this.open.delete(number), 'exactly once', words);
+    must(this.open.delete(number), 'answered once', words);
     this.#host.trace(() => `process ${this.id} has answer ${number}: ${answer.kind}`);
     const content = this.#host.onAnswer(this, number, answer);
     this.requests[number - 1]?.onAnswer(answer, content);

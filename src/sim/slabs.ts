@@ -15,7 +15,7 @@ export class Slabs {
   readonly #slabs = new Map<number, Uint32Array>();
 
   add(slab: number, size: number, mark: number): void {
-    must(!this.#slabs.has(slab), 'I5 bytes', () => `slab ${slab} is made twice`);
+    must(!this.#slabs.has(slab), 'slabs are made once', () => `slab ${slab} is made twice`);
     this.lost.delete(slab);
     this.#slabs.set(slab, new Uint32Array(cellsOf(size)).fill(mark));
   }
@@ -42,7 +42,7 @@ export class Slabs {
   write({ slab, offset, size }: Range, mark: number): void {
     if (this.lost.has(slab)) return;
     const cells = this.#slabs.get(slab);
-    must(cells !== undefined, 'I4 leases', () => `slab ${slab} is leased and is not there`);
+    must(cells !== undefined, 'I4 use', () => `slab ${slab} is leased and is not there`);
     cells.fill(mark, offset / CELL_BYTES, offset / CELL_BYTES + cellsOf(size));
   }
 

@@ -20,12 +20,16 @@ export class Transcript {
     const before = said[number - 1];
     const where = (): string => `session ${session}: message ${number}`;
     if (before === undefined) {
-      must(said.length === number - 1, 'exactly once', () => `${where()} comes before others`);
+      must(
+        said.length === number - 1,
+        'messages are in order',
+        () => `${where()} comes before others`,
+      );
       said.push(bytes.subarray(start, end));
       return;
     }
     let isSame = before.length === end - start;
     for (let at = start; isSame && at < end; at++) isSame = bytes[at] === before[at - start];
-    must(isSame, 'exactly once', () => `${where()} is another than before`);
+    must(isSame, 'same bytes again', () => `${where()} is another than before`);
   }
 }

@@ -9,7 +9,8 @@ export type Fault = (typeof FAULTS)[number];
 
 /** What may befall the manager and its disk, where the pool is kept. */
 export const MANAGER_FAULTS = [
-  ...(['crash', 'power', 'reboot', 'slab', 'full', 'fail', 'flip', 'clean stop'] as const),
+  ...(['crash', 'power', 'reboot', 'slab', 'full', 'fail', 'fail once'] as const),
+  ...(['flip', 'clean stop'] as const),
 ] as const;
 export type ManagerFault = (typeof MANAGER_FAULTS)[number];
 

@@ -34,6 +34,7 @@ export const NOTHING_SEEN = {
   spoiled: 0,
   full: 0,
   failed: 0,
+  failedOnce: 0,
 };
 
 const DAMAGED = 'damaged' as const;
@@ -56,6 +57,8 @@ export class CrashLife {
   /** Must be there after a loss of power, too: less, without sync. */
   #synced = 0;
   #isFlipped = false;
+  /** Failures of the disk before the manager at hand. */
+  #failuresBefore = 0;
   /** How often each thing has happened, to see that a run came by it. */
   readonly seen = { ...NOTHING_SEEN };
 
@@ -83,6 +86,8 @@ export class CrashLife {
       this.#acknowledged = Math.min(this.#acknowledged, this.#synced);
     }
     this.disk.isFailing = false;
+    this.disk.failsOnce = false;
+    this.#failuresBefore = this.disk.failures;
     this.#schedule.waiting.length = 0;
   }
 
@@ -174,7 +179,8 @@ export class CrashLife {
       onRoom: () => void this.seen.full++,
       onFailed: () => {
         this.seen.failed++;
-        assert.ok(this.disk.isFailing);
+        if (!this.disk.isFailing) this.seen.failedOnce++;
+        assert.ok(this.#hasFailed);
       },
       onClosed: (last) => {
         this.seen.segments++;
@@ -193,6 +199,7 @@ export class CrashLife {
       // Now and then nothing more can be made.
       if (this.#dice(30) === 0) this.disk.capacityBytes = this.#dice(2) === 0 ? 0 : 1 << 30;
       if (this.#dice(100) === 0) this.disk.isFailing = true;
+      if (this.#dice(100) === 0) this.disk.failsOnce = true;
       if (this.#dice(5) === 0) journal.retryRoom();
       if (this.#dice(2) === 0) running = this.#append(journal, running);
       else if (this.#schedule.waiting.length > 0) {
@@ -200,11 +207,16 @@ export class CrashLife {
       } else await setImmediate();
     }
     this.disk.capacityBytes = 1 << 30;
-    if (this.#dice(4) === 0 && !this.disk.isFailing) {
+    this.disk.failsOnce = false;
+    if (this.#dice(4) === 0 && !this.disk.isFailing && !this.#hasFailed) {
       await this.#drive(journal.close(), Infinity);
       this.#synced = journal.durable;
     }
     if (worker.failure !== null) throw worker.failure;
+  }
+
+  get #hasFailed(): boolean {
+    return this.disk.failures > this.#failuresBefore;
   }
 
   #append(journal: Journal, hash: number): number {

@@ -35,6 +35,7 @@ test('what was reported durable is there after any crash, in order, bit for bit,
   for (const key of ['records', 'torn', 'snapshots', 'full', 'segments', 'failed'] as const) {
     assert.ok(seen[key] > 20, `${key}: ${seen[key]}`);
   }
+  assert.ok(seen.failedOnce > 20, `failedOnce: ${seen.failedOnce}`);
 });
 
 test('what age does to the disk is told, or is no loss', async () => {
@@ -65,6 +66,18 @@ test('canary: a disk that does not sync what it is told to is found out', async 
 test('canary: a disk that does not sync its directory is found out', async () => {
   const { failure } = await lives({ flips: false }, (disk) =>
     lying({ syncDirectory: () => disk.list().then(() => {}) }, disk),
+  );
+  assert.notEqual(failure, null);
+});
+
+test('canary: a sync that failed and is tried again is found out', async () => {
+  const { failure } = await lives({ flips: false }, (disk) =>
+    lying(
+      {
+        write: (...written) => disk.write(...written).catch(() => disk.write(...written)),
+      },
+      disk,
+    ),
   );
   assert.notEqual(failure, null);
 });

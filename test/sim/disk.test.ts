@@ -104,6 +104,29 @@ test('a full disk takes no new file; one that fails takes nothing; a bit flips f
   assert.equal(await codeOf(disk.syncDirectory()), 'file-error');
 });
 
+test('after a sync that failed once nothing of its file is durable before another manager reads it', async () => {
+  const disk = new SimDisk();
+  const write = (byte: number): Promise<void> =>
+    disk.write('a', 0, new Uint8Array(10).fill(byte), true);
+  await disk.create('a', 10);
+  await disk.syncDirectory();
+  await write(1);
+  disk.failsOnce = true;
+  await assert.rejects(write(2), /the disk fails/);
+  assert.equal(disk.failures, 1);
+  await write(3);
+  assert.equal(disk.bytesOf('a')[0], 3, 'it can be read');
+  disk.crash(() => 1);
+  assert.equal(disk.bytesOf('a')[0], 1, 'and is lost');
+  disk.failsOnce = true;
+  await assert.rejects(write(4), /the disk fails/);
+  disk.abandon();
+  assert.equal(disk.bytesOf('a')[0], 4);
+  await write(5);
+  disk.crash(() => 0);
+  assert.equal(disk.bytesOf('a')[0], 5, 'the next manager writes to it as to any');
+});
+
 test('bytes that change while they are written are found out', async () => {
   const disk = new SimDisk();
   await disk.create('a', 10);
