@@ -67,7 +67,8 @@ export class Tally {
   async stalled<T>(handOver: () => T | Promise<T>): Promise<T> {
     const beforeMs = monotonicMs() - this.#runDelay.ms;
     const result = await handOver();
-    this.#stalledMs += monotonicMs() - this.#runDelay.ms - beforeMs;
+    // The two clocks are read one after the other: on a busy host the difference may be negative.
+    this.#stalledMs += Math.max(0, monotonicMs() - this.#runDelay.ms - beforeMs);
     return result;
   }
 
