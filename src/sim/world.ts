@@ -281,8 +281,9 @@ class World {
   }
 
   #sweep(): void {
-    for (const [session, { state }] of this.#sessions) {
-      if (state !== 'dead') continue;
+    for (const [session, { isAlive }] of this.#sessions) {
+      // Who was told of an end that the next manager has not found is gone as well.
+      if (isAlive) continue;
       this.#lives.manager?.endSession(session, 'it is dead');
       this.#turns.plan();
     }
