@@ -117,6 +117,16 @@ export class Arena {
     this.#free[sizeClass] = reference;
   }
 
+  /** Gives back what an empty arena has grown to, beyond a chunk; no record is named anywhere. */
+  beginAnew(): void {
+    assert(this.#bytesUsed === 0, 'an arena that begins anew is empty');
+    if (this.#chunks.length <= 1) return;
+    this.#chunks.length = 0;
+    this.#views.length = 0;
+    this.#free.fill(0);
+    this.#top = CHUNK_BYTES;
+  }
+
   /** Writes all chunks, the last one as far as it is used. */
   save(w: StateWriter): void {
     w.u32(this.#chunks.length);

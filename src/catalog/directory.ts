@@ -85,6 +85,14 @@ export class Directory {
     this.#used--;
   }
 
+  /** Gives back what an empty directory has grown to, beyond one bucket. */
+  beginAnew(): void {
+    assert(this.#used === 0, 'a directory that begins anew is empty');
+    if (this.#depth === 0) return;
+    this.#depth = 0;
+    this.#buckets = [newBucket(0, SLOTS_MIN)];
+  }
+
   get bytesUsed(): number {
     let bytes = this.#buckets.length * 8;
     let last: Bucket | undefined;

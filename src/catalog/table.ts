@@ -65,6 +65,18 @@ export class Table {
     this.#used--;
   }
 
+  /**
+   * Gives back what an empty table has grown to; the next row is 1. For a moment in which no row is
+   * named anywhere. One segment alone stays: to make it again each time would cost more.
+   */
+  beginAnew(): void {
+    assert(this.#used === 0, 'a table that begins anew is empty');
+    if (this.#segments.length <= 1) return;
+    this.#segments.length = 0;
+    this.#free = 0;
+    this.#next = 1;
+  }
+
   get(row: number, field: number): number {
     const segment = this.#segments[row >>> SEGMENT_BITS] as Uint32Array;
     return segment[(row & SEGMENT_MASK) * this.width + field] as number;

@@ -81,8 +81,8 @@ export interface Made {
 /**
  * Makes a snapshot that ends with the record `upTo`, the last of a segment: of the newest one, and
  * of all that was done since, which is compared with what it did when it was done first. Changes
- * nothing that recovery needs. Null: there is one that goes so far. `state` is what who did it
- * first had behind a record. `journal-damaged` when what was done since cannot be read, or gives
+ * nothing that recovery needs. Null: there is one that goes so far. `state` is that of who did it
+ * first behind a record. `journal-damaged` when what was done since cannot be read, or gives
  * another outcome, or another state there.
  */
 export async function makeSnapshot(

@@ -4,6 +4,7 @@ import { LIMITS } from '../core/limits.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import type { Checksum } from '../core/streams.js';
 import type { ValueMap } from '../core/value.js';
+import { beginAnew } from '../pool/begin-anew.js';
 import { digest } from '../pool/digest.js';
 import type { Input } from '../pool/input.js';
 import { restorePool, savePool } from '../pool/save.js';
@@ -244,20 +245,19 @@ export class PoolLoop {
   /** Steps all that was gathered. `now` in ms of pool time, never going back. */
   step(now: number): Batch {
     this.#writeAcks();
-    const entries = this.#entries.written();
     const check = this.#check;
     const inputs = this.#resumed();
     for (const input of this.#inputs) inputs.push(input);
     this.#inputs = [];
     for (const input of inputs) this.#step(now, input);
     if (this.pool.waits.nextDeadline() <= now) step(this.pool, now, { kind: 'tick' });
-    const number = ++this.#batch;
     const frames = this.#takeFrames();
+    beginAnew(this.pool);
     if (this.#checksum !== null) this.#check = this.#checkOf(frames, this.#checksum);
     const batch = {
-      number,
+      number: ++this.#batch,
       now,
-      entries,
+      entries: this.#entries.written(),
       check,
       opened: this.#opened,
       received: this.#takeReceived(),

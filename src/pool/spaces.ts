@@ -83,6 +83,12 @@ export class Spaces {
     return this.#arena.start(record) + this.#arena.size(record);
   }
 
+  /** Gives back what it has grown to, when no space is in use. */
+  beginAnew(): void {
+    this.#rows.beginAnew();
+    this.#directory.beginAnew();
+  }
+
   /** The arena saves the bytes. */
   save(w: StateWriter): void {
     this.#rows.save(w);

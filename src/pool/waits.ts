@@ -51,6 +51,13 @@ export class Waits {
     rows.release(wait);
   }
 
+  /** Gives back what it has grown to, when nobody waits. */
+  beginAnew(): void {
+    this.rows.beginAnew();
+    this.#byRequest.beginAnew();
+    this.#heap = new Uint32Array(HEAP_MIN);
+  }
+
   /** The wait of a request, or 0. */
   find(session: number, request: number): number {
     return this.#byRequest.find(

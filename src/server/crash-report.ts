@@ -26,8 +26,8 @@ export function outsideReport(error: unknown, ended: Ended): string | null {
   const system = fields['system'];
   const named = typeof system === 'string' && system !== '' ? `${code}, ${system}` : code;
   const kept =
-    data === null
-      ? 'It was kept nowhere: what it held is lost.'
+    data === null || fields['lost'] === true
+      ? 'It is kept nowhere: what it held is lost.'
       : `All that was acknowledged is kept in "${data}". When the cause is removed, start the ` +
         'pool again with the same --data: clients that wait for it go on where they were.';
   return [

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { AttaccaError } from '../core/errors.js';
 import { Journal } from '../journal/journal.js';
@@ -50,6 +51,9 @@ export class JournalKeeper implements BatchJournal {
   #states: StateHash[] = [];
   #bytesUnsummed = 0;
   #roomTimer: NodeJS.Timeout | null = null;
+  #lookTimer: NodeJS.Timeout | null = null;
+  /** A file that was gone when it was looked for last. */
+  #vanished: string | null = null;
   #isClosed = false;
 
   constructor(options: JournalKeeperOptions) {
@@ -83,6 +87,8 @@ export class JournalKeeper implements BatchJournal {
   async begin(): Promise<void> {
     const { found, segments } = this.#options;
     const isOwn = await this.#journal.begin();
+    this.#lookTimer = setInterval(() => void this.#look(), SERVER_LIMITS.vanishedLookMs);
+    this.#lookTimer.unref();
     // Each manager begins a segment: one that never fills it must not leave the next ever more.
     if (isOwn && segments > SERVER_LIMITS.segmentsReadMax) {
       this.#snapshots.closed(found.after.number, null);
@@ -112,7 +118,7 @@ export class JournalKeeper implements BatchJournal {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#stopTimer();
+    this.#stopTimers();
     const { loop, log } = this.#options;
     await this.#journal.flush();
     await this.#journal.close();
@@ -141,7 +147,7 @@ export class JournalKeeper implements BatchJournal {
    */
   async abandon(): Promise<void> {
     this.#isClosed = true;
-    this.#stopTimer();
+    this.#stopTimers();
     const ended = Promise.all([this.#journal.abandon(), this.#snapshots.close()]);
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<void>((resolve) => {
@@ -205,7 +211,7 @@ export class JournalKeeper implements BatchJournal {
     const { loop, directory, log, onReady } = this.#options;
     loop.hasRoom = hasRoom;
     if (hasRoom) {
-      this.#stopTimer();
+      this.#stopRoomTimer();
       this.#snapshots.retry();
       log(`there is room again in "${directory.path}": the pool takes what is new`);
       onReady();
@@ -220,7 +226,26 @@ export class JournalKeeper implements BatchJournal {
     this.#roomTimer.unref();
   }
 
-  #stopTimer(): void {
+  /** Who removes the files under a manager that lives makes it acknowledge what nobody keeps. */
+  async #look(): Promise<void> {
+    const { directory, crashed } = this.#options;
+    const gone = await directory.disk.vanished().catch(() => null);
+    // One that this manager removes itself is gone for a moment only.
+    const isGone = gone !== null && gone === this.#vanished;
+    this.#vanished = gone;
+    if (!isGone || this.#isClosed) return;
+    const path = join(directory.path, gone);
+    const text = `Cannot keep what is acknowledged: "${path}" was removed while it was in use`;
+    crashed(new AttaccaError('file-error', text, { path, lost: true }));
+  }
+
+  #stopTimers(): void {
+    if (this.#lookTimer !== null) clearInterval(this.#lookTimer);
+    this.#lookTimer = null;
+    this.#stopRoomTimer();
+  }
+
+  #stopRoomTimer(): void {
     if (this.#roomTimer !== null) clearInterval(this.#roomTimer);
     this.#roomTimer = null;
   }

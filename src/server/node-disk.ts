@@ -14,6 +14,7 @@ import { AttaccaError } from '../core/errors.js';
 import type { Sink, Source } from '../core/streams.js';
 import { systemCode, whyFailed } from '../core/system-errors.js';
 import type { Disk } from '../journal/disk.js';
+import { numberIn } from '../journal/segment.js';
 
 /** Written and read at a time, where it is ours to choose. */
 const PIECE_BYTES = 1024 * 1024;
@@ -58,7 +59,10 @@ export class NodeDisk implements Disk {
       const entries = await readdir(this.directory, { withFileTypes: true });
       const files: { name: string; size: number }[] = [];
       for (const entry of entries) {
-        if (!entry.isFile()) continue;
+        if (!entry.isFile()) {
+          refuseLink(this.#path(entry.name), entry.name);
+          continue;
+        }
         // It may be renamed or removed meanwhile.
         const found = await stat(this.#path(entry.name)).catch(nullIfMissing);
         if (found !== null) files.push({ name: entry.name, size: found.size });
@@ -148,6 +152,16 @@ export class NodeDisk implements Disk {
       this.#files.delete(from);
       if (moved !== undefined) this.#files.set(to, moved);
     });
+  }
+
+  /** A segment that is open here and has been removed by somebody else; null: all are there. */
+  async vanished(): Promise<string | null> {
+    for (const [name, file] of this.#files) {
+      if (numberIn('journal', name) === null) continue;
+      const { nlink } = await file.handle.stat();
+      if (nlink === 0 && this.#files.get(name) === file) return name;
+    }
+    return null;
   }
 
   remove(name: string): Promise<void> {
@@ -361,4 +375,11 @@ function sourceOf(fd: number): Source {
     }
     return have;
   };
+}
+
+/** What is passed over would be missed without a word: a journal is never a link to elsewhere. */
+function refuseLink(path: string, name: string): void {
+  if (numberIn('journal', name) === null && numberIn('snapshot', name) === null) return;
+  const why = 'it is no plain file; the files of a journal lie in its directory themselves';
+  throw new AttaccaError('file-error', `Cannot use "${path}": ${why}`, { path });
 }

@@ -20,6 +20,42 @@ test('table: rows are zero when allocated, used again when released, wide fields
   assert.throws(() => table.add(again, 0, -1), /count/);
 });
 
+test('table, arena, directory: empty again they begin anew, as new ones', () => {
+  const table = new Table(3);
+  const arena = new Arena();
+  const directory = new Directory();
+  const used = (): number[] => [table.bytesUsed, arena.bytesAllocated, directory.bytesUsed];
+  const born = used();
+  for (const count of [100_000, 50_000]) {
+    const bytes = new Uint8Array(100).fill(7);
+    const rows = Array.from({ length: count }, (_, index) => {
+      directory.insert(hashBytes(bytes, 0, index % 97, index), index + 1);
+      return { row: table.allocate(), record: arena.store(bytes, 0, 100) };
+    });
+    table.set(rows[count - 1]?.row ?? 0, 2, 9);
+    for (const each of [table, arena, directory]) assert.throws(() => each.beginAnew(), /empty/u);
+    for (const [index, { row, record }] of rows.entries()) {
+      table.release(row);
+      arena.free(record);
+      directory.remove(hashBytes(bytes, 0, index % 97, index), index + 1);
+    }
+    for (const each of [table, arena, directory]) each.beginAnew();
+    assert.deepEqual(used(), born);
+    assert.equal(table.end, 1);
+  }
+  const row = table.allocate();
+  assert.deepEqual([row, table.get(row, 0), table.get(row, 2)], [1, 0, 0]);
+  assert.notEqual(arena.store(Uint8Array.of(1), 0, 1), 0);
+});
+
+test('a table of one segment keeps it, and its free rows', () => {
+  const table = new Table(3);
+  const rows = [table.allocate(), table.allocate()];
+  for (const row of rows) table.release(row);
+  table.beginAnew();
+  assert.deepEqual([table.end, table.allocate()], [3, 2]);
+});
+
 test('arena: records keep their bytes beside others that come and go', () => {
   fc.assert(
     fc.property(

@@ -110,7 +110,7 @@ test('what the system refuses is told with its reason and its word, what we did 
   const elsewhere = outsideReport(refusal('file-error', '/kept-2/x', 'EIO'), ended) ?? '';
   assert.match(elsewhere, /the system refused what it needs/u);
   const nowhere = outsideReport(refusal('file-error', '/x', 'EIO'), { ...ended, data: null }) ?? '';
-  assert.match(nowhere, /It was kept nowhere: what it held is lost\./u);
+  assert.match(nowhere, /It is kept nowhere: what it held is lost\./u);
   for (const error of [
     new AttaccaError('internal', 'ours'),
     new AttaccaError('journal-damaged', 'ours'),

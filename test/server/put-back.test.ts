@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { cp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
 import type { Pool } from '../../src/client/index.js';
 import { HEADER_BYTES } from '../../src/journal/segment.js';
+import { serve } from '../../src/server/index.js';
 import { codeOf } from '../client/support/pools.js';
 import { member, namesOf, SPACE, valueAt } from './kept-members.js';
 import { KeptPool } from './kept-pool.js';
+import { scratch } from './pool-fixture.js';
 
 /** The file of the journal, of a pool that has one. */
 async function journalOf(kept: KeptPool): Promise<string> {
@@ -147,6 +149,39 @@ test('sessions end with the key of their secrets: their names are free', async (
   assert.equal(await codeOf(first.close()), 'session-unknown');
   await using anew = await member(kept, 'first');
   await anew.put('more', Uint8Array.of(1));
+});
+
+test('a journal that is a link to elsewhere is refused, not passed over', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  await using first = await member(kept, 'first');
+  await keep(first, 'x', 3);
+  await kept.kill();
+  const journal = await journalOf(kept);
+  await rename(journal, `${journal}-elsewhere`);
+  await symlink(`${journal}-elsewhere`, journal);
+  await assert.rejects(kept.start(), /file-error.*it is no plain file/u);
+  await rm(journal);
+  await rename(`${journal}-elsewhere`, journal);
+  await kept.start();
+  assert.equal(await valueAt(first, 'x', 1), 3);
+});
+
+test('a directory that is removed under its manager ends it: nobody keeps what it acknowledges', async (t) => {
+  const directory = await scratch(t);
+  const data = joinPath(directory, 'kept');
+  const address = `unix:${directory}/place/socket`;
+  const server = await serve({ address, data, memoryBytes: 16 << 20 });
+  const first = await member(server, 'first', { reconnectMs: 1 });
+  await keep(first, 'x', 3);
+  const said: string[] = [];
+  t.mock.method(process.stderr, 'write', (text: string) => said.push(text) > 0);
+  await rm(data, { recursive: true });
+  const end = await server.closed;
+  t.mock.restoreAll();
+  assert.equal(end.kind, 'crashed');
+  assert.match(said.join(''), /was removed while it was in use.*what it held is lost/su);
+  await first.close().catch(() => {});
 });
 
 test('a copy is not served while the original is there', async (t) => {

@@ -1,0 +1,20 @@
+import { assert } from '../core/assert.js';
+import type { PoolState } from './state.js';
+
+/**
+ * Gives back what the tables of a pool have grown to when it is empty: else a pool that had a
+ * million objects once would have a snapshot of a million rows for ever. Only between batches, when
+ * no step has a row in hand. Rows are named by rows of the other tables, by handles of sessions and
+ * members, and by who waits: where there is none of them, no row is named, and to count from 1
+ * again means nothing else to anybody. The place of a LIST that goes on behind the end is the end.
+ */
+export function beginAnew(pool: PoolState): void {
+  const { objects, handles, versions, waits, spaces, arena } = pool;
+  if (objects.used > 0 || handles.used > 0 || versions.used > 0 || waits.used > 0) return;
+  if (pool.leaseWaits.length > 0 || spaces.used > 0 || arena.bytesUsed > 0) return;
+  assert(pool.unboundHead === 0 && pool.failures.size === 0, 'no row of an empty pool is named');
+  assert(pool.leaseWaitsByObject.size === 0, 'nobody waits for an object of an empty pool');
+  for (const table of [objects, handles, versions, waits, spaces, arena, pool.directory]) {
+    table.beginAnew();
+  }
+}
