@@ -55,6 +55,7 @@ _CONNECT_S = 10.0
 _DEFAULT_S = 600.0                # the pool's default deadline
 _GRACE_S = 1.0                    # how much longer than the pool this side waits
 _LEASE_FIRST, _LEASE_MAX = 1 << 20, 64 << 20  # what is asked for grows with use
+_STORES_MAX = 8                   # attempts to store bytes whose memory goes with its manager
 _COPY_CHUNK = 8 << 20             # a copy holds the interpreter; others get a turn in between
 _ANY = 0xFFFFFFFF                 # "none" for a handle, "never" for a deadline
 
@@ -629,6 +630,7 @@ class _Session:
         self._unacked_bytes = self._last = self._received = 0
         self._fatal: Optional[AttaccaError] = None
         self._closing = False
+        self.resumed = False  # perhaps with a manager that has not the memory of before
         self._strikes = 0  # connections ended by damage, without progress between them
         self._pause = self._lost_at = 0.0  # before the next attempt; when the first failed
         self._wake, self._bell = socket.socketpair()
@@ -801,6 +803,7 @@ class _Session:
                     "connection-lost", f"Cannot resume the session: {error.message}",
                     error.fields, retryable=False)
             return
+        self.resumed = True
         self.info = accept["pool"]  # another process of the pool, perhaps, with other addresses
         self._connected()
         try:
@@ -989,6 +992,11 @@ class _Leases:
         with self._lock:
             self._free.append((slab, offset, size))
 
+    def forget(self, slab: int) -> None:
+        """The slab is gone, and what was leased of it."""
+        with self._lock:
+            self._free = [extent for extent in self._free if extent[0] != slab]
+
     def release(self, wanted: float) -> List[bytes]:
         """Takes extents out, until `wanted` bytes are, and says RETURN for each."""
         messages = []
@@ -1041,6 +1049,7 @@ class _DataLink:
         self._session, self._lock = session, threading.Lock()
         self._sock: Optional[socket.socket] = None
         self._transfers = itertools.count(1)
+        self.opened = 0
 
     def write(self, slab: int, offset: int, data: memoryview, until: float) -> None:
         self._with_retry(lambda sock: self._write(sock, slab, offset, data), until)
@@ -1064,6 +1073,7 @@ class _DataLink:
                 try:
                     if self._sock is None:
                         self._sock = self._connect()
+                        self.opened += 1
                     self._sock.settimeout(min(60.0, max(0.01, until - time.monotonic())))
                     return work(self._sock)
                 except BaseException as error:
@@ -1094,8 +1104,13 @@ class _DataLink:
                     "received": 0, "process": {}})[0]
             except AttaccaError as error:
                 failed = error
-        raise failed or AttaccaError("mapping-unavailable", "Cannot move bytes: the pool's shared "
-                                     "memory does not open here and it has no data connection")
+        try:
+            raise failed or AttaccaError(
+                "mapping-unavailable", "Cannot move bytes: the pool's shared memory does not open "
+                "here and it has no data connection")
+        finally:
+            failed = None  # a ring with this frame keeps the caller's views, and Python 3.11 may
+            # die of collecting one that another view is made of
 
     def _write(self, sock: socket.socket, slab: int, offset: int, data: memoryview) -> None:
         under_way: Dict[int, int] = {}
@@ -1332,7 +1347,7 @@ class Requirement:
                     [_message("DEMAND", handle=self._handle, deadline=_ms(timeout), mode=int(own),
                               policy=self._policy, want=1)], timeout, self._keep)
                 self._late = _result(answers[0], "DELIVER")
-            taken = pool._take(self._late, own, until)
+            taken = pool._take(self.name, self._late, own, until)
         except AttaccaError as error:
             if error.code not in ("deadline-passed", "cancelled"):
                 self.retract()
@@ -1477,22 +1492,37 @@ class Pool:
                 self._leases.give(*slot)
 
         try:
-            fields: Dict[str, Any] = {"source": 1 if len(raw) else 0, "payload": raw}
-            if len(raw) > self._inline_max:
-                slot = self._leases.take(len(raw))
-                if slot is None:
-                    slot = self._lease(len(raw), handle, declare, until)
-                    declare = []
-                self._write(slot[0], slot[1], raw, until)
-                fields = {"source": 2, "slab": slot[0], "offset": slot[1], "size": len(raw)}
-            offer = _message("OFFER", handle=handle, scope=1 if keep else 0,
-                             durability=("process", "memory", "fsync").index(durability),
-                             lifetime=_ms(lifetime) if lifetime else 0, **fields)
-            sent = True
-            answers = self._session.run(declare + [offer], until - time.monotonic(), late)
-            late(len(declare), *(answers[-1] or (0, b"")))
-            for answer in answers:
-                _result(answer, "OK")
+            for attempt in range(1, _STORES_MAX + 1):
+                try:
+                    fields: Dict[str, Any] = {"source": 1 if len(raw) else 0, "payload": raw}
+                    if len(raw) > self._inline_max:
+                        slot = self._leases.take(len(raw))
+                        if slot is None:
+                            slot = self._lease(len(raw), handle, declare, until)
+                            declare = []
+                        self._write(slot[0], slot[1], raw, until)
+                        fields = {"source": 2, "slab": slot[0], "offset": slot[1],
+                                  "size": len(raw)}
+                    offer = _message("OFFER", handle=handle, scope=1 if keep else 0,
+                                     durability=("process", "memory", "fsync").index(durability),
+                                     lifetime=_ms(lifetime) if lifetime else 0, **fields)
+                    sent = True
+                    answers = self._session.run(declare + [offer], until - time.monotonic(), late)
+                    late(len(declare), *(answers[-1] or (0, b"")))
+                    for answer in answers:
+                        _result(answer, "OK")
+                    break
+                except AttaccaError as error:
+                    if slot is None or not self._is_lost(error):
+                        raise
+                    if attempt == _STORES_MAX:
+                        raise AttaccaError(
+                            "object-lost", f"Cannot offer \"{name}\": the memory that its bytes "
+                            "were in is gone, as the pool was started again without it",
+                            {"name": name}, retryable=True) from error
+                    self._leases.forget(slot[0])  # the bytes are here: they are stored anew
+                    declare = [] if sent else declare
+                    slot, sent = None, False
         except BaseException:
             if slot is not None and not sent:  # a WRITE may be under way: no slice for us again
                 self._return(slot)
@@ -1555,7 +1585,7 @@ class Pool:
                                    mode=int(own), policy=int(wait), want=1)], timeout, late)
             _result(answers[0], "OK")
             found = _result(answers[1], "DELIVER")
-            taken = self._take(found, own, until)
+            taken = self._take(name, found, own, until)
         except BaseException:
             self._abandon(handle, found)
             raise
@@ -1764,7 +1794,13 @@ class Pool:
                                      "message": f"Bytes go over the socket: {error}"})
         return None
 
-    def _take(self, found: Mapping[str, Any], own: bool, until: float) -> Tuple[memoryview, bool]:
+    def _is_lost(self, error: AttaccaError) -> bool:
+        """Whether memory went with a manager: the next one knows of no such lease."""
+        another = self._session.resumed or self._link.opened > 1  # either may hear of it first
+        return error.code == "bad-lease" and another
+
+    def _take(self, name: str, found: Mapping[str, Any], own: bool,
+              until: float) -> Tuple[memoryview, bool]:
         """The bytes that DELIVER tells of, and whether they are a view of a slice."""
         if found["source"] < 2:
             payload = found.get("payload", b"")
@@ -1772,7 +1808,14 @@ class Pool:
         where = found["slab"], found["offset"], found["size"]
         view = self._map(*where, False)
         if view is None:
-            raw = memoryview(self._link.read(*where, until))
+            try:
+                raw = memoryview(self._link.read(*where, until))
+            except AttaccaError as error:
+                if not self._is_lost(error):
+                    raise
+                raise AttaccaError(
+                    "object-lost", f"Cannot demand \"{name}\": it was lost before it was read, as "
+                    "the pool was started again without its memory", {"name": name}) from error
             return raw if own else raw.toreadonly(), False
         if not own:
             return view, True
@@ -1795,8 +1838,10 @@ class Pool:
             messages = self._leases.release(fields["bytes"])
             if messages:
                 self._session.post(messages)
-        elif self._slabs is not None:
-            self._slabs.drop(fields["slab"])
+        else:
+            self._leases.forget(fields["slab"])
+            if self._slabs is not None:
+                self._slabs.drop(fields["slab"])
 
 
 def join(name: str, address: Optional[str] = None, *, info: Optional[Mapping[str, Any]] = None,

@@ -77,6 +77,7 @@ class FakePool:
         self.mute: set = set()           # requests that get no answer
         self.on: Dict[str, Callable[[], None]] = {}
         self.refuse_resume = False
+        self.lost_below = 0  # what lies below has no bytes any more
         self.connections = 0
         self.server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.server.bind(path)
@@ -118,6 +119,14 @@ class FakePool:
                 if session.sock is not None:
                     self._refuse(session.sock, "pool-stopping")
                     session.sock = None
+
+    def lose_memory(self) -> None:
+        """Another manager goes on, with none of the slabs of before."""
+        self.lose()
+        with self.lock:
+            self.lost_below = self.next_free
+            for session in self.sessions.values():
+                session.leases.clear()
 
     # Connections.
 
@@ -435,6 +444,10 @@ class FakePool:
                     continue
                 os.pwrite(self.slab.fileno(), f["payload"], f["offset"])
                 size = len(f["payload"])
+            elif f["offset"] < self.lost_below:
+                sock.sendall(attacca._frame(10, {"transfer": f["transfer"],
+                                                 "code": "bad-lease", "message": "no"}))
+                continue
             else:
                 size = f["size"]
                 for at in range(0, size, 1 << 20):
@@ -964,6 +977,29 @@ class Trouble(WithPool):
             fake.cut_data = 1
             self.assertEqual(bytes(pool.demand("a", 10)), b"abc" * (1 << 20))
             self.assertEqual(fake.cut_data, 0)
+
+    def test_memory_lost(self) -> None:
+        fake = self.start(shared=False)
+        with self.join() as pool:
+            pool.offer("a", bytes(300_000))
+            fake.lose_memory()
+            pool.stat("a")  # the session has gone on
+            # More was leased than was needed: what is left of that is gone, too.
+            pool.offer("b", b"b" * 300_000)
+            self.assertEqual(bytes(pool.demand("b", 10)), b"b" * 300_000)
+            with self.code("object-lost"):
+                pool.demand("a", 10)
+
+    def test_memory_never_there(self) -> None:
+        fake = self.start(shared=False)
+        with self.join() as pool:
+            pool.offer("a", bytes(300_000))
+            for session in fake.sessions.values():
+                session.leases.clear()
+            with self.code("bad-lease"):  # the same manager: a fault
+                pool.offer("b", bytes(300_000))
+        self.assertEqual(set(fake.bad), {"returned what was not leased"})
+        fake.bad.clear()
 
     def test_lost_while_waiting(self) -> None:
         fake = self.start()

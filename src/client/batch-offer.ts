@@ -13,6 +13,7 @@ import type { Client } from './client.js';
 import { Declarer } from './declarer.js';
 import { asAttaccaError } from './errors.js';
 import { Handle } from './handle.js';
+import { isMemoryLost } from './lost-memory.js';
 import { OfferAnswers } from './offer-answers.js';
 import { OfferedMany } from './offered-many.js';
 import { type EncodedOffer, encodeOffer, fill, leaseFor, offerStored } from './offering.js';
@@ -221,7 +222,7 @@ export class BatchOffer {
     for (const handle of handles) connection.handles.release(handle);
   }
 
-  /** Offers by way of slabs what found no room in messages. */
+  /** Offers by way of slabs what found no room in messages, or was lost with those of before. */
   async #offerAgain(): Promise<void> {
     for (const { index, item } of this.#again.splice(0)) {
       const { name, attributes } = item;
@@ -239,7 +240,9 @@ export class BatchOffer {
   }
 
   #fail(index: number, item: OfferItem, error: AttaccaError): void {
-    this.#failures.push({ index, name: item.name, error });
+    // Its bytes are here: they are stored anew.
+    if (isMemoryLost(this.#client, error)) this.#again.push({ index, item });
+    else this.#failures.push({ index, name: item.name, error });
   }
 
   #write(w: Writer, handle: number, item: OfferItem, slice: Slice | null): void {

@@ -74,7 +74,10 @@ export class Client {
         onAccept: (accept, pool) => this.#onAccept(address, accept, pool),
         onResumed: (pool) => this.#ground?.plane.resumed(pool),
         onReclaim: () => this.#ground?.leases.reclaim(),
-        onSlabGone: (slab) => this.#ground?.plane.slabGone(slab),
+        onSlabGone: (slab) => {
+          this.#ground?.leases.forget(slab);
+          this.#ground?.plane.slabGone(slab);
+        },
         onOver: (error) => this.#ground?.plane.close(error),
       },
       options.limits,

@@ -64,9 +64,15 @@ export class DataLink {
   #writeBytes = 0;
   /** Connections that were accepted and lost since a transfer was last done. */
   #lostInVain = 0;
+  #acceptedCount = 0;
 
   constructor(options: DataLinkOptions) {
     this.#options = options;
+  }
+
+  /** Whether it was opened once more, perhaps to another manager. */
+  get hasReopened(): boolean {
+    return this.#acceptedCount > 1;
   }
 
   /** Moves bytes into a slice that is leased. They must not change until it returns. */
@@ -224,6 +230,7 @@ export class DataLink {
       throw new AttaccaError('bad-frame', 'Cannot open a data connection: no ACCEPT came');
     }
     this.#isUp = true;
+    this.#acceptedCount++;
     for (const [number, transfer] of this.#transfers) this.#send(number, transfer);
     accepted();
   }

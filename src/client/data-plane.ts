@@ -42,6 +42,7 @@ export class DataPlane {
   readonly #maps: SlabMaps | null;
   readonly #link: DataLink;
   readonly #choice: TransportChoice;
+  #hasResumed = false;
 
   constructor(poolId: string, pool: PoolInfo, choice: TransportChoice, link: DataLink) {
     const obstacle = obstacleTo(poolId, pool, choice);
@@ -57,6 +58,14 @@ export class DataPlane {
 
   get transport(): Transport {
     return this.#transport;
+  }
+
+  /**
+   * Whether the session went on, perhaps with a manager that has not the memory of before. Either
+   * connection may be the first that is there again.
+   */
+  get hasResumed(): boolean {
+    return this.#hasResumed || this.#link.hasReopened;
   }
 
   /** Why this transport, in words. */
@@ -104,6 +113,7 @@ export class DataPlane {
 
   /** The session goes on, perhaps with another process of the pool, whose slabs lie elsewhere. */
   resumed(pool: PoolInfo): void {
+    this.#hasResumed = true;
     if (pool.slabs !== '') this.#maps?.moved(pool.slabs);
   }
 

@@ -18,6 +18,7 @@ import { Seal } from './check.js';
 import type { Client } from './client.js';
 import { abortedError } from './errors.js';
 import type { Handle } from './handle.js';
+import { isMemoryLost, versionLost } from './lost-memory.js';
 import { type Attributes, deadlineOf, type RequireOptions, type WaitOptions } from './options.js';
 import { plainMap } from './plain.js';
 import type { Delivery, ObjectVersion } from './received.js';
@@ -204,7 +205,7 @@ async function fetch(
   } catch (error) {
     giveBack(client, parcel);
     handle.release();
-    throw error;
+    throw isMemoryLost(client, error) ? versionLost(handle.name, parcel.version, error) : error;
   }
 }
 

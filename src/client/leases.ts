@@ -131,6 +131,11 @@ export class Leases {
     for (const extent of this.#extents.splice(0)) this.#giveRestBack(extent);
   }
 
+  /** A slab is gone, and with it what was leased of it. */
+  forget(slab: number): void {
+    this.#extents = this.#extents.filter((extent) => extent.slab !== slab);
+  }
+
   #giveRestBack(extent: Extent): void {
     for (const slice of extent.rest()) this.giveBack(slice);
   }

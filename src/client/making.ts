@@ -84,7 +84,10 @@ export class Making {
     if (backing.kind === 'slice' && seat.client.checks) {
       this.#seal = new Seal(name, backing.bytes, 'it was offered');
     }
-    return { kind: 'slice', slice: backing.slice };
+    const { slice } = backing;
+    return backing.kind === 'file'
+      ? { kind: 'slice', slice }
+      : { kind: 'slice', slice, bytes: backing.bytes };
   }
 
   /** The pool has the bytes now. */

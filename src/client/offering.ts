@@ -10,14 +10,18 @@ import {
 import { type Acknowledged, Call, durabilityCode } from './call.js';
 import type { Client } from './client.js';
 import type { Handle } from './handle.js';
+import { bytesLost, isMemoryLost, STORE_ATTEMPTS_MAX } from './lost-memory.js';
 import { lifetimeOf, type OfferOptions, type WaitOptions } from './options.js';
 import type { Slice } from './slice.js';
 import { throwIfAborted } from './waiting.js';
 
-/** What is offered: bytes of this process, or a slice that holds them already. */
+/**
+ * What is offered: bytes of this process, or a slice that holds them already; with them, where it
+ * is mapped here.
+ */
 export type Payload =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
-  | { readonly kind: 'slice'; readonly slice: Slice };
+  | { readonly kind: 'slice'; readonly slice: Slice; readonly bytes?: Uint8Array };
 
 /** Offers a payload on a handle, by the way that fits its size; waits while memory is full. */
 export async function offerPayload(
@@ -27,7 +31,7 @@ export async function offerPayload(
   options: WaitOptions,
 ): Promise<Acknowledged> {
   throwIfAborted(`offer "${handle.name}"`, options.signal);
-  if (payload.kind === 'slice') return await offerSlice(handle, payload.slice, how);
+  if (payload.kind === 'slice') return await offerWritten(handle, payload, how, options);
   const { bytes } = payload;
   const { client } = handle.seat;
   const { scope, durability, lifetime } = how;
@@ -49,19 +53,45 @@ export async function offerPayload(
   return await offerStored(handle, bytes, how, options);
 }
 
-/** Offers bytes by way of a slab. */
+/** Offers a slice that is written; what is mapped here is stored anew if the pool has lost it. */
+async function offerWritten(
+  handle: Handle,
+  { slice, bytes }: Extract<Payload, { kind: 'slice' }>,
+  how: EncodedOffer,
+  options: WaitOptions,
+): Promise<Acknowledged> {
+  const { client } = handle.seat;
+  try {
+    return await offerSlice(handle, slice, how);
+  } catch (error) {
+    if (!isMemoryLost(client, error)) throw error;
+    client.leases.forget(slice.slab);
+    if (bytes === undefined) throw bytesLost(handle.name, error);
+    return await offerStored(handle, bytes, how, options);
+  }
+}
+
+/** Offers bytes by way of a slab: of another one when that is lost with a manager. */
 export async function offerStored(
   handle: Handle,
   bytes: Uint8Array,
   how: EncodedOffer,
   options: WaitOptions,
 ): Promise<Acknowledged> {
-  const slice = await storeBytes(handle, bytes, options);
-  try {
-    return await offerSlice(handle, slice, how);
-  } catch (error) {
-    handle.seat.client.leases.giveBack(slice);
-    throw error;
+  const { client } = handle.seat;
+  for (let attempt = 1; ; attempt++) {
+    const slice = await leaseFor(handle, bytes.length, options);
+    try {
+      await client.plane.store(slice, bytes);
+      return await offerSlice(handle, slice, how);
+    } catch (error) {
+      if (!isMemoryLost(client, error)) {
+        client.leases.giveBack(slice);
+        throw error;
+      }
+      client.leases.forget(slice.slab);
+      if (attempt === STORE_ATTEMPTS_MAX) throw bytesLost(handle.name, error);
+    }
   }
 }
 
@@ -82,12 +112,6 @@ async function declare(handle: Handle): Promise<void> {
   const call = new Call<never>(1);
   handle.post(call, 0, () => {});
   await call.promise;
-}
-
-async function storeBytes(handle: Handle, bytes: Uint8Array, options: WaitOptions): Promise<Slice> {
-  const slice = await leaseFor(handle, bytes.length, options);
-  await fill(handle.seat.client, slice, bytes);
-  return slice;
 }
 
 /** Puts bytes into a leased slice; when that fails the slice is given back. */

@@ -52,6 +52,43 @@ test('a program in Python goes on with the next manager', pythonOptions, async (
   }
 });
 
+const PUTTING = `
+import sys, attacca
+pool = attacca.join("python", sys.argv[1])
+large = bytes(range(256)) * 4096
+for round in range(4):
+    for each in range(40):
+        name = f"{round}/{each}"
+        pool.offer(name, large, keep=True)
+        try:
+            pool.withdraw(name)
+        except attacca.AttaccaError as error:
+            if error.code not in ("unknown-object", "wrong-state"):
+                raise
+    print("round", round, flush=True)
+pool.leave()
+`;
+
+test(
+  'memory goes with its manager: Python offers what it was offering',
+  pythonOptions,
+  async (t) => {
+    const kept = await KeptPool.make(t, { shm: false });
+    await kept.start();
+    const file = join(await scratch(t), 'puts.py');
+    await writeFile(file, PUTTING);
+    const environment = { PYTHONPATH: pythonPath, ATTACCA_TRANSPORT: undefined };
+    const program = startProgram('python3', ['-B', file, kept.address], { environment });
+    t.after(() => program.process.kill('SIGKILL'));
+    for (let round = 0; round < 3; round++) {
+      await program.said(new RegExp(`round ${round}`, 'u'));
+      await kept.restart();
+    }
+    const { code, err } = await program.ended;
+    assert.equal(code, 0, err);
+  },
+);
+
 test('commands that wait go on with the next manager, and those that come find it', async (t) => {
   const kept = await KeptPool.make(t);
   await kept.start();

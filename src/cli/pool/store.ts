@@ -4,6 +4,12 @@ import { askOk } from '../../client/asking.js';
 import { Call } from '../../client/call.js';
 import { Extent } from '../../client/extent.js';
 import { Handle } from '../../client/handle.js';
+import {
+  bytesLost,
+  isBytesLost,
+  isMemoryLost,
+  STORE_ATTEMPTS_MAX,
+} from '../../client/lost-memory.js';
 import { encodeOffer, offerPayload, type Payload } from '../../client/offering.js';
 import {
   type Attributes,
@@ -36,6 +42,8 @@ export interface PutOptions extends OfferOptions, WaitOptions {
   /** Hears how many more bytes are in the pool's memory, or about to be sent. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
 }
+
+type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** What is leased at once for objects to come. */
 const LEASE_BYTES_MAX = 64 * 1024 * 1024;
@@ -75,7 +83,7 @@ export class Store {
   ): Promise<void> {
     const size = parts.reduce((sum, { length }) => sum + length, 0);
     if (size > this.#seat.client.inlineBytesMax) {
-      await this.#putChunks(object, size, piecesOf(parts), options);
+      await this.#putChunks(object, size, () => piecesOf(parts), options);
       return;
     }
     options.onBytes?.(size);
@@ -85,7 +93,7 @@ export class Store {
   /** Offers bytes of a file. The file must not be changed meanwhile. */
   async putFile(object: ObjectToPut, part: FilePart, options: PutOptions): Promise<void> {
     if (part.size > this.#seat.client.inlineBytesMax) {
-      await this.#putChunks(object, part.size, fileChunks(part), options);
+      await this.#putChunks(object, part.size, () => fileChunks(part), options);
       return;
     }
     const bytes = new Uint8Array(part.size);
@@ -182,10 +190,36 @@ export class Store {
     }
   }
 
+  /** Puts what comes in chunks; once more when the pool has lost the memory that they went to. */
   async #putChunks(
     object: ObjectToPut,
     size: number,
-    chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    chunks: () => Chunks,
+    options: PutOptions,
+  ): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      let bytes = 0;
+      const onBytes = (count: number): void => {
+        bytes += count;
+        options.onBytes?.(count);
+      };
+      try {
+        await this.#putOnce(object, size, chunks(), { ...options, onBytes });
+        return;
+      } catch (error) {
+        const isWriting = isMemoryLost(this.#seat.client, error);
+        if (!isWriting && !isBytesLost(error)) throw error;
+        this.#extent = null;
+        if (attempt === STORE_ATTEMPTS_MAX) throw bytesLost(object.name, error);
+        options.onBytes?.(-bytes);
+      }
+    }
+  }
+
+  async #putOnce(
+    object: ObjectToPut,
+    size: number,
+    chunks: Chunks,
     options: PutOptions,
   ): Promise<void> {
     const { leases, plane } = this.#seat.client;
