@@ -236,7 +236,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a slab is removed before its end is durable': {
     breaks: 'slabs are kept',
-    first: 20,
+    first: 340,
     plant: ({ loop, events }) => {
       const step = loop.step.bind(loop);
       loop.step = (now) => {
