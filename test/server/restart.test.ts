@@ -107,7 +107,7 @@ test('who died while no manager ran is told to those who wait', async (t) => {
   await object.require();
   await kept.kill();
   child.process.kill('SIGKILL');
-  await child.exit();
+  assert.equal(await child.exit(), 'SIGKILL', 'it has lived until now');
   await kept.start();
   // Without the death it would wait until its deadline.
   const error = await errorOf(object.demand({ timeoutMs: 20_000 }));
@@ -123,7 +123,7 @@ test('who lives while no manager ran is still waited for', async (t) => {
   await kept.start();
   await using consumer = await member(kept, 'consumer');
   await using promiser = await member(kept, 'promiser');
-  await promiser.promise({ name: 'late' });
+  await using _promise = await promiser.promise({ name: 'late' });
   const got = valueAt(consumer, 'late', 3);
   await consumer.object('late').require();
   await kept.restart();
@@ -341,13 +341,16 @@ test('a client hears that its session is there when it is durable, and not befor
   const client = await RawClient.connect(server.address);
   const opening = client.hello({ token: server.token });
   await writing;
-  // What is not written down is answered meanwhile: so would be what waits for nothing.
-  for (let round = 0; round < 10; round++) {
-    const other = await RawClient.connect(server.address);
-    await assert.rejects(other.hello({ token: 'wrong' }), /refused/u);
+  try {
+    // What is not written down is answered meanwhile: so would be what waits for nothing.
+    for (let round = 0; round < 10; round++) {
+      const other = await RawClient.connect(server.address);
+      await assert.rejects(other.hello({ token: 'wrong' }), /refused/u);
+    }
+    assert.deepEqual(client.frames, []);
+  } finally {
+    release();
   }
-  assert.deepEqual(client.frames, []);
-  release();
   await opening;
   assert.equal(client.accept.resumed, false);
 });
