@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { link, rename, stat, unlink } from 'node:fs/promises';
+import { link, lstat, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AttaccaError } from '../core/errors.js';
 import { systemCode, whyFailed } from '../core/system-errors.js';
@@ -15,6 +15,8 @@ import { isSocketThere } from './leftovers.js';
 /** How often the name may be taken away under our hands by others that start at the same time. */
 const ATTEMPTS_MAX = 16;
 const LOCK_FILE = '.lock';
+
+const DRAFT = /^\.[0-9a-z]{5}$/u;
 
 /** Of the length of `socket`, so that it fits where that fits. */
 function draftName(): string {
@@ -91,6 +93,8 @@ async function takeLock(path: string, draft: string, lock: string): Promise<void
       await unlink(draft);
       return;
     } catch (error) {
+      // Who was quicker has swept ours away.
+      if (systemCode(error) === 'ENOENT') throw inUse(path);
       if (systemCode(error) !== 'EEXIST') throw error;
     }
     if (!(await isSocketThere(lock))) continue;
@@ -98,6 +102,16 @@ async function takeLock(path: string, draft: string, lock: string): Promise<void
     await clearStale(path, lock);
   }
   throw inUse(path);
+}
+
+/** Removes the drafts of servers that were killed while they started: who has the lock is alone. */
+async function sweepDrafts(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!DRAFT.test(name)) continue;
+    const path = join(directory, name);
+    const isSocket = (await lstat(path).catch(() => null))?.isSocket() === true;
+    if (isSocket && !(await isSocketAlive(path))) await unlink(path).catch(() => {});
+  }
 }
 
 /**
@@ -135,6 +149,7 @@ async function claim(path: string, options: ListenOptions): Promise<Claim> {
     await unlink(draft).catch(() => {});
     throw error;
   }
+  await sweepDrafts(dirname(path));
   const file = await stat(lock);
   const close = async (): Promise<void> => {
     await listener.close();

@@ -120,6 +120,22 @@ test('the socket of a program that is gone is replaced, that of one that lives i
   await RawClient.open(second.address);
 });
 
+test('sockets of servers that were killed while they started go, no other file does', async (t) => {
+  const directory = await scratch(t);
+  const dead = createServer();
+  await new Promise<void>((resolve) => dead.listen(join(directory, 'draft'), resolve));
+  await rename(join(directory, 'draft'), join(directory, '.8s7n6'));
+  await new Promise<void>((resolve) => dead.close(() => resolve()));
+  const starting = createServer();
+  t.after(() => starting.close());
+  await new Promise<void>((resolve) => starting.listen(join(directory, '.aaaaa'), resolve));
+  await writeFile(join(directory, '.bbbbb'), 'precious');
+  const server = await serve({ address: `unix:${directory}/socket`, ...SMALL });
+  t.after(() => server.close());
+  const hidden = (await readdir(directory)).filter((name) => name.startsWith('.'));
+  assert.deepEqual(hidden.sort(), ['.aaaaa', '.bbbbb', '.lock']);
+});
+
 /** Ways in which a name that a server would take can be a file of the user. */
 const USER_FILES: readonly (readonly [string, (path: string) => Promise<void>])[] = [
   ...['socket', '.lock', 'data', 'token'].flatMap((name) => [
