@@ -412,7 +412,12 @@ export class Journal {
     const { disk, checksum, stepVersion, info } = this.#options;
     const isFirst = this.#file === '';
     await this.#syncFile();
-    const page = encodeHeader('journal', { stepVersion, after, info }, checksum);
+    const page = encodeHeader(
+      'journal',
+      { stepVersion, after, info },
+      checksum,
+      this.#segmentBytes,
+    );
     await disk.write(SPARE, 0, page, true);
     await this.#cutTail();
     this.#file = segmentName(after.number + 1);

@@ -42,8 +42,13 @@ export interface Header {
   readonly stepVersion: number;
   /** The last record before a segment; the last one that a snapshot holds. */
   readonly after: Place;
+  /** Bytes that a segment was made with: one that is shorter has been cut. 0 of a snapshot. */
+  readonly size: number;
   readonly info: Uint8Array;
 }
+
+/** What a header is made of, but for the size. */
+export type HeaderFields = Omit<Header, 'size'>;
 
 const hex = (number: number): string => number.toString(16).padStart(16, '0');
 
@@ -64,8 +69,9 @@ export function numberIn(kind: FileKind, name: string): number | null {
 /** The page a segment or snapshot begins with. */
 export function encodeHeader(
   kind: FileKind,
-  header: Header,
+  header: HeaderFields,
   checksum: Checksum,
+  size = 0,
 ): Uint8Array<ArrayBuffer> {
   const { stepVersion, after, info } = header;
   if (info.length > INFO_BYTES_MAX) {
@@ -80,6 +86,7 @@ export function encodeHeader(
   w.u32(stepVersion);
   w.u64(after.number);
   w.u32(after.crc);
+  w.u32(size);
   w.u32(info.length);
   w.raw(info);
   const page = new Uint8Array(HEADER_BYTES);
@@ -113,7 +120,8 @@ export function decodeHeader(
   try {
     const number = r.u64();
     const crc = r.u32();
-    return { stepVersion, after: { number, crc }, info: r.view(r.u32()).slice() };
+    const size = r.u32();
+    return { stepVersion, after: { number, crc }, size, info: r.view(r.u32()).slice() };
   } catch {
     // A page with our magic and CRC that does not parse was made by someone else.
     return null;

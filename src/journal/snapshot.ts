@@ -6,6 +6,7 @@ import {
   encodeHeader,
   HEADER_BYTES,
   type Header,
+  type HeaderFields,
   numberIn,
   refuseVersion,
   snapshotName,
@@ -34,7 +35,7 @@ export function snapshotsAmong(files: readonly { readonly name: string }[]): num
  */
 export async function writeSnapshot(
   disk: Disk,
-  header: Header | (() => Header),
+  header: HeaderFields | (() => HeaderFields),
   checksum: Checksum,
   save: (sink: Sink, sum: () => number) => void,
   durable: () => Promise<void> = () => Promise.resolve(),

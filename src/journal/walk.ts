@@ -195,8 +195,10 @@ class Walker {
     if (later.proves || this.#durable >= missing) {
       return this.#lose(name, offset, 'a record is damaged', later.last);
     }
-    // It was made larger than any record of it needs.
-    if (this.#cursor.isCutOff(offset, next)) return this.#lose(name, offset, 'it ends in a record');
+    // It was made larger than its records need, and cut, if ever, behind one of them.
+    const isCut = this.#cursor.length < (this.#header?.size ?? 0);
+    if (isCut && this.#cursor.isCutOff(offset, next))
+      return this.#lose(name, offset, 'it ends in a record');
     const bytes = this.#cursor.usedEnd(offset) - offset;
     if (bytes > 0) this.#torn = { file: name, offset, bytes };
     return true;

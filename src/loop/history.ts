@@ -4,7 +4,7 @@ import { StateReader, StateWriter } from '../core/state-codec.js';
 import type { Checksum, Sink, Source } from '../core/streams.js';
 import type { Disk } from '../journal/disk.js';
 import { damageError, type Recovered, readJournal, recover } from '../journal/recover.js';
-import { BEGIN, type Header, type Place } from '../journal/segment.js';
+import { BEGIN, type Header, type HeaderFields, type Place } from '../journal/segment.js';
 import { newestSnapshot, writeSnapshot } from '../journal/snapshot.js';
 import { STEP_VERSION } from '../pool/step.js';
 import { decodePoolInfo, type PoolInfo } from './pool-info.js';
@@ -160,7 +160,7 @@ export async function saveSnapshot(
   const { checksum, info } = options;
   const where = options.after;
   let number = 0;
-  const header = (): Header => {
+  const header = (): HeaderFields => {
     const after = typeof where === 'function' ? where() : where;
     number = after.number;
     return { stepVersion: STEP_VERSION, after, info };

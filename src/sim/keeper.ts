@@ -40,6 +40,8 @@ export class Keeper {
   readonly #parts: KeeperParts;
   #wanted = 0;
   #isMaking = false;
+  /** The snapshot that is under way: one at a time, also at the end. */
+  #making: Promise<void> = Promise.resolve();
   #isRetrying = false;
   #isClosed = false;
 
@@ -72,6 +74,7 @@ export class Keeper {
     const { machines, loop, disk, info } = this.#parts;
     await this.journal.flush();
     await this.journal.close();
+    await this.#making;
     const { last } = this.journal;
     if (last === 0) return true;
     const { checksum } = machines;
@@ -114,7 +117,9 @@ export class Keeper {
   #plan(): void {
     if (this.#isMaking || this.#isClosed) return;
     this.#isMaking = true;
-    this.#parts.later('snapshot', 0, () => void this.#make(this.#wanted));
+    this.#parts.later('snapshot', 0, () => {
+      if (!this.#isClosed) this.#making = this.#make(this.#wanted);
+    });
   }
 
   async #make(upTo: number): Promise<void> {

@@ -204,6 +204,18 @@ test('a last segment that ends in a record was made shorter: a crash makes none 
   }
 });
 
+test('garbage that a crash leaves in place of a record is torn, whatever size it claims', async () => {
+  const disk = await written();
+  const second = HEADER_BYTES + 144;
+  const bytes = disk.bytesOf(THREE);
+  // As of a record that would end behind the segment.
+  new DataView(bytes.buffer).setUint32(second, SEGMENT_BYTES, true);
+  bytes.fill(7, second + 4, second + 12);
+  await disk.put(THREE, (sink) => sink(bytes));
+  const result = await recovered(disk);
+  assert.deepEqual([result.after.number, result.torn?.offset], [5, second]);
+});
+
 test('a segment of another history is refused', async () => {
   const disk = await written();
   const foreign = await written([LARGE, LARGE, LARGE - 1, LARGE - 1, 100]);
