@@ -23,6 +23,7 @@ const anyHeader = fc.record(
   {
     stepVersion: u32,
     after: fc.record({ number: fc.maxSafeNat(), crc: u32 }, plain),
+    size: u32,
     info: fc.uint8Array({ maxLength: INFO_BYTES_MAX }),
   },
   plain,
@@ -32,7 +33,7 @@ const anyKind = fc.constantFrom('journal' as const, 'snapshot' as const);
 test('a header is read as it was written; each flipped bit and each cut is found', () => {
   fc.assert(
     fc.property(anyHeader, anyKind, fc.nat(), (header, kind, pick) => {
-      const page = encodeHeader(kind, header, checksum);
+      const page = encodeHeader(kind, header, checksum, header.size);
       assert.equal(page.length, HEADER_BYTES);
       assert.deepEqual(decodeHeader(kind, page, checksum, 'f'), header);
       const other = kind === 'journal' ? 'snapshot' : 'journal';
