@@ -229,7 +229,7 @@ export class WordArena {
 }
 
 /** The blocks of an arena that is being restored, each to be named once. */
-class Claims {
+export class Claims {
   readonly #arena: WordArena;
   /** A bit for each unit of a chunk: whether an unclaimed block begins there. */
   readonly #starts = [new Uint32Array(0)];
