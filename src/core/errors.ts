@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   'bad-attribute': false,
   'bad-space': false,
   'bad-argument': false,
+  'bad-selector': false,
   'unknown-handle': false,
   'handle-in-use': false,
   'handle-limit': true,

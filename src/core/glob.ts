@@ -99,21 +99,27 @@ class Glob {
   }
 }
 
+/** Says why a glob is refused, and at which character from 0; it throws. */
+type GlobRefusal = (why: string, position: number) => never;
+
 /** Reads a glob from left to right, by code points. */
 class Compiler {
   readonly #source: string;
   readonly #characters: readonly string[];
   readonly #steps: number[] = [];
   readonly #sets: CharacterSet[] = [];
+  readonly #refused: GlobRefusal | null;
   #at = 0;
   #stars = 0;
 
-  constructor(source: string) {
+  constructor(source: string, refused: GlobRefusal | null) {
     this.#source = source;
     this.#characters = Array.from(source);
+    this.#refused = refused;
   }
 
   #fail(position: number, why: string): never {
+    this.#refused?.(why, position);
     return refuse('bad-argument', `Cannot use the glob "${this.#source}": ${why}`, {
       glob: this.#source,
       position,
@@ -188,8 +194,8 @@ class Compiler {
 /**
  * Compiles a glob: `*` any run, `?` one character, `[abc]`, `[a-z]`, `[!a]` one character of a set,
  * `\` takes the next character as it is. One that is malformed fails with `bad-argument` and the
- * field `position`, in characters from 0.
+ * field `position`, in characters from 0, or as `refused` says.
  */
-export function compileGlob(source: string): Glob {
-  return new Compiler(source).compile();
+export function compileGlob(source: string, refused: GlobRefusal | null = null): Glob {
+  return new Compiler(source, refused).compile();
 }

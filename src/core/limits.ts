@@ -51,6 +51,14 @@ export const LIMITS = {
   promisesMax: 65_536,
   promiseGlobsMax: 4_096,
   globStarsMax: 16,
+  selectorBytesMax: 64 * KiB,
+  /** Parentheses, lists and `not` within one another, and groups in a regular expression. */
+  selectorDepthMax: 64,
+  selectorNodesMax: 4_096,
+  /** A glob or regular expression in a selector. */
+  patternBytesMax: 4 * KiB,
+  /** States of the automata of one selector together: a byte of text costs no more steps. */
+  regexSizeMax: 16_384,
   listPageMax: 4_096,
   explainRowsMax: 1_000,
   /** A payload within a message; larger ones go through a slab. */
@@ -78,5 +86,6 @@ assert(
   LIMITS.attributeBytesMax + LIMITS.nameBytesMax + 1_024 <= LIMITS.frameBytesMax,
   'the largest declare fits a frame',
 );
+assert(LIMITS.regexSizeMax <= 0x1_0000, 'states of an automaton are kept in 16 bits');
 assert(LIMITS.slabBytesMax < 2 ** 32, 'a Node 20 view ends at 4 GiB');
 assert(LIMITS.frameBytesMax <= LIMITS.sessionReplyBytesMax, 'one frame of replies can be kept');

@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '88a1f522d74676f818de914fcf9ac059f8edecfec73991facc9a3de1ca155d50',
+    vectors: '23e13fa9bb52ad23132237efcdfb45b36aa74ceb87c8a82667293efb07f848e1',
   },
 ];
 
