@@ -129,6 +129,11 @@ export class Postings {
     return kindOf(head) === LIST ? countOf(head) : (words[at + 1] as number);
   }
 
+  /** The row of a set that has one and takes nothing here; 0 for every other. */
+  onlyRow(set: number): number {
+    return set >= SINGLE ? set - SINGLE : 0;
+  }
+
   /** Ends a set: its rows go with it. */
   free(set: number): void {
     if (set === 0 || set >= SINGLE) return;

@@ -27,6 +27,10 @@ export class RowSet {
     return (((this.words[row >>> 5] as number) >>> row) & 1) === 1;
   }
 
+  add(row: number): void {
+    this.words[row >>> 5] = (this.words[row >>> 5] as number) | (1 << row);
+  }
+
   or(other: RowSet): void {
     orBits(this.words, other.words, 0);
   }

@@ -46,6 +46,8 @@ class Glob {
   readonly prefix: Uint8Array;
   /** Whether the glob is a plain name: `prefix` is then the only one that matches. */
   readonly literal: boolean;
+  /** Bytes that each name that matches has side by side. */
+  readonly pieces: readonly Uint8Array[];
   readonly #steps: Uint16Array;
   readonly #sets: readonly CharacterSet[];
 
@@ -56,6 +58,7 @@ class Glob {
     const plain = steps.findIndex((step) => step >= STEP.star);
     this.literal = plain < 0;
     this.prefix = Uint8Array.from(plain < 0 ? steps : steps.slice(0, plain));
+    this.pieces = piecesOf(steps);
   }
 
   /** The end of what `step` matches at `at`, or -1. */
@@ -101,6 +104,18 @@ class Glob {
 
 /** Says why a glob is refused, and at which character from 0; it throws. */
 type GlobRefusal = (why: string, position: number) => never;
+
+/** The runs of plain bytes among the steps. */
+function piecesOf(steps: readonly number[]): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  let start = 0;
+  for (let at = 0; at <= steps.length; at++) {
+    if (at < steps.length && (steps[at] as number) < STEP.star) continue;
+    if (at > start) pieces.push(Uint8Array.from(steps.slice(start, at)));
+    start = at + 1;
+  }
+  return pieces;
+}
 
 /** Reads a glob from left to right, by code points. */
 class Compiler {

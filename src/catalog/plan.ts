@@ -1,0 +1,267 @@
+import { unreachable } from '../core/assert.js';
+import { Reader } from '../core/bytes.js';
+import { compileGlob } from '../core/glob.js';
+import { compileRegex } from '../core/regex.js';
+import type { Selector, SelectorKey } from '../core/selector/ast.js';
+import { encodeUtf8 } from '../core/utf8.js';
+import { readValue } from '../core/value-codec.js';
+import type { Arena } from './arena.js';
+import { Collector, countRows, type Windows } from './collector.js';
+import type { ValueTester } from './satisfies.js';
+import { type TermTest, type TermTests, termTests } from './term-tests.js';
+import { KIND, TEXT_AT, type Terms } from './terms.js';
+
+/**
+ * How a selector is answered: sets of rows, and what is made of them. `count` is how many rows
+ * there are: exact for a set and for rows, else at most so many.
+ */
+export type Plan =
+  | { readonly kind: 'none' | 'all'; readonly count: number }
+  | { readonly kind: 'set'; readonly set: number; readonly count: number }
+  | { readonly kind: 'union'; readonly sets: readonly number[]; readonly count: number }
+  /** What is too many sets for a union: their rows, by window. */
+  | { readonly kind: 'rows'; readonly windows: Windows; readonly count: number }
+  | { readonly kind: 'and' | 'or'; readonly parts: readonly Plan[]; readonly count: number }
+  | { readonly kind: 'not'; readonly part: Plan; readonly count: number };
+
+/** What is searched. */
+interface Searched {
+  readonly terms: Terms;
+  readonly arena: Arena;
+  /** The rows of all objects, as a set of the terms' postings. */
+  readonly all: () => number;
+  /** The number of a key, 0 for one that nothing has; and all keys. */
+  readonly keyNumber: (name: string) => number;
+  readonly keys: () => Iterable<readonly [name: string, number: number]>;
+}
+
+type Test = Extract<Selector, { kind: 'test' }>;
+type Numbers = Extract<TermTest, { kind: 'numbers' }>;
+type Texts = Extract<TermTest, { kind: 'texts' }>;
+
+/** Plans selectors, each for the moment: what it names may change with the next operation. */
+export class Planner {
+  readonly #searched: Searched;
+  readonly #reader = new Reader();
+
+  constructor(searched: Searched) {
+    this.#searched = searched;
+  }
+
+  /** Refuses with `bad-selector` a pattern that is too large. */
+  plan(selector: Selector): Plan {
+    switch (selector.kind) {
+      case 'constant':
+        return selector.value ? this.#all() : NONE;
+      case 'and':
+        return this.#and(foldRanges(selector.parts).map((part) => this.#conjunct(part)));
+      case 'or':
+        return this.#or(selector.parts.map((part) => this.plan(part)));
+      case 'not':
+        return this.#not(this.plan(selector.part));
+      case 'has': {
+        const { terms } = this.#searched;
+        const found = new Collector(terms.postings);
+        for (const key of this.#keysOf(selector.key)) found.add(terms.rowsOfKey(key));
+        return this.#found(found);
+      }
+      case 'test':
+        return this.#test(selector.key, termTests(selector.condition, selector.quantifier));
+      default:
+        return unreachable(selector);
+    }
+  }
+
+  #conjunct(part: Selector | Folded): Plan {
+    return part.kind === 'folded' ? this.#test(part.key, part.tests) : this.plan(part);
+  }
+
+  #test(key: SelectorKey, { tests, isNegated }: TermTests): Plan {
+    const keys = this.#keysOf(key);
+    if (isNegated) return this.#or(keys.map((each) => this.#others(each, tests)));
+    const found = new Collector(this.#searched.terms.postings);
+    for (const each of keys) this.#find(each, tests, found);
+    return this.#found(found);
+  }
+
+  #all(): Plan {
+    const { terms, all } = this.#searched;
+    return { kind: 'all', count: terms.postings.count(all()) };
+  }
+
+  /** Rows that have the key with a value that none of the tests finds. */
+  #others(key: number, tests: readonly TermTest[]): Plan {
+    const { terms } = this.#searched;
+    const has = new Collector(terms.postings);
+    has.add(terms.rowsOfKey(key));
+    const found = new Collector(terms.postings);
+    this.#find(key, tests, found);
+    return this.#and([this.#found(has), this.#not(this.#found(found))]);
+  }
+
+  #found(found: Collector): Plan {
+    const { postings } = this.#searched.terms;
+    const { sets, windows } = found;
+    if (sets === null) return { kind: 'rows', windows, count: countRows(windows) };
+    const [first] = sets;
+    if (first === undefined) return NONE;
+    if (sets.length === 1) return { kind: 'set', set: first, count: postings.count(first) };
+    const sum = sets.reduce((count, set) => count + postings.count(set), 0);
+    return { kind: 'union', sets, count: Math.min(sum, this.#all().count) };
+  }
+
+  #and(parts: readonly Plan[]): Plan {
+    if (parts.some((part) => part.kind === 'none')) return NONE;
+    const some = parts.filter((part) => part.kind !== 'all');
+    const [first] = some;
+    if (first === undefined) return this.#all();
+    if (some.length === 1) return first;
+    // The rarest first: what it leaves is all that the others are asked for.
+    const sorted = some.toSorted((one, other) => one.count - other.count);
+    return { kind: 'and', parts: sorted, count: (sorted[0] as Plan).count };
+  }
+
+  #or(parts: readonly Plan[]): Plan {
+    const all = this.#all();
+    if (parts.some((part) => part.kind === 'all')) return all;
+    const some = parts.filter((part) => part.kind !== 'none');
+    const [first] = some;
+    if (first === undefined) return NONE;
+    if (some.length === 1) return first;
+    const sum = some.reduce((count, part) => count + part.count, 0);
+    return { kind: 'or', parts: some, count: Math.min(sum, all.count) };
+  }
+
+  #not(part: Plan): Plan {
+    if (part.kind === 'none') return this.#all();
+    if (part.kind === 'all') return NONE;
+    if (part.kind === 'not') return part.part;
+    const isExact = part.kind === 'set';
+    const { count } = this.#all();
+    return { kind: 'not', part, count: isExact ? count - part.count : count };
+  }
+
+  #keysOf(key: SelectorKey): number[] {
+    const { keyNumber, keys } = this.#searched;
+    if (key.kind === 'name') {
+      const number = keyNumber(key.name);
+      return number === 0 ? [] : [number];
+    }
+    const pattern = key.kind === 'glob' ? compileGlob(key.pattern) : compileRegex(key.pattern);
+    const found: number[] = [];
+    for (const [name, number] of keys()) {
+      if (pattern.matches(encodeUtf8(name))) found.push(number);
+    }
+    return found;
+  }
+
+  /** Adds the rows of the terms of a key that pass one of the tests. */
+  #find(key: number, tests: readonly TermTest[], found: Collector): void {
+    for (const test of tests) {
+      switch (test.kind) {
+        case 'equal':
+          this.#findEqual(key, test.values, found);
+          break;
+        case 'numbers':
+          this.#findNumbers(key, test, found);
+          break;
+        case 'texts':
+          this.#findTexts(key, test, found);
+          break;
+        case 'values':
+          this.#searched.terms.column(key, test.column)?.each(this.#look(test.passes, found));
+          break;
+        default:
+          unreachable(test);
+      }
+    }
+  }
+
+  #findEqual(key: number, values: readonly Uint8Array[], found: Collector): void {
+    const { terms } = this.#searched;
+    for (const bytes of values) {
+      const term = terms.find(key, bytes, 0, bytes.length);
+      if (term !== 0) found.add(terms.rowsOf(term));
+    }
+  }
+
+  #findNumbers(key: number, test: Numbers, found: Collector): void {
+    const { terms } = this.#searched;
+    const { low, high, passes } = test;
+    const look = this.#look(passes, found);
+    terms.column(key, test.column)?.eachBetween(low, high, (term, number) => {
+      // Between the ends, and exact: there is nothing to look at.
+      const isInside = number > low && number < high && Math.abs(number) < EXACT_BELOW;
+      if (isInside) found.add(terms.rowsOf(term));
+      else look(term);
+    });
+  }
+
+  #findTexts(key: number, test: Texts, found: Collector): void {
+    const { terms, arena } = this.#searched;
+    const { signature, passes } = test;
+    terms.column(key, KIND.text)?.eachWith(signature.low, signature.high, (term) => {
+      const record = terms.valueOf(term);
+      const start = arena.start(record);
+      const end = start + arena.size(record);
+      if (passes(arena.chunk(record), start + TEXT_AT, end)) found.add(terms.rowsOf(term));
+    });
+  }
+
+  #look(passes: ValueTester, found: Collector): (term: number) => void {
+    const { terms, arena } = this.#searched;
+    return (term) => {
+      arena.read(this.#reader, terms.valueOf(term), 0);
+      if (passes(readValue(this.#reader))) found.add(terms.rowsOf(term));
+    };
+  }
+}
+
+const NONE: Plan = { kind: 'none', count: 0 };
+/** Below this a float64 holds every integer. */
+const EXACT_BELOW = 2 ** 53;
+
+/** Ranges of one key that must all hold: a value lies between the innermost ends. */
+interface Folded {
+  readonly kind: 'folded';
+  readonly key: SelectorKey;
+  readonly tests: TermTests;
+}
+
+function foldRanges(parts: readonly Selector[]): (Selector | Folded)[] {
+  const byKey = new Map<string, Numbers>();
+  const keys = new Map<string, SelectorKey>();
+  const others: (Selector | Folded)[] = [];
+  for (const part of parts) {
+    const range = part.kind === 'test' ? rangeOf(part) : null;
+    if (part.kind !== 'test' || range === null || part.key.kind !== 'name') {
+      others.push(part);
+      continue;
+    }
+    const id = `${range.column} ${part.key.name}`;
+    const before = byKey.get(id);
+    keys.set(id, part.key);
+    byKey.set(id, before === undefined ? range : between(before, range));
+  }
+  for (const [id, range] of byKey) {
+    const key = keys.get(id) as SelectorKey;
+    others.push({ kind: 'folded', key, tests: { tests: [range], isNegated: false } });
+  }
+  return others;
+}
+
+function rangeOf({ condition, quantifier }: Test): Numbers | null {
+  if (quantifier !== null) return null;
+  const { tests, isNegated } = termTests(condition, null);
+  const [first] = tests;
+  return !isNegated && tests.length === 1 && first?.kind === 'numbers' ? first : null;
+}
+
+function between(one: Numbers, other: Numbers): Numbers {
+  return {
+    ...one,
+    low: Math.max(one.low, other.low),
+    high: Math.min(one.high, other.high),
+    passes: (value) => one.passes(value) && other.passes(value),
+  };
+}

@@ -1,0 +1,137 @@
+import { unreachable } from '../core/assert.js';
+import { compileGlob } from '../core/glob.js';
+import { compileRegex } from '../core/regex.js';
+import type { Comparator, Condition, SelectorItem, SelectorValue } from '../core/selector/ast.js';
+import { encodeUtf8 } from '../core/utf8.js';
+import { Float, Timestamp, type Value } from '../core/value.js';
+
+/** Whether a text, as UTF-8, passes a test of texts. */
+export type TextTester = (bytes: Uint8Array, start: number, end: number) => boolean;
+/** Whether a value satisfies a condition. What that means stands at Selector. */
+export type ValueTester = (value: Value) => boolean;
+
+/** A number of any type; a bigint compares exactly with a number. */
+export function numberOf(value: Value): number | bigint | null {
+  if (typeof value === 'number' || typeof value === 'bigint') return value;
+  return value instanceof Float ? value.value : null;
+}
+
+function orderOfBytes(one: Uint8Array, other: Uint8Array): number {
+  const size = Math.min(one.length, other.length);
+  for (let at = 0; at < size; at++) {
+    const difference = (one[at] as number) - (other[at] as number);
+    if (difference !== 0) return difference;
+  }
+  return one.length - other.length;
+}
+
+/** Below 0, 0 or above: the order of two values; NaN for those that have none. */
+function orderOf(one: Value, other: Value): number {
+  const first = numberOf(one);
+  const second = numberOf(other);
+  if (first !== null && second !== null) {
+    if (first < second) return -1;
+    if (first > second) return 1;
+    return Number.isNaN(first) || Number.isNaN(second) ? Number.NaN : 0;
+  }
+  if (typeof one === 'string' && typeof other === 'string') {
+    return one === other ? 0 : orderOfBytes(encodeUtf8(one), encodeUtf8(other));
+  }
+  if (one instanceof Uint8Array && other instanceof Uint8Array) return orderOfBytes(one, other);
+  if (one instanceof Timestamp && other instanceof Timestamp) {
+    return orderOf(one.nanoseconds, other.nanoseconds);
+  }
+  return Number.NaN;
+}
+
+function isEqual(one: Value, other: SelectorValue): boolean {
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((each, index) => isEqual(each, other[index]));
+  }
+  if (one === null || typeof one === 'boolean') return one === other;
+  return orderOf(one, other) === 0;
+}
+
+function holds(operator: Comparator, one: Value, other: SelectorValue): boolean {
+  switch (operator) {
+    case '=':
+      return isEqual(one, other);
+    case '!=':
+      return !isEqual(one, other);
+    case '<':
+      return orderOf(one, other) < 0;
+    case '<=':
+      return orderOf(one, other) <= 0;
+    case '>':
+      return orderOf(one, other) > 0;
+    case '>=':
+      return orderOf(one, other) >= 0;
+    default:
+      return unreachable(operator);
+  }
+}
+
+function isItem(value: Value, item: SelectorItem): boolean {
+  if (item.kind === 'value') return isEqual(value, item.value);
+  const { low, high } = item;
+  return (low === null || holds('>=', value, low)) && (high === null || holds('<=', value, high));
+}
+
+/** Makes a condition a function of values. */
+export function valueTester(condition: Condition): ValueTester {
+  switch (condition.kind) {
+    case 'compare': {
+      const { operator, value: other } = condition;
+      return (value) => holds(operator, value, other);
+    }
+    case 'in': {
+      const { items } = condition;
+      return (value) => items.some((item) => isItem(value, item));
+    }
+    default: {
+      const passes = textTester(condition);
+      return (value) => {
+        if (typeof value !== 'string') return false;
+        const bytes = encodeUtf8(value);
+        return passes(bytes, 0, bytes.length);
+      };
+    }
+  }
+}
+
+type TextCondition = Exclude<Condition, { kind: 'compare' | 'in' }>;
+
+/** Makes a test of texts a function of their bytes. */
+export function textTester({ kind, text }: TextCondition): TextTester {
+  const piece = encodeUtf8(text);
+  switch (kind) {
+    case 'prefix':
+      return (bytes, start, end) => isAt(bytes, start, end, piece);
+    case 'suffix':
+      return (bytes, start, end) =>
+        end - piece.length >= start && isAt(bytes, end - piece.length, end, piece);
+    case 'infix':
+      return (bytes, start, end) => isWithin(bytes, start, end, piece);
+    case 'glob': {
+      const glob = compileGlob(text);
+      return (bytes, start, end) => glob.matches(bytes, start, end);
+    }
+    case 'regex': {
+      const regex = compileRegex(text);
+      return (bytes, start, end) => regex.matches(bytes, start, end);
+    }
+    default:
+      return unreachable(kind);
+  }
+}
+
+function isAt(bytes: Uint8Array, start: number, end: number, piece: Uint8Array): boolean {
+  if (end - start < piece.length) return false;
+  for (let at = 0; at < piece.length; at++) if (bytes[start + at] !== piece[at]) return false;
+  return true;
+}
+
+function isWithin(bytes: Uint8Array, start: number, end: number, piece: Uint8Array): boolean {
+  for (let at = start; at + piece.length <= end; at++) if (isAt(bytes, at, end, piece)) return true;
+  return false;
+}

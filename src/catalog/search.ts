@@ -1,0 +1,184 @@
+import { unreachable } from '../core/assert.js';
+import { windowFrom } from './collector.js';
+import type { Plan } from './plan.js';
+import type { Postings } from './postings.js';
+import { RowSet, WINDOW_BITS, WINDOW_ROWS } from './row-set.js';
+
+/** Kinds of plans whose count is exact. */
+const EXACT = new Set<Plan['kind']>(['none', 'all', 'set', 'rows']);
+
+/** The rows of a plan, window by window, in ascending order. Good until the next operation. */
+export class Search {
+  readonly #plan: Plan;
+  readonly #postings: Postings;
+  readonly #all: number;
+  /** One a level of the plan. */
+  readonly #scratch: RowSet[] = [];
+
+  constructor(plan: Plan, postings: Postings, all: number) {
+    this.#plan = plan;
+    this.#postings = postings;
+    this.#all = all;
+  }
+
+  /**
+   * Gives the rows from one on to `use`, until it returns false. Returns the row to go on from, or
+   * -1 when there is none.
+   */
+  rows(from: number, use: (row: number) => boolean): number {
+    const found = new RowSet();
+    let window = this.#windowFrom(this.#plan, from >>> WINDOW_BITS);
+    let start = window === from >>> WINDOW_BITS ? from & (WINDOW_ROWS - 1) : 0;
+    for (; window >= 0; window = this.#windowFrom(this.#plan, window + 1)) {
+      this.#fill(this.#plan, window, found, 0);
+      for (let row = found.next(start); row >= 0; row = found.next(row + 1)) {
+        const whole = window * WINDOW_ROWS + row;
+        if (!use(whole)) return whole + 1;
+      }
+      start = 0;
+    }
+    return -1;
+  }
+
+  count(): number {
+    const plan = this.#plan;
+    if (EXACT.has(plan.kind)) return plan.count;
+    const found = new RowSet();
+    let count = 0;
+    for (let window = this.#windowFrom(plan, 0); window >= 0; ) {
+      this.#fill(plan, window, found, 0);
+      count += found.count();
+      window = this.#windowFrom(plan, window + 1);
+    }
+    return count;
+  }
+
+  /** The first window from `from` on that may have rows, or -1. */
+  #windowFrom(plan: Plan, from: number): number {
+    switch (plan.kind) {
+      case 'none':
+        return -1;
+      case 'all':
+      case 'not':
+        return this.#postings.windowFrom(this.#all, from);
+      case 'set':
+        return this.#postings.windowFrom(plan.set, from);
+      case 'rows':
+        return windowFrom(plan.windows, from);
+      case 'union': {
+        let first = -1;
+        for (const set of plan.sets) first = lower(first, this.#postings.windowFrom(set, from));
+        return first;
+      }
+      case 'or': {
+        let first = -1;
+        for (const part of plan.parts) first = lower(first, this.#windowFrom(part, from));
+        return first;
+      }
+      case 'and':
+        return this.#commonWindow(plan.parts, from);
+      default:
+        return unreachable(plan);
+    }
+  }
+
+  #commonWindow(parts: readonly Plan[], from: number): number {
+    for (let window = from; ; ) {
+      let highest = window;
+      for (const part of parts) {
+        const next = this.#windowFrom(part, window);
+        if (next < 0) return -1;
+        if (next > highest) highest = next;
+      }
+      if (highest === window) return window;
+      window = highest;
+    }
+  }
+
+  /** Makes `target` the rows of a plan in a window. */
+  #fill(plan: Plan, window: number, target: RowSet, level: number): void {
+    const postings = this.#postings;
+    switch (plan.kind) {
+      case 'none':
+        target.clear();
+        return;
+      case 'all':
+        postings.copy(this.#all, window, target.words);
+        return;
+      case 'set':
+        postings.copy(plan.set, window, target.words);
+        return;
+      case 'rows': {
+        target.clear();
+        const rows = plan.windows[window];
+        if (rows !== undefined) target.or(rows);
+        return;
+      }
+      case 'union':
+        target.clear();
+        for (const set of plan.sets) postings.fill(set, window, target.words);
+        return;
+      case 'not':
+        this.#fill(plan.part, window, target, level);
+        this.#complement(window, target, level);
+        return;
+      case 'or': {
+        const part = this.#scratchOf(level);
+        target.clear();
+        for (const each of plan.parts) {
+          this.#fill(each, window, part, level + 1);
+          target.or(part);
+        }
+        return;
+      }
+      case 'and':
+        this.#intersect(plan.parts, window, target, level);
+        return;
+      default:
+        unreachable(plan);
+    }
+  }
+
+  /** Rows that are objects and not in `target`. */
+  #complement(window: number, target: RowSet, level: number): void {
+    const without = this.#scratchOf(level);
+    without.clear();
+    without.or(target);
+    this.#postings.copy(this.#all, window, target.words);
+    target.andNot(without);
+  }
+
+  #intersect(parts: readonly Plan[], window: number, target: RowSet, level: number): void {
+    const part = this.#scratchOf(level);
+    target.fillTo(WINDOW_ROWS);
+    for (const [index, each] of parts.entries()) {
+      if (index === 0) {
+        this.#fill(each, window, target, level);
+        continue;
+      }
+      if (target.next(0) < 0) return;
+      if (each.kind === 'set') this.#postings.and(each.set, window, target.words);
+      else if (each.kind === 'not' && each.part.kind === 'set') {
+        this.#postings.andNot(each.part.set, window, target.words);
+      } else {
+        this.#fill(each, window, part, level + 1);
+        target.and(part);
+      }
+    }
+  }
+
+  #scratchOf(level: number): RowSet {
+    let found = this.#scratch[level];
+    if (found === undefined) {
+      found = new RowSet();
+      this.#scratch[level] = found;
+    }
+    return found;
+  }
+}
+
+/** The lower of two windows, where -1 is none. */
+function lower(one: number, other: number): number {
+  if (one < 0) return other;
+  return other < 0 ? one : Math.min(one, other);
+}

@@ -1,0 +1,234 @@
+import { assert } from '../core/assert.js';
+import { Reader } from '../core/bytes.js';
+import { VALUE_TYPE } from '../core/value.js';
+import type { Arena } from './arena.js';
+import { Column } from './column.js';
+import { Directory } from './directory.js';
+import { hashBytes } from './hash.js';
+import { Postings } from './postings.js';
+import { addPairs, type Signature } from './signature.js';
+import { Table } from './table.js';
+
+/** A row of the table of terms. */
+const TERM = {
+  key: 0,
+  /** Arena record of the encoded value. */
+  value: 1,
+  hash: 2,
+  /** Records that hold the term. */
+  uses: 3,
+  /** The set of rows that are found by it. */
+  rows: 4,
+  /** Its place in the column of its key and kind. */
+  slot: 5,
+  width: 6,
+} as const;
+
+/** Values that a scan tells apart: each kind of a key has a column of its own. */
+export const KIND = { number: 0, time: 1, text: 2, list: 3, other: 4 } as const;
+const KINDS = 5;
+/** 2^32 divided by the golden ratio, to tell equal values of different keys apart. */
+const SPREAD = 0x9e3779b1;
+
+/** What there is of a key: its values by kind, and the rows that have it. */
+interface KeyTerms {
+  readonly columns: (Column | null)[];
+  rows: number;
+}
+
+/**
+ * Attributes and tags by value: a term is a key with a value, kept once however many records hold
+ * it, with the rows of all objects that are found by it. So records are lists of terms, and all
+ * that is said of an object can be searched: equal values by hash, all others by a scan over the
+ * distinct values of the key. Maintained within each operation, exact at every moment.
+ */
+export class Terms {
+  readonly postings = new Postings();
+  readonly #arena: Arena;
+  readonly #seed: number;
+  readonly #rows = new Table(TERM.width);
+  readonly #directory = new Directory();
+  readonly #keys: (KeyTerms | undefined)[] = [];
+  readonly #reader = new Reader();
+  readonly #signature: Signature = { low: 0, high: 0 };
+  // What is looked for; kept here so that no search makes a closure.
+  #wantedKey = 0;
+  #wanted: Uint8Array = new Uint8Array(0);
+  #wantedStart = 0;
+  #wantedEnd = 0;
+  readonly #same = (term: number): boolean =>
+    this.#rows.get(term, TERM.key) === this.#wantedKey &&
+    this.#arena.equals(
+      this.#rows.get(term, TERM.value),
+      this.#wanted,
+      this.#wantedStart,
+      this.#wantedEnd,
+    );
+
+  constructor(arena: Arena, seed: number) {
+    this.#arena = arena;
+    this.#seed = seed;
+  }
+
+  /** Distinct values of all keys. */
+  get used(): number {
+    return this.#rows.used;
+  }
+
+  /** The term of a key and an encoded value, or 0. */
+  find(key: number, bytes: Uint8Array, start: number, end: number): number {
+    return this.#find(this.#hash(key, bytes, start, end), key, bytes, start, end);
+  }
+
+  /** As {@link find}, made when it is not there; used once more. */
+  intern(key: number, bytes: Uint8Array, start: number, end: number): number {
+    const hash = this.#hash(key, bytes, start, end);
+    let term = this.#find(hash, key, bytes, start, end);
+    if (term === 0) term = this.#make(hash, key, bytes, start, end);
+    this.#rows.add(term, TERM.uses, 1);
+    return term;
+  }
+
+  /** A record holds the term once more. */
+  use(term: number): void {
+    this.#rows.add(term, TERM.uses, 1);
+  }
+
+  /** A record holds the term no longer. */
+  release(term: number): void {
+    const rows = this.#rows;
+    if (rows.add(term, TERM.uses, -1) > 0) return;
+    assert(rows.get(term, TERM.rows) === 0, 'what finds an object is held by a record of it');
+    const record = rows.get(term, TERM.value);
+    this.#columnOf(term, record)?.remove(rows.get(term, TERM.slot));
+    this.#directory.remove(rows.get(term, TERM.hash), term);
+    this.#arena.free(record);
+    rows.release(term);
+  }
+
+  keyOf(term: number): number {
+    return this.#rows.get(term, TERM.key);
+  }
+
+  /** The arena record of the encoded value. */
+  valueOf(term: number): number {
+    return this.#rows.get(term, TERM.value);
+  }
+
+  /** The set of rows that are found by a term. */
+  rowsOf(term: number): number {
+    return this.#rows.get(term, TERM.rows);
+  }
+
+  /** The set of rows that have the key. */
+  rowsOfKey(key: number): number {
+    return this.#keys[key]?.rows ?? 0;
+  }
+
+  column(key: number, kind: number): Column | null {
+    return this.#keys[key]?.columns[kind] ?? null;
+  }
+
+  /** From now on the row is found by the term. */
+  show(term: number, row: number): void {
+    const { postings } = this;
+    this.#rows.set(term, TERM.rows, postings.add(this.#rows.get(term, TERM.rows), row));
+    const key = this.#key(this.#rows.get(term, TERM.key));
+    key.rows = postings.add(key.rows, row);
+  }
+
+  hide(term: number, row: number): void {
+    const { postings } = this;
+    this.#rows.set(term, TERM.rows, postings.remove(this.#rows.get(term, TERM.rows), row));
+    const key = this.#key(this.#rows.get(term, TERM.key));
+    key.rows = postings.remove(key.rows, row);
+  }
+
+  #hash(key: number, bytes: Uint8Array, start: number, end: number): number {
+    return hashBytes(bytes, start, end, this.#seed ^ Math.imul(key, SPREAD));
+  }
+
+  #find(hash: number, key: number, bytes: Uint8Array, start: number, end: number): number {
+    this.#wantedKey = key;
+    this.#wanted = bytes;
+    this.#wantedStart = start;
+    this.#wantedEnd = end;
+    return this.#directory.find(hash, this.#same);
+  }
+
+  #make(hash: number, key: number, bytes: Uint8Array, start: number, end: number): number {
+    const rows = this.#rows;
+    const term = rows.allocate();
+    const record = this.#arena.store(bytes, start, end);
+    rows.set(term, TERM.key, key);
+    rows.set(term, TERM.value, record);
+    rows.set(term, TERM.hash, hash);
+    rows.set(term, TERM.slot, this.#addToColumn(term, key, bytes, start, end));
+    this.#directory.insert(hash, term);
+    return term;
+  }
+
+  #addToColumn(term: number, key: number, bytes: Uint8Array, start: number, end: number): number {
+    const kind = kindOf(bytes[start] as number);
+    const { columns } = this.#key(key);
+    let column = columns[kind] ?? null;
+    if (column === null) {
+      column = new Column();
+      columns[kind] = column;
+    }
+    if (kind === KIND.number || kind === KIND.time) {
+      this.#reader.reset(bytes, start, end);
+      return column.addNumber(term, readNumber(this.#reader));
+    }
+    if (kind !== KIND.text) return column.add(term, 0, 0);
+    const signature = this.#signature;
+    signature.low = 0;
+    signature.high = 0;
+    addPairs(signature, bytes, start + TEXT_AT, end);
+    return column.add(term, signature.low, signature.high);
+  }
+
+  #columnOf(term: number, record: number): Column | null {
+    const type = this.#arena.chunk(record)[this.#arena.start(record)] as number;
+    return this.column(this.#rows.get(term, TERM.key), kindOf(type));
+  }
+
+  #key(key: number): KeyTerms {
+    let found = this.#keys[key];
+    if (found === undefined) {
+      found = { columns: new Array<Column | null>(KINDS).fill(null), rows: 0 };
+      this.#keys[key] = found;
+    }
+    return found;
+  }
+}
+
+/** An encoded text begins with its type and its size. */
+export const TEXT_AT = 5;
+
+function kindOf(type: number): number {
+  switch (type) {
+    case VALUE_TYPE.int64:
+    case VALUE_TYPE.uint64:
+    case VALUE_TYPE.float64:
+      return KIND.number;
+    case VALUE_TYPE.timestamp:
+      return KIND.time;
+    case VALUE_TYPE.string:
+      return KIND.text;
+    case VALUE_TYPE.list:
+      return KIND.list;
+    default:
+      return KIND.other;
+  }
+}
+
+/** The number of an encoded integer, float or timestamp, rounded to a float64: order is kept. */
+function readNumber(r: Reader): number {
+  const type = r.u8();
+  if (type === VALUE_TYPE.float64) return r.f64();
+  const low = r.u32();
+  const high = r.u32();
+  const top = type === VALUE_TYPE.uint64 ? high : high | 0;
+  return top * 0x1_0000_0000 + low;
+}

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Arena } from '../../src/catalog/arena.js';
+import { Planner } from '../../src/catalog/plan.js';
+import { Search } from '../../src/catalog/search.js';
+import { Terms } from '../../src/catalog/terms.js';
+import { Writer } from '../../src/core/bytes.js';
+import type { Selector } from '../../src/core/selector/ast.js';
+import { parseSelector } from '../../src/core/selector/parser.js';
+import type { Value } from '../../src/core/value.js';
+import { writeValue } from '../../src/core/value-codec.js';
+import { anyAttributes, anySelector } from '../core/selector/arbitraries.js';
+import { isSelected } from '../core/selector/reference.js';
+import { fc } from '../fast-check.js';
+
+/** Objects with attributes, as a pool has them: each by its row. */
+class Objects {
+  readonly arena = new Arena();
+  readonly terms = new Terms(this.arena, 7);
+  readonly #keys = new Map<string, number>();
+  readonly #rows = new Map<number, { attributes: ReadonlyMap<string, Value>; terms: number[] }>();
+  readonly #writer = new Writer();
+  readonly #planner: Planner;
+  #all = 0;
+
+  constructor() {
+    this.#planner = new Planner({
+      terms: this.terms,
+      arena: this.arena,
+      all: () => this.#all,
+      keyNumber: (name) => this.#keys.get(name) ?? 0,
+      keys: () => this.#keys,
+    });
+  }
+
+  get rows(): number[] {
+    return [...this.#rows.keys()].sort((one, other) => one - other);
+  }
+
+  has(row: number): boolean {
+    return this.#rows.has(row);
+  }
+
+  add(row: number, attributes: ReadonlyMap<string, Value>): void {
+    const terms: number[] = [];
+    for (const [name, value] of attributes) {
+      let key = this.#keys.get(name);
+      if (key === undefined) {
+        key = this.#keys.size + 1;
+        this.#keys.set(name, key);
+      }
+      this.#writer.reset();
+      writeValue(this.#writer, value);
+      const term = this.terms.intern(key, this.#writer.bytes, 0, this.#writer.at);
+      this.terms.show(term, row);
+      terms.push(term);
+    }
+    this.#all = this.terms.postings.add(this.#all, row);
+    this.#rows.set(row, { attributes, terms });
+  }
+
+  remove(row: number): void {
+    for (const term of this.#rows.get(row)?.terms ?? []) {
+      this.terms.hide(term, row);
+      this.terms.release(term);
+    }
+    this.#all = this.terms.postings.remove(this.#all, row);
+    this.#rows.delete(row);
+  }
+
+  search(selector: Selector): Search {
+    return new Search(this.#planner.plan(selector), this.terms.postings, this.#all);
+  }
+
+  found(selector: Selector): number[] {
+    const rows: number[] = [];
+    assert.equal(
+      this.search(selector).rows(0, (row) => rows.push(row) > 0),
+      -1,
+    );
+    return rows;
+  }
+
+  /** By brute force. */
+  selected(selector: Selector): number[] {
+    return this.rows.filter((row) =>
+      isSelected(selector, this.#rows.get(row)?.attributes ?? new Map()),
+    );
+  }
+}
+
+const anyRow = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(65_535, 65_536, 200_000));
+
+test('what an index finds is what brute force finds, whatever comes and goes (I9)', () => {
+  const steps = fc.array(fc.tuple(anyRow, anyAttributes), { minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(steps, fc.array(anySelector, { minLength: 1, maxLength: 6 }), (changes, asked) => {
+      const objects = new Objects();
+      for (const [row, attributes] of changes) {
+        if (objects.has(row)) objects.remove(row);
+        else objects.add(row, attributes);
+      }
+      for (const selector of asked) {
+        const expected = objects.selected(selector);
+        assert.deepEqual(objects.found(selector), expected);
+        assert.equal(objects.search(selector).count(), expected.length);
+      }
+      for (const row of objects.rows) objects.remove(row);
+      assert.equal(objects.terms.used, 0);
+      assert.equal(objects.terms.postings.bytesUsed, 0);
+      assert.equal(objects.arena.bytesUsed, 0);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+const FIELDS = ['t', 'u', 'v', 'q', 'z'];
+
+function fields(count: number): Objects {
+  const objects = new Objects();
+  for (let row = 1; row <= count; row++) {
+    const attributes = new Map<string, Value>([
+      ['param', FIELDS[row % FIELDS.length] as string],
+      ['step', (row * 6) % 246],
+      ['name', `${FIELDS[row % FIELDS.length]}/${row % 100}/${row}`],
+      ['value', Math.sin(row)],
+    ]);
+    objects.add(row, attributes);
+  }
+  return objects;
+}
+
+test('rows come in pages, in order, each once, over windows', () => {
+  const objects = fields(70_000);
+  for (const text of [
+    'param = "t"',
+    'param in ["t", "q"] and step in 12..24',
+    'name ~ "*/7?/*70"',
+    'value > 0.999 or name suffix "/123"',
+    'not (param = "u" or value < 0)',
+    'name =~ "^v/1[0-9]/1+"',
+  ]) {
+    const selector = parseSelector(text);
+    const expected = objects.selected(selector);
+    assert.ok(expected.length > 2, text);
+    const rows: number[] = [];
+    for (let from = 0; from >= 0; ) {
+      let left = 1_000;
+      from = objects.search(selector).rows(from, (row) => {
+        rows.push(row);
+        return --left > 0;
+      });
+    }
+    assert.deepEqual(rows, expected, text);
+    assert.equal(objects.search(selector).count(), expected.length, text);
+  }
+});
