@@ -26,6 +26,7 @@ import operator
 import os
 import pickle
 import random
+import re
 import selectors
 import socket
 import struct
@@ -1864,11 +1865,7 @@ def join(name: str, address: Optional[str] = None, *, info: Optional[Mapping[str
 
 
 def _connect_s(text: str) -> float:
-    try:
-        seconds = float(text or 0) / 1000
-    except ValueError:
-        seconds = -1.0
-    if not seconds >= 0:
+    if not re.fullmatch("[0-9]*", text):
         raise AttaccaError("bad-argument", f"Cannot use ATTACCA_CONNECT_MS \"{text}\": it is no "
                            "number of milliseconds")
-    return seconds
+    return int(text or 0) / 1000

@@ -1,3 +1,4 @@
+import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import {
   EXPLAIN,
@@ -75,6 +76,9 @@ export class PoolView {
     glob = '*',
     options: WaitOptions & { detail?: boolean } = {},
   ): AsyncGenerator<string | ValueMap> {
+    if (typeof glob !== 'string') {
+      throw new AttaccaError('bad-argument', 'Cannot list: the first argument is a glob, a text');
+    }
     const detail = options.detail === true;
     for await (const row of listObjects(this.client, glob, detail, options)) {
       if (detail) yield asMap(row);

@@ -25,11 +25,7 @@ export function outsideReport(error: unknown, ended: Ended): string | null {
   const what = isJournal ? 'its journal could not be written' : 'the system refused what it needs';
   const system = fields['system'];
   const named = typeof system === 'string' && system !== '' ? `${code}, ${system}` : code;
-  const kept =
-    data === null || fields['lost'] === true
-      ? 'It is kept nowhere: what it held is lost.'
-      : `All that was acknowledged is kept in "${data}". When the cause is removed, start the ` +
-        'pool again with the same --data: clients that wait for it go on where they were.';
+  const kept = keptText(data, fields['fate']);
   return [
     `Attacca stopped the pool "${poolName}", as ${what}, at ${new Date().toISOString()}.`,
     `${message} (${named})`,
@@ -37,6 +33,16 @@ export function outsideReport(error: unknown, ended: Ended): string | null {
     `pool ${poolId}, ${software}, pid ${process.pid}`,
     '',
   ].join('\n');
+}
+
+function keptText(data: string | null, fate: unknown): string {
+  if (data === null || fate === 'removed') return 'It is kept nowhere: what it held is lost.';
+  const again = 'clients that wait for it go on where they were.';
+  return fate === 'moved'
+    ? `All that was acknowledged is kept in what was "${data}". Move it back, or serve it where it ` +
+        `is now: ${again}`
+    : `All that was acknowledged is kept in "${data}". When the cause is removed, start the ` +
+        `pool again with the same --data: ${again}`;
 }
 
 function isWithin(path: string, directory: string): boolean {

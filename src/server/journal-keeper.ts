@@ -95,6 +95,11 @@ export class JournalKeeper implements BatchJournal {
     }
   }
 
+  /** The last record that was appended; 0: there is none, of no manager. */
+  get last(): number {
+    return this.#journal.last;
+  }
+
   reserve(entriesBytes: number, frees: boolean): ReturnType<Journal['reserve']> {
     return this.#journal.reserve(entriesBytes, frees);
   }
@@ -226,17 +231,25 @@ export class JournalKeeper implements BatchJournal {
     this.#roomTimer.unref();
   }
 
-  /** Who removes the files under a manager that lives makes it acknowledge what nobody keeps. */
+  /** Who removes or moves the files under a manager makes it acknowledge what nobody keeps. */
   async #look(): Promise<void> {
     const { directory, crashed } = this.#options;
-    const gone = await directory.disk.vanished().catch(() => null);
+    const { disk, path } = directory;
+    const fate = await disk.fate().catch(() => 'there' as const);
+    if (this.#isClosed) return;
+    if (fate !== 'there') {
+      const text = `Cannot go on with "${path}": it was ${fate} while it was in use`;
+      crashed(new AttaccaError('file-error', text, { path, fate }));
+      return;
+    }
+    const gone = await disk.vanished().catch(() => null);
     // One that this manager removes itself is gone for a moment only.
     const isGone = gone !== null && gone === this.#vanished;
     this.#vanished = gone;
     if (!isGone || this.#isClosed) return;
-    const path = join(directory.path, gone);
-    const text = `Cannot keep what is acknowledged: "${path}" was removed while it was in use`;
-    crashed(new AttaccaError('file-error', text, { path, lost: true }));
+    const file = join(path, gone);
+    const text = `Cannot go on with "${path}": "${file}" was removed while it was in use`;
+    crashed(new AttaccaError('file-error', text, { path: file, fate: 'removed' }));
   }
 
   #stopTimers(): void {

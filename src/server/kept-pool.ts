@@ -71,10 +71,11 @@ export class KeptPool {
     return this.#keeper;
   }
 
-  /** Whether what lies in the pool's memory is to be there for the next manager. */
-  holdsMemory(hasCrashed: boolean): boolean {
+  /** What of the pool's memory is to be there for the next manager. */
+  keepsMemory(hasCrashed: boolean): 'all' | 'stamp' | 'nothing' {
     const { bytesTotal, bytesFree, bytesDead } = this.#options.loop.pool.extents;
-    return hasCrashed || bytesTotal > bytesFree + bytesDead;
+    if (hasCrashed || bytesTotal > bytesFree + bytesDead) return 'all';
+    return this.#keeper.last > 0 ? 'stamp' : 'nothing';
   }
 
   /** Resolves when all that was stepped is durable, and released. */

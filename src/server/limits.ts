@@ -41,7 +41,7 @@ export const SERVER_LIMITS = {
   /** How often is tried whether the disk of the journal has room again. */
   roomRetryMs: 1_000,
   /** How often is looked whether the files of a journal are still there. */
-  vanishedLookMs: 2_000,
+  vanishedLookMs: 500,
   /** How long a write that is under way is waited for when the journal is given up. */
   abandonMsMax: 10_000,
   /** How long a detached server may take until it answers. */

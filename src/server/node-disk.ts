@@ -154,6 +154,15 @@ export class NodeDisk implements Disk {
     });
   }
 
+  /** What somebody has done to the directory in use: it is another one now, or none. */
+  async fate(): Promise<'there' | 'moved' | 'removed'> {
+    const handle = await this.#openDirectory();
+    const own = await handle.stat();
+    if (own.nlink === 0) return 'removed';
+    const found = await stat(this.directory).catch(nullIfMissing);
+    return found?.ino === own.ino && found.dev === own.dev ? 'there' : 'moved';
+  }
+
   /** A segment that is open here and has been removed by somebody else; null: all are there. */
   async vanished(): Promise<string | null> {
     for (const [name, file] of this.#files) {
@@ -173,9 +182,14 @@ export class NodeDisk implements Disk {
 
   syncDirectory(): Promise<void> {
     return this.#attempt('sync', '', async () => {
-      this.#directoryHandle ??= await open(this.directory, constants.O_RDONLY);
-      await this.#directoryHandle.sync();
+      const handle = await this.#openDirectory();
+      await handle.sync();
     });
+  }
+
+  async #openDirectory(): Promise<FileHandle> {
+    this.#directoryHandle ??= await open(this.directory, constants.O_RDONLY);
+    return this.#directoryHandle;
   }
 
   async close(): Promise<void> {

@@ -31,8 +31,6 @@ export interface Past {
    * has synced them. Or they were used later than the journal goes: freed bytes may be others'.
    */
   readonly areSlabsLost: boolean;
-  /** The manager that had stamped them; 0: none. */
-  readonly lifeBefore: number;
   /**
    * No session can be taken up: records may be missing whose clients know of them, and its numbers
    * would mean something else. So the key of secrets is a new one, or it was lost.
@@ -74,9 +72,8 @@ export async function openPast(
     if (isBehind) log('REPAIRED: what lies in its memory is newer than the journal, and is lost');
     const files = await directory.disk.list();
     const segments = files.filter(({ name }) => numberIn('journal', name) !== null).length;
-    const lifeBefore = isBehind ? 0 : (stamp?.life ?? 0);
     const areSlabsLost = hasBooted || isBehind;
-    return { directory, revived, ...keys, token, areSlabsLost, lifeBefore, segments, ms };
+    return { directory, revived, ...keys, token, areSlabsLost, segments, ms };
   } catch (error) {
     await directory.close();
     throw error;
@@ -132,7 +129,8 @@ function refuseBehind(path: string, { recovered }: Revived, stamp: StampFound): 
   refuse(
     'journal-damaged',
     `Cannot serve "${path}": its journal ends with record ${number}, and the pool went on${seen}. ` +
-      'Its end is missing, or it was put back from a copy; --repair goes on with what is there',
+      'Its end is missing, or was cut by a repair that came to nothing, or it was put back from a ' +
+      'copy; --repair goes on with what is there',
     { path, last: number, seen: stamp.number },
   );
 }

@@ -157,9 +157,9 @@ export class PoolServer {
     return this.#hasCrashed;
   }
 
-  /** Whether what lies in its memory is to be there for the next manager. */
-  get keepsMemory(): boolean {
-    return this.#kept?.holdsMemory(this.#hasCrashed) ?? false;
+  /** What of its memory is to be there for the next manager. */
+  get keepsMemory(): 'all' | 'stamp' | 'nothing' {
+    return this.#kept?.keepsMemory(this.#hasCrashed) ?? 'nothing';
   }
 
   /** Sessions that are open, away ones too. */

@@ -121,7 +121,7 @@ function poolOptions(
     slabDurability: hasFiles ? DURABILITY.memory : DURABILITY.process,
     reportFreed: options.check ?? process.env['ATTACCA_CHECK'] === '1',
     life: randomBytes(6).readUIntLE(0, 6),
-    lifeBefore: past?.lifeBefore ?? 0,
+    lifeBefore: memory.stamp?.lifeBefore ?? 0,
     sessionKeyId: past === null ? 0 : sessionKeyId(past.sessionKey),
   };
 }
@@ -171,15 +171,19 @@ function checkSegment({ segmentBytes }: ServeOptions): void {
   );
 }
 
-/** Whether there is something of a manager before this one. */
-function isTakenUp(past: Past | null): boolean {
-  return past !== null && past.revived.loop !== null;
+/** What of the memory stays when the start comes to nothing. */
+function keptOf(past: Past | null): 'all' | 'nothing' {
+  return past !== null && past.revived.loop !== null ? 'all' : 'nothing';
 }
 
-/** What lies in it outlives a manager that has a journal. */
-async function endMemory({ directory, stamp }: PoolMemory, keeps: boolean): Promise<void> {
+/** What lies in it outlives a manager that has a journal; where nothing does, its stamp. */
+async function endMemory(
+  { directory, stamp }: PoolMemory,
+  keeps: PoolServer['keepsMemory'],
+): Promise<void> {
   stamp?.close();
-  if (keeps) await directory?.close();
+  if (keeps === 'all') await directory?.close();
+  else if (keeps === 'stamp') await directory?.clear();
   else await directory?.remove();
 }
 
@@ -250,7 +254,7 @@ async function servePool(
     const tokenPath = join(directory, TOKEN_FILE);
     await placeToken(tokenPath, token, options, tokenCleanup);
     const memory = await prepareMemory(memoryOwner(identity, past), options, log);
-    cleanup.push(() => endMemory(memory, started?.keepsMemory ?? isTakenUp(past)));
+    cleanup.push(() => endMemory(memory, started?.keepsMemory ?? keptOf(past)));
 
     const here = ownIdentity();
     const own = { kind: 'unix', path } as const;

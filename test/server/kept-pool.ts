@@ -30,9 +30,9 @@ export class KeptPool {
   }
 
   /** Starts a process that serves it, and returns when it answers. */
-  async start(options: ServeOptions = {}): Promise<void> {
+  async start(options: ServeOptions & { killAtStamp?: boolean } = {}): Promise<void> {
     const { address, data, shmDirectory } = this;
-    const all: ServeOptions = {
+    const all: ServeOptions & { killAtStamp?: boolean } = {
       address,
       data,
       shmDirectory,
@@ -51,6 +51,11 @@ export class KeptPool {
   async kill(): Promise<void> {
     this.#child?.process.kill('SIGKILL');
     await this.#child?.exit();
+  }
+
+  /** Waits for its process to end by itself. */
+  async exit(): Promise<number | NodeJS.Signals | null> {
+    return (await this.#child?.exit()) ?? null;
   }
 
   /** Stops the pool in order; the exit code. */

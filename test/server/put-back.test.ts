@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { cp, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
 import type { Pool } from '../../src/client/index.js';
@@ -182,6 +192,64 @@ test('a directory that is removed under its manager ends it: nobody keeps what i
   assert.equal(end.kind, 'crashed');
   assert.match(said.join(''), /was removed while it was in use.*what it held is lost/su);
   await first.close().catch(() => {});
+});
+
+test('a directory that is moved under its manager ends it, and is served where it is now', async (t) => {
+  const directory = await scratch(t);
+  const data = joinPath(directory, 'kept');
+  const address = `unix:${directory}/place/socket`;
+  const server = await serve({ address, data, memoryBytes: 16 << 20 });
+  const first = await member(server, 'first');
+  await keep(first, 'x', 3);
+  const said: string[] = [];
+  t.mock.method(process.stderr, 'write', (text: string) => said.push(text) > 0);
+  await rename(data, `${data}-moved`);
+  await mkdir(data, { mode: 0o700 });
+  const end = await server.closed;
+  t.mock.restoreAll();
+  assert.equal(end.kind, 'crashed');
+  assert.match(said.join(''), /was moved while it was in use.*kept in what was/su);
+  await first.close().catch(() => {});
+});
+
+test('a copy is found out, too, when nothing lay in slabs and each manager was stopped', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  await using early = await member(kept, 'early');
+  await early.put('small', Uint8Array.of(5));
+  await early.leave();
+  assert.equal(await kept.stop(), 0);
+  await cp(kept.data, `${kept.data}-copy`, { recursive: true });
+  await kept.start();
+  await using late = await member(kept, 'late');
+  await late.put('later', Uint8Array.of(6));
+  await late.leave();
+  assert.equal(await kept.stop(), 0);
+  await rm(kept.data, { recursive: true });
+  await rename(`${kept.data}-copy`, kept.data);
+  await assert.rejects(kept.start(), /journal-damaged.*went on up to record/u);
+});
+
+test('a manager that is killed before it has stamped memory of another life is followed', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  const first = await member(kept, 'first');
+  await keep(first, 'x', 3);
+  await first.delete('x');
+  await first.leave();
+  await kept.kill();
+  await kept.start({ shm: false });
+  const second = await member(kept, 'second');
+  await second.put('small', Uint8Array.of(5));
+  await second.leave();
+  await kept.kill();
+  // It writes its first record, and stamps nothing.
+  await kept.start({ killAtStamp: true }).catch(() => {});
+  assert.equal(await kept.exit(), 'SIGKILL');
+  await kept.start();
+  await using reader = await member(kept, 'reader');
+  await using small = await reader.object('small').demand();
+  assert.equal(small.array[0], 5);
 });
 
 test('a copy is not served while the original is there', async (t) => {

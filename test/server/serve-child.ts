@@ -1,7 +1,12 @@
-/** Serves a pool in a process of its own, as `attacca serve` does; arguments are ServeOptions. */
+/**
+ * Serves a pool in a process of its own, as `attacca serve` does; arguments are ServeOptions.
+ * `killAtStamp`: is killed when its first record is durable, before its memory says so.
+ */
+import { Stamp } from '../../src/levels/shm/index.js';
 import { reportFailed, reportReady, serve, stopOnSignals } from '../../src/server/index.js';
 
-const { graceMs, ...options } = JSON.parse(process.argv[2] ?? '{}');
+const { graceMs, killAtStamp, ...options } = JSON.parse(process.argv[2] ?? '{}');
+if (killAtStamp === true) Stamp.prototype.set = () => void process.kill(process.pid, 'SIGKILL');
 try {
   const server = await serve({ ...options, log: (line) => process.stderr.write(`${line}\n`) });
   stopOnSignals(server, { graceMs });

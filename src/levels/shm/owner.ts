@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AttaccaError } from '../../core/errors.js';
 import { systemCode } from '../../core/system-errors.js';
@@ -11,6 +11,8 @@ import type { LibcChoice } from './slabs.js';
 
 const OWNER_FILE = 'owner.json';
 const LOCK_FILE = 'lock';
+export const STAMP_FILE = 'stamp';
+const KEPT_FILES = new Set([OWNER_FILE, LOCK_FILE, STAMP_FILE]);
 const OWNER_BYTES_MAX = 64 * 1024;
 
 /** Who a pool directory belongs to: what `owner.json` holds. */
@@ -127,6 +129,22 @@ export class PoolDirectory {
     const lock = this.#lock;
     this.#lock = null;
     await lock?.release();
+  }
+
+  /**
+   * A clean end of a pool that may be served again: removes all that takes memory, and leaves what
+   * says whose it was, and how far its history went. Errors: `file-error`.
+   */
+  async clear(): Promise<void> {
+    try {
+      for (const name of await readdir(this.path)) {
+        if (KEPT_FILES.has(name)) continue;
+        await rm(join(this.path, name), { recursive: true, force: true });
+      }
+    } catch (cause) {
+      throw fileError('clear', this.path, cause);
+    }
+    await this.close();
   }
 
   /** A clean end: removes the directory and all in it. Idempotent. Errors: `file-error`. */

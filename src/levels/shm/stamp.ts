@@ -2,11 +2,11 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../core/system-errors.js';
-import { fileError } from './file-errors.js';
+import { fileError, refusedFile } from './file-errors.js';
 import { type Mapping, mapFile } from './map.js';
 import type { Libc } from './native.js';
+import { STAMP_FILE } from './owner.js';
 
-const STAMP_FILE = 'stamp';
 /** One page, written whole when it is made: a full tmpfs cannot take it away later. */
 const STAMP_BYTES = 4_096;
 const LIFE = 0;
@@ -25,22 +25,28 @@ export interface StampFound {
  * that was put back from a copy, or cut by a repair: freed bytes may have been used again since.
  */
 export class Stamp {
+  /** The life that had the directory before; 0: none. */
+  readonly lifeBefore: number;
   readonly #mapping: Mapping;
   readonly #fields: Float64Array;
 
   private constructor(mapping: Mapping) {
     this.#mapping = mapping;
     this.#fields = new Float64Array(mapping.buffer, 0, 2);
+    this.lifeBefore = this.#fields[LIFE] ?? 0;
   }
 
   /** Opens the stamp of a directory that is held; makes it when it is new. */
   static async open(directory: string, libc: Libc): Promise<Stamp> {
     const path = join(directory, STAMP_FILE);
     try {
-      const flags = constants.O_CREAT | constants.O_RDWR | constants.O_NOFOLLOW;
+      const flags =
+        constants.O_CREAT | constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
       const handle = await open(path, flags, 0o600);
       try {
-        const { size } = await handle.stat();
+        const stats = await handle.stat();
+        if (!stats.isFile()) throw refusedFile('use', path, 'it is no plain file');
+        const { size } = stats;
         if (size < STAMP_BYTES)
           await handle.write(new Uint8Array(STAMP_BYTES - size), 0, null, size);
       } finally {
@@ -77,6 +83,7 @@ export async function readStamp(directory: string): Promise<StampFound | null> {
     throw fileError('read', path, cause);
   }
   try {
+    if (!(await handle.stat()).isFile()) throw refusedFile('read', path, 'it is no plain file');
     const fields = new Float64Array(2);
     const { bytesRead } = await handle.read(new Uint8Array(fields.buffer), 0, 16, 0);
     return bytesRead < 16 ? null : { life: fields[LIFE] ?? 0, number: fields[NUMBER] ?? 0 };
