@@ -312,7 +312,7 @@ export class Crew {
     assert.deepEqual(strangers(await readdir(this.data), known), [], 'no stray file in its data');
     for (const name of await readdir(this.shmDirectory)) {
       const files = await readdir(joinPath(this.shmDirectory, name));
-      const own = /^(?:owner\.json|lock|slab-\d+)$/u;
+      const own = /^(?:owner\.json|lock|stamp|slab-\d+)$/u;
       assert.deepEqual(strangers(files, own), [], 'no stray file beside the slabs');
     }
     assert.ok((await readdir(this.shmDirectory)).length <= 1, 'one directory of slabs');
