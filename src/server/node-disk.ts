@@ -48,7 +48,10 @@ export const DISK_DESCRIPTORS_MAX = FILES_OPEN_MAX * 2 + 3;
 export class NodeDisk implements Disk {
   readonly directory: string;
   readonly #files = new Map<string, OpenFile>();
-  #directoryHandle: FileHandle | null = null;
+  /** Opened once, whoever asks first. */
+  #directory: Promise<FileHandle> | null = null;
+  /** What was under way then ends by itself, and leaves nothing open. */
+  #isClosed = false;
 
   constructor(directory: string) {
     this.directory = directory;
@@ -156,6 +159,7 @@ export class NodeDisk implements Disk {
 
   /** What somebody has done to the directory in use: it is another one now, or none. */
   async fate(): Promise<'there' | 'moved' | 'removed'> {
+    if (this.#isClosed) return 'there';
     const handle = await this.#openDirectory();
     const own = await handle.stat();
     if (own.nlink === 0) return 'removed';
@@ -187,16 +191,28 @@ export class NodeDisk implements Disk {
     });
   }
 
-  async #openDirectory(): Promise<FileHandle> {
-    this.#directoryHandle ??= await open(this.directory, constants.O_RDONLY);
-    return this.#directoryHandle;
+  #openDirectory(): Promise<FileHandle> {
+    if (this.#isClosed) {
+      const { directory: path } = this;
+      throw new AttaccaError('file-error', `Cannot use "${path}": it was given up`, { path });
+    }
+    this.#directory ??= open(this.directory, constants.O_RDONLY).catch((cause: unknown) => {
+      this.#directory = null;
+      throw cause;
+    });
+    return this.#directory;
   }
 
   async close(): Promise<void> {
-    const directory = this.#directoryHandle;
-    this.#directoryHandle = null;
+    this.#isClosed = true;
+    const directory = this.#directory;
+    this.#directory = null;
     for (const name of [...this.#files.keys()]) await this.#release(name);
-    await directory?.close();
+    await directory?.then(
+      (handle) => handle.close(),
+      // It could not be opened.
+      () => {},
+    );
   }
 
   #path(name: string): string {
@@ -264,6 +280,7 @@ export class NodeDisk implements Disk {
       await unlink(path).catch(() => {});
       throw cause;
     }
+    if (this.#isClosed) return await handle.close();
     this.#files.set(name, { handle, through: null, isDirty: false, uses: 0 });
     await this.#trim();
   }
@@ -279,7 +296,8 @@ export class NodeDisk implements Disk {
         return await run(file);
       } finally {
         file.uses--;
-        if (this.#files.size > FILES_OPEN_MAX) await this.#trim();
+        if (this.#isClosed) await this.#release(name);
+        else if (this.#files.size > FILES_OPEN_MAX) await this.#trim();
       }
     } catch (cause) {
       throw diskError(action, this.#path(name), cause);
