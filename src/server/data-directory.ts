@@ -1,17 +1,20 @@
-import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import { systemCode, whyFailed } from '../core/system-errors.js';
 import { lockPoolDirectory } from '../levels/shm/index.js';
+import { LINK_LIMITS } from '../transport/index.js';
 import { directoryInUse } from './holder.js';
 import { NodeDisk } from './node-disk.js';
 import { makePrivateDirectory } from './place.js';
+import { readPlainFile } from './plain-file.js';
 import { makeToken, readSecretToken, tokenLine, writeSecretFile } from './secrets.js';
 
 const KEY_FILE = 'session-key';
 const KEY_BYTES = 32;
+/** The longest token, and the end of its line. */
+const SECRET_BYTES_MAX = LINK_LIMITS.tokenBytesMax + 1;
 const TOKEN_FILE = 'token';
 
 /** Where a pool is kept: its journal, and what makes its secrets. One manager has it at a time. */
@@ -53,7 +56,7 @@ export class DataDirectory {
   /** The key of session secrets: who has one takes up a session again. Null: there is none. */
   async sessionKey(): Promise<Uint8Array | null> {
     const path = join(this.path, KEY_FILE);
-    const found = await readSmall(path);
+    const found = readPlainFile(path, SECRET_BYTES_MAX);
     if (found === null || found.length === KEY_BYTES) return found;
     throw new AttaccaError('file-error', `Cannot use "${path}": it is no key of ours`, { path });
   }
@@ -69,7 +72,7 @@ export class DataDirectory {
    */
   async token(): Promise<string> {
     const path = join(this.path, TOKEN_FILE);
-    const found = await readSmall(path);
+    const found = readPlainFile(path, SECRET_BYTES_MAX);
     if (found?.some((byte) => byte !== 0) === true) return readSecretToken(path);
     const token = makeToken();
     await this.#keep(path, tokenLine(token));
@@ -128,27 +131,6 @@ async function syncNames(directory: string): Promise<void> {
     if (!(error instanceof AttaccaError && error.fields['system'] === 'EACCES')) throw error;
   } finally {
     await disk.close();
-  }
-}
-
-async function readSmall(path: string): Promise<Uint8Array | null> {
-  let handle: FileHandle;
-  try {
-    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (cause) {
-    if (systemCode(cause) === 'ENOENT') return null;
-    const why = whyFailed(cause);
-    throw new AttaccaError('file-error', `Cannot read "${path}": ${why}`, { path }, { cause });
-  }
-  try {
-    const bytes = new Uint8Array(1_024);
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
-    return bytes.subarray(0, bytesRead);
-  } catch (cause) {
-    const why = whyFailed(cause);
-    throw new AttaccaError('file-error', `Cannot read "${path}": ${why}`, { path }, { cause });
-  } finally {
-    await handle.close();
   }
 }
 

@@ -58,7 +58,6 @@ export async function openPast(
     const repair = options.repair ?? false;
     const revived = await reviveOrRepair(directory, repair, log);
     const ms = performance.now() - startedMs;
-    checkName(options, revived.info);
     const hasBooted = revived.info !== null && revived.info.bootId !== (here.bootId ?? '');
     const stamp = hasBooted ? null : await stampOf(revived);
     const isBehind = stamp !== null && !isKnown(revived, stamp);
