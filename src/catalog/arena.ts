@@ -80,6 +80,13 @@ export class Arena {
     return view.getUint32(this.#offset(reference), true);
   }
 
+  /** Whether a saved reference may be that of a record: it and its size lie in a chunk. */
+  has(reference: number): boolean {
+    const chunk = reference >>> UNITS_PER_CHUNK_BITS;
+    if (reference === 0 || chunk >= this.#chunks.length) return false;
+    return this.size(reference) <= CHUNK_BYTES - this.start(reference);
+  }
+
   /** What a record takes of the arena, rounding and header included. */
   bytesOf(reference: number): number {
     return classBytes(classOf(this.size(reference) + HEADER_BYTES));
@@ -94,6 +101,17 @@ export class Arena {
       if (chunk[at + index] !== bytes[index]) return false;
     }
     return true;
+  }
+
+  /** The `index`th word of a record of words. */
+  word(reference: number, index: number): number {
+    const view = this.#views[reference >>> UNITS_PER_CHUNK_BITS] as DataView;
+    return view.getUint32(this.#offset(reference) + HEADER_BYTES + index * 4, true);
+  }
+
+  setWord(reference: number, index: number, word: number): void {
+    const view = this.#views[reference >>> UNITS_PER_CHUNK_BITS] as DataView;
+    view.setUint32(this.#offset(reference) + HEADER_BYTES + index * 4, word, true);
   }
 
   /** Stands a reader on a record, behind its first `skip` bytes. */

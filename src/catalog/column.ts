@@ -1,4 +1,5 @@
 import { assert } from '../core/assert.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 
 /** The first segment of a column begins small: most keys have few values. */
 const SLOTS_MIN = 64;
@@ -115,6 +116,61 @@ export class Column {
     }
   }
 
+  /** The term in a slot; 0 when it is free, or no slot. */
+  termIn(slot: number): number {
+    return this.#segments[slot >>> SEGMENT_BITS]?.terms[slot & SEGMENT_MASK] ?? 0;
+  }
+
+  save(w: StateWriter): void {
+    w.u32(this.#next);
+    w.u32(this.#used);
+    w.u32(this.#free);
+    for (const { terms, words, used, lowest, highest } of this.#segments) {
+      w.u32(terms.length);
+      w.u32(used);
+      w.f64(lowest);
+      w.f64(highest);
+      w.words(terms);
+      w.words(words);
+    }
+  }
+
+  /** Fills a column that is new; its owner compares the terms with its own. */
+  restore(r: StateReader): void {
+    assert(this.#next === 1, 'a column that is restored is new');
+    this.#next = r.u32();
+    this.#used = r.u32();
+    this.#free = r.u32();
+    checkSaved(this.#used < this.#next, 'a column counts its values');
+    const segments = this.#next === 1 ? 0 : ((this.#next - 1) >>> SEGMENT_BITS) + 1;
+    let used = 0;
+    for (let index = 0; index < segments; index++) {
+      const segment = restoreSegment(r, index);
+      this.#segments.push(segment);
+      used += segment.used;
+    }
+    checkSaved(used === this.#used, 'a column counts its values');
+    checkSaved(this.#next - 1 <= this.#slots, 'a column has its slots');
+    this.#checkFree();
+  }
+
+  get #slots(): number {
+    const last = this.#segments.length - 1;
+    const length = this.#segments[last]?.terms.length ?? 1;
+    return last * SEGMENT_SLOTS + length - 1;
+  }
+
+  /** Free slots are in one list, each once. */
+  #checkFree(): void {
+    let free = this.#next - 1 - this.#used;
+    for (let slot = this.#free; slot !== 0; free--) {
+      const isFree = free > 0 && slot < this.#next && this.termIn(slot) === 0;
+      checkSaved(isFree, 'a free slot is in its list');
+      slot = this.#segment(slot).words[(slot & SEGMENT_MASK) * 2] as number;
+    }
+    checkSaved(free === 0, 'a free slot is in its list');
+  }
+
   #segment(slot: number): Segment {
     return this.#segments[slot >>> SEGMENT_BITS] as Segment;
   }
@@ -147,7 +203,28 @@ export class Column {
 }
 
 function newSegment(slots: number): Segment {
-  const words = new Uint32Array(slots * 2);
+  return segmentOf(new Uint32Array(slots), new Uint32Array(slots * 2));
+}
+
+function segmentOf(terms: Uint32Array, words: Uint32Array<ArrayBuffer>): Segment {
   const numbers = new Float64Array(words.buffer);
-  return { terms: new Uint32Array(slots), words, numbers, used: 0, lowest: 0, highest: 0 };
+  return { terms, words, numbers, used: 0, lowest: 0, highest: 0 };
+}
+
+function restoreSegment(r: StateReader, index: number): Segment {
+  const slots = r.u32();
+  const isSize = slots >= SLOTS_MIN && slots <= SEGMENT_SLOTS && (slots & (slots - 1)) === 0;
+  checkSaved(isSize && (index === 0 || slots === SEGMENT_SLOTS), 'a segment has its size');
+  const used = r.u32();
+  const lowest = r.f64();
+  const highest = r.f64();
+  const segment = segmentOf(r.words(slots), r.words(slots * 2));
+  segment.used = used;
+  segment.lowest = lowest;
+  segment.highest = highest;
+  let count = 0;
+  for (const term of segment.terms) if (term !== 0) count++;
+  checkSaved(count === used, 'a segment counts its values');
+  checkSaved(index > 0 || segment.terms[0] === 0, 'slots are numbered from 1');
+  return segment;
 }

@@ -201,6 +201,11 @@ export class Postings {
     else andNotRows(words, rows, start, end);
   }
 
+  /** Gives back what they have grown to, when there is no set but of one row. */
+  beginAnew(): void {
+    this.#arena.beginAnew();
+  }
+
   save(w: StateWriter): void {
     this.#arena.save(w);
   }

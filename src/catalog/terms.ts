@@ -1,5 +1,6 @@
 import { assert } from '../core/assert.js';
 import { Reader } from '../core/bytes.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import { VALUE_TYPE } from '../core/value.js';
 import type { Arena } from './arena.js';
 import { Column } from './column.js';
@@ -75,6 +76,87 @@ export class Terms {
     return this.#rows.used;
   }
 
+  /** What the index takes beside the values themselves. */
+  get bytesUsed(): number {
+    let bytes = this.#rows.bytesUsed + this.#directory.bytesUsed + this.postings.bytesAllocated;
+    for (const key of this.#keys) {
+      for (const column of key?.columns ?? []) bytes += column?.bytesUsed ?? 0;
+    }
+    return bytes;
+  }
+
+  /** Gives back what empty terms have grown to: no term and no set is named anywhere. */
+  beginAnew(): void {
+    this.#rows.beginAnew();
+    this.#directory.beginAnew();
+    this.#keys.length = 0;
+    this.postings.beginAnew();
+  }
+
+  /** Without the values, which are in the arena. */
+  save(w: StateWriter): void {
+    this.#rows.save(w);
+    this.#directory.save(w);
+    w.u32(this.#keys.length);
+    for (const key of this.#keys) {
+      w.flag(key !== undefined);
+      if (key === undefined) continue;
+      w.u32(key.rows);
+      for (const column of key.columns) {
+        w.flag(column !== null);
+        column?.save(w);
+      }
+    }
+    this.postings.save(w);
+  }
+
+  /**
+   * Fills terms that are new. `keys`: how many keys there are; `sets`: those of the postings that
+   * are another's.
+   */
+  restore(r: StateReader, keys: number, sets: readonly number[]): void {
+    this.#rows.restore(r);
+    this.#directory.restore(r);
+    checkSaved(this.#directory.used === this.#rows.used, 'a term is found by its value');
+    const count = r.u32();
+    checkSaved(count <= keys + 1, 'terms are of keys');
+    for (let key = 0; key < count; key++) {
+      const terms = r.flag() ? restoreKey(r) : undefined;
+      if (terms !== undefined) this.#keys[key] = terms;
+    }
+    // What comes last may be keys without terms.
+    this.#keys.length = count;
+    const named = [...sets];
+    for (const key of this.#keys) if (key !== undefined) named.push(key.rows);
+    let columns = 0;
+    for (let term = 1; term < this.#rows.end; term++) {
+      if (!this.#isTerm(term)) continue;
+      named.push(this.rowsOf(term));
+      this.#checkSaved(term, keys);
+      columns++;
+    }
+    for (const key of this.#keys) {
+      for (const column of key?.columns ?? []) columns -= column?.used ?? 0;
+    }
+    checkSaved(columns === 0, 'a column has terms that are there');
+    this.postings.restore(r, named);
+  }
+
+  /** A released row has nothing but a link. */
+  #isTerm(term: number): boolean {
+    return this.usesOf(term) > 0;
+  }
+
+  #checkSaved(term: number, keys: number): void {
+    const key = this.keyOf(term);
+    const record = this.valueOf(term);
+    checkSaved(key > 0 && key <= keys, 'a term has a key');
+    checkSaved(this.#arena.has(record), 'a term has a value');
+    const column = this.#columnOf(term, record);
+    const slot = this.#rows.get(term, TERM.slot);
+    checkSaved(column?.termIn(slot) === term, 'a term is in its column');
+  }
+
   /** The term of a key and an encoded value, or 0. */
   find(key: number, bytes: Uint8Array, start: number, end: number): number {
     return this.#find(this.#hash(key, bytes, start, end), key, bytes, start, end);
@@ -104,6 +186,11 @@ export class Terms {
     this.#directory.remove(rows.get(term, TERM.hash), term);
     this.#arena.free(record);
     rows.release(term);
+  }
+
+  /** Records that hold the term. */
+  usesOf(term: number): number {
+    return this.#rows.get(term, TERM.uses);
   }
 
   keyOf(term: number): number {
@@ -201,6 +288,17 @@ export class Terms {
     }
     return found;
   }
+}
+
+function restoreKey(r: StateReader): KeyTerms {
+  const rows = r.u32();
+  const columns: (Column | null)[] = [];
+  for (let kind = 0; kind < KINDS; kind++) {
+    const column = r.flag() ? new Column() : null;
+    column?.restore(r);
+    columns.push(column);
+  }
+  return { columns, rows };
 }
 
 /** An encoded text begins with its type and its size. */

@@ -136,20 +136,36 @@ export class WordArena {
     if (end < CHUNK_WORDS) words[end] = (words[end] as number) | AFTER_FREE;
   }
 
+  /** Gives back what an empty arena has grown to; no block is named anywhere. */
+  beginAnew(): void {
+    assert(this.#bytesUsed === 0, 'an arena that begins anew is empty');
+    this.#chunks.length = 1;
+    this.#halves.length = 1;
+    this.#lists.fill(0);
+    this.#filled.fill(0);
+  }
+
+  /** Writes all chunks; of the last one not the zeros that were never written to. */
   save(w: StateWriter): void {
-    w.u32(this.#chunks.length - 1);
+    const last = this.#chunks.length - 1;
+    w.u32(last);
     w.words(this.#lists);
-    for (const chunk of this.#chunks) w.words(chunk);
+    this.#chunks.forEach((chunk, index) => {
+      if (index === last && last > 0) saveShort(w, chunk);
+      else w.words(chunk);
+    });
   }
 
   /** Fills an arena that is new. Who names its blocks claims each of them, and then ends. */
   restore(r: StateReader): Claims {
     assert(this.#chunks.length === 1, 'an arena that is restored is new');
-    const chunks = r.count(CHUNK_WORDS * 4);
+    const chunks = r.u32();
     this.#lists.set(r.words(LISTS));
+    const least = (chunks - 1) * CHUNK_WORDS * 4;
+    checkSaved(chunks < CHUNKS_END && least <= r.remaining, 'an arena has its chunks');
     const claims = new Claims(this);
     for (let index = 0; index < chunks; index++) {
-      const chunk = r.words(CHUNK_WORDS);
+      const chunk = index === chunks - 1 ? restoreShort(r) : r.words(CHUNK_WORDS);
       this.#addChunk(chunk);
       this.#bytesUsed += claims.addChunk(chunk) * 4;
     }
@@ -226,6 +242,23 @@ export class WordArena {
     this.#chunks.push(chunk);
     this.#halves.push(new Uint16Array(chunk.buffer));
   }
+}
+
+/** Between what was written to and the size of the free block in the last word all is zero. */
+function saveShort(w: StateWriter, chunk: Uint32Array): void {
+  let used = CHUNK_WORDS - 1;
+  while (used > 0 && chunk[used - 1] === 0) used--;
+  w.u32(used);
+  w.words(chunk.subarray(0, used));
+  w.u32(chunk[CHUNK_WORDS - 1] as number);
+}
+
+function restoreShort(r: StateReader): Uint32Array<ArrayBuffer> {
+  const used = r.count(4);
+  checkSaved(used < CHUNK_WORDS, 'a chunk has its size');
+  const chunk = r.words(CHUNK_WORDS, used);
+  chunk[CHUNK_WORDS - 1] = r.u32();
+  return chunk;
 }
 
 /** The blocks of an arena that is being restored, each to be named once. */

@@ -1,10 +1,12 @@
-import { type Arena, copyBytes } from '../catalog/arena.js';
+import type { Arena } from '../catalog/arena.js';
+import { numberOf } from '../catalog/satisfies.js';
+import type { Terms } from '../catalog/terms.js';
 import { refuse } from '../core/assert.js';
-import { Reader, Writer } from '../core/bytes.js';
+import { Reader, type Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import type { Value } from '../core/value.js';
-import { readValue, skipValue } from '../core/value-codec.js';
+import { readValue } from '../core/value-codec.js';
 import type { AttributeIndex } from '../protocol/index.js';
 
 /**
@@ -43,6 +45,11 @@ export class Keys {
     return this.#names.length - 1;
   }
 
+  /** All keys that were ever used, with their numbers. */
+  entries(): Iterable<readonly [name: string, number: number]> {
+    return this.#numbers;
+  }
+
   save(w: StateWriter): void {
     w.u32(this.used);
     for (let number = 1; number <= this.used; number++) w.text(this.name(number));
@@ -56,24 +63,25 @@ export class Keys {
   }
 }
 
-/** A record begins with how many attributes it has. */
-const COUNT_BYTES = 2;
+const TERM_BYTES = 4;
+/** What a key counts for, where attributes are measured. */
 const KEY_BYTES = 4;
 
 /**
- * Records of attributes: `u16` count, then (`u32` key of the pool, `value`) each. A record is
- * written once and replaced as a whole. 0 is the record without attributes.
+ * Records of attributes: a word for each, its term. A record is written once and replaced as a
+ * whole; 0 is the record without attributes. Each term counts the records that hold it.
  */
 export class Attributes {
   readonly keys: Keys;
+  readonly terms: Terms;
   readonly #arena: Arena;
-  readonly #writer = new Writer(4_096);
-  readonly #poolKeys = new Uint32Array(LIMITS.attributesMax);
   readonly #reader = new Reader();
-  readonly #other = new Reader();
+  /** Keys, and then terms, of a record that is about to be written. */
+  readonly #words = new Uint32Array(LIMITS.attributesMax * 2);
 
-  constructor(arena: Arena, keys: Keys) {
+  constructor(arena: Arena, terms: Terms, keys: Keys) {
     this.#arena = arena;
+    this.terms = terms;
     this.keys = keys;
   }
 
@@ -81,30 +89,46 @@ export class Attributes {
   store(bytes: Uint8Array, index: AttributeIndex, keyMap: KeyMap): number {
     const { count, keys, valueStarts, valueEnds } = index;
     if (count === 0) return 0;
-    let size = COUNT_BYTES + KEY_BYTES * count;
+    const words = this.#words;
     for (let place = 0; place < count; place++) {
-      this.#poolKeys[place] = keyMap.poolKey(keys[place] as number);
-      size += (valueEnds[place] as number) - (valueStarts[place] as number);
+      words[place] = keyMap.poolKey(keys[place] as number);
     }
-    if (keyMap.hasAliases) refuseTwice(this.#poolKeys, count);
-    // Nothing is refused any more: the record is filled in place.
-    const record = this.#arena.allocate(size);
-    const chunk = this.#arena.chunk(record);
-    let at = this.#arena.start(record);
-    chunk[at++] = count & 0xff;
-    chunk[at++] = count >> 8;
+    if (keyMap.hasAliases) refuseTwice(words, count);
+    // Nothing is refused any more.
     for (let place = 0; place < count; place++) {
-      const key = this.#poolKeys[place] as number;
-      chunk[at++] = key & 0xff;
-      chunk[at++] = (key >> 8) & 0xff;
-      chunk[at++] = (key >> 16) & 0xff;
-      chunk[at++] = key >>> 24;
       const start = valueStarts[place] as number;
       const end = valueEnds[place] as number;
-      copyBytes(bytes, start, end, chunk, at);
-      at += end - start;
+      words[place] = this.terms.intern(words[place] as number, bytes, start, end);
     }
-    return record;
+    return this.#write(count);
+  }
+
+  /** How many attributes a record has. */
+  count(record: number): number {
+    return record === 0 ? 0 : this.#arena.size(record) / TERM_BYTES;
+  }
+
+  /** The term at a place below `count`. */
+  termAt(record: number, place: number): number {
+    return this.#arena.word(record, place);
+  }
+
+  has(record: number, term: number): boolean {
+    const count = this.count(record);
+    for (let place = 0; place < count; place++) {
+      if (this.#arena.word(record, place) === term) return true;
+    }
+    return false;
+  }
+
+  /** The term of a key in a record, or 0. */
+  termOf(record: number, key: number): number {
+    const count = this.count(record);
+    for (let place = 0; place < count; place++) {
+      const term = this.#arena.word(record, place);
+      if (this.terms.keyOf(term) === key) return term;
+    }
+    return 0;
   }
 
   /**
@@ -112,41 +136,37 @@ export class Attributes {
    * Neither is freed.
    */
   merge(base: number, over: number, removed: readonly number[] = []): number {
-    const writer = this.#writer;
-    writer.reset();
-    writer.u16(0);
+    const words = this.#words;
     let count = 0;
-    const reader = this.#reader;
-    if (base !== 0) {
-      this.#arena.read(reader, base, COUNT_BYTES);
-      while (reader.remaining > 0) {
-        const from = reader.at;
-        const key = reader.u32();
-        skipValue(reader);
-        if (removed.includes(key) || this.#find(over, key)) continue;
-        writer.rawRange(reader.bytes, from, reader.at);
-        count++;
-      }
+    for (let place = 0; place < this.count(base); place++) {
+      const term = this.#arena.word(base, place);
+      const key = this.terms.keyOf(term);
+      if (!removed.includes(key) && this.termOf(over, key) === 0) words[count++] = term;
     }
-    if (over !== 0) {
-      this.#arena.read(reader, over, 0);
-      count += reader.u16();
-      writer.rawRange(reader.bytes, reader.at, reader.limit);
+    for (let place = 0; place < this.count(over); place++) {
+      words[count++] = this.#arena.word(over, place);
     }
-    if (count > LIMITS.attributesMax || writer.at > LIMITS.attributeBytesMax) {
+    let bytes = 0;
+    for (let place = 0; place < count; place++) {
+      bytes += KEY_BYTES + this.#arena.size(this.terms.valueOf(words[place] as number));
+    }
+    if (count > LIMITS.attributesMax || bytes > LIMITS.attributeBytesMax) {
       refuse('bad-attribute', 'Cannot set attributes: too many, or too large together', {
         attributesMax: LIMITS.attributesMax,
         bytesMax: LIMITS.attributeBytesMax,
       });
     }
     if (count === 0) return 0;
-    writer.bytes[0] = count & 0xff;
-    writer.bytes[1] = count >> 8;
-    return this.#arena.store(writer.bytes, 0, writer.at);
+    for (let place = 0; place < count; place++) this.terms.use(words[place] as number);
+    return this.#write(count);
   }
 
   free(record: number): void {
-    if (record !== 0) this.#arena.free(record);
+    if (record === 0) return;
+    for (let place = 0; place < this.count(record); place++) {
+      this.terms.release(this.#arena.word(record, place));
+    }
+    this.#arena.free(record);
   }
 
   /**
@@ -154,64 +174,64 @@ export class Attributes {
    * say differs too: an expectation is a demand on the data.
    */
   mismatch(expected: number, offered: number): number {
-    if (expected === 0) return 0;
-    const reader = this.#other;
-    this.#arena.read(reader, expected, COUNT_BYTES);
-    while (reader.remaining > 0) {
-      const key = reader.u32();
-      const from = reader.at;
-      skipValue(reader);
-      if (!this.#find(offered, key)) return key;
-      const { bytes, at, limit } = this.#finder;
-      if (!sameValue(reader.bytes, from, reader.at, bytes, at, limit)) return key;
+    for (let place = 0; place < this.count(expected); place++) {
+      const term = this.#arena.word(expected, place);
+      if (this.has(offered, term)) continue;
+      const key = this.terms.keyOf(term);
+      const other = this.termOf(offered, key);
+      if (other === 0 || !this.#areEqualNumbers(term, other)) return key;
     }
     return 0;
   }
 
   /** The value of a key, or undefined. */
   value(record: number, key: number): Value | undefined {
-    return this.#find(record, key) ? readValue(this.#finder) : undefined;
+    const term = this.termOf(record, key);
+    return term === 0 ? undefined : this.valueOf(term);
+  }
+
+  valueOf(term: number): Value {
+    this.#arena.read(this.#reader, this.terms.valueOf(term), 0);
+    return readValue(this.#reader);
   }
 
   toMap(record: number): { [key: string]: Value } {
     const map: { [key: string]: Value } = Object.create(null) as { [key: string]: Value };
-    if (record === 0) return map;
-    const reader = this.#reader;
-    this.#arena.read(reader, record, COUNT_BYTES);
-    while (reader.remaining > 0) map[this.keys.name(reader.u32())] = readValue(reader);
+    for (let place = 0; place < this.count(record); place++) {
+      const term = this.#arena.word(record, place);
+      map[this.keys.name(this.terms.keyOf(term))] = this.valueOf(term);
+    }
     return map;
   }
 
   /** Writes a record as a wire `map`, without making objects of it. */
   writeMap(writer: Writer, record: number): void {
-    if (record === 0) {
-      writer.u32(0);
-      return;
-    }
-    const reader = this.#reader;
-    this.#arena.read(reader, record, 0);
-    writer.u32(reader.u16());
-    while (reader.remaining > 0) {
-      writer.text(this.keys.name(reader.u32()));
-      const from = reader.at;
-      skipValue(reader);
-      writer.rawRange(reader.bytes, from, reader.at);
+    const count = this.count(record);
+    writer.u32(count);
+    for (let place = 0; place < count; place++) {
+      const term = this.#arena.word(record, place);
+      writer.text(this.keys.name(this.terms.keyOf(term)));
+      const value = this.terms.valueOf(term);
+      const start = this.#arena.start(value);
+      writer.rawRange(this.#arena.chunk(value), start, start + this.#arena.size(value));
     }
   }
 
-  /** Stands the finder on the value of a key in a record; false when it is not there. */
-  #find(record: number, key: number): boolean {
-    if (record === 0) return false;
-    const reader = this.#finder;
-    this.#arena.read(reader, record, COUNT_BYTES);
-    while (reader.remaining > 0) {
-      if (reader.u32() === key) return true;
-      skipValue(reader);
+  #write(count: number): number {
+    const record = this.#arena.allocate(count * TERM_BYTES);
+    for (let place = 0; place < count; place++) {
+      this.#arena.setWord(record, place, this.#words[place] as number);
     }
-    return false;
+    return record;
   }
 
-  readonly #finder = new Reader();
+  /** Numbers that are equal across int64, uint64 and float64. */
+  #areEqualNumbers(one: number, other: number): boolean {
+    const first = numberOf(this.valueOf(one));
+    const second = numberOf(this.valueOf(other));
+    // biome-ignore lint/suspicious/noDoubleEquals: a bigint equals a number of the same value
+    return first !== null && second !== null && first == second;
+  }
 }
 
 /** A session that has two numbers for one key must not use both in one message. */
@@ -262,27 +282,4 @@ export class KeyMap {
     this.hasAliases = r.flag();
     this.#numbers = r.words(r.count(4));
   }
-}
-
-/** Equal bytes, or numbers that are equal across int64, uint64 and float64. */
-function sameValue(
-  left: Uint8Array,
-  leftStart: number,
-  leftEnd: number,
-  right: Uint8Array,
-  rightStart: number,
-  rightEnd: number,
-): boolean {
-  let at = rightStart;
-  for (let from = leftStart; from < leftEnd && at < rightEnd; from++, at++) {
-    if (left[from] !== right[at]) break;
-    if (from === leftEnd - 1) return true;
-  }
-  const isNumber = (type: number | undefined): boolean =>
-    type !== undefined && type >= 2 && type <= 4;
-  if (!isNumber(left[leftStart]) || !isNumber(right[rightStart])) return false;
-  const one = readValue(new Reader(left.subarray(leftStart, leftEnd)));
-  const two = readValue(new Reader(right.subarray(rightStart, rightEnd)));
-  // biome-ignore lint/suspicious/noDoubleEquals: a bigint equals a number of the same value
-  return one == two;
 }

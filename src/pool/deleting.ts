@@ -1,6 +1,7 @@
 import { refuse } from '../core/assert.js';
 import type { Tag } from '../protocol/index.js';
 import { failure } from './emit.js';
+import { retag } from './indexing.js';
 import { checkRecords, forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import { failRequire } from './require.js';
 import { inWords, someOf } from './room.js';
@@ -27,8 +28,7 @@ export function deleteObject(pool: PoolState, object: number, force: boolean): v
       members: someOf(waiting),
     });
   }
-  pool.attributes.free(pool.objects.get(object, OBJECT.tags));
-  pool.objects.set(object, OBJECT.tags, 0);
+  retag(pool, object, 0);
   // The handles keep the row alive until the last of them is failed; nothing is read after that.
   const current = pool.objects.get(object, OBJECT.current);
   const error = failure('object-deleted', `Cannot demand "${name}": it was deleted`, { name });
@@ -49,9 +49,8 @@ export function tag(pool: PoolState, session: Session, object: number, message: 
     removed.push(session.keys.known(message.removed[index] as number));
   }
   try {
-    objects.set(object, OBJECT.tags, attributes.merge(base, over, removed));
+    retag(pool, object, attributes.merge(base, over, removed));
   } finally {
     attributes.free(over);
   }
-  attributes.free(base);
 }

@@ -1,5 +1,6 @@
 import { BLOCK_DEAD, BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
+import { FoundBy } from './found-by.js';
 import { isObject } from './looking.js';
 import { forEachHandle, handleState, objectName } from './objects.js';
 import {
@@ -34,6 +35,7 @@ export function checkInvariants(pool: PoolState): void {
     waits: 0,
     arena: 0,
     spaces: new Map<number, number>(),
+    found: new FoundBy(pool),
   };
   const blocks = new Set<number>();
   for (let object = 1; object < pool.objects.end; object++) {
@@ -53,6 +55,7 @@ export function checkInvariants(pool: PoolState): void {
   checkMembers(pool);
   checkPromises(pool, sums);
   checkWaits(pool, sums);
+  sums.arena += sums.found.check();
   checkRecords(pool, sums);
   checkExtents(pool, blocks);
 }
@@ -71,6 +74,7 @@ interface Sums {
   arena: number;
   /** Uses of each row of spaces. */
   spaces: Map<number, number>;
+  found: FoundBy;
 }
 
 function count(map: Map<number, number>, key: number): void {
@@ -96,7 +100,8 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
   const leases = new Map<number, number>();
   const current = objects.get(object, OBJECT.current);
   countRecord(pool, sums, objects.get(object, OBJECT.name));
-  countRecord(pool, sums, objects.get(object, OBJECT.tags));
+  sums.found.addRecord(objects.get(object, OBJECT.tags));
+  sums.found.addObject(object);
   forEachHandle(pool, object, (handle) => {
     sums.handles++;
     assert(handles.get(handle, HANDLE.object) === object, `${name}: a handle names its object`);
@@ -104,7 +109,7 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
     const version = handles.get(handle, HANDLE.version);
     const leased = (handles.get(handle, HANDLE.state) & HANDLE_FLAG.leased) !== 0;
     count(sums.spaces, handles.get(handle, HANDLE.space));
-    countRecord(pool, sums, handles.get(handle, HANDLE.attributes));
+    sums.found.addRecord(handles.get(handle, HANDLE.attributes));
     checkWait(pool, sums, handles.get(handle, HANDLE.wait), WAIT_KIND.demand, handle);
     if (state === HANDLE_STATE.failed) {
       sums.failed++;
@@ -167,7 +172,7 @@ function checkVersion(
   assert(isOffered || bound + readers > 0, `${name}: a withdrawn version is owed to somebody`);
   const bytes = versions.get(version, VERSION.bytes);
   count(sums.spaces, versions.get(version, VERSION.space));
-  countRecord(pool, sums, versions.get(version, VERSION.attributes));
+  sums.found.addRecord(versions.get(version, VERSION.attributes));
   const lifetime = versions.get(version, VERSION.lifetime);
   assert(lifetime === 0 || isOffered, `${name}: what is withdrawn has no lifetime`);
   checkWait(pool, sums, lifetime, WAIT_KIND.lifetime, version);

@@ -2,6 +2,7 @@ import { hashBytes } from '../catalog/hash.js';
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { decodeUtf8 } from '../core/utf8.js';
+import { hideObject, showObject } from './indexing.js';
 import { HANDLE, HANDLE_STATE, HANDLE_STATE_MASK, OBJECT } from './rows.js';
 import type { Member } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -21,10 +22,11 @@ export function findObject(
 
 /** Refuses with `memory-full` when the manager's records take all the memory they may. */
 export function checkRecords(pool: PoolState): void {
-  if (pool.arena.bytesUsed >= LIMITS.recordBytesMax) {
+  const used = pool.arena.bytesUsed + pool.terms.postings.bytesUsed;
+  if (used >= LIMITS.recordBytesMax) {
     refuse('memory-full', 'Cannot keep more: names and attributes take all the memory they may', {
       limit: LIMITS.recordBytesMax,
-      used: pool.arena.bytesUsed,
+      used,
     });
   }
 }
@@ -43,6 +45,7 @@ export function findOrMakeObject(
   pool.objects.set(row, OBJECT.name, pool.arena.store(bytes, start, end));
   pool.objects.set(row, OBJECT.hash, hash);
   pool.directory.insert(hash, row);
+  showObject(pool, row, bytes, start, end);
   return row;
 }
 
@@ -62,6 +65,7 @@ export function forgetIfUnused(pool: PoolState, object: number): void {
   // The row will be another object's: what waits for memory for this one must not mean that.
   for (const each of pool.leaseWaitsByObject.get(object) ?? []) each.objectRow = 0;
   pool.leaseWaitsByObject.delete(object);
+  hideObject(pool, object);
   pool.directory.remove(objects.get(object, OBJECT.hash), object);
   pool.arena.free(objects.get(object, OBJECT.name));
   pool.attributes.free(objects.get(object, OBJECT.tags));

@@ -13,6 +13,7 @@ import {
   objectName,
   setHandleState,
 } from './objects.js';
+import { showVersion } from './indexing.js';
 import { deliver, failRequire } from './require.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
@@ -71,6 +72,7 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
   handles.set(handle, HANDLE.version, version);
   setHandleState(pool, handle, HANDLE_STATE.offered);
   objects.set(object, OBJECT.current, version);
+  showVersion(pool, object, version);
   member.offers++;
   member.bytesOffered += message.size;
   if (message.lifetime > 0 && message.scope === SCOPE.pool) {

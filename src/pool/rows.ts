@@ -27,7 +27,10 @@ export const OBJECT = {
   unboundPrevious: 9,
   /** The last member whose handle went without a require on it: for `explain`. */
   declarer: 10,
-  width: 11,
+  /** Which pairs of bytes its name may hold: a signature, two words. */
+  pairsLow: 11,
+  pairsHigh: 12,
+  width: 13,
 } as const;
 
 /** A member's handle on an object. */

@@ -23,6 +23,8 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   saveScalars(pool, w);
   pool.arena.save(w);
   pool.keys.save(w);
+  w.u32(pool.all);
+  pool.terms.save(w);
   pool.spaces.save(w);
   pool.objects.save(w);
   pool.handles.save(w);
@@ -44,6 +46,8 @@ export function restorePool(r: StateReader): PoolState {
   restoreScalars(pool, r);
   pool.arena.restore(r);
   pool.keys.restore(r);
+  pool.all = r.u32();
+  pool.terms.restore(r, pool.keys.used, [pool.all]);
   pool.spaces.restore(r);
   pool.objects.restore(r);
   pool.handles.restore(r);

@@ -1,7 +1,9 @@
 import { Arena } from '../catalog/arena.js';
 import { Directory } from '../catalog/directory.js';
 import { Extents } from '../catalog/extents.js';
+import type { Signature } from '../catalog/signature.js';
 import { Table } from '../catalog/table.js';
+import { Terms } from '../catalog/terms.js';
 import { Reader, Writer } from '../core/bytes.js';
 import type { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
@@ -102,6 +104,7 @@ export class PoolState {
 
   readonly arena = new Arena();
   readonly keys = new Keys();
+  readonly terms: Terms;
   readonly attributes: Attributes;
   readonly spaces: Spaces;
   readonly objects = new Table(OBJECT.width);
@@ -110,6 +113,8 @@ export class PoolState {
   readonly directory = new Directory();
   readonly waits = new Waits();
   readonly extents = new Extents();
+  /** All objects: a set of the terms' postings. */
+  all = 0;
 
   readonly sessions = new Map<number, Session>();
   readonly members = new Map<number, Member>();
@@ -160,6 +165,7 @@ export class PoolState {
   readonly decoder = new Decoder();
   readonly reader = new Reader();
   readonly scratch = new Writer(8_192);
+  readonly signature: Signature = { low: 0, high: 0 };
   readonly nameKey = new NameKey(this.objects, this.arena);
   readonly dirty: Session[] = [];
   readonly effects: Effect[] = [];
@@ -168,7 +174,8 @@ export class PoolState {
 
   constructor(options: PoolOptions) {
     this.options = options;
-    this.attributes = new Attributes(this.arena, this.keys);
+    this.terms = new Terms(this.arena, options.hashSeed);
+    this.attributes = new Attributes(this.arena, this.terms, this.keys);
     this.spaces = new Spaces(this.arena, options.hashSeed);
   }
 

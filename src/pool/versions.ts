@@ -1,5 +1,6 @@
 import { BLOCK_LEASE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
+import { hideVersion } from './indexing.js';
 import { freed } from './memory.js';
 import { forgetIfUnused } from './objects.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
@@ -19,6 +20,7 @@ export function withdrawVersion(pool: PoolState, version: number): void {
   const { versions, objects, handles } = pool;
   const object = versions.get(version, VERSION.object);
   assert(objects.get(object, OBJECT.current) === version, 'the offered version is the current one');
+  hideVersion(pool, object, version);
   objects.set(object, OBJECT.current, 0);
   const flags = versions.get(version, VERSION.flags);
   versions.set(version, VERSION.flags, flags & ~VERSION_FLAG.offered);

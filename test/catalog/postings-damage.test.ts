@@ -5,6 +5,7 @@ import { RowSet } from '../../src/catalog/row-set.js';
 import { capacityOf, countOf, wordAt } from '../../src/catalog/word-arena.js';
 import { restored, saved } from '../core/states.js';
 import { fc } from '../fast-check.js';
+import { CHUNK, wholeChunk } from './whole-chunk.js';
 
 const DAMAGED = { code: 'journal-damaged' };
 
@@ -26,7 +27,7 @@ function example(): { sets: number[]; bytes: Uint8Array; end: number } {
   });
   for (const gone of [1, 4]) postings.free(sets.splice(gone, 1)[0] as number);
   sets.push(postings.add(postings.add(0, 3), 70_000), 0, 2 ** 31 + 12);
-  const bytes = saved((w) => postings.save(w));
+  const bytes = wholeChunk(saved((w) => postings.save(w)));
   let end = bytes.length - 4;
   while (bytes[end - 1] === 0) end--;
   return { sets, bytes, end };
@@ -102,7 +103,7 @@ class Saved {
     let set = 0;
     for (const row of rows) set = postings.add(set, row);
     this.set = set;
-    this.words = new Uint32Array(saved((w) => postings.save(w)).slice().buffer);
+    this.words = new Uint32Array(wholeChunk(saved((w) => postings.save(w))).buffer);
   }
 
   /** The place of a block's head. */
@@ -176,19 +177,19 @@ test('postings: a directory that is none', () => {
 });
 
 test('postings: a directory with an entry in the block behind it, which names another one', () => {
-  const words = new Uint32Array(1 + 61 + (1 << 18));
+  const words = new Uint32Array(CHUNK + (1 << 18));
   const first = 1 << 16;
   const lows = every(1, 66);
   words.set([1], 0);
-  words.set([first + 11], 1 + 60);
+  words.set([first + 11, (1 << 18) - 1], 1 + 60);
   const head = (sizeClass: number, kind: number, count: number): number =>
     sizeClass | (kind << 6) | (count << 10);
-  const chunk = words.subarray(62);
+  const chunk = words.subarray(CHUNK);
   // A directory with room for one entry. The head of what follows would be the second's window.
   chunk.set([head(1, 4, 2), 67, 0, first + 1], 0);
   chunk.set([head(1, 1, 1), first + 2, 0, 0], 4);
   chunk.set([head(9, 1, lows.length)], 8);
-  new Uint16Array(words.buffer).set(lows, 2 * (62 + 9));
+  new Uint16Array(words.buffer).set(lows, 2 * (CHUNK + 9));
   const units = (1 << 16) - 11;
   chunk.set([units << 10, 0, 0], 44);
   chunk.set([units], chunk.length - 1);

@@ -10,6 +10,7 @@ import {
 } from '../../src/catalog/word-arena.js';
 import { restored, saved } from '../core/states.js';
 import { fc } from '../fast-check.js';
+import { CHUNK, wholeChunk } from './whole-chunk.js';
 
 const LARGEST = 65_539;
 
@@ -146,9 +147,6 @@ test('word arena: a restored block is named by one owner, each of them by some',
   assert.throws(() => restore(new WordArena(), [one]), damaged);
 });
 
-/** What a saved state has before its only chunk: a count and the lists. */
-const LISTS = 61;
-const CHUNK = 1 + LISTS;
 /** The bits of a head that are its owner's, when it is in use: its kind and its count. */
 const OWNED = 0xffff_fdc0;
 
@@ -161,8 +159,8 @@ function example(): { state: Uint32Array; named: number[] } {
     return block.reference;
   });
   for (const index of [1, 3]) arena.free(blocks[index] as number);
-  const bytes = saved((w) => arena.save(w));
-  const state = new Uint32Array(bytes.slice().buffer);
+  const bytes = wholeChunk(saved((w) => arena.save(w)));
+  const state = new Uint32Array(bytes.buffer);
   return { state, named: [0, 2, 4].map((index) => blocks[index] as number) };
 }
 
