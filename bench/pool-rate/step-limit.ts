@@ -64,6 +64,7 @@ takePart({
       reportFreed: false,
       life: 1,
       lifeBefore: 0,
+      wallMs: 0,
       sessionKeyId: 0,
     });
     const session = loop.openSession({});

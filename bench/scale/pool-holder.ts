@@ -26,6 +26,7 @@ const OPTIONS = {
   reportFreed: false,
   life: 1,
   lifeBefore: 0,
+  wallMs: 0,
   sessionKeyId: 0,
 };
 const WARM_BATCHES = 100;

@@ -201,7 +201,7 @@ export class Arena {
 }
 
 /** Copies `source[start, end)` to `target` at `at`. */
-export function copyBytes(
+function copyBytes(
   source: Uint8Array,
   start: number,
   end: number,

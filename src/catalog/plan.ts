@@ -3,11 +3,12 @@ import { Reader } from '../core/bytes.js';
 import { compileGlob } from '../core/glob.js';
 import { compileRegex } from '../core/regex.js';
 import type { Selector, SelectorKey } from '../core/selector/ast.js';
-import { encodeUtf8 } from '../core/utf8.js';
+import { listTester, type ValueTester, valueTester } from '../core/selector/satisfies.js';
+import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
+import { VALUE_TYPE, type Value } from '../core/value.js';
 import { readValue } from '../core/value-codec.js';
 import type { Arena } from './arena.js';
 import { Collector, countRows, type Windows } from './collector.js';
-import type { ValueTester } from './satisfies.js';
 import { type TermTest, type TermTests, termTests } from './term-tests.js';
 import { KIND, TEXT_AT, type Terms } from './terms.js';
 
@@ -21,8 +22,32 @@ export type Plan =
   | { readonly kind: 'union'; readonly sets: readonly number[]; readonly count: number }
   /** What is too many sets for a union: their rows, by window. */
   | { readonly kind: 'rows'; readonly windows: Windows; readonly count: number }
+  /** What no set tells: each row is looked at. */
+  | { readonly kind: 'filter'; readonly passes: RowTester; readonly count: number }
   | { readonly kind: 'and' | 'or'; readonly parts: readonly Plan[]; readonly count: number }
   | { readonly kind: 'not'; readonly part: Plan; readonly count: number };
+
+type RowTester = (row: number) => boolean;
+
+/** The names of objects, each of which is one object's. */
+interface NameKey {
+  readonly kind: 'name';
+  /** The row with that name, or 0. */
+  readonly find: (bytes: Uint8Array, start: number, end: number) => number;
+  /** Whether the row's name may hold all pairs of a signature. */
+  readonly mayHold: (row: number, low: number, high: number) => boolean;
+  /** The arena record of the row's name. */
+  readonly record: (row: number) => number;
+}
+
+/** A key that is no attribute: what the row itself tells; undefined where it has no such thing. */
+interface ToldKey {
+  readonly kind: 'told';
+  readonly of: (row: number) => Value | undefined;
+}
+
+/** A key of whoever owns the rows. Patterns over keys do not find it. */
+export type OwnKey = NameKey | ToldKey;
 
 /** What is searched. */
 interface Searched {
@@ -33,6 +58,7 @@ interface Searched {
   /** The number of a key, 0 for one that nothing has; and all keys. */
   readonly keyNumber: (name: string) => number;
   readonly keys: () => Iterable<readonly [name: string, number: number]>;
+  readonly own: (name: string) => OwnKey | null;
 }
 
 type Test = Extract<Selector, { kind: 'test' }>;
@@ -54,18 +80,21 @@ export class Planner {
       case 'constant':
         return selector.value ? this.#all() : NONE;
       case 'and':
-        return this.#and(foldRanges(selector.parts).map((part) => this.#conjunct(part)));
+        return this.#and(this.#folded(selector.parts).map((part) => this.#conjunct(part)));
       case 'or':
         return this.#or(selector.parts.map((part) => this.plan(part)));
       case 'not':
         return this.#not(this.plan(selector.part));
       case 'has': {
         const { terms } = this.#searched;
+        const own = this.#own(selector.key);
+        if (own !== null) return this.#has(own);
         const found = new Collector(terms.postings);
         for (const key of this.#keysOf(selector.key)) found.add(terms.rowsOfKey(key));
         return this.#found(found);
       }
       case 'test':
+        if (this.#own(selector.key) !== null) return this.#testOwn(selector);
         return this.#test(selector.key, termTests(selector.condition, selector.quantifier));
       default:
         return unreachable(selector);
@@ -74,6 +103,77 @@ export class Planner {
 
   #conjunct(part: Selector | Folded): Plan {
     return part.kind === 'folded' ? this.#test(part.key, part.tests) : this.plan(part);
+  }
+
+  #own(key: SelectorKey): OwnKey | null {
+    return key.kind === 'name' ? this.#searched.own(key.name) : null;
+  }
+
+  /** Ranges of attributes are folded; of a row's own keys there is no column to scan. */
+  #folded(parts: readonly Selector[]): (Selector | Folded)[] {
+    const isOwn = (part: Selector): boolean => part.kind === 'test' && this.#own(part.key) !== null;
+    return [...parts.filter(isOwn), ...foldRanges(parts.filter((part) => !isOwn(part)))];
+  }
+
+  #has(own: OwnKey): Plan {
+    return own.kind === 'name' ? this.#all() : this.#filter((row) => own.of(row) !== undefined);
+  }
+
+  #filter(passes: RowTester): Plan {
+    return { kind: 'filter', passes, count: this.#all().count };
+  }
+
+  #testOwn({ key, condition, quantifier }: Test): Plan {
+    const own = this.#own(key);
+    if (own?.kind === 'name') {
+      const { tests, isNegated } = termTests(condition, quantifier);
+      const found = this.#or(tests.map((test) => this.#testName(own, test)));
+      return isNegated ? this.#not(found) : found;
+    }
+    if (own === null) return NONE;
+    const passes = quantifier === null ? valueTester(condition) : listTester(condition, quantifier);
+    return this.#filter((row) => {
+      const value = own.of(row);
+      return value !== undefined && passes(value);
+    });
+  }
+
+  #testName(own: NameKey, test: TermTest): Plan {
+    const { arena, terms } = this.#searched;
+    switch (test.kind) {
+      case 'equal': {
+        const found = test.values.map((value) =>
+          value[0] === VALUE_TYPE.string ? own.find(value, TEXT_AT, value.length) : 0,
+        );
+        const rows = found.filter((row) => row !== 0);
+        return this.#or(
+          rows.map((row) => ({ kind: 'set', set: terms.postings.add(0, row), count: 1 })),
+        );
+      }
+      case 'texts': {
+        const { low, high } = test.signature;
+        const { passes } = test;
+        return this.#filter((row) => {
+          if (!own.mayHold(row, low, high)) return false;
+          const record = own.record(row);
+          const start = arena.start(record);
+          return passes(arena.chunk(record), start, start + arena.size(record));
+        });
+      }
+      case 'values': {
+        if (test.column !== KIND.text) return NONE;
+        const { passes } = test;
+        return this.#filter((row) => {
+          const record = own.record(row);
+          const start = arena.start(record);
+          return passes(decodeUtf8(arena.chunk(record), start, start + arena.size(record)));
+        });
+      }
+      case 'numbers':
+        return NONE;
+      default:
+        return unreachable(test);
+    }
   }
 
   #test(key: SelectorKey, { tests, isNegated }: TermTests): Plan {
@@ -117,8 +217,9 @@ export class Planner {
     if (first === undefined) return this.#all();
     if (some.length === 1) return first;
     // The rarest first: what it leaves is all that the others are asked for.
-    const sorted = some.toSorted((one, other) => one.count - other.count);
-    return { kind: 'and', parts: sorted, count: (sorted[0] as Plan).count };
+    const sorted = some.toSorted(byCost);
+    const count = Math.min(...sorted.map((part) => part.count));
+    return { kind: 'and', parts: sorted, count };
   }
 
   #or(parts: readonly Plan[]): Plan {
@@ -215,6 +316,12 @@ export class Planner {
       if (passes(readValue(this.#reader))) found.add(terms.rowsOf(term));
     };
   }
+}
+
+/** Sets before what looks at each row, and the rarest first. */
+function byCost(one: Plan, other: Plan): number {
+  const looks = Number(one.kind === 'filter') - Number(other.kind === 'filter');
+  return looks !== 0 ? looks : one.count - other.count;
 }
 
 const NONE: Plan = { kind: 'none', count: 0 };

@@ -1,10 +1,19 @@
 import { assert } from '../core/assert.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import { addLow, BITMAP, checkContainer, hasLow, newContainer, removeLow } from './containers.js';
-import { andBits, andNotBits, orBits, WINDOW_BITS, WINDOW_ROWS, WINDOW_WORDS } from './row-set.js';
+import {
+  andBits,
+  andNotBits,
+  countCommonBits,
+  orBits,
+  WINDOW_BITS,
+  WINDOW_ROWS,
+  WINDOW_WORDS,
+} from './row-set.js';
 import {
   andNotRows,
   andRows,
+  countCommonRows,
   insertAt,
   isAscending,
   lowerBound,
@@ -168,6 +177,14 @@ export class Postings {
   countIn(set: number, window: number): number {
     const { start, end } = this.#find(set, window);
     return end - start;
+  }
+
+  /** How many rows of a window's bitmap the set has, too. */
+  countCommon(set: number, window: number, words: Uint32Array): number {
+    const { isBitmap, rows, start, end } = this.#find(set, window);
+    return isBitmap
+      ? countCommonBits(words, rows as Uint32Array, start)
+      : countCommonRows(words, rows, start, end);
   }
 
   /** ORs the set's rows of a window into a bitmap of one: bit 0 is the window's first row. */

@@ -31,6 +31,10 @@ export class RowSet {
     this.words[row >>> 5] = (this.words[row >>> 5] as number) | (1 << row);
   }
 
+  remove(row: number): void {
+    this.words[row >>> 5] = (this.words[row >>> 5] as number) & ~(1 << row);
+  }
+
   or(other: RowSet): void {
     orBits(this.words, other.words, 0);
   }
@@ -95,12 +99,22 @@ export function andNotBits(words: Uint32Array, bits: Uint32Array, at: number): v
 /** How many bits of a window's, which begin at `at` of `bits`, are set. */
 export function countBits(bits: Uint32Array, at: number): number {
   let count = 0;
-  for (let word = at; word < at + WINDOW_WORDS; word++) {
-    // Sums of two, four and eight bits side by side (Warren, Hacker's Delight, 5-1).
-    let sums = bits[word] as number;
-    sums -= (sums >>> 1) & 0x5555_5555;
-    sums = (sums & 0x3333_3333) + ((sums >>> 2) & 0x3333_3333);
-    count += Math.imul((sums + (sums >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
+  for (let word = at; word < at + WINDOW_WORDS; word++) count += ones(bits[word] as number);
+  return count;
+}
+
+/** As {@link countBits}, of those that are set in `words`, too. */
+export function countCommonBits(words: Uint32Array, bits: Uint32Array, at: number): number {
+  let count = 0;
+  for (let word = 0; word < WINDOW_WORDS; word++) {
+    count += ones((words[word] as number) & (bits[at + word] as number));
   }
   return count;
+}
+
+/** Sums of two, four and eight bits side by side (Warren, Hacker's Delight, 5-1). */
+function ones(bits: number): number {
+  let sums = bits - ((bits >>> 1) & 0x5555_5555);
+  sums = (sums & 0x3333_3333) + ((sums >>> 2) & 0x3333_3333);
+  return Math.imul((sums + (sums >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
 }

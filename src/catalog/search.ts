@@ -6,14 +6,22 @@ import { RowSet, WINDOW_BITS, WINDOW_ROWS } from './row-set.js';
 
 /** Kinds of plans whose count is exact. */
 const EXACT = new Set<Plan['kind']>(['none', 'all', 'set', 'rows']);
+/** A window counts for as many rows that are looked at as take its time. */
+const WINDOW_WORK = 200;
 
-/** The rows of a plan, window by window, in ascending order. Good until the next operation. */
+/**
+ * The rows of a plan, window by window, in ascending order. Good until the next operation. Rows
+ * that are looked at one by one are counted as work: who must not take long goes from window to
+ * window until there was enough.
+ */
 export class Search {
   readonly #plan: Plan;
   readonly #postings: Postings;
   readonly #all: number;
   /** One a level of the plan. */
   readonly #scratch: RowSet[] = [];
+  /** Rows that were looked at, and what windows count for. */
+  #work = 0;
 
   constructor(plan: Plan, postings: Postings, all: number) {
     this.#plan = plan;
@@ -21,45 +29,54 @@ export class Search {
     this.#all = all;
   }
 
+  get work(): number {
+    return this.#work;
+  }
+
+  /** How many rows there are, where that is known without a search; else -1. */
+  get countKnown(): number {
+    return EXACT.has(this.#plan.kind) ? this.#plan.count : -1;
+  }
+
+  /** The first window from `from` on that may have rows, or -1. */
+  windowFrom(from: number): number {
+    return this.#windowFrom(this.#plan, from);
+  }
+
+  /** Makes `target` the rows of a window. */
+  fill(window: number, target: RowSet): void {
+    this.#work += WINDOW_WORK;
+    this.#fill(this.#plan, window, target, 0);
+  }
+
   /**
-   * Gives the rows from one on to `use`, until it returns false. Returns the row to go on from, or
-   * -1 when there is none.
+   * Gives the rows from one on to `use`, until it returns false, or a window ends and the work is
+   * more than `workMax`. Returns the row to go on from, or -1 when there is none.
    */
-  rows(from: number, use: (row: number) => boolean): number {
+  rows(from: number, use: (row: number) => boolean, workMax = Number.POSITIVE_INFINITY): number {
     const found = new RowSet();
-    let window = this.#windowFrom(this.#plan, from >>> WINDOW_BITS);
+    let window = this.windowFrom(from >>> WINDOW_BITS);
     let start = window === from >>> WINDOW_BITS ? from & (WINDOW_ROWS - 1) : 0;
-    for (; window >= 0; window = this.#windowFrom(this.#plan, window + 1)) {
-      this.#fill(this.#plan, window, found, 0);
+    while (window >= 0) {
+      this.fill(window, found);
       for (let row = found.next(start); row >= 0; row = found.next(row + 1)) {
         const whole = window * WINDOW_ROWS + row;
         if (!use(whole)) return whole + 1;
       }
       start = 0;
+      window = this.windowFrom(window + 1);
+      if (this.#work > workMax && window >= 0) return window * WINDOW_ROWS;
     }
     return -1;
   }
 
-  count(): number {
-    const plan = this.#plan;
-    if (EXACT.has(plan.kind)) return plan.count;
-    const found = new RowSet();
-    let count = 0;
-    for (let window = this.#windowFrom(plan, 0); window >= 0; ) {
-      this.#fill(plan, window, found, 0);
-      count += found.count();
-      window = this.#windowFrom(plan, window + 1);
-    }
-    return count;
-  }
-
-  /** The first window from `from` on that may have rows, or -1. */
   #windowFrom(plan: Plan, from: number): number {
     switch (plan.kind) {
       case 'none':
         return -1;
       case 'all':
       case 'not':
+      case 'filter':
         return this.#postings.windowFrom(this.#all, from);
       case 'set':
         return this.#postings.windowFrom(plan.set, from);
@@ -118,6 +135,10 @@ export class Search {
         target.clear();
         for (const set of plan.sets) postings.fill(set, window, target.words);
         return;
+      case 'filter':
+        postings.copy(this.#all, window, target.words);
+        this.#narrow(plan.passes, window, target);
+        return;
       case 'not':
         this.#fill(plan.part, window, target, level);
         this.#complement(window, target, level);
@@ -150,20 +171,28 @@ export class Search {
 
   #intersect(parts: readonly Plan[], window: number, target: RowSet, level: number): void {
     const part = this.#scratchOf(level);
-    target.fillTo(WINDOW_ROWS);
     for (const [index, each] of parts.entries()) {
       if (index === 0) {
         this.#fill(each, window, target, level);
         continue;
       }
       if (target.next(0) < 0) return;
-      if (each.kind === 'set') this.#postings.and(each.set, window, target.words);
+      if (each.kind === 'filter') this.#narrow(each.passes, window, target);
+      else if (each.kind === 'set') this.#postings.and(each.set, window, target.words);
       else if (each.kind === 'not' && each.part.kind === 'set') {
         this.#postings.andNot(each.part.set, window, target.words);
       } else {
         this.#fill(each, window, part, level + 1);
         target.and(part);
       }
+    }
+  }
+
+  /** Keeps the rows that pass. */
+  #narrow(passes: (row: number) => boolean, window: number, target: RowSet): void {
+    for (let row = target.next(0); row >= 0; row = target.next(row + 1)) {
+      this.#work++;
+      if (!passes(window * WINDOW_ROWS + row)) target.remove(row);
     }
   }
 

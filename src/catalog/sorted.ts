@@ -73,3 +73,18 @@ export function andRows(words: Uint32Array, rows: Rows, start: number, end: numb
   }
   words.fill(0, word);
 }
+
+/** How many rows are in the bitmap of their window. */
+export function countCommonRows(
+  words: Uint32Array,
+  rows: Rows,
+  start: number,
+  end: number,
+): number {
+  let count = 0;
+  for (let at = start; at < end; at++) {
+    const row = rows[at] as number;
+    count += ((words[(row >>> 5) & WORD_MASK] as number) >>> row) & 1;
+  }
+  return count;
+}

@@ -2,16 +2,17 @@ import { Writer } from '../core/bytes.js';
 import { compileGlob } from '../core/glob.js';
 import { compileRegex } from '../core/regex.js';
 import type { Condition, Quantifier, SelectorItem, SelectorValue } from '../core/selector/ast.js';
-import { encodeUtf8 } from '../core/utf8.js';
-import { Float, Timestamp } from '../core/value.js';
-import { writeValue } from '../core/value-codec.js';
 import {
+  listTester,
   numberOf,
   type TextTester,
   textTester,
   type ValueTester,
   valueTester,
-} from './satisfies.js';
+} from '../core/selector/satisfies.js';
+import { encodeUtf8 } from '../core/utf8.js';
+import { Float, Timestamp } from '../core/value.js';
+import { writeValue } from '../core/value-codec.js';
 import { addPairs, type Signature } from './signature.js';
 import { KIND } from './terms.js';
 
@@ -63,15 +64,7 @@ export function termTests(condition: Condition, quantifier: Quantifier | null): 
 }
 
 function ofLists(condition: Condition, quantifier: Quantifier): TermTest {
-  const passes = valueTester(condition);
-  return {
-    kind: 'values',
-    column: KIND.list,
-    passes: (value) => {
-      if (!Array.isArray(value)) return false;
-      return quantifier === 'any' ? value.some(passes) : value.every(passes);
-    },
-  };
+  return { kind: 'values', column: KIND.list, passes: listTester(condition, quantifier) };
 }
 
 function ofItem(item: SelectorItem): readonly TermTest[] {

@@ -212,6 +212,18 @@ export class Terms {
     return this.#keys[key]?.rows ?? 0;
   }
 
+  /** How many distinct values a key has. */
+  valuesOf(key: number): number {
+    let values = 0;
+    for (const column of this.#keys[key]?.columns ?? []) values += column?.used ?? 0;
+    return values;
+  }
+
+  /** All terms of a key, those by which no row is found among them. */
+  eachOf(key: number, visit: (term: number) => void): void {
+    for (const column of this.#keys[key]?.columns ?? []) column?.each(visit);
+  }
+
   column(key: number, kind: number): Column | null {
     return this.#keys[key]?.columns[kind] ?? null;
   }

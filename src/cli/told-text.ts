@@ -136,7 +136,11 @@ function detailsOf({ what, fields }: Told): string {
   if (deadlineMs === null) add('for ever');
   else if (typeof deadlineMs === 'number') add(`within ${formatDuration(deadlineMs)}`);
   if (fields['glob'] === true) add(quoted(textOf(fields['pattern'])));
-  if (what === 'list') add(quoted(textOf(fields['glob'])));
+  if (typeof fields['selector'] === 'string') add(quoted(short(fields['selector'])));
+  if (typeof fields['by'] === 'string') add(`by ${printable(fields['by'])}`);
+  if (typeof fields['of'] === 'string') add(`of ${printable(fields['of'])}`);
+  if (typeof fields['how'] === 'string') add(fields['how']);
+  if (fields['dry'] === true) add('to see what it would do');
   if (fields['force'] === true) add('by force');
   for (const name of ['handle', 'cancels', 'promise', 'key', 'file']) {
     const value: Value | undefined = fields[name];

@@ -1,4 +1,5 @@
 import { AttaccaError } from '../core/errors.js';
+import { quoted } from '../core/selector/printer.js';
 import type { ValueMap } from '../core/value.js';
 import {
   EXPLAIN,
@@ -14,8 +15,24 @@ import {
 import { askOk, askValue, asMap, asMaps } from './asking.js';
 import type { Client } from './client.js';
 import type { Transport } from './data-plane.js';
-import { listObjects } from './listing.js';
+import {
+  type FacetOptions,
+  type FacetValues,
+  facetValues,
+  type Histogram,
+  histogramsOf,
+} from './faceting.js';
 import { type Attributes, deadlineOf, type WaitOptions } from './options.js';
+import {
+  type Changed,
+  type ChangeOptions,
+  countObjects,
+  endObjects,
+  type Found,
+  type QueryOptions,
+  queryObjects,
+  tagObjects,
+} from './selecting.js';
 import type { Tenancy } from './tenancy.js';
 
 /**
@@ -79,11 +96,88 @@ export class PoolView {
     if (typeof glob !== 'string') {
       throw new AttaccaError('bad-argument', 'Cannot list: the first argument is a glob, a text');
     }
-    const detail = options.detail === true;
-    for await (const row of listObjects(this.client, glob, detail, options)) {
-      if (detail) yield asMap(row);
-      else if (typeof row === 'string') yield row;
+    const detail = options.detail === true ? 'all' : 'name';
+    const selector = glob === '*' ? '' : `name ~ ${quoted(glob)}`;
+    for await (const row of queryObjects(this.client, selector, { ...options, detail })) {
+      if (typeof row === 'string') yield row;
+      else yield asMap(row);
     }
+  }
+
+  /**
+   * Objects that a selector selects: `param = "t" and step in 0..24` (docs/selectors.md). Comes in
+   * pages, each exact at its moment: what is selected all the time comes once, what is made,
+   * changed or ends meanwhile may. `bad-selector` points at the character that is wrong.
+   *
+   * ```ts
+   * for await (const { name, attributes } of pool.query('param = "t"', { sort: '-step' })) {
+   *   console.log(name, attributes['step']);
+   * }
+   * ```
+   */
+  query(
+    selector: string,
+    options: QueryOptions & { readonly detail: 'name' },
+  ): AsyncGenerator<string>;
+  query(
+    selector: string,
+    options: QueryOptions & { readonly detail: 'all' },
+  ): AsyncGenerator<ValueMap>;
+  query(
+    selector: string,
+    options?: QueryOptions & { readonly detail?: 'attributes' | undefined },
+  ): AsyncGenerator<Found>;
+  async *query(
+    selector: string,
+    options: QueryOptions = {},
+  ): AsyncGenerator<string | ValueMap | Found> {
+    for await (const row of queryObjects(this.client, selector, options)) {
+      if (typeof row === 'string') yield row;
+      else yield asMap(row);
+    }
+  }
+
+  /** How many objects a selector selects; none of them is fetched. */
+  count(selector: string, options: WaitOptions = {}): Promise<number> {
+    return countObjects(this.client, selector, options);
+  }
+
+  /** The distinct values of a key, of all objects or of those selected, the most frequent first. */
+  facets(key: string, options: FacetOptions = {}): Promise<FacetValues> {
+    return facetValues(this.client, key, options);
+  }
+
+  /** How often the numbers of a key, and its timestamps, lie in which range. */
+  histograms(key: string, options: FacetOptions = {}): Promise<Histogram[]> {
+    return histogramsOf(this.client, key, options);
+  }
+
+  /** Adds or replaces tags of all objects that a selector selects. */
+  tagSelected(selector: string, tags: Attributes, options: ChangeOptions = {}): Promise<Changed> {
+    return tagObjects(this.client, selector, { tags, removed: [] }, options);
+  }
+
+  /** Removes tags of all objects that a selector selects. */
+  untagSelected(
+    selector: string,
+    tags: readonly string[],
+    options: ChangeOptions = {},
+  ): Promise<Changed> {
+    return tagObjects(this.client, selector, { tags: {}, removed: tags }, options);
+  }
+
+  /** As {@link delete}, of all objects that a selector selects. */
+  deleteSelected(
+    selector: string,
+    options: ChangeOptions & { readonly force?: boolean | undefined } = {},
+  ): Promise<Changed> {
+    const how = options.force === true ? 'deleteForced' : 'delete';
+    return endObjects(this.client, selector, how, options);
+  }
+
+  /** As {@link unkeep}, of all objects that a selector selects. */
+  unkeepSelected(selector: string, options: ChangeOptions = {}): Promise<Changed> {
+    return endObjects(this.client, selector, 'unkeep', options);
   }
 
   /** The members of the pool: name, process, what they hold. */

@@ -126,6 +126,7 @@ function writeRestart(w: Writer, { options, slabsLost }: Restart): void {
   w.u64(options.life);
   w.u64(options.lifeBefore);
   w.u64(options.sessionKeyId);
+  w.u64(options.wallMs);
   w.u32(slabsLost.length);
   for (const slab of slabsLost) w.u32(slab);
 }
@@ -141,6 +142,7 @@ function readRestart(r: Reader): Restart {
     life: r.u64(),
     lifeBefore: r.u64(),
     sessionKeyId: r.u64(),
+    wallMs: r.u64(),
   };
   const slabsLost: number[] = [];
   for (let left = r.u32(); left > 0; left--) slabsLost.push(r.u32());

@@ -1,16 +1,14 @@
 import { Writer } from '../core/bytes.js';
 import type { Value } from '../core/value.js';
 import { explainObject, explainPromised, explainWaits } from '../pool/explain.js';
-import { info, list, members, objectNamed, stat } from '../pool/looking.js';
+import { info, isObject, members, objectNamed, stat } from '../pool/looking.js';
 import type { PoolState } from '../pool/state.js';
 import {
   EXPLAIN,
   MESSAGE_HEADER_SIZE,
   readExplain,
-  readList,
   readStat,
   writeExplain,
-  writeList,
   writeStat,
 } from '../protocol/index.js';
 
@@ -42,14 +40,9 @@ export class LookingBack {
 
   /** All objects, in the order of the pool's rows, as of `stat`. */
   *objects(): Generator<Value> {
-    const { decoder, reader } = this.#pool;
-    for (let after: Value | undefined = ''; typeof after === 'string'; ) {
-      const page = { glob: '*', after, limit: 0, detail: true };
-      this.#read((w) => writeList(w, page));
-      readList(reader, decoder.list);
-      const answer = list(this.#pool, decoder.list) as { objects: Value[]; next: Value };
-      yield* answer.objects;
-      after = answer.next;
+    const pool = this.#pool;
+    for (let object = 1; object < pool.objects.end; object++) {
+      if (isObject(pool, object)) yield stat(pool, object);
     }
   }
 

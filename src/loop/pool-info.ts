@@ -35,6 +35,7 @@ export function decodePoolInfo(bytes: Uint8Array): PoolInfo {
       life: number(map, 'life'),
       lifeBefore: number(map, 'lifeBefore'),
       sessionKeyId: number(map, 'sessionKeyId'),
+      wallMs: number(map, 'wallMs'),
     },
     bootId: text(map, 'bootId'),
     shmDirectory: text(map, 'shmDirectory'),

@@ -7,6 +7,7 @@ import type { Decoder } from '../pool/decoder.js';
 import {
   type AttributeIndex,
   attributesOf,
+  END,
   HANDLE_NONE,
   MESSAGE,
   messageName,
@@ -14,24 +15,29 @@ import {
   readAdopt,
   readCancel,
   readClose,
+  readCount,
   readDeclare,
   readDelete,
   readDemand,
+  readEndSelected,
   readExplain,
+  readFacets,
   readHandle,
   readJoin,
   readKey,
   readLease,
   readLeave,
-  readList,
   readOffer,
   readPromise,
+  readQuery,
   readRequire,
   readReturn,
   readSet,
+  readSort,
   readStat,
   readStop,
   readTag,
+  readTagSelected,
   readUnkeep,
   readWithdraw,
   SCOPE,
@@ -212,12 +218,60 @@ function partsOfName(r: Reader, code: number, names: ToldNames, message: Decoder
     case MESSAGE.explain:
       readExplain(r, message.explain);
       return { object: textAt(r, message.explain.nameStart, message.explain.nameEnd) };
-    case MESSAGE.list:
-      readList(r, message.list);
-      return { fields: { glob: textAt(r, message.list.globStart, message.list.globEnd) } };
+    default:
+      return partsOfSelector(r, code, names, message);
+  }
+}
+
+/** Requests with a selector. */
+function partsOfSelector(r: Reader, code: number, names: ToldNames, message: Decoder): Parts {
+  switch (code) {
+    case MESSAGE.query:
+      readQuery(r, message.query);
+      return { fields: selectorOf(r, message.query) };
+    case MESSAGE.sort: {
+      readSort(r, message.sort);
+      const { keyStart, keyEnd } = message.sort;
+      return { fields: { ...selectorOf(r, message.sort), by: textAt(r, keyStart, keyEnd) } };
+    }
+    case MESSAGE.count:
+      readCount(r, message.count);
+      return { fields: selectorOf(r, message.count) };
+    case MESSAGE.facets: {
+      readFacets(r, message.facets);
+      const { keyStart, keyEnd } = message.facets;
+      return { fields: { ...selectorOf(r, message.facets), of: textAt(r, keyStart, keyEnd) } };
+    }
+    case MESSAGE.tagSelected: {
+      readTagSelected(r, message.tagSelected);
+      const { attributes, removed, removedCount, dry } = message.tagSelected;
+      const fields = {
+        ...selectorOf(r, message.tagSelected),
+        dry: dry === 1,
+        tags: attributesIn(r, attributes, names),
+        removed: [...removed.subarray(0, removedCount)].map((key) => names.key(key)),
+      };
+      return { fields };
+    }
+    case MESSAGE.endSelected: {
+      readEndSelected(r, message.endSelected);
+      const { dry, how } = message.endSelected;
+      const fields = { dry: dry === 1, how: ENDS[how] ?? '', force: how === END.deleteForced };
+      return { fields: { ...selectorOf(r, message.endSelected), ...fields } };
+    }
     default:
       return {};
   }
+}
+
+/** What END_SELECTED does, by code. */
+const ENDS = ['withdraw', 'delete', 'delete'] as const;
+
+function selectorOf(
+  r: Reader,
+  message: { readonly selectorStart: number; readonly selectorEnd: number },
+): ValueMap {
+  return { selector: textAt(r, message.selectorStart, message.selectorEnd) };
 }
 
 function textAt(r: Reader, start: number, end: number): string {

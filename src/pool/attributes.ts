@@ -1,9 +1,9 @@
 import type { Arena } from '../catalog/arena.js';
-import { numberOf } from '../catalog/satisfies.js';
 import type { Terms } from '../catalog/terms.js';
 import { refuse } from '../core/assert.js';
 import { Reader, type Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
+import { numberOf } from '../core/selector/satisfies.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import type { Value } from '../core/value.js';
 import { readValue } from '../core/value-codec.js';
@@ -204,17 +204,28 @@ export class Attributes {
     return map;
   }
 
-  /** Writes a record as a wire `map`, without making objects of it. */
-  writeMap(writer: Writer, record: number): void {
-    const count = this.count(record);
-    writer.u32(count);
-    for (let place = 0; place < count; place++) {
+  /** Writes a record as a wire `map`, without making objects of it; with `over` put over it. */
+  writeMap(writer: Writer, record: number, over = 0): void {
+    const countAt = writer.at;
+    writer.u32(0);
+    let count = this.count(over);
+    for (let place = 0; place < this.count(record); place++) {
       const term = this.#arena.word(record, place);
-      writer.text(this.keys.name(this.terms.keyOf(term)));
-      const value = this.terms.valueOf(term);
-      const start = this.#arena.start(value);
-      writer.rawRange(this.#arena.chunk(value), start, start + this.#arena.size(value));
+      if (over !== 0 && this.termOf(over, this.terms.keyOf(term)) !== 0) continue;
+      this.#writeTerm(writer, term);
+      count++;
     }
+    for (let place = 0; place < this.count(over); place++) {
+      this.#writeTerm(writer, this.#arena.word(over, place));
+    }
+    writer.patchU32(countAt, count);
+  }
+
+  #writeTerm(writer: Writer, term: number): void {
+    writer.text(this.keys.name(this.terms.keyOf(term)));
+    const value = this.terms.valueOf(term);
+    const start = this.#arena.start(value);
+    writer.rawRange(this.#arena.chunk(value), start, start + this.#arena.size(value));
   }
 
   #write(count: number): number {

@@ -1,21 +1,26 @@
 import {
+  Count,
   Declare,
   Delete,
   Demand,
+  EndSelected,
   Explain,
+  Facets,
   Key,
   Lease,
   Leave,
-  List,
   Messages,
   Offer,
   PromiseFields,
+  Query,
   Require,
   Return,
   SetFields,
+  Sort,
   Stat,
   Stop,
   Tag,
+  TagSelected,
   Unkeep,
   Withdraw,
 } from '../protocol/index.js';
@@ -41,7 +46,12 @@ export class Decoder {
   readonly lease = new Lease();
   readonly return = new Return();
   readonly stat = new Stat();
-  readonly list = new List();
+  readonly query = new Query();
+  readonly sort = new Sort();
+  readonly count = new Count();
+  readonly facets = new Facets();
+  readonly tagSelected = new TagSelected();
+  readonly endSelected = new EndSelected();
   readonly explain = new Explain();
   readonly stop = new Stop();
 }

@@ -15,6 +15,20 @@ import { withdrawVersion } from './versions.js';
  * which fails those. Readers keep what they hold.
  */
 export function deleteObject(pool: PoolState, object: number, force: boolean): void {
+  checkDelete(pool, object, force);
+  const name = objectName(pool, object);
+  retag(pool, object, 0);
+  // The handles keep the row alive until the last of them is failed; nothing is read after that.
+  const current = pool.objects.get(object, OBJECT.current);
+  const error = failure('object-deleted', `Cannot demand "${name}": it was deleted`, { name });
+  forEachHandle(pool, object, (handle) => {
+    if (handleState(pool, handle) === HANDLE_STATE.required) failRequire(pool, handle, error);
+  });
+  if (current !== 0) withdrawVersion(pool, current);
+}
+
+/** Refuses with `object-required` what only force would delete. */
+export function checkDelete(pool: PoolState, object: number, force: boolean): void {
   const name = objectName(pool, object);
   const waiting: string[] = [];
   forEachHandle(pool, object, (handle) => {
@@ -28,14 +42,6 @@ export function deleteObject(pool: PoolState, object: number, force: boolean): v
       members: someOf(waiting),
     });
   }
-  retag(pool, object, 0);
-  // The handles keep the row alive until the last of them is failed; nothing is read after that.
-  const current = pool.objects.get(object, OBJECT.current);
-  const error = failure('object-deleted', `Cannot demand "${name}": it was deleted`, { name });
-  forEachHandle(pool, object, (handle) => {
-    if (handleState(pool, handle) === HANDLE_STATE.required) failRequire(pool, handle, error);
-  });
-  if (current !== 0) withdrawVersion(pool, current);
 }
 
 /** TAG: sets and removes tags of an object. */

@@ -1,10 +1,9 @@
 import { refuse } from '../core/assert.js';
-import { compileGlob } from '../core/glob.js';
 import { LIMITS } from '../core/limits.js';
 import { spaceAt } from '../core/space.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
-import { DURABILITIES, type List } from '../protocol/index.js';
+import { DURABILITIES } from '../protocol/index.js';
 import { stateName } from './handles.js';
 import { leaseBytesMax } from './memory.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
@@ -12,9 +11,6 @@ import { Room } from './room.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { PoolState } from './state.js';
 import { versionHas } from './versions.js';
-
-/** Objects looked at for one page: bounds the pause that a list can cause. */
-const LIST_SCAN_MAX = 65_536;
 
 /** The object of that name; `unknown-object` when there is none. */
 export function objectNamed(pool: PoolState, start: number, end: number): number {
@@ -33,8 +29,7 @@ export function stat(pool: PoolState, object: number): { [key: string]: Value } 
   const current = objects.get(object, OBJECT.current);
   const fields: { [key: string]: Value } = {
     name: objectName(pool, object),
-    state:
-      current !== 0 ? 'offered' : objects.get(object, OBJECT.unbound) > 0 ? 'required' : 'declared',
+    state: stateOf(pool, object),
     version: current === 0 ? null : versions.get(current, VERSION.number),
     versions: objects.get(object, OBJECT.number),
     requires: openRequires(pool, object),
@@ -54,15 +49,21 @@ export function stat(pool: PoolState, object: number): { [key: string]: Value } 
   fields['scope'] = versionHas(pool, current, VERSION_FLAG.scopePool) ? 'pool' : 'member';
   fields['provider'] = nameOfMember(pool, versions.get(current, VERSION.providerMember));
   fields['level'] = levelOf(pool, current);
-  fields['durability'] = durabilityName(pool, current);
+  fields['durability'] = DURABILITIES[durabilityOfVersion(pool, current)] ?? 'process';
   return fields;
 }
 
-/** How durable the bytes of a version are. */
-function durabilityName(pool: PoolState, version: number): string {
+/** Whether an object is offered; if not, whether somebody waits for it. */
+export function stateOf({ objects }: PoolState, object: number): string {
+  if (objects.get(object, OBJECT.current) !== 0) return 'offered';
+  return objects.get(object, OBJECT.unbound) > 0 ? 'required' : 'declared';
+}
+
+/** How durable the bytes of a version are: one of DURABILITY. */
+export function durabilityOfVersion(pool: PoolState, version: number): number {
   const isSlice = versionHas(pool, version, VERSION_FLAG.slice);
   const { durability, slabDurability } = pool.options;
-  return DURABILITIES[isSlice ? slabDurability : durability] ?? 'process';
+  return isSlice ? slabDurability : durability;
 }
 
 /** Where the bytes of a version are. */
@@ -99,46 +100,6 @@ export function readersOf(pool: PoolState, object: number): string[] {
     if (leased) names.push(memberOf(pool, handle).name);
   });
   return names;
-}
-
-/**
- * LIST: a page of the names that match. Pages come in the order of the pool's rows; `after` is
- * where the last one ended. An object that is there all the time is listed exactly once.
- */
-export function list(pool: PoolState, message: List): Value {
-  const { bytes } = pool.reader;
-  const glob = compileGlob(decodeUtf8(bytes, message.globStart, message.globEnd));
-  const after = decodeUtf8(bytes, message.afterStart, message.afterEnd);
-  const first = after === '' ? 1 : Number(after) + 1;
-  if (!Number.isSafeInteger(first) || first < 1 || (after !== '' && String(first - 1) !== after)) {
-    refuse('bad-argument', `Cannot list after "${after}": it is no "next" of a page`);
-  }
-  const limit = Math.min(
-    message.limit === 0 ? LIMITS.listPageMax : message.limit,
-    LIMITS.listPageMax,
-  );
-  if (glob.literal && after === '') {
-    const only = findObject(pool, glob.prefix, 0, glob.prefix.length);
-    return { objects: only === 0 ? [] : [row(pool, only, message.detail)], next: null };
-  }
-  const found: Value[] = [];
-  const room = new Room();
-  const end = Math.min(pool.objects.end, first + LIST_SCAN_MAX);
-  let object = first;
-  for (; object < end && found.length < limit; object++) {
-    const record = pool.objects.get(object, OBJECT.name);
-    if (!isObject(pool, object)) continue;
-    const start = pool.arena.start(record);
-    const chunk = pool.arena.chunk(record);
-    if (glob.matches(chunk, start, start + pool.arena.size(record))) {
-      if (!room.add(found, row(pool, object, message.detail))) break;
-    }
-  }
-  return { objects: found, next: object >= pool.objects.end ? null : String(object - 1) };
-}
-
-function row(pool: PoolState, object: number, detail: number): Value {
-  return detail === 1 ? stat(pool, object) : objectName(pool, object);
 }
 
 /** Whether a row of the table is an object now: a released row has nothing but a link. */
@@ -213,6 +174,7 @@ export function info(pool: PoolState): Value {
         pool.waits.rows.bytesUsed +
         extents.bytesUsed +
         pool.directory.bytesUsed,
+      indexBytes: pool.terms.bytesUsed,
       arenaBytes: pool.arena.bytesAllocated,
       arenaBytesUsed: pool.arena.bytesUsed,
     },

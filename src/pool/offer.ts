@@ -5,6 +5,7 @@ import { completeSpace, spaceByteSize } from '../core/space.js';
 import { type Offer, SCOPE, SOURCE } from '../protocol/index.js';
 import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
+import { showVersion } from './indexing.js';
 import {
   countUnbound,
   forEachHandle,
@@ -13,7 +14,6 @@ import {
   objectName,
   setHandleState,
 } from './objects.js';
-import { showVersion } from './indexing.js';
 import { deliver, failRequire } from './require.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
@@ -65,6 +65,7 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
   versions.set(version, VERSION.attributes, handles.get(handle, HANDLE.attributes));
   versions.set(version, VERSION.bytes, bytes);
   versions.setWide(version, VERSION.size, message.size);
+  versions.setWide(version, VERSION.offeredAt, pool.options.wallMs + pool.now);
   versions.set(version, VERSION.provider, handle);
   versions.set(version, VERSION.providerMember, member.id);
   // The version takes the attributes over; the handle has said all it had to say.
@@ -192,11 +193,16 @@ export function withdraw(pool: PoolState, handle: number): void {
 
 /** UNKEEP: withdraws what stays by itself. */
 export function unkeep(pool: PoolState, object: number): void {
+  checkUnkeep(pool, object);
+  withdrawVersion(pool, pool.objects.get(object, OBJECT.current));
+}
+
+/** Refuses with `wrong-state` what does not stay by itself. */
+export function checkUnkeep(pool: PoolState, object: number): void {
   const current = pool.objects.get(object, OBJECT.current);
   if (current === 0 || !versionHas(pool, current, VERSION_FLAG.scopePool)) {
     const name = objectName(pool, object);
     const why = current === 0 ? 'it is not offered' : 'it belongs to the member that offers it';
     refuse('wrong-state', `Cannot withdraw "${name}": ${why}`, { name });
   }
-  withdrawVersion(pool, current);
 }

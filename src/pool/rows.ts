@@ -110,7 +110,9 @@ export const VERSION = {
   providerMember: 13,
   /** The timer that withdraws it. */
   lifetime: 14,
-  width: 15,
+  /** When it was offered, by the clock on the wall: ms of 1970, two fields. */
+  offeredAt: 15,
+  width: 17,
 } as const;
 
 export const VERSION_FLAG = {

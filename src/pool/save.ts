@@ -77,6 +77,7 @@ function saveOptions(options: PoolOptions, w: StateWriter): void {
   w.u64(options.life);
   w.u64(options.lifeBefore);
   w.u64(options.sessionKeyId);
+  w.u64(options.wallMs);
 }
 
 function restoreOptions(r: StateReader): PoolOptions {
@@ -93,6 +94,7 @@ function restoreOptions(r: StateReader): PoolOptions {
     life: r.u64(),
     lifeBefore: r.u64(),
     sessionKeyId: r.u64(),
+    wallMs: r.u64(),
   };
 }
 

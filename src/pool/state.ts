@@ -13,6 +13,7 @@ import { Decoder } from './decoder.js';
 import type { Indices } from './indices.js';
 import { NameKey } from './name-key.js';
 import { HANDLE, OBJECT, VERSION } from './rows.js';
+import { Searching } from './searching.js';
 import type { Member, PromiseRow, Session } from './sessions.js';
 import { Spaces } from './spaces.js';
 import { Waits } from './waits.js';
@@ -39,6 +40,8 @@ export interface PoolOptions {
   readonly sessionKeyId: number;
   /** The manager that had stamped the memory that this one took over; 0: none. */
   readonly lifeBefore: number;
+  /** What a clock on the wall showed at time 0 of the pool, as this manager has it: ms of 1970. */
+  readonly wallMs: number;
 }
 
 /** What the pool asks of its agent and shell. Rare: not on the path of an object. */
@@ -169,6 +172,7 @@ export class PoolState {
   readonly nameKey = new NameKey(this.objects, this.arena);
   readonly dirty: Session[] = [];
   readonly effects: Effect[] = [];
+  readonly searching: Searching;
   /** The last answer to who holds the memory. */
   holdersKnown: { readonly operations: number; readonly rows: ValueMap[] } | null = null;
 
@@ -177,6 +181,7 @@ export class PoolState {
     this.terms = new Terms(this.arena, options.hashSeed);
     this.attributes = new Attributes(this.arena, this.terms, this.keys);
     this.spaces = new Spaces(this.arena, options.hashSeed);
+    this.searching = new Searching(this);
   }
 
   get slabBytesPending(): number {

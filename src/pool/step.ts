@@ -8,25 +8,30 @@ import {
   readAdopt,
   readCancel,
   readClose,
+  readCount,
   readDeclare,
   readDelete,
   readDemand,
   readEmpty,
+  readEndSelected,
   readExplain,
+  readFacets,
   readHandle,
   readJoin,
   readKey,
   readLease,
   readLeave,
-  readList,
   readOffer,
   readPromise,
+  readQuery,
   readRequire,
   readReturn,
   readSet,
+  readSort,
   readStat,
   readStop,
   readTag,
+  readTagSelected,
   readUnkeep,
   readWithdraw,
 } from '../protocol/index.js';
@@ -34,19 +39,24 @@ import { adopt, adopted } from './adopting.js';
 import { deleteObject, tag } from './deleting.js';
 import { emitFail, emitOk, emitValue, flushOk } from './emit.js';
 import { explainObject, explainPromised, explainRings, explainWaits } from './explain.js';
+import { facets } from './facets.js';
 import { declare, dispose, handleOf, memberOfSession, seal, set } from './handles.js';
 import type { Input } from './input.js';
-import { info, list, members, objectNamed, stat } from './looking.js';
+import { info, members, objectNamed, stat } from './looking.js';
 import { endSession, join, leave, openSession } from './members.js';
 import { cancelLease, giveBack, lease, leaseTimedOut, settleLeases } from './memory.js';
 import { isNewWork, refuseNewWork } from './new-work.js';
 import { durabilityOf, offer, unkeep, withdraw } from './offer.js';
+import { isToldKey } from './own-keys.js';
 import { close, graceOver, promise } from './promising.js';
+import { count, query } from './querying.js';
 import { demand, endDemand, requireExplicitly, retract } from './require.js';
 import { restart } from './restart.js';
 import { VERSION, WAIT, WAIT_KIND } from './rows.js';
+import { endSelected, tagSelected } from './selected.js';
 import type { Session } from './sessions.js';
 import { slabFailed, slabReady } from './slabs.js';
+import { sort } from './sorting.js';
 import type { PoolState } from './state.js';
 import { drain, stop } from './stopping.js';
 import { endTimer } from './timers.js';
@@ -220,7 +230,11 @@ function applyRare(pool: PoolState, session: Session, request: number, code: num
     case MESSAGE.key: {
       readKey(r, message.key);
       const { key, nameStart, nameEnd } = message.key;
-      const number = pool.keys.number(decodeUtf8(r.bytes, nameStart, nameEnd));
+      const name = decodeUtf8(r.bytes, nameStart, nameEnd);
+      if (isToldKey(name)) {
+        refuse('bad-attribute', `Cannot use the key "${name}": by it the pool tells what it knows`);
+      }
+      const number = pool.keys.number(name);
       const known = session.keys.known(key);
       if (known !== 0 && known !== number) {
         refuse('bad-attribute', `Cannot give the key number ${key} another name`);
@@ -293,10 +307,6 @@ function applyNamed(pool: PoolState, session: Session, request: number, code: nu
       emitValue(pool, session, request, stat(pool, object));
       return false;
     }
-    case MESSAGE.list:
-      readList(r, message.list);
-      emitValue(pool, session, request, list(pool, message.list));
-      return false;
     case MESSAGE.members:
       readEmpty(r);
       emitValue(pool, session, request, members(pool));
@@ -325,6 +335,40 @@ function applyNamed(pool: PoolState, session: Session, request: number, code: nu
     case MESSAGE.stop:
       readStop(r, message.stop);
       stop(pool, session, request, message.stop.force === 1);
+      return false;
+    default:
+      return applySelecting(pool, session, request, code);
+  }
+}
+
+/** Requests with a selector. */
+function applySelecting(pool: PoolState, session: Session, request: number, code: number): boolean {
+  const r = pool.reader;
+  const message = pool.decoder;
+  switch (code) {
+    case MESSAGE.query:
+      readQuery(r, message.query);
+      query(pool, session, request, message.query);
+      return false;
+    case MESSAGE.sort:
+      readSort(r, message.sort);
+      sort(pool, session, request, message.sort);
+      return false;
+    case MESSAGE.count:
+      readCount(r, message.count);
+      emitValue(pool, session, request, count(pool, message.count));
+      return false;
+    case MESSAGE.facets:
+      readFacets(r, message.facets);
+      emitValue(pool, session, request, facets(pool, message.facets));
+      return false;
+    case MESSAGE.tagSelected:
+      readTagSelected(r, message.tagSelected);
+      emitValue(pool, session, request, tagSelected(pool, session, message.tagSelected));
+      return false;
+    case MESSAGE.endSelected:
+      readEndSelected(r, message.endSelected);
+      emitValue(pool, session, request, endSelected(pool, message.endSelected));
       return false;
     default:
       return refuse('bad-message', `Cannot apply a message: the code ${code} is not known`, {

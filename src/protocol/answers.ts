@@ -4,7 +4,7 @@ import { LIMITS } from '../core/limits.js';
 import type { Value, ValueMap } from '../core/value.js';
 import { type Reading, readMap, readValue, writeMap, writeValue } from '../core/value-codec.js';
 import { DURABILITY, MESSAGE } from './codes.js';
-import { endBody, readChoice, writeHeader, writeWhole } from './message.js';
+import { beginMessage, endBody, readChoice, writeHeader, writeWhole } from './message.js';
 
 /** The value of VALUE holds values of attributes some levels down, each with its own depth. */
 export const ANSWER_DEPTH_MAX = LIMITS.valueDepthMax * 2;
@@ -178,6 +178,13 @@ export function readValueAnswer(r: Reader, exact = false): ValueAnswer {
   const value = readValue(r, { depthMax: ANSWER_DEPTH_MAX, exact });
   endBody(r);
   return { kind: 'value', request, value };
+}
+
+/** Begins VALUE for who writes the value by parts, and then ends the message. */
+export function beginValueAnswer(w: Writer, request: number): number {
+  const start = beginMessage(w, MESSAGE.value);
+  w.u64(request);
+  return start;
 }
 
 export function writeValueAnswer(w: Writer, request: number, value: Value): void {

@@ -36,14 +36,23 @@ export const MESSAGE = {
   promise: 0x1b,
   close: 0x1c,
   unkeep: 0x1d,
+  tagSelected: 0x1e,
+  endSelected: 0x1f,
   lease: 0x20,
   return: 0x21,
   adopt: 0x22,
+  define: 0x30,
+  gather: 0x31,
   stat: 0x40,
-  list: 0x41,
+  query: 0x41,
   members: 0x42,
   explain: 0x43,
   info: 0x44,
+  count: 0x45,
+  facets: 0x46,
+  sort: 0x47,
+  lineage: 0x48,
+  definitions: 0x49,
   stop: 0x50,
   ok: 0x80,
   fail: 0x81,
@@ -92,7 +101,19 @@ export const WANT = { attributes: 1, dispose: 2 } as const;
 
 export const PROMISE_KIND = { name: 0, glob: 1 } as const;
 
-export const EXPLAIN = { name: 0, waits: 1, rings: 2 } as const;
+export const EXPLAIN = { name: 0, waits: 1, rings: 2, selector: 3 } as const;
+
+/** What a page tells of each object: its name, what STAT does, or name and attributes with tags. */
+export const DETAIL = { name: 0, stat: 1, found: 2 } as const;
+
+/** What FACETS tells of a key: its values and how often each is there, or ranges of them. */
+export const FACETS = { values: 0, histogram: 1 } as const;
+
+/** What END_SELECTED does with each object that is selected. */
+export const END = { unkeep: 0, delete: 1, deleteForced: 2 } as const;
+
+/** What DEFINE defines. */
+export const DEFINITION = { schema: 0, container: 1, collection: 2 } as const;
 
 /** LEASE without a handle. */
 export const HANDLE_NONE = 0xffff_ffff;

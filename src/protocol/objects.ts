@@ -40,12 +40,7 @@ export function readTag(r: Reader, into: Tag): void {
   into.nameStart = readName(r);
   into.nameEnd = r.at;
   readAttributes(r, into.attributes);
-  const count = r.u16();
-  if (count > LIMITS.attributesMax) {
-    refuse('bad-attribute', `Cannot remove more than ${LIMITS.attributesMax} tags`);
-  }
-  into.removedCount = count;
-  for (let index = 0; index < count; index++) into.removed[index] = r.u16();
+  into.removedCount = readRemoved(r, into.removed);
   endBody(r);
 }
 
@@ -58,12 +53,28 @@ export function writeTag(
   writeWhole(w, MESSAGE.tag, () => {
     writeName(w, name);
     writeAttributes(w, attributes);
-    if (removed.length > LIMITS.attributesMax) {
-      refuse('bad-attribute', `Cannot remove more than ${LIMITS.attributesMax} tags`);
-    }
-    w.u16(removed.length);
-    for (const key of removed) w.u16(key);
+    writeRemoved(w, removed);
   });
+}
+
+/** Keys of tags that are to go; returns how many. */
+export function readRemoved(r: Reader, into: Uint16Array): number {
+  const count = r.u16();
+  checkRemoved(count);
+  for (let index = 0; index < count; index++) into[index] = r.u16();
+  return count;
+}
+
+export function writeRemoved(w: Writer, removed: readonly number[]): void {
+  checkRemoved(removed.length);
+  w.u16(removed.length);
+  for (const key of removed) w.u16(key);
+}
+
+function checkRemoved(count: number): void {
+  if (count > LIMITS.attributesMax) {
+    refuse('bad-attribute', `Cannot remove more than ${LIMITS.attributesMax} tags`);
+  }
 }
 
 /** 0x1d UNKEEP. */

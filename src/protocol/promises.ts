@@ -10,7 +10,7 @@ import { checkName, writeName } from './names.js';
 const GLOB_BYTES_MAX = LIMITS.nameBytesMax * 2;
 
 /** Reads the text of a glob; returns its start. What it means is checked when it is compiled. */
-export function readGlob(r: Reader): number {
+function readGlob(r: Reader): number {
   const start = r.skipText();
   if (r.at - start > GLOB_BYTES_MAX) {
     refuse('bad-argument', `Cannot use the glob: it is longer than ${GLOB_BYTES_MAX} bytes`);

@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '23e13fa9bb52ad23132237efcdfb45b36aa74ceb87c8a82667293efb07f848e1',
+    vectors: '41752ab2ab9026501b806f70d37b36e500e9c09ab72245bb4872eb5d0ba62be4',
   },
 ];
 

@@ -123,6 +123,7 @@ function poolOptions(
     life: randomBytes(6).readUIntLE(0, 6),
     lifeBefore: memory.stamp?.lifeBefore ?? 0,
     sessionKeyId: past === null ? 0 : sessionKeyId(past.sessionKey),
+    wallMs: Math.max(0, Date.now() - (past?.revived.loop?.pool.now ?? 0)),
   };
 }
 

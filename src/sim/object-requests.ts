@@ -61,11 +61,11 @@ export function explain(asking: Asking, client: Client): void {
 
 export function list(asking: Asking, client: Client): void {
   const glob = asking.of(PATTERNS);
-  const page = { glob, after: '', limit: 0, detail: false };
+  const page = { selector: `name ~ "${glob}"`, after: '', limit: 0, detail: 0 };
   asking.ask(
     client,
     `list ${glob}`,
-    (w) => protocol.writeList(w, page),
+    (w) => protocol.writeQuery(w, page),
     (oracle) => oracle.list(glob),
   );
 }

@@ -469,7 +469,7 @@ function optionsOf(seed: number, memoryBytesMax: number): PoolOptions {
     durability: 0,
     slabDurability: 0,
     reportFreed: true,
-    ...{ life: 1, lifeBefore: 0, sessionKeyId: 0 },
+    ...{ life: 1, lifeBefore: 0, sessionKeyId: 0, wallMs: 1_700_000_000_000 },
   };
 }
 

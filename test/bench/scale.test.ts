@@ -33,6 +33,7 @@ test('clients without sockets offer all their objects, and acknowledge what they
     reportFreed: false,
     life: 1,
     lifeBefore: 0,
+    wallMs: 0,
     sessionKeyId: 0,
   });
   let now = 0;

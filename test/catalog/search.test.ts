@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Arena } from '../../src/catalog/arena.js';
 import { Planner } from '../../src/catalog/plan.js';
+import { RowSet } from '../../src/catalog/row-set.js';
 import { Search } from '../../src/catalog/search.js';
 import { Terms } from '../../src/catalog/terms.js';
 import { Writer } from '../../src/core/bytes.js';
@@ -30,6 +31,7 @@ class Objects {
       all: () => this.#all,
       keyNumber: (name) => this.#keys.get(name) ?? 0,
       keys: () => this.#keys,
+      own: () => null,
     });
   }
 
@@ -89,6 +91,17 @@ class Objects {
   }
 }
 
+function countOf(search: Search): number {
+  const rows = new RowSet();
+  let count = 0;
+  for (let at = search.windowFrom(0); at >= 0; at = search.windowFrom(at + 1)) {
+    search.fill(at, rows);
+    count += rows.count();
+  }
+  assert.ok(search.countKnown < 0 || search.countKnown === count);
+  return count;
+}
+
 const anyRow = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(65_535, 65_536, 200_000));
 
 test('what an index finds is what brute force finds, whatever comes and goes (I9)', () => {
@@ -103,7 +116,7 @@ test('what an index finds is what brute force finds, whatever comes and goes (I9
       for (const selector of asked) {
         const expected = objects.selected(selector);
         assert.deepEqual(objects.found(selector), expected);
-        assert.equal(objects.search(selector).count(), expected.length);
+        assert.equal(countOf(objects.search(selector)), expected.length);
       }
       for (const row of objects.rows) objects.remove(row);
       assert.equal(objects.terms.used, 0);
@@ -152,6 +165,6 @@ test('rows come in pages, in order, each once, over windows', () => {
       });
     }
     assert.deepEqual(rows, expected, text);
-    assert.equal(objects.search(selector).count(), expected.length, text);
+    assert.equal(countOf(objects.search(selector)), expected.length, text);
   }
 });

@@ -1,6 +1,6 @@
 /** Words of a chunk of blocks. */
 const CHUNK_WORDS = 1 << 18;
-/** What a saved arena has before its only chunk: a count, the lists, and how much was written to. */
+/** What a saved arena has before its only chunk: a count, the lists, how much was written to. */
 export const CHUNK = 1 + 61 + 1;
 
 /** A saved arena of one chunk, with all of the chunk: the same state, each word at its place. */

@@ -13,8 +13,8 @@ import {
   readValueAnswer,
   writeDeclare,
   writeJoin,
-  writeList,
   writeOfferInline,
+  writeQuery,
 } from '../../src/protocol/index.js';
 import { restored, saved } from '../core/states.js';
 import { OPTIONS } from '../pool/harness.js';
@@ -106,8 +106,8 @@ test('a list that goes on where there is nothing any more is at its end', () => 
   const lives = new Lives(new PoolLoop(OPTIONS, crc32));
   lives.offerMany();
   const { say } = lives.open();
-  const page = { glob: '*', after: '30000', limit: 10, detail: false };
-  const { frames } = say(1, (w) => writeList(w, page));
+  const page = { selector: '', after: '30000', limit: 10, detail: 0 };
+  const { frames } = say(1, (w) => writeQuery(w, page));
   const messages = new Messages();
   const bytes = frames[0]?.bytes ?? new Uint8Array(0);
   messages.open(bytes, FRAME_HEADER_SIZE, bytes.length);

@@ -19,6 +19,12 @@ const FAR = [2 ** 32 - 2, 2 ** 32 - 1];
 const NAMES = ['x', 'y', 'z/1', '海', 'x'.repeat(1_000)];
 const PATTERNS = ['x', '*', '?', 'z/*', '[xy]', '\\*'];
 
+const FACET_KEYS = ['a', 'b', 'name', '.bytes', '.time', ''];
+const SELECTORS = [
+  ...['', 'a = 1', 'has b', 'a > 0 and b < 3', 'not a = 1', 'any a = 2', 'c =~ "te+xt"', 'a ='],
+  ...['name ~ "z*" or a in 1..2', '.state = "offered"', '.bytes > 63', 'key("*") = "text"'],
+];
+
 /** Writes messages that parse, whatever they mean. */
 class Author {
   readonly #dice: Dice;
@@ -29,6 +35,13 @@ class Author {
 
   #of<T>(list: readonly T[]): T {
     return list[this.#dice(list.length)] as T;
+  }
+
+  #selecting(): protocol.SelectingFields {
+    return {
+      selector: this.#of(SELECTORS),
+      after: this.#of(['', '', '0', '1', 'x', '99999']),
+    };
   }
 
   #small(): number {
@@ -93,12 +106,32 @@ class Author {
       () => protocol.writeAdopt(w, `adopt-${dice(3)}`, this.#wide()),
       () => protocol.writeStat(w, name),
       () =>
-        protocol.writeList(w, {
-          glob: this.#of(PATTERNS),
-          after: this.#of(['', '', '0', '1', 'x', '99999']),
+        protocol.writeQuery(w, {
+          ...this.#selecting(),
           limit: this.#small(),
-          detail: dice(2) === 0,
+          detail: dice(3),
         }),
+      () => protocol.writeCount(w, this.#selecting()),
+      () =>
+        protocol.writeFacets(w, {
+          ...this.#selecting(),
+          ...{ what: dice(2), key: this.#of(FACET_KEYS), limit: this.#small() },
+        }),
+      () =>
+        protocol.writeSort(w, {
+          ...this.#selecting(),
+          ...{ key: this.#of(FACET_KEYS), descending: dice(2) === 0, limit: this.#small() },
+          ...{ detail: dice(3), place: dice(2) === 0 ? null : { value: dice(3), name } },
+        }),
+      () =>
+        protocol.writeTagSelected(w, {
+          ...{ ...this.#selecting(), dry: dice(2) === 0 },
+          ...{ tags: this.#attributes(), removed: [dice(4)] },
+        }),
+      () => {
+        const dry = dice(2) === 0;
+        protocol.writeEndSelected(w, { ...this.#selecting(), dry, how: dice(3) });
+      },
       () => protocol.writeMembers(w),
       () => protocol.writeExplain(w, dice(2) + 1),
       () => protocol.writeExplain(w, 0, name),

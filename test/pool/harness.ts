@@ -30,6 +30,7 @@ export const OPTIONS: PoolOptions = {
   reportFreed: true,
   life: 1,
   lifeBefore: 0,
+  wallMs: 0,
   sessionKeyId: 0,
 };
 

@@ -77,23 +77,23 @@ test('list: with detail each object is as of STAT', () => {
   assert.deepEqual(page['objects'], [member.stat('x').value(), member.stat('y').value()]);
 });
 
-test('list: a glob or an `after` that is none is refused', () => {
+test('query: a selector or an `after` that is none is refused', () => {
   const pool = new Harness();
   const member = pool.member('a');
-  const list = (glob: string, after: string): ReturnType<Member['ping']> =>
+  const list = (selector: string, after: string): ReturnType<Member['ping']> =>
     member.client.call((w) => {
       const start = w.at;
       w.u32(0);
       w.u32(0x41);
-      w.text(glob);
+      w.text(selector);
       w.text(after);
       w.u32(0);
       w.u8(0);
       w.patchU32(start, w.at - start);
     });
-  assert.deepEqual(list('a[b', '').fails('bad-argument').fields['position'], 1);
+  assert.deepEqual(list('name ~ ', '').fails('bad-selector').fields['position'], 7);
   for (const after of ['x', '-1', '1.5', '1e300', 'Infinity', ' ', '0x10', '1 ']) {
-    list('*', after).fails('bad-argument');
+    list('', after).fails('bad-argument');
   }
 });
 

@@ -138,7 +138,48 @@ export class Member {
   }
 
   list(glob: string, after = '', limit = 0, detail = false): Call {
-    return this.client.call((w) => protocol.writeList(w, { glob, after, limit, detail }));
+    return this.query(`name ~ "${glob}"`, after, limit, detail ? protocol.DETAIL.stat : 0);
+  }
+
+  query(selector: string, after = '', limit = 0, detail = 0): Call {
+    return this.client.call((w) => protocol.writeQuery(w, { selector, after, limit, detail }));
+  }
+
+  count(selector: string, after = ''): Call {
+    return this.client.call((w) => protocol.writeCount(w, { selector, after }));
+  }
+
+  facets(key: string, selector = '', options: { what?: number; limit?: number } = {}): Call {
+    const { what = protocol.FACETS.values, limit = 0 } = options;
+    const part = { selector, after: '', what, key, limit };
+    return this.client.call((w) => protocol.writeFacets(w, part));
+  }
+
+  sort(
+    selector: string,
+    key: string,
+    options: { descending?: boolean; limit?: number; place?: protocol.SortFields['place'] } = {},
+  ): Call {
+    const { descending = false, limit = 0, place = null } = options;
+    const part = { selector, after: '', key, descending, limit, detail: 0, place };
+    return this.client.call((w) => protocol.writeSort(w, part));
+  }
+
+  tagSelected(
+    selector: string,
+    set: ValueMap,
+    options: { removed?: readonly string[]; dry?: boolean; after?: string } = {},
+  ): Call {
+    const { dry = false, after = '' } = options;
+    const tags = attributesFor(this.client, set);
+    const removed = (options.removed ?? []).map((key) => this.client.key(key));
+    const part = { selector, after, dry, tags, removed };
+    return this.client.call((w) => protocol.writeTagSelected(w, part));
+  }
+
+  endSelected(selector: string, how: keyof typeof protocol.END, dry = false): Call {
+    const part = { selector, after: '', dry, how: protocol.END[how] };
+    return this.client.call((w) => protocol.writeEndSelected(w, part));
   }
 
   members(): Call {

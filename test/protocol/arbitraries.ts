@@ -58,6 +58,11 @@ const errorParts = {
 };
 
 const handle = { handle: u32 };
+
+const selecting = {
+  selector: fc.oneof(fc.constantFrom('', 'a = 1 and b ~ "x*"'), anyText()),
+  after: anyText(),
+};
 const promise = fc.oneof(
   of('promise', { promise: u32, member: u32, promiseKind: fc.constant(0), pattern: anyName }),
   of('promise', {
@@ -117,12 +122,34 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
   return: of('return', { slab: u32, offset: u64, size: u64 }),
   adopt: of('adopt', { file: fc.nat().map((id) => `adopt-${id}`), size: u64 }),
   stat: of('stat', { name: anyName }),
-  list: of('list', {
-    glob: fc.constantFrom('*', 'a*', ''),
-    after: anyText(),
+  query: of('query', { ...selecting, limit: u32, detail: u8(2) }),
+  count: of('count', selecting),
+  facets: of('facets', { ...selecting, what: u8(1), key: anyText(), limit: u32 }),
+  sort: of('sort', {
+    ...selecting,
+    key: anyText(),
+    descending: u8(1),
     limit: u32,
-    detail: u8(1),
+    detail: u8(2),
+    place: fc.option(fc.record({ value: anyValue, name: anyText() }, { noNullPrototype: true })),
   }),
+  tagSelected: of('tagSelected', {
+    ...selecting,
+    dry: u8(1),
+    attributes: anyAttributes,
+    removed: fc.array(u16, { maxLength: 5 }),
+  }),
+  endSelected: of('endSelected', { ...selecting, dry: u8(1), how: u8(2) }),
+  gather: of('gather', {
+    ...selecting,
+    dry: u8(1),
+    removes: u8(1),
+    key: anyText(),
+    value: anyValue,
+  }),
+  define: of('define', { definitionKind: u8(2), name: anyName, definition: anyValue }),
+  definitions: of('definitions', { definitionKind: u8(2), name: anyText() }),
+  lineage: of('lineage', { name: anyName, depth: u32 }),
   members: fc.constant({ kind: 'members' }),
   explain,
   info: fc.constant({ kind: 'info' }),

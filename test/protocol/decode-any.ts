@@ -33,9 +33,7 @@ import {
 } from '../../src/protocol/handles.js';
 import {
   Explain,
-  List,
   readExplain,
-  readList,
   readStat,
   readStop,
   Stat,
@@ -71,6 +69,7 @@ import {
 import { Offer, readOffer } from '../../src/protocol/offer.js';
 import { PromiseFields, readClose, readPromise } from '../../src/protocol/promises.js';
 import { readSet, SetFields } from '../../src/protocol/set.js';
+import { SELECTING_DECODERS, type SelectingMessage } from './decode-selecting.js';
 
 /** Where a payload is: nowhere, in the message, or in a slab. */
 export type Payload = null | Uint8Array | { slab: number; offset: number; size: number };
@@ -130,7 +129,7 @@ export type AnyMessage =
   | { kind: 'return'; slab: number; offset: number; size: number }
   | Adopt
   | { kind: 'stat'; name: string }
-  | { kind: 'list'; glob: string; after: string; limit: number; detail: number }
+  | SelectingMessage
   | { kind: 'explain'; what: number; name: string }
   | { kind: 'stop'; force: number; deadline: number }
   | { kind: 'ok'; first: number; last: number; record: number; bytes: number }
@@ -229,16 +228,6 @@ function promiseOf(fields: PromiseFields, r: Reader): AnyMessage {
   const { promise, member, kind: promiseKind } = fields;
   const pattern = decodeUtf8(r.bytes, fields.patternStart, fields.patternEnd);
   return { kind: 'promise', promise, member, promiseKind, pattern };
-}
-
-function listOf(fields: List, r: Reader): AnyMessage {
-  return {
-    kind: 'list',
-    glob: decodeUtf8(r.bytes, fields.globStart, fields.globEnd),
-    after: decodeUtf8(r.bytes, fields.afterStart, fields.afterEnd),
-    limit: fields.limit,
-    detail: fields.detail,
-  };
 }
 
 function deliverOf(fields: Deliver, r: Reader): AnyMessage {
@@ -344,7 +333,7 @@ const DECODERS: Readonly<Record<MessageName, Decoder>> = {
     readStat,
     (fields, r) => ({ kind: 'stat', name: nameOf(r, fields) }),
   ),
-  list: filled(() => new List(), readList, listOf),
+  ...SELECTING_DECODERS,
   members: empty('members'),
   explain: filled(
     () => new Explain(),

@@ -157,8 +157,8 @@ test('a message that is refused leaves nothing of it in the writer', () => {
   writerRefuses('bad-attribute', { kind: 'key', key: 1, name: 'é'.repeat(128) });
   writerRefuses('bad-argument', { kind: 'adopt', file: 'slab-1', size: 1 });
   writerRefuses('bad-argument', { kind: 'adopt', file: 'adopt-../x', size: 1 });
-  const list = { kind: 'list', after: '', limit: 1, detail: 0 } as const;
-  writerRefuses('bad-argument', { ...list, glob: '[' });
+  const query = { kind: 'gather', selector: '', after: '', dry: 0, removes: 0 } as const;
+  writerRefuses('bad-argument', { ...query, key: 'a', value: nothing });
   const promise = { kind: 'promise', promise: 1, member: 1 } as const;
   writerRefuses('bad-argument', { ...promise, promiseKind: 1, pattern: '[' });
   writerRefuses('bad-name', { ...promise, promiseKind: 0, pattern: '' });
@@ -188,7 +188,7 @@ test('fields that say something unknown are refused', () => {
   bodyRefused(MESSAGE.offer, 'bad-message', ...handle, 0, 0, 3, 0, 0, 0, 0, 0);
   bodyRefused(MESSAGE.offer, 'bad-message', ...handle, 0, 0, 0, 1, 0, 0, 0, 0);
   bodyRefused(MESSAGE.stop, 'bad-message', 2, ...never);
-  bodyRefused(MESSAGE.explain, 'bad-message', 3, 0, 0, 0, 0);
+  bodyRefused(MESSAGE.explain, 'bad-message', 4, 0, 0, 0, 0);
   bodyRefused(MESSAGE.explain, 'bad-name', 0, 0, 0, 0, 0);
   const two = [2, 0, 0, 0, 0, 0, 0, 0];
   const one = [1, 0, 0, 0, 0, 0, 0, 0];
@@ -196,7 +196,14 @@ test('fields that say something unknown are refused', () => {
   bodyRefused(MESSAGE.ok, 'bad-message', ...one, ...two, 3, 0);
   bodyRefused(MESSAGE.bye, 'bad-message', ...one, ...never);
   bodyRefused(MESSAGE.cancel, 'bad-message', 0, 0, 0, 0, 0, 0, 0x20, 0);
-  bodyRefused(MESSAGE.list, 'bad-argument', 0x41, 0x1f, 0, 0, ...new Array(8_001).fill(0x61));
+  bodyRefused(MESSAGE.query, 'bad-selector', 1, 0, 1, 0, ...new Array(65_541).fill(0x61));
+  bodyRefused(MESSAGE.query, 'bad-message', ...new Array(12).fill(0), 3);
+  bodyRefused(MESSAGE.facets, 'bad-message', ...new Array(8).fill(0), 2);
+  bodyRefused(MESSAGE.endSelected, 'bad-message', ...new Array(9).fill(0), 3);
+  bodyRefused(MESSAGE.tagSelected, 'bad-attribute', ...new Array(11).fill(0), 0xff, 0xff);
+  bodyRefused(MESSAGE.sort, 'bad-message', ...new Array(18).fill(0), 2);
+  bodyRefused(MESSAGE.define, 'bad-message', 3);
+  bodyRefused(MESSAGE.define, 'bad-name', 0, 0, 0, 0, 0, 0);
   bodyRefused(MESSAGE.tag, 'bad-attribute', 1, 0, 0, 0, 0x61, 0, 0, 0xff, 0xff);
   bodyRefused(MESSAGE.adopt, 'bad-argument', 1, 0, 0, 0, 0x61, ...one);
 });

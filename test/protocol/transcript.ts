@@ -23,6 +23,7 @@ const POOL = {
   reportFreed: false,
   life: 1,
   lifeBefore: 0,
+  wallMs: 0,
   sessionKeyId: 0,
 };
 const PROCESS = {

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../src/core/errors.js';
 import { Float, Timestamp, type Value } from '../../src/core/value.js';
 import type { AnyFrame } from './any-frame.js';
 import type { AnyMessage } from './decode-any.js';
+import { SELECTING_CASES } from './selecting-cases.js';
 
 const U32_MAX = 0xffff_ffff;
 const U64_MAX = Number.MAX_SAFE_INTEGER;
@@ -146,8 +147,7 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
   ['return', { kind: 'return', slab: 0, offset: 2 ** 33, size: 64 }],
   ['adopt', { kind: 'adopt', file: 'adopt-1234', size: 2 ** 30 }],
   ['stat', { kind: 'stat', name: 'a' }],
-  ['list', { kind: 'list', glob: '*', after: '', limit: 100, detail: 0 }],
-  ['list, next page', { kind: 'list', glob: 'run/*', after: 'run/é', limit: 4_096, detail: 1 }],
+  ...SELECTING_CASES,
   ['members', { kind: 'members' }],
   ['explain a name', { kind: 'explain', what: 0, name: 'a' }],
   ['explain rings', { kind: 'explain', what: 2, name: '' }],

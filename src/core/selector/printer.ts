@@ -13,7 +13,7 @@ const NAMED: { readonly [character: string]: string } = {
 };
 
 /** A text in quotes. Only what quotes need is escaped: that it stays one line is not promised. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return `"${text.replace(/[\n\t\\"]/gu, (character) => NAMED[character] as string)}"`;
 }
 

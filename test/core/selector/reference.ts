@@ -91,7 +91,8 @@ function satisfies(value: Value, condition: Condition): boolean {
 }
 
 /** The values of the keys that `key` stands for. */
-function valuesOf(key: SelectorKey, attributes: Attributes): Value[] {
+function valuesOf(key: SelectorKey, attributes: Attributes, own: Attributes): Value[] {
+  if (key.kind === 'name' && own.has(key.name)) return [own.get(key.name) as Value];
   const isMeant = (name: string): boolean => {
     if (key.kind === 'name') return name === key.name;
     const compiled = key.kind === 'glob' ? compileGlob(key.pattern) : compileRegex(key.pattern);
@@ -100,22 +101,29 @@ function valuesOf(key: SelectorKey, attributes: Attributes): Value[] {
   return [...attributes].filter(([name]) => isMeant(name)).map(([, value]) => value);
 }
 
-/** Whether an object with these attributes is selected. */
-export function isSelected(selector: Selector, attributes: Attributes): boolean {
+/**
+ * Whether an object with these attributes is selected. `own`: what is asked by its name alone, and
+ * not by a pattern over keys.
+ */
+export function isSelected(
+  selector: Selector,
+  attributes: Attributes,
+  own: Attributes = new Map(),
+): boolean {
   switch (selector.kind) {
     case 'constant':
       return selector.value;
     case 'and':
-      return selector.parts.every((part) => isSelected(part, attributes));
+      return selector.parts.every((part) => isSelected(part, attributes, own));
     case 'or':
-      return selector.parts.some((part) => isSelected(part, attributes));
+      return selector.parts.some((part) => isSelected(part, attributes, own));
     case 'not':
-      return !isSelected(selector.part, attributes);
+      return !isSelected(selector.part, attributes, own);
     case 'has':
-      return valuesOf(selector.key, attributes).length > 0;
+      return valuesOf(selector.key, attributes, own).length > 0;
     case 'test': {
       const { condition, quantifier } = selector;
-      return valuesOf(selector.key, attributes).some((value) => {
+      return valuesOf(selector.key, attributes, own).some((value) => {
         if (quantifier === null) return satisfies(value, condition);
         if (!Array.isArray(value)) return false;
         if (quantifier === 'any') return value.some((each) => satisfies(each, condition));

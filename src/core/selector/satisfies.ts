@@ -1,9 +1,9 @@
-import { unreachable } from '../core/assert.js';
-import { compileGlob } from '../core/glob.js';
-import { compileRegex } from '../core/regex.js';
-import type { Comparator, Condition, SelectorItem, SelectorValue } from '../core/selector/ast.js';
-import { encodeUtf8 } from '../core/utf8.js';
-import { Float, Timestamp, type Value } from '../core/value.js';
+import { unreachable } from '../assert.js';
+import { compileGlob } from '../glob.js';
+import { compileRegex } from '../regex.js';
+import { encodeUtf8 } from '../utf8.js';
+import { Float, Timestamp, type Value } from '../value.js';
+import type { Comparator, Condition, Quantifier, SelectorItem, SelectorValue } from './ast.js';
 
 /** Whether a text, as UTF-8, passes a test of texts. */
 export type TextTester = (bytes: Uint8Array, start: number, end: number) => boolean;
@@ -16,7 +16,8 @@ export function numberOf(value: Value): number | bigint | null {
   return value instanceof Float ? value.value : null;
 }
 
-function orderOfBytes(one: Uint8Array, other: Uint8Array): number {
+/** Below 0, 0 or above: the order of bytes, one by one. */
+export function orderOfBytes(one: Uint8Array, other: Uint8Array): number {
   const size = Math.min(one.length, other.length);
   for (let at = 0; at < size; at++) {
     const difference = (one[at] as number) - (other[at] as number);
@@ -26,7 +27,7 @@ function orderOfBytes(one: Uint8Array, other: Uint8Array): number {
 }
 
 /** Below 0, 0 or above: the order of two values; NaN for those that have none. */
-function orderOf(one: Value, other: Value): number {
+export function orderOf(one: Value, other: Value): number {
   const first = numberOf(one);
   const second = numberOf(other);
   if (first !== null && second !== null) {
@@ -97,6 +98,15 @@ export function valueTester(condition: Condition): ValueTester {
       };
     }
   }
+}
+
+/** As {@link valueTester}, of some element of a list or of every one. */
+export function listTester(condition: Condition, quantifier: Quantifier): ValueTester {
+  const passes = valueTester(condition);
+  return (value) => {
+    if (!Array.isArray(value)) return false;
+    return quantifier === 'any' ? value.some(passes) : value.every(passes);
+  };
 }
 
 type TextCondition = Exclude<Condition, { kind: 'compare' | 'in' }>;

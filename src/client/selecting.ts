@@ -1,0 +1,242 @@
+import type { Writer } from '../core/bytes.js';
+import { AttaccaError } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
+import { orderOfBytes } from '../core/selector/satisfies.js';
+import { encodeUtf8 } from '../core/utf8.js';
+import type { Value, ValueMap } from '../core/value.js';
+import { compareValues } from '../core/value-order.js';
+import {
+  DETAIL,
+  END,
+  writeCount,
+  writeEndSelected,
+  writeQuery,
+  writeSort,
+  writeTagSelected,
+} from '../protocol/index.js';
+import { askValue, asMap, asMaps } from './asking.js';
+import type { Client } from './client.js';
+import type { Attributes, WaitOptions } from './options.js';
+
+/** An object that a query has found: its attributes, and its tags put over them. */
+export interface Found {
+  readonly name: string;
+  readonly attributes: Attributes;
+}
+
+export interface QueryOptions extends WaitOptions {
+  /**
+   * What comes of each object: its name alone, its name with attributes and tags, or all that the
+   * pool knows of it, as of `stat`. Left out: `attributes`.
+   */
+  readonly detail?: 'name' | 'attributes' | 'all' | undefined;
+  /**
+   * A key to sort by, with `-` in front from the last to the first: `step`, `-.time`. Objects
+   * without it come last, those with equal values in the order of their names. Left out: in no
+   * order, which is quicker.
+   */
+  readonly sort?: string | undefined;
+  /** At most so many. */
+  readonly limit?: number | undefined;
+}
+
+/** What was done with all that a selector selects. */
+export interface Changed {
+  readonly selected: number;
+  readonly changed: number;
+  /** Why some were not: `name`, `code`, `message`; of each part of the pool the first hundred. */
+  readonly refused: readonly ValueMap[];
+}
+
+export interface ChangeOptions extends WaitOptions {
+  /** Changes nothing, and says what would be. */
+  readonly dryRun?: boolean | undefined;
+  /** Called after each part with how many objects were selected until then. */
+  readonly progress?: ((selected: number) => void) | undefined;
+}
+
+const DETAILS = { name: DETAIL.name, attributes: DETAIL.found, all: DETAIL.stat } as const;
+/** So many a page: a page is one answer, and its size is bounded by the pool as well. */
+const PAGES = { name: LIMITS.listPageMax, attributes: 2_048, all: 512 } as const;
+
+type Page = { readonly objects: readonly Value[]; readonly next: string | null };
+
+/** All that is selected, a page at a time. */
+export async function* queryObjects(
+  client: Client,
+  selector: string,
+  options: QueryOptions,
+): AsyncGenerator<Value, void, undefined> {
+  const { limit = Number.POSITIVE_INFINITY, sort } = options;
+  if (!(limit >= 0)) throw new RangeError(`Cannot query for ${limit} objects`);
+  let left = limit;
+  const pages =
+    sort === undefined
+      ? inRows(client, selector, options)
+      : sorted(client, selector, sort, options);
+  if (left === 0) return;
+  for await (const objects of pages) {
+    for (const object of objects) {
+      yield object;
+      if (--left === 0) return;
+    }
+  }
+}
+
+async function* inRows(
+  client: Client,
+  selector: string,
+  options: QueryOptions,
+): AsyncGenerator<readonly Value[], void, undefined> {
+  const { detail = 'attributes', limit = Number.POSITIVE_INFINITY } = options;
+  const page = { selector, limit: Math.min(PAGES[detail], limit), detail: DETAILS[detail] };
+  for (let after: string | null = ''; after !== null; ) {
+    const cursor: string = after;
+    const write = (w: Writer): void => writeQuery(w, { ...page, after: cursor });
+    const { objects, next } = await askPage(client, selector, write, options);
+    yield objects;
+    after = next;
+  }
+}
+
+interface Sorted {
+  readonly key: Value;
+  readonly name: string;
+  readonly object: Value;
+}
+
+/**
+ * In the order of a key: the pool gives of each part of it the first behind a place, which are
+ * merged here. The next page begins behind the last of this one, whatever has come and gone.
+ */
+async function* sorted(
+  client: Client,
+  selector: string,
+  sort: string,
+  options: QueryOptions,
+): AsyncGenerator<readonly Value[], void, undefined> {
+  const { detail = 'attributes', limit = Number.POSITIVE_INFINITY } = options;
+  const descending = sort.startsWith('-');
+  const key = descending ? sort.slice(1) : sort;
+  const most = Math.min(PAGES[detail], limit);
+  const request = { selector, key, descending, limit: most, detail: DETAILS[detail] };
+  const compare = (one: Sorted, other: Sorted): number =>
+    compareValues(one.key, other.key, descending) ||
+    orderOfBytes(encodeUtf8(one.name), encodeUtf8(other.name));
+  for (let place: Sorted | undefined; ; ) {
+    let best: Sorted[] = [];
+    const behind = place === undefined ? null : { value: place.key, name: place.name };
+    for (let after: string | null = ''; after !== null; ) {
+      const cursor: string = after;
+      const write = (w: Writer): void => writeSort(w, { ...request, after: cursor, place: behind });
+      const { objects, next } = await askPage(client, selector, write, options);
+      best = [...best, ...objects.map(sortedOf)].sort(compare).slice(0, most);
+      after = next;
+    }
+    if (best.length === 0) return;
+    yield best.map(({ object }) => object);
+    if (best.length < most) return;
+    place = best.at(-1);
+  }
+}
+
+function sortedOf(row: Value): Sorted {
+  const { key = null, object = null } = asMap(row);
+  const name = typeof object === 'string' ? object : asMap(object)['name'];
+  if (typeof name !== 'string') throw noAnswer();
+  return { key, name, object };
+}
+
+/** How many objects are selected. */
+export async function countObjects(
+  client: Client,
+  selector: string,
+  options: WaitOptions,
+): Promise<number> {
+  let counted = 0;
+  for (let after: string | null = ''; after !== null; ) {
+    const cursor: string = after;
+    const write = (w: Writer): void => writeCount(w, { selector, after: cursor });
+    const answer = asMap(await askValue(client, `count ${selector}`, write, options));
+    if (typeof answer['count'] !== 'number') throw noAnswer();
+    counted += answer['count'];
+    after = nextOf(answer);
+  }
+  return counted;
+}
+
+/** Sets and removes tags of all that is selected. */
+export function tagObjects(
+  client: Client,
+  selector: string,
+  { tags, removed }: { readonly tags: Attributes; readonly removed: readonly string[] },
+  options: ChangeOptions,
+): Promise<Changed> {
+  const { keys } = client.connection;
+  const pairs = Object.entries(tags).map(([key, value]) => [keys.of(key), value] as const);
+  const gone = removed.map((key) => keys.of(key));
+  return changeObjects(client, `tag ${selector}`, options, (w, after, dry) =>
+    writeTagSelected(w, { selector, after, dry, tags: pairs, removed: gone }),
+  );
+}
+
+/** Withdraws or deletes all that is selected. */
+export function endObjects(
+  client: Client,
+  selector: string,
+  how: keyof typeof END,
+  options: ChangeOptions,
+): Promise<Changed> {
+  const what = how === 'unkeep' ? 'withdraw' : 'delete';
+  return changeObjects(client, `${what} ${selector}`, options, (w, after, dry) =>
+    writeEndSelected(w, { selector, after, dry, how: END[how] }),
+  );
+}
+
+async function changeObjects(
+  client: Client,
+  what: string,
+  options: ChangeOptions,
+  write: (w: Writer, after: string, dry: boolean) => void,
+): Promise<Changed> {
+  let selected = 0;
+  let changed = 0;
+  const refused: ValueMap[] = [];
+  for (let after: string | null = ''; after !== null; ) {
+    const cursor: string = after;
+    const ask = (w: Writer): void => write(w, cursor, options.dryRun === true);
+    const answer = asMap(await askValue(client, what, ask, options));
+    selected += numberOf(answer['selected']);
+    changed += numberOf(answer['changed']);
+    refused.push(...asMaps(answer['refused'] ?? []));
+    options.progress?.(selected);
+    after = nextOf(answer);
+  }
+  return { selected, changed, refused };
+}
+
+async function askPage(
+  client: Client,
+  selector: string,
+  write: (w: Writer) => void,
+  options: WaitOptions,
+): Promise<Page> {
+  const answer = asMap(await askValue(client, `query ${selector}`, write, options));
+  const { objects } = answer;
+  if (!Array.isArray(objects)) throw noAnswer();
+  return { objects, next: nextOf(answer) };
+}
+
+function nextOf(answer: ValueMap): string | null {
+  const { next } = answer;
+  return typeof next === 'string' ? next : null;
+}
+
+function numberOf(value: Value | undefined): number {
+  if (typeof value !== 'number') throw noAnswer();
+  return value;
+}
+
+function noAnswer(): AttaccaError {
+  return new AttaccaError('bad-message', 'Cannot take the answer: it is none to a selector');
+}

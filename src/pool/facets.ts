@@ -1,0 +1,197 @@
+import { RowSet, WINDOW_BITS } from '../catalog/row-set.js';
+import type { Search } from '../catalog/search.js';
+import { LIMITS } from '../core/limits.js';
+import { numberOf } from '../core/selector/satisfies.js';
+import { decodeUtf8 } from '../core/utf8.js';
+import { Float, Timestamp, type Value } from '../core/value.js';
+import { compareValues } from '../core/value-order.js';
+import { FACETS, type Facets } from '../protocol/index.js';
+import { objectName } from './objects.js';
+import { isNameKey, isToldKey, toldOf } from './own-keys.js';
+import { Room } from './room.js';
+import { nextOf, WORK_MAX } from './searching.js';
+import { termFound } from './sorting.js';
+import type { PoolState } from './state.js';
+
+/** Objects that are looked at one by one for one answer: bounds the pause. */
+const ROWS_MAX = 32_768;
+/** A key with more distinct values is counted object by object. */
+const TERMS_MAX = 65_536;
+/** Windows whose rows are held at a time: 4 million rows, half a MiB. */
+const WINDOWS_MAX = 64;
+const VALUES_DEFAULT = 1_000;
+const BINS_MAX = 64;
+
+interface Tally {
+  readonly values: readonly { readonly value: Value; readonly count: number }[];
+  readonly next: string | null;
+}
+
+/** FACETS: the values of a key among what is selected, or ranges of its numbers. */
+export function facets(pool: PoolState, message: Facets): Value {
+  const { search, from } = pool.searching.open(message);
+  const key = decodeUtf8(pool.reader.bytes, message.keyStart, message.keyEnd);
+  const isOwn = isNameKey(key) || isToldKey(key);
+  const number = isOwn ? 0 : pool.keys.find(key);
+  const byTerm = !isOwn && pool.terms.valuesOf(number) <= TERMS_MAX;
+  const { values, next } = byTerm
+    ? tallyTerms(pool, search, from, number)
+    : tallyRows(search, from, isOwn ? hasOwn(pool, key) : hasTerm(pool, number));
+  const objects = values.reduce((sum, { count }) => sum + count, 0);
+  const parts = { key, objects, distinct: values.length, next };
+  if (message.what === FACETS.histogram) return { ...parts, histograms: histogramsOf(values) };
+  return { ...parts, ...mostFrequent(values, message.limit) };
+}
+
+/** The most frequent values; of others, how many there are. */
+function mostFrequent(values: Tally['values'], limit: number): { readonly [key: string]: Value } {
+  const wanted = limit === 0 ? VALUES_DEFAULT : Math.min(limit, LIMITS.listPageMax);
+  const sorted = values.toSorted(
+    (one, other) => other.count - one.count || compareValues(one.value, other.value, false),
+  );
+  const shown: Value[] = [];
+  const room = new Room();
+  for (const { value, count } of sorted) {
+    if (shown.length === wanted || !room.add(shown, { value, count })) break;
+  }
+  const others = sorted.slice(shown.length);
+  return {
+    values: shown,
+    otherValues: others.length,
+    otherObjects: others.reduce((sum, { count }) => sum + count, 0),
+  };
+}
+
+/** Few values and many objects: of each value, how many of its rows are selected. */
+function tallyTerms(pool: PoolState, search: Search, from: number, key: number): Tally {
+  const windows = new Map<number, RowSet>();
+  const first = from >>> WINDOW_BITS;
+  let window = search.windowFrom(first);
+  while (window >= 0 && windows.size < WINDOWS_MAX && search.work <= WORK_MAX) {
+    const rows = new RowSet();
+    search.fill(window, rows);
+    windows.set(window, rows);
+    window = search.windowFrom(window + 1);
+  }
+  const end = window < 0 ? Number.POSITIVE_INFINITY : window;
+  const { terms, attributes } = pool;
+  const { postings } = terms;
+  const values: { value: Value; count: number }[] = [];
+  terms.eachOf(key, (term) => {
+    const set = terms.rowsOf(term);
+    let count = 0;
+    let at = postings.windowFrom(set, first);
+    while (at >= 0 && at < end) {
+      const rows = windows.get(at);
+      if (rows !== undefined) count += postings.countCommon(set, at, rows.words);
+      at = postings.windowFrom(set, at + 1);
+    }
+    if (count > 0) values.push({ value: attributes.valueOf(term), count });
+  });
+  return { values, next: nextOf(window < 0 ? -1 : window << WINDOW_BITS) };
+}
+
+/** What an object has of a key: equal ids are equal values. */
+type Has = (object: number) => { readonly id: number | string; readonly value: () => Value } | null;
+
+/** Many values, or values that no terms are of: object by object. */
+function tallyRows(search: Search, from: number, has: Has): Tally {
+  const found = new Map<number | string, { value: Value; count: number }>();
+  let looked = 0;
+  const next = search.rows(
+    from,
+    (object) => {
+      const what = has(object);
+      if (what !== null) {
+        const known = found.get(what.id);
+        if (known === undefined) found.set(what.id, { value: what.value(), count: 1 });
+        else known.count++;
+      }
+      return ++looked < ROWS_MAX;
+    },
+    WORK_MAX,
+  );
+  return { values: [...found.values()], next: nextOf(next) };
+}
+
+function hasTerm(pool: PoolState, key: number): Has {
+  return (object) => {
+    const term = termFound(pool, object, key);
+    return term === 0 ? null : { id: term, value: () => pool.attributes.valueOf(term) };
+  };
+}
+
+function hasOwn(pool: PoolState, key: string): Has {
+  return (object) => {
+    const value = isNameKey(key) ? objectName(pool, object) : toldOf(pool, key, object);
+    if (value === undefined) return null;
+    const id = value instanceof Timestamp ? String(value.nanoseconds) : JSON.stringify(value);
+    return { id, value: () => value };
+  };
+}
+
+/**
+ * Ranges of numbers and of timestamps (in ns), each from a multiple of a power of two to the next:
+ * so those of parts of a pool, or of two pools, can be put together exactly, the finer made as
+ * coarse as the other by adding neighbours (as PDC does). Bin `i` counts what lies in
+ * `[(first + i) * 2^exponent, (first + i + 1) * 2^exponent)`.
+ */
+function histogramsOf(values: Tally['values']): Value {
+  const numbers = values.flatMap(({ value, count }) => {
+    const number = numberOf(value);
+    return number === null ? [] : [{ number: Number(number), value, count }];
+  });
+  const times = values.flatMap(({ value, count }) =>
+    value instanceof Timestamp ? [{ number: Number(value.nanoseconds), value, count }] : [],
+  );
+  return [
+    { of: 'numbers', ...histogramOf(numbers) },
+    { of: 'timestamps', ...histogramOf(times) },
+  ].filter(({ objects }) => objects > 0);
+}
+
+interface Counted {
+  readonly number: number;
+  readonly value: Value;
+  readonly count: number;
+}
+
+function histogramOf(all: readonly Counted[]): {
+  readonly [key: string]: Value;
+  readonly objects: number;
+} {
+  // NaN and infinities lie in no range.
+  const counted = all.filter(({ number }) => Number.isFinite(number));
+  const objects = counted.reduce((sum, { count }) => sum + count, 0);
+  const [least, most] = ends(counted);
+  if (least === null || most === null) return { objects };
+  let exponent = Math.max(-1_022, exponentOf(most.number - least.number) - 6);
+  const binOf = (number: number): number => Math.floor(number / 2 ** exponent);
+  while (binOf(most.number) - binOf(least.number) >= BINS_MAX) exponent++;
+  const first = binOf(least.number);
+  const bins = new Array<number>(binOf(most.number) - first + 1).fill(0);
+  for (const { number, count } of counted) {
+    const bin = binOf(number) - first;
+    bins[bin] = (bins[bin] ?? 0) + count;
+  }
+  return { objects, least: least.value, most: most.value, exponent, first: new Float(first), bins };
+}
+
+function ends(counted: readonly Counted[]): [Counted | null, Counted | null] {
+  let least: Counted | null = null;
+  let most: Counted | null = null;
+  for (const each of counted) {
+    if (least === null || each.number < least.number) least = each;
+    if (most === null || each.number > most.number) most = each;
+  }
+  return [least, most];
+}
+
+/** The lowest exponent of a power of two that is not below a size; of 0 it is that of 1. */
+function exponentOf(size: number): number {
+  let exponent = 0;
+  if (size === 0) return 0;
+  while (2 ** exponent < size) exponent++;
+  while (2 ** (exponent - 1) >= size) exponent--;
+  return exponent;
+}

@@ -1,0 +1,96 @@
+import type { OwnKey } from '../catalog/plan.js';
+import { spaceAt } from '../core/space.js';
+import { Timestamp, type Value } from '../core/value.js';
+import { DURABILITIES } from '../protocol/index.js';
+import { durabilityOfVersion, levelOf, nameOfMember, stateOf } from './looking.js';
+import { findObject } from './objects.js';
+import { OBJECT, VERSION, VERSION_FLAG } from './rows.js';
+import type { PoolState } from './state.js';
+import { versionHas } from './versions.js';
+
+/**
+ * The keys of an object's name; the second one is Maestro's. Attributes may have them as well (GRIB
+ * has a `name`): these are asked for by a pattern, `key("name")`.
+ */
+const NAME_KEYS: readonly string[] = ['name', '.maestro.core.cdo.name'];
+
+/** What the pool itself tells of an object, and of the version that is offered. */
+type Told = (pool: PoolState, object: number, version: number) => Value | undefined;
+
+const OF_OBJECTS: { readonly [key: string]: Told } = {
+  '.state': stateOf,
+  '.versions': (pool, object) => pool.objects.get(object, OBJECT.number),
+};
+
+const OF_VERSIONS: { readonly [key: string]: Told } = {
+  '.version': (pool, _, version) => pool.versions.get(version, VERSION.number),
+  '.bytes': (pool, _, version) => pool.versions.getWide(version, VERSION.size),
+  '.dtype': (pool, _, version) => spaceOf(pool, version).dtype,
+  '.shape': (pool, _, version) => spaceOf(pool, version).shape?.map((size) => size ?? null),
+  '.ndim': (pool, _, version) => spaceOf(pool, version).shape?.length,
+  '.order': (pool, _, version) => spaceOf(pool, version).order,
+  '.byteOrder': (pool, _, version) => spaceOf(pool, version).byteOrder,
+  '.scope': (pool, _, version) =>
+    versionHas(pool, version, VERSION_FLAG.scopePool) ? 'pool' : 'member',
+  '.level': (pool, _, version) => levelOf(pool, version),
+  '.durability': (pool, _, version) => DURABILITIES[durabilityOfVersion(pool, version)],
+  '.provider': (pool, _, version) => providerOf(pool, version),
+  '.component': (pool, _, version) => providerOf(pool, version).replace(/\[\d+\]$/u, ''),
+  '.time': (pool, _, version) => timeOf(pool, version),
+};
+
+const TOLD: ReadonlySet<string> = new Set([
+  ...Object.keys(OF_OBJECTS),
+  ...Object.keys(OF_VERSIONS),
+]);
+
+/** Whether by a key the pool tells what it knows: no attribute can have it. */
+export function isToldKey(key: string): boolean {
+  return TOLD.has(key);
+}
+
+export function isNameKey(key: string): boolean {
+  return NAME_KEYS.includes(key);
+}
+
+/** How a key of the pool's own is answered; null for any other. */
+export function ownKeyOf(pool: PoolState, key: string): OwnKey | null {
+  if (isNameKey(key)) return nameKeyOf(pool);
+  if (!TOLD.has(key)) return null;
+  return { kind: 'told', of: (object) => toldOf(pool, key, object) };
+}
+
+/** What the pool tells of an object by a key of its own, other than its name. */
+export function toldOf(pool: PoolState, key: string, object: number): Value | undefined {
+  const version = pool.objects.get(object, OBJECT.current);
+  const ofObject = OF_OBJECTS[key];
+  if (ofObject !== undefined) return ofObject(pool, object, version);
+  return version === 0 ? undefined : OF_VERSIONS[key]?.(pool, object, version);
+}
+
+function nameKeyOf(pool: PoolState): OwnKey {
+  const { objects } = pool;
+  return {
+    kind: 'name',
+    find: (bytes, start, end) => findObject(pool, bytes, start, end),
+    mayHold: (object, low, high) =>
+      (objects.get(object, OBJECT.pairsLow) & low) >>> 0 === low &&
+      (objects.get(object, OBJECT.pairsHigh) & high) >>> 0 === high,
+    record: (object) => objects.get(object, OBJECT.name),
+  };
+}
+
+function spaceOf({ spaces, versions }: PoolState, version: number): ReturnType<typeof spaceAt> {
+  const row = versions.get(version, VERSION.space);
+  return spaceAt(spaces.bytes(row), spaces.start(row));
+}
+
+function providerOf(pool: PoolState, version: number): string {
+  return nameOfMember(pool, pool.versions.get(version, VERSION.providerMember));
+}
+
+/** When a version was offered. */
+function timeOf(pool: PoolState, version: number): Timestamp {
+  const ms = pool.versions.getWide(version, VERSION.offeredAt);
+  return new Timestamp(BigInt(ms) * 1_000_000n);
+}

@@ -1,0 +1,80 @@
+import { Planner } from '../catalog/plan.js';
+import { Search } from '../catalog/search.js';
+import { refuse } from '../core/assert.js';
+import { LIMITS } from '../core/limits.js';
+import type { Selector } from '../core/selector/ast.js';
+import { parseSelector } from '../core/selector/parser.js';
+import { decodeUtf8 } from '../core/utf8.js';
+import { ownKeyOf } from './own-keys.js';
+import type { PoolState } from './state.js';
+
+/** So many selectors are kept as they were read: who asks the same again need not wait for that. */
+const KEPT_MAX = 256;
+
+/** Rows that are looked at one by one for one answer: bounds the pause that it can cause. */
+export const WORK_MAX = 100_000;
+
+/** What requests with a selector have in common: what they select, and where they go on. */
+export class Searching {
+  readonly #pool: PoolState;
+  readonly #planner: Planner;
+  /** By their texts; the oldest goes first. Nothing but a reading again hangs on them. */
+  readonly #kept = new Map<string, Selector>();
+
+  constructor(pool: PoolState) {
+    this.#pool = pool;
+    this.#planner = new Planner({
+      terms: pool.terms,
+      arena: pool.arena,
+      all: () => pool.all,
+      keyNumber: (name) => pool.keys.find(name),
+      keys: () => pool.keys.entries(),
+      own: (name) => ownKeyOf(pool, name),
+    });
+  }
+
+  /** Refuses with `bad-selector`. */
+  selectorOf(text: string): Selector {
+    const kept = this.#kept.get(text);
+    if (kept !== undefined) return kept;
+    const selector = parseSelector(text);
+    const [oldest] = this.#kept.keys();
+    if (oldest !== undefined && this.#kept.size >= KEPT_MAX) this.#kept.delete(oldest);
+    this.#kept.set(text, selector);
+    return selector;
+  }
+
+  /** Good until the next operation. */
+  search(selector: Selector): Search {
+    const { terms, all } = this.#pool;
+    return new Search(this.#planner.plan(selector), terms.postings, all);
+  }
+
+  /** What a request selects, and the row from which it goes on. */
+  open(message: {
+    readonly selectorStart: number;
+    readonly selectorEnd: number;
+    readonly afterStart: number;
+    readonly afterEnd: number;
+  }): { readonly search: Search; readonly from: number } {
+    const { bytes } = this.#pool.reader;
+    const selector = decodeUtf8(bytes, message.selectorStart, message.selectorEnd);
+    const after = decodeUtf8(bytes, message.afterStart, message.afterEnd);
+    return { search: this.search(this.selectorOf(selector)), from: rowAfter(after) };
+  }
+}
+
+/** The row from which a page goes on that says so by `next` of the one before. */
+function rowAfter(after: string): number {
+  const row = after === '' ? 0 : Number(after);
+  const isRow = Number.isInteger(row) && row >= 0 && row <= LIMITS.objectsMax + 1;
+  if (!isRow || (after !== '' && String(row) !== after)) {
+    refuse('bad-argument', `Cannot go on after "${after}": it is no "next" of an answer`);
+  }
+  return row;
+}
+
+/** How an answer says where to go on. */
+export function nextOf(row: number): string | null {
+  return row < 0 ? null : String(row);
+}

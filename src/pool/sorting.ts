@@ -1,0 +1,126 @@
+import { Reader } from '../core/bytes.js';
+import { orderOfBytes } from '../core/selector/satisfies.js';
+import { decodeUtf8 } from '../core/utf8.js';
+import type { Value } from '../core/value.js';
+import { readValue } from '../core/value-codec.js';
+import { compareValues } from '../core/value-order.js';
+import type { Sort } from '../protocol/index.js';
+import { emit } from './emit.js';
+import { isNameKey, isToldKey, toldOf } from './own-keys.js';
+import { pageOf, RowsAnswer } from './querying.js';
+import { OBJECT, VERSION } from './rows.js';
+import { nextOf, WORK_MAX } from './searching.js';
+import type { Session } from './sessions.js';
+import type { PoolState } from './state.js';
+
+/** Objects whose keys are looked up for one answer: bounds the pause. */
+const ROWS_MAX = 32_768;
+
+interface Place {
+  readonly value: Value | undefined;
+  readonly name: Uint8Array;
+}
+
+interface Found extends Place {
+  readonly object: number;
+}
+
+/**
+ * SORT: of a part of the pool the first objects behind a place, in the order of a key and then of
+ * their names: which is the same whatever is between them, so that a page goes on where the one
+ * before has ended though objects come and go.
+ */
+export function sort(pool: PoolState, session: Session, request: number, message: Sort): void {
+  const { search, from } = pool.searching.open(message);
+  const best = new Best(pageOf(message.limit), message.descending === 1, placeOf(pool, message));
+  const keyOf = sortKey(pool, message);
+  let looked = 0;
+  const next = search.rows(
+    from,
+    (object) => {
+      best.add({ object, value: keyOf(object), name: nameBytes(pool, object) });
+      return ++looked < ROWS_MAX;
+    },
+    WORK_MAX,
+  );
+  const answer = new RowsAnswer(pool, emit(pool, session), request, message.detail);
+  for (const found of best.all()) answer.addSorted(found.object, found.value ?? null);
+  answer.end(nextOf(next));
+}
+
+/** The first so many of what is added. */
+class Best {
+  readonly #limit: number;
+  readonly #compare: (one: Place, other: Place) => number;
+  readonly #behind: Place | null;
+  #found: Found[] = [];
+  /** Nothing that comes after it is among the first. */
+  #worst: Found | undefined;
+
+  constructor(limit: number, isDescending: boolean, behind: Place | null) {
+    this.#limit = limit;
+    this.#behind = behind;
+    this.#compare = (one, other) => {
+      const order = compareValues(one.value, other.value, isDescending);
+      return order !== 0 ? order : orderOfBytes(one.name, other.name);
+    };
+  }
+
+  add(found: Found): void {
+    if (this.#behind !== null && this.#compare(found, this.#behind) <= 0) return;
+    if (this.#worst !== undefined && this.#compare(found, this.#worst) >= 0) return;
+    this.#found.push(found);
+    if (this.#found.length >= this.#limit * 2) this.#prune();
+  }
+
+  all(): readonly Found[] {
+    this.#prune();
+    return this.#found;
+  }
+
+  #prune(): void {
+    this.#found = this.#found.sort(this.#compare).slice(0, this.#limit);
+    if (this.#found.length === this.#limit) this.#worst = this.#found.at(-1);
+  }
+}
+
+function placeOf(pool: PoolState, message: Sort): Place | null {
+  if (message.hasPlace === 0) return null;
+  const { bytes } = pool.reader;
+  const value = readValue(new Reader(bytes.subarray(message.placeStart, message.placeEnd)));
+  const name = bytes.slice(message.nameStart, message.nameEnd);
+  return { value: value ?? undefined, name };
+}
+
+function sortKey(pool: PoolState, message: Sort): (object: number) => Value | undefined {
+  const key = decodeUtf8(pool.reader.bytes, message.keyStart, message.keyEnd);
+  // Names are compared in any case.
+  if (isNameKey(key)) return () => '';
+  if (isToldKey(key)) return (object) => toldOf(pool, key, object);
+  const number = pool.keys.find(key);
+  const { attributes } = pool;
+  const values = new Map<number, Value>();
+  return (object) => {
+    const term = termFound(pool, object, number);
+    if (term === 0) return undefined;
+    let value = values.get(term);
+    if (value === undefined) {
+      value = attributes.valueOf(term);
+      values.set(term, value);
+    }
+    return value;
+  };
+}
+
+/** The term of a key by which an object is found, or 0. */
+export function termFound(pool: PoolState, object: number, key: number): number {
+  const { attributes, objects, versions } = pool;
+  const tagged = attributes.termOf(objects.get(object, OBJECT.tags), key);
+  if (tagged !== 0) return tagged;
+  const current = objects.get(object, OBJECT.current);
+  return current === 0 ? 0 : attributes.termOf(versions.get(current, VERSION.attributes), key);
+}
+
+function nameBytes({ objects, arena }: PoolState, object: number): Uint8Array {
+  return arena.view(objects.get(object, OBJECT.name));
+}

@@ -1,0 +1,326 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Selector } from '../../src/core/selector/ast.js';
+import { parseSelector } from '../../src/core/selector/parser.js';
+import { printSelector } from '../../src/core/selector/printer.js';
+import { Float, Timestamp, type Value } from '../../src/core/value.js';
+import { restorePool, savePool } from '../../src/pool/save.js';
+import { DETAIL, FACETS } from '../../src/protocol/index.js';
+import { anyAttributes, anySelector } from '../core/selector/arbitraries.js';
+import { isSelected } from '../core/selector/reference.js';
+import { restored, saved } from '../core/states.js';
+import { fc } from '../fast-check.js';
+import { Harness } from './harness.js';
+import type { Handle, Member } from './member.js';
+
+type Said = ReadonlyMap<string, Value>;
+
+interface ModelObject {
+  handle: Handle | null;
+  attributes: Said;
+  tags: Map<string, Value>;
+}
+
+/** A pool, and what it should find, by name. */
+class Model {
+  readonly pool = new Harness();
+  readonly member: Member = this.pool.member('model[3]');
+  readonly objects = new Map<string, ModelObject>();
+
+  offer(name: string, said: Said): void {
+    const known = this.objects.get(name);
+    if (known?.handle) return;
+    const attributes = withoutNull(said);
+    const handle = this.member.declare(name, { attributes: Object.fromEntries(attributes) });
+    handle.offer('xyz', { keep: true }).ok();
+    this.objects.set(name, { handle, attributes, tags: known?.tags ?? new Map() });
+  }
+
+  withdraw(name: string): void {
+    const known = this.objects.get(name);
+    if (!known?.handle) return;
+    known.handle.withdraw().ok();
+    known.handle.dispose().ok();
+    this.objects.delete(name);
+  }
+
+  tag(name: string, said: Said, removed: readonly string[]): void {
+    const known = this.objects.get(name);
+    if (known === undefined) return;
+    const set = withoutNull(said);
+    this.member.tag(name, Object.fromEntries(set), removed).ok();
+    retag(known, set, removed);
+  }
+
+  tagSelected(selector: Selector, said: Said, removed: readonly string[]): void {
+    const set = withoutNull(said);
+    const names = this.selected(selector);
+    const text = printSelector(selector);
+    const changes = Object.fromEntries(set);
+    const seen = this.member.tagSelected(text, changes, { removed, dry: true }).value();
+    assert.equal(seen['selected'], names.length);
+    const done = this.member.tagSelected(text, changes, { removed }).value();
+    assert.deepEqual(done, { ...seen, changed: names.length, refused: [], next: null });
+    for (const name of names) retag(this.objects.get(name) as ModelObject, set, removed);
+  }
+
+  found(selector: Selector, limit: number): string[] {
+    const names: string[] = [];
+    for (let after: Value = ''; typeof after === 'string'; ) {
+      const page = this.member.query(printSelector(selector), after, limit).value();
+      const objects = page['objects'] as string[];
+      assert.ok(objects.length <= limit);
+      names.push(...objects);
+      after = page['next'] as Value;
+    }
+    return names.sort();
+  }
+
+  /** By brute force. */
+  selected(selector: Selector): string[] {
+    const names: string[] = [];
+    for (const [name, { attributes, tags }] of this.objects) {
+      if (isSelected(selector, new Map([...attributes, ...tags]), ownOf(name))) names.push(name);
+    }
+    return names.sort();
+  }
+}
+
+function withoutNull(said: Said): Said {
+  return new Map([...said].filter(([, value]) => value !== null));
+}
+
+function ownOf(name: string): Said {
+  return new Map<string, Value>([
+    ['name', name],
+    ['.state', 'offered'],
+    ['.bytes', 3],
+    ['.dtype', 'uint8'],
+    ['.shape', [3]],
+    ['.component', 'model'],
+    ['.time', new Timestamp(1_000_000_000n)],
+  ]);
+}
+
+function retag(object: ModelObject, set: Said, removed: readonly string[]): void {
+  for (const key of removed) object.tags.delete(key);
+  for (const [key, value] of set) object.tags.set(key, value);
+}
+
+const anyName = fc.constantFrom('a', 'b', 'ab', 'x/1', 'x/2', '海');
+const anyRemoved = fc.uniqueArray(fc.constantFrom('a', 'b', 'ab', 'x'), { maxLength: 2 });
+
+const anyOwn = fc
+  .constantFrom(
+    'name = "a"',
+    'name in ["x/1", "b", "none", 5]',
+    'name ~ "x*"',
+    'name =~ "[ab]$" and not name suffix "ab"',
+    'name infix "/" or a = 1',
+    'name >= "b"',
+    'name != "a" and has name',
+    '.state = "offered" and .bytes in 1..5',
+    '.bytes > 3 or .dtype != "uint8"',
+    'any .shape = 3 and all .shape < 4',
+    '.time <= 1970-01-01T00:00:01Z and .component prefix "mod"',
+    'has .none or not has .time',
+  )
+  .map(parseSelector);
+
+const anyStep = fc.oneof(
+  fc.tuple(fc.constant('offer' as const), anyName, anyAttributes),
+  fc.tuple(fc.constant('withdraw' as const), anyName),
+  fc.tuple(fc.constant('tag' as const), anyName, anyAttributes, anyRemoved),
+  fc.tuple(
+    fc.constant('tag selected' as const),
+    fc.oneof(anySelector, anyOwn),
+    anyAttributes,
+    anyRemoved,
+  ),
+  fc.tuple(
+    fc.constant('ask' as const),
+    fc.oneof(anySelector, anyOwn),
+    fc.integer({ min: 1, max: 4 }),
+  ),
+);
+
+test('what a pool finds is what brute force finds, whatever is done to it (I9)', () => {
+  fc.assert(
+    fc.property(fc.array(anyStep, { minLength: 1, maxLength: 30 }), anySelector, (steps, last) => {
+      const model = new Model();
+      for (const step of steps) {
+        if (step[0] === 'offer') model.offer(step[1], step[2]);
+        else if (step[0] === 'withdraw') model.withdraw(step[1]);
+        else if (step[0] === 'tag') model.tag(step[1], step[2], step[3]);
+        else if (step[0] === 'tag selected') model.tagSelected(step[1], step[2], step[3]);
+        else ask(model, step[1], step[2]);
+      }
+      ask(model, last, 2);
+      // And so it is when it was restored.
+      const bytes = saved((w) => savePool(model.pool.pool, w));
+      const { searching } = restored(bytes, restorePool);
+      let rows = 0;
+      searching.search(last).rows(0, () => ++rows > 0);
+      assert.equal(rows, model.selected(last).length);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+function ask(model: Model, selector: Selector, limit: number): void {
+  const expected = model.selected(selector);
+  const text = printSelector(selector);
+  assert.deepEqual(model.found(selector, limit), expected, text);
+  assert.deepEqual(model.member.count(text).value(), { count: expected.length, next: null });
+}
+
+/** Steps and levels of two parameters. */
+function fields(): { pool: Harness; member: Member } {
+  const pool = new Harness();
+  const member = pool.member('model[0]');
+  for (let step = 0; step < 24; step += 6) {
+    for (const param of ['t', 'u']) {
+      const attributes = { param, step, level: new Float(850), when: new Timestamp(BigInt(step)) };
+      member.offer(`${param}/${step}`, 'bytes', { attributes, keep: true });
+    }
+  }
+  member.tag('t/6', { quality: 'good', step: 7 }).ok();
+  return { pool, member };
+}
+
+test('a query gives names, or attributes with tags over them, or all that is known', () => {
+  const { member } = fields();
+  const selector = 'param = "t" and step in 6..12';
+  const names = member.query(selector).value();
+  assert.deepEqual(names, { objects: ['t/6', 't/12'], next: null });
+  const found = member.query(selector, '', 1, DETAIL.found).value()['objects'];
+  const attributes = { param: 't', step: 7, level: 850, when: new Timestamp(6n), quality: 'good' };
+  assert.deepEqual(found, [{ name: 't/6', attributes }]);
+  const [known] = member.query(selector, '', 1, DETAIL.stat).value()['objects'] as Value[];
+  assert.deepEqual(known, member.stat('t/6').value());
+  assert.deepEqual(member.query('step = 6').value()['objects'], ['u/6'], 'a tag hides');
+});
+
+test('what is no selector is refused, and points at the character', () => {
+  const { member } = fields();
+  const error = member.query('param = "t" and step >').fails('bad-selector');
+  assert.equal(error.fields['position'], 22);
+  member.query('true', 'x').fails('bad-argument');
+  member.query('true', '01').fails('bad-argument');
+  member.facets('param', '(').fails('bad-selector');
+});
+
+test('facets: the values of a key, the most frequent first, of what is selected', () => {
+  const { member } = fields();
+  assert.deepEqual(member.facets('param').value(), {
+    ...{ key: 'param', objects: 8, distinct: 2, next: null },
+    ...{
+      values: [
+        { value: 't', count: 4 },
+        { value: 'u', count: 4 },
+      ],
+    },
+    ...{ otherValues: 0, otherObjects: 0 },
+  });
+  const steps = member.facets('step', 'param = "t"', { limit: 1 }).value();
+  assert.deepEqual(steps['values'], [{ value: 0, count: 1 }]);
+  assert.deepEqual([steps['otherValues'], steps['otherObjects']], [3, 3]);
+  const own = member.facets('.provider', 'step > 0').value();
+  assert.deepEqual(own['values'], [{ value: 'model[0]', count: 6 }]);
+  assert.deepEqual(member.facets('nowhere').value()['values'], []);
+});
+
+test('histograms: ranges whose width is a power of two', () => {
+  const { member } = fields();
+  const histogram = (key: string, selector = ''): Value =>
+    member.facets(key, selector, { what: FACETS.histogram }).value()['histograms'] as Value;
+  const [steps] = histogram('step') as { [key: string]: Value }[];
+  const { bins, exponent, first, ...ends } = steps as { [key: string]: Value };
+  assert.deepEqual(ends, { of: 'numbers', objects: 8, least: 0, most: 18 });
+  const width = 2 ** (exponent as number);
+  const counted = new Map((bins as number[]).map((count, bin) => [bin * width, count]));
+  assert.deepEqual(
+    [...counted].filter(([, count]) => count > 0),
+    [
+      [0, 2],
+      [6, 1],
+      [7, 1],
+      [12, 2],
+      [18, 2],
+    ],
+  );
+  assert.equal(first, 0);
+  const [times] = histogram('when', 'param = "u"') as { [key: string]: Value }[];
+  assert.deepEqual([times?.['of'], times?.['most']], ['timestamps', new Timestamp(18n)]);
+  assert.deepEqual(histogram('param'), []);
+});
+
+test('sorted: by a key, then by name; what has it not comes last; pages go on behind a place', () => {
+  const { member } = fields();
+  member.offer('z', 'bytes', { keep: true });
+  const sorted = (...args: Parameters<Member['sort']>): [Value, Value][] =>
+    (member.sort(...args).value()['objects'] as { [key: string]: Value }[]).map((row) => [
+      row['object'] as Value,
+      row['key'] as Value,
+    ]);
+  const up = sorted('', 'step');
+  assert.deepEqual(
+    up.map(([name]) => name),
+    ['t/0', 'u/0', 'u/6', 't/6', 't/12', 'u/12', 't/18', 'u/18', 'z'],
+  );
+  assert.deepEqual(
+    up.map(([, key]) => key),
+    [0, 0, 6, 7, 12, 12, 18, 18, null],
+  );
+  const down = sorted('', 'step', { descending: true, limit: 3 });
+  assert.deepEqual(down, [
+    ['t/18', 18],
+    ['u/18', 18],
+    ['t/12', 12],
+  ]);
+  const place = { value: 12, name: 't/12' };
+  const rest = sorted('', 'step', { descending: true, place });
+  assert.deepEqual(
+    rest.map(([name]) => name),
+    ['u/12', 't/6', 'u/6', 't/0', 'u/0', 'z'],
+  );
+  assert.deepEqual(
+    sorted('', 'name', { limit: 2 }).map(([name]) => name),
+    ['t/0', 't/12'],
+  );
+  assert.deepEqual(sorted('', '.bytes', { place: { value: null, name: 'y' } }), []);
+});
+
+test('end what is selected: what may not end is told, and dry it only says', () => {
+  const { member, pool } = fields();
+  const reader = pool.member('reader');
+  const waits = reader.demand('late');
+  const own = member.offer('mine', 'bytes');
+  const seen = member.endSelected('', 'unkeep', true).value();
+  assert.equal(seen['selected'], 10);
+  assert.equal(seen['changed'], 8);
+  assert.deepEqual(
+    (seen['refused'] as { [key: string]: Value }[]).map(({ name, code }) => [name, code]),
+    [
+      ['late', 'wrong-state'],
+      ['mine', 'wrong-state'],
+    ],
+  );
+  assert.equal(member.count('.state = "offered"').value()['count'], 9, 'nothing was done');
+  const done = member.endSelected('param = "u"', 'unkeep').value();
+  assert.deepEqual(done, { selected: 4, changed: 4, refused: [], next: null });
+  const gone = member.endSelected('', 'delete').value();
+  assert.equal(gone['changed'], 9);
+  const [refused] = gone['refused'] as { [key: string]: Value }[];
+  assert.deepEqual([refused?.['name'], refused?.['code']], ['late', 'object-required']);
+  waits.waits();
+  member.endSelected('name = "late"', 'deleteForced').value();
+  waits.fails('object-deleted');
+  own.offer('bytes').fails('wrong-state');
+});
+
+test('keys by which the pool tells what it knows are no attributes', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  assert.throws(() => member.offer('x', 'bytes', { attributes: { '.bytes': 5 } }));
+});
