@@ -50,7 +50,7 @@ const common = {
   bundle: true,
   platform: 'node',
   target: 'node20.19',
-  external: ['koffi'],
+  external: ['koffi', 'yaml'],
   logLevel: 'warning',
   write: false,
 };

@@ -264,8 +264,8 @@ class TemplateReader {
 }
 
 /**
- * Reads a naming template: `{class}/{date:%Y%m%d}/{step:03}/{param}`, with `{{` and `}}` for
- * braces; `{*}` alone is Maestro's way, all keys sorted. With a schema the keys are its short ones, and
+ * Reads a naming template: `{class}/{date:%Y%m%d}/{step:03}/{param}`, with two braces for one;
+ * `{*}` alone is Maestro's way, all keys sorted. With a schema the keys are its short ones, and
  * the values are of their types. A template that is malformed, or whose names could be read in
  * more than one way, fails with `bad-schema` and `position`, or as `refused` says.
  */
