@@ -117,7 +117,7 @@ mkdirSync(bin, { recursive: true });
 const withoutServer = {
   name: 'without-server',
   setup(build) {
-    const filter = /\/commands\/(?:serve|start|stop|run|clean|help)\.js$/;
+    const filter = /\/commands\/(?:serve|start|stop|run|clean|schema|help)\.js$/;
     build.onResolve({ filter }, ({ path }) => ({ path, namespace: 'absent' }));
     build.onLoad({ filter: /./, namespace: 'absent' }, () => ({ contents: 'export {};' }));
   },
