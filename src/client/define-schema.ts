@@ -47,15 +47,14 @@ type KeyOf<D, A> = A extends { readonly key: infer K extends string }
 
 type ValueOf<A> = A extends { readonly type: infer T extends string } ? TypeOfText<T> : Value;
 
+/** An attribute that is always there. */
+type Given = { readonly required: true } | { readonly default: NonNullable<unknown> };
+
 /** The key, when the attribute is always there: it is required, or has a default. */
-type AlwaysKeyOf<D, A> = A extends { readonly required: true } | { readonly default: unknown }
-  ? KeyOf<D, A>
-  : never;
+type AlwaysKeyOf<D, A> = A extends Given ? KeyOf<D, A> : never;
 
 /** The key, when it may be missing. */
-type MaybeKeyOf<D, A> = A extends { readonly required: true } | { readonly default: unknown }
-  ? never
-  : KeyOf<D, A>;
+type MaybeKeyOf<D, A> = A extends Given ? never : KeyOf<D, A>;
 
 /**
  * What {@link coerceAttributes} makes of attributes: by the document of {@link defineSchema} each

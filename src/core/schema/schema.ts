@@ -108,6 +108,9 @@ class SchemaReader {
     const document = this.#document;
     const name = this.#text(document, '', 'schema-name');
     if (name === '') this.#fail('schema-name', 'a schema has a name');
+    if (encodeUtf8(name).length > LIMITS.keyBytesMax) {
+      this.#fail('schema-name', `a name has at most ${LIMITS.keyBytesMax} bytes`);
+    }
     this.#name = name;
     this.#onlyKnown(document, '', FIELDS);
     const version = fieldOf(document, 'schema-version');

@@ -5,7 +5,7 @@ import { didYouMean } from '../suggest.js';
 import type { Value, ValueMap } from '../value.js';
 import { coerceValue, isSameValue } from './coerce.js';
 import type { AttributeDefinition, Schema } from './schema.js';
-import { shown, told } from './shown.js';
+import { cut, shown, told } from './shown.js';
 
 /** A key that a schema in force defines. */
 interface KnownKey {
@@ -33,6 +33,13 @@ interface Checked {
   readonly attributes: ValueMap;
   readonly problems: readonly Problem[];
 }
+
+/** Of an error: what is longer says no more to people, and a hundred of them are to be sent. */
+const KEY_CHARACTERS_MAX = 200;
+const TYPE_CHARACTERS_MAX = 200;
+
+/** Each costs a comparison with every key; who has more unknown ones has another mistake. */
+const SUGGESTIONS_MAX = 10;
 
 /** Stricter ones first: it decides when schemas share a namespace. */
 const STRICTNESS = ['reject', 'drop', 'keep'] as const;
@@ -80,6 +87,7 @@ export class Schemas {
   /** Versions that were named. */
   readonly #named = new Map<string, number>();
   #keys: ReadonlyMap<string, KnownKey> = new Map();
+  #inForce: readonly Schema[] = [];
   #count = 0;
 
   constructor(schemas: Iterable<Schema> = []) {
@@ -123,7 +131,9 @@ export class Schemas {
   }
 
   #enforce(name: string, schema: Schema): void {
-    this.#keys = keysOf([...this.inForce().filter((each) => each.name !== name), schema]);
+    const inForce = [...this.#inForce.filter((each) => each.name !== name), schema];
+    this.#keys = keysOf(inForce);
+    this.#inForce = inForce;
   }
 
   /** Null when it is not known. Without a version: the one in force. */
@@ -134,9 +144,9 @@ export class Schemas {
     return versions.get(wanted) ?? null;
   }
 
-  /** One version of each name, in the order in which the names came. */
+  /** One version of each name. */
   inForce(): readonly Schema[] {
-    return [...this.#versions.keys()].flatMap((name) => this.find(name) ?? []);
+    return this.#inForce;
   }
 
   /** What is known of a key, by its full name; null when no schema in force defines it. */
@@ -173,7 +183,7 @@ export class Schemas {
   /** What those schemas say of a key that none defines, which share its longest namespace. */
   policyOf(key: string): Schema | null {
     let found: Schema | null = null;
-    for (const schema of this.inForce()) {
+    for (const schema of this.#inForce) {
       const { namespace } = schema;
       // What begins with a point has a namespace, and it is not the empty one.
       const isWithin = namespace === '' ? !key.startsWith('.') : key.startsWith(namespace);
@@ -184,11 +194,6 @@ export class Schemas {
       if (namespace.length > length || (namespace.length === length && isStricter)) found = schema;
     }
     return found;
-  }
-
-  /** The full keys of all schemas in force. */
-  keys(): Iterable<string> {
-    return this.#keys.keys();
   }
 }
 
@@ -232,7 +237,10 @@ class Check {
       this.attributes[key] = coerced.value;
       return;
     }
-    const { path, value: wrong, expected } = coerced.misfit;
+    const { misfit } = coerced;
+    const wrong = misfit.value;
+    const path = cut(misfit.path, KEY_CHARACTERS_MAX);
+    const expected = cut(misfit.expected, TYPE_CHARACTERS_MAX);
     const name = type.kind === 'str' && type.patternName !== '' ? ` (${type.patternName})` : '';
     this.problems.push({
       kind: 'mismatch',
@@ -245,11 +253,14 @@ class Check {
     const schema = this.#all.policyOf(key);
     if (schema === null || schema.unknown === 'keep') this.attributes[key] = value;
     else if (schema.unknown === 'reject') {
-      const meant = didYouMean(key, [...this.#all.keys()]);
+      const isSuggested = this.problems.length < SUGGESTIONS_MAX;
+      const known = isSuggested ? schema.attributes.map((each) => each.key) : [];
+      const meant = didYouMean(key, known);
+      const at = cut(key, KEY_CHARACTERS_MAX);
       this.problems.push({
         kind: 'unknown',
-        ...{ key, value: told(value), expected: '', schema: schema.name },
-        text: `"${key}" is a key that "${schema.name}" does not know.${meant}`.replace(/\.$/u, ''),
+        ...{ key: at, value: told(value), expected: '', schema: schema.name },
+        text: `"${at}" is a key that "${schema.name}" does not know${meant === '' ? '' : `.${meant}`}`,
       });
     }
   }
@@ -264,10 +275,11 @@ class Check {
         if (isGiven || isTold) continue;
         if (definition.default !== null) this.attributes[key] = definition.default;
         else if (required) {
+          const expected = cut(type.text, TYPE_CHARACTERS_MAX);
           this.problems.push({
             kind: 'missing',
-            ...{ key, value: null, expected: type.text, schema: schema.name },
-            text: `"${key}" is missing, and "${schema.name}" requires it as ${type.text}`,
+            ...{ key, value: null, expected, schema: schema.name },
+            text: `"${key}" is missing, and "${schema.name}" requires it as ${expected}`,
           });
         }
       }

@@ -54,9 +54,11 @@ function refuseName(schema: string, key: string, value: Value, field: NameField 
     value === null
       ? `"${key}" is missing`
       : `"${key}" is ${shown(value)}, which a name cannot say so that it is read back`;
+  const kind = value === null ? 'missing' : 'mismatch';
+  const problem = { key, value: told(value), expected, schema };
   return refuse('schema-mismatch', `Cannot name an object: ${why}`, {
-    ...{ key, value: told(value), expected, schema },
-    problems: [],
+    ...problem,
+    problems: [{ kind, ...problem, text: why }],
     count: 1,
   });
 }

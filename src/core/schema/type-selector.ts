@@ -3,8 +3,10 @@ import { refuseSelector } from '../selector/failure.js';
 import { Float } from '../value.js';
 import { coerceValue } from './coerce.js';
 import type { Schemas } from './schemas.js';
-import { shown } from './shown.js';
+import { cut, shown } from './shown.js';
 import type { AttributeType, EnumOption } from './types.js';
+
+const TYPE_CHARACTERS_MAX = 120;
 
 const NO_BOUNDS = { min: null, max: null };
 
@@ -62,9 +64,7 @@ function orderable(type: AttributeType): AttributeType | null {
   return options.length === 1 ? only : { kind: 'any', options, text: type.text };
 }
 
-/** The values that an enum has, a few of them. */
-const expectedText = ({ text }: AttributeType): string =>
-  text.length <= 120 ? text : `${text.slice(0, 117)}...`;
+const expectedText = ({ text }: AttributeType): string => cut(text, TYPE_CHARACTERS_MAX);
 
 /** Types the literals of one condition on one key. */
 class ConditionTyping {

@@ -56,6 +56,7 @@ test('what is malformed is refused, at its place', () => {
     ['', null],
     ['schema-name', {}],
     ['schema-name', { 'schema-name': 5 }],
+    ['schema-name', { 'schema-name': 'x'.repeat(256) }],
     ['schema-version', { 'schema-name': 'x' }],
     ['schema-version', documentOf('x', [], { 'schema-version': 0 })],
     ['schema-version', documentOf('x', [], { 'schema-version': '1' })],

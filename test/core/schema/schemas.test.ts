@@ -49,6 +49,10 @@ test('an error stays small, whatever was given', () => {
   assert.equal(told['count'], 200);
   assert.ok(Array.isArray(told['problems']) && told['problems'].length === 100);
   assert.ok(JSON.stringify(told).length < 50_000);
+  const options = Array.from({ length: 200 }, (_, index) => `'option ${index}'`).join(', ');
+  const wide = new Schemas([schemaOf('wide', [attribute('k', `map(enum(${options}))`)])]);
+  const deep = failureOf('schema-mismatch', () => wide.coerce({ k: { [long]: long } }));
+  assert.ok(JSON.stringify(deep.fields).length < 3_000 && deep.message.length < 1_000);
 });
 
 test('null is not given, unless the type says that it is wrong', () => {
