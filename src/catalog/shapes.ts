@@ -12,7 +12,7 @@ const SHAPE = {
   hash: 1,
   /** Records that have the shape. */
   uses: 2,
-  /** The rows that have these attributes, and those that have these tags: one row may be in both. */
+  /** The rows that have these attributes, and those that have these tags: a row may be in both. */
   attributed: 3,
   tagged: 4,
   width: 5,
