@@ -2,13 +2,35 @@ import type { Arena } from '../catalog/arena.js';
 import type { Shapes } from '../catalog/shapes.js';
 import type { Terms } from '../catalog/terms.js';
 import { refuse } from '../core/assert.js';
-import { Reader, type Writer } from '../core/bytes.js';
+import { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
 import { numberOf } from '../core/selector/satisfies.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
-import type { Value } from '../core/value.js';
-import { readValue } from '../core/value-codec.js';
+import type { Value, ValueMap } from '../core/value.js';
+import { readValue, writeValue } from '../core/value-codec.js';
 import type { AttributeIndex } from '../protocol/index.js';
+
+/**
+ * Keys that mean something to the pool itself, by their numbers: the container of an object, the
+ * collections that have it in their lists, and how it relates to other objects, by name.
+ */
+export const KEY = {
+  container: 1,
+  collections: 2,
+  derivedFrom: 3,
+  partOf: 4,
+  supersedes: 5,
+  dependsOn: 6,
+} as const;
+
+export const KEY_NAMES: { readonly [K in keyof typeof KEY]: string } = {
+  container: '.container',
+  collections: '.collections',
+  derivedFrom: '.derived-from',
+  partOf: '.part-of',
+  supersedes: '.supersedes',
+  dependsOn: '.depends-on',
+};
 
 /**
  * Attribute keys of a pool by number. Sessions intern keys for themselves; the pool's numbers are
@@ -17,6 +39,10 @@ import type { AttributeIndex } from '../protocol/index.js';
 export class Keys {
   readonly #numbers = new Map<string, number>();
   readonly #names: string[] = [''];
+
+  constructor() {
+    for (const name of Object.values(KEY_NAMES)) this.number(name);
+  }
 
   /** The number of a key, given on first sight. */
   number(name: string): number {
@@ -79,6 +105,7 @@ export class Attributes {
   readonly shapes: Shapes;
   readonly #arena: Arena;
   readonly #reader = new Reader();
+  readonly #writer = new Writer(4_096);
   /** Keys and terms of a record that is about to be written. */
   readonly #keys = new Uint32Array(LIMITS.attributesMax * 2);
   readonly #terms = new Uint32Array(LIMITS.attributesMax * 2);
@@ -106,6 +133,29 @@ export class Attributes {
       this.#terms[place] = this.terms.intern(poolKeys[place] as number, bytes, start, end);
     }
     return this.#write(count);
+  }
+
+  /** A record of what a map says. */
+  ofMap(map: ValueMap): number {
+    const writer = this.#writer;
+    let count = 0;
+    let bytes = 0;
+    const entries = Object.entries(map);
+    if (entries.length > LIMITS.attributesMax) tooLarge();
+    const keys = entries.map(([name]) => this.keys.number(name));
+    for (const [, value] of entries) {
+      writer.reset();
+      writeValue(writer, value);
+      bytes += KEY_BYTES + writer.at;
+      if (bytes > LIMITS.attributeBytesMax) {
+        while (count > 0) this.terms.release(this.#terms[--count] as number);
+        tooLarge();
+      }
+      const key = keys[count] as number;
+      this.#keys[count] = key;
+      this.#terms[count++] = this.terms.intern(key, writer.bytes, 0, writer.at);
+    }
+    return count === 0 ? 0 : this.#write(count);
   }
 
   /** How many attributes a record has. */
@@ -157,12 +207,7 @@ export class Attributes {
     for (let place = 0; place < this.count(over); place++) {
       take(this.termAt(over, place), this.shapes.keyAt(this.shapeOf(over), place));
     }
-    if (count > LIMITS.attributesMax || bytes > LIMITS.attributeBytesMax) {
-      refuse('bad-attribute', 'Cannot set attributes: too many, or too large together', {
-        attributesMax: LIMITS.attributesMax,
-        bytesMax: LIMITS.attributeBytesMax,
-      });
-    }
+    if (count > LIMITS.attributesMax || bytes > LIMITS.attributeBytesMax) tooLarge();
     if (count === 0) return 0;
     for (let place = 0; place < count; place++) this.terms.use(this.#terms[place] as number);
     return this.#write(count);
@@ -253,6 +298,13 @@ export class Attributes {
     // biome-ignore lint/suspicious/noDoubleEquals: a bigint equals a number of the same value
     return first !== null && second !== null && first == second;
   }
+}
+
+function tooLarge(): never {
+  return refuse('bad-attribute', 'Cannot set attributes: too many, or too large together', {
+    attributesMax: LIMITS.attributesMax,
+    bytesMax: LIMITS.attributeBytesMax,
+  });
 }
 
 /** A session that has two numbers for one key must not use both in one message. */

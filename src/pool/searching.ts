@@ -5,6 +5,7 @@ import { LIMITS } from '../core/limits.js';
 import type { Selector } from '../core/selector/ast.js';
 import { parseSelector } from '../core/selector/parser.js';
 import { decodeUtf8 } from '../core/utf8.js';
+import { meaningOf } from './meaning.js';
 import { ownKeyOf } from './own-keys.js';
 import type { PoolState } from './state.js';
 
@@ -34,11 +35,16 @@ export class Searching {
     });
   }
 
-  /** Refuses with `bad-selector`. */
+  /** Definitions have changed: what selectors mean is found out anew. */
+  forget(): void {
+    this.#kept.clear();
+  }
+
+  /** With the literals as schemas have them, and collections as what they are; `bad-selector`. */
   selectorOf(text: string): Selector {
     const kept = this.#kept.get(text);
     if (kept !== undefined) return kept;
-    const selector = parseSelector(text);
+    const selector = meaningOf(parseSelector(text), this.#pool.definitions);
     const [oldest] = this.#kept.keys();
     if (oldest !== undefined && this.#kept.size >= KEPT_MAX) this.#kept.delete(oldest);
     this.#kept.set(text, selector);

@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '41752ab2ab9026501b806f70d37b36e500e9c09ab72245bb4872eb5d0ba62be4',
+    vectors: '0493de320a414d6d163cc900d784d49f79276390f087da5b8ba32a3daf33cbe6',
   },
 ];
 

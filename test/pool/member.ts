@@ -182,6 +182,27 @@ export class Member {
     return this.client.call((w) => protocol.writeEndSelected(w, part));
   }
 
+  gather(
+    selector: string,
+    key: string,
+    value: Value,
+    options: { removes?: boolean; dry?: boolean } = {},
+  ): Call {
+    const { removes = false, dry = false } = options;
+    const part = { selector, after: '', dry, removes, key, value };
+    return this.client.call((w) => protocol.writeGather(w, part));
+  }
+
+  define(kind: keyof typeof protocol.DEFINITION, name: string, definition: Value): Call {
+    const code = protocol.DEFINITION[kind];
+    return this.client.call((w) => protocol.writeDefine(w, { kind: code, name, definition }));
+  }
+
+  definitions(kind: keyof typeof protocol.DEFINITION, name = ''): Call {
+    const code = protocol.DEFINITION[kind];
+    return this.client.call((w) => protocol.writeDefinitions(w, { kind: code, name }));
+  }
+
   members(): Call {
     return this.client.call(protocol.writeMembers);
   }
