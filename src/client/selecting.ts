@@ -193,7 +193,8 @@ export function endObjects(
   );
 }
 
-async function changeObjects(
+/** Asks for a change part by part, until all is changed. */
+export async function changeObjects(
   client: Client,
   what: string,
   options: ChangeOptions,

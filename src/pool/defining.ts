@@ -70,7 +70,8 @@ export function definitions(pool: PoolState, { kind, name }: DefinitionsRequest)
   const room = new Room();
   for (const [each, definition] of all) {
     if (name !== '' && each !== name) continue;
-    const objects = kind === DEFINITION.schema ? null : objectsOf(pool, kind, each);
+    const isOpen = kind === DEFINITION.schema || pool.definitions.selectorOf(each) !== null;
+    const objects = isOpen && kind !== DEFINITION.container ? null : objectsOf(pool, kind, each);
     if (!room.add(rows, { name: each, definition, objects })) break;
   }
   return rows;

@@ -6,11 +6,11 @@ import { decodeUtf8 } from '../core/utf8.js';
 import { Float, Timestamp, type Value } from '../core/value.js';
 import { compareValues } from '../core/value-order.js';
 import { FACETS, type Facets } from '../protocol/index.js';
+import { termFound } from './indexing.js';
 import { objectName } from './objects.js';
 import { isNameKey, isToldKey, toldOf } from './own-keys.js';
 import { Room } from './room.js';
 import { nextOf, WORK_MAX } from './searching.js';
-import { termFound } from './sorting.js';
 import type { PoolState } from './state.js';
 
 /** Objects that are looked at one by one for one answer: bounds the pause. */

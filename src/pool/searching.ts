@@ -1,10 +1,13 @@
 import { Planner } from '../catalog/plan.js';
+import { explainPlan } from '../catalog/plan-text.js';
 import { Search } from '../catalog/search.js';
 import { refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import type { Selector } from '../core/selector/ast.js';
 import { parseSelector } from '../core/selector/parser.js';
 import { decodeUtf8 } from '../core/utf8.js';
+import type { Value } from '../core/value.js';
+import { termFound } from './indexing.js';
 import { meaningOf } from './meaning.js';
 import { ownKeyOf } from './own-keys.js';
 import type { PoolState } from './state.js';
@@ -32,6 +35,7 @@ export class Searching {
       keyNumber: (name) => pool.keys.find(name),
       keys: () => pool.keys.entries(),
       own: (name) => ownKeyOf(pool, name),
+      termOf: (object, key) => termFound(pool, object, key),
     });
   }
 
@@ -49,6 +53,11 @@ export class Searching {
     if (oldest !== undefined && this.#kept.size >= KEPT_MAX) this.#kept.delete(oldest);
     this.#kept.set(text, selector);
     return selector;
+  }
+
+  /** How a selector would be answered now. */
+  explain(text: string): Value {
+    return explainPlan(this.#planner.plan(this.selectorOf(text)));
   }
 
   /** Good until the next operation. */

@@ -6,9 +6,10 @@ import { readValue } from '../core/value-codec.js';
 import { compareValues } from '../core/value-order.js';
 import type { Sort } from '../protocol/index.js';
 import { emit } from './emit.js';
+import { termFound } from './indexing.js';
 import { isNameKey, isToldKey, toldOf } from './own-keys.js';
 import { pageOf, RowsAnswer } from './querying.js';
-import { OBJECT, VERSION } from './rows.js';
+import { OBJECT } from './rows.js';
 import { nextOf, WORK_MAX } from './searching.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -110,15 +111,6 @@ function sortKey(pool: PoolState, message: Sort): (object: number) => Value | un
     }
     return value;
   };
-}
-
-/** The term of a key by which an object is found, or 0. */
-export function termFound(pool: PoolState, object: number, key: number): number {
-  const { attributes, objects, versions } = pool;
-  const tagged = attributes.termOf(objects.get(object, OBJECT.tags), key);
-  if (tagged !== 0) return tagged;
-  const current = objects.get(object, OBJECT.current);
-  return current === 0 ? 0 : attributes.termOf(versions.get(current, VERSION.attributes), key);
 }
 
 function nameBytes({ objects, arena }: PoolState, object: number): Uint8Array {

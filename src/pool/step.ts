@@ -326,6 +326,9 @@ function applyNamed(pool: PoolState, session: Session, request: number, code: nu
           request,
           explainPromised(pool, name) ?? explainObject(pool, objectNamed(pool, nameStart, nameEnd)),
         );
+      } else if (what === EXPLAIN.selector) {
+        const text = decodeUtf8(r.bytes, nameStart, nameEnd);
+        emitValue(pool, session, request, pool.searching.explain(text));
       } else {
         const rows = what === EXPLAIN.waits ? explainWaits(pool) : explainRings(pool);
         emitValue(pool, session, request, rows);

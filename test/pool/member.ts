@@ -182,6 +182,10 @@ export class Member {
     return this.client.call((w) => protocol.writeEndSelected(w, part));
   }
 
+  explainSelector(selector: string): Call {
+    return this.client.call((w) => protocol.writeExplain(w, protocol.EXPLAIN.selector, selector));
+  }
+
   gather(
     selector: string,
     key: string,

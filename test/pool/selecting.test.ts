@@ -324,3 +324,23 @@ test('keys by which the pool tells what it knows are no attributes', () => {
   const member = pool.member('a');
   assert.throws(() => member.offer('x', 'bytes', { attributes: { '.bytes': 5 } }));
 });
+
+test('a plan can be shown: which part is asked first, how, and what it leaves at most', () => {
+  const { member } = fields();
+  const plan = member.explainSelector('param = "t" and step in 6..12 and step < 12').value();
+  assert.deepEqual(plan, {
+    ...{ selector: null, how: 'what all of these leave, the rarest first', candidates: 2 },
+    parts: [
+      {
+        ...{ selector: 'step in 6..12 and step < 12', candidates: 2 },
+        how: 'by a scan over numbers of 5 distinct values',
+      },
+      { selector: 'param = "t"', how: 'by value', candidates: 4 },
+    ],
+  });
+  const one = member.explainSelector('name = "t/6"').value();
+  assert.deepEqual(one, { selector: 'name = "t/6"', how: 'by name', candidates: 1 });
+  const deep = `${'not (a = 1 or '.repeat(30)}b = 1${')'.repeat(30)}`;
+  assert.equal(member.explainSelector(deep).value()['selector'], null);
+  member.explainSelector('a =').fails('bad-selector');
+});
