@@ -1813,14 +1813,15 @@ class Pool:
             raise ValueError(f"a limit is a number of objects, not {limit}")
         most = _PAGES[detail] if limit is None else min(_PAGES[detail], limit)
         how = {"limit": most, "detail": [*_PAGES].index(detail)}
+        pages: Iterator[List[Any]]
         if sort is None:
             pages = (part["objects"] for part in self._parts("QUERY", selector, timeout, **how))
         else:
             pages = self._sorted(selector, sort, timeout, **how)
-        objects = itertools.chain.from_iterable(pages)
-        if detail == "attributes":
-            objects = (Found(found["name"], found["attributes"]) for found in objects)
-        return itertools.islice(objects, limit)
+        found = itertools.islice(itertools.chain.from_iterable(pages), limit)
+        if detail != "attributes":
+            return found
+        return (Found(each["name"], each["attributes"]) for each in found)
 
     def count(self, selector: str = "", *, timeout: Optional[float] = None) -> int:
         """How many objects a selector selects; none of them is fetched."""

@@ -110,7 +110,7 @@ class FakePool:
         self.on: Dict[str, Callable[[], None]] = {}
         self.refuse_resume = False
         self.part = 4  # objects that one answer to a selector looks at
-        self.selectors: List[str] = []
+        self.asked: List[Dict[str, Any]] = []  # requests with a selector
         self.ends: List[int] = []  # how what is selected was ended
         self.lost_below = 0  # what lies below has no bytes any more
         self.connections = 0
@@ -452,7 +452,7 @@ class FakePool:
     def _selected(self, f: Dict[str, Any], most: int = 1 << 32) -> tuple:
         """Names of one part, and `next`. It knows two selectors, all and what begins with a text,
         and finds only what is offered."""
-        self.selectors.append(f["selector"])
+        self.asked.append(f)
         known = re.fullmatch('(?:name prefix "(.*)")?', f["selector"])
         if known is None:
             raise attacca.AttaccaError("bad-selector", "", {"position": 7})
@@ -1092,6 +1092,7 @@ class Working(WithPool):
             self.assertEqual([next(pages) for _ in range(4)], names[:4])
             self.assertEqual(fake.effects.count("QUERY"), before + 1)  # the next when it is wanted
             self.assertEqual([*pages], names[4:6])
+            self.assertEqual(fake.asked[-1]["limit"], 6)
             for query in (pool.query("nothing"), pool.query("nothing", sort="a")):
                 with self.code("bad-selector") as caught:
                     next(query)
@@ -1109,7 +1110,7 @@ class Working(WithPool):
                                  ("a\nb\tc", "a\\nb\\tc"), ("'é😀`", "'é😀`"), ("", "")):
                 with self.code("bad-selector"):
                     next(pool.list(glob))
-                self.assertEqual(fake.selectors[-1], f'name ~ "{quoted}"')
+                self.assertEqual(fake.asked[-1]["selector"], f'name ~ "{quoted}"')
 
     def test_sorted_queries(self) -> None:
         fake = self.start()
@@ -1134,7 +1135,9 @@ class Working(WithPool):
                     self.assertEqual([found.name for found in pool.query(sort="-v")], down)
                     self.assertEqual([*pool.query(detail="name", sort="-v", limit=10)], down[:10])
             self.assertEqual([each["name"] for each in pool.query(detail="all", sort="v")], up)
+            fake.asked.clear()
             self.assertEqual([*pool.query('name prefix "nothing"', sort="v")], [])
+            self.assertEqual([each["place"] for each in fake.asked], [None])  # no second page
 
     def test_sorted_while_the_pool_changes(self) -> None:
         self.start()
@@ -1167,6 +1170,9 @@ class Working(WithPool):
             self.assertEqual(pool.facets("v", limit=2), attacca.Facets(
                 "v", 9, [(5, 3), ("a", 3)], 3, 3, True))
             self.assertEqual(pool.facets("v", 'name prefix "0"').values, [(5, 1)])
+            fake.part = 100
+            found = pool.facets("v")  # of one part it is known what all the others have
+            self.assertEqual((found.other_values, found.is_exact), (3, True))
             fake.part = 5
             found = pool.facets("v")  # in the second part one of four values has no room
             self.assertEqual((found.objects, found.other_values, found.other_objects,
@@ -1619,12 +1625,11 @@ class RealPool(unittest.TestCase):
             self.assertEqual(pool.count(f"{selector} and has low"), 0)
             pool.untag(f"{base}00", "low")
             with pool.require(f"{base}00"):
-                found = pool.delete_selected(f"{key} <= 1", dry_run=True)
-                self.assertEqual((found.selected, found.changed, found.refused[0]["name"]),
-                                 (2, 1, f"{base}00"))
-                found = pool.delete_selected(f"{key} <= 1")
-                self.assertEqual((found.changed, found.refused[0]["code"]),
-                                 (1, "object-required"))
+                for dry_run in (True, False):
+                    done = pool.delete_selected(f"{key} <= 1", dry_run=dry_run)
+                    self.assertEqual(done[:2], (2, 1))
+                    self.assertEqual([(each["name"], each["code"]) for each in done.refused],
+                                     [(f"{base}00", "object-required")])
                 pool.delete_selected(f"{key} <= 1", force=True)
             self.assertEqual(pool.unkeep_selected(f"{key} >= 100", dry_run=True), (90, 90, []))
             self.assertEqual(pool.unkeep_selected(f"{key} >= 100"), (90, 90, []))
