@@ -55,6 +55,7 @@ _HEARTBEAT_S, _SILENCE_S = 4.0, 20.0  # over TCP: when to send one, when to give
 _CONNECT_S = 10.0
 _DEFAULT_S = 600.0                # the pool's default deadline
 _GRACE_S = 1.0                    # how much longer than the pool this side waits
+_SLEEP_S = 1.0                    # a signal that comes just before a sleep waits for its end
 _LEASE_FIRST, _LEASE_MAX = 1 << 20, 64 << 20  # what is asked for grows with use
 _STORES_MAX = 8                   # attempts to store bytes whose memory goes with its manager
 _COPY_CHUNK = 8 << 20             # a copy holds the interpreter; others get a turn in between
@@ -692,9 +693,11 @@ class _Session:
         limit = (_DEFAULT_S if timeout is None else timeout) + _GRACE_S
         try:
             self._submit(call)
-            if not call.done.acquire(True, -1 if limit > threading.TIMEOUT_MAX else max(0, limit)):
-                raise AttaccaError("deadline-passed", f"Cannot wait longer than {limit:g} s: "
-                                   "the pool has not answered", {"seconds": float(limit)})
+            until = time.monotonic() + limit
+            while not call.done.acquire(True, min(_SLEEP_S, max(0, until - time.monotonic()))):
+                if not time.monotonic() < until:  # NaN, too
+                    raise AttaccaError("deadline-passed", f"Cannot wait longer than {limit:g} s: "
+                                       "the pool has not answered", {"seconds": float(limit)})
         except BaseException:
             self._inbox.append((call, True))
             self._ring()

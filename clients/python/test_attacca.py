@@ -1420,7 +1420,10 @@ class Trouble(WithPool):
         self.addCleanup(setattr, attacca, "_GRACE_S", attacca._GRACE_S)
         attacca._GRACE_S = 0.05
         with self.join() as pool:
-            fake.mute = {"DEMAND", "STAT"}
+            fake.mute = {"DEMAND", "STAT", "COUNT"}
+            for wrong in (0, -1, math.nan):
+                with self.code("deadline-passed"):
+                    pool.count(timeout=wrong)
             with self.code("deadline-passed"):
                 pool.demand("x", timeout=0.02)
             pool._ask("PING", "OK")
