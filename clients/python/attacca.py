@@ -66,6 +66,7 @@ _ANY = 0xFFFFFFFF                 # "none" for a handle, "never" for a deadline
 
 # Codes this client raises by itself, or that come without the flag, and may go away by waiting.
 _RETRYABLE = frozenset((
+    "definition-in-use", "object-depended-on",
     "session-limit", "connection-lost", "pool-unreachable", "name-in-use", "member-limit",
     "handle-limit", "object-required", "promise-limit", "deadline-passed", "wait-limit",
     "memory-full", "shm-full", "disk-full", "journal-full"))
@@ -1941,17 +1942,23 @@ class Pool:
         place: Optional[Tuple[Any, str]] = None
         while True:
             best: List[Tuple[Any, str, Any]] = []
+            ends: List[int] = []  # behind these rows their parts were cut: nothing is known of them
             for part in self._parts("SORT", selector, timeout, key=sort[descending:], limit=limit,
                                     descending=int(descending), detail=detail, place=place):
                 for row in part["objects"]:
                     found = row["object"]
                     name = found if isinstance(found, str) else found["name"]
                     best.append((row["key"], name, found))
+                if part.get("cut") and part["objects"]:
+                    ends.append(id(best[-1]))
                 best.sort(key=lambda row: row[1])  # by names in both directions,
                 best.sort(key=lambda row: _order(row[0], descending), reverse=descending)
                 del best[limit:]  # as sorting keeps the order of what is equal, reversed or not
+            cut = next((at for at, row in enumerate(best) if id(row) in ends), None)
+            if cut is not None:
+                del best[cut + 1:]
             yield [found for _, _, found in best]
-            if len(best) < limit:
+            if len(best) < limit and cut is None:
                 return
             place = best[-1][:2]
 

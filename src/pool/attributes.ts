@@ -7,7 +7,7 @@ import { LIMITS } from '../core/limits.js';
 import { numberOf } from '../core/selector/satisfies.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import type { Value, ValueMap } from '../core/value.js';
-import { readValue, writeValue } from '../core/value-codec.js';
+import { type Reading, readValue, writeValue } from '../core/value-codec.js';
 import type { AttributeIndex } from '../protocol/index.js';
 
 /**
@@ -90,6 +90,8 @@ export class Keys {
   }
 }
 
+/** A whole float64 is one when it is told again, too. */
+const EXACT: Reading = { depthMax: LIMITS.valueDepthMax, exact: true };
 const WORD_BYTES = 4;
 /** What a key counts for, where attributes are measured. */
 const KEY_BYTES = 4;
@@ -245,7 +247,7 @@ export class Attributes {
 
   valueOf(term: number): Value {
     this.#arena.read(this.#reader, this.terms.valueOf(term), 0);
-    return readValue(this.#reader);
+    return readValue(this.#reader, EXACT);
   }
 
   toMap(record: number): { [key: string]: Value } {
@@ -315,6 +317,9 @@ function refuseTwice(poolKeys: Uint32Array, count: number): void {
   }
 }
 
+/** In place of a pool's number. */
+const REFUSED = 0xffff_ffff;
+
 /** The keys of one session: its numbers to the pool's. */
 export class KeyMap {
   #numbers = new Uint32Array(16);
@@ -323,7 +328,7 @@ export class KeyMap {
 
   define(sessionKey: number, poolKey: number): void {
     if (this.known(sessionKey) === poolKey) return;
-    if (this.#numbers.includes(poolKey)) this.hasAliases = true;
+    if (poolKey !== REFUSED && this.#numbers.includes(poolKey)) this.hasAliases = true;
     if (sessionKey >= this.#numbers.length) {
       const grown = new Uint32Array(Math.max(this.#numbers.length * 2, sessionKey + 1));
       grown.set(this.#numbers);
@@ -332,9 +337,18 @@ export class KeyMap {
     this.#numbers[sessionKey] = poolKey;
   }
 
+  /** KEY was refused: what uses the number all the same is told so. */
+  refuse(sessionKey: number): void {
+    if (this.known(sessionKey) === 0) this.define(sessionKey, REFUSED);
+  }
+
   /** The pool's number; `bad-attribute` when the session never defined it. */
   poolKey(sessionKey: number): number {
     const key = this.#numbers[sessionKey] ?? 0;
+    if (key === REFUSED) {
+      const why = 'its name is one by which the pool itself tells something';
+      refuse('bad-attribute', `Cannot use the key number ${sessionKey}: ${why}`);
+    }
     if (key === 0) {
       refuse('bad-attribute', `Cannot use the key number ${sessionKey}: no KEY has defined it`);
     }
@@ -342,7 +356,8 @@ export class KeyMap {
   }
 
   known(sessionKey: number): number {
-    return this.#numbers[sessionKey] ?? 0;
+    const key = this.#numbers[sessionKey] ?? 0;
+    return key === REFUSED ? 0 : key;
   }
 
   save(w: StateWriter): void {

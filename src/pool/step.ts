@@ -236,6 +236,7 @@ function applyRare(pool: PoolState, session: Session, request: number, code: num
       const { key, nameStart, nameEnd } = message.key;
       const name = decodeUtf8(r.bytes, nameStart, nameEnd);
       if (isReservedKey(name)) {
+        session.keys.refuse(key);
         refuse('bad-attribute', `Cannot use the key "${name}": by it the pool tells what it knows`);
       }
       const number = pool.keys.number(name);

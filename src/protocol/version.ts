@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '0493de320a414d6d163cc900d784d49f79276390f087da5b8ba32a3daf33cbe6',
+    vectors: '5c284a8356fd1ac3f6b8263f091388a0d1272f565203d1b2eaf8d44a248c1cb8',
   },
 ];
 

@@ -158,10 +158,15 @@ export class Member {
   sort(
     selector: string,
     key: string,
-    options: { descending?: boolean; limit?: number; place?: protocol.SortFields['place'] } = {},
+    options: {
+      descending?: boolean;
+      limit?: number;
+      detail?: number;
+      place?: protocol.SortFields['place'];
+    } = {},
   ): Call {
-    const { descending = false, limit = 0, place = null } = options;
-    const part = { selector, after: '', key, descending, limit, detail: 0, place };
+    const { descending = false, limit = 0, detail = 0, place = null } = options;
+    const part = { selector, after: '', key, descending, limit, detail, place };
     return this.client.call((w) => protocol.writeSort(w, part));
   }
 
