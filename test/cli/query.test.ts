@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
@@ -9,6 +10,7 @@ import { ShownKeys } from '../../src/cli/looking/shown-keys.js';
 import { placeLines } from '../../src/cli/report.js';
 import { checkedSelector } from '../../src/cli/where.js';
 import { join, type Pool } from '../../src/client/index.js';
+import { isToldKey } from '../../src/pool/own-keys.js';
 import { testPool } from '../../src/testing/index.js';
 import { attacca, filesOf, jsonLines, shell } from './command.js';
 
@@ -193,6 +195,37 @@ test('keys that are shown: each once, tags over attributes, STAT only when it is
   assert.deepEqual(own.cells({ name: 'a', attributes: {} }), ['a', '-', '-']);
   assert.throws(() => new ShownKeys(['a,,b']), { name: 'UsageError' });
   assert.throws(() => new ShownKeys(['']), { name: 'UsageError' });
+  assert.throws(() => new ShownKeys(['.time']), { name: 'UsageError' });
+});
+
+const PAGE = readFileSync(new URL('../../../docs/selectors.md', import.meta.url), 'utf8');
+
+test('the keys of the page on selectors are those that the pool tells, and are shown', () => {
+  const [, table = ''] = /\n## Keys\n([\s\S]*?)\n## /u.exec(PAGE) ?? [];
+  const rows = table.split('\n').filter((line) => line.startsWith('| `'));
+  const keys = rows.flatMap((row) => row.split('|')[1]?.match(/\.\w+/gu) ?? []);
+  assert.equal(keys.length, 15);
+  for (const key of keys) {
+    assert.ok(isToldKey(key), key);
+    if (key !== '.time') assert.equal(new ShownKeys([key]).detail, 'all', key);
+  }
+});
+
+test('the commands of the page on selectors do what they say', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'model[3]' });
+  await withSteps(member);
+  const [, commands = ''] = /\n```sh\n([\s\S]*?)```/u.exec(PAGE) ?? [];
+  const directory = await filesOf(t);
+  const script = `set -e\n${commands}`;
+  const { code, out, err } = await shell(script, { pool: pool.address, directory }).ended;
+  assert.deepEqual([code, err], [0, 'tagged 11 objects\n']);
+  assert.match(out, /^t\/0\n/mu);
+  assert.match(out, /^NAME +step +\.bytes\nu\/3 +300 +24\n/mu);
+  assert.match(out, /^12\n/mu);
+  assert.match(out, /^COUNT +FROM +TO\n/mu);
+  assert.match(out, /^would delete 11 objects: "/mu);
+  assert.equal((await readFile(joinPath(directory, 'fields/t/6'))).length, 24);
 });
 
 test('a plan is a tree, whatever stands in it', () => {

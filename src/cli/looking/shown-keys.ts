@@ -18,7 +18,6 @@ const TOLD: { readonly [key: string]: (stat: ValueMap) => Value | undefined } = 
   '.durability': (stat) => stat['durability'],
   '.provider': (stat) => stat['provider'],
   '.component': (stat) => textOf(stat['provider']).replace(/\[\d+\]$/u, '') || undefined,
-  '.time': (stat) => stat['time'],
 };
 
 /** The keys that a table or JSON shows of each object, as `--show` lists them. */
@@ -30,6 +29,9 @@ export class ShownKeys {
   constructor(texts: readonly string[]) {
     const keys = texts.flatMap((text) => text.split(',').map((key) => key.trim()));
     if (keys.includes('')) throw new UsageError('"--show" needs KEYs, with a comma in between');
+    if (keys.includes('.time')) {
+      throw new UsageError('".time" is not among what STAT says: select, sort and facet by it');
+    }
     this.#keys = [...new Set(keys)].filter((key) => key !== 'name');
     // STAT is more work for the pool, and has the attributes too.
     this.detail = this.#keys.some((key) => Object.hasOwn(TOLD, key)) ? 'all' : 'attributes';
