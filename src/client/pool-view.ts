@@ -213,13 +213,6 @@ export class PoolView {
     return asMap(await askValue(this.client, 'look for rings', write));
   }
 
-  /** How the pool answers a selector: `selector`, `how`, `candidates`, and `parts` of the same. */
-  async explainSelector(selector: string): Promise<ValueMap> {
-    const write = (w: Parameters<typeof writeExplain>[0]): void =>
-      writeExplain(w, EXPLAIN.selector, selector);
-    return asMap(await askValue(this.client, `explain ${selector}`, write));
-  }
-
   /** The pool: its counts, memory and limits. */
   async info(): Promise<ValueMap> {
     return asMap(await askValue(this.client, 'look at the pool', writeInfo));
