@@ -6,7 +6,7 @@ import { LIMITS } from '../core/limits.js';
 import { numberOf } from '../core/selector/satisfies.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import type { Value } from '../core/value.js';
-import { readValue } from '../core/value-codec.js';
+import { EXACT, readValue } from '../core/value-codec.js';
 import type { AttributeIndex } from '../protocol/index.js';
 
 /**
@@ -190,9 +190,10 @@ export class Attributes {
     return term === 0 ? undefined : this.valueOf(term);
   }
 
+  /** As it was said: a float64 is told as one, though it is whole. */
   valueOf(term: number): Value {
     this.#arena.read(this.#reader, this.terms.valueOf(term), 0);
-    return readValue(this.#reader);
+    return readValue(this.#reader, EXACT);
   }
 
   toMap(record: number): { [key: string]: Value } {

@@ -6,6 +6,7 @@ import { readValue } from '../core/value-codec.js';
 import { compareValues } from '../core/value-order.js';
 import type { Sort } from '../protocol/index.js';
 import { emit } from './emit.js';
+import { objectName } from './objects.js';
 import { isNameKey, isToldKey, toldOf } from './own-keys.js';
 import { pageOf, RowsAnswer } from './querying.js';
 import { OBJECT, VERSION } from './rows.js';
@@ -32,8 +33,11 @@ interface Found extends Place {
  */
 export function sort(pool: PoolState, session: Session, request: number, message: Sort): void {
   const { search, from } = pool.searching.open(message);
-  const best = new Best(pageOf(message.limit), message.descending === 1, placeOf(pool, message));
-  const keyOf = sortKey(pool, message);
+  const key = decodeUtf8(pool.reader.bytes, message.keyStart, message.keyEnd);
+  const isByName = isNameKey(key);
+  const compare = isByName ? orderByName(message.descending) : orderByValue(message.descending);
+  const best = new Best(pageOf(message.limit), compare, placeOf(pool, message));
+  const keyOf = isByName ? () => undefined : sortKey(pool, key);
   let looked = 0;
   const next = search.rows(
     from,
@@ -44,26 +48,40 @@ export function sort(pool: PoolState, session: Session, request: number, message
     WORK_MAX,
   );
   const answer = new RowsAnswer(pool, emit(pool, session), request, message.detail);
-  for (const found of best.all()) answer.addSorted(found.object, found.value ?? null);
+  for (const { object, value } of best.all()) {
+    answer.addSorted(object, isByName ? objectName(pool, object) : (value ?? null));
+  }
   answer.end(nextOf(next));
+}
+
+type Order = (one: Place, other: Place) => number;
+
+function orderByValue(descending: number): Order {
+  return (one, other) => {
+    const order = compareValues(one.value, other.value, descending === 1);
+    return order !== 0 ? order : orderOfBytes(one.name, other.name);
+  };
+}
+
+/** A name is compared as it lies there: it need not become a value. */
+function orderByName(descending: number): Order {
+  if (descending === 1) return (one, other) => orderOfBytes(other.name, one.name);
+  return (one, other) => orderOfBytes(one.name, other.name);
 }
 
 /** The first so many of what is added. */
 class Best {
   readonly #limit: number;
-  readonly #compare: (one: Place, other: Place) => number;
+  readonly #compare: Order;
   readonly #behind: Place | null;
   #found: Found[] = [];
   /** Nothing that comes after it is among the first. */
   #worst: Found | undefined;
 
-  constructor(limit: number, isDescending: boolean, behind: Place | null) {
+  constructor(limit: number, compare: Order, behind: Place | null) {
     this.#limit = limit;
+    this.#compare = compare;
     this.#behind = behind;
-    this.#compare = (one, other) => {
-      const order = compareValues(one.value, other.value, isDescending);
-      return order !== 0 ? order : orderOfBytes(one.name, other.name);
-    };
   }
 
   add(found: Found): void {
@@ -92,10 +110,7 @@ function placeOf(pool: PoolState, message: Sort): Place | null {
   return { value: value ?? undefined, name };
 }
 
-function sortKey(pool: PoolState, message: Sort): (object: number) => Value | undefined {
-  const key = decodeUtf8(pool.reader.bytes, message.keyStart, message.keyEnd);
-  // Names are compared in any case.
-  if (isNameKey(key)) return () => '';
+function sortKey(pool: PoolState, key: string): (object: number) => Value | undefined {
   if (isToldKey(key)) return (object) => toldOf(pool, key, object);
   const number = pool.keys.find(key);
   const { attributes } = pool;
