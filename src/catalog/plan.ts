@@ -9,6 +9,7 @@ import { VALUE_TYPE, type Value } from '../core/value.js';
 import { readValue } from '../core/value-codec.js';
 import type { Arena } from './arena.js';
 import { Collector, countRows, type Windows } from './collector.js';
+import type { Shapes } from './shapes.js';
 import { type TermTest, type TermTests, termTests } from './term-tests.js';
 import { KIND, TEXT_AT, type Terms } from './terms.js';
 
@@ -52,6 +53,7 @@ export type OwnKey = NameKey | ToldKey;
 /** What is searched. */
 interface Searched {
   readonly terms: Terms;
+  readonly shapes: Shapes;
   readonly arena: Arena;
   /** The rows of all objects, as a set of the terms' postings. */
   readonly all: () => number;
@@ -90,7 +92,7 @@ export class Planner {
         const own = this.#own(selector.key);
         if (own !== null) return this.#has(own);
         const found = new Collector(terms.postings);
-        for (const key of this.#keysOf(selector.key)) found.add(terms.rowsOfKey(key));
+        for (const key of this.#keysOf(selector.key)) this.#addHaving(key, found);
         return this.#found(found);
       }
       case 'test':
@@ -189,11 +191,16 @@ export class Planner {
     return { kind: 'all', count: terms.postings.count(all()) };
   }
 
+  /** Adds all rows that have a key. */
+  #addHaving(key: number, found: Collector): void {
+    this.#searched.shapes.eachSetOf(key, (set) => found.add(set));
+  }
+
   /** Rows that have the key with a value that none of the tests finds. */
   #others(key: number, tests: readonly TermTest[]): Plan {
     const { terms } = this.#searched;
     const has = new Collector(terms.postings);
-    has.add(terms.rowsOfKey(key));
+    this.#addHaving(key, has);
     const found = new Collector(terms.postings);
     this.#find(key, tests, found);
     return this.#and([this.#found(has), this.#not(this.#found(found))]);

@@ -1,6 +1,6 @@
+import { didYouMean } from '../core/suggest.js';
 import { Float, Timestamp, type Value } from '../core/value.js';
 import { UsageError } from './exit.js';
-import { didYouMean } from './suggest.js';
 
 const TYPES = ['int', 'float', 'bool', 'str', 'time'] as const;
 type AttributeType = (typeof TYPES)[number];

@@ -93,6 +93,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         summary: 'a pool that is kept, as it was at some time',
         load: () => import('./commands/replay.js'),
       },
+      {
+        name: 'schema',
+        summary: 'check schemas of attributes, and attributes by them',
+        load: () => import('./commands/schema.js'),
+      },
     ],
   },
   {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
+import { didYouMean } from '../core/suggest.js';
 import { UsageError } from './exit.js';
-import { didYouMean } from './suggest.js';
 
 /** One option of a command: how it is written, and what the help says of it. */
 export interface OptionSpec {

@@ -11,6 +11,9 @@
  * ```
  */
 export { AttaccaError, ERROR_CODES, type ErrorCode, type ErrorFields } from '../core/errors.js';
+export { parseSchema, type Schema } from '../core/schema/schema.js';
+export { Schemas } from '../core/schema/schemas.js';
+export { parseTemplate, type Template } from '../core/schema/template.js';
 export type { ByteOrder, Dtype, Order, Space, SpaceExpectation } from '../core/space.js';
 export { Float, Timestamp, type Value, type ValueMap } from '../core/value.js';
 export type {
@@ -25,6 +28,13 @@ export type { BatchFailure } from './batch-failures.js';
 export type { OfferItem, OfferManyOptions } from './batch-offer.js';
 export type { Acknowledged, Durability } from './call.js';
 export type { Transport, TransportChoice } from './data-plane.js';
+export {
+  type AttributesOf,
+  coerceAttributes,
+  type DefinedSchema,
+  defineSchema,
+  type SchemaDocument,
+} from './define-schema.js';
 export type { FacetOptions, FacetValues, Histogram } from './faceting.js';
 export type { HandleState } from './handle.js';
 export { type ConnectOptions, connect, type JoinOptions, join } from './join.js';
@@ -43,4 +53,5 @@ export type { PoolView } from './pool-view.js';
 export type { Delivered, ObjectVersion, Owned } from './received.js';
 export type { BarrierOptions } from './rendezvous.js';
 export type { RequiredMany } from './required-many.js';
+export { loadSchema, type SchemaFileOptions } from './schema-file.js';
 export type { Changed, ChangeOptions, Found, QueryOptions } from './selecting.js';

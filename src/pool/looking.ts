@@ -174,7 +174,7 @@ export function info(pool: PoolState): Value {
         pool.waits.rows.bytesUsed +
         extents.bytesUsed +
         pool.directory.bytesUsed,
-      indexBytes: pool.terms.bytesUsed,
+      indexBytes: pool.terms.bytesUsed + pool.shapes.bytesUsed,
       arenaBytes: pool.arena.bytesAllocated,
       arenaBytesUsed: pool.arena.bytesUsed,
     },

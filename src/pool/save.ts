@@ -24,6 +24,7 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   pool.arena.save(w);
   pool.keys.save(w);
   w.u32(pool.all);
+  pool.shapes.save(w);
   pool.terms.save(w);
   pool.spaces.save(w);
   pool.objects.save(w);
@@ -47,7 +48,8 @@ export function restorePool(r: StateReader): PoolState {
   pool.arena.restore(r);
   pool.keys.restore(r);
   pool.all = r.u32();
-  pool.terms.restore(r, pool.keys.used, [pool.all]);
+  const sets = pool.shapes.restore(r, pool.keys.used);
+  pool.terms.restore(r, pool.keys.used, [pool.all, ...sets]);
   pool.spaces.restore(r);
   pool.objects.restore(r);
   pool.handles.restore(r);

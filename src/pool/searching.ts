@@ -25,6 +25,7 @@ export class Searching {
     this.#pool = pool;
     this.#planner = new Planner({
       terms: pool.terms,
+      shapes: pool.shapes,
       arena: pool.arena,
       all: () => pool.all,
       keyNumber: (name) => pool.keys.find(name),

@@ -1,6 +1,7 @@
 import { Arena } from '../catalog/arena.js';
 import { Directory } from '../catalog/directory.js';
 import { Extents } from '../catalog/extents.js';
+import { Shapes } from '../catalog/shapes.js';
 import type { Signature } from '../catalog/signature.js';
 import { Table } from '../catalog/table.js';
 import { Terms } from '../catalog/terms.js';
@@ -108,6 +109,7 @@ export class PoolState {
   readonly arena = new Arena();
   readonly keys = new Keys();
   readonly terms: Terms;
+  readonly shapes: Shapes;
   readonly attributes: Attributes;
   readonly spaces: Spaces;
   readonly objects = new Table(OBJECT.width);
@@ -179,7 +181,8 @@ export class PoolState {
   constructor(options: PoolOptions) {
     this.options = options;
     this.terms = new Terms(this.arena, options.hashSeed);
-    this.attributes = new Attributes(this.arena, this.terms, this.keys);
+    this.shapes = new Shapes(this.arena, this.terms.postings, options.hashSeed);
+    this.attributes = new Attributes(this.arena, this.terms, this.shapes, this.keys);
     this.spaces = new Spaces(this.arena, options.hashSeed);
     this.searching = new Searching(this);
   }

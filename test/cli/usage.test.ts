@@ -121,6 +121,13 @@ test('words that a command does not take are refused before a pool is asked', as
     ['members', 'x'],
     ['info', 'x'],
     ['clean', 'x'],
+    ['schema'],
+    ['schema', 'chekc', 'x'],
+    ['schema', 'check'],
+    ['schema', 'show', 'core', 'x'],
+    ['schema', 'show', 'core', '-a', 'k=1'],
+    ['schema', 'check', 'core', '-a', 'k'],
+    ['schema', 'list', 'x'],
     ['help', 'x', 'y'],
   ];
   const environment = { ATTACCA_POOL: 'unix:/nowhere/socket' };
