@@ -256,6 +256,24 @@ test('histograms: ranges whose width is a power of two', () => {
   assert.deepEqual(histogram('param'), []);
 });
 
+test('the ends of a histogram are exact, though as float64 they are one', () => {
+  const { member } = fields();
+  const numbers = [2n ** 53n + 1n, new Float(2 ** 53), 2n ** 53n + 1n];
+  const times = [new Timestamp(2n ** 60n + 1n), new Timestamp(2n ** 60n)];
+  for (const [at, far] of [...numbers, ...times].entries()) {
+    member.offer(`far/${at}`, 'bytes', { attributes: { far }, keep: true });
+  }
+  const answer = member.facets('far', '', { what: FACETS.histogram }).value();
+  const found = answer['histograms'] as { [key: string]: Value }[];
+  assert.deepEqual(
+    found.map(({ objects, least, most }) => [objects, least, most]),
+    [
+      [3, 2 ** 53, 2n ** 53n + 1n],
+      [2, new Timestamp(2n ** 60n), new Timestamp(2n ** 60n + 1n)],
+    ],
+  );
+});
+
 test('sorted: by a key, then by name; what has it not comes last; pages go on behind a place', () => {
   const { member } = fields();
   member.offer('z', 'bytes', { keep: true });
