@@ -155,7 +155,7 @@ export type Expected =
       readonly source: 0 | 1 | 2 | 3;
       readonly attributes: ReadonlyMap<string, Value>;
     }
-  /** VALUE, of which each fault is told: of what is selected some may be said in more than one way. */
+  /** VALUE, which may be right in more than one way: what is wrong with it is told. */
   | { readonly kind: 'found'; readonly faults: (answer: Value) => readonly Fault[] };
 
 /** What is wrong with an answer, by the rule that it breaks. */

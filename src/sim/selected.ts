@@ -4,7 +4,7 @@ import type { Value } from '../core/value.js';
 import type { MObject } from './oracle-state.js';
 import { areEqual, orderOf } from './values.js';
 
-/** What selectors mean, by brute force: each word of docs/selectors.md as plainly as can be said. */
+/** What selectors mean, by brute force: docs/selectors.md said once more, as plainly as can be. */
 
 /** The moment at which a pool of the simulator begins, in ms of the wall clock. */
 export const WALL_MS = 1_700_000_000_000;

@@ -74,7 +74,8 @@ export class Walk implements Watcher {
     faults.check(isSize, () => `${page.length} objects in a page of ${this.limit}`);
     for (const [name, row] of page) {
       const meant = rows.get(name);
-      faults.check(row === meant, () => `${row} is found, not ${meant ?? `"${name}"`}`);
+      const words = meant === undefined ? 'but is not selected' : `but is ${meant}`;
+      faults.check(row === meant, () => `${row} is found, ${words}`);
     }
     const isAll = isFirst && next === null;
     faults.check(!isAll || missing.length === 0, () => `"${missing}" is not found`);
