@@ -69,8 +69,11 @@ function expect(rule: FindingRule, check: (found: Fields, faults: Faults) => voi
   };
 }
 
-export function count(oracle: Oracle, text: string): Expected {
-  const meant = { count: selectedBy(oracle, readSelector(text)).length, next: null };
+/** `after`: empty, or what is no `next` of any answer. */
+export function count(oracle: Oracle, text: string, after: string): Expected {
+  const selector = readSelector(text);
+  if (after !== '') throw new Refusal('bad-argument');
+  const meant = { count: selectedBy(oracle, selector).length, next: null };
   return expect('I9 counts', (found, faults) => faults.same('the count', found, meant));
 }
 

@@ -60,11 +60,12 @@ function nextOf(value: Value): string | null {
 
 export function count(asking: Asking, client: Client): void {
   const text = selector(asking);
+  const after = asking.dice(20) === 0 ? asking.of(['01', '-1', '1.5', 'x', ' 2']) : '';
   asking.ask(
     client,
-    `count ${text}`,
-    (w) => protocol.writeCount(w, { selector: text, after: '' }),
-    (oracle) => finding.count(oracle, text),
+    `count ${text} after "${after}"`,
+    (w) => protocol.writeCount(w, { selector: text, after }),
+    (oracle) => finding.count(oracle, text, after),
   );
 }
 
