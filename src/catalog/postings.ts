@@ -6,6 +6,7 @@ import {
   andNotBits,
   countCommonBits,
   orBits,
+  RowSet,
   WINDOW_BITS,
   WINDOW_ROWS,
   WINDOW_WORDS,
@@ -171,6 +172,20 @@ export class Postings {
     }
     const entry = entryFrom(words, at + ENTRIES, count, from);
     return entry < at + ENTRIES + count * ENTRY ? (words[entry] as number) : -1;
+  }
+
+  /** The first rows of a set, `count` at most. */
+  some(set: number, count: number): number[] {
+    const found: number[] = [];
+    const rows = new RowSet();
+    for (let at = this.windowFrom(set, 0); at >= 0; at = this.windowFrom(set, at + 1)) {
+      this.copy(set, at, rows.words);
+      for (let row = rows.next(0); row >= 0; row = rows.next(row + 1)) {
+        if (found.length >= count) return found;
+        found.push(at * WINDOW_ROWS + row);
+      }
+    }
+    return found;
   }
 
   /** How many rows the set has in a window. */

@@ -38,6 +38,18 @@ export class Search {
     return EXACT.has(this.#plan.kind) ? this.#plan.count : -1;
   }
 
+  /** How many rows there are, whatever it takes: for plans of few sets. */
+  countAll(): number {
+    if (this.countKnown >= 0) return this.countKnown;
+    const rows = new RowSet();
+    let count = 0;
+    for (let window = this.windowFrom(0); window >= 0; window = this.windowFrom(window + 1)) {
+      this.fill(window, rows);
+      count += rows.count();
+    }
+    return count;
+  }
+
   /** The first window from `from` on that may have rows, or -1. */
   windowFrom(from: number): number {
     return this.#windowFrom(this.#plan, from);

@@ -27,6 +27,7 @@ export type {
 export type { BatchFailure } from './batch-failures.js';
 export type { OfferItem, OfferManyOptions } from './batch-offer.js';
 export type { Acknowledged, Durability } from './call.js';
+export type { Catalog } from './catalog.js';
 export type { Transport, TransportChoice } from './data-plane.js';
 export {
   type AttributesOf,
@@ -35,6 +36,12 @@ export {
   defineSchema,
   type SchemaDocument,
 } from './define-schema.js';
+export type {
+  CollectionOptions,
+  ContainerOptions,
+  Definition,
+  Relation,
+} from './defining.js';
 export type { FacetOptions, FacetValues, Histogram } from './faceting.js';
 export type { HandleState } from './handle.js';
 export { type ConnectOptions, connect, type JoinOptions, join } from './join.js';

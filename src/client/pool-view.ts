@@ -13,6 +13,7 @@ import {
   writeUnkeep,
 } from '../protocol/index.js';
 import { askOk, askValue, asMap, asMaps } from './asking.js';
+import { Catalog } from './catalog.js';
 import type { Client } from './client.js';
 import type { Transport } from './data-plane.js';
 import {
@@ -47,9 +48,13 @@ export class PoolView {
   protected readonly client: Client;
   protected readonly tenancy: Tenancy;
 
+  /** Schemas, containers, collections, and relations between objects. */
+  readonly catalog: Catalog;
+
   constructor(tenancy: Tenancy) {
     this.tenancy = tenancy;
     this.client = tenancy.client;
+    this.catalog = new Catalog(tenancy.client);
   }
 
   /** The pool's workflow name. */
@@ -135,6 +140,16 @@ export class PoolView {
       if (typeof row === 'string') yield row;
       else yield asMap(row);
     }
+  }
+
+  /**
+   * How a pool would answer a selector now: a tree of `selector` (the part, or null where it joins
+   * `parts`), `how` in words, and `candidates`, which it leaves at most.
+   */
+  async explainSelector(selector: string): Promise<ValueMap> {
+    const write = (w: Parameters<typeof writeExplain>[0]): void =>
+      writeExplain(w, EXPLAIN.selector, selector);
+    return asMap(await askValue(this.client, `explain ${selector}`, write));
   }
 
   /** How many objects a selector selects; none of them is fetched. */

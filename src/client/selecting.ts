@@ -59,7 +59,11 @@ const DETAILS = { name: DETAIL.name, attributes: DETAIL.found, all: DETAIL.stat 
 /** So many a page: a page is one answer, and its size is bounded by the pool as well. */
 const PAGES = { name: LIMITS.listPageMax, attributes: 2_048, all: 512 } as const;
 
-type Page = { readonly objects: readonly Value[]; readonly next: string | null };
+interface Page {
+  readonly objects: readonly Value[];
+  readonly next: string | null;
+  readonly isCut: boolean;
+}
 
 /** All that is selected, a page at a time. */
 export async function* queryObjects(
@@ -125,17 +129,24 @@ async function* sorted(
     orderOfBytes(encodeUtf8(one.name), encodeUtf8(other.name));
   for (let place: Sorted | undefined; ; ) {
     let best: Sorted[] = [];
+    // Behind the last row of a part that was cut nothing is known of it.
+    let known: Sorted | null = null;
     const behind = place === undefined ? null : { value: place.key, name: place.name };
     for (let after: string | null = ''; after !== null; ) {
       const cursor: string = after;
       const write = (w: Writer): void => writeSort(w, { ...request, after: cursor, place: behind });
-      const { objects, next } = await askPage(client, selector, write, options);
-      best = [...best, ...objects.map(sortedOf)].sort(compare).slice(0, most);
+      const { objects, next, isCut } = await askPage(client, selector, write, options);
+      const part = objects.map(sortedOf);
+      const last = isCut ? part.at(-1) : undefined;
+      if (last !== undefined && (known === null || compare(last, known) < 0)) known = last;
+      best = [...best, ...part].sort(compare).slice(0, most);
       after = next;
     }
+    const end = known;
+    if (end !== null) best = best.filter((each) => compare(each, end) <= 0);
     if (best.length === 0) return;
     yield best.map(({ object }) => object);
-    if (best.length < most) return;
+    if (best.length < most && end === null) return;
     place = best.at(-1);
   }
 }
@@ -193,7 +204,8 @@ export function endObjects(
   );
 }
 
-async function changeObjects(
+/** Asks for a change part by part, until all is changed. */
+export async function changeObjects(
   client: Client,
   what: string,
   options: ChangeOptions,
@@ -224,7 +236,7 @@ async function askPage(
   const answer = asMap(await askValue(client, `query ${selector}`, write, options));
   const { objects } = answer;
   if (!Array.isArray(objects)) throw noAnswer();
-  return { objects, next: nextOf(answer) };
+  return { objects, next: nextOf(answer), isCut: answer['cut'] === true };
 }
 
 function nextOf(answer: ValueMap): string | null {

@@ -71,6 +71,8 @@ export const LIMITS = {
   schemasMax: 1_024,
   /** Problems of attributes that one error lists. */
   schemaProblemsMax: 100,
+  /** Of each kind that a pool knows: schemas, containers, collections. */
+  definitionsMax: 1_024,
   listPageMax: 4_096,
   explainRowsMax: 1_000,
   /** A payload within a message; larger ones go through a slab. */

@@ -2,13 +2,35 @@ import type { Arena } from '../catalog/arena.js';
 import type { Shapes } from '../catalog/shapes.js';
 import type { Terms } from '../catalog/terms.js';
 import { refuse } from '../core/assert.js';
-import { Reader, type Writer } from '../core/bytes.js';
+import { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
 import { numberOf } from '../core/selector/satisfies.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
-import type { Value } from '../core/value.js';
-import { EXACT, readValue } from '../core/value-codec.js';
+import type { Value, ValueMap } from '../core/value.js';
+import { EXACT, readValue, writeValue } from '../core/value-codec.js';
 import type { AttributeIndex } from '../protocol/index.js';
+
+/**
+ * Keys that mean something to the pool itself, by their numbers: the container of an object, the
+ * collections that have it in their lists, and how it relates to other objects, by name.
+ */
+export const KEY = {
+  container: 1,
+  collections: 2,
+  derivedFrom: 3,
+  partOf: 4,
+  supersedes: 5,
+  dependsOn: 6,
+} as const;
+
+export const KEY_NAMES: { readonly [K in keyof typeof KEY]: string } = {
+  container: '.container',
+  collections: '.collections',
+  derivedFrom: '.derived-from',
+  partOf: '.part-of',
+  supersedes: '.supersedes',
+  dependsOn: '.depends-on',
+};
 
 /**
  * Attribute keys of a pool by number. Sessions intern keys for themselves; the pool's numbers are
@@ -17,6 +39,10 @@ import type { AttributeIndex } from '../protocol/index.js';
 export class Keys {
   readonly #numbers = new Map<string, number>();
   readonly #names: string[] = [''];
+
+  constructor() {
+    for (const name of Object.values(KEY_NAMES)) this.number(name);
+  }
 
   /** The number of a key, given on first sight. */
   number(name: string): number {
@@ -64,6 +90,7 @@ export class Keys {
   }
 }
 
+/** A whole float64 is one when it is told again, too. */
 const WORD_BYTES = 4;
 /** What a key counts for, where attributes are measured. */
 const KEY_BYTES = 4;
@@ -79,6 +106,7 @@ export class Attributes {
   readonly shapes: Shapes;
   readonly #arena: Arena;
   readonly #reader = new Reader();
+  readonly #writer = new Writer(4_096);
   /** Keys and terms of a record that is about to be written. */
   readonly #keys = new Uint32Array(LIMITS.attributesMax * 2);
   readonly #terms = new Uint32Array(LIMITS.attributesMax * 2);
@@ -106,6 +134,29 @@ export class Attributes {
       this.#terms[place] = this.terms.intern(poolKeys[place] as number, bytes, start, end);
     }
     return this.#write(count);
+  }
+
+  /** A record of what a map says. */
+  ofMap(map: ValueMap): number {
+    const writer = this.#writer;
+    let count = 0;
+    let bytes = 0;
+    const entries = Object.entries(map);
+    if (entries.length > LIMITS.attributesMax) tooLarge();
+    const keys = entries.map(([name]) => this.keys.number(name));
+    for (const [, value] of entries) {
+      writer.reset();
+      writeValue(writer, value);
+      bytes += KEY_BYTES + writer.at;
+      if (bytes > LIMITS.attributeBytesMax) {
+        while (count > 0) this.terms.release(this.#terms[--count] as number);
+        tooLarge();
+      }
+      const key = keys[count] as number;
+      this.#keys[count] = key;
+      this.#terms[count++] = this.terms.intern(key, writer.bytes, 0, writer.at);
+    }
+    return count === 0 ? 0 : this.#write(count);
   }
 
   /** How many attributes a record has. */
@@ -157,12 +208,7 @@ export class Attributes {
     for (let place = 0; place < this.count(over); place++) {
       take(this.termAt(over, place), this.shapes.keyAt(this.shapeOf(over), place));
     }
-    if (count > LIMITS.attributesMax || bytes > LIMITS.attributeBytesMax) {
-      refuse('bad-attribute', 'Cannot set attributes: too many, or too large together', {
-        attributesMax: LIMITS.attributesMax,
-        bytesMax: LIMITS.attributeBytesMax,
-      });
-    }
+    if (count > LIMITS.attributesMax || bytes > LIMITS.attributeBytesMax) tooLarge();
     if (count === 0) return 0;
     for (let place = 0; place < count; place++) this.terms.use(this.#terms[place] as number);
     return this.#write(count);
@@ -198,7 +244,7 @@ export class Attributes {
     return term === 0 ? undefined : this.valueOf(term);
   }
 
-  /** As it was said: a float64 is told as one, though it is whole. */
+  /** As it was said: a float64 that is whole is told as one. */
   valueOf(term: number): Value {
     this.#arena.read(this.#reader, this.terms.valueOf(term), 0);
     return readValue(this.#reader, EXACT);
@@ -256,6 +302,13 @@ export class Attributes {
   }
 }
 
+function tooLarge(): never {
+  return refuse('bad-attribute', 'Cannot set attributes: too many, or too large together', {
+    attributesMax: LIMITS.attributesMax,
+    bytesMax: LIMITS.attributeBytesMax,
+  });
+}
+
 /** A session that has two numbers for one key must not use both in one message. */
 function refuseTwice(poolKeys: Uint32Array, count: number): void {
   const distinct = new Set(poolKeys.subarray(0, count));
@@ -263,6 +316,9 @@ function refuseTwice(poolKeys: Uint32Array, count: number): void {
     refuse('bad-attribute', 'Cannot use attributes: a key appears twice');
   }
 }
+
+/** In place of a pool's number. */
+const REFUSED = 0xffff_ffff;
 
 /** The keys of one session: its numbers to the pool's. */
 export class KeyMap {
@@ -272,7 +328,7 @@ export class KeyMap {
 
   define(sessionKey: number, poolKey: number): void {
     if (this.known(sessionKey) === poolKey) return;
-    if (this.#numbers.includes(poolKey)) this.hasAliases = true;
+    if (poolKey !== REFUSED && this.#numbers.includes(poolKey)) this.hasAliases = true;
     if (sessionKey >= this.#numbers.length) {
       const grown = new Uint32Array(Math.max(this.#numbers.length * 2, sessionKey + 1));
       grown.set(this.#numbers);
@@ -281,9 +337,18 @@ export class KeyMap {
     this.#numbers[sessionKey] = poolKey;
   }
 
+  /** KEY was refused: what uses the number all the same is told so. */
+  refuse(sessionKey: number): void {
+    if (this.known(sessionKey) === 0) this.define(sessionKey, REFUSED);
+  }
+
   /** The pool's number; `bad-attribute` when the session never defined it. */
   poolKey(sessionKey: number): number {
     const key = this.#numbers[sessionKey] ?? 0;
+    if (key === REFUSED) {
+      const why = 'its name is one by which the pool itself tells something';
+      refuse('bad-attribute', `Cannot use the key number ${sessionKey}: ${why}`);
+    }
     if (key === 0) {
       refuse('bad-attribute', `Cannot use the key number ${sessionKey}: no KEY has defined it`);
     }
@@ -291,7 +356,8 @@ export class KeyMap {
   }
 
   known(sessionKey: number): number {
-    return this.#numbers[sessionKey] ?? 0;
+    const key = this.#numbers[sessionKey] ?? 0;
+    return key === REFUSED ? 0 : key;
   }
 
   save(w: StateWriter): void {

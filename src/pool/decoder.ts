@@ -6,9 +6,11 @@ import {
   EndSelected,
   Explain,
   Facets,
+  Gather,
   Key,
   Lease,
   Leave,
+  Lineage,
   Messages,
   Offer,
   PromiseFields,
@@ -52,6 +54,8 @@ export class Decoder {
   readonly facets = new Facets();
   readonly tagSelected = new TagSelected();
   readonly endSelected = new EndSelected();
+  readonly gather = new Gather();
+  readonly lineage = new Lineage();
   readonly explain = new Explain();
   readonly stop = new Stop();
 }

@@ -113,3 +113,10 @@ function saidBy({ objects, versions }: PoolState, object: number): number {
   const current = objects.get(object, OBJECT.current);
   return current === 0 ? 0 : versions.get(current, VERSION.attributes);
 }
+
+/** The term of a key by which an object is found, or 0. */
+export function termFound(pool: PoolState, object: number, key: number): number {
+  const { attributes, objects } = pool;
+  const tagged = attributes.termOf(objects.get(object, OBJECT.tags), key);
+  return tagged !== 0 ? tagged : attributes.termOf(saidBy(pool, object), key);
+}

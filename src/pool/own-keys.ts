@@ -2,7 +2,9 @@ import type { OwnKey } from '../catalog/plan.js';
 import { spaceAt } from '../core/space.js';
 import { Timestamp, type Value } from '../core/value.js';
 import { DURABILITIES } from '../protocol/index.js';
+import { KEY_NAMES } from './attributes.js';
 import { durabilityOfVersion, levelOf, nameOfMember, stateOf } from './looking.js';
+import { COLLECTION_KEY } from './meaning.js';
 import { findObject } from './objects.js';
 import { OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { PoolState } from './state.js';
@@ -47,6 +49,11 @@ const TOLD: ReadonlySet<string> = new Set([
 /** Whether by a key the pool tells what it knows: no attribute can have it. */
 export function isToldKey(key: string): boolean {
   return TOLD.has(key);
+}
+
+/** Whether no program can say it of an object: the pool tells it, or keeps it by other requests. */
+export function isReservedKey(key: string): boolean {
+  return TOLD.has(key) || key === COLLECTION_KEY || key === KEY_NAMES.collections;
 }
 
 export function isNameKey(key: string): boolean {

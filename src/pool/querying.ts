@@ -64,6 +64,7 @@ export class RowsAnswer {
   readonly #out: Writer;
   readonly #detail: number;
   readonly #start: number;
+  readonly #fieldsAt: number;
   readonly #countAt: number;
 
   constructor(pool: PoolState, out: Writer, request: number, detail: number) {
@@ -72,6 +73,7 @@ export class RowsAnswer {
     this.#detail = detail;
     this.#start = beginValueAnswer(out, request);
     out.u8(VALUE_TYPE.map);
+    this.#fieldsAt = out.at;
     out.u32(2);
     out.text('objects');
     out.u8(VALUE_TYPE.list);
@@ -101,11 +103,17 @@ export class RowsAnswer {
     writeRow(this.#pool, out, object, this.#detail);
   }
 
-  end(next: string | null): void {
+  /** `isCut`: whether rows of this part were left out, behind the last of those that are there. */
+  end(next: string | null, isCut?: boolean): void {
     const out = this.#out;
     out.patchU32(this.#countAt, this.count);
     out.text('next');
     writeValue(out, next);
+    if (isCut !== undefined) {
+      out.patchU32(this.#fieldsAt, 3);
+      out.text('cut');
+      writeValue(out, isCut);
+    }
     endMessage(out, this.#start);
   }
 }

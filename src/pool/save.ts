@@ -26,6 +26,7 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   w.u32(pool.all);
   pool.shapes.save(w);
   pool.terms.save(w);
+  pool.definitions.save(w);
   pool.spaces.save(w);
   pool.objects.save(w);
   pool.handles.save(w);
@@ -50,6 +51,7 @@ export function restorePool(r: StateReader): PoolState {
   pool.all = r.u32();
   const sets = pool.shapes.restore(r, pool.keys.used);
   pool.terms.restore(r, pool.keys.used, [pool.all, ...sets]);
+  pool.definitions.restore(r);
   pool.spaces.restore(r);
   pool.objects.restore(r);
   pool.handles.restore(r);

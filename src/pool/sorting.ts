@@ -6,10 +6,11 @@ import { readValue } from '../core/value-codec.js';
 import { compareValues } from '../core/value-order.js';
 import type { Sort } from '../protocol/index.js';
 import { emit } from './emit.js';
+import { termFound } from './indexing.js';
 import { objectName } from './objects.js';
 import { isNameKey, isToldKey, toldOf } from './own-keys.js';
 import { pageOf, RowsAnswer } from './querying.js';
-import { OBJECT, VERSION } from './rows.js';
+import { OBJECT } from './rows.js';
 import { nextOf, WORK_MAX } from './searching.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -33,11 +34,8 @@ interface Found extends Place {
  */
 export function sort(pool: PoolState, session: Session, request: number, message: Sort): void {
   const { search, from } = pool.searching.open(message);
-  const key = decodeUtf8(pool.reader.bytes, message.keyStart, message.keyEnd);
-  const isByName = isNameKey(key);
-  const compare = isByName ? orderByName(message.descending) : orderByValue(message.descending);
-  const best = new Best(pageOf(message.limit), compare, placeOf(pool, message));
-  const keyOf = isByName ? () => undefined : sortKey(pool, key);
+  const best = new Best(pageOf(message.limit), message.descending === 1, placeOf(pool, message));
+  const keyOf = sortKey(pool, message);
   let looked = 0;
   const next = search.rows(
     from,
@@ -48,40 +46,30 @@ export function sort(pool: PoolState, session: Session, request: number, message
     WORK_MAX,
   );
   const answer = new RowsAnswer(pool, emit(pool, session), request, message.detail);
-  for (const { object, value } of best.all()) {
-    answer.addSorted(object, isByName ? objectName(pool, object) : (value ?? null));
+  const all = best.all();
+  for (const found of all) {
+    if (answer.isFull) break;
+    answer.addSorted(found.object, found.value ?? null);
   }
-  answer.end(nextOf(next));
-}
-
-type Order = (one: Place, other: Place) => number;
-
-function orderByValue(descending: number): Order {
-  return (one, other) => {
-    const order = compareValues(one.value, other.value, descending === 1);
-    return order !== 0 ? order : orderOfBytes(one.name, other.name);
-  };
-}
-
-/** A name is compared as it lies there: it need not become a value. */
-function orderByName(descending: number): Order {
-  if (descending === 1) return (one, other) => orderOfBytes(other.name, one.name);
-  return (one, other) => orderOfBytes(one.name, other.name);
+  answer.end(nextOf(next), answer.count < all.length);
 }
 
 /** The first so many of what is added. */
 class Best {
   readonly #limit: number;
-  readonly #compare: Order;
+  readonly #compare: (one: Place, other: Place) => number;
   readonly #behind: Place | null;
   #found: Found[] = [];
   /** Nothing that comes after it is among the first. */
   #worst: Found | undefined;
 
-  constructor(limit: number, compare: Order, behind: Place | null) {
+  constructor(limit: number, isDescending: boolean, behind: Place | null) {
     this.#limit = limit;
-    this.#compare = compare;
     this.#behind = behind;
+    this.#compare = (one, other) => {
+      const order = compareValues(one.value, other.value, isDescending);
+      return order !== 0 ? order : orderOfBytes(one.name, other.name);
+    };
   }
 
   add(found: Found): void {
@@ -110,7 +98,9 @@ function placeOf(pool: PoolState, message: Sort): Place | null {
   return { value: value ?? undefined, name };
 }
 
-function sortKey(pool: PoolState, key: string): (object: number) => Value | undefined {
+function sortKey(pool: PoolState, message: Sort): (object: number) => Value | undefined {
+  const key = decodeUtf8(pool.reader.bytes, message.keyStart, message.keyEnd);
+  if (isNameKey(key)) return (object) => objectName(pool, object);
   if (isToldKey(key)) return (object) => toldOf(pool, key, object);
   const number = pool.keys.find(key);
   const { attributes } = pool;
@@ -125,15 +115,6 @@ function sortKey(pool: PoolState, key: string): (object: number) => Value | unde
     }
     return value;
   };
-}
-
-/** The term of a key by which an object is found, or 0. */
-export function termFound(pool: PoolState, object: number, key: number): number {
-  const { attributes, objects, versions } = pool;
-  const tagged = attributes.termOf(objects.get(object, OBJECT.tags), key);
-  if (tagged !== 0) return tagged;
-  const current = objects.get(object, OBJECT.current);
-  return current === 0 ? 0 : attributes.termOf(versions.get(current, VERSION.attributes), key);
 }
 
 function nameBytes({ objects, arena }: PoolState, object: number): Uint8Array {

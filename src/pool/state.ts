@@ -11,6 +11,7 @@ import { LIMITS } from '../core/limits.js';
 import type { ValueMap } from '../core/value.js';
 import { Attributes, Keys } from './attributes.js';
 import { Decoder } from './decoder.js';
+import { Definitions } from './definitions.js';
 import type { Indices } from './indices.js';
 import { NameKey } from './name-key.js';
 import { HANDLE, OBJECT, VERSION } from './rows.js';
@@ -111,6 +112,7 @@ export class PoolState {
   readonly terms: Terms;
   readonly shapes: Shapes;
   readonly attributes: Attributes;
+  readonly definitions = new Definitions();
   readonly spaces: Spaces;
   readonly objects = new Table(OBJECT.width);
   readonly handles = new Table(HANDLE.width);

@@ -105,7 +105,8 @@ export function sort(oracle: Oracle, sorting: Sorting): Expected {
       ({ key: value, object }) => `${textOf(value)} of ${textOf(object)}`,
     );
     faults.same('the order', rows, meant);
-    faults.same('"next"', found['next'], null);
+    const { next, cut } = found;
+    faults.same('what is left', { next, cut }, { next: null, cut: false });
   });
 }
 

@@ -382,3 +382,88 @@ test('keys by which the pool tells what it knows are no attributes', () => {
   const member = pool.member('a');
   assert.throws(() => member.offer('x', 'bytes', { attributes: { '.bytes': 5 } }));
 });
+
+test('a plan can be shown: which part is asked first, how, and what it leaves at most', () => {
+  const { member } = fields();
+  const plan = member.explainSelector('param = "t" and step in 6..12 and step < 12').value();
+  assert.deepEqual(plan, {
+    ...{ selector: null, how: 'what all of these leave, the rarest first', candidates: 2 },
+    parts: [
+      {
+        ...{ selector: 'step in 6..12 and step < 12', candidates: 2 },
+        how: 'by a scan over numbers of 5 distinct values',
+      },
+      { selector: 'param = "t"', how: 'by value', candidates: 4 },
+    ],
+  });
+  const one = member.explainSelector('name = "t/6"').value();
+  assert.deepEqual(one, { selector: 'name = "t/6"', how: 'by name', candidates: 1 });
+  const deep = `${'not (a = 1 or '.repeat(30)}b = 1${')'.repeat(30)}`;
+  assert.equal(member.explainSelector(deep).value()['selector'], null);
+  member.explainSelector('a =').fails('bad-selector');
+});
+
+test('sorted: what an answer has no room for is told, and comes behind the last row', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('a');
+  const large = Object.fromEntries(
+    Array.from({ length: 15 }, (_, index) => [`k${index}`, 'v'.repeat(4_000)]),
+  );
+  for (let index = 0; index < 120; index++) {
+    member.offer(`o/${index}`, null, { attributes: { ...large, index }, keep: true });
+  }
+  const page = (place: { value: Value; name: string } | null): { [key: string]: Value } =>
+    member.sort('', 'index', { place, detail: DETAIL.found }).value();
+  const first = page(null);
+  const rows = first['objects'] as { key: number; object: { name: string } }[];
+  assert.equal(first['cut'], true);
+  assert.ok(rows.length > 20 && rows.length < 120, `${rows.length} rows`);
+  const last = rows.at(-1);
+  assert.equal(last?.key, rows.length - 1);
+  const then = page({ value: last?.key ?? 0, name: last?.object.name ?? '' })['objects'];
+  assert.equal((then as { key: number }[])[0]?.key, rows.length);
+  assert.equal(member.sort('index < 9', 'index').value()['cut'], false);
+});
+
+test('sorted by names, downwards, too', () => {
+  const { member } = fields();
+  const down = member.sort('step = 0', 'name', { descending: true }).value()['objects'];
+  assert.deepEqual(down, [
+    { key: 'u/0', object: 'u/0' },
+    { key: 't/0', object: 't/0' },
+  ]);
+});
+
+test('histograms: of numbers at the ends of what a float64 can say', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  const histogram = (): { [key: string]: Value } => {
+    const answer = member.facets('v', '', { what: FACETS.histogram }).value();
+    const [first] = answer['histograms'] as { [key: string]: Value }[];
+    const { bins, objects } = first as { bins: number[]; objects: number };
+    assert.ok(bins.length <= 64);
+    assert.equal(
+      bins.reduce((sum, count) => sum + count, 0),
+      objects,
+    );
+    return first as { [key: string]: Value };
+  };
+  member.offer('a', 'x', { attributes: { v: 1e308 }, keep: true });
+  assert.equal(histogram()['objects'], 1);
+  member.offer('b', 'x', { attributes: { v: -1e308 }, keep: true });
+  member.offer('c', 'x', { attributes: { v: Number.POSITIVE_INFINITY }, keep: true });
+  member.offer('d', 'x', { attributes: { v: Number.NaN }, keep: true });
+  assert.deepEqual([histogram()['objects'], histogram()['least']], [2, -1e308]);
+  member.delete('a').ok();
+  member.delete('b').ok();
+  member.offer('e', 'x', { attributes: { v: 5e-324 }, keep: true });
+  member.offer('f', 'x', { attributes: { v: 0 }, keep: true });
+  assert.equal(histogram()['objects'], 2);
+});
+
+test('whole floats stay floats in what is told of them', () => {
+  const { member } = fields();
+  const raw = member.query('name = "t/0"', '', 0, DETAIL.stat).raw() as { objects: Value[] };
+  const [row] = raw.objects as { attributes: { level: Value } }[];
+  assert.ok(row?.attributes.level instanceof Float);
+});

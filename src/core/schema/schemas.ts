@@ -180,6 +180,14 @@ export class Schemas {
     return first === undefined ? checked.attributes : refuseProblems(first, checked.problems);
   }
 
+  /** As {@link coerce}, of no more than what is given: nothing is required, no default is given. */
+  coerceGiven(attributes: ValueMap): ValueMap {
+    const check = new Check(this);
+    for (const [key, value] of Object.entries(attributes)) check.take(key, value);
+    const [first] = check.problems;
+    return first === undefined ? check.attributes : refuseProblems(first, check.problems);
+  }
+
   /** What those schemas say of a key that none defines, which share its longest namespace. */
   policyOf(key: string): Schema | null {
     let found: Schema | null = null;
