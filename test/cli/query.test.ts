@@ -214,7 +214,6 @@ test('keys that are shown: each once, tags over attributes, STAT only when it is
   assert.deepEqual(own.cells({ name: 'a', attributes: {} }), ['a', '-', '-']);
   assert.throws(() => new ShownKeys(['a,,b']), { name: 'UsageError' });
   assert.throws(() => new ShownKeys(['']), { name: 'UsageError' });
-  assert.throws(() => new ShownKeys(['.time']), { name: 'UsageError' });
 });
 
 const PAGE = readFileSync(new URL('../../../docs/selectors.md', import.meta.url), 'utf8');
@@ -226,7 +225,7 @@ test('the keys of the page on selectors are those that the pool tells, and are s
   assert.equal(keys.length, 15);
   for (const key of keys) {
     assert.ok(isToldKey(key), key);
-    if (key !== '.time') assert.equal(new ShownKeys([key]).detail, 'all', key);
+    assert.equal(new ShownKeys([key]).detail, 'all', key);
   }
 });
 
