@@ -80,7 +80,11 @@ takePart({
   warmUp: (request) =>
     mainDriver().warmUp({ from: numberOf(request, 'from'), count: numberOf(request, 'objects') }),
   create: (request) =>
-    mainDriver().create({ from: numberOf(request, 'from'), count: numberOf(request, 'objects') }),
+    mainDriver().create({
+      from: numberOf(request, 'from'),
+      count: numberOf(request, 'objects'),
+      isFirst: request['isFirst'] === true,
+    }),
   exact: () => orCannot(mainDriver().exact()),
   exactTogether: () => orCannot(mainDriver().exactTogether()),
   partial: () => orCannot(mainDriver().partial()),

@@ -48,7 +48,7 @@ export class Measurement {
     const tags = Math.min(count, TAGS_MAX);
     for (const part of PARTS) await this.#part(client, part, { tags });
     if (this.#population.pattern === 'unique') await this.#groups(to, client);
-    const more = { from: count, objects: Math.max(count / 10, MORE_LEAST) };
+    const more = { from: count, objects: Math.max(count / 10, MORE_LEAST), isFirst: false };
     const created = await this.#ask(client, 'create', more);
     this.#samples[this.#named('create_more_per_s')] = numberOf(created, 'perSecond');
     return this.#samples;
@@ -68,7 +68,7 @@ export class Measurement {
     const { count } = this.#population;
     const warm = Math.min(count / 10, WARM_MAX);
     await this.#ask(client, 'warmUp', { from: 2 * count, objects: warm });
-    const created = await this.#ask(client, 'create', { from: 0, objects: count });
+    const created = await this.#ask(client, 'create', { from: 0, objects: count, isFirst: true });
     this.#samples[this.#named(metric)] = numberOf(created, 'perSecond');
   }
 

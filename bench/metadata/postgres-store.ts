@@ -82,7 +82,7 @@ export class PostgresStore implements MetadataStore {
       await this.#bulk.unsafe(first);
       await Promise.all(rest.map((text) => this.#bulk.unsafe(text)));
     }
-    await this.#bulk.unsafe('VACUUM ANALYZE objects');
+    await this.#bulk.unsafe('VACUUM ANALYZE');
   }
 
   async tag(objects: readonly string[], key: string, value: string): Promise<void> {

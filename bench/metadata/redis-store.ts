@@ -1,6 +1,6 @@
 /**
- * Redis through the package `redis`: an object is a hash, and each value of each key has a set of
- * the objects that have it (`by:KEY:VALUE`); numbers are in sorted sets (`in:KEY`). All in pipelines.
+ * Redis through the package `redis`, in pipelines: an object is a hash, and each value of each key
+ * has a set of the objects that have it (`by:KEY:VALUE`); numbers are in sorted sets (`in:KEY`).
  */
 import { loadRival } from '../rivals/installed.js';
 import type { Attributes, Described, Question } from './objects.js';

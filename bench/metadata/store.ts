@@ -16,7 +16,7 @@ export interface MetadataStore {
   readonly batch: { readonly objects: number; readonly underWay: number };
   /** Resolves when all are acknowledged. */
   load(objects: readonly Described[]): Promise<void>;
-  /** Resolves when all that was loaded can be searched as fast as it ever will be. */
+  /** Resolves when all that was loaded and tagged can be searched as fast as it ever will be. */
   settle(): Promise<void>;
   /** Adds a tag to each of these, or replaces its value; rejects when there is no such object. */
   tag(objects: readonly string[], key: string, value: string): Promise<void>;
