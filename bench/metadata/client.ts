@@ -1,7 +1,7 @@
 /** A process that asks a store: the product or a rival that is reached from Node. */
 import { numberOf, type Reply, textOf } from '../harness/reply.js';
 import { takePart } from '../harness/take-part.js';
-import { Driver } from './drive.js';
+import { Driver, fetchTogether } from './drive.js';
 import { isPattern, type Population } from './objects.js';
 import type { Schema } from './postgres-schemas.js';
 import { CannotError, type MetadataStore } from './store.js';
@@ -41,6 +41,7 @@ async function postgresStore(opening: Opening, schema: Schema): Promise<Metadata
 }
 
 const drivers: Driver[] = [];
+let population: Population = { pattern: 'one', count: 1 };
 
 function populationIn(request: Reply): Population {
   const pattern = textOf(request, 'pattern');
@@ -66,7 +67,7 @@ async function orCannot(work: Promise<object>): Promise<object> {
 
 takePart({
   async open(request) {
-    const population = populationIn(request);
+    population = populationIn(request);
     const open = STORES[textOf(request, 'kind')];
     if (open === undefined) throw new RangeError('Cannot open a store: it is of no kind known');
     const first = numberOf(request, 'first');
@@ -96,16 +97,8 @@ takePart({
   group: (request) => orCannot(mainDriver().group({ every: numberOf(request, 'every') })),
   /** By so many clients at once, each of which fetches all. */
   fetch(request) {
-    const every = numberOf(request, 'every');
-    const fetched = async (): Promise<object> => {
-      const clients = drivers.slice(0, numberOf(request, 'clients'));
-      const spans = await Promise.all(clients.map((driver) => driver.fetch({ every })));
-      return {
-        clients: clients.length,
-        startNs: Math.min(...spans.map(({ startNs }) => startNs)),
-        endNs: Math.max(...spans.map(({ endNs }) => endNs)),
-      };
-    };
-    return orCannot(fetched());
+    const clients = drivers.slice(0, numberOf(request, 'clients'));
+    const what = { every: numberOf(request, 'every'), population };
+    return orCannot(fetchTogether(clients, what));
   },
 });

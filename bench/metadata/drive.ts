@@ -2,6 +2,7 @@
 import { median } from '../harness/statistics.js';
 import { nowNs } from '../harness/take-part.js';
 import {
+  type Described,
   exactQuestion,
   infixQuestion,
   objectOf,
@@ -25,6 +26,14 @@ const TAG_GROUP = 250;
 const TAG_VALUES = 10;
 /** Prime to the counts: objects are asked for in no order of theirs. */
 const ASK_STRIDE = 7_919;
+
+/** How many objects a client has fetched, the sum of their time steps, from when to when. */
+interface Fetched {
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly count: number;
+  readonly steps: number;
+}
 
 export class Driver {
   readonly #store: MetadataStore;
@@ -175,7 +184,7 @@ export class Driver {
   }
 
   /** Fetches a group with its attributes, all of which are looked at. */
-  async fetch({ every }: { every: number }): Promise<{ startNs: number; endNs: number }> {
+  async fetch({ every }: { every: number }): Promise<Fetched> {
     const question = { equal: { [groupOf(every)]: 'in' } };
     const startNs = nowNs();
     let count = 0;
@@ -187,32 +196,14 @@ export class Driver {
         count++;
       }
     }
-    const endNs = nowNs();
-    const expected = this.#groupSum(every);
-    if (count !== expected.count || steps !== expected.steps) {
-      throw new Error(`${count} objects of ${steps} steps instead of ${JSON.stringify(expected)}`);
-    }
-    return { startNs, endNs };
+    return { startNs, endNs: nowNs(), count, steps };
   }
 
-  #groupSum(every: number): { count: number; steps: number } {
-    const { count } = this.#population;
-    let steps = 0;
-    for (let index = 0; index < count; index += every) {
-      steps += objectOf(this.#population, index).attributes.time_step;
-    }
-    return { count: Math.ceil(count / every), steps };
+  #objects(from: number, end: number): Described[] {
+    return Array.from({ length: end - from }, (_, at) => objectOf(this.#population, from + at));
   }
 
-  *#numbers(from: number, end: number): Generator<number> {
-    for (let index = from; index < end; index++) yield index;
-  }
-
-  #objects(from: number, end: number): ReturnType<typeof objectOf>[] {
-    return Array.from(this.#numbers(from, end), (index) => objectOf(this.#population, index));
-  }
-
-  #asked(turn: number): ReturnType<typeof objectOf> {
+  #asked(turn: number): Described {
     return objectOf(this.#population, (turn * ASK_STRIDE) % this.#population.count);
   }
 
@@ -246,6 +237,29 @@ export class Driver {
     for (let turn = 1; turn <= TURNS && nowNs() < endNs; turn++) tookNs.push(await search(turn));
     return (tookNs.length === 0 ? firstNs : median(tookNs)) / 1e6;
   }
+}
+
+/** Has clients fetch a group at once, each all of it; what they have is looked at when all do. */
+export async function fetchTogether(
+  drivers: readonly Driver[],
+  { every, population }: { readonly every: number; readonly population: Population },
+): Promise<{ startNs: number; endNs: number }> {
+  const fetched = await Promise.all(drivers.map((driver) => driver.fetch({ every })));
+  let expectedSteps = 0;
+  for (let index = 0; index < population.count; index += every) {
+    expectedSteps += objectOf(population, index).attributes.time_step;
+  }
+  const expectedCount = Math.ceil(population.count / every);
+  for (const { count, steps } of fetched) {
+    if (count === expectedCount && steps === expectedSteps) continue;
+    throw new Error(
+      `${count} objects of ${steps} steps instead of ${expectedCount} of ${expectedSteps}`,
+    );
+  }
+  return {
+    startNs: Math.min(...fetched.map(({ startNs }) => startNs)),
+    endNs: Math.max(...fetched.map(({ endNs }) => endNs)),
+  };
 }
 
 function qualityOf(at: number): string {

@@ -47,10 +47,10 @@ export class Measurement {
     await this.#create(client, 'create_per_s');
     const tags = Math.min(count, TAGS_MAX);
     for (const part of PARTS) await this.#part(client, part, { tags });
-    if (this.#population.pattern === 'unique') await this.#groups(to, client);
     const more = { from: count, objects: Math.max(count / 10, MORE_LEAST), isFirst: false };
     const created = await this.#ask(client, 'create', more);
     this.#samples[this.#named('create_more_per_s')] = numberOf(created, 'perSecond');
+    if (this.#population.pattern === 'unique') await this.#groups(to, client);
     return this.#samples;
   }
 

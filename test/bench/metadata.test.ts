@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
-import { Driver } from '../../bench/metadata/drive.js';
+import { Driver, fetchTogether } from '../../bench/metadata/drive.js';
 import {
   exactQuestion,
   infixQuestion,
@@ -125,7 +125,7 @@ test('every part of the benchmark is driven, and its answers are checked', async
     await driver.tagWhere();
     for (const every of [100, 5]) {
       await driver.group({ every });
-      const { startNs, endNs } = await driver.fetch({ every });
+      const { startNs, endNs } = await fetchTogether([driver, driver], { every, population });
       assert.ok(endNs > startNs);
     }
   }
@@ -148,7 +148,7 @@ test('a store that loses an object is found out', async () => {
   await assert.rejects(driver.countTags({ tags: 100 }), /9 tags are found instead of 10/);
   await assert.rejects(driver.tagWhere(), /9 are tagged instead of 10/);
   await driver.group({ every: 5 });
-  await assert.rejects(driver.fetch({ every: 5 }), /199 objects of/);
+  await assert.rejects(fetchTogether([driver], { every: 5, population }), /199 objects of/);
 });
 
 test('a store that finds others, as many as it should, is found out', async () => {
@@ -162,7 +162,10 @@ test('a store that finds others, as many as it should, is found out', async () =
   await assert.rejects(driver.exact(), /"vpic\/user00\/particles\/0" is found instead of/);
   await assert.rejects(driver.partial(), /10 names are found instead of 10/);
   await driver.group({ every: 5 });
-  await assert.rejects(driver.fetch({ every: 5 }), /200 objects of 0 steps instead of/);
+  await assert.rejects(
+    fetchTogether([driver], { every: 5, population }),
+    /200 objects of 0 steps instead of/,
+  );
 });
 
 test('the product takes the objects and their tags', async () => {
