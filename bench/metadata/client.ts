@@ -35,8 +35,8 @@ const STORES: Readonly<Record<string, (opening: Opening) => Promise<MetadataStor
 
 async function postgresStore(opening: Opening, schema: Schema): Promise<MetadataStore> {
   const { PostgresStore } = await import('./postgres-store.js');
-  const store = await PostgresStore.open(opening.to, schema);
-  if (opening.index === 0) await store.prepare(opening);
+  const store = await PostgresStore.open(opening.to, schema, opening.isKept);
+  if (opening.index === 0) await store.prepare();
   return store;
 }
 

@@ -22,28 +22,32 @@ interface Sql {
 
 const PAGE_ROWS = 2_000;
 const LOADERS = 2;
+/** The commits of one connection are synced one after the other, those of many together. */
+const COMMITTERS = 32;
 const PIPELINE = 1_000;
 const PREPARED = { prepare: true };
 
 export class PostgresStore implements MetadataStore {
   readonly batch = { objects: 10_000, underWay: LOADERS };
   readonly #schema: Schema;
-  /** One connection, all calls in its pipeline. */
+  readonly #isKept: boolean;
+  /** One connection, all calls in its pipeline; or as many as share the syncs of their commits. */
   readonly #sql: Sql;
   /** To load and to make indexes; connected when it is used. */
   readonly #bulk: Sql;
   #isIndexed = false;
 
-  private constructor(schema: Schema, connect: (connections: number) => Sql) {
+  private constructor(schema: Schema, isKept: boolean, connect: (connections: number) => Sql) {
     this.#schema = schema;
-    this.#sql = connect(1);
+    this.#isKept = isKept;
+    this.#sql = connect(isKept ? COMMITTERS : 1);
     this.#bulk = connect(LOADERS);
   }
 
   /** `to` is a directory with the socket. Tables are made by `prepare`. */
-  static async open(to: string, schema: Schema): Promise<PostgresStore> {
+  static async open(to: string, schema: Schema, isKept: boolean): Promise<PostgresStore> {
     const postgres = loadRival('postgres') as (options: object) => Sql;
-    const store = new PostgresStore(schema, (max) =>
+    const store = new PostgresStore(schema, isKept, (max) =>
       postgres({
         host: to,
         port: POSTGRES_PORT,
@@ -59,9 +63,10 @@ export class PostgresStore implements MetadataStore {
   }
 
   /** Makes the tables: with a log, or without one where nothing is kept. */
-  async prepare({ isKept }: { readonly isKept: boolean }): Promise<void> {
+  async prepare(): Promise<void> {
+    const kind = this.#isKept ? 'TABLE' : 'UNLOGGED TABLE';
     for (const text of this.#schema.tables) {
-      await this.#sql.unsafe(text.replace('TABLE_KIND', isKept ? 'TABLE' : 'UNLOGGED TABLE'));
+      await this.#sql.unsafe(text.replace('TABLE_KIND', kind));
     }
   }
 
