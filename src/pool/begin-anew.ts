@@ -1,4 +1,5 @@
 import { assert } from '../core/assert.js';
+import { leaveNewest } from './provenance.js';
 import type { PoolState } from './state.js';
 
 /**
@@ -19,4 +20,5 @@ export function beginAnew(pool: PoolState): void {
   for (const table of [objects, handles, versions, waits, spaces, arena, directory, terms]) {
     table.beginAnew();
   }
+  leaveNewest(pool);
 }

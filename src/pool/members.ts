@@ -16,6 +16,7 @@ import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import { type Member, Session } from './sessions.js';
 import { wantSlab } from './slabs.js';
 import type { PoolState } from './state.js';
+import { beginStay, endStay } from './stays.js';
 import { mustNotStop } from './stopping.js';
 import { versionHas, withdrawVersion } from './versions.js';
 
@@ -82,8 +83,9 @@ export function join(
       host: host ?? null,
     });
   }
+  const id = pool.memberIdNext++;
   const member: Member = {
-    id: pool.memberIdNext++,
+    id,
     number: message.member,
     session,
     name,
@@ -96,6 +98,7 @@ export function join(
     offers: 0,
     bytesOffered: 0,
     openRequires: 0,
+    activity: beginStay(pool, session, id, name),
   };
   addMember(pool, member);
   const granted = { component, index, deadlineDefaultMs: pool.options.deadlineDefaultMs };
@@ -157,6 +160,7 @@ function removeMember(pool: PoolState, member: Member, how: 'left' | 'crashed'):
     dropHandle(pool, handle);
   }
   endPromisesOf(pool, member, how);
+  endStay(pool, member.activity, how);
   pool.members.delete(member.id);
   pool.membersByName.delete(member.name);
   if (member.index !== null) {
