@@ -82,6 +82,8 @@ export const LIMITS = {
   usesMax: 2_097_152,
   /** Names of those versions, and what is told of who made and used them. */
   provenanceBytesMax: 256 * MiB,
+  /** Of both, what stays in a pool that is empty and remembers eight times as much. */
+  provenanceLeftMax: 16_384,
   /** Versions and objects in one answer of LINEAGE. */
   lineageNodesMax: 1_000,
 } as const;

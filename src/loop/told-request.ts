@@ -27,6 +27,7 @@ import {
   readKey,
   readLease,
   readLeave,
+  readLineage,
   readOffer,
   readPromise,
   readQuery,
@@ -215,6 +216,9 @@ function partsOfName(r: Reader, code: number, names: ToldNames, message: Decoder
     case MESSAGE.stat:
       readStat(r, message.stat);
       return { object: textAt(r, message.stat.nameStart, message.stat.nameEnd) };
+    case MESSAGE.lineage:
+      readLineage(r, message.lineage);
+      return { object: textAt(r, message.lineage.nameStart, message.lineage.nameEnd) };
     case MESSAGE.explain:
       readExplain(r, message.explain);
       return { object: textAt(r, message.explain.nameStart, message.explain.nameEnd) };

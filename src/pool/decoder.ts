@@ -9,6 +9,7 @@ import {
   Key,
   Lease,
   Leave,
+  Lineage,
   Messages,
   Offer,
   PromiseFields,
@@ -53,5 +54,6 @@ export class Decoder {
   readonly tagSelected = new TagSelected();
   readonly endSelected = new EndSelected();
   readonly explain = new Explain();
+  readonly lineage = new Lineage();
   readonly stop = new Stop();
 }

@@ -85,15 +85,18 @@ export const USE = {
   width: 9,
 } as const;
 
-/** What stays of either when a pool is empty, and from how much on. */
-const LEFT_ROWS = 16_384;
-const LEAVE_FROM_ROWS = 8 * LEFT_ROWS;
+interface ProvenanceLimits {
+  readonly entitiesMax: number;
+  readonly usesMax: number;
+  readonly provenanceBytesMax: number;
+  readonly provenanceLeftMax: number;
+}
 
 /** What the pool remembers of who made what of what. docs/internals/provenance.md. */
 export class Provenance {
   activities = new Table(ACTIVITY.width);
-  readonly entities = new Ring(ENTITY.width, LIMITS.entitiesMax);
-  readonly uses = new Ring(USE.width, LIMITS.usesMax);
+  readonly entities: Ring;
+  readonly uses: Ring;
   /** Of its own: what it holds has a limit of its own, and outlives all objects. */
   arena = new Arena();
   /** The newest entity of each name, by its reference. */
@@ -108,6 +111,14 @@ export class Provenance {
       this.#start,
       this.#end,
     );
+
+  readonly limits: ProvenanceLimits;
+
+  constructor(limits: ProvenanceLimits = LIMITS) {
+    this.entities = new Ring(ENTITY.width, limits.entitiesMax);
+    this.uses = new Ring(USE.width, limits.usesMax);
+    this.limits = limits;
+  }
 
   get bytesUsed(): number {
     const { activities, entities, uses, arena, names } = this;
@@ -176,7 +187,7 @@ export class Provenance {
   makeRoom(versions: Table): void {
     const { entities, uses, arena } = this;
     if (entities.isFull) this.forgetEntity(versions);
-    while (arena.bytesUsed > LIMITS.provenanceBytesMax && entities.used + uses.used > 0) {
+    while (arena.bytesUsed > this.limits.provenanceBytesMax && entities.used + uses.used > 0) {
       if (entities.used > 0) this.forgetEntity(versions);
       if (uses.used > 0) this.forgetUse();
     }
@@ -204,10 +215,12 @@ export class Provenance {
 export function leaveNewest(pool: PoolState): void {
   const { provenance, members } = pool;
   const { entities, uses } = provenance;
-  if (Math.max(entities.used, uses.used) < LEAVE_FROM_ROWS) return;
+  const left = provenance.limits.provenanceLeftMax;
+  // Not for each row more: what is moved must be little beside what has come.
+  if (Math.max(entities.used, uses.used) < 8 * left) return;
   assert(pool.versions.used === 0, 'nothing names an entity or activity that is moved');
-  entities.leaveLast(LEFT_ROWS);
-  uses.leaveLast(LEFT_ROWS);
+  entities.leaveLast(left);
+  uses.leaveLast(left);
   const { activities: from, arena } = provenance;
   const activities = new Table(ACTIVITY.width);
   provenance.activities = activities;
