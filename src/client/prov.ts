@@ -117,7 +117,7 @@ function generations(
   };
 }
 
-/** What was made of what, as it was noted, and as objects say, in the words that PROV has for it. */
+/** What was made of what, as was noted and as objects say, in the words that PROV has for it. */
 function between(
   { edges }: Lineage,
   ids: readonly string[],
@@ -185,7 +185,7 @@ function processId({ session }: LineageActivity): string {
 
 /**
  * Of each node the name by which PROV knows it. A name that a pool forgets begins again with
- * version 1, so the time of the offer belongs to it: the same version is the same in every document.
+ * version 1, so the time of the offer belongs to it: in every document it is the same.
  */
 function idsOf(nodes: readonly LineageNode[]): string[] {
   const taken = new Set<string>();

@@ -27,7 +27,7 @@ export interface Spot {
   object: number;
 }
 
-/** The answer of LINEAGE while it grows: each version, stay and relation once, as many as it holds. */
+/** The answer of LINEAGE while it grows: each version, stay and relation once, up to its limits. */
 export class LineageGraph {
   readonly nodes: Value[] = [];
   readonly activities: Value[] = [];

@@ -132,7 +132,12 @@ export function leave(pool: PoolState, session: Session, request: number, member
  * Ends all that a member has; returns the names whose offer ended with it, as many as an answer
  * holds.
  */
-function removeMember(pool: PoolState, member: Member, how: 'left' | 'crashed'): string[] {
+function removeMember(
+  pool: PoolState,
+  member: Member,
+  how: 'left' | 'crashed',
+  stay: 'left' | 'crashed' = how,
+): string[] {
   const withdrawn: string[] = [];
   const room = new Room();
   const { handles, versions, objects, arena } = pool;
@@ -160,7 +165,7 @@ function removeMember(pool: PoolState, member: Member, how: 'left' | 'crashed'):
     dropHandle(pool, handle);
   }
   endPromisesOf(pool, member, how);
-  endStay(pool, member.activity, how);
+  endStay(pool, member.activity, stay);
   pool.members.delete(member.id);
   pool.membersByName.delete(member.name);
   if (member.index !== null) {
@@ -181,7 +186,10 @@ function removeMember(pool: PoolState, member: Member, how: 'left' | 'crashed'):
  * memory leased and not offered is free again.
  */
 export function endSession(pool: PoolState, session: Session, crashed: boolean): void {
-  for (const member of [...session.members.values()]) removeMember(pool, member, 'crashed');
+  for (const member of [...session.members.values()]) {
+    // A program that ends its session in order has made what it made.
+    removeMember(pool, member, 'crashed', crashed ? 'crashed' : 'left');
+  }
   session.members.clear();
   dropLeaseWaitsOf(pool, session);
   freeLeasesOf(pool, session);

@@ -4,12 +4,12 @@ import { OBJECT, VERSION } from './rows.js';
 import type { PoolState } from './state.js';
 
 /** What an object says of others, by the tag or attribute `.RELATION`: a name or a list of them. */
-export const RELATIONS = ['derived-from', 'part-of', 'supersedes', 'depends-on'] as const;
+const RELATIONS = ['derived-from', 'part-of', 'supersedes', 'depends-on'] as const;
 
 /** Distinct values of a key that are looked into for one answer: bounds the pause. */
 const VALUES_MAX = 16_384;
 
-export interface Declared {
+interface Declared {
   readonly relation: string;
   readonly object: number;
 }

@@ -3,7 +3,7 @@ import { ACTIVITY, ENTITY, ENTITY_FLAG, type Provenance, USE } from './provenanc
 /** Uses and entities that one answer looks at: bounds the pause. */
 const STEPS_MAX = 65_536;
 
-/** Walks what is remembered, for one answer; notes whether something that belongs to it is lacking. */
+/** Walks what is remembered, for one answer; notes whether something that belongs there lacks. */
 export class Remembered {
   readonly #provenance: Provenance;
   #left = STEPS_MAX;

@@ -129,6 +129,21 @@ function pipe(pool: Harness): Member {
   return three;
 }
 
+test('a session that ends in order has left, one that is gone has crashed', () => {
+  const pool = new Harness();
+  for (const how of ['ended', 'died'] as const) {
+    const member = pool.member(how);
+    member.offer(how, 'x', { keep: true });
+    if (how === 'ended') member.end();
+    else pool.crash(member.client);
+  }
+  const view = pool.member('view');
+  assert.deepEqual(
+    ['ended', 'died'].map((name) => ask(view, name).maker(`${name}@1`)['stay']),
+    ['left', 'crashed'],
+  );
+});
+
 test('a pipe over three members: lineage reaches through what is gone, and who', () => {
   const pool = new Harness();
   const three = pipe(pool);
