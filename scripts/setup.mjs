@@ -50,7 +50,7 @@ const common = {
   bundle: true,
   platform: 'node',
   target: 'node20.19',
-  external: ['koffi'],
+  external: ['koffi', 'yaml'],
   logLevel: 'warning',
   write: false,
 };
@@ -117,7 +117,7 @@ mkdirSync(bin, { recursive: true });
 const withoutServer = {
   name: 'without-server',
   setup(build) {
-    const filter = /\/commands\/(?:serve|start|stop|run|clean|help)\.js$/;
+    const filter = /\/commands\/(?:serve|start|stop|run|clean|schema|help)\.js$/;
     build.onResolve({ filter }, ({ path }) => ({ path, namespace: 'absent' }));
     build.onLoad({ filter: /./, namespace: 'absent' }, () => ({ contents: 'export {};' }));
   },

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { AttaccaError, join } from 'attacca';
+import { AttaccaError, join, loadSchema } from 'attacca';
 import { checkPoolName } from 'attacca/server';
 import { testPool } from 'attacca/testing';
 
@@ -18,6 +18,10 @@ test('the three entries serve, join and hand over', async () => {
   assert.equal(mapped.array.length, 100_000);
   assert.equal(mapped.array[99_999], 42);
   await mapped.dispose();
+});
+
+test('the schemas that come with the package are found from where it is installed', async () => {
+  assert.equal((await loadSchema('ecmwf-mars')).name, 'ecmwf-mars');
 });
 
 test('an error of one entry is an AttaccaError for the others', async () => {

@@ -38,8 +38,8 @@ from collections import deque
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Space", "Timestamp",
-           "AttaccaError", "NEVER"]
+__all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Found", "Changed",
+           "Facets", "Histogram", "Space", "Timestamp", "AttaccaError", "NEVER"]
 
 NEVER = math.inf
 _VERSION = 1
@@ -55,13 +55,18 @@ _HEARTBEAT_S, _SILENCE_S = 4.0, 20.0  # over TCP: when to send one, when to give
 _CONNECT_S = 10.0
 _DEFAULT_S = 600.0                # the pool's default deadline
 _GRACE_S = 1.0                    # how much longer than the pool this side waits
+_SLEEP_S = 1.0                    # a signal that comes just before a sleep waits for its end
 _LEASE_FIRST, _LEASE_MAX = 1 << 20, 64 << 20  # what is asked for grows with use
 _STORES_MAX = 8                   # attempts to store bytes whose memory goes with its manager
 _COPY_CHUNK = 8 << 20             # a copy holds the interpreter; others get a turn in between
+_PAGES = {"name": 4096, "all": 512, "attributes": 2048}  # objects a page; in the order of `detail`
+_PART_VALUES = 4096               # values that are asked for of each part of the pool
+_BINS_MAX = 64                    # of a histogram, as the pool's have
 _ANY = 0xFFFFFFFF                 # "none" for a handle, "never" for a deadline
 
 # Codes this client raises by itself, or that come without the flag, and may go away by waiting.
 _RETRYABLE = frozenset((
+    "definition-in-use", "object-depended-on",
     "session-limit", "connection-lost", "pool-unreachable", "name-in-use", "member-limit",
     "handle-limit", "object-required", "promise-limit", "deadline-passed", "wait-limit",
     "memory-full", "shm-full", "disk-full", "journal-full"))
@@ -204,6 +209,9 @@ _WRITERS: Dict[str, Callable[[Any], bytes]] = {
         struct.pack("<H", key) + _value(item) for key, item in value.items()),
     "keys": lambda value: struct.pack(f"<H{len(value)}H", len(value), *value),
     "texts": lambda value: struct.pack("<I", len(value)) + b"".join(map(_text, value)),
+    "value": _value,
+    "place": lambda value: b"\x00" if value is None else b"".join(
+        (b"\x01", _value(value[0]), _text(value[1]))),
 }
 
 
@@ -325,6 +333,13 @@ class _Reader:
             raise _Malformed("a dimension is 2^53 or more")
         return Space(_DTYPES[dtype], shape, _ORDERS[order], _BYTE_ORDERS[byteorder])
 
+    def place(self) -> Optional[Tuple[Any, str]]:
+        """A value and a name, behind which a page of SORT begins."""
+        there = self.u8()
+        if there > 1:
+            raise _Malformed("there is a place, or there is none")
+        return (self.value(), self.text()) if there else None
+
     def texts(self) -> List[str]:
         return [self.text() for _ in range(self.u32())]
 
@@ -370,10 +385,19 @@ _MESSAGES = _layouts(
     "0x1a TAG name:text attributes removed:keys",
     "0x1b PROMISE promise:u32 member:u32 promiseKind:u8 pattern:text", "0x1c CLOSE promise:u32",
     "0x1d UNKEEP name:text deadline:u32",
+    "0x1e TAG_SELECTED selector:text after:text dry:u8 attributes removed:keys",
+    "0x1f END_SELECTED selector:text after:text dry:u8 how:u8",
     "0x20 LEASE size:u64 least:u64 handle:u32 deadline:u32",
     "0x21 RETURN slab:u32 offset:u64 size:u64", "0x22 ADOPT file:text size:u64",
-    "0x40 STAT name:text", "0x41 LIST glob:text after:text limit:u32 detail:u8", "0x42 MEMBERS",
-    "0x43 EXPLAIN what:u8 name:text", "0x44 INFO", "0x50 STOP force:u8 deadline:u32",
+    "0x30 DEFINE definitionKind:u8 name:text definition:value",
+    "0x31 GATHER selector:text after:text dry:u8 removes:u8 key:text value",
+    "0x40 STAT name:text", "0x41 QUERY selector:text after:text limit:u32 detail:u8",
+    "0x42 MEMBERS", "0x43 EXPLAIN what:u8 name:text", "0x44 INFO",
+    "0x45 COUNT selector:text after:text",
+    "0x46 FACETS selector:text after:text what:u8 key:text limit:u32",
+    "0x47 SORT selector:text after:text key:text descending:u8 limit:u32 detail:u8 place",
+    "0x48 LINEAGE name:text depth:u32", "0x49 DEFINITIONS definitionKind:u8 name:text",
+    "0x50 STOP force:u8 deadline:u32",
     "0x80 OK first:u64 last:u64 record:u8 bytes:u8",
     "0x81 FAIL request:u64 retryable:u8 code:text message:text fields:map",
     "0x82 WELCOME request:u64 member:u32 name:text granted:map", "0x83 BYE request:u64 names:texts",
@@ -670,9 +694,11 @@ class _Session:
         limit = (_DEFAULT_S if timeout is None else timeout) + _GRACE_S
         try:
             self._submit(call)
-            if not call.done.acquire(True, -1 if limit > threading.TIMEOUT_MAX else max(0, limit)):
-                raise AttaccaError("deadline-passed", f"Cannot wait longer than {limit:g} s: "
-                                   "the pool has not answered", {"seconds": float(limit)})
+            until = time.monotonic() + limit
+            while not call.done.acquire(True, min(_SLEEP_S, max(0, until - time.monotonic()))):
+                if not time.monotonic() < until:  # NaN, too
+                    raise AttaccaError("deadline-passed", f"Cannot wait longer than {limit:g} s: "
+                                       "the pool has not answered", {"seconds": float(limit)})
         except BaseException:
             self._inbox.append((call, True))
             self._ring()
@@ -1250,6 +1276,107 @@ def _typed(raw: memoryview, space: Space) -> memoryview:
         return raw
 
 
+# ---- Selecting: section 7.5 ---------------------------------------------------------------------
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"})
+
+
+class Found(NamedTuple):
+    """An object that a query has found, and its attributes with its tags put over them."""
+
+    name: str
+    attributes: Dict[str, Any]
+
+
+class Changed(NamedTuple):
+    """What was done with all that a selector selects. `refused` says why some were not changed, in
+    maps of `name`, `code` and `message`: of each part of the pool the first hundred."""
+
+    selected: int
+    changed: int
+    refused: List[Dict[str, Any]]
+
+
+class Facets(NamedTuple):
+    """The values of a key, each with how many objects have it, the most frequent first. The counts
+    are exact unless a key has very many values in a very large pool: it is counted part by part,
+    and a value that is rare in some part may then lack what it has there."""
+
+    key: str
+    objects: int                   # that have the key
+    values: List[Tuple[Any, int]]
+    other_values: int              # those that are not among `values`,
+    other_objects: int             # and the objects that have them
+    is_exact: bool
+
+
+class Histogram(NamedTuple):
+    """How many numbers, or timestamps in ns, lie in which range: `bins[i]` counts those from
+    `(first + i) * 2**exponent` to, not including, `(first + i + 1) * 2**exponent`. NaN and
+    infinities are left out."""
+
+    of: str                        # "numbers" or "timestamps"
+    objects: int
+    least: Any
+    most: Any
+    exponent: int
+    first: int
+    bins: List[int]
+
+
+def _order(value: Any, descending: bool = False) -> Tuple[int, bool, Any]:
+    """What to sort values by. Python compares an int with a float exactly, and texts by code
+    points, which is the order of their bytes. None is last, in both directions."""
+    if value is None:
+        return -1 if descending else 6, False, 0
+    if isinstance(value, bool):
+        return 4, False, value
+    if isinstance(value, Timestamp):
+        return 1, False, int(value)
+    if isinstance(value, (int, float)):
+        return (0, True, 0) if value != value else (0, False, value)
+    if isinstance(value, str):
+        return 2, False, value
+    return (3, False, value) if isinstance(value, bytes) else (5, False, 0)
+
+
+def _identity(value: Any) -> Any:
+    """Equal and hashable for equal values of one kind: 1 and 1.0, not 1 and True."""
+    if isinstance(value, list):
+        return tuple(map(_identity, value))
+    if isinstance(value, dict):
+        return frozenset((key, _identity(item)) for key, item in value.items())
+    return _order(value)
+
+
+def _coarser(histogram: Histogram, exponent: int) -> Tuple[int, List[int]]:
+    """First and bins with an exponent that is not below its own: neighbours are added."""
+    by, first = exponent - histogram.exponent, histogram.first
+    start = first >> by
+    bins = [0] * (((first + len(histogram.bins) - 1) >> by) - start + 1)
+    for at, count in enumerate(histogram.bins, first):
+        bins[(at >> by) - start] += count
+    return start, bins
+
+
+def _together(one: Histogram, other: Histogram) -> Histogram:
+    """Of the objects of both: as coarse as the coarser, or as holds them in so many bins."""
+    exponent = max(one.exponent, other.exponent)
+    while True:
+        parts = _coarser(one, exponent), _coarser(other, exponent)
+        first = min(start for start, _ in parts)
+        end = max(start + len(bins) for start, bins in parts)
+        if end - first <= _BINS_MAX:
+            break
+        exponent += 1
+    sums = [0] * (end - first)
+    for start, bins in parts:
+        for at, count in enumerate(bins, start - first):
+            sums[at] += count
+    return Histogram(one.of, one.objects + other.objects, min(one.least, other.least, key=_order),
+                     max(one.most, other.most, key=_order), exponent, first, sums)
+
+
 # ---- What callers see ---------------------------------------------------------------------------
 
 def _ms(timeout: Optional[float]) -> int:
@@ -1616,9 +1743,47 @@ class Pool:
         self._ask("TAG", "OK", name=name, attributes=self._attributes(set),
                   removed=[self._key(key) for key in remove])
 
+    def untag(self, name: str, *tags: str) -> None:
+        """Removes tags of an object; one that it does not have is no error."""
+        self.tag(name, remove=tags)
+
     def delete(self, name: str, force: bool = False) -> None:
         """Ends the object. Refused while someone requires it, unless forced."""
         self._ask("DELETE", "OK", name=name, force=int(force))
+
+    # All objects that a selector selects, part by part: what a call has changed when it is cut
+    # short stays changed. With `dry_run` nothing is, and the answer says what would be. `progress`
+    # is called after each part with how many were selected until then. `timeout` is for each part.
+
+    def tag_selected(self, selector: str, set: Optional[Mapping[str, Any]] = None,
+                     remove: Any = (), *, dry_run: bool = False,
+                     progress: Optional[Callable[[int], None]] = None,
+                     timeout: Optional[float] = None) -> Changed:
+        """As `tag`, of all objects that a selector selects."""
+        return self._change("TAG_SELECTED", selector, dry_run, progress, timeout,
+                            attributes=self._attributes(set),
+                            removed=[self._key(key) for key in remove])
+
+    def untag_selected(self, selector: str, *tags: str, dry_run: bool = False,
+                       progress: Optional[Callable[[int], None]] = None,
+                       timeout: Optional[float] = None) -> Changed:
+        """As `untag`, of all objects that a selector selects."""
+        return self.tag_selected(selector, remove=tags, dry_run=dry_run, progress=progress,
+                                 timeout=timeout)
+
+    def delete_selected(self, selector: str, force: bool = False, *, dry_run: bool = False,
+                        progress: Optional[Callable[[int], None]] = None,
+                        timeout: Optional[float] = None) -> Changed:
+        """As `delete`, of all objects that a selector selects."""
+        return self._change("END_SELECTED", selector, dry_run, progress, timeout,
+                            how=2 if force else 1)
+
+    def unkeep_selected(self, selector: str, *, dry_run: bool = False,
+                        progress: Optional[Callable[[int], None]] = None,
+                        timeout: Optional[float] = None) -> Changed:
+        """Withdraws, of all objects that a selector selects, those offered with `keep`, whoever
+        offered them."""
+        return self._change("END_SELECTED", selector, dry_run, progress, timeout, how=0)
 
     # Looking.
 
@@ -1626,13 +1791,74 @@ class Pool:
         """What the pool knows of an object."""
         return self._look("STAT", name=name)
 
-    def list(self, glob: str = "*", detail: bool = False, page: int = 1000) -> Iterator[Any]:
-        """The names that match, or with `detail` what `stat` says of each, page by page."""
-        after: Optional[str] = ""
-        while after is not None:
-            found = self._look("LIST", glob=glob, after=after, limit=page, detail=int(detail))
-            yield from found["objects"]
-            after = found["next"]
+    def list(self, glob: str = "*", detail: bool = False, *,
+             timeout: Optional[float] = None) -> Iterator[Any]:
+        """The names that match a glob, in no order, or with `detail` what `stat` says of each: a
+        `query` for `name ~ "glob"`."""
+        selector = "" if glob == "*" else f'name ~ "{glob.translate(_ESCAPES)}"'
+        return self.query(selector, detail="all" if detail else "name", timeout=timeout)
+
+    def query(self, selector: str = "", *, detail: str = "attributes", sort: Optional[str] = None,
+              limit: Optional[int] = None, timeout: Optional[float] = None) -> Iterator[Any]:
+        """The objects that a selector selects (docs/selectors.md); the empty one selects all.
+
+            for name, attributes in pool.query('param = "t" and step in 0..24', sort="-step"):
+
+        `detail` says what comes of each: "name" its name, "attributes" a `Found`, "all" what `stat`
+        says. `sort` is a key, with `-` in front from the last to the first: objects without it come
+        last, those with equal values in the order of their names. Without it they come in no order,
+        which is quicker. At most `limit`. They are asked for by pages while they are taken, each
+        exact at its moment: what is selected all the time comes once, what is made, changed or ends
+        meanwhile may. `bad-selector` tells by `fields["position"]` which character is wrong.
+        `timeout` is for each part of the pool."""
+        if detail not in _PAGES:
+            raise ValueError(f"a detail is one of {', '.join(_PAGES)}, not {detail!r}")
+        if limit is not None and operator.index(limit) < 0:
+            raise ValueError(f"a limit is a number of objects, not {limit}")
+        most = _PAGES[detail] if limit is None else min(_PAGES[detail], limit)
+        how = {"limit": most, "detail": [*_PAGES].index(detail)}
+        pages: Iterator[List[Any]]
+        if sort is None:
+            pages = (part["objects"] for part in self._parts("QUERY", selector, timeout, **how))
+        else:
+            pages = self._sorted(selector, sort, timeout, **how)
+        found = itertools.islice(itertools.chain.from_iterable(pages), limit)
+        if detail != "attributes":
+            return found
+        return (Found(each["name"], each["attributes"]) for each in found)
+
+    def count(self, selector: str = "", *, timeout: Optional[float] = None) -> int:
+        """How many objects a selector selects; none of them is fetched."""
+        return sum(part["count"] for part in self._parts("COUNT", selector, timeout))
+
+    def facets(self, key: str, selector: str = "", *, limit: int = 1000,
+               timeout: Optional[float] = None) -> Facets:
+        """The distinct values of a key, of all objects or of those selected, and how many objects
+        have each; at most `limit` of them, the most frequent first."""
+        found: Dict[Any, List[Any]] = {}
+        parts = others = objects = 0
+        for part in self._parts("FACETS", selector, timeout, what=0, key=key, limit=_PART_VALUES):
+            parts, others, objects = (
+                parts + 1, others + part["otherValues"], objects + part["objects"])
+            for row in part["values"]:
+                found.setdefault(_identity(row["value"]), [row["value"], 0])[1] += row["count"]
+        values = sorted(((value, count) for value, count in found.values()),
+                        key=lambda each: (-each[1], _order(each[0])))
+        shown = values[:limit]
+        return Facets(key, objects, shown, others + len(values) - len(shown),
+                      objects - sum(count for _, count in shown), parts <= 1 or others == 0)
+
+    def histograms(self, key: str, selector: str = "", *,
+                   timeout: Optional[float] = None) -> List[Histogram]:
+        """How the numbers that a key has, and the timestamps, are spread, of all objects or of
+        those selected: at most one of each."""
+        found: Dict[str, Histogram] = {}
+        for part in self._parts("FACETS", selector, timeout, what=1, key=key, limit=0):
+            for row in part["histograms"]:
+                fields = {**row, "first": int(row["first"])}
+                each = Histogram(*(fields[field] for field in Histogram._fields))
+                found[each.of] = _together(found[each.of], each) if each.of in found else each
+        return [*found.values()]
 
     def members(self) -> Any:
         """The members of the pool."""
@@ -1642,6 +1868,10 @@ class Pool:
         """For whom a name waits and who has promised it; without a name all waits, or rings."""
         return self._look("EXPLAIN", what=0 if name is not None else 2 if rings else 1,
                           name=name or "")
+
+    def explain_selector(self, selector: str) -> Any:
+        """How the pool reads a selector, and how it would find what it selects."""
+        return self._look("EXPLAIN", what=3, name=selector)
 
     def info(self) -> Any:
         """The pool, its counts, memory and limits."""
@@ -1694,6 +1924,55 @@ class Pool:
 
     def _look(self, name: str, timeout: Optional[float] = None, /, **fields: Any) -> Any:
         return self._ask(name, "VALUE", timeout, **fields)["value"]
+
+    def _parts(self, name: str, selector: str, timeout: Optional[float] = None, /,
+               **fields: Any) -> Iterator[Dict[str, Any]]:
+        """The answers to a request with a selector, one for each part of the pool."""
+        after: Optional[str] = ""
+        while after is not None:
+            part = self._look(name, timeout, selector=selector, after=after, **fields)
+            yield part
+            after = part["next"]
+
+    def _sorted(self, selector: str, sort: str, timeout: Optional[float], *, limit: int,
+                detail: int) -> Iterator[List[Any]]:
+        """Pages in the order of a key: of each part of the pool the first behind a place, put
+        together here. The next page begins behind the last of this one, whatever comes and goes."""
+        descending = sort.startswith("-")
+        place: Optional[Tuple[Any, str]] = None
+        while True:
+            best: List[Tuple[Any, str, Any]] = []
+            ends: List[int] = []  # behind these rows their parts were cut: nothing is known of them
+            for part in self._parts("SORT", selector, timeout, key=sort[descending:], limit=limit,
+                                    descending=int(descending), detail=detail, place=place):
+                for row in part["objects"]:
+                    found = row["object"]
+                    name = found if isinstance(found, str) else found["name"]
+                    best.append((row["key"], name, found))
+                if part.get("cut") and part["objects"]:
+                    ends.append(id(best[-1]))
+                best.sort(key=lambda row: row[1])  # by names in both directions,
+                best.sort(key=lambda row: _order(row[0], descending), reverse=descending)
+                del best[limit:]  # as sorting keeps the order of what is equal, reversed or not
+            cut = next((at for at, row in enumerate(best) if id(row) in ends), None)
+            if cut is not None:
+                del best[cut + 1:]
+            yield [found for _, _, found in best]
+            if len(best) < limit and cut is None:
+                return
+            place = best[-1][:2]
+
+    def _change(self, name: str, selector: str, dry_run: bool,
+                progress: Optional[Callable[[int], None]], timeout: Optional[float], /,
+                **fields: Any) -> Changed:
+        selected = changed = 0
+        refused: List[Dict[str, Any]] = []
+        for part in self._parts(name, selector, timeout, dry=int(dry_run), **fields):
+            selected, changed = selected + part["selected"], changed + part["changed"]
+            refused += part["refused"]
+            if progress is not None:
+                progress(selected)
+        return Changed(selected, changed, refused)
 
     def _handle(self) -> int:
         try:

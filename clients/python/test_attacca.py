@@ -10,10 +10,13 @@ silent, or grant memory that is not aligned. It speaks through sockets, as a rea
 from __future__ import annotations
 
 import array
+import fractions
 import itertools
 import json
 import math
 import os
+import random
+import re
 import signal
 import socket
 import struct
@@ -35,6 +38,35 @@ except ImportError:
 
 SLAB_BYTES = 32 << 20
 SPEC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "spec")
+
+
+# Values in the order of SORT; those of one row are equal.
+ORDER: List[List[Any]] = [
+    [-math.inf], [-(1 << 63), -9.223372036854775808e18], [-1.5], [-1, -1.0], [0, 0.0, -0.0],
+    [5e-324], [1], [1 << 53, 9007199254740992.0], [(1 << 53) + 1], [9007199254740994.0],
+    [(1 << 63) - 1], [1 << 63, 9.223372036854775808e18], [(1 << 63) + 1], [(1 << 64) - 1],
+    [18446744073709551616.0], [1e300], [math.inf], [math.nan, -math.nan],
+    [Timestamp(-(1 << 63))], [Timestamp(-1)], [Timestamp(0)], [Timestamp((1 << 53) + 1)],
+    [""], ["\x00"], ["A"], ["a"], ["aa"], ["é"], ["\uffff"], ["😀"],
+    [b""], [b"\x00"], [b"\x00\x00"], [b"a"], [b"\xff"], [False], [True],
+    [[1], ["a", [2]], {"a": 1}, []]]
+
+
+def histogram(of: str, values: List[Any], bins_max: int = 64) -> Dict[str, Any]:
+    """As a pool answers; by fractions, and so exactly."""
+    least, most = min(values), max(values)
+    exponent = -8
+    while True:
+        width = fractions.Fraction(2) ** exponent
+        first, last = fractions.Fraction(least) // width, fractions.Fraction(most) // width
+        if last - first < bins_max:
+            break
+        exponent += 1
+    bins = [0] * (last - first + 1)
+    for value in values:
+        bins[fractions.Fraction(value) // width - first] += 1
+    return {"of": of, "objects": len(values), "least": least, "most": most, "exponent": exponent,
+            "first": float(first), "bins": bins}
 
 
 # ---- A pool for tests ---------------------------------------------------------------------------
@@ -77,6 +109,10 @@ class FakePool:
         self.mute: set = set()           # requests that get no answer
         self.on: Dict[str, Callable[[], None]] = {}
         self.refuse_resume = False
+        self.part = 4  # objects that one answer to a selector looks at
+        self.sort_rows_max = 1 << 32  # rows for which one sorted answer has room
+        self.asked: List[Dict[str, Any]] = []  # requests with a selector
+        self.ends: List[int] = []  # how what is selected was ended
         self.lost_below = 0  # what lies below has no bytes any more
         self.connections = 0
         self.server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -212,7 +248,7 @@ class FakePool:
             try:
                 getattr(self, "_" + name.lower())(session, number, request)
             except attacca.AttaccaError as error:
-                self._fail(session, number, error.code)
+                self._fail(session, number, error.code, error.fields)
             if name in self.on:
                 self.on.pop(name)()
         self._send(session, session.out[before:])
@@ -247,9 +283,10 @@ class FakePool:
     def _ok(self, session: FakeSession, number: int) -> None:
         self._say(session, "OK", first=number, last=number, record=0, bytes=0)
 
-    def _fail(self, session: FakeSession, number: int, code: str) -> None:
+    def _fail(self, session: FakeSession, number: int, code: str,
+              fields: Optional[Dict[str, Any]] = None) -> None:
         self._say(session, "FAIL", request=number, retryable=int(code == "deadline-passed"),
-                  code=code, message=f"Cannot: {code}", fields={"n": number})
+                  code=code, message=f"Cannot: {code}", fields={"n": number, **(fields or {})})
 
     # Requests.
 
@@ -413,11 +450,95 @@ class FakePool:
             raise attacca.AttaccaError("unknown-object", "")
         self._say(s, "VALUE", request=n, value={"name": f["name"]})
 
-    def _list(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
-        names = sorted(name for name in self.objects if name > f["after"])
-        page = names[:f["limit"]]
+    def _selected(self, f: Dict[str, Any], most: int = 1 << 32) -> tuple:
+        """Names of one part, and `next`. It knows two selectors, all and what begins with a text,
+        and finds only what is offered."""
+        self.asked.append(f)
+        known = re.fullmatch('(?:name prefix "(.*)")?', f["selector"])
+        if known is None:
+            raise attacca.AttaccaError("bad-selector", "", {"position": 7})
+        names, start = [*self.objects], int(f["after"][1:] or 0)
+        found: List[str] = []
+        for at in range(start, min(start + self.part, len(names))):
+            if len(found) == most:
+                return found, f"p{at}"
+            if self.objects[names[at]]["content"] and names[at].startswith(known[1] or ""):
+                found.append(names[at])
+        end = start + self.part
+        return found, f"p{end}" if end < len(names) else None
+
+    def _about(self, name: str, detail: int) -> Any:
+        attributes = self.objects[name]["content"]["attributes"]
+        return (name, {"name": name, "state": "offered"},
+                {"name": name, "attributes": attributes})[detail]
+
+    def _query(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        names, after = self._selected(f, f["limit"])
         self._say(s, "VALUE", request=n, value={
-            "objects": page, "next": page[-1] if len(names) > len(page) else None})
+            "objects": [self._about(name, f["detail"]) for name in names], "next": after})
+
+    def _count(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        names, after = self._selected(f)
+        self._say(s, "VALUE", request=n, value={"count": len(names), "next": after})
+
+    def _sort(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        names, after = self._selected(f)
+        rows = [(self.objects[name]["content"]["attributes"].get(f["key"]), name)
+                for name in names]
+
+        def is_behind(row: tuple) -> bool:
+            one, other = (attacca._order(each[0], f["descending"] == 1) for each in
+                          (row, f["place"]))
+            later = one < other if f["descending"] else one > other
+            return later or (one == other and row[1] > f["place"][1])
+        rows.sort(key=lambda row: row[1])
+        rows.sort(key=lambda row: attacca._order(row[0], f["descending"] == 1),
+                  reverse=f["descending"] == 1)
+        rows = [row for row in rows if f["place"] is None or is_behind(row)][:f["limit"]]
+        cut = len(rows) > self.sort_rows_max
+        self._say(s, "VALUE", request=n, value={"next": after, "cut": cut, "objects": [
+            {"key": key, "object": self._about(name, f["detail"])}
+            for key, name in rows[:self.sort_rows_max]]})
+
+    def _facets(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        names, after = self._selected(f)
+        having = [self.objects[name]["content"]["attributes"] for name in names]
+        values = [each[f["key"]] for each in having if f["key"] in each]
+        answer: Dict[str, Any] = {"key": f["key"], "objects": len(values), "next": after}
+        if f["what"]:
+            parts = ("numbers", [v for v in values if not isinstance(v, Timestamp)]), (
+                "timestamps", [v for v in values if isinstance(v, Timestamp)])
+            answer["histograms"] = [histogram(of, part) for of, part in parts if part]
+        else:
+            sent = [attacca._value(value) for value in values]  # 5 and 5.0 are two
+            counts = [{"value": value, "count": sent.count(raw)} for i, (value, raw) in enumerate(
+                zip(values, sent)) if raw not in sent[:i]]
+            shown = counts[:3]  # more than that has no room in an answer of this pool
+            answer.update(values=shown, distinct=len(counts), otherValues=len(counts) - len(shown),
+                          otherObjects=len(values) - sum(each["count"] for each in shown))
+        self._say(s, "VALUE", request=n, value=answer)
+
+    def _tag_selected(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        names, after = self._selected(f)
+        for name in names if not f["dry"] else ():
+            tags = self.objects[name]["content"]["attributes"]
+            tags.update({s.keys[key]: value for key, value in f["attributes"].items()})
+            for key in f["removed"]:
+                tags.pop(s.keys[key], None)
+        self._say(s, "VALUE", request=n, value={
+            "selected": len(names), "changed": len(names), "refused": [], "next": after})
+
+    def _end_selected(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        names, after = self._selected(f)
+        needed = [name for name in names if f["how"] == 1 and name.endswith("/needed")]
+        for name in names:
+            if not f["dry"] and name not in needed:
+                self.objects[name]["content"] = None
+        self.ends.append(f["how"])
+        self._say(s, "VALUE", request=n, value={
+            "selected": len(names), "changed": len(names) - len(needed), "next": after,
+            "refused": [{"name": name, "code": "object-required", "message": "Cannot"}
+                        for name in needed]})
 
     def _members(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
         self._say(s, "VALUE", request=n, value=[{"name": "a"}])
@@ -494,6 +615,9 @@ class Values(unittest.TestCase):
                 attacca._Reader(bytes.fromhex(hexed)).value()
         with self.assertRaises(attacca._Malformed):
             attacca._Reader(struct.pack("<Q", 1 << 53)).u64()
+        self.assertIsNone(attacca._Reader(b"\x00").place())
+        with self.assertRaises(attacca._Malformed):
+            attacca._Reader(b"\x02\x00\x00\x00\x00\x00").place()
         for head in (b"\x00\x00\x00\x11", b"\x0f\x00\x00\x00", b"\x01\x03\x00\x00"):
             with self.assertRaises(attacca._Malformed):
                 attacca._Reader(head).space()
@@ -513,7 +637,7 @@ class Values(unittest.TestCase):
         samples = {"u8": 1, "u16": 513, "u32": 70000, "u64": 1 << 40, "text": "tø", "zero8": 0,
                    "bytes": b"ab", "map": {"a": [1]}, "answer": 0.5, "attributes": {3: "x"},
                    "space": Space("int8", (2,), "row", "little"), "keys": [1, 2],
-                   "texts": ["a", "b"]}
+                   "texts": ["a", "b"], "value": [None], "place": (0.5, "a")}
         for name, code in attacca._CODES.items():
             layout = attacca._MESSAGES[code]
             for source in (0, 1, 2):
@@ -527,6 +651,9 @@ class Values(unittest.TestCase):
                 self.assertEqual(attacca._decode(layout, raw[8:]), fields)
                 with self.assertRaises(attacca._Malformed):
                     attacca._decode(layout, raw[8:] + b"\x00")
+                if fields:
+                    with self.assertRaises(attacca._Malformed):
+                        attacca._decode(layout, raw[8:-1])
 
     def test_describe(self) -> None:
         def space(*args: Any) -> Any:
@@ -570,6 +697,56 @@ class Values(unittest.TestCase):
         self.assertEqual(len(leases.release(1)), 1)
         self.assertEqual(len(leases.release(math.inf)), 1)
         self.assertEqual(leases.release(math.inf), [])
+
+
+class Selecting(unittest.TestCase):
+    """How parts of a pool are put together."""
+
+    def test_order(self) -> None:
+        rank = {id(value): at for at, row in enumerate([*ORDER, [None]]) for value in row}
+        chance = random.Random(1)
+        for _ in range(20):
+            values = [value for row in [*ORDER, [None]] for value in row]
+            chance.shuffle(values)
+            up = sorted(values, key=attacca._order)
+            self.assertEqual([rank[id(value)] for value in up], sorted(rank[id(v)] for v in values))
+            down = sorted(values, key=lambda value: attacca._order(value, True), reverse=True)
+            self.assertIsNone(down[-1])
+            self.assertEqual([rank[id(value)] for value in down[:-1]],
+                             sorted((rank[id(v)] for v in values if v is not None), reverse=True))
+
+    def test_identity(self) -> None:
+        distinct = [*(row[0] for row in ORDER[:-1]), None, [], [[]], [None], [1], [True], ["1"],
+                    [b"1"], [Timestamp(1)], [1, 2], [2, 1], {}, {"a": 1}, {"a": True}, {"b": 1}]
+        self.assertEqual(len({attacca._identity(value) for value in distinct}), len(distinct))
+        for row in [*ORDER[:-1], [[1, [2]], [1.0, [2.0]]], [{"a": 1, "b": 2}, {"b": 2.0, "a": 1}]]:
+            self.assertEqual(len({attacca._identity(value) for value in row}), 1, row)
+
+    def test_histograms(self) -> None:
+        chance = random.Random(2)
+        for case in range(200):
+            count = chance.randrange(1, 100)
+            scale = 10.0 ** chance.randrange(-3, 12)
+            values: List[Any] = [chance.uniform(-1, 1) * scale + scale * (case % 3)
+                                 for _ in range(count)]
+            if case % 2:
+                values = [Timestamp(int(value)) for value in values]
+            cut = chance.randrange(count)
+            parts = [attacca.Histogram(**{**histogram("x", part), "first": int(
+                histogram("x", part)["first"])}) for part in (values[:cut], values[cut:]) if part]
+            found = parts[0] if len(parts) == 1 else attacca._together(*parts)
+            self.assertLessEqual(len(found.bins), 64)
+            self.assertTrue(found.bins[0] and found.bins[-1])
+            width = fractions.Fraction(2) ** found.exponent
+            bins = [0] * len(found.bins)
+            for value in values:
+                bins[fractions.Fraction(value) // width - found.first] += 1
+            self.assertEqual((found.bins, found.objects, found.least, found.most),
+                             (bins, count, min(values), max(values)))
+        # Where the bins of both, as fine as they are, would be too many.
+        far = attacca._together(*(attacca.Histogram("x", 1, v, v, -6, v << 6, [1])
+                                  for v in (-1, 1 << 40)))
+        self.assertEqual((far.exponent, far.first, far.bins), (35, -1, [1, *[0] * 32, 1]))
 
 
 def plain(value: Any, kind: str = "") -> Any:
@@ -624,6 +801,8 @@ class Vectors(unittest.TestCase):
                 fields[name] = plain(found.get("payload"))
             elif name in ("retryable", "resumed"):
                 fields[name] = found[name] == 1
+            elif kind == "place" and found[name] is not None:
+                fields[name] = dict(zip(("value", "name"), map(plain, found[name])))
             elif kind not in ("magic", "zero8"):
                 fields[name] = plain(found[name], kind)
         return fields
@@ -857,15 +1036,15 @@ class Working(WithPool):
             for name in "abcde":
                 pool.signal(name, {"n": name})
             self.assertEqual(pool.wait("a", 5), {"n": "a"})
-            self.assertEqual([*pool.list("*", page=2)], list("abcde"))
+            self.assertEqual([*pool.list()], list("abcde"))
             pool.tag("a", set={"good": True, "n": "z"})
-            pool.tag("a", remove=["good"])
+            pool.untag("a", "good")
             self.assertEqual(pool.wait("a", 5), {"n": "z"})
             self.assertEqual(pool.stat("a"), {"name": "a"})
             self.assertEqual(pool.members(), [{"name": "a"}])
             self.assertEqual(pool.info(), {"pool": "p1"})
-            self.assertEqual([pool.explain("a"), pool.explain(), pool.explain(rings=True)],
-                             [0, 1, 2])
+            self.assertEqual([pool.explain("a"), pool.explain(), pool.explain(rings=True),
+                              pool.explain_selector("has a")], [0, 1, 2, 3])
             with pool.promise("t/*") as promise:
                 self.assertEqual(promise.pattern, "t/*")
             promise.close()
@@ -892,6 +1071,164 @@ class Working(WithPool):
             pool._ask("PING", "OK")
             self.assertEqual({h["state"] for h in self.fake.sessions[1].handles.values()},
                              {"offered"})
+
+    def test_queries(self) -> None:
+        fake = self.start()
+        with self.join() as pool:
+            for i in range(10):
+                pool.signal(f"t/{i}", {"step": i})
+            pool.signal("u", {"level": 1.5})
+            names = [f"t/{i}" for i in range(10)]
+            self.assertEqual([*pool.query('name prefix "t/"', detail="name")], names)
+            self.assertEqual([*pool.query()][-1], attacca.Found("u", {"level": 1.5}))
+            self.assertEqual([name for name, _ in pool.query(limit=5)], names[:5])
+            self.assertEqual([*pool.query('name prefix "u"', detail="all")],
+                             [{"name": "u", "state": "offered"}])
+            self.assertEqual([*pool.list(detail=True)][0], {"name": "t/0", "state": "offered"})
+            self.assertEqual((pool.count(), pool.count('name prefix "t/"')), (11, 10))
+            before = fake.effects.count("QUERY")
+            self.assertEqual([*pool.query(limit=0)], [])
+            pages = pool.query(detail="name", limit=6)
+            self.assertEqual(fake.effects.count("QUERY"), before)
+            self.assertEqual([next(pages) for _ in range(4)], names[:4])
+            self.assertEqual(fake.effects.count("QUERY"), before + 1)  # the next when it is wanted
+            self.assertEqual([*pages], names[4:6])
+            self.assertEqual(fake.asked[-1]["limit"], 6)
+            for query in (pool.query("nothing"), pool.query("nothing", sort="a")):
+                with self.code("bad-selector") as caught:
+                    next(query)
+                self.assertEqual(caught.error.fields["position"], 7)
+            with self.code("bad-selector"):
+                pool.count("nothing")
+            for wrong in ({"detail": "names"}, {"limit": -1}):
+                with self.assertRaises(ValueError):
+                    pool.query(**wrong)
+
+    def test_globs_are_quoted(self) -> None:
+        fake = self.start()
+        with self.join() as pool:
+            for glob, quoted in (("t/*", "t/*"), ('a"b', 'a\\"b'), ("a\\*", "a\\\\*"),
+                                 ("a\nb\tc", "a\\nb\\tc"), ("'é😀`", "'é😀`"), ("", "")):
+                with self.code("bad-selector"):
+                    next(pool.list(glob))
+                self.assertEqual(fake.asked[-1]["selector"], f'name ~ "{quoted}"')
+
+    def test_sorted_queries(self) -> None:
+        fake = self.start()
+        values = [(value, at) for at, row in enumerate(ORDER) for value in row]
+        rank: Dict[str, int] = {}
+        with self.join() as pool:
+            chance = random.Random(3)
+            chance.shuffle(values)
+            for i, (value, at) in enumerate(values):
+                name = f"{chance.choice('zé😀')}{i}"
+                rank[name] = at
+                pool.signal(name, {"v": value})
+            for name in ("none/2", "none/1"):
+                pool.signal(name)
+            names = sorted(rank)  # in the order of code points, as bytes are
+            up = [*sorted(names, key=lambda name: rank[name]), "none/1", "none/2"]
+            down = [*sorted(names, key=lambda name: -rank[name]), "none/1", "none/2"]
+            for pages, room in ((3, 99), (7, 99), (7, 2), (4096, 99), (4096, 1)):
+                fake.part = pages + 2
+                fake.sort_rows_max = room
+                with unittest.mock.patch.dict(attacca._PAGES, name=pages, attributes=pages):
+                    self.assertEqual([*pool.query(detail="name", sort="v")], up)
+                    self.assertEqual([found.name for found in pool.query(sort="-v")], down)
+                    self.assertEqual([*pool.query(detail="name", sort="-v", limit=10)], down[:10])
+            self.assertEqual([each["name"] for each in pool.query(detail="all", sort="v")], up)
+            fake.asked.clear()
+            self.assertEqual([*pool.query('name prefix "nothing"', sort="v")], [])
+            self.assertEqual([each["place"] for each in fake.asked], [None])  # no second page
+
+    def test_sorted_while_the_pool_changes(self) -> None:
+        self.start()
+        with self.join() as pool, unittest.mock.patch.dict(attacca._PAGES, name=2):
+            for i in (1, 3, 5, 7, 9):
+                pool.signal(f"{i}", {"v": i})
+            found = pool.query(detail="name", sort="v")
+            self.assertEqual([next(found), next(found)], ["1", "3"])
+            pool.withdraw("3")
+            for i in (2, 6):
+                pool.signal(f"{i}", {"v": i})
+            self.assertEqual([*found], ["5", "6", "7", "9"])
+
+    def test_facets(self) -> None:
+        fake = self.start()
+        with self.join() as pool:
+            fake.part = 100
+            self.assertEqual(pool.facets("v"), attacca.Facets("v", 0, [], 0, 0, True))
+            self.assertEqual(pool.histograms("v"), [])
+            for i, value in enumerate([5, 5.0, "a", 5, "a", b"a", True, 1, "a"]):
+                pool.signal(f"{i}", {"v": value})
+            pool.signal("none")
+            fake.part = 3
+            found = pool.facets("v")
+            self.assertEqual(found.values, [(5, 3), ("a", 3), (1, 1), (b"a", 1), (True, 1)])
+            self.assertEqual([type(value) for value, _ in found.values],
+                             [int, str, int, bytes, bool])
+            self.assertEqual(found[3:], (0, 0, True))
+            self.assertEqual((found.key, found.objects), ("v", 9))
+            self.assertEqual(pool.facets("v", limit=2), attacca.Facets(
+                "v", 9, [(5, 3), ("a", 3)], 3, 3, True))
+            self.assertEqual(pool.facets("v", 'name prefix "0"').values, [(5, 1)])
+            fake.part = 100
+            found = pool.facets("v")  # of one part it is known what all the others have
+            self.assertEqual((found.other_values, found.is_exact), (3, True))
+            fake.part = 5
+            found = pool.facets("v")  # in the second part one of four values has no room
+            self.assertEqual((found.objects, found.other_values, found.other_objects,
+                              found.is_exact), (9, 1, 1, False))
+            self.assertEqual(sum(count for _, count in found.values), 8)
+
+    def test_histograms(self) -> None:
+        fake = self.start()
+        numbers = [float(i * i) for i in range(12)]
+        with self.join() as pool:
+            for i, number in enumerate(numbers):
+                pool.signal(f"{i}", {"v": number})
+                pool.signal(f"t{i}", {"v": Timestamp(10 ** 18 + i)})
+            fake.part = 5
+            of_numbers, of_times = pool.histograms("v")
+            self.assertEqual((of_numbers.of, of_numbers.least, of_numbers.most), (
+                "numbers", 0.0, 121.0))
+            self.assertEqual((sum(of_numbers.bins), of_numbers.objects), (12, 12))
+            width = 2.0 ** of_numbers.exponent
+            for i, count in enumerate(of_numbers.bins, of_numbers.first):
+                self.assertEqual(count, sum(i * width <= n < (i + 1) * width for n in numbers))
+            self.assertEqual((of_times.of, sum(of_times.bins)), ("timestamps", 12))
+            self.assertEqual((of_times.least, type(of_times.least)), (10 ** 18, Timestamp))
+            [only] = pool.histograms("v", 'name prefix "t"')
+            self.assertEqual(only, of_times)
+
+    def test_changes_of_what_is_selected(self) -> None:
+        fake = self.start()
+        with self.join() as pool:
+            for i in range(9):
+                pool.offer(f"a/{i}", b"1", keep=True)
+            pool.offer("a/needed", b"1", keep=True)
+            seen: List[int] = []
+            selector = 'name prefix "a/"'
+            dry = pool.tag_selected(selector, {"good": 1}, dry_run=True, progress=seen.append)
+            self.assertEqual((dry, seen), (attacca.Changed(10, 10, []), [4, 8, 10]))
+            self.assertEqual(pool.facets("good").objects, 0)
+            pool.tag_selected(selector, {"good": 1, "bad": 2})
+            pool.tag_selected('name prefix "a/1"', {"better": 2}, ["good"])
+            self.assertEqual(pool.facets("good").values, [(1, 9)])
+            self.assertEqual(pool.untag_selected(selector, "good", "bad").changed, 10)
+            self.assertEqual([a for _, a in pool.query()][:2], [{}, {"better": 2}])
+            self.assertEqual(pool.delete_selected(selector, dry_run=True).changed, 9)
+            self.assertEqual(pool.count(), 10)
+            refused = [{"name": "a/needed", "code": "object-required", "message": "Cannot"}]
+            self.assertEqual(pool.unkeep_selected('name prefix "a/8"'), (1, 1, []))
+            self.assertEqual(pool.delete_selected(selector), (9, 8, refused))
+            self.assertEqual(pool.delete_selected(selector, force=True), (1, 1, []))
+            self.assertEqual(pool.count(), 0)
+            self.assertEqual(sorted({*fake.ends}), [0, 1, 2])
+            with self.code("bad-selector"):
+                pool.delete_selected("nothing")
+            with self.code("bad-attribute"):
+                pool.tag_selected(selector, {"a": None})
 
     def test_own_takes_the_slice(self) -> None:
         fake = self.start()
@@ -1085,7 +1422,10 @@ class Trouble(WithPool):
         self.addCleanup(setattr, attacca, "_GRACE_S", attacca._GRACE_S)
         attacca._GRACE_S = 0.05
         with self.join() as pool:
-            fake.mute = {"DEMAND", "STAT"}
+            fake.mute = {"DEMAND", "STAT", "COUNT"}
+            for wrong in (0, -1, math.nan):
+                with self.code("deadline-passed"):
+                    pool.count(timeout=wrong)
             with self.code("deadline-passed"):
                 pool.demand("x", timeout=0.02)
             pool._ask("PING", "OK")
@@ -1168,6 +1508,8 @@ class RealPool(unittest.TestCase):
                     self.assertFalse(d.view.readonly)
                 b.tag(name, set={"good": True})
                 self.assertIn(name, [*a.list(f"{tag}/*")])
+                self.assertEqual([*b.query(f'name = "{name}" and good = true')],
+                                 [(name, {"size": size, "at": 1, "good": True})])
                 self.assertIsInstance(b.stat(name), dict)
                 a.withdraw(name, timeout=10)
             a.offer(f"{tag}/grid", array.array("f", range(60_000)), shape=(200, 300))
@@ -1203,6 +1545,110 @@ class RealPool(unittest.TestCase):
 
     def test_socket(self) -> None:
         self.life("socket")
+
+    def test_globs(self) -> None:
+        base = f"py/{os.getpid()}/globs/"
+        with attacca.join("py[*]") as pool:
+            names = [base + name for name in (
+                'a"b', "a'b", "a\\b", "a*b", "a\nb", "a\tb", "a`b", "a\u2028b", "aéb", "a😀b")]
+            for name in names:
+                pool.signal(name)
+            self.assertEqual(sorted(pool.list(base + "a?b")), sorted(names))
+            for name in names:
+                glob = re.sub(r"([\\*?\[])", r"\\\1", name)
+                self.assertEqual([*pool.list(glob)], [name])
+            self.assertEqual([*pool.list("")], [])
+            self.assertTrue({*names} <= {*pool.list()})
+            [found] = pool.list(names[0], detail=True)
+            self.assertEqual(found, pool.stat(names[0]))
+            with self.assertRaises(attacca.AttaccaError) as caught:
+                next(pool.list("[z-a]"))
+            self.assertEqual(caught.exception.code, "bad-selector")
+
+    def test_sorted_queries(self) -> None:
+        base = f"py/{os.getpid()}/sorted/"
+        selector, key = f'name prefix "{base}"', f"v{os.getpid()}"
+        rank: Dict[str, int] = {}
+        with attacca.join("py[*]") as pool:
+            for at, row in enumerate(ORDER):
+                for value in row:
+                    name = f"{base}{'zé😀'[len(rank) % 3]}{len(rank)}"
+                    rank[name] = at
+                    pool.signal(name, {key: value})
+            missing = [base + "none/1", base + "none/2"]
+            for name in reversed(missing):
+                pool.signal(name)
+            names = sorted(rank)
+            up = [*sorted(names, key=lambda name: rank[name]), *missing]
+            down = [*sorted(names, key=lambda name: -rank[name]), *missing]
+            for descending, expected in enumerate((up, down)):
+                # As the pool has them, before anything is put together here.
+                [part] = pool._parts("SORT", selector, key=key, descending=descending, limit=0,
+                                     detail=0, place=None)
+                self.assertEqual([row["object"] for row in part["objects"]], expected)
+                sort = "-" * descending + key
+                for page in (1, 7, 4096):
+                    with unittest.mock.patch.dict(attacca._PAGES, name=page):
+                        self.assertEqual([*pool.query(selector, detail="name", sort=sort)],
+                                         expected)
+            self.assertEqual([found.name for found in pool.query(selector, sort=key, limit=5)],
+                             up[:5])
+            self.assertEqual([found["name"] for found in pool.query(
+                selector, detail="all", sort="-.scope", limit=3)], sorted([*names, *missing])[:3])
+            found = pool.facets(key)
+            self.assertEqual((found.objects, sum(count for _, count in found.values)),
+                             (len(rank), len(rank)))
+
+    def test_selected(self) -> None:
+        base, key = f"py/{os.getpid()}/selected/", f"n{os.getpid()}"
+        selector = f'name prefix "{base}"'
+        with attacca.join("py[*]") as pool:
+            for i in range(100):
+                pool.signal(f"{base}{i:02}", {key: i * i, "at": Timestamp(i), "odd": i % 2 == 1},
+                            keep=True)
+            with unittest.mock.patch.dict(attacca._PAGES, name=7):
+                self.assertEqual(sorted(pool.query(f"{key} in 100..", detail="name")),
+                                 [f"{base}{i:02}" for i in range(10, 100)])
+            self.assertEqual(pool.count(f"{selector} and odd = true"), 50)
+            self.assertEqual(pool.facets("odd", selector, limit=1), attacca.Facets(
+                "odd", 100, [(False, 50)], 1, 50, True))
+            [found] = pool.histograms(key)
+            self.assertEqual((found.of, found.least, found.most, sum(found.bins)),
+                             ("numbers", 0, 99 * 99, 100))
+            for i, count in enumerate(found.bins, found.first):
+                low, high = (n * 2.0 ** found.exponent for n in (i, i + 1))
+                self.assertEqual(count, sum(low <= n * n < high for n in range(100)))
+            [found] = pool.histograms("at", selector)
+            self.assertEqual((found.of, found.most), ("timestamps", Timestamp(99)))
+            seen: List[int] = []
+            self.assertEqual(pool.tag_selected(f"{key} < 16", {"low": True}, dry_run=True,
+                                               progress=seen.append), (4, 4, []))
+            self.assertEqual((seen, pool.count(f"{selector} and has low")), ([4], 0))
+            pool.tag_selected(f"{key} < 16", {"low": True})
+            self.assertEqual(pool.count(f"{selector} and low = true"), 4)
+            pool.untag_selected(selector, "low")
+            self.assertEqual(pool.count(f"{selector} and has low"), 0)
+            pool.untag(f"{base}00", "low")
+            with pool.require(f"{base}00"):
+                for dry_run in (True, False):
+                    done = pool.delete_selected(f"{key} <= 1", dry_run=dry_run)
+                    self.assertEqual(done[:2], (2, 1))
+                    self.assertEqual([(each["name"], each["code"]) for each in done.refused],
+                                     [(f"{base}00", "object-required")])
+                pool.delete_selected(f"{key} <= 1", force=True)
+            self.assertEqual(pool.unkeep_selected(f"{key} >= 100", dry_run=True), (90, 90, []))
+            self.assertEqual(pool.unkeep_selected(f"{key} >= 100"), (90, 90, []))
+            self.assertEqual(pool.count(selector), 8)
+            pool.delete_selected(selector)
+            self.assertEqual([*pool.query(selector)], [])
+            self.assertIsInstance(pool.explain_selector(selector), dict)
+            for call in (pool.count, pool.delete_selected, pool.unkeep_selected,
+                         lambda wrong: next(pool.query(wrong, sort="a")),
+                         lambda wrong: pool.facets("a", wrong)):
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    call('a = "é" oder b = 2')
+                self.assertEqual(caught.exception.code, "bad-selector")
+                self.assertEqual(caught.exception.fields["position"], 8)
 
     def test_lost_connection(self) -> None:
         name = f"py/{os.getpid()}/lost"
@@ -1246,7 +1692,7 @@ if __name__ == "__main__":
     loader = unittest.defaultTestLoader
     if len(sys.argv) > 1 and not sys.argv[-1].startswith("-"):
         unittest.main()
-    cases = [RealPool] if real else [Values, Vectors, Working, Trouble]
+    cases = [RealPool] if real else [Values, Selecting, Vectors, Working, Trouble]
     suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in cases)
     good = unittest.TextTestRunner(verbosity=2 if "-v" in sys.argv else 1).run(suite)
     sys.exit(0 if good.wasSuccessful() else 1)

@@ -9,14 +9,25 @@ import { VALUE_TYPE, type Value } from '../core/value.js';
 import { readValue } from '../core/value-codec.js';
 import type { Arena } from './arena.js';
 import { Collector, countRows, type Windows } from './collector.js';
+import { type Folded, foldRanges } from './folding.js';
+import type { Shapes } from './shapes.js';
 import { type TermTest, type TermTests, termTests } from './term-tests.js';
 import { KIND, TEXT_AT, type Terms } from './terms.js';
+
+/** Where a plan comes from, for people. */
+interface Origin {
+  readonly of?: Selector | Folded;
+  /** How it was found, in words. */
+  readonly how?: string;
+}
 
 /**
  * How a selector is answered: sets of rows, and what is made of them. `count` is how many rows
  * there are: exact for a set and for rows, else at most so many.
  */
-export type Plan =
+export type Plan = Origin & Steps;
+
+type Steps =
   | { readonly kind: 'none' | 'all'; readonly count: number }
   | { readonly kind: 'set'; readonly set: number; readonly count: number }
   | { readonly kind: 'union'; readonly sets: readonly number[]; readonly count: number }
@@ -52,6 +63,7 @@ export type OwnKey = NameKey | ToldKey;
 /** What is searched. */
 interface Searched {
   readonly terms: Terms;
+  readonly shapes: Shapes;
   readonly arena: Arena;
   /** The rows of all objects, as a set of the terms' postings. */
   readonly all: () => number;
@@ -59,6 +71,8 @@ interface Searched {
   readonly keyNumber: (name: string) => number;
   readonly keys: () => Iterable<readonly [name: string, number: number]>;
   readonly own: (name: string) => OwnKey | null;
+  /** The term of a key by which a row is found, or 0. */
+  readonly termOf: (row: number, key: number) => number;
 }
 
 type Test = Extract<Selector, { kind: 'test' }>;
@@ -68,10 +82,13 @@ type Texts = Extract<TermTest, { kind: 'texts' }>;
 /** Plans selectors, each for the moment: what it names may change with the next operation. */
 export class Planner {
   readonly #searched: Searched;
+  readonly #lookCost: number;
   readonly #reader = new Reader();
 
-  constructor(searched: Searched) {
+  /** `lookCost`: what a look at one row costs, in the units of scans: for tests. */
+  constructor(searched: Searched, lookCost = LOOK_COST) {
     this.#searched = searched;
+    this.#lookCost = lookCost;
   }
 
   /** Refuses with `bad-selector` a pattern that is too large. */
@@ -80,7 +97,7 @@ export class Planner {
       case 'constant':
         return selector.value ? this.#all() : NONE;
       case 'and':
-        return this.#and(this.#folded(selector.parts).map((part) => this.#conjunct(part)));
+        return this.#conjunction(this.#folded(selector.parts));
       case 'or':
         return this.#or(selector.parts.map((part) => this.plan(part)));
       case 'not':
@@ -88,21 +105,103 @@ export class Planner {
       case 'has': {
         const { terms } = this.#searched;
         const own = this.#own(selector.key);
-        if (own !== null) return this.#has(own);
+        if (own !== null) return { ...this.#has(own), of: selector, how: 'as the pool tells it' };
         const found = new Collector(terms.postings);
-        for (const key of this.#keysOf(selector.key)) found.add(terms.rowsOfKey(key));
-        return this.#found(found);
+        for (const key of this.#keysOf(selector.key)) this.#addHaving(key, found);
+        return { ...this.#found(found), of: selector, how: 'by who has the key' };
       }
-      case 'test':
-        if (this.#own(selector.key) !== null) return this.#testOwn(selector);
-        return this.#test(selector.key, termTests(selector.condition, selector.quantifier));
+      case 'test': {
+        const { condition, quantifier } = selector;
+        if (this.#own(selector.key) !== null) return { ...this.#testOwn(selector), of: selector };
+        const tests = termTests(condition, quantifier);
+        return {
+          ...this.#test(selector.key, tests),
+          of: selector,
+          how: this.#howOf(selector, tests),
+        };
+      }
       default:
         return unreachable(selector);
     }
   }
 
+  /**
+   * What costs little is planned first. Where that leaves few rows, what would have to scan many
+   * values is asked of those rows, one by one.
+   */
+  #conjunction(parts: readonly (Selector | Folded)[]): Plan {
+    const plans: Plan[] = [];
+    const scans: Scan[] = [];
+    for (const part of parts) {
+      const scan = this.#scanOf(part);
+      if (scan === null) plans.push(this.#conjunct(part));
+      else scans.push(scan);
+    }
+    scans.sort((one, other) => one.cost - other.cost);
+    for (const scan of scans) {
+      const left = plans.reduce((least, { count }) => Math.min(least, count), this.#all().count);
+      plans.push(left * this.#lookCost < scan.cost ? this.#look(scan) : this.#conjunct(scan.part));
+    }
+    return this.#and(plans);
+  }
+
   #conjunct(part: Selector | Folded): Plan {
-    return part.kind === 'folded' ? this.#test(part.key, part.tests) : this.plan(part);
+    if (part.kind !== 'folded') return this.plan(part);
+    const { key, tests } = part;
+    return { ...this.#test(key, tests), of: part, how: this.#howOf(part, tests) };
+  }
+
+  /** A part whose values have to be scanned, with what that costs; null when it is no such. */
+  #scanOf(part: Selector | Folded): Scan | null {
+    if (part.kind !== 'folded' && part.kind !== 'test') return null;
+    if (part.key.kind !== 'name' || this.#searched.own(part.key.name) !== null) return null;
+    const key = this.#searched.keyNumber(part.key.name);
+    const tests = part.kind === 'folded' ? part.tests : termTests(part.condition, part.quantifier);
+    let cost = 0;
+    for (const test of tests.tests) {
+      if (test.kind === 'equal') continue;
+      const column = test.kind === 'texts' ? KIND.text : test.column;
+      cost += (this.#searched.terms.column(key, column)?.used ?? 0) * SCAN_COSTS[test.kind];
+    }
+    return cost === 0 ? null : { part, key, tests, cost };
+  }
+
+  /** Row by row. */
+  #look({ part, key, tests: { tests, isNegated } }: Scan): Plan {
+    const { termOf } = this.#searched;
+    const passes = (row: number): boolean => {
+      const term = termOf(row, key);
+      return term !== 0 && tests.some((test) => this.#satisfies(term, test)) !== isNegated;
+    };
+    return { ...this.#filter(passes), of: part, how: 'object by object, as few are left' };
+  }
+
+  #satisfies(term: number, test: TermTest): boolean {
+    const { terms, arena } = this.#searched;
+    const record = terms.valueOf(term);
+    if (test.kind === 'equal') {
+      return test.values.some((bytes) => arena.equals(record, bytes, 0, bytes.length));
+    }
+    if (test.kind !== 'texts') {
+      arena.read(this.#reader, record, 0);
+      return test.passes(readValue(this.#reader));
+    }
+    const start = arena.start(record);
+    const bytes = arena.chunk(record);
+    const isText = bytes[start] === VALUE_TYPE.string;
+    return isText && test.passes(bytes, start + TEXT_AT, start + arena.size(record));
+  }
+
+  /** How the values of a key are looked through, in words. */
+  #howOf({ key }: Test | Folded, { tests, isNegated }: TermTests): string {
+    const kinds = new Set(tests.map(({ kind }) => kind));
+    let values = 0;
+    for (const each of this.#keysOf(key)) values += this.#searched.terms.valuesOf(each);
+    const words = [...kinds].map((kind) => HOW[kind]).join(', ');
+    const scanned = [...kinds].some((kind) => kind !== 'equal')
+      ? ` of ${values} distinct values`
+      : '';
+    return isNegated ? `who has the key, without those ${words}${scanned}` : `${words}${scanned}`;
   }
 
   #own(key: SelectorKey): OwnKey | null {
@@ -128,14 +227,17 @@ export class Planner {
     if (own?.kind === 'name') {
       const { tests, isNegated } = termTests(condition, quantifier);
       const found = this.#or(tests.map((test) => this.#testName(own, test)));
-      return isNegated ? this.#not(found) : found;
+      const isLook = tests.some(({ kind }) => kind !== 'equal');
+      const how = isLook ? 'object by object, by signatures of names' : 'by name';
+      return { ...(isNegated ? this.#not(found) : found), how };
     }
     if (own === null) return NONE;
     const passes = quantifier === null ? valueTester(condition) : listTester(condition, quantifier);
-    return this.#filter((row) => {
+    const plan = this.#filter((row) => {
       const value = own.of(row);
       return value !== undefined && passes(value);
     });
+    return { ...plan, how: 'object by object, as the pool tells it' };
   }
 
   #testName(own: NameKey, test: TermTest): Plan {
@@ -189,11 +291,16 @@ export class Planner {
     return { kind: 'all', count: terms.postings.count(all()) };
   }
 
+  /** Adds all rows that have a key. */
+  #addHaving(key: number, found: Collector): void {
+    this.#searched.shapes.eachSetOf(key, (set) => found.add(set));
+  }
+
   /** Rows that have the key with a value that none of the tests finds. */
   #others(key: number, tests: readonly TermTest[]): Plan {
     const { terms } = this.#searched;
     const has = new Collector(terms.postings);
-    has.add(terms.rowsOfKey(key));
+    this.#addHaving(key, has);
     const found = new Collector(terms.postings);
     this.#find(key, tests, found);
     return this.#and([this.#found(has), this.#not(this.#found(found))]);
@@ -270,7 +377,7 @@ export class Planner {
           this.#findTexts(key, test, found);
           break;
         case 'values':
-          this.#searched.terms.column(key, test.column)?.each(this.#look(test.passes, found));
+          this.#searched.terms.column(key, test.column)?.each(this.#looker(test.passes, found));
           break;
         default:
           unreachable(test);
@@ -289,7 +396,7 @@ export class Planner {
   #findNumbers(key: number, test: Numbers, found: Collector): void {
     const { terms } = this.#searched;
     const { low, high, passes } = test;
-    const look = this.#look(passes, found);
+    const look = this.#looker(passes, found);
     terms.column(key, test.column)?.eachBetween(low, high, (term, number) => {
       // Between the ends, and exact: there is nothing to look at.
       const isInside = number > low && number < high && Math.abs(number) < EXACT_BELOW;
@@ -309,13 +416,32 @@ export class Planner {
     });
   }
 
-  #look(passes: ValueTester, found: Collector): (term: number) => void {
+  #looker(passes: ValueTester, found: Collector): (term: number) => void {
     const { terms, arena } = this.#searched;
     return (term) => {
       arena.read(this.#reader, terms.valueOf(term), 0);
       if (passes(readValue(this.#reader))) found.add(terms.rowsOf(term));
     };
   }
+}
+
+/** What a look at one row costs, and at one of the values that are scanned: measured, in ns. */
+const LOOK_COST = 300;
+const SCAN_COSTS = { numbers: 1, texts: 4, values: 60 } as const;
+
+const HOW: { readonly [K in TermTest['kind']]: string } = {
+  equal: 'by value',
+  numbers: 'by a scan over numbers',
+  texts: 'by a scan over signatures',
+  values: 'by a look at each value',
+};
+
+/** A part of a conjunction that has to scan. */
+interface Scan {
+  readonly part: Test | Folded;
+  readonly key: number;
+  readonly tests: TermTests;
+  readonly cost: number;
 }
 
 /** Sets before what looks at each row, and the rarest first. */
@@ -327,48 +453,3 @@ function byCost(one: Plan, other: Plan): number {
 const NONE: Plan = { kind: 'none', count: 0 };
 /** Below this a float64 holds every integer. */
 const EXACT_BELOW = 2 ** 53;
-
-/** Ranges of one key that must all hold: a value lies between the innermost ends. */
-interface Folded {
-  readonly kind: 'folded';
-  readonly key: SelectorKey;
-  readonly tests: TermTests;
-}
-
-function foldRanges(parts: readonly Selector[]): (Selector | Folded)[] {
-  const byKey = new Map<string, Numbers>();
-  const keys = new Map<string, SelectorKey>();
-  const others: (Selector | Folded)[] = [];
-  for (const part of parts) {
-    const range = part.kind === 'test' ? rangeOf(part) : null;
-    if (part.kind !== 'test' || range === null || part.key.kind !== 'name') {
-      others.push(part);
-      continue;
-    }
-    const id = `${range.column} ${part.key.name}`;
-    const before = byKey.get(id);
-    keys.set(id, part.key);
-    byKey.set(id, before === undefined ? range : between(before, range));
-  }
-  for (const [id, range] of byKey) {
-    const key = keys.get(id) as SelectorKey;
-    others.push({ kind: 'folded', key, tests: { tests: [range], isNegated: false } });
-  }
-  return others;
-}
-
-function rangeOf({ condition, quantifier }: Test): Numbers | null {
-  if (quantifier !== null) return null;
-  const { tests, isNegated } = termTests(condition, null);
-  const [first] = tests;
-  return !isNegated && tests.length === 1 && first?.kind === 'numbers' ? first : null;
-}
-
-function between(one: Numbers, other: Numbers): Numbers {
-  return {
-    ...one,
-    low: Math.max(one.low, other.low),
-    high: Math.min(one.high, other.high),
-    passes: (value) => one.passes(value) && other.passes(value),
-  };
-}

@@ -173,6 +173,24 @@ export class Postings {
     return entry < at + ENTRIES + count * ENTRY ? (words[entry] as number) : -1;
   }
 
+  /** The first rows of a set, `most` at most, in ascending order. */
+  some(set: number, most: number): number[] {
+    const found: number[] = [];
+    for (let at = this.windowFrom(set, 0); at >= 0; at = this.windowFrom(set, at + 1)) {
+      const { isBitmap, rows, start, end } = this.#find(set, at);
+      if (isBitmap) eachBit(rows as Uint32Array, start, at, found, most);
+      else {
+        // The rows of a list are whole, those of a container are counted from its window.
+        const base = rows instanceof Uint16Array ? at * WINDOW_ROWS : 0;
+        for (let place = start; place < end && found.length < most; place++) {
+          found.push(base + (rows[place] as number));
+        }
+      }
+      if (found.length >= most) return found;
+    }
+    return found;
+  }
+
   /** How many rows the set has in a window. */
   countIn(set: number, window: number): number {
     const { start, end } = this.#find(set, window);
@@ -447,6 +465,22 @@ export class Postings {
     span.start = span.isBitmap ? at + 1 : 2 * (at + 1);
     span.end = span.start + countOf(head);
     return span;
+  }
+}
+
+/** Adds the rows of a window's bitmap. */
+function eachBit(
+  bits: Uint32Array,
+  start: number,
+  window: number,
+  found: number[],
+  most: number,
+): void {
+  for (let word = 0; word < WINDOW_WORDS; word++) {
+    for (let left = bits[start + word] as number; left !== 0; left &= left - 1) {
+      if (found.length >= most) return;
+      found.push(window * WINDOW_ROWS + word * 32 + 31 - Math.clz32(left & -left));
+    }
   }
 }
 

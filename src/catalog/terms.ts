@@ -31,11 +31,8 @@ const KINDS = 5;
 /** 2^32 divided by the golden ratio, to tell equal values of different keys apart. */
 const SPREAD = 0x9e3779b1;
 
-/** What there is of a key: its values by kind, and the rows that have it. */
-interface KeyTerms {
-  readonly columns: (Column | null)[];
-  rows: number;
-}
+/** The values of a key, by kind. */
+type Columns = (Column | null)[];
 
 /**
  * Attributes and tags by value: a term is a key with a value, kept once however many records hold
@@ -49,7 +46,9 @@ export class Terms {
   readonly #seed: number;
   readonly #rows = new Table(TERM.width);
   readonly #directory = new Directory();
-  readonly #keys: (KeyTerms | undefined)[] = [];
+  readonly #keys: (Columns | undefined)[] = [];
+  /** Of each key the term that was last looked for: what comes next is often of the same value. */
+  #last = new Uint32Array(64);
   readonly #reader = new Reader();
   readonly #signature: Signature = { low: 0, high: 0 };
   // What is looked for; kept here so that no search makes a closure.
@@ -80,7 +79,7 @@ export class Terms {
   get bytesUsed(): number {
     let bytes = this.#rows.bytesUsed + this.#directory.bytesUsed + this.postings.bytesAllocated;
     for (const key of this.#keys) {
-      for (const column of key?.columns ?? []) bytes += column?.bytesUsed ?? 0;
+      for (const column of key ?? []) bytes += column?.bytesUsed ?? 0;
     }
     return bytes;
   }
@@ -90,6 +89,7 @@ export class Terms {
     this.#rows.beginAnew();
     this.#directory.beginAnew();
     this.#keys.length = 0;
+    this.#last.fill(0);
     this.postings.beginAnew();
   }
 
@@ -100,9 +100,7 @@ export class Terms {
     w.u32(this.#keys.length);
     for (const key of this.#keys) {
       w.flag(key !== undefined);
-      if (key === undefined) continue;
-      w.u32(key.rows);
-      for (const column of key.columns) {
+      for (const column of key ?? []) {
         w.flag(column !== null);
         column?.save(w);
       }
@@ -127,7 +125,6 @@ export class Terms {
     // What comes last may be keys without terms.
     this.#keys.length = count;
     const named = [...sets];
-    for (const key of this.#keys) if (key !== undefined) named.push(key.rows);
     let columns = 0;
     for (let term = 1; term < this.#rows.end; term++) {
       if (!this.#isTerm(term)) continue;
@@ -136,7 +133,7 @@ export class Terms {
       columns++;
     }
     for (const key of this.#keys) {
-      for (const column of key?.columns ?? []) columns -= column?.used ?? 0;
+      for (const column of key ?? []) columns -= column?.used ?? 0;
     }
     checkSaved(columns === 0, 'a column has terms that are there');
     this.postings.restore(r, named);
@@ -164,9 +161,15 @@ export class Terms {
 
   /** As {@link find}, made when it is not there; used once more. */
   intern(key: number, bytes: Uint8Array, start: number, end: number): number {
-    const hash = this.#hash(key, bytes, start, end);
-    let term = this.#find(hash, key, bytes, start, end);
-    if (term === 0) term = this.#make(hash, key, bytes, start, end);
+    if (key >= this.#last.length) this.#last = enlarged(this.#last, key);
+    const last = this.#last[key] as number;
+    let term = last;
+    if (last === 0 || !this.#arena.equals(this.#rows.get(last, TERM.value), bytes, start, end)) {
+      const hash = this.#hash(key, bytes, start, end);
+      term = this.#find(hash, key, bytes, start, end);
+      if (term === 0) term = this.#make(hash, key, bytes, start, end);
+      this.#last[key] = term;
+    }
     this.#rows.add(term, TERM.uses, 1);
     return term;
   }
@@ -181,6 +184,8 @@ export class Terms {
     const rows = this.#rows;
     if (rows.add(term, TERM.uses, -1) > 0) return;
     assert(rows.get(term, TERM.rows) === 0, 'what finds an object is held by a record of it');
+    const key = rows.get(term, TERM.key);
+    if (this.#last[key] === term) this.#last[key] = 0;
     const record = rows.get(term, TERM.value);
     this.#columnOf(term, record)?.remove(rows.get(term, TERM.slot));
     this.#directory.remove(rows.get(term, TERM.hash), term);
@@ -207,40 +212,29 @@ export class Terms {
     return this.#rows.get(term, TERM.rows);
   }
 
-  /** The set of rows that have the key. */
-  rowsOfKey(key: number): number {
-    return this.#keys[key]?.rows ?? 0;
-  }
-
   /** How many distinct values a key has. */
   valuesOf(key: number): number {
     let values = 0;
-    for (const column of this.#keys[key]?.columns ?? []) values += column?.used ?? 0;
+    for (const column of this.#keys[key] ?? []) values += column?.used ?? 0;
     return values;
   }
 
   /** All terms of a key, those by which no row is found among them. */
   eachOf(key: number, visit: (term: number) => void): void {
-    for (const column of this.#keys[key]?.columns ?? []) column?.each(visit);
+    for (const column of this.#keys[key] ?? []) column?.each(visit);
   }
 
   column(key: number, kind: number): Column | null {
-    return this.#keys[key]?.columns[kind] ?? null;
+    return this.#keys[key]?.[kind] ?? null;
   }
 
   /** From now on the row is found by the term. */
   show(term: number, row: number): void {
-    const { postings } = this;
-    this.#rows.set(term, TERM.rows, postings.add(this.#rows.get(term, TERM.rows), row));
-    const key = this.#key(this.#rows.get(term, TERM.key));
-    key.rows = postings.add(key.rows, row);
+    this.#rows.set(term, TERM.rows, this.postings.add(this.#rows.get(term, TERM.rows), row));
   }
 
   hide(term: number, row: number): void {
-    const { postings } = this;
-    this.#rows.set(term, TERM.rows, postings.remove(this.#rows.get(term, TERM.rows), row));
-    const key = this.#key(this.#rows.get(term, TERM.key));
-    key.rows = postings.remove(key.rows, row);
+    this.#rows.set(term, TERM.rows, this.postings.remove(this.#rows.get(term, TERM.rows), row));
   }
 
   #hash(key: number, bytes: Uint8Array, start: number, end: number): number {
@@ -269,7 +263,7 @@ export class Terms {
 
   #addToColumn(term: number, key: number, bytes: Uint8Array, start: number, end: number): number {
     const kind = kindOf(bytes[start] as number);
-    const { columns } = this.#key(key);
+    const columns = this.#columns(key);
     let column = columns[kind] ?? null;
     if (column === null) {
       column = new Column();
@@ -292,25 +286,31 @@ export class Terms {
     return this.column(this.#rows.get(term, TERM.key), kindOf(type));
   }
 
-  #key(key: number): KeyTerms {
+  #columns(key: number): Columns {
     let found = this.#keys[key];
     if (found === undefined) {
-      found = { columns: new Array<Column | null>(KINDS).fill(null), rows: 0 };
+      found = new Array<Column | null>(KINDS).fill(null);
       this.#keys[key] = found;
     }
     return found;
   }
 }
 
-function restoreKey(r: StateReader): KeyTerms {
-  const rows = r.u32();
-  const columns: (Column | null)[] = [];
+/** An array with a place for `index`. */
+function enlarged(array: Uint32Array<ArrayBuffer>, index: number): Uint32Array<ArrayBuffer> {
+  const grown = new Uint32Array(Math.max(array.length * 2, index + 1));
+  grown.set(array);
+  return grown;
+}
+
+function restoreKey(r: StateReader): Columns {
+  const columns: Columns = [];
   for (let kind = 0; kind < KINDS; kind++) {
     const column = r.flag() ? new Column() : null;
     column?.restore(r);
     columns.push(column);
   }
-  return { columns, rows };
+  return columns;
 }
 
 /** An encoded text begins with its type and its size. */

@@ -1,3 +1,4 @@
+import { didYouMean } from '../core/suggest.js';
 import { type CatalogEntry, commandNames, findCommand } from './catalog.js';
 import type { Command, Context } from './command.js';
 import { EXIT, ExitWith, exitCodeOf, UsageError } from './exit.js';
@@ -8,7 +9,6 @@ import { Interrupts } from './interrupts.js';
 import { COMMON_OPTIONS, parseCommandLine } from './options.js';
 import { print, stdoutIsTerminal } from './output.js';
 import { reportError } from './report.js';
-import { didYouMean } from './suggest.js';
 
 /** The command, and its arguments: options may stand before it too. */
 function splitCommand(args: readonly string[]): { name: string; rest: readonly string[] } {

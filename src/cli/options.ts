@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
+import { didYouMean } from '../core/suggest.js';
 import { UsageError } from './exit.js';
-import { didYouMean } from './suggest.js';
 
 /** One option of a command: how it is written, and what the help says of it. */
 export interface OptionSpec {
@@ -97,6 +97,14 @@ export function parseCommandLine<O extends OptionSpecs>(
   const restIsWords = how.stopAtWord !== true && how.commandBehindDashes !== true;
   const allWords = restIsWords && rest !== null ? words.concat(rest) : words;
   return { options: values as OptionValues<O>, words: allWords, rest };
+}
+
+/** The whole number, from 1 on, that an option is given. */
+export function parseCount(text: string, option: string): number {
+  const count = /^\d{1,15}$/u.test(text) ? Number(text) : 0;
+  if (count === 0)
+    throw new UsageError(`"${option}" needs a whole number from 1 on, not "${text}"`);
+  return count;
 }
 
 interface OptionToken {

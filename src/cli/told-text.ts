@@ -140,6 +140,9 @@ function detailsOf({ what, fields }: Told): string {
   if (typeof fields['by'] === 'string') add(`by ${printable(fields['by'])}`);
   if (typeof fields['of'] === 'string') add(`of ${printable(fields['of'])}`);
   if (typeof fields['how'] === 'string') add(fields['how']);
+  if (typeof fields['define'] === 'string') {
+    add(`${fields['define']} ${quoted(textOf(fields['name']))}`);
+  }
   if (fields['dry'] === true) add('to see what it would do');
   if (fields['force'] === true) add('by force');
   for (const name of ['handle', 'cancels', 'promise', 'key', 'file']) {

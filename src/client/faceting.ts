@@ -170,7 +170,9 @@ function idOf(value: Value): string {
   if (number !== null) return `n${number}`;
   if (value instanceof Uint8Array) return `b${value.join()}`;
   if (Array.isArray(value)) return `l${value.map((each) => JSON.stringify(idOf(each))).join()}`;
-  return JSON.stringify(value);
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const entries = Object.entries(value).map(([key, each]) => [key, idOf(each)]);
+  return `m${JSON.stringify(entries)}`;
 }
 
 function countOf(value: Value | undefined): number {

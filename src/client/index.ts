@@ -11,6 +11,9 @@
  * ```
  */
 export { AttaccaError, ERROR_CODES, type ErrorCode, type ErrorFields } from '../core/errors.js';
+export { parseSchema, type Schema } from '../core/schema/schema.js';
+export { Schemas } from '../core/schema/schemas.js';
+export { parseTemplate, type Template } from '../core/schema/template.js';
 export type { ByteOrder, Dtype, Order, Space, SpaceExpectation } from '../core/space.js';
 export { Float, Timestamp, type Value, type ValueMap } from '../core/value.js';
 export type {
@@ -24,7 +27,21 @@ export type {
 export type { BatchFailure } from './batch-failures.js';
 export type { OfferItem, OfferManyOptions } from './batch-offer.js';
 export type { Acknowledged, Durability } from './call.js';
+export type { Catalog } from './catalog.js';
 export type { Transport, TransportChoice } from './data-plane.js';
+export {
+  type AttributesOf,
+  coerceAttributes,
+  type DefinedSchema,
+  defineSchema,
+  type SchemaDocument,
+} from './define-schema.js';
+export type {
+  CollectionOptions,
+  ContainerOptions,
+  Definition,
+  Relation,
+} from './defining.js';
 export type { FacetOptions, FacetValues, Histogram } from './faceting.js';
 export type { HandleState } from './handle.js';
 export { type ConnectOptions, connect, type JoinOptions, join } from './join.js';
@@ -51,4 +68,5 @@ export type { ProvDocument } from './prov.js';
 export type { Delivered, ObjectVersion, Owned } from './received.js';
 export type { BarrierOptions } from './rendezvous.js';
 export type { RequiredMany } from './required-many.js';
+export { loadSchema, type SchemaFileOptions } from './schema-file.js';
 export type { Changed, ChangeOptions, Found, QueryOptions } from './selecting.js';

@@ -1,5 +1,4 @@
 import { AttaccaError } from '../core/errors.js';
-import { quoted } from '../core/selector/printer.js';
 import type { ValueMap } from '../core/value.js';
 import {
   EXPLAIN,
@@ -13,6 +12,7 @@ import {
   writeUnkeep,
 } from '../protocol/index.js';
 import { askOk, askValue, asMap, asMaps } from './asking.js';
+import { Catalog } from './catalog.js';
 import type { Client } from './client.js';
 import type { Transport } from './data-plane.js';
 import {
@@ -31,6 +31,7 @@ import {
   countObjects,
   endObjects,
   type Found,
+  globSelector,
   type QueryOptions,
   queryObjects,
   tagObjects,
@@ -49,9 +50,13 @@ export class PoolView {
   protected readonly client: Client;
   protected readonly tenancy: Tenancy;
 
+  /** Schemas, containers, collections, and relations between objects. */
+  readonly catalog: Catalog;
+
   constructor(tenancy: Tenancy) {
     this.tenancy = tenancy;
     this.client = tenancy.client;
+    this.catalog = new Catalog(tenancy.client);
   }
 
   /** The pool's workflow name. */
@@ -99,7 +104,7 @@ export class PoolView {
       throw new AttaccaError('bad-argument', 'Cannot list: the first argument is a glob, a text');
     }
     const detail = options.detail === true ? 'all' : 'name';
-    const selector = glob === '*' ? '' : `name ~ ${quoted(glob)}`;
+    const selector = globSelector(glob);
     for await (const row of queryObjects(this.client, selector, { ...options, detail })) {
       if (typeof row === 'string') yield row;
       else yield asMap(row);
@@ -137,6 +142,16 @@ export class PoolView {
       if (typeof row === 'string') yield row;
       else yield asMap(row);
     }
+  }
+
+  /**
+   * How a pool would answer a selector now: a tree of `selector` (the part, or null where it joins
+   * `parts`), `how` in words, and `candidates`, which it leaves at most.
+   */
+  async explainSelector(selector: string): Promise<ValueMap> {
+    const write = (w: Parameters<typeof writeExplain>[0]): void =>
+      writeExplain(w, EXPLAIN.selector, selector);
+    return asMap(await askValue(this.client, `explain ${selector}`, write));
   }
 
   /** How many objects a selector selects; none of them is fetched. */

@@ -1,6 +1,8 @@
 import type { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
+import { compileGlob } from '../core/glob.js';
 import { LIMITS } from '../core/limits.js';
+import { quoted } from '../core/selector/printer.js';
 import { orderOfBytes } from '../core/selector/satisfies.js';
 import { encodeUtf8 } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
@@ -57,9 +59,20 @@ export interface ChangeOptions extends WaitOptions {
 
 const DETAILS = { name: DETAIL.name, attributes: DETAIL.found, all: DETAIL.stat } as const;
 /** So many a page: a page is one answer, and its size is bounded by the pool as well. */
-const PAGES = { name: LIMITS.listPageMax, attributes: 2_048, all: 512 } as const;
+const PAGES = { name: LIMITS.listPageMax, attributes: 8_192, all: 1_024 } as const;
 
-type Page = { readonly objects: readonly Value[]; readonly next: string | null };
+interface Page {
+  readonly objects: readonly Value[];
+  readonly next: string | null;
+  readonly isCut: boolean;
+}
+
+/** What selects the names that match a glob. Refuses with `bad-argument` one that is malformed. */
+export function globSelector(glob: string): string {
+  if (glob === '*') return '';
+  compileGlob(glob);
+  return `name ~ ${quoted(glob)}`;
+}
 
 /** All that is selected, a page at a time. */
 export async function* queryObjects(
@@ -125,17 +138,24 @@ async function* sorted(
     orderOfBytes(encodeUtf8(one.name), encodeUtf8(other.name));
   for (let place: Sorted | undefined; ; ) {
     let best: Sorted[] = [];
+    // Behind the last row of a part that was cut nothing is known of it.
+    let known: Sorted | null = null;
     const behind = place === undefined ? null : { value: place.key, name: place.name };
     for (let after: string | null = ''; after !== null; ) {
       const cursor: string = after;
       const write = (w: Writer): void => writeSort(w, { ...request, after: cursor, place: behind });
-      const { objects, next } = await askPage(client, selector, write, options);
-      best = [...best, ...objects.map(sortedOf)].sort(compare).slice(0, most);
+      const { objects, next, isCut } = await askPage(client, selector, write, options);
+      const part = objects.map(sortedOf);
+      const last = isCut ? part.at(-1) : undefined;
+      if (last !== undefined && (known === null || compare(last, known) < 0)) known = last;
+      best = [...best, ...part].sort(compare).slice(0, most);
       after = next;
     }
+    const end = known;
+    if (end !== null) best = best.filter((each) => compare(each, end) <= 0);
     if (best.length === 0) return;
     yield best.map(({ object }) => object);
-    if (best.length < most) return;
+    if (best.length < most && end === null) return;
     place = best.at(-1);
   }
 }
@@ -193,7 +213,8 @@ export function endObjects(
   );
 }
 
-async function changeObjects(
+/** Asks for a change part by part, until all is changed. */
+export async function changeObjects(
   client: Client,
   what: string,
   options: ChangeOptions,
@@ -224,7 +245,7 @@ async function askPage(
   const answer = asMap(await askValue(client, `query ${selector}`, write, options));
   const { objects } = answer;
   if (!Array.isArray(objects)) throw noAnswer();
-  return { objects, next: nextOf(answer) };
+  return { objects, next: nextOf(answer), isCut: answer['cut'] === true };
 }
 
 function nextOf(answer: ValueMap): string | null {

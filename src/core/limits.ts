@@ -59,7 +59,21 @@ export const LIMITS = {
   patternBytesMax: 4 * KiB,
   /** States of the automata of one selector together: a byte of text costs no more steps. */
   regexSizeMax: 16_384,
-  listPageMax: 4_096,
+  /** A file of a schema. */
+  schemaFileBytesMax: 256 * KiB,
+  /** Values in it, those that an alias stands for counted each time. */
+  schemaValuesMax: 65_536,
+  /** Keys that one schema defines: an object can have them all. */
+  schemaKeysMax: 1_024,
+  /** The text of a type. */
+  typeBytesMax: 4 * KiB,
+  /** Schemas known at once, each version counted. */
+  schemasMax: 1_024,
+  /** Problems of attributes that one error lists. */
+  schemaProblemsMax: 100,
+  /** Of each kind that a pool knows: schemas, containers, collections. */
+  definitionsMax: 1_024,
+  listPageMax: 32_768,
   explainRowsMax: 1_000,
   /** A payload within a message; larger ones go through a slab. */
   inlineBytesMax: 64 * KiB,
@@ -97,5 +111,6 @@ assert(
   'the largest declare fits a frame',
 );
 assert(LIMITS.regexSizeMax <= 0x1_0000, 'states of an automaton are kept in 16 bits');
+assert(LIMITS.schemaKeysMax <= LIMITS.attributesMax, 'an object can have each key of a schema');
 assert(LIMITS.slabBytesMax < 2 ** 32, 'a Node 20 view ends at 4 GiB');
 assert(LIMITS.frameBytesMax <= LIMITS.sessionReplyBytesMax, 'one frame of replies can be kept');

@@ -7,7 +7,7 @@ import { type PatternRefusal, readPattern } from './regex/syntax.js';
 import { encodeUtf8 } from './utf8.js';
 
 /** A compiled regular expression. It remembers what texts have taught it, within a bound. */
-interface Regex {
+export interface Regex {
   readonly source: string;
   /** What it takes in memory, as states of its automaton; at most `regexSizeMax`. */
   readonly size: number;

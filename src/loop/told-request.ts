@@ -17,11 +17,14 @@ import {
   readClose,
   readCount,
   readDeclare,
+  readDefine,
+  readDefinitions,
   readDelete,
   readDemand,
   readEndSelected,
   readExplain,
   readFacets,
+  readGather,
   readHandle,
   readJoin,
   readKey,
@@ -216,9 +219,6 @@ function partsOfName(r: Reader, code: number, names: ToldNames, message: Decoder
     case MESSAGE.stat:
       readStat(r, message.stat);
       return { object: textAt(r, message.stat.nameStart, message.stat.nameEnd) };
-    case MESSAGE.lineage:
-      readLineage(r, message.lineage);
-      return { object: textAt(r, message.lineage.nameStart, message.lineage.nameEnd) };
     case MESSAGE.explain:
       readExplain(r, message.explain);
       return { object: textAt(r, message.explain.nameStart, message.explain.nameEnd) };
@@ -257,6 +257,23 @@ function partsOfSelector(r: Reader, code: number, names: ToldNames, message: Dec
       };
       return { fields };
     }
+    case MESSAGE.gather: {
+      readGather(r, message.gather);
+      const { keyStart, keyEnd, dry, removes } = message.gather;
+      const fields = { of: textAt(r, keyStart, keyEnd), dry: dry === 1, removes: removes === 1 };
+      return { fields: { ...selectorOf(r, message.gather), ...fields } };
+    }
+    case MESSAGE.define: {
+      const { kind, name, definition } = readDefine(r);
+      return { fields: { define: DEFINED[kind] ?? '', name, definition } };
+    }
+    case MESSAGE.definitions: {
+      const { kind, name } = readDefinitions(r);
+      return { fields: { define: DEFINED[kind] ?? '', name } };
+    }
+    case MESSAGE.lineage:
+      readLineage(r, message.lineage);
+      return { object: textAt(r, message.lineage.nameStart, message.lineage.nameEnd) };
     case MESSAGE.endSelected: {
       readEndSelected(r, message.endSelected);
       const { dry, how } = message.endSelected;
@@ -268,6 +285,8 @@ function partsOfSelector(r: Reader, code: number, names: ToldNames, message: Dec
   }
 }
 
+/** What DEFINE defines, by code. */
+const DEFINED = ['schema', 'container', 'collection'] as const;
 /** What END_SELECTED does, by code. */
 const ENDS = ['withdraw', 'delete', 'delete'] as const;
 

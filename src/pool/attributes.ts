@@ -1,13 +1,36 @@
 import type { Arena } from '../catalog/arena.js';
+import type { Shapes } from '../catalog/shapes.js';
 import type { Terms } from '../catalog/terms.js';
 import { refuse } from '../core/assert.js';
-import { Reader, type Writer } from '../core/bytes.js';
+import { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
 import { numberOf } from '../core/selector/satisfies.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
-import type { Value } from '../core/value.js';
-import { readValue } from '../core/value-codec.js';
+import type { Value, ValueMap } from '../core/value.js';
+import { EXACT, readValue, writeValue } from '../core/value-codec.js';
 import type { AttributeIndex } from '../protocol/index.js';
+
+/**
+ * Keys that mean something to the pool itself, by their numbers: the container of an object, the
+ * collections that have it in their lists, and how it relates to other objects, by name.
+ */
+export const KEY = {
+  container: 1,
+  collections: 2,
+  derivedFrom: 3,
+  partOf: 4,
+  supersedes: 5,
+  dependsOn: 6,
+} as const;
+
+export const KEY_NAMES: { readonly [K in keyof typeof KEY]: string } = {
+  container: '.container',
+  collections: '.collections',
+  derivedFrom: '.derived-from',
+  partOf: '.part-of',
+  supersedes: '.supersedes',
+  dependsOn: '.depends-on',
+};
 
 /**
  * Attribute keys of a pool by number. Sessions intern keys for themselves; the pool's numbers are
@@ -16,6 +39,10 @@ import type { AttributeIndex } from '../protocol/index.js';
 export class Keys {
   readonly #numbers = new Map<string, number>();
   readonly #names: string[] = [''];
+
+  constructor() {
+    for (const name of Object.values(KEY_NAMES)) this.number(name);
+  }
 
   /** The number of a key, given on first sight. */
   number(name: string): number {
@@ -63,25 +90,31 @@ export class Keys {
   }
 }
 
-const TERM_BYTES = 4;
+/** A whole float64 is one when it is told again, too. */
+const WORD_BYTES = 4;
 /** What a key counts for, where attributes are measured. */
 const KEY_BYTES = 4;
 
 /**
- * Records of attributes: a word for each, its term. A record is written once and replaced as a
- * whole; 0 is the record without attributes. Each term counts the records that hold it.
+ * Records of attributes: a word for the shape, which says the keys, and one for each attribute, its
+ * term. A record is written once and replaced as a whole; 0 is the record without attributes. Shape
+ * and terms count the records that hold them.
  */
 export class Attributes {
   readonly keys: Keys;
   readonly terms: Terms;
+  readonly shapes: Shapes;
   readonly #arena: Arena;
   readonly #reader = new Reader();
-  /** Keys, and then terms, of a record that is about to be written. */
-  readonly #words = new Uint32Array(LIMITS.attributesMax * 2);
+  readonly #writer = new Writer(4_096);
+  /** Keys and terms of a record that is about to be written. */
+  readonly #keys = new Uint32Array(LIMITS.attributesMax * 2);
+  readonly #terms = new Uint32Array(LIMITS.attributesMax * 2);
 
-  constructor(arena: Arena, terms: Terms, keys: Keys) {
+  constructor(arena: Arena, terms: Terms, shapes: Shapes, keys: Keys) {
     this.#arena = arena;
     this.terms = terms;
+    this.shapes = shapes;
     this.keys = keys;
   }
 
@@ -89,46 +122,70 @@ export class Attributes {
   store(bytes: Uint8Array, index: AttributeIndex, keyMap: KeyMap): number {
     const { count, keys, valueStarts, valueEnds } = index;
     if (count === 0) return 0;
-    const words = this.#words;
+    const poolKeys = this.#keys;
     for (let place = 0; place < count; place++) {
-      words[place] = keyMap.poolKey(keys[place] as number);
+      poolKeys[place] = keyMap.poolKey(keys[place] as number);
     }
-    if (keyMap.hasAliases) refuseTwice(words, count);
+    if (keyMap.hasAliases) refuseTwice(poolKeys, count);
     // Nothing is refused any more.
     for (let place = 0; place < count; place++) {
       const start = valueStarts[place] as number;
       const end = valueEnds[place] as number;
-      words[place] = this.terms.intern(words[place] as number, bytes, start, end);
+      this.#terms[place] = this.terms.intern(poolKeys[place] as number, bytes, start, end);
     }
     return this.#write(count);
   }
 
+  /** A record of what a map says. */
+  ofMap(map: ValueMap): number {
+    const writer = this.#writer;
+    let count = 0;
+    let bytes = 0;
+    const entries = Object.entries(map);
+    if (entries.length > LIMITS.attributesMax) tooLarge();
+    const keys = entries.map(([name]) => this.keys.number(name));
+    for (const [, value] of entries) {
+      writer.reset();
+      writeValue(writer, value);
+      bytes += KEY_BYTES + writer.at;
+      if (bytes > LIMITS.attributeBytesMax) {
+        while (count > 0) this.terms.release(this.#terms[--count] as number);
+        tooLarge();
+      }
+      const key = keys[count] as number;
+      this.#keys[count] = key;
+      this.#terms[count++] = this.terms.intern(key, writer.bytes, 0, writer.at);
+    }
+    return count === 0 ? 0 : this.#write(count);
+  }
+
   /** How many attributes a record has. */
   count(record: number): number {
-    return record === 0 ? 0 : this.#arena.size(record) / TERM_BYTES;
+    return record === 0 ? 0 : this.#arena.size(record) / WORD_BYTES - 1;
+  }
+
+  shapeOf(record: number): number {
+    return this.#arena.word(record, 0);
   }
 
   /** The term at a place below `count`. */
   termAt(record: number, place: number): number {
-    return this.#arena.word(record, place);
+    return this.#arena.word(record, place + 1);
   }
 
   has(record: number, term: number): boolean {
     const count = this.count(record);
     for (let place = 0; place < count; place++) {
-      if (this.#arena.word(record, place) === term) return true;
+      if (this.termAt(record, place) === term) return true;
     }
     return false;
   }
 
   /** The term of a key in a record, or 0. */
   termOf(record: number, key: number): number {
-    const count = this.count(record);
-    for (let place = 0; place < count; place++) {
-      const term = this.#arena.word(record, place);
-      if (this.terms.keyOf(term) === key) return term;
-    }
-    return 0;
+    if (record === 0) return 0;
+    const place = this.shapes.placeOf(this.shapeOf(record), key);
+    return place < 0 ? 0 : this.termAt(record, place);
   }
 
   /**
@@ -136,36 +193,33 @@ export class Attributes {
    * Neither is freed.
    */
   merge(base: number, over: number, removed: readonly number[] = []): number {
-    const words = this.#words;
     let count = 0;
+    let bytes = 0;
+    const take = (term: number, key: number): void => {
+      this.#keys[count] = key;
+      this.#terms[count++] = term;
+      bytes += KEY_BYTES + this.#arena.size(this.terms.valueOf(term));
+    };
     for (let place = 0; place < this.count(base); place++) {
-      const term = this.#arena.word(base, place);
-      const key = this.terms.keyOf(term);
-      if (!removed.includes(key) && this.termOf(over, key) === 0) words[count++] = term;
+      const key = this.shapes.keyAt(this.shapeOf(base), place);
+      const isKept = !removed.includes(key) && this.termOf(over, key) === 0;
+      if (isKept) take(this.termAt(base, place), key);
     }
     for (let place = 0; place < this.count(over); place++) {
-      words[count++] = this.#arena.word(over, place);
+      take(this.termAt(over, place), this.shapes.keyAt(this.shapeOf(over), place));
     }
-    let bytes = 0;
-    for (let place = 0; place < count; place++) {
-      bytes += KEY_BYTES + this.#arena.size(this.terms.valueOf(words[place] as number));
-    }
-    if (count > LIMITS.attributesMax || bytes > LIMITS.attributeBytesMax) {
-      refuse('bad-attribute', 'Cannot set attributes: too many, or too large together', {
-        attributesMax: LIMITS.attributesMax,
-        bytesMax: LIMITS.attributeBytesMax,
-      });
-    }
+    if (count > LIMITS.attributesMax || bytes > LIMITS.attributeBytesMax) tooLarge();
     if (count === 0) return 0;
-    for (let place = 0; place < count; place++) this.terms.use(words[place] as number);
+    for (let place = 0; place < count; place++) this.terms.use(this.#terms[place] as number);
     return this.#write(count);
   }
 
   free(record: number): void {
     if (record === 0) return;
     for (let place = 0; place < this.count(record); place++) {
-      this.terms.release(this.#arena.word(record, place));
+      this.terms.release(this.termAt(record, place));
     }
+    this.shapes.release(this.shapeOf(record));
     this.#arena.free(record);
   }
 
@@ -175,10 +229,10 @@ export class Attributes {
    */
   mismatch(expected: number, offered: number): number {
     for (let place = 0; place < this.count(expected); place++) {
-      const term = this.#arena.word(expected, place);
-      if (this.has(offered, term)) continue;
-      const key = this.terms.keyOf(term);
+      const term = this.termAt(expected, place);
+      const key = this.shapes.keyAt(this.shapeOf(expected), place);
       const other = this.termOf(offered, key);
+      if (other === term) continue;
       if (other === 0 || !this.#areEqualNumbers(term, other)) return key;
     }
     return 0;
@@ -190,16 +244,17 @@ export class Attributes {
     return term === 0 ? undefined : this.valueOf(term);
   }
 
+  /** As it was said: a float64 that is whole is told as one. */
   valueOf(term: number): Value {
     this.#arena.read(this.#reader, this.terms.valueOf(term), 0);
-    return readValue(this.#reader);
+    return readValue(this.#reader, EXACT);
   }
 
   toMap(record: number): { [key: string]: Value } {
     const map: { [key: string]: Value } = Object.create(null) as { [key: string]: Value };
     for (let place = 0; place < this.count(record); place++) {
-      const term = this.#arena.word(record, place);
-      map[this.keys.name(this.terms.keyOf(term))] = this.valueOf(term);
+      const key = this.shapes.keyAt(this.shapeOf(record), place);
+      map[this.keys.name(key)] = this.valueOf(this.termAt(record, place));
     }
     return map;
   }
@@ -210,28 +265,30 @@ export class Attributes {
     writer.u32(0);
     let count = this.count(over);
     for (let place = 0; place < this.count(record); place++) {
-      const term = this.#arena.word(record, place);
-      if (over !== 0 && this.termOf(over, this.terms.keyOf(term)) !== 0) continue;
-      this.#writeTerm(writer, term);
+      const key = this.shapes.keyAt(this.shapeOf(record), place);
+      if (this.termOf(over, key) !== 0) continue;
+      this.#writeTerm(writer, key, this.termAt(record, place));
       count++;
     }
     for (let place = 0; place < this.count(over); place++) {
-      this.#writeTerm(writer, this.#arena.word(over, place));
+      const key = this.shapes.keyAt(this.shapeOf(over), place);
+      this.#writeTerm(writer, key, this.termAt(over, place));
     }
     writer.patchU32(countAt, count);
   }
 
-  #writeTerm(writer: Writer, term: number): void {
-    writer.text(this.keys.name(this.terms.keyOf(term)));
+  #writeTerm(writer: Writer, key: number, term: number): void {
+    writer.text(this.keys.name(key));
     const value = this.terms.valueOf(term);
     const start = this.#arena.start(value);
     writer.rawRange(this.#arena.chunk(value), start, start + this.#arena.size(value));
   }
 
   #write(count: number): number {
-    const record = this.#arena.allocate(count * TERM_BYTES);
+    const record = this.#arena.allocate((count + 1) * WORD_BYTES);
+    this.#arena.setWord(record, 0, this.shapes.intern(this.#keys, count));
     for (let place = 0; place < count; place++) {
-      this.#arena.setWord(record, place, this.#words[place] as number);
+      this.#arena.setWord(record, place + 1, this.#terms[place] as number);
     }
     return record;
   }
@@ -245,6 +302,13 @@ export class Attributes {
   }
 }
 
+function tooLarge(): never {
+  return refuse('bad-attribute', 'Cannot set attributes: too many, or too large together', {
+    attributesMax: LIMITS.attributesMax,
+    bytesMax: LIMITS.attributeBytesMax,
+  });
+}
+
 /** A session that has two numbers for one key must not use both in one message. */
 function refuseTwice(poolKeys: Uint32Array, count: number): void {
   const distinct = new Set(poolKeys.subarray(0, count));
@@ -252,6 +316,9 @@ function refuseTwice(poolKeys: Uint32Array, count: number): void {
     refuse('bad-attribute', 'Cannot use attributes: a key appears twice');
   }
 }
+
+/** In place of a pool's number. */
+const REFUSED = 0xffff_ffff;
 
 /** The keys of one session: its numbers to the pool's. */
 export class KeyMap {
@@ -261,7 +328,7 @@ export class KeyMap {
 
   define(sessionKey: number, poolKey: number): void {
     if (this.known(sessionKey) === poolKey) return;
-    if (this.#numbers.includes(poolKey)) this.hasAliases = true;
+    if (poolKey !== REFUSED && this.#numbers.includes(poolKey)) this.hasAliases = true;
     if (sessionKey >= this.#numbers.length) {
       const grown = new Uint32Array(Math.max(this.#numbers.length * 2, sessionKey + 1));
       grown.set(this.#numbers);
@@ -270,9 +337,18 @@ export class KeyMap {
     this.#numbers[sessionKey] = poolKey;
   }
 
+  /** KEY was refused: what uses the number all the same is told so. */
+  refuse(sessionKey: number): void {
+    if (this.known(sessionKey) === 0) this.define(sessionKey, REFUSED);
+  }
+
   /** The pool's number; `bad-attribute` when the session never defined it. */
   poolKey(sessionKey: number): number {
     const key = this.#numbers[sessionKey] ?? 0;
+    if (key === REFUSED) {
+      const why = 'its name is one by which the pool itself tells something';
+      refuse('bad-attribute', `Cannot use the key number ${sessionKey}: ${why}`);
+    }
     if (key === 0) {
       refuse('bad-attribute', `Cannot use the key number ${sessionKey}: no KEY has defined it`);
     }
@@ -280,7 +356,8 @@ export class KeyMap {
   }
 
   known(sessionKey: number): number {
-    return this.#numbers[sessionKey] ?? 0;
+    const key = this.#numbers[sessionKey] ?? 0;
+    return key === REFUSED ? 0 : key;
   }
 
   save(w: StateWriter): void {

@@ -13,11 +13,24 @@ export function beginAnew(pool: PoolState): void {
   const { objects, handles, versions, waits, spaces, arena } = pool;
   if (objects.used > 0 || handles.used > 0 || versions.used > 0 || waits.used > 0) return;
   if (pool.leaseWaits.length > 0 || spaces.used > 0 || arena.bytesUsed > 0) return;
-  assert(pool.terms.used === 0 && pool.all === 0, 'nothing of an empty pool can be found');
+  assert(
+    pool.terms.used + pool.shapes.used + pool.all === 0,
+    'nothing of an empty pool can be found',
+  );
   assert(pool.unboundHead === 0 && pool.failures.size === 0, 'no row of an empty pool is named');
   assert(pool.leaseWaitsByObject.size === 0, 'nobody waits for an object of an empty pool');
-  const { directory, terms } = pool;
-  for (const table of [objects, handles, versions, waits, spaces, arena, directory, terms]) {
+  const { directory, terms, shapes } = pool;
+  for (const table of [
+    objects,
+    handles,
+    versions,
+    waits,
+    spaces,
+    arena,
+    directory,
+    terms,
+    shapes,
+  ]) {
     table.beginAnew();
   }
   leaveNewest(pool);

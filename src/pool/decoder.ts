@@ -6,6 +6,7 @@ import {
   EndSelected,
   Explain,
   Facets,
+  Gather,
   Key,
   Lease,
   Leave,
@@ -53,7 +54,8 @@ export class Decoder {
   readonly facets = new Facets();
   readonly tagSelected = new TagSelected();
   readonly endSelected = new EndSelected();
-  readonly explain = new Explain();
+  readonly gather = new Gather();
   readonly lineage = new Lineage();
+  readonly explain = new Explain();
   readonly stop = new Stop();
 }

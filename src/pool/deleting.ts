@@ -1,5 +1,7 @@
 import { refuse } from '../core/assert.js';
 import type { Tag } from '../protocol/index.js';
+import { KEY } from './attributes.js';
+import { storeTags } from './conforming.js';
 import { failure } from './emit.js';
 import { retag } from './indexing.js';
 import { checkRecords, forEachHandle, handleState, memberOf, objectName } from './objects.js';
@@ -9,6 +11,9 @@ import { HANDLE_STATE, OBJECT } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 import { withdrawVersion } from './versions.js';
+
+/** So many of those that depend on an object are named. */
+const DEPENDING_MAX = 100;
 
 /**
  * DELETE: ends the object's offer and its tags. Refused while a require is open, unless forced,
@@ -42,13 +47,37 @@ export function checkDelete(pool: PoolState, object: number, force: boolean): vo
       members: someOf(waiting),
     });
   }
+  const depending = force ? [] : dependingOn(pool, name);
+  if (depending.length > 0) {
+    const why = `${inWords(depending)} depend on it`;
+    refuse('object-depended-on', `Cannot delete "${name}": ${why}`, { name, objects: depending });
+  }
+}
+
+/** Some of the other objects that depend on one of that name. */
+function dependingOn(pool: PoolState, name: string): string[] {
+  const { terms, attributes } = pool;
+  // The rule, and with it the cost, is for pools in which somebody has said so.
+  if (terms.valuesOf(KEY.dependsOn) === 0) return [];
+  const names: string[] = [];
+  terms.eachOf(KEY.dependsOn, (term) => {
+    const set = terms.rowsOf(term);
+    if (set === 0 || names.length >= DEPENDING_MAX) return;
+    const list = attributes.valueOf(term);
+    if (!Array.isArray(list) || !list.includes(name)) return;
+    for (const row of terms.postings.some(set, DEPENDING_MAX - names.length)) {
+      const other = objectName(pool, row);
+      if (other !== name) names.push(other);
+    }
+  });
+  return names;
 }
 
 /** TAG: sets and removes tags of an object. */
 export function tag(pool: PoolState, session: Session, object: number, message: Tag): void {
   checkRecords(pool);
-  const { attributes, objects, reader } = pool;
-  const over = attributes.store(reader.bytes, message.attributes, session.keys);
+  const { attributes, objects } = pool;
+  const over = storeTags(pool, session, message.attributes);
   const base = objects.get(object, OBJECT.tags);
   const removed: number[] = [];
   for (let index = 0; index < message.removedCount; index++) {

@@ -6,11 +6,11 @@ import { decodeUtf8 } from '../core/utf8.js';
 import { Float, Timestamp, type Value } from '../core/value.js';
 import { compareValues } from '../core/value-order.js';
 import { FACETS, type Facets } from '../protocol/index.js';
+import { termFound } from './indexing.js';
 import { objectName } from './objects.js';
 import { isNameKey, isToldKey, toldOf } from './own-keys.js';
 import { Room } from './room.js';
 import { nextOf, WORK_MAX } from './searching.js';
-import { termFound } from './sorting.js';
 import type { PoolState } from './state.js';
 
 /** Objects that are looked at one by one for one answer: bounds the pause. */
@@ -165,7 +165,9 @@ function histogramOf(all: readonly Counted[]): {
   const objects = counted.reduce((sum, { count }) => sum + count, 0);
   const [least, most] = ends(counted);
   if (least === null || most === null) return { objects };
-  let exponent = Math.max(-1_022, exponentOf(most.number - least.number) - 6);
+  const farthest = Math.max(Math.abs(least.number), Math.abs(most.number));
+  // The numbers of bins are integers that a float64 holds.
+  let exponent = Math.max(-1_022, exponentOf(farthest) - 53, exponentOf(spread(least, most)) - 6);
   const binOf = (number: number): number => Math.floor(number / 2 ** exponent);
   while (binOf(most.number) - binOf(least.number) >= BINS_MAX) exponent++;
   const first = binOf(least.number);
@@ -177,14 +179,20 @@ function histogramOf(all: readonly Counted[]): {
   return { objects, least: least.value, most: most.value, exponent, first: new Float(first), bins };
 }
 
+/** By the values as they are: as float64 two of them may be one. */
 function ends(counted: readonly Counted[]): [Counted | null, Counted | null] {
   let least: Counted | null = null;
   let most: Counted | null = null;
   for (const each of counted) {
-    if (least === null || each.number < least.number) least = each;
-    if (most === null || each.number > most.number) most = each;
+    if (least === null || compareValues(each.value, least.value, false) < 0) least = each;
+    if (most === null || compareValues(each.value, most.value, false) > 0) most = each;
   }
   return [least, most];
+}
+
+/** At most what a float64 can say. */
+function spread(least: Counted, most: Counted): number {
+  return Math.min(most.number - least.number, Number.MAX_VALUE);
 }
 
 /** The lowest exponent of a power of two that is not below a size; of 0 it is that of 1. */

@@ -1,6 +1,9 @@
+import type { Role } from '../catalog/shapes.js';
 import { assert } from '../core/assert.js';
 import { OBJECT, VERSION } from './rows.js';
 import type { PoolState } from './state.js';
+
+const NONE: ReadonlySet<number> = new Set();
 
 /**
  * Recounts, from all records of a pool, which terms there are and by which rows each is found, and
@@ -9,6 +12,10 @@ import type { PoolState } from './state.js';
 export class FoundBy {
   readonly #pool: PoolState;
   readonly #uses = new Map<number, number>();
+  readonly #shapeUses = new Map<number, number>();
+  readonly #shapeRows = { attributed: new Map(), tagged: new Map() } as const satisfies {
+    readonly [R in Role]: Map<number, Set<number>>;
+  };
   readonly #rows = new Map<number, Set<number>>();
   readonly #objects = new Set<number>();
   #recordBytes = 0;
@@ -21,9 +28,8 @@ export class FoundBy {
   addRecord(record: number): void {
     if (record === 0) return;
     this.#recordBytes += this.#pool.arena.bytesOf(record);
-    for (const term of this.#termsOf(record)) {
-      this.#uses.set(term, (this.#uses.get(term) ?? 0) + 1);
-    }
+    for (const term of this.#termsOf(record)) count(this.#uses, term);
+    count(this.#shapeUses, this.#pool.attributes.shapeOf(record));
   }
 
   addObject(object: number): void {
@@ -36,10 +42,10 @@ export class FoundBy {
     for (const record of [said, tags]) {
       for (const term of this.#termsOf(record)) byKey.set(attributes.terms.keyOf(term), term);
     }
-    for (const term of byKey.values()) {
-      const rows = this.#rows.get(term) ?? new Set();
-      this.#rows.set(term, rows.add(object));
-    }
+    for (const term of byKey.values()) addRow(this.#rows, term, object);
+    const { attributed, tagged } = this.#shapeRows;
+    if (said !== 0) addRow(attributed, attributes.shapeOf(said), object);
+    if (tags !== 0) addRow(tagged, attributes.shapeOf(tags), object);
   }
 
   /** Compares; returns what records and values take of the arena. */
@@ -47,17 +53,26 @@ export class FoundBy {
     const { terms, arena, all } = this.#pool;
     assert(terms.used === this.#uses.size, 'I9: every term is held by a record');
     let bytes = this.#recordBytes;
-    const byKey = new Map<number, Set<number>>();
     for (const [term, uses] of this.#uses) {
       assert(terms.usesOf(term) === uses, 'I9: records that hold a term are counted');
       bytes += arena.bytesOf(terms.valueOf(term));
-      const rows = this.#rows.get(term) ?? new Set();
-      this.#compare(terms.rowsOf(term), rows);
-      const key = terms.keyOf(term);
-      byKey.set(key, new Set([...(byKey.get(key) ?? []), ...rows]));
+      this.#compare(terms.rowsOf(term), this.#rows.get(term) ?? NONE);
     }
-    for (const [key, rows] of byKey) this.#compare(terms.rowsOfKey(key), rows);
     this.#compare(all, this.#objects);
+    return bytes + this.#checkShapes();
+  }
+
+  #checkShapes(): number {
+    const { shapes, arena } = this.#pool;
+    assert(shapes.used === this.#shapeUses.size, 'I9: every shape is held by a record');
+    let bytes = 0;
+    for (const [shape, uses] of this.#shapeUses) {
+      assert(shapes.usesOf(shape) === uses, 'I9: records that have a shape are counted');
+      bytes += arena.bytesOf(shapes.keysOf(shape));
+      for (const role of ['attributed', 'tagged'] as const) {
+        this.#compare(shapes.rowsOf(shape, role), this.#shapeRows[role].get(shape) ?? NONE);
+      }
+    }
     return bytes;
   }
 
@@ -75,4 +90,12 @@ export class FoundBy {
     }
     return terms;
   }
+}
+
+function count(map: Map<number, number>, key: number): void {
+  map.set(key, (map.get(key) ?? 0) + 1);
+}
+
+function addRow(map: Map<number, Set<number>>, key: number, row: number): void {
+  map.set(key, (map.get(key) ?? new Set()).add(row));
 }

@@ -27,65 +27,96 @@ export function showObject(
 
 /** The object is about to be forgotten: nothing is offered of it any more. */
 export function hideObject(pool: PoolState, object: number): void {
-  const { objects, terms } = pool;
-  hideAll(pool, object, objects.get(object, OBJECT.tags));
-  pool.all = terms.postings.remove(pool.all, object);
+  retag(pool, object, 0);
+  pool.all = pool.terms.postings.remove(pool.all, object);
 }
 
 /** The version has become the one that is offered. */
 export function showVersion(pool: PoolState, object: number, version: number): void {
-  const { attributes, terms, objects } = pool;
+  const { attributes, terms, shapes } = pool;
   const record = pool.versions.get(version, VERSION.attributes);
-  const tags = objects.get(object, OBJECT.tags);
-  for (let place = 0; place < attributes.count(record); place++) {
+  if (record === 0) return;
+  const tags = pool.objects.get(object, OBJECT.tags);
+  const count = attributes.count(record);
+  for (let place = 0; place < count; place++) {
     const term = attributes.termAt(record, place);
-    if (attributes.termOf(tags, terms.keyOf(term)) === 0) terms.show(term, object);
+    if (!isHidden(pool, tags, term)) terms.show(term, object);
   }
+  shapes.show(attributes.shapeOf(record), 'attributed', object);
 }
 
 /** The version is offered no longer. */
 export function hideVersion(pool: PoolState, object: number, version: number): void {
-  const { attributes, terms, objects } = pool;
+  const { attributes, terms, shapes } = pool;
   const record = pool.versions.get(version, VERSION.attributes);
-  const tags = objects.get(object, OBJECT.tags);
-  for (let place = 0; place < attributes.count(record); place++) {
+  if (record === 0) return;
+  const tags = pool.objects.get(object, OBJECT.tags);
+  const count = attributes.count(record);
+  for (let place = 0; place < count; place++) {
     const term = attributes.termAt(record, place);
-    if (attributes.termOf(tags, terms.keyOf(term)) === 0) terms.hide(term, object);
+    if (!isHidden(pool, tags, term)) terms.hide(term, object);
   }
+  shapes.hide(attributes.shapeOf(record), 'attributed', object);
+}
+
+function isHidden({ attributes, terms }: PoolState, tags: number, term: number): boolean {
+  return tags !== 0 && attributes.termOf(tags, terms.keyOf(term)) !== 0;
 }
 
 /** The object's tags become another record: what they hide, and hide no longer, changes too. */
 export function retag(pool: PoolState, object: number, tags: number): void {
-  const { attributes, terms, objects } = pool;
+  const { attributes, shapes, objects } = pool;
   const before = objects.get(object, OBJECT.tags);
-  const current = objects.get(object, OBJECT.current);
-  const said = current === 0 ? 0 : pool.versions.get(current, VERSION.attributes);
-  for (let place = 0; place < attributes.count(before); place++) {
-    const term = attributes.termAt(before, place);
-    if (attributes.has(tags, term)) continue;
-    terms.hide(term, object);
-    const key = terms.keyOf(term);
-    if (attributes.termOf(tags, key) !== 0) continue;
-    const hidden = attributes.termOf(said, key);
-    if (hidden !== 0) terms.show(hidden, object);
+  if (before !== 0) {
+    hideTags(pool, object, before, tags);
+    shapes.hide(attributes.shapeOf(before), 'tagged', object);
   }
-  for (let place = 0; place < attributes.count(tags); place++) {
-    const term = attributes.termAt(tags, place);
-    if (attributes.has(before, term)) continue;
-    const key = terms.keyOf(term);
-    if (attributes.termOf(before, key) === 0) {
-      const shown = attributes.termOf(said, key);
-      if (shown !== 0) terms.hide(shown, object);
-    }
-    terms.show(term, object);
+  if (tags !== 0) {
+    showTags(pool, object, before, tags);
+    shapes.show(attributes.shapeOf(tags), 'tagged', object);
   }
   objects.set(object, OBJECT.tags, tags);
   attributes.free(before);
 }
 
-function hideAll(pool: PoolState, object: number, record: number): void {
+/** Of the tags before those that go; and what of the attributes they alone have hidden is shown. */
+function hideTags(pool: PoolState, object: number, before: number, tags: number): void {
   const { attributes, terms } = pool;
-  for (let place = 0; place < attributes.count(record); place++) {
-    terms.hide(attributes.termAt(record, place), object);
+  const said = saidBy(pool, object);
+  for (let place = 0; place < attributes.count(before); place++) {
+    const term = attributes.termAt(before, place);
+    const key = terms.keyOf(term);
+    const now = attributes.termOf(tags, key);
+    if (now === term) continue;
+    terms.hide(term, object);
+    const hidden = now === 0 ? attributes.termOf(said, key) : 0;
+    if (hidden !== 0) terms.show(hidden, object);
   }
+}
+
+function showTags(pool: PoolState, object: number, before: number, tags: number): void {
+  const { attributes, terms } = pool;
+  const said = saidBy(pool, object);
+  for (let place = 0; place < attributes.count(tags); place++) {
+    const term = attributes.termAt(tags, place);
+    const key = terms.keyOf(term);
+    const was = attributes.termOf(before, key);
+    if (was === term) continue;
+    const shown = was === 0 ? attributes.termOf(said, key) : 0;
+    if (shown !== 0) terms.hide(shown, object);
+    terms.show(term, object);
+  }
+}
+
+/** The attributes of the version that is offered. */
+function saidBy({ objects, versions }: PoolState, object: number): number {
+  const current = objects.get(object, OBJECT.current);
+  return current === 0 ? 0 : versions.get(current, VERSION.attributes);
+}
+
+/** The term of a key by which an object is found, or 0. */
+export function termFound(pool: PoolState, object: number, key: number): number {
+  const { attributes, objects } = pool;
+  const tagged = attributes.termOf(objects.get(object, OBJECT.tags), key);
+  return tagged !== 0 ? tagged : attributes.termOf(saidBy(pool, object), key);
 }

@@ -68,7 +68,6 @@ export function forgetIfUnused(pool: PoolState, object: number): void {
   hideObject(pool, object);
   pool.directory.remove(objects.get(object, OBJECT.hash), object);
   pool.arena.free(objects.get(object, OBJECT.name));
-  pool.attributes.free(objects.get(object, OBJECT.tags));
   objects.release(object);
 }
 

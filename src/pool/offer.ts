@@ -3,6 +3,7 @@ import { refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { completeSpace, spaceByteSize } from '../core/space.js';
 import { type Offer, SCOPE, SOURCE } from '../protocol/index.js';
+import { conformed, containerOf } from './conforming.js';
 import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
 import { showVersion } from './indexing.js';
@@ -40,15 +41,21 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
   }
   if (objects.get(object, OBJECT.current) !== 0) alreadyOffered(pool, object);
   checkDurability(pool, object, message);
-  if (message.lifetime > 0) checkTimers(pool);
+  const said = handles.get(handle, HANDLE.attributes);
+  const lifetime = message.lifetime || (containerOf(pool, said)?.lifetimeMs ?? 0);
+  if (lifetime > 0) checkTimers(pool);
   const space = spaceOfOffer(pool, handle, message);
+  let attributes = said;
   let bytes = 0;
   try {
+    attributes = conformed(pool, said);
     bytes = takeBytes(pool, session, object, message);
   } catch (error) {
+    if (attributes !== said) pool.attributes.free(attributes);
     pool.spaces.release(space);
     throw error;
   }
+  if (attributes !== said) pool.attributes.free(said);
 
   const version = versions.allocate();
   const member = memberOf(pool, handle);
@@ -63,7 +70,7 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
   }
   versions.set(version, VERSION.flags, flags);
   versions.set(version, VERSION.space, space);
-  versions.set(version, VERSION.attributes, handles.get(handle, HANDLE.attributes));
+  versions.set(version, VERSION.attributes, attributes);
   versions.set(version, VERSION.bytes, bytes);
   versions.setWide(version, VERSION.size, message.size);
   versions.setWide(version, VERSION.offeredAt, pool.options.wallMs + pool.now);
@@ -78,8 +85,8 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
   showVersion(pool, object, version);
   member.offers++;
   member.bytesOffered += message.size;
-  if (message.lifetime > 0 && message.scope === SCOPE.pool) {
-    const timer = beginTimer(pool, WAIT_KIND.lifetime, version, message.lifetime);
+  if (lifetime > 0 && message.scope === SCOPE.pool) {
+    const timer = beginTimer(pool, WAIT_KIND.lifetime, version, lifetime);
     versions.set(version, VERSION.lifetime, timer);
   }
   if (objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);

@@ -1,8 +1,10 @@
 import type { OwnKey } from '../catalog/plan.js';
 import { spaceAt } from '../core/space.js';
-import { Timestamp, type Value } from '../core/value.js';
+import type { Value } from '../core/value.js';
 import { DURABILITIES } from '../protocol/index.js';
-import { durabilityOfVersion, levelOf, nameOfMember, stateOf } from './looking.js';
+import { KEY_NAMES } from './attributes.js';
+import { durabilityOfVersion, levelOf, nameOfMember, stateOf, timeOf } from './looking.js';
+import { COLLECTION_KEY } from './meaning.js';
 import { findObject } from './objects.js';
 import { OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { PoolState } from './state.js';
@@ -49,6 +51,11 @@ export function isToldKey(key: string): boolean {
   return TOLD.has(key);
 }
 
+/** Whether no program can say it of an object: the pool tells it, or keeps it by other requests. */
+export function isReservedKey(key: string): boolean {
+  return TOLD.has(key) || key === COLLECTION_KEY || key === KEY_NAMES.collections;
+}
+
 export function isNameKey(key: string): boolean {
   return NAME_KEYS.includes(key);
 }
@@ -87,10 +94,4 @@ function spaceOf({ spaces, versions }: PoolState, version: number): ReturnType<t
 
 function providerOf(pool: PoolState, version: number): string {
   return nameOfMember(pool, pool.versions.get(version, VERSION.providerMember));
-}
-
-/** When a version was offered. */
-function timeOf(pool: PoolState, version: number): Timestamp {
-  const ms = pool.versions.getWide(version, VERSION.offeredAt);
-  return new Timestamp(BigInt(ms) * 1_000_000n);
 }

@@ -41,6 +41,10 @@ export function query(pool: PoolState, session: Session, request: number, messag
 export function count(pool: PoolState, message: Count): Value {
   const { search, from } = pool.searching.open(message);
   if (from === 0 && search.countKnown >= 0) return { count: search.countKnown, next: null };
+  const few = search.few();
+  if (few !== null) {
+    return { count: few.filter((row) => row >= from).length, next: null };
+  }
   const rows = new RowSet();
   let counted = 0;
   let window = search.windowFrom(from >>> 16);
@@ -64,6 +68,7 @@ export class RowsAnswer {
   readonly #out: Writer;
   readonly #detail: number;
   readonly #start: number;
+  readonly #fieldsAt: number;
   readonly #countAt: number;
 
   constructor(pool: PoolState, out: Writer, request: number, detail: number) {
@@ -72,6 +77,7 @@ export class RowsAnswer {
     this.#detail = detail;
     this.#start = beginValueAnswer(out, request);
     out.u8(VALUE_TYPE.map);
+    this.#fieldsAt = out.at;
     out.u32(2);
     out.text('objects');
     out.u8(VALUE_TYPE.list);
@@ -101,11 +107,17 @@ export class RowsAnswer {
     writeRow(this.#pool, out, object, this.#detail);
   }
 
-  end(next: string | null): void {
+  /** `isCut`: whether rows of this part were left out, behind the last of those that are there. */
+  end(next: string | null, isCut?: boolean): void {
     const out = this.#out;
     out.patchU32(this.#countAt, this.count);
     out.text('next');
     writeValue(out, next);
+    if (isCut !== undefined) {
+      out.patchU32(this.#fieldsAt, 3);
+      out.text('cut');
+      writeValue(out, isCut);
+    }
     endMessage(out, this.#start);
   }
 }

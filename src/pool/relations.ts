@@ -1,13 +1,18 @@
-import { RowSet, WINDOW_BITS } from '../catalog/row-set.js';
 import type { Value } from '../core/value.js';
+import { KEY, KEY_NAMES } from './attributes.js';
 import { OBJECT, VERSION } from './rows.js';
 import type { PoolState } from './state.js';
 
-/** What an object says of others, by the tag or attribute `.RELATION`: a name or a list of them. */
-const RELATIONS = ['derived-from', 'part-of', 'supersedes', 'depends-on'] as const;
+/** What an object says of others: lists of names, in its tags or attributes. */
+const RELATIONS = (['derivedFrom', 'partOf', 'supersedes', 'dependsOn'] as const).map((each) => ({
+  key: KEY[each],
+  relation: KEY_NAMES[each].slice(1),
+}));
 
-/** Distinct values of a key that are looked into for one answer: bounds the pause. */
-const VALUES_MAX = 16_384;
+/** Names that are read, and relations that are found, for one answer: bounds the pause. */
+const WORK_MAX = 65_536;
+/** A name in a list takes some ten bytes at least. */
+const NAME_BYTES = 10;
 
 interface Declared {
   readonly relation: string;
@@ -19,13 +24,11 @@ export function* relationsOf(
   pool: PoolState,
   object: number,
 ): Generator<{ readonly relation: string; readonly name: string }> {
-  const { objects, versions, attributes, keys } = pool;
+  const { objects, versions, attributes } = pool;
   const current = objects.get(object, OBJECT.current);
   const records = [objects.get(object, OBJECT.tags)];
   if (current !== 0) records.push(versions.get(current, VERSION.attributes));
-  for (const relation of RELATIONS) {
-    const key = keys.find(`.${relation}`);
-    if (key === 0) continue;
+  for (const { key, relation } of RELATIONS) {
     const term = records.map((record) => attributes.termOf(record, key)).find((at) => at !== 0);
     if (term === undefined) continue;
     for (const name of namesIn(attributes.valueOf(term))) yield { relation, name };
@@ -49,48 +52,28 @@ export class DeclaredBy {
   }
 
   #all(): Map<string, Declared[]> {
-    const { keys, terms, attributes } = this.#pool;
+    const { terms, attributes, arena } = this.#pool;
     const found = new Map<string, Declared[]>();
-    let left = VALUES_MAX;
-    for (const relation of RELATIONS) {
-      const key = keys.find(`.${relation}`);
-      if (key === 0) continue;
+    let left = WORK_MAX;
+    for (const { key, relation } of RELATIONS) {
       terms.eachOf(key, (term) => {
-        if (left-- <= 0) {
+        left -= Math.ceil(arena.size(terms.valueOf(term)) / NAME_BYTES);
+        const names = left <= 0 ? [] : namesIn(attributes.valueOf(term));
+        const objectsMax = Math.max(0, Math.floor(left / Math.max(names.length, 1)));
+        const objects = terms.postings.some(terms.rowsOf(term), objectsMax + 1);
+        if (objects.length > objectsMax) {
           this.isCut = true;
           return;
         }
-        const names = namesIn(attributes.valueOf(term));
-        for (const object of this.#rowsOf(terms.rowsOf(term))) {
-          for (const name of names) {
-            const same = found.get(name);
-            if (same === undefined) found.set(name, [{ relation, object }]);
-            else same.push({ relation, object });
-          }
+        left -= names.length * objects.length;
+        for (const name of names) {
+          const same = found.get(name) ?? [];
+          found.set(name, same);
+          for (const object of objects) same.push({ relation, object });
         }
       });
     }
     return found;
-  }
-
-  /** The rows of a set, as many as are looked at. */
-  #rowsOf(set: number): number[] {
-    const { postings } = this.#pool.terms;
-    const rows: number[] = [];
-    const some = new RowSet();
-    for (let window = postings.windowFrom(set, 0); window >= 0; ) {
-      some.clear();
-      postings.fill(set, window, some.words);
-      for (let row = some.next(0); row >= 0; row = some.next(row + 1)) {
-        if (rows.length >= VALUES_MAX) {
-          this.isCut = true;
-          return rows;
-        }
-        rows.push((window << WINDOW_BITS) | row);
-      }
-      window = postings.windowFrom(set, window + 1);
-    }
-    return rows;
   }
 }
 

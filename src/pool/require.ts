@@ -11,6 +11,7 @@ import {
   SOURCE,
   WANT,
 } from '../protocol/index.js';
+import { expectation } from './conforming.js';
 import { emit, emitFail, failure } from './emit.js';
 import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
@@ -53,6 +54,7 @@ const DEMAND_FLAGS =
 function require(pool: PoolState, handle: number, policy: number): void {
   const { handles, objects, versions } = pool;
   if (!isFresh(pool, handle)) wrongState(pool, handle, 'require');
+  conformExpectation(pool, handle);
   const object = handles.get(handle, HANDLE.object);
   const current = objects.get(object, OBJECT.current);
   const patient = policy === POLICY.wait;
@@ -78,6 +80,15 @@ function require(pool: PoolState, handle: number, policy: number): void {
     // Memory for an object that is waited for may come out of the reserve.
     pool.leasesDue ||= pool.leaseWaits.length > 0;
   }
+}
+
+/** What a consumer expects is said as schemas have it. */
+function conformExpectation(pool: PoolState, handle: number): void {
+  const said = pool.handles.get(handle, HANDLE.attributes);
+  const expected = expectation(pool, said);
+  if (expected === said) return;
+  pool.handles.set(handle, HANDLE.attributes, expected);
+  pool.attributes.free(said);
 }
 
 /** DEMAND: hands the bytes over, now or when they are there. */

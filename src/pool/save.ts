@@ -24,7 +24,9 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   pool.arena.save(w);
   pool.keys.save(w);
   w.u32(pool.all);
+  pool.shapes.save(w);
   pool.terms.save(w);
+  pool.definitions.save(w);
   pool.spaces.save(w);
   pool.objects.save(w);
   pool.handles.save(w);
@@ -48,7 +50,9 @@ export function restorePool(r: StateReader): PoolState {
   pool.arena.restore(r);
   pool.keys.restore(r);
   pool.all = r.u32();
-  pool.terms.restore(r, pool.keys.used, [pool.all]);
+  const sets = pool.shapes.restore(r, pool.keys.used);
+  pool.terms.restore(r, pool.keys.used, [pool.all, ...sets]);
+  pool.definitions.restore(r);
   pool.spaces.restore(r);
   pool.objects.restore(r);
   pool.handles.restore(r);

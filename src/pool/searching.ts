@@ -1,10 +1,14 @@
 import { Planner } from '../catalog/plan.js';
+import { explainPlan } from '../catalog/plan-text.js';
 import { Search } from '../catalog/search.js';
 import { refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import type { Selector } from '../core/selector/ast.js';
 import { parseSelector } from '../core/selector/parser.js';
 import { decodeUtf8 } from '../core/utf8.js';
+import type { Value } from '../core/value.js';
+import { termFound } from './indexing.js';
+import { meaningOf } from './meaning.js';
 import { ownKeyOf } from './own-keys.js';
 import type { PoolState } from './state.js';
 
@@ -25,23 +29,35 @@ export class Searching {
     this.#pool = pool;
     this.#planner = new Planner({
       terms: pool.terms,
+      shapes: pool.shapes,
       arena: pool.arena,
       all: () => pool.all,
       keyNumber: (name) => pool.keys.find(name),
       keys: () => pool.keys.entries(),
       own: (name) => ownKeyOf(pool, name),
+      termOf: (object, key) => termFound(pool, object, key),
     });
   }
 
-  /** Refuses with `bad-selector`. */
+  /** Definitions have changed: what selectors mean is found out anew. */
+  forget(): void {
+    this.#kept.clear();
+  }
+
+  /** With the literals as schemas have them, and collections as what they are; `bad-selector`. */
   selectorOf(text: string): Selector {
     const kept = this.#kept.get(text);
     if (kept !== undefined) return kept;
-    const selector = parseSelector(text);
+    const selector = meaningOf(parseSelector(text), this.#pool.definitions);
     const [oldest] = this.#kept.keys();
     if (oldest !== undefined && this.#kept.size >= KEPT_MAX) this.#kept.delete(oldest);
     this.#kept.set(text, selector);
     return selector;
+  }
+
+  /** How a selector would be answered now. */
+  explain(text: string): Value {
+    return explainPlan(this.#planner.plan(this.selectorOf(text)));
   }
 
   /** Good until the next operation. */

@@ -6,9 +6,11 @@ import { readValue } from '../core/value-codec.js';
 import { compareValues } from '../core/value-order.js';
 import type { Sort } from '../protocol/index.js';
 import { emit } from './emit.js';
+import { termFound } from './indexing.js';
+import { objectName } from './objects.js';
 import { isNameKey, isToldKey, toldOf } from './own-keys.js';
 import { pageOf, RowsAnswer } from './querying.js';
-import { OBJECT, VERSION } from './rows.js';
+import { OBJECT } from './rows.js';
 import { nextOf, WORK_MAX } from './searching.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -44,8 +46,12 @@ export function sort(pool: PoolState, session: Session, request: number, message
     WORK_MAX,
   );
   const answer = new RowsAnswer(pool, emit(pool, session), request, message.detail);
-  for (const found of best.all()) answer.addSorted(found.object, found.value ?? null);
-  answer.end(nextOf(next));
+  const all = best.all();
+  for (const found of all) {
+    if (answer.isFull) break;
+    answer.addSorted(found.object, found.value ?? null);
+  }
+  answer.end(nextOf(next), answer.count < all.length);
 }
 
 /** The first so many of what is added. */
@@ -94,8 +100,7 @@ function placeOf(pool: PoolState, message: Sort): Place | null {
 
 function sortKey(pool: PoolState, message: Sort): (object: number) => Value | undefined {
   const key = decodeUtf8(pool.reader.bytes, message.keyStart, message.keyEnd);
-  // Names are compared in any case.
-  if (isNameKey(key)) return () => '';
+  if (isNameKey(key)) return (object) => objectName(pool, object);
   if (isToldKey(key)) return (object) => toldOf(pool, key, object);
   const number = pool.keys.find(key);
   const { attributes } = pool;
@@ -110,15 +115,6 @@ function sortKey(pool: PoolState, message: Sort): (object: number) => Value | un
     }
     return value;
   };
-}
-
-/** The term of a key by which an object is found, or 0. */
-export function termFound(pool: PoolState, object: number, key: number): number {
-  const { attributes, objects, versions } = pool;
-  const tagged = attributes.termOf(objects.get(object, OBJECT.tags), key);
-  if (tagged !== 0) return tagged;
-  const current = objects.get(object, OBJECT.current);
-  return current === 0 ? 0 : attributes.termOf(versions.get(current, VERSION.attributes), key);
 }
 
 function nameBytes({ objects, arena }: PoolState, object: number): Uint8Array {

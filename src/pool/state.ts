@@ -1,6 +1,7 @@
 import { Arena } from '../catalog/arena.js';
 import { Directory } from '../catalog/directory.js';
 import { Extents } from '../catalog/extents.js';
+import { Shapes } from '../catalog/shapes.js';
 import type { Signature } from '../catalog/signature.js';
 import { Table } from '../catalog/table.js';
 import { Terms } from '../catalog/terms.js';
@@ -10,6 +11,7 @@ import { LIMITS } from '../core/limits.js';
 import type { ValueMap } from '../core/value.js';
 import { Attributes, Keys } from './attributes.js';
 import { Decoder } from './decoder.js';
+import { Definitions } from './definitions.js';
 import type { Indices } from './indices.js';
 import { NameKey } from './name-key.js';
 import { Provenance } from './provenance.js';
@@ -109,7 +111,9 @@ export class PoolState {
   readonly arena = new Arena();
   readonly keys = new Keys();
   readonly terms: Terms;
+  readonly shapes: Shapes;
   readonly attributes: Attributes;
+  readonly definitions = new Definitions();
   readonly spaces: Spaces;
   readonly objects = new Table(OBJECT.width);
   readonly handles = new Table(HANDLE.width);
@@ -182,7 +186,8 @@ export class PoolState {
   constructor(options: PoolOptions) {
     this.options = options;
     this.terms = new Terms(this.arena, options.hashSeed);
-    this.attributes = new Attributes(this.arena, this.terms, this.keys);
+    this.shapes = new Shapes(this.arena, this.terms.postings, options.hashSeed);
+    this.attributes = new Attributes(this.arena, this.terms, this.shapes, this.keys);
     this.spaces = new Spaces(this.arena, options.hashSeed);
     this.searching = new Searching(this);
   }

@@ -10,12 +10,15 @@ import {
   readClose,
   readCount,
   readDeclare,
+  readDefine,
+  readDefinitions,
   readDelete,
   readDemand,
   readEmpty,
   readEndSelected,
   readExplain,
   readFacets,
+  readGather,
   readHandle,
   readJoin,
   readKey,
@@ -37,6 +40,7 @@ import {
   readWithdraw,
 } from '../protocol/index.js';
 import { adopt, adopted } from './adopting.js';
+import { define, definitions } from './defining.js';
 import { deleteObject, tag } from './deleting.js';
 import { emitFail, emitOk, emitValue, flushOk } from './emit.js';
 import { explainObject, explainPromised, explainRings, explainWaits } from './explain.js';
@@ -49,13 +53,13 @@ import { endSession, join, leave, openSession } from './members.js';
 import { cancelLease, giveBack, lease, leaseTimedOut, settleLeases } from './memory.js';
 import { isNewWork, refuseNewWork } from './new-work.js';
 import { durabilityOf, offer, unkeep, withdraw } from './offer.js';
-import { isToldKey } from './own-keys.js';
+import { isReservedKey } from './own-keys.js';
 import { close, graceOver, promise } from './promising.js';
 import { count, query } from './querying.js';
 import { demand, endDemand, requireExplicitly, retract } from './require.js';
 import { restart } from './restart.js';
 import { VERSION, WAIT, WAIT_KIND } from './rows.js';
-import { endSelected, tagSelected } from './selected.js';
+import { endSelected, gather, tagSelected } from './selected.js';
 import type { Session } from './sessions.js';
 import { slabFailed, slabReady } from './slabs.js';
 import { sort } from './sorting.js';
@@ -233,7 +237,8 @@ function applyRare(pool: PoolState, session: Session, request: number, code: num
       readKey(r, message.key);
       const { key, nameStart, nameEnd } = message.key;
       const name = decodeUtf8(r.bytes, nameStart, nameEnd);
-      if (isToldKey(name)) {
+      if (isReservedKey(name)) {
+        session.keys.refuse(key);
         refuse('bad-attribute', `Cannot use the key "${name}": by it the pool tells what it knows`);
       }
       const number = pool.keys.number(name);
@@ -324,6 +329,9 @@ function applyNamed(pool: PoolState, session: Session, request: number, code: nu
           request,
           explainPromised(pool, name) ?? explainObject(pool, objectNamed(pool, nameStart, nameEnd)),
         );
+      } else if (what === EXPLAIN.selector) {
+        const text = decodeUtf8(r.bytes, nameStart, nameEnd);
+        emitValue(pool, session, request, pool.searching.explain(text));
       } else {
         const rows = what === EXPLAIN.waits ? explainWaits(pool) : explainRings(pool);
         emitValue(pool, session, request, rows);
@@ -371,6 +379,16 @@ function applySelecting(pool: PoolState, session: Session, request: number, code
     case MESSAGE.tagSelected:
       readTagSelected(r, message.tagSelected);
       emitValue(pool, session, request, tagSelected(pool, session, message.tagSelected));
+      return false;
+    case MESSAGE.gather:
+      readGather(r, message.gather);
+      emitValue(pool, session, request, gather(pool, message.gather));
+      return false;
+    case MESSAGE.define:
+      define(pool, readDefine(r));
+      return true;
+    case MESSAGE.definitions:
+      emitValue(pool, session, request, definitions(pool, readDefinitions(r)));
       return false;
     case MESSAGE.endSelected:
       readEndSelected(r, message.endSelected);

@@ -32,19 +32,19 @@ export function writeDefine(w: Writer, { kind, name, definition }: Define): void
 }
 
 /** 0x49 DEFINITIONS: what is defined, of one kind; of one name, or of all when it is empty. */
-export interface Definitions {
+export interface DefinitionsRequest {
   readonly kind: number;
   readonly name: string;
 }
 
-export function readDefinitions(r: Reader): Definitions {
+export function readDefinitions(r: Reader): DefinitionsRequest {
   const kind = readChoice(r, DEFINITION.collection, 'the kind of a definition');
   const name = r.text();
   endBody(r);
   return { kind, name };
 }
 
-export function writeDefinitions(w: Writer, { kind, name }: Definitions): void {
+export function writeDefinitions(w: Writer, { kind, name }: DefinitionsRequest): void {
   writeWhole(w, MESSAGE.definitions, () => {
     w.u8(kind);
     w.text(name);

@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '41752ab2ab9026501b806f70d37b36e500e9c09ab72245bb4872eb5d0ba62be4',
+    vectors: '5c284a8356fd1ac3f6b8263f091388a0d1272f565203d1b2eaf8d44a248c1cb8',
   },
 ];
 

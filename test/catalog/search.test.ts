@@ -4,6 +4,7 @@ import { Arena } from '../../src/catalog/arena.js';
 import { Planner } from '../../src/catalog/plan.js';
 import { RowSet } from '../../src/catalog/row-set.js';
 import { Search } from '../../src/catalog/search.js';
+import { Shapes } from '../../src/catalog/shapes.js';
 import { Terms } from '../../src/catalog/terms.js';
 import { Writer } from '../../src/core/bytes.js';
 import type { Selector } from '../../src/core/selector/ast.js';
@@ -18,21 +19,29 @@ import { fc } from '../fast-check.js';
 class Objects {
   readonly arena = new Arena();
   readonly terms = new Terms(this.arena, 7);
+  readonly shapes = new Shapes(this.arena, this.terms.postings, 7);
   readonly #keys = new Map<string, number>();
-  readonly #rows = new Map<number, { attributes: ReadonlyMap<string, Value>; terms: number[] }>();
+  readonly #rows = new Map<
+    number,
+    { attributes: ReadonlyMap<string, Value>; terms: number[]; shape: number }
+  >();
   readonly #writer = new Writer();
   readonly #planner: Planner;
   #all = 0;
 
-  constructor() {
-    this.#planner = new Planner({
+  constructor(lookCost?: number) {
+    const searched = {
       terms: this.terms,
+      shapes: this.shapes,
       arena: this.arena,
       all: () => this.#all,
-      keyNumber: (name) => this.#keys.get(name) ?? 0,
+      keyNumber: (name: string) => this.#keys.get(name) ?? 0,
       keys: () => this.#keys,
       own: () => null,
-    });
+      termOf: (row: number, key: number) =>
+        this.#rows.get(row)?.terms.find((term) => this.terms.keyOf(term) === key) ?? 0,
+    };
+    this.#planner = new Planner(searched, lookCost);
   }
 
   get rows(): number[] {
@@ -45,6 +54,7 @@ class Objects {
 
   add(row: number, attributes: ReadonlyMap<string, Value>): void {
     const terms: number[] = [];
+    const keys: number[] = [];
     for (const [name, value] of attributes) {
       let key = this.#keys.get(name);
       if (key === undefined) {
@@ -56,15 +66,23 @@ class Objects {
       const term = this.terms.intern(key, this.#writer.bytes, 0, this.#writer.at);
       this.terms.show(term, row);
       terms.push(term);
+      keys.push(key);
     }
+    const shape = keys.length === 0 ? 0 : this.shapes.intern(Uint32Array.from(keys), keys.length);
+    if (shape !== 0) this.shapes.show(shape, 'attributed', row);
     this.#all = this.terms.postings.add(this.#all, row);
-    this.#rows.set(row, { attributes, terms });
+    this.#rows.set(row, { attributes, terms, shape });
   }
 
   remove(row: number): void {
     for (const term of this.#rows.get(row)?.terms ?? []) {
       this.terms.hide(term, row);
       this.terms.release(term);
+    }
+    const shape = this.#rows.get(row)?.shape ?? 0;
+    if (shape !== 0) {
+      this.shapes.hide(shape, 'attributed', row);
+      this.shapes.release(shape);
     }
     this.#all = this.terms.postings.remove(this.#all, row);
     this.#rows.delete(row);
@@ -102,13 +120,17 @@ function countOf(search: Search): number {
   return count;
 }
 
+const anyAsked = fc.array(anySelector, { minLength: 1, maxLength: 6 });
+/** Rows are looked at one by one, or hardly ever. */
+const anyLookCost = fc.constantFrom(0, 1, 1_000);
+
 const anyRow = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(65_535, 65_536, 200_000));
 
 test('what an index finds is what brute force finds, whatever comes and goes (I9)', () => {
   const steps = fc.array(fc.tuple(anyRow, anyAttributes), { minLength: 1, maxLength: 40 });
   fc.assert(
-    fc.property(steps, fc.array(anySelector, { minLength: 1, maxLength: 6 }), (changes, asked) => {
-      const objects = new Objects();
+    fc.property(steps, anyAsked, anyLookCost, (changes, asked, lookCost) => {
+      const objects = new Objects(lookCost);
       for (const [row, attributes] of changes) {
         if (objects.has(row)) objects.remove(row);
         else objects.add(row, attributes);
@@ -120,6 +142,7 @@ test('what an index finds is what brute force finds, whatever comes and goes (I9
       }
       for (const row of objects.rows) objects.remove(row);
       assert.equal(objects.terms.used, 0);
+      assert.equal(objects.shapes.used, 0);
       assert.equal(objects.terms.postings.bytesUsed, 0);
       assert.equal(objects.arena.bytesUsed, 0);
     }),

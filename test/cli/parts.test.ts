@@ -20,8 +20,8 @@ import { toJson } from '../../src/cli/json.js';
 import { parseCommandLine } from '../../src/cli/options.js';
 import { errorLine } from '../../src/cli/report.js';
 import { plainWords, shellWords } from '../../src/cli/shell-words.js';
-import { didYouMean } from '../../src/cli/suggest.js';
 import { AttaccaError } from '../../src/core/errors.js';
+import { didYouMean } from '../../src/core/suggest.js';
 import { Float, Timestamp } from '../../src/core/value.js';
 import { fc } from '../fast-check.js';
 

@@ -11,9 +11,15 @@ test('the names that the package exports', () => {
     'AttaccaError',
     'ERROR_CODES',
     'Float',
+    'Schemas',
     'Timestamp',
+    'coerceAttributes',
     'connect',
+    'defineSchema',
     'join',
+    'loadSchema',
+    'parseSchema',
+    'parseTemplate',
   ]);
 });
 

@@ -85,6 +85,16 @@ export class Call {
     return plain(this.#is('value').value) as { [key: string]: Value };
   }
 
+  /** As {@link value}, with the types of the wire. */
+  raw(): Value {
+    return this.#is('value').value;
+  }
+
+  /** As {@link value}, of a list. */
+  values(): readonly Value[] {
+    return this.value() as unknown as readonly Value[];
+  }
+
   delivered(): Of<'deliver'> {
     return this.#is('deliver');
   }

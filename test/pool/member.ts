@@ -158,10 +158,15 @@ export class Member {
   sort(
     selector: string,
     key: string,
-    options: { descending?: boolean; limit?: number; place?: protocol.SortFields['place'] } = {},
+    options: {
+      descending?: boolean;
+      limit?: number;
+      detail?: number;
+      place?: protocol.SortFields['place'];
+    } = {},
   ): Call {
-    const { descending = false, limit = 0, place = null } = options;
-    const part = { selector, after: '', key, descending, limit, detail: 0, place };
+    const { descending = false, limit = 0, detail = 0, place = null } = options;
+    const part = { selector, after: '', key, descending, limit, detail, place };
     return this.client.call((w) => protocol.writeSort(w, part));
   }
 
@@ -180,6 +185,31 @@ export class Member {
   endSelected(selector: string, how: keyof typeof protocol.END, dry = false): Call {
     const part = { selector, after: '', dry, how: protocol.END[how] };
     return this.client.call((w) => protocol.writeEndSelected(w, part));
+  }
+
+  explainSelector(selector: string): Call {
+    return this.client.call((w) => protocol.writeExplain(w, protocol.EXPLAIN.selector, selector));
+  }
+
+  gather(
+    selector: string,
+    key: string,
+    value: Value,
+    options: { removes?: boolean; dry?: boolean } = {},
+  ): Call {
+    const { removes = false, dry = false } = options;
+    const part = { selector, after: '', dry, removes, key, value };
+    return this.client.call((w) => protocol.writeGather(w, part));
+  }
+
+  define(kind: keyof typeof protocol.DEFINITION, name: string, definition: Value): Call {
+    const code = protocol.DEFINITION[kind];
+    return this.client.call((w) => protocol.writeDefine(w, { kind: code, name, definition }));
+  }
+
+  definitions(kind: keyof typeof protocol.DEFINITION, name = ''): Call {
+    const code = protocol.DEFINITION[kind];
+    return this.client.call((w) => protocol.writeDefinitions(w, { kind: code, name }));
   }
 
   members(): Call {

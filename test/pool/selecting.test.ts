@@ -10,6 +10,7 @@ import { anyAttributes, anySelector } from '../core/selector/arbitraries.js';
 import { isSelected } from '../core/selector/reference.js';
 import { restored, saved } from '../core/states.js';
 import { fc } from '../fast-check.js';
+import type { Call } from './call.js';
 import { Harness } from './harness.js';
 import type { Handle, Member } from './member.js';
 
@@ -255,6 +256,24 @@ test('histograms: ranges whose width is a power of two', () => {
   assert.deepEqual(histogram('param'), []);
 });
 
+test('the ends of a histogram are exact, though as float64 they are one', () => {
+  const { member } = fields();
+  const numbers = [2n ** 53n + 1n, new Float(2 ** 53), 2n ** 53n + 1n];
+  const times = [new Timestamp(2n ** 60n + 1n), new Timestamp(2n ** 60n)];
+  for (const [at, far] of [...numbers, ...times].entries()) {
+    member.offer(`far/${at}`, 'bytes', { attributes: { far }, keep: true });
+  }
+  const answer = member.facets('far', '', { what: FACETS.histogram }).value();
+  const found = answer['histograms'] as { [key: string]: Value }[];
+  assert.deepEqual(
+    found.map(({ objects, least, most }) => [objects, least, most]),
+    [
+      [3, 2 ** 53, 2n ** 53n + 1n],
+      [2, new Timestamp(2n ** 60n), new Timestamp(2n ** 60n + 1n)],
+    ],
+  );
+});
+
 test('sorted: by a key, then by name; what has it not comes last; pages go on behind a place', () => {
   const { member } = fields();
   member.offer('z', 'bytes', { keep: true });
@@ -291,6 +310,45 @@ test('sorted: by a key, then by name; what has it not comes last; pages go on be
   assert.deepEqual(sorted('', '.bytes', { place: { value: null, name: 'y' } }), []);
 });
 
+test('sorted by name, either way: the name is the value, and the place', () => {
+  const { member } = fields();
+  const sorted = (key: string, descending: boolean, place: string | null = null): Value => {
+    const behind = place === null ? null : { value: place, name: place };
+    const options = { descending, limit: 3, place: behind };
+    return member.sort('param = "t"', key, options).value()['objects'] as Value;
+  };
+  const rows = (...names: string[]): Value => names.map((name) => ({ key: name, object: name }));
+  for (const key of ['name', '.maestro.core.cdo.name']) {
+    assert.deepEqual(sorted(key, false), rows('t/0', 't/12', 't/18'));
+    assert.deepEqual(sorted(key, true), rows('t/6', 't/18', 't/12'));
+    assert.deepEqual(sorted(key, true, 't/12'), rows('t/0'));
+    assert.deepEqual(sorted(key, false, 't/18'), rows('t/6'));
+  }
+});
+
+test('a float64 that is whole is told as a float64, wherever it is told', () => {
+  const { member } = fields();
+  const told = (call: Call): Value => {
+    const { answer } = call;
+    assert.ok(answer?.kind === 'value');
+    return answer.value;
+  };
+  const float = new Float(850);
+  member.tag('t/0', { tagged: new Float(2) }).ok();
+  const stat = told(member.stat('t/0')) as { [key: string]: { [key: string]: Value } };
+  assert.deepEqual(
+    [stat['attributes']?.['level'], stat['tags']?.['tagged']],
+    [float, new Float(2)],
+  );
+  const { values } = told(member.facets('level')) as { [key: string]: Value };
+  assert.deepEqual({ ...(values as { [key: string]: Value }[])[0] }, { value: float, count: 8 });
+  const { objects } = told(member.sort('', 'level', { limit: 1 })) as { [key: string]: Value };
+  assert.deepEqual(
+    { ...(objects as { [key: string]: Value }[])[0] },
+    { key: float, object: 't/0' },
+  );
+});
+
 test('end what is selected: what may not end is told, and dry it only says', () => {
   const { member, pool } = fields();
   const reader = pool.member('reader');
@@ -323,4 +381,89 @@ test('keys by which the pool tells what it knows are no attributes', () => {
   const pool = new Harness();
   const member = pool.member('a');
   assert.throws(() => member.offer('x', 'bytes', { attributes: { '.bytes': 5 } }));
+});
+
+test('a plan can be shown: which part is asked first, how, and what it leaves at most', () => {
+  const { member } = fields();
+  const plan = member.explainSelector('param = "t" and step in 6..12 and step < 12').value();
+  assert.deepEqual(plan, {
+    ...{ selector: null, how: 'what all of these leave, the rarest first', candidates: 2 },
+    parts: [
+      {
+        ...{ selector: 'step in 6..12 and step < 12', candidates: 2 },
+        how: 'by a scan over numbers of 5 distinct values',
+      },
+      { selector: 'param = "t"', how: 'by value', candidates: 4 },
+    ],
+  });
+  const one = member.explainSelector('name = "t/6"').value();
+  assert.deepEqual(one, { selector: 'name = "t/6"', how: 'by name', candidates: 1 });
+  const deep = `${'not (a = 1 or '.repeat(30)}b = 1${')'.repeat(30)}`;
+  assert.equal(member.explainSelector(deep).value()['selector'], null);
+  member.explainSelector('a =').fails('bad-selector');
+});
+
+test('sorted: what an answer has no room for is told, and comes behind the last row', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('a');
+  const large = Object.fromEntries(
+    Array.from({ length: 15 }, (_, index) => [`k${index}`, 'v'.repeat(4_000)]),
+  );
+  for (let index = 0; index < 120; index++) {
+    member.offer(`o/${index}`, null, { attributes: { ...large, index }, keep: true });
+  }
+  const page = (place: { value: Value; name: string } | null): { [key: string]: Value } =>
+    member.sort('', 'index', { place, detail: DETAIL.found }).value();
+  const first = page(null);
+  const rows = first['objects'] as { key: number; object: { name: string } }[];
+  assert.equal(first['cut'], true);
+  assert.ok(rows.length > 20 && rows.length < 120, `${rows.length} rows`);
+  const last = rows.at(-1);
+  assert.equal(last?.key, rows.length - 1);
+  const then = page({ value: last?.key ?? 0, name: last?.object.name ?? '' })['objects'];
+  assert.equal((then as { key: number }[])[0]?.key, rows.length);
+  assert.equal(member.sort('index < 9', 'index').value()['cut'], false);
+});
+
+test('sorted by names, downwards, too', () => {
+  const { member } = fields();
+  const down = member.sort('step = 0', 'name', { descending: true }).value()['objects'];
+  assert.deepEqual(down, [
+    { key: 'u/0', object: 'u/0' },
+    { key: 't/0', object: 't/0' },
+  ]);
+});
+
+test('histograms: of numbers at the ends of what a float64 can say', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  const histogram = (): { [key: string]: Value } => {
+    const answer = member.facets('v', '', { what: FACETS.histogram }).value();
+    const [first] = answer['histograms'] as { [key: string]: Value }[];
+    const { bins, objects } = first as { bins: number[]; objects: number };
+    assert.ok(bins.length <= 64);
+    assert.equal(
+      bins.reduce((sum, count) => sum + count, 0),
+      objects,
+    );
+    return first as { [key: string]: Value };
+  };
+  member.offer('a', 'x', { attributes: { v: 1e308 }, keep: true });
+  assert.equal(histogram()['objects'], 1);
+  member.offer('b', 'x', { attributes: { v: -1e308 }, keep: true });
+  member.offer('c', 'x', { attributes: { v: Number.POSITIVE_INFINITY }, keep: true });
+  member.offer('d', 'x', { attributes: { v: Number.NaN }, keep: true });
+  assert.deepEqual([histogram()['objects'], histogram()['least']], [2, -1e308]);
+  member.delete('a').ok();
+  member.delete('b').ok();
+  member.offer('e', 'x', { attributes: { v: 5e-324 }, keep: true });
+  member.offer('f', 'x', { attributes: { v: 0 }, keep: true });
+  assert.equal(histogram()['objects'], 2);
+});
+
+test('whole floats stay floats in what is told of them', () => {
+  const { member } = fields();
+  const raw = member.query('name = "t/0"', '', 0, DETAIL.stat).raw() as { objects: Value[] };
+  const [row] = raw.objects as { attributes: { level: Value } }[];
+  assert.ok(row?.attributes.level instanceof Float);
 });

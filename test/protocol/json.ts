@@ -24,7 +24,7 @@ export function jsonOf(value: Value): Json {
 }
 
 /** Fields of a message or frame that hold values; all others are names, numbers and texts. */
-const MAP_FIELDS = new Set(['info', 'fields', 'granted', 'process', 'pool']);
+const MAP_FIELDS = new Set(['info', 'fields', 'granted', 'process', 'pool', 'definition']);
 
 function fieldOf(kind: string, name: string, field: unknown): Json {
   if (name === 'messages') return (field as object[]).map((message) => fieldsOf(message));

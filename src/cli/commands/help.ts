@@ -1,3 +1,4 @@
+import { didYouMean } from '../../core/suggest.js';
 import { commandNames, findCommand } from '../catalog.js';
 import { defineCommand } from '../command.js';
 import { EXIT, UsageError } from '../exit.js';
@@ -5,7 +6,6 @@ import { styleFor } from '../format.js';
 import { commandHelp, overview } from '../help.js';
 import { COMMON_OPTIONS } from '../options.js';
 import { print, stdoutIsTerminal } from '../output.js';
-import { didYouMean } from '../suggest.js';
 
 export const command = defineCommand({
   usage: ['[COMMAND]'],

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { counted } from '../../core/counted.js';
+import { didYouMean } from '../../core/suggest.js';
 import type { Context } from '../command.js';
 import { formatDuration, parseTimeout } from '../duration.js';
 import { Forwarding } from '../exec/forwarding.js';
@@ -13,7 +14,6 @@ import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
 import { Store } from '../pool/store.js';
 import { Progress } from '../progress.js';
-import { didYouMean } from '../suggest.js';
 import { type Job, parseJobs } from './parse.js';
 import { type JobEnd, JobRunner } from './runner.js';
 

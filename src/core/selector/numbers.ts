@@ -4,7 +4,7 @@ const INT64_MIN = -(2n ** 63n);
 const UINT64_MAX = 2n ** 64n - 1n;
 
 /** As {@link Value} has it: a float64 that is whole says so. */
-function floatOf(value: number): number | Float {
+export function floatOf(value: number): number | Float {
   return Number.isSafeInteger(value) && !Object.is(value, -0) ? new Float(value) : value;
 }
 

@@ -1,0 +1,126 @@
+import { AttaccaError } from '../core/errors.js';
+import type { Schema } from '../core/schema/schema.js';
+import { quoted } from '../core/selector/printer.js';
+import type { ValueMap } from '../core/value.js';
+import type { Client } from './client.js';
+import {
+  type CollectionOptions,
+  type ContainerOptions,
+  type Definition,
+  defineNamed,
+  definitionsOf,
+  deleteCollection,
+  deleteContainer,
+  documentOf,
+  gatherObjects,
+  type Relation,
+  withoutUndefined,
+} from './defining.js';
+import { errorOf } from './errors.js';
+import type { Changed, ChangeOptions } from './selecting.js';
+
+/**
+ * What a pool has by name beside objects, and how objects hang together: `pool.catalog`.
+ *
+ * ```ts
+ * await pool.catalog.defineSchema(await loadSchema('ecmwf-mars'));
+ * await pool.catalog.defineContainer('run42', { attributes: { class: 'od' } });
+ * await pool.catalog.defineCollection('late', { selector: 'step > 120' });
+ * ```
+ */
+export class Catalog {
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /**
+   * The pool holds by it what is offered, expected and tagged from now on. `bad-schema`,
+   * `schema-conflict`.
+   */
+  async defineSchema(schema: Schema | ValueMap): Promise<void> {
+    const { name, document } = documentOf(schema);
+    await defineNamed(this.#client, 'schema', name, document);
+  }
+
+  /** `definition-in-use` while a container names it. */
+  async removeSchema(name: string): Promise<void> {
+    await defineNamed(this.#client, 'schema', name, null);
+  }
+
+  /** Schemas, all or the one of a name (`unknown-definition`). */
+  schemas(name = ''): Promise<Definition[]> {
+    return definitionsOf(this.#client, 'schema', name);
+  }
+
+  /** Objects are in it whose offer says so: by the attribute `.container`. */
+  async defineContainer(name: string, options: ContainerOptions = {}): Promise<void> {
+    await defineNamed(this.#client, 'container', name, withoutUndefined({ ...options }));
+  }
+
+  containers(name = ''): Promise<Definition[]> {
+    return definitionsOf(this.#client, 'container', name);
+  }
+
+  /**
+   * Deletes all that is in a container, and the container when nothing is left in it. What cannot
+   * be deleted is told, unless forced.
+   */
+  deleteContainer(
+    name: string,
+    options: ChangeOptions & { readonly force?: boolean | undefined } = {},
+  ): Promise<Changed> {
+    return deleteContainer(this.#client, name, options);
+  }
+
+  /** A selector with a name, or a list. Selectors ask for it: `.collection = "name"`. */
+  async defineCollection(name: string, options: CollectionOptions = {}): Promise<void> {
+    await defineNamed(this.#client, 'collection', name, withoutUndefined({ ...options }));
+  }
+
+  collections(name = ''): Promise<Definition[]> {
+    return definitionsOf(this.#client, 'collection', name);
+  }
+
+  /** Takes a collection away; its objects stay. */
+  deleteCollection(name: string, options: ChangeOptions = {}): Promise<Changed> {
+    return deleteCollection(this.#client, name, options);
+  }
+
+  /** Puts all that a selector selects into the list of a collection. */
+  collect(name: string, selector: string, options: ChangeOptions = {}): Promise<Changed> {
+    const edit = { key: '.collections', value: name, removes: false };
+    return gatherObjects(this.#client, selector, edit, options);
+  }
+
+  /** Takes all that a selector selects out of the list of a collection. */
+  uncollect(name: string, selector: string, options: ChangeOptions = {}): Promise<Changed> {
+    const edit = { key: '.collections', value: name, removes: true };
+    return gatherObjects(this.#client, selector, edit, options);
+  }
+
+  /** Says how an object relates to another one, which need not be there (yet, or any more). */
+  async relate(name: string, relation: Relation, other: string): Promise<void> {
+    await this.#relate(name, relation, other, false);
+  }
+
+  /** Takes back what {@link relate} said. */
+  async unrelate(name: string, relation: Relation, other: string): Promise<void> {
+    await this.#relate(name, relation, other, true);
+  }
+
+  async #relate(name: string, relation: Relation, other: string, removes: boolean): Promise<void> {
+    const edit = { key: `.${relation}`, value: other, removes };
+    const selector = `name = ${quoted(name)}`;
+    const { selected, refused } = await gatherObjects(this.#client, selector, edit, {});
+    const [first] = refused;
+    if (first !== undefined) {
+      const { code, message } = first;
+      throw errorOf({ code: String(code), message: String(message), fields: { name } });
+    }
+    if (selected > 0) return;
+    const why = `Cannot relate "${name}": the pool has no such object`;
+    throw new AttaccaError('unknown-object', why, { name });
+  }
+}

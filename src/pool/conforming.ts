@@ -1,0 +1,56 @@
+import { refuse } from '../core/assert.js';
+import type { AttributeIndex } from '../protocol/index.js';
+import { KEY } from './attributes.js';
+import { type Container, unknownDefinition } from './definitions.js';
+import type { Session } from './sessions.js';
+import type { PoolState } from './state.js';
+
+/**
+ * The attributes of an offer as its container and the schemas have them: with defaults, coerced, or
+ * `schema-mismatch`. Returns the same record when nothing is to be said of it, else a new one, and
+ * then frees neither.
+ */
+export function conformed(pool: PoolState, record: number): number {
+  const { attributes, definitions } = pool;
+  const container = containerOf(pool, record);
+  if (container === null && !definitions.hasSchemas) return record;
+  const said = attributes.toMap(record);
+  const whole = container === null ? said : { ...container.attributes, ...said };
+  return attributes.ofMap(definitions.schemas.coerce(whole, container?.schemas ?? []));
+}
+
+/** The container that attributes name; null when they name none. */
+export function containerOf(pool: PoolState, record: number): Container | null {
+  const term = pool.attributes.termOf(record, KEY.container);
+  if (term === 0) return null;
+  const name = pool.attributes.valueOf(term);
+  if (typeof name !== 'string') {
+    refuse('bad-attribute', 'Cannot offer: ".container" is the name of a container, a text');
+  }
+  return pool.definitions.container(name) ?? unknownDefinition('container', name);
+}
+
+/** An expectation as schemas have what it says, and no more; else as {@link conformed}. */
+export function expectation(pool: PoolState, record: number): number {
+  const { attributes, definitions } = pool;
+  if (record === 0 || !definitions.hasSchemas) return record;
+  return attributes.ofMap(definitions.schemas.coerceGiven(attributes.toMap(record)));
+}
+
+/** A record of tags as they came, as schemas have them; `bad-attribute` for what is no tag. */
+export function storeTags(pool: PoolState, session: Session, index: AttributeIndex): number {
+  const { attributes, definitions, reader } = pool;
+  const record = attributes.store(reader.bytes, index, session.keys);
+  try {
+    if (attributes.termOf(record, KEY.container) !== 0) {
+      refuse('bad-attribute', 'Cannot tag with ".container": an object is in that of its offer');
+    }
+    if (record === 0 || !definitions.hasSchemas) return record;
+    const tags = attributes.ofMap(definitions.schemas.coerceGiven(attributes.toMap(record)));
+    attributes.free(record);
+    return tags;
+  } catch (error) {
+    attributes.free(record);
+    throw error;
+  }
+}

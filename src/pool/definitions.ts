@@ -1,0 +1,196 @@
+import { refuse } from '../core/assert.js';
+import { AttaccaError } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
+import { parseSchema } from '../core/schema/schema.js';
+import { Schemas } from '../core/schema/schemas.js';
+import { parseSelector } from '../core/selector/parser.js';
+import type { StateReader, StateWriter } from '../core/state-codec.js';
+import type { Value, ValueMap } from '../core/value.js';
+import { DEFINITION } from '../protocol/index.js';
+
+/** What objects of a container have, unless they say otherwise. */
+export interface Container {
+  /** Attributes of those that have none of these keys. */
+  readonly attributes: ValueMap;
+  /** Schemas that ask each of them for their required keys, and give their defaults. */
+  readonly schemas: readonly string[];
+  /** Of those that the pool keeps, in ms; 0: none. */
+  readonly lifetimeMs: number;
+}
+
+const KINDS = ['schema', 'container', 'collection'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** The fields that a definition may have; of schemas, parseSchema knows. */
+const FIELDS: { readonly [K in Exclude<Kind, 'schema'>]: readonly string[] } = {
+  container: ['attributes', 'schemas', 'lifetimeMs', 'tags', 'documentation'],
+  collection: ['selector', 'tags', 'documentation'],
+};
+
+/**
+ * Schemas, containers and collections: what people have defined by name. Few, and changed rarely:
+ * here maps are kept as they came.
+ */
+export class Definitions {
+  readonly #given: { readonly [K in Kind]: Map<string, ValueMap> } = {
+    schema: new Map(),
+    container: new Map(),
+    collection: new Map(),
+  };
+  readonly #containers = new Map<string, Container>();
+  /** Selectors of collections that are defined by one. */
+  readonly #selectors = new Map<string, string>();
+  #schemas = new Schemas();
+
+  /** Whether attributes are checked by anything. */
+  get hasSchemas(): boolean {
+    return this.#given.schema.size > 0;
+  }
+
+  get schemas(): Schemas {
+    return this.#schemas;
+  }
+
+  container(name: string): Container | null {
+    return this.#containers.get(name) ?? null;
+  }
+
+  /** The selector that defines a collection; null when it is a list, or not known. */
+  selectorOf(collection: string): string | null {
+    return this.#selectors.get(collection) ?? null;
+  }
+
+  has(kind: number, name: string): boolean {
+    return this.#given[kindOf(kind)].has(name);
+  }
+
+  /** Defines, or defines anew. What is refused leaves all as it was. */
+  define(kind: number, name: string, definition: Value): void {
+    const map = mapOf(definition, `the ${kindOf(kind)} "${name}"`);
+    const given = this.#given[kindOf(kind)];
+    if (given.size >= LIMITS.definitionsMax && !given.has(name)) {
+      refuse('too-large', `Cannot define "${name}": so many are defined already`, {
+        limit: LIMITS.definitionsMax,
+      });
+    }
+    if (kind === DEFINITION.schema) this.#defineSchema(name, map);
+    else if (kind === DEFINITION.container) this.#defineContainer(name, map);
+    else this.#defineCollection(name, map);
+    given.set(name, map);
+  }
+
+  /** Takes a definition away, which is there. */
+  remove(kind: number, name: string): void {
+    this.#given[kindOf(kind)].delete(name);
+    if (kind === DEFINITION.schema) this.#schemas = schemasOf(this.#given.schema);
+    else if (kind === DEFINITION.container) this.#containers.delete(name);
+    else this.#selectors.delete(name);
+  }
+
+  /** Definitions of a kind by name, in the order in which they were first given. */
+  all(kind: number): ReadonlyMap<string, ValueMap> {
+    return this.#given[kindOf(kind)];
+  }
+
+  save(w: StateWriter): void {
+    for (const kind of KINDS) {
+      const given = this.#given[kind];
+      w.u32(given.size);
+      for (const [name, map] of given) {
+        w.text(name);
+        w.valueMap(map);
+      }
+    }
+  }
+
+  restore(r: StateReader): void {
+    for (const [kind] of KINDS.entries()) {
+      for (let count = r.count(1); count > 0; count--) {
+        const name = r.text();
+        const map = r.valueMap();
+        try {
+          this.define(kind, name, map);
+        } catch (error) {
+          if (!(error instanceof AttaccaError)) throw error;
+          throw new AttaccaError('journal-damaged', `Cannot restore a state: ${error.message}`);
+        }
+      }
+    }
+  }
+
+  #defineSchema(name: string, map: ValueMap): void {
+    const schema = parseSchema(map);
+    if (schema.name !== name) {
+      refuse('bad-argument', `Cannot define "${name}": the schema says its name is another`, {
+        name: schema.name,
+      });
+    }
+    this.#schemas = schemasOf(new Map([...this.#given.schema, [name, map]]));
+  }
+
+  #defineContainer(name: string, map: ValueMap): void {
+    checkFields(name, map, FIELDS.container);
+    const { attributes = {}, schemas = [], lifetimeMs = 0, tags = {} } = map;
+    mapOf(tags, `the tags of "${name}"`);
+    const isLifetime =
+      typeof lifetimeMs === 'number' && lifetimeMs >= 0 && lifetimeMs < 2 ** 32 - 1;
+    if (!isLifetime) refuse('bad-argument', `Cannot define "${name}": lifetimeMs is no duration`);
+    const names = Array.isArray(schemas) ? schemas : [schemas];
+    for (const schema of names) {
+      if (typeof schema === 'string' && this.#given.schema.has(schema)) continue;
+      unknownDefinition('schema', String(schema));
+    }
+    this.#containers.set(name, {
+      attributes: mapOf(attributes, `the attributes of "${name}"`),
+      schemas: names as readonly string[],
+      lifetimeMs: Math.ceil(lifetimeMs as number),
+    });
+  }
+
+  #defineCollection(name: string, map: ValueMap): void {
+    checkFields(name, map, FIELDS.collection);
+    const { selector = null, tags = {} } = map;
+    mapOf(tags, `the tags of "${name}"`);
+    if (selector === null) {
+      this.#selectors.delete(name);
+      return;
+    }
+    if (typeof selector !== 'string') {
+      refuse('bad-argument', `Cannot define "${name}": its selector is no text`);
+    }
+    parseSelector(selector);
+    this.#selectors.set(name, selector);
+  }
+}
+
+/** The kind of a definition in words, by its code. */
+export function kindOf(kind: number): Kind {
+  return KINDS[kind] ?? 'schema';
+}
+
+/** Refuses what names a schema, a container or a collection that is not defined. */
+export function unknownDefinition(kind: Kind, name: string): never {
+  return refuse('unknown-definition', `Cannot use the ${kind} "${name}": it is not defined`, {
+    ...{ kind, name },
+  });
+}
+
+function schemasOf(given: ReadonlyMap<string, ValueMap>): Schemas {
+  return new Schemas([...given.values()].map(parseSchema));
+}
+
+function mapOf(value: Value, what: string): ValueMap {
+  const isMap =
+    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === null;
+  const isPlain = isMap || Object.getPrototypeOf(value ?? 0) === Object.prototype;
+  if (!isPlain) refuse('bad-argument', `Cannot define ${what}: it is no map`);
+  return value as ValueMap;
+}
+
+function checkFields(name: string, map: ValueMap, known: readonly string[]): void {
+  for (const field of Object.keys(map)) {
+    if (known.includes(field)) continue;
+    const why = `it has no field "${field}", but ${known.join(', ')}`;
+    refuse('bad-argument', `Cannot define "${name}": ${why}`, { field });
+  }
+}

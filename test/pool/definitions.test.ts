@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Timestamp, type Value } from '../../src/core/value.js';
+import { restorePool, savePool } from '../../src/pool/save.js';
+import { DETAIL } from '../../src/protocol/index.js';
+import { restored, saved } from '../core/states.js';
+import { Harness } from './harness.js';
+import type { Member } from './member.js';
+
+const FIELDS = {
+  'schema-name': 'fields',
+  'schema-version': 1,
+  'schema-namespace': '',
+  unknown: 'keep',
+  attributes: [
+    { key: 'param', type: 'str()', required: true },
+    { key: 'step', type: 'int(min=0)', default: 0 },
+    { key: 'date', type: 'day()' },
+  ],
+};
+
+function attributesOf(member: Member, name: string): Value {
+  return member.stat(name).value()['attributes'] as Value;
+}
+
+function names(member: Member, selector: string): Value {
+  return member.query(selector).value()['objects'] as Value;
+}
+
+test('schema: attributes of an offer are coerced, with defaults; what does not fit is refused', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  member.offer('before', 'x', { attributes: { step: 'six' } });
+  member.define('schema', 'fields', FIELDS).ok();
+  member.offer('x', 'x', { attributes: { param: 't', date: 20260131, other: true } });
+  const date = new Timestamp(BigInt(Date.UTC(2026, 0, 31)) * 1_000_000n);
+  assert.deepEqual(attributesOf(member, 'x'), { param: 't', date, other: true, step: 0 });
+  const bad = member.declare('y', { attributes: { param: 't', step: -1 } });
+  const { fields } = bad.offer('x').fails('schema-mismatch');
+  assert.deepEqual(
+    [fields['key'], fields['expected'], fields['schema']],
+    ['step', 'int(min=0)', 'fields'],
+  );
+  bad.set({ attributes: { step: '6' } }).ok();
+  bad.offer('x').ok();
+  assert.deepEqual(attributesOf(member, 'y'), { param: 't', step: 6 });
+  const missing = member.declare('z', { attributes: { step: 1 } });
+  assert.equal(missing.offer('x').fails('schema-mismatch').fields['key'], 'param');
+  assert.deepEqual(attributesOf(member, 'before'), { step: 'six' }, 'what is offered stays');
+});
+
+test('schema: an expectation and a tag are coerced by what they say, and need no more', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  member.define('schema', 'fields', FIELDS).ok();
+  const reader = pool.member('b');
+  const waiting = reader.demand('x', { attributes: { step: '6' } });
+  member.offer('x', 'bytes', { attributes: { param: 't', step: 6 } });
+  waiting.delivered();
+  reader
+    .declare('x', { attributes: { step: 'six' } })
+    .require()
+    .fails('schema-mismatch');
+  member.tag('x', { step: '7' }).ok();
+  assert.deepEqual(names(member, 'step = 7'), ['x']);
+  member.tag('x', { step: 'seven' }).fails('schema-mismatch');
+  member.tagSelected('param = "t"', { step: 'seven' }).fails('schema-mismatch');
+});
+
+test('schema: selectors are typed by it', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  member.offer('x', 'x', { attributes: { param: 't', step: 6 } });
+  assert.deepEqual(names(member, 'step = "6"'), []);
+  member.define('schema', 'fields', FIELDS).ok();
+  assert.deepEqual(names(member, 'step = "6"'), ['x'], 'also what was asked before');
+  assert.equal(member.query('step = "six"').fails('bad-selector').fields['position'], 5);
+});
+
+test('schema: malformed, contradictory, of another name, or in use', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  const { fields } = member
+    .define('schema', 'bad', { ...FIELDS, attributes: [{ key: 'a', type: 'integer()' }] })
+    .fails('bad-schema');
+  assert.equal(fields['path'], 'attributes[0].type');
+  member.define('schema', 'other', FIELDS).fails('bad-argument');
+  member.define('schema', 'fields', FIELDS).ok();
+  const other = { ...FIELDS, 'schema-name': 'other', attributes: [{ key: 'step', type: 'str()' }] };
+  member.define('schema', 'other', other).fails('schema-conflict');
+  member.define('container', 'run', { schemas: ['fields'] }).ok();
+  member.define('schema', 'fields', null).fails('definition-in-use');
+  member.define('container', 'run', null).ok();
+  member.define('schema', 'fields', null).ok();
+  member.define('schema', 'fields', null).fails('unknown-definition');
+  member.define('schema', 'other', other).ok();
+});
+
+test('container: gives its objects attributes, schemas and a lifetime; goes when it is empty', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  const object = member.declare('x', { attributes: { '.container': 'run', step: 3 } });
+  object.offer('x').fails('unknown-definition');
+  member.define('schema', 'fields', FIELDS).ok();
+  const run = { attributes: { user: 'me', step: 9 }, schemas: ['fields'], lifetimeMs: 500 };
+  member.define('container', 'run', { ...run, tags: { project: 'eu' } }).ok();
+  assert.equal(object.offer('x').fails('schema-mismatch').fields['key'], 'param');
+  object.set({ attributes: { param: 't' } }).ok();
+  object.offer('x', { keep: true }).ok();
+  assert.deepEqual(attributesOf(member, 'x'), {
+    '.container': 'run',
+    param: 't',
+    step: 3,
+    user: 'me',
+  });
+  assert.deepEqual(names(member, '.container = "run"'), ['x']);
+  member.tag('x', { '.container': 'run' }).fails('bad-attribute');
+  const [listed] = member.definitions('container').values() as { [key: string]: Value }[];
+  assert.deepEqual(listed, {
+    name: 'run',
+    definition: { ...run, tags: { project: 'eu' } },
+    objects: 1,
+  });
+  assert.equal(
+    member.define('container', 'run', null).fails('definition-in-use').fields['objects'],
+    1,
+  );
+  pool.pass(501);
+  assert.equal(member.stat('x').value()['state'], 'declared');
+  member.define('container', 'run', null).ok();
+  assert.deepEqual(member.definitions('container').values(), []);
+  member.define('container', 'run', { owner: 1 }).fails('bad-argument');
+  member.define('container', 'run', { schemas: ['none'] }).fails('unknown-definition');
+  member.define('container', 'run', { lifetimeMs: -1 }).fails('bad-argument');
+  member.define('container', 'run', 5).fails('bad-argument');
+});
+
+test('collection: lists, and selectors with a name; an object may be in many', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  for (const step of [0, 6, 12]) member.offer(`t/${step}`, 'x', { attributes: { step } });
+  member.define('collection', 'late', { selector: 'step > 3' }).ok();
+  member.define('collection', 'train', {}).ok();
+  member.define('collection', 'test', { documentation: 'held back' }).ok();
+  member.gather('step < 12', '.collections', 'train').value();
+  assert.deepEqual(names(member, '.collection = "train"'), ['t/0', 't/6']);
+  const again = member.gather('true', '.collections', 'test').value();
+  assert.deepEqual(again, { selected: 3, changed: 3, refused: [], next: null });
+  assert.deepEqual(names(member, '.collection = "late" and .collection = "train"'), ['t/6']);
+  assert.deepEqual(names(member, '.collection in ["late", "train"]'), ['t/0', 't/6', 't/12']);
+  assert.deepEqual(names(member, '.collection != "late"'), ['t/0']);
+  const [found] = member.query('name = "t/0"', '', 0, DETAIL.found).value()['objects'] as Value[];
+  assert.deepEqual((found as { attributes: Value }).attributes, {
+    step: 0,
+    '.collections': ['train', 'test'],
+  });
+  member.gather('step = 0', '.collections', 'train', { removes: true }).value();
+  member.gather('step = 0', '.collections', 'test', { removes: true }).value();
+  assert.deepEqual(member.stat('t/0').value()['tags'], {});
+  assert.equal(
+    member.define('collection', 'train', null).fails('definition-in-use').fields['objects'],
+    1,
+  );
+  member.gather('true', '.collections', 'late').fails('bad-argument');
+  member.gather('true', '.collections', 'none').fails('unknown-definition');
+  member.query('.collection ~ "t*"').fails('bad-selector');
+  member.define('collection', 'late', { selector: 'step >' }).fails('bad-selector');
+  member.define('collection', 'late', null).ok();
+  assert.deepEqual(names(member, '.collection = "late"'), []);
+});
+
+test('collections that are defined by one another end', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  member.define('collection', 'a', { selector: '.collection = "b"' }).ok();
+  member.define('collection', 'b', { selector: 'x = 1 or .collection = "a"' }).ok();
+  member.query('.collection = "a"').fails('bad-selector');
+  member.define('collection', 'b', { selector: 'x = 1' }).ok();
+  assert.deepEqual(names(member, '.collection = "a"'), []);
+});
+
+test('gather: values come into lists once, and a tag that is no list stays as it is', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  for (const name of ['x', 'y']) member.offer(name, name);
+  member.tag('y', { '.part-of': 'text' }).ok();
+  const done = member.gather('true', '.part-of', 'x').value();
+  assert.deepEqual([done['changed'], (done['refused'] as Value[]).length], [1, 1]);
+  member.gather('true', '.part-of', 'x').value();
+  member.gather('name = "x"', '.part-of', 5).value();
+  assert.deepEqual(member.stat('x').value()['tags'], { '.part-of': ['x', 5] });
+  const seen = member.gather('name = "x"', '.part-of', 5, { removes: true, dry: true }).value();
+  assert.equal(seen['selected'], 1);
+  assert.deepEqual(member.stat('x').value()['tags'], { '.part-of': ['x', 5] });
+  member.gather('true', '.bytes', 5).fails('bad-attribute');
+});
+
+test('what others depend on is not deleted, unless it is forced', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  for (const name of ['mask', 'x', 'y']) member.offer(name, name, { keep: true });
+  member.gather('name = "x"', '.depends-on', 'mask').value();
+  const { fields } = member.delete('mask').fails('object-depended-on');
+  assert.deepEqual(fields['objects'], ['x']);
+  member.delete('y').ok();
+  member.delete('x').ok();
+  member.delete('mask').ok();
+  member.offer('again', '', { keep: true, attributes: { '.depends-on': ['other'] } });
+  member.offer('other', '', { keep: true });
+  member.delete('other').fails('object-depended-on');
+  member.delete('other', true).ok();
+});
+
+test('definitions are part of the state', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  member.define('schema', 'fields', FIELDS).ok();
+  member.define('container', 'run', { attributes: { user: 'me' }, schemas: ['fields'] }).ok();
+  member.define('collection', 'late', { selector: 'step > "3"' }).ok();
+  const bytes = saved((w) => savePool(pool.pool, w));
+  const again = restored(bytes, restorePool);
+  assert.deepEqual(again.definitions.container('run'), pool.pool.definitions.container('run'));
+  assert.equal(again.definitions.selectorOf('late'), 'step > "3"');
+  assert.equal(again.definitions.schemas.find('fields')?.version, 1);
+  assert.deepEqual(
+    saved((w) => savePool(again, w)),
+    bytes,
+  );
+});
