@@ -558,6 +558,7 @@ export class Oracle {
       value['scope'] = current.scope;
       value['provider'] = current.by;
       value['level'] = { nothing: 'none', inline: 'manager', slice: 'memory' }[payload.kind];
+      value['time'] = current.at;
       value['durability'] = 'process';
     }
     return value;
