@@ -14,6 +14,7 @@ export function checkProvenance(pool: PoolState): void {
   let bytes = checkEntities(pool, count);
   checkUses(pool, count);
   const present = new Set<number>();
+  let bytesPresent = 0;
   for (const { activity, id } of pool.members.values()) {
     present.add(activity);
     assert(activities.get(activity, ACTIVITY.member) === id, 'a stay is that of its member');
@@ -25,9 +26,12 @@ export function checkProvenance(pool: PoolState): void {
     assert(isPresent === present.has(activity), 'a stay goes on for as long as its member');
     const named = names.get(activity) ?? 0;
     assert(activities.get(activity, ACTIVITY.names) === named, 'what names a stay is counted');
-    bytes += arena.bytesOf(activities.get(activity, ACTIVITY.told));
+    const told = arena.bytesOf(activities.get(activity, ACTIVITY.told));
+    bytes += told;
+    if (isPresent) bytesPresent += told;
     checkListOf(pool, activity);
   }
+  assert(bytesPresent === pool.provenance.bytesPresent, 'what is told of those there is counted');
   assert(bytes === arena.bytesUsed, 'every record of the provenance is named by somebody');
 }
 

@@ -101,6 +101,8 @@ export class Provenance {
   arena = new Arena();
   /** The newest entity of each name, by its reference. */
   names = new Directory();
+  /** What is told of stays that go on takes so much of the arena: that is not to be forgotten. */
+  bytesPresent = 0;
   #bytes: Uint8Array = new Uint8Array(0);
   #start = 0;
   #end = 0;
@@ -187,19 +189,22 @@ export class Provenance {
   makeRoom(versions: Table): void {
     const { entities, uses, arena } = this;
     if (entities.isFull) this.forgetEntity(versions);
-    while (arena.bytesUsed > this.limits.provenanceBytesMax && entities.used + uses.used > 0) {
+    const bytesMax = this.bytesPresent + this.limits.provenanceBytesMax;
+    while (arena.bytesUsed > bytesMax && entities.used + uses.used > 0) {
       if (entities.used > 0) this.forgetEntity(versions);
       if (uses.used > 0) this.forgetUse();
     }
   }
 
   save(w: StateWriter): void {
+    w.u64(this.bytesPresent);
     for (const part of [this.activities, this.entities, this.uses, this.arena, this.names]) {
       part.save(w);
     }
   }
 
   restore(r: StateReader): void {
+    this.bytesPresent = r.u64();
     for (const part of [this.activities, this.entities, this.uses, this.arena, this.names]) {
       part.restore(r);
     }

@@ -95,7 +95,6 @@ export class Remembered {
       const distance = uses.get(use, field);
       if (distance === 0) return;
       use = Math.max(use - distance, 1);
-      if (distance === 0xffff_ffff) this.hasForgotten = true;
     }
   }
 }

@@ -10,17 +10,20 @@ export function beginStay(pool: PoolState, session: Session, id: number, name: s
   const { arena, activities } = pool.provenance;
   const w = new Writer();
   writeMap(w, { ...session.process, name });
+  const told = arena.store(w.bytes, 0, w.at);
+  pool.provenance.bytesPresent += arena.bytesOf(told);
   const activity = activities.allocate();
   activities.set(activity, ACTIVITY.member, id);
   activities.set(activity, ACTIVITY.session, session.id);
-  activities.set(activity, ACTIVITY.told, arena.store(w.bytes, 0, w.at));
+  activities.set(activity, ACTIVITY.told, told);
   activities.setWide(activity, ACTIVITY.since, pool.options.wallMs + pool.now);
   return activity;
 }
 
 /** A member is gone; what it made and used is remembered. */
 export function endStay(pool: PoolState, activity: number, how: 'left' | 'crashed'): void {
-  const { activities } = pool.provenance;
+  const { activities, arena } = pool.provenance;
+  pool.provenance.bytesPresent -= arena.bytesOf(activities.get(activity, ACTIVITY.told));
   activities.set(activity, ACTIVITY.stay, STAY[how]);
   activities.setWide(activity, ACTIVITY.until, pool.options.wallMs + pool.now);
   pool.provenance.forgetIfOver(activity);
