@@ -99,6 +99,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         load: () => import('./commands/explain.js'),
       },
       {
+        name: 'lineage',
+        summary: 'what an object was made of, and what was made of it',
+        load: () => import('./commands/lineage.js'),
+      },
+      {
         name: 'info',
         summary: 'the pool in numbers: objects, memory, limits',
         load: () => import('./commands/info.js'),

@@ -45,6 +45,13 @@ export type {
 export type { FacetOptions, FacetValues, Histogram } from './faceting.js';
 export type { HandleState } from './handle.js';
 export { type ConnectOptions, connect, type JoinOptions, join } from './join.js';
+export type {
+  Lineage,
+  LineageActivity,
+  LineageEdge,
+  LineageNode,
+  LineageOptions,
+} from './lineage.js';
 export type { PoolObject } from './object.js';
 export type { OfferedMany } from './offered-many.js';
 export type {
@@ -57,6 +64,7 @@ export type {
 export type { Pool, TypedObjectOptions } from './pool.js';
 export type { PoolPromise, Promised } from './pool-promise.js';
 export type { PoolView } from './pool-view.js';
+export type { ProvDocument } from './prov.js';
 export type { Delivered, ObjectVersion, Owned } from './received.js';
 export type { BarrierOptions } from './rendezvous.js';
 export type { RequiredMany } from './required-many.js';

@@ -22,7 +22,9 @@ import {
   type Histogram,
   histogramsOf,
 } from './faceting.js';
+import { type Lineage, type LineageOptions, lineageOf } from './lineage.js';
 import { type Attributes, deadlineOf, type WaitOptions } from './options.js';
+import { type ProvDocument, provOf } from './prov.js';
 import {
   type Changed,
   type ChangeOptions,
@@ -234,6 +236,20 @@ export class PoolView {
   async rings(): Promise<ValueMap> {
     const write = (w: Parameters<typeof writeExplain>[0]): void => writeExplain(w, EXPLAIN.rings);
     return asMap(await askValue(this.client, 'look for rings', write));
+  }
+
+  /**
+   * What an object's version that is offered, or was last, was made of, and what was made of it:
+   * the pool notes what a member had demanded when it offered something, and reads what objects
+   * declare of each other. `unknown-object` when it remembers none of that name.
+   */
+  lineage(name: string, options: LineageOptions = {}): Promise<Lineage> {
+    return lineageOf(this.client, name, options);
+  }
+
+  /** As {@link lineage}, as a document of W3C PROV: `JSON.stringify` makes PROV-JSON of it. */
+  async prov(name: string, options: LineageOptions = {}): Promise<ProvDocument> {
+    return provOf(await this.lineage(name, options), this.poolId);
   }
 
   /** The pool: its counts, memory and limits. */

@@ -90,6 +90,16 @@ export const LIMITS = {
   promiseGraceMs: 10_000,
   /** Part of the memory kept for objects that someone requires: one in this many. */
   reserveFraction: 8,
+  /** Versions of which is remembered what they were made of: a power of two. */
+  entitiesMax: 1_048_576,
+  /** Demands that are remembered: a power of two. */
+  usesMax: 2_097_152,
+  /** Names of those versions, and what is told of who made and used them. */
+  provenanceBytesMax: 256 * MiB,
+  /** Of both, what stays in a pool that is empty and remembers eight times as much. */
+  provenanceLeftMax: 16_384,
+  /** Versions and objects in one answer of LINEAGE. */
+  lineageNodesMax: 1_000,
 } as const;
 
 /** On the wire: this deadline never passes. */

@@ -1,4 +1,5 @@
 import { assert } from '../core/assert.js';
+import { leaveNewest } from './provenance.js';
 import type { PoolState } from './state.js';
 
 /**
@@ -32,4 +33,5 @@ export function beginAnew(pool: PoolState): void {
   ]) {
     table.beginAnew();
   }
+  leaveNewest(pool);
 }

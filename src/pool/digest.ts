@@ -33,6 +33,12 @@ export function digest(pool: PoolState, w: Writer): void {
   w.u64(extents.bytesLeased);
   w.u64(extents.bytesDead);
   w.u64(extents.blocksUsed);
+  const { entities, uses, activities } = pool.provenance;
+  w.u64(entities.begin);
+  w.u64(entities.end);
+  w.u64(uses.begin);
+  w.u64(uses.end);
+  w.u64(activities.used);
   w.u64(pool.slabNext);
   w.u64(pool.slabBytesPending);
   w.u64(pool.adoptsPending.size);

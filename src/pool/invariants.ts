@@ -3,6 +3,7 @@ import { assert } from '../core/assert.js';
 import { FoundBy } from './found-by.js';
 import { isObject } from './looking.js';
 import { forEachHandle, handleState, objectName } from './objects.js';
+import { checkProvenance } from './provenance-check.js';
 import {
   HANDLE,
   HANDLE_FLAG,
@@ -58,6 +59,7 @@ export function checkInvariants(pool: PoolState): void {
   sums.arena += sums.found.check();
   checkRecords(pool, sums);
   checkExtents(pool, blocks);
+  checkProvenance(pool);
 }
 
 interface Sums {

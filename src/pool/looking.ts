@@ -142,7 +142,7 @@ export function members(pool: PoolState): Value {
 
 /** INFO: the pool in numbers. */
 export function info(pool: PoolState): Value {
-  const { extents, options } = pool;
+  const { extents, options, provenance } = pool;
   const promises = openPromises(pool);
   return {
     pool: { id: options.id, name: options.name, upMs: pool.now, stopping: pool.stopping },
@@ -172,6 +172,14 @@ export function info(pool: PoolState): Value {
       inline: pool.bytesInline,
       inlineLimit: LIMITS.inlineTotalBytesMax,
       waiting: pool.leaseWaits.length,
+    },
+    provenance: {
+      versions: provenance.entities.used,
+      uses: provenance.uses.used,
+      stays: provenance.activities.used,
+      versionsForgotten: provenance.entities.begin - 1,
+      usesForgotten: provenance.uses.begin - 1,
+      bytes: provenance.bytesUsed,
     },
     manager: {
       tableBytes:

@@ -16,6 +16,7 @@ import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import { type Member, Session } from './sessions.js';
 import { wantSlab } from './slabs.js';
 import type { PoolState } from './state.js';
+import { beginStay, endStay } from './stays.js';
 import { mustNotStop } from './stopping.js';
 import { versionHas, withdrawVersion } from './versions.js';
 
@@ -82,8 +83,9 @@ export function join(
       host: host ?? null,
     });
   }
+  const id = pool.memberIdNext++;
   const member: Member = {
-    id: pool.memberIdNext++,
+    id,
     number: message.member,
     session,
     name,
@@ -96,6 +98,7 @@ export function join(
     offers: 0,
     bytesOffered: 0,
     openRequires: 0,
+    activity: beginStay(pool, session, id, name),
   };
   addMember(pool, member);
   const granted = { component, index, deadlineDefaultMs: pool.options.deadlineDefaultMs };
@@ -129,7 +132,12 @@ export function leave(pool: PoolState, session: Session, request: number, member
  * Ends all that a member has; returns the names whose offer ended with it, as many as an answer
  * holds.
  */
-function removeMember(pool: PoolState, member: Member, how: 'left' | 'crashed'): string[] {
+function removeMember(
+  pool: PoolState,
+  member: Member,
+  how: 'left' | 'crashed',
+  stay: 'left' | 'crashed' = how,
+): string[] {
   const withdrawn: string[] = [];
   const room = new Room();
   const { handles, versions, objects, arena } = pool;
@@ -157,6 +165,7 @@ function removeMember(pool: PoolState, member: Member, how: 'left' | 'crashed'):
     dropHandle(pool, handle);
   }
   endPromisesOf(pool, member, how);
+  endStay(pool, member.activity, stay);
   pool.members.delete(member.id);
   pool.membersByName.delete(member.name);
   if (member.index !== null) {
@@ -177,7 +186,10 @@ function removeMember(pool: PoolState, member: Member, how: 'left' | 'crashed'):
  * memory leased and not offered is free again.
  */
 export function endSession(pool: PoolState, session: Session, crashed: boolean): void {
-  for (const member of [...session.members.values()]) removeMember(pool, member, 'crashed');
+  for (const member of [...session.members.values()]) {
+    // A program that ends its session in order has made what it made.
+    removeMember(pool, member, 'crashed', crashed ? 'crashed' : 'left');
+  }
   session.members.clear();
   dropLeaseWaitsOf(pool, session);
   freeLeasesOf(pool, session);

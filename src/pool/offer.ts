@@ -15,6 +15,7 @@ import {
   objectName,
   setHandleState,
 } from './objects.js';
+import { noteOffer } from './provenance.js';
 import { deliver, failRequire } from './require.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
@@ -75,6 +76,7 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
   versions.setWide(version, VERSION.offeredAt, pool.options.wallMs + pool.now);
   versions.set(version, VERSION.provider, handle);
   versions.set(version, VERSION.providerMember, member.id);
+  noteOffer(pool, member.activity, version);
   // The version takes the attributes over; the handle has said all it had to say.
   handles.set(handle, HANDLE.attributes, 0);
   handles.set(handle, HANDLE.version, version);

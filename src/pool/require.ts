@@ -27,6 +27,7 @@ import {
   setHandleState,
 } from './objects.js';
 import { nobodyWillOffer } from './promises.js';
+import { noteUse } from './provenance.js';
 import {
   HANDLE,
   HANDLE_FLAG,
@@ -183,7 +184,9 @@ function answer(pool: PoolState, handle: number, session: Session, request: numb
   const state = handles.get(handle, HANDLE.state);
   versions.add(version, VERSION.requires, -1);
   pool.requiresOpen--;
-  memberOf(pool, handle).openRequires--;
+  const member = memberOf(pool, handle);
+  member.openRequires--;
+  if ((state & HANDLE_FLAG.peek) === 0) noteUse(pool, member.activity, version);
   handles.set(handle, HANDLE.version, 0);
   setHandleState(pool, handle, HANDLE_STATE.demanded);
 

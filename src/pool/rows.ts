@@ -112,7 +112,11 @@ export const VERSION = {
   lifetime: 14,
   /** When it was offered, by the clock on the wall: ms of 1970, two fields. */
   offeredAt: 15,
-  width: 17,
+  /** The stay of the member that offered it. */
+  activity: 17,
+  /** What is remembered of it: the reference of an entity; 0 for nothing. */
+  entity: 18,
+  width: 19,
 } as const;
 
 export const VERSION_FLAG = {
@@ -120,6 +124,8 @@ export const VERSION_FLAG = {
   scopePool: 0x2,
   inline: 0x4,
   slice: 0x8,
+  /** It has, or had, an entity. */
+  noted: 0x10,
 } as const;
 
 /** Something that ends by itself, by a cause or at its deadline. */

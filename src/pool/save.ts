@@ -34,6 +34,7 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   pool.directory.save(w);
   pool.waits.save(w);
   pool.extents.save(w);
+  pool.provenance.save(w);
   w.u32(pool.sessions.size);
   for (const session of pool.sessions.values()) session.save(w);
   saveMembers(pool, w);
@@ -59,6 +60,7 @@ export function restorePool(r: StateReader): PoolState {
   pool.directory.restore(r);
   pool.waits.restore(r);
   pool.extents.restore(r);
+  pool.provenance.restore(r);
   checkSaved(pool.objects.has(pool.unboundHead), 'the first object that is waited for is there');
   restoreSessions(pool, r);
   restoreMembers(pool, r);
@@ -159,6 +161,7 @@ function saveMembers(pool: PoolState, w: StateWriter): void {
     w.u32(member.offers);
     w.u64(member.bytesOffered);
     w.u32(member.openRequires);
+    w.u32(member.activity);
   }
   w.u32(pool.departed.size);
   for (const [id, { name, how, when }] of pool.departed) {
@@ -206,7 +209,10 @@ function restoreMember(pool: PoolState, r: StateReader): Member {
     offers: r.u32(),
     bytesOffered: r.u64(),
     openRequires: r.u32(),
+    activity: r.u32(),
   };
+  const hasStay = member.activity !== 0 && pool.provenance.activities.has(member.activity);
+  checkSaved(hasStay, 'the stay of a member is there');
   checkSaved(pool.handles.has(member.handles), 'the handles of a member are there');
   return member;
 }

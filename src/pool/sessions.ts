@@ -99,6 +99,8 @@ export interface Member {
   offers: number;
   bytesOffered: number;
   openRequires: number;
+  /** Its stay, as it is remembered. */
+  activity: number;
 }
 
 const OUT_BYTES = 512;

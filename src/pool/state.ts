@@ -14,6 +14,7 @@ import { Decoder } from './decoder.js';
 import { Definitions } from './definitions.js';
 import type { Indices } from './indices.js';
 import { NameKey } from './name-key.js';
+import { Provenance } from './provenance.js';
 import { HANDLE, OBJECT, VERSION } from './rows.js';
 import { Searching } from './searching.js';
 import type { Member, PromiseRow, Session } from './sessions.js';
@@ -120,6 +121,8 @@ export class PoolState {
   readonly directory = new Directory();
   readonly waits = new Waits();
   readonly extents = new Extents();
+  /** Who made what of what, of objects that are gone as well. */
+  readonly provenance = new Provenance();
   /** All objects: a set of the terms' postings. */
   all = 0;
 

@@ -24,6 +24,7 @@ import {
   readKey,
   readLease,
   readLeave,
+  readLineage,
   readOffer,
   readPromise,
   readQuery,
@@ -46,6 +47,7 @@ import { explainObject, explainPromised, explainRings, explainWaits } from './ex
 import { facets } from './facets.js';
 import { declare, dispose, handleOf, memberOfSession, seal, set } from './handles.js';
 import type { Input } from './input.js';
+import { lineage } from './lineage.js';
 import { info, members, objectNamed, stat } from './looking.js';
 import { endSession, join, leave, openSession } from './members.js';
 import { cancelLease, giveBack, lease, leaseTimedOut, settleLeases } from './memory.js';
@@ -336,6 +338,10 @@ function applyNamed(pool: PoolState, session: Session, request: number, code: nu
       }
       return false;
     }
+    case MESSAGE.lineage:
+      readLineage(r, message.lineage);
+      emitValue(pool, session, request, lineage(pool, message.lineage));
+      return false;
     case MESSAGE.info:
       readEmpty(r);
       emitValue(pool, session, request, info(pool));

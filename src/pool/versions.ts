@@ -3,6 +3,7 @@ import { assert } from '../core/assert.js';
 import { hideVersion } from './indexing.js';
 import { freed } from './memory.js';
 import { forgetIfUnused } from './objects.js';
+import { noteGone } from './provenance.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -90,6 +91,7 @@ function dropVersion(pool: PoolState, version: number): void {
   if (next !== 0) versions.set(next, VERSION.previous, previous);
   if (previous !== 0) versions.set(previous, VERSION.next, next);
   else objects.set(object, OBJECT.old, next);
+  noteGone(pool, version);
   pool.spaces.release(versions.get(version, VERSION.space));
   pool.attributes.free(versions.get(version, VERSION.attributes));
   versions.release(version);

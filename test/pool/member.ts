@@ -224,6 +224,10 @@ export class Member {
     return this.client.call((w) => protocol.writeExplain(w, protocol.EXPLAIN.name, name));
   }
 
+  lineage(name: string, depth = 0): Call {
+    return this.client.call((w) => protocol.writeLineage(w, name, depth));
+  }
+
   explainWaits(): Call {
     return this.client.call((w) => protocol.writeExplain(w, protocol.EXPLAIN.waits));
   }

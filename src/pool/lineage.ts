@@ -1,0 +1,204 @@
+import { refuse } from '../core/assert.js';
+import { LIMITS } from '../core/limits.js';
+import { decodeUtf8 } from '../core/utf8.js';
+import type { Value } from '../core/value.js';
+import type { Lineage } from '../protocol/index.js';
+import { LineageGraph, type Spot } from './lineage-graph.js';
+import { DeclaredBy, relationsOf } from './relations.js';
+import { Remembered } from './remembered.js';
+import type { PoolState } from './state.js';
+
+const DEPTH_DEFAULT = 16;
+
+/**
+ * LINEAGE: what an object was made of and what was made of it, as a graph. What is certain comes
+ * first, step by step in both directions; then, as far as there is room, what those that made it
+ * had used before, of which nothing more is followed.
+ */
+export function lineage(pool: PoolState, message: Lineage): Value {
+  const name = decodeUtf8(pool.reader.bytes, message.nameStart, message.nameEnd);
+  const walk = new Walk(pool);
+  const root = walk.graph.spotOfName(name);
+  const isKnown = root !== null && (root.object !== 0 || root.entity !== 0);
+  if (!isKnown) {
+    refuse('unknown-object', `Cannot find "${name}": the pool has no such object`, { name });
+  }
+  const depth = message.depth === 0 ? DEPTH_DEFAULT : message.depth;
+  const up = new Side(root, (spot) => walk.sourcesOf(spot));
+  const down = new Side(root, (spot) => walk.madeOf(spot));
+  const levels = Math.min(depth, LIMITS.lineageNodesMax);
+  for (let level = 0; level < levels && !(up.isDone && down.isDone); level++) {
+    up.step();
+    down.step();
+  }
+  const isDeeper =
+    up.last.some((spot) => walk.hasSources(spot)) || down.last.some((spot) => walk.hasMade(spot));
+  walk.addUsesBefore(up.left);
+  walk.addReaders(down.left);
+  const { nodes, activities, edges } = walk.graph;
+  const { isCut, hasForgotten } = walk;
+  return {
+    name,
+    nodes,
+    activities,
+    edges,
+    truncated: isCut,
+    deeper: isDeeper,
+    forgotten: hasForgotten,
+  };
+}
+
+/** One direction: each step goes to the neighbours of those that the last one came to. */
+class Side {
+  readonly seen: Set<Spot>;
+  last: readonly Spot[];
+  readonly #neighbours: (spot: Spot) => readonly Spot[];
+
+  constructor(root: Spot, neighbours: (spot: Spot) => readonly Spot[]) {
+    this.seen = new Set([root]);
+    this.last = [root];
+    this.#neighbours = neighbours;
+  }
+
+  /** Those that were gone on from. */
+  get left(): readonly Spot[] {
+    const last = new Set(this.last);
+    return [...this.seen].filter((spot) => !last.has(spot));
+  }
+
+  get isDone(): boolean {
+    return this.last.length === 0;
+  }
+
+  step(): void {
+    const next: Spot[] = [];
+    for (const spot of this.last) {
+      for (const other of this.#neighbours(spot)) {
+        if (this.seen.has(other)) continue;
+        this.seen.add(other);
+        next.push(other);
+      }
+    }
+    this.last = next;
+  }
+}
+
+/** Finds neighbours, and notes in the graph how they hang together. */
+class Walk {
+  readonly graph: LineageGraph;
+  readonly #pool: PoolState;
+  readonly #remembered: Remembered;
+  readonly #declaredBy: DeclaredBy;
+
+  constructor(pool: PoolState) {
+    this.#pool = pool;
+    this.graph = new LineageGraph(pool);
+    this.#remembered = new Remembered(pool.provenance);
+    this.#declaredBy = new DeclaredBy(pool);
+  }
+
+  get isCut(): boolean {
+    return this.graph.isCut || this.#remembered.isCut || this.#declaredBy.isCut;
+  }
+
+  get hasForgotten(): boolean {
+    return this.graph.hasForgotten || this.#remembered.hasForgotten;
+  }
+
+  /** What a version was derived from, and what its object says to be related to. */
+  sourcesOf(spot: Spot): Spot[] {
+    const found: Spot[] = [];
+    if (spot.entity !== 0) {
+      for (const use of this.#remembered.runOf(spot.entity)) {
+        const source = this.#spotUsedBy(use);
+        if (source === null) continue;
+        this.graph.derived(spot, source);
+        found.push(source);
+      }
+    }
+    if (spot.object === 0) return found;
+    for (const { relation, name } of relationsOf(this.#pool, spot.object)) {
+      const other = this.graph.spotOfName(name);
+      if (other === null) continue;
+      this.graph.declared(relation, spot, other);
+      found.push(other);
+    }
+    return found;
+  }
+
+  /** What was derived from a version, and which objects say to be related to it. */
+  madeOf(spot: Spot): Spot[] {
+    const found: Spot[] = [];
+    if (spot.entity !== 0) {
+      for (const use of this.#remembered.usesOf(spot.entity)) {
+        for (const entity of this.#remembered.madeOf(use)) {
+          const made = this.graph.spotOfEntity(entity);
+          if (made === null) continue;
+          this.graph.derived(made, spot);
+          found.push(made);
+        }
+      }
+    }
+    for (const { relation, object } of this.#declaredByOf(spot)) {
+      const other = this.graph.spotOfObject(object);
+      if (other === null) continue;
+      this.graph.declared(relation, other, spot);
+      found.push(other);
+    }
+    return found;
+  }
+
+  hasSources(spot: Spot): boolean {
+    if (spot.entity !== 0) for (const _ of this.#remembered.runOf(spot.entity)) return true;
+    if (spot.object !== 0) for (const _ of relationsOf(this.#pool, spot.object)) return true;
+    return false;
+  }
+
+  hasMade(spot: Spot): boolean {
+    if (spot.entity !== 0) {
+      for (const use of this.#remembered.usesOf(spot.entity)) {
+        for (const _ of this.#remembered.madeOf(use)) return true;
+      }
+    }
+    return this.#declaredByOf(spot).length > 0;
+  }
+
+  /** What those who offered these had used until they did, of each stay once. */
+  addUsesBefore(spots: Iterable<Spot>): void {
+    const ends = new Map<number, number>();
+    for (const { activity, useEnd } of spots) {
+      if (useEnd > (ends.get(activity) ?? 0)) ends.set(activity, useEnd);
+    }
+    for (const end of ends.values()) {
+      for (const use of this.#remembered.usesUpTo(end)) {
+        if (this.graph.isCut) return;
+        const source = this.#spotUsedBy(use);
+        if (source !== null) this.graph.used(use, source);
+      }
+    }
+  }
+
+  /** Who used these, and what they made after that. */
+  addReaders(spots: Iterable<Spot>): void {
+    for (const spot of spots) {
+      if (spot.entity === 0) continue;
+      for (const use of this.#remembered.usesOf(spot.entity)) {
+        if (this.graph.isCut) return;
+        this.graph.used(use, spot);
+        for (const entity of this.#remembered.madeAfter(use)) {
+          if (this.graph.spotOfEntity(entity) === null) return;
+        }
+      }
+    }
+  }
+
+  /** A version that is not the object's last one is not what others speak of by its name. */
+  #declaredByOf(spot: Spot): ReturnType<DeclaredBy['of']> {
+    return this.graph.isNewest(spot) ? this.#declaredBy.of(spot.name) : [];
+  }
+
+  #spotUsedBy(use: number): Spot | null {
+    const entity = this.#remembered.usedBy(use);
+    return entity === 0 ? null : this.graph.spotOfEntity(entity);
+  }
+}

@@ -1,0 +1,100 @@
+import { ACTIVITY, ENTITY, ENTITY_FLAG, type Provenance, USE } from './provenance.js';
+
+/** Uses and entities that one answer looks at: bounds the pause. */
+const STEPS_MAX = 65_536;
+
+/** Walks what is remembered, for one answer; notes whether something that belongs there lacks. */
+export class Remembered {
+  readonly #provenance: Provenance;
+  #left = STEPS_MAX;
+  /** Something that was met has been forgotten. */
+  hasForgotten = false;
+
+  constructor(provenance: Provenance) {
+    this.#provenance = provenance;
+  }
+
+  /** Whether there was too much to be looked at. */
+  get isCut(): boolean {
+    return this.#left < 0;
+  }
+
+  /** The uses of an entity's run, the last one first: it was derived from what they used. */
+  *runOf(entity: number): Generator<number> {
+    const { entities } = this.#provenance;
+    if ((entities.get(entity, ENTITY.flags) & ENTITY_FLAG.again) !== 0) this.hasForgotten = true;
+    const end = entities.getWide(entity, ENTITY.useEnd);
+    const start = end - entities.get(entity, ENTITY.runSpan);
+    for (const use of this.usesUpTo(end)) {
+      if (use <= start) return;
+      yield use;
+    }
+  }
+
+  /** A use and those of its activity before it, the last one first. */
+  *usesUpTo(last: number): Generator<number> {
+    yield* this.#chain(last, USE.previousOfActivity);
+  }
+
+  /** The uses of an entity, the last one first. */
+  *usesOf(entity: number): Generator<number> {
+    yield* this.#chain(
+      this.#provenance.entities.getWide(entity, ENTITY.usedLast),
+      USE.previousOfEntity,
+    );
+  }
+
+  /** What a use led to: entities of its activity whose run it belongs to. */
+  *madeOf(use: number): Generator<number> {
+    const { entities } = this.#provenance;
+    for (const entity of this.madeAfter(use)) {
+      const runStart =
+        entities.getWide(entity, ENTITY.useEnd) - entities.get(entity, ENTITY.runSpan);
+      if (runStart >= use) return;
+      yield entity;
+    }
+  }
+
+  /** All that its activity made of something after a use, in order. */
+  *madeAfter(use: number): Generator<number> {
+    const { entities, uses, activities } = this.#provenance;
+    const activity = uses.get(use, USE.activity);
+    const before = uses.getWide(use, USE.entityBefore);
+    let entity = 0;
+    if (entities.has(before)) {
+      const next = entities.get(before, ENTITY.next);
+      entity = next === 0 ? 0 : before + next;
+    } else {
+      entity = activities.getWide(activity, ACTIVITY.entityFirst);
+      if (activities.get(activity, ACTIVITY.forgotten) === 1) this.hasForgotten = true;
+    }
+    while (entity !== 0 && this.#left-- > 0) {
+      yield entity;
+      const next = entities.get(entity, ENTITY.next);
+      entity = next === 0 ? 0 : entity + next;
+    }
+  }
+
+  /** The entity that was used; 0 when it is forgotten. */
+  usedBy(use: number): number {
+    const { uses, entities } = this.#provenance;
+    const entity = uses.getWide(use, USE.entity);
+    if (entities.has(entity)) return entity;
+    this.hasForgotten = true;
+    return 0;
+  }
+
+  *#chain(last: number, field: number): Generator<number> {
+    const { uses } = this.#provenance;
+    for (let use = last; use !== 0 && this.#left-- > 0; ) {
+      if (!uses.has(use)) {
+        this.hasForgotten = true;
+        return;
+      }
+      yield use;
+      const distance = uses.get(use, field);
+      if (distance === 0) return;
+      use = Math.max(use - distance, 1);
+    }
+  }
+}
