@@ -2,11 +2,11 @@ import { assert } from '../core/assert.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import { addLow, BITMAP, checkContainer, hasLow, newContainer, removeLow } from './containers.js';
 import {
+  addRowsOf,
   andBits,
   andNotBits,
   countCommonBits,
   orBits,
-  RowSet,
   WINDOW_BITS,
   WINDOW_ROWS,
   WINDOW_WORDS,
@@ -17,6 +17,7 @@ import {
   countCommonRows,
   insertAt,
   isAscending,
+  isThin,
   lowerBound,
   orRows,
   type Rows,
@@ -48,11 +49,6 @@ const DIRECTORY = 4;
 /** From here on a list that has to grow becomes a directory, if that is the smaller of the two. */
 const LIST_MIN = 128;
 const LIST_MAX = 1_024;
-/**
- * A row takes four bytes in a list; in a directory two, and 24 more for each window that has any.
- * Where there are fewer rows a window than this, the list is the smaller one.
- */
-const WINDOW_ROWS_THIN = 12;
 /** A directory with so few rows becomes a list. */
 const LIST_AGAIN = 64;
 
@@ -174,16 +170,20 @@ export class Postings {
     return entry < at + ENTRIES + count * ENTRY ? (words[entry] as number) : -1;
   }
 
-  /** The first rows of a set, `count` at most. */
-  some(set: number, count: number): number[] {
+  /** The first rows of a set, `most` at most, in ascending order. */
+  some(set: number, most: number): number[] {
     const found: number[] = [];
-    const rows = new RowSet();
     for (let at = this.windowFrom(set, 0); at >= 0; at = this.windowFrom(set, at + 1)) {
-      this.copy(set, at, rows.words);
-      for (let row = rows.next(0); row >= 0; row = rows.next(row + 1)) {
-        if (found.length >= count) return found;
-        found.push(at * WINDOW_ROWS + row);
+      const { isBitmap, rows, start, end } = this.#find(set, at);
+      if (isBitmap) addRowsOf(rows as Uint32Array, start, at, found, most);
+      else {
+        // The rows of a list are whole, those of a container are counted from its window.
+        const base = rows instanceof Uint16Array ? at * WINDOW_ROWS : 0;
+        for (let place = start; place < end && found.length < most; place++) {
+          found.push(base + (rows[place] as number));
+        }
       }
+      if (found.length >= most) return found;
     }
     return found;
   }
@@ -463,18 +463,6 @@ export class Postings {
     span.end = span.start + countOf(head);
     return span;
   }
-}
-
-/** Whether rows lie in so many windows that a list takes less than a directory. */
-function isThin(rows: Rows, start: number, end: number): boolean {
-  let windows = 0;
-  let last = -1;
-  for (let at = start; at < end; at++) {
-    const window = (rows[at] as number) >>> WINDOW_BITS;
-    if (window !== last) windows++;
-    last = window;
-  }
-  return windows * WINDOW_ROWS_THIN > end - start;
 }
 
 /** The first of `count` entries from `start` on whose window is not below `window`, or the end. */

@@ -148,8 +148,10 @@ class BySelector {
     const { signal } = this.#context;
     const { verb, all } = this.#how;
     const { selected, changed, refused } = await all(this.#selector, { dryRun: true, signal });
+    const untold = selected - changed - refused.length;
     const isRefused = new Set(refused.map((refusal) => textOf(refusal['name'])));
-    const names = await this.#firstNames(isRefused, changed);
+    // Where not all that are refused are known, nobody knows which are not.
+    const names = changed === 0 || untold > 0 ? [] : await this.#firstNames(isRefused);
     if (this.#options.json) {
       print(toJson({ selected, changed, names, refused }));
       return EXIT.ok;
@@ -158,7 +160,6 @@ class BySelector {
     const named = names.length === 0 ? '' : `: ${names.map(quoted).join(', ')}${more}`;
     print(`would ${verb} ${counted(changed, 'object')}${named}`);
     for (const refusal of refused) print(refusalText(verb, refusal));
-    const untold = selected - changed - refused.length;
     if (untold > 0) print(`would not ${verb} ${counted(untold, 'other')}`);
     return EXIT.ok;
   }
@@ -191,9 +192,7 @@ class BySelector {
     const { selected, changed, refused } = done;
     const failures = new Failures(command, json);
     for (const refusal of refused) failures.add(refusalError(verb, refusal));
-    const code = failures.end();
-    const untold = selected - changed - refused.length;
-    if (untold > 0 && !json) say(`attacca ${command}: ... and ${counted(untold, 'other')}`);
+    const code = failures.end(selected - changed - refused.length);
     if (json) print(toJson({ selected, changed }));
     else if (!quiet) say(`${past} ${counted(changed, 'object')}`);
     return code;
@@ -217,9 +216,8 @@ class BySelector {
   }
 
   /** The first of those that would be changed. */
-  async #firstNames(isRefused: ReadonlySet<string>, changed: number): Promise<readonly string[]> {
+  async #firstNames(isRefused: ReadonlySet<string>): Promise<readonly string[]> {
     const names: string[] = [];
-    if (changed === 0) return names;
     const { signal } = this.#context;
     for await (const name of this.#session.view.query(this.#selector, { detail: 'name', signal })) {
       if (!isRefused.has(name)) names.push(name);

@@ -59,7 +59,7 @@ export interface ChangeOptions extends WaitOptions {
 
 const DETAILS = { name: DETAIL.name, attributes: DETAIL.found, all: DETAIL.stat } as const;
 /** So many a page: a page is one answer, and its size is bounded by the pool as well. */
-const PAGES = { name: LIMITS.listPageMax, attributes: 2_048, all: 512 } as const;
+const PAGES = { name: LIMITS.listPageMax, attributes: 8_192, all: 1_024 } as const;
 
 interface Page {
   readonly objects: readonly Value[];

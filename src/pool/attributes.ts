@@ -7,7 +7,7 @@ import { LIMITS } from '../core/limits.js';
 import { numberOf } from '../core/selector/satisfies.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import type { Value, ValueMap } from '../core/value.js';
-import { type Reading, readValue, writeValue } from '../core/value-codec.js';
+import { EXACT, readValue, writeValue } from '../core/value-codec.js';
 import type { AttributeIndex } from '../protocol/index.js';
 
 /**
@@ -91,7 +91,6 @@ export class Keys {
 }
 
 /** A whole float64 is one when it is told again, too. */
-const EXACT: Reading = { depthMax: LIMITS.valueDepthMax, exact: true };
 const WORD_BYTES = 4;
 /** What a key counts for, where attributes are measured. */
 const KEY_BYTES = 4;
@@ -245,6 +244,7 @@ export class Attributes {
     return term === 0 ? undefined : this.valueOf(term);
   }
 
+  /** As it was said: a float64 that is whole is told as one. */
   valueOf(term: number): Value {
     this.#arena.read(this.#reader, this.terms.valueOf(term), 0);
     return readValue(this.#reader, EXACT);

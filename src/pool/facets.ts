@@ -179,12 +179,13 @@ function histogramOf(all: readonly Counted[]): {
   return { objects, least: least.value, most: most.value, exponent, first: new Float(first), bins };
 }
 
+/** By the values as they are: as float64 two of them may be one. */
 function ends(counted: readonly Counted[]): [Counted | null, Counted | null] {
   let least: Counted | null = null;
   let most: Counted | null = null;
   for (const each of counted) {
-    if (least === null || each.number < least.number) least = each;
-    if (most === null || each.number > most.number) most = each;
+    if (least === null || compareValues(each.value, least.value, false) < 0) least = each;
+    if (most === null || compareValues(each.value, most.value, false) > 0) most = each;
   }
   return [least, most];
 }

@@ -1,6 +1,6 @@
 import { spaceAt } from '../core/space.js';
-import { Float, type Value } from '../core/value.js';
-import { readMap } from '../core/value-codec.js';
+import type { Value } from '../core/value.js';
+import { EXACT, readMap } from '../core/value-codec.js';
 import {
   Deliver,
   Grant,
@@ -15,7 +15,8 @@ import {
   SOURCE,
 } from '../protocol/index.js';
 import type { Expected, Payload, Range } from './oracle-state.js';
-import { must } from './violation.js';
+import { textOf } from './values.js';
+import { must, type Onlooker } from './violation.js';
 
 /** What a request was answered, as its client sees it. */
 export type Answer =
@@ -64,7 +65,7 @@ export function readAnswer(messages: Messages): { request: number; answer: Answe
       return { request, answer: { kind: 'grant', range: { slab, offset, size } } };
     }
     case MESSAGE.value: {
-      const { request, value } = readValueAnswer(r);
+      const { request, value } = readValueAnswer(r, true);
       return { request, answer: { kind: 'value', value } };
     }
     case MESSAGE.deliver:
@@ -81,7 +82,7 @@ function readDelivery(messages: Messages): { request: number; answer: Answer } {
   const { request, version, source, slab, offset, size } = deliver;
   const space = spaceAt(bytes, deliver.spaceStart);
   r.at = deliver.attributesStart;
-  const attributes = readMap(r);
+  const attributes = readMap(r, EXACT);
   const isInline = source === SOURCE.inline;
   const inline = isInline ? bytes.slice(deliver.payloadStart, deliver.payloadEnd) : null;
   const inSlab = source === SOURCE.slice || source === SOURCE.given;
@@ -98,8 +99,20 @@ function readDelivery(messages: Messages): { request: number; answer: Answer } {
   return { request, answer };
 }
 
-/** Holds an answer against what the model says. */
-export function compare(words: string, expected: Expected, answer: Answer): void {
+/** Holds an answer against what the model says, by the rules that are looked at. */
+export function compare(
+  words: string,
+  expected: Expected,
+  answer: Answer,
+  looksAt: (rule: Onlooker) => boolean,
+): void {
+  if (expected.kind === 'found' && answer.kind === 'value') {
+    const fault = expected.faults(answer.value).find(({ rule }) => looksAt(rule));
+    must(fault === undefined, fault?.rule ?? 'answers', () => `${words}: ${fault?.words}`);
+  } else if (looksAt('answers') || looksAt('I2 messages')) compareOne(words, expected, answer);
+}
+
+function compareOne(words: string, expected: Expected, answer: Answer): void {
   const found = answer.kind === 'fail' ? `fail ${answer.code} (${answer.message})` : answer.kind;
   const meant = expected.kind === 'fail' ? `fail ${expected.code}` : expected.kind;
   const agree = (holds: boolean, what: () => string): void =>
@@ -110,8 +123,9 @@ export function compare(words: string, expected: Expected, answer: Answer): void
   } else if (expected.kind === 'welcome' && answer.kind === 'welcome') {
     agree(expected.name === answer.name, () => `"${answer.name}", not "${expected.name}"`);
   } else if (expected.kind === 'bye' && answer.kind === 'bye') {
-    const isSame = textOf(expected.names) === textOf(answer.names);
-    agree(isSame, () => `withdrawn ${textOf(answer.names)}, not ${textOf(expected.names)}`);
+    const names = textOf([...answer.names].sort());
+    const meantNames = textOf([...expected.names].sort());
+    agree(names === meantNames, () => `withdrawn ${names}, not ${meantNames}`);
   } else if (expected.kind === 'value' && answer.kind === 'value') {
     compareValue(agree, expected.value, answer.value);
   } else if (expected.kind === 'deliver' && answer.kind === 'deliver') {
@@ -149,7 +163,7 @@ type Agree = (holds: boolean, what: () => string) => void;
 function compareValue(agree: Agree, expected: unknown, found: Value): void {
   const known = expected as { readonly [key: string]: unknown };
   const names = (list: readonly Value[]): unknown[] =>
-    list.map((each) => (each as { readonly [key: string]: Value })['name']);
+    list.map((each) => (each as { readonly [key: string]: Value })['name']).sort();
   const all = (Array.isArray(found) ? { members: names(found) } : found) as {
     readonly [key: string]: unknown;
   };
@@ -167,14 +181,7 @@ function within(meant: unknown, found: unknown): unknown {
 }
 
 function isMap(value: unknown): value is { readonly [key: string]: unknown } {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
-}
-
-/** One text for all that is the same: keys and lists in order, whole floats as numbers. */
-function textOf(value: unknown): string {
-  if (value instanceof Float) return String(value.value);
-  if (Array.isArray(value)) return `[${value.map(textOf).sort().join()}]`;
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'undefined';
-  const entries = Object.entries(value).map(([key, item]) => `${key}:${textOf(item)}`);
-  return `{${entries.sort().join()}}`;
+  if (value === null || typeof value !== 'object') return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
 }

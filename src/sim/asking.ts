@@ -9,10 +9,11 @@ import type { ClientProcess, Request } from './member.js';
 import type { Slabs } from './slabs.js';
 
 /** All there are: who asks meets others. */
-export const NAMES = ['x', 'y', 'z', 'w/1', 'w/2'] as const;
+export const NAMES = [
+  ...(['x', 'y', 'z', 'w/1', 'w/2'] as const),
+  ...(['w/3', 'w/4', 't850', 't500', 'u', '海'] as const),
+] as const;
 export const PATTERNS = ['x', 'y', '*', '?', 'w/*'] as const;
-/** Keys of attributes, by their number. */
-export const KEYS = ['a', 'b'] as const;
 
 /** What a workload is made of, by its seed. */
 export interface AskingOptions {

@@ -1,6 +1,7 @@
 import { BLOCK_SLICE } from '../catalog/extents.js';
 import { PoolLoop } from '../loop/pool-loop.js';
 import { HANDLE, HANDLE_STATE, VERSION, VERSION_FLAG } from '../pool/rows.js';
+import { FINDING_CANARIES } from './finding-canaries.js';
 import { KEEPING_CANARIES } from './keeping-canaries.js';
 import type { Machines } from './machines.js';
 import type { Manager } from './manager.js';
@@ -282,5 +283,6 @@ export const CANARIES: { readonly [name: string]: Canary } = {
       };
     },
   },
+  ...FINDING_CANARIES,
   ...KEEPING_CANARIES,
 };

@@ -1,8 +1,11 @@
+import { Float, type Value } from '../core/value.js';
 import * as protocol from '../protocol/index.js';
 import type { Answer } from './answers.js';
-import { type Asking, type Client, KEYS } from './asking.js';
+import type { Asking, Client } from './asking.js';
 import type { Handle } from './holdings.js';
 import type { Dtype, Payload, Said } from './oracle-state.js';
+import { attributes, keyNumber } from './selectors.js';
+import { textOf } from './values.js';
 
 const { MODE, POLICY, SCOPE, WANT } = protocol;
 
@@ -53,12 +56,12 @@ function spaceOf({ dtype, length }: Said): Parameters<typeof protocol.writeSet>[
   return { ...(dtype === null ? {} : { dtype }), ...(length === null ? {} : { shape: [length] }) };
 }
 
-function pairsOf({ attributes }: Said): [number, number][] {
-  return [...attributes].map(([key, value]) => [KEYS.indexOf(key as 'a' | 'b'), value]);
+function pairsOf(said: Said): [number, Value][] {
+  return [...said.attributes].map(([key, value]) => [keyNumber(key), value]);
 }
 
 function wordsOf(said: Said): string {
-  return JSON.stringify({ ...spaceOf(said), ...Object.fromEntries(said.attributes) });
+  return textOf({ ...spaceOf(said), ...Object.fromEntries(said.attributes) });
 }
 
 interface Demanded {
@@ -68,13 +71,20 @@ interface Demanded {
   readonly dispose: boolean;
 }
 
+/** Few say much: what a handle says, another expects. */
+function saidOf(asking: Asking): Map<string, Value> {
+  const { dice } = asking;
+  if (dice(8) === 0) return attributes(asking, 4);
+  const said = new Map<string, Value>();
+  if (dice(5) === 0) said.set('a', asking.of([1, 2, new Float(2)]));
+  if (dice(8) === 0) said.set('b', asking.of(['t850', 't500']));
+  return said;
+}
+
 function sayings(asking: Asking): Said {
   const dice = asking.dice;
   const dtype: Dtype | null = dice(16) === 0 ? 'int16' : dice(7) === 0 ? 'uint8' : null;
-  const attributes = new Map<string, number>();
-  if (dice(5) === 0) attributes.set('a', 1 + dice(2));
-  if (dice(8) === 0) attributes.set('b', dice(3));
-  return { dtype, length: dice(31) === 0 ? 2 : null, attributes };
+  return { dtype, length: dice(31) === 0 ? 2 : null, attributes: saidOf(asking) };
 }
 
 export function declare(asking: Asking, client: Client): void {
@@ -162,6 +172,11 @@ export function offer(asking: Asking, client: Client): void {
     return;
   }
   const { number } = handle;
+  // Who offers mostly says what it is.
+  if (handle.state === 'declared' && asking.dice(3) === 0) {
+    const said = { dtype: null, length: null, attributes: attributes(asking, 4) };
+    describe(asking, client, handle, said);
+  }
   const { payload, undo } = payloadOf(asking, client);
   const scope = asking.dice(4) === 0 ? 'pool' : 'member';
   const lifetime = asking.dice(2) === 0 ? asking.ms(2) : 0;
@@ -339,8 +354,10 @@ export function set(asking: Asking, client: Client): void {
     declare(asking, client);
     return;
   }
-  const { number } = handle;
-  const said = sayings(asking);
+  describe(asking, client, handle, sayings(asking));
+}
+
+function describe(asking: Asking, client: Client, { number }: Handle, said: Said): void {
   asking.ask(
     client,
     `set ${number} ${wordsOf(said)}`,

@@ -1,7 +1,9 @@
+import type { Sorting } from './finding.js';
 import type { Range } from './oracle-state.js';
 import type { Slabs } from './slabs.js';
 import { CELL_BYTES } from './slabs.js';
 import { must } from './violation.js';
+import type { Walk } from './walk.js';
 
 /** A range with what was written to it; null: nothing yet. */
 interface Marked {
@@ -42,6 +44,9 @@ export class Holdings {
   readonly handles = new Map<number, Handle>();
   readonly promises = new Map<number, number>();
   extents: Extent[] = [];
+  /** Pages that may be gone on with. */
+  readonly walks = new Set<Walk>();
+  sorting: Sorting | null = null;
   membersMade = 0;
   handlesMade = 0;
   promisesMade = 0;

@@ -1,5 +1,6 @@
 import * as protocol from '../protocol/index.js';
-import { type Asking, type Client, KEYS, PATTERNS } from './asking.js';
+import type { Asking, Client } from './asking.js';
+import { attributes, KEYS, keyNumber } from './selectors.js';
 
 export function deleteObject(
   asking: Asking,
@@ -16,15 +17,14 @@ export function deleteObject(
 }
 
 export function tag(asking: Asking, client: Client): void {
-  const dice = asking.dice;
   const name = asking.name();
-  const set = new Map(dice(2) === 0 ? [[asking.of(KEYS), dice(5)]] : []);
-  const removed = dice(3) === 0 && !set.has('a') ? ['a'] : [];
-  const pairs = [...set].map(([key, value]) => [KEYS.indexOf(key), value] as const);
+  const set = attributes(asking, 2);
+  const removed = asking.dice(3) === 0 ? [asking.of(KEYS)] : [];
+  const pairs = [...set].map(([key, value]) => [keyNumber(key), value] as const);
   asking.ask(
     client,
-    `tag "${name}"`,
-    (w) => protocol.writeTag(w, name, pairs, removed.length > 0 ? [0] : []),
+    `tag "${name}" ${[...set.keys()]} without ${removed}`,
+    (w) => protocol.writeTag(w, name, pairs, removed.map(keyNumber)),
     (oracle) => oracle.tag(name, set, removed),
   );
 }
@@ -56,17 +56,6 @@ export function explain(asking: Asking, client: Client): void {
     `explain "${name}"`,
     (w) => protocol.writeExplain(w, protocol.EXPLAIN.name, name),
     (oracle) => oracle.explain(name),
-  );
-}
-
-export function list(asking: Asking, client: Client): void {
-  const glob = asking.of(PATTERNS);
-  const page = { selector: `name ~ "${glob}"`, after: '', limit: 0, detail: 0 };
-  asking.ask(
-    client,
-    `list ${glob}`,
-    (w) => protocol.writeQuery(w, page),
-    (oracle) => oracle.list(glob),
   );
 }
 

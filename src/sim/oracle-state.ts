@@ -1,4 +1,6 @@
 import type { ErrorCode } from '../core/errors.js';
+import type { Timestamp, Value } from '../core/value.js';
+import type { FindingRule } from './violation.js';
 
 /** What an abstract pool is made of. Plain objects; nothing of the real one is used. */
 
@@ -9,7 +11,7 @@ export interface Said {
   dtype: Dtype | null;
   /** One dimension, or null for no shape. */
   length: number | null;
-  attributes: Map<string, number>;
+  attributes: Map<string, Value>;
 }
 
 /** A range of shared memory; where it is, once a GRANT has said so. */
@@ -67,7 +69,7 @@ export interface MMember {
 export interface MObject {
   readonly name: string;
   readonly handles: Set<MHandle>;
-  readonly tags: Map<string, number>;
+  readonly tags: Map<string, Value>;
   current: MVersion | null;
   versions: number;
 }
@@ -78,11 +80,13 @@ export interface MVersion {
   readonly by: string;
   readonly dtype: Dtype;
   readonly length: number;
-  readonly attributes: ReadonlyMap<string, number>;
+  readonly attributes: ReadonlyMap<string, Value>;
   readonly payload: Payload;
   readonly scope: 'member' | 'pool';
   readonly bound: Set<MHandle>;
   readonly readers: Set<MHandle>;
+  /** When it was offered. */
+  readonly at: Timestamp;
   /** When its lifetime ends. */
   ends: number;
   offered: boolean;
@@ -149,8 +153,24 @@ export type Expected =
       readonly kind: 'deliver';
       readonly version: MVersion;
       readonly source: 0 | 1 | 2 | 3;
-      readonly attributes: ReadonlyMap<string, number>;
-    };
+      readonly attributes: ReadonlyMap<string, Value>;
+    }
+  /** VALUE, which may be right in more than one way: what is wrong with it is told. */
+  | { readonly kind: 'found'; readonly faults: (answer: Value) => readonly Fault[] };
+
+/** What is wrong with an answer, by the rule that it breaks. */
+export interface Fault {
+  readonly rule: FindingRule;
+  readonly words: string;
+}
+
+/** Looks on while objects come and go. */
+export interface Watcher {
+  /** It has seen all that it came for. */
+  readonly isOver: boolean;
+  /** Something may have changed. */
+  look(objects: ReadonlyMap<string, MObject>): void;
+}
 
 /** A request that the contract refuses. */
 export class Refusal extends Error {

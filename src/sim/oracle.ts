@@ -3,6 +3,7 @@
  * rule, and whoever asks why an answer is expected reads it from one end to the other.
  */
 import type { ErrorCode } from '../core/errors.js';
+import { Timestamp, type Value } from '../core/value.js';
 import type {
   Book,
   Dtype,
@@ -19,8 +20,11 @@ import type {
   Range,
   Said,
   State,
+  Watcher,
 } from './oracle-state.js';
 import { Refusal } from './oracle-state.js';
+import { matches, stateOf, WALL_MS } from './selected.js';
+import { meets } from './values.js';
 
 const ITEM: Record<Dtype, number> = { uint8: 1, int16: 2 };
 /** Numbers of the pool that the model is compared with. */
@@ -41,6 +45,7 @@ export class Oracle {
   /** Withdrawn versions that somebody needs yet, and the offered ones. */
   readonly versions: Set<MVersion>;
   readonly answers = new Map<string, Expected>();
+  readonly #watchers = new Map<Watcher, MSession>();
   /** Nobody joins, and nothing is offered any more. */
   stopping = false;
   readonly #book: Book;
@@ -72,6 +77,19 @@ export class Oracle {
       this.#answer(session, request, { kind: 'fail', code: error.code });
     }
     this.serve();
+    this.#changed();
+  }
+
+  /** Shows every change to who looks on, for as long as its session is there. */
+  watch(session: MSession, watcher: Watcher): void {
+    this.#watchers.set(watcher, session);
+  }
+
+  #changed(): void {
+    for (const [watcher, { id }] of this.#watchers) {
+      if (watcher.isOver || !this.sessions.has(id)) this.#watchers.delete(watcher);
+      else watcher.look(this.objects);
+    }
   }
 
   /** What a request is answered that has waited for something outside. */
@@ -120,6 +138,7 @@ export class Oracle {
     this.#book.ended(session);
     this.sessions.delete(session.id);
     this.serve();
+    this.#changed();
   }
 
   #remove(member: MMember, how: 'left' | 'crashed'): string[] {
@@ -286,6 +305,7 @@ export class Oracle {
       scope,
       bound: new Set(),
       readers: new Set(),
+      at: new Timestamp(BigInt(WALL_MS + this.now) * 1_000_000n),
       ends: scope === 'pool' && lifetime > 0 ? this.now + lifetime : Number.POSITIVE_INFINITY,
       offered: true,
     };
@@ -314,7 +334,7 @@ export class Oracle {
   #mismatches({ said }: MHandle, version: MVersion): boolean {
     if (said.dtype !== null && said.dtype !== version.dtype) return true;
     if (said.length !== null && said.length !== version.length) return true;
-    return [...said.attributes].some(([key, value]) => version.attributes.get(key) !== value);
+    return [...said.attributes].some(([key, value]) => !meets(version.attributes.get(key), value));
   }
 
   withdraw(session: MSession, number: number): Expected {
@@ -415,7 +435,7 @@ export class Oracle {
     if (demand.mode !== 'peek' && payload.kind === 'slice') {
       source = demand.mode === 'own' && free ? 3 : 2;
     }
-    const attributes = demand.want ? version.attributes : new Map<string, number>();
+    const attributes = demand.want ? version.attributes : new Map<string, Value>();
     this.#answer(session, demand.request, { kind: 'deliver', version, source, attributes });
     if (source === 2) {
       version.readers.add(handle);
@@ -501,7 +521,7 @@ export class Oracle {
     return { kind: 'ok' };
   }
 
-  tag(name: string, set: ReadonlyMap<string, number>, removed: readonly string[]): Expected {
+  tag(name: string, set: ReadonlyMap<string, Value>, removed: readonly string[]): Expected {
     const { tags } = this.#object(name);
     for (const key of removed) tags.delete(key);
     for (const [key, value] of set) tags.set(key, value);
@@ -509,14 +529,17 @@ export class Oracle {
   }
 
   stat(name: string): Expected {
-    const object = this.#object(name);
+    return { kind: 'value', value: this.statOf(this.#object(name)) };
+  }
+
+  /** All that STAT tells. */
+  statOf(object: MObject): { readonly [key: string]: unknown } {
     const handles = [...object.handles];
     const required = handles.filter((each) => each.state === 'required');
     const { current } = object;
-    const waits = required.some((each) => each.version === null);
     const value: { [key: string]: unknown } = {
-      name,
-      state: current !== null ? 'offered' : waits ? 'required' : 'declared',
+      name: object.name,
+      state: stateOf(object),
       version: current?.number ?? null,
       versions: object.versions,
       requires: required.length,
@@ -535,21 +558,16 @@ export class Oracle {
       value['scope'] = current.scope;
       value['provider'] = current.by;
       value['level'] = { nothing: 'none', inline: 'manager', slice: 'memory' }[payload.kind];
+      value['time'] = current.at;
       value['durability'] = 'process';
     }
-    return { kind: 'value', value };
+    return value;
   }
 
   // Looking.
 
-  /** LIST of all names. */
-  list(pattern: string): Expected {
-    const names = [...this.objects.keys()].filter((name) => matches(pattern, name));
-    return { kind: 'value', value: { objects: names, next: null } };
-  }
-
   memberNames(): Expected {
-    return { kind: 'value', value: { members: [...this.members.keys()] } };
+    return { kind: 'value', value: { members: [...this.members.keys()].sort() } };
   }
 
   info(): Expected {
@@ -673,6 +691,7 @@ export class Oracle {
       if (version.offered) this.#withdraw(version);
       else this.#forget(version);
     }
+    this.#changed();
   }
 
   // Time.
@@ -744,6 +763,7 @@ export class Oracle {
       }
       this.#failUnmet();
       this.serve();
+      this.#changed();
     }
     this.now = end;
   }
@@ -755,11 +775,5 @@ export function isRequired(object: MObject): boolean {
 }
 
 function isMet({ glob, pattern }: MPromise, name: string): boolean {
-  return glob ? matches(pattern, name) : pattern === name;
-}
-
-/** The few globs that the random operations use. */
-function matches(pattern: string, name: string): boolean {
-  const source = pattern.replaceAll('*', '.*').replaceAll('?', '.');
-  return new RegExp(`^${source}$`, 'u').test(name);
+  return glob ? matches('glob', pattern, name) : pattern === name;
 }

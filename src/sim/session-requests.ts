@@ -1,7 +1,8 @@
 import * as protocol from '../protocol/index.js';
 import type { Asking, Client } from './asking.js';
-import { KEYS, PATTERNS } from './asking.js';
+import { PATTERNS } from './asking.js';
 import { declare } from './handle-requests.js';
+import { KEYS } from './selectors.js';
 
 const { MESSAGE, PROMISE_KIND } = protocol;
 const MEMBERS = ['m', 'w[*]', 'w[0]', 'w[1]', 'n'] as const;

@@ -10,6 +10,7 @@ export const RULES = [
   // Answers and the book, against the model.
   ...(['answers', 'who waits hears nothing', 'counts', 'invariants'] as const),
   ...(['I2 slices', 'I2 messages'] as const),
+  ...(['I9 found', 'I9 pages', 'I9 counts', 'I9 order', 'I9 changes'] as const),
   ...(['I4 grants', 'I4 sizes', 'I4 adopted', 'I4 slabs', 'I4 use', 'I5 bytes'] as const),
   // Sessions.
   ...(['answered once', 'no gaps', 'messages are in order', 'same bytes again'] as const),
@@ -26,6 +27,9 @@ export const RULES = [
 ] as const;
 export type Rule = (typeof RULES)[number];
 
+/** Of what selects objects. */
+export type FindingRule = Extract<Rule, `I9 ${string}`>;
+
 /** Those whose checkers look on, and are not in the way of what goes on. */
 export type Onlooker = Extract<
   Rule,
@@ -37,6 +41,7 @@ export type Onlooker = Extract<
   | 'messages are in order'
   | 'same bytes again'
   | 'replay is the same'
+  | FindingRule
 >;
 
 /** A promise of the contract that was seen broken. */

@@ -68,7 +68,7 @@ export function weatherOf(dice: Dice): Weather {
     agent: { delayMsMax: of(0, 20, 500), failureOdds: of(2, 8, 1_000_000) },
     workload: {
       deck: deckOf(dice),
-      names: of(1, 2, 3, 5),
+      names: of(1, 2, 3, 5, 11),
       waitMsMax: of(100, 1_000, 8_000),
       endlessOdds: of(4, 20, 200),
       leaseBytesMax: of(256, 4_096, 16_384),

@@ -1,8 +1,10 @@
-import { Asking, type AskingOptions, type Client, KEYS, NAMES } from './asking.js';
+import { Asking, type AskingOptions, type Client, NAMES } from './asking.js';
 import type { Dice } from './dice.js';
 import * as handles from './handle-requests.js';
 import * as memory from './memory-requests.js';
 import * as objects from './object-requests.js';
+import * as selecting from './select-requests.js';
+import { KEYS } from './selectors.js';
 import * as sessions from './session-requests.js';
 
 /** What a client has at most. */
@@ -31,7 +33,9 @@ export const OPERATIONS = {
   retract: 6,
   dispose: 12,
   delete: 4,
-  tag: 3,
+  tag: 6,
+  'tag-selected': 3,
+  'end-selected': 2,
   promise: 4,
   close: 3,
   unkeep: 3,
@@ -39,7 +43,11 @@ export const OPERATIONS = {
   return: 3,
   adopt: 1,
   stat: 2,
-  list: 1,
+  query: 8,
+  'go-on': 6,
+  count: 3,
+  facets: 4,
+  sort: 4,
   members: 1,
   explain: 1,
   info: 1,
@@ -64,6 +72,8 @@ const ASK: Readonly<Record<Operation, (asking: Asking, client: Client) => void>>
   dispose: handles.dispose,
   delete: (asking, client) => objects.deleteObject(asking, client),
   tag: objects.tag,
+  'tag-selected': selecting.tagSelected,
+  'end-selected': selecting.endSelected,
   promise: sessions.promise,
   close: sessions.close,
   unkeep: objects.unkeep,
@@ -71,7 +81,11 @@ const ASK: Readonly<Record<Operation, (asking: Asking, client: Client) => void>>
   return: memory.giveBack,
   adopt: memory.adopt,
   stat: objects.stat,
-  list: objects.list,
+  query: selecting.query,
+  'go-on': selecting.goOn,
+  count: selecting.count,
+  facets: selecting.facets,
+  sort: selecting.sort,
   members: objects.members,
   explain: objects.explain,
   info: objects.info,

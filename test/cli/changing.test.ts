@@ -78,6 +78,26 @@ test('what may not be changed is told, and the rest is changed', async () => {
   assert.deepEqual([forced.code, forced.err], [0, 'deleted 1 object\n']);
 });
 
+test('of many that are refused the first are told, and how many there are', async () => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'test' });
+  const own = Array.from({ length: 130 }, (_, at) => ({ name: `own/${at}` }));
+  await member.offerMany(own);
+  await withSteps(member, 3);
+  const around = { pool: pool.address };
+  const planned = await attacca(['withdraw', '-n', '-w', 'true'], around);
+  const lines = planned.out.trimEnd().split('\n');
+  assert.deepEqual(
+    [lines[0], lines.at(-1)],
+    ['would withdraw 3 objects', 'would not withdraw 30 others'],
+  );
+  assert.equal(lines.length, 102);
+  const { code, err } = await attacca(['withdraw', '-w', 'true'], around);
+  assert.equal(code, 1);
+  assert.equal(err.match(/\(wrong-state\)\n/gu)?.length, 20);
+  assert.match(err, /\nattacca withdraw: \.\.\. and 110 more\nwithdrew 3 objects\n$/u);
+});
+
 test('--dry-run counts and names, and changes nothing', async () => {
   await using pool = await testPool();
   await using member = await join({ address: pool.address, member: 'test' });

@@ -10,6 +10,7 @@ import { anyAttributes, anySelector } from '../core/selector/arbitraries.js';
 import { isSelected } from '../core/selector/reference.js';
 import { restored, saved } from '../core/states.js';
 import { fc } from '../fast-check.js';
+import type { Call } from './call.js';
 import { Harness } from './harness.js';
 import type { Handle, Member } from './member.js';
 
@@ -255,6 +256,24 @@ test('histograms: ranges whose width is a power of two', () => {
   assert.deepEqual(histogram('param'), []);
 });
 
+test('the ends of a histogram are exact, though as float64 they are one', () => {
+  const { member } = fields();
+  const numbers = [2n ** 53n + 1n, new Float(2 ** 53), 2n ** 53n + 1n];
+  const times = [new Timestamp(2n ** 60n + 1n), new Timestamp(2n ** 60n)];
+  for (const [at, far] of [...numbers, ...times].entries()) {
+    member.offer(`far/${at}`, 'bytes', { attributes: { far }, keep: true });
+  }
+  const answer = member.facets('far', '', { what: FACETS.histogram }).value();
+  const found = answer['histograms'] as { [key: string]: Value }[];
+  assert.deepEqual(
+    found.map(({ objects, least, most }) => [objects, least, most]),
+    [
+      [3, 2 ** 53, 2n ** 53n + 1n],
+      [2, new Timestamp(2n ** 60n), new Timestamp(2n ** 60n + 1n)],
+    ],
+  );
+});
+
 test('sorted: by a key, then by name; what has it not comes last; pages go on behind a place', () => {
   const { member } = fields();
   member.offer('z', 'bytes', { keep: true });
@@ -289,6 +308,45 @@ test('sorted: by a key, then by name; what has it not comes last; pages go on be
     ['t/0', 't/12'],
   );
   assert.deepEqual(sorted('', '.bytes', { place: { value: null, name: 'y' } }), []);
+});
+
+test('sorted by name, either way: the name is the value, and the place', () => {
+  const { member } = fields();
+  const sorted = (key: string, descending: boolean, place: string | null = null): Value => {
+    const behind = place === null ? null : { value: place, name: place };
+    const options = { descending, limit: 3, place: behind };
+    return member.sort('param = "t"', key, options).value()['objects'] as Value;
+  };
+  const rows = (...names: string[]): Value => names.map((name) => ({ key: name, object: name }));
+  for (const key of ['name', '.maestro.core.cdo.name']) {
+    assert.deepEqual(sorted(key, false), rows('t/0', 't/12', 't/18'));
+    assert.deepEqual(sorted(key, true), rows('t/6', 't/18', 't/12'));
+    assert.deepEqual(sorted(key, true, 't/12'), rows('t/0'));
+    assert.deepEqual(sorted(key, false, 't/18'), rows('t/6'));
+  }
+});
+
+test('a float64 that is whole is told as a float64, wherever it is told', () => {
+  const { member } = fields();
+  const told = (call: Call): Value => {
+    const { answer } = call;
+    assert.ok(answer?.kind === 'value');
+    return answer.value;
+  };
+  const float = new Float(850);
+  member.tag('t/0', { tagged: new Float(2) }).ok();
+  const stat = told(member.stat('t/0')) as { [key: string]: { [key: string]: Value } };
+  assert.deepEqual(
+    [stat['attributes']?.['level'], stat['tags']?.['tagged']],
+    [float, new Float(2)],
+  );
+  const { values } = told(member.facets('level')) as { [key: string]: Value };
+  assert.deepEqual({ ...(values as { [key: string]: Value }[])[0] }, { value: float, count: 8 });
+  const { objects } = told(member.sort('', 'level', { limit: 1 })) as { [key: string]: Value };
+  assert.deepEqual(
+    { ...(objects as { [key: string]: Value }[])[0] },
+    { key: float, object: 't/0' },
+  );
 });
 
 test('end what is selected: what may not end is told, and dry it only says', () => {

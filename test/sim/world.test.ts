@@ -30,6 +30,7 @@ test('all promises hold, whatever the weather; every operation and every fault h
   if (SEEDS.length === 1) return;
   const answers = ['ok', 'welcome', 'bye', 'deliver', 'grant', 'value', 'cancelled'];
   const ends = ['deadline-passed', 'memory-full', 'nobody-will-offer', 'object-deleted'];
+  const asked = ['bad-selector', 'bad-argument'];
   const agent = ['slab-wanted', 'slab-gone', 'adopt', 'freed', 'name-contested', 'file-error'];
   const sessions = ['opened', 'resumed', 'session-ended', 'given up'];
   const all = [
@@ -38,6 +39,7 @@ test('all promises hold, whatever the weather; every operation and every fault h
     ...MANAGER_FAULTS,
     ...answers,
     ...ends,
+    ...asked,
     ...agent,
     ...sessions,
     ...['recovery failed', 'unsynced lost', 'torn', 'kept unheard', 'journal-full'],

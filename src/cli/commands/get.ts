@@ -82,7 +82,9 @@ export const command = defineCommand({
     const { session, seat } = await joining;
     await using _session = session;
     const names = await namesToGet(chosen, session.view, signal);
-    if (names.length === 0 && !options.quiet) say('nothing is selected');
+    if (chosen.kind === 'selector' && names.length === 0 && !options.quiet) {
+      say('nothing is selected');
+    }
     const failures = new Failures(context.command, options.json);
     const waiting = new Set<string>();
     const transfer = new Transfer();

@@ -45,8 +45,9 @@ export const command = defineCommand({
     tag hides the attribute of the same key; .bytes, .dtype, .provider and the like are what the pool
     knows by itself.
 
-    What is found is printed while it comes, in no order, and is never held as a whole; with --sort
-    the pool sorts, a page at a time. --sort name is the order of ls. With --json an object a line:
+    What is found is printed while it comes, in no order, and is never held as a whole. With --sort
+    the pool sorts, a page at a time, which is made for the first of many; all names in the order of
+    ls are had sooner by ls --where. With --json an object a line:
     name and attributes, with --show name and those keys.`,
   options: OPTIONS,
   examples: [

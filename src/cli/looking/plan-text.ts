@@ -10,8 +10,10 @@ export function planText(plan: ValueMap): string {
 /** `lead` stands before the first line, `below` before those under it. */
 function planLines(plan: ValueMap, lead: string, below: string): string[] {
   const candidates = counted(numberOf(plan['candidates']), 'candidate');
-  const selector = printable(textOf(plan['selector'])) || 'true';
-  const lines = [`${lead}${selector}: ${printable(textOf(plan['how']))}, ${candidates}`];
+  const selector = printable(textOf(plan['selector']));
+  // What only puts its parts together has no words of its own.
+  const which = selector === '' ? '' : `${selector}: `;
+  const lines = [`${lead}${which}${printable(textOf(plan['how']))}, ${candidates}`];
   const parts = listOf(plan['parts']).map(mapOf);
   parts.forEach((part, index) => {
     const isLast = index === parts.length - 1;

@@ -17,6 +17,7 @@ const TOLD: { readonly [key: string]: (stat: ValueMap) => Value | undefined } = 
   '.level': (stat) => stat['level'],
   '.durability': (stat) => stat['durability'],
   '.provider': (stat) => stat['provider'],
+  '.time': (stat) => stat['time'],
   '.component': (stat) => textOf(stat['provider']).replace(/\[\d+\]$/u, '') || undefined,
 };
 
@@ -29,9 +30,6 @@ export class ShownKeys {
   constructor(texts: readonly string[]) {
     const keys = texts.flatMap((text) => text.split(',').map((key) => key.trim()));
     if (keys.includes('')) throw new UsageError('"--show" needs KEYs, with a comma in between');
-    if (keys.includes('.time')) {
-      throw new UsageError('".time" is not among what STAT says: select, sort and facet by it');
-    }
     this.#keys = [...new Set(keys)].filter((key) => key !== 'name');
     // STAT is more work for the pool, and has the attributes too.
     this.detail = this.#keys.some((key) => Object.hasOwn(TOLD, key)) ? 'all' : 'attributes';
