@@ -41,14 +41,18 @@ export async function gather(
   { chosen, how }: { readonly chosen: Chosen; readonly how: Gathering },
 ): Promise<number> {
   const failures = new Failures(context.command, options.json);
-  if (chosen.kind === 'names') await gatherNames(context, options, chosen.names, how, failures);
-  else {
-    const { selector } = chosen;
-    await selecting(selector, () =>
-      gatherSelected(context, session, options, selector, how, failures),
-    );
+  if (chosen.kind === 'names') {
+    await gatherNames(context, options, chosen.names, how, failures);
+    return failures.end();
   }
-  return failures.end();
+  const { selector } = chosen;
+  const done = await selecting(selector, () =>
+    gatherSelected(context, session, options, selector, how),
+  );
+  addRefusals(done, failures);
+  const code = failures.end(done.selected - done.changed - done.refused.length);
+  tell(done, options, how);
+  return code;
 }
 
 async function gatherNames(
@@ -69,8 +73,13 @@ async function gatherNames(
       const before = failures.count;
       addRefusals(done, failures);
       if (failures.count > before) return;
-      if (options.json) print(toJson({ name, changed: !dryRun }));
-      else if (dryRun) print(`would ${verb} ${quoted(name)} ${where}`);
+      if (options.json) {
+        print(
+          toJson(
+            dryRun ? { name, refused: false } : { name, [verb === 'put' ? 'put' : 'taken']: true },
+          ),
+        );
+      } else if (dryRun) print(`would ${verb} ${quoted(name)} ${where}`);
     } catch (error) {
       if (signal.aborted) throw error;
       failures.add(error);
@@ -83,20 +92,22 @@ async function gatherSelected(
   session: PoolSession,
   options: Options,
   selector: string,
-  { verb, past, where, all }: Gathering,
-  failures: Failures,
-): Promise<void> {
+  { verb, all }: Gathering,
+): Promise<Changed> {
   let looked = 0;
-  const { json, quiet } = options;
   const text = (): string => `${verb}: ${counted(looked, 'object')} so far`;
-  using _progress = new Progress(text, quiet, session.client.connection);
+  using _progress = new Progress(text, options.quiet, session.client.connection);
   const progress = (selected: number): void => {
     looked = selected;
   };
-  const dryRun = options['dry-run'];
-  const done = await all(selector, { dryRun, signal, progress });
-  const { selected, changed } = done;
-  addRefusals(done, failures);
+  return await all(selector, { dryRun: options['dry-run'], signal, progress });
+}
+
+function tell(
+  { selected, changed }: Changed,
+  { json, quiet, 'dry-run': dryRun }: Options,
+  { verb, past, where }: Gathering,
+): void {
   if (json) print(toJson({ selected, changed }));
   else if (dryRun) print(`would ${verb} ${counted(changed, 'object')} ${where}`);
   else if (!quiet) say(`${past} ${counted(changed, 'object')} ${where}`);
