@@ -70,7 +70,7 @@ export const command = defineCommand({
     ["attacca collection add late --where 'step > 120'", 'by a selector'],
     ['attacca collection add train --doc "years to learn from"', 'a list'],
     ["attacca collection put train --where 'date < 2020-01-01'", 'into the list'],
-    ['attacca query \'.collection = "train"\' | attacca get - -d train', 'what is in it'],
+    ['attacca get -w \'.collection = "train"\' -d train', 'what is in it, as files'],
   ],
   async run(context, line) {
     const { options } = line;

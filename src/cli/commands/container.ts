@@ -61,7 +61,7 @@ export const command = defineCommand({
     'add NAME [--attr KEY=VALUE]... [--schema NAME]... [--lifetime TIME]',
     'ls',
     'show NAME',
-    'rm NAME',
+    'rm NAME [--dry-run] [--yes] [--force]',
   ],
   about: `
     A container owns objects, and gives them what they do not say themselves (docs/containers.md). An

@@ -62,7 +62,7 @@ const OPTIONS = {
   lifetime: {
     type: 'string',
     value: 'TIME',
-    help: 'withdraw after so long (10m, 2h); without it the pool keeps the object until withdraw',
+    help: 'withdraw after so long (10m, 2h); without it as its container says, else never',
   },
   container: { type: 'string', value: 'NAME', help: 'the container that it is put into' },
   replace: { type: 'boolean', help: 'withdraw what the pool keeps under the name before' },

@@ -11,7 +11,7 @@ import { openPool } from '../pool/open.js';
 const RELATIONS: readonly Relation[] = ['derived-from', 'part-of', 'supersedes', 'depends-on'];
 
 export const command = defineCommand({
-  usage: ['NAME derived-from|part-of|supersedes|depends-on OTHER'],
+  usage: ['NAME derived-from|part-of|supersedes|depends-on OTHER [--remove]'],
   about: `
     Says of the object NAME how it relates to OTHER, which need not be there, yet or any more. What
     others depend on is not deleted, unless forced. A relation is a list among the tags of NAME: any
