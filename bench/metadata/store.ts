@@ -41,10 +41,13 @@ export interface MetadataStore {
 /** What a store cannot do; the others are measured without it. */
 export class CannotError extends Error {}
 
+/** In the product `name` is what the object is called; what SoMeta calls so is another key. */
+export const VARIABLE_KEY = 'variable';
+
 /** A question in the language of the product. */
 export function selectorOf({ equal, range, infix }: Question): string {
   const conditions = Object.entries(equal ?? {}).map(
-    ([key, value]) => `${key} = ${JSON.stringify(value)}`,
+    ([key, value]) => `${key === 'name' ? VARIABLE_KEY : key} = ${JSON.stringify(value)}`,
   );
   if (range !== undefined) conditions.push(`${range.key} in ${range.low}..${range.high}`);
   if (infix !== undefined) conditions.push(`${infix.key} infix ${JSON.stringify(infix.text)}`);

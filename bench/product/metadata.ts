@@ -1,7 +1,7 @@
 /** The product as a store of metadata: objects without payload, offered and kept. */
 import { join, Timestamp, type Value } from 'attacca';
 import type { Described, Question } from '../metadata/objects.js';
-import { CannotError, type MetadataStore, type Row, selectorOf } from '../metadata/store.js';
+import { type MetadataStore, type Row, selectorOf, VARIABLE_KEY } from '../metadata/store.js';
 
 type Pool = Awaited<ReturnType<typeof join>>;
 
@@ -18,10 +18,11 @@ class PoolStore implements MetadataStore {
 
   async load(objects: readonly Described[]): Promise<void> {
     await this.#pool.offerMany(
-      objects.map(({ object, attributes }) => ({
+      objects.map(({ object, attributes: { name, ...attributes } }) => ({
         name: object,
         attributes: {
           ...attributes,
+          [VARIABLE_KEY]: name,
           created: new Timestamp(BigInt(attributes.created) * NANOSECONDS_A_MS),
         } satisfies Record<string, Value>,
       })),
@@ -42,32 +43,47 @@ class PoolStore implements MetadataStore {
     await Promise.all(tags.map(({ object, value }) => this.#pool.tag(object, { [key]: value })));
   }
 
-  tagWhere(question: Question): Promise<number> {
-    return notYet('tag by a selector', question);
+  async tagWhere(question: Question, key: string, value: string): Promise<number> {
+    const { changed } = await this.#pool.tagSelected(selectorOf(question), { [key]: value });
+    return changed;
   }
 
-  // biome-ignore lint/correctness/useYield: there is nothing to yield yet
-  async *query(question: Question): AsyncGenerator<readonly Row[]> {
-    await notYet('search', question);
+  async *query(
+    question: Question,
+    { attributes }: { readonly attributes: boolean },
+  ): AsyncGenerator<readonly Row[]> {
+    const selector = selectorOf(question);
+    if (attributes) {
+      for await (const page of this.#pool.queryPages(selector)) {
+        yield page.map(({ name, attributes: found }) => ({ object: name, attributes: found }));
+      }
+      return;
+    }
+    for await (const page of this.#pool.queryPages(selector, { detail: 'name' })) {
+      yield page.map((object) => ({ object, attributes: null }));
+    }
   }
 
-  queryEach(questions: readonly Question[]): Promise<readonly string[]> {
-    return notYet('search', questions[0] ?? {});
+  /** All go out in one turn, and so in one write. */
+  async queryEach(questions: readonly Question[]): Promise<readonly string[]> {
+    const found = await Promise.all(
+      questions.map(async (question) => {
+        const names: string[] = [];
+        const pages = this.#pool.queryPages(selectorOf(question), { detail: 'name' });
+        for await (const page of pages) names.push(...page);
+        return names;
+      }),
+    );
+    return found.flat();
   }
 
   count(question: Question): Promise<number> {
-    return notYet('count', question);
+    return this.#pool.count(selectorOf(question));
   }
 
   async close(): Promise<void> {
     await this.#pool.leave();
   }
-}
-
-function notYet(what: string, question: Question): Promise<never> {
-  return Promise.reject(
-    new CannotError(`Cannot ${what} "${selectorOf(question)}": no call takes a selector yet`),
-  );
 }
 
 /** Members with different times to reconnect have connections of their own. */

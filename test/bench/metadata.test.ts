@@ -15,7 +15,7 @@ import {
 } from '../../bench/metadata/objects.js';
 import { keptSpecs, metricName, PARTS, specsOf } from '../../bench/metadata/parts.js';
 import { columnsSchema, jsonbSchema, Parameters } from '../../bench/metadata/postgres-schemas.js';
-import { CannotError, selectorOf } from '../../bench/metadata/store.js';
+import { type MetadataStore, selectorOf } from '../../bench/metadata/store.js';
 import { poolStore } from '../../bench/product/metadata.js';
 import { parseSelector } from '../../src/core/selector/parser.js';
 import { testPool } from '../../src/testing/index.js';
@@ -89,7 +89,7 @@ test('questions are selectors', () => {
   const [exact, infix] = questionsOf({ pattern: 'four', count: COUNT });
   assert.equal(
     selectorOf(exact ?? {}),
-    'name = "ey" and time_step = 34 and user = "user37" and app = "vorpal"',
+    'variable = "ey" and time_step = 34 and user = "user37" and app = "vorpal"',
   );
   assert.match(selectorOf(infix ?? {}), /^label infix "[a-z2-7]{8}"$/);
 });
@@ -113,23 +113,26 @@ test('questions are conditions of SQL, with all values apart', () => {
 
 test('every part of the benchmark is driven, and its answers are checked', async () => {
   for (const population of populations()) {
-    const store = await loaded(population);
-    const driver = new Driver(store, population);
-    await driver.exact();
-    await driver.exactTogether();
-    await driver.partial();
-    await driver.range();
-    await driver.infix();
-    await driver.tagEach({ tags: 100 });
-    assert.deepEqual(await driver.countTags({ tags: 100 }), { count: 10 });
-    await driver.tagWhere();
-    for (const every of [100, 5]) {
-      await driver.group({ every });
-      const { startNs, endNs } = await fetchTogether([driver, driver], { every, population });
-      assert.ok(endNs > startNs);
-    }
+    await driveAll(await loaded(population), population);
   }
 });
+
+async function driveAll(store: MetadataStore, population: Population): Promise<void> {
+  const driver = new Driver(store, population);
+  await driver.exact();
+  await driver.exactTogether();
+  await driver.partial();
+  await driver.range();
+  await driver.infix();
+  await driver.tagEach({ tags: 100 });
+  assert.deepEqual(await driver.countTags({ tags: 100 }), { count: 10 });
+  await driver.tagWhere();
+  for (const every of [100, 5]) {
+    await driver.group({ every });
+    const { startNs, endNs } = await fetchTogether([driver, driver], { every, population });
+    assert.ok(endNs > startNs);
+  }
+}
 
 test('a store that loses an object is found out', async () => {
   const population = { pattern: 'one', count: COUNT } as const;
@@ -168,18 +171,17 @@ test('a store that finds others, as many as it should, is found out', async () =
   );
 });
 
-test('the product takes the objects and their tags', async () => {
-  await using pool = await testPool();
-  const population = { pattern: 'unique', count: COUNT } as const;
-  const store = await poolStore(pool.address, 0);
-  const driver = new Driver(store, population);
-  const { perSecond } = await driver.create({ from: 0, count: COUNT, isFirst: true });
-  assert.ok(perSecond > 0);
-  await driver.tagEach({ tags: 100 });
-  await driver.group({ every: 100 });
-  await assert.rejects(store.tag(['nobody'], 'quality', 'q1'), { code: 'unknown-object' });
-  await assert.rejects(driver.partial(), CannotError);
-  await store.close();
+test('the product answers every part of the benchmark', async () => {
+  for (const population of populations()) {
+    await using pool = await testPool();
+    const store = await poolStore(pool.address, 0);
+    const driver = new Driver(store, population);
+    const { perSecond } = await driver.create({ from: 0, count: COUNT, isFirst: true });
+    assert.ok(perSecond > 0);
+    await driveAll(store, population);
+    await assert.rejects(store.tag(['nobody'], 'quality', 'q1'), { code: 'unknown-object' });
+    await store.close();
+  }
 });
 
 test('every metric is named after its count and pattern, once', () => {
