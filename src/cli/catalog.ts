@@ -52,6 +52,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         summary: 'remove tags of objects',
         load: () => import('./commands/untag.js'),
       },
+      {
+        name: 'relate',
+        summary: 'say how an object relates to another one',
+        load: () => import('./commands/relate.js'),
+      },
     ],
   },
   {
@@ -118,10 +123,25 @@ export const CATALOG: readonly CatalogGroup[] = [
         summary: 'a pool that is kept, as it was at some time',
         load: () => import('./commands/replay.js'),
       },
+    ],
+  },
+  {
+    title: 'Definitions',
+    entries: [
       {
         name: 'schema',
-        summary: 'check schemas of attributes, and attributes by them',
+        summary: 'schemas of attributes: check by them, add them to a pool',
         load: () => import('./commands/schema.js'),
+      },
+      {
+        name: 'container',
+        summary: 'containers: they own objects, and give them what these do not say',
+        load: () => import('./commands/container.js'),
+      },
+      {
+        name: 'collection',
+        summary: 'collections: lists of objects, or selectors with a name',
+        load: () => import('./commands/collection.js'),
       },
     ],
   },

@@ -19,22 +19,37 @@ export function exists(path: string): boolean {
   }
 }
 
+/** Options that name the one object that is put. */
+interface Naming {
+  readonly name: string | undefined;
+  readonly 'name-by': string | undefined;
+}
+
+/** Whether one object is put, which an option names. */
+export function namesOne({ name, 'name-by': by }: Naming): boolean {
+  if (name !== undefined && by !== undefined) {
+    throw new UsageError('say "--name" or "--name-by", not both');
+  }
+  return name !== undefined || by !== undefined;
+}
+
 /**
  * FILE or NAME=FILE, split at the last `=`: names hold more of them than files do. A word that
- * names a file is one.
+ * names a file is one. What `--name-by` names has no name yet.
  */
 export function sourcesOf(
   words: readonly string[],
-  name: string | undefined,
+  { name, 'name-by': by }: Naming,
   isFile: (path: string) => boolean,
 ): PutSource[] {
-  if (name !== undefined) {
+  if (namesOne({ name, 'name-by': by })) {
     const [path, ...more] = words;
     if (path === undefined || more.length > 0) {
-      throw new UsageError('"--name" names one object; for several say NAME=FILE');
+      const option = name === undefined ? '--name-by' : '--name';
+      throw new UsageError(`"${option}" names one object; for several say NAME=FILE`);
     }
-    checkNameText(name);
-    return [{ name, path }];
+    if (name !== undefined) checkNameText(name);
+    return [{ name: name ?? '', path }];
   }
   const sources = words.map((word) => sourceOf(word, isFile));
   const seen = new Map<string, string>();

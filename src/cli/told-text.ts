@@ -16,6 +16,7 @@ import {
   textOf,
 } from './format.js';
 import { toJson } from './json.js';
+import { schemasOf } from './looking/definitions-text.js';
 
 const RECORD_WIDTH = 8;
 const SECONDS_WIDTH = 12;
@@ -136,13 +137,14 @@ function detailsOf({ what, fields }: Told): string {
   if (deadlineMs === null) add('for ever');
   else if (typeof deadlineMs === 'number') add(`within ${formatDuration(deadlineMs)}`);
   if (fields['glob'] === true) add(quoted(textOf(fields['pattern'])));
-  if (typeof fields['selector'] === 'string') add(quoted(short(fields['selector'])));
-  if (typeof fields['by'] === 'string') add(`by ${printable(fields['by'])}`);
-  if (typeof fields['of'] === 'string') add(`of ${printable(fields['of'])}`);
+  if (typeof fields['define'] === 'string')
+    for (const text of definedParts(what, fields)) add(text);
   if (typeof fields['how'] === 'string') add(fields['how']);
-  if (typeof fields['define'] === 'string') {
-    add(`${fields['define']} ${quoted(textOf(fields['name']))}`);
-  }
+  if (typeof fields['removes'] === 'boolean') add(short(gatheredText(fields)));
+  else if (typeof fields['of'] === 'string') add(`of ${printable(fields['of'])}`);
+  const selector = textOf(fields['selector']);
+  if (selector !== '') add(`where ${short(selector)}`);
+  if (typeof fields['by'] === 'string') add(`by ${printable(fields['by'])}`);
   if (fields['dry'] === true) add('to see what it would do');
   if (fields['force'] === true) add('by force');
   for (const name of ['handle', 'cancels', 'promise', 'key', 'file']) {
@@ -150,6 +152,40 @@ function detailsOf({ what, fields }: Told): string {
     if (value !== undefined && name !== what) add(`${name} ${short(formatValue(value))}`);
   }
   return parts.length === 0 ? '' : ` ${parts.join(', ')}`;
+}
+
+/** What is defined, or asked for: `container "run42"`, and what it says. */
+function definedParts(what: string, fields: ValueMap): readonly string[] {
+  const kind = textOf(fields['define']);
+  const name = textOf(fields['name']);
+  if (what === 'definitions') return [name === '' ? `all ${kind}s` : `${kind} ${quoted(name)}`];
+  const { definition } = fields;
+  const lead = `${kind} ${quoted(name)}`;
+  if (definition === null) return [lead, 'taken away'];
+  const map = mapOf(definition);
+  if (kind === 'schema') {
+    const keys = listOf(map['attributes'] ?? map['maestro-attributes']);
+    const version = `version ${short(formatValue(map['schema-version']))}`;
+    return [lead, version, counted(keys.length, 'key')];
+  }
+  if (kind === 'collection') {
+    const { selector = null } = map;
+    return [lead, selector === null ? 'a list' : `where ${short(formatValue(selector))}`];
+  }
+  const schemas = schemasOf(map);
+  const lifetimeMs = numberOf(map['lifetimeMs']);
+  return [
+    lead,
+    short(formatMap(map['attributes'])),
+    schemas.length === 0 ? '' : short(`schemas ${schemas.join(' ')}`),
+    lifetimeMs === 0 ? '' : `for ${formatDuration(lifetimeMs)}`,
+  ];
+}
+
+/** `"train" into .collections`. */
+function gatheredText({ of, value, removes }: ValueMap): string {
+  const text = typeof value === 'string' ? quoted(value) : formatValue(value);
+  return `${text} ${removes === true ? 'out of' : 'into'} ${formatValue(of)}`;
 }
 
 function outcomeText({ what, answer }: Told): string {

@@ -84,17 +84,27 @@ export function gatherObjects(
   );
 }
 
-/** Deletes what is in a container, and then the container. */
+/**
+ * Deletes what is in a container, and then the container. What others of its objects depend on can
+ * go when these have gone: so it is tried again as long as that deletes anything.
+ */
 export async function deleteContainer(
   client: Client,
   name: string,
   options: ChangeOptions & { readonly force?: boolean | undefined },
 ): Promise<Changed> {
   const how = options.force === true ? 'deleteForced' : 'delete';
-  const changed = await endObjects(client, `.container = ${quoted(name)}`, how, options);
-  const isWhole = changed.changed === changed.selected;
-  if (options.dryRun !== true && isWhole) await defineNamed(client, 'container', name, null);
-  return changed;
+  const selector = `.container = ${quoted(name)}`;
+  let { selected, changed, refused } = await endObjects(client, selector, how, options);
+  if (options.dryRun === true) return { selected, changed, refused };
+  for (let last = changed; last > 0 && changed < selected; changed += last) {
+    const again = await endObjects(client, selector, how, options);
+    last = again.changed;
+    refused = again.refused;
+    selected = changed + again.selected;
+  }
+  if (changed === selected) await defineNamed(client, 'container', name, null);
+  return { selected, changed, refused };
 }
 
 /** Takes all objects out of a list, and then the collection away. */

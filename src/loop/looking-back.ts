@@ -1,9 +1,11 @@
 import { Writer } from '../core/bytes.js';
 import type { Value } from '../core/value.js';
+import { definitions } from '../pool/defining.js';
 import { explainObject, explainPromised, explainWaits } from '../pool/explain.js';
 import { info, isObject, members, objectNamed, stat } from '../pool/looking.js';
 import type { PoolState } from '../pool/state.js';
 import {
+  DEFINITION,
   EXPLAIN,
   MESSAGE_HEADER_SIZE,
   readExplain,
@@ -36,6 +38,11 @@ export class LookingBack {
 
   waits(): Value {
     return explainWaits(this.#pool);
+  }
+
+  /** What is defined of a kind, and how many objects are in it. */
+  definitions(kind: keyof typeof DEFINITION): Value {
+    return definitions(this.#pool, { kind: DEFINITION[kind], name: '' });
   }
 
   /** All objects, in the order of the pool's rows, as of `stat`. */

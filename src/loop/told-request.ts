@@ -1,13 +1,15 @@
-import type { Reader } from '../core/bytes.js';
+import { Reader } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import { spaceAt } from '../core/space.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
+import { readValue } from '../core/value-codec.js';
 import type { Decoder } from '../pool/decoder.js';
 import {
   type AttributeIndex,
   attributesOf,
   END,
+  EXPLAIN,
   HANDLE_NONE,
   MESSAGE,
   messageName,
@@ -219,9 +221,13 @@ function partsOfName(r: Reader, code: number, names: ToldNames, message: Decoder
     case MESSAGE.stat:
       readStat(r, message.stat);
       return { object: textAt(r, message.stat.nameStart, message.stat.nameEnd) };
-    case MESSAGE.explain:
+    case MESSAGE.explain: {
       readExplain(r, message.explain);
-      return { object: textAt(r, message.explain.nameStart, message.explain.nameEnd) };
+      const { what, nameStart, nameEnd } = message.explain;
+      const text = textAt(r, nameStart, nameEnd);
+      if (what === EXPLAIN.name) return { object: text };
+      return what === EXPLAIN.selector ? { fields: { selector: text } } : {};
+    }
     default:
       return partsOfSelector(r, code, names, message);
   }
@@ -259,9 +265,15 @@ function partsOfSelector(r: Reader, code: number, names: ToldNames, message: Dec
     }
     case MESSAGE.gather: {
       readGather(r, message.gather);
-      const { keyStart, keyEnd, dry, removes } = message.gather;
-      const fields = { of: textAt(r, keyStart, keyEnd), dry: dry === 1, removes: removes === 1 };
-      return { fields: { ...selectorOf(r, message.gather), ...fields } };
+      const { keyStart, keyEnd, valueStart, valueEnd, dry, removes } = message.gather;
+      const fields = {
+        ...selectorOf(r, message.gather),
+        of: textAt(r, keyStart, keyEnd),
+        value: readValue(new Reader(r.bytes.subarray(valueStart, valueEnd))),
+        dry: dry === 1,
+        removes: removes === 1,
+      };
+      return { fields };
     }
     case MESSAGE.define: {
       const { kind, name, definition } = readDefine(r);

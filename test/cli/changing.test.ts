@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { connect, join, type Pool } from '../../src/client/index.js';
 import { testPool } from '../../src/testing/index.js';
-import { attacca, attaccaPath, jsonLines, shell, startProgram } from './command.js';
+import { attacca, jsonLines, shell } from './command.js';
+import { hasScript, typed } from './terminal.js';
 
 async function withSteps(member: Pool, count: number): Promise<void> {
   const items = Array.from({ length: count }, (_, step) => ({
@@ -144,23 +145,6 @@ test('an empty selector, as of a variable that is not set, changes nothing', asy
   assert.equal(err.match(/"--where" is empty, which selects everything; say true/gu)?.length, 3);
   assert.equal(await member.count('not has a'), 2);
 });
-
-/** Runs on a terminal of its own, and types `answer` when something is asked. */
-async function typed(args: readonly string[], pool: string, answer: string) {
-  const command = [process.execPath, attaccaPath, ...args].map((word) => `'${word}'`).join(' ');
-  const running = startProgram('script', ['-qec', command, '/dev/null'], { pool, input: null });
-  const isAsked = await running.said(/\[y\/N\] /u).then(
-    () => true,
-    () => false,
-  );
-  if (isAsked) running.process.stdin?.write(answer);
-  const { code, out } = await running.ended;
-  return { code, out: out.replaceAll('\r', ''), isAsked };
-}
-
-const hasScript = /util-linux/u.test(
-  String(spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout),
-);
 
 test('on a terminal it counts and asks first', { skip: !hasScript }, async () => {
   await using pool = await testPool();

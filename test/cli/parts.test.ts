@@ -111,6 +111,8 @@ test('times are read with their unit, and refused without sense', () => {
   assert.equal(formatDuration(59_999), '1 m');
   assert.equal(formatDuration(12), '12 ms');
   assert.equal(formatDuration(7_260_000), '2 h 1 m');
+  assert.equal(formatDuration(172_800_000), '2 d');
+  assert.equal(formatDuration(187_200_000), '2 d 4 h');
 });
 
 test('what our own API refuses is no fault of ours', () => {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { pageAt } from '../core/page.js';
 import { attacca, filesOf, jsonLines } from './command.js';
 
 test('the schemas that come with Attacca are listed and shown', async () => {
@@ -63,28 +62,6 @@ test('all that is wrong is told, and the exit code is 1', async () => {
     errors.map(({ fields }) => fields.key),
     ['step', 'levtype'],
   );
-});
-
-/** Commands of docs/schemas.md, each with what it prints. */
-function commandsOf(page: string): { readonly args: readonly string[]; readonly out: string }[] {
-  const [, block = ''] = /```\n(\$ attacca schema [\s\S]*?)```/u.exec(page) ?? [];
-  return block.split(/^\$ attacca /mu).flatMap((part) => {
-    const [line = '', ...out] = part.split('\n');
-    return line === '' ? [] : [{ args: line.split(' '), out: out.join('\n') }];
-  });
-}
-
-test('the example of the page on schemas prints what the page says', async (t) => {
-  const page = pageAt('docs/schemas.md');
-  const directory = await filesOf(t);
-  const [, yaml = ''] = /```yaml\n([\s\S]*?)```/u.exec(page) ?? [];
-  await writeFile(join(directory, 'fields.yaml'), yaml);
-  const commands = commandsOf(page);
-  assert.equal(commands.length, 3);
-  for (const { args, out } of commands) {
-    const result = await attacca(args, { directory });
-    assert.equal(`${result.out}${result.err}`, out, args.join(' '));
-  }
 });
 
 test('a file is checked: well formed, or where it is not', async (t) => {

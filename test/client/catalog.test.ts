@@ -129,3 +129,30 @@ test('schemas, containers, collections and relations, by the library', async (t)
   assert.equal(await pool.count('.state = "offered"'), 0);
   assert.equal(await codeOf(catalog.containers('run')), 'unknown-definition');
 });
+
+test('a container goes with objects that depend on each other, and stays with what others need', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'model[0]');
+  const { catalog } = pool;
+  await catalog.defineContainer('run');
+  const attributes = { '.container': 'run' };
+  await pool.offerMany(
+    ['a', 'b', 'c', 'd'].map((name) => ({ name, attributes })),
+    { keep: true },
+  );
+  await pool.offerMany([{ name: 'outside' }], { keep: true });
+  // Each is looked at before the one that depends on it.
+  await catalog.relate('b', 'depends-on', 'a');
+  await catalog.relate('c', 'depends-on', 'b');
+  await catalog.relate('outside', 'depends-on', 'd');
+  const some = await catalog.deleteContainer('run');
+  assert.deepEqual([some.selected, some.changed], [4, 3]);
+  assert.deepEqual(
+    some.refused.map(({ name, code }) => [name, code]),
+    [['d', 'object-depended-on']],
+  );
+  assert.equal((await catalog.containers('run'))[0]?.objects, 1);
+  await catalog.unrelate('outside', 'depends-on', 'd');
+  assert.deepEqual(await catalog.deleteContainer('run'), { selected: 1, changed: 1, refused: [] });
+  assert.deepEqual(await catalog.containers(), []);
+});

@@ -10,18 +10,19 @@ import { UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
 import { allOf } from '../file-chunks.js';
 import { fileError } from '../file-errors.js';
-import { mapOf, numberOf, quoted } from '../format.js';
+import { mapOf, numberOf, printable, quoted } from '../format.js';
 import { chunksOf, tellTerminal } from '../input.js';
 import { toJson } from '../json.js';
 import { forEachAtOnce, NULL_OPTION, namesOf } from '../names.js';
+import { nameBy } from '../naming.js';
 import { parseNpyHeader } from '../npy.js';
 import { checkNpySize, readNpyFile } from '../npy-file.js';
 import { COMMON_OPTIONS, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
-import { print } from '../output.js';
+import { print, stdoutIsTerminal } from '../output.js';
 import { joinPool, type PoolSession } from '../pool/open.js';
 import { type ObjectToPut, type PutOptions, Store } from '../pool/store.js';
 import { Progress } from '../progress.js';
-import { exists, type PutSource, sourcesOf } from '../put-sources.js';
+import { exists, namesOne, type PutSource, sourcesOf } from '../put-sources.js';
 import { Transfer } from '../transfer.js';
 
 const STDIN = 0;
@@ -37,7 +38,14 @@ const OPTIONS = {
     value: 'NAME',
     help: 'the name of the one object that is put',
   },
-  attribute: {
+  'name-by': {
+    type: 'string',
+    value: 'TEMPLATE|SCHEMA',
+    help:
+      'the name is made of the attributes, and printed: "{param}/{step:03}", or as a schema that the ' +
+      'pool knows names objects (docs/schemas.md)',
+  },
+  attr: {
     type: 'string',
     short: 'a',
     multiple: true,
@@ -54,8 +62,9 @@ const OPTIONS = {
   lifetime: {
     type: 'string',
     value: 'TIME',
-    help: 'withdraw after so long (10m, 2h); without it the pool keeps the object until withdraw',
+    help: 'withdraw after so long (10m, 2h); without it as its container says, else never',
   },
+  container: { type: 'string', value: 'NAME', help: 'the container that it is put into' },
   replace: { type: 'boolean', help: 'withdraw what the pool keeps under the name before' },
   member: { type: 'string', value: 'NAME', help: 'who puts (default: put[*])' },
   ...NULL_OPTION,
@@ -71,38 +80,40 @@ function formatOf(text: string | undefined): Format {
 }
 
 export const command = defineCommand({
-  usage: ['FILE...', 'NAME=FILE...', '--name NAME FILE', '--name NAME -'],
+  usage: ['FILE...', 'NAME=FILE...', '--name NAME FILE|-', '--name-by TEMPLATE|SCHEMA FILE|-'],
   about: `
     Offers each FILE as an object that the pool keeps: the command may end, the bytes stay. Without a
     NAME the object is called as the file, without its directory and .npy. A .npy file gives dtype,
     shape and order by its header; other files are bytes. A word that names a file is a FILE, also
     with = in it; else NAME and FILE are split at the last =.
 
-    With --name NAME, - is standard input: its bytes are the object. Otherwise - stands for FILEs or
-    NAME=FILEs on standard input, one a line, so that a thousand files cost one start.`,
+    With --name or --name-by, - is standard input: its bytes are the object. Otherwise - stands for
+    FILEs or NAME=FILEs on standard input, one a line, so that a thousand files cost one start.`,
   options: OPTIONS,
   examples: [
     ['attacca put t850.npy -a param=t -a level=850', 'an array, with attributes'],
     ['attacca put t/850/step=6=t850.npy u/850/step=6=u850.npy', 'names of your own'],
     ['date | attacca put --name now -', 'standard input'],
     ['ls out/*.npy | attacca put -', 'many files'],
+    ["attacca put t.npy --name-by '{param}/{step:03}' -a param=t -a step=6", 'its name: t/006'],
     ['attacca put --replace --lifetime 10m latest=run.json', 'the next version, for a while'],
   ],
   async run(context, { options, words }) {
     if (words.length === 0) throw new UsageError('it needs a FILE, or - for standard input');
     const format = formatOf(options.as);
-    const attributes = parseAttributes(options.attribute);
-    const { replace } = options;
+    const attributes = attributesOf(options.attr, options.container);
+    const { replace, 'name-by': by } = options;
     const timeoutMs = parseTimeout(options.timeout);
     const lifetimeMs = parseLifetime(options.lifetime);
-    const fromStdin = options.name !== undefined && words.length === 1 && words[0] === '-';
-    const sources = fromStdin ? [] : sourcesOf(await namesOf(words, options), options.name, exists);
+    const fromStdin = namesOne(options) && words.length === 1 && words[0] === '-';
+    const sources = fromStdin ? [] : sourcesOf(await namesOf(words, options), options, exists);
     const failures = new Failures(context.command, options.json);
     // Looked at before anything is sent: a mistyped file should not leave half of them offered.
     const files = sources.map((source) => look(source, format));
     const bytesExpected = files.reduce((sum, { size }) => sum + size, 0);
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
+    const made = by === undefined ? null : await nameBy(session.view.catalog, by, attributes);
     await using store = new Store(seat, bytesExpected);
     const { signal } = context;
     const transfer = new Transfer();
@@ -114,9 +125,10 @@ export const command = defineCommand({
     const full = (): string => (store.isLeasing ? '; waiting for memory of the pool' : '');
     const { connection } = session.client;
     using _progress = new Progress(() => line() + full(), options.quiet, connection);
-    const told = (object: ObjectToPut, size: number): void => {
+    const told = ({ name, space }: ObjectToPut, size: number): void => {
       done++;
-      if (options.json) print(toJson({ name: object.name, bytes: size, ...object.space }));
+      if (options.json) print(toJson({ name, bytes: size, ...space }));
+      else if (made !== null) print(stdoutIsTerminal() ? printable(name) : name);
     };
     if (fromStdin) {
       const read = new Transfer();
@@ -124,7 +136,8 @@ export const command = defineCommand({
       const bytesMax = await payloadBytesMax(session);
       tellTerminal('the bytes of the object');
       const parts = await allOfStdin(bytesMax, signal, read.add);
-      const { object, data } = stdinObject(options.name ?? '', parts, format, attributes);
+      const name = made ?? options.name ?? '';
+      const { object, data } = stdinObject(name, parts, format, attributes);
       transfer.expect(sizeOf(data));
       line = () => `putting: standard input, ${transfer.text}`;
       await store.putBytes(object, data, put);
@@ -132,7 +145,7 @@ export const command = defineCommand({
       return failures.end();
     }
     await forEachAtOnce(files, FILES_AT_ONCE, async (file) => {
-      const object = { name: file.name, space: file.space, attributes };
+      const object = { name: made ?? file.name, space: file.space, attributes };
       try {
         told(object, await putFile(store, object, file, put));
       } catch (error) {
@@ -143,6 +156,20 @@ export const command = defineCommand({
     return failures.end();
   },
 });
+
+/** What `-a` says, and the container. */
+function attributesOf(
+  texts: readonly string[],
+  container: string | undefined,
+): ObjectToPut['attributes'] {
+  const attributes = parseAttributes(texts);
+  if (container === undefined) return attributes;
+  if (container === '') throw new UsageError('"--container" names none');
+  if (Object.hasOwn(attributes, '.container')) {
+    throw new UsageError('say "--container" or "-a .container=", not both');
+  }
+  return { '.container': container, ...attributes };
+}
 
 interface FileToPut extends PutSource {
   readonly size: number;

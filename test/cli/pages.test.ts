@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { npyHeader } from '../../src/cli/npy.js';
+import { testPool } from '../../src/testing/index.js';
+import { pageAt } from '../core/page.js';
+import { filesOf, shell } from './command.js';
+
+interface Example {
+  readonly command: string;
+  /** What it prints, errors behind results. */
+  readonly out: string;
+}
+
+/** The commands of a page that stand behind `$`, in their order. */
+function examplesOf(page: string): Example[] {
+  const blocks = [...page.matchAll(/^```\n(\$ attacca [\s\S]*?)^```$/gmu)];
+  return blocks.flatMap(([, block = '']) =>
+    block
+      .split(/^\$ /mu)
+      .filter((part) => part !== '')
+      .map((part) => {
+        const end = part.indexOf('\n');
+        return { command: part.slice(0, end), out: part.slice(end + 1) };
+      }),
+  );
+}
+
+/** The files that the pages name. */
+async function filesOfPages(t: TestContext): Promise<string> {
+  const directory = await filesOf(t);
+  const [, yaml = ''] = /```yaml\n([\s\S]*?)```/u.exec(pageAt('docs/schemas.md')) ?? [];
+  await writeFile(join(directory, 'fields.yaml'), yaml);
+  const header = npyHeader({ dtype: 'float32', shape: [2, 3], order: 'row', byteOrder: 'little' });
+  await writeFile(join(directory, 't.npy'), Buffer.concat([header, new Uint8Array(24)]));
+  await writeFile(join(directory, 'plot.png'), 'a picture');
+  return directory;
+}
+
+for (const [page, count] of [
+  ['docs/schemas.md', 8],
+  ['docs/containers.md', 16],
+] as const) {
+  test(`the commands of ${page} print what the page says`, async (t) => {
+    await using pool = await testPool();
+    const directory = await filesOfPages(t);
+    const examples = examplesOf(pageAt(page));
+    assert.equal(examples.length, count);
+    for (const { command, out } of examples) {
+      const result = await shell(command, { pool: pool.address, directory }).ended;
+      assert.equal(result.out + result.err, out, command);
+    }
+  });
+}

@@ -1,0 +1,20 @@
+import { spawnSync } from 'node:child_process';
+import { attaccaPath, startProgram } from './command.js';
+
+/** Whether there is a program that gives another one a terminal. */
+export const hasScript = /util-linux/u.test(
+  String(spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout),
+);
+
+/** Runs on a terminal of its own, and types `answer` when something is asked. */
+export async function typed(args: readonly string[], pool: string, answer: string) {
+  const command = [process.execPath, attaccaPath, ...args].map((word) => `'${word}'`).join(' ');
+  const running = startProgram('script', ['-qec', command, '/dev/null'], { pool, input: null });
+  const isAsked = await running.said(/\[y\/N\] /u).then(
+    () => true,
+    () => false,
+  );
+  if (isAsked) running.process.stdin?.write(answer);
+  const { code, out } = await running.ended;
+  return { code, out: out.replaceAll('\r', ''), isAsked };
+}
