@@ -6,7 +6,6 @@ import {
   andNotBits,
   countCommonBits,
   orBits,
-  RowSet,
   WINDOW_BITS,
   WINDOW_ROWS,
   WINDOW_WORDS,
@@ -174,16 +173,20 @@ export class Postings {
     return entry < at + ENTRIES + count * ENTRY ? (words[entry] as number) : -1;
   }
 
-  /** The first rows of a set, `count` at most. */
-  some(set: number, count: number): number[] {
+  /** The first rows of a set, `most` at most, in ascending order. */
+  some(set: number, most: number): number[] {
     const found: number[] = [];
-    const rows = new RowSet();
     for (let at = this.windowFrom(set, 0); at >= 0; at = this.windowFrom(set, at + 1)) {
-      this.copy(set, at, rows.words);
-      for (let row = rows.next(0); row >= 0; row = rows.next(row + 1)) {
-        if (found.length >= count) return found;
-        found.push(at * WINDOW_ROWS + row);
+      const { isBitmap, rows, start, end } = this.#find(set, at);
+      if (isBitmap) eachBit(rows as Uint32Array, start, at, found, most);
+      else {
+        // The rows of a list are whole, those of a container are counted from its window.
+        const base = rows instanceof Uint16Array ? at * WINDOW_ROWS : 0;
+        for (let place = start; place < end && found.length < most; place++) {
+          found.push(base + (rows[place] as number));
+        }
       }
+      if (found.length >= most) return found;
     }
     return found;
   }
@@ -462,6 +465,22 @@ export class Postings {
     span.start = span.isBitmap ? at + 1 : 2 * (at + 1);
     span.end = span.start + countOf(head);
     return span;
+  }
+}
+
+/** Adds the rows of a window's bitmap. */
+function eachBit(
+  bits: Uint32Array,
+  start: number,
+  window: number,
+  found: number[],
+  most: number,
+): void {
+  for (let word = 0; word < WINDOW_WORDS; word++) {
+    for (let left = bits[start + word] as number; left !== 0; left &= left - 1) {
+      if (found.length >= most) return;
+      found.push(window * WINDOW_ROWS + word * 32 + 31 - Math.clz32(left & -left));
+    }
   }
 }
 

@@ -6,6 +6,8 @@ import { RowSet, WINDOW_BITS, WINDOW_ROWS } from './row-set.js';
 
 /** Kinds of plans whose count is exact. */
 const EXACT = new Set<Plan['kind']>(['none', 'all', 'set', 'rows']);
+/** Up to so many rows are looked at one by one: windows would be filled for very few. */
+const FEW = 128;
 /** A window counts for as many rows that are looked at as take its time. */
 const WINDOW_WORK = 200;
 
@@ -41,6 +43,8 @@ export class Search {
   /** How many rows there are, whatever it takes: for plans of few sets. */
   countAll(): number {
     if (this.countKnown >= 0) return this.countKnown;
+    const few = this.few();
+    if (few !== null) return few.length;
     const rows = new RowSet();
     let count = 0;
     for (let window = this.windowFrom(0); window >= 0; window = this.windowFrom(window + 1)) {
@@ -66,6 +70,68 @@ export class Search {
    * more than `workMax`. Returns the row to go on from, or -1 when there is none.
    */
   rows(from: number, use: (row: number) => boolean, workMax = Number.POSITIVE_INFINITY): number {
+    const few = this.few();
+    if (few === null) return this.#manyRows(from, use, workMax);
+    for (const row of few) if (row >= from && !use(row)) return row + 1;
+    return -1;
+  }
+
+  /** All rows, in ascending order, when one knows at once that they are few; else null. */
+  few(): readonly number[] | null {
+    return this.#few(this.#plan);
+  }
+
+  #few(plan: Plan): readonly number[] | null {
+    if (plan.count > FEW) return null;
+    switch (plan.kind) {
+      case 'none':
+        return [];
+      case 'set':
+        return this.#postings.some(plan.set, FEW);
+      case 'union': {
+        const rows = new Set<number>();
+        for (const set of plan.sets) for (const row of this.#postings.some(set, FEW)) rows.add(row);
+        return [...rows].sort((one, other) => one - other);
+      }
+      case 'and': {
+        const [first, ...others] = plan.parts;
+        const rows = first === undefined ? null : this.#few(first);
+        if (rows === null) return null;
+        return rows.filter((row) => others.every((part) => this.#has(part, row)));
+      }
+      default:
+        return null;
+    }
+  }
+
+  #has(plan: Plan, row: number): boolean {
+    const postings = this.#postings;
+    switch (plan.kind) {
+      case 'none':
+        return false;
+      case 'all':
+        return postings.has(this.#all, row);
+      case 'set':
+        return postings.has(plan.set, row);
+      case 'rows':
+        return plan.windows[row >>> WINDOW_BITS]?.has(row & (WINDOW_ROWS - 1)) ?? false;
+      case 'union':
+        return plan.sets.some((set) => postings.has(set, row));
+      case 'filter':
+        this.#work++;
+        return plan.passes(row);
+      case 'and':
+        return plan.parts.every((part) => this.#has(part, row));
+      case 'or':
+        return plan.parts.some((part) => this.#has(part, row));
+      case 'not':
+        return !this.#has(plan.part, row);
+      default:
+        return unreachable(plan);
+    }
+  }
+
+  #manyRows(from: number, use: (row: number) => boolean, workMax: number): number {
     const found = new RowSet();
     let window = this.windowFrom(from >>> WINDOW_BITS);
     let start = window === from >>> WINDOW_BITS ? from & (WINDOW_ROWS - 1) : 0;

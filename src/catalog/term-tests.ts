@@ -118,9 +118,9 @@ function encodingsOf(
 }
 
 function encoded(value: Exclude<SelectorValue, readonly SelectorValue[]>): Uint8Array {
-  const writer = new Writer(64);
+  const writer = new Writer(16);
   writeValue(writer, value);
-  return writer.written().slice();
+  return writer.written();
 }
 
 type Range = { readonly low: SelectorValue | null; readonly high: SelectorValue | null };

@@ -18,50 +18,64 @@ function isType(text: string): text is AttributeType {
 }
 
 /**
- * `KEY=VALUE` or `KEY:TYPE=VALUE` of the option `-a`. Without a type: `850` is an int, `1.5` and
- * `1e5` are floats, `true` and `false` bools, `2024-01-31T06:00Z` (a moment with its zone) a
- * timestamp, all else is text, numbers with leading zeros too (`0600`). Types are int, float, bool,
- * str and time.
+ * `KEY=VALUE` or `KEY:TYPE=VALUE` of an option, `-a` or another one. Without a type: `850` is an
+ * int, `1.5` and `1e5` are floats, `true` and `false` bools, `2024-01-31T06:00Z` (a moment with its
+ * zone) a timestamp, all else is text, numbers with leading zeros too (`0600`). Types are int,
+ * float, bool, str and time.
  */
-export function parseAttribute(text: string): { key: string; value: Value } {
+export function parseAttribute(text: string, option = '-a'): { key: string; value: Value } {
   const equals = text.indexOf('=');
   if (equals <= 0) {
-    throw new UsageError(`"-a" needs KEY=VALUE or KEY:TYPE=VALUE, not "${text}"`);
+    throw new UsageError(`"${option}" needs KEY=VALUE or KEY:TYPE=VALUE, not "${text}"`);
   }
   const left = text.slice(0, equals);
   const value = text.slice(equals + 1);
   const colon = left.lastIndexOf(':');
-  if (colon < 0) return { key: left, value: guess(text, value) };
+  if (colon < 0) return { key: left, value: guess(text, value, option) };
   const type = left.slice(colon + 1);
   if (!isType(type)) {
     const known = `the types are ${TYPES.join(', ')}.${didYouMean(type, TYPES)}`;
     const other = ` A key that holds a colon needs a type behind it: "${left}:str=..."`;
-    throw new UsageError(`"-a ${text}" has the type "${type}"; ${known}${other}`);
+    throw new UsageError(`"${option} ${text}" has the type "${type}"; ${known}${other}`);
   }
-  if (colon === 0) throw new UsageError(`"-a ${text}" has no key`);
+  if (colon === 0) throw new UsageError(`"${option} ${text}" has no key`);
   const parsed = force(value, type);
-  if (parsed === undefined) throw new UsageError(`"-a ${text}": "${value}" is no ${type}`);
+  if (parsed === undefined) throw new UsageError(`"${option} ${text}": "${value}" is no ${type}`);
   return { key: left.slice(0, colon), value: parsed };
 }
 
-/** Attributes of all `-a`, in their order; one that is given twice is refused. */
-export function parseAttributes(texts: readonly string[]): { readonly [key: string]: Value } {
+/** What all options of that name say, in their order; a key that is given twice is refused. */
+export function parseAttributes(
+  texts: readonly string[],
+  option = '-a',
+): { readonly [key: string]: Value } {
   const attributes = new Map<string, Value>();
   for (const text of texts) {
-    const { key, value } = parseAttribute(text);
-    if (attributes.has(key)) throw new UsageError(`"-a" gives "${key}" twice`);
+    const { key, value } = parseAttribute(text, option);
+    if (attributes.has(key)) throw new UsageError(`"${option}" gives "${key}" twice`);
     attributes.set(key, value);
   }
   return Object.fromEntries(attributes);
 }
 
+/** Whether a text, given as a value without a type, stays one. */
+export function staysText(text: string): boolean {
+  try {
+    return text !== '' && guess(text, text, '') === text;
+  } catch {
+    return false;
+  }
+}
+
 /** What looks like a number or a moment and is none is no text either: it would not be found. */
-function guess(attribute: string, text: string): Value {
+function guess(attribute: string, text: string, option: string): Value {
   const looksLike = (what: string, value: Value | undefined): Value => {
     if (value !== undefined) return value;
     const key = attribute.slice(0, -text.length - 1);
     const mend = `as text say "${key}:str=${text}"`;
-    throw new UsageError(`"-a ${attribute}": "${text}" looks like ${what} and is none; ${mend}`);
+    throw new UsageError(
+      `"${option} ${attribute}": "${text}" looks like ${what} and is none; ${mend}`,
+    );
   };
   if (INT.test(text)) return looksLike('an int of 64 bits', integer(text));
   if (FLOAT.test(text)) return looksLike('a float of 64 bits', float(text));

@@ -42,6 +42,16 @@ export const CATALOG: readonly CatalogGroup[] = [
         summary: 'delete objects',
         load: () => import('./commands/rm.js'),
       },
+      {
+        name: 'tag',
+        summary: 'add tags to objects',
+        load: () => import('./commands/tag.js'),
+      },
+      {
+        name: 'untag',
+        summary: 'remove tags of objects',
+        load: () => import('./commands/untag.js'),
+      },
     ],
   },
   {
@@ -63,6 +73,16 @@ export const CATALOG: readonly CatalogGroup[] = [
     title: 'Looking',
     entries: [
       { name: 'ls', summary: 'list objects', load: () => import('./commands/ls.js') },
+      {
+        name: 'query',
+        summary: 'find objects by their attributes and tags',
+        load: () => import('./commands/query.js'),
+      },
+      {
+        name: 'facets',
+        summary: 'the values of an attribute, and how often each is there',
+        load: () => import('./commands/facets.js'),
+      },
       {
         name: 'stat',
         summary: 'what the pool knows of objects',

@@ -48,6 +48,7 @@ const BY_CODE: { readonly [code in ErrorCode]?: number } = {
   'version-mismatch': EXIT.unreachable,
   'pool-stopping': EXIT.unreachable,
   'session-unknown': EXIT.unreachable,
+  'bad-selector': EXIT.usage,
 };
 
 /** The exit code for what a command has thrown. */

@@ -31,9 +31,9 @@ export class Failures {
     }
   }
 
-  /** Tells how many were not told; returns the exit code. */
-  end(): number {
-    const untold = this.#count - TOLD_MAX;
+  /** Tells how many were not told, `unknown` ones among them; returns the exit code. */
+  end(unknown = 0): number {
+    const untold = Math.max(0, this.#count - TOLD_MAX) + unknown;
     if (!this.#asJson && untold > 0) say(`attacca ${this.#command}: ... and ${untold} more`);
     return this.#exitCode;
   }

@@ -109,18 +109,43 @@ export function formatTable(
   rows: readonly (readonly string[])[],
   style: { readonly dim: (text: string) => string },
 ): string {
-  const cells = rows.map((row) => columns.map((_, index) => row[index] ?? ''));
-  const widths = columns.map(({ head }, index) =>
-    cells.reduce((width, row) => Math.max(width, widthOf(row[index] as string)), head.length),
-  );
-  const line = (row: readonly string[]): string => {
-    const parts = row.map((cell, index) => {
-      const padding = ' '.repeat(Math.max(0, (widths[index] as number) - widthOf(cell)));
-      return columns[index]?.right === true ? padding + cell : cell + padding;
+  return new Table(columns, style).lines(rows);
+}
+
+/** A table that is written while its rows come: columns only grow, so what is written stands. */
+export class Table {
+  readonly #columns: readonly Column[];
+  readonly #dim: (text: string) => string;
+  readonly #widths: number[];
+  #hasHead = false;
+
+  constructor(columns: readonly Column[], style: { readonly dim: (text: string) => string }) {
+    this.#columns = columns;
+    this.#dim = style.dim;
+    this.#widths = columns.map(({ head }) => widthOf(head));
+  }
+
+  /** The lines of more rows; those of the first ones begin with the head. */
+  lines(rows: readonly (readonly string[])[]): string {
+    for (const row of rows) {
+      this.#widths.forEach((width, index) => {
+        this.#widths[index] = Math.max(width, widthOf(row[index] ?? ''));
+      });
+    }
+    const lines = rows.map((row) => this.#line(row));
+    if (!this.#hasHead) lines.unshift(this.#dim(this.#line(this.#columns.map(({ head }) => head))));
+    this.#hasHead = true;
+    return lines.join('\n');
+  }
+
+  #line(row: readonly string[]): string {
+    const parts = this.#columns.map(({ right }, index) => {
+      const cell = row[index] ?? '';
+      const padding = ' '.repeat(Math.max(0, (this.#widths[index] as number) - widthOf(cell)));
+      return right === true ? padding + cell : cell + padding;
     });
     return parts.join('  ').trimEnd();
-  };
-  return [style.dim(line(columns.map(({ head }) => head))), ...cells.map(line)].join('\n');
+  }
 }
 
 export interface Style {

@@ -7,7 +7,9 @@ import { Script } from 'node:vm';
 declare const ATTACCA_BUILDS: { readonly jobs: string; readonly all: string };
 
 /** Commands that the small bundle has: without all that serves a pool, there is half to read. */
-const IN_JOBS: readonly string[] = ['get', 'put', 'exec', 'wait', 'ls', 'stat', 'withdraw', 'rm'];
+const IN_JOBS: readonly string[] = [
+  ...['get', 'put', 'exec', 'wait', 'ls', 'query', 'stat', 'withdraw', 'rm', 'tag', 'untag'],
+];
 /** Others that scripts call; the rest is called by people, who do not count milliseconds. */
 const OFTEN: readonly string[] = [...IN_JOBS, 'run', 'start', 'stop'];
 

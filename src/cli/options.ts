@@ -99,6 +99,14 @@ export function parseCommandLine<O extends OptionSpecs>(
   return { options: values as OptionValues<O>, words: allWords, rest };
 }
 
+/** The whole number, from 1 on, that an option is given. */
+export function parseCount(text: string, option: string): number {
+  const count = /^\d{1,15}$/u.test(text) ? Number(text) : 0;
+  if (count === 0)
+    throw new UsageError(`"${option}" needs a whole number from 1 on, not "${text}"`);
+  return count;
+}
+
 interface OptionToken {
   readonly kind: 'option';
   readonly name: string;

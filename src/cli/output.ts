@@ -9,6 +9,10 @@ const STDOUT = 1;
 const STDERR = 2;
 /** A pipe that its other side made non-blocking is full: then its reader must be given time. */
 const FULL_PAUSE_MS = 2;
+/** Of a terminal that does not know its size. */
+const COLUMNS_DEFAULT = 80;
+/** Written at a time: a million names are no single string. */
+const LINES_AT_ONCE = 4_096;
 
 /**
  * Why a write has failed. When the reader of our output has gone away we end without a word, as by
@@ -52,6 +56,13 @@ export function printRaw(text: string): void {
   writeText(STDOUT, text);
 }
 
+/** Results, each with `end` behind it. */
+export function printAll(lines: readonly string[], end: string): void {
+  for (let at = 0; at < lines.length; at += LINES_AT_ONCE) {
+    printRaw(lines.slice(at, at + LINES_AT_ONCE).join(end) + end);
+  }
+}
+
 /**
  * A line that is no result, on standard error: whatever names stand in it, it is one line that no
  * terminal obeys. Nobody there to read it is no reason to fail.
@@ -62,6 +73,11 @@ export function say(line: string): void {
   } catch {
     // Standard error is closed.
   }
+}
+
+/** A question on standard error: the answer is typed on the same line. */
+export function ask(question: string): void {
+  writeText(STDERR, `${printable(question)} `);
 }
 
 /** Writes bytes to a descriptor, all of them, without standing still: Ctrl-C works meanwhile. */
@@ -84,4 +100,15 @@ export function stdoutIsTerminal(): boolean {
 
 export function stderrIsTerminal(): boolean {
   return isatty(STDERR);
+}
+
+/** How many columns the terminal of standard output has; null when it is none. */
+export function stdoutColumns(): number | null {
+  // A terminal that does not know its size says 0.
+  return stdoutIsTerminal() ? process.stdout.columns || COLUMNS_DEFAULT : null;
+}
+
+/** How many columns messages may take. */
+export function stderrColumns(): number {
+  return (stderrIsTerminal() && process.stderr.columns) || COLUMNS_DEFAULT;
 }

@@ -1,13 +1,12 @@
 import { writeSync } from 'node:fs';
 import { formatDuration } from './duration.js';
 import { fitted, printable } from './format.js';
-import { stderrIsTerminal } from './output.js';
+import { stderrColumns, stderrIsTerminal } from './output.js';
 
 const STDERR = 2;
 /** What takes less is not worth a word. */
 const QUIET_MS = 2_000;
 const REPEAT_MS = 1_000;
-const WIDTH_DEFAULT = 80;
 
 /** In a log: from then on, each time after twice as long, so that a long wait makes few lines. */
 const LOGGED_MS = 60_000;
@@ -106,9 +105,7 @@ export class Progress {
     if (this.#ended) return;
     this.#after(REPEAT_MS, () => this.#show());
     if (line === null) return;
-    // A terminal that does not know its size says 0.
-    const width = (process.stderr.columns || WIDTH_DEFAULT) - 1;
-    this.#write(`\r\u001b[K${fitted(printable(line), width)}`);
+    this.#write(`\r\u001b[K${fitted(printable(line), stderrColumns() - 1)}`);
     this.#shown = true;
   }
 

@@ -1,14 +1,32 @@
 import { AttaccaError } from '../core/errors.js';
+import { pointAt } from '../core/selector/failure.js';
 import { systemCode } from '../core/system-errors.js';
 import { UsageError } from './exit.js';
 import { printable } from './format.js';
 import { toJson } from './json.js';
-import { say } from './output.js';
+import { say, stderrColumns } from './output.js';
 
-/** One line on standard error that says what went wrong; as JSON when that was asked for. */
+const INDENT = '  ';
+
+/**
+ * One line on standard error that says what went wrong, and of a selector two more that show where;
+ * as JSON when that was asked for.
+ */
 export function reportError(command: string, error: unknown, asJson: boolean): void {
-  if (asJson) say(errorJson(command, error));
-  else say(errorLine(command, error));
+  if (asJson) {
+    say(errorJson(command, error));
+    return;
+  }
+  say(errorLine(command, error));
+  for (const line of placeLines(error, stderrColumns() - INDENT.length - 1)) say(INDENT + line);
+}
+
+/** The place in a selector that is wrong, where the error has both (where.ts). */
+export function placeLines(error: unknown, columns: number): readonly string[] {
+  if (!(error instanceof AttaccaError) || error.code !== 'bad-selector') return [];
+  const { selector, position } = error.fields;
+  if (typeof selector !== 'string' || typeof position !== 'number') return [];
+  return pointAt(selector, position, columns).split('\n');
 }
 
 function nameOf(command: string): string {

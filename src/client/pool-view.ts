@@ -1,5 +1,4 @@
 import { AttaccaError } from '../core/errors.js';
-import { quoted } from '../core/selector/printer.js';
 import type { ValueMap } from '../core/value.js';
 import {
   EXPLAIN,
@@ -30,6 +29,7 @@ import {
   countObjects,
   endObjects,
   type Found,
+  globSelector,
   type QueryOptions,
   queryObjects,
   tagObjects,
@@ -102,7 +102,7 @@ export class PoolView {
       throw new AttaccaError('bad-argument', 'Cannot list: the first argument is a glob, a text');
     }
     const detail = options.detail === true ? 'all' : 'name';
-    const selector = glob === '*' ? '' : `name ~ ${quoted(glob)}`;
+    const selector = globSelector(glob);
     for await (const row of queryObjects(this.client, selector, { ...options, detail })) {
       if (typeof row === 'string') yield row;
       else yield asMap(row);

@@ -1,6 +1,8 @@
 import type { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
+import { compileGlob } from '../core/glob.js';
 import { LIMITS } from '../core/limits.js';
+import { quoted } from '../core/selector/printer.js';
 import { orderOfBytes } from '../core/selector/satisfies.js';
 import { encodeUtf8 } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
@@ -57,12 +59,19 @@ export interface ChangeOptions extends WaitOptions {
 
 const DETAILS = { name: DETAIL.name, attributes: DETAIL.found, all: DETAIL.stat } as const;
 /** So many a page: a page is one answer, and its size is bounded by the pool as well. */
-const PAGES = { name: LIMITS.listPageMax, attributes: 2_048, all: 512 } as const;
+const PAGES = { name: LIMITS.listPageMax, attributes: 8_192, all: 1_024 } as const;
 
 interface Page {
   readonly objects: readonly Value[];
   readonly next: string | null;
   readonly isCut: boolean;
+}
+
+/** What selects the names that match a glob. Refuses with `bad-argument` one that is malformed. */
+export function globSelector(glob: string): string {
+  if (glob === '*') return '';
+  compileGlob(glob);
+  return `name ~ ${quoted(glob)}`;
 }
 
 /** All that is selected, a page at a time. */

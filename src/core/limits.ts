@@ -73,7 +73,7 @@ export const LIMITS = {
   schemaProblemsMax: 100,
   /** Of each kind that a pool knows: schemas, containers, collections. */
   definitionsMax: 1_024,
-  listPageMax: 4_096,
+  listPageMax: 32_768,
   explainRowsMax: 1_000,
   /** A payload within a message; larger ones go through a slab. */
   inlineBytesMax: 64 * KiB,

@@ -2,7 +2,7 @@ import { refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { spaceAt } from '../core/space.js';
 import { decodeUtf8 } from '../core/utf8.js';
-import type { Value } from '../core/value.js';
+import { Timestamp, type Value } from '../core/value.js';
 import { DURABILITIES } from '../protocol/index.js';
 import { stateName } from './handles.js';
 import { leaseBytesMax } from './memory.js';
@@ -49,6 +49,7 @@ export function stat(pool: PoolState, object: number): { [key: string]: Value } 
   fields['scope'] = versionHas(pool, current, VERSION_FLAG.scopePool) ? 'pool' : 'member';
   fields['provider'] = nameOfMember(pool, versions.get(current, VERSION.providerMember));
   fields['level'] = levelOf(pool, current);
+  fields['time'] = timeOf(pool, current);
   fields['durability'] = DURABILITIES[durabilityOfVersion(pool, current)] ?? 'process';
   return fields;
 }
@@ -64,6 +65,12 @@ export function durabilityOfVersion(pool: PoolState, version: number): number {
   const isSlice = versionHas(pool, version, VERSION_FLAG.slice);
   const { durability, slabDurability } = pool.options;
   return isSlice ? slabDurability : durability;
+}
+
+/** When a version was offered. */
+export function timeOf(pool: PoolState, version: number): Timestamp {
+  const ms = pool.versions.getWide(version, VERSION.offeredAt);
+  return new Timestamp(BigInt(ms) * 1_000_000n);
 }
 
 /** Where the bytes of a version are. */

@@ -1,9 +1,9 @@
 import type { OwnKey } from '../catalog/plan.js';
 import { spaceAt } from '../core/space.js';
-import { Timestamp, type Value } from '../core/value.js';
+import type { Value } from '../core/value.js';
 import { DURABILITIES } from '../protocol/index.js';
 import { KEY_NAMES } from './attributes.js';
-import { durabilityOfVersion, levelOf, nameOfMember, stateOf } from './looking.js';
+import { durabilityOfVersion, levelOf, nameOfMember, stateOf, timeOf } from './looking.js';
 import { COLLECTION_KEY } from './meaning.js';
 import { findObject } from './objects.js';
 import { OBJECT, VERSION, VERSION_FLAG } from './rows.js';
@@ -94,10 +94,4 @@ function spaceOf({ spaces, versions }: PoolState, version: number): ReturnType<t
 
 function providerOf(pool: PoolState, version: number): string {
   return nameOfMember(pool, pool.versions.get(version, VERSION.providerMember));
-}
-
-/** When a version was offered. */
-function timeOf(pool: PoolState, version: number): Timestamp {
-  const ms = pool.versions.getWide(version, VERSION.offeredAt);
-  return new Timestamp(BigInt(ms) * 1_000_000n);
 }

@@ -41,6 +41,10 @@ export function query(pool: PoolState, session: Session, request: number, messag
 export function count(pool: PoolState, message: Count): Value {
   const { search, from } = pool.searching.open(message);
   if (from === 0 && search.countKnown >= 0) return { count: search.countKnown, next: null };
+  const few = search.few();
+  if (few !== null) {
+    return { count: few.filter((row) => row >= from).length, next: null };
+  }
   const rows = new RowSet();
   let counted = 0;
   let window = search.windowFrom(from >>> 16);

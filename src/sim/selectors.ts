@@ -51,7 +51,7 @@ const ALL: readonly Literal[] = [...NUMBERS, ...TEXTS, ...TIMES, ...OTHERS];
 
 /** Keys of attributes, by their number, with what they mostly are. `name` is an object's, too. */
 const MOSTLY = { a: NUMBERS, b: TEXTS, t: TIMES, l: OTHERS, name: TEXTS } as const;
-export type Key = keyof typeof MOSTLY;
+type Key = keyof typeof MOSTLY;
 export const KEYS = Object.keys(MOSTLY) as readonly Key[];
 
 /** The number of a key in requests. */
@@ -86,7 +86,7 @@ const OWN: readonly ((asking: Asking) => string)[] = [
   (asking) => `.time < 2023-11-14T22:13:${20 + asking.dice(40)}Z`,
 ];
 
-export function literal(asking: Asking, key: Key): Literal {
+function literal(asking: Asking, key: Key): Literal {
   return asking.of(asking.dice(5) === 0 ? ALL : MOSTLY[key]);
 }
 
@@ -100,7 +100,7 @@ export function attributes(asking: Asking, most: number): Map<Key, Value> {
   return found;
 }
 
-/** The text of a selector; one of fifty is none. */
+/** The text of a selector; one in ten is none. */
 export function selector(asking: Asking): string {
   const { dice } = asking;
   if (dice(50) === 0) return asking.of(['a =', '(has a', 'a in 2..1', 'b ~ "["', '"']);

@@ -34,7 +34,8 @@ export interface Result {
 export interface Surroundings {
   /** ATTACCA_POOL; none when left out. */
   readonly pool?: string | undefined;
-  readonly input?: string | Uint8Array;
+  /** What standard input holds; null leaves it open, to be written to. */
+  readonly input?: string | Uint8Array | null;
   readonly directory?: string;
   readonly environment?: NodeJS.ProcessEnv;
 }
@@ -69,7 +70,7 @@ export function startProgram(
   child.stdin.on('error', () => {
     // It does not read.
   });
-  child.stdin.end(around.input ?? '');
+  if (around.input !== null) child.stdin.end(around.input ?? '');
   const ended = new Promise<Result>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => {

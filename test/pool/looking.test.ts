@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Value } from '../../src/core/value.js';
+import { Timestamp, type Value } from '../../src/core/value.js';
 import { Harness } from './harness.js';
 import type { Member } from './member.js';
 import { random } from './random.js';
@@ -154,6 +154,7 @@ test('stat: says state, version, space, attributes, tags, provider, scope, level
     scope: 'pool',
     provider: 'writer',
     level: 'memory',
+    time: new Timestamp(BigInt(pool.now) * 1_000_000n),
     durability: 'process',
   });
 });

@@ -45,7 +45,7 @@ export const command = defineCommand({
       value: 'DIR',
       help: 'only the memory of the pool that is kept in DIR, although its journal needs it',
     },
-    'dry-run': { type: 'boolean', help: 'only say what would be removed' },
+    'dry-run': { type: 'boolean', short: 'n', help: 'only say what would be removed' },
     'shm-dir': {
       type: 'string',
       value: 'DIR',

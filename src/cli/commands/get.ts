@@ -1,3 +1,4 @@
+import type { PoolView } from '../../client/pool-view.js';
 import { counted } from '../../core/counted.js';
 import { defineCommand } from '../command.js';
 import { parseTimeout } from '../duration.js';
@@ -5,12 +6,13 @@ import { ExitWith, UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
 import { quoted } from '../format.js';
 import { toJson } from '../json.js';
-import { forEachAtOnce, NULL_OPTION, someNames } from '../names.js';
+import { forEachAtOnce } from '../names.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
-import { print, stdoutIsTerminal } from '../output.js';
+import { print, say, stdoutIsTerminal } from '../output.js';
 import { type Located, locate } from '../pool/located.js';
 import { joinPool } from '../pool/open.js';
 import type { OutputFormat, WriteOptions } from '../pool/sink.js';
+import { type Chosen, chosenBy, NAMES_OPTIONS, selecting } from '../where.js';
 
 const STDOUT = 1;
 /** Objects that are waited for at the same time: each is announced, so providers keep it. */
@@ -36,7 +38,7 @@ const OPTIONS = {
     help: 'print name, version, space and attributes as JSON; without -o and -d nothing else',
   },
   member: { type: 'string', value: 'NAME', help: 'who gets (default: get[*])' },
-  ...NULL_OPTION,
+  ...NAMES_OPTIONS,
   ...POOL_OPTION,
   ...TIMEOUT_OPTION,
   ...COMMON_OPTIONS,
@@ -45,11 +47,12 @@ const OPTIONS = {
 type Options = OptionValues<typeof OPTIONS>;
 
 export const command = defineCommand({
-  usage: ['NAME', 'NAME -o FILE', 'NAME... -d DIR'],
+  usage: ['NAME', 'NAME -o FILE', 'NAME... -d DIR', '--where SELECTOR -d DIR'],
   about: `
     Waits until each object is offered, and writes it: to standard output, to FILE, or to a file of
     its name in DIR. A file appears whole or not at all. - stands for names on standard input, one a
     line. All names are required at once, so that nobody withdraws one while another is waited for.
+    With --where everything that is selected and offered now; what comes later is not waited for.
 
     With --as npy, numpy reads it: np.load(io.BytesIO(subprocess.check_output(['attacca', 'get', NAME,
     '--as', 'npy']))).`,
@@ -58,19 +61,14 @@ export const command = defineCommand({
     ['attacca get t/850/step=6 --as npy > t850.npy', 'an array for numpy'],
     ['attacca get greeting', 'text on the terminal'],
     ["attacca ls 't/*' | attacca get - -d fields --as npy", 'many, in one go'],
+    ['attacca get -w \'param = "t" and step < 6\' -d fields', 'by attributes and tags'],
     ['attacca get t/850/step=6 --attributes --timeout 30s', 'what is said of it'],
   ],
   async run(context, { options, words }) {
     const format = formatOf(options);
     const timeoutMs = parseTimeout(options.timeout);
-    const names = await someNames(words, options);
-    const single = options.directory === undefined && !options.attributes;
-    if (single && names.length !== 1) {
-      throw new UsageError('several NAMEs need -d DIR');
-    }
-    if (options.output !== undefined && (names.length !== 1 || options.directory !== undefined)) {
-      throw new UsageError('-o FILE is for one NAME, without -d');
-    }
+    const chosen = await chosenBy(words, options);
+    checkPlaces(chosen, options);
     const joining = joinPool(context, options);
     joining.catch(() => {});
     // While the pool answers: what is needed after.
@@ -83,6 +81,10 @@ export const command = defineCommand({
     const { signal } = context;
     const { session, seat } = await joining;
     await using _session = session;
+    const names = await namesToGet(chosen, session.view, signal);
+    if (chosen.kind === 'selector' && names.length === 0 && !options.quiet) {
+      say('nothing is selected');
+    }
     const failures = new Failures(context.command, options.json);
     const waiting = new Set<string>();
     const transfer = new Transfer();
@@ -116,6 +118,35 @@ export const command = defineCommand({
     return failures.end();
   },
 });
+
+/** Where the bytes go must fit how many objects there are, or may be. */
+function checkPlaces(chosen: Chosen, { output, directory, attributes }: Options): void {
+  const isOne = chosen.kind === 'names' && chosen.names.length === 1;
+  if (!isOne && directory === undefined && !attributes) {
+    const what = chosen.kind === 'names' ? 'several NAMEs need' : '--where needs';
+    throw new UsageError(`${what} -d DIR`);
+  }
+  if (output !== undefined && (!isOne || directory !== undefined)) {
+    throw new UsageError('-o FILE is for one NAME, without -d');
+  }
+}
+
+/** Of those selected, what others only wait for has no bytes yet, and may never have any. */
+async function namesToGet(
+  chosen: Chosen,
+  view: PoolView,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (chosen.kind === 'names') return chosen.names;
+  const isOffered = '.state = "offered"';
+  const { selector } = chosen;
+  const offered = selector.trim() === '' ? isOffered : `(${selector}) and ${isOffered}`;
+  const names: string[] = [];
+  await selecting(offered, async () => {
+    for await (const name of view.query(offered, { detail: 'name', signal })) names.push(name);
+  });
+  return names;
+}
 
 function formatOf({ as, output }: Options): OutputFormat {
   if (as === undefined) return output?.endsWith('.npy') === true ? 'npy' : 'raw';

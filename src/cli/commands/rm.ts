@@ -1,56 +1,49 @@
+import type { ChangeOptions } from '../../client/selecting.js';
 import { counted } from '../../core/counted.js';
 import type { ValueMap } from '../../core/value.js';
 import { formatBytes } from '../../levels/shm/sizing.js';
+import { CHANGE_OPTIONS, change, chosenToChange } from '../changing.js';
 import { defineCommand } from '../command.js';
-import { Failures } from '../failures.js';
 import { numberOf, quoted } from '../format.js';
 import { toJson } from '../json.js';
-import { forEachAtOnce, NULL_OPTION, someNames } from '../names.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print } from '../output.js';
 import { openPool } from '../pool/open.js';
 
-const NAMES_AT_ONCE = 1_024;
-
 export const command = defineCommand({
-  usage: ['NAME...'],
+  usage: ['NAME...', '--where SELECTOR'],
   about: `
     Deletes objects and their bytes. Refused while somebody requires one, unless forced, which fails
     those requires; who reads one already keeps its view. - stands for names on standard input, one a
     line.`,
   options: {
     force: { type: 'boolean', short: 'f', help: 'although it is required: those requires fail' },
-    'dry-run': { type: 'boolean', help: 'only say what would be deleted' },
-    ...NULL_OPTION,
+    ...CHANGE_OPTIONS,
     ...POOL_OPTION,
     ...COMMON_OPTIONS,
   },
   examples: [
-    ["attacca ls 'tmp/*' | attacca rm - --dry-run", 'look first'],
+    ["attacca rm -w 'step < 6' --dry-run", 'look first'],
+    ["attacca ls 'tmp/*' | attacca rm -", 'by names'],
     ['attacca rm --force t/850/step=6', 'although it is required'],
   ],
   async run(context, { options, words }) {
-    const names = await someNames(words, options);
-    const { signal } = context;
+    const chosen = await chosenToChange(words, options);
     await using session = await openPool(context, options);
     const { view } = session;
-    const failures = new Failures(context.command, options.json);
     const { force } = options;
-    await forEachAtOnce(names, NAMES_AT_ONCE, async (name) => {
-      try {
-        if (options['dry-run']) {
-          const known = await view.stat(name);
-          print(options.json ? toJson(plan(known, name, force)) : planText(known, name, force));
-          return;
-        }
-        await view.delete(name, { force });
-        if (options.json) print(toJson({ name, deleted: true }));
-      } catch (error) {
-        if (signal.aborted) throw error;
-        failures.add(error);
-      }
-    });
-    return failures.end();
+    const how = {
+      verb: 'delete',
+      past: 'deleted',
+      one: (name: string) => view.delete(name, { force }),
+      plan: async (name: string) => {
+        const known = await view.stat(name);
+        print(options.json ? toJson(plan(known, name, force)) : planText(known, name, force));
+      },
+      all: (selector: string, changing: ChangeOptions) =>
+        view.deleteSelected(selector, { ...changing, force }),
+    } as const;
+    return await change(context, session, options, { chosen, how });
   },
 });
 

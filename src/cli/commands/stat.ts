@@ -1,44 +1,57 @@
+import type { ValueMap } from '../../core/value.js';
 import { defineCommand } from '../command.js';
+import { EXIT } from '../exit.js';
 import { Failures } from '../failures.js';
 import { styleFor } from '../format.js';
 import { toJson } from '../json.js';
 import { statText } from '../looking/stat-text.js';
-import { NULL_OPTION, someNames } from '../names.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, stdoutIsTerminal } from '../output.js';
 import { openPool } from '../pool/open.js';
+import { chosenBy, NAMES_OPTIONS, selecting } from '../where.js';
 
 /** Asked for in one breath, and printed in order. */
 const NAMES_AT_ONCE = 1_024;
 
 export const command = defineCommand({
-  usage: ['NAME...'],
+  usage: ['NAME...', '--where SELECTOR'],
   about: `
     Prints what the pool knows of each object: its state and version, space, attributes and tags, who
     provides it, who requires and reads it. Does not wait: an object that nobody has named yet is a
     failure. - stands for names on standard input, one a line.`,
-  options: { ...NULL_OPTION, ...POOL_OPTION, ...COMMON_OPTIONS },
+  options: { ...NAMES_OPTIONS, ...POOL_OPTION, ...COMMON_OPTIONS },
   examples: [
     ['attacca stat t/850/step=6', 'one object'],
-    ["attacca ls 't/*' | attacca stat - --json | jq .attributes.level", 'many'],
+    ['attacca stat -w \'param = "t"\' --json | jq .attributes.level', 'many'],
   ],
   async run(context, { options, words }) {
-    const names = await someNames(words, options);
+    const chosen = await chosenBy(words, options);
     await using session = await openPool(context, options);
-    const failures = new Failures(context.command, options.json);
+    const { view } = session;
+    const { signal } = context;
     const style = styleFor(stdoutIsTerminal(), context.environment);
     let first = true;
+    const tell = (stat: ValueMap): void => {
+      if (options.json) print(toJson(stat));
+      else print(`${first ? '' : '\n'}${statText(stat, style.bold)}`);
+      first = false;
+    };
+    if (chosen.kind === 'selector') {
+      const { selector } = chosen;
+      await selecting(selector, async () => {
+        for await (const row of view.query(selector, { detail: 'all', signal })) tell(row);
+      });
+      return EXIT.ok;
+    }
+    const { names } = chosen;
+    const failures = new Failures(context.command, options.json);
     for (let at = 0; at < names.length; at += NAMES_AT_ONCE) {
       const part = names.slice(at, at + NAMES_AT_ONCE);
-      const asked = await Promise.allSettled(part.map((name) => session.view.stat(name)));
-      context.signal.throwIfAborted();
+      const asked = await Promise.allSettled(part.map((name) => view.stat(name)));
+      signal.throwIfAborted();
       for (const answer of asked) {
         if (answer.status === 'rejected') failures.add(answer.reason);
-        else if (options.json) print(toJson(answer.value));
-        else {
-          print(`${first ? '' : '\n'}${statText(answer.value, style.bold)}`);
-          first = false;
-        }
+        else tell(answer.value);
       }
     }
     return failures.end();
