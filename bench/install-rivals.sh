@@ -1,30 +1,48 @@
 #!/bin/sh
-# Installs what `npm run bench` compares with: Redis, Ray and ADIOS2 as their own users have them.
-# Everything goes below bench/.rivals except redis-server, which is a Debian package. Says what it
-# does, can be run again, and leaves no service running. A rival that is missing is skipped by the
-# benchmarks, by name.
+# Installs what `npm run bench` compares with: Redis, PostgreSQL, Ray and ADIOS2 as their own users
+# have them. Everything goes below bench/.rivals except redis-server and postgresql, which are Debian
+# packages. Says what it does, can be run again, and leaves no service running. A rival that is
+# missing is skipped by the benchmarks, by name.
 set -eu
 
 redis_debian='5:7.0.*'
+postgresql_debian='postgresql-15'
 python_packages='ray==2.60.0 adios2==2.12.1.1001 redis==8.1.0 hiredis==3.5.0 numpy==2.4.6'
-node_packages='redis@6.3.1 @msgpack/msgpack@3.1.3'
+node_packages='redis@6.3.1 postgres@3.4.9 @msgpack/msgpack@3.1.3'
 
 cd "$(dirname "$0")"
 say() { printf 'rivals: %s\n' "$*"; }
 
 mkdir -p .rivals
 
+as_root=''
+[ "$(id -u)" -eq 0 ] || as_root='sudo'
+# RUNLEVEL=1 makes the packages' scripts leave services alone.
+apt_install() {
+  $as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y --no-install-recommends "$@" >>.rivals/apt.log
+}
+
 if command -v redis-server >/dev/null; then
   say "redis-server is there: $(redis-server --version | cut -d' ' -f3)"
 elif command -v apt-get >/dev/null; then
   say "installing redis-server ${redis_debian} by apt-get, without starting its service"
-  as_root=''
-  [ "$(id -u)" -eq 0 ] || as_root='sudo'
-  # RUNLEVEL=1 makes the package's scripts leave the service alone.
-  $as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y --no-install-recommends "redis-server=${redis_debian}" >.rivals/apt.log
+  apt_install "redis-server=${redis_debian}"
 else
   say 'cannot install redis-server: no apt-get here; install it by hand'
+fi
+
+if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+  say "postgresql is there: $(ls -d /usr/lib/postgresql/*/ | xargs -n 1 basename | tr '\n' ' ')"
+elif command -v apt-get >/dev/null; then
+  say "installing ${postgresql_debian} by apt-get, without its service or a cluster of its own"
+  apt_install postgresql-common
+  # Else the package makes a cluster, which the next start of the machine would serve.
+  $as_root sed -i 's/^#\{0,1\}create_main_cluster.*/create_main_cluster = false/' \
+    /etc/postgresql-common/createcluster.conf
+  apt_install "${postgresql_debian}"
+else
+  say 'cannot install postgresql: no apt-get here; install it by hand'
 fi
 
 python=${PYTHON:-python3}

@@ -21,10 +21,10 @@ export async function redisListens(socket: string): Promise<void> {
   }
 }
 
-/** Starts Redis for one measurement. Returns the socket's path. */
-export async function startRedis(stage: Stage): Promise<string> {
+/** Starts Redis for one measurement. `more` are options. Returns the socket's path. */
+export async function startRedis(stage: Stage, more: readonly string[] = []): Promise<string> {
   const socket = join(stage.memoryDirectory, 'redis.sock');
-  stage.crew.command(redisCommand({ socket, directory: stage.diskDirectory }));
+  stage.crew.command([...redisCommand({ socket, directory: stage.diskDirectory }), ...more]);
   await redisListens(socket);
   return socket;
 }

@@ -9,6 +9,7 @@ import type {
 } from '../harness/benchmark.js';
 import { PRODUCT } from '../harness/benchmark.js';
 import { isReply, numberOf, type Reply } from '../harness/reply.js';
+import type { AttributeCount } from './described.js';
 
 const MEASURE_MS = 900_000;
 /** Of what is done again behind the snapshot: each object is declared and offered. */
@@ -18,12 +19,19 @@ const MAP_OBJECTS_MAX = 16_777_216;
 /** With a collector to call, and a heap that a Map fits. */
 const FLAGS = ['--expose-gc', '--max-old-space-size=14000'];
 /** What a snapshot has an object, nearly: for the limits, which write and read as much. */
-const SNAPSHOT_BYTES = 300;
+const SNAPSHOT_BYTES: Readonly<Record<AttributeCount, number>> = { 6: 300, 8: 350 };
 
-const SIZES: Readonly<Record<string, readonly number[]>> = {
-  m: [1_000_000, 10_000_000],
-  s: [100_000],
-  l: [1_000_000, 10_000_000, 30_000_000],
+interface Size {
+  readonly counts: readonly number[];
+  readonly attributes: AttributeCount;
+}
+
+const SIZES: Readonly<Record<string, Size>> = {
+  m: { counts: [1_000_000, 10_000_000], attributes: 6 },
+  s: { counts: [100_000], attributes: 6 },
+  l: { counts: [1_000_000, 10_000_000, 30_000_000], attributes: 6 },
+  m8: { counts: [1_000_000, 10_000_000], attributes: 8 },
+  s8: { counts: [100_000], attributes: 8 },
 };
 /** The count at which a pool is brought back: the goal is for this one. */
 const RESTART_OBJECTS = 10_000_000;
@@ -33,8 +41,20 @@ export function countName(objects: number): string {
   return objects.toExponential().replace('+', '');
 }
 
-function specsOf(objects: number, hasRestart: boolean): MetricSpec[] {
-  const at = countName(objects);
+/** What is measured together: how many objects, of how many attributes. */
+interface Crowd {
+  readonly objects: number;
+  readonly attributes: AttributeCount;
+  readonly hasRestart: boolean;
+}
+
+/** How metrics of a crowd end: six attributes go without saying. */
+export function crowdName({ objects, attributes }: Omit<Crowd, 'hasRestart'>): string {
+  return attributes === 6 ? countName(objects) : `${countName(objects)}_${attributes}attributes`;
+}
+
+function specsOf(crowd: Crowd): MetricSpec[] {
+  const at = crowdName(crowd);
   const bytes = { unit: 'B', better: 'lower', goals: [{ atMost: 120 }] } as const;
   const specs: MetricSpec[] = [
     { name: `bytes_per_object_${at}`, ...bytes },
@@ -42,7 +62,7 @@ function specsOf(objects: number, hasRestart: boolean): MetricSpec[] {
     { name: `pause_max_ms_${at}`, unit: 'ms', better: 'lower', goals: [{ atMost: 20 }] },
     { name: `snapshot_s_${at}`, unit: 's', better: 'lower' },
   ];
-  if (hasRestart) {
+  if (crowd.hasRestart) {
     specs.push({ name: `restart_s_${at}`, unit: 's', better: 'lower', goals: [{ atMost: 3 }] });
   }
   return specs;
@@ -68,17 +88,17 @@ function accountIn(reply: Reply): Reply {
 
 /** The measurements of one count of objects. */
 class Scale {
+  readonly #crowd: Crowd;
   readonly #objects: number;
   readonly #at: string;
-  readonly #hasRestart: boolean;
   readonly #context: Context;
-  /** What an object's attributes take, which no side is charged for. */
-  #attributes = 0;
+  /** What the attributes of an object take, in bytes, which no side is charged for. */
+  #attributeBytes = 0;
 
-  constructor(objects: number, hasRestart: boolean, context: Context) {
-    this.#objects = objects;
-    this.#at = countName(objects);
-    this.#hasRestart = hasRestart;
+  constructor(crowd: Crowd, context: Context) {
+    this.#crowd = crowd;
+    this.#objects = crowd.objects;
+    this.#at = crowdName(crowd);
     this.#context = context;
   }
 
@@ -101,18 +121,18 @@ class Scale {
   async #pool(stage: Stage): Promise<Samples> {
     const directory = stage.diskDirectory;
     const holder = await stage.crew.node('scale/pool-holder.js', { flags: FLAGS });
-    const grown = await holder.ask('grow', { objects: this.#objects }, MEASURE_MS);
+    const grown = await holder.ask('grow', this.#crowd, MEASURE_MS);
     const account = accountIn(grown);
-    this.#attributes = numberOf(account, 'attributes');
+    this.#attributeBytes = numberOf(account, 'attributes');
     this.#context.say(`bytes an object: ${accountText(account)}`);
     const saved = await holder.ask('snapshot', { directory }, MEASURE_MS);
     const samples = {
       ...this.#ownBytes(grown),
-      [`account_bytes_per_object_${this.#at}`]: numberOf(account, 'all') - this.#attributes,
+      [`account_bytes_per_object_${this.#at}`]: numberOf(account, 'all') - this.#attributeBytes,
       [`pause_max_ms_${this.#at}`]: numberOf(grown, 'pauseMs'),
       [`snapshot_s_${this.#at}`]: numberOf(saved, 'seconds'),
     };
-    if (!this.#hasRestart) return samples;
+    if (!this.#crowd.hasRestart) return samples;
     await holder.ask('goOn', { directory, objects: TAIL_OBJECTS }, MEASURE_MS);
     process.kill(holder.pid, 'SIGKILL');
     const reviver = await stage.crew.node('scale/reviver.js');
@@ -126,7 +146,7 @@ class Scale {
 
   async #map(stage: Stage): Promise<Samples> {
     const holder = await stage.crew.node('scale/map-holder.js', { flags: FLAGS });
-    const grown = await holder.ask('grow', { objects: this.#objects }, MEASURE_MS);
+    const grown = await holder.ask('grow', this.#crowd, MEASURE_MS);
     return {
       ...this.#ownBytes(grown),
       [`pause_max_ms_${this.#at}`]: numberOf(grown, 'pauseMs'),
@@ -136,7 +156,7 @@ class Scale {
   async #rawDisk(stage: Stage): Promise<Samples> {
     const disk = await stage.crew.node('scale/raw-disk.js');
     const path = join(stage.diskDirectory, 'raw');
-    const bytes = this.#objects * SNAPSHOT_BYTES;
+    const bytes = this.#objects * SNAPSHOT_BYTES[this.#crowd.attributes];
     const written = await disk.ask('write', { path, bytes }, MEASURE_MS);
     const read = await disk.ask('read', { path }, MEASURE_MS);
     return {
@@ -147,7 +167,7 @@ class Scale {
 
   #ownBytes(grown: Reply): Samples {
     const name = `bytes_per_object_${this.#at}`;
-    const each = { objects: this.#objects, attributes: this.#attributes };
+    const each = { objects: this.#objects, attributes: this.#attributeBytes };
     const bytes = ownBytesOf(numberOf(grown, 'residentBytes'), each);
     if (bytes !== null) return { [name]: bytes };
     this.#context.skip(name, 'not measurable at this size: resident memory varies by as much');
@@ -168,13 +188,15 @@ export const scale: Benchmark = {
     m: '10^6 and 10^7 objects; a restart of 10^7 and a million operations',
     s: '10^5 objects, restart and all, to see that it runs',
     l: '10^6, 10^7 and 3x10^7; takes 14 GiB of memory and 20 of disk',
+    m8: 'as m, of the eight attributes of metadata',
+    s8: 'as s, of the eight attributes of metadata',
   },
   async run(context) {
-    const counts = SIZES[context.size] ?? (SIZES['m'] as readonly number[]);
+    const { counts, attributes } = SIZES[context.size] ?? (SIZES['m'] as Size);
     for (const objects of counts) {
-      const hasRestart = objects === RESTART_OBJECTS || context.size === 's';
-      const each = new Scale(objects, hasRestart, context);
-      await context.compare(each.contenders(), specsOf(objects, hasRestart));
+      const hasRestart = objects === RESTART_OBJECTS || context.size.startsWith('s');
+      const crowd = { objects, attributes, hasRestart };
+      await context.compare(new Scale(crowd, context).contenders(), specsOf(crowd));
     }
   },
 };

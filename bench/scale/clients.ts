@@ -11,12 +11,11 @@ import {
   writeKey,
   writeOfferNothing,
 } from '../../src/protocol/index.js';
-import { fieldOf } from '../pool-rate/workload.js';
+import { type AttributeCount, describedOf } from './described.js';
 
 export const BATCH_OBJECTS = 1_000;
 /** A session has so many handles: below what one may have. */
 const SESSION_OBJECTS = 8_000_000;
-const KEYS = ['param', 'levelist', 'step', 'number', 'date', 'class'];
 
 interface Client {
   readonly session: number;
@@ -26,12 +25,13 @@ interface Client {
 }
 
 /**
- * Declares, seals and offers objects with 6 attributes, as pool-rate does, and keeps its handles.
- * One client after another. Gives its frames to the loop; who steps it hands the outcome back.
+ * Declares, seals and offers objects, as pool-rate does, and keeps its handles. One client after
+ * another. Gives its frames to the loop; who steps it hands the outcome back.
  */
 export class Clients {
   readonly #loop: PoolLoop;
   readonly #step: () => Performance;
+  readonly #attributes: AttributeCount;
   readonly #writer = new Writer(1 << 20);
   readonly #messages = new Messages();
   /** The last message of the pool that each session has had. */
@@ -40,9 +40,10 @@ export class Clients {
   #count = 0;
 
   /** `step` is for the few batches that open a session. */
-  constructor(loop: PoolLoop, step: () => Performance) {
+  constructor(loop: PoolLoop, step: () => Performance, attributes: AttributeCount) {
     this.#loop = loop;
     this.#step = step;
+    this.#attributes = attributes;
   }
 
   /** Makes the next batch of objects. Returns what gives it to the loop. */
@@ -50,7 +51,8 @@ export class Clients {
     const client = this.#ready();
     const frame = this.#frame(client, (w) => {
       for (let i = 0; i < BATCH_OBJECTS; i++) {
-        const { name, attributes } = fieldOf(`a${client.session}`, this.#count++);
+        const who = `a${client.session}`;
+        const { name, attributes } = describedOf(this.#attributes, who, this.#count++);
         const pairs = Object.values(attributes).map((value, key) => [key, value] as const);
         const handle = client.objects++;
         writeDeclare(w, handle, 0, name, {}, pairs);
@@ -74,10 +76,11 @@ export class Clients {
     if (this.#client !== null && this.#client.objects < SESSION_OBJECTS) return this.#client;
     const client = { session: this.#loop.openSession({}), next: 1, objects: 0 };
     this.take(this.#step());
+    const keys = Object.keys(describedOf(this.#attributes, '', 0).attributes);
     const joining = this.#frame(client, (w) => {
       writeJoin(w, 0, `a[${client.session}]`, {});
-      for (const [key, name] of KEYS.entries()) writeKey(w, key, name);
-      return 1 + KEYS.length;
+      for (const [key, name] of keys.entries()) writeKey(w, key, name);
+      return 1 + keys.length;
     });
     this.#give(client.session, joining);
     this.take(this.#step());

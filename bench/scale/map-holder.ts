@@ -3,13 +3,13 @@
 import { numberOf } from '../harness/reply.js';
 import { takePart } from '../harness/take-part.js';
 import { threadCpuClock } from '../harness/thread-cpu.js';
-import { type FieldAttributes, fieldOf } from '../pool-rate/workload.js';
 import { BATCH_OBJECTS } from './clients.js';
+import { attributeCountOf, describedOf } from './described.js';
 import { Longest, residentBytes } from './longest.js';
 
 interface Held {
   readonly name: string;
-  readonly attributes: FieldAttributes;
+  readonly attributes: ReturnType<typeof describedOf>['attributes'];
   state: number;
 }
 
@@ -18,12 +18,15 @@ const held = new Map<string, Held>();
 takePart({
   grow(request) {
     const objects = numberOf(request, 'objects');
+    const attributeCount = attributeCountOf(numberOf(request, 'attributes'));
     const before = residentBytes();
     const pause = new Longest(threadCpuClock());
     for (let done = 0; done < objects; done += BATCH_OBJECTS) {
       // As from a socket: names and values are made anew.
       const text = JSON.stringify(
-        Array.from({ length: BATCH_OBJECTS }, (_, index) => fieldOf('a', done + index)),
+        Array.from({ length: BATCH_OBJECTS }, (_, index) =>
+          describedOf(attributeCount, 'a', done + index),
+        ),
       );
       pause.of(() => {
         for (const { name, attributes } of JSON.parse(text) as Held[]) {

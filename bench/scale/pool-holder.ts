@@ -12,6 +12,7 @@ import { takePart } from '../harness/take-part.js';
 import { threadCpuClock } from '../harness/thread-cpu.js';
 import { accountOf } from './account.js';
 import { BATCH_OBJECTS, Clients } from './clients.js';
+import { type AttributeCount, attributeCountOf } from './described.js';
 import { Longest, residentBytes } from './longest.js';
 
 const OPTIONS = {
@@ -83,14 +84,15 @@ async function goOn(disk: NodeDisk, objects: number): Promise<void> {
   await journal.close();
 }
 
-const clients = new Clients(loop, run);
+/** Six until it is told. */
+let clients = new Clients(loop, run, 6);
 
 /** Another pool, so that the code is compiled: what it costs cold is no matter of scale. */
-function warmUp(): void {
+function warmUp(attributes: AttributeCount): void {
   const other = new PoolLoop(OPTIONS, crc32);
   let turn = 0;
   const step = (): Performance => other.run(turn++);
-  const others = new Clients(other, step);
+  const others = new Clients(other, step, attributes);
   for (let batches = 0; batches < WARM_BATCHES; batches++) {
     others.batch()();
     others.take(step());
@@ -100,7 +102,9 @@ function warmUp(): void {
 takePart({
   grow(request) {
     const objects = numberOf(request, 'objects');
-    warmUp();
+    const attributes = attributeCountOf(numberOf(request, 'attributes'));
+    clients = new Clients(loop, run, attributes);
+    warmUp(attributes);
     const before = residentBytes();
     const clock = threadCpuClock();
     const pause = new Longest(clock);

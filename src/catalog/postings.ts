@@ -2,6 +2,7 @@ import { assert } from '../core/assert.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import { addLow, BITMAP, checkContainer, hasLow, newContainer, removeLow } from './containers.js';
 import {
+  addRowsOf,
   andBits,
   andNotBits,
   countCommonBits,
@@ -16,6 +17,7 @@ import {
   countCommonRows,
   insertAt,
   isAscending,
+  isThin,
   lowerBound,
   orRows,
   type Rows,
@@ -47,11 +49,6 @@ const DIRECTORY = 4;
 /** From here on a list that has to grow becomes a directory, if that is the smaller of the two. */
 const LIST_MIN = 128;
 const LIST_MAX = 1_024;
-/**
- * A row takes four bytes in a list; in a directory two, and 24 more for each window that has any.
- * Where there are fewer rows a window than this, the list is the smaller one.
- */
-const WINDOW_ROWS_THIN = 12;
 /** A directory with so few rows becomes a list. */
 const LIST_AGAIN = 64;
 
@@ -178,7 +175,7 @@ export class Postings {
     const found: number[] = [];
     for (let at = this.windowFrom(set, 0); at >= 0; at = this.windowFrom(set, at + 1)) {
       const { isBitmap, rows, start, end } = this.#find(set, at);
-      if (isBitmap) eachBit(rows as Uint32Array, start, at, found, most);
+      if (isBitmap) addRowsOf(rows as Uint32Array, start, at, found, most);
       else {
         // The rows of a list are whole, those of a container are counted from its window.
         const base = rows instanceof Uint16Array ? at * WINDOW_ROWS : 0;
@@ -466,34 +463,6 @@ export class Postings {
     span.end = span.start + countOf(head);
     return span;
   }
-}
-
-/** Adds the rows of a window's bitmap. */
-function eachBit(
-  bits: Uint32Array,
-  start: number,
-  window: number,
-  found: number[],
-  most: number,
-): void {
-  for (let word = 0; word < WINDOW_WORDS; word++) {
-    for (let left = bits[start + word] as number; left !== 0; left &= left - 1) {
-      if (found.length >= most) return;
-      found.push(window * WINDOW_ROWS + word * 32 + 31 - Math.clz32(left & -left));
-    }
-  }
-}
-
-/** Whether rows lie in so many windows that a list takes less than a directory. */
-function isThin(rows: Rows, start: number, end: number): boolean {
-  let windows = 0;
-  let last = -1;
-  for (let at = start; at < end; at++) {
-    const window = (rows[at] as number) >>> WINDOW_BITS;
-    if (window !== last) windows++;
-    last = window;
-  }
-  return windows * WINDOW_ROWS_THIN > end - start;
 }
 
 /** The first of `count` entries from `start` on whose window is not below `window`, or the end. */

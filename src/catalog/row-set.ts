@@ -118,3 +118,19 @@ function ones(bits: number): number {
   sums = (sums & 0x3333_3333) + ((sums >>> 2) & 0x3333_3333);
   return Math.imul((sums + (sums >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
 }
+
+/** Adds the rows of a window's bits, which begin at `start` of `bits`, until there are `most`. */
+export function addRowsOf(
+  bits: Uint32Array,
+  start: number,
+  window: number,
+  found: number[],
+  most: number,
+): void {
+  for (let word = 0; word < WINDOW_WORDS; word++) {
+    for (let left = bits[start + word] as number; left !== 0; left &= left - 1) {
+      if (found.length >= most) return;
+      found.push(window * WINDOW_ROWS + word * 32 + 31 - Math.clz32(left & -left));
+    }
+  }
+}

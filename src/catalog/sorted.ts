@@ -1,10 +1,15 @@
-import { WINDOW_WORDS } from './row-set.js';
+import { WINDOW_BITS, WINDOW_WORDS } from './row-set.js';
 
 /** Rows in ascending order, no two the same: a stretch of a larger array. */
 export type Rows = Uint16Array | Uint32Array;
 
 /** Up to here a loop moves: it is as quick as `copyWithin`. */
 const MOVE_LOOP_MAX = 64;
+/**
+ * A row takes four bytes in a list; in a directory two, and 24 more for each window that has any.
+ * Where there are fewer rows a window than this, the list is the smaller one.
+ */
+const WINDOW_ROWS_THIN = 12;
 /** Of the number of a word among all, its number in its window. */
 const WORD_MASK = WINDOW_WORDS - 1;
 
@@ -87,4 +92,16 @@ export function countCommonRows(
     count += ((words[(row >>> 5) & WORD_MASK] as number) >>> row) & 1;
   }
   return count;
+}
+
+/** Whether rows lie in so many windows that a list takes less than a directory. */
+export function isThin(rows: Rows, start: number, end: number): boolean {
+  let windows = 0;
+  let last = -1;
+  for (let at = start; at < end; at++) {
+    const window = (rows[at] as number) >>> WINDOW_BITS;
+    if (window !== last) windows++;
+    last = window;
+  }
+  return windows * WINDOW_ROWS_THIN > end - start;
 }

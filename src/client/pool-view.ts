@@ -32,6 +32,7 @@ import {
   globSelector,
   type QueryOptions,
   queryObjects,
+  queryPages,
   tagObjects,
 } from './selecting.js';
 import type { Tenancy } from './tenancy.js';
@@ -139,6 +140,28 @@ export class PoolView {
     for await (const row of queryObjects(this.client, selector, options)) {
       if (typeof row === 'string') yield row;
       else yield asMap(row);
+    }
+  }
+
+  /** As {@link query}, a page at a time, as the pool gives them: for very many objects. */
+  queryPages(
+    selector: string,
+    options: QueryOptions & { readonly detail: 'name' },
+  ): AsyncGenerator<readonly string[]>;
+  queryPages(
+    selector: string,
+    options: QueryOptions & { readonly detail: 'all' },
+  ): AsyncGenerator<readonly ValueMap[]>;
+  queryPages(
+    selector: string,
+    options?: QueryOptions & { readonly detail?: 'attributes' | undefined },
+  ): AsyncGenerator<readonly Found[]>;
+  async *queryPages(
+    selector: string,
+    options: QueryOptions = {},
+  ): AsyncGenerator<readonly (string | ValueMap | Found)[]> {
+    for await (const page of queryPages(this.client, selector, options)) {
+      yield page as readonly (string | ValueMap | Found)[];
     }
   }
 

@@ -74,25 +74,33 @@ export function globSelector(glob: string): string {
   return `name ~ ${quoted(glob)}`;
 }
 
-/** All that is selected, a page at a time. */
+/** All that is selected, as it comes. */
 export async function* queryObjects(
   client: Client,
   selector: string,
   options: QueryOptions,
 ): AsyncGenerator<Value, void, undefined> {
+  for await (const objects of queryPages(client, selector, options)) yield* objects;
+}
+
+/** All that is selected, a page at a time; pages may be empty. */
+export async function* queryPages(
+  client: Client,
+  selector: string,
+  options: QueryOptions,
+): AsyncGenerator<readonly Value[], void, undefined> {
   const { limit = Number.POSITIVE_INFINITY, sort } = options;
   if (!(limit >= 0)) throw new RangeError(`Cannot query for ${limit} objects`);
-  let left = limit;
+  if (limit === 0) return;
   const pages =
     sort === undefined
       ? inRows(client, selector, options)
       : sorted(client, selector, sort, options);
-  if (left === 0) return;
+  let left = limit;
   for await (const objects of pages) {
-    for (const object of objects) {
-      yield object;
-      if (--left === 0) return;
-    }
+    yield objects.length <= left ? objects : objects.slice(0, left);
+    left -= objects.length;
+    if (left <= 0) return;
   }
 }
 

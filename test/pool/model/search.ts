@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { WALL_MS } from '../../../src/sim/selected.js';
 import { Harness } from '../harness.js';
 import { random } from '../random.js';
 import type { Operation } from './operations.js';
@@ -34,6 +35,7 @@ export function attempt(
   // Few pages, so that memory is often full; how few is the seed's to say.
   const pages = 8 + (seed % 3) * 8;
   const pool = new Harness({
+    wallMs: WALL_MS,
     memoryBytesMax: pages * PAGE_BYTES,
     hashSeed: seed,
     checked: options.checked ?? true,
