@@ -23,7 +23,7 @@ import type {
   Watcher,
 } from './oracle-state.js';
 import { Refusal } from './oracle-state.js';
-import { matches, stateOf } from './selected.js';
+import { matches, stateOf, WALL_MS } from './selected.js';
 import { meets } from './values.js';
 
 const ITEM: Record<Dtype, number> = { uint8: 1, int16: 2 };
@@ -49,12 +49,9 @@ export class Oracle {
   /** Nobody joins, and nothing is offered any more. */
   stopping = false;
   readonly #book: Book;
-  /** What the wall clock says at 0. */
-  readonly #wallMs: number;
 
-  constructor(now: number, wallMs: number, book: Book, versions = new Set<MVersion>()) {
+  constructor(now: number, book: Book, versions = new Set<MVersion>()) {
     this.now = now;
-    this.#wallMs = wallMs;
     this.#book = book;
     this.versions = versions;
   }
@@ -308,7 +305,7 @@ export class Oracle {
       scope,
       bound: new Set(),
       readers: new Set(),
-      at: new Timestamp(BigInt(this.#wallMs + this.now) * 1_000_000n),
+      at: new Timestamp(BigInt(WALL_MS + this.now) * 1_000_000n),
       ends: scope === 'pool' && lifetime > 0 ? this.now + lifetime : Number.POSITIVE_INFINITY,
       offered: true,
     };

@@ -6,6 +6,9 @@ import { areEqual, orderOf } from './values.js';
 
 /** What selectors mean, by brute force: docs/selectors.md said once more, as plainly as can be. */
 
+/** The moment at which a pool of the simulator begins, in ms of the wall clock. */
+export const WALL_MS = 1_700_000_000_000;
+
 /** Whether an object is selected now. */
 export function isSelected(selector: Selector, object: MObject): boolean {
   switch (selector.kind) {

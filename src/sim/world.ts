@@ -20,6 +20,7 @@ import { ClientProcess } from './member.js';
 import { Network } from './network.js';
 import { GRACE_MS, Oracle } from './oracle.js';
 import { Scheduler } from './scheduler.js';
+import { WALL_MS } from './selected.js';
 import { Slabs } from './slabs.js';
 import { Trace } from './trace.js';
 import { Transcript } from './transcript.js';
@@ -28,8 +29,6 @@ import { must, type Onlooker, type Rule, Violation } from './violation.js';
 import { CALM, type Weather, weatherOf } from './weather.js';
 import { Workload } from './workload.js';
 
-/** What the wall clock says when a world begins. */
-const WALL_MS = 1_700_000_000_000;
 const DEATH_MS_MAX = 200;
 /** Requests that a process has without an answer, at most. */
 const UNANSWERED_MAX = 100;
@@ -126,7 +125,7 @@ class World {
     this.network = new Network(dice, scheduler, network, this.#gate);
     const tell = (input: ShellInput): void => this.#input(input);
     this.#agent = new Agent({ dice, scheduler, slabs: this.#slabs, tell }, agent);
-    const oracle = new Oracle(0, WALL_MS, this.#following);
+    const oracle = new Oracle(0, this.#following);
     this.#history = new History(oracle, this.#following, (id) => this.#processOf(id));
     this.#workload = new Workload(dice, workload, {
       slabs: this.#slabs,

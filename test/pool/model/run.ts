@@ -44,7 +44,7 @@ export class Run {
     this.#pool = pool;
     const versions = new Set<MVersion>();
     this.#pages = new Pages(pages, versions);
-    this.#oracle = new Oracle(pool.now, 0, this.#pages, versions);
+    this.#oracle = new Oracle(pool.now, this.#pages, versions);
     this.#comparison = new Comparison(pool, this.#oracle, this.#pages);
     // The first session brings the first slab.
     this.#client(0);
