@@ -1,24 +1,19 @@
 import { unreachable } from '../core/assert.js';
 import { Reader } from '../core/bytes.js';
-import { compileGlob } from '../core/glob.js';
-import { compileRegex } from '../core/regex.js';
-import type { Selector, SelectorKey } from '../core/selector/ast.js';
-import { listTester, type ValueTester, valueTester } from '../core/selector/satisfies.js';
-import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
-import { VALUE_TYPE, type Value } from '../core/value.js';
+import type { ValueTester } from '../core/selector/satisfies.js';
+import { decodeUtf8 } from '../core/utf8.js';
+import { VALUE_TYPE } from '../core/value.js';
 import { readValue } from '../core/value-codec.js';
 import type { Arena } from './arena.js';
 import { Collector, countRows, type Windows } from './collector.js';
-import { type Folded, foldRanges } from './folding.js';
+import type { Compiled, CompiledKey, Leaf, RowTester } from './compile.js';
 import type { Shapes } from './shapes.js';
-import { type TermTest, type TermTests, termTests } from './term-tests.js';
+import type { TermTest } from './term-tests.js';
 import { KIND, TEXT_AT, type Terms } from './terms.js';
 
-/** Where a plan comes from, for people. */
+/** Where a plan comes from, for people: what it answers, and whether it looks at each row. */
 interface Origin {
-  readonly of?: Selector | Folded;
-  /** How it was found, in words. */
-  readonly how?: string;
+  readonly of?: Leaf;
 }
 
 /**
@@ -38,28 +33,6 @@ type Steps =
   | { readonly kind: 'and' | 'or'; readonly parts: readonly Plan[]; readonly count: number }
   | { readonly kind: 'not'; readonly part: Plan; readonly count: number };
 
-type RowTester = (row: number) => boolean;
-
-/** The names of objects, each of which is one object's. */
-interface NameKey {
-  readonly kind: 'name';
-  /** The row with that name, or 0. */
-  readonly find: (bytes: Uint8Array, start: number, end: number) => number;
-  /** Whether the row's name may hold all pairs of a signature. */
-  readonly mayHold: (row: number, low: number, high: number) => boolean;
-  /** The arena record of the row's name. */
-  readonly record: (row: number) => number;
-}
-
-/** A key that is no attribute: what the row itself tells; undefined where it has no such thing. */
-interface ToldKey {
-  readonly kind: 'told';
-  readonly of: (row: number) => Value | undefined;
-}
-
-/** A key of whoever owns the rows. Patterns over keys do not find it. */
-export type OwnKey = NameKey | ToldKey;
-
 /** What is searched. */
 interface Searched {
   readonly terms: Terms;
@@ -70,14 +43,14 @@ interface Searched {
   /** The number of a key, 0 for one that nothing has; and all keys. */
   readonly keyNumber: (name: string) => number;
   readonly keys: () => Iterable<readonly [name: string, number: number]>;
-  readonly own: (name: string) => OwnKey | null;
   /** The term of a key by which a row is found, or 0. */
   readonly termOf: (row: number, key: number) => number;
 }
 
-type Test = Extract<Selector, { kind: 'test' }>;
 type Numbers = Extract<TermTest, { kind: 'numbers' }>;
 type Texts = Extract<TermTest, { kind: 'texts' }>;
+type Tested = Extract<Leaf, { kind: 'tested' }>;
+type Named = Extract<Leaf, { kind: 'named' }>;
 
 /** Plans selectors, each for the moment: what it names may change with the next operation. */
 export class Planner {
@@ -91,89 +64,82 @@ export class Planner {
     this.#lookCost = lookCost;
   }
 
-  /** Refuses with `bad-selector` a pattern that is too large. */
-  plan(selector: Selector): Plan {
-    switch (selector.kind) {
+  plan(compiled: Compiled): Plan {
+    switch (compiled.kind) {
       case 'constant':
-        return selector.value ? this.#all() : NONE;
+        return compiled.value ? this.#all() : NONE;
       case 'and':
-        return this.#conjunction(this.#folded(selector.parts));
+        return this.#conjunction(compiled.parts);
       case 'or':
-        return this.#or(selector.parts.map((part) => this.plan(part)));
+        return this.#or(compiled.parts.map((part) => this.plan(part)));
       case 'not':
-        return this.#not(this.plan(selector.part));
+        return this.#not(this.plan(compiled.part));
       case 'has': {
-        const { terms } = this.#searched;
-        const own = this.#own(selector.key);
-        if (own !== null) return { ...this.#has(own), of: selector, how: 'as the pool tells it' };
-        const found = new Collector(terms.postings);
-        for (const key of this.#keysOf(selector.key)) this.#addHaving(key, found);
-        return { ...this.#found(found), of: selector, how: 'by who has the key' };
+        const found = new Collector(this.#searched.terms.postings);
+        for (const key of this.#keysOf(compiled.key)) this.#addHaving(key, found);
+        return from(this.#found(found), compiled);
       }
-      case 'test': {
-        const { condition, quantifier } = selector;
-        if (this.#own(selector.key) !== null) return { ...this.#testOwn(selector), of: selector };
-        const tests = termTests(condition, quantifier);
-        return {
-          ...this.#test(selector.key, tests),
-          of: selector,
-          how: this.#howOf(selector, tests),
-        };
-      }
+      case 'tested':
+        return from(this.#test(compiled), compiled);
+      case 'named':
+        return from(this.#name(compiled), compiled);
+      case 'told':
+        return from(this.#filter(compiled.passes), compiled);
       default:
-        return unreachable(selector);
+        return unreachable(compiled);
     }
+  }
+
+  /** Distinct values that are looked through for a condition. */
+  valuesOf(key: CompiledKey): number {
+    let values = 0;
+    for (const each of this.#keysOf(key)) values += this.#searched.terms.valuesOf(each);
+    return values;
   }
 
   /**
    * What costs little is planned first. Where that leaves few rows, what would have to scan many
    * values is asked of those rows, one by one.
    */
-  #conjunction(parts: readonly (Selector | Folded)[]): Plan {
+  #conjunction(parts: readonly Compiled[]): Plan {
     const plans: Plan[] = [];
     const scans: Scan[] = [];
     for (const part of parts) {
-      const scan = this.#scanOf(part);
-      if (scan === null) plans.push(this.#conjunct(part));
-      else scans.push(scan);
+      const cost = part.kind === 'tested' ? this.#scanCost(part) : 0;
+      if (part.kind === 'tested' && cost > 0) scans.push({ leaf: part, cost });
+      else plans.push(this.plan(part));
     }
     scans.sort((one, other) => one.cost - other.cost);
-    for (const scan of scans) {
+    for (const { leaf, cost } of scans) {
       const left = plans.reduce((least, { count }) => Math.min(least, count), this.#all().count);
-      plans.push(left * this.#lookCost < scan.cost ? this.#look(scan) : this.#conjunct(scan.part));
+      plans.push(left * this.#lookCost < cost ? this.#look(leaf) : this.plan(leaf));
     }
     return this.#and(plans);
   }
 
-  #conjunct(part: Selector | Folded): Plan {
-    if (part.kind !== 'folded') return this.plan(part);
-    const { key, tests } = part;
-    return { ...this.#test(key, tests), of: part, how: this.#howOf(part, tests) };
-  }
-
-  /** A part whose values have to be scanned, with what that costs; null when it is no such. */
-  #scanOf(part: Selector | Folded): Scan | null {
-    if (part.kind !== 'folded' && part.kind !== 'test') return null;
-    if (part.key.kind !== 'name' || this.#searched.own(part.key.name) !== null) return null;
-    const key = this.#searched.keyNumber(part.key.name);
-    const tests = part.kind === 'folded' ? part.tests : termTests(part.condition, part.quantifier);
+  /** What it costs to scan the values of a condition; 0 when none need be scanned. */
+  #scanCost({ key, tests: { tests } }: Tested): number {
+    if (key.kind !== 'name') return 0;
+    const number = this.#searched.keyNumber(key.name);
     let cost = 0;
-    for (const test of tests.tests) {
+    for (const test of tests) {
       if (test.kind === 'equal') continue;
       const column = test.kind === 'texts' ? KIND.text : test.column;
-      cost += (this.#searched.terms.column(key, column)?.used ?? 0) * SCAN_COSTS[test.kind];
+      cost += (this.#searched.terms.column(number, column)?.used ?? 0) * SCAN_COSTS[test.kind];
     }
-    return cost === 0 ? null : { part, key, tests, cost };
+    return cost;
   }
 
   /** Row by row. */
-  #look({ part, key, tests: { tests, isNegated } }: Scan): Plan {
+  #look(leaf: Tested): Plan {
+    const { tests, isNegated } = leaf.tests;
+    const [key = 0] = this.#keysOf(leaf.key);
     const { termOf } = this.#searched;
     const passes = (row: number): boolean => {
       const term = termOf(row, key);
       return term !== 0 && tests.some((test) => this.#satisfies(term, test)) !== isNegated;
     };
-    return { ...this.#filter(passes), of: part, how: 'object by object, as few are left' };
+    return from(this.#filter(passes), leaf);
   }
 
   #satisfies(term: number, test: TermTest): boolean {
@@ -192,65 +158,27 @@ export class Planner {
     return isText && test.passes(bytes, start + TEXT_AT, start + arena.size(record));
   }
 
-  /** How the values of a key are looked through, in words. */
-  #howOf({ key }: Test | Folded, { tests, isNegated }: TermTests): string {
-    const kinds = new Set(tests.map(({ kind }) => kind));
-    let values = 0;
-    for (const each of this.#keysOf(key)) values += this.#searched.terms.valuesOf(each);
-    const words = [...kinds].map((kind) => HOW[kind]).join(', ');
-    const scanned = [...kinds].some((kind) => kind !== 'equal')
-      ? ` of ${values} distinct values`
-      : '';
-    return isNegated ? `who has the key, without those ${words}${scanned}` : `${words}${scanned}`;
-  }
-
-  #own(key: SelectorKey): OwnKey | null {
-    return key.kind === 'name' ? this.#searched.own(key.name) : null;
-  }
-
-  /** Ranges of attributes are folded; of a row's own keys there is no column to scan. */
-  #folded(parts: readonly Selector[]): (Selector | Folded)[] {
-    const isOwn = (part: Selector): boolean => part.kind === 'test' && this.#own(part.key) !== null;
-    return [...parts.filter(isOwn), ...foldRanges(parts.filter((part) => !isOwn(part)))];
-  }
-
-  #has(own: OwnKey): Plan {
-    return own.kind === 'name' ? this.#all() : this.#filter((row) => own.of(row) !== undefined);
-  }
-
   #filter(passes: RowTester): Plan {
     return { kind: 'filter', passes, count: this.#all().count };
   }
 
-  #testOwn({ key, condition, quantifier }: Test): Plan {
-    const own = this.#own(key);
-    if (own?.kind === 'name') {
-      const { tests, isNegated } = termTests(condition, quantifier);
-      const found = this.#or(tests.map((test) => this.#testName(own, test)));
-      const isLook = tests.some(({ kind }) => kind !== 'equal');
-      const how = isLook ? 'object by object, by signatures of names' : 'by name';
-      return { ...(isNegated ? this.#not(found) : found), how };
-    }
-    if (own === null) return NONE;
-    const passes = quantifier === null ? valueTester(condition) : listTester(condition, quantifier);
-    const plan = this.#filter((row) => {
-      const value = own.of(row);
-      return value !== undefined && passes(value);
-    });
-    return { ...plan, how: 'object by object, as the pool tells it' };
+  #name(leaf: Named): Plan {
+    const { tests, isNegated } = leaf.tests;
+    const found = this.#or(tests.map((test) => this.#testName(leaf, test)));
+    return isNegated ? this.#not(found) : found;
   }
 
-  #testName(own: NameKey, test: TermTest): Plan {
+  #testName({ own }: Named, test: TermTest): Plan {
     const { arena, terms } = this.#searched;
     switch (test.kind) {
       case 'equal': {
-        const found = test.values.map((value) =>
+        const rows = test.values.map((value) =>
           value[0] === VALUE_TYPE.string ? own.find(value, TEXT_AT, value.length) : 0,
         );
-        const rows = found.filter((row) => row !== 0);
-        return this.#or(
-          rows.map((row) => ({ kind: 'set', set: terms.postings.add(0, row), count: 1 })),
-        );
+        const sets = rows.filter((row) => row !== 0).map((row) => terms.postings.add(0, row));
+        const found = new Collector(terms.postings);
+        for (const set of sets) found.add(set);
+        return this.#found(found);
       }
       case 'texts': {
         const { low, high } = test.signature;
@@ -278,7 +206,7 @@ export class Planner {
     }
   }
 
-  #test(key: SelectorKey, { tests, isNegated }: TermTests): Plan {
+  #test({ key, tests: { tests, isNegated } }: Tested): Plan {
     const keys = this.#keysOf(key);
     if (isNegated) return this.#or(keys.map((each) => this.#others(each, tests)));
     const found = new Collector(this.#searched.terms.postings);
@@ -349,17 +277,14 @@ export class Planner {
     return { kind: 'not', part, count: isExact ? count - part.count : count };
   }
 
-  #keysOf(key: SelectorKey): number[] {
+  #keysOf(key: CompiledKey): readonly number[] {
     const { keyNumber, keys } = this.#searched;
     if (key.kind === 'name') {
       const number = keyNumber(key.name);
       return number === 0 ? [] : [number];
     }
-    const pattern = key.kind === 'glob' ? compileGlob(key.pattern) : compileRegex(key.pattern);
     const found: number[] = [];
-    for (const [name, number] of keys()) {
-      if (pattern.matches(encodeUtf8(name))) found.push(number);
-    }
+    for (const [name, number] of keys()) if (key.matches(name)) found.push(number);
     return found;
   }
 
@@ -429,19 +354,14 @@ export class Planner {
 const LOOK_COST = 300;
 const SCAN_COSTS = { numbers: 1, texts: 4, values: 60 } as const;
 
-const HOW: { readonly [K in TermTest['kind']]: string } = {
-  equal: 'by value',
-  numbers: 'by a scan over numbers',
-  texts: 'by a scan over signatures',
-  values: 'by a look at each value',
-};
-
 /** A part of a conjunction that has to scan. */
 interface Scan {
-  readonly part: Test | Folded;
-  readonly key: number;
-  readonly tests: TermTests;
+  readonly leaf: Tested;
   readonly cost: number;
+}
+
+function from(plan: Plan, of: Leaf): Plan {
+  return { ...plan, of };
 }
 
 /** Sets before what looks at each row, and the rarest first. */

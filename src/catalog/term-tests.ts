@@ -1,4 +1,3 @@
-import { Writer } from '../core/bytes.js';
 import { compileGlob } from '../core/glob.js';
 import { compileRegex } from '../core/regex.js';
 import type { Condition, Quantifier, SelectorItem, SelectorValue } from '../core/selector/ast.js';
@@ -12,7 +11,7 @@ import {
 } from '../core/selector/satisfies.js';
 import { encodeUtf8 } from '../core/utf8.js';
 import { Float, Timestamp } from '../core/value.js';
-import { writeValue } from '../core/value-codec.js';
+import { encodeScalar } from '../core/value-codec.js';
 import { addPairs, type Signature } from './signature.js';
 import { KIND } from './terms.js';
 
@@ -118,9 +117,7 @@ function encodingsOf(
 }
 
 function encoded(value: Exclude<SelectorValue, readonly SelectorValue[]>): Uint8Array {
-  const writer = new Writer(16);
-  writeValue(writer, value);
-  return writer.written();
+  return encodeScalar(value);
 }
 
 type Range = { readonly low: SelectorValue | null; readonly high: SelectorValue | null };

@@ -95,10 +95,16 @@ const WORD_BYTES = 4;
 /** What a key counts for, where attributes are measured. */
 const KEY_BYTES = 4;
 
+/** The words of a record before those of its terms: how many hold it, and its shape. */
+const USES = 0;
+const SHAPE = 1;
+const TERMS = 2;
+
 /**
- * Records of attributes: a word for the shape, which says the keys, and one for each attribute, its
- * term. A record is written once and replaced as a whole; 0 is the record without attributes. Shape
- * and terms count the records that hold them.
+ * Records of attributes: how many hold the record, its shape, which says the keys, and a word for
+ * each attribute, its term. A record is written once and replaced as a whole: so those who say the
+ * same can hold the same one. 0 is the record without attributes. Shape and terms count the records
+ * that have them.
  */
 export class Attributes {
   readonly keys: Keys;
@@ -161,16 +167,27 @@ export class Attributes {
 
   /** How many attributes a record has. */
   count(record: number): number {
-    return record === 0 ? 0 : this.#arena.size(record) / WORD_BYTES - 1;
+    return record === 0 ? 0 : this.#arena.size(record) / WORD_BYTES - TERMS;
   }
 
   shapeOf(record: number): number {
-    return this.#arena.word(record, 0);
+    return this.#arena.word(record, SHAPE);
+  }
+
+  /** How many hold a record. */
+  usesOf(record: number): number {
+    return this.#arena.word(record, USES);
+  }
+
+  /** One more holds the record; who does frees it in the end. */
+  use(record: number): number {
+    if (record !== 0) this.#arena.setWord(record, USES, this.usesOf(record) + 1);
+    return record;
   }
 
   /** The term at a place below `count`. */
   termAt(record: number, place: number): number {
-    return this.#arena.word(record, place + 1);
+    return this.#arena.word(record, place + TERMS);
   }
 
   has(record: number, term: number): boolean {
@@ -214,8 +231,12 @@ export class Attributes {
     return this.#write(count);
   }
 
+  /** Who holds the record does so no longer. */
   free(record: number): void {
     if (record === 0) return;
+    const uses = this.usesOf(record) - 1;
+    this.#arena.setWord(record, USES, uses);
+    if (uses > 0) return;
     for (let place = 0; place < this.count(record); place++) {
       this.terms.release(this.termAt(record, place));
     }
@@ -285,10 +306,11 @@ export class Attributes {
   }
 
   #write(count: number): number {
-    const record = this.#arena.allocate((count + 1) * WORD_BYTES);
-    this.#arena.setWord(record, 0, this.shapes.intern(this.#keys, count));
+    const record = this.#arena.allocate((count + TERMS) * WORD_BYTES);
+    this.#arena.setWord(record, USES, 1);
+    this.#arena.setWord(record, SHAPE, this.shapes.intern(this.#keys, count));
     for (let place = 0; place < count; place++) {
-      this.#arena.setWord(record, place + 1, this.#terms[place] as number);
+      this.#arena.setWord(record, place + TERMS, this.#terms[place] as number);
     }
     return record;
   }

@@ -46,7 +46,8 @@ function containersWith({ definitions }: PoolState, schema: string): string[] {
 /** How many objects are in a container, or in the list of a collection. */
 function objectsOf(pool: PoolState, kind: number, name: string): number {
   if (kind === DEFINITION.schema) return 0;
-  return pool.searching.search(membership(kind, name)).countAll();
+  const { searching } = pool;
+  return searching.search(searching.compiled(membership(kind, name))).countAll();
 }
 
 /** What selects the objects of a container, or those that are listed in a collection. */

@@ -11,6 +11,8 @@ const NONE: ReadonlySet<number> = new Set();
  */
 export class FoundBy {
   readonly #pool: PoolState;
+  /** Those who hold each record. */
+  readonly #records = new Map<number, number>();
   readonly #uses = new Map<number, number>();
   readonly #shapeUses = new Map<number, number>();
   readonly #shapeRows = { attributed: new Map(), tagged: new Map() } as const satisfies {
@@ -27,6 +29,8 @@ export class FoundBy {
   /** A record of attributes that somebody names. */
   addRecord(record: number): void {
     if (record === 0) return;
+    count(this.#records, record);
+    if (this.#records.get(record) !== 1) return;
     this.#recordBytes += this.#pool.arena.bytesOf(record);
     for (const term of this.#termsOf(record)) count(this.#uses, term);
     count(this.#shapeUses, this.#pool.attributes.shapeOf(record));
@@ -52,6 +56,10 @@ export class FoundBy {
   check(): number {
     const { terms, arena, all } = this.#pool;
     assert(terms.used === this.#uses.size, 'I9: every term is held by a record');
+    for (const [record, uses] of this.#records) {
+      const isCounted = this.#pool.attributes.usesOf(record) === uses;
+      assert(isCounted, 'I9: those who hold a record are counted');
+    }
     let bytes = this.#recordBytes;
     for (const [term, uses] of this.#uses) {
       assert(terms.usesOf(term) === uses, 'I9: records that hold a term are counted');

@@ -1,4 +1,4 @@
-import type { OwnKey } from '../catalog/plan.js';
+import type { OwnKey } from '../catalog/compile.js';
 import { spaceAt } from '../core/space.js';
 import type { Value } from '../core/value.js';
 import { DURABILITIES } from '../protocol/index.js';

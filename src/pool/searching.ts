@@ -1,3 +1,4 @@
+import { type Compiled, compileSelector } from '../catalog/compile.js';
 import { Planner } from '../catalog/plan.js';
 import { explainPlan } from '../catalog/plan-text.js';
 import { Search } from '../catalog/search.js';
@@ -12,7 +13,7 @@ import { meaningOf } from './meaning.js';
 import { ownKeyOf } from './own-keys.js';
 import type { PoolState } from './state.js';
 
-/** So many selectors are kept as they were read: who asks the same again need not wait for that. */
+/** So many selectors are kept as they were understood: who asks again need not wait for that. */
 const KEPT_MAX = 256;
 
 /** Rows that are looked at one by one for one answer: bounds the pause that it can cause. */
@@ -23,7 +24,7 @@ export class Searching {
   readonly #pool: PoolState;
   readonly #planner: Planner;
   /** By their texts; the oldest goes first. Nothing but a reading again hangs on them. */
-  readonly #kept = new Map<string, Selector>();
+  readonly #kept = new Map<string, Compiled>();
 
   constructor(pool: PoolState) {
     this.#pool = pool;
@@ -34,7 +35,6 @@ export class Searching {
       all: () => pool.all,
       keyNumber: (name) => pool.keys.find(name),
       keys: () => pool.keys.entries(),
-      own: (name) => ownKeyOf(pool, name),
       termOf: (object, key) => termFound(pool, object, key),
     });
   }
@@ -45,25 +45,29 @@ export class Searching {
   }
 
   /** With the literals as schemas have them, and collections as what they are; `bad-selector`. */
-  selectorOf(text: string): Selector {
+  compile(text: string): Compiled {
     const kept = this.#kept.get(text);
     if (kept !== undefined) return kept;
-    const selector = meaningOf(parseSelector(text), this.#pool.definitions);
+    const compiled = this.compiled(meaningOf(parseSelector(text), this.#pool.definitions));
     const [oldest] = this.#kept.keys();
     if (oldest !== undefined && this.#kept.size >= KEPT_MAX) this.#kept.delete(oldest);
-    this.#kept.set(text, selector);
-    return selector;
+    this.#kept.set(text, compiled);
+    return compiled;
+  }
+
+  compiled(selector: Selector): Compiled {
+    return compileSelector(selector, (name) => ownKeyOf(this.#pool, name));
   }
 
   /** How a selector would be answered now. */
   explain(text: string): Value {
-    return explainPlan(this.#planner.plan(this.selectorOf(text)));
+    return explainPlan(this.#planner, this.#planner.plan(this.compile(text)));
   }
 
   /** Good until the next operation. */
-  search(selector: Selector): Search {
+  search(compiled: Compiled): Search {
     const { terms, all } = this.#pool;
-    return new Search(this.#planner.plan(selector), terms.postings, all);
+    return new Search(this.#planner.plan(compiled), terms.postings, all);
   }
 
   /** What a request selects, and the row from which it goes on. */
@@ -76,7 +80,7 @@ export class Searching {
     const { bytes } = this.#pool.reader;
     const selector = decodeUtf8(bytes, message.selectorStart, message.selectorEnd);
     const after = decodeUtf8(bytes, message.afterStart, message.afterEnd);
-    return { search: this.search(this.selectorOf(selector)), from: rowAfter(after) };
+    return { search: this.search(this.compile(selector)), from: rowAfter(after) };
   }
 }
 

@@ -50,7 +50,7 @@ function selectedBy(pool: PoolState, message: TagSelected | EndSelected | Gather
  */
 export function tagSelected(pool: PoolState, session: Session, message: TagSelected): Value {
   if (message.dry === 0) checkRecords(pool);
-  const { attributes, objects } = pool;
+  const { attributes } = pool;
   const removed: number[] = [];
   for (let index = 0; index < message.removedCount; index++) {
     removed.push(session.keys.known(message.removed[index] as number));
@@ -59,17 +59,49 @@ export function tagSelected(pool: PoolState, session: Session, message: TagSelec
   if (message.dry === 1) return answer(selected, new Refusals());
   const over = storeTags(pool, session, message.attributes);
   const refusals = new Refusals();
+  const tagging = new Retagging(pool, (tags) => attributes.merge(tags, over, removed));
   try {
     for (const object of selected.objects) {
-      refusals.attempt(pool, object, () => {
-        const tags = attributes.merge(objects.get(object, OBJECT.tags), over, removed);
-        retag(pool, object, tags);
-      });
+      refusals.attempt(pool, object, () => tagging.edit(object));
     }
   } finally {
+    tagging.end();
     attributes.free(over);
   }
   return answer(selected, refusals);
+}
+
+/** Tags many objects alike: of those that have the same tags, all get the same record then. */
+class Retagging {
+  readonly #pool: PoolState;
+  readonly #make: (tags: number) => number;
+  /** By the record before, which is held as long as it stands here. */
+  readonly #made = new Map<number, number>();
+
+  /** `make`: the record of tags that comes in the place of one; it itself when nothing changes. */
+  constructor(pool: PoolState, make: (tags: number) => number) {
+    this.#pool = pool;
+    this.#make = make;
+  }
+
+  edit(object: number): void {
+    const { attributes, objects } = this.#pool;
+    const before = objects.get(object, OBJECT.tags);
+    let then = this.#made.get(before);
+    if (then === undefined) {
+      then = this.#make(before);
+      this.#made.set(attributes.use(before), then === before ? attributes.use(then) : then);
+    }
+    if (then !== before) retag(this.#pool, object, attributes.use(then));
+  }
+
+  end(): void {
+    const { attributes } = this.#pool;
+    for (const [before, then] of this.#made) {
+      attributes.free(before);
+      attributes.free(then);
+    }
+  }
 }
 
 /**
@@ -86,11 +118,14 @@ export function gather(pool: PoolState, message: Gather): Value {
   const refusals = new Refusals();
   if (message.dry === 1) return answer(selected, refusals);
   if (message.removes === 0) checkRecords(pool);
-  const lists = new Lists(pool, key, { value, removes: message.removes === 1 });
+  const edit = { key, value, removes: message.removes === 1 };
+  const gathering = new Retagging(pool, (tags) => editedList(pool, tags, edit));
   try {
-    for (const object of selected.objects) refusals.attempt(pool, object, () => lists.edit(object));
+    for (const object of selected.objects) {
+      refusals.attempt(pool, object, () => gathering.edit(object));
+    }
   } finally {
-    lists.free();
+    gathering.end();
   }
   return answer(selected, refusals);
 }
@@ -111,53 +146,27 @@ function listKey(pool: PoolState, name: string, value: Value): number {
   return pool.keys.number(name);
 }
 
-/** Edits the list of one key, object by object; what is the same list is made once. */
-class Lists {
-  readonly #pool: PoolState;
-  readonly #key: number;
-  readonly #value: Value;
-  readonly #removes: boolean;
-  /** By the term of the list before: a record of the list then, 0 for none, -1 for no change. */
-  readonly #made = new Map<number, number>();
-
-  constructor(pool: PoolState, key: number, edit: { value: Value; removes: boolean }) {
-    this.#pool = pool;
-    this.#key = key;
-    this.#value = edit.value;
-    this.#removes = edit.removes;
+/** Tags with a value in the list of a key, or without it. */
+function editedList(
+  { attributes, keys }: PoolState,
+  tags: number,
+  edit: { readonly key: number; readonly value: Value; readonly removes: boolean },
+): number {
+  const term = attributes.termOf(tags, edit.key);
+  const list = term === 0 ? [] : attributes.valueOf(term);
+  if (!Array.isArray(list)) {
+    refuse('bad-attribute', `Cannot gather in "${keys.name(edit.key)}": the tag is no list`);
   }
-
-  edit(object: number): void {
-    const { attributes, objects } = this.#pool;
-    const tags = objects.get(object, OBJECT.tags);
-    const before = attributes.termOf(tags, this.#key);
-    let made = this.#made.get(before);
-    if (made === undefined) {
-      made = this.#make(before);
-      this.#made.set(before, made);
-    }
-    if (made < 0) return;
-    const removed = made === 0 ? [this.#key] : [];
-    retag(this.#pool, object, attributes.merge(tags, made, removed));
-  }
-
-  free(): void {
-    for (const record of this.#made.values()) {
-      if (record > 0) this.#pool.attributes.free(record);
-    }
-  }
-
-  #make(before: number): number {
-    const { attributes, keys } = this.#pool;
-    const list = before === 0 ? [] : attributes.valueOf(before);
-    if (!Array.isArray(list)) {
-      refuse('bad-attribute', `Cannot gather in "${keys.name(this.#key)}": the tag is no list`);
-    }
-    const others = list.filter((each: Value) => !isSameValue(each, this.#value));
-    const has = others.length < list.length;
-    if (this.#removes ? !has : has) return -1;
-    const then = this.#removes ? others : [...list, this.#value];
-    return then.length === 0 ? 0 : attributes.ofMap({ [keys.name(this.#key)]: then });
+  const others = list.filter((each: Value) => !isSameValue(each, edit.value));
+  const has = others.length < list.length;
+  if (edit.removes ? !has : has) return tags;
+  const then = edit.removes ? others : [...list, edit.value];
+  if (then.length === 0) return attributes.merge(tags, 0, [edit.key]);
+  const over = attributes.ofMap({ [keys.name(edit.key)]: then });
+  try {
+    return attributes.merge(tags, over);
+  } finally {
+    attributes.free(over);
   }
 }
 

@@ -169,8 +169,8 @@ export const FINDING_CANARIES: { readonly [name: string]: Canary } = {
   '"!=" finds what has not the key': {
     breaks: 'I9 found',
     plant: ({ pool: { searching } }) => {
-      const selectorOf = searching.selectorOf.bind(searching);
-      searching.selectorOf = (text) => withLooseDifference(selectorOf(text));
+      const compiled = searching.compiled.bind(searching);
+      searching.compiled = (selector) => compiled(withLooseDifference(selector));
     },
   },
   'a column finds again what was removed from it': {

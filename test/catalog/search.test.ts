@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Arena } from '../../src/catalog/arena.js';
+import { compileSelector } from '../../src/catalog/compile.js';
 import { Planner } from '../../src/catalog/plan.js';
 import { RowSet } from '../../src/catalog/row-set.js';
 import { Search } from '../../src/catalog/search.js';
@@ -37,7 +38,6 @@ class Objects {
       all: () => this.#all,
       keyNumber: (name: string) => this.#keys.get(name) ?? 0,
       keys: () => this.#keys,
-      own: () => null,
       termOf: (row: number, key: number) =>
         this.#rows.get(row)?.terms.find((term) => this.terms.keyOf(term) === key) ?? 0,
     };
@@ -89,7 +89,11 @@ class Objects {
   }
 
   search(selector: Selector): Search {
-    return new Search(this.#planner.plan(selector), this.terms.postings, this.#all);
+    return new Search(
+      this.#planner.plan(compileSelector(selector, () => null)),
+      this.terms.postings,
+      this.#all,
+    );
   }
 
   found(selector: Selector): number[] {
