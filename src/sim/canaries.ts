@@ -259,6 +259,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'requests are acknowledged that never came': {
     breaks: 'acks are of what came',
+    first: 30,
     plant: ({ loop }) => {
       const ackDue = loop.ackDue.bind(loop);
       loop.ackDue = (session, soon) => {

@@ -236,15 +236,9 @@ export const FINDING_CANARIES: { readonly [name: string]: Canary } = {
       searching.open = (message) => {
         const { search, from } = open(message);
         const isDry = message === decoder.endSelected && decoder.endSelected.dry === 1;
-        return {
-          search,
-          from: isDry
-            ? Math.max(
-                0,
-                search.rows(from, () => false),
-              )
-            : from,
-        };
+        if (!isDry) return { search, from };
+        const behind = search.rows(from, () => false);
+        return { search, from: Math.max(0, behind) };
       };
     },
   },

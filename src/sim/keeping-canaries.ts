@@ -118,6 +118,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a sync that failed is tried again': {
     breaks: 'released is found',
+    first: 20,
     machines: () => ({
       disk: (disk) =>
         diskWith(disk, {
@@ -127,7 +128,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'what is written without sync is not synced with its segment': {
     breaks: 'a pool can be recovered',
-    first: 60,
+    first: 90,
     machines: () => ({
       disk: (disk) =>
         diskWith(disk, {
@@ -182,6 +183,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a record that is torn passes for whole': {
     breaks: 'a pool can be recovered',
+    first: 75,
     machines: () => ({ checksum: () => 0 }),
   },
   'a snapshot holds one record less than it says': {
@@ -194,6 +196,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a departure is noted with another time than when it is done again': {
     breaks: 'replay is the same',
+    first: 21,
     plant: ({ pool: { departed } }) => {
       const set = departed.set.bind(departed);
       departed.set = (member, row) => set(member, { ...row, when: row.when + 1 });

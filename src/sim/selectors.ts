@@ -100,7 +100,7 @@ export function attributes(asking: Asking, most: number): Map<Key, Value> {
   return found;
 }
 
-/** The text of a selector; one of fifty is none. */
+/** The text of a selector; one in ten is none. */
 export function selector(asking: Asking): string {
   const { dice } = asking;
   if (dice(50) === 0) return asking.of(['a =', '(has a', 'a in 2..1', 'b ~ "["', '"']);
