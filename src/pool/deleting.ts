@@ -42,14 +42,18 @@ export function checkDelete(pool: PoolState, object: number, force: boolean): vo
     }
   });
   if (waiting.length > 0 && !force) {
-    refuse('object-required', `Cannot delete "${name}": ${inWords(someOf(waiting))} require it`, {
-      name,
-      members: someOf(waiting),
-    });
+    refuse(
+      'object-required',
+      `Cannot delete "${name}": ${inWords(someOf(waiting))} ${waiting.length === 1 ? 'requires' : 'require'} it`,
+      {
+        name,
+        members: someOf(waiting),
+      },
+    );
   }
   const depending = force ? [] : dependingOn(pool, name);
   if (depending.length > 0) {
-    const why = `${inWords(depending)} depend on it`;
+    const why = `${inWords(depending)} ${depending.length === 1 ? 'depends' : 'depend'} on it`;
     refuse('object-depended-on', `Cannot delete "${name}": ${why}`, { name, objects: depending });
   }
 }

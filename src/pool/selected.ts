@@ -56,10 +56,10 @@ export function tagSelected(pool: PoolState, session: Session, message: TagSelec
     removed.push(session.keys.known(message.removed[index] as number));
   }
   const selected = selectedBy(pool, message);
-  if (message.dry === 1) return answer(selected, new Refusals());
   const over = storeTags(pool, session, message.attributes);
   const refusals = new Refusals();
-  const tagging = new Retagging(pool, (tags) => attributes.merge(tags, over, removed));
+  const isDry = message.dry === 1;
+  const tagging = new Retagging(pool, isDry, (tags) => attributes.merge(tags, over, removed));
   try {
     for (const object of selected.objects) {
       refusals.attempt(pool, object, () => tagging.edit(object));
@@ -74,13 +74,18 @@ export function tagSelected(pool: PoolState, session: Session, message: TagSelec
 /** Tags many objects alike: of those that have the same tags, all get the same record then. */
 class Retagging {
   readonly #pool: PoolState;
+  readonly #isDry: boolean;
   readonly #make: (tags: number) => number;
   /** By the record before, which is held as long as it stands here. */
   readonly #made = new Map<number, number>();
 
-  /** `make`: the record of tags that comes in the place of one; it itself when nothing changes. */
-  constructor(pool: PoolState, make: (tags: number) => number) {
+  /**
+   * `make`: the record of tags that comes in the place of one; it itself when nothing changes. Dry,
+   * it is made, and objects keep what they have.
+   */
+  constructor(pool: PoolState, isDry: boolean, make: (tags: number) => number) {
     this.#pool = pool;
+    this.#isDry = isDry;
     this.#make = make;
   }
 
@@ -92,7 +97,7 @@ class Retagging {
       then = this.#make(before);
       this.#made.set(attributes.use(before), then === before ? attributes.use(then) : then);
     }
-    if (then !== before) retag(this.#pool, object, attributes.use(then));
+    if (then !== before && !this.#isDry) retag(this.#pool, object, attributes.use(then));
   }
 
   end(): void {
@@ -116,10 +121,10 @@ export function gather(pool: PoolState, message: Gather): Value {
   const key = listKey(pool, name, value);
   const selected = selectedBy(pool, message);
   const refusals = new Refusals();
-  if (message.dry === 1) return answer(selected, refusals);
-  if (message.removes === 0) checkRecords(pool);
+  if (message.removes === 0 && message.dry === 0) checkRecords(pool);
   const edit = { key, value, removes: message.removes === 1 };
-  const gathering = new Retagging(pool, (tags) => editedList(pool, tags, edit));
+  const isDry = message.dry === 1;
+  const gathering = new Retagging(pool, isDry, (tags) => editedList(pool, tags, edit));
   try {
     for (const object of selected.objects) {
       refusals.attempt(pool, object, () => gathering.edit(object));

@@ -189,8 +189,8 @@ test('gather: values come into lists once, and a tag that is no list stays as it
   member.gather('true', '.part-of', 'x').value();
   member.gather('name = "x"', '.part-of', 5).value();
   assert.deepEqual(member.stat('x').value()['tags'], { '.part-of': ['x', 5] });
-  const seen = member.gather('name = "x"', '.part-of', 5, { removes: true, dry: true }).value();
-  assert.equal(seen['selected'], 1);
+  const seen = member.gather('true', '.part-of', 5, { removes: true, dry: true }).value();
+  assert.deepEqual([seen['selected'], seen['changed']], [2, 1]);
   assert.deepEqual(member.stat('x').value()['tags'], { '.part-of': ['x', 5] });
   member.gather('true', '.bytes', 5).fails('bad-attribute');
 });
@@ -226,4 +226,42 @@ test('definitions are part of the state', () => {
     saved((w) => savePool(again, w)),
     bytes,
   );
+});
+
+test('a collection whose selector has become none says so, at the place where it is named', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  member.define('collection', 'late', { selector: 'step > "soon"' }).ok();
+  member.define('schema', 'fields', FIELDS).ok();
+  const { fields, message } = member.query('x = 1 or .collection = "late"').fails('bad-selector');
+  assert.equal(fields['position'], 9);
+  assert.match(message, /the collection "late" is defined by another, and there /);
+  member.define('collection', 'soon', { selector: 'step > "soon"' }).fails('bad-selector');
+});
+
+test('collections that name others many times over are no larger than a selector', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  member.define('collection', 'c0', { selector: 'x = 1' }).ok();
+  for (let index = 1; index < 4; index++) {
+    const parts = new Array(40).fill(`.collection = "c${index - 1}"`);
+    const selector = parts.join(' or ');
+    const defined = member.define('collection', `c${index}`, { selector });
+    if (index < 3) defined.ok();
+    else defined.fails('bad-selector');
+  }
+});
+
+test('definitions that are too large for one answer are named, and told one by one', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('a');
+  for (let index = 0; index < 60; index++) {
+    member.define('collection', `c${index}`, { documentation: 'd'.repeat(60_000) }).ok();
+  }
+  const rows = member.definitions('collection').values() as { [key: string]: Value }[];
+  assert.equal(rows.length, 60);
+  const missing = rows.filter(({ definition }) => definition === null);
+  assert.ok(missing.length > 10 && missing.length < 40, `${missing.length} are missing`);
+  const [one] = member.definitions('collection', 'c59').values() as { [key: string]: Value }[];
+  assert.notEqual(one?.['definition'], null);
 });
