@@ -61,8 +61,7 @@ export function checkDelete(pool: PoolState, object: number, force: boolean): vo
 /** Some of the other objects that depend on one of that name. */
 function dependingOn(pool: PoolState, name: string): string[] {
   const { terms, attributes } = pool;
-  // The rule, and with it the cost, is for pools in which somebody has said so.
-  if (terms.valuesOf(KEY.dependsOn) === 0) return [];
+  if (!pool.depended.has(name)) return [];
   const names: string[] = [];
   terms.eachOf(KEY.dependsOn, (term) => {
     const set = terms.rowsOf(term);

@@ -28,6 +28,10 @@ import type { PoolState } from './state.js';
 
 /** Objects that one request changes: bounds the pause. What is left comes with the next one. */
 const CHANGES_MAX = 16_384;
+/** What one request may cost, in tags and in eighths of a byte of lists: some 20 ms. */
+const COST_MAX = 400_000;
+/** Of an object with few tags. */
+const COST_OBJECT = 20;
 /** So many of those that could not be changed are told one by one. */
 const REFUSALS_MAX = 100;
 
@@ -61,14 +65,11 @@ export function tagSelected(pool: PoolState, session: Session, message: TagSelec
   const isDry = message.dry === 1;
   const tagging = new Retagging(pool, isDry, (tags) => attributes.merge(tags, over, removed));
   try {
-    for (const object of selected.objects) {
-      refusals.attempt(pool, object, () => tagging.edit(object));
-    }
+    return answer(tagging.all(selected, refusals), refusals);
   } finally {
     tagging.end();
     attributes.free(over);
   }
-  return answer(selected, refusals);
 }
 
 /** Tags many objects alike: of those that have the same tags, all get the same record then. */
@@ -76,6 +77,7 @@ class Retagging {
   readonly #pool: PoolState;
   readonly #isDry: boolean;
   readonly #make: (tags: number) => number;
+  #cost = 0;
   /** By the record before, which is held as long as it stands here. */
   readonly #made = new Map<number, number>();
 
@@ -89,15 +91,37 @@ class Retagging {
     this.#make = make;
   }
 
-  edit(object: number): void {
+  /** Edits them, or so many as one answer has time for; returns which. */
+  all(selected: Selected, refusals: Refusals): Selected {
+    const { objects } = selected;
+    for (const [index, object] of objects.entries()) {
+      if (this.#cost > COST_MAX) return { objects: objects.slice(0, index), next: nextOf(object) };
+      refusals.attempt(this.#pool, object, () => this.#edit(object));
+    }
+    return selected;
+  }
+
+  #edit(object: number): void {
     const { attributes, objects } = this.#pool;
     const before = objects.get(object, OBJECT.tags);
     let then = this.#made.get(before);
+    this.#cost += COST_OBJECT + attributes.count(before);
     if (then === undefined) {
+      this.#cost += this.#costOf(before);
       then = this.#make(before);
       this.#made.set(attributes.use(before), then === before ? attributes.use(then) : then);
     }
     if (then !== before && !this.#isDry) retag(this.#pool, object, attributes.use(then));
+  }
+
+  /** Lists among the tags may be read whole. */
+  #costOf(record: number): number {
+    const { attributes, terms, arena } = this.#pool;
+    let cost = 0;
+    for (let place = 0; place < attributes.count(record); place++) {
+      cost += arena.size(terms.valueOf(attributes.termAt(record, place))) / 8;
+    }
+    return cost;
   }
 
   end(): void {
@@ -126,13 +150,10 @@ export function gather(pool: PoolState, message: Gather): Value {
   const isDry = message.dry === 1;
   const gathering = new Retagging(pool, isDry, (tags) => editedList(pool, tags, edit));
   try {
-    for (const object of selected.objects) {
-      refusals.attempt(pool, object, () => gathering.edit(object));
-    }
+    return answer(gathering.all(selected, refusals), refusals);
   } finally {
     gathering.end();
   }
-  return answer(selected, refusals);
 }
 
 /** The number of a key whose tags are lists. */

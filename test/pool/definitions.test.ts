@@ -4,6 +4,7 @@ import { Timestamp, type Value } from '../../src/core/value.js';
 import { restorePool, savePool } from '../../src/pool/save.js';
 import { DETAIL } from '../../src/protocol/index.js';
 import { restored, saved } from '../core/states.js';
+import type { Call } from './call.js';
 import { Harness } from './harness.js';
 import type { Member } from './member.js';
 
@@ -264,4 +265,38 @@ test('definitions that are too large for one answer are named, and told one by o
   assert.ok(missing.length > 10 && missing.length < 40, `${missing.length} are missing`);
   const [one] = member.definitions('collection', 'c59').values() as { [key: string]: Value }[];
   assert.notEqual(one?.['definition'], null);
+});
+
+test('what one request changes is bounded by what it costs, too', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('a');
+  const list = Array.from({ length: 5_000 }, (_, index) => index);
+  for (let index = 0; index < 120; index++) {
+    member.offer(`o/${index}`, '', { keep: true });
+    member.tag(`o/${index}`, { list: [...list, -index - 1] }).ok();
+  }
+  let changed = 0;
+  let parts = 0;
+  for (let after: Value = ''; typeof after === 'string'; parts++) {
+    const answer = member.gather('', 'list', 'x', { after }).value();
+    changed += answer['changed'] as number;
+    after = answer['next'] as Value;
+  }
+  assert.equal(changed, 120);
+  assert.ok(parts > 1, `${parts} parts`);
+  assert.equal(member.count('any list = "x"').value()['count'], 120);
+});
+
+test('a definition has a size, and all of them together', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('a');
+  const define = (name: string, size: number): Call =>
+    member.define('collection', name, { documentation: 'd'.repeat(size) });
+  define('large', 300_000).fails('too-large');
+  for (let index = 0; index < 64; index++) define(`c${index}`, 255_000).ok();
+  for (let index = 64; index < 66; index++) define(`c${index}`, 255_000);
+  define('more', 255_000).fails('too-large');
+  define('c0', 1).ok();
+  define('c1', 1).ok();
+  define('more', 255_000).ok();
 });
