@@ -202,6 +202,13 @@ export class Terms {
     return this.#rows.get(term, TERM.key);
   }
 
+  /** Whether the value is a number or a moment. */
+  isMeasure(term: number): boolean {
+    const record = this.valueOf(term);
+    const kind = kindOf(this.#arena.chunk(record)[this.#arena.start(record)] as number);
+    return kind === KIND.number || kind === KIND.time;
+  }
+
   /** The arena record of the encoded value. */
   valueOf(term: number): number {
     return this.#rows.get(term, TERM.value);

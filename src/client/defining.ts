@@ -65,11 +65,18 @@ export async function definitionsOf(
 ): Promise<Definition[]> {
   const write = (w: Writer): void => writeDefinitions(w, { kind: DEFINITION[kind], name });
   const rows = asMaps(await askValue(client, `look at the ${kind}s`, write));
-  return rows.map((row) => ({
-    name: String(row['name']),
-    definition: asMap(row['definition'] ?? {}),
-    objects: typeof row['objects'] === 'number' ? row['objects'] : null,
-  }));
+  const found: Definition[] = [];
+  for (const row of rows) {
+    const each = String(row['name']);
+    // Of very many, or very large ones, the answer has names alone.
+    if (row['definition'] === null && name === '') {
+      found.push(...(await definitionsOf(client, kind, each)));
+    } else {
+      const objects = typeof row['objects'] === 'number' ? row['objects'] : null;
+      found.push({ name: each, definition: asMap(row['definition'] ?? {}), objects });
+    }
+  }
+  return found;
 }
 
 /** Adds a value to a list that is a tag of all that is selected, or takes it out. */

@@ -73,6 +73,9 @@ export const LIMITS = {
   schemaProblemsMax: 100,
   /** Of each kind that a pool knows: schemas, containers, collections. */
   definitionsMax: 1_024,
+  /** One of them, and all of one kind together. */
+  definitionBytesMax: 256 * KiB,
+  definitionsBytesMax: 16 * MiB,
   listPageMax: 32_768,
   explainRowsMax: 1_000,
   /** A payload within a message; larger ones go through a slab. */

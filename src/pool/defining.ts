@@ -1,10 +1,12 @@
 import { refuse } from '../core/assert.js';
 import { counted } from '../core/counted.js';
 import type { Selector } from '../core/selector/ast.js';
+import { parseSelector } from '../core/selector/parser.js';
 import type { Value } from '../core/value.js';
 import { DEFINITION, type Define, type DefinitionsRequest } from '../protocol/index.js';
 import { KEY_NAMES } from './attributes.js';
 import { kindOf, unknownDefinition } from './definitions.js';
+import { meaningOf } from './meaning.js';
 import { Room } from './room.js';
 import type { PoolState } from './state.js';
 
@@ -15,14 +17,27 @@ import type { PoolState } from './state.js';
  */
 export function define(pool: PoolState, { kind, name, definition }: Define): void {
   const { definitions, searching } = pool;
-  if (definition !== null) definitions.define(kind, name, definition);
-  else {
+  if (definition !== null) {
+    if (kind === DEFINITION.collection) checkSelector(pool, definition);
+    definitions.define(kind, name, definition);
+  } else {
     if (!definitions.has(kind, name)) unknownDefinition(kindOf(kind), name);
     checkUnused(pool, kind, name);
     definitions.remove(kind, name);
   }
   // What a selector means may have changed.
   searching.forget();
+}
+
+/** A collection's selector means something now; what it means may change with its schemas. */
+function checkSelector({ definitions, searching }: PoolState, definition: Value): void {
+  const selector =
+    definition !== null && typeof definition === 'object' && 'selector' in definition
+      ? definition['selector']
+      : null;
+  if (typeof selector === 'string') {
+    searching.compiled(meaningOf(parseSelector(selector), definitions));
+  }
 }
 
 function checkUnused(pool: PoolState, kind: number, name: string): void {
@@ -63,6 +78,10 @@ function membership(kind: number, name: string): Selector {
   };
 }
 
+function textOfBigint(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
 /** DEFINITIONS: what is defined, and how many objects are in it. */
 export function definitions(pool: PoolState, { kind, name }: DefinitionsRequest): Value {
   const all = pool.definitions.all(kind);
@@ -73,7 +92,9 @@ export function definitions(pool: PoolState, { kind, name }: DefinitionsRequest)
     if (name !== '' && each !== name) continue;
     const isOpen = kind === DEFINITION.schema || pool.definitions.selectorOf(each) !== null;
     const objects = isOpen && kind !== DEFINITION.container ? null : objectsOf(pool, kind, each);
-    if (!room.add(rows, { name: each, definition, objects })) break;
+    // What has no room left is named, and can be asked for by its name.
+    const isShown = room.take(JSON.stringify(definition, textOfBigint).length);
+    rows.push({ name: each, definition: isShown ? definition : null, objects });
   }
   return rows;
 }

@@ -1,4 +1,5 @@
 import { refuse } from '../core/assert.js';
+import { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import { parseSchema } from '../core/schema/schema.js';
@@ -6,6 +7,7 @@ import { Schemas } from '../core/schema/schemas.js';
 import { parseSelector } from '../core/selector/parser.js';
 import type { StateReader, StateWriter } from '../core/state-codec.js';
 import type { Value, ValueMap } from '../core/value.js';
+import { writeMap } from '../core/value-codec.js';
 import { DEFINITION } from '../protocol/index.js';
 
 /** What objects of a container have, unless they say otherwise. */
@@ -68,15 +70,27 @@ export class Definitions {
   define(kind: number, name: string, definition: Value): void {
     const map = mapOf(definition, `the ${kindOf(kind)} "${name}"`);
     const given = this.#given[kindOf(kind)];
-    if (given.size >= LIMITS.definitionsMax && !given.has(name)) {
-      refuse('too-large', `Cannot define "${name}": so many are defined already`, {
-        limit: LIMITS.definitionsMax,
-      });
-    }
+    this.#checkSize(kind, name, map);
     if (kind === DEFINITION.schema) this.#defineSchema(name, map);
     else if (kind === DEFINITION.container) this.#defineContainer(name, map);
     else this.#defineCollection(name, map);
     given.set(name, map);
+  }
+
+  #checkSize(kind: number, name: string, map: ValueMap): void {
+    const given = this.#given[kindOf(kind)];
+    const size = sizeOf(map);
+    let bytes = size;
+    for (const [other, known] of given) if (other !== name) bytes += sizeOf(known);
+    const tooLarge = (why: string, limit: number): never =>
+      refuse('too-large', `Cannot define "${name}": ${why}`, { size, limit });
+    if (given.size >= LIMITS.definitionsMax && !given.has(name)) {
+      tooLarge('so many are defined already', LIMITS.definitionsMax);
+    }
+    if (size > LIMITS.definitionBytesMax) tooLarge('it is too large', LIMITS.definitionBytesMax);
+    if (bytes > LIMITS.definitionsBytesMax) {
+      tooLarge('with the others it is too large', LIMITS.definitionsBytesMax);
+    }
   }
 
   /** Takes a definition away, which is there. */
@@ -173,6 +187,13 @@ export function unknownDefinition(kind: Kind, name: string): never {
   return refuse('unknown-definition', `Cannot use the ${kind} "${name}": it is not defined`, {
     ...{ kind, name },
   });
+}
+
+/** As bytes of the wire. */
+function sizeOf(map: ValueMap): number {
+  const writer = new Writer(4_096);
+  writeMap(writer, map);
+  return writer.at;
 }
 
 function schemasOf(given: ReadonlyMap<string, ValueMap>): Schemas {

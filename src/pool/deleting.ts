@@ -42,14 +42,18 @@ export function checkDelete(pool: PoolState, object: number, force: boolean): vo
     }
   });
   if (waiting.length > 0 && !force) {
-    refuse('object-required', `Cannot delete "${name}": ${inWords(someOf(waiting))} require it`, {
-      name,
-      members: someOf(waiting),
-    });
+    refuse(
+      'object-required',
+      `Cannot delete "${name}": ${inWords(someOf(waiting))} ${waiting.length === 1 ? 'requires' : 'require'} it`,
+      {
+        name,
+        members: someOf(waiting),
+      },
+    );
   }
   const depending = force ? [] : dependingOn(pool, name);
   if (depending.length > 0) {
-    const why = `${inWords(depending)} depend on it`;
+    const why = `${inWords(depending)} ${depending.length === 1 ? 'depends' : 'depend'} on it`;
     refuse('object-depended-on', `Cannot delete "${name}": ${why}`, { name, objects: depending });
   }
 }
@@ -57,8 +61,7 @@ export function checkDelete(pool: PoolState, object: number, force: boolean): vo
 /** Some of the other objects that depend on one of that name. */
 function dependingOn(pool: PoolState, name: string): string[] {
   const { terms, attributes } = pool;
-  // The rule, and with it the cost, is for pools in which somebody has said so.
-  if (terms.valuesOf(KEY.dependsOn) === 0) return [];
+  if (!pool.depended.has(name)) return [];
   const names: string[] = [];
   terms.eachOf(KEY.dependsOn, (term) => {
     const set = terms.rowsOf(term);

@@ -22,8 +22,16 @@ const WINDOWS_MAX = 64;
 const VALUES_DEFAULT = 1_000;
 const BINS_MAX = 64;
 
+/** A value, which is read when it is to be told, and how many objects have it. */
+interface Counted {
+  readonly value: () => Value;
+  /** Whether it is a number or a moment. */
+  readonly isMeasure: boolean;
+  count: number;
+}
+
 interface Tally {
-  readonly values: readonly { readonly value: Value; readonly count: number }[];
+  readonly values: readonly Counted[];
   readonly next: string | null;
 }
 
@@ -43,18 +51,22 @@ export function facets(pool: PoolState, message: Facets): Value {
   return { ...parts, ...mostFrequent(values, message.limit) };
 }
 
-/** The most frequent values; of others, how many there are. */
+/**
+ * The most frequent values; of others, how many there are. Of values that are as frequent as the
+ * last of them, those that were there first.
+ */
 function mostFrequent(values: Tally['values'], limit: number): { readonly [key: string]: Value } {
   const wanted = limit === 0 ? VALUES_DEFAULT : Math.min(limit, LIMITS.listPageMax);
-  const sorted = values.toSorted(
-    (one, other) => other.count - one.count || compareValues(one.value, other.value, false),
-  );
-  const shown: Value[] = [];
+  const sorted = values.toSorted((one, other) => other.count - one.count);
+  const shown: { readonly value: Value; readonly count: number }[] = [];
   const room = new Room();
   for (const { value, count } of sorted) {
-    if (shown.length === wanted || !room.add(shown, { value, count })) break;
+    if (shown.length === wanted || !room.add(shown, { value: value(), count })) break;
   }
   const others = sorted.slice(shown.length);
+  shown.sort(
+    (one, other) => other.count - one.count || compareValues(one.value, other.value, false),
+  );
   return {
     values: shown,
     otherValues: others.length,
@@ -74,9 +86,9 @@ function tallyTerms(pool: PoolState, search: Search, from: number, key: number):
     window = search.windowFrom(window + 1);
   }
   const end = window < 0 ? Number.POSITIVE_INFINITY : window;
-  const { terms, attributes } = pool;
+  const { terms } = pool;
   const { postings } = terms;
-  const values: { value: Value; count: number }[] = [];
+  const values: Counted[] = [];
   terms.eachOf(key, (term) => {
     const set = terms.rowsOf(term);
     let count = 0;
@@ -86,17 +98,17 @@ function tallyTerms(pool: PoolState, search: Search, from: number, key: number):
       if (rows !== undefined) count += postings.countCommon(set, at, rows.words);
       at = postings.windowFrom(set, at + 1);
     }
-    if (count > 0) values.push({ value: attributes.valueOf(term), count });
+    if (count > 0) values.push({ ...valueOfTerm(pool, term), count });
   });
   return { values, next: nextOf(window < 0 ? -1 : window << WINDOW_BITS) };
 }
 
 /** What an object has of a key: equal ids are equal values. */
-type Has = (object: number) => { readonly id: number | string; readonly value: () => Value } | null;
+type Has = (object: number) => (Omit<Counted, 'count'> & { readonly id: number | string }) | null;
 
 /** Many values, or values that no terms are of: object by object. */
 function tallyRows(search: Search, from: number, has: Has): Tally {
-  const found = new Map<number | string, { value: Value; count: number }>();
+  const found = new Map<number | string, Counted>();
   let looked = 0;
   const next = search.rows(
     from,
@@ -104,7 +116,7 @@ function tallyRows(search: Search, from: number, has: Has): Tally {
       const what = has(object);
       if (what !== null) {
         const known = found.get(what.id);
-        if (known === undefined) found.set(what.id, { value: what.value(), count: 1 });
+        if (known === undefined) found.set(what.id, { ...what, count: 1 });
         else known.count++;
       }
       return ++looked < ROWS_MAX;
@@ -117,8 +129,13 @@ function tallyRows(search: Search, from: number, has: Has): Tally {
 function hasTerm(pool: PoolState, key: number): Has {
   return (object) => {
     const term = termFound(pool, object, key);
-    return term === 0 ? null : { id: term, value: () => pool.attributes.valueOf(term) };
+    return term === 0 ? null : { id: term, ...valueOfTerm(pool, term) };
   };
+}
+
+function valueOfTerm(pool: PoolState, term: number): Omit<Counted, 'count'> {
+  const { attributes, terms } = pool;
+  return { value: () => attributes.valueOf(term), isMeasure: terms.isMeasure(term) };
 }
 
 function hasOwn(pool: PoolState, key: string): Has {
@@ -126,7 +143,8 @@ function hasOwn(pool: PoolState, key: string): Has {
     const value = isNameKey(key) ? objectName(pool, object) : toldOf(pool, key, object);
     if (value === undefined) return null;
     const id = value instanceof Timestamp ? String(value.nanoseconds) : JSON.stringify(value);
-    return { id, value: () => value };
+    const isMeasure = value instanceof Timestamp || numberOf(value) !== null;
+    return { id, value: () => value, isMeasure };
   };
 }
 
@@ -137,26 +155,30 @@ function hasOwn(pool: PoolState, key: string): Has {
  * `[(first + i) * 2^exponent, (first + i + 1) * 2^exponent)`.
  */
 function histogramsOf(values: Tally['values']): Value {
-  const numbers = values.flatMap(({ value, count }) => {
+  const numbers: Measured[] = [];
+  const times: Measured[] = [];
+  for (const { value: read, isMeasure, count } of values) {
+    if (!isMeasure) continue;
+    const value = read();
     const number = numberOf(value);
-    return number === null ? [] : [{ number: Number(number), value, count }];
-  });
-  const times = values.flatMap(({ value, count }) =>
-    value instanceof Timestamp ? [{ number: Number(value.nanoseconds), value, count }] : [],
-  );
+    if (number !== null) numbers.push({ number: Number(number), value, count });
+    else if (value instanceof Timestamp) {
+      times.push({ number: Number(value.nanoseconds), value, count });
+    }
+  }
   return [
     { of: 'numbers', ...histogramOf(numbers) },
     { of: 'timestamps', ...histogramOf(times) },
   ].filter(({ objects }) => objects > 0);
 }
 
-interface Counted {
+interface Measured {
   readonly number: number;
   readonly value: Value;
   readonly count: number;
 }
 
-function histogramOf(all: readonly Counted[]): {
+function histogramOf(all: readonly Measured[]): {
   readonly [key: string]: Value;
   readonly objects: number;
 } {
@@ -180,9 +202,9 @@ function histogramOf(all: readonly Counted[]): {
 }
 
 /** By the values as they are: as float64 two of them may be one. */
-function ends(counted: readonly Counted[]): [Counted | null, Counted | null] {
-  let least: Counted | null = null;
-  let most: Counted | null = null;
+function ends(counted: readonly Measured[]): [Measured | null, Measured | null] {
+  let least: Measured | null = null;
+  let most: Measured | null = null;
   for (const each of counted) {
     if (least === null || compareValues(each.value, least.value, false) < 0) least = each;
     if (most === null || compareValues(each.value, most.value, false) > 0) most = each;
@@ -191,7 +213,7 @@ function ends(counted: readonly Counted[]): [Counted | null, Counted | null] {
 }
 
 /** At most what a float64 can say. */
-function spread(least: Counted, most: Counted): number {
+function spread(least: Measured, most: Measured): number {
   return Math.min(most.number - least.number, Number.MAX_VALUE);
 }
 

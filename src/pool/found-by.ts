@@ -1,5 +1,6 @@
 import type { Role } from '../catalog/shapes.js';
 import { assert } from '../core/assert.js';
+import { Depended } from './depended.js';
 import { OBJECT, VERSION } from './rows.js';
 import type { PoolState } from './state.js';
 
@@ -67,6 +68,9 @@ export class FoundBy {
       this.#compare(terms.rowsOf(term), this.#rows.get(term) ?? NONE);
     }
     this.#compare(all, this.#objects);
+    const depended = new Depended();
+    depended.restore(this.#pool);
+    assert(depended.isSame(this.#pool.depended), 'who depends on what is counted');
     return bytes + this.#checkShapes();
   }
 

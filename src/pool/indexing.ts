@@ -1,4 +1,5 @@
 import { addPairs } from '../catalog/signature.js';
+import { KEY } from './attributes.js';
 import { OBJECT, VERSION } from './rows.js';
 import type { PoolState } from './state.js';
 
@@ -31,30 +32,40 @@ export function hideObject(pool: PoolState, object: number): void {
   pool.all = pool.terms.postings.remove(pool.all, object);
 }
 
+function showTerm(pool: PoolState, term: number, object: number): void {
+  pool.terms.show(term, object);
+  if (pool.terms.keyOf(term) === KEY.dependsOn) pool.depended.add(pool, term, 1);
+}
+
+function hideTerm(pool: PoolState, term: number, object: number): void {
+  pool.terms.hide(term, object);
+  if (pool.terms.keyOf(term) === KEY.dependsOn) pool.depended.add(pool, term, -1);
+}
+
 /** The version has become the one that is offered. */
 export function showVersion(pool: PoolState, object: number, version: number): void {
-  const { attributes, terms, shapes } = pool;
+  const { attributes, shapes } = pool;
   const record = pool.versions.get(version, VERSION.attributes);
   if (record === 0) return;
   const tags = pool.objects.get(object, OBJECT.tags);
   const count = attributes.count(record);
   for (let place = 0; place < count; place++) {
     const term = attributes.termAt(record, place);
-    if (!isHidden(pool, tags, term)) terms.show(term, object);
+    if (!isHidden(pool, tags, term)) showTerm(pool, term, object);
   }
   shapes.show(attributes.shapeOf(record), 'attributed', object);
 }
 
 /** The version is offered no longer. */
 export function hideVersion(pool: PoolState, object: number, version: number): void {
-  const { attributes, terms, shapes } = pool;
+  const { attributes, shapes } = pool;
   const record = pool.versions.get(version, VERSION.attributes);
   if (record === 0) return;
   const tags = pool.objects.get(object, OBJECT.tags);
   const count = attributes.count(record);
   for (let place = 0; place < count; place++) {
     const term = attributes.termAt(record, place);
-    if (!isHidden(pool, tags, term)) terms.hide(term, object);
+    if (!isHidden(pool, tags, term)) hideTerm(pool, term, object);
   }
   shapes.hide(attributes.shapeOf(record), 'attributed', object);
 }
@@ -88,9 +99,9 @@ function hideTags(pool: PoolState, object: number, before: number, tags: number)
     const key = terms.keyOf(term);
     const now = attributes.termOf(tags, key);
     if (now === term) continue;
-    terms.hide(term, object);
+    hideTerm(pool, term, object);
     const hidden = now === 0 ? attributes.termOf(said, key) : 0;
-    if (hidden !== 0) terms.show(hidden, object);
+    if (hidden !== 0) showTerm(pool, hidden, object);
   }
 }
 
@@ -103,8 +114,8 @@ function showTags(pool: PoolState, object: number, before: number, tags: number)
     const was = attributes.termOf(before, key);
     if (was === term) continue;
     const shown = was === 0 ? attributes.termOf(said, key) : 0;
-    if (shown !== 0) terms.hide(shown, object);
-    terms.show(term, object);
+    if (shown !== 0) hideTerm(pool, shown, object);
+    showTerm(pool, term, object);
   }
 }
 

@@ -1,3 +1,5 @@
+import { AttaccaError } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
 import { typeSelector } from '../core/schema/type-selector.js';
 import type { Selector } from '../core/selector/ast.js';
 import { refuseSelector } from '../core/selector/failure.js';
@@ -17,44 +19,79 @@ const DEPTH_MAX = 16;
  * `.collection = "x"` the selector that defines x, or a look into the lists of objects.
  */
 export function meaningOf(selector: Selector, definitions: Definitions): Selector {
-  const meant = withCollections(selector, definitions, 0);
-  return definitions.hasSchemas ? typeSelector(meant, definitions.schemas) : meant;
+  return new Meaning(definitions).of(selector, 0);
 }
 
-function withCollections(selector: Selector, definitions: Definitions, depth: number): Selector {
-  const within = (part: Selector): Selector => withCollections(part, definitions, depth);
-  switch (selector.kind) {
-    case 'not':
-      return { ...selector, part: within(selector.part) };
-    case 'and':
-    case 'or':
-      return { ...selector, parts: selector.parts.map(within) };
-    case 'test': {
-      const { key, condition, quantifier, at } = selector;
-      if (key.kind !== 'name' || key.name !== COLLECTION_KEY) return selector;
-      if (depth === DEPTH_MAX) {
-        refuseSelector(`collections are defined by one another, more than ${DEPTH_MAX} deep`, at);
-      }
-      const names = quantifier === null ? namesIn(condition) : null;
-      if (names === null) {
-        refuseSelector('a collection is asked for by "=", "!=" or "in", with its name', at);
-      }
-      const parts = names.map((name) => ofCollection(name, at, definitions, depth));
-      const [first] = parts;
-      const some: Selector =
-        parts.length === 1 && first !== undefined ? first : { kind: 'or', parts, at };
-      const isNot = condition.kind === 'compare' && condition.operator === '!=';
-      return isNot ? { kind: 'not', part: some, at } : some;
+type Test = Extract<Selector, { kind: 'test' }>;
+
+class Meaning {
+  readonly #definitions: Definitions;
+  /** Collections may name others many times over: all of it together is as large as a selector. */
+  #nodes = 0;
+
+  constructor(definitions: Definitions) {
+    this.#definitions = definitions;
+  }
+
+  of(selector: Selector, depth: number): Selector {
+    const { hasSchemas, schemas } = this.#definitions;
+    const typed = hasSchemas ? typeSelector(selector, schemas) : selector;
+    return this.#expanded(typed, depth);
+  }
+
+  #expanded(selector: Selector, depth: number): Selector {
+    if (++this.#nodes > LIMITS.selectorNodesMax) {
+      const why = `with its collections it has more than ${LIMITS.selectorNodesMax} parts`;
+      refuseSelector(why, selector.at);
     }
-    default:
-      return selector;
+    switch (selector.kind) {
+      case 'not':
+        return { ...selector, part: this.#expanded(selector.part, depth) };
+      case 'and':
+      case 'or':
+        return { ...selector, parts: selector.parts.map((part) => this.#expanded(part, depth)) };
+      case 'test': {
+        const { key } = selector;
+        const isCollection = key.kind === 'name' && key.name === COLLECTION_KEY;
+        return isCollection ? this.#collections(selector, depth) : selector;
+      }
+      default:
+        return selector;
+    }
+  }
+
+  #collections({ condition, quantifier, at }: Test, depth: number): Selector {
+    const names = quantifier === null ? namesIn(condition) : null;
+    if (names === null) {
+      refuseSelector('a collection is asked for by "=", "!=" or "in", with its name', at);
+    }
+    const parts = names.map((name) => this.#collection(name, at, depth));
+    const [first] = parts;
+    const some: Selector =
+      parts.length === 1 && first !== undefined ? first : { kind: 'or', parts, at };
+    const isNot = condition.kind === 'compare' && condition.operator === '!=';
+    return isNot ? { kind: 'not', part: some, at } : some;
+  }
+
+  #collection(name: string, at: number, depth: number): Selector {
+    const text = this.#definitions.selectorOf(name);
+    if (text === null) return listedIn(name, at);
+    if (depth === DEPTH_MAX) {
+      refuseSelector(`collections are defined by one another, more than ${DEPTH_MAX} deep`, at);
+    }
+    try {
+      return this.of(parseSelector(text), depth + 1);
+    } catch (error) {
+      // Its places are those of another text.
+      if (!(error instanceof AttaccaError)) throw error;
+      const why = error.message.replace('Cannot read the selector: ', '');
+      return refuseSelector(`the collection "${name}" is defined by another, and there ${why}`, at);
+    }
   }
 }
 
-type Condition = Extract<Selector, { kind: 'test' }>['condition'];
-
 /** The names that a condition asks for; null when it asks for something else. */
-function namesIn(condition: Condition): readonly string[] | null {
+function namesIn(condition: Test['condition']): readonly string[] | null {
   const isText = (value: Value): value is string => typeof value === 'string';
   if (condition.kind === 'compare') {
     const { operator, value } = condition;
@@ -69,9 +106,7 @@ function namesIn(condition: Condition): readonly string[] | null {
   return names;
 }
 
-function ofCollection(name: string, at: number, definitions: Definitions, depth: number): Selector {
-  const text = definitions.selectorOf(name);
-  if (text !== null) return withCollections(parseSelector(text), definitions, depth + 1);
+function listedIn(name: string, at: number): Selector {
   return {
     kind: 'test',
     quantifier: 'any',

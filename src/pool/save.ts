@@ -52,6 +52,7 @@ export function restorePool(r: StateReader): PoolState {
   pool.all = r.u32();
   const sets = pool.shapes.restore(r, pool.keys.used);
   pool.terms.restore(r, pool.keys.used, [pool.all, ...sets]);
+  pool.depended.restore(pool);
   pool.definitions.restore(r);
   pool.spaces.restore(r);
   pool.objects.restore(r);

@@ -28,6 +28,10 @@ import type { PoolState } from './state.js';
 
 /** Objects that one request changes: bounds the pause. What is left comes with the next one. */
 const CHANGES_MAX = 16_384;
+/** What one request may cost, in tags and in eighths of a byte of lists: some 20 ms. */
+const COST_MAX = 400_000;
+/** Of an object with few tags. */
+const COST_OBJECT = 20;
 /** So many of those that could not be changed are told one by one. */
 const REFUSALS_MAX = 100;
 
@@ -56,43 +60,68 @@ export function tagSelected(pool: PoolState, session: Session, message: TagSelec
     removed.push(session.keys.known(message.removed[index] as number));
   }
   const selected = selectedBy(pool, message);
-  if (message.dry === 1) return answer(selected, new Refusals());
   const over = storeTags(pool, session, message.attributes);
   const refusals = new Refusals();
-  const tagging = new Retagging(pool, (tags) => attributes.merge(tags, over, removed));
+  const isDry = message.dry === 1;
+  const tagging = new Retagging(pool, isDry, (tags) => attributes.merge(tags, over, removed));
   try {
-    for (const object of selected.objects) {
-      refusals.attempt(pool, object, () => tagging.edit(object));
-    }
+    return answer(tagging.all(selected, refusals), refusals);
   } finally {
     tagging.end();
     attributes.free(over);
   }
-  return answer(selected, refusals);
 }
 
 /** Tags many objects alike: of those that have the same tags, all get the same record then. */
 class Retagging {
   readonly #pool: PoolState;
+  readonly #isDry: boolean;
   readonly #make: (tags: number) => number;
+  #cost = 0;
   /** By the record before, which is held as long as it stands here. */
   readonly #made = new Map<number, number>();
 
-  /** `make`: the record of tags that comes in the place of one; it itself when nothing changes. */
-  constructor(pool: PoolState, make: (tags: number) => number) {
+  /**
+   * `make`: the record of tags that comes in the place of one; it itself when nothing changes. Dry,
+   * it is made, and objects keep what they have.
+   */
+  constructor(pool: PoolState, isDry: boolean, make: (tags: number) => number) {
     this.#pool = pool;
+    this.#isDry = isDry;
     this.#make = make;
   }
 
-  edit(object: number): void {
+  /** Edits them, or so many as one answer has time for; returns which. */
+  all(selected: Selected, refusals: Refusals): Selected {
+    const { objects } = selected;
+    for (const [index, object] of objects.entries()) {
+      if (this.#cost > COST_MAX) return { objects: objects.slice(0, index), next: nextOf(object) };
+      refusals.attempt(this.#pool, object, () => this.#edit(object));
+    }
+    return selected;
+  }
+
+  #edit(object: number): void {
     const { attributes, objects } = this.#pool;
     const before = objects.get(object, OBJECT.tags);
     let then = this.#made.get(before);
+    this.#cost += COST_OBJECT + attributes.count(before);
     if (then === undefined) {
+      this.#cost += this.#costOf(before);
       then = this.#make(before);
       this.#made.set(attributes.use(before), then === before ? attributes.use(then) : then);
     }
-    if (then !== before) retag(this.#pool, object, attributes.use(then));
+    if (then !== before && !this.#isDry) retag(this.#pool, object, attributes.use(then));
+  }
+
+  /** Lists among the tags may be read whole. */
+  #costOf(record: number): number {
+    const { attributes, terms, arena } = this.#pool;
+    let cost = 0;
+    for (let place = 0; place < attributes.count(record); place++) {
+      cost += arena.size(terms.valueOf(attributes.termAt(record, place))) / 8;
+    }
+    return cost;
   }
 
   end(): void {
@@ -116,18 +145,15 @@ export function gather(pool: PoolState, message: Gather): Value {
   const key = listKey(pool, name, value);
   const selected = selectedBy(pool, message);
   const refusals = new Refusals();
-  if (message.dry === 1) return answer(selected, refusals);
-  if (message.removes === 0) checkRecords(pool);
+  if (message.removes === 0 && message.dry === 0) checkRecords(pool);
   const edit = { key, value, removes: message.removes === 1 };
-  const gathering = new Retagging(pool, (tags) => editedList(pool, tags, edit));
+  const isDry = message.dry === 1;
+  const gathering = new Retagging(pool, isDry, (tags) => editedList(pool, tags, edit));
   try {
-    for (const object of selected.objects) {
-      refusals.attempt(pool, object, () => gathering.edit(object));
-    }
+    return answer(gathering.all(selected, refusals), refusals);
   } finally {
     gathering.end();
   }
-  return answer(selected, refusals);
 }
 
 /** The number of a key whose tags are lists. */

@@ -15,8 +15,9 @@ import { nextOf, WORK_MAX } from './searching.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 
-/** Objects whose keys are looked up for one answer: bounds the pause. */
+/** Objects whose keys are looked up for one answer, and bytes of keys: bounds the pause. */
 const ROWS_MAX = 32_768;
+const BYTES_MAX = 4 << 20;
 
 interface Place {
   readonly value: Value | undefined;
@@ -35,13 +36,13 @@ interface Found extends Place {
 export function sort(pool: PoolState, session: Session, request: number, message: Sort): void {
   const { search, from } = pool.searching.open(message);
   const best = new Best(pageOf(message.limit), message.descending === 1, placeOf(pool, message));
-  const keyOf = sortKey(pool, message);
+  const keys = new SortKeys(pool, message);
   let looked = 0;
   const next = search.rows(
     from,
     (object) => {
-      best.add({ object, value: keyOf(object), name: nameBytes(pool, object) });
-      return ++looked < ROWS_MAX;
+      best.add({ object, value: keys.of(object), name: nameBytes(pool, object) });
+      return ++looked < ROWS_MAX && keys.bytes < BYTES_MAX;
     },
     WORK_MAX,
   );
@@ -98,23 +99,37 @@ function placeOf(pool: PoolState, message: Sort): Place | null {
   return { value: value ?? undefined, name };
 }
 
-function sortKey(pool: PoolState, message: Sort): (object: number) => Value | undefined {
-  const key = decodeUtf8(pool.reader.bytes, message.keyStart, message.keyEnd);
-  if (isNameKey(key)) return (object) => objectName(pool, object);
-  if (isToldKey(key)) return (object) => toldOf(pool, key, object);
-  const number = pool.keys.find(key);
-  const { attributes } = pool;
-  const values = new Map<number, Value>();
-  return (object) => {
-    const term = termFound(pool, object, number);
-    if (term === 0) return undefined;
-    let value = values.get(term);
-    if (value === undefined) {
-      value = attributes.valueOf(term);
-      values.set(term, value);
+/** What objects are sorted by. */
+class SortKeys {
+  /** Of the distinct keys that were read. */
+  bytes = 0;
+  readonly #pool: PoolState;
+  readonly #name: string;
+  readonly #number: number;
+  readonly #values = new Map<number, Value>();
+
+  constructor(pool: PoolState, message: Sort) {
+    this.#pool = pool;
+    this.#name = decodeUtf8(pool.reader.bytes, message.keyStart, message.keyEnd);
+    this.#number = pool.keys.find(this.#name);
+  }
+
+  of(object: number): Value | undefined {
+    const pool = this.#pool;
+    if (isNameKey(this.#name)) {
+      this.bytes += pool.arena.size(pool.objects.get(object, OBJECT.name));
+      return objectName(pool, object);
     }
+    if (isToldKey(this.#name)) return toldOf(pool, this.#name, object);
+    const term = termFound(pool, object, this.#number);
+    if (term === 0) return undefined;
+    const known = this.#values.get(term);
+    if (known !== undefined) return known;
+    const value = pool.attributes.valueOf(term);
+    this.bytes += pool.arena.size(pool.terms.valueOf(term));
+    this.#values.set(term, value);
     return value;
-  };
+  }
 }
 
 function nameBytes({ objects, arena }: PoolState, object: number): Uint8Array {

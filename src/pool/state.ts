@@ -12,6 +12,7 @@ import type { ValueMap } from '../core/value.js';
 import { Attributes, Keys } from './attributes.js';
 import { Decoder } from './decoder.js';
 import { Definitions } from './definitions.js';
+import { Depended } from './depended.js';
 import type { Indices } from './indices.js';
 import { NameKey } from './name-key.js';
 import { Provenance } from './provenance.js';
@@ -123,6 +124,7 @@ export class PoolState {
   readonly extents = new Extents();
   /** Who made what of what, of objects that are gone as well. */
   readonly provenance = new Provenance();
+  readonly depended = new Depended();
   /** All objects: a set of the terms' postings. */
   all = 0;
 

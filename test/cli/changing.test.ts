@@ -122,7 +122,7 @@ test('--dry-run counts and names, and changes nothing', async () => {
   );
   assert.equal(
     some.out,
-    'would delete 2 objects: "t/0", "t/1"\nwould not delete "t/2": test require it\n',
+    'would delete 2 objects: "t/0", "t/1"\nwould not delete "t/2": test requires it\n',
   );
   assert.deepEqual([some.code, some.err], [0, '']);
   assert.equal(none.out, 'would withdraw 0 objects\n');

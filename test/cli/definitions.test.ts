@@ -66,7 +66,7 @@ test('rm deletes what is in a container, and the container only with all of it',
   const dry = await run('run', '--dry-run');
   assert.equal(
     dry.out,
-    'would delete 2 objects: "r/0", "r/2"\nwould not delete "r/1": test require it\n',
+    'would delete 2 objects: "r/0", "r/2"\nwould not delete "r/1": test requires it\n',
   );
   assert.equal(await member.count('.container = "run"'), 3);
   const some = await run('run');

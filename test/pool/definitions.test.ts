@@ -4,6 +4,7 @@ import { Timestamp, type Value } from '../../src/core/value.js';
 import { restorePool, savePool } from '../../src/pool/save.js';
 import { DETAIL } from '../../src/protocol/index.js';
 import { restored, saved } from '../core/states.js';
+import type { Call } from './call.js';
 import { Harness } from './harness.js';
 import type { Member } from './member.js';
 
@@ -189,8 +190,8 @@ test('gather: values come into lists once, and a tag that is no list stays as it
   member.gather('true', '.part-of', 'x').value();
   member.gather('name = "x"', '.part-of', 5).value();
   assert.deepEqual(member.stat('x').value()['tags'], { '.part-of': ['x', 5] });
-  const seen = member.gather('name = "x"', '.part-of', 5, { removes: true, dry: true }).value();
-  assert.equal(seen['selected'], 1);
+  const seen = member.gather('true', '.part-of', 5, { removes: true, dry: true }).value();
+  assert.deepEqual([seen['selected'], seen['changed']], [2, 1]);
   assert.deepEqual(member.stat('x').value()['tags'], { '.part-of': ['x', 5] });
   member.gather('true', '.bytes', 5).fails('bad-attribute');
 });
@@ -226,4 +227,76 @@ test('definitions are part of the state', () => {
     saved((w) => savePool(again, w)),
     bytes,
   );
+});
+
+test('a collection whose selector has become none says so, at the place where it is named', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  member.define('collection', 'late', { selector: 'step > "soon"' }).ok();
+  member.define('schema', 'fields', FIELDS).ok();
+  const { fields, message } = member.query('x = 1 or .collection = "late"').fails('bad-selector');
+  assert.equal(fields['position'], 9);
+  assert.match(message, /the collection "late" is defined by another, and there /);
+  member.define('collection', 'soon', { selector: 'step > "soon"' }).fails('bad-selector');
+});
+
+test('collections that name others many times over are no larger than a selector', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  member.define('collection', 'c0', { selector: 'x = 1' }).ok();
+  for (let index = 1; index < 4; index++) {
+    const parts = new Array(40).fill(`.collection = "c${index - 1}"`);
+    const selector = parts.join(' or ');
+    const defined = member.define('collection', `c${index}`, { selector });
+    if (index < 3) defined.ok();
+    else defined.fails('bad-selector');
+  }
+});
+
+test('definitions that are too large for one answer are named, and told one by one', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('a');
+  for (let index = 0; index < 60; index++) {
+    member.define('collection', `c${index}`, { documentation: 'd'.repeat(60_000) }).ok();
+  }
+  const rows = member.definitions('collection').values() as { [key: string]: Value }[];
+  assert.equal(rows.length, 60);
+  const missing = rows.filter(({ definition }) => definition === null);
+  assert.ok(missing.length > 10 && missing.length < 40, `${missing.length} are missing`);
+  const [one] = member.definitions('collection', 'c59').values() as { [key: string]: Value }[];
+  assert.notEqual(one?.['definition'], null);
+});
+
+test('what one request changes is bounded by what it costs, too', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('a');
+  const list = Array.from({ length: 5_000 }, (_, index) => index);
+  for (let index = 0; index < 120; index++) {
+    member.offer(`o/${index}`, '', { keep: true });
+    member.tag(`o/${index}`, { list: [...list, -index - 1] }).ok();
+  }
+  let changed = 0;
+  let parts = 0;
+  for (let after: Value = ''; typeof after === 'string'; parts++) {
+    const answer = member.gather('', 'list', 'x', { after }).value();
+    changed += answer['changed'] as number;
+    after = answer['next'] as Value;
+  }
+  assert.equal(changed, 120);
+  assert.ok(parts > 1, `${parts} parts`);
+  assert.equal(member.count('any list = "x"').value()['count'], 120);
+});
+
+test('a definition has a size, and all of them together', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('a');
+  const define = (name: string, size: number): Call =>
+    member.define('collection', name, { documentation: 'd'.repeat(size) });
+  define('large', 300_000).fails('too-large');
+  for (let index = 0; index < 64; index++) define(`c${index}`, 255_000).ok();
+  for (let index = 64; index < 66; index++) define(`c${index}`, 255_000);
+  define('more', 255_000).fails('too-large');
+  define('c0', 1).ok();
+  define('c1', 1).ok();
+  define('more', 255_000).ok();
 });

@@ -162,11 +162,12 @@ export class Member {
       descending?: boolean;
       limit?: number;
       detail?: number;
+      after?: string;
       place?: protocol.SortFields['place'];
     } = {},
   ): Call {
-    const { descending = false, limit = 0, detail = 0, place = null } = options;
-    const part = { selector, after: '', key, descending, limit, detail, place };
+    const { descending = false, limit = 0, detail = 0, after = '', place = null } = options;
+    const part = { selector, after, key, descending, limit, detail, place };
     return this.client.call((w) => protocol.writeSort(w, part));
   }
 
@@ -195,10 +196,10 @@ export class Member {
     selector: string,
     key: string,
     value: Value,
-    options: { removes?: boolean; dry?: boolean } = {},
+    options: { removes?: boolean; dry?: boolean; after?: string } = {},
   ): Call {
-    const { removes = false, dry = false } = options;
-    const part = { selector, after: '', dry, removes, key, value };
+    const { removes = false, dry = false, after = '' } = options;
+    const part = { selector, after, dry, removes, key, value };
     return this.client.call((w) => protocol.writeGather(w, part));
   }
 

@@ -467,3 +467,25 @@ test('whole floats stay floats in what is told of them', () => {
   const [row] = raw.objects as { attributes: { level: Value } }[];
   assert.ok(row?.attributes.level instanceof Float);
 });
+
+test('sorted by large values: a part ends when it has read enough of them', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('a');
+  for (let index = 0; index < 200; index++) {
+    const value = `${String(index).padStart(4, '0')}${'v'.repeat(60_000)}`;
+    member.offer(`o/${index}`, null, { attributes: { value }, keep: true });
+  }
+  const seen: string[] = [];
+  let parts = 0;
+  for (let after: Value = ''; typeof after === 'string'; parts++) {
+    const answer = member.sort('', 'value', { limit: 5, after }).value();
+    const rows = answer['objects'] as { object: string }[];
+    seen.push(...rows.map(({ object }) => object));
+    after = answer['next'] as Value;
+  }
+  assert.ok(parts > 2, `${parts} parts`);
+  for (let index = 0; index < 5; index++) assert.ok(seen.includes(`o/${index}`));
+  const facets = member.facets('value').value();
+  assert.equal(facets['distinct'], 200);
+  assert.ok((facets['values'] as Value[]).length < 40);
+});
