@@ -125,8 +125,7 @@ export class LineageGraph {
     const object = findObject(this.#pool, bytes, 0, bytes.length, hash);
     const current = object === 0 ? 0 : objects.get(object, OBJECT.current);
     if (current !== 0) return { name, object, version: current, entity: this.#entityOf(current) };
-    const reference = provenance.find(hash, bytes, 0, bytes.length);
-    const entity = reference === 0 ? 0 : provenance.entities.numberOf(reference);
+    const entity = provenance.find(hash, bytes, 0, bytes.length);
     const old = object === 0 ? 0 : objects.get(object, OBJECT.old);
     if (old === 0) return { name, object, version: 0, entity };
     const offeredAt = versions.getWide(old, VERSION.offeredAt);

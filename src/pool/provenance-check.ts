@@ -51,9 +51,8 @@ function checkVersions({ versions, provenance }: PoolState, count: (stay: number
 
 /** Returns what their names take of the arena. */
 function checkEntities({ versions, provenance }: PoolState, count: (stay: number) => void): number {
-  const { entities, names, arena } = provenance;
+  const { entities, arena } = provenance;
   let bytes = 0;
-  let newest = 0;
   for (let entity = entities.begin; entity < entities.end; entity++) {
     count(entities.get(entity, ENTITY.activity));
     const name = entities.get(entity, ENTITY.name);
@@ -68,11 +67,13 @@ function checkEntities({ versions, provenance }: PoolState, count: (stay: number
     const end = start + arena.size(name);
     const hash = entities.get(entity, ENTITY.hash);
     const found = provenance.find(hash, arena.chunk(name), start, end);
-    const isNewest = (entities.get(entity, ENTITY.flags) & ENTITY_FLAG.newest) !== 0;
-    if (isNewest) newest++;
-    assert((found === reference) === isNewest, 'by its name the newest entity is found');
+    const isLate = (entities.get(entity, ENTITY.flags) & ENTITY_FLAG.late) !== 0;
+    assert(found >= entity || isLate, 'by its name the newest entity is found');
+    assert(
+      found === 0 || entities.getWide(found, ENTITY.time) >= entities.getWide(entity, ENTITY.time),
+      'no entity is later than the one that is found by the name',
+    );
   }
-  assert(newest === names.used, 'only entities are found by a name');
   return bytes;
 }
 

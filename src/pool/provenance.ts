@@ -1,10 +1,9 @@
 import { Arena } from '../catalog/arena.js';
-import { Directory } from '../catalog/directory.js';
 import { distanceOf, Ring } from '../catalog/ring.js';
 import { Table } from '../catalog/table.js';
 import { assert } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
-import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
+import type { StateReader, StateWriter } from '../core/state-codec.js';
 import { OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { PoolState } from './state.js';
 
@@ -62,14 +61,16 @@ export const ENTITY = {
   /** The version, for as long as that is there. */
   version: 13,
   bytes: 14,
-  width: 16,
+  /** How far the entity before is whose name is of the same bucket. */
+  previousInBucket: 16,
+  width: 17,
 } as const;
 
 export const ENTITY_FLAG = {
-  /** The newest of its name: it is in the directory. */
-  newest: 0x1,
   /** There was one of the same version before, and what that knew is forgotten. */
-  again: 0x2,
+  again: 0x1,
+  /** A later version of its name was known when it was made: it is not found by the name. */
+  late: 0x2,
 } as const;
 
 /** A demand that was answered with what it asked for: PROV's usage. */
@@ -85,6 +86,9 @@ export const USE = {
   width: 9,
 } as const;
 
+/** Of names: half a MiB. */
+const BUCKETS = 65_536;
+
 interface ProvenanceLimits {
   readonly entitiesMax: number;
   readonly usesMax: number;
@@ -99,20 +103,13 @@ export class Provenance {
   readonly uses: Ring;
   /** Of its own: what it holds has a limit of its own, and outlives all objects. */
   arena = new Arena();
-  /** The newest entity of each name, by its reference. */
-  names = new Directory();
+  /**
+   * The last entity of each bucket of names. Small enough to stay in a cache: to note something
+   * must be quick, to find a name of what is gone is rare. What has gone is not taken out.
+   */
+  readonly #buckets = new Float64Array(BUCKETS);
   /** What is told of stays that go on takes so much of the arena: that is not to be forgotten. */
   bytesPresent = 0;
-  #bytes: Uint8Array = new Uint8Array(0);
-  #start = 0;
-  #end = 0;
-  readonly #same = (reference: number): boolean =>
-    this.arena.equals(
-      this.entities.get(this.entities.numberOf(reference), ENTITY.name),
-      this.#bytes,
-      this.#start,
-      this.#end,
-    );
 
   readonly limits: ProvenanceLimits;
 
@@ -123,17 +120,36 @@ export class Provenance {
   }
 
   get bytesUsed(): number {
-    const { activities, entities, uses, arena, names } = this;
+    const { activities, entities, uses, arena } = this;
     const tables = activities.bytesUsed + entities.bytesUsed + uses.bytesUsed;
-    return tables + arena.bytesAllocated + names.bytesUsed;
+    return tables + arena.bytesAllocated + this.#buckets.byteLength;
   }
 
-  /** The reference of the newest entity of the name `bytes[start, end)`, or 0. */
+  /** The newest entity of the name `bytes[start, end)`, or 0. */
   find(hash: number, bytes: Uint8Array, start: number, end: number): number {
-    this.#bytes = bytes;
-    this.#start = start;
-    this.#end = end;
-    return this.names.find(hash, this.#same);
+    const { entities, arena } = this;
+    let entity = this.#buckets[hash % BUCKETS] as number;
+    while (entities.has(entity)) {
+      const isSame =
+        entities.get(entity, ENTITY.hash) === hash &&
+        arena.equals(entities.get(entity, ENTITY.name), bytes, start, end);
+      if (isSame) return entity;
+      const distance = entities.get(entity, ENTITY.previousInBucket);
+      if (distance === 0) return 0;
+      entity -= distance;
+    }
+    return 0;
+  }
+
+  /** From now on an entity is the newest of its name. */
+  show(entity: number): void {
+    const { entities } = this;
+    const bucket = entities.get(entity, ENTITY.hash) % BUCKETS;
+    const before = this.#buckets[bucket] as number;
+    // What has gone is none: a restored state does not know it, and goes on alike.
+    const distance = entities.has(before) ? distanceOf(entity, before) : 0;
+    entities.set(entity, ENTITY.previousInBucket, distance);
+    this.#buckets[bucket] = entity;
   }
 
   /** Something that named an activity is gone; what nothing names and is over, goes too. */
@@ -150,14 +166,6 @@ export class Provenance {
     activities.release(activity);
   }
 
-  /** An entity is not the newest of its name any more. */
-  supersede(entity: number): void {
-    const { entities } = this;
-    this.names.remove(entities.get(entity, ENTITY.hash), entities.reference(entity));
-    const flags = entities.get(entity, ENTITY.flags);
-    entities.set(entity, ENTITY.flags, flags & ~ENTITY_FLAG.newest);
-  }
-
   forgetUse(): void {
     const { uses } = this;
     const activity = uses.get(uses.begin, USE.activity);
@@ -171,9 +179,6 @@ export class Provenance {
     const entity = entities.begin;
     const version = entities.get(entity, ENTITY.version);
     if (version !== 0) versions.set(version, VERSION.entity, 0);
-    if ((entities.get(entity, ENTITY.flags) & ENTITY_FLAG.newest) !== 0) {
-      this.names.remove(entities.get(entity, ENTITY.hash), entities.reference(entity));
-    }
     const activity = entities.get(entity, ENTITY.activity);
     if (activities.getWide(activity, ACTIVITY.entityFirst) === entity) {
       const next = entities.get(entity, ENTITY.next);
@@ -198,18 +203,22 @@ export class Provenance {
 
   save(w: StateWriter): void {
     w.u64(this.bytesPresent);
-    for (const part of [this.activities, this.entities, this.uses, this.arena, this.names]) {
+    for (const part of [this.activities, this.entities, this.uses, this.arena]) {
       part.save(w);
     }
   }
 
   restore(r: StateReader): void {
     this.bytesPresent = r.u64();
-    for (const part of [this.activities, this.entities, this.uses, this.arena, this.names]) {
+    for (const part of [this.activities, this.entities, this.uses, this.arena]) {
       part.restore(r);
     }
-    const { entities, names } = this;
-    checkSaved(names.used <= entities.used, 'a name is that of an entity');
+    // An entity that is not linked is not the newest of its name: none behind it leads to it.
+    const { entities } = this;
+    for (let entity = entities.begin; entity < entities.end; entity++) {
+      if ((entities.get(entity, ENTITY.flags) & ENTITY_FLAG.late) !== 0) continue;
+      this.#buckets[entities.get(entity, ENTITY.hash) % BUCKETS] = entity;
+    }
   }
 }
 
@@ -230,7 +239,6 @@ export function leaveNewest(pool: PoolState): void {
   const activities = new Table(ACTIVITY.width);
   provenance.activities = activities;
   provenance.arena = new Arena();
-  provenance.names = new Directory();
   const moved = new Map<number, number>();
   const store = (record: number): number => {
     const start = arena.start(record);
@@ -260,10 +268,6 @@ export function leaveNewest(pool: PoolState): void {
       activities.setWide(activity, ACTIVITY.entityFirst, entity);
     }
     entities.set(entity, ENTITY.name, store(entities.get(entity, ENTITY.name)));
-    if ((entities.get(entity, ENTITY.flags) & ENTITY_FLAG.newest) !== 0) {
-      const hash = entities.get(entity, ENTITY.hash);
-      provenance.names.insert(hash, entities.reference(entity));
-    }
   }
   for (let use = uses.begin; use < uses.end; use++) {
     const activity = move(uses.get(use, USE.activity));
@@ -331,22 +335,20 @@ export function noteGone(pool: PoolState, version: number): void {
 function makeEntity(pool: PoolState, version: number): number {
   const { provenance, versions, objects, arena } = pool;
   provenance.makeRoom(versions);
-  const { entities, names } = provenance;
-  const entity = entities.push();
-  const reference = entities.reference(entity);
+  const { entities } = provenance;
   const object = versions.get(version, VERSION.object);
   const name = objects.get(object, OBJECT.name);
   const hash = objects.get(object, OBJECT.hash);
   const start = arena.start(name);
   const end = start + arena.size(name);
-  const known = provenance.find(hash, arena.chunk(name), start, end);
-  let flags =
-    (versions.get(version, VERSION.flags) & VERSION_FLAG.noted) !== 0 ? ENTITY_FLAG.again : 0;
-  if (known === 0 || isLater(pool, version, entities.numberOf(known))) {
-    if (known !== 0) provenance.supersede(entities.numberOf(known));
-    names.insert(hash, reference);
-    flags |= ENTITY_FLAG.newest;
+  const versionFlags = versions.get(version, VERSION.flags);
+  let flags = (versionFlags & VERSION_FLAG.noted) === 0 ? 0 : ENTITY_FLAG.again;
+  if ((versionFlags & VERSION_FLAG.offered) === 0) {
+    // What is withdrawn and owed may be demanded after a later version was.
+    const known = provenance.find(hash, arena.chunk(name), start, end);
+    if (known !== 0 && !isLater(pool, version, known)) flags |= ENTITY_FLAG.late;
   }
+  const entity = entities.push();
   const activity = versions.get(version, VERSION.activity);
   entities.set(entity, ENTITY.name, provenance.arena.store(arena.chunk(name), start, end));
   entities.set(entity, ENTITY.hash, hash);
@@ -356,10 +358,10 @@ function makeEntity(pool: PoolState, version: number): number {
   entities.setWide(entity, ENTITY.time, versions.getWide(version, VERSION.offeredAt));
   entities.set(entity, ENTITY.version, version);
   entities.setWide(entity, ENTITY.bytes, versions.getWide(version, VERSION.size));
-  versions.set(version, VERSION.entity, reference);
-  const versionFlags = versions.get(version, VERSION.flags);
+  versions.set(version, VERSION.entity, entities.reference(entity));
   versions.set(version, VERSION.flags, versionFlags | VERSION_FLAG.noted);
   provenance.activities.add(activity, ACTIVITY.names, 1);
+  if ((flags & ENTITY_FLAG.late) === 0) provenance.show(entity);
   return entity;
 }
 

@@ -322,6 +322,13 @@ test('at its limits a pool forgets the oldest, and says what is lacking', () => 
   );
   take(one, 's/3');
   assert.equal(ask(one, 's/3').answer['forgotten'], true);
+  // A state that is restored knows no more of what has gone, and goes on alike.
+  const state = saved((w) => savePool(pool.pool, w));
+  const other = restored(state, restorePool);
+  assert.deepEqual(
+    saved((w) => savePool(other, w)),
+    state,
+  );
 });
 
 test('long names and commands count: those of the oldest go first', () => {
