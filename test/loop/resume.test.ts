@@ -148,7 +148,9 @@ function said(message: AnyMessage | undefined): unknown {
   if (message?.kind === 'ok') return 'ok';
   if (message?.kind === 'fail') return message.code;
   if (message?.kind === 'deliver') return [message.version, message.payload];
-  return message?.kind === 'value' ? message.value : message?.kind;
+  if (message?.kind !== 'value') return message?.kind;
+  // When something was offered is another time where frames come late.
+  return { ...(message.value as object), time: null };
 }
 
 function run(
