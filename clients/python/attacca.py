@@ -35,11 +35,12 @@ import threading
 import time
 import warnings
 from collections import deque
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import (
+    Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple)
 from urllib.parse import unquote, urlsplit
 
 __all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Found", "Changed",
-           "Facets", "Histogram", "Space", "Timestamp", "AttaccaError", "NEVER"]
+           "Facets", "Histogram", "Definition", "Space", "Timestamp", "AttaccaError", "NEVER"]
 
 NEVER = math.inf
 _VERSION = 1
@@ -62,6 +63,8 @@ _COPY_CHUNK = 8 << 20             # a copy holds the interpreter; others get a t
 _PAGES = {"name": 4096, "all": 512, "attributes": 2048}  # objects a page; in the order of `detail`
 _PART_VALUES = 4096               # values that are asked for of each part of the pool
 _BINS_MAX = 64                    # of a histogram, as the pool's have
+_SCHEMA, _CONTAINER, _COLLECTION = range(3)  # kinds of definitions
+_RELATIONS = ("derived-from", "part-of", "supersedes", "depends-on")
 _ANY = 0xFFFFFFFF                 # "none" for a handle, "never" for a deadline
 
 # Codes this client raises by itself, or that come without the flag, and may go away by waiting.
@@ -1281,6 +1284,11 @@ def _typed(raw: memoryview, space: Space) -> memoryview:
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"})
 
 
+def _quoted(text: str) -> str:
+    """A text as a selector writes it."""
+    return f'"{text.translate(_ESCAPES)}"'
+
+
 class Found(NamedTuple):
     """An object that a query has found, and its attributes with its tags put over them."""
 
@@ -1322,6 +1330,14 @@ class Histogram(NamedTuple):
     exponent: int
     first: int
     bins: List[int]
+
+
+class Definition(NamedTuple):
+    """A schema, a container or a collection as a pool has it."""
+
+    name: str
+    definition: Dict[str, Any]     # as section 7.6 of the protocol has it
+    objects: Optional[int]         # in it; None of a schema, and of a collection by a selector
 
 
 def _order(value: Any, descending: bool = False) -> Tuple[int, bool, Any]:
@@ -1390,6 +1406,11 @@ def _ms(timeout: Optional[float]) -> int:
 
 def _until(timeout: Optional[float]) -> float:
     return time.monotonic() + (_DEFAULT_S if timeout is None else timeout)
+
+
+def _said(**fields: Any) -> Dict[str, Any]:
+    """Fields of a definition: what is left out is not said."""
+    return {field: value for field, value in fields.items() if value is not None}
 
 
 class Delivered:
@@ -1600,13 +1621,15 @@ class Pool:
 
     def offer(self, name: str, data: Any = b"", *, dtype: Any = None, shape: Any = None,
               order: Optional[str] = None, attributes: Optional[Mapping[str, Any]] = None,
-              keep: bool = False, lifetime: float = 0.0, durability: str = "process",
-              timeout: Optional[float] = None) -> Offer:
+              container: Optional[str] = None, keep: bool = False, lifetime: float = 0.0,
+              durability: str = "process", timeout: Optional[float] = None) -> Offer:
         """Offers a copy of `data`: any buffer, an array of numpy, what a demand delivered. Dtype,
         shape and order come from the buffer where they are not given. The offer stands until
         withdrawn or until this member leaves; with `keep` beyond that, `lifetime` seconds when
         given. `durability` is what is asked for: process, memory, fsync. Waits when memory is
-        full."""
+        full. In a `container` (its attribute `.container`) it gets what that gives its objects."""
+        if container is not None:
+            attributes = {**(attributes or {}), ".container": container}
         raw, space = _describe(data, dtype, shape, order)
         until, handle = _until(timeout), self._handle()
         declare = [self._declare(handle, name, space, attributes)]
@@ -1720,9 +1743,9 @@ class Pool:
         return self._hand(name, handle, found, *taken)
 
     def signal(self, name: str, attributes: Optional[Mapping[str, Any]] = None,
-               keep: bool = False) -> Offer:
+               keep: bool = False, *, container: Optional[str] = None) -> Offer:
         """Offers an object of length 0."""
-        return self.offer(name, attributes=attributes, keep=keep)
+        return self.offer(name, attributes=attributes, container=container, keep=keep)
 
     def wait(self, name: str, timeout: Optional[float] = None) -> Dict[str, Any]:
         """Waits for a signal, or any object, and returns its attributes."""
@@ -1785,6 +1808,119 @@ class Pool:
         offered them."""
         return self._change("END_SELECTED", selector, dry_run, progress, timeout, how=0)
 
+    # What a pool has by name beside objects, and how objects hang together: docs/schemas.md and
+    # docs/containers.md. A name that is defined again has the new meaning for later offers. Of
+    # each kind all are told, or the one of a name, else `unknown-definition`.
+
+    def define_schema(self, document: Mapping[str, Any]) -> None:
+        """The pool holds by it what is offered, expected and tagged from now on. The document is
+        that of a file, which Python cannot read by itself; with PyYAML:
+
+            with open("fields.yaml", encoding="utf-8") as file:
+                pool.define_schema(yaml.safe_load(file))
+
+        PyYAML takes a date, `yes` and `no` for texts only in quotes. `attacca schema add FILE` does
+        the same from a shell, without it. `bad-schema`, `schema-conflict`."""
+        name = document.get("schema-name") if isinstance(document, Mapping) else None
+        if not isinstance(name, str) or not name:
+            raise AttaccaError("bad-schema", "Cannot define a schema: the document has no "
+                               "\"schema-name\", a text", {"schema": "", "path": "schema-name"})
+        self._define(_SCHEMA, name, document)
+
+    def remove_schema(self, name: str) -> None:
+        """Takes a schema away: `definition-in-use` while a container names it."""
+        self._define(_SCHEMA, name, None)
+
+    def schemas(self, name: str = "") -> List[Definition]:
+        """The schemas that the pool knows."""
+        return self._definitions(_SCHEMA, name)
+
+    def define_container(self, name: str, *, attributes: Optional[Mapping[str, Any]] = None,
+                         schemas: Optional[Sequence[str]] = None, lifetime: float = 0.0,
+                         tags: Optional[Mapping[str, Any]] = None,
+                         documentation: Optional[str] = None) -> None:
+        """What is offered with `container=name` is in it, and has these attributes where it does
+        not say them itself; the schemas, by name, ask it for their required keys and give their
+        defaults; what is kept ends after `lifetime` seconds, unless its offer says when. Tags and
+        documentation are of the container itself, for people."""
+        self._define(_CONTAINER, name, _said(
+            attributes=attributes, schemas=schemas, tags=tags, documentation=documentation,
+            lifetimeMs=_ms(lifetime) if lifetime else None))
+
+    def containers(self, name: str = "") -> List[Definition]:
+        """The containers of the pool."""
+        return self._definitions(_CONTAINER, name)
+
+    def delete_container(self, name: str, force: bool = False, *, dry_run: bool = False,
+                         progress: Optional[Callable[[int], None]] = None,
+                         timeout: Optional[float] = None) -> Changed:
+        """As `delete_selected`, of all that is in a container, and then of the container, when
+        nothing is left in it. What others in it depend on goes when these have gone: so it is
+        tried again as long as that deletes anything, and `progress` begins anew."""
+        def delete() -> Changed:
+            return self.delete_selected(f".container = {_quoted(name)}", force, dry_run=dry_run,
+                                        progress=progress, timeout=timeout)
+
+        done = delete()
+        last = 0 if dry_run else done.changed
+        while last > 0 and done.changed < done.selected:
+            again = delete()
+            last = again.changed
+            done = Changed(done.changed + again.selected, done.changed + last, again.refused)
+        if not dry_run and done.changed == done.selected:
+            self._define(_CONTAINER, name, None)
+        return done
+
+    def define_collection(self, name: str, selector: Optional[str] = None, *,
+                          tags: Optional[Mapping[str, Any]] = None,
+                          documentation: Optional[str] = None) -> None:
+        """A selector with a name, or without one a list. Selectors ask for both:
+        `.collection = "name"`. `bad-selector`."""
+        self._define(_COLLECTION, name, _said(
+            selector=selector, tags=tags, documentation=documentation))
+
+    def collections(self, name: str = "") -> List[Definition]:
+        """The collections of the pool."""
+        return self._definitions(_COLLECTION, name)
+
+    def delete_collection(self, name: str, *, dry_run: bool = False,
+                          progress: Optional[Callable[[int], None]] = None,
+                          timeout: Optional[float] = None) -> Changed:
+        """Takes all objects out of a list, and then the collection away. The objects stay."""
+        [known] = self.collections(name)
+        done = Changed(0, 0, [])
+        if known.definition.get("selector") is None:
+            done = self.uncollect(name, f"any .collections = {_quoted(name)}", dry_run=dry_run,
+                                  progress=progress, timeout=timeout)
+        if not dry_run:
+            self._define(_COLLECTION, name, None)
+        return done
+
+    def collect(self, name: str, selector: str, *, dry_run: bool = False,
+                progress: Optional[Callable[[int], None]] = None,
+                timeout: Optional[float] = None) -> Changed:
+        """Puts all objects that a selector selects into a list: `bad-argument` of a collection
+        that is defined by a selector."""
+        return self._change("GATHER", selector, dry_run, progress, timeout,
+                            key=".collections", value=name, removes=0)
+
+    def uncollect(self, name: str, selector: str, *, dry_run: bool = False,
+                  progress: Optional[Callable[[int], None]] = None,
+                  timeout: Optional[float] = None) -> Changed:
+        """Takes all objects that a selector selects out of a list."""
+        return self._change("GATHER", selector, dry_run, progress, timeout,
+                            key=".collections", value=name, removes=1)
+
+    def relate(self, name: str, relation: str, other: str) -> None:
+        """Says how an object relates to another one, which need not be there (yet, or any more):
+        "derived-from", "part-of", "supersedes", or "depends-on", which keeps `delete` from the
+        other one (`object-depended-on`)."""
+        self._relate(name, relation, other, 0)
+
+    def unrelate(self, name: str, relation: str, other: str) -> None:
+        """Takes back what `relate` said; what was not said is no error."""
+        self._relate(name, relation, other, 1)
+
     # Looking.
 
     def stat(self, name: str) -> Any:
@@ -1795,7 +1931,7 @@ class Pool:
              timeout: Optional[float] = None) -> Iterator[Any]:
         """The names that match a glob, in no order, or with `detail` what `stat` says of each: a
         `query` for `name ~ "glob"`."""
-        selector = "" if glob == "*" else f'name ~ "{glob.translate(_ESCAPES)}"'
+        selector = "" if glob == "*" else f"name ~ {_quoted(glob)}"
         return self.query(selector, detail="all" if detail else "name", timeout=timeout)
 
     def query(self, selector: str = "", *, detail: str = "attributes", sort: Optional[str] = None,
@@ -1859,6 +1995,14 @@ class Pool:
                 each = Histogram(*(fields[field] for field in Histogram._fields))
                 found[each.of] = _together(found[each.of], each) if each.of in found else each
         return [*found.values()]
+
+    def lineage(self, name: str, depth: int = 16, *, timeout: Optional[float] = None) -> Any:
+        """What an object was made of, and what was made of it, up to `depth` steps away: as the
+        pool has noted it by itself, and as `relate` says. A map of `nodes` (versions of objects,
+        the one that was asked for first), `activities` (stays of members), `edges` between them
+        (`derived`, `declared`, `used`), and whether there is more: section 7.7 of the protocol.
+        `attacca lineage` draws it, and makes W3C PROV of it."""
+        return self._look("LINEAGE", timeout, name=name, depth=depth)
 
     def members(self) -> Any:
         """The members of the pool."""
@@ -1973,6 +2117,25 @@ class Pool:
             if progress is not None:
                 progress(selected)
         return Changed(selected, changed, refused)
+
+    def _define(self, kind: int, name: str, definition: Optional[Mapping[str, Any]]) -> None:
+        """Defines, or defines anew; None takes it away."""
+        self._ask("DEFINE", "OK", definitionKind=kind, name=name, definition=definition)
+
+    def _definitions(self, kind: int, name: str) -> List[Definition]:
+        rows = self._look("DEFINITIONS", definitionKind=kind, name=name)
+        return [Definition(row["name"], row["definition"], row["objects"]) for row in rows]
+
+    def _relate(self, name: str, relation: str, other: str, removes: int) -> None:
+        if relation not in _RELATIONS:
+            raise ValueError(f"a relation is one of {', '.join(_RELATIONS)}, not {relation!r}")
+        done = self._change("GATHER", f"name = {_quoted(name)}", False, None, None,
+                            key=f".{relation}", value=other, removes=removes)
+        for each in done.refused:
+            raise AttaccaError(each["code"], each["message"], {"name": name})
+        if done.selected == 0:
+            raise AttaccaError("unknown-object", f"Cannot relate \"{name}\": the pool has no such "
+                               "object", {"name": name})
 
     def _handle(self) -> int:
         try:

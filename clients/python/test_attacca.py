@@ -10,6 +10,7 @@ silent, or grant memory that is not aligned. It speaks through sockets, as a rea
 from __future__ import annotations
 
 import array
+import datetime
 import fractions
 import itertools
 import json
@@ -113,6 +114,7 @@ class FakePool:
         self.sort_rows_max = 1 << 32  # rows for which one sorted answer has room
         self.asked: List[Dict[str, Any]] = []  # requests with a selector
         self.ends: List[int] = []  # how what is selected was ended
+        self.definitions: List[Dict[str, Any]] = [{}, {}, {}]  # by kind
         self.lost_below = 0  # what lies below has no bytes any more
         self.connections = 0
         self.server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -348,10 +350,13 @@ class FakePool:
         thing = self.objects[handle["name"]]
         if thing["content"]:
             raise attacca.AttaccaError("already-offered", "")
+        said = {s.keys[key]: value for key, value in handle["attributes"].items()}
+        if ".container" in said:
+            container = self._defined(attacca._CONTAINER, said[".container"])
+            said = {**container.get("attributes", {}), **said}
         handle["state"] = "kept" if f["scope"] else "offered"
         thing["content"] = {
-            **f, "space": handle["space"], "at": f.get("offset"),
-            "attributes": {s.keys[key]: value for key, value in handle["attributes"].items()}}
+            **f, "space": handle["space"], "at": f.get("offset"), "attributes": said}
         self._ok(s, n)
         for wait in thing["waits"]:
             wait["timer"].cancel()
@@ -451,18 +456,26 @@ class FakePool:
         self._say(s, "VALUE", request=n, value={"name": f["name"]})
 
     def _selected(self, f: Dict[str, Any], most: int = 1 << 32) -> tuple:
-        """Names of one part, and `next`. It knows two selectors, all and what begins with a text,
-        and finds only what is offered."""
+        """Names of one part, and `next`. It knows a few selectors, and finds only what is
+        offered."""
         self.asked.append(f)
-        known = re.fullmatch('(?:name prefix "(.*)")?', f["selector"])
+        known = re.fullmatch(
+            '(?:(name prefix|name =|[.]container =|any [.]collections =) (".*"))?', f["selector"])
         if known is None:
             raise attacca.AttaccaError("bad-selector", "", {"position": 7})
+        how, text = known[1], json.loads(known[2] or '""')
+
+        def is_selected(name: str) -> bool:
+            attributes = self.objects[name]["content"]["attributes"]
+            return {None: True, "name prefix": name.startswith(text), "name =": name == text,
+                    ".container =": attributes.get(".container") == text,
+                    "any .collections =": text in attributes.get(".collections", [])}[how]
         names, start = [*self.objects], int(f["after"][1:] or 0)
         found: List[str] = []
         for at in range(start, min(start + self.part, len(names))):
             if len(found) == most:
                 return found, f"p{at}"
-            if self.objects[names[at]]["content"] and names[at].startswith(known[1] or ""):
+            if self.objects[names[at]]["content"] and is_selected(names[at]):
                 found.append(names[at])
         end = start + self.part
         return found, f"p{end}" if end < len(names) else None
@@ -530,15 +543,75 @@ class FakePool:
 
     def _end_selected(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
         names, after = self._selected(f)
-        needed = [name for name in names if f["how"] == 1 and name.endswith("/needed")]
+        refused = []
         for name in names:
-            if not f["dry"] and name not in needed:
+            code = self._why_not(name) if f["how"] == 1 else None
+            if code is not None:
+                refused.append({"name": name, "code": code, "message": "Cannot"})
+            elif not f["dry"]:
                 self.objects[name]["content"] = None
         self.ends.append(f["how"])
         self._say(s, "VALUE", request=n, value={
-            "selected": len(names), "changed": len(names) - len(needed), "next": after,
-            "refused": [{"name": name, "code": "object-required", "message": "Cannot"}
-                        for name in needed]})
+            "selected": len(names), "changed": len(names) - len(refused), "next": after,
+            "refused": refused})
+
+    def _why_not(self, name: str) -> Optional[str]:
+        """The code with which a deletion is refused."""
+        if name.endswith("/needed"):
+            return "object-required"
+        depended = any(name in content["attributes"].get(".depends-on", [])
+                       for content in self._contents())
+        return "object-depended-on" if depended else None
+
+    def _defined(self, kind: int, name: str) -> Any:
+        if name not in self.definitions[kind]:
+            raise attacca.AttaccaError("unknown-definition", "", {"name": name})
+        return self.definitions[kind][name]
+
+    def _objects_of(self, kind: int, name: str) -> int:
+        each = [content["attributes"] for content in self._contents()]
+        return sum(name == a.get(".container") if kind == attacca._CONTAINER
+                   else name in a.get(".collections", []) for a in each)
+
+    def _define(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        kind, name = f["definitionKind"], f["name"]
+        if f["definition"] is not None:
+            self.definitions[kind][name] = f["definition"]
+            return self._ok(s, n)
+        self._defined(kind, name)
+        if kind != attacca._SCHEMA and self._objects_of(kind, name):
+            raise attacca.AttaccaError("definition-in-use", "", {"name": name})
+        del self.definitions[kind][name]
+        self._ok(s, n)
+
+    def _definitions(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        kind, names = f["definitionKind"], [f["name"]] if f["name"] else None
+        self._say(s, "VALUE", request=n, value=[{
+            "name": name, "definition": self._defined(kind, name),
+            "objects": None if kind == attacca._SCHEMA else self._objects_of(kind, name),
+            "later": "a field that nobody knows"} for name in names or self.definitions[kind]])
+
+    def _gather(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        names, after = self._selected(f)
+        refused = []
+        for name in names:
+            attributes = self.objects[name]["content"]["attributes"]
+            values = attributes.get(f["key"], [])
+            if not isinstance(values, list):
+                refused.append({
+                    "name": name, "code": "bad-attribute", "message": "Cannot: no list"})
+            elif not f["dry"]:
+                attributes[f["key"]] = [value for value in values if value != f["value"]] + (
+                    [] if f["removes"] else [f["value"]])
+        self._say(s, "VALUE", request=n, value={
+            "selected": len(names), "changed": len(names) - len(refused), "refused": refused,
+            "next": after})
+
+    def _lineage(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
+        if f["name"] not in self.objects:
+            raise attacca.AttaccaError("unknown-object", "", {"name": f["name"]})
+        self._say(s, "VALUE", request=n, value={"name": f["name"], "nodes": [], "activities": [],
+                                                "edges": [], "deeper": f["depth"] < 16})
 
     def _members(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
         self._say(s, "VALUE", request=n, value=[{"name": "a"}])
@@ -1230,6 +1303,131 @@ class Working(WithPool):
             with self.code("bad-attribute"):
                 pool.tag_selected(selector, {"a": None})
 
+    def test_definitions(self) -> None:
+        fake = self.start()
+        schema = {"schema-name": "fields", "schema-version": 1, "attributes": [
+            {"key": "step", "type": "int()", "required": True}]}
+        with self.join() as pool:
+            pool.define_schema(schema)
+            self.assertEqual(pool.schemas(), [attacca.Definition("fields", schema, None)])
+            for wrong in ({}, {"schema-name": 5}, {"schema-name": ""}, None, [schema]):
+                with self.code("bad-schema") as caught:
+                    pool.define_schema(wrong)  # type: ignore[arg-type]
+                self.assertEqual(caught.error.fields, {"schema": "", "path": "schema-name"})
+            with self.assertRaises(TypeError):  # as PyYAML reads a date
+                pool.define_schema({**schema, "default": datetime.date(2026, 1, 31)})
+            self.assertEqual(fake.effects.count("DEFINE"), 1)
+            pool.define_container("all", attributes={"user": "me"}, schemas=("fields",),
+                                  lifetime=1.5, tags={"for": "x"}, documentation="a run")
+            pool.define_container("none")
+            pool.define_collection("late", "step > 120", tags={"a": 1}, documentation="d")
+            pool.define_collection("list")
+            self.assertEqual(fake.definitions[1:], [
+                {"all": {"attributes": {"user": "me"}, "schemas": ["fields"], "lifetimeMs": 1500,
+                         "tags": {"for": "x"}, "documentation": "a run"}, "none": {}},
+                {"late": {"selector": "step > 120", "tags": {"a": 1}, "documentation": "d"},
+                 "list": {}}])
+            self.assertEqual([each.name for each in pool.containers()], ["all", "none"])
+            self.assertEqual(pool.collections("list"), [attacca.Definition("list", {}, 0)])
+            pool.remove_schema("fields")
+            self.assertEqual(pool.schemas(), [])
+            for call in (pool.schemas, pool.containers, pool.collections, pool.remove_schema,
+                         pool.delete_container, pool.delete_collection):
+                with self.code("unknown-definition") as caught:
+                    call("nothing")
+                self.assertEqual(caught.error.fields["name"], "nothing")
+            for wrong_lifetime in (-1, math.nan):
+                with self.assertRaises(ValueError):
+                    pool.define_container("wrong", lifetime=wrong_lifetime)
+
+    def test_containers(self) -> None:
+        fake = self.start()
+        fake.part = 2
+        name = 'run "42"\\\n'  # quoted where a selector names it
+        with self.join() as pool:
+            pool.define_container(name, attributes={"user": "me", "step": 0})
+            pool.signal("a", {"step": 1}, keep=True, container=name)
+            pool.offer("b", b"1", attributes={".container": "hidden"}, container=name, keep=True)
+            pool.signal("outside")
+            self.assertEqual(pool.wait("a", 5), {"user": "me", "step": 1, ".container": name})
+            self.assertEqual(pool.wait("b", 5), {"user": "me", "step": 0, ".container": name})
+            with self.code("unknown-definition"):
+                pool.signal("c", container="none")
+            for each in "cde":
+                pool.signal(each, keep=True, container=name)
+            pool.signal("f/needed", keep=True, container=name)
+            # Each is looked at before the one that depends on it.
+            for one, other in ("ba", "cb", "dc"):
+                pool.relate(one, "depends-on", other)
+            seen: List[int] = []
+            dry = pool.delete_container(name, dry_run=True, progress=seen.append)
+            self.assertEqual((dry.selected, dry.changed, seen), (6, 2, [2, 3, 5, 6]))
+            self.assertEqual(pool.containers()[0].objects, 6)
+            done = pool.delete_container(name)
+            self.assertEqual(done, (6, 5, [
+                {"name": "f/needed", "code": "object-required", "message": "Cannot"}]))
+            self.assertEqual(pool.containers()[0].objects, 1)
+            self.assertEqual(pool.delete_container(name), (1, 0, done.refused))
+            for dry_run in (True, False):
+                self.assertEqual(len(pool.containers()), 1)
+                self.assertEqual(pool.delete_container(name, force=True, dry_run=dry_run),
+                                 (1, 1, []))
+            self.assertEqual((pool.containers(), [*pool.list()]), ([], ["outside"]))
+
+    def test_collections(self) -> None:
+        fake = self.start()
+        fake.part = 2
+        name = 'a "list"'
+        with self.join() as pool:
+            for i in range(5):
+                pool.signal(f"t/{i}")
+            pool.define_collection(name)
+            pool.define_collection("late", "has step")
+            seen: List[int] = []
+            dry = pool.collect(name, 'name prefix "t/"', dry_run=True, progress=seen.append)
+            self.assertEqual((dry, seen), (attacca.Changed(5, 5, []), [2, 4, 5]))
+            self.assertEqual(pool.collections(name)[0].objects, 0)
+            pool.collect(name, 'name prefix "t/"')
+            self.assertEqual(pool.uncollect(name, 'name = "t/3"'), (1, 1, []))
+            self.assertEqual(pool.collections(name)[0].objects, 4)
+            self.assertEqual(pool.delete_collection(name, dry_run=True).selected, 4)
+            self.assertEqual(pool.collections(name)[0].objects, 4)
+            self.assertEqual(pool.delete_collection(name), (4, 4, []))
+            fake.asked.clear()
+            self.assertEqual(pool.delete_collection("late"), (0, 0, []))
+            self.assertEqual(fake.asked, [])  # in it is what its selector selects
+            self.assertEqual((pool.collections(), pool.count()), ([], 5))
+            with self.code("bad-selector"):
+                pool.collect(name, "nothing")
+
+    def test_relations(self) -> None:
+        fake = self.start()
+        with self.join() as pool:
+            pool.signal('a "b"')
+            pool.signal("none", {".part-of": "a text"})
+            for relation in ("derived-from", "part-of", "supersedes", "depends-on"):
+                pool.relate('a "b"', relation, "x")
+                pool.relate('a "b"', relation, "y")
+                pool.unrelate('a "b"', relation, "x")
+                self.assertEqual(pool.wait('a "b"', 5)[f".{relation}"], ["y"])
+            for call in (pool.relate, pool.unrelate):
+                with self.code("unknown-object") as caught:
+                    call("nothing", "part-of", "x")
+                self.assertEqual(caught.error.fields, {"name": "nothing"})
+                with self.code("bad-attribute") as caught:
+                    call("none", "part-of", "x")
+                self.assertEqual((caught.error.message, caught.error.fields),
+                                 ("Cannot: no list", {"name": "none"}))
+                with self.assertRaises(ValueError):
+                    call("none", "container", "x")
+            self.assertEqual([pool.lineage("none")["deeper"],
+                              pool.lineage("none", depth=1)["deeper"]], [False, True])
+            with self.code("unknown-object"):
+                pool.lineage("nothing")
+            with self.code("bad-argument"):
+                pool.lineage("none", depth=-1)
+            self.assertEqual(fake.effects.count("LINEAGE"), 3)
+
     def test_own_takes_the_slice(self) -> None:
         fake = self.start()
         with self.join() as pool:
@@ -1649,6 +1847,103 @@ class RealPool(unittest.TestCase):
                     call('a = "é" oder b = 2')
                 self.assertEqual(caught.exception.code, "bad-selector")
                 self.assertEqual(caught.exception.fields["position"], 8)
+
+    def test_definitions(self) -> None:
+        one = f"py{os.getpid()}"
+        date, step = f"{one}-date", f"{one}-step"
+        schema = {"schema-name": one, "schema-version": 1, "schema-namespace": "", "attributes": [
+            {"key": date, "type": "day()", "required": True},
+            {"key": step, "type": "int(min=0)", "default": 0}]}
+        january = Timestamp(1_769_817_600 * 10 ** 9)
+        with attacca.join("py[*]") as pool:
+            def refused(code: str, call: Callable[..., Any], *args: Any, **more: Any) -> Any:
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    call(*args, **more)
+                self.assertEqual(caught.exception.code, code, caught.exception)
+                return caught.exception
+
+            error = refused("bad-schema", pool.define_schema, {**schema, "attributes": [
+                {"key": date, "type": "dey()"}]})
+            self.assertEqual(error.fields["path"], "attributes[0].type")
+            pool.define_schema(schema)
+            self.assertEqual(pool.schemas(one), [(one, schema, None)])
+            refused("schema-conflict", pool.define_schema, {
+                **schema, "schema-name": f"{one}-other", "attributes": [
+                    {"key": date, "type": "int()"}]})
+            refused("unknown-definition", pool.define_container, one, schemas=["no such"])
+            pool.define_container(one, attributes={"user": "me"}, schemas=[one], lifetime=3600,
+                                  tags={"for": [1, {"a": 0.5}]}, documentation="a run")
+            error = refused("definition-in-use", pool.remove_schema, one)
+            self.assertTrue(error.retryable)
+            refused("unknown-definition", pool.signal, f"{one}/x", container=f"{one}-no")
+            error = refused("schema-mismatch", pool.offer, f"{one}/x", b"1", container=one)
+            self.assertEqual((error.fields["key"], error.fields["schema"]), (date, one))
+            pool.offer(f"{one}/x", b"1", attributes={date: "2026-01-31", step: "6"}, container=one)
+            pool.signal(f"{one}/y", {date: "2026-02-01", "user": "you"}, True, container=one)
+            self.assertEqual([*pool.query(f'`{date}` < "2026-02-01"')], [(f"{one}/x", {
+                date: january, step: 6, "user": "me", ".container": one})])
+            [(_, definition, objects)] = pool.containers(one)
+            self.assertEqual(definition, {
+                "attributes": {"user": "me"}, "schemas": [one], "lifetimeMs": 3_600_000,
+                "tags": {"for": [1, {"a": 0.5}]}, "documentation": "a run"})
+            self.assertEqual(objects, 2)
+
+            refused("bad-selector", pool.define_collection, one, "step >")
+            pool.define_collection(one)
+            pool.define_collection(f"{one}-late", f"`{step}` > 3")
+            refused("bad-argument", pool.collect, f"{one}-late", "")
+            refused("unknown-definition", pool.uncollect, f"{one}-no", "")
+            self.assertEqual(pool.collect(one, f'name prefix "{one}/"'), (2, 2, []))
+            pool.uncollect(one, f'name = "{one}/x"')
+            both = f'.collection in ["{one}", "{one}-late"]'
+            self.assertEqual(sorted(pool.query(both, detail="name")), [f"{one}/x", f"{one}/y"])
+            self.assertEqual([pool.collections(one)[0].objects,
+                              pool.collections(f"{one}-late")[0].objects], [1, None])
+            self.assertEqual(pool.delete_collection(one), (1, 1, []))
+            self.assertEqual(pool.delete_collection(f"{one}-late"), (0, 0, []))
+            refused("unknown-definition", pool.collections, one)
+
+            pool.relate(f"{one}/y", "depends-on", f"{one}/x")
+            refused("object-depended-on", pool.delete, f"{one}/x")
+            refused("unknown-object", pool.relate, f"{one}/no", "part-of", f"{one}/x")
+            # "x" is looked at before "y", which depends on it.
+            self.assertEqual(pool.delete_container(one, dry_run=True).selected, 2)
+            self.assertEqual(pool.delete_container(one), (2, 2, []))
+            refused("unknown-definition", pool.containers, one)
+            self.assertEqual(pool.count(f'name prefix "{one}/" and .state = "offered"'), 0)
+            pool.remove_schema(one)
+            refused("unknown-definition", pool.remove_schema, one)
+
+    def test_lineage(self) -> None:
+        base = f"py/{os.getpid()}/lineage"
+        with attacca.join("py-model[*]") as model, attacca.join("py-plot[*]") as plot:
+            model.offer(f"{base}/t", b"1")
+            plot.wait(f"{base}/t", timeout=10)
+            plot.offer(f"{base}/map", b"22")
+            plot.relate(f"{base}/map", "derived-from", f"{base}/paper")
+            found = model.lineage(f"{base}/map")
+            self.assertEqual([(each["name"], each["version"], each["state"], each["bytes"])
+                              for each in found["nodes"]],
+                             [(f"{base}/map", 1, "offered", 2), (f"{base}/t", 1, "offered", 1),
+                              (f"{base}/paper", None, "unknown", None)])
+            self.assertIn({"kind": "derived", "from": 0, "to": 1}, found["edges"])
+            self.assertIn({"kind": "declared", "relation": "derived-from", "from": 0, "to": 2},
+                          found["edges"])
+            maker = found["activities"][found["nodes"][0]["activity"]]
+            self.assertEqual((maker["member"], maker["pid"], maker["stay"]),
+                             (plot.member, os.getpid(), "present"))
+            self.assertIsInstance(found["nodes"][0]["time"], Timestamp)
+            self.assertFalse(found["truncated"] or found["deeper"])
+            model.demand(f"{base}/map", timeout=10).dispose()
+            model.offer(f"{base}/poster", b"333")
+            for depth, is_near in ((1, False), (2, True)):
+                found = plot.lineage(f"{base}/t", depth)
+                names = [each["name"] for each in found["nodes"]]
+                self.assertEqual((f"{base}/poster" in names, found["deeper"]),
+                                 (is_near, not is_near))
+            with self.assertRaises(attacca.AttaccaError) as caught:
+                model.lineage(f"{base}/nothing")
+            self.assertEqual(caught.exception.code, "unknown-object")
 
     def test_lost_connection(self) -> None:
         name = f"py/{os.getpid()}/lost"
