@@ -2124,7 +2124,13 @@ class Pool:
 
     def _definitions(self, kind: int, name: str) -> List[Definition]:
         rows = self._look("DEFINITIONS", definitionKind=kind, name=name)
-        return [Definition(row["name"], row["definition"], row["objects"]) for row in rows]
+        found: List[Definition] = []
+        for row in rows:  # of very many, or very large ones, the answer has names alone
+            if row["definition"] is None and not name:
+                found += self._definitions(kind, row["name"])
+            else:
+                found.append(Definition(row["name"], row["definition"], row["objects"]))
+        return found
 
     def _relate(self, name: str, relation: str, other: str, removes: int) -> None:
         if relation not in _RELATIONS:

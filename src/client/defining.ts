@@ -102,6 +102,8 @@ export async function deleteContainer(
 ): Promise<Changed> {
   const how = options.force === true ? 'deleteForced' : 'delete';
   const selector = `.container = ${quoted(name)}`;
+  // One that is not defined is told so, though there is nothing to delete.
+  await definitionsOf(client, 'container', name);
   let { selected, changed, refused } = await endObjects(client, selector, how, options);
   if (options.dryRun === true) return { selected, changed, refused };
   for (let last = changed; last > 0 && changed < selected; changed += last) {
@@ -121,7 +123,7 @@ export async function deleteCollection(
   options: ChangeOptions,
 ): Promise<Changed> {
   const [known] = await definitionsOf(client, 'collection', name);
-  const isList = known?.definition['selector'] === undefined;
+  const isList = (known?.definition['selector'] ?? null) === null;
   const edit = { key: '.collections', value: name, removes: true };
   const changed = isList
     ? await gatherObjects(client, `any .collections = ${quoted(name)}`, edit, options)

@@ -6,9 +6,12 @@ import { parseSchema } from '../core/schema/schema.js';
 import { Schemas } from '../core/schema/schemas.js';
 import { parseSelector } from '../core/selector/parser.js';
 import type { StateReader, StateWriter } from '../core/state-codec.js';
+import { encodeUtf8 } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
 import { writeMap } from '../core/value-codec.js';
 import { DEFINITION } from '../protocol/index.js';
+import { KEY_NAMES } from './attributes.js';
+import { isReservedKey } from './own-keys.js';
 
 /** What objects of a container have, unless they say otherwise. */
 export interface Container {
@@ -155,7 +158,7 @@ export class Definitions {
       unknownDefinition('schema', String(schema));
     }
     this.#containers.set(name, {
-      attributes: mapOf(attributes, `the attributes of "${name}"`),
+      attributes: attributesOf(name, attributes),
       schemas: names as readonly string[],
       lifetimeMs: Math.ceil(lifetimeMs as number),
     });
@@ -187,6 +190,22 @@ export function unknownDefinition(kind: Kind, name: string): never {
   return refuse('unknown-definition', `Cannot use the ${kind} "${name}": it is not defined`, {
     ...{ kind, name },
   });
+}
+
+/** What objects get must be what they could say. */
+function attributesOf(name: string, value: Value): ValueMap {
+  const map = mapOf(value, `the attributes of "${name}"`);
+  const bad = (why: string): never =>
+    refuse('bad-attribute', `Cannot define "${name}": of its attributes ${why}`);
+  for (const [key, each] of Object.entries(map)) {
+    const size = encodeUtf8(key).length;
+    if (size === 0 || size > LIMITS.keyBytesMax) bad('a key is empty, or too long');
+    if (isReservedKey(key) || key === KEY_NAMES.container) bad(`"${key}" is the pool's own`);
+    if (each === null) bad(`"${key}" is null`);
+  }
+  const tooMany = Object.keys(map).length > LIMITS.attributesMax;
+  if (tooMany || sizeOf(map) > LIMITS.attributeBytesMax) bad('there are too many, or too large');
+  return map;
 }
 
 /** As bytes of the wire. */

@@ -134,6 +134,12 @@ test('container: gives its objects attributes, schemas and a lifetime; goes when
   member.define('container', 'run', { schemas: ['none'] }).fails('unknown-definition');
   member.define('container', 'run', { lifetimeMs: -1 }).fails('bad-argument');
   member.define('container', 'run', 5).fails('bad-argument');
+  const long = 'k'.repeat(256);
+  const wrong = [{ a: null }, { '': 1 }, { [long]: 1 }, { '.bytes': 1 }, { '.container': 'x' }];
+  const large = { a: 'v'.repeat(65_536) };
+  for (const attributes of [...wrong, { '.collections': ['x'] }, large]) {
+    member.define('container', 'run', { attributes }).fails('bad-attribute');
+  }
 });
 
 test('collection: lists, and selectors with a name; an object may be in many', () => {
