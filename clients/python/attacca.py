@@ -2109,6 +2109,9 @@ class Pool:
     def _change(self, name: str, selector: str, dry_run: bool,
                 progress: Optional[Callable[[int], None]], timeout: Optional[float], /,
                 **fields: Any) -> Changed:
+        if not selector.strip():  # what a variable that is not set leaves
+            raise AttaccaError("bad-argument", "Cannot change what is selected: the selector is "
+                               "empty, which selects everything; say \"true\" if that is meant")
         selected = changed = 0
         refused: List[Dict[str, Any]] = []
         for part in self._parts(name, selector, timeout, dry=int(dry_run), **fields):

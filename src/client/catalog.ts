@@ -13,6 +13,7 @@ import {
   deleteContainer,
   documentOf,
   gatherObjects,
+  RELATIONS,
   type Relation,
   withoutUndefined,
 } from './defining.js';
@@ -111,6 +112,10 @@ export class Catalog {
   }
 
   async #relate(name: string, relation: Relation, other: string, removes: boolean): Promise<void> {
+    if (!RELATIONS.includes(relation)) {
+      const why = `there is no relation "${relation}", but ${RELATIONS.join(', ')}`;
+      throw new AttaccaError('bad-argument', `Cannot relate "${name}": ${why}`);
+    }
     const edit = { key: `.${relation}`, value: other, removes };
     const selector = `name = ${quoted(name)}`;
     const { selected, refused } = await gatherObjects(this.#client, selector, edit, {});

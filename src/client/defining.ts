@@ -36,7 +36,9 @@ export interface Definition {
 }
 
 /** How one object relates to others. */
-export type Relation = 'derived-from' | 'part-of' | 'supersedes' | 'depends-on';
+export type Relation = (typeof RELATIONS)[number];
+
+export const RELATIONS = ['derived-from', 'part-of', 'supersedes', 'depends-on'] as const;
 
 type Kind = keyof typeof DEFINITION;
 
@@ -86,8 +88,12 @@ export function gatherObjects(
   edit: { readonly key: string; readonly value: Value; readonly removes: boolean },
   options: ChangeOptions,
 ): Promise<Changed> {
-  return changeObjects(client, `change ${edit.key} of ${selector}`, options, (w, after, dry) =>
-    writeGather(w, { selector, after, dry, ...edit }),
+  return changeObjects(
+    client,
+    `change ${edit.key} of ${selector}`,
+    selector,
+    options,
+    (w, after, dry) => writeGather(w, { selector, after, dry, ...edit }),
   );
 }
 

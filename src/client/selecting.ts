@@ -203,7 +203,7 @@ export function tagObjects(
   const { keys } = client.connection;
   const pairs = Object.entries(tags).map(([key, value]) => [keys.of(key), value] as const);
   const gone = removed.map((key) => keys.of(key));
-  return changeObjects(client, `tag ${selector}`, options, (w, after, dry) =>
+  return changeObjects(client, `tag ${selector}`, selector, options, (w, after, dry) =>
     writeTagSelected(w, { selector, after, dry, tags: pairs, removed: gone }),
   );
 }
@@ -216,7 +216,7 @@ export function endObjects(
   options: ChangeOptions,
 ): Promise<Changed> {
   const what = how === 'unkeep' ? 'withdraw' : 'delete';
-  return changeObjects(client, `${what} ${selector}`, options, (w, after, dry) =>
+  return changeObjects(client, `${what} ${selector}`, selector, options, (w, after, dry) =>
     writeEndSelected(w, { selector, after, dry, how: END[how] }),
   );
 }
@@ -225,12 +225,18 @@ export function endObjects(
 export async function changeObjects(
   client: Client,
   what: string,
+  selector: string,
   options: ChangeOptions,
   write: (w: Writer, after: string, dry: boolean) => void,
 ): Promise<Changed> {
   let selected = 0;
   let changed = 0;
   const refused: ValueMap[] = [];
+  // What a variable that is not set leaves would be all that the pool has.
+  if (typeof selector !== 'string' || selector.trim() === '') {
+    const why = 'the selector is empty, which selects everything; say "true" if that is meant';
+    throw new AttaccaError('bad-argument', `Cannot ${what}: ${why}`);
+  }
   for (let after: string | null = ''; after !== null; ) {
     const cursor: string = after;
     const ask = (w: Writer): void => write(w, cursor, options.dryRun === true);

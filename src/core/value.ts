@@ -1,3 +1,5 @@
+import { readTimestamp, timestampText } from './selector/timestamps.js';
+
 /**
  * A typed value: of attributes, tags, error fields and answers. Integers within 2^53 are numbers;
  * beyond that bigints. A number that is not an integer is a float64; use {@link Float} to say
@@ -31,6 +33,24 @@ export class Timestamp {
       throw new RangeError(`Cannot make a timestamp of ${nanoseconds} ns: it needs 64 bits`);
     }
     this.nanoseconds = nanoseconds;
+  }
+
+  /** Of `2026-01-31`, `2026-01-31T06:00Z`, ... as selectors read it; else RangeError. */
+  static parse(text: string): Timestamp {
+    const read = readTimestamp(text);
+    if (typeof read === 'string') {
+      throw new RangeError(`Cannot read the timestamp "${text}": ${read}`);
+    }
+    return read;
+  }
+
+  /** The text that {@link parse} reads, in UTC. */
+  toString(): string {
+    return timestampText(this);
+  }
+
+  toJSON(): string {
+    return timestampText(this);
   }
 }
 

@@ -198,6 +198,14 @@ export class Attributes {
     return false;
   }
 
+  /** Whether a record says all that another one says. */
+  holds(record: number, other: number): boolean {
+    for (let place = 0; place < this.count(other); place++) {
+      if (!this.has(record, this.termAt(other, place))) return false;
+    }
+    return true;
+  }
+
   /** The term of a key in a record, or 0. */
   termOf(record: number, key: number): number {
     if (record === 0) return 0;

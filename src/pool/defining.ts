@@ -18,7 +18,7 @@ import type { PoolState } from './state.js';
 export function define(pool: PoolState, { kind, name, definition }: Define): void {
   const { definitions, searching } = pool;
   if (definition !== null) {
-    if (kind === DEFINITION.collection) checkSelector(pool, definition);
+    if (kind === DEFINITION.collection) checkSelector(pool, name, definition);
     definitions.define(kind, name, definition);
   } else {
     if (!definitions.has(kind, name)) unknownDefinition(kindOf(kind), name);
@@ -30,13 +30,17 @@ export function define(pool: PoolState, { kind, name, definition }: Define): voi
 }
 
 /** A collection's selector means something now; what it means may change with its schemas. */
-function checkSelector({ definitions, searching }: PoolState, definition: Value): void {
+function checkSelector(
+  { definitions, searching }: PoolState,
+  name: string,
+  definition: Value,
+): void {
   const selector =
     definition !== null && typeof definition === 'object' && 'selector' in definition
       ? definition['selector']
       : null;
   if (typeof selector === 'string') {
-    searching.compiled(meaningOf(parseSelector(selector), definitions));
+    searching.compiled(meaningOf(parseSelector(selector), definitions, name));
   }
 }
 

@@ -19,6 +19,8 @@ const ROWS_MAX = 32_768;
 const TERMS_MAX = 65_536;
 /** Windows whose rows are held at a time: 4 million rows, half a MiB. */
 const WINDOWS_MAX = 64;
+/** Values that are larger together are not read only to be put in order. */
+const BYTES_MAX = 4 << 20;
 const VALUES_DEFAULT = 1_000;
 const BINS_MAX = 64;
 
@@ -27,7 +29,16 @@ interface Counted {
   readonly value: () => Value;
   /** Whether it is a number or a moment. */
   readonly isMeasure: boolean;
+  /** Its size. */
+  readonly bytes: number;
   count: number;
+}
+
+/** A value that was read. */
+interface Told {
+  readonly [key: string]: Value;
+  readonly value: Value;
+  readonly count: number;
 }
 
 interface Tally {
@@ -52,21 +63,27 @@ export function facets(pool: PoolState, message: Facets): Value {
 }
 
 /**
- * The most frequent values; of others, how many there are. Of values that are as frequent as the
- * last of them, those that were there first.
+ * The most frequent values; of others, how many there are. Of values that are as frequent those
+ * come first that are first by value; where they are very large together, those at the end of what
+ * is shown are those that were there first.
  */
 function mostFrequent(values: Tally['values'], limit: number): { readonly [key: string]: Value } {
   const wanted = limit === 0 ? VALUES_DEFAULT : Math.min(limit, LIMITS.listPageMax);
-  const sorted = values.toSorted((one, other) => other.count - one.count);
-  const shown: { readonly value: Value; readonly count: number }[] = [];
+  const bytes = values.reduce((sum, each) => sum + each.bytes, 0);
+  const byCountAndValue = (one: Told, other: Told): number =>
+    other.count - one.count || compareValues(one.value, other.value, false);
+  const isRead = bytes <= BYTES_MAX;
+  const sorted = isRead
+    ? values.map(({ value, count }) => ({ value: value(), count })).sort(byCountAndValue)
+    : values.toSorted((one, other) => other.count - one.count);
+  const shown: Told[] = [];
   const room = new Room();
-  for (const { value, count } of sorted) {
-    if (shown.length === wanted || !room.add(shown, { value: value(), count })) break;
+  for (const { value: known, count } of sorted) {
+    const value = typeof known === 'function' ? known() : known;
+    if (shown.length === wanted || !room.add(shown, { value, count })) break;
   }
   const others = sorted.slice(shown.length);
-  shown.sort(
-    (one, other) => other.count - one.count || compareValues(one.value, other.value, false),
-  );
+  shown.sort(byCountAndValue);
   return {
     values: shown,
     otherValues: others.length,
@@ -134,8 +151,9 @@ function hasTerm(pool: PoolState, key: number): Has {
 }
 
 function valueOfTerm(pool: PoolState, term: number): Omit<Counted, 'count'> {
-  const { attributes, terms } = pool;
-  return { value: () => attributes.valueOf(term), isMeasure: terms.isMeasure(term) };
+  const { attributes, terms, arena } = pool;
+  const bytes = arena.size(terms.valueOf(term));
+  return { value: () => attributes.valueOf(term), isMeasure: terms.isMeasure(term), bytes };
 }
 
 function hasOwn(pool: PoolState, key: string): Has {
@@ -144,7 +162,7 @@ function hasOwn(pool: PoolState, key: string): Has {
     if (value === undefined) return null;
     const id = value instanceof Timestamp ? String(value.nanoseconds) : JSON.stringify(value);
     const isMeasure = value instanceof Timestamp || numberOf(value) !== null;
-    return { id, value: () => value, isMeasure };
+    return { id, value: () => value, isMeasure, bytes: id.length };
   };
 }
 

@@ -11,26 +11,35 @@ import type { Definitions } from './definitions.js';
 /** The key by which selectors ask for collections, whether lists or selectors define them. */
 export const COLLECTION_KEY = '.collection';
 
+const WITHIN = 'in the selector of the collection ';
+
 /** Collections of collections: more of them within one another are none that people make. */
 const DEPTH_MAX = 16;
 
 /**
  * A selector with its literals as schemas have them (`bad-selector` where that cannot be), and for
  * `.collection = "x"` the selector that defines x, or a look into the lists of objects.
+ * `collection`: the one that it is to define, which it must not name in any way.
  */
-export function meaningOf(selector: Selector, definitions: Definitions): Selector {
-  return new Meaning(definitions).of(selector, 0);
+export function meaningOf(
+  selector: Selector,
+  definitions: Definitions,
+  collection: string | null = null,
+): Selector {
+  return new Meaning(definitions, collection).of(selector, 0);
 }
 
 type Test = Extract<Selector, { kind: 'test' }>;
 
 class Meaning {
   readonly #definitions: Definitions;
+  readonly #defined: string | null;
   /** Collections may name others many times over: all of it together is as large as a selector. */
   #nodes = 0;
 
-  constructor(definitions: Definitions) {
+  constructor(definitions: Definitions, collection: string | null) {
     this.#definitions = definitions;
+    this.#defined = collection;
   }
 
   of(selector: Selector, depth: number): Selector {
@@ -74,6 +83,7 @@ class Meaning {
   }
 
   #collection(name: string, at: number, depth: number): Selector {
+    if (name === this.#defined) refuseSelector(`"${name}" would be defined by itself`, at);
     const text = this.#definitions.selectorOf(name);
     if (text === null) return listedIn(name, at);
     if (depth === DEPTH_MAX) {
@@ -85,7 +95,8 @@ class Meaning {
       // Its places are those of another text.
       if (!(error instanceof AttaccaError)) throw error;
       const why = error.message.replace('Cannot read the selector: ', '');
-      return refuseSelector(`the collection "${name}" is defined by another, and there ${why}`, at);
+      const isNamed = why.startsWith(WITHIN);
+      return refuseSelector(isNamed ? why : `${WITHIN}"${name}": ${why}`, at);
     }
   }
 }

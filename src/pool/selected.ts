@@ -63,9 +63,16 @@ export function tagSelected(pool: PoolState, session: Session, message: TagSelec
   const over = storeTags(pool, session, message.attributes);
   const refusals = new Refusals();
   const isDry = message.dry === 1;
-  const tagging = new Retagging(pool, isDry, (tags) => attributes.merge(tags, over, removed));
+  const changesNothing = (tags: number): boolean =>
+    attributes.holds(tags, over) &&
+    removed.every(
+      (key) => attributes.termOf(tags, key) === 0 || attributes.termOf(over, key) !== 0,
+    );
+  const tagging = new Retagging(pool, isDry, (tags) =>
+    changesNothing(tags) ? tags : attributes.merge(tags, over, removed),
+  );
   try {
-    return answer(tagging.all(selected, refusals), refusals);
+    return answer(tagging.all(selected, refusals), refusals, tagging.unchanged);
   } finally {
     tagging.end();
     attributes.free(over);
@@ -78,6 +85,7 @@ class Retagging {
   readonly #isDry: boolean;
   readonly #make: (tags: number) => number;
   #cost = 0;
+  #unchanged = 0;
   /** By the record before, which is held as long as it stands here. */
   readonly #made = new Map<number, number>();
 
@@ -89,6 +97,11 @@ class Retagging {
     this.#pool = pool;
     this.#isDry = isDry;
     this.#make = make;
+  }
+
+  /** Objects that have what they should already. */
+  get unchanged(): number {
+    return this.#unchanged;
   }
 
   /** Edits them, or so many as one answer has time for; returns which. */
@@ -111,7 +124,8 @@ class Retagging {
       then = this.#make(before);
       this.#made.set(attributes.use(before), then === before ? attributes.use(then) : then);
     }
-    if (then !== before && !this.#isDry) retag(this.#pool, object, attributes.use(then));
+    if (then === before) this.#unchanged++;
+    else if (!this.#isDry) retag(this.#pool, object, attributes.use(then));
   }
 
   /** Lists among the tags may be read whole. */
@@ -150,7 +164,7 @@ export function gather(pool: PoolState, message: Gather): Value {
   const isDry = message.dry === 1;
   const gathering = new Retagging(pool, isDry, (tags) => editedList(pool, tags, edit));
   try {
-    return answer(gathering.all(selected, refusals), refusals);
+    return answer(gathering.all(selected, refusals), refusals, gathering.unchanged);
   } finally {
     gathering.end();
   }
@@ -231,6 +245,7 @@ class Refusals {
   }
 }
 
-function answer({ objects, next }: Selected, { count, rows }: Refusals): Value {
-  return { selected: objects.length, changed: objects.length - count, refused: rows, next };
+function answer({ objects, next }: Selected, { count, rows }: Refusals, unchanged = 0): Value {
+  const changed = objects.length - count - unchanged;
+  return { selected: objects.length, changed, refused: rows, next };
 }

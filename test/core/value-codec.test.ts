@@ -162,3 +162,11 @@ test('reading and skipping agree on any bytes', () => {
     { numRuns: 5_000 },
   );
 });
+
+test('a timestamp is read from the text that it is told as, in JSON, too', () => {
+  const moment = Timestamp.parse('2026-01-31T06:00:00.5+02:00');
+  assert.equal(String(moment), '2026-01-31T04:00:00.5Z');
+  assert.equal(JSON.stringify({ moment }), '{"moment":"2026-01-31T04:00:00.5Z"}');
+  assert.deepEqual(Timestamp.parse(String(moment)), moment);
+  assert.throws(() => Timestamp.parse('2026-02-31'), RangeError);
+});

@@ -151,8 +151,12 @@ test('collection: lists, and selectors with a name; an object may be in many', (
   member.define('collection', 'test', { documentation: 'held back' }).ok();
   member.gather('step < 12', '.collections', 'train').value();
   assert.deepEqual(names(member, '.collection = "train"'), ['t/0', 't/6']);
+  const first = member.gather('true', '.collections', 'test').value();
+  assert.deepEqual(first, { selected: 3, changed: 3, refused: [], next: null });
   const again = member.gather('true', '.collections', 'test').value();
-  assert.deepEqual(again, { selected: 3, changed: 3, refused: [], next: null });
+  assert.deepEqual(again, { selected: 3, changed: 0, refused: [], next: null });
+  const none = member.tagSelected('true', {}, { removed: ['nowhere'] }).value();
+  assert.deepEqual([none['selected'], none['changed']], [3, 0]);
   assert.deepEqual(names(member, '.collection = "late" and .collection = "train"'), ['t/6']);
   assert.deepEqual(names(member, '.collection in ["late", "train"]'), ['t/0', 't/6', 't/12']);
   assert.deepEqual(names(member, '.collection != "late"'), ['t/0']);
@@ -176,12 +180,15 @@ test('collection: lists, and selectors with a name; an object may be in many', (
   assert.deepEqual(names(member, '.collection = "late"'), []);
 });
 
-test('collections that are defined by one another end', () => {
+test('collections are not defined by themselves, nor by one another', () => {
   const pool = new Harness();
   const member = pool.member('a');
+  member.define('collection', 'self', { selector: '.collection = "self"' }).fails('bad-selector');
   member.define('collection', 'a', { selector: '.collection = "b"' }).ok();
-  member.define('collection', 'b', { selector: 'x = 1 or .collection = "a"' }).ok();
-  member.query('.collection = "a"').fails('bad-selector');
+  const { message } = member
+    .define('collection', 'b', { selector: 'x = 1 or .collection = "a"' })
+    .fails('bad-selector');
+  assert.match(message, /in the selector of the collection "a": "b" would be defined by itself/);
   member.define('collection', 'b', { selector: 'x = 1' }).ok();
   assert.deepEqual(names(member, '.collection = "a"'), []);
 });
@@ -242,7 +249,7 @@ test('a collection whose selector has become none says so, at the place where it
   member.define('schema', 'fields', FIELDS).ok();
   const { fields, message } = member.query('x = 1 or .collection = "late"').fails('bad-selector');
   assert.equal(fields['position'], 9);
-  assert.match(message, /the collection "late" is defined by another, and there /);
+  assert.match(message, /in the selector of the collection "late": /);
   member.define('collection', 'soon', { selector: 'step > "soon"' }).fails('bad-selector');
 });
 
