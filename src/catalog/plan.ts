@@ -57,6 +57,8 @@ export class Planner {
   readonly #searched: Searched;
   readonly #lookCost: number;
   readonly #reader = new Reader();
+  /** What was scanned for this plan. */
+  #scanned = 0;
 
   /** `lookCost`: what a look at one row costs, in the units of scans: for tests. */
   constructor(searched: Searched, lookCost = LOOK_COST) {
@@ -65,22 +67,29 @@ export class Planner {
   }
 
   plan(compiled: Compiled): Plan {
+    this.#scanned = 0;
+    return this.#plan(compiled);
+  }
+
+  #plan(compiled: Compiled): Plan {
     switch (compiled.kind) {
       case 'constant':
         return compiled.value ? this.#all() : NONE;
       case 'and':
         return this.#conjunction(compiled.parts);
       case 'or':
-        return this.#or(compiled.parts.map((part) => this.plan(part)));
+        return this.#or(compiled.parts.map((part) => this.#plan(part)));
       case 'not':
-        return this.#not(this.plan(compiled.part));
+        return this.#not(this.#plan(compiled.part));
       case 'has': {
         const found = new Collector(this.#searched.terms.postings);
         for (const key of this.#keysOf(compiled.key)) this.#addHaving(key, found);
         return from(this.#found(found), compiled);
       }
       case 'tested':
-        return from(this.#test(compiled), compiled);
+        return this.#mayScan(compiled)
+          ? from(this.#test(compiled), compiled)
+          : this.#look(compiled);
       case 'named':
         return from(this.#name(compiled), compiled);
       case 'told':
@@ -107,14 +116,25 @@ export class Planner {
     for (const part of parts) {
       const cost = part.kind === 'tested' ? this.#scanCost(part) : 0;
       if (part.kind === 'tested' && cost > 0) scans.push({ leaf: part, cost });
-      else plans.push(this.plan(part));
+      else plans.push(this.#plan(part));
     }
     scans.sort((one, other) => one.cost - other.cost);
     for (const { leaf, cost } of scans) {
       const left = plans.reduce((least, { count }) => Math.min(least, count), this.#all().count);
-      plans.push(left * this.#lookCost < cost ? this.#look(leaf) : this.plan(leaf));
+      plans.push(left * this.#lookCost < cost ? this.#look(leaf) : this.#plan(leaf));
     }
     return this.#and(plans);
+  }
+
+  /**
+   * Whether values may be scanned for a condition: the first time always, and then as long as all
+   * of it takes no longer than a pause may. What is left is asked of rows, and so comes in parts.
+   */
+  #mayScan(leaf: Tested): boolean {
+    const cost = this.#scanCost(leaf);
+    if (cost > 0 && this.#scanned > 0 && this.#scanned + cost > SCANNED_MAX) return false;
+    this.#scanned += cost;
+    return true;
   }
 
   /** What it costs to scan the values of a condition; 0 when none need be scanned. */
@@ -353,6 +373,9 @@ export class Planner {
 /** What a look at one row costs, and at one of the values that are scanned: measured, in ns. */
 const LOOK_COST = 300;
 const SCAN_COSTS = { numbers: 1, texts: 4, values: 60 } as const;
+
+/** So much is scanned for one plan, in the same units: 20 ms. */
+const SCANNED_MAX = 20_000_000;
 
 /** A part of a conjunction that has to scan. */
 interface Scan {

@@ -35,6 +35,12 @@ export class RowSet {
     this.words[row >>> 5] = (this.words[row >>> 5] as number) & ~(1 << row);
   }
 
+  /** Keeps the rows of `[low, high)`, of which both are multiples of 32 or the ends' own. */
+  keep(low: number, high: number): void {
+    for (let row = this.next(0); row >= 0 && row < low; row = this.next(row + 1)) this.remove(row);
+    for (let row = this.next(high); row >= 0; row = this.next(row + 1)) this.remove(row);
+  }
+
   or(other: RowSet): void {
     orBits(this.words, other.words, 0);
   }

@@ -8,6 +8,7 @@ import { RowSet, WINDOW_BITS, WINDOW_ROWS } from './row-set.js';
 const EXACT = new Set<Plan['kind']>(['none', 'all', 'set', 'rows']);
 /** Up to so many rows are looked at one by one: windows would be filled for very few. */
 const FEW = 128;
+const LOOKS = 65_536;
 /** A window counts for as many rows that are looked at as take its time. */
 const WINDOW_WORK = 200;
 
@@ -20,15 +21,22 @@ export class Search {
   readonly #plan: Plan;
   readonly #postings: Postings;
   readonly #all: number;
+  readonly #rows = new RowSet();
   /** One a level of the plan. */
   readonly #scratch: RowSet[] = [];
   /** Rows that were looked at, and what windows count for. */
   #work = 0;
+  /** Rows of a window that are looked at together: fewer where each has to be looked at often. */
+  readonly #span: number;
+  /** The rows of the window that is being filled which are wanted. */
+  #low = 0;
+  #high = WINDOW_ROWS;
 
   constructor(plan: Plan, postings: Postings, all: number) {
     this.#plan = plan;
     this.#postings = postings;
     this.#all = all;
+    this.#span = spanOf(filtersIn(plan));
   }
 
   get work(): number {
@@ -45,24 +53,34 @@ export class Search {
     if (this.countKnown >= 0) return this.countKnown;
     const few = this.few();
     if (few !== null) return few.length;
-    const rows = new RowSet();
     let count = 0;
-    for (let window = this.windowFrom(0); window >= 0; window = this.windowFrom(window + 1)) {
-      this.fill(window, rows);
-      count += rows.count();
+    for (let next = 0; next >= 0; ) {
+      next = this.part(next, (rows) => {
+        count += rows.count();
+      });
     }
     return count;
   }
 
-  /** The first window from `from` on that may have rows, or -1. */
-  windowFrom(from: number): number {
-    return this.#windowFrom(this.#plan, from);
-  }
-
-  /** Makes `target` the rows of a window. */
-  fill(window: number, target: RowSet): void {
+  /**
+   * Gives the rows of one part, from a row on, as those of its window; returns the row with which
+   * the next part begins, or -1. A part is a window, or less of it.
+   */
+  part(from: number, use: (rows: RowSet, window: number) => void): number {
+    const window = this.#windowFrom(this.#plan, from >>> WINDOW_BITS);
+    if (window < 0) return -1;
+    const low = window === from >>> WINDOW_BITS ? from & (WINDOW_ROWS - 1) : 0;
+    const high = Math.min(WINDOW_ROWS, (Math.floor(low / this.#span) + 1) * this.#span);
+    this.#low = low;
+    this.#high = high;
     this.#work += WINDOW_WORK;
-    this.#fill(this.#plan, window, target, 0);
+    const rows = this.#rows;
+    this.#fill(this.#plan, window, rows, 0);
+    if (high - low < WINDOW_ROWS) rows.keep(low, high);
+    use(rows, window);
+    if (high < WINDOW_ROWS) return window * WINDOW_ROWS + high;
+    const next = this.#windowFrom(this.#plan, window + 1);
+    return next < 0 ? -1 : next * WINDOW_ROWS;
   }
 
   /**
@@ -132,18 +150,16 @@ export class Search {
   }
 
   #manyRows(from: number, use: (row: number) => boolean, workMax: number): number {
-    const found = new RowSet();
-    let window = this.windowFrom(from >>> WINDOW_BITS);
-    let start = window === from >>> WINDOW_BITS ? from & (WINDOW_ROWS - 1) : 0;
-    while (window >= 0) {
-      this.fill(window, found);
-      for (let row = found.next(start); row >= 0; row = found.next(row + 1)) {
-        const whole = window * WINDOW_ROWS + row;
-        if (!use(whole)) return whole + 1;
-      }
-      start = 0;
-      window = this.windowFrom(window + 1);
-      if (this.#work > workMax && window >= 0) return window * WINDOW_ROWS;
+    let stopped = -1;
+    for (let next = from; next >= 0; ) {
+      next = this.part(next, (rows, window) => {
+        for (let row = rows.next(0); row >= 0 && stopped < 0; row = rows.next(row + 1)) {
+          const whole = window * WINDOW_ROWS + row;
+          if (!use(whole)) stopped = whole + 1;
+        }
+      });
+      if (stopped >= 0) return stopped;
+      if (this.#work > workMax) return next;
     }
     return -1;
   }
@@ -268,7 +284,11 @@ export class Search {
 
   /** Keeps the rows that pass. */
   #narrow(passes: (row: number) => boolean, window: number, target: RowSet): void {
-    for (let row = target.next(0); row >= 0; row = target.next(row + 1)) {
+    for (
+      let row = target.next(this.#low);
+      row >= 0 && row < this.#high;
+      row = target.next(row + 1)
+    ) {
       this.#work++;
       if (!passes(window * WINDOW_ROWS + row)) target.remove(row);
     }
@@ -282,6 +302,21 @@ export class Search {
     }
     return found;
   }
+}
+
+/** How often a row may have to be looked at. */
+function filtersIn(plan: Plan): number {
+  if (plan.kind === 'filter') return 1;
+  if (plan.kind === 'not') return filtersIn(plan.part);
+  if (plan.kind !== 'and' && plan.kind !== 'or') return 0;
+  return plan.parts.reduce((sum, part) => sum + filtersIn(part), 0);
+}
+
+/** Rows of which all together are looked at not much more than {@link LOOKS} times. */
+function spanOf(filters: number): number {
+  if (filters <= 1) return WINDOW_ROWS;
+  const rows = 2 ** Math.floor(Math.log2(LOOKS / filters));
+  return Math.max(32, Math.min(WINDOW_ROWS, rows));
 }
 
 /** The lower of two windows, where -1 is none. */

@@ -4,8 +4,8 @@ import type { Selector } from '../core/selector/ast.js';
 import { parseSelector } from '../core/selector/parser.js';
 import type { Value } from '../core/value.js';
 import { DEFINITION, type Define, type DefinitionsRequest } from '../protocol/index.js';
-import { KEY_NAMES } from './attributes.js';
-import { kindOf, unknownDefinition } from './definitions.js';
+import { KEY, KEY_NAMES } from './attributes.js';
+import { kindOf, sizeOf, unknownDefinition } from './definitions.js';
 import { meaningOf } from './meaning.js';
 import { Room } from './room.js';
 import type { PoolState } from './state.js';
@@ -19,6 +19,9 @@ export function define(pool: PoolState, { kind, name, definition }: Define): voi
   const { definitions, searching } = pool;
   if (definition !== null) {
     if (kind === DEFINITION.collection) checkSelector(pool, name, definition);
+    const isDefinedAnew = kind === DEFINITION.collection && selectorIn(definition) !== null;
+    // Objects in its list could not be taken out of a collection that a selector defines.
+    if (isDefinedAnew && definitions.has(kind, name)) checkUnused(pool, kind, name);
     definitions.define(kind, name, definition);
   } else {
     if (!definitions.has(kind, name)) unknownDefinition(kindOf(kind), name);
@@ -35,13 +38,17 @@ function checkSelector(
   name: string,
   definition: Value,
 ): void {
-  const selector =
-    definition !== null && typeof definition === 'object' && 'selector' in definition
-      ? definition['selector']
-      : null;
-  if (typeof selector === 'string') {
+  const selector = selectorIn(definition);
+  if (selector !== null) {
     searching.compiled(meaningOf(parseSelector(selector), definitions, name));
   }
+}
+
+/** The selector by which a collection is to be defined; null for a list. */
+function selectorIn(definition: Value): string | null {
+  const isMap = definition !== null && typeof definition === 'object' && 'selector' in definition;
+  const selector = isMap ? definition['selector'] : null;
+  return typeof selector === 'string' ? selector : null;
 }
 
 function checkUnused(pool: PoolState, kind: number, name: string): void {
@@ -51,7 +58,7 @@ function checkUnused(pool: PoolState, kind: number, name: string): void {
   const why =
     users.length > 0
       ? `the container "${users[0]}" names it`
-      : `${counted(objects, 'object')} are in it`;
+      : `${counted(objects, 'object')} ${objects === 1 ? 'is' : 'are'} in it`;
   refuse('definition-in-use', `Cannot take the ${kindOf(kind)} "${name}" away: ${why}`, {
     ...{ kind: kindOf(kind), name, objects },
   });
@@ -82,8 +89,37 @@ function membership(kind: number, name: string): Selector {
   };
 }
 
-function textOfBigint(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? String(value) : value;
+/** How many objects are in what is defined; of lists, all are counted at once. */
+class Counts {
+  readonly #pool: PoolState;
+  readonly #kind: number;
+  #listed: Map<Value, number> | null = null;
+
+  constructor(pool: PoolState, kind: number) {
+    this.#pool = pool;
+    this.#kind = kind;
+  }
+
+  of(name: string): number | null {
+    if (this.#kind === DEFINITION.schema) return null;
+    if (this.#kind === DEFINITION.container) return objectsOf(this.#pool, this.#kind, name);
+    if (this.#pool.definitions.selectorOf(name) !== null) return null;
+    this.#listed ??= this.#count();
+    return this.#listed.get(name) ?? 0;
+  }
+
+  #count(): Map<Value, number> {
+    const { terms, attributes } = this.#pool;
+    const counts = new Map<Value, number>();
+    terms.eachOf(KEY.collections, (term) => {
+      const objects = terms.postings.count(terms.rowsOf(term));
+      const list = attributes.valueOf(term);
+      for (const name of Array.isArray(list) ? list : []) {
+        counts.set(name, (counts.get(name) ?? 0) + objects);
+      }
+    });
+    return counts;
+  }
 }
 
 /** DEFINITIONS: what is defined, and how many objects are in it. */
@@ -92,12 +128,12 @@ export function definitions(pool: PoolState, { kind, name }: DefinitionsRequest)
   if (name !== '' && !all.has(name)) unknownDefinition(kindOf(kind), name);
   const rows: Value[] = [];
   const room = new Room();
+  const counts = new Counts(pool, kind);
   for (const [each, definition] of all) {
     if (name !== '' && each !== name) continue;
-    const isOpen = kind === DEFINITION.schema || pool.definitions.selectorOf(each) !== null;
-    const objects = isOpen && kind !== DEFINITION.container ? null : objectsOf(pool, kind, each);
+    const objects = counts.of(each);
     // What has no room left is named, and can be asked for by its name.
-    const isShown = room.take(JSON.stringify(definition, textOfBigint).length);
+    const isShown = room.take(sizeOf(definition)) || name !== '';
     rows.push({ name: each, definition: isShown ? definition : null, objects });
   }
   return rows;

@@ -2,7 +2,7 @@ import { refuse } from '../core/assert.js';
 import { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
-import { parseSchema } from '../core/schema/schema.js';
+import { parseSchema, type Schema } from '../core/schema/schema.js';
 import { Schemas } from '../core/schema/schemas.js';
 import { parseSelector } from '../core/selector/parser.js';
 import type { StateReader, StateWriter } from '../core/state-codec.js';
@@ -45,6 +45,7 @@ export class Definitions {
   readonly #containers = new Map<string, Container>();
   /** Selectors of collections that are defined by one. */
   readonly #selectors = new Map<string, string>();
+  #parsed = new Map<string, Schema>();
   #schemas = new Schemas();
 
   /** Whether attributes are checked by anything. */
@@ -99,8 +100,10 @@ export class Definitions {
   /** Takes a definition away, which is there. */
   remove(kind: number, name: string): void {
     this.#given[kindOf(kind)].delete(name);
-    if (kind === DEFINITION.schema) this.#schemas = schemasOf(this.#given.schema);
-    else if (kind === DEFINITION.container) this.#containers.delete(name);
+    if (kind === DEFINITION.schema) {
+      this.#parsed.delete(name);
+      this.#schemas = new Schemas(this.#parsed.values());
+    } else if (kind === DEFINITION.container) this.#containers.delete(name);
     else this.#selectors.delete(name);
   }
 
@@ -142,7 +145,14 @@ export class Definitions {
         name: schema.name,
       });
     }
-    this.#schemas = schemasOf(new Map([...this.#given.schema, [name, map]]));
+    for (const { key } of schema.attributes) {
+      if (!isReservedKey(key) && key !== KEY_NAMES.container) continue;
+      const why = `"${key}" is the pool's own, and no attribute`;
+      refuse('bad-schema', `Cannot define "${name}": ${why}`, { schema: name, path: 'attributes' });
+    }
+    const parsed = new Map([...this.#parsed, [name, schema]]);
+    this.#schemas = new Schemas(parsed.values());
+    this.#parsed = parsed;
   }
 
   #defineContainer(name: string, map: ValueMap): void {
@@ -209,14 +219,10 @@ function attributesOf(name: string, value: Value): ValueMap {
 }
 
 /** As bytes of the wire. */
-function sizeOf(map: ValueMap): number {
+export function sizeOf(map: ValueMap): number {
   const writer = new Writer(4_096);
   writeMap(writer, map);
   return writer.at;
-}
-
-function schemasOf(given: ReadonlyMap<string, ValueMap>): Schemas {
-  return new Schemas([...given.values()].map(parseSchema));
 }
 
 function mapOf(value: Value, what: string): ValueMap {

@@ -1,6 +1,5 @@
 import { refuse } from '../core/assert.js';
 import type { Tag } from '../protocol/index.js';
-import { KEY } from './attributes.js';
 import { storeTags } from './conforming.js';
 import { failure } from './emit.js';
 import { retag } from './indexing.js';
@@ -14,13 +13,19 @@ import { withdrawVersion } from './versions.js';
 
 /** So many of those that depend on an object are named. */
 const DEPENDING_MAX = 100;
+const NONE: ReadonlySet<number> = new Set();
 
 /**
  * DELETE: ends the object's offer and its tags. Refused while a require is open, unless forced,
  * which fails those. Readers keep what they hold.
  */
-export function deleteObject(pool: PoolState, object: number, force: boolean): void {
-  checkDelete(pool, object, force);
+export function deleteObject(
+  pool: PoolState,
+  object: number,
+  force: boolean,
+  together: ReadonlySet<number> = NONE,
+): void {
+  checkDelete(pool, object, force, together);
   const name = objectName(pool, object);
   retag(pool, object, 0);
   // The handles keep the row alive until the last of them is failed; nothing is read after that.
@@ -33,7 +38,12 @@ export function deleteObject(pool: PoolState, object: number, force: boolean): v
 }
 
 /** Refuses with `object-required` what only force would delete. */
-export function checkDelete(pool: PoolState, object: number, force: boolean): void {
+export function checkDelete(
+  pool: PoolState,
+  object: number,
+  force: boolean,
+  together: ReadonlySet<number> = NONE,
+): void {
   const name = objectName(pool, object);
   const waiting: string[] = [];
   forEachHandle(pool, object, (handle) => {
@@ -51,28 +61,27 @@ export function checkDelete(pool: PoolState, object: number, force: boolean): vo
       },
     );
   }
-  const depending = force ? [] : dependingOn(pool, name);
+  const depending = force ? [] : dependingOn(pool, name, together);
   if (depending.length > 0) {
     const why = `${inWords(depending)} ${depending.length === 1 ? 'depends' : 'depend'} on it`;
     refuse('object-depended-on', `Cannot delete "${name}": ${why}`, { name, objects: depending });
   }
 }
 
-/** Some of the other objects that depend on one of that name. */
-function dependingOn(pool: PoolState, name: string): string[] {
-  const { terms, attributes } = pool;
-  if (!pool.depended.has(name)) return [];
+/** Some of the other objects that depend on one of that name, but of those that go with it. */
+function dependingOn(pool: PoolState, name: string, together: ReadonlySet<number>): string[] {
+  const { postings } = pool.terms;
   const names: string[] = [];
-  terms.eachOf(KEY.dependsOn, (term) => {
-    const set = terms.rowsOf(term);
-    if (set === 0 || names.length >= DEPENDING_MAX) return;
-    const list = attributes.valueOf(term);
-    if (!Array.isArray(list) || !list.includes(name)) return;
-    for (const row of terms.postings.some(set, DEPENDING_MAX - names.length)) {
+  for (const term of pool.depended.termsOf(name)) {
+    // Of those that go with it, and itself, more may have to be passed over.
+    const most = DEPENDING_MAX + together.size + 1;
+    for (const row of postings.some(pool.terms.rowsOf(term), most)) {
+      if (together.has(row)) continue;
       const other = objectName(pool, row);
       if (other !== name) names.push(other);
+      if (names.length === DEPENDING_MAX) return names;
     }
-  });
+  }
   return names;
 }
 

@@ -2,36 +2,41 @@ import { KEY } from './attributes.js';
 import type { PoolState } from './state.js';
 
 /**
- * How many objects say that they depend on each name: asked at every delete, so it is kept beside
- * the index, from which it can be counted anew. What is shown and hidden of other keys is none of
- * it.
+ * Which terms of `.depends-on` name an object, and how many objects are found by each: asked at
+ * every delete, so it is kept beside the index, from which it can be made anew.
  */
 export class Depended {
-  readonly #counts = new Map<string, number>();
+  readonly #terms = new Map<string, Map<number, number>>();
 
-  has(name: string): boolean {
-    return this.#counts.has(name);
+  /** The terms that name an object, by which something is found. */
+  termsOf(name: string): Iterable<number> {
+    return this.#terms.get(name)?.keys() ?? [];
   }
 
-  /** Whether another one counts the same. */
+  /** Whether another one says the same. */
   isSame(other: Depended): boolean {
-    const counts = [...this.#counts];
-    return (
-      counts.length === other.#counts.size &&
-      counts.every(([name, count]) => other.#counts.get(name) === count)
-    );
+    return this.#text() === other.#text();
   }
 
-  /** So many more objects, or fewer, are found by a term of `.depends-on`. */
+  #text(): string {
+    const rows = [...this.#terms].map(([name, terms]) => [name, [...terms].sort()]);
+    return JSON.stringify(rows.sort());
+  }
+
+  /** So many more objects, or fewer, are found by a term. */
   add(pool: PoolState, term: number, objects: number): void {
+    if (objects === 0) return;
     for (const name of namesOf(pool, term)) {
-      const count = (this.#counts.get(name) ?? 0) + objects;
-      if (count === 0) this.#counts.delete(name);
-      else this.#counts.set(name, count);
+      const terms = this.#terms.get(name) ?? new Map<number, number>();
+      const count = (terms.get(term) ?? 0) + objects;
+      if (count === 0) terms.delete(term);
+      else terms.set(term, count);
+      if (terms.size === 0) this.#terms.delete(name);
+      else this.#terms.set(name, terms);
     }
   }
 
-  /** Counts anew, in a pool that was restored. */
+  /** Made anew, in a pool that was restored. */
   restore(pool: PoolState): void {
     const { terms } = pool;
     terms.eachOf(KEY.dependsOn, (term) => {
@@ -40,9 +45,9 @@ export class Depended {
   }
 }
 
-/** The names in a list, each once. */
+/** The names in a list, each once; one name alone is a list of one. */
 function namesOf({ attributes }: PoolState, term: number): ReadonlySet<string> {
-  const list = attributes.valueOf(term);
-  const names = Array.isArray(list) ? list : [list];
+  const value = attributes.valueOf(term);
+  const names = Array.isArray(value) ? value : [value];
   return new Set(names.filter((name): name is string => typeof name === 'string'));
 }

@@ -14,9 +14,9 @@ import { nextOf, WORK_MAX } from './searching.js';
 import type { PoolState } from './state.js';
 
 /** Objects that are looked at one by one for one answer: bounds the pause. */
-const ROWS_MAX = 32_768;
+const ROWS_MAX = 8_192;
 /** A key with more distinct values is counted object by object. */
-const TERMS_MAX = 65_536;
+const TERMS_MAX = 16_384;
 /** Windows whose rows are held at a time: 4 million rows, half a MiB. */
 const WINDOWS_MAX = 64;
 /** Values that are larger together are not read only to be put in order. */
@@ -95,14 +95,14 @@ function mostFrequent(values: Tally['values'], limit: number): { readonly [key: 
 function tallyTerms(pool: PoolState, search: Search, from: number, key: number): Tally {
   const windows = new Map<number, RowSet>();
   const first = from >>> WINDOW_BITS;
-  let window = search.windowFrom(first);
-  while (window >= 0 && windows.size < WINDOWS_MAX && search.work <= WORK_MAX) {
-    const rows = new RowSet();
-    search.fill(window, rows);
-    windows.set(window, rows);
-    window = search.windowFrom(window + 1);
-  }
-  const end = window < 0 ? Number.POSITIVE_INFINITY : window;
+  let next = from;
+  do {
+    next = search.part(next, (rows, window) => {
+      const all = windows.get(window) ?? new RowSet();
+      all.or(rows);
+      windows.set(window, all);
+    });
+  } while (next >= 0 && windows.size < WINDOWS_MAX && search.work <= WORK_MAX);
   const { terms } = pool;
   const { postings } = terms;
   const values: Counted[] = [];
@@ -110,14 +110,14 @@ function tallyTerms(pool: PoolState, search: Search, from: number, key: number):
     const set = terms.rowsOf(term);
     let count = 0;
     let at = postings.windowFrom(set, first);
-    while (at >= 0 && at < end) {
+    while (at >= 0) {
       const rows = windows.get(at);
       if (rows !== undefined) count += postings.countCommon(set, at, rows.words);
       at = postings.windowFrom(set, at + 1);
     }
     if (count > 0) values.push({ ...valueOfTerm(pool, term), count });
   });
-  return { values, next: nextOf(window < 0 ? -1 : window << WINDOW_BITS) };
+  return { values, next: nextOf(next) };
 }
 
 /** What an object has of a key: equal ids are equal values. */

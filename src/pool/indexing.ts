@@ -120,7 +120,7 @@ function showTags(pool: PoolState, object: number, before: number, tags: number)
 }
 
 /** The attributes of the version that is offered. */
-function saidBy({ objects, versions }: PoolState, object: number): number {
+export function saidBy({ objects, versions }: PoolState, object: number): number {
   const current = objects.get(object, OBJECT.current);
   return current === 0 ? 0 : versions.get(current, VERSION.attributes);
 }

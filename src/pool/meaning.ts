@@ -4,7 +4,9 @@ import { typeSelector } from '../core/schema/type-selector.js';
 import type { Selector } from '../core/selector/ast.js';
 import { refuseSelector } from '../core/selector/failure.js';
 import { parseSelector } from '../core/selector/parser.js';
+import { printSelector } from '../core/selector/printer.js';
 import type { Value } from '../core/value.js';
+import { DEFINITION } from '../protocol/index.js';
 import { KEY_NAMES } from './attributes.js';
 import type { Definitions } from './definitions.js';
 
@@ -26,7 +28,17 @@ export function meaningOf(
   definitions: Definitions,
   collection: string | null = null,
 ): Selector {
-  return new Meaning(definitions, collection).of(selector, 0);
+  const meaning = new Meaning(definitions, collection);
+  const meant = meaning.of(selector, 0);
+  if (meaning.isPlain) return meant;
+  // With what its collections say it must not be larger than a selector may be, in any way.
+  try {
+    parseSelector(printSelector(meant));
+  } catch (error) {
+    if (!(error instanceof AttaccaError)) throw error;
+    refuseSelector('with what its collections are defined by it is too large', selector.at);
+  }
+  return meant;
 }
 
 type Test = Extract<Selector, { kind: 'test' }>;
@@ -36,6 +48,12 @@ class Meaning {
   readonly #defined: string | null;
   /** Collections may name others many times over: all of it together is as large as a selector. */
   #nodes = 0;
+  #bytes = 0;
+
+  /** Whether no collection was named that a selector defines. */
+  get isPlain(): boolean {
+    return this.#bytes === 0;
+  }
 
   constructor(definitions: Definitions, collection: string | null) {
     this.#definitions = definitions;
@@ -85,7 +103,14 @@ class Meaning {
   #collection(name: string, at: number, depth: number): Selector {
     if (name === this.#defined) refuseSelector(`"${name}" would be defined by itself`, at);
     const text = this.#definitions.selectorOf(name);
+    if (!this.#definitions.has(DEFINITION.collection, name)) {
+      refuseSelector(`there is no collection "${name}"`, at);
+    }
     if (text === null) return listedIn(name, at);
+    this.#bytes += text.length;
+    if (this.#bytes > LIMITS.selectorBytesMax) {
+      refuseSelector('with what its collections are defined by it is too large', at);
+    }
     if (depth === DEPTH_MAX) {
       refuseSelector(`collections are defined by one another, more than ${DEPTH_MAX} deep`, at);
     }

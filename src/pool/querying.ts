@@ -1,4 +1,3 @@
-import { RowSet } from '../catalog/row-set.js';
 import type { Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
 import { VALUE_TYPE, type Value } from '../core/value.js';
@@ -18,8 +17,8 @@ import { nextOf, WORK_MAX } from './searching.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 
-/** Bytes of rows in one answer: half of what a frame carries. */
-const ROWS_BYTES_MAX = 2 << 20;
+/** Bytes of rows in one answer: a quarter of what a frame carries. */
+const ROWS_BYTES_MAX = 1 << 20;
 
 /** QUERY: a page of what is selected, in the order of rows. */
 export function query(pool: PoolState, session: Session, request: number, message: Query): void {
@@ -45,15 +44,14 @@ export function count(pool: PoolState, message: Count): Value {
   if (few !== null) {
     return { count: few.filter((row) => row >= from).length, next: null };
   }
-  const rows = new RowSet();
   let counted = 0;
-  let window = search.windowFrom(from >>> 16);
-  while (window >= 0 && search.work <= WORK_MAX) {
-    search.fill(window, rows);
-    counted += rows.count();
-    window = search.windowFrom(window + 1);
-  }
-  return { count: counted, next: nextOf(window < 0 ? -1 : window << 16) };
+  let next = from;
+  do {
+    next = search.part(next, (rows) => {
+      counted += rows.count();
+    });
+  } while (next >= 0 && search.work <= WORK_MAX);
+  return { count: counted, next: nextOf(next) };
 }
 
 /** How many rows a page has at most. */

@@ -13,14 +13,14 @@ import {
   type Gather,
   type TagSelected,
 } from '../protocol/index.js';
-import { KEY_NAMES } from './attributes.js';
+import { KEY, KEY_NAMES } from './attributes.js';
 import { storeTags } from './conforming.js';
 import { unknownDefinition } from './definitions.js';
 import { checkDelete, deleteObject } from './deleting.js';
-import { retag } from './indexing.js';
+import { retag, saidBy } from './indexing.js';
 import { checkRecords, objectName } from './objects.js';
 import { checkUnkeep, unkeep } from './offer.js';
-import { isToldKey } from './own-keys.js';
+import { isReservedKey } from './own-keys.js';
 import { OBJECT } from './rows.js';
 import { nextOf, WORK_MAX } from './searching.js';
 import type { Session } from './sessions.js';
@@ -68,7 +68,7 @@ export function tagSelected(pool: PoolState, session: Session, message: TagSelec
     removed.every(
       (key) => attributes.termOf(tags, key) === 0 || attributes.termOf(over, key) !== 0,
     );
-  const tagging = new Retagging(pool, isDry, (tags) =>
+  const tagging = new Retagging(pool, { isDry, key: 0 }, (tags) =>
     changesNothing(tags) ? tags : attributes.merge(tags, over, removed),
   );
   try {
@@ -79,23 +79,31 @@ export function tagSelected(pool: PoolState, session: Session, message: TagSelec
   }
 }
 
-/** Tags many objects alike: of those that have the same tags, all get the same record then. */
+/** The tags that come in the place of some; `attribute`: the term that they would hide, or 0. */
+type Make = (tags: number, attribute: number) => number;
+
+/**
+ * Tags many objects alike: of those that have the same tags (and the same attribute of the key that
+ * is edited), all get the same record then.
+ */
 class Retagging {
   readonly #pool: PoolState;
   readonly #isDry: boolean;
-  readonly #make: (tags: number) => number;
+  readonly #key: number;
+  readonly #make: Make;
   #cost = 0;
   #unchanged = 0;
-  /** By the record before, which is held as long as it stands here. */
-  readonly #made = new Map<number, number>();
+  /** By the record before, which is held as long as it stands here, and the attribute. */
+  readonly #made = new Map<number, Map<number, number>>();
 
   /**
    * `make`: the record of tags that comes in the place of one; it itself when nothing changes. Dry,
    * it is made, and objects keep what they have.
    */
-  constructor(pool: PoolState, isDry: boolean, make: (tags: number) => number) {
+  constructor(pool: PoolState, { isDry, key }: { isDry: boolean; key: number }, make: Make) {
     this.#pool = pool;
     this.#isDry = isDry;
+    this.#key = key;
     this.#make = make;
   }
 
@@ -117,13 +125,20 @@ class Retagging {
   #edit(object: number): void {
     const { attributes, objects } = this.#pool;
     const before = objects.get(object, OBJECT.tags);
-    let then = this.#made.get(before);
-    this.#cost += COST_OBJECT + attributes.count(before);
+    const attribute =
+      this.#key === 0 ? 0 : attributes.termOf(saidBy(this.#pool, object), this.#key);
+    let made = this.#made.get(before);
+    if (made === undefined) {
+      made = new Map();
+      this.#made.set(attributes.use(before), made);
+    }
+    let then = made.get(attribute);
     if (then === undefined) {
       this.#cost += this.#costOf(before);
-      then = this.#make(before);
-      this.#made.set(attributes.use(before), then === before ? attributes.use(then) : then);
+      then = this.#make(before, attribute);
+      made.set(attribute, then === before ? attributes.use(then) : then);
     }
+    this.#cost += COST_OBJECT + 4 * (attributes.count(before) + attributes.count(then));
     if (then === before) this.#unchanged++;
     else if (!this.#isDry) retag(this.#pool, object, attributes.use(then));
   }
@@ -140,9 +155,9 @@ class Retagging {
 
   end(): void {
     const { attributes } = this.#pool;
-    for (const [before, then] of this.#made) {
+    for (const [before, made] of this.#made) {
       attributes.free(before);
-      attributes.free(then);
+      for (const then of made.values()) attributes.free(then);
     }
   }
 }
@@ -162,7 +177,9 @@ export function gather(pool: PoolState, message: Gather): Value {
   if (message.removes === 0 && message.dry === 0) checkRecords(pool);
   const edit = { key, value, removes: message.removes === 1 };
   const isDry = message.dry === 1;
-  const gathering = new Retagging(pool, isDry, (tags) => editedList(pool, tags, edit));
+  const gathering = new Retagging(pool, { isDry, key }, (tags, attribute) =>
+    editedList(pool, { tags, attribute }, edit),
+  );
   try {
     return answer(gathering.all(selected, refusals), refusals, gathering.unchanged);
   } finally {
@@ -173,7 +190,8 @@ export function gather(pool: PoolState, message: Gather): Value {
 /** The number of a key whose tags are lists. */
 function listKey(pool: PoolState, name: string, value: Value): number {
   const size = encodeUtf8(name).length;
-  if (isToldKey(name) || size === 0 || size > LIMITS.keyBytesMax || name === KEY_NAMES.container) {
+  const isReserved = isReservedKey(name) && name !== KEY_NAMES.collections;
+  if (isReserved || size === 0 || size > LIMITS.keyBytesMax || name === KEY_NAMES.container) {
     refuse('bad-attribute', `Cannot gather in "${name}": it is no key of a tag`);
   }
   if (name === KEY_NAMES.collections) {
@@ -186,23 +204,31 @@ function listKey(pool: PoolState, name: string, value: Value): number {
   return pool.keys.number(name);
 }
 
-/** Tags with a value in the list of a key, or without it. */
+/**
+ * Tags with a value in the list of a key, or without it. A tag hides the attribute of its key: so
+ * where there is no such tag the list begins as that of the attribute.
+ */
 function editedList(
-  { attributes, keys }: PoolState,
-  tags: number,
+  pool: PoolState,
+  { tags, attribute }: { readonly tags: number; readonly attribute: number },
   edit: { readonly key: number; readonly value: Value; readonly removes: boolean },
 ): number {
-  const term = attributes.termOf(tags, edit.key);
-  const list = term === 0 ? [] : attributes.valueOf(term);
-  if (!Array.isArray(list)) {
-    refuse('bad-attribute', `Cannot gather in "${keys.name(edit.key)}": the tag is no list`);
+  const { attributes, keys, definitions } = pool;
+  const tag = attributes.termOf(tags, edit.key);
+  const list = listIn(pool, tag === 0 ? attribute : tag);
+  if (list === null) {
+    refuse('bad-attribute', `Cannot gather in "${keys.name(edit.key)}": it is no list`);
   }
-  const others = list.filter((each: Value) => !isSameValue(each, edit.value));
+  const others = list.filter((each) => !isSameValue(each, edit.value));
   const has = others.length < list.length;
   if (edit.removes ? !has : has) return tags;
   const then = edit.removes ? others : [...list, edit.value];
-  if (then.length === 0) return attributes.merge(tags, 0, [edit.key]);
-  const over = attributes.ofMap({ [keys.name(edit.key)]: then });
+  // An empty list says that there is none, where the attribute says otherwise.
+  if (then.length === 0 && attribute === 0) return attributes.merge(tags, 0, [edit.key]);
+  const said = { [keys.name(edit.key)]: then };
+  const over = attributes.ofMap(
+    definitions.hasSchemas ? definitions.schemas.coerceGiven(said) : said,
+  );
   try {
     return attributes.merge(tags, over);
   } finally {
@@ -210,18 +236,33 @@ function editedList(
   }
 }
 
+/** The list of a term; none of term 0; null for what is no list. */
+function listIn({ attributes, terms }: PoolState, term: number): readonly Value[] | null {
+  if (term === 0) return [];
+  const value = attributes.valueOf(term);
+  if (Array.isArray(value)) return value;
+  // Relations may be said by one name alone.
+  return typeof value === 'string' && isRelation(terms.keyOf(term)) ? [value] : null;
+}
+
+function isRelation(key: number): boolean {
+  return key >= KEY.derivedFrom && key <= KEY.dependsOn;
+}
+
 /** END_SELECTED: withdraws or deletes all that is selected; what may not end is told. */
 export function endSelected(pool: PoolState, message: EndSelected): Value {
   const selected = selectedBy(pool, message);
   const refusals = new Refusals();
   const isForced = message.how === END.deleteForced;
+  // Those that depend on one another go together.
+  const together = new Set(message.how === END.unkeep ? [] : selected.objects);
   for (const object of selected.objects) {
     refusals.attempt(pool, object, () => {
       if (message.how === END.unkeep) {
         if (message.dry === 1) checkUnkeep(pool, object);
         else unkeep(pool, object);
-      } else if (message.dry === 1) checkDelete(pool, object, isForced);
-      else deleteObject(pool, object, isForced);
+      } else if (message.dry === 1) checkDelete(pool, object, isForced, together);
+      else deleteObject(pool, object, isForced, together);
     });
   }
   return answer(selected, refusals);

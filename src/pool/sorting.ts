@@ -16,7 +16,7 @@ import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 
 /** Objects whose keys are looked up for one answer, and bytes of keys: bounds the pause. */
-const ROWS_MAX = 32_768;
+const ROWS_MAX = 8_192;
 const BYTES_MAX = 4 << 20;
 
 interface Place {

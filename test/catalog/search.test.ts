@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { Arena } from '../../src/catalog/arena.js';
 import { compileSelector } from '../../src/catalog/compile.js';
 import { Planner } from '../../src/catalog/plan.js';
-import { RowSet } from '../../src/catalog/row-set.js';
 import { Search } from '../../src/catalog/search.js';
 import { Shapes } from '../../src/catalog/shapes.js';
 import { Terms } from '../../src/catalog/terms.js';
@@ -114,13 +113,14 @@ class Objects {
 }
 
 function countOf(search: Search): number {
-  const rows = new RowSet();
   let count = 0;
-  for (let at = search.windowFrom(0); at >= 0; at = search.windowFrom(at + 1)) {
-    search.fill(at, rows);
-    count += rows.count();
+  for (let next = 0; next >= 0; ) {
+    next = search.part(next, (rows) => {
+      count += rows.count();
+    });
   }
   assert.ok(search.countKnown < 0 || search.countKnown === count);
+  assert.equal(search.countAll(), count);
   return count;
 }
 

@@ -176,14 +176,16 @@ test('collection: lists, and selectors with a name; an object may be in many', (
   member.gather('true', '.collections', 'none').fails('unknown-definition');
   member.query('.collection ~ "t*"').fails('bad-selector');
   member.define('collection', 'late', { selector: 'step >' }).fails('bad-selector');
+  member.define('collection', 'train', { selector: 'step = 1' }).fails('definition-in-use');
   member.define('collection', 'late', null).ok();
-  assert.deepEqual(names(member, '.collection = "late"'), []);
+  assert.equal(member.query('.collection = "late"').fails('bad-selector').fields['position'], 0);
 });
 
 test('collections are not defined by themselves, nor by one another', () => {
   const pool = new Harness();
   const member = pool.member('a');
   member.define('collection', 'self', { selector: '.collection = "self"' }).fails('bad-selector');
+  member.define('collection', 'b', {}).ok();
   member.define('collection', 'a', { selector: '.collection = "b"' }).ok();
   const { message } = member
     .define('collection', 'b', { selector: 'x = 1 or .collection = "a"' })
@@ -198,14 +200,21 @@ test('gather: values come into lists once, and a tag that is no list stays as it
   const member = pool.member('a');
   for (const name of ['x', 'y']) member.offer(name, name);
   member.tag('y', { '.part-of': 'text' }).ok();
-  const done = member.gather('true', '.part-of', 'x').value();
+  member.tag('y', { list: 'text' }).ok();
+  const done = member.gather('true', 'list', 'x').value();
   assert.deepEqual([done['changed'], (done['refused'] as Value[]).length], [1, 1]);
-  member.gather('true', '.part-of', 'x').value();
-  member.gather('name = "x"', '.part-of', 5).value();
-  assert.deepEqual(member.stat('x').value()['tags'], { '.part-of': ['x', 5] });
-  const seen = member.gather('true', '.part-of', 5, { removes: true, dry: true }).value();
+  member.gather('true', 'list', 'x').value();
+  member.gather('name = "x"', 'list', 5).value();
+  assert.deepEqual(member.stat('x').value()['tags'], { list: ['x', 5] });
+  const seen = member.gather('true', 'list', 5, { removes: true, dry: true }).value();
   assert.deepEqual([seen['selected'], seen['changed']], [2, 1]);
-  assert.deepEqual(member.stat('x').value()['tags'], { '.part-of': ['x', 5] });
+  assert.deepEqual(member.stat('x').value()['tags'], { list: ['x', 5] });
+  // A relation to one other may be said by its name alone.
+  member.gather('name = "y"', '.part-of', 'z').value();
+  assert.deepEqual(member.stat('y').value()['tags'], { '.part-of': ['text', 'z'], list: 'text' });
+  for (const key of ['.collection', '.container', '.bytes']) {
+    member.gather('true', key, 'x').fails('bad-attribute');
+  }
   member.gather('true', '.bytes', 5).fails('bad-attribute');
 });
 
@@ -312,4 +321,52 @@ test('a definition has a size, and all of them together', () => {
   define('c0', 1).ok();
   define('c1', 1).ok();
   define('more', 255_000).ok();
+});
+
+test('gather goes on from the attribute of the key, which the tag hides', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  for (const name of ['base', 'other']) member.offer(name, '', { keep: true });
+  member.offer('user', '', { keep: true, attributes: { '.depends-on': ['base'] } });
+  member.offer('one', '', { keep: true, attributes: { '.depends-on': 'other' } });
+  member.gather('name = "user"', '.depends-on', 'other').value();
+  assert.deepEqual(member.stat('user').value()['tags'], { '.depends-on': ['base', 'other'] });
+  member.delete('base').fails('object-depended-on');
+  assert.deepEqual(member.delete('other').fails('object-depended-on').fields['objects'], [
+    'one',
+    'user',
+  ]);
+  member.gather('name = "user"', '.depends-on', 'base', { removes: true }).value();
+  member.delete('base').ok();
+  member.gather('name = "user"', '.depends-on', 'other', { removes: true }).value();
+  assert.deepEqual(member.stat('user').value()['tags'], { '.depends-on': [] });
+  assert.deepEqual(member.delete('other').fails('object-depended-on').fields['objects'], ['one']);
+});
+
+test('gather holds to schemas, and what they define is no key of the pool', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  const attributes = [{ key: 'labels', type: 'list(int(), max=2)' }];
+  const schema = { ...FIELDS, 'schema-name': 'labels', attributes };
+  member.define('schema', 'labels', schema).ok();
+  member.offer('x', '', { keep: true });
+  member.gather('true', 'labels', 'x').value();
+  assert.deepEqual(member.stat('x').value()['tags'], {});
+  for (const value of ['1', 2, 3]) member.gather('true', 'labels', value).value();
+  assert.deepEqual(member.stat('x').value()['tags'], { labels: [1, 2] });
+  const own = { ...schema, 'schema-name': 'own', attributes: [{ key: '.bytes', type: 'int()' }] };
+  member.define('schema', 'own', own).fails('bad-schema');
+});
+
+test('objects that depend on one another are deleted together', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  for (const name of ['g1', 'g2', 'g3']) member.offer(name, '', { keep: true });
+  member.gather('name = "g1"', '.depends-on', 'g2').value();
+  member.gather('name = "g2"', '.depends-on', 'g1').value();
+  member.gather('name = "g3"', '.depends-on', 'g1').value();
+  const two = member.endSelected('name in ["g1", "g2"]', 'delete', true).value();
+  assert.deepEqual([two['changed'], (two['refused'] as Value[]).length], [1, 1]);
+  assert.equal(member.endSelected('true', 'delete', true).value()['changed'], 3);
+  assert.equal(member.endSelected('true', 'delete').value()['changed'], 3);
 });

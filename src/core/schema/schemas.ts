@@ -91,7 +91,16 @@ export class Schemas {
   #count = 0;
 
   constructor(schemas: Iterable<Schema> = []) {
-    for (const schema of schemas) this.add(schema);
+    // The keys of all are put together once, not after each.
+    const all = [...schemas];
+    const inForce = new Map<string, Schema>();
+    for (const schema of all) {
+      const other = inForce.get(schema.name);
+      if (other === undefined || other.version < schema.version) inForce.set(schema.name, schema);
+    }
+    this.#keys = keysOf(inForce.values());
+    this.#inForce = [...inForce.values()];
+    for (const schema of all) this.#addKnown(schema);
   }
 
   /**
@@ -111,6 +120,23 @@ export class Schemas {
     const inForce = this.find(name);
     const isNewest = inForce === null || inForce.version < version;
     if (isNewest && !this.#named.has(name)) this.#enforce(name, schema);
+    this.#keep(schema);
+  }
+
+  #addKnown(schema: Schema): void {
+    const { name, version } = schema;
+    const known = this.#versions.get(name)?.get(version);
+    if (known === undefined) this.#keep(schema);
+    else if (!isSameValue(known.document, schema.document)) {
+      refuseConflict('another one is known as this version of it', '', [schema, known]);
+    }
+    if (this.#count > LIMITS.schemasMax) {
+      refuseConflict(`${LIMITS.schemasMax} are known, and no more can be`, '', [schema]);
+    }
+  }
+
+  #keep(schema: Schema): void {
+    const { name, version } = schema;
     const versions = this.#versions.get(name) ?? new Map<number, Schema>();
     versions.set(version, schema);
     this.#versions.set(name, versions);
