@@ -71,6 +71,8 @@ export const LIMITS = {
   schemasMax: 1_024,
   /** Problems of attributes that one error lists. */
   schemaProblemsMax: 100,
+  /** What the schemas may ask of the attributes of one object: some 10 ms. */
+  coercionStepsMax: 65_536,
   /** Of each kind that a pool knows: schemas, containers, collections. */
   definitionsMax: 1_024,
   /** One of them, and all of one kind together. */

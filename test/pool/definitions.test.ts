@@ -370,3 +370,21 @@ test('objects that depend on one another are deleted together', () => {
   assert.equal(member.endSelected('true', 'delete', true).value()['changed'], 3);
   assert.equal(member.endSelected('true', 'delete').value()['changed'], 3);
 });
+
+test('a schema that makes a small value take long is told so, at the offer', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('a');
+  const option = 'any(list(int()), list(str()))';
+  const type = `any(${new Array(60).fill(`list(${option})`).join(', ')})`;
+  const schema = { ...FIELDS, 'schema-name': 'slow', attributes: [{ key: 'v', type }] };
+  member.define('schema', 'slow', schema).ok();
+  const value = Array.from({ length: 1_000 }, (_, index) => [index % 2 === 0 ? 'a' : 1]);
+  member
+    .declare('x', { attributes: { v: value } })
+    .offer('')
+    .fails('too-large');
+  member
+    .declare('y', { attributes: { v: value.slice(0, 20) } })
+    .offer('')
+    .ok();
+});

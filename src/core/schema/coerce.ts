@@ -1,3 +1,5 @@
+import { refuse } from '../assert.js';
+import { LIMITS } from '../limits.js';
 import { encodeUtf8 } from '../utf8.js';
 import { Float, Timestamp, type Value, type ValueMap } from '../value.js';
 import { asDay, asFlag, asFloat, asInteger, asMoment, asNumber, asText } from './scalars.js';
@@ -14,6 +16,9 @@ interface Bounds<T> {
   readonly min: T | null;
   readonly max: T | null;
 }
+
+/** A byte of a text costs as many steps as a pattern has states, at most; they are short ones. */
+const PATTERN_STEPS = 64;
 
 type NumberValue = number | bigint | Float;
 
@@ -72,9 +77,33 @@ function isMap(value: Value): value is ValueMap {
   return isObject && (prototype === null || prototype === Object.prototype);
 }
 
+/**
+ * What the coercion of the attributes of one object may cost: types with many alternatives, and
+ * patterns with many states, could make a small value take seconds.
+ */
+export class CoercionBudget {
+  #left: number = LIMITS.coercionStepsMax;
+
+  /** Takes steps; `too-large` when there are none left. */
+  take(steps: number): void {
+    this.#left -= steps;
+    if (this.#left >= 0) return;
+    const why = 'what the schemas ask of them takes too long to find out';
+    refuse('too-large', `Cannot take the attributes: ${why}`, {
+      size: LIMITS.coercionStepsMax - this.#left,
+      limit: LIMITS.coercionStepsMax,
+    });
+  }
+}
+
 /** Coerces one attribute; remembers the innermost part that does not fit. */
 class Coercion {
   misfit: Misfit | null = null;
+  readonly #budget: CoercionBudget;
+
+  constructor(budget: CoercionBudget) {
+    this.#budget = budget;
+  }
 
   /** Undefined when it does not fit. */
   coerce(value: Value, type: AttributeType, path: string): Value | undefined {
@@ -84,6 +113,7 @@ class Coercion {
   }
 
   #coerce(value: Value, type: AttributeType, path: string): Value | undefined {
+    this.#budget.take(1);
     switch (type.kind) {
       case 'int':
       case 'uint': {
@@ -99,6 +129,9 @@ class Coercion {
         return asFlag(value) ?? undefined;
       case 'str': {
         const text = asText(value);
+        for (const { regex } of type.patterns) {
+          this.#budget.take(((text?.length ?? 0) * regex.size) / PATTERN_STEPS);
+        }
         return textFits(text, type) && text !== null ? text : undefined;
       }
       case 'timestamp':
@@ -126,7 +159,7 @@ class Coercion {
   /** A value that is of one of the types already stays as it is. */
   #any(value: Value, options: readonly AttributeType[], path: string): Value | undefined {
     if (options.length === 0) return value === null ? undefined : value;
-    const coerced = options.map((type) => new Coercion().coerce(value, type, path));
+    const coerced = options.map((type) => new Coercion(this.#budget).coerce(value, type, path));
     return (
       coerced.find((each) => each !== undefined && isSameValue(each, value)) ??
       coerced.find((each) => each !== undefined)
@@ -214,8 +247,9 @@ export function coerceValue(
   value: Value,
   type: AttributeType,
   key: string,
+  budget: CoercionBudget = new CoercionBudget(),
 ): { readonly value: Value } | { readonly misfit: Misfit } {
-  const coercion = new Coercion();
+  const coercion = new Coercion(budget);
   const coerced = coercion.coerce(value, type, key);
   if (coerced !== undefined) return { value: coerced };
   return { misfit: coercion.misfit ?? { path: key, value, expected: type.text } };

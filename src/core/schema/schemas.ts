@@ -3,7 +3,7 @@ import { counted } from '../counted.js';
 import { LIMITS } from '../limits.js';
 import { didYouMean } from '../suggest.js';
 import type { Value, ValueMap } from '../value.js';
-import { coerceValue, isSameValue } from './coerce.js';
+import { CoercionBudget, coerceValue, isSameValue } from './coerce.js';
 import type { AttributeDefinition, Schema } from './schema.js';
 import { cut, shown, told } from './shown.js';
 
@@ -250,6 +250,7 @@ class Check {
   /** Those of which the object has a key. */
   readonly schemas = new Set<Schema>();
   readonly #all: Schemas;
+  readonly #budget = new CoercionBudget();
 
   constructor(all: Schemas) {
     this.#all = all;
@@ -266,7 +267,7 @@ class Check {
     // Not given; what is missing is told at the end.
     if (value === null && definition.none) return;
     const { type } = definition;
-    const coerced = coerceValue(value, type, key);
+    const coerced = coerceValue(value, type, key, this.#budget);
     if ('value' in coerced) {
       this.attributes[key] = coerced.value;
       return;
