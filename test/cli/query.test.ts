@@ -57,6 +57,19 @@ test('query prints names that a selector selects, sorted and limited as asked', 
   assert.deepEqual(jsonLines(json.out), [{ count: 12 }]);
 });
 
+test('a day that put, tag and a selector are given in the same characters is one day', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory, input: 'bytes' };
+  await attacca(['put', '-', '--name', 'd', '-a', 'date=2026-11-27'], around);
+  await attacca(['put', '-', '--name', 'text', '-a', 'date:str=2026-11-27'], around);
+  await attacca(['tag', 'text', '--set', 'checked=2026-11-28'], around);
+  const query = async (selector: string) => (await attacca(['query', selector], around)).out;
+  assert.equal(await query('date = 2026-11-27'), 'd\n');
+  assert.equal(await query('date = "2026-11-27"'), 'text\n');
+  assert.equal(await query('checked in 2026-11-27..2026-11-29'), 'text\n');
+});
+
 test('query shows attributes, tags over them, and what the pool knows', async () => {
   await using pool = await testPool();
   await using member = await join({ address: pool.address, member: 'model[3]' });
