@@ -309,6 +309,16 @@ test('--name-by makes the name of what the object will have in the pool', async 
   const day = await put('{day}', '-a', 'class=od', '-a', 'day=2026-11-27');
   assert.equal(day.out, '2026-11-27\n');
   assert.equal(await member.count('day = "2026-11-27"'), 1);
+  const several = await attacca(
+    ['put', 'file', '-a', 'class=xx', '-a', 'step=1000', '-a', 'date=soon'],
+    around,
+  );
+  assert.equal(several.code, 1);
+  assert.deepEqual(
+    several.err.match(/^attacca put: Cannot .*: "\w+" is .* \(schema-mismatch\)$/gmu),
+    [...several.err.trimEnd().split('\n')],
+  );
+  assert.deepEqual(several.err.match(/: "\w+"/gu), [': "class"', ': "step"', ': "date"']);
   const refusals = await Promise.all([
     put('fields', '-a', 'date=20260131'),
     put('{nothing}', '-a', 'class=od'),

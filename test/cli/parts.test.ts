@@ -18,12 +18,12 @@ import {
 } from '../../src/cli/format.js';
 import { toJson } from '../../src/cli/json.js';
 import { parseCommandLine } from '../../src/cli/options.js';
-import { errorLine } from '../../src/cli/report.js';
+import { errorLine, problemsOf } from '../../src/cli/report.js';
 import { plainWords, shellWords } from '../../src/cli/shell-words.js';
 import { AttaccaError } from '../../src/core/errors.js';
 import { parseSelector } from '../../src/core/selector/parser.js';
 import { didYouMean } from '../../src/core/suggest.js';
-import { Float, Timestamp } from '../../src/core/value.js';
+import { Float, Timestamp, type ValueMap } from '../../src/core/value.js';
 import { fc } from '../fast-check.js';
 
 const SPECS = {
@@ -270,6 +270,27 @@ test('a line is split as a shell would, without its expansions', () => {
   assert.deepEqual(shellWords('a -- b', '--').at(-1), { text: '--', start: 2, end: 4 });
   assert.throws(() => shellWords(`a 'b`), /not closed/u);
   assert.throws(() => shellWords(`a "b`), /not closed/u);
+});
+
+test('of very many problems the first are told, and how many more there are', () => {
+  const problems = Array.from({ length: 100 }, (_, index) => ({ text: `"k${index}" is wrong` }));
+  const message = 'Cannot take the attributes: "k0" is wrong (and 149 other problems)';
+  const told = (fields: ValueMap) =>
+    problemsOf(new AttaccaError('schema-mismatch', message, fields));
+  const texts = told({ problems, count: 150 }).map((each) => errorLine('put', each));
+  assert.equal(texts.length, 20);
+  assert.equal(
+    texts[0],
+    'attacca put: Cannot take the attributes: "k0" is wrong (schema-mismatch)',
+  );
+  assert.match(texts[19] ?? '', /"k19" is wrong \(and 130 other problems\) \(schema-mismatch\)$/u);
+  // One problem, or what is no list of problems, is told as it is.
+  for (const fields of [{ problems: problems.slice(0, 1) }, { problems: 7 }, {}]) {
+    assert.deepEqual(
+      told(fields).map((each) => errorLine('put', each)),
+      [`attacca put: ${message} (schema-mismatch)`],
+    );
+  }
 });
 
 test('only a command that needs no shell goes without one', () => {
