@@ -154,7 +154,8 @@ class BySelector {
     // Where not all that are refused are known, nobody knows which are not.
     const names = changed === 0 || untold > 0 ? [] : await this.#firstNames(isRefused);
     if (this.#options.json) {
-      print(toJson({ selected, changed, names, refused }));
+      const moreNames = changed - names.length;
+      print(toJson({ selected, changed, names, moreNames, refused }));
       return EXIT.ok;
     }
     const more = changed > names.length ? ', ...' : '';
