@@ -24,7 +24,7 @@ export function reportError(command: string, error: unknown, asJson: boolean): v
   for (const line of placeLines(error, stderrColumns() - INDENT.length - 1)) say(INDENT + line);
 }
 
-/** Each problem of attributes that were refused as an error of its own; any other error is itself. */
+/** Each problem of refused attributes as an error of its own; any other error is itself. */
 export function problemsOf(error: unknown): readonly unknown[] {
   if (!(error instanceof AttaccaError) || error.code !== 'schema-mismatch') return [error];
   const texts = listOf(error.fields['problems']).map((problem) => textOf(mapOf(problem)['text']));
