@@ -140,6 +140,22 @@ export class Shapes {
     }
   }
 
+  /** The keys that some row has, in no order; `most` of them where there are more. */
+  keysFound(most: number): ReadonlySet<number> {
+    const found = new Set<number>();
+    for (let shape = 1; shape < this.#rows.end; shape++) {
+      if (this.usesOf(shape) === 0) continue;
+      const { attributed, tagged } = SHAPE;
+      if (this.#rows.get(shape, attributed) + this.#rows.get(shape, tagged) === 0) continue;
+      const count = this.count(shape);
+      for (let place = 0; place < count; place++) {
+        if (found.size === most) return found;
+        found.add(this.keyAt(shape, place));
+      }
+    }
+    return found;
+  }
+
   /** Gives back what it has grown to: no shape is named anywhere. */
   beginAnew(): void {
     this.#rows.beginAnew();

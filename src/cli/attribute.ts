@@ -1,15 +1,25 @@
+import { readTimestamp } from '../core/selector/timestamps.js';
 import { didYouMean } from '../core/suggest.js';
-import { Float, Timestamp, type Value } from '../core/value.js';
+import { Float, type Timestamp, type Value } from '../core/value.js';
 import { UsageError } from './exit.js';
 
 const TYPES = ['int', 'float', 'bool', 'str', 'time'] as const;
 type AttributeType = (typeof TYPES)[number];
 
+/** How values of the types are written. */
+const WRITTEN: { readonly [K in AttributeType]: string } = {
+  int: 'a whole number of 64 bits: 850',
+  float: 'a number: 1.5, 1e5, inf or nan',
+  bool: 'true or false',
+  str: 'any text',
+  time: 'a day or a moment: 2026-01-31 or 2026-01-31T06:00:00Z',
+};
+
 const INT = /^[+-]?(?:0|[1-9]\d*)$/u;
 const ANY_INT = /^[+-]?\d+$/u;
 const FLOAT = /^[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?$/u;
-const TIME =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)?)?$/u;
+const DAY = /^\d{4}-\d\d-\d\d$/u;
+const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:?\d\d)?$/u;
 const UINT64_END = 2n ** 64n;
 const INT64_MIN = -(2n ** 63n);
 
@@ -19,9 +29,9 @@ function isType(text: string): text is AttributeType {
 
 /**
  * `KEY=VALUE` or `KEY:TYPE=VALUE` of an option, `-a` or another one. Without a type: `850` is an
- * int, `1.5` and `1e5` are floats, `true` and `false` bools, `2024-01-31T06:00Z` (a moment with its
- * zone) a timestamp, all else is text, numbers with leading zeros too (`0600`). Types are int,
- * float, bool, str and time.
+ * int, `1.5` and `1e5` are floats, `true` and `false` bools, a day (`2024-01-31`) and a moment with
+ * its zone (`2024-01-31T06:00Z`) timestamps, as they are in a selector; all else is text, numbers
+ * with leading zeros too (`0600`). Types are int, float, bool, str and time.
  */
 export function parseAttribute(text: string, option = '-a'): { key: string; value: Value } {
   const equals = text.indexOf('=');
@@ -40,7 +50,10 @@ export function parseAttribute(text: string, option = '-a'): { key: string; valu
   }
   if (colon === 0) throw new UsageError(`"${option} ${text}" has no key`);
   const parsed = force(value, type);
-  if (parsed === undefined) throw new UsageError(`"${option} ${text}": "${value}" is no ${type}`);
+  if (parsed === undefined) {
+    const why = `"${value}" is no ${type}; write ${WRITTEN[type]}`;
+    throw new UsageError(`"${option} ${text}": ${why}`);
+  }
   return { key: left.slice(0, colon), value: parsed };
 }
 
@@ -80,7 +93,8 @@ function guess(attribute: string, text: string, option: string): Value {
   if (INT.test(text)) return looksLike('an int of 64 bits', integer(text));
   if (FLOAT.test(text)) return looksLike('a float of 64 bits', float(text));
   if (text === 'true' || text === 'false') return text === 'true';
-  const isMoment = TIME.test(text) && /[T ].*(?:Z|[+-]\d\d:?\d\d)$/u.test(text);
+  if (DAY.test(text)) return looksLike('a day', moment(text));
+  const isMoment = TIME.exec(text)?.[3] !== undefined;
   return isMoment ? looksLike('a moment', moment(text)) : text;
 }
 
@@ -124,18 +138,8 @@ function float(text: string): Float | undefined {
 
 /** An ISO date or date and time, UTC without a zone, with up to nine digits of a second. */
 function moment(text: string): Timestamp | undefined {
-  const found = TIME.exec(text);
-  if (found === null) return undefined;
-  const [, year, month, day, hour = '00', minute = '00', second = '00', fraction = '', zone] =
-    found;
-  const offset = zone === undefined ? 'Z' : zone.replace(/^([+-]\d\d)(\d\d)$/u, '$1:$2');
-  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}${offset}`);
-  // Date.parse takes 31 April for the first of May.
-  const days = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate();
-  if (Number.isNaN(ms) || days !== Number(day)) return undefined;
-  try {
-    return new Timestamp(BigInt(ms) * 1_000_000n + BigInt(fraction.padEnd(9, '0')));
-  } catch {
-    return undefined;
-  }
+  const [, date, clock, zone = 'Z'] = TIME.exec(text) ?? [];
+  const offset = zone.replace(/^([+-]\d\d)(\d\d)$/u, '$1:$2');
+  const read = readTimestamp(date === undefined ? text : `${date}T${clock}${offset}`);
+  return typeof read === 'string' ? undefined : read;
 }

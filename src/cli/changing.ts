@@ -15,7 +15,7 @@ import { ask, print, say, stderrIsTerminal } from './output.js';
 import type { PoolSession } from './pool/open.js';
 import { Progress } from './progress.js';
 import { reportError } from './report.js';
-import { type Chosen, chosenBy, NAMES_OPTIONS, selecting } from './where.js';
+import { type Chosen, chosenBy, NAMES_OPTIONS, sayUnknownKeys, selecting } from './where.js';
 
 const STDIN = 0;
 const NAMES_AT_ONCE = 1_024;
@@ -148,12 +148,14 @@ class BySelector {
     const { signal } = this.#context;
     const { verb, all } = this.#how;
     const { selected, changed, refused } = await all(this.#selector, { dryRun: true, signal });
+    if (selected === 0) await this.#sayUnknown();
     const untold = selected - changed - refused.length;
     const isRefused = new Set(refused.map((refusal) => textOf(refusal['name'])));
     // Where not all that are refused are known, nobody knows which are not.
     const names = changed === 0 || untold > 0 ? [] : await this.#firstNames(isRefused);
     if (this.#options.json) {
-      print(toJson({ selected, changed, names, refused }));
+      const moreNames = changed - names.length;
+      print(toJson({ selected, changed, names, moreNames, refused }));
       return EXIT.ok;
     }
     const more = changed > names.length ? ', ...' : '';
@@ -169,7 +171,7 @@ class BySelector {
     const { signal, command } = this.#context;
     const { json, quiet } = this.#options;
     const expected = await this.#agreed();
-    if (expected === 0) return this.#nothing();
+    if (expected === 0) return await this.#nothing();
     let looked = 0;
     const { verb, past, all } = this.#how;
     const total = expected === null ? ' so far' : ` of ${counted(expected, 'object')}`;
@@ -193,6 +195,7 @@ class BySelector {
     const failures = new Failures(command, json);
     for (const refusal of refused) failures.add(refusalError(verb, refusal));
     const code = failures.end(selected - changed - refused.length);
+    if (selected === 0) await this.#sayUnknown();
     if (json) print(toJson({ selected, changed }));
     else if (!quiet) say(`${past} ${counted(changed, 'object')}`);
     return code;
@@ -210,9 +213,14 @@ class BySelector {
     throw new ExitWith(EXIT.failed);
   }
 
-  #nothing(): number {
+  async #nothing(): Promise<number> {
     if (!this.#options.quiet) say('nothing is selected');
+    await this.#sayUnknown();
     return EXIT.ok;
+  }
+
+  async #sayUnknown(): Promise<void> {
+    await sayUnknownKeys(this.#session.view, this.#selector, this.#options);
   }
 
   /** The first of those that would be changed. */

@@ -11,7 +11,7 @@ import { forEachAtOnce } from './names.js';
 import { print, say } from './output.js';
 import type { PoolSession } from './pool/open.js';
 import { Progress } from './progress.js';
-import { type Chosen, selecting } from './where.js';
+import { type Chosen, sayUnknownKeys, selecting } from './where.js';
 
 const NAMES_AT_ONCE = 1_024;
 
@@ -49,6 +49,7 @@ export async function gather(
   const done = await selecting(selector, () =>
     gatherSelected(context, session, options, selector, how),
   );
+  if (done.selected === 0) await sayUnknownKeys(session.view, selector, options);
   addRefusals(done, failures);
   const code = failures.end(done.selected - done.changed - done.refused.length);
   tell(done, options, how);

@@ -1,24 +1,44 @@
+import { counted } from '../core/counted.js';
 import { AttaccaError } from '../core/errors.js';
 import { pointAt } from '../core/selector/failure.js';
 import { systemCode } from '../core/system-errors.js';
 import { UsageError } from './exit.js';
-import { printable } from './format.js';
+import { listOf, mapOf, numberOf, printable, textOf } from './format.js';
 import { toJson } from './json.js';
 import { say, stderrColumns } from './output.js';
 
 const INDENT = '  ';
+/** So many problems of one object are told. */
+const PROBLEMS_MAX = 20;
 
 /**
- * One line on standard error that says what went wrong, and of a selector two more that show where;
- * as JSON when that was asked for.
+ * One line on standard error that says what went wrong, a line for each problem where attributes
+ * have several, and of a selector two more that show where; as JSON when that was asked for.
  */
 export function reportError(command: string, error: unknown, asJson: boolean): void {
   if (asJson) {
     say(errorJson(command, error));
     return;
   }
-  say(errorLine(command, error));
+  for (const problem of problemsOf(error)) say(errorLine(command, problem));
   for (const line of placeLines(error, stderrColumns() - INDENT.length - 1)) say(INDENT + line);
+}
+
+/** Each problem of refused attributes as an error of its own; any other error is itself. */
+export function problemsOf(error: unknown): readonly unknown[] {
+  if (!(error instanceof AttaccaError) || error.code !== 'schema-mismatch') return [error];
+  const texts = listOf(error.fields['problems']).map((problem) => textOf(mapOf(problem)['text']));
+  const [first = ''] = texts;
+  const at = error.message.indexOf(first);
+  if (texts.length < 2 || first === '' || at < 0) return [error];
+  const lead = error.message.slice(0, at);
+  const told = texts.slice(0, PROBLEMS_MAX);
+  const untold = Math.max(texts.length, numberOf(error.fields['count'])) - told.length;
+  const more = untold === 0 ? '' : ` (and ${counted(untold, 'other problem')})`;
+  return told.map((text, index) => {
+    const isLast = index === told.length - 1;
+    return new AttaccaError(error.code, `${lead}${text}${isLast ? more : ''}`);
+  });
 }
 
 /** The place in a selector that is wrong, where the error has both (where.ts). */

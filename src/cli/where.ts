@@ -1,7 +1,11 @@
+import type { PoolView } from '../client/pool-view.js';
 import { AttaccaError } from '../core/errors.js';
 import { parseSelector } from '../core/selector/parser.js';
 import { UsageError } from './exit.js';
+import { listOf, mapOf, quoted, textOf } from './format.js';
+import { toJson } from './json.js';
 import { NULL_OPTION, someNames } from './names.js';
+import { say } from './output.js';
 
 export const WHERE_OPTION = {
   where: {
@@ -35,6 +39,25 @@ export async function checkedSelector(text: string): Promise<string> {
     parseSelector(text);
     return text;
   });
+}
+
+/** Of a selector that selects nothing, says which of its keys no object has: likely mistyped. */
+export async function sayUnknownKeys(
+  view: PoolView,
+  selector: string,
+  { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
+): Promise<void> {
+  if (quiet) return;
+  const { unknownKeys = [] } = await view.explainSelector(selector);
+  const unknown = listOf(unknownKeys).map(mapOf);
+  if (unknown.length === 0) return;
+  if (json) say(toJson({ unknownKeys }));
+  else for (const { key, meant } of unknown) say(unknownText(textOf(key), textOf(meant)));
+}
+
+function unknownText(key: string, meant: string): string {
+  const mend = meant === '' ? '' : `; did you mean ${quoted(meant)}?`;
+  return `no object has ${quoted(key)}${mend}`;
 }
 
 /** What a command is to do its work on. */

@@ -169,7 +169,8 @@ export class PoolView {
 
   /**
    * How a pool would answer a selector now: a tree of `selector` (the part, or null where it joins
-   * `parts`), `how` in words, and `candidates`, which it leaves at most.
+   * `parts`), `how` in words, and `candidates`, which it leaves at most; and `unknownKeys`, those
+   * of its keys that no object has: of each `key` and `meant`, the nearest known one, or null.
    */
   async explainSelector(selector: string): Promise<ValueMap> {
     const write = (w: Parameters<typeof writeExplain>[0]): void =>

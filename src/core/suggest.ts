@@ -27,18 +27,21 @@ const WORD_CHARACTERS_MAX = 40;
 const SUGGESTIONS_MAX = 3;
 
 /** The words that were probably meant, the best first: a third of each may be wrong. */
-function nearest(word: string, words: readonly string[]): readonly string[] {
+export function nearest(word: string, words: readonly string[]): readonly string[] {
   if (word.length > WORD_CHARACTERS_MAX) return [];
   let best: { readonly word: string; readonly bias: number }[] = [];
   let bestEdits = Number.POSITIVE_INFINITY;
   for (const each of words) {
     const prefix = word.length >= 2 && each.startsWith(word);
+    const editsMax = Math.max(1, Math.ceil(each.length / 3));
+    const bias = Math.abs(word.length - each.length);
+    // There are as many edits at least: of many words most need no closer look.
+    if (!prefix && bias > Math.min(editsMax, bestEdits)) continue;
     const edits = prefix ? 0.5 : distance(word, each);
-    const isNear = edits < Math.max(1, Math.ceil(each.length / 3)) + 0.5;
-    if (!isNear || edits > bestEdits) continue;
+    if (edits > Math.min(editsMax, bestEdits)) continue;
     if (edits < bestEdits) best = [];
     bestEdits = edits;
-    best.push({ word: each, bias: Math.abs(word.length - each.length) });
+    best.push({ word: each, bias });
   }
   // Of two that are as near, first the one of the same length: letters are swapped more than lost.
   best.sort((one, other) => one.bias - other.bias);

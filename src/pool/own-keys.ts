@@ -51,6 +51,16 @@ export function isToldKey(key: string): boolean {
   return TOLD.has(key);
 }
 
+/** The keys that mean something to the pool itself, whether it tells them or objects say them. */
+export const OWN_KEYS: readonly string[] = [
+  ...[...NAME_KEYS, ...TOLD, COLLECTION_KEY],
+  ...Object.values(KEY_NAMES),
+];
+
+export function isOwnKey(key: string): boolean {
+  return OWN_KEYS.includes(key);
+}
+
 /** Whether no program can say it of an object: the pool tells it, or keeps it by other requests. */
 export function isReservedKey(key: string): boolean {
   return TOLD.has(key) || key === COLLECTION_KEY || key === KEY_NAMES.collections;

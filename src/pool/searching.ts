@@ -12,6 +12,7 @@ import { termFound } from './indexing.js';
 import { meaningOf } from './meaning.js';
 import { ownKeyOf } from './own-keys.js';
 import type { PoolState } from './state.js';
+import { unknownKeys } from './unknown-keys.js';
 
 /** So many selectors are kept as they were understood: who asks again need not wait for that. */
 const KEPT_MAX = 256;
@@ -59,9 +60,10 @@ export class Searching {
     return compileSelector(selector, (name) => ownKeyOf(this.#pool, name));
   }
 
-  /** How a selector would be answered now. */
+  /** How a selector would be answered now, and which of its keys no object has. */
   explain(text: string): Value {
-    return explainPlan(this.#planner, this.#planner.plan(this.compile(text)));
+    const plan = explainPlan(this.#planner, this.#planner.plan(this.compile(text)));
+    return { ...plan, unknownKeys: unknownKeys(this.#pool, parseSelector(text)) };
   }
 
   /** Good until the next operation. */

@@ -128,6 +128,11 @@ test('--dry-run counts and names, and changes nothing', async () => {
   assert.equal(none.out, 'would withdraw 0 objects\n');
   const [planned] = jsonLines(json.out);
   assert.deepEqual([planned?.['selected'], planned?.['changed'], planned?.['names']], [1, 0, []]);
+  assert.equal(planned?.['moreNames'], 0);
+  // Five are named, and how many more there are is told.
+  const [many] = jsonLines((await run('rm', '-w', 'step >= 0', '--json')).out);
+  assert.ok(Array.isArray(many?.['names']) && many['names'].length === 5);
+  assert.deepEqual([many['changed'], many['moreNames']], [1_199, 1_194]);
   assert.equal(tag.out, 'would tag 1 object: "t/7"\n');
   assert.deepEqual([untag.code, untag.out], [1, 'would untag "t/1"\n']);
   assert.match(untag.err, /"t\/none": .*\(unknown-object\)\n$/u);

@@ -221,6 +221,13 @@ attributes:
     default: 0
 `;
 
+const DAYS = `schema-name: days
+schema-version: 1
+attributes:
+  - key: day
+    type: str()
+`;
+
 test('schemas of a pool: added, listed, shown, checked by, and taken away', async (t) => {
   await using pool = await testPool();
   const directory = await filesOf(t);
@@ -296,6 +303,22 @@ test('--name-by makes the name of what the object will have in the pool', async 
   });
   assert.equal(stdin.out, 'od\n');
   assert.equal(await member.count('class = "rd" and .container = "run"'), 2);
+  // A day, where the schema has a text, is that day as it was written.
+  await writeFile(joinPath(directory, 'days.yaml'), DAYS);
+  await attacca(['schema', 'add', 'days.yaml'], around);
+  const day = await put('{day}', '-a', 'class=od', '-a', 'day=2026-11-27');
+  assert.equal(day.out, '2026-11-27\n');
+  assert.equal(await member.count('day = "2026-11-27"'), 1);
+  const several = await attacca(
+    ['put', 'file', '-a', 'class=xx', '-a', 'step=1000', '-a', 'date=soon'],
+    around,
+  );
+  assert.equal(several.code, 1);
+  assert.deepEqual(
+    several.err.match(/^attacca put: Cannot .*: "\w+" is .* \(schema-mismatch\)$/gmu),
+    [...several.err.trimEnd().split('\n')],
+  );
+  assert.deepEqual(several.err.match(/: "\w+"/gu), [': "class"', ': "step"', ': "date"']);
   const refusals = await Promise.all([
     put('fields', '-a', 'date=20260131'),
     put('{nothing}', '-a', 'class=od'),
@@ -311,5 +334,5 @@ test('--name-by makes the name of what the object will have in the pool', async 
     ...['unknown-definition', 'unknown-definition', 'schema-mismatch'],
   ]);
   assert.ok(refusals.every(({ code, out }) => code === 1 && out === ''));
-  assert.equal(await member.count(''), 5);
+  assert.equal(await member.count(''), 6);
 });

@@ -61,7 +61,10 @@ test('facets counts values, of all objects or of those selected', async () => {
     12,
   );
   assert.deepEqual([none.code, none.out], [0, '']);
-  assert.match(none.err, /^no number and no timestamp is found as "nothing"\n$/u);
+  assert.match(
+    none.err,
+    /^no number and no timestamp is found as "nothing"\nno object has "nothing"\n$/u,
+  );
 });
 
 const facetValues = (values: readonly (readonly [string, number])[]) => ({

@@ -18,11 +18,12 @@ import {
 } from '../../src/cli/format.js';
 import { toJson } from '../../src/cli/json.js';
 import { parseCommandLine } from '../../src/cli/options.js';
-import { errorLine } from '../../src/cli/report.js';
+import { errorLine, problemsOf } from '../../src/cli/report.js';
 import { plainWords, shellWords } from '../../src/cli/shell-words.js';
 import { AttaccaError } from '../../src/core/errors.js';
+import { parseSelector } from '../../src/core/selector/parser.js';
 import { didYouMean } from '../../src/core/suggest.js';
-import { Float, Timestamp } from '../../src/core/value.js';
+import { Float, Timestamp, type ValueMap } from '../../src/core/value.js';
 import { fc } from '../fast-check.js';
 
 const SPECS = {
@@ -146,7 +147,19 @@ test('attributes get the type that they look like, or the one that is forced', (
   assert.deepEqual(value('t:time=2024-01-01T12:00'), noon);
   assert.deepEqual(value('t:time=2024-01-01'), new Timestamp(1_704_067_200_000_000_000n));
   assert.deepEqual(value('t=2024-01-01T12:00:00.000000001Z'), new Timestamp(noon.nanoseconds + 1n));
-  assert.equal(value('t=2024-01-01'), '2024-01-01');
+  assert.deepEqual(value('t=2024-01-01'), new Timestamp(1_704_067_200_000_000_000n));
+  assert.equal(value('t:str=2024-01-01'), '2024-01-01');
+  for (const text of ['2024-01', '2024-01-01T12:00', '2024-01-01-a', '20240101T12']) {
+    assert.equal(value(`t=${text}`), text);
+  }
+});
+
+test('a day or a moment is one in an attribute as it is in a selector', () => {
+  for (const text of ['2026-11-27', '2026-11-27T06:00Z', '1999-12-31T23:59:59.000000001-02:30']) {
+    const selector = parseSelector(`date = ${text}`);
+    assert.ok(selector.kind === 'test' && selector.condition.kind === 'compare');
+    assert.deepEqual(parseAttribute(`date=${text}`).value, selector.condition.value);
+  }
 });
 
 test('attributes that make no sense are refused', () => {
@@ -167,10 +180,24 @@ test('attributes that make no sense are refused', () => {
     'x=1e999',
     'x:float=1e999',
     't=2024-02-30T00:00Z',
+    't=2024-02-30',
+    't=1066-10-14',
   ]) {
     assert.throws(() => parseAttribute(bad), UsageError, bad);
   }
   assert.throws(() => parseAttributes(['a=1', 'a=2']), UsageError);
+  assert.throws(
+    () => parseAttribute('t=2024-02-30'),
+    /looks like a day and is none; .*"t:str=2024-02-30"/u,
+  );
+  for (const [bad, how] of [
+    ['x:time=20261127', /is no time; write .* 2026-01-31 or 2026-01-31T06:00:00Z/u],
+    ['x:bool=True', /is no bool; write true or false/u],
+    ['x:int=1.5', /is no int; write a whole number/u],
+    ['x:float=one', /is no float; write a number/u],
+  ] as const) {
+    assert.throws(() => parseAttribute(bad), how);
+  }
 });
 
 test('values become JSON that other programs read', () => {
@@ -243,6 +270,27 @@ test('a line is split as a shell would, without its expansions', () => {
   assert.deepEqual(shellWords('a -- b', '--').at(-1), { text: '--', start: 2, end: 4 });
   assert.throws(() => shellWords(`a 'b`), /not closed/u);
   assert.throws(() => shellWords(`a "b`), /not closed/u);
+});
+
+test('of very many problems the first are told, and how many more there are', () => {
+  const problems = Array.from({ length: 100 }, (_, index) => ({ text: `"k${index}" is wrong` }));
+  const message = 'Cannot take the attributes: "k0" is wrong (and 149 other problems)';
+  const told = (fields: ValueMap) =>
+    problemsOf(new AttaccaError('schema-mismatch', message, fields));
+  const texts = told({ problems, count: 150 }).map((each) => errorLine('put', each));
+  assert.equal(texts.length, 20);
+  assert.equal(
+    texts[0],
+    'attacca put: Cannot take the attributes: "k0" is wrong (schema-mismatch)',
+  );
+  assert.match(texts[19] ?? '', /"k19" is wrong \(and 130 other problems\) \(schema-mismatch\)$/u);
+  // One problem, or what is no list of problems, is told as it is.
+  for (const fields of [{ problems: problems.slice(0, 1) }, { problems: 7 }, {}]) {
+    assert.deepEqual(
+      told(fields).map((each) => errorLine('put', each)),
+      [`attacca put: ${message} (schema-mismatch)`],
+    );
+  }
 });
 
 test('only a command that needs no shell goes without one', () => {

@@ -7,6 +7,7 @@ import { ExitWith } from '../../src/cli/exit.js';
 import { Table } from '../../src/cli/format.js';
 import { planText } from '../../src/cli/looking/plan-text.js';
 import { ShownKeys } from '../../src/cli/looking/shown-keys.js';
+import { forEachAtOnce } from '../../src/cli/names.js';
 import { placeLines } from '../../src/cli/report.js';
 import { checkedSelector } from '../../src/cli/where.js';
 import { join, type Pool } from '../../src/client/index.js';
@@ -55,6 +56,60 @@ test('query prints names that a selector selects, sorted and limited as asked', 
   assert.equal(all.out.trim().split('\n').length, 24);
   assert.equal(counted.out, '12\n');
   assert.deepEqual(jsonLines(json.out), [{ count: 12 }]);
+});
+
+test('a day that put, tag and a selector are given in the same characters is one day', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory, input: 'bytes' };
+  await attacca(['put', '-', '--name', 'd', '-a', 'date=2026-11-27'], around);
+  await attacca(['put', '-', '--name', 'text', '-a', 'date:str=2026-11-27'], around);
+  await attacca(['tag', 'text', '--set', 'checked=2026-11-28'], around);
+  const query = async (selector: string) => (await attacca(['query', selector], around)).out;
+  assert.equal(await query('date = 2026-11-27'), 'd\n');
+  assert.equal(await query('date = "2026-11-27"'), 'text\n');
+  assert.equal(await query('checked in 2026-11-27..2026-11-29'), 'text\n');
+});
+
+test('where nothing is found, keys that no object has are told, on standard error', async () => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'model[3]' });
+  await withSteps(member);
+  await member.catalog.defineCollection('train');
+  const around = { pool: pool.address };
+  const prm = 'no object has "prm"; did you mean "param"?\n';
+  const stpe = 'no object has "stpe"; did you mean "step"?\n';
+  const head = 'COUNT  VALUE\n';
+  const runs = [
+    [['query', 'prm = "t"'], '', prm],
+    [['query', 'prm = "t" and stpe < 5', '-l'], '', prm + stpe],
+    [['query', 'prm = "t"', '--count'], '0\n', prm],
+    [['query', '.bytez > 3'], '', 'no object has ".bytez"; did you mean ".bytes"?\n'],
+    [['query', 'hastings = 3'], '', 'no object has "hastings"\n'],
+    [['query', 'prm = "t"', '--quiet'], '', ''],
+    [['query', 'prm = "t" or step = 3', '--limit', '1', '--sort', 'name'], 't/3\n', ''],
+    [['query', 'step = 77'], '', ''],
+    [['ls', '-w', 'prm = "t"'], '', prm],
+    [['ls', 'nothing*'], '', ''],
+    [['stat', '-w', 'prm = "t"'], '', prm],
+    [['get', '-w', 'prm = "t"', '-d', 'none'], '', `nothing is selected\n${prm}`],
+    [['rm', '-w', 'stpe = 1'], '', `${stpe}deleted 0 objects\n`],
+    [['rm', '-w', 'stpe = 1', '-n'], 'would delete 0 objects\n', stpe],
+    [['tag', '-w', 'stpe = 1', '-s', 'a=1'], '', `${stpe}tagged 0 objects\n`],
+    [['facets', 'prm'], head, prm],
+    [['facets', 'prm', '--histogram', '-q'], '', ''],
+    [['facets', 'step', '-w', 'prm = "t"'], head, prm],
+    [['facets', 'the key', '-w', 'prm = "t"'], head, `no object has "the key"\n${prm}`],
+    [['facets', 'step', '-w', 'step > 400'], head, ''],
+    [['collection', 'put', 'train', '-w', 'prm = "t"'], '', `${prm}put 0 objects into "train"\n`],
+  ] as const;
+  await forEachAtOnce(runs, 4, async ([args, out, err]) => {
+    const ran = await attacca(args, around);
+    assert.deepEqual([args, ran.code, ran.out, ran.err], [args, 0, out, err]);
+  });
+  const json = await attacca(['query', 'prm = "t"', '--json'], around);
+  assert.deepEqual([json.code, json.out], [0, '']);
+  assert.deepEqual(jsonLines(json.err), [{ unknownKeys: [{ key: 'prm', meant: 'param' }] }]);
 });
 
 test('query shows attributes, tags over them, and what the pool knows', async () => {

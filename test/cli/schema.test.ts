@@ -32,7 +32,7 @@ test('attributes are checked: as the schema has them, with their name', async ()
       ...['-a', '.maestro.ecmwf.step:str=6'],
     ]),
   ]);
-  assert.deepEqual([text.code, text.err], [0, '']);
+  assert.deepEqual([text.code, text.err], [0, '"x" is not a key of "ecmwf-mars"\n']);
   assert.equal(
     text.out,
     'class=od\ndate=2026-01-31T00:00:00Z\ntime=600\nx=1\nname: class:od,date:20260131,time:600\n',
@@ -41,10 +41,33 @@ test('attributes are checked: as the schema has them, with their name', async ()
     {
       attributes: { class: 'od', date: '2026-01-31T00:00:00Z', time: 600, x: 1 },
       name: 'class:od,date:20260131,time:600',
+      unknown: [{ key: 'x', meant: null }],
     },
   ]);
   assert.deepEqual(jsonLines(maestro.out), [
-    { attributes: { '.maestro.ecmwf.step': 6 }, name: 'step:6' },
+    { attributes: { '.maestro.ecmwf.step': 6 }, name: 'step:6', unknown: [] },
+  ]);
+});
+
+test('keys that a schema does not define are told, with what was likely meant', async () => {
+  const check = (...args: readonly string[]) =>
+    attacca(['schema', 'check', 'ecmwf-mars', '-a', 'class=od', ...args]);
+  const [mistyped, quiet, json, outside] = await Promise.all([
+    check('-a', 'stpe=6', '-a', '.container=run'),
+    check('-a', 'stpe=6', '-q'),
+    check('-a', 'stpe=6', '--json'),
+    check('-a', '.m.stpe=6', '-a', 'step=6', '--namespace', '.m.'),
+  ]);
+  assert.deepEqual(
+    [mistyped.code, mistyped.err],
+    [0, '"stpe" is not a key of "ecmwf-mars"; did you mean "step"?\n'],
+  );
+  assert.deepEqual([quiet.code, quiet.err], [0, '']);
+  assert.deepEqual(jsonLines(json.out)[0]?.['unknown'], [{ key: 'stpe', meant: 'step' }]);
+  assert.deepEqual(outside.err.match(/(?<=did you mean ")[\w.]+/gu), [
+    '.m.class',
+    '.m.step',
+    '.m.step',
   ]);
 });
 

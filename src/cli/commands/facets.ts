@@ -1,5 +1,6 @@
 import type { FacetOptions, FacetValues, Histogram } from '../../client/faceting.js';
 import { counted } from '../../core/counted.js';
+import { printSelector } from '../../core/selector/printer.js';
 import { defineCommand } from '../command.js';
 import { EXIT, UsageError } from '../exit.js';
 import { formatValue, quoted, styleFor } from '../format.js';
@@ -9,7 +10,7 @@ import { rangesOf } from '../looking/ranges.js';
 import { COMMON_OPTIONS, POOL_OPTION, parseCount } from '../options.js';
 import { print, say, stdoutColumns } from '../output.js';
 import { openPool } from '../pool/open.js';
-import { checkedSelector, selecting, WHERE_OPTION } from '../where.js';
+import { checkedSelector, sayUnknownKeys, selecting, WHERE_OPTION } from '../where.js';
 
 const RANGES_DEFAULT = 24;
 
@@ -38,7 +39,8 @@ export const command = defineCommand({
   ],
   async run(context, { options, words }) {
     const [key, ...more] = words;
-    if (key === undefined || more.length > 0) throw new UsageError('it takes one KEY');
+    if (key === undefined || key === '' || more.length > 0)
+      throw new UsageError('it takes one KEY');
     const limit = options.limit === undefined ? undefined : parseCount(options.limit, '--limit');
     const selector = await checkedSelector(options.where ?? '');
     await using session = await openPool(context, options);
@@ -53,6 +55,7 @@ export const command = defineCommand({
         const found = await view.facets(key, { ...asked, limit });
         print(json ? toJson({ ...found, values: [...found.values] }) : valuesText(found, page));
         if (!json && !quiet) for (const line of restOf(found, isTerminal)) say(line);
+        if (found.objects === 0) await sayUnknownKeys(view, having(key, selector), options);
         return;
       }
       const histograms = await view.histograms(key, asked);
@@ -70,10 +73,17 @@ export const command = defineCommand({
       if (histograms.length === 0 && !json && !quiet) {
         say(`no number and no timestamp is found as ${quoted(key)}`);
       }
+      if (histograms.length === 0) await sayUnknownKeys(view, having(key, selector), options);
     });
     return EXIT.ok;
   },
 });
+
+/** What selects the objects that are counted. */
+function having(name: string, selector: string): string {
+  const has = printSelector({ kind: 'has', key: { kind: 'name', name, at: 0 }, at: 0 });
+  return selector.trim() === '' ? has : `${has} and (${selector})`;
+}
 
 /** What the table does not say: its sum to people, what is amiss to all. */
 function restOf(found: FacetValues, isTerminal: boolean): string[] {

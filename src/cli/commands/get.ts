@@ -12,7 +12,7 @@ import { print, say, stdoutIsTerminal } from '../output.js';
 import { type Located, locate } from '../pool/located.js';
 import { joinPool } from '../pool/open.js';
 import type { OutputFormat, WriteOptions } from '../pool/sink.js';
-import { type Chosen, chosenBy, NAMES_OPTIONS, selecting } from '../where.js';
+import { type Chosen, chosenBy, NAMES_OPTIONS, sayUnknownKeys, selecting } from '../where.js';
 
 const STDOUT = 1;
 /** Objects that are waited for at the same time: each is announced, so providers keep it. */
@@ -84,6 +84,7 @@ export const command = defineCommand({
     const names = await namesToGet(chosen, session.view, signal);
     if (chosen.kind === 'selector' && names.length === 0 && !options.quiet) {
       say('nothing is selected');
+      await sayUnknownKeys(session.view, chosen.selector, options);
     }
     const failures = new Failures(context.command, options.json);
     const waiting = new Set<string>();

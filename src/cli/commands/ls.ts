@@ -10,7 +10,7 @@ import { compareBytes, compareNames, objectsTable } from '../looking/objects-tab
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
 import { print, printAll, say, stdoutIsTerminal } from '../output.js';
 import { openPool, type PoolSession } from '../pool/open.js';
-import { checkedSelector, selecting, WHERE_OPTION } from '../where.js';
+import { checkedSelector, sayUnknownKeys, selecting, WHERE_OPTION } from '../where.js';
 
 const OPTIONS = {
   long: {
@@ -41,7 +41,13 @@ export const command = defineCommand({
   async run(context, { options, words }) {
     const selector = await selectorOf(words, options.where);
     await using session = await openPool(context, options);
-    return await selecting(selector, () => list(session, selector, context, options));
+    return await selecting(selector, async () => {
+      const count = await list(session, selector, context, options);
+      if (count === 0 && options.where !== undefined) {
+        await sayUnknownKeys(session.view, selector, options);
+      }
+      return EXIT.ok;
+    });
   },
 });
 
@@ -55,6 +61,7 @@ async function selectorOf(words: readonly string[], where: string | undefined): 
   throw new UsageError('say GLOB or --where SELECTOR, not both; name ~ "GLOB" is a selector too');
 }
 
+/** Prints what is selected; returns how many that are. */
 async function list(
   { view }: PoolSession,
   selector: string,
@@ -67,7 +74,7 @@ async function list(
     rows.sort(compareNames);
     if (options.json) printAll(rows.map(toJson), '\n');
     else printTable(rows, options.attributes, environment, options.quiet);
-    return EXIT.ok;
+    return rows.length;
   }
   const names: string[] = [];
   for await (const name of view.query(selector, { detail: 'name', signal })) names.push(name);
@@ -75,7 +82,7 @@ async function list(
   // To a program names go as they are; on a terminal they must not move the cursor.
   const shown = stdoutIsTerminal() ? names.map(printable) : names;
   printAll(shown, options.null ? '\0' : '\n');
-  return EXIT.ok;
+  return names.length;
 }
 
 function printTable(

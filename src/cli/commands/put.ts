@@ -51,8 +51,8 @@ const OPTIONS = {
     multiple: true,
     value: 'KEY=VALUE',
     help:
-      'an attribute: level=850 is an int, x=1.5 a float, flag=true a bool, a full ISO time with its ' +
-      'zone a timestamp, all else text; KEY:TYPE=VALUE says int, float, bool, str or time',
+      'an attribute: level=850 is an int, x=1.5 a float, flag=true a bool, day=2026-01-31 and ' +
+      'at=2026-01-31T06:00Z timestamps, all else text; KEY:TYPE=VALUE says int, float, bool, str or time',
   },
   as: {
     type: 'string',

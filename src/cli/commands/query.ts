@@ -9,7 +9,7 @@ import { ShownKeys } from '../looking/shown-keys.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, parseCount } from '../options.js';
 import { print, printAll, stdoutIsTerminal } from '../output.js';
 import { openPool, type PoolSession } from '../pool/open.js';
-import { checkedSelector, selecting } from '../where.js';
+import { checkedSelector, sayUnknownKeys, selecting } from '../where.js';
 
 /** Rows that are held at a time: columns fit those that were written until then. */
 const ROWS_AT_ONCE = 2_048;
@@ -70,8 +70,12 @@ export const command = defineCommand({
     await using session = await openPool(context, options);
     await selecting(selector, async () => {
       if (options.explain) await explain(session, selector, options);
-      else if (options.count) await count(session, selector, context, options);
-      else await find(session, selector, { context, options, shown, limit });
+      else {
+        const found = options.count
+          ? await count(session, selector, context, options)
+          : await find(session, selector, { context, options, shown, limit });
+        if (found === 0) await sayUnknownKeys(session.view, selector, options);
+      }
     });
     return EXIT.ok;
   },
@@ -102,11 +106,13 @@ async function count(
   selector: string,
   { signal }: Context,
   { json }: Options,
-): Promise<void> {
+): Promise<number> {
   const found = await view.count(selector, { signal });
   print(json ? toJson({ count: found }) : String(found));
+  return found;
 }
 
+/** Prints what is found; returns how many that are. */
 async function find(
   { view }: PoolSession,
   selector: string,
@@ -116,17 +122,19 @@ async function find(
     readonly shown: ShownKeys;
     readonly limit: number | undefined;
   },
-): Promise<void> {
+): Promise<number> {
+  let found = 0;
   const { context, options, shown, limit } = how;
   const asked: QueryOptions = { sort: options.sort, limit, signal: context.signal };
   const hasKeys = options.show.length > 0;
   if (!options.json && !options.long && !hasKeys) {
     const end = options.null ? '\0' : '\n';
     for await (const names of batches(view.query(selector, { ...asked, detail: 'name' }))) {
+      found += names.length;
       // To a program names go as they are; on a terminal they must not move the cursor.
       printAll(stdoutIsTerminal() ? names.map(printable) : names, end);
     }
-    return;
+    return found;
   }
   const detail = hasKeys ? shown.detail : 'attributes';
   const rows = mapsOf(
@@ -136,19 +144,22 @@ async function find(
   );
   if (options.json) {
     for await (const batch of batches(rows)) {
+      found += batch.length;
       printAll(
         batch.map((row) => toJson(hasKeys ? shown.json(row) : row)),
         '\n',
       );
     }
-    return;
+    return found;
   }
   const style = styleFor(stdoutIsTerminal(), context.environment);
   let table: Table | null = null;
   for await (const batch of batches(rows)) {
+    found += batch.length;
     table ??= new Table(hasKeys ? shown.columns(batch) : ALL_COLUMNS, style);
     print(table.lines(batch.map((row) => (hasKeys ? shown.cells(row) : allCells(row)))));
   }
+  return found;
 }
 
 const ALL_COLUMNS = [{ head: 'NAME' }, { head: 'ATTRIBUTES' }];

@@ -4,17 +4,18 @@ import { counted } from '../../core/counted.js';
 import { AttaccaError } from '../../core/errors.js';
 import { type AttributeDefinition, parseSchema, type Schema } from '../../core/schema/schema.js';
 import { Schemas } from '../../core/schema/schemas.js';
+import { nearest } from '../../core/suggest.js';
 import type { Value, ValueMap } from '../../core/value.js';
 import { actionOf, noWords } from '../actions.js';
 import { parseAttributes } from '../attribute.js';
 import { type Context, defineCommand } from '../command.js';
 import { EXIT, UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
-import { formatTable, formatValue, printable, type Style, styleFor } from '../format.js';
+import { formatTable, formatValue, printable, quoted, type Style, styleFor } from '../format.js';
 import { toJson } from '../json.js';
 import { schemaMap, schemasTable } from '../looking/definitions-text.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
-import { print, stdoutIsTerminal } from '../output.js';
+import { print, say, stdoutIsTerminal } from '../output.js';
 import { openPool } from '../pool/open.js';
 
 const TYPE_CHARACTERS_MAX = 40;
@@ -148,7 +149,7 @@ async function look(
   if (action === 'show')
     print(options.json ? toJson(described(schema)) : schemaText(schema, style));
   else if (options.attr.length > 0) {
-    return check(schema, attributes, new Failures(context.command, options.json), options.json);
+    return check(schema, attributes, new Failures(context.command, options.json), options);
   } else if (options.json) print(toJson(schemaMap(schema)));
   else if (!options.quiet) print(`${headText(schema)}: well formed`);
   return EXIT.ok;
@@ -253,7 +254,29 @@ function nameOf({ naming }: Schema, attributes: ValueMap): Value {
   }
 }
 
-function check(schema: Schema, given: ValueMap, failures: Failures, asJson: boolean): number {
+/** Keys that are given and that the schema does not define, with what was likely meant, or null. */
+function unknownTo(
+  { attributes, namespace }: Schema,
+  given: ValueMap,
+): readonly { readonly key: string; readonly meant: string | null }[] {
+  const keys = attributes.map(({ key }) => key);
+  const isOther = (key: string): boolean =>
+    // What begins with a point has another namespace: it is not for this schema to know.
+    key.startsWith('.') && (namespace === '' || !key.startsWith(namespace));
+  return Object.keys(given)
+    .filter((key) => !keys.includes(key) && !isOther(key))
+    .map((key) => {
+      const inNamespace = attributes.find(({ shortKey }) => shortKey === key);
+      return { key, meant: inNamespace?.key ?? nearest(key, keys)[0] ?? null };
+    });
+}
+
+function check(
+  schema: Schema,
+  given: ValueMap,
+  failures: Failures,
+  { json, quiet }: Options,
+): number {
   const { attributes, problems } = new Schemas([schema]).check(given, [schema.name]);
   for (const { text, ...fields } of problems) {
     failures.add(
@@ -262,12 +285,17 @@ function check(schema: Schema, given: ValueMap, failures: Failures, asJson: bool
   }
   if (problems.length > 0) return failures.end();
   const name = nameOf(schema, attributes);
-  if (asJson) print(toJson({ attributes, name }));
+  const unknown = unknownTo(schema, given);
+  if (json) print(toJson({ attributes, name, unknown }));
   else {
     for (const [key, value] of Object.entries(attributes)) {
       print(`${printable(key)}=${formatValue(value)}`);
     }
     if (typeof name === 'string') print(`name: ${printable(name)}`);
+    for (const { key, meant } of quiet ? [] : unknown) {
+      const mend = meant === null ? '' : `; did you mean ${quoted(meant)}?`;
+      say(`${quoted(key)} is not a key of ${quoted(schema.name)}${mend}`);
+    }
   }
   return EXIT.ok;
 }

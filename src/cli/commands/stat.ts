@@ -8,7 +8,7 @@ import { statText } from '../looking/stat-text.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, stdoutIsTerminal } from '../output.js';
 import { openPool } from '../pool/open.js';
-import { chosenBy, NAMES_OPTIONS, selecting } from '../where.js';
+import { chosenBy, NAMES_OPTIONS, sayUnknownKeys, selecting } from '../where.js';
 
 /** Asked for in one breath, and printed in order. */
 const NAMES_AT_ONCE = 1_024;
@@ -40,6 +40,7 @@ export const command = defineCommand({
       const { selector } = chosen;
       await selecting(selector, async () => {
         for await (const row of view.query(selector, { detail: 'all', signal })) tell(row);
+        if (first) await sayUnknownKeys(view, selector, options);
       });
       return EXIT.ok;
     }

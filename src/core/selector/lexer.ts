@@ -187,6 +187,11 @@ export class Lexer {
     );
   }
 
+  /** The selector from a character on. */
+  textFrom(at: number): string {
+    return this.#characters.slice(at).join('');
+  }
+
   /** Where the character `index` of the text stands that begins at `at`. */
   positionInText(at: number, index: number): number {
     const end = this.#at;

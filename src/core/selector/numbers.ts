@@ -15,6 +15,9 @@ export function integerOf(value: bigint): number | bigint | null {
   return Number.isSafeInteger(number) ? number : value;
 }
 
+/** A range as other languages have it: 0-24 or 0:24. */
+const RANGE_MEANT = /^([+-]?\d{1,20}(?:\.\d{1,20})?)[-:](-?\d{1,20}(?:\.\d{1,20})?)$/u;
+
 /** Reads what begins with a digit or a sign; returns why it cannot, else. */
 export function readNumber(word: string): number | bigint | Float | string {
   if (/^[+-]?inf$/u.test(word)) {
@@ -27,6 +30,8 @@ export function readNumber(word: string): number | bigint | Float | string {
     return value ?? 'an integer has 64 bits: it lies between -2^63 and 2^64 - 1';
   }
   if (!/^[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/u.test(word)) {
+    const [, low, high] = RANGE_MEANT.exec(word) ?? [];
+    if (high !== undefined) return `"${word}" is no number; a range is written ${low}..${high}`;
     return `"${word}" is no number; a text stands in quotes`;
   }
   const value = Number(word);

@@ -15,7 +15,7 @@ import type {
 } from './ast.js';
 import { refuseSelector } from './failure.js';
 import { Lexer, type Token } from './lexer.js';
-import { didYouMean, RESERVED, valueMeant } from './words.js';
+import { didYouMean, listMeant, noValue, RESERVED } from './words.js';
 
 const COMPARATORS: ReadonlyMap<string, Comparator> = new Map([
   ['=', '='],
@@ -305,6 +305,10 @@ class Parser {
   #items(): readonly SelectorItem[] {
     const open = this.#token.at;
     if (!this.#take('[')) {
+      if (this.#isSign('(')) {
+        const meant = listMeant(this.#lexer.textFrom(open));
+        refuseSelector(`a list stands in brackets: did you mean ${meant}?`, open);
+      }
       const item = this.#item();
       if (item.kind === 'range') return [item];
       return refuseSelector('after in comes a range or a list: did you mean =?', open);
@@ -372,7 +376,7 @@ class Parser {
     const constant = CONSTANTS.get(token.text);
     if (constant !== undefined) return constant;
     const word = shortened(token.text);
-    return refuseSelector(`"${word}" is no value: did you mean ${valueMeant(word)}?`, at);
+    return refuseSelector(noValue(word), at);
   }
 }
 

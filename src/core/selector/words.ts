@@ -40,11 +40,24 @@ const VALUES: { readonly [word: string]: string } = {
   ...{ inf: 'inf', infinity: 'inf', nan: 'nan' },
 };
 
-/** What value was likely meant by a word that is none: as a rule a text, without its quotes. */
-export function valueMeant(word: string): string {
+/** Why a word is no value, and what was likely meant: as a rule a text, without its quotes. */
+export function noValue(word: string): string {
   const lower = word.toLowerCase();
   const known = Object.hasOwn(VALUES, lower) ? VALUES[lower] : undefined;
-  return known ?? (/^\.\d/u.test(word) ? `0${word}` : `"${word}"`);
+  const meant = known ?? (/^\.\d/u.test(word) ? `0${word}` : null);
+  // The word stands without quotes here: with them it would be the text that was meant.
+  if (meant !== null) return `${word} is no value: did you mean ${meant}?`;
+  return `${word} is no value; a text stands in quotes: "${word}"`;
+}
+
+const LIST_CHARACTERS_MAX = 40;
+
+/** The list that was likely meant by what begins with a parenthesis. */
+export function listMeant(text: string): string {
+  const [, inside = ''] = /^\(([^()]*)\)/u.exec(text) ?? [];
+  const items = inside.split(',').map((item) => item.trim());
+  const list = `[${items.join(', ')}]`;
+  return inside.trim() === '' || list.length > LIST_CHARACTERS_MAX ? '[...]' : list;
 }
 
 /** What was likely meant by `text`, to be put after a reason; empty when that is not known. */
