@@ -315,7 +315,8 @@ function filtersIn(plan: Plan): number {
 /** Rows of which all together are looked at not much more than {@link LOOKS} times. */
 function spanOf(filters: number): number {
   if (filters <= 1) return WINDOW_ROWS;
-  const rows = 2 ** Math.floor(Math.log2(LOOKS / filters));
+  // The power of two that is not above it.
+  const rows = 1 << (31 - Math.clz32(LOOKS / filters));
   return Math.max(32, Math.min(WINDOW_ROWS, rows));
 }
 

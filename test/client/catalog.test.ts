@@ -72,6 +72,45 @@ test('what is selected comes whole, in pages and parts: found, counted, sorted, 
   assert.equal(await pool.count('.state = "offered"'), (OBJECTS / 4) * 3);
 });
 
+test('facets and histograms of very many values are put together of parts', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'model[0]');
+  const fields = Array.from({ length: 20_000 }, (_, index) => ({
+    name: `f/${index}`,
+    attributes: { value: Math.sin(index) },
+  }));
+  await pool.offerMany(fields, { keep: true });
+  // Of so many distinct values counts come in several parts.
+  const all = await pool.facets('value', { limit: 10 });
+  assert.equal(all.objects, fields.length);
+  const [values] = await pool.histograms('value');
+  const { bins = [], exponent = 0, first = 0 } = values ?? {};
+  const expectedBins = new Array<number>(bins.length).fill(0);
+  for (const { attributes } of fields) {
+    const bin = Math.floor(attributes.value / 2 ** exponent) - first;
+    expectedBins[bin] = (expectedBins[bin] ?? 0) + 1;
+  }
+  assert.ok(bins.length > 16);
+  assert.deepEqual(bins, expectedBins);
+});
+
+test('sorted pages that an answer has no room for go on behind its last row', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'model[0]');
+  const large = 'v'.repeat(60_000);
+  const fields = Array.from({ length: 60 }, (_, index) => ({
+    name: `o/${index}`,
+    attributes: { large, place: (index * 37) % 60 },
+  }));
+  await pool.offerMany(fields, { keep: true });
+  const found = await gathered(pool.query('', { sort: '-place' }));
+  const places = found.map(({ attributes }) => attributes['place']);
+  assert.deepEqual(
+    places,
+    Array.from({ length: 60 }, (_, index) => 59 - index),
+  );
+});
+
 test('a selector that is none points at the character', async (t) => {
   const server = await servePool(t);
   await using pool = await joinApart(server, 'model[0]');
