@@ -33,7 +33,7 @@ export interface ConnectOptions {
 export interface JoinOptions extends ConnectOptions, WaitOptions {
   /** `component` or `component[index]`; `component[*]` takes the lowest index that is free. */
   readonly member: string;
-  /** What the member wants to be seen with. */
+  /** What the member wants to be seen with; `command`: what it runs, if its process does more. */
   readonly info?: ValueMap | undefined;
 }
 

@@ -36,10 +36,11 @@ export class PoolPromise {
   async #close(): Promise<void> {
     const { connection } = this.#seat.client;
     // Leaving, and the end of the connection, have closed them already.
-    if (this.#seat.isGone) return;
-    const closed = this.#seat.ask('close a promise', this.#numbers.length, (w) => {
-      for (const number of this.#numbers) writeClose(w, number);
-    });
+    const closed = this.#seat.isGone
+      ? null
+      : this.#seat.ask('close a promise', this.#numbers.length, (w) => {
+          for (const number of this.#numbers) writeClose(w, number);
+        });
     for (const number of this.#numbers) connection.promises.release(number);
     await closed;
   }

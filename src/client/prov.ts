@@ -160,19 +160,21 @@ function versionRecord({ name, version, state, bytes }: LineageNode): ProvRecord
   };
 }
 
-function stayRecord({ member, since, until, stay }: LineageActivity): ProvRecord {
+function stayRecord({ member, since, until, stay, command }: LineageActivity): ProvRecord {
   return {
     'prov:label': member,
     'prov:startTime': since.toISOString(),
     ...(until === null ? {} : { 'prov:endTime': until.toISOString() }),
     'attacca:stay': stay,
+    ...(command === null ? {} : { 'attacca:command': command }),
   };
 }
 
-function processRecord({ host, pid, command, session }: LineageActivity): ProvRecord {
+/** Members of one process can run programs of their own: the command is of the stay. */
+function processRecord({ host, pid, session }: LineageActivity): ProvRecord {
   return {
     'prov:type': typed('prov:SoftwareAgent'),
-    ...(command === null ? {} : { 'prov:label': command, 'attacca:command': command }),
+    ...(host === null || pid === null ? {} : { 'prov:label': `process ${pid} on ${host}` }),
     ...(host === null ? {} : { 'attacca:host': host }),
     ...(pid === null ? {} : { 'attacca:pid': long(pid) }),
     'attacca:session': long(session),

@@ -71,7 +71,7 @@ export class Seat {
     return names ?? [];
   }
 
-  /** Leaves, with nobody to hear how it went: the caller of join had gone. */
+  /** Leaves, with nobody to hear how it went: LEAVE goes out with what else there is to say. */
   abandon(): void {
     this.#hasLeft = true;
     const { connection } = this.client;

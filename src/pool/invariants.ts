@@ -268,8 +268,13 @@ function checkPromises(pool: PoolState, sums: Sums): void {
     checkWait(pool, sums, promise.timer, WAIT_KIND.grace, promise.id);
   }
   for (const session of pool.sessions.values()) {
-    for (const promise of session.promises.values()) {
+    let held = 0;
+    for (const member of session.members.values()) held += member.promises.size;
+    assert(held === session.promises.size, 'members know their promises, and no others');
+    for (const [number, promise] of session.promises) {
       assert(promise.state === 'open', 'a session holds open promises');
+      const member = pool.members.get(promise.memberId);
+      assert(member?.promises.has(number) === true, 'a member knows its promises');
       assert(pool.promises.get(promise.id) === promise, "the promises of a session are the pool's");
     }
   }

@@ -9,6 +9,7 @@ import { leaseBytesMax } from './memory.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import { Room } from './room.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
+import { commandOf } from './sessions.js';
 import type { PoolState } from './state.js';
 import { versionHas } from './versions.js';
 
@@ -129,7 +130,7 @@ export function members(pool: PoolState): Value {
     session: member.session.id,
     host: member.session.process['host'] ?? null,
     pid: member.session.process['pid'] ?? null,
-    command: member.session.process['command'] ?? null,
+    command: commandOf(member.session.process, member.info),
     sinceMs: pool.now - member.since,
     handles: member.handleCount,
     offers: member.offers,

@@ -13,7 +13,7 @@ import { endPromisesOf } from './promising.js';
 import { abandonRequire, cancelDemand } from './require.js';
 import { Room } from './room.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
-import { type Member, Session } from './sessions.js';
+import { type Member, PROCESS_TEXT_MAX, Session } from './sessions.js';
 import { wantSlab } from './slabs.js';
 import type { PoolState } from './state.js';
 import { beginStay, endStay } from './stays.js';
@@ -22,8 +22,6 @@ import { versionHas, withdrawVersion } from './versions.js';
 
 /** Names of members that are gone are kept for `explain`, the latest so many. */
 const DEPARTED_MAX = 4_096;
-/** Characters of a process's command line, or host, that are kept to be shown. */
-const PROCESS_TEXT_MAX = 1_000;
 
 export function openSession(
   pool: PoolState,
@@ -98,7 +96,8 @@ export function join(
     offers: 0,
     bytesOffered: 0,
     openRequires: 0,
-    activity: beginStay(pool, session, id, name),
+    promises: new Set(),
+    activity: beginStay(pool, session, { id, name, info: message.info }),
   };
   addMember(pool, member);
   const granted = { component, index, deadlineDefaultMs: pool.options.deadlineDefaultMs };

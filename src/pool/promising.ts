@@ -1,4 +1,4 @@
-import { refuse } from '../core/assert.js';
+import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
 import { PROMISE_KIND, type PromiseFields } from '../protocol/index.js';
@@ -40,6 +40,7 @@ export function promise(pool: PoolState, session: Session, message: PromiseField
     timer: 0,
   };
   session.promises.set(message.promise, row);
+  member.promises.add(message.promise);
   addPromise(pool, row);
 }
 
@@ -74,14 +75,17 @@ export function close(pool: PoolState, session: Session, number: number): void {
     refuse('unknown-promise', `Cannot close promise ${number}: there is none with that number`);
   }
   session.promises.delete(number);
+  pool.members.get(row.memberId)?.promises.delete(number);
   closePromise(pool, row);
 }
 
 /** Closes the promises of a member that leaves, or gives those of a dead one their grace. */
 export function endPromisesOf(pool: PoolState, member: Member, how: 'left' | 'crashed'): void {
-  for (const [number, row] of [...member.session.promises]) {
-    if (row.memberId !== member.id) continue;
-    member.session.promises.delete(number);
+  const { promises } = member.session;
+  for (const number of member.promises) {
+    const row = promises.get(number);
+    assert(row?.memberId === member.id, 'a member knows its own promises');
+    promises.delete(number);
     row.memberId = 0;
     if (how === 'left') closePromise(pool, row);
     else {

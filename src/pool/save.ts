@@ -210,6 +210,7 @@ function restoreMember(pool: PoolState, r: StateReader): Member {
     offers: r.u32(),
     bytesOffered: r.u64(),
     openRequires: r.u32(),
+    promises: new Set(),
     activity: r.u32(),
   };
   const hasStay = member.activity !== 0 && pool.provenance.activities.has(member.activity);
@@ -258,6 +259,7 @@ function restorePromises(pool: PoolState, r: StateReader): void {
       const promise = pool.promises.get(r.u32());
       checkSaved(promise !== undefined, 'a promise that a session made is there');
       session.promises.set(number, promise);
+      pool.members.get(promise.memberId)?.promises.add(number);
     }
   }
 }

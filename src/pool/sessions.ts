@@ -1,7 +1,7 @@
 import { assert } from '../core/assert.js';
 import { Writer } from '../core/bytes.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
-import type { ValueMap } from '../core/value.js';
+import type { Value, ValueMap } from '../core/value.js';
 import { KeyMap } from './attributes.js';
 
 /** Handles of a session by the client's numbers: segments, so that a large number costs little. */
@@ -99,8 +99,23 @@ export interface Member {
   offers: number;
   bytesOffered: number;
   openRequires: number;
+  /** What it has promised and not closed, by the client's numbers: a session may have many more. */
+  readonly promises: Set<number>;
   /** Its stay, as it is remembered. */
   activity: number;
+}
+
+/** Characters of a process's command line, or host, that are kept to be shown. */
+export const PROCESS_TEXT_MAX = 1_000;
+
+/**
+ * What a member runs: what it says of itself, as one process can run many programs as members of
+ * their own; else the command of its process.
+ */
+export function commandOf(process: ValueMap, info: ValueMap): Value {
+  const command = info['command'];
+  if (typeof command === 'string') return command.slice(0, PROCESS_TEXT_MAX);
+  return process['command'] ?? null;
 }
 
 const OUT_BYTES = 512;

@@ -2,14 +2,19 @@ import { Reader, Writer } from '../core/bytes.js';
 import type { ValueMap } from '../core/value.js';
 import { readMap, writeMap } from '../core/value-codec.js';
 import { ACTIVITY, STAY } from './provenance.js';
-import type { Session } from './sessions.js';
+import { commandOf, type Member, type Session } from './sessions.js';
 import type { PoolState } from './state.js';
 
 /** A member has joined: what is remembered of its stay, and of the process behind it. */
-export function beginStay(pool: PoolState, session: Session, id: number, name: string): number {
+export function beginStay(
+  pool: PoolState,
+  session: Session,
+  { id, name, info }: Pick<Member, 'id' | 'name' | 'info'>,
+): number {
   const { arena, activities } = pool.provenance;
   const w = new Writer();
-  writeMap(w, { ...session.process, name });
+  const command = commandOf(session.process, info);
+  writeMap(w, { ...session.process, ...(command === null ? {} : { command }), name });
   const told = arena.store(w.bytes, 0, w.at);
   pool.provenance.bytesPresent += arena.bytesOf(told);
   const activity = activities.allocate();
@@ -29,7 +34,7 @@ export function endStay(pool: PoolState, activity: number, how: 'left' | 'crashe
   pool.provenance.forgetIfOver(activity);
 }
 
-/** What a member was: `name`, and of its process `host`, `pid`, `command`, `client`. */
+/** What a member was: `name`, `command`, and of its process `host`, `pid`, `client`. */
 export function toldOfStay(pool: PoolState, activity: number): ValueMap {
   const { arena, activities } = pool.provenance;
   const reader = new Reader();

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { infoOf } from '../../src/cli/exec/spec.js';
 import { parseJobs } from '../../src/cli/jobs/parse.js';
-import { connect } from '../../src/client/index.js';
+import { inOrderOfNeeds } from '../../src/cli/jobs/ring.js';
+import { connect, type Lineage } from '../../src/client/index.js';
 import { testPool } from '../../src/testing/index.js';
 import {
   attacca,
@@ -106,6 +108,102 @@ test('jobs start when their inputs are there, whatever the order of lines', asyn
     assert.match(err, /^(?:attacca run: WARNING.*\n)*attacca run: 5 jobs done in .*\n$/u);
     assert.equal(await readFile(join(directory, 'result'), 'utf8'), 'b\nc\n');
   }
+});
+
+test('what a job makes was made of its own inputs, whatever else the list does', async (t) => {
+  await using pool = await testPool();
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  const input = [
+    '--out x1 -- echo 1 > {x1}',
+    '--out x2 -- echo 2 > {x2}',
+    '--in x1 --out y1 -- cat {x1} > {y1}',
+    '--in x2 --out y2 -- cp {x2} {y2}',
+  ].join('\n');
+  const { code, err } = await attacca(['run', '-j', '1', '-q', '-'], { ...around, input });
+  assert.deepEqual([code, err], [0, '']);
+  const lineages = await Promise.all(
+    ['y1', 'y2'].map((name) => attacca(['lineage', name, '--up', '--json'], around)),
+  );
+  const told = lineages.map(({ out }) => {
+    const [lineage] = jsonLines(out) as unknown as Lineage[];
+    assert.ok(lineage !== undefined);
+    const { nodes, edges, activities } = lineage;
+    return {
+      made: nodes.map(({ name, activity }) => [name, activities[activity ?? -1]?.command]),
+      derived: edges.flatMap((edge) => (edge.kind === 'derived' ? [[edge.from, edge.to]] : [])),
+      used: edges.flatMap((edge) => (edge.kind === 'used' ? [edge.to] : [])),
+      stays: activities.map(({ member, stay }) => [member.replace(/\d+/u, 'N'), stay]),
+    };
+  });
+  const alike = {
+    derived: [[0, 1]],
+    used: [1],
+    stays: [
+      ['exec[N]', 'left'],
+      ['exec[N]', 'left'],
+    ],
+  };
+  assert.deepEqual(told, [
+    {
+      made: [
+        ['y1', 'cat {x1} > {y1}'],
+        ['x1', 'echo 1 > {x1}'],
+      ],
+      ...alike,
+    },
+    {
+      made: [
+        ['y2', 'cp {x2} {y2}'],
+        ['x2', 'echo 2 > {x2}'],
+      ],
+      ...alike,
+    },
+  ]);
+});
+
+test('jobs with objects are members by their commands while they wait, and not behind', async () => {
+  await using pool = await testPool();
+  await using view = await connect({ address: pool.address });
+  const input = "--in x -- cat {x} 'a b' -\n--out y -- false {y}\ntrue\n--in y -- cat {y}\n";
+  const running = startAttacca(['run', '-j', '2', '-q', '--json', '-'], {
+    pool: pool.address,
+    input,
+  });
+  // The first to end is the job that fails; then the one that it feeds.
+  await running.said(/"line":4.*"skipped"/u);
+  await untilDemanded(view, 'x');
+  const members = await view.members();
+  assert.deepEqual(
+    members.map(({ name, requires }) => [name, requires]),
+    [
+      ['run[0]', 0],
+      ['exec[0]', 1],
+    ],
+  );
+  assert.equal(members[1]?.['command'], "cat {x} 'a b' -");
+  assert.match(String(members[0]?.['command']), / run -j 2 -q --json -$/u);
+  running.process.kill('SIGINT');
+  await running.ended;
+  assert.deepEqual(await view.members(), []);
+});
+
+test('a program is told as one would type it, each word as it is', () => {
+  const told = (...words: [string, ...string[]]) => infoOf({ kind: 'words', words }).command;
+  assert.equal(told('sort', '{t/850.npy}', '-o', '{a}'), 'sort {t/850.npy} -o {a}');
+  assert.equal(told('sh', '-c', 'cat "$1"', "it's", ''), `sh -c 'cat "$1"' 'it'\\''s' ''`);
+  // Braces that a shell would expand, or read as a list of commands.
+  assert.equal(told('echo', '{a,b}', '{1..3}', '{', '}'), "echo '{a,b}' '{1..3}' '{' '}'");
+  assert.equal(infoOf({ kind: 'shell', text: 'a > b' }).command, 'a > b');
+  assert.equal(told('x'.repeat(70_000)).length, 1_000);
+});
+
+test('an order of needs has each job behind those that make what it needs', () => {
+  const lines = ['--in b --in c -- cat {b} {c}', '--in a --out b -- cp {a} {b}'];
+  const jobs = parseJobs([...lines, '--out c -- date > {c}', 'true', '--out a -- date > {a}']);
+  assert.deepEqual(
+    inOrderOfNeeds(jobs).map(({ line }) => line),
+    [5, 2, 3, 1, 4],
+  );
 });
 
 test('failures are named; what needs them is skipped, all else is done', async (t) => {

@@ -30,7 +30,7 @@ test('lineage tells what was made of what, of programs that know nothing of it',
   ]);
   assert.match(
     tree.out,
-    /^count of <it> v1, 2 B, by \S+, .* ago\nmade by .*exec.* \(process \d+ on /u,
+    /^count of <it> v1, 2 B, by \S+, .* ago\nmade by sh -c 'wc -l < \{sorted\} > n' \(process \d+ on /u,
   );
   assert.match(
     tree.out,

@@ -120,10 +120,14 @@ test('a lineage as PROV-JSON: versions, stays, processes, and what is between th
     'prov:startTime': '2026-03-01T12:00:00.250Z',
     'prov:endTime': '2026-03-01T12:00:00.250Z',
     'attacca:stay': 'crashed',
+    'attacca:command': 'python model[0].py',
   });
-  assert.deepEqual(document['agent']?.['process:2']?.['attacca:pid' as never], {
-    $: '402',
-    type: 'xsd:long',
+  assert.deepEqual(document['agent']?.['process:2'], {
+    'prov:type': { $: 'prov:SoftwareAgent', type: 'prov:QUALIFIED_NAME' },
+    'prov:label': 'process 402 on node-7',
+    'attacca:host': 'node-7',
+    'attacca:pid': { $: '402', type: 'xsd:long' },
+    'attacca:session': { $: '2', type: 'xsd:long' },
   });
   assert.deepEqual(Object.values(document['wasDerivedFrom'] ?? {}), [
     { 'prov:generatedEntity': map, 'prov:usedEntity': 'version:t/850.v1.1772366400250' },

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Client } from '../../src/client/client.js';
 import { join, type PoolObject } from '../../src/client/index.js';
+import { makePromise } from '../../src/client/pool-promise.js';
+import { Clients } from '../../src/client/tenancy.js';
+import { testPool } from '../../src/testing/index.js';
 import { codeOf, errorOf, joinApart, ramp, servePool, TRANSPORTS } from './support/pools.js';
 
 const LARGE = 65_536;
@@ -338,4 +341,21 @@ describe('rendezvous', () => {
     assert.deepEqual(await open(), { handles: 0, requires: 0, objects: 0 });
     await Promise.all([one.barrier('b', { ...party, index: 0 }), two.barrier('b', party)]);
   });
+});
+
+test('what a member has promised ends when it leaves: its numbers are free again', async () => {
+  await using pool = await testPool();
+  const options = { poolId: '', transport: 'auto', checks: false } as const;
+  const tenancy = new Clients().enter({ address: pool.address, ...options });
+  const { client } = tenancy;
+  client.connection.start();
+  const seat = await client.join('a', {}, {});
+  const promise = await makePromise(seat, [{ name: 'x' }, 'y/*']);
+  assert.equal(client.connection.promises.used, 2);
+  seat.abandon();
+  await promise.close();
+  assert.equal(client.connection.promises.used, 0);
+  const next = await client.join('a', {}, {});
+  await using _again = await makePromise(next, [{ name: 'x' }, 'y/*']);
+  await tenancy.release();
 });

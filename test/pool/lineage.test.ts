@@ -55,6 +55,35 @@ test('two inputs: what is offered was derived from what its member had demanded 
   assert.deepEqual([ask(plot, 'w').labels, ask(plot, 'w').edges], [['w@1'], []]);
 });
 
+test('a member that says what it runs is told by that, one of the same process beside it not', () => {
+  const pool = new Harness();
+  const client = pool.client({ host: 'a', pid: 7, command: 'run jobs' });
+  const [list, job] = [client.join('run'), client.join('exec[*]', { command: 'cat {x} > {y}' })];
+  const long = client.join('exec[*]', { command: 'x'.repeat(5_000) });
+  const strange = client.join('exec[*]', { command: 7 });
+  list.offer('x', 'x');
+  take(job, 'x');
+  job.offer('y', 'y');
+  long.offer('z', 'z');
+  strange.offer('w', 'w');
+  const commandOf = (name: string) => ask(list, name).maker(`${name}@1`)['command'];
+  assert.deepEqual(['x', 'y', 'z', 'w'].map(commandOf), [
+    'run jobs',
+    'cat {x} > {y}',
+    'x'.repeat(1_000),
+    'run jobs',
+  ]);
+  const { host, pid } = ask(list, 'y').maker('y@1');
+  assert.deepEqual([host, pid], ['a', 7], 'the process is that of the session');
+  job.leave().bye();
+  assert.equal(commandOf('y'), 'cat {x} > {y}', 'also when it is gone');
+  const rows = list.members().value() as unknown as { readonly command: Value }[];
+  assert.deepEqual(
+    rows.map(({ command }) => String(command).length),
+    [8, 1_000, 8],
+  );
+});
+
 test('a loop: each offer was derived from what was demanded since the offers before', () => {
   const pool = new Harness();
   const [source, worker] = [pool.member('source'), pool.member('worker')];

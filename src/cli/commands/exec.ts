@@ -2,7 +2,7 @@ import { defineCommand } from '../command.js';
 import { parseLifetime, parseTimeout } from '../duration.js';
 import { Forwarding } from '../exec/forwarding.js';
 import { endSentence, exitCodeOfEnd } from '../exec/program.js';
-import { execSpec, FILE_OPTIONS, type Program } from '../exec/spec.js';
+import { execSpec, FILE_OPTIONS, infoOf, type Program } from '../exec/spec.js';
 import { ExecTask } from '../exec/task.js';
 import { EXIT, ExitWith, UsageError } from '../exit.js';
 import { dieBy } from '../interrupts.js';
@@ -68,7 +68,7 @@ export const command = defineCommand({
     using forwarding = new Forwarding(false);
     const { signal } = forwarding;
     try {
-      const { session, seat } = await joinPool({ ...context, signal }, options);
+      const { session, seat } = await joinPool({ ...context, signal }, options, infoOf(program));
       await using _session = session;
       await using store = new Store(seat);
       const task = new ExecTask(spec, {

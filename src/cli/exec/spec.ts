@@ -1,11 +1,21 @@
 import { checkNameText } from '../../protocol/index.js';
 import { UsageError } from '../exit.js';
 import { quoted } from '../format.js';
+import { shellQuote } from '../shell-quote.js';
 
 /** What is run: words as they are, or a text for the shell. */
 export type Program =
   | { readonly kind: 'words'; readonly words: readonly [string, ...string[]] }
   | { readonly kind: 'shell'; readonly text: string };
+
+/** Characters of a program's text that others are shown. */
+const SHOWN_CHARACTERS_MAX = 1_000;
+
+/** What a member that runs a program says of itself: the program, to be pasted into a shell. */
+export function infoOf(program: Program): { readonly command: string } {
+  const text = program.kind === 'shell' ? program.text : program.words.map(shellQuote).join(' ');
+  return { command: text.slice(0, SHOWN_CHARACTERS_MAX) };
+}
 
 /** A file that stands for an object. */
 interface FileSpec {

@@ -78,6 +78,7 @@ export class ExecTask {
       ...(options.replace === true ? [] : outputs.map(({ name }) => isOffered(view, name))),
     ]);
     this.#promise = promise;
+    if (this.#isClosed) await this.close();
     this.#isMade = options.replace !== true && looks.every((isThere) => isThere);
     const taken = outputs.find((_output, index) => looks[index] === true);
     if (taken !== undefined) throw alreadyOffered(taken.name);

@@ -12,7 +12,6 @@ import { readLines, tellTerminal } from '../input.js';
 import { toJson } from '../json.js';
 import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
-import { Store } from '../pool/store.js';
 import { Progress } from '../progress.js';
 import { type Job, parseJobs } from './parse.js';
 import { type JobEnd, JobRunner } from './runner.js';
@@ -72,12 +71,10 @@ export async function runJobs(
   using forwarding = new Forwarding(true);
   const { session, seat } = await joinPool({ ...context, signal: forwarding.signal }, options);
   await using _session = session;
-  await using store = new Store(seat);
   const report = new JobReport(options);
   const runner = new JobRunner(jobs, {
     seat,
     view: session.view,
-    store,
     forwarding,
     environment: { ...context.environment, ATTACCA_POOL: session.address },
     limit,

@@ -3,7 +3,7 @@ import { UsageError } from '../exit.js';
 import { quoted } from '../format.js';
 import { parseCommandLine } from '../options.js';
 import { plainWords, shellWords } from '../shell-words.js';
-import { refuseRing } from './ring.js';
+import { inOrderOfNeeds } from './ring.js';
 
 /** One line of a list of jobs. */
 export interface Job {
@@ -43,7 +43,8 @@ export function parseJobs(lines: readonly string[]): Job[] {
     }
     jobs.push({ line, text, spec });
   }
-  refuseRing(jobs);
+  // For its refusal of a ring.
+  inOrderOfNeeds(jobs);
   return jobs;
 }
 

@@ -13,11 +13,11 @@ interface Link {
 }
 
 /**
- * Refuses a list in which jobs need each other in a ring: each would wait for the next for ever.
- * Each job and each input is looked at once, and a chain may be as long as the list, so nothing
- * recurs.
+ * The jobs in an order in which each stands behind those that make what it needs. Refuses a list in
+ * which jobs need each other in a ring: each would wait for the next for ever. Each job and each
+ * input is looked at once, and a chain may be as long as the list, so nothing recurs.
  */
-export function refuseRing(jobs: readonly Job[]): void {
+export function inOrderOfNeeds(jobs: readonly Job[]): Job[] {
   const makers = new Map<string, Job>();
   for (const job of jobs) for (const { name } of job.spec.outputs) makers.set(name, job);
   const cleared = new Set<Job>();
@@ -25,6 +25,7 @@ export function refuseRing(jobs: readonly Job[]): void {
     const ring = ringFrom(job, makers, cleared);
     if (ring !== null) throw new UsageError(ringText(ring));
   }
+  return [...cleared];
 }
 
 /** A job whose inputs are being followed: the first of them that was not looked at yet. */
@@ -33,7 +34,7 @@ interface Step {
   next: number;
 }
 
-/** Follows needs from a job, depth first; what leads to no ring is `cleared`. */
+/** Follows needs from a job, depth first; what leads to no ring is `cleared`, needs first. */
 function ringFrom(start: Job, makers: ReadonlyMap<string, Job>, cleared: Set<Job>): Link[] | null {
   const path: Step[] = [];
   const onPath = new Map<Job, number>();

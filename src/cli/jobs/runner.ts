@@ -2,13 +2,16 @@ import { setMaxListeners } from 'node:events';
 import type { PoolView } from '../../client/pool-view.js';
 import type { Seat } from '../../client/seat.js';
 import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
 import type { Forwarding } from '../exec/forwarding.js';
 import { endText } from '../exec/program.js';
+import { infoOf } from '../exec/spec.js';
 import { ExecTask } from '../exec/task.js';
 import { ExitWith } from '../exit.js';
 import { quoted } from '../format.js';
-import type { PutOptions, Store } from '../pool/store.js';
+import { type PutOptions, Store } from '../pool/store.js';
 import type { Job } from './parse.js';
+import { inOrderOfNeeds } from './ring.js';
 
 /**
  * How a job has ended. `there`: it has not run, as all that it makes was there before; `skipped`:
@@ -23,9 +26,9 @@ export interface JobEnd {
 }
 
 interface RunnerOptions {
+  /** The member that the list is. */
   readonly seat: Seat;
   readonly view: PoolView;
-  readonly store: Store;
   readonly forwarding: Forwarding;
   readonly environment: NodeJS.ProcessEnv;
   /** So many programs run at the same time. */
@@ -38,9 +41,13 @@ interface RunnerOptions {
   readonly onEnd: (end: JobEnd) => void;
 }
 
-const MADE = 'what it makes is there already';
+type Outcome = Pick<JobEnd, 'kind' | 'why' | 'exitCode'>;
 
-/** Slots for programs, first come, first served. */
+const MADE = 'what it makes is there already';
+/** So many jobs are members at the same time: programs that they start want to join, too. */
+const JOINED_MAX = LIMITS.membersMax / 4;
+
+/** Slots, first come, first served. */
 class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -68,11 +75,18 @@ class Slots {
  * Runs jobs over one connection: each starts when its inputs are there and a slot is free. All
  * needs and promises are announced at the begin, so the order of the list does not matter. When a
  * job fails, those that need what it was to make are skipped.
+ *
+ * A job with objects is a member of its own, so that what it makes is told to be made of its inputs
+ * alone. Of a list longer than may be members those behind join as others leave, needs first: one
+ * that has joined never waits for one that has not.
  */
 export class JobRunner {
   readonly #jobs: readonly Job[];
   readonly #options: RunnerOptions;
   readonly #slots: Slots;
+  /** When a job may join. */
+  readonly #turns = new Map<Job, Promise<void>>();
+  readonly #places = new Slots(JOINED_MAX);
   /** The job that makes an object, and what ends the waits for it. */
   readonly #makers = new Map<string, { readonly job: Job; readonly gone: AbortController }>();
   running = 0;
@@ -97,6 +111,10 @@ export class JobRunner {
 
   async run(): Promise<JobEnd[]> {
     const jobs = this.#jobs;
+    for (const job of inOrderOfNeeds(jobs)) {
+      const { inputs, outputs } = job.spec;
+      if (inputs.length + outputs.length > 0) this.#turns.set(job, this.#places.take());
+    }
     return await Promise.all(jobs.map((job) => this.#runOne(job)));
   }
 
@@ -112,9 +130,27 @@ export class JobRunner {
     return end;
   }
 
-  async #outcome(job: Job): Promise<Pick<JobEnd, 'kind' | 'why' | 'exitCode'>> {
-    const { seat, view, store, forwarding, environment, stdout, options } = this.#options;
+  async #outcome(job: Job): Promise<Outcome> {
+    const { seat, forwarding } = this.#options;
+    const turn = this.#turns.get(job);
+    if (turn === undefined) return await this.#outcomeAs(seat, job);
     const { signal } = forwarding;
+    await turn;
+    try {
+      const own = await seat.client.join('exec[*]', infoOf(job.spec.program), { signal });
+      return await this.#outcomeAs(own, job);
+    } catch (error) {
+      const why = signal.aborted ? 'interrupted' : this.#whyNot(job, error, false);
+      return { kind: 'skipped', why, exitCode: null };
+    } finally {
+      this.#places.give();
+    }
+  }
+
+  async #outcomeAs(seat: Seat, job: Job): Promise<Outcome> {
+    const { view, forwarding, environment, stdout, options } = this.#options;
+    const { signal } = forwarding;
+    await using store = new Store(seat);
     const task = new ExecTask(job.spec, {
       seat,
       view,
@@ -155,6 +191,8 @@ export class JobRunner {
       return { kind: hasStarted && !signal.aborted ? 'failed' : 'skipped', why, exitCode: null };
     } finally {
       ended.abort();
+      // LEAVE takes back all that the job has: one message, which nobody waits for.
+      if (seat !== this.#options.seat) seat.abandon();
       await task.close();
     }
   }

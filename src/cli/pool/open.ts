@@ -5,6 +5,7 @@ import { PoolView } from '../../client/pool-view.js';
 import type { Seat } from '../../client/seat.js';
 import { Clients, type Tenancy } from '../../client/tenancy.js';
 import { AttaccaError } from '../../core/errors.js';
+import type { ValueMap } from '../../core/value.js';
 import { socketPathOf } from '../../server/place.js';
 import { readTokenFile, tokenPathOf } from '../../transport/token.js';
 import type { Context } from '../command.js';
@@ -110,16 +111,17 @@ interface Joined {
 
 /**
  * Connects and joins, in one round trip. Without `member` the name is that of the command with the
- * lowest index that is free: `get[0]`.
+ * lowest index that is free: `get[0]`. `info` is what the member says of itself.
  */
 export async function joinPool(
   context: Context,
   options: OpenOptions & { readonly member?: string | undefined },
+  info: ValueMap = {},
 ): Promise<Joined> {
   const { tenancy, address } = enter(context, options);
   const session = new PoolSession(tenancy, address);
   const name = options.member ?? `${context.command}[*]`;
-  const joining = session.client.join(name, {}, {});
+  const joining = session.client.join(name, info, {});
   const seat = await started(context, session, options, joining);
   return { session, seat };
 }
