@@ -92,6 +92,15 @@ export class Column {
     }
   }
 
+  /** Visits terms until a visit returns true; whether one has. */
+  some(visit: (term: number) => boolean): boolean {
+    for (const { terms, used } of this.#segments) {
+      if (used === 0) continue;
+      for (const term of terms) if (term !== 0 && visit(term)) return true;
+    }
+    return false;
+  }
+
   /** Terms whose number may lie in `[low, high]`: those at the ends must be looked at. */
   eachBetween(low: number, high: number, visit: (term: number, number: number) => void): void {
     for (const { terms, numbers, used, lowest, highest } of this.#segments) {

@@ -231,6 +231,11 @@ export class Terms {
     for (const column of this.#keys[key] ?? []) column?.each(visit);
   }
 
+  /** Visits terms of a key until a visit returns true; whether one has. */
+  someOf(key: number, visit: (term: number) => boolean): boolean {
+    return (this.#keys[key] ?? []).some((column) => column?.some(visit));
+  }
+
   column(key: number, kind: number): Column | null {
     return this.#keys[key]?.[kind] ?? null;
   }

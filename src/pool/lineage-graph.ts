@@ -5,13 +5,12 @@ import { Timestamp, type Value } from '../core/value.js';
 import { stateOf } from './looking.js';
 import { findObject, objectName } from './objects.js';
 import { ACTIVITY, ENTITY, ENTITY_FLAG, STAY, USE } from './provenance.js';
-import { Room } from './room.js';
+import type { Room } from './room.js';
 import { OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { PoolState } from './state.js';
 import { toldOfStay } from './stays.js';
 import { versionHas } from './versions.js';
 
-const EDGES_MAX = 10 * LIMITS.lineageNodesMax;
 const STAYS = ['present', 'left', 'crashed'] as const;
 
 /** A node of the answer: a version, or an object without any that is known. */
@@ -37,15 +36,16 @@ export class LineageGraph {
   /** A version is here of which not all is known any more. */
   hasForgotten = false;
   readonly #pool: PoolState;
-  readonly #room = new Room();
+  readonly #room: Room;
   readonly #byEntity = new Map<number, Spot>();
   readonly #byVersion = new Map<number, Spot>();
   readonly #byName = new Map<string, Spot>();
   readonly #places = new Map<number, number>();
   readonly #known = new Set<string>();
 
-  constructor(pool: PoolState) {
+  constructor(pool: PoolState, room: Room) {
     this.#pool = pool;
+    this.#room = room;
   }
 
   /** What an object of that name is now, or was last; null for want of room. */
@@ -114,7 +114,7 @@ export class LineageGraph {
   #edge(key: string, edge: Value): void {
     if (this.#known.has(key)) return;
     this.#known.add(key);
-    if (this.edges.length >= EDGES_MAX || !this.#room.add(this.edges, edge)) this.isCut = true;
+    if (!this.#room.add(this.edges, edge)) this.isCut = true;
   }
 
   /** The version that is offered, or of those that are known the one that was offered last. */

@@ -4,11 +4,17 @@ import { decodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
 import type { Lineage } from '../protocol/index.js';
 import { LineageGraph, type Spot } from './lineage-graph.js';
-import { DeclaredBy, relationsOf } from './relations.js';
+import { Relations } from './relations.js';
 import { Remembered } from './remembered.js';
+import { Room } from './room.js';
 import type { PoolState } from './state.js';
 
 const DEPTH_DEFAULT = 16;
+/**
+ * What an answer holds and reads together: its rows, lists of names, what is remembered. A byte of
+ * any takes some 40 ns, so this bounds the pause to some 30 ms.
+ */
+const WORK_BYTES_MAX = 768 << 10;
 
 /**
  * LINEAGE: what an object was made of and what was made of it, as a graph. What is certain comes
@@ -86,19 +92,18 @@ class Side {
 /** Finds neighbours, and notes in the graph how they hang together. */
 class Walk {
   readonly graph: LineageGraph;
-  readonly #pool: PoolState;
   readonly #remembered: Remembered;
-  readonly #declaredBy: DeclaredBy;
+  readonly #relations: Relations;
+  readonly #room = new Room(WORK_BYTES_MAX);
 
   constructor(pool: PoolState) {
-    this.#pool = pool;
-    this.graph = new LineageGraph(pool);
-    this.#remembered = new Remembered(pool.provenance);
-    this.#declaredBy = new DeclaredBy(pool);
+    this.graph = new LineageGraph(pool, this.#room);
+    this.#remembered = new Remembered(pool.provenance, this.#room);
+    this.#relations = new Relations(pool, this.#room);
   }
 
   get isCut(): boolean {
-    return this.graph.isCut || this.#remembered.isCut || this.#declaredBy.isCut;
+    return this.graph.isCut || this.#relations.isCut || this.#room.isFull;
   }
 
   get hasForgotten(): boolean {
@@ -117,7 +122,7 @@ class Walk {
       }
     }
     if (spot.object === 0) return found;
-    for (const { relation, name } of relationsOf(this.#pool, spot.object)) {
+    for (const { relation, name } of this.#relations.of(spot.object)) {
       const other = this.graph.spotOfName(name);
       if (other === null) continue;
       this.graph.declared(relation, spot, other);
@@ -150,7 +155,7 @@ class Walk {
 
   hasSources(spot: Spot): boolean {
     if (spot.entity !== 0) for (const _ of this.#remembered.runOf(spot.entity)) return true;
-    if (spot.object !== 0) for (const _ of relationsOf(this.#pool, spot.object)) return true;
+    if (spot.object !== 0) for (const _ of this.#relations.of(spot.object)) return true;
     return false;
   }
 
@@ -160,7 +165,8 @@ class Walk {
         for (const _ of this.#remembered.madeOf(use)) return true;
       }
     }
-    return this.#declaredByOf(spot).length > 0;
+    for (const _ of this.#declaredByOf(spot)) return true;
+    return false;
   }
 
   /** What those who offered these had used until they did, of each stay once. */
@@ -193,8 +199,8 @@ class Walk {
   }
 
   /** A version that is not the object's last one is not what others speak of by its name. */
-  #declaredByOf(spot: Spot): ReturnType<DeclaredBy['of']> {
-    return this.graph.isNewest(spot) ? this.#declaredBy.of(spot.name) : [];
+  #declaredByOf(spot: Spot): ReturnType<Relations['to']> | [] {
+    return this.graph.isNewest(spot) ? this.#relations.to(spot.name) : [];
   }
 
   #spotUsedBy(use: number): Spot | null {

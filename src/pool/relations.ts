@@ -1,5 +1,7 @@
+import { LIMITS } from '../core/limits.js';
 import type { Value } from '../core/value.js';
 import { KEY, KEY_NAMES } from './attributes.js';
+import type { Room } from './room.js';
 import { OBJECT, VERSION } from './rows.js';
 import type { PoolState } from './state.js';
 
@@ -9,75 +11,97 @@ const RELATIONS = (['derivedFrom', 'partOf', 'supersedes', 'dependsOn'] as const
   relation: KEY_NAMES[each].slice(1),
 }));
 
-/** Names that are read, and relations that are found, for one answer: bounds the pause. */
-const WORK_MAX = 65_536;
-/** A name in a list takes some ten bytes at least. */
-const NAME_BYTES = 10;
+/** What lists may take to find out who names whom: half of what an answer has, for any pool. */
+const LISTS_BYTES_MAX = 384 << 10;
+/** To read a list takes its bytes and these; to follow one of its names, or an object, others. */
+const LIST_BYTES = 16;
+const FOLLOWED_BYTES = 96;
 
-interface Declared {
+interface Listed {
   readonly relation: string;
-  readonly object: number;
+  readonly term: number;
 }
 
-/** The names that an object says to stand in relation to. */
-export function* relationsOf(
-  pool: PoolState,
-  object: number,
-): Generator<{ readonly relation: string; readonly name: string }> {
-  const { objects, versions, attributes } = pool;
-  const current = objects.get(object, OBJECT.current);
-  const records = [objects.get(object, OBJECT.tags)];
-  if (current !== 0) records.push(versions.get(current, VERSION.attributes));
-  for (const { key, relation } of RELATIONS) {
-    const term = records.map((record) => attributes.termOf(record, key)).find((at) => at !== 0);
-    if (term === undefined) continue;
-    for (const name of namesIn(attributes.valueOf(term))) yield { relation, name };
-  }
-}
-
-/** Who says to stand in relation to a name: looked up once, when it is asked for first. */
-export class DeclaredBy {
+/** Who says to stand in relation to whom, for one answer: each list is read once, for its room. */
+export class Relations {
   readonly #pool: PoolState;
-  #byName: Map<string, Declared[]> | null = null;
+  readonly #room: Room;
+  readonly #names = new Map<number, readonly string[]>();
+  #byName: ReadonlyMap<string, readonly Listed[]> | null = null;
   /** Whether there was too much to be looked at. */
   isCut = false;
 
-  constructor(pool: PoolState) {
+  constructor(pool: PoolState, room: Room) {
     this.#pool = pool;
+    this.#room = room;
   }
 
-  of(name: string): readonly Declared[] {
-    this.#byName ??= this.#all();
-    return this.#byName.get(name) ?? [];
-  }
-
-  #all(): Map<string, Declared[]> {
-    const { terms, attributes, arena } = this.#pool;
-    const found = new Map<string, Declared[]>();
-    let left = WORK_MAX;
+  /** The names that an object says to stand in relation to. */
+  *of(object: number): Generator<{ readonly relation: string; readonly name: string }> {
+    const { objects, versions, attributes } = this.#pool;
+    const current = objects.get(object, OBJECT.current);
+    const records = [objects.get(object, OBJECT.tags)];
+    if (current !== 0) records.push(versions.get(current, VERSION.attributes));
     for (const { key, relation } of RELATIONS) {
-      terms.eachOf(key, (term) => {
-        left -= Math.ceil(arena.size(terms.valueOf(term)) / NAME_BYTES);
-        const names = left <= 0 ? [] : namesIn(attributes.valueOf(term));
-        const objectsMax = Math.max(0, Math.floor(left / Math.max(names.length, 1)));
-        const objects = terms.postings.some(terms.rowsOf(term), objectsMax + 1);
-        if (objects.length > objectsMax) {
-          this.isCut = true;
-          return;
+      const term = records.map((record) => attributes.termOf(record, key)).find((at) => at !== 0);
+      if (term === undefined) continue;
+      for (const name of this.#namesIn(term)) {
+        if (!this.#room.take(FOLLOWED_BYTES)) return;
+        yield { relation, name };
+      }
+    }
+  }
+
+  /** The objects that say to stand in relation to a name. */
+  *to(name: string): Generator<{ readonly relation: string; readonly object: number }> {
+    const { terms } = this.#pool;
+    this.#byName ??= this.#all();
+    for (const { relation, term } of this.#byName.get(name) ?? []) {
+      // No answer has room for more.
+      const objects = terms.postings.some(terms.rowsOf(term), LIMITS.lineageNodesMax);
+      for (const object of objects) {
+        if (!this.#room.take(FOLLOWED_BYTES)) return;
+        yield { relation, object };
+      }
+      if (objects.length === LIMITS.lineageNodesMax) this.isCut = true;
+    }
+  }
+
+  /** By which lists a name is named. */
+  #all(): Map<string, Listed[]> {
+    const { terms } = this.#pool;
+    const found = new Map<string, Listed[]>();
+    let left = LISTS_BYTES_MAX;
+    for (const { key, relation } of RELATIONS) {
+      const isCut = terms.someOf(key, (term) => {
+        left -= this.#costOf(term);
+        if (left < 0) return true;
+        for (const name of this.#namesIn(term)) {
+          const same = found.get(name);
+          if (same === undefined) found.set(name, [{ relation, term }]);
+          else same.push({ relation, term });
         }
-        left -= names.length * objects.length;
-        for (const name of names) {
-          const same = found.get(name) ?? [];
-          found.set(name, same);
-          for (const object of objects) same.push({ relation, object });
-        }
+        return false;
       });
+      if (isCut) this.isCut = true;
     }
     return found;
   }
-}
 
-function namesIn(value: Value): string[] {
-  const list: readonly Value[] = Array.isArray(value) ? value : [value];
-  return [...new Set(list.filter((each) => typeof each === 'string'))];
+  /** The names in a list, each once; none for want of room. */
+  #namesIn(term: number): readonly string[] {
+    const known = this.#names.get(term);
+    if (known !== undefined) return known;
+    if (!this.#room.take(this.#costOf(term))) return [];
+    const value = this.#pool.attributes.valueOf(term);
+    const list: readonly Value[] = Array.isArray(value) ? value : [value];
+    const names = [...new Set(list.filter((each) => typeof each === 'string'))];
+    this.#names.set(term, names);
+    return names;
+  }
+
+  #costOf(term: number): number {
+    const { arena, terms } = this.#pool;
+    return LIST_BYTES + arena.size(terms.valueOf(term));
+  }
 }

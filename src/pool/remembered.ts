@@ -1,22 +1,19 @@
 import { ACTIVITY, ENTITY, ENTITY_FLAG, type Provenance, USE } from './provenance.js';
+import type { Room } from './room.js';
 
-/** Uses and entities that one answer looks at: bounds the pause. */
-const STEPS_MAX = 65_536;
+/** What a use or an entity that is looked at takes of the room of an answer. */
+const ROW_BYTES = 16;
 
 /** Walks what is remembered, for one answer; notes whether something that belongs there lacks. */
 export class Remembered {
   readonly #provenance: Provenance;
-  #left = STEPS_MAX;
+  readonly #room: Room;
   /** Something that was met has been forgotten. */
   hasForgotten = false;
 
-  constructor(provenance: Provenance) {
+  constructor(provenance: Provenance, room: Room) {
     this.#provenance = provenance;
-  }
-
-  /** Whether there was too much to be looked at. */
-  get isCut(): boolean {
-    return this.#left < 0;
+    this.#room = room;
   }
 
   /** The uses of an entity's run, the last one first: it was derived from what they used. */
@@ -68,7 +65,7 @@ export class Remembered {
       entity = activities.getWide(activity, ACTIVITY.entityFirst);
       if (activities.get(activity, ACTIVITY.forgotten) === 1) this.hasForgotten = true;
     }
-    while (entity !== 0 && this.#left-- > 0) {
+    while (entity !== 0 && this.#room.take(ROW_BYTES)) {
       yield entity;
       const next = entities.get(entity, ENTITY.next);
       entity = next === 0 ? 0 : entity + next;
@@ -86,7 +83,7 @@ export class Remembered {
 
   *#chain(last: number, field: number): Generator<number> {
     const { uses } = this.#provenance;
-    for (let use = last; use !== 0 && this.#left-- > 0; ) {
+    for (let use = last; use !== 0 && this.#room.take(ROW_BYTES); ) {
       if (!uses.has(use)) {
         this.hasForgotten = true;
         return;

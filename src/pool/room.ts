@@ -11,8 +11,12 @@ const NAMES_MAX = 100;
 /** Takes rows for one answer for as long as it can hold them. */
 export class Room {
   readonly #writer = new Writer(1_024);
-  #left = ROWS_BYTES_MAX;
+  #left: number;
   #isFull = false;
+
+  constructor(bytesMax: number = ROWS_BYTES_MAX) {
+    this.#left = bytesMax;
+  }
 
   /** Whether a row was left out. */
   get isFull(): boolean {

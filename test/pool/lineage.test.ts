@@ -394,6 +394,23 @@ test('an answer holds so many versions, the nearest, and says that there is more
   assert.equal(ask(two, 'in/7').answer['truncated'], false);
 });
 
+test('a wide graph of declared relations: an answer has an end, and says that there is more', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('m');
+  for (let index = 0; index < 300; index++) {
+    const others = Array.from({ length: 600 }, (_, at) => `w${(index + at + 1) % 900}`);
+    member.offer(`w${index}`, 'x', { attributes: { '.derived-from': others } });
+  }
+  const graph = ask(member, 'w1', 2 ** 32 - 1);
+  assert.deepEqual([graph.edges.length, graph.answer['truncated']], [1_761, true]);
+  assert.equal(graph.root, 'w1@1');
+  // What is near is there as a whole.
+  assert.equal(graph.declared.filter((edge) => edge.startsWith('w1@1 ')).length, 600);
+  // The lists of all who might name it are more than is read, however near the end is.
+  const near = ask(member, 'w1', 1);
+  assert.deepEqual([near.answer['truncated'], near.answer['deeper']], [true, true]);
+});
+
 test('an empty pool gives back what very much needed, and remembers the newest', () => {
   const pool = forgetful({ provenanceLeftMax: 10 });
   const [one, two] = [pool.member('one'), pool.member('two')];
