@@ -1891,8 +1891,8 @@ class RealPool(unittest.TestCase):
             refused("bad-selector", pool.define_collection, one, "step >")
             pool.define_collection(one)
             pool.define_collection(f"{one}-late", f"`{step}` > 3")
-            refused("bad-argument", pool.collect, f"{one}-late", "")
-            refused("unknown-definition", pool.uncollect, f"{one}-no", "")
+            refused("bad-argument", pool.collect, f"{one}-late", "true")
+            refused("unknown-definition", pool.uncollect, f"{one}-no", "true")
             self.assertEqual(pool.collect(one, f'name prefix "{one}/"'), (2, 2, []))
             pool.uncollect(one, f'name = "{one}/x"')
             both = f'.collection in ["{one}", "{one}-late"]'

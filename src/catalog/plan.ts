@@ -372,10 +372,10 @@ export class Planner {
 
 /** What a look at one row costs, and at one of the values that are scanned: measured, in ns. */
 const LOOK_COST = 300;
-const SCAN_COSTS = { numbers: 1, texts: 4, values: 60 } as const;
+const SCAN_COSTS = { numbers: 1, texts: 4, values: 200 } as const;
 
-/** So much is scanned for one plan, in the same units: 20 ms. */
-const SCANNED_MAX = 20_000_000;
+/** So much is scanned for one plan, in the same units: 10 ms. */
+const SCANNED_MAX = 10_000_000;
 
 /** A part of a conjunction that has to scan. */
 interface Scan {

@@ -18,7 +18,7 @@ import { unknownKeys } from './unknown-keys.js';
 const KEPT_MAX = 256;
 
 /** Rows that are looked at one by one for one answer: bounds the pause that it can cause. */
-export const WORK_MAX = 100_000;
+export const WORK_MAX = 32_768;
 
 /** What requests with a selector have in common: what they select, and where they go on. */
 export class Searching {

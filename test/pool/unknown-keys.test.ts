@@ -21,6 +21,7 @@ test('a plan tells the keys that no object has, with those that were likely mean
     { key: 'hastings', meant: null },
   ]);
   // The pool's own keys and patterns are not asked of objects.
+  member.define('collection', 'l', {}).ok();
   assert.deepEqual(unknown('.container = "c" and .collection = "l" and key("temp_*") = 1'), []);
   assert.equal((unknown('a1 = 1 or b1 = 1 or c1 = 1 or d1 = 1 or e1 = 1') as Value[]).length, 4);
   // What an object has no longer is had by none.
