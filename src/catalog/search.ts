@@ -21,7 +21,8 @@ export class Search {
   readonly #plan: Plan;
   readonly #postings: Postings;
   readonly #all: number;
-  readonly #rows = new RowSet();
+  /** Made when it is needed: 8 KiB are much for a search that finds a row or two. */
+  #rows: RowSet | null = null;
   /** One a level of the plan. */
   readonly #scratch: RowSet[] = [];
   /** Rows that were looked at, and what windows count for. */
@@ -74,6 +75,7 @@ export class Search {
     this.#low = low;
     this.#high = high;
     this.#work += WINDOW_WORK;
+    this.#rows ??= new RowSet();
     const rows = this.#rows;
     this.#fill(this.#plan, window, rows, 0);
     if (high - low < WINDOW_ROWS) rows.keep(low, high);
