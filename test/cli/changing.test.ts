@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { connect, join, type Pool } from '../../src/client/index.js';
 import { testPool } from '../../src/testing/index.js';
 import { attacca, jsonLines, shell } from './command.js';
-import { hasScript, typed } from './terminal.js';
+import { noTerminal, typed } from './terminal.js';
 
 async function withSteps(member: Pool, count: number): Promise<void> {
   const items = Array.from({ length: count }, (_, step) => ({
@@ -151,7 +151,7 @@ test('an empty selector, as of a variable that is not set, changes nothing', asy
   assert.equal(await member.count('not has a'), 2);
 });
 
-test('on a terminal it counts and asks first', { skip: !hasScript }, async () => {
+test('on a terminal it counts and asks first', { skip: noTerminal }, async () => {
   await using pool = await testPool();
   await using view = await connect({ address: pool.address });
   await using member = await join({ address: pool.address, member: 'test' });

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { join, type Pool } from '../../src/client/index.js';
 import { testPool } from '../../src/testing/index.js';
 import { attacca, filesOf, jsonLines } from './command.js';
-import { hasScript, typed } from './terminal.js';
+import { noTerminal, typed } from './terminal.js';
 
 /** `r/0` to `r/2` in the container `run`. */
 async function withRun(member: Pool): Promise<void> {
@@ -83,7 +83,7 @@ test('rm deletes what is in a container, and the container only with all of it',
   assert.match(again.err, /\(unknown-definition\)\n$/u);
 });
 
-test('on a terminal rm asks, unless the container is empty', { skip: !hasScript }, async () => {
+test('on a terminal rm asks, unless the container is empty', { skip: noTerminal }, async () => {
   await using pool = await testPool();
   await using member = await join({ address: pool.address, member: 'test' });
   await withRun(member);

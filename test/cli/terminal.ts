@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { attaccaPath, startProgram } from './command.js';
 
-/** Whether there is a program that gives another one a terminal. */
-export const hasScript = /util-linux/u.test(
+/** False where a program can be given a terminal of its own, else why it cannot. */
+export const noTerminal = /util-linux/u.test(
   String(spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout),
-);
+)
+  ? false
+  : 'needs script of util-linux';
 
 /** Runs on a terminal of its own, and types `answer` when something is asked. */
 export async function typed(args: readonly string[], pool: string, answer: string) {
