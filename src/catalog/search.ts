@@ -8,6 +8,7 @@ import { RowSet, WINDOW_BITS, WINDOW_ROWS } from './row-set.js';
 const EXACT = new Set<Plan['kind']>(['none', 'all', 'set', 'rows']);
 /** Up to so many rows are looked at one by one: windows would be filled for very few. */
 const FEW = 128;
+/** Looks at rows, each for one filter, that are taken together in one part of a search. */
 const LOOKS = 16_384;
 /** A window counts for as many rows that are looked at as take its time. */
 const WINDOW_WORK = 200;

@@ -90,7 +90,6 @@ export class Keys {
   }
 }
 
-/** A whole float64 is one when it is told again, too. */
 const WORD_BYTES = 4;
 /** What a key counts for, where attributes are measured. */
 const KEY_BYTES = 4;
@@ -276,6 +275,7 @@ export class Attributes {
   /** As it was said: a float64 that is whole is told as one. */
   valueOf(term: number): Value {
     this.#arena.read(this.#reader, this.terms.valueOf(term), 0);
+    // A whole float64 is one when it is told again, too.
     return readValue(this.#reader, EXACT);
   }
 

@@ -7,8 +7,8 @@ import type { PoolState } from './state.js';
 
 /**
  * The attributes of an offer as its container and the schemas have them: with defaults, coerced, or
- * `schema-mismatch`. Returns the same record when nothing is to be said of it, else a new one, and
- * then frees neither.
+ * `schema-mismatch`. Returns the same record when neither has a say, else a new one; frees
+ * none.
  */
 export function conformed(pool: PoolState, record: number): number {
   const { attributes, definitions } = pool;

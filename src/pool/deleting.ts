@@ -37,7 +37,7 @@ export function deleteObject(
   if (current !== 0) withdrawVersion(pool, current);
 }
 
-/** Refuses with `object-required` what only force would delete. */
+/** Refuses what only force would delete: with `object-required`, or `object-depended-on`. */
 export function checkDelete(
   pool: PoolState,
   object: number,

@@ -98,7 +98,7 @@ async function add(context: Context, options: Options, name: string): Promise<nu
   const tags = tag.length === 0 ? undefined : parseAttributes(tag, '--tag');
   await using session = await openPool(context, options);
   const { view } = session;
-  // A pool takes what parses; what its schemas make of it is told now, and not to who asks for it.
+  // Before it is defined, so that what is wrong is shown at its place in the selector.
   if (where !== undefined) await selecting(where, () => view.explainSelector(where));
   await view.catalog.defineCollection(name, { selector: where, tags, documentation: doc });
   if (options.json) print(toJson({ name, defined: true }));
