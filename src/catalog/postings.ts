@@ -1,6 +1,6 @@
 import { assert } from '../core/assert.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
-import { addLow, BITMAP, checkContainer, hasLow, newContainer, removeLow } from './containers.js';
+import { BITMAP, checkContainer, hasLow } from './containers.js';
 import {
   addRowsOf,
   andBits,
@@ -24,6 +24,19 @@ import {
   removeAt,
 } from './sorted.js';
 import {
+  addManyToDirectory,
+  addToDirectory,
+  DIRECTORY,
+  ENTRIES,
+  ENTRY,
+  entryFrom,
+  freeDirectory,
+  newDirectory,
+  removeFromDirectory,
+  removeManyFromDirectory,
+  rowsInDirectory,
+} from './windows.js';
+import {
   type Claims,
   capacityOf,
   changeCount,
@@ -42,19 +55,14 @@ const ROWS_END = WINDOWS * WINDOW_ROWS;
  */
 const SINGLE = 0x8000_0000;
 
-/** Kinds of blocks, beside those of containers: all rows, sorted; or containers by window. */
+/** A kind of blocks, beside those of containers and of directories: all rows, sorted. */
 const LIST = 3;
-const DIRECTORY = 4;
 
 /** From here on a list that has to grow becomes a directory, if that is the smaller of the two. */
 const LIST_MIN = 128;
 const LIST_MAX = 1_024;
 /** A directory with so few rows becomes a list. */
 const LIST_AGAIN = 64;
-
-/** Behind its head a directory has the count of all rows, then a window and its container each. */
-const ENTRIES = 2;
-const ENTRY = 2;
 
 interface Span {
   isBitmap: boolean;
@@ -95,7 +103,9 @@ export class Postings {
     if (set === 0) return SINGLE + row;
     if (set >= SINGLE) return this.#pair(set - SINGLE, row);
     const head = this.#arena.words(set)[wordAt(set)] as number;
-    return kindOf(head) === LIST ? this.#addToList(set, row) : this.#addToDirectory(set, row);
+    return kindOf(head) === LIST
+      ? this.#addToList(set, row)
+      : addToDirectory(this.#arena, set, row);
   }
 
   /** Removes a row that is in the set. */
@@ -107,7 +117,32 @@ export class Postings {
     }
     const head = this.#arena.words(set)[wordAt(set)] as number;
     if (kindOf(head) === LIST) return this.#removeFromList(set, row);
-    return this.#removeFromDirectory(set, row);
+    return this.#shrunk(removeFromDirectory(this.#arena, set, row));
+  }
+
+  /** As {@link add}, of rows in ascending order. */
+  addMany(set: number, rows: readonly number[]): number {
+    let then = set;
+    let from = 0;
+    for (; from < rows.length && !this.#isDirectory(then); from++) {
+      then = this.add(then, rows[from] as number);
+    }
+    return from === rows.length ? then : addManyToDirectory(this.#arena, then, rows, from);
+  }
+
+  /** As {@link remove}, of rows in ascending order. */
+  removeMany(set: number, rows: readonly number[]): number {
+    if (this.#isDirectory(set)) {
+      return this.#shrunk(removeManyFromDirectory(this.#arena, set, rows));
+    }
+    let then = set;
+    for (const row of rows) then = this.remove(then, row);
+    return then;
+  }
+
+  #isDirectory(set: number): boolean {
+    if (set === 0 || set >= SINGLE) return false;
+    return kindOf(this.#arena.words(set)[wordAt(set)] as number) === DIRECTORY;
   }
 
   has(set: number, row: number): boolean {
@@ -125,6 +160,25 @@ export class Postings {
     const entry = entryFrom(words, at + ENTRIES, count, window);
     if (entry === at + ENTRIES + count * ENTRY || words[entry] !== window) return false;
     return hasLow(this.#arena, words[entry + 1] as number, row & (WINDOW_ROWS - 1));
+  }
+
+  /** Those of some rows, in ascending order, that the set has. */
+  common(set: number, rows: readonly number[]): number[] {
+    const words = set === 0 || set >= SINGLE ? null : this.#arena.words(set);
+    const head = words === null ? 0 : (words[wordAt(set)] as number);
+    if (words === null || kindOf(head) !== LIST) return rows.filter((row) => this.has(set, row));
+    const found: number[] = [];
+    let place = wordAt(set) + 1;
+    const end = place + countOf(head);
+    for (const row of rows) {
+      // What is searched begins where the row before was, and doubles until it has passed.
+      let step = 1;
+      while (place + step < end && (words[place + step] as number) < row) step *= 2;
+      place = lowerBound(words, place + (step >>> 1), Math.min(place + step + 1, end), row);
+      if (place === end) break;
+      if (words[place] === row) found.push(row);
+    }
+    return found;
   }
 
   count(set: number): number {
@@ -145,7 +199,7 @@ export class Postings {
     if (set === 0 || set >= SINGLE) return;
     const words = this.#arena.words(set);
     const at = wordAt(set);
-    if (kindOf(words[at] as number) === DIRECTORY) this.#freeDirectory(set);
+    if (kindOf(words[at] as number) === DIRECTORY) freeDirectory(this.#arena, set);
     else this.#arena.free(set);
   }
 
@@ -304,7 +358,7 @@ export class Postings {
     assert(place === end || words[place] !== row, 'a row is added once');
     if (count === LIST_MAX || count === capacityOf(head)) {
       if (count >= LIST_MIN && (count === LIST_MAX || !isThin(words, at + 1, end))) {
-        return this.#addToDirectory(this.#toDirectory(list), row);
+        return addToDirectory(this.#arena, this.#toDirectory(list), row);
       }
       return this.#addToList(this.#arena.resize(list, count, count + 1), row);
     }
@@ -333,67 +387,28 @@ export class Postings {
     const words = this.#arena.words(list);
     const start = wordAt(list) + 1;
     const end = start + countOf(words[start - 1] as number);
-    let directory = this.#arena.allocate(1 + ENTRY, DIRECTORY);
-    this.#arena.words(directory)[wordAt(directory) + 1] = 0;
+    let directory = newDirectory(this.#arena);
     for (let place = start; place < end; place++) {
-      directory = this.#addToDirectory(directory, words[place] as number);
+      directory = addToDirectory(this.#arena, directory, words[place] as number);
     }
     this.#arena.free(list);
     return directory;
   }
 
-  #addToDirectory(directory: number, row: number): number {
-    const words = this.#arena.words(directory);
-    const at = wordAt(directory);
-    const head = words[at] as number;
-    const count = countOf(head);
-    const window = row >>> WINDOW_BITS;
-    const low = row & (WINDOW_ROWS - 1);
-    const entry = entryFrom(words, at + ENTRIES, count, window);
-    const end = at + ENTRIES + count * ENTRY;
-    if (entry < end && words[entry] === window) {
-      words[entry + 1] = addLow(this.#arena, words[entry + 1] as number, low);
-    } else {
-      const used = 1 + count * ENTRY;
-      if (used + ENTRY > capacityOf(head)) {
-        const moved = this.#arena.resize(directory, used, used + ENTRY);
-        return this.#addToDirectory(moved, row);
-      }
-      words.copyWithin(entry + ENTRY, entry, end);
-      words[entry] = window;
-      words[entry + 1] = newContainer(this.#arena, low);
-      changeCount(words, at, 1);
-    }
-    words[at + 1] = (words[at + 1] as number) + 1;
-    return directory;
+  /** A directory that has lost rows, or what comes in its place. */
+  #shrunk(directory: number): number {
+    const rows = rowsInDirectory(this.#arena, directory);
+    if (rows > LIST_AGAIN) return directory;
+    if (rows > 1) return this.#toList(directory, rows);
+    const [last] = this.some(directory, 1);
+    freeDirectory(this.#arena, directory);
+    return last === undefined ? 0 : SINGLE + last;
   }
 
-  #removeFromDirectory(directory: number, row: number): number {
+  #toList(directory: number, count: number): number {
     const words = this.#arena.words(directory);
     const at = wordAt(directory);
-    const head = words[at] as number;
-    const count = countOf(head);
-    const window = row >>> WINDOW_BITS;
-    const entry = entryFrom(words, at + ENTRIES, count, window);
-    const end = at + ENTRIES + count * ENTRY;
-    assert(entry < end && words[entry] === window, 'a removed row is in the set');
-    const container = words[entry + 1] as number;
-    const left = removeLow(this.#arena, container, row & (WINDOW_ROWS - 1));
-    words[entry + 1] = left;
-    if (left === 0) {
-      words.copyWithin(entry, entry + ENTRY, end);
-      changeCount(words, at, -1);
-    }
-    const rows = (words[at + 1] as number) - 1;
-    words[at + 1] = rows;
-    if (rows <= LIST_AGAIN) return this.#toList(directory);
-    return left === 0 ? this.#arena.fit(directory, 1 + (count - 1) * ENTRY) : directory;
-  }
-
-  #toList(directory: number): number {
-    const words = this.#arena.words(directory);
-    const at = wordAt(directory);
-    const list = this.#arena.allocate(LIST_AGAIN, LIST);
+    const list = this.#arena.allocate(count, LIST);
     const target = this.#arena.words(list);
     const head = wordAt(list);
     let place = head + 1;
@@ -403,19 +418,9 @@ export class Postings {
       const { rows, start, end: last } = this.#findIn(words[entry + 1] as number);
       for (let from = start; from < last; from++) target[place++] = base + (rows[from] as number);
     }
-    changeCount(target, head, place - head - 1);
-    this.#freeDirectory(directory);
+    changeCount(target, head, count);
+    freeDirectory(this.#arena, directory);
     return list;
-  }
-
-  #freeDirectory(directory: number): void {
-    const words = this.#arena.words(directory);
-    const at = wordAt(directory);
-    const end = at + ENTRIES + countOf(words[at] as number) * ENTRY;
-    for (let entry = at + ENTRIES; entry < end; entry += ENTRY) {
-      this.#arena.free(words[entry + 1] as number);
-    }
-    this.#arena.free(directory);
   }
 
   /** Finds the rows of a window: an empty stretch when there are none. */
@@ -463,24 +468,4 @@ export class Postings {
     span.end = span.start + countOf(head);
     return span;
   }
-}
-
-/** The first of `count` entries from `start` on whose window is not below `window`, or the end. */
-function entryFrom(words: Uint32Array, start: number, count: number, window: number): number {
-  if (count === 0) return start;
-  // A large set has rows in every window, and most are added at its end.
-  const last = start + (count - 1) * ENTRY;
-  if ((words[last] as number) <= window) return words[last] === window ? last : last + ENTRY;
-  const even = window - (words[start] as number);
-  if (even >= 0 && even < count && words[start + even * ENTRY] === window) {
-    return start + even * ENTRY;
-  }
-  let low = 0;
-  let high = count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((words[start + middle * ENTRY] as number) < window) low = middle + 1;
-    else high = middle;
-  }
-  return start + low * ENTRY;
 }

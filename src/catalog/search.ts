@@ -116,9 +116,15 @@ export class Search {
       }
       case 'and': {
         const [first, ...others] = plan.parts;
-        const rows = first === undefined ? null : this.#few(first);
-        if (rows === null) return null;
-        return rows.filter((row) => others.every((part) => this.#has(part, row)));
+        let rows = first === undefined ? null : this.#few(first);
+        for (const part of others) {
+          if (rows === null || rows.length === 0) break;
+          rows =
+            part.kind === 'set'
+              ? this.#postings.common(part.set, rows)
+              : rows.filter((row) => this.#has(part, row));
+        }
+        return rows;
       }
       default:
         return null;

@@ -131,6 +131,18 @@ export class Shapes {
     this.#rows.set(shape, field, this.#postings.remove(this.#rows.get(shape, field), row));
   }
 
+  /** As {@link show}, of rows in ascending order. */
+  showMany(shape: number, role: Role, rows: readonly number[]): void {
+    const field = SHAPE[role];
+    this.#rows.set(shape, field, this.#postings.addMany(this.#rows.get(shape, field), rows));
+  }
+
+  /** As {@link hide}, of rows in ascending order. */
+  hideMany(shape: number, role: Role, rows: readonly number[]): void {
+    const field = SHAPE[role];
+    this.#rows.set(shape, field, this.#postings.removeMany(this.#rows.get(shape, field), rows));
+  }
+
   /** All sets of rows that have a key. */
   eachSetOf(key: number, visit: (set: number) => void): void {
     for (let shape = 1; shape < this.#rows.end; shape++) {

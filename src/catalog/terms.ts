@@ -249,6 +249,17 @@ export class Terms {
     this.#rows.set(term, TERM.rows, this.postings.remove(this.#rows.get(term, TERM.rows), row));
   }
 
+  /** As {@link show}, of rows in ascending order. */
+  showMany(term: number, rows: readonly number[]): void {
+    this.#rows.set(term, TERM.rows, this.postings.addMany(this.#rows.get(term, TERM.rows), rows));
+  }
+
+  /** As {@link hide}, of rows in ascending order. */
+  hideMany(term: number, rows: readonly number[]): void {
+    const set = this.#rows.get(term, TERM.rows);
+    this.#rows.set(term, TERM.rows, this.postings.removeMany(set, rows));
+  }
+
   #hash(key: number, bytes: Uint8Array, start: number, end: number): number {
     return hashBytes(bytes, start, end, this.#seed ^ Math.imul(key, SPREAD));
   }

@@ -4,7 +4,7 @@ import { Automaton } from './regex/automaton.js';
 import { programOf } from './regex/program.js';
 import { requiredPieces } from './regex/required.js';
 import { type PatternRefusal, readPattern } from './regex/syntax.js';
-import { encodeUtf8 } from './utf8.js';
+import { utf8Length } from './utf8.js';
 
 /** A compiled regular expression. It remembers what texts have taught it, within a bound. */
 export interface Regex {
@@ -33,7 +33,7 @@ function refuseRegex(why: string, position: number): never {
  * field `position`, in characters from 0, or as `refused` says.
  */
 export function compileRegex(source: string, refused: PatternRefusal = refuseRegex): Regex {
-  if (encodeUtf8(source).length > LIMITS.patternBytesMax) {
+  if (utf8Length(source) > LIMITS.patternBytesMax) {
     refused(`a pattern has at most ${LIMITS.patternBytesMax} bytes`, 0);
   }
   const node = readPattern(source, refused);

@@ -1,7 +1,7 @@
 import { refuse } from './assert.js';
 import { type Reader, Writer } from './bytes.js';
 import { LIMITS } from './limits.js';
-import { decodeUtf8, encodeUtf8 } from './utf8.js';
+import { decodeUtf8, utf8Length, writeUtf8 } from './utf8.js';
 import { Float, Timestamp, VALUE_TYPE, type Value, type ValueMap } from './value.js';
 
 const INT64_MIN = -(2n ** 63n);
@@ -41,21 +41,24 @@ function writeNumber(w: Writer, value: number): void {
   }
 }
 
+/** For one scalar at a time. */
+const SCALAR = new Writer(16);
+
 /**
  * The bytes of a value that is no list and no map. For many small ones: a text, which most are, is
  * written without a writer.
  */
 export function encodeScalar(value: Exclude<Value, readonly Value[] | ValueMap>): Uint8Array {
   if (typeof value !== 'string') {
-    const w = new Writer(16);
-    writeValue(w, value);
-    return w.written();
+    SCALAR.reset();
+    writeValue(SCALAR, value);
+    return SCALAR.bytes.slice(0, SCALAR.at);
   }
-  const text = encodeUtf8(value);
-  const bytes = new Uint8Array(5 + text.length);
+  const length = utf8Length(value);
+  const bytes = new Uint8Array(5 + length);
   bytes[0] = VALUE_TYPE.string;
-  for (let at = 1, size = text.length; at < 5; at++, size >>>= 8) bytes[at] = size & 0xff;
-  bytes.set(text, 5);
+  for (let at = 1, size = length; at < 5; at++, size >>>= 8) bytes[at] = size & 0xff;
+  writeUtf8(bytes, 5, value);
   return bytes;
 }
 

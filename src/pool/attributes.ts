@@ -178,9 +178,9 @@ export class Attributes {
     return this.#arena.word(record, USES);
   }
 
-  /** One more holds the record; who does frees it in the end. */
-  use(record: number): number {
-    if (record !== 0) this.#arena.setWord(record, USES, this.usesOf(record) + 1);
+  /** So many more hold the record; each frees it in the end. */
+  use(record: number, holders = 1): number {
+    if (record !== 0) this.#arena.setWord(record, USES, this.usesOf(record) + holders);
     return record;
   }
 
@@ -238,10 +238,10 @@ export class Attributes {
     return this.#write(count);
   }
 
-  /** Who holds the record does so no longer. */
-  free(record: number): void {
+  /** So many of those who hold the record do so no longer. */
+  free(record: number, holders = 1): void {
     if (record === 0) return;
-    const uses = this.usesOf(record) - 1;
+    const uses = this.usesOf(record) - holders;
     this.#arena.setWord(record, USES, uses);
     if (uses > 0) return;
     for (let place = 0; place < this.count(record); place++) {

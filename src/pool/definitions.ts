@@ -6,7 +6,7 @@ import { parseSchema, type Schema } from '../core/schema/schema.js';
 import { Schemas } from '../core/schema/schemas.js';
 import { parseSelector } from '../core/selector/parser.js';
 import type { StateReader, StateWriter } from '../core/state-codec.js';
-import { encodeUtf8 } from '../core/utf8.js';
+import { utf8Length } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
 import { writeMap } from '../core/value-codec.js';
 import { DEFINITION } from '../protocol/index.js';
@@ -208,7 +208,7 @@ function attributesOf(name: string, value: Value): ValueMap {
   const bad = (why: string): never =>
     refuse('bad-attribute', `Cannot define "${name}": of its attributes ${why}`);
   for (const [key, each] of Object.entries(map)) {
-    const size = encodeUtf8(key).length;
+    const size = utf8Length(key);
     if (size === 0 || size > LIMITS.keyBytesMax) bad('a key is empty, or too long');
     if (isReservedKey(key) || key === KEY_NAMES.container) bad(`"${key}" is the pool's own`);
     if (each === null) bad(`"${key}" is null`);

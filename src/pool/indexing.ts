@@ -74,48 +74,81 @@ function isHidden({ attributes, terms }: PoolState, tags: number, term: number):
   return tags !== 0 && attributes.termOf(tags, terms.keyOf(term)) !== 0;
 }
 
-/** The object's tags become another record: what they hide, and hide no longer, changes too. */
+/** The object's tags become another record, of which it is a holder. */
 export function retag(pool: PoolState, object: number, tags: number): void {
+  retagMany(pool, [object], pool.objects.get(object, OBJECT.tags), tags);
+}
+
+/**
+ * The tags of objects, in ascending order and with the same record of them before, become another
+ * one, which each of them holds: what they hide, and hide no longer, changes too.
+ */
+export function retagMany(
+  pool: PoolState,
+  rows: readonly number[],
+  before: number,
+  tags: number,
+): void {
   const { attributes, shapes, objects } = pool;
-  const before = objects.get(object, OBJECT.tags);
   if (before !== 0) {
-    hideTags(pool, object, before, tags);
-    shapes.hide(attributes.shapeOf(before), 'tagged', object);
+    hideTags(pool, rows, before, tags);
+    shapes.hideMany(attributes.shapeOf(before), 'tagged', rows);
   }
   if (tags !== 0) {
-    showTags(pool, object, before, tags);
-    shapes.show(attributes.shapeOf(tags), 'tagged', object);
+    showTags(pool, rows, before, tags);
+    shapes.showMany(attributes.shapeOf(tags), 'tagged', rows);
   }
-  objects.set(object, OBJECT.tags, tags);
-  attributes.free(before);
+  for (const object of rows) objects.set(object, OBJECT.tags, tags);
+  attributes.free(before, rows.length);
 }
 
 /** Of the tags before those that go; and what of the attributes they alone have hidden is shown. */
-function hideTags(pool: PoolState, object: number, before: number, tags: number): void {
+function hideTags(pool: PoolState, rows: readonly number[], before: number, tags: number): void {
   const { attributes, terms } = pool;
-  const said = saidBy(pool, object);
   for (let place = 0; place < attributes.count(before); place++) {
     const term = attributes.termAt(before, place);
     const key = terms.keyOf(term);
     const now = attributes.termOf(tags, key);
     if (now === term) continue;
-    hideTerm(pool, term, object);
-    const hidden = now === 0 ? attributes.termOf(said, key) : 0;
-    if (hidden !== 0) showTerm(pool, hidden, object);
+    terms.hideMany(term, rows);
+    if (key === KEY.dependsOn) pool.depended.add(pool, term, -rows.length);
+    if (now === 0) eachSaid(pool, rows, key, showTerm);
   }
 }
 
-function showTags(pool: PoolState, object: number, before: number, tags: number): void {
+function showTags(pool: PoolState, rows: readonly number[], before: number, tags: number): void {
   const { attributes, terms } = pool;
-  const said = saidBy(pool, object);
   for (let place = 0; place < attributes.count(tags); place++) {
     const term = attributes.termAt(tags, place);
     const key = terms.keyOf(term);
     const was = attributes.termOf(before, key);
     if (was === term) continue;
-    const shown = was === 0 ? attributes.termOf(said, key) : 0;
-    if (shown !== 0) hideTerm(pool, shown, object);
-    showTerm(pool, term, object);
+    if (was === 0) eachSaid(pool, rows, key, hideTerm);
+    terms.showMany(term, rows);
+    if (key === KEY.dependsOn) pool.depended.add(pool, term, rows.length);
+  }
+}
+
+/** Visits the objects whose attributes have a key, with its term in them. */
+function eachSaid(
+  pool: PoolState,
+  rows: readonly number[],
+  key: number,
+  visit: (pool: PoolState, term: number, object: number) => void,
+): void {
+  const { attributes, shapes } = pool;
+  // Many objects have attributes of one shape.
+  let shape = 0;
+  let place = -1;
+  for (const object of rows) {
+    const said = saidBy(pool, object);
+    if (said === 0) continue;
+    const shapeSaid = attributes.shapeOf(said);
+    if (shapeSaid !== shape) {
+      shape = shapeSaid;
+      place = shapes.placeOf(shape, key);
+    }
+    if (place >= 0) visit(pool, attributes.termAt(said, place), object);
   }
 }
 

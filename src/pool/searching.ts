@@ -24,7 +24,7 @@ export const WORK_MAX = 32_768;
 export class Searching {
   readonly #pool: PoolState;
   readonly #planner: Planner;
-  /** By their texts; the oldest goes first. Nothing but a reading again hangs on them. */
+  /** By their texts; when there are too many, all go. Nothing but a reading again hangs on them. */
   readonly #kept = new Map<string, Compiled>();
 
   constructor(pool: PoolState) {
@@ -50,8 +50,7 @@ export class Searching {
     const kept = this.#kept.get(text);
     if (kept !== undefined) return kept;
     const compiled = this.compiled(meaningOf(parseSelector(text), this.#pool.definitions));
-    const [oldest] = this.#kept.keys();
-    if (oldest !== undefined && this.#kept.size >= KEPT_MAX) this.#kept.delete(oldest);
+    if (this.#kept.size === KEPT_MAX) this.#kept.clear();
     this.#kept.set(text, compiled);
     return compiled;
   }

@@ -3,7 +3,7 @@ import { Reader } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import { isSameValue } from '../core/schema/coerce.js';
-import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
+import { decodeUtf8, utf8Length } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
 import { readValue } from '../core/value-codec.js';
 import {
@@ -17,7 +17,7 @@ import { KEY, KEY_NAMES } from './attributes.js';
 import { storeTags } from './conforming.js';
 import { unknownDefinition } from './definitions.js';
 import { checkDelete, deleteObject } from './deleting.js';
-import { retag, saidBy } from './indexing.js';
+import { retagMany, saidBy } from './indexing.js';
 import { checkRecords, objectName } from './objects.js';
 import { checkUnkeep, unkeep } from './offer.js';
 import { isReservedKey } from './own-keys.js';
@@ -82,9 +82,17 @@ export function tagSelected(pool: PoolState, session: Session, message: TagSelec
 /** The tags that come in the place of some; `attribute`: the term that they would hide, or 0. */
 type Make = (tags: number, attribute: number) => number;
 
+/** Objects that have the same tags, and get the same in their place. */
+interface Alike {
+  readonly before: number;
+  /** Held as long as it stands here; why they cannot have it, else. */
+  readonly after: number | AttaccaError;
+  readonly objects: number[];
+}
+
 /**
- * Tags many objects alike: of those that have the same tags (and the same attribute of the key that
- * is edited), all get the same record then.
+ * Tags many objects alike: those that have the same tags (and the same attribute of the key that
+ * is edited) get the same record then, all at once.
  */
 class Retagging {
   readonly #pool: PoolState;
@@ -94,7 +102,7 @@ class Retagging {
   #cost = 0;
   #unchanged = 0;
   /** By the record before, which is held as long as it stands here, and the attribute. */
-  readonly #made = new Map<number, Map<number, number>>();
+  readonly #alike = new Map<number, Map<number, Alike>>();
 
   /**
    * `make`: the record of tags that comes in the place of one; it itself when nothing changes. Dry,
@@ -114,33 +122,68 @@ class Retagging {
 
   /** Edits them, or so many as one answer has time for; returns which. */
   all(selected: Selected, refusals: Refusals): Selected {
+    const done = this.#gather(selected, refusals);
+    for (const each of this.#alike.values()) for (const alike of each.values()) this.#edit(alike);
+    return done;
+  }
+
+  #gather(selected: Selected, refusals: Refusals): Selected {
+    const { attributes, objects: table } = this.#pool;
     const { objects } = selected;
-    for (const [index, object] of objects.entries()) {
+    let last: Alike | null = null;
+    let cost = 0;
+    for (let index = 0; index < objects.length; index++) {
+      const object = objects[index] as number;
       if (this.#cost > COST_MAX) return { objects: objects.slice(0, index), next: nextOf(object) };
-      refusals.attempt(this.#pool, object, () => this.#edit(object));
+      const before = table.get(object, OBJECT.tags);
+      // Without a key that is edited, those that follow one another are alike as a rule.
+      if (last === null || last.before !== before || this.#key !== 0) {
+        last = this.#alikeOf(object, before);
+        const { after } = last;
+        const count = typeof after === 'number' ? attributes.count(after) : 0;
+        cost = COST_OBJECT + 4 * (attributes.count(before) + count);
+      }
+      this.#cost += cost;
+      if (typeof last.after === 'number') last.objects.push(object);
+      else refusals.add(this.#pool, object, last.after);
     }
     return selected;
   }
 
-  #edit(object: number): void {
-    const { attributes, objects } = this.#pool;
-    const before = objects.get(object, OBJECT.tags);
+  #alikeOf(object: number, before: number): Alike {
+    const { attributes } = this.#pool;
     const attribute =
       this.#key === 0 ? 0 : attributes.termOf(saidBy(this.#pool, object), this.#key);
-    let made = this.#made.get(before);
+    let made = this.#alike.get(before);
     if (made === undefined) {
       made = new Map();
-      this.#made.set(attributes.use(before), made);
+      this.#alike.set(attributes.use(before), made);
     }
-    let then = made.get(attribute);
-    if (then === undefined) {
+    let alike = made.get(attribute);
+    if (alike === undefined) {
       this.#cost += this.#costOf(before);
-      then = this.#make(before, attribute);
-      made.set(attribute, then === before ? attributes.use(then) : then);
+      alike = { before, after: this.#made(before, attribute), objects: [] };
+      made.set(attribute, alike);
     }
-    this.#cost += COST_OBJECT + 4 * (attributes.count(before) + attributes.count(then));
-    if (then === before) this.#unchanged++;
-    else if (!this.#isDry) retag(this.#pool, object, attributes.use(then));
+    return alike;
+  }
+
+  #made(before: number, attribute: number): number | AttaccaError {
+    try {
+      const then = this.#make(before, attribute);
+      return then === before ? this.#pool.attributes.use(then) : then;
+    } catch (error) {
+      if (error instanceof AttaccaError) return error;
+      throw error;
+    }
+  }
+
+  #edit({ before, after, objects }: Alike): void {
+    if (typeof after !== 'number' || objects.length === 0) return;
+    if (after === before) this.#unchanged += objects.length;
+    else if (!this.#isDry) {
+      retagMany(this.#pool, objects, before, this.#pool.attributes.use(after, objects.length));
+    }
   }
 
   /** Lists among the tags may be read whole. */
@@ -155,9 +198,9 @@ class Retagging {
 
   end(): void {
     const { attributes } = this.#pool;
-    for (const [before, made] of this.#made) {
+    for (const [before, made] of this.#alike) {
       attributes.free(before);
-      for (const then of made.values()) attributes.free(then);
+      for (const { after } of made.values()) if (typeof after === 'number') attributes.free(after);
     }
   }
 }
@@ -189,7 +232,7 @@ export function gather(pool: PoolState, message: Gather): Value {
 
 /** The number of a key whose tags are lists. */
 function listKey(pool: PoolState, name: string, value: Value): number {
-  const size = encodeUtf8(name).length;
+  const size = utf8Length(name);
   const isReserved = isReservedKey(name) && name !== KEY_NAMES.collections;
   if (isReserved || size === 0 || size > LIMITS.keyBytesMax || name === KEY_NAMES.container) {
     refuse('bad-attribute', `Cannot gather in "${name}": it is no key of a tag`);
@@ -278,11 +321,14 @@ class Refusals {
       act();
     } catch (error) {
       if (!(error instanceof AttaccaError)) throw error;
-      this.count++;
-      if (this.rows.length >= REFUSALS_MAX) return;
-      const { code, message } = error;
-      this.rows.push({ name: objectName(pool, object), code, message });
+      this.add(pool, object, error);
     }
+  }
+
+  add(pool: PoolState, object: number, { code, message }: AttaccaError): void {
+    this.count++;
+    if (this.rows.length >= REFUSALS_MAX) return;
+    this.rows.push({ name: objectName(pool, object), code, message });
   }
 }
 

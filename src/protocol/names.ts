@@ -1,7 +1,7 @@
 import { refuse } from '../core/assert.js';
 import type { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
-import { countCharacters, encodeUtf8, isUtf8 } from '../core/utf8.js';
+import { countCharacters, encodeUtf8, isUtf8, utf8Length } from '../core/utf8.js';
 
 function badName(why: string): never {
   return refuse('bad-name', `Cannot use the name: ${why}`);
@@ -85,7 +85,7 @@ export function parseMemberName(name: string): MemberName {
   if (component === undefined || HALF_PAIR.test(component)) {
     return refuse('bad-name', `Cannot join as "${name.slice(0, 300)}": no component[index]`);
   }
-  if (encodeUtf8(component).length > LIMITS.memberNameBytesMax) {
+  if (utf8Length(component) > LIMITS.memberNameBytesMax) {
     refuse('bad-name', `Cannot join: the component is over ${LIMITS.memberNameBytesMax} bytes`);
   }
   if (digits === undefined) return { component, index: null };

@@ -25,6 +25,12 @@ function hideLate(pool: PoolState, isLate: (term: number, row: number) => boolea
   terms.show = (term, row) => {
     if (late.get(term)?.delete(row) !== true) show(term, row);
   };
+  terms.hideMany = (term, rows) => {
+    for (const row of rows) terms.hide(term, row);
+  };
+  terms.showMany = (term, rows) => {
+    for (const row of rows) terms.show(term, row);
+  };
   terms.release = (term) => {
     if (terms.usesOf(term) === 1) {
       for (const row of late.get(term) ?? []) hide(term, row);

@@ -66,6 +66,7 @@ const large = fc
 const actions = fc.array(
   fc.record({
     kind: fc.constantFrom('add', 'add', 'add', 'remove', 'remove', 'drop', 'free'),
+    together: fc.boolean(),
     slot: fc.nat(SLOTS - 1),
     rows: fc.oneof({ arbitrary: runs, weight: 4 }, { arbitrary: large, weight: 1 }),
     backwards: fc.boolean(),
@@ -80,10 +81,19 @@ class Pair {
   readonly models = Array.from({ length: SLOTS }, () => new Set<number>());
   postings = new Postings();
 
-  act({ kind, slot, rows, backwards }: Actions[number]): void {
+  act({ kind, slot, rows, backwards, together }: Actions[number]): void {
     const model = this.models[slot] as Set<number>;
     let set = this.handles[slot] as number;
-    if (kind === 'free') {
+    if (together && kind !== 'free') {
+      const present = kind === 'drop' ? sorted(model).slice(0, rows.length) : rows;
+      const changed = present.filter((row) => model.has(row) !== (kind === 'add'));
+      const change = kind === 'add' ? 'addMany' : 'removeMany';
+      set = this.postings[change](set, changed);
+      for (const row of changed) {
+        if (kind === 'add') model.add(row);
+        else model.delete(row);
+      }
+    } else if (kind === 'free') {
       this.postings.free(set);
       set = 0;
       model.clear();
@@ -330,4 +340,18 @@ test('postings: sets that grow side by side leave little behind, and a churn not
   const all = postings.bytesAllocated;
   addAll(postings, 0, run(1, 1, 1_000_000));
   assert.equal(postings.bytesAllocated, all);
+});
+
+test('postings: what some rows have in common with a set is what it has of them', () => {
+  fc.assert(
+    fc.property(runs, runs, runs, (one, other, asked) => {
+      const postings = new Postings();
+      const set = addAll(postings, 0, new Set([...one, ...other]));
+      const rows = sorted(new Set([...asked, ...one.slice(0, 9)]));
+      assert.deepEqual(
+        postings.common(set, rows),
+        rows.filter((row) => postings.has(set, row)),
+      );
+    }),
+  );
 });

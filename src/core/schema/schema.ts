@@ -2,7 +2,7 @@ import { refuse } from '../assert.js';
 import type { ErrorFields } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { didYouMean } from '../suggest.js';
-import { encodeUtf8 } from '../utf8.js';
+import { utf8Length } from '../utf8.js';
 import type { Value, ValueMap } from '../value.js';
 import { coerceValue } from './coerce.js';
 import { readType } from './read-type.js';
@@ -108,7 +108,7 @@ class SchemaReader {
     const document = this.#document;
     const name = this.#text(document, '', 'schema-name');
     if (name === '') this.#fail('schema-name', 'a schema has a name');
-    if (encodeUtf8(name).length > LIMITS.keyBytesMax) {
+    if (utf8Length(name) > LIMITS.keyBytesMax) {
       this.#fail('schema-name', `a name has at most ${LIMITS.keyBytesMax} bytes`);
     }
     this.#name = name;
@@ -172,7 +172,7 @@ class SchemaReader {
     const shortKey = this.#text(entry, path, 'key');
     const key = `${namespace}${shortKey}`;
     if (shortKey === '') this.#fail(`${path}key`, 'an attribute has a key');
-    if (encodeUtf8(key).length > LIMITS.keyBytesMax) {
+    if (utf8Length(key) > LIMITS.keyBytesMax) {
       this.#fail(`${path}key`, `with its namespace it has more than ${LIMITS.keyBytesMax} bytes`);
     }
     const { type, required, none } = this.#type(entry, path);
@@ -198,7 +198,7 @@ class SchemaReader {
     const text = this.#text(entry, path, 'type');
     const at = `${path}type`;
     if (text === '') this.#fail(at, 'an attribute has a type, such as int()');
-    if (encodeUtf8(text).length > LIMITS.typeBytesMax) {
+    if (utf8Length(text) > LIMITS.typeBytesMax) {
       this.#fail(at, `a type has at most ${LIMITS.typeBytesMax} bytes`, { position: 0 });
     }
     const read = readType(text, (why, position) => this.#fail(at, why, { position }));

@@ -1,5 +1,5 @@
 import { LIMITS } from '../limits.js';
-import { encodeUtf8 } from '../utf8.js';
+import { utf8Length } from '../utf8.js';
 import type { Float, Timestamp } from '../value.js';
 import { refuseSelector } from './failure.js';
 import { readNumber } from './numbers.js';
@@ -28,7 +28,9 @@ const ESCAPES: { readonly [letter: string]: string } = {
   "'": "'",
 };
 
-const isLoneSurrogate = (character: string): boolean => /^[\ud800-\udfff]$/u.test(character);
+/** Where characters are code points, a half of a pair stands alone. */
+const isLoneSurrogate = (character: string): boolean =>
+  character.length === 1 && (character.charCodeAt(0) & 0xf800) === 0xd800;
 
 /** A character as a message can show it. */
 function shown(character: string): string {
@@ -41,22 +43,43 @@ function shown(character: string): string {
 
 /** Where the text passes its limit; null when it does not. */
 function limitAt(text: string): number | null {
+  if (3 * text.length <= LIMITS.selectorBytesMax) return null;
   // Each unit of UTF-16 takes a byte at least: of what is far too long only the start is read.
   const start = text.slice(0, LIMITS.selectorBytesMax + 1);
-  if (encodeUtf8(start).length <= LIMITS.selectorBytesMax) return null;
+  if (utf8Length(start) <= LIMITS.selectorBytesMax) return null;
   let bytes = 0;
   let position = 0;
   for (const character of start) {
-    bytes += encodeUtf8(character).length;
+    bytes += utf8Length(character);
     if (bytes > LIMITS.selectorBytesMax) break;
     position++;
   }
   return position;
 }
 
+/** What a character may be, as bits; by code unit, of ASCII. */
+const BLANK = 1;
+const WORD_START = 2;
+const WORD = 4;
+const NUMBER_START = 8;
+const NUMBER = 16;
+
+const CLASSES = Uint8Array.from({ length: 0x80 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  const has = (pattern: RegExp, bit: number): number => (pattern.test(character) ? bit : 0);
+  return (
+    has(/[ \t\r\n]/u, BLANK) |
+    has(/[A-Za-z_.]/u, WORD_START) |
+    has(/[\w.:-]/u, WORD) |
+    has(/[\d+-]/u, NUMBER_START) |
+    has(/[\w.:+-]/u, NUMBER)
+  );
+});
+
 /** Cuts a selector into tokens, one at a time, from left to right, by code points. */
 export class Lexer {
-  readonly #characters: readonly string[];
+  /** By code points: those of ASCII, as nearly all are, need not be cut for that. */
+  readonly #characters: string | readonly string[];
   #at = 0;
 
   constructor(text: string) {
@@ -64,26 +87,37 @@ export class Lexer {
     if (limit !== null) {
       refuseSelector(`it is longer than ${LIMITS.selectorBytesMax} bytes`, limit);
     }
-    this.#characters = Array.from(text);
+    this.#characters = utf8Length(text) === text.length ? text : Array.from(text);
   }
 
   next(): Token {
-    while (/^[ \t\r\n]$/u.test(this.#characters[this.#at] ?? '')) this.#at++;
+    while (this.#is(BLANK)) this.#at++;
     const at = this.#at;
     const character = this.#characters[at];
     if (character === undefined) return { kind: 'end', at };
     if (character === '"' || character === "'") return { kind: 'text', text: this.#text(), at };
     if (character === '`') return { kind: 'quoted-key', text: this.#quotedKey(), at };
-    if (/^[\d+-]$/u.test(character)) return { kind: 'literal', value: this.#number(), at };
+    if (this.#is(NUMBER_START)) return { kind: 'literal', value: this.#number(), at };
     const follower = this.#characters[at + 1];
     if (character === 'x' && (follower === '"' || follower === "'")) {
       this.#at++;
       return { kind: 'literal', value: this.#bytes(), at };
     }
-    if (/^[A-Za-z_.]$/u.test(character) && !this.#stands('..')) {
-      return { kind: 'word', text: this.#run(/^[\w.:-]$/u), at };
+    if (this.#is(WORD_START) && !this.#stands('..')) {
+      return { kind: 'word', text: this.#run(WORD), at };
     }
     return this.#sign(character);
+  }
+
+  /** Whether the next character is one of a class. */
+  #is(kind: number): boolean {
+    const code = this.#characters[this.#at]?.charCodeAt(0) ?? 0x80;
+    return code < 0x80 && ((CLASSES[code] as number) & kind) !== 0;
+  }
+
+  #cut(start: number, end: number): string {
+    const cut = this.#characters.slice(start, end);
+    return typeof cut === 'string' ? cut : cut.join('');
   }
 
   #stands(text: string): boolean {
@@ -93,11 +127,12 @@ export class Lexer {
     return true;
   }
 
-  /** The characters from here on that match `pattern`, up to `..`. */
-  #run(pattern: RegExp): string {
+  /** The characters of a class from here on, up to `..`. */
+  #run(kind: number): string {
     const start = this.#at;
-    while (pattern.test(this.#characters[this.#at] ?? '') && !this.#stands('..')) this.#at++;
-    return this.#characters.slice(start, this.#at).join('');
+    while (this.#is(kind) && !(this.#characters[this.#at] === '.' && this.#stands('..')))
+      this.#at++;
+    return this.#cut(start, this.#at);
   }
 
   #sign(character: string): Token {
@@ -115,7 +150,7 @@ export class Lexer {
     const at = this.#at;
     // A sign that stands alone is a word of its own.
     this.#at++;
-    const word = `${this.#characters[at]}${this.#run(/^[\w.:+-]$/u)}`;
+    const word = `${this.#characters[at]}${this.#run(NUMBER)}`;
     const value = looksLikeDate(word) ? readTimestamp(word) : readNumber(word);
     return typeof value === 'string' ? refuseSelector(cutLong(value), at) : value;
   }
@@ -131,15 +166,19 @@ export class Lexer {
   #text(): string {
     const open = this.#at++;
     const quote = this.#characters[open];
-    const parts: string[] = [];
+    let text = '';
+    // Of what is copied as it is.
+    let start = this.#at;
     for (;;) {
       const character = this.#quotedCharacter(open, 'a text');
       if (character === quote) break;
-      parts.push(character === '\\' ? this.#escape(open) : character);
+      if (character === '\\') {
+        text += this.#cut(start, this.#at) + this.#escape(open);
+        start = this.#at + 1;
+      }
       this.#at++;
     }
-    this.#at++;
-    return parts.join('');
+    return text + this.#cut(start, this.#at++);
   }
 
   /** The character that an escape means; ends on the last one of the escape. */
@@ -148,7 +187,7 @@ export class Lexer {
     const letter = this.#quotedCharacter(open, 'a text');
     const meant = ESCAPES[letter];
     if (meant !== undefined) return meant;
-    const rest = this.#characters.slice(start, start + 10).join('');
+    const rest = this.#cut(start, start + 10);
     const [all = '', digits = ''] = /^\\u\{([0-9a-fA-F]{1,6})\}/u.exec(rest) ?? [];
     const point = Number.parseInt(digits, 16);
     // Not a number when nothing was found.
@@ -189,7 +228,7 @@ export class Lexer {
 
   /** The selector from a character on. */
   textFrom(at: number): string {
-    return this.#characters.slice(at).join('');
+    return this.#cut(at, this.#characters.length);
   }
 
   /** Where the character `index` of the text stands that begins at `at`. */

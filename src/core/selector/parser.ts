@@ -1,7 +1,7 @@
 import { compileGlob } from '../glob.js';
 import { LIMITS } from '../limits.js';
 import { compileRegex } from '../regex.js';
-import { encodeUtf8 } from '../utf8.js';
+import { utf8Length } from '../utf8.js';
 import { Float, Timestamp } from '../value.js';
 import type {
   Comparator,
@@ -229,7 +229,7 @@ class Parser {
 
   #named(name: string, at: number): SelectorKey {
     if (name === '') refuseSelector('a key is never empty', at);
-    if (encodeUtf8(name).length > LIMITS.keyBytesMax) {
+    if (utf8Length(name) > LIMITS.keyBytesMax) {
       refuseSelector(`a key has at most ${LIMITS.keyBytesMax} bytes`, at);
     }
     return { kind: 'name', name, at };
@@ -274,7 +274,7 @@ class Parser {
     }
     const { text } = token;
     if (kind !== 'glob' && kind !== 'regex') return text;
-    if (encodeUtf8(text).length > LIMITS.patternBytesMax) {
+    if (utf8Length(text) > LIMITS.patternBytesMax) {
       refuseSelector(`a pattern has at most ${LIMITS.patternBytesMax} bytes`, at);
     }
     const refused = (why: string, position: number): never =>
