@@ -7,8 +7,8 @@ import type { Side } from './sides.js';
 
 export const MEASURE_MS = 1_800_000;
 const TAGS_MAX = 20_000;
-/** Of those that are loaded before anything is timed. */
-const WARM_MAX = 10_000;
+/** So many are loaded before anything is timed. */
+const WARM = 10_000;
 /** What is made where all indexes are there: a tenth, but so many. */
 const MORE_LEAST = 10_000;
 /** Each waits for the disk. */
@@ -66,8 +66,7 @@ export class Measurement {
 
   async #create(client: Participant, metric: string): Promise<void> {
     const { count } = this.#population;
-    const warm = Math.min(count / 10, WARM_MAX);
-    await this.#ask(client, 'warmUp', { from: 2 * count, objects: warm });
+    await this.#ask(client, 'warmUp', { from: 2 * count, objects: WARM });
     const created = await this.#ask(client, 'create', { from: 0, objects: count, isFirst: true });
     this.#samples[this.#named(metric)] = numberOf(created, 'perSecond');
   }
