@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   'bad-name': false,
   'bad-attribute': false,
   'bad-space': false,
+  'bad-region': false,
   'bad-argument': false,
   'bad-selector': false,
   'bad-schema': false,

@@ -42,6 +42,12 @@ export const LIMITS = {
   attributeBytesMax: 64 * KiB,
   valueDepthMax: 8,
   dimensionsMax: 16,
+  /** Boxes of which a region is made. */
+  regionBoxesMax: 256,
+  /** Runs of even steps in a region, of all its axes and of its points. */
+  regionRunsMax: 65_536,
+  /** Runs of one set that lie within one another: each is compared with each. */
+  regionWovenRunsMax: 1_024,
   objectsMax: 0x7fff_fff0,
   waitsMax: 4_194_304,
   /** Lifetimes of kept objects that run. */

@@ -1,0 +1,119 @@
+import { refuse } from '../assert.js';
+import type { Reader, Writer } from '../bytes.js';
+import { LIMITS } from '../limits.js';
+import { AxisSet } from './axis-set.js';
+import { type Box, isEmpty, Region } from './region.js';
+import { commonRun, lastOf, type Run } from './runs.js';
+
+/**
+ * A region on the wire, without its shape: u8 dimensions, u16 boxes, then for each box and axis a
+ * set, then the set of points. A set is a varint of runs, and of each run the start as it lies
+ * behind the one before, step and count, as varints (LEB128, below 2^53).
+ */
+export function writeRegion(w: Writer, region: Region): void {
+  w.u8(region.shape.length);
+  w.u16(region.boxes.length);
+  for (const box of region.boxes) for (const axis of box) writeSet(w, axis);
+  writeSet(w, region.points);
+}
+
+function writeSet(w: Writer, { runs }: AxisSet): void {
+  writeVarint(w, runs.length);
+  let before = 0;
+  for (const { start, step, count } of runs) {
+    writeVarint(w, start - before);
+    writeVarint(w, step);
+    writeVarint(w, count);
+    before = start;
+  }
+}
+
+/**
+ * Reads a region of a shape. `bad-message` where it is no region at all, or not as it is written;
+ * `bad-region` where it does not fit the shape.
+ */
+export function readRegion(r: Reader, shape: readonly (number | null)[]): Region {
+  const dimensions = r.u8();
+  const boxes = r.u16();
+  const budget = { runs: LIMITS.regionRunsMax };
+  if (boxes > LIMITS.regionBoxesMax) badRegion('it has too many boxes');
+  const read: Box[] = [];
+  for (let at = 0; at < boxes; at++) {
+    const box: AxisSet[] = [];
+    for (let axis = 0; axis < dimensions; axis++) box.push(readSet(r, budget));
+    if (isEmpty(box)) badRegion('a box is empty');
+    read.push(box);
+  }
+  const points = readSet(r, budget);
+  if (dimensions !== shape.length) {
+    const why = `it has ${dimensions} dimensions, the space has ${shape.length}`;
+    refuse('bad-region', `Cannot use the region: ${why}`);
+  }
+  const pieces = read.map((box) => Region.box(shape, box));
+  if (!points.isEmpty) pieces.push(Region.points(shape, points));
+  return together(shape, pieces);
+}
+
+/** Of pieces that have no element in common: else it is not as it was written. */
+function together(shape: readonly (number | null)[], pieces: readonly Region[]): Region {
+  let all = Region.none(shape);
+  for (const piece of pieces) {
+    if (all.meets(piece)) badRegion('an element is in it twice');
+    all = all.with(piece);
+  }
+  return all;
+}
+
+function readSet(r: Reader, budget: { runs: number }): AxisSet {
+  const size = readVarint(r);
+  budget.runs -= size;
+  if (budget.runs < 0) badRegion('it has too many runs');
+  const runs: Run[] = [];
+  let before = 0;
+  for (let at = 0; at < size; at++) {
+    const start = before + readVarint(r);
+    const step = readVarint(r);
+    const count = readVarint(r);
+    before = start;
+    const run = { start, step, count };
+    const isRun = count > 0 && step > 0 && (count > 1 || step === 1);
+    if (!isRun || !Number.isSafeInteger(lastOf(run))) badRegion('a run has no indices');
+    runs.push(run);
+  }
+  const set = AxisSet.of(runs);
+  if (set.isFlat) return set;
+  if (set.runs.length > LIMITS.regionWovenRunsMax) badRegion('too many runs lie within others');
+  for (const [at, one] of set.runs.entries()) {
+    for (let other = 0; other < at; other++) {
+      if (commonRun(one, set.runs[other] as Run) !== null) badRegion('an index is in it twice');
+    }
+  }
+  return set;
+}
+
+function badRegion(why: string): never {
+  return refuse('bad-message', `Cannot read a region: ${why}`);
+}
+
+function writeVarint(w: Writer, value: number): void {
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) w.u8((rest % 0x80) | 0x80);
+  w.u8(rest);
+}
+
+function readVarint(r: Reader): number {
+  let value = 0;
+  let factor = 1;
+  for (;;) {
+    const byte = r.u8();
+    value += (byte & 0x7f) * factor;
+    if (value > Number.MAX_SAFE_INTEGER) badRegion('a number is 2^53 or more');
+    if (byte < 0x80) {
+      // One way to write each: without zeros at the end.
+      if (byte === 0 && factor > 1) badRegion('a number is longer than it need be');
+      return value;
+    }
+    factor *= 0x80;
+    if (factor > Number.MAX_SAFE_INTEGER) badRegion('a number is 2^53 or more');
+  }
+}
