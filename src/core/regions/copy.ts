@@ -4,7 +4,7 @@ import type { AxisSet } from './axis-set.js';
 import { type Box, countOf, elementAt, type Region } from './region.js';
 import { lastOf, type Run } from './runs.js';
 
-/** Bytes of a region, dense, in the order of its elements, or each box with the first axis fastest. */
+/** Bytes of a region, dense: each box with its last axis fastest, or its first. */
 export interface Laid {
   readonly region: Region;
   readonly bytes: Uint8Array;

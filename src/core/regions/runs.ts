@@ -1,6 +1,6 @@
 import { assert } from '../assert.js';
 
-/** `count` indices from `start` on, `step` apart. A count is 1 at least; of one index the step is 1. */
+/** `count` indices, 1 at least, from `start` on, `step` apart; of one index the step is 1. */
 export interface Run {
   readonly start: number;
   readonly step: number;
