@@ -42,6 +42,8 @@ export const ERROR_CODES = {
   'unknown-object': false,
   'wrong-state': false,
   'already-offered': false,
+  'part-overlap': false,
+  'parts-missing': false,
   'object-mismatch': false,
   'size-mismatch': false,
   'object-required': true,

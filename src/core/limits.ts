@@ -46,6 +46,10 @@ export const LIMITS = {
   regionBoxesMax: 256,
   /** Runs of even steps in a region, of all its axes and of its points. */
   regionRunsMax: 65_536,
+  /** A region as it is encoded. */
+  regionBytesMax: 1 * MiB,
+  /** Parts of one version. */
+  partsMax: 65_536,
   /** Runs of one set that lie within one another: each is compared with each. */
   regionWovenRunsMax: 1_024,
   objectsMax: 0x7fff_fff0,

@@ -19,11 +19,15 @@ export function beginAnew(pool: PoolState): void {
   );
   assert(pool.unboundHead === 0 && pool.failures.size === 0, 'no row of an empty pool is named');
   assert(pool.leaseWaitsByObject.size === 0, 'nobody waits for an object of an empty pool');
-  const { directory, terms, shapes } = pool;
+  const { directory, terms, shapes, partitions, parts, wanted } = pool;
+  pool.regions.clear();
   for (const table of [
     objects,
     handles,
     versions,
+    partitions,
+    parts,
+    wanted,
     waits,
     spaces,
     arena,

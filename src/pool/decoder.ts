@@ -15,6 +15,7 @@ import {
   Offer,
   PromiseFields,
   Query,
+  RegionFields,
   Require,
   Return,
   SetFields,
@@ -38,6 +39,7 @@ export class Decoder {
   readonly declare = new Declare();
   readonly set = new SetFields();
   readonly offer = new Offer();
+  readonly region = new RegionFields();
   readonly withdraw = new Withdraw();
   readonly require = new Require();
   readonly demand = new Demand();

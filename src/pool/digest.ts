@@ -15,6 +15,10 @@ export function digest(pool: PoolState, w: Writer): void {
   w.u64(handles.end);
   w.u64(versions.used);
   w.u64(versions.end);
+  w.u64(pool.partitions.used);
+  w.u64(pool.parts.used);
+  w.u64(pool.parts.end);
+  w.u64(pool.wanted.used);
   w.u64(waits.used);
   w.u64(waits.rows.end);
   w.u64(waits.first());

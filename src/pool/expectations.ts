@@ -5,22 +5,47 @@ import { nameOfMember } from './looking.js';
 import { memberOf, objectName } from './objects.js';
 import { HANDLE, VERSION } from './rows.js';
 import type { PoolState } from './state.js';
+import { regionMismatch } from './wanted.js';
 
-/** What of a consumer's expectation the version does not meet, as an error, or null. */
-export function mismatchOf(pool: PoolState, handle: number, version: number): AttaccaError | null {
+/**
+ * What of a handle's expectation the version does not meet, as an error, or null. `act`: what the
+ * handle wants to do.
+ */
+export function mismatchOf(
+  pool: PoolState,
+  handle: number,
+  version: number,
+  act: 'require' | 'offer a part of' = 'require',
+): AttaccaError | null {
+  const error = expectationMismatch(pool, handle, version, act);
+  return error ?? (act === 'require' ? regionMismatch(pool, handle, version) : null);
+}
+
+function expectationMismatch(
+  pool: PoolState,
+  handle: number,
+  version: number,
+  act: string,
+): AttaccaError | null {
   const { handles, versions, spaces, attributes } = pool;
   const wanted = handles.get(handle, HANDLE.space);
   if (wanted !== 0) {
     const offered = versions.get(version, VERSION.space);
     const [expected, found] = [spaces.bytes(wanted), spaces.bytes(offered)];
     const field = spaceMismatch(expected, spaces.start(wanted), found, spaces.start(offered));
-    if (field !== 0) return spaceError(pool, handle, version, field);
+    if (field !== 0) return spaceError(pool, { handle, version, act }, field);
   }
   const key = attributes.mismatch(
     handles.get(handle, HANDLE.attributes),
     versions.get(version, VERSION.attributes),
   );
-  return key === 0 ? null : attributeError(pool, handle, version, key);
+  return key === 0 ? null : attributeError(pool, { handle, version, act }, key);
+}
+
+interface Compared {
+  readonly handle: number;
+  readonly version: number;
+  readonly act: string;
 }
 
 interface Parties {
@@ -38,14 +63,15 @@ function partiesOf(pool: PoolState, handle: number, version: number): Parties {
   };
 }
 
-function mismatch(parties: Parties, what: string, fields: ErrorFields): AttaccaError {
+function mismatch(act: string, parties: Parties, what: string, fields: ErrorFields): AttaccaError {
   const why = `${parties.consumer} expects another than ${parties.provider} offers`;
-  const message = `Cannot require "${parties.name}": ${what}: ${why}`;
+  const message = `Cannot ${act} "${parties.name}": ${what}: ${why}`;
   return failure('object-mismatch', message, { ...parties, ...fields });
 }
 
-function spaceError(pool: PoolState, handle: number, version: number, field: number): AttaccaError {
+function spaceError(pool: PoolState, compared: Compared, field: number): AttaccaError {
   const { spaces } = pool;
+  const { handle, version, act } = compared;
   const wanted = pool.handles.get(handle, HANDLE.space);
   const given = pool.versions.get(version, VERSION.space);
   const name = spaceFieldName(field);
@@ -53,21 +79,17 @@ function spaceError(pool: PoolState, handle: number, version: number, field: num
   const offered = spaceFieldText(spaces.bytes(given), spaces.start(given), field);
   const fields = { field: name, expected, offered };
   const parties = partiesOf(pool, handle, version);
-  return mismatch(parties, `${name} is ${offered}, not ${expected}`, fields);
+  return mismatch(act, parties, `${name} is ${offered}, not ${expected}`, fields);
 }
 
-function attributeError(
-  pool: PoolState,
-  handle: number,
-  version: number,
-  key: number,
-): AttaccaError {
+function attributeError(pool: PoolState, compared: Compared, key: number): AttaccaError {
   const { attributes } = pool;
+  const { handle, version, act } = compared;
   const field = pool.keys.name(key);
   const fields = {
     field,
     expected: attributes.value(pool.handles.get(handle, HANDLE.attributes), key) ?? null,
     offered: attributes.value(pool.versions.get(version, VERSION.attributes), key) ?? null,
   };
-  return mismatch(partiesOf(pool, handle, version), `the attribute ${field} differs`, fields);
+  return mismatch(act, partiesOf(pool, handle, version), `the attribute ${field} differs`, fields);
 }

@@ -6,11 +6,12 @@ import { levelOf, nameOfMember, readersOf } from './looking.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import { promisesOf, promisesOfName } from './promises.js';
 import { Room, someOf } from './room.js';
-import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG, WAIT } from './rows.js';
+import { HANDLE, HANDLE_STATE, OBJECT, PARTITION, VERSION, VERSION_FLAG, WAIT } from './rows.js';
 import type { Member, PromiseRow } from './sessions.js';
 import type { PoolState } from './state.js';
 import { versionHas } from './versions.js';
 import { type Awaited, awaited, awaitedText } from './waiting.js';
+import { isReady, missingFor } from './wanted.js';
 
 /** Who waits for an object, for whom, since when, and what would end it. */
 export function explainObject(pool: PoolState, object: number): Value {
@@ -83,7 +84,9 @@ function requireRow(pool: PoolState, object: number, handle: number, who: Awaite
   const wait = pool.handles.get(handle, HANDLE.wait);
   const rows = pool.waits.rows;
   const deadline = wait === 0 ? Number.POSITIVE_INFINITY : pool.waits.deadlineOf(wait);
-  const bound = pool.handles.get(handle, HANDLE.version) !== 0;
+  const bound = isReady(pool, handle);
+  const missing = missingFor(pool, handle);
+  const what = missing > 0 ? `${missing} of its elements are` : 'it is';
   return {
     object: objectName(pool, object),
     member,
@@ -93,7 +96,7 @@ function requireRow(pool: PoolState, object: number, handle: number, who: Awaite
     promisedBy: who.promisedBy,
     because: bound
       ? `it is offered: ${member} has only to demand it`
-      : `it is not offered; ${awaitedText(who, member)}`,
+      : `${what} not offered; ${awaitedText(who, member)}`,
     endsWith: bound
       ? `a demand or retract of ${member}`
       : 'an offer, a closed promise, its deadline',
@@ -105,18 +108,16 @@ export function explainWaits(pool: PoolState): Value {
   const room = new Room();
   const waits: Value[] = [];
   const memory: Value[] = [];
-  let object = pool.unboundHead;
-  while (object !== 0 && waits.length < LIMITS.explainRowsMax && !room.isFull) {
-    const waited = object;
-    const who = awaited(pool, waited);
-    forEachHandle(pool, waited, (handle) => {
+  for (const object of waitedObjects(pool)) {
+    if (waits.length >= LIMITS.explainRowsMax || room.isFull) break;
+    const who = awaited(pool, object);
+    forEachHandle(pool, object, (handle) => {
       if (handleState(pool, handle) !== HANDLE_STATE.required) return;
-      if (pool.handles.get(handle, HANDLE.version) !== 0 || room.isFull) return;
+      if (isReady(pool, handle) || room.isFull) return;
       if (waits.length < LIMITS.explainRowsMax) {
-        room.add(waits, requireRow(pool, waited, handle, who));
+        room.add(waits, requireRow(pool, object, handle, who));
       }
     });
-    object = pool.objects.get(object, OBJECT.unboundNext);
   }
   for (const each of pool.leaseWaits.slice(0, LIMITS.explainRowsMax)) {
     const row = {
@@ -179,25 +180,40 @@ export function explainRings(pool: PoolState): Value {
 /** member -> the members that promised what its demands wait for. */
 function waitEdges(pool: PoolState): Map<string, { to: string; object: string }[]> {
   const edges = new Map<string, { to: string; object: string }[]>();
-  let object = pool.unboundHead;
   let count = 0;
-  while (object !== 0 && count < LIMITS.explainRowsMax * 10) {
-    const waited = object;
-    const providers = awaited(pool, waited).promisedBy;
-    if (providers.length > 0) {
-      forEachHandle(pool, waited, (handle) => {
-        if (pool.handles.get(handle, HANDLE.wait) === 0) return;
-        const member: Member = memberOf(pool, handle);
-        const list = edges.get(member.name) ?? [];
-        for (const to of providers) {
-          if (list.some((edge) => edge.to === to)) continue;
-          list.push({ to, object: objectName(pool, waited) });
-          count++;
-        }
-        edges.set(member.name, list);
-      });
-    }
-    object = pool.objects.get(object, OBJECT.unboundNext);
+  for (const object of waitedObjects(pool)) {
+    if (count >= LIMITS.explainRowsMax * 10) break;
+    const providers = awaited(pool, object).promisedBy;
+    if (providers.length === 0) continue;
+    forEachHandle(pool, object, (handle) => {
+      if (pool.handles.get(handle, HANDLE.wait) === 0) return;
+      const member: Member = memberOf(pool, handle);
+      const list = edges.get(member.name) ?? [];
+      for (const to of providers) {
+        if (list.some((edge) => edge.to === to)) continue;
+        list.push({ to, object: objectName(pool, object) });
+        count++;
+      }
+      edges.set(member.name, list);
+    });
   }
   return edges;
+}
+
+/** Objects for whose next version somebody waits, then those whose version lacks parts. */
+function* waitedObjects({
+  objects,
+  partitions,
+  versions,
+  unboundHead,
+}: PoolState): Generator<number> {
+  for (let object = unboundHead; object !== 0; ) {
+    yield object;
+    object = objects.get(object, OBJECT.unboundNext);
+  }
+  for (let partition = 1; partition < partitions.end; partition++) {
+    if (partitions.getWide(partition, PARTITION.missing) === 0) continue;
+    const object = versions.get(partitions.get(partition, PARTITION.version), VERSION.object);
+    if (objects.get(object, OBJECT.unbound) === 0) yield object;
+  }
 }

@@ -13,6 +13,7 @@ import {
   objectName,
   setHandleState,
 } from './objects.js';
+import { isInParts, leaveParts } from './parts.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, VERSION, VERSION_FLAG } from './rows.js';
 import type { Member, Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -139,8 +140,11 @@ export function dispose(pool: PoolState, handle: number): void {
   if (state === HANDLE_STATE.offered) {
     const version = handles.get(handle, HANDLE.version);
     if (!versionHas(pool, version, VERSION_FLAG.scopePool)) wrongState(pool, handle, 'dispose');
-    versions.set(version, VERSION.provider, 0);
-    handles.set(handle, HANDLE.version, 0);
+    if (isInParts(pool, version)) leaveParts(pool, handle);
+    else {
+      versions.set(version, VERSION.provider, 0);
+      handles.set(handle, HANDLE.version, 0);
+    }
   }
   endReaderLease(pool, handle);
   dropHandle(pool, handle);

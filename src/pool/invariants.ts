@@ -3,6 +3,8 @@ import { assert } from '../core/assert.js';
 import { FoundBy } from './found-by.js';
 import { isObject } from './looking.js';
 import { forEachHandle, handleState, objectName } from './objects.js';
+import { bindable, isInParts } from './parts.js';
+import { checkParts, checkWanted, offersInParts } from './parts-check.js';
 import { checkProvenance } from './provenance-check.js';
 import {
   HANDLE,
@@ -15,6 +17,7 @@ import {
   WAIT_KIND,
 } from './rows.js';
 import type { PoolState } from './state.js';
+import { isReady } from './wanted.js';
 
 /**
  * Recounts everything the pool keeps count of, from nothing, and compares: I1 (states), I4 (leases
@@ -32,6 +35,7 @@ export function checkInvariants(pool: PoolState): void {
     failed: 0,
     leases: 0,
     inline: 0,
+    parts: 0,
     unbound: 0,
     waits: 0,
     arena: 0,
@@ -52,6 +56,8 @@ export function checkInvariants(pool: PoolState): void {
   assert(sums.failed === pool.failures.size, 'every reason belongs to a require that failed');
   assert(sums.leases === pool.readerLeases, 'I4: reader leases equal holders');
   assert(sums.inline === pool.bytesInline, 'I5: payloads within messages are counted');
+  assert(sums.parts === pool.parts.used, 'every part is one of a version');
+  assert(pool.partitionsDue.length === 0, 'versions in parts that are over have ended');
   checkUnboundList(pool, sums.unbound);
   checkMembers(pool);
   checkPromises(pool, sums);
@@ -69,6 +75,7 @@ interface Sums {
   failed: number;
   leases: number;
   inline: number;
+  parts: number;
   unbound: number;
   /** Everything that waits or has a timer. */
   waits: number;
@@ -120,17 +127,18 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
     if (state === HANDLE_STATE.required) {
       sums.requires++;
       count(requires, version);
-      assert(
-        version === 0 || handles.get(handle, HANDLE.wait) === 0,
-        `${name}: what is bound does not wait`,
-      );
+      const waits = handles.get(handle, HANDLE.wait) !== 0;
+      assert(!waits || !isReady(pool, handle), `${name}: what is there does not wait`);
     } else {
       assert(handles.get(handle, HANDLE.wait) === 0, `${name}: only an open require waits`);
     }
     if (state === HANDLE_STATE.offered) {
       assert(version === current && current !== 0, `${name}: what is offered is current`);
-      assert(versions.get(version, VERSION.provider) === handle, `${name}: a provider is known`);
+      const isProvider =
+        isInParts(pool, version) || versions.get(version, VERSION.provider) === handle;
+      assert(isProvider, `${name}: a provider is known`);
     }
+    sums.arena += checkWanted(pool, handle);
     assert(leased === (state === HANDLE_STATE.demanded && version !== 0), `${name}: I4 lease`);
     if (leased) {
       sums.leases++;
@@ -139,7 +147,7 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
   });
   const unbound = requires.get(0) ?? 0;
   assert(objects.get(object, OBJECT.unbound) === unbound, `${name}: unbound requires are counted`);
-  assert(unbound === 0 || current === 0, `${name}: what is offered binds`);
+  assert(unbound === 0 || bindable(pool, object) === 0, `${name}: what is offered binds`);
   if (unbound > 0) sums.unbound++;
   const old = oldVersions(pool, object);
   for (const version of current === 0 ? old : [current, ...old]) {
@@ -187,6 +195,10 @@ function checkVersion(
     assert(pool.extents.ownerOf(bytes) === version, `${name}: its bytes are its own`);
     blocks.add(bytes);
   }
+  const parts = checkParts(pool, version, blocks);
+  sums.parts += parts.parts;
+  sums.inline += parts.inline;
+  sums.arena += parts.arena;
 }
 
 /** Versions that are withdrawn and that somebody still needs. */
@@ -233,9 +245,13 @@ function checkMembers(pool: PoolState): void {
     for (let version = 1; version < pool.versions.end; version++) {
       if (pool.versions.get(version, VERSION.providerMember) !== member.id) continue;
       if ((pool.versions.get(version, VERSION.flags) & VERSION_FLAG.offered) === 0) continue;
+      if (isInParts(pool, version)) continue;
       offers++;
       bytes += pool.versions.getWide(version, VERSION.size);
     }
+    const inParts = offersInParts(pool, member.id);
+    offers += inParts.offers;
+    bytes += inParts.bytes;
     assert(offers === member.offers, 'offers of a member are counted');
     assert(bytes === member.bytesOffered, 'I5: bytes that a member offers are counted');
     bySession.set(member.session.id, (bySession.get(member.session.id) ?? 0) + count);

@@ -7,8 +7,18 @@ import { DURABILITIES } from '../protocol/index.js';
 import { stateName } from './handles.js';
 import { leaseBytesMax } from './memory.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
+import { forEachPart, isInParts, missingOf, partsOf } from './parts.js';
 import { Room } from './room.js';
-import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
+import {
+  HANDLE,
+  HANDLE_FLAG,
+  HANDLE_STATE,
+  OBJECT,
+  PART,
+  PART_FLAG,
+  VERSION,
+  VERSION_FLAG,
+} from './rows.js';
 import { commandOf } from './sessions.js';
 import type { PoolState } from './state.js';
 import { versionHas } from './versions.js';
@@ -52,18 +62,24 @@ export function stat(pool: PoolState, object: number): { [key: string]: Value } 
   fields['level'] = levelOf(pool, current);
   fields['time'] = timeOf(pool, current);
   fields['durability'] = DURABILITIES[durabilityOfVersion(pool, current)] ?? 'process';
+  if (isInParts(pool, current)) {
+    fields['parts'] = partsOf(pool, current);
+    fields['missing'] = missingOf(pool, current);
+  }
   return fields;
 }
 
-/** Whether an object is offered; if not, whether somebody waits for it. */
-export function stateOf({ objects }: PoolState, object: number): string {
-  if (objects.get(object, OBJECT.current) !== 0) return 'offered';
+/** Whether an object is offered, all of it or parts; if not, whether somebody waits for it. */
+export function stateOf(pool: PoolState, object: number): string {
+  const { objects } = pool;
+  const current = objects.get(object, OBJECT.current);
+  if (current !== 0) return missingOf(pool, current) > 0 ? 'partial' : 'offered';
   return objects.get(object, OBJECT.unbound) > 0 ? 'required' : 'declared';
 }
 
 /** How durable the bytes of a version are: one of DURABILITY. */
 export function durabilityOfVersion(pool: PoolState, version: number): number {
-  const isSlice = versionHas(pool, version, VERSION_FLAG.slice);
+  const isSlice = levelOf(pool, version) === 'memory';
   const { durability, slabDurability } = pool.options;
   return isSlice ? slabDurability : durability;
 }
@@ -76,8 +92,19 @@ export function timeOf(pool: PoolState, version: number): Timestamp {
 
 /** Where the bytes of a version are. */
 export function levelOf(pool: PoolState, version: number): string {
+  if (isInParts(pool, version)) return levelOfParts(pool, version);
   if (versionHas(pool, version, VERSION_FLAG.slice)) return 'memory';
   return versionHas(pool, version, VERSION_FLAG.inline) ? 'manager' : 'none';
+}
+
+/** Where most of the bytes are likely to be: parts with few of them travel in messages. */
+function levelOfParts(pool: PoolState, version: number): string {
+  let flags = 0;
+  forEachPart(pool, version, (part) => {
+    if (pool.parts.getWide(part, PART.size) > 0) flags |= pool.parts.get(part, PART.flags);
+  });
+  if ((flags & PART_FLAG.slice) !== 0) return 'memory';
+  return (flags & PART_FLAG.inline) !== 0 ? 'manager' : 'none';
 }
 
 export function nameOfMember(pool: PoolState, member: number): string {

@@ -9,6 +9,7 @@ import { Indices } from './indices.js';
 import type { Input } from './input.js';
 import { dropLeaseWaitsOf, freeLeasesOf } from './memory.js';
 import { dropHandle, handleState, objectName } from './objects.js';
+import { isInParts, leaveParts, withdrawParts } from './parts.js';
 import { endPromisesOf } from './promising.js';
 import { abandonRequire, cancelDemand } from './require.js';
 import { Room } from './room.js';
@@ -151,13 +152,17 @@ function removeMember(
     if (state === HANDLE_STATE.offered) {
       const version = handles.get(handle, HANDLE.version);
       if (versionHas(pool, version, VERSION_FLAG.scopePool)) {
-        versions.set(version, VERSION.provider, 0);
-        handles.set(handle, HANDLE.version, 0);
+        if (isInParts(pool, version)) leaveParts(pool, handle);
+        else {
+          versions.set(version, VERSION.provider, 0);
+          handles.set(handle, HANDLE.version, 0);
+        }
       } else {
         const object = handles.get(handle, HANDLE.object);
         const size = arena.size(objects.get(object, OBJECT.name));
         if (how === 'left' && room.take(size + 4)) withdrawn.push(objectName(pool, object));
-        withdrawVersion(pool, version);
+        if (isInParts(pool, version)) withdrawParts(pool, handle);
+        else withdrawVersion(pool, version);
       }
     }
     endReaderLease(pool, handle);

@@ -3,9 +3,10 @@ import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import { hideObject, showObject } from './indexing.js';
-import { HANDLE, HANDLE_STATE, HANDLE_STATE_MASK, OBJECT } from './rows.js';
+import { HANDLE, HANDLE_STATE, HANDLE_STATE_MASK, OBJECT, VERSION } from './rows.js';
 import type { Member } from './sessions.js';
 import type { PoolState } from './state.js';
+import { dropWanted } from './wanted.js';
 
 /** The object with the name `bytes[start, end)`, or 0. */
 export function findObject(
@@ -117,10 +118,18 @@ export function dropHandle(pool: PoolState, handle: number): void {
   member.session.handles.set(handles.get(handle, HANDLE.number), 0);
 
   if (handleState(pool, handle) === HANDLE_STATE.failed) pool.failures.delete(handle);
+  dropWanted(pool, handle);
+  lookAtParts(pool, object);
   pool.spaces.release(handles.get(handle, HANDLE.space));
   pool.attributes.free(handles.get(handle, HANDLE.attributes));
   handles.release(handle);
   forgetIfUnused(pool, object);
+}
+
+/** A handle is gone that might have offered what is missing of a version in parts. */
+export function lookAtParts({ objects, versions, partitionsDue }: PoolState, object: number): void {
+  const current = objects.get(object, OBJECT.current);
+  if (current !== 0 && versions.get(current, VERSION.partition) !== 0) partitionsDue.push(object);
 }
 
 export function memberOf(pool: PoolState, handle: number): Member {

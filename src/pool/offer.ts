@@ -1,13 +1,16 @@
 import { BLOCK_SLICE } from '../catalog/extents.js';
-import { refuse } from '../core/assert.js';
+import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
-import { completeSpace, spaceByteSize } from '../core/space.js';
+import type { Region } from '../core/regions/region.js';
+import { completeSpace, DTYPES, spaceAt, spaceByteSize } from '../core/space.js';
 import { type Offer, SCOPE, SOURCE } from '../protocol/index.js';
 import { conformed, containerOf } from './conforming.js';
 import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
 import { showVersion } from './indexing.js';
+import { nameOfMember } from './looking.js';
 import {
+  checkRecords,
   countUnbound,
   forEachHandle,
   handleState,
@@ -15,13 +18,30 @@ import {
   objectName,
   setHandleState,
 } from './objects.js';
+import {
+  addPart,
+  beginPartition,
+  checkOverlap,
+  isInParts,
+  type NewPart,
+  withdrawParts,
+} from './parts.js';
 import { noteOffer } from './provenance.js';
 import { deliver, failRequire } from './require.js';
-import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG, WAIT_KIND } from './rows.js';
+import {
+  HANDLE,
+  HANDLE_STATE,
+  OBJECT,
+  PARTITION,
+  VERSION,
+  VERSION_FLAG,
+  WAIT_KIND,
+} from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 import { beginTimer, checkTimers } from './timers.js';
 import { versionHas, withdrawVersion } from './versions.js';
+import { countMissing, isReady, readWhole, takeFromMissing } from './wanted.js';
 
 /**
  * OFFER: publishes a version. Everything is checked before anything changes; then the requires
@@ -57,39 +77,204 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
   }
   if (attributes !== said) pool.attributes.free(said);
 
+  const version = beginVersion(pool, handle, message, {
+    space,
+    attributes,
+    size: message.size,
+  });
+  if (message.source === SOURCE.inline) addVersionFlag(pool, version, VERSION_FLAG.inline);
+  if (message.source === SOURCE.slice) {
+    addVersionFlag(pool, version, VERSION_FLAG.slice);
+    pool.extents.give(bytes, BLOCK_SLICE, version);
+  }
+  versions.set(version, VERSION.bytes, bytes);
+  versions.set(version, VERSION.provider, handle);
+  handles.set(handle, HANDLE.version, version);
+  setHandleState(pool, handle, HANDLE_STATE.offered);
+  const member = memberOf(pool, handle);
+  member.offers++;
+  member.bytesOffered += message.size;
+  showVersion(pool, object, version);
+  if (lifetime > 0) beginLifetime(pool, version, message, lifetime);
+  if (objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
+}
+
+/** The version that becomes the one that is offered, as a handle says it is. */
+function beginVersion(
+  pool: PoolState,
+  handle: number,
+  message: Offer,
+  of: { readonly space: number; readonly attributes: number; readonly size: number },
+): number {
+  const { handles, objects, versions } = pool;
+  const object = handles.get(handle, HANDLE.object);
   const version = versions.allocate();
   const member = memberOf(pool, handle);
   versions.set(version, VERSION.object, object);
   versions.set(version, VERSION.number, objects.add(object, OBJECT.number, 1));
-  let flags: number = VERSION_FLAG.offered;
-  if (message.scope === SCOPE.pool) flags |= VERSION_FLAG.scopePool;
-  if (message.source === SOURCE.inline) flags |= VERSION_FLAG.inline;
-  if (message.source === SOURCE.slice) {
-    flags |= VERSION_FLAG.slice;
-    pool.extents.give(bytes, BLOCK_SLICE, version);
-  }
+  const isKept = message.scope === SCOPE.pool;
+  const flags = VERSION_FLAG.offered | (isKept ? VERSION_FLAG.scopePool : 0);
   versions.set(version, VERSION.flags, flags);
-  versions.set(version, VERSION.space, space);
-  versions.set(version, VERSION.attributes, attributes);
-  versions.set(version, VERSION.bytes, bytes);
-  versions.setWide(version, VERSION.size, message.size);
+  versions.set(version, VERSION.space, of.space);
+  versions.set(version, VERSION.attributes, of.attributes);
+  versions.setWide(version, VERSION.size, of.size);
   versions.setWide(version, VERSION.offeredAt, pool.options.wallMs + pool.now);
-  versions.set(version, VERSION.provider, handle);
   versions.set(version, VERSION.providerMember, member.id);
   noteOffer(pool, member.activity, version);
   // The version takes the attributes over; the handle has said all it had to say.
   handles.set(handle, HANDLE.attributes, 0);
-  handles.set(handle, HANDLE.version, version);
-  setHandleState(pool, handle, HANDLE_STATE.offered);
   objects.set(object, OBJECT.current, version);
-  showVersion(pool, object, version);
-  member.offers++;
-  member.bytesOffered += message.size;
-  if (lifetime > 0 && message.scope === SCOPE.pool) {
-    const timer = beginTimer(pool, WAIT_KIND.lifetime, version, lifetime);
-    versions.set(version, VERSION.lifetime, timer);
+  return version;
+}
+
+function addVersionFlag({ versions }: PoolState, version: number, flag: number): void {
+  versions.set(version, VERSION.flags, versions.get(version, VERSION.flags) | flag);
+}
+
+function beginLifetime(
+  pool: PoolState,
+  version: number,
+  { scope }: Offer,
+  lifetimeMs: number,
+): void {
+  if (scope !== SCOPE.pool) return;
+  const timer = beginTimer(pool, WAIT_KIND.lifetime, version, lifetimeMs);
+  pool.versions.set(version, VERSION.lifetime, timer);
+}
+
+/**
+ * OFFER_PART: publishes a region of a version, which begins with the first of them. The first one
+ * says what the version is; the others must say the same, where they say anything.
+ */
+export function offerPart(pool: PoolState, session: Session, message: Offer): void {
+  const { handles, objects } = pool;
+  const handle = handleOf(session, message.handle);
+  const object = handles.get(handle, HANDLE.object);
+  checkMayOfferPart(pool, handle);
+  checkDurability(pool, object, message);
+  checkRecords(pool);
+  const current = objects.get(object, OBJECT.current);
+  if (current !== 0) {
+    joinParts(pool, session, handle, message);
+    return;
   }
-  if (objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
+  const said = handles.get(handle, HANDLE.attributes);
+  const lifetime = message.lifetime || (containerOf(pool, said)?.lifetimeMs ?? 0);
+  if (lifetime > 0) checkTimers(pool);
+  const space = wholeSpace(pool, handle);
+  let attributes = said;
+  let part: NewPart;
+  try {
+    attributes = conformed(pool, said);
+    part = readNewPart(pool, session, object, message, space);
+  } catch (error) {
+    if (attributes !== said) pool.attributes.free(attributes);
+    pool.spaces.release(space);
+    throw error;
+  }
+  if (attributes !== said) pool.attributes.free(said);
+  const size = spaceBytesOf(pool, space);
+  const version = beginVersion(pool, handle, message, { space, attributes, size });
+  beginPartition(pool, version);
+  showVersion(pool, object, version);
+  if (lifetime > 0) beginLifetime(pool, version, message, lifetime);
+  addPart(pool, version, handle, part);
+  bindParts(pool, object, version, part.region);
+}
+
+/** Adds a part to the version that is offered. */
+function joinParts(pool: PoolState, session: Session, handle: number, message: Offer): void {
+  const { handles, objects, versions } = pool;
+  const object = handles.get(handle, HANDLE.object);
+  const version = objects.get(object, OBJECT.current);
+  const mismatch = mismatchOf(pool, handle, version, 'offer a part of');
+  if (mismatch !== null) throw mismatch;
+  const isKept = versionHas(pool, version, VERSION_FLAG.scopePool);
+  if (isKept !== (message.scope === SCOPE.pool)) {
+    const name = objectName(pool, object);
+    const by = nameOfMember(pool, versions.get(version, VERSION.providerMember));
+    const scope = isKept ? 'pool' : 'member';
+    refuse(
+      'object-mismatch',
+      `Cannot offer a part of "${name}": its parts have one scope, "${scope}", as ${by} said`,
+      { name, field: 'scope', offered: scope },
+    );
+  }
+  const partition = versions.get(version, VERSION.partition);
+  if (pool.partitions.get(partition, PARTITION.count) >= LIMITS.partsMax) {
+    const limit = LIMITS.partsMax;
+    refuse('bad-region', `Cannot offer more than ${limit} parts of a version`, { limit });
+  }
+  const space = versions.get(version, VERSION.space);
+  const part = readNewPart(pool, session, object, message, space);
+  pool.attributes.free(handles.get(handle, HANDLE.attributes));
+  handles.set(handle, HANDLE.attributes, 0);
+  addPart(pool, version, handle, part);
+  bindParts(pool, object, version, part.region);
+}
+
+function checkMayOfferPart(pool: PoolState, handle: number): void {
+  const { handles, objects } = pool;
+  const object = handles.get(handle, HANDLE.object);
+  const current = objects.get(object, OBJECT.current);
+  const state = handleState(pool, handle);
+  const isFresh = state === HANDLE_STATE.declared || state === HANDLE_STATE.sealed;
+  if (!isFresh && state !== HANDLE_STATE.offered) wrongState(pool, handle, 'offer a part of');
+  if (pool.stopping) {
+    refuse('pool-stopping', `Cannot offer "${objectName(pool, object)}": the pool is stopping`);
+  }
+  if (current !== 0 && !isInParts(pool, current)) alreadyOffered(pool, object);
+}
+
+/** The space of a handle, wholly known: parts must say what they are parts of. */
+function wholeSpace(pool: PoolState, handle: number): number {
+  const { spaces, scratch, handles } = pool;
+  const said = handles.get(handle, HANDLE.space);
+  const { shape } = spaceAt(spaces.bytes(said), spaces.start(said));
+  if (shape === undefined || shape.includes(null)) {
+    const name = objectName(pool, handles.get(handle, HANDLE.object));
+    refuse('bad-space', `Cannot offer a part of "${name}": its shape is not known`, { name });
+  }
+  scratch.reset();
+  completeSpace(scratch, spaces.bytes(said), spaces.start(said), 0);
+  return spaces.intern(scratch.bytes, 0, scratch.at);
+}
+
+function spaceBytesOf({ spaces }: PoolState, space: number): number {
+  return spaceByteSize(spaces.bytes(space), spaces.start(space));
+}
+
+/** Reads and checks what is offered, and takes its bytes over: last, as nothing is refused then. */
+function readNewPart(
+  pool: PoolState,
+  session: Session,
+  object: number,
+  message: Offer,
+  space: number,
+): NewPart {
+  const { spaces, objects } = pool;
+  const { shape = [], dtype } = spaceAt(spaces.bytes(space), spaces.start(space));
+  const { regionStart, regionEnd, size } = message;
+  const region = readWhole(pool.reader.bytes, regionStart, regionEnd, shape);
+  assert(dtype !== undefined, 'a whole space has a dtype');
+  const bytes = region.count * DTYPES[dtype].itemSize;
+  if (size !== bytes) {
+    const name = objectName(pool, object);
+    refuse(
+      'size-mismatch',
+      `Cannot offer a part of "${name}": its region holds ${bytes} bytes, the payload has ${size}`,
+      { name, spaceBytes: bytes, payloadBytes: size },
+    );
+  }
+  const current = objects.get(object, OBJECT.current);
+  if (current !== 0) checkOverlap(pool, current, region);
+  return {
+    region,
+    encoded: { start: regionStart, end: regionEnd },
+    bytes: size === 0 ? 0 : takeBytes(pool, session, object, message),
+    size,
+    isSlice: message.source === SOURCE.slice && size > 0,
+  };
 }
 
 /** How durable the bytes of a source are: those in slabs outlive the manager, not the host. */
@@ -193,11 +378,44 @@ function bindWaiting(pool: PoolState, object: number, version: number): void {
   });
 }
 
+/** A part has come: binds requires that waited for the version, answers those it completes. */
+function bindParts(pool: PoolState, object: number, version: number, part: Region): void {
+  const { handles, partitions, versions } = pool;
+  const partition = versions.get(version, VERSION.partition);
+  const isFirst = partitions.get(partition, PARTITION.count) === 1;
+  forEachHandle(pool, object, (handle) => {
+    if (handleState(pool, handle) !== HANDLE_STATE.required) return;
+    if (handles.get(handle, HANDLE.version) === version) {
+      takeFromMissing(pool, handle, version, part);
+      return;
+    }
+    if (!isFirst || handles.get(handle, HANDLE.version) !== 0) return;
+    countUnbound(pool, object, -1);
+    versions.add(version, VERSION.requires, 1);
+    handles.set(handle, HANDLE.version, version);
+  });
+  forEachHandle(pool, object, (handle) => {
+    if (handleState(pool, handle) !== HANDLE_STATE.required) return;
+    if (handles.get(handle, HANDLE.version) !== version) return;
+    if (isFirst) {
+      const mismatch = mismatchOf(pool, handle, version);
+      if (mismatch !== null) {
+        failRequire(pool, handle, mismatch);
+        return;
+      }
+      countMissing(pool, handle, version);
+    }
+    if (handles.get(handle, HANDLE.wait) !== 0 && isReady(pool, handle)) deliver(pool, handle);
+  });
+}
+
 /** WITHDRAW: ends the offer of one's own. The pool holds the bytes, so it is answered at once. */
 export function withdraw(pool: PoolState, handle: number): void {
   if (handleState(pool, handle) === HANDLE_STATE.withdrawn) return;
   if (handleState(pool, handle) !== HANDLE_STATE.offered) wrongState(pool, handle, 'withdraw');
-  withdrawVersion(pool, pool.handles.get(handle, HANDLE.version));
+  const version = pool.handles.get(handle, HANDLE.version);
+  if (isInParts(pool, version)) withdrawParts(pool, handle);
+  else withdrawVersion(pool, version);
 }
 
 /** UNKEEP: withdraws what stays by itself. */

@@ -6,6 +6,7 @@ import { KEY_NAMES } from './attributes.js';
 import { durabilityOfVersion, levelOf, nameOfMember, stateOf, timeOf } from './looking.js';
 import { COLLECTION_KEY } from './meaning.js';
 import { findObject } from './objects.js';
+import { isInParts, missingOf, partsOf } from './parts.js';
 import { OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { PoolState } from './state.js';
 import { versionHas } from './versions.js';
@@ -39,6 +40,9 @@ const OF_VERSIONS: { readonly [key: string]: Told } = {
   '.provider': (pool, _, version) => providerOf(pool, version),
   '.component': (pool, _, version) => providerOf(pool, version).replace(/\[\d+\]$/u, ''),
   '.time': (pool, _, version) => timeOf(pool, version),
+  '.parts': (pool, _, version) => (isInParts(pool, version) ? partsOf(pool, version) : undefined),
+  '.missing': (pool, _, version) =>
+    isInParts(pool, version) ? missingOf(pool, version) : undefined,
 };
 
 const TOLD: ReadonlySet<string> = new Set([

@@ -4,12 +4,14 @@ import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
 import { PROMISE_KIND, type PromiseFields } from '../protocol/index.js';
 import { memberOfSession } from './handles.js';
 import { findObject, forEachHandle, handleState, hasFlag } from './objects.js';
+import { mayGoOn, missingOf } from './parts.js';
 import { addPromise, matcherOf, nobodyWillOffer, removePromise } from './promises.js';
 import { failRequire } from './require.js';
-import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, WAIT_KIND } from './rows.js';
+import { HANDLE_FLAG, HANDLE_STATE, OBJECT, PARTITION, VERSION, WAIT_KIND } from './rows.js';
 import type { Member, PromiseRow, Session } from './sessions.js';
 import type { PoolState } from './state.js';
 import { beginTimer, endTimer } from './timers.js';
+import { isReady } from './wanted.js';
 
 /**
  * PROMISE: a member says what it will offer. A promise of the same member and pattern that is
@@ -121,16 +123,25 @@ function closePromise(pool: PoolState, row: PromiseRow): void {
     if (row.matches(pool.arena.chunk(record), start, end)) failUnmet(pool, object);
     object = next;
   }
+  for (let partition = 1; partition < pool.partitions.end; partition++) {
+    if (pool.partitions.getWide(partition, PARTITION.missing) === 0) continue;
+    failUnmet(
+      pool,
+      pool.versions.get(pool.partitions.get(partition, PARTITION.version), VERSION.object),
+    );
+  }
 }
 
 /** Fails the requires of an object that nobody will offer, but for those that said they wait. */
 function failUnmet(pool: PoolState, object: number): void {
-  if (pool.objects.get(object, OBJECT.unbound) === 0) return;
+  const current = pool.objects.get(object, OBJECT.current);
+  const isWaited = pool.objects.get(object, OBJECT.unbound) > 0;
+  if (!isWaited && (current === 0 || missingOf(pool, current) === 0)) return;
   const error = nobodyWillOffer(pool, object);
-  if (error === null) return;
+  // Of a version in parts, who has it in hand may still offer without a promise.
+  if (error === null || (current !== 0 && mayGoOn(pool, object))) return;
   forEachHandle(pool, object, (handle) => {
-    if (handleState(pool, handle) !== HANDLE_STATE.required) return;
-    if (pool.handles.get(handle, HANDLE.version) !== 0) return;
+    if (handleState(pool, handle) !== HANDLE_STATE.required || isReady(pool, handle)) return;
     if (!hasFlag(pool, handle, HANDLE_FLAG.patient)) failRequire(pool, handle, error);
   });
 }

@@ -1,10 +1,12 @@
 import { assert } from '../core/assert.js';
+import type { Writer } from '../core/bytes.js';
 import type { AttaccaError } from '../core/errors.js';
 import {
   beginDeliver,
   type Demand,
   endDeliverInline,
   endDeliverNothing,
+  endDeliverParts,
   endDeliverSlice,
   MODE,
   POLICY,
@@ -22,17 +24,19 @@ import {
   dropHandle,
   handleState,
   hasFlag,
+  lookAtParts,
   memberOf,
   objectName,
   setHandleState,
 } from './objects.js';
+import { emitParts } from './part-answers.js';
+import { bindable, isInParts } from './parts.js';
 import { nobodyWillOffer } from './promises.js';
 import { noteUse } from './provenance.js';
 import {
   HANDLE,
   HANDLE_FLAG,
   HANDLE_STATE,
-  OBJECT,
   VERSION,
   VERSION_FLAG,
   WAIT,
@@ -43,6 +47,7 @@ import type { PoolState } from './state.js';
 import { beginWait, checkWaits } from './timers.js';
 import { freeIfOwedToNobody, giveSlice, isOwedToNobody } from './versions.js';
 import { waitedFor } from './waiting.js';
+import { countMissing, isReady } from './wanted.js';
 
 const DEMAND_FLAGS =
   HANDLE_FLAG.own | HANDLE_FLAG.peek | HANDLE_FLAG.disposeAfter | HANDLE_FLAG.wantAttributes;
@@ -52,11 +57,11 @@ const DEMAND_FLAGS =
  * is offered and does not match, and where only closed promises could have met it.
  */
 function require(pool: PoolState, handle: number, policy: number): void {
-  const { handles, objects, versions } = pool;
+  const { handles, versions } = pool;
   if (!isFresh(pool, handle)) wrongState(pool, handle, 'require');
   conformExpectation(pool, handle);
   const object = handles.get(handle, HANDLE.object);
-  const current = objects.get(object, OBJECT.current);
+  const current = bindable(pool, object);
   const patient = policy === POLICY.wait;
   const refused =
     current !== 0
@@ -70,11 +75,13 @@ function require(pool: PoolState, handle: number, policy: number): void {
     throw refused;
   }
   setHandleState(pool, handle, HANDLE_STATE.required, patient ? HANDLE_FLAG.patient : 0);
+  lookAtParts(pool, object);
   pool.requiresOpen++;
   memberOf(pool, handle).openRequires++;
   if (current !== 0) {
     handles.set(handle, HANDLE.version, current);
     versions.add(current, VERSION.requires, 1);
+    countMissing(pool, handle, current);
   } else {
     countUnbound(pool, object, 1);
     // Memory for an object that is waited for may come out of the reserve.
@@ -116,7 +123,7 @@ export function demand(pool: PoolState, session: Session, request: number, messa
   if ((message.want & WANT.dispose) !== 0) flags |= HANDLE_FLAG.disposeAfter;
   if ((message.want & WANT.attributes) !== 0) flags |= HANDLE_FLAG.wantAttributes;
   addFlags(pool, handle, flags);
-  if (handles.get(handle, HANDLE.version) !== 0) {
+  if (isReady(pool, handle)) {
     answer(pool, handle, session, request);
     return;
   }
@@ -136,12 +143,9 @@ function checkDemandable(pool: PoolState, handle: number): void {
 
 /** Requires what is not required yet. A refusal leaves an open require as it is. */
 function openForDemand(pool: PoolState, handle: number, policy: number): void {
-  const { handles, objects } = pool;
-  const object = handles.get(handle, HANDLE.object);
   const isOpen = handleState(pool, handle) === HANDLE_STATE.required;
-  const waits = isOpen
-    ? handles.get(handle, HANDLE.version) === 0
-    : objects.get(object, OBJECT.current) === 0;
+  const current = bindable(pool, pool.handles.get(handle, HANDLE.object));
+  const waits = isOpen ? !isReady(pool, handle) : current === 0 || isInParts(pool, current);
   // First, as a handle that is required and cannot wait could be neither demanded nor disposed.
   if (waits) checkWaits(pool);
   if (!isOpen) require(pool, handle, policy);
@@ -179,7 +183,7 @@ export function deliver(pool: PoolState, handle: number): void {
 }
 
 function answer(pool: PoolState, handle: number, session: Session, request: number): void {
-  const { handles, versions, spaces, arena, extents } = pool;
+  const { handles, versions, arena, extents } = pool;
   const version = handles.get(handle, HANDLE.version);
   const state = handles.get(handle, HANDLE.state);
   versions.add(version, VERSION.requires, -1);
@@ -187,9 +191,13 @@ function answer(pool: PoolState, handle: number, session: Session, request: numb
   const member = memberOf(pool, handle);
   member.openRequires--;
   if ((state & HANDLE_FLAG.peek) === 0) noteUse(pool, member.activity, version);
-  handles.set(handle, HANDLE.version, 0);
   setHandleState(pool, handle, HANDLE_STATE.demanded);
 
+  if (isInParts(pool, version)) {
+    answerParts(pool, { handle, version, session, request, state });
+    return;
+  }
+  handles.set(handle, HANDLE.version, 0);
   const flags = versions.get(version, VERSION.flags);
   const isSlice = (flags & VERSION_FLAG.slice) !== 0 && (state & HANDLE_FLAG.peek) === 0;
   const bytes = versions.get(version, VERSION.bytes);
@@ -204,11 +212,7 @@ function answer(pool: PoolState, handle: number, session: Session, request: numb
   }
 
   const out = emit(pool, session);
-  const start = beginDeliver(out, request, versions.get(version, VERSION.number), source);
-  const space = versions.get(version, VERSION.space);
-  out.rawRange(spaces.bytes(space), spaces.start(space), spaces.end(space));
-  const wanted = (state & HANDLE_FLAG.wantAttributes) !== 0;
-  pool.attributes.writeMap(out, wanted ? versions.get(version, VERSION.attributes) : 0);
+  const start = beginAnswer(pool, out, { version, request, state, source });
   const size = versions.getWide(version, VERSION.size);
   if (isSlice) {
     pool.slabsAdopted.get(slab)?.add(session);
@@ -227,6 +231,56 @@ function answer(pool: PoolState, handle: number, session: Session, request: numb
     return;
   } else freeIfOwedToNobody(pool, version);
   if ((state & HANDLE_FLAG.disposeAfter) !== 0) dropHandle(pool, handle);
+}
+
+/** Begins a DELIVER, up to where the payload stands. */
+function beginAnswer(
+  pool: PoolState,
+  out: Writer,
+  of: {
+    readonly version: number;
+    readonly request: number;
+    readonly state: number;
+    readonly source: number;
+  },
+): number {
+  const { spaces, versions } = pool;
+  const { version, request, state, source } = of;
+  const start = beginDeliver(out, request, versions.get(version, VERSION.number), source);
+  const space = versions.get(version, VERSION.space);
+  out.rawRange(spaces.bytes(space), spaces.start(space), spaces.end(space));
+  const wanted = (state & HANDLE_FLAG.wantAttributes) !== 0;
+  pool.attributes.writeMap(out, wanted ? versions.get(version, VERSION.attributes) : 0);
+  return start;
+}
+
+/** Hands the parts over that have something of what was required, all of them in its order. */
+function answerParts(
+  pool: PoolState,
+  of: {
+    readonly handle: number;
+    readonly version: number;
+    readonly session: Session;
+    readonly request: number;
+    readonly state: number;
+  },
+): void {
+  const { versions } = pool;
+  const { handle, version, session, request, state } = of;
+  const isPeek = (state & HANDLE_FLAG.peek) !== 0;
+  const count = isPeek ? 0 : emitParts(pool, of);
+  const out = emit(pool, session);
+  const start = beginAnswer(pool, out, { version, request, state, source: SOURCE.parts });
+  endDeliverParts(out, start, count);
+  if (isPeek) {
+    pool.handles.set(handle, HANDLE.version, 0);
+    freeIfOwedToNobody(pool, version);
+    if ((state & HANDLE_FLAG.disposeAfter) !== 0) dropHandle(pool, handle);
+    return;
+  }
+  versions.add(version, VERSION.leases, 1);
+  pool.readerLeases++;
+  addFlags(pool, handle, HANDLE_FLAG.leased);
 }
 
 /**

@@ -39,12 +39,12 @@ export function restart(pool: PoolState, input: Extract<Input, { kind: 'restart'
 }
 
 /** The versions whose slices lie in a slab. */
-function versionsIn(pool: PoolState, slab: number): number[] {
+function versionsIn(pool: PoolState, slab: number): ReadonlySet<number> {
   const { extents } = pool;
-  const found: number[] = [];
+  const found = new Set<number>();
   for (const block of extents.blocks()) {
     if (extents.slabOf(block) !== slab || extents.stateOf(block) !== BLOCK_SLICE) continue;
-    found.push(extents.ownerOf(block));
+    found.add(extents.ownerOf(block));
   }
   return found;
 }

@@ -51,7 +51,9 @@ export const HANDLE = {
   wait: 10,
   /** Its number in the session. */
   number: 11,
-  width: 12,
+  /** What of the object it requires: a row of WANTED; 0: all of it. */
+  wanted: 12,
+  width: 13,
 } as const;
 
 /**
@@ -116,7 +118,9 @@ export const VERSION = {
   activity: 17,
   /** What is remembered of it: the reference of an entity; 0 for nothing. */
   entity: 18,
-  width: 19,
+  /** Its parts: a row of PARTITION; 0: it is offered whole. */
+  partition: 19,
+  width: 20,
 } as const;
 
 export const VERSION_FLAG = {
@@ -126,6 +130,49 @@ export const VERSION_FLAG = {
   slice: 0x8,
   /** It has, or had, an entity. */
   noted: 0x10,
+} as const;
+
+/** A version that is offered in parts. */
+export const PARTITION = {
+  version: 0,
+  /** Its parts in the order of their offers: first and last. */
+  first: 1,
+  last: 2,
+  count: 3,
+  /** Parts whose offer goes on. */
+  active: 4,
+  /** Elements that no part has, two fields. */
+  missing: 5,
+  /** 1 when a provider has withdrawn: later requires bind to the next version. */
+  closing: 7,
+  width: 8,
+} as const;
+
+/** A region of a version that somebody offered. */
+export const PART = {
+  next: 0,
+  /** The encoded region: an arena record. */
+  region: 1,
+  /** PART_FLAG bits. */
+  flags: 2,
+  /** Where the bytes are: an arena record or a block of a slab. */
+  bytes: 3,
+  size: 4,
+  /** The handle that offers it; 0 once that is gone, or has withdrawn it. */
+  provider: 6,
+  providerMember: 7,
+  width: 8,
+} as const;
+
+export const PART_FLAG = { offered: 0x1, inline: 0x2, slice: 0x4 } as const;
+
+/** A region that a handle requires. */
+export const WANTED = {
+  /** As it was encoded: an arena record. */
+  region: 0,
+  /** Elements of it that no part of the bound version has, two fields. */
+  missing: 1,
+  width: 3,
 } as const;
 
 /** Something that ends by itself, by a cause or at its deadline. */

@@ -19,6 +19,7 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   assert(pool.dirty.length === 0, 'all answers were taken');
   assert(pool.effects.length === 0, 'all effects were taken');
   assert(!pool.leasesDue && pool.holdersKnown === null, 'no step is under way');
+  assert(pool.partitionsDue.length === 0, 'no version in parts is left to be looked at');
   saveOptions(pool.options, w);
   saveScalars(pool, w);
   pool.arena.save(w);
@@ -31,6 +32,9 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   pool.objects.save(w);
   pool.handles.save(w);
   pool.versions.save(w);
+  pool.partitions.save(w);
+  pool.parts.save(w);
+  pool.wanted.save(w);
   pool.directory.save(w);
   pool.waits.save(w);
   pool.extents.save(w);
@@ -58,6 +62,9 @@ export function restorePool(r: StateReader): PoolState {
   pool.objects.restore(r);
   pool.handles.restore(r);
   pool.versions.restore(r);
+  pool.partitions.restore(r);
+  pool.parts.restore(r);
+  pool.wanted.restore(r);
   pool.directory.restore(r);
   pool.waits.restore(r);
   pool.extents.restore(r);

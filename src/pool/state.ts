@@ -16,7 +16,8 @@ import { Depended } from './depended.js';
 import type { Indices } from './indices.js';
 import { NameKey } from './name-key.js';
 import { Provenance } from './provenance.js';
-import { HANDLE, OBJECT, VERSION } from './rows.js';
+import { Regions } from './regions.js';
+import { HANDLE, OBJECT, PART, PARTITION, VERSION, WANTED } from './rows.js';
 import { Searching } from './searching.js';
 import type { Member, PromiseRow, Session } from './sessions.js';
 import { Spaces } from './spaces.js';
@@ -119,6 +120,9 @@ export class PoolState {
   readonly objects = new Table(OBJECT.width);
   readonly handles = new Table(HANDLE.width);
   readonly versions = new Table(VERSION.width);
+  readonly partitions = new Table(PARTITION.width);
+  readonly parts = new Table(PART.width);
+  readonly wanted = new Table(WANTED.width);
   readonly directory = new Directory();
   readonly waits = new Waits();
   readonly extents = new Extents();
@@ -182,6 +186,9 @@ export class PoolState {
   readonly dirty: Session[] = [];
   readonly effects: Effect[] = [];
   readonly searching: Searching;
+  readonly regions = new Regions(this.arena);
+  /** Objects whose version in parts may be over: looked at before the message ends. */
+  readonly partitionsDue: number[] = [];
   /** The last answer to who holds the memory. */
   holdersKnown: { readonly operations: number; readonly rows: ValueMap[] } | null = null;
 

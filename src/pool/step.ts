@@ -26,8 +26,10 @@ import {
   readLeave,
   readLineage,
   readOffer,
+  readOfferPart,
   readPromise,
   readQuery,
+  readRegionFields,
   readRequire,
   readReturn,
   readSet,
@@ -52,7 +54,7 @@ import { info, members, objectNamed, stat } from './looking.js';
 import { endSession, join, leave, openSession } from './members.js';
 import { cancelLease, giveBack, lease, leaseTimedOut, settleLeases } from './memory.js';
 import { isNewWork, refuseNewWork } from './new-work.js';
-import { durabilityOf, offer, unkeep, withdraw } from './offer.js';
+import { durabilityOf, offer, offerPart, unkeep, withdraw } from './offer.js';
 import { isReservedKey } from './own-keys.js';
 import { close, graceOver, promise } from './promising.js';
 import { count, query } from './querying.js';
@@ -66,7 +68,8 @@ import { sort } from './sorting.js';
 import type { PoolState } from './state.js';
 import { drain, stop } from './stopping.js';
 import { endTimer } from './timers.js';
-import { withdrawVersion } from './versions.js';
+import { settleParts, withdrawVersion } from './versions.js';
+import { setRegion } from './wanted.js';
 
 /**
  * Of what `step` makes of an input: another number where the same input may give another outcome. A
@@ -120,6 +123,7 @@ export function step(pool: PoolState, now: number, input: Input): number {
     case 'tick':
       break;
   }
+  settleParts(pool);
   settleLeases(pool);
   pool.holdersKnown = null;
   return taken;
@@ -142,6 +146,7 @@ function expire(pool: PoolState): void {
       endTimer(pool, wait);
       graceOver(pool, subject);
     }
+    settleParts(pool);
     settleLeases(pool);
   }
 }
@@ -170,6 +175,7 @@ function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' 
       if (!(error instanceof AttaccaError)) throw error;
       emitFail(pool, session, request, error);
     }
+    settleParts(pool);
     settleLeases(pool);
     if (session.ended) break;
   }
@@ -191,6 +197,11 @@ function apply(pool: PoolState, session: Session, request: number, code: number)
       offer(pool, session, message.offer);
       emitOk(pool, session, request, durabilityOf(pool, message.offer.source));
       return false;
+    case MESSAGE.offerPart:
+      readOfferPart(r, message.offer);
+      offerPart(pool, session, message.offer);
+      emitOk(pool, session, request, durabilityOf(pool, message.offer.source));
+      return false;
     case MESSAGE.dispose:
       dispose(pool, handleOf(session, readHandle(r)));
       return true;
@@ -209,6 +220,10 @@ function apply(pool: PoolState, session: Session, request: number, code: number)
     case MESSAGE.set:
       readSet(r, message.set);
       set(pool, session, message.set);
+      return true;
+    case MESSAGE.region:
+      readRegionFields(r, message.region);
+      setRegion(pool, session, message.region);
       return true;
     case MESSAGE.seal:
       seal(pool, handleOf(session, readHandle(r)));

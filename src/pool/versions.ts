@@ -1,13 +1,17 @@
 import { BLOCK_LEASE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
+import { failure } from './emit.js';
 import { hideVersion } from './indexing.js';
 import { freed } from './memory.js';
-import { forgetIfUnused } from './objects.js';
+import { forEachHandle, forgetIfUnused, handleState, objectName } from './objects.js';
+import { endParts, freeParts, mayGoOn, missingOf } from './parts.js';
 import { noteGone } from './provenance.js';
-import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
+import { failRequire } from './require.js';
+import { HANDLE, HANDLE_STATE, OBJECT, PARTITION, VERSION, VERSION_FLAG } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 import { endTimer } from './timers.js';
+import { isReady, missingFor } from './wanted.js';
 
 export function versionHas(pool: PoolState, version: number, flag: number): boolean {
   return (pool.versions.get(version, VERSION.flags) & flag) !== 0;
@@ -18,9 +22,11 @@ export function versionHas(pool: PoolState, version: number, flag: number): bool
  * served from the bytes that the pool holds.
  */
 export function withdrawVersion(pool: PoolState, version: number): void {
-  const { versions, objects, handles } = pool;
+  const { versions, objects } = pool;
   const object = versions.get(version, VERSION.object);
   assert(objects.get(object, OBJECT.current) === version, 'the offered version is the current one');
+  const isParted = versions.get(version, VERSION.partition) !== 0;
+  if (isParted) failUnready(pool, version);
   hideVersion(pool, object, version);
   objects.set(object, OBJECT.current, 0);
   const flags = versions.get(version, VERSION.flags);
@@ -37,7 +43,14 @@ export function withdrawVersion(pool: PoolState, version: number): void {
     versions.set(version, VERSION.lifetime, 0);
     endTimer(pool, lifetime);
   }
-  const member = pool.members.get(versions.get(version, VERSION.providerMember));
+  if (isParted) endParts(pool, version);
+  else endWhole(pool, version);
+  freeIfOwedToNobody(pool, version);
+}
+
+/** What one handle has offered whole is withdrawn. */
+function endWhole({ versions, members, handles }: PoolState, version: number): void {
+  const member = members.get(versions.get(version, VERSION.providerMember));
   if (member !== undefined) {
     member.offers--;
     member.bytesOffered -= versions.getWide(version, VERSION.size);
@@ -48,7 +61,36 @@ export function withdrawVersion(pool: PoolState, version: number): void {
     handles.set(provider, HANDLE.version, 0);
     versions.set(version, VERSION.provider, 0);
   }
-  freeIfOwedToNobody(pool, version);
+}
+
+/** Requires that wait for parts which will not come: their version ends without them. */
+function failUnready(pool: PoolState, version: number): void {
+  const { versions, handles } = pool;
+  const object = versions.get(version, VERSION.object);
+  const missing = missingOf(pool, version);
+  if (missing === 0) return;
+  const name = objectName(pool, object);
+  const number = versions.get(version, VERSION.number);
+  forEachHandle(pool, object, (handle) => {
+    if (handleState(pool, handle) !== HANDLE_STATE.required) return;
+    if (handles.get(handle, HANDLE.version) !== version || isReady(pool, handle)) return;
+    const lacks = missingFor(pool, handle);
+    const why = `version ${number} has ended, and nobody has offered ${lacks} of its elements`;
+    const fields = { name, version: number, missing: lacks };
+    failRequire(pool, handle, failure('parts-missing', `Cannot demand "${name}": ${why}`, fields));
+  });
+}
+
+/** Versions in parts that are over end: complete, or without anybody who may offer the rest. */
+export function settleParts(pool: PoolState): void {
+  const { objects, versions, partitions, partitionsDue } = pool;
+  for (let object = partitionsDue.pop(); object !== undefined; object = partitionsDue.pop()) {
+    const version = objects.get(object, OBJECT.current);
+    const partition = version === 0 ? 0 : versions.get(version, VERSION.partition);
+    if (partition === 0 || partitions.get(partition, PARTITION.active) > 0) continue;
+    if (missingOf(pool, version) > 0 && mayGoOn(pool, object)) continue;
+    withdrawVersion(pool, version);
+  }
 }
 
 /** Frees a withdrawn version when no require is bound to it and no reader holds it. */
@@ -75,7 +117,8 @@ export function giveSlice(pool: PoolState, version: number, session: Session): v
 function freeBytes(pool: PoolState, version: number): void {
   const { versions } = pool;
   const bytes = versions.get(version, VERSION.bytes);
-  if (versionHas(pool, version, VERSION_FLAG.inline)) {
+  if (versions.get(version, VERSION.partition) !== 0) freeParts(pool, version);
+  else if (versionHas(pool, version, VERSION_FLAG.inline)) {
     pool.bytesInline -= pool.arena.size(bytes);
     pool.arena.free(bytes);
   } else if (versionHas(pool, version, VERSION_FLAG.slice)) {

@@ -41,6 +41,8 @@ export const MESSAGE = {
   lease: 0x20,
   return: 0x21,
   adopt: 0x22,
+  offerPart: 0x23,
+  region: 0x24,
   define: 0x30,
   gather: 0x31,
   stat: 0x40,
@@ -61,6 +63,7 @@ export const MESSAGE = {
   deliver: 0x84,
   grant: 0x85,
   value: 0x86,
+  parts: 0x87,
   reclaim: 0x91,
   notice: 0x92,
   slabGone: 0x93,
@@ -88,8 +91,8 @@ export const DURABILITY = { process: 0, memory: 1, fsync: 2 } as const;
 /** Their names, by code. */
 export const DURABILITIES = ['process', 'memory', 'fsync'] as const;
 
-/** Where the payload of OFFER and DELIVER is; `given` only in DELIVER. */
-export const SOURCE = { nothing: 0, inline: 1, slice: 2, given: 3 } as const;
+/** Where the payload of OFFER and DELIVER is; `given` and `parts` only in DELIVER. */
+export const SOURCE = { nothing: 0, inline: 1, slice: 2, given: 3, parts: 4 } as const;
 
 /** What a require does when nobody will offer. */
 export const POLICY = { fail: 0, wait: 1 } as const;

@@ -18,21 +18,22 @@ export class Deliver {
   payloadEnd = 0;
   slab = 0;
   offset = 0;
-  /** Of the payload, whatever its source. */
+  /** Of the payload, whatever its source; of parts, how many were told by PARTS before. */
   size = 0;
 }
 
 export function readDeliver(r: Reader, into: Deliver): void {
   into.request = r.u64();
   into.version = r.u32();
-  into.source = readChoice(r, SOURCE.given, 'the source of a delivery');
+  into.source = readChoice(r, SOURCE.parts, 'the source of a delivery');
   readZero(r);
   into.spaceStart = skipSpace(r);
   into.spaceEnd = r.at;
   into.attributesStart = r.at;
   skipMap(r);
   into.attributesEnd = r.at;
-  if (into.source >= SOURCE.slice) {
+  if (into.source === SOURCE.parts) into.size = r.u32();
+  else if (into.source >= SOURCE.slice) {
     into.slab = r.u32();
     into.offset = r.u64();
     into.size = r.u64();
@@ -70,6 +71,12 @@ export function endDeliverInline(
 ): void {
   w.u32(to - from);
   w.rawRange(bytes, from, to);
+  endMessage(w, start);
+}
+
+/** Ends a DELIVER of so many parts. */
+export function endDeliverParts(w: Writer, start: number, count: number): void {
+  w.u32(count);
   endMessage(w, start);
 }
 

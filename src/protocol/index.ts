@@ -16,6 +16,7 @@ export * from './notices.js';
 export * from './objects.js';
 export * from './offer.js';
 export * from './opening.js';
+export * from './parts.js';
 export * from './process-info.js';
 export * from './promises.js';
 export * from './selecting.js';

@@ -2,7 +2,7 @@ import type { Reader, Writer } from '../core/bytes.js';
 import { DURABILITY, MESSAGE, SCOPE, SOURCE } from './codes.js';
 import { endBody, readChoice, readZero, writeHeader } from './message.js';
 
-/** 0x13 OFFER. Of the payload, only the fields of its source mean something. */
+/** 0x13 OFFER, 0x23 OFFER_PART. Of the payload, only the fields of its source mean something. */
 export class Offer {
   handle = 0;
   scope = 0;
@@ -17,6 +17,9 @@ export class Offer {
   offset = 0;
   /** Of the payload, whatever its source. */
   size = 0;
+  /** OFFER_PART: the encoded region. */
+  regionStart = 0;
+  regionEnd = 0;
 }
 
 /** Handle, four u8, lifetime. */
@@ -24,12 +27,29 @@ const FIXED_SIZE = 12;
 const SLICE_SIZE = 20;
 
 export function readOffer(r: Reader, into: Offer): void {
+  readFields(r, into);
+  readPayload(r, into);
+}
+
+/** As {@link readOffer}; whether the region is one is for `readRegion`, which needs the shape. */
+export function readOfferPart(r: Reader, into: Offer): void {
+  readFields(r, into);
+  into.regionEnd = r.u32();
+  into.regionStart = r.skip(into.regionEnd);
+  into.regionEnd = r.at;
+  readPayload(r, into);
+}
+
+function readFields(r: Reader, into: Offer): void {
   into.handle = r.u32();
   into.scope = readChoice(r, SCOPE.pool, 'the scope of an offer');
   into.durability = readChoice(r, DURABILITY.fsync, 'the durability of an offer');
   into.source = readChoice(r, SOURCE.slice, 'the source of an offer');
   readZero(r);
   into.lifetime = r.u32();
+}
+
+function readPayload(r: Reader, into: Offer): void {
   if (into.source === SOURCE.slice) {
     into.slab = r.u32();
     into.offset = r.u64();

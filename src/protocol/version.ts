@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '5c284a8356fd1ac3f6b8263f091388a0d1272f565203d1b2eaf8d44a248c1cb8',
+    vectors: 'df011e22129bf110ed07eb7f188ccee251ea2f7d051225851f1469bb19e2f32e',
   },
 ];
 

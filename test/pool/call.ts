@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ErrorCode } from '../../src/core/errors.js';
 import { Float, type Value } from '../../src/core/value.js';
+import type { AnyRegion } from '../protocol/any-region.js';
 import type { AnyMessage } from '../protocol/decode-any.js';
 import { checkDocumented } from '../protocol/documented-errors.js';
 import type { Client } from './harness.js';
@@ -104,6 +105,17 @@ export class Call {
     const { payload } = this.delivered();
     if (payload === null || payload instanceof Uint8Array) return payload;
     return bytesOf(this.client, payload);
+  }
+
+  /** The parts that were delivered: bytes, by the region of each as it is on the wire. */
+  parts(): (readonly [region: AnyRegion, bytes: Uint8Array])[] {
+    const { parts } = this.delivered();
+    const told = this.client.parts.get(this.number) ?? [];
+    assert.equal(told.length, parts, 'all parts are told before the delivery');
+    return told.map(({ region, payload }) => {
+      const isHere = payload === null || payload instanceof Uint8Array;
+      return [region, isHere ? (payload ?? new Uint8Array()) : bytesOf(this.client, payload)];
+    });
   }
 
   /** What was delivered, as text. */

@@ -13,7 +13,7 @@ import {
   writeKey,
 } from '../../src/protocol/index.js';
 import { Incoming } from '../../src/session/incoming.js';
-import { type AnyMessage, decodeAny } from '../protocol/decode-any.js';
+import { type AnyMessage, type AnyPart, decodeAny } from '../protocol/decode-any.js';
 import { type Answer, Call } from './call.js';
 import { Member } from './member.js';
 
@@ -185,6 +185,8 @@ export class Client {
   /** In the order of arrival: the number of each request as it was answered. */
   readonly order: number[] = [];
   readonly notices: AnyMessage[] = [];
+  /** What PARTS told, by the request whose DELIVER comes after them. */
+  readonly parts = new Map<number, AnyPart[]>();
   gone = false;
   readonly #out = new Writer();
   readonly #incoming = new Incoming();
@@ -259,6 +261,11 @@ export class Client {
       case 'value':
         this.#answered(message.request, message);
         break;
+      case 'parts': {
+        const told = this.parts.get(message.request) ?? [];
+        this.parts.set(message.request, [...told, ...message.parts]);
+        break;
+      }
       default:
         this.notices.push(message);
     }

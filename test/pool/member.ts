@@ -1,3 +1,4 @@
+import { type RegionSelection, selectRegion } from '../../src/core/regions/selection.js';
 import type { SpaceExpectation } from '../../src/core/space.js';
 import type { Value, ValueMap } from '../../src/core/value.js';
 import * as protocol from '../../src/protocol/index.js';
@@ -8,6 +9,9 @@ import type { Client } from './harness.js';
 const { MODE, POLICY, PROMISE_KIND, SCOPE, WANT } = protocol;
 
 export type Payload = null | string | Uint8Array | Slice;
+
+/** A shape, and a selection of it. */
+export type Part = readonly [shape: readonly number[], selection: RegionSelection];
 
 /** What a handle says: a space, and attributes by name. */
 export interface Said {
@@ -285,6 +289,34 @@ export class Handle {
         protocol.writeOfferSlice(w, number, scope, durability, lifetime, slab, offset, size);
       }
     });
+  }
+
+  /** Offers a region of the handle's space, whose shape is given. */
+  offerPart(
+    [shape, selection]: Part,
+    payload: string | Uint8Array | Slice,
+    options: OfferOptions = {},
+  ): Call {
+    const scope = options.keep === true ? SCOPE.pool : SCOPE.member;
+    const { lifetime = 0, durability = 0 } = options;
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    return this.#call((w) =>
+      protocol.writeOfferPart(w, {
+        handle: this.number,
+        scope,
+        durability,
+        lifetime,
+        region: selectRegion(shape, selection),
+        payload:
+          bytes instanceof Uint8Array ? { kind: 'inline', bytes } : { kind: 'slice', ...bytes },
+      }),
+    );
+  }
+
+  /** Says what it will require. */
+  region([shape, selection]: Part): Call {
+    const region = selectRegion(shape, selection);
+    return this.#call((w) => protocol.writeRegionFields(w, this.number, region));
   }
 
   require(wait = false): Call {

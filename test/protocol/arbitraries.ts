@@ -2,6 +2,7 @@ import type { Attribute, MessageName } from '../../src/protocol/index.js';
 import { anyMap, anySpace, anyText, anyValue } from '../core/arbitraries.js';
 import { fc } from '../fast-check.js';
 import type { AnyFrame } from './any-frame.js';
+import { anyRegion } from './any-region.js';
 import type { AnyMessage, Payload } from './decode-any.js';
 
 type ArbitraryOf<K extends string, T extends { kind: string }> = fc.Arbitrary<
@@ -104,6 +105,21 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
       sourceAndPayload(2),
     )
     .map(([fixed, payload]) => ({ ...fixed, ...payload })),
+  offerPart: fc
+    .tuple(
+      of('offerPart', { handle: u32, scope: u8(1), durability: u8(2), lifetime: u32 }),
+      anyRegion,
+      fc.oneof(fc.uint8Array({ maxLength: 64 }), slice),
+    )
+    .map(([fixed, region, payload]) => ({ ...fixed, region, payload })),
+  region: of('region', { handle: u32, region: anyRegion }),
+  parts: of('parts', {
+    request: number,
+    parts: fc.array(
+      fc.tuple(anyRegion, sourceAndPayload(2)).map(([region, payload]) => ({ region, ...payload })),
+      { maxLength: 4 },
+    ),
+  }),
   withdraw: of('withdraw', { handle: u32, deadline: u32 }),
   require: of('require', { handle: u32, policy: u8(1) }),
   demand: of('demand', { handle: u32, deadline: u32, mode: u8(2), policy: u8(1), want: u8(3) }),
@@ -163,7 +179,10 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
   deliver: fc
     .tuple(
       of('deliver', { request: u64, version: u32, space: anySpace, attributes: anyMap }),
-      sourceAndPayload(3),
+      fc.oneof(
+        sourceAndPayload(3),
+        u32.map((parts) => ({ source: 4, payload: null, parts })),
+      ),
     )
     .map(([fixed, payload]) => ({ ...fixed, ...payload })),
   grant: of('grant', { request: u64, slab: u32, offset: u64, size: u64 }),

@@ -57,6 +57,7 @@ import {
   readLease,
   readReturn,
 } from '../../src/protocol/memory.js';
+import { endBody } from '../../src/protocol/message.js';
 import { type Notice, readNotice, readReclaim, readSlabGone } from '../../src/protocol/notices.js';
 import {
   Delete,
@@ -66,13 +67,29 @@ import {
   Tag,
   Unkeep,
 } from '../../src/protocol/objects.js';
-import { Offer, readOffer } from '../../src/protocol/offer.js';
+import { Offer, readOffer, readOfferPart } from '../../src/protocol/offer.js';
+import {
+  DeliveredPart,
+  Parts,
+  RegionFields,
+  readPart,
+  readParts,
+  readRegionFields,
+} from '../../src/protocol/parts.js';
 import { PromiseFields, readClose, readPromise } from '../../src/protocol/promises.js';
 import { readSet, SetFields } from '../../src/protocol/set.js';
+import { type AnyRegion, regionAt } from './any-region.js';
 import { SELECTING_DECODERS, type SelectingMessage } from './decode-selecting.js';
 
 /** Where a payload is: nowhere, in the message, or in a slab. */
 export type Payload = null | Uint8Array | { slab: number; offset: number; size: number };
+
+/** One of those in PARTS. */
+export interface AnyPart {
+  readonly region: AnyRegion;
+  readonly source: number;
+  readonly payload: Payload;
+}
 
 /** Any message as one plain object. The pool and the clients read into structs of their own. */
 export type AnyMessage =
@@ -105,6 +122,17 @@ export type AnyMessage =
       lifetime: number;
       payload: Payload;
     }
+  | {
+      kind: 'offerPart';
+      handle: number;
+      scope: number;
+      durability: number;
+      lifetime: number;
+      region: AnyRegion;
+      payload: Exclude<Payload, null>;
+    }
+  | { kind: 'region'; handle: number; region: AnyRegion }
+  | { kind: 'parts'; request: number; parts: readonly AnyPart[] }
   | { kind: 'withdraw'; handle: number; deadline: number }
   | { kind: 'require'; handle: number; policy: number }
   | {
@@ -144,6 +172,8 @@ export type AnyMessage =
       space: SpaceExpectation;
       attributes: ValueMap;
       payload: Payload;
+      /** How many there were, where it is delivered in parts. */
+      parts?: number;
     }
   | { kind: 'grant'; request: number; slab: number; offset: number; size: number }
   | ValueAnswer
@@ -181,7 +211,7 @@ function nameOf(r: Reader, fields: { nameStart: number; nameEnd: number }): stri
   return decodeUtf8(r.bytes, fields.nameStart, fields.nameEnd);
 }
 
-function payloadOf(r: Reader, fields: Offer | Deliver): Payload {
+function payloadOf(r: Reader, fields: Offer | Deliver | DeliveredPart): Payload {
   if (fields.source === SOURCE.nothing) return null;
   if (fields.source === SOURCE.inline) {
     return r.bytes.slice(fields.payloadStart, fields.payloadEnd);
@@ -215,6 +245,29 @@ function offerOf(fields: Offer, r: Reader): AnyMessage {
   return { kind: 'offer', handle, scope, durability, source, lifetime, payload };
 }
 
+function offerPartOf(fields: Offer, r: Reader): AnyMessage {
+  const { handle, scope, durability, lifetime, regionStart, regionEnd } = fields;
+  const region = regionAt(r.bytes, regionStart, regionEnd);
+  const payload = payloadOf(r, fields);
+  // Nobody writes one, as a part without elements has bytes of size 0.
+  if (payload === null) return refuse('bad-message', 'Cannot use a part without a payload');
+  return { kind: 'offerPart', handle, scope, durability, lifetime, region, payload };
+}
+
+function partsOf(r: Reader): AnyMessage {
+  const fields = new Parts();
+  readParts(r, fields);
+  const parts: AnyPart[] = [];
+  for (let count = fields.count; count > 0; count--) {
+    const part = new DeliveredPart();
+    readPart(r, part);
+    const region = regionAt(r.bytes, part.regionStart, part.regionEnd);
+    parts.push({ region, source: part.source, payload: payloadOf(r, part) });
+  }
+  endBody(r);
+  return { kind: 'parts', request: fields.request, parts };
+}
+
 function tagOf(fields: Tag, r: Reader): AnyMessage {
   return {
     kind: 'tag',
@@ -238,7 +291,9 @@ function deliverOf(fields: Deliver, r: Reader): AnyMessage {
     source: fields.source,
     space: spaceAt(r.bytes, fields.spaceStart),
     attributes: mapAt(r, fields.attributesStart),
-    payload: payloadOf(r, fields),
+    ...(fields.source === SOURCE.parts
+      ? { payload: null, parts: fields.size }
+      : { payload: payloadOf(r, fields) }),
   };
 }
 
@@ -279,6 +334,17 @@ const DECODERS: Readonly<Record<MessageName, Decoder>> = {
   ),
   seal: handle('seal'),
   offer: filled(() => new Offer(), readOffer, offerOf),
+  offerPart: filled(() => new Offer(), readOfferPart, offerPartOf),
+  region: filled(
+    () => new RegionFields(),
+    readRegionFields,
+    (f, r) => ({
+      kind: 'region',
+      handle: f.handle,
+      region: regionAt(r.bytes, f.regionStart, f.regionEnd),
+    }),
+  ),
+  parts: partsOf,
   withdraw: filled(
     () => new Withdraw(),
     readWithdraw,

@@ -1,8 +1,10 @@
-import type { Writer } from '../../src/core/bytes.js';
+import { Writer } from '../../src/core/bytes.js';
+import { writeRegion } from '../../src/core/regions/region-codec.js';
 import { writeSpace } from '../../src/core/space.js';
 import { writeMap } from '../../src/core/value-codec.js';
 import type { MessageName } from '../../src/protocol/index.js';
 import * as protocol from '../../src/protocol/index.js';
+import { regionFrom } from './any-region.js';
 import type { AnyMessage } from './decode-any.js';
 import { writePing } from './other-side.js';
 
@@ -25,10 +27,37 @@ function writeDeliver(w: Writer, message: Delivered): void {
   const start = protocol.beginDeliver(w, message.request, message.version, message.source);
   writeSpace(w, message.space);
   writeMap(w, message.attributes);
-  if (payload === null) protocol.endDeliverNothing(w, start);
+  if (message.parts !== undefined) protocol.endDeliverParts(w, start, message.parts);
+  else if (payload === null) protocol.endDeliverNothing(w, start);
   else if (payload instanceof Uint8Array) {
     protocol.endDeliverInline(w, start, payload, 0, payload.length);
   } else protocol.endDeliverSlice(w, start, payload.slab, payload.offset, payload.size);
+}
+
+function writeOfferPart(w: Writer, message: Extract<AnyMessage, { kind: 'offerPart' }>): void {
+  const { payload, region } = message;
+  protocol.writeOfferPart(w, {
+    ...message,
+    region: regionFrom(region),
+    payload:
+      payload instanceof Uint8Array
+        ? { kind: 'inline', bytes: payload }
+        : { kind: 'slice', ...payload },
+  });
+}
+
+function writeParts(w: Writer, { request, parts }: Extract<AnyMessage, { kind: 'parts' }>): void {
+  const start = protocol.beginParts(w, request);
+  for (const { region, source, payload } of parts) {
+    const encoded = new Writer();
+    writeRegion(encoded, regionFrom(region));
+    protocol.writePartHead(w, { bytes: encoded.bytes, start: 0, end: encoded.at }, source);
+    if (payload instanceof Uint8Array) protocol.writePartInline(w, payload, 0, payload.length);
+    else if (payload !== null) {
+      protocol.writePartSlice(w, payload.slab, payload.offset, payload.size);
+    }
+  }
+  protocol.endParts(w, start, parts.length);
 }
 
 type Encoder<K> = (w: Writer, m: Extract<AnyMessage, { kind: K }>) => void;
@@ -44,6 +73,9 @@ const ENCODERS: { readonly [K in MessageName]: Encoder<K> } = {
   set: (w, m) => protocol.writeSet(w, m.handle, m.space, m.attributes),
   seal: (w, m) => protocol.writeSeal(w, m.handle),
   offer: writeOffer,
+  offerPart: writeOfferPart,
+  region: (w, m) => protocol.writeRegionFields(w, m.handle, regionFrom(m.region)),
+  parts: writeParts,
   withdraw: (w, m) => protocol.writeWithdraw(w, m.handle, m.deadline),
   require: (w, m) => protocol.writeRequire(w, m.handle, m.policy),
   demand: (w, m) => protocol.writeDemand(w, m.handle, m.deadline, m.mode, m.policy, m.want),

@@ -119,6 +119,49 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
       payload: { slab: 3, offset: 4_096, size: 260_640 },
     },
   ],
+  [
+    'offer part, inline: every other row of a block',
+    {
+      kind: 'offerPart',
+      handle: 1,
+      scope: 0,
+      durability: 0,
+      lifetime: 0,
+      region: { dimensions: 2, boxes: [[[[0, 2, 2]], [[300, 1, 3]]]], points: [] },
+      payload: Uint8Array.of(1, 2, 3, 4, 5, 6),
+    },
+  ],
+  [
+    'offer part, a slice: rows of a list, and points',
+    {
+      kind: 'offerPart',
+      handle: 1,
+      scope: 1,
+      durability: 1,
+      lifetime: 60_000,
+      region: {
+        dimensions: 1,
+        boxes: [
+          [
+            [
+              [0, 1, 1],
+              [7, 1, 2],
+            ],
+          ],
+        ],
+        points: [[100, 10, 5]],
+      },
+      payload: { slab: 3, offset: 4_096, size: 64 },
+    },
+  ],
+  [
+    'region, two boxes',
+    {
+      kind: 'region',
+      handle: 2,
+      region: { dimensions: 1, boxes: [[[[0, 1, 4]]], [[[8, 1, 4]]]], points: [] },
+    },
+  ],
   ['withdraw', { kind: 'withdraw', handle: 1, deadline: 1_000 }],
   ['require', { kind: 'require', handle: 1, policy: 1 }],
   ['demand', { kind: 'demand', handle: 1, deadline: 0, mode: 0, policy: 0, want: 0 }],
@@ -206,6 +249,38 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
       space: { dtype: 'float32', order: 'row', byteOrder: 'little', shape: [181, 360] },
       attributes: {},
       payload: { slab: 3, offset: 4_096, size: 260_640 },
+    },
+  ],
+  [
+    'parts, inline and a slice',
+    {
+      kind: 'parts',
+      request: 7,
+      parts: [
+        {
+          region: { dimensions: 0, boxes: [[]], points: [] },
+          source: 1,
+          payload: Uint8Array.of(1),
+        },
+        {
+          region: { dimensions: 1, boxes: [[[[5, 1, 2]]]], points: [] },
+          source: 2,
+          payload: { slab: 1, offset: 64, size: 2 },
+        },
+      ],
+    },
+  ],
+  [
+    'deliver, two parts',
+    {
+      kind: 'deliver',
+      request: 7,
+      version: 1,
+      source: 4,
+      space: { dtype: 'uint8', order: 'row', byteOrder: 'little', shape: [7] },
+      attributes: {},
+      payload: null,
+      parts: 2,
     },
   ],
   [

@@ -1,0 +1,237 @@
+import { BLOCK_SLICE } from '../catalog/extents.js';
+import { assert, refuse } from '../core/assert.js';
+import { Region } from '../core/regions/region.js';
+import { DTYPES, spaceAt } from '../core/space.js';
+import { nameOfMember } from './looking.js';
+import { freed } from './memory.js';
+import { forEachHandle, handleState, memberOf, objectName, setHandleState } from './objects.js';
+import {
+  HANDLE,
+  HANDLE_STATE,
+  OBJECT,
+  PART,
+  PART_FLAG,
+  PARTITION,
+  VERSION,
+  VERSION_FLAG,
+} from './rows.js';
+import type { PoolState } from './state.js';
+import { versionHas } from './versions.js';
+
+/**
+ * The parts of a version: regions that members offer, which have no element in common. The version
+ * is complete when they have all elements of its space. It begins with the first of them and stays
+ * the one that is offered until it is complete and all of them are withdrawn, so that a provider
+ * that is ahead does not begin the next one while others have yet to offer their parts of this one.
+ */
+
+/** Visits the parts of a version in the order of their offers. */
+export function forEachPart(pool: PoolState, version: number, visit: (part: number) => void): void {
+  const partition = pool.versions.get(version, VERSION.partition);
+  let part = partition === 0 ? 0 : pool.partitions.get(partition, PARTITION.first);
+  while (part !== 0) {
+    const next = pool.parts.get(part, PART.next);
+    visit(part);
+    part = next;
+  }
+}
+
+export function isInParts(pool: PoolState, version: number): boolean {
+  return pool.versions.get(version, VERSION.partition) !== 0;
+}
+
+/** The shape of a version, which is whole. */
+export function shapeOf({ versions, spaces }: PoolState, version: number): readonly number[] {
+  const row = versions.get(version, VERSION.space);
+  const { shape } = spaceAt(spaces.bytes(row), spaces.start(row));
+  assert(shape !== undefined && !shape.includes(null), 'a version has a whole shape');
+  return shape as readonly number[];
+}
+
+/** Bytes of an element of a version. */
+export function itemSizeOf({ versions, spaces }: PoolState, version: number): number {
+  const row = versions.get(version, VERSION.space);
+  const { dtype } = spaceAt(spaces.bytes(row), spaces.start(row));
+  assert(dtype !== undefined, 'a version has a dtype');
+  return DTYPES[dtype].itemSize;
+}
+
+export function regionOfPart(pool: PoolState, version: number, part: number): Region {
+  return pool.regions.get(pool.parts.get(part, PART.region), shapeOf(pool, version));
+}
+
+/** How many parts a version has. */
+export function partsOf({ versions, partitions }: PoolState, version: number): number {
+  const partition = versions.get(version, VERSION.partition);
+  return partition === 0 ? 0 : partitions.get(partition, PARTITION.count);
+}
+
+/** Elements of a version that no part has. */
+export function missingOf({ versions, partitions }: PoolState, version: number): number {
+  const partition = versions.get(version, VERSION.partition);
+  return partition === 0 ? 0 : partitions.getWide(partition, PARTITION.missing);
+}
+
+/**
+ * The version to which a require of the object binds: the one that is offered, but not one of which
+ * a part is withdrawn already. 0: the next.
+ */
+export function bindable(pool: PoolState, object: number): number {
+  const current = pool.objects.get(object, OBJECT.current);
+  if (current === 0) return 0;
+  const partition = pool.versions.get(current, VERSION.partition);
+  const isClosing = partition !== 0 && pool.partitions.get(partition, PARTITION.closing) === 1;
+  return isClosing ? 0 : current;
+}
+
+/** Refuses with `part-overlap` a region of which somebody has offered elements. */
+export function checkOverlap(pool: PoolState, version: number, region: Region): void {
+  const { parts } = pool;
+  forEachPart(pool, version, (part) => {
+    const other = regionOfPart(pool, version, part);
+    if (!other.meets(region)) return;
+    const name = objectName(pool, pool.versions.get(version, VERSION.object));
+    const member = nameOfMember(pool, parts.get(part, PART.providerMember));
+    const elements = other.countCommon(region);
+    const number = pool.versions.get(version, VERSION.number);
+    refuse(
+      'part-overlap',
+      `Cannot offer a part of "${name}": ${member} has offered ${elements} of its ` +
+        `${region.count} elements of version ${number}` +
+        (missingOf(pool, version) > 0 ? ', which is not complete yet' : ''),
+      { name, member, version: number, elements, missing: missingOf(pool, version) },
+    );
+  });
+}
+
+/** The partition of a version that begins with a first part. */
+export function beginPartition(pool: PoolState, version: number): void {
+  const { partitions, versions } = pool;
+  const partition = partitions.allocate();
+  partitions.set(partition, PARTITION.version, version);
+  partitions.setWide(partition, PARTITION.missing, Region.whole(shapeOf(pool, version)).count);
+  versions.set(version, VERSION.partition, partition);
+}
+
+/** What is offered: the encoded region, and where its bytes are. */
+export interface NewPart {
+  readonly region: Region;
+  readonly encoded: { readonly start: number; readonly end: number };
+  readonly bytes: number;
+  readonly size: number;
+  readonly isSlice: boolean;
+}
+
+/** Adds a part, offered by a handle, to a version. Everything was checked. */
+export function addPart(pool: PoolState, version: number, handle: number, added: NewPart): void {
+  const { partitions, parts, versions, handles } = pool;
+  const partition = versions.get(version, VERSION.partition);
+  const part = parts.allocate();
+  const { encoded, region, bytes, size, isSlice } = added;
+  parts.set(part, PART.region, pool.arena.store(pool.reader.bytes, encoded.start, encoded.end));
+  parts.set(part, PART.flags, PART_FLAG.offered | (isSlice ? PART_FLAG.slice : PART_FLAG.inline));
+  parts.set(part, PART.bytes, bytes);
+  parts.setWide(part, PART.size, size);
+  parts.set(part, PART.provider, handle);
+  const member = memberOf(pool, handle);
+  parts.set(part, PART.providerMember, member.id);
+  if (isSlice) pool.extents.give(bytes, BLOCK_SLICE, version);
+
+  const last = partitions.get(partition, PARTITION.last);
+  if (last === 0) partitions.set(partition, PARTITION.first, part);
+  else parts.set(last, PART.next, part);
+  partitions.set(partition, PARTITION.last, part);
+  partitions.add(partition, PARTITION.count, 1);
+  partitions.add(partition, PARTITION.active, 1);
+  const missing = partitions.getWide(partition, PARTITION.missing) - region.count;
+  assert(missing >= 0, 'parts have no element in common');
+  partitions.setWide(partition, PARTITION.missing, missing);
+
+  if (handleState(pool, handle) !== HANDLE_STATE.offered) {
+    handles.set(handle, HANDLE.version, version);
+    setHandleState(pool, handle, HANDLE_STATE.offered);
+  }
+  member.offers++;
+  member.bytesOffered += size;
+}
+
+/** WITHDRAW of a handle that has offered parts: its parts, and no others, are withdrawn. */
+export function withdrawParts(pool: PoolState, handle: number): void {
+  const { handles, parts, partitions, versions } = pool;
+  const version = handles.get(handle, HANDLE.version);
+  const partition = versions.get(version, VERSION.partition);
+  forEachPart(pool, version, (part) => {
+    if (parts.get(part, PART.provider) === handle) endPart(pool, partition, part);
+  });
+  partitions.set(partition, PARTITION.closing, 1);
+  setHandleState(pool, handle, HANDLE_STATE.withdrawn);
+  handles.set(handle, HANDLE.version, 0);
+  pool.partitionsDue.push(versions.get(version, VERSION.object));
+}
+
+/** The offer of a part ends; its bytes stay for whom they are owed. */
+function endPart(pool: PoolState, partition: number, part: number): void {
+  const { parts, partitions, members } = pool;
+  const flags = parts.get(part, PART.flags);
+  assert((flags & PART_FLAG.offered) !== 0, 'a part is withdrawn once');
+  parts.set(part, PART.flags, flags & ~PART_FLAG.offered);
+  parts.set(part, PART.provider, 0);
+  partitions.add(partition, PARTITION.active, -1);
+  const member = members.get(parts.get(part, PART.providerMember));
+  if (member === undefined) return;
+  member.offers--;
+  member.bytesOffered -= parts.getWide(part, PART.size);
+}
+
+/** A version that stays by itself loses a handle of one of its providers: its parts stay. */
+export function leaveParts(pool: PoolState, handle: number): void {
+  const { handles, parts } = pool;
+  const version = handles.get(handle, HANDLE.version);
+  assert(versionHas(pool, version, VERSION_FLAG.scopePool), 'its parts stay by themselves');
+  forEachPart(pool, version, (part) => {
+    if (parts.get(part, PART.provider) === handle) parts.set(part, PART.provider, 0);
+  });
+  handles.set(handle, HANDLE.version, 0);
+}
+
+/** All parts of a version are withdrawn with it, and so are the handles that have offered them. */
+export function endParts(pool: PoolState, version: number): void {
+  const { handles, parts, versions } = pool;
+  const partition = versions.get(version, VERSION.partition);
+  forEachPart(pool, version, (part) => {
+    if ((parts.get(part, PART.flags) & PART_FLAG.offered) === 0) return;
+    const provider = parts.get(part, PART.provider);
+    endPart(pool, partition, part);
+    if (provider === 0 || handles.get(provider, HANDLE.version) !== version) return;
+    setHandleState(pool, provider, HANDLE_STATE.withdrawn);
+    handles.set(provider, HANDLE.version, 0);
+  });
+}
+
+/** Frees the bytes of all parts, and the book of them. */
+export function freeParts(pool: PoolState, version: number): void {
+  const { arena, parts, partitions, regions, versions } = pool;
+  forEachPart(pool, version, (part) => {
+    const flags = parts.get(part, PART.flags);
+    const bytes = parts.get(part, PART.bytes);
+    if ((flags & PART_FLAG.slice) !== 0) freed(pool, bytes);
+    else if (bytes !== 0) {
+      pool.bytesInline -= arena.size(bytes);
+      arena.free(bytes);
+    }
+    regions.free(parts.get(part, PART.region));
+    parts.release(part);
+  });
+  partitions.release(versions.get(version, VERSION.partition));
+  versions.set(version, VERSION.partition, 0);
+}
+
+/** Whether the version in parts of an object goes on, though all its parts are withdrawn. */
+export function mayGoOn(pool: PoolState, object: number): boolean {
+  let isAwaited = false;
+  forEachHandle(pool, object, (handle) => {
+    const state = handleState(pool, handle);
+    isAwaited ||= state === HANDLE_STATE.declared || state === HANDLE_STATE.sealed;
+  });
+  return isAwaited;
+}
