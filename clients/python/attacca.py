@@ -213,9 +213,49 @@ _WRITERS: Dict[str, Callable[[Any], bytes]] = {
     "keys": lambda value: struct.pack(f"<H{len(value)}H", len(value), *value),
     "texts": lambda value: struct.pack("<I", len(value)) + b"".join(map(_text, value)),
     "value": _value,
+    "region": lambda value: _WRITERS["bytes"](_region(value)),
+    "parts": lambda value: struct.pack("<I", len(value)) + b"".join(map(_part, value)),
     "place": lambda value: b"\x00" if value is None else b"".join(
         (b"\x01", _value(value[0]), _text(value[1]))),
 }
+
+
+def _varint(value: int) -> bytes:
+    found = bytearray()
+    while value >= 0x80:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    found.append(value)
+    return bytes(found)
+
+
+def _runs(runs: Sequence[Sequence[int]]) -> bytes:
+    found, before = [_varint(len(runs))], 0
+    for start, step, count in runs:
+        found += _varint(start - before), _varint(step), _varint(count)
+        before = start
+    return b"".join(found)
+
+
+def _region(region: Mapping[str, Any]) -> bytes:
+    axes = [axis for box in region["boxes"] for axis in box]
+    return b"".join((struct.pack("<BH", region["dimensions"], len(region["boxes"])),
+                     *map(_runs, axes), _runs(region["points"])))
+
+
+def _payload(fields: Mapping[str, Any]) -> bytes:
+    if fields["source"] == 1:
+        return _WRITERS["bytes"](fields["payload"])
+    if fields["source"] == 4:
+        return struct.pack("<I", fields["parts"])
+    if fields["source"]:
+        return struct.pack("<IQQ", fields["slab"], fields["offset"], fields["size"])
+    return b""
+
+
+def _part(part: Mapping[str, Any]) -> bytes:
+    return b"".join((_WRITERS["region"](part["region"]), struct.pack("<I", part["source"]),
+                     _payload(part)))
 
 
 class _Reader:
@@ -349,6 +389,58 @@ class _Reader:
     def keys(self) -> List[int]:
         return [self.u16() for _ in range(self.u16())]
 
+    def varint(self) -> int:
+        value, shift = 0, 0
+        while True:
+            byte = self.u8()
+            value |= (byte & 0x7F) << shift
+            if value >= 1 << 53 or (shift and not byte):
+                raise _Malformed("a number is 2^53 or more, or longer than it need be")
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    def runs(self) -> List[List[int]]:
+        found: List[List[int]] = []
+        before = 0
+        for _ in range(self.varint()):
+            before += self.varint()
+            found.append([before, self.varint(), self.varint()])
+            if not (found[-1][1] and found[-1][2]):
+                raise _Malformed("a run has no indices")
+        return found
+
+    def region(self) -> Dict[str, Any]:
+        """As the vectors write one; `size` before it says how many bytes it takes."""
+        inner = _Reader(self.take(self.u32()))
+        dimensions = inner.u8()
+        boxes = [[inner.runs() for _ in range(dimensions)] for _ in range(inner.u16())]
+        found = {"dimensions": dimensions, "boxes": boxes, "points": inner.runs()}
+        inner.end()
+        return found
+
+    def parts(self) -> List[Dict[str, Any]]:
+        found = []
+        for _ in range(self.u32()):
+            part = {"region": self.region(), "source": self.u8()}
+            if any(self.take(3)):
+                raise _Malformed("a reserved byte is not zero")
+            self.payload(part, 2)
+            found.append(part)
+        return found
+
+    def payload(self, found: Dict[str, Any], highest: int) -> None:
+        """By what `found` says of its source."""
+        source = found["source"]
+        if source > highest:
+            raise _Malformed("an unknown source")
+        if source == 1:
+            found["payload"] = self.bytes()
+        elif source == 4:
+            found["parts"] = self.u32()
+        elif source:
+            found.update(slab=self.u32(), offset=self.u64(), size=self.u64())
+
 
 _Layout = Tuple[str, Tuple[Tuple[str, str], ...]]
 
@@ -392,6 +484,8 @@ _MESSAGES = _layouts(
     "0x1f END_SELECTED selector:text after:text dry:u8 how:u8",
     "0x20 LEASE size:u64 least:u64 handle:u32 deadline:u32",
     "0x21 RETURN slab:u32 offset:u64 size:u64", "0x22 ADOPT file:text size:u64",
+    "0x23 OFFER_PART handle:u32 scope:u8 durability:u8 source:u8 zero8 lifetime:u32 region payload",
+    "0x24 REGION handle:u32 region",
     "0x30 DEFINE definitionKind:u8 name:text definition:value",
     "0x31 GATHER selector:text after:text dry:u8 removes:u8 key:text value",
     "0x40 STAT name:text", "0x41 QUERY selector:text after:text limit:u32 detail:u8",
@@ -406,10 +500,12 @@ _MESSAGES = _layouts(
     "0x82 WELCOME request:u64 member:u32 name:text granted:map", "0x83 BYE request:u64 names:texts",
     "0x84 DELIVER request:u64 version:u32 source:u8 zero8 space attributes:map payload",
     "0x85 GRANT request:u64 slab:u32 offset:u64 size:u64", "0x86 VALUE request:u64 value:answer",
+    "0x87 PARTS request:u64 parts",
     "0x91 RECLAIM bytes:u64", "0x92 NOTICE code:text message:text fields:map",
     "0x93 SLAB_GONE slab:u32")
 _CODES = {name: code for code, (name, _) in _MESSAGES.items()}
 _OK, _FAIL, _DELIVER, _GRANT = (_CODES[name] for name in ("OK", "FAIL", "DELIVER", "GRANT"))
+_PARTS = _CODES["PARTS"]
 _UNASKED = (_CODES["RECLAIM"], _CODES["NOTICE"], _CODES["SLAB_GONE"])
 
 
@@ -418,12 +514,10 @@ def _encode(layout: _Layout, fields: Mapping[str, Any]) -> bytes:
     for name, kind in layout[1]:
         if kind == "zero8":
             parts.append(b"\x00")
-        elif kind != "payload":
+        elif kind == "payload":
+            parts.append(_payload(fields))
+        else:
             parts.append(_WRITERS[kind](None if kind == "magic" else fields[name]))
-        elif fields["source"] == 1:
-            parts.append(_WRITERS["bytes"](fields["payload"]))
-        elif fields["source"]:
-            parts.append(struct.pack("<IQQ", fields["slab"], fields["offset"], fields["size"]))
     return b"".join(parts)
 
 
@@ -431,14 +525,10 @@ def _decode(layout: _Layout, data: Any, exact: bool = True) -> Dict[str, Any]:
     reader = _Reader(data)
     found: Dict[str, Any] = {}
     for name, kind in layout[1]:
-        if kind != "payload":
+        if kind == "payload":
+            reader.payload(found, 4 if layout[0] == "DELIVER" else 2)
+        else:
             found[name] = getattr(reader, kind)()
-        elif found["source"] == 1:
-            found["payload"] = reader.bytes()
-        elif found["source"] in (2, 3):
-            found.update(slab=reader.u32(), offset=reader.u64(), size=reader.u64())
-        elif found["source"]:
-            raise _Malformed("an unknown source")
     if exact:
         reader.end()
     return found
@@ -656,6 +746,7 @@ class _Session:
         self._waiting: deque[Tuple[int, bytes]] = deque()  # numbered, not sent on this connection
         self._unacked: deque[Tuple[int, bytes]] = deque()
         self._unacked_bytes = self._last = self._received = 0
+        self._told: Dict[int, List[Dict[str, Any]]] = {}  # of PARTS, by request, until DELIVER
         self._fatal: Optional[AttaccaError] = None
         self._closing = False
         self.resumed = False  # perhaps with a manager that has not the memory of before
@@ -718,6 +809,10 @@ class _Session:
         self._inbox.append((call, False))
         if ring:
             self._ring()
+
+    def parts(self, request: int) -> List[Dict[str, Any]]:
+        """What PARTS told of a request that is answered; once."""
+        return self._told.pop(request, [])
 
     def stop(self) -> None:
         self._closing = True
@@ -961,6 +1056,10 @@ class _Session:
             fields = _decode(_MESSAGES[_OK], body)
             for number in range(fields["first"], min(fields["last"], self._last) + 1):
                 self._complete(number, code, body)
+        elif code == _PARTS:
+            fields = _decode(_MESSAGES[code], body)
+            if fields["request"] in self._pending:
+                self._told.setdefault(fields["request"], []).extend(fields["parts"])
         elif code in _UNASKED:
             self._unasked(code, _decode(_MESSAGES[code], body))
         elif code in _MESSAGES and code > 0x80:
@@ -1393,6 +1492,173 @@ def _together(one: Histogram, other: Histogram) -> Histogram:
                      max(one.most, other.most, key=_order), exponent, first, sums)
 
 
+# ---- Regions: what two have in common ----------------------------------------------------------
+
+def _select(region: Any, shape: Optional[Sequence[Optional[int]]]) -> Tuple[
+        Dict[str, Any], Tuple[int, ...]]:
+    """What is written `a[region]` in numpy, of slices, whole numbers, lists and `...`; and the
+    shape that it has. Without a shape an axis that is taken whole has no runs."""
+    items = list(region) if isinstance(region, tuple) else [region]
+    if ... in [item for item in items if isinstance(item, type(...))]:
+        at = next(i for i, item in enumerate(items) if item is ...)
+        if shape is None:
+            raise AttaccaError("bad-region", "Cannot use \"...\" without a shape: give shape=")
+        items[at:at + 1] = [slice(None)] * (len(shape) - len(items) + 1)
+    if shape is not None:
+        items += [slice(None)] * (len(shape) - len(items))
+        if len(items) != len(shape):
+            raise AttaccaError("bad-region", f"Cannot use the region: it has {len(items)} "
+                               f"dimensions, the space has {len(shape)}")
+    axes = [_axis(item, None if shape is None else shape[at]) for at, item in enumerate(items)]
+    empty = any(axis == [] and not _is_whole(item) for axis, item in zip(axes, items))
+    counts = tuple(sum(count for _, _, count in axis)
+                   for axis, item in zip(axes, items) if not isinstance(item, int))
+    return {"dimensions": len(items), "boxes": [] if empty else [axes], "points": []}, counts
+
+
+def _is_whole(item: Any) -> bool:
+    return isinstance(item, slice) and item == slice(None)
+
+
+def _axis(item: Any, size: Optional[int]) -> List[List[int]]:
+    if isinstance(item, slice):
+        if size is None:
+            if _is_whole(item):
+                return []
+            if item.stop is None or item.stop < 0 or (item.start or 0) < 0:
+                raise AttaccaError("bad-region", "Cannot use a slice up to the end, or from it, "
+                                   "without a shape: give shape=")
+            found = range(item.start or 0, item.stop, item.step or 1)
+        else:
+            found = range(*item.indices(size))
+        if found.step < 1:
+            raise AttaccaError("bad-region", "Cannot use the region: its steps go backwards")
+        step = found.step if len(found) > 1 else 1
+        return [[found.start, step, len(found)]] if len(found) else []
+    indices = [operator.index(item)] if isinstance(item, int) else [
+        operator.index(index) for index in item]
+    if size is not None:
+        indices = [index + size if index < 0 else index for index in indices]
+    if any(one >= two for one, two in zip(indices, indices[1:])) or min(indices, default=0) < 0:
+        raise AttaccaError("bad-region", "Cannot use the region: the indices of a list ascend")
+    if size is not None and max(indices, default=-1) >= size:
+        raise AttaccaError("bad-region", f"Cannot use the region: an axis goes from 0 to {size - 1}")
+    runs: List[List[int]] = []
+    for index in indices:
+        if runs and index == runs[-1][0] + runs[-1][2]:
+            runs[-1][2] += 1
+        else:
+            runs.append([index, 1, 1])
+    return runs
+
+
+def _indices(runs: Sequence[Sequence[int]], size: int) -> Sequence[int]:
+    """All indices of a set, in ascending order; no runs are all of the axis."""
+    if not runs:
+        return range(size)
+    if len(runs) == 1:
+        start, step, count = runs[0]
+        return range(start, start + step * count, step)
+    return sorted(itertools.chain.from_iterable(
+        range(start, start + step * count, step) for start, step, count in runs))
+
+
+_Axes = List[Sequence[int]]
+
+
+def _boxes(region: Mapping[str, Any], shape: Sequence[int]) -> List[_Axes]:
+    return [[_indices(axis, size) for axis, size in zip(box, shape)] for box in region["boxes"]]
+
+
+def _stretches(source: Sequence[int], target: Sequence[int]) -> List[Tuple[int, int, int]]:
+    """Where two axes have the same indices side by side: places in both, and how many."""
+    if isinstance(source, range) and isinstance(target, range) and source.step == target.step == 1:
+        low, high = max(source.start, target.start), min(source.stop, target.stop)
+        return [(low - source.start, low - target.start, high - low)] if low < high else []
+    places = {index: at for at, index in enumerate(source)}
+    found: List[Tuple[int, int, int]] = []
+    for to, index in enumerate(target):
+        at = places.get(index)
+        if at is None:
+            continue
+        if found and found[-1][0] + found[-1][2] == at and found[-1][1] + found[-1][2] == to:
+            found[-1] = found[-1][0], found[-1][1], found[-1][2] + 1
+        else:
+            found.append((at, to, 1))
+    return found
+
+
+def _copy_box(target: memoryview, to: _Axes, source: memoryview, of: _Axes, itemsize: int,
+              order: Optional[str]) -> int:
+    """Copies what two boxes have in common; how many elements that was."""
+    axes = [(_stretches(one, two), len(one), len(two)) for one, two in zip(of, to)]
+    if order == "column":
+        axes.reverse()
+    size_of, size_to = itemsize, itemsize  # of what is copied at once, in source and target
+    while axes and axes[-1][0] == [(0, 0, axes[-1][1])] and axes[-1][1] == axes[-1][2]:
+        size_of, size_to = size_of * axes[-1][1], size_to * axes[-1][2]
+        axes.pop()
+    count = 0
+
+    def walk(level: int, at: int, then: int) -> None:
+        nonlocal count
+        if level == len(axes):
+            target[then * size_to:(then + 1) * size_to] = source[at * size_of:(at + 1) * size_of]
+            count += size_of // itemsize
+            return
+        stretches, length_of, length_to = axes[level]
+        at, then = at * length_of, then * length_to
+        for start, place, length in stretches:
+            if level == len(axes) - 1:
+                target[(then + place) * size_to:(then + place + length) * size_to] = source[
+                    (at + start) * size_of:(at + start + length) * size_of]
+                count += length * size_of // itemsize
+            else:
+                for each in range(length):
+                    walk(level + 1, at + start + each, then + place + each)
+
+    walk(0, 0, 0)
+    return count
+
+
+def _places(region: Mapping[str, Any], shape: Sequence[int], order: Optional[str]) -> List[int]:
+    """Of each element, as they lie, its place in row-major order."""
+    strides = [math.prod(shape[at + 1:]) for at in range(len(shape))]
+    found: List[int] = []
+    for axes in _boxes(region, shape):
+        parts = [[index * stride for index in axis] for axis, stride in zip(axes, strides)]
+        if order == "column":
+            parts.reverse()
+        found.extend(map(sum, itertools.product(*parts)))
+    found.extend(_indices(region["points"], 0) if region["points"] else ())
+    return found
+
+
+def _gather(wanted: Mapping[str, Any], space: Space,
+            sources: Sequence[Tuple[Mapping[str, Any], memoryview]]) -> bytearray:
+    """The elements of a region, out of those of others that have all of them."""
+    shape = tuple(size or 0 for size in space.shape or ())
+    itemsize, order = space.itemsize, space.order
+    boxes = _boxes(wanted, shape)
+    count = sum(math.prod(map(len, box)) for box in boxes)
+    data = bytearray(count * itemsize)
+    target, copied = memoryview(data), 0
+    for region, source in sources:
+        if len(region["boxes"]) == 1 and not region["points"] and len(boxes) == 1:
+            copied += _copy_box(target, boxes[0], source, _boxes(region, shape)[0], itemsize, order)
+            continue
+        there = {place: at for at, place in enumerate(_places(wanted, shape, order))}
+        for at, place in enumerate(_places(region, shape, order)):
+            then = there.get(place)
+            if then is not None:
+                target[then * itemsize:(then + 1) * itemsize] = source[
+                    at * itemsize:(at + 1) * itemsize]
+                copied += 1
+    if copied != count:
+        raise AttaccaError("internal", "Cannot put the object together: parts are missing")
+    return data
+
+
 # ---- What callers see ---------------------------------------------------------------------------
 
 def _ms(timeout: Optional[float]) -> int:
@@ -1478,8 +1744,9 @@ class Delivered:
 class Requirement:
     """An open require, made by `Pool.require`. `demand` once, or `retract`."""
 
-    def __init__(self, pool: "Pool", name: str, handle: int, policy: int) -> None:
+    def __init__(self, pool: "Pool", name: str, handle: int, policy: int, region: Any) -> None:
         self.name, self._pool, self._handle, self._policy = name, pool, handle, policy
+        self._region = region
         self._open = True
         self._late: Optional[Dict[str, Any]] = None
         pool._requires[handle] = self
@@ -1496,7 +1763,7 @@ class Requirement:
                     [_message("DEMAND", handle=self._handle, deadline=_ms(timeout), mode=int(own),
                               policy=self._policy, want=1)], timeout, self._keep)
                 self._late = _result(answers[0], "DELIVER")
-            taken = pool._take(self.name, self._late, own, until)
+            taken = pool._take(self.name, self._late, own, until, self._region)
         except AttaccaError as error:
             if error.code not in ("deadline-passed", "cancelled"):
                 self.retract()
@@ -1563,7 +1830,7 @@ class Pool:
         self._keys: Dict[str, int] = {}
         self._key_numbers, self._numbers = itertools.count(), itertools.count(1)
         self._free_handles: deque[int] = deque()
-        self._offers: Dict[str, int] = {}
+        self._offers: Dict[str, List[int]] = {}  # handles: parts have one each
         self._requires: Dict[int, Requirement] = {}
         self._promises: Dict[int, str] = {}
         self._chunk, self._left = _LEASE_FIRST, False
@@ -1631,14 +1898,42 @@ class Pool:
         if container is not None:
             attributes = {**(attributes or {}), ".container": container}
         raw, space = _describe(data, dtype, shape, order)
+        return self._offer(name, raw, space, attributes, keep, lifetime, durability, timeout)
+
+    def offer_part(self, name: str, region: Any, data: Any, *, shape: Any, dtype: Any = None,
+                   order: Optional[str] = None, attributes: Optional[Mapping[str, Any]] = None,
+                   container: Optional[str] = None, keep: bool = False, lifetime: float = 0.0,
+                   durability: str = "process", timeout: Optional[float] = None) -> Offer:
+        """Offers a copy of `data` as a region of an array of `shape`, of which other members, or
+        this one, offer the rest: `region` is what numpy would write it to. Its elements lie in row
+        major order, with `order="column"` in column major, as those of all parts. All say the same
+        dtype, shape and order; no two parts have an element in common: `part-overlap`."""
+        if container is not None:
+            attributes = {**(attributes or {}), ".container": container}
+        whole = (shape,) if isinstance(shape, int) else tuple(shape)
+        wanted, _ = _select(region, whole)
+        raw, space = _describe(data, dtype, None, None)
+        if order == "row" and space.order == "column" or order == "column" and space.order == "row":
+            if len(space.shape or ()) > 1:
+                raise AttaccaError("bad-space", f"Cannot offer a part of \"{name}\": its elements "
+                                   f"lie in {space.order} order, not in {order} order")
+        space = space._replace(shape=whole, order=order or space.order)
+        return self._offer(name, raw, space, attributes, keep, lifetime, durability, timeout,
+                           wanted)
+
+    def _offer(self, name: str, raw: memoryview, space: Space,
+               attributes: Optional[Mapping[str, Any]], keep: bool, lifetime: float,
+               durability: str, timeout: Optional[float],
+               region: Optional[Dict[str, Any]] = None) -> Offer:
         until, handle = _until(timeout), self._handle()
         declare = [self._declare(handle, name, space, attributes)]
+        kind: Dict[str, Any] = {} if region is None else {"region": region}
         slot: Optional[Tuple[int, int, int]] = None
         sent = False
 
         def late(index: int, code: int, _: bytes) -> None:  # of an OFFER, interrupted or not
             if index == len(declare) and code == _OK and not keep:
-                self._offers[name] = handle
+                self._offers.setdefault(name, []).append(handle)
             elif index == len(declare) and code == _FAIL and slot is not None:
                 self._leases.give(*slot)
 
@@ -1646,6 +1941,8 @@ class Pool:
             for attempt in range(1, _STORES_MAX + 1):
                 try:
                     fields: Dict[str, Any] = {"source": 1 if len(raw) else 0, "payload": raw}
+                    if region is not None:
+                        fields["source"] = 1
                     if len(raw) > self._inline_max:
                         slot = self._leases.take(len(raw))
                         if slot is None:
@@ -1654,9 +1951,10 @@ class Pool:
                         self._write(slot[0], slot[1], raw, until)
                         fields = {"source": 2, "slab": slot[0], "offset": slot[1],
                                   "size": len(raw)}
-                    offer = _message("OFFER", handle=handle, scope=1 if keep else 0,
+                    offer = _message("OFFER_PART" if kind else "OFFER", handle=handle,
+                                     scope=1 if keep else 0,
                                      durability=("process", "memory", "fsync").index(durability),
-                                     lifetime=_ms(lifetime) if lifetime else 0, **fields)
+                                     lifetime=_ms(lifetime) if lifetime else 0, **kind, **fields)
                     sent = True
                     answers = self._session.run(declare + [offer], until - time.monotonic(), late)
                     late(len(declare), *(answers[-1] or (0, b"")))
@@ -1686,30 +1984,34 @@ class Pool:
     def withdraw(self, name: str, timeout: Optional[float] = None) -> None:
         """Ends this member's offer of `name`, or else a kept offer by whomever; waits as the
         contract says."""
-        handle = self._offers.get(name)
-        if handle is None:
+        handles = self._offers.get(name)
+        if handles is None:
             self._ask("UNKEEP", "OK", timeout, name=name, deadline=_ms(timeout))
             return
-        self._ask("WITHDRAW", "OK", timeout, handle=handle, deadline=_ms(timeout))
-        if self._offers.pop(name, None) is not None:
-            self._dispose(handle)
+        for handle in [*handles]:
+            self._ask("WITHDRAW", "OK", timeout, handle=handle, deadline=_ms(timeout))
+            if handle in handles:
+                handles.remove(handle)
+                self._dispose(handle)
+        if not handles:
+            self._offers.pop(name, None)
 
     def require(self, name: str, *, dtype: Any = None, shape: Any = None,
                 order: Optional[str] = None, attributes: Optional[Mapping[str, Any]] = None,
-                wait: bool = False) -> Requirement:
-        """Announces need of `name`, before or after it is offered; does not wait. What is given of
-        dtype, shape, order and attributes must match. With `wait` it stays open even when every
+                region: Any = None, wait: bool = False) -> Requirement:
+        """Announces need of `name`, or of a `region` of it as numpy would index it, before or after
+        it is offered; does not wait. What is given of dtype, shape, order and attributes must match. With `wait` it stays open even when every
         promise that could meet it is closed; else it then fails with `nobody-will-offer`."""
-        handle, declare = self._expect(name, dtype, shape, order, attributes)
+        handle, declare = self._expect(name, dtype, shape, order, attributes, region)
         try:
             answers = self._session.run(
-                [declare, _message("REQUIRE", handle=handle, policy=int(wait))])
+                [*declare, _message("REQUIRE", handle=handle, policy=int(wait))])
             for answer in answers:
                 _result(answer, "OK")
         except BaseException:
             self._abandon(handle)
             raise
-        return Requirement(self, name, handle, int(wait))
+        return Requirement(self, name, handle, int(wait), region)
 
     def retract(self, name: str) -> None:
         """Takes back all that `require(name)` has opened and nobody has demanded."""
@@ -1719,10 +2021,13 @@ class Pool:
 
     def demand(self, name: str, timeout: Optional[float] = None, own: bool = False, *,
                dtype: Any = None, shape: Any = None, order: Optional[str] = None,
-               attributes: Optional[Mapping[str, Any]] = None, wait: bool = False) -> Delivered:
+               attributes: Optional[Mapping[str, Any]] = None, region: Any = None,
+               wait: bool = False) -> Delivered:
         """Requires and demands `name` in one step. With `own` the bytes are the caller's own, in
-        a bytearray; else they are a read-only view, to be disposed of."""
-        handle, declare = self._expect(name, dtype, shape, order, attributes)
+        a bytearray; else they are a read-only view, to be disposed of. `region` is what of it, as
+        numpy would index it: slices, whole numbers (whose axis goes), ascending lists, `...`. It
+        waits for the parts that have some of it. What is in several parts is put together here."""
+        handle, declare = self._expect(name, dtype, shape, order, attributes, region)
         until = _until(timeout)
         found: Optional[Dict[str, Any]] = None
 
@@ -1732,11 +2037,12 @@ class Pool:
 
         try:
             answers = self._session.run(
-                [declare, _message("DEMAND", handle=handle, deadline=_ms(timeout),
-                                   mode=int(own), policy=int(wait), want=1)], timeout, late)
-            _result(answers[0], "OK")
-            found = _result(answers[1], "DELIVER")
-            taken = self._take(name, found, own, until)
+                [*declare, _message("DEMAND", handle=handle, deadline=_ms(timeout),
+                                    mode=int(own), policy=int(wait), want=1)], timeout, late)
+            for answer in answers[:-1]:
+                _result(answer, "OK")
+            found = _result(answers[-1], "DELIVER")
+            taken = self._take(name, found, own, until, region)
         except BaseException:
             self._abandon(handle, found)
             raise
@@ -2168,6 +2474,8 @@ class Pool:
 
     def _refuse(self, found: Optional[Mapping[str, Any]]) -> None:
         """Returns what came with mode own and is not wanted any more."""
+        if found is not None and found["source"] == 4:
+            self._session.parts(found["request"])
         if found is not None and found["source"] == 3:
             self._return((found["slab"], found["offset"], found["size"]))
 
@@ -2197,13 +2505,18 @@ class Pool:
                         attributes=self._attributes(attributes))
 
     def _expect(self, name: str, dtype: Any, shape: Any, order: Optional[str],
-                attributes: Optional[Mapping[str, Any]]) -> Tuple[int, bytes]:
+                attributes: Optional[Mapping[str, Any]],
+                region: Any = None) -> Tuple[int, List[bytes]]:
         if isinstance(shape, int):
             shape = (shape,)
         space = Space(_dtype(dtype)[0], None if shape is None else tuple(shape), order,
                       _dtype(dtype)[1])
+        wanted = None if region is None else _select(region, space.shape)[0]
         handle = self._handle()
-        return handle, self._declare(handle, name, space, attributes)
+        messages = [self._declare(handle, name, space, attributes)]
+        if wanted is not None:
+            messages.append(_message("REGION", handle=handle, region=wanted))
+        return handle, messages
 
     def _lease(self, size: int, handle: int, before: List[bytes],
                until: float) -> Tuple[int, int, int]:
@@ -2251,9 +2564,31 @@ class Pool:
         another = self._session.resumed or self._link.opened > 1  # either may hear of it first
         return error.code == "bad-lease" and another
 
-    def _take(self, name: str, found: Mapping[str, Any], own: bool,
-              until: float) -> Tuple[memoryview, bool]:
-        """The bytes that DELIVER tells of, and whether they are a view of a slice."""
+    def _take(self, name: str, found: Dict[str, Any], own: bool, until: float,
+              region: Any) -> Tuple[memoryview, bool]:
+        """The bytes that DELIVER tells of, and whether they are a view of a slice. Of a region, or
+        of parts, they are put together, and the space becomes theirs."""
+        if found["source"] != 4 and region is None:
+            return self._bytes(name, found, own, until)
+        space: Space = found["space"]
+        shape = tuple(size or 0 for size in space.shape or ())
+        whole: Dict[str, Any] = {"dimensions": len(shape), "points": [],
+                                 "boxes": [[[[0, 1, size]] for size in shape]]}
+        if found["source"] == 4:
+            parts = self._session.parts(found["request"])
+            if len(parts) != found["parts"]:
+                raise AttaccaError("bad-message", "Cannot take the delivery: parts were not told")
+            sources = [(part["region"], self._bytes(name, part, False, until)[0])
+                       for part in parts]
+        else:
+            sources = [(whole, self._bytes(name, found, False, until)[0])]
+        wanted, counts = (whole, shape) if region is None else _select(region, shape)
+        data = memoryview(_gather(wanted, space, sources))
+        found["space"] = space._replace(shape=counts)
+        return data if own else data.toreadonly(), False
+
+    def _bytes(self, name: str, found: Mapping[str, Any], own: bool,
+               until: float) -> Tuple[memoryview, bool]:
         if found["source"] < 2:
             payload = found.get("payload", b"")
             return memoryview(bytearray(payload) if own else payload), False

@@ -38,6 +38,16 @@ except ImportError:
     numpy = None  # type: ignore[assignment]
 
 SLAB_BYTES = 32 << 20
+
+
+class _Indexed:
+    """What stands between brackets, as `numpy.s_` gives it."""
+
+    def __getitem__(self, region: Any) -> Any:
+        return region
+
+
+numpy_like = _Indexed()
 SPEC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "spec")
 
 
@@ -710,7 +720,10 @@ class Values(unittest.TestCase):
         samples = {"u8": 1, "u16": 513, "u32": 70000, "u64": 1 << 40, "text": "tø", "zero8": 0,
                    "bytes": b"ab", "map": {"a": [1]}, "answer": 0.5, "attributes": {3: "x"},
                    "space": Space("int8", (2,), "row", "little"), "keys": [1, 2],
-                   "texts": ["a", "b"], "value": [None], "place": (0.5, "a")}
+                   "texts": ["a", "b"], "value": [None], "place": (0.5, "a"),
+                   "region": {"dimensions": 1, "boxes": [[[[300, 7, 2]]]], "points": [[1, 1, 1]]},
+                   "parts": [{"region": {"dimensions": 0, "boxes": [[]], "points": []},
+                              "source": 1, "payload": b"p"}]}
         for name, code in attacca._CODES.items():
             layout = attacca._MESSAGES[code]
             for source in (0, 1, 2):
@@ -868,10 +881,15 @@ class Vectors(unittest.TestCase):
             if name == "messages":
                 fields[name] = [self.fields(attacca._MESSAGES[code], attacca._decode(
                     attacca._MESSAGES[code], body)) for code, body in attacca._split(found[name])]
-            elif kind == "payload" and found["source"] > 1:
-                fields[name] = {key: found[key] for key in ("slab", "offset", "size")}
+            elif kind == "parts":
+                fields[name] = [{"region": part["region"], "source": part["source"],
+                                 "payload": self.payload(part)} for part in found[name]]
+            elif kind == "payload" and found["source"] == 4:
+                fields.update(payload=None, parts=found["parts"])
             elif kind == "payload":
-                fields[name] = plain(found.get("payload"))
+                fields[name] = self.payload(found)
+            elif kind == "region":
+                fields[name] = found[name]
             elif name in ("retryable", "resumed"):
                 fields[name] = found[name] == 1
             elif kind == "place" and found[name] is not None:
@@ -879,6 +897,11 @@ class Vectors(unittest.TestCase):
             elif kind not in ("magic", "zero8"):
                 fields[name] = plain(found[name], kind)
         return fields
+
+    def payload(self, found: Dict[str, Any]) -> Any:
+        if found["source"] > 1:
+            return {key: found[key] for key in ("slab", "offset", "size")}
+        return plain(found.get("payload"))
 
     def frame(self, vector: Dict[str, Any]) -> None:
         raw = bytes.fromhex(vector["hex"])
@@ -1731,6 +1754,58 @@ class RealPool(unittest.TestCase):
             with b.demand(f"{tag}/kept", timeout=10) as d:
                 self.assertEqual(bytes(d), b"k" * 100)
             b.withdraw(f"{tag}/kept", timeout=10)
+
+    def test_parts(self) -> None:
+        shape, total = (4, 6), range(24)
+        grid = [list(total[row * 6:row * 6 + 6]) for row in range(4)]
+
+        def values(rows: Any, columns: Any, column_major: bool = False) -> array.array:
+            if column_major:
+                return array.array("i", [grid[r][c] for c in columns for r in rows])
+            return array.array("i", [grid[r][c] for r in rows for c in columns])
+
+        for transport in ("socket", ""):
+            name = f"py/{os.getpid()}/parts/{transport}"
+            with attacca.join("py-writer[*]", transport=transport) as one, attacca.join(
+                    "py-writer[*]", transport=transport) as two, attacca.join(
+                    "py-reader[*]", transport=transport) as reader:
+                need = reader.require(name, region=numpy_like[1:3, 0:6:2])
+                one.offer_part(name, numpy_like[:, :2], values(range(4), (0, 1)), shape=shape)
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    two.offer_part(name, numpy_like[0, 1], array.array("i", [1]), shape=shape)
+                self.assertEqual(caught.exception.code, "part-overlap")
+                two.offer_part(name, numpy_like[:, [2, 3, 5]], values(range(4), (2, 3, 5)),
+                               shape=shape)
+                one.offer_part(name, numpy_like[..., 4], values(range(4), (4,)), shape=shape)
+                with need.demand(timeout=30) as d:
+                    self.assertEqual(d.space.shape, (2, 3))
+                    self.assertEqual(d.view.tolist(), [[6, 8, 10], [12, 14, 16]])
+                with reader.demand(name, timeout=30) as d:
+                    self.assertEqual(d.view.tolist(), grid)
+                with reader.demand(name, timeout=30, region=2, shape=shape) as d:
+                    self.assertEqual((d.space.shape, d.view.tolist()), ((6,), grid[2]))
+                with reader.demand(name, timeout=30, region=numpy_like[3:3, :]) as d:
+                    self.assertEqual((d.space.shape, bytes(d)), ((0, 6), b""))
+                one.withdraw(name, timeout=10)
+                two.withdraw(name, timeout=10)
+                name += "/column"
+                one.offer_part(name, numpy_like[:2, :], values((0, 1), range(6), True),
+                               shape=shape, order="column")
+                two.offer_part(name, numpy_like[2:, :], values((2, 3), range(6), True),
+                               shape=shape, order="column")
+                with reader.demand(name, timeout=30, region=numpy_like[1:3, 4:6]) as d:
+                    self.assertEqual(d.space.order, "column")
+                    self.assertEqual([*array.array("i", bytes(d))], [10, 16, 11, 17])
+                name += "/large"
+                rows = [array.array("d", [row] * 40_000) for row in range(3)]
+                for row in range(3):
+                    one.offer_part(name, row, rows[row], shape=(3, 40_000))
+                with reader.demand(name, timeout=30, region=numpy_like[:, -2:],
+                                   shape=(3, 40_000)) as d:
+                    self.assertEqual(d.view.tolist(), [[0, 0], [1, 1], [2, 2]])
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    reader.demand(name, timeout=5, region=numpy_like[:, 39_998:40_001])
+                self.assertEqual(caught.exception.code, "bad-region")
 
     def test_shared_memory(self) -> None:
         if os.environ.get("ATTACCA_TRANSPORT") == "socket":

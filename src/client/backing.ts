@@ -13,10 +13,13 @@ export type Backing =
   /** Memory of this process: moved at offer. */
   | { readonly kind: 'private'; readonly bytes: Bytes };
 
-/** The space with what offers default to; `bad-space` while its shape is not wholly known. */
-export function spaceToFill(name: string, space: SpaceExpectation): Space {
-  const complete = completeSpaceOf({ dtype: 'uint8', order: 'row', byteOrder: 'little', ...space });
-  if (complete !== null) return complete;
+/** The space with what offers default to; null while its shape is not wholly known. */
+export function spaceIfKnown(space: SpaceExpectation): Space | null {
+  return completeSpaceOf({ dtype: 'uint8', order: 'row', byteOrder: 'little', ...space });
+}
+
+/** Fails with `bad-space`. */
+export function unknownShape(name: string): never {
   throw new AttaccaError(
     'bad-space',
     `Cannot make an array for "${name}": its space says no complete shape`,
@@ -41,6 +44,6 @@ export function memoryNow(client: Client, size: number): Backing {
 
 /** The size of the payload if the space says it, else null. */
 export function sizeIfKnown(space: SpaceExpectation): number | null {
-  const complete = completeSpaceOf({ dtype: 'uint8', order: 'row', byteOrder: 'little', ...space });
+  const complete = spaceIfKnown(space);
   return complete === null ? null : spaceBytes(complete);
 }

@@ -37,6 +37,7 @@ export class Call<T> implements Waiter {
   bytes = 0;
   readonly #decode: ((code: number, reader: Reader) => T) | null;
   readonly #late: ((result: T) => void) | null;
+  readonly #told: (reader: Reader) => void;
   #left: number;
   #result: T | undefined;
   #failure: AttaccaError | null = null;
@@ -50,7 +51,9 @@ export class Call<T> implements Waiter {
     count: number,
     decode: ((code: number, reader: Reader) => T) | null = null,
     late: ((result: T) => void) | null = null,
+    told: (reader: Reader) => void = () => {},
   ) {
+    this.#told = told;
     this.#left = count;
     this.#decode = decode;
     this.#late = late;
@@ -100,6 +103,10 @@ export class Call<T> implements Waiter {
     }
     this.#result = this.#decode(code, reader);
     this.#settle(1);
+  }
+
+  told(_index: number, reader: Reader): void {
+    this.#told(reader);
   }
 
   lost(error: AttaccaError): void {

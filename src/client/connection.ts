@@ -289,6 +289,13 @@ export class Connection {
         this.#pending.answer(request, code, reader);
         return;
       }
+      case MESSAGE.parts: {
+        const start = reader.at;
+        const request = reader.u64();
+        reader.at = start;
+        this.#pending.told(request, reader);
+        return;
+      }
       case MESSAGE.reclaim:
         this.#events.onReclaim(readReclaim(reader));
         return;
@@ -304,7 +311,7 @@ export class Connection {
       }
       default:
         // A later pool may say more; answers that we must understand are all above.
-        assert(code > MESSAGE.value, `an answer of a known code, not ${code}`);
+        assert(code > MESSAGE.parts, `an answer of a known code, not ${code}`);
     }
   }
 }

@@ -8,10 +8,11 @@ import {
   writeDispose,
   writeRetract,
 } from '../protocol/index.js';
-import { giveBack, type Parcel, policyOf, readParcel, unpack } from './demanding.js';
+import { policyOf, unpack } from './demanding.js';
 import { abortedError } from './errors.js';
 import type { Handle } from './handle.js';
 import { deadlineOf, type RequireOptions, type WaitOptions } from './options.js';
+import { giveBack, type Parcel, readParcel, ToldParts } from './parcels.js';
 import { UNHEEDED, type Waiter } from './pending.js';
 import type { Delivery } from './received.js';
 import type { Seat } from './seat.js';
@@ -184,6 +185,7 @@ class ItemAnswers implements Waiter {
   #left: number;
   #failure: AttaccaError | null = null;
   #parcel: Parcel | null = null;
+  #told: ToldParts | null = null;
   readonly #done: (answer: Parcel | AttaccaError) => void;
 
   constructor(requests: number, done: (answer: Parcel | AttaccaError) => void) {
@@ -201,8 +203,13 @@ class ItemAnswers implements Waiter {
   }
 
   answer(_index: number, code: number, reader: Reader): void {
-    this.#parcel = readParcel(code, reader);
+    this.#parcel = readParcel(code, reader, this.#told ?? new ToldParts());
     this.#settle(1);
+  }
+
+  told(_index: number, reader: Reader): void {
+    this.#told ??= new ToldParts();
+    this.#told.take(reader);
   }
 
   lost(error: AttaccaError): void {

@@ -1,87 +1,17 @@
-import type { Reader } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
-import { completeSpaceOf, type Space, spaceAt, spaceBytes } from '../core/space.js';
-import { readMap } from '../core/value-codec.js';
-import {
-  Deliver,
-  MESSAGE,
-  MODE,
-  POLICY,
-  readDeliver,
-  SOURCE,
-  WANT,
-  writeDemand,
-} from '../protocol/index.js';
+import { spaceBytes } from '../core/space.js';
+import { MODE, POLICY, WANT, writeDemand, writeRegionFields } from '../protocol/index.js';
 import type { Bytes } from './arrays.js';
 import { Call } from './call.js';
 import { Seal } from './check.js';
-import type { Client } from './client.js';
-import { abortedError } from './errors.js';
+import { gather } from './gathering.js';
 import type { Handle } from './handle.js';
 import { isMemoryLost, versionLost } from './lost-memory.js';
-import { type Attributes, deadlineOf, type RequireOptions, type WaitOptions } from './options.js';
-import { plainMap } from './plain.js';
+import { deadlineOf, type RequireOptions, type WaitOptions } from './options.js';
+import { giveBack, type Mode, type Parcel, readParcel, ToldParts } from './parcels.js';
 import type { Delivery, ObjectVersion } from './received.js';
-import type { Slice } from './slice.js';
-import { throwIfAborted, waiting } from './waiting.js';
-
-/** How a demand wants its bytes. */
-type Mode = 'view' | 'own';
-
-const NO_BYTES: Bytes = new Uint8Array(0);
-const NO_ATTRIBUTES: Attributes = Object.freeze({});
-
-/** What a DELIVER says, taken out of its frame. */
-export interface Parcel {
-  readonly version: number;
-  readonly space: Space;
-  readonly attributes: Attributes;
-  /** `view`: this process holds a reader's lease on it; `given`: it has become a lease. */
-  readonly source: 'message' | 'view' | 'given';
-  /** The payload that came in the message. */
-  readonly bytes: Bytes;
-  readonly slice: Slice;
-}
-
-/** Takes a DELIVER out of its frame; what came in the message is copied. */
-export function readParcel(code: number, reader: Reader): Parcel {
-  if (code !== MESSAGE.deliver) {
-    throw new AttaccaError('bad-message', `Cannot take answer ${code}: DELIVER was expected`);
-  }
-  const deliver = new Deliver();
-  readDeliver(reader, deliver);
-  const { bytes } = reader;
-  const space = completeSpaceOf(spaceAt(bytes, deliver.spaceStart));
-  if (space === null) {
-    throw new AttaccaError('bad-message', 'Cannot take a delivery: its space is not complete');
-  }
-  const inline = deliver.source === SOURCE.inline;
-  return {
-    version: deliver.version,
-    space,
-    attributes: attributesOf(reader, deliver),
-    source: sourceOf(deliver.source),
-    bytes: inline ? bytes.slice(deliver.payloadStart, deliver.payloadEnd) : NO_BYTES,
-    slice: { slab: deliver.slab, offset: deliver.offset, size: deliver.size },
-  };
-}
-
-function sourceOf(source: number): Parcel['source'] {
-  if (source === SOURCE.slice) return 'view';
-  return source === SOURCE.given ? 'given' : 'message';
-}
-
-/** An empty map has four bytes: most deliveries of a batch want none. */
-function attributesOf(reader: Reader, from: Deliver): Attributes {
-  if (from.attributesEnd - from.attributesStart === 4) return NO_ATTRIBUTES;
-  const { at, limit } = reader;
-  reader.at = from.attributesStart;
-  reader.limit = from.attributesEnd;
-  const attributes = readMap(reader);
-  reader.at = at;
-  reader.limit = limit;
-  return plainMap(attributes);
-}
+import { isPlain, type Shaping, wantedRegion } from './shaping.js';
+import { throwIfAborted, unlessAborted, waiting } from './waiting.js';
 
 export function policyOf(options: RequireOptions): number {
   return options.whenNobody === 'wait' ? POLICY.wait : POLICY.fail;
@@ -92,7 +22,7 @@ export async function demandParcel(
   handle: Handle,
   mode: Mode,
   wasRequired: boolean,
-  options: WaitOptions & RequireOptions,
+  options: WaitOptions & RequireOptions & Shaping,
 ): Promise<Delivery> {
   const what = `demand "${handle.name}"`;
   throwIfAborted(what, options.signal);
@@ -102,23 +32,27 @@ export async function demandParcel(
   const { connection } = client;
   const deadline = deadlineOf(options.timeoutMs);
   // A socket's copy is one's own in any case, and a view of the slice costs the pool less.
-  const own = mode === 'own' && client.plane.transport === 'shared-memory';
-  const count = 1 + handle.declares;
+  const own = mode === 'own' && client.plane.transport === 'shared-memory' && isPlain(options);
+  // A require that is open has said what it is for.
+  const region = wasRequired ? null : wantedRegion(handle.space, options);
+  const requests = region === null ? 1 : 2;
+  const count = requests + handle.declares;
   let cameTooLate = false;
-  const call = new Call<Parcel>(count, readParcel, (parcel) => {
-    cameTooLate = true;
-    giveBack(client, parcel);
-  });
-  const first = handle.post(call, 1, (w, number) =>
-    writeDemand(
-      w,
-      number,
-      deadline,
-      own ? MODE.own : MODE.view,
-      policyOf(options),
-      WANT.attributes,
-    ),
+  const told = new ToldParts();
+  const call = new Call<Parcel>(
+    count,
+    (code, reader) => readParcel(code, reader, told),
+    (parcel) => {
+      cameTooLate = true;
+      giveBack(client, parcel);
+    },
+    (reader) => told.take(reader),
   );
+  const first = handle.post(call, requests, (w, number) => {
+    if (region !== null) writeRegionFields(w, number, region);
+    const how = own ? MODE.own : MODE.view;
+    writeDemand(w, number, deadline, how, policyOf(options), WANT.attributes);
+  });
   const request = { number: first + count - 1, what };
   let parcel: Parcel | undefined;
   try {
@@ -144,18 +78,14 @@ function staysRequired(error: unknown): boolean {
   return code === 'deadline-passed' || code === 'cancelled' || code === 'aborted';
 }
 
-/** Nobody waits for the parcel any more: memory that came with it goes back. */
-export function giveBack(client: Client, parcel: Parcel): void {
-  if (parcel.source === 'given') client.leases.giveBack(parcel.slice);
-}
-
 /** Brings the bytes of a parcel into reach. */
 export function unpack(
   handle: Handle,
   parcel: Parcel,
   mode: Mode,
-  options: WaitOptions,
+  options: WaitOptions & Shaping,
 ): Delivery | Promise<Delivery> {
+  if (parcel.source === 'parts' || !isPlain(options)) return gather(handle, parcel, mode, options);
   if (parcel.source === 'message') {
     handle.release();
     return delivery(handle, parcel, parcel.bytes, () => {});
@@ -193,10 +123,11 @@ async function fetch(
   options: WaitOptions,
 ): Promise<Delivery> {
   const { client } = handle.seat;
+  const what = `demand "${handle.name}"`;
   const given = parcel.source === 'given';
   try {
     const access = given ? 'read-write' : 'read';
-    const bytes = await unlessAborted(client.plane.load(parcel.slice, access), handle, options);
+    const bytes = await unlessAborted(client.plane.load(parcel.slice, access), what, options);
     if (client.plane.view(parcel.slice, access) !== null) return hold(handle, parcel, mode, bytes);
     // A copy that came by the socket: the pool's own may go.
     if (given) client.leases.giveBack(parcel.slice);
@@ -209,25 +140,11 @@ async function fetch(
   }
 }
 
-async function unlessAborted(
-  loading: Promise<Bytes>,
-  handle: Handle,
-  options: WaitOptions,
-): Promise<Bytes> {
-  const { signal } = options;
-  if (signal === undefined) return await loading;
-  return await new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(abortedError(`demand "${handle.name}"`, signal));
-    signal.addEventListener('abort', onAbort, { once: true });
-    loading.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-    if (signal.aborted) onAbort();
-  });
-}
-
 function delivery(handle: Handle, parcel: Parcel, bytes: Bytes, release: () => void): Delivery {
   const { name } = handle;
   const { version, space, attributes } = parcel;
-  return { name, version, space, attributes, bytes, release, seal: null, holder: null };
+  const whole = space;
+  return { name, version, space, whole, attributes, bytes, release, seal: null, holder: null };
 }
 
 /** Waits until an object is offered, without its bytes and without keeping a lease. */
@@ -241,7 +158,8 @@ export async function peekVersion(
   if (room !== null) await room;
   const { connection } = handle.seat.client;
   const deadline = deadlineOf(options.timeoutMs);
-  const call = new Call<Parcel>(2, readParcel);
+  const told = new ToldParts();
+  const call = new Call<Parcel>(2, (code, reader) => readParcel(code, reader, told));
   // The pool frees the handle with its answer, whatever that is.
   call.whenAnswered(() => handle.forget());
   const want = WANT.attributes | WANT.dispose;

@@ -11,6 +11,12 @@
  * ```
  */
 export { AttaccaError, ERROR_CODES, type ErrorCode, type ErrorFields } from '../core/errors.js';
+export {
+  type AxisSelection,
+  type Dealing,
+  dealAxis,
+  type RegionSelection,
+} from '../core/regions/selection.js';
 export { parseSchema, type Schema } from '../core/schema/schema.js';
 export { Schemas } from '../core/schema/schemas.js';
 export { parseTemplate, type Template } from '../core/schema/template.js';
@@ -52,7 +58,7 @@ export type {
   LineageNode,
   LineageOptions,
 } from './lineage.js';
-export type { PoolObject } from './object.js';
+export type { DemandOptions, PoolObject } from './object.js';
 export type { OfferedMany } from './offered-many.js';
 export type {
   Attributes,
@@ -61,6 +67,7 @@ export type {
   RequireOptions,
   WaitOptions,
 } from './options.js';
+export type { Part } from './part.js';
 export type { Pool, TypedObjectOptions } from './pool.js';
 export type { PoolPromise, Promised } from './pool-promise.js';
 export type { PoolView } from './pool-view.js';
@@ -70,3 +77,4 @@ export type { BarrierOptions } from './rendezvous.js';
 export type { RequiredMany } from './required-many.js';
 export { loadSchema, type SchemaFileOptions } from './schema-file.js';
 export type { Changed, ChangeOptions, Found, QueryOptions } from './selecting.js';
+export type { Shaping } from './shaping.js';

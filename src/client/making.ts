@@ -1,6 +1,6 @@
-import { spaceBytes } from '../core/space.js';
+import { type Space, spaceBytes } from '../core/space.js';
 import { type AnyArray, arrayOver, type Bytes } from './arrays.js';
-import { type Backing, memoryNow, sizeIfKnown, spaceToFill } from './backing.js';
+import { type Backing, memoryNow, spaceIfKnown, unknownShape } from './backing.js';
 import { Seal } from './check.js';
 import { wrongState } from './errors.js';
 import type { Handle } from './handle.js';
@@ -17,8 +17,13 @@ export class Making {
   /** Of memory that was offered without a copy: compared when the offer ends. */
   #seal: Seal | null = null;
 
-  constructor(handle: Handle) {
+  /** Of the elements, or null while that is not wholly known. */
+  readonly #space: () => Space | null;
+
+  /** `space`: of the part that is made, which may be all. */
+  constructor(handle: Handle, space: () => Space | null = () => spaceIfKnown(handle.space)) {
     this.#handle = handle;
+    this.#space = space;
   }
 
   get isBegun(): boolean {
@@ -27,7 +32,7 @@ export class Making {
 
   /** Bytes of the payload; `bad-space` while the shape is not known. */
   get size(): number {
-    return spaceBytes(spaceToFill(this.#handle.name, this.#handle.space));
+    return spaceBytes(this.#spaceToFill());
   }
 
   get bytes(): Bytes {
@@ -37,9 +42,12 @@ export class Making {
   }
 
   get array(): AnyArray {
-    const { name, space } = this.#handle;
-    this.#array ??= arrayOver(name, spaceToFill(name, space), this.bytes);
+    this.#array ??= arrayOver(this.#handle.name, this.#spaceToFill(), this.bytes);
     return this.#array;
+  }
+
+  #spaceToFill(): Space {
+    return this.#space() ?? unknownShape(this.#handle.name);
   }
 
   /** The space has changed: the same bytes may be other elements. */
@@ -74,9 +82,10 @@ export class Making {
   /** What offer is to publish. */
   payload(): Payload {
     const backing = this.#backing;
-    const { name, space, seat } = this.#handle;
+    const { name, seat } = this.#handle;
     if (backing === null) {
-      const size = sizeIfKnown(space) ?? 0;
+      const space = this.#space();
+      const size = space === null ? 0 : spaceBytes(space);
       if (size > 0) throw wrongState(`offer "${name}"`, 'nothing was written to its array');
       return NOTHING;
     }

@@ -1,6 +1,8 @@
+import type { RegionSelection } from '../core/regions/selection.js';
 import { checkSpace, type Dtype, type SpaceExpectation } from '../core/space.js';
 import {
   writeDispose,
+  writeRegionFields,
   writeRequire,
   writeRetract,
   writeSeal,
@@ -21,11 +23,16 @@ import {
   type RequireOptions,
   type WaitOptions,
 } from './options.js';
+import { Part } from './part.js';
 import { UNHEEDED } from './pending.js';
 import { Delivered, type ObjectVersion, Owned } from './received.js';
 import type { Seat } from './seat.js';
+import { type Shaping, wantedRegion } from './shaping.js';
 import { mergeSpaces } from './spaces.js';
 import { throwIfAborted, waiting } from './waiting.js';
+
+/** How long a demand waits, what of the object it wants, and how that should lie. */
+export type DemandOptions = WaitOptions & RequireOptions & Shaping;
 
 /**
  * A member's handle on a named object. A producer fills `array` and offers; a consumer demands.
@@ -43,6 +50,10 @@ export class PoolObject<D extends Dtype = Dtype> {
   readonly #handle: Handle;
   readonly #making: Making;
   #isKept = false;
+  /** Regions of it that are being made here, or were offered. */
+  readonly #parts: Part<D>[] = [];
+  /** What an open require is for. */
+  #wanted: RegionSelection | undefined;
 
   constructor(seat: Seat, name: string, options: ObjectOptions) {
     this.#handle = new Handle(seat, name, options);
@@ -108,6 +119,31 @@ export class PoolObject<D extends Dtype = Dtype> {
     return this;
   }
 
+  /**
+   * A region of the object, to be made and offered by this member while others make the rest. The
+   * space must say dtype and shape, the same in all members. Regions of one version must not
+   * overlap: `part-overlap`.
+   *
+   * ```ts
+   * const part = field.region([[0, 256], null]);
+   * part.array.set(rows);
+   * await part.offer();
+   * ```
+   */
+  region(selection: RegionSelection): Part<D> {
+    const handle = this.#handle;
+    handle.mustBe('make a part of', 'open', 'sealed', 'offered');
+    if (this.#making.isBegun)
+      throw wrongState(`make a part of "${this.name}"`, 'all is being made');
+    const offered = (isKept: boolean): void => {
+      handle.state = 'offered';
+      this.#isKept = isKept;
+    };
+    const part = new Part<D>({ handle, offered }, selection);
+    this.#parts.push(part);
+    return part;
+  }
+
   /** Adds to what this handle says, before seal. It goes out with the next request on it. */
   set(options: ObjectOptions): void {
     const handle = this.#handle;
@@ -129,7 +165,8 @@ export class PoolObject<D extends Dtype = Dtype> {
   }
 
   /**
-   * Publishes the object: from here on its bytes do not change. Without `keep` the offer ends when
+   * Publishes the object: from here on its bytes do not change. Where parts of it were made, those
+   * that were written and not offered yet. Without `keep` the offer ends when
    * the member leaves. A space without a shape, and no array taken, offers a payload of length 0.
    *
    * Errors: `already-offered`, `size-mismatch`, `memory-full` (at the deadline),
@@ -141,6 +178,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    */
   async offer(options: OfferOptions & WaitOptions = {}): Promise<Acknowledged> {
     const handle = this.#handle;
+    if (this.#parts.length > 0) return await this.#offerParts(options);
     handle.mustBe('offer', 'open', 'sealed');
     const payload = this.#making.payload();
     const acknowledged = await this.#during('offer', () =>
@@ -150,6 +188,13 @@ export class PoolObject<D extends Dtype = Dtype> {
     this.#isKept = options.keep === true;
     this.#making.offered();
     return acknowledged;
+  }
+
+  async #offerParts(options: OfferOptions & WaitOptions): Promise<Acknowledged> {
+    const parts = this.#parts.filter((part) => part.isBegun && !part.isOffered);
+    if (parts.length === 0) throw wrongState(`offer "${this.name}"`, 'no part of it was written');
+    const [first] = await Promise.all(parts.map((part) => part.offer(options)));
+    return first as Acknowledged;
   }
 
   /**
@@ -184,7 +229,7 @@ export class PoolObject<D extends Dtype = Dtype> {
     handle.mustBe('withdraw', 'offered');
     const what = `withdraw "${this.name}"`;
     throwIfAborted(what, options.signal);
-    this.#making.verify('withdraw');
+    this.#verify('withdraw');
     await this.#during('withdraw', async () => {
       const room = handle.seat.enter(what);
       if (room !== null) await room;
@@ -199,15 +244,24 @@ export class PoolObject<D extends Dtype = Dtype> {
 
   /**
    * Announces need: binds to the offered version, else to the next, and returns at once. A provider
-   * that leaves keeps what is required. Errors: `object-mismatch`, `nobody-will-offer`.
+   * that leaves keeps what is required. `region`: what of it; all, without. Errors:
+   * `object-mismatch`, `nobody-will-offer`, `bad-region`.
    */
-  async require(options: RequireOptions = {}): Promise<void> {
+  async require(options: RequireOptions & Pick<Shaping, 'region'> = {}): Promise<void> {
     const handle = this.#handle;
     handle.mustBe('require', 'open', 'sealed');
+    const region = wantedRegion(handle.space, options);
     try {
       await this.#during('require', () =>
-        this.#ask((w, number) => writeRequire(w, number, policyOf(options))),
+        this.#ask(
+          (w, number) => {
+            if (region !== null) writeRegionFields(w, number, region);
+            writeRequire(w, number, policyOf(options));
+          },
+          region === null ? 1 : 2,
+        ),
       );
+      this.#wanted = options.region;
     } catch (error) {
       handle.release();
       throw error;
@@ -220,29 +274,40 @@ export class PoolObject<D extends Dtype = Dtype> {
    * copy; with `own: true` memory that may be written, the slice itself when nobody else needs it.
    * Requires first if that was not done.
    *
+   * `region`: what of it, `order`, `byteOrder`, `dtype`: how it should lie, `into`: where. A demand
+   * of a region waits for the parts that have some of it, and no others. What lies in one piece in
+   * the pool as it is wanted is still a view; else it is put together in memory of this process.
+   *
    * Errors: `deadline-passed` (says who had promised it), `object-mismatch` (this handle expects
-   * something else), `nobody-will-offer`, `object-lost`, `object-deleted`, `aborted`. A require
-   * that was announced before stays open when the deadline passes or the signal fires.
+   * something else), `nobody-will-offer`, `object-lost`, `object-deleted`, `aborted`; of a region
+   * `bad-region`, `parts-missing`; of a dtype that loses values `lossy-conversion`. A require that
+   * was announced before stays open when the deadline passes or the signal fires.
    *
    * ```ts
    * await using u = await pool.object('u/850').demand({ timeoutMs: 30_000 });
    * ```
    */
-  demand(options: WaitOptions & RequireOptions & { own: true }): Promise<Owned<D>>;
-  demand(options?: WaitOptions & RequireOptions & { own?: false }): Promise<Delivered<D>>;
-  async demand(
-    options: WaitOptions & RequireOptions & { own?: boolean } = {},
-  ): Promise<Delivered<D> | Owned<D>> {
+  demand(options: DemandOptions & { own: true; dtype?: undefined }): Promise<Owned<D>>;
+  demand(options?: DemandOptions & { own?: false; dtype?: undefined }): Promise<Delivered<D>>;
+  demand<T extends Dtype>(options: DemandOptions & { own: true; dtype: T }): Promise<Owned<T>>;
+  demand<T extends Dtype>(
+    options: DemandOptions & { own?: false; dtype: T },
+  ): Promise<Delivered<T>>;
+  async demand(options: DemandOptions & { own?: boolean } = {}): Promise<Delivered | Owned> {
     const handle = this.#handle;
     handle.mustBe('demand', 'open', 'sealed', 'required');
     const own = options.own === true;
     const wasRequired = handle.state === 'required';
+    if (wasRequired && options.region !== undefined && this.#wanted !== options.region) {
+      throw wrongState(`demand a region of "${this.name}"`, 'another one, or all, is required');
+    }
+    const shaping = wasRequired ? { ...options, region: this.#wanted } : options;
     handle.state = 'busy';
     try {
-      const delivery = await demandParcel(handle, own ? 'own' : 'view', wasRequired, options);
+      const delivery = await demandParcel(handle, own ? 'own' : 'view', wasRequired, shaping);
       handle.state = 'delivered';
       const { leaks } = handle.seat.client;
-      return own ? new Owned<D>(delivery, leaks) : new Delivered<D>(delivery, leaks);
+      return own ? new Owned(delivery, leaks) : new Delivered(delivery, leaks);
     } catch (error) {
       handle.state = wasRequired && handle.number !== null ? 'required' : 'open';
       throw error;
@@ -273,7 +338,7 @@ export class PoolObject<D extends Dtype = Dtype> {
     const handle = this.#handle;
     if (handle.state === 'ended' || handle.state === 'delivered') return;
     handle.mustBe('dispose', 'open', 'sealed', 'offered', 'required');
-    this.#making.verify('dispose');
+    this.#verify('dispose');
     const { state, number, seat } = handle;
     if (seat.isGone) {
       this.#end();
@@ -310,17 +375,23 @@ export class PoolObject<D extends Dtype = Dtype> {
     }
   }
 
-  async #ask(write: Parameters<Handle['post']>[2]): Promise<void> {
+  async #ask(write: Parameters<Handle['post']>[2], requests = 1): Promise<void> {
     const handle = this.#handle;
     const room = handle.seat.enter(`use "${this.name}"`);
     if (room !== null) await room;
-    const call = new Call<never>(1 + handle.declares);
-    handle.post(call, 1, write);
+    const call = new Call<never>(requests + handle.declares);
+    handle.post(call, requests, write);
     await call.promise;
+  }
+
+  #verify(what: string): void {
+    this.#making.verify(what);
+    for (const part of this.#parts) part.verify(what);
   }
 
   #end(): void {
     this.#making.end();
+    for (const part of this.#parts) part.end();
     this.#handle.release();
     this.#handle.state = 'ended';
   }

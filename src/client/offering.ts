@@ -1,9 +1,11 @@
 import type { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
+import type { Region } from '../core/regions/region.js';
 import {
   SCOPE,
   writeOfferInline,
   writeOfferNothing,
+  writeOfferPart,
   writeOfferSlice,
   writeWithdraw,
 } from '../protocol/index.js';
@@ -34,17 +36,9 @@ export async function offerPayload(
   if (payload.kind === 'slice') return await offerWritten(handle, payload, how, options);
   const { bytes } = payload;
   const { client } = handle.seat;
-  const { scope, durability, lifetime } = how;
-  if (bytes.length === 0) {
-    return await send(handle, how, (w, number) =>
-      writeOfferNothing(w, number, scope, durability, lifetime),
-    );
-  }
   if (bytes.length <= client.inlineBytesMax) {
     try {
-      return await send(handle, how, (w, number) =>
-        writeOfferInline(w, number, scope, durability, lifetime, bytes),
-      );
+      return await send(handle, how, (w, number) => writeInline(w, number, how, bytes));
     } catch (error) {
       // The pool's room for payloads in messages is used up: slabs have more.
       if (!(error instanceof AttaccaError && error.code === 'memory-full')) throw error;
@@ -131,6 +125,8 @@ export interface EncodedOffer {
   readonly lifetime: number;
   /** A WITHDRAW with this deadline goes out with the offer. */
   readonly withdraw?: number;
+  /** What of the object is offered; all of it, without. */
+  readonly region?: Region;
 }
 
 export function encodeOffer(options: OfferOptions, keep = options.keep === true): EncodedOffer {
@@ -143,9 +139,24 @@ export function encodeOffer(options: OfferOptions, keep = options.keep === true)
 
 function offerSlice(handle: Handle, slice: Slice, how: EncodedOffer): Promise<Acknowledged> {
   const { slab, offset, size } = slice;
-  return send(handle, how, (w, number) =>
-    writeOfferSlice(w, number, how.scope, how.durability, how.lifetime, slab, offset, size),
-  );
+  const { scope, durability, lifetime, region } = how;
+  return send(handle, how, (w, number) => {
+    if (region === undefined) {
+      writeOfferSlice(w, number, scope, durability, lifetime, slab, offset, size);
+      return;
+    }
+    const payload = { kind: 'slice', slab, offset, size } as const;
+    writeOfferPart(w, { handle: number, scope, durability, lifetime, region, payload });
+  });
+}
+
+function writeInline(w: Writer, number: number, how: EncodedOffer, bytes: Uint8Array): void {
+  const { scope, durability, lifetime, region } = how;
+  if (region !== undefined) {
+    const payload = { kind: 'inline', bytes } as const;
+    writeOfferPart(w, { handle: number, scope, durability, lifetime, region, payload });
+  } else if (bytes.length === 0) writeOfferNothing(w, number, scope, durability, lifetime);
+  else writeOfferInline(w, number, scope, durability, lifetime, bytes);
 }
 
 /** Sends an OFFER, and the WITHDRAW that may go with it. */

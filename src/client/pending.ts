@@ -10,6 +10,8 @@ export interface Waiter {
   /** `count` requests from `index` on have succeeded. */
   ok(index: number, count: number, record: number, bytes: number): void;
   fail(index: number, error: AttaccaError): void;
+  /** What belongs to an answer that is still to come: PARTS, on whose body the reader stands. */
+  told?(index: number, reader: Reader): void;
   /** Any other answer: its code, and a reader on its body, which is borrowed. */
   answer(index: number, code: number, reader: Reader): void;
   lost(error: AttaccaError): void;
@@ -84,6 +86,11 @@ export class Pending {
     const run = this.#one(request);
     run.waiter.fail(request - run.first, error);
     this.#advance();
+  }
+
+  told(request: number, reader: Reader): void {
+    const run = this.#runs[this.#find(request)] as Run;
+    run.waiter.told?.(request - run.first, reader);
   }
 
   answer(request: number, code: number, reader: Reader): void {

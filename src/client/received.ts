@@ -15,7 +15,10 @@ import type { Attributes } from './options.js';
 export interface Delivery {
   readonly name: string;
   readonly version: number;
+  /** Of the bytes: of the region that was demanded. */
   readonly space: Space;
+  /** Of the version. */
+  readonly whole: Space;
   readonly attributes: Attributes;
   readonly bytes: Bytes;
   /** Gives the bytes back to the pool; called once. */
@@ -39,7 +42,10 @@ export interface ObjectVersion {
 class Received {
   readonly name: string;
   readonly version: number;
+  /** Of the array: of the region that was demanded, as it was asked for. */
   readonly space: Space;
+  /** Of the object. */
+  readonly whole: Space;
   readonly attributes: Attributes;
   readonly size: number;
   #bytes: Bytes | null;
@@ -53,6 +59,7 @@ class Received {
     this.name = delivery.name;
     this.version = delivery.version;
     this.space = delivery.space;
+    this.whole = delivery.whole;
     this.attributes = delivery.attributes;
     this.size = delivery.bytes.length;
     this.#bytes = delivery.bytes;

@@ -73,3 +73,18 @@ function whyLate(isUp: boolean, deadline: string, awayMs: number): string {
   const away = `it could not be reached for ${formatSeconds(awayMs)}`;
   return isUp ? `${late}: ${away} of that` : `${late}: ${away}, and still cannot`;
 }
+
+/** What loads, or `aborted` when the signal fires before; it then goes on for nobody. */
+export async function unlessAborted<T>(
+  loading: Promise<T>,
+  what: string,
+  { signal }: WaitOptions,
+): Promise<T> {
+  if (signal === undefined) return await loading;
+  return await new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(abortedError(what, signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    loading.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    if (signal.aborted) onAbort();
+  });
+}

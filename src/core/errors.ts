@@ -44,6 +44,7 @@ export const ERROR_CODES = {
   'already-offered': false,
   'part-overlap': false,
   'parts-missing': false,
+  'lossy-conversion': false,
   'object-mismatch': false,
   'size-mismatch': false,
   'object-required': true,

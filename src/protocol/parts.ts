@@ -1,6 +1,7 @@
 import type { Reader, Writer } from '../core/bytes.js';
-import type { Region } from '../core/regions/region.js';
-import { writeRegion } from '../core/regions/region-codec.js';
+import type { AxisSet } from '../core/regions/axis-set.js';
+import { Region } from '../core/regions/region.js';
+import { writeOpenBox, writeRegion } from '../core/regions/region-codec.js';
 import { MESSAGE, SOURCE } from './codes.js';
 import { beginMessage, endBody, endMessage, readChoice, readZero, writeWhole } from './message.js';
 
@@ -31,7 +32,7 @@ export function writeOfferPart(w: Writer, part: PartFields): void {
     w.u32(handle);
     w.u32(scope | (durability << 8) | (source << 16));
     w.u32(lifetime);
-    writeSized(w, region);
+    writeSized(w, () => writeRegion(w, region));
     if (payload.kind === 'slice') {
       w.u32(payload.slab);
       w.u64(payload.offset);
@@ -43,10 +44,10 @@ export function writeOfferPart(w: Writer, part: PartFields): void {
   });
 }
 
-function writeSized(w: Writer, region: Region): void {
+function writeSized(w: Writer, write: () => void): void {
   const at = w.at;
   w.u32(0);
-  writeRegion(w, region);
+  write();
   w.patchU32(at, w.at - at - 4);
 }
 
@@ -65,10 +66,17 @@ export function readRegionFields(r: Reader, into: RegionFields): void {
   endBody(r);
 }
 
-export function writeRegionFields(w: Writer, handle: number, region: Region): void {
+/** `region`: or a box of a shape that is not known, in which null is all of an axis. */
+export function writeRegionFields(
+  w: Writer,
+  handle: number,
+  region: Region | readonly (AxisSet | null)[],
+): void {
   writeWhole(w, MESSAGE.region, () => {
     w.u32(handle);
-    writeSized(w, region);
+    writeSized(w, () =>
+      region instanceof Region ? writeRegion(w, region) : writeOpenBox(w, region),
+    );
   });
 }
 

@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: 'df011e22129bf110ed07eb7f188ccee251ea2f7d051225851f1469bb19e2f32e',
+    vectors: 'c7fa494aea99767889906a5c1b68c5edbf7b088e13c29d43e76629136c2704b9',
   },
 ];
 

@@ -15,6 +15,7 @@ test('the names that the package exports', () => {
     'Timestamp',
     'coerceAttributes',
     'connect',
+    'dealAxis',
     'defineSchema',
     'join',
     'loadSchema',

@@ -111,7 +111,10 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
       anyRegion,
       fc.oneof(fc.uint8Array({ maxLength: 64 }), slice),
     )
-    .map(([fixed, region, payload]) => ({ ...fixed, region, payload })),
+    .map(([fixed, region, payload]) => {
+      const source = payload instanceof Uint8Array ? 1 : 2;
+      return { ...fixed, source, region, payload };
+    }),
   region: of('region', { handle: u32, region: anyRegion }),
   parts: of('parts', {
     request: number,

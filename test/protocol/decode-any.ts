@@ -127,6 +127,7 @@ export type AnyMessage =
       handle: number;
       scope: number;
       durability: number;
+      source: number;
       lifetime: number;
       region: AnyRegion;
       payload: Exclude<Payload, null>;
@@ -246,12 +247,12 @@ function offerOf(fields: Offer, r: Reader): AnyMessage {
 }
 
 function offerPartOf(fields: Offer, r: Reader): AnyMessage {
-  const { handle, scope, durability, lifetime, regionStart, regionEnd } = fields;
+  const { handle, scope, durability, source, lifetime, regionStart, regionEnd } = fields;
   const region = regionAt(r.bytes, regionStart, regionEnd);
   const payload = payloadOf(r, fields);
   // Nobody writes one, as a part without elements has bytes of size 0.
   if (payload === null) return refuse('bad-message', 'Cannot use a part without a payload');
-  return { kind: 'offerPart', handle, scope, durability, lifetime, region, payload };
+  return { kind: 'offerPart', handle, scope, durability, source, lifetime, region, payload };
 }
 
 function partsOf(r: Reader): AnyMessage {

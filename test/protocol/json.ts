@@ -28,6 +28,9 @@ const MAP_FIELDS = new Set(['info', 'fields', 'granted', 'process', 'pool', 'def
 
 function fieldOf(kind: string, name: string, field: unknown): Json {
   if (name === 'messages') return (field as object[]).map((message) => fieldsOf(message));
+  if (name === 'parts' && Array.isArray(field)) {
+    return (field as object[]).map((part) => allOf('part', part));
+  }
   if (name === 'value') return jsonOf(field as Value);
   if (name === 'attributes' && kind !== 'deliver') {
     return (field as [number, Value][]).map(([key, value]): Json => [key, jsonOf(value)]);
@@ -41,7 +44,10 @@ function fieldOf(kind: string, name: string, field: unknown): Json {
 
 /** The fields of a message or frame as JSON. */
 export function fieldsOf(message: object): Json {
-  const { kind } = message as { kind: string };
+  return allOf((message as { kind: string }).kind, message);
+}
+
+function allOf(kind: string, message: object): Json {
   const fields: { [name: string]: Json } = {};
   for (const [name, field] of Object.entries(message)) fields[name] = fieldOf(kind, name, field);
   return fields;

@@ -126,6 +126,7 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
       handle: 1,
       scope: 0,
       durability: 0,
+      source: 1,
       lifetime: 0,
       region: { dimensions: 2, boxes: [[[[0, 2, 2]], [[300, 1, 3]]]], points: [] },
       payload: Uint8Array.of(1, 2, 3, 4, 5, 6),
@@ -138,6 +139,7 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
       handle: 1,
       scope: 1,
       durability: 1,
+      source: 2,
       lifetime: 60_000,
       region: {
         dimensions: 1,

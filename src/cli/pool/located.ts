@@ -1,5 +1,6 @@
 import { Call } from '../../client/call.js';
-import { giveBack, type Parcel, policyOf, readParcel } from '../../client/demanding.js';
+import { policyOf } from '../../client/demanding.js';
+import { gather } from '../../client/gathering.js';
 import { Handle } from '../../client/handle.js';
 import {
   type Attributes,
@@ -7,6 +8,7 @@ import {
   type RequireOptions,
   type WaitOptions,
 } from '../../client/options.js';
+import { giveBack, type Parcel, readParcel, ToldParts } from '../../client/parcels.js';
 import type { Seat } from '../../client/seat.js';
 import type { Slice } from '../../client/slice.js';
 import { waiting } from '../../client/waiting.js';
@@ -86,7 +88,13 @@ export async function locate(
   const room = seat.enter(what);
   if (room !== null) await room;
   const { client } = seat;
-  const call = new Call<Parcel>(2, readParcel, (parcel) => giveBack(client, parcel));
+  const told = new ToldParts();
+  const call = new Call<Parcel>(
+    2,
+    (code, reader) => readParcel(code, reader, told),
+    (parcel) => giveBack(client, parcel),
+    (reader) => told.take(reader),
+  );
   const deadline = deadlineOf(options.timeoutMs);
   const first = handle.post(call, 1, (w, number) =>
     writeDemand(w, number, deadline, MODE.view, policyOf(options), WANT.attributes),
@@ -99,5 +107,8 @@ export async function locate(
     throw error;
   }
   if (parcel === undefined) throw new AttaccaError('internal', `Cannot ${what}: no delivery came`);
-  return new Located(handle, parcel);
+  if (parcel.source !== 'parts') return new Located(handle, parcel);
+  // Parts are put together here.
+  const { bytes } = await gather(handle, parcel, 'view', options);
+  return new Located(handle, { ...parcel, source: 'message', bytes });
 }

@@ -26,6 +26,54 @@ export function copyCommon(source: Laid, target: Laid, itemSize: number): number
   return copied;
 }
 
+/**
+ * The place at which a region lies in the bytes of another one, as it would lie by itself: all its
+ * elements side by side, in the order that is wanted. Null where it does not.
+ */
+export function stretchOf(
+  source: Omit<Laid, 'bytes'>,
+  wanted: Region,
+  order: Order,
+): number | null {
+  const box = source.region.onlyBox;
+  const inner = wanted.onlyBox;
+  if (box === null || inner === null) {
+    const isSame = source.region.pieces.join() === wanted.pieces.join();
+    return isSame && order === source.order && isSameOrder(source.region, wanted) ? 0 : null;
+  }
+  // With one dimension of more than one index an order is as good as the other.
+  const isFlat = inner.filter((axis) => axis.count > 1).length <= 1;
+  if (order !== source.order && !isFlat) return null;
+  const strides = stridesOf(box, source.order);
+  let place = 0;
+  // From the fastest axis on: whole ones, then one that is a stretch, then single indices.
+  let isWhole = true;
+  for (let each = 0; each < box.length; each++) {
+    const at = source.order === 'row' ? box.length - 1 - each : each;
+    const axis = box[at] as AxisSet;
+    const part = inner[at] as AxisSet;
+    if (!part.isEmpty && axis.intersect(part).count !== part.count) return null;
+    if (part.isEmpty) return 0;
+    const first = axis.rank(part.first);
+    const isStretch = axis.rank(part.last) - first === part.count - 1;
+    if (!isStretch || (!isWhole && part.count > 1)) return null;
+    place += first * (strides[at] as number);
+    isWhole &&= part.count === axis.count;
+  }
+  return place;
+}
+
+/** Whether two regions have the same elements in the same order. */
+function isSameOrder(one: Region, other: Region): boolean {
+  const isSame = (box: Box, at: number): boolean =>
+    box.every((axis, each) => other.boxes[at]?.[each]?.equals(axis) === true);
+  return (
+    one.boxes.length === other.boxes.length &&
+    one.boxes.every(isSame) &&
+    one.points.equals(other.points)
+  );
+}
+
 /** A box, or all points, of a region, and how many elements lie before it. */
 type Piece =
   | { readonly kind: 'box'; readonly box: Box; readonly before: number }

@@ -2,19 +2,29 @@ import { refuse } from '../assert.js';
 import type { Reader, Writer } from '../bytes.js';
 import { LIMITS } from '../limits.js';
 import { AxisSet } from './axis-set.js';
-import { type Box, isEmpty, Region } from './region.js';
+import { type Box, Region } from './region.js';
 import { commonRun, lastOf, type Run } from './runs.js';
 
 /**
  * A region on the wire, without its shape: u8 dimensions, u16 boxes, then for each box and axis a
  * set, then the set of points. A set is a varint of runs, and of each run the start as it lies
- * behind the one before, step and count, as varints (LEB128, below 2^53).
+ * behind the one before, step and count, as varints (LEB128, below 2^53). A set of a box without
+ * runs is all of its axis.
  */
 export function writeRegion(w: Writer, region: Region): void {
   w.u8(region.shape.length);
   w.u16(region.boxes.length);
   for (const box of region.boxes) for (const axis of box) writeSet(w, axis);
   writeSet(w, region.points);
+}
+
+/** Writes a box of a shape that is not known: null is all of an axis. */
+export function writeOpenBox(w: Writer, box: readonly (AxisSet | null)[]): void {
+  const isEmpty = box.some((axis) => axis?.isEmpty === true);
+  w.u8(box.length);
+  w.u16(isEmpty ? 0 : 1);
+  if (!isEmpty) for (const axis of box) writeSet(w, axis ?? AxisSet.EMPTY);
+  writeSet(w, AxisSet.EMPTY);
 }
 
 function writeSet(w: Writer, { runs }: AxisSet): void {
@@ -37,19 +47,16 @@ export function readRegion(r: Reader, shape: readonly (number | null)[]): Region
   const boxes = r.u16();
   const budget = { runs: LIMITS.regionRunsMax };
   if (boxes > LIMITS.regionBoxesMax) badRegion('it has too many boxes');
-  const read: Box[] = [];
-  for (let at = 0; at < boxes; at++) {
-    const box: AxisSet[] = [];
-    for (let axis = 0; axis < dimensions; axis++) box.push(readSet(r, budget));
-    if (isEmpty(box)) badRegion('a box is empty');
-    read.push(box);
-  }
-  const points = readSet(r, budget);
   if (dimensions !== shape.length) {
     const why = `it has ${dimensions} dimensions, the space has ${shape.length}`;
     refuse('bad-region', `Cannot use the region: ${why}`);
   }
-  const pieces = read.map((box) => Region.box(shape, box));
+  const read: Box[] = [];
+  for (let at = 0; at < boxes; at++) {
+    read.push(shape.map((size) => readAxis(r, budget, size)));
+  }
+  const points = readSet(r, budget);
+  const pieces = read.map((box) => Region.box(shape, box)).filter((piece) => !piece.isEmpty);
   if (!points.isEmpty) pieces.push(Region.points(shape, points));
   return together(shape, pieces);
 }
@@ -62,6 +69,15 @@ function together(shape: readonly (number | null)[], pieces: readonly Region[]):
     all = all.with(piece);
   }
   return all;
+}
+
+function readAxis(r: Reader, budget: { runs: number }, size: number | null): AxisSet {
+  const set = readSet(r, budget);
+  if (!set.isEmpty) return set;
+  if (size === null) {
+    refuse('bad-region', 'Cannot use the region: the first dimension has no end yet');
+  }
+  return AxisSet.range(0, size);
 }
 
 function readSet(r: Reader, budget: { runs: number }): AxisSet {

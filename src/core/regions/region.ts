@@ -161,7 +161,7 @@ export function countOf(box: Box): number {
   return box.reduce((product, axis) => product * axis.count, 1);
 }
 
-export function isEmpty(box: Box): boolean {
+function isEmpty(box: Box): boolean {
   return box.some((axis) => axis.isEmpty);
 }
 

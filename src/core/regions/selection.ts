@@ -7,7 +7,7 @@ import { placeOf, Region } from './region.js';
  * `[start, stop, step]`, without `stop`; blocks; a list, in ascending order. Negative indices count
  * from the end, where there is one.
  */
-type AxisSelection =
+export type AxisSelection =
   | number
   | null
   | readonly [start: number, stop: number, step?: number]
@@ -51,21 +51,43 @@ export function selectRegion(
     const none = Region.none(shape);
     return selection.union.reduce((all, each) => all.union(selectRegion(shape, each)), none);
   }
-  const { offset, count, stride, block } = selection;
-  if (offset.length !== shape.length) badRank(offset.length, shape.length);
+  return selectRegion(shape, slabAxes(selection));
+}
+
+type Hyperslab = Extract<RegionSelection, { readonly offset: readonly number[] }>;
+
+function slabAxes({ offset, count, stride, block }: Hyperslab): AxisSelection[] {
   for (const each of [count, stride, block]) {
     if (each !== undefined && each.length !== offset.length) {
       badRegion('offset, count, stride and block have a number for each dimension');
     }
   }
-  const axes = offset.map((start, at) => ({
+  return offset.map((start, at) => ({
     start,
     count: count[at] as number,
     ...(stride === undefined ? {} : { stride: stride[at] as number }),
     ...(block === undefined ? {} : { block: block[at] as number }),
   }));
-  return selectRegion(shape, axes);
 }
+
+/**
+ * The sets of a selection by axes, or a hyperslab, of a shape that is not known: null is all of an
+ * axis. `bad-region` where the shape is needed to tell what is meant.
+ */
+export function selectOpen(selection: RegionSelection): readonly (AxisSet | null)[] {
+  if (isAxes(selection)) {
+    return selection.map((axis) => {
+      if (axis === null) return null;
+      const set = selectAxis(null, axis);
+      if (!set.isEmpty && set.first < 0) badRegion(`an index counts from the end: ${SAY_SHAPE}`);
+      return set;
+    });
+  }
+  if ('offset' in selection) return selectOpen(slabAxes(selection));
+  return badRegion(`points and unions are places in a shape: ${SAY_SHAPE}`);
+}
+
+const SAY_SHAPE = 'say the shape in the space of the object';
 
 function isAxes(selection: RegionSelection): selection is readonly AxisSelection[] {
   return Array.isArray(selection);
@@ -163,7 +185,7 @@ function badRegion(why: string): never {
 }
 
 /** How an axis is dealt out to parts. */
-type Dealing =
+export type Dealing =
   | { readonly kind: 'block' }
   | { readonly kind: 'cyclic' }
   | { readonly kind: 'block-cyclic'; readonly block: number };
