@@ -4,7 +4,7 @@ import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
 import { PROMISE_KIND, type PromiseFields } from '../protocol/index.js';
 import { memberOfSession } from './handles.js';
 import { findObject, forEachHandle, handleState, hasFlag } from './objects.js';
-import { mayGoOn, missingOf } from './parts.js';
+import { missingOf } from './parts.js';
 import { addPromise, matcherOf, nobodyWillOffer, removePromise } from './promises.js';
 import { failRequire } from './require.js';
 import { HANDLE_FLAG, HANDLE_STATE, OBJECT, PARTITION, VERSION, WAIT_KIND } from './rows.js';
@@ -138,8 +138,7 @@ function failUnmet(pool: PoolState, object: number): void {
   const isWaited = pool.objects.get(object, OBJECT.unbound) > 0;
   if (!isWaited && (current === 0 || missingOf(pool, current) === 0)) return;
   const error = nobodyWillOffer(pool, object);
-  // Of a version in parts, who has it in hand may still offer without a promise.
-  if (error === null || (current !== 0 && mayGoOn(pool, object))) return;
+  if (error === null) return;
   forEachHandle(pool, object, (handle) => {
     if (handleState(pool, handle) !== HANDLE_STATE.required || isReady(pool, handle)) return;
     if (!hasFlag(pool, handle, HANDLE_FLAG.patient)) failRequire(pool, handle, error);

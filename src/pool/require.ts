@@ -47,7 +47,7 @@ import type { PoolState } from './state.js';
 import { beginWait, checkWaits } from './timers.js';
 import { freeIfOwedToNobody, giveSlice, isOwedToNobody } from './versions.js';
 import { waitedFor } from './waiting.js';
-import { countMissing, isReady } from './wanted.js';
+import { countMissing, isReady, lacksNothing } from './wanted.js';
 
 const DEMAND_FLAGS =
   HANDLE_FLAG.own | HANDLE_FLAG.peek | HANDLE_FLAG.disposeAfter | HANDLE_FLAG.wantAttributes;
@@ -61,21 +61,19 @@ function require(pool: PoolState, handle: number, policy: number): void {
   if (!isFresh(pool, handle)) wrongState(pool, handle, 'require');
   conformExpectation(pool, handle);
   const object = handles.get(handle, HANDLE.object);
+  // Whatever becomes of it, it is not one that may offer what is missing.
+  lookAtParts(pool, object);
   const current = bindable(pool, object);
   const patient = policy === POLICY.wait;
-  const refused =
-    current !== 0
-      ? mismatchOf(pool, handle, current)
-      : patient
-        ? null
-        : nobodyWillOffer(pool, object);
+  let refused = current === 0 ? null : mismatchOf(pool, handle, current);
+  const isThere = current !== 0 && refused === null && lacksNothing(pool, handle, current);
+  if (!isThere && !patient) refused ??= nobodyWillOffer(pool, object);
   if (refused !== null) {
     setHandleState(pool, handle, HANDLE_STATE.failed);
     pool.failures.set(handle, refused);
     throw refused;
   }
   setHandleState(pool, handle, HANDLE_STATE.required, patient ? HANDLE_FLAG.patient : 0);
-  lookAtParts(pool, object);
   pool.requiresOpen++;
   memberOf(pool, handle).openRequires++;
   if (current !== 0) {

@@ -87,6 +87,18 @@ export function regionMismatch(
   }
 }
 
+/** Whether a version has all that a handle, which is not bound yet, requires. */
+export function lacksNothing(pool: PoolState, handle: number, version: number): boolean {
+  if (!isInParts(pool, version)) return true;
+  countMissing(pool, handle, version);
+  const wanted = pool.handles.get(handle, HANDLE.wanted);
+  return (wanted === 0 ? missingOf(pool, version) : missingIn(pool, wanted)) === 0;
+}
+
+function missingIn({ wanted }: PoolState, row: number): number {
+  return wanted.getWide(row, WANTED.missing);
+}
+
 /** Counts what a handle that is bound to a version still waits for. */
 export function countMissing(pool: PoolState, handle: number, version: number): void {
   const region = isInParts(pool, version) ? wantedOf(pool, handle, version) : null;
@@ -119,7 +131,7 @@ export function missingFor(pool: PoolState, handle: number): number {
   const version = pool.handles.get(handle, HANDLE.version);
   if (version === 0 || pool.versions.get(version, VERSION.partition) === 0) return 0;
   const wanted = pool.handles.get(handle, HANDLE.wanted);
-  return wanted === 0 ? missingOf(pool, version) : pool.wanted.getWide(wanted, WANTED.missing);
+  return wanted === 0 ? missingOf(pool, version) : missingIn(pool, wanted);
 }
 
 /** Whether a handle is bound to a version that has all it requires. */

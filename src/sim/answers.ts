@@ -1,20 +1,27 @@
+import { Reader } from '../core/bytes.js';
+import type { Region } from '../core/regions/region.js';
+import { readRegion } from '../core/regions/region-codec.js';
 import { spaceAt } from '../core/space.js';
 import type { Value } from '../core/value.js';
 import { EXACT, readMap } from '../core/value-codec.js';
 import {
   Deliver,
+  DeliveredPart,
   Grant,
   MESSAGE,
   type Messages,
+  Parts,
   readBye,
   readDeliver,
   readFail,
   readGrant,
+  readPart,
+  readParts,
   readValueAnswer,
   readWelcome,
   SOURCE,
 } from '../protocol/index.js';
-import type { Expected, Payload, Range } from './oracle-state.js';
+import type { Expected, MPart, Payload, Range } from './oracle-state.js';
 import { textOf } from './values.js';
 import { must, type Onlooker } from './violation.js';
 
@@ -36,15 +43,55 @@ export type Answer =
       readonly inline: Uint8Array | null;
       /** Of source slice and given, else null. */
       readonly range: Range | null;
+      /** Of source parts. */
+      readonly parts: readonly ToldPart[];
     };
 
+/** A part, as PARTS tells of it. */
+export interface ToldPart {
+  readonly region: Region;
+  readonly inline: Uint8Array | null;
+  readonly range: Range | null;
+}
+
 export const OK: Answer = { kind: 'ok' };
+const NO_BYTES = new Uint8Array(0);
 
 const grant = new Grant();
 const deliver = new Deliver();
 
+/** Of a shape that PARTS does not tell. */
+const ANY_LENGTH = [Number.MAX_SAFE_INTEGER];
+
+/** Reads a PARTS, whose DELIVER is still to come. */
+export function readTold(messages: Messages): { request: number; parts: ToldPart[] } {
+  const r = messages.reader;
+  const told = new Parts();
+  readParts(r, told);
+  const parts: ToldPart[] = [];
+  for (let count = told.count; count > 0; count--) {
+    const part = new DeliveredPart();
+    readPart(r, part);
+    const region = readRegion(
+      new Reader(r.bytes.slice(part.regionStart, part.regionEnd)),
+      ANY_LENGTH,
+    );
+    const isInline = part.source === SOURCE.inline;
+    const { slab, offset, size } = part;
+    parts.push({
+      region,
+      inline: isInline ? r.bytes.slice(part.payloadStart, part.payloadEnd) : null,
+      range: part.source === SOURCE.slice ? { slab, offset, size } : null,
+    });
+  }
+  return { request: told.request, parts };
+}
+
 /** Reads an answer to one request: any but OK, which answers many, and what is no answer. */
-export function readAnswer(messages: Messages): { request: number; answer: Answer } | null {
+export function readAnswer(
+  messages: Messages,
+  told: (request: number) => readonly ToldPart[],
+): { request: number; answer: Answer } | null {
   const r = messages.reader;
   switch (messages.code) {
     case MESSAGE.fail: {
@@ -69,13 +116,16 @@ export function readAnswer(messages: Messages): { request: number; answer: Answe
       return { request, answer: { kind: 'value', value } };
     }
     case MESSAGE.deliver:
-      return readDelivery(messages);
+      return readDelivery(messages, told);
     default:
       return null;
   }
 }
 
-function readDelivery(messages: Messages): { request: number; answer: Answer } {
+function readDelivery(
+  messages: Messages,
+  told: (request: number) => readonly ToldPart[],
+): { request: number; answer: Answer } {
   const r = messages.reader;
   const { bytes } = r;
   readDeliver(r, deliver);
@@ -95,6 +145,7 @@ function readDelivery(messages: Messages): { request: number; answer: Answer } {
     attributes,
     inline,
     range,
+    parts: source === SOURCE.parts ? told(request) : [],
   };
   return { request, answer };
 }
@@ -137,7 +188,35 @@ function compareOne(words: string, expected: Expected, answer: Answer): void {
     agree(textOf(space) === textOf(answer.space), () => `space ${textOf(answer.space)}`);
     const meantAttributes = textOf(Object.fromEntries(attributes));
     agree(meantAttributes === textOf(answer.attributes), () => `attributes ${meantAttributes}`);
-    comparePayload(words, version.payload, answer);
+    if (expected.source === SOURCE.parts) compareParts(agree, words, expected.parts, answer.parts);
+    else comparePayload(words, version.payload, answer);
+  }
+}
+
+/** What stands for the bytes of a DELIVER: of each part, or of the whole. */
+export function contentsOf(expected: Expected): readonly Uint8Array[] {
+  if (expected.kind !== 'deliver' || expected.source === SOURCE.nothing) return [];
+  const { source, version, parts } = expected;
+  const payloads = source === SOURCE.parts ? parts.map((part) => part.payload) : [version.payload];
+  return payloads.map((payload) => (payload.kind === 'nothing' ? NO_BYTES : payload.content));
+}
+
+/** The parts that are due, in the order of their offers, with their places and bytes. */
+function compareParts(
+  agree: Agree,
+  words: string,
+  expected: readonly MPart[],
+  found: readonly ToldPart[],
+): void {
+  agree(expected.length === found.length, () => `${found.length} parts, not ${expected.length}`);
+  for (const [at, { places, payload }] of expected.entries()) {
+    const part = found[at];
+    const told = part?.region.boxes[0]?.[0]?.toIndices() ?? [];
+    agree(textOf([...told]) === textOf([...places]), () => `elements ${textOf([...told])}`);
+    const isWhole = payload.kind === 'slice' && part?.range?.size === payload.size;
+    const inline = part?.inline ?? new Uint8Array();
+    const isSame = payload.kind === 'inline' && equal(inline, payload.content);
+    must(isWhole || isSame, 'I2 messages', () => `${words}: other bytes than a part has`);
   }
 }
 

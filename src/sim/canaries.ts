@@ -5,6 +5,7 @@ import { FINDING_CANARIES } from './finding-canaries.js';
 import { KEEPING_CANARIES } from './keeping-canaries.js';
 import type { Machines } from './machines.js';
 import type { Manager } from './manager.js';
+import { PARTS_CANARIES } from './parts-canaries.js';
 import { CELL_BYTES } from './slabs.js';
 import type { Rule } from './violation.js';
 
@@ -284,6 +285,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
       };
     },
   },
+  ...PARTS_CANARIES,
   ...FINDING_CANARIES,
   ...KEEPING_CANARIES,
 };

@@ -11,6 +11,8 @@ const { MODE, POLICY, SCOPE, WANT } = protocol;
 
 type OnHandle =
   | 'set'
+  | 'part'
+  | 'region'
   | 'seal'
   | 'offer'
   | 'withdraw'
@@ -24,6 +26,9 @@ const MEANT: Record<OnHandle, readonly Handle['state'][]> = {
   set: ['declared'],
   seal: ['declared'],
   offer: ['declared', 'sealed'],
+  // One that has offered a part may offer others.
+  part: ['declared', 'offered'],
+  region: ['declared', 'sealed'],
   withdraw: ['offered'],
   require: ['declared', 'sealed'],
   demand: ['declared', 'sealed', 'required'],
@@ -39,11 +44,11 @@ function handleOf(number: number, member: number, name: string): Handle {
     state: 'declared',
     explicit: false,
     demand: 0,
-    reads: null,
+    reads: [],
   };
 }
 
-function contentOf(mark: number): Uint8Array {
+export function contentOf(mark: number): Uint8Array {
   return Uint8Array.of(mark, mark >> 8, mark >> 16, mark >> 24);
 }
 
@@ -66,9 +71,10 @@ function wordsOf(said: Said): string {
 
 interface Demanded {
   readonly answer: Answer;
-  readonly content: Uint8Array | null;
+  readonly contents: readonly Uint8Array[];
   readonly request: number;
   readonly dispose: boolean;
+  readonly isPeek: boolean;
 }
 
 /** Few say much: what a handle says, another expects. */
@@ -112,7 +118,7 @@ export function declare(asking: Asking, client: Client): void {
 }
 
 /** Mostly a handle that the operation is meant for. */
-function handleFor(asking: Asking, client: Client, kind: OnHandle): Handle | null {
+export function handleFor(asking: Asking, client: Client, kind: OnHandle): Handle | null {
   const all = [...client.holdings.handles.values()];
   if (all.length > 0 && asking.dice(16) === 0) return asking.of(all);
   const meant = all.filter((each) => MEANT[kind].includes(each.state));
@@ -139,7 +145,7 @@ export function dispose(asking: Asking, client: Client): void {
         const wasKept = answer.kind === 'fail' && answer.code === 'wrong-state';
         const mayBe = holdings.members.has(handle.member) && !holdings.handles.has(number);
         if (!wasKept || !mayBe || client.process.isEnding) return;
-        handle.reads = null;
+        handle.reads = [];
         holdings.handles.set(number, handle);
       },
     },
@@ -261,8 +267,9 @@ export function demand(asking: Asking, client: Client): void {
       return oracle.demand(session, number, patient, demand);
     },
     {
-      onAnswer: (answer, content) => {
-        demanded(client, handle, { answer, content, request, dispose });
+      onAnswer: (answer, contents) => {
+        const isPeek = mode === 'peek';
+        demanded(client, handle, { answer, contents, request, dispose, isPeek });
       },
       waitsMs: ms,
     },
@@ -272,7 +279,7 @@ export function demand(asking: Asking, client: Client): void {
 function demanded(
   client: Client,
   handle: Handle,
-  { answer, content, request, dispose }: Demanded,
+  { answer, contents, request, dispose, isPeek }: Demanded,
 ): void {
   const { holdings } = client;
   const isThere = holdings.handles.get(handle.number) === handle;
@@ -287,16 +294,24 @@ function demanded(
     return;
   }
   if (answer.kind !== 'deliver') return;
-  const { range, source } = answer;
-  const reads = range === null || content === null ? null : { range, mark: markOf(content) };
-  if (reads !== null && source === protocol.SOURCE.given && !client.process.isEnding) {
+  const { range, source, parts } = answer;
+  const isParts = source === protocol.SOURCE.parts;
+  const ranges = isParts ? parts.map((part) => part.range) : [range];
+  const reads = ranges.flatMap((each, at) => {
+    const content = contents[at];
+    return each === null || content === undefined ? [] : [{ range: each, mark: markOf(content) }];
+  });
+  const [first] = reads;
+  if (first !== undefined && source === protocol.SOURCE.given && !client.process.isEnding) {
     holdings.verify({ ...handle, reads });
-    holdings.putBack({ range: reads.range, adopted: null });
+    holdings.putBack({ range: first.range, adopted: null });
   }
   if (!isThere) return;
-  if (source === protocol.SOURCE.slice) handle.reads = reads;
+  // What peeks has no lease, and no parts.
+  const isLeased = source === protocol.SOURCE.slice || (isParts && !isPeek);
+  if (isLeased) handle.reads = reads;
   holdings.verify(handle);
-  if (dispose && source !== protocol.SOURCE.slice) holdings.handles.delete(handle.number);
+  if (dispose && !isLeased) holdings.handles.delete(handle.number);
   else handle.state = 'demanded';
 }
 
@@ -357,7 +372,7 @@ export function set(asking: Asking, client: Client): void {
   describe(asking, client, handle, sayings(asking));
 }
 
-function describe(asking: Asking, client: Client, { number }: Handle, said: Said): void {
+export function describe(asking: Asking, client: Client, { number }: Handle, said: Said): void {
   asking.ask(
     client,
     `set ${number} ${wordsOf(said)}`,

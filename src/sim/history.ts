@@ -65,7 +65,7 @@ export function mustBeEmpty(pool: PoolState): void {
 /** Requests that a pool whose journal has no room does not begin. */
 const NEW_WORK: ReadonlySet<string> = new Set([
   ...['join', 'declare', 'set', 'offer', 'require', 'tag', 'promise', 'lease', 'adopt'],
-  'tag-selected',
+  ...['tag-selected', 'choose'],
 ]);
 
 /**
@@ -121,7 +121,7 @@ export class History {
     messages.open(bytes, FRAME_HEADER_SIZE, bytes.length);
     while (messages.next()) {
       if (messages.code !== MESSAGE.grant && messages.code !== MESSAGE.fail) continue;
-      const read = readAnswer(messages);
+      const read = readAnswer(messages, () => []);
       if (read === null) continue;
       const { request, answer } = read;
       const key = `${session}/${request}`;

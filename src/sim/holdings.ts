@@ -35,7 +35,7 @@ export interface Handle {
   /** The demand that waits on it, or 0. */
   demand: number;
   /** What it reads in place. */
-  reads: Marked | null;
+  reads: readonly Marked[];
 }
 
 /** What a client has, by its own book. */
@@ -80,10 +80,11 @@ export class Holdings {
   /** What a handle reads is as it was delivered: I2. */
   verify(handle: Handle): void {
     const { reads, name } = handle;
-    if (reads === null) return;
-    const { slab, offset } = reads.range;
-    const words = (): string => `"${name}" at ${slab}+${offset} changed while it is read`;
-    must(this.#slabs.holds(reads.range, reads.mark), 'I2 slices', words);
+    for (const { range, mark } of reads) {
+      const { slab, offset } = range;
+      const words = (): string => `"${name}" at ${slab}+${offset} changed while it is read`;
+      must(this.#slabs.holds(range, mark), 'I2 slices', words);
+    }
   }
 
   drop(handle: Handle): void {

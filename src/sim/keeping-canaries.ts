@@ -128,7 +128,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'what is written without sync is not synced with its segment': {
     breaks: 'a pool can be recovered',
-    first: 90,
+    first: 240,
     machines: () => ({
       disk: (disk) =>
         diskWith(disk, {
@@ -183,7 +183,6 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a record that is torn passes for whole': {
     breaks: 'a pool can be recovered',
-    first: 75,
     machines: () => ({ checksum: () => 0 }),
   },
   'a snapshot holds one record less than it says': {
@@ -208,6 +207,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a session comes back with one request less': {
     breaks: 'answered once',
+    first: 30,
     machines: ({ revive }) => ({
       revive: async (disk, options) => {
         const revived = await revive(disk, options);
@@ -239,7 +239,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a slab is removed before its end is durable': {
     breaks: 'slabs are kept',
-    first: 340,
+    first: 25,
     plant: ({ loop, events }) => {
       const step = loop.step.bind(loop);
       loop.step = (now) => {

@@ -17,7 +17,7 @@ import {
 } from '../protocol/index.js';
 import { Incoming } from '../session/incoming.js';
 import { Outgoing } from '../session/outgoing.js';
-import { type Answer, OK, readAnswer } from './answers.js';
+import { type Answer, OK, readAnswer, readTold, type ToldPart } from './answers.js';
 import type { Dice } from './dice.js';
 import type { Connection, End } from './network.js';
 import type { Oracle } from './oracle.js';
@@ -31,8 +31,8 @@ export interface Request {
   readonly words: string;
   /** What the model makes of it; null: it waits. */
   readonly apply: (oracle: Oracle, session: MSession, request: number) => Expected | null;
-  /** What its answer means to who asked; `content`: what stands for the bytes of a DELIVER. */
-  readonly onAnswer: (answer: Answer, content: Uint8Array | null) => void;
+  /** What its answer means to who asked; `contents`: what stands for the bytes of a DELIVER. */
+  readonly onAnswer: (answer: Answer, contents: readonly Uint8Array[]) => void;
   /** How long it may wait after it has arrived, ms; Infinity: without end. */
   readonly waitsMs: number;
 }
@@ -46,8 +46,8 @@ interface ProcessHost {
     connect(end: End): Connection;
   };
   readonly dice: Dice;
-  /** A request was answered, for the first time; returns the content that a DELIVER must have. */
-  onAnswer(process: ClientProcess, number: number, answer: Answer): Uint8Array | null;
+  /** A request was answered, for the first time; returns the contents that a DELIVER must have. */
+  onAnswer(process: ClientProcess, number: number, answer: Answer): readonly Uint8Array[];
   /** It has lost its session before it knew it, and ends. */
   onGivenUp(process: ClientProcess): void;
   trace(words: () => string): void;
@@ -78,6 +78,8 @@ export class ClientProcess implements End {
   readonly #writer = new Writer(1_024);
   readonly #messages = new Messages();
   readonly #ok = new Ok();
+  /** What PARTS told, by the request whose DELIVER is to come. */
+  readonly #told = new Map<number, readonly ToldPart[]>();
   #written = 0;
   #assembler = new FrameAssembler();
   #up = false;
@@ -307,7 +309,12 @@ export class ClientProcess implements End {
         const { first, last } = this.#ok;
         for (let number = first; number <= last; number++) this.#onAnswer(number, OK);
       } else {
-        const read = readAnswer(messages);
+        if (messages.code === MESSAGE.parts) {
+          const { request, parts } = readTold(messages);
+          this.#told.set(request, [...(this.#told.get(request) ?? []), ...parts]);
+          continue;
+        }
+        const read = readAnswer(messages, (request) => this.#told.get(request) ?? []);
         if (read !== null) this.#onAnswer(read.request, read.answer);
       }
     }
@@ -317,7 +324,8 @@ export class ClientProcess implements End {
     const words = (): string => `session ${this.session}: request ${number} is answered again`;
     must(this.open.delete(number), 'answered once', words);
     this.#host.trace(() => `process ${this.id} has answer ${number}: ${answer.kind}`);
-    const content = this.#host.onAnswer(this, number, answer);
-    this.requests[number - 1]?.onAnswer(answer, content);
+    const contents = this.#host.onAnswer(this, number, answer);
+    this.#told.delete(number);
+    this.requests[number - 1]?.onAnswer(answer, contents);
   }
 }

@@ -74,6 +74,15 @@ export interface MObject {
   versions: number;
 }
 
+/** A part of a version: places of its elements, and who offers it. */
+export interface MPart {
+  readonly places: readonly number[];
+  readonly payload: Payload;
+  /** The handle that offers it, as long as that does. */
+  handle: MHandle | null;
+  offered: boolean;
+}
+
 export interface MVersion {
   readonly object: MObject;
   readonly number: number;
@@ -90,6 +99,10 @@ export interface MVersion {
   /** When its lifetime ends. */
   ends: number;
   offered: boolean;
+  /** Null: it is offered whole. Then `payload` is its own, else there is none. */
+  readonly parts: MPart[] | null;
+  /** A part was withdrawn: whoever requires now gets the next version. */
+  isClosing: boolean;
 }
 
 export type State =
@@ -124,6 +137,8 @@ export interface MHandle {
   demand: MDemand | null;
   /** Why its require has failed. */
   failure: ErrorCode | null;
+  /** Places of the elements that it requires; null: all. */
+  wanted: readonly number[] | null;
 }
 
 export interface MPromise {
@@ -152,8 +167,10 @@ export type Expected =
   | {
       readonly kind: 'deliver';
       readonly version: MVersion;
-      readonly source: 0 | 1 | 2 | 3;
+      readonly source: 0 | 1 | 2 | 3 | 4;
       readonly attributes: ReadonlyMap<string, Value>;
+      /** Of source 4. */
+      readonly parts: readonly MPart[];
     }
   /** VALUE, which may be right in more than one way: what is wrong with it is told. */
   | { readonly kind: 'found'; readonly faults: (answer: Value) => readonly Fault[] };

@@ -6,7 +6,6 @@ import type { ErrorCode } from '../core/errors.js';
 import { Timestamp, type Value } from '../core/value.js';
 import type {
   Book,
-  Dtype,
   Expected,
   MDemand,
   MHandle,
@@ -23,10 +22,18 @@ import type {
   Watcher,
 } from './oracle-state.js';
 import { Refusal } from './oracle-state.js';
-import { matches, stateOf, WALL_MS } from './selected.js';
+import {
+  ITEM_BYTES,
+  levelOf,
+  matches,
+  payloadsOf,
+  placesOf,
+  sizeOf,
+  stateOf,
+  WALL_MS,
+} from './selected.js';
 import { meets } from './values.js';
 
-const ITEM: Record<Dtype, number> = { uint8: 1, int16: 2 };
 /** Numbers of the pool that the model is compared with. */
 export const GRACE_MS = 100;
 
@@ -76,6 +83,7 @@ export class Oracle {
       if (!(error instanceof Refusal)) throw error;
       this.#answer(session, request, { kind: 'fail', code: error.code });
     }
+    this.#settle();
     this.serve();
     this.#changed();
   }
@@ -135,6 +143,7 @@ export class Oracle {
   end(session: MSession): void {
     for (const member of [...session.members.values()]) this.#remove(member, 'crashed');
     this.queue = this.queue.filter((lease) => lease.session !== session);
+    this.#settle();
     this.#book.ended(session);
     this.sessions.delete(session.id);
     this.serve();
@@ -152,7 +161,8 @@ export class Oracle {
       }
       if (handle.state === 'offered' && handle.version?.scope === 'member') {
         withdrawn.push(handle.object.name);
-        this.#withdraw(handle.version);
+        if (handle.version.parts === null) this.#withdraw(handle.version);
+        else this.#withdrawParts(handle, handle.version);
       }
       this.#drop(handle);
     }
@@ -214,6 +224,7 @@ export class Oracle {
       explicit: false,
       demand: null,
       failure: null,
+      wanted: null,
     };
     object.handles.add(handle);
     session.handles.set(number, handle);
@@ -251,6 +262,7 @@ export class Oracle {
     handle.object.handles.delete(handle);
     const { version } = handle;
     handle.version = null;
+    for (const part of version?.parts ?? []) if (part.handle === handle) part.handle = null;
     if (version?.readers.delete(handle)) this.#forget(version);
     this.#forgetName(handle.object);
   }
@@ -259,7 +271,9 @@ export class Oracle {
   #forget(version: MVersion): void {
     if (version.offered || version.bound.size > 0 || version.readers.size > 0) return;
     if (!this.versions.delete(version)) return;
-    if (version.payload.kind === 'slice') this.#book.freed(version.payload.range);
+    for (const payload of payloadsOf(version)) {
+      if (payload.kind === 'slice') this.#book.freed(payload.range);
+    }
   }
 
   #forgetName(object: MObject): void {
@@ -286,35 +300,129 @@ export class Oracle {
     if (object.current !== null) throw new Refusal('already-offered');
     const size = payload.kind === 'nothing' ? 0 : payload.size;
     const dtype = said.dtype ?? 'uint8';
-    const length = said.length ?? size / ITEM[dtype];
-    if (length * ITEM[dtype] !== size || !Number.isInteger(length)) {
+    const length = said.length ?? size / ITEM_BYTES[dtype];
+    if (length * ITEM_BYTES[dtype] !== size || !Number.isInteger(length)) {
       throw new Refusal('size-mismatch');
     }
     if (payload.kind === 'slice' && !this.#book.offered(session, payload.range)) {
       throw new Refusal('bad-lease');
     }
+    const is = { dtype, length, payload, scope, lifetime, parts: null };
+    const version = this.#begin(handle, is);
+    handle.state = 'offered';
+    handle.version = version;
+    this.#bind(object, version);
+    return { kind: 'ok' };
+  }
+
+  #begin(
+    handle: MHandle,
+    is: Pick<MVersion, 'dtype' | 'length' | 'payload' | 'scope' | 'parts'> & { lifetime: number },
+  ): MVersion {
+    const { object, said } = handle;
+    const { lifetime, scope } = is;
     object.versions++;
     const version: MVersion = {
+      ...is,
       object,
       number: object.versions,
       by: handle.member.name,
-      dtype,
-      length,
       attributes: new Map(said.attributes),
-      payload,
-      scope,
       bound: new Set(),
       readers: new Set(),
       at: new Timestamp(BigInt(WALL_MS + this.now) * 1_000_000n),
       ends: scope === 'pool' && lifetime > 0 ? this.now + lifetime : Number.POSITIVE_INFINITY,
       offered: true,
+      isClosing: false,
     };
     object.current = version;
     this.versions.add(version);
+    return version;
+  }
+
+  /** OFFER_PART: elements of a version, by their places. */
+  offerPart(
+    session: MSession,
+    number: number,
+    places: readonly number[],
+    payload: Payload,
+    scope: 'member' | 'pool',
+    lifetime: number,
+  ): Expected {
+    const handle = this.#handle(session, number);
+    const { object, said } = handle;
+    this.#state(handle, 'declared', 'sealed', 'offered');
+    if (this.stopping) throw new Refusal('pool-stopping');
+    const { current } = object;
+    if (current !== null && current.parts === null) throw new Refusal('already-offered');
+    const mismatches = current !== null && this.#mismatches(handle, current);
+    if (mismatches || (current !== null && current.scope !== scope)) {
+      throw new Refusal('object-mismatch');
+    }
+    const length = current?.length ?? said.length;
+    if (length === null) throw new Refusal('bad-space');
+    if (places.some((place) => place >= length)) throw new Refusal('bad-region');
+    const dtype = current?.dtype ?? said.dtype ?? 'uint8';
+    const size = payload.kind === 'nothing' ? 0 : payload.size;
+    if (size !== places.length * ITEM_BYTES[dtype]) throw new Refusal('size-mismatch');
+    const taken = placesOf(current);
+    if (places.some((place) => taken.has(place))) throw new Refusal('part-overlap');
+    if (payload.kind === 'slice' && !this.#book.offered(session, payload.range)) {
+      throw new Refusal('bad-lease');
+    }
+    const nothing = { kind: 'nothing' } as const;
+    const version =
+      current ??
+      this.#begin(handle, { dtype, length, payload: nothing, scope, lifetime, parts: [] });
+    version.parts?.push({ places, payload, handle, offered: true });
     handle.state = 'offered';
     handle.version = version;
-    this.#bind(object, version);
+    if (current === null) this.#bind(object, version);
+    else for (const each of [...version.bound]) this.#deliverIfReady(each);
     return { kind: 'ok' };
+  }
+
+  #withdrawParts(handle: MHandle, version: MVersion): void {
+    for (const part of version.parts ?? []) {
+      if (part.handle !== handle) continue;
+      part.handle = null;
+      part.offered = false;
+    }
+    version.isClosing = true;
+    handle.state = 'withdrawn';
+    handle.version = null;
+  }
+
+  /** Versions in parts end when all parts are withdrawn, and nobody may offer what is missing. */
+  #settle(): void {
+    for (const object of [...this.objects.values()]) {
+      const { current, handles } = object;
+      if (current?.parts === null || current === null) continue;
+      if (current.parts.some(({ offered }) => offered)) continue;
+      const may = [...handles].some(({ state }) => state === 'declared' || state === 'sealed');
+      if (placesOf(current).size < current.length && may) continue;
+      this.#withdraw(current);
+    }
+  }
+
+  /** REGION: what a handle will require. */
+  region(session: MSession, number: number, places: readonly number[]): Expected {
+    const handle = this.#handle(session, number);
+    this.#state(handle, 'declared', 'sealed');
+    handle.wanted = places;
+    return { kind: 'ok' };
+  }
+
+  /** Whether the version to which a handle is bound has all that it requires. */
+  #isReady({ version, wanted }: MHandle): boolean {
+    if (version === null || version.parts === null) return version !== null;
+    const there = placesOf(version);
+    if (wanted !== null) return wanted.every((place) => there.has(place));
+    return there.size === version.length;
+  }
+
+  #deliverIfReady(handle: MHandle): void {
+    if (handle.demand !== null && this.#isReady(handle)) this.#deliver(handle, handle.demand);
   }
 
   #bind(object: MObject, version: MVersion): void {
@@ -326,9 +434,17 @@ export class Oracle {
       version.bound.add(each);
     }
     for (const each of waiting) {
-      if (this.#mismatches(each, version)) this.#failRequire(each, 'object-mismatch');
-      else if (each.demand !== null) this.#deliver(each, each.demand);
+      const mismatch = this.#whyNot(each, version);
+      if (mismatch !== null) this.#failRequire(each, mismatch);
+      else this.#deliverIfReady(each);
     }
+  }
+
+  /** Why a version is not what a handle requires, or null. */
+  #whyNot(handle: MHandle, version: MVersion): ErrorCode | null {
+    if (this.#mismatches(handle, version)) return 'object-mismatch';
+    const isWithin = (handle.wanted ?? []).every((place) => place < version.length);
+    return isWithin ? null : 'bad-region';
   }
 
   #mismatches({ said }: MHandle, version: MVersion): boolean {
@@ -340,7 +456,10 @@ export class Oracle {
   withdraw(session: MSession, number: number): Expected {
     const handle = this.#handle(session, number);
     this.#state(handle, 'offered', 'withdrawn');
-    if (handle.state === 'offered' && handle.version !== null) this.#withdraw(handle.version);
+    const { state, version } = handle;
+    if (state !== 'offered' || version === null) return { kind: 'ok' };
+    if (version.parts === null) this.#withdraw(version);
+    else this.#withdrawParts(handle, version);
     return { kind: 'ok' };
   }
 
@@ -353,8 +472,17 @@ export class Oracle {
 
   #withdraw(version: MVersion): void {
     const { object } = version;
+    for (const handle of [...version.bound]) {
+      if (version.parts !== null && !this.#isReady(handle)) {
+        this.#failRequire(handle, 'parts-missing');
+      }
+    }
     version.offered = false;
     object.current = null;
+    for (const part of version.parts ?? []) {
+      part.handle = null;
+      part.offered = false;
+    }
     for (const handle of object.handles) {
       if (handle.state !== 'offered' || handle.version !== version) continue;
       handle.state = 'withdrawn';
@@ -375,15 +503,13 @@ export class Oracle {
 
   #require(handle: MHandle, patient: boolean): void {
     this.#state(handle, 'declared', 'sealed');
-    const { current, name } = handle.object;
-    const refusal: ErrorCode | null =
-      current !== null
-        ? this.#mismatches(handle, current)
-          ? 'object-mismatch'
-          : null
-        : !patient && this.#nobodyWill(name)
-          ? 'nobody-will-offer'
-          : null;
+    const { name } = handle.object;
+    const current = bindable(handle.object);
+    let refusal = current === null ? null : this.#whyNot(handle, current);
+    const isThere = current !== null && this.#isReady({ ...handle, version: current });
+    if (refusal === null && !isThere && !patient && this.#nobodyWill(name)) {
+      refusal = 'nobody-will-offer';
+    }
     if (refusal !== null) {
       handle.state = 'failed';
       handle.failure = refusal;
@@ -412,7 +538,7 @@ export class Oracle {
         throw error;
       }
     }
-    if (handle.version !== null) this.#deliver(handle, demand);
+    if (this.#isReady(handle)) this.#deliver(handle, demand);
     else handle.demand = demand;
     return null;
   }
@@ -424,6 +550,11 @@ export class Oracle {
     handle.state = 'demanded';
     handle.version = null;
     handle.demand = null;
+    const attributes = demand.want ? version.attributes : new Map<string, Value>();
+    if (version.parts !== null) {
+      this.#deliverParts(handle, demand, { version, attributes });
+      return;
+    }
     const { payload } = version;
     const free =
       !version.offered &&
@@ -435,8 +566,8 @@ export class Oracle {
     if (demand.mode !== 'peek' && payload.kind === 'slice') {
       source = demand.mode === 'own' && free ? 3 : 2;
     }
-    const attributes = demand.want ? version.attributes : new Map<string, Value>();
-    this.#answer(session, demand.request, { kind: 'deliver', version, source, attributes });
+    const said = { version, source, attributes, parts: [] };
+    this.#answer(session, demand.request, { kind: 'deliver', ...said });
     if (source === 2) {
       version.readers.add(handle);
       handle.version = version;
@@ -446,6 +577,30 @@ export class Oracle {
       this.#book.given(session, payload.range);
       this.versions.delete(version);
     } else this.#forget(version);
+    if (demand.dispose) this.#drop(handle);
+  }
+
+  /** Leased as slices are, whatever their bytes are in. */
+  #deliverParts(
+    handle: MHandle,
+    demand: MDemand,
+    { version, attributes }: { version: MVersion; attributes: ReadonlyMap<string, Value> },
+  ): void {
+    const isPeek = demand.mode === 'peek';
+    const { wanted } = handle;
+    const parts = isPeek
+      ? []
+      : (version.parts ?? []).filter(({ places }) =>
+          places.some((place) => wanted === null || wanted.includes(place)),
+        );
+    const said = { version, source: 4, attributes, parts } as const;
+    this.#answer(handle.member.session, demand.request, { kind: 'deliver', ...said });
+    if (!isPeek) {
+      version.readers.add(handle);
+      handle.version = version;
+      return;
+    }
+    this.#forget(version);
     if (demand.dispose) this.#drop(handle);
   }
 
@@ -548,8 +703,7 @@ export class Oracle {
       tags: Object.fromEntries(object.tags),
     };
     if (current !== null) {
-      const { payload } = current;
-      value['bytes'] = payload.kind === 'nothing' ? 0 : payload.size;
+      value['bytes'] = sizeOf(current);
       value['dtype'] = current.dtype;
       value['shape'] = [current.length];
       value['order'] = 'row';
@@ -557,9 +711,13 @@ export class Oracle {
       value['attributes'] = Object.fromEntries(current.attributes);
       value['scope'] = current.scope;
       value['provider'] = current.by;
-      value['level'] = { nothing: 'none', inline: 'manager', slice: 'memory' }[payload.kind];
+      value['level'] = levelOf(current);
       value['time'] = current.at;
       value['durability'] = 'process';
+      if (current.parts !== null) {
+        value['parts'] = current.parts.length;
+        value['missing'] = current.length - placesOf(current).size;
+      }
     }
     return value;
   }
@@ -634,9 +792,9 @@ export class Oracle {
   /** Fails every require that only closed promises could have met. */
   #failUnmet(): void {
     for (const object of [...this.objects.values()]) {
-      if (object.current !== null || !this.#nobodyWill(object.name)) continue;
+      if (!this.#nobodyWill(object.name)) continue;
       for (const handle of [...object.handles]) {
-        if (handle.state !== 'required' || handle.version !== null || handle.patient) continue;
+        if (handle.state !== 'required' || handle.patient || this.#isReady(handle)) continue;
         this.#failRequire(handle, 'nobody-will-offer');
       }
     }
@@ -671,8 +829,11 @@ export class Oracle {
   /** Slabs in which a version lies that somebody will demand. */
   slabsWanted(): number[] {
     const found: number[] = [];
-    for (const { payload, bound } of this.versions) {
-      if (payload.kind === 'slice' && bound.size > 0) found.push(payload.range.slab);
+    for (const version of this.versions) {
+      if (version.bound.size === 0) continue;
+      for (const payload of payloadsOf(version)) {
+        if (payload.kind === 'slice') found.push(payload.range.slab);
+      }
     }
     return found;
   }
@@ -681,8 +842,10 @@ export class Oracle {
   restart(slabsLost: ReadonlySet<number>): void {
     this.stopping = false;
     for (const version of [...this.versions]) {
-      const { payload } = version;
-      if (payload.kind !== 'slice' || !slabsLost.has(payload.range.slab)) continue;
+      const isLost = payloadsOf(version).some(
+        (payload) => payload.kind === 'slice' && slabsLost.has(payload.range.slab),
+      );
+      if (!isLost) continue;
       for (const handle of [...version.bound]) this.#failRequire(handle, 'object-lost');
       for (const handle of [...version.readers]) {
         version.readers.delete(handle);
@@ -691,6 +854,7 @@ export class Oracle {
       if (version.offered) this.#withdraw(version);
       else this.#forget(version);
     }
+    this.#settle();
     this.#changed();
   }
 
@@ -762,11 +926,17 @@ export class Oracle {
         promise.state = 'closed';
       }
       this.#failUnmet();
+      this.#settle();
       this.serve();
       this.#changed();
     }
     this.now = end;
   }
+}
+
+/** The version to which a require binds; null: the next. */
+function bindable({ current }: MObject): MVersion | null {
+  return current === null || current.isClosing ? null : current;
 }
 
 /** Whether somebody waits for its next version. */

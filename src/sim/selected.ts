@@ -1,7 +1,7 @@
 import { unreachable } from '../core/assert.js';
 import type { Condition, Selector, SelectorItem, SelectorKey } from '../core/selector/ast.js';
 import type { Value } from '../core/value.js';
-import type { MObject } from './oracle-state.js';
+import type { Dtype, MObject, MVersion, Payload } from './oracle-state.js';
 import { areEqual, orderOf } from './values.js';
 
 /** What selectors mean, by brute force: docs/selectors.md said once more, as plainly as can be. */
@@ -48,9 +48,38 @@ export function attributesOf({ current, tags }: MObject): Map<string, Value> {
 
 /** Whether an object is offered; if not, whether somebody waits for it. */
 export function stateOf({ current, handles }: MObject): string {
-  if (current !== null) return 'offered';
+  if (current !== null) {
+    const isPartial = current.parts !== null && placesOf(current).size < current.length;
+    return isPartial ? 'partial' : 'offered';
+  }
   const waits = [...handles].some((each) => each.state === 'required' && each.version === null);
   return waits ? 'required' : 'declared';
+}
+
+export const ITEM_BYTES: Record<Dtype, number> = { uint8: 1, int16: 2 };
+
+/** The elements that the parts of a version have. */
+export function placesOf(version: MVersion | null): Set<number> {
+  return new Set((version?.parts ?? []).flatMap(({ places }) => places));
+}
+
+/** All that the bytes of a version are in. */
+export function payloadsOf({ parts, payload }: MVersion): readonly Payload[] {
+  return parts === null ? [payload] : parts.map((part) => part.payload);
+}
+
+export function sizeOf({ parts, payload, length, dtype }: MVersion): number {
+  if (parts !== null) return length * ITEM_BYTES[dtype];
+  return payload.kind === 'nothing' ? 0 : payload.size;
+}
+
+/** Where its bytes are. */
+export function levelOf(version: MVersion): string {
+  const payloads = payloadsOf(version).filter(
+    (payload) => version.parts === null || (payload.kind !== 'nothing' && payload.size > 0),
+  );
+  if (payloads.some(({ kind }) => kind === 'slice')) return 'memory';
+  return payloads.some(({ kind }) => kind === 'inline') ? 'manager' : 'none';
 }
 
 const OWN: ReadonlySet<string> = new Set([
@@ -69,7 +98,7 @@ function ownOf(object: MObject, key: string): Value | undefined {
     case '.version':
       return current.number;
     case '.bytes':
-      return current.payload.kind === 'nothing' ? 0 : current.payload.size;
+      return sizeOf(current);
     case '.dtype':
       return current.dtype;
     case '.shape':
@@ -83,7 +112,7 @@ function ownOf(object: MObject, key: string): Value | undefined {
     case '.scope':
       return current.scope;
     case '.level':
-      return { nothing: 'none', inline: 'manager', slice: 'memory' }[current.payload.kind];
+      return levelOf(current);
     case '.durability':
       return 'process';
     case '.provider':

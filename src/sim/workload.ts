@@ -3,6 +3,7 @@ import type { Dice } from './dice.js';
 import * as handles from './handle-requests.js';
 import * as memory from './memory-requests.js';
 import * as objects from './object-requests.js';
+import * as parts from './part-requests.js';
 import * as selecting from './select-requests.js';
 import { KEYS } from './selectors.js';
 import * as sessions from './session-requests.js';
@@ -27,6 +28,8 @@ export const OPERATIONS = {
   set: 3,
   seal: 2,
   offer: 20,
+  'offer-part': 10,
+  region: 4,
   withdraw: 10,
   require: 14,
   demand: 22,
@@ -65,6 +68,8 @@ const ASK: Readonly<Record<Operation, (asking: Asking, client: Client) => void>>
   set: handles.set,
   seal: handles.seal,
   offer: handles.offer,
+  'offer-part': parts.offerPart,
+  region: parts.region,
   withdraw: handles.withdraw,
   require: handles.require,
   demand: handles.demand,
@@ -104,10 +109,10 @@ export class Workload {
   constructor(
     dice: Dice,
     options: WorkloadOptions,
-    parts: ConstructorParameters<typeof Asking>[2],
+    world: ConstructorParameters<typeof Asking>[2],
   ) {
     this.#deck = options.deck;
-    this.#asking = new Asking(dice, options, parts);
+    this.#asking = new Asking(dice, options, world);
   }
 
   /** What a process begins with. */
@@ -121,7 +126,7 @@ export class Workload {
     const { dice } = this.#asking;
     const { holdings } = client;
     for (const handle of holdings.handles.values()) {
-      if (handle.reads !== null && dice(4) === 0) holdings.verify(handle);
+      if (handle.reads.length > 0 && dice(4) === 0) holdings.verify(handle);
     }
     if (holdings.members.size === 0 && dice(8) !== 0) sessions.join(this.#asking, client);
     else ASK[this.#kind(client)](this.#asking, client);

@@ -4,7 +4,7 @@ import type { ShellInput } from '../loop/entries.js';
 import type { Effect, PoolOptions } from '../pool/state.js';
 import { FRAME, FRAME_HEADER_SIZE, Messages } from '../protocol/index.js';
 import { Agent } from './agent.js';
-import { type Answer, compare } from './answers.js';
+import { type Answer, compare, contentsOf } from './answers.js';
 import type { Client } from './asking.js';
 import { type Dice, random } from './dice.js';
 import { Following } from './following.js';
@@ -343,14 +343,15 @@ class World {
     if (effect.kind === 'name-contested') this.#sweep();
   }
 
-  #onAnswer(process: ClientProcess, number: number, answer: Answer): Uint8Array | null {
+  /** What the bytes that were delivered should be: of each part, or of the whole. */
+  #onAnswer(process: ClientProcess, number: number, answer: Answer): readonly Uint8Array[] {
     const { session, requests } = process;
     const key = `${session}/${number}`;
     const { answers } = this.#history.oracle;
     const expected = answers.get(key);
     const words = (): string => `${key} (${requests[number - 1]?.words})`;
     // What is granted to a session that ends in the same batch may be granted again in it.
-    if (expected === undefined && answer.kind === 'grant' && process.isEnding) return null;
+    if (expected === undefined && answer.kind === 'grant' && process.isEnding) return [];
     must(
       expected !== undefined,
       'who waits hears nothing',
@@ -359,9 +360,7 @@ class World {
     compare(words(), expected, answer, this.#looksAt);
     answers.delete(key);
     this.#count(answer.kind === 'fail' ? answer.code : answer.kind);
-    if (expected.kind !== 'deliver' || expected.source === 0) return null;
-    const { payload } = expected.version;
-    return payload.kind === 'nothing' ? null : payload.content;
+    return contentsOf(expected);
   }
 
   // The end, without faults.

@@ -16,6 +16,8 @@ const TOLD: { readonly [key: string]: (stat: ValueMap) => Value | undefined } = 
   '.scope': (stat) => stat['scope'],
   '.level': (stat) => stat['level'],
   '.durability': (stat) => stat['durability'],
+  '.parts': (stat) => stat['parts'],
+  '.missing': (stat) => stat['missing'],
   '.provider': (stat) => stat['provider'],
   '.time': (stat) => stat['time'],
   '.component': (stat) => textOf(stat['provider']).replace(/\[\d+\]$/u, '') || undefined,

@@ -1,0 +1,85 @@
+import { AxisSet } from '../core/regions/axis-set.js';
+import { Region } from '../core/regions/region.js';
+import { PART, PARTITION, WANTED } from '../pool/rows.js';
+import type { Canary } from './canaries.js';
+import { CELL_BYTES } from './slabs.js';
+
+/** Bugs of versions in parts. */
+export const PARTS_CANARIES: { readonly [name: string]: Canary } = {
+  'a version is taken for complete with its first part': {
+    breaks: 'answers',
+    plant: ({ pool: { partitions } }) => {
+      const getWide = partitions.getWide.bind(partitions);
+      const add = partitions.add.bind(partitions);
+      // What a part takes away is counted as it should be.
+      let counting = 0;
+      partitions.add = (row, field, delta) => {
+        if (field === PARTITION.count) counting = row;
+        return add(row, field, delta);
+      };
+      partitions.getWide = (row, field) => {
+        const isLooked = field === PARTITION.missing && row !== counting;
+        if (field === PARTITION.missing) counting = 0;
+        return isLooked && partitions.get(row, PARTITION.count) > 0 ? 0 : getWide(row, field);
+      };
+    },
+  },
+  'who wants a region has it when a part of it is there': {
+    breaks: 'answers',
+    plant: ({ pool: { wanted } }) => {
+      const setWide = wanted.setWide.bind(wanted);
+      wanted.setWide = (row, field, value) =>
+        setWide(row, field, field === WANTED.missing ? Math.max(0, value - 1) : value);
+    },
+  },
+  'who comes late gets a version of which a part is withdrawn': {
+    breaks: 'answers',
+    plant: ({ pool: { partitions } }) => {
+      const get = partitions.get.bind(partitions);
+      partitions.get = (row, field) => (field === PARTITION.closing ? 0 : get(row, field));
+    },
+  },
+  'a version ends with the first of its parts': {
+    breaks: 'answers',
+    first: 15,
+    plant: ({ pool: { partitions } }) => {
+      const get = partitions.get.bind(partitions);
+      partitions.add = (row, field, delta) => {
+        const sum = get(row, field) + delta;
+        partitions.set(row, field, sum);
+        return sum;
+      };
+      partitions.get = (row, field) => {
+        const isOver = field === PARTITION.active && get(row, PARTITION.closing) === 1;
+        return isOver ? 0 : get(row, field);
+      };
+    },
+  },
+  'of an overlap only the first element is looked at': {
+    breaks: 'answers',
+    plant: ({ pool: { regions } }) => {
+      const get = regions.get.bind(regions);
+      regions.get = (record, shape) => {
+        const region = get(record, shape);
+        const axis = region.onlyBox?.[0];
+        if (axis === undefined || axis.isEmpty) return region;
+        const first = Region.box(shape, [AxisSet.range(axis.first, axis.first + 1)]);
+        return Object.assign(Object.create(region), { meets: first.meets.bind(first) });
+      };
+    },
+  },
+  'a part is delivered from beside its place': {
+    breaks: 'I2 slices',
+    plant: ({ pool: { extents, parts } }) => {
+      const get = parts.get.bind(parts);
+      let bytes = 0;
+      parts.get = (row, field) => {
+        const value = get(row, field);
+        if (field === PART.bytes) bytes = value;
+        return value;
+      };
+      const offsetOf = extents.offsetOf.bind(extents);
+      extents.offsetOf = (block) => offsetOf(block) + (block === bytes ? CELL_BYTES : 0);
+    },
+  },
+};
