@@ -422,3 +422,33 @@ test('10,000 names on standard input: one start, one connection', async (t) => {
   assert.equal(gone.code, 1);
   assert.match(gone.err, /\.\.\. and 9980 more\n$/u);
 });
+
+test('a region is got as numpy indexes it, of a whole object and of one in parts', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  await using member = await joinPool({ address: pool.address, member: 'writer' });
+  const space = { dtype: 'uint8', shape: [3, 4] } as const;
+  const values = Uint8Array.from({ length: 12 }, (_, at) => at);
+  await member.put('whole', values, { space });
+  const parts = member.object('parts', { space });
+  parts.region([0, null]).write(values.slice(0, 4));
+  parts.region([[1, 3], null]).write(values.slice(4));
+  await parts.offer({ keep: true });
+  for (const name of ['whole', 'parts']) {
+    const cut = await attacca(['get', name, '--region', '0:2,1:4:2'], around);
+    assert.deepEqual([cut.code, [...cut.bytes]], [0, [1, 3, 5, 7]], cut.err);
+    const list = await attacca(['get', name, '--region', ':,[0, 3]', '-o', 'cut.npy'], around);
+    assert.equal(list.code, 0, list.err);
+    const npy = await readFile(join(directory, 'cut.npy'));
+    const header = npyHeader({ dtype: 'uint8', shape: [3, 2], order: 'row', byteOrder: 'little' });
+    assert.ok(npy.equals(Buffer.concat([header, Buffer.of(0, 3, 4, 7, 8, 11)])));
+    const all = await attacca(['get', name], around);
+    assert.deepEqual([...all.bytes], [...values]);
+    const beyond = await attacca(['get', name, '--region', '0:4,:'], around);
+    assert.equal(beyond.code, 1);
+    assert.match(beyond.err, /dimension 0 goes from 0 to 2, not 0 to 3 \(bad-region\)/u);
+  }
+  const wrong = await attacca(['get', 'whole', '--region', '1:,x'], around);
+  assert.deepEqual([wrong.code, /"1:" is no axis/u.test(wrong.err)], [2, true]);
+});

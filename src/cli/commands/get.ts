@@ -12,6 +12,7 @@ import { print, say, stdoutIsTerminal } from '../output.js';
 import { type Located, locate } from '../pool/located.js';
 import { joinPool } from '../pool/open.js';
 import type { OutputFormat, WriteOptions } from '../pool/sink.js';
+import { parseRegion } from '../region.js';
 import { type Chosen, chosenBy, NAMES_OPTIONS, sayUnknownKeys, selecting } from '../where.js';
 
 const STDOUT = 1;
@@ -32,6 +33,11 @@ const OPTIONS = {
     type: 'string',
     value: 'npy|raw',
     help: 'with the header of an .npy file, or the bytes alone (default: npy for -o FILE.npy, else raw)',
+  },
+  region: {
+    type: 'string',
+    value: 'REGION',
+    help: 'only this part of each array, as numpy indexes it: 0:10,:,5',
   },
   attributes: {
     type: 'boolean',
@@ -59,6 +65,7 @@ export const command = defineCommand({
   options: OPTIONS,
   examples: [
     ['attacca get t/850/step=6 --as npy > t850.npy', 'an array for numpy'],
+    ["attacca get t/850/step=6 --region '0:90,:' -o north.npy", 'half of it'],
     ['attacca get greeting', 'text on the terminal'],
     ["attacca ls 't/*' | attacca get - -d fields --as npy", 'many, in one go'],
     ['attacca get -w \'param = "t" and step < 6\' -d fields', 'by attributes and tags'],
@@ -67,6 +74,7 @@ export const command = defineCommand({
   async run(context, { options, words }) {
     const format = formatOf(options);
     const timeoutMs = parseTimeout(options.timeout);
+    const region = options.region === undefined ? undefined : parseRegion(options.region);
     const chosen = await chosenBy(words, options);
     checkPlaces(chosen, options);
     const joining = joinPool(context, options);
@@ -101,7 +109,7 @@ export const command = defineCommand({
     await forEachAtOnce(names, WAITS_MAX, async (name) => {
       waiting.add(name);
       try {
-        const object = await locate(seat, name, { timeoutMs, signal });
+        const object = await locate(seat, name, { timeoutMs, signal, region });
         waiting.delete(name);
         transfer.expect(object.size);
         try {

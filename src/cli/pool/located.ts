@@ -10,12 +10,13 @@ import {
 } from '../../client/options.js';
 import { giveBack, type Parcel, readParcel, ToldParts } from '../../client/parcels.js';
 import type { Seat } from '../../client/seat.js';
+import { type Shaping, wantedRegion } from '../../client/shaping.js';
 import type { Slice } from '../../client/slice.js';
 import { waiting } from '../../client/waiting.js';
 import { AttaccaError } from '../../core/errors.js';
 import { type Space, spaceBytes } from '../../core/space.js';
 import { openSlab } from '../../levels/shm/slabs.js';
-import { MODE, WANT, writeDemand } from '../../protocol/index.js';
+import { MODE, WANT, writeDemand, writeRegionFields } from '../../protocol/index.js';
 
 /** At a time from a slab: it stays in cache between reading and writing it. */
 const CHUNK_BYTES = 1024 * 1024;
@@ -81,7 +82,7 @@ export class Located {
 export async function locate(
   seat: Seat,
   name: string,
-  options: WaitOptions & RequireOptions,
+  options: WaitOptions & RequireOptions & Pick<Shaping, 'region'>,
 ): Promise<Located> {
   const what = `demand "${name}"`;
   const handle = new Handle(seat, name, {});
@@ -89,26 +90,29 @@ export async function locate(
   if (room !== null) await room;
   const { client } = seat;
   const told = new ToldParts();
+  const region = wantedRegion({}, options);
+  const requests = region === null ? 1 : 2;
   const call = new Call<Parcel>(
-    2,
+    1 + requests,
     (code, reader) => readParcel(code, reader, told),
     (parcel) => giveBack(client, parcel),
     (reader) => told.take(reader),
   );
   const deadline = deadlineOf(options.timeoutMs);
-  const first = handle.post(call, 1, (w, number) =>
-    writeDemand(w, number, deadline, MODE.view, policyOf(options), WANT.attributes),
-  );
+  const first = handle.post(call, requests, (w, number) => {
+    if (region !== null) writeRegionFields(w, number, region);
+    writeDemand(w, number, deadline, MODE.view, policyOf(options), WANT.attributes);
+  });
   let parcel: Parcel | undefined;
   try {
-    parcel = await waiting(client.connection, call, { number: first + 1, what }, options);
+    parcel = await waiting(client.connection, call, { number: first + requests, what }, options);
   } catch (error) {
     handle.release();
     throw error;
   }
   if (parcel === undefined) throw new AttaccaError('internal', `Cannot ${what}: no delivery came`);
-  if (parcel.source !== 'parts') return new Located(handle, parcel);
-  // Parts are put together here.
-  const { bytes } = await gather(handle, parcel, 'view', options);
-  return new Located(handle, { ...parcel, source: 'message', bytes });
+  if (parcel.source !== 'parts' && region === null) return new Located(handle, parcel);
+  // Parts are put together here, and regions cut out.
+  const { bytes, space } = await gather(handle, parcel, 'view', options);
+  return new Located(handle, { ...parcel, source: 'message', bytes, space });
 }
