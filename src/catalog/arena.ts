@@ -71,6 +71,11 @@ export class Arena {
     return this.#chunks[reference >>> UNITS_PER_CHUNK_BITS] as Uint8Array;
   }
 
+  /** The chunk, for words of a record: those of {@link word} are there from `start` on. */
+  words(reference: number): DataView {
+    return this.#views[reference >>> UNITS_PER_CHUNK_BITS] as DataView;
+  }
+
   start(reference: number): number {
     return this.#offset(reference) + HEADER_BYTES;
   }

@@ -46,6 +46,19 @@ export class Directory {
     }
   }
 
+  /**
+   * The first row with this hash, or 0. As good as always it is the one, or none has the key: who
+   * compares it needs {@link find}, which calls back, only when it is another.
+   */
+  first(hash: number): number {
+    const { slots } = this.#bucket(hash);
+    const mask = (slots.length >> 1) - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const row = slots[slot * 2 + 1] as number;
+      if (row === 0 || slots[slot * 2] === hash) return row;
+    }
+  }
+
   /** Adds a row whose key is known to be absent. */
   insert(hash: number, row: number): void {
     assert(row !== 0, 'row 0 means none');

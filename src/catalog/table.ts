@@ -77,6 +77,15 @@ export class Table {
     this.#next = 1;
   }
 
+  /** The segment that holds a row, whose fields begin at {@link at}: for who uses several. */
+  fields(row: number): Uint32Array {
+    return this.#segments[row >>> SEGMENT_BITS] as Uint32Array;
+  }
+
+  at(row: number): number {
+    return (row & SEGMENT_MASK) * this.width;
+  }
+
   get(row: number, field: number): number {
     const segment = this.#segments[row >>> SEGMENT_BITS] as Uint32Array;
     return segment[(row & SEGMENT_MASK) * this.width + field] as number;

@@ -162,15 +162,18 @@ export class Terms {
   /** As {@link find}, made when it is not there; used once more. */
   intern(key: number, bytes: Uint8Array, start: number, end: number): number {
     if (key >= this.#last.length) this.#last = enlarged(this.#last, key);
-    const last = this.#last[key] as number;
-    let term = last;
-    if (last === 0 || !this.#arena.equals(this.#rows.get(last, TERM.value), bytes, start, end)) {
+    let term = this.#last[key] as number;
+    let fields = this.#rows.fields(term);
+    let at = this.#rows.at(term);
+    if (term === 0 || !this.#arena.equals(fields[at + TERM.value] as number, bytes, start, end)) {
       const hash = this.#hash(key, bytes, start, end);
       term = this.#find(hash, key, bytes, start, end);
       if (term === 0) term = this.#make(hash, key, bytes, start, end);
       this.#last[key] = term;
+      fields = this.#rows.fields(term);
+      at = this.#rows.at(term);
     }
-    this.#rows.add(term, TERM.uses, 1);
+    fields[at + TERM.uses] = (fields[at + TERM.uses] as number) + 1;
     return term;
   }
 
@@ -219,6 +222,11 @@ export class Terms {
     return this.#rows.get(term, TERM.rows);
   }
 
+  /** Whether a key has, or had, a value. */
+  hasKey(key: number): boolean {
+    return this.#keys[key] !== undefined;
+  }
+
   /** How many distinct values a key has. */
   valuesOf(key: number): number {
     let values = 0;
@@ -240,9 +248,14 @@ export class Terms {
     return this.#keys[key]?.[kind] ?? null;
   }
 
-  /** From now on the row is found by the term. */
-  show(term: number, row: number): void {
-    this.#rows.set(term, TERM.rows, this.postings.add(this.#rows.get(term, TERM.rows), row));
+  /** From now on the row is found by the term. Returns the key. */
+  show(term: number, row: number): number {
+    const fields = this.#rows.fields(term);
+    const at = this.#rows.at(term);
+    const set = fields[at + TERM.rows] as number;
+    const then = this.postings.add(set, row);
+    if (then !== set) fields[at + TERM.rows] = then;
+    return fields[at + TERM.key] as number;
   }
 
   hide(term: number, row: number): void {
@@ -269,6 +282,8 @@ export class Terms {
     this.#wanted = bytes;
     this.#wantedStart = start;
     this.#wantedEnd = end;
+    const first = this.#directory.first(hash);
+    if (first === 0 || this.#same(first)) return first;
     return this.#directory.find(hash, this.#same);
   }
 
@@ -276,10 +291,12 @@ export class Terms {
     const rows = this.#rows;
     const term = rows.allocate();
     const record = this.#arena.store(bytes, start, end);
-    rows.set(term, TERM.key, key);
-    rows.set(term, TERM.value, record);
-    rows.set(term, TERM.hash, hash);
-    rows.set(term, TERM.slot, this.#addToColumn(term, key, bytes, start, end));
+    const fields = rows.fields(term);
+    const at = rows.at(term);
+    fields[at + TERM.key] = key;
+    fields[at + TERM.value] = record;
+    fields[at + TERM.hash] = hash;
+    fields[at + TERM.slot] = this.#addToColumn(term, key, bytes, start, end);
     this.#directory.insert(hash, term);
     return term;
   }

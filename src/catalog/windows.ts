@@ -25,8 +25,9 @@ export function addToDirectory(arena: WordArena, directory: number, row: number)
   const at = wordAt(directory);
   const window = row >>> WINDOW_BITS;
   const low = row & (WINDOW_ROWS - 1);
-  const entry = entryFrom(words, at + ENTRIES, countOf(words[at] as number), window);
-  if (!isOf(words, entry, at, window)) {
+  const count = countOf(words[at] as number);
+  const entry = entryFrom(words, at + ENTRIES, count, window);
+  if (entry === at + ENTRIES + count * ENTRY || words[entry] !== window) {
     return addEntry(arena, directory, { entry, window, container: newContainer(arena, low) }, 1);
   }
   words[entry + 1] = addLow(arena, words[entry + 1] as number, low);

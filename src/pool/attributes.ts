@@ -189,6 +189,18 @@ export class Attributes {
     return this.#arena.word(record, place + TERMS);
   }
 
+  /** Copies the terms of a record to the front of `target`; returns how many there are. */
+  copyTerms(record: number, target: Uint32Array): number {
+    const words = this.#arena.words(record);
+    const start = this.#arena.start(record);
+    const count = words.getUint32(start - WORD_BYTES, true) / WORD_BYTES - TERMS;
+    let at = start + TERMS * WORD_BYTES;
+    for (let place = 0; place < count; place++, at += WORD_BYTES) {
+      target[place] = words.getUint32(at, true);
+    }
+    return count;
+  }
+
   has(record: number, term: number): boolean {
     const count = this.count(record);
     for (let place = 0; place < count; place++) {
@@ -315,10 +327,14 @@ export class Attributes {
 
   #write(count: number): number {
     const record = this.#arena.allocate((count + TERMS) * WORD_BYTES);
-    this.#arena.setWord(record, USES, 1);
-    this.#arena.setWord(record, SHAPE, this.shapes.intern(this.#keys, count));
-    for (let place = 0; place < count; place++) {
-      this.#arena.setWord(record, place + TERMS, this.#terms[place] as number);
+    const shape = this.shapes.intern(this.#keys, count);
+    const words = this.#arena.words(record);
+    let at = this.#arena.start(record);
+    words.setUint32(at + USES * WORD_BYTES, 1, true);
+    words.setUint32(at + SHAPE * WORD_BYTES, shape, true);
+    at += TERMS * WORD_BYTES;
+    for (let place = 0; place < count; place++, at += WORD_BYTES) {
+      words.setUint32(at, this.#terms[place] as number, true);
     }
     return record;
   }

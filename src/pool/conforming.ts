@@ -21,6 +21,8 @@ export function conformed(pool: PoolState, record: number): number {
 
 /** The container that attributes name; null when they name none. */
 export function containerOf(pool: PoolState, record: number): Container | null {
+  // No container was ever named: most pools know none.
+  if (!pool.terms.hasKey(KEY.container)) return null;
   const term = pool.attributes.termOf(record, KEY.container);
   if (term === 0) return null;
   const name = pool.attributes.valueOf(term);

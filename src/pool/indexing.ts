@@ -22,8 +22,10 @@ export function showObject(
   signature.low = 0;
   signature.high = 0;
   addPairs(signature, name, start, end);
-  objects.set(object, OBJECT.pairsLow, signature.low);
-  objects.set(object, OBJECT.pairsHigh, signature.high);
+  const fields = objects.fields(object);
+  const at = objects.at(object);
+  fields[at + OBJECT.pairsLow] = signature.low;
+  fields[at + OBJECT.pairsHigh] = signature.high;
 }
 
 /** The object is about to be forgotten: nothing is offered of it any more. */
@@ -33,8 +35,7 @@ export function hideObject(pool: PoolState, object: number): void {
 }
 
 function showTerm(pool: PoolState, term: number, object: number): void {
-  pool.terms.show(term, object);
-  if (pool.terms.keyOf(term) === KEY.dependsOn) pool.depended.add(pool, term, 1);
+  if (pool.terms.show(term, object) === KEY.dependsOn) pool.depended.add(pool, term, 1);
 }
 
 function hideTerm(pool: PoolState, term: number, object: number): void {
@@ -48,9 +49,10 @@ export function showVersion(pool: PoolState, object: number, version: number): v
   const record = pool.versions.get(version, VERSION.attributes);
   if (record === 0) return;
   const tags = pool.objects.get(object, OBJECT.tags);
-  const count = attributes.count(record);
+  const terms = pool.termsShown;
+  const count = attributes.copyTerms(record, terms);
   for (let place = 0; place < count; place++) {
-    const term = attributes.termAt(record, place);
+    const term = terms[place] as number;
     if (!isHidden(pool, tags, term)) showTerm(pool, term, object);
   }
   shapes.show(attributes.shapeOf(record), 'attributed', object);

@@ -18,6 +18,8 @@ export function findObject(
 ): number {
   const { nameKey } = pool;
   nameKey.set(bytes, start, end);
+  const first = pool.directory.first(hash);
+  if (first === 0 || nameKey.same(first)) return first;
   return pool.directory.find(hash, nameKey.same);
 }
 
@@ -43,8 +45,10 @@ export function findOrMakeObject(
   const known = findObject(pool, bytes, start, end, hash);
   if (known !== 0) return known;
   const row = pool.objects.allocate();
-  pool.objects.set(row, OBJECT.name, pool.arena.store(bytes, start, end));
-  pool.objects.set(row, OBJECT.hash, hash);
+  const fields = pool.objects.fields(row);
+  const at = pool.objects.at(row);
+  fields[at + OBJECT.name] = pool.arena.store(bytes, start, end);
+  fields[at + OBJECT.hash] = hash;
   pool.directory.insert(hash, row);
   showObject(pool, row, bytes, start, end);
   return row;

@@ -312,6 +312,8 @@ function alreadyOffered(pool: PoolState, object: number): never {
 function spaceOfOffer(pool: PoolState, handle: number, message: Offer): number {
   const { spaces, scratch, handles } = pool;
   const said = handles.get(handle, HANDLE.space);
+  const known = spaces.completed(said, message.size);
+  if (known !== 0) return known;
   scratch.reset();
   completeSpace(scratch, spaces.bytes(said), spaces.start(said), message.size);
   const size = spaceByteSize(scratch.bytes, 0);
@@ -323,7 +325,9 @@ function spaceOfOffer(pool: PoolState, handle: number, message: Offer): number {
       { name, spaceBytes: size, payloadBytes: message.size },
     );
   }
-  return spaces.intern(scratch.bytes, 0, scratch.at);
+  const space = spaces.intern(scratch.bytes, 0, scratch.at);
+  spaces.noteCompleted(said, message.size, space);
+  return space;
 }
 
 /** Takes the payload over: an arena record, a block that is still a lease, or nothing. */

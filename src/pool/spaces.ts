@@ -24,6 +24,10 @@ export class Spaces {
   #wanted: Uint8Array = ALL_UNSET;
   #wantedStart = 0;
   #wantedEnd = 0;
+  /** What was completed last; most offers of a model are alike. */
+  #lastSaid = 0;
+  #lastSize = 0;
+  #lastWhole = 0;
   readonly #same = (row: number): boolean =>
     this.#arena.equals(
       this.#rows.get(row, RECORD),
@@ -41,6 +45,23 @@ export class Spaces {
     return this.#rows.used;
   }
 
+  /**
+   * What the space of row `said` was last completed to, for a payload of `size` bytes, with one
+   * more use; 0: it is to be found.
+   */
+  completed(said: number, size: number): number {
+    if (said !== this.#lastSaid || size !== this.#lastSize) return 0;
+    if (this.#lastWhole !== 0) this.#rows.add(this.#lastWhole, USES, 1);
+    return this.#lastWhole;
+  }
+
+  /** Notes what {@link completed} is for. */
+  noteCompleted(said: number, size: number, whole: number): void {
+    this.#lastSaid = said;
+    this.#lastSize = size;
+    this.#lastWhole = whole;
+  }
+
   /** The row of `bytes[start, end)`, with one more use. */
   intern(bytes: Uint8Array, start: number, end: number): number {
     if (end - start === 4 && bytes[start] === 0 && bytes[start + 3] === 255) {
@@ -50,7 +71,8 @@ export class Spaces {
     this.#wanted = bytes;
     this.#wantedStart = start;
     this.#wantedEnd = end;
-    let row = this.#directory.find(hash, this.#same);
+    let row = this.#directory.first(hash);
+    if (row !== 0 && !this.#same(row)) row = this.#directory.find(hash, this.#same);
     if (row === 0) {
       row = this.#rows.allocate();
       this.#rows.set(row, RECORD, this.#arena.store(bytes, start, end));
@@ -63,6 +85,7 @@ export class Spaces {
 
   release(row: number): void {
     if (row === 0 || this.#rows.add(row, USES, -1) > 0) return;
+    if (row === this.#lastSaid || row === this.#lastWhole) this.#lastWhole = 0;
     this.#directory.remove(this.#rows.get(row, HASH), row);
     this.#arena.free(this.#rows.get(row, RECORD));
     this.#rows.release(row);

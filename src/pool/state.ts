@@ -182,6 +182,7 @@ export class PoolState {
   readonly reader = new Reader();
   readonly scratch = new Writer(8_192);
   readonly signature: Signature = { low: 0, high: 0 };
+  readonly termsShown = new Uint32Array(LIMITS.attributesMax * 2);
   readonly nameKey = new NameKey(this.objects, this.arena);
   readonly dirty: Session[] = [];
   readonly effects: Effect[] = [];

@@ -23,7 +23,8 @@ function hideLate(pool: PoolState, isLate: (term: number, row: number) => boolea
     else hide(term, row);
   };
   terms.show = (term, row) => {
-    if (late.get(term)?.delete(row) !== true) show(term, row);
+    const isThere = late.get(term)?.delete(row) === true;
+    return isThere ? terms.keyOf(term) : show(term, row);
   };
   terms.hideMany = (term, rows) => {
     for (const row of rows) terms.hide(term, row);
