@@ -84,9 +84,11 @@ export function declare(pool: PoolState, session: Session, message: Declare): vo
   const object = findOrMakeObject(pool, bytes, message.nameStart, message.nameEnd);
   const handle = makeHandle(pool, object, member, message.handle);
   const space = pool.spaces.intern(bytes, message.spaceStart, message.spaceEnd);
-  pool.handles.set(handle, HANDLE.state, HANDLE_STATE.declared);
-  pool.handles.set(handle, HANDLE.space, space);
-  pool.handles.set(handle, HANDLE.attributes, attributes);
+  const fields = pool.handles.fields(handle);
+  const at = pool.handles.at(handle);
+  fields[at + HANDLE.state] = HANDLE_STATE.declared;
+  fields[at + HANDLE.space] = space;
+  fields[at + HANDLE.attributes] = attributes;
 }
 
 /** SET: adds to what the handle says. */

@@ -85,14 +85,16 @@ export function makeHandle(
 ): number {
   const { handles, objects } = pool;
   const row = handles.allocate();
-  handles.set(row, HANDLE.object, object);
-  handles.set(row, HANDLE.member, member.id);
-  handles.set(row, HANDLE.number, number);
+  const fields = handles.fields(row);
+  const at = handles.at(row);
+  fields[at + HANDLE.object] = object;
+  fields[at + HANDLE.member] = member.id;
+  fields[at + HANDLE.number] = number;
   const first = objects.get(object, OBJECT.handles);
-  handles.set(row, HANDLE.next, first);
+  fields[at + HANDLE.next] = first;
   if (first !== 0) handles.set(first, HANDLE.previous, row);
   objects.set(object, OBJECT.handles, row);
-  handles.set(row, HANDLE.memberNext, member.handles);
+  fields[at + HANDLE.memberNext] = member.handles;
   if (member.handles !== 0) handles.set(member.handles, HANDLE.memberPrevious, row);
   member.handles = row;
   member.handleCount++;

@@ -37,7 +37,7 @@ import {
   VERSION_FLAG,
   WAIT_KIND,
 } from './rows.js';
-import type { Session } from './sessions.js';
+import type { Member, Session } from './sessions.js';
 import type { PoolState } from './state.js';
 import { beginTimer, checkTimers } from './timers.js';
 import { versionHas, withdrawVersion } from './versions.js';
@@ -77,7 +77,8 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
   }
   if (attributes !== said) pool.attributes.free(said);
 
-  const version = beginVersion(pool, handle, message, {
+  const member = memberOf(pool, handle);
+  const version = beginVersion(pool, handle, member, message, {
     space,
     attributes,
     size: message.size,
@@ -91,7 +92,6 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
   versions.set(version, VERSION.provider, handle);
   handles.set(handle, HANDLE.version, version);
   setHandleState(pool, handle, HANDLE_STATE.offered);
-  const member = memberOf(pool, handle);
   member.offers++;
   member.bytesOffered += message.size;
   showVersion(pool, object, version);
@@ -103,23 +103,24 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
 function beginVersion(
   pool: PoolState,
   handle: number,
+  member: Member,
   message: Offer,
   of: { readonly space: number; readonly attributes: number; readonly size: number },
 ): number {
   const { handles, objects, versions } = pool;
   const object = handles.get(handle, HANDLE.object);
   const version = versions.allocate();
-  const member = memberOf(pool, handle);
-  versions.set(version, VERSION.object, object);
-  versions.set(version, VERSION.number, objects.add(object, OBJECT.number, 1));
+  const fields = versions.fields(version);
+  const at = versions.at(version);
   const isKept = message.scope === SCOPE.pool;
-  const flags = VERSION_FLAG.offered | (isKept ? VERSION_FLAG.scopePool : 0);
-  versions.set(version, VERSION.flags, flags);
-  versions.set(version, VERSION.space, of.space);
-  versions.set(version, VERSION.attributes, of.attributes);
+  fields[at + VERSION.object] = object;
+  fields[at + VERSION.number] = objects.add(object, OBJECT.number, 1);
+  fields[at + VERSION.flags] = VERSION_FLAG.offered | (isKept ? VERSION_FLAG.scopePool : 0);
+  fields[at + VERSION.space] = of.space;
+  fields[at + VERSION.attributes] = of.attributes;
+  fields[at + VERSION.providerMember] = member.id;
   versions.setWide(version, VERSION.size, of.size);
   versions.setWide(version, VERSION.offeredAt, pool.options.wallMs + pool.now);
-  versions.set(version, VERSION.providerMember, member.id);
   noteOffer(pool, member.activity, version);
   // The version takes the attributes over; the handle has said all it had to say.
   handles.set(handle, HANDLE.attributes, 0);
@@ -174,7 +175,8 @@ export function offerPart(pool: PoolState, session: Session, message: Offer): vo
   }
   if (attributes !== said) pool.attributes.free(said);
   const size = spaceBytesOf(pool, space);
-  const version = beginVersion(pool, handle, message, { space, attributes, size });
+  const member = memberOf(pool, handle);
+  const version = beginVersion(pool, handle, member, message, { space, attributes, size });
   beginPartition(pool, version);
   showVersion(pool, object, version);
   if (lifetime > 0) beginLifetime(pool, version, message, lifetime);
