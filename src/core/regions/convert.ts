@@ -47,6 +47,12 @@ export function convertElements(source: Elements, target: Elements): void {
     if (source.byteOrder !== target.byteOrder) swapBytes(target.bytes, wordOf(target.dtype));
     return;
   }
+  const from = plainArray(source);
+  const to = plainArray(target);
+  if (from !== null && to !== null) {
+    to.set(from);
+    return;
+  }
   const isComplex = COMPLEX.includes(target.dtype);
   const read = readerOf(source);
   const write = writerOf(target);
@@ -67,14 +73,67 @@ function wordOf(dtype: Dtype): number {
   return COMPLEX.includes(dtype) ? DTYPES[dtype].itemSize / 2 : DTYPES[dtype].itemSize;
 }
 
+type PlainArray =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array;
+
+const PLAIN: {
+  readonly [dtype: string]:
+    | (new (
+        buffer: ArrayBufferLike,
+        offset: number,
+        length: number,
+      ) => PlainArray)
+    | undefined;
+} = {
+  ...{ int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array },
+  ...{ int32: Int32Array, uint32: Uint32Array, float32: Float32Array, float64: Float64Array },
+};
+
+/**
+ * Elements as an array that converts as we do when it is set to another one, ten times as fast as
+ * one by one; null where there is none: other types, another byte order, or an odd place.
+ */
+function plainArray({ bytes, dtype, byteOrder }: Elements): PlainArray | null {
+  const { itemSize } = DTYPES[dtype];
+  const make = PLAIN[dtype];
+  const isNative = byteOrder === 'little' || itemSize === 1;
+  if (make === undefined || !isNative || bytes.byteOffset % itemSize !== 0) return null;
+  return new make(bytes.buffer, bytes.byteOffset, bytes.length / itemSize);
+}
+
 /** Turns the bytes of each word around, in place. */
 function swapBytes(bytes: Uint8Array, word: number): void {
   if (word === 1) return;
+  if (word >= 4 && bytes.byteOffset % 4 === 0) {
+    swapWords(new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4), word / 4);
+    return;
+  }
   for (let start = 0; start < bytes.length; start += word) {
     for (let low = start, high = start + word - 1; low < high; low++, high--) {
       const byte = bytes[low] as number;
       bytes[low] = bytes[high] as number;
       bytes[high] = byte;
+    }
+  }
+}
+
+/** As {@link swapBytes}, of words of one or two times 32 bits. */
+function swapWords(words: Uint32Array, size: number): void {
+  const swapped = (word: number): number =>
+    (word >>> 24) | ((word >>> 8) & 0xff00) | ((word & 0xff00) << 8) | (word << 24);
+  for (let at = 0; at < words.length; at += size) {
+    const first = words[at] as number;
+    if (size === 1) words[at] = swapped(first);
+    else {
+      words[at] = swapped(words[at + 1] as number);
+      words[at + 1] = swapped(first);
     }
   }
 }
