@@ -50,6 +50,8 @@ export const LIMITS = {
   regionBytesMax: 1 * MiB,
   /** Parts of one version. */
   partsMax: 65_536,
+  /** Runs of all parts of one version: each part that comes is compared with them. */
+  partsRunsMax: 1_048_576,
   /** Runs of one set that lie within one another: each is compared with each. */
   regionWovenRunsMax: 1_024,
   objectsMax: 0x7fff_fff0,

@@ -22,6 +22,7 @@ import {
   addPart,
   beginPartition,
   checkOverlap,
+  checkParts,
   isInParts,
   type NewPart,
   withdrawParts,
@@ -202,11 +203,6 @@ function joinParts(pool: PoolState, session: Session, handle: number, message: O
       { name, field: 'scope', offered: scope },
     );
   }
-  const partition = versions.get(version, VERSION.partition);
-  if (pool.partitions.get(partition, PARTITION.count) >= LIMITS.partsMax) {
-    const limit = LIMITS.partsMax;
-    refuse('bad-region', `Cannot offer more than ${limit} parts of a version`, { limit });
-  }
   const space = versions.get(version, VERSION.space);
   const part = readNewPart(pool, session, object, message, space);
   pool.attributes.free(handles.get(handle, HANDLE.attributes));
@@ -269,7 +265,10 @@ function readNewPart(
     );
   }
   const current = objects.get(object, OBJECT.current);
-  if (current !== 0) checkOverlap(pool, current, region);
+  if (current !== 0) {
+    checkParts(pool, current, region);
+    checkOverlap(pool, current, region);
+  }
   return {
     region,
     encoded: { start: regionStart, end: regionEnd },

@@ -1,5 +1,6 @@
 import { BLOCK_SLICE } from '../catalog/extents.js';
 import { assert, refuse } from '../core/assert.js';
+import { LIMITS } from '../core/limits.js';
 import { Region } from '../core/regions/region.js';
 import { DTYPES, spaceAt } from '../core/space.js';
 import { nameOfMember } from './looking.js';
@@ -84,6 +85,26 @@ export function bindable(pool: PoolState, object: number): number {
   return isClosing ? 0 : current;
 }
 
+/** Refuses with `bad-region` a part of a version that has too many, or too long lists. */
+export function checkParts(
+  { versions, partitions }: PoolState,
+  version: number,
+  region: Region,
+): void {
+  const partition = versions.get(version, VERSION.partition);
+  const { partsMax, partsRunsMax } = LIMITS;
+  if (partitions.get(partition, PARTITION.count) >= partsMax) {
+    refuse('bad-region', `Cannot offer more than ${partsMax} parts of a version`, {
+      limit: partsMax,
+    });
+  }
+  if (partitions.get(partition, PARTITION.runs) + region.runs > partsRunsMax) {
+    refuse('bad-region', 'Cannot offer the part: the regions of its version have too long lists', {
+      limit: partsRunsMax,
+    });
+  }
+}
+
 /** Refuses with `part-overlap` a region of which somebody has offered elements. */
 export function checkOverlap(pool: PoolState, version: number, region: Region): void {
   const { parts } = pool;
@@ -142,6 +163,7 @@ export function addPart(pool: PoolState, version: number, handle: number, added:
   else parts.set(last, PART.next, part);
   partitions.set(partition, PARTITION.last, part);
   partitions.add(partition, PARTITION.count, 1);
+  partitions.add(partition, PARTITION.runs, region.runs);
   partitions.add(partition, PARTITION.active, 1);
   const missing = partitions.getWide(partition, PARTITION.missing) - region.count;
   assert(missing >= 0, 'parts have no element in common');

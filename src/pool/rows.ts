@@ -145,7 +145,9 @@ export const PARTITION = {
   missing: 5,
   /** 1 when a provider has withdrawn: later requires bind to the next version. */
   closing: 7,
-  width: 8,
+  /** Runs of the regions of all parts. */
+  runs: 8,
+  width: 9,
 } as const;
 
 /** A region of a version that somebody offered. */

@@ -11,6 +11,9 @@ import {
   without,
 } from './runs.js';
 
+/** A run among 65,536 is found in fewer steps than these. */
+const SEARCH_STEPS = 20;
+
 /**
  * A set of indices along one axis, in ascending order: blocks, strides, lists of any kind, as runs
  * of even steps that have no index in common. A stride is one run however long it is; a list has
@@ -229,6 +232,15 @@ export class AxisSet {
 
   /** Visits the pairs of runs of two flat sets that may have an index in common. */
   #eachMeeting(other: AxisSet, visit: (one: Run, two: Run) => void): void {
+    const [few, many] = [this.runs.length, other.runs.length];
+    if (few * SEARCH_STEPS < many) {
+      this.#eachSearched(other, visit);
+      return;
+    }
+    if (many * SEARCH_STEPS < few) {
+      other.#eachSearched(this, (two, one) => visit(one, two));
+      return;
+    }
     let at = 0;
     let otherAt = 0;
     while (at < this.runs.length && otherAt < other.runs.length) {
@@ -237,6 +249,18 @@ export class AxisSet {
       visit(one, two);
       if (lastOf(one) <= lastOf(two)) at++;
       else otherAt++;
+    }
+  }
+
+  /** As {@link #eachMeeting}, of few runs among many: each is looked for. */
+  #eachSearched(other: AxisSet, visit: (one: Run, two: Run) => void): void {
+    for (const one of this.runs) {
+      const end = lastOf(one);
+      for (let at = Math.max(0, other.#runBefore(one.start)); at < other.runs.length; at++) {
+        const two = other.runs[at] as Run;
+        if (two.start > end) break;
+        visit(one, two);
+      }
     }
   }
 }

@@ -149,6 +149,12 @@ export class Region {
     return new Region(this.shape, boxes, this.points.union(other.points));
   }
 
+  /** Runs of all its sets: what it costs to compare it. */
+  get runs(): number {
+    const ofBox = (box: Box): number => box.reduce((sum, { runs }) => sum + runs.length, 0);
+    return this.boxes.reduce((sum, box) => sum + ofBox(box), this.points.runs.length);
+  }
+
   /** Elements of each box, and of the points at last: how its bytes are cut. */
   get pieces(): readonly number[] {
     const counts = this.boxes.map(countOf);
