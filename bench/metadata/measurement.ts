@@ -2,13 +2,11 @@ import type { Context, Samples, Stage } from '../harness/benchmark.js';
 import type { Participant } from '../harness/participant.js';
 import { numberOf, type Reply } from '../harness/reply.js';
 import type { Population } from './objects.js';
-import { FETCH_CLIENTS, GROUPS, metricName, PARTS, type Part } from './parts.js';
+import { FETCH_CLIENTS, GROUPS, metricName, PARTS, type Part, warmingOf } from './parts.js';
 import type { Side } from './sides.js';
 
 export const MEASURE_MS = 1_800_000;
 const TAGS_MAX = 20_000;
-/** So many are loaded before anything is timed. */
-const WARM = 10_000;
 /** What is made where all indexes are there: a tenth, but so many. */
 const MORE_LEAST = 10_000;
 /** Each waits for the disk. */
@@ -66,7 +64,7 @@ export class Measurement {
 
   async #create(client: Participant, metric: string): Promise<void> {
     const { count } = this.#population;
-    await this.#ask(client, 'warmUp', { from: 2 * count, objects: WARM });
+    await this.#ask(client, 'warmUp', { from: 2 * count, objects: warmingOf(count) });
     const created = await this.#ask(client, 'create', { from: 0, objects: count, isFirst: true });
     this.#samples[this.#named(metric)] = numberOf(created, 'perSecond');
   }

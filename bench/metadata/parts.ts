@@ -3,6 +3,16 @@ import type { Goal, MetricSpec } from '../harness/benchmark.js';
 import { countName } from '../scale/benchmark.js';
 import type { Population } from './objects.js';
 
+const WARMING_MAX = 10_000;
+
+/**
+ * How many objects are loaded before any is timed, so that code is compiled. Sides that make their
+ * indexes at the end index these too, in time that counts as that of the others: so they are few.
+ */
+export function warmingOf(count: number): number {
+  return Math.min(count / 10, WARMING_MAX);
+}
+
 /** One verb of a client, and the metric that its answer has. */
 export interface Part {
   readonly verb: string;

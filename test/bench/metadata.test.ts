@@ -13,7 +13,7 @@ import {
   type Question,
   rangeQuestion,
 } from '../../bench/metadata/objects.js';
-import { keptSpecs, metricName, PARTS, specsOf } from '../../bench/metadata/parts.js';
+import { keptSpecs, metricName, PARTS, specsOf, warmingOf } from '../../bench/metadata/parts.js';
 import { columnsSchema, jsonbSchema, Parameters } from '../../bench/metadata/postgres-schemas.js';
 import { type MetadataStore, selectorOf } from '../../bench/metadata/store.js';
 import { poolStore } from '../../bench/product/metadata.js';
@@ -182,6 +182,10 @@ test('the product answers every part of the benchmark', async () => {
     await assert.rejects(store.tag(['nobody'], 'quality', 'q1'), { code: 'unknown-object' });
     await store.close();
   }
+});
+
+test('what is loaded before is a tenth at most: some index it in the time of the others', () => {
+  assert.deepEqual([10_000, 100_000, 1_000_000].map(warmingOf), [1_000, 10_000, 10_000]);
 });
 
 test('every metric is named after its count and pattern, once', () => {

@@ -24,10 +24,18 @@ const float = fc
 const moment = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((x) => new Timestamp(x));
 const bytes = fc.uint8Array({ maxLength: 6 });
 
+/** Few, so that a bound is often a value of some object: what is wrong at it is found. */
+const fewNumbers = fc.constantFrom<SelectorValue>(0, 1, 2, new Float(1), 1.5, 2n ** 53n + 1n);
+const fewMoments = fc.constantFrom(0n, 1n, 2n ** 60n, 2n ** 60n + 1n).map((x) => new Timestamp(x));
+
+function often<T>(few: fc.Arbitrary<T>, ...others: readonly fc.Arbitrary<T>[]): fc.Arbitrary<T> {
+  return fc.oneof({ weight: 2, arbitrary: few }, fc.oneof(...others));
+}
+
 const ordered: readonly fc.Arbitrary<SelectorValue>[] = [
-  fc.oneof(integer, float),
-  anyText(8),
-  moment,
+  often(fewNumbers, integer, float),
+  often<SelectorValue>(fc.constantFrom('a', 'b', 'ab'), anyText(8)),
+  often(fewMoments, moment),
   bytes,
 ];
 
