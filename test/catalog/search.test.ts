@@ -7,11 +7,16 @@ import { Search } from '../../src/catalog/search.js';
 import { Shapes } from '../../src/catalog/shapes.js';
 import { Terms } from '../../src/catalog/terms.js';
 import { Writer } from '../../src/core/bytes.js';
-import type { Selector } from '../../src/core/selector/ast.js';
+import type { Condition, Selector } from '../../src/core/selector/ast.js';
 import { parseSelector } from '../../src/core/selector/parser.js';
 import type { Value } from '../../src/core/value.js';
 import { writeValue } from '../../src/core/value-codec.js';
-import { anyAttributes, anySelector } from '../core/selector/arbitraries.js';
+import {
+  anyAttributes,
+  anySelector,
+  FEW_MOMENTS,
+  FEW_NUMBERS,
+} from '../core/selector/arbitraries.js';
 import { isSelected } from '../core/selector/reference.js';
 import { fc } from '../fast-check.js';
 
@@ -152,6 +157,26 @@ test('what an index finds is what brute force finds, whatever comes and goes (I9
     }),
     { numRuns: 400 },
   );
+});
+
+test('at the ends of a range, each operator means what it says', () => {
+  for (const few of [FEW_NUMBERS, FEW_MOMENTS]) {
+    const objects = new Objects();
+    for (const [index, value] of few.entries()) objects.add(index + 1, new Map([['a', value]]));
+    const asked = (condition: Condition): void => {
+      const key = { kind: 'name', name: 'a', at: 0 } as const;
+      const selector = { kind: 'test', quantifier: null, key, condition, at: 0 } as const;
+      assert.deepEqual(objects.found(selector), objects.selected(selector));
+    };
+    for (const low of few) {
+      for (const operator of ['<', '<=', '>', '>=', '=', '!='] as const) {
+        asked({ kind: 'compare', operator, value: low, at: 0 });
+      }
+      for (const high of few) {
+        asked({ kind: 'in', items: [{ kind: 'range', low, high }], at: 0 });
+      }
+    }
+  }
 });
 
 const FIELDS = ['t', 'u', 'v', 'q', 'z'];

@@ -1,5 +1,6 @@
 import type {
   Condition,
+  Quantifier,
   Selector,
   SelectorItem,
   SelectorKey,
@@ -25,25 +26,25 @@ const moment = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((x) => 
 const bytes = fc.uint8Array({ maxLength: 6 });
 
 /** Few, so that a bound is often a value of some object: what is wrong at it is found. */
-const fewNumbers = fc.constantFrom<SelectorValue>(0, 1, 2, new Float(1), 1.5, 2n ** 53n + 1n);
-const fewMoments = fc.constantFrom(0n, 1n, 2n ** 60n, 2n ** 60n + 1n).map((x) => new Timestamp(x));
+export const FEW_NUMBERS = [0, 1, new Float(1), 1.5, 2n ** 53n + 1n] as const;
+export const FEW_MOMENTS = [0n, 1n, 2n ** 60n, 2n ** 60n + 1n].map((x) => new Timestamp(x));
 
 function often<T>(few: fc.Arbitrary<T>, ...others: readonly fc.Arbitrary<T>[]): fc.Arbitrary<T> {
-  return fc.oneof({ weight: 2, arbitrary: few }, fc.oneof(...others));
+  return fc.oneof({ weight: 3, arbitrary: few }, fc.oneof(...others));
 }
 
 const ordered: readonly fc.Arbitrary<SelectorValue>[] = [
-  often(fewNumbers, integer, float),
+  often(fc.constantFrom<SelectorValue>(...FEW_NUMBERS), integer, float),
   often<SelectorValue>(fc.constantFrom('a', 'b', 'ab'), anyText(8)),
-  often(fewMoments, moment),
+  often(fc.constantFrom(...FEW_MOMENTS), moment),
   bytes,
 ];
 
-const scalar: fc.Arbitrary<SelectorValue> = fc.oneof(
+const scalar: fc.Arbitrary<SelectorValue> = often<SelectorValue>(
+  fc.constantFrom(...FEW_NUMBERS, ...FEW_MOMENTS, 'a', 'b', 'ab'),
   ...ordered,
   fc.boolean(),
   fc.constant(null),
-  fc.constantFrom(0, 1, 2, 'a', 'b', 'ab'),
 );
 
 const value: fc.Arbitrary<SelectorValue> = fc.oneof(
@@ -71,17 +72,9 @@ const pattern = {
 };
 
 /** Keys that meet those of {@link anyAttributes}, and every other. */
-const plainName = fc.constantFrom(
-  'a',
-  'b',
-  'a.b',
-  'ab',
-  '.maestro.x',
-  'key',
-  'and',
-  'in',
-  'x',
-  'a..b',
+const plainName = often(
+  fc.constantFrom('a', 'b'),
+  fc.constantFrom('a.b', 'ab', '.maestro.x', 'key', 'and', 'in', 'x', 'a..b'),
 );
 const keyName = fc.oneof(
   { weight: 4, arbitrary: plainName },
@@ -111,15 +104,18 @@ const condition: fc.Arbitrary<Condition> = fc.oneof(
     },
     { noNullPrototype: true },
   ),
-  fc.record(
-    {
-      kind: fc.constant('compare' as const),
-      operator: fc.constantFrom('<' as const, '<=' as const, '>' as const, '>=' as const),
-      value: fc.oneof(...ordered),
-      at: fc.constant(AT),
-    },
-    { noNullPrototype: true },
-  ),
+  {
+    weight: 2,
+    arbitrary: fc.record(
+      {
+        kind: fc.constant('compare' as const),
+        operator: fc.constantFrom('<' as const, '<=' as const, '>' as const, '>=' as const),
+        value: fc.oneof(...ordered),
+        at: fc.constant(AT),
+      },
+      { noNullPrototype: true },
+    ),
+  },
   fc.array(item, { maxLength: 4 }).map((items) => ({ kind: 'in' as const, items, at: AT })),
   fc.oneof(
     pattern.glob.map((text) => ({ kind: 'glob' as const, text, at: AT })),
@@ -141,7 +137,10 @@ const leaf: fc.Arbitrary<Selector> = fc.oneof(
     arbitrary: fc.record(
       {
         kind: fc.constant('test' as const),
-        quantifier: fc.constantFrom(null, null, null, 'any' as const, 'all' as const),
+        quantifier: often<Quantifier | null>(
+          fc.constant(null),
+          fc.constantFrom('any' as const, 'all' as const),
+        ),
         key,
         condition,
         at: fc.constant(AT),
