@@ -439,15 +439,6 @@ test('sorted: what an answer has no room for is told, and comes behind the last 
   assert.equal(member.sort('index < 9', 'index').value()['cut'], false);
 });
 
-test('sorted by names, downwards, too', () => {
-  const { member } = fields();
-  const down = member.sort('step = 0', 'name', { descending: true }).value()['objects'];
-  assert.deepEqual(down, [
-    { key: 'u/0', object: 'u/0' },
-    { key: 't/0', object: 't/0' },
-  ]);
-});
-
 test('histograms: of numbers at the ends of what a float64 can say', () => {
   const pool = new Harness();
   const member = pool.member('a');
