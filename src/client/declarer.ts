@@ -3,7 +3,7 @@ import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import { type SpaceExpectation, writeSpace } from '../core/space.js';
 import { VALUE_TYPE, type Value } from '../core/value.js';
-import { writeValue } from '../core/value-codec.js';
+import { writeText, writeValue } from '../core/value-codec.js';
 import { beginMessage, endMessage, MESSAGE, writeName } from '../protocol/index.js';
 import type { KeyNumbers } from './keys.js';
 import type { Attributes } from './options.js';
@@ -109,7 +109,7 @@ function writeQuickly(w: Writer, value: Value): void {
     }
   } else if (typeof value === 'string') {
     w.u8(VALUE_TYPE.string);
-    w.text(value);
+    writeText(w, value);
     return;
   }
   writeValue(w, value);

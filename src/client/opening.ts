@@ -1,4 +1,5 @@
 import { Writer } from '../core/bytes.js';
+import { beginningOf } from '../core/utf8.js';
 import type { ValueMap } from '../core/value.js';
 import { ownIdentity } from '../levels/process-identity.js';
 import {
@@ -25,7 +26,7 @@ export function describeProcess(): ValueMap {
     startTime: Number.isSafeInteger(startTime) ? startTime : 0,
     bootId: identity.bootId ?? '',
     pidNamespace: identity.pidNamespace ?? '',
-    command: process.argv.join(' ').slice(0, COMMAND_CHARACTERS_MAX),
+    command: beginningOf(process.argv.join(' '), COMMAND_CHARACTERS_MAX),
   };
 }
 

@@ -53,6 +53,20 @@ function isHigh(text: string, index: number): boolean {
   return index >= 0 && (text.charCodeAt(index) & 0xfc00) === 0xd800;
 }
 
+/** Half a surrogate pair would become U+FFFD: two texts would be one. */
+const HALF_PAIR = /\p{Surrogate}/u;
+
+/** Whether a text, which takes `size` bytes, contains half of a surrogate pair. */
+export function hasHalfPair(text: string, size?: number): boolean {
+  // ASCII, which most texts are, needs no look.
+  return size !== text.length && HALF_PAIR.test(text);
+}
+
+/** The first `length` code units of a text, and one less where that would halve a pair. */
+export function beginningOf(text: string, length: number): string {
+  return text.slice(0, length < text.length && isHigh(text, length - 1) ? length - 1 : length);
+}
+
 export function encodeUtf8(text: string): Uint8Array {
   const bytes = new Uint8Array(utf8Length(text));
   writeUtf8(bytes, 0, text);

@@ -1,7 +1,7 @@
 import { refuse } from './assert.js';
 import { type Reader, Writer } from './bytes.js';
 import { LIMITS } from './limits.js';
-import { decodeUtf8, utf8Length, writeUtf8 } from './utf8.js';
+import { decodeUtf8, hasHalfPair, utf8Length, writeUtf8 } from './utf8.js';
 import { Float, Timestamp, VALUE_TYPE, type Value, type ValueMap } from './value.js';
 
 const INT64_MIN = -(2n ** 63n);
@@ -62,6 +62,13 @@ export function encodeScalar(value: Exclude<Value, readonly Value[] | ValueMap>)
   return bytes;
 }
 
+/** Writes a text without its type; refuses one that contains half of a surrogate pair. */
+export function writeText(w: Writer, text: string): void {
+  const start = w.at + 4;
+  w.text(text);
+  if (hasHalfPair(text, w.at - start)) badArgument('a text contains half of a surrogate pair');
+}
+
 function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
@@ -105,7 +112,7 @@ function writeNested(w: Writer, value: Value, depth: number, depthMax: number): 
       return;
     case 'string':
       w.u8(VALUE_TYPE.string);
-      w.text(value);
+      writeText(w, value);
       return;
     case 'object':
       if (value === null) w.u8(VALUE_TYPE.null);
@@ -120,15 +127,16 @@ function writeEntries(w: Writer, map: ValueMap, depth: number, depthMax: number)
   const entries = Object.entries(map);
   w.u32(entries.length);
   for (const [key, value] of entries) {
-    w.text(key);
+    writeText(w, key);
     writeNested(w, value, depth, depthMax);
   }
 }
 
 /**
  * Writes a value. Integers within 2^53 and bigints become int64 (uint64 from 2^63 on); other
- * numbers, -0 too, and {@link Float} become float64. Refuses with `bad-argument` what is no value
- * or nests too deep; what was written until then stays in the writer, for the caller to cut off.
+ * numbers, -0 too, and {@link Float} become float64. Refuses with `bad-argument` what is no value,
+ * contains half of a surrogate pair or nests too deep; what was written until then stays in the
+ * writer, for the caller to cut off.
  */
 export function writeValue(w: Writer, value: Value, depthMax: number = LIMITS.valueDepthMax): void {
   writeNested(w, value, 0, depthMax);

@@ -1,5 +1,6 @@
 import { refuse } from '../core/assert.js';
 import type { StateReader, StateWriter } from '../core/state-codec.js';
+import { beginningOf } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
 import type { Input } from '../pool/input.js';
 import { Incoming } from '../session/incoming.js';
@@ -15,7 +16,7 @@ export function knownOf(process: ValueMap): ValueMap {
   const known: { [key: string]: Value } = {};
   for (const key of PROCESS_KEYS) {
     const value = process[key];
-    if (typeof value === 'string') known[key] = value.slice(0, PROCESS_TEXT_MAX);
+    if (typeof value === 'string') known[key] = beginningOf(value, PROCESS_TEXT_MAX);
     else if (typeof value === 'number' || typeof value === 'bigint') known[key] = value;
   }
   return known;

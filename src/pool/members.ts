@@ -1,5 +1,6 @@
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
+import { beginningOf } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
 import type { Join } from '../protocol/index.js';
 import { writeBye, writeWelcome } from '../protocol/index.js';
@@ -39,7 +40,7 @@ function describe(process: ValueMap): ValueMap {
   const shown: { [key: string]: Value } = {};
   for (const key of ['client', 'host', 'pid', 'command']) {
     const value = process[key];
-    if (typeof value === 'string') shown[key] = value.slice(0, PROCESS_TEXT_MAX);
+    if (typeof value === 'string') shown[key] = beginningOf(value, PROCESS_TEXT_MAX);
     else if (typeof value === 'number') shown[key] = value;
   }
   return shown;

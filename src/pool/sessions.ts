@@ -1,6 +1,7 @@
 import { assert } from '../core/assert.js';
 import { Writer } from '../core/bytes.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
+import { beginningOf } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
 import { KeyMap } from './attributes.js';
 
@@ -114,7 +115,7 @@ export const PROCESS_TEXT_MAX = 1_000;
  */
 export function commandOf(process: ValueMap, info: ValueMap): Value {
   const command = info['command'];
-  if (typeof command === 'string') return command.slice(0, PROCESS_TEXT_MAX);
+  if (typeof command === 'string') return beginningOf(command, PROCESS_TEXT_MAX);
   return process['command'] ?? null;
 }
 

@@ -1,6 +1,7 @@
 import { refuse } from '../core/assert.js';
 import type { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
+import { hasHalfPair } from '../core/utf8.js';
 import type { ValueMap } from '../core/value.js';
 import { type Reading, readMap, writeMap } from '../core/value-codec.js';
 import { MESSAGE } from './codes.js';
@@ -33,6 +34,9 @@ export function writeKey(w: Writer, key: number, name: string): void {
     w.u16(key);
     const start = w.at + 4;
     w.text(name);
+    if (hasHalfPair(name, w.at - start)) {
+      refuse('bad-attribute', 'Cannot use the key: it contains half of a surrogate pair');
+    }
     checkKeySize(w.at - start);
   });
 }

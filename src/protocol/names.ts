@@ -1,7 +1,7 @@
 import { refuse } from '../core/assert.js';
 import type { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
-import { countCharacters, encodeUtf8, isUtf8, utf8Length } from '../core/utf8.js';
+import { countCharacters, encodeUtf8, hasHalfPair, isUtf8, utf8Length } from '../core/utf8.js';
 
 function badName(why: string): never {
   return refuse('bad-name', `Cannot use the name: ${why}`);
@@ -37,16 +37,11 @@ export function readName(r: Reader): number {
   return start;
 }
 
-/** Half a surrogate pair would become U+FFFD: two names would be one. */
-const HALF_PAIR = /\p{Surrogate}/u;
-
 /** Writes the name of an object, or refuses it as {@link checkName} does. */
 export function writeName(w: Writer, name: string): void {
   const start = w.at + 4;
   w.text(name);
-  if (w.at - start !== name.length && HALF_PAIR.test(name)) {
-    badName('it contains half of a surrogate pair');
-  }
+  if (hasHalfPair(name, w.at - start)) badName('it contains half of a surrogate pair');
   checkName(w.bytes, start, w.at);
 }
 
@@ -63,7 +58,7 @@ function isPlainText(name: string): boolean {
 /** Refuses what {@link writeName} would refuse. */
 export function checkNameText(name: string): void {
   if (isPlainText(name)) return;
-  if (HALF_PAIR.test(name)) badName('it contains half of a surrogate pair');
+  if (hasHalfPair(name)) badName('it contains half of a surrogate pair');
   const bytes = encodeUtf8(name);
   checkName(bytes, 0, bytes.length);
 }
@@ -82,7 +77,7 @@ export function parseMemberName(name: string): MemberName {
   const match = MEMBER_NAME.exec(name);
   const component = match?.[1];
   const digits = match?.[2];
-  if (component === undefined || HALF_PAIR.test(component)) {
+  if (component === undefined || hasHalfPair(component)) {
     return refuse('bad-name', `Cannot join as "${name.slice(0, 300)}": no component[index]`);
   }
   if (utf8Length(component) > LIMITS.memberNameBytesMax) {

@@ -50,6 +50,8 @@ test('what is refused leaves nothing in the writer, and the next goes out whole'
   declarer.announce(bad);
   refused('bad-attribute', () => declarer.declare(w, numbers, 'a', null, bad));
   refused('bad-name', () => declarer.declare(w, numbers, '', null, {}));
+  const half = { fine: 'a\ud800' };
+  refused('bad-argument', () => declarer.declare(w, numbers, 'a', null, half));
   assert.equal(w.at, 4);
   declarer.declare(w, numbers, 'a', null, {});
   const alone = new Writer();

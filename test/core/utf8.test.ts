@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countCharacters, decodeUtf8, encodeUtf8, isUtf8 } from '../../src/core/utf8.js';
+import {
+  beginningOf,
+  countCharacters,
+  decodeUtf8,
+  encodeUtf8,
+  hasHalfPair,
+  isUtf8,
+} from '../../src/core/utf8.js';
 import { fc } from '../fast-check.js';
 import { anyText } from './arbitraries.js';
 
@@ -62,6 +69,16 @@ test('tells well-formed bytes as a strict TextDecoder does', () => {
       if (expected !== null) assert.equal(decodeUtf8(bytes), expected);
     }),
     { numRuns: 20_000 },
+  );
+});
+
+test('a text is cut between characters', () => {
+  fc.assert(
+    fc.property(anyText(8), fc.nat(9), (text, length) => {
+      const beginning = beginningOf(text, length);
+      assert.ok(text.startsWith(beginning) && !hasHalfPair(beginning));
+      assert.ok(beginning.length <= length && beginning.length > Math.min(length, text.length) - 2);
+    }),
   );
 });
 

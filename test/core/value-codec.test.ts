@@ -24,6 +24,12 @@ function encode(value: Value, depthMax?: number): Uint8Array {
 
 const decode = (bytes: Uint8Array): Value => readValue(new Reader(bytes));
 
+test('half of a surrogate pair is refused, wherever it stands: two texts would become one', () => {
+  const values: Value[] = ['\ud800', 'a\udc00b', ['海\ud83d'], { key: '\ud83d' }, { '\udc00': 1 }];
+  for (const value of values) refused('bad-argument', () => encode(value));
+  assert.equal(decode(encode('🌊')), '🌊');
+});
+
 test('a value comes back exactly, and is skipped to its end', () => {
   fc.assert(
     fc.property(anyValue, (value) => {

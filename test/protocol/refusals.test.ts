@@ -58,6 +58,7 @@ test('a name with half of a surrogate pair is refused: two names would become on
     writerRefuses('bad-name', declare(name));
     refused('bad-name', () => checkNameText(name));
     refused('bad-name', () => parseMemberName(name));
+    writerRefuses('bad-attribute', { kind: 'key', key: 1, name });
   }
 });
 

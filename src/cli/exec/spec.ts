@@ -1,3 +1,4 @@
+import { beginningOf } from '../../core/utf8.js';
 import { checkNameText } from '../../protocol/index.js';
 import { UsageError } from '../exit.js';
 import { quoted } from '../format.js';
@@ -14,7 +15,7 @@ const SHOWN_CHARACTERS_MAX = 1_000;
 /** What a member that runs a program says of itself: the program, to be pasted into a shell. */
 export function infoOf(program: Program): { readonly command: string } {
   const text = program.kind === 'shell' ? program.text : program.words.map(shellQuote).join(' ');
-  return { command: text.slice(0, SHOWN_CHARACTERS_MAX) };
+  return { command: beginningOf(text, SHOWN_CHARACTERS_MAX) };
 }
 
 /** A file that stands for an object. */
