@@ -2,6 +2,7 @@ import { AttaccaError } from '../core/errors.js';
 import type { Schema } from '../core/schema/schema.js';
 import { quoted } from '../core/selector/printer.js';
 import type { ValueMap } from '../core/value.js';
+import { checkNameText } from '../protocol/index.js';
 import type { Client } from './client.js';
 import {
   type CollectionOptions,
@@ -116,6 +117,8 @@ export class Catalog {
       const why = `there is no relation "${relation}", but ${RELATIONS.join(', ')}`;
       throw new AttaccaError('bad-argument', `Cannot relate "${name}": ${why}`);
     }
+    checkNameText(name);
+    if (!removes) checkNameText(other);
     const edit = { key: `.${relation}`, value: other, removes };
     const selector = `name = ${quoted(name)}`;
     const { selected, refused } = await gatherObjects(this.#client, selector, edit, {});

@@ -32,6 +32,11 @@ export const KEY_NAMES: { readonly [K in keyof typeof KEY]: string } = {
   dependsOn: '.depends-on',
 };
 
+/** Whether a key says how an object relates to others: by one name, or by a list of names. */
+export function isRelation(key: number): boolean {
+  return key >= KEY.derivedFrom && key <= KEY.dependsOn;
+}
+
 /**
  * Attribute keys of a pool by number. Sessions intern keys for themselves; the pool's numbers are
  * what records hold.

@@ -1,6 +1,7 @@
 import { refuse } from '../core/assert.js';
-import type { AttributeIndex } from '../protocol/index.js';
-import { KEY } from './attributes.js';
+import type { Value } from '../core/value.js';
+import { type AttributeIndex, nameFault } from '../protocol/index.js';
+import { isRelation, KEY } from './attributes.js';
 import { type Container, unknownDefinition } from './definitions.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -47,6 +48,7 @@ export function storeTags(pool: PoolState, session: Session, index: AttributeInd
     if (attributes.termOf(record, KEY.container) !== 0) {
       refuse('bad-attribute', 'Cannot tag with ".container": an object is in that of its offer');
     }
+    checkRelations(pool, record);
     if (record === 0 || !definitions.hasSchemas) return record;
     const tags = attributes.ofMap(definitions.schemas.coerceGiven(attributes.toMap(record)));
     attributes.free(record);
@@ -54,5 +56,19 @@ export function storeTags(pool: PoolState, session: Session, index: AttributeInd
   } catch (error) {
     attributes.free(record);
     throw error;
+  }
+}
+
+/** Relations that tags say must be names of objects. */
+function checkRelations({ attributes, terms, keys }: PoolState, record: number): void {
+  for (let place = 0; place < attributes.count(record); place++) {
+    const term = attributes.termAt(record, place);
+    const key = terms.keyOf(term);
+    if (!isRelation(key)) continue;
+    const value = attributes.valueOf(term);
+    const names: readonly Value[] = Array.isArray(value) ? value : [value];
+    if (names.every((name) => typeof name === 'string' && nameFault(name) === null)) continue;
+    const why = 'it takes the name of an object, or a list of names';
+    refuse('bad-attribute', `Cannot tag with "${keys.name(key)}": ${why}`);
   }
 }

@@ -11,9 +11,10 @@ import {
   END,
   type EndSelected,
   type Gather,
+  nameFault,
   type TagSelected,
 } from '../protocol/index.js';
-import { KEY, KEY_NAMES } from './attributes.js';
+import { isRelation, KEY_NAMES } from './attributes.js';
 import { storeTags } from './conforming.js';
 import { unknownDefinition } from './definitions.js';
 import { checkDelete, deleteObject } from './deleting.js';
@@ -215,6 +216,7 @@ export function gather(pool: PoolState, message: Gather): Value {
   const value = readValue(new Reader(bytes.subarray(message.valueStart, message.valueEnd)));
   const name = decodeUtf8(bytes, message.keyStart, message.keyEnd);
   const key = listKey(pool, name, value);
+  if (message.removes === 0 && isRelation(key)) checkRelated(name, value);
   const selected = selectedBy(pool, message);
   const refusals = new Refusals();
   if (message.removes === 0 && message.dry === 0) checkRecords(pool);
@@ -228,6 +230,12 @@ export function gather(pool: PoolState, message: Gather): Value {
   } finally {
     gathering.end();
   }
+}
+
+/** Refuses with `bad-name` what no object can be called. */
+function checkRelated(key: string, value: Value): void {
+  const why = typeof value === 'string' ? nameFault(value) : 'it is no text';
+  if (why !== null) refuse('bad-name', `Cannot put a name into "${key}": ${why}`);
 }
 
 /** The number of a key whose tags are lists. */
@@ -286,10 +294,6 @@ function listIn({ attributes, terms }: PoolState, term: number): readonly Value[
   if (Array.isArray(value)) return value;
   // Relations may be said by one name alone.
   return typeof value === 'string' && isRelation(terms.keyOf(term)) ? [value] : null;
-}
-
-function isRelation(key: number): boolean {
-  return key >= KEY.derivedFrom && key <= KEY.dependsOn;
 }
 
 /** END_SELECTED: withdraws or deletes all that is selected; what may not end is told. */

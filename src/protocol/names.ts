@@ -16,17 +16,22 @@ function isPlain(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
+/** Why bytes are no name of an object; null when they are one. */
+function faultOf(bytes: Uint8Array, start: number, end: number): string | null {
+  const size = end - start;
+  if (size === 0) return 'it is empty';
+  if (size <= LIMITS.nameCharactersMax && isPlain(bytes, start, end)) return null;
+  if (size > LIMITS.nameBytesMax) return `it is longer than ${LIMITS.nameBytesMax} bytes`;
+  if (!isUtf8(bytes, start, end)) return 'it is not well-formed UTF-8';
+  if (bytes.subarray(start, end).includes(0)) return 'it contains NUL';
+  if (countCharacters(bytes, start, end) <= LIMITS.nameCharactersMax) return null;
+  return `it is longer than ${LIMITS.nameCharactersMax} characters`;
+}
+
 /** Refuses with `bad-name` bytes that are no name of an object. */
 export function checkName(bytes: Uint8Array, start: number, end: number): void {
-  const size = end - start;
-  if (size === 0) badName('it is empty');
-  if (size <= LIMITS.nameCharactersMax && isPlain(bytes, start, end)) return;
-  if (size > LIMITS.nameBytesMax) badName(`it is longer than ${LIMITS.nameBytesMax} bytes`);
-  if (!isUtf8(bytes, start, end)) badName('it is not well-formed UTF-8');
-  if (bytes.subarray(start, end).includes(0)) badName('it contains NUL');
-  if (countCharacters(bytes, start, end) > LIMITS.nameCharactersMax) {
-    badName(`it is longer than ${LIMITS.nameCharactersMax} characters`);
-  }
+  const why = faultOf(bytes, start, end);
+  if (why !== null) badName(why);
 }
 
 /** Reads the name of an object; returns its start, `r.at` is its end. */
@@ -55,12 +60,18 @@ function isPlainText(name: string): boolean {
   return name.length > 0;
 }
 
+/** Why a text is no name of an object; null when it is one. */
+export function nameFault(name: string): string | null {
+  if (isPlainText(name)) return null;
+  if (hasHalfPair(name)) return 'it contains half of a surrogate pair';
+  const bytes = encodeUtf8(name);
+  return faultOf(bytes, 0, bytes.length);
+}
+
 /** Refuses what {@link writeName} would refuse. */
 export function checkNameText(name: string): void {
-  if (isPlainText(name)) return;
-  if (hasHalfPair(name)) badName('it contains half of a surrogate pair');
-  const bytes = encodeUtf8(name);
-  checkName(bytes, 0, bytes.length);
+  const why = nameFault(name);
+  if (why !== null) badName(why);
 }
 
 /** `model[17]`: component and index; `any` asks the pool for the lowest index that is free. */

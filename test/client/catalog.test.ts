@@ -153,6 +153,9 @@ test('schemas, containers, collections and relations, by the library', async (t)
   await catalog.relate('y', 'depends-on', 'x');
   assert.equal(await codeOf(pool.delete('x')), 'object-depended-on');
   assert.equal(await codeOf(catalog.relate('none', 'part-of', 'x')), 'unknown-object');
+  for (const other of ['', 'a\0', '\ud800']) {
+    assert.equal(await codeOf(catalog.relate('y', 'part-of', other)), 'bad-name');
+  }
   await catalog.unrelate('y', 'depends-on', 'x');
   await catalog.deleteCollection('train');
   assert.deepEqual(

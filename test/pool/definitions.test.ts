@@ -218,6 +218,27 @@ test('gather: values come into lists once, and a tag that is no list stays as it
   member.gather('true', '.bytes', 5).fails('bad-attribute');
 });
 
+const NO_NAMES: readonly Value[] = ['', 'a\0', 'n'.repeat(1_001), 5, ['a']];
+
+test('relations are said by what can be a name, and by nothing else', () => {
+  const member = new Harness().member('a');
+  member.offer('x', 'x', { keep: true, attributes: { '.derived-from': [5] } });
+  for (const key of ['.derived-from', '.part-of', '.supersedes', '.depends-on']) {
+    for (const value of NO_NAMES) {
+      member.gather('true', key, value).fails('bad-name');
+      member.tag('x', { [key]: [value] }).fails('bad-attribute');
+      member.tagSelected('true', { [key]: ['a', value] }).fails('bad-attribute');
+    }
+    member.tag('x', { [key]: 5 }).fails('bad-attribute');
+    member.tag('x', { [key]: { a: 1 } }).fails('bad-attribute');
+  }
+  assert.deepEqual(member.stat('x').value()['tags'], {});
+  // What an offer said is taken out by its value, whatever it is.
+  member.gather('true', '.derived-from', 5, { removes: true }).value();
+  assert.deepEqual(member.stat('x').value()['tags'], { '.derived-from': [] });
+  member.tag('x', { '.derived-from': 'a', '.part-of': ['b', '海'], '.supersedes': [] }).ok();
+});
+
 test('what others depend on is not deleted, unless it is forced', () => {
   const pool = new Harness();
   const member = pool.member('a');
