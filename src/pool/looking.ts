@@ -215,6 +215,9 @@ export function info(pool: PoolState): Value {
         pool.handles.bytesUsed +
         pool.versions.bytesUsed +
         pool.waits.rows.bytesUsed +
+        pool.partitions.bytesUsed +
+        pool.parts.bytesUsed +
+        pool.wanted.bytesUsed +
         extents.bytesUsed +
         pool.directory.bytesUsed,
       indexBytes: pool.terms.bytesUsed + pool.shapes.bytesUsed,

@@ -88,6 +88,10 @@ test('members and info tell who is there and what it holds', async () => {
   );
   assert.match(info.out, /^pool +weather \(/u);
   assert.match(info.out, /\nobjects +1 object/u);
+  assert.match(
+    info.out,
+    /\ncatalog +\S+ \S+ of tables, \S+ \S+ of index, \S+ \S+ of names, attributes and tags\n/u,
+  );
   const [parsed] = jsonLines(infoJson.out);
   assert.match(infoJson.out, /"counts":\{[^}]*"objects":1[,}]/u);
   assert.ok(infoJson.out.includes(`"address":"${pool.address}"`));

@@ -28,7 +28,9 @@ export function countLines(info: ValueMap): InfoLine[] {
   const counts = mapOf(info['counts']);
   const memory = mapOf(info['memory']);
   const count = (name: string, one: string): string => counted(numberOf(counts[name]), one);
+  const manager = mapOf(info['manager']);
   const bytes = (name: string): string => formatBytes(numberOf(memory[name]));
+  const managerBytes = (name: string): string => formatBytes(numberOf(manager[name]));
   return [
     ['objects', `${count('objects', 'object')}, ${count('versions', 'version')}`],
     [
@@ -47,6 +49,11 @@ export function countLines(info: ValueMap): InfoLine[] {
         `${bytes('leased')} leased, ${bytes('free')} free (${bytes('reserved')} of it reserved)`,
     ],
     ['in messages', `${bytes('inline')} of at most ${bytes('inlineLimit')}`],
+    [
+      'catalog',
+      `${managerBytes('tableBytes')} of tables, ${managerBytes('indexBytes')} of index, ` +
+        `${managerBytes('arenaBytesUsed')} of names, attributes and tags`,
+    ],
   ];
 }
 
