@@ -1,6 +1,7 @@
 import { refuse } from './assert.js';
 import { LIMITS } from './limits.js';
 import { encodeUtf8 } from './utf8.js';
+import type { Work } from './work.js';
 
 /** Steps of a compiled glob. A byte of text is a step of its own value, 0 to 255. */
 const STEP = { star: 256, any: 257, set: 258 } as const;
@@ -71,8 +72,13 @@ class Glob {
     return contains(set, characterAt(bytes, at, size)) ? at + size : -1;
   }
 
-  /** Whether the whole name `bytes[start, end)`, well-formed UTF-8, matches. */
-  matches(bytes: Uint8Array, start = 0, end: number = bytes.length): boolean {
+  /** Whether the whole name `bytes[start, end)`, well-formed UTF-8, matches; charged to `work`. */
+  matches(
+    bytes: Uint8Array,
+    start = 0,
+    end: number = bytes.length,
+    work: Work | null = null,
+  ): boolean {
     const steps = this.#steps;
     let at = start;
     let step = 0;
@@ -93,6 +99,7 @@ class Glob {
       }
       if (starStep < 0) return false;
       if (starStep === steps.length) return true;
+      work?.charge(2 + at - starAt);
       starAt += characterSize(byteAt(bytes, starAt));
       at = starAt;
       step = starStep;

@@ -71,6 +71,8 @@ export const LIMITS = {
   patternBytesMax: 4 * KiB,
   /** States of the automata of one selector together: a byte of text costs no more steps. */
   regexSizeMax: 16_384,
+  /** Steps of some nanosecond each that one request with a selector may cost in one part. */
+  selectorStepsMax: 67_108_864,
   /** A file of a schema. */
   schemaFileBytesMax: 256 * KiB,
   /** Values in it, those that an alias stands for counted each time. */

@@ -5,6 +5,7 @@ import { programOf } from './regex/program.js';
 import { requiredPieces } from './regex/required.js';
 import { type PatternRefusal, readPattern } from './regex/syntax.js';
 import { utf8Length } from './utf8.js';
+import type { Work } from './work.js';
 
 /** A compiled regular expression. It remembers what texts have taught it, within a bound. */
 export interface Regex {
@@ -13,8 +14,8 @@ export interface Regex {
   readonly size: number;
   /** Each of these stands in every text that matches; for an index to look for. */
   readonly required: readonly Uint8Array[];
-  /** Whether a part of `bytes[start, end)`, well-formed UTF-8, matches. */
-  matches(bytes: Uint8Array, start?: number, end?: number): boolean;
+  /** Whether a part of `bytes[start, end)`, well-formed UTF-8, matches; charged to `work`. */
+  matches(bytes: Uint8Array, start?: number, end?: number, work?: Work | null): boolean;
 }
 
 function refuseRegex(why: string, position: number): never {
@@ -43,6 +44,7 @@ export function compileRegex(source: string, refused: PatternRefusal = refuseReg
     source,
     size: program.size,
     required: requiredPieces(node),
-    matches: (bytes, start = 0, end = bytes.length) => automaton.matches(bytes, start, end),
+    matches: (bytes, start = 0, end = bytes.length, work = null) =>
+      automaton.matches(bytes, start, end, work),
   };
 }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AttaccaError } from '../../src/core/errors.js';
 import { LIMITS } from '../../src/core/limits.js';
-import { compileRegex } from '../../src/core/regex.js';
+import { compileRegex, type Regex } from '../../src/core/regex.js';
 import { encodeUtf8 } from '../../src/core/utf8.js';
+import { Work } from '../../src/core/work.js';
 import { fc } from '../fast-check.js';
 import { refused } from './refusal.js';
 
@@ -243,5 +244,44 @@ test('what is forgotten is learnt again', () => {
       assert.equal(regex.matches(encodeUtf8(`${text}c`)), /a[ab]{9}c$/u.test(`${text}c`));
     }),
     { numRuns: 500 },
+  );
+});
+
+test('what a match costs does not depend on those before, and too much is refused', () => {
+  const texts = ['ab'.repeat(400), 'abba'.repeat(100), 'b'.repeat(3_000), `${'aab'.repeat(50)}c`];
+  const used = (regex: Regex, text: string): number => {
+    const work = new Work();
+    regex.matches(encodeUtf8(text), 0, text.length, work);
+    return work.used;
+  };
+  for (const pattern of ['a[ab]{30}c', 'b+a|c$', '^(a|b)*$', 't.*0b|t.*1b|a.*2b']) {
+    const regex = compileRegex(pattern);
+    const alone = texts.map((text) => used(compileRegex(pattern), text));
+    for (const order of [texts, texts.toReversed()]) for (const text of order) used(regex, text);
+    assert.deepEqual(
+      texts.map((text) => used(regex, text)),
+      alone,
+    );
+  }
+  const random = Array.from({ length: 60_000 }, (_, at) =>
+    ((Math.imul(at, at * 7 + 3) >>> 5) & 1) === 0 ? 'a' : 'b',
+  ).join('');
+  refused('bad-selector', () => used(compileRegex('a[ab]{1000}c'), random));
+  assert.ok(used(compileRegex('(a|b)+a{3}b.*c?'), random) < 1_000_000);
+});
+
+test('without sets a text is matched as with them', () => {
+  const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 300 });
+  const sources = ['a[ab]{40}c', '(a|b)*a(a|b){9}c$', '^(a|ab|c)*b[ac]{12}$', '(b.{7}c|c.{9}b)+$'];
+  const all = sources.map((source) => ({ regex: compileRegex(source), model: new RegExp(source) }));
+  const work = new Work();
+  fc.assert(
+    fc.property(letters, (text) => {
+      for (const { regex, model } of all) {
+        const found = regex.matches(encodeUtf8(text), 0, text.length, work);
+        assert.equal(found, model.test(text), text);
+      }
+    }),
+    { numRuns: 300 },
   );
 });
