@@ -1,5 +1,6 @@
 import { assert } from '../core/assert.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
+import type { Signature } from './signature.js';
 
 /** The first segment of a column begins small: most keys have few values. */
 const SLOTS_MIN = 64;
@@ -33,6 +34,8 @@ export class Column {
   /** Slots are numbered from 1. */
   #next = 1;
   #used = 0;
+  /** What the values themselves take, which their owner counts: who reads them all pays for it. */
+  valueBytes = 0;
 
   /** Distinct values. */
   get used(): number {
@@ -117,10 +120,35 @@ export class Column {
     for (const { terms, words, used } of this.#segments) {
       if (used === 0) continue;
       for (let at = 0; at < terms.length; at++) {
-        const has = (words[at * 2] as number) & low;
-        if (has >>> 0 !== low) continue;
-        if (((words[at * 2 + 1] as number) & high) >>> 0 !== high) continue;
-        if (terms[at] !== 0) visit(terms[at] as number);
+        const lacks = (~(words[at * 2] as number) & low) | (~(words[at * 2 + 1] as number) & high);
+        if (lacks === 0 && terms[at] !== 0) visit(terms[at] as number);
+      }
+    }
+  }
+
+  /**
+   * Terms that have all bits of one of the signatures, with which: the next one is tried when the
+   * visit returns false.
+   */
+  eachWithAny(
+    signatures: readonly Signature[],
+    visit: (term: number, index: number) => boolean,
+  ): void {
+    const count = signatures.length;
+    const wanted = new Uint32Array(count * 2);
+    for (const [index, { low, high }] of signatures.entries()) wanted.set([low, high], index * 2);
+    for (const { terms, words, used } of this.#segments) {
+      if (used === 0) continue;
+      for (let at = 0; at < terms.length; at++) {
+        const term = terms[at] as number;
+        if (term === 0) continue;
+        const low = ~(words[at * 2] as number);
+        const high = ~(words[at * 2 + 1] as number);
+        for (let index = 0; index < count; index++) {
+          const lacks =
+            (low & (wanted[index * 2] as number)) | (high & (wanted[index * 2 + 1] as number));
+          if (lacks === 0 && visit(term, index)) break;
+        }
       }
     }
   }

@@ -1,13 +1,20 @@
-import { unreachable } from '../core/assert.js';
+import { assert, unreachable } from '../core/assert.js';
 import { compileGlob } from '../core/glob.js';
 import { compileRegex } from '../core/regex.js';
 import type { Selector, SelectorKey } from '../core/selector/ast.js';
-import { listTester, valueTester } from '../core/selector/satisfies.js';
+import {
+  listTester,
+  type TextTester,
+  type ValueTester,
+  valueTester,
+} from '../core/selector/satisfies.js';
 import { encodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
+import type { Work } from '../core/work.js';
 import { type TermTest, type TermTests, termTests } from './term-tests.js';
 
-export type RowTester = (row: number) => boolean;
+/** Whether a row is selected; what it takes to know is charged. */
+type RowTester = (row: number, work: Work) => boolean;
 
 /** The names of objects, each of which is one object's. */
 interface NameKey {
@@ -32,7 +39,7 @@ export type OwnKey = NameKey | ToldKey;
 /** A key by its name, or all keys that match. */
 export type CompiledKey =
   | { readonly kind: 'name'; readonly name: string }
-  | { readonly kind: 'pattern'; readonly matches: (name: string) => boolean };
+  | { readonly kind: 'pattern'; readonly matches: (name: string, work: Work) => boolean };
 
 /** A condition, with the parts of the selector that it stands for: more than one when folded. */
 export type Leaf = { readonly of: readonly Selector[] } & (
@@ -49,7 +56,7 @@ export type Compiled =
   | { readonly kind: 'not'; readonly part: Compiled }
   | Leaf;
 
-type Numbers = Extract<TermTest, { kind: 'numbers' }>;
+type Looked = Exclude<TermTest, { kind: 'equal' }>;
 type Tested = Extract<Leaf, { kind: 'tested' }>;
 
 /** Refuses with `bad-selector` a pattern that is too large. */
@@ -62,9 +69,9 @@ export function compileSelector(
     case 'constant':
       return selector;
     case 'and':
-      return { kind: 'and', parts: foldRanges(selector.parts.map(within)) };
+      return { kind: 'and', parts: foldAll(selector.parts.map(within)) };
     case 'or':
-      return { kind: 'or', parts: selector.parts.map(within) };
+      return { kind: 'or', parts: foldAny(selector.parts.map(within)) };
     case 'not':
       return { kind: 'not', part: within(selector.part) };
     case 'has': {
@@ -89,9 +96,9 @@ function compileTest(selector: Extract<Selector, { kind: 'test' }>, own: OwnKey 
   const of = [selector];
   if (own?.kind === 'told') {
     const passes = quantifier === null ? valueTester(condition) : listTester(condition, quantifier);
-    const told = (row: number): boolean => {
+    const told: RowTester = (row, work) => {
       const value = own.of(row);
-      return value !== undefined && passes(value);
+      return value !== undefined && passes(value, work);
     };
     return { kind: 'told', passes: told, of };
   }
@@ -103,41 +110,96 @@ function compileTest(selector: Extract<Selector, { kind: 'test' }>, own: OwnKey 
 function compileKey(key: SelectorKey): CompiledKey {
   if (key.kind === 'name') return key;
   const pattern = key.kind === 'glob' ? compileGlob(key.pattern) : compileRegex(key.pattern);
-  return { kind: 'pattern', matches: (name) => pattern.matches(encodeUtf8(name)) };
+  return {
+    kind: 'pattern',
+    matches: (name, work) => {
+      const bytes = encodeUtf8(name);
+      return pattern.matches(bytes, 0, bytes.length, work);
+    },
+  };
 }
 
-/** Of ranges of one key, all of which must hold, one is made: between the innermost ends. */
-function foldRanges(parts: readonly Compiled[]): readonly Compiled[] {
-  const byKey = new Map<string, { readonly range: Numbers; readonly leaf: Tested }>();
+/**
+ * Conditions of one key, all of which must hold of the same value, become one: so its values are
+ * gone through once, between the innermost ends of ranges, with all pieces that texts must hold.
+ * What must not hold is what none of it finds.
+ */
+function foldAll(parts: readonly Compiled[]): readonly Compiled[] {
+  const byKey = new Map<string, { readonly test: Looked; readonly leaf: Tested }>();
+  const others: Compiled[] = [];
+  const not: Compiled[] = [];
+  for (const part of parts) {
+    const test = part.kind === 'tested' ? lookedOf(part) : null;
+    if (part.kind === 'not') not.push(part.part);
+    else if (part.kind !== 'tested' || test === null || part.key.kind !== 'name') others.push(part);
+    else {
+      const id = `${test.kind} ${test.kind === 'texts' ? '' : test.column} ${part.key.name}`;
+      const before = byKey.get(id);
+      const both = before === undefined ? test : bothOf(before.test, test);
+      const of = [...(before?.leaf.of ?? []), ...part.of];
+      const tests = { tests: [both], isNegated: false };
+      byKey.set(id, { test: both, leaf: { ...part, tests, of } });
+    }
+  }
+  const folded = foldAny(not).map((part): Compiled => ({ kind: 'not', part }));
+  return [...others, ...folded, ...[...byKey.values()].map(({ leaf }) => leaf)];
+}
+
+/** The one test that a condition comes to, where it is no look by hash. */
+function lookedOf({ tests: { tests, isNegated } }: Tested): Looked | null {
+  const [first] = tests;
+  const isOne = !isNegated && tests.length === 1 && first !== undefined;
+  return isOne && first.kind !== 'equal' ? first : null;
+}
+
+/** Of tests of the same kind and column. */
+function bothOf(one: Looked, other: Looked): Looked {
+  if (one.kind === 'texts' && other.kind === 'texts') {
+    const signature = {
+      low: (one.signature.low | other.signature.low) >>> 0,
+      high: (one.signature.high | other.signature.high) >>> 0,
+    };
+    const passes: TextTester = (...text) => one.passes(...text) && other.passes(...text);
+    return { kind: 'texts', signature, passes };
+  }
+  assert(one.kind !== 'texts' && other.kind !== 'texts', 'tests that are folded are alike');
+  const passes: ValueTester = (value, work) => one.passes(value, work) && other.passes(value, work);
+  if (one.kind === 'values' || other.kind === 'values') return { ...one, passes };
+  const low = Math.max(one.low, other.low);
+  return { ...one, low, high: Math.min(one.high, other.high), passes };
+}
+
+/** Conditions of one key, or of the name, any of which will do, become one for the same reason. */
+function foldAny(parts: readonly Compiled[]): readonly Compiled[] {
+  const byKey = new Map<string, Folding[]>();
   const others: Compiled[] = [];
   for (const part of parts) {
-    const range = part.kind === 'tested' ? rangeOf(part) : null;
-    if (part.kind !== 'tested' || range === null || part.key.kind !== 'name') {
-      others.push(part);
-      continue;
-    }
-    const id = `${range.column} ${part.key.name}`;
-    const before = byKey.get(id);
-    const both = before === undefined ? range : between(before.range, range);
-    const of = [...(before?.leaf.of ?? []), ...part.of];
-    byKey.set(id, {
-      range: both,
-      leaf: { ...part, tests: { tests: [both], isNegated: false }, of },
-    });
+    const id = isFolding(part) ? `${part.kind} ${keyOf(part)}` : '';
+    if (!isFolding(part)) others.push(part);
+    else if (byKey.get(id)?.push(part) === undefined) byKey.set(id, [part]);
   }
-  return [...others, ...[...byKey.values()].map(({ leaf }) => leaf)];
+  return [...others, ...[...byKey.values()].map(anyOf)];
 }
 
-function rangeOf({ tests: { tests, isNegated } }: Tested): Numbers | null {
-  const [first] = tests;
-  return !isNegated && tests.length === 1 && first?.kind === 'numbers' ? first : null;
+type Folding = Extract<Leaf, { kind: 'tested' | 'named' }>;
+
+/** Whether it is tested by a look at values or rows. */
+function isFolding(part: Compiled): part is Folding {
+  if (part.kind !== 'named' && part.kind !== 'tested') return false;
+  if (part.kind === 'tested' && part.key.kind !== 'name') return false;
+  const { tests, isNegated } = part.tests;
+  return !isNegated && tests.some(({ kind }) => kind === 'texts' || kind === 'values');
 }
 
-function between(one: Numbers, other: Numbers): Numbers {
-  return {
-    ...one,
-    low: Math.max(one.low, other.low),
-    high: Math.min(one.high, other.high),
-    passes: (value) => one.passes(value) && other.passes(value),
-  };
+function keyOf(part: Folding): string {
+  return part.kind === 'tested' && part.key.kind === 'name' ? part.key.name : '';
+}
+
+function anyOf(parts: readonly Folding[]): Compiled {
+  const [first] = parts;
+  assert(first !== undefined, 'what is folded is there');
+  if (parts.length === 1) return first;
+  const tests = { tests: parts.flatMap((part) => part.tests.tests), isNegated: false };
+  const selectors = parts.flatMap(({ of }) => of);
+  return { ...first, tests, of: [{ kind: 'or', parts: selectors, at: 0 }] };
 }

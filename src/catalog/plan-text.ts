@@ -1,7 +1,8 @@
 import { printSelector } from '../core/selector/printer.js';
 import type { Value } from '../core/value.js';
 import type { Leaf } from './compile.js';
-import type { Plan, Planner } from './plan.js';
+import type { Planner } from './plan.js';
+import type { Plan } from './plan-steps.js';
 import type { TermTest } from './term-tests.js';
 
 /** Parts of parts beyond this say no more to people, and an answer nests so deep only. */
@@ -53,7 +54,7 @@ function howOf(planner: Planner, plan: Plan, of: Leaf): string {
   const kinds = [...new Set(tests.map(({ kind }) => kind))];
   const isScan = kinds.some((kind) => kind !== 'equal');
   if (of.kind === 'named') return isScan ? 'object by object, by signatures of names' : 'by name';
-  if (plan.kind === 'filter') return 'object by object, as few are left';
+  if (plan.kind === 'filter') return 'object by object, as few are left, or its values are many';
   const words = kinds.map((kind) => TESTED[kind]).join(', ');
   const scanned = isScan ? ` of ${planner.valuesOf(of.key)} distinct values` : '';
   return isNegated ? `who has the key, without those ${words}${scanned}` : `${words}${scanned}`;

@@ -1,37 +1,35 @@
 import { unreachable } from '../core/assert.js';
 import { Reader } from '../core/bytes.js';
-import type { ValueTester } from '../core/selector/satisfies.js';
 import { decodeUtf8 } from '../core/utf8.js';
-import { VALUE_TYPE } from '../core/value.js';
+import { VALUE_TYPE, type Value } from '../core/value.js';
 import { readValue } from '../core/value-codec.js';
+import { Work } from '../core/work.js';
 import type { Arena } from './arena.js';
-import { Collector, countRows, type Windows } from './collector.js';
-import type { Compiled, CompiledKey, Leaf, RowTester } from './compile.js';
+import { Collector, countRows } from './collector.js';
+import type { Compiled, CompiledKey, Leaf } from './compile.js';
+import {
+  ADD_STEPS,
+  COSTS,
+  type Costs,
+  EQUAL_STEPS,
+  hasSignature,
+  KEY_STEPS,
+  LOOK_STEPS,
+  NAME_STEPS,
+  READ_STEPS,
+  ROW_STEPS,
+  SCAN_STEPS,
+  SCANS_FUTILE,
+  type ScanCost,
+  SPARSE_ROWS,
+  scanCostOf,
+  TEST_STEPS,
+  VALUE_STEPS,
+} from './costs.js';
+import type { Plan, RowFilter } from './plan-steps.js';
 import type { Shapes } from './shapes.js';
 import type { TermTest } from './term-tests.js';
 import { KIND, TEXT_AT, type Terms } from './terms.js';
-
-/** Where a plan comes from, for people: what it answers, and whether it looks at each row. */
-interface Origin {
-  readonly of?: Leaf;
-}
-
-/**
- * How a selector is answered: sets of rows, and what is made of them. `count` is how many rows
- * there are: exact for a set and for rows, else at most so many.
- */
-export type Plan = Origin & Steps;
-
-type Steps =
-  | { readonly kind: 'none' | 'all'; readonly count: number }
-  | { readonly kind: 'set'; readonly set: number; readonly count: number }
-  | { readonly kind: 'union'; readonly sets: readonly number[]; readonly count: number }
-  /** What is too many sets for a union: their rows, by window. */
-  | { readonly kind: 'rows'; readonly windows: Windows; readonly count: number }
-  /** What no set tells: each row is looked at. */
-  | { readonly kind: 'filter'; readonly passes: RowTester; readonly count: number }
-  | { readonly kind: 'and' | 'or'; readonly parts: readonly Plan[]; readonly count: number }
-  | { readonly kind: 'not'; readonly part: Plan; readonly count: number };
 
 /** What is searched. */
 interface Searched {
@@ -49,51 +47,59 @@ interface Searched {
 
 type Numbers = Extract<TermTest, { kind: 'numbers' }>;
 type Texts = Extract<TermTest, { kind: 'texts' }>;
+type Equal = Extract<TermTest, { kind: 'equal' }>;
+type Values = Extract<TermTest, { kind: 'values' }>;
 type Tested = Extract<Leaf, { kind: 'tested' }>;
 type Named = Extract<Leaf, { kind: 'named' }>;
+type Told = Extract<Leaf, { kind: 'told' }>;
 
 /** Plans selectors, each for the moment: what it names may change with the next operation. */
 export class Planner {
   readonly #searched: Searched;
-  readonly #lookCost: number;
+  readonly #costs: Costs;
   readonly #reader = new Reader();
-  /** What was scanned for this plan. */
-  #scanned = 0;
+  /** What the plan that is being made has cost, and its searches will. */
+  #work = new Work();
+  /** Whether no more values are scanned for it. */
+  #isOver = false;
+  /** The keys that patterns stand for in it. */
+  readonly #matching = new Map<CompiledKey, readonly number[]>();
 
-  /** `lookCost`: what a look at one row costs, in the units of scans: for tests. */
-  constructor(searched: Searched, lookCost = LOOK_COST) {
+  constructor(searched: Searched, costs = COSTS) {
     this.#searched = searched;
-    this.#lookCost = lookCost;
+    this.#costs = costs;
   }
 
-  plan(compiled: Compiled): Plan {
-    this.#scanned = 0;
-    return this.#plan(compiled);
+  /** What it costs to make and to search is charged to `work`. */
+  plan(compiled: Compiled, work: Work): Plan {
+    this.#work = work;
+    this.#matching.clear();
+    this.#isOver = this.#costOf(compiled) > SCANS_FUTILE * this.#costs.scannedMax;
+    return this.#plan(compiled, this.#all().count);
   }
 
-  #plan(compiled: Compiled): Plan {
+  /** `left`: of so many rows at most it is asked. */
+  #plan(compiled: Compiled, left: number): Plan {
     switch (compiled.kind) {
       case 'constant':
         return compiled.value ? this.#all() : NONE;
       case 'and':
-        return this.#conjunction(compiled.parts);
+        return this.#conjunction(compiled.parts, left);
       case 'or':
-        return this.#or(compiled.parts.map((part) => this.#plan(part)));
+        return this.#or(compiled.parts.map((part) => this.#plan(part, left)));
       case 'not':
-        return this.#not(this.#plan(compiled.part));
+        return this.#not(this.#plan(compiled.part, left));
       case 'has': {
         const found = new Collector(this.#searched.terms.postings);
         for (const key of this.#keysOf(compiled.key)) this.#addHaving(key, found);
         return from(this.#found(found), compiled);
       }
       case 'tested':
-        return this.#mayScan(compiled)
-          ? from(this.#test(compiled), compiled)
-          : this.#look(compiled);
+        return this.#tested(compiled, left);
       case 'named':
         return from(this.#name(compiled), compiled);
       case 'told':
-        return from(this.#filter(compiled.passes), compiled);
+        return from(this.#told(compiled), compiled);
       default:
         return unreachable(compiled);
     }
@@ -106,124 +112,159 @@ export class Planner {
     return values;
   }
 
-  /**
-   * What costs little is planned first. Where that leaves few rows, what would have to scan many
-   * values is asked of those rows, one by one.
-   */
-  #conjunction(parts: readonly Compiled[]): Plan {
+  /** What costs little is planned first, and leaves few rows to ask for the rest. */
+  #conjunction(parts: readonly Compiled[], from: number): Plan {
+    const costs = parts.map((part) => ({ part, cost: this.#costOf(part) }));
+    let left = from;
     const plans: Plan[] = [];
-    const scans: Scan[] = [];
-    for (const part of parts) {
-      const cost = part.kind === 'tested' ? this.#scanCost(part) : 0;
-      if (part.kind === 'tested' && cost > 0) scans.push({ leaf: part, cost });
-      else plans.push(this.#plan(part));
-    }
-    scans.sort((one, other) => one.cost - other.cost);
-    for (const { leaf, cost } of scans) {
-      const left = plans.reduce((least, { count }) => Math.min(least, count), this.#all().count);
-      plans.push(left * this.#lookCost < cost ? this.#look(leaf) : this.#plan(leaf));
+    for (const { part } of costs.sort((one, other) => one.cost - other.cost)) {
+      const plan = this.#plan(part, left);
+      left = Math.min(left, plan.count);
+      plans.push(plan);
     }
     return this.#and(plans);
   }
 
-  /**
-   * Whether values may be scanned for a condition: the first time always, and then as long as all
-   * of it takes no longer than a pause may. What is left is asked of rows, and so comes in parts.
-   */
-  #mayScan(leaf: Tested): boolean {
-    const cost = this.#scanCost(leaf);
-    if (cost > 0 && this.#scanned > 0 && this.#scanned + cost > SCANNED_MAX) return false;
-    this.#scanned += cost;
-    return true;
+  /** What scans for it cost at most. */
+  #costOf(compiled: Compiled): number {
+    switch (compiled.kind) {
+      case 'tested':
+        return this.#scanCost(compiled).scan;
+      case 'not':
+        return this.#costOf(compiled.part);
+      case 'and':
+      case 'or':
+        return compiled.parts.reduce((sum, part) => sum + this.#costOf(part), 0);
+      default:
+        return 0;
+    }
   }
 
-  /** What it costs to scan the values of a condition; 0 when none need be scanned. */
-  #scanCost({ key, tests: { tests } }: Tested): number {
-    if (key.kind !== 'name') return 0;
-    const number = this.#searched.keyNumber(key.name);
-    let cost = 0;
-    for (const test of tests) {
-      if (test.kind === 'equal') continue;
-      const column = test.kind === 'texts' ? KIND.text : test.column;
-      cost += (this.#searched.terms.column(number, column)?.used ?? 0) * SCAN_COSTS[test.kind];
-    }
-    return cost;
+  /**
+   * By a scan over values, or row by row: where few rows are left; and where all scans together
+   * would take longer than a pause may, as rows come in parts.
+   */
+  #tested(leaf: Tested, left: number): Plan {
+    const { scan, look } = this.#scanCost(leaf);
+    if (scan === 0) return from(this.#test(leaf), leaf);
+    const usedThen = this.#work.used + scan;
+    const isLooked = this.#isOver || left * look < scan || usedThen > this.#costs.scannedMax;
+    if (isLooked) return this.#look(leaf);
+    const plan = this.#test(leaf);
+    if (!this.#isOver) return from(plan, leaf);
+    // There may still be time for another one.
+    this.#isOver = false;
+    return this.#look(leaf);
+  }
+
+  /** Whether a scan goes on that has begun with so many steps, and seen some of the values. */
+  #goesOn(begun: number, seen: number, values: number): boolean {
+    const { used } = this.#work;
+    const { scannedMax } = this.#costs;
+    this.#isOver ||= used > scannedMax;
+    // What would not end is not begun.
+    if (seen === SEEN) this.#isOver ||= ((used - begun) / seen) * values > 2 * scannedMax;
+    return !this.#isOver;
+  }
+
+  #scanCost({ key, tests: { tests } }: Tested): ScanCost {
+    return scanCostOf(this.#searched.terms, this.#keysOf(key), tests, this.#costs.look);
   }
 
   /** Row by row. */
   #look(leaf: Tested): Plan {
     const { tests, isNegated } = leaf.tests;
-    const [key = 0] = this.#keysOf(leaf.key);
+    const keys = this.#keysOf(leaf.key);
     const { termOf } = this.#searched;
+    const work = this.#work;
+    const steps = LOOK_STEPS * keys.length;
     const passes = (row: number): boolean => {
-      const term = termOf(row, key);
-      return term !== 0 && tests.some((test) => this.#satisfies(term, test)) !== isNegated;
+      work.charge(steps);
+      return keys.some((key) => {
+        const term = termOf(row, key);
+        if (term === 0) return false;
+        return tests.some((test) => this.#satisfies(term, test, work)) !== isNegated;
+      });
     };
     return from(this.#filter(passes), leaf);
   }
 
-  #satisfies(term: number, test: TermTest): boolean {
+  #satisfies(term: number, test: TermTest, work: Work): boolean {
     const { terms, arena } = this.#searched;
     const record = terms.valueOf(term);
     if (test.kind === 'equal') {
+      work.charge(test.values.length * EQUAL_STEPS);
       return test.values.some((bytes) => arena.equals(record, bytes, 0, bytes.length));
     }
-    if (test.kind !== 'texts') {
-      arena.read(this.#reader, record, 0);
-      return test.passes(readValue(this.#reader));
-    }
+    if (test.kind !== 'texts') return this.#read(term, work, (value) => test.passes(value, work));
+    work.charge(TEST_STEPS);
     const start = arena.start(record);
     const bytes = arena.chunk(record);
     const isText = bytes[start] === VALUE_TYPE.string;
-    return isText && test.passes(bytes, start + TEXT_AT, start + arena.size(record));
+    return isText && test.passes(bytes, start + TEXT_AT, start + arena.size(record), work);
   }
 
-  #filter(passes: RowTester): Plan {
+  #read(term: number, work: Work, passes: (value: Value) => boolean): boolean {
+    const { terms, arena } = this.#searched;
+    const record = terms.valueOf(term);
+    work.charge(VALUE_STEPS + arena.size(record) * READ_STEPS);
+    arena.read(this.#reader, record, 0);
+    return passes(readValue(this.#reader));
+  }
+
+  #told({ passes }: Told): Plan {
+    const work = this.#work;
+    return this.#filter((row) => {
+      work.charge(LOOK_STEPS);
+      return passes(row, work);
+    });
+  }
+
+  #filter(passes: RowFilter): Plan {
     return { kind: 'filter', passes, count: this.#all().count };
   }
 
   #name(leaf: Named): Plan {
     const { tests, isNegated } = leaf.tests;
-    const found = this.#or(tests.map((test) => this.#testName(leaf, test)));
+    const looked = tests.filter(({ kind }) => kind === 'texts' || kind === 'values');
+    const parts = tests.map((test) => (test.kind === 'equal' ? this.#findName(leaf, test) : NONE));
+    if (looked.length > 0) parts.push(this.#lookAtNames(leaf, looked));
+    const found = this.#or(parts);
     return isNegated ? this.#not(found) : found;
   }
 
-  #testName({ own }: Named, test: TermTest): Plan {
-    const { arena, terms } = this.#searched;
-    switch (test.kind) {
-      case 'equal': {
-        const rows = test.values.map((value) =>
-          value[0] === VALUE_TYPE.string ? own.find(value, TEXT_AT, value.length) : 0,
-        );
-        const sets = rows.filter((row) => row !== 0).map((row) => terms.postings.add(0, row));
-        const found = new Collector(terms.postings);
-        for (const set of sets) found.add(set);
-        return this.#found(found);
-      }
-      case 'texts': {
-        const { low, high } = test.signature;
-        const { passes } = test;
-        return this.#filter((row) => {
-          if (!own.mayHold(row, low, high)) return false;
-          const record = own.record(row);
-          const start = arena.start(record);
-          return passes(arena.chunk(record), start, start + arena.size(record));
-        });
-      }
-      case 'values': {
-        if (test.column !== KIND.text) return NONE;
-        const { passes } = test;
-        return this.#filter((row) => {
-          const record = own.record(row);
-          const start = arena.start(record);
-          return passes(decodeUtf8(arena.chunk(record), start, start + arena.size(record)));
-        });
-      }
-      case 'numbers':
-        return NONE;
-      default:
-        return unreachable(test);
+  #findName({ own }: Named, { values }: Equal): Plan {
+    const { terms } = this.#searched;
+    const found = new Collector(terms.postings);
+    for (const value of values) {
+      const isText = value[0] === VALUE_TYPE.string;
+      const row = isText ? own.find(value, TEXT_AT, value.length) : 0;
+      if (row !== 0) found.add(terms.postings.add(0, row));
     }
+    return this.#found(found);
+  }
+
+  /** Names row by row, for all tests at once. */
+  #lookAtNames({ own }: Named, tests: readonly TermTest[]): Plan {
+    const { arena } = this.#searched;
+    const work = this.#work;
+    const passes = (row: number, test: TermTest): boolean => {
+      if (test.kind === 'texts') {
+        const { low, high } = test.signature;
+        if (!own.mayHold(row, low, high)) return false;
+      }
+      const record = own.record(row);
+      const start = arena.start(record);
+      const end = start + arena.size(record);
+      work.charge(VALUE_STEPS);
+      if (test.kind === 'texts') return test.passes(arena.chunk(record), start, end, work);
+      const isText = test.kind === 'values' && test.column === KIND.text;
+      return isText && test.passes(decodeUtf8(arena.chunk(record), start, end), work);
+    };
+    return this.#filter((row) => {
+      work.charge(ROW_STEPS + tests.length * NAME_STEPS);
+      return tests.some((test) => passes(row, test));
+    });
   }
 
   #test({ key, tests: { tests, isNegated } }: Tested): Plan {
@@ -241,7 +282,13 @@ export class Planner {
 
   /** Adds all rows that have a key. */
   #addHaving(key: number, found: Collector): void {
-    this.#searched.shapes.eachSetOf(key, (set) => found.add(set));
+    this.#searched.shapes.eachSetOf(key, (set) => this.#add(set, found));
+  }
+
+  #add(set: number, found: Collector): void {
+    const count = set === 0 ? 0 : this.#searched.terms.postings.count(set);
+    this.#work.charge(ADD_STEPS + 2 * Math.min(count, SPARSE_ROWS) + count / 32);
+    found.add(set);
   }
 
   /** Rows that have the key with a value that none of the tests finds. */
@@ -302,18 +349,27 @@ export class Planner {
   }
 
   #keysOf(key: CompiledKey): readonly number[] {
+    const known = this.#matching.get(key);
+    if (known !== undefined) return known;
     const { keyNumber, keys } = this.#searched;
+    const found: number[] = [];
     if (key.kind === 'name') {
       const number = keyNumber(key.name);
-      return number === 0 ? [] : [number];
+      if (number !== 0) found.push(number);
+      return found;
     }
-    const found: number[] = [];
-    for (const [name, number] of keys()) if (key.matches(name)) found.push(number);
+    for (const [name, number] of keys()) {
+      this.#work.charge(KEY_STEPS);
+      if (key.matches(name, this.#work)) found.push(number);
+    }
+    this.#matching.set(key, found);
     return found;
   }
 
   /** Adds the rows of the terms of a key that pass one of the tests. */
   #find(key: number, tests: readonly TermTest[], found: Collector): void {
+    const texts: Texts[] = [];
+    const values = new Map<number, Values[]>();
     for (const test of tests) {
       switch (test.kind) {
         case 'equal':
@@ -323,69 +379,94 @@ export class Planner {
           this.#findNumbers(key, test, found);
           break;
         case 'texts':
-          this.#findTexts(key, test, found);
+          texts.push(test);
           break;
         case 'values':
-          this.#searched.terms.column(key, test.column)?.each(this.#looker(test.passes, found));
+          values.set(test.column, [...(values.get(test.column) ?? []), test]);
           break;
         default:
           unreachable(test);
       }
     }
+    this.#findTexts(key, texts, found);
+    for (const [column, each] of values) this.#findValues(key, column, each, found);
   }
 
   #findEqual(key: number, values: readonly Uint8Array[], found: Collector): void {
     const { terms } = this.#searched;
     for (const bytes of values) {
+      this.#work.charge(EQUAL_STEPS + bytes.length);
       const term = terms.find(key, bytes, 0, bytes.length);
-      if (term !== 0) found.add(terms.rowsOf(term));
+      if (term !== 0) this.#add(terms.rowsOf(term), found);
     }
   }
 
   #findNumbers(key: number, test: Numbers, found: Collector): void {
     const { terms } = this.#searched;
     const { low, high, passes } = test;
-    const look = this.#looker(passes, found);
-    terms.column(key, test.column)?.eachBetween(low, high, (term, number) => {
+    const column = terms.column(key, test.column);
+    if (column === null) return;
+    const work = this.#work;
+    work.charge(column.used);
+    column.eachBetween(low, high, (term, number) => {
+      if (!this.#goesOn(0, 0, 0)) return;
       // Between the ends, and exact: there is nothing to look at.
       const isInside = number > low && number < high && Math.abs(number) < EXACT_BELOW;
-      if (isInside) found.add(terms.rowsOf(term));
-      else look(term);
+      const isFound = isInside || this.#read(term, work, (value) => passes(value, work));
+      if (isFound) this.#add(terms.rowsOf(term), found);
     });
   }
 
-  #findTexts(key: number, test: Texts, found: Collector): void {
+  /** In one pass, however many tests there are. */
+  #findTexts(key: number, tests: readonly Texts[], found: Collector): void {
     const { terms, arena } = this.#searched;
-    const { signature, passes } = test;
-    terms.column(key, KIND.text)?.eachWith(signature.low, signature.high, (term) => {
+    const column = terms.column(key, KIND.text);
+    const [only] = tests;
+    if (only === undefined || column === null) return;
+    const work = this.#work;
+    work.charge(column.used * SCAN_STEPS.texts * tests.length);
+    const begun = work.used;
+    // How many of the values are read nobody knows before, but of those without a signature.
+    const values = tests.some((test) => !hasSignature(test)) ? column.used : 0;
+    let seen = 0;
+    const passes = (term: number, test: Texts): boolean => {
+      // What is left is not looked at: rows will be.
+      if (!this.#goesOn(begun, seen++, values)) return true;
+      work.charge(VALUE_STEPS);
       const record = terms.valueOf(term);
       const start = arena.start(record);
       const end = start + arena.size(record);
-      if (passes(arena.chunk(record), start + TEXT_AT, end)) found.add(terms.rowsOf(term));
+      if (!test.passes(arena.chunk(record), start + TEXT_AT, end, work)) return false;
+      this.#add(terms.rowsOf(term), found);
+      return true;
+    };
+    if (tests.length === 1) {
+      const { low, high } = only.signature;
+      column.eachWith(low, high, (term) => void passes(term, only));
+    } else {
+      const signatures = tests.map(({ signature }) => signature);
+      column.eachWithAny(signatures, (term, index) => passes(term, tests[index] as Texts));
+    }
+  }
+
+  #findValues(key: number, kind: number, tests: readonly Values[], found: Collector): void {
+    const { terms } = this.#searched;
+    const column = terms.column(key, kind);
+    if (column === null) return;
+    const work = this.#work;
+    const begun = work.used;
+    const passes = (value: Value): boolean => tests.some((test) => test.passes(value, work));
+    let seen = 0;
+    column.each((term) => {
+      if (!this.#goesOn(begun, seen++, column.used)) return;
+      work.charge(tests.length * TEST_STEPS);
+      if (this.#read(term, work, passes)) this.#add(terms.rowsOf(term), found);
     });
   }
-
-  #looker(passes: ValueTester, found: Collector): (term: number) => void {
-    const { terms, arena } = this.#searched;
-    return (term) => {
-      arena.read(this.#reader, terms.valueOf(term), 0);
-      if (passes(readValue(this.#reader))) found.add(terms.rowsOf(term));
-    };
-  }
 }
 
-/** What a look at one row costs, and at one of the values that are scanned: measured, in ns. */
-const LOOK_COST = 300;
-const SCAN_COSTS = { numbers: 1, texts: 4, values: 200 } as const;
-
-/** So much is scanned for one plan, in the same units: 10 ms. */
-const SCANNED_MAX = 10_000_000;
-
-/** A part of a conjunction that has to scan. */
-interface Scan {
-  readonly leaf: Tested;
-  readonly cost: number;
-}
+/** After so many values it is foreseen how long all of them take. */
+const SEEN = 64;
 
 function from(plan: Plan, of: Leaf): Plan {
   // What most conditions come to; a spread takes ten times as long.

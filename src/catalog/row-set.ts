@@ -35,10 +35,14 @@ export class RowSet {
     this.words[row >>> 5] = (this.words[row >>> 5] as number) & ~(1 << row);
   }
 
-  /** Keeps the rows of `[low, high)`, of which both are multiples of 32 or the ends' own. */
+  /** Keeps the rows of `[low, high)`. */
   keep(low: number, high: number): void {
-    for (let row = this.next(0); row >= 0 && row < low; row = this.next(row + 1)) this.remove(row);
-    for (let row = this.next(high); row >= 0; row = this.next(row + 1)) this.remove(row);
+    const { words } = this;
+    words.fill(0, 0, low >>> 5);
+    if (low < WINDOW_ROWS) words[low >>> 5] = (words[low >>> 5] as number) & (-1 << low);
+    if (high >= WINDOW_ROWS) return;
+    words[high >>> 5] = (words[high >>> 5] as number) & ~(-1 << high);
+    words.fill(0, (high >>> 5) + 1);
   }
 
   or(other: RowSet): void {

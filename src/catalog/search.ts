@@ -1,6 +1,8 @@
 import { unreachable } from '../core/assert.js';
+import type { Work } from '../core/work.js';
 import { windowFrom } from './collector.js';
-import type { Plan } from './plan.js';
+import { LOOK_STEPS } from './costs.js';
+import type { Plan } from './plan-steps.js';
 import type { Postings } from './postings.js';
 import { RowSet, WINDOW_BITS, WINDOW_ROWS } from './row-set.js';
 
@@ -8,15 +10,24 @@ import { RowSet, WINDOW_BITS, WINDOW_ROWS } from './row-set.js';
 const EXACT = new Set<Plan['kind']>(['none', 'all', 'set', 'rows']);
 /** Up to so many rows are looked at one by one: windows would be filled for very few. */
 const FEW = 128;
-/** Looks at rows, each for one filter, that are taken together in one part of a search. */
-const LOOKS = 16_384;
-/** A window counts for as many rows that are looked at as take its time. */
-const WINDOW_WORK = 200;
+/** Steps of work for looks at rows in one part of a search, by all its filters. */
+const PART_STEPS = 5_000_000;
+/** Of rows that cost no more than usual, a part takes so many: it fills windows for them. */
+const PART_ROWS = 32;
+/** What a window takes, and in it each set, in steps. */
+const WINDOW_STEPS = 60_000;
+const SET_STEPS = 2_000;
+
+/** How deep in a plan, and of which rows it is asked: null for all. */
+interface Context {
+  readonly level: number;
+  readonly within: RowSet | null;
+}
 
 /**
- * The rows of a plan, window by window, in ascending order. Good until the next operation. Rows
- * that are looked at one by one are counted as work: who must not take long goes from window to
- * window until there was enough.
+ * The rows of a plan, window by window, in ascending order. Good until the next operation. Looks
+ * at rows are work: a part ends where its filters have had enough, each by an even share, and who
+ * must not take long goes from part to part until there was enough.
  */
 export class Search {
   readonly #plan: Plan;
@@ -26,23 +37,38 @@ export class Search {
   #rows: RowSet | null = null;
   /** One a level of the plan. */
   readonly #scratch: RowSet[] = [];
-  /** Rows that were looked at, and what windows count for. */
-  #work = 0;
-  /** Rows of a window that are looked at together: fewer where each has to be looked at often. */
-  readonly #span: number;
-  /** The rows of the window that is being filled which are wanted. */
+  /** What rows that are looked at are charged to, and what had been before. */
+  readonly #looks: Work;
+  readonly #usedBefore: number;
+  /** What windows have taken; and what one takes. */
+  #windows = 0;
+  readonly #windowSteps: number;
+  /** For each filter in one part. */
+  readonly #share: number;
+  /** The rows of the window that is being filled which are wanted: fewer when a share is used. */
   #low = 0;
   #high = WINDOW_ROWS;
 
-  constructor(plan: Plan, postings: Postings, all: number) {
+  /** `work`: what the plan was made with. `partSteps`: for tests. */
+  constructor(
+    plan: Plan,
+    { postings, all }: { readonly postings: Postings; readonly all: number },
+    work: Work,
+    partSteps = PART_STEPS,
+  ) {
     this.#plan = plan;
     this.#postings = postings;
     this.#all = all;
-    this.#span = spanOf(filtersIn(plan));
+    this.#looks = work;
+    this.#usedBefore = work.used;
+    this.#windowSteps = WINDOW_STEPS + SET_STEPS * setsIn(plan);
+    const rowsLeast = Math.min(PART_ROWS * LOOK_STEPS, partSteps);
+    this.#share = Math.max(rowsLeast, partSteps / Math.max(1, filtersIn(plan)));
   }
 
+  /** Steps of work so far. */
   get work(): number {
-    return this.#work;
+    return this.#windows + this.#looks.used - this.#usedBefore;
   }
 
   /** How many rows there are, where that is known without a search; else -1. */
@@ -72,13 +98,13 @@ export class Search {
     const window = this.#windowFrom(this.#plan, from >>> WINDOW_BITS);
     if (window < 0) return -1;
     const low = window === from >>> WINDOW_BITS ? from & (WINDOW_ROWS - 1) : 0;
-    const high = Math.min(WINDOW_ROWS, (Math.floor(low / this.#span) + 1) * this.#span);
     this.#low = low;
-    this.#high = high;
-    this.#work += WINDOW_WORK;
+    this.#high = WINDOW_ROWS;
+    this.#windows += this.#windowSteps;
     this.#rows ??= new RowSet();
     const rows = this.#rows;
-    this.#fill(this.#plan, window, rows, 0);
+    this.#fill(this.#plan, window, rows, { level: 0, within: null });
+    const high = this.#high;
     if (high - low < WINDOW_ROWS) rows.keep(low, high);
     use(rows, window);
     if (high < WINDOW_ROWS) return window * WINDOW_ROWS + high;
@@ -87,7 +113,7 @@ export class Search {
   }
 
   /**
-   * Gives the rows from one on to `use`, until it returns false, or a window ends and the work is
+   * Gives the rows from one on to `use`, until it returns false, or a part ends and the work is
    * more than `workMax`. Returns the row to go on from, or -1 when there is none.
    */
   rows(from: number, use: (row: number) => boolean, workMax = Number.POSITIVE_INFINITY): number {
@@ -120,15 +146,23 @@ export class Search {
         for (const part of others) {
           if (rows === null || rows.length === 0) break;
           rows =
-            part.kind === 'set'
-              ? this.#postings.common(part.set, rows)
-              : rows.filter((row) => this.#has(part, row));
+            part.kind === 'set' ? this.#postings.common(part.set, rows) : this.#having(part, rows);
         }
         return rows;
       }
       default:
         return null;
     }
+  }
+
+  /** Null when it takes so long that windows should be looked at in parts. */
+  #having(plan: Plan, rows: readonly number[]): readonly number[] | null {
+    const found: number[] = [];
+    for (const row of rows) {
+      if (this.work > PART_STEPS) return null;
+      if (this.#has(plan, row)) found.push(row);
+    }
+    return found;
   }
 
   #has(plan: Plan, row: number): boolean {
@@ -145,7 +179,6 @@ export class Search {
       case 'union':
         return plan.sets.some((set) => postings.has(set, row));
       case 'filter':
-        this.#work++;
         return plan.passes(row);
       case 'and':
         return plan.parts.every((part) => this.#has(part, row));
@@ -168,7 +201,7 @@ export class Search {
         }
       });
       if (stopped >= 0) return stopped;
-      if (this.#work > workMax) return next;
+      if (this.work > workMax) return next;
     }
     return -1;
   }
@@ -215,8 +248,8 @@ export class Search {
     }
   }
 
-  /** Makes `target` the rows of a plan in a window. */
-  #fill(plan: Plan, window: number, target: RowSet, level: number): void {
+  /** Makes `target` the rows of a plan in a window; what is beyond `within` may be wrong. */
+  #fill(plan: Plan, window: number, target: RowSet, context: Context): void {
     const postings = this.#postings;
     switch (plan.kind) {
       case 'none':
@@ -239,24 +272,26 @@ export class Search {
         for (const set of plan.sets) postings.fill(set, window, target.words);
         return;
       case 'filter':
-        postings.copy(this.#all, window, target.words);
+        if (context.within === null) postings.copy(this.#all, window, target.words);
+        else target.words.set(context.within.words);
         this.#narrow(plan.passes, window, target);
         return;
       case 'not':
-        this.#fill(plan.part, window, target, level);
-        this.#complement(window, target, level);
+        this.#fill(plan.part, window, target, context);
+        this.#complement(window, target, context.level);
         return;
       case 'or': {
-        const part = this.#scratchOf(level);
+        const part = this.#scratchOf(context.level);
+        const inner = { ...context, level: context.level + 1 };
         target.clear();
         for (const each of plan.parts) {
-          this.#fill(each, window, part, level + 1);
+          this.#fill(each, window, part, inner);
           target.or(part);
         }
         return;
       }
       case 'and':
-        this.#intersect(plan.parts, window, target, level);
+        this.#intersect(plan.parts, window, target, context);
         return;
       default:
         unreachable(plan);
@@ -266,17 +301,18 @@ export class Search {
   /** Rows that are objects and not in `target`. */
   #complement(window: number, target: RowSet, level: number): void {
     const without = this.#scratchOf(level);
-    without.clear();
-    without.or(target);
+    without.words.set(target.words);
     this.#postings.copy(this.#all, window, target.words);
     target.andNot(without);
   }
 
-  #intersect(parts: readonly Plan[], window: number, target: RowSet, level: number): void {
-    const part = this.#scratchOf(level);
+  #intersect(parts: readonly Plan[], window: number, target: RowSet, context: Context): void {
+    const part = this.#scratchOf(context.level);
+    const inner = { level: context.level + 1, within: target };
     for (const [index, each] of parts.entries()) {
       if (index === 0) {
-        this.#fill(each, window, target, level);
+        this.#fill(each, window, target, context);
+        if (context.within !== null) target.and(context.within);
         continue;
       }
       if (target.next(0) < 0) return;
@@ -285,21 +321,22 @@ export class Search {
       else if (each.kind === 'not' && each.part.kind === 'set') {
         this.#postings.andNot(each.part.set, window, target.words);
       } else {
-        this.#fill(each, window, part, level + 1);
+        this.#fill(each, window, part, inner);
         target.and(part);
       }
     }
   }
 
-  /** Keeps the rows that pass. */
+  /** Keeps the rows that pass. When the share is used, those behind are no longer wanted. */
   #narrow(passes: (row: number) => boolean, window: number, target: RowSet): void {
+    const usedMax = this.#looks.used + this.#share;
     for (
       let row = target.next(this.#low);
       row >= 0 && row < this.#high;
       row = target.next(row + 1)
     ) {
-      this.#work++;
       if (!passes(window * WINDOW_ROWS + row)) target.remove(row);
+      if (this.#looks.used > usedMax) this.#high = row + 1;
     }
   }
 
@@ -321,12 +358,12 @@ function filtersIn(plan: Plan): number {
   return plan.parts.reduce((sum, part) => sum + filtersIn(part), 0);
 }
 
-/** Rows of which all together are looked at not much more than {@link LOOKS} times. */
-function spanOf(filters: number): number {
-  if (filters <= 1) return WINDOW_ROWS;
-  // The power of two that is not above it.
-  const rows = 1 << (31 - Math.clz32(LOOKS / filters));
-  return Math.max(32, Math.min(WINDOW_ROWS, rows));
+/** How many sets a window is filled from. */
+function setsIn(plan: Plan): number {
+  if (plan.kind === 'union') return plan.sets.length;
+  if (plan.kind === 'not') return 1 + setsIn(plan.part);
+  if (plan.kind !== 'and' && plan.kind !== 'or') return 1;
+  return plan.parts.reduce((sum, part) => sum + setsIn(part), 0);
 }
 
 /** The lower of two windows, where -1 is none. */

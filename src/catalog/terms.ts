@@ -152,6 +152,7 @@ export class Terms {
     const column = this.#columnOf(term, record);
     const slot = this.#rows.get(term, TERM.slot);
     checkSaved(column?.termIn(slot) === term, 'a term is in its column');
+    if (column !== null) column.valueBytes += this.#arena.size(record);
   }
 
   /** The term of a key and an encoded value, or 0. */
@@ -190,7 +191,10 @@ export class Terms {
     const key = rows.get(term, TERM.key);
     if (this.#last[key] === term) this.#last[key] = 0;
     const record = rows.get(term, TERM.value);
-    this.#columnOf(term, record)?.remove(rows.get(term, TERM.slot));
+    const column = this.#columnOf(term, record);
+    assert(column !== null, 'a term is in its column');
+    column.remove(rows.get(term, TERM.slot));
+    column.valueBytes -= this.#arena.size(record);
     this.#directory.remove(rows.get(term, TERM.hash), term);
     this.#arena.free(record);
     rows.release(term);
@@ -309,6 +313,7 @@ export class Terms {
       column = new Column();
       columns[kind] = column;
     }
+    column.valueBytes += end - start;
     if (kind === KIND.number || kind === KIND.time) {
       this.#reader.reset(bytes, start, end);
       return column.addNumber(term, readNumber(this.#reader));

@@ -8,6 +8,7 @@ import type { Selector } from '../core/selector/ast.js';
 import { parseSelector } from '../core/selector/parser.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
+import { Work } from '../core/work.js';
 import { termFound } from './indexing.js';
 import { meaningOf } from './meaning.js';
 import { ownKeyOf } from './own-keys.js';
@@ -17,8 +18,8 @@ import { unknownKeys } from './unknown-keys.js';
 /** So many selectors are kept as they were understood: who asks again need not wait for that. */
 const KEPT_MAX = 256;
 
-/** Rows that are looked at one by one for one answer: bounds the pause that it can cause. */
-export const WORK_MAX = 32_768;
+/** Steps of work for looks at rows in one answer: bounds the pause that it can cause. */
+export const WORK_MAX = 10_000_000;
 
 /** What requests with a selector have in common: what they select, and where they go on. */
 export class Searching {
@@ -61,14 +62,19 @@ export class Searching {
 
   /** How a selector would be answered now, and which of its keys no object has. */
   explain(text: string): Value {
-    const plan = explainPlan(this.#planner, this.#planner.plan(this.compile(text)));
-    return { ...plan, unknownKeys: unknownKeys(this.#pool, parseSelector(text)) };
+    const plan = this.#planner.plan(this.compile(text), new Work());
+    return {
+      ...explainPlan(this.#planner, plan),
+      unknownKeys: unknownKeys(this.#pool, parseSelector(text)),
+    };
   }
 
   /** Good until the next operation. */
   search(compiled: Compiled): Search {
     const { terms, all } = this.#pool;
-    return new Search(this.#planner.plan(compiled), terms.postings, all);
+    const work = new Work();
+    const plan = this.#planner.plan(compiled, work);
+    return new Search(plan, { postings: terms.postings, all }, work);
   }
 
   /** What a request selects, and the row from which it goes on. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Arena } from '../../src/catalog/arena.js';
 import { compileSelector } from '../../src/catalog/compile.js';
+import { COSTS, type Costs } from '../../src/catalog/costs.js';
 import { Planner } from '../../src/catalog/plan.js';
 import { Search } from '../../src/catalog/search.js';
 import { Shapes } from '../../src/catalog/shapes.js';
@@ -11,6 +12,7 @@ import type { Condition, Selector } from '../../src/core/selector/ast.js';
 import { parseSelector } from '../../src/core/selector/parser.js';
 import type { Value } from '../../src/core/value.js';
 import { writeValue } from '../../src/core/value-codec.js';
+import { Work } from '../../src/core/work.js';
 import {
   anyAttributes,
   anySelector,
@@ -19,6 +21,8 @@ import {
 } from '../core/selector/arbitraries.js';
 import { isSelected } from '../core/selector/reference.js';
 import { fc } from '../fast-check.js';
+
+type AnyCosts = Partial<Costs> & { readonly partSteps?: number };
 
 /** Objects with attributes, as a pool has them: each by its row. */
 class Objects {
@@ -34,7 +38,9 @@ class Objects {
   readonly #planner: Planner;
   #all = 0;
 
-  constructor(lookCost?: number) {
+  readonly #partSteps: number | undefined;
+
+  constructor({ partSteps, ...costs }: AnyCosts = {}) {
     const searched = {
       terms: this.terms,
       shapes: this.shapes,
@@ -45,7 +51,8 @@ class Objects {
       termOf: (row: number, key: number) =>
         this.#rows.get(row)?.terms.find((term) => this.terms.keyOf(term) === key) ?? 0,
     };
-    this.#planner = new Planner(searched, lookCost);
+    this.#planner = new Planner(searched, { ...COSTS, ...costs });
+    this.#partSteps = partSteps;
   }
 
   get rows(): number[] {
@@ -93,11 +100,13 @@ class Objects {
   }
 
   search(selector: Selector): Search {
-    return new Search(
-      this.#planner.plan(compileSelector(selector, () => null)),
-      this.terms.postings,
-      this.#all,
+    const work = new Work();
+    const plan = this.#planner.plan(
+      compileSelector(selector, () => null),
+      work,
     );
+    const searched = { postings: this.terms.postings, all: this.#all };
+    return new Search(plan, searched, work, this.#partSteps);
   }
 
   found(selector: Selector): number[] {
@@ -130,16 +139,20 @@ function countOf(search: Search): number {
 }
 
 const anyAsked = fc.array(anySelector, { minLength: 1, maxLength: 6 });
-/** Rows are looked at one by one, or hardly ever. */
-const anyLookCost = fc.constantFrom(0, 1, 1_000);
+/** Rows are looked at one by one, or hardly ever; scans have time, or end amid it; so do parts. */
+const anyCosts = fc.record({
+  look: fc.constantFrom(0, 1, 1_000),
+  scannedMax: fc.constantFrom(0, 100, 300, 1_000, 1_000_000),
+  partSteps: fc.constantFrom(0, 500, 1_000_000),
+});
 
 const anyRow = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(65_535, 65_536, 200_000));
 
 test('what an index finds is what brute force finds, whatever comes and goes (I9)', () => {
   const steps = fc.array(fc.tuple(anyRow, anyAttributes), { minLength: 1, maxLength: 40 });
   fc.assert(
-    fc.property(steps, anyAsked, anyLookCost, (changes, asked, lookCost) => {
-      const objects = new Objects(lookCost);
+    fc.property(steps, anyAsked, anyCosts, (changes, asked, costs) => {
+      const objects = new Objects(costs);
       for (const [row, attributes] of changes) {
         if (objects.has(row)) objects.remove(row);
         else objects.add(row, attributes);
@@ -219,4 +232,38 @@ test('rows come in pages, in order, each once, over windows', () => {
     assert.deepEqual(rows, expected, text);
     assert.equal(countOf(objects.search(selector)), expected.length, text);
   }
+});
+
+const anyPiece = fc.string({ unit: fc.constantFrom('a', 'b', 'é'), maxLength: 4 });
+const anyTest = fc.oneof(
+  fc
+    .tuple(fc.constantFrom('infix', 'prefix', 'suffix', '<', '>='), anyPiece)
+    .map(([kind, piece]) => `s ${kind} "${piece}"`),
+  fc.constantFrom('s ~ "*a?b*"', 's =~ "a.*b|é"', 's = "ab"', 's != "ab"', 't > 1', 't < 5'),
+);
+const anyJoined = fc.letrec<{ all: string; joined: string }>((tie) => ({
+  all: fc.oneof({ maxDepth: 3 }, anyTest, tie('joined')),
+  joined: fc
+    .tuple(
+      fc.constantFrom('', 'not '),
+      fc.constantFrom(' and ', ' or '),
+      fc.array(tie('all'), { minLength: 1, maxLength: 5 }),
+    )
+    .map(([not, by, parts]) => `${not}(${parts.join(by)})`),
+})).joined;
+
+test('conditions of one key that are tested together find what they do one by one (I9)', () => {
+  const anySaid = fc.record({
+    s: fc.oneof(anyPiece, fc.integer()),
+    t: fc.integer({ min: 0, max: 6 }),
+  });
+  fc.assert(
+    fc.property(fc.array(anySaid, { maxLength: 12 }), anyJoined, anyCosts, (said, text, costs) => {
+      const objects = new Objects(costs);
+      for (const [row, each] of said.entries()) objects.add(row + 1, new Map(Object.entries(each)));
+      const selector = parseSelector(text);
+      assert.deepEqual(objects.found(selector), objects.selected(selector), text);
+    }),
+    { numRuns: 2_000 },
+  );
 });

@@ -3,12 +3,13 @@ import { compileGlob } from '../glob.js';
 import { compileRegex } from '../regex.js';
 import { encodeUtf8 } from '../utf8.js';
 import { Float, Timestamp, type Value } from '../value.js';
+import type { Work } from '../work.js';
 import type { Comparator, Condition, Quantifier, SelectorItem, SelectorValue } from './ast.js';
 
-/** Whether a text, as UTF-8, passes a test of texts. */
-export type TextTester = (bytes: Uint8Array, start: number, end: number) => boolean;
+/** Whether a text, as UTF-8, passes a test of texts. What it takes is charged, as below. */
+export type TextTester = (bytes: Uint8Array, start: number, end: number, work: Work) => boolean;
 /** Whether a value satisfies a condition. What that means stands at Selector. */
-export type ValueTester = (value: Value) => boolean;
+export type ValueTester = (value: Value, work: Work) => boolean;
 
 /** A number of any type; a bigint compares exactly with a number. */
 export function numberOf(value: Value): number | bigint | null {
@@ -83,29 +84,48 @@ export function valueTester(condition: Condition): ValueTester {
   switch (condition.kind) {
     case 'compare': {
       const { operator, value: other } = condition;
-      return (value) => holds(operator, value, other);
+      const steps = stepsOf(other);
+      return (value, work) => {
+        work.charge(steps);
+        return holds(operator, value, other);
+      };
     }
     case 'in': {
       const { items } = condition;
-      return (value) => items.some((item) => isItem(value, item));
+      const steps = items.reduce((sum, item) => sum + stepsOfItem(item), 0);
+      return (value, work) => {
+        work.charge(steps);
+        return items.some((item) => isItem(value, item));
+      };
     }
     default: {
       const passes = textTester(condition);
-      return (value) => {
+      return (value, work) => {
         if (typeof value !== 'string') return false;
         const bytes = encodeUtf8(value);
-        return passes(bytes, 0, bytes.length);
+        return passes(bytes, 0, bytes.length, work);
       };
     }
   }
 }
 
+/** What a comparison with a value costs at most, whoever reads the other one: measured. */
+function stepsOf(value: SelectorValue): number {
+  if (typeof value === 'string') return 50 + value.length;
+  return Array.isArray(value) ? value.reduce((sum, each) => sum + stepsOf(each), 20) : 20;
+}
+
+function stepsOfItem(item: SelectorItem): number {
+  return item.kind === 'value' ? stepsOf(item.value) : stepsOf(item.low) + stepsOf(item.high);
+}
+
 /** As {@link valueTester}, of some element of a list or of every one. */
 export function listTester(condition: Condition, quantifier: Quantifier): ValueTester {
   const passes = valueTester(condition);
-  return (value) => {
+  return (value, work) => {
     if (!Array.isArray(value)) return false;
-    return quantifier === 'any' ? value.some(passes) : value.every(passes);
+    const isPassed = (each: Value): boolean => passes(each, work);
+    return quantifier === 'any' ? value.some(isPassed) : value.every(isPassed);
   };
 }
 
@@ -116,19 +136,27 @@ export function textTester({ kind, text }: TextCondition): TextTester {
   const piece = encodeUtf8(text);
   switch (kind) {
     case 'prefix':
-      return (bytes, start, end) => isAt(bytes, start, end, piece);
+      return (bytes, start, end, work) => {
+        work.charge(CALL_STEPS + Math.min(piece.length, end - start));
+        return isAt(bytes, start, end, piece);
+      };
     case 'suffix':
-      return (bytes, start, end) =>
-        end - piece.length >= start && isAt(bytes, end - piece.length, end, piece);
+      return (bytes, start, end, work) => {
+        work.charge(CALL_STEPS + Math.min(piece.length, end - start));
+        return end - piece.length >= start && isAt(bytes, end - piece.length, end, piece);
+      };
     case 'infix':
-      return (bytes, start, end) => isWithin(bytes, start, end, piece);
+      return (bytes, start, end, work) => isWithin(bytes, start, end, piece, work);
     case 'glob': {
       const glob = compileGlob(text);
-      return (bytes, start, end) => glob.matches(bytes, start, end);
+      return (bytes, start, end, work) => {
+        work.charge(CALL_STEPS + end - start);
+        return glob.matches(bytes, start, end, work);
+      };
     }
     case 'regex': {
       const regex = compileRegex(text);
-      return (bytes, start, end) => regex.matches(bytes, start, end);
+      return (bytes, start, end, work) => regex.matches(bytes, start, end, work);
     }
     default:
       return unreachable(kind);
@@ -141,7 +169,35 @@ function isAt(bytes: Uint8Array, start: number, end: number, piece: Uint8Array):
   return true;
 }
 
-function isWithin(bytes: Uint8Array, start: number, end: number, piece: Uint8Array): boolean {
-  for (let at = start; at + piece.length <= end; at++) if (isAt(bytes, at, end, piece)) return true;
+/** Charged as it goes: pieces that nearly match everywhere take long. */
+function isWithin(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  piece: Uint8Array,
+  work: Work,
+): boolean {
+  const [first] = piece;
+  if (first === undefined) return true;
+  const last = end - piece.length;
+  let steps = CALL_STEPS;
+  for (let at = start; at <= last; at++) {
+    steps++;
+    if (bytes[at] !== first) continue;
+    let size = 1;
+    while (size < piece.length && bytes[at + size] === piece[size]) size++;
+    steps += size;
+    if (size === piece.length || steps >= CHARGED_STEPS) {
+      work.charge(steps);
+      steps = 0;
+      if (size === piece.length) return true;
+    }
+  }
+  work.charge(steps);
   return false;
 }
+
+/** What a test takes beside the bytes. */
+const CALL_STEPS = 20;
+/** So many are charged together. */
+const CHARGED_STEPS = 65_536;
