@@ -29,6 +29,8 @@ import type { PoolState } from './state.js';
 
 /** Objects that one request changes: bounds the pause. What is left comes with the next one. */
 const CHANGES_MAX = 16_384;
+/** Objects that one request ends: each takes some ten times as long. */
+const ENDS_MAX = 2_048;
 /** What one request may cost, in tags and in eighths of a byte of lists: some 20 ms. */
 const COST_MAX = 400_000;
 /** Of an object with few tags. */
@@ -42,10 +44,14 @@ interface Selected {
 }
 
 /** The objects of a part of the pool, before anything is changed: what changes would move them. */
-function selectedBy(pool: PoolState, message: TagSelected | EndSelected | Gather): Selected {
+function selectedBy(
+  pool: PoolState,
+  message: TagSelected | EndSelected | Gather,
+  most = CHANGES_MAX,
+): Selected {
   const { search, from } = pool.searching.open(message);
   const objects: number[] = [];
-  const next = search.rows(from, (object) => objects.push(object) < CHANGES_MAX, WORK_MAX);
+  const next = search.rows(from, (object) => objects.push(object) < most, WORK_MAX);
   return { objects, next: nextOf(next) };
 }
 
@@ -298,7 +304,7 @@ function listIn({ attributes, terms }: PoolState, term: number): readonly Value[
 
 /** END_SELECTED: withdraws or deletes all that is selected; what may not end is told. */
 export function endSelected(pool: PoolState, message: EndSelected): Value {
-  const selected = selectedBy(pool, message);
+  const selected = selectedBy(pool, message, ENDS_MAX);
   const refusals = new Refusals();
   const isForced = message.how === END.deleteForced;
   // Those that depend on one another go together.
