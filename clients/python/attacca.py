@@ -675,14 +675,14 @@ def _open(address: _Address, hello: Mapping[str, Any]) -> Tuple[socket.socket, D
 
 def _session(address: str, unasked: Callable[[int, Dict[str, Any]], None],
              connect_s: float) -> "_Session":
-    """Opens a session. A pool at which nobody listens is tried for so long: it may be about to be
-    served, with another token."""
+    """Opens a session. A pool at which nobody listens, or that is gone before it has answered, is
+    tried for so long: it may be about to be served, with another token."""
     until, pause = time.monotonic() + connect_s, 0.01
     while True:
         try:
             return _Session(_parse_address(address), unasked)
         except AttaccaError as error:
-            nobody = isinstance(error.__cause__, (FileNotFoundError, ConnectionRefusedError))
+            nobody = isinstance(error.__cause__, (FileNotFoundError, ConnectionError))
             if error.code != "pool-unreachable" or not nobody or time.monotonic() + pause > until:
                 raise
         time.sleep(pause)

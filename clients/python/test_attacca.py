@@ -117,6 +117,7 @@ class FakePool:
         self.bad: List[str] = []         # what a client must not do
         self.returned: List[tuple] = []
         self.cut_out = self.cut_in = self.cut_data = 0  # connections still to cut
+        self.cut_hello = 0  # the same, before anything is answered
         self.mute: set = set()           # requests that get no answer
         self.on: Dict[str, Callable[[], None]] = {}
         self.refuse_resume = False
@@ -185,6 +186,10 @@ class FakePool:
             except OSError:
                 return
             self.socks.append(sock)
+            if self.cut_hello:
+                self.cut_hello -= 1
+                sock.close()
+                continue
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     @staticmethod
@@ -1616,6 +1621,13 @@ class Trouble(WithPool):
             pool = self.join(connect_timeout=30)
         with pool:
             pool._ask("PING", "OK")
+        fake.cut_hello = 1
+        with self.code("pool-unreachable"):
+            self.join("b")
+        fake.cut_hello = 2
+        with self.join("b", connect_timeout=30) as pool:
+            pool._ask("PING", "OK")
+        self.assertEqual(fake.cut_hello, 0)
         os.environ["ATTACCA_CONNECT_MS"] = "5s"
         try:
             with self.code("bad-argument"):

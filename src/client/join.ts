@@ -24,8 +24,8 @@ export interface ConnectOptions {
    */
   readonly reconnectMs?: number | undefined;
   /**
-   * How long a pool at which nobody listens is tried, as it may be about to be served; else
-   * `ATTACCA_CONNECT_MS`; else 0: it fails at once.
+   * How long a pool at which nobody listens, or that is gone before it has answered, is tried, as
+   * it may be about to be served; else `ATTACCA_CONNECT_MS`; else 0: it fails at once.
    */
   readonly connectMs?: number | undefined;
 }

@@ -37,7 +37,7 @@ export interface LifelineOptions {
   readonly hello: Omit<HelloParts, 'token'>;
   /** How long a lost connection is tried again, from its loss. */
   readonly reconnectMs: () => number;
-  /** How long the first connection is tried while nobody listens. */
+  /** How long the first connection is tried while nobody listens, or it is lost again at once. */
   readonly connectMs: number;
   /** How long a connection may stay without ACCEPT. */
   readonly acceptMs: number;
@@ -59,13 +59,15 @@ type Outcome =
  * ```
  * opening -ACCEPT-> up <-ACCEPT- reconnecting        any -> over
  *  ^ |               `----lost----^   |
- *  '-+ nobody listens, for connectMs  |
- *    `--lost, refused--> over <-------' refused, or away for longer than reconnectMs
+ *  '-+ nobody listens, or lost,       |
+ *    |    for connectMs               |
+ *    `--refused--------> over <-------' refused, or away for longer than reconnectMs
  * ```
  *
  * While a session is opened its messages follow HELLO in the same write; when it is taken up again
- * they wait for ACCEPT, which says what the pool has. A loss before the first ACCEPT ends it: the
- * pool may have a session that nobody knows the secret of.
+ * they wait for ACCEPT, which says what the pool has. After a loss before the first ACCEPT all is
+ * sent again, to open another session: nobody knows the secret of the one that the pool may have,
+ * and that ends with the pool. While it does not, JOIN is refused with `name-in-use`.
  */
 export class Lifeline {
   readonly outgoing = new Outgoing();
@@ -123,8 +125,11 @@ export class Lifeline {
       const { kind, error } = outcome;
       const triedMs = performance.now() - since;
       const isLast = triedMs + pauseMs > connectMs;
-      if (kind !== 'unreached' || error.code !== 'pool-unreachable' || isLast) {
-        return this.end(connectMs > 0 && kind === 'unreached' ? tried(error, triedMs) : error);
+      const mayCome =
+        (kind === 'unreached' && error.code === 'pool-unreachable') ||
+        (kind === 'failed' && error.code === 'connection-lost');
+      if (!mayCome || isLast) {
+        return this.end(connectMs > 0 && mayCome ? tried(error, triedMs) : error);
       }
       if (this.#lostAtMs === null) {
         this.#lostAtMs = since;
@@ -358,7 +363,7 @@ export class Lifeline {
   }
 }
 
-/** Nobody listened, however often that was tried. */
+/** There was no pool, however often it was tried. */
 function tried(error: AttaccaError, ms: number): AttaccaError {
   const text = `${error.message}; tried for ${formatSeconds(ms)}`;
   return new AttaccaError(error.code, text, error.fields, { cause: error });

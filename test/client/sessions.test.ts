@@ -203,6 +203,33 @@ describe('sessions', () => {
     assert.equal(await codeOf(nonsense), 'bad-argument');
   });
 
+  test('a pool that dies before it has answered is tried on, for connectMs', async (t) => {
+    const pool = await FakePool.start(t);
+    const { address } = pool;
+    const options = { address, poolId: '', transport: 'auto', checks: false } as const;
+    const client = new Client({ ...options, connectMs: 60_000 });
+    const joining = client.join('m', {}, {});
+    client.connection.start();
+    const first = await pool.connection(0);
+    await first.next('join');
+    first.drop();
+    // The next one has heard of nothing.
+    pool.received = 0;
+    const next = await pool.connection(1);
+    await next.open();
+    assert.equal(next.hello?.session, 0, 'it is another session');
+    assert.deepEqual(next.numbers, [1]);
+    await joining;
+    client.connection.close(new AttaccaError('aborted', 'the end'));
+    pool.greet = (connection) => connection.drop();
+    const soon = await errorOf(join({ address, member: 'm', connectMs: 30 }));
+    assert.equal(soon.code, 'connection-lost');
+    assert.match(soon.message, /; tried for \d+ ms$/u);
+    const atOnce = await errorOf(join({ address, member: 'm' }));
+    assert.equal(atOnce.code, 'connection-lost');
+    assert.doesNotMatch(atOnce.message, /tried/u);
+  });
+
   test('a batch of requires that waits for room fails with its session, and with nothing else', async (t) => {
     const pool = await FakePool.start(t);
     const { member, connection } = await joined(pool, undefined, { sessionRepliesMax: 10 });
