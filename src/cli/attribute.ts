@@ -3,7 +3,7 @@ import { didYouMean } from '../core/suggest.js';
 import { Float, type Timestamp, type Value } from '../core/value.js';
 import { UsageError } from './exit.js';
 
-const TYPES = ['int', 'float', 'bool', 'str', 'time'] as const;
+const TYPES = ['int', 'float', 'bool', 'str', 'time', 'json', 'hex'] as const;
 type AttributeType = (typeof TYPES)[number];
 
 /** How values of the types are written. */
@@ -13,11 +13,14 @@ const WRITTEN: { readonly [K in AttributeType]: string } = {
   bool: 'true or false',
   str: 'any text',
   time: 'a day or a moment: 2026-01-31 or 2026-01-31T06:00:00Z',
+  json: 'a list or a map, of numbers below 2^53: [1, 2.5, "a"]',
+  hex: 'bytes, two digits each: 00ff',
 };
 
 const INT = /^[+-]?(?:0|[1-9]\d*)$/u;
 const ANY_INT = /^[+-]?\d+$/u;
 const FLOAT = /^[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?$/u;
+const HEX = /^(?:[0-9a-f]{2})*$/iu;
 const DAY = /^\d{4}-\d\d-\d\d$/u;
 const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:?\d\d)?$/u;
 const UINT64_END = 2n ** 64n;
@@ -31,7 +34,8 @@ function isType(text: string): text is AttributeType {
  * `KEY=VALUE` or `KEY:TYPE=VALUE` of an option, `-a` or another one. Without a type: `850` is an
  * int, `1.5` and `1e5` are floats, `true` and `false` bools, a day (`2024-01-31`) and a moment with
  * its zone (`2024-01-31T06:00Z`) timestamps, as they are in a selector; all else is text, numbers
- * with leading zeros too (`0600`). Types are int, float, bool, str and time.
+ * with leading zeros too (`0600`). Types are int, float, bool, str and time; json, of lists and
+ * maps, and hex, of bytes.
  */
 export function parseAttribute(text: string, option = '-a'): { key: string; value: Value } {
   const equals = text.indexOf('=');
@@ -114,6 +118,26 @@ function force(text: string, type: AttributeType): Value | undefined {
       return float(text);
     case 'time':
       return moment(text);
+    case 'json':
+      return compound(text);
+    case 'hex':
+      return HEX.test(text) ? Uint8Array.from(Buffer.from(text, 'hex')) : undefined;
+  }
+}
+
+/** A list or a map; undefined too where a number would not stay what was written. */
+function compound(text: string): Value | undefined {
+  let isExact = true;
+  try {
+    const value: unknown = JSON.parse(text, (_, each: unknown) => {
+      if (typeof each === 'number' && Math.abs(each) >= 2 ** 53) isExact = false;
+      return each;
+    });
+    const isCompound = typeof value === 'object' && value !== null;
+    return isCompound && isExact ? (value as Value) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 

@@ -140,6 +140,10 @@ test('attributes get the type that they look like, or the one that is forced', (
   assert.deepEqual(value('s:float=-inf'), new Float(Number.NEGATIVE_INFINITY));
   assert.equal(value('s:int=0600'), 600);
   assert.equal(value('s:bool=1'), true);
+  assert.deepEqual(value('s:json=[1, 2.5, "a=b", [true]]'), [1, 2.5, 'a=b', [true]]);
+  assert.deepEqual(value('s:json={"a": null}'), { a: null });
+  assert.deepEqual(value('s:hex=00fF'), Uint8Array.of(0, 255));
+  assert.deepEqual(value('s:hex='), new Uint8Array(0));
   assert.deepEqual(parseAttribute('a:b:str=x'), { key: 'a:b', value: 'x' });
   const noon = new Timestamp(1_704_110_400_000_000_000n);
   assert.deepEqual(value('t=2024-01-01T12:00:00Z'), noon);
@@ -179,6 +183,14 @@ test('attributes that make no sense are refused', () => {
     'x=99999999999999999999',
     'x=1e999',
     'x:float=1e999',
+    'x:json=',
+    'x:json=[1',
+    'x:json=null',
+    'x:json=5',
+    'x:json=[9007199254740993]',
+    'x:json=[1e999]',
+    'x:hex=0',
+    'x:hex=0g',
     't=2024-02-30T00:00Z',
     't=2024-02-30',
     't=1066-10-14',

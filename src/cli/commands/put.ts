@@ -52,7 +52,8 @@ const OPTIONS = {
     value: 'KEY=VALUE',
     help:
       'an attribute: level=850 is an int, x=1.5 a float, flag=true a bool, day=2026-01-31 and ' +
-      'at=2026-01-31T06:00Z timestamps, all else text; KEY:TYPE=VALUE says int, float, bool, str or time',
+      'at=2026-01-31T06:00Z timestamps, all else text; KEY:TYPE=VALUE says int, float, bool, str, time, ' +
+      "json ('levels:json=[1,2]') or hex (sum:hex=00ff)",
   },
   as: {
     type: 'string',

@@ -18,7 +18,7 @@ export const command = defineCommand({
       short: 's',
       multiple: true,
       value: 'KEY=VALUE',
-      help: 'a tag, in the notation of put -a: KEY=VALUE, or KEY:TYPE=VALUE for int, float, bool, str, time',
+      help: 'a tag, in the notation of put -a: KEY=VALUE, or KEY:TYPE=VALUE for int, float, bool, str, time, json, hex',
     },
     ...CHANGE_OPTIONS,
     ...POOL_OPTION,
