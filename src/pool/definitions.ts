@@ -150,6 +150,11 @@ export class Definitions {
       const why = `"${key}" is the pool's own, and no attribute`;
       refuse('bad-schema', `Cannot define "${name}": ${why}`, { schema: name, path: 'attributes' });
     }
+    const known = this.#parsed.get(name)?.version ?? 0;
+    if (schema.version < known) {
+      const why = `version ${known} is defined, and ${schema.version} is older; remove that first`;
+      refuse('schema-conflict', `Cannot define "${name}": ${why}`);
+    }
     const parsed = new Map([...this.#parsed, [name, schema]]);
     this.#schemas = new Schemas(parsed.values());
     this.#parsed = parsed;

@@ -50,6 +50,20 @@ test('schema: attributes of an offer are coerced, with defaults; what does not f
   assert.deepEqual(attributesOf(member, 'before'), { step: 'six' }, 'what is offered stays');
 });
 
+test('schema: an older version takes no newer one away, unless that was removed', () => {
+  const member = new Harness().member('a');
+  const version = (number: number): Value => ({ ...FIELDS, 'schema-version': number });
+  member.define('schema', 'fields', version(2)).ok();
+  const { message } = member.define('schema', 'fields', version(1)).fails('schema-conflict');
+  assert.match(message, /version 2 is defined, and 1 is older; remove that first$/u);
+  const [known] = member.definitions('schema', 'fields').value() as unknown as Value[];
+  assert.deepEqual((known as { definition: Value }).definition, version(2));
+  member.define('schema', 'fields', version(2)).ok();
+  member.define('schema', 'fields', version(3)).ok();
+  member.define('schema', 'fields', null).ok();
+  member.define('schema', 'fields', version(1)).ok();
+});
+
 test('schema: an expectation and a tag are coerced by what they say, and need no more', () => {
   const pool = new Harness();
   const member = pool.member('a');

@@ -62,7 +62,7 @@ export const command = defineCommand({
     --pool, check, show and list are about those that the pool knows.
 
     add lets the pool know schemas: it holds to them what is offered, expected and tagged from then on.
-    One of the same name is replaced. rm takes away those that the pool knows.
+    One of the same name is replaced, unless its version is higher. rm takes away those that the pool knows.
 
     --namespace puts another namespace in front of the keys, as .maestro.ecmwf. for programs of
     Maestro; beside the one of the file it needs another --name, too.`,
