@@ -110,16 +110,18 @@ class ByName {
   async #plan(name: string): Promise<void> {
     const { signal } = this.#context;
     const selector = `name = ${selectorText(name)}`;
-    const { selected, refused } = await this.#how.all(selector, { dryRun: true, signal });
+    const { selected, changed, refused } = await this.#how.all(selector, { dryRun: true, signal });
     if (selected === 0) {
       const why = `Cannot find ${quoted(name)}: the pool has no such object`;
       throw new AttaccaError('unknown-object', why, { name });
     }
     const { verb } = this.#how;
     const [refusal] = refused;
-    if (this.#options.json) print(toJson({ name, refused: refusal !== undefined }));
-    else if (refusal === undefined) print(`would ${verb} ${quoted(name)}`);
-    else print(refusalText(verb, refusal));
+    if (this.#options.json) {
+      print(toJson({ name, changed: changed > 0, refused: refusal !== undefined }));
+    } else if (refusal !== undefined) print(refusalText(verb, refusal));
+    else if (changed > 0) print(`would ${verb} ${quoted(name)}`);
+    else print(`would not ${verb} ${quoted(name)}: it is so already`);
   }
 }
 

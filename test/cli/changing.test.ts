@@ -134,10 +134,21 @@ test('--dry-run counts and names, and changes nothing', async () => {
   assert.ok(Array.isArray(many?.['names']) && many['names'].length === 5);
   assert.deepEqual([many['changed'], many['moreNames']], [1_199, 1_194]);
   assert.equal(tag.out, 'would tag 1 object: "t/7"\n');
-  assert.deepEqual([untag.code, untag.out], [1, 'would untag "t/1"\n']);
+  assert.deepEqual([untag.code, untag.out], [1, 'would not untag "t/1": it is so already\n']);
   assert.match(untag.err, /"t\/none": .*\(unknown-object\)\n$/u);
-  assert.deepEqual(jsonLines(named.out), [{ name: 't/1', refused: false }]);
+  assert.deepEqual(jsonLines(named.out), [{ name: 't/1', changed: true, refused: false }]);
+  const set = await run('tag', 't/1', '-s', 'a=1');
+  assert.equal(set.out, 'would tag "t/1"\n');
   assert.equal(await member.count('not has a'), 1_200);
+  await member.tag('t/1', { a: 1 });
+  const again = await Promise.all([
+    run('tag', 't/1', '-s', 'a=1'),
+    run('tag', 't/1', '-s', 'a=1', '--json'),
+    run('untag', 't/1', '-k', 'a'),
+  ]);
+  assert.equal(again[0].out, 'would not tag "t/1": it is so already\n');
+  assert.deepEqual(jsonLines(again[1].out), [{ name: 't/1', changed: false, refused: false }]);
+  assert.equal(again[2].out, 'would untag "t/1"\n');
 });
 
 test('an empty selector, as of a variable that is not set, changes nothing', async () => {
