@@ -2,6 +2,7 @@ import { refuse } from '../core/assert.js';
 import { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
+import { checkReserved } from '../core/schema/reserved-keys.js';
 import { parseSchema, type Schema } from '../core/schema/schema.js';
 import { Schemas } from '../core/schema/schemas.js';
 import { parseSelector } from '../core/selector/parser.js';
@@ -145,11 +146,7 @@ export class Definitions {
         name: schema.name,
       });
     }
-    for (const { key } of schema.attributes) {
-      if (!isReservedKey(key) && key !== KEY_NAMES.container) continue;
-      const why = `"${key}" is the pool's own, and no attribute`;
-      refuse('bad-schema', `Cannot define "${name}": ${why}`, { schema: name, path: 'attributes' });
-    }
+    checkReserved(schema);
     const known = this.#parsed.get(name)?.version ?? 0;
     if (schema.version < known) {
       const why = `version ${known} is defined, and ${schema.version} is older; remove that first`;

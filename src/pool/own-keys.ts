@@ -1,4 +1,5 @@
 import type { OwnKey } from '../catalog/compile.js';
+import type { ObjectKey, VersionKey } from '../core/schema/reserved-keys.js';
 import { spaceAt } from '../core/space.js';
 import type { Value } from '../core/value.js';
 import { DURABILITIES } from '../protocol/index.js';
@@ -23,7 +24,7 @@ type Told = (pool: PoolState, object: number, version: number) => Value | undefi
 const OF_OBJECTS: { readonly [key: string]: Told } = {
   '.state': stateOf,
   '.versions': (pool, object) => pool.objects.get(object, OBJECT.number),
-};
+} satisfies { readonly [K in ObjectKey]: Told };
 
 const OF_VERSIONS: { readonly [key: string]: Told } = {
   '.version': (pool, _, version) => pool.versions.get(version, VERSION.number),
@@ -43,7 +44,7 @@ const OF_VERSIONS: { readonly [key: string]: Told } = {
   '.parts': (pool, _, version) => (isInParts(pool, version) ? partsOf(pool, version) : undefined),
   '.missing': (pool, _, version) =>
     isInParts(pool, version) ? missingOf(pool, version) : undefined,
-};
+} satisfies { readonly [K in VersionKey]: Told };
 
 const TOLD: ReadonlySet<string> = new Set([
   ...Object.keys(OF_OBJECTS),

@@ -102,6 +102,10 @@ test('a file is checked: well formed, or where it is not', async (t) => {
     bad.err,
     /at attributes\[0\]\.type: .*Did you mean "int"\? \(.*line 5, column 11\)/u,
   );
+  await writeFile(file, `${head.replace('step', '.state')}int()\n`);
+  const reserved = await attacca(['schema', 'check', file]);
+  assert.equal(reserved.code, 1);
+  assert.match(reserved.err, /".state" is the pool's own, and no attribute \(bad-schema\)\n$/u);
   const absent = await attacca(['schema', 'show', join(directory, 'no.yaml'), '--json']);
   assert.equal(absent.code, 1);
   const [error] = jsonLines(absent.err).map((line) => line['error'] as { code: string });

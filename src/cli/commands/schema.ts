@@ -2,6 +2,7 @@ import { loadSchema, SHIPPED_SCHEMAS } from '../../client/schema-file.js';
 import { assert } from '../../core/assert.js';
 import { counted } from '../../core/counted.js';
 import { AttaccaError } from '../../core/errors.js';
+import { checkReserved } from '../../core/schema/reserved-keys.js';
 import { type AttributeDefinition, parseSchema, type Schema } from '../../core/schema/schema.js';
 import { Schemas } from '../../core/schema/schemas.js';
 import { nearest } from '../../core/suggest.js';
@@ -145,6 +146,8 @@ async function look(
   const schema = isInPool(options)
     ? first(await schemasIn(context, options, nameOrFile))
     : await read(nameOrFile, options);
+  // What `add` would refuse is not well formed either.
+  if (action === 'check') checkReserved(schema);
   const style = styleFor(stdoutIsTerminal(), context.environment);
   if (action === 'show')
     print(options.json ? toJson(described(schema)) : schemaText(schema, style));
