@@ -90,7 +90,9 @@ export async function* queryPages(
   options: QueryOptions,
 ): AsyncGenerator<readonly Value[], void, undefined> {
   const { limit = Number.POSITIVE_INFINITY, sort } = options;
-  if (!(limit >= 0)) throw new RangeError(`Cannot query for ${limit} objects`);
+  if (!(limit >= 0)) {
+    throw new RangeError(`Cannot query for ${limit} objects: a limit is 0 or more`);
+  }
   if (limit === 0) return;
   const pages =
     sort === undefined
@@ -235,7 +237,7 @@ export async function changeObjects(
   // What a variable that is not set leaves would be all that the pool has.
   if (typeof selector !== 'string' || selector.trim() === '') {
     const why = 'the selector is empty, which selects everything; say "true" if that is meant';
-    throw new AttaccaError('bad-argument', `Cannot ${what}: ${why}`);
+    throw new AttaccaError('bad-argument', `Cannot ${what.trim()} anything: ${why}`);
   }
   for (let after: string | null = ''; after !== null; ) {
     const cursor: string = after;

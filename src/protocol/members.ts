@@ -15,7 +15,8 @@ export class Key {
   nameEnd = 0;
 }
 
-function checkKeySize(size: number): void {
+/** Refuses with `bad-attribute` what is too short or too long for a key. */
+export function checkKeySize(size: number): void {
   if (size === 0 || size > LIMITS.keyBytesMax) {
     refuse('bad-attribute', `Cannot use the key: it is not 1 to ${LIMITS.keyBytesMax} bytes`);
   }
@@ -32,13 +33,18 @@ export function readKey(r: Reader, into: Key): void {
 export function writeKey(w: Writer, key: number, name: string): void {
   writeWhole(w, MESSAGE.key, () => {
     w.u16(key);
-    const start = w.at + 4;
-    w.text(name);
-    if (hasHalfPair(name, w.at - start)) {
-      refuse('bad-attribute', 'Cannot use the key: it contains half of a surrogate pair');
-    }
-    checkKeySize(w.at - start);
+    writeKeyName(w, name);
   });
+}
+
+/** Writes the name of a key, or refuses with `bad-attribute` what can be none. */
+export function writeKeyName(w: Writer, name: string): void {
+  const start = w.at + 4;
+  w.text(name);
+  if (hasHalfPair(name, w.at - start)) {
+    refuse('bad-attribute', 'Cannot use the key: it contains half of a surrogate pair');
+  }
+  checkKeySize(w.at - start);
 }
 
 /** 0x02 JOIN. */

@@ -5,6 +5,7 @@ import type { Value } from '../core/value.js';
 import { skipValue, writeValue } from '../core/value-codec.js';
 import { type Attribute, AttributeIndex, readAttributes, writeAttributes } from './attributes.js';
 import { DETAIL, END, FACETS, MESSAGE } from './codes.js';
+import { checkKeySize, writeKeyName } from './members.js';
 import { endBody, readChoice, writeWhole } from './message.js';
 import { readRemoved, writeRemoved } from './objects.js';
 
@@ -90,6 +91,7 @@ export function readFacets(r: Reader, into: Facets): void {
   into.what = readChoice(r, FACETS.histogram, 'what to tell of a key');
   into.keyStart = r.skipText();
   into.keyEnd = r.at;
+  checkKeySize(into.keyEnd - into.keyStart);
   into.limit = r.u32();
   endBody(r);
 }
@@ -101,7 +103,7 @@ export function writeFacets(
   writeWhole(w, MESSAGE.facets, () => {
     writeSelecting(w, part);
     w.u8(part.what);
-    w.text(part.key);
+    writeKeyName(w, part.key);
     w.u32(part.limit);
   });
 }
@@ -224,6 +226,7 @@ export function readSort(r: Reader, into: Sort): void {
   readSelecting(r, into);
   into.keyStart = r.skipText();
   into.keyEnd = r.at;
+  checkKeySize(into.keyEnd - into.keyStart);
   into.descending = readChoice(r, 1, 'a direction');
   into.limit = r.u32();
   into.detail = readChoice(r, DETAIL.found, 'the detail of a query');
@@ -247,7 +250,7 @@ export interface SortFields extends SelectingFields {
 export function writeSort(w: Writer, part: SortFields): void {
   writeWhole(w, MESSAGE.sort, () => {
     writeSelecting(w, part);
-    w.text(part.key);
+    writeKeyName(w, part.key);
     w.u8(part.descending ? 1 : 0);
     w.u32(part.limit);
     w.u8(part.detail);

@@ -153,6 +153,14 @@ test('schemas, containers, collections and relations, by the library', async (t)
   await catalog.relate('y', 'depends-on', 'x');
   assert.equal(await codeOf(pool.delete('x')), 'object-depended-on');
   assert.equal(await codeOf(catalog.relate('none', 'part-of', 'x')), 'unknown-object');
+  await assert.rejects(
+    gathered(pool.query('true', { limit: -1 })),
+    /^RangeError: Cannot query for -1 objects: a limit is 0 or more$/u,
+  );
+  await assert.rejects(
+    pool.tagSelected(' ', { a: 1 }),
+    /^AttaccaError: Cannot tag anything: the /u,
+  );
   for (const other of ['', 'a\0', '\ud800']) {
     assert.equal(await codeOf(catalog.relate('y', 'part-of', other)), 'bad-name');
   }

@@ -82,9 +82,11 @@ const range = fc.tuple(number, number).map(([one, other]) => ({
   last: Math.max(one, other),
 }));
 
+const keyName = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 });
+
 /** Every message there is: one that is forgotten does not compile. */
 export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage> } = {
-  key: of('key', { key: u16, name: fc.string({ unit: 'binary', minLength: 1, maxLength: 60 }) }),
+  key: of('key', { key: u16, name: keyName }),
   join: of('join', { member: u32, name: anyMemberName, info: anyMap }),
   leave: of('leave', { member: u32, deadline: u32 }),
   end: fc.constant({ kind: 'end' }),
@@ -143,10 +145,10 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
   stat: of('stat', { name: anyName }),
   query: of('query', { ...selecting, limit: u32, detail: u8(2) }),
   count: of('count', selecting),
-  facets: of('facets', { ...selecting, what: u8(1), key: anyText(), limit: u32 }),
+  facets: of('facets', { ...selecting, what: u8(1), key: keyName, limit: u32 }),
   sort: of('sort', {
     ...selecting,
-    key: anyText(),
+    key: keyName,
     descending: u8(1),
     limit: u32,
     detail: u8(2),

@@ -62,6 +62,26 @@ test('a name with half of a surrogate pair is refused: two names would become on
   }
 });
 
+test('the key of FACETS and of SORT is as long as a key may be, and no longer', () => {
+  const selecting = { selector: '', after: '', limit: 0 };
+  for (const key of ['', 'k'.repeat(LIMITS.keyBytesMax + 1), 'a\ud800']) {
+    writerRefuses('bad-attribute', { ...selecting, kind: 'facets', what: 0, key });
+    const order = { descending: 0, detail: 0, place: null };
+    writerRefuses('bad-attribute', { ...selecting, ...order, kind: 'sort', key });
+  }
+  for (const [code, rest] of [
+    [MESSAGE.facets, [0]],
+    [MESSAGE.sort, []],
+  ] as const) {
+    const w = new Writer();
+    w.text('');
+    w.text('');
+    for (const byte of rest) w.u8(byte);
+    w.text('k'.repeat(LIMITS.keyBytesMax + 1));
+    refused('bad-attribute', () => decodeAny(code, new Reader(w.written().slice())));
+  }
+});
+
 test('names that the writer takes, the reader takes', () => {
   fc.assert(
     fc.property(anyName, (name) => {
@@ -202,7 +222,8 @@ test('fields that say something unknown are refused', () => {
   bodyRefused(MESSAGE.facets, 'bad-message', ...new Array(8).fill(0), 2);
   bodyRefused(MESSAGE.endSelected, 'bad-message', ...new Array(9).fill(0), 3);
   bodyRefused(MESSAGE.tagSelected, 'bad-attribute', ...new Array(11).fill(0), 0xff, 0xff);
-  bodyRefused(MESSAGE.sort, 'bad-message', ...new Array(18).fill(0), 2);
+  const ofKey = [...new Array(8).fill(0), 1, 0, 0, 0, 0x61];
+  bodyRefused(MESSAGE.sort, 'bad-message', ...ofKey, ...new Array(6).fill(0), 2);
   bodyRefused(MESSAGE.define, 'bad-message', 3);
   bodyRefused(MESSAGE.define, 'bad-name', 0, 0, 0, 0, 0, 0);
   bodyRefused(MESSAGE.tag, 'bad-attribute', 1, 0, 0, 0, 0x61, 0, 0, 0xff, 0xff);
