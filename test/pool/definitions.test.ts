@@ -341,7 +341,13 @@ test('what one request changes is bounded by what it costs, too', () => {
   }
   assert.equal(changed, 120);
   assert.ok(parts > 1, `${parts} parts`);
-  assert.equal(member.count('any list = "x"').value()['count'], 120);
+  let counted = 0;
+  for (let after: Value = ''; typeof after === 'string'; ) {
+    const answer = member.count('any list = "x"', after).value();
+    counted += answer['count'] as number;
+    after = answer['next'] as Value;
+  }
+  assert.equal(counted, 120);
 });
 
 test('a definition has a size, and all of them together', () => {

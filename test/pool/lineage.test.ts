@@ -252,12 +252,9 @@ test('declared relations: tags and attributes lead to names, offered, gone, or n
   const member = pool.member('m');
   member.offer('a', 'x');
   member.offer('b', 'x', { attributes: { '.depends-on': 'a' } });
-  member.offer('c', 'x');
-  member.tag('c', {
-    '.derived-from': ['a', 'paper'],
-    '.part-of': ['set', 7],
-    '.supersedes': ['c'],
-  });
+  // What is no name leads nowhere; tags refuse it.
+  member.offer('c', 'x', { attributes: { '.part-of': ['set', 7] } });
+  member.tag('c', { '.derived-from': ['a', 'paper'], '.supersedes': ['c'] }).ok();
   const up = ask(member, 'c');
   assert.deepEqual(up.declared, [
     'c@1 derived-from a@1',
