@@ -65,7 +65,7 @@ export function mustBeEmpty(pool: PoolState): void {
 /** Requests that a pool whose journal has no room does not begin. */
 const NEW_WORK: ReadonlySet<string> = new Set([
   ...['join', 'declare', 'set', 'offer', 'require', 'tag', 'promise', 'lease', 'adopt'],
-  ...['tag-selected', 'choose'],
+  ...['tag-selected', 'offer-part', 'region'],
 ]);
 
 /**

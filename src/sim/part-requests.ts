@@ -61,7 +61,7 @@ export function offerPart(asking: Asking, client: Client): void {
   if (before === 'declared' || before === 'sealed') handle.state = 'offered';
   asking.ask(
     client,
-    `offer elements ${places} of ${number} "${handle.name}" ${payload.kind}, scope ${scope}`,
+    `offer-part elements ${places} of ${number} "${handle.name}" ${payload.kind}, scope ${scope}`,
     (w) =>
       protocol.writeOfferPart(w, {
         handle: number,
@@ -98,7 +98,7 @@ export function region(asking: Asking, client: Client): void {
   const wanted = placesOf(asking);
   asking.ask(
     client,
-    `choose elements ${wanted.places} of ${number}`,
+    `region elements ${wanted.places} of ${number}`,
     (w) => protocol.writeRegionFields(w, number, wanted.region),
     (oracle, session) => oracle.region(session, number, wanted.places),
   );

@@ -48,7 +48,8 @@ test('all promises hold, whatever the weather; every operation and every fault h
 });
 
 test('a seed decides all that happens', async () => {
-  for (const seed of [1, 2, 3]) {
+  // Stories that last: of one that ends before its time fewer ticks would be the same.
+  for (const seed of [1, 3, 4]) {
     const first = await run(seed, { lent: LENT, ticks: TICKS });
     const second = await run(seed, { lent: LENT, ticks: TICKS, traces: true });
     assert.equal(first.digest, second.digest);
