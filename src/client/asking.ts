@@ -6,7 +6,6 @@ import { Call } from './call.js';
 import type { Client } from './client.js';
 import { again } from './errors.js';
 import type { WaitOptions } from './options.js';
-import { plain } from './plain.js';
 import { throwIfAborted, waiting } from './waiting.js';
 
 /** Sends a request that is answered by VALUE. */
@@ -50,7 +49,7 @@ function readAnswer(code: number, reader: Reader): Value {
   if (code !== MESSAGE.value) {
     throw new AttaccaError('bad-message', `Cannot take answer ${code}: VALUE was expected`);
   }
-  return plain(readValueAnswer(reader).value);
+  return readValueAnswer(reader, false, true).value;
 }
 
 export function asMap(value: Value): ValueMap {

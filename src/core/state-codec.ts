@@ -13,7 +13,7 @@ const HIGH = 0x1_0000_0000;
 /** What the pool makes of values of clients, an error say, nests deeper than they do. */
 const DEPTH_MAX = 2 * LIMITS.valueDepthMax;
 /** What is read writes back as it was. */
-const AS_WRITTEN: Reading = { depthMax: DEPTH_MAX, exact: true };
+const AS_WRITTEN: Reading = { depthMax: DEPTH_MAX, exact: true, ordinary: false };
 
 assert(
   new Uint8Array(Uint32Array.of(1).buffer)[0] === 1,

@@ -181,11 +181,13 @@ export interface Reading {
   readonly depthMax: number;
   /** Whether a float64 that would write back as an integer becomes a {@link Float}. */
   readonly exact: boolean;
+  /** Whether maps have the usual prototype, as programs expect; the pool's own have none. */
+  readonly ordinary: boolean;
 }
 
-const PLAIN: Reading = { depthMax: LIMITS.valueDepthMax, exact: false };
+const PLAIN: Reading = { depthMax: LIMITS.valueDepthMax, exact: false, ordinary: false };
 /** So that what is read writes back as it was. */
-export const EXACT: Reading = { depthMax: LIMITS.valueDepthMax, exact: true };
+export const EXACT: Reading = { ...PLAIN, exact: true };
 
 function readFloat64(r: Reader, exact: boolean): Value {
   const value = r.f64();
@@ -232,19 +234,26 @@ function readList(r: Reader, depth: number, how: Reading): Value {
 function readEntries(r: Reader, depth: number, how: Reading): ValueMap {
   const count = readCount(r, 5);
   // Without a prototype no key of a peer (`__proto__`, `constructor`) can mean anything else.
-  const map: { [key: string]: Value } = Object.create(null);
+  const map: { [key: string]: Value } = how.ordinary ? {} : Object.create(null);
   for (let index = 0; index < count; index++) {
     const key = r.text();
-    if (key in map) badValue('a key of a map appears twice');
-    map[key] = readNested(r, depth, how);
+    if (Object.hasOwn(map, key)) badValue('a key of a map appears twice');
+    const value = readNested(r, depth, how);
+    if (key === '__proto__') define(map, key, value);
+    else map[key] = value;
   }
   return map;
 }
 
+function define(map: object, key: string, value: Value): void {
+  const as = { value, writable: true, enumerable: true, configurable: true };
+  Object.defineProperty(map, key, as);
+}
+
 /**
  * Reads a value; bytes are copied. int64 beyond 2^53 and uint64 are bigints. float64 becomes a
- * plain number, whole or not, unless `how` says `exact`. Maps have no prototype (`{ ...map }` gives
- * one) and keep the order of their keys, but for keys that look like array indices, which
+ * plain number, whole or not, unless `how` says `exact`. Maps have no prototype unless it says
+ * `ordinary`, and keep the order of their keys, but for keys that look like array indices, which
  * JavaScript puts first.
  */
 export function readValue(r: Reader, how: Reading = PLAIN): Value {

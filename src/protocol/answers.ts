@@ -173,9 +173,9 @@ export interface ValueAnswer {
   readonly value: Value;
 }
 
-export function readValueAnswer(r: Reader, exact = false): ValueAnswer {
+export function readValueAnswer(r: Reader, exact = false, ordinary = false): ValueAnswer {
   const request = r.u64();
-  const value = readValue(r, { depthMax: ANSWER_DEPTH_MAX, exact });
+  const value = readValue(r, { depthMax: ANSWER_DEPTH_MAX, exact, ordinary });
   endBody(r);
   return { kind: 'value', request, value };
 }

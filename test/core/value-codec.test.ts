@@ -61,6 +61,23 @@ test('a map comes back exactly, keys like __proto__ too', () => {
   assert.equal(Object.getPrototypeOf(back), null);
 });
 
+test('a map as programs have it: with the usual prototype, whatever its keys are', () => {
+  const hostile = JSON.parse('{"a": [{"toString": 3}], "__proto__": {"x": 1}, "constructor": 2}');
+  const how = { depthMax: LIMITS.valueDepthMax, exact: false, ordinary: true };
+  const back = readValue(new Reader(encode(hostile)), how) as { [key: string]: Value };
+  assert.equal(Object.getPrototypeOf(back), Object.prototype);
+  assert.equal(JSON.stringify(back), JSON.stringify(hostile));
+  assert.equal('x' in back, false);
+  const twice = new Writer(64);
+  twice.u8(VALUE_TYPE.map);
+  twice.u32(2);
+  for (let time = 0; time < 2; time++) {
+    twice.text('__proto__');
+    twice.u8(VALUE_TYPE.null);
+  }
+  refused('bad-message', () => readValue(new Reader(twice.bytes.slice(0, twice.at)), how));
+});
+
 test('integers and floats have the type that the page says', () => {
   const typeOf = (value: Value): number => encode(value)[0] as number;
   assert.equal(typeOf(1), VALUE_TYPE.int64);
@@ -116,7 +133,7 @@ test('nesting ends at its limit, on both sides', () => {
   refused('bad-message', () => decode(bytes));
   refused('bad-message', () => skipValue(new Reader(bytes)));
   assert.equal(
-    codeOf(() => readValue(new Reader(bytes), { depthMax: 9, exact: false })),
+    codeOf(() => readValue(new Reader(bytes), { depthMax: 9, exact: false, ordinary: false })),
     null,
   );
   const ring: Value[] = [];

@@ -56,7 +56,7 @@ type Decoders = {
   readonly [K in SelectingMessage['kind']]: (r: Reader) => SelectingMessage;
 };
 
-const EXACT = { depthMax: LIMITS.valueDepthMax, exact: true };
+const EXACT = { depthMax: LIMITS.valueDepthMax, exact: true, ordinary: false };
 
 function selectorOf(
   r: Reader,
