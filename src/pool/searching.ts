@@ -27,6 +27,9 @@ export class Searching {
   readonly #planner: Planner;
   /** By their texts; when there are too many, all go. Nothing but a reading again hangs on them. */
   readonly #kept = new Map<string, Compiled>();
+  /** What was computed since the turn began: by all requests, and by the last one beside. */
+  #before = 0;
+  #last = new Work();
 
   constructor(pool: PoolState) {
     this.#pool = pool;
@@ -39,6 +42,23 @@ export class Searching {
       keys: () => pool.keys.entries(),
       termOf: (object, key) => termFound(pool, object, key),
     });
+  }
+
+  /** A session has its turn. */
+  beginTurn(): void {
+    this.#before = 0;
+    this.#last = new Work();
+  }
+
+  /** Steps of work since the turn began. */
+  get used(): number {
+    return this.#before + this.#last.used;
+  }
+
+  #newWork(): Work {
+    this.#before = this.used;
+    this.#last = new Work();
+    return this.#last;
   }
 
   /** Definitions have changed: what selectors mean is found out anew. */
@@ -62,7 +82,7 @@ export class Searching {
 
   /** How a selector would be answered now, and which of its keys no object has. */
   explain(text: string): Value {
-    const plan = this.#planner.plan(this.compile(text), new Work());
+    const plan = this.#planner.plan(this.compile(text), this.#newWork());
     return {
       ...explainPlan(this.#planner, plan),
       unknownKeys: unknownKeys(this.#pool, parseSelector(text)),
@@ -72,7 +92,7 @@ export class Searching {
   /** Good until the next operation. */
   search(compiled: Compiled): Search {
     const { terms, all } = this.#pool;
-    const work = new Work();
+    const work = this.#newWork();
     const plan = this.#planner.plan(compiled, work);
     return new Search(plan, { postings: terms.postings, all }, work);
   }

@@ -85,8 +85,9 @@ export const WHOLE = -1;
  * input, what is to be done comes out in `pool.effects` and in the sessions' outgoing messages
  * (`pool.dirty`). The same inputs give the same state and the same outputs, everywhere.
  *
- * Returns how many messages of the input were taken (its `skip` among them), or `WHOLE`: one whose
- * answers would be too much at once is left off, and comes again with that as its `skip`.
+ * Returns how many messages of the input were taken (its `skip` among them), or `WHOLE`: one before
+ * which answers or work have become too much for a turn is left off, and comes again with that as
+ * its `skip`.
  */
 export function step(pool: PoolState, now: number, input: Input): number {
   assert(now >= pool.now, 'pool time does not go back');
@@ -158,10 +159,12 @@ function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' 
   const { messages } = pool.decoder;
   messages.open(input.bytes, input.start, input.end);
   const { reader } = messages;
+  pool.searching.beginTurn();
   let taken = 0;
   for (; messages.next(); taken++) {
     if (taken < input.skip) continue;
-    if (session.out.at >= LIMITS.turnAnswerBytesMax) {
+    const isLong = pool.searching.used >= LIMITS.turnStepsMax;
+    if (isLong || session.out.at >= LIMITS.turnAnswerBytesMax) {
       flushOk(pool, session);
       return taken;
     }

@@ -10,6 +10,7 @@ import {
   endFrame,
   FRAME_HEADER_SIZE,
   Messages,
+  writeCount,
   writeDeclare,
   writeDemand,
   writeJoin,
@@ -387,6 +388,27 @@ test('answers that are much at once come in turns, in order, and others are serv
   assert.equal(turns, Math.floor(asked / aTurn) + 1);
   assert.equal(heard.filter((kind) => kind === 'deliver').length, asked);
   assert.equal(heard.at(-1), 'value', 'what came behind has its turn behind');
+});
+
+test('whose selectors have cost much in a turn has the rest of it behind others', () => {
+  const { loop, session } = loopWithSession();
+  const other = loop.openSession({});
+  const asked = 20;
+  const asking = (w: Writer): void => {
+    writeJoin(w, 0, 'a', {});
+    writeDeclare(w, 0, 0, 'x', null, []);
+    for (let at = 0; at < asked; at++) writeCount(w, { selector: `name ~ "*${at}"`, after: '' });
+  };
+  withLimit('turnStepsMax', 1, () => {
+    receive(loop, session, frame(1, 0, asking));
+    let turns = 0;
+    for (; turns === 0 || loop.isDue(0); turns++) {
+      if (turns === 1) receive(loop, other, frame(1, 0, writePing));
+      loop.run(1 + turns);
+      assert.equal(loop.pool.operations, turns + (turns === 0 ? 3 : 4));
+    }
+    assert.equal(turns, asked);
+  });
 });
 
 test('who has not read what is kept for it is answered no further, and goes on when it has', () => {
