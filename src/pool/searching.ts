@@ -27,7 +27,7 @@ export class Searching {
   readonly #planner: Planner;
   /** By their texts; when there are too many, all go. Nothing but a reading again hangs on them. */
   readonly #kept = new Map<string, Compiled>();
-  /** What was computed since the turn began: by all requests, and by the last one beside. */
+  /** What was computed and is not yet told of: by the last search, and by those before it. */
   #before = 0;
   #last = new Work();
 
@@ -44,19 +44,15 @@ export class Searching {
     });
   }
 
-  /** A session has its turn. */
-  beginTurn(): void {
-    this.#before = 0;
-    this.#last = new Work();
-  }
-
-  /** Steps of work since the turn began. */
-  get used(): number {
-    return this.#before + this.#last.used;
+  /** Steps of work since this was asked last. */
+  spent(): number {
+    const steps = this.#before + this.#last.used;
+    this.#before = -this.#last.used;
+    return steps;
   }
 
   #newWork(): Work {
-    this.#before = this.used;
+    this.#before += this.#last.used;
     this.#last = new Work();
     return this.#last;
   }

@@ -159,11 +159,10 @@ function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' 
   const { messages } = pool.decoder;
   messages.open(input.bytes, input.start, input.end);
   const { reader } = messages;
-  pool.searching.beginTurn();
   let taken = 0;
   for (; messages.next(); taken++) {
     if (taken < input.skip) continue;
-    const isLong = pool.searching.used >= LIMITS.turnStepsMax;
+    const isLong = session.turnSteps >= LIMITS.turnStepsMax;
     if (isLong || session.out.at >= LIMITS.turnAnswerBytesMax) {
       flushOk(pool, session);
       return taken;
@@ -178,6 +177,7 @@ function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' 
       if (!(error instanceof AttaccaError)) throw error;
       emitFail(pool, session, request, error);
     }
+    session.turnSteps += pool.searching.spent();
     settleParts(pool);
     settleLeases(pool);
     if (session.ended) break;
