@@ -27,6 +27,29 @@ export function orderOfBytes(one: Uint8Array, other: Uint8Array): number {
   return one.length - other.length;
 }
 
+/**
+ * The order of their bytes in UTF-8, which is that of code points. The language compares code
+ * units: the same, unless characters beyond U+FFFF are among them, whose halves come before U+E000.
+ */
+function orderOfTexts(one: string, other: string): number {
+  if (one === other) return 0;
+  if (!HALF.test(one) && !HALF.test(other)) return one < other ? -1 : 1;
+  const size = Math.min(one.length, other.length);
+  for (let at = 0; at < size; at++) {
+    const unit = one.charCodeAt(at);
+    const otherUnit = other.charCodeAt(at);
+    if (unit !== otherUnit) return placeOf(unit) - placeOf(otherUnit);
+  }
+  return one.length - other.length;
+}
+
+const HALF = /[\ud800-\udfff]/;
+
+/** Halves of characters behind all that are whole. */
+function placeOf(unit: number): number {
+  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit;
+}
+
 /** Below 0, 0 or above: the order of two values; NaN for those that have none. */
 export function orderOf(one: Value, other: Value): number {
   const first = numberOf(one);
@@ -37,7 +60,7 @@ export function orderOf(one: Value, other: Value): number {
     return Number.isNaN(first) || Number.isNaN(second) ? Number.NaN : 0;
   }
   if (typeof one === 'string' && typeof other === 'string') {
-    return one === other ? 0 : orderOfBytes(encodeUtf8(one), encodeUtf8(other));
+    return orderOfTexts(one, other);
   }
   if (one instanceof Uint8Array && other instanceof Uint8Array) return orderOfBytes(one, other);
   if (one instanceof Timestamp && other instanceof Timestamp) {
