@@ -6,6 +6,9 @@ import type { Work } from './work.js';
 /** Steps of a compiled glob. A byte of text is a step of its own value, 0 to 255. */
 const STEP = { star: 256, any: 257, set: 258 } as const;
 
+/** Steps of work for a byte that is looked at again, measured. */
+const RETRY_STEPS = 6;
+
 /** Characters of one `[...]`: pairs of first and last code point. */
 interface CharacterSet {
   readonly negated: boolean;
@@ -99,7 +102,7 @@ class Glob {
       }
       if (starStep < 0) return false;
       if (starStep === steps.length) return true;
-      work?.charge(2 + at - starAt);
+      work?.charge(RETRY_STEPS * (2 + at - starAt));
       starAt += characterSize(byteAt(bytes, starAt));
       at = starAt;
       step = starStep;
