@@ -51,6 +51,11 @@ export class Searching {
     return steps;
   }
 
+  /** What a request takes beside its search, which no limit of its own counts in steps. */
+  spend(steps: number): void {
+    this.#before += steps;
+  }
+
   #newWork(): Work {
     this.#before += this.#last.used;
     this.#last = new Work();

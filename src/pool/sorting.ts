@@ -17,7 +17,11 @@ import type { PoolState } from './state.js';
 
 /** Objects whose keys are looked up for one answer, and bytes of keys: bounds the pause. */
 const ROWS_MAX = 8_192;
-const BYTES_MAX = 4 << 20;
+const BYTES_MAX = 1 << 20;
+
+/** Steps of work, measured: of an object that is put in order, and of a byte of its key. */
+const ROW_STEPS = 1_000;
+const BYTE_STEPS = 40;
 
 interface Place {
   readonly value: Value | undefined;
@@ -46,6 +50,7 @@ export function sort(pool: PoolState, session: Session, request: number, message
     },
     WORK_MAX,
   );
+  pool.searching.spend(looked * ROW_STEPS + keys.bytes * BYTE_STEPS);
   const answer = new RowsAnswer(pool, emit(pool, session), request, message.detail);
   const all = best.all();
   for (const found of all) {
