@@ -1,9 +1,13 @@
-/** Edits (insert, remove, replace, swap neighbours) from one word to the other. */
-function distance(from: string, to: string): number {
+/**
+ * Edits (insert, remove, replace, swap neighbours) from one word to the other; infinite where it
+ * shows early that they are more than `max`.
+ */
+function distance(from: string, to: string, max: number): number {
   let before: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {
     const row = [i];
+    let least = i;
     for (let j = 1; j <= to.length; j++) {
       const same = from[i - 1] === to[j - 1] ? 0 : 1;
       let best = Math.min(
@@ -15,7 +19,10 @@ function distance(from: string, to: string): number {
         best = Math.min(best, (before[j - 2] as number) + 1);
       }
       row.push(best);
+      least = Math.min(least, best);
     }
+    // No row has fewer than the least of the one before it.
+    if (least > max) return Number.POSITIVE_INFINITY;
     before = last;
     last = row;
   }
@@ -37,7 +44,7 @@ export function nearest(word: string, words: readonly string[]): readonly string
     const bias = Math.abs(word.length - each.length);
     // There are as many edits at least: of many words most need no closer look.
     if (!prefix && bias > Math.min(editsMax, bestEdits)) continue;
-    const edits = prefix ? 0.5 : distance(word, each);
+    const edits = prefix ? 0.5 : distance(word, each, Math.min(editsMax, bestEdits));
     if (edits > Math.min(editsMax, bestEdits)) continue;
     if (edits < bestEdits) best = [];
     bestEdits = edits;

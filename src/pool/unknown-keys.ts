@@ -6,7 +6,7 @@ import type { PoolState } from './state.js';
 
 /** So many are told of, and so many keys are compared with each: bounds the pause. */
 const UNKNOWN_MAX = 4;
-const COMPARED_MAX = 4_096;
+const COMPARED_MAX = 1_024;
 
 /**
  * The keys of a selector that no object has, each with the nearest that one has, or that is the
