@@ -21,8 +21,8 @@ export const LIMITS = {
   repliesBytesMax: 1_024 * MiB,
   /** Answers to one session in one turn: what it asks beyond has its turn after the others. */
   turnAnswerBytesMax: 256 * KiB,
-  /** Steps of work for selectors of one session in one turn of the manager: the same holds. */
-  turnStepsMax: 10_000_000,
+  /** What the requests of one session take in one turn of the manager: the same holds. */
+  turnMsMax: 20,
   /** What is stepped as one batch: with it a record of the journal ends. */
   batchBytesMax: 4 * MiB,
   /** Unacknowledged requests a client keeps for resume. */

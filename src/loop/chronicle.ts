@@ -35,7 +35,7 @@ export interface Told {
   readonly answer: Answer | null;
 }
 
-type ShellKind = Exclude<Entry['kind'], 'messages' | 'acknowledged'>;
+type ShellKind = Exclude<Entry['kind'], 'messages' | 'acknowledged' | 'turn-ended'>;
 
 /** A request that has no answer yet. */
 interface Pending {
@@ -114,7 +114,7 @@ export class Chronicle {
       this.#tellMessages(entry, record, loop, drafts);
       return;
     }
-    if (entry.kind === 'acknowledged') return;
+    if (entry.kind === 'acknowledged' || entry.kind === 'turn-ended') return;
     const session = 'session' in entry ? entry.session : 0;
     const isGone = entry.kind === 'session-gone';
     drafts.push({
@@ -241,7 +241,7 @@ function matches(pattern: Value | undefined, name: Uint8Array): boolean {
 }
 
 /** What an entry says beside its session. */
-function fieldsOf(entry: Exclude<Entry, { kind: 'messages' | 'acknowledged' }>): ValueMap {
+function fieldsOf(entry: Extract<Entry, { kind: ShellKind }>): ValueMap {
   switch (entry.kind) {
     case 'session-opened': {
       const { host = null, pid = null, command = null, client = null } = entry.process;

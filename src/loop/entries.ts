@@ -13,6 +13,7 @@ import type { Input } from '../pool/input.js';
  * opened    u32 session, map process
  * messages  u32 session, u8 flags, u32 size, body of the frame
  * acked     u32 session, u64 number
+ * ended     u32 session, u64 number
  * ```
  */
 export type Entry =
@@ -26,6 +27,8 @@ export type Entry =
       readonly end: number;
     }
   | { readonly kind: 'acknowledged'; readonly session: number; readonly number: number }
+  /** The session had had its turn before this request of it. */
+  | { readonly kind: 'turn-ended'; readonly session: number; readonly number: number }
   | ShellInput;
 
 /** What comes from the shell: a death, a slab, the begin of the end, a tick. */
@@ -42,9 +45,11 @@ const KIND = {
   drain: 8,
   restart: 9,
   tick: 10,
+  turnEnded: 11,
 } as const;
 
-export const ACKNOWLEDGED_ENTRY_SIZE = 13;
+/** Of one that says a number of a session. */
+export const NUMBER_ENTRY_SIZE = 13;
 
 export function writeOpened(w: Writer, session: number, process: ValueMap): void {
   w.u8(KIND.sessionOpened);
@@ -69,6 +74,14 @@ export function writeAcknowledged(w: Writer, session: number, number: number): v
   w.u8(KIND.acknowledged);
   w.u32(session);
   w.u64(number);
+}
+
+export function writeTurnsEnded(w: Writer, ended: ReadonlyMap<number, number>): void {
+  for (const [session, number] of ended) {
+    w.u8(KIND.turnEnded);
+    w.u32(session);
+    w.u64(number);
+  }
 }
 
 export function writeShellInput(w: Writer, input: ShellInput): void {
@@ -173,6 +186,8 @@ export function readEntry(r: Reader): Entry {
     }
     case KIND.acknowledged:
       return { kind: 'acknowledged', session: r.u32(), number: r.u64() };
+    case KIND.turnEnded:
+      return { kind: 'turn-ended', session: r.u32(), number: r.u64() };
     case KIND.sessionGone:
       return { kind: 'session-gone', session: r.u32(), why: r.text() };
     case KIND.slabReady:

@@ -13,16 +13,19 @@ import { step, WHOLE } from '../pool/step.js';
 import { mustNotStop } from '../pool/stopping.js';
 import { Messages } from '../protocol/index.js';
 import {
-  ACKNOWLEDGED_ENTRY_SIZE,
+  NUMBER_ENTRY_SIZE,
   readEntry,
   type ShellInput,
   writeAcknowledged,
   writeMessages,
   writeOpened,
   writeShellInput,
+  writeTurnsEnded,
 } from './entries.js';
-import { checkReceived, knownOf, Line, type MessagesInput, unknownSession } from './line.js';
+import { checkReceived, knownOf, Line, type MessagesInput } from './line.js';
+import { Lines } from './lines.js';
 import { splitMessages, withoutNewWork } from './split.js';
+import { TurnEnds } from './turn-ends.js';
 
 interface Frame {
   readonly session: number;
@@ -38,6 +41,8 @@ export interface Batch {
   readonly entries: Uint8Array;
   /** Of the batch before: what it sent, and the state it left. */
   readonly check: number;
+  /** By session, the request before which its turn ended; also in a replay. */
+  readonly turnsEnded: ReadonlyMap<number, number>;
   readonly opened: readonly number[];
   /** Pairs of a session and the number of the last message that the batch has of it. */
   readonly received: readonly number[];
@@ -69,7 +74,7 @@ export class PoolLoop {
   hasRoom = true;
   /** Of the checks of a journal; null: there is none, and no entries are written. */
   readonly #checksum: Checksum | null;
-  readonly #lines = new Map<number, Line>();
+  readonly #lines = new Lines();
   readonly #messages = new Messages();
   #inputs: Input[] = [];
   #opened: number[] = [];
@@ -79,12 +84,11 @@ export class PoolLoop {
   #isHeard = false;
   readonly #entries = new Writer(1_024);
   readonly #digest = new Writer(512);
+  readonly #turns = new TurnEnds();
   /** Without a journal; with one it is what was written of the entries. */
   #bytesGathered = 0;
   /** Sessions with something that waits for its turn. */
   readonly #waiting = new Set<number>();
-  /** Bytes of answers that are kept for all sessions. */
-  #bytesHeld = 0;
   #sessionNext = 1;
   #batch = 0;
   #check = 0;
@@ -117,9 +121,7 @@ export class PoolLoop {
     loop.#batch = r.u64();
     loop.#check = r.u32();
     for (let count = r.count(16); count > 0; count--) {
-      const line = Line.restore(r);
-      loop.#lines.set(line.session, line);
-      loop.#bytesHeld += line.outgoing.bytesHeld;
+      loop.#lines.add(Line.restore(r));
     }
     for (let count = r.count(4); count > 0; count--) {
       const session = r.u32();
@@ -128,6 +130,11 @@ export class PoolLoop {
     }
     r.end();
     return loop;
+  }
+
+  /** What time turns take, in ms from anywhere; without it they end by their answers alone. */
+  set clock(clock: () => number) {
+    this.#turns.clock = clock;
   }
 
   /** After `step` has thrown: the messages that it could not step, or null. */
@@ -150,7 +157,8 @@ export class PoolLoop {
   /** What a journal would have to keep of the batch to come, in bytes, at most. */
   get bytesGathered(): number {
     if (this.#checksum === null) return this.#bytesGathered;
-    return this.#entries.at + this.#acked.length * ACKNOWLEDGED_ENTRY_SIZE;
+    const numbers = this.#acked.length + this.#heard.length + this.#waiting.size;
+    return this.#entries.at + numbers * NUMBER_ENTRY_SIZE;
   }
 
   /** So much was gathered that no more should come before a batch is stepped. */
@@ -195,7 +203,7 @@ export class PoolLoop {
 
   /** A connection takes up a session again: what it must be sent first, and what the pool has. */
   resumeSession(session: number, received: number): { received: number; frames: Uint8Array[] } {
-    const line = checkReceived(this.#line(session), received);
+    const line = checkReceived(this.#lines.known(session), received);
     this.receiveAck(session, received);
     line.connected = true;
     line.incoming.acknowledged();
@@ -227,9 +235,9 @@ export class PoolLoop {
 
   /** Takes an ACK frame. */
   receiveAck(session: number, ack: number): void {
-    const line = this.#line(session);
+    const line = this.#lines.known(session);
     const isFirst = line.outgoing.acknowledged === 0;
-    if (!this.#acknowledge(line, ack) || line.acked || this.#checksum === null) return;
+    if (!this.#lines.acknowledge(line, ack) || line.acked || this.#checksum === null) return;
     // That its client knows of the session must outlive a manager: else it would pass for lost.
     this.#isHeard ||= isFirst;
     line.acked = true;
@@ -246,10 +254,13 @@ export class PoolLoop {
   step(now: number): Batch {
     this.#writeAcks();
     const check = this.#check;
-    const inputs = this.#resumed();
-    for (const input of this.#inputs) inputs.push(input);
+    const inputs = this.#inputs;
     this.#inputs = [];
+    const resumed = [...this.#waiting];
     for (const input of inputs) this.#step(now, input);
+    for (const session of resumed) this.#resume(now, session);
+    const turnsEnded = this.#turns.endBatch();
+    if (this.#checksum !== null) writeTurnsEnded(this.#entries, turnsEnded);
     if (this.pool.waits.nextDeadline() <= now) step(this.pool, now, { kind: 'tick' });
     const frames = this.#takeFrames();
     beginAnew(this.pool);
@@ -259,6 +270,7 @@ export class PoolLoop {
       now,
       entries: this.#entries.written(),
       check,
+      turnsEnded,
       opened: this.#opened,
       received: this.#takeReceived(),
       frames,
@@ -313,6 +325,7 @@ export class PoolLoop {
         { batch: this.#batch },
       );
     }
+    this.#turns.beginReplay();
     const reader = new Reader(record.entries);
     while (reader.remaining > 0) this.#enter(reader);
     const batch = this.step(record.now);
@@ -321,16 +334,7 @@ export class PoolLoop {
   }
 
   /** Whether reading from a session should pause: it holds too many answers it has not seen. */
-  isCongested(session: number): boolean {
-    const outgoing = this.#lines.get(session)?.outgoing;
-    if (outgoing === undefined) return false;
-    const { messagesHeld, bytesHeld } = outgoing;
-    if (messagesHeld >= LIMITS.sessionRepliesMax) return true;
-    if (bytesHeld >= LIMITS.sessionReplyBytesMax) return true;
-    // Together too much: who holds more than an even share is who does not read.
-    if (this.#bytesHeld < LIMITS.repliesBytesMax) return false;
-    return bytesHeld > LIMITS.repliesBytesMax / this.#lines.size;
-  }
+  readonly isCongested = (session: number): boolean => this.#lines.isCongested(session);
 
   /**
    * The ack to send to a session now if nothing else goes to it, or 0. `soon` asks for what would
@@ -345,14 +349,14 @@ export class PoolLoop {
     return line.incoming.settled;
   }
 
-  /** The last number received of a session that may be told, for a heartbeat. */
+  /** The last number received of a session that may be told. */
   receivedOf(session: number): number {
     return this.#lines.get(session)?.incoming.settled ?? 0;
   }
 
   #open(session: number, process: ValueMap): number {
     this.#sessionNext = session + 1;
-    this.#lines.set(session, new Line(session, process));
+    this.#lines.add(new Line(session, process));
     this.#opened.push(session);
     this.#inputs.push({ kind: 'session-opened', session, process });
     if (this.#checksum !== null) writeOpened(this.#entries, session, process);
@@ -365,14 +369,14 @@ export class PoolLoop {
     body: { readonly bytes: Uint8Array; readonly start: number; readonly end: number },
     noRoom: boolean,
   ): void {
-    const line = this.#line(session);
+    const line = this.#lines.known(session);
     const { first, count, ack } = this.#messages;
     const { bytes, start, end } = body;
     if (first > line.incoming.received + 1) {
       refuse('bad-frame', `Cannot read messages from ${first}: some are missing`);
     }
     // A frame that is all known is no entry: what it acknowledges is one by itself.
-    if (first + count - 1 > line.incoming.received) this.#acknowledge(line, ack);
+    if (first + count - 1 > line.incoming.received) this.#lines.acknowledge(line, ack);
     else this.receiveAck(session, ack);
     const skip = line.incoming.take(first, count, end - start);
     if (skip === count) return;
@@ -389,6 +393,7 @@ export class PoolLoop {
     const entry = readEntry(reader);
     if (entry.kind === 'session-opened') this.#open(entry.session, entry.process);
     else if (entry.kind === 'acknowledged') this.receiveAck(entry.session, entry.number);
+    else if (entry.kind === 'turn-ended') this.#turns.record(entry.session, entry.number);
     else if (entry.kind === 'messages') {
       this.#messages.open(entry.bytes, entry.start, entry.end);
       this.#receive(entry.session, entry, entry.noRoom);
@@ -405,21 +410,6 @@ export class PoolLoop {
     this.#isHeard = false;
   }
 
-  /** Those that were left off and may go on now; who ends with this batch has no turn any more. */
-  #resumed(): Input[] {
-    const inputs: Input[] = [];
-    const gone = new Set<number>();
-    for (const input of this.#inputs) if (input.kind === 'session-gone') gone.add(input.session);
-    for (const session of [...this.#waiting]) {
-      if (gone.has(session) || this.isCongested(session)) continue;
-      const line = this.#line(session);
-      for (const input of line.waiting) inputs.push(input);
-      line.waiting = [];
-      this.#waiting.delete(session);
-    }
-    return inputs;
-  }
-
   /** Steps an input, or keeps what of it must wait: for its turn, or behind what waits already. */
   #step(now: number, input: Input): void {
     if (input.kind !== 'messages') {
@@ -427,14 +417,41 @@ export class PoolLoop {
       return;
     }
     const isBehind = this.#waiting.has(input.session);
-    this.#stepping = input;
-    const taken = isBehind ? input.skip : step(this.pool, now, input);
-    this.#stepping = null;
+    const taken = isBehind ? input.skip : this.#stepMessages(now, input, false);
     const line = this.#lines.get(input.session);
     if (taken === WHOLE || line === undefined) return;
     const bytes = input.bytes.slice(input.start, input.end);
     line.waiting.push({ ...input, bytes, start: 0, end: bytes.length, skip: taken });
     this.#waiting.add(input.session);
+  }
+
+  /** Goes on with what was left off, if it may, behind what others had to say. */
+  #resume(now: number, session: number): void {
+    const line = this.#lines.get(session);
+    if (line === undefined || this.isCongested(session)) return;
+    const { waiting } = line;
+    let [done, hasMoved] = [0, false];
+    for (; done < waiting.length; done++) {
+      const input = waiting[done] as MessagesInput;
+      const taken = this.#stepMessages(now, input, true);
+      hasMoved ||= taken !== input.skip;
+      if (taken === WHOLE) continue;
+      waiting[done] = { ...input, skip: taken };
+      break;
+    }
+    waiting.splice(0, done);
+    // Who has moved stands behind those who have not.
+    if (hasMoved) this.#waiting.delete(session);
+    if (waiting.length > 0) this.#waiting.add(session);
+  }
+
+  #stepMessages(now: number, input: MessagesInput, isResumed: boolean): number {
+    this.#stepping = input;
+    this.#turns.begin(input.session, isResumed);
+    const taken = step(this.pool, now, input, this.#turns);
+    this.#turns.pause();
+    this.#stepping = null;
+    return taken;
   }
 
   #takeFrames(): Frame[] {
@@ -444,8 +461,7 @@ export class PoolLoop {
       const { out } = session;
       if (line !== undefined && session.outMessages > 0) {
         for (const part of splitMessages(out.bytes, out.at, session.outMessages)) {
-          const bytes = line.outgoing.frame(part.bytes, part.count, line.incoming.received);
-          this.#bytesHeld += bytes.length;
+          const bytes = this.#lines.frame(line, part.bytes, part.count);
           frames.push({ session: session.id, last: line.outgoing.last, bytes });
         }
       }
@@ -478,23 +494,7 @@ export class PoolLoop {
   }
 
   #forget(session: number): void {
-    this.#bytesHeld -= this.#lines.get(session)?.outgoing.bytesHeld ?? 0;
-    this.#lines.delete(session);
+    this.#lines.forget(session);
     this.#waiting.delete(session);
-  }
-
-  /** Whether the number was news. */
-  #acknowledge(line: Line, ack: number): boolean {
-    const { outgoing } = line;
-    const { bytesHeld, acknowledged } = outgoing;
-    if (!outgoing.acknowledge(ack)) {
-      refuse('bad-frame', `Cannot take the ack ${ack}: no such message was sent`);
-    }
-    this.#bytesHeld += outgoing.bytesHeld - bytesHeld;
-    return outgoing.acknowledged > acknowledged;
-  }
-
-  #line(session: number): Line {
-    return this.#lines.get(session) ?? unknownSession(session);
   }
 }

@@ -21,9 +21,6 @@ const TERMS_MAX = 16_384;
 const WINDOWS_MAX = 64;
 /** Values that are larger together are not read only to be put in order. */
 const BYTES_MAX = 1 << 20;
-/** Steps of work, measured: of a value that is counted, and of a byte of one that is read. */
-const VALUE_STEPS = 1_500;
-const BYTE_STEPS = 40;
 const VALUES_DEFAULT = 1_000;
 const BINS_MAX = 64;
 
@@ -60,8 +57,6 @@ export function facets(pool: PoolState, message: Facets): Value {
     ? tallyTerms(pool, search, from, number)
     : tallyRows(search, from, isOwn ? hasOwn(pool, key) : hasTerm(pool, number));
   const objects = values.reduce((sum, { count }) => sum + count, 0);
-  const size = values.reduce((sum, { bytes }) => sum + bytes, 0);
-  pool.searching.spend(values.length * VALUE_STEPS + Math.min(size, BYTES_MAX) * BYTE_STEPS);
   const parts = { key, objects, distinct: values.length, next };
   if (message.what === FACETS.histogram) return { ...parts, histograms: histogramsOf(values) };
   return { ...parts, ...mostFrequent(values, message.limit) };

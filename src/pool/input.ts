@@ -5,6 +5,11 @@ import type { PoolOptions } from './state.js';
 /** What may be another with each manager of a pool. */
 type RestartOptions = Omit<PoolOptions, 'id' | 'name' | 'hashSeed'>;
 
+/** Says, before each request of an input, whether its session has had its turn. */
+export interface Turn {
+  isOver(request: number): boolean;
+}
+
 /**
  * Everything that can happen to a pool. Time comes with each input; bytes that arrived are stepped
  * as they arrived. A journal of inputs is the pool.

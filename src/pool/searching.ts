@@ -27,9 +27,6 @@ export class Searching {
   readonly #planner: Planner;
   /** By their texts; when there are too many, all go. Nothing but a reading again hangs on them. */
   readonly #kept = new Map<string, Compiled>();
-  /** What was computed and is not yet told of: by the last search, and by those before it. */
-  #before = 0;
-  #last = new Work();
 
   constructor(pool: PoolState) {
     this.#pool = pool;
@@ -42,24 +39,6 @@ export class Searching {
       keys: () => pool.keys.entries(),
       termOf: (object, key) => termFound(pool, object, key),
     });
-  }
-
-  /** Steps of work since this was asked last. */
-  spent(): number {
-    const steps = this.#before + this.#last.used;
-    this.#before = -this.#last.used;
-    return steps;
-  }
-
-  /** What a request takes beside its search, which no limit of its own counts in steps. */
-  spend(steps: number): void {
-    this.#before += steps;
-  }
-
-  #newWork(): Work {
-    this.#before += this.#last.used;
-    this.#last = new Work();
-    return this.#last;
   }
 
   /** Definitions have changed: what selectors mean is found out anew. */
@@ -83,7 +62,7 @@ export class Searching {
 
   /** How a selector would be answered now, and which of its keys no object has. */
   explain(text: string): Value {
-    const plan = this.#planner.plan(this.compile(text), this.#newWork());
+    const plan = this.#planner.plan(this.compile(text), new Work());
     return {
       ...explainPlan(this.#planner, plan),
       unknownKeys: unknownKeys(this.#pool, parseSelector(text)),
@@ -93,7 +72,7 @@ export class Searching {
   /** Good until the next operation. */
   search(compiled: Compiled): Search {
     const { terms, all } = this.#pool;
-    const work = this.#newWork();
+    const work = new Work();
     const plan = this.#planner.plan(compiled, work);
     return new Search(plan, { postings: terms.postings, all }, work);
   }

@@ -31,12 +31,8 @@ import type { PoolState } from './state.js';
 const CHANGES_MAX = 16_384;
 /** Objects that one request ends: each takes some ten times as long. */
 const ENDS_MAX = 2_048;
-/** Steps of work that one of them takes. */
-const END_STEPS = 15_000;
 /** What one request may cost, in tags and in eighths of a byte of lists: some 20 ms. */
 const COST_MAX = 400_000;
-/** Steps of work of one of these. */
-const COST_STEPS = 50;
 /** Of an object with few tags. */
 const COST_OBJECT = 20;
 /** So many of those that could not be changed are told one by one. */
@@ -135,7 +131,6 @@ class Retagging {
   all(selected: Selected, refusals: Refusals): Selected {
     const done = this.#gather(selected, refusals);
     for (const each of this.#alike.values()) for (const alike of each.values()) this.#edit(alike);
-    this.#pool.searching.spend(this.#cost * COST_STEPS);
     return done;
   }
 
@@ -310,7 +305,6 @@ function listIn({ attributes, terms }: PoolState, term: number): readonly Value[
 /** END_SELECTED: withdraws or deletes all that is selected; what may not end is told. */
 export function endSelected(pool: PoolState, message: EndSelected): Value {
   const selected = selectedBy(pool, message, ENDS_MAX);
-  pool.searching.spend(selected.objects.length * END_STEPS);
   const refusals = new Refusals();
   const isForced = message.how === END.deleteForced;
   // Those that depend on one another go together.

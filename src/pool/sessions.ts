@@ -134,8 +134,6 @@ export class Session {
   /** What the pool has to say to it since the last drain. */
   out = new Writer(OUT_BYTES);
   outMessages = 0;
-  /** Steps of work for its selectors, since what it had to say was taken. */
-  turnSteps = 0;
   /** A run of successes that is not written yet. */
   okFirst = 0;
   okLast = 0;
@@ -175,7 +173,6 @@ export class Session {
   drained(): void {
     this.dirty = false;
     this.outMessages = 0;
-    this.turnSteps = 0;
     // A batch that was large once must not cost memory for as long as the session lives.
     if (this.out.bytes.length > OUT_KEPT_BYTES_MAX) this.out = new Writer(OUT_BYTES);
     else this.out.reset();

@@ -19,10 +19,6 @@ import type { PoolState } from './state.js';
 const ROWS_MAX = 8_192;
 const BYTES_MAX = 1 << 20;
 
-/** Steps of work, measured: of an object that is put in order, and of a byte of its key. */
-const ROW_STEPS = 1_000;
-const BYTE_STEPS = 40;
-
 interface Place {
   readonly value: Value | undefined;
   readonly name: Uint8Array;
@@ -50,7 +46,6 @@ export function sort(pool: PoolState, session: Session, request: number, message
     },
     WORK_MAX,
   );
-  pool.searching.spend(looked * ROW_STEPS + keys.bytes * BYTE_STEPS);
   const answer = new RowsAnswer(pool, emit(pool, session), request, message.detail);
   const all = best.all();
   for (const found of all) {

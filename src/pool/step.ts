@@ -48,7 +48,7 @@ import { emitFail, emitOk, emitValue, flushOk } from './emit.js';
 import { explainObject, explainPromised, explainRings, explainWaits } from './explain.js';
 import { facets } from './facets.js';
 import { declare, dispose, handleOf, memberOfSession, seal, set } from './handles.js';
-import type { Input } from './input.js';
+import type { Input, Turn } from './input.js';
 import { lineage } from './lineage.js';
 import { info, members, objectNamed, stat } from './looking.js';
 import { endSession, join, leave, openSession } from './members.js';
@@ -80,16 +80,19 @@ export const STEP_VERSION = 1;
 /** All messages of an input were taken. */
 export const WHOLE = -1;
 
+/** A turn that takes all that is asked. */
+const WHOLE_TURN: Turn = { isOver: () => false };
+
 /**
  * The pool's one way to change. Synchronous; no clock, no chance, no I/O: time comes with the
  * input, what is to be done comes out in `pool.effects` and in the sessions' outgoing messages
  * (`pool.dirty`). The same inputs give the same state and the same outputs, everywhere.
  *
  * Returns how many messages of the input were taken (its `skip` among them), or `WHOLE`: one before
- * which answers or work have become too much for a turn is left off, and comes again with that as
- * its `skip`.
+ * which answers have become too much for a turn, or `turn` says that it is over, is left off, and
+ * comes again with that as its `skip`.
  */
-export function step(pool: PoolState, now: number, input: Input): number {
+export function step(pool: PoolState, now: number, input: Input, turn = WHOLE_TURN): number {
   assert(now >= pool.now, 'pool time does not go back');
   pool.now = now;
   expire(pool);
@@ -99,7 +102,7 @@ export function step(pool: PoolState, now: number, input: Input): number {
       openSession(pool, input);
       break;
     case 'messages':
-      taken = stepMessages(pool, input);
+      taken = stepMessages(pool, input, turn);
       break;
     case 'session-gone': {
       const session = pool.sessions.get(input.session);
@@ -152,7 +155,11 @@ function expire(pool: PoolState): void {
   }
 }
 
-function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' }>): number {
+function stepMessages(
+  pool: PoolState,
+  input: Extract<Input, { kind: 'messages' }>,
+  turn: Turn,
+): number {
   const session = pool.sessions.get(input.session);
   // A frame that was on its way when the session ended: nobody waits for its answers.
   if (session === undefined) return WHOLE;
@@ -162,12 +169,11 @@ function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' 
   let taken = 0;
   for (; messages.next(); taken++) {
     if (taken < input.skip) continue;
-    const isLong = session.turnSteps >= LIMITS.turnStepsMax;
-    if (isLong || session.out.at >= LIMITS.turnAnswerBytesMax) {
+    const request = messages.number;
+    if (session.out.at >= LIMITS.turnAnswerBytesMax || turn.isOver(request)) {
       flushOk(pool, session);
       return taken;
     }
-    const request = messages.number;
     pool.operations++;
     pool.reader.reset(reader.bytes, reader.at, reader.limit);
     try {
@@ -177,7 +183,6 @@ function stepMessages(pool: PoolState, input: Extract<Input, { kind: 'messages' 
       if (!(error instanceof AttaccaError)) throw error;
       emitFail(pool, session, request, error);
     }
-    session.turnSteps += pool.searching.spent();
     settleParts(pool);
     settleLeases(pool);
     if (session.ended) break;

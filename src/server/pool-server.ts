@@ -108,6 +108,7 @@ export class PoolServer {
     const now = (): number => this.#now();
     const crashed = (error: unknown): void => this.#crashed(error);
     this.#loop = loopOf(parts.past, parts.loop);
+    this.#loop.clock = () => performance.now();
     this.#timeBefore = this.#loop.pool.now;
     this.#kept = this.#keep();
     this.#deaths = new DeathWatch({

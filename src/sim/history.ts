@@ -68,6 +68,12 @@ const NEW_WORK: ReadonlySet<string> = new Set([
   ...['tag-selected', 'offer-part', 'region'],
 ]);
 
+/** A request by its number, and whether the journal had no room when it came. */
+interface Asked {
+  readonly number: number;
+  readonly noRoom: boolean;
+}
+
 /**
  * Makes the model live through what the manager has taken in and kept, batch by batch. What a
  * request meant is taken from who asked, not from its bytes.
@@ -76,7 +82,9 @@ export class History {
   readonly oracle: Oracle;
   readonly #following: Following;
   readonly #processOf: (connection: number) => ClientProcess;
-  readonly #sessions = new Map<number, { readonly process: ClientProcess; applied: number }>();
+  readonly #sessions = new Map<number, { readonly process: ClientProcess; taken: number }>();
+  /** What was taken of sessions and has its turn behind others, in the order of the turns. */
+  readonly #waiting = new Map<number, Asked[]>();
   readonly #messages = new Messages();
 
   constructor(
@@ -92,7 +100,9 @@ export class History {
   apply(batch: Batch): void {
     for (const { session, bytes } of batch.frames) this.#observe(session, bytes);
     this.oracle.pass(batch.now - this.oracle.now);
-    for (const entry of batch.entries) this.#entry(entry);
+    const resumed = [...this.#waiting.keys()];
+    for (const entry of batch.entries) this.#entry(entry, batch.turnsEnded);
+    for (const session of resumed) this.#resume(session, batch.turnsEnded.get(session));
     for (const effect of batch.effects) {
       if (effect.kind === 'slab-gone') this.#following.removeSlab(effect.slab);
     }
@@ -132,16 +142,16 @@ export class History {
     }
   }
 
-  #entry(entry: Entry): void {
+  #entry(entry: Entry, turnsEnded: ReadonlyMap<number, number>): void {
     switch (entry.kind) {
       case 'opened': {
         const process = this.#processOf(entry.connection);
-        this.#sessions.set(entry.session, { process, applied: 0 });
+        this.#sessions.set(entry.session, { process, taken: 0 });
         this.oracle.open(entry.session);
         return;
       }
       case 'messages':
-        this.#requests(entry);
+        this.#requests(entry, turnsEnded.get(entry.session));
         return;
       case 'input':
         this.#input(entry.input);
@@ -152,24 +162,47 @@ export class History {
   }
 
   /** Those of a frame that have not come before. */
-  #requests({ session, bytes, noRoom }: Extract<Entry, { kind: 'messages' }>): void {
+  #requests(
+    { session, bytes, noRoom }: Extract<Entry, { kind: 'messages' }>,
+    turnEnd: number | undefined,
+  ): void {
     const known = this.#sessions.get(session);
     const messages = this.#messages;
     messages.open(bytes, 0, bytes.length);
     const end = messages.first + messages.count;
     if (known === undefined) return;
-    for (let number = known.applied + 1; number < end; number++) {
-      known.applied = number;
-      const client = this.oracle.sessions.get(session);
-      const request = known.process.requests[number - 1];
-      // After its END nothing takes effect.
-      if (client === undefined || request === undefined) return;
-      const isRefused = noRoom && NEW_WORK.has(request.words.split(' ')[0] ?? '');
-      this.oracle.request(client, number, () => {
-        if (isRefused) throw new Refusal('journal-full');
-        return request.apply(this.oracle, client, number);
-      });
+    let waiting = this.#waiting.get(session);
+    for (let number = known.taken + 1; number < end; number++) {
+      known.taken = number;
+      if (waiting === undefined && number === turnEnd) {
+        waiting = [];
+        this.#waiting.set(session, waiting);
+      }
+      if (waiting === undefined) this.#request(session, { number, noRoom });
+      else waiting.push({ number, noRoom });
     }
+  }
+
+  /** Goes on with what waits, but for that before which the turn ended again. */
+  #resume(session: number, turnEnd: number | undefined): void {
+    const waiting = this.#waiting.get(session) ?? [];
+    const at = waiting.findIndex(({ number }) => number === turnEnd);
+    const turn = waiting.splice(0, at < 0 ? waiting.length : at);
+    for (const asked of turn) this.#request(session, asked);
+    if (turn.length > 0) this.#waiting.delete(session);
+    if (waiting.length > 0) this.#waiting.set(session, waiting);
+  }
+
+  #request(session: number, { number, noRoom }: Asked): void {
+    const client = this.oracle.sessions.get(session);
+    const request = this.#sessions.get(session)?.process.requests[number - 1];
+    // After its END nothing takes effect.
+    if (client === undefined || request === undefined) return;
+    const isRefused = noRoom && NEW_WORK.has(request.words.split(' ')[0] ?? '');
+    this.oracle.request(client, number, () => {
+      if (isRefused) throw new Refusal('journal-full');
+      return request.apply(this.oracle, client, number);
+    });
   }
 
   #input(input: ShellInput): void {

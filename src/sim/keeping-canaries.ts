@@ -4,6 +4,7 @@ import type { Disk } from '../journal/disk.js';
 import { readJournal } from '../journal/recover.js';
 import { BEGIN, type Place } from '../journal/segment.js';
 import { writeSnapshot } from '../journal/snapshot.js';
+import { NUMBER_ENTRY_SIZE } from '../loop/entries.js';
 import type { makeSnapshot } from '../loop/history.js';
 import type { Line } from '../loop/line.js';
 import { decodePoolInfo } from '../loop/pool-info.js';
@@ -237,9 +238,21 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
       },
     }),
   },
+  'that a turn has ended is not written': {
+    breaks: 'a closed segment is sound',
+    plant: ({ loop }) => {
+      const step = loop.step.bind(loop);
+      loop.step = (now) => {
+        const batch = step(now);
+        const { entries, turnsEnded } = batch;
+        const size = entries.length - turnsEnded.size * NUMBER_ENTRY_SIZE;
+        return { ...batch, entries: entries.subarray(0, size) };
+      };
+    },
+  },
   'a slab is removed before its end is durable': {
     breaks: 'slabs are kept',
-    first: 25,
+    first: 183,
     plant: ({ loop, events }) => {
       const step = loop.step.bind(loop);
       loop.step = (now) => {

@@ -1,5 +1,6 @@
 import { assert } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
 import type { Recovered } from '../journal/recover.js';
 import { BEGIN } from '../journal/segment.js';
 import { hashOf } from '../loop/history.js';
@@ -45,12 +46,17 @@ type End =
 /** Where a journal goes on. */
 type Found = Pick<Recovered, 'after' | 'tail'>;
 
+/** In the life of a slow manager. */
+const LONG_TURN_ODDS = 10;
+
 interface LivesParts {
   readonly options: PoolOptions;
   readonly dice: Dice;
   readonly scheduler: Scheduler;
   /** Null: the pool is kept nowhere, and has one manager. */
   readonly keeping: KeepingWeather | null;
+  /** Of turns; dice of their own, for they are thrown often and decide nothing else. */
+  readonly slowness: Dice;
   readonly agent: Agent;
   readonly machines: Machines;
   readonly lent: Lent;
@@ -362,9 +368,23 @@ export class Lives {
     return null;
   }
 
+  /** Of turns: now and then one has taken all its time. */
+  #clock(): () => number {
+    const { slowness, count } = this.#parts;
+    const isSlow = slowness(3) === 0;
+    let ms = 0;
+    return () => {
+      if (!isSlow || slowness(LONG_TURN_ODDS) !== 0) return ms;
+      count('a turn was long');
+      ms += LIMITS.turnMsMax;
+      return ms;
+    };
+  }
+
   #serve(loop: PoolLoop, found: Found, isNew: boolean): void {
     const { keeping, agent, machines, plant, scheduler, onUp, count, events } = this.#parts;
     const { now } = scheduler;
+    loop.clock = this.#clock();
     // The first turn is at the next multiple: there pool time goes on where it stood.
     this.#ahead = loop.pool.now - (now - (now % STEP_MS) + STEP_MS);
     const bytesMax = (keeping?.segmentBytes ?? Number.POSITIVE_INFINITY) / BATCH_FRACTION;

@@ -25,6 +25,7 @@ export interface Batch {
   readonly number: number;
   readonly now: number;
   readonly entries: readonly Entry[];
+  readonly turnsEnded: ReadonlyMap<number, number>;
   readonly frames: readonly { readonly session: number; readonly bytes: Uint8Array }[];
   readonly effects: readonly Effect[];
 }
@@ -230,8 +231,8 @@ export class Manager {
       const entries = this.#entries;
       this.#entries = [];
       const batch = step(now);
-      const { number, frames, effects } = batch;
-      this.events.onStepped({ number, now, entries, frames, effects });
+      const { number, turnsEnded, frames, effects } = batch;
+      this.events.onStepped({ number, now, entries, turnsEnded, frames, effects });
       return batch;
     };
   }

@@ -139,6 +139,7 @@ class World {
       dice,
       scheduler,
       keeping: this.weather.keeping,
+      slowness: random(~seed),
       agent: this.#agent,
       machines: { ...machines, ...options.machines?.(machines) },
       lent: options.lent,

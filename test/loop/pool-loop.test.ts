@@ -10,7 +10,6 @@ import {
   endFrame,
   FRAME_HEADER_SIZE,
   Messages,
-  writeCount,
   writeDeclare,
   writeDemand,
   writeJoin,
@@ -388,29 +387,6 @@ test('answers that are much at once come in turns, in order, and others are serv
   assert.equal(turns, Math.floor(asked / aTurn) + 1);
   assert.equal(heard.filter((kind) => kind === 'deliver').length, asked);
   assert.equal(heard.at(-1), 'value', 'what came behind has its turn behind');
-});
-
-test('whose selectors have cost much in a turn has the rest of it behind others', () => {
-  const { loop, session } = loopWithSession();
-  const other = loop.openSession({});
-  const make = (w: Writer): void => {
-    writeJoin(w, 0, 'a', {});
-    writeDeclare(w, 0, 0, 'x', null, []);
-  };
-  receive(loop, session, frame(1, 0, make));
-  const counts = (w: Writer): void => {
-    for (let at = 0; at < 5; at++) writeCount(w, { selector: `name ~ "*${at}"`, after: '' });
-  };
-  for (let first = 3; first < 23; first += 5) receive(loop, session, frame(first, 0, counts));
-  withLimit('turnStepsMax', 1, () => {
-    for (let turns = 0; turns < 20; turns++) {
-      if (turns === 1) receive(loop, other, frame(1, 0, writePing));
-      assert.ok(loop.isDue(0) || turns === 0);
-      loop.run(1 + turns);
-      assert.equal(loop.pool.operations, turns + (turns === 0 ? 3 : 4));
-    }
-  });
-  assert.equal(loop.isDue(0), false);
 });
 
 test('who has not read what is kept for it is answered no further, and goes on when it has', () => {
