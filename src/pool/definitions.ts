@@ -46,6 +46,8 @@ export class Definitions {
   readonly #containers = new Map<string, Container>();
   /** Selectors of collections that are defined by one. */
   readonly #selectors = new Map<string, string>();
+  /** Of maps as they are encoded: all of a kind are added up with each that is defined. */
+  readonly #sizes = new WeakMap<ValueMap, number>();
   #parsed = new Map<string, Schema>();
   #schemas = new Schemas();
 
@@ -85,8 +87,11 @@ export class Definitions {
   #checkSize(kind: number, name: string, map: ValueMap): void {
     const given = this.#given[kindOf(kind)];
     const size = sizeOf(map);
+    this.#sizes.set(map, size);
     let bytes = size;
-    for (const [other, known] of given) if (other !== name) bytes += sizeOf(known);
+    for (const [other, known] of given) {
+      if (other !== name) bytes += this.#sizes.get(known) ?? sizeOf(known);
+    }
     const tooLarge = (why: string, limit: number): never =>
       refuse('too-large', `Cannot define "${name}": ${why}`, { size, limit });
     if (given.size >= LIMITS.definitionsMax && !given.has(name)) {
