@@ -13,7 +13,7 @@ import type { Input } from '../pool/input.js';
  * opened    u32 session, map process
  * messages  u32 session, u8 flags, u32 size, body of the frame
  * acked     u32 session, u64 number
- * ended     u32 session, u64 number
+ * turn-ended  u32 session, u64 number
  * ```
  */
 export type Entry =

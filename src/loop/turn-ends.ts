@@ -4,7 +4,7 @@ import type { Turn } from '../pool/input.js';
 /**
  * Ends the turn of a session in a batch when it has taken `turnMsMax`; what it has asked beyond
  * comes behind others. Where a batch is made a clock decides that, and the journal keeps what it
- * has decided (an entry `ended`): a replay ends the same turns before the same requests.
+ * has decided (an entry `turn-ended`): a replay ends the same turns before the same requests.
  */
 export class TurnEnds implements Turn {
   /** Milliseconds from anywhere; null: turns take no time. */
