@@ -334,7 +334,9 @@ export class PoolLoop {
   }
 
   /** Whether reading from a session should pause: it holds too many answers it has not seen. */
-  readonly isCongested = (session: number): boolean => this.#lines.isCongested(session);
+  isCongested(session: number): boolean {
+    return this.#lines.isCongested(session);
+  }
 
   /**
    * The ack to send to a session now if nothing else goes to it, or 0. `soon` asks for what would
@@ -469,7 +471,9 @@ export class PoolLoop {
     }
     this.pool.dirty.length = 0;
     for (const effect of this.pool.effects) {
-      if (effect.kind === 'session-ended') this.#forget(effect.session);
+      if (effect.kind !== 'session-ended') continue;
+      this.#lines.forget(effect.session);
+      this.#waiting.delete(effect.session);
     }
     return frames;
   }
@@ -491,10 +495,5 @@ export class PoolLoop {
     let check = checksum(w.written(), 0);
     for (const { bytes } of frames) check = checksum(bytes, check);
     return check;
-  }
-
-  #forget(session: number): void {
-    this.#lines.forget(session);
-    this.#waiting.delete(session);
   }
 }
