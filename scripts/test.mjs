@@ -24,8 +24,9 @@ if (environment.ATTACCA_SEED === 'random') {
   environment.ATTACCA_SEED = String(Math.floor(Math.random() * 2 ** 31));
   process.stderr.write(`test: ATTACCA_SEED=${environment.ATTACCA_SEED}\n`);
 }
-// A test that hangs fails, and says which it was.
-const fixed = ['--test', '--test-concurrency=2', '--test-timeout=300000'];
+// A test that hangs fails, and says which it was. Those that failed are told again at the end:
+// who sees only the last lines of a long log sees them.
+const fixed = ['--test', '--test-concurrency=2', '--test-timeout=300000', '--test-reporter=spec'];
 const result = spawnSync(process.execPath, [...fixed, ...flags, ...files], {
   stdio: ['ignore', 'inherit', 'inherit'],
   env: environment,
