@@ -25,7 +25,7 @@ const WHO_WIDTH = 18;
 const DETAIL_WIDTH_MAX = 120;
 
 /** Where something is told. */
-interface At {
+export interface At {
   readonly number: number;
   readonly now: number;
 }

@@ -46,6 +46,8 @@ interface Pending {
   readonly isWatched: boolean;
 }
 
+/** What of a record is looked at. */
+type Done = Pick<JournalRecord, 'number' | 'now' | 'check' | 'entries'>;
 type Draft = Omit<Told, 'answer'>;
 
 /** What is watched: whether a name or pattern concerns it. */
@@ -56,15 +58,18 @@ interface Watch {
 
 /**
  * Tells in words what the records of a journal say, while a loop does them again: numbers become
- * names, as the pool knows them, and each request stands with its answer. Keeps of what was told
- * only the requests that wait for an answer.
+ * names, as the pool knows them, and each request stands with its answer. A request is told where
+ * it was done, which is behind the record that has it when the turn of its session had ended. Keeps
+ * of what was told only the requests that wait for an answer.
  */
 export class Chronicle {
   readonly #watch: Watch | null;
   readonly #pending = new Map<number, Map<number, Pending>>();
+  /** Requests that have not had their turn, in the order in which they came. */
+  #undone: Draft[] = [];
   readonly #messages = new Messages();
   readonly #decoder = new Decoder();
-  #names = new Map<number, ToldNames>();
+  readonly #names = new Map<number, ToldNames>();
   #isBegun = false;
 
   /** `watch`: the name of an object that is looked for. */
@@ -73,15 +78,17 @@ export class Chronicle {
   }
 
   /** Has the loop replay the next record, and tells what that says, in its order. */
-  replay(record: JournalRecord, loop: PoolLoop): Told[] {
+  replay(record: Done, loop: PoolLoop): Told[] {
     if (!this.#isBegun) this.#begin(loop);
-    this.#names = new Map();
+    this.#forgetNames();
     const drafts: Draft[] = [];
     const reader = new Reader(record.entries);
     while (reader.remaining > 0) this.#tellEntry(readEntry(reader), record.number, loop, drafts);
     const batch = loop.replay(record);
     const answers = readAnswers(batch.frames);
-    const told = drafts.map((draft) => this.#answered(draft, record.number, answers, batch));
+    const told = this.#done(drafts, loop).map((draft) =>
+      this.#answered(draft, record.number, answers, batch),
+    );
     for (const [session, given] of answers) {
       for (const [request, answer] of given) {
         const pending = this.#take(session, request);
@@ -92,6 +99,34 @@ export class Chronicle {
       if (!loop.hasSession(session)) this.#pending.delete(session);
     }
     return told;
+  }
+
+  /** The requests that had not had their turn when the last record was read. */
+  undone(): Told[] {
+    return this.#undone.map((draft) => ({ ...draft, answer: null }));
+  }
+
+  /** What the pool does not know yet is named by what is undone. */
+  #forgetNames(): void {
+    const kept = new Set(this.#undone.map(({ session }) => session));
+    for (const session of this.#names.keys()) if (!kept.has(session)) this.#names.delete(session);
+  }
+
+  /** What was done, of what a record says and of what was left off before it. */
+  #done(drafts: readonly Draft[], loop: PoolLoop): Draft[] {
+    const turns = new Map<number, number | null>();
+    const isDone = ({ kind, session, request }: Draft): boolean => {
+      if (kind !== 'request') return true;
+      if (!turns.has(session)) turns.set(session, loop.turnOf(session));
+      const turn = turns.get(session) ?? null;
+      return turn === null || request < turn;
+    };
+    const behind = new Set(this.#undone.map(({ session }) => session));
+    const isBehind = ({ session }: Draft): boolean => behind.has(session);
+    const fresh = drafts.filter((draft) => !isBehind(draft));
+    const all = [...fresh, ...this.#undone, ...drafts.filter(isBehind)];
+    this.#undone = all.filter((draft) => !isDone(draft));
+    return all.filter(isDone);
   }
 
   /** What waits already when the first record is read. */

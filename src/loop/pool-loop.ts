@@ -5,7 +5,6 @@ import { checkSaved, type StateReader, type StateWriter } from '../core/state-co
 import type { Checksum } from '../core/streams.js';
 import type { ValueMap } from '../core/value.js';
 import { beginAnew } from '../pool/begin-anew.js';
-import { digest } from '../pool/digest.js';
 import type { Input } from '../pool/input.js';
 import { restorePool, savePool } from '../pool/save.js';
 import { type Effect, type PoolOptions, PoolState } from '../pool/state.js';
@@ -24,6 +23,7 @@ import {
 } from './entries.js';
 import { checkReceived, knownOf, Line, type MessagesInput } from './line.js';
 import { Lines } from './lines.js';
+import { Outcome } from './outcome.js';
 import { splitMessages, withoutNewWork } from './split.js';
 import { TurnEnds } from './turn-ends.js';
 
@@ -83,7 +83,7 @@ export class PoolLoop {
   /** A first acknowledgement is among them. */
   #isHeard = false;
   readonly #entries = new Writer(1_024);
-  readonly #digest = new Writer(512);
+  readonly #outcome = new Outcome();
   readonly #turns = new TurnEnds();
   /** Without a journal; with one it is what was written of the entries. */
   #bytesGathered = 0;
@@ -264,7 +264,7 @@ export class PoolLoop {
     if (this.pool.waits.nextDeadline() <= now) step(this.pool, now, { kind: 'tick' });
     const frames = this.#takeFrames();
     beginAnew(this.pool);
-    if (this.#checksum !== null) this.#check = this.#checkOf(frames, this.#checksum);
+    if (this.#checksum !== null) this.#check = this.#outcome.of(this.pool, frames, this.#checksum);
     const batch = {
       number: ++this.#batch,
       now,
@@ -349,6 +349,14 @@ export class PoolLoop {
     if (due === 'no' || (due === 'soon' && !soon)) return 0;
     line.incoming.acknowledged();
     return line.incoming.settled;
+  }
+
+  /** The first request of a session that has not had its turn; null: all have. */
+  turnOf(session: number): number | null {
+    const [input] = this.#lines.get(session)?.waiting ?? [];
+    if (input === undefined) return null;
+    this.#messages.open(input.bytes, input.start, input.end);
+    return this.#messages.first + input.skip;
   }
 
   /** The last number received of a session that may be told. */
@@ -486,14 +494,5 @@ export class PoolLoop {
     }
     this.#heard.length = 0;
     return received;
-  }
-
-  #checkOf(frames: readonly Frame[], checksum: Checksum): number {
-    const w = this.#digest;
-    w.reset();
-    digest(this.pool, w);
-    let check = checksum(w.written(), 0);
-    for (const { bytes } of frames) check = checksum(bytes, check);
-    return check;
   }
 }

@@ -4,7 +4,7 @@ import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
 import { connect, join } from '../../src/client/index.js';
 import { KeptPool } from '../server/kept-pool.js';
-import { attacca, filesOf, jsonLines, shell } from './command.js';
+import { attacca, filesOf, jsonLines, type Result, shell } from './command.js';
 import { copyOf, happenings, keptStory } from './kept-story.js';
 
 /** The path of the first segment, and its last byte that is not zero: one record ends with it. */
@@ -94,7 +94,8 @@ test('a served pool is read while it is written to, and goes on', async (t) => {
     const result = await attacca(['log', kept.data, '--json', '-q']);
     assert.deepEqual([result.code, result.err], [0, '']);
     const offers = jsonLines(result.out).filter(({ what }) => what === 'offer');
-    assert.ok(offers.every(({ outcome }) => outcome === 'ok'));
+    // The last one may not have had its turn.
+    assert.ok(offers.slice(0, -1).every(({ outcome }) => outcome === 'ok'));
     // Without a hole: each is there, in order.
     assert.deepEqual(
       offers.map(({ object }) => object),
@@ -143,7 +144,10 @@ test('behind a snapshot the names are known, and before it nothing is any more',
 
 test('what a crash left at the end is no error; damage before it is, behind all that is whole', async (t) => {
   const kept = await keptStory(t);
-  const whole = happenings(await attacca(['log', kept.data]));
+  // What came last of a journal that is cut may not have had its turn.
+  const asked = (result: Result): string[] =>
+    happenings(result).map((line) => line.replace(/ -> .*$/u, ''));
+  const whole = asked(await attacca(['log', kept.data]));
 
   const cut = await copyOf(t, kept);
   const { path, end } = await firstSegment(cut);
@@ -152,7 +156,7 @@ test('what a crash left at the end is no error; damage before it is, behind all 
   const shorter = await attacca(['log', cut]);
   assert.equal(shorter.code, 0, shorter.err);
   assert.match(shorter.err, /^behind record \d+ there are \d+ B that are not whole: /u);
-  const left = happenings(shorter);
+  const left = asked(shorter);
   assert.ok(left.length < whole.length && left.length > 3);
   assert.deepEqual(left, whole.slice(0, left.length));
 
@@ -162,7 +166,7 @@ test('what a crash left at the end is no error; damage before it is, behind all 
   await appendFile(long, Buffer.alloc(3_000, 0xa5));
   const same = await attacca(['log', garbage]);
   assert.equal(same.code, 0, same.err);
-  assert.deepEqual(happenings(same), whole);
+  assert.deepEqual(asked(same), whole);
 
   const flipped = await copyOf(t, kept);
   const middle = await firstSegment(flipped);
@@ -179,7 +183,7 @@ test('what a crash left at the end is no error; damage before it is, behind all 
       /from byte \d+ on: a record is damaged; records \d+ to \d+ are lost/u,
     );
     if (json.length > 0) continue;
-    const some = happenings(damaged);
+    const some = asked(damaged);
     assert.ok(some.length > 0 && some.length < whole.length);
     assert.deepEqual(some, whole.slice(0, some.length));
   }

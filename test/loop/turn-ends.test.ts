@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Writer } from '../../src/core/bytes.js';
 import { LIMITS } from '../../src/core/limits.js';
 import type { Checksum } from '../../src/core/streams.js';
+import { Chronicle } from '../../src/loop/chronicle.js';
 import { type Batch, PoolLoop } from '../../src/loop/pool-loop.js';
 import { beginMessages, endFrame, FRAME_HEADER_SIZE } from '../../src/protocol/index.js';
 import { fc } from '../fast-check.js';
@@ -16,6 +17,9 @@ class Slow {
   readonly loop = new PoolLoop(OPTIONS, SUM);
   readonly #replayed = new PoolLoop(OPTIONS, SUM);
   readonly #sent = new Map<number, number>();
+  readonly #chronicle = new Chronicle(null);
+  /** By session, the last request that was told. */
+  readonly #told = new Map<number, number>();
   #now = 0;
 
   constructor(takesMs: () => number) {
@@ -51,7 +55,18 @@ class Slow {
     assert.ok(batch.entries.length <= reserved, 'the journal has room for it');
     const entries = batch.entries.slice();
     this.loop.release(batch);
-    this.#replayed.replay({ ...batch, entries });
+    const record = { ...batch, entries };
+    const told = this.#chronicle.replay(record, this.#replayed);
+    const requests = told.filter(({ kind }) => kind === 'request');
+    assert.equal(requests.length, this.loop.pool.operations - operations, 'told where it is done');
+    for (const { session, request, answer } of requests) {
+      assert.equal(request, (this.#told.get(session) ?? 0) + 1, 'in order');
+      assert.equal(answer?.outcome, 'ok');
+      this.#told.set(session, request);
+    }
+    const left = [...this.#sent].reduce((sum, [, count]) => sum + count, 0);
+    const done = [...this.#told].reduce((sum, [, count]) => sum + count, 0);
+    assert.equal(this.#chronicle.undone().length, left - done);
     assert.equal(this.#replayed.pool.operations, this.loop.pool.operations);
     assert.deepEqual(this.#replayed.behind, this.loop.behind);
     return this.loop.pool.operations - operations;

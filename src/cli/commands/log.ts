@@ -7,7 +7,7 @@ import { quoted } from '../format.js';
 import { directoryIn, parseRecord, readKept } from '../kept.js';
 import { COMMON_OPTIONS } from '../options.js';
 import { printRaw, say } from '../output.js';
-import { isTalk, toldJson, toldLine } from '../told-text.js';
+import { type At, isTalk, toldJson, toldLine } from '../told-text.js';
 
 /** Written at a time. */
 const CHARACTERS_AT_ONCE = 64 * 1024;
@@ -23,7 +23,8 @@ export const command = defineCommand({
     The oldest records go when a snapshot holds what they led to; the first line on standard error says
     then with which the log begins, unless --from does.
 
-    A request that has no answer in its own record waits; its answer has a line of its own. What a
+    A request is told where it was done: behind the record in which it came, when much was asked at
+    once. One that has no answer in that record waits; its answer has a line of its own. What a
     client and its pool say to each other about numbers alone is left out, but not with --json: there
     each line has record, ms, kind (request, answer, session-opened, session-gone, slab-ready,
     slab-failed, adopted, drain, restart, tick), and where they apply session, members, request (its
@@ -59,24 +60,30 @@ export const command = defineCommand({
       (json || !isTalk(told));
     const sought = new Sought(object, member ?? null);
     let first = 0;
+    const show = (told: readonly Told[], at: At): void => {
+      for (const each of told) sought.look(each);
+      for (const each of told.filter(isShown)) {
+        lines.add(json ? toldJson(at, each) : toldLine(at, each));
+      }
+    };
+    let at: At = { number: 0, now: 0 };
     try {
       const { last, tornBytes } = await readKept(directory, {
         behind: from === undefined ? null : from - 1,
         until,
         use: (record, loop) => {
           const { number, now } = record;
+          at = { number, now };
           const told = chronicle.replay(record, loop);
           if (from !== undefined && number < from) return;
           if (first === 0) {
             first = number;
             if (from === undefined && first > 1 && !quiet && !json) say(beginText(first));
           }
-          for (const each of told) sought.look(each);
-          for (const each of told.filter(isShown)) {
-            lines.add(json ? toldJson({ number, now }, each) : toldLine({ number, now }, each));
-          }
+          show(told, at);
         },
       });
+      if (from === undefined || last >= from) show(chronicle.undone(), at);
       lines.flush();
       if (from !== undefined && last < from) throw endsBefore(from, last);
       if (!quiet && !json) {
