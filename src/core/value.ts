@@ -69,3 +69,9 @@ export const VALUE_TYPE = {
 } as const;
 
 export type ValueMap = { readonly [key: string]: Value };
+
+export function isMap(value: Value | undefined): value is ValueMap {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}

@@ -32,7 +32,11 @@ export const KEY_NAMES: { readonly [K in keyof typeof KEY]: string } = {
   dependsOn: '.depends-on',
 };
 
-/** Whether a key says how an object relates to others: by one name, or by a list of names. */
+/** Keys that say how an object relates to others: by one name, or by a list of names. */
+export const RELATION_KEYS: readonly number[] = [
+  ...[KEY.derivedFrom, KEY.partOf, KEY.supersedes, KEY.dependsOn],
+];
+
 export function isRelation(key: number): boolean {
   return key >= KEY.derivedFrom && key <= KEY.dependsOn;
 }

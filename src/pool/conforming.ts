@@ -1,23 +1,32 @@
 import { refuse } from '../core/assert.js';
 import type { Value } from '../core/value.js';
 import { type AttributeIndex, nameFault } from '../protocol/index.js';
-import { isRelation, KEY } from './attributes.js';
+import { isRelation, KEY, RELATION_KEYS } from './attributes.js';
 import { type Container, unknownDefinition } from './definitions.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 
 /**
  * The attributes of an offer as its container and the schemas have them: with defaults, coerced, or
- * `schema-mismatch`. Returns the same record when neither has a say, else a new one; frees
- * none.
+ * `schema-mismatch`; relations in them are to names, or `bad-attribute`. Returns the same record
+ * when neither container nor schemas have a say, else a new one; frees none.
  */
 export function conformed(pool: PoolState, record: number): number {
   const { attributes, definitions } = pool;
   const container = containerOf(pool, record);
-  if (container === null && !definitions.hasSchemas) return record;
-  const said = attributes.toMap(record);
-  const whole = container === null ? said : { ...container.attributes, ...said };
-  return attributes.ofMap(definitions.schemas.coerce(whole, container?.schemas ?? []));
+  let whole = record;
+  if (container !== null || definitions.hasSchemas) {
+    const said = attributes.toMap(record);
+    const all = container === null ? said : { ...container.attributes, ...said };
+    whole = attributes.ofMap(definitions.schemas.coerce(all, container?.schemas ?? []));
+  }
+  try {
+    checkRelations(pool, whole, 'offer');
+  } catch (error) {
+    if (whole !== record) attributes.free(whole);
+    throw error;
+  }
+  return whole;
 }
 
 /** The container that attributes name; null when they name none. */
@@ -48,7 +57,7 @@ export function storeTags(pool: PoolState, session: Session, index: AttributeInd
     if (attributes.termOf(record, KEY.container) !== 0) {
       refuse('bad-attribute', 'Cannot tag with ".container": an object is in that of its offer');
     }
-    checkRelations(pool, record);
+    checkRelations(pool, record, 'tag');
     if (record === 0 || !definitions.hasSchemas) return record;
     const tags = attributes.ofMap(definitions.schemas.coerceGiven(attributes.toMap(record)));
     attributes.free(record);
@@ -59,8 +68,11 @@ export function storeTags(pool: PoolState, session: Session, index: AttributeInd
   }
 }
 
-/** Relations that tags say must be names of objects. */
-function checkRelations({ attributes, terms, keys }: PoolState, record: number): void {
+/** Relations are to names of objects. */
+function checkRelations(pool: PoolState, record: number, what: 'tag' | 'offer'): void {
+  const { attributes, terms, keys } = pool;
+  // No relation was ever said: most pools know none.
+  if (!RELATION_KEYS.some((key) => terms.hasKey(key))) return;
   for (let place = 0; place < attributes.count(record); place++) {
     const term = attributes.termAt(record, place);
     const key = terms.keyOf(term);
@@ -69,6 +81,6 @@ function checkRelations({ attributes, terms, keys }: PoolState, record: number):
     const names: readonly Value[] = Array.isArray(value) ? value : [value];
     if (names.every((name) => typeof name === 'string' && nameFault(name) === null)) continue;
     const why = 'it takes the name of an object, or a list of names';
-    refuse('bad-attribute', `Cannot tag with "${keys.name(key)}": ${why}`);
+    refuse('bad-attribute', `Cannot ${what} with "${keys.name(key)}": ${why}`);
   }
 }

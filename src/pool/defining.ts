@@ -2,7 +2,7 @@ import { refuse } from '../core/assert.js';
 import { counted } from '../core/counted.js';
 import type { Selector } from '../core/selector/ast.js';
 import { parseSelector } from '../core/selector/parser.js';
-import type { Value } from '../core/value.js';
+import { isMap, type Value } from '../core/value.js';
 import { DEFINITION, type Define, type DefinitionsRequest } from '../protocol/index.js';
 import { KEY, KEY_NAMES } from './attributes.js';
 import { kindOf, sizeOf, unknownDefinition } from './definitions.js';
@@ -19,6 +19,7 @@ export function define(pool: PoolState, { kind, name, definition }: Define): voi
   const { definitions, searching } = pool;
   if (definition !== null) {
     if (kind === DEFINITION.collection) checkSelector(pool, name, definition);
+    if (kind === DEFINITION.container) checkDefaults(pool, definition);
     const isDefinedAnew = kind === DEFINITION.collection && selectorIn(definition) !== null;
     // Objects in its list could not be taken out of a collection that a selector defines.
     if (isDefinedAnew && definitions.has(kind, name)) checkUnused(pool, kind, name);
@@ -44,11 +45,24 @@ function checkSelector(
   }
 }
 
+/**
+ * What a container gives its objects is as the schemas have it now: else all that is offered would
+ * be refused. A schema that comes later may still refuse it there.
+ */
+function checkDefaults({ definitions }: PoolState, definition: Value): void {
+  const attributes = fieldOf(definition, 'attributes');
+  if (!isMap(attributes)) return;
+  definitions.schemas.coerceGiven(attributes);
+}
+
 /** The selector by which a collection is to be defined; null for a list. */
 function selectorIn(definition: Value): string | null {
-  const isMap = definition !== null && typeof definition === 'object' && 'selector' in definition;
-  const selector = isMap ? definition['selector'] : null;
+  const selector = fieldOf(definition, 'selector');
   return typeof selector === 'string' ? selector : null;
+}
+
+function fieldOf(definition: Value, field: string): Value {
+  return isMap(definition) ? (definition[field] ?? null) : null;
 }
 
 function checkUnused(pool: PoolState, kind: number, name: string): void {

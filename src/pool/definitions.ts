@@ -8,7 +8,7 @@ import { Schemas } from '../core/schema/schemas.js';
 import { parseSelector } from '../core/selector/parser.js';
 import type { StateReader, StateWriter } from '../core/state-codec.js';
 import { utf8Length } from '../core/utf8.js';
-import type { Value, ValueMap } from '../core/value.js';
+import { isMap, type Value, type ValueMap } from '../core/value.js';
 import { writeMap } from '../core/value-codec.js';
 import { DEFINITION } from '../protocol/index.js';
 import { KEY_NAMES } from './attributes.js';
@@ -233,11 +233,8 @@ export function sizeOf(map: ValueMap): number {
 }
 
 function mapOf(value: Value, what: string): ValueMap {
-  const isMap =
-    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === null;
-  const isPlain = isMap || Object.getPrototypeOf(value ?? 0) === Object.prototype;
-  if (!isPlain) refuse('bad-argument', `Cannot define ${what}: it is no map`);
-  return value as ValueMap;
+  if (!isMap(value)) refuse('bad-argument', `Cannot define ${what}: it is no map`);
+  return value;
 }
 
 function checkFields(name: string, map: ValueMap, known: readonly string[]): void {

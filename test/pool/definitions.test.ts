@@ -236,7 +236,14 @@ const NO_NAMES: readonly Value[] = ['', 'a\0', 'n'.repeat(1_001), 5, ['a']];
 
 test('relations are said by what can be a name, and by nothing else', () => {
   const member = new Harness().member('a');
-  member.offer('x', 'x', { keep: true, attributes: { '.derived-from': [5] } });
+  member.offer('x', 'x', { keep: true });
+  const said = member.declare('said', { attributes: { '.derived-from': [5] } });
+  assert.match(
+    said.offer('x').fails('bad-attribute').message,
+    /^Cannot offer with ".derived-from"/,
+  );
+  said.set({ attributes: { '.derived-from': ['x'] } }).ok();
+  said.offer('x').ok();
   for (const key of ['.derived-from', '.part-of', '.supersedes', '.depends-on']) {
     for (const value of NO_NAMES) {
       member.gather('true', key, value).fails('bad-name');
@@ -247,9 +254,6 @@ test('relations are said by what can be a name, and by nothing else', () => {
     member.tag('x', { [key]: { a: 1 } }).fails('bad-attribute');
   }
   assert.deepEqual(member.stat('x').value()['tags'], {});
-  // What an offer said is taken out by its value, whatever it is.
-  member.gather('true', '.derived-from', 5, { removes: true }).value();
-  assert.deepEqual(member.stat('x').value()['tags'], { '.derived-from': [] });
   member.tag('x', { '.derived-from': 'a', '.part-of': ['b', '海'], '.supersedes': [] }).ok();
 });
 
@@ -267,6 +271,22 @@ test('what others depend on is not deleted, unless it is forced', () => {
   member.offer('other', '', { keep: true });
   member.delete('other').fails('object-depended-on');
   member.delete('other', true).ok();
+});
+
+test('what a container gives its objects is as the schemas have it', () => {
+  const pool = new Harness();
+  const member = pool.member('a');
+  member.define('schema', 'fields', FIELDS).ok();
+  const attributes = { param: 't', step: -1 };
+  const { fields } = member.define('container', 'run', { attributes }).fails('schema-mismatch');
+  assert.equal(fields['key'], 'step');
+  assert.deepEqual(member.definitions('container').value(), []);
+  member.define('container', 'run', { attributes: { step: '6' } }).ok();
+  member.offer('x', '', { attributes: { '.container': 'run', param: 't' } });
+  assert.equal((attributesOf(member, 'x') as { step: Value }).step, 6);
+  member.define('container', 'links', { attributes: { '.part-of': [5] } }).ok();
+  const linked = member.declare('y', { attributes: { '.container': 'links', param: 't' } });
+  linked.offer('').fails('bad-attribute');
 });
 
 test('definitions are part of the state', () => {

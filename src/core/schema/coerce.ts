@@ -1,7 +1,7 @@
 import { refuse } from '../assert.js';
 import { LIMITS } from '../limits.js';
 import { encodeUtf8 } from '../utf8.js';
-import { Float, Timestamp, type Value, type ValueMap } from '../value.js';
+import { Float, isMap, Timestamp, type Value } from '../value.js';
 import { asDay, asFlag, asFloat, asInteger, asMoment, asNumber, asText } from './scalars.js';
 import type { AttributeType, EnumOption, TextTests } from './types.js';
 
@@ -69,12 +69,6 @@ function optionOf(options: readonly EnumOption[], value: Value): EnumOption | un
     options.find((option) => isSame(option, value)) ??
     options.find((option) => isSame(option, asTypeOf(option, value)))
   );
-}
-
-function isMap(value: Value): value is ValueMap {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  const prototype: unknown = isObject ? Object.getPrototypeOf(value) : undefined;
-  return isObject && (prototype === null || prototype === Object.prototype);
 }
 
 /**

@@ -3,7 +3,7 @@ import type { ErrorFields } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { didYouMean } from '../suggest.js';
 import { utf8Length } from '../utf8.js';
-import type { Value, ValueMap } from '../value.js';
+import { isMap, type Value, type ValueMap } from '../value.js';
 import { coerceValue } from './coerce.js';
 import { readType } from './read-type.js';
 import { shown } from './shown.js';
@@ -55,12 +55,6 @@ const POLICIES: readonly string[] = ['reject', 'keep', 'drop'] satisfies Unknown
 
 const isPolicy = (value: Value): value is UnknownPolicy =>
   typeof value === 'string' && POLICIES.includes(value);
-
-function isMap(value: Value | undefined): value is ValueMap {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype;
-}
 
 /** A value of the map's own, null without one. */
 const fieldOf = (map: ValueMap, name: string): Value =>
