@@ -90,6 +90,8 @@ function textOfTold(told: Told): string {
       const end = why === null ? 'is a file that was adopted' : `not adopted: ${formatValue(why)}`;
       return `${slabText(fields)} ${end}`;
     }
+    case 'transferred':
+      return `transfer ${formatValue(fields['transfer'])} of an open object is done`;
     case 'drain':
       return `the pool is to end: all have ${formatDuration(numberOf(fields['graceMs']))} to finish`;
     case 'restart':

@@ -43,6 +43,7 @@ export const ERROR_CODES = {
   'wrong-state': false,
   'already-offered': false,
   'part-overlap': false,
+  'lock-conflict': true,
   'parts-missing': false,
   'lossy-conversion': false,
   'object-mismatch': false,

@@ -56,6 +56,12 @@ export const LIMITS = {
   partsRunsMax: 1_048_576,
   /** Runs of one set that lie within one another: each is compared with each. */
   regionWovenRunsMax: 1_024,
+  /** Regions that one request writes to an open object, or reads from it. */
+  transferRegionsMax: 65_536,
+  /** Transfers of open objects that are under way, or wait for a commit. */
+  openTransfersMax: 65_536,
+  /** Locks of one open object, held and waited for: one that is asked for is compared with all. */
+  locksMax: 4_096,
   objectsMax: 0x7fff_fff0,
   waitsMax: 4_194_304,
   /** Lifetimes of kept objects that run. */

@@ -294,6 +294,8 @@ function fieldsOf(entry: Extract<Entry, { kind: ShellKind }>): ValueMap {
         bytes: entry.size,
         why: entry.failure?.message ?? null,
       };
+    case 'transferred':
+      return { transfer: entry.transfer };
     case 'drain':
       return { graceMs: entry.graceMs };
     case 'restart':

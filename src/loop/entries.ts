@@ -46,6 +46,7 @@ const KIND = {
   restart: 9,
   tick: 10,
   turnEnded: 11,
+  transferred: 12,
 } as const;
 
 /** Of one that says a number of a session. */
@@ -117,6 +118,10 @@ export function writeShellInput(w: Writer, input: ShellInput): void {
       break;
     case 'restart':
       writeRestart(w, input);
+      break;
+    case 'transferred':
+      w.u8(KIND.transferred);
+      w.u64(input.transfer);
       break;
     case 'tick':
       w.u8(KIND.tick);
@@ -200,6 +205,8 @@ export function readEntry(r: Reader): Entry {
       return { kind: 'drain', graceMs: r.f64() };
     case KIND.restart:
       return readRestart(r);
+    case KIND.transferred:
+      return { kind: 'transferred', transfer: r.u64() };
     case KIND.tick:
       return { kind: 'tick' };
     default:

@@ -50,6 +50,7 @@ import {
   WANT,
 } from '../protocol/index.js';
 import type { ToldNames } from './told-names.js';
+import { tellOfRegions } from './told-open.js';
 
 /** A request in words. */
 export interface RequestTold {
@@ -142,8 +143,14 @@ function partsOf(r: Reader, code: number, names: ToldNames, message: Decoder): P
       names.dispose(handle);
       return parts;
     }
-    default:
-      return partsOfMember(r, code, names, message);
+    default: {
+      const told = tellOfRegions(r, code, message);
+      if (told === null) return partsOfMember(r, code, names, message);
+      const { handle, fields, closes } = told;
+      const parts = { ...ofHandle(names, handle), fields };
+      if (closes) names.dispose(handle);
+      return parts;
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  Commit,
   Count,
   Declare,
   Delete,
@@ -11,8 +12,10 @@ import {
   Lease,
   Leave,
   Lineage,
+  Lock,
   Messages,
   Offer,
+  Open,
   PromiseFields,
   Query,
   RegionFields,
@@ -24,7 +27,9 @@ import {
   Stop,
   Tag,
   TagSelected,
+  Transfer,
   Unkeep,
+  Unlock,
   Withdraw,
 } from '../protocol/index.js';
 
@@ -40,6 +45,11 @@ export class Decoder {
   readonly set = new SetFields();
   readonly offer = new Offer();
   readonly region = new RegionFields();
+  readonly open = new Open();
+  readonly transfer = new Transfer();
+  readonly commit = new Commit();
+  readonly lock = new Lock();
+  readonly unlock = new Unlock();
   readonly withdraw = new Withdraw();
   readonly require = new Require();
   readonly demand = new Demand();

@@ -15,7 +15,7 @@ export function mismatchOf(
   pool: PoolState,
   handle: number,
   version: number,
-  act: 'require' | 'offer a part of' = 'require',
+  act: 'require' | 'offer a part of' | 'open' = 'require',
 ): AttaccaError | null {
   const error = expectationMismatch(pool, handle, version, act);
   return error ?? (act === 'require' ? regionMismatch(pool, handle, version) : null);

@@ -2,6 +2,7 @@ import { LIMITS } from '../core/limits.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
 import { holders, membersOf } from './holders.js';
+import { addLockEdges, addLockWaits, lockRows } from './lock-waits.js';
 import { levelOf, nameOfMember, readersOf } from './looking.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import { promisesOf, promisesOfName } from './promises.js';
@@ -25,6 +26,8 @@ export function explainObject(pool: PoolState, object: number): Value {
     if (waits.length < LIMITS.explainRowsMax)
       room.add(waits, requireRow(pool, object, handle, who));
   });
+  const open = pool.open.versions.get(current);
+  if (open !== undefined) addLockWaits(pool, open, waits, room);
   const promises = promiseRows(pool, promisesOf(pool, object), room);
   return {
     name: objectName(pool, object),
@@ -42,6 +45,7 @@ export function explainObject(pool: PoolState, object: number): Value {
     promises,
     readers: someOf(readersOf(pool, object)),
     withdrawn: withdrawnVersions(pool, object),
+    ...(open === undefined ? {} : { locks: lockRows(pool, open, room) }),
   };
 }
 
@@ -119,6 +123,7 @@ export function explainWaits(pool: PoolState): Value {
       }
     });
   }
+  for (const open of pool.open.versions.values()) addLockWaits(pool, open, waits, room);
   for (const each of pool.leaseWaits.slice(0, LIMITS.explainRowsMax)) {
     const row = {
       members: membersOf(each.session),
@@ -197,6 +202,7 @@ function waitEdges(pool: PoolState): Map<string, { to: string; object: string }[
       edges.set(member.name, list);
     });
   }
+  addLockEdges(pool, edges);
   return edges;
 }
 

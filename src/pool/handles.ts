@@ -13,6 +13,7 @@ import {
   objectName,
   setHandleState,
 } from './objects.js';
+import { leaveOpen } from './opening.js';
 import { isInParts, leaveParts } from './parts.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, VERSION, VERSION_FLAG } from './rows.js';
 import type { Member, Session } from './sessions.js';
@@ -29,6 +30,8 @@ const STATE_NAMES = [
   'demanded',
   'retracted',
   'failed',
+  'opening',
+  'opened',
 ] as const;
 
 export function stateName(pool: PoolState, handle: number): string {
@@ -138,16 +141,20 @@ export function endReaderLease(pool: PoolState, handle: number): void {
 export function dispose(pool: PoolState, handle: number): void {
   const { handles, versions } = pool;
   const state = handleState(pool, handle);
-  if (state === HANDLE_STATE.required) wrongState(pool, handle, 'dispose');
+  if (state === HANDLE_STATE.required || state === HANDLE_STATE.opening) {
+    wrongState(pool, handle, 'dispose');
+  }
   if (state === HANDLE_STATE.offered) {
     const version = handles.get(handle, HANDLE.version);
     if (!versionHas(pool, version, VERSION_FLAG.scopePool)) wrongState(pool, handle, 'dispose');
+    leaveOpen(pool, handle, true);
     if (isInParts(pool, version)) leaveParts(pool, handle);
     else {
       versions.set(version, VERSION.provider, 0);
       handles.set(handle, HANDLE.version, 0);
     }
   }
+  if (state === HANDLE_STATE.opened) leaveOpen(pool, handle, true);
   endReaderLease(pool, handle);
   dropHandle(pool, handle);
 }

@@ -55,6 +55,8 @@ export type Input =
       /** Why not, if the file could not be adopted. */
       readonly failure: { readonly code: ErrorCode; readonly message: string } | null;
     }
+  /** A transfer of an open object is done. */
+  | { readonly kind: 'transferred'; readonly transfer: number }
   /** End in order: who is in may finish and leave, and is told how long that may take. */
   | { readonly kind: 'drain'; readonly graceMs: number }
   | { readonly kind: 'tick' };

@@ -3,6 +3,7 @@ import { assert } from '../core/assert.js';
 import { FoundBy } from './found-by.js';
 import { isObject } from './looking.js';
 import { forEachHandle, handleState, objectName } from './objects.js';
+import { checkOpen } from './open-check.js';
 import { bindable, isInParts } from './parts.js';
 import { checkParts, checkWanted, offersInParts } from './parts-check.js';
 import { checkProvenance } from './provenance-check.js';
@@ -48,6 +49,10 @@ export function checkInvariants(pool: PoolState): void {
     sums.objects++;
     checkObject(pool, object, sums, blocks);
   }
+  const open = checkOpen(pool, blocks);
+  sums.inline += open.inline;
+  sums.arena += open.arena;
+  for (const { wait, handle } of open.waits) checkWait(pool, sums, wait, WAIT_KIND.lock, handle);
   assert(sums.objects === pool.objects.used, 'every object has something that hangs on it');
   assert(sums.objects === pool.directory.used, 'every object is in the directory');
   assert(sums.handles === pool.handles.used, 'every handle hangs on an object');
@@ -119,7 +124,8 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
     const leased = (handles.get(handle, HANDLE.state) & HANDLE_FLAG.leased) !== 0;
     count(sums.spaces, handles.get(handle, HANDLE.space));
     sums.found.addRecord(handles.get(handle, HANDLE.attributes));
-    checkWait(pool, sums, handles.get(handle, HANDLE.wait), WAIT_KIND.demand, handle);
+    const waitKind = state === HANDLE_STATE.opening ? WAIT_KIND.open : WAIT_KIND.demand;
+    checkWait(pool, sums, handles.get(handle, HANDLE.wait), waitKind, handle);
     if (state === HANDLE_STATE.failed) {
       sums.failed++;
       assert(pool.failures.has(handle), `${name}: what has failed says why`);
@@ -129,7 +135,7 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
       count(requires, version);
       const waits = handles.get(handle, HANDLE.wait) !== 0;
       assert(!waits || !isReady(pool, handle), `${name}: what is there does not wait`);
-    } else {
+    } else if (state !== HANDLE_STATE.opening) {
       assert(handles.get(handle, HANDLE.wait) === 0, `${name}: only an open require waits`);
     }
     if (state === HANDLE_STATE.offered) {
@@ -179,7 +185,8 @@ function checkVersion(
   assert(readers === owed.leases, `${name}: I4 leases equal holders`);
   const isOffered = (flags & VERSION_FLAG.offered) !== 0;
   assert(isOffered === isCurrent, `${name}: one version is offered at most`);
-  assert(isOffered || bound + readers > 0, `${name}: a withdrawn version is owed to somebody`);
+  const moving = versions.get(version, VERSION.moving);
+  assert(isOffered || bound + readers + moving > 0, `${name}: what is withdrawn is owed`);
   const bytes = versions.get(version, VERSION.bytes);
   count(sums.spaces, versions.get(version, VERSION.space));
   sums.found.addRecord(versions.get(version, VERSION.attributes));

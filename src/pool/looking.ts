@@ -3,7 +3,7 @@ import { LIMITS } from '../core/limits.js';
 import { spaceAt } from '../core/space.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import { Timestamp, type Value } from '../core/value.js';
-import { DURABILITIES } from '../protocol/index.js';
+import { CONSISTENCIES, DURABILITIES } from '../protocol/index.js';
 import { stateName } from './handles.js';
 import { leaseBytesMax } from './memory.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
@@ -62,6 +62,11 @@ export function stat(pool: PoolState, object: number): { [key: string]: Value } 
   fields['level'] = levelOf(pool, current);
   fields['time'] = timeOf(pool, current);
   fields['durability'] = DURABILITIES[durabilityOfVersion(pool, current)] ?? 'process';
+  const open = pool.open.versions.get(current);
+  if (open !== undefined) {
+    fields['consistency'] = CONSISTENCIES[open.consistency] ?? 'posix';
+    fields['locks'] = open.locks.size;
+  }
   if (isInParts(pool, current)) {
     fields['parts'] = partsOf(pool, current);
     fields['missing'] = missingOf(pool, current);
@@ -73,6 +78,7 @@ export function stat(pool: PoolState, object: number): { [key: string]: Value } 
 export function stateOf(pool: PoolState, object: number): string {
   const { objects } = pool;
   const current = objects.get(object, OBJECT.current);
+  if (current !== 0 && versionHas(pool, current, VERSION_FLAG.open)) return 'open';
   if (current !== 0) return missingOf(pool, current) > 0 ? 'partial' : 'offered';
   return objects.get(object, OBJECT.unbound) > 0 ? 'required' : 'declared';
 }

@@ -10,6 +10,7 @@ import { Indices } from './indices.js';
 import type { Input } from './input.js';
 import { dropLeaseWaitsOf, freeLeasesOf } from './memory.js';
 import { dropHandle, handleState, objectName } from './objects.js';
+import { leaveOpen } from './opening.js';
 import { isInParts, leaveParts, withdrawParts } from './parts.js';
 import { endPromisesOf } from './promising.js';
 import { abandonRequire, cancelDemand } from './require.js';
@@ -150,6 +151,7 @@ function removeMember(
       if (how === 'left') cancelDemand(pool, handle);
       abandonRequire(pool, handle);
     }
+    leaveOpen(pool, handle, how === 'left');
     if (state === HANDLE_STATE.offered) {
       const version = handles.get(handle, HANDLE.version);
       if (versionHas(pool, version, VERSION_FLAG.scopePool)) {

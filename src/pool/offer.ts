@@ -49,6 +49,13 @@ import { countMissing, isReady, readWhole, takeFromMissing } from './wanted.js';
  * that waited for it are bound, and demands that wait on them are answered.
  */
 export function offer(pool: PoolState, session: Session, message: Offer): void {
+  const version = publish(pool, session, message);
+  const object = pool.versions.get(version, VERSION.object);
+  if (pool.objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
+}
+
+/** Begins a version that one handle has all of; nobody hears of it yet. */
+export function publish(pool: PoolState, session: Session, message: Offer): number {
   const { handles, objects, versions } = pool;
   const handle = handleOf(session, message.handle);
   const state = handleState(pool, handle);
@@ -97,7 +104,7 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
   member.bytesOffered += message.size;
   showVersion(pool, object, version);
   if (lifetime > 0) beginLifetime(pool, version, message, lifetime);
-  if (objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
+  return version;
 }
 
 /** The version that becomes the one that is offered, as a handle says it is. */
@@ -129,7 +136,7 @@ function beginVersion(
   return version;
 }
 
-function addVersionFlag({ versions }: PoolState, version: number, flag: number): void {
+export function addVersionFlag({ versions }: PoolState, version: number, flag: number): void {
   versions.set(version, VERSION.flags, versions.get(version, VERSION.flags) | flag);
 }
 
@@ -302,7 +309,8 @@ function alreadyOffered(pool: PoolState, object: number): never {
     pool.members.get(provider)?.name ?? pool.departed.get(provider)?.name ?? 'a member that left';
   const name = objectName(pool, object);
   const version = pool.versions.get(current, VERSION.number);
-  refuse('already-offered', `Cannot offer "${name}": version ${version} is offered by ${by}`, {
+  const how = versionHas(pool, current, VERSION_FLAG.open) ? 'held open' : 'offered';
+  refuse('already-offered', `Cannot offer "${name}": version ${version} is ${how} by ${by}`, {
     name,
     version,
     member: by,
@@ -332,7 +340,12 @@ function spaceOfOffer(pool: PoolState, handle: number, message: Offer): number {
 }
 
 /** Takes the payload over: an arena record, a block that is still a lease, or nothing. */
-function takeBytes(pool: PoolState, session: Session, object: number, message: Offer): number {
+export function takeBytes(
+  pool: PoolState,
+  session: Session,
+  object: number,
+  message: Pick<Offer, 'source' | 'size' | 'slab' | 'offset' | 'payloadStart' | 'payloadEnd'>,
+): number {
   if (message.source === SOURCE.inline) {
     if (message.size > LIMITS.inlineBytesMax) {
       refuse('inline-too-large', `Cannot offer ${message.size} bytes within a message`, {
@@ -364,7 +377,7 @@ function takeBytes(pool: PoolState, session: Session, object: number, message: O
 }
 
 /** Binds the requires that waited for this version, or fails those that expect something else. */
-function bindWaiting(pool: PoolState, object: number, version: number): void {
+export function bindWaiting(pool: PoolState, object: number, version: number): void {
   const { handles, versions } = pool;
   forEachHandle(pool, object, (handle) => {
     if (handleState(pool, handle) !== HANDLE_STATE.required) return;

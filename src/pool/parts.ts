@@ -74,12 +74,12 @@ export function missingOf({ versions, partitions }: PoolState, version: number):
 }
 
 /**
- * The version to which a require of the object binds: the one that is offered, but not one of which
- * a part is withdrawn already. 0: the next.
+ * The version to which a require of the object binds: the one that is offered, but not one that is
+ * open, or of which a part is withdrawn already. 0: the next, or this one when it is sealed.
  */
 export function bindable(pool: PoolState, object: number): number {
   const current = pool.objects.get(object, OBJECT.current);
-  if (current === 0) return 0;
+  if (current === 0 || versionHas(pool, current, VERSION_FLAG.open)) return 0;
   const partition = pool.versions.get(current, VERSION.partition);
   const isClosing = partition !== 0 && pool.partitions.get(partition, PARTITION.closing) === 1;
   return isClosing ? 0 : current;

@@ -9,7 +9,8 @@ import { failRequire } from './require.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, VERSION, VERSION_FLAG } from './rows.js';
 import { dropSlab } from './slabs.js';
 import type { PoolState } from './state.js';
-import { versionHas, withdrawVersion } from './versions.js';
+import { loseMoving, moveAgain } from './transferring.js';
+import { freeIfOwedToNobody, versionHas, withdrawVersion } from './versions.js';
 
 /**
  * Another manager goes on with the pool, perhaps after a stop, and with other options. What lay in
@@ -35,6 +36,7 @@ export function restart(pool: PoolState, input: Extract<Input, { kind: 'restart'
     if (pool.extents.slabs.has(slab)) dropSlab(pool, slab);
   }
   if (versions > 0) pool.effects.push({ kind: 'lost', versions, bytes });
+  moveAgain(pool);
   pool.leasesDue = pool.leaseWaits.length > 0;
 }
 
@@ -83,5 +85,7 @@ function loseVersion(pool: PoolState, version: number): void {
     if (handleState(pool, handle) === HANDLE_STATE.required) failRequire(pool, handle, error);
     else if (hasFlag(pool, handle, HANDLE_FLAG.leased)) endReaderLease(pool, handle);
   }
+  loseMoving(pool, version, error);
   if (isOffered) withdrawVersion(pool, version);
+  else freeIfOwedToNobody(pool, version);
 }

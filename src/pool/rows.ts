@@ -59,7 +59,8 @@ export const HANDLE = {
 /**
  * ```
  * declared -> sealed -> offered -> withdrawn
- *                   \-> required -> demanded | retracted | failed
+ *                   |-> required -> demanded | retracted | failed
+ *                   \-> opening -> opened
  * ```
  *
  * The order says who may provide: those up to withdrawn.
@@ -73,6 +74,9 @@ export const HANDLE_STATE = {
   demanded: 6,
   retracted: 7,
   failed: 8,
+  /** It waits for the object to be created. */
+  opening: 9,
+  opened: 10,
 } as const;
 
 export const HANDLE_STATE_MASK = 0xff;
@@ -120,7 +124,9 @@ export const VERSION = {
   entity: 18,
   /** Its parts: a row of PARTITION; 0: it is offered whole. */
   partition: 19,
-  width: 20,
+  /** Transfers of an open version, held and under way: its bytes stay until they are done. */
+  moving: 20,
+  width: 21,
 } as const;
 
 export const VERSION_FLAG = {
@@ -130,6 +136,8 @@ export const VERSION_FLAG = {
   slice: 0x8,
   /** It has, or had, an entity. */
   noted: 0x10,
+  /** Members write to it: it is not sealed yet, and no require is bound to it. */
+  open: 0x20,
 } as const;
 
 /** A version that is offered in parts. */
@@ -200,4 +208,8 @@ export const WAIT_KIND = {
   lease: 2,
   lifetime: 3,
   grace: 4,
+  /** Of an object that is to be opened, and is not created yet: the subject is the handle. */
+  open: 5,
+  /** Of a lock of a region: the subject is the handle. */
+  lock: 6,
 } as const;

@@ -5,6 +5,7 @@ import { checkSaved, type StateReader, type StateWriter } from '../core/state-co
 import { addMember } from './members.js';
 import { addLeaseWait } from './memory.js';
 import { addPromise, matcherOf } from './promises.js';
+import { restoreOpen, saveOpen } from './save-open.js';
 import { type Member, type PromiseRow, Session } from './sessions.js';
 import { type LeaseWait, type PoolOptions, PoolState } from './state.js';
 
@@ -45,6 +46,7 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   savePromises(pool, w);
   saveFailures(pool, w);
   saveMemory(pool, w);
+  saveOpen(pool, w);
 }
 
 /** The pool that was saved. What was written by no pool ends in `journal-damaged`. */
@@ -75,6 +77,7 @@ export function restorePool(r: StateReader): PoolState {
   restorePromises(pool, r);
   restoreFailures(pool, r);
   restoreMemory(pool, r);
+  restoreOpen(pool, r);
   return pool;
 }
 

@@ -8,6 +8,7 @@ import { Terms } from '../catalog/terms.js';
 import { Reader, Writer } from '../core/bytes.js';
 import type { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
+import type { Space } from '../core/space.js';
 import type { ValueMap } from '../core/value.js';
 import { Attributes, Keys } from './attributes.js';
 import { Decoder } from './decoder.js';
@@ -15,6 +16,7 @@ import { Definitions } from './definitions.js';
 import { Depended } from './depended.js';
 import type { Indices } from './indices.js';
 import { NameKey } from './name-key.js';
+import { OpenState } from './open-state.js';
 import { Provenance } from './provenance.js';
 import { Regions } from './regions.js';
 import { HANDLE, OBJECT, PART, PARTITION, VERSION, WANTED } from './rows.js';
@@ -67,12 +69,41 @@ export type Effect =
       readonly offset: number;
       readonly size: number;
     }
+  /** Bytes are to be moved to an open object, or from it; one after the other, as asked. */
+  | TransferEffect
   | { readonly kind: 'session-ended'; readonly session: number; readonly crashed: boolean }
   /** Slabs were gone when a manager took the pool over: so many versions went with them. */
   | { readonly kind: 'lost'; readonly versions: number; readonly bytes: number }
   /** Somebody asked for a name that this session holds: is its process still alive? */
   | { readonly kind: 'name-contested'; readonly session: number }
   | { readonly kind: 'stop' };
+
+/** Where bytes are: in a slab, or here. */
+type Place =
+  | { readonly slab: number; readonly offset: number; readonly size: number }
+  | { readonly bytes: Uint8Array };
+
+/** Regions whose bytes lie one behind the other. */
+export interface Lain {
+  /** What the bytes are: dtype, order, byte order. */
+  readonly as: Omit<Space, 'shape'>;
+  /** Encoded, each behind its size. */
+  readonly regions: Uint8Array;
+  readonly count: number;
+  readonly place: Place;
+}
+
+export interface TransferEffect {
+  readonly kind: 'transfer';
+  readonly transfer: number;
+  readonly isWrite: boolean;
+  /** The object, and where all of it lies. */
+  readonly space: Space;
+  readonly whole: { readonly slab: number; readonly offset: number; readonly size: number };
+  readonly payload: Lain;
+  /** Of a read: what its member has written and not committed, to be laid over, in order. */
+  readonly over: readonly Lain[];
+}
 
 /** A request for memory that waits; first come, first served. */
 export interface LeaseWait {
@@ -188,6 +219,8 @@ export class PoolState {
   readonly effects: Effect[] = [];
   readonly searching: Searching;
   readonly regions = new Regions(this.arena);
+  /** What members write to, and by what: beside the tables. */
+  readonly open = new OpenState();
   /** Objects whose version in parts may be over: looked at before the message ends. */
   readonly partitionsDue: number[] = [];
   /** The last answer to who holds the memory. */

@@ -50,11 +50,13 @@ import { facets } from './facets.js';
 import { declare, dispose, handleOf, memberOfSession, seal, set } from './handles.js';
 import type { Input, Turn } from './input.js';
 import { lineage } from './lineage.js';
+import { endLockRequest } from './locking.js';
 import { info, members, objectNamed, stat } from './looking.js';
 import { endSession, join, leave, openSession } from './members.js';
 import { cancelLease, giveBack, lease, leaseTimedOut, settleLeases } from './memory.js';
 import { isNewWork, refuseNewWork } from './new-work.js';
 import { durabilityOf, offer, offerPart, unkeep, withdraw } from './offer.js';
+import { endOpening, sealOpen, takesPart } from './opening.js';
 import { isReservedKey } from './own-keys.js';
 import { close, graceOver, promise } from './promising.js';
 import { count, query } from './querying.js';
@@ -66,8 +68,10 @@ import type { Session } from './sessions.js';
 import { slabFailed, slabReady } from './slabs.js';
 import { sort } from './sorting.js';
 import type { PoolState } from './state.js';
+import { applyToOpen } from './step-open.js';
 import { drain, stop } from './stopping.js';
 import { endTimer } from './timers.js';
+import { transferred } from './transferring.js';
 import { settleParts, withdrawVersion } from './versions.js';
 import { setRegion } from './wanted.js';
 
@@ -118,6 +122,9 @@ export function step(pool: PoolState, now: number, input: Input, turn = WHOLE_TU
     case 'adopted':
       adopted(pool, input);
       break;
+    case 'transferred':
+      transferred(pool, input.transfer);
+      break;
     case 'drain':
       drain(pool, input);
       break;
@@ -142,6 +149,8 @@ function expire(pool: PoolState): void {
     const kind = waits.rows.get(wait, WAIT.kind);
     if (kind === WAIT_KIND.demand) endDemand(pool, wait, 'deadline');
     else if (kind === WAIT_KIND.lease) leaseTimedOut(pool, wait);
+    else if (kind === WAIT_KIND.open) endOpening(pool, wait, 'deadline');
+    else if (kind === WAIT_KIND.lock) endLockRequest(pool, wait, 'deadline');
     else if (kind === WAIT_KIND.lifetime) {
       pool.versions.set(subject, VERSION.lifetime, 0);
       endTimer(pool, wait);
@@ -233,9 +242,15 @@ function apply(pool: PoolState, session: Session, request: number, code: number)
       readRegionFields(r, message.region);
       setRegion(pool, session, message.region);
       return true;
-    case MESSAGE.seal:
-      seal(pool, handleOf(session, readHandle(r)));
-      return true;
+    case MESSAGE.seal: {
+      const handle = handleOf(session, readHandle(r));
+      if (!takesPart(pool, handle)) {
+        seal(pool, handle);
+        return true;
+      }
+      sealOpen(pool, session, request, handle);
+      return false;
+    }
     case MESSAGE.retract:
       retract(pool, handleOf(session, readHandle(r)));
       return true;
@@ -248,6 +263,9 @@ function apply(pool: PoolState, session: Session, request: number, code: number)
       giveBack(pool, session, message.return);
       return true;
     default:
+      if (code >= MESSAGE.create && code <= MESSAGE.unlock) {
+        return applyToOpen(pool, session, request, code);
+      }
       return applyRare(pool, session, request, code);
   }
 }
@@ -428,9 +446,9 @@ function applySelecting(pool: PoolState, session: Session, request: number, code
 function cancel(pool: PoolState, session: Session, request: number): void {
   const wait = pool.waits.find(session.id, request);
   if (wait === 0) return;
-  if (pool.waits.rows.get(wait, WAIT.kind) === WAIT_KIND.demand) {
-    endDemand(pool, wait, 'cancel');
-    return;
-  }
-  cancelLease(pool, wait);
+  const kind = pool.waits.rows.get(wait, WAIT.kind);
+  if (kind === WAIT_KIND.demand) endDemand(pool, wait, 'cancel');
+  else if (kind === WAIT_KIND.open) endOpening(pool, wait, 'cancel');
+  else if (kind === WAIT_KIND.lock) endLockRequest(pool, wait, 'cancel');
+  else cancelLease(pool, wait);
 }

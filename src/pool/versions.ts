@@ -4,6 +4,7 @@ import { failure } from './emit.js';
 import { hideVersion } from './indexing.js';
 import { freed } from './memory.js';
 import { forEachHandle, forgetIfUnused, handleState, objectName } from './objects.js';
+import { endOpen } from './opening.js';
 import { endParts, freeParts, mayGoOn, missingOf } from './parts.js';
 import { noteGone } from './provenance.js';
 import { failRequire } from './require.js';
@@ -25,6 +26,7 @@ export function withdrawVersion(pool: PoolState, version: number): void {
   const { versions, objects } = pool;
   const object = versions.get(version, VERSION.object);
   assert(objects.get(object, OBJECT.current) === version, 'the offered version is the current one');
+  if (versionHas(pool, version, VERSION_FLAG.open)) endOpen(pool, version);
   const isParted = versions.get(version, VERSION.partition) !== 0;
   if (isParted) failUnready(pool, version);
   hideVersion(pool, object, version);
@@ -93,7 +95,7 @@ export function settleParts(pool: PoolState): void {
   }
 }
 
-/** Frees a withdrawn version when no require is bound to it and no reader holds it. */
+/** Frees a withdrawn version when no require is bound to it and nobody reads or moves its bytes. */
 export function freeIfOwedToNobody(pool: PoolState, version: number): void {
   if (!isOwedToNobody(pool, version)) return;
   freeBytes(pool, version);
@@ -104,6 +106,7 @@ export function isOwedToNobody(pool: PoolState, version: number): boolean {
   const { versions } = pool;
   if (versions.get(version, VERSION.requires) > 0) return false;
   if (versions.get(version, VERSION.leases) > 0) return false;
+  if (versions.get(version, VERSION.moving) > 0) return false;
   return !versionHas(pool, version, VERSION_FLAG.offered);
 }
 

@@ -43,6 +43,13 @@ export const MESSAGE = {
   adopt: 0x22,
   offerPart: 0x23,
   region: 0x24,
+  create: 0x25,
+  open: 0x26,
+  writeRegions: 0x27,
+  readRegions: 0x28,
+  commit: 0x29,
+  lock: 0x2a,
+  unlock: 0x2b,
   define: 0x30,
   gather: 0x31,
   stat: 0x40,
@@ -64,6 +71,7 @@ export const MESSAGE = {
   grant: 0x85,
   value: 0x86,
   parts: 0x87,
+  opened: 0x88,
   reclaim: 0x91,
   notice: 0x92,
   slabGone: 0x93,
@@ -117,6 +125,13 @@ export const END = { unkeep: 0, delete: 1, deleteForced: 2 } as const;
 
 /** What DEFINE defines. */
 export const DEFINITION = { schema: 0, container: 1, collection: 2 } as const;
+
+/** When what is written to an open object is visible to other members. */
+export const CONSISTENCY = { posix: 0, commit: 1, session: 2, eventual: 3 } as const;
+/** Their names, by code. */
+export const CONSISTENCIES = ['posix', 'commit', 'session', 'eventual'] as const;
+
+export const LOCK_MODE = { read: 0, write: 1 } as const;
 
 /** LEASE without a handle. */
 export const HANDLE_NONE = 0xffff_ffff;

@@ -15,6 +15,7 @@ export * from './names.js';
 export * from './notices.js';
 export * from './objects.js';
 export * from './offer.js';
+export * from './open.js';
 export * from './opening.js';
 export * from './parts.js';
 export * from './process-info.js';

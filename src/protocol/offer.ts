@@ -2,7 +2,10 @@ import type { Reader, Writer } from '../core/bytes.js';
 import { DURABILITY, MESSAGE, SCOPE, SOURCE } from './codes.js';
 import { endBody, readChoice, readZero, writeHeader } from './message.js';
 
-/** 0x13 OFFER, 0x23 OFFER_PART. Of the payload, only the fields of its source mean something. */
+/**
+ * 0x13 OFFER, 0x23 OFFER_PART, 0x25 CREATE. Of the payload, only the fields of its source mean
+ * something.
+ */
 export class Offer {
   handle = 0;
   scope = 0;
@@ -20,6 +23,8 @@ export class Offer {
   /** OFFER_PART: the encoded region. */
   regionStart = 0;
   regionEnd = 0;
+  /** CREATE: one of CONSISTENCY. */
+  consistency = 0;
 }
 
 /** Handle, four u8, lifetime. */

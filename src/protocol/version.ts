@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: 'c7fa494aea99767889906a5c1b68c5edbf7b088e13c29d43e76629136c2704b9',
+    vectors: '58c0a7369b1e055664b45f7968389802c6e62a4e7504061f8e88a9578d2a5dc2',
   },
 ];
 

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
+import type { TransferEffect } from '../pool/state.js';
 
 /** What the agent's thread is started with. */
 export interface AgentStart {
@@ -49,6 +50,7 @@ export type ToAgent =
       readonly session: number;
       readonly request: number;
     }
+  | TransferEffect
   /** Fill with 0xDB, then set and wake `done`: the asker stands still until then. */
   | { readonly kind: 'poison'; readonly ranges: readonly Range[]; readonly done: SharedArrayBuffer }
   /** The answer to an ask; `granted` may be wider than what was asked for. */
@@ -86,6 +88,7 @@ export type FromAgent =
       readonly request: number;
       readonly failure: Why | null;
     }
+  | { readonly kind: 'transferred'; readonly transfer: number }
   /** May a data connection carry this session? */
   | { readonly kind: 'ask-open'; readonly ask: number; readonly session: number }
   | {

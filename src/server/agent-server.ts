@@ -1,6 +1,7 @@
 import { unreachable } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import { type Access, tryLoadLibc } from '../levels/shm/index.js';
+import { transfer } from '../pool/transfer.js';
 import type { Accept, Hello } from '../protocol/index.js';
 import { type Link, type Listener, listen } from '../transport/index.js';
 import type { AgentStart, FromAgent, Range, ToAgent, Why } from './agent-messages.js';
@@ -82,6 +83,9 @@ export class AgentServer implements DataHost {
       case 'slab-gone':
       case 'adopt':
         this.#commands = this.#commands.then(() => this.#command(message));
+        break;
+      case 'transfer':
+        this.#commands = this.#commands.then(() => this.#transfer(message));
         break;
       case 'stop':
         this.#stop();
@@ -193,6 +197,12 @@ export class AgentServer implements DataHost {
     const { session, request, file } = message;
     const failure = await this.#store.adopt(slab, file, size).then(() => null, whyOf);
     this.#post({ kind: 'adopted', slab, size, session, request, failure });
+  }
+
+  /** Slabs that it names are there: the pool was told so, and in this order. */
+  #transfer(message: Extract<ToAgent, { kind: 'transfer' }>): void {
+    transfer(message, (range) => this.#store.bytesOf(range));
+    this.#post({ kind: 'transferred', transfer: message.transfer });
   }
 
   #poison(ranges: readonly Range[], done: SharedArrayBuffer): void {

@@ -22,7 +22,7 @@ interface AgentOptions {
   readonly crashed: (error: unknown) => void;
 }
 
-type SlabEffect = Extract<Effect, { kind: 'slab-wanted' | 'slab-gone' | 'adopt' }>;
+type AgentEffect = Extract<Effect, { kind: 'slab-wanted' | 'slab-gone' | 'adopt' | 'transfer' }>;
 
 const BAD_LEASE: Why = {
   code: 'bad-lease',
@@ -77,7 +77,7 @@ export class Agent {
     if (ranges.length > 0) this.#poison(ranges);
   }
 
-  perform(effect: SlabEffect): void {
+  perform(effect: AgentEffect): void {
     this.#post(effect);
   }
 
@@ -133,6 +133,7 @@ export class Agent {
         break;
       case 'slab-ready':
       case 'adopted':
+      case 'transferred':
         input(message);
         break;
       case 'ask-open':

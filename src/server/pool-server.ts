@@ -282,6 +282,7 @@ export class PoolServer {
       case 'slab-wanted':
       case 'slab-gone':
       case 'adopt':
+      case 'transfer':
         this.#agent?.perform(effect);
         break;
       case 'session-ended':

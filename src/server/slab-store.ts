@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { assert } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import {
   type Access,
@@ -174,6 +175,14 @@ export class SlabStore {
       release();
       throw error;
     }
+  }
+
+  /** The bytes of a range of a slab that is made here, which may be written to. */
+  bytesOf({ slab, offset, size }: Range): Uint8Array {
+    const found = this.#slabs.get(slab);
+    assert(found?.access === 'read-write' && found.bytes !== null, 'a slab of its own is mapped');
+    assert(offset + size <= found.size, 'a range lies in its slab');
+    return found.bytes.subarray(offset, offset + size);
   }
 
   poison(slab: number, offset: number, size: number): void {

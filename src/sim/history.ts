@@ -237,6 +237,7 @@ export class History {
         oracle.serve();
         return;
       case 'slab-failed':
+      case 'transferred':
       case 'tick':
         return;
       default:

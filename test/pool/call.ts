@@ -15,7 +15,8 @@ export type Answer =
   | Of<'bye'>
   | Of<'deliver'>
   | Of<'grant'>
-  | Of<'value'>;
+  | Of<'value'>
+  | Of<'opened'>;
 
 /** A slice of a slab. */
 export interface Slice {
@@ -80,6 +81,10 @@ export class Call {
   grant(): Slice {
     const { slab, offset, size } = this.#is('grant');
     return { slab, offset, size };
+  }
+
+  opened(): Of<'opened'> {
+    return this.#is('opened');
   }
 
   value(): { [key: string]: Value } {

@@ -5,6 +5,7 @@ import type { ValueMap } from '../../src/core/value.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
 import { checkInvariants } from '../../src/pool/invariants.js';
 import type { Effect, PoolOptions, PoolState } from '../../src/pool/state.js';
+import { transfer } from '../../src/pool/transfer.js';
 import {
   beginMessages,
   endFrame,
@@ -47,6 +48,8 @@ export interface HarnessOptions extends Partial<PoolOptions> {
 const CONTENTS_BYTES_MAX = 16 << 20;
 /** A batch beyond this takes more frames than one. */
 const FRAME_BYTES = 1 << 20;
+/** What an agent answers. */
+const ANSWERED: ReadonlySet<Effect['kind']> = new Set(['slab-wanted', 'adopt', 'transfer']);
 /** What freed bytes become: whoever reads them sees it. */
 const POISON = 0xdb;
 
@@ -143,6 +146,13 @@ export class Harness {
       this.#addSlab(effect.slab, effect.size);
       const { slab, size, session, request } = effect;
       this.loop.input({ kind: 'adopted', slab, size, session, request, failure: null });
+    } else if (effect.kind === 'transfer') {
+      transfer(effect, ({ slab, offset, size }) => {
+        const bytes = this.slabs.get(slab);
+        assert.ok(bytes !== undefined, 'a transfer is between slabs that are there');
+        return bytes.subarray(offset, offset + size);
+      });
+      this.loop.input({ kind: 'transferred', transfer: effect.transfer });
     }
   }
 
@@ -158,7 +168,7 @@ export class Harness {
 
   #perform(effect: Effect): void {
     this.effects.push(effect);
-    if (effect.kind === 'slab-wanted' || effect.kind === 'adopt') {
+    if (ANSWERED.has(effect.kind)) {
       if (this.#agent === 'prompt') this.answer(effect);
       else this.unanswered.push(effect);
     } else if (effect.kind === 'slab-gone') this.slabs.delete(effect.slab);
@@ -259,6 +269,7 @@ export class Client {
       case 'deliver':
       case 'grant':
       case 'value':
+      case 'opened':
         this.#answered(message.request, message);
         break;
       case 'parts': {

@@ -3,7 +3,8 @@ import { anyMap, anySpace, anyText, anyValue } from '../core/arbitraries.js';
 import { fc } from '../fast-check.js';
 import type { AnyFrame } from './any-frame.js';
 import { anyRegion } from './any-region.js';
-import type { AnyMessage, Payload } from './decode-any.js';
+import type { AnyMessage } from './decode-any.js';
+import type { Payload } from './decode-open.js';
 
 type ArbitraryOf<K extends string, T extends { kind: string }> = fc.Arbitrary<
   Extract<T, { kind: K }>
@@ -82,6 +83,19 @@ const range = fc.tuple(number, number).map(([one, other]) => ({
   last: Math.max(one, other),
 }));
 
+function anyTransfer<K extends 'writeRegions' | 'readRegions'>(
+  kind: K,
+): ArbitraryOf<K, AnyMessage> {
+  const fields = {
+    handle: u32,
+    as: anySpace,
+    lossy: u8(1),
+    regions: fc.array(anyRegion, { maxLength: 4 }),
+    payload: fc.oneof(fc.uint8Array({ maxLength: 64 }), slice),
+  };
+  return of(kind, fields as never) as ArbitraryOf<K, AnyMessage>;
+}
+
 const keyName = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 });
 
 /** Every message there is: one that is forgotten does not compile. */
@@ -118,6 +132,33 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
       return { ...fixed, source, region, payload };
     }),
   region: of('region', { handle: u32, region: anyRegion }),
+  create: of('create', {
+    handle: u32,
+    scope: u8(1),
+    consistency: u8(3),
+    lifetime: u32,
+    payload: slice,
+  }),
+  open: of('open', { handle: u32, deadline: u32 }),
+  opened: of('opened', {
+    request: number,
+    version: u32,
+    consistency: u8(3),
+    space: anySpace,
+    attributes: anyMap,
+  }),
+  writeRegions: anyTransfer('writeRegions'),
+  readRegions: anyTransfer('readRegions'),
+  commit: of('commit', { handle: u32, closes: u8(1) }),
+  lock: of('lock', {
+    handle: u32,
+    lock: u32,
+    mode: u8(1),
+    block: u8(1),
+    deadline: u32,
+    region: anyRegion,
+  }),
+  unlock: of('unlock', { handle: u32, lock: u32 }),
   parts: of('parts', {
     request: number,
     parts: fc.array(

@@ -3,7 +3,7 @@ import type { Reader } from '../../src/core/bytes.js';
 import { type SpaceExpectation, spaceAt } from '../../src/core/space.js';
 import { decodeUtf8 } from '../../src/core/utf8.js';
 import type { ValueMap } from '../../src/core/value.js';
-import { EXACT, readMap } from '../../src/core/value-codec.js';
+import { EXACT } from '../../src/core/value-codec.js';
 import {
   type Bye,
   type Fail,
@@ -79,11 +79,10 @@ import {
 import { PromiseFields, readClose, readPromise } from '../../src/protocol/promises.js';
 import { readSet, SetFields } from '../../src/protocol/set.js';
 import { type AnyRegion, regionAt } from './any-region.js';
+import { mapAt, OPEN_DECODERS, type OpenMessage, type Payload, payloadOf } from './decode-open.js';
 import { SELECTING_DECODERS, type SelectingMessage } from './decode-selecting.js';
 
 /** Where a payload is: nowhere, in the message, or in a slab. */
-export type Payload = null | Uint8Array | { slab: number; offset: number; size: number };
-
 /** One of those in PARTS. */
 export interface AnyPart {
   readonly region: AnyRegion;
@@ -133,6 +132,7 @@ export type AnyMessage =
       payload: Exclude<Payload, null>;
     }
   | { kind: 'region'; handle: number; region: AnyRegion }
+  | OpenMessage
   | { kind: 'parts'; request: number; parts: readonly AnyPart[] }
   | { kind: 'withdraw'; handle: number; deadline: number }
   | { kind: 'require'; handle: number; policy: number }
@@ -210,23 +210,6 @@ const handle =
 
 function nameOf(r: Reader, fields: { nameStart: number; nameEnd: number }): string {
   return decodeUtf8(r.bytes, fields.nameStart, fields.nameEnd);
-}
-
-function payloadOf(r: Reader, fields: Offer | Deliver | DeliveredPart): Payload {
-  if (fields.source === SOURCE.nothing) return null;
-  if (fields.source === SOURCE.inline) {
-    return r.bytes.slice(fields.payloadStart, fields.payloadEnd);
-  }
-  return { slab: fields.slab, offset: fields.offset, size: fields.size };
-}
-
-/** The map that a reader has checked and left at `start`. */
-function mapAt(r: Reader, start: number): ValueMap {
-  const { at } = r;
-  r.at = start;
-  const map = readMap(r, EXACT);
-  r.at = at;
-  return map;
 }
 
 function declareOf(fields: Declare, r: Reader): AnyMessage {
@@ -336,6 +319,7 @@ const DECODERS: Readonly<Record<MessageName, Decoder>> = {
   seal: handle('seal'),
   offer: filled(() => new Offer(), readOffer, offerOf),
   offerPart: filled(() => new Offer(), readOfferPart, offerPartOf),
+  ...OPEN_DECODERS,
   region: filled(
     () => new RegionFields(),
     readRegionFields,

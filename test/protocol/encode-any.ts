@@ -46,6 +46,31 @@ function writeOfferPart(w: Writer, message: Extract<AnyMessage, { kind: 'offerPa
   });
 }
 
+function writeTransfer(
+  w: Writer,
+  message: Extract<AnyMessage, { kind: 'writeRegions' | 'readRegions' }>,
+): void {
+  const { kind, payload } = message;
+  protocol.writeTransfer(w, protocol.MESSAGE[kind], {
+    handle: message.handle,
+    as: message.as,
+    lossy: message.lossy === 1,
+    regions: message.regions.map(regionFrom),
+    payload:
+      payload instanceof Uint8Array
+        ? { kind: 'inline', bytes: payload }
+        : { kind: 'slice', ...payload },
+  });
+}
+
+function writeOpened(w: Writer, message: Extract<AnyMessage, { kind: 'opened' }>): void {
+  const { request, version, consistency, space, attributes } = message;
+  const start = protocol.beginOpened(w, request, version, consistency);
+  writeSpace(w, space);
+  writeMap(w, attributes);
+  protocol.endOpened(w, start);
+}
+
 function writeParts(w: Writer, { request, parts }: Extract<AnyMessage, { kind: 'parts' }>): void {
   const start = protocol.beginParts(w, request);
   for (const { region, source, payload } of parts) {
@@ -74,6 +99,15 @@ const ENCODERS: { readonly [K in MessageName]: Encoder<K> } = {
   seal: (w, m) => protocol.writeSeal(w, m.handle),
   offer: writeOffer,
   offerPart: writeOfferPart,
+  create: (w, { payload, ...m }) => protocol.writeCreate(w, { ...m, slice: payload }),
+  open: (w, m) => protocol.writeOpen(w, m.handle, m.deadline),
+  opened: writeOpened,
+  writeRegions: writeTransfer,
+  readRegions: writeTransfer,
+  commit: (w, m) => protocol.writeCommit(w, m.handle, m.closes === 1),
+  lock: (w, { region, block, ...m }) =>
+    protocol.writeLock(w, { ...m, block: block === 1, region: regionFrom(region) }),
+  unlock: (w, m) => protocol.writeUnlock(w, m.handle, m.lock),
   region: (w, m) => protocol.writeRegionFields(w, m.handle, regionFrom(m.region)),
   parts: writeParts,
   withdraw: (w, m) => protocol.writeWithdraw(w, m.handle, m.deadline),

@@ -28,11 +28,11 @@ const MAP_FIELDS = new Set(['info', 'fields', 'granted', 'process', 'pool', 'def
 
 function fieldOf(kind: string, name: string, field: unknown): Json {
   if (name === 'messages') return (field as object[]).map((message) => fieldsOf(message));
-  if (name === 'parts' && Array.isArray(field)) {
+  if (name === 'regions' || (name === 'parts' && Array.isArray(field))) {
     return (field as object[]).map((part) => allOf('part', part));
   }
   if (name === 'value') return jsonOf(field as Value);
-  if (name === 'attributes' && kind !== 'deliver') {
+  if (name === 'attributes' && kind !== 'deliver' && kind !== 'opened') {
     return (field as [number, Value][]).map(([key, value]): Json => [key, jsonOf(value)]);
   }
   if (name === 'attributes' || (MAP_FIELDS.has(name) && typeof field === 'object')) {

@@ -164,6 +164,57 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
       region: { dimensions: 1, boxes: [[[[0, 1, 4]]], [[[8, 1, 4]]]], points: [] },
     },
   ],
+  [
+    'create',
+    {
+      kind: 'create',
+      handle: 1,
+      scope: 1,
+      consistency: 3,
+      lifetime: 60_000,
+      payload: { slab: 3, offset: 4_096, size: 65_536 },
+    },
+  ],
+  ['open', { kind: 'open', handle: 2, deadline: 1_000 }],
+  [
+    'write regions, inline, as they lie in the object',
+    {
+      kind: 'writeRegions',
+      handle: 2,
+      as: {},
+      lossy: 0,
+      regions: [
+        { dimensions: 1, boxes: [[[[0, 1, 4]]]], points: [] },
+        { dimensions: 1, boxes: [[[[8, 1, 4]]]], points: [] },
+      ],
+      payload: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+    },
+  ],
+  [
+    'read regions, as another dtype',
+    {
+      kind: 'readRegions',
+      handle: 2,
+      as: { dtype: 'float64', order: 'column', byteOrder: 'big' },
+      lossy: 1,
+      regions: [{ dimensions: 1, boxes: [[[[0, 1, 4]]]], points: [] }],
+      payload: { slab: 3, offset: 4_096, size: 32 },
+    },
+  ],
+  ['commit, and close', { kind: 'commit', handle: 2, closes: 1 }],
+  [
+    'lock, for writing, without waiting',
+    {
+      kind: 'lock',
+      handle: 2,
+      lock: 7,
+      mode: 1,
+      block: 0,
+      deadline: 0,
+      region: { dimensions: 1, boxes: [[[[0, 1, 4]]]], points: [] },
+    },
+  ],
+  ['unlock', { kind: 'unlock', handle: 2, lock: 7 }],
   ['withdraw', { kind: 'withdraw', handle: 1, deadline: 1_000 }],
   ['require', { kind: 'require', handle: 1, policy: 1 }],
   ['demand', { kind: 'demand', handle: 1, deadline: 0, mode: 0, policy: 0, want: 0 }],
@@ -217,6 +268,17 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
   ['welcome', { kind: 'welcome', request: 1, member: 3, name: 'océan[4]', granted: {} }],
   ['bye', { kind: 'bye', request: 9, names: ['a', 'b/ç'] }],
   ['bye, nothing withdrawn', { kind: 'bye', request: 9, names: [] }],
+  [
+    'opened',
+    {
+      kind: 'opened',
+      request: 12,
+      version: 1,
+      consistency: 1,
+      space: { dtype: 'float32', shape: [8], order: 'row', byteOrder: 'little' },
+      attributes: { level: 850 },
+    },
+  ],
   [
     'deliver, nothing',
     {

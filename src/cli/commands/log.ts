@@ -27,7 +27,7 @@ export const command = defineCommand({
     once. One that has no answer in that record waits; its answer has a line of its own. What a
     client and its pool say to each other about numbers alone is left out, but not with --json: there
     each line has record, ms, kind (request, answer, session-opened, session-gone, slab-ready,
-    slab-failed, adopted, drain, restart, tick), and where they apply session, members, request (its
+    slab-failed, adopted, transferred, drain, restart, tick), and where they apply session, members, request (its
     number), what (declare, offer, ...), object, asked (the record of the request that is answered),
     fields, outcome (ok, waits, or the code of an error) and answer.`,
   options: {

@@ -56,6 +56,7 @@ export function readRegion(r: Reader, shape: readonly (number | null)[]): Region
     read.push(shape.map((size) => readAxis(r, budget, size)));
   }
   const points = readSet(r, budget);
+  if (dimensions === 0 && !points.isEmpty) badRegion('a scalar has no points');
   const pieces = read.map((box) => Region.box(shape, box)).filter((piece) => !piece.isEmpty);
   if (!points.isEmpty) pieces.push(Region.points(shape, points));
   return together(shape, pieces);
