@@ -84,6 +84,11 @@ const CONSTRUCTORS: Readonly<Record<Dtype, Constructor>> = {
   complex128: Float64Array,
 };
 
+/** Whether a typed array is one over elements of a dtype. */
+export function isArrayOf(dtype: Dtype, data: ArrayBufferView): boolean {
+  return data.constructor === CONSTRUCTORS[dtype];
+}
+
 /** Bytes whose memory is no SharedArrayBuffer. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -71,6 +71,11 @@ export class Call<T> implements Waiter {
     return this.#left === 0;
   }
 
+  /** Whether all were answered, and none with a failure. */
+  get hasSucceeded(): boolean {
+    return this.#left === 0 && this.#failure === null;
+  }
+
   /** Called once, when the pool has answered: after an abandoned call too. */
   whenAnswered(then: () => void): void {
     this.#answered = then;

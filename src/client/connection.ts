@@ -282,7 +282,8 @@ export class Connection {
       case MESSAGE.bye:
       case MESSAGE.deliver:
       case MESSAGE.grant:
-      case MESSAGE.value: {
+      case MESSAGE.value:
+      case MESSAGE.opened: {
         const start = reader.at;
         const request = reader.u64();
         reader.at = start;

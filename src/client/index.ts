@@ -60,6 +60,10 @@ export type {
 } from './lineage.js';
 export type { DemandOptions, PoolObject } from './object.js';
 export type { OfferedMany } from './offered-many.js';
+export type { Consistency, OpenObject, RegionOptions } from './open/open-object.js';
+export type { CreateOptions, GatheringOptions } from './open/opening.js';
+export type { LockOptions, RegionLock } from './open/region-lock.js';
+export { RegionTransfer, type TransferStatus } from './open/region-transfer.js';
 export type {
   Attributes,
   ObjectOptions,

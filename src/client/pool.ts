@@ -9,6 +9,8 @@ import { Handle } from './handle.js';
 import { PoolObject } from './object.js';
 import type { OfferedMany } from './offered-many.js';
 import { encodeOffer, offerPayload, type Payload } from './offering.js';
+import type { OpenObject } from './open/open-object.js';
+import { type CreateOptions, createOpen, type GatheringOptions, openOpen } from './open/opening.js';
 import type { ObjectOptions, OfferOptions, RequireOptions, WaitOptions } from './options.js';
 import { makePromise, type PoolPromise, type Promised } from './pool-promise.js';
 import { PoolView } from './pool-view.js';
@@ -56,6 +58,35 @@ export class Pool extends PoolView {
     options: TypedObjectOptions<D> = {},
   ): PoolObject<D> {
     return new PoolObject<D>(this.#seat, name, options);
+  }
+
+  /**
+   * Creates an object that members write to by regions, until it is sealed. Its space must be
+   * known; its memory is leased and filled, and waits while the pool's is full.
+   *
+   * Errors: `already-offered`, `bad-space`, `too-large`, `memory-full` at the deadline.
+   *
+   * ```ts
+   * const space = { dtype: 'float64', shape: [1024, 1024] } as const;
+   * const field = await pool.create('field', { space, consistency: 'commit' });
+   * ```
+   */
+  async create<D extends Dtype = Dtype>(
+    name: string,
+    options: TypedObjectOptions<D> & CreateOptions & WaitOptions,
+  ): Promise<OpenObject<D>> {
+    return await createOpen<D>(this.#seat, name, options);
+  }
+
+  /**
+   * Takes part in an object that somebody has created, or waits until that. `wrong-state` when it
+   * is sealed, or was offered otherwise: it can be demanded then.
+   */
+  async open<D extends Dtype = Dtype>(
+    name: string,
+    options: TypedObjectOptions<D> & GatheringOptions & WaitOptions = {},
+  ): Promise<OpenObject<D>> {
+    return await openOpen<D>(this.#seat, name, options);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { Reader } from '../core/bytes.js';
 import { convertElements } from '../core/regions/convert.js';
-import { copyCommon, type Laid } from '../core/regions/copy.js';
+import { copyCommon, type Laid, stretchOf } from '../core/regions/copy.js';
 import { Region } from '../core/regions/region.js';
 import { readRegion } from '../core/regions/region-codec.js';
 import { DTYPES, type Space } from '../core/space.js';
@@ -30,7 +30,7 @@ export function transfer(effect: TransferEffect, bytesOf: BytesOf): void {
   };
   if (isWrite) {
     for (const piece of piecesOf(payload, space, bytesIn(payload, bytesOf))) {
-      copyCommon(converted(piece, payload.as, space), whole, itemSizeOf(space));
+      put(converted(piece, payload.as, space), whole, itemSizeOf(space));
     }
     return;
   }
@@ -40,6 +40,24 @@ export function transfer(effect: TransferEffect, bytesOf: BytesOf): void {
   );
   for (const piece of piecesOf(payload, space, target)) {
     read(piece, payload.as, space, [whole, ...layers.flat()]);
+  }
+}
+
+/** Copies a piece to where it lies; in one go where it lies in one piece. */
+function put(piece: Laid, whole: Laid, itemSize: number): void {
+  const place = piece.order === whole.order ? stretchOf(whole, piece.region, whole.order) : null;
+  if (place === null) copyCommon(piece, whole, itemSize);
+  else whole.bytes.set(piece.bytes, place * itemSize);
+}
+
+/** As {@link put}, from where it lies. */
+function get(piece: Laid, from: Laid, itemSize: number): void {
+  const covers = from.region.isWhole && piece.order === from.order;
+  const place = covers ? stretchOf(from, piece.region, from.order) : null;
+  if (place === null) copyCommon(from, piece, itemSize);
+  else {
+    const start = place * itemSize;
+    piece.bytes.set(from.bytes.subarray(start, start + piece.bytes.length));
   }
 }
 
@@ -88,7 +106,7 @@ function read(piece: Laid, as: Layout, space: Space, layers: readonly Laid[]): v
   const direct = isSame(as, space);
   const bytes = direct ? piece.bytes : new Uint8Array(piece.region.count * itemSizeOf(space));
   const target = { ...piece, bytes };
-  for (const layer of layers) copyCommon(layer, target, itemSizeOf(space));
+  for (const layer of layers) get(target, layer, itemSizeOf(space));
   if (direct) return;
   convertElements(
     { bytes, dtype: space.dtype, byteOrder: space.byteOrder },

@@ -1,6 +1,6 @@
 import { BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
 import { assert, refuse } from '../core/assert.js';
-import { Writer } from '../core/bytes.js';
+import { Reader, Writer } from '../core/bytes.js';
 import type { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import { isLossless } from '../core/regions/convert.js';
@@ -263,8 +263,9 @@ function check(
     refuse('lossy-conversion', `Cannot ${what} as ${as.dtype}: ${why}`, { from, to });
   }
   let elements = 0;
+  const reader = new Reader();
   forEachEncoded(bytes, { start, end, count }, (first, last) => {
-    elements += readWhole(bytes, first, last, space.shape).count;
+    elements += readWhole(bytes, first, last, space.shape, reader).count;
   });
   const wanted = elements * DTYPES[as.dtype].itemSize;
   if (wanted !== size) {

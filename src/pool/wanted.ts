@@ -41,6 +41,7 @@ export function readWhole(
   start: number,
   end: number,
   shape: readonly (number | null)[],
+  r = new Reader(),
 ): Region {
   if (end - start > LIMITS.regionBytesMax) {
     refuse(
@@ -48,7 +49,6 @@ export function readWhole(
       `Cannot use the region: it takes more than ${LIMITS.regionBytesMax} bytes`,
     );
   }
-  const r = new Reader();
   r.reset(bytes, start, end);
   const region = readRegion(r, shape);
   if (r.remaining > 0) refuse('bad-message', 'Cannot read a region: bytes are left over');

@@ -11,6 +11,7 @@ test('the names that the package exports', () => {
     'AttaccaError',
     'ERROR_CODES',
     'Float',
+    'RegionTransfer',
     'Schemas',
     'Timestamp',
     'coerceAttributes',

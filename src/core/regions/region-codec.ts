@@ -64,6 +64,8 @@ export function readRegion(r: Reader, shape: readonly (number | null)[]): Region
 
 /** Of pieces that have no element in common: else it is not as it was written. */
 function together(shape: readonly (number | null)[], pieces: readonly Region[]): Region {
+  const [only] = pieces;
+  if (only !== undefined && pieces.length === 1) return only;
   let all = Region.none(shape);
   for (const piece of pieces) {
     if (all.meets(piece)) badRegion('an element is in it twice');

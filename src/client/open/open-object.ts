@@ -1,0 +1,347 @@
+import { AttaccaError } from '../../core/errors.js';
+import { isLossless } from '../../core/regions/convert.js';
+import { copyCommon } from '../../core/regions/copy.js';
+import type { Region } from '../../core/regions/region.js';
+import { type RegionSelection, selectRegion } from '../../core/regions/selection.js';
+import { type ByteOrder, DTYPES, type Dtype, type Order, type Space } from '../../core/space.js';
+import { type CONSISTENCY, writeCommit, writeSeal, writeWithdraw } from '../../protocol/index.js';
+import {
+  type ArrayOf,
+  arrayOver,
+  type Bytes,
+  bytesOfView,
+  dtypeOfArray,
+  isArrayOf,
+} from '../arrays.js';
+import { wrongState } from '../errors.js';
+import type { Handle } from '../handle.js';
+import type { Attributes, WaitOptions } from '../options.js';
+import { unlessAborted } from '../waiting.js';
+import { type LockOptions, RegionLock } from './region-lock.js';
+import { type Layout, type QueueSizes, RegionQueue } from './region-queue.js';
+import { RegionTransfer } from './region-transfer.js';
+
+/** When what is written is visible to other members. */
+export type Consistency = keyof typeof CONSISTENCY;
+
+/** How the caller's array lies, where it is not as the object does. */
+export interface RegionOptions {
+  /** Left out: that of the array, of a read that of the object. */
+  readonly dtype?: Dtype | undefined;
+  readonly order?: Order | undefined;
+  readonly byteOrder?: ByteOrder | undefined;
+  /** Whether values may be lost by a conversion: else `lossy-conversion`. */
+  readonly lossy?: boolean | undefined;
+}
+
+/** What was opened. */
+export interface Opening {
+  readonly version: number;
+  readonly space: Space;
+  readonly attributes: Attributes;
+  readonly consistency: Consistency;
+  /** It was created here: the handle is its offer. */
+  readonly isOwn: boolean;
+}
+
+/** A buffer that stands for a region. */
+interface Mapped {
+  readonly region: Region;
+  readonly bytes: Uint8Array;
+  readonly as: Layout;
+  readonly lossy: boolean;
+}
+
+/**
+ * An object that members write to and read by regions, until it is sealed: made by `pool.create`
+ * and `pool.open`. What is asked for in one turn of the event loop goes out together, so many small
+ * writes and reads are begun first and then awaited:
+ *
+ * ```ts
+ * const field = await pool.open('field');
+ * await Promise.all(rows.map((row, at) => field.write([at, null], row)));
+ * const column = await field.read([null, 5]);
+ * ```
+ */
+export class OpenObject<D extends Dtype = Dtype> {
+  readonly name: string;
+  readonly version: number;
+  readonly space: Space;
+  readonly attributes: Attributes;
+  readonly consistency: Consistency;
+  readonly #handle: Handle;
+  readonly #queue: RegionQueue;
+  readonly #isOwn: boolean;
+  readonly #mapped = new Set<Mapped>();
+  #state: 'open' | 'sealed' | 'closed' = 'open';
+  #locks = 0;
+
+  constructor(handle: Handle, opening: Opening, sizes: QueueSizes) {
+    this.name = handle.name;
+    this.version = opening.version;
+    this.space = opening.space;
+    this.attributes = opening.attributes;
+    this.consistency = opening.consistency;
+    this.#isOwn = opening.isOwn;
+    this.#handle = handle;
+    this.#queue = new RegionQueue(handle, opening.space, sizes);
+  }
+
+  /** `open`, `sealed` by this handle, or `closed`: no call but `close` is legal then. */
+  get state(): 'open' | 'sealed' | 'closed' {
+    return this.#state;
+  }
+
+  /**
+   * Writes the elements of a region, in its order. The array is the pool's until this resolves:
+   * with POSIX when all members see it; else when the pool has it, so that it outlives this
+   * process, and others see it as the consistency says.
+   *
+   * Errors: `bad-region`, `size-mismatch`, `lossy-conversion`, `wrong-state` (sealed, ended).
+   */
+  // Not async: of many small writes each promise counts.
+  write(
+    selection: RegionSelection,
+    data: ArrayBufferView,
+    options: RegionOptions & WaitOptions = {},
+  ): Promise<void> {
+    let moved: Mapped;
+    try {
+      moved = this.#moved('write to', selection, data, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { region, bytes, as, lossy } = moved;
+    const writing = this.#queue.write(region, bytes, as, lossy);
+    if (options.signal === undefined) return writing;
+    return unlessAborted(writing, this.#what('write to'), options);
+  }
+
+  /**
+   * Reads the elements of a region to an array of one's own, or `into`: what is visible to this
+   * member, its own uncommitted writes with it. No write is seen in part.
+   */
+  async read<E extends Dtype = D>(
+    selection: RegionSelection,
+    options: RegionOptions & {
+      readonly dtype?: E | undefined;
+      readonly into?: ArrayBufferView;
+    } & WaitOptions = {},
+  ): Promise<ArrayOf<E>> {
+    const region = selectRegion(this.space.shape, selection);
+    const as = this.#layout(options.dtype ?? this.space.dtype, options);
+    const size = region.count * DTYPES[as.dtype].itemSize;
+    const into = options.into ?? new Uint8Array(size);
+    const moved = this.#moved('read', selection, into, { ...options, ...as });
+    const reading = this.#queue.read(region, moved.bytes, moved.as, moved.lossy);
+    await unlessAborted(reading, this.#what('read'), options);
+    if (options.into !== undefined) return options.into as ArrayOf<E>;
+    return arrayOver(this.name, { ...as, shape: [region.count] }, into as Bytes) as ArrayOf<E>;
+  }
+
+  /** A transfer that is begun, looked at and waited for by itself (PDC). Nothing moves yet. */
+  transfer(
+    kind: 'write' | 'read',
+    selection: RegionSelection,
+    buffer: ArrayBufferView,
+    options: RegionOptions = {},
+  ): RegionTransfer {
+    const { region, bytes, as, lossy } = this.#moved(kind, selection, buffer, options);
+    const what = this.#what(kind);
+    return new RegionTransfer(what, () => {
+      this.#mustBeOpen(kind);
+      return this.#queue[kind](region, bytes, as, lossy);
+    });
+  }
+
+  /**
+   * Lets a buffer stand for a region: a read lock refreshes what it locks of it, the release of a
+   * write lock publishes that. Returns what ends it.
+   */
+  map(
+    buffer: ArrayBufferView,
+    selection: RegionSelection,
+    options: RegionOptions = {},
+  ): { unmap(): void } {
+    const mapped = this.#moved('map', selection, buffer, options);
+    this.#mapped.add(mapped);
+    return { unmap: () => void this.#mapped.delete(mapped) };
+  }
+
+  /**
+   * Locks a region against other members: a write lock against all of theirs, a read lock against
+   * write locks. Waits in its turn; with `block: false` it fails at once with `lock-conflict`. A
+   * lock keeps nobody from writing who does not ask for one.
+   *
+   * Errors: `deadline-passed` and `lock-conflict` say who holds the region, and since when.
+   */
+  async lock(
+    mode: 'read' | 'write',
+    selection: RegionSelection,
+    options: LockOptions = {},
+  ): Promise<RegionLock> {
+    this.#mustBeOpen('lock');
+    const region = selectRegion(this.space.shape, selection);
+    const number = this.#locks++;
+    const release = (): Promise<void> => this.#release(mode, region, lock);
+    const lock = new RegionLock(this.#handle, { mode, region, number }, this.#queue, release);
+    await lock.acquire(options);
+    if (mode === 'read') await this.#refresh(region);
+    return lock;
+  }
+
+  /** Has all that this member has written visible to others when it resolves. */
+  async commit(options: WaitOptions = {}): Promise<void> {
+    this.#mustBeOpen('commit');
+    const done = this.#queue.post((w, handle) => writeCommit(w, handle, false));
+    await unlessAborted(done, this.#what('commit'), options);
+  }
+
+  /**
+   * Offers the object as it is: it does not change any more, and who has required it is served.
+   * Waits for all writes. Refused while other members hold locks (`lock-conflict`) or have not
+   * committed (`wrong-state`).
+   */
+  async seal(options: WaitOptions = {}): Promise<void> {
+    this.#mustBeOpen('seal');
+    const done = this.#queue.post((w, handle) => writeSeal(w, handle));
+    await unlessAborted(done, this.#what('seal'), options);
+    this.#state = 'sealed';
+    if (this.#isOwn) return;
+    this.#state = 'closed';
+    this.#handle.release();
+  }
+
+  /** Ends what was created here: unsealed it is over; of what is sealed, who required it has it. */
+  async withdraw(): Promise<void> {
+    if (this.#state === 'closed') return;
+    if (!this.#isOwn) throw wrongState(this.#what('withdraw'), 'another member has created it');
+    await this.#queue.post((w, handle) => {
+      writeWithdraw(w, handle, 0);
+    });
+    this.#state = 'closed';
+    this.#handle.release();
+  }
+
+  /**
+   * Commits, and takes part no longer; locks end. What was created here and is kept stays open for
+   * others; what is not kept is over when its member leaves. Idempotent.
+   */
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    const { seat } = this.#handle;
+    if (this.#state === 'open' && !seat.isGone) {
+      await this.#queue.post((w, handle) => writeCommit(w, handle, true));
+    }
+    await this.#queue.idle();
+    if (this.#isOwn) return;
+    this.#state = 'closed';
+    // The pool has freed it with the commit.
+    this.#handle.forget();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Publishes what is mapped of a region, then gives the lock back: the agent does the rest. */
+  async #release(mode: 'read' | 'write', region: Region, lock: RegionLock): Promise<void> {
+    if (this.#state !== 'open') return;
+    const done: Promise<void>[] = [];
+    if (mode === 'write') {
+      for (const { region: whole, bytes, as, lossy } of this.#mapped) {
+        const common = whole.intersect(region);
+        if (common.isEmpty) continue;
+        const { itemSize } = DTYPES[as.dtype];
+        const part = new Uint8Array(common.count * itemSize);
+        copyCommon(
+          { region: whole, bytes, order: as.order },
+          { region: common, bytes: part, order: as.order },
+          itemSize,
+        );
+        done.push(this.#queue.write(common, part, as, lossy));
+      }
+      if (done.length > 0 && this.consistency === 'commit') {
+        done.push(this.#queue.post((w, handle) => writeCommit(w, handle, false)));
+      }
+    }
+    done.push(lock.giveBack());
+    await Promise.all(done);
+  }
+
+  async #refresh(region: Region): Promise<void> {
+    const done: Promise<void>[] = [];
+    for (const { region: whole, bytes, as, lossy } of this.#mapped) {
+      const common = whole.intersect(region);
+      if (common.isEmpty) continue;
+      const { itemSize } = DTYPES[as.dtype];
+      const part = new Uint8Array(common.count * itemSize);
+      const { order } = as;
+      done.push(
+        this.#queue.read(common, part, as, lossy).then(() => {
+          const from = { region: common, bytes: part, order };
+          copyCommon(from, { region: whole, bytes, order }, itemSize);
+        }),
+      );
+    }
+    await Promise.all(done);
+  }
+
+  /** What is moved: the array has exactly the elements of the region. */
+  #moved(
+    action: string,
+    selection: RegionSelection,
+    data: ArrayBufferView,
+    options: RegionOptions,
+  ): Mapped {
+    this.#mustBeOpen(action);
+    const region = selectRegion(this.space.shape, selection);
+    const bytes = bytesOfView(data);
+    const as = this.#layout(options.dtype ?? this.#dtypeOf(data), options);
+    const size = region.count * DTYPES[as.dtype].itemSize;
+    if (bytes.length !== size) {
+      throw new AttaccaError(
+        'size-mismatch',
+        `Cannot ${this.#what(action)}: the region holds ${size} bytes, the array has ${bytes.length}`,
+        { name: this.name, spaceBytes: size, payloadBytes: bytes.length },
+      );
+    }
+    const lossy = options.lossy === true;
+    const [from, to] =
+      action === 'read' ? [this.space.dtype, as.dtype] : [as.dtype, this.space.dtype];
+    if (!lossy && !isLossless(from, to)) {
+      throw new AttaccaError(
+        'lossy-conversion',
+        `Cannot ${this.#what(action)} as ${as.dtype}: not all values of ${from} are values of ${to}`,
+        { name: this.name, from, to },
+      );
+    }
+    return { region, bytes, as, lossy };
+  }
+
+  /** What says nothing of itself, or can stand for several dtypes, is as the object is. */
+  #dtypeOf(data: ArrayBufferView): Dtype {
+    const { dtype } = this.space;
+    const isMute = data.constructor === Uint8Array || data instanceof DataView;
+    return isMute || isArrayOf(dtype, data) ? dtype : dtypeOfArray(data);
+  }
+
+  #layout(dtype: Dtype, { order, byteOrder }: RegionOptions): Layout {
+    const { space } = this;
+    const isAsIs = dtype === space.dtype && order === undefined && byteOrder === undefined;
+    if (isAsIs) return space;
+    return {
+      dtype,
+      order: order ?? space.order,
+      byteOrder: byteOrder ?? (dtype === space.dtype ? space.byteOrder : 'little'),
+    };
+  }
+
+  #what(action: string): string {
+    return `${action} "${this.name}"`;
+  }
+
+  #mustBeOpen(action: string): void {
+    if (this.#state !== 'open') throw wrongState(this.#what(action), `it is ${this.#state}`);
+  }
+}

@@ -1,0 +1,167 @@
+import type { Reader } from '../../core/bytes.js';
+import { AttaccaError } from '../../core/errors.js';
+import { completeSpaceOf, type Dtype, spaceAt, spaceBytes } from '../../core/space.js';
+import { readMap } from '../../core/value-codec.js';
+import {
+  CONSISTENCIES,
+  CONSISTENCY,
+  MESSAGE,
+  Opened,
+  readOpened,
+  SCOPE,
+  writeCreate,
+  writeOpen,
+} from '../../protocol/index.js';
+import { type AnyArray, arrayOver, type Bytes } from '../arrays.js';
+import { spaceIfKnown, unknownShape } from '../backing.js';
+import { Call } from '../call.js';
+import { Handle } from '../handle.js';
+import { leaseFor } from '../offering.js';
+import { deadlineOf, lifetimeOf, type ObjectOptions, type WaitOptions } from '../options.js';
+import { plainMap } from '../plain.js';
+import type { Seat } from '../seat.js';
+import type { Slice } from '../slice.js';
+import { throwIfAborted, waiting } from '../waiting.js';
+import { type Consistency, type Opening, OpenObject } from './open-object.js';
+import type { QueueSizes } from './region-queue.js';
+
+const NO_SLICE: Slice = { slab: 0, offset: 0, size: 0 };
+const SIZES: QueueSizes = { gatherBytes: 8 << 20, sieveBytes: 4 << 20 };
+
+/** How small writes and reads are put together. */
+export interface GatheringOptions {
+  /** Writes of one turn of the event loop go out in pieces of so many bytes: 8 MiB. */
+  readonly gatherBytes?: number | undefined;
+  /** Many small reads become one of at most so many bytes that has them all: 4 MiB; 0: never. */
+  readonly sieveBytes?: number | undefined;
+}
+
+export interface CreateOptions extends ObjectOptions, GatheringOptions {
+  /** When what is written is visible to other members: `posix`, unless told. */
+  readonly consistency?: Consistency | undefined;
+  /** What every element is before it is written to: 0, unless told. */
+  readonly fill?: number | bigint | undefined;
+  /** It stays open when its member leaves. */
+  readonly keep?: boolean | undefined;
+  readonly lifetimeMs?: number | undefined;
+}
+
+/** Creates an open object: leases its memory, fills it, and hands it over. */
+export async function createOpen<D extends Dtype>(
+  seat: Seat,
+  name: string,
+  options: CreateOptions & WaitOptions,
+): Promise<OpenObject<D>> {
+  const handle = new Handle(seat, name, options);
+  const space = spaceIfKnown(handle.space) ?? unknownShape(name);
+  const consistency = options.consistency ?? 'posix';
+  const code: number | undefined = CONSISTENCY[consistency];
+  if (code === undefined) throw new RangeError(`Cannot create with consistency "${consistency}"`);
+  const what = `create "${name}"`;
+  throwIfAborted(what, options.signal);
+  const size = spaceBytes(space);
+  const { client } = seat;
+  const slice = size === 0 ? NO_SLICE : await leaseFor(handle, size, options);
+  try {
+    if (size > 0)
+      await fillSlice(seat, slice, (bytes) => fillWith(name, space, bytes, options.fill));
+    const keep = options.keep === true;
+    const call = new Call<never>(handle.declares + 1);
+    handle.post(call, 1, (w, number) =>
+      writeCreate(w, {
+        handle: number,
+        scope: keep ? SCOPE.pool : SCOPE.member,
+        consistency: code,
+        lifetime: keep ? lifetimeOf(options.lifetimeMs) : 0,
+        slice,
+      }),
+    );
+    await call.promise;
+  } catch (error) {
+    client.leases.giveBack(slice);
+    handle.release();
+    throw error;
+  }
+  const { attributes } = handle;
+  const opening = { version: 0, space, attributes, consistency, isOwn: true };
+  return new OpenObject<D>(handle, opening, sizesOf(options));
+}
+
+/** Opens an object that somebody has created, or waits until that. */
+export async function openOpen<D extends Dtype>(
+  seat: Seat,
+  name: string,
+  options: ObjectOptions & GatheringOptions & WaitOptions,
+): Promise<OpenObject<D>> {
+  const handle = new Handle(seat, name, options);
+  const what = `open "${name}"`;
+  throwIfAborted(what, options.signal);
+  const room = seat.enter(what);
+  if (room !== null) await room;
+  const deadline = deadlineOf(options.timeoutMs);
+  const declares = handle.declares;
+  const late = (): void => handle.release();
+  const call = new Call<Opening>(declares + 1, openingOf);
+  const first = handle.post(call, 1, (w, number) => writeOpen(w, number, deadline));
+  try {
+    const { connection } = seat.client;
+    const opening = await waiting(connection, call, { number: first + declares, what }, options);
+    if (opening === undefined) throw new AttaccaError('internal', `Cannot ${what}: no answer came`);
+    return new OpenObject<D>(handle, opening, sizesOf(options));
+  } catch (error) {
+    if (call.isAnswered) late();
+    else call.whenAnswered(late);
+    throw error;
+  }
+}
+
+function sizesOf({ gatherBytes, sieveBytes }: GatheringOptions): QueueSizes {
+  return {
+    gatherBytes: gatherBytes ?? SIZES.gatherBytes,
+    sieveBytes: sieveBytes ?? SIZES.sieveBytes,
+  };
+}
+
+async function fillSlice(seat: Seat, slice: Slice, fill: (bytes: Bytes) => void): Promise<void> {
+  const { plane } = seat.client;
+  const target = plane.writable(slice);
+  if (target !== null) {
+    fill(target);
+    return;
+  }
+  const bytes = new Uint8Array(slice.size);
+  fill(bytes);
+  await plane.store(slice, bytes);
+}
+
+/** Memory that was used before holds what it held. */
+function fillWith(
+  name: string,
+  space: Opening['space'],
+  bytes: Bytes,
+  value: number | bigint | undefined,
+): void {
+  bytes.fill(0);
+  if (value === undefined || value === 0) return;
+  const array: AnyArray = arrayOver(name, space, bytes);
+  if (array instanceof BigInt64Array || array instanceof BigUint64Array) array.fill(BigInt(value));
+  else array.fill(Number(value));
+}
+
+function openingOf(code: number, reader: Reader): Opening {
+  if (code !== MESSAGE.opened) {
+    throw new AttaccaError('bad-message', `Cannot take answer ${code}: OPENED was expected`);
+  }
+  const opened = new Opened();
+  readOpened(reader, opened);
+  const space = completeSpaceOf(spaceAt(reader.bytes, opened.spaceStart));
+  if (space === null) throw new AttaccaError('bad-message', 'Cannot open: the space is not whole');
+  const { at, limit } = reader;
+  reader.at = opened.attributesStart;
+  reader.limit = opened.attributesEnd;
+  const attributes = plainMap(readMap(reader));
+  reader.at = at;
+  reader.limit = limit;
+  const consistency = CONSISTENCIES[opened.consistency] ?? 'posix';
+  return { version: opened.version, space, attributes, consistency, isOwn: false };
+}

@@ -1,0 +1,380 @@
+import type { Writer } from '../../core/bytes.js';
+import { AttaccaError } from '../../core/errors.js';
+import { copyCommon } from '../../core/regions/copy.js';
+import { boundingBox, splitRegion } from '../../core/regions/cutting.js';
+import type { Region } from '../../core/regions/region.js';
+import { DTYPES, type Space } from '../../core/space.js';
+import { MESSAGE, writeTransfer } from '../../protocol/index.js';
+import type { Bytes } from '../arrays.js';
+import { Call } from '../call.js';
+import type { Handle } from '../handle.js';
+import { leaseFor } from '../offering.js';
+import type { Slice } from '../slice.js';
+
+/** How bytes lie: dtype, order, byte order. */
+export type Layout = Omit<Space, 'shape'>;
+
+/** Sizes that the caller may choose. */
+export interface QueueSizes {
+  /** Writes are put together up to so many bytes. */
+  readonly gatherBytes: number;
+  /** Reads are served from one that bounds them, if that has no more bytes than this. */
+  readonly sieveBytes: number;
+}
+
+/** Larger writes go in pieces: so many bytes of the pool's memory a write takes at a time. */
+const PIECE_BYTES_MAX = 64 << 20;
+/** Regions of one request: what is sent is taken up while the next is put together. */
+const REGIONS_MAX = 4_096;
+/** Runs of even steps in the regions of one request: bounds its size. */
+const RUNS_MAX = 65_536;
+/** Reads that are fewer go as they are. */
+const SIEVE_READS_MIN = 16;
+/** What bounds the reads may have so many times the bytes that they want. */
+const SIEVE_WASTE_MAX = 4;
+
+interface Settling {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+type Operation = Settling &
+  (
+    | {
+        readonly kind: 'write' | 'read';
+        readonly region: Region;
+        readonly bytes: Uint8Array;
+        readonly as: Layout;
+        readonly lossy: boolean;
+      }
+    | { readonly kind: 'post'; readonly write: (w: Writer, handle: number) => void }
+  );
+
+type Moved = Extract<Operation, { kind: 'write' | 'read' }>;
+
+/**
+ * What a member asks of an open object, in its order. What is asked for in one turn of the event
+ * loop is put together: small writes to one piece of leased memory and one request, small reads
+ * likewise, or served from one that bounds them. Until an operation is settled its bytes are used.
+ */
+export class RegionQueue {
+  readonly #handle: Handle;
+  readonly #space: Space;
+  readonly #sizes: QueueSizes;
+  #waiting: Operation[] = [];
+  #bytes = 0;
+  #isPlanned = false;
+  /** What was begun is sent in its order. */
+  #sending: Promise<void> = Promise.resolve();
+  /** Operations that are not settled, and who waits until there are none. */
+  #left = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(handle: Handle, space: Space, sizes: QueueSizes) {
+    this.#handle = handle;
+    this.#space = space;
+    this.#sizes = sizes;
+  }
+
+  /** Writes elements; settled when the pool says what the object's consistency has it say. */
+  write(region: Region, bytes: Uint8Array, as: Layout, lossy: boolean): Promise<void> {
+    const pieces = piecesOf(region, bytes, as);
+    if (pieces.length > 1) {
+      const all = pieces.map((piece) => this.write(piece.region, piece.bytes, as, lossy));
+      return Promise.all(all).then(() => {});
+    }
+    return this.#add('write', region, bytes, as, lossy);
+  }
+
+  /** Reads elements to where they shall be. */
+  read(region: Region, bytes: Uint8Array, as: Layout, lossy: boolean): Promise<void> {
+    const pieces = piecesOf(region, bytes, as);
+    if (pieces.length > 1) {
+      const all = pieces.map((piece) => this.read(piece.region, piece.bytes, as, lossy));
+      return Promise.all(all).then(() => {});
+    }
+    return this.#add('read', region, bytes, as, lossy);
+  }
+
+  /** A request of another kind, behind all that was asked for; settled with its answer. */
+  post(write: (w: Writer, handle: number) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#take({ kind: 'post', write, resolve, reject });
+    });
+  }
+
+  /** Resolves when all that was asked for is settled, however it went. */
+  async idle(): Promise<void> {
+    if (this.#left > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  // Positional values, as a loop calls this for each small write.
+  #add(
+    kind: Moved['kind'],
+    region: Region,
+    bytes: Uint8Array,
+    as: Layout,
+    lossy: boolean,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#bytes += bytes.length;
+      this.#take({ kind, region, bytes, as, lossy, resolve, reject });
+    });
+  }
+
+  #take(operation: Operation): void {
+    this.#left++;
+    this.#waiting.push(operation);
+    if (this.#bytes >= this.#sizes.gatherBytes || this.#waiting.length >= REGIONS_MAX) {
+      this.#flush();
+    } else if (!this.#isPlanned) {
+      this.#isPlanned = true;
+      queueMicrotask(() => {
+        this.#isPlanned = false;
+        this.#flush();
+      });
+    }
+  }
+
+  /** Those operations are over, with an error or without. */
+  #settle(run: readonly Settling[], error?: unknown): void {
+    for (const { resolve, reject } of run) {
+      if (error === undefined) resolve();
+      else reject(error);
+    }
+    this.#left -= run.length;
+    if (this.#left > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #settleWith(call: Call<never>, run: readonly Settling[]): void {
+    call.promise.then(
+      () => this.#settle(run),
+      (error: unknown) => this.#settle(run, error),
+    );
+  }
+
+  #flush(): void {
+    const operations = this.#waiting;
+    if (operations.length === 0) return;
+    this.#waiting = [];
+    this.#bytes = 0;
+    this.#sending = this.#sending.then(async () => {
+      for (const run of this.#runsOf(operations)) await this.#send(run);
+    });
+  }
+
+  /** Neighbours of one kind that go in one request. */
+  *#runsOf(operations: readonly Operation[]): Generator<readonly Operation[]> {
+    let run: Operation[] = [];
+    let [bytes, runs] = [0, 0];
+    for (const each of operations) {
+      const [size, cost] = each.kind === 'post' ? [0, 0] : [each.bytes.length, each.region.runs];
+      const [first] = run;
+      const fits = bytes + size <= this.#sizes.gatherBytes && runs + cost <= RUNS_MAX;
+      if (first !== undefined && !(fits && goTogether(first, each))) {
+        yield run;
+        run = [];
+        [bytes, runs] = [0, 0];
+      }
+      run.push(each);
+      bytes += size;
+      runs += cost;
+    }
+    yield run;
+  }
+
+  async #send(run: readonly Operation[]): Promise<void> {
+    try {
+      const [first] = run;
+      if (first?.kind === 'post') await this.#post(first);
+      else if (first?.kind === 'write') await this.#write(run as readonly Moved[]);
+      else await this.#read(run as readonly Moved[]);
+    } catch (error) {
+      this.#settle(run, error);
+    }
+  }
+
+  async #post(operation: Extract<Operation, { kind: 'post' }>): Promise<void> {
+    await this.#enter();
+    const call = new Call<never>(1);
+    this.#handle.post(call, 1, operation.write);
+    this.#settleWith(call, [operation]);
+  }
+
+  async #write(run: readonly Moved[]): Promise<void> {
+    await this.#enter();
+    const { client } = this.#handle.seat;
+    const size = run.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    if (size <= client.inlineBytesMax) {
+      const bytes = new Uint8Array(size);
+      fill(bytes, run);
+      const call = this.#transfer(MESSAGE.writeRegions, run, { kind: 'inline', bytes });
+      this.#settleWith(call, run);
+      return;
+    }
+    const slice = await this.#lease(size);
+    try {
+      await this.#store(slice, run);
+    } catch (error) {
+      client.leases.giveBack(slice);
+      throw error;
+    }
+    const call = this.#transfer(MESSAGE.writeRegions, run, { kind: 'slice', ...slice });
+    // What is refused is still leased.
+    call.promise.catch(() => client.leases.giveBack(slice));
+    this.#settleWith(call, run);
+  }
+
+  async #store(slice: Slice, run: readonly Moved[]): Promise<void> {
+    const { plane } = this.#handle.seat.client;
+    const target = plane.writable(slice);
+    if (target !== null) {
+      fill(target, run);
+      return;
+    }
+    const bytes = new Uint8Array(slice.size);
+    fill(bytes, run);
+    await plane.store(slice, bytes);
+  }
+
+  async #read(run: readonly Moved[]): Promise<void> {
+    await this.#enter();
+    const sieve = this.#sieveOf(run);
+    if (sieve === null) {
+      await this.#fetch(run, (bytes) => {
+        let at = 0;
+        for (const each of run) {
+          each.bytes.set(bytes.subarray(at, at + each.bytes.length));
+          at += each.bytes.length;
+        }
+      });
+      return;
+    }
+    const [first] = run as readonly [Moved, ...Moved[]];
+    const { itemSize } = DTYPES[first.as.dtype];
+    const size = sieve.count * itemSize;
+    const whole = { ...first, region: sieve, bytes: { length: size } };
+    await this.#fetch(
+      [whole],
+      (bytes) => {
+        const from = { region: sieve, bytes, order: first.as.order };
+        for (const { region, bytes: into, as } of run) {
+          copyCommon(from, { region, bytes: into, order: as.order }, itemSize);
+        }
+      },
+      run,
+    );
+  }
+
+  /** A box that has all that is read, if it pays to read that. */
+  #sieveOf(run: readonly Moved[]): Region | null {
+    const [first] = run;
+    if (first === undefined || run.length < SIEVE_READS_MIN) return null;
+    const { itemSize } = DTYPES[first.as.dtype];
+    const wanted = run.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    let bounds = boundingBox(first.region);
+    for (const { region } of run) {
+      bounds = boundingBox(bounds.with(boundingBox(region).difference(bounds)));
+    }
+    const size = bounds.count * itemSize;
+    return size <= this.#sizes.sieveBytes && size <= wanted * SIEVE_WASTE_MAX ? bounds : null;
+  }
+
+  /** Reads regions to leased memory, and takes what came from there when it is there. */
+  async #fetch(
+    run: readonly Fetched[],
+    take: (bytes: Bytes) => void,
+    settled: readonly Settling[] = run as readonly Moved[],
+  ): Promise<void> {
+    const { client } = this.#handle.seat;
+    const size = run.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    if (size === 0) {
+      this.#settle(settled);
+      return;
+    }
+    const slice = await this.#lease(size);
+    const call = this.#transfer(MESSAGE.readRegions, run, { kind: 'slice', ...slice });
+    const fetched = call.promise.then(async () => {
+      take(client.plane.writable(slice) ?? (await client.plane.load(slice, 'read-write')));
+    });
+    fetched.then(
+      () => {
+        client.leases.giveBack(slice);
+        this.#settle(settled);
+      },
+      (error: unknown) => {
+        client.leases.giveBack(slice);
+        this.#settle(settled, error);
+      },
+    );
+  }
+
+  async #lease(size: number): Promise<Slice> {
+    return await leaseFor(this.#handle, size, {});
+  }
+
+  async #enter(): Promise<void> {
+    const room = this.#handle.seat.enter(`use "${this.#handle.name}"`);
+    if (room !== null) await room;
+  }
+
+  #transfer(
+    code: typeof MESSAGE.writeRegions | typeof MESSAGE.readRegions,
+    run: readonly Fetched[],
+    payload: Parameters<typeof writeTransfer>[2]['payload'],
+  ): Call<never> {
+    const [first] = run;
+    if (first === undefined) throw new AttaccaError('internal', 'Cannot move nothing');
+    const { as, lossy } = first;
+    const call = new Call<never>(1);
+    const regions = run.map(({ region }) => region);
+    this.#handle.post(call, 1, (w, handle) =>
+      writeTransfer(w, code, { handle, as: this.#unlike(as), lossy, regions, payload }),
+    );
+    return call;
+  }
+
+  /** What of a layout is not the object's. */
+  #unlike(as: Layout): Layout | null {
+    const { dtype, order, byteOrder } = this.#space;
+    const isSame = as.dtype === dtype && as.order === order && as.byteOrder === byteOrder;
+    return isSame ? null : as;
+  }
+}
+
+type Fetched = Pick<Moved, 'region' | 'as' | 'lossy'> & {
+  readonly bytes: { readonly length: number };
+};
+
+function goTogether(one: Operation, other: Operation): boolean {
+  if (one.kind === 'post' || other.kind === 'post' || one.kind !== other.kind) return false;
+  if (one.lossy !== other.lossy) return false;
+  const [a, b] = [one.as, other.as];
+  if (a === b) return true;
+  return a.dtype === b.dtype && a.order === b.order && a.byteOrder === b.byteOrder;
+}
+
+function fill(target: Uint8Array, run: readonly Moved[]): void {
+  let at = 0;
+  for (const { bytes } of run) {
+    target.set(bytes, at);
+    at += bytes.length;
+  }
+}
+
+/** What is large goes in pieces, where its bytes lie one behind the other. */
+function piecesOf(
+  region: Region,
+  bytes: Uint8Array,
+  as: Layout,
+): readonly { readonly region: Region; readonly bytes: Uint8Array }[] {
+  if (bytes.length <= PIECE_BYTES_MAX || as.order === 'column') return [{ region, bytes }];
+  const { itemSize } = DTYPES[as.dtype];
+  let at = 0;
+  return [...splitRegion(region, Math.floor(PIECE_BYTES_MAX / itemSize))].map((piece) => {
+    const size = piece.count * itemSize;
+    at += size;
+    return { region: piece, bytes: bytes.subarray(at - size, at) };
+  });
+}
