@@ -40,6 +40,11 @@ export class Program {
     }
   }
 
+  /** All lines that it has said, but for one that is not whole. */
+  get lines(): string[] {
+    return this.#said.split('\n').slice(0, -1);
+  }
+
   tell(line: string): void {
     this.process.stdin?.write(`${line}\n`);
   }

@@ -69,6 +69,27 @@ const programs: { readonly [role: string]: () => Promise<void> } = {
     view.unsafeBytes()[0] = 255;
     say('written');
   },
+  /** Locks the first half of an open object, and stays until it is ended. */
+  async locker() {
+    const pool = await join({ address, member: 'locker' });
+    const object = await pool.open('x');
+    await object.lock('write', [[0, 8]]);
+    say('locked');
+    await listen();
+  },
+  /** Writes rows of an open object one after the other, and says which are acknowledged. */
+  async regions() {
+    const [index = '0', consistency = 'posix'] = rest;
+    const pool = await join({ address, member: `w[${index}]` });
+    const object = await pool.open<'int32'>('x');
+    const [rows = 0, width = 0] = object.space.shape;
+    for (let value = 1; ; value++) {
+      const row = Number(index) + 2 * (value % (rows / 2));
+      await object.write([row, null], new Int32Array(width).fill(value));
+      if (consistency === 'commit') await object.commit();
+      say(`${row} ${value}`);
+    }
+  },
   /** Calls a barrier as often as it is told. */
   async meeter() {
     process.stdin.destroy();
