@@ -138,6 +138,9 @@ function checkObject(pool: PoolState, object: number, sums: Sums, blocks: Set<nu
     } else if (state !== HANDLE_STATE.opening) {
       assert(handles.get(handle, HANDLE.wait) === 0, `${name}: only an open require waits`);
     }
+    if (state === HANDLE_STATE.opened) {
+      assert(version === 0 || pool.open.versions.has(version), `${name}: what is opened is open`);
+    }
     if (state === HANDLE_STATE.offered) {
       assert(version === current && current !== 0, `${name}: what is offered is current`);
       const isProvider =

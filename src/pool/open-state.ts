@@ -3,8 +3,8 @@ import { RegionLocks } from './region-locks.js';
 /** Who waits for transfers to be done, and how many of them are not. */
 export interface Awaiting {
   readonly session: number;
-  /** Its request. */
-  readonly request: number;
+  /** Its request; 0: it was told that they will not be. */
+  request: number;
   left: number;
 }
 

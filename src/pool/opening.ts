@@ -38,6 +38,7 @@ import { awaited, awaitedText } from './waiting.js';
  */
 export function create(pool: PoolState, session: Session, message: Offer): void {
   checkRecords(pool);
+  handleOf(session, message.handle);
   if (pool.slabsAdopted.has(message.slab) && message.size > 0) {
     refuse('bad-lease', 'Cannot create an object in an adopted file: it does not change', {
       slab: message.slab,
@@ -122,7 +123,9 @@ export function openOf(pool: PoolState, handle: number, action: string): OpenVer
   if (found !== undefined && found.sealing === null) return found;
   if (state !== HANDLE_STATE.opened && found === undefined) wrongState(pool, handle, action);
   const name = objectName(pool, pool.handles.get(handle, HANDLE.object));
-  const why = version === 0 ? 'its version has ended' : 'it is sealed';
+  const current = pool.objects.get(pool.handles.get(handle, HANDLE.object), OBJECT.current);
+  const isOver = found === undefined && (current === 0 || pool.open.versions.has(current));
+  const why = isOver ? 'its version has ended' : 'it is sealed';
   return refuse('wrong-state', `Cannot ${action} "${name}": ${why}`, { name });
 }
 
@@ -257,7 +260,18 @@ export function sealIfDone(pool: PoolState, version: number): void {
     flushOk(pool, session);
   }
   const object = versions.get(version, VERSION.object);
+  dismiss(pool, version);
   if (objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
+}
+
+/** Nobody takes part in a version any more, but for who has created it. */
+function dismiss(pool: PoolState, version: number): void {
+  forEachHandle(pool, pool.versions.get(version, VERSION.object), (handle) => {
+    if (handleState(pool, handle) !== HANDLE_STATE.opened) return;
+    if (pool.handles.get(handle, HANDLE.version) === version) {
+      pool.handles.set(handle, HANDLE.version, 0);
+    }
+  });
 }
 
 /** An open version is over before it was sealed: it is withdrawn, deleted or lost. */
@@ -276,9 +290,5 @@ export function endOpen(pool: PoolState, version: number): void {
   pool.open.versions.delete(version);
   const flags = pool.versions.get(version, VERSION.flags);
   pool.versions.set(version, VERSION.flags, flags & ~VERSION_FLAG.open);
-  forEachHandle(pool, object, (handle) => {
-    if (handleState(pool, handle) !== HANDLE_STATE.opened) return;
-    if (pool.handles.get(handle, HANDLE.version) !== version) return;
-    pool.handles.set(handle, HANDLE.version, 0);
-  });
+  dismiss(pool, version);
 }

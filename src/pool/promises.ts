@@ -47,6 +47,8 @@ export function promisesOfName(pool: PoolState, name: Uint8Array): PromiseRow[] 
 export function nobodyWillOffer(pool: PoolState, object: number): AttaccaError | null {
   if (pool.promisesByName.size === 0 && pool.promiseGlobs.length === 0) return null;
   if (isPromised(pool, object)) return null;
+  // What is open is offered when it is sealed.
+  if (pool.open.versions.has(pool.objects.get(object, OBJECT.current))) return null;
   const promises = promisesOf(pool, object);
   if (promises.length === 0) return null;
   const name = objectName(pool, object);

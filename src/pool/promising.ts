@@ -133,7 +133,7 @@ function closePromise(pool: PoolState, row: PromiseRow): void {
 }
 
 /** Fails the requires of an object that nobody will offer, but for those that said they wait. */
-function failUnmet(pool: PoolState, object: number): void {
+export function failUnmet(pool: PoolState, object: number): void {
   const current = pool.objects.get(object, OBJECT.current);
   const isWaited = pool.objects.get(object, OBJECT.unbound) > 0;
   if (!isWaited && (current === 0 || missingOf(pool, current) === 0)) return;

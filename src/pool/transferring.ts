@@ -206,10 +206,12 @@ export function loseMoving(pool: PoolState, version: number, error: AttaccaError
     pool.open.moving.delete(each.id);
     freePayload(pool, each);
     pool.versions.add(version, VERSION.moving, -1);
-    for (const { session: id, request } of [each, each.awaiting ?? each]) {
-      const session = pool.sessions.get(id);
-      if (request !== 0 && session !== undefined) emitFail(pool, session, request, error);
-      each.request = 0;
+    for (const asked of each.awaiting === null ? [each] : [each, each.awaiting]) {
+      const session = pool.sessions.get(asked.session);
+      if (asked.request !== 0 && session !== undefined) {
+        emitFail(pool, session, asked.request, error);
+      }
+      asked.request = 0;
     }
   }
 }
@@ -254,6 +256,9 @@ function check(
     refuse('wait-limit', `Cannot ${what}: the pool has too many transfers under way`, {
       limit: LIMITS.openTransfersMax,
     });
+  }
+  if (message.source === SOURCE.slice && pool.slabsAdopted.has(message.slab)) {
+    refuse('bad-lease', `Cannot ${what}: an adopted file does not change`, { slab: message.slab });
   }
   const space = spaceOfVersion(pool, version);
   const as = layoutOf(spaceAt(bytes, message.spaceStart), space);
@@ -350,7 +355,8 @@ function effectOf(pool: PoolState, moving: Moving): TransferEffect {
   const over: Lain[] = [];
   if (!isWrite) {
     for (const each of pool.open.moving.values()) {
-      if (each.isHeld && each.version === version && each.member === member) {
+      const isBefore = each.id < id && each.version === version;
+      if (each.isHeld && isBefore && each.member === member) {
         over.push(lainOf(pool, each));
       }
     }

@@ -6,6 +6,7 @@ import { freed } from './memory.js';
 import { forEachHandle, forgetIfUnused, handleState, objectName } from './objects.js';
 import { endOpen } from './opening.js';
 import { endParts, freeParts, mayGoOn, missingOf } from './parts.js';
+import { failUnmet } from './promising.js';
 import { noteGone } from './provenance.js';
 import { failRequire } from './require.js';
 import { HANDLE, HANDLE_STATE, OBJECT, PARTITION, VERSION, VERSION_FLAG } from './rows.js';
@@ -26,7 +27,8 @@ export function withdrawVersion(pool: PoolState, version: number): void {
   const { versions, objects } = pool;
   const object = versions.get(version, VERSION.object);
   assert(objects.get(object, OBJECT.current) === version, 'the offered version is the current one');
-  if (versionHas(pool, version, VERSION_FLAG.open)) endOpen(pool, version);
+  const isOpen = versionHas(pool, version, VERSION_FLAG.open);
+  if (isOpen) endOpen(pool, version);
   const isParted = versions.get(version, VERSION.partition) !== 0;
   if (isParted) failUnready(pool, version);
   hideVersion(pool, object, version);
@@ -47,6 +49,8 @@ export function withdrawVersion(pool: PoolState, version: number): void {
   }
   if (isParted) endParts(pool, version);
   else endWhole(pool, version);
+  // Who waited for it to be sealed may have waited for nobody else.
+  if (isOpen) failUnmet(pool, object);
   freeIfOwedToNobody(pool, version);
 }
 
