@@ -143,14 +143,16 @@ function removeMember(
   const withdrawn: string[] = [];
   const room = new Room();
   const { handles, versions, objects, arena } = pool;
-  // Promises last: a closed promise must not fail requires that go with their member.
+  // First, as what ends with the member must not fail requires that go with it; for the same reason
+  // promises come last.
+  for (let at = member.handles; at !== 0; at = handles.get(at, HANDLE.memberNext)) {
+    if (handleState(pool, at) !== HANDLE_STATE.required) continue;
+    // The session of a member that leaves goes on: its demand is a request to be answered.
+    if (how === 'left') cancelDemand(pool, at);
+    abandonRequire(pool, at);
+  }
   for (let handle = member.handles; handle !== 0; handle = member.handles) {
     const state = handleState(pool, handle);
-    if (state === HANDLE_STATE.required) {
-      // The session of a member that leaves goes on: its demand is a request to be answered.
-      if (how === 'left') cancelDemand(pool, handle);
-      abandonRequire(pool, handle);
-    }
     leaveOpen(pool, handle, how === 'left');
     if (state === HANDLE_STATE.offered) {
       const version = handles.get(handle, HANDLE.version);

@@ -81,11 +81,11 @@ function loseVersion(pool: PoolState, version: number): void {
   forEachHandle(pool, object, (handle) => {
     if (handles.get(handle, HANDLE.version) === version) holding.push(handle);
   });
+  loseMoving(pool, version, error);
   for (const handle of holding) {
     if (handleState(pool, handle) === HANDLE_STATE.required) failRequire(pool, handle, error);
     else if (hasFlag(pool, handle, HANDLE_FLAG.leased)) endReaderLease(pool, handle);
   }
-  loseMoving(pool, version, error);
   if (isOffered) withdrawVersion(pool, version);
-  else freeIfOwedToNobody(pool, version);
+  else if (holding.length === 0) freeIfOwedToNobody(pool, version);
 }

@@ -1,6 +1,7 @@
 import type { ShellInput } from '../loop/entries.js';
-import type { Effect } from '../pool/state.js';
+import type { Effect, TransferEffect } from '../pool/state.js';
 import type { Dice } from './dice.js';
+import { moveCells } from './move-cells.js';
 import type { Scheduler } from './scheduler.js';
 import type { Slabs } from './slabs.js';
 import { must } from './violation.js';
@@ -14,6 +15,8 @@ export interface AgentWeather {
 
 interface AgentParts {
   readonly dice: Dice;
+  /** For transfers: they decide nothing else. */
+  readonly opening: Dice;
   readonly scheduler: Scheduler;
   readonly slabs: Slabs;
   /** Tells the manager, if there is one. */
@@ -29,6 +32,8 @@ export class Agent {
   /** Files that members have made to be adopted, with the mark they are filled with. */
   readonly #files = new Map<string, number>();
   #life = 0;
+  /** When the last transfer is done that was asked for. */
+  #busyUntil = 0;
 
   constructor(parts: AgentParts, weather: AgentWeather) {
     this.#parts = parts;
@@ -45,6 +50,7 @@ export class Agent {
   /** It ends with its manager: what was under way is not told. */
   end(isReboot: boolean): void {
     this.#life++;
+    this.#busyUntil = 0;
     if (!isReboot) return;
     this.#files.clear();
     for (const slab of this.#parts.slabs.numbers()) this.#parts.slabs.lose(slab);
@@ -71,7 +77,21 @@ export class Agent {
       scheduler.after(delayMs, () => {
         if (life === this.#life) this.#make(effect);
       });
-    } else if (effect.kind === 'slab-gone') slabs.remove(effect.slab);
+    } else if (effect.kind === 'transfer') this.#plan(effect);
+    else if (effect.kind === 'slab-gone') slabs.remove(effect.slab);
+  }
+
+  /** Transfers are done one after the other, each some time after it was asked for. */
+  #plan(effect: TransferEffect): void {
+    const { scheduler, slabs, tell, opening } = this.#parts;
+    const at = Math.max(this.#busyUntil, scheduler.now + opening(1 + this.weather.delayMsMax));
+    this.#busyUntil = at;
+    const life = this.#life;
+    scheduler.after(at - scheduler.now, () => {
+      if (life !== this.#life) return;
+      moveCells(effect, slabs);
+      tell({ kind: 'transferred', transfer: effect.transfer });
+    });
   }
 
   #make(effect: Extract<Effect, { kind: 'slab-wanted' | 'adopt' }>): void {

@@ -10,11 +10,13 @@ import {
   Grant,
   MESSAGE,
   type Messages,
+  Opened,
   Parts,
   readBye,
   readDeliver,
   readFail,
   readGrant,
+  readOpened,
   readPart,
   readParts,
   readValueAnswer,
@@ -33,6 +35,7 @@ export type Answer =
   | { readonly kind: 'bye'; readonly names: readonly string[] }
   | { readonly kind: 'grant'; readonly range: Range }
   | { readonly kind: 'value'; readonly value: Value }
+  | { readonly kind: 'opened'; readonly version: number; readonly consistency: number }
   | {
       readonly kind: 'deliver';
       readonly version: number;
@@ -115,6 +118,12 @@ export function readAnswer(
       const { request, value } = readValueAnswer(r, true);
       return { request, answer: { kind: 'value', value } };
     }
+    case MESSAGE.opened: {
+      const opened = new Opened();
+      readOpened(r, opened);
+      const { request, version, consistency } = opened;
+      return { request, answer: { kind: 'opened', version, consistency } };
+    }
     case MESSAGE.deliver:
       return readDelivery(messages, told);
     default:
@@ -179,6 +188,9 @@ function compareOne(words: string, expected: Expected, answer: Answer): void {
     agree(names === meantNames, () => `withdrawn ${names}, not ${meantNames}`);
   } else if (expected.kind === 'value' && answer.kind === 'value') {
     compareValue(agree, expected.value, answer.value);
+  } else if (expected.kind === 'opened' && answer.kind === 'opened') {
+    const { number } = expected.version;
+    agree(number === answer.version, () => `version ${answer.version}, not ${number}`);
   } else if (expected.kind === 'deliver' && answer.kind === 'deliver') {
     const { version, source, attributes } = expected;
     agree(version.number === answer.version, () => `version ${answer.version}`);

@@ -53,9 +53,17 @@ export class Asking {
   readonly agent: Agent;
   readonly following: Following;
   readonly #count: (operation: string) => void;
-  #marks = 0;
+  readonly #names: readonly string[];
+  #marks: number;
 
-  constructor(dice: Dice, options: AskingOptions, parts: AskingParts) {
+  constructor(
+    dice: Dice,
+    options: AskingOptions,
+    parts: AskingParts,
+    more: { readonly marks?: number; readonly names?: readonly string[] } = {},
+  ) {
+    this.#marks = more.marks ?? 0;
+    this.#names = more.names ?? NAMES.slice(0, options.names);
     this.dice = dice;
     this.options = options;
     this.slabs = parts.slabs;
@@ -76,7 +84,7 @@ export class Asking {
   }
 
   name(): string {
-    return NAMES[this.dice(this.options.names)] ?? 'x';
+    return this.#names[this.dice(this.#names.length)] ?? 'x';
   }
 
   /** Milliseconds, of this remainder by 4. */

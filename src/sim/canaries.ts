@@ -5,6 +5,7 @@ import { FINDING_CANARIES } from './finding-canaries.js';
 import { KEEPING_CANARIES } from './keeping-canaries.js';
 import type { Machines } from './machines.js';
 import type { Manager } from './manager.js';
+import { OPEN_CANARIES } from './open-canaries.js';
 import { PARTS_CANARIES } from './parts-canaries.js';
 import { CELL_BYTES } from './slabs.js';
 import type { Rule } from './violation.js';
@@ -285,6 +286,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
       };
     },
   },
+  ...OPEN_CANARIES,
   ...PARTS_CANARIES,
   ...FINDING_CANARIES,
   ...KEEPING_CANARIES,

@@ -92,6 +92,10 @@ export class Following implements Book {
     return true;
   }
 
+  isAdopted({ slab }: Range): boolean {
+    return this.#slabs.get(slab)?.adopted === true;
+  }
+
   mayGive({ slab }: Range): boolean {
     return this.#slabs.get(slab)?.adopted === false;
   }

@@ -52,9 +52,10 @@ export function contentOf(mark: number): Uint8Array {
   return Uint8Array.of(mark, mark >> 8, mark >> 16, mark >> 24);
 }
 
-/** The mark that a slice is filled with. */
-function markOf(content: Uint8Array): number {
-  return new DataView(content.buffer).getUint32(0, true);
+/** The marks that a slice is filled with: one, or one a cell. */
+function marksOf(content: Uint8Array): readonly number[] {
+  const view = new DataView(content.buffer);
+  return Array.from({ length: content.length / 4 }, (_, at) => view.getUint32(4 * at, true));
 }
 
 function spaceOf({ dtype, length }: Said): Parameters<typeof protocol.writeSet>[2] {
@@ -299,7 +300,7 @@ function demanded(
   const ranges = isParts ? parts.map((part) => part.range) : [range];
   const reads = ranges.flatMap((each, at) => {
     const content = contents[at];
-    return each === null || content === undefined ? [] : [{ range: each, mark: markOf(content) }];
+    return each === null || content === undefined ? [] : [{ range: each, marks: marksOf(content) }];
   });
   const [first] = reads;
   if (first !== undefined && source === protocol.SOURCE.given && !client.process.isEnding) {
@@ -327,7 +328,7 @@ export function seal(asking: Asking, client: Client): void {
     client,
     `seal ${number}`,
     (w) => protocol.writeSeal(w, number),
-    (oracle, session) => oracle.seal(session, number),
+    (oracle, session, request) => oracle.seal(session, number, request),
   );
 }
 

@@ -66,6 +66,7 @@ export function mustBeEmpty(pool: PoolState): void {
 const NEW_WORK: ReadonlySet<string> = new Set([
   ...['join', 'declare', 'set', 'offer', 'require', 'tag', 'promise', 'lease', 'adopt'],
   ...['tag-selected', 'offer-part', 'region'],
+  ...['create', 'open', 'write-regions', 'read-regions', 'lock'],
 ]);
 
 /** A request by its number, and whether the journal had no room when it came. */
@@ -236,8 +237,10 @@ export class History {
         for (const slab of input.slabsLost) this.#following.loseSlab(slab);
         oracle.serve();
         return;
-      case 'slab-failed':
       case 'transferred':
+        oracle.transferred(input.transfer);
+        return;
+      case 'slab-failed':
       case 'tick':
         return;
       default:

@@ -8,7 +8,8 @@ import type { Walk } from './walk.js';
 /** A range with what was written to it; null: nothing yet. */
 interface Marked {
   readonly range: Range;
-  readonly mark: number;
+  /** One for all of it, or one a cell. */
+  readonly marks: readonly number[];
 }
 
 /** A piece of leased memory; one that was adopted is full already. */
@@ -30,8 +31,12 @@ export interface Handle {
     | 'required'
     | 'demanded'
     | 'retracted'
-    | 'failed';
+    | 'failed'
+    | 'opening'
+    | 'opened';
   explicit: boolean;
+  /** Created, and not sealed, as far as its client knows. */
+  isOpen?: boolean;
   /** The demand that waits on it, or 0. */
   demand: number;
   /** What it reads in place. */
@@ -80,10 +85,10 @@ export class Holdings {
   /** What a handle reads is as it was delivered: I2. */
   verify(handle: Handle): void {
     const { reads, name } = handle;
-    for (const { range, mark } of reads) {
+    for (const { range, marks } of reads) {
       const { slab, offset } = range;
       const words = (): string => `"${name}" at ${slab}+${offset} changed while it is read`;
-      must(this.#slabs.holds(range, mark), 'I2 slices', words);
+      must(this.#slabs.holds(range, marks), 'I2 slices', words);
     }
   }
 

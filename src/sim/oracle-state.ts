@@ -39,6 +39,8 @@ export type Payload =
 export interface Book {
   /** A slice becomes the pool's; false: it is not leased to the session. */
   offered(session: MSession, range: Range): boolean;
+  /** Whether a range lies in an adopted file. */
+  isAdopted(range: Range): boolean;
   /** Whether a slice may become somebody's own, to write to: one of an adopted file may not. */
   mayGive(range: Range): boolean;
   /** The slice of a version becomes a lease of a session. */
@@ -90,12 +92,12 @@ export interface MVersion {
   readonly dtype: Dtype;
   readonly length: number;
   readonly attributes: ReadonlyMap<string, Value>;
-  readonly payload: Payload;
+  payload: Payload;
   readonly scope: 'member' | 'pool';
   readonly bound: Set<MHandle>;
   readonly readers: Set<MHandle>;
   /** When it was offered. */
-  readonly at: Timestamp;
+  at: Timestamp;
   /** When its lifetime ends. */
   ends: number;
   offered: boolean;
@@ -103,6 +105,60 @@ export interface MVersion {
   readonly parts: MPart[] | null;
   /** A part was withdrawn: whoever requires now gets the next version. */
   isClosing: boolean;
+  /** Null: it is offered, and does not change. */
+  open: MOpen | null;
+  /** Transfers of it, in the order in which the agent does them; those that are held as they came. */
+  moving: MMoving[];
+  /** Whether a handle expects something else. */
+  mismatches(handle: MHandle): boolean;
+  /** It does not change any more: what its cells hold. */
+  seal(cells: readonly number[]): void;
+}
+
+/** What members write to. */
+export interface MOpen {
+  readonly consistency: 'posix' | 'commit' | 'session' | 'eventual';
+  /** The mark of what was last written to each cell, and is visible. */
+  readonly cells: number[];
+  /** In the order in which they were asked for. */
+  locks: MLock[];
+  sealing: { readonly session: MSession; readonly request: number } | null;
+}
+
+export interface MLock {
+  readonly handle: MHandle;
+  readonly number: number;
+  readonly isWrite: boolean;
+  readonly cells: readonly number[];
+  readonly request: number;
+  isHeld: boolean;
+}
+
+/** Who waits for so many transfers. */
+export interface MAwaiting {
+  readonly session: MSession;
+  request: number;
+  left: number;
+}
+
+/** Cells that are written or read. */
+export interface MMoving {
+  readonly id: number;
+  readonly isWrite: boolean;
+  readonly member: MMember;
+  readonly session: MSession;
+  /** 0: nobody waits for it. */
+  request: number;
+  readonly cells: readonly number[];
+  /** Of a write: what it fills its cells with. */
+  readonly mark: number;
+  /** Memory with what is written, or for what is read; null: it came in the message. */
+  readonly range: Range | null;
+  /** Its member has not committed it. */
+  isHeld: boolean;
+  awaiting: MAwaiting | null;
+  /** Of a read: what may come of each cell. */
+  seen: Set<number>[];
 }
 
 export type State =
@@ -113,7 +169,9 @@ export type State =
   | 'required'
   | 'demanded'
   | 'retracted'
-  | 'failed';
+  | 'failed'
+  | 'opening'
+  | 'opened';
 
 export interface MDemand {
   readonly request: number;
@@ -137,6 +195,8 @@ export interface MHandle {
   demand: MDemand | null;
   /** Why its require has failed. */
   failure: ErrorCode | null;
+  /** The OPEN that waits on it. */
+  opening: { readonly request: number; readonly deadline: number } | null;
   /** Places of the elements that it requires; null: all. */
   wanted: readonly number[] | null;
 }
@@ -164,6 +224,7 @@ export type Expected =
   | { readonly kind: 'bye'; readonly names: string[] }
   | { readonly kind: 'grant'; readonly range: Range }
   | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'opened'; readonly version: MVersion }
   | {
       readonly kind: 'deliver';
       readonly version: MVersion;

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../core/errors.js';
 import { Timestamp, type Value } from '../core/value.js';
+import { OpenOracle } from './open-oracle.js';
 import type {
   Book,
   Expected,
@@ -56,11 +57,19 @@ export class Oracle {
   /** Nobody joins, and nothing is offered any more. */
   stopping = false;
   readonly #book: Book;
+  readonly #opening: OpenOracle;
 
   constructor(now: number, book: Book, versions = new Set<MVersion>()) {
     this.now = now;
     this.#book = book;
     this.versions = versions;
+    this.#opening = new OpenOracle({
+      sessions: this.sessions,
+      book,
+      answer: (session, request, answer) => this.#answer(session, request, answer),
+      bind: (version) => this.#bind(version.object, version),
+      forget: (version) => this.#forget(version),
+    });
   }
 
   open(id: number): MSession {
@@ -153,12 +162,14 @@ export class Oracle {
   #remove(member: MMember, how: 'left' | 'crashed'): string[] {
     const { session } = member;
     const withdrawn: string[] = [];
-    for (const handle of [...session.handles.values()]) {
-      if (handle.member !== member) continue;
-      if (handle.state === 'required') {
-        if (how === 'left') this.#fail(handle, 'cancelled');
-        this.#unrequire(handle, 'retracted');
-      }
+    const handles = [...session.handles.values()].filter((handle) => handle.member === member);
+    for (const handle of handles) {
+      if (handle.state !== 'required') continue;
+      if (how === 'left') this.#fail(handle, 'cancelled');
+      this.#unrequire(handle, 'retracted');
+    }
+    for (const handle of handles) {
+      this.#opening.leave(handle, how === 'left');
       if (handle.state === 'offered' && handle.version?.scope === 'member') {
         withdrawn.push(handle.object.name);
         if (handle.version.parts === null) this.#withdraw(handle.version);
@@ -224,6 +235,7 @@ export class Oracle {
       explicit: false,
       demand: null,
       failure: null,
+      opening: null,
       wanted: null,
     };
     object.handles.add(handle);
@@ -240,8 +252,9 @@ export class Oracle {
     return { kind: 'ok' };
   }
 
-  seal(session: MSession, number: number): Expected {
+  seal(session: MSession, number: number, request: number): Expected | null {
     const handle = this.#handle(session, number);
+    if (this.#opening.takesPart(handle)) return this.#opening.seal(handle, request);
     this.#state(handle, 'declared', 'sealed');
     handle.state = 'sealed';
     return { kind: 'ok' };
@@ -249,10 +262,13 @@ export class Oracle {
 
   dispose(session: MSession, number: number): Expected {
     const handle = this.#handle(session, number);
-    if (handle.state === 'required') throw new Refusal('wrong-state');
+    if (handle.state === 'required' || handle.state === 'opening') {
+      throw new Refusal('wrong-state');
+    }
     if (handle.state === 'offered' && handle.version?.scope === 'member') {
       throw new Refusal('wrong-state');
     }
+    this.#opening.leave(handle, true);
     this.#drop(handle);
     return { kind: 'ok' };
   }
@@ -270,14 +286,18 @@ export class Oracle {
   /** Frees what nobody needs: not offered, no bound require, no reader. */
   #forget(version: MVersion): void {
     if (version.offered || version.bound.size > 0 || version.readers.size > 0) return;
+    if (version.moving.length > 0) return;
     if (!this.versions.delete(version)) return;
     for (const payload of payloadsOf(version)) {
       if (payload.kind === 'slice') this.#book.freed(payload.range);
     }
+    this.#forgetName(version.object);
   }
 
   #forgetName(object: MObject): void {
     if (object.handles.size > 0 || object.current !== null) return;
+    // The agent moves bytes of it.
+    if ([...this.versions].some((version) => version.object === object)) return;
     if (this.objects.get(object.name) !== object) return;
     this.objects.delete(object.name);
     for (const lease of this.queue) if (lease.object === object) lease.object = null;
@@ -291,9 +311,12 @@ export class Oracle {
     payload: Payload,
     scope: 'member' | 'pool',
     lifetime: number,
+    consistency: { readonly code: number; readonly mark: number } | null = null,
   ): Expected {
     const handle = this.#handle(session, number);
     const { object, said } = handle;
+    const isFixed = payload.kind === 'slice' && this.#book.isAdopted(payload.range);
+    if (consistency !== null && isFixed) throw new Refusal('bad-lease');
     if (handle.state === 'offered') throw new Refusal('already-offered');
     this.#state(handle, 'declared', 'sealed');
     if (this.stopping) throw new Refusal('pool-stopping');
@@ -311,8 +334,64 @@ export class Oracle {
     const version = this.#begin(handle, is);
     handle.state = 'offered';
     handle.version = version;
-    this.#bind(object, version);
+    if (consistency === null) this.#bind(object, version);
+    else this.#opening.begin(version, consistency.code, consistency.mark);
     return { kind: 'ok' };
+  }
+
+  // Open objects.
+
+  openObject(
+    session: MSession,
+    number: number,
+    request: number,
+    deadline: number,
+  ): Expected | null {
+    return this.#opening.open(this.#handle(session, number), request, deadline);
+  }
+
+  writeRegions(
+    session: MSession,
+    number: number,
+    request: number,
+    of: Parameters<OpenOracle['write']>[2],
+  ): Expected | null {
+    return this.#opening.write(this.#handle(session, number), request, of);
+  }
+
+  readRegions(
+    session: MSession,
+    number: number,
+    request: number,
+    of: Parameters<OpenOracle['read']>[2],
+  ): Expected | null {
+    return this.#opening.read(this.#handle(session, number), request, of);
+  }
+
+  commit(session: MSession, number: number, request: number, closes: boolean): Expected | null {
+    const handle = this.#handle(session, number);
+    return this.#opening.commit(handle, request, closes, () => this.#drop(handle));
+  }
+
+  lock(
+    session: MSession,
+    number: number,
+    request: number,
+    of: Parameters<OpenOracle['lock']>[2],
+    block: boolean,
+  ): Expected | null {
+    return this.#opening.lock(this.#handle(session, number), request, of, block);
+  }
+
+  unlock(session: MSession, number: number, lock: number): Expected {
+    return this.#opening.unlock(this.#handle(session, number), lock);
+  }
+
+  transferred(id: number): void {
+    this.#opening.transferred(this.versions, id);
+    this.#settle();
+    this.serve();
+    this.#changed();
   }
 
   #begin(
@@ -324,6 +403,14 @@ export class Oracle {
     object.versions++;
     const version: MVersion = {
       ...is,
+      open: null,
+      moving: [],
+      mismatches: (each) => this.#mismatches(each, version),
+      seal: (cells) => {
+        const content = new Uint8Array(Uint32Array.from(cells).buffer);
+        if (version.payload.kind === 'slice') version.payload = { ...version.payload, content };
+        version.at = new Timestamp(BigInt(WALL_MS + this.now) * 1_000_000n);
+      },
       object,
       number: object.versions,
       by: handle.member.name,
@@ -472,6 +559,8 @@ export class Oracle {
 
   #withdraw(version: MVersion): void {
     const { object } = version;
+    const wasOpen = version.open !== null;
+    this.#opening.end(version);
     for (const handle of [...version.bound]) {
       if (version.parts !== null && !this.#isReady(handle)) {
         this.#failRequire(handle, 'parts-missing');
@@ -488,6 +577,7 @@ export class Oracle {
       handle.state = 'withdrawn';
       handle.version = null;
     }
+    if (wasOpen) this.#failUnmet();
     this.#forget(version);
     this.#forgetName(object);
   }
@@ -649,7 +739,12 @@ export class Oracle {
         this.#endDemand(handle, 'cancelled');
         return { kind: 'ok' };
       }
+      if (handle.opening?.request === request) {
+        this.#opening.endOpening(handle, 'cancelled');
+        return { kind: 'ok' };
+      }
     }
+    if (this.#opening.cancelLock(session, request, this.versions)) return { kind: 'ok' };
     const lease = this.queue.find((each) => each.session === session && each.request === request);
     if (lease !== undefined) {
       this.queue = this.queue.filter((each) => each !== lease);
@@ -714,6 +809,10 @@ export class Oracle {
       value['level'] = levelOf(current);
       value['time'] = current.at;
       value['durability'] = 'process';
+      if (current.open !== null) {
+        value['consistency'] = current.open.consistency;
+        value['locks'] = current.open.locks.length;
+      }
       if (current.parts !== null) {
         value['parts'] = current.parts.length;
         value['missing'] = current.length - placesOf(current).size;
@@ -786,6 +885,9 @@ export class Oracle {
 
   #nobodyWill(name: string): boolean {
     const met = this.promises.filter((each) => isMet(each, name));
+    const current = this.objects.get(name)?.current ?? null;
+    // What is open is offered when it is sealed.
+    if (current !== null && current.open !== null) return false;
     return met.length > 0 && met.every((each) => each.state === 'closed');
   }
 
@@ -842,18 +944,21 @@ export class Oracle {
   restart(slabsLost: ReadonlySet<number>): void {
     this.stopping = false;
     for (const version of [...this.versions]) {
-      const isLost = payloadsOf(version).some(
-        (payload) => payload.kind === 'slice' && slabsLost.has(payload.range.slab),
-      );
+      const isLost =
+        payloadsOf(version).some(
+          (payload) => payload.kind === 'slice' && slabsLost.has(payload.range.slab),
+        ) || version.moving.some(({ range }) => range !== null && slabsLost.has(range.slab));
       if (!isLost) continue;
       for (const handle of [...version.bound]) this.#failRequire(handle, 'object-lost');
       for (const handle of [...version.readers]) {
         version.readers.delete(handle);
         handle.version = null;
       }
+      this.#opening.lose(version);
       if (version.offered) this.#withdraw(version);
       else this.#forget(version);
     }
+    this.#opening.restarted(this.versions);
     this.#settle();
     this.#changed();
   }
@@ -878,11 +983,17 @@ export class Oracle {
       versions: versions.length,
       requires: handles.filter((each) => each.state === 'required').length,
       readers: versions.reduce((sum, version) => sum + version.readers.size, 0),
-      waits: demands + this.queue.length,
+      waits: demands + this.queue.length + this.#waitsOfOpen(handles),
       timers: lifetimes + graces,
       promises: this.promises.length - closed,
       promisesClosed: closed,
     };
+  }
+
+  #waitsOfOpen(handles: readonly MHandle[]): number {
+    const locks = [...this.versions].flatMap((version) => version.open?.locks ?? []);
+    const opening = handles.filter((each) => each.opening !== null);
+    return opening.length + locks.filter((lock) => !lock.isHeld).length;
   }
 
   /** The moments at which something ends by itself. */
@@ -892,12 +1003,19 @@ export class Oracle {
       ...[...this.versions].filter((each) => each.offered).map((each) => each.ends),
       ...this.promises.map((each) => each.ends),
       ...this.#demands().map((each) => each.demand?.deadline ?? Number.POSITIVE_INFINITY),
+      ...this.#openings().map((each) => each.opening?.deadline ?? Number.POSITIVE_INFINITY),
     ].filter((moment) => moment !== Number.POSITIVE_INFINITY);
   }
 
   #demands(): MHandle[] {
     return [...this.sessions.values()].flatMap((session) =>
       [...session.handles.values()].filter((handle) => handle.demand !== null),
+    );
+  }
+
+  #openings(): MHandle[] {
+    return [...this.sessions.values()].flatMap((session) =>
+      [...session.handles.values()].filter((handle) => handle.opening !== null),
     );
   }
 
@@ -910,6 +1028,11 @@ export class Oracle {
       this.now = next;
       for (const handle of this.#demands()) {
         if (handle.demand?.deadline === next) this.#endDemand(handle, 'deadline-passed');
+      }
+      for (const handle of this.#openings()) {
+        if (handle.opening?.deadline === next) {
+          this.#opening.endOpening(handle, 'deadline-passed');
+        }
       }
       // Of two that end now, the one may have made room for the other.
       this.serve();
@@ -936,7 +1059,7 @@ export class Oracle {
 
 /** The version to which a require binds; null: the next. */
 function bindable({ current }: MObject): MVersion | null {
-  return current === null || current.isClosing ? null : current;
+  return current === null || current.isClosing || current.open !== null ? null : current;
 }
 
 /** Whether somebody waits for its next version. */

@@ -49,6 +49,7 @@ export function attributesOf({ current, tags }: MObject): Map<string, Value> {
 /** Whether an object is offered; if not, whether somebody waits for it. */
 export function stateOf({ current, handles }: MObject): string {
   if (current !== null) {
+    if (current.open !== null) return 'open';
     const isPartial = current.parts !== null && placesOf(current).size < current.length;
     return isPartial ? 'partial' : 'offered';
   }

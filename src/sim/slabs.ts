@@ -46,14 +46,22 @@ export class Slabs {
     cells.fill(mark, offset / CELL_BYTES, offset / CELL_BYTES + cellsOf(size));
   }
 
-  /** Whether a range holds a mark, and nothing else. */
-  holds({ slab, offset, size }: Range, mark: number): boolean {
+  /** Whether a range holds a mark, and nothing else; or these marks, one a cell. */
+  holds({ slab, offset, size }: Range, marks: readonly number[]): boolean {
     if (this.lost.has(slab)) return true;
     const cells = this.#slabs.get(slab);
     if (cells === undefined) return false;
     const first = offset / CELL_BYTES;
-    for (let at = first; at < first + cellsOf(size); at++) if (cells[at] !== mark) return false;
+    for (let at = 0; at < cellsOf(size); at++) {
+      if (cells[first + at] !== marks[marks.length === 1 ? 0 : at]) return false;
+    }
     return true;
+  }
+
+  /** The marks of a range, to be read and written to; null: it is gone. */
+  cellsOf({ slab, offset, size }: Range): Uint32Array | null {
+    const first = offset / CELL_BYTES;
+    return this.#slabs.get(slab)?.subarray(first, first + cellsOf(size)) ?? null;
   }
 
   poison(range: Range): void {

@@ -3,6 +3,7 @@ import type { Dice } from './dice.js';
 import * as handles from './handle-requests.js';
 import * as memory from './memory-requests.js';
 import * as objects from './object-requests.js';
+import * as opening from './open-requests.js';
 import * as parts from './part-requests.js';
 import * as selecting from './select-requests.js';
 import { KEYS } from './selectors.js';
@@ -13,6 +14,8 @@ const MEMBERS_MAX = 4;
 const HANDLES_MAX = 16;
 const PROMISES_MAX = 4;
 const EXTENTS_MAX = 6;
+/** What is written to open objects is marked from here on. */
+const OPENING_MARKS = 0x4000_0000;
 /** Requests without an answer, beyond which a client only asks whether there is anybody. */
 const OPEN_MAX = 60;
 
@@ -105,14 +108,21 @@ export interface WorkloadOptions extends AskingOptions {
 export class Workload {
   readonly #deck: readonly Operation[];
   readonly #asking: Asking;
+  /** Open objects, by dice of their own, in some of the worlds. */
+  readonly #opening: Asking;
+  readonly #isOpening: boolean;
 
   constructor(
     dice: Dice,
+    own: Dice,
     options: WorkloadOptions,
     world: ConstructorParameters<typeof Asking>[2],
   ) {
     this.#deck = options.deck;
     this.#asking = new Asking(dice, options, world);
+    this.#isOpening = own(3) === 0;
+    const more = { marks: OPENING_MARKS, names: opening.OPEN_NAMES };
+    this.#opening = new Asking(own, options, world, more);
   }
 
   /** What a process begins with. */
@@ -124,6 +134,11 @@ export class Workload {
   /** One request, of a kind that makes sense most of the time. */
   act(client: Client): void {
     const { dice } = this.#asking;
+    if (this.#isOpening && this.#opening.dice(4) === 0) {
+      const lease = (): void => memory.lease(this.#opening, client);
+      if (client.process.open.size <= OPEN_MAX) opening.act(this.#opening, client, lease);
+      return;
+    }
     const { holdings } = client;
     for (const handle of holdings.handles.values()) {
       if (handle.reads.length > 0 && dice(4) === 0) holdings.verify(handle);
@@ -150,7 +165,8 @@ export class Workload {
 
   /** Ends every object there may be. */
   clear(client: Client): void {
-    for (const name of NAMES) objects.deleteObject(this.#asking, client, name, true);
+    for (const name of [...NAMES, ...opening.OPEN_NAMES])
+      objects.deleteObject(this.#asking, client, name, true);
   }
 
   /** Who has much lets go of some of it. */

@@ -70,6 +70,9 @@ export interface Result {
   readonly lines: readonly string[];
 }
 
+/** Dice of open objects: what else happens does not depend on them. */
+const OPENING_SEED = 0x2f6e_2b1d;
+
 /** Thrown out of what was under way when the pool was found damaged. */
 class Over extends Error {}
 
@@ -124,10 +127,11 @@ class World {
     );
     this.network = new Network(dice, scheduler, network, this.#gate);
     const tell = (input: ShellInput): void => this.#input(input);
-    this.#agent = new Agent({ dice, scheduler, slabs: this.#slabs, tell }, agent);
+    const opening = random(seed ^ OPENING_SEED);
+    this.#agent = new Agent({ dice, opening, scheduler, slabs: this.#slabs, tell }, agent);
     const oracle = new Oracle(0, this.#following);
     this.#history = new History(oracle, this.#following, (id) => this.#processOf(id));
-    this.#workload = new Workload(dice, workload, {
+    this.#workload = new Workload(dice, opening, workload, {
       slabs: this.#slabs,
       agent: this.#agent,
       following: this.#following,

@@ -38,6 +38,10 @@ export class Pages implements Book {
     return this.of(session).delete(range);
   }
 
+  isAdopted(): boolean {
+    return false;
+  }
+
   mayGive(): boolean {
     return true;
   }

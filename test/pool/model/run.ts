@@ -245,7 +245,9 @@ export class Run {
       withdraw: (w) => protocol.writeWithdraw(w, handle, 0),
     };
     this.#both(client, `${kind} ${handle}`, write[kind], (session) =>
-      this.#oracle[kind](session, handle),
+      kind === 'seal'
+        ? this.#oracle.seal(session, handle, client.sent)
+        : this.#oracle[kind](session, handle),
     );
   }
 
