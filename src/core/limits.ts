@@ -100,6 +100,17 @@ export const LIMITS = {
   /** One of them, and all of one kind together. */
   definitionBytesMax: 256 * KiB,
   definitionsBytesMax: 16 * MiB,
+  /** Transforms of one chain. */
+  transformsMax: 64,
+  /** The text of an expression, and how deep it may be nested. */
+  expressionCharactersMax: 4_096,
+  expressionDepthMax: 64,
+  /** A user's WebAssembly: the module, its memory, and how long it may run if nobody says more. */
+  wasmModuleBytesMax: 16 * MiB,
+  wasmMemoryBytesMax: 1_024 * MiB,
+  wasmMsDefault: 10_000,
+  /** Threads of a process that copy and transform. */
+  transformThreadsMax: 8,
   listPageMax: 32_768,
   explainRowsMax: 1_000,
   /** A payload within a message; larger ones go through a slab. */

@@ -13,7 +13,8 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   sim: ['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop'],
   levels: ['core'],
   transport: ['core'],
-  client: ['core', 'protocol', 'session', 'levels', 'transport'],
+  transforms: ['core'],
+  client: ['core', 'protocol', 'session', 'levels', 'transport', 'transforms'],
   server: ['core', 'protocol', 'catalog', 'pool', 'journal', 'loop', 'levels', 'transport'],
   testing: ['server'],
   cli: ['core', 'protocol', 'client', 'server', 'loop', 'levels', 'transport'],
@@ -23,7 +24,7 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   ],
   test: [
     ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop', 'sim', 'levels'],
-    ...['transport', 'client', 'server', 'testing', 'cli', 'examples', 'bench'],
+    ...['transport', 'transforms', 'client', 'server', 'testing', 'cli', 'examples', 'bench'],
   ],
 };
 
