@@ -13,6 +13,7 @@ import { Leases } from './leases.js';
 import { describeProcess } from './opening.js';
 import type { WaitOptions } from './options.js';
 import { Seat } from './seat.js';
+import { Threads } from './threads.js';
 import { throwIfAborted, waiting } from './waiting.js';
 
 /**
@@ -52,6 +53,7 @@ interface Ground {
 export class Client {
   readonly connection: Connection;
   readonly leaks = new Leaks();
+  readonly threads = new Threads();
   readonly checks: boolean;
   readonly options: ClientOptions;
   #ground: Ground | null = null;
@@ -78,7 +80,10 @@ export class Client {
           this.#ground?.leases.forget(slab);
           this.#ground?.plane.slabGone(slab);
         },
-        onOver: (error) => this.#ground?.plane.close(error),
+        onOver: (error) => {
+          this.threads.close();
+          this.#ground?.plane.close(error);
+        },
       },
       options.limits,
     );

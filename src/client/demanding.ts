@@ -1,11 +1,12 @@
 import { AttaccaError } from '../core/errors.js';
-import { spaceBytes } from '../core/space.js';
+import { type Space, type SpaceExpectation, spaceBytes } from '../core/space.js';
 import { MODE, POLICY, WANT, writeDemand, writeRegionFields } from '../protocol/index.js';
 import type { Bytes } from './arrays.js';
 import { Call } from './call.js';
 import { Seal } from './check.js';
+import { ENCODING_KEY, encodingOf } from './encoding.js';
 import { gather } from './gathering.js';
-import type { Handle } from './handle.js';
+import { Handle } from './handle.js';
 import { isMemoryLost, versionLost } from './lost-memory.js';
 import { deadlineOf, type RequireOptions, type WaitOptions } from './options.js';
 import { giveBack, type Mode, type Parcel, readParcel, ToldParts } from './parcels.js';
@@ -71,6 +72,39 @@ export async function demandParcel(
   return await unpack(handle, parcel, mode, options);
 }
 
+/**
+ * A demand was refused as the object is not what was expected: what is offered may be an encoding
+ * of just that. Then a handle that expects nothing of the bytes; else the error is thrown.
+ */
+export async function unlessEncoded(
+  { seat, name, space }: Handle,
+  error: unknown,
+  options: WaitOptions,
+): Promise<Handle> {
+  const isOther =
+    error instanceof AttaccaError &&
+    (error.code === 'object-mismatch' || error.code === 'bad-region');
+  if (!isOther) throw error;
+  const found = await peekVersion(new Handle(seat, name, {}), options);
+  const encoding = encodingOf(name, { attributes: found.attributes, source: 'message' });
+  if (encoding === null || !fits(space, encoding.space)) throw error;
+  return new Handle(seat, name, {});
+}
+
+/** Whether a space is what was expected. */
+function fits(expected: SpaceExpectation, { dtype, shape, order, byteOrder }: Space): boolean {
+  const isSame = <T>(wanted: T | undefined, given: T): boolean =>
+    wanted === undefined || wanted === given;
+  const sizes = expected.shape ?? shape;
+  return (
+    isSame(expected.dtype, dtype) &&
+    isSame(expected.order, order) &&
+    isSame(expected.byteOrder, byteOrder) &&
+    sizes.length === shape.length &&
+    sizes.every((size, at) => size === null || size === shape[at])
+  );
+}
+
 /** Whether a require that was announced by itself is still open after its demand failed so. */
 function staysRequired(error: unknown): boolean {
   if (!(error instanceof AttaccaError)) return false;
@@ -85,7 +119,8 @@ export function unpack(
   mode: Mode,
   options: WaitOptions & Shaping,
 ): Delivery | Promise<Delivery> {
-  if (parcel.source === 'parts' || !isPlain(options)) return gather(handle, parcel, mode, options);
+  const isAsItIs = isPlain(options) && parcel.attributes[ENCODING_KEY] === undefined;
+  if (parcel.source === 'parts' || !isAsItIs) return gather(handle, parcel, mode, options);
   if (parcel.source === 'message') {
     handle.release();
     return delivery(handle, parcel, parcel.bytes, () => {});

@@ -1,17 +1,22 @@
 import { AttaccaError } from '../core/errors.js';
-import { convertElements } from '../core/regions/convert.js';
-import { copyCommon, type Laid, stretchOf } from '../core/regions/copy.js';
+import { type Laid, stretchOf } from '../core/regions/copy.js';
 import { Region } from '../core/regions/region.js';
 import { selectRegion } from '../core/regions/selection.js';
-import { DTYPES, type Space } from '../core/space.js';
+import { DTYPES, spaceBytes } from '../core/space.js';
+import type { Block } from '../transforms/chain.js';
+import { type Plan, planGather } from '../transforms/plan.js';
 import { type Bytes, bytesOfView } from './arrays.js';
 import { Seal } from './check.js';
+import { decoded, encodingOf } from './encoding.js';
 import type { Handle } from './handle.js';
 import { isMemoryLost, versionLost } from './lost-memory.js';
 import type { WaitOptions } from './options.js';
 import { giveBack, type Mode, type Parcel } from './parcels.js';
+import { encoded, piecesOf, sourcesFor } from './pieces.js';
 import type { Delivery } from './received.js';
-import { type Shaping, shapedSpace } from './shaping.js';
+import { chainOf, type Shaping } from './shaping.js';
+import { stepped } from './stepping.js';
+import type { Threads } from './threads.js';
 import { unlessAborted } from './waiting.js';
 
 /** A region of the object whose bytes are at hand. */
@@ -21,9 +26,31 @@ interface Source extends Laid {
 
 /**
  * Puts together what was demanded, of parts or of the whole: the very memory of the pool where it
- * lies there as it is wanted, else an array of one's own, which is filled part by part.
+ * lies there as it is wanted, else an array of one's own, which is filled part by part and
+ * transformed on the way, in threads where that is much.
+ *
+ * When the signal fires the caller goes on at once. Threads do not stop in the middle: the memory
+ * that they read is given back when they have ended.
  */
 export async function gather(
+  handle: Handle,
+  parcel: Parcel,
+  mode: Mode,
+  options: WaitOptions & Shaping,
+): Promise<Delivery> {
+  const work = gathered(handle, parcel, mode, options);
+  try {
+    return await unlessAborted(work, `demand "${handle.name}"`, options);
+  } catch (error) {
+    work.then(
+      ({ release }) => release(),
+      () => {},
+    );
+    throw error;
+  }
+}
+
+async function gathered(
   handle: Handle,
   parcel: Parcel,
   mode: Mode,
@@ -32,7 +59,7 @@ export async function gather(
   const { client } = handle.seat;
   try {
     const sources = await sourcesOf(handle, parcel, options);
-    return assemble(handle, parcel, mode, options, sources);
+    return await assemble(handle, parcel, mode, options, sources);
   } catch (error) {
     giveBack(client, parcel);
     handle.release();
@@ -64,34 +91,49 @@ async function sourcesOf(
   );
 }
 
-function assemble(
+async function assemble(
   handle: Handle,
   parcel: Parcel,
   mode: Mode,
   options: Shaping,
-  sources: readonly Source[],
-): Delivery {
+  stored: readonly Source[],
+): Promise<Delivery> {
   const { name, seat } = handle;
-  const { version, attributes, space: whole } = parcel;
-  const asked = options.region;
-  const region = asked === undefined ? null : selectRegion(whole.shape, asked);
-  const space = shapedSpace(name, whole, region, options);
-  const wanted = region ?? Region.whole(whole.shape);
-  const told = { name, version, attributes, space, whole };
+  const { client } = seat;
+  const { version, attributes } = parcel;
+  const encoding = encodingOf(name, parcel);
+  const whole = encoding?.space ?? parcel.space;
+  const region = options.region === undefined ? null : selectRegion(whole.shape, options.region);
+  const plan = planGather(whole, region, chainOf(options));
+  const sources =
+    encoding === null ? stored : [await decoded(client.threads, encoding, stored)];
+  const told = { name, version, attributes, whole };
   const [only] = sources;
-  const inPlace =
-    mode === 'view' && options.into === undefined && sources.length === 1 && only !== undefined
-      ? viewOf(only, wanted, space, whole)
-      : null;
-  if (inPlace !== null && isMapped(handle, parcel)) {
-    const { client } = seat;
-    const seal = client.checks ? new Seal(name, inPlace, 'it was demanded') : null;
-    return { ...told, bytes: inPlace, seal, holder: seat, release: () => handle.release() };
+  const inPlace = sources.length === 1 && only !== undefined ? viewOf(only, plan) : null;
+  const isView =
+    inPlace !== null &&
+    mode === 'view' &&
+    options.into === undefined &&
+    plan.outer.every(({ how }) => how === 'renamed');
+  if (isView && plan.space !== null) {
+    const view = { ...told, space: plan.space, bytes: inPlace };
+    if (encoding === null && isMapped(handle, parcel)) {
+      const seal = client.checks ? new Seal(name, inPlace, 'it was demanded') : null;
+      return { ...view, seal, holder: seat, release: () => handle.release() };
+    }
+    giveUp(handle, parcel);
+    return { ...view, seal: null, holder: null, release: () => {} };
   }
-  const bytes = inPlace ?? filled(name, { sources, wanted, space, whole, into: options.into });
-  giveBack(seat.client, parcel);
+  const { threads } = client;
+  const { bytes, space } = await made(name, threads, plan, { sources, inPlace, ...options });
+  giveUp(handle, parcel);
+  return { ...told, space, bytes: bytes as Bytes, seal: null, holder: null, release: () => {} };
+}
+
+/** Nothing of the pool's memory is needed any more. */
+function giveUp(handle: Handle, parcel: Parcel): void {
+  giveBack(handle.seat.client, parcel);
   handle.release();
-  return { ...told, bytes, seal: null, holder: null, release: () => {} };
 }
 
 /** Whether the bytes are the pool's memory, on which a lease is held; else they are our own. */
@@ -102,51 +144,92 @@ function isMapped(handle: Handle, { source, parts, slice }: Parcel): boolean {
   return part?.source === 'view' && plane.view(part.slice) !== null;
 }
 
-/** What is wanted where it lies, or null: it lies apart, or should lie otherwise. */
-function viewOf(source: Source, wanted: Region, space: Space, whole: Space): Bytes | null {
-  const isSame = space.dtype === whole.dtype && space.byteOrder === whole.byteOrder;
-  if (!isSame) return null;
-  const place = stretchOf(source, wanted, space.order);
+/** What is gathered where it lies, or null: it lies apart, or is to be made anew. */
+function viewOf(source: Source, { region, gathered: space, inner }: Plan): Bytes | null {
+  if (inner.length > 0) return null;
+  const place = stretchOf(source, region, space.order);
   if (place === null) return null;
-  const { itemSize } = DTYPES[whole.dtype];
-  return source.bytes.subarray(place * itemSize, (place + wanted.count) * itemSize);
+  const { itemSize } = DTYPES[space.dtype];
+  return source.bytes.subarray(place * itemSize, (place + region.count) * itemSize);
 }
 
-/** The elements that are wanted, in memory of one's own. */
-function filled(
+interface Ingredients {
+  readonly sources: readonly Source[];
+  /** What the outer steps begin with, if it lies in one piece. */
+  readonly inPlace: Bytes | null;
+  readonly into?: ArrayBufferView | undefined;
+}
+
+/** What was asked for, in memory of one's own. */
+async function made(
   name: string,
-  of: {
-    readonly sources: readonly Source[];
-    readonly wanted: Region;
-    readonly space: Space;
-    readonly whole: Space;
-    readonly into: ArrayBufferView | undefined;
-  },
-): Bytes {
-  const { sources, wanted, space, whole, into } = of;
-  const { itemSize } = DTYPES[whole.dtype];
-  const size = wanted.count * DTYPES[space.dtype].itemSize;
-  const target = into === undefined ? new Uint8Array(size) : (bytesOfView(into) as Bytes);
-  if (target.length !== size) {
-    throw new AttaccaError(
-      'size-mismatch',
-      `Cannot demand "${name}" into ${target.length} bytes: what is wanted has ${size}`,
-      { name, spaceBytes: size, payloadBytes: target.length },
-    );
+  threads: Threads,
+  plan: Plan,
+  { sources, inPlace, into }: Ingredients,
+): Promise<Block> {
+  const { gathered: before, inner, outer, region } = plan;
+  const target = into === undefined ? null : (bytesOfView(into) as Bytes);
+  if (target !== null && plan.space !== null) mustFit(name, target, spaceBytes(plan.space));
+  const space = inner.at(-1)?.after ?? before;
+  const isLast = outer.length === 0;
+  let block: Block;
+  if (inPlace !== null && !isLast) block = { space, bytes: inPlace };
+  else {
+    const size = region.count * DTYPES[space.dtype].itemSize;
+    const bytes = (isLast ? target : null) ?? new Uint8Array(size);
+    await fill(name, threads, plan, sources, bytes);
+    block = { space, bytes };
   }
-  const isSame = space.dtype === whole.dtype && space.byteOrder === whole.byteOrder;
-  const gathered = isSame ? target : new Uint8Array(wanted.count * itemSize);
+  if (isLast) return block;
+  for (const step of outer) block = await stepped(threads, step, block);
+  // A chain of names alone would hand the pool's own memory out.
+  if (target === null) return block.bytes === inPlace ? { ...block, bytes: inPlace.slice() } : block;
+  mustFit(name, target, block.bytes.length);
+  target.set(block.bytes);
+  return { space: block.space, bytes: target };
+}
+
+function mustFit(name: string, target: Uint8Array, size: number): void {
+  if (target.length === size) return;
+  throw new AttaccaError(
+    'size-mismatch',
+    `Cannot demand "${name}" into ${target.length} bytes: what is wanted has ${size}`,
+    { name, spaceBytes: size, payloadBytes: target.length },
+  );
+}
+
+/** Fills a target with what is gathered and transformed by elements: piece by piece, at once. */
+async function fill(
+  name: string,
+  threads: Threads,
+  { region, gathered: space, inner }: Plan,
+  sources: readonly Source[],
+  target: Bytes,
+): Promise<void> {
+  const specs = inner.map(({ spec }) => spec);
+  const sizeTo = region.count === 0 ? 0 : target.length / region.count;
+  const size = Math.max(target.length, region.count * DTYPES[space.dtype].itemSize);
+  const pieces = piecesOf(region, space.order, threads.piecesFor(size));
+  const done = await Promise.allSettled(
+    pieces.map((piece) => {
+      const { start, count } = piece;
+      const part = target.subarray(start * sizeTo, (start + count) * sizeTo);
+      return threads.run(size, (memoryOf) => ({
+        kind: 'gather', shape: region.shape as readonly number[], space, count, specs,
+        sources: sourcesFor(sources, piece).map(({ region: own, order, bytes }) => {
+          return { region: encoded(own), order, memory: memoryOf(bytes) };
+        }),
+        target: { region: encoded(piece.region), order: space.order, memory: memoryOf(part) },
+      }));
+    }),
+  );
+  // All have ended: nobody writes to the target any more, whatever becomes of it.
   let copied = 0;
-  const to = { region: wanted, bytes: gathered, order: space.order };
-  for (const source of sources) copied += copyCommon(source, to, itemSize);
-  if (copied !== wanted.count) {
+  for (const result of done) {
+    if (result.status === 'rejected') throw result.reason;
+    copied += result.value as number;
+  }
+  if (copied !== region.count) {
     throw new AttaccaError('internal', `Cannot demand "${name}": the pool told too few parts`);
   }
-  if (!isSame) {
-    convertElements(
-      { bytes: gathered, dtype: whole.dtype, byteOrder: whole.byteOrder },
-      { bytes: target, dtype: space.dtype, byteOrder: space.byteOrder },
-    );
-  }
-  return target;
 }

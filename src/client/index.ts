@@ -22,6 +22,7 @@ export { Schemas } from '../core/schema/schemas.js';
 export { parseTemplate, type Template } from '../core/schema/template.js';
 export type { ByteOrder, Dtype, Order, Space, SpaceExpectation } from '../core/space.js';
 export { Float, Timestamp, type Value, type ValueMap } from '../core/value.js';
+export type { Codec, FieldLayout, TransformSpec } from '../transforms/spec.js';
 export type {
   AnyArray,
   ArrayOf,
@@ -58,6 +59,7 @@ export type {
   LineageNode,
   LineageOptions,
 } from './lineage.js';
+export type { DeriveOptions } from './deriving.js';
 export type { DemandOptions, PoolObject } from './object.js';
 export type { OfferedMany } from './offered-many.js';
 export type { Consistency, OpenObject, RegionOptions } from './open/open-object.js';
@@ -66,6 +68,7 @@ export type { LockOptions, RegionLock } from './open/region-lock.js';
 export { RegionTransfer, type TransferStatus } from './open/region-transfer.js';
 export type {
   Attributes,
+  EncodingOptions,
   ObjectOptions,
   OfferOptions,
   RequireOptions,

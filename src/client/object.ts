@@ -8,24 +8,28 @@ import {
   writeSeal,
   writeWithdraw,
 } from '../protocol/index.js';
+import type { TransformSpec } from '../transforms/spec.js';
 import type { ArrayOf, Bytes } from './arrays.js';
-import { sizeIfKnown } from './backing.js';
+import { sizeIfKnown, spaceIfKnown, unknownShape } from './backing.js';
 import { type Acknowledged, Call } from './call.js';
-import { demandParcel, peekVersion, policyOf } from './demanding.js';
+import { demandParcel, peekVersion, policyOf, unlessEncoded } from './demanding.js';
+import { encode } from './encoding.js';
 import { wrongState } from './errors.js';
 import { Handle, type HandleState } from './handle.js';
 import { Making } from './making.js';
 import { encodeOffer, offerPayload } from './offering.js';
 import {
   deadlineOf,
+  type EncodingOptions,
   type ObjectOptions,
   type OfferOptions,
   type RequireOptions,
   type WaitOptions,
 } from './options.js';
+import type { Mode } from './parcels.js';
 import { Part } from './part.js';
 import { UNHEEDED } from './pending.js';
-import { Delivered, type ObjectVersion, Owned } from './received.js';
+import { Delivered, type Delivery, type ObjectVersion, Owned } from './received.js';
 import type { Seat } from './seat.js';
 import { type Shaping, wantedRegion } from './shaping.js';
 import { mergeSpaces } from './spaces.js';
@@ -33,6 +37,9 @@ import { throwIfAborted, waiting } from './waiting.js';
 
 /** How long a demand waits, what of the object it wants, and how that should lie. */
 export type DemandOptions = WaitOptions & RequireOptions & Shaping;
+
+/** A demand with transforms: the type of what comes out is not known to the compiler. */
+type Transforming = DemandOptions & { readonly transforms: readonly TransformSpec[] };
 
 /**
  * A member's handle on a named object. A producer fills `array` and offers; a consumer demands.
@@ -169,6 +176,9 @@ export class PoolObject<D extends Dtype = Dtype> {
    * that were written and not offered yet. Without `keep` the offer ends when
    * the member leaves. A space without a shape, and no array taken, offers a payload of length 0.
    *
+   * With an `encoding` the pool keeps what that chain makes of the elements, and who demands it has
+   * the elements: `bad-transform` when nothing undoes one of the chain.
+   *
    * Errors: `already-offered`, `size-mismatch`, `memory-full` (at the deadline),
    * `no-durable-level`. After an error the memory is as it was and offer may be called again.
    *
@@ -176,10 +186,11 @@ export class PoolObject<D extends Dtype = Dtype> {
    * await t.offer({ keep: true, lifetimeMs: 3_600_000 });
    * ```
    */
-  async offer(options: OfferOptions & WaitOptions = {}): Promise<Acknowledged> {
+  async offer(options: OfferOptions & EncodingOptions & WaitOptions = {}): Promise<Acknowledged> {
     const handle = this.#handle;
     if (this.#parts.length > 0) return await this.#offerParts(options);
     handle.mustBe('offer', 'open', 'sealed');
+    if (options.encoding !== undefined) return await this.#offerEncoded(options.encoding, options);
     const payload = this.#making.payload();
     const acknowledged = await this.#during('offer', () =>
       offerPayload(handle, payload, encodeOffer(options), options),
@@ -187,6 +198,34 @@ export class PoolObject<D extends Dtype = Dtype> {
     handle.state = 'offered';
     this.#isKept = options.keep === true;
     this.#making.offered();
+    return acknowledged;
+  }
+
+  async #offerEncoded(
+    chain: readonly TransformSpec[],
+    options: OfferOptions & WaitOptions,
+  ): Promise<Acknowledged> {
+    const handle = this.#handle;
+    handle.mustBe('offer encoded', 'open');
+    const bytes = this.#making.bytes;
+    const space = spaceIfKnown(handle.space) ?? unknownShape(handle.name);
+    const former = { space: handle.space, attributes: handle.attributes };
+    const acknowledged = await this.#during('offer', async () => {
+      const made = await encode(handle.seat.client.threads, { space, chain }, bytes);
+      const attributes = { ...former.attributes, ...made.attributes };
+      handle.change({ dtype: 'uint8', shape: [made.bytes.length] }, attributes);
+      const payload = { kind: 'bytes', bytes: made.bytes } as const;
+      try {
+        return await offerPayload(handle, payload, encodeOffer(options), options);
+      } catch (error) {
+        handle.change(former.space, former.attributes);
+        throw error;
+      }
+    });
+    handle.state = 'offered';
+    this.#isKept = options.keep === true;
+    // The elements as they were written are nobody's any more.
+    this.#making.end();
     return acknowledged;
   }
 
@@ -277,16 +316,20 @@ export class PoolObject<D extends Dtype = Dtype> {
    * `region`: what of it, `order`, `byteOrder`, `dtype`: how it should lie, `into`: where. A demand
    * of a region waits for the parts that have some of it, and no others. What lies in one piece in
    * the pool as it is wanted is still a view; else it is put together in memory of this process.
+   * `transforms`: what is done with it on the way. Much of it is done in threads. What was offered
+   * with an `encoding` comes decoded.
    *
    * Errors: `deadline-passed` (says who had promised it), `object-mismatch` (this handle expects
    * something else), `nobody-will-offer`, `object-lost`, `object-deleted`, `aborted`; of a region
-   * `bad-region`, `parts-missing`; of a dtype that loses values `lossy-conversion`. A require that
-   * was announced before stays open when the deadline passes or the signal fires.
+   * `bad-region`, `parts-missing`; of a dtype that loses values `lossy-conversion`; of transforms
+   * `bad-transform`, `bad-expression`, `transform-failed`, `transform-timeout`. A require that was announced before stays open when the deadline passes or the signal fires.
    *
    * ```ts
    * await using u = await pool.object('u/850').demand({ timeoutMs: 30_000 });
    * ```
    */
+  demand(options: Transforming & { own: true; dtype?: undefined }): Promise<Owned>;
+  demand(options: Transforming & { own?: false; dtype?: undefined }): Promise<Delivered>;
   demand(options: DemandOptions & { own: true; dtype?: undefined }): Promise<Owned<D>>;
   demand(options?: DemandOptions & { own?: false; dtype?: undefined }): Promise<Delivered<D>>;
   demand<T extends Dtype>(options: DemandOptions & { own: true; dtype: T }): Promise<Owned<T>>;
@@ -304,13 +347,24 @@ export class PoolObject<D extends Dtype = Dtype> {
     const shaping = wasRequired ? { ...options, region: this.#wanted } : options;
     handle.state = 'busy';
     try {
-      const delivery = await demandParcel(handle, own ? 'own' : 'view', wasRequired, shaping);
+      const delivery = await this.#delivery(own ? 'own' : 'view', wasRequired, shaping);
       handle.state = 'delivered';
       const { leaks } = handle.seat.client;
       return own ? new Owned(delivery, leaks) : new Delivered(delivery, leaks);
     } catch (error) {
       handle.state = wasRequired && handle.number !== null ? 'required' : 'open';
       throw error;
+    }
+  }
+
+  async #delivery(mode: Mode, wasRequired: boolean, options: DemandOptions): Promise<Delivery> {
+    const handle = this.#handle;
+    try {
+      return await demandParcel(handle, mode, wasRequired, options);
+    } catch (error) {
+      // The pool compares what is expected with the bytes it has, of whatever they are an encoding.
+      const encoded = await unlessEncoded(handle, error, options);
+      return await demandParcel(encoded, mode, false, options);
     }
   }
 

@@ -1,6 +1,7 @@
 import { ENDLESS } from '../core/limits.js';
 import type { SpaceExpectation } from '../core/space.js';
 import type { Value } from '../core/value.js';
+import type { TransformSpec } from '../transforms/spec.js';
 
 /** Attributes and tags: typed values by key. Null is not allowed. */
 export type Attributes = { readonly [key: string]: Value };
@@ -35,6 +36,15 @@ export interface OfferOptions {
    * What record and bytes must survive before the call returns; the pool refuses what it cannot.
    */
   readonly durability?: 'process' | 'memory' | 'fsync' | undefined;
+}
+
+/** What of an object the pool keeps. */
+export interface EncodingOptions {
+  /**
+   * A chain that is run on the elements before they are offered, such as rounding, shuffling and
+   * compressing. Demands run its inverse. The pool's space of the object is that of the bytes.
+   */
+  readonly encoding?: readonly TransformSpec[] | undefined;
 }
 
 /** What a require does when nobody will offer: fail at once, or wait for a restarted producer. */

@@ -5,16 +5,24 @@ import { bytesOfView, dtypeOfArray } from './arrays.js';
 import { BatchOffer, type OfferItem, type OfferManyOptions } from './batch-offer.js';
 import type { Acknowledged } from './call.js';
 import { peekVersion } from './demanding.js';
+import { type DeriveOptions, derive } from './deriving.js';
+import { putEncoded } from './encoded-offer.js';
 import { Handle } from './handle.js';
 import { PoolObject } from './object.js';
 import type { OfferedMany } from './offered-many.js';
 import { encodeOffer, offerPayload, type Payload } from './offering.js';
 import type { OpenObject } from './open/open-object.js';
 import { type CreateOptions, createOpen, type GatheringOptions, openOpen } from './open/opening.js';
-import type { ObjectOptions, OfferOptions, RequireOptions, WaitOptions } from './options.js';
+import type {
+  EncodingOptions,
+  ObjectOptions,
+  OfferOptions,
+  RequireOptions,
+  WaitOptions,
+} from './options.js';
 import { makePromise, type PoolPromise, type Promised } from './pool-promise.js';
 import { PoolView } from './pool-view.js';
-import type { Delivered, ObjectVersion } from './received.js';
+import type { Delivered, ObjectVersion, Owned } from './received.js';
 import { type BarrierOptions, meet, raiseSignal } from './rendezvous.js';
 import { handlesFor, RequiredMany, requireMany } from './required-many.js';
 import type { Seat } from './seat.js';
@@ -92,15 +100,18 @@ export class Pool extends PoolView {
   /**
    * Offers data under a name; it stays when this member leaves, unless `keep` is false. Space and
    * dtype are those of the array, one dimension, unless given. The data are copied once, and are
-   * the caller's again when this returns.
+   * the caller's again when this returns. With an `encoding` as of {@link PoolObject.offer}.
    *
    * Errors: `already-offered`, `size-mismatch`, `memory-full` at the deadline.
    */
   async put(
     name: string,
     data: ArrayBufferView,
-    options: ObjectOptions & OfferOptions & WaitOptions = {},
+    options: ObjectOptions & OfferOptions & EncodingOptions & WaitOptions = {},
   ): Promise<Acknowledged> {
+    if (options.encoding !== undefined) {
+      return await putEncoded(this.#seat, name, data, options.encoding, options);
+    }
     const space = options.space ?? { dtype: dtypeOfArray(data) };
     const handle = new Handle(this.#seat, name, { attributes: options.attributes, space });
     const keep = options.keep ?? true;
@@ -159,6 +170,27 @@ export class Pool extends PoolView {
   ): AsyncGenerator<Delivered<D>, void, undefined> {
     const handles = handlesFor(this.#seat, names, options);
     return new RequiredMany<D>(this.#seat, handles).demandEach(options);
+  }
+
+  /**
+   * Demands several objects and computes an expression of them, element by element, in threads:
+   * `names` says which object each name in the text is. All have, after `region`, the same shape.
+   * The result is this process's memory: float32 where all inputs fit it, bool of a condition, else
+   * float64; or `dtype`. Division by zero and the like are as IEEE 754 has them.
+   *
+   * Errors: `bad-expression` with the place `at`, `bad-space` of shapes that differ,
+   * `lossy-conversion` of inputs that float64 does not hold (unless `lossy`), those of demands.
+   *
+   * ```ts
+   * const speed = await pool.derive({ u: 'u/850', v: 'v/850' }, 'sqrt(u*u + v*v)');
+   * ```
+   */
+  async derive(
+    names: { readonly [name: string]: string },
+    text: string,
+    options: DeriveOptions = {},
+  ): Promise<Owned> {
+    return await derive(this.#seat, names, text, options);
   }
 
   /** Waits until an object is offered, without its bytes. */

@@ -1,9 +1,8 @@
-import { AttaccaError } from '../core/errors.js';
 import type { AxisSet } from '../core/regions/axis-set.js';
-import { isLossless } from '../core/regions/convert.js';
 import type { Region } from '../core/regions/region.js';
 import { type RegionSelection, selectOpen, selectRegion } from '../core/regions/selection.js';
-import type { ByteOrder, Dtype, Order, Space, SpaceExpectation } from '../core/space.js';
+import type { ByteOrder, Dtype, Order, SpaceExpectation } from '../core/space.js';
+import type { TransformSpec } from '../transforms/spec.js';
 
 /** What of an object is wanted, and how it should lie. */
 export interface Shaping {
@@ -17,14 +16,16 @@ export interface Shaping {
   readonly dtype?: Dtype | undefined;
   /** Whether values may be lost by that: else it is refused with `lossy-conversion`. */
   readonly lossy?: boolean | undefined;
+  /** What is done with the elements of the region, in this order; then they are as the rest says. */
+  readonly transforms?: readonly TransformSpec[] | undefined;
   /** Memory of one's own that the elements go to; it has their size to the byte. */
   readonly into?: ArrayBufferView | undefined;
 }
 
 /** Whether nothing is asked for but the object as it is. */
 export function isPlain(shaping: Shaping): boolean {
-  const { region, order, byteOrder, dtype, into } = shaping;
-  const asked = [region, order, byteOrder, dtype, into];
+  const { region, order, byteOrder, dtype, transforms, into } = shaping;
+  const asked = [region, order, byteOrder, dtype, transforms, into];
   return asked.every((each) => each === undefined);
 }
 
@@ -38,29 +39,11 @@ export function wantedRegion(
   return isKnown ? selectRegion(shape, region) : selectOpen(region);
 }
 
-/** The space of what is handed over. One box keeps its dimensions; else it is a list. */
-export function shapedSpace(
-  name: string,
-  space: Space,
-  region: Region | null,
-  shaping: Shaping,
-): Space {
-  const dtype = shaping.dtype ?? space.dtype;
-  if (shaping.lossy !== true && !isLossless(space.dtype, dtype)) {
-    throw new AttaccaError(
-      'lossy-conversion',
-      `Cannot demand "${name}" as ${dtype}: not all values of ${space.dtype} are values of it`,
-      { name, from: space.dtype, to: dtype },
-    );
-  }
-  const box = region?.onlyBox ?? null;
-  let shape: readonly number[] = space.shape;
-  if (box !== null) shape = box.map((axis) => axis.count);
-  else if (region !== null) shape = [region.count];
-  return {
-    dtype,
-    shape,
-    order: shaping.order ?? space.order,
-    byteOrder: shaping.byteOrder ?? space.byteOrder,
-  };
+/** What is done with the elements once they are gathered, to lie and be as they were asked for. */
+export function chainOf({ transforms, order, dtype, byteOrder, lossy }: Shaping): TransformSpec[] {
+  const chain = [...(transforms ?? [])];
+  if (order !== undefined) chain.push({ kind: 'order', order });
+  if (dtype !== undefined) chain.push({ kind: 'dtype', dtype, lossy });
+  if (byteOrder !== undefined) chain.push({ kind: 'byte-order', byteOrder });
+  return chain;
 }

@@ -18,7 +18,7 @@ export interface Block {
 export type RunCode = (spec: SpecOf<'wasm'>, bytes: Uint8Array) => Promise<Uint8Array>;
 
 const asBytes = (length: number): Space => ({
-  ...{ dtype: 'uint8', shape: [length], order: 'row', byteOrder: 'little' },
+  dtype: 'uint8', shape: [length], order: 'row', byteOrder: 'little',
 });
 
 /**

@@ -50,11 +50,10 @@ export async function compress(
   bytes: Uint8Array,
 ): Promise<Uint8Array> {
   if (codec === 'gzip') {
-    return await pack(bytes, { level: level ?? constants.Z_DEFAULT_COMPRESSION });
+    return own(await pack(bytes, { level: level ?? constants.Z_DEFAULT_COMPRESSION }));
   }
   const library = await libraryCodec(codec, level);
-  // A copy: what a library gives lies in memory that its next call uses again.
-  return (await library.encode(bytes)).slice();
+  return own(await library.encode(bytes));
 }
 
 /**
@@ -73,12 +72,18 @@ export async function decompress(codec: Codec, bytes: Uint8Array, size: number) 
 }
 
 async function unpackAtMost(codec: Codec, bytes: Uint8Array, size: number): Promise<Uint8Array> {
-  if (codec === 'gzip') return await unpack(bytes, { maxOutputLength: Math.max(size, 1) });
+  if (codec === 'gzip') return own(await unpack(bytes, { maxOutputLength: Math.max(size, 1) }));
   const declared = declaredSize(codec, bytes);
   if (declared !== size) throw new Error(`they say that they are ${declared ?? 'something else'}`);
   if (size === 0) return new Uint8Array(0);
   const library = await libraryCodec(codec, undefined);
-  return (await library.decode(bytes)).slice();
+  return own(await library.decode(bytes));
+}
+
+/** Bytes with a buffer to themselves: one may be moved to another thread only with all in it. */
+function own(bytes: Uint8Array): Uint8Array {
+  const { buffer, byteLength } = bytes;
+  return buffer.byteLength === byteLength ? new Uint8Array(buffer) : new Uint8Array(bytes);
 }
 
 /** What the head of compressed bytes says of their size; null where it says nothing. */

@@ -7,6 +7,8 @@ export interface Libc {
   map(fd: number, size: number, writable: boolean): { address: bigint } | { failed: number };
   /** An ArrayBuffer over mapped memory, not a copy. It does not keep the mapping: see map.ts. */
   view(address: bigint, size: number): ArrayBuffer;
+  /** Where the bytes lie in this process: as long as their buffer lives, which nothing moves. */
+  addressOf(bytes: Uint8Array): bigint;
   unmap(address: bigint, size: number): void;
   /** Whether the kernel knows this advice (asked for zero bytes, which changes nothing). */
   knowsAdvice(address: bigint, advice: number): boolean;
@@ -130,6 +132,7 @@ function bind(koffi: typeof import('koffi')): Libc {
       return address === failedAddress ? { failed: koffi.errno() } : { address };
     },
     view: (address, size) => koffi.view(address, size),
+    addressOf: (bytes) => koffi.address(bytes),
     unmap: (address, size) => {
       munmap(address, size);
     },

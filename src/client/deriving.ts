@@ -1,0 +1,110 @@
+import { AttaccaError } from '../core/errors.js';
+import { isLossless } from '../core/regions/convert.js';
+import { DTYPES, type Dtype, spaceBytes } from '../core/space.js';
+import { parseExpression } from '../transforms/expression/parser.js';
+import { typeOf } from '../transforms/expression/syntax.js';
+import { mustBeReal, resultType } from '../transforms/numbers.js';
+import { PoolObject, type DemandOptions } from './object.js';
+import { type Delivered, Owned } from './received.js';
+import type { Seat } from './seat.js';
+
+/** Which part of the objects is computed with, and how the result should be. */
+export type DeriveOptions = Omit<DemandOptions, 'into' | 'byteOrder'>;
+
+/** See {@link Pool.derive}. */
+export async function derive(
+  seat: Seat,
+  names: { readonly [name: string]: string },
+  text: string,
+  options: DeriveOptions,
+): Promise<Owned> {
+  const parsed = parseExpression(text, Object.keys(names));
+  if (parsed.inputs.length === 0) {
+    throw new AttaccaError('bad-expression', `Cannot use "${text}": it names no object`, { text });
+  }
+  const { dtype: asked, lossy = false, order = 'row', ...rest } = options;
+  const demanded = await all(
+    parsed.inputs.map((name) =>
+      new PoolObject(seat, names[name] as string, {}).demand({ ...rest, order }),
+    ),
+  );
+  try {
+    const [first] = demanded as [Delivered];
+    const { shape } = first.space;
+    for (const other of demanded) {
+      mustBeReal('expression', other.space);
+      mustHaveShape(other, first);
+      mustFit(other, lossy);
+    }
+    const isTruth = typeOf(parsed.root) === 'truth';
+    const widest = demanded.every(({ space }) => resultType(space.dtype) === 'float32');
+    const dtype = asked ?? (isTruth ? 'bool' : widest ? 'float32' : 'float64');
+    const space = { dtype, shape, order, byteOrder: 'little' } as const;
+    const bytes = new Uint8Array(spaceBytes(space));
+    await evaluated(seat, text, parsed.inputs, demanded, { bytes, dtype });
+    const told = { name: text, version: 0, space, whole: space, attributes: {} };
+    return new Owned({ ...told, bytes, release: () => {}, holder: null, seal: null }, null);
+  } finally {
+    await Promise.all(demanded.map((each) => each.dispose()));
+  }
+}
+
+/** All, or the first failure: then those that came are given back. */
+async function all(demands: readonly Promise<Delivered>[]): Promise<Delivered[]> {
+  const settled = await Promise.allSettled(demands);
+  const failed = settled.find((each) => each.status === 'rejected');
+  const came = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  if (failed === undefined) return came;
+  await Promise.all(came.map((each) => each.dispose()));
+  throw failed.reason;
+}
+
+function mustHaveShape(one: Delivered, first: Delivered): void {
+  if (one.space.shape.join() === first.space.shape.join()) return;
+  throw new AttaccaError(
+    'bad-space',
+    `Cannot compute with "${one.name}" and "${first.name}": their shapes differ`,
+    { name: one.name, shape: one.space.shape.join(), expected: first.space.shape.join() },
+  );
+}
+
+function mustFit({ name, space: { dtype } }: Delivered, lossy: boolean): void {
+  if (lossy || isLossless(dtype, 'float64')) return;
+  throw new AttaccaError(
+    'lossy-conversion',
+    `Cannot compute with "${name}": not all values of ${dtype} are values of float64`,
+    { name, from: dtype, to: 'float64' },
+  );
+}
+
+/** Fills bytes with the values of an expression, stretch by stretch, in threads. */
+async function evaluated(
+  { client: { threads } }: Seat,
+  text: string,
+  inputs: readonly string[],
+  demanded: readonly Delivered[],
+  target: { readonly bytes: Uint8Array; readonly dtype: Dtype },
+): Promise<void> {
+  const { bytes, dtype } = target;
+  const { itemSize } = DTYPES[dtype];
+  const count = bytes.length / itemSize;
+  const size = demanded.reduce((sum, { size: each }) => sum + each, bytes.length);
+  const step = Math.max(1, Math.ceil(count / threads.piecesFor(size)));
+  const starts = Array.from({ length: Math.ceil(count / step) }, (_, at) => at * step);
+  const done = await Promise.allSettled(
+    starts.map((start) => {
+      const end = Math.min(count, start + step);
+      return threads.run(size, (memoryOf) => ({
+        kind: 'evaluate', text, dtype,
+        inputs: demanded.map((each, at) => {
+          const own = DTYPES[each.space.dtype].itemSize;
+          const memory = memoryOf(each.unsafeBytes().subarray(start * own, end * own));
+          return { name: inputs[at] as string, memory, space: each.space };
+        }),
+        target: memoryOf(bytes.subarray(start * itemSize, end * itemSize)),
+      }));
+    }),
+  );
+  // All have ended: nobody reads the pool's memory any more.
+  for (const result of done) if (result.status === 'rejected') throw result.reason;
+}

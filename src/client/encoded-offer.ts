@@ -1,0 +1,44 @@
+import { completeSpaceOf, type Space } from '../core/space.js';
+import type { TransformSpec } from '../transforms/spec.js';
+import { bytesOfView, dtypeOfArray } from './arrays.js';
+import type { Acknowledged } from './call.js';
+import { encode } from './encoding.js';
+import { Handle } from './handle.js';
+import { encodeOffer, offerPayload } from './offering.js';
+import type { ObjectOptions, OfferOptions, WaitOptions } from './options.js';
+import type { Seat } from './seat.js';
+
+/** Offers what a chain makes of data under a name: `put` with an encoding. */
+export async function putEncoded(
+  seat: Seat,
+  name: string,
+  data: ArrayBufferView,
+  chain: readonly TransformSpec[],
+  options: ObjectOptions & OfferOptions & WaitOptions,
+): Promise<Acknowledged> {
+  const source = { space: spaceOf(data, options), chain };
+  const { bytes, attributes } = await encode(seat.client.threads, source, bytesOfView(data));
+  const handle = new Handle(seat, name, {
+    attributes: { ...options.attributes, ...attributes },
+    space: { dtype: 'uint8', shape: [bytes.length] },
+  });
+  const keep = options.keep ?? true;
+  try {
+    const payload = { kind: 'bytes', bytes } as const;
+    const acknowledged = await offerPayload(handle, payload, encodeOffer(options, keep), options);
+    if (keep) handle.release();
+    return acknowledged;
+  } catch (error) {
+    handle.release();
+    throw error;
+  }
+}
+
+/** The space that is said, else that of the array: one dimension. */
+function spaceOf(data: ArrayBufferView, { space = {} }: ObjectOptions): Space {
+  const dtype = space.dtype ?? dtypeOfArray(data);
+  const { BYTES_PER_ELEMENT: size = 1 } = data as { readonly BYTES_PER_ELEMENT?: number };
+  const shape = [data.byteLength / size];
+  const whole = completeSpaceOf({ shape, order: 'row', byteOrder: 'little', ...space, dtype });
+  return whole ?? { dtype, shape, order: 'row', byteOrder: 'little' };
+}

@@ -1,0 +1,96 @@
+import { AttaccaError } from '../core/errors.js';
+import { Region } from '../core/regions/region.js';
+import { completeSpaceOf, type Space, type SpaceExpectation } from '../core/space.js';
+import { type Block, inverseOf, inverseOfChain, planChain } from '../transforms/chain.js';
+import type { TransformSpec } from '../transforms/spec.js';
+import type { Bytes } from './arrays.js';
+import type { Attributes } from './options.js';
+import type { Parcel } from './parcels.js';
+import { stepped } from './stepping.js';
+import type { Threads } from './threads.js';
+
+/**
+ * What says of an object that its payload is encoded: JSON of the chain that its producer ran and
+ * of the space that went in. The space of the object is that of its bytes, a list of uint8.
+ */
+export const ENCODING_KEY = 'attacca.encoding';
+
+/** An encoding as an object carries it. */
+export interface Encoding {
+  readonly space: Space;
+  readonly chain: readonly TransformSpec[];
+}
+
+/** The encoding of what was delivered; null: it is as it says. `transform-failed`: it is damaged. */
+export function encodingOf(name: string, { attributes, source }: EncodedParcel): Encoding | null {
+  const text = attributes[ENCODING_KEY];
+  if (typeof text !== 'string' || source === 'parts') return null;
+  try {
+    const { space, chain } = JSON.parse(text) as {
+      readonly space: SpaceExpectation;
+      readonly chain: readonly TransformSpec[];
+    };
+    const complete = completeSpaceOf(space);
+    if (complete === null || !Array.isArray(chain)) throw new Error('it is not complete');
+    planChain(chain, complete);
+    return { space: complete, chain };
+  } catch (cause) {
+    throw new AttaccaError(
+      'transform-failed',
+      `Cannot read the encoding of "${name}": ${cause instanceof Error ? cause.message : cause}`,
+      { name },
+      { cause },
+    );
+  }
+}
+
+type EncodedParcel = Pick<Parcel, 'attributes' | 'source'>;
+
+/** Refuses with `bad-transform` a chain that cannot be undone, and names the transform. */
+export function checkEncoding(chain: readonly TransformSpec[], space: Space): void {
+  const { steps } = planChain(chain, space);
+  for (const { spec, before } of steps) {
+    if (inverseOf(spec, before) !== null) continue;
+    const why = 'nothing undoes it';
+    throw new AttaccaError('bad-transform', `Cannot encode with "${spec.kind}": ${why}`);
+  }
+}
+
+/** Encodes elements: the bytes to be offered, and the attributes that tell of it. */
+export async function encode(
+  threads: Threads,
+  { space, chain }: Encoding,
+  bytes: Uint8Array,
+): Promise<{ readonly bytes: Uint8Array; readonly attributes: Attributes }> {
+  checkEncoding(chain, space);
+  let block: Block = { space, bytes };
+  for (const step of planChain(chain, space).steps) block = await stepped(threads, step, block);
+  return {
+    bytes: block.bytes,
+    attributes: { [ENCODING_KEY]: JSON.stringify({ space, chain }) },
+  };
+}
+
+/** Decodes a payload: the elements that went in, or as near to them as the chain lets it. */
+export async function decoded(
+  threads: Threads,
+  { space, chain }: Encoding,
+  stored: readonly { readonly bytes: Bytes }[],
+) {
+  const { steps } = planChain(chain, space);
+  const inverse = inverseOfChain(steps) ?? [];
+  const [payload] = stored;
+  let block: Block = {
+    bytes: payload?.bytes ?? new Uint8Array(0),
+    // What the last of the chain gave; of compressed bytes it is only said that they are bytes.
+    space: steps.at(-1)?.after ?? {
+      dtype: 'uint8', shape: [payload?.bytes.length ?? 0], order: 'row', byteOrder: 'little',
+    },
+  };
+  for (const spec of inverse) {
+    const [step] = planChain([spec], block.space).steps;
+    if (step !== undefined) block = await stepped(threads, step, block);
+  }
+  const bytes = block.bytes as Bytes;
+  return { region: Region.whole(space.shape), order: space.order, bytes };
+}

@@ -1,0 +1,214 @@
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { AttaccaError, type ErrorCode, type ErrorFields } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
+import { type Libc, tryLoadLibc } from '../levels/shm/native.js';
+import type { Block } from '../transforms/chain.js';
+import { type Job, type Memory, perform } from '../transforms/jobs.js';
+import type { SpecOf } from '../transforms/spec.js';
+
+/** What a thread is told, and what it tells. */
+export interface ToThread {
+  readonly id: number;
+  readonly job: Job;
+}
+export type FromThread =
+  | { readonly id: number; readonly result: number | Block | Uint8Array }
+  | {
+      readonly id: number;
+      readonly error: {
+        readonly code: ErrorCode;
+        readonly message: string;
+        readonly fields: ErrorFields;
+      };
+    };
+
+/**
+ * Jobs that touch fewer bytes are done at once, here: to give one to a thread and hear of its end
+ * takes some 50 us, in which a core copies a quarter of this; and the first one 40 ms.
+ */
+const THREAD_BYTES_MIN = 1024 * 1024;
+
+/** Of a thread for code that may be anything: its heap; WebAssembly's memory is bound by itself. */
+const ALONE_HEAP_MIB = 64;
+
+/** A thread's file: beside this one, or beside the bundled command (scripts/setup.mjs). */
+function threadUrl(): URL {
+  const beside = new URL('./transform-thread.js', import.meta.url);
+  return existsSync(beside) ? beside : new URL('./attacca-transform.js', import.meta.url);
+}
+
+interface Waiting {
+  readonly job: Job;
+  readonly resolve: (result: number | Block | Uint8Array) => void;
+  readonly reject: (error: unknown) => void;
+  /** What the job reads and fills: not collected before its end. */
+  readonly kept: readonly Uint8Array[];
+}
+
+/** A thread, and what it does. */
+interface Thread {
+  readonly worker: Worker;
+  id: number;
+  doing: Waiting | null;
+}
+
+/**
+ * The threads of a client that copy and transform: made when there is something large to do, one a
+ * core; idle ones do not keep the process. Memory is not sent to them: they see it where it lies.
+ * Where that cannot be (no koffi), jobs are done on this thread.
+ */
+export class Threads {
+  readonly #threads: Thread[] = [];
+  readonly #queue: Waiting[] = [];
+  readonly #bytesMin: number;
+  #libc: Promise<Libc | null> | null = null;
+  #next = 1;
+  #isClosed = false;
+
+  constructor(bytesMin = THREAD_BYTES_MIN) {
+    this.#bytesMin = bytesMin;
+  }
+
+  /** Into how many jobs work on so many bytes is best cut. */
+  piecesFor(bytes: number): number {
+    if (bytes < this.#bytesMin) return 1;
+    // A few for each thread: one that is slow, as cores are shared, is not waited for long.
+    return Math.min(4 * threadsMax(), Math.max(1, Math.floor(bytes / (this.#bytesMin / 2))));
+  }
+
+  /**
+   * Does a job that touches `bytes`. `make` gets what turns bytes into memory that the job may
+   * name; they must not be written to, nor those that are filled read, until this returns.
+   * Errors: those of the job; `transform-failed` when the thread ends.
+   */
+  async run(
+    bytes: number,
+    make: (memoryOf: (bytes: Uint8Array) => Memory) => Job,
+  ): Promise<number | Block | Uint8Array> {
+    const kept: Uint8Array[] = [];
+    if (bytes >= this.#bytesMin && !this.#isClosed) {
+      this.#libc ??= tryLoadLibc();
+      const libc = await this.#libc;
+      if (libc !== null) {
+        const job = make((each) => {
+          kept.push(each);
+          return { address: each.length === 0 ? 0n : libc.addressOf(each), size: each.length };
+        });
+        return await this.#give(job, kept);
+      }
+    }
+    // Their places in a list are the addresses.
+    const job = make((each) => {
+      kept.push(each);
+      return { address: BigInt(kept.length - 1), size: each.length };
+    });
+    return await perform(job, ({ address }) => kept[Number(address)] as Uint8Array);
+  }
+
+  /**
+   * Calls a user's WebAssembly in a thread of its own, which is ended at its time limit:
+   * `transform-timeout`.
+   */
+  async runAlone(spec: SpecOf<'wasm'>, bytes: Uint8Array): Promise<Uint8Array> {
+    const timeoutMs = spec.timeoutMs ?? LIMITS.wasmMsDefault;
+    const worker = new Worker(threadUrl(), {
+      execArgv: [],
+      name: 'attacca wasm',
+      workerData: { isAlone: true },
+      resourceLimits: { maxOldGenerationSizeMb: ALONE_HEAP_MIB },
+    });
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<Uint8Array>((resolve, reject) => {
+        timer = setTimeout(() => {
+          const message = `Cannot run the transform "wasm": it did not end within ${timeoutMs} ms`;
+          reject(new AttaccaError('transform-timeout', message, { timeoutMs }));
+        }, timeoutMs);
+        worker.once('error', (error) => reject(threadFailed(error.message, error)));
+        worker.once('exit', (code) => reject(threadFailed(`its thread ended (${code})`)));
+        worker.once('message', (told: FromThread) => {
+          if ('error' in told) reject(errorOf(told.error));
+          else resolve(told.result as Uint8Array);
+        });
+        worker.postMessage({ id: 0, job: { kind: 'wasm', spec, bytes } } satisfies ToThread);
+      });
+    } finally {
+      clearTimeout(timer);
+      await worker.terminate();
+    }
+  }
+
+  /** Ends all threads; what they do fails. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { worker } of this.#threads) void worker.terminate();
+    for (const { reject } of this.#queue.splice(0)) reject(threadFailed('the client was closed'));
+  }
+
+  #give(job: Job, kept: readonly Uint8Array[]): Promise<number | Block | Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ job, resolve, reject, kept });
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    while (this.#queue.length > 0) {
+      const idle = this.#threads.find(({ doing }) => doing === null) ?? this.#begin();
+      if (idle === null) return;
+      const waiting = this.#queue.shift() as Waiting;
+      idle.doing = waiting;
+      idle.id = this.#next++;
+      // While it works the process goes on.
+      idle.worker.ref();
+      idle.worker.postMessage({ id: idle.id, job: waiting.job } satisfies ToThread);
+    }
+  }
+
+  #begin(): Thread | null {
+    if (this.#threads.length >= threadsMax() || this.#isClosed) return null;
+    const worker = new Worker(threadUrl(), {
+      execArgv: [],
+      name: 'attacca transform',
+      workerData: { isAlone: false },
+    });
+    const thread: Thread = { worker, id: 0, doing: null };
+    this.#threads.push(thread);
+    let failure: unknown;
+    worker.on('error', (error) => {
+      failure = error;
+    });
+    worker.once('exit', (code) => {
+      this.#threads.splice(this.#threads.indexOf(thread), 1);
+      const { doing } = thread;
+      thread.doing = null;
+      // Only now: before its end the thread may still have written to the memory of the job.
+      doing?.reject(threadFailed(`its thread ended (${code})`, failure));
+      this.#dispatch();
+    });
+    worker.on('message', (told: FromThread) => {
+      const { doing } = thread;
+      if (doing === null || told.id !== thread.id) return;
+      thread.doing = null;
+      worker.unref();
+      if ('error' in told) doing.reject(errorOf(told.error));
+      else doing.resolve(told.result);
+      this.#dispatch();
+    });
+    return thread;
+  }
+}
+
+function threadsMax(): number {
+  return Math.min(availableParallelism(), LIMITS.transformThreadsMax);
+}
+
+function errorOf({ code, message, fields }: Extract<FromThread, { error: unknown }>['error']) {
+  return new AttaccaError(code, message, fields);
+}
+
+function threadFailed(why: string, cause?: unknown): AttaccaError {
+  return new AttaccaError('transform-failed', `Cannot transform: ${why}`, {}, { cause });
+}
