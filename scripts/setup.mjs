@@ -50,7 +50,7 @@ const common = {
   bundle: true,
   platform: 'node',
   target: 'node20.19',
-  external: ['koffi', 'yaml'],
+  external: ['koffi', 'yaml', 'numcodecs'],
   logLevel: 'warning',
   write: false,
 };
@@ -93,6 +93,7 @@ async function bundleLibrary(names) {
       ...Object.fromEntries(entries),
       'agent-thread': 'dist/src/server/agent-thread.js',
       'snapshot-thread': 'dist/src/server/snapshot-thread.js',
+      'transform-thread': 'dist/src/client/transform-thread.js',
     },
     outdir: library,
     format: 'esm',
@@ -147,6 +148,9 @@ const commonJs = {
 const main = 'dist/src/cli/main.js';
 await bundle('dist/src/server/agent-thread.js', `${bin}/attacca-agent.js`, { format: 'esm' });
 await bundle('dist/src/server/snapshot-thread.js', `${bin}/attacca-snapshot.js`, { format: 'esm' });
+await bundle('dist/src/client/transform-thread.js', `${bin}/attacca-transform.js`, {
+  format: 'esm',
+});
 const all = await bundle(main, `${bin}/attacca-all.cjs`, commonJs);
 const jobs = await bundle(main, `${bin}/attacca-jobs.cjs`, {
   ...commonJs,

@@ -24,6 +24,10 @@ export async function demandParcel(
   mode: Mode,
   wasRequired: boolean,
   options: WaitOptions & RequireOptions & Shaping,
+  // A require that is open has said what it is for.
+  region: ReturnType<typeof wantedRegion> = wasRequired
+    ? null
+    : wantedRegion(handle.space, options),
 ): Promise<Delivery> {
   const what = `demand "${handle.name}"`;
   throwIfAborted(what, options.signal);
@@ -34,8 +38,6 @@ export async function demandParcel(
   const deadline = deadlineOf(options.timeoutMs);
   // A socket's copy is one's own in any case, and a view of the slice costs the pool less.
   const own = mode === 'own' && client.plane.transport === 'shared-memory' && isPlain(options);
-  // A require that is open has said what it is for.
-  const region = wasRequired ? null : wantedRegion(handle.space, options);
   const requests = region === null ? 1 : 2;
   const count = requests + handle.declares;
   let cameTooLate = false;
@@ -79,13 +81,16 @@ export async function demandParcel(
 export async function unlessEncoded(
   { seat, name, space }: Handle,
   error: unknown,
-  options: WaitOptions,
 ): Promise<Handle> {
   const isOther =
     error instanceof AttaccaError &&
     (error.code === 'object-mismatch' || error.code === 'bad-region');
   if (!isOther) throw error;
-  const found = await peekVersion(new Handle(seat, name, {}), options);
+  // It is there, if it was compared with it: nothing is waited for.
+  const looking = peekVersion(new Handle(seat, name, {}), { timeoutMs: 1 });
+  const found = await looking.catch(() => {
+    throw error;
+  });
   const encoding = encodingOf(name, { attributes: found.attributes, source: 'message' });
   if (encoding === null || !fits(space, encoding.space)) throw error;
   return new Handle(seat, name, {});

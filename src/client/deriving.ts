@@ -4,7 +4,7 @@ import { DTYPES, type Dtype, spaceBytes } from '../core/space.js';
 import { parseExpression } from '../transforms/expression/parser.js';
 import { typeOf } from '../transforms/expression/syntax.js';
 import { mustBeReal, resultType } from '../transforms/numbers.js';
-import { PoolObject, type DemandOptions } from './object.js';
+import { type DemandOptions, PoolObject } from './object.js';
 import { type Delivered, Owned } from './received.js';
 import type { Seat } from './seat.js';
 
@@ -95,7 +95,9 @@ async function evaluated(
     starts.map((start) => {
       const end = Math.min(count, start + step);
       return threads.run(size, (memoryOf) => ({
-        kind: 'evaluate', text, dtype,
+        kind: 'evaluate',
+        text,
+        dtype,
         inputs: demanded.map((each, at) => {
           const own = DTYPES[each.space.dtype].itemSize;
           const memory = memoryOf(each.unsafeBytes().subarray(start * own, end * own));

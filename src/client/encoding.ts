@@ -16,12 +16,12 @@ import type { Threads } from './threads.js';
 export const ENCODING_KEY = 'attacca.encoding';
 
 /** An encoding as an object carries it. */
-export interface Encoding {
+interface Encoding {
   readonly space: Space;
   readonly chain: readonly TransformSpec[];
 }
 
-/** The encoding of what was delivered; null: it is as it says. `transform-failed`: it is damaged. */
+/** The encoding of what was delivered; null: it has none. `transform-failed`: it is damaged. */
 export function encodingOf(name: string, { attributes, source }: EncodedParcel): Encoding | null {
   const text = attributes[ENCODING_KEY];
   if (typeof text !== 'string' || source === 'parts') return null;
@@ -47,7 +47,7 @@ export function encodingOf(name: string, { attributes, source }: EncodedParcel):
 type EncodedParcel = Pick<Parcel, 'attributes' | 'source'>;
 
 /** Refuses with `bad-transform` a chain that cannot be undone, and names the transform. */
-export function checkEncoding(chain: readonly TransformSpec[], space: Space): void {
+function checkEncoding(chain: readonly TransformSpec[], space: Space): void {
   const { steps } = planChain(chain, space);
   for (const { spec, before } of steps) {
     if (inverseOf(spec, before) !== null) continue;
@@ -84,7 +84,10 @@ export async function decoded(
     bytes: payload?.bytes ?? new Uint8Array(0),
     // What the last of the chain gave; of compressed bytes it is only said that they are bytes.
     space: steps.at(-1)?.after ?? {
-      dtype: 'uint8', shape: [payload?.bytes.length ?? 0], order: 'row', byteOrder: 'little',
+      dtype: 'uint8',
+      shape: [payload?.bytes.length ?? 0],
+      order: 'row',
+      byteOrder: 'little',
     },
   };
   for (const spec of inverse) {

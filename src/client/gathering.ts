@@ -105,8 +105,7 @@ async function assemble(
   const whole = encoding?.space ?? parcel.space;
   const region = options.region === undefined ? null : selectRegion(whole.shape, options.region);
   const plan = planGather(whole, region, chainOf(options));
-  const sources =
-    encoding === null ? stored : [await decoded(client.threads, encoding, stored)];
+  const sources = encoding === null ? stored : [await decoded(client.threads, encoding, stored)];
   const told = { name, version, attributes, whole };
   const [only] = sources;
   const inPlace = sources.length === 1 && only !== undefined ? viewOf(only, plan) : null;
@@ -183,7 +182,8 @@ async function made(
   if (isLast) return block;
   for (const step of outer) block = await stepped(threads, step, block);
   // A chain of names alone would hand the pool's own memory out.
-  if (target === null) return block.bytes === inPlace ? { ...block, bytes: inPlace.slice() } : block;
+  if (target === null)
+    return block.bytes === inPlace ? { ...block, bytes: inPlace.slice() } : block;
   mustFit(name, target, block.bytes.length);
   target.set(block.bytes);
   return { space: block.space, bytes: target };
@@ -215,7 +215,11 @@ async function fill(
       const { start, count } = piece;
       const part = target.subarray(start * sizeTo, (start + count) * sizeTo);
       return threads.run(size, (memoryOf) => ({
-        kind: 'gather', shape: region.shape as readonly number[], space, count, specs,
+        kind: 'gather',
+        shape: region.shape as readonly number[],
+        space,
+        count,
+        specs,
         sources: sourcesFor(sources, piece).map(({ region: own, order, bytes }) => {
           return { region: encoded(own), order, memory: memoryOf(bytes) };
         }),

@@ -49,6 +49,7 @@ export type {
   Definition,
   Relation,
 } from './defining.js';
+export type { DeriveOptions } from './deriving.js';
 export type { FacetOptions, FacetValues, Histogram } from './faceting.js';
 export type { HandleState } from './handle.js';
 export { type ConnectOptions, connect, type JoinOptions, join } from './join.js';
@@ -59,7 +60,6 @@ export type {
   LineageNode,
   LineageOptions,
 } from './lineage.js';
-export type { DeriveOptions } from './deriving.js';
 export type { DemandOptions, PoolObject } from './object.js';
 export type { OfferedMany } from './offered-many.js';
 export type { Consistency, OpenObject, RegionOptions } from './open/open-object.js';

@@ -322,7 +322,8 @@ export class PoolObject<D extends Dtype = Dtype> {
    * Errors: `deadline-passed` (says who had promised it), `object-mismatch` (this handle expects
    * something else), `nobody-will-offer`, `object-lost`, `object-deleted`, `aborted`; of a region
    * `bad-region`, `parts-missing`; of a dtype that loses values `lossy-conversion`; of transforms
-   * `bad-transform`, `bad-expression`, `transform-failed`, `transform-timeout`. A require that was announced before stays open when the deadline passes or the signal fires.
+   * `bad-transform`, `bad-expression`, `transform-failed`, `transform-timeout`. A require that was
+   * announced before stays open when the deadline passes or the signal fires.
    *
    * ```ts
    * await using u = await pool.object('u/850').demand({ timeoutMs: 30_000 });
@@ -363,8 +364,8 @@ export class PoolObject<D extends Dtype = Dtype> {
       return await demandParcel(handle, mode, wasRequired, options);
     } catch (error) {
       // The pool compares what is expected with the bytes it has, of whatever they are an encoding.
-      const encoded = await unlessEncoded(handle, error, options);
-      return await demandParcel(encoded, mode, false, options);
+      const encoded = await unlessEncoded(handle, error);
+      return await demandParcel(encoded, mode, false, options, null);
     }
   }
 

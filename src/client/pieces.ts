@@ -48,7 +48,8 @@ function ranked(axis: AxisSet, start: number, end: number): AxisSet {
   if (axis.runs.length > 1 || run === undefined) {
     return AxisSet.indices(axis.toIndices().subarray(start, end));
   }
-  return AxisSet.of([{ start: run.start + start * run.step, step: run.step, count: end - start }]);
+  const first = run.start + start * run.step;
+  return AxisSet.blocks({ start: first, stride: run.step, count: end - start, block: 1 });
 }
 
 /** Those of the sources that have some of a piece. */

@@ -16,7 +16,7 @@ export interface Shaping {
   readonly dtype?: Dtype | undefined;
   /** Whether values may be lost by that: else it is refused with `lossy-conversion`. */
   readonly lossy?: boolean | undefined;
-  /** What is done with the elements of the region, in this order; then they are as the rest says. */
+  /** What is done with the elements of the region, in this order, before all that follows. */
   readonly transforms?: readonly TransformSpec[] | undefined;
   /** Memory of one's own that the elements go to; it has their size to the byte. */
   readonly into?: ArrayBufferView | undefined;

@@ -15,8 +15,14 @@ export async function stepped(threads: Threads, step: Step, block: Block): Promi
     const why = `it gave ${bytes.length} bytes, its space has ${spaceBytes(space)}`;
     throw new AttaccaError('transform-failed', `Cannot run the transform "wasm": ${why}`);
   }
-  const result = await threads.run(block.bytes.length, (memoryOf) => ({
-    kind: 'chain', space: block.space, source: memoryOf(block.bytes), specs: [spec],
+  // Codecs take long whatever the size, and their libraries are loaded in threads alone.
+  const isCodec = spec.kind === 'compress' || spec.kind === 'decompress';
+  const size = isCodec ? Number.POSITIVE_INFINITY : block.bytes.length;
+  const result = await threads.run(size, (memoryOf) => ({
+    kind: 'chain',
+    space: block.space,
+    source: memoryOf(block.bytes),
+    specs: [spec],
   }));
   return result as Block;
 }

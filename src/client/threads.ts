@@ -94,7 +94,9 @@ export class Threads {
       if (libc !== null) {
         const job = make((each) => {
           kept.push(each);
-          return { address: each.length === 0 ? 0n : libc.addressOf(each), size: each.length };
+          const { buffer, byteOffset: offset, length: size } = each;
+          const address = size === 0 ? 0n : libc.addressOf(each) - BigInt(offset);
+          return { address, length: buffer.byteLength, offset, size };
         });
         return await this.#give(job, kept);
       }
@@ -102,7 +104,8 @@ export class Threads {
     // Their places in a list are the addresses.
     const job = make((each) => {
       kept.push(each);
-      return { address: BigInt(kept.length - 1), size: each.length };
+      const { length } = each;
+      return { address: BigInt(kept.length - 1), length, offset: 0, size: length };
     });
     return await perform(job, ({ address }) => kept[Number(address)] as Uint8Array);
   }

@@ -13,10 +13,11 @@ async function begin(): Promise<void> {
   if (port === null) throw new Error('this file is a thread');
   const isAlone: boolean = workerData.isAlone === true;
   const libc = isAlone ? null : await loadLibc();
-  const reach = ({ address, size }: Memory): Uint8Array => {
-    if (size === 0 || libc === null) return new Uint8Array(0);
-    return new Uint8Array(libc.view(address, size));
-  };
+  const views = new Views((address, length) => {
+    if (libc === null) throw new Error('this thread sees no memory of others');
+    return libc.view(address, length);
+  });
+  const reach = (memory: Memory): Uint8Array => views.reach(memory);
   port.on('message', ({ id, job }: ToThread) => {
     void run(id, job).then(({ told, moved }) => port.postMessage(told, moved));
   });
@@ -30,6 +31,34 @@ async function begin(): Promise<void> {
     } catch (error) {
       return { told: { id, error: describe(error) }, moved: [] };
     }
+  }
+}
+
+/** Views that are kept: a few slabs, and a few arrays that are filled piece by piece. */
+const VIEWS_MAX = 16;
+
+/**
+ * Buffers over memory of the process. To make one costs a full garbage collection, so the last are
+ * kept: where the same memory is named again they are right, and else they are not looked at.
+ */
+class Views {
+  readonly #made = new Map<string, ArrayBuffer>();
+  readonly #make: (address: bigint, length: number) => ArrayBuffer;
+
+  constructor(make: (address: bigint, length: number) => ArrayBuffer) {
+    this.#make = make;
+  }
+
+  reach({ address, length, offset, size }: Memory): Uint8Array {
+    if (size === 0) return new Uint8Array(0);
+    const key = `${address} ${length}`;
+    const buffer = this.#made.get(key) ?? this.#make(address, length);
+    // The last one used is the last in order.
+    this.#made.delete(key);
+    this.#made.set(key, buffer);
+    const [oldest = key] = this.#made.keys();
+    if (this.#made.size > VIEWS_MAX) this.#made.delete(oldest);
+    return new Uint8Array(buffer, offset, size);
   }
 }
 

@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '58c0a7369b1e055664b45f7968389802c6e62a4e7504061f8e88a9578d2a5dc2',
+    vectors: 'a6b5acba52a8c8f750538f406653db01f77f73204148d18d44c4f2f690498d99',
   },
 ];
 

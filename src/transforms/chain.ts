@@ -15,10 +15,13 @@ export interface Block {
 }
 
 /** What else a chain needs: a place where code of the user's runs that may never end. */
-export type RunCode = (spec: SpecOf<'wasm'>, bytes: Uint8Array) => Promise<Uint8Array>;
+type RunCode = (spec: SpecOf<'wasm'>, bytes: Uint8Array) => Promise<Uint8Array>;
 
 const asBytes = (length: number): Space => ({
-  dtype: 'uint8', shape: [length], order: 'row', byteOrder: 'little',
+  dtype: 'uint8',
+  shape: [length],
+  order: 'row',
+  byteOrder: 'little',
 });
 
 /**
@@ -67,7 +70,8 @@ async function runStep(step: Step, { bytes }: Block, runCode: RunCode): Promise<
   }
   const space = after as Space;
   const size = spaceBytes(space);
-  if (spec.kind === 'decompress') return { bytes: await decompress(spec.codec, bytes, size), space };
+  if (spec.kind === 'decompress')
+    return { bytes: await decompress(spec.codec, bytes, size), space };
   if (spec.kind === 'wasm') {
     const result = await runCode(spec, bytes);
     if (result.length === size) return { bytes: result, space };

@@ -1,5 +1,5 @@
 import { Reader } from '../core/bytes.js';
-import { copyCommon } from '../core/regions/copy.js';
+import { copyCommon, stretchOf } from '../core/regions/copy.js';
 import { readRegion } from '../core/regions/region-codec.js';
 import { DTYPES, type Dtype, type Order, type Space } from '../core/space.js';
 import { type Block, planChain, runChain, runElements } from './chain.js';
@@ -14,12 +14,15 @@ import { callWasm } from './wasm.js';
  * a copy. Who gives the job keeps it in place until the job has ended.
  */
 export interface Memory {
+  /** Of the buffer that it is part of, and all the bytes of that. */
   readonly address: bigint;
+  readonly length: number;
+  readonly offset: number;
   readonly size: number;
 }
 
 /** A region of an array, encoded as on the wire, and its bytes. */
-export interface LaidMemory {
+interface LaidMemory {
   readonly region: Uint8Array;
   readonly order: Order;
   readonly memory: Memory;
@@ -65,7 +68,7 @@ export type Job =
     };
 
 /** How a job gets at memory: in a thread by its address, else the bytes are at hand. */
-export type Reach = (memory: Memory) => Uint8Array;
+type Reach = (memory: Memory) => Uint8Array;
 
 /** Does a job. Returns how many elements were copied, or what came out. */
 export async function perform(job: Job, reach: Reach): Promise<number | Block | Uint8Array> {
@@ -90,14 +93,21 @@ function performGather(job: Extract<Job, { kind: 'gather' }>, reach: Reach): num
   const { steps } = planChain(specs, space);
   const filled = reach(target.memory);
   const isLast = steps.length === 0;
-  const bytes = isLast ? filled : new Uint8Array(count * itemSize);
   const region = readRegion(new Reader(target.region), shape);
-  const to = { region, order: target.order, bytes };
-  let copied = 0;
-  for (const { region: encoded, order, memory } of sources) {
-    const from = { region: readRegion(new Reader(encoded), shape), order, bytes: reach(memory) };
-    copied += copyCommon(from, to, itemSize);
+  const laid = sources.map(({ region: encoded, order, memory }) => {
+    return { region: readRegion(new Reader(encoded), shape), order, bytes: reach(memory) };
+  });
+  const [only] = laid;
+  const place = laid.length === 1 && only ? stretchOf(only, region, target.order) : null;
+  if (!isLast && place !== null && only !== undefined) {
+    // It lies as it is wanted: transformed from where it lies, it is read once.
+    const own = only.bytes.subarray(place * itemSize, (place + count) * itemSize);
+    runElements(steps, own, filled, count);
+    return count;
   }
+  const bytes = isLast ? filled : new Uint8Array(count * itemSize);
+  const to = { region, order: target.order, bytes };
+  const copied = laid.reduce((sum, from) => sum + copyCommon(from, to, itemSize), 0);
   if (!isLast) runElements(steps, bytes, filled, count);
   return copied;
 }

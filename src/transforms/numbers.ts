@@ -23,7 +23,7 @@ const PLAIN: { readonly [dtype: string]: Make | undefined } = {
 type Typed = Pick<Space, 'dtype' | 'byteOrder'>;
 
 /** The bytes as numbers where they lie; null: another type, another byte order, or an odd place. */
-export function numbersOver(bytes: Uint8Array, { dtype, byteOrder }: Typed): Numbers | null {
+function numbersOver(bytes: Uint8Array, { dtype, byteOrder }: Typed): Numbers | null {
   const make = PLAIN[dtype];
   const { itemSize } = DTYPES[dtype];
   const isNative = byteOrder === 'little' || itemSize === 1;
@@ -65,7 +65,7 @@ export function bytesOf(array: ArrayBufferView): Uint8Array<ArrayBuffer> {
   return new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength);
 }
 
-export const isFloat = (dtype: Dtype): boolean => dtype.startsWith('float');
+const isFloat = (dtype: Dtype): boolean => dtype.startsWith('float');
 export const isInteger = (dtype: Dtype): boolean => INTEGER.test(dtype);
 const INTEGER = /^u?int(?:8|16|32|64)$/u;
 

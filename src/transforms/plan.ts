@@ -20,9 +20,10 @@ export interface Plan {
 }
 
 /**
- * Plans a chain over a region; null: over all. What comes out is as if the region were gathered and the chain run
- * as it stands; but what `decimate` leaves out is not gathered, and elements are gathered in the
- * order in which they are wanted: both are brought forward past whatever goes by elements.
+ * Plans a chain over a region; null: over all. What comes out is as if the region were gathered and
+ * the chain run as it stands; but what `decimate` leaves out is not gathered, and elements are
+ * gathered in the order in which they are wanted: both are brought forward past whatever goes by
+ * elements.
  */
 export function planGather(
   whole: Space,
@@ -55,7 +56,10 @@ export function planGather(
   const first = steps.findIndex(({ how }) => how !== 'elements');
   const cut = first < 0 ? steps.length : first;
   return {
-    region, gathered, inner: steps.slice(0, cut), outer: steps.slice(cut),
+    region,
+    gathered,
+    inner: steps.slice(0, cut),
+    outer: steps.slice(cut),
     space: asWritten.space,
   };
 }
@@ -79,9 +83,8 @@ function everyNth(axis: AxisSet, step: number): AxisSet {
   const [run] = axis.runs;
   if (step === 1) return axis;
   if (axis.runs.length === 1 && run !== undefined) {
-    return AxisSet.of([
-      { start: run.start, step: run.step * step, count: Math.ceil(run.count / step) },
-    ]);
+    const count = Math.ceil(run.count / step);
+    return AxisSet.blocks({ start: run.start, stride: run.step * step, count, block: 1 });
   }
   return AxisSet.indices(axis.toIndices().filter((_, at) => at % step === 0));
 }

@@ -4,7 +4,7 @@ import type { ByteOrder, Dtype, Order, Space } from '../core/space.js';
 export type Codec = 'gzip' | 'zstd' | 'lz4' | 'blosc';
 
 /** How a packed number becomes a value, in the words of the CF conventions. */
-export interface Packing {
+interface Packing {
   /** `scale_factor`; left out: 1. */
   readonly scale?: number | undefined;
   /** `add_offset`; left out: 0. */
@@ -88,7 +88,7 @@ export type TransformSpec =
       readonly space?: Space | undefined;
     };
 
-export type TransformKind = TransformSpec['kind'];
+type TransformKind = TransformSpec['kind'];
 export type SpecOf<K extends TransformKind> = Extract<TransformSpec, { kind: K }>;
 
 /** How far what comes of a transform and its inverse may be from what went in. */

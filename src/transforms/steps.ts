@@ -161,15 +161,13 @@ function reorder(
   copyPermuted({ bytes: source, ...before }, to, axes, DTYPES[before.dtype].itemSize);
 }
 
-function transposeStep(
-  { axes }: SpecOf<'transpose'>,
-  before: Space,
-  step: MakeStep,
-): Step {
+function transposeStep({ axes }: SpecOf<'transpose'>, before: Space, step: MakeStep): Step {
   const { shape, order } = before;
   const reversed = shape.map((_, at) => shape.length - 1 - at);
   const wanted = axes ?? reversed;
-  const isPermutation = wanted.toSorted((one, other) => one - other).every((axis, at) => axis === at);
+  const isPermutation = wanted
+    .toSorted((one, other) => one - other)
+    .every((axis, at) => axis === at);
   if (wanted.length !== shape.length || !isPermutation) {
     refuseTransform('transpose', `[${wanted.join(', ')}] are not the axes of the array`);
   }
@@ -238,7 +236,9 @@ function packStep(spec: SpecOf<'pack'>, before: Space, step: MakeStep): Step {
 
 function refuseLoss(kind: string, from: string, to: Dtype): never {
   const why =
-    kind === 'pack' ? `${from} does not fit into ${to}` : `not all values of ${from} are values of it`;
+    kind === 'pack'
+      ? `${from} does not fit into ${to}`
+      : `not all values of ${from} are values of it`;
   return refuse('lossy-conversion', `Cannot use the transform "${kind}" to ${to}: ${why}`, {
     from,
     to,

@@ -95,7 +95,7 @@ const FACTOR =
 const POWER_MAX = 16;
 
 /** From one unit to another: value x factor + offset. */
-export interface Affine {
+interface Affine {
   readonly factor: number;
   readonly offset: number;
 }
@@ -170,7 +170,10 @@ function entryOf<T>(table: { readonly [key: string]: T | undefined }, key: strin
 
 function raise({ factor, offset, dimension }: Unit, power: number): Unit {
   if (power === 1) return { factor, offset, dimension };
-  return unit(factor ** power, dimension.map((each) => each * power));
+  return unit(
+    factor ** power,
+    dimension.map((each) => each * power),
+  );
 }
 
 function multiply(one: Unit, other: Unit): Unit {

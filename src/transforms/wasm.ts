@@ -2,7 +2,7 @@ import { LIMITS } from '../core/limits.js';
 import { refuseTransform, transformFailed } from './failure.js';
 import type { SpecOf } from './spec.js';
 
-/** The little of WebAssembly's interface that is used: no library of types has it without a page. */
+/** What is used of WebAssembly: the types of it come with those of browsers only. */
 interface WasmMemory {
   readonly buffer: ArrayBuffer;
 }

@@ -18,7 +18,10 @@ for (const transport of TRANSPORTS) {
       await pool.put('whole', values, { space });
       const parts = pool.object('parts', { space });
       const half = SIDE / 2;
-      for (const [start, end] of [[0, half], [half, SIDE]] as const) {
+      for (const [start, end] of [
+        [0, half],
+        [half, SIDE],
+      ] as const) {
         const part = parts.region([null, { start, stride: 1, count: end - start, block: 1 }]);
         const { array } = part;
         for (let row = 0; row < SIDE; row++) {
@@ -75,13 +78,21 @@ for (const transport of TRANSPORTS) {
           fc.boolean(),
           fc.constantFrom<Order | undefined>('row', 'column', undefined),
           async (transforms, cut, order) => {
-            const region = cut ? [[1, 11, 2], [2, 9]] as const : undefined;
+            const region = cut
+              ? ([
+                  [1, 11, 2],
+                  [2, 9],
+                ] as const)
+              : undefined;
             const whole = await pool.object('packed').demand({ region });
             const all = await pool.object('packed').demand({ region, transforms, order });
             // One demand for all, against one transform after the other of copies in the pool.
             let bytes = new Uint8Array(whole.bytes as Uint8Array);
             let { space } = whole;
-            for (const transform of [...transforms, ...(order ? [{ kind: 'order', order } as const] : [])]) {
+            for (const transform of [
+              ...transforms,
+              ...(order ? [{ kind: 'order', order } as const] : []),
+            ]) {
               const name = `copy/${pool.memberName}`;
               const copy = pool.object(name, { space });
               copy.bytes.set(bytes);
@@ -104,7 +115,7 @@ for (const transport of TRANSPORTS) {
     test('what is only renamed is a view still', async (t) => {
       const server = await servePool(t);
       await using pool = await joinApart(server, 'one', { transport });
-      await pool.put('a', ramp(60_000), { space: { shape: [200, 300] } });
+      await pool.put('a', ramp(60_000), { space: { dtype: 'float32', shape: [200, 300] } });
       const got = await pool.object('a').demand({ transforms: [{ kind: 'transpose' }] });
       assert.deepEqual(got.space.shape, [300, 200]);
       assert.equal(got.space.order, 'column');
@@ -121,8 +132,8 @@ for (const transport of TRANSPORTS) {
       const count = 400_000;
       const u = ramp(count);
       const v = ramp(count, 5);
-      await pool.put('u', u, { space: { shape: [1_000, 400] } });
-      await pool.put('v', v, { space: { shape: [1_000, 400] } });
+      await pool.put('u', u, { space: { dtype: 'float32', shape: [1_000, 400] } });
+      await pool.put('v', v, { space: { dtype: 'float32', shape: [1_000, 400] } });
       const speed = await pool.derive({ u: 'u', v: 'v' }, 'sqrt(u*u + v*v)');
       assert.equal(speed.space.dtype, 'float32');
       assert.deepEqual(speed.space.shape, [1_000, 400]);
@@ -130,7 +141,10 @@ for (const transport of TRANSPORTS) {
         const expected = Math.fround(Math.hypot(u[at] as number, v[at] as number));
         assert.ok(Math.abs((speed.array[at] as number) - expected) <= expected * 1e-6);
       }
-      const region = [[0, 2], [0, 3]] as const;
+      const region = [
+        [0, 2],
+        [0, 3],
+      ] as const;
       const more = await pool.derive({ u: 'u', v: 'v' }, 'u > v - 6 and u / 0 > 1', { region });
       assert.equal(more.space.dtype, 'bool');
       assert.deepEqual([...more.array], [0, 1, 1, 1, 1, 1]);
@@ -167,7 +181,10 @@ for (const transport of TRANSPORTS) {
         assert.equal(all.attributes['level'], 850);
         assert.ok(all.array.every((value, at) => Math.abs(value - (values[at] as number)) <= 0.01));
         const some = await pool.object(name, { space }).demand({
-          region: [[10, 20], [5, 400, 100]],
+          region: [
+            [10, 20],
+            [5, 400, 100],
+          ],
           order: 'column',
           dtype: 'float64',
         });
@@ -204,7 +221,9 @@ for (const transport of TRANSPORTS) {
       });
       for (const attribute of [text, '{', '{"space":{},"chain":[]}', 'null', '{"chain":1}']) {
         const name = `damaged/${attribute.length}`;
-        await pool.put(name, new Uint8Array(100), { attributes: { 'attacca.encoding': attribute } });
+        await pool.put(name, new Uint8Array(100), {
+          attributes: { 'attacca.encoding': attribute },
+        });
         assert.equal(await codeOf(pool.object(name).demand()), 'transform-failed', attribute);
       }
     });
@@ -238,7 +257,7 @@ for (const transport of TRANSPORTS) {
     test('a demand that is given up while threads work', async (t) => {
       const server = await servePool(t);
       await using pool = await joinApart(server, 'one', { transport });
-      await pool.put('a', ramp(SIDE * SIDE), { space: { shape: [SIDE, SIDE] } });
+      await pool.put('a', ramp(SIDE * SIDE), { space: { dtype: 'float32', shape: [SIDE, SIDE] } });
       const end = new AbortController();
       const demand = pool.object('a').demand({
         transforms: [{ kind: 'expression', text: 'sin(cos(exp(sin(x))))' }],

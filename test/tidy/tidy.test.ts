@@ -20,6 +20,7 @@ const ENTRIES = [
   'src/cli/launcher.ts',
   'src/cli/main.ts',
   'src/client/index.ts',
+  'src/client/transform-thread.ts',
   'src/server/agent-thread.ts',
   'src/server/snapshot-thread.ts',
   'src/server/index.ts',

@@ -102,7 +102,7 @@ describe('expressions', () => {
     assert.match(refusal(`${'x ** '.repeat(depth + 1)}x`).message, /nested deeper/);
     const text = `${'x+'.repeat(most / 2 - 1)}x`;
     assert.deepEqual(valuesOf(text, { x: [1] }), [most / 2]);
-    assert.ok(parseExpression('-'.repeat(most - 1) + 'x', ['x']));
+    assert.ok(parseExpression(`${'-'.repeat(most - 1)}x`, ['x']));
   });
 
   test('any text is read or refused, nothing else happens', () => {

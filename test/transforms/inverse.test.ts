@@ -1,7 +1,13 @@
 // I10: a lossless transform and its inverse are the identity, a lossy one stays in its bound.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type ByteOrder, DTYPES, type Dtype, type Order, spaceBytes } from '../../src/core/space.js';
+import {
+  type ByteOrder,
+  DTYPES,
+  type Dtype,
+  type Order,
+  spaceBytes,
+} from '../../src/core/space.js';
 import { inverseOfChain, lossOf, planChain } from '../../src/transforms/chain.js';
 import type { TransformSpec } from '../../src/transforms/spec.js';
 import { fc } from '../fast-check.js';

@@ -56,7 +56,8 @@ describe('transforms', () => {
         for (const gap of gaps) if (gap < count) values[gap] = nan;
         const space = spaceOf('float64', shape, { order });
         const place = (index: readonly number[], sizes: readonly number[]): number => {
-          const [axes, all] = order === 'row' ? [index, sizes] : [index.toReversed(), sizes.toReversed()];
+          const [axes, all] =
+            order === 'row' ? [index, sizes] : [index.toReversed(), sizes.toReversed()];
           return axes.reduce((sum, each, axis) => sum * (all[axis] as number) + each, 0);
         };
         const small = shape.map((size, axis) => Math.ceil(size / (steps[axis] as number)));
@@ -65,7 +66,9 @@ describe('transforms', () => {
         const nths = await numbersAfter([{ kind: 'decimate', every: steps }], values, space);
         for (const index of indicesOf(small)) {
           const inside = indicesOf(shape)
-            .filter((each) => each.every((at, axis) => Math.floor(at / (steps[axis] as number)) === index[axis]))
+            .filter((each) =>
+              each.every((at, axis) => Math.floor(at / (steps[axis] as number)) === index[axis]),
+            )
             .map((each) => values[place(each, shape)] as number)
             .filter((value) => !skip || !Number.isNaN(value));
           const mean = inside.reduce((sum, value) => sum + value, 0) / inside.length;
@@ -159,7 +162,11 @@ describe('transforms', () => {
       };
       assert.equal(await back(there.bytes), 'none', codec);
       for (const cut of [0, 1, 4, 9, there.bytes.length >> 1, there.bytes.length - 1]) {
-        assert.equal(await back(there.bytes.subarray(0, cut)), 'transform-failed', `${codec} ${cut}`);
+        assert.equal(
+          await back(there.bytes.subarray(0, cut)),
+          'transform-failed',
+          `${codec} ${cut}`,
+        );
       }
       assert.equal(await back(there.bytes, 2_999), 'transform-failed', codec);
       assert.equal(await back(there.bytes, 4_000_000_000), 'transform-failed', codec);
@@ -169,7 +176,8 @@ describe('transforms', () => {
 
 function indicesOf(shape: readonly number[]): number[][] {
   return shape.reduce<number[][]>(
-    (found, size) => found.flatMap((index) => Array.from({ length: size }, (_, at) => [...index, at])),
+    (found, size) =>
+      found.flatMap((index) => Array.from({ length: size }, (_, at) => [...index, at])),
     [[]],
   );
 }

@@ -1,6 +1,10 @@
-/** WebAssembly modules as small as can be, assembled here: what each instruction is stands beside. */
+/** WebAssembly modules, as small as can be; what each instruction is stands beside it. */
 
-const section = (id: number, ...content: readonly number[]): number[] => [id, content.length, ...content];
+const section = (id: number, ...content: readonly number[]): number[] => [
+  id,
+  content.length,
+  ...content,
+];
 const text = (name: string): number[] => [name.length, ...Buffer.from(name)];
 const body = (...code: readonly number[]): number[] => [code.length + 2, 0, ...code, 0x0b];
 
@@ -39,7 +43,7 @@ export function moduleOf({ pagesMax = 4, transform = SAME, imports = false }: Pa
     ...section(3, 2, 0, 1),
     ...section(5, 1, ...memory),
     ...section(
-      ...[7, 3, ...text('memory'), 2, 0, ...text('alloc'), 0, shift] as [number, ...number[]],
+      ...([7, 3, ...text('memory'), 2, 0, ...text('alloc'), 0, shift] as [number, ...number[]]),
       ...text('transform'),
       ...[0, 1 + shift],
     ),

@@ -307,6 +307,10 @@ const LOOP_MAX = 32;
  * few lines of them fit. 32 costs twice as much, 8 a third more.
  */
 const TILE = 16;
+/** Words of a row that are moved by code without a loop. */
+const EIGHT = 8;
+/** Of the squares of squares: the pages of both sides stay in the table of translations. */
+const BLOCK = 256;
 
 type Words = Uint8Array | Uint16Array | Uint32Array;
 
@@ -379,23 +383,56 @@ class Copier {
     }
   }
 
-  /** Squares of single words into rows that are dense: the loop in which a transposition is. */
+  /** Single words into rows that are dense: the loop in which a transposition is. */
   #turn(outer: Stretch, row: Stretch, source: number, target: number): void {
-    const from = this.#source;
-    const to = this.#target;
-    const across = row.sourceStep;
-    for (let first = 0; first < outer.count; first += TILE) {
-      const last = Math.min(outer.count, first + TILE);
-      for (let start = 0; start < row.count; start += TILE) {
-        const count = Math.min(row.count - start, TILE);
-        for (let each = first; each < last; each++) {
-          let at = source + each * outer.sourceStep + start * across;
-          const then = target + each * outer.targetStep + start;
-          for (let word = 0; word < count; word++, at += across) {
-            to[then + word] = from[at] as number;
+    const { count: rows, sourceStep: along, targetStep } = outer;
+    for (let top = 0; top < rows; top += BLOCK) {
+      const bottom = Math.min(rows, top + BLOCK);
+      for (let left = 0; left < row.count; left += BLOCK) {
+        const right = Math.min(row.count, left + BLOCK);
+        for (let first = top; first < bottom; first += TILE) {
+          const last = Math.min(bottom, first + TILE);
+          for (let start = left; start < right; start += EIGHT) {
+            const from = source + first * along + start * row.sourceStep;
+            const to = target + first * targetStep + start;
+            const count = Math.min(right - start, EIGHT);
+            this.#eights(
+              from,
+              to,
+              { rows: last - first, count, along, targetStep },
+              row.sourceStep,
+            );
           }
         }
       }
+    }
+  }
+
+  /** Up to eight words of each of some rows. Written out, as it is twice as fast as a loop. */
+  #eights(
+    source: number,
+    target: number,
+    of: { rows: number; count: number; along: number; targetStep: number },
+    step: number,
+  ): void {
+    const from = this.#source;
+    const to = this.#target;
+    const { rows, count, along, targetStep } = of;
+    for (let each = 0; each < rows; each++) {
+      const at = source + each * along;
+      const then = target + each * targetStep;
+      if (count < EIGHT) {
+        for (let word = 0; word < count; word++) to[then + word] = from[at + word * step] as number;
+        continue;
+      }
+      to[then] = from[at] as number;
+      to[then + 1] = from[at + step] as number;
+      to[then + 2] = from[at + 2 * step] as number;
+      to[then + 3] = from[at + 3 * step] as number;
+      to[then + 4] = from[at + 4 * step] as number;
+      to[then + 5] = from[at + 5 * step] as number;
+      to[then + 6] = from[at + 6 * step] as number;
+      to[then + 7] = from[at + 7 * step] as number;
     }
   }
 

@@ -14,7 +14,8 @@ type Fill = (start: number, count: number) => Float64Array;
  * 0/0 is NaN, nothing fails. Conditions are 1 and 0. `to` rounds to its own type.
  */
 export function evaluate(root: Node, inputs: ReadonlyMap<string, Numbers>, to: Numbers): void {
-  const fill = compile(root, inputs);
+  const fills = new Map([...inputs].map(([name, numbers]) => [name, inputFill(numbers)] as const));
+  const fill = compile(root, fills);
   for (let start = 0; start < to.length; start += BLOCK) {
     const count = Math.min(BLOCK, to.length - start);
     const block = fill(start, count);
@@ -22,28 +23,39 @@ export function evaluate(root: Node, inputs: ReadonlyMap<string, Numbers>, to: N
   }
 }
 
+/** An input as float64: made once a block, however often it is named. */
+function inputFill(numbers: Numbers): Fill {
+  const out = new Float64Array(BLOCK);
+  let filled = -1;
+  return (start, count) => {
+    if (filled !== start) out.set(numbers.subarray(start, start + count));
+    filled = start;
+    return out;
+  };
+}
+
 /** In one piece: a case for each kind of node. */
-function compile(node: Node, inputs: ReadonlyMap<string, Numbers>): Fill {
+function compile(node: Node, inputs: ReadonlyMap<string, Fill>): Fill {
   const out = new Float64Array(BLOCK);
   switch (node.kind) {
     case 'constant':
       out.fill(node.value);
       return () => out;
-    case 'input': {
-      const numbers = inputs.get(node.name) as Numbers;
-      return (start, count) => {
-        out.set(numbers.subarray(start, start + count));
-        return out;
-      };
-    }
+    case 'input':
+      return inputs.get(node.name) as Fill;
     case 'negate':
       return unary(compile(node.of, inputs), out, (value) => -value);
     case 'not':
       return unary(compile(node.of, inputs), out, (value) => 1 - value);
     case 'isnan':
-      return unary(compile(node.of, inputs), out, (value) => (value !== value ? 1 : 0));
+      return unary(compile(node.of, inputs), out, (value) => (Number.isNaN(value) ? 1 : 0));
     case 'arithmetic':
-      return arithmeticFill(node.sign, compile(node.left, inputs), compile(node.right, inputs), out);
+      return arithmeticFill(
+        node.sign,
+        compile(node.left, inputs),
+        compile(node.right, inputs),
+        out,
+      );
     case 'compare': {
       const compare = COMPARISONS[node.sign];
       return binary(compile(node.left, inputs), compile(node.right, inputs), out, compare);
@@ -55,6 +67,7 @@ function compile(node: Node, inputs: ReadonlyMap<string, Numbers>): Fill {
     case 'call': {
       const [first, ...rest] = node.args.map((each) => compile(each, inputs));
       const call = CALLS[node.name];
+      if (node.name === 'sqrt') return sqrtFill(first as Fill, out);
       if (rest.length === 0) return unary(first as Fill, out, call as (value: number) => number);
       let fill = first as Fill;
       // Each joins what came before with one more, in a block of its own.
@@ -100,6 +113,14 @@ const CALLS: Readonly<Record<FunctionName, (one: number, other: number) => numbe
 function roundEven(value: number): number {
   const rounded = Math.round(value);
   return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
+function sqrtFill(of: Fill, out: Float64Array): Fill {
+  return (start, count) => {
+    const from = of(start, count);
+    for (let at = 0; at < count; at++) out[at] = Math.sqrt(from[at] as number);
+    return out;
+  };
 }
 
 function unary(of: Fill, out: Float64Array, apply: (value: number) => number): Fill {

@@ -25,7 +25,7 @@ interface Token {
 }
 
 /** An expression that was understood, and what it is of. */
-export interface Parsed {
+interface Parsed {
   readonly text: string;
   readonly root: Node;
   /** In the order in which they are named first. */

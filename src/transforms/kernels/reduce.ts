@@ -70,7 +70,7 @@ export function average(
         within += (inner[axis] as number) * (strides[axis] as number);
       }
       const value = from[within] as number;
-      if (skipNaN && value !== value) return;
+      if (skipNaN && Number.isNaN(value)) return;
       sum += value;
       count++;
     });

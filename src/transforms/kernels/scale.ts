@@ -1,7 +1,7 @@
 import type { Numbers } from '../numbers.js';
 
 /** What of packed numbers is no value: ascending lists are short, so they are looked through. */
-export interface Missing {
+interface Missing {
   readonly fill: readonly number[];
   readonly low: number;
   readonly high: number;
@@ -55,7 +55,7 @@ export function pack(
   const { scale, offset, fill, low, high, clamp } = how;
   for (let at = 0; at < from.length; at++) {
     const value = from[at] as number;
-    if (value !== value) {
+    if (Number.isNaN(value)) {
       if (fill === null && !clamp) return at;
       to[at] = fill ?? 0;
       continue;
