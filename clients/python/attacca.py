@@ -18,6 +18,7 @@ wait has a deadline: `timeout` in seconds, None for the pool's default of ten mi
 from __future__ import annotations
 
 import datetime
+import importlib
 import itertools
 import json
 import math
@@ -34,6 +35,7 @@ import sys
 import threading
 import time
 import warnings
+import zlib
 from collections import deque
 from typing import (
     Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple)
@@ -1659,6 +1661,118 @@ def _gather(wanted: Mapping[str, Any], space: Space,
     return data
 
 
+# ---- Encoded objects: docs/transforms.md --------------------------------------------------------
+
+_ENCODING = "attacca.encoding"
+_PACKAGES = {"zstd": ("zstandard", "zstandard"), "lz4": ("lz4.block", "lz4"),
+             "blosc": ("blosc", "blosc")}
+
+
+def _package(module: str, package: str, why: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise AttaccaError("transform-failed", f"Cannot decode {why} without the package "
+                           f"{package}: pip install {package}") from error
+
+
+def _decoded(raw: memoryview, text: str, name: str) -> Tuple[memoryview, Space]:
+    """The elements that `raw` is an encoding of, and their space: undoes the chain, last first."""
+    try:
+        told = json.loads(text)
+        space = Space(told["space"]["dtype"], tuple(map(int, told["space"]["shape"])),
+                      told["space"]["order"], told["space"]["byteOrder"])
+        chain, before = list(told["chain"]), [space]
+        for step in chain:
+            before.append(_after(step, before[-1]))
+        data: Any = raw
+        for step, given, gave in zip(reversed(chain), reversed(before[:-1]), reversed(before)):
+            data = _undone(step, given, gave, data)
+        data = memoryview(data).cast("B")
+        if len(data) != math.prod(map(int, space.shape or ())) * space.itemsize:
+            raise ValueError(f"they are {len(data)} bytes")
+    except AttaccaError:
+        raise
+    except Exception as error:  # of whatever library, on bytes of whoever
+        raise AttaccaError("transform-failed", f"Cannot decode \"{name}\": {error}",
+                           {"name": name}) from error
+    return data, space
+
+
+def _after(step: Mapping[str, Any], given: Space) -> Space:
+    kind, shape = step["kind"], given.shape or ()
+    if kind == "order":
+        return given._replace(order=step["order"])
+    if kind == "byte-order":
+        return given._replace(byteorder=step["byteOrder"])
+    if kind == "dtype":
+        return given._replace(dtype=step["dtype"])
+    if kind == "pack":
+        return given._replace(dtype=step["dtype"], byteorder="little")
+    if kind == "bitround":
+        return given._replace(byteorder="little")
+    if kind == "transpose" and step.get("axes") is None:
+        other = "column" if given.order == "row" else "row"
+        return given._replace(shape=shape[::-1], order=other)
+    if kind in ("shuffle", "unshuffle"):
+        return given
+    if kind == "compress":
+        return Space("uint8", None, "row", "little")
+    raise ValueError(f"this client cannot undo {kind!r}")
+
+
+def _undone(step: Mapping[str, Any], given: Space, gave: Space, data: Any) -> Any:
+    """Bytes of `given`, out of what the step has made of them."""
+    kind = step["kind"]
+    if kind == "compress":
+        if given.shape is None:
+            raise ValueError("what is compressed twice has no known size")
+        return _unpacked(step["codec"], data, math.prod(map(int, given.shape)) * given.itemsize)
+    if kind == "transpose" or (kind in ("bitround", "byte-order") and given == gave):
+        return data
+    if kind in ("shuffle", "unshuffle"):
+        size, source = int(step["itemSize"]), memoryview(data).cast("B")
+        count = len(source) // size
+        out = bytearray(source)
+        for byte in range(size):
+            if kind == "shuffle":
+                out[byte:count * size:size] = source[byte * count:(byte + 1) * count]
+            else:
+                out[byte * count:(byte + 1) * count] = source[byte:count * size:size]
+        return out
+    numpy = _package("numpy", "numpy", kind)
+    shape, order = gave.shape, "C" if gave.order == "row" else "F"
+    array = numpy.ndarray(shape, gave.typestr, memoryview(data), order=order)
+    if kind == "pack":
+        packed, fill = array, step.get("fill")
+        array = packed * float(step.get("scale", 1)) + float(step.get("offset", 0))
+        if fill is not None:
+            array[packed == fill] = numpy.nan
+    order = "C" if given.order == "row" else "F"
+    return bytearray(array.astype(given.typestr).tobytes(order))
+
+
+def _unpacked(codec: str, data: Any, size: int) -> bytes:
+    """Never more than it is said to be."""
+    if codec == "gzip":
+        unpacker = zlib.decompressobj(31)
+        unpacked = unpacker.decompress(data, size + 1)
+        if not unpacker.eof:
+            raise ValueError("they are cut, or more than their space has room for")
+    else:
+        package = _package(*_PACKAGES[codec], codec)
+        if codec == "zstd":
+            unpacked = package.ZstdDecompressor().decompress(bytes(data), max_output_size=size)
+        else:
+            said = struct.unpack_from("<I", data, 4 if codec == "blosc" else 0)[0]
+            if said != size:
+                raise ValueError(f"they say that they are {said} bytes")
+            unpacked = package.decompress(bytes(data))
+    if len(unpacked) != size:
+        raise ValueError(f"they are {len(unpacked)} bytes, not {size}")
+    return unpacked
+
+
 # ---- What callers see ---------------------------------------------------------------------------
 
 def _ms(timeout: Optional[float]) -> int:
@@ -2616,6 +2730,14 @@ class Pool:
         if not lent:
             self._dispose(handle)
             self._refuse(found)
+        encoding = found["attributes"].get(_ENCODING)
+        if isinstance(encoding, str) and found["space"].dtype == "uint8":
+            try:
+                raw, space = _decoded(raw, encoding, name)
+            finally:
+                if lent:
+                    self._dispose(handle)
+            return Delivered(self, name, raw, {**found, "space": space}, None)
         return Delivered(self, name, raw, found, handle if lent else None)
 
     def _unasked(self, code: int, fields: Dict[str, Any]) -> None:

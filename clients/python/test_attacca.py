@@ -26,6 +26,7 @@ import tempfile
 import threading
 import unittest
 import unittest.mock
+import zlib
 from typing import Any, Callable, Dict, List, Optional
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -1766,6 +1767,36 @@ class RealPool(unittest.TestCase):
             with b.demand(f"{tag}/kept", timeout=10) as d:
                 self.assertEqual(bytes(d), b"k" * 100)
             b.withdraw(f"{tag}/kept", timeout=10)
+
+    def test_encoded(self) -> None:
+        values = array.array("f", (math.sin(at / 50) for at in range(3000)))
+        raw = values.tobytes()
+        shuffled = b"".join(raw[byte::4] for byte in range(4))
+        packer = zlib.compressobj(wbits=31)
+        packed = packer.compress(shuffled) + packer.flush()
+        space = {"dtype": "float32", "shape": [30, 100], "order": "row", "byteOrder": "little"}
+        chain = [{"kind": "bitround", "bits": 23}, {"kind": "shuffle", "itemSize": 4},
+                 {"kind": "compress", "codec": "gzip"}]
+
+        def put(name: str, data: bytes, **told: Any) -> str:
+            text = json.dumps({"space": space, "chain": chain, **told})
+            one.offer(name, data, attributes={"attacca.encoding": text}, keep=True)
+            return name
+
+        name = f"py/{os.getpid()}/encoded"
+        with attacca.join("py-one[*]") as one:
+            with one.demand(put(name, packed), timeout=30) as d:
+                self.assertEqual(d.space.shape, (30, 100))
+                self.assertEqual(d.space.dtype, "float32")
+                self.assertEqual(d.raw.tobytes(), raw)
+            long = {**space, "shape": [2 ** 50]}
+            for at, (data, told) in enumerate([
+                    (packed[:-9], {}), (packed, {"space": {**space, "shape": [2999]}}),
+                    (packed, {"space": {}}), (packed, {"space": long}), (b"", {}),
+                    (packed, {"chain": [{"kind": "wasm"}]}), (packed, {"chain": 7})]):
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    one.demand(put(f"{name}/{at}", data, **told), timeout=30)
+                self.assertEqual(caught.exception.code, "transform-failed", str(at))
 
     def test_parts(self) -> None:
         shape, total = (4, 6), range(24)
