@@ -188,7 +188,10 @@ export class PoolObject<D extends Dtype = Dtype> {
    */
   async offer(options: OfferOptions & EncodingOptions & WaitOptions = {}): Promise<Acknowledged> {
     const handle = this.#handle;
-    if (this.#parts.length > 0) return await this.#offerParts(options);
+    if (this.#parts.length > 0) {
+      if (options.encoding === undefined) return await this.#offerParts(options);
+      throw wrongState(`encode "${this.name}"`, 'it is made in parts');
+    }
     handle.mustBe('offer', 'open', 'sealed');
     if (options.encoding !== undefined) return await this.#offerEncoded(options.encoding, options);
     const payload = this.#making.payload();

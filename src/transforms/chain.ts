@@ -7,6 +7,7 @@ import { bitsFor } from './kernels/bitround.js';
 import { bytesOf } from './numbers.js';
 import type { Loss, SpecOf, TransformSpec } from './spec.js';
 import { type Step, stepOf } from './steps.js';
+import { conversion } from './units.js';
 
 /** Elements, and what they are. */
 export interface Block {
@@ -142,6 +143,8 @@ export function inverseOf(spec: TransformSpec, before: Space): readonly Transfor
       return [{ kind: 'scale', scale, offset, fill, dtype }, ...typed(before, dtype)];
     }
     case 'units':
+      // What is computed of integers would be cut: 2.9999 to 2.
+      if (!before.dtype.startsWith('float')) return null;
       return [
         { ...spec, from: spec.to, to: spec.from },
         { kind: 'dtype', dtype: before.dtype, lossy: true },
@@ -212,6 +215,10 @@ export function lossOf({ spec, before }: Step): Loss {
       if (spec.lossy === true) return { kind: 'unbounded' };
       return { kind: 'absolute', bound: Math.abs(spec.scale ?? 1) / 2 };
     case 'units':
+      // Near the zero of a scale that begins elsewhere all digits are those of the offset.
+      if (before.dtype === 'float16' || conversion(spec.from, spec.to, spec.density).offset !== 0) {
+        return { kind: 'unbounded' };
+      }
       return { kind: 'relative', bound: before.dtype === 'float64' ? 2 ** -50 : 2 ** -22 };
     case 'bitround':
       if (spec.absolute !== undefined) return { kind: 'absolute', bound: spec.absolute };

@@ -215,6 +215,10 @@ for (const transport of TRANSPORTS) {
       assert.deepEqual([...got.array], [1, 2.5, Number.NaN]);
       const none = pool.put('q', ramp(4), { encoding: [{ kind: 'average', block: [2] }] });
       assert.equal(await codeOf(none), 'bad-transform');
+      const inParts = pool.object('r', { space: { dtype: 'uint8', shape: [4] } });
+      inParts.region([[0, 2]]).write(Uint8Array.of(1, 2));
+      assert.equal(await codeOf(inParts.offer({ encoding })), 'wrong-state');
+      await inParts.dispose();
       const text = JSON.stringify({
         space: { dtype: 'float32', shape: [2 ** 40], order: 'row', byteOrder: 'little' },
         chain: [{ kind: 'compress', codec: 'zstd' }],

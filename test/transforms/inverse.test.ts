@@ -181,6 +181,43 @@ describe('I10', () => {
     );
   });
 
+  test('units there and back stay within the bound that is told, where one is', async () => {
+    const units = fc.constantFrom(
+      ...([
+        ['m', 'km'],
+        ['Pa', 'hPa'],
+        ['m s-1', 'kt'],
+        ['J', 'eV'],
+      ] as const),
+    );
+    const values = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }));
+    const types = fc.constantFrom('float32' as const, 'float64' as const);
+    await fc.assert(
+      fc.asyncProperty(values, units, types, async (list, [from, to], dtype) => {
+        const large = list.filter((value) => Math.abs(value) > 1e-6);
+        const array = dtype === 'float32' ? Float32Array.from(large) : Float64Array.from(large);
+        const space = spaceOf(dtype, [large.length]);
+        const spec: TransformSpec = { kind: 'units', from, to };
+        const { steps } = planChain([spec], space);
+        const [step] = steps;
+        const loss = step === undefined ? null : lossOf(step);
+        assert.ok(loss?.kind === 'relative');
+        const back = await numbersAfter([spec, ...(inverseOfChain(steps) ?? [])], array, space);
+        for (const [at, value] of [...array].entries()) {
+          const far = Math.abs((back[at] as number) - value);
+          assert.ok(far <= loss.bound * Math.abs(value), `${value} became ${back[at]}`);
+        }
+      }),
+    );
+    const [celsius] = planChain(
+      [{ kind: 'units', from: 'K', to: 'degC' }],
+      spaceOf('float64', [1]),
+    ).steps;
+    assert.equal(celsius && lossOf(celsius).kind, 'unbounded');
+    const { steps } = planChain([{ kind: 'units', from: 'm', to: 'km' }], spaceOf('int16', [1]));
+    assert.equal(inverseOfChain(steps), null);
+  });
+
   test('NaN keeps its bits where elements are only moved', async () => {
     const bits = Uint32Array.of(0x7fc0_0001, 0x7f80_0001, 0xffc1_2345, 0x7fff_ffff);
     const space = spaceOf('float32', [2, 2]);
