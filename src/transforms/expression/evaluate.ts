@@ -3,7 +3,7 @@ import type { Numbers } from '../numbers.js';
 import type { Arithmetic, Comparison, FunctionName, Node } from './syntax.js';
 
 /** Elements that are computed at once: what comes between stays in cache. */
-const BLOCK = 2_048;
+const BLOCK = 1_024;
 
 /** Fills its own block with the values of elements from `start` on, and gives it. */
 type Fill = (start: number, count: number) => Float64Array;
