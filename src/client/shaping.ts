@@ -18,7 +18,10 @@ export interface Shaping {
   readonly lossy?: boolean | undefined;
   /** What is done with the elements of the region, in this order, before all that follows. */
   readonly transforms?: readonly TransformSpec[] | undefined;
-  /** Memory of one's own that the elements go to; it has their size to the byte. */
+  /**
+   * Memory of one's own that the elements go to; it has their size to the byte. After an error or
+   * an abort what is in it is not told; threads may write to it for some moments more.
+   */
   readonly into?: ArrayBufferView | undefined;
 }
 

@@ -34,10 +34,13 @@ const THREAD_BYTES_MIN = 4 * 1024 * 1024;
 /** Of a thread for code that may be anything: its heap; WebAssembly's memory is bound by itself. */
 const ALONE_HEAP_MIB = 64;
 
-/** A thread's file: beside this one, or beside the bundled command (scripts/setup.mjs). */
-function threadUrl(): URL {
-  const beside = new URL('./transform-thread.js', import.meta.url);
-  return existsSync(beside) ? beside : new URL('./attacca-transform.js', import.meta.url);
+/**
+ * A thread's file: beside this one, or beside the bundled command (scripts/setup.mjs). Null where
+ * somebody has bundled this file by itself: then there are no threads.
+ */
+function threadUrl(): URL | null {
+  const files = ['./transform-thread.js', './attacca-transform.js'];
+  return files.map((file) => new URL(file, import.meta.url)).find((url) => existsSync(url)) ?? null;
 }
 
 interface Waiting {
@@ -64,6 +67,7 @@ export class Threads {
   readonly #threads: Thread[] = [];
   readonly #queue: Waiting[] = [];
   readonly #bytesMin: number;
+  readonly #url = threadUrl();
   #libc: Promise<Libc | null> | null = null;
   #next = 1;
   #isClosed = false;
@@ -89,7 +93,7 @@ export class Threads {
     make: (memoryOf: (bytes: Uint8Array) => Memory) => Job,
   ): Promise<number | Block | Uint8Array> {
     const kept: Uint8Array[] = [];
-    if (bytes >= this.#bytesMin && !this.#isClosed) {
+    if (bytes >= this.#bytesMin && this.#url !== null && !this.#isClosed) {
       this.#libc ??= tryLoadLibc();
       const libc = await this.#libc;
       if (libc !== null) {
@@ -117,7 +121,11 @@ export class Threads {
    */
   async runAlone(spec: SpecOf<'wasm'>, bytes: Uint8Array): Promise<Uint8Array> {
     const timeoutMs = spec.timeoutMs ?? LIMITS.wasmMsDefault;
-    const worker = new Worker(threadUrl(), {
+    if (this.#url === null) throw threadFailed('no file of a thread lies beside this program');
+    // A view would be sent with all of its buffer, which may be a slab.
+    const own = new Uint8Array(bytes);
+    const alone = { ...spec, module: new Uint8Array(spec.module) };
+    const worker = new Worker(this.#url, {
       execArgv: [],
       name: 'attacca wasm',
       workerData: { isAlone: true },
@@ -136,7 +144,8 @@ export class Threads {
           if ('error' in told) reject(errorOf(told.error));
           else resolve(told.result as Uint8Array);
         });
-        worker.postMessage({ id: 0, job: { kind: 'wasm', spec, bytes } } satisfies ToThread);
+        const job: Job = { kind: 'wasm', spec: alone, bytes: own };
+        worker.postMessage({ id: 0, job } satisfies ToThread, [own.buffer]);
       });
     } finally {
       clearTimeout(timer);
@@ -172,8 +181,8 @@ export class Threads {
   }
 
   #begin(): Thread | null {
-    if (this.#threads.length >= threadsMax() || this.#isClosed) return null;
-    const worker = new Worker(threadUrl(), {
+    if (this.#threads.length >= threadsMax() || this.#isClosed || this.#url === null) return null;
+    const worker = new Worker(this.#url, {
       execArgv: [],
       name: 'attacca transform',
       workerData: { isAlone: false },
