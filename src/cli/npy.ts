@@ -1,6 +1,6 @@
 import { endianness } from 'node:os';
 import { AttaccaError } from '../core/errors.js';
-import { type ByteOrder, DTYPES, type Dtype, type Space } from '../core/space.js';
+import { type ByteOrder, DTYPES, type Dtype, itemSizeOf, type Space } from '../core/space.js';
 import { PythonLiteral, PythonTuple, type PythonValue } from './python-literal.js';
 
 /** `\x93NUMPY`, then the version: numpy.lib.format. */
@@ -138,7 +138,7 @@ function parseShape(shape: PythonValue | undefined, file: string): readonly numb
 /** The header that numpy itself would write before an array of this space. */
 export function npyHeader(space: Space): Uint8Array {
   const short = Object.keys(KINDS).find((each) => KINDS[each] === space.dtype) ?? 'u1';
-  const single = DTYPES[space.dtype].itemSize === 1;
+  const single = itemSizeOf(space.dtype) === 1;
   const mark = single ? '|' : space.byteOrder === 'big' ? '>' : '<';
   const tuple = space.shape.length === 1 ? `(${space.shape[0]},)` : `(${space.shape.join(', ')})`;
   const fortran = space.order === 'column' ? 'True' : 'False';

@@ -1,5 +1,5 @@
 import { AttaccaError } from '../core/errors.js';
-import { DTYPES, type Dtype, type Space } from '../core/space.js';
+import { type Dtype, itemSizeOf, type Space } from '../core/space.js';
 
 /**
  * The typed array of each dtype. bool is a byte of 0 or 1; float16 is its raw bits, the same on
@@ -94,7 +94,7 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Bytes of one element of the typed array: half of the item for complex numbers. */
 function elementSize(dtype: Dtype): number {
-  const { itemSize } = DTYPES[dtype];
+  const itemSize = itemSizeOf(dtype);
   return dtype === 'complex64' || dtype === 'complex128' ? itemSize / 2 : itemSize;
 }
 

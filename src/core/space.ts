@@ -42,7 +42,7 @@ export interface SpaceExpectation {
 
 const DTYPE_NAMES = Object.keys(DTYPES) as readonly Dtype[];
 /** By code; 0, unset, has none. */
-const ITEM_SIZES: readonly number[] = [0, ...DTYPE_NAMES.map((name) => DTYPES[name].itemSize)];
+const ITEM_SIZES: readonly number[] = [0, ...DTYPE_NAMES.map(itemSizeOf)];
 const ORDERS: readonly Order[] = ['row', 'column'];
 const BYTE_ORDERS: readonly ByteOrder[] = ['little', 'big'];
 
@@ -56,6 +56,11 @@ const byteAt = (bytes: Uint8Array, at: number): number => bytes[at] as number;
 
 export function isDtype(name: string): name is Dtype {
   return Object.hasOwn(DTYPES, name);
+}
+
+/** Bytes of one element of `dtype`: the one place that knows, whatever a dtype is made of. */
+export function itemSizeOf(dtype: Dtype): number {
+  return DTYPES[dtype].itemSize;
 }
 
 function badSpace(why: string): never {
@@ -196,7 +201,7 @@ export function completeSpaceOf(space: SpaceExpectation): Space | null {
 /** How many bytes a payload of this space has. `bad-space` at 2^53 and beyond. */
 export function spaceBytes(space: Pick<Space, 'dtype' | 'shape'>): number {
   if (space.shape.includes(0)) return 0;
-  let size: number = DTYPES[space.dtype].itemSize;
+  let size = itemSizeOf(space.dtype);
   for (const dimension of space.shape) {
     size *= dimension;
     if (size > Number.MAX_SAFE_INTEGER) badSpace('its size is 2^53 bytes or more');

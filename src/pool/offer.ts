@@ -2,7 +2,7 @@ import { BLOCK_SLICE } from '../catalog/extents.js';
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import type { Region } from '../core/regions/region.js';
-import { completeSpace, DTYPES, spaceAt, spaceByteSize } from '../core/space.js';
+import { completeSpace, itemSizeOf, spaceAt, spaceByteSize } from '../core/space.js';
 import { type Offer, SCOPE, SOURCE } from '../protocol/index.js';
 import { conformed, containerOf } from './conforming.js';
 import { mismatchOf } from './expectations.js';
@@ -262,7 +262,7 @@ function readNewPart(
   const { regionStart, regionEnd, size } = message;
   const region = readWhole(pool.reader.bytes, regionStart, regionEnd, shape);
   assert(dtype !== undefined, 'a whole space has a dtype');
-  const bytes = region.count * DTYPES[dtype].itemSize;
+  const bytes = region.count * itemSizeOf(dtype);
   if (size !== bytes) {
     const name = objectName(pool, object);
     refuse(

@@ -2,7 +2,14 @@ import { BLOCK_SLICE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
 import { Region } from '../core/regions/region.js';
 import { handleState, objectName } from './objects.js';
-import { forEachPart, isInParts, itemSizeOf, missingOf, regionOfPart, shapeOf } from './parts.js';
+import {
+  forEachPart,
+  isInParts,
+  itemSizeOfVersion,
+  missingOf,
+  regionOfPart,
+  shapeOf,
+} from './parts.js';
 import {
   HANDLE,
   HANDLE_STATE,
@@ -47,7 +54,10 @@ export function checkParts(
       assert(handleState(pool, provider) === HANDLE_STATE.offered, `${name}: a handle offers`);
     }
     const size = parts.getWide(part, PART.size);
-    assert(size === region.count * itemSizeOf(pool, version), `${name}: a part has its bytes`);
+    assert(
+      size === region.count * itemSizeOfVersion(pool, version),
+      `${name}: a part has its bytes`,
+    );
     sums.arena += arena.bytesOf(parts.get(part, PART.region));
     const bytes = parts.get(part, PART.bytes);
     if ((partFlags & PART_FLAG.slice) !== 0) {

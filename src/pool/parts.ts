@@ -2,7 +2,7 @@ import { BLOCK_SLICE } from '../catalog/extents.js';
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { Region } from '../core/regions/region.js';
-import { DTYPES, spaceAt } from '../core/space.js';
+import { itemSizeOf, spaceAt } from '../core/space.js';
 import { nameOfMember } from './looking.js';
 import { freed } from './memory.js';
 import { forEachHandle, handleState, memberOf, objectName, setHandleState } from './objects.js';
@@ -50,11 +50,11 @@ export function shapeOf({ versions, spaces }: PoolState, version: number): reado
 }
 
 /** Bytes of an element of a version. */
-export function itemSizeOf({ versions, spaces }: PoolState, version: number): number {
+export function itemSizeOfVersion({ versions, spaces }: PoolState, version: number): number {
   const row = versions.get(version, VERSION.space);
   const { dtype } = spaceAt(spaces.bytes(row), spaces.start(row));
   assert(dtype !== undefined, 'a version has a dtype');
-  return DTYPES[dtype].itemSize;
+  return itemSizeOf(dtype);
 }
 
 export function regionOfPart(pool: PoolState, version: number, part: number): Region {

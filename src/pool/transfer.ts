@@ -3,7 +3,7 @@ import { convertElements } from '../core/regions/convert.js';
 import { copyCommon, type Laid, stretchOf } from '../core/regions/copy.js';
 import { Region } from '../core/regions/region.js';
 import { readRegion } from '../core/regions/region-codec.js';
-import { DTYPES, type Space } from '../core/space.js';
+import { itemSizeOf, type Space } from '../core/space.js';
 import { forEachEncoded } from '../protocol/index.js';
 import type { Lain, TransferEffect } from './state.js';
 
@@ -30,7 +30,7 @@ export function transfer(effect: TransferEffect, bytesOf: BytesOf): void {
   };
   if (isWrite) {
     for (const piece of piecesOf(payload, space, bytesIn(payload, bytesOf))) {
-      put(converted(piece, payload.as, space), whole, itemSizeOf(space));
+      put(converted(piece, payload.as, space), whole, itemSizeOf(space.dtype));
     }
     return;
   }
@@ -61,10 +61,6 @@ function get(piece: Laid, from: Laid, itemSize: number): void {
   }
 }
 
-function itemSizeOf({ dtype }: Pick<Space, 'dtype'>): number {
-  return DTYPES[dtype].itemSize;
-}
-
 function bytesIn({ place }: Lain, bytesOf: BytesOf): Uint8Array {
   return 'bytes' in place ? place.bytes : bytesOf(place);
 }
@@ -77,7 +73,7 @@ function piecesOf({ as, regions, count }: Lain, { shape }: Space, bytes: Uint8Ar
   forEachEncoded(regions, { start: 0, end: regions.length, count }, (start, end) => {
     r.reset(regions, start, end);
     const region = readRegion(r, shape);
-    const size = region.count * itemSizeOf(as);
+    const size = region.count * itemSizeOf(as.dtype);
     pieces.push({ region, order: as.order, bytes: bytes.subarray(at, at + size) });
     at += size;
   });
@@ -93,7 +89,7 @@ function isSame(one: Layout, other: Layout): boolean {
 /** The elements as those of the object. */
 function converted(piece: Laid, from: Layout, to: Layout): Laid {
   if (isSame(from, to)) return piece;
-  const bytes = new Uint8Array(piece.region.count * itemSizeOf(to));
+  const bytes = new Uint8Array(piece.region.count * itemSizeOf(to.dtype));
   convertElements(
     { bytes: piece.bytes, dtype: from.dtype, byteOrder: from.byteOrder },
     { bytes, dtype: to.dtype, byteOrder: to.byteOrder },
@@ -104,9 +100,9 @@ function converted(piece: Laid, from: Layout, to: Layout): Laid {
 /** Fills a piece from what lies there, each layer over the one before. */
 function read(piece: Laid, as: Layout, space: Space, layers: readonly Laid[]): void {
   const direct = isSame(as, space);
-  const bytes = direct ? piece.bytes : new Uint8Array(piece.region.count * itemSizeOf(space));
+  const bytes = direct ? piece.bytes : new Uint8Array(piece.region.count * itemSizeOf(space.dtype));
   const target = { ...piece, bytes };
-  for (const layer of layers) get(target, layer, itemSizeOf(space));
+  for (const layer of layers) get(target, layer, itemSizeOf(space.dtype));
   if (direct) return;
   convertElements(
     { bytes, dtype: space.dtype, byteOrder: space.byteOrder },

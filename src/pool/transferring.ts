@@ -6,7 +6,7 @@ import { LIMITS } from '../core/limits.js';
 import { isLossless } from '../core/regions/convert.js';
 import {
   completeSpaceOf,
-  DTYPES,
+  itemSizeOf,
   type Space,
   type SpaceExpectation,
   spaceAt,
@@ -272,7 +272,7 @@ function check(
   forEachEncoded(bytes, { start, end, count }, (first, last) => {
     elements += readWhole(bytes, first, last, space.shape, reader).count;
   });
-  const wanted = elements * DTYPES[as.dtype].itemSize;
+  const wanted = elements * itemSizeOf(as.dtype);
   if (wanted !== size) {
     refuse('size-mismatch', `Cannot ${what}: its regions hold ${wanted} bytes, not ${size}`, {
       spaceBytes: wanted,

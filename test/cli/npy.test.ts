@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { npyDataOffset, npyHeader, parseNpyHeader } from '../../src/cli/npy.js';
 import { PythonLiteral, PythonTuple } from '../../src/cli/python-literal.js';
-import { DTYPES, type Dtype, type Space } from '../../src/core/space.js';
+import { DTYPES, type Dtype, itemSizeOf, type Space } from '../../src/core/space.js';
 import { refused } from '../core/refusal.js';
 import { fc } from '../fast-check.js';
 
@@ -50,7 +50,7 @@ test('what we write is read back, aligned for mapping', () => {
     fc.property(spaces, (space) => {
       const header = npyHeader(space);
       assert.equal(header.length % 64, 0);
-      const single = DTYPES[space.dtype].itemSize === 1;
+      const single = itemSizeOf(space.dtype) === 1;
       const expected = single ? { ...space, byteOrder: 'little' } : { ...space };
       assert.deepEqual(parseNpyHeader(header, 'x').space, expected);
     }),

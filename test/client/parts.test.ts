@@ -4,7 +4,13 @@ import { dealAxis, type Pool, type RegionSelection } from '../../src/client/inde
 import { convertElements } from '../../src/core/regions/convert.js';
 import type { Region } from '../../src/core/regions/region.js';
 import { selectRegion } from '../../src/core/regions/selection.js';
-import { type ByteOrder, DTYPES, type Dtype, type Order } from '../../src/core/space.js';
+import {
+  type ByteOrder,
+  DTYPES,
+  type Dtype,
+  itemSizeOf,
+  type Order,
+} from '../../src/core/space.js';
 import { fc } from '../fast-check.js';
 import { placesOf } from '../regions.js';
 import { codeOf, errorOf, joinApart, servePool, TRANSPORTS } from './support/pools.js';
@@ -16,7 +22,7 @@ function elementsOf(region: Region, dtype: Dtype, order: Order, byteOrder: ByteO
   const places = inOrder(region, order);
   const isComplex = dtype.startsWith('complex');
   const values = Float64Array.from(places, (place) => valueAt(dtype, place));
-  const bytes = new Uint8Array(places.length * DTYPES[dtype].itemSize);
+  const bytes = new Uint8Array(places.length * itemSizeOf(dtype));
   const source = isComplex
     ? Float64Array.from({ length: 2 * places.length }, (_, at) =>
         at % 2 === 0 ? (values[at / 2] as number) : -(values[(at - 1) / 2] as number),

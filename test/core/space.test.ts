@@ -7,6 +7,7 @@ import {
   DTYPES,
   encodedSpaceSize,
   isDtype,
+  itemSizeOf,
   mergeSpace,
   readSpace,
   type SpaceExpectation,
@@ -45,7 +46,7 @@ function complete(space: SpaceExpectation, payloadSize: number): SpaceExpectatio
 /** The size as the page defines it, in numbers that do not end. */
 function exactSize({ dtype, shape }: SpaceExpectation): bigint | null {
   if (dtype === undefined || shape === undefined) return null;
-  let size = BigInt(DTYPES[dtype].itemSize);
+  let size = BigInt(itemSizeOf(dtype));
   for (const dimension of shape) {
     if (dimension === null) return null;
     size *= BigInt(dimension);

@@ -3,7 +3,13 @@ import { isLossless } from '../../core/regions/convert.js';
 import { copyCommon } from '../../core/regions/copy.js';
 import type { Region } from '../../core/regions/region.js';
 import { type RegionSelection, selectRegion } from '../../core/regions/selection.js';
-import { type ByteOrder, DTYPES, type Dtype, type Order, type Space } from '../../core/space.js';
+import {
+  type ByteOrder,
+  type Dtype,
+  itemSizeOf,
+  type Order,
+  type Space,
+} from '../../core/space.js';
 import { type CONSISTENCY, writeCommit, writeSeal, writeWithdraw } from '../../protocol/index.js';
 import {
   type ArrayOf,
@@ -130,7 +136,7 @@ export class OpenObject<D extends Dtype = Dtype> {
   ): Promise<ArrayOf<E>> {
     const region = selectRegion(this.space.shape, selection);
     const as = this.#layout(options.dtype ?? this.space.dtype, options);
-    const size = region.count * DTYPES[as.dtype].itemSize;
+    const size = region.count * itemSizeOf(as.dtype);
     const into = options.into ?? new Uint8Array(size);
     const moved = this.#moved('read', selection, into, { ...options, ...as });
     const reading = this.#queue.read(region, moved.bytes, moved.as, moved.lossy);
@@ -252,7 +258,7 @@ export class OpenObject<D extends Dtype = Dtype> {
       for (const { region: whole, bytes, as, lossy } of this.#mapped) {
         const common = whole.intersect(region);
         if (common.isEmpty) continue;
-        const { itemSize } = DTYPES[as.dtype];
+        const itemSize = itemSizeOf(as.dtype);
         const part = new Uint8Array(common.count * itemSize);
         copyCommon(
           { region: whole, bytes, order: as.order },
@@ -274,7 +280,7 @@ export class OpenObject<D extends Dtype = Dtype> {
     for (const { region: whole, bytes, as, lossy } of this.#mapped) {
       const common = whole.intersect(region);
       if (common.isEmpty) continue;
-      const { itemSize } = DTYPES[as.dtype];
+      const itemSize = itemSizeOf(as.dtype);
       const part = new Uint8Array(common.count * itemSize);
       const { order } = as;
       done.push(
@@ -298,7 +304,7 @@ export class OpenObject<D extends Dtype = Dtype> {
     const region = selectRegion(this.space.shape, selection);
     const bytes = bytesOfView(data);
     const as = this.#layout(options.dtype ?? this.#dtypeOf(data), options);
-    const size = region.count * DTYPES[as.dtype].itemSize;
+    const size = region.count * itemSizeOf(as.dtype);
     if (bytes.length !== size) {
       throw new AttaccaError(
         'size-mismatch',

@@ -3,7 +3,7 @@ import { AttaccaError } from '../../core/errors.js';
 import { copyCommon } from '../../core/regions/copy.js';
 import { boundingBox, splitRegion } from '../../core/regions/cutting.js';
 import type { Region } from '../../core/regions/region.js';
-import { DTYPES, type Space } from '../../core/space.js';
+import { itemSizeOf, type Space } from '../../core/space.js';
 import { MESSAGE, writeTransfer } from '../../protocol/index.js';
 import type { Bytes } from '../arrays.js';
 import { Call } from '../call.js';
@@ -252,7 +252,7 @@ export class RegionQueue {
       return;
     }
     const [first] = run as readonly [Moved, ...Moved[]];
-    const { itemSize } = DTYPES[first.as.dtype];
+    const itemSize = itemSizeOf(first.as.dtype);
     const size = sieve.count * itemSize;
     const whole = { ...first, region: sieve, bytes: { length: size } };
     await this.#fetch(
@@ -271,7 +271,7 @@ export class RegionQueue {
   #sieveOf(run: readonly Moved[]): Region | null {
     const [first] = run;
     if (first === undefined || run.length < SIEVE_READS_MIN) return null;
-    const { itemSize } = DTYPES[first.as.dtype];
+    const itemSize = itemSizeOf(first.as.dtype);
     const wanted = run.reduce((sum, { bytes }) => sum + bytes.length, 0);
     let bounds = boundingBox(first.region);
     for (const { region } of run) {
@@ -370,7 +370,7 @@ function piecesOf(
   as: Layout,
 ): readonly { readonly region: Region; readonly bytes: Uint8Array }[] {
   if (bytes.length <= PIECE_BYTES_MAX || as.order === 'column') return [{ region, bytes }];
-  const { itemSize } = DTYPES[as.dtype];
+  const itemSize = itemSizeOf(as.dtype);
   let at = 0;
   return [...splitRegion(region, Math.floor(PIECE_BYTES_MAX / itemSize))].map((piece) => {
     const size = piece.count * itemSize;

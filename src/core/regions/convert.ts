@@ -1,4 +1,4 @@
-import { type ByteOrder, DTYPES, type Dtype } from '../space.js';
+import { type ByteOrder, type Dtype, itemSizeOf } from '../space.js';
 import { fromFloat16, toFloat16 } from './float16.js';
 
 /** Elements as they lie: how many is for the bytes to say. */
@@ -41,7 +41,7 @@ type Write = (at: number, value: number | bigint) => void;
  * of complex numbers the imaginary part is dropped; anything but zero is true.
  */
 export function convertElements(source: Elements, target: Elements): void {
-  const count = source.bytes.length / DTYPES[source.dtype].itemSize;
+  const count = source.bytes.length / itemSizeOf(source.dtype);
   if (source.dtype === target.dtype) {
     target.bytes.set(source.bytes);
     if (source.byteOrder !== target.byteOrder) swapBytes(target.bytes, wordOf(target.dtype));
@@ -70,7 +70,7 @@ export function convertElements(source: Elements, target: Elements): void {
 
 /** Bytes of the number that an element is made of: half of a complex one. */
 function wordOf(dtype: Dtype): number {
-  return COMPLEX.includes(dtype) ? DTYPES[dtype].itemSize / 2 : DTYPES[dtype].itemSize;
+  return COMPLEX.includes(dtype) ? itemSizeOf(dtype) / 2 : itemSizeOf(dtype);
 }
 
 type PlainArray =
@@ -101,7 +101,7 @@ const PLAIN: {
  * one by one; null where there is none: other types, another byte order, or an odd place.
  */
 function plainArray({ bytes, dtype, byteOrder }: Elements): PlainArray | null {
-  const { itemSize } = DTYPES[dtype];
+  const itemSize = itemSizeOf(dtype);
   const make = PLAIN[dtype];
   const isNative = byteOrder === 'little' || itemSize === 1;
   if (make === undefined || !isNative || bytes.byteOffset % itemSize !== 0) return null;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { convertElements, type Elements, isLossless } from '../../../src/core/regions/convert.js';
 import { fromFloat16, toFloat16 } from '../../../src/core/regions/float16.js';
-import { type ByteOrder, DTYPES, type Dtype } from '../../../src/core/space.js';
+import { type ByteOrder, DTYPES, type Dtype, itemSizeOf } from '../../../src/core/space.js';
 import { fc } from '../../fast-check.js';
 
 const TYPES = Object.keys(DTYPES) as Dtype[];
@@ -60,8 +60,8 @@ test('conversions: lossless ones come back as they were, by way of any such type
       // Of a bool only 0 and 1 are values.
       const given = from === 'bool' ? bytes.map((byte) => byte & 1) : bytes;
       const source: Elements = { bytes: given, dtype: from, byteOrder: orders[0] };
-      const count = given.length / DTYPES[from].itemSize;
-      const there = new Uint8Array(count * DTYPES[to].itemSize);
+      const count = given.length / itemSizeOf(from);
+      const there = new Uint8Array(count * itemSizeOf(to));
       convertElements(source, { bytes: there, dtype: to, byteOrder: orders[1] });
       const back = new Uint8Array(given.length);
       convertElements(
@@ -80,9 +80,7 @@ function valuesOf(elements: Elements): (number | bigint)[] {
   const isFloat = dtype.startsWith('float') || dtype.startsWith('complex');
   if (!isFloat) return [...elements.bytes];
   const wide = dtype.startsWith('complex') ? 'complex128' : 'float64';
-  const bytes = new Uint8Array(
-    (elements.bytes.length / DTYPES[dtype].itemSize) * DTYPES[wide].itemSize,
-  );
+  const bytes = new Uint8Array((elements.bytes.length / itemSizeOf(dtype)) * itemSizeOf(wide));
   convertElements(elements, { bytes, dtype: wide, byteOrder: 'little' });
   return [...new Float64Array(bytes.buffer)];
 }
@@ -108,7 +106,7 @@ test('conversions: which are lossless', () => {
 test('conversions: to integers values are cut, and wrap around; the imaginary part goes', () => {
   const converted = (values: Float64Array, dtype: Dtype): Uint8Array => {
     const source = new Uint8Array(values.buffer);
-    const bytes = new Uint8Array(values.length * DTYPES[dtype].itemSize);
+    const bytes = new Uint8Array(values.length * itemSizeOf(dtype));
     convertElements(
       { bytes: source, dtype: 'float64', byteOrder: 'little' },
       { bytes, dtype, byteOrder: 'little' },
