@@ -1,5 +1,5 @@
 import { type RegionSelection, selectRegion } from '../../src/core/regions/selection.js';
-import { DTYPES, type SpaceExpectation } from '../../src/core/space.js';
+import { itemSizeOf, type SpaceExpectation } from '../../src/core/space.js';
 import * as protocol from '../../src/protocol/index.js';
 import { bytesOf, type Call, type Slice } from './call.js';
 import type { Handle, Member } from './member.js';
@@ -80,7 +80,7 @@ export class Taking {
   ): { readonly call: Call; text(): string; readonly slice: Slice } {
     const regions = selections.map((each) => selectRegion(shape, each));
     const count = regions.reduce((sum, region) => sum + region.count, 0);
-    const size = count * DTYPES[as?.dtype ?? 'uint8'].itemSize;
+    const size = count * itemSizeOf(as?.dtype ?? 'uint8');
     const slice = { ...this.member.lease(Math.max(size, 1)).grant(), size };
     const { number: handle } = this.handle;
     const payload = { kind: 'slice', ...slice } as const;
