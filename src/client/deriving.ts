@@ -1,6 +1,6 @@
 import { AttaccaError } from '../core/errors.js';
 import { isLossless } from '../core/regions/convert.js';
-import { DTYPES, type Dtype, spaceBytes } from '../core/space.js';
+import { type Dtype, itemSizeOf, spaceBytes } from '../core/space.js';
 import { parseExpression } from '../transforms/expression/parser.js';
 import { typeOf } from '../transforms/expression/syntax.js';
 import { mustBeReal, resultType } from '../transforms/numbers.js';
@@ -86,7 +86,7 @@ async function evaluated(
   target: { readonly bytes: Uint8Array; readonly dtype: Dtype },
 ): Promise<void> {
   const { bytes, dtype } = target;
-  const { itemSize } = DTYPES[dtype];
+  const itemSize = itemSizeOf(dtype);
   const count = bytes.length / itemSize;
   const size = demanded.reduce((sum, { size: each }) => sum + each, bytes.length);
   const step = Math.max(1, Math.ceil(count / threads.piecesFor(size)));
@@ -99,7 +99,7 @@ async function evaluated(
         text,
         dtype,
         inputs: demanded.map((each, at) => {
-          const own = DTYPES[each.space.dtype].itemSize;
+          const own = itemSizeOf(each.space.dtype);
           const memory = memoryOf(each.unsafeBytes().subarray(start * own, end * own));
           return { name: inputs[at] as string, memory, space: each.space };
         }),

@@ -2,7 +2,7 @@ import { AttaccaError } from '../core/errors.js';
 import { type Laid, stretchOf } from '../core/regions/copy.js';
 import { Region } from '../core/regions/region.js';
 import { selectRegion } from '../core/regions/selection.js';
-import { DTYPES, spaceBytes } from '../core/space.js';
+import { itemSizeOf, spaceBytes } from '../core/space.js';
 import type { Block } from '../transforms/chain.js';
 import { type Plan, planGather } from '../transforms/plan.js';
 import { type Bytes, bytesOfView } from './arrays.js';
@@ -148,7 +148,7 @@ function viewOf(source: Source, { region, gathered: space, inner }: Plan): Bytes
   if (inner.length > 0) return null;
   const place = stretchOf(source, region, space.order);
   if (place === null) return null;
-  const { itemSize } = DTYPES[space.dtype];
+  const itemSize = itemSizeOf(space.dtype);
   return source.bytes.subarray(place * itemSize, (place + region.count) * itemSize);
 }
 
@@ -174,7 +174,7 @@ async function made(
   let block: Block;
   if (inPlace !== null && !isLast) block = { space, bytes: inPlace };
   else {
-    const size = region.count * DTYPES[space.dtype].itemSize;
+    const size = region.count * itemSizeOf(space.dtype);
     const bytes = (isLast ? target : null) ?? new Uint8Array(size);
     await fill(name, threads, plan, sources, bytes);
     block = { space, bytes };
@@ -208,7 +208,7 @@ async function fill(
 ): Promise<void> {
   const specs = inner.map(({ spec }) => spec);
   const sizeTo = region.count === 0 ? 0 : target.length / region.count;
-  const size = Math.max(target.length, region.count * DTYPES[space.dtype].itemSize);
+  const size = Math.max(target.length, region.count * itemSizeOf(space.dtype));
   const pieces = piecesOf(region, space.order, threads.piecesFor(size));
   const done = await Promise.allSettled(
     pieces.map((piece) => {

@@ -1,7 +1,7 @@
 import { Reader } from '../core/bytes.js';
 import { copyCommon, stretchOf } from '../core/regions/copy.js';
 import { readRegion } from '../core/regions/region-codec.js';
-import { DTYPES, type Dtype, type Order, type Space } from '../core/space.js';
+import { type Dtype, itemSizeOf, type Order, type Space } from '../core/space.js';
 import { type Block, planChain, runChain, runElements } from './chain.js';
 import { evaluate } from './expression/evaluate.js';
 import { parseExpression } from './expression/parser.js';
@@ -89,7 +89,7 @@ export async function perform(job: Job, reach: Reach): Promise<number | Block | 
 
 function performGather(job: Extract<Job, { kind: 'gather' }>, reach: Reach): number {
   const { shape, space, sources, target, count, specs } = job;
-  const { itemSize } = DTYPES[space.dtype];
+  const itemSize = itemSizeOf(space.dtype);
   const { steps } = planChain(specs, space);
   const filled = reach(target.memory);
   const isLast = steps.length === 0;
@@ -120,5 +120,5 @@ function performEvaluate(job: Extract<Job, { kind: 'evaluate' }>, reach: Reach):
     inputs.map(({ name, memory, space }) => [name, numbersOf(reach(memory), space)] as const),
   );
   writeNumbers(reach(target), { dtype, byteOrder: 'little' }, (to) => evaluate(root, numbers, to));
-  return target.size / DTYPES[dtype].itemSize;
+  return target.size / itemSizeOf(dtype);
 }

@@ -1,5 +1,5 @@
 import { convertElements } from '../core/regions/convert.js';
-import { DTYPES, type Dtype, type Space } from '../core/space.js';
+import { type Dtype, itemSizeOf, type Space } from '../core/space.js';
 import { refuseTransform } from './failure.js';
 
 /** Elements that compute as they stand. */
@@ -25,7 +25,7 @@ type Typed = Pick<Space, 'dtype' | 'byteOrder'>;
 /** The bytes as numbers where they lie; null: another type, another byte order, or an odd place. */
 function numbersOver(bytes: Uint8Array, { dtype, byteOrder }: Typed): Numbers | null {
   const make = PLAIN[dtype];
-  const { itemSize } = DTYPES[dtype];
+  const itemSize = itemSizeOf(dtype);
   const isNative = byteOrder === 'little' || itemSize === 1;
   if (make === undefined || !isNative || bytes.byteOffset % itemSize !== 0) return null;
   return new make(bytes.buffer, bytes.byteOffset, bytes.length / itemSize);
@@ -35,7 +35,7 @@ function numbersOver(bytes: Uint8Array, { dtype, byteOrder }: Typed): Numbers | 
 export function numbersOf(bytes: Uint8Array, space: Typed): Numbers {
   const own = numbersOver(bytes, space);
   if (own !== null) return own;
-  const numbers = new Float64Array(bytes.length / DTYPES[space.dtype].itemSize);
+  const numbers = new Float64Array(bytes.length / itemSizeOf(space.dtype));
   const target = { bytes: bytesOf(numbers), dtype: 'float64', byteOrder: 'little' } as const;
   convertElements({ bytes, ...space }, target);
   return numbers;
@@ -55,7 +55,7 @@ export function writeNumbers(
     fill(own);
     return;
   }
-  const numbers = new Float64Array(bytes.length / DTYPES[space.dtype].itemSize);
+  const numbers = new Float64Array(bytes.length / itemSizeOf(space.dtype));
   fill(numbers);
   const source = { bytes: bytesOf(numbers), dtype: 'float64', byteOrder: 'little' } as const;
   convertElements(source, { bytes, dtype: space.dtype, byteOrder: space.byteOrder });

@@ -1,7 +1,7 @@
 import { refuse, unreachable } from '../core/assert.js';
 import { convertElements, isLossless } from '../core/regions/convert.js';
 import { copyPermuted } from '../core/regions/copy.js';
-import { checkSpace, DTYPES, type Dtype, type Space } from '../core/space.js';
+import { checkSpace, type Dtype, itemSizeOf, type Space } from '../core/space.js';
 import { checkCodec } from './codecs.js';
 import { evaluate } from './expression/evaluate.js';
 import { parseExpression } from './expression/parser.js';
@@ -61,7 +61,7 @@ export function stepOf(spec: TransformSpec, before: Space): Step {
       return unitsStep(spec, before, step);
     case 'decimate': {
       const [shape, every] = alongMemory(kind, before, spec.every);
-      const { itemSize } = DTYPES[before.dtype];
+      const itemSize = itemSizeOf(before.dtype);
       const after = { ...before, shape: reduced(before.shape, spec.every) };
       return step('whole', after, (from, to) => decimate(from, to, shape, every, itemSize));
     }
@@ -158,7 +158,7 @@ function reorder(
 ): void {
   const axes = before.shape.map((_, at) => at);
   const to = { bytes: target, order };
-  copyPermuted({ bytes: source, ...before }, to, axes, DTYPES[before.dtype].itemSize);
+  copyPermuted({ bytes: source, ...before }, to, axes, itemSizeOf(before.dtype));
 }
 
 function transposeStep({ axes }: SpecOf<'transpose'>, before: Space, step: MakeStep): Step {
@@ -176,7 +176,7 @@ function transposeStep({ axes }: SpecOf<'transpose'>, before: Space, step: MakeS
   if (wanted.join() === reversed.join()) {
     return step('renamed', { ...after, order: order === 'row' ? 'column' : 'row' }, never);
   }
-  const { itemSize } = DTYPES[before.dtype];
+  const itemSize = itemSizeOf(before.dtype);
   return step('whole', after, (source, target) =>
     copyPermuted({ bytes: source, ...before }, { bytes: target, order }, wanted, itemSize),
   );
@@ -205,7 +205,7 @@ function scaleStep(spec: SpecOf<'scale'>, before: Space, step: MakeStep): Step {
 
 /** The least and the greatest integer of a type. */
 function limitsOf(dtype: Dtype): readonly [low: number, high: number] {
-  const bits = DTYPES[dtype].itemSize * 8;
+  const bits = itemSizeOf(dtype) * 8;
   return dtype.startsWith('u') ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
 }
 
@@ -214,7 +214,7 @@ function packStep(spec: SpecOf<'pack'>, before: Space, step: MakeStep): Step {
   const { scale = 1, offset = 0, dtype, fill = null, lossy = false } = spec;
   mustBeFinite('pack', [scale, offset]);
   if (scale === 0) refuseTransform('pack', 'a scale of 0 cannot be undone');
-  if (!isInteger(dtype) || DTYPES[dtype].itemSize > 4) {
+  if (!isInteger(dtype) || itemSizeOf(dtype) > 4) {
     refuseTransform('pack', `${dtype} is no integer of up to 32 bits`);
   }
   const [low, high] = limitsOf(dtype);
@@ -260,7 +260,7 @@ function structStep(spec: SpecOf<'soa' | 'aos'>, before: Space, step: MakeStep):
   const { kind, fields } = spec;
   const { shape, dtype } = before;
   const itemSize = shape[shape.length - 1] ?? 0;
-  if (DTYPES[dtype].itemSize !== 1 || itemSize < 1 || fields.length === 0) {
+  if (itemSizeOf(dtype) !== 1 || itemSize < 1 || fields.length === 0) {
     refuseTransform(kind, 'it takes bytes, the last dimension of which is an item of fields');
   }
   let end = 0;
