@@ -62,6 +62,7 @@ takePart({
       durability: 0,
       slabDurability: 0,
       reportFreed: false,
+      statistics: true,
       life: 1,
       lifeBefore: 0,
       wallMs: 0,

@@ -25,6 +25,7 @@ const OPTIONS = {
   durability: 2,
   slabDurability: 1,
   reportFreed: false,
+  statistics: true,
   life: 1,
   lifeBefore: 0,
   wallMs: 0,

@@ -9,5 +9,6 @@ export const BEFORE = 5;
 export const AFTER = 6;
 /** Neighbours in the list of free blocks of a size, or of leases of a session. */
 export const PREVIOUS = 7;
+/** Of a slice, which is in no list: what its owner keeps with it. */
 export const NEXT = 8;
 export const WIDTH = 9;

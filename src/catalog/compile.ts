@@ -30,7 +30,7 @@ interface NameKey {
 /** A key that is no attribute: what the row itself tells; undefined where it has no such thing. */
 interface ToldKey {
   readonly kind: 'told';
-  readonly of: (row: number) => Value | undefined;
+  readonly of: (row: number, work: Work) => Value | undefined;
 }
 
 /** A key of whoever owns the rows. Patterns over keys do not find it. */
@@ -78,7 +78,11 @@ export function compileSelector(
       const key = ownOf(selector.key, own);
       if (key === null) return { kind: 'has', key: compileKey(selector.key), of: [selector] };
       if (key.kind === 'name') return { kind: 'constant', value: true };
-      return { kind: 'told', passes: (row) => key.of(row) !== undefined, of: [selector] };
+      return {
+        kind: 'told',
+        passes: (row, work) => key.of(row, work) !== undefined,
+        of: [selector],
+      };
     }
     case 'test':
       return compileTest(selector, ownOf(selector.key, own));
@@ -97,7 +101,7 @@ function compileTest(selector: Extract<Selector, { kind: 'test' }>, own: OwnKey 
   if (own?.kind === 'told') {
     const passes = quantifier === null ? valueTester(condition) : listTester(condition, quantifier);
     const told: RowTester = (row, work) => {
-      const value = own.of(row);
+      const value = own.of(row, work);
       return value !== undefined && passes(value, work);
     };
     return { kind: 'told', passes: told, of };

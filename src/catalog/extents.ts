@@ -213,6 +213,17 @@ export class Extents {
     return this.#blocks.get(block, OWNER);
   }
 
+  /** What its owner keeps with a slice: a number that is 0 at first. */
+  noteOf(block: number): number {
+    assert(this.#blocks.get(block, STATE) === BLOCK_SLICE, 'a note is kept with a slice');
+    return this.#blocks.get(block, NEXT);
+  }
+
+  setNote(block: number, note: number): void {
+    assert(this.#blocks.get(block, STATE) === BLOCK_SLICE, 'a note is kept with a slice');
+    this.#blocks.set(block, NEXT, note);
+  }
+
   /** The block that covers a byte of a slab, or 0. */
   blockAt(slab: number, offset: number): number {
     return this.#blockAt(slab, Math.floor(offset / UNIT));

@@ -41,6 +41,11 @@ export const SERVE_OPTIONS = {
     value: 'FILE',
     help: 'the token that opens the pool (default: a new one, beside its socket)',
   },
+  statistics: {
+    type: 'string',
+    value: 'HOW',
+    help: 'on (default): what is offered is measured, for stat and stats.*; off: it is not',
+  },
   deadline: {
     type: 'string',
     value: 'TIME',
@@ -61,6 +66,7 @@ export function serveOptions(options: OptionValues<typeof SERVE_OPTIONS>): Serve
     data,
     sync: syncOf(options.sync),
     repair,
+    statistics: statisticsOf(options.statistics),
     memoryBytes: memory === undefined ? undefined : memorySize(memory, !options['no-shm']),
     deadlineDefaultMs: deadline === undefined ? undefined : parseDuration(deadline, '--deadline'),
   };
@@ -72,8 +78,15 @@ function syncOf(how: string | undefined): boolean {
   throw new UsageError(`"--sync" is always or never, not "${how}"`);
 }
 
+function statisticsOf(how: string | undefined): boolean {
+  if (how === undefined || how === 'on') return true;
+  if (how === 'off') return false;
+  throw new UsageError(`"--statistics" is on or off, not "${how}"`);
+}
+
 const SERVE_TEXTS = [
   ...(['memory', 'data', 'sync', 'shm-dir', 'listen', 'token-file', 'deadline'] as const),
+  'statistics',
 ] as const;
 
 /** The same options as words, for a server in a process of its own. */

@@ -92,6 +92,8 @@ function textOfTold(told: Told): string {
     }
     case 'transferred':
       return `transfer ${formatValue(fields['transfer'])} of an open object is done`;
+    case 'measured':
+      return `${counted(numberOf(fields['measured']), 'slice')} measured`;
     case 'drain':
       return `the pool is to end: all have ${formatDuration(numberOf(fields['graceMs']))} to finish`;
     case 'restart':

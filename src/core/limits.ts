@@ -119,6 +119,8 @@ export const LIMITS = {
   inlineTotalBytesMax: 256 * MiB,
   slabBytesMax: 2 * 1024 * MiB,
   slabsMax: 4_096,
+  /** Slices that are being measured at a time: the others wait for their turn. */
+  measuresMax: 64,
   /** Slices start on 64 bytes, from 1 MiB on a page. */
   sliceAlignBytes: 64,
   pageBytes: 4_096,

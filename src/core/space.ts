@@ -182,6 +182,11 @@ export function spaceAt(bytes: Uint8Array, start: number): SpaceExpectation {
   return space;
 }
 
+/** Only the dtype of it. */
+export function dtypeAt(bytes: Uint8Array, start: number): Dtype | undefined {
+  return DTYPE_NAMES[byteAt(bytes, start) - 1];
+}
+
 export function readSpace(r: Reader): SpaceExpectation {
   return spaceAt(r.bytes, skipSpace(r));
 }

@@ -296,6 +296,8 @@ function fieldsOf(entry: Extract<Entry, { kind: ShellKind }>): ValueMap {
       };
     case 'transferred':
       return { transfer: entry.transfer };
+    case 'measured':
+      return { measured: entry.results.length };
     case 'drain':
       return { graceMs: entry.graceMs };
     case 'restart':

@@ -3,7 +3,7 @@ import type { Reader, Writer } from '../core/bytes.js';
 import { AttaccaError, isErrorCode } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import { readMap, writeMap } from '../core/value-codec.js';
-import type { Input } from '../pool/input.js';
+import type { Input, MeasureResult } from '../pool/input.js';
 
 /**
  * What a journal keeps of a batch: the calls that change a loop, in their order.
@@ -47,6 +47,7 @@ const KIND = {
   tick: 10,
   turnEnded: 11,
   transferred: 12,
+  measured: 13,
 } as const;
 
 /** Of one that says a number of a session. */
@@ -112,6 +113,9 @@ export function writeShellInput(w: Writer, input: ShellInput): void {
       w.text(input.failure?.code ?? '');
       w.text(input.failure?.message ?? '');
       break;
+    case 'measured':
+      writeMeasured(w, input);
+      break;
     case 'drain':
       w.u8(KIND.drain);
       w.f64(input.graceMs);
@@ -131,6 +135,26 @@ export function writeShellInput(w: Writer, input: ShellInput): void {
   }
 }
 
+function writeMeasured(w: Writer, { results }: Extract<Input, { kind: 'measured' }>): void {
+  w.u8(KIND.measured);
+  w.u32(results.length);
+  for (const { ask, statistics } of results) {
+    w.u32(ask);
+    w.u32(statistics?.length ?? 0);
+    if (statistics !== null) w.raw(statistics);
+  }
+}
+
+function readMeasured(r: Reader): Extract<Input, { kind: 'measured' }> {
+  const results: MeasureResult[] = [];
+  for (let left = r.u32(); left > 0; left--) {
+    const ask = r.u32();
+    const size = r.u32();
+    results.push({ ask, statistics: size === 0 ? null : r.view(size) });
+  }
+  return { kind: 'measured', results };
+}
+
 type Restart = Extract<Input, { kind: 'restart' }>;
 
 function writeRestart(w: Writer, { options, slabsLost }: Restart): void {
@@ -141,6 +165,7 @@ function writeRestart(w: Writer, { options, slabsLost }: Restart): void {
   w.u8(options.durability);
   w.u8(options.slabDurability);
   w.u8(options.reportFreed ? 1 : 0);
+  w.u8(options.statistics ? 1 : 0);
   w.u64(options.life);
   w.u64(options.lifeBefore);
   w.u64(options.sessionKeyId);
@@ -157,6 +182,7 @@ function readRestart(r: Reader): Restart {
     durability: r.u8(),
     slabDurability: r.u8(),
     reportFreed: r.u8() === 1,
+    statistics: r.u8() === 1,
     life: r.u64(),
     lifeBefore: r.u64(),
     sessionKeyId: r.u64(),
@@ -201,6 +227,8 @@ export function readEntry(r: Reader): Entry {
       return { kind: 'slab-failed', slab: r.u32(), size: r.u64(), why: r.text() };
     case KIND.adopted:
       return readAdopted(r);
+    case KIND.measured:
+      return readMeasured(r);
     case KIND.drain:
       return { kind: 'drain', graceMs: r.f64() };
     case KIND.restart:

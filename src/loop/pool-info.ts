@@ -32,6 +32,7 @@ export function decodePoolInfo(bytes: Uint8Array): PoolInfo {
       durability: number(map, 'durability'),
       slabDurability: number(map, 'slabDurability'),
       reportFreed: map['reportFreed'] === true,
+      statistics: map['statistics'] === true,
       life: number(map, 'life'),
       lifeBefore: number(map, 'lifeBefore'),
       sessionKeyId: number(map, 'sessionKeyId'),

@@ -19,7 +19,7 @@ export function beginAnew(pool: PoolState): void {
   );
   assert(pool.unboundHead === 0 && pool.failures.size === 0, 'no row of an empty pool is named');
   assert(pool.leaseWaitsByObject.size === 0, 'nobody waits for an object of an empty pool');
-  const { directory, terms, shapes, partitions, parts, wanted } = pool;
+  const { directory, terms, shapes, partitions, parts, wanted, measures } = pool;
   pool.regions.clear();
   for (const table of [
     objects,
@@ -28,6 +28,7 @@ export function beginAnew(pool: PoolState): void {
     partitions,
     parts,
     wanted,
+    measures.rows,
     waits,
     spaces,
     arena,

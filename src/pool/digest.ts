@@ -37,6 +37,9 @@ export function digest(pool: PoolState, w: Writer): void {
   w.u64(extents.bytesLeased);
   w.u64(extents.bytesDead);
   w.u64(extents.blocksUsed);
+  w.u64(pool.measures.rows.used);
+  w.u64(pool.measures.asked.size);
+  w.u64(pool.measures.askNext);
   const { entities, uses, activities } = pool.provenance;
   w.u64(entities.begin);
   w.u64(entities.end);

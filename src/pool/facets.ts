@@ -8,7 +8,7 @@ import { compareValues } from '../core/value-order.js';
 import { FACETS, type Facets } from '../protocol/index.js';
 import { termFound } from './indexing.js';
 import { objectName } from './objects.js';
-import { isNameKey, isToldKey, toldOf } from './own-keys.js';
+import { isNameKey, isToldKey, toldOf, toldSteps } from './own-keys.js';
 import { Room } from './room.js';
 import { nextOf, WORK_MAX } from './searching.js';
 import type { PoolState } from './state.js';
@@ -55,7 +55,9 @@ export function facets(pool: PoolState, message: Facets): Value {
   const byTerm = !isOwn && pool.terms.valuesOf(number) <= TERMS_MAX;
   const { values, next } = byTerm
     ? tallyTerms(pool, search, from, number)
-    : tallyRows(search, from, isOwn ? hasOwn(pool, key) : hasTerm(pool, number));
+    : isOwn
+      ? tallyRows(search, from, hasOwn(pool, key), (object) => toldSteps(pool, key, object))
+      : tallyRows(search, from, hasTerm(pool, number));
   const objects = values.reduce((sum, { count }) => sum + count, 0);
   const parts = { key, objects, distinct: values.length, next };
   if (message.what === FACETS.histogram) return { ...parts, histograms: histogramsOf(values) };
@@ -123,8 +125,16 @@ function tallyTerms(pool: PoolState, search: Search, from: number, key: number):
 /** What an object has of a key: equal ids are equal values. */
 type Has = (object: number) => (Omit<Counted, 'count'> & { readonly id: number | string }) | null;
 
+/** So many steps of telling count as a look at one row more. */
+const ROW_STEPS = 1_000;
+
 /** Many values, or values that no terms are of: object by object. */
-function tallyRows(search: Search, from: number, has: Has): Tally {
+function tallyRows(
+  search: Search,
+  from: number,
+  has: Has,
+  stepsOf: (object: number) => number = () => 0,
+): Tally {
   const found = new Map<number | string, Counted>();
   let looked = 0;
   const next = search.rows(
@@ -136,7 +146,8 @@ function tallyRows(search: Search, from: number, has: Has): Tally {
         if (known === undefined) found.set(what.id, { ...what, count: 1 });
         else known.count++;
       }
-      return ++looked < ROWS_MAX;
+      looked += 1 + Math.floor(stepsOf(object) / ROW_STEPS);
+      return looked < ROWS_MAX;
     },
     WORK_MAX,
   );
@@ -160,10 +171,15 @@ function hasOwn(pool: PoolState, key: string): Has {
   return (object) => {
     const value = isNameKey(key) ? objectName(pool, object) : toldOf(pool, key, object);
     if (value === undefined) return null;
-    const id = value instanceof Timestamp ? String(value.nanoseconds) : JSON.stringify(value);
+    const id = idOf(value);
     const isMeasure = value instanceof Timestamp || numberOf(value) !== null;
     return { id, value: () => value, isMeasure, bytes: id.length };
   };
+}
+
+function idOf(value: Value): string {
+  if (value instanceof Timestamp) return String(value.nanoseconds);
+  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
 }
 
 /**

@@ -5,6 +5,12 @@ import type { PoolOptions } from './state.js';
 /** What may be another with each manager of a pool. */
 type RestartOptions = Omit<PoolOptions, 'id' | 'name' | 'hashSeed'>;
 
+/** What came of a measurement: statistics as they are encoded; null: there were no bytes. */
+export interface MeasureResult {
+  readonly ask: number;
+  readonly statistics: Uint8Array | null;
+}
+
 /** Says, before each request of an input, whether its session has had its turn. */
 export interface Turn {
   isOver(request: number): boolean;
@@ -57,6 +63,8 @@ export type Input =
     }
   /** A transfer of an open object is done. */
   | { readonly kind: 'transferred'; readonly transfer: number }
+  /** What the agent was asked to measure is measured, each by itself. */
+  | { readonly kind: 'measured'; readonly results: readonly MeasureResult[] }
   /** End in order: who is in may finish and leave, and is told how long that may take. */
   | { readonly kind: 'drain'; readonly graceMs: number }
   | { readonly kind: 'tick' };

@@ -2,6 +2,7 @@ import { BLOCK_DEAD, BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE } from '../catalog/ext
 import { assert } from '../core/assert.js';
 import { FoundBy } from './found-by.js';
 import { isObject } from './looking.js';
+import { checkMeasures } from './measures-check.js';
 import { forEachHandle, handleState, objectName } from './objects.js';
 import { checkOpen } from './open-check.js';
 import { bindable, isInParts } from './parts.js';
@@ -68,6 +69,7 @@ export function checkInvariants(pool: PoolState): void {
   checkPromises(pool, sums);
   checkWaits(pool, sums);
   sums.arena += sums.found.check();
+  sums.arena += checkMeasures(pool, blocks);
   checkRecords(pool, sums);
   checkExtents(pool, blocks);
   checkProvenance(pool);

@@ -10,6 +10,7 @@ import {
 } from '../protocol/index.js';
 import { emit, emitFail, failure } from './emit.js';
 import { holders, holdersInWords } from './holders.js';
+import { dropMeasure } from './measuring.js';
 import { hasFlag, memberOf, objectName } from './objects.js';
 import { HANDLE, HANDLE_FLAG, OBJECT, VERSION, WAIT, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
@@ -176,6 +177,7 @@ export function freed(pool: PoolState, block: number): void {
   const slab = extents.slabOf(block);
   const offset = extents.offsetOf(block);
   const size = extents.sizeOf(block);
+  if (extents.stateOf(block) === BLOCK_SLICE) dropMeasure(pool, block);
   extents.free(block);
   if (pool.slabsAdopted.has(slab)) {
     if (extents.isFree(slab)) dropSlab(pool, slab);

@@ -9,6 +9,7 @@ import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
 import { showVersion } from './indexing.js';
 import { nameOfMember } from './looking.js';
+import { isToBeMeasured, measureWhole } from './measuring.js';
 import {
   checkRecords,
   countUnbound,
@@ -50,6 +51,7 @@ import { countMissing, isReady, readWhole, takeFromMissing } from './wanted.js';
  */
 export function offer(pool: PoolState, session: Session, message: Offer): void {
   const version = publish(pool, session, message);
+  measureWhole(pool, version);
   const object = pool.versions.get(version, VERSION.object);
   if (pool.objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
 }
@@ -97,6 +99,9 @@ export function publish(pool: PoolState, session: Session, message: Offer): numb
     pool.extents.give(bytes, BLOCK_SLICE, version);
   }
   versions.set(version, VERSION.bytes, bytes);
+  if (message.size > 0 && isToBeMeasured(pool, handle)) {
+    addVersionFlag(pool, version, VERSION_FLAG.measured);
+  }
   versions.set(version, VERSION.provider, handle);
   handles.set(handle, HANDLE.version, version);
   setHandleState(pool, handle, HANDLE_STATE.offered);
@@ -186,6 +191,9 @@ export function offerPart(pool: PoolState, session: Session, message: Offer): vo
   const member = memberOf(pool, handle);
   const version = beginVersion(pool, handle, member, message, { space, attributes, size });
   beginPartition(pool, version);
+  if (size > 0 && isToBeMeasured(pool, handle)) {
+    addVersionFlag(pool, version, VERSION_FLAG.measured);
+  }
   showVersion(pool, object, version);
   if (lifetime > 0) beginLifetime(pool, version, message, lifetime);
   addPart(pool, version, handle, part);

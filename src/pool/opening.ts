@@ -6,6 +6,7 @@ import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
 import { endLocks, endLocksOf } from './locking.js';
 import { nameOfMember } from './looking.js';
+import { measureWhole } from './measuring.js';
 import {
   checkRecords,
   forEachHandle,
@@ -254,6 +255,7 @@ export function sealIfDone(pool: PoolState, version: number): void {
   const flags = versions.get(version, VERSION.flags);
   versions.set(version, VERSION.flags, flags & ~VERSION_FLAG.open);
   versions.setWide(version, VERSION.offeredAt, pool.options.wallMs + pool.now);
+  measureWhole(pool, version);
   const session = pool.sessions.get(id);
   if (session !== undefined) {
     emitOk(pool, session, request, pool.options.slabDurability);

@@ -6,6 +6,7 @@ import { DURABILITIES } from '../protocol/index.js';
 import { KEY_NAMES } from './attributes.js';
 import { durabilityOfVersion, levelOf, nameOfMember, stateOf, timeOf } from './looking.js';
 import { COLLECTION_KEY } from './meaning.js';
+import { measureStateOf, summaryOfVersion, summarySteps } from './measuring.js';
 import { findObject } from './objects.js';
 import { isInParts, missingOf, partsOf } from './parts.js';
 import { OBJECT, VERSION, VERSION_FLAG } from './rows.js';
@@ -44,6 +45,14 @@ const OF_VERSIONS: { readonly [key: string]: Told } = {
   '.parts': (pool, _, version) => (isInParts(pool, version) ? partsOf(pool, version) : undefined),
   '.missing': (pool, _, version) =>
     isInParts(pool, version) ? missingOf(pool, version) : undefined,
+  '.stats': (pool, _, version) => measureStateOf(pool, version),
+  'stats.count': (pool, _, version) => summaryOfVersion(pool, version)?.count,
+  'stats.min': (pool, _, version) => endOf(pool, version, 'min'),
+  'stats.max': (pool, _, version) => endOf(pool, version, 'max'),
+  'stats.mean': (pool, _, version) => endOf(pool, version, 'mean'),
+  'stats.nan': (pool, _, version) => summaryOfVersion(pool, version)?.nan,
+  'stats.fill': (pool, _, version) => summaryOfVersion(pool, version)?.fill,
+  'stats.infinite': (pool, _, version) => summaryOfVersion(pool, version)?.infinite,
 } satisfies { readonly [K in VersionKey]: Told };
 
 const TOLD: ReadonlySet<string> = new Set([
@@ -79,7 +88,19 @@ export function isNameKey(key: string): boolean {
 export function ownKeyOf(pool: PoolState, key: string): OwnKey | null {
   if (isNameKey(key)) return nameKeyOf(pool);
   if (!TOLD.has(key)) return null;
-  return { kind: 'told', of: (object) => toldOf(pool, key, object) };
+  return {
+    kind: 'told',
+    of: (object, work) => {
+      work.charge(toldSteps(pool, key, object));
+      return toldOf(pool, key, object);
+    },
+  };
+}
+
+/** What it takes to tell, where that is more than a look: in steps of {@link Work}. */
+export function toldSteps(pool: PoolState, key: string, object: number): number {
+  const version = pool.objects.get(object, OBJECT.current);
+  return version !== 0 && key.startsWith('stats.') ? summarySteps(pool, version) : 0;
 }
 
 /** What the pool tells of an object by a key of its own, other than its name. */
@@ -88,6 +109,16 @@ export function toldOf(pool: PoolState, key: string, object: number): Value | un
   const ofObject = OF_OBJECTS[key];
   if (ofObject !== undefined) return ofObject(pool, object, version);
   return version === 0 ? undefined : OF_VERSIONS[key]?.(pool, object, version);
+}
+
+/** What there is only of elements that have a value. */
+function endOf(
+  pool: PoolState,
+  version: number,
+  of: 'min' | 'max' | 'mean',
+): number | bigint | undefined {
+  const summary = summaryOfVersion(pool, version);
+  return summary === null || summary.count === 0 ? undefined : summary[of];
 }
 
 function nameKeyOf(pool: PoolState): OwnKey {

@@ -71,6 +71,8 @@ export function checkParts(
   });
   assert(sums.parts === partitions.get(partition, PARTITION.count), `${name}: parts are counted`);
   assert(active === partitions.get(partition, PARTITION.active), `${name}: offers are counted`);
+  const statistics = partitions.get(partition, PARTITION.statistics);
+  if (statistics !== 0) sums.arena += arena.bytesOf(statistics);
   const missing = Region.whole(shapeOf(pool, version)).difference(all).count;
   assert(missing === missingOf(pool, version), `${name}: what is missing is counted`);
   return sums;

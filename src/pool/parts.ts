@@ -4,6 +4,7 @@ import { LIMITS } from '../core/limits.js';
 import { Region } from '../core/regions/region.js';
 import { itemSizeOf, spaceAt } from '../core/space.js';
 import { nameOfMember } from './looking.js';
+import { measurePart } from './measuring.js';
 import { freed } from './memory.js';
 import { forEachHandle, handleState, memberOf, objectName, setHandleState } from './objects.js';
 import {
@@ -157,6 +158,7 @@ export function addPart(pool: PoolState, version: number, handle: number, added:
   const member = memberOf(pool, handle);
   parts.set(part, PART.providerMember, member.id);
   if (isSlice) pool.extents.give(bytes, BLOCK_SLICE, version);
+  measurePart(pool, version, added);
 
   const last = partitions.get(partition, PARTITION.last);
   if (last === 0) partitions.set(partition, PARTITION.first, part);
@@ -244,7 +246,10 @@ export function freeParts(pool: PoolState, version: number): void {
     regions.free(parts.get(part, PART.region));
     parts.release(part);
   });
-  partitions.release(versions.get(version, VERSION.partition));
+  const partition = versions.get(version, VERSION.partition);
+  const statistics = partitions.get(partition, PARTITION.statistics);
+  if (statistics !== 0) arena.free(statistics);
+  partitions.release(partition);
   versions.set(version, VERSION.partition, 0);
 }
 

@@ -3,6 +3,7 @@ import { failure } from './emit.js';
 import { endReaderLease } from './handles.js';
 import type { Input } from './input.js';
 import { nameOfMember } from './looking.js';
+import { forgetMeasures } from './measuring.js';
 import { freed } from './memory.js';
 import { forEachHandle, handleState, hasFlag, objectName } from './objects.js';
 import { failRequire } from './require.js';
@@ -35,6 +36,7 @@ export function restart(pool: PoolState, input: Extract<Input, { kind: 'restart'
     // One that was an adopted file went with the last of its bytes.
     if (pool.extents.slabs.has(slab)) dropSlab(pool, slab);
   }
+  if (!pool.options.statistics) forgetMeasures(pool);
   if (versions > 0) pool.effects.push({ kind: 'lost', versions, bytes });
   moveAgain(pool);
   pool.leasesDue = pool.leaseWaits.length > 0;

@@ -138,6 +138,8 @@ export const VERSION_FLAG = {
   noted: 0x10,
   /** Members write to it: it is not sealed yet, and no require is bound to it. */
   open: 0x20,
+  /** It has statistics, or will have. */
+  measured: 0x100,
 } as const;
 
 /** A version that is offered in parts. */
@@ -155,7 +157,11 @@ export const PARTITION = {
   closing: 7,
   /** Runs of the regions of all parts. */
   runs: 8,
-  width: 9,
+  /** Statistics of the parts that are measured, put together: an arena record. */
+  statistics: 9,
+  /** Parts that are still to be measured. */
+  unmeasured: 10,
+  width: 11,
 } as const;
 
 /** A region of a version that somebody offered. */
@@ -175,6 +181,25 @@ export const PART = {
 } as const;
 
 export const PART_FLAG = { offered: 0x1, inline: 0x2, slice: 0x4 } as const;
+
+/** A slice that is to be measured, or was; its block names it. */
+export const MEASURE = {
+  block: 0,
+  /** One of MEASURE_STATE. */
+  state: 1,
+  /** Of the payload, two fields. */
+  size: 2,
+  /** What was measured: an arena record. */
+  record: 4,
+  /** The number by which the agent answers. */
+  ask: 5,
+  /** Neighbours among those that wait for their turn. */
+  next: 6,
+  previous: 7,
+  width: 8,
+} as const;
+
+export const MEASURE_STATE = { waiting: 1, asked: 2, known: 3, failed: 4 } as const;
 
 /** A region that a handle requires. */
 export const WANTED = {

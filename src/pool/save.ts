@@ -39,6 +39,7 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   pool.directory.save(w);
   pool.waits.save(w);
   pool.extents.save(w);
+  pool.measures.save(w);
   pool.provenance.save(w);
   w.u32(pool.sessions.size);
   for (const session of pool.sessions.values()) session.save(w);
@@ -70,6 +71,7 @@ export function restorePool(r: StateReader): PoolState {
   pool.directory.restore(r);
   pool.waits.restore(r);
   pool.extents.restore(r);
+  pool.measures.restore(r);
   pool.provenance.restore(r);
   checkSaved(pool.objects.has(pool.unboundHead), 'the first object that is waited for is there');
   restoreSessions(pool, r);
@@ -91,6 +93,7 @@ function saveOptions(options: PoolOptions, w: StateWriter): void {
   w.u8(options.durability);
   w.u8(options.slabDurability);
   w.flag(options.reportFreed);
+  w.flag(options.statistics);
   w.u64(options.life);
   w.u64(options.lifeBefore);
   w.u64(options.sessionKeyId);
@@ -108,6 +111,7 @@ function restoreOptions(r: StateReader): PoolOptions {
     durability: r.u8(),
     slabDurability: r.u8(),
     reportFreed: r.flag(),
+    statistics: r.flag(),
     life: r.u64(),
     lifeBefore: r.u64(),
     sessionKeyId: r.u64(),

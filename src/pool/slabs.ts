@@ -3,6 +3,7 @@ import { LIMITS } from '../core/limits.js';
 import { writeSlabGone } from '../protocol/index.js';
 import { emit } from './emit.js';
 import type { Input } from './input.js';
+import { measuresPending } from './measuring.js';
 import type { Effect, PoolState } from './state.js';
 
 const MiB = 1 << 20;
@@ -100,5 +101,7 @@ export function pendingEffects(pool: PoolState): Effect[] {
   const effects: Effect[] = [];
   if (pool.slabPending !== null) effects.push({ kind: 'slab-wanted', ...pool.slabPending });
   for (const [slab, asked] of pool.adoptsPending) effects.push({ kind: 'adopt', slab, ...asked });
+  const measures = measuresPending(pool);
+  if (measures.length > 0) effects.push({ kind: 'measure', asked: measures });
   return effects;
 }

@@ -8,7 +8,7 @@ import type { Sort } from '../protocol/index.js';
 import { emit } from './emit.js';
 import { termFound } from './indexing.js';
 import { objectName } from './objects.js';
-import { isNameKey, isToldKey, toldOf } from './own-keys.js';
+import { isNameKey, isToldKey, toldOf, toldSteps } from './own-keys.js';
 import { pageOf, RowsAnswer } from './querying.js';
 import { OBJECT } from './rows.js';
 import { nextOf, WORK_MAX } from './searching.js';
@@ -18,6 +18,8 @@ import type { PoolState } from './state.js';
 /** Objects whose keys are looked up for one answer, and bytes of keys: bounds the pause. */
 const ROWS_MAX = 8_192;
 const BYTES_MAX = 1 << 20;
+/** So many steps of telling count as a byte that is read. */
+const BYTE_STEPS = 16;
 
 interface Place {
   readonly value: Value | undefined;
@@ -120,7 +122,10 @@ class SortKeys {
       this.bytes += pool.arena.size(pool.objects.get(object, OBJECT.name));
       return objectName(pool, object);
     }
-    if (isToldKey(this.#name)) return toldOf(pool, this.#name, object);
+    if (isToldKey(this.#name)) {
+      this.bytes += Math.floor(toldSteps(pool, this.#name, object) / BYTE_STEPS);
+      return toldOf(pool, this.#name, object);
+    }
     const term = termFound(pool, object, this.#number);
     if (term === 0) return undefined;
     const known = this.#values.get(term);

@@ -9,12 +9,14 @@ import { Reader, Writer } from '../core/bytes.js';
 import type { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import type { Space } from '../core/space.js';
+import type { Measured } from '../core/statistics/measure.js';
 import type { ValueMap } from '../core/value.js';
 import { Attributes, Keys } from './attributes.js';
 import { Decoder } from './decoder.js';
 import { Definitions } from './definitions.js';
 import { Depended } from './depended.js';
 import type { Indices } from './indices.js';
+import { Measures } from './measures.js';
 import { NameKey } from './name-key.js';
 import { OpenState } from './open-state.js';
 import { Provenance } from './provenance.js';
@@ -41,6 +43,8 @@ export interface PoolOptions {
   readonly slabDurability: number;
   /** Whether freed bytes are reported, for the agent to poison them (ATTACCA_CHECK=1). */
   readonly reportFreed: boolean;
+  /** Whether what is offered is measured. */
+  readonly statistics: boolean;
   /** The manager that makes this history: random, 48 bits. It stamps the memory with it. */
   readonly life: number;
   /** Of the key of session secrets: those of another one are not good. */
@@ -71,6 +75,8 @@ export type Effect =
     }
   /** Bytes are to be moved to an open object, or from it; one after the other, as asked. */
   | TransferEffect
+  /** Bytes to be measured; each is answered for, also when it is not there any more. */
+  | { readonly kind: 'measure'; readonly asked: readonly MeasureAsked[] }
   | { readonly kind: 'session-ended'; readonly session: number; readonly crashed: boolean }
   /** Slabs were gone when a manager took the pool over: so many versions went with them. */
   | { readonly kind: 'lost'; readonly versions: number; readonly bytes: number }
@@ -103,6 +109,14 @@ export interface TransferEffect {
   readonly payload: Lain;
   /** Of a read: what its member has written and not committed, to be laid over, in order. */
   readonly over: readonly Lain[];
+}
+
+/** What the agent measures: its answer names `ask`. */
+export interface MeasureAsked extends Measured {
+  readonly ask: number;
+  readonly slab: number;
+  readonly offset: number;
+  readonly size: number;
 }
 
 /** A request for memory that waits; first come, first served. */
@@ -160,6 +174,7 @@ export class PoolState {
   /** Who made what of what, of objects that are gone as well. */
   readonly provenance = new Provenance();
   readonly depended = new Depended();
+  readonly measures = new Measures();
   /** All objects: a set of the terms' postings. */
   all = 0;
 

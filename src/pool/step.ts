@@ -52,6 +52,7 @@ import type { Input, Turn } from './input.js';
 import { lineage } from './lineage.js';
 import { endLockRequest } from './locking.js';
 import { info, members, objectNamed, stat } from './looking.js';
+import { askMeasures, measured } from './measuring.js';
 import { endSession, join, leave, openSession } from './members.js';
 import { cancelLease, giveBack, lease, leaseTimedOut, settleLeases } from './memory.js';
 import { isNewWork, refuseNewWork } from './new-work.js';
@@ -125,6 +126,9 @@ export function step(pool: PoolState, now: number, input: Input, turn = WHOLE_TU
     case 'transferred':
       transferred(pool, input.transfer);
       break;
+    case 'measured':
+      measured(pool, input);
+      break;
     case 'drain':
       drain(pool, input);
       break;
@@ -136,6 +140,7 @@ export function step(pool: PoolState, now: number, input: Input, turn = WHOLE_TU
   }
   settleParts(pool);
   settleLeases(pool);
+  askMeasures(pool);
   pool.holdersKnown = null;
   return taken;
 }

@@ -2,6 +2,7 @@ import { BLOCK_LEASE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
 import { failure } from './emit.js';
 import { hideVersion } from './indexing.js';
+import { dropMeasure } from './measuring.js';
 import { freed } from './memory.js';
 import { forEachHandle, forgetIfUnused, handleState, objectName } from './objects.js';
 import { endOpen } from './opening.js';
@@ -117,6 +118,7 @@ export function isOwedToNobody(pool: PoolState, version: number): boolean {
 /** The slice of a version that is owed to nobody else becomes a lease of the session. */
 export function giveSlice(pool: PoolState, version: number, session: Session): void {
   assert(versionHas(pool, version, VERSION_FLAG.slice), 'a slice is given');
+  dropMeasure(pool, pool.versions.get(version, VERSION.bytes));
   pool.extents.give(pool.versions.get(version, VERSION.bytes), BLOCK_LEASE, session.id);
   dropVersion(pool, version);
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
-import type { TransferEffect } from '../pool/state.js';
+import type { MeasureResult } from '../pool/input.js';
+import type { MeasureAsked, TransferEffect } from '../pool/state.js';
 
 /** What the agent's thread is started with. */
 export interface AgentStart {
@@ -51,6 +52,7 @@ export type ToAgent =
       readonly request: number;
     }
   | TransferEffect
+  | { readonly kind: 'measure'; readonly asked: readonly MeasureAsked[] }
   /** Fill with 0xDB, then set and wake `done`: the asker stands still until then. */
   | { readonly kind: 'poison'; readonly ranges: readonly Range[]; readonly done: SharedArrayBuffer }
   /** The answer to an ask; `granted` may be wider than what was asked for. */
@@ -89,6 +91,7 @@ export type FromAgent =
       readonly failure: Why | null;
     }
   | { readonly kind: 'transferred'; readonly transfer: number }
+  | { readonly kind: 'measured'; readonly results: readonly MeasureResult[] }
   /** May a data connection carry this session? */
   | { readonly kind: 'ask-open'; readonly ask: number; readonly session: number }
   | {

@@ -7,6 +7,7 @@ import { type Link, type Listener, listen } from '../transport/index.js';
 import type { AgentStart, FromAgent, Range, ToAgent, Why } from './agent-messages.js';
 import { DataConnection, type DataHost, type GrantedRange } from './data-connection.js';
 import { checkHello, sessionUnknown } from './handshake.js';
+import { Measurer } from './measurer.js';
 import { SessionSecrets } from './secrets.js';
 import { type PinnedRange, SlabStore } from './slab-store.js';
 import { WriteGates } from './write-gates.js';
@@ -35,6 +36,10 @@ export class AgentServer implements DataHost {
   /** Sessions that have ended, some of whose connections are not closed yet. */
   readonly #ending = new Set<number>();
   #store = new SlabStore(null, null);
+  readonly #measurer = new Measurer({
+    pin: (asked) => this.#store.pin(asked, 'read').catch(() => null),
+    tell: (results) => this.#post({ kind: 'measured', results }),
+  });
   /** Commands change slabs in the order they came. */
   #commands: Promise<void> = Promise.resolve();
 
@@ -86,6 +91,10 @@ export class AgentServer implements DataHost {
         break;
       case 'transfer':
         this.#commands = this.#commands.then(() => this.#transfer(message));
+        break;
+      case 'measure':
+        // Behind the commands: one of them may make the slab.
+        this.#commands = this.#commands.then(() => this.#measurer.ask(message.asked));
         break;
       case 'stop':
         this.#stop();

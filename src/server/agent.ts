@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { assert, unreachable } from '../core/assert.js';
 import type { ShellInput } from '../loop/entries.js';
+import type { MeasureResult } from '../pool/input.js';
 import { mayRead } from '../pool/memory.js';
 import type { Effect, PoolState } from '../pool/state.js';
 import type { AgentStart, FromAgent, Range, ToAgent, Why } from './agent-messages.js';
@@ -17,12 +18,17 @@ interface AgentOptions {
   /** Whether the session may have data connections: it has not ended. */
   readonly isOpen: (session: number) => boolean;
   readonly input: (input: ShellInput) => void;
+  /** Whether the journal has room for what nobody waits for. */
+  readonly hasRoom: () => boolean;
   readonly log: (line: string) => void;
   /** The thread has ended by itself: the pool cannot go on. */
   readonly crashed: (error: unknown) => void;
 }
 
-type AgentEffect = Extract<Effect, { kind: 'slab-wanted' | 'slab-gone' | 'adopt' | 'transfer' }>;
+type AgentEffect = Extract<
+  Effect,
+  { kind: 'slab-wanted' | 'slab-gone' | 'adopt' | 'transfer' | 'measure' }
+>;
 
 const BAD_LEASE: Why = {
   code: 'bad-lease',
@@ -42,6 +48,8 @@ export class Agent {
   /** Sessions that have had a data connection: their end must wait for it. */
   readonly #withData = new Set<number>();
   readonly #quiet = new Map<number, () => void>();
+  /** Measured, and not told yet: no more than the pool asks for at a time. */
+  #measured: MeasureResult[] = [];
   #hasEnded = false;
   #closing: Promise<void> | null = null;
 
@@ -75,6 +83,7 @@ export class Agent {
     const ranges: Range[] = [];
     for (const effect of effects) if (effect.kind === 'freed') ranges.push(effect);
     if (ranges.length > 0) this.#poison(ranges);
+    this.#tellMeasured();
   }
 
   perform(effect: AgentEffect): void {
@@ -101,6 +110,15 @@ export class Agent {
       this.#quiet.clear();
     });
     return this.#closing;
+  }
+
+  /** What is measured can wait until there is room for it in the journal, and others cannot. */
+  #tellMeasured(): void {
+    const { hasRoom, input } = this.#options;
+    if (this.#measured.length === 0 || this.#closing !== null || !hasRoom()) return;
+    const results = this.#measured;
+    this.#measured = [];
+    input({ kind: 'measured', results });
   }
 
   #post(message: ToAgent): void {
@@ -135,6 +153,10 @@ export class Agent {
       case 'adopted':
       case 'transferred':
         input(message);
+        break;
+      case 'measured':
+        this.#measured.push(...message.results);
+        this.#tellMeasured();
         break;
       case 'ask-open':
         this.#open(message.ask, message.session);

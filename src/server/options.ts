@@ -29,6 +29,8 @@ export interface ServeOptions {
   readonly sessionAwayMsMax?: number | undefined;
   /** How long a connection may be open and silent. */
   readonly handshakeMsMax?: number | undefined;
+  /** False: what is offered is not measured. */
+  readonly statistics?: boolean | undefined;
   /** Poison freed bytes; default: whether ATTACCA_CHECK=1. */
   readonly check?: boolean | undefined;
   /** Lines for people: sizing with its reason, warnings, what was cleaned up. */

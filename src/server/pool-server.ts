@@ -253,6 +253,7 @@ export class PoolServer {
       now: () => this.#now(),
       isOpen: (session) => this.#sessions.isOpen(session),
       input: (input) => this.#turns.input(input),
+      hasRoom: () => this.#loop.hasRoom,
       crashed: (error) => this.#crashed(error),
       log,
     });
@@ -283,6 +284,7 @@ export class PoolServer {
       case 'slab-gone':
       case 'adopt':
       case 'transfer':
+      case 'measure':
         this.#agent?.perform(effect);
         break;
       case 'session-ended':

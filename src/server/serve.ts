@@ -119,6 +119,7 @@ function poolOptions(
     promiseGraceMs: options.promiseGraceMs ?? LIMITS.promiseGraceMs,
     durability,
     slabDurability: hasFiles ? DURABILITY.memory : DURABILITY.process,
+    statistics: options.statistics ?? true,
     reportFreed: options.check ?? process.env['ATTACCA_CHECK'] === '1',
     life: randomBytes(6).readUIntLE(0, 6),
     lifeBefore: memory.stamp?.lifeBefore ?? 0,

@@ -1,5 +1,8 @@
+import { Writer } from '../core/bytes.js';
+import { measure } from '../core/statistics/measure.js';
+import { writeStatistics } from '../core/statistics/statistics-codec.js';
 import type { ShellInput } from '../loop/entries.js';
-import type { Effect, TransferEffect } from '../pool/state.js';
+import type { Effect, MeasureAsked, TransferEffect } from '../pool/state.js';
 import type { Dice } from './dice.js';
 import { moveCells } from './move-cells.js';
 import type { Scheduler } from './scheduler.js';
@@ -15,8 +18,8 @@ export interface AgentWeather {
 
 interface AgentParts {
   readonly dice: Dice;
-  /** For transfers: they decide nothing else. */
-  readonly opening: Dice;
+  /** Of measurements and transfers alone, so that they change no other throw. */
+  readonly pace: Dice;
   readonly scheduler: Scheduler;
   readonly slabs: Slabs;
   /** Tells the manager, if there is one. */
@@ -78,13 +81,14 @@ export class Agent {
         if (life === this.#life) this.#make(effect);
       });
     } else if (effect.kind === 'transfer') this.#plan(effect);
+    else if (effect.kind === 'measure') this.#measureAll(effect.asked);
     else if (effect.kind === 'slab-gone') slabs.remove(effect.slab);
   }
 
   /** Transfers are done one after the other, each some time after it was asked for. */
   #plan(effect: TransferEffect): void {
-    const { scheduler, slabs, tell, opening } = this.#parts;
-    const at = Math.max(this.#busyUntil, scheduler.now + opening(1 + this.weather.delayMsMax));
+    const { scheduler, slabs, tell, pace } = this.#parts;
+    const at = Math.max(this.#busyUntil, scheduler.now + pace(1 + this.weather.delayMsMax));
     this.#busyUntil = at;
     const life = this.#life;
     scheduler.after(at - scheduler.now, () => {
@@ -92,6 +96,26 @@ export class Agent {
       moveCells(effect, slabs);
       tell({ kind: 'transferred', transfer: effect.transfer });
     });
+  }
+
+  /** Each when its turn comes; what is freed by then is measured as it lies there. */
+  #measureAll(asked: readonly MeasureAsked[]): void {
+    const { pace, scheduler, tell } = this.#parts;
+    const life = this.#life;
+    for (const each of asked) {
+      scheduler.after(pace(1 + this.weather.delayMsMax), () => {
+        if (life !== this.#life) return;
+        tell({ kind: 'measured', results: [{ ask: each.ask, statistics: this.#measure(each) }] });
+      });
+    }
+  }
+
+  #measure(asked: MeasureAsked): Uint8Array | null {
+    const bytes = this.#parts.slabs.bytes(asked);
+    if (bytes === null) return null;
+    const w = new Writer();
+    writeStatistics(w, measure(asked, bytes));
+    return w.written().slice();
   }
 
   #make(effect: Extract<Effect, { kind: 'slab-wanted' | 'adopt' }>): void {

@@ -8,6 +8,7 @@ import type { Manager } from './manager.js';
 import { OPEN_CANARIES } from './open-canaries.js';
 import { PARTS_CANARIES } from './parts-canaries.js';
 import { CELL_BYTES } from './slabs.js';
+import { STATISTICS_CANARIES } from './statistics-canaries.js';
 import type { Rule } from './violation.js';
 
 const PAGE_BYTES = 4_096;
@@ -288,6 +289,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   ...OPEN_CANARIES,
   ...PARTS_CANARIES,
+  ...STATISTICS_CANARIES,
   ...FINDING_CANARIES,
   ...KEEPING_CANARIES,
 };

@@ -5,11 +5,13 @@ import type { PoolState } from '../pool/state.js';
 import { FRAME_HEADER_SIZE, MESSAGE, Messages } from '../protocol/index.js';
 import { readAnswer } from './answers.js';
 import type { Following } from './following.js';
+import type { Lived } from './ledger.js';
 import type { Batch, Entry } from './manager.js';
+import { compareMeasured } from './measured.js';
 import type { ClientProcess } from './member.js';
 import type { Oracle } from './oracle.js';
 import { Refusal } from './oracle-state.js';
-import { must } from './violation.js';
+import { must, type Onlooker } from './violation.js';
 
 /** What a pool counts of itself. */
 export type Counts = Oracle['counts'];
@@ -110,8 +112,18 @@ export class History {
     this.#following.endBatch();
   }
 
+  /** What a pool has said of itself, by the rules that are looked at. */
+  compare(
+    { counts, measured }: Pick<Lived, 'counts' | 'measured'>,
+    looksAt: (rule: Onlooker) => boolean,
+  ): void {
+    if (looksAt('counts')) this.#compareCounts(counts);
+    if (looksAt('statistics')) compareMeasured(measured, this.oracle);
+    if (looksAt('I5 bytes')) this.#compareBytes(counts);
+  }
+
   /** What a pool has counted of itself is what the model counts. */
-  compareCounts(found: Counts): void {
+  #compareCounts(found: Counts): void {
     const { counts } = this.oracle;
     for (const [what, count] of Object.entries(counts)) {
       must(found[what] === count, 'counts', () => `${what}: ${found[what]}, not ${count}`);
@@ -119,7 +131,7 @@ export class History {
   }
 
   /** As many bytes are there and are free as the book of memory says. */
-  compareBytes({ bytesTotal, bytesFree }: Counts): void {
+  #compareBytes({ bytesTotal, bytesFree }: Counts): void {
     const { free, total } = this.#following.bytes;
     const words = (): string =>
       `${bytesFree} of ${bytesTotal} bytes of slabs are free, not ${free} of ${total}`;
@@ -240,6 +252,7 @@ export class History {
       case 'transferred':
         oracle.transferred(input.transfer);
         return;
+      case 'measured':
       case 'slab-failed':
       case 'tick':
         return;

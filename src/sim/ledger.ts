@@ -11,12 +11,15 @@ import { PoolLoop } from '../loop/pool-loop.js';
 import { STEP_VERSION } from '../pool/step.js';
 import type { Counts } from './history.js';
 import type { Batch } from './manager.js';
+import type { MeasuredTold } from './measured.js';
 import { must } from './violation.js';
 
 /** A batch with what the pool counted after it. */
 export interface Lived {
   readonly batch: Batch;
   readonly counts: Counts;
+  /** What is told of offered versions, when something was measured. */
+  readonly measured: readonly MeasuredTold[];
 }
 
 /**

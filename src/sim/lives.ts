@@ -15,6 +15,7 @@ import { Keeper } from './keeper.js';
 import { Ledger, type Lived } from './ledger.js';
 import type { Lent, Machines } from './machines.js';
 import { Manager, type ManagerEvents } from './manager.js';
+import { measuredBy } from './measured.js';
 import type { Scheduler } from './scheduler.js';
 import { invariantsHold, must, type Onlooker } from './violation.js';
 import type { KeepingWeather } from './weather.js';
@@ -400,7 +401,10 @@ export class Lives {
           const { checksum } = this.#parts.lent;
           const isHashed = keeping !== null && batch.number % HASH_EVERY === 0;
           const hash = isHashed ? hashOf(loop, checksum) : null;
-          this.ledger.step({ batch, counts: countsOf(loop.pool) }, hash);
+          this.ledger.step(
+            { batch, counts: countsOf(loop.pool), measured: measuredBy(batch, loop.pool) },
+            hash,
+          );
         },
         onRelease: (number) => this.#parts.onKept(this.ledger.release(number)),
       },

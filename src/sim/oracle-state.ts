@@ -223,7 +223,12 @@ export type Expected =
   | { readonly kind: 'welcome'; readonly name: string }
   | { readonly kind: 'bye'; readonly names: string[] }
   | { readonly kind: 'grant'; readonly range: Range }
-  | { readonly kind: 'value'; readonly value: unknown }
+  | {
+      readonly kind: 'value';
+      readonly value: unknown;
+      /** The version whose statistics the value may tell. */
+      readonly measured?: MVersion | null;
+    }
   | { readonly kind: 'opened'; readonly version: MVersion }
   | {
       readonly kind: 'deliver';

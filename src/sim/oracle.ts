@@ -779,7 +779,8 @@ export class Oracle {
   }
 
   stat(name: string): Expected {
-    return { kind: 'value', value: this.statOf(this.#object(name)) };
+    const object = this.#object(name);
+    return { kind: 'value', value: this.statOf(object), measured: object.current };
   }
 
   /** All that STAT tells. */

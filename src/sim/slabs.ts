@@ -64,6 +64,18 @@ export class Slabs {
     return this.#slabs.get(slab)?.subarray(first, first + cellsOf(size)) ?? null;
   }
 
+  /** What a range holds, cell by cell its mark over and over; null when it is not there. */
+  bytes({ slab, offset, size }: Range): Uint8Array | null {
+    const cells = this.#slabs.get(slab);
+    if (cells === undefined) return null;
+    const first = offset / CELL_BYTES;
+    const words = new Uint32Array(cellsOf(size) * (CELL_BYTES / 4));
+    for (let at = 0; at < words.length; at++) {
+      words[at] = cells[first + Math.floor((at * 4) / CELL_BYTES)] ?? 0;
+    }
+    return new Uint8Array(words.buffer, 0, size);
+  }
+
   poison(range: Range): void {
     if (this.#slabs.has(range.slab)) this.write(range, POISON);
   }

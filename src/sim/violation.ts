@@ -9,7 +9,7 @@ import type { PoolState } from '../pool/state.js';
 export const RULES = [
   // Answers and the book, against the model.
   ...(['answers', 'who waits hears nothing', 'counts', 'invariants'] as const),
-  ...(['I2 slices', 'I2 messages', 'G8 visible'] as const),
+  ...(['I2 slices', 'I2 messages', 'G8 visible', 'statistics'] as const),
   ...(['I9 found', 'I9 pages', 'I9 counts', 'I9 order', 'I9 changes'] as const),
   ...(['I4 grants', 'I4 sizes', 'I4 adopted', 'I4 slabs', 'I4 use', 'I5 bytes'] as const),
   // Sessions.
@@ -38,6 +38,7 @@ export type Onlooker = Extract<
   | 'invariants'
   | 'I2 messages'
   | 'I5 bytes'
+  | 'statistics'
   | 'messages are in order'
   | 'same bytes again'
   | 'replay is the same'

@@ -1,6 +1,6 @@
 import type { Selector } from '../core/selector/ast.js';
 import type { Value } from '../core/value.js';
-import { Faults, type Fields, readSelector, rowOf, selectedBy } from './finding.js';
+import { Faults, type Fields, readSelector, rowOf, selectedBy, toldRow } from './finding.js';
 import type { Oracle } from './oracle.js';
 import type { Expected, Fault, MObject, MSession, Watcher } from './oracle-state.js';
 import { isSelected } from './selected.js';
@@ -66,7 +66,7 @@ export class Walk implements Watcher {
   ): readonly Fault[] {
     const faults = new Faults('I9 found');
     const { objects, next } = answer as Fields;
-    const page = (objects as Value[]).map((row) => [nameOf(row), textOf(row)] as const);
+    const page = (objects as Value[]).map((row) => [nameOf(row), toldRow(row)] as const);
     const names = new Set(page.map(([name]) => name));
     const missing = [...rows.keys()].filter((name) => !names.has(name));
     faults.check(names.size === page.length, () => `an object comes twice in ${textOf(objects)}`);

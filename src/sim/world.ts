@@ -127,10 +127,11 @@ class World {
     );
     this.network = new Network(dice, scheduler, network, this.#gate);
     const tell = (input: ShellInput): void => this.#input(input);
-    const opening = random(seed ^ OPENING_SEED);
-    this.#agent = new Agent({ dice, opening, scheduler, slabs: this.#slabs, tell }, agent);
+    const pace = random(~seed ^ 0x5eed);
+    this.#agent = new Agent({ dice, pace, scheduler, slabs: this.#slabs, tell }, agent);
     const oracle = new Oracle(0, this.#following);
     this.#history = new History(oracle, this.#following, (id) => this.#processOf(id));
+    const opening = random(seed ^ OPENING_SEED);
     this.#workload = new Workload(dice, opening, workload, {
       slabs: this.#slabs,
       agent: this.#agent,
@@ -295,13 +296,12 @@ class World {
     }
   }
 
-  #onKept({ batch, counts }: Lived): void {
+  #onKept({ batch, counts, measured }: Lived): void {
     this.trace.number(batch.now);
     this.trace.say(this.scheduler.now, () => `batch ${batch.number} at ${batch.now} is kept`);
     for (const effect of batch.effects) if (effect.kind === 'freed') this.#slabs.poison(effect);
     this.#history.apply(batch);
-    if (this.#looksAt('counts')) this.#history.compareCounts(counts);
-    if (this.#looksAt('I5 bytes')) this.#history.compareBytes(counts);
+    this.#history.compare({ counts, measured }, this.#looksAt);
     for (const entry of batch.entries) {
       if (entry.kind !== 'opened') continue;
       const process = this.#processOf(entry.connection);
@@ -473,6 +473,7 @@ function optionsOf(seed: number, memoryBytesMax: number): PoolOptions {
     durability: 0,
     slabDurability: 0,
     reportFreed: true,
+    statistics: true,
     ...{ life: 1, lifeBefore: 0, sessionKeyId: 0, wallMs: WALL_MS },
   };
 }

@@ -41,6 +41,7 @@ function offersAll(attributeCount: AttributeCount): void {
     durability: 0,
     slabDurability: 0,
     reportFreed: false,
+    statistics: true,
     life: 1,
     lifeBefore: 0,
     wallMs: 0,

@@ -215,3 +215,22 @@ test('300,000 names go through a pipe', async () => {
   assert.deepEqual([code, err], [0, '']);
   assert.equal((await attacca(['ls'], { pool: pool.address })).out, '');
 });
+
+test('stat tells what elements are like, with a histogram; selectors find by it', async () => {
+  await using pool = await testPool({ name: 'measured' });
+  await using member = await join({ address: pool.address, member: 'm' });
+  const values = Float32Array.from({ length: 50 }, (_, at) => at);
+  values[7] = Number.NaN;
+  await member.put('x', values, { attributes: { _FillValue: 9 } });
+  const around = { pool: pool.address };
+  const text = await attacca(['stat', 'x'], around);
+  assert.match(text.out, /values +48, 1 NaN, 1 fill\n/u);
+  assert.match(text.out, /from +0 to 49, mean 25\.1875\n +0 #+\n/u);
+  const json = await attacca(['stat', 'x', '--json'], around);
+  const [{ statistics } = { statistics: null }] = jsonLines(json.out);
+  const { counts, ...numbers } = (statistics as { histogram: { counts: number[] } }).histogram;
+  assert.deepEqual(numbers, { begin: 0, width: 1 });
+  assert.deepEqual([counts.length, counts[6], counts[7]], [50, 1, 0]);
+  const found = await attacca(['query', 'stats.max > 48 and stats.fill = 1'], around);
+  assert.match(found.out, /^x$/mu);
+});

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { crc32 } from 'node:zlib';
 import { Reader, Writer } from '../../src/core/bytes.js';
+import { measure } from '../../src/core/statistics/measure.js';
+import { writeStatistics } from '../../src/core/statistics/statistics-codec.js';
 import type { ValueMap } from '../../src/core/value.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
 import { checkInvariants } from '../../src/pool/invariants.js';
-import type { Effect, PoolOptions, PoolState } from '../../src/pool/state.js';
+import type { Effect, MeasureAsked, PoolOptions, PoolState } from '../../src/pool/state.js';
 import { transfer } from '../../src/pool/transfer.js';
 import {
   beginMessages,
@@ -29,6 +31,7 @@ export const OPTIONS: PoolOptions = {
   durability: 0,
   slabDurability: 0,
   reportFreed: true,
+  statistics: true,
   life: 1,
   lifeBefore: 0,
   wallMs: 0,
@@ -49,7 +52,9 @@ const CONTENTS_BYTES_MAX = 16 << 20;
 /** A batch beyond this takes more frames than one. */
 const FRAME_BYTES = 1 << 20;
 /** What an agent answers. */
-const ANSWERED: ReadonlySet<Effect['kind']> = new Set(['slab-wanted', 'adopt', 'transfer']);
+const ANSWERED: ReadonlySet<Effect['kind']> = new Set([
+  ...(['slab-wanted', 'adopt', 'transfer', 'measure'] as const),
+]);
 /** What freed bytes become: whoever reads them sees it. */
 const POISON = 0xdb;
 
@@ -153,6 +158,12 @@ export class Harness {
         return bytes.subarray(offset, offset + size);
       });
       this.loop.input({ kind: 'transferred', transfer: effect.transfer });
+    } else if (effect.kind === 'measure') {
+      const results = effect.asked.map((asked) => ({
+        ask: asked.ask,
+        statistics: this.#measure(asked),
+      }));
+      this.loop.input({ kind: 'measured', results });
     }
   }
 
@@ -178,6 +189,15 @@ export class Harness {
       const client = this.clients.get(effect.session);
       if (client !== undefined) client.gone = true;
     }
+  }
+
+  /** As the bytes are now, whoever has them. */
+  #measure(asked: MeasureAsked): Uint8Array | null {
+    const bytes = this.slabs.get(asked.slab);
+    if (bytes === undefined) return null;
+    const w = new Writer();
+    writeStatistics(w, measure(asked, bytes.subarray(asked.offset, asked.offset + asked.size)));
+    return w.written().slice();
   }
 
   #addSlab(slab: number, size: number): void {

@@ -156,6 +156,10 @@ test('stat: says state, version, space, attributes, tags, provider, scope, level
     level: 'memory',
     time: new Timestamp(BigInt(pool.now) * 1_000_000n),
     durability: 'process',
+    statistics: {
+      ...{ state: 'known', count: 3, nan: 0, fill: 0, infinite: 0, min: 0, max: 0, mean: 0 },
+      histogram: { begin: 0, width: 1, counts: [3] },
+    },
   });
 });
 

@@ -21,6 +21,7 @@ const POOL = {
   durability: 0,
   slabDurability: 0,
   reportFreed: false,
+  statistics: true,
   life: 1,
   lifeBefore: 0,
   wallMs: 0,

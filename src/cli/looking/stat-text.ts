@@ -1,6 +1,15 @@
 import { formatBytes } from '../../core/format-bytes.js';
 import type { ValueMap } from '../../core/value.js';
-import { formatMap, formatShape, formatValue, printable, type Style, textOf } from '../format.js';
+import {
+  formatMap,
+  formatShape,
+  formatValue,
+  mapOf,
+  printable,
+  type Style,
+  textOf,
+} from '../format.js';
+import { statisticsText } from './statistics-text.js';
 
 /** What STAT says of an object, in lines. */
 export function statText(stat: ValueMap, bold: Style['bold']): string {
@@ -23,6 +32,8 @@ export function statText(stat: ValueMap, bold: Style['bold']): string {
     add('provider', `${formatValue(stat['provider'])} (${scope})`);
     add('bytes in', formatValue(stat['level']));
   }
+  const statistics = mapOf(stat['statistics']);
+  if ('state' in statistics) lines.push(...statisticsText(statistics).map((line) => `  ${line}`));
   add('attributes', formatMap(stat['attributes']));
   add('tags', formatMap(stat['tags']));
   for (const label of ['requires', 'readers', 'handles']) add(label, formatValue(stat[label]));

@@ -7,7 +7,8 @@ const OBJECT_KEYS = ['.state', '.versions'] as const;
 const VERSION_KEYS = [
   ...(['.version', '.bytes', '.dtype', '.shape', '.ndim', '.order', '.byteOrder'] as const),
   ...(['.scope', '.level', '.durability', '.provider', '.component', '.time'] as const),
-  ...(['.parts', '.missing'] as const),
+  ...(['.parts', '.missing', '.stats', 'stats.count', 'stats.min', 'stats.max'] as const),
+  ...(['stats.mean', 'stats.nan', 'stats.fill', 'stats.infinite'] as const),
 ] as const;
 
 export type ObjectKey = (typeof OBJECT_KEYS)[number];

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { measuredWrong } from '../../../src/sim/measured.js';
 import type { Oracle } from '../../../src/sim/oracle.js';
 import type { Expected, MVersion, Range } from '../../../src/sim/oracle-state.js';
 import { type Answer, plain } from '../call.js';
@@ -63,7 +64,11 @@ export class Comparison {
     } else if (expected.kind === 'bye' && answer.kind === 'bye') {
       assert.deepEqual([...answer.names].sort(), expected.names.sort(), words);
     } else if (expected.kind === 'value' && answer.kind === 'value') {
-      assert.deepEqual(plain(answer.value), expected.value, words);
+      const told = plain(answer.value) as { [key: string]: unknown };
+      const { measured } = expected;
+      if (measured) assert.equal(measuredWrong(measured, told['statistics']), '', words);
+      if (measured !== undefined) delete told['statistics'];
+      assert.deepEqual(told, expected.value, words);
     } else if (expected.kind === 'grant' && answer.kind === 'grant') {
       assert.equal(answer.size, PAGE_BYTES, words);
       this.#granted(expected.range, answer);

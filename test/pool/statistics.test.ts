@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS } from '../../src/core/limits.js';
+import type { Value } from '../../src/core/value.js';
+import { Harness } from './harness.js';
+import type { Member } from './member.js';
+
+const FLOATS = { dtype: 'float32' } as const;
+
+const floats = (...values: number[]): Uint8Array =>
+  new Uint8Array(Float32Array.from(values).buffer);
+
+type Row = { readonly [key: string]: Value };
+
+const told = (member: Member, name: string): Row | undefined =>
+  member.stat(name).value()['statistics'] as Row | undefined;
+
+const found = (member: Member, selector: string): unknown =>
+  member.query(selector).value()['objects'];
+
+test('what lies in a message is known at once, and found', () => {
+  const pool = new Harness();
+  const member = pool.member('m');
+  const attributes = { _FillValue: -9_999 };
+  member.offer('x', floats(1, 2, 6, Number.NaN, -9_999, 1 / 0), { space: FLOATS, attributes });
+  assert.deepEqual(told(member, 'x'), {
+    ...{ state: 'known', count: 3, nan: 1, fill: 1, infinite: 1, min: 1, max: 6, mean: 3 },
+    histogram: {
+      ...{ begin: 1, width: 0.125 },
+      counts: Array.from({ length: 41 }, (_, at) => ([0, 8, 40].includes(at) ? 1 : 0)),
+    },
+  });
+  for (const selector of ['stats.max > 5', 'stats.mean = 3', 'stats.nan = 1 and stats.fill = 1']) {
+    assert.deepEqual(found(member, selector), ['x'], selector);
+  }
+  assert.deepEqual(found(member, 'stats.min < 0'), []);
+  assert.deepEqual(pool.effectsOf('measure'), []);
+});
+
+test('a slice is measured when the agent says so; until then it is pending', () => {
+  const pool = new Harness({ agent: 'manual' });
+  const member = pool.member('m');
+  const lease = member.lease(64);
+  pool.answerAll();
+  const { slab, offset } = lease.grant();
+  new Float32Array(pool.slabs.get(slab)?.buffer ?? new ArrayBuffer(0), offset, 16).fill(7);
+  member.offer('x', { slab, offset, size: 64 }, { space: FLOATS });
+  assert.deepEqual(told(member, 'x'), { state: 'pending' });
+  assert.deepEqual(found(member, 'stats.max = 7'), []);
+  assert.deepEqual(found(member, '.stats = "pending"'), ['x']);
+  pool.answerAll();
+  assert.equal(told(member, 'x')?.['mean'], 7);
+  assert.deepEqual(found(member, 'stats.max = 7 and has stats.min'), ['x']);
+  assert.deepEqual(found(member, '.stats = "pending"'), []);
+});
+
+test('bytes without a type that somebody named, or without an order, are not measured', () => {
+  const pool = new Harness();
+  const member = pool.member('m');
+  member.offer('blob', member.slice('bytes'));
+  member.offer('small', 'bytes');
+  member.offer('none', null, { space: FLOATS });
+  member.offer('complex', new Uint8Array(16), { space: { dtype: 'complex128' } });
+  for (const name of ['blob', 'small', 'none', 'complex']) {
+    assert.equal(told(member, name), undefined, name);
+  }
+  assert.deepEqual(found(member, 'has .stats or has stats.max'), []);
+  assert.deepEqual(pool.effectsOf('measure'), []);
+  assert.equal(pool.pool.measures.rows.used, 0);
+});
+
+test('with statistics off nothing is measured, and what is known stays after a restart', () => {
+  const pool = new Harness({ statistics: false });
+  const member = pool.member('m');
+  member.offer('x', member.slice(floats(1)), { space: FLOATS });
+  assert.equal(told(member, 'x'), undefined);
+});
+
+test('a pool goes on without what it had not measured when statistics are off then', () => {
+  const pool = new Harness({ agent: 'manual' });
+  const member = pool.member('m');
+  const lease = member.lease(64);
+  pool.answerAll();
+  const { slab, offset } = lease.grant();
+  member.offer('x', { slab, offset, size: 64 }, { space: FLOATS });
+  const { id: _id, name: _name, hashSeed: _seed, ...options } = pool.pool.options;
+  const input = { kind: 'restart', options: { ...options, statistics: false } } as const;
+  pool.loop.input({ ...input, slabsLost: [] });
+  pool.settle();
+  assert.equal(told(member, 'x'), undefined);
+  // The agent of before may still say something.
+  pool.answerAll();
+  assert.equal(told(member, 'x'), undefined);
+  assert.equal(pool.pool.measures.rows.used, 0);
+});
+
+test('what is freed while it is measured is not told of what comes in its place', () => {
+  const pool = new Harness({ agent: 'manual' });
+  const member = pool.member('m');
+  const lease = member.lease(64);
+  pool.answerAll();
+  const { slab, offset } = lease.grant();
+  const first = member.offer('x', { slab, offset, size: 64 }, { space: FLOATS });
+  first.withdraw().ok();
+  const again = member.lease(64).grant();
+  assert.deepEqual([again.slab, again.offset], [slab, offset]);
+  const [asked] = pool.unanswered;
+  assert.equal(asked?.kind, 'measure');
+  new Float32Array(pool.slabs.get(slab)?.buffer ?? new ArrayBuffer(0), offset, 16).fill(1);
+  member.declare('y', { space: FLOATS }).offer({ slab, offset, size: 64 }).ok();
+  // The first answer is of bytes that are gone; it says nothing of the second.
+  pool.answer(pool.unanswered.shift() ?? { kind: 'stop' });
+  pool.settle();
+  assert.deepEqual(told(member, 'y'), { state: 'pending' });
+  pool.answerAll();
+  assert.equal(told(member, 'y')?.['max'], 1);
+});
+
+test('so many are asked for at a time, the others in their turn', () => {
+  const pool = new Harness({ agent: 'manual', memoryBytesMax: 4 << 20 });
+  const member = pool.member('m');
+  const first = member.lease(64);
+  pool.answerAll();
+  const { slab, offset } = first.grant();
+  const count = 3 * LIMITS.measuresMax;
+  member.offer('0', { slab, offset, size: 64 }, { space: FLOATS });
+  for (let index = 1; index < count; index++) {
+    member.offer(`${index}`, member.slice(floats(index)), { space: FLOATS });
+  }
+  const { asked, rows } = pool.pool.measures;
+  assert.equal(asked.size, LIMITS.measuresMax);
+  assert.equal(rows.used, count);
+  while (pool.unanswered.length > 0) pool.answerAll();
+  assert.equal(asked.size, 0);
+  const { count: known } = member.count('.stats = "known"').value();
+  assert.equal(known, count);
+  assert.equal(told(member, `${count - 1}`)?.['max'], count - 1);
+});
+
+test('what could not be measured says so', () => {
+  const pool = new Harness({ agent: 'manual' });
+  const member = pool.member('m');
+  const lease = member.lease(64);
+  pool.answerAll();
+  const { slab, offset } = lease.grant();
+  member.offer('x', { slab, offset, size: 64 }, { space: FLOATS });
+  const [effect] = pool.effectsOf('measure');
+  const results = (effect?.asked ?? []).map(({ ask }) => ({ ask, statistics: null }));
+  pool.loop.input({ kind: 'measured', results });
+  pool.settle();
+  assert.deepEqual(told(member, 'x'), { state: 'failed' });
+});
+
+test('parts are measured each, and told when the version is complete', () => {
+  const pool = new Harness();
+  const member = pool.member('m');
+  const space = { dtype: 'float32', shape: [4] } as const;
+  const handle = member.declare('x', { space });
+  handle.offerPart([[4], [[0, 2]]], floats(1, 9)).ok();
+  assert.deepEqual(told(member, 'x'), { state: 'pending' });
+  handle.offerPart([[4], [[2, 4]]], member.slice(floats(2, 4))).ok();
+  const { state, count, min, max, mean } = told(member, 'x') ?? {};
+  assert.deepEqual([state, count, min, max, mean], ['known', 4, 1, 9, 4]);
+  assert.deepEqual(found(member, 'stats.max = 9'), ['x']);
+  handle.withdraw().ok();
+  handle.dispose().ok();
+  assert.equal(pool.pool.measures.rows.used, 0);
+});
+
+test('sorted and counted by statistics, also by numbers of 64 bits', () => {
+  const pool = new Harness();
+  const member = pool.member('m');
+  const big = (value: bigint): Uint8Array => new Uint8Array(BigInt64Array.of(value).buffer);
+  const values = [3n, -(2n ** 62n), 2n ** 62n + 1n];
+  for (const [index, value] of values.entries()) {
+    const bytes = index === 1 ? member.slice(big(value)) : big(value);
+    member.offer(`x${index}`, bytes, { space: { dtype: 'int64' } });
+  }
+  member.offer('none', 'bytes');
+  const sorted = member.sort('has .stats', 'stats.max', { descending: true }).value();
+  const rows = sorted['objects'] as readonly Row[];
+  assert.deepEqual(
+    rows.map(({ object }) => object),
+    ['x2', 'x0', 'x1'],
+  );
+  assert.deepEqual(
+    rows.map(({ key }) => key),
+    [2n ** 62n + 1n, 3, -(2n ** 62n)],
+  );
+  const { values: counted } = member.facets('stats.max').value();
+  assert.equal((counted as readonly Value[]).length, 3);
+  assert.deepEqual(found(member, 'stats.min >= 4611686018427387905'), ['x2']);
+});
+
+test('a look at many that lie in messages ends in parts', () => {
+  const pool = new Harness({ checked: false });
+  const member = pool.member('m');
+  const bytes = new Uint8Array(32_768);
+  for (let index = 0; index < 200; index++) member.offer(`x${index}`, bytes, { space: FLOATS });
+  const { objects, next } = member.query('stats.max = 0').value();
+  assert.ok((objects as readonly Value[]).length < 200);
+  assert.notEqual(next, null);
+  assert.ok((member.sort('', 'stats.max').value()['next'] as Value) !== null);
+});
