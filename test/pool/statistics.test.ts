@@ -4,6 +4,7 @@ import { LIMITS } from '../../src/core/limits.js';
 import type { Value } from '../../src/core/value.js';
 import { Harness } from './harness.js';
 import type { Member } from './member.js';
+import { Taking } from './taking.js';
 
 const FLOATS = { dtype: 'float32' } as const;
 
@@ -201,4 +202,17 @@ test('a look at many that lie in messages ends in parts', () => {
   assert.ok((objects as readonly Value[]).length < 200);
   assert.notEqual(next, null);
   assert.ok((member.sort('', 'stats.max').value()['next'] as Value) !== null);
+});
+
+test('an open object is measured when it is sealed', () => {
+  const pool = new Harness();
+  const member = pool.member('m');
+  const one = Taking.create(member, 'x', 'aaaaaaaa');
+  one.made.ok();
+  assert.deepEqual(told(member, 'x'), { state: 'pending' });
+  one.write([[0, 1]], 'b').ok();
+  assert.deepEqual(pool.effectsOf('measure'), []);
+  one.handle.seal().ok();
+  const { min, max, count } = told(member, 'x') ?? {};
+  assert.deepEqual([min, max, count], [97, 98, 8]);
 });
