@@ -70,6 +70,7 @@ export const PARTS_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a part is delivered from beside its place': {
     breaks: 'I2 slices',
+    first: 66,
     plant: ({ pool: { extents, parts } }) => {
       const get = parts.get.bind(parts);
       let bytes = 0;
