@@ -10,3 +10,19 @@ export function random(seed: number): Dice {
     return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000) * end);
   };
 }
+
+/** Dice that decide one thing each: what else happens does not depend on them. */
+export function ownDice(seed: number): {
+  /** How long turns of a manager take. */
+  readonly slowness: Dice;
+  /** When the agent has measured, or moved. */
+  readonly pace: Dice;
+  /** What is done with open objects. */
+  readonly opening: Dice;
+} {
+  return {
+    slowness: random(~seed),
+    pace: random(~seed ^ 0x5eed),
+    opening: random(seed ^ 0x2f6e_2b1d),
+  };
+}

@@ -6,7 +6,7 @@ import { FRAME, FRAME_HEADER_SIZE, Messages } from '../protocol/index.js';
 import { Agent } from './agent.js';
 import { type Answer, compare, contentsOf } from './answers.js';
 import type { Client } from './asking.js';
-import { type Dice, random } from './dice.js';
+import { type Dice, ownDice, random } from './dice.js';
 import { Following } from './following.js';
 import { Gate } from './gate.js';
 import { Havoc } from './havoc.js';
@@ -70,9 +70,6 @@ export interface Result {
   readonly lines: readonly string[];
 }
 
-/** Dice of open objects: what else happens does not depend on them. */
-const OPENING_SEED = 0x2f6e_2b1d;
-
 /** Thrown out of what was under way when the pool was found damaged. */
 class Over extends Error {}
 
@@ -127,12 +124,11 @@ class World {
     );
     this.network = new Network(dice, scheduler, network, this.#gate);
     const tell = (input: ShellInput): void => this.#input(input);
-    const pace = random(~seed ^ 0x5eed);
-    this.#agent = new Agent({ dice, pace, scheduler, slabs: this.#slabs, tell }, agent);
+    const own = ownDice(seed);
+    this.#agent = new Agent({ ...own, dice, scheduler, slabs: this.#slabs, tell }, agent);
     const oracle = new Oracle(0, this.#following);
     this.#history = new History(oracle, this.#following, (id) => this.#processOf(id));
-    const opening = random(seed ^ OPENING_SEED);
-    this.#workload = new Workload(dice, opening, workload, {
+    this.#workload = new Workload(dice, own.opening, workload, {
       slabs: this.#slabs,
       agent: this.#agent,
       following: this.#following,
@@ -144,7 +140,7 @@ class World {
       dice,
       scheduler,
       keeping: this.weather.keeping,
-      slowness: random(~seed),
+      slowness: own.slowness,
       agent: this.#agent,
       machines: { ...machines, ...options.machines?.(machines) },
       lent: options.lent,
