@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../../../examples/weather/main.js', import.meta.url));
+const EXAMPLES = fileURLToPath(new URL('../../../examples/', import.meta.url));
 
 export interface DemoEnd {
   readonly code: number | null;
@@ -22,9 +22,9 @@ export class DemoProcess {
   #errors = '';
   #onOutput = (): void => {};
 
-  constructor(...args: readonly string[]) {
+  constructor(example: 'weather' | 'vpic', ...args: readonly string[]) {
     const { XDG_RUNTIME_DIR: _, ...environment } = process.env;
-    this.#process = spawn(process.execPath, [MAIN, ...args], {
+    this.#process = spawn(process.execPath, [join(EXAMPLES, example, 'main.js'), ...args], {
       cwd: this.directory,
       env: { ...environment, TMPDIR: this.directory },
       stdio: ['ignore', 'pipe', 'pipe'],

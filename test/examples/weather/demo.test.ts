@@ -20,7 +20,7 @@ after(() => {
 });
 
 function start(...args: readonly string[]): DemoProcess {
-  const demo = new DemoProcess(...args);
+  const demo = new DemoProcess('weather', ...args);
   demos.push(demo);
   return demo;
 }
