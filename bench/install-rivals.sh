@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what `npm run bench` compares with: Redis, PostgreSQL, Ray and ADIOS2 as their own users
+# Installs what `npm run bench` compares with: Redis, PostgreSQL, Ray, ADIOS2 and HDF5 as their own users
 # have them. Everything goes below bench/.rivals except redis-server and postgresql, which are Debian
 # packages. Says what it does, can be run again, and leaves no service running. A rival that is
 # missing is skipped by the benchmarks, by name.
@@ -7,7 +7,7 @@ set -eu
 
 redis_debian='5:7.0.*'
 postgresql_debian='postgresql-15'
-python_packages='ray==2.60.0 adios2==2.12.1.1001 redis==8.1.0 hiredis==3.5.0 numpy==2.4.6'
+python_packages='ray==2.60.0 adios2==2.12.1.1001 redis==8.1.0 hiredis==3.5.0 numpy==2.4.6 h5py==3.16.0'
 node_packages='redis@6.3.1 postgres@3.4.9 @msgpack/msgpack@3.1.3'
 
 cd "$(dirname "$0")"

@@ -5,6 +5,7 @@ import { metadata } from './metadata/benchmark.js';
 import { poolRate } from './pool-rate/benchmark.js';
 import { scale } from './scale/benchmark.js';
 import { sink } from './sink/benchmark.js';
+import { bdcats, vpic } from './vpic/benchmark.js';
 import { weather } from './weather/benchmark.js';
 
 /** All benchmarks, in the order of the table in README.md. */
@@ -16,4 +17,6 @@ export const benchmarks: readonly Benchmark[] = [
   weather,
   metadata,
   scale,
+  vpic,
+  bdcats,
 ];
