@@ -68,7 +68,7 @@ export function writtenBy(pattern: PatternName, bytes: number, writers: number):
   return [{ name: 'cells', shape: [cells, GCRM_LEVELS], pieces }];
 }
 
-/** The same arrays as readers have them who know nothing of the writers: by the last axis but one. */
+/** The same arrays as readers have them who know nothing of writers: by the last axis but one. */
 export function otherwise(datasets: readonly Dataset[], readers: number): Dataset[] {
   return datasets.map(({ name, shape }) => {
     const axis = Math.max(0, shape.length - 2);
