@@ -1,6 +1,7 @@
 import { dag } from './dag/benchmark.js';
 import { handOver } from './hand-over/benchmark.js';
 import type { Benchmark } from './harness/benchmark.js';
+import { layout } from './layout/benchmark.js';
 import { metadata } from './metadata/benchmark.js';
 import { poolRate } from './pool-rate/benchmark.js';
 import { scale } from './scale/benchmark.js';
@@ -19,4 +20,5 @@ export const benchmarks: readonly Benchmark[] = [
   scale,
   vpic,
   bdcats,
+  layout,
 ];

@@ -1,0 +1,108 @@
+import { type Benchmark, type Contender, PRODUCT, type Stage } from '../harness/benchmark.js';
+import type { Participant } from '../harness/participant.js';
+import { numberOf } from '../harness/reply.js';
+import { extraFlags, startPool } from '../product/start-pool.js';
+import { pythonAbsent } from '../rivals/installed.js';
+
+const TIMEOUT_MS = 300_000;
+/** Three times as fast. */
+const TRANSPOSE_GOAL = 0.333;
+const WRITES_GOAL = 20;
+
+interface Load {
+  readonly name: string;
+  /** Of the square of float32. */
+  readonly side: number;
+  readonly writes: number;
+  /** One request each is slow: so many tell how slow. */
+  readonly each: number;
+}
+
+const LOADS: Readonly<Record<string, Load>> = {
+  m: { name: '1GiB', side: 16_384, writes: 100_000, each: 10_000 },
+  s: { name: '4MiB', side: 1_024, writes: 2_000, each: 500 },
+};
+
+async function memberOf(stage: Stage): Promise<Participant> {
+  const { address } = await startPool(stage);
+  const member = await stage.crew.node('layout/member.js', {
+    flags: extraFlags('BENCH_CLIENT_FLAGS'),
+  });
+  await member.ask('open', { at: address });
+  return member;
+}
+
+function transposing(load: Load): { contenders: Contender[]; metric: string } {
+  const metric = `transpose_${load.name}_ms`;
+  const by = (
+    name: string,
+    kind: Contender['kind'],
+    absent: string | null,
+    start: (stage: Stage) => Promise<Participant>,
+  ): Contender => ({
+    name,
+    kind,
+    absent,
+    timeoutMs: TIMEOUT_MS,
+    async measure(stage) {
+      const member = await start(stage);
+      // Twice: the first lets compilers do their work.
+      await member.ask('transpose', load, TIMEOUT_MS);
+      const reply = await member.ask('transpose', load, TIMEOUT_MS);
+      return { [metric]: 1e3 * numberOf(reply, 'seconds') };
+    },
+  });
+  const numpy = by('numpy', 'rival', pythonAbsent('numpy'), (stage) =>
+    stage.crew.python('python/layout_side.py'),
+  );
+  return { metric, contenders: [by(PRODUCT, 'product', null, memberOf), numpy] };
+}
+
+function writing(load: Load): { contenders: Contender[]; metric: string } {
+  const metric = 'region_writes_3KiB_per_s';
+  const by = (name: string, gathered: boolean, count: number): Contender => ({
+    name,
+    kind: gathered ? 'product' : 'rival',
+    timeoutMs: TIMEOUT_MS,
+    async measure(stage) {
+      const member = await memberOf(stage);
+      await member.ask('writes', { count: load.each, gathered }, TIMEOUT_MS);
+      const reply = await member.ask('writes', { count, gathered }, TIMEOUT_MS);
+      return { [metric]: count / numberOf(reply, 'seconds') };
+    },
+  });
+  const each = by('one_request_each', false, load.each);
+  return { metric, contenders: [by(PRODUCT, true, load.writes), each] };
+}
+
+export const layout: Benchmark = {
+  name: 'layout',
+  describe: 'an array transposed on the way, and many small regions written',
+  sizes: {
+    m: '1 GiB of float32 transposed, 100,000 regions of 3 KiB',
+    s: '4 MiB, 2,000 regions, to see that it runs',
+  },
+  async run(context) {
+    const load = LOADS[context.size];
+    if (load === undefined) return;
+    context.skip('scale_int16_GiBps', 'not there: demands do not scale yet');
+    const transpose = transposing(load);
+    await context.compare(transpose.contenders, [
+      {
+        name: transpose.metric,
+        unit: 'ms',
+        better: 'lower',
+        goals: [{ of: 'numpy', atMost: TRANSPOSE_GOAL }],
+      },
+    ]);
+    const writes = writing(load);
+    await context.compare(writes.contenders, [
+      {
+        name: writes.metric,
+        unit: 'writes/s',
+        better: 'higher',
+        goals: [{ of: 'one_request_each', atLeast: WRITES_GOAL }],
+      },
+    ]);
+  },
+};

@@ -1,0 +1,58 @@
+/** What a program asks of an array's layout: its transpose, and many small regions. */
+import { join, type Pool } from 'attacca';
+import { numberOf, textOf } from '../harness/reply.js';
+import { nowNs, takePart } from '../harness/take-part.js';
+
+/** Elements of 3 KiB. */
+const ROW = 768;
+
+let pool: Pool | null = null;
+
+function opened(): Pool {
+  if (pool === null) throw new RangeError('Cannot take part: not open');
+  return pool;
+}
+
+takePart({
+  async open(request) {
+    pool = await join({ member: 'layout', address: textOf(request, 'at') });
+    return {};
+  },
+  /** The first and the last element of a row tell whether it was transposed. */
+  async transpose(request) {
+    const side = numberOf(request, 'side');
+    const space = { dtype: 'float32', shape: [side, side] } as const;
+    const object = opened().object('square', { space });
+    await object.allocate();
+    const { array } = object;
+    for (let at = 0; at < array.length; at++) array[at] = at % side;
+    await object.offer();
+    const startNs = nowNs();
+    const got = await opened().object('square', { space }).demand({ order: 'column' });
+    const doneNs = nowNs();
+    const [first, second] = [got.array[side - 1], got.array[side]];
+    await got.dispose();
+    await object.withdraw();
+    if (first !== 0 || second !== 1) throw new Error('The array was not transposed');
+    return { seconds: (doneNs - startNs) / 1e9 };
+  },
+  /** Rows of 3 KiB, all begun at once, or each when the one before is done. */
+  async writes(request) {
+    const count = numberOf(request, 'count');
+    const isGathered = request['gathered'] === true;
+    const name = isGathered ? 'gathered' : 'each';
+    const space = { dtype: 'float32', shape: [count, ROW] } as const;
+    const object = await opened().create(name, { space });
+    const row = new Float32Array(ROW).fill(1);
+    const startNs = nowNs();
+    if (isGathered) {
+      const writing = Array.from({ length: count }, (_, at) => object.write([at, null], row));
+      await Promise.all(writing);
+    } else for (let at = 0; at < count; at++) await object.write([at, null], row);
+    const seconds = (nowNs() - startNs) / 1e9;
+    const [last] = await object.read([count - 1, null]);
+    await object.withdraw();
+    if (last !== 1) throw new Error('The last row was not written');
+    return { seconds };
+  },
+});
