@@ -38,7 +38,7 @@ const datasetsOf = (request: Reply): Dataset[] =>
 
 const scratch = new Float64Array(1024 * 1024).fill(1);
 
-/** Passes over 8 MiB of its own until so much time has gone: what a program does between outputs. */
+/** Passes over 8 MiB of its own for so long: what a program does between outputs. */
 function compute(ms: number): void {
   const end = nowNs() + ms * 1e6;
   while (nowNs() < end)
