@@ -80,6 +80,7 @@ export const ERROR_CODES = {
   // Files and formats.
   'not-a-npy-file': false,
   'not-a-netcdf-file': false,
+  'not-a-grib-file': false,
   'file-error': false,
   // Anything that is our own fault.
   poisoned: false,

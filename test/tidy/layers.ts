@@ -12,6 +12,7 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   loop: ['core', 'protocol', 'pool', 'session', 'journal'],
   sim: ['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop'],
   levels: ['core'],
+  formats: ['core'],
   transport: ['core'],
   transforms: ['core'],
   client: ['core', 'protocol', 'session', 'levels', 'transport', 'transforms'],
@@ -24,7 +25,8 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   ],
   test: [
     ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop', 'sim', 'levels'],
-    ...['transport', 'transforms', 'client', 'server', 'testing', 'cli', 'examples', 'bench'],
+    ...['formats', 'transport', 'transforms', 'client', 'server', 'testing', 'cli', 'examples'],
+    ...['bench'],
   ],
 };
 

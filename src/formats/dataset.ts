@@ -1,0 +1,40 @@
+import type { ByteOrder, Dtype } from '../core/space.js';
+
+/** A dimension that variables share by its name. */
+export interface Dimension {
+  readonly name: string;
+  readonly size: number;
+  /** Whether the file lets it grow. */
+  readonly unlimited: boolean;
+}
+
+/** `char` is a byte of text: formats tell it from a number, objects do not. */
+export type ElementType = Dtype | 'char';
+
+/**
+ * An attribute as its file has it: type and bytes. Numbers are not taken apart here, so that
+ * whatever a file holds (a NaN with a payload, text in no known encoding) is written as it was.
+ */
+export interface Attribute {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly byteOrder: ByteOrder;
+  readonly bytes: Uint8Array;
+}
+
+/** A variable: an array with a name, attributes and named dimensions, the slowest first. */
+export interface Variable {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly byteOrder: ByteOrder;
+  /** Places in the dimensions of the dataset. */
+  readonly dimensions: readonly number[];
+  readonly attributes: readonly Attribute[];
+}
+
+/** What a file holds, without the elements. */
+export interface Dataset {
+  readonly dimensions: readonly Dimension[];
+  readonly attributes: readonly Attribute[];
+  readonly variables: readonly Variable[];
+}
