@@ -81,6 +81,7 @@ export const ERROR_CODES = {
   'not-a-npy-file': false,
   'not-a-netcdf-file': false,
   'not-a-grib-file': false,
+  'not-a-zarr-store': false,
   'file-error': false,
   // Anything that is our own fault.
   poisoned: false,

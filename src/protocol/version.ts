@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: 'a6b5acba52a8c8f750538f406653db01f77f73204148d18d44c4f2f690498d99',
+    vectors: '60734b7a29c12a9c825c749aa377f5ba5c1f888884ac4068f15310036e985a35',
   },
 ];
 

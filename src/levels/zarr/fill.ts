@@ -1,0 +1,65 @@
+import { toFloat16 } from '../../core/regions/float16.js';
+import { type ByteOrder, DTYPES, type Dtype } from '../../core/space.js';
+import { badZarr, type Json } from './metadata.js';
+
+const NAMED: { readonly [name: string]: number } = {
+  NaN: Number.NaN,
+  Infinity: Number.POSITIVE_INFINITY,
+  '-Infinity': Number.NEGATIVE_INFINITY,
+};
+
+/** Writes one number big-endian: into all bytes that it is given. */
+function put(dtype: Dtype, view: DataView, at: number, value: Json): boolean {
+  const size = DTYPES[dtype].itemSize;
+  if (dtype === 'bool') {
+    if (typeof value === 'boolean') view.setUint8(at, value ? 1 : 0);
+    return typeof value === 'boolean';
+  }
+  if (dtype.startsWith('float') && typeof value === 'string' && /^0x[0-9a-f]+$/iu.test(value)) {
+    if (value.length !== 2 + 2 * size) return false;
+    for (let byte = 0; byte < size; byte += 1) {
+      view.setUint8(at + byte, Number.parseInt(value.slice(2 + byte * 2, 4 + byte * 2), 16));
+    }
+    return true;
+  }
+  const isNamed = typeof value === 'string' && Object.hasOwn(NAMED, value);
+  const number = isNamed ? NAMED[value] : value;
+  if (typeof number !== 'number') return false;
+  if (dtype === 'float16') view.setUint16(at, toFloat16(number));
+  else if (dtype === 'float32') view.setFloat32(at, number);
+  else if (dtype === 'float64') view.setFloat64(at, number);
+  else {
+    if (!Number.isSafeInteger(number)) return false;
+    const bits = BigInt(number);
+    const isSame = dtype.startsWith('uint')
+      ? BigInt.asUintN(size * 8, bits) === bits
+      : BigInt.asIntN(size * 8, bits) === bits;
+    for (let byte = 0; byte < size; byte += 1) {
+      view.setUint8(at + byte, Number((bits >> BigInt(8 * (size - 1 - byte))) & 0xffn));
+    }
+    return isSame;
+  }
+  return true;
+}
+
+/** One element that is the fill value of an array: what chunks have that were never written. */
+export function fillElement(
+  { dtype, byteOrder, fillValue }: { dtype: Dtype; byteOrder: ByteOrder; fillValue: Json },
+  path: string,
+): Uint8Array {
+  const size = DTYPES[dtype].itemSize;
+  const view = new DataView(new ArrayBuffer(size));
+  const isComplex = dtype === 'complex64' || dtype === 'complex128';
+  const parts = isComplex && Array.isArray(fillValue) ? fillValue : [fillValue];
+  const part: Dtype = dtype === 'complex64' ? 'float32' : isComplex ? 'float64' : dtype;
+  const partSize = DTYPES[part].itemSize;
+  const isGood =
+    parts.length * partSize === size &&
+    parts.every((each: Json, at: number) => put(part, view, at * partSize, each));
+  if (!isGood) throw badZarr(path, `its fill_value ${JSON.stringify(fillValue)} is no ${dtype}`);
+  const bytes = new Uint8Array(view.buffer);
+  if (byteOrder === 'little') {
+    for (let at = 0; at < size; at += partSize) bytes.subarray(at, at + partSize).reverse();
+  }
+  return bytes;
+}

@@ -1,0 +1,236 @@
+import { strict as assert } from 'node:assert';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { AxisSet } from '../../../src/core/regions/axis-set.js';
+import { Region } from '../../../src/core/regions/region.js';
+import { DTYPES, type Dtype } from '../../../src/core/space.js';
+import type { ZarrArrayInfo, ZarrCodec } from '../../../src/levels/zarr/metadata.js';
+import { ZarrStore } from '../../../src/levels/zarr/store.js';
+import { fc } from '../../fast-check.js';
+import { scratch } from '../scratch.js';
+
+const INFO: ZarrArrayInfo = {
+  ...{ dtype: 'float32', shape: [5, 7], chunk: [2, 3], byteOrder: 'little' },
+  ...{ codecs: [], fillValue: 'NaN', dimensionNames: ['lat', null], attributes: { units: 'K' } },
+};
+
+const CODECS: readonly (readonly ZarrCodec[])[] = [
+  ...[[], [{ name: 'gzip', level: 1 } as const], [{ name: 'crc32c' } as const]],
+  [{ name: 'gzip', level: 0 }, { name: 'crc32c' }],
+];
+
+const PLAIN = { noNullPrototype: true } as const;
+
+const infos: fc.Arbitrary<ZarrArrayInfo> = fc
+  .record(
+    {
+      dtype: fc.constantFrom(...(Object.keys(DTYPES) as Dtype[])),
+      axes: fc.array(
+        fc.record({ size: fc.integer({ min: 0, max: 6 }), chunk: fc.integer({ min: 1, max: 8 }) }),
+        { maxLength: 3 },
+      ),
+      byteOrder: fc.constantFrom('little' as const, 'big' as const),
+      codecs: fc.constantFrom(...CODECS),
+    },
+    PLAIN,
+  )
+  .map(({ dtype, axes, byteOrder, codecs }) => ({
+    ...{ dtype, codecs, dimensionNames: null, attributes: { a: [1, null, 'ü'] } },
+    shape: axes.map(({ size }) => size),
+    chunk: axes.map(({ chunk }) => chunk),
+    byteOrder: DTYPES[dtype].itemSize === 1 ? ('little' as const) : byteOrder,
+    fillValue: dtype === 'bool' ? true : dtype.startsWith('complex') ? [1, 2] : 3,
+  }));
+
+function bytesOf(size: number, salt: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, at) => (at * 13 + salt) % 256);
+}
+
+test('an array that is written is read again, with all that is told of it', () => {
+  const root = mkdtempSync(join(tmpdir(), 'attacca-zarr-'));
+  try {
+    fc.assert(
+      fc.property(infos, fc.nat(255), (info, salt) => {
+        const path = join(root, 'store');
+        rmSync(path, { recursive: true, force: true });
+        const store = ZarrStore.create(path, { title: 'x' });
+        const whole = Region.whole(info.shape);
+        const bytes = bytesOf(whole.count * DTYPES[info.dtype].itemSize, salt);
+        store.createArray('a', info).writeRegion(whole, bytes);
+        const again = ZarrStore.open(path);
+        assert.deepEqual(again.attributes, { title: 'x' });
+        assert.deepEqual(again.arrays(), ['a']);
+        const array = again.openArray('a');
+        assert.deepEqual(array.info, info);
+        const found = new Uint8Array(bytes.length);
+        array.readRegion(whole, found);
+        assert.deepEqual(found, bytes);
+      }),
+    );
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+});
+
+test('regions are written and read as in one plain array', () => {
+  const root = mkdtempSync(join(tmpdir(), 'attacca-zarr-'));
+  const cut = (size: number): fc.Arbitrary<AxisSet> =>
+    fc
+      .tuple(fc.nat({ max: size - 1 }), fc.nat({ max: size - 1 }))
+      .map(([one, other]) => AxisSet.range(Math.min(one, other), Math.max(one, other) + 1));
+  const box = fc.tuple(cut(5), cut(7)).map((axes) => Region.box([5, 7], axes));
+  try {
+    fc.assert(
+      fc.property(fc.array(box, { minLength: 1, maxLength: 6 }), (regions) => {
+        const path = join(root, 'store');
+        rmSync(path, { recursive: true, force: true });
+        const array = ZarrStore.create(path, {}).createArray('a', {
+          ...INFO,
+          dtype: 'uint8',
+          fillValue: 9,
+        });
+        const model = new Uint8Array(35).fill(9);
+        for (const [salt, region] of regions.entries()) {
+          const bytes = bytesOf(region.count, salt);
+          array.writeRegion(region, bytes);
+          let next = 0;
+          for (let row = 0; row < 5; row += 1) {
+            for (let column = 0; column < 7; column += 1) {
+              if (!region.has([row, column])) continue;
+              model[row * 7 + column] = bytes[next] as number;
+              next += 1;
+            }
+          }
+        }
+        const found = new Uint8Array(35);
+        array.readRegion(Region.whole([5, 7]), found);
+        assert.deepEqual(found, model);
+      }),
+      { numRuns: 50 },
+    );
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+});
+
+test('what was never written has the fill value, bit for bit', async (t) => {
+  const store = ZarrStore.create(await scratch(t), {});
+  const region = Region.box([5, 7], [AxisSet.range(4, 5), AxisSet.range(6, 7)]);
+  const cases: readonly (readonly [Partial<ZarrArrayInfo>, readonly number[]])[] = [
+    [{ fillValue: 'NaN' }, [0, 0, 0xc0, 0x7f]],
+    [{ fillValue: '0x7fc00001' }, [1, 0, 0xc0, 0x7f]],
+    [{ fillValue: '-Infinity', byteOrder: 'big' }, [0xff, 0x80, 0, 0]],
+    [{ dtype: 'int16', fillValue: -2 }, [0xfe, 0xff]],
+    [{ dtype: 'int64', fillValue: -1, byteOrder: 'big' }, Array.from({ length: 8 }, () => 255)],
+    [{ dtype: 'bool', fillValue: true }, [1]],
+    [{ dtype: 'complex64', fillValue: [1, 'NaN'] }, [0, 0, 0x80, 0x3f, 0, 0, 0xc0, 0x7f]],
+    [{ dtype: 'float16', fillValue: 1 }, [0, 0x3c]],
+  ];
+  for (const [at, [changed, expected]] of cases.entries()) {
+    const array = store.createArray(`a${at}`, { ...INFO, ...changed });
+    const bytes = new Uint8Array(expected.length);
+    array.readRegion(region, bytes);
+    assert.deepEqual([...bytes], expected, JSON.stringify(changed));
+  }
+});
+
+test('the checksum is the one that others use', async (t) => {
+  const path = await scratch(t);
+  const info: ZarrArrayInfo = { ...INFO, dtype: 'uint8', shape: [9], chunk: [9], fillValue: 0 };
+  const codecs: readonly ZarrCodec[] = [{ name: 'crc32c' }];
+  const array = ZarrStore.create(path, {}).createArray('a', {
+    ...info,
+    codecs,
+    dimensionNames: null,
+  });
+  array.writeRegion(Region.whole([9]), Buffer.from('123456789'));
+  const file = readFileSync(join(path, 'a/c/0'));
+  assert.equal(file.readUInt32LE(9), 0xe306_9283, 'the check value of CRC-32C');
+});
+
+test('a damaged chunk is told and never taken for data; nothing is left of a write', async (t) => {
+  const path = await scratch(t);
+  const whole = Region.whole([5, 7]);
+  for (const [at, codecs] of CODECS.entries()) {
+    const array = ZarrStore.create(path, {}, { sync: true }).createArray(`a${at}`, {
+      ...INFO,
+      codecs,
+    });
+    array.writeRegion(whole, bytesOf(140, 1));
+    const folder = join(path, `a${at}`, 'c/0');
+    assert.deepEqual(readdirSync(folder).sort(), ['0', '1', '2']);
+    const file = join(folder, '1');
+    const good = readFileSync(file);
+    for (let size = 0; size < good.length; size += 1) {
+      writeFileSync(file, good.subarray(0, size));
+      assert.throws(() => array.readRegion(whole, new Uint8Array(140)), {
+        code: 'not-a-zarr-store',
+      });
+    }
+    if (!codecs.some((each) => each.name === 'crc32c')) continue;
+    for (let bit = 0; bit < good.length * 8; bit += 1) {
+      const flipped = Buffer.from(good);
+      flipped[bit >> 3] = (good[bit >> 3] as number) ^ (1 << (bit & 7));
+      writeFileSync(file, flipped);
+      assert.throws(() => array.readRegion(whole, new Uint8Array(140)), {
+        code: 'not-a-zarr-store',
+      });
+    }
+  }
+  const bomb = ZarrStore.open(path).openArray('a1');
+  const { gzipSync } = await import('node:zlib');
+  writeFileSync(join(path, 'a1/c/0/1'), gzipSync(Buffer.alloc(16 * 1024 * 1024)));
+  assert.throws(() => bomb.readRegion(whole, new Uint8Array(140)), /does not decompress/u);
+  writeFileSync(join(path, 'a1/c/0/1'), Buffer.alloc(1024 * 1024));
+  assert.throws(() => bomb.readRegion(whole, new Uint8Array(140)), { code: 'too-large' });
+});
+
+test('what a zarr.json says wrongly, or is not known, is refused by name', async (t) => {
+  const path = await scratch(t);
+  assert.throws(() => ZarrStore.open(path), {
+    code: 'not-a-zarr-store',
+    message: /no zarr\.json/u,
+  });
+  const store = ZarrStore.create(path, {});
+  store.createArray('a', INFO);
+  const file = join(path, 'a/zarr.json');
+  const good = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  const grid = (chunk_shape: unknown): unknown => ({
+    name: 'regular',
+    configuration: { chunk_shape },
+  });
+  const bytes = { name: 'bytes', configuration: { endian: 'little' } };
+  const cases: readonly (readonly [Record<string, unknown>, RegExp])[] = [
+    [{ zarr_format: 2 }, /not of Zarr 3/u],
+    [{ node_type: 'group' }, /is no array/u],
+    [{ data_type: 'r16' }, /data_type "r16" is not known/u],
+    [{ shape: [5, -7] }, /shape is no list/u],
+    [{ shape: Array.from({ length: 17 }, () => 1) }, /17 dimensions/u],
+    [{ chunk_grid: grid([2]) }, /other dimensions/u],
+    [{ chunk_grid: grid([0, 3]) }, /chunk_shape is no list/u],
+    [{ chunk_grid: grid([2 ** 40, 2 ** 20]) }, /more than 2147483648 bytes/u],
+    [{ codecs: [] }, /first codec is ""/u],
+    [{ codecs: [{ name: 'transpose' }, bytes] }, /first codec is "transpose"/u],
+    [{ codecs: [bytes, { name: 'zip9' }] }, /"zip9" is not known/u],
+    [{ codecs: [{ name: 'bytes' }] }, /no byte order/u],
+    [{ fill_value: 'x' }, /fill_value "x" is no float32/u],
+    [{ fill_value: null }, /fill_value null is no float32/u],
+    [{ dimension_names: ['a'] }, /not one for each/u],
+    [{ chunk_key_encoding: { name: 'v2' } }, /chunk_key_encoding is not known/u],
+    [{ attributes: [] }, /attributes are no object/u],
+  ];
+  for (const [changed, message] of cases) {
+    writeFileSync(file, JSON.stringify({ ...good, ...changed }));
+    assert.throws(() => store.openArray('a'), { code: 'not-a-zarr-store', message });
+  }
+  for (const text of ['', '[]', '{', 'null']) {
+    writeFileSync(file, text);
+    assert.throws(() => store.openArray('a'), { code: 'not-a-zarr-store' });
+  }
+  for (const name of ['', '.', '..', 'a/b', '../x', '__x', 'zarr.json']) {
+    assert.throws(() => store.createArray(name, INFO), { code: 'bad-name' }, name);
+  }
+  assert.ok(!existsSync(join(path, '../x')));
+});
