@@ -42,7 +42,8 @@ from typing import (
 from urllib.parse import unquote, urlsplit
 
 __all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Found", "Changed",
-           "Facets", "Histogram", "Definition", "Space", "Timestamp", "AttaccaError", "NEVER"]
+           "Facets", "Histogram", "Definition", "OpenObject", "RegionLock", "Space", "Timestamp",
+           "AttaccaError", "NEVER"]
 
 NEVER = math.inf
 _VERSION = 1
@@ -61,12 +62,15 @@ _GRACE_S = 1.0                    # how much longer than the pool this side wait
 _SLEEP_S = 1.0                    # a signal that comes just before a sleep waits for its end
 _LEASE_FIRST, _LEASE_MAX = 1 << 20, 64 << 20  # what is asked for grows with use
 _STORES_MAX = 8                   # attempts to store bytes whose memory goes with its manager
+_PIECE_MAX = 64 << 20             # a larger write goes in pieces: so much more memory it takes
+_GATHER_MAX, _REGIONS_MAX = 8 << 20, 4096     # bytes and regions of one request of many
 _COPY_CHUNK = 8 << 20             # a copy holds the interpreter; others get a turn in between
 _PAGES = {"name": 4096, "all": 512, "attributes": 2048}  # objects a page; in the order of `detail`
 _PART_VALUES = 4096               # values that are asked for of each part of the pool
 _BINS_MAX = 64                    # of a histogram, as the pool's have
 _SCHEMA, _CONTAINER, _COLLECTION = range(3)  # kinds of definitions
 _RELATIONS = ("derived-from", "part-of", "supersedes", "depends-on")
+_CONSISTENCIES = ("posix", "commit", "session", "eventual")
 _ANY = 0xFFFFFFFF                 # "none" for a handle, "never" for a deadline
 
 # Codes this client raises by itself, or that come without the flag, and may go away by waiting.
@@ -74,7 +78,7 @@ _RETRYABLE = frozenset((
     "definition-in-use", "object-depended-on",
     "session-limit", "connection-lost", "pool-unreachable", "name-in-use", "member-limit",
     "handle-limit", "object-required", "promise-limit", "deadline-passed", "wait-limit",
-    "memory-full", "shm-full", "disk-full", "journal-full"))
+    "lock-conflict", "memory-full", "shm-full", "disk-full", "journal-full"))
 
 
 class AttaccaError(Exception):
@@ -216,6 +220,9 @@ _WRITERS: Dict[str, Callable[[Any], bytes]] = {
     "texts": lambda value: struct.pack("<I", len(value)) + b"".join(map(_text, value)),
     "value": _value,
     "region": lambda value: _WRITERS["bytes"](_region(value)),
+    "regions": lambda value: struct.pack("<I", len(value)) + _WRITERS["bytes"](
+        b"".join(map(_WRITERS["region"], value))),
+    "extent": lambda value: struct.pack("<IQQ", value["slab"], value["offset"], value["size"]),
     "parts": lambda value: struct.pack("<I", len(value)) + b"".join(map(_part, value)),
     "place": lambda value: b"\x00" if value is None else b"".join(
         (b"\x01", _value(value[0]), _text(value[1]))),
@@ -421,6 +428,15 @@ class _Reader:
         inner.end()
         return found
 
+    def regions(self) -> List[Dict[str, Any]]:
+        count, inner = self.u32(), _Reader(self.take(self.u32()))
+        found = [inner.region() for _ in range(count)]
+        inner.end()
+        return found
+
+    def extent(self) -> Dict[str, int]:
+        return {"slab": self.u32(), "offset": self.u64(), "size": self.u64()}
+
     def parts(self) -> List[Dict[str, Any]]:
         found = []
         for _ in range(self.u32()):
@@ -488,6 +504,13 @@ _MESSAGES = _layouts(
     "0x21 RETURN slab:u32 offset:u64 size:u64", "0x22 ADOPT file:text size:u64",
     "0x23 OFFER_PART handle:u32 scope:u8 durability:u8 source:u8 zero8 lifetime:u32 region payload",
     "0x24 REGION handle:u32 region",
+    "0x25 CREATE handle:u32 scope:u8 consistency:u8 zero8 zero8 lifetime:u32 payload:extent",
+    "0x26 OPEN handle:u32 deadline:u32",
+    "0x27 WRITE_REGIONS handle:u32 as:space lossy:u8 source:u8 zero8 zero8 regions payload",
+    "0x28 READ_REGIONS handle:u32 as:space lossy:u8 source:u8 zero8 zero8 regions payload",
+    "0x29 COMMIT handle:u32 closes:u8",
+    "0x2a LOCK handle:u32 lock:u32 mode:u8 block:u8 zero8 zero8 deadline:u32 region",
+    "0x2b UNLOCK handle:u32 lock:u32",
     "0x30 DEFINE definitionKind:u8 name:text definition:value",
     "0x31 GATHER selector:text after:text dry:u8 removes:u8 key:text value",
     "0x40 STAT name:text", "0x41 QUERY selector:text after:text limit:u32 detail:u8",
@@ -503,6 +526,7 @@ _MESSAGES = _layouts(
     "0x84 DELIVER request:u64 version:u32 source:u8 zero8 space attributes:map payload",
     "0x85 GRANT request:u64 slab:u32 offset:u64 size:u64", "0x86 VALUE request:u64 value:answer",
     "0x87 PARTS request:u64 parts",
+    "0x88 OPENED request:u64 version:u32 consistency:u8 zero8 zero8 zero8 space attributes:map",
     "0x91 RECLAIM bytes:u64", "0x92 NOTICE code:text message:text fields:map",
     "0x93 SLAB_GONE slab:u32")
 _CODES = {name: code for code, (name, _) in _MESSAGES.items()}
@@ -1636,6 +1660,45 @@ def _places(region: Mapping[str, Any], shape: Sequence[int], order: Optional[str
     return found
 
 
+def _count(region: Mapping[str, Any]) -> int:
+    """Elements of a region whose axes all have their runs."""
+    return sum(math.prod(sum(count for _, _, count in axis) for axis in box)
+               for box in region["boxes"])
+
+
+def _pieces(region: Dict[str, Any], data: Any, itemsize: int,
+            order: Optional[str]) -> Iterator[Tuple[Dict[str, Any], Any]]:
+    """A region and its bytes, cut along its slowest axis where they are very many."""
+    if len(data) <= _PIECE_MAX or not region["dimensions"]:
+        yield region, data
+        return
+    [axes] = region["boxes"]
+    slowest, at = (len(axes) - 1 if order == "column" else 0), 0
+    slab = itemsize * _count({"boxes": [[*axes[:slowest], *axes[slowest + 1:]]]})
+    most = max(1, _PIECE_MAX // slab)
+    for start, step, count in axes[slowest]:
+        for first in range(0, count, most):
+            length = min(most, count - first)
+            run = [start + first * step, step if length > 1 else 1, length]
+            box = [*axes[:slowest], [run], *axes[slowest + 1:]]
+            yield {**region, "boxes": [box]}, data[at:at + length * slab]
+            at += length * slab
+
+
+def _filled(space: Space, fill: Any) -> bytes:
+    """One element, as it lies in memory."""
+    sign = ">" if space.byteorder == "big" else "<"
+    name = space.dtype or ""
+    try:
+        if name.startswith("complex"):
+            number = complex(fill)
+            kind = "f" if name == "complex64" else "d"
+            return struct.pack(f"{sign}2{kind}", number.real, number.imag)
+        return struct.pack(sign + _CASTS[name], fill)
+    except (struct.error, OverflowError) as error:
+        raise AttaccaError("bad-argument", f"Cannot fill {name} with {fill!r}: {error}") from error
+
+
 def _gather(wanted: Mapping[str, Any], space: Space,
             sources: Sequence[Tuple[Mapping[str, Any], memoryview]]) -> bytearray:
     """The elements of a region, out of those of others that have all of them."""
@@ -1935,6 +1998,296 @@ class Promise(NamedTuple):
         self.close()
 
 
+class RegionLock:
+    """A region of an open object that this member holds; made by `OpenObject.lock`, given back by
+    `release`, or at the end of a `with` block."""
+
+    def __init__(self, field: "OpenObject", mode: str, region: Any, number: int) -> None:
+        self.mode, self.region, self._field, self._number = mode, region, field, number
+        self._held = True
+
+    def release(self, timeout: Optional[float] = None) -> None:
+        """Others get it, and see what was written under it, as the consistency says. Idempotent."""
+        if self._held and not self._field._ended:
+            self._held = False
+            self._field._ask("UNLOCK", timeout, lock=self._number)
+
+    def __enter__(self) -> "RegionLock":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.release()
+
+
+class OpenObject:
+    """An object that members write to and read by regions, until it is sealed; made by
+    `Pool.create` and `Pool.open`. `docs/open-objects.md` says when what is written is visible.
+
+        with pool.open("field") as field:
+            with field.lock("write", numpy.s_[2:4]):
+                field.write(numpy.s_[2:4], rows)
+
+    The end of the block closes it; one that an exception leaves drops what is not committed, of an
+    object that another member has created."""
+
+    def __init__(self, pool: "Pool", name: str, handle: int, opened: Mapping[str, Any],
+                 own: bool, keep: bool) -> None:
+        self.name, self._pool, self._handle, self._own, self._keep = name, pool, handle, own, keep
+        self.space: Space = opened["space"]
+        self.attributes: Dict[str, Any] = opened["attributes"]
+        self.version: int = opened["version"]
+        self.consistency = _CONSISTENCIES[opened["consistency"]]
+        self._locks = itertools.count()
+        self._ended = False
+
+    def write(self, region: Any, data: Any, *, dtype: Any = None, order: Optional[str] = None,
+              lossy: bool = False, timeout: Optional[float] = None) -> None:
+        """Writes `data`, any buffer, to a region, as numpy would index it. Returns when the pool
+        has it: with "posix" when every member sees it. bytes and bytearrays lie as the object does,
+        without `dtype`; elements of another dtype are converted, if no values are lost, or with
+        `lossy`."""
+        self.write_many([(region, data)], dtype=dtype, order=order, lossy=lossy, timeout=timeout)
+
+    def write_many(self, pairs: Any, *, dtype: Any = None, order: Optional[str] = None,
+                   lossy: bool = False, timeout: Optional[float] = None) -> None:
+        """Writes many regions, of pairs of a region and its data. Small ones go together, in few
+        large pieces. Not all or nothing: an error says which was refused, not what was written."""
+        until = _until(timeout)
+        regions: List[Dict[str, Any]] = []
+        parts: List[memoryview] = []
+        size, last = 0, Space()
+        for region, data in pairs:
+            wanted, raw, given = self._given(region, data, dtype, order)
+            for piece, part in _pieces(wanted, raw, given.itemsize, given.order):
+                full = size + len(part) > _GATHER_MAX or len(regions) == _REGIONS_MAX
+                if regions and (full or given != last):
+                    self._send(regions, parts, last, lossy, until)
+                    regions, parts, size = [], [], 0
+                last = given
+                regions.append(piece)
+                parts.append(part)
+                size += len(part)
+        if regions:
+            self._send(regions, parts, last, lossy, until)
+
+    def read(self, region: Any = ..., *, dtype: Any = None, order: Optional[str] = None,
+             lossy: bool = False, timeout: Optional[float] = None) -> Delivered:
+        """A copy of a region: what is visible to this member, and what it has written itself. No
+        write of up to 64 MiB is seen in part in as much."""
+        return self.read_many([region], dtype=dtype, order=order, lossy=lossy, timeout=timeout)[0]
+
+    def read_many(self, regions: Sequence[Any], *, dtype: Any = None, order: Optional[str] = None,
+                  lossy: bool = False, timeout: Optional[float] = None) -> List[Delivered]:
+        """Copies of many regions; small ones come together, in few large pieces."""
+        until, space = _until(timeout), self._as(dtype, order)
+        selected = [_select(region, self._shape()) for region in regions]
+        found: List[Delivered] = []
+        while len(found) < len(selected):
+            first, size = len(found), 0
+            sizes: List[int] = []
+            for wanted, _ in selected[first:first + _REGIONS_MAX]:
+                sizes.append(_count(wanted) * space.itemsize)
+                size += sizes[-1]
+                if size > _GATHER_MAX and len(sizes) > 1:
+                    size -= sizes.pop()
+                    break
+            batch = selected[first:first + len(sizes)]
+            raw = self._fetch([wanted for wanted, _ in batch], size, space, lossy, until)
+            at = 0
+            for (_, counts), length in zip(batch, sizes):
+                told = {"space": space._replace(shape=counts), "attributes": self.attributes,
+                        "version": self.version}
+                found.append(Delivered(self._pool, self.name, raw[at:at + length], told, None))
+                at += length
+        return found
+
+    def lock(self, mode: str, region: Any = ..., *, block: bool = True,
+             timeout: Optional[float] = None) -> RegionLock:
+        """Locks a region against other members: mode "write" against all of their locks, "read"
+        against their write locks. Waits in its turn; with `block=False` it fails at once with
+        `lock-conflict`, which says who holds the region, as `deadline-passed` does. A lock keeps
+        nobody from writing who does not ask for one."""
+        if mode not in ("read", "write"):
+            raise ValueError(f'a lock is for "read" or "write", not {mode!r}')
+        self._must("lock")
+        number = next(self._locks)
+
+        def late(_: int, code: int, __: bytes) -> None:  # granted when nobody waits any more
+            if code == _OK:
+                unlock = _message("UNLOCK", handle=self._handle, lock=number)
+                self._pool._session.post([unlock])
+
+        wanted = _select(region, self._shape())[0]
+        message = _message("LOCK", handle=self._handle, lock=number, mode=int(mode == "write"),
+                           block=int(block), deadline=_ms(timeout) if block else 0, region=wanted)
+        _result(self._pool._session.run([message], timeout, late)[0], "OK")
+        return RegionLock(self, mode, region, number)
+
+    def commit(self, timeout: Optional[float] = None) -> None:
+        """Has all that this member has written visible to others when it returns."""
+        self._must("commit")
+        self._ask("COMMIT", timeout, closes=0)
+
+    def seal(self, timeout: Optional[float] = None) -> None:
+        """Offers the object as it is: it does not change any more, and who has required it is
+        served. Refused while others hold locks (`lock-conflict`) or have not committed
+        (`wrong-state`)."""
+        self._must("seal")
+        self._ask("SEAL", timeout)
+        self._end()
+
+    def close(self, timeout: Optional[float] = None) -> None:
+        """Commits, and takes part no longer. What this member has created stays open for others
+        until it withdraws it or leaves; with `keep` beyond that. Idempotent."""
+        if self._ended:
+            return
+        self._ask("COMMIT", timeout, closes=1)
+        if not self._own:
+            self._ended = True
+            self._pool._free_handles.append(self._handle)  # the pool has freed it with the commit
+        else:
+            self._end()
+
+    def withdraw(self, timeout: Optional[float] = None) -> None:
+        """Ends what this member has created, as `Pool.withdraw`: unsealed it is over."""
+        self._pool.withdraw(self.name, timeout)
+        self._ended = True
+
+    def __enter__(self) -> "OpenObject":
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if kind is None:
+            self.close()
+        elif not self._ended and not self._own:
+            self._end()
+
+    # Inside.
+
+    def _end(self) -> None:
+        """The handle goes, but for that of an object that this member's leaving ends."""
+        self._ended = True
+        if self._keep:
+            handles = self._pool._offers.get(self.name, [])
+            if self._handle in handles:
+                handles.remove(self._handle)
+            if not handles:
+                self._pool._offers.pop(self.name, None)
+        if not self._own or self._keep:
+            self._pool._dispose(self._handle)
+
+    def _must(self, action: str) -> None:
+        if self._ended:
+            raise AttaccaError("wrong-state", f"Cannot {action} \"{self.name}\": it is closed, or "
+                               "sealed", {"name": self.name})
+
+    def _ask(self, name: str, timeout: Optional[float], **fields: Any) -> None:
+        self._pool._ask(name, "OK", timeout, handle=self._handle, **fields)
+
+    def _shape(self) -> Tuple[int, ...]:
+        return tuple(size or 0 for size in self.space.shape or ())
+
+    def _as(self, dtype: Any, order: Optional[str]) -> Space:
+        """How elements lie, where it is not as the object says."""
+        name, byteorder = _dtype(dtype)
+        same = name in (None, self.space.dtype)
+        return Space(name or self.space.dtype, None, order or self.space.order,
+                     byteorder or (self.space.byteorder if same else sys.byteorder))
+
+    def _given(self, region: Any, data: Any, dtype: Any, order: Optional[str]) -> Tuple[
+            Dict[str, Any], memoryview, Space]:
+        """The region, its bytes, and how they lie."""
+        self._must("write to")
+        wanted, counts = _select(region, self._shape())
+        if isinstance(data, (bytes, bytearray)):
+            raw, space = memoryview(data), self._as(dtype, order)
+        else:
+            raw, own = _describe(data, dtype, None, order)
+            lies = order or (own.order if len(own.shape or ()) > 1 else self.space.order)
+            space = Space(own.dtype, None, lies, own.byteorder)
+            if len(own.shape or ()) > 1 and [*filter((1).__ne__, own.shape or ())] != [
+                    *filter((1).__ne__, counts)]:
+                raise AttaccaError("size-mismatch", f"Cannot write to \"{self.name}\": the region "
+                                   f"has shape {counts}, the array {own.shape}",
+                                   {"name": self.name})
+        size = _count(wanted) * space.itemsize
+        if len(raw) != size:
+            raise AttaccaError("size-mismatch", f"Cannot write to \"{self.name}\": the region "
+                               f"holds {size} bytes, the array has {len(raw)}",
+                               {"name": self.name, "spaceBytes": size, "payloadBytes": len(raw)})
+        return wanted, raw, space
+
+    def _unlike(self, space: Space) -> Space:
+        """What of it is not as the object has it."""
+        return Space() if space == self.space._replace(shape=None) else space
+
+    def _send(self, regions: List[Dict[str, Any]], parts: List[memoryview], space: Space,
+              lossy: bool, until: float) -> None:
+        pool, size = self._pool, sum(map(len, parts))
+        fields = {"handle": self._handle, "as": self._unlike(space), "lossy": int(lossy),
+                  "regions": regions}
+        if size <= pool._inline_max:
+            message = _message("WRITE_REGIONS", source=1, payload=b"".join(parts), **fields)
+            _result(pool._session.run([message], until - time.monotonic())[0], "OK")
+            return
+        slot = self._slot(size, until)
+
+        def late(_: int, code: int, __: bytes) -> None:  # what is refused is still leased
+            if code == _FAIL:
+                pool._leases.give(*slot)
+
+        try:
+            raw = parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
+            pool._write(slot[0], slot[1], raw, until)
+            message = _message("WRITE_REGIONS", source=2, slab=slot[0], offset=slot[1], size=size,
+                               **fields)
+        except BaseException:  # a WRITE may be under way: no slice for us again
+            pool._return(slot)
+            raise
+        answer = pool._session.run([message], until - time.monotonic(), late)[0] or (0, b"")
+        late(0, *answer)
+        _result(answer, "OK")
+
+    def _fetch(self, regions: List[Dict[str, Any]], size: int, space: Space, lossy: bool,
+               until: float) -> memoryview:
+        self._must("read")
+        pool = self._pool
+        if size == 0:
+            return memoryview(bytearray())
+        target = memoryview(bytearray(size))
+        pieces = [*_pieces(regions[0], target, space.itemsize, space.order)]
+        if len(pieces) > 1:
+            for piece, part in pieces:
+                _copy(part, self._fetch([piece], len(part), space, lossy, until))
+            return target
+        slot = self._slot(size, until)
+
+        def late(*_: Any) -> None:
+            pool._leases.give(*slot)
+
+        try:
+            message = _message("READ_REGIONS", handle=self._handle, lossy=int(lossy), source=2,
+                               regions=regions, slab=slot[0], offset=slot[1], size=size,
+                               **{"as": self._unlike(space)})
+        except BaseException:
+            late()
+            raise
+        answer = pool._session.run([message], until - time.monotonic(), late)[0]
+        try:
+            _result(answer, "OK")
+            view = pool._map(slot[0], slot[1], size, False)
+            if view is None:
+                return memoryview(pool._link.read(slot[0], slot[1], size, until))
+            _copy(target, view)
+            return target
+        finally:
+            late()
+
+    def _slot(self, size: int, until: float) -> Tuple[int, int, int]:
+        pool = self._pool
+        return pool._leases.take(size) or pool._lease(size, self._handle, [], until)
+
+
 class Pool:
     """One member of a pool; made by `join`. As a context manager it leaves at the end of the
     block, or, when an exception comes through, ends at once as a member that crashed does."""
@@ -2114,8 +2467,9 @@ class Pool:
                 order: Optional[str] = None, attributes: Optional[Mapping[str, Any]] = None,
                 region: Any = None, wait: bool = False) -> Requirement:
         """Announces need of `name`, or of a `region` of it as numpy would index it, before or after
-        it is offered; does not wait. What is given of dtype, shape, order and attributes must match. With `wait` it stays open even when every
-        promise that could meet it is closed; else it then fails with `nobody-will-offer`."""
+        it is offered; does not wait. What is given of dtype, shape, order and attributes must
+        match. With `wait` it stays open even when every promise that could meet it is closed; else
+        it then fails with `nobody-will-offer`."""
         handle, declare = self._expect(name, dtype, shape, order, attributes, region)
         try:
             answers = self._session.run(
@@ -2161,6 +2515,77 @@ class Pool:
             self._abandon(handle, found)
             raise
         return self._hand(name, handle, found, *taken)
+
+    def create(self, name: str, *, dtype: Any, shape: Any, order: str = "row",
+               consistency: str = "posix", fill: Any = 0,
+               attributes: Optional[Mapping[str, Any]] = None, container: Optional[str] = None,
+               keep: bool = False, lifetime: float = 0.0,
+               timeout: Optional[float] = None) -> OpenObject:
+        """Creates an object that members write to by regions, until it is sealed. Every element is
+        `fill` at first. `consistency` says when what is written is visible to others: "posix",
+        "commit", "session" or "eventual". It ends with this member, unless `keep`."""
+        if consistency not in _CONSISTENCIES:
+            raise ValueError(f"a consistency is one of {', '.join(_CONSISTENCIES)}, not "
+                             f"{consistency!r}")
+        if container is not None:
+            attributes = {**(attributes or {}), ".container": container}
+        until, (kind, byteorder) = _until(timeout), _dtype(dtype)
+        shape = (shape,) if isinstance(shape, int) else tuple(operator.index(n) for n in shape)
+        space = Space(kind, shape, order, byteorder or sys.byteorder)
+        element, size = _filled(space, fill), math.prod(shape) * space.itemsize
+        handle, slot = self._handle(), (0, 0, 0)
+        declare = [self._declare(handle, name, space, attributes)]
+        opened = {"space": space, "attributes": dict(attributes or {}), "version": 0,
+                  "consistency": _CONSISTENCIES.index(consistency)}
+        sent = False
+
+        def late(index: int, code: int, _: bytes) -> None:
+            if index == len(declare) and code == _OK:
+                self._offers.setdefault(name, []).append(handle)
+            elif index == len(declare) and code == _FAIL and size:
+                self._leases.give(*slot)
+
+        try:
+            if size:
+                taken = self._leases.take(size)
+                if taken is None:
+                    taken, declare = self._lease(size, handle, declare, until), []
+                slot = taken
+                chunk = memoryview(element * (min(size, _COPY_CHUNK) // len(element)))
+                for at in range(0, size, len(chunk)):
+                    self._write(slot[0], slot[1] + at, chunk[:size - at], until)
+            message = _message("CREATE", handle=handle, scope=int(keep),
+                               consistency=opened["consistency"],
+                               lifetime=_ms(lifetime) if keep and lifetime else 0,
+                               payload={"slab": slot[0], "offset": slot[1], "size": size})
+            sent = True
+            answers = self._session.run(declare + [message], until - time.monotonic(), late)
+            late(len(declare), *(answers[-1] or (0, b"")))
+            for answer in answers:
+                _result(answer, "OK")
+        except BaseException:
+            if slot[2] and not sent:
+                self._return(slot)
+            self._dispose(handle)
+            raise
+        return OpenObject(self, name, handle, opened, True, keep)
+
+    def open(self, name: str, timeout: Optional[float] = None, *, dtype: Any = None,
+             shape: Any = None, order: Optional[str] = None,
+             attributes: Optional[Mapping[str, Any]] = None) -> OpenObject:
+        """Takes part in an object that another member has created, or waits until one does. What is
+        given of dtype, shape, order and attributes must match."""
+        handle, declare = self._expect(name, dtype, shape, order, attributes)
+        try:
+            answers = self._session.run(
+                [*declare, _message("OPEN", handle=handle, deadline=_ms(timeout))], timeout)
+            for answer in answers[:-1]:
+                _result(answer, "OK")
+            opened = _result(answers[-1], "OPENED")
+        except BaseException:
+            self._dispose(handle)
+            raise
+        return OpenObject(self, name, handle, opened, False, False)
 
     def signal(self, name: str, attributes: Optional[Mapping[str, Any]] = None,
                keep: bool = False, *, container: Optional[str] = None) -> Offer:
