@@ -48,6 +48,8 @@ export const LIMITS = {
   regionBoxesMax: 256,
   /** Runs of even steps in a region, of all its axes and of its points. */
   regionRunsMax: 65_536,
+  /** Points of one region: they are looked at one by one. */
+  regionPointsMax: 1_048_576,
   /** A region as it is encoded. */
   regionBytesMax: 1 * MiB,
   /** Parts of one version. */
@@ -60,8 +62,12 @@ export const LIMITS = {
   transferRegionsMax: 65_536,
   /** Transfers of open objects that are under way, or wait for a commit. */
   openTransfersMax: 65_536,
+  /** The regions of all those transfers, as they are encoded. */
+  openRegionsBytesMax: 64 * MiB,
   /** Locks of one open object, held and waited for: one that is asked for is compared with all. */
   locksMax: 4_096,
+  /** Runs of the regions of all those locks. */
+  locksRunsMax: 262_144,
   objectsMax: 0x7fff_fff0,
   waitsMax: 4_194_304,
   /** Lifetimes of kept objects that run. */

@@ -1,10 +1,13 @@
 import { LIMITS } from '../core/limits.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
+import { CONSISTENCIES } from '../protocol/index.js';
 import { holders, membersOf } from './holders.js';
 import { addLockEdges, addLockWaits, lockRows } from './lock-waits.js';
 import { levelOf, nameOfMember, readersOf } from './looking.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
+import type { OpenVersion } from './open-state.js';
+import { addOpenings, addOpeningsOf } from './opening-waits.js';
 import { promisesOf, promisesOfName } from './promises.js';
 import { Room, someOf } from './room.js';
 import { HANDLE, HANDLE_STATE, OBJECT, PARTITION, VERSION, VERSION_FLAG, WAIT } from './rows.js';
@@ -27,6 +30,7 @@ export function explainObject(pool: PoolState, object: number): Value {
       room.add(waits, requireRow(pool, object, handle, who));
   });
   const open = pool.open.versions.get(current);
+  addOpeningsOf(pool, object, waits, room);
   if (open !== undefined) addLockWaits(pool, open, waits, room);
   const promises = promiseRows(pool, promisesOf(pool, object), room);
   return {
@@ -45,8 +49,17 @@ export function explainObject(pool: PoolState, object: number): Value {
     promises,
     readers: someOf(readersOf(pool, object)),
     withdrawn: withdrawnVersions(pool, object),
-    ...(open === undefined ? {} : { locks: lockRows(pool, open, room) }),
+    ...(open === undefined ? {} : openFields(pool, open, room)),
   };
+}
+
+function openFields(
+  pool: PoolState,
+  open: OpenVersion,
+  room: Room,
+): { readonly [key: string]: Value } {
+  const consistency = CONSISTENCIES[open.consistency] ?? 'posix';
+  return { consistency, locks: lockRows(pool, open, room), writes: open.writes };
 }
 
 function promiseRows(pool: PoolState, found: readonly PromiseRow[], room: Room): Value[] {
@@ -103,7 +116,9 @@ function requireRow(pool: PoolState, object: number, handle: number, who: Awaite
       : `${what} not offered; ${awaitedText(who, member)}`,
     endsWith: bound
       ? `a demand or retract of ${member}`
-      : 'an offer, a closed promise, its deadline',
+      : who.createdBy === ''
+        ? 'an offer, a closed promise, its deadline'
+        : 'a seal, the end of the open version, its deadline',
   };
 }
 
@@ -123,6 +138,7 @@ export function explainWaits(pool: PoolState): Value {
       }
     });
   }
+  addOpenings(pool, waits, room);
   for (const open of pool.open.versions.values()) addLockWaits(pool, open, waits, room);
   for (const each of pool.leaseWaits.slice(0, LIMITS.explainRowsMax)) {
     const row = {

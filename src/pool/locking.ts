@@ -1,6 +1,8 @@
 import { refuse } from '../core/assert.js';
 import type { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
+import type { Region } from '../core/regions/region.js';
+import { regionText } from '../core/regions/region-text.js';
 import type { Value } from '../core/value.js';
 import { LOCK_MODE, type Lock, type Unlock } from '../protocol/index.js';
 import { emitFail, emitOk, failure, flushOk } from './emit.js';
@@ -40,11 +42,7 @@ export function lock(pool: PoolState, session: Session, request: number, message
     const why = 'this member has locked some of the region already, or waits for it';
     refuse('lock-conflict', `Cannot lock "${name}": ${why}`, { name });
   }
-  if (found.locks.size >= LIMITS.locksMax) {
-    refuse('wait-limit', `Cannot lock "${name}": it has too many locks`, {
-      limit: LIMITS.locksMax,
-    });
-  }
+  checkRoom(found, region, name);
   const conflicts = found.locks.conflictsOf(asked);
   if (conflicts.length === 0) {
     found.locks.add({ ...asked, since: pool.now, wait: 0 });
@@ -59,6 +57,18 @@ export function lock(pool: PoolState, session: Session, request: number, message
   const wait = beginWait(pool, session, request, WAIT_KIND.lock, handle, message.deadline);
   found.locks.add({ ...asked, since: pool.now, wait });
   pool.open.locks++;
+}
+
+/** Each lock that is asked for is compared with all that are there: those are bounded. */
+function checkRoom({ locks }: OpenVersion, region: Region, name: string): void {
+  if (locks.size >= LIMITS.locksMax) {
+    const limit = LIMITS.locksMax;
+    refuse('wait-limit', `Cannot lock "${name}": it has too many locks`, { limit });
+  }
+  if (locks.size > 0 && locks.runs + region.runs > LIMITS.locksRunsMax) {
+    const limit = LIMITS.locksRunsMax;
+    refuse('wait-limit', `Cannot lock "${name}": its locks have too many runs`, { limit });
+  }
 }
 
 /** UNLOCK: also of a lock that waits, whose request is then cancelled. */
@@ -91,11 +101,11 @@ function take(
     const why = failure('cancelled', `Cannot lock "${name}": the request was taken back`, { name });
     emitFail(pool, session, request, error ?? why);
   }
-  grant(pool, found);
+  grant(pool, found, gone);
 }
 
-function grant(pool: PoolState, found: OpenVersion): void {
-  for (const each of found.locks.grantable()) {
+function grant(pool: PoolState, found: OpenVersion, gone: readonly RegionLock[]): void {
+  for (const each of found.locks.grantable(gone)) {
     const { request, session } = endLockWait(pool, each);
     each.since = pool.now;
     if (session === undefined) continue;
@@ -182,6 +192,7 @@ export function lockRow(pool: PoolState, each: RegionLock): { readonly [key: str
   return {
     member: nameOfMember(pool, each.member),
     mode: each.mode === LOCK_MODE.write ? 'write' : 'read',
+    region: regionText(each.region),
     elements: each.region.count,
     held: each.wait === 0,
     sinceMs: pool.now - each.since,

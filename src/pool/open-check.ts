@@ -31,8 +31,10 @@ export function checkOpen(pool: PoolState, blocks: Set<number>): OpenSums {
   }
   const moving = new Map<number, number>();
   const writes = new Map<number, number>();
+  let regionBytes = 0;
   for (const each of open.moving.values()) {
     moving.set(each.version, (moving.get(each.version) ?? 0) + 1);
+    regionBytes += each.regions.length;
     if (each.isWrite && !each.isHeld) {
       writes.set(each.version, (writes.get(each.version) ?? 0) + 1);
     }
@@ -55,10 +57,13 @@ export function checkOpen(pool: PoolState, blocks: Set<number>): OpenSums {
     assert(count === (moving.get(version) ?? 0), 'transfers of a version are counted');
     assert(!isOpen(version) || open.versions.has(version), 'a version that is open is known');
   }
+  assert(regionBytes === open.regionBytes, 'regions of transfers are counted');
   let locks = 0;
   for (const found of open.versions.values()) {
     assert(found.writes === (writes.get(found.version) ?? 0), 'writes under way are counted');
     locks += found.locks.size;
+    const runs = found.locks.values().reduce((sum, { region }) => sum + region.runs, 0);
+    assert(runs === found.locks.runs, 'runs of locks are counted');
     sums.waits.push(...checkLocks(pool, found));
   }
   assert(locks === open.locks, 'locks are counted');

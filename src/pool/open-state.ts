@@ -1,3 +1,4 @@
+import { assert } from '../core/assert.js';
 import { RegionLocks } from './region-locks.js';
 
 /** Who waits for transfers to be done, and how many of them are not. */
@@ -57,6 +58,18 @@ export class OpenState {
   readonly moving = new Map<number, Moving>();
   /** Of the next transfer. */
   next = 1;
+  /** Bytes of the regions of all that moves. */
+  regionBytes = 0;
   /** Locks of all versions, held and waited for. */
   locks = 0;
+
+  add(moving: Moving): void {
+    this.moving.set(moving.id, moving);
+    this.regionBytes += moving.regions.length;
+  }
+
+  remove(moving: Moving): void {
+    assert(this.moving.delete(moving.id), 'what moves is known');
+    this.regionBytes -= moving.regions.length;
+  }
 }

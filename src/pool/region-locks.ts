@@ -27,9 +27,15 @@ export interface RegionLock {
  */
 export class RegionLocks {
   #locks: RegionLock[] = [];
+  /** Of their regions: what a lock that is asked for is compared with. */
+  #runs = 0;
 
   get size(): number {
     return this.#locks.length;
+  }
+
+  get runs(): number {
+    return this.#runs;
   }
 
   /** In the order in which they were asked for. */
@@ -61,19 +67,24 @@ export class RegionLocks {
 
   add(lock: RegionLock): void {
     this.#locks.push(lock);
+    this.#runs += lock.region.runs;
   }
 
   /** Takes out those that pass, and returns them. */
   remove(passes: (lock: RegionLock) => boolean): RegionLock[] {
     const removed = this.#locks.filter(passes);
     if (removed.length > 0) this.#locks = this.#locks.filter((lock) => !passes(lock));
+    for (const { region } of removed) this.#runs -= region.runs;
     return removed;
   }
 
-  /** Those that wait, and for none any more, in the order in which they were asked for. */
-  grantable(): RegionLock[] {
+  /**
+   * Those that waited for some that are gone, and wait for none any more, in the order in which
+   * they were asked for.
+   */
+  grantable(gone: readonly RegionLock[]): RegionLock[] {
     return this.#locks.filter((lock, at) => {
-      if (lock.wait === 0) return false;
+      if (lock.wait === 0 || !gone.some((each) => conflict(each, lock))) return false;
       for (let before = 0; before < at; before++) {
         if (conflict(this.#locks[before] as RegionLock, lock)) return false;
       }

@@ -129,7 +129,7 @@ function restoreMoving(pool: PoolState, r: StateReader, groups: readonly Awaitin
   checkSaved(!pool.open.moving.has(fields.id), 'a transfer is there once');
   skipSpace(new Reader(fields.as));
   if (awaiting !== null) awaiting.left++;
-  pool.open.moving.set(fields.id, { ...fields, awaiting });
+  pool.open.add({ ...fields, awaiting });
   const found = pool.open.versions.get(fields.version);
   if (found !== undefined && fields.isWrite && !fields.isHeld) found.writes++;
 }

@@ -106,10 +106,10 @@ export function commit(pool: PoolState, session: Session, request: number, messa
     each.awaiting = awaiting;
     awaiting.left++;
   }
-  // Of who has created it the handle is the offer, and stays.
-  if (closes && handleState(pool, handle) === HANDLE_STATE.opened) {
+  if (closes) {
     leaveOpen(pool, handle, true);
-    dropHandle(pool, handle);
+    // Of who has created it the handle is the offer, and stays.
+    if (handleState(pool, handle) !== HANDLE_STATE.offered) dropHandle(pool, handle);
   }
   if (awaiting.left === 0) emitOk(pool, session, request, pool.options.slabDurability);
 }
@@ -119,7 +119,7 @@ export function transferred(pool: PoolState, id: number): void {
   const moving = pool.open.moving.get(id);
   // It went with its version when a manager took over.
   if (moving === undefined) return;
-  pool.open.moving.delete(id);
+  pool.open.remove(moving);
   const session = pool.sessions.get(moving.session);
   if (moving.isWrite || session === undefined) freePayload(pool, moving);
   else pool.extents.give(moving.block, BLOCK_LEASE, session.id);
@@ -183,7 +183,7 @@ export function dropHeld(
   for (const each of [...pool.open.moving.values()]) {
     if (!each.isHeld || each.version !== found.version) continue;
     if (member !== null && each.member !== member) continue;
-    pool.open.moving.delete(each.id);
+    pool.open.remove(each);
     freePayload(pool, each);
     pool.versions.add(each.version, VERSION.moving, -1);
   }
@@ -203,7 +203,7 @@ function hasOther(pool: PoolState, version: number, member: number, handle: numb
 export function loseMoving(pool: PoolState, version: number, error: AttaccaError): void {
   for (const each of [...pool.open.moving.values()]) {
     if (each.version !== version) continue;
-    pool.open.moving.delete(each.id);
+    pool.open.remove(each);
     freePayload(pool, each);
     pool.versions.add(version, VERSION.moving, -1);
     for (const asked of each.awaiting === null ? [each] : [each, each.awaiting]) {
@@ -255,6 +255,11 @@ function check(
   if (pool.open.moving.size >= LIMITS.openTransfersMax) {
     refuse('wait-limit', `Cannot ${what}: the pool has too many transfers under way`, {
       limit: LIMITS.openTransfersMax,
+    });
+  }
+  if (pool.open.regionBytes + end - start > LIMITS.openRegionsBytesMax) {
+    refuse('wait-limit', `Cannot ${what}: the pool has too many regions under way`, {
+      limit: LIMITS.openRegionsBytesMax,
     });
   }
   if (message.source === SOURCE.slice && pool.slabsAdopted.has(message.slab)) {
@@ -327,7 +332,7 @@ function keep(
     awaiting: null,
     ...{ as, regions, count, size, isWrite, isHeld },
   };
-  pool.open.moving.set(moving.id, moving);
+  pool.open.add(moving);
   pool.versions.add(found.version, VERSION.moving, 1);
   return moving;
 }

@@ -1,10 +1,11 @@
 import type { AttaccaError } from '../core/errors.js';
 import type { Value } from '../core/value.js';
 import { failure } from './emit.js';
+import { nameOfMember } from './looking.js';
 import { mayProvide, objectName } from './objects.js';
 import { promisesOf } from './promises.js';
 import { inWords, someOf } from './room.js';
-import { HANDLE, OBJECT, WAIT } from './rows.js';
+import { HANDLE, OBJECT, VERSION, VERSION_FLAG, WAIT } from './rows.js';
 import type { PoolState } from './state.js';
 import { missingFor } from './wanted.js';
 
@@ -15,6 +16,8 @@ export interface Awaited {
   readonly graceOf: string[];
   /** The member that declared the object last, not to require it, and what became of it. */
   readonly declaredBy: string;
+  /** Of an object that is open: who has created it. */
+  readonly createdBy: string;
   readonly declarerGone: 'left' | 'crashed' | '';
 }
 
@@ -29,8 +32,18 @@ export function awaited(pool: PoolState, object: number): Awaited {
     closedBy: by('closed'),
     graceOf: by('grace'),
     declaredBy: pool.members.get(declarer)?.name ?? gone?.name ?? '',
+    createdBy: creatorOf(pool, object),
     declarerGone: gone?.how ?? '',
   };
+}
+
+function creatorOf(pool: PoolState, object: number): string {
+  const { objects, versions } = pool;
+  const version = objects.get(object, OBJECT.current);
+  if (version === 0) return '';
+  const isOpen = (versions.get(version, VERSION.flags) & VERSION_FLAG.open) !== 0;
+  if (!isOpen) return '';
+  return nameOfMember(pool, versions.get(version, VERSION.providerMember));
 }
 
 /** The last declared handle that is there, and not a consumer's; else the last one that was. */
@@ -43,6 +56,7 @@ function declarerOf(pool: PoolState, object: number): number {
 
 /** In words: what the wait for the object's next version waits for. */
 export function awaitedText(who: Awaited, consumer: string): string {
+  if (who.createdBy !== '') return `${who.createdBy} created it, and nobody has sealed it`;
   if (who.promisedBy.length > 0) return `${inWords(who.promisedBy)} promised it`;
   if (who.graceOf.length > 0) return `${inWords(who.graceOf)} promised it and crashed`;
   if (who.closedBy.length > 0) return `${inWords(who.closedBy)} promised it and closed the promise`;

@@ -29,6 +29,8 @@ test('an object is created, opened, written to by regions, read, and sealed', ()
   assert.equal(one.sees(), 'abc---yz');
   const wanted = pool.member('reader').declare('field');
   const call = wanted.demand().waits();
+  const { waits } = one.member.explain('field').value() as { waits: { because: string }[] };
+  assert.match(waits[0]?.because ?? '', /; a created it, and nobody has sealed it$/u);
   one.handle.seal().ok();
   assert.equal(call.text(), 'abc---yz');
   assert.equal(two.member.stat('field').value()['state'], 'offered');
@@ -44,6 +46,12 @@ test('who opens waits until it is created, and hears why it is not', () => {
   const otherwise = Taking.open(b, 'field', 0, { dtype: 'float32' });
   waits.made.waits();
   late.handle.dispose().fails('wrong-state');
+  for (const { waits: told } of [b.explain('field').value(), b.explainWaits().value()] as {
+    waits: { what: string; because: string }[];
+  }[]) {
+    assert.equal(told[0]?.what, 'open');
+    assert.match(told[0]?.because ?? '', /^it is not created; nobody has promised it/u);
+  }
   const one = Taking.create(pool.member('a'), 'field', '--------');
   one.made.ok();
   waits.made.opened();

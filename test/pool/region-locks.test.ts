@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LIMITS } from '../../src/core/limits.js';
 import type { RegionSelection } from '../../src/core/regions/selection.js';
 import type { Value } from '../../src/core/value.js';
 import { fc } from '../fast-check.js';
 import { Harness } from './harness.js';
 import { Taking } from './taking.js';
 
-function members(count: number): { pool: Harness; all: Taking[] } {
-  const pool = new Harness();
+function members(count: number, checked = true): { pool: Harness; all: Taking[] } {
+  const pool = new Harness({ checked });
   const first = Taking.create(pool.member('m[0]'), 'field', '--------');
   const others = Array.from({ length: count - 1 }, (_, index) =>
     Taking.open(pool.member(`m[${index + 1}]`), 'field'),
@@ -107,6 +108,59 @@ test('locks end with who holds them, in the same step', () => {
   }
 });
 
+test('who has created an object and closes it holds no lock of it any more', () => {
+  const { all } = members(2);
+  const [a, b] = [of(all, 0), of(all, 1)];
+  a.lock('write', [[0, 4]]).call.ok();
+  const waiting = b.lock('write', [[3, 5]]);
+  a.commit(true).ok();
+  waiting.call.ok();
+  a.write([[0, 1]], 'x').ok();
+});
+
+test('locks are bounded, by their number and by what it costs to compare them', () => {
+  const { all } = members(2, false);
+  const [a, b] = [of(all, 0), of(all, 1)];
+  const held = a.lock('read', [null]);
+  held.call.ok();
+  for (let more = 1; more < LIMITS.locksMax; more++) a.lock('read', [[0, 4]]).call.ok();
+  const { fields } = b.lock('read', [[0, 1]]).call.fails('wait-limit');
+  assert.equal(fields['limit'], LIMITS.locksMax);
+  held.unlock().ok();
+  b.lock('read', [[0, 1]]).call.ok();
+});
+
+test('locks of very many points are bounded by those', () => {
+  const pool = new Harness({ checked: false });
+  const shape = [LIMITS.locksRunsMax + 1];
+  const space = { dtype: 'uint8', shape } as const;
+  const bytes = '-'.repeat(LIMITS.locksRunsMax + 1);
+  const a = Taking.create(pool.member('a'), 'field', bytes, { space });
+  const points = Array.from({ length: 60_000 }, (_, at) => [4 * at]);
+  for (let most = 0; most < 4; most++) a.lock('read', { points }, { shape }).call.ok();
+  a.lock('read', { points }, { shape }).call.fails('wait-limit');
+  a.lock('read', [[0, 9]], { shape }).call.ok();
+});
+
+test('however many wait, each is granted when what it waits for is given back', () => {
+  const pool = new Harness({ checked: false });
+  const shape = [LIMITS.locksMax];
+  const [a, b] = ['a', 'b'].map((name) => pool.member(name));
+  assert.ok(a !== undefined && b !== undefined);
+  const bytes = '-'.repeat(LIMITS.locksMax);
+  const space = { dtype: 'uint8', shape } as const;
+  const holds = Taking.create(a, 'field', bytes, { space });
+  const waits = Taking.open(b, 'field');
+  const half = LIMITS.locksMax / 8;
+  const all = Array.from({ length: half }, (_, at) => holds.lock('write', [at], { shape }));
+  const later = all.map((_, at) => waits.lock('write', [at], { shape }));
+  for (const [at, each] of all.entries()) {
+    later[at]?.call.waits();
+    each.unlock().ok();
+    later[at]?.call.ok();
+  }
+});
+
 test('what is locked by others is not sealed', () => {
   const { all } = members(2);
   const [a, b] = [of(all, 0), of(all, 1)];
@@ -126,7 +180,8 @@ test('who holds what, and who waits for whom, is told; rings of locks are found'
   a.lock('read', [[4, 5]]).call.waits();
   b.lock('read', [[0, 1]]).call.waits();
   const { locks, waits } = a.member.explain('field').value() as { [key: string]: Value[] };
-  assert.equal(locks?.length, 4);
+  const regions = (locks as { [key: string]: Value }[]).map((each) => each['region']);
+  assert.deepEqual(regions, ['0:4', '4:8', '4', '0']);
   const [first] = waits as { [key: string]: Value }[];
   assert.deepEqual([first?.['member'], first?.['waitsFor']], ['m[0]', ['m[1]']]);
   const { rings } = a.member.explainRings().value() as { rings: { member: string }[][] };

@@ -110,11 +110,11 @@ export class Taking {
   lock(
     mode: keyof typeof LOCK_MODE,
     selection: RegionSelection,
-    { block = true, deadline = 0 } = {},
+    { block = true, deadline = 0, shape = SPACE.shape as readonly number[] } = {},
   ): { readonly call: Call; unlock(): Call } {
     const number = this.#locks++;
     const { number: handle } = this.handle;
-    const region = selectRegion(SPACE.shape, selection);
+    const region = selectRegion(shape, selection);
     const { client } = this.member;
     const asked = { handle, lock: number, mode: LOCK_MODE[mode], block, deadline, region };
     return {

@@ -6,13 +6,21 @@ import { listOf, mapOf, numberOf, printable, quoted, textOf } from '../format.js
 
 const memberOf = (row: ValueMap): string => printable(textOf(row['member']));
 
+/** By what waits: with the object behind it, and alone. */
+const WAITS: { readonly [what: string]: readonly [string, string] } = {
+  demand: ['waits for', 'waits'],
+  require: ['requires', 'requires it'],
+  open: ['waits to open', 'waits to open it'],
+  lock: ['waits to lock a region of', 'waits to lock a region'],
+};
+
 /** `plot[0] demands "x", 12 s by now, 9 m 48 s left: ...`. */
 function waitLines(row: ValueMap, withObject: boolean): string[] {
   const object = withObject ? ` ${quoted(textOf(row['object']))}` : '';
   const since = row['sinceMs'];
   const deadline = row['deadlineMs'];
-  const verb = row['what'] === 'demand' ? 'waits for' : 'requires';
-  const what = withObject ? `${verb}${object}` : row['what'] === 'demand' ? 'waits' : 'requires it';
+  const [verb, alone] = WAITS[textOf(row['what'])] ?? WAITS['demand'] ?? [];
+  const what = withObject ? `${verb}${object}` : alone;
   const waited = typeof since === 'number' ? ` for ${formatDuration(since)}` : '';
   const left =
     typeof deadline === 'number'
@@ -41,11 +49,17 @@ export function objectText(answer: ValueMap, name: string): string {
     const bytes = formatBytes(numberOf(offered['bytes']));
     const version = numberOf(offered['version']);
     const by = printable(textOf(offered['by']));
-    lines.push(`${quoted(name)} is offered: version ${version}, ${bytes}, by ${by}${scope}.`);
+    const consistency = textOf(answer['consistency']);
+    const how = consistency === '' ? 'offered' : 'open';
+    const more = consistency === '' ? '' : `, ${consistency}`;
+    lines.push(`${quoted(name)} is ${how}: version ${version}, ${bytes}${more}, by ${by}${scope}.`);
   }
   const waits = listOf(answer['waits']).map(mapOf);
   if (waits.length === 0) lines.push('Nobody waits for it.');
   for (const row of waits) lines.push(...indent(waitLines(row, false)));
+  const locks = listOf(answer['locks']).map(mapOf);
+  if (locks.length > 0) lines.push('Locked, in the order in which it was asked for:');
+  for (const row of locks) lines.push(`  ${lockText(row)}`);
   const promises = listOf(answer['promises']).map(mapOf);
   if (promises.length > 0) lines.push('Promised:');
   for (const row of promises) lines.push(`  ${promiseText(row)}`);
@@ -53,6 +67,15 @@ export function objectText(answer: ValueMap, name: string): string {
   if (readers.length > 0) lines.push(`Read by ${readers.join(', ')}.`);
   for (const row of listOf(answer['withdrawn']).map(mapOf)) lines.push(withdrawnText(row));
   return lines.join('\n');
+}
+
+/** `model[0] writes 0:8,: for 2 s by now`. */
+function lockText(row: ValueMap): string {
+  const isWrite = textOf(row['mode']) === 'write';
+  const verb = isWrite ? 'writes' : 'reads';
+  const what = row['held'] === true ? verb : `waits to ${isWrite ? 'write' : 'read'}`;
+  const since = formatDuration(numberOf(row['sinceMs']));
+  return `${memberOf(row)} ${what} ${printable(textOf(row['region']))} for ${since} by now`;
 }
 
 function promiseText(row: ValueMap): string {

@@ -29,6 +29,8 @@ export function statText(stat: ValueMap, bold: Style['bold']): string {
     const endian = stat['byteOrder'] === 'big' ? ', big-endian' : '';
     add('space', `${formatValue(stat['dtype'])}, ${formatShape(stat['shape'])}${order}${endian}`);
     const scope = stat['scope'] === 'pool' ? 'kept by the pool' : 'until its provider leaves';
+    add('consistency', formatValue(stat['consistency']));
+    add('locks', formatValue(stat['locks']));
     add('provider', `${formatValue(stat['provider'])} (${scope})`);
     add('bytes in', formatValue(stat['level']));
   }

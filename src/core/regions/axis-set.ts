@@ -163,6 +163,12 @@ export class AxisSet {
 
   /** Whether they have an index in common. */
   meets(other: AxisSet): boolean {
+    const [one] = this.runs;
+    const [two] = other.runs;
+    if (one === undefined || two === undefined) return false;
+    if (this.first > other.last || other.first > this.last) return false;
+    const areRanges = this.runs.length === 1 && other.runs.length === 1;
+    if (areRanges && one.step === 1 && two.step === 1) return true;
     return !this.intersect(other).isEmpty;
   }
 

@@ -56,6 +56,10 @@ export class Region {
   /** Of places in row-major order. `bad-region` beyond the shape. */
   static points(shape: readonly (number | null)[], places: AxisSet): Region {
     if (shape.length === 0) refuse('bad-region', 'Cannot use the region: a scalar has no points');
+    if (places.count > LIMITS.regionPointsMax) {
+      const why = `it has more than ${LIMITS.regionPointsMax} points`;
+      refuse('bad-region', `Cannot use the region: ${why}`);
+    }
     checkBounds(places, sizeOf(shape), 'place');
     return new Region(shape, [], places);
   }
@@ -97,7 +101,16 @@ export class Region {
   }
 
   meets(other: Region): boolean {
-    return this.countCommon(other) > 0;
+    for (const box of this.boxes) {
+      for (const each of other.boxes) {
+        if (box.every((axis, at) => axis.meets(each[at] as AxisSet))) return true;
+      }
+    }
+    return (
+      this.points.meets(other.points) ||
+      this.boxes.some((box) => !pointsIn(other, box).isEmpty) ||
+      other.boxes.some((box) => !pointsIn(this, box).isEmpty)
+    );
   }
 
   /** Whether it has every element of another one. */
@@ -149,10 +162,10 @@ export class Region {
     return new Region(this.shape, boxes, this.points.union(other.points));
   }
 
-  /** Runs of all its sets: what it costs to compare it. */
+  /** Runs of its boxes, and its points, which are looked at one by one: what comparing it costs. */
   get runs(): number {
     const ofBox = (box: Box): number => box.reduce((sum, { runs }) => sum + runs.length, 0);
-    return this.boxes.reduce((sum, box) => sum + ofBox(box), this.points.runs.length);
+    return this.boxes.reduce((sum, box) => sum + ofBox(box), this.points.count);
   }
 
   /** Elements of each box, and of the points at last: how its bytes are cut. */
