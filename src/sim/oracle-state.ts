@@ -107,7 +107,7 @@ export interface MVersion {
   isClosing: boolean;
   /** Null: it is offered, and does not change. */
   open: MOpen | null;
-  /** Transfers of it, in the order in which the agent does them; those that are held as they came. */
+  /** Its transfers, in the order in which the agent does them; those that are held as they came. */
   moving: MMoving[];
   /** Whether a handle expects something else. */
   mismatches(handle: MHandle): boolean;
