@@ -41,7 +41,7 @@ export class OpenOracle {
   begin(version: MVersion, consistency: number, mark: number): void {
     version.open = {
       consistency: CONSISTENCIES[consistency] ?? 'posix',
-      cells: Array.from({ length: version.length / CELL }, () => mark),
+      cells: Array.from({ length: LENGTH / CELL }, () => mark),
       locks: [],
       sealing: null,
     };
@@ -103,8 +103,9 @@ export class OpenOracle {
   ): Expected | null {
     const { version, open } = this.#open(handle);
     const { cells, payload } = of;
-    this.#check(open, cells);
+    this.#check(version, cells);
     if (cells.length === 0) return OK;
+    if (version.dtype !== 'uint8') throw new Refusal('size-mismatch');
     const { session } = handle.member;
     if (payload.kind === 'slice' && !this.#port.book.offered(session, payload.range)) {
       throw new Refusal('bad-lease');
@@ -125,8 +126,9 @@ export class OpenOracle {
   ): Expected | null {
     const { version, open } = this.#open(handle);
     const { cells, range, seen } = of;
-    this.#check(open, cells);
+    this.#check(version, cells);
     if (cells.length === 0) return OK;
+    if (version.dtype !== 'uint8') throw new Refusal('size-mismatch');
     if (!this.#port.book.offered(handle.member.session, range)) throw new Refusal('bad-lease');
     const moving = this.#keep(handle, version, {
       ...{ cells, range, mark: 0, isWrite: false, isHeld: false },
@@ -144,8 +146,9 @@ export class OpenOracle {
     return null;
   }
 
-  #check(open: MOpen, cells: readonly number[]): void {
-    if (cells.some((cell) => cell >= open.cells.length)) throw new Refusal('bad-region');
+  /** A cell has as many elements as it has bytes: those of more bytes do not fit. */
+  #check({ length }: MVersion, cells: readonly number[]): void {
+    if (cells.some((cell) => (cell + 1) * CELL > length)) throw new Refusal('bad-region');
   }
 
   #keep(
@@ -194,9 +197,10 @@ export class OpenOracle {
       each.awaiting = awaiting;
       awaiting.left++;
     }
-    if (closes && handle.state === 'opened') {
+    if (closes) {
       this.leave(handle, true);
-      drop();
+      // Of who has created it the handle is the offer, and stays.
+      if (handle.state !== 'offered') drop();
     }
     return awaiting.left === 0 ? OK : null;
   }
@@ -329,8 +333,8 @@ export class OpenOracle {
     of: { readonly number: number; readonly isWrite: boolean; readonly cells: readonly number[] },
     block: boolean,
   ): Expected | null {
-    const { open } = this.#open(handle);
-    this.#check(open, of.cells);
+    const { version, open } = this.#open(handle);
+    this.#check(version, of.cells);
     const isNumber = (lock: MLock): boolean => lock.handle === handle && lock.number === of.number;
     if (open.locks.some(isNumber)) throw new Refusal('bad-argument');
     const lock: MLock = { ...of, handle, request, isHeld: true };
@@ -408,6 +412,8 @@ export class OpenOracle {
 
 /** Bytes of a cell: what is written and read is whole ones. */
 export const CELL = 64;
+/** Bytes of an open object. */
+export const LENGTH = 6 * CELL;
 
 function overlaps(one: MLock, other: MLock): boolean {
   if (!one.isWrite && !other.isWrite) return false;

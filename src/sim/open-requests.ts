@@ -4,15 +4,14 @@ import * as protocol from '../protocol/index.js';
 import type { Asking, Client } from './asking.js';
 import { contentOf, declare, describe } from './handle-requests.js';
 import type { Handle } from './holdings.js';
-import { CELL } from './open-oracle.js';
+import { CELL, LENGTH } from './open-oracle.js';
 import type { Payload } from './oracle-state.js';
 import { must } from './violation.js';
 
 const { CONSISTENCIES, LOCK_MODE, MESSAGE, SCOPE } = protocol;
 
 /** Cells of an open object. */
-const CELLS = 6;
-const LENGTH = CELLS * CELL;
+const CELLS = LENGTH / CELL;
 /** Most are of nobody else; of one, others offer, demand and delete as well. */
 export const OPEN_NAMES: readonly string[] = ['o/1', 'o/2', 'o/1', 'x'];
 /** Locks of one client have few numbers: some are in use. */
