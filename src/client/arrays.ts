@@ -1,5 +1,5 @@
 import { AttaccaError } from '../core/errors.js';
-import { type Dtype, itemSizeOf, type Space } from '../core/space.js';
+import { type Dtype, isNumeric, itemSizeOf, type NumericDtype, type Space } from '../core/space.js';
 
 /**
  * The typed array of each dtype. bool is a byte of 0 or 1; float16 is its raw bits, the same on
@@ -20,6 +20,10 @@ export interface ArrayTypes {
   float64: Float64Array<ArrayBuffer>;
   complex64: Float32Array<ArrayBuffer>;
   complex128: Float64Array<ArrayBuffer>;
+  /** The bytes of texts of a fixed size. */
+  [text: `string[${number}]`]: Uint8Array<ArrayBuffer>;
+  /** The bytes of structs. */
+  [struct: `{${string}}`]: Uint8Array<ArrayBuffer>;
 }
 
 export type ArrayOf<D extends Dtype> = ArrayTypes[D];
@@ -67,7 +71,7 @@ export interface ReadonlyArrayView<A extends AnyArray> {
 
 type Constructor = new (buffer: ArrayBuffer, byteOffset: number, length: number) => AnyArray;
 
-const CONSTRUCTORS: Readonly<Record<Dtype, Constructor>> = {
+const CONSTRUCTORS: Readonly<Record<NumericDtype, Constructor>> = {
   bool: Uint8Array,
   int8: Int8Array,
   uint8: Uint8Array,
@@ -84,9 +88,14 @@ const CONSTRUCTORS: Readonly<Record<Dtype, Constructor>> = {
   complex128: Float64Array,
 };
 
+/** Strings and structs are handed over as bytes. */
+function constructorOf(dtype: Dtype): Constructor {
+  return isNumeric(dtype) ? CONSTRUCTORS[dtype] : Uint8Array;
+}
+
 /** Whether a typed array is one over elements of a dtype. */
 export function isArrayOf(dtype: Dtype, data: ArrayBufferView): boolean {
-  return data.constructor === CONSTRUCTORS[dtype];
+  return data.constructor === constructorOf(dtype);
 }
 
 /** Bytes whose memory is no SharedArrayBuffer. */
@@ -94,6 +103,7 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Bytes of one element of the typed array: half of the item for complex numbers. */
 function elementSize(dtype: Dtype): number {
+  if (!isNumeric(dtype)) return 1;
   const itemSize = itemSizeOf(dtype);
   return dtype === 'complex64' || dtype === 'complex128' ? itemSize / 2 : itemSize;
 }
@@ -116,7 +126,7 @@ export function arrayOver(name: string, space: Space, bytes: Bytes): AnyArray {
     );
   }
   const length = bytes.length / elementSize(space.dtype);
-  return new CONSTRUCTORS[space.dtype](bytes.buffer, bytes.byteOffset, length);
+  return new (constructorOf(space.dtype))(bytes.buffer, bytes.byteOffset, length);
 }
 
 const DTYPE_OF_ARRAY: ReadonlyMap<unknown, Dtype> = new Map<unknown, Dtype>([

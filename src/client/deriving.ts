@@ -1,5 +1,5 @@
 import { AttaccaError } from '../core/errors.js';
-import { isLossless } from '../core/regions/convert.js';
+import { isLossless } from '../core/regions/cast.js';
 import { type Dtype, itemSizeOf, spaceBytes } from '../core/space.js';
 import { parseExpression } from '../transforms/expression/parser.js';
 import { typeOf } from '../transforms/expression/syntax.js';

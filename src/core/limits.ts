@@ -44,6 +44,17 @@ export const LIMITS = {
   attributeBytesMax: 64 * KiB,
   valueDepthMax: 8,
   dimensionsMax: 16,
+  /** Bytes of one element: of a string, or of a struct with its padding. */
+  itemBytesMax: 64 * KiB,
+  /** Fields of one struct, and structs within one another. */
+  fieldsMax: 255,
+  dtypeDepthMax: 4,
+  fieldNameBytesMax: 255,
+  /** A dtype as it is encoded, and its text. */
+  dtypeBytesMax: 8 * KiB,
+  dtypeTextMax: 32 * KiB,
+  /** Dtypes whose texts a process need not read again. */
+  dtypesParsedMax: 256,
   /** Boxes of which a region is made. */
   regionBoxesMax: 256,
   /** Runs of even steps in a region, of all its axes and of its points. */
@@ -153,9 +164,17 @@ export const ENDLESS = 0xffff_ffff;
 
 assert(LIMITS.inlineBytesMax * 4 <= LIMITS.frameBytesMax, 'a frame holds several inline payloads');
 assert(
-  LIMITS.attributeBytesMax + LIMITS.nameBytesMax + 1_024 <= LIMITS.frameBytesMax,
+  LIMITS.attributeBytesMax + LIMITS.nameBytesMax + LIMITS.dtypeBytesMax + 1_024 <=
+    LIMITS.frameBytesMax,
   'the largest declare fits a frame',
 );
+assert(
+  // A field takes 6 bytes and its name; as a text 22 characters, and its name in quotes.
+  4 * LIMITS.dtypeBytesMax <= LIMITS.dtypeTextMax,
+  'what can be encoded has a text that can be read',
+);
+assert(LIMITS.fieldsMax < 256 && LIMITS.fieldNameBytesMax < 256, 'both are told in a byte');
+assert(LIMITS.dtypeBytesMax < 0x1_0000, 'the size of a description is told in two bytes');
 assert(LIMITS.regexSizeMax <= 0x1_0000, 'states of an automaton are kept in 16 bits');
 assert(LIMITS.schemaKeysMax <= LIMITS.attributesMax, 'an object can have each key of a schema');
 assert(LIMITS.slabBytesMax < 2 ** 32, 'a Node 20 view ends at 4 GiB');

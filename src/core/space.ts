@@ -1,26 +1,34 @@
 import { AssertionFailed, refuse } from './assert.js';
-import type { Reader, Writer } from './bytes.js';
+import { Reader, type Writer } from './bytes.js';
+import {
+  badSpace,
+  DTYPE_CODES,
+  DTYPES,
+  type Dtype,
+  isNumeric,
+  NUMERIC_DTYPES,
+  textOf,
+} from './dtype.js';
+import {
+  codeOfForm,
+  descriptionSize,
+  itemSizeAt,
+  readDescription,
+  writeDescription,
+} from './dtype-codec.js';
+import { formOf, itemSizeOf } from './dtype-text.js';
 import { LIMITS } from './limits.js';
 
-/** Types of elements: code on the wire and size of one element in bytes. */
-export const DTYPES = {
-  bool: { code: 1, itemSize: 1 },
-  int8: { code: 2, itemSize: 1 },
-  uint8: { code: 3, itemSize: 1 },
-  int16: { code: 4, itemSize: 2 },
-  uint16: { code: 5, itemSize: 2 },
-  int32: { code: 6, itemSize: 4 },
-  uint32: { code: 7, itemSize: 4 },
-  int64: { code: 8, itemSize: 8 },
-  uint64: { code: 9, itemSize: 8 },
-  float16: { code: 10, itemSize: 2 },
-  float32: { code: 11, itemSize: 4 },
-  float64: { code: 12, itemSize: 8 },
-  complex64: { code: 13, itemSize: 8 },
-  complex128: { code: 14, itemSize: 16 },
-} as const;
+export {
+  DTYPES,
+  type Dtype,
+  isNumeric,
+  type NumericDtype,
+  type StringDtype,
+  type StructDtype,
+} from './dtype.js';
+export { itemSizeOf } from './dtype-text.js';
 
-export type Dtype = keyof typeof DTYPES;
 export type Order = 'row' | 'column';
 export type ByteOrder = 'little' | 'big';
 
@@ -40,9 +48,8 @@ export interface SpaceExpectation {
   readonly byteOrder?: ByteOrder;
 }
 
-const DTYPE_NAMES = Object.keys(DTYPES) as readonly Dtype[];
 /** By code; 0, unset, has none. */
-const ITEM_SIZES: readonly number[] = [0, ...DTYPE_NAMES.map(itemSizeOf)];
+const ITEM_SIZES: readonly number[] = [0, ...NUMERIC_DTYPES.map(itemSizeOf)];
 const ORDERS: readonly Order[] = ['row', 'column'];
 const BYTE_ORDERS: readonly ByteOrder[] = ['little', 'big'];
 
@@ -54,19 +61,6 @@ const HIGH = 0x1_0000_0000;
 
 const byteAt = (bytes: Uint8Array, at: number): number => bytes[at] as number;
 
-export function isDtype(name: string): name is Dtype {
-  return Object.hasOwn(DTYPES, name);
-}
-
-/** Bytes of one element of `dtype`: the one place that knows, whatever a dtype is made of. */
-export function itemSizeOf(dtype: Dtype): number {
-  return DTYPES[dtype].itemSize;
-}
-
-function badSpace(why: string): never {
-  return refuse('bad-space', `Cannot use the space: ${why}`);
-}
-
 /** 1 + the place of `name` in `names`: its code. */
 function codeOf<T>(names: readonly T[], name: T | undefined, field: string): number {
   if (name === undefined) return UNSET;
@@ -75,12 +69,22 @@ function codeOf<T>(names: readonly T[], name: T | undefined, field: string): num
   return index + 1;
 }
 
+function codeOfDtype(dtype: Dtype | undefined): number {
+  if (dtype === undefined) return UNSET;
+  return isNumeric(dtype) ? DTYPES[dtype].code : codeOfForm(formOf(dtype));
+}
+
 /** Writes a space; what is left out is unset. `bad-space` when a field is none that exists. */
 export function writeSpace(w: Writer, space: SpaceExpectation | null): void {
-  w.u8(codeOf(DTYPE_NAMES, space?.dtype, 'the dtype'));
+  const code = codeOfDtype(space?.dtype);
+  w.u8(code);
   w.u8(codeOf(ORDERS, space?.order, 'the order'));
   w.u8(codeOf(BYTE_ORDERS, space?.byteOrder, 'the byte order'));
-  const shape = space?.shape;
+  writeShape(w, space?.shape);
+  if (code >= DTYPE_CODES.string) writeDescription(w, formOf(space?.dtype as Dtype));
+}
+
+function writeShape(w: Writer, shape: SpaceExpectation['shape']): void {
   if (shape === undefined) {
     w.u8(SHAPE_UNSET);
     return;
@@ -97,7 +101,7 @@ export function writeSpace(w: Writer, space: SpaceExpectation | null): void {
 
 /** Refuses with `bad-space` what {@link writeSpace} would refuse. */
 export function checkSpace({ dtype, order, byteOrder, shape }: SpaceExpectation): void {
-  codeOf(DTYPE_NAMES, dtype, 'the dtype');
+  codeOfDtype(dtype);
   codeOf(ORDERS, order, 'the order');
   codeOf(BYTE_ORDERS, byteOrder, 'the byte order');
   if (shape !== undefined) checkShape(shape);
@@ -139,7 +143,7 @@ export function skipSpace(r: Reader): number {
   const bytes = r.bytes;
   const ndim = byteAt(bytes, start + 3);
   if (
-    byteAt(bytes, start) > DTYPE_NAMES.length ||
+    byteAt(bytes, start) > DTYPE_CODES.struct ||
     byteAt(bytes, start + 1) > ORDERS.length ||
     byteAt(bytes, start + 2) > BYTE_ORDERS.length ||
     (ndim > LIMITS.dimensionsMax && ndim !== SHAPE_UNSET)
@@ -154,6 +158,8 @@ export function skipSpace(r: Reader): number {
       }
     }
   }
+  const code = byteAt(bytes, start);
+  if (code >= DTYPE_CODES.string) readDescription(r, code);
   return start;
 }
 
@@ -165,7 +171,7 @@ export function spaceAt(bytes: Uint8Array, start: number): SpaceExpectation {
     byteOrder?: ByteOrder;
     shape?: (number | null)[];
   } = {};
-  const dtype = DTYPE_NAMES[byteAt(bytes, start) - 1];
+  const dtype = dtypeAt(bytes, start);
   const order = ORDERS[byteAt(bytes, start + 1) - 1];
   const byteOrder = BYTE_ORDERS[byteAt(bytes, start + 2) - 1];
   const ndim = byteAt(bytes, start + 3);
@@ -184,7 +190,12 @@ export function spaceAt(bytes: Uint8Array, start: number): SpaceExpectation {
 
 /** Only the dtype of it. */
 export function dtypeAt(bytes: Uint8Array, start: number): Dtype | undefined {
-  return DTYPE_NAMES[byteAt(bytes, start) - 1];
+  const code = byteAt(bytes, start);
+  if (code < DTYPE_CODES.string) return NUMERIC_DTYPES[code - 1];
+  const r = new Reader();
+  const at = descriptionAt(bytes, start);
+  r.reset(bytes, at, at + descriptionSize(bytes, at));
+  return textOf(readDescription(r, code));
 }
 
 export function readSpace(r: Reader): SpaceExpectation {
@@ -214,10 +225,28 @@ export function spaceBytes(space: Pick<Space, 'dtype' | 'shape'>): number {
   return size;
 }
 
+/** Where the dimensions end: there a string or a struct says what it is. */
+function descriptionAt(bytes: Uint8Array, start: number): number {
+  const ndim = byteAt(bytes, start + 3);
+  return start + (ndim === SHAPE_UNSET ? HEADER_SIZE : HEADER_SIZE + ndim * 8);
+}
+
+/** Where the space at `start` ends. */
+function endOf(bytes: Uint8Array, start: number): number {
+  const at = descriptionAt(bytes, start);
+  return byteAt(bytes, start) < DTYPE_CODES.string ? at : at + descriptionSize(bytes, at);
+}
+
 /** How many bytes the encoded space at `start` takes, which was checked before. */
 export function encodedSpaceSize(bytes: Uint8Array, start: number): number {
-  const ndim = byteAt(bytes, start + 3);
-  return ndim === SHAPE_UNSET ? HEADER_SIZE : HEADER_SIZE + ndim * 8;
+  return endOf(bytes, start) - start;
+}
+
+/** Bytes of an element of the space at `start`, whose dtype is set. */
+function encodedItemSize(bytes: Uint8Array, start: number): number {
+  const code = byteAt(bytes, start);
+  if (code < DTYPE_CODES.string) return ITEM_SIZES[code] as number;
+  return u32At(bytes, itemSizeAt(descriptionAt(bytes, start)));
 }
 
 /** The bytes of `ndim` dimensions of items of `itemSize`; leaves out those that are unset. */
@@ -252,7 +281,7 @@ export function spaceByteSize(bytes: Uint8Array, start: number): number {
   const ndim = byteAt(bytes, start + 3);
   const dtype = byteAt(bytes, start);
   if (dtype === UNSET || ndim === SHAPE_UNSET || unsetDimensions(bytes, start, ndim) > 0) return -1;
-  return productOf(bytes, start, ndim, ITEM_SIZES[dtype] as number);
+  return productOf(bytes, start, ndim, encodedItemSize(bytes, start));
 }
 
 /** What {@link spaceMismatch} returns: a field, or `shapeFirst + index` for a dimension. */
@@ -279,6 +308,10 @@ export function spaceMismatch(
     const wanted = byteAt(expected, expectedStart + field);
     const given = byteAt(offered, offeredStart + field);
     if (wanted !== given && wanted !== UNSET && given !== UNSET) return field + 1;
+    const isDescribed = field === 0 && wanted === given && wanted >= DTYPE_CODES.string;
+    if (isDescribed && !isSameDescription(expected, expectedStart, offered, offeredStart)) {
+      return SPACE_FIELD.dtype;
+    }
   }
   const ndim = byteAt(expected, expectedStart + 3);
   const given = byteAt(offered, offeredStart + 3);
@@ -291,6 +324,23 @@ export function spaceMismatch(
     if (wanted !== actual && wanted >= 0 && actual >= 0) return SPACE_FIELD.shapeFirst + index;
   }
   return SPACE_FIELD.none;
+}
+
+/** Whether two strings, or two structs, are the same: a dtype is encoded in one way only. */
+function isSameDescription(
+  one: Uint8Array,
+  oneStart: number,
+  other: Uint8Array,
+  otherStart: number,
+): boolean {
+  const at = descriptionAt(one, oneStart);
+  const then = descriptionAt(other, otherStart);
+  const size = endOf(one, oneStart) - at;
+  if (endOf(other, otherStart) - then !== size) return false;
+  for (let each = 0; each < size; each++) {
+    if (byteAt(one, at + each) !== byteAt(other, then + each)) return false;
+  }
+  return true;
 }
 
 /** The name of a code of {@link spaceMismatch}: `dtype`, `order`, ..., `shape[2]`. */
@@ -326,12 +376,25 @@ export function mergeSpace(
     const replacement = byteAt(over, overStart + field);
     w.u8(replacement === UNSET ? byteAt(base, baseStart + field) : replacement);
   }
+  mergeShape(w, base, baseStart, over, overStart);
+  const isOver = byteAt(over, overStart) !== UNSET;
+  if (isOver) w.rawRange(over, descriptionAt(over, overStart), endOf(over, overStart));
+  else w.rawRange(base, descriptionAt(base, baseStart), endOf(base, baseStart));
+}
+
+function mergeShape(
+  w: Writer,
+  base: Uint8Array,
+  baseStart: number,
+  over: Uint8Array,
+  overStart: number,
+): void {
   const baseNdim = byteAt(base, baseStart + 3);
   const overNdim = byteAt(over, overStart + 3);
   if (overNdim === SHAPE_UNSET || overNdim !== baseNdim) {
     const from = overNdim === SHAPE_UNSET ? base : over;
     const start = overNdim === SHAPE_UNSET ? baseStart : overStart;
-    w.rawRange(from, start + 3, start + encodedSpaceSize(from, start));
+    w.rawRange(from, start + 3, descriptionAt(from, start));
     return;
   }
   w.u8(baseNdim);
@@ -367,12 +430,22 @@ export function completeSpace(
   start: number,
   payloadSize: number,
 ): void {
-  const dtype = byteAt(bytes, start) || DTYPES.uint8.code;
-  const ndim = byteAt(bytes, start + 3);
-  const itemSize = ITEM_SIZES[dtype] as number;
-  w.u8(dtype);
+  const code = byteAt(bytes, start);
+  const itemSize = code === UNSET ? DTYPES.uint8.itemSize : encodedItemSize(bytes, start);
+  w.u8(code || DTYPES.uint8.code);
   w.u8(byteAt(bytes, start + 1) || 1);
   w.u8(byteAt(bytes, start + 2) || 1);
+  completeShape(w, bytes, start, { payloadSize, itemSize });
+  w.rawRange(bytes, descriptionAt(bytes, start), endOf(bytes, start));
+}
+
+function completeShape(
+  w: Writer,
+  bytes: Uint8Array,
+  start: number,
+  { payloadSize, itemSize }: { readonly payloadSize: number; readonly itemSize: number },
+): void {
+  const ndim = byteAt(bytes, start + 3);
   if (ndim === SHAPE_UNSET) {
     w.u8(1);
     w.u64(openDimension(payloadSize, itemSize));

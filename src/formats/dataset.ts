@@ -1,4 +1,4 @@
-import type { ByteOrder, Dtype } from '../core/space.js';
+import type { ByteOrder, NumericDtype } from '../core/space.js';
 
 /** A dimension that variables share by its name. */
 export interface Dimension {
@@ -9,7 +9,7 @@ export interface Dimension {
 }
 
 /** `char` is a byte of text: formats tell it from a number, objects do not. */
-export type ElementType = Dtype | 'char';
+export type ElementType = NumericDtype | 'char';
 
 /**
  * An attribute as its file has it: type and bytes. Numbers are not taken apart here, so that

@@ -1,5 +1,5 @@
 import { Reader } from '../core/bytes.js';
-import { convertElements } from '../core/regions/convert.js';
+import { convertElements } from '../core/regions/cast.js';
 import { copyCommon, type Laid, stretchOf } from '../core/regions/copy.js';
 import { Region } from '../core/regions/region.js';
 import { readRegion } from '../core/regions/region-codec.js';

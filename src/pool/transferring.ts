@@ -3,7 +3,7 @@ import { assert, refuse } from '../core/assert.js';
 import { Reader, Writer } from '../core/bytes.js';
 import type { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
-import { isLossless } from '../core/regions/convert.js';
+import { isConvertible, isLossless } from '../core/regions/cast.js';
 import {
   completeSpaceOf,
   itemSizeOf,
@@ -268,6 +268,9 @@ function check(
   const space = spaceOfVersion(pool, version);
   const as = layoutOf(spaceAt(bytes, message.spaceStart), space);
   const [from, to] = isWrite ? [as.dtype, space.dtype] : [space.dtype, as.dtype];
+  if (!isConvertible(from, to)) {
+    refuse('bad-space', `Cannot ${what} as ${as.dtype}: ${from} cannot become ${to}`, { from, to });
+  }
   if (message.lossy === 0 && !isLossless(from, to)) {
     const why = `not all values of ${from} are values of ${to}`;
     refuse('lossy-conversion', `Cannot ${what} as ${as.dtype}: ${why}`, { from, to });

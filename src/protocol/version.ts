@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '60734b7a29c12a9c825c749aa377f5ba5c1f888884ac4068f15310036e985a35',
+    vectors: '999f8c075a5c3abaa5c3ca31ef80b6334a811f92411320c4d180cec30062e4eb',
   },
 ];
 

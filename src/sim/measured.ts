@@ -1,4 +1,4 @@
-import { DTYPES, type Dtype } from '../core/space.js';
+import { type Dtype, itemSizeOf } from '../core/space.js';
 import type { Value } from '../core/value.js';
 import { isObject, stat } from '../pool/looking.js';
 import type { PoolState } from '../pool/state.js';
@@ -76,7 +76,7 @@ export function measuredWrong(version: MVersion, told: unknown): string {
 function valuesOf(payload: Payload, dtype: Dtype): number[] {
   if (payload.kind === 'nothing') return [];
   const { size, content } = payload;
-  const { itemSize } = DTYPES[dtype];
+  const itemSize = itemSizeOf(dtype);
   const bytes = new DataView(new ArrayBuffer(size));
   for (let at = 0; at < size; at++) bytes.setUint8(at, content[at % content.length] as number);
   return Array.from({ length: size / itemSize }, (_, index) =>

@@ -1,6 +1,7 @@
 import { refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
-import { type Space, spaceBytes } from '../core/space.js';
+import { isConvertible } from '../core/regions/cast.js';
+import { itemSizeOf, type Space, spaceBytes } from '../core/space.js';
 import { compress, decompress } from './codecs.js';
 import { refuseTransform, transformFailed } from './failure.js';
 import { bitsFor } from './kernels/bitround.js';
@@ -84,8 +85,9 @@ async function runStep(step: Step, { bytes }: Block, runCode: RunCode): Promise<
   return { bytes: target, space };
 }
 
-/** Elements of a stretch: what comes between two steps stays in cache. */
+/** Elements of a stretch, and bytes of one: what comes between two steps stays in cache. */
 const STRETCH = 16_384;
+const STRETCH_BYTES = 256 * 1_024;
 
 /**
  * Runs steps that go by elements, stretch by stretch, from all of the source into all of the
@@ -100,13 +102,13 @@ export function runElements(
   const last = steps.length - 1;
   const sizeFrom = source.length / Math.max(count, 1);
   const sizeTo = target.length / Math.max(count, 1);
-  const between = steps.slice(0, -1).map(({ after }) => {
-    const { dtype } = after as Space;
-    const itemSize = spaceBytes({ dtype, shape: [1] });
-    return { itemSize, bytes: bytesOf(new Float64Array((STRETCH * itemSize) / 8)) };
+  const sizes = steps.slice(0, -1).map(({ after }) => itemSizeOf((after as Space).dtype));
+  const stretch = Math.min(STRETCH, Math.floor(STRETCH_BYTES / Math.max(1, ...sizes)));
+  const between = sizes.map((itemSize) => {
+    return { itemSize, bytes: bytesOf(new Float64Array(Math.ceil((stretch * itemSize) / 8))) };
   });
-  for (let start = 0; start < count; start += STRETCH) {
-    const end = Math.min(count, start + STRETCH);
+  for (let start = 0; start < count; start += stretch) {
+    const end = Math.min(count, start + stretch);
     let from = source.subarray(start * sizeFrom, end * sizeFrom);
     for (const [at, step] of steps.entries()) {
       const inner = between[at];
@@ -134,6 +136,8 @@ export function inverseOf(spec: TransformSpec, before: Space): readonly Transfor
       return [{ kind: 'transpose', axes: axes.map((_, at) => axes.indexOf(at)) }];
     }
     case 'dtype':
+      // Fields that were left out do not come back.
+      if (!isConvertible(spec.dtype, before.dtype)) return null;
       return [{ kind: 'dtype', dtype: before.dtype, lossy: true }];
     case 'byte-order':
       return [{ kind: 'byte-order', byteOrder: before.byteOrder }];
@@ -167,6 +171,7 @@ export function inverseOf(spec: TransformSpec, before: Space): readonly Transfor
     case 'scale':
     case 'decimate':
     case 'average':
+    case 'field':
     case 'expression':
     case 'wasm':
       return null;
@@ -226,6 +231,7 @@ export function lossOf({ spec, before }: Step): Loss {
     case 'scale':
     case 'decimate':
     case 'average':
+    case 'field':
     case 'expression':
     case 'wasm':
       return { kind: 'unbounded' };

@@ -1,4 +1,4 @@
-import { convertElements } from '../core/regions/convert.js';
+import { convertElements } from '../core/regions/cast.js';
 import { type Dtype, itemSizeOf, type Space } from '../core/space.js';
 import { refuseTransform } from './failure.js';
 

@@ -66,6 +66,7 @@ export type TransformSpec =
       /** `skip`: the mean of those that are numbers; `keep`: NaN where one is NaN. */
       readonly nan?: 'skip' | 'keep' | undefined;
     }
+  | { readonly kind: 'field'; readonly name: string }
   | { readonly kind: 'soa' | 'aos'; readonly fields: readonly FieldLayout[] }
   | { readonly kind: 'shuffle' | 'unshuffle'; readonly itemSize: number }
   | (Rounding & { readonly kind: 'bitround' })

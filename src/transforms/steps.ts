@@ -1,5 +1,7 @@
 import { refuse, unreachable } from '../core/assert.js';
-import { convertElements, isLossless } from '../core/regions/convert.js';
+import { textOf } from '../core/dtype.js';
+import { formOf } from '../core/dtype-text.js';
+import { convertElements, isConvertible, isLossless, takeColumn } from '../core/regions/cast.js';
 import { copyPermuted } from '../core/regions/copy.js';
 import { checkSpace, type Dtype, itemSizeOf, type Space } from '../core/space.js';
 import { checkCodec } from './codecs.js';
@@ -77,6 +79,8 @@ export function stepOf(spec: TransformSpec, before: Space): Step {
         );
       });
     }
+    case 'field':
+      return fieldStep(spec, before, step);
     case 'soa':
     case 'aos':
       return structStep(spec, before, step);
@@ -119,6 +123,12 @@ const native = (space: Space): Space => ({ ...space, byteOrder: 'little' });
 
 function mustKeepValues({ dtype: to, lossy }: SpecOf<'dtype'>, from: Dtype): void {
   checkSpace({ dtype: to });
+  if (!isConvertible(from, to)) {
+    refuse('bad-space', `Cannot use the transform "dtype": ${from} cannot become ${to}`, {
+      from,
+      to,
+    });
+  }
   if (lossy === true || isLossless(from, to)) return;
   refuseLoss('dtype', from, to);
 }
@@ -254,6 +264,17 @@ function unitsStep(spec: SpecOf<'units'>, before: Space, step: MakeStep): Step {
     const numbers = numbersOf(source, before);
     writeNumbers(target, after, (to) => unpack(numbers, to, { scale: factor, offset }, missing));
   });
+}
+
+function fieldStep({ name }: SpecOf<'field'>, before: Space, step: MakeStep): Step {
+  const form = formOf(before.dtype);
+  const fields = form.kind === 'struct' ? form.fields : [];
+  const field = fields.find((each) => each.name === name);
+  if (field === undefined) {
+    return refuseTransform('field', `${before.dtype} has no field "${name}"`, { field: name });
+  }
+  const after = { ...before, dtype: textOf(field.form) };
+  return step('elements', after, (source, target) => takeColumn(source, form, field, target));
 }
 
 function structStep(spec: SpecOf<'soa' | 'aos'>, before: Space, step: MakeStep): Step {

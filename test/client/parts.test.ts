@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { dealAxis, type Pool, type RegionSelection } from '../../src/client/index.js';
-import { convertElements } from '../../src/core/regions/convert.js';
+import { convertElements } from '../../src/core/regions/cast.js';
 import type { Region } from '../../src/core/regions/region.js';
 import { selectRegion } from '../../src/core/regions/selection.js';
 import {

@@ -1,4 +1,11 @@
-import { DTYPES, type Dtype, type SpaceExpectation } from '../../src/core/space.js';
+import { type FieldForm, type Form, textOf } from '../../src/core/dtype.js';
+import {
+  DTYPES,
+  type Dtype,
+  itemSizeOf,
+  type NumericDtype,
+  type SpaceExpectation,
+} from '../../src/core/space.js';
 import { Float, Timestamp, type Value, type ValueMap } from '../../src/core/value.js';
 import { fc } from '../fast-check.js';
 
@@ -58,7 +65,48 @@ function valueTo(depth: number): fc.Arbitrary<Value> {
 export const anyValue: fc.Arbitrary<Value> = valueTo(3);
 export const anyMap: fc.Arbitrary<ValueMap> = mapOf(valueTo(2));
 
-export const anyDtype: fc.Arbitrary<Dtype> = fc.constantFrom(...(Object.keys(DTYPES) as Dtype[]));
+export const anyNumericDtype = fc.constantFrom(...(Object.keys(DTYPES) as NumericDtype[]));
+
+const numberForm = anyNumericDtype.map(
+  (dtype): Form => ({ kind: 'number', itemSize: itemSizeOf(dtype), dtype }),
+);
+const stringForm = fc
+  .integer({ min: 1, max: 40 })
+  .map((itemSize): Form => ({ kind: 'string', itemSize }));
+const fieldName = fc.oneof(
+  fc.stringMatching(/^[a-z_]{1,6}$/),
+  fc.constantFrom('float32', 'string', '"', '\\', 'a b', '{', ';@', '__proto__', '\u00e9'),
+  anyText(6).filter((text) => text !== '' && !/\p{Cc}/u.test(text)),
+);
+
+/** A struct with gaps between its fields and behind them. */
+export function anyStruct(inner: fc.Arbitrary<Form>): fc.Arbitrary<Form & { kind: 'struct' }> {
+  const field = fc.record({ name: fieldName, gap: fc.nat(3), form: inner });
+  const fields = fc.uniqueArray(field, {
+    selector: ({ name }) => name,
+    minLength: 1,
+    maxLength: 6,
+  });
+  return fc.tuple(fields, fc.nat(3)).map(([list, gap]) => {
+    let end = 0;
+    const placed = list.map(({ name, gap: before, form }): FieldForm => {
+      const offset = end + before;
+      end = offset + form.itemSize;
+      return { name, offset, form };
+    });
+    return { kind: 'struct', itemSize: end + gap, fields: placed };
+  });
+}
+
+const plainForm = fc.oneof({ weight: 3, arbitrary: numberForm }, stringForm);
+export const anyForm: fc.Arbitrary<Form> = fc.oneof(
+  { weight: 2, arbitrary: numberForm },
+  stringForm,
+  anyStruct(plainForm),
+  anyStruct(fc.oneof({ weight: 3, arbitrary: plainForm }, anyStruct(plainForm))),
+);
+
+export const anyDtype: fc.Arbitrary<Dtype> = anyForm.map(textOf);
 
 const dimension = fc.oneof(fc.nat(20), fc.maxSafeNat(), fc.constant(null));
 

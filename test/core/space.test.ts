@@ -6,7 +6,7 @@ import {
   completeSpaceOf,
   DTYPES,
   encodedSpaceSize,
-  isDtype,
+  isNumeric,
   itemSizeOf,
   mergeSpace,
   readSpace,
@@ -79,8 +79,8 @@ test('codes and sizes of dtypes are those of the page', () => {
     table.map(({ itemSize }) => itemSize),
     sizes,
   );
-  assert.ok(isDtype('float32'));
-  assert.ok(!isDtype('toString'));
+  assert.ok(isNumeric('float32'));
+  assert.ok(!isNumeric('toString'));
 });
 
 test('spaces that cannot be are refused', () => {
@@ -93,7 +93,9 @@ test('spaces that cannot be are refused', () => {
   bad({ shape: [2 ** 53] });
   bad({ shape: new Array(17).fill(1) });
   for (const bytes of [
+    [17, 0, 0, 255],
     [15, 0, 0, 255],
+    [16, 0, 0, 255, 4, 0, 1, 0, 0, 0],
     [0, 3, 0, 255],
     [0, 0, 3, 255],
     [0, 0, 0, 17, ...new Array(17 * 8).fill(0)],

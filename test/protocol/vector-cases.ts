@@ -81,6 +81,23 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
       attributes: [],
     },
   ],
+  [
+    'declare, structs',
+    {
+      kind: 'declare',
+      handle: 3,
+      member: 0,
+      name: 'particles',
+      space: {
+        dtype: '{x:float32@0,"a b":string[3]@4,p:{a:int8@0,"é":int64@8;16}@8;24}',
+        order: 'row',
+        byteOrder: 'little',
+        shape: [1000, null],
+      },
+      attributes: [],
+    },
+  ],
+  ['set, strings', { kind: 'set', handle: 1, space: { dtype: 'string[16]' }, attributes: [] }],
   ['set', { kind: 'set', handle: 1, space: { shape: [null] }, attributes: [[1, true]] }],
   ['seal', { kind: 'seal', handle: 1 }],
   [
@@ -612,7 +629,27 @@ export const REFUSED: readonly Refused[] = [
     name: 'dtype not known',
     of: 'message',
     code: 'bad-message',
-    hex: '12000000 1100 0000 01000000 0f 00 00 ff 0000',
+    hex: '12000000 1100 0000 01000000 11 00 00 ff 0000',
+  },
+  {
+    name: 'a string of no bytes',
+    of: 'message',
+    code: 'bad-message',
+    hex: '18000000 1100 0000 01000000 0f 00 00 ff 0400 00000000 0000',
+  },
+  {
+    name: 'fields that overlap',
+    of: 'message',
+    code: 'bad-message',
+    hex:
+      '27000000 1100 0000 01000000 10 00 00 ff 1300 02000000 02 ' +
+      '01 61 00000000 02 01 62 00000000 02 0000',
+  },
+  {
+    name: 'a dtype that says another size',
+    of: 'message',
+    code: 'bad-message',
+    hex: '18000000 1100 0000 01000000 0f 00 00 ff 0500 04000000 0000',
   },
   {
     name: 'too many dimensions',

@@ -1,5 +1,5 @@
 import { AttaccaError } from '../../core/errors.js';
-import { isLossless } from '../../core/regions/convert.js';
+import { isConvertible, isLossless } from '../../core/regions/cast.js';
 import { copyCommon } from '../../core/regions/copy.js';
 import type { Region } from '../../core/regions/region.js';
 import { type RegionSelection, selectRegion } from '../../core/regions/selection.js';
@@ -315,6 +315,13 @@ export class OpenObject<D extends Dtype = Dtype> {
     const lossy = options.lossy === true;
     const [from, to] =
       action === 'read' ? [this.space.dtype, as.dtype] : [as.dtype, this.space.dtype];
+    if (!isConvertible(from, to)) {
+      throw new AttaccaError(
+        'bad-space',
+        `Cannot ${this.#what(action)} as ${as.dtype}: ${from} cannot become ${to}`,
+        { name: this.name, from, to },
+      );
+    }
     if (!lossy && !isLossless(from, to)) {
       throw new AttaccaError(
         'lossy-conversion',

@@ -1,29 +1,29 @@
-import { type ByteOrder, type Dtype, itemSizeOf } from '../space.js';
+import { type ByteOrder, itemSizeOf, type NumericDtype } from '../space.js';
 import { fromFloat16, toFloat16 } from './float16.js';
 
-/** Elements as they lie: how many is for the bytes to say. */
-export interface Elements {
+/** Numbers as they lie: how many is for the bytes to say. */
+interface Elements {
   readonly bytes: Uint8Array;
-  readonly dtype: Dtype;
+  readonly dtype: NumericDtype;
   readonly byteOrder: ByteOrder;
 }
 
 /** Bits of the integers that a type has exactly: without, and with the sign. */
-const INTEGER_BITS: { readonly [K in Dtype]: number } = {
+const INTEGER_BITS: { readonly [K in NumericDtype]: number } = {
   bool: 1,
   ...{ int8: 7, uint8: 8, int16: 15, uint16: 16, int32: 31, uint32: 32, int64: 63, uint64: 64 },
   ...{ float16: 11, float32: 24, float64: 53, complex64: 24, complex128: 53 },
 };
-const FLOATS: readonly Dtype[] = ['float16', 'float32', 'float64'];
-const COMPLEX: readonly Dtype[] = ['complex64', 'complex128'];
-const SIGNED: readonly Dtype[] = ['int8', 'int16', 'int32', 'int64', ...FLOATS, ...COMPLEX];
+const FLOATS: readonly NumericDtype[] = ['float16', 'float32', 'float64'];
+const COMPLEX: readonly NumericDtype[] = ['complex64', 'complex128'];
+const SIGNED: readonly NumericDtype[] = ['int8', 'int16', 'int32', 'int64', ...FLOATS, ...COMPLEX];
 
-function isReal(dtype: Dtype): boolean {
+function isReal(dtype: NumericDtype): boolean {
   return FLOATS.includes(dtype) || COMPLEX.includes(dtype);
 }
 
-/** Whether every value of a type is one of another: as numpy's `can_cast(..., 'safe')`, exactly. */
-export function isLossless(from: Dtype, to: Dtype): boolean {
+/** Whether a type has all numbers of another: as numpy's `can_cast(..., 'safe')`, exactly. */
+export function isLosslessNumber(from: NumericDtype, to: NumericDtype): boolean {
   if (from === to) return true;
   if (to === 'bool') return false;
   if (COMPLEX.includes(from)) return COMPLEX.includes(to) && INTEGER_BITS[from] < INTEGER_BITS[to];
@@ -36,11 +36,11 @@ type Read = (at: number) => number | bigint;
 type Write = (at: number, value: number | bigint) => void;
 
 /**
- * Converts elements to another type and byte order: all of the source, which the target has room
+ * Converts numbers to another type and byte order: all of the source, which the target has room
  * for. To an integer values are truncated and wrap around, as numpy's `astype` of integers does;
  * of complex numbers the imaginary part is dropped; anything but zero is true.
  */
-export function convertElements(source: Elements, target: Elements): void {
+export function convertNumbers(source: Elements, target: Elements): void {
   const count = source.bytes.length / itemSizeOf(source.dtype);
   if (source.dtype === target.dtype) {
     target.bytes.set(source.bytes);
@@ -69,7 +69,7 @@ export function convertElements(source: Elements, target: Elements): void {
 }
 
 /** Bytes of the number that an element is made of: half of a complex one. */
-function wordOf(dtype: Dtype): number {
+function wordOf(dtype: NumericDtype): number {
   return COMPLEX.includes(dtype) ? itemSizeOf(dtype) / 2 : itemSizeOf(dtype);
 }
 

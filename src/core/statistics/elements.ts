@@ -1,5 +1,5 @@
 import { fromFloat16 } from '../regions/float16.js';
-import { type ByteOrder, DTYPES, type Dtype } from '../space.js';
+import { type ByteOrder, type Dtype, itemSizeOf } from '../space.js';
 
 /** Elements that are looked at together, several times: so many stay in the nearest cache. */
 export const BLOCK_ELEMENTS = 2_048;
@@ -33,7 +33,7 @@ export class ElementReader {
 
   constructor(dtype: Dtype, byteOrder: ByteOrder, scratch: ElementScratch) {
     this.#dtype = dtype;
-    this.#itemSize = DTYPES[dtype].itemSize;
+    this.#itemSize = itemSizeOf(dtype);
     this.#isSwapped = byteOrder === 'big' && this.#itemSize > 1;
     this.#scratch = scratch;
   }

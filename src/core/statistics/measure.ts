@@ -1,5 +1,5 @@
 import { unreachable } from '../assert.js';
-import { type ByteOrder, DTYPES, type Dtype } from '../space.js';
+import { type ByteOrder, type Dtype, itemSizeOf } from '../space.js';
 import { BLOCK_ELEMENTS, ElementReader, ElementScratch, type Elements } from './elements.js';
 import { addSums, type ExactSum, exactSum, powerOfTwo, SUM_ZERO, sumOf } from './exact-sum.js';
 import { addCounts, BINS_MAX, type Bins, binAt, emptyBins, HISTOGRAM_NONE } from './histogram.js';
@@ -74,7 +74,7 @@ export class Measure {
 
   constructor({ dtype, byteOrder, fills }: Measured, scratch = new MeasureScratch()) {
     this.#scratch = scratch;
-    this.#itemSize = DTYPES[dtype].itemSize;
+    this.#itemSize = itemSizeOf(dtype);
     this.#reader = new ElementReader(dtype, byteOrder, scratch.elements);
     this.#isWhole = isWholeType(dtype);
     this.#isWide = this.#isWhole && this.#itemSize === 8;

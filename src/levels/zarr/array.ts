@@ -5,7 +5,7 @@ import { AxisSet } from '../../core/regions/axis-set.js';
 import { copyCommon } from '../../core/regions/copy.js';
 import { chunksOf } from '../../core/regions/cutting.js';
 import { Region } from '../../core/regions/region.js';
-import { DTYPES } from '../../core/space.js';
+import { itemSizeOf } from '../../core/space.js';
 import { crc32c } from './crc32c.js';
 import { readWhole, replaceFile } from './files.js';
 import { fillElement } from './fill.js';
@@ -88,7 +88,7 @@ export class ZarrArray {
   }
 
   #check(region: Region, bytes: Uint8Array): { itemSize: number } {
-    const { itemSize } = DTYPES[this.info.dtype];
+    const itemSize = itemSizeOf(this.info.dtype);
     const isSame = region.shape.every((size, at) => size === this.info.shape[at]);
     assert(isSame && region.shape.length === this.info.shape.length, 'a region of the array');
     assert(bytes.length === region.count * itemSize, 'bytes for each element of the region');
@@ -143,7 +143,7 @@ export class ZarrArray {
   #clip(whole: Region, chunk: readonly number[], bytes: Uint8Array): Uint8Array {
     const regions = this.#regions(whole, chunk);
     if (regions === null) return bytes;
-    const { itemSize } = DTYPES[this.info.dtype];
+    const itemSize = itemSizeOf(this.info.dtype);
     const clipped = new Uint8Array(whole.count * itemSize);
     const target = { region: regions.inner, bytes: clipped, order: 'row' } as const;
     copyCommon({ region: regions.full, bytes, order: 'row' }, target, itemSize);
@@ -160,7 +160,7 @@ export class ZarrArray {
     if (regions === null) return bytes;
     const source = { region: regions.inner, bytes, order: 'row' } as const;
     const target = { region: regions.full, bytes: before, order: 'row' } as const;
-    copyCommon(source, target, DTYPES[this.info.dtype].itemSize);
+    copyCommon(source, target, itemSizeOf(this.info.dtype));
     return before;
   }
 }

@@ -1,5 +1,5 @@
 import { toFloat16 } from '../../core/regions/float16.js';
-import { type ByteOrder, DTYPES, type Dtype } from '../../core/space.js';
+import { type ByteOrder, itemSizeOf, type NumericDtype } from '../../core/space.js';
 import { badZarr, type Json } from './metadata.js';
 
 const NAMED: { readonly [name: string]: number } = {
@@ -9,8 +9,8 @@ const NAMED: { readonly [name: string]: number } = {
 };
 
 /** Writes one number big-endian: into all bytes that it is given. */
-function put(dtype: Dtype, view: DataView, at: number, value: Json): boolean {
-  const size = DTYPES[dtype].itemSize;
+function put(dtype: NumericDtype, view: DataView, at: number, value: Json): boolean {
+  const size = itemSizeOf(dtype);
   if (dtype === 'bool') {
     if (typeof value === 'boolean') view.setUint8(at, value ? 1 : 0);
     return typeof value === 'boolean';
@@ -44,15 +44,15 @@ function put(dtype: Dtype, view: DataView, at: number, value: Json): boolean {
 
 /** One element that is the fill value of an array: what chunks have that were never written. */
 export function fillElement(
-  { dtype, byteOrder, fillValue }: { dtype: Dtype; byteOrder: ByteOrder; fillValue: Json },
+  { dtype, byteOrder, fillValue }: { dtype: NumericDtype; byteOrder: ByteOrder; fillValue: Json },
   path: string,
 ): Uint8Array {
-  const size = DTYPES[dtype].itemSize;
+  const size = itemSizeOf(dtype);
   const view = new DataView(new ArrayBuffer(size));
   const isComplex = dtype === 'complex64' || dtype === 'complex128';
   const parts = isComplex && Array.isArray(fillValue) ? fillValue : [fillValue];
-  const part: Dtype = dtype === 'complex64' ? 'float32' : isComplex ? 'float64' : dtype;
-  const partSize = DTYPES[part].itemSize;
+  const part: NumericDtype = dtype === 'complex64' ? 'float32' : isComplex ? 'float64' : dtype;
+  const partSize = itemSizeOf(part);
   const isGood =
     parts.length * partSize === size &&
     parts.every((each: Json, at: number) => put(part, view, at * partSize, each));

@@ -1,5 +1,5 @@
 import { AttaccaError } from '../../core/errors.js';
-import { type ByteOrder, DTYPES, type Dtype, isDtype } from '../../core/space.js';
+import { type ByteOrder, isNumeric, itemSizeOf, type NumericDtype } from '../../core/space.js';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonMap;
 export type JsonMap = { readonly [key: string]: Json };
@@ -9,7 +9,7 @@ export type ZarrCodec = { readonly name: 'gzip'; readonly level: number } | { na
 
 /** An array of a store. Elements lie in row order. */
 export interface ZarrArrayInfo {
-  readonly dtype: Dtype;
+  readonly dtype: NumericDtype;
   readonly shape: readonly number[];
   /** The size of a chunk along each axis, at least 1. */
   readonly chunk: readonly number[];
@@ -31,13 +31,13 @@ export function badZarr(path: string, why: string): AttaccaError {
 }
 
 export function chunkBytes({ dtype, chunk }: Pick<ZarrArrayInfo, 'dtype' | 'chunk'>): number {
-  return chunk.reduce((product, size) => product * size, DTYPES[dtype].itemSize);
+  return chunk.reduce((product, size) => product * size, itemSizeOf(dtype));
 }
 
 /** The text of an array's zarr.json. */
 export function arrayJson(info: ZarrArrayInfo): string {
   const codecs: Json[] = [
-    DTYPES[info.dtype].itemSize === 1
+    itemSizeOf(info.dtype) === 1
       ? { name: 'bytes' }
       : { name: 'bytes', configuration: { endian: info.byteOrder } },
   ];
@@ -142,7 +142,7 @@ function parseNames(value: unknown, dimensions: number, path: string): (string |
 /** What the zarr.json of an array says. `not-a-zarr-store` for what is wrong or not known. */
 export function parseArray(json: JsonMap, path: string): ZarrArrayInfo {
   const dtype = json['data_type'];
-  if (typeof dtype !== 'string' || !isDtype(dtype)) {
+  if (typeof dtype !== 'string' || !isNumeric(dtype)) {
     throw badZarr(path, `its data_type ${JSON.stringify(dtype)} is not known`);
   }
   const shape = sizesOf(json['shape'], 0, path, 'shape');
@@ -165,7 +165,7 @@ export function parseArray(json: JsonMap, path: string): ZarrArrayInfo {
   if (!isJsonMap(attributes)) throw badZarr(path, 'its attributes are no object');
   return {
     ...{ dtype, shape, chunk, attributes },
-    ...parseCodecs(json['codecs'], DTYPES[dtype].itemSize, path),
+    ...parseCodecs(json['codecs'], itemSizeOf(dtype), path),
     fillValue: json['fill_value'] ?? null,
     dimensionNames: parseNames(json['dimension_names'], shape.length, path),
   };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { convertElements, type Elements, isLossless } from '../../../src/core/regions/convert.js';
+import { convertElements, type Elements, isLossless } from '../../../src/core/regions/cast.js';
 import { fromFloat16, toFloat16 } from '../../../src/core/regions/float16.js';
 import { type ByteOrder, DTYPES, type Dtype, itemSizeOf } from '../../../src/core/space.js';
 import { fc } from '../../fast-check.js';

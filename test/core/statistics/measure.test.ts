@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Reader, Writer } from '../../../src/core/bytes.js';
 import { AttaccaError } from '../../../src/core/errors.js';
 import { fromFloat16 } from '../../../src/core/regions/float16.js';
-import { DTYPES, type Dtype } from '../../../src/core/space.js';
+import { DTYPES, type Dtype, itemSizeOf } from '../../../src/core/space.js';
 import { addSums, exactSum, meanOf, sumOf } from '../../../src/core/statistics/exact-sum.js';
 import { BINS_MAX } from '../../../src/core/statistics/histogram.js';
 import { Measure, type Measured, measure } from '../../../src/core/statistics/measure.js';
@@ -42,7 +42,7 @@ function elementsOf({ dtype, byteOrder }: Measured, bytes: Uint8Array): (number 
     float32: (at) => view.getFloat32(at, isLittle),
     float64: (at) => view.getFloat64(at, isLittle),
   };
-  const { itemSize } = DTYPES[dtype];
+  const itemSize = itemSizeOf(dtype);
   return Array.from({ length: bytes.length / itemSize }, (_, at) => {
     const element = read[dtype]?.(at * itemSize);
     assert.ok(element !== undefined);
@@ -117,7 +117,7 @@ const measured = fc.record({
 });
 
 const whole = (bytes: Uint8Array, { dtype }: Measured): Uint8Array =>
-  bytes.subarray(0, bytes.length - (bytes.length % DTYPES[dtype].itemSize));
+  bytes.subarray(0, bytes.length - (bytes.length % itemSizeOf(dtype)));
 
 test('what is measured is what one by one is counted', () => {
   fc.assert(
@@ -131,7 +131,7 @@ test('what is measured is what one by one is counted', () => {
 
 test('more than a block is measured, wherever it lies', () => {
   for (const dtype of TYPES) {
-    const { itemSize } = DTYPES[dtype];
+    const itemSize = itemSizeOf(dtype);
     const memory = new Uint8Array(itemSize * 5_003 + 1);
     for (let at = 0; at < memory.length; at++) memory[at] = (at * 2_654_435_761) >>> 24;
     for (const skip of [0, 1]) {
@@ -147,7 +147,7 @@ test('those of a whole are those of its parts, bit for bit, in any order', () =>
   fc.assert(
     fc.property(measured, values, cuts, (what, list, at) => {
       const bytes = whole(list, what);
-      const { itemSize } = DTYPES[what.dtype];
+      const itemSize = itemSizeOf(what.dtype);
       const ends = at.map(([cut]) => Math.min(cut * itemSize, bytes.length)).sort((a, b) => a - b);
       const parts = [0, ...ends].map((start, index) =>
         bytes.subarray(start, ends[index] ?? bytes.length),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { AxisSet } from '../../../src/core/regions/axis-set.js';
 import { Region } from '../../../src/core/regions/region.js';
-import { DTYPES, type Dtype } from '../../../src/core/space.js';
+import { DTYPES, itemSizeOf, type NumericDtype } from '../../../src/core/space.js';
 import type { ZarrArrayInfo, ZarrCodec } from '../../../src/levels/zarr/metadata.js';
 import { ZarrStore } from '../../../src/levels/zarr/store.js';
 import { fc } from '../../fast-check.js';
@@ -26,7 +26,7 @@ const PLAIN = { noNullPrototype: true } as const;
 const infos: fc.Arbitrary<ZarrArrayInfo> = fc
   .record(
     {
-      dtype: fc.constantFrom(...(Object.keys(DTYPES) as Dtype[])),
+      dtype: fc.constantFrom(...(Object.keys(DTYPES) as NumericDtype[])),
       axes: fc.array(
         fc.record({ size: fc.integer({ min: 0, max: 6 }), chunk: fc.integer({ min: 1, max: 8 }) }),
         { maxLength: 3 },
@@ -40,7 +40,7 @@ const infos: fc.Arbitrary<ZarrArrayInfo> = fc
     ...{ dtype, codecs, dimensionNames: null, attributes: { a: [1, null, 'ü'] } },
     shape: axes.map(({ size }) => size),
     chunk: axes.map(({ chunk }) => chunk),
-    byteOrder: DTYPES[dtype].itemSize === 1 ? ('little' as const) : byteOrder,
+    byteOrder: itemSizeOf(dtype) === 1 ? ('little' as const) : byteOrder,
     fillValue: dtype === 'bool' ? true : dtype.startsWith('complex') ? [1, 2] : 3,
   }));
 
@@ -57,7 +57,7 @@ test('an array that is written is read again, with all that is told of it', () =
         rmSync(path, { recursive: true, force: true });
         const store = ZarrStore.create(path, { title: 'x' });
         const whole = Region.whole(info.shape);
-        const bytes = bytesOf(whole.count * DTYPES[info.dtype].itemSize, salt);
+        const bytes = bytesOf(whole.count * itemSizeOf(info.dtype), salt);
         store.createArray('a', info).writeRegion(whole, bytes);
         const again = ZarrStore.open(path);
         assert.deepEqual(again.attributes, { title: 'x' });
