@@ -20,7 +20,16 @@ export {
 export { parseSchema, type Schema } from '../core/schema/schema.js';
 export { Schemas } from '../core/schema/schemas.js';
 export { parseTemplate, type Template } from '../core/schema/template.js';
-export type { ByteOrder, Dtype, Order, Space, SpaceExpectation } from '../core/space.js';
+export type {
+  ByteOrder,
+  Dtype,
+  NumericDtype,
+  Order,
+  Space,
+  SpaceExpectation,
+  StringDtype,
+  StructDtype,
+} from '../core/space.js';
 export { Float, Timestamp, type Value, type ValueMap } from '../core/value.js';
 export type { Codec, FieldLayout, TransformSpec } from '../transforms/spec.js';
 export type {
@@ -51,6 +60,14 @@ export type {
 } from './defining.js';
 export type { DeriveOptions } from './deriving.js';
 export type { FacetOptions, FacetValues, Histogram } from './faceting.js';
+export {
+  decodeStrings,
+  encodeStrings,
+  type Field,
+  type FieldArrays,
+  fieldsOf,
+  structOf,
+} from './fields.js';
 export type { HandleState } from './handle.js';
 export { type ConnectOptions, connect, type JoinOptions, join } from './join.js';
 export type {

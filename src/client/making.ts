@@ -3,6 +3,7 @@ import { type AnyArray, arrayOver, type Bytes } from './arrays.js';
 import { type Backing, memoryNow, spaceIfKnown, unknownShape } from './backing.js';
 import { Seal } from './check.js';
 import { wrongState } from './errors.js';
+import { joinFields } from './fields.js';
 import type { Handle } from './handle.js';
 import { leaseFor, type Payload } from './offering.js';
 import type { WaitOptions } from './options.js';
@@ -44,6 +45,10 @@ export class Making {
   get array(): AnyArray {
     this.#array ??= arrayOver(this.#handle.name, this.#spaceToFill(), this.bytes);
     return this.#array;
+  }
+
+  setFields(arrays: { readonly [name: string]: ArrayBufferView }): void {
+    joinFields(this.#handle.name, this.#spaceToFill(), this.bytes, arrays);
   }
 
   #spaceToFill(): Space {

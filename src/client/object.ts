@@ -102,6 +102,21 @@ export class PoolObject<D extends Dtype = Dtype> {
   }
 
   /**
+   * Puts arrays, one a field, into the structs that the object is made of; fields that are not
+   * given stay as they are. Throws as {@link array}; `bad-space` or `size-mismatch` when an array
+   * is not one of the field.
+   *
+   * ```ts
+   * particles.setFields({ x: Float32Array.of(1, 2), id: Int32Array.of(7, 8) });
+   * ```
+   */
+  setFields(arrays: { readonly [name: string]: ArrayBufferView }): this {
+    this.#handle.mustBe('write to', 'open', 'sealed');
+    this.#making.setFields(arrays);
+    return this;
+  }
+
+  /**
    * Makes sure that `array` is shared memory: leases some, and waits while the pool's is full
    * (`memory-full` at the deadline, naming the largest holders). For large objects. What was
    * written to `array` before is kept. Over a socket, and for small payloads, it is this process's

@@ -80,6 +80,13 @@ export class Part<D extends Dtype = Dtype> {
     return this.#making.bytes;
   }
 
+  /** Puts arrays, one a field, into its structs, as {@link PoolObject.setFields}. */
+  setFields(arrays: { readonly [name: string]: ArrayBufferView }): this {
+    this.#mustBeOpen('write to');
+    this.#making.setFields(arrays);
+    return this;
+  }
+
   /** Copies elements into it: all of them. `size-mismatch` when they are fewer, or more. */
   write(elements: ArrayOf<D>): this {
     this.#mustBeOpen('write to');

@@ -8,6 +8,7 @@ import {
 } from './arrays.js';
 import type { Seal } from './check.js';
 import { wrongState } from './errors.js';
+import { type FieldArrays, splitFields } from './fields.js';
 import type { Leaks } from './leaks.js';
 import type { Attributes } from './options.js';
 
@@ -91,6 +92,14 @@ class Received {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+
+  /**
+   * Structs taken apart: one array for each field, or for those that are named, in memory of this
+   * process, native and to be kept. `bad-space`: it has no fields, or none of a name.
+   */
+  fields(...names: readonly string[]): FieldArrays {
+    return splitFields(this.name, this.space, this.heldBytes, names);
   }
 
   protected get heldBytes(): Bytes {

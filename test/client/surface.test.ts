@@ -17,11 +17,15 @@ test('the names that the package exports', () => {
     'coerceAttributes',
     'connect',
     'dealAxis',
+    'decodeStrings',
     'defineSchema',
+    'encodeStrings',
+    'fieldsOf',
     'join',
     'loadSchema',
     'parseSchema',
     'parseTemplate',
+    'structOf',
   ]);
 });
 

@@ -34,6 +34,28 @@ test('killed and started again: who waited goes on waiting, and is served', asyn
   assert.equal(await valueAt(consumer, 'after', 3), 2);
 });
 
+test('structs outlive the manager, in what is offered, written to, and only expected', async (t) => {
+  const dtype = '{x:float32@0,tag:string[3]@4,n:int16@8;10}';
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  await using pool = await member(kept, 'pool');
+  const x = Float32Array.of(1, 2);
+  const space = { dtype, shape: [2] } as const;
+  await pool.object('offered', { space }).setFields({ x }).offer();
+  const open = await pool.create('open', { space });
+  await open.write([[0, 1]], new Uint8Array(10).fill(7));
+  const expecting = pool.object('expected', { space });
+  await expecting.require();
+  await kept.restart();
+  await kept.restart();
+  await using offered = await pool.object('offered', { space }).demand();
+  assert.deepEqual(offered.fields('x')['x'], x);
+  assert.deepEqual([...(await open.read([[0, 1]]))], new Array(10).fill(7));
+  await pool.put('expected', new Uint8Array(20), { space });
+  await using expected = await expecting.demand();
+  assert.equal(expected.space.dtype, dtype);
+});
+
 test('every request takes effect once, however often the pool is killed', async (t) => {
   const kept = await KeptPool.make(t);
   await kept.start();
