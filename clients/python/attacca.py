@@ -18,6 +18,7 @@ wait has a deadline: `timeout` in seconds, None for the pool's default of ten mi
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib
 import itertools
 import json
@@ -38,7 +39,7 @@ import warnings
 import zlib
 from collections import deque
 from typing import (
-    Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple)
+    Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple)
 from urllib.parse import unquote, urlsplit
 
 __all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Found", "Changed",
@@ -127,6 +128,160 @@ _KINDS = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
 _UNSET_DIMENSION = (1 << 64) - 1
 
 
+# Strings and structs: `string[16]`, `{x:float32@0,y:int16@4;8}`. A form says what one is: the dtype
+# of a number, None of a string; its bytes; of a struct its fields, as (name, offset, form).
+_Form = Tuple[Optional[str], int, Tuple[Tuple[str, int, Any], ...]]
+_STRING, _STRUCT = 15, 16         # codes on the wire
+_ITEM_MAX, _FIELDS_MAX, _DEPTH_MAX, _FORM_MAX = 65536, 255, 4, 8192
+_TOKEN = re.compile(r"""\s*(?:([A-Za-z_][A-Za-z0-9_]*|[0-9]{1,9}|"(?:[^"\\]|\\["\\])*"|[{}\[\]:,;@])|$)""")
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _checked(form: _Form, depth: int = 1) -> _Form:
+    """The form, when it can be one; ValueError says why not."""
+    end, (number, size, fields) = 0, form
+    if not 1 <= size <= _ITEM_MAX:
+        raise ValueError(f"an element has 1 to {_ITEM_MAX} bytes, not {size}")
+    if len(fields) > _FIELDS_MAX or len({name for name, _, _ in fields}) < len(fields):
+        raise ValueError("it has too many fields, or two of one name")
+    if fields and depth > _DEPTH_MAX:
+        raise ValueError(f"structs nest more than {_DEPTH_MAX} deep")
+    for name, offset, inner in fields:
+        if _CONTROL.search(name) or not 1 <= len(name.encode("utf-8")) <= 255:
+            raise ValueError(f"a field cannot be called {name!r}")
+        if offset < end:
+            raise ValueError(f"the field {name!r} begins before the end of the one before it")
+        end = offset + _checked(inner, depth + 1)[1]
+    if end > size:
+        raise ValueError("its fields end behind its elements")
+    return form
+
+
+def _parsed(text: str) -> _Form:
+    """The form that a text says. Offsets and the size may be left out."""
+    tokens, at = [], 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise ValueError(f"it cannot be read from character {at} on")
+        tokens.append(match[1] or "")
+        at = match.end()
+    tokens.append("")
+    tokens.reverse()
+
+    def expect(sign: str) -> None:
+        if tokens.pop() != sign:
+            raise ValueError(f"it lacks a {sign!r}")
+
+    def number() -> int:
+        return int(tokens.pop())
+
+    def form() -> _Form:
+        word = tokens.pop()
+        if word == "string":
+            expect("[")
+            size = number()
+            expect("]")
+            return None, size, ()
+        if word != "{":
+            return word, _ITEM_BYTES[_DTYPES.index(word)], ()
+        fields: List[Tuple[str, int, Any]] = []
+        end = 0
+        while True:
+            name = tokens.pop()
+            if name[:1] == '"':
+                name = re.sub(r"\\(.)", r"\1", name[1:-1])
+            elif not re.match("[A-Za-z_]", name):
+                raise ValueError("a field lacks its name")
+            expect(":")
+            inner = form()
+            if tokens[-1] == "@":
+                tokens.pop()
+                end = number()
+            fields.append((name, end, inner))
+            end += inner[1]
+            if tokens[-1] != ",":
+                break
+            tokens.pop()
+        if tokens[-1] == ";":
+            tokens.pop()
+            end = number()
+        expect("}")
+        return None, end, tuple(fields)
+
+    found = form()
+    if tokens.pop() or tokens:
+        raise ValueError("something stands behind its end")
+    return _checked(found)
+
+
+@functools.lru_cache(256)
+def _form(text: str) -> _Form:
+    try:
+        form = _parsed(text)
+        if len(_encoded(form)) > _FORM_MAX:
+            raise ValueError(f"it takes more than {_FORM_MAX} bytes")
+    except (ValueError, IndexError, RecursionError) as error:
+        raise AttaccaError("bad-space", f"Cannot use \"{text[:100]}\" as a dtype: {error}",
+                           {"dtype": text[:100]}) from error
+    return form
+
+
+def _form_text(form: _Form) -> str:
+    """The one text of a form."""
+    number, size, fields = form
+    if number is not None:
+        return number
+    if not fields:
+        return f"string[{size}]"
+    inner = []
+    for name, offset, each in fields:
+        plain = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name)
+        quoted = name if plain else '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
+        inner.append(f"{quoted}:{_form_text(each)}@{offset}")
+    return "{" + ",".join(inner) + f";{size}" + "}"
+
+
+def _form_code(form: _Form) -> int:
+    return _DTYPES.index(form[0]) if form[0] else _STRUCT if form[2] else _STRING
+
+
+def _encoded(form: _Form) -> bytes:
+    number, size, fields = form
+    if number is not None:
+        return b""
+    if not fields:
+        return struct.pack("<I", size)
+    parts = [struct.pack("<IB", size, len(fields))]
+    for name, offset, inner in fields:
+        raw = name.encode("utf-8")
+        parts.append(bytes((len(raw),)) + raw + struct.pack("<IB", offset, _form_code(inner)))
+        parts.append(_encoded(inner))
+    return b"".join(parts)
+
+
+def _is_described(dtype: Optional[str]) -> bool:
+    """Whether it is a string or a struct."""
+    return dtype is not None and dtype.startswith(("string", "{"))
+
+
+def _form_of_numpy(dtype: Any, orders: Set[str]) -> _Form:
+    """The form of a dtype of numpy; adds the byte orders that are in it."""
+    if dtype.names is not None:
+        fields = sorted(((name, dtype.fields[name][1],
+                          _form_of_numpy(dtype.fields[name][0], orders)) for name in dtype.names),
+                        key=operator.itemgetter(1))
+        return None, dtype.itemsize, tuple(fields)
+    if dtype.kind == "S" and dtype.subdtype is None:
+        return None, dtype.itemsize, ()
+    name, order = _dtype(dtype.str) if dtype.subdtype is None else (None, None)
+    if name is None:
+        raise ValueError(f"a field cannot be {dtype}")
+    if order is not None:
+        orders.add(order)
+    return name, dtype.itemsize, ()
+
+
 class Space(NamedTuple):
     """The form of an object. None is unset: in an expectation it matches everything."""
 
@@ -138,14 +293,37 @@ class Space(NamedTuple):
     @property
     def itemsize(self) -> int:
         """Bytes of one element; 0 while the dtype is unset."""
+        if _is_described(self.dtype):
+            return _form(str(self.dtype))[1]
         return _ITEM_BYTES[_DTYPES.index(self.dtype)]
 
     @property
     def typestr(self) -> str:
-        """The dtype as numpy writes it, as `<f4`."""
+        """The dtype as numpy writes it, as `<f4`; of a struct without its fields, as `|V8`."""
+        if _is_described(self.dtype):
+            return f"|{'V' if _form(str(self.dtype))[2] else 'S'}{self.itemsize}"
         kind = "b" if self.dtype == "bool" else (self.dtype or "u")[0]
         sign = "|" if self.itemsize <= 1 else ">" if self.byteorder == "big" else "<"
         return f"{sign}{kind}{self.itemsize}"
+
+    @property
+    def numpy_dtype(self) -> Any:
+        """The dtype of numpy, with all fields and gaps. Needs numpy."""
+        numpy = importlib.import_module("numpy")
+
+        def made(form: _Form) -> Any:
+            number, size, fields = form
+            if not fields:
+                text = number or f"string[{size}]"
+                return numpy.dtype(self._replace(dtype=text).typestr)
+            return numpy.dtype({"names": [name for name, _, _ in fields],
+                                "formats": [made(inner) for _, _, inner in fields],
+                                "offsets": [offset for _, offset, _ in fields],
+                                "itemsize": size})
+
+        if not _is_described(self.dtype):
+            return numpy.dtype(self.typestr)
+        return made(_form(str(self.dtype)))
 
 
 def _text(value: str) -> bytes:
@@ -201,11 +379,17 @@ def _map(value: Mapping[str, Any], depth: int = 1) -> bytes:
 
 
 def _space(space: Space) -> bytes:
-    head = bytes((_DTYPES.index(space.dtype), _ORDERS.index(space.order),
-                  _BYTE_ORDERS.index(space.byteorder),
+    described = b""
+    if _is_described(space.dtype):
+        form = _form(str(space.dtype))
+        code, described = _form_code(form), _encoded(form)
+        described = struct.pack("<H", len(described)) + described
+    else:
+        code = _DTYPES.index(space.dtype)
+    head = bytes((code, _ORDERS.index(space.order), _BYTE_ORDERS.index(space.byteorder),
                   255 if space.shape is None else len(space.shape)))
     return head + b"".join(struct.pack("<Q", _UNSET_DIMENSION if size is None else size)
-                           for size in space.shape or ())
+                           for size in space.shape or ()) + described
 
 
 _WRITERS: Dict[str, Callable[[Any], bytes]] = {
@@ -376,14 +560,43 @@ class _Reader:
 
     def space(self) -> Space:
         dtype, order, byteorder, ndim = self.take(4)
-        if dtype >= len(_DTYPES) or order > 2 or byteorder > 2 or 16 < ndim < 255:
+        if dtype > _STRUCT or order > 2 or byteorder > 2 or 16 < ndim < 255:
             raise _Malformed("a space has an unknown dtype, order, byte order or ndim")
         sizes = struct.unpack(f"<{ndim}Q", self.take(8 * ndim)) if ndim < 255 else None
         shape = None if sizes is None else tuple(
             None if size == _UNSET_DIMENSION else size for size in sizes)
         if any(size is not None and size >= 1 << 53 for size in shape or ()):
             raise _Malformed("a dimension is 2^53 or more")
-        return Space(_DTYPES[dtype], shape, _ORDERS[order], _BYTE_ORDERS[byteorder])
+        name = _DTYPES[dtype] if dtype < _STRING else self.described(dtype)
+        return Space(name, shape, _ORDERS[order], _BYTE_ORDERS[byteorder])
+
+    def described(self, code: int) -> str:
+        """The dtype of a string or struct, from what is told of it."""
+        size = self.u16()
+        end = self._at + size
+        try:
+            form = _checked(self.form(code, 1))
+        except ValueError as error:
+            raise _Malformed(f"a dtype: {error}") from error
+        if self._at != end or size > _FORM_MAX:
+            raise _Malformed("a dtype has another size than it says")
+        return _form_text(form)
+
+    def form(self, code: int, depth: int) -> _Form:
+        if 0 < code < _STRING:
+            return _DTYPES[code], _ITEM_BYTES[code], ()
+        size = self.u32()
+        if code == _STRING:
+            return None, size, ()
+        count = self.u8() if code == _STRUCT and depth <= _DEPTH_MAX else 0
+        if count == 0:
+            raise _Malformed("a dtype is not known, nests too deep, or has no fields")
+        fields = []
+        for _ in range(count):
+            name = bytes(self.take(self.u8())).decode("utf-8")
+            offset = self.u32()
+            fields.append((name, offset, self.form(self.u8(), depth + 1)))
+        return None, size, tuple(fields)
 
     def place(self) -> Optional[Tuple[Any, str]]:
         """A value and a name, behind which a page of SORT begins."""
@@ -1322,11 +1535,26 @@ class _DataLink:
 # ---- Data and views -----------------------------------------------------------------------------
 
 def _dtype(dtype: Any) -> Tuple[Optional[str], Optional[str]]:
-    """Name and byte order of what names a dtype: `float32`, `<f4`, a dtype of numpy."""
+    """Name and byte order of what names a dtype: `float32`, `<f4`, a text of fields, a dtype of
+    numpy."""
+    if getattr(dtype, "names", None) is not None and hasattr(dtype, "fields"):
+        orders: Set[str] = set()
+        try:
+            form = _form_of_numpy(dtype, orders)
+            if len(orders) > 1:
+                raise ValueError("its fields have several byte orders")
+            return _form_text(_form(_form_text(form))), orders.pop() if orders else None
+        except ValueError as error:
+            raise AttaccaError("bad-space", f"Cannot use {dtype} as a dtype: {error}",
+                               {"dtype": str(dtype)}) from error
     name = dtype if dtype is None or isinstance(dtype, str) else getattr(
         dtype, "str", None) or getattr(dtype, "__name__", str(dtype))
     if name in _DTYPES:
         return name, None
+    if _is_described(name):
+        return _form_text(_form(name)), None
+    if re.fullmatch("[|<>=]?S[0-9]+", name):
+        return _form_text(_form(f"string[{name.lstrip('|<>=')[1:]}]")), None
     text = name.lstrip("<>|=")
     found = _KINDS.get(text[:1], "?") + (str(8 * int(text[1:])) if text[1:].isdigit() else "")
     found = "bool" if text in ("b1", "?") else found
@@ -1338,6 +1566,8 @@ def _dtype(dtype: Any) -> Tuple[Optional[str], Optional[str]]:
 def _format(view: memoryview) -> Tuple[Optional[str], str]:
     """dtype and byte order of a buffer by its format."""
     text = view.format.lstrip("@=<>!")
+    if re.fullmatch("[0-9]+s", text):
+        return f"string[{text[:-1]}]", sys.byteorder
     kind = "bool" if text == "?" else "int" if text in tuple("bhilqn") else "uint" if text in tuple(
         "BHILQNc") else "float" if text in tuple("efd") else "complex" if text in (
         "Zf", "Zd") else ""
@@ -1349,6 +1579,13 @@ def _format(view: memoryview) -> Tuple[Optional[str], str]:
 def _describe(data: Any, dtype: Any, shape: Any, order: Optional[str]) -> Tuple[memoryview, Space]:
     """The bytes of `data` and its space. No copy unless the buffer has gaps."""
     iface: Any = None
+    if isinstance(data, Delivered) and _is_described(data.space.dtype):
+        dtype, shape = dtype or data.space.dtype, data.space.shape if shape is None else shape
+        own = _describe(data.raw, dtype, shape, order or data.space.order)
+        return own[0], own[1]._replace(byteorder=data.space.byteorder)
+    if getattr(getattr(data, "dtype", None), "names", None) is not None:
+        # Fields in another order than that of memory cannot be told as a buffer: bytes can.
+        dtype, data = dtype or data.dtype, data.view(f"|V{data.dtype.itemsize}")
     try:
         view = memoryview(b"" if data is None else data)
     except TypeError:
@@ -1380,7 +1617,7 @@ def _describe(data: Any, dtype: Any, shape: Any, order: Optional[str]) -> Tuple[
         raw = pickle.PickleBuffer(view).raw() if view.contiguous else memoryview(view.tobytes())
     itemsize = Space(name).itemsize
     if shape is None:
-        size = Space(own_name).itemsize
+        size = view.itemsize if iface is None else Space(own_name).itemsize
         shape = own_shape if size == itemsize else (len(raw) // itemsize,)
     shape = (shape,) if isinstance(shape, int) else tuple(operator.index(n) for n in shape)
     if math.prod(shape) * itemsize != len(raw):
@@ -1803,16 +2040,18 @@ def _undone(step: Mapping[str, Any], given: Space, gave: Space, data: Any) -> An
             else:
                 out[byte * count:(byte + 1) * count] = source[byte:count * size:size]
         return out
+    if kind == "dtype" and (_is_described(given.dtype) or _is_described(gave.dtype)):
+        raise ValueError("this client does not convert strings and structs")
     numpy = _package("numpy", "numpy", kind)
     shape, order = gave.shape, "C" if gave.order == "row" else "F"
-    array = numpy.ndarray(shape, gave.typestr, memoryview(data), order=order)
+    array = numpy.ndarray(shape, gave.numpy_dtype, memoryview(data), order=order)
     if kind == "pack":
         packed, fill = array, step.get("fill")
         array = packed * float(step.get("scale", 1)) + float(step.get("offset", 0))
         if fill is not None:
             array[packed == fill] = numpy.nan
     order = "C" if given.order == "row" else "F"
-    return bytearray(array.astype(given.typestr).tobytes(order))
+    return bytearray(array.astype(given.numpy_dtype).tobytes(order))
 
 
 def _unpacked(codec: str, data: Any, size: int) -> bytes:
@@ -1890,12 +2129,25 @@ class Delivered:
 
     @property
     def __array_interface__(self) -> Dict[str, Any]:
+        if self.space.dtype is not None and self.space.dtype.startswith("{"):
+            raise AttributeError("gaps between fields have no place in it: see __array__")
         shape, strides = tuple(n or 0 for n in self.space.shape or ()), None
         if self.space.order == "column":
             strides = tuple(itertools.accumulate(
                 (self.space.itemsize,) + shape, operator.mul))[:len(shape)]
         return {"version": 3, "shape": shape, "typestr": self.space.typestr, "strides": strides,
                 "data": self.raw}
+
+    def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> Any:
+        """Structs as an array of numpy, with their fields, over the same memory."""
+        numpy = importlib.import_module("numpy")
+        array = numpy.ndarray(tuple(n or 0 for n in self.space.shape or ()), self.space.numpy_dtype,
+                              self.raw, order="F" if self.space.order == "column" else "C")
+        if dtype is None or numpy.dtype(dtype) == array.dtype:
+            return array.copy() if copy else array
+        if copy is False:
+            raise ValueError("another dtype needs a copy")
+        return array.astype(dtype)
 
     def __bytes__(self) -> bytes:
         return bytes(self.raw)

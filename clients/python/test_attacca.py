@@ -707,7 +707,7 @@ class Values(unittest.TestCase):
         self.assertIsNone(attacca._Reader(b"\x00").place())
         with self.assertRaises(attacca._Malformed):
             attacca._Reader(b"\x02\x00\x00\x00\x00\x00").place()
-        for head in (b"\x00\x00\x00\x11", b"\x0f\x00\x00\x00", b"\x01\x03\x00\x00"):
+        for head in (b"\x00\x00\x00\x11", b"\x11\x00\x00\x00", b"\x01\x03\x00\x00"):
             with self.assertRaises(attacca._Malformed):
                 attacca._Reader(head).space()
 
@@ -721,6 +721,35 @@ class Values(unittest.TestCase):
                          "02000000" "6869")
         self.assertEqual(attacca._space(Space("float32", (181, None))).hex(),
                          "0b000002" "b500000000000000" + "ff" * 8)
+
+    def test_dtypes_of_fields(self) -> None:
+        text = '{x:float32@0,"a b":string[3]@4,p:{a:int8@0,b:int64@8;16}@8;24}'
+        short = '{ x:float32, "a b":string[3], p:{a:int8,b:int64@8;16}@8 }'
+        for given in (text, short):
+            raw = attacca._space(Space(given, (2,), "row", "little"))
+            self.assertEqual(attacca._Reader(raw).space(), Space(text, (2,), "row", "little"))
+        self.assertEqual(Space(text).itemsize, 24)
+        self.assertEqual((Space("string[7]").itemsize, Space("string[7]").typestr), (7, "|S7"))
+        head = attacca._space(Space(text))
+        for at in range(len(head)):
+            with self.assertRaises(attacca._Malformed):
+                attacca._Reader(head[:at]).space()
+            for bit in range(8):
+                flipped = bytearray(head)
+                flipped[at] ^= 1 << bit
+                try:
+                    reader = attacca._Reader(bytes(flipped))
+                    found = reader.space()
+                except attacca._Malformed:
+                    continue
+                self.assertEqual(attacca._space(found), bytes(flipped[:reader._at]))
+        for bad in ("string", "string[0]", "string[65537]", "{}", "{x}", "{x:int8", "{x:int8,}",
+                    "{x:int9}", "{x:int8,x:int8}", "{x:int8@1,y:int8@1}", "{x:int32;3}",
+                    "{x:int8}}", "{x:int8;}", "{x:int8@-1}", '{"":int8}', '{"\n":int8}', "{3:int8}",
+                    "{a:" * 5 + "int8" + "}" * 5, "{" * 10000):
+            with self.assertRaises(attacca.AttaccaError, msg=bad) as caught:
+                attacca._space(Space(bad))
+            self.assertEqual(caught.exception.code, "bad-space")
 
     def test_every_message_round_trips(self) -> None:
         samples = {"u8": 1, "u16": 513, "u32": 70000, "u64": 1 << 40, "text": "tø", "zero8": 0,
@@ -1135,6 +1164,63 @@ class Working(WithPool):
                 self.assertEqual(d.attributes, {"scale": 0.5, "n": 3})
             pool.offer("empty", numpy.zeros((0, 5)))
             self.assertEqual(numpy.asarray(pool.demand("empty", 5)).shape, (0, 5))
+
+    def test_structs_without_numpy(self) -> None:
+        self.start()
+        with self.join() as pool:
+            dtype = "{x:float32@0,n:int16@4;8}"
+            raw = b"".join(struct.pack("<fhxx", x, n) for x, n in ((1.5, 2), (2.5, 3)))
+            pool.offer("p", raw, dtype="{x:float32,n:int16;8}")
+            with pool.demand("p", 5, dtype=dtype) as d:
+                self.assertEqual((d.space.dtype, d.space.shape), (dtype, (2,)))
+                self.assertEqual(bytes(d), raw)
+                pool.offer("again", d)
+            with pool.demand("again", 5) as d:
+                self.assertEqual((d.space.dtype, bytes(d)), (dtype, raw))
+            pool.offer("s", b"ab\0cde", dtype="string[3]")
+            with pool.demand("s", 5) as d:
+                self.assertEqual((d.space.dtype, d.space.shape), ("string[3]", (2,)))
+
+    @unittest.skipIf(numpy is None, "numpy is not installed")
+    def test_structs_of_numpy(self) -> None:
+        self.start()
+        inner = numpy.dtype([("a", "i1"), ("b", "<f8")], align=True)
+        dtypes = (
+            numpy.dtype([("x", "<f4"), ("n", "<i2")]),
+            numpy.dtype([("x", ">f4"), ("tag", "S3"), ("n", ">i8")], align=True),
+            numpy.dtype([("p", inner), ("a b", "?"), ("z", "<c16")]),
+            numpy.dtype({"names": ["late", "early"], "formats": ["<u2", "<f2"],
+                         "offsets": [10, 2], "itemsize": 20}),
+            numpy.dtype("S5"))
+        with self.join() as pool:
+            for number, (dtype, order) in enumerate(itertools.product(dtypes, "CF")):
+                source = numpy.zeros((6, 4), dtype, order=order)
+                for name in dtype.names or ():
+                    if dtype[name].names is None:
+                        source[name] = numpy.arange(24).reshape(6, 4) % 7
+                if dtype.names is None:
+                    source[:] = [[b"ab", b"", b"cdefg", b"x"]] * 6
+                pool.offer(f"n{number}", source)
+                with pool.demand(f"n{number}", 5) as d:
+                    found = numpy.asarray(d)
+                    self.assertEqual(d.space.itemsize, dtype.itemsize)
+                    self.assertEqual(d.space.numpy_dtype.fields and {
+                        name: field[:2] for name, field in d.space.numpy_dtype.fields.items()},
+                        dtype.fields and {n: f[:2] for n, f in dtype.fields.items()})
+                    self.assertEqual(found.flags.f_contiguous, order == "F")
+                    for name in dtype.names or ():
+                        self.assertTrue((found[name] == source[name]).all(), (dtype, name))
+                    if dtype.names is None:
+                        self.assertTrue((found == source).all())
+                    pool.offer(f"m{number}", found[::2])
+                with pool.demand(f"m{number}", 5) as d:
+                    for name in dtype.names or ():
+                        self.assertTrue((numpy.asarray(d)[name] == source[::2][name]).all())
+            for bad in ([("x", "<f4"), ("y", ">f4")], [("x", "<f4", (2,))], [("x", "O")],
+                        [("x", "U3")]):
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    pool.offer("bad", bytes(24), dtype=numpy.dtype(bad))
+                self.assertEqual(caught.exception.code, "bad-space")
 
     def test_the_rest(self) -> None:
         self.start()
@@ -1771,6 +1857,27 @@ class RealPool(unittest.TestCase):
             with b.demand(f"{tag}/kept", timeout=10) as d:
                 self.assertEqual(bytes(d), b"k" * 100)
             b.withdraw(f"{tag}/kept", timeout=10)
+
+    def test_structs(self) -> None:
+        name = f"py/structs/{os.getpid()}"
+        with attacca.join("structs") as pool:
+            raw = b"".join(struct.pack("<fh", x, x) for x in range(10))
+            pool.offer(name, raw, dtype="{x:float32, n:int16}", shape=(5, 2))
+            with pool.demand(name, 5, region=numpy_like[1:3, 1]) as d:
+                self.assertEqual(d.space.dtype, "{x:float32@0,n:int16@4;6}")
+                self.assertEqual(bytes(d), raw[18:24] + raw[30:36])
+            self.assertEqual(pool.stat(name)["dtype"], "{x:float32@0,n:int16@4;6}")
+            with self.assertRaises(attacca.AttaccaError) as caught:
+                pool.demand(name, 5, dtype="{x:float32, n:int32}")
+            self.assertEqual(caught.exception.code, "object-mismatch")
+            pool.offer(name + "/tags", b"ab\0cde", dtype="string[3]")
+            with pool.demand(name + "/tags", 5) as d:
+                self.assertEqual((d.space.dtype, d.space.shape), ("string[3]", (2,)))
+            if numpy is not None:
+                source = numpy.array([(1.5, b"ab", 3)] * 4, [("x", ">f8"), ("t", "S4"), ("n", ">u2")])
+                pool.offer(name + "/big", source)
+                with pool.demand(name + "/big", 5, region=numpy_like[1:3]) as d:
+                    self.assertTrue((numpy.asarray(d) == source[1:3]).all())
 
     def test_encoded(self) -> None:
         values = array.array("f", (math.sin(at / 50) for at in range(3000)))
