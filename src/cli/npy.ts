@@ -1,6 +1,6 @@
-import { endianness } from 'node:os';
 import { AttaccaError } from '../core/errors.js';
-import { type ByteOrder, DTYPES, type Dtype, itemSizeOf, type Space } from '../core/space.js';
+import type { Space } from '../core/space.js';
+import { descrOf, typeOfDescr } from './npy-descr.js';
 import { PythonLiteral, PythonTuple, type PythonValue } from './python-literal.js';
 
 /** `\x93NUMPY`, then the version: numpy.lib.format. */
@@ -8,6 +8,8 @@ const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59] as const;
 const PREFIX_SIZE = 8;
 /** numpy aligns the data to this, so that they can be mapped. */
 const ALIGNMENT = 64;
+/** What version 1 can say with two bytes, and the padding. */
+const VERSION_1_BYTES_MAX = 65_000;
 /** The header of a plain array has some 100 bytes; more than this is no header of ours. */
 const NPY_HEADER_BYTES_MAX = 1024 * 1024;
 
@@ -16,23 +18,6 @@ export interface NpyHeader {
   readonly space: Space;
   readonly dataOffset: number;
 }
-
-const KINDS: { readonly [descr: string]: Dtype } = {
-  b1: 'bool',
-  i1: 'int8',
-  u1: 'uint8',
-  i2: 'int16',
-  u2: 'uint16',
-  i4: 'int32',
-  u4: 'uint32',
-  i8: 'int64',
-  u8: 'uint64',
-  f2: 'float16',
-  f4: 'float32',
-  f8: 'float64',
-  c8: 'complex64',
-  c16: 'complex128',
-};
 
 function bad(file: string, why: string): AttaccaError {
   return new AttaccaError('not-a-npy-file', `Cannot read "${file}": ${why}`, { file });
@@ -69,8 +54,8 @@ export function npyDataOffset(start: Uint8Array, file: string): number {
 
 /**
  * Parses a whole header: the first `npyDataOffset` bytes of a file. `not-a-npy-file` says what is
- * wrong with one that is damaged, or holds what no object can: structured types, texts, Python
- * objects.
+ * wrong with one that is damaged, or holds what no object can: Python objects, structs with arrays
+ * as fields or of several byte orders.
  */
 export function parseNpyHeader(start: Uint8Array, file: string): NpyHeader {
   const dataOffset = npyDataOffset(start, file);
@@ -86,41 +71,14 @@ export function parseNpyHeader(start: Uint8Array, file: string): NpyHeader {
     throw bad(file, `its header does not parse: ${(cause as Error).message}`);
   }
   if (!(header instanceof Map)) throw bad(file, 'its header is no dictionary');
-  const { dtype, byteOrder } = parseDescr(header.get('descr'), file);
+  const descr = header.get('descr');
+  if (descr === undefined) throw bad(file, 'its header lacks descr');
+  const { dtype, byteOrder } = typeOfDescr(descr, (why) => bad(file, why));
   const fortran = header.get('fortran_order');
   if (typeof fortran !== 'boolean') throw bad(file, 'its header lacks fortran_order');
   const shape = parseShape(header.get('shape'), file);
   const order = fortran ? 'column' : 'row';
   return { space: { dtype, shape, order, byteOrder }, dataOffset };
-}
-
-function parseDescr(
-  descr: PythonValue | undefined,
-  file: string,
-): { dtype: Dtype; byteOrder: ByteOrder } {
-  if (descr === undefined) throw bad(file, 'its header lacks descr');
-  if (Array.isArray(descr)) {
-    throw bad(file, 'it holds a structured type; an object has one type: put each field by itself');
-  }
-  const found = typeof descr === 'string' ? /^([<>|=]?)([a-zA-Z])(\d*)(.*)$/su.exec(descr) : null;
-  if (found === null) throw bad(file, `its type "${String(descr)}" is not known`);
-  const [, mark = '', kind = '', size = '', more = ''] = found;
-  const dtype = Object.hasOwn(KINDS, kind + size) ? KINDS[kind + size] : undefined;
-  if (dtype === undefined || more !== '') {
-    const names: { readonly [kind: string]: string } = {
-      O: 'Python objects',
-      S: 'byte strings',
-      U: 'texts',
-      M: 'moments (put them as int64)',
-      m: 'durations (put them as int64)',
-      V: 'raw records',
-    };
-    const what = names[kind] ?? 'a type that no object has';
-    throw bad(file, `it holds ${what} ("${descr}"); known are ${Object.keys(DTYPES).join(', ')}`);
-  }
-  const native = endianness() === 'LE' ? 'little' : 'big';
-  if (mark === '<' || mark === '|') return { dtype, byteOrder: 'little' };
-  return { dtype, byteOrder: mark === '>' ? 'big' : native };
 }
 
 function parseShape(shape: PythonValue | undefined, file: string): readonly number[] {
@@ -137,21 +95,23 @@ function parseShape(shape: PythonValue | undefined, file: string): readonly numb
 
 /** The header that numpy itself would write before an array of this space. */
 export function npyHeader(space: Space): Uint8Array {
-  const short = Object.keys(KINDS).find((each) => KINDS[each] === space.dtype) ?? 'u1';
-  const single = itemSizeOf(space.dtype) === 1;
-  const mark = single ? '|' : space.byteOrder === 'big' ? '>' : '<';
   const tuple = space.shape.length === 1 ? `(${space.shape[0]},)` : `(${space.shape.join(', ')})`;
   const fortran = space.order === 'column' ? 'True' : 'False';
-  const text = `{'descr': '${mark}${short}', 'fortran_order': ${fortran}, 'shape': ${tuple}, }`;
-  // 16 dimensions of 16 digits stay far below the 65,535 that version 1 can say.
-  const unpadded = PREFIX_SIZE + 2 + text.length + 1;
-  const size = Math.ceil(unpadded / ALIGNMENT) * ALIGNMENT;
+  const descr = descrOf(space.dtype, space.byteOrder);
+  const text = `{'descr': ${descr}, 'fortran_order': ${fortran}, 'shape': ${tuple}, }`;
+  // As numpy does: what latin-1 cannot say needs version 3, what is long version 2.
+  const isLatin = /^[\0-\u00ff]*$/u.test(text);
+  const encoded = Buffer.from(text, isLatin ? 'latin1' : 'utf8');
+  const major = !isLatin ? 3 : encoded.length > VERSION_1_BYTES_MAX ? 2 : 1;
+  const start = PREFIX_SIZE + (major === 1 ? 2 : 4);
+  const size = Math.ceil((start + encoded.length + 1) / ALIGNMENT) * ALIGNMENT;
   const bytes = Buffer.alloc(size, ' ');
   bytes.set(MAGIC, 0);
-  bytes.writeUInt8(1, 6);
+  bytes.writeUInt8(major, 6);
   bytes.writeUInt8(0, 7);
-  bytes.writeUInt16LE(size - PREFIX_SIZE - 2, PREFIX_SIZE);
-  bytes.write(text, PREFIX_SIZE + 2, 'latin1');
+  if (major === 1) bytes.writeUInt16LE(size - start, PREFIX_SIZE);
+  else bytes.writeUInt32LE(size - start, PREFIX_SIZE);
+  bytes.set(encoded, start);
   bytes.write('\n', size - 1, 'latin1');
   return bytes;
 }

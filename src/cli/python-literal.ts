@@ -20,6 +20,9 @@ export type PythonValue =
 const DEPTH_MAX = 16;
 const ESCAPES: { readonly [letter: string]: string } = { n: '\n', t: '\t', r: '\r' };
 
+/** A character by its number. */
+const CODE = /^\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8})/u;
+
 /**
  * Parses what Python's `repr` makes of None, booleans, whole numbers (with the L of Python 2),
  * texts, tuples, lists and dictionaries with texts as keys: all that headers of .npy files hold.
@@ -83,11 +86,20 @@ export class PythonLiteral {
         return value;
       }
       if (character === '\\') {
+        const code = CODE.exec(this.#text.slice(this.#at, this.#at + 10));
         const escaped = this.#text[++this.#at] ?? '';
-        value += ESCAPES[escaped] ?? escaped;
+        if (code === null) value += ESCAPES[escaped] ?? escaped;
+        else {
+          value += this.#character(Number.parseInt(code[0].slice(2), 16));
+          this.#at += code[0].length - 2;
+        }
       } else value += character;
     }
     return this.#fail('the end of a text');
+  }
+
+  #character(point: number): string {
+    return point <= 0x10_ffff ? String.fromCodePoint(point) : this.#fail('a character');
   }
 
   /** Values up to `close`, and whether a comma stood behind the last. */

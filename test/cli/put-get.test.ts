@@ -158,6 +158,37 @@ test('an npy file gives its space, and comes back as numpy wrote it', async (t) 
   assert.ok((await attacca(['get', 'piped', '--as', 'npy'], around)).bytes.equals(file));
 });
 
+test('structs: of an npy file, and of bytes that are said to be some', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  const dtype = '{x:float32@0,"a b":string[3]@4,id:int64@8;16}';
+  const space = { dtype, shape: [4], order: 'row', byteOrder: 'big' } as const;
+  const data = random(64);
+  const file = Buffer.concat([npyHeader(space), data]);
+  await writeFile(join(directory, 'p.npy'), file);
+  assert.equal((await attacca(['put', 'p.npy'], around)).code, 0);
+  assert.ok((await attacca(['get', 'p', '--as', 'npy'], around)).bytes.equals(file));
+  const [stat] = jsonLines((await attacca(['stat', 'p', '--json'], around)).out);
+  assert.deepEqual([stat?.['dtype'], stat?.['shape'], stat?.['bytes']], [dtype, [4], 64]);
+  assert.ok((await attacca(['stat', 'p'], around)).out.includes(`${dtype}, `));
+
+  const put = (text: string, ...more: string[]) =>
+    attacca(['put', '--name', 'q', '--dtype', text, ...more, '-'], { ...around, input: data });
+  assert.equal((await put('{x:float32, n:int32}')).code, 0);
+  const [known] = jsonLines((await attacca(['stat', 'q', '--json'], around)).out);
+  assert.deepEqual([known?.['dtype'], known?.['shape']], ['{x:float32@0,n:int32@4;8}', [8]]);
+  for (const [text, pattern] of [
+    ['{x:float31}', /is not known \(bad-space\)/u],
+    ['string[7]', /no multiple of 7 bytes/u],
+  ] as const) {
+    const { code, err } = await put(text, '--replace');
+    assert.equal(code, 1, err);
+    assert.match(err, pattern);
+  }
+  assert.equal((await put('int8', '--as', 'npy')).code, 2);
+});
+
 test('a bad npy file is refused, and nothing is offered beside it', async (t) => {
   await using pool = await testPool();
   const directory = await filesOf(t);

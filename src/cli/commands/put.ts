@@ -1,6 +1,7 @@
 import { type Stats, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { counted } from '../../core/counted.js';
+import { canonicalDtype } from '../../core/dtype-text.js';
 import { AttaccaError } from '../../core/errors.js';
 import { formatBytes } from '../../levels/shm/sizing.js';
 import { parseAttributes } from '../attribute.js';
@@ -60,6 +61,11 @@ const OPTIONS = {
     value: 'npy|raw',
     help: 'what the files are; without it those that end in .npy are npy, all others raw bytes',
   },
+  dtype: {
+    type: 'string',
+    value: 'DTYPE',
+    help: 'what raw bytes are: float32, string[16], {x:float32,id:int64} (docs/types.md); without it uint8',
+  },
   lifetime: {
     type: 'string',
     value: 'TIME',
@@ -103,6 +109,7 @@ export const command = defineCommand({
     if (words.length === 0) throw new UsageError('it needs a FILE, or - for standard input');
     const format = formatOf(options.as);
     const attributes = attributesOf(options.attr, options.container);
+    const raw = rawSpace(options.dtype, format);
     const { replace, 'name-by': by } = options;
     const timeoutMs = parseTimeout(options.timeout);
     const lifetimeMs = parseLifetime(options.lifetime);
@@ -110,7 +117,7 @@ export const command = defineCommand({
     const sources = fromStdin ? [] : sourcesOf(await namesOf(words, options), options, exists);
     const failures = new Failures(context.command, options.json);
     // Looked at before anything is sent: a mistyped file should not leave half of them offered.
-    const files = sources.map((source) => look(source, format));
+    const files = sources.map((source) => look(source, format, raw));
     const bytesExpected = files.reduce((sum, { size }) => sum + size, 0);
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
@@ -138,7 +145,7 @@ export const command = defineCommand({
       tellTerminal('the bytes of the object');
       const parts = await allOfStdin(bytesMax, signal, read.add);
       const name = made ?? options.name ?? '';
-      const { object, data } = stdinObject(name, parts, format, attributes);
+      const { object, data } = stdinObject(name, parts, format, { attributes, space: raw });
       transfer.expect(sizeOf(data));
       line = () => `putting: standard input, ${transfer.text}`;
       await store.putBytes(object, data, put);
@@ -172,6 +179,13 @@ function attributesOf(
   return { '.container': container, ...attributes };
 }
 
+/** The space of files without a header: a list of elements. */
+function rawSpace(dtype: string | undefined, format: Format): ObjectToPut['space'] {
+  if (dtype === undefined) return {};
+  if (format === 'npy') throw new UsageError('a .npy file has its dtype: say no "--dtype"');
+  return { dtype: canonicalDtype(dtype) };
+}
+
 interface FileToPut extends PutSource {
   readonly size: number;
   readonly offset: number;
@@ -179,7 +193,7 @@ interface FileToPut extends PutSource {
 }
 
 /** Size and, of an npy file, the space. Throws what makes it no file to put. */
-function look(source: PutSource, format: Format): FileToPut {
+function look(source: PutSource, format: Format, raw: ObjectToPut['space']): FileToPut {
   const { path } = source;
   let stats: Stats;
   try {
@@ -192,7 +206,7 @@ function look(source: PutSource, format: Format): FileToPut {
   }
   const { size } = stats;
   const isNpy = format === 'npy' || (format === 'auto' && path.endsWith('.npy'));
-  if (!isNpy) return { ...source, size, offset: 0, space: {} };
+  if (!isNpy) return { ...source, size, offset: 0, space: raw };
   const { space, dataOffset } = readNpyFile(path, size);
   return { ...source, size, offset: dataOffset, space };
 }
@@ -256,9 +270,9 @@ function stdinObject(
   name: string,
   parts: readonly Uint8Array[],
   format: Format,
-  attributes: ObjectToPut['attributes'],
+  { attributes, space }: Pick<ObjectToPut, 'attributes' | 'space'>,
 ): { object: ObjectToPut; data: readonly Uint8Array[] } {
-  if (format !== 'npy') return { object: { name, space: {}, attributes }, data: parts };
+  if (format !== 'npy') return { object: { name, space, attributes }, data: parts };
   const bytes = Buffer.concat(parts);
   const header = parseNpyHeader(bytes, 'standard input');
   checkNpySize(header, 'standard input', bytes.length);
