@@ -1,7 +1,7 @@
 import { badSpace, type FieldForm, type Form, faultOf, textOf } from '../core/dtype.js';
 import { canonicalDtype, formOf } from '../core/dtype-text.js';
 import { AttaccaError } from '../core/errors.js';
-import { columnOf, convertElements, putColumn } from '../core/regions/cast.js';
+import { columnsOf, convertElements, putColumn } from '../core/regions/cast.js';
 import type { Dtype, Space, StructDtype } from '../core/space.js';
 import { decodeUtf8, encodeUtf8, hasHalfPair } from '../core/utf8.js';
 import { type AnyArray, arrayOver, type Bytes, bytesOfView, isArrayOf } from './arrays.js';
@@ -88,9 +88,10 @@ export function splitFields(
   const wanted =
     names.length === 0 ? form.fields : names.map((each) => fieldNamed(what, form, each));
   const arrays: { [name: string]: AnyArray } = Object.create(null);
-  for (const field of wanted) {
+  const columns = columnsOf(bytes, form, wanted);
+  for (const [at, field] of wanted.entries()) {
     const own = textOf(field.form);
-    const column = columnOf(bytes, form, field);
+    const column = columns[at] as Bytes;
     const native = byteOrder === 'little' ? column : turned(column, own);
     const space: Space = { dtype: own, shape: [], order: 'row', byteOrder: 'little' };
     arrays[field.name] = arrayOver(name, space, native);

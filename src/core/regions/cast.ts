@@ -134,6 +134,26 @@ export function columnOf(bytes: Uint8Array, form: Form, field: FieldForm): Uint8
   return column;
 }
 
+/** A column for each of some fields: block by block, so that each element is fetched once. */
+export function columnsOf(
+  bytes: Uint8Array,
+  form: Form,
+  fields: readonly FieldForm[],
+): readonly Uint8Array<ArrayBuffer>[] {
+  const count = bytes.length / form.itemSize;
+  const columns = fields.map((field) => new Uint8Array(count * field.form.itemSize));
+  for (let first = 0; first < count; first += BLOCK_ELEMENTS) {
+    const end = Math.min(count, first + BLOCK_ELEMENTS);
+    const own = bytes.subarray(first * form.itemSize, end * form.itemSize);
+    for (const [at, field] of fields.entries()) {
+      const size = field.form.itemSize;
+      const column = columns[at] as Uint8Array;
+      takeColumn(own, form, field, column.subarray(first * size, end * size));
+    }
+  }
+  return columns;
+}
+
 /** Fills a column with the elements of a field. */
 export function takeColumn(
   bytes: Uint8Array,
@@ -169,16 +189,39 @@ interface Stride {
   readonly step: number;
 }
 
-/** Copies `size` bytes of each element, as many elements as the target has. */
+/** Copies `size` bytes of each element, as many elements as the target has: in words if it can. */
 function copyColumn(
   source: Uint8Array,
   from: Stride,
   target: Uint8Array,
   to: Stride & { readonly size: number },
 ): void {
-  const { size } = to;
-  let at = from.start;
-  for (let then = to.start; then < target.length; then += to.step, at += from.step) {
-    for (let byte = 0; byte < size; byte++) target[then + byte] = source[at + byte] as number;
+  const word = wordFor(
+    ...[source.byteOffset, from.start, from.step],
+    ...[target.byteOffset, to.start, to.step, to.size],
+  );
+  const read = wordsOf(source, word);
+  const written = wordsOf(target, word);
+  const [step, stepTo, size] = [from.step / word, to.step / word, to.size / word];
+  let at = from.start / word;
+  for (let then = to.start / word; then < written.length; then += stepTo, at += step) {
+    written[then] = read[at] as number;
+    for (let each = 1; each < size; each++) written[then + each] = read[at + each] as number;
   }
+}
+
+type Word = 1 | 2 | 4;
+
+/** The widest word of which all these places and sizes are whole numbers. */
+function wordFor(...numbers: readonly number[]): Word {
+  const bits = numbers.reduce((all, each) => all | each, 0);
+  if ((bits & 3) === 0) return 4;
+  return (bits & 1) === 0 ? 2 : 1;
+}
+
+function wordsOf(bytes: Uint8Array, word: Word): Uint8Array | Uint16Array | Uint32Array {
+  const { buffer, byteOffset, length } = bytes;
+  if (word === 4) return new Uint32Array(buffer, byteOffset, Math.floor(length / 4));
+  if (word === 2) return new Uint16Array(buffer, byteOffset, Math.floor(length / 2));
+  return bytes;
 }

@@ -4,6 +4,7 @@ import { type Form, textOf } from '../../../src/core/dtype.js';
 import { formOf } from '../../../src/core/dtype-text.js';
 import {
   columnOf,
+  columnsOf,
   convertElements,
   isConvertible,
   isLossless,
@@ -101,6 +102,11 @@ test('columns: taken out and put back, elements are as they were', () => {
       const again = new Uint8Array(bytes.length);
       for (const field of form.fields) putColumn(columnOf(bytes, form, field), again, form, field);
       assert.deepEqual(again, bytes);
+      // More than one block of them, and the last one not whole.
+      const many = elements(form, values, 1_500);
+      const columns = columnsOf(many, form, form.fields);
+      const alone = form.fields.map((field) => columnOf(many, form, field));
+      assert.deepEqual(columns, alone);
     }),
   );
 });
