@@ -163,6 +163,12 @@ export function skipSpace(r: Reader): number {
   return start;
 }
 
+/** Sets the first dimension of an encoded space that was written at `start`. */
+export function patchRows(w: Writer, start: number, rows: number): void {
+  w.patchU32(start + HEADER_SIZE, rows % HIGH);
+  w.patchU32(start + HEADER_SIZE + 4, Math.floor(rows / HIGH));
+}
+
 /** The space that stands, checked before, at `start`. */
 export function spaceAt(bytes: Uint8Array, start: number): SpaceExpectation {
   const space: {

@@ -7,7 +7,9 @@ import {
   MESSAGE,
   readCommit,
   readCreate,
+  readHandle,
   readLock,
+  readOffer,
   readOfferPart,
   readOpen,
   readRegionFields,
@@ -31,6 +33,13 @@ export function tellOfRegions(
       const { handle, size, scope } = message.offer;
       return told(handle, { bytes: size, scope: scopeOf(scope) });
     }
+    case MESSAGE.append: {
+      readOffer(r, message.offer);
+      const { handle, size, scope } = message.offer;
+      return told(handle, { bytes: size, scope: scopeOf(scope) });
+    }
+    case MESSAGE.finish:
+      return told(readHandle(r));
     case MESSAGE.region:
       readRegionFields(r, message.region);
       return told(message.region.handle);

@@ -15,7 +15,7 @@ import type { Member, PromiseRow } from './sessions.js';
 import type { PoolState } from './state.js';
 import { versionHas } from './versions.js';
 import { type Awaited, awaited, awaitedText } from './waiting.js';
-import { isReady, missingFor } from './wanted.js';
+import { isReady, missingTold } from './wanted.js';
 
 /** Who waits for an object, for whom, since when, and what would end it. */
 export function explainObject(pool: PoolState, object: number): Value {
@@ -102,7 +102,7 @@ function requireRow(pool: PoolState, object: number, handle: number, who: Awaite
   const rows = pool.waits.rows;
   const deadline = wait === 0 ? Number.POSITIVE_INFINITY : pool.waits.deadlineOf(wait);
   const bound = isReady(pool, handle);
-  const missing = missingFor(pool, handle);
+  const missing = missingTold(pool, handle);
   const what = missing > 0 ? `${missing} of its elements are` : 'it is';
   return {
     object: objectName(pool, object),

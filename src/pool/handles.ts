@@ -15,6 +15,7 @@ import {
 } from './objects.js';
 import { leaveOpen } from './opening.js';
 import { isInParts, leaveParts } from './parts.js';
+import { endOwed } from './parts-owed.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, VERSION, VERSION_FLAG } from './rows.js';
 import type { Member, Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -131,9 +132,9 @@ export function endReaderLease(pool: PoolState, handle: number): void {
   const version = handles.get(handle, HANDLE.version);
   assert(version !== 0, 'a lease names its version');
   clearFlags(pool, handle, HANDLE_FLAG.leased);
-  handles.set(handle, HANDLE.version, 0);
   versions.add(version, VERSION.leases, -1);
   pool.readerLeases--;
+  endOwed(pool, handle, version);
   freeIfOwedToNobody(pool, version);
 }
 

@@ -10,7 +10,7 @@ import { stateName } from './handles.js';
 import { measureStateOf, statisticsOf } from './measuring.js';
 import { leaseBytesMax } from './memory.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
-import { forEachPart, isInParts, missingOf, partsOf } from './parts.js';
+import { forEachPart, isGrowing, isInParts, missingOf, partsOf, rowsOf } from './parts.js';
 import { Room } from './room.js';
 import {
   HANDLE,
@@ -72,7 +72,8 @@ export function stat(pool: PoolState, object: number): { [key: string]: Value } 
   }
   if (isInParts(pool, current)) {
     fields['parts'] = partsOf(pool, current);
-    fields['missing'] = missingOf(pool, current);
+    if (!isGrowing(pool, current)) fields['missing'] = missingOf(pool, current);
+    else fields['rows'] = rowsOf(pool, current);
   }
   const measured = statisticsMap(pool, current);
   if (measured !== null) fields['statistics'] = measured;

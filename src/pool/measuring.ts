@@ -14,6 +14,7 @@ import {
 import { Float, type Value } from '../core/value.js';
 import type { Input } from './input.js';
 import type { NewPart } from './parts.js';
+import { freeHeld } from './parts-owed.js';
 import { HANDLE, MEASURE, MEASURE_STATE, PARTITION, VERSION, VERSION_FLAG } from './rows.js';
 import type { MeasureAsked, PoolState } from './state.js';
 
@@ -85,6 +86,13 @@ export function dropMeasure(pool: PoolState, block: number): void {
   const record = rows.get(row, MEASURE.record);
   if (record !== 0) arena.free(record);
   rows.release(row);
+}
+
+/** Whether what is noted of a block says that it is to be measured, or is just now. */
+export function isBeingMeasured({ measures }: PoolState, row: number): boolean {
+  if (row === 0) return false;
+  const state = measures.rows.get(row, MEASURE.state);
+  return state === MEASURE_STATE.waiting || state === MEASURE_STATE.asked;
 }
 
 function unlink({ measures }: PoolState, row: number): void {
@@ -172,16 +180,19 @@ export function measured(pool: PoolState, { results }: Extract<Input, { kind: 'm
     // What it has measured is freed: the bytes may have been anything.
     if (row === undefined) continue;
     measures.asked.delete(ask);
+    const version = extents.ownerOf(rows.get(row, MEASURE.block));
+    const isPart = versions.get(version, VERSION.partition) !== 0;
     if (statistics === null) {
       rows.set(row, MEASURE.state, MEASURE_STATE.failed);
+      if (isPart) freeHeld(pool, version, null);
       continue;
     }
     rows.set(row, MEASURE.state, MEASURE_STATE.known);
     rows.set(row, MEASURE.record, arena.store(statistics, 0, statistics.length));
-    const version = extents.ownerOf(rows.get(row, MEASURE.block));
-    if (versions.get(version, VERSION.partition) === 0) continue;
+    if (!isPart) continue;
     pool.measures.reader.reset(statistics, 0, statistics.length);
     mergePart(pool, version, readStatistics(pool.measures.reader));
+    freeHeld(pool, version, null);
   }
 }
 

@@ -4,6 +4,7 @@ import { LIMITS } from '../core/limits.js';
 import type { Region } from '../core/regions/region.js';
 import { completeSpace, itemSizeOf, spaceAt, spaceByteSize } from '../core/space.js';
 import { type Offer, SCOPE, SOURCE } from '../protocol/index.js';
+import { checkWay, growingSpace, regionOfRows } from './appending.js';
 import { conformed, containerOf } from './conforming.js';
 import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
@@ -24,6 +25,7 @@ import {
   beginPartition,
   checkOverlap,
   checkParts,
+  isGrowing,
   isInParts,
   type NewPart,
   withdrawParts,
@@ -160,7 +162,12 @@ function beginLifetime(
  * OFFER_PART: publishes a region of a version, which begins with the first of them. The first one
  * says what the version is; the others must say the same, where they say anything.
  */
-export function offerPart(pool: PoolState, session: Session, message: Offer): void {
+export function offerPart(
+  pool: PoolState,
+  session: Session,
+  message: Offer,
+  way: 'region' | 'rows' = 'region',
+): void {
   const { handles, objects } = pool;
   const handle = handleOf(session, message.handle);
   const object = handles.get(handle, HANDLE.object);
@@ -169,13 +176,15 @@ export function offerPart(pool: PoolState, session: Session, message: Offer): vo
   checkRecords(pool);
   const current = objects.get(object, OBJECT.current);
   if (current !== 0) {
+    checkWay(pool, current, way);
     joinParts(pool, session, handle, message);
     return;
   }
   const said = handles.get(handle, HANDLE.attributes);
   const lifetime = message.lifetime || (containerOf(pool, said)?.lifetimeMs ?? 0);
   if (lifetime > 0) checkTimers(pool);
-  const space = wholeSpace(pool, handle);
+  const grows = way === 'rows';
+  const space = grows ? growingSpace(pool, handle) : wholeSpace(pool, handle);
   let attributes = said;
   let part: NewPart;
   try {
@@ -187,11 +196,11 @@ export function offerPart(pool: PoolState, session: Session, message: Offer): vo
     throw error;
   }
   if (attributes !== said) pool.attributes.free(said);
-  const size = spaceBytesOf(pool, space);
+  const size = grows ? 0 : spaceBytesOf(pool, space);
   const member = memberOf(pool, handle);
   const version = beginVersion(pool, handle, member, message, { space, attributes, size });
-  beginPartition(pool, version);
-  if (size > 0 && isToBeMeasured(pool, handle)) {
+  beginPartition(pool, version, grows);
+  if ((size > 0 || grows) && isToBeMeasured(pool, handle)) {
     addVersionFlag(pool, version, VERSION_FLAG.measured);
   }
   showVersion(pool, object, version);
@@ -266,10 +275,13 @@ function readNewPart(
   space: number,
 ): NewPart {
   const { spaces, objects } = pool;
-  const { shape = [], dtype } = spaceAt(spaces.bytes(space), spaces.start(space));
-  const { regionStart, regionEnd, size } = message;
-  const region = readWhole(pool.reader.bytes, regionStart, regionEnd, shape);
+  const said = spaceAt(spaces.bytes(space), spaces.start(space));
+  const { shape = [], dtype } = said;
+  const { size } = message;
   assert(dtype !== undefined, 'a whole space has a dtype');
+  const { region, encoded } = shape.includes(null)
+    ? regionOfRows(pool, object, said, size)
+    : regionSaid(pool, message, shape);
   const bytes = region.count * itemSizeOf(dtype);
   if (size !== bytes) {
     const name = objectName(pool, object);
@@ -282,15 +294,24 @@ function readNewPart(
   const current = objects.get(object, OBJECT.current);
   if (current !== 0) {
     checkParts(pool, current, region);
-    checkOverlap(pool, current, region);
+    if (!isGrowing(pool, current)) checkOverlap(pool, current, region);
   }
   return {
     region,
-    encoded: { start: regionStart, end: regionEnd },
+    encoded,
     bytes: size === 0 ? 0 : takeBytes(pool, session, object, message),
     size,
     isSlice: message.source === SOURCE.slice && size > 0,
   };
+}
+
+/** The region that a message says. */
+function regionSaid(
+  { reader: { bytes } }: PoolState,
+  { regionStart: start, regionEnd: end }: Offer,
+  shape: readonly (number | null)[],
+): Pick<NewPart, 'region' | 'encoded'> {
+  return { region: readWhole(bytes, start, end, shape), encoded: { bytes, start, end } };
 }
 
 /** How durable the bytes of a source are: those in slabs outlive the manager, not the host. */

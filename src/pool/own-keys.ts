@@ -8,7 +8,7 @@ import { durabilityOfVersion, levelOf, nameOfMember, stateOf, timeOf } from './l
 import { COLLECTION_KEY } from './meaning.js';
 import { measureStateOf, summaryOfVersion, summarySteps } from './measuring.js';
 import { findObject } from './objects.js';
-import { isInParts, missingOf, partsOf } from './parts.js';
+import { isGrowing, isInParts, missingOf, partsOf } from './parts.js';
 import { OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { PoolState } from './state.js';
 import { versionHas } from './versions.js';
@@ -44,7 +44,7 @@ const OF_VERSIONS: { readonly [key: string]: Told } = {
   '.time': (pool, _, version) => timeOf(pool, version),
   '.parts': (pool, _, version) => (isInParts(pool, version) ? partsOf(pool, version) : undefined),
   '.missing': (pool, _, version) =>
-    isInParts(pool, version) ? missingOf(pool, version) : undefined,
+    isInParts(pool, version) && !isGrowing(pool, version) ? missingOf(pool, version) : undefined,
   '.stats': (pool, _, version) => measureStateOf(pool, version),
   'stats.count': (pool, _, version) => summaryOfVersion(pool, version)?.count,
   'stats.min': (pool, _, version) => endOf(pool, version, 'min'),

@@ -1,3 +1,4 @@
+import { assert } from '../core/assert.js';
 import type { Writer } from '../core/bytes.js';
 import {
   beginParts,
@@ -58,6 +59,7 @@ function writePart(pool: PoolState, out: Writer, part: number, session: Session)
   const encoded = { bytes: arena.chunk(record), start: begin, end: begin + arena.size(record) };
   const bytes = parts.get(part, PART.bytes);
   const size = parts.getWide(part, PART.size);
+  assert(bytes !== 0, 'a part that is owed has its bytes');
   if ((parts.get(part, PART.flags) & PART_FLAG.slice) !== 0) {
     const slab = extents.slabOf(bytes);
     pool.slabsAdopted.get(slab)?.add(session);

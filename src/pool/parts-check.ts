@@ -1,6 +1,7 @@
 import { BLOCK_SLICE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
 import { Region } from '../core/regions/region.js';
+import { isBeingMeasured } from './measuring.js';
 import { handleState, objectName } from './objects.js';
 import {
   forEachPart,
@@ -10,6 +11,7 @@ import {
   regionOfPart,
   shapeOf,
 } from './parts.js';
+import { isOwed } from './parts-owed.js';
 import {
   HANDLE,
   HANDLE_STATE,
@@ -39,6 +41,7 @@ export function checkParts(
   assert((flags & (VERSION_FLAG.inline | VERSION_FLAG.slice)) === 0, `${name}: parts have bytes`);
   let all = Region.none(shapeOf(pool, version));
   let active = 0;
+  let held = 0;
   forEachPart(pool, version, (part) => {
     sums.parts++;
     const region = regionOfPart(pool, version, part);
@@ -60,15 +63,23 @@ export function checkParts(
     );
     sums.arena += arena.bytesOf(parts.get(part, PART.region));
     const bytes = parts.get(part, PART.bytes);
+    if (isOffered || isOwed(pool, version, region)) {
+      assert(bytes !== 0 || size === 0, `${name}: what is owed has its bytes`);
+    } else if (bytes !== 0) {
+      assert(isMeasured(pool, part), `${name}: what is owed to nobody is freed`);
+    }
+    if (!isOffered && bytes !== 0) held++;
     if ((partFlags & PART_FLAG.slice) !== 0) {
       assert(extents.stateOf(bytes) === BLOCK_SLICE, `${name}: its bytes are a slice`);
       assert(extents.ownerOf(bytes) === version, `${name}: its bytes are its own`);
       blocks.add(bytes);
     } else if (bytes !== 0) {
+      assert((partFlags & PART_FLAG.inline) !== 0, `${name}: its bytes are somewhere`);
       sums.inline += arena.size(bytes);
       sums.arena += arena.bytesOf(bytes);
     }
   });
+  assert(held === partitions.get(partition, PARTITION.held), `${name}: what is held is counted`);
   assert(sums.parts === partitions.get(partition, PARTITION.count), `${name}: parts are counted`);
   assert(active === partitions.get(partition, PARTITION.active), `${name}: offers are counted`);
   const statistics = partitions.get(partition, PARTITION.statistics);
@@ -76,6 +87,11 @@ export function checkParts(
   const missing = Region.whole(shapeOf(pool, version)).difference(all).count;
   assert(missing === missingOf(pool, version), `${name}: what is missing is counted`);
   return sums;
+}
+
+function isMeasured(pool: PoolState, part: number): boolean {
+  const isSlice = (pool.parts.get(part, PART.flags) & PART_FLAG.slice) !== 0;
+  return isSlice && isBeingMeasured(pool, pool.extents.noteOf(pool.parts.get(part, PART.bytes)));
 }
 
 /** The bytes of the arena that the region takes which a handle requires. */

@@ -7,6 +7,7 @@ import { nameOfMember } from './looking.js';
 import { measurePart } from './measuring.js';
 import { freed } from './memory.js';
 import { forEachHandle, handleState, memberOf, objectName, setHandleState } from './objects.js';
+import { freeUnlessOwed } from './parts-owed.js';
 import {
   HANDLE,
   HANDLE_STATE,
@@ -42,12 +43,30 @@ export function isInParts(pool: PoolState, version: number): boolean {
   return pool.versions.get(version, VERSION.partition) !== 0;
 }
 
-/** The shape of a version, which is whole. */
+/**
+ * The shape of a version. While rows are appended it has as many as can be counted: so what has no
+ * end yet lacks elements until it has one.
+ */
 export function shapeOf({ versions, spaces }: PoolState, version: number): readonly number[] {
   const row = versions.get(version, VERSION.space);
   const { shape } = spaceAt(spaces.bytes(row), spaces.start(row));
-  assert(shape !== undefined && !shape.includes(null), 'a version has a whole shape');
-  return shape as readonly number[];
+  assert(shape !== undefined, 'a version has a shape');
+  const [first, ...others] = shape;
+  assert(!others.includes(null), 'a version has a whole shape, but for the rows');
+  if (first !== null) return shape as readonly number[];
+  const elements = (others as readonly number[]).reduce((product, size) => product * size, 1);
+  return [Math.floor(Number.MAX_SAFE_INTEGER / elements), ...(others as readonly number[])];
+}
+
+/** Whether rows may be appended to a version: it has no end yet. */
+export function isGrowing({ versions, partitions }: PoolState, version: number): boolean {
+  const partition = versions.get(version, VERSION.partition);
+  return partition !== 0 && partitions.get(partition, PARTITION.growing) === 1;
+}
+
+/** Rows that were appended to a version. */
+export function rowsOf({ versions, partitions }: PoolState, version: number): number {
+  return partitions.getWide(versions.get(version, VERSION.partition), PARTITION.rows);
 }
 
 /** Bytes of an element of a version. */
@@ -127,10 +146,11 @@ export function checkOverlap(pool: PoolState, version: number, region: Region): 
 }
 
 /** The partition of a version that begins with a first part. */
-export function beginPartition(pool: PoolState, version: number): void {
+export function beginPartition(pool: PoolState, version: number, grows: boolean): void {
   const { partitions, versions } = pool;
   const partition = partitions.allocate();
   partitions.set(partition, PARTITION.version, version);
+  partitions.set(partition, PARTITION.growing, grows ? 1 : 0);
   partitions.setWide(partition, PARTITION.missing, Region.whole(shapeOf(pool, version)).count);
   versions.set(version, VERSION.partition, partition);
 }
@@ -138,7 +158,7 @@ export function beginPartition(pool: PoolState, version: number): void {
 /** What is offered: the encoded region, and where its bytes are. */
 export interface NewPart {
   readonly region: Region;
-  readonly encoded: { readonly start: number; readonly end: number };
+  readonly encoded: { readonly bytes: Uint8Array; readonly start: number; readonly end: number };
   readonly bytes: number;
   readonly size: number;
   readonly isSlice: boolean;
@@ -150,7 +170,7 @@ export function addPart(pool: PoolState, version: number, handle: number, added:
   const partition = versions.get(version, VERSION.partition);
   const part = parts.allocate();
   const { encoded, region, bytes, size, isSlice } = added;
-  parts.set(part, PART.region, pool.arena.store(pool.reader.bytes, encoded.start, encoded.end));
+  parts.set(part, PART.region, pool.arena.store(encoded.bytes, encoded.start, encoded.end));
   parts.set(part, PART.flags, PART_FLAG.offered | (isSlice ? PART_FLAG.slice : PART_FLAG.inline));
   parts.set(part, PART.bytes, bytes);
   parts.setWide(part, PART.size, size);
@@ -170,6 +190,11 @@ export function addPart(pool: PoolState, version: number, handle: number, added:
   const missing = partitions.getWide(partition, PARTITION.missing) - region.count;
   assert(missing >= 0, 'parts have no element in common');
   partitions.setWide(partition, PARTITION.missing, missing);
+  if (isGrowing(pool, version)) {
+    const rows = region.onlyBox?.[0]?.count ?? 0;
+    partitions.setWide(partition, PARTITION.rows, rowsOf(pool, version) + rows);
+    versions.setWide(version, VERSION.size, versions.getWide(version, VERSION.size) + size);
+  }
 
   if (handleState(pool, handle) !== HANDLE_STATE.offered) {
     handles.set(handle, HANDLE.version, version);
@@ -202,9 +227,13 @@ function endPart(pool: PoolState, partition: number, part: number): void {
   parts.set(part, PART.provider, 0);
   partitions.add(partition, PARTITION.active, -1);
   const member = members.get(parts.get(part, PART.providerMember));
-  if (member === undefined) return;
-  member.offers--;
-  member.bytesOffered -= parts.getWide(part, PART.size);
+  if (member !== undefined) {
+    member.offers--;
+    member.bytesOffered -= parts.getWide(part, PART.size);
+  }
+  if (parts.get(part, PART.bytes) === 0) return;
+  partitions.add(partition, PARTITION.held, 1);
+  freeUnlessOwed(pool, partitions.get(partition, PARTITION.version), part);
 }
 
 /** A version that stays by itself loses a handle of one of its providers: its parts stay. */
@@ -236,13 +265,7 @@ export function endParts(pool: PoolState, version: number): void {
 export function freeParts(pool: PoolState, version: number): void {
   const { arena, parts, partitions, regions, versions } = pool;
   forEachPart(pool, version, (part) => {
-    const flags = parts.get(part, PART.flags);
-    const bytes = parts.get(part, PART.bytes);
-    if ((flags & PART_FLAG.slice) !== 0) freed(pool, bytes);
-    else if (bytes !== 0) {
-      pool.bytesInline -= arena.size(bytes);
-      arena.free(bytes);
-    }
+    freeBytesOf(pool, part);
     regions.free(parts.get(part, PART.region));
     parts.release(part);
   });
@@ -251,6 +274,20 @@ export function freeParts(pool: PoolState, version: number): void {
   if (statistics !== 0) arena.free(statistics);
   partitions.release(partition);
   versions.set(version, VERSION.partition, 0);
+}
+
+/** The bytes of a part go; its region stays, as long as its version. */
+export function freeBytesOf(pool: PoolState, part: number): void {
+  const { arena, parts } = pool;
+  const flags = parts.get(part, PART.flags);
+  const bytes = parts.get(part, PART.bytes);
+  if ((flags & PART_FLAG.slice) !== 0) freed(pool, bytes);
+  else if (bytes !== 0) {
+    pool.bytesInline -= arena.size(bytes);
+    arena.free(bytes);
+  }
+  parts.set(part, PART.flags, flags & PART_FLAG.offered);
+  parts.set(part, PART.bytes, 0);
 }
 
 /** Whether the version in parts of an object goes on, though all its parts are withdrawn. */

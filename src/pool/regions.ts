@@ -35,6 +35,11 @@ export class Regions {
     return readRegion(this.#reader, shape);
   }
 
+  /** The shape that a record is of has changed: it is read anew. */
+  forget(record: number): void {
+    this.#kept.delete(record);
+  }
+
   /** Frees a record. */
   free(record: number): void {
     this.#kept.delete(record);

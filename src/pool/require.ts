@@ -1,6 +1,7 @@
 import { assert } from '../core/assert.js';
 import type { Writer } from '../core/bytes.js';
 import type { AttaccaError } from '../core/errors.js';
+import { patchRows } from '../core/space.js';
 import {
   beginDeliver,
   type Demand,
@@ -30,7 +31,8 @@ import {
   setHandleState,
 } from './objects.js';
 import { emitParts } from './part-answers.js';
-import { bindable, isInParts } from './parts.js';
+import { bindable, isGrowing, isInParts, rowsOf } from './parts.js';
+import { endOwed } from './parts-owed.js';
 import { nobodyWillOffer } from './promises.js';
 import { noteUse } from './provenance.js';
 import {
@@ -246,7 +248,9 @@ function beginAnswer(
   const { version, request, state, source } = of;
   const start = beginDeliver(out, request, versions.get(version, VERSION.number), source);
   const space = versions.get(version, VERSION.space);
+  const at = out.at;
   out.rawRange(spaces.bytes(space), spaces.start(space), spaces.end(space));
+  if (isGrowing(pool, version)) patchRows(out, at, rowsOf(pool, version));
   const wanted = (state & HANDLE_FLAG.wantAttributes) !== 0;
   pool.attributes.writeMap(out, wanted ? versions.get(version, VERSION.attributes) : 0);
   return start;
@@ -271,7 +275,7 @@ function answerParts(
   const start = beginAnswer(pool, out, { version, request, state, source: SOURCE.parts });
   endDeliverParts(out, start, count);
   if (isPeek) {
-    pool.handles.set(handle, HANDLE.version, 0);
+    endOwed(pool, handle, version);
     freeIfOwedToNobody(pool, version);
     if ((state & HANDLE_FLAG.disposeAfter) !== 0) dropHandle(pool, handle);
     return;
@@ -290,12 +294,12 @@ function endRequire(pool: PoolState, handle: number, state: number): void {
   assert(handleState(pool, handle) === HANDLE_STATE.required, 'an open require is ended');
   const version = handles.get(handle, HANDLE.version);
   setHandleState(pool, handle, state);
-  handles.set(handle, HANDLE.version, 0);
   pool.requiresOpen--;
   memberOf(pool, handle).openRequires--;
   if (version === 0) countUnbound(pool, handles.get(handle, HANDLE.object), -1);
   else {
     versions.add(version, VERSION.requires, -1);
+    endOwed(pool, handle, version);
     freeIfOwedToNobody(pool, version);
   }
 }

@@ -161,7 +161,13 @@ export const PARTITION = {
   statistics: 9,
   /** Parts that are still to be measured. */
   unmeasured: 10,
-  width: 11,
+  /** 1 while rows may be appended: the first dimension of its space is not known yet. */
+  growing: 11,
+  /** Rows that were appended, two fields. */
+  rows: 12,
+  /** Parts that are withdrawn and have their bytes still. */
+  held: 14,
+  width: 15,
 } as const;
 
 /** A region of a version that somebody offered. */

@@ -42,6 +42,7 @@ import {
   readWithdraw,
 } from '../protocol/index.js';
 import { adopt, adopted } from './adopting.js';
+import { append, finish } from './appending.js';
 import { define, definitions } from './defining.js';
 import { deleteObject, tag } from './deleting.js';
 import { emitFail, emitOk, emitValue, flushOk } from './emit.js';
@@ -266,6 +267,13 @@ function apply(pool: PoolState, session: Session, request: number, code: number)
     case MESSAGE.return:
       readReturn(r, message.return);
       giveBack(pool, session, message.return);
+      return true;
+    case MESSAGE.append:
+      readOffer(r, message.offer);
+      append(pool, session, request, message.offer);
+      return false;
+    case MESSAGE.finish:
+      finish(pool, handleOf(session, readHandle(r)));
       return true;
     default:
       if (code >= MESSAGE.create && code <= MESSAGE.unlock) {

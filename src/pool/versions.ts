@@ -6,7 +6,7 @@ import { dropMeasure } from './measuring.js';
 import { freed } from './memory.js';
 import { forEachHandle, forgetIfUnused, handleState, objectName } from './objects.js';
 import { endOpen } from './opening.js';
-import { endParts, freeParts, mayGoOn, missingOf } from './parts.js';
+import { endParts, freeParts, isGrowing, mayGoOn, missingOf } from './parts.js';
 import { failUnmet } from './promising.js';
 import { noteGone } from './provenance.js';
 import { failRequire } from './require.js';
@@ -14,7 +14,7 @@ import { HANDLE, HANDLE_STATE, OBJECT, PARTITION, VERSION, VERSION_FLAG } from '
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 import { endTimer } from './timers.js';
-import { isReady, missingFor } from './wanted.js';
+import { isReady, missingTold } from './wanted.js';
 
 export function versionHas(pool: PoolState, version: number, flag: number): boolean {
   return (pool.versions.get(version, VERSION.flags) & flag) !== 0;
@@ -81,8 +81,9 @@ function failUnready(pool: PoolState, version: number): void {
   forEachHandle(pool, object, (handle) => {
     if (handleState(pool, handle) !== HANDLE_STATE.required) return;
     if (handles.get(handle, HANDLE.version) !== version || isReady(pool, handle)) return;
-    const lacks = missingFor(pool, handle);
-    const why = `version ${number} has ended, and nobody has offered ${lacks} of its elements`;
+    const lacks = missingTold(pool, handle);
+    const what = isGrowing(pool, version) ? 'finished it' : `offered ${lacks} of its elements`;
+    const why = `version ${number} has ended, and nobody has ${what}`;
     const fields = { name, version: number, missing: lacks };
     failRequire(pool, handle, failure('parts-missing', `Cannot demand "${name}": ${why}`, fields));
   });

@@ -7,7 +7,7 @@ import { promisesOf } from './promises.js';
 import { inWords, someOf } from './room.js';
 import { HANDLE, OBJECT, VERSION, VERSION_FLAG, WAIT } from './rows.js';
 import type { PoolState } from './state.js';
-import { missingFor } from './wanted.js';
+import { missingTold } from './wanted.js';
 
 /** Who could end the wait for an object's next version, as far as the pool knows. */
 export interface Awaited {
@@ -85,7 +85,7 @@ export function waitedFor(pool: PoolState, handle: number, wait: number): Attacc
     closedBy: who.closedBy,
     declaredBy: who.declaredBy,
   };
-  const missing = missingFor(pool, handle);
+  const missing = missingTold(pool, handle);
   if (missing > 0) fields['missing'] = missing;
   const what = missing > 0 ? `${missing} of its elements were` : 'it was';
   return failure(

@@ -7,7 +7,7 @@ import { readRegion } from '../core/regions/region-codec.js';
 import type { RegionFields } from '../protocol/index.js';
 import { handleOf, wrongState } from './handles.js';
 import { checkRecords, handleState } from './objects.js';
-import { forEachPart, isInParts, missingOf, regionOfPart, shapeOf } from './parts.js';
+import { forEachPart, isGrowing, isInParts, missingOf, regionOfPart, shapeOf } from './parts.js';
 import { HANDLE, HANDLE_STATE, VERSION, WANTED } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -132,6 +132,12 @@ export function missingFor(pool: PoolState, handle: number): number {
   if (version === 0 || pool.versions.get(version, VERSION.partition) === 0) return 0;
   const wanted = pool.handles.get(handle, HANDLE.wanted);
   return wanted === 0 ? missingOf(pool, version) : missingIn(pool, wanted);
+}
+
+/** As is told: nothing of what has no end yet. */
+export function missingTold(pool: PoolState, handle: number): number {
+  const version = pool.handles.get(handle, HANDLE.version);
+  return version !== 0 && isGrowing(pool, version) ? 0 : missingFor(pool, handle);
 }
 
 /** Whether a handle is bound to a version that has all it requires. */

@@ -50,6 +50,8 @@ export const MESSAGE = {
   commit: 0x29,
   lock: 0x2a,
   unlock: 0x2b,
+  finish: 0x2c,
+  append: 0x2d,
   define: 0x30,
   gather: 0x31,
   stat: 0x40,

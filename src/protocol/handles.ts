@@ -2,7 +2,7 @@ import type { Reader, Writer } from '../core/bytes.js';
 import { MESSAGE, MODE, POLICY, WANT } from './codes.js';
 import { endBody, readChoice, writeHeader } from './message.js';
 
-/** The body of SEAL, RETRACT and DISPOSE: a handle. */
+/** The body of SEAL, RETRACT, DISPOSE and FINISH: a handle. */
 export function readHandle(r: Reader): number {
   const handle = r.u32();
   endBody(r);
@@ -27,6 +27,11 @@ export function writeRetract(w: Writer, handle: number): void {
 /** 0x18 DISPOSE. */
 export function writeDispose(w: Writer, handle: number): void {
   writeHandle(w, MESSAGE.dispose, handle);
+}
+
+/** 0x2c FINISH: no more rows are appended. */
+export function writeFinish(w: Writer, handle: number): void {
+  writeHandle(w, MESSAGE.finish, handle);
 }
 
 /** 0x14 WITHDRAW. */

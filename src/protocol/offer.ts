@@ -3,8 +3,8 @@ import { DURABILITY, MESSAGE, SCOPE, SOURCE } from './codes.js';
 import { endBody, readChoice, readZero, writeHeader } from './message.js';
 
 /**
- * 0x13 OFFER, 0x23 OFFER_PART, 0x25 CREATE. Of the payload, only the fields of its source mean
- * something.
+ * 0x13 OFFER, 0x23 OFFER_PART, 0x25 CREATE, 0x2d APPEND. Of the payload, only the fields of its
+ * source mean something.
  */
 export class Offer {
   handle = 0;

@@ -26,22 +26,38 @@ interface PartFields {
 
 /** Offers a region of the space of a handle. */
 export function writeOfferPart(w: Writer, part: PartFields): void {
-  const { handle, scope, durability, lifetime, region, payload } = part;
-  const source = payload.kind === 'slice' ? SOURCE.slice : SOURCE.inline;
   writeWhole(w, MESSAGE.offerPart, () => {
-    w.u32(handle);
-    w.u32(scope | (durability << 8) | (source << 16));
-    w.u32(lifetime);
-    writeSized(w, () => writeRegion(w, region));
-    if (payload.kind === 'slice') {
-      w.u32(payload.slab);
-      w.u64(payload.offset);
-      w.u64(payload.size);
-    } else {
-      w.u32(payload.bytes.length);
-      w.rawRange(payload.bytes, 0, payload.bytes.length);
-    }
+    writeFixed(w, part);
+    writeSized(w, () => writeRegion(w, part.region));
+    writePayload(w, part.payload);
   });
+}
+
+/** 0x2d APPEND: offers rows behind those that are there. */
+export function writeAppend(w: Writer, rows: Omit<PartFields, 'region'>): void {
+  writeWhole(w, MESSAGE.append, () => {
+    writeFixed(w, rows);
+    writePayload(w, rows.payload);
+  });
+}
+
+function writeFixed(w: Writer, fields: Omit<PartFields, 'region'>): void {
+  const { handle, scope, durability, lifetime, payload } = fields;
+  const source = payload.kind === 'slice' ? SOURCE.slice : SOURCE.inline;
+  w.u32(handle);
+  w.u32(scope | (durability << 8) | (source << 16));
+  w.u32(lifetime);
+}
+
+function writePayload(w: Writer, payload: PartPayload): void {
+  if (payload.kind === 'slice') {
+    w.u32(payload.slab);
+    w.u64(payload.offset);
+    w.u64(payload.size);
+  } else {
+    w.u32(payload.bytes.length);
+    w.rawRange(payload.bytes, 0, payload.bytes.length);
+  }
 }
 
 function writeSized(w: Writer, write: () => void): void {

@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '999f8c075a5c3abaa5c3ca31ef80b6334a811f92411320c4d180cec30062e4eb',
+    vectors: '6d178f777c2afc9ee4b0ed3a091f711c5b45624c262869626391790b0213d121',
   },
 ];
 

@@ -1,4 +1,8 @@
-import { type RegionSelection, selectRegion } from '../../src/core/regions/selection.js';
+import {
+  type RegionSelection,
+  selectOpen,
+  selectRegion,
+} from '../../src/core/regions/selection.js';
 import type { SpaceExpectation } from '../../src/core/space.js';
 import type { Value, ValueMap } from '../../src/core/value.js';
 import * as protocol from '../../src/protocol/index.js';
@@ -313,9 +317,34 @@ export class Handle {
     );
   }
 
+  /** Appends rows to the handle's object. */
+  append(payload: string | Slice, options: OfferOptions = {}): Call {
+    const scope = options.keep === true ? SCOPE.pool : SCOPE.member;
+    const { lifetime = 0, durability = 0 } = options;
+    return this.#call((w) =>
+      protocol.writeAppend(w, {
+        ...{ handle: this.number, scope, durability, lifetime },
+        payload:
+          typeof payload === 'string'
+            ? { kind: 'inline', bytes: Buffer.from(payload) }
+            : { kind: 'slice', ...payload },
+      }),
+    );
+  }
+
+  finish(): Call {
+    return this.#call((w) => protocol.writeFinish(w, this.number));
+  }
+
   /** Says what it will require. */
   region([shape, selection]: Part): Call {
     const region = selectRegion(shape, selection);
+    return this.#call((w) => protocol.writeRegionFields(w, this.number, region));
+  }
+
+  /** Says it without a shape: null is all of an axis. */
+  openRegion(selection: RegionSelection): Call {
+    const region = selectOpen(selection);
     return this.#call((w) => protocol.writeRegionFields(w, this.number, region));
   }
 

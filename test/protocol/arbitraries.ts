@@ -131,6 +131,15 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
       const source = payload instanceof Uint8Array ? 1 : 2;
       return { ...fixed, source, region, payload };
     }),
+  append: fc
+    .tuple(
+      of('append', { handle: u32, scope: u8(1), durability: u8(2), lifetime: u32 }),
+      fc.oneof(fc.uint8Array({ maxLength: 64 }), slice),
+    )
+    .map(([fixed, payload]) => {
+      return { ...fixed, source: payload instanceof Uint8Array ? 1 : 2, payload };
+    }),
+  finish: of('finish', handle),
   region: of('region', { handle: u32, region: anyRegion }),
   create: of('create', {
     handle: u32,

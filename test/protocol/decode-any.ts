@@ -131,6 +131,16 @@ export type AnyMessage =
       region: AnyRegion;
       payload: Exclude<Payload, null>;
     }
+  | {
+      kind: 'append';
+      handle: number;
+      scope: number;
+      durability: number;
+      source: number;
+      lifetime: number;
+      payload: Exclude<Payload, null>;
+    }
+  | { kind: 'finish'; handle: number }
   | { kind: 'region'; handle: number; region: AnyRegion }
   | OpenMessage
   | { kind: 'parts'; request: number; parts: readonly AnyPart[] }
@@ -205,7 +215,7 @@ const empty =
   };
 
 const handle =
-  (kind: 'seal' | 'retract' | 'dispose'): Decoder =>
+  (kind: 'seal' | 'retract' | 'dispose' | 'finish'): Decoder =>
   (r) => ({ kind, handle: readHandle(r) });
 
 function nameOf(r: Reader, fields: { nameStart: number; nameEnd: number }): string {
@@ -236,6 +246,13 @@ function offerPartOf(fields: Offer, r: Reader): AnyMessage {
   // Nobody writes one, as a part without elements has bytes of size 0.
   if (payload === null) return refuse('bad-message', 'Cannot use a part without a payload');
   return { kind: 'offerPart', handle, scope, durability, source, lifetime, region, payload };
+}
+
+function appendOf(fields: Offer, r: Reader): AnyMessage {
+  const { handle, scope, durability, source, lifetime } = fields;
+  const payload = payloadOf(r, fields);
+  if (payload === null) return refuse('bad-message', 'Cannot use rows without a payload');
+  return { kind: 'append', handle, scope, durability, source, lifetime, payload };
 }
 
 function partsOf(r: Reader): AnyMessage {
@@ -319,6 +336,8 @@ const DECODERS: Readonly<Record<MessageName, Decoder>> = {
   seal: handle('seal'),
   offer: filled(() => new Offer(), readOffer, offerOf),
   offerPart: filled(() => new Offer(), readOfferPart, offerPartOf),
+  append: filled(() => new Offer(), readOffer, appendOf),
+  finish: handle('finish'),
   ...OPEN_DECODERS,
   region: filled(
     () => new RegionFields(),

@@ -39,11 +39,16 @@ function writeOfferPart(w: Writer, message: Extract<AnyMessage, { kind: 'offerPa
   protocol.writeOfferPart(w, {
     ...message,
     region: regionFrom(region),
-    payload:
-      payload instanceof Uint8Array
-        ? { kind: 'inline', bytes: payload }
-        : { kind: 'slice', ...payload },
+    payload: partPayload(payload),
   });
+}
+
+function partPayload(
+  payload: Extract<AnyMessage, { kind: 'offerPart' }>['payload'],
+): Parameters<typeof protocol.writeAppend>[1]['payload'] {
+  return payload instanceof Uint8Array
+    ? { kind: 'inline', bytes: payload }
+    : { kind: 'slice', ...payload };
 }
 
 function writeTransfer(
@@ -99,6 +104,8 @@ const ENCODERS: { readonly [K in MessageName]: Encoder<K> } = {
   seal: (w, m) => protocol.writeSeal(w, m.handle),
   offer: writeOffer,
   offerPart: writeOfferPart,
+  append: (w, m) => protocol.writeAppend(w, { ...m, payload: partPayload(m.payload) }),
+  finish: (w, m) => protocol.writeFinish(w, m.handle),
   create: (w, { payload, ...m }) => protocol.writeCreate(w, { ...m, slice: payload }),
   open: (w, m) => protocol.writeOpen(w, m.handle, m.deadline),
   opened: writeOpened,

@@ -1,0 +1,72 @@
+import type { Region } from '../core/regions/region.js';
+import { isBeingMeasured } from './measuring.js';
+import { handleState, hasFlag } from './objects.js';
+import { forEachPart, freeBytesOf, isInParts, regionOfPart } from './parts.js';
+import {
+  HANDLE,
+  HANDLE_FLAG,
+  HANDLE_STATE,
+  OBJECT,
+  PART,
+  PART_FLAG,
+  PARTITION,
+  VERSION,
+} from './rows.js';
+import type { PoolState } from './state.js';
+import { regionMismatch, wantedOf } from './wanted.js';
+
+/**
+ * Parts are freed apart: the bytes of one that is withdrawn stay for who has required some of it,
+ * and no longer. Its row and its region stay with the version, as they count for what is there.
+ */
+
+/** Frees the bytes of a part, if it is withdrawn and nobody is owed some of them. */
+export function freeUnlessOwed(pool: PoolState, version: number, part: number): void {
+  const { extents, parts, partitions, versions } = pool;
+  const flags = parts.get(part, PART.flags);
+  const bytes = parts.get(part, PART.bytes);
+  if (bytes === 0 || (flags & PART_FLAG.offered) !== 0) return;
+  // What its statistics are is told by the bytes.
+  if ((flags & PART_FLAG.slice) !== 0 && isBeingMeasured(pool, extents.noteOf(bytes))) return;
+  if (isOwed(pool, version, regionOfPart(pool, version, part))) return;
+  freeBytesOf(pool, part);
+  partitions.add(versions.get(version, VERSION.partition), PARTITION.held, -1);
+}
+
+/** Whether a require that is bound to a version, or a reader's lease on it, is for some of this. */
+export function isOwed(pool: PoolState, version: number, region: Region): boolean {
+  const { handles, objects, versions } = pool;
+  const owed = versions.get(version, VERSION.requires) + versions.get(version, VERSION.leases);
+  if (owed === 0) return false;
+  let handle = objects.get(versions.get(version, VERSION.object), OBJECT.handles);
+  for (; handle !== 0; handle = handles.get(handle, HANDLE.next)) {
+    if (handles.get(handle, HANDLE.version) !== version) continue;
+    const isReading = hasFlag(pool, handle, HANDLE_FLAG.leased);
+    if (!isReading && handleState(pool, handle) !== HANDLE_STATE.required) continue;
+    if (wantedOf(pool, handle, version)?.meets(region) ?? true) return true;
+  }
+  return false;
+}
+
+/**
+ * A require or a lease of a handle ends, which is bound to a version until now: frees what of it
+ * was for nobody else.
+ */
+export function endOwed(pool: PoolState, handle: number, version: number): void {
+  const { handles, partitions, versions } = pool;
+  handles.set(handle, HANDLE.version, 0);
+  if (!isInParts(pool, version)) return;
+  if (partitions.get(versions.get(version, VERSION.partition), PARTITION.held) === 0) return;
+  const fits = regionMismatch(pool, handle, version) === null;
+  const region = fits ? wantedOf(pool, handle, version) : null;
+  freeHeld(pool, version, region);
+}
+
+/** Frees what is withdrawn and owed to nobody, of the parts that have some of a region, or of all. */
+export function freeHeld(pool: PoolState, version: number, region: Region | null): void {
+  forEachPart(pool, version, (part) => {
+    if (region?.meets(regionOfPart(pool, version, part)) ?? true) {
+      freeUnlessOwed(pool, version, part);
+    }
+  });
+}
