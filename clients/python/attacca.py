@@ -715,6 +715,8 @@ _MESSAGES = _layouts(
     "0x1f END_SELECTED selector:text after:text dry:u8 how:u8",
     "0x20 LEASE size:u64 least:u64 handle:u32 deadline:u32",
     "0x21 RETURN slab:u32 offset:u64 size:u64", "0x22 ADOPT file:text size:u64",
+    "0x2c FINISH handle:u32",
+    "0x2d APPEND handle:u32 scope:u8 durability:u8 source:u8 zero8 lifetime:u32 payload",
     "0x23 OFFER_PART handle:u32 scope:u8 durability:u8 source:u8 zero8 lifetime:u32 region payload",
     "0x24 REGION handle:u32 region",
     "0x25 CREATE handle:u32 scope:u8 consistency:u8 zero8 zero8 lifetime:u32 payload:extent",
@@ -744,7 +746,7 @@ _MESSAGES = _layouts(
     "0x93 SLAB_GONE slab:u32")
 _CODES = {name: code for code, (name, _) in _MESSAGES.items()}
 _OK, _FAIL, _DELIVER, _GRANT = (_CODES[name] for name in ("OK", "FAIL", "DELIVER", "GRANT"))
-_PARTS = _CODES["PARTS"]
+_PARTS, _VALUE = _CODES["PARTS"], _CODES["VALUE"]
 _UNASKED = (_CODES["RECLAIM"], _CODES["NOTICE"], _CODES["SLAB_GONE"])
 
 
@@ -2550,6 +2552,7 @@ class Pool:
         self._key_numbers, self._numbers = itertools.count(), itertools.count(1)
         self._free_handles: deque[int] = deque()
         self._offers: Dict[str, List[int]] = {}  # handles: parts have one each
+        self._growing: Dict[str, int] = {}  # handles that append
         self._requires: Dict[int, Requirement] = {}
         self._promises: Dict[int, str] = {}
         self._chunk, self._left = _LEASE_FIRST, False
@@ -2640,19 +2643,55 @@ class Pool:
         return self._offer(name, raw, space, attributes, keep, lifetime, durability, timeout,
                            wanted)
 
+    def append(self, name: str, rows: Any, *, dtype: Any = None,
+               attributes: Optional[Mapping[str, Any]] = None, keep: bool = False,
+               lifetime: float = 0.0, durability: str = "process",
+               timeout: Optional[float] = None) -> int:
+        """Appends a copy of `rows`, an array, to the object `name`, behind all that are there,
+        whoever appended them; returns which row of it is the first. Of the shape of `rows` all but
+        the first dimension are those of the object; that is open until somebody says `finish`."""
+        raw, space = _describe(rows, dtype, None, None)
+        if not space.shape:
+            raise AttaccaError("bad-space", f"Cannot append to \"{name}\": that is no array")
+        placed: List[int] = []
+        space = space._replace(shape=(None, *space.shape[1:]))
+        self._offer(name, raw, space, attributes, keep, lifetime, durability, timeout, None, placed)
+        return placed[0]
+
+    def finish(self, name: str) -> None:
+        """No more rows come, of anybody: the object, to which this member has appended, has as many
+        as there are, and who demands all of it has them."""
+        handle = self._growing.get(name)
+        if handle is None:
+            raise AttaccaError("wrong-state", f"Cannot finish \"{name}\": nothing was appended")
+        self._ask("FINISH", "OK", handle=handle)
+        del self._growing[name]
+        if handle not in self._offers.get(name, []):
+            self._dispose(handle)
+
     def _offer(self, name: str, raw: memoryview, space: Space,
                attributes: Optional[Mapping[str, Any]], keep: bool, lifetime: float,
                durability: str, timeout: Optional[float],
-               region: Optional[Dict[str, Any]] = None) -> Offer:
-        until, handle = _until(timeout), self._handle()
-        declare = [self._declare(handle, name, space, attributes)]
+               region: Optional[Dict[str, Any]] = None,
+               placed: Optional[List[int]] = None) -> Offer:
+        until, handle = _until(timeout), self._growing.get(name) if placed is not None else None
+        declare: List[bytes] = []
+        is_new = handle is None
+        if handle is None:
+            handle = self._handle()
+            declare = [self._declare(handle, name, space, attributes)]
         kind: Dict[str, Any] = {} if region is None else {"region": region}
+        message = "APPEND" if placed is not None else "OFFER_PART" if kind else "OFFER"
+        done = _OK if placed is None else _VALUE
         slot: Optional[Tuple[int, int, int]] = None
         sent = False
 
         def late(index: int, code: int, _: bytes) -> None:  # of an OFFER, interrupted or not
-            if index == len(declare) and code == _OK and not keep:
-                self._offers.setdefault(name, []).append(handle)
+            if index == len(declare) and code == done:
+                if placed is not None:
+                    self._growing[name] = handle
+                if not keep and is_new:
+                    self._offers.setdefault(name, []).append(handle)
             elif index == len(declare) and code == _FAIL and slot is not None:
                 self._leases.give(*slot)
 
@@ -2660,7 +2699,7 @@ class Pool:
             for attempt in range(1, _STORES_MAX + 1):
                 try:
                     fields: Dict[str, Any] = {"source": 1 if len(raw) else 0, "payload": raw}
-                    if region is not None:
+                    if region is not None or placed is not None:
                         fields["source"] = 1
                     if len(raw) > self._inline_max:
                         slot = self._leases.take(len(raw))
@@ -2670,15 +2709,17 @@ class Pool:
                         self._write(slot[0], slot[1], raw, until)
                         fields = {"source": 2, "slab": slot[0], "offset": slot[1],
                                   "size": len(raw)}
-                    offer = _message("OFFER_PART" if kind else "OFFER", handle=handle,
-                                     scope=1 if keep else 0,
+                    offer = _message(message, handle=handle, scope=1 if keep else 0,
                                      durability=("process", "memory", "fsync").index(durability),
                                      lifetime=_ms(lifetime) if lifetime else 0, **kind, **fields)
                     sent = True
                     answers = self._session.run(declare + [offer], until - time.monotonic(), late)
                     late(len(declare), *(answers[-1] or (0, b"")))
-                    for answer in answers:
+                    for answer in answers[:-1]:
                         _result(answer, "OK")
+                    told = _result(answers[-1], "OK" if placed is None else "VALUE")
+                    if placed is not None:
+                        placed.append(told["value"])
                     break
                 except AttaccaError as error:
                     if slot is None or not self._is_lost(error):
@@ -2694,9 +2735,10 @@ class Pool:
         except BaseException:
             if slot is not None and not sent:  # a WRITE may be under way: no slice for us again
                 self._return(slot)
-            self._dispose(handle)
+            if is_new:
+                self._dispose(handle)
             raise
-        if keep:
+        if keep and placed is None:
             self._dispose(handle)
         return Offer(self, name, space)
 
@@ -2709,6 +2751,8 @@ class Pool:
             return
         for handle in [*handles]:
             self._ask("WITHDRAW", "OK", timeout, handle=handle, deadline=_ms(timeout))
+            if self._growing.get(name) == handle:
+                del self._growing[name]
             if handle in handles:
                 handles.remove(handle)
                 self._dispose(handle)

@@ -2131,6 +2131,43 @@ class RealPool(unittest.TestCase):
                              lambda: field.write(0, numpy.zeros((5, 9), "f4")))
             field.withdraw()
 
+    def test_append(self) -> None:
+        for transport in ("socket", ""):
+            name = f"py/{os.getpid()}/append/{transport}"
+            with attacca.join("py-writer[*]", transport=transport) as one, attacca.join(
+                    "py-writer[*]", transport=transport) as two, attacca.join(
+                    "py-reader[*]", transport=transport) as reader:
+                need = reader.require(name)
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    one.finish(name)
+                self.assertEqual(caught.exception.code, "wrong-state")
+
+                def rows(first: int, count: int) -> memoryview:
+                    data = array.array("i", range(first * 2, (first + count) * 2))
+                    return memoryview(data).cast("B").cast("i", (count, 2))
+
+                self.assertEqual(one.append(name, rows(0, 3)), 0)
+                self.assertEqual(two.append(name, rows(3, 1)), 3)
+                self.assertEqual(one.append(name, rows(4, 2)), 4)
+                with reader.demand(name, region=numpy_like[2:5, 1:2], timeout=30) as d:
+                    self.assertEqual(d.view.tolist(), [[5], [7], [9]])
+                one.finish(name)
+                with need.demand(timeout=30) as d:
+                    self.assertEqual(d.view.tolist(), rows(0, 6).tolist())
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    two.append(name, rows(6, 1))
+                self.assertEqual(caught.exception.code, "wrong-state")
+                one.withdraw(name, timeout=10)
+                two.withdraw(name, timeout=10)
+                name += "/large"
+                for at in range(3):
+                    self.assertEqual(one.append(name, rows(at * 20_000, 20_000), keep=True),
+                                     at * 20_000)
+                one.finish(name)
+                with reader.demand(name, region=numpy_like[19_999:20_001, :], timeout=30) as d:
+                    self.assertEqual(d.view.tolist(), rows(19_999, 2).tolist())
+                one.withdraw(name, timeout=10)
+
     def test_shared_memory(self) -> None:
         if os.environ.get("ATTACCA_TRANSPORT") == "socket":
             self.skipTest("ATTACCA_TRANSPORT is socket")

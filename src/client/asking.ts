@@ -45,7 +45,7 @@ async function entered(client: Client): Promise<void> {
   if (room !== null) await room;
 }
 
-function readAnswer(code: number, reader: Reader): Value {
+export function readAnswer(code: number, reader: Reader): Value {
   if (code !== MESSAGE.value) {
     throw new AttaccaError('bad-message', `Cannot take answer ${code}: VALUE was expected`);
   }

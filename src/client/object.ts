@@ -2,6 +2,7 @@ import type { RegionSelection } from '../core/regions/selection.js';
 import { checkSpace, type Dtype, type SpaceExpectation } from '../core/space.js';
 import {
   writeDispose,
+  writeFinish,
   writeRegionFields,
   writeRequire,
   writeRetract,
@@ -9,6 +10,7 @@ import {
   writeWithdraw,
 } from '../protocol/index.js';
 import type { TransformSpec } from '../transforms/spec.js';
+import { appendRows, type FollowOptions, followRows } from './appending.js';
 import type { ArrayOf, Bytes } from './arrays.js';
 import { sizeIfKnown, spaceIfKnown, unknownShape } from './backing.js';
 import { type Acknowledged, Call } from './call.js';
@@ -164,6 +166,34 @@ export class PoolObject<D extends Dtype = Dtype> {
     const part = new Part<D>({ handle, offered }, selection);
     this.#parts.push(part);
     return part;
+  }
+
+  /**
+   * Appends rows to an object whose first dimension is open (`shape: [null, 64]`), behind all that
+   * are there, whoever appended them; returns the first of them. Its memory may be used again.
+   * `wrong-state` once it is finished.
+   */
+  async append(elements: ArrayOf<D>, options: OfferOptions & WaitOptions = {}): Promise<number> {
+    this.#handle.mustBe('append to', 'open', 'sealed', 'offered');
+    const first = await appendRows(this.#handle, elements, options);
+    this.#handle.state = 'offered';
+    this.#isKept = options.keep === true;
+    return first;
+  }
+
+  /** No more rows come, of anybody: who demands all of it has them. */
+  async finish(): Promise<void> {
+    this.#handle.mustBe('finish', 'offered');
+    await this.#during('finish', () => this.#ask((w, number) => writeFinish(w, number)));
+  }
+
+  /**
+   * The rows of an object that is appended to, so many at a time as they come; at its end the rest.
+   * Each is to be disposed. What is withdrawn before it was asked for is not seen: let its writers
+   * keep it until then.
+   */
+  follow(options: FollowOptions): AsyncGenerator<Delivered<D>, void, void> {
+    return followRows<D>(this.#handle.seat, this.#handle, options);
   }
 
   /** Adds to what this handle says, before seal. It goes out with the next request on it. */

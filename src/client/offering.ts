@@ -1,14 +1,17 @@
 import type { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import type { Region } from '../core/regions/region.js';
+import type { Value } from '../core/value.js';
 import {
   SCOPE,
+  writeAppend,
   writeOfferInline,
   writeOfferNothing,
   writeOfferPart,
   writeOfferSlice,
   writeWithdraw,
 } from '../protocol/index.js';
+import { readAnswer } from './asking.js';
 import { type Acknowledged, Call, durabilityCode } from './call.js';
 import type { Client } from './client.js';
 import type { Handle } from './handle.js';
@@ -127,6 +130,8 @@ export interface EncodedOffer {
   readonly withdraw?: number;
   /** What of the object is offered; all of it, without. */
   readonly region?: Region;
+  /** It is appended: hears which row is the first of it. */
+  readonly appended?: (row: number) => void;
 }
 
 export function encodeOffer(options: OfferOptions, keep = options.keep === true): EncodedOffer {
@@ -139,22 +144,26 @@ export function encodeOffer(options: OfferOptions, keep = options.keep === true)
 
 function offerSlice(handle: Handle, slice: Slice, how: EncodedOffer): Promise<Acknowledged> {
   const { slab, offset, size } = slice;
-  const { scope, durability, lifetime, region } = how;
+  const { scope, durability, lifetime, region, appended } = how;
   return send(handle, how, (w, number) => {
-    if (region === undefined) {
+    if (region === undefined && appended === undefined) {
       writeOfferSlice(w, number, scope, durability, lifetime, slab, offset, size);
       return;
     }
     const payload = { kind: 'slice', slab, offset, size } as const;
-    writeOfferPart(w, { handle: number, scope, durability, lifetime, region, payload });
+    const fields = { handle: number, scope, durability, lifetime, payload };
+    if (region === undefined) writeAppend(w, fields);
+    else writeOfferPart(w, { ...fields, region });
   });
 }
 
 function writeInline(w: Writer, number: number, how: EncodedOffer, bytes: Uint8Array): void {
-  const { scope, durability, lifetime, region } = how;
-  if (region !== undefined) {
+  const { scope, durability, lifetime, region, appended } = how;
+  if (region !== undefined || appended !== undefined) {
     const payload = { kind: 'inline', bytes } as const;
-    writeOfferPart(w, { handle: number, scope, durability, lifetime, region, payload });
+    const fields = { handle: number, scope, durability, lifetime, payload };
+    if (region === undefined) writeAppend(w, fields);
+    else writeOfferPart(w, { ...fields, region });
   } else if (bytes.length === 0) writeOfferNothing(w, number, scope, durability, lifetime);
   else writeOfferInline(w, number, scope, durability, lifetime, bytes);
 }
@@ -162,17 +171,18 @@ function writeInline(w: Writer, number: number, how: EncodedOffer, bytes: Uint8A
 /** Sends an OFFER, and the WITHDRAW that may go with it. */
 async function send(
   handle: Handle,
-  { withdraw }: EncodedOffer,
+  { withdraw, appended }: EncodedOffer,
   write: (w: Writer, number: number) => void,
 ): Promise<Acknowledged> {
   const room = handle.seat.enter(`offer "${handle.name}"`);
   if (room !== null) await room;
   const count = withdraw === undefined ? 1 : 2;
-  const call = new Call<never>(handle.declares + count);
+  const call = new Call<Value>(handle.declares + count, appended ? readAnswer : null);
   handle.post(call, count, (w, number) => {
     write(w, number);
     if (withdraw !== undefined) writeWithdraw(w, number, withdraw);
   });
-  await call.promise;
+  const answer = await call.promise;
+  appended?.(Number(answer));
   return call.acknowledged;
 }

@@ -14,7 +14,6 @@ import {
 import { Float, type Value } from '../core/value.js';
 import type { Input } from './input.js';
 import type { NewPart } from './parts.js';
-import { freeHeld } from './parts-owed.js';
 import { HANDLE, MEASURE, MEASURE_STATE, PARTITION, VERSION, VERSION_FLAG } from './rows.js';
 import type { MeasureAsked, PoolState } from './state.js';
 
@@ -180,19 +179,16 @@ export function measured(pool: PoolState, { results }: Extract<Input, { kind: 'm
     // What it has measured is freed: the bytes may have been anything.
     if (row === undefined) continue;
     measures.asked.delete(ask);
-    const version = extents.ownerOf(rows.get(row, MEASURE.block));
-    const isPart = versions.get(version, VERSION.partition) !== 0;
     if (statistics === null) {
       rows.set(row, MEASURE.state, MEASURE_STATE.failed);
-      if (isPart) freeHeld(pool, version, null);
       continue;
     }
     rows.set(row, MEASURE.state, MEASURE_STATE.known);
     rows.set(row, MEASURE.record, arena.store(statistics, 0, statistics.length));
-    if (!isPart) continue;
+    const version = extents.ownerOf(rows.get(row, MEASURE.block));
+    if (versions.get(version, VERSION.partition) === 0) continue;
     pool.measures.reader.reset(statistics, 0, statistics.length);
     mergePart(pool, version, readStatistics(pool.measures.reader));
-    freeHeld(pool, version, null);
   }
 }
 

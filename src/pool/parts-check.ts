@@ -1,7 +1,6 @@
 import { BLOCK_SLICE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
 import { Region } from '../core/regions/region.js';
-import { isBeingMeasured } from './measuring.js';
 import { handleState, objectName } from './objects.js';
 import {
   forEachPart,
@@ -65,9 +64,7 @@ export function checkParts(
     const bytes = parts.get(part, PART.bytes);
     if (isOffered || isOwed(pool, version, region)) {
       assert(bytes !== 0 || size === 0, `${name}: what is owed has its bytes`);
-    } else if (bytes !== 0) {
-      assert(isMeasured(pool, part), `${name}: what is owed to nobody is freed`);
-    }
+    } else assert(bytes === 0, `${name}: what is owed to nobody is freed`);
     if (!isOffered && bytes !== 0) held++;
     if ((partFlags & PART_FLAG.slice) !== 0) {
       assert(extents.stateOf(bytes) === BLOCK_SLICE, `${name}: its bytes are a slice`);
@@ -87,11 +84,6 @@ export function checkParts(
   const missing = Region.whole(shapeOf(pool, version)).difference(all).count;
   assert(missing === missingOf(pool, version), `${name}: what is missing is counted`);
   return sums;
-}
-
-function isMeasured(pool: PoolState, part: number): boolean {
-  const isSlice = (pool.parts.get(part, PART.flags) & PART_FLAG.slice) !== 0;
-  return isSlice && isBeingMeasured(pool, pool.extents.noteOf(pool.parts.get(part, PART.bytes)));
 }
 
 /** The bytes of the arena that the region takes which a handle requires. */

@@ -11,6 +11,7 @@ import {
   PART_FLAG,
   PARTITION,
   VERSION,
+  VERSION_FLAG,
 } from './rows.js';
 import type { PoolState } from './state.js';
 import { regionMismatch, wantedOf } from './wanted.js';
@@ -26,9 +27,12 @@ export function freeUnlessOwed(pool: PoolState, version: number, part: number): 
   const flags = parts.get(part, PART.flags);
   const bytes = parts.get(part, PART.bytes);
   if (bytes === 0 || (flags & PART_FLAG.offered) !== 0) return;
-  // What its statistics are is told by the bytes.
-  if ((flags & PART_FLAG.slice) !== 0 && isBeingMeasured(pool, extents.noteOf(bytes))) return;
   if (isOwed(pool, version, regionOfPart(pool, version, part))) return;
+  if ((flags & PART_FLAG.slice) !== 0 && isBeingMeasured(pool, extents.noteOf(bytes))) {
+    // Its version will have no statistics: memory does not wait for them.
+    const said = versions.get(version, VERSION.flags);
+    versions.set(version, VERSION.flags, said & ~VERSION_FLAG.measured);
+  }
   freeBytesOf(pool, part);
   partitions.add(versions.get(version, VERSION.partition), PARTITION.held, -1);
 }
@@ -59,11 +63,6 @@ export function endOwed(pool: PoolState, handle: number, version: number): void 
   if (partitions.get(versions.get(version, VERSION.partition), PARTITION.held) === 0) return;
   const fits = regionMismatch(pool, handle, version) === null;
   const region = fits ? wantedOf(pool, handle, version) : null;
-  freeHeld(pool, version, region);
-}
-
-/** Frees what is withdrawn and owed to nobody, of the parts that have some of a region, or of all. */
-export function freeHeld(pool: PoolState, version: number, region: Region | null): void {
   forEachPart(pool, version, (part) => {
     if (region?.meets(regionOfPart(pool, version, part)) ?? true) {
       freeUnlessOwed(pool, version, part);

@@ -83,6 +83,8 @@ export interface MPart {
   /** The handle that offers it, as long as that does. */
   handle: MHandle | null;
   offered: boolean;
+  /** Withdrawn, and owed to nobody: its bytes are free. */
+  freed: boolean;
 }
 
 export interface MVersion {

@@ -285,6 +285,7 @@ export class Oracle {
 
   /** Frees what nobody needs: not offered, no bound require, no reader. */
   #forget(version: MVersion): void {
+    this.#freeParts(version);
     if (version.offered || version.bound.size > 0 || version.readers.size > 0) return;
     if (version.moving.length > 0) return;
     if (!this.versions.delete(version)) return;
@@ -292,6 +293,19 @@ export class Oracle {
       if (payload.kind === 'slice') this.#book.freed(payload.range);
     }
     this.#forgetName(version.object);
+  }
+
+  /** Frees parts that are withdrawn, and that no bound require and no reader want some of. */
+  #freeParts({ parts, bound, readers }: MVersion): void {
+    for (const part of parts ?? []) {
+      if (part.offered || part.freed) continue;
+      const isOwed = [...bound, ...readers].some(
+        ({ wanted }) => wanted === null || part.places.some((place) => wanted.includes(place)),
+      );
+      if (isOwed) continue;
+      part.freed = true;
+      if (part.payload.kind === 'slice') this.#book.freed(part.payload.range);
+    }
   }
 
   #forgetName(object: MObject): void {
@@ -461,7 +475,7 @@ export class Oracle {
     const version =
       current ??
       this.#begin(handle, { dtype, length, payload: nothing, scope, lifetime, parts: [] });
-    version.parts?.push({ places, payload, handle, offered: true });
+    version.parts?.push({ places, payload, handle, offered: true, freed: false });
     handle.state = 'offered';
     handle.version = version;
     if (current === null) this.#bind(object, version);
@@ -478,6 +492,7 @@ export class Oracle {
     version.isClosing = true;
     handle.state = 'withdrawn';
     handle.version = null;
+    this.#freeParts(version);
   }
 
   /** Versions in parts end when all parts are withdrawn, and nobody may offer what is missing. */

@@ -66,7 +66,8 @@ export function placesOf(version: MVersion | null): Set<number> {
 
 /** All that the bytes of a version are in. */
 export function payloadsOf({ parts, payload }: MVersion): readonly Payload[] {
-  return parts === null ? [payload] : parts.map((part) => part.payload);
+  if (parts === null) return [payload];
+  return parts.filter(({ freed }) => !freed).map((part) => part.payload);
 }
 
 export function sizeOf({ parts, payload, length, dtype }: MVersion): number {
