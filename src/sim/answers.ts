@@ -195,7 +195,8 @@ function compareOne(words: string, expected: Expected, answer: Answer): void {
     const { version, source, attributes } = expected;
     agree(version.number === answer.version, () => `version ${answer.version}`);
     agree(source === answer.source, () => `source ${answer.source}, not ${source}`);
-    const { dtype, length } = version;
+    const { dtype } = version;
+    const { length } = expected;
     const space = { dtype, shape: [length], order: 'row', byteOrder: 'little' };
     agree(textOf(space) === textOf(answer.space), () => `space ${textOf(answer.space)}`);
     const meantAttributes = textOf(Object.fromEntries(attributes));

@@ -19,10 +19,13 @@ export function ownDice(seed: number): {
   readonly pace: Dice;
   /** What is done with open objects. */
   readonly opening: Dice;
+  /** What is done with arrays that grow. */
+  readonly growing: Dice;
 } {
   return {
     slowness: random(~seed),
     pace: random(~seed ^ 0x5eed),
     opening: random(seed ^ 0x2f6e_2b1d),
+    growing: random(seed ^ 0x1c0f_fee5),
   };
 }

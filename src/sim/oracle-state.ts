@@ -11,6 +11,8 @@ export interface Said {
   dtype: Dtype | null;
   /** One dimension, or null for no shape. */
   length: number | null;
+  /** Its first dimension is said to be open. */
+  grows?: boolean;
   attributes: Map<string, Value>;
 }
 
@@ -92,7 +94,8 @@ export interface MVersion {
   readonly number: number;
   readonly by: string;
   readonly dtype: Dtype;
-  readonly length: number;
+  /** Infinite while it grows. */
+  length: number;
   readonly attributes: ReadonlyMap<string, Value>;
   payload: Payload;
   readonly scope: 'member' | 'pool';
@@ -238,6 +241,8 @@ export type Expected =
       readonly source: 0 | 1 | 2 | 3 | 4;
       readonly attributes: ReadonlyMap<string, Value>;
       /** Of source 4. */
+      /** Elements that there were. */
+      readonly length: number;
       readonly parts: readonly MPart[];
     }
   /** VALUE, which may be right in more than one way: what is wrong with it is told. */

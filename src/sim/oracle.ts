@@ -25,6 +25,8 @@ import type {
 import { Refusal } from './oracle-state.js';
 import {
   ITEM_BYTES,
+  isGrowing,
+  lengthOf,
   levelOf,
   matches,
   payloadsOf,
@@ -456,10 +458,8 @@ export class Oracle {
     if (this.stopping) throw new Refusal('pool-stopping');
     const { current } = object;
     if (current !== null && current.parts === null) throw new Refusal('already-offered');
-    const mismatches = current !== null && this.#mismatches(handle, current);
-    if (mismatches || (current !== null && current.scope !== scope)) {
-      throw new Refusal('object-mismatch');
-    }
+    if (current !== null && isGrowing(current)) throw new Refusal('bad-region');
+    this.#mustBeOfSame(handle, scope);
     const length = current?.length ?? said.length;
     if (length === null) throw new Refusal('bad-space');
     if (places.some((place) => place >= length)) throw new Refusal('bad-region');
@@ -468,18 +468,91 @@ export class Oracle {
     if (size !== places.length * ITEM_BYTES[dtype]) throw new Refusal('size-mismatch');
     const taken = placesOf(current);
     if (places.some((place) => taken.has(place))) throw new Refusal('part-overlap');
+    this.#addPart(session, handle, places, { dtype, length, payload, scope, lifetime });
+    return { kind: 'ok' };
+  }
+
+  /** What a handle says of a version in parts is what that is. */
+  #mustBeOfSame(handle: MHandle, scope: 'member' | 'pool'): void {
+    const { current } = handle.object;
+    if (current === null) return;
+    if (this.#mismatches(handle, current) || current.scope !== scope) {
+      throw new Refusal('object-mismatch');
+    }
+  }
+
+  #addPart(
+    session: MSession,
+    handle: MHandle,
+    places: readonly number[],
+    is: Pick<MVersion, 'dtype' | 'length' | 'payload' | 'scope'> & { lifetime: number },
+  ): void {
+    const { object } = handle;
+    const { current } = object;
+    const { payload } = is;
     if (payload.kind === 'slice' && !this.#book.offered(session, payload.range)) {
       throw new Refusal('bad-lease');
     }
-    const nothing = { kind: 'nothing' } as const;
     const version =
-      current ??
-      this.#begin(handle, { dtype, length, payload: nothing, scope, lifetime, parts: [] });
+      current ?? this.#begin(handle, { ...is, payload: { kind: 'nothing' }, parts: [] });
     version.parts?.push({ places, payload, handle, offered: true, freed: false });
     handle.state = 'offered';
     handle.version = version;
     if (current === null) this.#bind(object, version);
     else for (const each of [...version.bound]) this.#deliverIfReady(each);
+  }
+
+  /** SET: the first dimension is open, unless its length is said. */
+  grow(session: MSession, number: number): Expected {
+    const handle = this.#handle(session, number);
+    this.#state(handle, 'declared');
+    handle.said.dtype = 'uint8';
+    handle.said.grows = true;
+    return { kind: 'ok' };
+  }
+
+  /** APPEND: elements behind those that are there. */
+  append(
+    session: MSession,
+    number: number,
+    payload: Payload,
+    scope: 'member' | 'pool',
+    lifetime: number,
+  ): Expected {
+    const handle = this.#handle(session, number);
+    const { object, said } = handle;
+    this.#state(handle, 'declared', 'sealed', 'offered');
+    if (this.stopping) throw new Refusal('pool-stopping');
+    const { current } = object;
+    if (current !== null && current.parts === null) throw new Refusal('already-offered');
+    if (current !== null && !isGrowing(current)) throw new Refusal('wrong-state');
+    this.#mustBeOfSame(handle, scope);
+    if (current === null && (said.length !== null || said.grows !== true)) {
+      throw new Refusal('bad-space');
+    }
+    const dtype = current?.dtype ?? said.dtype ?? 'uint8';
+    const size = payload.kind === 'nothing' ? 0 : payload.size;
+    const rows = size / ITEM_BYTES[dtype];
+    if (!Number.isInteger(rows)) throw new Refusal('size-mismatch');
+    const first = placesOf(current).size;
+    const places = Array.from({ length: rows }, (_, at) => first + at);
+    const length = Number.POSITIVE_INFINITY;
+    this.#addPart(session, handle, places, { dtype, length, payload, scope, lifetime });
+    return { kind: 'value', value: first };
+  }
+
+  /** FINISH: the elements that are there are all. */
+  finish(session: MSession, number: number): Expected {
+    const handle = this.#handle(session, number);
+    this.#state(handle, 'offered');
+    const { version } = handle;
+    if (version === null || !isGrowing(version)) throw new Refusal('wrong-state');
+    version.length = placesOf(version).size;
+    for (const each of [...version.bound]) {
+      const mismatch = this.#whyNot(each, version);
+      if (mismatch !== null) this.#failRequire(each, mismatch);
+    }
+    for (const each of [...version.bound]) this.#deliverIfReady(each);
     return { kind: 'ok' };
   }
 
@@ -551,7 +624,8 @@ export class Oracle {
 
   #mismatches({ said }: MHandle, version: MVersion): boolean {
     if (said.dtype !== null && said.dtype !== version.dtype) return true;
-    if (said.length !== null && said.length !== version.length) return true;
+    const { length } = version;
+    if (said.length !== null && said.length !== length && !isGrowing(version)) return true;
     return [...said.attributes].some(([key, value]) => !meets(version.attributes.get(key), value));
   }
 
@@ -671,7 +745,7 @@ export class Oracle {
     if (demand.mode !== 'peek' && payload.kind === 'slice') {
       source = demand.mode === 'own' && free ? 3 : 2;
     }
-    const said = { version, source, attributes, parts: [] };
+    const said = { version, length: lengthOf(version), source, attributes, parts: [] };
     this.#answer(session, demand.request, { kind: 'deliver', ...said });
     if (source === 2) {
       version.readers.add(handle);
@@ -698,7 +772,7 @@ export class Oracle {
       : (version.parts ?? []).filter(({ places }) =>
           places.some((place) => wanted === null || wanted.includes(place)),
         );
-    const said = { version, source: 4, attributes, parts } as const;
+    const said = { version, length: lengthOf(version), source: 4, attributes, parts } as const;
     this.#answer(handle.member.session, demand.request, { kind: 'deliver', ...said });
     if (!isPeek) {
       version.readers.add(handle);
@@ -816,7 +890,7 @@ export class Oracle {
     if (current !== null) {
       value['bytes'] = sizeOf(current);
       value['dtype'] = current.dtype;
-      value['shape'] = [current.length];
+      value['shape'] = [isGrowing(current) ? null : current.length];
       value['order'] = 'row';
       value['byteOrder'] = 'little';
       value['attributes'] = Object.fromEntries(current.attributes);
@@ -831,7 +905,9 @@ export class Oracle {
       }
       if (current.parts !== null) {
         value['parts'] = current.parts.length;
-        value['missing'] = current.length - placesOf(current).size;
+        const there = placesOf(current).size;
+        if (isGrowing(current)) value['rows'] = there;
+        else value['missing'] = current.length - there;
       }
     }
     return value;

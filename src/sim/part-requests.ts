@@ -22,7 +22,7 @@ function placesOf(asking: Asking): { readonly region: Region; readonly places: r
 }
 
 /** Bytes in the message, or a slice of what is leased. */
-function payloadOf(
+export function payloadOf(
   asking: Asking,
   client: Client,
   size: number,

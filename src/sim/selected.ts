@@ -64,14 +64,25 @@ export function placesOf(version: MVersion | null): Set<number> {
   return new Set((version?.parts ?? []).flatMap(({ places }) => places));
 }
 
+/** Whether nobody has said yet how many elements it will have. */
+export function isGrowing({ length }: MVersion): boolean {
+  return length === Number.POSITIVE_INFINITY;
+}
+
 /** All that the bytes of a version are in. */
 export function payloadsOf({ parts, payload }: MVersion): readonly Payload[] {
   if (parts === null) return [payload];
   return parts.filter(({ freed }) => !freed).map((part) => part.payload);
 }
 
-export function sizeOf({ parts, payload, length, dtype }: MVersion): number {
-  if (parts !== null) return length * ITEM_BYTES[dtype];
+/** Elements that it has, or has by now. */
+export function lengthOf(version: MVersion): number {
+  return isGrowing(version) ? placesOf(version).size : version.length;
+}
+
+export function sizeOf(version: MVersion): number {
+  const { parts, payload, dtype } = version;
+  if (parts !== null) return lengthOf(version) * ITEM_BYTES[dtype];
   return payload.kind === 'nothing' ? 0 : payload.size;
 }
 

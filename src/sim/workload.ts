@@ -1,5 +1,6 @@
+import * as appending from './append-requests.js';
 import { Asking, type AskingOptions, type Client, NAMES } from './asking.js';
-import type { Dice } from './dice.js';
+import type { Dice, ownDice } from './dice.js';
 import * as handles from './handle-requests.js';
 import * as memory from './memory-requests.js';
 import * as objects from './object-requests.js';
@@ -16,6 +17,8 @@ const PROMISES_MAX = 4;
 const EXTENTS_MAX = 6;
 /** What is written to open objects is marked from here on. */
 const OPENING_MARKS = 0x4000_0000;
+/** And what is appended, from here on. */
+const GROWING_MARKS = 0x2000_0000;
 /** Requests without an answer, beyond which a client only asks whether there is anybody. */
 const OPEN_MAX = 60;
 
@@ -111,18 +114,24 @@ export class Workload {
   /** Open objects, by dice of their own, in some of the worlds. */
   readonly #opening: Asking;
   readonly #isOpening: boolean;
+  /** Arrays that grow, in the same way. */
+  readonly #growing: Asking;
+  readonly #isGrowing: boolean;
 
   constructor(
     dice: Dice,
-    own: Dice,
+    own: Pick<ReturnType<typeof ownDice>, 'opening' | 'growing'>,
     options: WorkloadOptions,
     world: ConstructorParameters<typeof Asking>[2],
   ) {
     this.#deck = options.deck;
     this.#asking = new Asking(dice, options, world);
-    this.#isOpening = own(3) === 0;
+    this.#isOpening = own.opening(3) === 0;
+    this.#isGrowing = own.growing(4) === 0;
     const more = { marks: OPENING_MARKS, names: opening.OPEN_NAMES };
-    this.#opening = new Asking(own, options, world, more);
+    this.#opening = new Asking(own.opening, options, world, more);
+    const grown = { marks: GROWING_MARKS, names: appending.GROWING_NAMES };
+    this.#growing = new Asking(own.growing, options, world, grown);
   }
 
   /** What a process begins with. */
@@ -137,6 +146,11 @@ export class Workload {
     if (this.#isOpening && this.#opening.dice(4) === 0) {
       const lease = (): void => memory.lease(this.#opening, client);
       if (client.process.open.size <= OPEN_MAX) opening.act(this.#opening, client, lease);
+      return;
+    }
+    if (this.#isGrowing && this.#growing.dice(5) === 0) {
+      const lease = (): void => memory.lease(this.#growing, client);
+      if (client.process.open.size <= OPEN_MAX) appending.act(this.#growing, client, lease);
       return;
     }
     const { holdings } = client;
@@ -165,7 +179,7 @@ export class Workload {
 
   /** Ends every object there may be. */
   clear(client: Client): void {
-    for (const name of [...NAMES, ...opening.OPEN_NAMES])
+    for (const name of [...NAMES, ...opening.OPEN_NAMES, ...appending.GROWING_NAMES])
       objects.deleteObject(this.#asking, client, name, true);
   }
 

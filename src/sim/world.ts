@@ -128,7 +128,7 @@ class World {
     this.#agent = new Agent({ ...own, dice, scheduler, slabs: this.#slabs, tell }, agent);
     const oracle = new Oracle(0, this.#following);
     this.#history = new History(oracle, this.#following, (id) => this.#processOf(id));
-    this.#workload = new Workload(dice, own.opening, workload, {
+    this.#workload = new Workload(dice, own, workload, {
       slabs: this.#slabs,
       agent: this.#agent,
       following: this.#following,
