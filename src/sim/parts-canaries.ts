@@ -1,6 +1,6 @@
 import { AxisSet } from '../core/regions/axis-set.js';
 import { Region } from '../core/regions/region.js';
-import { PART, PARTITION, WANTED } from '../pool/rows.js';
+import { PART, PART_FLAG, PARTITION, WANTED } from '../pool/rows.js';
 import type { Canary } from './canaries.js';
 import { CELL_BYTES } from './slabs.js';
 
@@ -81,6 +81,39 @@ export const PARTS_CANARIES: { readonly [name: string]: Canary } = {
       };
       const offsetOf = extents.offsetOf.bind(extents);
       extents.offsetOf = (block) => offsetOf(block) + (block === bytes ? CELL_BYTES : 0);
+    },
+  },
+  'rows are appended from the same place on': {
+    breaks: 'answers',
+    plant: ({ pool: { partitions } }) => {
+      const getWide = partitions.getWide.bind(partitions);
+      partitions.getWide = (row, field) => {
+        const value = getWide(row, field);
+        return field === PARTITION.rows && value > 0 ? value - 1 : value;
+      };
+    },
+  },
+  'what has ended grows on': {
+    breaks: 'answers',
+    plant: ({ pool: { partitions } }) => {
+      const set = partitions.set.bind(partitions);
+      partitions.set = (row, field, value) => {
+        if (field !== PARTITION.growing || value !== 0 || partitions.get(row, field) === 0) {
+          set(row, field, value);
+        }
+      };
+    },
+  },
+  'a part that is withdrawn stays until its version goes': {
+    breaks: 'I5 bytes',
+    plant: ({ pool: { parts } }) => {
+      const get = parts.get.bind(parts);
+      parts.get = (row, field) => {
+        const value = get(row, field);
+        // As if it were offered still, when it is looked whether it can be freed.
+        const isLooked = field === PART.flags && get(row, PART.bytes) !== 0;
+        return isLooked && get(row, PART.provider) === 0 ? value | PART_FLAG.offered : value;
+      };
     },
   },
 };

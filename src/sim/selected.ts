@@ -115,7 +115,7 @@ function ownOf(object: MObject, key: string): Value | undefined {
     case '.dtype':
       return current.dtype;
     case '.shape':
-      return [current.length];
+      return [isGrowing(current) ? null : current.length];
     case '.ndim':
       return 1;
     case '.order':

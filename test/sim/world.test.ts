@@ -35,6 +35,7 @@ test('all promises hold, whatever the weather; every operation and every fault h
   const sessions = ['opened', 'resumed', 'session-ended', 'given up'];
   const all = [
     ...Object.keys(OPERATIONS),
+    ...['append', 'finish'],
     ...FAULTS,
     ...MANAGER_FAULTS,
     ...answers,
