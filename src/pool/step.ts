@@ -268,13 +268,6 @@ function apply(pool: PoolState, session: Session, request: number, code: number)
       readReturn(r, message.return);
       giveBack(pool, session, message.return);
       return true;
-    case MESSAGE.append:
-      readOffer(r, message.offer);
-      append(pool, session, request, message.offer);
-      return false;
-    case MESSAGE.finish:
-      finish(pool, handleOf(session, readHandle(r)));
-      return true;
     default:
       if (code >= MESSAGE.create && code <= MESSAGE.unlock) {
         return applyToOpen(pool, session, request, code);
@@ -303,6 +296,13 @@ function applyRare(pool: PoolState, session: Session, request: number, code: num
       session.keys.define(key, number);
       return true;
     }
+    case MESSAGE.append:
+      readOffer(r, message.offer);
+      append(pool, session, request, message.offer);
+      return false;
+    case MESSAGE.finish:
+      finish(pool, handleOf(session, readHandle(r)));
+      return true;
     case MESSAGE.join: {
       const size = r.remaining;
       join(pool, session, request, readJoin(r), size);

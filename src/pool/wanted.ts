@@ -127,7 +127,7 @@ export function takeFromMissing(
 }
 
 /** Elements that a bound handle waits for. */
-export function missingFor(pool: PoolState, handle: number): number {
+function missingFor(pool: PoolState, handle: number): number {
   const version = pool.handles.get(handle, HANDLE.version);
   if (version === 0 || pool.versions.get(version, VERSION.partition) === 0) return 0;
   const wanted = pool.handles.get(handle, HANDLE.wanted);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { fc } from '../fast-check.js';
 import { codeOf, errorOf, joinApart, servePool, TRANSPORTS } from './support/pools.js';
@@ -115,4 +116,27 @@ test('appending: what is wrong is refused', async (t) => {
     'bad-argument',
   );
   await log.withdraw();
+});
+
+/** Made of text, as a program is that somebody copies from the page. */
+type AsyncBody = new (...parameters: string[]) => (...values: unknown[]) => Promise<void>;
+const asyncFunction = Object.getPrototypeOf(async () => {}).constructor as AsyncBody;
+
+test('the example of docs/parts.md does what it says', async (t) => {
+  const page = readFileSync(new URL('../../../docs/parts.md', import.meta.url), 'utf8');
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p', {});
+  const [, code = ''] = /```js\n([\s\S]*?)```/u.exec(page) ?? [];
+  let checks = 0;
+  const check = (actual: unknown, expected: unknown): void => {
+    assert.deepEqual(actual, expected);
+    checks++;
+  };
+  const run = new asyncFunction(
+    'pool',
+    'check',
+    code.replace(/^(?!const )(.*); \/\/ => (.*)$/gmu, 'check($1, $2);'),
+  );
+  await run(pool, check);
+  assert.equal(checks, 4);
 });

@@ -179,6 +179,7 @@ test('withdrawing one part frees it, while the rest of its version is owed', () 
   assert.deepEqual(texts(wanted.demand().parts()), ['def']);
 });
 
+// In one piece: a story is told, and compared as it goes on.
 test('any appends, regions and ends give what a plain array gives', () => {
   const size = fc.integer({ min: 0, max: 3 });
   const action = fc.oneof(
@@ -197,6 +198,7 @@ test('any appends, regions and ends give what a plain array gives', () => {
     },
   );
   fc.assert(
+    // In one piece: as above.
     fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
       const pool = new Harness();
       // Nobody is asked for it, so that the version goes on.
