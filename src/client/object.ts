@@ -169,9 +169,8 @@ export class PoolObject<D extends Dtype = Dtype> {
   }
 
   /**
-   * Appends rows to an object whose first dimension is open (`shape: [null, 64]`), behind all that
-   * are there, whoever appended them; returns the first of them. Its memory may be used again.
-   * `wrong-state` once it is finished.
+   * Appends rows to an object whose first dimension is open (`shape: [null, 64]`), behind those of
+   * anybody; returns the first of them. They are copied. `wrong-state` once it is finished.
    */
   async append(elements: ArrayOf<D>, options: OfferOptions & WaitOptions = {}): Promise<number> {
     this.#handle.mustBe('append to', 'open', 'sealed', 'offered');
