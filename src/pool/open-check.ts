@@ -5,6 +5,7 @@ import { handleState, memberOf, objectName } from './objects.js';
 import type { OpenVersion } from './open-state.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { PoolState } from './state.js';
+import { hasOver } from './transferring.js';
 
 /** What open objects take of what the pool counts. */
 interface OpenSums {
@@ -35,7 +36,10 @@ export function checkOpen(pool: PoolState, blocks: Set<number>): OpenSums {
   for (const each of open.moving.values()) {
     moving.set(each.version, (moving.get(each.version) ?? 0) + 1);
     regionBytes += each.regions.length;
-    if (each.isWrite && !each.isHeld) {
+    if (each.droppedAt !== 0) {
+      const reads = [...open.moving.values()].some((read) => hasOver(read, each));
+      assert(reads && !each.isHeld, 'what was dropped is kept for reads that have it');
+    } else if (each.isWrite && !each.isHeld) {
       writes.set(each.version, (writes.get(each.version) ?? 0) + 1);
     }
     if (each.isHeld) {

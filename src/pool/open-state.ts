@@ -29,8 +29,10 @@ export interface Moving {
   /** An arena record; 0: there are no bytes. */
   readonly record: number;
   readonly size: number;
-  /** It waits for its member's commit; else the agent was asked for it. */
+  /** It waits for its member's commit; else the agent was asked for it, or it was dropped. */
   isHeld: boolean;
+  /** Its member has gone without a commit: reads before this one have it still. 0: it was not. */
+  droppedAt: number;
   awaiting: Awaiting | null;
 }
 
@@ -58,6 +60,8 @@ export class OpenState {
   readonly moving = new Map<number, Moving>();
   /** Of the next transfer. */
   next = 1;
+  /** Those that were dropped. */
+  dropped = 0;
   /** Bytes of the regions of all that moves. */
   regionBytes = 0;
   /** Locks of all versions, held and waited for. */
@@ -66,10 +70,18 @@ export class OpenState {
   add(moving: Moving): void {
     this.moving.set(moving.id, moving);
     this.regionBytes += moving.regions.length;
+    if (moving.droppedAt !== 0) this.dropped++;
+  }
+
+  drop(moving: Moving): void {
+    moving.isHeld = false;
+    moving.droppedAt = this.next;
+    this.dropped++;
   }
 
   remove(moving: Moving): void {
     assert(this.moving.delete(moving.id), 'what moves is known');
     this.regionBytes -= moving.regions.length;
+    if (moving.droppedAt !== 0) this.dropped--;
   }
 }

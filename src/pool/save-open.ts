@@ -61,6 +61,7 @@ function saveMoving(each: Moving, groups: readonly Awaiting[], w: StateWriter): 
   w.u32(each.record);
   w.u64(each.size);
   w.flag(each.isHeld);
+  w.u64(each.droppedAt);
   w.u32(each.awaiting === null ? 0 : groups.indexOf(each.awaiting) + 1);
 }
 
@@ -121,6 +122,7 @@ function restoreMoving(pool: PoolState, r: StateReader, groups: readonly Awaitin
     record: r.u32(),
     size: r.u64(),
     isHeld: r.flag(),
+    droppedAt: r.u64(),
   };
   const group = r.u32();
   const awaiting = group === 0 ? null : groups[group - 1];
@@ -131,5 +133,6 @@ function restoreMoving(pool: PoolState, r: StateReader, groups: readonly Awaitin
   if (awaiting !== null) awaiting.left++;
   pool.open.add({ ...fields, awaiting });
   const found = pool.open.versions.get(fields.version);
-  if (found !== undefined && fields.isWrite && !fields.isHeld) found.writes++;
+  const isUnderWay = !fields.isHeld && fields.droppedAt === 0;
+  if (found !== undefined && fields.isWrite && isUnderWay) found.writes++;
 }

@@ -102,7 +102,7 @@ export function commit(pool: PoolState, session: Session, request: number, messa
   commitHeld(pool, found, member, awaiting);
   for (const each of pool.open.moving.values()) {
     const isOwn = each.version === found.version && each.member === member && each.isWrite;
-    if (!isOwn || each.awaiting !== null) continue;
+    if (!isOwn || each.awaiting !== null || each.droppedAt !== 0) continue;
     each.awaiting = awaiting;
     awaiting.left++;
   }
@@ -129,6 +129,7 @@ export function transferred(pool: PoolState, id: number): void {
     answer(pool, awaiting.session, awaiting.request);
   }
   pool.versions.add(version, VERSION.moving, -1);
+  if (!moving.isWrite) freeDropped(pool, version);
   const found = pool.open.versions.get(version);
   if (found !== undefined && moving.isWrite) {
     found.writes--;
@@ -183,10 +184,32 @@ export function dropHeld(
   for (const each of [...pool.open.moving.values()]) {
     if (!each.isHeld || each.version !== found.version) continue;
     if (member !== null && each.member !== member) continue;
+    pool.open.drop(each);
+  }
+  freeDropped(pool, found.version);
+}
+
+/** What was dropped is freed when no read that is under way has it any more. */
+function freeDropped(pool: PoolState, version: number): void {
+  if (pool.open.dropped === 0) return;
+  const all = [...pool.open.moving.values()].filter((each) => each.version === version);
+  // From the newest on: the read of each member that came next.
+  const next = new Map<number, Moving>();
+  for (const each of all.sort((one, other) => other.id - one.id)) {
+    const read = next.get(each.member);
+    if (!each.isWrite) next.set(each.member, each);
+    if (each.droppedAt === 0 || (read !== undefined && hasOver(read, each))) continue;
     pool.open.remove(each);
     freePayload(pool, each);
-    pool.versions.add(each.version, VERSION.moving, -1);
+    pool.versions.add(version, VERSION.moving, -1);
   }
+}
+
+/** Whether a read has what its member had written, and not committed, over what is visible. */
+export function hasOver(read: Moving, written: Moving): boolean {
+  const { id, version, member, isWrite } = read;
+  if (isWrite || version !== written.version || member !== written.member) return false;
+  return id > written.id && (written.isHeld || id < written.droppedAt);
 }
 
 /** Whether a member has another handle that takes part in a version. */
@@ -222,7 +245,7 @@ export function loseMoving(pool: PoolState, version: number, error: AttaccaError
  */
 export function moveAgain(pool: PoolState): void {
   for (const each of [...pool.open.moving.values()]) {
-    if (each.isHeld) continue;
+    if (each.isHeld || each.droppedAt !== 0) continue;
     // What has ended may not have been told to this agent: nothing is under way any more.
     if (pool.open.versions.get(each.version) === undefined && each.isWrite)
       transferred(pool, each.id);
@@ -333,6 +356,7 @@ function keep(
     block: isSlice ? bytes : 0,
     record: isSlice ? 0 : bytes,
     awaiting: null,
+    droppedAt: 0,
     ...{ as, regions, count, size, isWrite, isHeld },
   };
   pool.open.add(moving);
@@ -352,7 +376,7 @@ function issue(pool: PoolState, found: OpenVersion, moving: Moving): void {
 
 function effectOf(pool: PoolState, moving: Moving): TransferEffect {
   const { extents, versions } = pool;
-  const { id, version, isWrite, member } = moving;
+  const { id, version, isWrite } = moving;
   const block = versions.get(version, VERSION.bytes);
   const whole = {
     slab: extents.slabOf(block),
@@ -363,10 +387,7 @@ function effectOf(pool: PoolState, moving: Moving): TransferEffect {
   const over: Lain[] = [];
   if (!isWrite) {
     for (const each of pool.open.moving.values()) {
-      const isBefore = each.id < id && each.version === version;
-      if (each.isHeld && isBefore && each.member === member) {
-        over.push(lainOf(pool, each));
-      }
+      if (hasOver(moving, each)) over.push(lainOf(pool, each));
     }
   }
   const payload = lainOf(pool, moving);

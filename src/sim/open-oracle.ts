@@ -163,6 +163,7 @@ export class OpenOracle {
       member,
       session: member.session,
       request: 0,
+      droppedAt: 0,
       awaiting: null,
       seen: [],
     };
@@ -194,6 +195,7 @@ export class OpenOracle {
     this.#commitHeld(version, open, handle, awaiting);
     for (const each of version.moving) {
       if (!each.isWrite || each.member !== handle.member || each.awaiting !== null) continue;
+      if (each.droppedAt !== 0) continue;
       each.awaiting = awaiting;
       awaiting.left++;
     }
@@ -242,6 +244,7 @@ export class OpenOracle {
     if (awaiting !== null && --awaiting.left === 0) {
       this.#tell(awaiting.session, awaiting.request, OK);
     }
+    this.#freeDropped(version);
     this.#sealIfDone(version);
     this.#port.forget(version);
   }
@@ -270,7 +273,7 @@ export class OpenOracle {
   #sealIfDone(version: MVersion): void {
     const { open } = version;
     if (open === null || open.sealing === null) return;
-    if (version.moving.some(({ isWrite }) => isWrite)) return;
+    if (version.moving.some(({ isWrite, droppedAt }) => isWrite && droppedAt === 0)) return;
     const { session, request } = open.sealing;
     version.open = null;
     version.seal(open.cells);
@@ -290,14 +293,32 @@ export class OpenOracle {
     const { open } = version;
     if (open === null) return;
     this.#dropLocks(open, () => true, 'wrong-state');
-    for (const each of version.moving.filter(({ isHeld }) => isHeld))
-      this.#dropMoving(version, each);
+    this.#dropHeld(version, () => true);
     const { sealing } = open;
     if (sealing !== null) {
       this.#tell(sealing.session, sealing.request, { kind: 'fail', code: 'wrong-state' });
     }
     version.open = null;
     this.#dismiss(version);
+  }
+
+  /** Reads that are under way have what their member had written: it is kept for them. */
+  #dropHeld(version: MVersion, passes: (moving: MMoving) => boolean): void {
+    for (const each of version.moving) {
+      if (!each.isHeld || !passes(each)) continue;
+      each.isHeld = false;
+      each.droppedAt = this.#next;
+    }
+    this.#freeDropped(version);
+  }
+
+  #freeDropped(version: MVersion): void {
+    const { moving } = version;
+    for (const each of moving) {
+      const reads = ({ id, isWrite, member }: MMoving): boolean =>
+        !isWrite && member === each.member && id > each.id && id < each.droppedAt;
+      if (each.droppedAt !== 0 && !moving.some(reads)) this.#dropMoving(version, each);
+    }
   }
 
   #dropMoving(version: MVersion, moving: MMoving): void {
@@ -319,8 +340,7 @@ export class OpenOracle {
       const others = [...version.object.handles].some(
         (each) => each !== handle && each.member === member && each.version === version,
       );
-      const held = version.moving.filter((each) => each.isHeld && each.member === member);
-      if (!others) for (const each of held) this.#dropMoving(version, each);
+      if (!others) this.#dropHeld(version, (each) => each.member === member);
     }
     if (handle.state !== 'opened') return;
     handle.version = null;
@@ -405,7 +425,9 @@ export class OpenOracle {
   restarted(versions: Iterable<MVersion>): void {
     for (const version of [...versions]) {
       if (version.open !== null) continue;
-      for (const each of [...version.moving]) if (each.isWrite) this.#done(version, each);
+      for (const each of [...version.moving]) {
+        if (each.isWrite && each.droppedAt === 0) this.#done(version, each);
+      }
     }
   }
 }

@@ -161,6 +161,8 @@ export interface MMoving {
   readonly range: Range | null;
   /** Its member has not committed it. */
   isHeld: boolean;
+  /** Its member has gone without: kept for its reads before this one. 0: it was not. */
+  droppedAt: number;
   awaiting: MAwaiting | null;
   /** Of a read: what may come of each cell. */
   seen: Set<number>[];

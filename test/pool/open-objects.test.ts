@@ -187,6 +187,32 @@ test('memory that is read into is foreign to all until the agent has been', () =
   assert.equal(one.handle.name, 'field');
 });
 
+test('what a read has over the rest is kept until it is done, though its member has gone', () => {
+  const pool = new Harness({ agent: 'manual' });
+  const a = pool.member('a');
+  pool.answerAll();
+  Taking.create(a, 'field', 'abcdefgh', { consistency: 'commit', keep: true });
+  const b = pool.member('b');
+  const two = Taking.open(b, 'field');
+  const free = pool.pool.extents.bytesFree;
+  two.write([[0, 2]], 'xy', { slice: true }).ok();
+  const read = two.read([[null]]);
+  two.handle.dispose().ok();
+  const again = Taking.open(b, 'field');
+  const later = again.read([[null]]);
+  again.write([[2, 4]], 'zz', { slice: true }).ok();
+  again.handle.dispose().ok();
+  pool.unanswered.length = 0;
+  pool.loop.input({ kind: 'restart', options: pool.pool.options, slabsLost: [] });
+  pool.settle();
+  pool.answerAll();
+  assert.equal(read.text(), 'xycdefgh');
+  assert.equal(later.text(), 'abcdefgh', 'what was dropped before it is not read');
+  b.giveBack(read.slice).ok();
+  b.giveBack(later.slice).ok();
+  assert.equal(pool.pool.extents.bytesFree, free, 'and then it is free');
+});
+
 test('sealing waits for what is under way, and is refused for what is not committed', () => {
   const { pool, one, two } = twoMembers('commit');
   two.write([[0, 2]], 'ab').ok();
