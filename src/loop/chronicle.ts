@@ -59,8 +59,9 @@ interface Watch {
 /**
  * Tells in words what the records of a journal say, while a loop does them again: numbers become
  * names, as the pool knows them, and each request stands with its answer. A request is told where
- * it was done, which is behind the record that has it when the turn of its session had ended. Keeps
- * of what was told only the requests that wait for an answer.
+ * it was done, which is behind the record that has it when the turn of its session had ended; one
+ * that never was, as its session had ended, is not told. Keeps of what was told only the requests
+ * that wait for an answer.
  */
 export class Chronicle {
   readonly #watch: Watch | null;
@@ -86,7 +87,7 @@ export class Chronicle {
     while (reader.remaining > 0) this.#tellEntry(readEntry(reader), record.number, loop, drafts);
     const batch = loop.replay(record);
     const answers = readAnswers(batch.frames);
-    const told = this.#done(drafts, loop).map((draft) =>
+    const told = this.#done(drafts, loop, batch, answers).map((draft) =>
       this.#answered(draft, record.number, answers, batch),
     );
     for (const [session, given] of answers) {
@@ -113,25 +114,41 @@ export class Chronicle {
   }
 
   /** What was done, of what a record says and of what was left off before it. */
-  #done(drafts: readonly Draft[], loop: PoolLoop): Draft[] {
-    const turns = new Map<number, number | null>();
+  #done(drafts: readonly Draft[], loop: PoolLoop, batch: Batch, answers: Answers): Draft[] {
+    const behind = new Set(this.#undone.map(({ session }) => session));
+    const gone = new Set(drafts.filter(({ kind }) => kind === 'session-gone').map(sessionOf));
+    const lastOf = (session: number): number => {
+      if (loop.hasSession(session)) return (loop.turnOf(session) ?? Number.POSITIVE_INFINITY) - 1;
+      if (gone.has(session) && !behind.has(session)) {
+        return (batch.turnsEnded.get(session) ?? Number.POSITIVE_INFINITY) - 1;
+      }
+      // It has ended by the last request that was answered, or before what waited had its turn.
+      return [...(answers.get(session)?.keys() ?? [])].reduce((a, b) => Math.max(a, b), 0);
+    };
+    const lasts = new Map<number, number>();
     const isDone = ({ kind, session, request }: Draft): boolean => {
       if (kind !== 'request') return true;
-      if (!turns.has(session)) turns.set(session, loop.turnOf(session));
-      const turn = turns.get(session) ?? null;
-      return turn === null || request < turn;
+      const last = lasts.get(session) ?? lastOf(session);
+      lasts.set(session, last);
+      return request <= last;
     };
-    const behind = new Set(this.#undone.map(({ session }) => session));
-    const isBehind = ({ session }: Draft): boolean => behind.has(session);
+    const isBehind = (draft: Draft): boolean =>
+      draft.kind === 'request' && behind.has(draft.session);
     const fresh = drafts.filter((draft) => !isBehind(draft));
     const all = [...fresh, ...this.#undone, ...drafts.filter(isBehind)];
-    this.#undone = all.filter((draft) => !isDone(draft));
+    this.#undone = all.filter((draft) => !isDone(draft) && loop.hasSession(draft.session));
     return all.filter(isDone);
   }
 
-  /** What waits already when the first record is read. */
+  /** What waits already when the first record is read: for its turn, or for an answer. */
   #begin(loop: PoolLoop): void {
     this.#isBegun = true;
+    for (const { session, waiting } of loop.sessions()) {
+      const turn = loop.turnOf(session);
+      if (turn === null) continue;
+      this.#names.set(session, new ToldNames(loop.pool, session, turn - 1));
+      for (const input of waiting) this.#tellMessages(input, 0, loop, this.#undone);
+    }
     for (const { session, request, object, member } of demandsWaiting(loop.pool)) {
       const isWatched = this.#watch === null || object === this.#watch.name;
       const members = [member];
@@ -260,6 +277,8 @@ export class Chronicle {
     return pending;
   }
 }
+
+const sessionOf = ({ session }: Draft): number => session;
 
 function late(session: number, request: number, pending: Pending, answer: Answer): Told {
   return { ...pending, kind: 'answer', session, request, fields: {}, answer };
