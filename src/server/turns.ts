@@ -38,9 +38,9 @@ export class Turns {
   #stopped = false;
   /** Connections that may owe an acknowledgement that is due soon. */
   readonly #owing = new Set<ControlConnection>();
-  /** Connections that are not read from. */
+  /** Connections that are not read from, as their sessions are behind. */
   readonly #halted = new Set<ControlConnection>();
-  /** Connections that have read more than the batch to come can hold. */
+  /** Connections that have read more than the batch to come can hold, nor are they read from. */
   readonly #holding = new Set<ControlConnection>();
   #ackTimer: NodeJS.Timeout | null = null;
   #tickTimer: NodeJS.Timeout | null = null;
@@ -132,7 +132,7 @@ export class Turns {
     const holding = [...this.#holding];
     this.#holding.clear();
     for (const connection of holding) {
-      connection.readOn();
+      if (!this.#halted.has(connection)) connection.readOn();
       connection.releaseHeld();
     }
   }
@@ -143,7 +143,7 @@ export class Turns {
     for (const connection of this.#halted) {
       if (connection.state === 'open' && loop.isBehind(connection.session)) continue;
       this.#halted.delete(connection);
-      connection.readOn();
+      if (!this.#holding.has(connection)) connection.readOn();
     }
     for (const session of loop.behind) {
       const connection = this.#host.connectionOf(session);

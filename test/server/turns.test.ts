@@ -17,6 +17,7 @@ import {
   writeOfferNothing,
   writeStop,
 } from '../../src/protocol/index.js';
+import type { ControlConnection } from '../../src/server/control-connection.js';
 import { Turns } from '../../src/server/turns.js';
 import { OPTIONS } from '../pool/harness.js';
 import { poolOf } from './pool-fixture.js';
@@ -112,6 +113,55 @@ test('a gap behind frames that were held back ends its own connection, nobody el
   await client.untilClosed();
   await other.answer(other.send((w) => writeJoin(w, 1, 'other', {})));
   assert.equal(server.hasCrashed, false);
+});
+
+test('who is behind is not read from, whatever else it is held for', () => {
+  const loop = new PoolLoop(OPTIONS);
+  const connection = {
+    session: 1,
+    state: 'open',
+    isRead: true,
+    heldFrames: 3,
+    halt: () => {
+      connection.isRead = false;
+    },
+    readOn: () => {
+      connection.isRead = true;
+    },
+    // Others fill the batch again before it has its turn.
+    releaseHeld: () => {
+      if (connection.heldFrames-- > 0) hold();
+    },
+  };
+  const turns = new Turns({
+    loop,
+    journal: null,
+    now: () => 0,
+    accept: () => {},
+    connectionOf: () => connection as unknown as ControlConnection,
+    beforeRelease: () => {},
+    perform: () => {},
+    crashed: (error) => {
+      throw error;
+    },
+  });
+  const hold = (): void => {
+    connection.halt();
+    turns.hold(connection as unknown as ControlConnection);
+  };
+  let isBehind = true;
+  loop.isBehind = () => isBehind;
+  Object.defineProperty(loop, 'behind', { get: () => (isBehind ? [1] : []) });
+  hold();
+  for (let turn = 0; turn < 6; turn++) {
+    turns.runNow();
+    assert.equal(connection.isRead, false);
+    turns.plan();
+  }
+  isBehind = false;
+  turns.runNow();
+  assert.equal(connection.isRead, true);
+  turns.stop();
 });
 
 test('a turn that stops the pool leaves no timer behind', (t) => {
