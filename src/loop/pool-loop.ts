@@ -413,7 +413,6 @@ export class PoolLoop {
   #writeAcks(): void {
     for (const line of this.#acked) {
       line.acked = false;
-      if (!this.#lines.has(line.session)) continue;
       writeAcknowledged(this.#entries, line.session, line.outgoing.acknowledged);
     }
     this.#acked.length = 0;

@@ -70,6 +70,30 @@ test('what later batches have to say waits for them, whoever connects meanwhile'
   assert.equal(loop.receivedOf(session), 3);
 });
 
+test('a first acknowledgement alone is worth a batch, others wait for one, and are one', () => {
+  const { loop, session, batch } = joined();
+  const twin = new PoolLoop(OPTIONS, crc32);
+  twin.replay(copyOf(batch));
+  loop.release(batch);
+  assert.ok(!loop.isDue(2));
+  loop.receiveAck(session, 1);
+  assert.ok(loop.isDue(2));
+  const heard = loop.step(2);
+  const { length } = heard.entries;
+  twin.replay(copyOf(heard));
+  assert.ok(twin.hasAcknowledged(session));
+  loop.release(heard);
+  for (let first = 2; first <= 3; first++) {
+    const declare = frame(first, 0, (w) => writeDeclare(w, first, 0, 'x', null, []));
+    loop.receive(session, declare, 0, declare.length);
+    loop.run(first + 1);
+  }
+  loop.receiveAck(session, 2);
+  loop.receiveAck(session, 3);
+  assert.ok(!loop.isDue(9));
+  assert.equal(loop.step(9).entries.length, length, 'one entry');
+});
+
 test('a record is done again with the same outcome, or not at all', () => {
   const { loop, batch } = joined();
   const first = copyOf(batch);
