@@ -3,6 +3,7 @@ import type { StateReader, StateWriter } from '../core/state-codec.js';
 import { beginningOf } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
 import type { Input } from '../pool/input.js';
+import { firstOf } from '../protocol/index.js';
 import { Incoming } from '../session/incoming.js';
 import { Outgoing } from '../session/outgoing.js';
 
@@ -20,6 +21,11 @@ export function knownOf(process: ValueMap): ValueMap {
     else if (typeof value === 'number' || typeof value === 'bigint') known[key] = value;
   }
   return known;
+}
+
+/** The first request of an input that has not had its turn; the rest of it is not looked at. */
+export function nextOf({ bytes, start, skip }: MessagesInput): number {
+  return firstOf(bytes, start) + skip;
 }
 
 /** A session as the loop sees it: the two halves of its numbering. */

@@ -21,7 +21,7 @@ import {
   writeShellInput,
   writeTurnsEnded,
 } from './entries.js';
-import { checkReceived, knownOf, Line, type MessagesInput } from './line.js';
+import { checkReceived, knownOf, Line, type MessagesInput, nextOf } from './line.js';
 import { Lines } from './lines.js';
 import { Outcome } from './outcome.js';
 import { splitMessages, withoutNewWork } from './split.js';
@@ -41,7 +41,7 @@ export interface Batch {
   readonly entries: Uint8Array;
   /** Of the batch before: what it sent, and the state it left. */
   readonly check: number;
-  /** By session, the request before which its turn ended; also in a replay. */
+  /** By session, the request before which the clock has ended its turn; also in a replay. */
   readonly turnsEnded: ReadonlyMap<number, number>;
   readonly opened: readonly number[];
   /** Pairs of a session and the number of the last message that the batch has of it. */
@@ -355,8 +355,7 @@ export class PoolLoop {
   turnOf(session: number): number | null {
     const [input] = this.#lines.get(session)?.waiting ?? [];
     if (input === undefined) return null;
-    this.#messages.open(input.bytes, input.start, input.end);
-    return this.#messages.first + input.skip;
+    return nextOf(input);
   }
 
   /** The last number received of a session that may be told. */
@@ -455,8 +454,8 @@ export class PoolLoop {
   }
 
   #stepMessages(now: number, input: MessagesInput, isResumed: boolean): number {
+    if (!this.#turns.begin(input.session, nextOf(input), isResumed)) return input.skip;
     this.#stepping = input;
-    this.#turns.begin(input.session, isResumed);
     const taken = step(this.pool, now, input, this.#turns);
     this.#turns.pause();
     this.#stepping = null;

@@ -11,9 +11,12 @@ export interface MeasureResult {
   readonly statistics: Uint8Array | null;
 }
 
-/** Says, before each request of an input, whether its session has had its turn. */
+/**
+ * Asked before each request of an input whether its session has had its turn. `isFull`: it was
+ * answered with as much as a turn may bring.
+ */
 export interface Turn {
-  isOver(request: number): boolean;
+  isOver(request: number, isFull: boolean): boolean;
 }
 
 /**

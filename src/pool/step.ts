@@ -83,11 +83,11 @@ import { setRegion } from './wanted.js';
  */
 export const STEP_VERSION = 1;
 
-/** All messages of an input were taken. */
+/** All messages of an input were taken, or nobody waits for the others. */
 export const WHOLE = -1;
 
-/** A turn that takes all that is asked. */
-const WHOLE_TURN: Turn = { isOver: () => false };
+/** A turn that takes all the time that it needs. */
+const LONG_TURN: Turn = { isOver: (_request, isFull) => isFull };
 
 /**
  * The pool's one way to change. Synchronous; no clock, no chance, no I/O: time comes with the
@@ -95,10 +95,9 @@ const WHOLE_TURN: Turn = { isOver: () => false };
  * (`pool.dirty`). The same inputs give the same state and the same outputs, everywhere.
  *
  * Returns how many messages of the input were taken (its `skip` among them), or `WHOLE`: one before
- * which answers have become too much for a turn, or `turn` says that it is over, is left off, and
- * comes again with that as its `skip`.
+ * which `turn` says that it is over is left off, and comes again with that as its `skip`.
  */
-export function step(pool: PoolState, now: number, input: Input, turn = WHOLE_TURN): number {
+export function step(pool: PoolState, now: number, input: Input, turn = LONG_TURN): number {
   assert(now >= pool.now, 'pool time does not go back');
   pool.now = now;
   expire(pool);
@@ -185,7 +184,7 @@ function stepMessages(
   for (; messages.next(); taken++) {
     if (taken < input.skip) continue;
     const request = messages.number;
-    if (session.out.at >= LIMITS.turnAnswerBytesMax || turn.isOver(request)) {
+    if (turn.isOver(request, session.out.at >= LIMITS.turnAnswerBytesMax)) {
       flushOk(pool, session);
       return taken;
     }

@@ -134,6 +134,13 @@ export class Messages {
   }
 }
 
+/** The number of the first message of a frame that was opened before. */
+export function firstOf(bytes: Uint8Array, start: number): number {
+  let first = 0;
+  for (let at = start + 7; at >= start; at--) first = first * 256 + (bytes[at] as number);
+  return first;
+}
+
 /** A u64 of the frame itself: one that does not fit 2^53 is the frame's fault, not a message's. */
 function readNumber(r: Reader): number {
   const low = r.u32();

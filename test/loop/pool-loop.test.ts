@@ -404,7 +404,11 @@ test('who has not read what is kept for it is answered no further, and goes on w
       let now = 1;
       while (loop.isDue(0)) loop.run(now++);
       assert.ok(loop.isCongested(session));
+      const other = loop.openSession({});
       let answered = loop.pool.operations;
+      loop.run(now++);
+      assert.equal(loop.pool.operations, answered, 'in the turn of others, neither');
+      assert.ok(loop.hasSession(other));
       assert.ok(answered > 0 && answered < stats);
       for (; answered < stats; answered = loop.pool.operations) {
         loop.receiveAck(session, answered);
