@@ -142,7 +142,7 @@ function removeMember(
 ): string[] {
   const withdrawn: string[] = [];
   const room = new Room();
-  const { handles, versions, objects, arena } = pool;
+  const { handles, objects, arena } = pool;
   // First, as what ends with the member must not fail requires that go with it; for the same reason
   // promises come last.
   for (let at = member.handles; at !== 0; at = handles.get(at, HANDLE.memberNext)) {
@@ -151,25 +151,16 @@ function removeMember(
     if (how === 'left') cancelDemand(pool, at);
     abandonRequire(pool, at);
   }
+  // What has ended has no locks of its other handles to be given to who waits.
+  for (let at = member.handles; at !== 0; at = handles.get(at, HANDLE.memberNext)) {
+    if (handleState(pool, at) !== HANDLE_STATE.offered) continue;
+    if (!endsOffer(pool, at, how) || how !== 'left') continue;
+    const object = handles.get(at, HANDLE.object);
+    const size = arena.size(objects.get(object, OBJECT.name));
+    if (room.take(size + 4)) withdrawn.push(objectName(pool, object));
+  }
   for (let handle = member.handles; handle !== 0; handle = member.handles) {
-    const state = handleState(pool, handle);
     leaveOpen(pool, handle, how === 'left');
-    if (state === HANDLE_STATE.offered) {
-      const version = handles.get(handle, HANDLE.version);
-      if (versionHas(pool, version, VERSION_FLAG.scopePool)) {
-        if (isInParts(pool, version)) leaveParts(pool, handle);
-        else {
-          versions.set(version, VERSION.provider, 0);
-          handles.set(handle, HANDLE.version, 0);
-        }
-      } else {
-        const object = handles.get(handle, HANDLE.object);
-        const size = arena.size(objects.get(object, OBJECT.name));
-        if (how === 'left' && room.take(size + 4)) withdrawn.push(objectName(pool, object));
-        if (isInParts(pool, version)) withdrawParts(pool, handle);
-        else withdrawVersion(pool, version);
-      }
-    }
     endReaderLease(pool, handle);
     dropHandle(pool, handle);
   }
@@ -188,6 +179,24 @@ function removeMember(
     if (oldest !== undefined) pool.departed.delete(oldest);
   }
   return withdrawn;
+}
+
+/** Keeps or ends what a member that goes has offered; whether it has ended. */
+function endsOffer(pool: PoolState, handle: number, how: 'left' | 'crashed'): boolean {
+  const { handles, versions } = pool;
+  const version = handles.get(handle, HANDLE.version);
+  leaveOpen(pool, handle, how === 'left');
+  if (versionHas(pool, version, VERSION_FLAG.scopePool)) {
+    if (isInParts(pool, version)) leaveParts(pool, handle);
+    else {
+      versions.set(version, VERSION.provider, 0);
+      handles.set(handle, HANDLE.version, 0);
+    }
+    return false;
+  }
+  if (isInParts(pool, version)) withdrawParts(pool, handle);
+  else withdrawVersion(pool, version);
+  return true;
 }
 
 /**

@@ -171,12 +171,15 @@ export class Oracle {
       this.#unrequire(handle, 'retracted');
     }
     for (const handle of handles) {
+      const { state, version } = handle;
+      if (state !== 'offered' || version?.scope !== 'member') continue;
+      withdrawn.push(handle.object.name);
       this.#opening.leave(handle, how === 'left');
-      if (handle.state === 'offered' && handle.version?.scope === 'member') {
-        withdrawn.push(handle.object.name);
-        if (handle.version.parts === null) this.#withdraw(handle.version);
-        else this.#withdrawParts(handle, handle.version);
-      }
+      if (version.parts === null) this.#withdraw(version);
+      else this.#withdrawParts(handle, version);
+    }
+    for (const handle of handles) {
+      this.#opening.leave(handle, how === 'left');
       this.#drop(handle);
     }
     for (const promise of this.promises) {
