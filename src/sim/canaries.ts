@@ -10,6 +10,7 @@ import { PARTS_CANARIES } from './parts-canaries.js';
 import { CELL_BYTES } from './slabs.js';
 import { STATISTICS_CANARIES } from './statistics-canaries.js';
 import type { Rule } from './violation.js';
+import type { Special } from './workload.js';
 
 const PAGE_BYTES = 4_096;
 
@@ -19,6 +20,8 @@ export interface Canary {
   readonly breaks: Rule;
   readonly plant?: (manager: Manager) => void;
   readonly machines?: (machines: Machines) => Partial<Machines>;
+  /** What it is in: few of the worlds come by it else. */
+  readonly mostly?: Special;
   /** The first of the seeds that are tried, where few come by it: one near it. */
   readonly first?: number;
 }

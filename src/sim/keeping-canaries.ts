@@ -129,7 +129,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'what is written without sync is not synced with its segment': {
     breaks: 'a pool can be recovered',
-    first: 240,
+    first: 500,
     machines: () => ({
       disk: (disk) =>
         diskWith(disk, {

@@ -62,6 +62,10 @@ export function measuredWrong(version: MVersion, told: unknown): string {
     max: values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY),
     mean: sum / values.length,
   };
+  if (values.length === 0) {
+    const isTold = [min, max, mean, histogram].some((each) => each !== undefined);
+    return count === 0 && !isTold ? '' : 'more is told of nothing than that';
+  }
   const { counts } = histogram as { readonly counts: readonly number[] };
   const binned = counts.reduce((total, each) => total + each, 0);
   if (binned !== meant.count) return `its bins have ${binned} of ${meant.count}`;

@@ -24,8 +24,8 @@ const ASK = {
   open,
   write,
   read,
-  commit: (asking, client) => commit(asking, client, false),
-  close: (asking, client) => commit(asking, client, true),
+  commit: (asking, client, lease) => commit(asking, client, lease, false),
+  close: (asking, client, lease) => commit(asking, client, lease, true),
   lock,
   unlock,
   seal,
@@ -39,8 +39,8 @@ const ASK = {
 const OPERATIONS: readonly (keyof typeof ASK)[] = [
   ...(['create', 'create', 'open', 'open', 'open', 'write', 'write', 'write', 'write'] as const),
   ...(['write', 'write', 'write', 'read', 'read', 'read', 'read', 'commit', 'commit'] as const),
-  ...(['close', 'lock', 'lock', 'lock', 'lock', 'unlock', 'unlock', 'unlock', 'seal'] as const),
-  ...(['withdraw', 'dispose', 'lease', 'lease', 'declare'] as const),
+  ...(['close', 'lock', 'lock', 'lock', 'lock', 'lock', 'lock', 'unlock', 'unlock'] as const),
+  ...(['seal', 'withdraw', 'dispose', 'lease'] as const),
 ];
 
 /** One request about an open object, of a kind that makes sense most of the time. */
@@ -97,11 +97,21 @@ function cellsOf(asking: Asking, regionsMax: number): Cells {
   return { cells, regions };
 }
 
-function create(asking: Asking, client: Client): void {
+/** Who takes part in nothing begins with what others may be in, or with one of its own. */
+function begin(asking: Asking, client: Client, lease: () => void): void {
+  if (asking.dice(2) === 0) create(asking, client, lease);
+  else open(asking, client);
+}
+
+function create(asking: Asking, client: Client, lease: () => void): void {
   const handle = fresh(asking, client, 'declared');
-  const taken = handle === null ? null : client.holdings.take(LENGTH);
-  if (handle === null || taken === null) {
+  if (handle === null) {
     declare(asking, client);
+    return;
+  }
+  const taken = client.holdings.take(LENGTH);
+  if (taken === null) {
+    lease();
     return;
   }
   const { dice } = asking;
@@ -164,10 +174,10 @@ function open(asking: Asking, client: Client): void {
   );
 }
 
-function write(asking: Asking, client: Client): void {
+function write(asking: Asking, client: Client, lease: () => void): void {
   const handle = takingPart(asking, client);
   if (handle === null) {
-    open(asking, client);
+    begin(asking, client, lease);
     return;
   }
   const { number } = handle;
@@ -203,10 +213,10 @@ function write(asking: Asking, client: Client): void {
   );
 }
 
-function read(asking: Asking, client: Client): void {
+function read(asking: Asking, client: Client, lease: () => void): void {
   const handle = takingPart(asking, client);
   if (handle === null) {
-    open(asking, client);
+    begin(asking, client, lease);
     return;
   }
   const { number, name } = handle;
@@ -258,10 +268,10 @@ function check(
   }
 }
 
-function commit(asking: Asking, client: Client, closes: boolean): void {
+function commit(asking: Asking, client: Client, lease: () => void, closes: boolean): void {
   const handle = takingPart(asking, client);
   if (handle === null) {
-    open(asking, client);
+    begin(asking, client, lease);
     return;
   }
   const { number } = handle;
@@ -285,10 +295,10 @@ function commit(asking: Asking, client: Client, closes: boolean): void {
   );
 }
 
-function lock(asking: Asking, client: Client): void {
+function lock(asking: Asking, client: Client, lease: () => void): void {
   const handle = takingPart(asking, client);
   if (handle === null) {
-    open(asking, client);
+    begin(asking, client, lease);
     return;
   }
   const { dice } = asking;
@@ -318,10 +328,10 @@ function lock(asking: Asking, client: Client): void {
   );
 }
 
-function unlock(asking: Asking, client: Client): void {
+function unlock(asking: Asking, client: Client, lease: () => void): void {
   const handle = takingPart(asking, client);
   if (handle === null) {
-    open(asking, client);
+    begin(asking, client, lease);
     return;
   }
   const { number } = handle;
@@ -334,10 +344,10 @@ function unlock(asking: Asking, client: Client): void {
   );
 }
 
-function seal(asking: Asking, client: Client): void {
+function seal(asking: Asking, client: Client, lease: () => void): void {
   const handle = takingPart(asking, client);
   if (handle === null) {
-    open(asking, client);
+    begin(asking, client, lease);
     return;
   }
   const { number } = handle;
@@ -370,10 +380,10 @@ function withdraw(asking: Asking, client: Client): void {
   );
 }
 
-function dispose(asking: Asking, client: Client): void {
+function dispose(asking: Asking, client: Client, lease: () => void): void {
   const handle = handleFor(asking, client, ({ state }) => state === 'opened');
   if (handle?.state !== 'opened') {
-    open(asking, client);
+    begin(asking, client, lease);
     return;
   }
   const { number } = handle;

@@ -85,6 +85,7 @@ export const PARTS_CANARIES: { readonly [name: string]: Canary } = {
   },
   'rows are appended from the same place on': {
     breaks: 'answers',
+    mostly: 'growing',
     plant: ({ pool: { partitions } }) => {
       const getWide = partitions.getWide.bind(partitions);
       partitions.getWide = (row, field) => {
@@ -95,6 +96,7 @@ export const PARTS_CANARIES: { readonly [name: string]: Canary } = {
   },
   'what has ended grows on': {
     breaks: 'answers',
+    mostly: 'growing',
     plant: ({ pool: { partitions } }) => {
       const set = partitions.set.bind(partitions);
       partitions.set = (row, field, value) => {

@@ -102,9 +102,14 @@ const ASK: Readonly<Record<Operation, (asking: Asking, client: Client) => void>>
   info: objects.info,
 };
 
+/** What has dice of its own, and comes in some of the worlds. */
+export type Special = 'opening' | 'growing';
+
 /** Operations, as often as each comes. */
 export interface WorkloadOptions extends AskingOptions {
   readonly deck: readonly Operation[];
+  /** What half of the requests are about; as often as chance has it, without. */
+  readonly mostly?: Special | undefined;
 }
 
 /** What client processes ask, by chance. */
@@ -113,10 +118,11 @@ export class Workload {
   readonly #asking: Asking;
   /** Open objects, by dice of their own, in some of the worlds. */
   readonly #opening: Asking;
-  readonly #isOpening: boolean;
+  /** How seldom it is their turn: one of so many requests; 0: never. */
+  readonly #openingSeldom: number;
   /** Arrays that grow, in the same way. */
   readonly #growing: Asking;
-  readonly #isGrowing: boolean;
+  readonly #growingSeldom: number;
 
   constructor(
     dice: Dice,
@@ -126,8 +132,14 @@ export class Workload {
   ) {
     this.#deck = options.deck;
     this.#asking = new Asking(dice, options, world);
-    this.#isOpening = own.opening(3) === 0;
-    this.#isGrowing = own.growing(4) === 0;
+    const { mostly } = options;
+    const seldom = (special: Special, seldomMax: number): number => {
+      const isIn = own[special](seldomMax - 1) === 0;
+      if (mostly !== undefined) return mostly === special ? 2 : 0;
+      return isIn ? seldomMax : 0;
+    };
+    this.#openingSeldom = seldom('opening', 4);
+    this.#growingSeldom = seldom('growing', 5);
     const more = { marks: OPENING_MARKS, names: opening.OPEN_NAMES };
     this.#opening = new Asking(own.opening, options, world, more);
     const grown = { marks: GROWING_MARKS, names: appending.GROWING_NAMES };
@@ -143,12 +155,12 @@ export class Workload {
   /** One request, of a kind that makes sense most of the time. */
   act(client: Client): void {
     const { dice } = this.#asking;
-    if (this.#isOpening && this.#opening.dice(4) === 0) {
+    if (this.#openingSeldom > 0 && this.#opening.dice(this.#openingSeldom) === 0) {
       const lease = (): void => memory.lease(this.#opening, client);
       if (client.process.open.size <= OPEN_MAX) opening.act(this.#opening, client, lease);
       return;
     }
-    if (this.#isGrowing && this.#growing.dice(5) === 0) {
+    if (this.#growingSeldom > 0 && this.#growing.dice(this.#growingSeldom) === 0) {
       const lease = (): void => memory.lease(this.#growing, client);
       if (client.process.open.size <= OPEN_MAX) appending.act(this.#growing, client, lease);
       return;

@@ -27,7 +27,7 @@ import { Transcript } from './transcript.js';
 import { Turns } from './turns.js';
 import { must, type Onlooker, type Rule, Violation } from './violation.js';
 import { CALM, type Weather, weatherOf } from './weather.js';
-import { Workload } from './workload.js';
+import { type Special, Workload } from './workload.js';
 
 const DEATH_MS_MAX = 200;
 /** Requests that a process has without an answer, at most. */
@@ -41,11 +41,9 @@ interface WorldOptions {
   /** Whether what happens is written down in words. */
   readonly traces?: boolean;
   readonly lent: Lent;
-  /**
-   * Of the checkers that only look on ({@link Onlooker}) those of other rules are left off: so that
-   * what one is to find is not found by another before.
-   */
+  /** Of the checkers that only look on ({@link Onlooker}) those of other rules are left off. */
   readonly only?: Rule;
+  readonly mostly?: Special;
   /** Breaks something on purpose, in each new manager. */
   readonly plant?: (manager: Manager) => void;
   /** Other machines than those that ship. */
@@ -109,7 +107,7 @@ class World {
     this.weather = weatherOf(dice);
     const { network, agent, workload, memoryBytes, processes } = this.weather;
     this.#drained = options.lent.drained;
-    const { only } = options;
+    const { only, mostly } = options;
     this.#looksAt = (rule) => only === undefined || only === rule;
     const turnSteps = (): number => (this.#isCalm ? 0 : dice(this.weather.turnStepsMax));
     this.#turns = new Turns(
@@ -128,7 +126,8 @@ class World {
     this.#agent = new Agent({ ...own, dice, scheduler, slabs: this.#slabs, tell }, agent);
     const oracle = new Oracle(0, this.#following);
     this.#history = new History(oracle, this.#following, (id) => this.#processOf(id));
-    this.#workload = new Workload(dice, own, workload, {
+    const asked = { ...workload, mostly };
+    this.#workload = new Workload(dice, own, asked, {
       slabs: this.#slabs,
       agent: this.#agent,
       following: this.#following,

@@ -6,7 +6,7 @@ import { type Failure, run } from '../../src/sim/world.js';
 import { LENT } from './lent.js';
 
 const TICKS = 2_000;
-const SEEDS_MAX = 20;
+const SEEDS_MAX = 100;
 
 for (const [name, { breaks, first = 1, ...planted }] of Object.entries(CANARIES)) {
   const title = `canary for "${breaks}": ${name}: found within ${SEEDS_MAX} seeds`;
