@@ -23,6 +23,8 @@ export const LIMITS = {
   turnAnswerBytesMax: 256 * KiB,
   /** What the requests of one session take in one turn of the manager: the same holds. */
   turnMsMax: 20,
+  /** Deadlines and lifetimes that end in one turn: the rest of those that are due comes behind. */
+  turnDeadlinesMax: 1_024,
   /** What is stepped as one batch: with it a record of the journal ends. */
   batchBytesMax: 4 * MiB,
   /** Unacknowledged requests a client keeps for resume. */

@@ -99,8 +99,9 @@ const LONG_TURN: Turn = { isOver: (_request, isFull) => isFull };
  */
 export function step(pool: PoolState, now: number, input: Input, turn = LONG_TURN): number {
   assert(now >= pool.now, 'pool time does not go back');
+  const isLater = now > pool.now;
   pool.now = now;
-  expire(pool);
+  if (isLater || input.kind === 'tick') expire(pool);
   let taken = WHOLE;
   switch (input.kind) {
     case 'session-opened':
@@ -145,10 +146,10 @@ export function step(pool: PoolState, now: number, input: Input, turn = LONG_TUR
   return taken;
 }
 
-/** Ends what is due. */
+/** Ends what is due; of very much the first of it: others have their turn before the rest. */
 function expire(pool: PoolState): void {
   const { waits } = pool;
-  while (waits.nextDeadline() <= pool.now) {
+  for (let left = LIMITS.turnDeadlinesMax; left > 0 && waits.nextDeadline() <= pool.now; left--) {
     const wait = waits.first();
     const subject = waits.rows.get(wait, WAIT.subject);
     const kind = waits.rows.get(wait, WAIT.kind);

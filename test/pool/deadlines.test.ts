@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ENDLESS } from '../../src/core/limits.js';
+import { ENDLESS, LIMITS } from '../../src/core/limits.js';
 import type { Call } from './call.js';
 import { Harness } from './harness.js';
 import { random } from './random.js';
@@ -226,4 +226,30 @@ test('time that passes in one step or in many ends the same', () => {
     );
   };
   assert.deepEqual(ends([1_000]), ends(Array.from({ length: 1_000 }, () => 1)));
+});
+
+test('of very many deadlines that pass in one moment some end at a time', () => {
+  const pool = new Harness({ checked: false });
+  const a = pool.member('a');
+  const count = 2 * LIMITS.turnDeadlinesMax + 10;
+  const demands: Call[] = [];
+  pool.batch(() => {
+    for (let at = 0; at < count; at++) demands.push(a.demand(`x/${at}`, { deadline: 100 }));
+  });
+  const ended = (): number => demands.filter(({ answer }) => answer !== null).length;
+  const turn = (): number => {
+    const before = ended();
+    const { frames } = pool.loop.release(pool.loop.step(pool.now));
+    for (const { session, bytes } of frames) pool.clients.get(session)?.take(bytes);
+    return ended() - before;
+  };
+  pool.now += 99;
+  assert.equal(turn(), 0);
+  pool.now += 1;
+  assert.equal(turn(), LIMITS.turnDeadlinesMax);
+  assert.ok(pool.loop.isDue(pool.now), 'the rest is due');
+  assert.equal(turn(), LIMITS.turnDeadlinesMax);
+  assert.equal(turn(), 10);
+  assert.ok(!pool.loop.isDue(pool.now));
+  for (const demand of demands) demand.fails('deadline-passed');
 });

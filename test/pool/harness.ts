@@ -139,7 +139,7 @@ export class Harness {
       for (const effect of effects) this.#perform(effect);
       for (const { session, bytes } of frames) this.clients.get(session)?.take(bytes);
       if (this.#checked) checkInvariants(this.pool);
-    } while (this.loop.isDue(0));
+    } while (this.loop.isDue(this.now));
   }
 
   /** The agent answers what it was asked: a slab is there, a file adopted. */

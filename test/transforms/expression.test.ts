@@ -97,8 +97,8 @@ describe('expressions', () => {
 
   test('its length and depth have bounds', () => {
     const { expressionCharactersMax: most, expressionDepthMax: depth } = LIMITS;
-    assert.match(refusal(' '.repeat(most) + 'x').message, /longer than/);
-    assert.match(refusal('('.repeat(depth + 1) + 'x').message, /nested deeper/);
+    assert.match(refusal(`${' '.repeat(most)}x`).message, /longer than/);
+    assert.match(refusal(`${'('.repeat(depth + 1)}x`).message, /nested deeper/);
     assert.match(refusal(`${'x ** '.repeat(depth + 1)}x`).message, /nested deeper/);
     const text = `${'x+'.repeat(most / 2 - 1)}x`;
     assert.deepEqual(valuesOf(text, { x: [1] }), [most / 2]);
