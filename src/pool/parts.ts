@@ -8,6 +8,7 @@ import { measurePart } from './measuring.js';
 import { freed } from './memory.js';
 import { forEachHandle, handleState, memberOf, objectName, setHandleState } from './objects.js';
 import { freeUnlessOwed } from './parts-owed.js';
+import { isPromised } from './promises.js';
 import {
   HANDLE,
   HANDLE_STATE,
@@ -290,9 +291,12 @@ export function freeBytesOf(pool: PoolState, part: number): void {
   parts.set(part, PART.bytes, 0);
 }
 
-/** Whether the version in parts of an object goes on, though all its parts are withdrawn. */
+/**
+ * Whether the version in parts of an object goes on, though all its parts are withdrawn: somebody
+ * has promised the name, or has a handle that may offer the rest.
+ */
 export function mayGoOn(pool: PoolState, object: number): boolean {
-  let isAwaited = false;
+  let isAwaited = isPromised(pool, object);
   forEachHandle(pool, object, (handle) => {
     const state = handleState(pool, handle);
     isAwaited ||= state === HANDLE_STATE.declared || state === HANDLE_STATE.sealed;

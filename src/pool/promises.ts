@@ -25,7 +25,7 @@ function meets(pool: PoolState, promise: PromiseRow, object: number): boolean {
 }
 
 /** Whether a promise that is not closed is met by the object's name. */
-function isPromised(pool: PoolState, object: number): boolean {
+export function isPromised(pool: PoolState, object: number): boolean {
   const named = pool.promisesByName.get(objectName(pool, object));
   if (named?.some((promise) => promise.state !== 'closed') === true) return true;
   return pool.promiseGlobs.some(

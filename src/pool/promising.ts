@@ -3,7 +3,7 @@ import { LIMITS } from '../core/limits.js';
 import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
 import { PROMISE_KIND, type PromiseFields } from '../protocol/index.js';
 import { memberOfSession } from './handles.js';
-import { findObject, forEachHandle, handleState, hasFlag } from './objects.js';
+import { findObject, forEachHandle, handleState, hasFlag, lookAtParts } from './objects.js';
 import { missingOf } from './parts.js';
 import { addPromise, matcherOf, nobodyWillOffer, removePromise } from './promises.js';
 import { failRequire } from './require.js';
@@ -111,7 +111,9 @@ function closePromise(pool: PoolState, row: PromiseRow): void {
   if (!row.glob) {
     const name = encodeUtf8(row.pattern);
     const object = findObject(pool, name, 0, name.length);
-    if (object !== 0) failUnmet(pool, object);
+    if (object === 0) return;
+    failUnmet(pool, object);
+    lookAtParts(pool, object);
     return;
   }
   let object = pool.unboundHead;
@@ -125,10 +127,10 @@ function closePromise(pool: PoolState, row: PromiseRow): void {
   }
   for (let partition = 1; partition < pool.partitions.end; partition++) {
     if (pool.partitions.getWide(partition, PARTITION.missing) === 0) continue;
-    failUnmet(
-      pool,
-      pool.versions.get(pool.partitions.get(partition, PARTITION.version), VERSION.object),
-    );
+    const version = pool.partitions.get(partition, PARTITION.version);
+    const its = pool.versions.get(version, VERSION.object);
+    failUnmet(pool, its);
+    lookAtParts(pool, its);
   }
 }
 

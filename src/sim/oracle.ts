@@ -577,7 +577,9 @@ export class Oracle {
       const { current, handles } = object;
       if (current?.parts === null || current === null) continue;
       if (current.parts.some(({ offered }) => offered)) continue;
-      const may = [...handles].some(({ state }) => state === 'declared' || state === 'sealed');
+      const may =
+        [...handles].some(({ state }) => state === 'declared' || state === 'sealed') ||
+        this.promises.some((each) => each.state !== 'closed' && isMet(each, object.name));
       if (placesOf(current).size < current.length && may) continue;
       this.#withdraw(current);
     }

@@ -276,12 +276,20 @@ const PAGE = readFileSync(new URL('../../../docs/selectors.md', import.meta.url)
 test('the keys of the page on selectors are those that the pool tells, and are shown', () => {
   const [, table = ''] = /\n## Keys\n([\s\S]*?)\n## /u.exec(PAGE) ?? [];
   const rows = table.split('\n').filter((line) => line.startsWith('| `'));
-  const keys = rows.flatMap((row) => row.split('|')[1]?.match(/\.\w+/gu) ?? []);
-  assert.equal(keys.length, 17);
+  const keys = rows.flatMap((row) => row.match(/(?<=`)(?:stats)?\.\w+(?=`)/gu) ?? []);
+  assert.equal(keys.length, 25);
   for (const key of keys) {
     assert.ok(isToldKey(key), key);
     assert.equal(new ShownKeys([key]).detail, 'all', key);
   }
+  const row = { name: 'x', statistics: { state: 'known', max: 2.5 } };
+  const shown = new ShownKeys(['stats.max', '.stats', 'stats.min']);
+  assert.deepEqual(shown.json(row), {
+    name: 'x',
+    'stats.max': 2.5,
+    '.stats': 'known',
+    'stats.min': null,
+  });
 });
 
 test('the commands of the page on selectors do what they say', async (t) => {

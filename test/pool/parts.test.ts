@@ -157,6 +157,34 @@ test('a version that nobody can complete any more ends, and says what it lacks',
   assert.deepEqual(texts(part.demand().parts()), ['abcdef']);
 });
 
+test('a version whose parts are withdrawn goes on while somebody promises its name', () => {
+  for (const [pattern, kind] of [
+    ['field', 'name'],
+    ['f*', 'glob'],
+  ] as const) {
+    const pool = new Harness();
+    const reader = pool.member('reader');
+    const one = declared(pool.member('one'));
+    const two = pool.member('two');
+    const promise = two.promise(pattern, kind);
+    one.offerPart(rows(0, 2), 'abcdef').ok();
+    const call = declared(reader).demand({ wait: true });
+    one.withdraw().ok();
+    call.waits();
+    promise.close().ok();
+    call.fails('parts-missing');
+    promise.made.ok();
+    const again = declared(reader).demand({ wait: true });
+    two.promise(pattern, kind).made.ok();
+    one.dispose().ok();
+    const next = declared(one.member);
+    next.offerPart(rows(0, 2), 'abcdef').ok();
+    next.withdraw().ok();
+    declared(two).offerPart(rows(2, 4), 'ghijkl').ok();
+    assert.deepEqual(texts(again.parts()), ['abcdef', 'ghijkl']);
+  }
+});
+
 test('a writer that dies between two regions is followed by one that offers the rest', () => {
   const { pool, one, two, wanted } = writersAndReader();
   const call = wanted.demand();

@@ -20,6 +20,13 @@ const TOLD: { readonly [key: string]: (stat: ValueMap) => Value | undefined } = 
   '.missing': (stat) => stat['missing'],
   '.provider': (stat) => stat['provider'],
   '.time': (stat) => stat['time'],
+  '.stats': (stat) => mapOf(stat['statistics'])['state'],
+  ...Object.fromEntries(
+    ['count', 'min', 'max', 'mean', 'nan', 'fill', 'infinite'].map((key) => [
+      `stats.${key}`,
+      (stat: ValueMap) => mapOf(stat['statistics'])[key],
+    ]),
+  ),
   '.component': (stat) => textOf(stat['provider']).replace(/\[\d+\]$/u, '') || undefined,
 };
 
