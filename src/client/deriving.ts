@@ -40,7 +40,7 @@ export async function derive(
     const widest = demanded.every(({ space }) => resultType(space.dtype) === 'float32');
     const dtype = asked ?? (isTruth ? 'bool' : widest ? 'float32' : 'float64');
     const space = { dtype, shape, order, byteOrder: 'little' } as const;
-    const bytes = new Uint8Array(spaceBytes(space));
+    const bytes = await seat.client.threads.newBytes(spaceBytes(space));
     await evaluated(seat, text, parsed.inputs, demanded, { bytes, dtype });
     const told = { name: text, version: 0, space, whole: space, attributes: {} };
     return new Owned({ ...told, bytes, release: () => {}, holder: null, seal: null }, null);

@@ -175,7 +175,7 @@ async function made(
   if (inPlace !== null && !isLast) block = { space, bytes: inPlace };
   else {
     const size = region.count * itemSizeOf(space.dtype);
-    const bytes = (isLast ? target : null) ?? new Uint8Array(size);
+    const bytes = (isLast ? target : null) ?? (await threads.newBytes(size));
     await fill(name, threads, plan, sources, bytes);
     block = { space, bytes };
   }

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AttaccaError, type ErrorCode, type ErrorFields } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
+import { newBytes } from '../levels/shm/large-pages.js';
 import { type Libc, tryLoadLibc } from '../levels/shm/native.js';
 import type { Block } from '../transforms/chain.js';
 import { type Job, type Memory, perform } from '../transforms/jobs.js';
@@ -81,6 +82,12 @@ export class Threads {
     if (bytes < this.#bytesMin) return 1;
     // A few for each thread: one that is slow, as cores are shared, is not waited for long.
     return Math.min(4 * threadsMax(), Math.max(1, Math.floor(bytes / (this.#bytesMin / 2))));
+  }
+
+  /** Memory for what jobs make: new, and in large pages where it is much. */
+  async newBytes(size: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (size >= this.#bytesMin) this.#libc ??= tryLoadLibc();
+    return newBytes(await this.#libc, size);
   }
 
   /**

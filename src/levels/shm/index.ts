@@ -10,6 +10,7 @@ export {
   findPools,
   removePool,
 } from './clean.js';
+export { newBytes } from './large-pages.js';
 export { type Access, Mapping, mapFile } from './map.js';
 export { defaultShmDirectory, readMemoryFacts } from './memory-facts.js';
 export { type Libc, loadLibc, tryLoadLibc } from './native.js';
