@@ -5,6 +5,8 @@ import { extraFlags, startPool } from '../product/start-pool.js';
 import { pythonAbsent } from '../rivals/installed.js';
 
 const TIMEOUT_MS = 300_000;
+/** Of packed numbers, for each second of processor time. */
+const SCALE_GOAL_GIB = 1;
 /** Three times as fast. */
 const TRANSPOSE_GOAL = 0.333;
 const WRITES_GOAL = 20;
@@ -13,14 +15,16 @@ interface Load {
   readonly name: string;
   /** Of the square of float32. */
   readonly side: number;
+  /** Packed numbers of 16 bits. */
+  readonly packed: number;
   readonly writes: number;
   /** One request each is slow: so many tell how slow. */
   readonly each: number;
 }
 
 const LOADS: Readonly<Record<string, Load>> = {
-  m: { name: '1GiB', side: 16_384, writes: 100_000, each: 10_000 },
-  s: { name: '4MiB', side: 1_024, writes: 2_000, each: 500 },
+  m: { name: '1GiB', side: 16_384, packed: 2 ** 28, writes: 100_000, each: 10_000 },
+  s: { name: '4MiB', side: 1_024, packed: 2 ** 20, writes: 2_000, each: 500 },
 };
 
 async function memberOf(stage: Stage): Promise<Participant> {
@@ -58,6 +62,31 @@ function transposing(load: Load): { contenders: Contender[]; metric: string } {
   return { metric, contenders: [by(PRODUCT, 'product', null, memberOf), numpy] };
 }
 
+function scaling(load: Load): { contenders: Contender[]; metric: string } {
+  const metric = 'scale_int16_GiBps_core';
+  const by = (
+    name: string,
+    kind: Contender['kind'],
+    absent: string | null,
+    start: (stage: Stage) => Promise<Participant>,
+  ): Contender => ({
+    name,
+    kind,
+    absent,
+    timeoutMs: TIMEOUT_MS,
+    async measure(stage) {
+      const member = await start(stage);
+      await member.ask('scale', load, TIMEOUT_MS);
+      const reply = await member.ask('scale', load, TIMEOUT_MS);
+      return { [metric]: (2 * load.packed) / 2 ** 30 / numberOf(reply, 'cpuSeconds') };
+    },
+  });
+  const numpy = by('numpy', 'rival', pythonAbsent('numpy'), (stage) =>
+    stage.crew.python('python/layout_side.py'),
+  );
+  return { metric, contenders: [by(PRODUCT, 'product', null, memberOf), numpy] };
+}
+
 function writing(load: Load): { contenders: Contender[]; metric: string } {
   const metric = 'region_writes_3KiB_per_s';
   const by = (name: string, gathered: boolean, count: number): Contender => ({
@@ -77,15 +106,14 @@ function writing(load: Load): { contenders: Contender[]; metric: string } {
 
 export const layout: Benchmark = {
   name: 'layout',
-  describe: 'an array transposed on the way, and many small regions written',
+  describe: 'an array transposed or unpacked on the way, and many small regions written',
   sizes: {
-    m: '1 GiB of float32 transposed, 100,000 regions of 3 KiB',
-    s: '4 MiB, 2,000 regions, to see that it runs',
+    m: '1 GiB of float32 transposed, 512 MiB of int16 unpacked, 100,000 regions of 3 KiB',
+    s: '4 MiB, 2 MiB, 2,000 regions, to see that it runs',
   },
   async run(context) {
     const load = LOADS[context.size];
     if (load === undefined) return;
-    context.skip('scale_int16_GiBps', 'not there: demands do not scale yet');
     const transpose = transposing(load);
     await context.compare(transpose.contenders, [
       {
@@ -93,6 +121,15 @@ export const layout: Benchmark = {
         unit: 'ms',
         better: 'lower',
         goals: [{ of: 'numpy', atMost: TRANSPOSE_GOAL }],
+      },
+    ]);
+    const scale = scaling(load);
+    await context.compare(scale.contenders, [
+      {
+        name: scale.metric,
+        unit: 'GiB/s',
+        better: 'higher',
+        goals: [{ atLeast: SCALE_GOAL_GIB }],
       },
     ]);
     const writes = writing(load);

@@ -6,6 +6,9 @@ import { nowNs, takePart } from '../harness/take-part.js';
 /** Elements of 3 KiB. */
 const ROW = 768;
 
+/** What packed numbers have where there is no value. */
+const FILL = -32_768;
+
 let pool: Pool | null = null;
 
 function opened(): Pool {
@@ -35,6 +38,28 @@ takePart({
     await object.withdraw();
     if (first !== 0 || second !== 1) throw new Error('The array was not transposed');
     return { seconds: (doneNs - startNs) / 1e9 };
+  },
+  /** Packed numbers become values on the way: the processor time of all threads. */
+  async scale(request) {
+    const count = numberOf(request, 'packed');
+    const space = { dtype: 'int16', shape: [count] } as const;
+    const object = opened().object('packed', { space });
+    await object.allocate();
+    const { array } = object;
+    for (let at = 0; at < count; at++) array[at] = at & 0x3fff;
+    array[1] = FILL;
+    await object.offer();
+    const before = process.cpuUsage();
+    const got = await opened()
+      .object('packed', { space })
+      .demand({ transforms: [{ kind: 'scale', scale: 0.5, offset: 250, fill: FILL }] });
+    const { user, system } = process.cpuUsage(before);
+    const [zero, none, two] = got.array as Float32Array;
+    await got.dispose();
+    await object.withdraw();
+    const isRight = zero === 250 && Number.isNaN(none) && two === 251;
+    if (!isRight) throw new Error('The numbers were not unpacked');
+    return { cpuSeconds: (user + system) / 1e6 };
   },
   /** Rows of 3 KiB, all begun at once, or each when the one before is done. */
   async writes(request) {

@@ -5,6 +5,7 @@ import { itemSizeOf, type Space, spaceBytes } from '../core/space.js';
 import { compress, decompress } from './codecs.js';
 import { refuseTransform, transformFailed } from './failure.js';
 import { bitsFor } from './kernels/bitround.js';
+import { lookUp, lookupOf } from './lookup.js';
 import { bytesOf } from './numbers.js';
 import type { Loss, SpecOf, TransformSpec } from './spec.js';
 import { type Step, stepOf } from './steps.js';
@@ -90,10 +91,23 @@ const STRETCH = 16_384;
 const STRETCH_BYTES = 256 * 1_024;
 
 /**
- * Runs steps that go by elements, stretch by stretch, from all of the source into all of the
- * target.
+ * Runs steps that go by elements from all of the source into all of the target: looked up where
+ * there are many small elements, else stretch by stretch.
  */
 export function runElements(
+  steps: readonly Step[],
+  source: Uint8Array,
+  target: Uint8Array,
+  count: number,
+): void {
+  const compute = (from: Uint8Array, to: Uint8Array, elements: number): void =>
+    computeElements(steps, from, to, elements);
+  const lookup = lookupOf(compute, source, target, count);
+  if (lookup === null) compute(source, target, count);
+  else lookUp(lookup, source, target);
+}
+
+function computeElements(
   steps: readonly Step[],
   source: Uint8Array,
   target: Uint8Array,
