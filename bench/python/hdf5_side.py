@@ -1,92 +1,31 @@
 """HDF5, a file a process and step (h5py): each array whole and contiguous, buffered by the system."""
 
 import os
-import time
 
 import h5py
-import numpy as np
-from take_part import now_ns, take_part
-
-scratch = np.ones(1024 * 1024)
-directory = None
+from file_parts import serve
 
 
-def open_side(request):
-    global directory
-    directory = request["at"]
+class Hdf5:
+    suffix = ".h5"
+    remove = staticmethod(os.unlink)
 
-
-def path(step, member):
-    return os.path.join(directory, f"step{step}-{member}.h5")
-
-
-def compute(ms):
-    """The work between two outputs, as in bench/vpic/member.ts."""
-    end = now_ns() + ms * 1e6
-    while now_ns() < end:
-        np.negative(scratch, out=scratch)
-
-
-def write(request):
-    arrays = {d["name"]: np.ones(d["mine"], dtype=np.float32) for d in request["datasets"]}
-    started, stalled = time.monotonic(), 0.0
-    for step in range(request["steps"]):
-        compute(request["workMs"])
-        began = time.monotonic()
-        if step > 0:
-            os.unlink(path(step - 1, request["member"]))
-        with h5py.File(path(step, request["member"]), "w", libver="latest") as file:
+    def write(self, path, arrays):
+        with h5py.File(path, "w", libver="latest") as file:
             for name, array in arrays.items():
                 file.create_dataset(name, data=array)
-        stalled += time.monotonic() - began
-    return {"seconds": time.monotonic() - started, "stalled": stalled}
+
+    def read_all(self, path, name):
+        with h5py.File(path, "r") as file:
+            return file[name][...]
+
+    def read_part(self, path, named, target, of, where):
+        with h5py.File(path, "r") as file:
+            source = file[named[0]]
+            if all(isinstance(axis, slice) for axis in of) and target[of].flags.c_contiguous:
+                source.read_direct(target, where, of)
+            else:
+                target[of] = source[where]
 
 
-def arrays_of(axes):
-    """Lists of indices as arrays: made before anything is timed, as a program has them."""
-    return [np.asarray(axis["indices"]) if isinstance(axis, dict) else axis for axis in axes]
-
-
-def common(wanted, there):
-    """Where what both have lies in what is wanted, and the slice of what is there. A reader wants
-    ranges, so it is one stretch of what each writer has."""
-    of, in_there = [], []
-    for (start, end), has in zip(wanted, there):
-        if isinstance(has, np.ndarray):
-            first, last = (int(at) for at in np.searchsorted(has, [start, end]))
-            of.append(has[first:last] - start)
-        else:
-            first, last = (min(max(at, has[0]), has[1]) - has[0] for at in (start, end))
-            of.append(slice(first + has[0] - start, last + has[0] - start))
-        if first == last:
-            return None
-        in_there.append(slice(first, last))
-    return tuple(of), tuple(in_there)
-
-
-def read(request):
-    for dataset in request["datasets"]:
-        dataset["pieces"] = [arrays_of(piece) for piece in dataset["pieces"]]
-    start, total, step = now_ns(), 0.0, request["steps"] - 1
-    for dataset in request["datasets"]:
-        if request["aligned"]:
-            with h5py.File(path(step, request["member"]), "r") as file:
-                total += float(file[dataset["name"]][...].sum(dtype=np.float64))
-            continue
-        target = np.empty([to - at for at, to in dataset["wanted"]], dtype=np.float32)
-        for member, there in enumerate(dataset["pieces"]):
-            both = common(dataset["wanted"], there)
-            if both is None:
-                continue
-            of, in_there = both
-            with h5py.File(path(step, member), "r") as file:
-                source = file[dataset["name"]]
-                if all(isinstance(axis, slice) for axis in of) and target[of].flags.c_contiguous:
-                    source.read_direct(target, in_there, of)
-                else:
-                    target[of] = source[in_there]
-        total += float(target.sum(dtype=np.float64))
-    return {"startNs": start, "doneNs": now_ns(), "sum": total}
-
-
-take_part({"open": open_side, "write": write, "read": read})
+serve(Hdf5())

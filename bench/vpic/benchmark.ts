@@ -12,7 +12,14 @@ import type { Participant } from '../harness/participant.js';
 import { numberOf, type Reply } from '../harness/reply.js';
 import { extraFlags, startPool } from '../product/start-pool.js';
 import { pythonAbsent } from '../rivals/installed.js';
-import { bytesOf, countOf, otherwise, type PatternName, writtenBy } from './pattern.js';
+import {
+  type AxisPiece,
+  bytesOf,
+  countOf,
+  otherwise,
+  type PatternName,
+  writtenBy,
+} from './pattern.js';
 
 const MiB = 1024 * 1024;
 const STEPS = 5;
@@ -69,26 +76,31 @@ const ATTACCA: Side = {
   tell: () => ({}),
 };
 
-const HDF5: Side = {
-  start: async (stage) => await stage.crew.python('python/hdf5_side.py'),
+/** Files, one a process and step, by a Python side of that name. */
+const byFiles = (script: string): Side => ({
+  start: async (stage) => await stage.crew.python(`python/${script}`),
   at: async (stage) => {
-    const path = join(stage.diskDirectory, 'hdf5');
+    const path = join(stage.diskDirectory, 'files');
     await mkdir(path);
     return path;
   },
   tell: ({ pattern, bytes, members }, member) => {
     const written = writtenBy(pattern, bytes, members);
     const read = otherwise(written, members);
+    const shapeOf = (piece: readonly AxisPiece[]) => piece.map((axis) => countOf([axis]));
     return {
       datasets: written.map(({ name, pieces }, index) => ({
         name,
         pieces,
-        mine: (pieces[member] ?? []).map((axis) => countOf([axis])),
+        shapes: pieces.map(shapeOf),
+        mine: shapeOf(pieces[member] ?? []),
         wanted: read[index]?.pieces[member],
       })),
     };
   },
-};
+});
+
+const HDF5 = byFiles('hdf5_side.py');
 
 type Asking = (member: Participant, index: number) => Promise<Reply>;
 
@@ -195,6 +207,8 @@ function contendersOf(load: Load): Contender[] {
   return [
     side(PRODUCT, 'product', ATTACCA, null),
     side('hdf5_file_a_process', 'rival', HDF5, absent),
+    side('adios2_bp5', 'rival', byFiles('bp5_side.py'), pythonAbsent('adios2')),
+    side('plain_files', 'rival', byFiles('plain_side.py'), pythonAbsent('numpy')),
     pdcByRatio(load, absent),
     memcpy(load, false),
     memcpy(load, true),
