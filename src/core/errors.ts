@@ -81,8 +81,10 @@ export const ERROR_CODES = {
   'not-a-npy-file': false,
   'not-a-netcdf-file': false,
   'not-a-grib-file': false,
+  'bad-grib-message': false,
   'not-a-zarr-store': false,
   'file-error': false,
+  'library-unavailable': false,
   // Anything that is our own fault.
   poisoned: false,
   internal: false,

@@ -1,4 +1,4 @@
-import type { ByteOrder, NumericDtype } from '../core/space.js';
+import type { ByteOrder, Dtype } from '../core/space.js';
 
 /** A dimension that variables share by its name. */
 export interface Dimension {
@@ -9,7 +9,10 @@ export interface Dimension {
 }
 
 /** `char` is a byte of text: formats tell it from a number, objects do not. */
-export type ElementType = NumericDtype | 'char';
+export type ElementType = Dtype | 'char';
+
+/** `text`: texts of any length, each with a zero byte behind it, in no known encoding. */
+export type AttributeType = ElementType | 'text';
 
 /**
  * An attribute as its file has it: type and bytes. Numbers are not taken apart here, so that
@@ -17,13 +20,16 @@ export type ElementType = NumericDtype | 'char';
  */
 export interface Attribute {
   readonly name: string;
-  readonly type: ElementType;
+  readonly type: AttributeType;
   readonly byteOrder: ByteOrder;
   readonly bytes: Uint8Array;
+  /** Left out: a list, as long as its bytes are. None: one value. Null: no value, but a type. */
+  readonly shape?: readonly number[] | null;
 }
 
 /** A variable: an array with a name, attributes and named dimensions, the slowest first. */
 export interface Variable {
+  /** In a file with groups its path, without a slash in front: `ocean/salinity`. */
   readonly name: string;
   readonly type: ElementType;
   readonly byteOrder: ByteOrder;
@@ -32,9 +38,17 @@ export interface Variable {
   readonly attributes: readonly Attribute[];
 }
 
+/** A group within a file, by its path. The file itself is none. */
+export interface Group {
+  readonly name: string;
+  readonly attributes: readonly Attribute[];
+}
+
 /** What a file holds, without the elements. */
 export interface Dataset {
   readonly dimensions: readonly Dimension[];
   readonly attributes: readonly Attribute[];
   readonly variables: readonly Variable[];
+  /** Left out where the format knows none. Parents stand before what is in them. */
+  readonly groups?: readonly Group[];
 }

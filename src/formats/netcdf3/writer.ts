@@ -1,7 +1,7 @@
 import { assert, refuse } from '../../core/assert.js';
 import { encodeUtf8 } from '../../core/utf8.js';
 import type { ByteSink } from '../bytes.js';
-import type { Attribute, Dataset, ElementType, Variable } from '../dataset.js';
+import type { Attribute, AttributeType, Dataset, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
 import { type Extents, extentsOf } from './extents.js';
 import {
@@ -29,7 +29,7 @@ const FILL_DEFAULTS: { readonly [type: string]: readonly number[] } = {
   uint16: [0xff, 0xff],
 };
 
-function codeOf(type: ElementType): number {
+function codeOf(type: AttributeType): number {
   const found = Object.keys(TYPE_CODES).find((code) => TYPE_CODES[Number(code)] === type);
   if (found === undefined) {
     refuse('bad-space', `Cannot write the type "${type}": NetCDF-3 has no such type`);

@@ -1,0 +1,114 @@
+import { AttaccaError } from '../../core/errors.js';
+
+/** The calls of the HDF5 library, compiled to WebAssembly. It sees the files of the host. */
+export type H5wasm = typeof import('h5wasm/node').Module;
+export type Metadata = ReturnType<H5wasm['get_dataset_metadata']>;
+export type WriteMetadata = Parameters<H5wasm['create_dataset']>[3];
+
+/** What is used of the library's file system, of which no types are shipped. */
+interface Stream {
+  nfd: number;
+  node?: { readonly mode: number };
+  stream_ops?: {
+    write(stream: Stream, from: Uint8Array, offset: number, size: number): number;
+  };
+}
+interface FileSystem {
+  getStream(descriptor: number): Stream;
+}
+
+const STDERR = 2;
+/** A device of characters, as a terminal is: the file system asks whether it is a folder. */
+const DEVICE_MODE = 0o20000;
+/** A stack of errors has some twenty lines; more than this is kept of none. */
+const SAID_BYTES_MAX = 16 * 1024;
+
+/** What went wrong within HDF5, with what it said of it: the caller knows of which file. */
+export class Hdf5Fault extends Error {
+  override readonly name = 'Hdf5Fault';
+}
+
+/**
+ * The library, loaded. Its calls do not return before they are done: who must not wait calls them
+ * in a thread. HDF5 tells errors by printing its stack of calls; here it becomes part of the error.
+ */
+export class Hdf5Library {
+  readonly #module: H5wasm;
+  readonly #stderr: Stream;
+
+  private constructor(module: H5wasm) {
+    this.#module = module;
+    this.#stderr = (module.FS as unknown as FileSystem).getStream(STDERR);
+  }
+
+  /** Loads the library (some 150 ms and 80 MiB the first time): only where there is HDF5. */
+  static async load(): Promise<Hdf5Library> {
+    try {
+      const { ready } = await import('h5wasm/node');
+      return new Hdf5Library(await ready);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const message = `Cannot load the library h5wasm, which reads and writes HDF5: ${why}`;
+      throw new AttaccaError('library-unavailable', message, { library: 'h5wasm' }, { cause });
+    }
+  }
+
+  /**
+   * Does one call. Throws {@link Hdf5Fault} when it fails. Some calls of h5wasm return well when
+   * one of their steps has failed: so whatever HDF5 prints is a failure.
+   */
+  call<T>(work: (module: H5wasm) => T): T {
+    const stream = this.#stderr;
+    const said: Buffer[] = [];
+    let bytes = 0;
+    stream.node = { mode: DEVICE_MODE };
+    stream.stream_ops = {
+      write: (_stream, from, offset, size) => {
+        const kept = Math.min(size, SAID_BYTES_MAX - bytes);
+        if (kept > 0) said.push(Buffer.from(from.slice(offset, offset + kept)));
+        bytes += size;
+        return size;
+      },
+    };
+    try {
+      const result = work(this.#module);
+      const isFailed = (typeof result === 'number' || typeof result === 'bigint') && result < 0;
+      if (!isFailed && bytes === 0) return result;
+      throw new Hdf5Fault(reasonIn(Buffer.concat(said).toString()));
+    } catch (cause) {
+      if (cause instanceof Hdf5Fault || cause instanceof AttaccaError) throw cause;
+      const text = Buffer.concat(said).toString();
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new Hdf5Fault(text === '' ? why : reasonIn(text), { cause });
+    } finally {
+      delete stream.stream_ops;
+      delete stream.node;
+    }
+  }
+
+  /** Bytes in the library's memory while `work` has them. */
+  withMemory<T>(size: number, work: (address: number) => T): T {
+    const module = this.#module;
+    const address = module._malloc(Math.max(size, 1));
+    if (address === 0) throw new Hdf5Fault(`no ${size} bytes are left in the library's memory`);
+    try {
+      return work(address);
+    } finally {
+      module._free(address);
+    }
+  }
+
+  /** The library's memory as it lies now: it may lie elsewhere after any call. */
+  get memory(): Uint8Array {
+    return this.#module.HEAPU8;
+  }
+}
+
+/**
+ * The reason in what HDF5 prints: a stack of calls, from the outermost to where it began, each with
+ * a line `#000: file line 1 in H5Fopen(): unable to open`. The last says most.
+ */
+function reasonIn(text: string): string {
+  const found = [...text.matchAll(/^\s*#\d+: .*? in \w+\(\): (.*)$/gmu)].at(-1)?.[1];
+  return found ?? 'HDF5 gives no reason';
+}

@@ -1,0 +1,322 @@
+import { assert } from '../../core/assert.js';
+import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
+import { FileSource } from '../bytes.js';
+import type { Attribute, ElementType, Group, Variable } from '../dataset.js';
+import { elementSize } from '../element-size.js';
+import { NOT_COORDINATE } from './coordinates.js';
+import { axesOf, type Found } from './dimensions.js';
+import { attributesOf, entriesOf, type OpenFile, textsAt } from './entries.js';
+import type { Hdf5Dataset, Hdf5Skipped, Hdf5Storage } from './layout.js';
+import { type H5wasm, Hdf5Fault, type Hdf5Library } from './library.js';
+import { turned } from './order.js';
+import { type Hdf5Type, typeOf, unknownFilter } from './types.js';
+
+/** What is read at once: the library has a copy, and its memory ends at 2 GiB. */
+const PIECE_BYTES = 16 * 1024 * 1024;
+/** The address of a text, in the library's memory. */
+const ADDRESS_BYTES = 4;
+const DEFLATE = 1;
+
+/** How the elements of a variable are read. */
+interface Source {
+  readonly path: string;
+  /** As it is in the file: it may be shorter than the dimension. */
+  readonly shape: readonly number[];
+  readonly isText: boolean;
+  readonly rowsTogether: number;
+}
+
+/** Runs work on a file, and says of which file what goes wrong. */
+function reading<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof Hdf5Fault)) throw cause;
+    const message = `Cannot read "${path}": ${cause.message}`;
+    throw new AttaccaError('not-a-netcdf-file', message, { file: path }, { cause });
+  }
+}
+
+/** The attribute by which xarray tells that bytes are truth values. */
+function saysBool({ name, bytes }: Attribute): boolean {
+  return name === 'dtype' && /^bool\0?$/u.test(Buffer.from(bytes).toString('latin1'));
+}
+
+/** The library's own choice of versions. */
+const ANY_VERSION = -1;
+
+function openFile(h5: H5wasm, path: string): bigint {
+  return h5.open(path, h5.H5F_ACC_RDONLY, false, ANY_VERSION, ANY_VERSION);
+}
+
+/**
+ * An HDF5 file that is open for reading, seen as NetCDF-4 sees it. Elements are given in the byte
+ * order of the file; texts of any length in the size of the longest, filled up with zeros. What no
+ * object can have is told in `skipped`.
+ */
+export class Hdf5File implements Disposable {
+  readonly dataset: Hdf5Dataset;
+  readonly skipped: readonly Hdf5Skipped[];
+  readonly #path: string;
+  readonly #file: OpenFile;
+  readonly #sources: readonly Source[];
+  #isOpen = true;
+
+  /** `not-a-netcdf-file` for what is no HDF5 file, or is damaged. */
+  constructor(library: Hdf5Library, path: string) {
+    this.#path = path;
+    // Says of a file that is not there, or may not be read, what the system says.
+    new FileSource(path)[Symbol.dispose]();
+    this.#file = reading(path, () => ({ library, id: library.call((h5) => openFile(h5, path)) }));
+    try {
+      const read = reading(path, () => new Inventory(this.#file).take());
+      this.dataset = read.dataset;
+      this.skipped = read.skipped;
+      this.#sources = read.sources;
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Bytes of one row: of all that has one index of the first dimension; of all in a scalar. */
+  rowBytes(place: number): number {
+    const { variable, dimensions } = this.#of(place);
+    return dimensions.slice(1).reduce((all, each) => all * each, elementSize(variable.type));
+  }
+
+  /** Rows that are best read together: those of one chunk, which is unpacked as a whole. */
+  rowsTogether(place: number): number {
+    return this.#of(place).source.rowsTogether;
+  }
+
+  /** Fills `into` with whole rows along the first dimension, the first of them `from`. */
+  readRows(place: number, from: number, into: Uint8Array): void {
+    const { variable, source, dimensions } = this.#of(place);
+    const row = this.rowBytes(place);
+    if (into.length === 0) return;
+    assert(row > 0 && into.length % row === 0, 'whole rows are read');
+    const rows = into.length / row;
+    assert(from >= 0 && from + rows <= (dimensions[0] ?? 1), 'rows that are read are there');
+    const offset = source.shape.map((_, axis) => (axis === 0 ? from : 0));
+    const present = Math.max(0, Math.min(rows, (source.shape[0] ?? 1) - from));
+    const count = source.shape.map((size, axis) => (axis === 0 ? present : size));
+    const filled = into.subarray(0, present * row);
+    reading(this.#path, () => {
+      if (present > 0) readBlock(this.#file, source, variable.type, { offset, count }, filled);
+    });
+    if (!source.isText) filled.set(turned(filled, variable.type, variable.byteOrder));
+    // Of rows that no one wrote NetCDF has the fill value.
+    const rest = into.subarray(present * row);
+    const fill = variable.attributes.find(({ name }) => name === '_FillValue');
+    if (fill?.type !== variable.type) rest.fill(0);
+    else for (let at = 0; at < rest.length; at += fill.bytes.length) rest.set(fill.bytes, at);
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    const { library, id } = this.#file;
+    library.call((h5) => h5.close_file(id));
+  }
+
+  #of(place: number): { variable: Variable; source: Source; dimensions: readonly number[] } {
+    const variable = this.dataset.variables[place];
+    const source = this.#sources[place];
+    assert(variable !== undefined && source !== undefined, 'the variable is there');
+    const dimensions = variable.dimensions.map((at) => this.dataset.dimensions[at]?.size ?? 0);
+    return { variable, source, dimensions };
+  }
+}
+
+interface Block {
+  readonly offset: readonly number[];
+  readonly count: readonly number[];
+}
+
+const product = (sizes: readonly number[]): number => sizes.reduce((all, each) => all * each, 1);
+
+/** Reads a block of elements, in pieces that the library has memory for. */
+function readBlock(
+  file: OpenFile,
+  source: Source,
+  type: ElementType,
+  { offset, count }: Block,
+  into: Uint8Array,
+): void {
+  const size = elementSize(type);
+  const read = source.isText ? ADDRESS_BYTES : size;
+  const elements = product(count);
+  const axis = count.findIndex((each) => each > 1);
+  if (elements * read > PIECE_BYTES && axis >= 0) {
+    const along = count[axis] as number;
+    const piece = Math.max(1, Math.floor((along * PIECE_BYTES) / (elements * read)));
+    for (let at = 0; at < along; at += piece) {
+      const rows = Math.min(piece, along - at);
+      const begin = offset.with(axis, (offset[axis] as number) + at);
+      const bytes = (into.length / along) * at;
+      const target = into.subarray(bytes, bytes + (into.length / along) * rows);
+      readBlock(file, source, type, { offset: begin, count: count.with(axis, rows) }, target);
+    }
+    return;
+  }
+  readPiece(file, source, { offset, count }, (address) => {
+    const { library } = file;
+    if (!source.isText) {
+      into.set(library.memory.subarray(address, address + into.length));
+      return;
+    }
+    into.fill(0);
+    for (const [at, text] of textsAt(library, address, elements).entries()) {
+      if (text.length > size) throw new Hdf5Fault('a text became longer while it was read');
+      into.set(text, at * size);
+    }
+  });
+}
+
+function readPiece(
+  { library, id }: OpenFile,
+  { path, shape, isText }: Source,
+  { offset, count }: Block,
+  take: (address: number) => void,
+): void {
+  const { size } = library.call((h5) => h5.get_dataset_metadata(id, path));
+  library.withMemory(size * product(count), (address) => {
+    const counts = count.map(BigInt);
+    const offsets = offset.map(BigInt);
+    const strides = count.map(() => 1n);
+    library.call((h5) =>
+      shape.length === 0
+        ? h5.get_dataset_data(id, path, null, null, null, BigInt(address))
+        : h5.get_dataset_data(id, path, counts, offsets, strides, BigInt(address)),
+    );
+    try {
+      take(address);
+    } finally {
+      if (isText && shape.length === 0) {
+        library.call((h5) => h5.reclaim_vlen_memory(id, path, '', BigInt(address)));
+      } else if (isText) {
+        const where = BigInt(address);
+        library.call((h5) => h5.reclaim_vlen_memory_count(id, path, '', where, counts));
+      }
+    }
+  });
+}
+
+/** Looks through a file once, and says what is in it. */
+class Inventory {
+  readonly #file: OpenFile;
+  readonly #skipped: Hdf5Skipped[] = [];
+
+  constructor(file: OpenFile) {
+    this.#file = file;
+  }
+
+  take(): { dataset: Hdf5Dataset; skipped: readonly Hdf5Skipped[]; sources: readonly Source[] } {
+    const { library, id } = this.#file;
+    const entries = entriesOf(this.#file);
+    this.#skipped.push(...entries.skipped);
+    const found = entries.datasets.map((name) => {
+      const metadata = library.call((h5) => h5.get_dataset_metadata(id, `/${name}`));
+      return { name, metadata };
+    });
+    const axes = axesOf(this.#file, found);
+    const variables: Variable[] = [];
+    const storages: Hdf5Storage[] = [];
+    const sources: Source[] = [];
+    for (const each of found) {
+      const dimensions = axes.axes.get(each.name);
+      if (dimensions === null || dimensions === undefined) continue;
+      const sizes = dimensions.map((place) => axes.dimensions[place]?.size);
+      if (each.metadata.shape?.some((size, axis) => axis > 0 && size !== sizes[axis]) === true) {
+        this.#skipped.push({ name: each.name, why: 'its rows are shorter than its dimensions' });
+        continue;
+      }
+      const read = this.#variable(each, dimensions);
+      if (read === null) continue;
+      variables.push(read.variable);
+      storages.push(read.storage);
+      sources.push(read.source);
+    }
+    const groups: readonly Group[] = entries.groups.map((name) => ({
+      name,
+      attributes: this.#attributes(name),
+    }));
+    const layout = { variables: storages, unnamed: axes.unnamed };
+    const { dimensions } = axes;
+    const attributes = this.#attributes('');
+    const dataset = { dimensions, attributes, variables, groups, layout };
+    return { dataset, skipped: this.#skipped, sources };
+  }
+
+  #attributes(name: string): readonly Attribute[] {
+    const { attributes, skipped } = attributesOf(this.#file, `/${name}`);
+    for (const each of skipped) {
+      this.#skipped.push({ name: `${name}@${each.name}`, why: each.why });
+    }
+    return attributes;
+  }
+
+  #variable(
+    { name, metadata }: Found,
+    dimensions: readonly number[],
+  ): { variable: Variable; storage: Hdf5Storage; source: Source } | null {
+    const { library, id } = this.#file;
+    const path = `/${name}`;
+    const { shape, chunks } = metadata;
+    const filters = library.call((h5) => h5.get_dataset_filters(id, path));
+    const filter = unknownFilter(filters);
+    const found = typeOf(metadata);
+    let why: string | null = null;
+    if (shape === null) why = 'it has a type and no elements';
+    else if (shape.length > LIMITS.dimensionsMax) why = `it has ${shape.length} dimensions`;
+    else if (!Number.isSafeInteger(product(shape) * metadata.size)) why = 'it is too large';
+    else if (metadata.virtual_sources !== undefined) why = 'its elements lie in other files';
+    else if (typeof found === 'string') why = `its elements are ${found}`;
+    else if (filter !== null) why = `the filter "${filter}" cannot be undone here`;
+    if (shape === null || typeof found === 'string' || why !== null) {
+      this.#skipped.push({ name, why: why ?? '' });
+      return null;
+    }
+    const { stored } = found;
+    const source: Source = {
+      ...{ path, shape, isText: stored.isText },
+      rowsTogether: chunks?.[0] ?? 1,
+    };
+    const all = this.#attributes(name);
+    const isBool = found.type === 'int8' && all.some(saysBool);
+    const attributes = isBool ? all.filter((each) => !saysBool(each)) : all;
+    const type = isBool ? 'bool' : this.#elementType(found, source);
+    if (type === null) {
+      this.#skipped.push({ name, why: `it has texts of more than ${LIMITS.itemBytesMax} bytes` });
+      return null;
+    }
+    const gzip = filters.find((each) => each.id === DEFLATE)?.cd_values[0] ?? null;
+    const storage = { ...stored, chunks, gzip };
+    const plain = name.replace(new RegExp(`(^|/)${NOT_COORDINATE}([^/]*)$`, 'u'), '$1$2');
+    const variable = { name: plain, type, byteOrder: stored.byteOrder, dimensions, attributes };
+    return { variable, storage, source };
+  }
+
+  /** Of texts of any length the size of the longest, for which all are read. */
+  #elementType({ type }: Hdf5Type, source: Source): ElementType | null {
+    if (type !== 'text') return type;
+    let longest = 1;
+    const { library } = this.#file;
+    const rows = source.shape[0] ?? 1;
+    const perRow = product(source.shape.slice(1)) * ADDRESS_BYTES;
+    const together = Math.max(1, Math.floor(PIECE_BYTES / Math.max(1, perRow)));
+    for (let from = 0; from < rows && perRow > 0; from += together) {
+      const some = Math.min(together, rows - from);
+      const offset = source.shape.map((_, axis) => (axis === 0 ? from : 0));
+      const count = source.shape.map((size, axis) => (axis === 0 ? some : size));
+      readPiece(this.#file, source, { offset, count }, (address) => {
+        for (const { length } of textsAt(library, address, product(count))) {
+          longest = Math.max(longest, length);
+        }
+      });
+    }
+    return longest > LIMITS.itemBytesMax ? null : `string[${longest}]`;
+  }
+}

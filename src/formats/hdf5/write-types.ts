@@ -1,0 +1,85 @@
+import { refuse } from '../../core/assert.js';
+import type { Form } from '../../core/dtype.js';
+import { formOf } from '../../core/dtype-text.js';
+import type { AttributeType } from '../dataset.js';
+import type { WriteMetadata } from './library.js';
+import { CLASS } from './types.js';
+
+/** What h5wasm makes a type of. */
+type WriteType = Pick<
+  WriteMetadata,
+  'type' | 'size' | 'signed' | 'vlen' | 'littleEndian' | 'cset' | 'compound_type'
+>;
+
+const PLAIN = { signed: false, vlen: false, littleEndian: true } as const;
+/** The address of a text. */
+const ADDRESS_BYTES = 4;
+
+const CSET = { ascii: 0, utf8: 1 } as const;
+
+/** Numbers with r and i, as h5py and netCDF4 write complex ones. */
+function complex(size: number): WriteType {
+  const part = { ...PLAIN, type: CLASS.float, size: size / 2 };
+  return compound(size, [
+    { ...part, name: 'r', offset: 0 },
+    { ...part, name: 'i', offset: size / 2 },
+  ]);
+}
+
+function compound(
+  size: number,
+  members: readonly (WriteType & { readonly name: string; readonly offset: number })[],
+): WriteType {
+  // Of members only what a type is made of is looked at.
+  const list = members as unknown as NonNullable<WriteMetadata['compound_type']>['members'];
+  const compoundType = { nmembers: members.length, members: list };
+  return { ...PLAIN, type: CLASS.compound, size, compound_type: compoundType };
+}
+
+function writeForm(form: Form, charset: keyof typeof CSET): WriteType {
+  switch (form.kind) {
+    case 'string':
+      return { ...PLAIN, type: CLASS.string, size: form.itemSize, cset: CSET[charset] };
+    case 'struct':
+      return compound(
+        form.itemSize,
+        form.fields.map(({ name, offset, form: inner }) => ({
+          ...writeForm(inner, charset),
+          ...{ name, offset },
+        })),
+      );
+    case 'number':
+      return writeNumber(form);
+  }
+}
+
+function writeNumber({ dtype, itemSize: size }: Extract<Form, { kind: 'number' }>): WriteType {
+  switch (dtype) {
+    case 'float16':
+      return refuse(
+        'bad-space',
+        'Cannot write the type "float16": h5wasm has no such type; convert it to float32',
+      );
+    case 'float32':
+    case 'float64':
+      return { ...PLAIN, type: CLASS.float, size };
+    case 'complex64':
+    case 'complex128':
+      return complex(size);
+    default:
+      // A bool is a byte with its sign, as xarray writes it.
+      return { ...PLAIN, type: CLASS.integer, size, signed: !dtype.startsWith('u') };
+  }
+}
+
+/** The type that is written. `bad-space` for one that cannot be. */
+export function writeTypeOf(type: AttributeType, charset: keyof typeof CSET): WriteType {
+  const text = { ...PLAIN, type: CLASS.string, cset: CSET[charset] };
+  if (type === 'text') return { ...text, vlen: true, size: ADDRESS_BYTES };
+  return type === 'char' ? { ...text, size: 1 } : writeForm(formOf(type), charset);
+}
+
+/** Texts that are no ASCII are said to be UTF-8. */
+export function charsetOf(bytes: Uint8Array): keyof typeof CSET {
+  return bytes.some((byte) => byte > 127) ? 'utf8' : 'ascii';
+}

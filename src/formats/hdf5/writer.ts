@@ -1,0 +1,399 @@
+import { assert } from '../../core/assert.js';
+import { AttaccaError } from '../../core/errors.js';
+import type { Attribute, Dataset, Variable } from '../dataset.js';
+import { elementSize } from '../element-size.js';
+import { CoordinatePlan } from './coordinates.js';
+import { type Hdf5Layout, type Hdf5Storage, NO_VARIABLE } from './layout.js';
+import { type H5wasm, Hdf5Fault, type Hdf5Library, type WriteMetadata } from './library.js';
+import { turned } from './order.js';
+import { charsetOf, writeTypeOf } from './write-types.js';
+
+/** A size without a bound. */
+const UNLIMITED = 2n ** 64n - 1n;
+/** What is written at once: the library has a copy, and its memory ends at 2 GiB. */
+const PIECE_BYTES = 16 * 1024 * 1024;
+/** A variable up to this lies in one piece, written with zeros first; larger ones in chunks. */
+const CONTIGUOUS_BYTES_MAX = 4 * 1024 * 1024;
+const CHUNK_BYTES = 1024 * 1024;
+const ADDRESS_BYTES = 4;
+const DEFLATE = 1;
+const ANY_VERSION = -1;
+
+const product = (sizes: readonly number[]): number => sizes.reduce((all, each) => all * each, 1);
+
+/** Of variables that come from elsewhere. */
+const PLAIN: Hdf5Storage = {
+  ...{ byteOrder: 'little', charset: 'ascii', padding: 'null-terminated', isText: false },
+  ...{ chunks: null, gzip: null },
+};
+
+/** A layout for a dataset that was in no HDF5 file: all its dimensions have names. */
+export function plainLayout(dataset: Dataset, gzip: number | null = null): Hdf5Layout {
+  return { variables: dataset.variables.map(() => ({ ...PLAIN, gzip })), unnamed: [] };
+}
+
+/**
+ * Writes an HDF5 file as NetCDF-4 has them: dimensions that have names are scales. Numbers lie
+ * little-endian, whatever order they come in; a bool is a signed byte with the attribute `dtype`.
+ * `bad-space` for a type that cannot be written; `disk-full` and `file-error` by the system.
+ */
+export class Hdf5Writer implements Disposable {
+  readonly #library: Hdf5Library;
+  readonly #path: string;
+  readonly #id: bigint;
+  readonly #dataset: Dataset;
+  readonly #layout: Hdf5Layout;
+  readonly #plan: CoordinatePlan;
+  #isOpen = true;
+
+  /** Makes the file, which must not be there, with all but the elements of its variables. */
+  constructor(
+    library: Hdf5Library,
+    path: string,
+    dataset: Dataset,
+    layout: Hdf5Layout = plainLayout(dataset),
+  ) {
+    assert(layout.variables.length === dataset.variables.length, 'each variable has its storage');
+    this.#library = library;
+    this.#path = path;
+    this.#dataset = dataset;
+    this.#layout = layout;
+    this.#plan = new CoordinatePlan(dataset, layout.unnamed);
+    const { variables } = dataset;
+    // Refused before there is a file.
+    for (const place of variables.keys()) this.#metadata(place);
+    this.#id = this.#writing(() =>
+      library.call((h5) => h5.open(path, h5.H5F_ACC_EXCL, true, ANY_VERSION, ANY_VERSION)),
+    );
+    try {
+      this.#writing(() => this.#begin());
+    } catch (error) {
+      this.#isOpen = false;
+      this.#closeQuietly();
+      throw error;
+    }
+  }
+
+  /** Rows that are best written together: those of one chunk. */
+  rowsTogether(place: number): number {
+    return this.#chunks(place)?.[0] ?? 1;
+  }
+
+  /** Puts whole rows along the first dimension into the variable at this place. */
+  writeRows(place: number, from: number, rows: Uint8Array): void {
+    const variable = this.#variable(place);
+    const shape = this.#shape(variable);
+    const size = elementSize(variable.type);
+    const row = product(shape.slice(1)) * size;
+    if (rows.length === 0) return;
+    assert(row > 0 && rows.length % row === 0, 'whole rows are written');
+    const some = rows.length / row;
+    assert(from >= 0 && from + some <= (shape[0] ?? 1), 'rows that are written are there');
+    const bytes = turned(rows, variable.type, variable.byteOrder);
+    const offset = shape.map((_, axis) => (axis === 0 ? from : 0));
+    const count = shape.map((each, axis) => (axis === 0 ? some : each));
+    this.#writing(() => this.#writeBlock(place, offset, count, bytes));
+  }
+
+  /** Ends the file: what fails here was not written. Once, and before it is disposed. */
+  close(): void {
+    assert(this.#isOpen, 'the file is open');
+    this.#isOpen = false;
+    this.#writing(() => this.#library.call((h5) => h5.close_file(this.#id)));
+  }
+
+  /** Closes a file that nobody wants any more. */
+  [Symbol.dispose](): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#closeQuietly();
+  }
+
+  #closeQuietly(): void {
+    try {
+      this.#library.call((h5) => h5.close_file(this.#id));
+    } catch {
+      // The first failure is told already.
+    }
+  }
+
+  #writing<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      if (!(cause instanceof Hdf5Fault)) throw cause;
+      const code = /no space left|errno = 51\b/iu.test(cause.message) ? 'disk-full' : 'file-error';
+      const message = `Cannot write "${this.#path}": ${cause.message}`;
+      throw new AttaccaError(code, message, { path: this.#path }, { cause });
+    }
+  }
+
+  #variable(place: number): Variable {
+    const variable = this.#dataset.variables[place];
+    assert(variable !== undefined, 'the variable is there');
+    return variable;
+  }
+
+  #shape(variable: Variable): readonly number[] {
+    return variable.dimensions.map((at) => this.#dataset.dimensions[at]?.size ?? 0);
+  }
+
+  #chunks(place: number): readonly number[] | null {
+    const variable = this.#variable(place);
+    const shape = this.#shape(variable);
+    const { chunks, gzip, isText } = this.#layout.variables[place] as Hdf5Storage;
+    if (shape.length === 0) return null;
+    if (chunks !== null) return chunks;
+    const size = isText ? ADDRESS_BYTES : elementSize(variable.type);
+    const grows = variable.dimensions.some((at) => this.#dataset.dimensions[at]?.unlimited);
+    if (!grows && gzip === null && product(shape) * size <= CONTIGUOUS_BYTES_MAX) return null;
+    return chunksFor(shape, size);
+  }
+
+  #metadata(place: number): WriteMetadata & { compression?: number; compression_opts?: number[] } {
+    const variable = this.#variable(place);
+    const { charset, gzip, isText } = this.#layout.variables[place] as Hdf5Storage;
+    const type = writeTypeOf(isText ? 'text' : variable.type, charset);
+    const shape = this.#shape(variable);
+    const chunks = this.#chunks(place);
+    const first = chunks === null ? shape : shape.map((size, axis) => (axis === 0 ? 0 : size));
+    const maxshape = variable.dimensions.map((at, axis) =>
+      this.#dataset.dimensions[at]?.unlimited ? UNLIMITED : BigInt(shape[axis] as number),
+    );
+    return {
+      ...type,
+      ...{ shape: first.map(BigInt), maxshape, total_size: product(first), track_order: true },
+      ...(chunks === null ? {} : { chunks: chunks.map(BigInt) }),
+      ...(chunks === null || gzip === null
+        ? {}
+        : { compression: DEFLATE, compression_opts: [gzip] }),
+    } as WriteMetadata;
+  }
+
+  #begin(): void {
+    const { dimensions, variables, attributes, groups = [] } = this.#dataset;
+    const made = new Set(['']);
+    for (const { name } of groups) this.#makeGroup(name, made);
+    for (const each of [...dimensions, ...variables]) {
+      this.#makeGroup(each.name.split('/').slice(0, -1).join('/'), made);
+    }
+    for (const [at, { name, size, unlimited }] of dimensions.entries()) {
+      const scale = this.#plan.scaleOf(at);
+      if (scale === null) continue;
+      if (scale.variable === null) this.#makeBare(at, name, size, unlimited);
+      else this.#makeVariable(scale.variable);
+    }
+    for (const place of variables.keys()) {
+      if (!this.#plan.isScale(place)) this.#makeVariable(place);
+    }
+    for (const [place, { dimensions: axes }] of variables.entries()) this.#attach(place, axes);
+    this.#putAttributes('/', attributes);
+    for (const { name, attributes: own } of groups) this.#putAttributes(`/${name}`, own);
+    for (const [place, variable] of variables.entries()) {
+      this.#putAttributes(this.#plan.pathOf(place), variable.attributes);
+      const isMarked = variable.attributes.some((each) => each.name === 'dtype');
+      if (variable.type === 'bool' && !isMarked) {
+        const bytes = Buffer.from('bool');
+        const mark = { name: 'dtype', type: 'char', byteOrder: 'little', bytes } as const;
+        this.#putAttributes(this.#plan.pathOf(place), [mark]);
+      }
+    }
+  }
+
+  #makeGroup(name: string, made: Set<string>): void {
+    if (made.has(name)) return;
+    this.#makeGroup(name.split('/').slice(0, -1).join('/'), made);
+    made.add(name);
+    this.#library.call((h5) => h5.create_group(this.#id, `/${name}`, true));
+  }
+
+  #create(path: string, metadata: WriteMetadata, size: number): void {
+    const library = this.#library;
+    library.withMemory(size, (address) => {
+      library.memory.fill(0, address, address + size);
+      library.call((h5) => h5.create_dataset(this.#id, path, BigInt(address), metadata));
+    });
+  }
+
+  #makeVariable(place: number): void {
+    const path = this.#plan.pathOf(place);
+    const metadata = this.#metadata(place);
+    this.#create(path, metadata, metadata.total_size * metadata.size);
+    const shape = this.#shape(this.#variable(place));
+    if (this.#chunks(place) !== null) {
+      this.#library.call((h5) => h5.resize_dataset(this.#id, path, shape.map(BigInt)));
+    }
+    const dimension = this.#plan.dimensionOf(place);
+    if (dimension === null) return;
+    const { name } = this.#dataset.dimensions[dimension] as { name: string };
+    this.#makeScale(path, dimension, name.split('/').at(-1) as string);
+    const { dimensions } = this.#variable(place);
+    if (dimensions.length > 1) this.#putIntegers(path, '_Netcdf4Coordinates', dimensions);
+  }
+
+  /** A dimension without a variable: a scale of its size, of which no element is stored. */
+  #makeBare(dimension: number, name: string, size: number, unlimited: boolean): void {
+    const path = `/${name}`;
+    const metadata = {
+      ...writeTypeOf('float32', 'ascii'),
+      ...{ shape: [0n], maxshape: [unlimited ? UNLIMITED : BigInt(size)], total_size: 0 },
+      ...{ chunks: [BigInt(Math.min(Math.max(size, 1), CHUNK_BYTES / 4))], track_order: true },
+    };
+    this.#create(path, metadata as unknown as WriteMetadata, 0);
+    this.#library.call((h5) => h5.resize_dataset(this.#id, path, [BigInt(size)]));
+    this.#makeScale(path, dimension, `${NO_VARIABLE}${String(size).padStart(10)}`);
+  }
+
+  #makeScale(path: string, dimension: number, name: string): void {
+    this.#library.call((h5) => h5.set_scale(this.#id, path, name));
+    this.#putIntegers(path, '_Netcdf4Dimid', [dimension], []);
+  }
+
+  #attach(place: number, axes: readonly number[]): void {
+    if (this.#plan.isScale(place)) return;
+    const path = this.#plan.pathOf(place);
+    for (const [axis, dimension] of axes.entries()) {
+      const scale = this.#plan.scaleOf(dimension);
+      if (scale === null) continue;
+      this.#library.call((h5) => h5.attach_scale(this.#id, path, scale.path, axis));
+    }
+  }
+
+  #putIntegers(path: string, name: string, values: readonly number[], shape = [values.length]) {
+    const bytes = new Uint8Array(Int32Array.from(values).buffer);
+    this.#putAttributes(path, [{ name, type: 'int32', byteOrder: 'little', bytes, shape }]);
+  }
+
+  #putAttributes(path: string, attributes: readonly Attribute[]): void {
+    for (const attribute of attributes) this.#putAttribute(path, attribute);
+  }
+
+  #putAttribute(path: string, attribute: Attribute): void {
+    const { name, byteOrder, bytes } = attribute;
+    const { type, shape } = formed(attribute);
+    const metadata = {
+      ...writeTypeOf(type, type === 'text' ? 'utf8' : charsetOf(bytes)),
+      ...{ shape: shape.map(BigInt), maxshape: null, total_size: product(shape) },
+    };
+    const put = (address: number) => {
+      const where = BigInt(address);
+      const written = metadata as unknown as WriteMetadata;
+      this.#library.call((h5) => h5.create_attribute(this.#id, path, name, where, written));
+    };
+    if (type === 'text') this.#withTexts(textsIn(bytes), put);
+    else this.#withBytes(turned(bytes, type, byteOrder), put);
+  }
+
+  #withBytes(bytes: Uint8Array, work: (address: number) => void): void {
+    this.#library.withMemory(bytes.length, (address) => {
+      this.#library.memory.set(bytes, address);
+      work(address);
+    });
+  }
+
+  /** Texts in the library's memory, each with a zero behind it, and behind their addresses. */
+  #withTexts(texts: readonly Uint8Array[], work: (address: number) => void): void {
+    const head = texts.length * ADDRESS_BYTES;
+    const size = texts.reduce((all, { length }) => all + length + 1, head);
+    this.#library.withMemory(size, (address) => {
+      const { memory } = this.#library;
+      const addresses = new DataView(memory.buffer, address, head);
+      let at = address + head;
+      for (const [each, text] of texts.entries()) {
+        addresses.setUint32(each * ADDRESS_BYTES, at, true);
+        memory.set(text, at);
+        memory[at + text.length] = 0;
+        at += text.length + 1;
+      }
+      work(address);
+    });
+  }
+
+  #writeBlock(
+    place: number,
+    offset: readonly number[],
+    count: readonly number[],
+    bytes: Uint8Array,
+  ): void {
+    const axis = count.findIndex((each) => each > 1);
+    if (bytes.length > PIECE_BYTES && axis >= 0) {
+      const along = count[axis] as number;
+      const one = bytes.length / along;
+      const piece = Math.max(1, Math.floor(PIECE_BYTES / one));
+      for (let at = 0; at < along; at += piece) {
+        const some = Math.min(piece, along - at);
+        const begin = offset.with(axis, (offset[axis] as number) + at);
+        const part = bytes.subarray(at * one, (at + some) * one);
+        this.#writeBlock(place, begin, count.with(axis, some), part);
+      }
+      return;
+    }
+    const { isText } = this.#layout.variables[place] as Hdf5Storage;
+    const put = (address: number) => {
+      this.#library.call((h5) =>
+        setData(h5, this.#id, this.#plan.pathOf(place), offset, count, address),
+      );
+    };
+    const size = elementSize(this.#variable(place).type);
+    if (isText) this.#withTexts(cut(bytes, size), put);
+    else this.#withBytes(bytes, put);
+  }
+}
+
+function setData(
+  h5: H5wasm,
+  id: bigint,
+  path: string,
+  offset: readonly number[],
+  count: readonly number[],
+  address: number,
+): number {
+  const where = BigInt(address);
+  if (count.length === 0) return h5.set_dataset_data(id, path, null, null, null, where);
+  const strides = count.map(() => 1n);
+  return h5.set_dataset_data(id, path, count.map(BigInt), offset.map(BigInt), strides, where);
+}
+
+/** Texts of a fixed size, without the zeros that fill them up. */
+function cut(bytes: Uint8Array, size: number): readonly Uint8Array[] {
+  return Array.from({ length: bytes.length / size }, (_, at) => {
+    const text = bytes.subarray(at * size, (at + 1) * size);
+    const end = text.indexOf(0);
+    return end < 0 ? text : text.subarray(0, end);
+  });
+}
+
+/** Texts that each end with a zero. */
+function textsIn(bytes: Uint8Array): readonly Uint8Array[] {
+  const texts: Uint8Array[] = [];
+  for (let begin = 0; begin < bytes.length; ) {
+    const end = bytes.indexOf(0, begin);
+    assert(end >= 0, 'each text of an attribute ends with a zero');
+    texts.push(bytes.subarray(begin, end));
+    begin = end + 1;
+  }
+  return texts;
+}
+
+/** The type and shape of an attribute as HDF5 has it. */
+function formed({ type, bytes, shape }: Attribute): Pick<Attribute, 'type'> & { shape: number[] } {
+  // Nothing of a type cannot be written: a list of no values is what comes next to it.
+  if (shape === null) return { type, shape: [0] };
+  if (shape !== undefined) return { type, shape: [...shape] };
+  if (type === 'text') return { type, shape: [textsIn(bytes).length] };
+  // The characters of NetCDF-3 are one text.
+  if (type === 'char' && bytes.length > 0) return { type: `string[${bytes.length}]`, shape: [] };
+  return { type, shape: [bytes.length / elementSize(type)] };
+}
+
+/** Chunks of about a MiB: whole rows of the last dimensions, as many as fit. */
+function chunksFor(shape: readonly number[], size: number): readonly number[] {
+  let room = Math.max(1, Math.floor(CHUNK_BYTES / size));
+  const chunks = shape.map(() => 1);
+  for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
+    const along = Math.max(1, Math.min(shape[axis] as number, room));
+    chunks[axis] = along;
+    room = Math.max(1, Math.floor(room / along));
+  }
+  return chunks;
+}
