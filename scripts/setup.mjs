@@ -151,6 +151,9 @@ await bundle('dist/src/server/snapshot-thread.js', `${bin}/attacca-snapshot.js`,
 await bundle('dist/src/client/transform-thread.js', `${bin}/attacca-transform.js`, {
   format: 'esm',
 });
+await bundle('dist/src/formats/grib/values-process.js', `${bin}/attacca-eccodes.js`, {
+  format: 'esm',
+});
 const all = await bundle(main, `${bin}/attacca-all.cjs`, commonJs);
 const jobs = await bundle(main, `${bin}/attacca-jobs.cjs`, {
   ...commonJs,

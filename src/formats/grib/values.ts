@@ -1,0 +1,130 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { AttaccaError } from '../../core/errors.js';
+import type { GribField } from './field.js';
+import type { FromEccodes, ToEccodes } from './values-process.js';
+
+/** How ecCodes comes onto a machine. */
+const ECCODES_INSTALL = 'apt-get install libeccodes0 (Debian, Ubuntu), or pip install eccodeslib';
+
+/** One message: a field of some 10^8 points takes seconds. */
+const MESSAGE_MS_MAX = 120_000;
+
+/** Its file: beside this one, or beside the bundled command (scripts/setup.mjs). */
+function programPath(): string {
+  const files = ['./values-process.js', './attacca-eccodes.js'];
+  const paths = files.map((file) => fileURLToPath(new URL(file, import.meta.url)));
+  return paths.find((path) => existsSync(path)) ?? (paths[0] as string);
+}
+
+interface Waiting {
+  readonly resolve: (field: GribField) => void;
+  readonly reject: (error: AttaccaError) => void;
+}
+
+/**
+ * ecCodes, in a process of its own: made with the first message, and anew after one that ended it.
+ * Messages are decoded one after the other.
+ */
+export class GribValues implements Disposable {
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #program: string;
+  #process: ChildProcess | null = null;
+  /** It was not found, and is not looked for again. */
+  #absent: AttaccaError | null = null;
+  #waiting: Waiting | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+  #next = 1;
+
+  /** `program` plays another one in tests. */
+  constructor(env: NodeJS.ProcessEnv = process.env, program = programPath()) {
+    this.#env = env;
+    this.#program = program;
+  }
+
+  /**
+   * The field of a message, in memory of its own. `library-unavailable` without ecCodes, with the
+   * line that installs it; `bad-grib-message` for what ecCodes does not decode.
+   */
+  decode(message: Uint8Array): Promise<GribField> {
+    const result = this.#last.then(() => this.#decode(message));
+    this.#last = result.catch(() => null);
+    return result;
+  }
+
+  [Symbol.dispose](): void {
+    this.#process?.kill();
+    this.#process = null;
+  }
+
+  async #decode(message: Uint8Array): Promise<GribField> {
+    if (this.#absent !== null) throw this.#absent;
+    this.#process ??= this.#start();
+    const child = this.#process;
+    const id = this.#next;
+    this.#next += 1;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<GribField>((resolve, reject) => {
+        this.#waiting = { resolve, reject };
+        timer = setTimeout(() => {
+          reject(undecoded(`it was not decoded within ${MESSAGE_MS_MAX / 1_000} s`));
+          child.kill('SIGKILL');
+        }, MESSAGE_MS_MAX);
+        const told: ToEccodes = { id, message };
+        // A process that has ended is told of by its end.
+        child.send(told, () => null);
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#waiting = null;
+    }
+  }
+
+  #start(): ChildProcess {
+    const child = fork(this.#program, [], {
+      env: this.#env,
+      execArgv: [],
+      serialization: 'advanced',
+      // What ecCodes prints of a message is in its error too.
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    child.on('message', (told: FromEccodes) => {
+      const waiting = this.#waiting;
+      if (told.kind === 'absent') {
+        this.#forget(child);
+        this.#absent = absent(told.tried);
+        waiting?.reject(this.#absent);
+      } else if (told.kind === 'field') waiting?.resolve(told.field);
+      else if (told.kind === 'fault') waiting?.reject(undecoded(told.why));
+    });
+    child.on('error', (cause) => {
+      this.#forget(child);
+      this.#waiting?.reject(absent([cause.message]));
+    });
+    child.on('exit', (code, signal) => {
+      if (this.#process !== child && this.#process !== null) return;
+      this.#forget(child);
+      const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
+      this.#waiting?.reject(undecoded(`ecCodes ended ${how} when it read it`));
+    });
+    return child;
+  }
+
+  #forget(child: ChildProcess): void {
+    if (this.#process === child) this.#process = null;
+    child.kill();
+  }
+}
+
+function undecoded(why: string): AttaccaError {
+  return new AttaccaError('bad-grib-message', `Cannot decode a GRIB message: ${why}`, { why });
+}
+
+function absent(tried: readonly string[]): AttaccaError {
+  const why = tried.length === 0 ? 'it is not installed' : tried.join('; ');
+  const message = `Cannot load ecCodes, which decodes the values of GRIB (install it: ${ECCODES_INSTALL}): ${why}`;
+  const fields = { library: 'eccodes', install: ECCODES_INSTALL, tried: [...tried] };
+  return new AttaccaError('library-unavailable', message, fields);
+}
