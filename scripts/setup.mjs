@@ -151,6 +151,7 @@ await bundle('dist/src/server/snapshot-thread.js', `${bin}/attacca-snapshot.js`,
 await bundle('dist/src/client/transform-thread.js', `${bin}/attacca-transform.js`, {
   format: 'esm',
 });
+await bundle('dist/src/formats/hdf5/thread.js', `${bin}/attacca-hdf5.js`, { format: 'esm' });
 await bundle('dist/src/formats/grib/values-process.js', `${bin}/attacca-eccodes.js`, {
   format: 'esm',
 });

@@ -1,0 +1,220 @@
+import { existsSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { assert } from '../../core/assert.js';
+import { AttaccaError, type ErrorCode, type ErrorFields } from '../../core/errors.js';
+import type { Dataset } from '../dataset.js';
+import type { Hdf5Dataset, Hdf5Layout, Hdf5Skipped } from './layout.js';
+
+/** What a thread with a file is told, and what it tells. */
+export interface ToThread {
+  readonly id: number;
+  readonly call:
+    | { readonly kind: 'open'; readonly path: string }
+    | {
+        readonly kind: 'read';
+        readonly place: number;
+        readonly from: number;
+        readonly rows: number;
+      }
+    | {
+        readonly kind: 'create';
+        readonly path: string;
+        readonly dataset: Dataset;
+        readonly layout: Hdf5Layout;
+      }
+    | {
+        readonly kind: 'write';
+        readonly place: number;
+        readonly from: number;
+        readonly bytes: Uint8Array;
+      }
+    | { readonly kind: 'close' };
+}
+
+interface Rows {
+  readonly bytes: number;
+  readonly together: number;
+}
+
+export type Result =
+  | {
+      readonly kind: 'opened';
+      readonly dataset: Hdf5Dataset;
+      readonly skipped: readonly Hdf5Skipped[];
+      readonly rows: readonly Rows[];
+    }
+  | { readonly kind: 'read'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'created'; readonly together: readonly number[] }
+  | { readonly kind: 'done' };
+
+export type FromThread =
+  | { readonly id: number; readonly result: Result }
+  | {
+      readonly id: number;
+      readonly error: {
+        readonly code: ErrorCode;
+        readonly message: string;
+        readonly fields: ErrorFields;
+      };
+    };
+
+interface Waiting {
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A thread's file: beside this one, or beside the bundled command (scripts/setup.mjs). */
+function threadUrl(): URL {
+  const files = ['./thread.js', './attacca-hdf5.js'];
+  const urls = files.map((file) => new URL(file, import.meta.url));
+  return urls.find((url) => existsSync(url)) ?? (urls[0] as URL);
+}
+
+/** A thread with one file, and who waits for what of it. */
+class Thread implements AsyncDisposable {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #path: string;
+  #ended: Error | null = null;
+  #next = 1;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#worker = new Worker(threadUrl(), { execArgv: [], name: 'attacca hdf5' });
+    this.#worker.on('message', (told: FromThread) => {
+      const waiting = this.#waiting.get(told.id);
+      this.#waiting.delete(told.id);
+      if ('result' in told) waiting?.resolve(told.result);
+      else {
+        const { code, message, fields } = told.error;
+        waiting?.reject(new AttaccaError(code, message, fields));
+      }
+    });
+    this.#worker.on('error', (cause) => this.#end(cause));
+    this.#worker.on('exit', () => this.#end(new Error('its thread has ended')));
+  }
+
+  call<K extends Result['kind']>(
+    kind: K,
+    call: ToThread['call'],
+    moved: readonly ArrayBuffer[] = [],
+  ): Promise<Extract<Result, { kind: K }>> {
+    if (this.#ended !== null) return Promise.reject(this.#ended);
+    const id = this.#next;
+    this.#next += 1;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, {
+        resolve: (result) => {
+          assert(result.kind === kind, `a thread answers "${call.kind}" with "${kind}"`);
+          resolve(result as Extract<Result, { kind: K }>);
+        },
+        reject,
+      });
+      const told: ToThread = { id, call };
+      this.#worker.postMessage(told, moved);
+    });
+  }
+
+  #end(cause: Error): void {
+    const isTold = cause instanceof AttaccaError;
+    const message = `Cannot go on with "${this.#path}": ${cause.message}`;
+    const fields = { file: this.#path };
+    this.#ended ??= isTold ? cause : new AttaccaError('internal', message, fields, { cause });
+    for (const { reject } of this.#waiting.values()) reject(this.#ended);
+    this.#waiting.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
+
+/** An HDF5 file that a thread has open for reading: see `Hdf5File`. */
+export class Hdf5Reader implements AsyncDisposable {
+  readonly dataset: Hdf5Dataset;
+  readonly skipped: readonly Hdf5Skipped[];
+  readonly #thread: Thread;
+  readonly #rows: readonly Rows[];
+
+  private constructor(thread: Thread, opened: Extract<Result, { kind: 'opened' }>) {
+    this.#thread = thread;
+    this.dataset = opened.dataset;
+    this.skipped = opened.skipped;
+    this.#rows = opened.rows;
+  }
+
+  /** `file-error`, or `not-a-netcdf-file` for what is no HDF5 file, or is damaged. */
+  static async open(path: string): Promise<Hdf5Reader> {
+    const thread = new Thread(path);
+    try {
+      return new Hdf5Reader(thread, await thread.call('opened', { kind: 'open', path }));
+    } catch (error) {
+      await thread[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Bytes of one row: of all that has one index of the first dimension; of all in a scalar. */
+  rowBytes(place: number): number {
+    return (this.#rows[place] as Rows).bytes;
+  }
+
+  /** Rows that are best read together. */
+  rowsTogether(place: number): number {
+    return (this.#rows[place] as Rows).together;
+  }
+
+  /** So many rows of the variable at this place, in memory of their own. */
+  async readRows(place: number, from: number, rows: number): Promise<Uint8Array<ArrayBuffer>> {
+    const { bytes } = await this.#thread.call('read', { kind: 'read', place, from, rows });
+    return bytes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#thread[Symbol.asyncDispose]();
+  }
+}
+
+/** An HDF5 file that a thread writes: see `Hdf5Writer`. */
+export class Hdf5FileWriter implements AsyncDisposable {
+  readonly #thread: Thread;
+  readonly #together: readonly number[];
+
+  private constructor(thread: Thread, together: readonly number[]) {
+    this.#thread = thread;
+    this.#together = together;
+  }
+
+  /** Makes the file, which must not be there. */
+  static async create(path: string, dataset: Dataset, layout: Hdf5Layout): Promise<Hdf5FileWriter> {
+    const thread = new Thread(path);
+    try {
+      const call = { kind: 'create', path, dataset, layout } as const;
+      const { together } = await thread.call('created', call);
+      return new Hdf5FileWriter(thread, together);
+    } catch (error) {
+      await thread[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Rows that are best written together. */
+  rowsTogether(place: number): number {
+    return this.#together[place] as number;
+  }
+
+  /** Puts whole rows into the variable at this place. The bytes stay the caller's. */
+  async writeRows(place: number, from: number, rows: Uint8Array): Promise<void> {
+    const bytes = new Uint8Array(rows);
+    await this.#thread.call('done', { kind: 'write', place, from, bytes }, [bytes.buffer]);
+  }
+
+  /** Ends the file: what fails here was not written. */
+  async close(): Promise<void> {
+    await this.#thread.call('done', { kind: 'close' });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#thread[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,68 @@
+import { parentPort } from 'node:worker_threads';
+import { AttaccaError } from '../../core/errors.js';
+import { Hdf5Library } from './library.js';
+import { Hdf5File } from './reader.js';
+import type { FromThread, Result, ToThread } from './remote.js';
+import { Hdf5Writer } from './writer.js';
+
+/**
+ * A thread with one file. The library's calls do not return before they are done, and its memory
+ * does not shrink: both end with the thread.
+ */
+async function begin(): Promise<void> {
+  const port = parentPort;
+  if (port === null) throw new Error('this file is a thread');
+  const loaded = await Hdf5Library.load().catch((error: unknown) => error);
+  let file: Hdf5File | null = null;
+  let writer: Hdf5Writer | null = null;
+  const perform = (call: ToThread['call']): Result => {
+    if (!(loaded instanceof Hdf5Library)) throw loaded;
+    const library = loaded;
+    switch (call.kind) {
+      case 'open': {
+        file = new Hdf5File(library, call.path);
+        const { dataset, skipped } = file;
+        const places = [...dataset.variables.keys()];
+        const rows = places.map((place) => ({
+          ...{ bytes: file?.rowBytes(place) ?? 0, together: file?.rowsTogether(place) ?? 1 },
+        }));
+        return { kind: 'opened', dataset, skipped, rows };
+      }
+      case 'read': {
+        const bytes = new Uint8Array(call.rows * (file?.rowBytes(call.place) ?? 0));
+        file?.readRows(call.place, call.from, bytes);
+        return { kind: 'read', bytes };
+      }
+      case 'create': {
+        const made = new Hdf5Writer(library, call.path, call.dataset, call.layout);
+        writer = made;
+        const together = [...call.dataset.variables.keys()].map((at) => made.rowsTogether(at));
+        return { kind: 'created', together };
+      }
+      case 'write':
+        writer?.writeRows(call.place, call.from, call.bytes);
+        return { kind: 'done' };
+      case 'close':
+        writer?.close();
+        file?.[Symbol.dispose]();
+        return { kind: 'done' };
+    }
+  };
+  port.on('message', ({ id, call }: ToThread) => {
+    const told = answer(id, () => perform(call));
+    const isRead = 'result' in told && told.result.kind === 'read';
+    port.postMessage(told, isRead ? [told.result.bytes.buffer as ArrayBuffer] : []);
+  });
+}
+
+function answer(id: number, work: () => Result): FromThread {
+  try {
+    return { id, result: work() };
+  } catch (error) {
+    if (!(error instanceof AttaccaError)) throw error;
+    const { code, message, fields } = error;
+    return { id, error: { code, message, fields } };
+  }
+}
+
+await begin();
