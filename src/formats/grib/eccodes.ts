@@ -28,7 +28,7 @@ export class EccodesFault extends Error {
 
 type Koffi = typeof import('koffi');
 
-/** Values of one field: a grid of a kilometre has 5 * 10^8. */
+/** Values of one field: as doubles and as float32 they take 3 GiB. No model has as many points. */
 const VALUES_MAX = 2 ** 28;
 const TEXT_BYTES_MAX = 4_096;
 const KEYS_MAX = 1_000;
