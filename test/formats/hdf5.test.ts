@@ -286,6 +286,21 @@ test('what is no HDF5 file, or none at all, is refused', () => {
   assert.deepEqual([missing.code, missing.fields['system']], ['file-error', 'ENOENT']);
 });
 
+test('elements that do not unpack are refused by the name of their variable', () => {
+  const path = join(folder, 'unpacked.h5');
+  const bytes = readFileSync(join(FIXTURES, 'types.h5'));
+  // How a chunk begins that gzip has packed.
+  const place = bytes.lastIndexOf(Buffer.from([0x78, 0x5e]));
+  assert.ok(place > 0, 'there is a chunk that gzip packed');
+  bytes.fill(0, place, place + 8);
+  writeFileSync(path, bytes);
+  using file = new Hdf5File(library, path);
+  const { code, message, fields } = refusal(() => bytesOf(file, 'packed'));
+  assert.deepEqual([code, fields['variable']], ['not-a-netcdf-file', 'packed']);
+  assert.match(message, /Cannot read "packed" of ".*unpacked\.h5": /u);
+  assert.equal(hex(bytesOf(file, 'i1')), '000306090c0f');
+});
+
 test('a file that is cut or has other bytes is read or refused, and the next is read', () => {
   const whole = readFileSync(join(FIXTURES, 'groups.nc'));
   const path = join(folder, 'damaged.nc');

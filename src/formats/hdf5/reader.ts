@@ -27,14 +27,16 @@ interface Source {
   readonly rowsTogether: number;
 }
 
-/** Runs work on a file, and says of which file what goes wrong. */
-function reading<T>(path: string, work: () => T): T {
+/** Runs work on a file, and says of which file, or of which variable in it, what goes wrong. */
+function reading<T>(path: string, work: () => T, variable?: string): T {
   try {
     return work();
   } catch (cause) {
     if (!(cause instanceof Hdf5Fault)) throw cause;
-    const message = `Cannot read "${path}": ${cause.message}`;
-    throw new AttaccaError('not-a-netcdf-file', message, { file: path }, { cause });
+    const what = variable === undefined ? `"${path}"` : `"${variable}" of "${path}"`;
+    const fields = { file: path, ...(variable === undefined ? {} : { variable }) };
+    const message = `Cannot read ${what}: ${cause.message}`;
+    throw new AttaccaError('not-a-netcdf-file', message, fields, { cause });
   }
 }
 
@@ -103,9 +105,8 @@ export class Hdf5File implements Disposable {
     const present = Math.max(0, Math.min(rows, (source.shape[0] ?? 1) - from));
     const count = source.shape.map((size, axis) => (axis === 0 ? present : size));
     const filled = into.subarray(0, present * row);
-    reading(this.#path, () => {
-      if (present > 0) readBlock(this.#file, source, variable.type, { offset, count }, filled);
-    });
+    const read = () => readBlock(this.#file, source, variable.type, { offset, count }, filled);
+    if (present > 0) reading(this.#path, read, variable.name);
     if (!source.isText) filled.set(turned(filled, variable.type, variable.byteOrder));
     // Of rows that no one wrote NetCDF has the fill value.
     const rest = into.subarray(present * row);
