@@ -130,6 +130,16 @@ export const LIMITS = {
   wasmMsDefault: 10_000,
   /** Threads of a process that copy and transform. */
   transformThreadsMax: 8,
+  /** What lies in one HDF5 file, how deep, and bytes of one attribute. */
+  hdf5EntriesMax: 65_536,
+  hdf5DepthMax: 32,
+  hdf5AttributeBytesMax: 64 * MiB,
+  /** One call of HDF5, which goes on for ever with some files that are damaged. */
+  hdf5CallMsMax: 120_000,
+  /** Values of a GRIB message: as doubles and as float32 they take 3 GiB. */
+  gribValuesMax: 268_435_456,
+  /** To decode one message. */
+  gribMessageMsMax: 120_000,
   listPageMax: 32_768,
   explainRowsMax: 1_000,
   /** A payload within a message; larger ones go through a slab. */

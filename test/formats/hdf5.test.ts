@@ -230,41 +230,31 @@ test('groups, dimensions and coordinates as NetCDF-4 has them, there and back', 
   assert.deepEqual(again.dataset.groups, file.dataset.groups);
 });
 
-/** What h5wasm has no word for when it writes: see docs/internals/formats.md. */
-const isWritten = (each: { readonly type: string }): boolean => !/float16/u.test(each.type);
-
-test('all that can be written comes back: values, types, attributes', () => {
+test('all that is read is written as it was: values, types, attributes', () => {
   using file = new Hdf5File(library, join(FIXTURES, 'types.h5'));
   const { dataset } = file;
-  const kept = [...dataset.variables.keys()].filter((place) =>
-    isWritten(dataset.variables[place] as Variable),
-  );
-  const variables = kept.map((place) => {
-    const variable = dataset.variables[place] as Variable;
-    return { ...variable, attributes: variable.attributes.filter(isWritten) };
-  });
-  const layout = {
-    ...dataset.layout,
-    variables: kept.map((place) => dataset.layout.variables[place]),
-  } as Hdf5Layout;
-  const all = (place: number) => allOf(file, kept[place] as number);
-  using again = written({ ...dataset, variables }, layout, all, 3);
-  for (const [place, { name, type, byteOrder, dimensions }] of variables.entries()) {
-    const found = again.dataset.variables.findIndex((each) => each.name === name);
-    const variable = again.dataset.variables[found] as Variable;
-    assert.equal(variable.type, type, name);
-    assert.equal(variable.dimensions.length, dimensions.length, name);
-    const bytes = all(place);
-    if (byteOrder === 'little') assert.deepEqual(allOf(again, found), bytes, name);
-    else assert.equal(variable.byteOrder, 'little');
+  using again = written(dataset, dataset.layout, (place) => allOf(file, place), 3);
+  const named = ({ variables, layout }: Hdf5File['dataset']) =>
+    variables.map((each, at) => ({ ...each, storage: layout.variables[at] })).sort(byName);
+  const [before, after] = [named(dataset), named(again.dataset)];
+  assert.equal(after.length, before.length);
+  for (const [at, { attributes, dimensions, ...variable }] of before.entries()) {
+    const { attributes: own, dimensions: places, ...found } = after[at] as (typeof after)[number];
+    assert.deepEqual(found, variable);
+    assert.deepEqual(bytesOf(again, found.name), bytesOf(file, found.name), found.name);
+    const sizes = (of: Hdf5File, all: readonly number[]) =>
+      all.map((place) => of.dataset.dimensions[place]?.size);
+    assert.deepEqual(sizes(again, places), sizes(file, dimensions));
+    // What h5wasm has no word for in attributes: see docs/internals/formats.md.
+    const same = (each: Attribute) => !['big', 'half', 'nothing', 'truth'].includes(each.name);
+    assert.deepEqual(own.filter(same), attributes.filter(same));
+    assert.equal(own.length, attributes.length);
   }
-  const scalar = again.dataset.variables.find(({ name }) => name === 'scalar');
-  const texts = (scalar?.attributes ?? []).filter(({ type }) => type === 'text');
-  assert.deepEqual(texts.map(({ name, bytes }) => `${name} ${hex(bytes)}`).toSorted(), [
-    'text 747874c3a900',
-    'texts 700071710000',
-  ]);
 });
+
+function byName(one: { readonly name: string }, other: { readonly name: string }): number {
+  return one.name < other.name ? -1 : 1;
+}
 
 function refusal(work: () => unknown): AttaccaError {
   try {
@@ -301,51 +291,39 @@ test('elements that do not unpack are refused by the name of their variable', ()
   assert.equal(hex(bytesOf(file, 'i1')), '000306090c0f');
 });
 
-test('a file that is cut or has other bytes is read or refused, and the next is read', () => {
+test('a file that is cut anywhere is refused', () => {
   const whole = readFileSync(join(FIXTURES, 'groups.nc'));
-  const path = join(folder, 'damaged.nc');
-  const look = (bytes: Uint8Array): 'read' | 'refused' => {
-    writeFileSync(path, bytes);
-    try {
-      using file = new Hdf5File(library, path);
-      for (const place of file.dataset.variables.keys()) allOf(file, place);
-      return 'read';
-    } catch (error) {
-      assert.ok(error instanceof AttaccaError, String(error));
-      assert.equal(error.code, 'not-a-netcdf-file');
-      return 'refused';
-    }
-  };
+  const path = join(folder, 'cut.nc');
   for (let size = 0; size < whole.length; size += 512) {
-    assert.equal(look(whole.subarray(0, size)), 'refused', `cut after ${size} bytes`);
+    writeFileSync(path, whole.subarray(0, size));
+    const { code } = refusal(() => new Hdf5File(library, path));
+    assert.equal(code, 'not-a-netcdf-file', `cut after ${size} bytes`);
   }
-  const outcomes = new Set<string>();
-  fc.assert(
-    fc.property(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
-      const bytes = Buffer.from(whole);
-      bytes[at] = (bytes[at] as number) ^ change;
-      outcomes.add(look(bytes));
-    }),
-    { numRuns: 200 },
-  );
-  assert.deepEqual([...outcomes].toSorted(), ['read', 'refused']);
-  assert.equal(look(whole), 'read');
 });
 
 const TYPES_WRITTEN = [
   ...(['int8', 'uint8', 'int16', 'uint16', 'int32', 'uint32', 'int64', 'uint64'] as const),
-  ...(['float32', 'float64', 'complex64', 'complex128', 'string[3]', 'char'] as const),
+  ...(['float16', 'float32', 'float64', 'complex64', 'complex128'] as const),
+  ...(['bool', 'string[3]', 'char'] as const),
   '{a:int16@0,b:float32@4;8}',
 ] as const;
 
+/** Attributes have these in one way only: see docs/internals/formats.md. */
+const IN_ATTRIBUTES = TYPES_WRITTEN.filter((type) => type !== 'float16' && type !== 'bool');
+
 const anyVariable = fc.record({
   type: fc.constantFrom(...TYPES_WRITTEN),
+  isBig: fc.boolean(),
   axes: fc.array(fc.nat(3), { maxLength: 3 }),
   gzip: fc.option(fc.integer({ min: 0, max: 9 })),
-  attribute: fc.record({
-    type: fc.constantFrom(...TYPES_WRITTEN),
-    shape: fc.constantFrom([], [2], [3, 1]),
-  }),
+  // Eight lie in the header of a dataset, more elsewhere.
+  own: fc.array(
+    fc.record({
+      type: fc.constantFrom(...IN_ATTRIBUTES),
+      shape: fc.constantFrom([], [2], [3, 1]),
+    }),
+    { maxLength: 12 },
+  ),
 });
 
 /** Bytes that differ, without zeros, which end texts. */
@@ -362,11 +340,15 @@ test('what is written is read again', () => {
         const dimensions = sizes.map((size, at) => ({
           ...{ name: `d${at}`, size, unlimited: at % 2 === 0 },
         }));
-        const variables = made.map(({ type, axes, attribute }, at): Variable => {
-          const size = attribute.shape.reduce<number>((all, each) => all * each, 1);
-          const bytes = struct(attribute.type, filled(size * elementSize(attribute.type)));
-          const own: Attribute = { ...attribute, name: 'own', byteOrder: 'little', bytes };
-          return { name: `v${at}`, type, byteOrder: 'little', dimensions: axes, attributes: [own] };
+        const variables = made.map(({ type, isBig, axes, own }, at): Variable => {
+          const attributes = own.map(({ type: each, shape }, number): Attribute => {
+            const size = shape.reduce<number>((all, one) => all * one, elementSize(each));
+            const bytes = struct(each, filled(size));
+            return { name: `a${number}`, type: each, byteOrder: 'little', bytes, shape };
+          });
+          const byteOrder =
+            isBig && !/^(?:char|string.*|bool|u?int8)$/u.test(type) ? 'big' : 'little';
+          return { name: `v${at}`, type, byteOrder, dimensions: axes, attributes };
         });
         const dataset: Dataset = { dimensions, attributes: [], variables, groups: [] };
         const plain = plainLayout(dataset).variables;
@@ -398,17 +380,33 @@ function struct(type: string, bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
-test('what cannot be written is refused, and no file is left', () => {
-  const path = join(folder, 'half.nc');
-  const variable = { name: 'h', type: 'float16', byteOrder: 'little', dimensions: [] } as const;
-  const dataset = { dimensions: [], attributes: [], variables: [{ ...variable, attributes: [] }] };
-  const refused = refusal(() => new Hdf5Writer(library, path, dataset));
-  assert.equal(refused.code, 'bad-space');
-  assert.match(refused.message, /"float16".*float32/u);
-  assert.throws(() => readFileSync(path), { code: 'ENOENT' });
+test('an enumeration keeps its names; big-endian, which is not read, its numbers', () => {
+  const stored = { charset: 'ascii', padding: 'null-terminated', isText: false } as const;
+  const names = { none: -1, some: 0, 'a name of many bytes': 300 };
+  for (const byteOrder of ['little', 'big'] as const) {
+    const variable = {
+      name: 'e',
+      type: 'int16',
+      byteOrder,
+      dimensions: [],
+      attributes: [],
+    } as const;
+    const dataset = { dimensions: [], attributes: [], variables: [variable] };
+    const storage = { ...stored, byteOrder, names, chunks: null, gzip: null };
+    const layout = { unnamed: [], variables: [storage] };
+    using file = written(dataset, layout, () => Uint8Array.of(1, 44));
+    assert.deepEqual(file.dataset.variables, [variable]);
+    const kept = byteOrder === 'little' ? names : null;
+    assert.deepEqual(file.dataset.layout.variables, [{ ...storage, names: kept }]);
+    assert.equal(hex(bytesOf(file, 'e')), '012c');
+  }
+});
+
+test('what cannot be written is refused', () => {
+  const path = join(folder, 'there.nc');
   copyFileSync(join(FIXTURES, 'zstd.h5'), path);
   const empty = { dimensions: [], attributes: [], variables: [] };
   const there = refusal(() => new Hdf5Writer(library, path, empty));
   assert.equal(there.code, 'file-error');
-  assert.match(there.message, /Cannot write ".*half\.nc": .*exist/u);
+  assert.match(there.message, /Cannot write ".*there\.nc": .*exist/u);
 });

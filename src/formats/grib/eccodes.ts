@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { LIMITS } from '../../core/limits.js';
 
 /** ecCodes of this process: the few calls that values and keys take. */
 export interface Eccodes {
@@ -28,8 +29,6 @@ export class EccodesFault extends Error {
 
 type Koffi = typeof import('koffi');
 
-/** Values of one field: as doubles and as float32 they take 3 GiB. No model has as many points. */
-const VALUES_MAX = 2 ** 28;
 const TEXT_BYTES_MAX = 4_096;
 const KEYS_MAX = 1_000;
 const TYPES = { 1: 'long', 2: 'double' } as const;
@@ -143,7 +142,7 @@ export function loadEccodes(koffi: Koffi, path: string): Eccodes {
     setDouble: (handle, key, value) => check(c.setDouble(handle, key, value), key),
     values: (handle) => {
       const count = one(c.getSize, handle, 'values');
-      if (count > VALUES_MAX) throw new EccodesFault(`it has ${count} values`);
+      if (count > LIMITS.gribValuesMax) throw new EccodesFault(`it has ${count} values`);
       const values = new Float64Array(count);
       const size: [number] = [count];
       check(c.getDoubles(handle, 'values', new Uint8Array(values.buffer), size), 'values');

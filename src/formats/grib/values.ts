@@ -2,14 +2,12 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
 import type { GribField } from './field.js';
 import type { FromEccodes, ToEccodes } from './values-process.js';
 
 /** How ecCodes comes onto a machine. */
 const ECCODES_INSTALL = 'apt-get install libeccodes0 (Debian, Ubuntu), or pip install eccodeslib';
-
-/** One message: a field of some 10^8 points takes seconds. */
-const MESSAGE_MS_MAX = 120_000;
 
 /** Its file: beside this one, or beside the bundled command (scripts/setup.mjs). */
 function programPath(): string {
@@ -69,9 +67,9 @@ export class GribValues implements Disposable {
       return await new Promise<GribField>((resolve, reject) => {
         this.#waiting = { resolve, reject };
         timer = setTimeout(() => {
-          reject(undecoded(`it was not decoded within ${MESSAGE_MS_MAX / 1_000} s`));
+          reject(undecoded(`it was not decoded within ${LIMITS.gribMessageMsMax / 1_000} s`));
           child.kill('SIGKILL');
-        }, MESSAGE_MS_MAX);
+        }, LIMITS.gribMessageMsMax);
         const told: ToEccodes = { id, message };
         // A process that has ended is told of by its end.
         child.send(told, () => null);

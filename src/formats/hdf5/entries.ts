@@ -1,3 +1,4 @@
+import { LIMITS } from '../../core/limits.js';
 import type { Attribute } from '../dataset.js';
 import { OF_DIMENSIONS } from './layout.js';
 import { Hdf5Fault, type Hdf5Library, type Metadata } from './library.js';
@@ -8,11 +9,6 @@ import { typeOf } from './types.js';
 const GROUP = 0;
 const DATASET = 1;
 const NAMED_TYPE = 2;
-/** Groups within groups; more is nothing that a person made. */
-const DEPTH_MAX = 32;
-const ENTRIES_MAX = 65_536;
-/** Values of one attribute: HDF5 itself takes no more than 64 KiB, except in the latest format. */
-const ATTRIBUTE_BYTES_MAX = 64 * 1024 * 1024;
 
 interface Entries {
   /** Paths without a slash in front; parents first. */
@@ -38,16 +34,16 @@ export function entriesOf({ library, id }: OpenFile): Entries {
     const names = library.call((h5) => h5.get_names(id, `/${group}`, false));
     for (const each of names) {
       const name = group === '' ? each : `${group}/${each}`;
-      if (groups.length + datasets.length + skipped.length >= ENTRIES_MAX) {
-        throw new Hdf5Fault(`it holds more than ${ENTRIES_MAX} groups and variables`);
+      if (groups.length + datasets.length + skipped.length >= LIMITS.hdf5EntriesMax) {
+        throw new Hdf5Fault(`it holds more than ${LIMITS.hdf5EntriesMax} groups and variables`);
       }
       const kind = kindOf(library, id, name);
       if (kind === GROUP) {
         const where = placeOf(library, id, name);
         const again = visited.get(where);
         if (again !== undefined) skipped.push({ name, why: `it is the group "/${again}" again` });
-        else if (depth > DEPTH_MAX) {
-          skipped.push({ name, why: `groups are nested more than ${DEPTH_MAX} deep` });
+        else if (depth > LIMITS.hdf5DepthMax) {
+          skipped.push({ name, why: `groups are nested more than ${LIMITS.hdf5DepthMax} deep` });
         } else {
           visited.set(where, name);
           groups.push(name);
@@ -110,7 +106,8 @@ function attributeBytes(
 ): Uint8Array {
   const bytes = size * count;
   if (bytes === 0) return new Uint8Array();
-  if (bytes > ATTRIBUTE_BYTES_MAX) throw new Hdf5Fault(`"${name}" of "${path}" has ${bytes} bytes`);
+  if (bytes > LIMITS.hdf5AttributeBytesMax)
+    throw new Hdf5Fault(`"${name}" of "${path}" has ${bytes} bytes`);
   return library.withMemory(bytes, (address) => {
     library.call((h5) => h5.get_attribute_data(id, path, name, BigInt(address)));
     if (!vlen) return library.memory.slice(address, address + bytes);

@@ -35,6 +35,8 @@ export class Hdf5Fault extends Error {
 export class Hdf5Library {
   readonly #module: H5wasm;
   readonly #stderr: Stream;
+  /** Why it had to stop in the middle of a call, with who knows what in its memory. */
+  #broken: string | null = null;
 
   private constructor(module: H5wasm) {
     this.#module = module;
@@ -58,6 +60,7 @@ export class Hdf5Library {
    * one of their steps has failed: so whatever HDF5 prints is a failure.
    */
   call<T>(work: (module: H5wasm) => T): T {
+    if (this.#broken !== null) throw new Hdf5Fault(this.#broken);
     const stream = this.#stderr;
     const said: Buffer[] = [];
     let bytes = 0;
@@ -71,6 +74,8 @@ export class Hdf5Library {
       },
     };
     try {
+      // Damaged files can make HDF5 forget to print again what it had been told not to.
+      this.#module.deactivate_throwing_error_handler();
       const result = work(this.#module);
       const isFailed = (typeof result === 'number' || typeof result === 'bigint') && result < 0;
       if (!isFailed && bytes === 0) return result;
@@ -79,6 +84,8 @@ export class Hdf5Library {
       if (cause instanceof Hdf5Fault || cause instanceof AttaccaError) throw cause;
       const text = Buffer.concat(said).toString();
       const why = cause instanceof Error ? cause.message : String(cause);
+      // Of WebAssembly: an access outside of its memory, or the end of its stack.
+      if (cause instanceof Error && cause.name === 'RuntimeError') this.#broken = why;
       throw new Hdf5Fault(text === '' ? why : reasonIn(text), { cause });
     } finally {
       delete stream.stream_ops;

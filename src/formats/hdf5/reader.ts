@@ -111,7 +111,7 @@ export class Hdf5File implements Disposable {
     // Of rows that no one wrote NetCDF has the fill value.
     const rest = into.subarray(present * row);
     const fill = variable.attributes.find(({ name }) => name === '_FillValue');
-    if (fill?.type !== variable.type) rest.fill(0);
+    if (fill?.type !== variable.type || fill.bytes.length !== elementSize(fill.type)) rest.fill(0);
     else for (let at = 0; at < rest.length; at += fill.bytes.length) rest.set(fill.bytes, at);
   }
 

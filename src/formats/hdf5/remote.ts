@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { assert } from '../../core/assert.js';
 import { AttaccaError, type ErrorCode, type ErrorFields } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
 import type { Dataset } from '../dataset.js';
 import type { Hdf5Dataset, Hdf5Layout, Hdf5Skipped } from './layout.js';
 
@@ -59,6 +60,7 @@ export type FromThread =
     };
 
 interface Waiting {
+  readonly timer: NodeJS.Timeout;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -75,15 +77,18 @@ class Thread implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   readonly #path: string;
+  readonly #msMax: number;
   #ended: Error | null = null;
   #next = 1;
 
-  constructor(path: string) {
+  constructor(path: string, msMax: number) {
     this.#path = path;
+    this.#msMax = msMax;
     this.#worker = new Worker(threadUrl(), { execArgv: [], name: 'attacca hdf5' });
     this.#worker.on('message', (told: FromThread) => {
       const waiting = this.#waiting.get(told.id);
       this.#waiting.delete(told.id);
+      clearTimeout(waiting?.timer);
       if ('result' in told) waiting?.resolve(told.result);
       else {
         const { code, message, fields } = told.error;
@@ -104,6 +109,7 @@ class Thread implements AsyncDisposable {
     this.#next += 1;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, {
+        timer: setTimeout(() => this.#stop(), this.#msMax),
         resolve: (result) => {
           assert(result.kind === kind, `a thread answers "${call.kind}" with "${kind}"`);
           resolve(result as Extract<Result, { kind: K }>);
@@ -115,12 +121,23 @@ class Thread implements AsyncDisposable {
     });
   }
 
+  /** Behind a call that does not end no other begins. */
+  #stop(): void {
+    const why = `HDF5 came to no end with it within ${this.#msMax / 1_000} s`;
+    const message = `Cannot go on with "${this.#path}": ${why}`;
+    this.#end(new AttaccaError('not-a-netcdf-file', message, { file: this.#path }));
+    void this.#worker.terminate();
+  }
+
   #end(cause: Error): void {
     const isTold = cause instanceof AttaccaError;
     const message = `Cannot go on with "${this.#path}": ${cause.message}`;
     const fields = { file: this.#path };
     this.#ended ??= isTold ? cause : new AttaccaError('internal', message, fields, { cause });
-    for (const { reject } of this.#waiting.values()) reject(this.#ended);
+    for (const { timer, reject } of this.#waiting.values()) {
+      clearTimeout(timer);
+      reject(this.#ended);
+    }
     this.#waiting.clear();
   }
 
@@ -144,8 +161,8 @@ export class Hdf5Reader implements AsyncDisposable {
   }
 
   /** `file-error`, or `not-a-netcdf-file` for what is no HDF5 file, or is damaged. */
-  static async open(path: string): Promise<Hdf5Reader> {
-    const thread = new Thread(path);
+  static async open(path: string, msMax: number = LIMITS.hdf5CallMsMax): Promise<Hdf5Reader> {
+    const thread = new Thread(path, msMax);
     try {
       return new Hdf5Reader(thread, await thread.call('opened', { kind: 'open', path }));
     } catch (error) {
@@ -187,7 +204,7 @@ export class Hdf5FileWriter implements AsyncDisposable {
 
   /** Makes the file, which must not be there. */
   static async create(path: string, dataset: Dataset, layout: Hdf5Layout): Promise<Hdf5FileWriter> {
-    const thread = new Thread(path);
+    const thread = new Thread(path, LIMITS.hdf5CallMsMax);
     try {
       const call = { kind: 'create', path, dataset, layout } as const;
       const { together } = await thread.call('created', call);

@@ -25,7 +25,7 @@ const OTHERS: { readonly [number: number]: string } = {
 
 /** How a text of fixed size that is shorter ends. */
 type Padding = 'null-terminated' | 'null-padded' | 'space-padded';
-const PADDINGS: readonly Padding[] = ['null-terminated', 'null-padded', 'space-padded'];
+export const PADDINGS: readonly Padding[] = ['null-terminated', 'null-padded', 'space-padded'];
 
 /** What a type in HDF5 is made of, besides the dtype: enough to make the same type again. */
 export interface Stored {
@@ -34,6 +34,11 @@ export interface Stored {
   readonly padding: Padding;
   /** Texts of any length, even where an object has them in a fixed size. */
   readonly isText: boolean;
+  /**
+   * The names of an enumeration, by what they stand for. A bool without is a byte, as xarray has
+   * it, and with an enumeration, as h5py does.
+   */
+  readonly names: { readonly [name: string]: number } | null;
 }
 
 export interface Hdf5Type {
@@ -120,7 +125,9 @@ function formOf(metadata: TypeMetadata): Found | string {
       return numberOf(FLOATS[size], metadata);
     case CLASS.enum:
       if (isBool(metadata)) return numberOf('bool', metadata);
-      // The names are no part of an element, and no dtype has them: the numbers remain.
+      // h5wasm cannot turn them around.
+      if (size > 1 && !metadata.littleEndian) return 'enumerations of big-endian numbers';
+      // No dtype has the names: the numbers remain, and the layout keeps what they mean.
       return metadata.enum_type?.type === CLASS.integer
         ? integerOf(metadata)
         : 'enumerations of something else than integers';
@@ -142,8 +149,10 @@ export function typeOf(metadata: TypeMetadata): Hdf5Type | string {
   const isText = metadata.type === CLASS.string && metadata.vlen;
   const charset = metadata.cset === 1 ? 'utf8' : 'ascii';
   const padding = PADDINGS[metadata.strpad ?? 0] ?? 'null-terminated';
-  const stored: Stored = { byteOrder: 'little', charset, padding, isText };
-  if (isText) return { type: 'text', stored };
+  const names = metadata.type === CLASS.enum ? (metadata.enum_type?.members ?? null) : null;
+  const stored: Stored = { byteOrder: 'little', charset, padding, isText, names };
+  // Texts of any length have no room that could be filled up.
+  if (isText) return { type: 'text', stored: { ...stored, padding: 'null-terminated' } };
   const found = formOf(metadata);
   if (typeof found === 'string') return found;
   const { form, byteOrder } = found;

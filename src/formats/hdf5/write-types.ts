@@ -1,4 +1,4 @@
-import { refuse } from '../../core/assert.js';
+import { AssertionFailed } from '../../core/assert.js';
 import type { Form } from '../../core/dtype.js';
 import { formOf } from '../../core/dtype-text.js';
 import type { AttributeType } from '../dataset.js';
@@ -56,10 +56,7 @@ function writeForm(form: Form, charset: keyof typeof CSET): WriteType {
 function writeNumber({ dtype, itemSize: size }: Extract<Form, { kind: 'number' }>): WriteType {
   switch (dtype) {
     case 'float16':
-      return refuse(
-        'bad-space',
-        'Cannot write the type "float16": h5wasm has no such type; convert it to float32',
-      );
+      throw new AssertionFailed('assertion failed: h5wasm makes no float16');
     case 'float32':
     case 'float64':
       return { ...PLAIN, type: CLASS.float, size };
@@ -72,11 +69,20 @@ function writeNumber({ dtype, itemSize: size }: Extract<Form, { kind: 'number' }
   }
 }
 
-/** The type that is written. `bad-space` for one that cannot be. */
+/** The type that is written: any but float16. */
 export function writeTypeOf(type: AttributeType, charset: keyof typeof CSET): WriteType {
   const text = { ...PLAIN, type: CLASS.string, cset: CSET[charset] };
   if (type === 'text') return { ...text, vlen: true, size: ADDRESS_BYTES };
   return type === 'char' ? { ...text, size: 1 } : writeForm(formOf(type), charset);
+}
+
+/**
+ * A type of so many bytes with a description of at least `room`: the name of its one field is as
+ * long. It stands where `retype` puts another one.
+ */
+export function standIn(size: number, room: number): WriteType {
+  const field = { ...PLAIN, type: CLASS.string, size, cset: CSET.ascii };
+  return compound(size, [{ ...field, name: '-'.repeat(room), offset: 0 }]);
 }
 
 /** Texts that are no ASCII are said to be UTF-8. */

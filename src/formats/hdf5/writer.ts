@@ -1,12 +1,17 @@
 import { assert } from '../../core/assert.js';
+import { formOf } from '../../core/dtype-text.js';
 import { AttaccaError } from '../../core/errors.js';
-import type { Attribute, Dataset, Variable } from '../dataset.js';
+import { convertNumbers } from '../../core/regions/convert.js';
+import { systemCode, whyFailed } from '../../core/system-errors.js';
+import type { Attribute, AttributeType, Dataset, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
 import { CoordinatePlan } from './coordinates.js';
 import { type Hdf5Layout, type Hdf5Storage, NO_VARIABLE } from './layout.js';
 import { type H5wasm, Hdf5Fault, type Hdf5Library, type WriteMetadata } from './library.js';
 import { turned } from './order.js';
-import { charsetOf, writeTypeOf } from './write-types.js';
+import { type Retyping, retype } from './retype.js';
+import { isPlain, typeMessage } from './type-message.js';
+import { charsetOf, standIn, writeTypeOf } from './write-types.js';
 
 /** A size without a bound. */
 const UNLIMITED = 2n ** 64n - 1n;
@@ -24,7 +29,7 @@ const product = (sizes: readonly number[]): number => sizes.reduce((all, each) =
 /** Of variables that come from elsewhere. */
 const PLAIN: Hdf5Storage = {
   ...{ byteOrder: 'little', charset: 'ascii', padding: 'null-terminated', isText: false },
-  ...{ chunks: null, gzip: null },
+  ...{ names: null, chunks: null, gzip: null },
 };
 
 /** A layout for a dataset that was in no HDF5 file: all its dimensions have names. */
@@ -33,9 +38,10 @@ export function plainLayout(dataset: Dataset, gzip: number | null = null): Hdf5L
 }
 
 /**
- * Writes an HDF5 file as NetCDF-4 has them: dimensions that have names are scales. Numbers lie
- * little-endian, whatever order they come in; a bool is a signed byte with the attribute `dtype`.
- * `bad-space` for a type that cannot be written; `disk-full` and `file-error` by the system.
+ * Writes an HDF5 file as NetCDF-4 has them: dimensions that have names are scales. Elements lie as
+ * they come. In attributes numbers are little-endian, and float16 is float32; a bool is a signed
+ * byte, of a variable with the attribute `dtype`, unless the layout makes it an enumeration.
+ * `disk-full` and `file-error` by the system.
  */
 export class Hdf5Writer implements Disposable {
   readonly #library: Hdf5Library;
@@ -59,9 +65,6 @@ export class Hdf5Writer implements Disposable {
     this.#dataset = dataset;
     this.#layout = layout;
     this.#plan = new CoordinatePlan(dataset, layout.unnamed);
-    const { variables } = dataset;
-    // Refused before there is a file.
-    for (const place of variables.keys()) this.#metadata(place);
     this.#id = this.#writing(() =>
       library.call((h5) => h5.open(path, h5.H5F_ACC_EXCL, true, ANY_VERSION, ANY_VERSION)),
     );
@@ -89,17 +92,43 @@ export class Hdf5Writer implements Disposable {
     assert(row > 0 && rows.length % row === 0, 'whole rows are written');
     const some = rows.length / row;
     assert(from >= 0 && from + some <= (shape[0] ?? 1), 'rows that are written are there');
-    const bytes = turned(rows, variable.type, variable.byteOrder);
     const offset = shape.map((_, axis) => (axis === 0 ? from : 0));
     const count = shape.map((each, axis) => (axis === 0 ? some : each));
-    this.#writing(() => this.#writeBlock(place, offset, count, bytes));
+    this.#writing(() => this.#writeBlock(place, offset, count, rows));
   }
 
   /** Ends the file: what fails here was not written. Once, and before it is disposed. */
   close(): void {
     assert(this.#isOpen, 'the file is open');
     this.#isOpen = false;
-    this.#writing(() => this.#library.call((h5) => h5.close_file(this.#id)));
+    this.#writing(() => {
+      const retypings = this.#retypings();
+      this.#library.call((h5) => h5.close_file(this.#id));
+      if (retypings.length > 0) retype(this.#path, retypings);
+    });
+  }
+
+  /** Those of the variables that stand under another type until the file is closed. */
+  #retypings(): readonly Retyping[] {
+    return [...this.#dataset.variables.keys()].flatMap((place) => {
+      const message = this.#ownType(place);
+      if (message === null) return [];
+      const path = this.#plan.pathOf(place);
+      const found = this.#library.call((h5) => h5.create_object_reference(this.#id, path));
+      return [{ address: Number(Buffer.from(found).readBigUInt64LE()), message }];
+    });
+  }
+
+  /** The description of a type that h5wasm does not make; null for others. */
+  #ownType(place: number): Uint8Array | null {
+    const { type, byteOrder } = this.#variable(place);
+    const { names: known, ...rest } = this.#layout.variables[place] as Hdf5Storage;
+    // Nothing of h5wasm's reads an enumeration that is big-endian.
+    const names = byteOrder === 'little' || elementSize(type) === 1 ? known : null;
+    const storage = { ...rest, byteOrder, names };
+    if (storage.isText) return null;
+    const form = formOf(type === 'char' ? 'string[1]' : type);
+    return isPlain(form, storage) ? null : typeMessage(form, storage);
   }
 
   /** Closes a file that nobody wants any more. */
@@ -121,10 +150,12 @@ export class Hdf5Writer implements Disposable {
     try {
       return work();
     } catch (cause) {
-      if (!(cause instanceof Hdf5Fault)) throw cause;
-      const code = /no space left|errno = 51\b/iu.test(cause.message) ? 'disk-full' : 'file-error';
-      const message = `Cannot write "${this.#path}": ${cause.message}`;
-      throw new AttaccaError(code, message, { path: this.#path }, { cause });
+      const system = systemCode(cause);
+      if (!(cause instanceof Hdf5Fault) && system === '') throw cause;
+      const isFull = system === 'ENOSPC' || /no space left/iu.test(String(cause));
+      const message = `Cannot write "${this.#path}": ${whyFailed(cause)}`;
+      const fields = { path: this.#path };
+      throw new AttaccaError(isFull ? 'disk-full' : 'file-error', message, fields, { cause });
     }
   }
 
@@ -153,7 +184,11 @@ export class Hdf5Writer implements Disposable {
   #metadata(place: number): WriteMetadata & { compression?: number; compression_opts?: number[] } {
     const variable = this.#variable(place);
     const { charset, gzip, isText } = this.#layout.variables[place] as Hdf5Storage;
-    const type = writeTypeOf(isText ? 'text' : variable.type, charset);
+    const own = this.#ownType(place);
+    const type =
+      own === null
+        ? writeTypeOf(isText ? 'text' : variable.type, charset)
+        : standIn(elementSize(variable.type), own.length);
     const shape = this.#shape(variable);
     const chunks = this.#chunks(place);
     const first = chunks === null ? shape : shape.map((size, axis) => (axis === 0 ? 0 : size));
@@ -192,7 +227,8 @@ export class Hdf5Writer implements Disposable {
     for (const [place, variable] of variables.entries()) {
       this.#putAttributes(this.#plan.pathOf(place), variable.attributes);
       const isMarked = variable.attributes.some((each) => each.name === 'dtype');
-      if (variable.type === 'bool' && !isMarked) {
+      const { names } = this.#layout.variables[place] as Hdf5Storage;
+      if (variable.type === 'bool' && names === null && !isMarked) {
         const bytes = Buffer.from('bool');
         const mark = { name: 'dtype', type: 'char', byteOrder: 'little', bytes } as const;
         this.#putAttributes(this.#plan.pathOf(place), [mark]);
@@ -269,8 +305,8 @@ export class Hdf5Writer implements Disposable {
   }
 
   #putAttribute(path: string, attribute: Attribute): void {
-    const { name, byteOrder, bytes } = attribute;
-    const { type, shape } = formed(attribute);
+    const { name, byteOrder } = attribute;
+    const { type, bytes, shape } = formed(attribute);
     const metadata = {
       ...writeTypeOf(type, type === 'text' ? 'utf8' : charsetOf(bytes)),
       ...{ shape: shape.map(BigInt), maxshape: null, total_size: product(shape) },
@@ -375,15 +411,30 @@ function textsIn(bytes: Uint8Array): readonly Uint8Array[] {
   return texts;
 }
 
-/** The type and shape of an attribute as HDF5 has it. */
-function formed({ type, bytes, shape }: Attribute): Pick<Attribute, 'type'> & { shape: number[] } {
+interface Formed {
+  readonly type: AttributeType;
+  readonly bytes: Uint8Array;
+  readonly shape: readonly number[];
+}
+
+/** The type, values and shape of an attribute as it is written. */
+function formed({ type, byteOrder, bytes, shape }: Attribute): Formed {
+  if (type === 'float16') {
+    const wider = new Uint8Array(bytes.length * 2);
+    convertNumbers(
+      { bytes, dtype: 'float16', byteOrder },
+      { bytes: wider, dtype: 'float32', byteOrder },
+    );
+    return { type: 'float32', bytes: wider, shape: shape ?? [bytes.length / 2] };
+  }
   // Nothing of a type cannot be written: a list of no values is what comes next to it.
-  if (shape === null) return { type, shape: [0] };
-  if (shape !== undefined) return { type, shape: [...shape] };
-  if (type === 'text') return { type, shape: [textsIn(bytes).length] };
+  if (shape === null) return { type, bytes, shape: [0] };
+  if (shape !== undefined) return { type, bytes, shape };
+  if (type === 'text') return { type, bytes, shape: [textsIn(bytes).length] };
   // The characters of NetCDF-3 are one text.
-  if (type === 'char' && bytes.length > 0) return { type: `string[${bytes.length}]`, shape: [] };
-  return { type, shape: [bytes.length / elementSize(type)] };
+  const { length } = bytes;
+  if (type === 'char' && length > 0) return { type: `string[${length}]`, bytes, shape: [] };
+  return { type, bytes, shape: [length / elementSize(type)] };
 }
 
 /** Chunks of about a MiB: whole rows of the last dimensions, as many as fit. */
