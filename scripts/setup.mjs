@@ -94,6 +94,8 @@ async function bundleLibrary(names) {
       'agent-thread': 'dist/src/server/agent-thread.js',
       'snapshot-thread': 'dist/src/server/snapshot-thread.js',
       'transform-thread': 'dist/src/client/transform-thread.js',
+      'attacca-hdf5': 'dist/src/formats/hdf5/thread.js',
+      'attacca-eccodes': 'dist/src/formats/grib/values-process.js',
     },
     outdir: library,
     format: 'esm',
@@ -109,7 +111,7 @@ async function bundleLibrary(names) {
 }
 const library = 'dist/lib';
 mkdirSync(library, { recursive: true });
-await bundleLibrary(['client', 'server', 'testing']);
+await bundleLibrary(['client', 'files', 'server', 'testing']);
 
 // The command is CommonJS in one file, run by a launcher with compiled code, in dist/bin: as an ES
 // module it takes 6 ms longer to start. What jobs call is a bundle of its own, half as large.

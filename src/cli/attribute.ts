@@ -1,3 +1,4 @@
+import type { Attributes } from '../client/options.js';
 import { readTimestamp } from '../core/selector/timestamps.js';
 import { didYouMean } from '../core/suggest.js';
 import { Float, type Timestamp, type Value } from '../core/value.js';
@@ -166,4 +167,15 @@ function moment(text: string): Timestamp | undefined {
   const offset = zone.replace(/^([+-]\d\d)(\d\d)$/u, '$1:$2');
   const read = readTimestamp(date === undefined ? text : `${date}T${clock}${offset}`);
   return typeof read === 'string' ? undefined : read;
+}
+
+/** What `-a` says, and the container. */
+export function attributesIn(texts: readonly string[], container: string | undefined): Attributes {
+  const attributes = parseAttributes(texts);
+  if (container === undefined) return attributes;
+  if (container === '') throw new UsageError('"--container" names none');
+  if (Object.hasOwn(attributes, '.container')) {
+    throw new UsageError('say "--container" or "-a .container=", not both');
+  }
+  return { '.container': container, ...attributes };
 }

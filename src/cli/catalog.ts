@@ -28,6 +28,16 @@ export const CATALOG: readonly CatalogGroup[] = [
         load: () => import('./commands/get.js'),
       },
       {
+        name: 'import',
+        summary: 'make objects of what NetCDF, HDF5, Zarr, GRIB and npy files hold',
+        load: () => import('./commands/import.js'),
+      },
+      {
+        name: 'export',
+        summary: 'write objects into files of these formats',
+        load: () => import('./commands/export.js'),
+      },
+      {
         name: 'wait',
         summary: 'wait until objects are there, without fetching them',
         load: () => import('./commands/wait.js'),

@@ -5,7 +5,7 @@ import { asText } from '../core/schema/scalars.js';
 import { parseSchema } from '../core/schema/schema.js';
 import { Schemas } from '../core/schema/schemas.js';
 import { parseTemplate } from '../core/schema/template.js';
-import type { ValueMap } from '../core/value.js';
+import type { Value, ValueMap } from '../core/value.js';
 import { mapOf, quoted } from './format.js';
 import { schemasOf } from './looking/definitions-text.js';
 
@@ -19,30 +19,41 @@ export async function nameBy(
   templateOrSchema: string,
   given: Attributes,
 ): Promise<string> {
+  return (await namer(catalog, templateOrSchema, given['.container']))(given);
+}
+
+/** As {@link nameBy}, of many objects in one container: the pool is asked once. */
+export async function namer(
+  catalog: Catalog,
+  templateOrSchema: string,
+  container: Value | undefined,
+): Promise<(given: Attributes) => string> {
   const isTemplate = templateOrSchema.includes('{');
   // One that is malformed is told first.
   const template = isTemplate ? parseTemplate(templateOrSchema) : null;
-  const container = given['.container'];
   const [known, containers] = await Promise.all([
     catalog.schemas(),
     typeof container === 'string' ? catalog.containers(container) : [],
   ]);
   const schemas = new Schemas(known.map(({ definition }) => parseSchema(definition)));
   const from = containers.find(({ name }) => name === container)?.definition ?? {};
-  const whole = { ...mapOf(from['attributes']), ...given };
   const asked = schemasOf(from);
-  if (template !== null) return template.nameOf(asTexts(schemas.coerce(whole, asked)));
+  const wholeOf = (given: Attributes): ValueMap => ({ ...mapOf(from['attributes']), ...given });
+  if (template !== null) {
+    return (given) => template.nameOf(asTexts(schemas.coerce(wholeOf(given), asked)));
+  }
   const schema = schemas.find(templateOrSchema);
   const lead = `Cannot name an object by ${quoted(templateOrSchema)}:`;
   if (schema === null) {
     const why = `${lead} the pool knows no such schema, and a template has keys in braces`;
     throw new AttaccaError('unknown-definition', why, { kind: 'schema', name: templateOrSchema });
   }
-  if (schema.naming === null) {
+  const { naming } = schema;
+  if (naming === null) {
     const why = `${lead} this schema has no template`;
     throw new AttaccaError('bad-argument', why, { schema: schema.name });
   }
-  return schema.naming.nameOf(schemas.coerce(whole, [...asked, schema.name]));
+  return (given) => naming.nameOf(schemas.coerce(wholeOf(given), [...asked, schema.name]));
 }
 
 /** A template that no schema types takes texts, and of its formats what texts are read as. */

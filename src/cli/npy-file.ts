@@ -1,7 +1,7 @@
 import { AttaccaError } from '../core/errors.js';
 import { spaceBytes } from '../core/space.js';
+import { type NpyHeader, npyDataOffset, parseNpyHeader } from '../formats/npy/header.js';
 import { fileChunks } from './file-chunks.js';
-import { type NpyHeader, npyDataOffset, parseNpyHeader } from './npy.js';
 
 const START_BYTES = 4_096;
 

@@ -85,6 +85,9 @@ export const ERROR_CODES = {
   'not-a-zarr-store': false,
   'file-error': false,
   'library-unavailable': false,
+  'unknown-format': false,
+  'bad-file-header': false,
+  'not-imported': false,
   // Anything that is our own fault.
   poisoned: false,
   internal: false,

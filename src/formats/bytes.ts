@@ -16,10 +16,13 @@ export interface ByteSink {
   write(at: number, bytes: Uint8Array): void;
 }
 
-function fileError(path: string, cause: unknown): AttaccaError {
-  const fields = { path, system: systemCode(cause) };
-  const message = `Cannot read "${path}": ${whyFailed(cause)}`;
-  return new AttaccaError('file-error', message, fields, { cause });
+/** What the system says of a file: `Cannot read "x": ...`; `disk-full`, else `file-error`. */
+export function fileError(action: string, path: string, cause: unknown): unknown {
+  const system = systemCode(cause);
+  if (cause instanceof AttaccaError || system === '') return cause;
+  const code = system === 'ENOSPC' || system === 'EDQUOT' ? 'disk-full' : 'file-error';
+  const message = `Cannot ${action} "${path}": ${whyFailed(cause)}`;
+  return new AttaccaError(code, message, { path, system }, { cause });
 }
 
 /** A file that is read while it stays open. It keeps the size that it had when it was opened. */
@@ -33,7 +36,7 @@ export class FileSource implements ByteSource, Disposable {
     try {
       this.#descriptor = openSync(path, 'r');
     } catch (cause) {
-      throw fileError(path, cause);
+      throw fileError('read', path, cause);
     }
     const stat = fstatSync(this.#descriptor);
     if (!stat.isFile()) {
@@ -50,7 +53,7 @@ export class FileSource implements ByteSource, Disposable {
       try {
         count = readSync(this.#descriptor, into, done, into.length - done, at + done);
       } catch (cause) {
-        throw fileError(this.name, cause);
+        throw fileError('read', this.name, cause);
       }
       if (count === 0) {
         const message = `Cannot read "${this.name}": it became shorter while it was read`;

@@ -1,7 +1,7 @@
 import { bytesOf } from './numbers.js';
 
 /** What elements of one or two bytes become, for each that there can be. */
-export interface Lookup {
+interface Lookup {
   readonly itemSize: 1 | 2;
   readonly words: Words;
   /** How many words an element of the result has. */

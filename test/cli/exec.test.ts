@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { npyHeader } from '../../src/cli/npy.js';
 import { connect, join as joinPool } from '../../src/client/index.js';
+import { npyHeader } from '../../src/formats/npy/header.js';
 import { type ServeOptions, type TestPool, testPool } from '../../src/testing/index.js';
 import {
   attacca,

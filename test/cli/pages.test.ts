@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { npyHeader } from '../../src/cli/npy.js';
+import { npyHeader } from '../../src/formats/npy/header.js';
 import { testPool } from '../../src/testing/index.js';
 import { pageAt } from '../core/page.js';
 import { filesOf, shell } from './command.js';

@@ -4,13 +4,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { npyHeader } from '../../src/cli/npy.js';
 import { locate } from '../../src/cli/pool/located.js';
 import { joinPool as joinAsCommand } from '../../src/cli/pool/open.js';
 import { writeObject } from '../../src/cli/pool/sink.js';
 import { Store } from '../../src/cli/pool/store.js';
 import { Transfer } from '../../src/cli/transfer.js';
 import { connect, join as joinPool } from '../../src/client/index.js';
+import { npyHeader } from '../../src/formats/npy/header.js';
 import { testPool } from '../../src/testing/index.js';
 import { attacca, filesOf, jsonLines, shell, startAttacca, untilDemanded } from './command.js';
 

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Dataset } from '../../src/formats/dataset.js';
+import { plainLayout } from '../../src/formats/hdf5/layout.js';
 import { Hdf5Library } from '../../src/formats/hdf5/library.js';
-import { Hdf5Writer, plainLayout } from '../../src/formats/hdf5/writer.js';
+import { Hdf5Writer } from '../../src/formats/hdf5/writer.js';
 
 /** Others that read what we write, and how they are installed. */
 const INSTALL = 'pip install h5py netCDF4 h5netcdf xarray';

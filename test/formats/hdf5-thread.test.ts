@@ -6,10 +6,10 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { AttaccaError } from '../../src/core/errors.js';
+import { plainLayout } from '../../src/formats/hdf5/layout.js';
 import { Hdf5Library } from '../../src/formats/hdf5/library.js';
 import { Hdf5File } from '../../src/formats/hdf5/reader.js';
 import { Hdf5FileWriter, Hdf5Reader } from '../../src/formats/hdf5/remote.js';
-import { plainLayout } from '../../src/formats/hdf5/writer.js';
 import { fc } from '../fast-check.js';
 
 const GROUPS = fileURLToPath(new URL('../../../test/formats/hdf5/groups.nc', import.meta.url));

@@ -8,9 +8,10 @@ import { AttaccaError } from '../../src/core/errors.js';
 import type { Attribute, Dataset, Variable } from '../../src/formats/dataset.js';
 import { elementSize } from '../../src/formats/element-size.js';
 import type { Hdf5Layout } from '../../src/formats/hdf5/layout.js';
+import { plainLayout } from '../../src/formats/hdf5/layout.js';
 import { Hdf5Library } from '../../src/formats/hdf5/library.js';
 import { Hdf5File } from '../../src/formats/hdf5/reader.js';
-import { Hdf5Writer, plainLayout } from '../../src/formats/hdf5/writer.js';
+import { Hdf5Writer } from '../../src/formats/hdf5/writer.js';
 import { fc } from '../fast-check.js';
 import { sharedData } from './shared-data.js';
 

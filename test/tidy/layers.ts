@@ -16,16 +16,20 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   transport: ['core'],
   transforms: ['core'],
   client: ['core', 'protocol', 'session', 'levels', 'transport', 'transforms'],
+  files: ['core', 'levels', 'formats', 'client'],
   server: ['core', 'protocol', 'catalog', 'pool', 'journal', 'loop', 'levels', 'transport'],
   testing: ['server'],
-  cli: ['core', 'protocol', 'client', 'server', 'loop', 'levels', 'transport'],
+  cli: [
+    ...['core', 'protocol', 'client', 'server', 'loop', 'levels', 'formats', 'files', 'transport'],
+  ],
   examples: ['client', 'server'],
   bench: [
     ...['core', 'protocol', 'pool', 'journal', 'loop', 'client', 'server', 'cli', 'examples'],
   ],
   test: [
     ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop', 'sim', 'levels'],
-    ...['formats', 'transport', 'transforms', 'client', 'server', 'testing', 'cli', 'examples'],
+    ...['formats', 'transport', 'transforms', 'client', 'files', 'server', 'testing', 'cli'],
+    ...['examples'],
     ...['bench'],
   ],
 };

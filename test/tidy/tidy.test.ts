@@ -21,6 +21,7 @@ const ENTRIES = [
   'src/cli/main.ts',
   'src/client/index.ts',
   'src/client/transform-thread.ts',
+  'src/files/index.ts',
   'src/formats/hdf5/thread.ts',
   'src/server/agent-thread.ts',
   'src/server/snapshot-thread.ts',

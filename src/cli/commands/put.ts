@@ -3,8 +3,9 @@ import { setImmediate } from 'node:timers/promises';
 import { counted } from '../../core/counted.js';
 import { canonicalDtype } from '../../core/dtype-text.js';
 import { AttaccaError } from '../../core/errors.js';
+import { parseNpyHeader } from '../../formats/npy/header.js';
 import { formatBytes } from '../../levels/shm/sizing.js';
-import { parseAttributes } from '../attribute.js';
+import { attributesIn } from '../attribute.js';
 import { defineCommand } from '../command.js';
 import { parseLifetime, parseTimeout } from '../duration.js';
 import { UsageError } from '../exit.js';
@@ -16,7 +17,6 @@ import { chunksOf, tellTerminal } from '../input.js';
 import { toJson } from '../json.js';
 import { forEachAtOnce, NULL_OPTION, namesOf } from '../names.js';
 import { nameBy } from '../naming.js';
-import { parseNpyHeader } from '../npy.js';
 import { checkNpySize, readNpyFile } from '../npy-file.js';
 import { COMMON_OPTIONS, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
 import { print, stdoutIsTerminal } from '../output.js';
@@ -108,7 +108,7 @@ export const command = defineCommand({
   async run(context, { options, words }) {
     if (words.length === 0) throw new UsageError('it needs a FILE, or - for standard input');
     const format = formatOf(options.as);
-    const attributes = attributesOf(options.attr, options.container);
+    const attributes = attributesIn(options.attr, options.container);
     const raw = rawSpace(options.dtype, format);
     const { replace, 'name-by': by } = options;
     const timeoutMs = parseTimeout(options.timeout);
@@ -164,20 +164,6 @@ export const command = defineCommand({
     return failures.end();
   },
 });
-
-/** What `-a` says, and the container. */
-function attributesOf(
-  texts: readonly string[],
-  container: string | undefined,
-): ObjectToPut['attributes'] {
-  const attributes = parseAttributes(texts);
-  if (container === undefined) return attributes;
-  if (container === '') throw new UsageError('"--container" names none');
-  if (Object.hasOwn(attributes, '.container')) {
-    throw new UsageError('say "--container" or "-a .container=", not both');
-  }
-  return { '.container': container, ...attributes };
-}
 
 /** The space of files without a header: a list of elements. */
 function rawSpace(dtype: string | undefined, format: Format): ObjectToPut['space'] {

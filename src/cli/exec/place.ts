@@ -1,9 +1,9 @@
 import { existsSync, lstatSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { npyHeader, parseNpyHeader } from '../../formats/npy/header.js';
 import { isAdopted, openSlab, slabPath } from '../../levels/shm/slabs.js';
 import { fileError } from '../file-errors.js';
-import { npyHeader, parseNpyHeader } from '../npy.js';
 import type { Located } from '../pool/located.js';
 import { writeObject } from '../pool/sink.js';
 import type { Scratch } from './scratch.js';

@@ -1,6 +1,7 @@
 import type { Client } from '../../client/client.js';
 import { connectMsOf } from '../../client/connect-ms.js';
 import { transportChoice } from '../../client/data-plane.js';
+import { Pool } from '../../client/pool.js';
 import { PoolView } from '../../client/pool-view.js';
 import type { Seat } from '../../client/seat.js';
 import { Clients, type Tenancy } from '../../client/tenancy.js';
@@ -43,6 +44,11 @@ export class PoolSession {
     this.client = tenancy.client;
     this.view = new PoolView(tenancy);
     this.address = address;
+  }
+
+  /** The pool as a program has it that is the member of this seat. */
+  asMember(seat: Seat): Pool {
+    return new Pool(this.#tenancy.share(), seat);
   }
 
   /** Idempotent. Members that have not left leave with it. */

@@ -39,3 +39,14 @@ export const OF_DIMENSIONS: readonly string[] = [
 
 /** The name of a scale that stands for a dimension without a variable begins so. */
 export const NO_VARIABLE = 'This is a netCDF dimension but not a netCDF variable.';
+
+/** Of variables that come from elsewhere. */
+const PLAIN: Hdf5Storage = {
+  ...{ byteOrder: 'little', charset: 'ascii', padding: 'null-terminated', isText: false },
+  ...{ names: null, chunks: null, gzip: null },
+};
+
+/** A layout for a dataset that was in no HDF5 file: all its dimensions have names. */
+export function plainLayout(dataset: Dataset, gzip: number | null = null): Hdf5Layout {
+  return { variables: dataset.variables.map(() => ({ ...PLAIN, gzip })), unnamed: [] };
+}

@@ -6,7 +6,7 @@ import { systemCode, whyFailed } from '../../core/system-errors.js';
 import type { Attribute, AttributeType, Dataset, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
 import { CoordinatePlan } from './coordinates.js';
-import { type Hdf5Layout, type Hdf5Storage, NO_VARIABLE } from './layout.js';
+import { type Hdf5Layout, type Hdf5Storage, NO_VARIABLE, plainLayout } from './layout.js';
 import { type H5wasm, Hdf5Fault, type Hdf5Library, type WriteMetadata } from './library.js';
 import { turned } from './order.js';
 import { type Retyping, retype } from './retype.js';
@@ -25,17 +25,6 @@ const DEFLATE = 1;
 const ANY_VERSION = -1;
 
 const product = (sizes: readonly number[]): number => sizes.reduce((all, each) => all * each, 1);
-
-/** Of variables that come from elsewhere. */
-const PLAIN: Hdf5Storage = {
-  ...{ byteOrder: 'little', charset: 'ascii', padding: 'null-terminated', isText: false },
-  ...{ names: null, chunks: null, gzip: null },
-};
-
-/** A layout for a dataset that was in no HDF5 file: all its dimensions have names. */
-export function plainLayout(dataset: Dataset, gzip: number | null = null): Hdf5Layout {
-  return { variables: dataset.variables.map(() => ({ ...PLAIN, gzip })), unnamed: [] };
-}
 
 /**
  * Writes an HDF5 file as NetCDF-4 has them: dimensions that have names are scales. Elements lie as

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { npyDataOffset, npyHeader, parseNpyHeader } from '../../src/cli/npy.js';
-import { PythonLiteral, PythonTuple } from '../../src/cli/python-literal.js';
 import type { Space } from '../../src/core/space.js';
+import { npyDataOffset, npyHeader, parseNpyHeader } from '../../src/formats/npy/header.js';
+import { PythonLiteral, PythonTuple } from '../../src/formats/npy/python-literal.js';
 import { anyDtype } from '../core/arbitraries.js';
 import { refused } from '../core/refusal.js';
 import { fc } from '../fast-check.js';

@@ -7,10 +7,10 @@ import {
   type NumericDtype,
   numericForm,
   textOf,
-} from '../core/dtype.js';
-import { canonicalDtype, formOf } from '../core/dtype-text.js';
-import { AttaccaError } from '../core/errors.js';
-import type { ByteOrder, Dtype, Space } from '../core/space.js';
+} from '../../core/dtype.js';
+import { canonicalDtype, formOf } from '../../core/dtype-text.js';
+import { AttaccaError } from '../../core/errors.js';
+import type { ByteOrder, Dtype, Space } from '../../core/space.js';
 import { PythonTuple, type PythonValue } from './python-literal.js';
 
 const KINDS: { readonly [descr: string]: NumericDtype } = {

@@ -1,6 +1,6 @@
-import { AttaccaError } from '../core/errors.js';
-import type { Space } from '../core/space.js';
-import { descrOf, typeOfDescr } from './npy-descr.js';
+import { AttaccaError } from '../../core/errors.js';
+import type { Space } from '../../core/space.js';
+import { descrOf, typeOfDescr } from './descr.js';
 import { PythonLiteral, PythonTuple, type PythonValue } from './python-literal.js';
 
 /** `\x93NUMPY`, then the version: numpy.lib.format. */

@@ -1,0 +1,83 @@
+import { counted } from '../../core/counted.js';
+import { exportFile } from '../../files/export.js';
+import { FORMATS } from '../../files/formats.js';
+import { defineCommand } from '../command.js';
+import { parseTimeout } from '../duration.js';
+import { UsageError } from '../exit.js';
+import { quoted } from '../format.js';
+import { toJson } from '../json.js';
+import { NULL_OPTION, namesOf } from '../names.js';
+import { COMMON_OPTIONS, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
+import { print, say } from '../output.js';
+import { joinPool } from '../pool/open.js';
+import { Progress } from '../progress.js';
+import { Transfer } from '../transfer.js';
+
+const OPTIONS = {
+  to: { type: 'string', short: 'o', value: 'FILE', help: 'the file that is made, or replaced' },
+  where: {
+    type: 'string',
+    short: 'w',
+    value: 'SELECTOR',
+    help: 'all objects that it selects (docs/selectors.md)',
+  },
+  format: {
+    type: 'string',
+    value: FORMATS.map(({ name }) => name).join('|'),
+    help: 'what is made; without it the end of its name tells (.nc: NetCDF-3, or as it was)',
+  },
+  member: { type: 'string', value: 'NAME', help: 'who exports (default: export[*])' },
+  ...NULL_OPTION,
+  ...POOL_OPTION,
+  ...TIMEOUT_OPTION,
+  ...COMMON_OPTIONS,
+} as const;
+
+export const command = defineCommand({
+  usage: ['NAME... --to FILE', '--where SELECTOR --to FILE'],
+  about: `
+    Writes objects into one file: NetCDF-3, NetCDF-4 (HDF5), Zarr 3, GRIB or npy. The object that tells
+    what an imported file was (attacca import) gives that file: in its own format NetCDF-3 and GRIB byte
+    for byte, HDF5 and Zarr with the same values, types, attributes and dimensions; in another one what
+    that can hold. Other objects are a variable each, with their attributes; dims names their dimensions.
+    Waits for objects that are not there. FILE is made beside its place and renamed when it is whole.`,
+  options: OPTIONS,
+  examples: [
+    ['attacca export eraint_uvz --to again.nc', 'the file as it was'],
+    ['attacca export eraint_uvz --to uvz.zarr', 'the same as a Zarr store'],
+    ['attacca export t/850 u/850 --to both.nc', 'two objects as variables'],
+    ["attacca export --where 'param = 167' --to t2m.grib", 'messages that are selected'],
+  ],
+  async run(context, { options, words }) {
+    const { to } = options;
+    if (to === undefined || to === '') throw new UsageError('it needs "--to FILE"');
+    if ((words.length === 0) === (options.where === undefined)) {
+      throw new UsageError('it needs NAMEs, or "--where SELECTOR"');
+    }
+    const given = await namesOf(words, options);
+    const { session, seat } = await joinPool(context, options);
+    await using _session = session;
+    await using pool = session.asMember(seat);
+    const names = [...given];
+    if (options.where !== undefined) {
+      for await (const { name } of pool.query(options.where, { sort: '.name' })) names.push(name);
+      if (names.length === 0) throw new UsageError('no object is selected');
+    }
+    const transfer = new Transfer();
+    const line = (): string => `exporting to ${quoted(to)}: ${transfer.text}`;
+    using _progress = new Progress(line, options.quiet, session.client.connection);
+    const { signal } = context;
+    const exported = await exportFile(pool, names, to, {
+      ...{ signal, timeoutMs: parseTimeout(options.timeout), format: options.format },
+      onBytes: transfer.add,
+    });
+    const { format, objects, asImported } = exported;
+    if (options.json) print(toJson({ file: to, format, objects: [...objects], asImported }));
+    else if (!options.quiet) {
+      say(
+        `attacca export: wrote ${counted(objects.length, 'object')} into ${quoted(to)} (${format})`,
+      );
+    }
+    return 0;
+  },
+});

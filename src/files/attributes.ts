@@ -1,0 +1,162 @@
+import { isNumeric } from '../core/dtype.js';
+import { convertElements } from '../core/regions/cast.js';
+import { decodeUtf8, encodeUtf8, isUtf8 } from '../core/utf8.js';
+import { Float, Timestamp, type Value } from '../core/value.js';
+import type { Attribute, AttributeType } from '../formats/dataset.js';
+import { elementSize } from '../formats/element-size.js';
+import { textOf } from './fitting.js';
+import type { Json } from './format.js';
+
+/** Longer ones are no keys to find something by: they stay with the file alone. */
+const VALUES_MAX = 256;
+const TEXT_BYTES_MAX = 4_096;
+
+/**
+ * An attribute of a file as one of an object: text, a number, a truth value, or a list of these.
+ * Null for what is none, or too long to be searched for.
+ */
+export function valueOfAttribute(attribute: Attribute): Value | null {
+  const { type, bytes } = attribute;
+  if (type === 'text' || type === 'char' || type.startsWith('string[')) {
+    if (bytes.length > TEXT_BYTES_MAX) return null;
+    return type === 'text' ? textsOf(bytes) : plainText(bytes);
+  }
+  const count = bytes.length / elementSize(type);
+  if (count === 0 || count > VALUES_MAX) return null;
+  const values = numbersOf(attribute);
+  if (values === null) return null;
+  const [only] = values;
+  const isOne = count === 1 && (attribute.shape === undefined || attribute.shape?.length === 0);
+  return isOne && only !== undefined ? only : values;
+}
+
+/** Text of unknown encoding: UTF-8 where it is that, else a byte a character. */
+function plainText(bytes: Uint8Array): string {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  const text = bytes.subarray(0, end);
+  return isUtf8(text) ? decodeUtf8(text) : Buffer.from(text).toString('latin1');
+}
+
+function textsOf(bytes: Uint8Array): Value {
+  const texts: string[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(0, at);
+    const stop = end < 0 ? bytes.length : end;
+    texts.push(plainText(bytes.subarray(at, stop)));
+    at = stop + 1;
+  }
+  const [only = ''] = texts;
+  return texts.length <= 1 ? only : texts;
+}
+
+/** Of numbers and truth values; null of other types. */
+function numbersOf({ type, byteOrder, bytes }: Attribute): Value[] | null {
+  if (type === 'char' || type === 'text' || !isNumeric(type) || type.startsWith('complex')) {
+    return null;
+  }
+  const count = bytes.length / elementSize(type);
+  const source = { bytes, dtype: type, byteOrder } as const;
+  if (type === 'bool') return [...bytes].map((byte) => byte !== 0);
+  if (type === 'int64' || type === 'uint64') {
+    const wide = type === 'int64' ? new BigInt64Array(count) : new BigUint64Array(count);
+    convertElements(source, {
+      bytes: new Uint8Array(wide.buffer),
+      dtype: type,
+      byteOrder: 'little',
+    });
+    return [...wide].map((each) => {
+      const number = Number(each);
+      return Number.isSafeInteger(number) ? number : each;
+    });
+  }
+  const numbers = new Float64Array(count);
+  const target = new Uint8Array(numbers.buffer);
+  convertElements(source, { bytes: target, dtype: 'float64', byteOrder: 'little' });
+  const isFloat = type.startsWith('float');
+  return [...numbers].map((each) => (isFloat ? new Float(each) : each));
+}
+
+/** An attribute of an object as one of a file; null for what files do not have. */
+export function attributeOf(name: string, value: Value): Attribute | null {
+  const list = Array.isArray(value) ? (value as readonly Value[]) : [value];
+  const shape = Array.isArray(value) ? [list.length] : [];
+  const of = (type: AttributeType, bytes: Uint8Array): Attribute => {
+    return { name, type, byteOrder: 'little', bytes, shape };
+  };
+  if (list.length === 0) return null;
+  if (value instanceof Uint8Array) {
+    return { ...of('uint8', value), shape: [value.length] };
+  }
+  const texts = list.map(textValue);
+  if (texts.every((each) => each !== null)) {
+    return of('text', Buffer.concat(texts.map((each) => encodeUtf8(`${each}\0`))));
+  }
+  if (list.every((each) => typeof each === 'boolean')) {
+    return of('bool', Uint8Array.from(list, Number));
+  }
+  const isWhole = (each: Value): each is number | bigint =>
+    typeof each === 'bigint' || (typeof each === 'number' && Number.isSafeInteger(each));
+  if (list.every(isWhole)) {
+    const wide = list.map(BigInt);
+    if (wide.every((each) => BigInt.asIntN(32, each) === each)) {
+      return of('int32', new Uint8Array(Int32Array.from(list, Number).buffer));
+    }
+    const isSigned = wide.every((each) => BigInt.asIntN(64, each) === each);
+    const array = isSigned ? BigInt64Array.from(wide) : BigUint64Array.from(wide);
+    return of(isSigned ? 'int64' : 'uint64', new Uint8Array(array.buffer));
+  }
+  const numbers = list.map((each) => (each instanceof Float ? each.value : Number(each)));
+  const areNumbers = list.every((each) => each instanceof Float || typeof each === 'number');
+  if (areNumbers) return of('float64', new Uint8Array(Float64Array.from(numbers).buffer));
+  // A map, or a list of many things: as people read it.
+  return of('text', encodeUtf8(`${JSON.stringify(jsonFrom(value))}\0`));
+}
+
+function textValue(value: Value): string | null {
+  if (value instanceof Timestamp) return value.toString();
+  return typeof value === 'string' ? value.replaceAll('\0', '') : null;
+}
+
+function jsonFrom(value: Value): Json {
+  if (value instanceof Float) return jsonNumber(value.value);
+  if (value instanceof Timestamp) return value.toString();
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value === 'number') return jsonNumber(value);
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return (value as readonly Value[]).map(jsonFrom);
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, jsonFrom(each)]));
+}
+
+/** As Zarr 3 and xarray write what JSON has no numbers for. */
+function jsonNumber(value: number): Json {
+  if (Number.isFinite(value)) return value;
+  if (Number.isNaN(value)) return 'NaN';
+  return value > 0 ? 'Infinity' : '-Infinity';
+}
+
+/** An attribute as JSON: of a store that has no other types. */
+export function jsonOf(attribute: Attribute): Json {
+  const { type, bytes } = attribute;
+  if (type === 'text' || type === 'char' || type.startsWith('string[')) {
+    return jsonFrom(type === 'text' ? textsOf(bytes) : plainText(textOf(attribute)));
+  }
+  const values = numbersOf(attribute);
+  if (values === null) return Buffer.from(bytes).toString('hex');
+  const [only] = values;
+  const isOne =
+    values.length === 1 && (attribute.shape === undefined || attribute.shape?.length === 0);
+  return isOne && only !== undefined ? jsonFrom(only) : jsonFrom(values);
+}
+
+/** JSON as an attribute: a number that is not whole is a float64. Null for null. */
+export function attributeFrom(name: string, json: Json): Attribute | null {
+  return json === null ? null : attributeOf(name, valueFrom(json));
+}
+
+function valueFrom(json: Json): Value {
+  if (json === null || typeof json !== 'object') return json;
+  if (Array.isArray(json)) return (json as readonly Json[]).map(valueFrom);
+  return JSON.stringify(json);
+}

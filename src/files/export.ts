@@ -1,0 +1,319 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { WaitOptions } from '../client/options.js';
+import type { Pool } from '../client/pool.js';
+import type { Delivered } from '../client/received.js';
+import { throwIfAborted } from '../client/waiting.js';
+import { refuse } from '../core/assert.js';
+import { itemSizeOf, type Space } from '../core/space.js';
+import type { Value } from '../core/value.js';
+import { fileError } from '../formats/bytes.js';
+import type { Attribute, Dataset, Dimension, Variable } from '../formats/dataset.js';
+import { attributeOf } from './attributes.js';
+import { Dimensions } from './dimensions.js';
+import { dtypeOf } from './fitting.js';
+import type { DatasetFormat, Format, Json } from './format.js';
+import { formatByName, formatNamed } from './formats.js';
+import { decodeHeader, type FileHeader } from './header.js';
+
+import { NPY } from './npy.js';
+
+export interface ExportOptions extends WaitOptions {
+  /** Left out: told by the name of the file, or what it was when it was imported. */
+  readonly format?: string | undefined;
+  /** Hears of each piece that is written. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+}
+
+export interface ExportedFile {
+  readonly path: string;
+  readonly format: string;
+  readonly objects: readonly string[];
+  /** Whether it was made by what the object of a file tells. */
+  readonly asImported: boolean;
+}
+
+const PIECE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Writes objects into a file: that of an imported file, which gives the file as it was (in its own
+ * format: NetCDF-3 and GRIB byte for byte), or any others, each of which is a variable. Waits for
+ * those that are not there. The file is made under another name and renamed when it is whole.
+ *
+ * Errors: `unknown-format`, `bad-space` for elements that the format does not have,
+ * `bad-file-header`, `disk-full`, `file-error`, those of demands.
+ *
+ * ```ts
+ * await exportFile(pool, ['eraint_uvz'], 'again.nc');
+ * await exportFile(pool, ['t/850', 'u/850'], 'both.zarr');
+ * ```
+ */
+export async function exportFile(
+  pool: Pool,
+  names: readonly string[],
+  path: string,
+  options: ExportOptions = {},
+): Promise<ExportedFile> {
+  const [first, ...more] = names;
+  if (first === undefined) refuse('bad-argument', 'Cannot export nothing: name objects');
+  const asked = options.format === undefined ? null : formatNamed(options.format);
+  await using held = new Held(pool, options);
+  const one = await held.demand(first);
+  const header = isHeader(one) ? decodeHeader(one.unsafeBytes(), first) : null;
+  if (header !== null && more.length > 0) {
+    const why = `"${first}" tells of a whole file, which is exported by itself`;
+    refuse('bad-argument', `Cannot export: ${why}`, { name: first });
+  }
+  const format = asked ?? formatFor(path, header);
+  if (format.kind === 'messages') {
+    const messages =
+      header === null ? names.map((object) => ({ object, padding: 0 })) : messagesOf(header, path);
+    await whole(path, format, (draft) => writeMessages(held, messages, draft, options));
+    const objects = messages.map(({ object }) => object);
+    return { path, format: format.name, objects, asImported: header !== null };
+  }
+  const plan = header === null ? await planned(held, names) : ofHeader(header, format);
+  await whole(path, format, (draft) => writeDataset(held, plan, format, draft, options));
+  const objects = plan.objects;
+  return { path, format: format.name, objects, asImported: header !== null };
+}
+
+function isHeader({ attributes }: Delivered): boolean {
+  return attributes['file.header'] !== undefined;
+}
+
+function formatFor(path: string, header: FileHeader | null): Format {
+  if (header === null) return formatByName(path);
+  const own = formatNamed(header.format);
+  // `.nc` is what both kinds of NetCDF are called.
+  const isOwn = own.extensions.some((each) => path.toLowerCase().endsWith(each));
+  const isNetcdf = own.name === 'hdf5' && path.toLowerCase().endsWith('.nc');
+  return isOwn || isNetcdf ? own : formatByName(path);
+}
+
+function messagesOf(header: FileHeader, path: string) {
+  if (header.kind === 'messages') return header.messages;
+  refuse('bad-argument', `Cannot write "${path}": variables are no GRIB messages`);
+}
+
+/** Objects that are being exported: each is given back when the next is taken, or at the end. */
+class Held implements AsyncDisposable {
+  readonly #pool: Pool;
+  readonly #options: ExportOptions;
+  readonly #all: Delivered[] = [];
+
+  constructor(pool: Pool, options: ExportOptions) {
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  async demand(name: string, as: Partial<Pick<Space, 'order' | 'byteOrder'>> = {}) {
+    const { timeoutMs, signal } = this.#options;
+    throwIfAborted(`export "${name}"`, signal);
+    const delivered = await this.#pool.object(name).demand({ ...as, timeoutMs, signal });
+    this.#all.push(delivered);
+    return delivered;
+  }
+
+  async release(delivered: Delivered): Promise<void> {
+    this.#all.splice(this.#all.indexOf(delivered), 1);
+    await delivered.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#all.map((each) => each.dispose()));
+  }
+}
+
+/** A dataset, and the object of each of its variables. */
+interface Plan {
+  readonly dataset: Dataset;
+  readonly objects: readonly string[];
+  readonly layout: Json;
+  /** Of a file that was read: what the objects must still be. */
+  readonly isOfFile: boolean;
+}
+
+function ofHeader(header: FileHeader, format: DatasetFormat): Plan {
+  if (header.kind === 'messages') {
+    refuse('bad-argument', `Cannot write GRIB messages as ${format.title}: import their values`);
+  }
+  const { dataset, objects, layout } = header;
+  const isWhole = objects.every((each) => each !== null);
+  const variables = dataset.variables.filter((_, at) => objects[at] !== null);
+  return {
+    dataset: { ...dataset, variables },
+    objects: objects.filter((each) => each !== null),
+    layout: isWhole && header.format === format.name ? layout : null,
+    isOfFile: true,
+  };
+}
+
+/** A dataset of objects that were in no file: each a variable, called as the end of its name. */
+async function planned(held: Held, names: readonly string[]): Promise<Plan> {
+  const dimensions = new Dimensions();
+  const variables: Variable[] = [];
+  const called = variableNames(names);
+  for (const [at, name] of names.entries()) {
+    const delivered = await held.demand(name);
+    const { space, attributes } = delivered;
+    const dims = attributes['dims'];
+    const own = Array.isArray(dims) && dims.length === space.shape.length ? dims : [];
+    variables.push({
+      ...{ name: called[at] as string, type: space.dtype, byteOrder: space.byteOrder },
+      dimensions: space.shape.map((size, axis) => {
+        const dim: unknown = own[axis];
+        return dimensions.place(typeof dim === 'string' && dim !== '' ? dim : null, size);
+      }),
+      attributes: attributesFrom(attributes),
+    });
+    await held.release(delivered);
+  }
+  const dataset: Dataset = { dimensions: dimensions.all, attributes: [], variables };
+  return { dataset, objects: names, layout: { unnamed: dimensions.unnamed }, isOfFile: false };
+}
+
+/** The last part of each name; of two that are called alike the whole, with _ for /. */
+function variableNames(names: readonly string[]): readonly string[] {
+  const last = names.map((name) => name.slice(name.lastIndexOf('/') + 1) || name);
+  const isAlone = (name: string): boolean => last.filter((each) => each === name).length === 1;
+  return names.map((name, at) => {
+    const short = last[at] as string;
+    return isAlone(short) ? short : name.replaceAll('/', '_');
+  });
+}
+
+/** What the pool itself says of an object, and what it says of its dimensions, is none of them. */
+function attributesFrom(attributes: Readonly<Record<string, Value>>): readonly Attribute[] {
+  return Object.entries(attributes).flatMap(([key, value]) => {
+    if (key.startsWith('.') || key === 'dims') return [];
+    return attributeOf(key, value) ?? [];
+  });
+}
+
+async function writeDataset(
+  held: Held,
+  plan: Plan,
+  format: DatasetFormat,
+  draft: string,
+  options: ExportOptions,
+): Promise<void> {
+  const isSame = plan.isOfFile && plan.layout !== null;
+  const dataset = isSame ? plan.dataset : format.fit(plan.dataset);
+  let layout = plan.layout;
+  if (format === NPY && plan.objects.length === 1) layout = await orderOf(held, plan.objects[0]);
+  const isColumn = format === NPY && JSON.stringify(layout) === '{"order":"column"}';
+  await using target = await format.create(draft, dataset, layout);
+  for (const [place, variable] of dataset.variables.entries()) {
+    const { byteOrder } = variable;
+    const name = plan.objects[place] as string;
+    let delivered = await held.demand(name);
+    mustBe(plan, place, delivered);
+    const { space } = delivered;
+    const order = isColumn ? 'column' : 'row';
+    const isTurned = itemSizeOf(space.dtype) > 1 && space.byteOrder !== byteOrder;
+    if (space.order !== order || isTurned) {
+      await held.release(delivered);
+      delivered = await held.demand(name, { order, ...(isTurned ? { byteOrder } : {}) });
+    }
+    const bytes = delivered.unsafeBytes();
+    const rows = (isColumn ? space.shape.at(-1) : space.shape[0]) ?? 1;
+    const row = rows === 0 ? 0 : bytes.length / rows;
+    const together = Math.max(1, target.rowsTogether(place));
+    const most = Math.max(1, Math.floor(PIECE_BYTES / Math.max(1, row) / together));
+    const some = most * together;
+    for (let from = 0; from < rows && row > 0; from += some) {
+      throwIfAborted(`export "${name}"`, options.signal);
+      const piece = bytes.subarray(from * row, Math.min(rows, from + some) * row);
+      await target.writeRows(place, from, piece);
+      options.onBytes?.(piece.length);
+    }
+    await held.release(delivered);
+  }
+  await target.close();
+}
+
+async function orderOf(held: Held, name: string | undefined): Promise<Json> {
+  const delivered = await held.demand(name ?? '');
+  const { order } = delivered.space;
+  await held.release(delivered);
+  return { order };
+}
+
+/** An object that was made anew need not be what the file had. */
+function mustBe({ dataset, objects, isOfFile }: Plan, place: number, { space }: Delivered): void {
+  const variable = dataset.variables[place] as Variable;
+  const sizes = variable.dimensions.map((at) => (dataset.dimensions[at] as Dimension).size);
+  const isIt = space.dtype === dtypeOf(variable.type) && space.shape.join() === sizes.join();
+  if (isIt) return;
+  const why = isOfFile ? 'the file that was imported had' : 'it had a moment ago';
+  const expected = `${dtypeOf(variable.type)} [${sizes.join(', ')}]`;
+  const found = `${space.dtype} [${space.shape.join(', ')}]`;
+  const name = objects[place] as string;
+  const message = `Cannot export "${name}": it is ${found}; ${why} ${expected}`;
+  refuse('bad-space', message, { name, expected, found });
+}
+
+async function writeMessages(
+  held: Held,
+  messages: readonly { readonly object: string; readonly padding: number }[],
+  draft: string,
+  options: ExportOptions,
+): Promise<void> {
+  await using file = await open(draft, 'wx');
+  for (const { object, padding } of messages) {
+    const delivered = await held.demand(object);
+    const bytes = delivered.unsafeBytes();
+    if (Buffer.from(bytes.subarray(0, 4)).toString('latin1') !== 'GRIB') {
+      refuse('bad-space', `Cannot export "${object}": it is no GRIB message`, { name: object });
+    }
+    await file.writeFile(bytes);
+    if (padding > 0) await file.writeFile(new Uint8Array(padding));
+    options.onBytes?.(bytes.length);
+    await held.release(delivered);
+  }
+}
+
+/** Makes a file under another name beside it, and renames it when it is whole. */
+async function whole(
+  path: string,
+  format: Format,
+  make: (draft: string) => Promise<void>,
+): Promise<void> {
+  const suffix = randomBytes(6).toString('hex');
+  const draft = join(dirname(path), `.attacca-${suffix}-${basename(path)}`);
+  try {
+    await mustBeReplaceable(path, format);
+    await make(draft);
+    if (format.isFolder) await replaceFolder(path, draft);
+    else await rename(draft, path);
+  } catch (cause) {
+    await rm(draft, { recursive: true, force: true }).catch(() => {});
+    throw fileError('write', path, cause);
+  }
+}
+
+/** What is there may be replaced by what it is itself. */
+async function mustBeReplaceable(path: string, { isFolder, title }: Format): Promise<void> {
+  if (!existsSync(path)) return;
+  const isThere = (await stat(path)).isDirectory();
+  if (isThere === isFolder && (!isFolder || existsSync(join(path, 'zarr.json')))) return;
+  const what = isThere ? 'a folder' : 'a file';
+  refuse('bad-argument', `Cannot write "${path}" as ${title}: there is ${what} of that name`, {
+    path,
+  });
+}
+
+/** No system call puts a folder into the place of another that is not empty: two renames do. */
+async function replaceFolder(path: string, draft: string): Promise<void> {
+  if (!existsSync(path)) {
+    await rename(draft, path);
+    return;
+  }
+  const former = `${draft}-former`;
+  await rename(path, former);
+  await rename(draft, path);
+  await rm(former, { recursive: true, force: true });
+}

@@ -1,0 +1,98 @@
+import { refuse } from '../core/assert.js';
+import { DTYPES, isNumeric } from '../core/dtype.js';
+import type { ByteOrder, Dtype } from '../core/space.js';
+import type { Attribute, Dataset, Dimension, ElementType, Variable } from '../formats/dataset.js';
+import { elementSize } from '../formats/element-size.js';
+
+/** What a format can have. */
+export interface Rules {
+  readonly title: string;
+  /** Of all elements; null: any. */
+  readonly byteOrder: ByteOrder | null;
+  readonly hasGroups: boolean;
+  /** Whether a dimension can grow: is it always the first one, and how many others can already. */
+  isUnlimited(isFirst: boolean, others: number): boolean;
+  /** The attribute as the format has it; null: it cannot have it. */
+  attributeOf(attribute: Attribute): Attribute | null;
+  /** The type that elements have there; null: none. */
+  typeOf(type: ElementType): ElementType | null;
+}
+
+/**
+ * A dataset as a format can have it. Dimensions that it cannot let grow do not; groups become part
+ * of the names where it has none. `bad-space` for elements that it does not have.
+ */
+export function fitted(dataset: Dataset, rules: Rules): Dataset {
+  const attributesOf = (attributes: readonly Attribute[]): readonly Attribute[] =>
+    attributes.flatMap((each) => rules.attributeOf(each) ?? []);
+  const named = (name: string): string => (rules.hasGroups ? name : name.replaceAll('/', '_'));
+  const variables = dataset.variables.map((variable): Variable => {
+    const type = rules.typeOf(variable.type);
+    if (type === null) {
+      refuse(
+        'bad-space',
+        `Cannot write "${variable.name}": ${rules.title} has no elements of type ${variable.type}`,
+        { variable: variable.name, dtype: variable.type },
+      );
+    }
+    return {
+      ...{ name: named(variable.name), type, dimensions: variable.dimensions },
+      byteOrder: elementSize(type) === 1 ? 'little' : (rules.byteOrder ?? variable.byteOrder),
+      attributes: attributesOf(variable.attributes),
+    };
+  });
+  mustDiffer(
+    variables.map(({ name }) => name),
+    rules.title,
+  );
+  const dimensions = growing(dataset, rules).map((each) => ({ ...each, name: named(each.name) }));
+  const groups = (dataset.groups ?? []).map((group) => {
+    return { name: group.name, attributes: attributesOf(group.attributes) };
+  });
+  const fit = { dimensions, attributes: attributesOf(dataset.attributes), variables };
+  return rules.hasGroups ? { ...fit, groups } : fit;
+}
+
+function mustDiffer(names: readonly string[], title: string): void {
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (!seen.has(name)) seen.add(name);
+    else refuse('bad-name', `Cannot write two variables "${name}" into a file of ${title}`);
+  }
+}
+
+function growing({ dimensions, variables }: Dataset, rules: Rules): readonly Dimension[] {
+  let others = 0;
+  return dimensions.map((dimension, at) => {
+    const isFirst = variables.every((variable) => variable.dimensions.lastIndexOf(at) <= 0);
+    const unlimited = dimension.unlimited && rules.isUnlimited(isFirst, others);
+    if (unlimited) others += 1;
+    return { ...dimension, unlimited };
+  });
+}
+
+/** The text of an attribute, or its texts a line each, without the zeros that end them. */
+export function textOf({ type, bytes }: Attribute): Uint8Array {
+  const text = Buffer.from(bytes);
+  if (type !== 'text') return bytes;
+  const end = text.at(-1) === 0 ? text.length - 1 : text.length;
+  return Uint8Array.from(text.subarray(0, end), (byte) => (byte === 0 ? 10 : byte));
+}
+
+/** The values of an attribute in another byte order. */
+export function turned({ type, byteOrder, bytes }: Attribute, to: ByteOrder): Uint8Array {
+  if (byteOrder === to) return bytes;
+  const item = elementSize(type);
+  // Complex numbers are two.
+  const size = type === 'complex64' || type === 'complex128' ? item / 2 : item;
+  const isNumber = isNumeric(type) && DTYPES[type].itemSize === item;
+  if (!isNumber || size === 1) return bytes;
+  const result = bytes.slice();
+  for (let at = 0; at < result.length; at += size) result.subarray(at, at + size).reverse();
+  return result;
+}
+
+/** Objects have no type for a byte of text: a string of one byte is what comes next to it. */
+export function dtypeOf(type: ElementType): Dtype {
+  return type === 'char' ? 'string[1]' : type;
+}

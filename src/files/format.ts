@@ -1,0 +1,68 @@
+import type { Order } from '../core/space.js';
+import type { Dataset } from '../formats/dataset.js';
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonMap;
+export type JsonMap = { readonly [key: string]: Json };
+
+/** Something in a file that becomes no object, with why. */
+export interface Skipped {
+  readonly name: string;
+  readonly why: string;
+}
+
+/**
+ * A file that is open for reading: what it holds, and the elements of its variables by rows, which
+ * is all that has one index of the slowest dimension; of a scalar all.
+ */
+export interface SourceFile extends AsyncDisposable {
+  readonly dataset: Dataset;
+  /** Which dimension is the slowest: of `row` the first. */
+  readonly order: Order;
+  /** What its own format needs to make the same file again. */
+  readonly layout: Json;
+  readonly skipped: readonly Skipped[];
+  rowBytes(place: number): number;
+  /** Rows that are best read together: those of a chunk. */
+  rowsTogether(place: number): number;
+  /** So many rows of the variable at this place, in its byte order. */
+  readRows(place: number, from: number, rows: number): Promise<Uint8Array>;
+}
+
+/** A file that is being written, under another name than it will have. */
+export interface TargetFile extends AsyncDisposable {
+  rowsTogether(place: number): number;
+  writeRows(place: number, from: number, rows: Uint8Array): Promise<void>;
+  /** Ends the file: what fails here was not written. */
+  close(): Promise<void>;
+}
+
+/** A format of files that hold variables with dimensions and attributes. */
+export interface DatasetFormat {
+  readonly kind: 'dataset';
+  readonly name: string;
+  /** As people call it. */
+  readonly title: string;
+  /** The first is that of files that are made. */
+  readonly extensions: readonly string[];
+  /** Whether a file is a folder. */
+  readonly isFolder: boolean;
+  /** Whether a file begins so; of a folder whether it is one of these. */
+  matches(start: Uint8Array, path: string): boolean;
+  open(path: string): Promise<SourceFile>;
+  /** The dataset as a file of this format can have it: types, byte orders, attributes. */
+  fit(dataset: Dataset): Dataset;
+  /** Makes a file, which must not be there. `layout`: of a file that was read, as it was told. */
+  create(path: string, dataset: Dataset, layout: Json): Promise<TargetFile>;
+}
+
+/** GRIB: a row of messages, each of which stands for itself. */
+export interface MessageFormat {
+  readonly kind: 'messages';
+  readonly name: string;
+  readonly title: string;
+  readonly extensions: readonly string[];
+  readonly isFolder: false;
+  matches(start: Uint8Array, path: string): boolean;
+}
+
+export type Format = DatasetFormat | MessageFormat;

@@ -1,0 +1,156 @@
+import { AttaccaError } from '../core/errors.js';
+import { decodeUtf8, encodeUtf8, isUtf8 } from '../core/utf8.js';
+import type { Attribute, Dataset, Dimension, Group, Variable } from '../formats/dataset.js';
+import type { Json, JsonMap } from './format.js';
+import { isJsonMap, parseJson } from './json.js';
+
+/**
+ * What a file was, besides the elements of its variables: kept as an object of its own, from which
+ * and from the objects of the variables the file is made again.
+ */
+export type FileHeader =
+  | {
+      readonly kind: 'dataset';
+      readonly format: string;
+      readonly dataset: Dataset;
+      /** The objects of the variables, as they stand in the dataset; null: not imported. */
+      readonly objects: readonly (string | null)[];
+      readonly layout: Json;
+    }
+  | {
+      readonly kind: 'messages';
+      readonly format: 'grib';
+      /** The objects of the messages in order, and the zero bytes behind each. */
+      readonly messages: readonly { readonly object: string; readonly padding: number }[];
+    };
+
+/** What a header's object says of itself in its attribute `file.header`. */
+export const HEADER_VERSION = 1;
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+
+function attributesJson(attributes: readonly Attribute[]): Json {
+  return attributes.map(({ bytes, shape, ...rest }) => {
+    return { ...rest, bytes: base64(bytes), ...(shape === undefined ? {} : { shape }) };
+  });
+}
+
+/** The bytes of a header's object. */
+export function encodeHeader(header: FileHeader): Uint8Array {
+  const json: JsonMap =
+    header.kind === 'messages'
+      ? { version: HEADER_VERSION, ...header }
+      : {
+          ...{ version: HEADER_VERSION, kind: 'dataset', format: header.format },
+          ...{ objects: header.objects, layout: header.layout },
+          dataset: {
+            dimensions: header.dataset.dimensions as unknown as Json,
+            attributes: attributesJson(header.dataset.attributes),
+            variables: header.dataset.variables.map((each) => {
+              return { ...each, attributes: attributesJson(each.attributes) };
+            }),
+            groups: (header.dataset.groups ?? []).map((each) => {
+              return { ...each, attributes: attributesJson(each.attributes) };
+            }),
+          },
+        };
+  return encodeUtf8(JSON.stringify(json));
+}
+
+/** What the object's bytes say. `bad-file-header` for what is none: anybody may have offered it. */
+export function decodeHeader(bytes: Uint8Array, name: string): FileHeader {
+  const json = isUtf8(bytes) ? parseJson(decodeUtf8(bytes)) : undefined;
+  const header = isJsonMap(json) && json['version'] === HEADER_VERSION ? headerFrom(json) : null;
+  if (header !== null) return header;
+  const why = `"${name}" is no header of a file, or of another version`;
+  throw new AttaccaError('bad-file-header', `Cannot export: ${why}`, { name });
+}
+
+function headerFrom(json: JsonMap): FileHeader | null {
+  const { kind, format, objects, layout = null } = json;
+  if (kind === 'messages' && format === 'grib') {
+    const messages = listOf(json['messages'], messageFrom);
+    return messages === null ? null : { kind, format, messages };
+  }
+  const dataset = isJsonMap(json['dataset']) ? datasetFrom(json['dataset']) : null;
+  const names = listOf(objects, (each) => {
+    return each === null || typeof each === 'string' ? { name: each } : null;
+  });
+  if (kind !== 'dataset' || typeof format !== 'string' || dataset === null || names === null) {
+    return null;
+  }
+  if (names.length !== dataset.variables.length) return null;
+  return { kind, format, dataset, objects: names.map(({ name }) => name), layout };
+}
+
+function listOf<T>(json: Json | undefined, from: (each: Json) => T | null): readonly T[] | null {
+  if (!Array.isArray(json)) return null;
+  const list = (json as readonly Json[]).map(from);
+  return list.every((each): each is T & {} => each !== null) ? list : null;
+}
+
+function messageFrom(json: Json): { object: string; padding: number } | null {
+  if (!isJsonMap(json)) return null;
+  const { object, padding } = json;
+  return typeof object === 'string' && isSize(padding) ? { object, padding } : null;
+}
+
+function isSize(value: Json | undefined): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function datasetFrom(json: JsonMap): Dataset | null {
+  const dimensions = listOf(json['dimensions'], dimensionFrom);
+  const attributes = listOf(json['attributes'], attributeFrom);
+  const variables = listOf(json['variables'], (each) =>
+    variableFrom(each, dimensions?.length ?? 0),
+  );
+  const groups = listOf(json['groups'], groupFrom);
+  if (dimensions === null || attributes === null || variables === null || groups === null) {
+    return null;
+  }
+  return { dimensions, attributes, variables, ...(groups.length === 0 ? {} : { groups }) };
+}
+
+function dimensionFrom(json: Json): Dimension | null {
+  if (!isJsonMap(json)) return null;
+  const { name, size, unlimited } = json;
+  if (typeof name !== 'string' || !isSize(size) || typeof unlimited !== 'boolean') return null;
+  return { name, size, unlimited };
+}
+
+function typed(json: JsonMap): Pick<Attribute, 'name' | 'type' | 'byteOrder'> | null {
+  const { name, type, byteOrder } = json;
+  const isOrder = byteOrder === 'little' || byteOrder === 'big';
+  if (typeof name !== 'string' || typeof type !== 'string' || !isOrder) return null;
+  return { name, type: type as Attribute['type'], byteOrder };
+}
+
+function attributeFrom(json: Json): Attribute | null {
+  const known = isJsonMap(json) ? typed(json) : null;
+  if (known === null || !isJsonMap(json)) return null;
+  const { bytes, shape } = json;
+  if (typeof bytes !== 'string') return null;
+  const read = { ...known, bytes: new Uint8Array(Buffer.from(bytes, 'base64')) };
+  if (shape === undefined) return read;
+  if (shape === null) return { ...read, shape };
+  return Array.isArray(shape) && shape.every(isSize) ? { ...read, shape } : null;
+}
+
+function groupFrom(json: Json): Group | null {
+  if (!isJsonMap(json) || typeof json['name'] !== 'string') return null;
+  const attributes = listOf(json['attributes'], attributeFrom);
+  return attributes === null ? null : { name: json['name'], attributes };
+}
+
+function variableFrom(json: Json, dimensions: number): Variable | null {
+  const known = isJsonMap(json) ? typed(json) : null;
+  if (known === null || !isJsonMap(json)) return null;
+  const { type } = known;
+  const attributes = listOf(json['attributes'], attributeFrom);
+  const places = listOf(json['dimensions'], (each) => {
+    return isSize(each) && each < dimensions ? { each } : null;
+  });
+  if (attributes === null || places === null || type === 'text') return null;
+  return { ...known, type, attributes, dimensions: places.map(({ each }) => each) };
+}

@@ -1,0 +1,158 @@
+import { basename } from 'node:path';
+import type { Attributes } from '../client/options.js';
+import type { Pool } from '../client/pool.js';
+import { refuse } from '../core/assert.js';
+import { AttaccaError } from '../core/errors.js';
+import { formatBytes } from '../core/format-bytes.js';
+import type { Space } from '../core/space.js';
+import { FileSource } from '../formats/bytes.js';
+import { keysOfMessage } from '../formats/grib/keys.js';
+import { type GribScan, scanGrib } from '../formats/grib/scan.js';
+import { GribValues } from '../formats/grib/values.js';
+import type { Skipped } from './format.js';
+import type { FileHeader } from './header.js';
+import {
+  headerObject,
+  type ImportedFile,
+  type ImportOptions,
+  offerAll,
+  type ToImport,
+} from './offering.js';
+
+type Message = GribScan['messages'][number];
+
+/** The sections that tell what a message is have some hundred bytes. */
+const HEAD_BYTES = 4_096;
+/** Decoded values that are kept until all messages have been looked at. */
+const KEPT_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Makes an object of each message of a GRIB file: its bytes, or with `values` what it says. */
+export async function importMessages(
+  pool: Pool,
+  path: string,
+  name: string,
+  options: ImportOptions,
+): Promise<ImportedFile> {
+  using source = new FileSource(path);
+  const { messages, damaged } = scanGrib(source);
+  const skipped: Skipped[] = damaged.map(({ offset, size, number, why }) => {
+    return { name: `message ${number}`, why: `${formatBytes(size)} at byte ${offset}: ${why}` };
+  });
+  const numbers = wantedOf(messages, options.only, path);
+  const digits = String(messages.length).length;
+  const plainName = (number: number): string => `${name}/${String(number).padStart(digits, '0')}`;
+  const read = (message: Message, size: number): Uint8Array => {
+    const bytes = new Uint8Array(Math.min(message.size, size));
+    source.read(message.offset, bytes);
+    return bytes;
+  };
+  const told = (message: Message, number: number, more: Attributes): Attributes => ({
+    ...{ ...more, ...keysOfMessage(read(message, HEAD_BYTES)), message: number },
+    ...{ file: basename(path), '.part-of': name, ...options.attributes },
+  });
+  const all: ToImport[] = [];
+  using values = new GribValues();
+  let valuesBytes = 0;
+  const kept: { object: string; padding: number }[] = [];
+  for (const number of numbers) {
+    const message = messages[number - 1] as Message;
+    const whole = (): Uint8Array => read(message, message.size);
+    if (options.values === true) {
+      const field = await fieldOf(values, whole(), number, skipped);
+      if (field === null) continue;
+      const attributes = told(message, number, { ...field.keys, ...field.mars });
+      const object = options.nameOf?.(attributes) ?? plainName(number);
+      valuesBytes += field.values.byteLength;
+      // Of a large file the values are decoded again: all of them need not fit in memory.
+      const isKept = valuesBytes <= KEPT_BYTES_MAX;
+      const again = isKept ? async () => field.values : decodeAgain(values, whole);
+      all.push(decoded(object, attributes, field.shape, again));
+      continue;
+    }
+    const attributes = told(message, number, {});
+    const object = options.nameOf?.(attributes) ?? plainName(number);
+    kept.push({ object, padding: message.padding });
+    all.push({
+      ...{ name: object, space: bytesSpace(message.size), attributes },
+      async fill(into, done) {
+        source.read(message.offset, into);
+        done(into.length);
+      },
+    });
+  }
+  const offering = { ...options, path, skipped, format: 'grib' };
+  // Of values no messages can be made again.
+  if (options.values === true) {
+    const parts = all.map(({ attributes, ...rest }) => ({
+      ...rest,
+      attributes: apart(attributes),
+    }));
+    return await offerAll(pool, parts, offering);
+  }
+  const header: FileHeader = { kind: 'messages', format: 'grib', messages: kept };
+  all.push(headerObject(name, header, path, {}, options));
+  return await offerAll(pool, all, { ...offering, header: name });
+}
+
+function apart({ '.part-of': _, ...attributes }: Attributes): Attributes {
+  return attributes;
+}
+
+function bytesSpace(size: number): Space {
+  return { dtype: 'uint8', shape: [size], order: 'row', byteOrder: 'little' };
+}
+
+type Field = Awaited<ReturnType<GribValues['decode']>>;
+
+type DecodeValues = () => Promise<Float32Array>;
+
+function decodeAgain(values: GribValues, message: () => Uint8Array): DecodeValues {
+  return async () => (await values.decode(message())).values;
+}
+
+function decoded(
+  name: string,
+  attributes: Attributes,
+  shape: readonly number[],
+  decode: DecodeValues,
+): ToImport {
+  return {
+    ...{ name, attributes },
+    space: { dtype: 'float32', shape, order: 'row', byteOrder: 'little' },
+    async fill(into, done) {
+      const { buffer, byteOffset, byteLength } = await decode();
+      into.set(new Uint8Array(buffer, byteOffset, byteLength));
+      done(into.length);
+    },
+  };
+}
+
+/** Null of a message that ecCodes does not decode: one more that is damaged. */
+async function fieldOf(
+  values: GribValues,
+  message: Uint8Array,
+  number: number,
+  skipped: Skipped[],
+): Promise<Field | null> {
+  try {
+    return await values.decode(message);
+  } catch (error) {
+    if (!(error instanceof AttaccaError) || error.code !== 'bad-grib-message') throw error;
+    skipped.push({ name: `message ${number}`, why: error.message });
+    return null;
+  }
+}
+
+function wantedOf(
+  messages: readonly Message[],
+  only: readonly string[] | undefined,
+  path: string,
+): readonly number[] {
+  if (only === undefined || only.length === 0) return messages.map((_, at) => at + 1);
+  return only.map((text) => {
+    const number = Number(text);
+    if (/^\d+$/u.test(text) && number >= 1 && number <= messages.length) return number;
+    const why = `"${path}" has messages 1 to ${messages.length}, not "${text}"`;
+    return refuse('bad-argument', `Cannot import: ${why}`, { message: text });
+  });
+}

@@ -1,0 +1,131 @@
+import { basename, extname } from 'node:path';
+import type { Attributes } from '../client/options.js';
+import type { Pool } from '../client/pool.js';
+import { refuse } from '../core/assert.js';
+import { LIMITS } from '../core/limits.js';
+import type { Space } from '../core/space.js';
+import { utf8Length } from '../core/utf8.js';
+import type { Value } from '../core/value.js';
+import type { Attribute, Dataset, Dimension } from '../formats/dataset.js';
+import { valueOfAttribute } from './attributes.js';
+import { dtypeOf } from './fitting.js';
+import type { DatasetFormat } from './format.js';
+import { formatNamed, formatOf } from './formats.js';
+import type { FileHeader } from './header.js';
+import { importMessages } from './import-messages.js';
+import { NPY, NPY_VARIABLE } from './npy.js';
+import {
+  headerObject,
+  type ImportedFile,
+  type ImportOptions,
+  offerAll,
+  type ToImport,
+} from './offering.js';
+
+const PIECE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Makes objects of the variables of a file, or of its messages, and one more that tells what the
+ * file was. The pool keeps them. Elements are as the file has them: packed ones stay packed, byte
+ * order and bits stay. When it fails what was offered until then is withdrawn; the object of the
+ * file comes last, so where that is there all are.
+ *
+ * Errors: `unknown-format`, `file-error`, those of the format, `already-offered`, those of offers.
+ *
+ * ```ts
+ * const { objects } = await importFile(pool, 'eraint_uvz.nc');
+ * const t = await pool.object('eraint_uvz/z').demand({ region: [0, 1] });
+ * ```
+ */
+export async function importFile(
+  pool: Pool,
+  path: string,
+  options: ImportOptions = {},
+): Promise<ImportedFile> {
+  const format = options.format === undefined ? formatOf(path) : formatNamed(options.format);
+  const name = options.name ?? basename(path, extname(path));
+  if (format.kind === 'messages') return await importMessages(pool, path, name, options);
+  return await importDataset(pool, path, name, { ...options, of: format });
+}
+
+async function importDataset(
+  pool: Pool,
+  path: string,
+  name: string,
+  { of: format, ...options }: ImportOptions & { readonly of: DatasetFormat },
+): Promise<ImportedFile> {
+  await using source = await format.open(path);
+  const { dataset, order } = source;
+  const skipped = [...source.skipped];
+  const isAlone = format === NPY;
+  const wanted = wantedOf(dataset, options.only, path);
+  const objects: (string | null)[] = dataset.variables.map(() => null);
+  const all: ToImport[] = [];
+  for (const place of wanted) {
+    const variable = dataset.variables[place];
+    if (variable === undefined) continue;
+    const own = variable.dimensions.map((at) => dataset.dimensions[at] as Dimension);
+    const space: Space = {
+      ...{ dtype: dtypeOf(variable.type), shape: own.map(({ size }) => size) },
+      ...{ order, byteOrder: variable.byteOrder },
+    };
+    const attributes: Attributes = {
+      ...attributesOf(variable.attributes),
+      ...(isAlone ? {} : { dims: own.map((each) => each.name), variable: variable.name }),
+      ...(isAlone ? {} : { '.part-of': name }),
+      ...{ file: basename(path), ...options.attributes },
+    };
+    const plain = isAlone && variable.name === NPY_VARIABLE ? name : `${name}/${variable.name}`;
+    const object = options.nameOf?.(attributes) ?? plain;
+    objects[place] = object;
+    all.push({
+      ...{ name: object, space, attributes },
+      async fill(into, done) {
+        const row = source.rowBytes(place);
+        if (row === 0 || into.length === 0) return;
+        const rows = into.length / row;
+        const together = Math.max(1, source.rowsTogether(place));
+        const some = Math.max(together, Math.floor(PIECE_BYTES / row / together) * together);
+        for (let from = 0; from < rows; from += some) {
+          const bytes = await source.readRows(place, from, Math.min(some, rows - from));
+          into.set(bytes, from * row);
+          done(bytes.length);
+        }
+      },
+    });
+  }
+  if (isAlone) return await offerAll(pool, all, { ...options, path, skipped, format: format.name });
+  const header: FileHeader = {
+    ...{ kind: 'dataset', format: format.name, dataset, objects, layout: source.layout },
+  };
+  all.push(headerObject(name, header, path, { ...attributesOf(dataset.attributes) }, options));
+  return await offerAll(pool, all, {
+    ...{ ...options, path, skipped, format: format.name, header: name },
+  });
+}
+
+function attributesOf(attributes: readonly Attribute[]): Attributes {
+  const found: { [key: string]: Value } = {};
+  for (const each of attributes) {
+    const value = valueOfAttribute(each);
+    const isKey = each.name !== '' && !each.name.startsWith('.');
+    if (value === null || !isKey || utf8Length(each.name) > LIMITS.keyBytesMax) continue;
+    found[each.name] = value;
+  }
+  return found;
+}
+
+function wantedOf(
+  { variables }: Dataset,
+  only: readonly string[] | undefined,
+  path: string,
+): readonly number[] {
+  const names = variables.map(({ name }) => name);
+  if (only === undefined || only.length === 0) return names.map((_, place) => place);
+  return only.map((each) => {
+    const place = names.indexOf(each);
+    if (place >= 0) return place;
+    const why = `"${path}" has no variable "${each}", but ${names.join(', ')}`;
+    return refuse('bad-argument', `Cannot import: ${why}`, { variable: each, known: names });
+  });
+}

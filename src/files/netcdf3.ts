@@ -1,0 +1,148 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { refuse } from '../core/assert.js';
+import { FileSource, fileError } from '../formats/bytes.js';
+import type { Attribute, Dataset } from '../formats/dataset.js';
+import { Netcdf3File } from '../formats/netcdf3/reader.js';
+import type { Netcdf3Layout } from '../formats/netcdf3/types.js';
+import { Netcdf3Writer } from '../formats/netcdf3/writer.js';
+import { fitted, type Rules, textOf, turned } from './fitting.js';
+import type { DatasetFormat, Json, SourceFile, TargetFile } from './format.js';
+import { isJsonMap } from './json.js';
+
+const TYPES = ['int8', 'char', 'int16', 'int32', 'float32', 'float64', 'uint8', 'uint16'] as const;
+const WIDE_TYPES = ['uint32', 'int64', 'uint64'] as const;
+const KNOWN: readonly string[] = [...TYPES, ...WIDE_TYPES];
+
+function layoutOf(json: Json): Netcdf3Layout | undefined {
+  if (!isJsonMap(json)) return undefined;
+  const { version, begins, header } = json;
+  const isVersion = version === 1 || version === 2 || version === 5;
+  if (!isVersion || !Array.isArray(begins) || typeof header !== 'string') return undefined;
+  if (!begins.every((each): each is number => Number.isSafeInteger(each))) return undefined;
+  return { version, begins, header: new Uint8Array(Buffer.from(header, 'base64')) };
+}
+
+async function open(path: string): Promise<SourceFile> {
+  const source = new FileSource(path);
+  let file: Netcdf3File;
+  try {
+    file = new Netcdf3File(source);
+  } catch (error) {
+    source[Symbol.dispose]();
+    throw error;
+  }
+  const { version, begins, header } = file.dataset.layout;
+  return {
+    dataset: file.dataset,
+    layout: { version, begins, header: Buffer.from(header ?? []).toString('base64') },
+    ...{ order: 'row', skipped: [] },
+    rowBytes: (place) => file.rowBytes(place),
+    rowsTogether: () => 1,
+    async readRows(place, from, rows) {
+      const bytes = new Uint8Array(rows * file.rowBytes(place));
+      file.readRows(place, from, bytes);
+      return bytes;
+    },
+    async [Symbol.asyncDispose]() {
+      source[Symbol.dispose]();
+    },
+  };
+}
+
+async function create(path: string, dataset: Dataset, layout: Json): Promise<TargetFile> {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'wx');
+  } catch (cause) {
+    throw fileError('write', path, cause);
+  }
+  let isOpen = true;
+  const end = (): void => {
+    if (isOpen) closeSync(descriptor);
+    isOpen = false;
+  };
+  const sink = {
+    write(at: number, bytes: Uint8Array): void {
+      try {
+        let done = 0;
+        while (done < bytes.length) {
+          done += writeSync(descriptor, bytes, done, bytes.length - done, at + done);
+        }
+      } catch (cause) {
+        throw fileError('write', path, cause);
+      }
+    },
+  };
+  try {
+    const writer = new Netcdf3Writer(sink, dataset, layoutOf(layout));
+    return {
+      rowsTogether: () => 1,
+      async writeRows(place, from, rows) {
+        writer.writeRows(place, from, rows);
+      },
+      async close() {
+        end();
+      },
+      async [Symbol.asyncDispose]() {
+        end();
+      },
+    };
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+/** Attributes are big-endian numbers in a list, or text; what is neither cannot be there. */
+function attributeOf(attribute: Attribute): Attribute | null {
+  const { name, type, bytes } = attribute;
+  // By which library a file of NetCDF-4 was made.
+  if (name === '_NCProperties') return null;
+  const isText = type === 'text' || type === 'char' || type.startsWith('string[');
+  if (isText) return { name, type: 'char', byteOrder: 'big', bytes: textOf(attribute) };
+  if (type === 'bool') return { name, type: 'int8', byteOrder: 'big', bytes };
+  if (!KNOWN.includes(type)) return null;
+  return { name, type, byteOrder: 'big', bytes: turned(attribute, 'big') };
+}
+
+const RULES: Rules = {
+  title: 'NetCDF-3',
+  byteOrder: 'big',
+  hasGroups: false,
+  isUnlimited: (first, others) => first && others === 0,
+  attributeOf,
+  typeOf(type) {
+    if (type === 'bool') return 'int8';
+    if (type === 'string[1]') return 'char';
+    return KNOWN.includes(type) ? type : null;
+  },
+};
+
+/** A size of 0 means there that the dimension grows, which one can that is the first. */
+function withSizes(dataset: Dataset): Dataset {
+  let hasUnlimited = dataset.dimensions.some(({ unlimited }) => unlimited);
+  const dimensions = dataset.dimensions.map((dimension, at) => {
+    if (dimension.size > 0 || dimension.unlimited) return dimension;
+    const isFirst = dataset.variables.every((each) => each.dimensions.lastIndexOf(at) <= 0);
+    if (hasUnlimited || !isFirst) {
+      const why = `its dimension "${dimension.name}" has size 0, as NetCDF-3 has one at most`;
+      refuse('bad-space', `Cannot write the file: ${why}`, { dimension: dimension.name });
+    }
+    hasUnlimited = true;
+    return { ...dimension, unlimited: true };
+  });
+  return { ...dataset, dimensions };
+}
+
+/** NetCDF-3: classic, 64-bit offset and 64-bit data. */
+export const NETCDF3: DatasetFormat = {
+  kind: 'dataset',
+  name: 'netcdf3',
+  title: 'NetCDF-3',
+  extensions: ['.nc', '.nc3', '.cdf'],
+  isFolder: false,
+  matches: (start) => start[0] === 0x43 && start[1] === 0x44 && start[2] === 0x46,
+  open,
+  fit: (dataset) => withSizes(fitted(dataset, RULES)),
+  create,
+};

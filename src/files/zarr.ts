@@ -1,0 +1,161 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isNumeric } from '../core/dtype.js';
+import { AxisSet } from '../core/regions/axis-set.js';
+import { Region } from '../core/regions/region.js';
+import { itemSizeOf, type NumericDtype } from '../core/space.js';
+import type { Attribute, Dataset, Dimension, Variable } from '../formats/dataset.js';
+import type { ZarrArray } from '../levels/zarr/array.js';
+import type { ZarrArrayInfo } from '../levels/zarr/metadata.js';
+import { ZarrStore } from '../levels/zarr/store.js';
+import { attributeFrom, jsonOf } from './attributes.js';
+import { Dimensions } from './dimensions.js';
+import { fitted, type Rules } from './fitting.js';
+import type { DatasetFormat, Json, JsonMap, SourceFile, TargetFile } from './format.js';
+import { isJsonMap } from './json.js';
+
+/** Chunks of about a MiB: whole rows of the last dimensions, as many as fit. */
+const CHUNK_BYTES = 1024 * 1024;
+const GZIP_LEVEL = 1;
+
+function attributesFrom(json: JsonMap): readonly Attribute[] {
+  return Object.entries(json).flatMap(([name, value]) => attributeFrom(name, value) ?? []);
+}
+
+/** What of an array's metadata is not in the dataset. */
+function storageOf({ chunk, codecs, fillValue, attributes, dimensionNames }: ZarrArrayInfo): Json {
+  return { chunk, codecs, fillValue, attributes, dimensionNames } as unknown as Json;
+}
+
+async function open(path: string): Promise<SourceFile> {
+  const store = ZarrStore.open(path);
+  const names = store.arrays();
+  const arrays = names.map((name) => store.openArray(name));
+  const dimensions = new Dimensions();
+  const variables = arrays.map(({ info }, at): Variable => {
+    const places = info.shape.map((size, axis) =>
+      dimensions.place(info.dimensionNames?.[axis] ?? null, size),
+    );
+    return {
+      ...{ name: names[at] as string, type: info.dtype, byteOrder: info.byteOrder },
+      ...{ dimensions: places, attributes: attributesFrom(info.attributes) },
+    };
+  });
+  const storages = names.map((name, at) => [name, storageOf((arrays[at] as ZarrArray).info)]);
+  const infoOf = (place: number): ZarrArrayInfo => (arrays[place] as ZarrArray).info;
+  const rowBytes = (place: number): number => {
+    const { shape, dtype } = infoOf(place);
+    return shape.slice(1).reduce((all, each) => all * each, itemSizeOf(dtype));
+  };
+  return {
+    dataset: {
+      dimensions: dimensions.all,
+      attributes: attributesFrom(store.attributes),
+      variables,
+    },
+    layout: { attributes: store.attributes, arrays: Object.fromEntries(storages) },
+    ...{ order: 'row', skipped: [], rowBytes },
+    rowsTogether: (place) => infoOf(place).chunk[0] ?? 1,
+    async readRows(place, from, rows) {
+      const bytes = new Uint8Array(rows * rowBytes(place));
+      await (arrays[place] as ZarrArray).readRegion(rowsOf(infoOf(place).shape, from, rows), bytes);
+      return bytes;
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function rowsOf(shape: readonly number[], from: number, rows: number): Region {
+  if (shape.length === 0) return Region.whole(shape);
+  const box = shape.map((size, axis) =>
+    axis === 0 ? AxisSet.range(from, from + rows) : AxisSet.range(0, size),
+  );
+  return Region.box(shape, box);
+}
+
+async function create(path: string, dataset: Dataset, layout: Json): Promise<TargetFile> {
+  const kept = isJsonMap(layout) ? layout : {};
+  const own = isJsonMap(kept['attributes']) ? kept['attributes'] : null;
+  const storages = isJsonMap(kept['arrays']) ? kept['arrays'] : {};
+  const store = ZarrStore.create(path, own ?? attributesOf(dataset.attributes));
+  const arrays = dataset.variables.map((variable) =>
+    store.createArray(variable.name, infoFor(dataset, variable, storages[variable.name])),
+  );
+  const infoOf = (place: number): ZarrArrayInfo => (arrays[place] as ZarrArray).info;
+  return {
+    rowsTogether: (place) => infoOf(place).chunk[0] ?? 1,
+    async writeRows(place, from, bytes) {
+      const { shape, dtype } = infoOf(place);
+      const size = shape.slice(1).reduce((all, each) => all * each, itemSizeOf(dtype));
+      const rows = size === 0 ? 0 : bytes.length / size;
+      await (arrays[place] as ZarrArray).writeRegion(rowsOf(shape, from, rows), bytes);
+    },
+    async close() {},
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function attributesOf(attributes: readonly Attribute[]): JsonMap {
+  return Object.fromEntries(attributes.map((each) => [each.name, jsonOf(each)]));
+}
+
+function infoFor(
+  { dimensions }: Dataset,
+  variable: Variable,
+  kept: Json | undefined,
+): ZarrArrayInfo {
+  const own = variable.dimensions.map((at) => dimensions[at] as Dimension);
+  const shape = own.map(({ size }) => size);
+  const dtype = variable.type as NumericDtype;
+  const plain = {
+    chunk: chunkFor(shape, itemSizeOf(dtype)),
+    codecs: [{ name: 'gzip', level: GZIP_LEVEL }],
+    fillValue: fillFor(dtype),
+    dimensionNames: own.map(({ name }) => name),
+    attributes: attributesOf(variable.attributes),
+  } as const;
+  const storage = isJsonMap(kept) ? (kept as unknown as typeof plain) : plain;
+  return { ...plain, ...storage, dtype, shape, byteOrder: variable.byteOrder };
+}
+
+function fillFor(dtype: NumericDtype): Json {
+  if (dtype === 'bool') return false;
+  if (dtype.startsWith('complex')) return [0, 0];
+  return 0;
+}
+
+function chunkFor(shape: readonly number[], itemSize: number): readonly number[] {
+  let room = Math.max(1, Math.floor(CHUNK_BYTES / itemSize));
+  const chunk = shape.map(() => 1);
+  for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
+    const along = Math.max(1, Math.min(shape[axis] as number, room));
+    chunk[axis] = along;
+    room = Math.max(1, Math.floor(room / along));
+  }
+  return chunk;
+}
+
+const RULES: Rules = {
+  title: 'Zarr',
+  byteOrder: null,
+  hasGroups: false,
+  isUnlimited: () => false,
+  attributeOf: (attribute) => attribute,
+  typeOf(type) {
+    if (type === 'char' || type === 'string[1]') return 'uint8';
+    return isNumeric(type) ? type : null;
+  },
+};
+
+/** Zarr 3, in a folder. */
+export const ZARR: DatasetFormat = {
+  kind: 'dataset',
+  name: 'zarr',
+  title: 'Zarr 3',
+  extensions: ['.zarr'],
+  isFolder: true,
+  matches: (_start, path) => existsSync(join(path, 'zarr.json')),
+  open,
+  fit: (dataset) => fitted(dataset, RULES),
+  create,
+};
