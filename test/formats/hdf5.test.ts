@@ -317,6 +317,7 @@ const anyVariable = fc.record({
   isBig: fc.boolean(),
   axes: fc.array(fc.nat(3), { maxLength: 3 }),
   gzip: fc.option(fc.integer({ min: 0, max: 9 })),
+  chunk: fc.option(fc.integer({ min: 1, max: 7 })),
   // Eight lie in the header of a dataset, more elsewhere.
   own: fc.array(
     fc.record({
@@ -334,7 +335,7 @@ const filled = (size: number): Uint8Array =>
 test('what is written is read again', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 4, maxLength: 4 }),
+      fc.array(fc.nat(5), { minLength: 4, maxLength: 4 }),
       fc.array(anyVariable, { minLength: 1, maxLength: 4 }),
       fc.integer({ min: 1, max: 6 }),
       (sizes, made, piece) => {
@@ -355,7 +356,10 @@ test('what is written is read again', () => {
         const plain = plainLayout(dataset).variables;
         const layout: Hdf5Layout = {
           unnamed: [],
-          variables: plain.map((each, at) => ({ ...each, gzip: made[at]?.gzip ?? null })),
+          variables: plain.map((each, at) => {
+            const { axes = [], chunk = null, gzip = null } = made[at] ?? {};
+            return { ...each, gzip, chunks: chunk === null ? null : axes.map(() => chunk) };
+          }),
         };
         const bytes = (place: number): Uint8Array => {
           const { type, dimensions: axes } = variables[place] as Variable;
@@ -404,6 +408,13 @@ test('an enumeration keeps its names; big-endian, which is not read, its numbers
 });
 
 test('what cannot be written is refused', () => {
+  for (const name of ['', 'a//b', '/a', './a']) {
+    const dataset = { dimensions: [{ name, size: 1, unlimited: false }], attributes: [] };
+    const path = join(folder, 'nameless.nc');
+    const refused = refusal(() => new Hdf5Writer(library, path, { ...dataset, variables: [] }));
+    assert.equal(refused.code, 'bad-name');
+    assert.throws(() => readFileSync(path), { code: 'ENOENT' });
+  }
   const path = join(folder, 'there.nc');
   copyFileSync(join(FIXTURES, 'zstd.h5'), path);
   const empty = { dimensions: [], attributes: [], variables: [] };

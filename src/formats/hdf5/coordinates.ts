@@ -1,7 +1,16 @@
+import { refuse } from '../../core/assert.js';
 import type { Dataset } from '../dataset.js';
 
 /** In front of a variable that has the name of a dimension but is not its coordinate. */
 export const NOT_COORDINATE = '_nc4_non_coord_';
+
+/** A path within a file: each part of it names something. */
+function checkName(name: string): void {
+  if (!name.split('/').some((part) => part === '' || part === '.')) return;
+  refuse('bad-name', `Cannot write "${name}": in HDF5 no part of a path is empty or a dot`, {
+    name,
+  });
+}
 
 interface Scale {
   readonly path: string;
@@ -19,6 +28,7 @@ export class CoordinatePlan {
   readonly #dimensionOf: ReadonlyMap<number, number>;
 
   constructor({ dimensions, variables }: Dataset, unnamed: readonly number[]) {
+    for (const { name } of [...dimensions, ...variables]) checkName(name);
     const dimensionOf = new Map<number, number>();
     const named = new Map<string, number>();
     for (const [at, { name }] of dimensions.entries()) {

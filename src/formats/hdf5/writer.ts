@@ -163,9 +163,14 @@ export class Hdf5Writer implements Disposable {
     const shape = this.#shape(variable);
     const { chunks, gzip, isText } = this.#layout.variables[place] as Hdf5Storage;
     if (shape.length === 0) return null;
-    if (chunks !== null) return chunks;
+    const isFixed = (axis: number) =>
+      this.#dataset.dimensions[variable.dimensions[axis] as number]?.unlimited !== true;
+    // No larger than the dimension, which may have become smaller, if that cannot grow.
+    const fits = (chunk: number, axis: number) =>
+      isFixed(axis) ? Math.min(chunk, Math.max(1, shape[axis] as number)) : chunk;
+    if (chunks !== null) return chunks.map(fits);
     const size = isText ? ADDRESS_BYTES : elementSize(variable.type);
-    const grows = variable.dimensions.some((at) => this.#dataset.dimensions[at]?.unlimited);
+    const grows = shape.some((_, axis) => !isFixed(axis));
     if (!grows && gzip === null && product(shape) * size <= CONTIGUOUS_BYTES_MAX) return null;
     return chunksFor(shape, size);
   }
