@@ -50,8 +50,10 @@ export class Hdf5Library {
       return new Hdf5Library(await ready);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      const message = `Cannot load the library h5wasm, which reads and writes HDF5: ${why}`;
-      throw new AttaccaError('library-unavailable', message, { library: 'h5wasm' }, { cause });
+      const install = 'npm install h5wasm';
+      const message = `Cannot load h5wasm, which reads and writes HDF5 (${install}): ${why}`;
+      const fields = { library: 'h5wasm', install };
+      throw new AttaccaError('library-unavailable', message, fields, { cause });
     }
   }
 
