@@ -6,6 +6,7 @@ import {
   writeCancel,
   writeDemand,
   writeDispose,
+  writeRegionFields,
   writeRetract,
 } from '../protocol/index.js';
 import { policyOf, unpack } from './demanding.js';
@@ -16,6 +17,7 @@ import { giveBack, type Parcel, readParcel, ToldParts } from './parcels.js';
 import { UNHEEDED, type Waiter } from './pending.js';
 import type { Delivery } from './received.js';
 import type { Seat } from './seat.js';
+import type { wantedRegion } from './shaping.js';
 import { throwIfAborted } from './waiting.js';
 
 const CHUNK = 2_048;
@@ -25,6 +27,8 @@ const HEAD_MIN = 64;
 interface Waiting {
   readonly handle: Handle;
   readonly index: number;
+  /** What of it is waited for; null: all. */
+  readonly region: ReturnType<typeof wantedRegion>;
   /** Number of its DEMAND; 0 before it is sent. */
   request: number;
   isAnswered: boolean;
@@ -33,6 +37,14 @@ interface Waiting {
 type Arrival =
   | { readonly kind: 'parcel'; readonly waiting: Waiting; readonly parcel: Parcel }
   | { readonly kind: 'failure'; readonly error: AttaccaError };
+
+/** What has come of a demand, not in reach yet: it is to be unpacked, or given back. */
+export interface Came {
+  /** Of its handle, among those that were demanded. */
+  readonly index: number;
+  readonly handle: Handle;
+  readonly parcel: Parcel;
+}
 
 /**
  * Demands many objects at once, and hands them out as they come. Ends at the first that fails;
@@ -50,10 +62,18 @@ export class DemandBatch {
   #cancelled = false;
   readonly #onAbort: () => void;
 
-  constructor(seat: Seat, handles: readonly Handle[], options: WaitOptions & RequireOptions) {
+  /** `regions`: what of each object is waited for; left out, all of each. */
+  constructor(
+    seat: Seat,
+    handles: readonly Handle[],
+    options: WaitOptions & RequireOptions,
+    regions: readonly ReturnType<typeof wantedRegion>[] = [],
+  ) {
     this.#seat = seat;
     this.#options = options;
-    this.#all = handles.map((handle, index) => ({ handle, index, request: 0, isAnswered: false }));
+    this.#all = handles.map((handle, index) => {
+      return { handle, index, region: regions[index] ?? null, request: 0, isAnswered: false };
+    });
     this.#onAbort = () => {
       const { signal } = this.#options;
       if (signal === undefined) return;
@@ -82,6 +102,14 @@ export class DemandBatch {
 
   /** The next that has come, or null after the last. Throws what the first failure was. */
   async next(): Promise<{ readonly index: number; readonly delivery: Delivery } | null> {
+    const came = await this.take();
+    if (came === null) return null;
+    const { index, handle, parcel } = came;
+    return { index, delivery: await unpack(handle, parcel, 'view', this.#options) };
+  }
+
+  /** As {@link next}, without bringing its bytes into reach. */
+  async take(): Promise<Came | null> {
     if (this.#taken === this.#all.length) {
       this.#stopListening();
       return null;
@@ -95,8 +123,7 @@ export class DemandBatch {
     if (arrival.kind === 'failure') throw arrival.error;
     this.#taken++;
     const { waiting, parcel } = arrival;
-    const delivery = await unpack(waiting.handle, parcel, 'view', this.#options);
-    return { index: waiting.index, delivery };
+    return { index: waiting.index, handle: waiting.handle, parcel };
   }
 
   #takeArrival(): Arrival {
@@ -127,15 +154,17 @@ export class DemandBatch {
   }
 
   #send(waiting: Waiting): void {
-    const { handle } = waiting;
-    const { declares } = handle;
+    const { handle, region } = waiting;
+    const requests = region === null ? 1 : 2;
+    const count = requests + handle.declares;
     const deadline = deadlineOf(this.#options.timeoutMs);
     const policy = policyOf(this.#options);
-    const answers = new ItemAnswers(1 + declares, (answer) => this.#onAnswer(waiting, answer));
-    const first = handle.post(answers, 1, (w, number) =>
-      writeDemand(w, number, deadline, MODE.view, policy, WANT.attributes),
-    );
-    waiting.request = first + declares;
+    const answers = new ItemAnswers(count, (answer) => this.#onAnswer(waiting, answer));
+    const first = handle.post(answers, requests, (w, number) => {
+      if (region !== null) writeRegionFields(w, number, region);
+      writeDemand(w, number, deadline, MODE.view, policy, WANT.attributes);
+    });
+    waiting.request = first + count - 1;
   }
 
   #onAnswer(waiting: Waiting, answer: Parcel | AttaccaError): void {

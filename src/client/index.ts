@@ -10,6 +10,7 @@
  * await t.offer();
  * ```
  */
+export type { IndexPick, Label, LabelPick } from '../core/cubes/axis.js';
 export { AttaccaError, ERROR_CODES, type ErrorCode, type ErrorFields } from '../core/errors.js';
 export {
   type AxisSelection,
@@ -45,6 +46,12 @@ export type { BatchFailure } from './batch-failures.js';
 export type { OfferItem, OfferManyOptions } from './batch-offer.js';
 export type { Acknowledged, Durability } from './call.js';
 export type { Catalog } from './catalog.js';
+export type { Coords, CubeArray } from './cubes/array.js';
+export type { Cube } from './cubes/cube.js';
+export type { CubeOptions, ToldCoords } from './cubes/definition.js';
+export type { CubeDemandOptions } from './cubes/demanding.js';
+export type { Misfit } from './cubes/members.js';
+export type { CubeIndexPick, CubePick } from './cubes/picks.js';
 export type { Transport, TransportChoice } from './data-plane.js';
 export {
   type AttributesOf,

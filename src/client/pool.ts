@@ -4,6 +4,9 @@ import type { ValueMap } from '../core/value.js';
 import { bytesOfView, dtypeOfArray } from './arrays.js';
 import { BatchOffer, type OfferItem, type OfferManyOptions } from './batch-offer.js';
 import type { Acknowledged } from './call.js';
+import { Cube } from './cubes/cube.js';
+import { type CubeOptions, defineCube, openCube } from './cubes/definition.js';
+import { CubeState } from './cubes/state.js';
 import { peekVersion } from './demanding.js';
 import { type DeriveOptions, derive } from './deriving.js';
 import { putEncoded } from './encoded-offer.js';
@@ -191,6 +194,40 @@ export class Pool extends PoolView {
     options: DeriveOptions = {},
   ): Promise<Owned> {
     return await derive(this.#seat, names, text, options);
+  }
+
+  /**
+   * Many objects as one labelled array: those that a selector selects, along axes that are keys of
+   * their attributes. Keeps it in the pool as a collection of that name, so that others open it by
+   * `pool.cube(name)`. See {@link Cube}.
+   *
+   * Errors: `bad-argument`, `bad-selector`, `cube-misfit`; by a name alone `unknown-definition`.
+   *
+   * ```ts
+   * const cube = await pool.cube('t850', 'param = "t"', ['number', 'step', 'level']);
+   * const { shape, coords } = cube;
+   * ```
+   */
+  cube(name: string): Promise<Cube>;
+  cube(
+    name: string,
+    selector: string,
+    axes: readonly string[],
+    options?: CubeOptions & WaitOptions,
+  ): Promise<Cube>;
+  async cube(
+    name: string,
+    selector?: string,
+    axes: readonly string[] = [],
+    { timeoutMs, signal, ...options }: CubeOptions & WaitOptions = {},
+  ): Promise<Cube> {
+    const { client } = this;
+    const definition =
+      selector === undefined
+        ? await openCube(client, name)
+        : await defineCube(client, name, selector, axes, options);
+    const cube = new Cube(new CubeState(this.#seat, definition));
+    return await cube.refresh({ timeoutMs, signal });
   }
 
   /** Waits until an object is offered, without its bytes. */

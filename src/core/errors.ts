@@ -45,6 +45,8 @@ export const ERROR_CODES = {
   'part-overlap': false,
   'lock-conflict': true,
   'parts-missing': false,
+  'cube-hole': true,
+  'cube-misfit': false,
   'lossy-conversion': false,
   'bad-transform': false,
   'bad-expression': false,

@@ -81,6 +81,12 @@ export const LIMITS = {
   locksMax: 4_096,
   /** Runs of the regions of all those locks. */
   locksRunsMax: 262_144,
+  /** Axes of a cube; with the dimensions of its objects they are a space. */
+  cubeAxesMax: 12,
+  /** Objects of one cube: a process keeps the labels of all. */
+  cubeObjectsMax: 1_048_576,
+  /** Places of a cube that one demand plans over, and labels that one axis is told to have. */
+  cubePlacesMax: 1_048_576,
   objectsMax: 0x7fff_fff0,
   waitsMax: 4_194_304,
   /** Lifetimes of kept objects that run. */
@@ -189,5 +195,6 @@ assert(LIMITS.fieldsMax < 256 && LIMITS.fieldNameBytesMax < 256, 'both are told 
 assert(LIMITS.dtypeBytesMax < 0x1_0000, 'the size of a description is told in two bytes');
 assert(LIMITS.regexSizeMax <= 0x1_0000, 'states of an automaton are kept in 16 bits');
 assert(LIMITS.schemaKeysMax <= LIMITS.attributesMax, 'an object can have each key of a schema');
+assert(LIMITS.cubeAxesMax < LIMITS.dimensionsMax, 'a cube of arrays is an array');
 assert(LIMITS.slabBytesMax < 2 ** 32, 'a Node 20 view ends at 4 GiB');
 assert(LIMITS.frameBytesMax <= LIMITS.sessionReplyBytesMax, 'one frame of replies can be kept');

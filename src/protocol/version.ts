@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '6d178f777c2afc9ee4b0ed3a091f711c5b45624c262869626391790b0213d121',
+    vectors: 'f11688de8a65f4f2b94aa1cfd9dddde33820555277d638b3eab7df2329613c6a',
   },
 ];
 

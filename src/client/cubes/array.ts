@@ -1,0 +1,35 @@
+import type { Label } from '../../core/cubes/axis.js';
+import type { Dtype } from '../../core/space.js';
+import type { Leaks } from '../leaks.js';
+import { Delivered, type Delivery } from '../received.js';
+
+/** Coordinates by dimension; those of which none are told are not in it. */
+export type Coords = { readonly [dimension: string]: readonly Label[] };
+
+/** A part of a cube as it was demanded: one array, with the names of its dimensions. */
+export class CubeArray<D extends Dtype = Dtype> extends Delivered<D> {
+  /** Names of its dimensions, as `space.shape` has their sizes. */
+  readonly dims: readonly string[];
+  readonly coords: Coords;
+  /** How many of the objects' places were filled, as they have none. */
+  readonly holes: number;
+
+  constructor(
+    delivery: Delivery,
+    leaks: Leaks | null,
+    told: {
+      readonly dims: readonly string[];
+      readonly coords: Coords;
+      readonly holes: number;
+    },
+  ) {
+    super(delivery, leaks);
+    this.dims = told.dims;
+    this.coords = told.coords;
+    this.holes = told.holes;
+  }
+
+  get shape(): readonly number[] {
+    return this.space.shape;
+  }
+}

@@ -1,0 +1,183 @@
+import { Axis, type Label, type LabelPick, type Picked } from '../../core/cubes/axis.js';
+import { AttaccaError } from '../../core/errors.js';
+import type { Dtype } from '../../core/space.js';
+import type { WaitOptions } from '../options.js';
+import type { Coords, CubeArray } from './array.js';
+import { Clock } from './clock.js';
+import { CubeDemand, type CubeDemandOptions } from './demanding.js';
+import type { Misfit } from './members.js';
+import { type CubeIndexPick, type CubePick, type Pick, picksOf, resolve } from './picks.js';
+import type { CubeState } from './state.js';
+
+/**
+ * Many objects as one labelled array, none of which is copied before it is demanded. Its first
+ * dimensions are the axes: attributes of the objects, whose values are the labels, in ascending
+ * order; then those of the objects themselves. Made by `pool.cube(name, selector, axes)`.
+ *
+ * What it says of itself (`coords`, `sizes`, ...) is as of the last `refresh` or demand.
+ *
+ * ```ts
+ * const cube = await pool.cube('t850', 'param = "t"', ['number', 'step', 'level']);
+ * await using part = await cube.demand({ step: [0, 24], lat: [40, 60] });
+ * ```
+ */
+export class Cube {
+  readonly #state: CubeState;
+  readonly #picks: readonly Pick[];
+
+  constructor(state: CubeState, picks: readonly Pick[] = []) {
+    this.#state = state;
+    this.#picks = picks;
+  }
+
+  get name(): string {
+    return this.#state.definition.name;
+  }
+
+  get selector(): string {
+    return this.#state.definition.selector;
+  }
+
+  /** The keys of attributes whose values are its labels. */
+  get axes(): readonly string[] {
+    return this.#state.definition.axes;
+  }
+
+  /** Names of its dimensions: the axes, then those of its objects, once one of them has come. */
+  get dims(): readonly string[] {
+    return this.#state.dims;
+  }
+
+  get shape(): readonly number[] {
+    return this.dims.map((dimension) => this.#sizeOf(dimension));
+  }
+
+  /** By dimension. */
+  get sizes(): { readonly [dimension: string]: number } {
+    return Object.fromEntries(this.dims.map((each) => [each, this.#sizeOf(each)]));
+  }
+
+  /** Labels and coordinates by dimension; a dimension for which none are told is not in it. */
+  get coords(): Coords {
+    const { definition, dimensions } = this.#state;
+    const told = (dimensions ?? []).filter(({ coords }) => coords !== null);
+    const names = [...definition.axes, ...told.map(({ name }) => name)];
+    return Object.fromEntries(
+      names.map((each) => [each, this.#labelsOf(each).map(({ label }) => label)]),
+    );
+  }
+
+  /** Of its elements; null while no object has come. */
+  get dtype(): Dtype | null {
+    return this.#state.found.model?.space.dtype ?? null;
+  }
+
+  /** How many objects have a place in all of it. */
+  get objects(): number {
+    return this.#state.found.grid.count;
+  }
+
+  /** How many places of all of it have no object. */
+  get holes(): number {
+    const { shape, count } = this.#state.found.grid;
+    return shape.reduce((product, size) => product * size, 1) - count;
+  }
+
+  /** Objects that were left out, as the cube was told to skip them. */
+  get misfits(): readonly Misfit[] {
+    return this.#state.found.misfits;
+  }
+
+  #sizeOf(dimension: string): number {
+    return this.#labelsOf(dimension).length;
+  }
+
+  #labelsOf(dimension: string): Picked[] {
+    return resolve(this.#state, dimension, this.#picks) ?? this.#state.allOf(dimension);
+  }
+
+  /** Looks what is there now. `cube-misfit`. */
+  async refresh(options: WaitOptions = {}): Promise<this> {
+    await this.#state.refresh(options);
+    return this;
+  }
+
+  /**
+   * A part of it, by labels and coordinates: `6` (one), `[0, 24]` (from 0 to 24, both among it;
+   * null: no end), `[0, 24, 6]` (0, 6, 12, 18, 24: whether they are there or not), `{ values: [0,
+   * 12] }`. No dimension goes away. Costs nothing; picks on picks have what is in both.
+   */
+  sel(pick: CubePick): Cube {
+    return new Cube(this.#state, [...this.#picks, ...picksOf('label', pick)]);
+  }
+
+  /** As {@link sel} by places from 0, as they are when it is demanded: `-1` is the last. */
+  isel(pick: CubeIndexPick): Cube {
+    return new Cube(this.#state, [...this.#picks, ...picksOf('index', pick)]);
+  }
+
+  /**
+   * All of it, or of what is picked, as one array in memory of this process; of one object, in one
+   * piece, a view of the pool's memory and no copy. All objects are demanded at once, and of each
+   * what is needed. `holes` says what becomes of places without an object; by `wait` it waits for
+   * all of them together: with `names` in the pool, which tells so (`explain`).
+   *
+   * Errors: `cube-hole`, `cube-misfit`, `bad-argument` of a dimension that it has not,
+   * `bad-region` of coordinates that objects have not, `too-large`, those of
+   * {@link PoolObject.demand}.
+   */
+  async demand<D extends Dtype = Dtype>(
+    pick: CubePick = {},
+    options: CubeDemandOptions & { readonly dtype?: D | undefined } = {},
+  ): Promise<CubeArray<D>> {
+    const picks = [...this.#picks, ...picksOf('label', pick)];
+    return (await new CubeDemand(this.#state, picks, options).run()) as unknown as CubeArray<D>;
+  }
+
+  /**
+   * One array for each label of an axis, those that are there and then each as it comes; among new
+   * ones in ascending order. Ends when the axis can have no more, as its labels were listed (`sel({
+   * step: [0, 240, 6] })`); else never. `timeoutMs` is that of each. Each is to be disposed.
+   *
+   * ```ts
+   * for await (const step of cube.grow('step', { timeoutMs: 60_000 })) {
+   *   draw(step.coords['step'], step.array);
+   *   await step.dispose();
+   * }
+   * ```
+   */
+  async *grow<D extends Dtype = Dtype>(
+    axis: string,
+    options: CubeDemandOptions & { readonly dtype?: D | undefined } = {},
+  ): AsyncGenerator<CubeArray<D>, void, void> {
+    if (!this.axes.includes(axis)) {
+      const why = `"${axis}" is none of its axes, ${this.axes.join(', ')}`;
+      throw new AttaccaError('bad-argument', `Cannot follow the cube "${this.name}": ${why}`);
+    }
+    const isListed = this.#picks.some((each) => each.dimension === axis && lists(each));
+    let seen: readonly Label[] = [];
+    for (let clock = new Clock(options); ; ) {
+      const sinceMs = performance.now();
+      await this.#state.refresh(clock.options);
+      const tookMs = performance.now() - sinceMs;
+      const known = Axis.of(seen);
+      const fresh = this.#labelsOf(axis).filter(({ label }) => known.indexOf(label) < 0);
+      for (const { label } of fresh) {
+        const pick: { [dimension: string]: LabelPick } = { [axis]: { values: [label] } };
+        yield await this.demand<D>(pick, options);
+      }
+      if (isListed) return;
+      seen = [...seen, ...fresh.map(({ label }) => label)];
+      if (fresh.length > 0) clock = new Clock(options);
+      else if (clock.leftMs === 0) {
+        const why = `nothing new has come along "${axis}"`;
+        throw new AttaccaError('deadline-passed', `Cannot follow the cube "${this.name}": ${why}`);
+      } else await clock.pause(`follow the cube "${this.name}"`, tookMs);
+    }
+  }
+}
+
+/** Whether a pick says all labels that there can be. */
+function lists(each: Pick): boolean {
+  return each.by === 'label' && !(Array.isArray(each.pick) && each.pick.length === 2);
+}

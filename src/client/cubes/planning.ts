@@ -1,0 +1,73 @@
+import type { Label, Picked } from '../../core/cubes/axis.js';
+import { countPlaces, type Place, placesOf } from '../../core/cubes/grid.js';
+import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
+import { AxisSet } from '../../core/regions/axis-set.js';
+import type { Coords } from './array.js';
+import { type Member, placeText } from './members.js';
+import { checkPicks, type Pick, resolve } from './picks.js';
+import type { CubeState } from './state.js';
+
+/** Which objects are needed, what of each, and where it goes. */
+export interface CubePlan {
+  readonly places: readonly Place<Member>[];
+  /** Of each dimension of an object; null: all of it. */
+  readonly sets: readonly (AxisSet | null)[];
+  readonly dims: readonly string[];
+  readonly coords: Coords;
+  /** Along the axes, and of what is taken of each object. */
+  readonly outer: readonly number[];
+  readonly inner: readonly number[];
+}
+
+/** The labels that are picked along the axes now. */
+export function pickedAxes(state: CubeState, picks: readonly Pick[]): Picked[][] {
+  return state.definition.axes.map((axis) => resolve(state, axis, picks) ?? state.allOf(axis));
+}
+
+/** `too-large`: of more places than a demand plans over. */
+export function placesAt(state: CubeState, axes: readonly Picked[][]): Place<Member>[] {
+  const count = countPlaces(axes);
+  if (count !== null) return placesOf(state.found.grid, axes);
+  const limit = LIMITS.cubePlacesMax;
+  const why = `more than ${limit} places are picked`;
+  const { name } = state.definition;
+  throw new AttaccaError('too-large', `Cannot demand of the cube "${name}": ${why}`, { limit });
+}
+
+/** Plans a demand, once objects are known. */
+export function planCube(state: CubeState, picks: readonly Pick[]): CubePlan {
+  checkPicks(state, picks);
+  const axes = pickedAxes(state, picks);
+  const coords: { [dimension: string]: readonly Label[] } = {};
+  for (const [at, axis] of state.definition.axes.entries()) {
+    coords[axis] = (axes[at] as Picked[]).map(({ label }) => label);
+  }
+  const inner: number[] = [];
+  const sets: (AxisSet | null)[] = [];
+  for (const { name, size, coords: told } of state.dimensions ?? []) {
+    const picked = resolve(state, name, picks);
+    inner.push(picked?.length ?? size);
+    sets.push(picked === null ? null : setOf(name, picked));
+    if (told !== null) coords[name] = picked?.map(({ label }) => label) ?? told;
+  }
+  const outer = axes.map(({ length }) => length);
+  return { places: placesAt(state, axes), sets, dims: state.dims, coords, outer, inner };
+}
+
+/** What of a dimension of the objects is picked. `bad-region`: it has not all of that. */
+function setOf(dimension: string, picked: readonly Picked[]): AxisSet {
+  const cannot = (why: string): AttaccaError =>
+    new AttaccaError('bad-region', `Cannot pick from dimension "${dimension}": ${why}`, {
+      dimension,
+    });
+  const places = Float64Array.from(picked, ({ at }) => at);
+  const missing = picked.find(({ at }) => at < 0);
+  if (missing !== undefined) {
+    throw cannot(`it has no ${placeText([dimension], [missing.label])}`);
+  }
+  if (places.some((place, at) => at > 0 && place <= (places[at - 1] as number))) {
+    throw cannot('of the dimensions of objects indices ascend, and none comes twice');
+  }
+  return AxisSet.indices(places);
+}

@@ -1,0 +1,93 @@
+import type { Label, Picked } from '../../core/cubes/axis.js';
+import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
+import type { WaitOptions } from '../options.js';
+import type { Seat } from '../seat.js';
+import { badCube, type CubeDefinition } from './definition.js';
+import { type Dimension, dimensionsOf, readCoords } from './dimensions.js';
+import { type Found, findMembers, misfitError } from './members.js';
+
+/** What this process knows of a cube: as of its last question. */
+export class CubeState {
+  readonly seat: Seat;
+  readonly definition: CubeDefinition;
+  #found: Found | null = null;
+  #dimensions: readonly Dimension[] | null = null;
+  /** Of which version the dimensions are. */
+  #of = '';
+  /** By the name of the object that has them: objects do not change. */
+  readonly #coords = new Map<string, readonly Label[]>();
+
+  constructor(seat: Seat, definition: CubeDefinition) {
+    this.seat = seat;
+    this.definition = definition;
+  }
+
+  get found(): Found {
+    if (this.#found !== null) return this.#found;
+    throw badCube(this.definition.name, 'it was not looked at yet');
+  }
+
+  /** The dimensions of its objects; null while none has come. */
+  get dimensions(): readonly Dimension[] | null {
+    return this.#dimensions;
+  }
+
+  /** Names of all dimensions that are known, the axes first. */
+  get dims(): readonly string[] {
+    return [...this.definition.axes, ...(this.#dimensions ?? []).map(({ name }) => name)];
+  }
+
+  /** Looks what is there. `cube-misfit`, unless misfits are skipped. */
+  async refresh(options: WaitOptions): Promise<void> {
+    const { definition, seat } = this;
+    const found = await findMembers(seat.client, definition, options);
+    const told = definition.misfits === 'fail' ? found.misfits : clashesOf(found);
+    const [first] = told;
+    if (first !== undefined) throw misfitError(definition.name, first, told.length - 1);
+    const { model } = found;
+    const of = model === null ? this.#of : `${model.timeNs} ${model.name}`;
+    if (model !== null && of !== this.#of) {
+      const dimensions = await dimensionsOf(definition, model, (object) =>
+        this.#read(object, options),
+      );
+      const count = definition.axes.length + dimensions.length;
+      if (count > LIMITS.dimensionsMax) {
+        const why = `it has ${count} dimensions, more than ${LIMITS.dimensionsMax}`;
+        throw new AttaccaError('bad-space', `Cannot use the cube "${definition.name}": ${why}`);
+      }
+      this.#dimensions = dimensions;
+      this.#of = of;
+    }
+    this.#found = found;
+  }
+
+  async #read(object: string, options: WaitOptions): Promise<readonly Label[]> {
+    const known = this.#coords.get(object);
+    if (known !== undefined) return known;
+    const read = await readCoords(this.seat, object, options);
+    this.#coords.set(object, read);
+    return read;
+  }
+
+  /** All of a dimension, as it is known: of one without coordinates its places. */
+  allOf(dimension: string): Picked[] {
+    const axis = this.definition.axes.indexOf(dimension);
+    if (axis >= 0) return this.found.grid.all(axis);
+    const { size, coords } = this.#dimension(dimension);
+    return Array.from({ length: size }, (_, at) => ({ label: coords?.[at] ?? at, at }));
+  }
+
+  #dimension(name: string): Dimension {
+    const found = this.#dimensions?.find((each) => each.name === name);
+    if (found !== undefined) return found;
+    const why = `it has no dimension "${name}", but ${this.dims.join(', ')}`;
+    throw badCube(this.definition.name, why);
+  }
+}
+
+/** Whoever skips misfits has still to say which of two is meant. */
+function clashesOf({ misfits, grid }: Found): Found['misfits'] {
+  const clashing = new Set(grid.clashes.map(({ other }) => other.name));
+  return misfits.filter(({ name }) => clashing.has(name));
+}

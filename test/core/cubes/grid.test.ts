@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  Axis,
+  compareLabels,
+  type Label,
+  labelText,
+  type Picked,
+  pickIndices,
+  pickLabels,
+} from '../../../src/core/cubes/axis.js';
+import { countPlaces, Grid, placesOf } from '../../../src/core/cubes/grid.js';
+import { LIMITS } from '../../../src/core/limits.js';
+import { Float, Timestamp } from '../../../src/core/value.js';
+import { fc } from '../../fast-check.js';
+
+const label: fc.Arbitrary<Label> = fc.oneof(
+  fc.integer({ min: -3, max: 6 }),
+  fc.constantFrom(0.5, -0.5, 1e300, Number.NaN, 2n, new Float(2), 2n ** 60n),
+  fc.constantFrom('', 'a', 'b', '\u{10000}', '\uffff'),
+  fc.constantFrom(Timestamp.parse('2026-01-31'), Timestamp.parse('2026-02-01T06:00Z')),
+  fc.boolean(),
+  fc.uint8Array({ maxLength: 2 }),
+);
+const isSame = (one: Label, other: Label): boolean => compareLabels(one, other) === 0;
+const all = (axis: Axis): Picked[] => axis.labels.map((each, at) => ({ label: each, at }));
+
+test('an axis has each label once, in order, and finds it', () => {
+  fc.assert(
+    fc.property(fc.array(label), label, (labels, other) => {
+      const axis = Axis.of(labels);
+      for (let at = 1; at < axis.size; at++) {
+        assert.ok(compareLabels(axis.labels[at - 1] as Label, axis.labels[at] as Label) < 0);
+      }
+      for (const each of labels) {
+        assert.ok(isSame(axis.labels[axis.indexOf(each)] as Label, each));
+      }
+      const isThere = labels.some((each) => isSame(each, other));
+      assert.equal(axis.indexOf(other) >= 0, isThere);
+    }),
+  );
+});
+
+test('labels are picked as each would be compared', () => {
+  const end = fc.option(fc.integer({ min: -4, max: 7 }), { nil: null });
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: -3, max: 6 })), end, end, (labels, low, high) => {
+      const turned = low !== null && high !== null && low > high;
+      const [least, most] = turned ? [high, low] : [low, high];
+      const wanted = (each: number): boolean =>
+        (least === null || each >= least) && (most === null || each <= most);
+      // Of objects' own dimensions, which need not ascend, and of axes.
+      const own = labels.map((each, at) => ({ label: each, at }));
+      for (const from of [own, all(Axis.of(labels))]) {
+        assert.deepEqual(
+          pickLabels('d', from, [low, high]),
+          from.filter((each) => wanted(each.label as number)),
+        );
+      }
+    }),
+  );
+});
+
+test('labels that are listed come whether they are there or not', () => {
+  const labels = fc.array(label, { maxLength: 6 });
+  fc.assert(
+    fc.property(labels, labels, (there, values) => {
+      const axis = Axis.of(there);
+      const wanted = Axis.of(values);
+      const picked = pickLabels('d', all(axis), { values: withoutTexts(values, axis) });
+      if (picked.length !== wanted.size) assert.ok(values.some((each) => typeof each === 'string'));
+      for (const { label: each, at } of picked) assert.equal(at, axis.indexOf(each));
+    }),
+  );
+  const picked = pickLabels('step', all(Axis.of([0, 6])), [0, 18, 6]);
+  assert.deepEqual(
+    picked.map(({ label: each, at }) => [each, at]),
+    [
+      [0, 0],
+      [6, 1],
+      [12, -1],
+      [18, -1],
+    ],
+  );
+  // Decimal fractions: 0, 0.1, 0.2, 0.3.
+  assert.equal(pickLabels('d', [], [0, 0.3, 0.1]).length, 4);
+});
+
+/** Where labels are timestamps, texts are read as such. */
+function withoutTexts(values: readonly Label[], axis: Axis): Label[] {
+  const isRead = axis.labels[0] instanceof Timestamp;
+  return values.filter((each) => !isRead || typeof each !== 'string');
+}
+
+test('texts stand for timestamps where the labels are some', () => {
+  const days = ['2026-01-30', '2026-01-31', '2026-02-01'].map((text) => Timestamp.parse(text));
+  const picked = pickLabels('time', all(Axis.of(days)), ['2026-01-31', null]);
+  assert.deepEqual(
+    picked.map(({ at }) => at),
+    [1, 2],
+  );
+  assert.equal(labelText(days[1] as Label), String(days[1]));
+});
+
+test('places are picked as slices of a list', () => {
+  const index = fc.integer({ min: -8, max: 8 });
+  fc.assert(
+    fc.property(
+      fc.nat(6),
+      index,
+      fc.option(index),
+      fc.integer({ min: 1, max: 3 }),
+      (size, ...how) => {
+        const [start, stop, step] = how;
+        const from = Array.from({ length: size }, (_, at) => ({ label: at, at }));
+        const expected = from.slice(start, stop ?? undefined).filter((_, at) => at % step === 0);
+        assert.deepEqual(pickIndices('d', from, [start, stop, step]), expected);
+        const one = from.at(start);
+        if (one !== undefined) assert.deepEqual(pickIndices('d', from, start), [one]);
+        else assert.throws(() => pickIndices('d', from, start), { code: 'bad-region' });
+      },
+    ),
+  );
+});
+
+test('picks that mean nothing are refused, and name the dimension', () => {
+  const from = all(Axis.of([0, 1]));
+  const anything = (value: unknown): never => value as never;
+  for (const pick of [
+    [0, 1, 0],
+    [0, 'a', 1],
+    [0, 1, 2, 3],
+    { values: 7 },
+    { values: [[1]] },
+    null,
+  ]) {
+    assert.throws(() => pickLabels('lat', from, anything(pick)), /"lat"/u);
+  }
+  assert.throws(() => pickLabels('lat', from, [0, 1e9, 0.001]), { code: 'bad-region' });
+  for (const pick of [2, 0.5, [0, 1, 0], [0.5, 1], { indices: [9] }, {}]) {
+    assert.throws(() => pickIndices('lat', from, anything(pick)), { code: 'bad-region' });
+  }
+});
+
+test('a grid has each object at its labels, the newer of two, and holes elsewhere', () => {
+  const member = fc.record({
+    labels: fc.tuple(fc.nat(3), fc.constantFrom('a', 'b', 'c')),
+    time: fc.nat(3),
+  });
+  const told = fc.tuple(fc.array(fc.nat(5)), fc.constant([] as string[]));
+  fc.assert(
+    fc.property(fc.array(member), told, (members, labels) => {
+      const numbered = members.map((each, at) => ({ ...each, at }));
+      const newer = (one: (typeof numbered)[0], other: (typeof numbered)[0]): number =>
+        one.time - other.time || one.at - other.at;
+      const grid = new Grid(numbered, labels, newer);
+      const best = new Map<string, (typeof numbered)[0]>();
+      for (const each of numbered) {
+        const known = best.get(each.labels.join());
+        if (known === undefined || newer(each, known) > 0) best.set(each.labels.join(), each);
+      }
+      assert.equal(grid.count, best.size);
+      assert.equal(grid.clashes.length, members.length - best.size);
+      const [steps, texts] = [grid.all(0), grid.all(1)];
+      const places = placesOf(grid, [steps, texts]);
+      assert.equal(places.length, countPlaces([steps, texts]));
+      for (const [at, place] of places.entries()) {
+        assert.equal(place.at, at);
+        const expected = [steps[Math.floor(at / texts.length)], texts[at % texts.length]];
+        assert.deepEqual(
+          place.labels,
+          expected.map((each) => each?.label),
+        );
+        assert.equal(place.member, best.get(place.labels.join()) ?? null);
+        assert.equal(grid.find(place.labels), place.member ?? undefined);
+      }
+      assert.equal(grid.find([99, 'a']), undefined);
+      const keys = grid.inOrder().map((each) => each.labels.join());
+      assert.deepEqual(keys, [...best.keys()].sort());
+    }),
+  );
+});
+
+test('more places than a demand plans over are not counted', () => {
+  const axis = Array.from({ length: 1_025 }, (_, at) => ({ label: at, at }));
+  assert.equal(countPlaces([axis.slice(1), axis.slice(1)]), LIMITS.cubePlacesMax);
+  assert.equal(countPlaces([axis, axis.slice(1)]), null);
+});
