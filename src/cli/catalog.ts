@@ -153,6 +153,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         summary: 'collections: lists of objects, or selectors with a name',
         load: () => import('./commands/collection.js'),
       },
+      {
+        name: 'cube',
+        summary: 'cubes: many objects as one labelled array, and parts of it',
+        load: () => import('./commands/cube.js'),
+      },
     ],
   },
   {

@@ -41,6 +41,7 @@ async function filesOfPages(t: TestContext): Promise<string> {
 for (const [page, count] of [
   ['docs/schemas.md', 9],
   ['docs/containers.md', 16],
+  ['docs/cubes.md', 11],
 ] as const) {
   test(`the commands of ${page} print what the page says`, async (t) => {
     await using pool = await testPool();

@@ -228,7 +228,11 @@ test('holes are filled, or fail, as told', async (t) => {
   await make(pool, 0, 850);
   await make(pool, 6, 500);
   const cube = await cubeOf(pool);
-  assert.equal(cube.holes, 2);
+  assert.deepEqual([cube.objects, cube.holes], [2, 2]);
+  assert.deepEqual(cube.firstHoles(9), [
+    [0, 500],
+    [6, 850],
+  ]);
   const error = await errorOf(cube.demand({}, { holes: 'fail' }));
   assert.equal(error.code, 'cube-hole');
   assert.match(error.message, /2 of 4 places have no object, the first is step=0 level=500/u);
@@ -326,6 +330,9 @@ test('picks on picks, by places, and those that are wrong', async (t) => {
   await using pool = await joinApart(server, 'p');
   for (const step of [0, 6, 12]) await make(pool, step, 850);
   const cube = await cubeOf(pool);
+  const some = cube.sel({ step: [6, 24, 6] });
+  assert.deepEqual([some.objects, some.holes], [2, 2]);
+  assert.deepEqual(some.firstHoles(1), [[18, 850]]);
   const late = cube.isel({ step: [1, null] }).sel({ lat: [45, null] });
   assert.deepEqual(late.sizes, { step: 2, level: 1, lat: 2, lon: 2 });
   await using last = await late.isel({ step: -1 }).demand({ lon: 90 });

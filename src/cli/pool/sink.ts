@@ -9,6 +9,9 @@ import { writeBytes } from '../output.js';
 import { uniquePart } from '../unique.js';
 import type { Located } from './located.js';
 
+/** What is written: bytes, and what they are. */
+export type Writable = Pick<Located, 'space' | 'chunks'>;
+
 export type OutputFormat = 'npy' | 'raw';
 
 export interface WriteOptions {
@@ -21,7 +24,7 @@ export interface WriteOptions {
 /** Writes an object to a descriptor: its bytes, behind a header if it is to be an npy file. */
 export async function writeObject(
   fd: number,
-  object: Located,
+  object: Writable,
   { format, signal, onBytes }: WriteOptions,
 ): Promise<void> {
   if (format === 'npy') await writeBytes(fd, npyHeader(object.space));
@@ -37,7 +40,7 @@ export async function writeObject(
  */
 export async function writeFileOf(
   path: string,
-  object: Located,
+  object: Writable,
   options: WriteOptions,
 ): Promise<void> {
   const known = await lstat(path).catch(() => null);
@@ -61,7 +64,7 @@ export async function writeFileOf(
   }
 }
 
-async function writeInPlace(path: string, object: Located, options: WriteOptions): Promise<void> {
+async function writeInPlace(path: string, object: Writable, options: WriteOptions): Promise<void> {
   let handle: FileHandle;
   try {
     handle = await open(path, constants.O_WRONLY | constants.O_TRUNC);

@@ -1,12 +1,14 @@
 import { Axis, type Label, type LabelPick, type Picked } from '../../core/cubes/axis.js';
+import type { Place } from '../../core/cubes/grid.js';
 import { AttaccaError } from '../../core/errors.js';
 import type { Dtype } from '../../core/space.js';
 import type { WaitOptions } from '../options.js';
 import type { Coords, CubeArray } from './array.js';
 import { Clock } from './clock.js';
 import { CubeDemand, type CubeDemandOptions } from './demanding.js';
-import type { Misfit } from './members.js';
+import type { Member, Misfit } from './members.js';
 import { type CubeIndexPick, type CubePick, type Pick, picksOf, resolve } from './picks.js';
+import { pickedAxes, placesAt } from './planning.js';
 import type { CubeState } from './state.js';
 
 /**
@@ -72,15 +74,38 @@ export class Cube {
     return this.#state.found.model?.space.dtype ?? null;
   }
 
-  /** How many objects have a place in all of it. */
+  /** How many objects have a place in it. */
   get objects(): number {
-    return this.#state.found.grid.count;
+    const places = this.#places();
+    if (places === null) return this.#state.found.grid.count;
+    return places.filter(({ member }) => member !== null).length;
   }
 
-  /** How many places of all of it have no object. */
+  /** How many places have no object. */
   get holes(): number {
-    const { shape, count } = this.#state.found.grid;
-    return shape.reduce((product, size) => product * size, 1) - count;
+    const shape = this.axes.map((axis) => this.#sizeOf(axis));
+    return shape.reduce((product, size) => product * size, 1) - this.objects;
+  }
+
+  /** Where the first of them are: labels, one of each axis. */
+  firstHoles(most: number): readonly (readonly Label[])[] {
+    const places = this.#places();
+    if (places !== null) {
+      const holes = places.filter(({ member }) => member === null);
+      return holes.slice(0, most).map(({ labels }) => labels);
+    }
+    const first: (readonly Label[])[] = [];
+    for (const labels of this.#state.found.grid.holes()) {
+      if (first.length === most) break;
+      first.push(labels);
+    }
+    return first;
+  }
+
+  /** Those that are picked; null: all of it. */
+  #places(): readonly Place<Member>[] | null {
+    if (this.#picks.length === 0) return null;
+    return placesAt(this.#state, pickedAxes(this.#state, this.#picks));
   }
 
   /** Objects that were left out, as the cube was told to skip them. */

@@ -74,6 +74,23 @@ export class Grid<T extends Placed> {
     return this.axes.map((axis, at) => axis.indexOf(labels[at] as Label));
   }
 
+  /** The labels of places that have no object, in row order. */
+  *holes(): Generator<readonly Label[], void, void> {
+    const indices = this.axes.map(() => 0);
+    if (this.axes.some(({ size }) => size === 0)) return;
+    for (let axis = indices.length - 1; axis >= 0; ) {
+      if (this.at(indices) === undefined) {
+        yield this.axes.map(({ labels }, at) => labels[indices[at] as number] as Label);
+      }
+      axis = indices.length - 1;
+      for (; axis >= 0; axis--) {
+        const next = (indices[axis] as number) + 1;
+        indices[axis] = next < (this.axes[axis] as Axis).size ? next : 0;
+        if (indices[axis] !== 0) break;
+      }
+    }
+  }
+
   /** All objects, in the order of their places. */
   inOrder(): T[] {
     return [...this.#members.values()].sort((one, other) => {

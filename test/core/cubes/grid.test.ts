@@ -174,6 +174,10 @@ test('a grid has each object at its labels, the newer of two, and holes elsewher
         assert.equal(place.member, best.get(place.labels.join()) ?? null);
         assert.equal(grid.find(place.labels), place.member ?? undefined);
       }
+      assert.deepEqual(
+        [...grid.holes()],
+        places.filter((place) => place.member === null).map((place) => place.labels),
+      );
       assert.equal(grid.find([99, 'a']), undefined);
       const keys = grid.inOrder().map((each) => each.labels.join());
       assert.deepEqual(keys, [...best.keys()].sort());

@@ -1,0 +1,208 @@
+import type { CubeArray } from '../../client/cubes/array.js';
+import { Cube } from '../../client/cubes/cube.js';
+import { type CubeOptions, defineCube, openCube } from '../../client/cubes/definition.js';
+import { CubeState } from '../../client/cubes/state.js';
+import type { Label } from '../../core/cubes/axis.js';
+import { type Context, defineCommand } from '../command.js';
+import { parseCubeRegion, parseLabels } from '../cube-region.js';
+import { formatDuration, parseTimeout } from '../duration.js';
+import { EXIT, UsageError } from '../exit.js';
+import { quoted, styleFor } from '../format.js';
+import { toJson } from '../json.js';
+import { cubeMap, cubeText } from '../looking/cube-text.js';
+import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
+import { print, stdoutIsTerminal } from '../output.js';
+import { joinPool } from '../pool/open.js';
+import { writeFileOf } from '../pool/sink.js';
+import { Progress } from '../progress.js';
+import { checkedSelector, selecting } from '../where.js';
+
+const OPTIONS = {
+  of: { type: 'string', value: 'SELECTOR', help: 'define it: its objects' },
+  axes: {
+    type: 'string',
+    value: 'KEY,...',
+    help: 'define it: keys of attributes whose values are the labels of its first dimensions',
+  },
+  names: {
+    type: 'string',
+    value: 'TEMPLATE',
+    help: 'how its objects are named, as t/{number}/{step}: holes can be waited for in the pool',
+  },
+  label: {
+    type: 'string',
+    multiple: true,
+    value: 'KEY=VALUE,...',
+    help: 'labels that an axis has in any case; may be given many times',
+  },
+  dims: { type: 'string', value: 'NAME,...', help: "names of the objects' own dimensions" },
+  coords: {
+    type: 'string',
+    multiple: true,
+    value: 'NAME=VALUE,...|NAME=@OBJECT',
+    help: 'coordinates along one of those, or the object that has them; may be given many times',
+  },
+  'skip-misfits': { type: 'boolean', help: 'leave out objects that have no place in it' },
+  newest: { type: 'boolean', help: 'of two objects at one place take the newer' },
+  doc: { type: 'string', value: 'TEXT', help: 'what it is for' },
+  region: {
+    type: 'string',
+    short: 'r',
+    value: 'REGION',
+    help: 'a part of it by coordinates: step=0..24,lat=40..60,level=[500,850]',
+  },
+  output: {
+    type: 'string',
+    short: 'o',
+    value: 'FILE',
+    help: 'write it as one array, an .npy file',
+  },
+  holes: {
+    type: 'string',
+    value: 'wait|fill|fail',
+    help: 'with -o, places without an object (default: wait)',
+  },
+  fill: { type: 'string', value: 'NUMBER', help: 'what holes are filled with (default: NaN)' },
+  dtype: { type: 'string', value: 'DTYPE', help: 'with -o: convert the elements to it' },
+  member: { type: 'string', value: 'NAME', help: 'who looks and gets (default: cube[*])' },
+  ...POOL_OPTION,
+  ...TIMEOUT_OPTION,
+  ...COMMON_OPTIONS,
+} as const;
+
+type Options = OptionValues<typeof OPTIONS>;
+
+const OF_DEFINING = ['axes', 'names', 'label', 'dims', 'coords', 'skip-misfits', 'newest', 'doc'];
+const OF_GETTING = ['holes', 'fill', 'dtype'];
+
+export const command = defineCommand({
+  usage: ['NAME --of SELECTOR --axes KEY,...', 'NAME [--region REGION]', 'NAME -o FILE'],
+  about: `
+    A cube is many objects as one labelled array, none of which is copied (docs/cubes.md). Its first
+    dimensions are the axes, attributes of the objects; the others those of the objects. With --of it
+    is defined, or defined anew: as a collection, which collection rm takes away. Without, it is
+    shown: dimensions, sizes, coordinates, holes. With -o it is written, or what --region is of it:
+    all objects are demanded at once, of each what is needed.
+
+    In a REGION stand VALUE, LOW..HIGH (both among it, either left out), LOW..HIGH..STEP (these
+    values, there or not) and [VALUE,...], in the notation of put -a.`,
+  options: OPTIONS,
+  examples: [
+    ['attacca cube t850 --of \'param = "t"\' --axes number,step', 'define it'],
+    ['attacca cube t850', 'its dimensions, and what is missing'],
+    ['attacca cube t850 -r step=0..24,lat=40..60 -o north.npy', 'a part, when all of it is there'],
+    ['attacca cube t850 -o now.npy --holes fill', 'what is there now'],
+  ],
+  async run(context, { options, words }) {
+    const [name = '', ...more] = words;
+    if (name === '' || more.length > 0) throw new UsageError('it takes one NAME');
+    checkOptions(options);
+    const timeoutMs = parseTimeout(options.timeout);
+    const region = options.region === undefined ? {} : parseCubeRegion(options.region);
+    const selector = options.of === undefined ? null : await checkedSelector(options.of);
+    const told = selector === null ? {} : toldBy(options);
+    const getting = { ...gettingBy(options), timeoutMs, signal: context.signal };
+    const { session, seat } = await joinPool(context, options);
+    await using _session = session;
+    const definition =
+      selector === null
+        ? await openCube(session.client, name)
+        : await selecting(selector, () =>
+            defineCube(session.client, name, selector, namesIn(options.axes), told),
+          );
+    const all = await new Cube(new CubeState(seat, definition)).refresh(getting);
+    const cube = all.sel(region);
+    if (options.output === undefined) {
+      const style = styleFor(stdoutIsTerminal(), context.environment);
+      print(options.json ? toJson(cubeMap(cube)) : cubeText(cube, style));
+      return EXIT.ok;
+    }
+    using _progress = new Progress(
+      (elapsedMs) => `waiting ${formatDuration(elapsedMs)} for objects of ${quoted(name)}`,
+      options.quiet,
+      session.client.connection,
+    );
+    await using part = await cube.demand({}, getting);
+    await write(context, options.output, part);
+    const { dims, coords, shape, holes, space } = part;
+    if (options.json) print(toJson({ name, dims, shape, coords, dtype: space.dtype, holes }));
+    return EXIT.ok;
+  },
+});
+
+function checkOptions(options: Options): void {
+  const { of, output } = options;
+  const isGiven = (option: string): boolean => {
+    const value = options[option as keyof Options];
+    return value !== undefined && value !== false && (value as string[]).length !== 0;
+  };
+  const defining = OF_DEFINING.find(isGiven);
+  if (of === undefined && defining !== undefined) {
+    throw new UsageError(`"--${defining}" defines a cube: say --of SELECTOR, too`);
+  }
+  if (of !== undefined && options.axes === undefined) throw new UsageError('--of needs --axes');
+  if (of?.trim() === '') {
+    throw new UsageError('"--of" is empty, which selects everything; say true if that is meant');
+  }
+  const getting = OF_GETTING.find(isGiven);
+  if (output === undefined && getting !== undefined) {
+    throw new UsageError(`"--${getting}" is for -o FILE`);
+  }
+}
+
+function namesIn(list: string | undefined): string[] {
+  return (list ?? '').split(',').map((each) => each.trim());
+}
+
+function toldBy(options: Options): CubeOptions {
+  const { names, dims, doc: documentation } = options;
+  const labels = pairsOf(options.label, '--label').map(([key, list]) => {
+    return [key, parseLabels(key, list, '--label')] as const;
+  });
+  const coords = pairsOf(options.coords, '--coords').map(([key, list]) => {
+    const isObject = list.startsWith('@');
+    return [key, isObject ? list.slice(1) : parseLabels(key, list, '--coords')] as const;
+  });
+  return {
+    ...{ names, documentation, dims: dims === undefined ? undefined : namesIn(dims) },
+    labels: labels.length === 0 ? undefined : (Object.fromEntries(labels) as LabelsByKey),
+    coords: coords.length === 0 ? undefined : Object.fromEntries(coords),
+    misfits: options['skip-misfits'] ? 'skip' : undefined,
+    duplicates: options.newest ? 'newest' : undefined,
+  };
+}
+
+interface LabelsByKey {
+  readonly [key: string]: readonly Label[];
+}
+
+function pairsOf(given: readonly string[], option: string): (readonly [string, string])[] {
+  return given.map((text) => {
+    const equals = text.indexOf('=');
+    if (equals <= 0) throw new UsageError(`"${option}" needs KEY=VALUE,..., not "${text}"`);
+    return [text.slice(0, equals), text.slice(equals + 1)];
+  });
+}
+
+function gettingBy({ holes = 'wait', fill, dtype }: Options): Parameters<Cube['demand']>[1] {
+  if (holes !== 'wait' && holes !== 'fill' && holes !== 'fail') {
+    throw new UsageError(`"--holes" takes wait, fill or fail, not "${holes}"`);
+  }
+  if (
+    fill !== undefined &&
+    (fill.trim() === '' || (Number.isNaN(Number(fill)) && fill !== 'nan'))
+  ) {
+    throw new UsageError(`"--fill" takes a number, not "${fill}"`);
+  }
+  // Names of dtypes are checked where they are used.
+  const as = dtype as NonNullable<Parameters<Cube['demand']>[1]>['dtype'];
+  return { holes, fill: fill === undefined ? undefined : Number(fill), dtype: as };
+}
+
+/** Whole or not at all. */
+async function write({ signal }: Context, path: string, part: CubeArray): Promise<void> {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield part.unsafeBytes();
+  }
+  await writeFileOf(path, { space: part.space, chunks }, { format: 'npy', signal });
+}

@@ -1,0 +1,57 @@
+import type { Cube } from '../../client/cubes/cube.js';
+import { placeText } from '../../client/cubes/members.js';
+import { counted } from '../../core/counted.js';
+import type { Label } from '../../core/cubes/axis.js';
+import type { ValueMap } from '../../core/value.js';
+import { type Column, formatTable, formatValue, printable, quoted, type Style } from '../format.js';
+
+/** Coordinates that a line shows, and holes that are named. */
+const SHOWN_MAX = 8;
+const HOLES_MAX = 3;
+
+const COLUMNS: readonly Column[] = [
+  { head: 'DIMENSION' },
+  { head: 'SIZE', right: true },
+  { head: 'COORDINATES' },
+];
+
+/** A cube, or what was picked of it, for people. */
+export function cubeText(cube: Cube, style: Style): string {
+  const { coords, sizes } = cube;
+  const rows = cube.dims.map((dimension) => [
+    printable(dimension),
+    String(sizes[dimension] ?? 0),
+    coordsText(coords[dimension]),
+  ]);
+  const { dtype } = cube;
+  const lines = [
+    dtype === null ? 'no object yet' : `${counted(cube.objects, 'object')} of ${dtype}`,
+  ];
+  if (cube.holes > 0) lines.push(holesText(cube));
+  for (const { name, why } of cube.misfits.slice(0, HOLES_MAX)) {
+    lines.push(`skipped ${quoted(name)}: ${printable(why)}`);
+  }
+  return `${formatTable(COLUMNS, rows, style)}\n${lines.join('\n')}`;
+}
+
+function coordsText(coords: readonly Label[] | undefined): string {
+  if (coords === undefined || coords.length === 0) return '-';
+  const shown = coords.map(formatValue);
+  if (shown.length <= SHOWN_MAX) return shown.join(' ');
+  return [...shown.slice(0, SHOWN_MAX - 2), '...', shown.at(-1)].join(' ');
+}
+
+function holesText(cube: Cube): string {
+  const first = cube.firstHoles(HOLES_MAX).map((labels) => placeText(cube.axes, labels));
+  const more = cube.holes > first.length ? ', ...' : '';
+  return `${counted(cube.holes, 'hole')}: ${printable(first.join(', '))}${more}`;
+}
+
+/** The same for programs. */
+export function cubeMap(cube: Cube): ValueMap {
+  const { name, selector, axes, dims, shape, coords, dtype, objects, holes, misfits } = cube;
+  return {
+    ...{ name, selector, axes, dims, shape, coords, dtype, objects, holes },
+    misfits: misfits.map(({ name: object, why }) => ({ name: object, why })),
+  };
+}
