@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join as joinPath } from 'node:path';
+import { test } from 'node:test';
+import { npyDataOffset, npyHeader, parseNpyHeader } from '../../src/cli/npy.js';
+import { join } from '../../src/client/index.js';
+import { testPool } from '../../src/testing/index.js';
+import { attacca, filesOf, jsonLines, startAttacca } from './command.js';
+
+/** What a file of numpy holds. */
+async function loaded(path: string): Promise<{ shape: readonly number[]; values: number[] }> {
+  const bytes = await readFile(path);
+  const { space } = parseNpyHeader(bytes.subarray(0, npyDataOffset(bytes, path)), path);
+  const data = new Uint8Array(bytes.subarray(npyDataOffset(bytes, path)));
+  return { shape: space.shape, values: [...new Float32Array(data.buffer)] };
+}
+
+async function fieldAt(path: string, value: number): Promise<void> {
+  const header = npyHeader({ dtype: 'float32', shape: [2], order: 'row', byteOrder: 'little' });
+  const values = new Uint8Array(Float32Array.of(value, value + 0.5).buffer);
+  await writeFile(path, Buffer.concat([header, values]));
+}
+
+const DEFINE = ['cube', 'c', '--of', 'param = "t"', '--axes', 'step', '--dims', 'x'];
+
+test('steps come from one process while another waits for a hole, and is told by explain', async (t) => {
+  await using pool = await testPool();
+  await using view = await join({ address: pool.address, member: 'watch' });
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  for (const step of [0, 6, 12]) await fieldAt(joinPath(directory, `${step}.npy`), step);
+  const defined = await attacca([...DEFINE, '--names', 't/{step}', '--coords', 'x=10,20'], around);
+  assert.deepEqual([defined.code, defined.err], [0, '']);
+  const consumer = startAttacca(
+    ['cube', 'c', '-r', 'step=0..12..6,x=20', '-o', 'all.npy', '--timeout', '60s', '--json'],
+    around,
+  );
+  const put = async (step: number): Promise<void> => {
+    const said = ['-a', 'param=t', '-a', `step=${step}`];
+    const done = await attacca(['put', `${step}.npy`, '--name', `t/${step}`, ...said], around);
+    assert.equal(done.code, 0, done.err);
+  };
+  await put(6);
+  for (;;) {
+    const waits = JSON.stringify((await view.explain())['waits']);
+    if (waits.includes('"t/0"') && waits.includes('"t/12"')) break;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const explained = await attacca(['explain', 't/12'], around);
+  assert.match(explained.out, /cube\[0\]/u);
+  await put(12);
+  await put(0);
+  const ended = await consumer.ended;
+  assert.deepEqual([ended.code, ended.err], [0, '']);
+  assert.deepEqual(jsonLines(ended.out), [
+    {
+      ...{ name: 'c', dims: ['step', 'x'], shape: [3, 1], dtype: 'float32', holes: 0 },
+      coords: { step: [0, 6, 12], x: [20] },
+    },
+  ]);
+  const { shape, values } = await loaded(joinPath(directory, 'all.npy'));
+  assert.deepEqual(
+    [shape, values],
+    [
+      [3, 1],
+      [0.5, 6.5, 12.5],
+    ],
+  );
+});
+
+test('a producer that promised and leaves ends the wait of another process', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  await fieldAt(joinPath(directory, 'a.npy'), 1);
+  assert.equal((await attacca([...DEFINE, '--names', 't/{step}'], around)).code, 0);
+  const args = ['put', 'a.npy', '--name', 't/0', '-a', 'param=t', '-a', 'step=0'];
+  assert.equal((await attacca(args, around)).code, 0);
+  const producer = await join({ address: pool.address, member: 'producer' });
+  await producer.promise('t/*');
+  const consumer = startAttacca(['cube', 'c', '-r', 'step=0..6..6', '-o', 'all.npy'], around);
+  await using view = await join({ address: pool.address, member: 'watch' });
+  while (!JSON.stringify(await view.explain()).includes('"t/6"')) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await producer.leave();
+  const ended = await consumer.ended;
+  assert.equal(ended.code === 0, false);
+  assert.match(ended.err, /nobody-will-offer/u);
+  await assert.rejects(readFile(joinPath(directory, 'all.npy')), { code: 'ENOENT' });
+});
+
+test('a cube shows what it lacks, what was skipped, and long axes in short', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'p' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  for (let step = 0; step < 12; step++) {
+    if (step === 3) continue;
+    await member.put(`t/${step}`, new Float32Array(2), { attributes: { param: 't', step } });
+  }
+  await member.put('odd', new Float64Array(2), { attributes: { param: 't', step: 99 } });
+  const define = [...DEFINE, '--label', 'step=3', '--doc', 'all steps'];
+  const failed = await attacca(define, around);
+  assert.match(failed.err, /"odd" has no place in it: it is float64.*cube-misfit/u);
+  const shown = await attacca([...define, '--skip-misfits', '--newest'], around);
+  assert.equal(
+    shown.out,
+    `DIMENSION  SIZE  COORDINATES
+step         12  0 1 2 3 4 5 ... 11
+x             2  -
+11 objects of float32
+1 hole: step=3
+skipped "odd": it is float64, "t/0" is float32
+`,
+  );
+  const picked = await attacca(['cube', 'c', '-r', 'step=[0,1],x=0..0', '--json'], around);
+  const [told] = jsonLines(picked.out);
+  assert.deepEqual([told?.['shape'], told?.['objects'], told?.['holes']], [[2, 1], 2, 0]);
+  const filled = await attacca(
+    [
+      'cube',
+      'c',
+      '-r',
+      'step=2..3',
+      '-o',
+      'f.npy',
+      '--holes',
+      'fill',
+      '--fill',
+      '7',
+      '--dtype',
+      'int32',
+    ],
+    around,
+  );
+  assert.match(filled.err, /lossy-conversion/u);
+  assert.match((await attacca(['cube', 'd'], around)).err, /unknown-definition/u);
+  const late = await attacca(['cube', 'c', '-o', 'f.npy', '--timeout', '0.1s'], around);
+  assert.match(late.err, /1 place.*step=3.*deadline-passed/u);
+});
