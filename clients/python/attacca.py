@@ -43,7 +43,7 @@ from typing import (
 from urllib.parse import unquote, urlsplit
 
 __all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Found", "Changed",
-           "Facets", "Histogram", "Definition", "OpenObject", "RegionLock", "Space", "Timestamp",
+           "Facets", "Histogram", "Definition", "Cube", "CubeArray", "OpenObject", "RegionLock", "Space", "Timestamp",
            "AttaccaError", "NEVER"]
 
 NEVER = math.inf
@@ -68,6 +68,7 @@ _GATHER_MAX, _REGIONS_MAX = 8 << 20, 4096     # bytes and regions of one request
 _COPY_CHUNK = 8 << 20             # a copy holds the interpreter; others get a turn in between
 _PAGES = {"name": 4096, "all": 512, "attributes": 2048}  # objects a page; in the order of `detail`
 _PART_VALUES = 4096               # values that are asked for of each part of the pool
+_AXES_MAX, _PLACES_MAX = 12, 1 << 20  # axes of a cube, and places that one demand plans over
 _BINS_MAX = 64                    # of a histogram, as the pool's have
 _SCHEMA, _CONTAINER, _COLLECTION = range(3)  # kinds of definitions
 _RELATIONS = ("derived-from", "part-of", "supersedes", "depends-on")
@@ -76,7 +77,7 @@ _ANY = 0xFFFFFFFF                 # "none" for a handle, "never" for a deadline
 
 # Codes this client raises by itself, or that come without the flag, and may go away by waiting.
 _RETRYABLE = frozenset((
-    "definition-in-use", "object-depended-on",
+    "definition-in-use", "object-depended-on", "cube-hole",
     "session-limit", "connection-lost", "pool-unreachable", "name-in-use", "member-limit",
     "handle-limit", "object-required", "promise-limit", "deadline-passed", "wait-limit",
     "lock-conflict", "memory-full", "shm-full", "disk-full", "journal-full"))
@@ -2542,6 +2543,533 @@ class OpenObject:
         return pool._leases.take(size) or pool._lease(size, self._handle, [], until)
 
 
+# ---- Cubes: docs/cubes.md ----------------------------------------------------------------------
+
+def _label(value: Any, sample: Any = None) -> Any:
+    """A label as the pool has it; a text stands for a moment where the labels are some."""
+    if hasattr(value, "item") and not isinstance(value, (int, float)):  # a scalar of numpy
+        value = value.item()
+    if isinstance(sample, Timestamp) and isinstance(value, str):
+        value = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+        if value.tzinfo is None:
+            value = value.replace(tzinfo=datetime.timezone.utc)
+    if isinstance(value, datetime.datetime):
+        return Timestamp((value - _EPOCH) // datetime.timedelta(microseconds=1) * 1000)
+    if not isinstance(value, (bool, int, float, str, bytes)):
+        raise AttaccaError("bad-region", f"Cannot use {value!r} as a label: numbers, timestamps, "
+                           "texts, bytes, false and true are some")
+    return value
+
+
+def _label_text(label: Any) -> str:
+    if isinstance(label, bool):
+        return str(label).lower()
+    if isinstance(label, Timestamp):
+        return f"{label.datetime():%Y-%m-%dT%H:%M:%SZ}"
+    return json.dumps(label, ensure_ascii=False) if isinstance(label, str) else str(label)
+
+
+_Picked = List[Tuple[Any, int]]  # labels, and where each stands; -1: it is not there
+
+
+def _pick(dimension: str, known: _Picked, pick: Any) -> _Picked:
+    """By labels: one; `(low, high)` or a slice, both ends among it; `(low, high, step)`, and a
+    list, whose labels need not be there."""
+    sample = known[0][0] if known else None
+    if isinstance(pick, slice):
+        pick = (pick.start, pick.stop) if pick.step is None else (pick.start, pick.stop, pick.step)
+    if isinstance(pick, tuple) and len(pick) == 2:
+        ends = [None if end is None else _order(_label(end, sample)) for end in pick]
+        if None not in ends and ends[0] > ends[1]:
+            ends.reverse()
+        low, high = ends
+        return [each for each in known if (low is None or _order(each[0]) >= low)
+                and (high is None or _order(each[0]) <= high)]
+    if isinstance(pick, tuple):
+        if len(pick) != 3 or not all(isinstance(n, (int, float)) for n in pick) or not pick[2] > 0:
+            raise AttaccaError("bad-region", f"Cannot pick {pick!r} from dimension "
+                               f"\"{dimension}\": a range is (low, high) or (low, high, step)")
+        first, last, step = pick
+        count = math.floor((last - first) / step + 1e-9) + 1
+        if count > _PLACES_MAX:
+            raise AttaccaError("bad-region", f"Cannot pick from dimension \"{dimension}\": it has "
+                               f"more than {_PLACES_MAX} labels")
+        wanted = [first + at * step for at in range(max(0, count))]
+    else:
+        wanted = [_label(each, sample) for each in (pick if isinstance(pick, list) else [pick])]
+    asked = {_order(label): label for label in wanted}
+    found = [each for each in known if _order(each[0]) in asked]
+    there = [_order(label) for label, _ in found]
+    missing = set(asked) - set(there)
+    ascends = all(one < two for one, two in zip(there, there[1:]))
+    found += [(asked[key], -1) for key in sorted(missing)]
+    return sorted(found, key=lambda each: _order(each[0])) if ascends and missing else found
+
+
+def _pick_places(dimension: str, known: _Picked, pick: Any) -> _Picked:
+    try:
+        if isinstance(pick, slice):
+            return known[pick]
+        return [known[operator.index(at)] for at in (pick if isinstance(pick, list) else [pick])]
+    except (IndexError, TypeError, ValueError) as error:
+        raise AttaccaError("bad-region", f"Cannot pick {pick!r} from dimension \"{dimension}\": "
+                           f"{error}, its size is {len(known)}") from error
+
+
+def _named(template: str, labels: Mapping[str, Any]) -> str:
+    """The name of an object by its labels: docs/schemas.md."""
+    def text(found: "re.Match[str]") -> str:
+        if found[0] in ("{{", "}}"):
+            return found[0][0]
+        key, _, form = found[1].partition(":")
+        label = labels[key]
+        if "%" in form:
+            return f"{Timestamp(label).datetime():{form}}"
+        if form:
+            return f"{int(label):{form}}"
+        if isinstance(label, float) and label.is_integer() and abs(label) < 1 << 53:
+            label = int(label)
+        return label if isinstance(label, str) else _label_text(label)
+    return re.sub(r"\{\{|\}\}|\{([^{}]+)\}", text, template)
+
+
+class _Member(NamedTuple):
+    """An object of a cube."""
+
+    name: str
+    labels: Tuple[Any, ...]
+    attributes: Dict[str, Any]
+    space: Space
+    complete: bool
+    time: int
+
+
+class CubeArray(Delivered):
+    """A part of a cube: `dims`, `coords` by dimension (of those that have some), `shape`, `values`
+    as an array of numpy; else as what is delivered. `holes`: how many places were filled."""
+
+    dims: Tuple[str, ...]
+    coords: Dict[str, List[Any]]
+    holes: int
+
+    @property
+    def shape(self) -> Tuple[int, ...]:
+        return tuple(size or 0 for size in self.space.shape or ())
+
+    @property
+    def values(self) -> Any:
+        """An array of numpy over the same memory."""
+        return importlib.import_module("numpy").asarray(self)
+
+    def to_xarray(self) -> Any:
+        """An `xarray.DataArray` of the same memory; timestamps become those of numpy."""
+        numpy, xarray = importlib.import_module("numpy"), importlib.import_module("xarray")
+        coords = {dimension: [numpy.datetime64(int(label), "ns") for label in labels]
+                  if labels and isinstance(labels[0], Timestamp) else labels
+                  for dimension, labels in self.coords.items()}
+        return xarray.DataArray(self.values, coords=coords, dims=self.dims, name=self.name)
+
+
+class Cube:
+    """Many objects as one labelled array, none of which is copied before it is demanded; made by
+    `Pool.cube`. Its first dimensions are the axes, attributes of the objects; then come those of
+    the objects themselves. What it says of itself is as of the last `refresh` or `demand`.
+
+        cube = pool.cube("t850", 'param = "t"', ["number", "step"])
+        with cube.demand(step=(0, 24), lat=(40, 60)) as part:
+            print(part.values.mean(), part.coords["step"])
+    """
+
+    def __init__(self, pool: "Pool", name: str, definition: Mapping[str, Any]) -> None:
+        told = (definition.get("tags") or {}).get("cube")
+        if not isinstance(told, Mapping) or not isinstance(definition.get("selector"), str):
+            raise AttaccaError("bad-argument", f"Cannot use the cube \"{name}\": the collection of "
+                               "that name is no cube", {"name": name})
+        self.name, self.selector, self._pool = name, definition["selector"], pool
+        self.axes: Tuple[str, ...] = tuple(told["axes"])
+        if not 1 <= len(self.axes) <= _AXES_MAX or len(set(self.axes)) != len(self.axes):
+            raise self._bad(f"it has 1 to {_AXES_MAX} axes, each once")
+        self._told, self._picks = told, []  # type: Mapping[str, Any], List[Tuple[bool, str, Any]]
+        self._coords_of: Dict[str, List[Any]] = {}
+        self._members: Dict[Tuple[Any, ...], _Member] = {}
+        self._labels: List[List[Any]] = [[] for _ in self.axes]
+        self._model: Optional[_Member] = None
+        self._inner: List[Tuple[str, int, Optional[List[Any]]]] = []
+        self.misfits: List[Tuple[str, str]] = []  # names, and why: left out, as it was told
+
+    def _bad(self, why: str, code: str = "bad-argument") -> AttaccaError:
+        return AttaccaError(code, f"Cannot use the cube \"{self.name}\": {why}",
+                            {"name": self.name})
+
+    # What it is.
+
+    @property
+    def dims(self) -> Tuple[str, ...]:
+        return self.axes + tuple(name for name, _, _ in self._inner)
+
+    @property
+    def shape(self) -> Tuple[int, ...]:
+        return tuple(len(self._picked(dimension)) for dimension in self.dims)
+
+    @property
+    def sizes(self) -> Dict[str, int]:
+        return dict(zip(self.dims, self.shape))
+
+    @property
+    def coords(self) -> Dict[str, List[Any]]:
+        """Labels and coordinates by dimension; one for which none are told is not in it."""
+        told = self.axes + tuple(name for name, _, known in self._inner if known is not None)
+        return {each: [label for label, _ in self._picked(each)] for each in told}
+
+    @property
+    def dtype(self) -> Optional[str]:
+        return None if self._model is None else self._model.space.dtype
+
+    @property
+    def objects(self) -> int:
+        """How many of its places have an object."""
+        if not self._picks:
+            return len(self._members)
+        return sum(member is not None for _, member in self._places())
+
+    @property
+    def holes(self) -> int:
+        """How many have none."""
+        return math.prod(len(self._picked(axis)) for axis in self.axes) - self.objects
+
+    def sel(self, pick: Optional[Mapping[str, Any]] = None, /, **picks: Any) -> "Cube":
+        """A part by labels: `6`; `(0, 24)` or `slice(0, 24)`, both ends among it, None for no end;
+        `(0, 24, 6)` and lists, whose labels need not be there. No dimension goes away."""
+        return self._with(False, {**(pick or {}), **picks})
+
+    def isel(self, pick: Optional[Mapping[str, Any]] = None, /, **picks: Any) -> "Cube":
+        """A part by places, as they are when it is demanded: numbers, slices, lists."""
+        return self._with(True, {**(pick or {}), **picks})
+
+    def _with(self, by_place: bool, picks: Mapping[str, Any]) -> "Cube":
+        part = object.__new__(Cube)
+        part.__dict__.update(self.__dict__)
+        part._picks = self._picks + [(by_place, *each) for each in picks.items()]
+        return part
+
+    def _picked(self, dimension: str) -> _Picked:
+        if dimension in self.axes:
+            labels: Sequence[Any] = self._labels[self.axes.index(dimension)]
+        else:
+            known = [each for each in self._inner if each[0] == dimension]
+            if not known:
+                raise self._bad(f"it has no dimension \"{dimension}\", but {', '.join(self.dims)}")
+            [(_, size, coords)] = known
+            labels = range(size) if coords is None else coords
+        picked = [(label, at) for at, label in enumerate(labels)]
+        for by_place, of, pick in self._picks:
+            if of == dimension:
+                picked = (_pick_places if by_place else _pick)(dimension, picked, pick)
+        return picked
+
+    def _places(self) -> List[Tuple[Tuple[Any, ...], Optional[_Member]]]:
+        axes = [[label for label, _ in self._picked(axis)] for axis in self.axes]
+        if math.prod(map(len, axes)) > _PLACES_MAX:
+            raise self._bad(f"more than {_PLACES_MAX} places are picked", "too-large")
+        return [(labels, self._members.get(tuple(map(_order, labels))))
+                for labels in itertools.product(*axes)]
+
+    # Looking what is there.
+
+    def refresh(self, timeout: Optional[float] = None) -> "Cube":
+        """Looks what is there now. `cube-misfit`, unless those are skipped."""
+        members: List[_Member] = []
+        misfits: List[Tuple[str, str]] = []
+        rows = self._pool.query(f".collection = {_quoted(self.name)}", detail="all",
+                                timeout=timeout)
+        for row in rows:
+            if row["state"] not in ("offered", "partial", "open"):
+                continue
+            attributes = {**row.get("attributes", {}), **row.get("tags", {})}
+            labels = [attributes.get(axis) for axis in self.axes]
+            lacking = [axis for axis, label in zip(self.axes, labels)
+                       if label is None or isinstance(label, (list, dict))]
+            space = Space(row.get("dtype"), tuple(row.get("shape") or ()), row.get("order"),
+                          row.get("byteOrder"))
+            if _ENCODING in attributes:
+                told = json.loads(attributes[_ENCODING])["space"]
+                space = Space(told["dtype"], tuple(told["shape"]), told["order"], told["byteOrder"])
+            if lacking:
+                misfits.append((row["name"], f"it has no \"{lacking[0]}\""))
+            elif space.dtype is None or row.get("shape") is None or None in space.shape:
+                misfits.append((row["name"], "its shape is not known yet"))
+            else:
+                members.append(_Member(row["name"], tuple(labels), attributes, space,
+                                       row["state"] == "offered", int(row.get("time") or 0)))
+        self._put(members, misfits, timeout)
+        return self
+
+    def _put(self, members: List[_Member], misfits: List[Tuple[str, str]],
+             timeout: Optional[float]) -> None:
+        kinds: Dict[Any, int] = {}
+        for member in members:
+            kinds[member.space[:2]] = kinds.get(member.space[:2], 0) + 1
+        most = max(kinds.values(), default=0)
+        members.sort(key=lambda member: (*map(_order, member.labels), -member.time, member.name))
+        model = next((each for each in members if kinds[each.space[:2]] == most), None)
+        found: Dict[Tuple[Any, ...], _Member] = {}
+        clashes: List[Tuple[str, str]] = []
+        for member in members:  # of one place the newest first
+            why = None if model is None else self._differs(member.space, model)
+            known = found.setdefault(tuple(map(_order, member.labels)), member) if not why else None
+            if why is not None:
+                misfits.append((member.name, why))
+            elif known is not member and known is not None and \
+                    self._told.get("duplicates", "fail") == "fail":
+                clashes.append((member.name, f"\"{known.name}\" stands at its place"))
+        told = clashes + (misfits if self._told.get("misfits", "fail") == "fail" else [])
+        if told:
+            raise self._misfit(*told[0])
+        inner = self._inner if model is None else self._dimensions(model, timeout)
+        said = self._told.get("labels") or {}
+        for at, axis in enumerate(self.axes):
+            labels = {_order(each): each for each in [*(member.labels[at] for member in
+                      found.values()), *reversed(said.get(axis, []))]}
+            self._labels[at] = [labels[key] for key in sorted(labels)]
+        self._members, self._model, self.misfits, self._inner = found, model, misfits, inner
+
+    def _misfit(self, name: str, why: str) -> AttaccaError:
+        return AttaccaError("cube-misfit", f"Cannot use the cube \"{self.name}\": \"{name}\" has "
+                            f"no place in it: {why}", {"name": name})
+
+    @staticmethod
+    def _differs(space: Space, model: _Member) -> Optional[str]:
+        if space.dtype != model.space.dtype:
+            return f"it is {space.dtype}, \"{model.name}\" is {model.space.dtype}"
+        if space.shape != model.space.shape:
+            return f"its shape is {space.shape}, that of \"{model.name}\" is {model.space.shape}"
+        return None
+
+    def _dimensions(self, model: _Member,
+                    timeout: Optional[float]) -> List[Tuple[str, int, Optional[List[Any]]]]:
+        shape = tuple(size or 0 for size in model.space.shape or ())
+        names = list(self._told.get("dims") or model.attributes.get("dims") or
+                     (f"dim_{at}" for at in range(len(shape))))
+        both = {*names, *self.axes}
+        if len(names) != len(shape) or len(both) != len(names) + len(self.axes):
+            raise self._bad(f"the dimensions of \"{model.name}\" are {shape}, named {names}")
+        told = {**(model.attributes.get("coords") or {}), **(self._told.get("coords") or {})}
+        found: List[Tuple[str, int, Optional[List[Any]]]] = []
+        for name, size in zip(names, shape):
+            known = told.get(name)
+            if isinstance(known, str):
+                if known not in self._coords_of:
+                    with self._pool.demand(known, timeout) as values:
+                        native = values.space.byteorder == sys.byteorder
+                        self._coords_of[known] = (
+                            values.view if native else _row_order(values)).tolist()
+                known = self._coords_of[known]
+            if known is not None and len(known) != size:
+                raise self._bad(f"\"{name}\" has {len(known)} coordinates, its size is {size}")
+            found.append((name, size, known))
+        return found
+
+    # Demanding.
+
+    def demand(self, pick: Optional[Mapping[str, Any]] = None, /, *, holes: str = "wait",
+               fill: Any = None, timeout: Optional[float] = None, wait: bool = False,
+               **picks: Any) -> CubeArray:
+        """All of it, or the part that `sel` would pick, as one array; what lies in one object as it
+        is wanted is a view of it, and no copy. All objects are demanded at once, of each what is
+        needed. `holes` are places without an object: "wait" for them (with `wait` also when nobody
+        promises them any more), "fill" them with `fill` (NaN), or "fail" with `cube-hole`."""
+        if holes not in ("wait", "fill", "fail"):
+            raise ValueError(f"holes wait, fill or fail, not {holes!r}")
+        part, until = self.sel(pick, **picks), _until(timeout)
+        needs: List[Requirement] = []
+        try:
+            part._until_there(holes, until, wait, needs)
+            return part._gathered(holes, fill, until, wait)
+        finally:
+            for need in needs:
+                need.retract()
+            self.__dict__.update({**part.__dict__, "_picks": self._picks})
+
+    def grow(self, axis: str, *, holes: str = "wait", fill: Any = None,
+             timeout: Optional[float] = None, wait: bool = False) -> Iterator[CubeArray]:
+        """One array for each label of an axis: those that are there, then each as it comes. Ends
+        where its labels were listed, as by `sel(step=(0, 240, 6))`. `timeout` is that of each."""
+        if axis not in self.axes:
+            raise self._bad(f"\"{axis}\" is none of its axes, {', '.join(self.axes)}")
+        listed = any(of == axis and not by_place and not isinstance(pick, slice)
+                     and not (isinstance(pick, tuple) and len(pick) == 2)
+                     for by_place, of, pick in self._picks)
+        seen: Set[Any] = set()
+        until = _until(timeout)
+        while True:
+            since = time.monotonic()
+            self.refresh(max(0.001, until - since))
+            fresh = [label for label, _ in self._picked(axis) if _order(label) not in seen]
+            for label in fresh:
+                seen.add(_order(label))
+                yield self.demand({axis: [label]}, holes=holes, fill=fill, timeout=timeout,
+                                  wait=wait)
+                until = _until(timeout)
+            if listed:
+                return
+            if not fresh:
+                self._pause(since, until, f"nothing new has come along \"{axis}\"")
+
+    def _pause(self, since: float, until: float, why: str) -> None:
+        """Before one asks again what took so long: a tenth of the time goes into it."""
+        now = time.monotonic()
+        if now >= until:
+            raise AttaccaError("deadline-passed", f"Cannot demand of the cube \"{self.name}\": "
+                               f"{why}", {"name": self.name})
+        time.sleep(min(until - now, max(0.05, min(5.0, 10 * (now - since)))))
+
+    def _name_at(self, labels: Sequence[Any]) -> Optional[str]:
+        template = self._told.get("names")
+        return None if template is None else _named(template, dict(zip(self.axes, labels)))
+
+    def _until_there(self, holes: str, until: float, wait: bool,
+                     needs: List[Requirement]) -> None:
+        """Until there is an object to tell what all are, and whatever has no name has come."""
+        while True:
+            since = time.monotonic()
+            self.refresh(max(0.001, until - since))
+            if holes != "wait":
+                if self._model is None:
+                    raise self._hole("no object of it is there", None)
+                return
+            places = self._places()
+            missing = [labels for labels, member in places if member is None]
+            why = "nothing is picked of an axis" if not places else "no object of it has come"
+            if self._told.get("names") is not None and places:
+                if self._model is not None:
+                    return
+                names = [str(self._name_at(labels)) for labels in missing]
+                if not needs:
+                    needs += [self._pool.require(name, wait=wait) for name in names]
+                self._pool.wait(names[0], max(0.001, until - time.monotonic()))
+                continue
+            if places and not missing:
+                return
+            if missing:
+                why = f"{len(missing)} places have no object, the first is {self._text(missing[0])}"
+            self._pause(since, until, why)
+
+    def _text(self, labels: Sequence[Any]) -> str:
+        return " ".join(f"{axis}={_label_text(label)}" for axis, label in zip(self.axes, labels))
+
+    def _hole(self, why: str, count: Optional[int]) -> AttaccaError:
+        return AttaccaError("cube-hole", f"Cannot demand of the cube \"{self.name}\": {why}",
+                            {"name": self.name, "holes": count})
+
+    def _gathered(self, holes: str, fill: Any, until: float, wait: bool) -> CubeArray:
+        for _, dimension, _ in self._picks:
+            self._picked(dimension)  # refuses one that it has not
+        model, places = self._model, self._places()
+        assert model is not None
+        missing = [at for at, (_, member) in enumerate(places)
+                   if member is None or holes != "wait" and not member.complete]
+        if holes == "fail" and missing:
+            raise self._hole(f"{len(missing)} of {len(places)} places have no object, the first is "
+                             f"{self._text(places[missing[0]][0])}", len(missing))
+        region, inner = self._region()
+        outer = [len(self._picked(axis)) for axis in self.axes]
+        space = Space(model.space.dtype, (*outer, *inner), "row", sys.byteorder)
+        wanted = [at for at in range(len(places)) if holes == "wait" or at not in set(missing)]
+        if len(places) == 1 and wanted and 0 not in inner:
+            [one] = self._fetched(places, wanted, region, until, wait)
+            found = {"space": one.space._replace(shape=space.shape), "attributes": {}, "version": 0}
+            handle, one._handle = one._handle, None
+            return self._told_as(CubeArray(self._pool, self.name, one.raw, found, handle), 0)
+        size = math.prod(inner) * space.itemsize
+        data = memoryview(bytearray(len(places) * size))
+        if holes == "fill" and missing and size:
+            if fill is None and not str(space.dtype).startswith(("float", "complex")):
+                raise AttaccaError("bad-argument", f"Cannot fill holes of the cube \"{self.name}\":"
+                                   f" say with what (fill), as {space.dtype} has no NaN")
+            element = _filled(space, math.nan if fill is None else fill)
+            for at in missing:
+                data[at * size:(at + 1) * size] = element * (size // len(element))
+        if size:
+            delivered = self._fetched(places, wanted, region, until, wait)
+            try:
+                for at, one in zip(wanted, delivered):
+                    data[at * size:(at + 1) * size] = _row_order(one).data.cast("B") \
+                        if one.space.order == "column" or one.space.byteorder != sys.byteorder \
+                        else one.raw
+            finally:
+                for one in delivered:
+                    one.dispose()
+        found = {"space": space, "attributes": {}, "version": 0}
+        return self._told_as(CubeArray(self._pool, self.name, data, found, None),
+                             len(missing) if holes == "fill" else 0)
+
+    def _told_as(self, array: CubeArray, holes: int) -> CubeArray:
+        array.dims, array.coords, array.holes = self.dims, self.coords, holes
+        return array
+
+    def _region(self) -> Tuple[Optional[Tuple[Any, ...]], List[int]]:
+        """What is picked of each object, as numpy would index it; None: all of it."""
+        region: List[Any] = []
+        for name, size, _ in self._inner:
+            if not any(of == name for _, of, _ in self._picks):
+                region.append(range(size))
+                continue
+            picked = self._picked(name)
+            for label, at in picked:
+                if at < 0:
+                    raise AttaccaError("bad-region", "Cannot pick from dimension "
+                                       f"\"{name}\": it has no {_label_text(label)}")
+            region.append([at for _, at in picked])
+        whole = all(isinstance(each, range) for each in region)
+        return None if whole else tuple(region), [len(each) for each in region]
+
+    def _fetched(self, places: Sequence[Tuple[Tuple[Any, ...], Optional[_Member]]],
+                 wanted: Sequence[int], region: Optional[Tuple[Any, ...]], until: float,
+                 wait: bool) -> List[Delivered]:
+        """Demands all at once; all of them, or none."""
+        items: List[Tuple[str, Any]] = []
+        for at in wanted:
+            labels, member = places[at]
+            known = member is not None and _ENCODING not in member.attributes
+            name = str(self._name_at(labels)) if member is None else member.name
+            items.append((name, region if known else None))
+        delivered = self._pool._demand_all(items, until, wait)
+        try:
+            for at, ((name, asked), one) in enumerate(zip(items, delivered)):
+                why = None if asked is not None else self._differs(one.space, self._model)
+                if why is not None:
+                    raise self._misfit(name, why)
+                for axis, label in zip(self.axes, places[wanted[at]][0]):
+                    if _order(one.attributes.get(axis, label)) != _order(label):
+                        raise self._misfit(name, f"its \"{axis}\" is not what its name says")
+                if region is not None and asked is None:
+                    delivered[at] = self._cut(one, region)
+        except BaseException:
+            for one in delivered:
+                one.dispose()
+            raise
+        return delivered
+
+    def _cut(self, one: Delivered, region: Sequence[Any]) -> Delivered:
+        """A region of what came whole: an encoding, or what was waited for by its name."""
+        shape = tuple(size or 0 for size in one.space.shape or ())
+        whole = {"dimensions": len(shape), "points": [],
+                 "boxes": [[[[0, 1, size]] for size in shape]]}
+        wanted, counts = _select(tuple(list(each) for each in region), shape)
+        data = memoryview(_gather(wanted, one.space, [(whole, one.raw)]))
+        found = {"space": one.space._replace(shape=counts), "attributes": one.attributes,
+                 "version": one.version}
+        one.dispose()
+        return Delivered(self._pool, one.name, data, found, None)
+
+
+def _row_order(delivered: Delivered) -> Any:
+    """The elements in row order and as this machine reads them. Needs numpy."""
+    numpy = importlib.import_module("numpy")
+    array = numpy.asarray(delivered)
+    return numpy.ascontiguousarray(array, array.dtype.newbyteorder("="))
+
+
 class Pool:
     """One member of a pool; made by `join`. As a context manager it leaves at the end of the
     block, or, when an exception comes through, ends at once as a member that crashed does."""
@@ -2812,6 +3340,42 @@ class Pool:
             raise
         return self._hand(name, handle, found, *taken)
 
+    def _demand_all(self, items: Sequence[Tuple[str, Any]], until: float,
+                    wait: bool) -> List[Delivered]:
+        """Demands objects, or regions of them, in one batch: all of them, or none."""
+        messages: List[bytes] = []
+        handles: List[int] = []
+        ends: List[int] = []
+        timeout = max(0.001, until - time.monotonic())
+
+        def late(_: int, code: int, body: bytes) -> None:
+            if code == _DELIVER:
+                self._refuse(_decode(_MESSAGES[code], body))
+
+        delivered: List[Delivered] = []
+        try:
+            for name, region in items:
+                handle, declare = self._expect(name, None, None, None, None, region)
+                handles.append(handle)
+                messages += [*declare, _message("DEMAND", handle=handle, deadline=_ms(timeout),
+                                                mode=0, policy=int(wait), want=1)]
+                ends.append(len(messages))
+            answers = self._session.run(messages, timeout, late)
+            starts = [0, *ends]
+            for at, (name, region) in enumerate(items):
+                for answer in answers[starts[at]:ends[at] - 1]:
+                    _result(answer, "OK")
+                found = _result(answers[ends[at] - 1], "DELIVER")
+                taken = self._take(name, found, False, until, region)
+                delivered.append(self._hand(name, handles[at], found, *taken))
+        except BaseException:
+            for one in delivered:
+                one.dispose()
+            for handle in handles[len(delivered):]:
+                self._abandon(handle)
+            raise
+        return delivered
+
     def create(self, name: str, *, dtype: Any, shape: Any, order: str = "row",
                consistency: str = "posix", fill: Any = 0,
                attributes: Optional[Mapping[str, Any]] = None, container: Optional[str] = None,
@@ -3051,6 +3615,34 @@ class Pool:
         """Takes all objects that a selector selects out of a list."""
         return self._change("GATHER", selector, dry_run, progress, timeout,
                             key=".collections", value=name, removes=1)
+
+    def cube(self, name: str, selector: Optional[str] = None, axes: Sequence[str] = (), *,
+             names: Optional[str] = None, labels: Optional[Mapping[str, Sequence[Any]]] = None,
+             dims: Optional[Sequence[str]] = None, coords: Optional[Mapping[str, Any]] = None,
+             misfits: Optional[str] = None, duplicates: Optional[str] = None,
+             documentation: Optional[str] = None, timeout: Optional[float] = None) -> Cube:
+        """Many objects as one labelled array (docs/cubes.md): those that a selector selects, along
+        axes that are keys of their attributes. Kept in the pool as a collection, so that others
+        open it by `pool.cube(name)`. `names` is a template by which holes can be waited for in the
+        pool; `labels` are some that axes have in any case; `dims` and `coords` those of the objects'
+        own dimensions (a list, or the name of an object that has them); `misfits="skip"` leaves out
+        what has no place, `duplicates="newest"` takes the newer of two."""
+        if selector is not None:
+            if not selector.strip():
+                raise AttaccaError("bad-argument", f"Cannot use the cube \"{name}\": its selector "
+                                   "is empty; say \"true\" for all objects")
+            told = _said(axes=[*axes], names=names, labels=labels and {
+                axis: [_label(each) for each in some] for axis, some in labels.items()},
+                dims=dims and [*dims], coords=coords and {
+                    each: some if isinstance(some, str) else [_label(label) for label in some]
+                    for each, some in coords.items()}, misfits=misfits, duplicates=duplicates)
+            known = Cube(self, name, {"selector": selector, "tags": {"cube": told}})
+            self.define_collection(name, selector, tags={"cube": told},
+                                   documentation=documentation)
+        else:
+            [found] = self.collections(name)
+            known = Cube(self, name, found.definition)
+        return known.refresh(timeout)
 
     def relate(self, name: str, relation: str, other: str) -> None:
         """Says how an object relates to another one, which need not be there (yet, or any more):

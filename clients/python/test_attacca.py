@@ -1858,6 +1858,116 @@ class RealPool(unittest.TestCase):
                 self.assertEqual(bytes(d), b"k" * 100)
             b.withdraw(f"{tag}/kept", timeout=10)
 
+    def refused_as(self, code: str, call: Callable[[], Any]) -> attacca.AttaccaError:
+        with self.assertRaises(attacca.AttaccaError) as caught:
+            call()
+        self.assertEqual(caught.exception.code, code, caught.exception)
+        return caught.exception
+
+    def test_cubes(self) -> None:
+        """docs/cubes.md: against elements that tell where they are from."""
+        tag = f"cube-{os.getpid()}"
+        lats, lons = [60.0, 50.0, 40.0], [0.0, 90.0]
+
+        def value(step: int, number: int, lat: float, lon: float) -> float:
+            return step * 1e6 + number * 1e3 + lat + lon / 1e3
+
+        def offer(pool: attacca.Pool, step: int, number: int, **how: Any) -> None:
+            data = array.array("d", (value(step, number, lat, lon) for lat in lats for lon in lons))
+            pool.offer(f"{tag}/{number}/{step:03}", data, shape=(3, 2), keep=True, attributes={
+                "run": tag, "step": step, "number": number}, **how)
+
+        def expected(part: attacca.CubeArray) -> List[float]:
+            return [value(*each) for each in itertools.product(
+                *(part.coords[dimension] for dimension in ("step", "number", "lat", "lon")))]
+
+        with attacca.join("py-cube[*]") as pool, attacca.join("py-other[*]") as other:
+            pool.offer(f"{tag}/lon", array.array("d", lons), keep=True)
+            told = {"names": tag + "/{number}/{step:03}", "dims": ["lat", "lon"],
+                    "coords": {"lat": lats, "lon": f"{tag}/lon"}}
+            cube = pool.cube(tag, f'run = "{tag}"', ["step", "number"], **told)
+            self.assertEqual((cube.shape, cube.dtype), ((0, 0), None))
+            self.refused_as("cube-hole", lambda: cube.demand(holes="fail"))
+            for step, number in ((0, 0), (0, 1), (6, 0)):
+                offer(pool, step, number)
+            cube.refresh()
+            self.assertEqual(cube.sizes, {"step": 2, "number": 2, "lat": 3, "lon": 2})
+            self.assertEqual((cube.objects, cube.holes), (3, 1))
+            picks = random.Random(7)
+            for _ in range(40):  # any part of what is there
+                pick: Dict[str, Any] = {"number": 0}
+                for dimension, labels in (("lat", lats), ("lon", lons), ("step", [0, 6])):
+                    some = picks.sample(labels, picks.randint(1, len(labels)))
+                    pick[dimension] = picks.choice([
+                        some, some[0], (some[0], some[-1]), slice(min(some), None)])
+                with cube.demand(pick, timeout=30) as part:
+                    self.assertEqual(part.coords, cube.sel(pick).coords)
+                    self.assertEqual(part.dims, ("step", "number", "lat", "lon"))
+                    self.assertEqual([*part.raw.cast("B").cast("d")], expected(part))
+            with cube.demand(holes="fill", lat=60, lon=0) as part:
+                self.assertEqual((part.holes, part.shape), (1, (2, 2, 1, 1)))
+                self.assertTrue(math.isnan(part.view[1, 1, 0, 0]))
+                self.assertEqual(part.view[1, 0, 0, 0], value(6, 0, 60, 0))
+            error = self.refused_as("cube-hole", lambda: cube.demand(holes="fail"))
+            self.assertIn("1 of 4 places have no object, the first is step=6 number=1", str(error))
+            self.refused_as("deadline-passed", lambda: cube.demand(timeout=0.05, wait=True))
+            self.refused_as("bad-region", lambda: cube.demand(lat=47.5, number=0))
+            self.refused_as("bad-argument", lambda: cube.demand(latitude=40))
+            # A hole is waited for by its name; another program opens the cube by its own.
+            seen: List[Any] = []
+
+            def make() -> None:
+                while f"{tag}/1/006" not in seen:
+                    seen[:] = [each["object"] for each in other.explain()["waits"]]
+                offer(other, 6, 1)
+            maker = threading.Thread(target=make)
+            maker.start()
+            with pool.cube(tag).demand(step=6, lat=[60, 40], timeout=30) as part:
+                self.assertEqual([*part.raw.cast("B").cast("d")], expected(part))
+            maker.join()
+            steps = []
+            for part in cube.sel(step=(0, 6, 6)).grow("step", timeout=30):
+                self.assertEqual([*part.raw.cast("B").cast("d")], expected(part))
+                steps += part.coords["step"]
+                part.dispose()
+            self.assertEqual(steps, [0, 6])
+            self.assertEqual(cube.isel(step=-1, lat=slice(0, 2)).coords["lat"], lats[:2])
+            # What has no place.
+            offer(pool, 12, 0)
+            pool.offer(f"{tag}/odd", bytes(8), keep=True, attributes={"run": tag, "step": 12})
+            self.assertIn("it has no \"number\"", str(self.refused_as("cube-misfit", cube.refresh)))
+            again = pool.cube(tag, f'run = "{tag}"', ["step", "number"], misfits="skip", **told)
+            self.assertEqual([name for name, _ in again.misfits], [f"{tag}/odd"])
+            pool.offer(f"{tag}/twin", array.array("d", [7] * 6), shape=(3, 2), keep=True,
+                       attributes={"run": tag, "step": 12, "number": 0})
+            self.refused_as("cube-misfit", again.refresh)
+            newest = pool.cube(tag, f'run = "{tag}"', ["step", "number"], misfits="skip",
+                               duplicates="newest", **told)
+            with newest.demand(step=12, number=0) as part:
+                self.assertEqual([*part.raw.cast("B").cast("d")], [7.0] * 6)
+            self.refused_as("unknown-definition", lambda: pool.cube(tag + "-no"))
+            pool.define_collection(tag + "-late", "step > 1")
+            self.refused_as("bad-argument", lambda: pool.cube(tag + "-late"))
+            # Holes that nobody knows by name are looked for; NumPy, where there is some.
+            nameless = pool.cube(tag + "-n", f'run = "{tag}" and step < 20', ["step", "number"],
+                                 misfits="skip", duplicates="newest")
+            late = threading.Timer(0.2, lambda: offer(other, 18, 0))
+            late.start()
+            with nameless.demand(step=[12, 18], number=0, timeout=30) as part:
+                self.assertEqual((part.dims[2:], part.shape), (("dim_0", "dim_1"), (2, 1, 3, 2)))
+            late.join()
+            if numpy is not None:
+                for step, how in ((0, ">f8"), (6, "<f8")):
+                    source = numpy.asfortranarray(numpy.arange(6).reshape(3, 2) + step, how)
+                    pool.offer(f"{tag}/f/{step}", source, keep=True, attributes={
+                        "of": tag, "at": Timestamp(step * 10 ** 9)})
+                moments = pool.cube(tag + "-t", f'of = "{tag}"', ["at"])
+                with moments.demand(at="1970-01-01T00:00:06Z") as part:
+                    self.assertEqual(part.values.tolist(), [[[6, 7], [8, 9], [10, 11]]])
+                with moments.demand(dim_1=1) as part:
+                    self.assertEqual(part.values.tolist(), [[[1], [3], [5]], [[7], [9], [11]]])
+            pool.delete_selected(f'name ~ "{tag}/*"', force=True)
+
     def test_structs(self) -> None:
         name = f"py/structs/{os.getpid()}"
         with attacca.join("structs") as pool:
