@@ -43,8 +43,8 @@ from typing import (
 from urllib.parse import unquote, urlsplit
 
 __all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Found", "Changed",
-           "Facets", "Histogram", "Definition", "Cube", "CubeArray", "OpenObject", "RegionLock", "Space", "Timestamp",
-           "AttaccaError", "NEVER"]
+           "Facets", "Histogram", "Definition", "Cube", "CubeArray", "OpenObject", "RegionLock",
+           "Space", "Timestamp", "AttaccaError", "NEVER"]
 
 NEVER = math.inf
 _VERSION = 1
@@ -2691,6 +2691,8 @@ class Cube:
             raise self._bad(f"it has 1 to {_AXES_MAX} axes, each once")
         self._told, self._picks = told, []  # type: Mapping[str, Any], List[Tuple[bool, str, Any]]
         self._coords_of: Dict[str, List[Any]] = {}
+        self._rows: Dict[str, Dict[str, Any]] = {}  # of all that is selected, as it was seen last
+        self._last = 0  # when the last of them was offered
         self._members: Dict[Tuple[Any, ...], _Member] = {}
         self._labels: List[List[Any]] = [[] for _ in self.axes]
         self._model: Optional[_Member] = None
@@ -2778,11 +2780,40 @@ class Cube:
 
     def refresh(self, timeout: Optional[float] = None) -> "Cube":
         """Looks what is there now. `cube-misfit`, unless those are skipped."""
+        self._rows = self._query("", timeout)
+        self._last = max((int(row.get("time") or 0) for row in self._rows.values()), default=0)
+        self._see(timeout)
+        return self
+
+    def _update(self, timeout: Optional[float]) -> None:
+        """As `refresh`; asks for what was offered since, and for all when that is not all."""
+        whole = all(row["state"] not in ("partial", "open") for row in self._rows.values())
+        overlap = 10_000_000  # how far the pool's clock may have been set back
+        if not whole or self._last <= overlap:
+            self.refresh(timeout)
+            return
+        since = Timestamp(self._last - overlap)
+        moment = f"{since.datetime():%Y-%m-%dT%H:%M:%S}.{since % 10 ** 9:09}Z"
+        fresh = self._query(f" and .time >= {moment}", timeout)
+        rows = {**self._rows, **fresh}
+        # Counted behind: what comes between the two is seen as too many.
+        if self._pool.count(f".collection = {_quoted(self.name)}", timeout=timeout) != len(rows):
+            self.refresh(timeout)
+        elif any(self._rows.get(name, {}).get("time") != row.get("time")
+                 for name, row in fresh.items()):
+            self._rows = rows
+            self._last = max(self._last, *(int(row.get("time") or 0) for row in fresh.values()))
+            self._see(timeout)
+
+    def _query(self, also: str, timeout: Optional[float]) -> Dict[str, Dict[str, Any]]:
+        selector = f".collection = {_quoted(self.name)}{also}"
+        return {row["name"]: row
+                for row in self._pool.query(selector, detail="all", timeout=timeout)}
+
+    def _see(self, timeout: Optional[float]) -> None:
         members: List[_Member] = []
         misfits: List[Tuple[str, str]] = []
-        rows = self._pool.query(f".collection = {_quoted(self.name)}", detail="all",
-                                timeout=timeout)
-        for row in rows:
+        for row in self._rows.values():
             if row["state"] not in ("offered", "partial", "open"):
                 continue
             attributes = {**row.get("attributes", {}), **row.get("tags", {})}
@@ -2802,7 +2833,6 @@ class Cube:
                 members.append(_Member(row["name"], tuple(labels), attributes, space,
                                        row["state"] == "offered", int(row.get("time") or 0)))
         self._put(members, misfits, timeout)
-        return self
 
     def _put(self, members: List[_Member], misfits: List[Tuple[str, str]],
              timeout: Optional[float]) -> None:
@@ -2903,7 +2933,7 @@ class Cube:
         until = _until(timeout)
         while True:
             since = time.monotonic()
-            self.refresh(max(0.001, until - since))
+            self._update(max(0.001, until - since))
             fresh = [label for label, _ in self._picked(axis) if _order(label) not in seen]
             for label in fresh:
                 seen.add(_order(label))
@@ -2932,7 +2962,7 @@ class Cube:
         """Until there is an object to tell what all are, and whatever has no name has come."""
         while True:
             since = time.monotonic()
-            self.refresh(max(0.001, until - since))
+            self._update(max(0.001, until - since))
             if holes != "wait":
                 if self._model is None:
                     raise self._hole("no object of it is there", None)
@@ -2966,15 +2996,15 @@ class Cube:
             self._picked(dimension)  # refuses one that it has not
         model, places = self._model, self._places()
         assert model is not None
-        missing = [at for at, (_, member) in enumerate(places)
-                   if member is None or holes != "wait" and not member.complete]
+        missing = {at: None for at, (_, member) in enumerate(places)
+                   if member is None or holes != "wait" and not member.complete}
         if holes == "fail" and missing:
             raise self._hole(f"{len(missing)} of {len(places)} places have no object, the first is "
-                             f"{self._text(places[missing[0]][0])}", len(missing))
+                             f"{self._text(places[min(missing)][0])}", len(missing))
         region, inner = self._region()
         outer = [len(self._picked(axis)) for axis in self.axes]
         space = Space(model.space.dtype, (*outer, *inner), "row", sys.byteorder)
-        wanted = [at for at in range(len(places)) if holes == "wait" or at not in set(missing)]
+        wanted = [at for at in range(len(places)) if holes == "wait" or at not in missing]
         if len(places) == 1 and wanted and 0 not in inner:
             [one] = self._fetched(places, wanted, region, until, wait)
             found = {"space": one.space._replace(shape=space.shape), "attributes": {}, "version": 0}
@@ -3624,8 +3654,8 @@ class Pool:
         """Many objects as one labelled array (docs/cubes.md): those that a selector selects, along
         axes that are keys of their attributes. Kept in the pool as a collection, so that others
         open it by `pool.cube(name)`. `names` is a template by which holes can be waited for in the
-        pool; `labels` are some that axes have in any case; `dims` and `coords` those of the objects'
-        own dimensions (a list, or the name of an object that has them); `misfits="skip"` leaves out
+        pool; `labels` are some that axes have in any case; `dims` and `coords` those of the
+        objects' own dimensions (a list, or the name of an object that has them); `misfits="skip"` leaves out
         what has no place, `duplicates="newest"` takes the newer of two."""
         if selector is not None:
             if not selector.strip():

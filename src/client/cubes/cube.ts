@@ -121,7 +121,10 @@ export class Cube {
     return resolve(this.#state, dimension, this.#picks) ?? this.#state.allOf(dimension);
   }
 
-  /** Looks what is there now. `cube-misfit`. */
+  /**
+   * Looks at all that is there now. `cube-misfit`. A demand looks by itself what has come or gone;
+   * that a tag has changed by which an object has its place is seen by this alone.
+   */
   async refresh(options: WaitOptions = {}): Promise<this> {
     await this.#state.refresh(options);
     return this;
@@ -183,7 +186,7 @@ export class Cube {
     let seen: readonly Label[] = [];
     for (let clock = new Clock(options); ; ) {
       const sinceMs = performance.now();
-      await this.#state.refresh(clock.options);
+      await this.#state.update(clock.options);
       const tookMs = performance.now() - sinceMs;
       const known = Axis.of(seen);
       const fresh = this.#labelsOf(axis).filter(({ label }) => known.indexOf(label) < 0);

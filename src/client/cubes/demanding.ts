@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Label } from '../../core/cubes/axis.js';
 import type { Place } from '../../core/cubes/grid.js';
 import { AttaccaError } from '../../core/errors.js';
@@ -66,13 +67,15 @@ export class CubeDemand {
     const { signal } = options;
     const all =
       signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+    // All that is brought into reach at once listens to it.
+    setMaxListeners(0, all);
     this.#clock = new Clock({ timeoutMs: options.timeoutMs, signal: all });
     this.#what = `demand of the cube "${state.definition.name}"`;
   }
 
   async run(): Promise<CubeArray> {
     try {
-      await this.#state.refresh(this.#clock.options);
+      await this.#state.update(this.#clock.options);
       const { holes = 'wait' } = this.#options;
       if (holes === 'wait') await this.#untilKnown();
       else if (this.#state.dimensions === null) {
@@ -111,7 +114,7 @@ export class CubeDemand {
         const handle = new Handle(this.#state.seat, name, {});
         await peekVersion(handle, { ...this.#options, ...this.#clock.options });
       }
-      await this.#state.refresh(this.#clock.options);
+      await this.#state.update(this.#clock.options);
       if (name !== null && this.#state.dimensions !== null) continue;
       const axis = this.#state.definition.axes[nothing];
       const why =
@@ -271,8 +274,10 @@ export class CubeDemand {
     places: readonly Place<Member>[],
     use: (came: Came, place: Place<Member>) => Promise<void>,
   ): Promise<void> {
-    const named = places.filter(({ member, labels }) => member !== null || this.#nameAt(labels));
-    const unnamed = places.filter((place) => !named.includes(place));
+    const isNamed = ({ member }: Place<Member>): boolean =>
+      member !== null || this.#state.definition.names !== null;
+    const named = places.filter(isNamed);
+    const unnamed = places.filter((place) => !isNamed(place));
     const done = await Promise.allSettled([
       this.#fetch(plan, named, use).catch((error: unknown) => this.#fail(error)),
       this.#await(plan, unnamed, use).catch((error: unknown) => this.#fail(error)),
@@ -294,7 +299,7 @@ export class CubeDemand {
       const at = placeText(this.#state.definition.axes, first.labels);
       await this.#pause(`${left.length} places have no object, the first is ${at}`, tookMs);
       const sinceMs = performance.now();
-      await this.#state.refresh(this.#clock.options);
+      await this.#state.update(this.#clock.options);
       tookMs = performance.now() - sinceMs;
       const { grid } = this.#state.found;
       const found = left.map((place) => ({ ...place, member: grid.find(place.labels) ?? null }));

@@ -1,4 +1,4 @@
-import { isLabel, type Label, labelText } from '../../core/cubes/axis.js';
+import { compareLabels, isLabel, type Label, labelText } from '../../core/cubes/axis.js';
 import { Grid } from '../../core/cubes/grid.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
@@ -9,7 +9,7 @@ import { asMap } from '../asking.js';
 import type { Client } from '../client.js';
 import { ENCODING_KEY, encodingOf } from '../encoding.js';
 import type { Attributes, WaitOptions } from '../options.js';
-import { queryPages } from '../selecting.js';
+import { countObjects, queryPages } from '../selecting.js';
 import type { CubeDefinition } from './definition.js';
 
 /** An object of a cube, as a query has found it. */
@@ -31,6 +31,7 @@ export interface Misfit {
   readonly why: string;
   /** Who stands there. */
   readonly other: string | null;
+  readonly timeNs: bigint;
 }
 
 /** The objects of a cube at a moment. */
@@ -41,27 +42,104 @@ export interface Found {
   readonly misfits: readonly Misfit[];
 }
 
-/** Asks the pool for all objects of a cube, and puts them in their places. */
-export async function findMembers(
-  client: Client,
-  definition: CubeDefinition,
-  options: WaitOptions,
-): Promise<Found> {
-  const members: Member[] = [];
-  const misfits: Misfit[] = [];
-  const selector = `.collection = ${quoted(definition.name)}`;
-  for await (const page of queryPages(client, selector, { ...options, detail: 'all' })) {
-    for (const row of page) {
-      const found = memberOf(definition, asMap(row));
-      if (found === null) continue;
-      if ('why' in found) misfits.push(found);
-      else members.push(found);
-    }
-    if (members.length <= LIMITS.cubeObjectsMax) continue;
-    const why = `Cannot use the cube "${definition.name}": it has too many objects`;
-    throw new AttaccaError('too-large', why, { limit: LIMITS.cubeObjectsMax });
+/** How far the pool's clock may have been set back since what was seen last was offered. */
+const OVERLAP_NS = 10_000_000n;
+
+/** All objects that a cube selects, by name; null: it is not offered. */
+type Rows = ReadonlyMap<string, Member | Misfit | null>;
+
+/** The objects of a cube, as they were seen last. */
+export class Members {
+  readonly #client: Client;
+  readonly #definition: CubeDefinition;
+  #rows: Rows = new Map();
+  /** When the last of them was offered. */
+  #lastNs = 0n;
+  #found: Found | null = null;
+
+  constructor(client: Client, definition: CubeDefinition) {
+    this.#client = client;
+    this.#definition = definition;
   }
-  return placed(definition, members, misfits);
+
+  get found(): Found | null {
+    return this.#found;
+  }
+
+  /** Asks for all of them. */
+  async findAll(options: WaitOptions): Promise<Found> {
+    const rows = new Map<string, Member | Misfit | null>();
+    await this.#query('', rows, options);
+    return this.#take(rows);
+  }
+
+  /**
+   * Asks for those that were offered since, and how many there are: when that is not what they come
+   * to, for all. What does not show by that are tags that have changed.
+   */
+  async findNew(options: WaitOptions): Promise<Found> {
+    if (this.#found === null || !this.#areWhole()) return await this.findAll(options);
+    const since = new Timestamp(this.#lastNs - OVERLAP_NS);
+    const fresh = new Map<string, Member | Misfit | null>();
+    // Counted behind: what comes between the two is seen as too many.
+    await this.#query(` and .time >= ${since}`, fresh, options);
+    const count = await countObjects(this.#client, this.#selector, options);
+    const changed = [...fresh].filter(([name, row]) => !isSame(this.#rows.get(name), row));
+    const names = changed.filter(([name]) => !this.#rows.has(name));
+    if (this.#rows.size + names.length !== count) return await this.findAll(options);
+    if (changed.length === 0) return this.#found;
+    return this.#take(new Map([...this.#rows, ...changed]));
+  }
+
+  get #selector(): string {
+    return `.collection = ${quoted(this.#definition.name)}`;
+  }
+
+  /** Of what lacks parts it does not show when it has them. */
+  #areWhole(): boolean {
+    for (const row of this.#rows.values()) {
+      if (row !== null && 'isComplete' in row && !row.isComplete) return false;
+    }
+    return this.#lastNs > OVERLAP_NS;
+  }
+
+  async #query(
+    also: string,
+    rows: Map<string, Member | Misfit | null>,
+    options: WaitOptions,
+  ): Promise<void> {
+    const { name } = this.#definition;
+    const how = { ...options, detail: 'all' } as const;
+    for await (const page of queryPages(this.#client, this.#selector + also, how)) {
+      for (const row of page) {
+        const told = asMap(row);
+        rows.set(String(told['name']), memberOf(this.#definition, told));
+      }
+      if (rows.size <= LIMITS.cubeObjectsMax) continue;
+      const why = `Cannot use the cube "${name}": it has too many objects`;
+      throw new AttaccaError('too-large', why, { limit: LIMITS.cubeObjectsMax });
+    }
+  }
+
+  #take(rows: Rows): Found {
+    const members: Member[] = [];
+    const misfits: Misfit[] = [];
+    for (const row of rows.values()) {
+      if (row === null) continue;
+      if ('why' in row) misfits.push(row);
+      else members.push(row);
+      if (row.timeNs > this.#lastNs) this.#lastNs = row.timeNs;
+    }
+    this.#rows = rows;
+    this.#found = placed(this.#definition, members, misfits);
+    return this.#found;
+  }
+}
+
+/** Whether it is the version that was seen before. */
+function isSame(one: Member | Misfit | null | undefined, other: Member | Misfit | null): boolean {
+  if (one === null || one === undefined || other === null) return one === other;
+  return one.timeNs === other.timeNs && 'why' in one === 'why' in other;
 }
 
 function placed(
@@ -69,17 +147,18 @@ function placed(
   members: readonly Member[],
   misfits: Misfit[],
 ): Found {
-  const model = modelOf(members, labels);
+  const model = modelOf(members);
   const fitting = members.filter((member) => {
+    const { name, timeNs } = member;
     const why = model === null ? null : differs(member.space, model);
-    if (why !== null) misfits.push({ name: member.name, why, other: model?.name ?? null });
+    if (why !== null) misfits.push({ name, why, other: model?.name ?? null, timeNs });
     return why === null;
   });
   const grid = new Grid(fitting, labels, isNewer);
   if (duplicates === 'fail') {
     for (const { kept, other } of grid.clashes) {
       const why = `"${kept.name}" stands at its place`;
-      misfits.push({ name: other.name, why, other: kept.name });
+      misfits.push({ name: other.name, why, other: kept.name, timeNs: other.timeNs });
     }
   }
   return { grid, model, misfits };
@@ -92,20 +171,29 @@ function isNewer(one: Member, other: Member): number {
 }
 
 /** Of the shape and dtype that most have, the first by its place. */
-function modelOf(members: readonly Member[], labels: CubeDefinition['labels']): Member | null {
-  const kinds = new Map<string, Member[]>();
+function modelOf(members: readonly Member[]): Member | null {
+  const counts = new Map<string, number>();
+  const kindOf = ({ space: { dtype, shape } }: Member): string => `${dtype} ${shape.join()}`;
   for (const member of members) {
-    const key = `${member.space.dtype} ${member.space.shape.join()}`;
-    const alike = kinds.get(key);
-    if (alike === undefined) kinds.set(key, [member]);
-    else alike.push(member);
+    const kind = kindOf(member);
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
-  const [first, ...others] = [...kinds.values()];
-  if (first === undefined) return null;
-  if (others.length === 0) return new Grid(first, labels, isNewer).inOrder()[0] ?? null;
-  const most = Math.max(...[first, ...others].map(({ length }) => length));
-  const candidates = [first, ...others].filter(({ length }) => length === most).flat();
-  return new Grid(candidates, labels, isNewer).inOrder()[0] ?? null;
+  const most = [...counts.values()].reduce((max, count) => Math.max(max, count), 0);
+  let first: Member | null = null;
+  for (const member of members) {
+    if (counts.size > 1 && counts.get(kindOf(member)) !== most) continue;
+    if (first === null || isBefore(member, first)) first = member;
+  }
+  return first;
+}
+
+/** By its labels, those of one place by their age. */
+function isBefore(one: Member, other: Member): boolean {
+  for (const [at, label] of one.labels.entries()) {
+    const order = compareLabels(label, other.labels[at] as Label);
+    if (order !== 0) return order < 0;
+  }
+  return isNewer(one, other) > 0;
 }
 
 /** How what is offered is not what the others are; null: it is. */
@@ -121,25 +209,27 @@ function memberOf(definition: CubeDefinition, row: ValueMap): Member | Misfit | 
   const { state, name } = row;
   if (state !== 'offered' && state !== 'partial' && state !== 'open') return null;
   const told = String(name);
+  const timeNs = row['time'] instanceof Timestamp ? row['time'].nanoseconds : 0n;
   const attributes = { ...mapOf(row['attributes']), ...mapOf(row['tags']) };
   const labels: Label[] = [];
   for (const axis of definition.axes) {
     const label = attributes[axis];
     if (!isLabel(label)) {
       const why = label === undefined ? `it has no "${axis}"` : `its "${axis}" is no label`;
-      return { name: told, why, other: null };
+      return { name: told, why, other: null, timeNs };
     }
     labels.push(label);
   }
   const space = spaceOf(told, attributes, row);
   // Its first dimension has no end yet.
-  if (space === null) return { name: told, why: 'its shape is not known yet', other: null };
-  const { time } = row;
+  if (space === null) {
+    return { name: told, why: 'its shape is not known yet', other: null, timeNs };
+  }
   return {
     ...{ name: told, labels, attributes, space },
     isEncoded: attributes[ENCODING_KEY] !== undefined,
     isComplete: state === 'offered',
-    timeNs: time instanceof Timestamp ? time.nanoseconds : 0n,
+    timeNs,
   };
 }
 
@@ -160,7 +250,11 @@ export function placeText(axes: readonly string[], labels: readonly Label[]): st
 }
 
 /** What a misfit is told as. */
-export function misfitError(cube: string, { name, why, other }: Misfit, more = 0): AttaccaError {
+export function misfitError(
+  cube: string,
+  { name, why, other }: Omit<Misfit, 'timeNs'>,
+  more = 0,
+): AttaccaError {
   const rest = more > 0 ? `; there are ${more} more like it` : '';
   const message = `Cannot use the cube "${cube}": "${name}" has no place in it: ${why}${rest}`;
   return new AttaccaError('cube-misfit', message, { name, other });

@@ -5,13 +5,13 @@ import type { WaitOptions } from '../options.js';
 import type { Seat } from '../seat.js';
 import { badCube, type CubeDefinition } from './definition.js';
 import { type Dimension, dimensionsOf, readCoords } from './dimensions.js';
-import { type Found, findMembers, misfitError } from './members.js';
+import { type Found, Members, misfitError } from './members.js';
 
 /** What this process knows of a cube: as of its last question. */
 export class CubeState {
   readonly seat: Seat;
   readonly definition: CubeDefinition;
-  #found: Found | null = null;
+  readonly #members: Members;
   #dimensions: readonly Dimension[] | null = null;
   /** Of which version the dimensions are. */
   #of = '';
@@ -21,10 +21,12 @@ export class CubeState {
   constructor(seat: Seat, definition: CubeDefinition) {
     this.seat = seat;
     this.definition = definition;
+    this.#members = new Members(seat.client, definition);
   }
 
   get found(): Found {
-    if (this.#found !== null) return this.#found;
+    const { found } = this.#members;
+    if (found !== null) return found;
     throw badCube(this.definition.name, 'it was not looked at yet');
   }
 
@@ -38,10 +40,18 @@ export class CubeState {
     return [...this.definition.axes, ...(this.#dimensions ?? []).map(({ name }) => name)];
   }
 
-  /** Looks what is there. `cube-misfit`, unless misfits are skipped. */
+  /** Looks at all that is there. `cube-misfit`, unless misfits are skipped. */
   async refresh(options: WaitOptions): Promise<void> {
-    const { definition, seat } = this;
-    const found = await findMembers(seat.client, definition, options);
+    await this.#take(await this.#members.findAll(options), options);
+  }
+
+  /** Looks what has come, or gone. */
+  async update(options: WaitOptions): Promise<void> {
+    await this.#take(await this.#members.findNew(options), options);
+  }
+
+  async #take(found: Found, options: WaitOptions): Promise<void> {
+    const { definition } = this;
     const told = definition.misfits === 'fail' ? found.misfits : clashesOf(found);
     const [first] = told;
     if (first !== undefined) throw misfitError(definition.name, first, told.length - 1);
@@ -59,7 +69,6 @@ export class CubeState {
       this.#dimensions = dimensions;
       this.#of = of;
     }
-    this.#found = found;
   }
 
   async #read(object: string, options: WaitOptions): Promise<readonly Label[]> {

@@ -40,7 +40,8 @@ export class Axis {
 
   /** Of labels in any order, which may come more than once: the first of equal ones stays. */
   static of(labels: Iterable<Label>): Axis {
-    const sorted = [...labels].sort(compareLabels);
+    // Most come many times: one of each kind is left before they are sorted.
+    const sorted = [...new Set(labels)].sort(compareLabels);
     const isFirst = (label: Label, at: number): boolean =>
       at === 0 || compareLabels(sorted[at - 1] as Label, label) !== 0;
     return new Axis(sorted.filter(isFirst));

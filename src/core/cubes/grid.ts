@@ -1,5 +1,5 @@
 import { LIMITS } from '../limits.js';
-import { Axis, compareLabels, type Label, type Picked } from './axis.js';
+import { Axis, type Label, type Picked } from './axis.js';
 
 /** An object at its place: a label on each axis. */
 interface Placed {
@@ -89,17 +89,6 @@ export class Grid<T extends Placed> {
         if (indices[axis] !== 0) break;
       }
     }
-  }
-
-  /** All objects, in the order of their places. */
-  inOrder(): T[] {
-    return [...this.#members.values()].sort((one, other) => {
-      for (const [at, label] of one.labels.entries()) {
-        const order = compareLabels(label, other.labels[at] as Label);
-        if (order !== 0) return order;
-      }
-      return 0;
-    });
   }
 }
 
