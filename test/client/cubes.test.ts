@@ -192,6 +192,118 @@ async function untilWaiting(pool: Pool, name: string): Promise<void> {
   }
 }
 
+test('what comes, goes and is offered anew is seen by the next demand', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  await using other = await joinApart(server, 'q');
+  const cube = await cubeOf(pool);
+  const steps = async (): Promise<readonly Value[] | undefined> => {
+    await using part = await cube.demand({}, { holes: 'fail' });
+    assert.deepEqual([...part.array], expectedOf(part.coords, 'row'));
+    return part.coords['step'];
+  };
+  assert.equal(await codeOf(steps()), 'cube-hole');
+  for (const step of [6, 0]) await make(other, step, 850);
+  assert.deepEqual(await steps(), [0, 6]);
+  await make(other, 12, 850);
+  assert.deepEqual(await steps(), [0, 6, 12]);
+  await other.delete('f/6/850');
+  assert.deepEqual(await steps(), [0, 12]);
+  // As many as before, but others.
+  await other.delete('f/0/850');
+  await make(other, 18, 850);
+  assert.deepEqual(await steps(), [12, 18]);
+  await other.delete('f/18/850');
+  await make(other, 18, 850, { order: 'column', parts: false });
+  assert.deepEqual(await steps(), [12, 18]);
+  // A tag that changes is seen by refresh.
+  await other.tag('f/18/850', { step: 24 });
+  await cube.refresh();
+  assert.deepEqual(cube.coords['step'], [12, 24]);
+  await other.deleteSelected('param = "t"');
+  assert.equal(await codeOf(steps()), 'cube-hole');
+  // What all are is known no more: whoever waits does until there is something.
+  const coming = cube.demand({ step: 30, level: 850 }, { whenNobody: 'wait', timeoutMs: 20_000 });
+  await untilWaiting(other, 'f/30/850');
+  await make(other, 30, 850);
+  await using part = await coming;
+  assert.deepEqual([...part.array], expectedOf(part.coords, 'row'));
+});
+
+test('of an object in parts the region that is needed is waited for, and no more', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  await using other = await joinApart(server, 'q');
+  await make(pool, 0, 850);
+  const object = other.object('f/6/850', {
+    attributes: { param: 't', step: 6, level: 850 },
+    space: { dtype: 'float64', shape: [3, 2] },
+  });
+  const north = object.region([[0, 1], null]);
+  (north.array as Float64Array).set(LON.map((lon) => valueAt(6, 850, 60, lon)));
+  await north.offer({ keep: true });
+  const cube = await cubeOf(pool);
+  await using part = await cube.demand({ lat: 60 });
+  assert.deepEqual([...part.array], expectedOf(part.coords, 'row'));
+  // All of it is not there: a hole, as far as filling goes.
+  assert.equal(await codeOf(cube.demand({}, { holes: 'fail' })), 'cube-hole');
+  assert.equal(await codeOf(cube.demand({}, { timeoutMs: 30 })), 'deadline-passed');
+  await using filled = await cube.demand({}, { holes: 'fill' });
+  assert.equal(filled.holes, 1);
+  const south = object.region([[1, 3], null]);
+  (south.array as Float64Array).set(
+    [50, 40].flatMap((lat) => LON.map((lon) => valueAt(6, 850, lat, lon))),
+  );
+  const coming = cube.demand({}, { timeoutMs: 20_000 });
+  await south.offer({ keep: true });
+  await using all = await coming;
+  assert.deepEqual([...all.array], expectedOf(all.coords, 'row'));
+});
+
+for (const transport of TRANSPORTS) {
+  test(`many at once, and nothing is held behind a failure, over ${transport}`, async (t) => {
+    const server = await servePool(t);
+    await using pool = await joinApart(server, 'p', { transport });
+    const warnings: Error[] = [];
+    const warned = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', warned);
+    t.after(() => process.off('warning', warned));
+    const steps = Array.from({ length: 120 }, (_, at) => at);
+    const shape = [64, 40];
+    for (const step of steps) {
+      const data = new Float64Array(64 * 40).map((_, at) => at + step / 1_024);
+      const how = { attributes: { param: 't', step }, space: { dtype: 'float64', shape } } as const;
+      await pool.put(`f/${step}`, data, how);
+    }
+    const cube = await pool.cube('many', 'param = "t"', ['step'], { names: 'f/{step}' });
+    const { signal } = new AbortController();
+    for (let round = 0; round < 3; round++) {
+      await using part = await cube.demand({ dim_1: [3, 5] }, { signal });
+      assert.deepEqual(part.shape, [120, 64, 3]);
+      const wrong = part.array.findIndex((value, at) => {
+        const [step, row, column] = [Math.floor(at / 192), Math.floor(at / 3) % 64, 3 + (at % 3)];
+        return value !== row * 40 + column + step / 1_024;
+      });
+      assert.equal(wrong, -1);
+    }
+    const failing = errorOf(cube.demand({ step: [0, 120, 1] }, { timeoutMs: 20_000, signal }));
+    await untilWaiting(pool, 'f/120');
+    await pool.put('f/120', new Float32Array(1));
+    assert.equal((await failing).code, 'cube-misfit');
+    const late = { step: [0, 121, 121], dim_0: 0 } as const;
+    assert.equal(
+      await codeOf(cube.demand(late, { timeoutMs: 20, whenNobody: 'wait' })),
+      'deadline-passed',
+    );
+    for (const name of ['f/0', 'f/60', 'f/120']) {
+      // Leases are given back by messages that went out before this question.
+      assert.equal((await pool.stat(name))['readers'], 0, name);
+    }
+    assert.deepEqual((await pool.explain())['waits'], []);
+    assert.deepEqual(warnings, []);
+  });
+}
+
 test('one object whole is a view of the pool, and no copy', async (t) => {
   const server = await servePool(t);
   await using pool = await joinApart(server, 'p');

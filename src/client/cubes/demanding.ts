@@ -78,7 +78,7 @@ export class CubeDemand {
       await this.#state.update(this.#clock.options);
       const { holes = 'wait' } = this.#options;
       if (holes === 'wait') await this.#untilKnown();
-      else if (this.#state.dimensions === null) {
+      else if (this.#state.found.model === null) {
         throw this.#holeError('no object of it is there', { holes: null, labels: null });
       }
       return await this.#demand(planCube(this.#state, this.#picks));
@@ -107,7 +107,7 @@ export class CubeDemand {
     for (;;) {
       const picked = pickedAxes(this.#state, this.#picks);
       const nothing = picked.findIndex(({ length }) => length === 0);
-      if (nothing < 0 && this.#state.dimensions !== null) return;
+      if (nothing < 0 && this.#state.found.model !== null) return;
       const sinceMs = performance.now();
       const name = nothing < 0 ? await this.#announce() : null;
       if (name !== null) {
@@ -115,7 +115,7 @@ export class CubeDemand {
         await peekVersion(handle, { ...this.#options, ...this.#clock.options });
       }
       await this.#state.update(this.#clock.options);
-      if (name !== null && this.#state.dimensions !== null) continue;
+      if (name !== null && this.#state.found.model !== null) continue;
       const axis = this.#state.definition.axes[nothing];
       const why =
         axis === undefined ? 'no object of it has come' : `nothing is picked of "${axis}"`;
