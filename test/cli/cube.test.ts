@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
-import { npyDataOffset, npyHeader, parseNpyHeader } from '../../src/cli/npy.js';
 import { join } from '../../src/client/index.js';
+import { npyDataOffset, npyHeader, parseNpyHeader } from '../../src/formats/npy/header.js';
 import { testPool } from '../../src/testing/index.js';
 import { attacca, filesOf, jsonLines, startAttacca } from './command.js';
 
