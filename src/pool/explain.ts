@@ -5,9 +5,11 @@ import { CONSISTENCIES } from '../protocol/index.js';
 import { holders, membersOf } from './holders.js';
 import { addLockEdges, addLockWaits, lockRows } from './lock-waits.js';
 import { levelOf, nameOfMember, readersOf } from './looking.js';
+import { missingRegion } from './missing.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import type { OpenVersion } from './open-state.js';
 import { addOpenings, addOpeningsOf } from './opening-waits.js';
+import { isGrowing, missingOf, partsOf } from './parts.js';
 import { promisesOf, promisesOfName } from './promises.js';
 import { Room, someOf } from './room.js';
 import { HANDLE, HANDLE_STATE, OBJECT, PARTITION, VERSION, VERSION_FLAG, WAIT } from './rows.js';
@@ -50,6 +52,18 @@ export function explainObject(pool: PoolState, object: number): Value {
     readers: someOf(readersOf(pool, object)),
     withdrawn: withdrawnVersions(pool, object),
     ...(open === undefined ? {} : openFields(pool, open, room)),
+    ...(current === 0 ? {} : partFields(pool, current)),
+  };
+}
+
+/** Of a version that is not complete. */
+function partFields(pool: PoolState, version: number): { readonly [key: string]: Value } {
+  const missing = missingOf(pool, version);
+  if (missing === 0 || isGrowing(pool, version)) return {};
+  return {
+    parts: partsOf(pool, version),
+    missing,
+    missingRegion: missingRegion(pool, version),
   };
 }
 

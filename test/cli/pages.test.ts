@@ -42,6 +42,7 @@ for (const [page, count] of [
   ['docs/schemas.md', 9],
   ['docs/containers.md', 16],
   ['docs/cubes.md', 11],
+  ['docs/parts.md', 9],
 ] as const) {
   test(`the commands of ${page} print what the page says`, async (t) => {
     await using pool = await testPool();

@@ -286,3 +286,30 @@ test('delete takes all parts; forced it fails those who wait for more', () => {
   two.offerPart(rows(2, 4), 'ghijkl').ok();
   assert.equal(reader.stat('field').value()['version'], 2);
 });
+
+test('explain tells which elements lack, unless these are of very many pieces', () => {
+  const { one, reader } = writersAndReader();
+  const told = () => reader.explain('field').value();
+  const missing = (): unknown[] => [told()['parts'], told()['missing'], told()['missingRegion']];
+  assert.deepEqual(missing(), [undefined, undefined, undefined], 'it is not offered');
+  one.offerPart(rows(1, 2), 'abc').ok();
+  assert.deepEqual(missing(), [1, 9, '[0,2:4],:']);
+  one.offerPart(rows(0, 1), 'abc').ok();
+  assert.deepEqual(missing(), [2, 6, '2:4,:']);
+  one.offerPart(rows(2, 4), 'abcdef').ok();
+  assert.deepEqual(missing(), [undefined, undefined, undefined], 'it is complete');
+  const { member } = one;
+  const many = member.declare('many', { space: { dtype: 'uint8', shape: [200, 2] } });
+  for (let at = 0; at < 100; at++)
+    many
+      .offerPart(
+        [
+          [200, 2],
+          [2 * at, at % 2],
+        ],
+        'x',
+      )
+      .ok();
+  const { parts, missing: count, missingRegion } = reader.explain('many').value();
+  assert.deepEqual([parts, count, missingRegion], [100, 300, null]);
+});

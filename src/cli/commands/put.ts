@@ -23,6 +23,7 @@ import { print, stdoutIsTerminal } from '../output.js';
 import { joinPool, type PoolSession } from '../pool/open.js';
 import { type ObjectToPut, type PutOptions, Store } from '../pool/store.js';
 import { Progress } from '../progress.js';
+import { type RegionToPut, regionToPut, spaceOfAll } from '../put-region.js';
 import { exists, namesOne, type PutSource, sourcesOf } from '../put-sources.js';
 import { Transfer } from '../transfer.js';
 
@@ -66,6 +67,16 @@ const OPTIONS = {
     value: 'DTYPE',
     help: 'what raw bytes are: float32, string[16], {x:float32,id:int64} (docs/types.md); without it uint8',
   },
+  region: {
+    type: 'string',
+    value: 'REGION',
+    help: 'the FILE is this part of the array, as numpy indexes it: 0:100,:',
+  },
+  'of-shape': {
+    type: 'string',
+    value: 'SHAPE',
+    help: 'with --region: the shape of the whole array, 400x200',
+  },
   lifetime: {
     type: 'string',
     value: 'TIME',
@@ -103,13 +114,20 @@ export const command = defineCommand({
     ['date | attacca put --name now -', 'standard input'],
     ['ls out/*.npy | attacca put -', 'many files'],
     ["attacca put t.npy --name-by '{param}/{step:03}' -a param=t -a step=6", 'its name: t/006'],
+    ['attacca put t=north.npy --region 0:90,: --of-shape 180x360', 'a part; others put the rest'],
     ['attacca put --replace --lifetime 10m latest=run.json', 'the next version, for a while'],
   ],
   async run(context, { options, words }) {
     if (words.length === 0) throw new UsageError('it needs a FILE, or - for standard input');
+    if (words.length > 1 && options.region !== undefined) {
+      throw new UsageError(
+        '"--region" says what one FILE has of its object: put others by themselves',
+      );
+    }
     const format = formatOf(options.as);
     const attributes = attributesIn(options.attr, options.container);
     const raw = rawSpace(options.dtype, format);
+    const part = regionToPut(options);
     const { replace, 'name-by': by } = options;
     const timeoutMs = parseTimeout(options.timeout);
     const lifetimeMs = parseLifetime(options.lifetime);
@@ -117,7 +135,7 @@ export const command = defineCommand({
     const sources = fromStdin ? [] : sourcesOf(await namesOf(words, options), options, exists);
     const failures = new Failures(context.command, options.json);
     // Looked at before anything is sent: a mistyped file should not leave half of them offered.
-    const files = sources.map((source) => look(source, format, raw));
+    const files = sources.map((source) => look(source, format, raw, part));
     const bytesExpected = files.reduce((sum, { size }) => sum + size, 0);
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
@@ -135,7 +153,8 @@ export const command = defineCommand({
     using _progress = new Progress(() => line() + full(), options.quiet, connection);
     const told = ({ name, space }: ObjectToPut, size: number): void => {
       done++;
-      if (options.json) print(toJson({ name, bytes: size, ...space }));
+      if (options.json)
+        print(toJson({ name, bytes: size, ...space, ...(part && { region: part.text }) }));
       else if (made !== null) print(stdoutIsTerminal() ? printable(name) : name);
     };
     if (fromStdin) {
@@ -145,7 +164,8 @@ export const command = defineCommand({
       tellTerminal('the bytes of the object');
       const parts = await allOfStdin(bytesMax, signal, read.add);
       const name = made ?? options.name ?? '';
-      const { object, data } = stdinObject(name, parts, format, { attributes, space: raw });
+      const said = { attributes, space: raw, part };
+      const { object, data } = stdinObject(name, parts, format, said);
       transfer.expect(sizeOf(data));
       line = () => `putting: standard input, ${transfer.text}`;
       await store.putBytes(object, data, put);
@@ -153,7 +173,8 @@ export const command = defineCommand({
       return failures.end();
     }
     await forEachAtOnce(files, FILES_AT_ONCE, async (file) => {
-      const object = { name: made ?? file.name, space: file.space, attributes };
+      const { space } = file;
+      const object = { name: made ?? file.name, space, attributes, region: part?.region };
       try {
         told(object, await putFile(store, object, file, put));
       } catch (error) {
@@ -178,8 +199,13 @@ interface FileToPut extends PutSource {
   readonly space: ObjectToPut['space'];
 }
 
-/** Size and, of an npy file, the space. Throws what makes it no file to put. */
-function look(source: PutSource, format: Format, raw: ObjectToPut['space']): FileToPut {
+/** Size, and the space of its object. Throws what makes it no file to put. */
+function look(
+  source: PutSource,
+  format: Format,
+  raw: ObjectToPut['space'],
+  part: RegionToPut | null,
+): FileToPut {
   const { path } = source;
   let stats: Stats;
   try {
@@ -192,9 +218,10 @@ function look(source: PutSource, format: Format, raw: ObjectToPut['space']): Fil
   }
   const { size } = stats;
   const isNpy = format === 'npy' || (format === 'auto' && path.endsWith('.npy'));
-  if (!isNpy) return { ...source, size, offset: 0, space: raw };
-  const { space, dataOffset } = readNpyFile(path, size);
-  return { ...source, size, offset: dataOffset, space };
+  const { space, dataOffset } = isNpy ? readNpyFile(path, size) : { space: raw, dataOffset: 0 };
+  const file = { ...source, size, offset: dataOffset, space };
+  if (part === null) return file;
+  return { ...file, space: spaceOfAll(part, { path, space, size: size - dataOffset }) };
 }
 
 /** Puts a file; returns how many bytes. What a kernel makes when it is read (/proc) has size 0. */
@@ -252,16 +279,27 @@ function tooLarge(bytesMax: number): AttaccaError {
 const sizeOf = (parts: readonly Uint8Array[]): number =>
   parts.reduce((sum, { length }) => sum + length, 0);
 
+interface Said extends Pick<ObjectToPut, 'attributes' | 'space'> {
+  readonly part: RegionToPut | null;
+}
+
 function stdinObject(
   name: string,
   parts: readonly Uint8Array[],
   format: Format,
-  { attributes, space }: Pick<ObjectToPut, 'attributes' | 'space'>,
+  { attributes, space, part }: Said,
 ): { object: ObjectToPut; data: readonly Uint8Array[] } {
-  if (format !== 'npy') return { object: { name, space, attributes }, data: parts };
-  const bytes = Buffer.concat(parts);
-  const header = parseNpyHeader(bytes, 'standard input');
-  checkNpySize(header, 'standard input', bytes.length);
-  const data = [bytes.subarray(header.dataOffset)];
-  return { object: { name, space: header.space, attributes }, data };
+  const path = 'standard input';
+  let data = parts;
+  let has = space;
+  if (format === 'npy') {
+    const bytes = Buffer.concat(parts);
+    const header = parseNpyHeader(bytes, path);
+    checkNpySize(header, path, bytes.length);
+    data = [bytes.subarray(header.dataOffset)];
+    has = header.space;
+  }
+  if (part === null) return { object: { name, space: has, attributes }, data };
+  const all = spaceOfAll(part, { path, space: has, size: sizeOf(data) });
+  return { object: { name, space: all, attributes, region: part.region }, data };
 }

@@ -50,9 +50,11 @@ export function objectText(answer: ValueMap, name: string): string {
     const version = numberOf(offered['version']);
     const by = printable(textOf(offered['by']));
     const consistency = textOf(answer['consistency']);
-    const how = consistency === '' ? 'offered' : 'open';
+    const isPartial = 'missing' in answer;
+    const how = consistency !== '' ? 'open' : isPartial ? 'partial' : 'offered';
     const more = consistency === '' ? '' : `, ${consistency}`;
     lines.push(`${quoted(name)} is ${how}: version ${version}, ${bytes}${more}, by ${by}${scope}.`);
+    if (isPartial) lines.push(missingText(answer));
   }
   const waits = listOf(answer['waits']).map(mapOf);
   if (waits.length === 0) lines.push('Nobody waits for it.');
@@ -67,6 +69,15 @@ export function objectText(answer: ValueMap, name: string): string {
   if (readers.length > 0) lines.push(`Read by ${readers.join(', ')}.`);
   for (const row of listOf(answer['withdrawn']).map(mapOf)) lines.push(withdrawnText(row));
   return lines.join('\n');
+}
+
+/** `It has 2 parts, and lacks 1,200 elements: 100:200,:.` */
+function missingText(answer: ValueMap): string {
+  const parts = counted(numberOf(answer['parts']), 'part');
+  const region = printable(textOf(answer['missingRegion']));
+  const which = region === '' ? '' : `: ${region}`;
+  const missing = counted(numberOf(answer['missing']), 'element');
+  return `It has ${parts}, and lacks ${missing}${which}.`;
 }
 
 /** `model[0] writes 0:8,: for 2 s by now`. */

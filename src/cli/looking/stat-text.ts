@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.js';
 import { formatBytes } from '../../core/format-bytes.js';
 import type { ValueMap } from '../../core/value.js';
 import {
@@ -29,6 +30,7 @@ export function statText(stat: ValueMap, bold: Style['bold']): string {
     const endian = stat['byteOrder'] === 'big' ? ', big-endian' : '';
     add('space', `${formatValue(stat['dtype'])}, ${formatShape(stat['shape'])}${order}${endian}`);
     const scope = stat['scope'] === 'pool' ? 'kept by the pool' : 'until its provider leaves';
+    add('parts', partsText(stat));
     add('consistency', formatValue(stat['consistency']));
     add('locks', formatValue(stat['locks']));
     add('provider', `${formatValue(stat['provider'])} (${scope})`);
@@ -40,4 +42,13 @@ export function statText(stat: ValueMap, bold: Style['bold']): string {
   add('tags', formatMap(stat['tags']));
   for (const label of ['requires', 'readers', 'handles']) add(label, formatValue(stat[label]));
   return lines.join('\n');
+}
+
+/** `2, 1,200 elements missing`; of a version that grows `2, 40 rows so far`. */
+function partsText(stat: ValueMap): string {
+  const { parts, rows, missing } = stat;
+  if (typeof parts !== 'number') return '';
+  if (typeof rows === 'number') return `${parts}, ${counted(rows, 'row')} so far`;
+  const lacks = typeof missing === 'number' && missing > 0;
+  return lacks ? `${parts}, ${counted(missing, 'element')} missing` : `${parts}`;
 }

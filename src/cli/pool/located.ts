@@ -1,5 +1,6 @@
 import { Call } from '../../client/call.js';
-import { policyOf } from '../../client/demanding.js';
+import { policyOf, unlessEncoded } from '../../client/demanding.js';
+import { ENCODING_KEY } from '../../client/encoding.js';
 import { gather } from '../../client/gathering.js';
 import { Handle } from '../../client/handle.js';
 import {
@@ -78,19 +79,47 @@ export class Located {
   }
 }
 
-/** Demands an object, and tells where its bytes are. Errors: as of a demand. */
-export async function locate(
-  seat: Seat,
-  name: string,
-  options: WaitOptions & RequireOptions & Pick<Shaping, 'region'>,
-): Promise<Located> {
+type LocateOptions = WaitOptions & RequireOptions & Pick<Shaping, 'region'>;
+
+/**
+ * Demands an object, and tells where its bytes are. What is encoded comes decoded, as a library
+ * would hand it over. Errors: as of a demand.
+ */
+export async function locate(seat: Seat, name: string, options: LocateOptions): Promise<Located> {
+  let handle = new Handle(seat, name, {});
+  const region = wantedRegion({}, options);
+  let parcel: Parcel;
+  try {
+    parcel = await parcelOf(handle, region, options);
+  } catch (error) {
+    handle.release();
+    if (region === null) throw error;
+    // The pool looks for the region in the bytes it has, of whatever they are an encoding.
+    handle = await unlessEncoded(handle, error);
+    parcel = await parcelOf(handle, null, options).catch((cause: unknown) => {
+      handle.release();
+      throw cause;
+    });
+  }
+  const isWhole = parcel.source !== 'parts' && region === null;
+  if (isWhole && !(ENCODING_KEY in parcel.attributes)) return new Located(handle, parcel);
+  // Parts are put together here, regions cut out, encodings undone.
+  const { bytes, space } = await gather(handle, parcel, 'view', options);
+  return new Located(handle, { ...parcel, source: 'message', bytes, space });
+}
+
+/** What a demand of a handle is answered with. */
+async function parcelOf(
+  handle: Handle,
+  region: ReturnType<typeof wantedRegion>,
+  options: LocateOptions,
+): Promise<Parcel> {
+  const { seat, name } = handle;
+  const { client } = seat;
   const what = `demand "${name}"`;
-  const handle = new Handle(seat, name, {});
   const room = seat.enter(what);
   if (room !== null) await room;
-  const { client } = seat;
   const told = new ToldParts();
-  const region = wantedRegion({}, options);
   const requests = region === null ? 1 : 2;
   const call = new Call<Parcel>(
     1 + requests,
@@ -103,16 +132,8 @@ export async function locate(
     if (region !== null) writeRegionFields(w, number, region);
     writeDemand(w, number, deadline, MODE.view, policyOf(options), WANT.attributes);
   });
-  let parcel: Parcel | undefined;
-  try {
-    parcel = await waiting(client.connection, call, { number: first + requests, what }, options);
-  } catch (error) {
-    handle.release();
-    throw error;
-  }
+  const request = { number: first + requests, what };
+  const parcel = await waiting(client.connection, call, request, options);
   if (parcel === undefined) throw new AttaccaError('internal', `Cannot ${what}: no delivery came`);
-  if (parcel.source !== 'parts' && region === null) return new Located(handle, parcel);
-  // Parts are put together here, and regions cut out.
-  const { bytes, space } = await gather(handle, parcel, 'view', options);
-  return new Located(handle, { ...parcel, source: 'message', bytes, space });
+  return parcel;
 }

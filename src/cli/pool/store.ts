@@ -23,6 +23,7 @@ import { throwIfAborted, waiting } from '../../client/waiting.js';
 import type { Writer } from '../../core/bytes.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
+import type { Region } from '../../core/regions/region.js';
 import type { SpaceExpectation } from '../../core/space.js';
 import { MODE_BITS, openSlab, type SlabFile, slabPath } from '../../levels/shm/slabs.js';
 import { Grant, MESSAGE, readGrant, writeLease, writeUnkeep } from '../../protocol/index.js';
@@ -34,6 +35,8 @@ export interface ObjectToPut {
   readonly name: string;
   readonly space: SpaceExpectation;
   readonly attributes: Attributes;
+  /** What of it is put; all of it, without. */
+  readonly region?: Region | undefined;
 }
 
 export interface PutOptions extends OfferOptions, WaitOptions {
@@ -173,9 +176,10 @@ export class Store {
     options: PutOptions,
     payload: (handle: Handle) => Promise<Payload>,
   ): Promise<void> {
-    const { space, attributes } = object;
+    const { space, attributes, region } = object;
     // Refused before anything is withdrawn, or leased.
-    const how = encodeOffer(options, true);
+    const kept = encodeOffer(options, true);
+    const how = region === undefined ? kept : { ...kept, region };
     const handle = new Handle(this.#seat, object.name, { space, attributes });
     try {
       const what = await payload(handle);
