@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: 'f11688de8a65f4f2b94aa1cfd9dddde33820555277d638b3eab7df2329613c6a',
+    vectors: '56699f56bb8205c3851120f699c9e0861176b5b0fe70523531931b6e8d8e5d59',
   },
 ];
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { npyHeader } from '../../src/formats/npy/header.js';
 import { join as joinPool } from '../../src/client/index.js';
+import { npyHeader } from '../../src/formats/npy/header.js';
 import { testPool } from '../../src/testing/index.js';
 import { attacca, filesOf, jsonLines } from './command.js';
 
