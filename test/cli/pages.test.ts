@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { npyHeader } from '../../src/formats/npy/header.js';
 import { testPool } from '../../src/testing/index.js';
 import { pageAt } from '../core/page.js';
+import { writeEra } from '../files/era.js';
 import { filesOf, shell } from './command.js';
 
 interface Example {
@@ -35,6 +36,7 @@ async function filesOfPages(t: TestContext): Promise<string> {
   const header = npyHeader({ dtype: 'float32', shape: [2, 3], order: 'row', byteOrder: 'little' });
   await writeFile(join(directory, 't.npy'), Buffer.concat([header, new Uint8Array(24)]));
   await writeFile(join(directory, 'plot.png'), 'a picture');
+  await writeEra(join(directory, 'era.nc'));
   return directory;
 }
 
@@ -43,6 +45,7 @@ for (const [page, count] of [
   ['docs/containers.md', 16],
   ['docs/cubes.md', 11],
   ['docs/parts.md', 9],
+  ['docs/formats.md', 13],
 ] as const) {
   test(`the commands of ${page} print what the page says`, async (t) => {
     await using pool = await testPool();

@@ -1,0 +1,84 @@
+// attacca import and export as a shell has them.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { testPool } from '../../src/testing/index.js';
+import { writeEra } from '../files/era.js';
+import { attacca, filesOf, jsonLines } from './command.js';
+
+test('a file goes in, and comes out the same; what it prints is for programs, too', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  await writeEra(join(directory, 'era.nc'));
+  const run = (...args: string[]) => attacca(args, { pool: pool.address, directory });
+  const imported = await run('import', 'era.nc', '--json');
+  assert.deepEqual([imported.code, imported.err], [0, '']);
+  assert.deepEqual(
+    jsonLines(imported.out).map(({ name, header, objects }) => name ?? [header, objects]),
+    ['era/lat', 'era/t2m', ['era', 2]],
+  );
+  const exported = await run('export', 'era', '--to', 'again.nc', '--json');
+  assert.deepEqual(jsonLines(exported.out), [
+    { file: 'again.nc', format: 'netcdf3', objects: ['era/lat', 'era/t2m'], asImported: true },
+  ]);
+  const read = (name: string) => readFileSync(join(directory, name));
+  assert.ok(read('era.nc').equals(read('again.nc')));
+  // Nothing is left beside it.
+  assert.deepEqual(readdirSync(directory).sort(), ['again.nc', 'era.nc']);
+  const selected = await run('export', '--where', 'variable = "t2m"', '--to', 't.npy', '-q');
+  assert.deepEqual([selected.code, selected.out, selected.err], [0, '', '']);
+});
+
+test('mistakes are told before anything is changed', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  await writeEra(join(directory, 'era.nc'));
+  const run = (...args: string[]) => attacca(args, { pool: pool.address, directory });
+  const [none, two, format, variable, to, both, absent] = await Promise.all([
+    run('import'),
+    run('import', '--name', 'x', 'era.nc', 'era.nc'),
+    run('import', '--format', 'what', 'era.nc'),
+    run('import', '--only', 't3m', 'era.nc'),
+    run('export', 'era'),
+    run('export', 'era', '--where', 'a = 1', '--to', 'x.nc'),
+    run('import', 'nothing.nc'),
+  ]);
+  assert.deepEqual([none.code, two.code, to.code, both.code], [2, 2, 2, 2]);
+  assert.deepEqual([format.code, variable.code, absent.code], [1, 1, 1]);
+  assert.match(format.err, /there is no format "what"; known are netcdf3, hdf5, npy, zarr, grib/u);
+  assert.match(variable.err, /has no variable "t3m", but lat, t2m \(bad-argument\)/u);
+  assert.match(absent.err, /Cannot read "nothing.nc": there is no such file/u);
+  const listed = await run('ls');
+  assert.equal(listed.out, '');
+});
+
+test('of several files the good ones come, and the code is that of the first failure', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  await writeEra(join(directory, 'era.nc'));
+  const cut = readFileSync(join(directory, 'era.nc')).subarray(0, -5);
+  writeFileSync(join(directory, 'cut.nc'), cut);
+  const run = (...args: string[]) => attacca(args, { pool: pool.address, directory });
+  const result = await run('import', 'cut.nc', 'era.nc');
+  assert.equal(result.code, 1);
+  assert.equal(result.out, 'era/lat\nera/t2m\n');
+  assert.match(result.err, /Cannot read "cut.nc": .*"t2m" ends at byte \d+ \(not-a-netcdf-file\)/u);
+});
+
+test('an export that fails leaves what was there', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  await writeEra(join(directory, 'era.nc'));
+  const run = (...args: string[]) => attacca(args, { pool: pool.address, directory });
+  await run('import', 'era.nc');
+  writeFileSync(join(directory, 'kept.nc'), 'as it was');
+  await run('put', 'era.nc', '--name', 'complex', '--dtype', 'complex64');
+  const late = await run('export', 'era/t2m', 'nothing', '--to', 'kept.nc', '--timeout', '0.1');
+  assert.equal(late.code, 3);
+  const folder = await run('export', 'era', '--to', '.', '--format', 'netcdf3');
+  assert.equal(folder.code, 1);
+  assert.match(folder.err, /there is a folder of that name/u);
+  assert.equal(readFileSync(join(directory, 'kept.nc'), 'utf8'), 'as it was');
+  assert.deepEqual(readdirSync(directory).sort(), ['era.nc', 'kept.nc']);
+});
