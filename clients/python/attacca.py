@@ -2686,9 +2686,17 @@ class Cube:
             raise AttaccaError("bad-argument", f"Cannot use the cube \"{name}\": the collection of "
                                "that name is no cube", {"name": name})
         self.name, self.selector, self._pool = name, definition["selector"], pool
-        self.axes: Tuple[str, ...] = tuple(told["axes"])
-        if not 1 <= len(self.axes) <= _AXES_MAX or len(set(self.axes)) != len(self.axes):
+        axes = told.get("axes")
+        if not isinstance(axes, list) or not 1 <= len(axes) <= _AXES_MAX or any(
+                not isinstance(axis, str) or axes.count(axis) > 1 for axis in axes):
             raise self._bad(f"it has 1 to {_AXES_MAX} axes, each once")
+        keys = re.findall(r"\{\{|\}\}|\{([^{}:]+)[^{}]*\}", told.get("names") or "")
+        if told.get("names") is not None and sorted(filter(None, keys)) != sorted(axes):
+            raise self._bad("its names do not say each axis once, and nothing else")
+        for what, known in (("misfits", ("fail", "skip")), ("duplicates", ("fail", "newest"))):
+            if told.get(what, "fail") not in known:
+                raise self._bad(f"{what} are \"{known[0]}\" or \"{known[1]}\"")
+        self.axes: Tuple[str, ...] = tuple(axes)
         self._told, self._picks = told, []  # type: Mapping[str, Any], List[Tuple[bool, str, Any]]
         self._coords_of: Dict[str, List[Any]] = {}
         self._rows: Dict[str, Dict[str, Any]] = {}  # of all that is selected, as it was seen last

@@ -1946,6 +1946,12 @@ class RealPool(unittest.TestCase):
             with newest.demand(step=12, number=0) as part:
                 self.assertEqual([*part.raw.cast("B").cast("d")], [7.0] * 6)
             self.refused_as("unknown-definition", lambda: pool.cube(tag + "-no"))
+            wrong: List[Dict[str, Any]] = [
+                {"axes": []}, {"axes": ["a", "a"]}, {"names": "x"}, {"names": "{a}{b}"},
+                {"misfits": "no"}, {"duplicates": "no"}]
+            for how in wrong:
+                self.refused_as("bad-argument", lambda: pool.cube(
+                    tag + "-bad", "true", **{"axes": ["a"], **how}))
             pool.define_collection(tag + "-late", "step > 1")
             self.refused_as("bad-argument", lambda: pool.cube(tag + "-late"))
             # Holes that nobody knows by name are looked for; NumPy, where there is some.

@@ -1,87 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Cube, CubePick, Pool } from '../../src/client/index.js';
+import type { CubePick } from '../../src/client/index.js';
 import type { ByteOrder, Order } from '../../src/core/space.js';
 import type { Value } from '../../src/core/value.js';
 import { fc } from '../fast-check.js';
+import {
+  cubeOf,
+  expectedOf,
+  LAT,
+  LON,
+  type Made,
+  make,
+  OPTIONS,
+  untilWaiting,
+  valueAt,
+} from './support/cubes.js';
 import { codeOf, errorOf, joinApart, servePool, TRANSPORTS } from './support/pools.js';
-
-const DIMS = ['lat', 'lon'];
-const LAT = [60, 50, 40];
-const LON = [0, 90];
-
-/** What stands at an element: a number that tells where it is from. */
-const valueAt = (step: number, level: number, lat: number, lon: number): number =>
-  step * 1_000_000 + level * 1_000 + lat + lon / 1_000;
-
-interface Made {
-  readonly order?: Order;
-  readonly byteOrder?: ByteOrder;
-  readonly encoded?: boolean;
-  readonly parts?: boolean;
-  readonly attributes?: { readonly [key: string]: Value };
-}
-
-/** Offers the field of a step and a level. */
-async function make(pool: Pool, step: number, level: number, how: Made = {}): Promise<void> {
-  const { order = 'row', byteOrder = 'little', encoded, parts, attributes } = how;
-  const values = new Float64Array(LAT.length * LON.length);
-  for (const [row, lat] of LAT.entries()) {
-    for (const [column, lon] of LON.entries()) {
-      const at = order === 'row' ? row * LON.length + column : column * LAT.length + row;
-      values[at] = valueAt(step, level, lat, lon);
-    }
-  }
-  if (byteOrder === 'big') {
-    const view = new DataView(values.buffer);
-    for (const [at, value] of values.slice().entries()) view.setFloat64(at * 8, value, false);
-  }
-  const shape = [LAT.length, LON.length];
-  const object = pool.object(`f/${step}/${level}`, {
-    attributes: { param: 't', step, level, ...attributes },
-    space: { dtype: 'float64', shape, order, byteOrder },
-  });
-  if (parts === true) {
-    for (const half of [[0, 1] as const, [1, 3] as const]) {
-      const part = object.region([half, null]);
-      part.bytes.set(new Uint8Array(values.buffer, half[0] * 16, (half[1] - half[0]) * 16));
-      await part.offer({ keep: true });
-    }
-    return;
-  }
-  object.bytes.set(new Uint8Array(values.buffer));
-  const encoding = encoded === true ? ([{ kind: 'shuffle', itemSize: 8 }] as const) : undefined;
-  await object.offer({ keep: true, encoding });
-}
-
-const OPTIONS = { names: 'f/{step}/{level}', dims: DIMS, coords: { lat: LAT, lon: LON } };
-
-function cubeOf(pool: Pool, options = {}): Promise<Cube> {
-  return pool.cube('fields', 'param = "t"', ['step', 'level'], { ...OPTIONS, ...options });
-}
-
-/** What a part of the cube must be, by its coordinates. */
-function expectedOf(
-  coords: { readonly [dimension: string]: readonly Value[] },
-  order: Order,
-): number[] {
-  const [steps = [], levels = [], lats = [], lons = []] = ['step', 'level', ...DIMS].map(
-    (dimension) => coords[dimension] as number[],
-  );
-  const axes = [steps, levels, lats, lons];
-  const count = axes.reduce((product, { length }) => product * length, 1);
-  return Array.from({ length: count }, (_, place) => {
-    let rest = place;
-    const element = new Array<number>(4).fill(0);
-    const fastest = order === 'row' ? [3, 2, 1, 0] : [0, 1, 2, 3];
-    for (const axis of fastest) {
-      const labels = axes[axis] as number[];
-      element[axis] = labels[rest % labels.length] as number;
-      rest = Math.floor(rest / labels.length);
-    }
-    return valueAt(...(element as [number, number, number, number]));
-  });
-}
 
 for (const transport of TRANSPORTS) {
   describe(`cubes over ${transport}`, () => {
@@ -181,15 +115,6 @@ for (const transport of TRANSPORTS) {
       assert.deepEqual([...part.array], expectedOf(part.coords, 'row'));
     });
   });
-}
-
-async function untilWaiting(pool: Pool, name: string): Promise<void> {
-  for (;;) {
-    const { waits } = await pool.explain();
-    const names = (waits as readonly { readonly object: string }[]).map(({ object }) => object);
-    if (names.includes(name)) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 test('what comes, goes and is offered anew is seen by the next demand', async (t) => {
@@ -381,62 +306,6 @@ test('a demand that waits ends at its deadline, and by its signal', async (t) =>
   assert.deepEqual((await pool.explain())['waits'], []);
 });
 
-test('objects without a place are named, or skipped as told', async (t) => {
-  const server = await servePool(t);
-  await using pool = await joinApart(server, 'p');
-  for (const step of [0, 6]) await make(pool, step, 850);
-  await pool.put('odd/key', new Float64Array(6), { attributes: { param: 't', step: 6 } });
-  const noKey = await errorOf(cubeOf(pool));
-  assert.equal(noKey.code, 'cube-misfit');
-  assert.match(noKey.message, /"odd\/key" has no place in it: it has no "level"/u);
-  await pool.put('odd/list', new Float64Array(6), {
-    attributes: { param: 't', step: [6], level: 1 },
-  });
-  await pool.put('odd/type', new Float32Array(6), {
-    attributes: { param: 't', step: 6, level: 1 },
-  });
-  const skipping = await cubeOf(pool, { misfits: 'skip' });
-  assert.deepEqual(skipping.misfits.map(({ name }) => name).sort(), [
-    'odd/key',
-    'odd/list',
-    'odd/type',
-  ]);
-  assert.deepEqual(skipping.shape, [2, 1, 3, 2]);
-  const attributes = { param: 't', step: 0, level: 850 };
-  const space = { dtype: 'float64', shape: [3, 2] } as const;
-  await pool.put('twin', new Float64Array(6).fill(7), { attributes, space });
-  const twin = await errorOf(cubeOf(pool, { misfits: 'skip' }));
-  assert.equal(twin.code, 'cube-misfit');
-  assert.match(twin.message, /stands at its place/u);
-  const newest = await cubeOf(pool, { misfits: 'skip', duplicates: 'newest' });
-  await using part = await newest.demand({ step: 0 });
-  assert.deepEqual([...part.array], new Array(6).fill(7));
-  // What comes for a hole must be as the others are.
-  const coming = errorOf(newest.demand({ step: 12 }, { timeoutMs: 20_000, whenNobody: 'wait' }));
-  await untilWaiting(pool, 'f/12/850');
-  await pool.put('f/12/850', new Float32Array(6));
-  assert.equal((await coming).code, 'cube-misfit');
-});
-
-test('others open a cube by its name; coordinates come from objects', async (t) => {
-  const server = await servePool(t);
-  await using pool = await joinApart(server, 'p');
-  await using other = await joinApart(server, 'q');
-  await pool.put('grid/lat', Float64Array.from(LAT));
-  const attributes = { dims: DIMS, coords: { lat: 'grid/lat', lon: LON } };
-  for (const step of [0, 6]) await make(pool, step, 850, { attributes });
-  await pool.cube('fields', 'param = "t"', ['step', 'level']);
-  const cube = await other.cube('fields');
-  assert.equal(cube.selector, 'param = "t"');
-  assert.deepEqual(cube.coords, { step: [0, 6], level: [850], lat: LAT, lon: LON });
-  await using part = await cube.demand({ step: [1, 24], lat: [41, 55] });
-  assert.deepEqual(part.coords, { step: [6], level: [850], lat: [50], lon: LON });
-  assert.deepEqual([...part.array], expectedOf(part.coords, 'row'));
-  assert.equal(await codeOf(other.cube('nothing')), 'unknown-definition');
-  await pool.catalog.defineCollection('late', { selector: 'step > 1' });
-  assert.equal(await codeOf(other.cube('late')), 'bad-argument');
-});
-
 test('picks on picks, by places, and those that are wrong', async (t) => {
   const server = await servePool(t);
   await using pool = await joinApart(server, 'p');
@@ -458,34 +327,6 @@ test('picks on picks, by places, and those that are wrong', async (t) => {
   assert.equal(await codeOf(cube.demand({}, { dtype: 'int16' })), 'lossy-conversion');
   await using converted = await cube.demand({ step: 0 }, { dtype: 'float32', lossy: true });
   assert.equal(converted.array.constructor, Float32Array);
-});
-
-test('definitions that mean nothing are refused', async (t) => {
-  const server = await servePool(t);
-  await using pool = await joinApart(server, 'p');
-  const anything = (value: unknown): never => value as never;
-  const wrong: readonly [string, readonly string[], object][] = [
-    ['', ['a'], {}],
-    ['true', [], {}],
-    ['true', ['a', 'a'], {}],
-    ['true', Array.from({ length: 13 }, (_, at) => `a${at}`), {}],
-    ['true', ['a'], { dims: ['a'] }],
-    ['true', ['a'], { names: 'x' }],
-    ['true', ['a'], { names: 'x{b}' }],
-    ['true', ['a'], { names: 'x{a}{b' }],
-    ['true', ['a'], { names: '{a}/{b}' }],
-    ['true', ['a'], { labels: { b: [1] } }],
-    ['true', ['a'], { labels: { a: [[1]] } }],
-    ['true', ['a'], { coords: { x: 7 } }],
-    ['true', ['a'], { misfits: 'ignore' }],
-    ['true', ['a'], { duplicates: 'oldest' }],
-  ];
-  for (const [selector, axes, options] of wrong) {
-    const code = await codeOf(pool.cube('c', selector, axes, anything(options)));
-    assert.equal(code, 'bad-argument', JSON.stringify([selector, axes, options]));
-  }
-  assert.equal(await codeOf(pool.cube('c', 'a ==', ['a'])), 'bad-selector');
-  assert.deepEqual(await pool.catalog.collections(), []);
 });
 
 test('a cube grows: each label once, those of a list to the end', async (t) => {

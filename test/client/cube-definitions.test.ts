@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Value } from '../../src/core/value.js';
+import { cubeOf, DIMS, expectedOf, LAT, LON, make, untilWaiting } from './support/cubes.js';
+import { codeOf, errorOf, joinApart, servePool } from './support/pools.js';
+
+test('objects without a place are named, or skipped as told', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  for (const step of [0, 6]) await make(pool, step, 850);
+  await pool.put('odd/key', new Float64Array(6), { attributes: { param: 't', step: 6 } });
+  const noKey = await errorOf(cubeOf(pool));
+  assert.equal(noKey.code, 'cube-misfit');
+  assert.match(noKey.message, /"odd\/key" has no place in it: it has no "level"/u);
+  await pool.put('odd/list', new Float64Array(6), {
+    attributes: { param: 't', step: [6], level: 1 },
+  });
+  await pool.put('odd/type', new Float32Array(6), {
+    attributes: { param: 't', step: 6, level: 1 },
+  });
+  const skipping = await cubeOf(pool, { misfits: 'skip' });
+  assert.deepEqual(skipping.misfits.map(({ name }) => name).sort(), [
+    'odd/key',
+    'odd/list',
+    'odd/type',
+  ]);
+  assert.deepEqual(skipping.shape, [2, 1, 3, 2]);
+  const attributes = { param: 't', step: 0, level: 850 };
+  const space = { dtype: 'float64', shape: [3, 2] } as const;
+  await pool.put('twin', new Float64Array(6).fill(7), { attributes, space });
+  const twin = await errorOf(cubeOf(pool, { misfits: 'skip' }));
+  assert.equal(twin.code, 'cube-misfit');
+  assert.match(twin.message, /stands at its place/u);
+  const newest = await cubeOf(pool, { misfits: 'skip', duplicates: 'newest' });
+  await using part = await newest.demand({ step: 0 });
+  assert.deepEqual([...part.array], new Array(6).fill(7));
+  // What comes for a hole must be as the others are.
+  const coming = errorOf(newest.demand({ step: 12 }, { timeoutMs: 20_000, whenNobody: 'wait' }));
+  await untilWaiting(pool, 'f/12/850');
+  await pool.put('f/12/850', new Float32Array(6));
+  assert.equal((await coming).code, 'cube-misfit');
+});
+
+test('others open a cube by its name; coordinates come from objects', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  await using other = await joinApart(server, 'q');
+  await pool.put('grid/lat', Float64Array.from(LAT));
+  const attributes = { dims: DIMS, coords: { lat: 'grid/lat', lon: LON } };
+  for (const step of [0, 6]) await make(pool, step, 850, { attributes });
+  await pool.cube('fields', 'param = "t"', ['step', 'level']);
+  const cube = await other.cube('fields');
+  assert.equal(cube.selector, 'param = "t"');
+  assert.deepEqual(cube.coords, { step: [0, 6], level: [850], lat: LAT, lon: LON });
+  await using part = await cube.demand({ step: [1, 24], lat: [41, 55] });
+  assert.deepEqual(part.coords, { step: [6], level: [850], lat: [50], lon: LON });
+  assert.deepEqual([...part.array], expectedOf(part.coords, 'row'));
+  assert.equal(await codeOf(other.cube('nothing')), 'unknown-definition');
+  await pool.catalog.defineCollection('late', { selector: 'step > 1' });
+  assert.equal(await codeOf(other.cube('late')), 'bad-argument');
+});
+
+test('dimensions that are told wrongly are refused', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  await pool.put('grid/three', Float64Array.from(LAT));
+  await pool.put('grid/flat', new Float64Array(6), { space: { dtype: 'float64', shape: [3, 2] } });
+  await pool.put('grid/complex', new Float64Array(6), { space: { dtype: 'complex128' } });
+  const wrong: readonly [{ readonly [key: string]: Value }, string][] = [
+    [{ dims: 7 }, 'bad-argument'],
+    [{ dims: ['lat'] }, 'bad-argument'],
+    [{ dims: ['lat', 'lat'] }, 'bad-argument'],
+    [{ dims: ['lat', 'step'] }, 'bad-argument'],
+    [{ dims: DIMS, coords: [1] }, 'bad-argument'],
+    [{ dims: DIMS, coords: { lat: 7 } }, 'bad-argument'],
+    [{ dims: DIMS, coords: { lat: [1, 2] } }, 'bad-argument'],
+    [{ dims: DIMS, coords: { lat: [1, 2, [3]] } }, 'bad-argument'],
+    [{ dims: DIMS, coords: { lon: 'grid/three' } }, 'bad-argument'],
+    [{ dims: DIMS, coords: { lon: 'grid/flat' } }, 'bad-space'],
+    [{ dims: DIMS, coords: { lat: 'grid/complex' } }, 'bad-space'],
+    [{ dims: DIMS, coords: { lon: 'grid/none' } }, 'deadline-passed'],
+  ];
+  for (const [attributes, code] of wrong) {
+    await make(pool, 0, 850, { attributes });
+    const opening = pool.cube('c', 'param = "t"', ['step', 'level'], { timeoutMs: 100 });
+    assert.equal(await codeOf(opening), code, JSON.stringify(attributes));
+    await pool.delete('f/0/850', { force: true });
+  }
+  for (const cube of [7, {}, { axes: 'step' }, { axes: ['step'], names: 7 }]) {
+    await pool.catalog.defineCollection('d', { selector: 'param = "t"', tags: { cube } });
+    assert.equal(await codeOf(pool.cube('d')), 'bad-argument', JSON.stringify(cube));
+  }
+});
+
+test('definitions that mean nothing are refused', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  const anything = (value: unknown): never => value as never;
+  const wrong: readonly [string, readonly string[], object][] = [
+    ['', ['a'], {}],
+    ['true', [], {}],
+    ['true', ['a', 'a'], {}],
+    ['true', Array.from({ length: 13 }, (_, at) => `a${at}`), {}],
+    ['true', ['a'], { dims: ['a'] }],
+    ['true', ['a'], { names: 'x' }],
+    ['true', ['a'], { names: 'x{b}' }],
+    ['true', ['a'], { names: 'x{a}{b' }],
+    ['true', ['a'], { names: '{a}/{b}' }],
+    ['true', ['a'], { labels: { b: [1] } }],
+    ['true', ['a'], { labels: { a: [[1]] } }],
+    ['true', ['a'], { coords: { x: 7 } }],
+    ['true', ['a'], { misfits: 'ignore' }],
+    ['true', ['a'], { duplicates: 'oldest' }],
+  ];
+  for (const [selector, axes, options] of wrong) {
+    const code = await codeOf(pool.cube('c', selector, axes, anything(options)));
+    assert.equal(code, 'bad-argument', JSON.stringify([selector, axes, options]));
+  }
+  assert.equal(await codeOf(pool.cube('c', 'a ==', ['a'])), 'bad-selector');
+  assert.deepEqual(await pool.catalog.collections(), []);
+});
