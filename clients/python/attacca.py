@@ -2896,16 +2896,33 @@ class Cube:
         for name, size in zip(names, shape):
             known = told.get(name)
             if isinstance(known, str):
-                if known not in self._coords_of:
-                    with self._pool.demand(known, timeout) as values:
-                        native = values.space.byteorder == sys.byteorder
-                        self._coords_of[known] = (
-                            values.view if native else _row_order(values)).tolist()
-                known = self._coords_of[known]
+                known = self._coords_in(known, timeout)
+            of = model.attributes.get(".part-of")
+            if known is None and "dims" in model.attributes and isinstance(of, str):
+                known = self._of_file(f"{of}/{name}", size, timeout)
             if known is not None and len(known) != size:
                 raise self._bad(f"\"{name}\" has {len(known)} coordinates, its size is {size}")
             found.append((name, size, known))
         return found
+
+    def _coords_in(self, name: str, timeout: Optional[float]) -> List[Any]:
+        if name not in self._coords_of:
+            with self._pool.demand(name, timeout) as values:
+                native = values.space.byteorder == sys.byteorder
+                self._coords_of[name] = (values.view if native else _row_order(values)).tolist()
+        return self._coords_of[name]
+
+    def _of_file(self, name: str, size: int, timeout: Optional[float]) -> Optional[List[Any]]:
+        """The coordinates that an imported file has for a dimension; None when it has none."""
+        try:
+            known = self._pool.stat(name)
+        except AttaccaError as error:
+            if error.code == "unknown-object":
+                return None
+            raise
+        plain = str(known.get("dtype")).startswith(("int", "uint", "float32", "float64"))
+        there = known["state"] == "offered" and known.get("shape") == [size]
+        return self._coords_in(name, timeout) if plain and there else None
 
     # Demanding.
 

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Value } from '../../src/core/value.js';
-import { cubeOf, DIMS, expectedOf, LAT, LON, make, untilWaiting } from './support/cubes.js';
+import {
+  cubeOf,
+  DIMS,
+  expectedOf,
+  LAT,
+  LON,
+  make,
+  untilWaiting,
+  valueAt,
+} from './support/cubes.js';
 import { codeOf, errorOf, joinApart, servePool } from './support/pools.js';
 
 test('objects without a place are named, or skipped as told', async (t) => {
@@ -58,6 +67,20 @@ test('others open a cube by its name; coordinates come from objects', async (t) 
   assert.equal(await codeOf(other.cube('nothing')), 'unknown-definition');
   await pool.catalog.defineCollection('late', { selector: 'step > 1' });
   assert.equal(await codeOf(other.cube('late')), 'bad-argument');
+});
+
+test('coordinates of what was imported are those of its file, if it has them', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  const attributes = { dims: DIMS, '.part-of': 'grid' };
+  await make(pool, 0, 850, { attributes });
+  await pool.put('grid/lat', Float64Array.from(LAT));
+  // One value too many: of something else.
+  await pool.put('grid/lon', new Float64Array(3));
+  const cube = await pool.cube('c', 'param = "t"', ['step', 'level']);
+  assert.deepEqual(cube.coords, { step: [0], level: [850], lat: LAT });
+  await using part = await cube.demand({ lat: [45, 55], lon: 1 });
+  assert.deepEqual([...part.array], [valueAt(0, 850, 50, 90)]);
 });
 
 test('dimensions that are told wrongly are refused', async (t) => {

@@ -4,7 +4,7 @@ import { LIMITS } from '../../core/limits.js';
 import type { WaitOptions } from '../options.js';
 import type { Seat } from '../seat.js';
 import { badCube, type CubeDefinition } from './definition.js';
-import { type Dimension, dimensionsOf, readCoords } from './dimensions.js';
+import { type Dimension, dimensionsOf, hasCoords, readCoords } from './dimensions.js';
 import { type Found, Members, misfitError } from './members.js';
 
 /** What this process knows of a cube: as of its last question. */
@@ -58,9 +58,10 @@ export class CubeState {
     const { model } = found;
     const of = model === null ? this.#of : `${model.timeNs} ${model.name}`;
     if (model !== null && of !== this.#of) {
-      const dimensions = await dimensionsOf(definition, model, (object) =>
-        this.#read(object, options),
-      );
+      const read = (object: string): Promise<readonly Label[]> => this.#read(object, options);
+      const find = async (object: string, size: number): Promise<readonly Label[] | null> =>
+        (await hasCoords(this.seat.client, object, size)) ? await read(object) : null;
+      const dimensions = await dimensionsOf(definition, model, { read, find });
       const count = definition.axes.length + dimensions.length;
       if (count > LIMITS.dimensionsMax) {
         const why = `it has ${count} dimensions, more than ${LIMITS.dimensionsMax}`;
