@@ -38,6 +38,11 @@ try:
 except ImportError:
     numpy = None  # type: ignore[assignment]
 
+try:
+    import xarray
+except ImportError:
+    xarray = None
+
 SLAB_BYTES = 32 << 20
 
 
@@ -1973,6 +1978,22 @@ class RealPool(unittest.TestCase):
                 with moments.demand(dim_1=1) as part:
                     self.assertEqual(part.values.tolist(), [[[1], [3], [5]], [[7], [9], [11]]])
             pool.delete_selected(f'name ~ "{tag}/*"', force=True)
+
+    def test_cubes_of_xarray(self) -> None:
+        if xarray is None:
+            self.skipTest("xarray is not here")
+        tag = f"xcube-{os.getpid()}"
+        with attacca.join("py[*]") as pool:
+            for day in range(2):
+                pool.offer(f"{tag}/{day}", numpy.arange(3, dtype="f4") + day, keep=True,
+                           attributes={"of": tag, "day": Timestamp(day * 86_400 * 10 ** 9)})
+            cube = pool.cube(tag, f'of = "{tag}"', ["day"], dims=["x"], coords={"x": [1, 2, 3]})
+            with cube.demand(x=(2, None)) as part:
+                array = part.to_xarray()
+                self.assertEqual((array.dims, array.name), (("day", "x"), tag))
+                self.assertEqual(array.sel(day="1970-01-02", x=3).item(), 3)
+                self.assertTrue(numpy.shares_memory(array.values, part.values))
+            pool.delete_selected(f'of = "{tag}"', force=True)
 
     def test_structs(self) -> None:
         name = f"py/structs/{os.getpid()}"

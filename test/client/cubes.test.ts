@@ -259,6 +259,23 @@ test('one object whole is a view of the pool, and no copy', async (t) => {
   for (const step of [0, 6]) assert.equal((await pool.stat(`f/${step}/1`))['readers'], 0);
 });
 
+test('what no process has memory for is refused by name', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  await pool.put('x', new Uint8Array(1_048_576), { attributes: { of: 'x', row: 0, column: 0 } });
+  const labels = Array.from({ length: 1_024 }, (_, at) => at);
+  const cube = await pool.cube('large', 'of = "x"', ['row', 'column'], {
+    labels: { row: labels, column: labels },
+  });
+  assert.equal(cube.holes, 1_048_575);
+  assert.equal(await codeOf(cube.demand({}, { holes: 'fill', fill: 0 })), 'too-large');
+  const more = { row: { values: [...labels, -1] } };
+  assert.equal(await codeOf(cube.demand(more, { holes: 'fill', fill: 0 })), 'too-large');
+  await using part = await cube.demand({ dim_0: 7 }, { holes: 'fill', fill: 1 });
+  assert.equal(part.holes, 1_048_575);
+  assert.deepEqual([part.array[0], part.array[1_048_575]], [0, 1]);
+});
+
 test('holes are filled, or fail, as told', async (t) => {
   const server = await servePool(t);
   await using pool = await joinApart(server, 'p');

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Label } from '../../core/cubes/axis.js';
 import type { Place } from '../../core/cubes/grid.js';
 import { AttaccaError } from '../../core/errors.js';
+import { formatBytes } from '../../core/format-bytes.js';
 import { formatSeconds } from '../../core/format-seconds.js';
 import { AxisSet } from '../../core/regions/axis-set.js';
 import { type Dtype, itemSizeOf, type Order, type Space, spaceBytes } from '../../core/space.js';
@@ -173,7 +174,7 @@ export class CubeDemand {
     const isTurned = this.#options.order === 'column';
     const target = isTurned || into === undefined ? null : (bytesOfView(into) as Bytes);
     this.#mustFit(space);
-    const bytes = target ?? new Uint8Array(spaceBytes(space));
+    const bytes = target ?? (await this.#newBytes(spaceBytes(space)));
     if (isFilled) {
       const element = fillBytes(this.#state.definition.name, space.dtype, this.#options.fill);
       for (const { at } of missing) fillWith(this.#part(plan, space, bytes, at), element);
@@ -210,6 +211,16 @@ export class CubeDemand {
       `Cannot ${this.#what} into ${into.byteLength} bytes: what is wanted has ${size}`,
       { name: this.#state.definition.name, spaceBytes: size, payloadBytes: into.byteLength },
     );
+  }
+
+  async #newBytes(size: number): Promise<Bytes> {
+    try {
+      return await this.#state.seat.client.threads.newBytes(size);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      const why = `this process has no ${formatBytes(size)} for it; pick less`;
+      throw new AttaccaError('too-large', `Cannot ${this.#what}: ${why}`, { size }, { cause });
+    }
   }
 
   /** The bytes of a place in the result. */
