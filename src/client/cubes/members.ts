@@ -55,6 +55,8 @@ export class Members {
   #rows: Rows = new Map();
   /** When the last of them was offered. */
   #lastNs = 0n;
+  /** Whether none lacks parts: it does not show by its time when it has them. */
+  #areWhole = false;
   #found: Found | null = null;
 
   constructor(client: Client, definition: CubeDefinition) {
@@ -78,7 +80,9 @@ export class Members {
    * to, for all. What does not show by that are tags that have changed.
    */
   async findNew(options: WaitOptions): Promise<Found> {
-    if (this.#found === null || !this.#areWhole()) return await this.findAll(options);
+    if (this.#found === null || !this.#areWhole || this.#lastNs <= OVERLAP_NS) {
+      return await this.findAll(options);
+    }
     const since = new Timestamp(this.#lastNs - OVERLAP_NS);
     const fresh = new Map<string, Member | Misfit | null>();
     // Counted behind: what comes between the two is seen as too many.
@@ -93,14 +97,6 @@ export class Members {
 
   get #selector(): string {
     return `.collection = ${quoted(this.#definition.name)}`;
-  }
-
-  /** Of what lacks parts it does not show when it has them. */
-  #areWhole(): boolean {
-    for (const row of this.#rows.values()) {
-      if (row !== null && 'isComplete' in row && !row.isComplete) return false;
-    }
-    return this.#lastNs > OVERLAP_NS;
   }
 
   async #query(
@@ -131,6 +127,7 @@ export class Members {
       if (row.timeNs > this.#lastNs) this.#lastNs = row.timeNs;
     }
     this.#rows = rows;
+    this.#areWhole = members.every(({ isComplete }) => isComplete);
     this.#found = placed(this.#definition, members, misfits);
     return this.#found;
   }
