@@ -18,7 +18,7 @@ export interface LineageNode {
    * `declared`, and `unknown` of what is only named by another object's relation.
    */
   readonly state: string;
-  /** The stay that offered it: its place in `activities`. */
+  /** The stay that offered it, of a version in parts the first: its place in `activities`. */
   readonly activity: number | null;
   readonly time: Date | null;
   readonly bytes: number | null;
@@ -54,8 +54,18 @@ export type LineageEdge =
       readonly to: number;
     }
   /**
+   * The activity offered parts of the version `from`, which another one began, or it itself before
+   * it used more. What it had used last by then has the `place`; 0: nothing.
+   */
+  | {
+      readonly kind: 'part';
+      readonly from: number;
+      readonly activity: number;
+      readonly place: number;
+    }
+  /**
    * A demand of the activity was answered with `to`. It was before an offer of that activity when
-   * its `place` is not above that of the node.
+   * its `place` is not above that of the node, or of the `part`.
    */
   | {
       readonly kind: 'used';
@@ -133,16 +143,17 @@ function activityIn(row: ValueMap): LineageActivity {
 function edgeIn(row: ValueMap): LineageEdge[] {
   const to = numberOr(row['to'], 0);
   const from = numberOr(row['from'], 0);
+  const activity = numberOr(row['activity'], 0);
+  const place = numberOr(row['place'], 0);
   switch (row['kind']) {
     case 'derived':
       return [{ kind: 'derived', from, to }];
     case 'declared':
       return [{ kind: 'declared', relation: textOr(row['relation'], ''), from, to }];
-    case 'used': {
-      const activity = numberOr(row['activity'], 0);
-      const time = timeOr(row['time'], new Date(0));
-      return [{ kind: 'used', activity, to, time, place: numberOr(row['place'], 0) }];
-    }
+    case 'part':
+      return [{ kind: 'part', from, activity, place }];
+    case 'used':
+      return [{ kind: 'used', activity, to, time: timeOr(row['time'], new Date(0)), place }];
     default:
       return [];
   }

@@ -99,6 +99,11 @@ function generations(
     attributed.add({ 'prov:entity': id, 'prov:agent': processes[activity] ?? '' });
   });
   for (const edge of lineage.edges) {
+    if (edge.kind === 'part' && edge.activity !== lineage.nodes[edge.from]?.activity) {
+      const id = ids[edge.from] ?? '';
+      generated.add({ 'prov:entity': id, 'prov:activity': stays[edge.activity] ?? '' });
+      attributed.add({ 'prov:entity': id, 'prov:agent': processes[edge.activity] ?? '' });
+    }
     if (edge.kind !== 'used') continue;
     used.add({
       'prov:activity': stays[edge.activity] ?? '',
@@ -126,7 +131,7 @@ function between(
   const influenced = new Relations('i');
   const members = new Relations('m');
   for (const edge of edges) {
-    if (edge.kind === 'used') continue;
+    if (edge.kind === 'used' || edge.kind === 'part') continue;
     const [from, to] = [ids[edge.from] ?? '', ids[edge.to] ?? ''];
     const derivation = { 'prov:generatedEntity': from, 'prov:usedEntity': to };
     const relation = edge.kind === 'derived' ? '' : edge.relation;

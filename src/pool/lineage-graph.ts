@@ -103,6 +103,23 @@ export class LineageGraph {
     this.#edge(`${relation} ${from.index} ${to.index}`, edge);
   }
 
+  /** Who offered a part, and what it had used last by then. */
+  partAt(part: number): { readonly activity: number; readonly useEnd: number } {
+    const { entities } = this.#pool.provenance;
+    const useEnd = entities.getWide(part, ENTITY.useEnd);
+    return { activity: entities.get(part, ENTITY.activity), useEnd };
+  }
+
+  /** That a stay offered parts of a version that was begun before; false: there is no room. */
+  provided(made: Spot, part: number): boolean {
+    const { activity: stay, useEnd: place } = this.partAt(part);
+    const activity = this.#activity(stay);
+    if (activity === null) return false;
+    // The last part comes first, and has most behind it.
+    this.#edge(`part ${made.index} ${stay}`, { kind: 'part', from: made.index, activity, place });
+    return !this.isCut;
+  }
+
   used(use: number, source: Spot): void {
     const { uses } = this.#pool.provenance;
     const activity = this.#activity(uses.get(use, USE.activity));

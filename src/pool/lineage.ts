@@ -39,6 +39,7 @@ export function lineage(pool: PoolState, message: Lineage): Value {
   }
   const isDeeper =
     up.last.some((spot) => walk.hasSources(spot)) || down.last.some((spot) => walk.hasMade(spot));
+  walk.addProviders(new Set([...up.seen, ...down.seen]));
   walk.addUsesBefore(up.left);
   walk.addReaders(down.left);
   const { nodes, activities, edges } = walk.graph;
@@ -116,7 +117,8 @@ class Walk {
     if (spot.entity !== 0) {
       for (const use of this.#remembered.runOf(spot.entity)) {
         const source = this.#spotUsedBy(use);
-        if (source === null) continue;
+        // Who has read one part of a version may offer another one.
+        if (source === null || source === spot) continue;
         this.graph.derived(spot, source);
         found.push(source);
       }
@@ -138,7 +140,7 @@ class Walk {
       for (const use of this.#remembered.usesOf(spot.entity)) {
         for (const entity of this.#remembered.madeOf(use)) {
           const made = this.graph.spotOfEntity(entity);
-          if (made === null) continue;
+          if (made === null || made === spot) continue;
           this.graph.derived(made, spot);
           found.push(made);
         }
@@ -169,11 +171,29 @@ class Walk {
     return false;
   }
 
+  /** Who else offered parts of these. */
+  addProviders(spots: Iterable<Spot>): void {
+    for (const spot of spots) {
+      if (spot.entity === 0) continue;
+      for (const part of this.#remembered.partsOf(spot.entity)) {
+        if (!this.graph.provided(spot, part)) return;
+      }
+    }
+  }
+
   /** What those who offered these had used until they did, of each stay once. */
   addUsesBefore(spots: Iterable<Spot>): void {
     const ends = new Map<number, number>();
-    for (const { activity, useEnd } of spots) {
+    const upTo = (activity: number, useEnd: number): void => {
       if (useEnd > (ends.get(activity) ?? 0)) ends.set(activity, useEnd);
+    };
+    for (const { activity, useEnd, entity } of spots) {
+      upTo(activity, useEnd);
+      if (entity === 0) continue;
+      for (const part of this.#remembered.partsOf(entity)) {
+        const { activity: other, useEnd: end } = this.graph.partAt(part);
+        upTo(other, end);
+      }
     }
     for (const end of ends.values()) {
       for (const use of this.#remembered.usesUpTo(end)) {

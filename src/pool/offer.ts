@@ -31,6 +31,7 @@ import {
   withdrawParts,
 } from './parts.js';
 import { noteOffer } from './provenance.js';
+import { notePart } from './provenance-parts.js';
 import { deliver, failRequire } from './require.js';
 import {
   HANDLE,
@@ -232,6 +233,7 @@ function joinParts(pool: PoolState, session: Session, handle: number, message: O
   pool.attributes.free(handles.get(handle, HANDLE.attributes));
   handles.set(handle, HANDLE.attributes, 0);
   addPart(pool, version, handle, part);
+  notePart(pool, memberOf(pool, handle).activity, version);
   bindParts(pool, object, version, part.region);
 }
 

@@ -1,5 +1,6 @@
 import { assert } from '../core/assert.js';
 import { ACTIVITY, ENTITY, ENTITY_FLAG, STAY, USE } from './provenance.js';
+import { partsOfEntity } from './provenance-parts.js';
 import { VERSION } from './rows.js';
 import type { PoolState } from './state.js';
 
@@ -50,11 +51,20 @@ function checkVersions({ versions, provenance }: PoolState, count: (stay: number
 }
 
 /** Returns what their names take of the arena. */
-function checkEntities({ versions, provenance }: PoolState, count: (stay: number) => void): number {
+function checkEntities(pool: PoolState, count: (stay: number) => void): number {
+  const { versions, provenance } = pool;
   const { entities, arena } = provenance;
   let bytes = 0;
+  const parts = new Map<number, number[]>();
   for (let entity = entities.begin; entity < entities.end; entity++) {
     count(entities.get(entity, ENTITY.activity));
+    if ((entities.get(entity, ENTITY.flags) & ENTITY_FLAG.part) !== 0) {
+      const whole = entity - entities.get(entity, ENTITY.whole);
+      parts.set(whole, [entity, ...(parts.get(whole) ?? [])]);
+      assert(entities.get(entity, ENTITY.name) === 0, 'a part is remembered without a name');
+      assert(entities.get(entity, ENTITY.version) === 0, 'a version names no part');
+      continue;
+    }
     const name = entities.get(entity, ENTITY.name);
     bytes += arena.bytesOf(name);
     const reference = entities.reference(entity);
@@ -74,7 +84,21 @@ function checkEntities({ versions, provenance }: PoolState, count: (stay: number
       'no entity is later than the one that is found by the name',
     );
   }
+  checkPartsOf(pool, parts);
   return bytes;
+}
+
+/** Each entity knows what tells of its parts, and nothing else. */
+function checkPartsOf(
+  { provenance }: PoolState,
+  parts: ReadonlyMap<number, readonly number[]>,
+): void {
+  const { entities } = provenance;
+  for (let entity = entities.begin; entity < entities.end; entity++) {
+    if ((entities.get(entity, ENTITY.flags) & ENTITY_FLAG.part) !== 0) continue;
+    const linked = [...partsOfEntity(provenance, entity)];
+    assert(linked.join() === (parts.get(entity) ?? []).join(), 'parts are linked to their version');
+  }
 }
 
 function checkUses({ provenance }: PoolState, count: (stay: number) => void): void {

@@ -34,7 +34,9 @@ export const ACTIVITY = {
   entityLast: 16,
   /** Whether an entity of that list has been forgotten. */
   forgotten: 18,
-  width: 19,
+  /** The last entity that tells of a part that it offered. */
+  partLast: 19,
+  width: 21,
 } as const;
 
 export const STAY = { present: 0, left: 1, crashed: 2 } as const;
@@ -63,7 +65,13 @@ export const ENTITY = {
   bytes: 14,
   /** How far the entity before is whose name is of the same bucket. */
   previousInBucket: 16,
-  width: 17,
+  /** The last that tells of a part of it: a reference; 0 for none. */
+  partLast: 17,
+  width: 18,
+  /** Of a part, which is never used by itself: how far the entity of its version is. */
+  whole: 10,
+  /** How far the one before it is that tells of a part of the same version. */
+  partBefore: 11,
 } as const;
 
 export const ENTITY_FLAG = {
@@ -71,6 +79,11 @@ export const ENTITY_FLAG = {
   again: 0x1,
   /** A later version of its name was known when it was made: it is not found by the name. */
   late: 0x2,
+  /**
+   * It tells who offered parts of a version, and of what these were made. It has no name, and no
+   * version: the entity that it names has them.
+   */
+  part: 0x4,
 } as const;
 
 /** A demand that was answered with what it asked for: PROV's usage. */
@@ -185,7 +198,8 @@ export class Provenance {
       activities.setWide(activity, ACTIVITY.entityFirst, next === 0 ? 0 : entity + next);
       activities.set(activity, ACTIVITY.forgotten, 1);
     }
-    this.arena.free(entities.get(entity, ENTITY.name));
+    const name = entities.get(entity, ENTITY.name);
+    if (name !== 0) this.arena.free(name);
     entities.shift();
     this.release(activity);
   }
@@ -216,7 +230,8 @@ export class Provenance {
     // An entity that is not linked is not the newest of its name: none behind it leads to it.
     const { entities } = this;
     for (let entity = entities.begin; entity < entities.end; entity++) {
-      if ((entities.get(entity, ENTITY.flags) & ENTITY_FLAG.late) !== 0) continue;
+      const { late, part } = ENTITY_FLAG;
+      if ((entities.get(entity, ENTITY.flags) & (late | part)) !== 0) continue;
       this.#buckets[entities.get(entity, ENTITY.hash) % BUCKETS] = entity;
     }
   }
@@ -267,7 +282,8 @@ export function leaveNewest(pool: PoolState): void {
     if (isListed && activities.getWide(activity, ACTIVITY.entityFirst) === 0) {
       activities.setWide(activity, ACTIVITY.entityFirst, entity);
     }
-    entities.set(entity, ENTITY.name, store(entities.get(entity, ENTITY.name)));
+    const name = entities.get(entity, ENTITY.name);
+    if (name !== 0) entities.set(entity, ENTITY.name, store(name));
   }
   for (let use = uses.begin; use < uses.end; use++) {
     const activity = move(uses.get(use, USE.activity));
@@ -279,13 +295,19 @@ export function leaveNewest(pool: PoolState): void {
 /** Notes that a version was offered, by which activity and what that had used before. */
 export function noteOffer(pool: PoolState, activity: number, version: number): void {
   const { provenance, versions } = pool;
-  const { activities, entities } = provenance;
+  const { activities } = provenance;
   versions.set(version, VERSION.activity, activity);
   activities.add(activity, ACTIVITY.names, 1);
   const useEnd = activities.getWide(activity, ACTIVITY.useLast);
   // Of what was made of nothing there is nothing to be remembered, until somebody demands it.
   if (useEnd === 0) return;
-  const entity = makeEntity(pool, version);
+  listMade(pool, activity, makeEntity(pool, version));
+}
+
+/** An entity was made by an activity of what that has used: the next of its list. */
+export function listMade({ provenance }: PoolState, activity: number, entity: number): void {
+  const { activities, entities } = provenance;
+  const useEnd = activities.getWide(activity, ACTIVITY.useLast);
   const span = useEnd - activities.getWide(activity, ACTIVITY.runStart);
   entities.setWide(entity, ENTITY.useEnd, useEnd);
   entities.set(entity, ENTITY.runSpan, Math.min(span, 0xffff_ffff));
@@ -332,7 +354,8 @@ export function noteGone(pool: PoolState, version: number): void {
   provenance.release(versions.get(version, VERSION.activity));
 }
 
-function makeEntity(pool: PoolState, version: number): number {
+/** What is to be remembered of a version, of which nothing is yet. */
+export function makeEntity(pool: PoolState, version: number): number {
   const { provenance, versions, objects, arena } = pool;
   provenance.makeRoom(versions);
   const { entities } = provenance;

@@ -1,4 +1,5 @@
 import { ACTIVITY, ENTITY, ENTITY_FLAG, type Provenance, USE } from './provenance.js';
+import { partsOfEntity, wholeOf } from './provenance-parts.js';
 import type { Room } from './room.js';
 
 /** What a use or an entity that is looked at takes of the room of an answer. */
@@ -16,10 +17,27 @@ export class Remembered {
     this.#room = room;
   }
 
-  /** The uses of an entity's run, the last one first: it was derived from what they used. */
+  /**
+   * The uses of an entity's run, the last one first, then those of its parts: it was derived from
+   * what they used.
+   */
   *runOf(entity: number): Generator<number> {
     const { entities } = this.#provenance;
     if ((entities.get(entity, ENTITY.flags) & ENTITY_FLAG.again) !== 0) this.hasForgotten = true;
+    yield* this.#runOf(entity);
+    for (const part of this.partsOf(entity)) yield* this.#runOf(part);
+  }
+
+  /** What tells of parts of an entity that others offered, the last one first. */
+  *partsOf(entity: number): Generator<number> {
+    for (const part of partsOfEntity(this.#provenance, entity)) {
+      if (!this.#room.take(ROW_BYTES)) return;
+      yield part;
+    }
+  }
+
+  *#runOf(entity: number): Generator<number> {
+    const { entities } = this.#provenance;
     const end = entities.getWide(entity, ENTITY.useEnd);
     const start = end - entities.get(entity, ENTITY.runSpan);
     for (const use of this.usesUpTo(end)) {
@@ -44,16 +62,27 @@ export class Remembered {
   /** What a use led to: entities of its activity whose run it belongs to. */
   *madeOf(use: number): Generator<number> {
     const { entities } = this.#provenance;
-    for (const entity of this.madeAfter(use)) {
+    for (const entity of this.#listAfter(use)) {
       const runStart =
         entities.getWide(entity, ENTITY.useEnd) - entities.get(entity, ENTITY.runSpan);
       if (runStart >= use) return;
-      yield entity;
+      yield* this.#wholeOf(entity);
     }
   }
 
   /** All that its activity made of something after a use, in order. */
   *madeAfter(use: number): Generator<number> {
+    for (const entity of this.#listAfter(use)) yield* this.#wholeOf(entity);
+  }
+
+  /** That of whose version an entity tells: what is no part tells of its own. */
+  *#wholeOf(entity: number): Generator<number> {
+    const whole = wholeOf(this.#provenance, entity);
+    if (whole === 0) this.hasForgotten = true;
+    else yield whole;
+  }
+
+  *#listAfter(use: number): Generator<number> {
     const { entities, uses, activities } = this.#provenance;
     const activity = uses.get(use, USE.activity);
     const before = uses.getWide(use, USE.entityBefore);

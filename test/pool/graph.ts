@@ -63,6 +63,18 @@ export class Graph {
     return this.#edges('used', (e) => `${this.member(e['activity'])} ${this.exactLabel(e['to'])}`);
   }
 
+  /** `writer a@1`: it offered parts of it, too. */
+  get parts(): string[] {
+    return this.#edges('part', (e) => `${this.member(e['activity'])} ${this.label(e['from'])}`);
+  }
+
+  get exactParts(): string[] {
+    return this.#edges(
+      'part',
+      (e) => `${this.member(e['activity'])} ${this.exactLabel(e['from'])}`,
+    );
+  }
+
   get declared(): string[] {
     return this.#edges(
       'declared',

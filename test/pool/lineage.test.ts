@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS } from '../../src/core/limits.js';
 import { Timestamp, type Value } from '../../src/core/value.js';
 import type { PoolLoop } from '../../src/loop/pool-loop.js';
 import { checkInvariants } from '../../src/pool/invariants.js';
-import { Provenance } from '../../src/pool/provenance.js';
+import type { Provenance } from '../../src/pool/provenance.js';
 import { restorePool, savePool } from '../../src/pool/save.js';
 import { restored, saved } from '../core/states.js';
+import { forgetful } from './forgetful.js';
 import { Graph } from './graph.js';
 import { Harness, OPTIONS } from './harness.js';
 import type { Member } from './member.js';
@@ -309,17 +309,6 @@ test('a restart: what was noted before is known, and what follows is noted with 
   assert.ok(time instanceof Timestamp && time.nanoseconds > 9_000_000n * 1_000_000n);
   checkInvariants(pool.pool);
 });
-
-/** A pool, and its twin, that remember little. */
-function forgetful(limits: Partial<Provenance['limits']>): Harness {
-  const pool = new Harness();
-  for (const loop of [pool.loop, pool.twin]) {
-    if (loop === null) continue;
-    const state = loop.pool as { provenance: Provenance };
-    state.provenance = new Provenance({ ...LIMITS, ...limits });
-  }
-  return pool;
-}
 
 test('at its limits a pool forgets the oldest, and says what is lacking', () => {
   const pool = forgetful({ entitiesMax: 4, usesMax: 8 });

@@ -40,7 +40,7 @@ export function drawingOf(lineage: Lineage): Drawing {
     const known = places.get(node);
     if (known !== undefined) return known;
     places.set(node, boxes.length);
-    return boxes.push(boxFor(lineage, node)) - 1;
+    return boxes.push(boxFor(family, node)) - 1;
   };
   const reach = new Set([...family.reach(0, 'sources'), ...family.reach(0, 'made')]);
   for (const node of reach) boxOf(node);
@@ -67,14 +67,16 @@ export function drawingOf(lineage: Lineage): Drawing {
   return { boxes, arrows };
 }
 
-function boxFor({ nodes, activities }: Lineage, index: number): Box {
+function boxFor(family: Family, index: number): Box {
+  const { nodes, activities } = family.lineage;
   const node = nodes[index];
   const { name = '', version = null, bytes = null, state = '' } = node ?? {};
   const maker = activities[node?.activity ?? -1]?.member ?? '';
   const parts: string[] = [];
   if (version !== null) parts.push(`v${version}`);
   if (bytes !== null) parts.push(formatBytes(bytes));
-  if (maker !== '') parts.push(maker);
+  const others = family.makersOf(index).length - 1;
+  if (maker !== '') parts.push(others > 0 ? `${maker} and ${others} more` : maker);
   if (version === null) parts.push(state === 'unknown' ? 'not in the pool' : state);
   return {
     title: name,

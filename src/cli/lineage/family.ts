@@ -13,6 +13,8 @@ export class Family {
   readonly #made: Link[][];
   readonly #uses: { readonly node: number; readonly place: number }[][];
   readonly #readers: number[][];
+  /** Who offered parts of it beside the maker, and what each had used last. */
+  readonly #providers: { readonly activity: number; readonly place: number }[][];
 
   /** What was noted before what was declared, the older versions first. */
   readonly #inOrder = (one: Link, other: Link): number => {
@@ -26,6 +28,7 @@ export class Family {
     this.#sources = nodes.map(() => []);
     this.#made = nodes.map(() => []);
     this.#readers = nodes.map(() => []);
+    this.#providers = nodes.map(() => []);
     this.#uses = activities.map(() => []);
     // The pool tells the last use first.
     for (const edge of edges.toReversed()) {
@@ -33,6 +36,10 @@ export class Family {
         this.#uses[edge.activity]?.push({ node: edge.to, place: edge.place });
         const readers = this.#readers[edge.to];
         if (readers?.includes(edge.activity) === false) readers.push(edge.activity);
+        continue;
+      }
+      if (edge.kind === 'part') {
+        this.#providers[edge.from]?.unshift(edge);
         continue;
       }
       const relation = edge.kind === 'declared' ? edge.relation : '';
@@ -59,12 +66,22 @@ export class Family {
     return this.#readers[node] ?? [];
   }
 
-  /** What the maker of a version had used before, of which it was not made as far as is known. */
+  /** All who offered it, or parts of it, the one who began it first: places of activities. */
+  makersOf(node: number): readonly number[] {
+    const { activity = null } = this.lineage.nodes[node] ?? {};
+    const others = (this.#providers[node] ?? []).map((each) => each.activity);
+    return [...new Set(activity === null ? others : [activity, ...others])];
+  }
+
+  /** What the makers of a version had used before, of which it was not made as far as is known. */
   usedBefore(node: number): number[] {
     const { activity = null, place = 0 } = this.lineage.nodes[node] ?? {};
     if (activity === null) return [];
     const known = new Set([node, ...this.sourcesOf(node).map((link) => link.node)]);
-    const before = (this.#uses[activity] ?? []).filter((use) => use.place <= place);
+    const makers = [{ activity, place }, ...(this.#providers[node] ?? [])];
+    const before = makers.flatMap((maker) =>
+      (this.#uses[maker.activity] ?? []).filter((use) => use.place <= maker.place),
+    );
     return [...new Set(before.map((use) => use.node))].filter((each) => !known.has(each));
   }
 
@@ -83,7 +100,7 @@ export class Family {
 export function oneSide(lineage: Lineage, side: 'sources' | 'made'): Lineage {
   const family = new Family(lineage);
   const kept = family.reach(0, side);
-  const stays = new Set([...kept].map((node) => lineage.nodes[node]?.activity ?? -1));
+  const stays = new Set([...kept].flatMap((node) => family.makersOf(node)));
   const isUse = (edge: LineageEdge): edge is Extract<LineageEdge, { kind: 'used' }> =>
     edge.kind === 'used';
   // Upwards what their makers had used, downwards who used them.
@@ -91,9 +108,10 @@ export function oneSide(lineage: Lineage, side: 'sources' | 'made'): Lineage {
     .filter(isUse)
     .filter((edge) => (side === 'sources' ? stays.has(edge.activity) : kept.has(edge.to)));
   if (side === 'sources') for (const { to } of uses) kept.add(to);
-  const between = lineage.edges.filter(
-    (edge) => edge.kind !== 'used' && kept.has(edge.from) && kept.has(edge.to),
-  );
+  const between = lineage.edges.filter((edge) => {
+    if (edge.kind === 'part') return kept.has(edge.from);
+    return edge.kind !== 'used' && kept.has(edge.from) && kept.has(edge.to);
+  });
   return only(lineage, [...kept], [...between, ...uses]);
 }
 
@@ -112,6 +130,9 @@ function only(lineage: Lineage, kept: readonly number[], edges: readonly Lineage
     return [{ ...node, activity: node.activity === null ? null : stayOf(node.activity) }];
   });
   const moved = edges.map((edge): LineageEdge => {
+    if (edge.kind === 'part') {
+      return { ...edge, activity: stayOf(edge.activity), from: places.get(edge.from) ?? 0 };
+    }
     const to = places.get(edge.to) ?? 0;
     if (edge.kind === 'used') return { ...edge, activity: stayOf(edge.activity), to };
     return { ...edge, from: places.get(edge.from) ?? 0, to };

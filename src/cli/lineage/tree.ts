@@ -21,7 +21,7 @@ export function lineageText(lineage: Lineage, { sides, now, style }: TreeOptions
   const family = new Family(lineage);
   const [root] = lineage.nodes;
   if (root === undefined) return '';
-  const lines = [`${style.bold(printable(root.name))}${detailOf(lineage, root, now)}`];
+  const lines = [`${style.bold(printable(root.name))}${detailOf(family, 0, now)}`];
   const maker = root.activity === null ? undefined : lineage.activities[root.activity];
   if (maker !== undefined && maker.command !== null) {
     const where = maker.pid === null ? '' : ` (process ${maker.pid} on ${maker.host ?? '?'})`;
@@ -88,7 +88,8 @@ class Tree {
     if (before.length === 0) return;
     const { nodes } = this.#family.lineage;
     const names = someNames(before.map((each) => nodes[each]?.name ?? ''));
-    this.lines.push(this.#style.dim(`${indent}└─ its maker had used before: ${names}`));
+    const who = this.#family.makersOf(node).length > 1 ? 'its makers' : 'its maker';
+    this.lines.push(this.#style.dim(`${indent}└─ ${who} had used before: ${names}`));
   }
 
   #link({ node, relation }: Link, lead: string, indent: string, depth: number): void {
@@ -101,7 +102,7 @@ class Tree {
     const hasMore = this.#linksOf(node).length > 0;
     const isCut = !isAgain && hasMore && depth >= INDENTS_MAX;
     const note = isAgain && hasMore ? ', see above' : isCut ? ', and more (see --json)' : '';
-    const detail = isAgain && hasMore ? versionOf(it) : detailOf(lineage, it, this.#now);
+    const detail = isAgain && hasMore ? versionOf(it) : detailOf(this.#family, node, this.#now);
     this.lines.push(
       `${lead}${this.#style.dim(words)}${printable(it.name)}${detail}${this.#style.dim(note)}`,
     );
@@ -119,15 +120,20 @@ function versionOf({ version }: LineageNode): string {
   return version === null ? '' : ` v${version}`;
 }
 
-/** ` v2, 3.0 KiB, by model[0], 12 s ago, gone`. */
-function detailOf(lineage: Lineage, node: LineageNode, now: number): string {
+/** ` v2, 3.0 KiB, by model[0], 12 s ago, gone`; of several: `by model[0] and 3 more`. */
+function detailOf(family: Family, index: number, now: number): string {
+  const { lineage } = family;
+  const node = lineage.nodes[index];
+  if (node === undefined) return '';
   const { bytes, time, activity, state } = node;
   const parts: string[] = [];
   if (bytes !== null) parts.push(formatBytes(bytes));
   const maker = activity === null ? undefined : lineage.activities[activity];
   if (maker !== undefined) {
     const end = maker.stay === 'crashed' ? ' (crashed)' : '';
-    parts.push(`by ${printable(maker.member)}${end}`);
+    const others = family.makersOf(index).length - 1;
+    const more = others > 0 ? ` and ${others} more` : '';
+    parts.push(`by ${printable(maker.member)}${end}${more}`);
   }
   if (time !== null) parts.push(`${formatDuration(Math.max(0, now - time.getTime()))} ago`);
   if (state !== 'offered') parts.push(state === 'unknown' ? 'not in the pool' : state);
