@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what `npm run bench` compares with: Redis, PostgreSQL, Ray, ADIOS2 and HDF5 as their own users
-# have them. Everything goes below bench/.rivals except redis-server and postgresql, which are Debian
-# packages. Says what it does, can be run again, and leaves no service running. A rival that is
+# have them. Everything goes below bench/.rivals except redis-server, postgresql and HDF5 for MPI,
+# which are Debian packages. Says what it does, can be run again, and leaves no service running. A rival that is
 # missing is skipped by the benchmarks, by name.
 set -eu
 
@@ -43,6 +43,15 @@ elif command -v apt-get >/dev/null; then
   apt_install "${postgresql_debian}"
 else
   say 'cannot install postgresql: no apt-get here; install it by hand'
+fi
+
+if /usr/bin/python3 -c 'import importlib.util as u, sys; sys.exit(u.find_spec("mpi4py") is None)' 2>/dev/null; then
+  say 'python3-mpi4py is there'
+elif command -v apt-get >/dev/null; then
+  say 'installing python3-h5py-mpi, python3-mpi4py and openmpi-bin by apt-get'
+  apt_install python3-h5py-mpi python3-mpi4py openmpi-bin
+else
+  say 'cannot install HDF5 in parallel: no apt-get here; install it by hand'
 fi
 
 python=${PYTHON:-python3}

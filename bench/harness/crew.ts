@@ -44,6 +44,14 @@ export class Crew {
     return this.#participant(script, [this.#python, '-u', `${PYTHON_SOURCES}${script}`], options);
   }
 
+  /** Starts so many processes of the system's Python by mpirun: the first one is talked with. */
+  async mpi(script: string, processes: number): Promise<Participant> {
+    const sizes = ['--oversubscribe', '-n', String(processes)];
+    const python = ['/usr/bin/python3', '-u', `${PYTHON_SOURCES}${script}`];
+    const env = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
+    return this.#participant(script, ['mpirun', ...sizes, ...python], { env });
+  }
+
   /** Starts any command, its output thrown away except what it says on stderr. */
   command(argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
     const child = this.#spawn(argv, options);

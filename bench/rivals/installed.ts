@@ -41,3 +41,13 @@ export function commandAbsent(command: string): string | null {
   const found = spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
   return found ? null : `not installed; install with: ${INSTALL}`;
 }
+
+/** Why HDF5 in parallel cannot take part, or null: it is Debian's, for the system's Python. */
+export function mpiAbsent(): string | null {
+  const script = 'import mpi4py, h5py._debian_h5py_mpi';
+  const found =
+    commandAbsent('mpirun') === null &&
+    spawnSync('/usr/bin/python3', ['-c', script], { env: { OMPI_COMM_WORLD_SIZE: '1' } }).status ===
+      0;
+  return found ? null : `not installed; install with: ${INSTALL}`;
+}

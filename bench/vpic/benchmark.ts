@@ -11,7 +11,7 @@ import {
 import type { Participant } from '../harness/participant.js';
 import { numberOf, type Reply } from '../harness/reply.js';
 import { extraFlags, startPool } from '../product/start-pool.js';
-import { pythonAbsent } from '../rivals/installed.js';
+import { mpiAbsent, pythonAbsent } from '../rivals/installed.js';
 import {
   type AxisPiece,
   bytesOf,
@@ -64,7 +64,9 @@ const names = (load: Load) => ({
 
 /** What differs between the sides: how processes are started, and what they are told. */
 interface Side {
-  readonly start: (stage: Stage) => Promise<Participant>;
+  /** How many processes are talked with; left out: one a member. */
+  readonly processes?: number;
+  readonly start: (stage: Stage, load: Load) => Promise<Participant>;
   readonly at: (stage: Stage) => Promise<string>;
   readonly tell: (load: Load, member: number) => object;
 }
@@ -102,12 +104,27 @@ const byFiles = (script: string): Side => ({
 
 const HDF5 = byFiles('hdf5_side.py');
 
+/** One file a step, which all processes write together: mpirun starts them, the first one talks. */
+const HDF5_PARALLEL: Side = {
+  processes: 1,
+  start: async (stage, { members }) => await stage.crew.mpi('python/hdf5_mpi_side.py', members),
+  at: HDF5.at,
+  tell: ({ pattern, bytes, members }) => {
+    const written = writtenBy(pattern, bytes, members);
+    const read = otherwise(written, members);
+    return {
+      datasets: written.map((each, index) => ({ ...each, wantedBy: read[index]?.pieces })),
+    };
+  },
+};
+
 type Asking = (member: Participant, index: number) => Promise<Reply>;
 
 async function openAll(stage: Stage, side: Side, load: Load): Promise<Participant[]> {
   const at = await side.at(stage);
-  const starting = Array.from({ length: load.members }, async (_, index) => {
-    const member = await side.start(stage);
+  const length = side.processes ?? load.members;
+  const starting = Array.from({ length }, async (_, index) => {
+    const member = await side.start(stage, load);
     await member.ask('open', { at, name: `member[${index}]` });
     return member;
   });
@@ -163,7 +180,7 @@ function memcpy(load: Load, fresh: boolean): Contender {
     kind: 'limit',
     async measure(stage) {
       const members = await Promise.all(
-        Array.from({ length: load.members }, () => ATTACCA.start(stage)),
+        Array.from({ length: load.members }, () => ATTACCA.start(stage, load)),
       );
       const bytes = bytesOf(writtenBy(load.pattern, load.bytes, load.members));
       const copied = async (sum: boolean): Promise<number> => {
@@ -207,6 +224,7 @@ function contendersOf(load: Load): Contender[] {
   return [
     side(PRODUCT, 'product', ATTACCA, null),
     side('hdf5_file_a_process', 'rival', HDF5, absent),
+    side('hdf5_parallel', 'rival', HDF5_PARALLEL, mpiAbsent()),
     side('adios2_bp5', 'rival', byFiles('bp5_side.py'), pythonAbsent('adios2')),
     side('plain_files', 'rival', byFiles('plain_side.py'), pythonAbsent('numpy')),
     pdcByRatio(load, absent),
