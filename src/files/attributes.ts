@@ -1,6 +1,9 @@
+import type { Attributes } from '../client/options.js';
 import { isNumeric } from '../core/dtype.js';
+import { LIMITS } from '../core/limits.js';
 import { convertElements } from '../core/regions/cast.js';
-import { decodeUtf8, encodeUtf8, isUtf8 } from '../core/utf8.js';
+import { isReserved } from '../core/schema/reserved-keys.js';
+import { decodeUtf8, encodeUtf8, isUtf8, utf8Length } from '../core/utf8.js';
 import { Float, Timestamp, type Value } from '../core/value.js';
 import type { Attribute, AttributeType } from '../formats/dataset.js';
 import { elementSize } from '../formats/element-size.js';
@@ -10,6 +13,39 @@ import type { Json } from './format.js';
 /** Longer ones are no keys to find something by: they stay with the file alone. */
 const VALUES_MAX = 256;
 const TEXT_BYTES_MAX = 4_096;
+/** Of those of a file: an object has room for what is said of it besides. */
+const COUNT_MAX = LIMITS.attributesMax / 2;
+const BYTES_MAX = LIMITS.attributeBytesMax / 2;
+/** What a value takes beside its text, at most. */
+const VALUE_BYTES = 16;
+
+/**
+ * The attributes of a file that an object can have, and has room for. The others stay with the
+ * file: those of a key that the pool itself uses, those that are too long, and what is too much.
+ */
+export function valuesOfAttributes(attributes: readonly Attribute[]): Attributes {
+  const found: { [key: string]: Value } = {};
+  let [count, bytes] = [0, 0];
+  for (const attribute of attributes) {
+    const { name } = attribute;
+    const value = valueOfAttribute(attribute);
+    const isKey = name !== '' && !name.startsWith('.') && !isReserved(name);
+    if (value === null || !isKey || utf8Length(name) > LIMITS.keyBytesMax) continue;
+    const size = sizeOf(value);
+    if (count === COUNT_MAX || bytes + size > BYTES_MAX) continue;
+    count += 1;
+    bytes += size;
+    found[name] = value;
+  }
+  return found;
+}
+
+/** No less than a value takes in a message. */
+function sizeOf(value: Value): number {
+  if (typeof value === 'string') return VALUE_BYTES + utf8Length(value);
+  if (!Array.isArray(value)) return VALUE_BYTES;
+  return (value as readonly Value[]).reduce<number>((sum, each) => sum + sizeOf(each), VALUE_BYTES);
+}
 
 /**
  * An attribute of a file as one of an object: text, a number, a truth value, or a list of these.

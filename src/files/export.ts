@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { WaitOptions } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
@@ -17,12 +17,13 @@ import { dtypeOf } from './fitting.js';
 import type { DatasetFormat, Format, Json } from './format.js';
 import { formatByName, formatNamed } from './formats.js';
 import { decodeHeader, type FileHeader } from './header.js';
-
 import { NPY } from './npy.js';
 
 export interface ExportOptions extends WaitOptions {
   /** Left out: told by the name of the file, or what it was when it was imported. */
   readonly format?: string | undefined;
+  /** Hears which object is waited for; null: none. */
+  readonly onWaiting?: ((name: string | null) => void) | undefined;
   /** Hears of each piece that is written. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
 }
@@ -62,10 +63,7 @@ export async function exportFile(
   await using held = new Held(pool, options);
   const one = await held.demand(first);
   const header = isHeader(one) ? decodeHeader(one.unsafeBytes(), first) : null;
-  if (header !== null && more.length > 0) {
-    const why = `"${first}" tells of a whole file, which is exported by itself`;
-    refuse('bad-argument', `Cannot export: ${why}`, { name: first });
-  }
+  if (header !== null && more.length > 0) refuseWithOthers(first);
   const format = asked ?? formatFor(path, header);
   if (format.kind === 'messages') {
     const messages =
@@ -78,6 +76,11 @@ export async function exportFile(
   await whole(path, format, (draft) => writeDataset(held, plan, format, draft, options));
   const objects = plan.objects;
   return { path, format: format.name, objects, asImported: header !== null };
+}
+
+function refuseWithOthers(name: string): never {
+  const why = `"${name}" tells of a whole file, which is exported by itself`;
+  return refuse('bad-argument', `Cannot export: ${why}`, { name });
 }
 
 function isHeader({ attributes }: Delivered): boolean {
@@ -110,9 +113,11 @@ class Held implements AsyncDisposable {
   }
 
   async demand(name: string, as: Partial<Pick<Space, 'order' | 'byteOrder'>> = {}) {
-    const { timeoutMs, signal } = this.#options;
+    const { timeoutMs, signal, onWaiting } = this.#options;
     throwIfAborted(`export "${name}"`, signal);
+    onWaiting?.(name);
     const delivered = await this.#pool.object(name).demand({ ...as, timeoutMs, signal });
+    onWaiting?.(null);
     this.#all.push(delivered);
     return delivered;
   }
@@ -158,6 +163,7 @@ async function planned(held: Held, names: readonly string[]): Promise<Plan> {
   const called = variableNames(names);
   for (const [at, name] of names.entries()) {
     const delivered = await held.demand(name);
+    if (isHeader(delivered)) refuseWithOthers(name);
     const { space, attributes } = delivered;
     const dims = attributes['dims'];
     const own = Array.isArray(dims) && dims.length === space.shape.length ? dims : [];
@@ -276,12 +282,16 @@ async function writeMessages(
   }
 }
 
-/** Makes a file under another name beside it, and renames it when it is whole. */
+/**
+ * Makes a file under another name beside it, and renames it when it is whole. A link stays, and
+ * what it leads to is replaced.
+ */
 async function whole(
-  path: string,
+  named: string,
   format: Format,
   make: (draft: string) => Promise<void>,
 ): Promise<void> {
+  const path = existsSync(named) ? await realpath(named) : named;
   const suffix = randomBytes(6).toString('hex');
   const draft = join(dirname(path), `.attacca-${suffix}-${basename(path)}`);
   try {
@@ -298,9 +308,12 @@ async function whole(
 /** What is there may be replaced by what it is itself. */
 async function mustBeReplaceable(path: string, { isFolder, title }: Format): Promise<void> {
   if (!existsSync(path)) return;
-  const isThere = (await stat(path)).isDirectory();
-  if (isThere === isFolder && (!isFolder || existsSync(join(path, 'zarr.json')))) return;
-  const what = isThere ? 'a folder' : 'a file';
+  const there = await stat(path);
+  const isIt = isFolder
+    ? there.isDirectory() && existsSync(join(path, 'zarr.json'))
+    : there.isFile();
+  if (isIt) return;
+  const what = there.isDirectory() ? 'a folder' : there.isFile() ? 'a file' : 'a device or a pipe';
   refuse('bad-argument', `Cannot write "${path}" as ${title}: there is ${what} of that name`, {
     path,
   });

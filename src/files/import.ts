@@ -1,13 +1,11 @@
 import { basename, extname } from 'node:path';
 import type { Attributes } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
+import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
-import { LIMITS } from '../core/limits.js';
 import type { Space } from '../core/space.js';
-import { utf8Length } from '../core/utf8.js';
-import type { Value } from '../core/value.js';
-import type { Attribute, Dataset, Dimension } from '../formats/dataset.js';
-import { valueOfAttribute } from './attributes.js';
+import type { Dataset, Dimension } from '../formats/dataset.js';
+import { valuesOfAttributes } from './attributes.js';
 import { dtypeOf } from './fitting.js';
 import type { DatasetFormat } from './format.js';
 import { formatNamed, formatOf } from './formats.js';
@@ -70,7 +68,7 @@ async function importDataset(
       ...{ order, byteOrder: variable.byteOrder },
     };
     const attributes: Attributes = {
-      ...attributesOf(variable.attributes),
+      ...valuesOfAttributes(variable.attributes),
       ...(isAlone ? {} : { dims: own.map((each) => each.name), variable: variable.name }),
       ...(isAlone ? {} : { '.part-of': name }),
       ...{ file: basename(path), ...options.attributes },
@@ -87,6 +85,7 @@ async function importDataset(
         const together = Math.max(1, source.rowsTogether(place));
         const some = Math.max(together, Math.floor(PIECE_BYTES / row / together) * together);
         for (let from = 0; from < rows; from += some) {
+          throwIfAborted(`import "${path}"`, options.signal);
           const bytes = await source.readRows(place, from, Math.min(some, rows - from));
           into.set(bytes, from * row);
           done(bytes.length);
@@ -98,21 +97,10 @@ async function importDataset(
   const header: FileHeader = {
     ...{ kind: 'dataset', format: format.name, dataset, objects, layout: source.layout },
   };
-  all.push(headerObject(name, header, path, { ...attributesOf(dataset.attributes) }, options));
+  all.push(headerObject(name, header, path, valuesOfAttributes(dataset.attributes), options));
   return await offerAll(pool, all, {
     ...{ ...options, path, skipped, format: format.name, header: name },
   });
-}
-
-function attributesOf(attributes: readonly Attribute[]): Attributes {
-  const found: { [key: string]: Value } = {};
-  for (const each of attributes) {
-    const value = valueOfAttribute(each);
-    const isKey = each.name !== '' && !each.name.startsWith('.');
-    if (value === null || !isKey || utf8Length(each.name) > LIMITS.keyBytesMax) continue;
-    found[each.name] = value;
-  }
-  return found;
 }
 
 function wantedOf(

@@ -1,3 +1,4 @@
+import type { Pool } from '../../client/pool.js';
 import { counted } from '../../core/counted.js';
 import { exportFile } from '../../files/export.js';
 import { FORMATS } from '../../files/formats.js';
@@ -12,6 +13,8 @@ import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
 import { Progress } from '../progress.js';
 import { Transfer } from '../transfer.js';
+import { waitLine } from '../wait-line.js';
+import { checkedSelector, selecting } from '../where.js';
 
 const OPTIONS = {
   to: { type: 'string', short: 'o', value: 'FILE', help: 'the file that is made, or replaced' },
@@ -58,18 +61,22 @@ export const command = defineCommand({
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
     await using pool = session.asMember(seat);
-    const names = [...given];
-    if (options.where !== undefined) {
-      for await (const { name } of pool.query(options.where, { sort: '.name' })) names.push(name);
-      if (names.length === 0) throw new UsageError('no object is selected');
-    }
-    const transfer = new Transfer();
-    const line = (): string => `exporting to ${quoted(to)}: ${transfer.text}`;
-    using _progress = new Progress(line, options.quiet, session.client.connection);
     const { signal } = context;
+    const names = options.where === undefined ? given : await selected(pool, options.where, signal);
+    const transfer = new Transfer();
+    const waiting = new Set<string>();
+    const line = (elapsedMs: number): string | Promise<string> =>
+      waiting.size > 0
+        ? waitLine(session.view, waiting, elapsedMs, names.length)
+        : `exporting to ${quoted(to)}: ${transfer.text}`;
+    using _progress = new Progress(line, options.quiet, session.client.connection);
     const exported = await exportFile(pool, names, to, {
       ...{ signal, timeoutMs: parseTimeout(options.timeout), format: options.format },
       onBytes: transfer.add,
+      onWaiting(name) {
+        waiting.clear();
+        if (name !== null) waiting.add(name);
+      },
     });
     const { format, objects, asImported } = exported;
     if (options.json) print(toJson({ file: to, format, objects: [...objects], asImported }));
@@ -81,3 +88,21 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/**
+ * Objects that a selector selects and that are there. What tells of an imported file is none of its
+ * variables, and is left out.
+ */
+async function selected(pool: Pool, where: string, signal: AbortSignal): Promise<string[]> {
+  const selector = await checkedSelector(where);
+  const isOffered = '.state = "offered"';
+  const offered = selector.trim() === '' ? isOffered : `(${selector}) and ${isOffered}`;
+  const names: string[] = [];
+  await selecting(offered, async () => {
+    for await (const { name, attributes } of pool.query(offered, { sort: '.name', signal })) {
+      if (attributes['file.header'] === undefined) names.push(name);
+    }
+  });
+  if (names.length === 0) throw new UsageError('no object is selected');
+  return names;
+}

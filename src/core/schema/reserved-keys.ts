@@ -14,12 +14,17 @@ const VERSION_KEYS = [
 export type ObjectKey = (typeof OBJECT_KEYS)[number];
 export type VersionKey = (typeof VERSION_KEYS)[number];
 
-/** Keys that no schema can define: the pool's own. */
+/** Keys that no schema can define, and no object can have: the pool's own. */
 const RESERVED: ReadonlySet<string> = new Set([
   ...OBJECT_KEYS,
   ...VERSION_KEYS,
   ...['.collection', '.collections', '.container'],
 ]);
+
+/** Whether a pool itself tells something by this key: no attribute can have it. */
+export function isReserved(key: string): boolean {
+  return RESERVED.has(key);
+}
 
 /** Refuses with `bad-schema` a schema that defines a key which a pool reserves. */
 export function checkReserved({ name, attributes }: Schema): void {

@@ -1,0 +1,168 @@
+// What files hold and objects cannot, ends in the middle, and places where no file belongs.
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { LIMITS } from '../../src/core/limits.js';
+import { exportFile } from '../../src/files/export.js';
+import { importFile } from '../../src/files/import.js';
+import { NETCDF3 } from '../../src/files/netcdf3.js';
+import type { Attribute } from '../../src/formats/dataset.js';
+import { codeOf, joinApart, servePool } from '../client/support/pools.js';
+import { writeEra } from './era.js';
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'attacca-edges-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+const apart = async (t: TestContext) =>
+  await joinApart(await servePool(t), 'files', { transport: 'shared-memory' });
+
+/** A file with one variable of so many bytes. */
+async function writeBytes(
+  path: string,
+  size: number,
+  attributes: readonly Attribute[],
+): Promise<void> {
+  const variable = { name: 'v', type: 'int8', byteOrder: 'big', dimensions: [0] } as const;
+  const dataset = {
+    dimensions: [{ name: 'x', size, unlimited: false }],
+    attributes: [],
+    variables: [{ ...variable, attributes }],
+  };
+  await using file = await NETCDF3.create(path, dataset, null);
+  await file.writeRows(0, 0, new Uint8Array(size));
+  await file.close();
+}
+
+const text = (name: string, size: number): Attribute => {
+  return { name, type: 'char', byteOrder: 'big', bytes: Buffer.from('x'.repeat(size)) };
+};
+
+test('attributes that no object can have, or has room for, stay in the file', async (t) => {
+  await using pool = await apart(t);
+  const path = folder(t);
+  const many = Array.from({ length: LIMITS.attributesMax + 1 }, (_, at) => text(`k${at}`, 1));
+  const large = Array.from({ length: 30 }, (_, at) => text(`t${at}`, 4_000));
+  const odd = [text('stats.max', 3), text('.state', 3), text('x'.repeat(256), 3), text('ok', 3)];
+  for (const [name, attributes, least] of [
+    ['many', many, 500],
+    ['large', large, 8],
+    ['odd', odd, 1],
+  ] as const) {
+    const [from, to] = [join(path, `${name}.nc`), join(path, `${name}-again.nc`)];
+    await writeBytes(from, 4, attributes);
+    await importFile(pool, from);
+    const found = await pool.wait(`${name}/v`);
+    const own = attributes.filter((each) => found.attributes[each.name] !== undefined);
+    assert.ok(own.length >= least && own.length < attributes.length, `${name}: ${own.length}`);
+    await exportFile(pool, [name], to);
+    assert.ok(readFileSync(from).equals(readFileSync(to)));
+  }
+  assert.equal((await pool.wait('odd/v')).attributes['ok'], 'xxx');
+});
+
+test('an import that is ended within a variable leaves nothing', async (t) => {
+  await using pool = await apart(t);
+  const path = join(folder(t), 'large.nc');
+  await writeBytes(path, 40 * 1024 * 1024, []);
+  const ending = new AbortController();
+  let pieces = 0;
+  const onBytes = (bytes: number): void => {
+    if (bytes > 0) pieces += 1;
+    if (pieces === 2) ending.abort();
+  };
+  const { signal } = ending;
+  assert.equal(await codeOf(importFile(pool, path, { signal, onBytes })), 'aborted');
+  assert.equal(pieces, 2);
+  for await (const name of pool.list('*')) assert.fail(name);
+});
+
+test('an export that is ended leaves no draft, and says what it waits for', async (t) => {
+  await using pool = await apart(t);
+  const path = folder(t);
+  await writeEra(join(path, 'era.nc'));
+  await importFile(pool, join(path, 'era.nc'));
+  await pool.unkeep('era/t2m');
+  const ending = new AbortController();
+  const waited: (string | null)[] = [];
+  const onWaiting = (name: string | null): void => {
+    waited.push(name);
+    if (name === 'era/t2m') ending.abort();
+  };
+  const { signal } = ending;
+  const ended = exportFile(pool, ['era'], join(path, 'to.nc'), { signal, onWaiting });
+  assert.equal(await codeOf(ended), 'aborted');
+  assert.deepEqual(waited, ['era', null, 'era/lat', null, 'era/t2m']);
+  assert.deepEqual(readdirSync(path), ['era.nc']);
+});
+
+test('what tells of a file is no variable of another one', async (t) => {
+  await using pool = await apart(t);
+  const path = folder(t);
+  await writeEra(join(path, 'era.nc'));
+  await importFile(pool, join(path, 'era.nc'));
+  const to = join(path, 'to.nc');
+  for (const names of [
+    ['era', 'era/lat'],
+    ['era/lat', 'era'],
+  ]) {
+    assert.equal(await codeOf(exportFile(pool, names, to)), 'bad-argument');
+  }
+  assert.ok(!existsSync(to));
+});
+
+test('a link leads to the file that is replaced; a device is left alone', async (t) => {
+  await using pool = await apart(t);
+  const path = folder(t);
+  const [file, link] = [join(path, 'file.npy'), join(path, 'link.npy')];
+  writeFileSync(file, 'former');
+  symlinkSync('file.npy', link);
+  await pool.put('a', Uint8Array.of(1, 2, 3));
+  await exportFile(pool, ['a'], link);
+  assert.equal(readlinkSync(link), 'file.npy');
+  assert.deepEqual([...readFileSync(file).subarray(-3)], [1, 2, 3]);
+  const device = exportFile(pool, ['a'], '/dev/null', { format: 'npy' });
+  assert.equal(await codeOf(device), 'bad-argument');
+  assert.equal(readFileSync('/dev/null').length, 0);
+  writeFileSync(join(path, 'file.zarr'), 'no folder');
+  assert.equal(await codeOf(exportFile(pool, ['a'], join(path, 'file.zarr'))), 'bad-argument');
+  assert.deepEqual(readdirSync(path).sort(), ['file.npy', 'file.zarr', 'link.npy']);
+});
+
+test('a header with a layout that is none is refused, or makes the file anew', async (t) => {
+  await using pool = await apart(t);
+  const path = folder(t);
+  await writeEra(join(path, 'era.nc'));
+  await importFile(pool, join(path, 'era.nc'));
+  const whole = await pool.object('era').demand();
+  const header: Record<string, unknown> = JSON.parse(Buffer.from(whole.bytes).toString());
+  await whole.dispose();
+  const attributes = { 'file.header': 1 };
+  const layouts = [1, 'x', [], {}, { version: 9 }, { version: 1, begins: [], header: 7 }];
+  const far = { version: 2, begins: [1e15, -4], header: 'Q0RG' };
+  for (const [at, layout] of [...layouts, far, { begins: ['x', null] }].entries()) {
+    const bytes = Buffer.from(JSON.stringify({ ...header, layout }));
+    await pool.put(`h${at}`, bytes, { attributes });
+    const to = join(path, `to${at}.nc`);
+    const code = await exportFile(pool, [`h${at}`], to).then(
+      () => 'written',
+      (error: unknown) => (error as { code?: string }).code ?? String(error),
+    );
+    assert.match(code, /^(?:written|bad-file-header|bad-space)$/u, JSON.stringify(layout));
+    if (code !== 'written') continue;
+    await importFile(pool, to, { name: `back${at}` });
+  }
+});
