@@ -1,7 +1,10 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { refuse } from '../core/assert.js';
-import { FileSource, fileError } from '../formats/bytes.js';
+import { AttaccaError } from '../core/errors.js';
+import { type ByteSource, FileSource, fileError } from '../formats/bytes.js';
 import type { Attribute, Dataset } from '../formats/dataset.js';
+import { extentsOf } from '../formats/netcdf3/extents.js';
 import { Netcdf3File } from '../formats/netcdf3/reader.js';
 import type { Netcdf3Layout } from '../formats/netcdf3/types.js';
 import { Netcdf3Writer } from '../formats/netcdf3/writer.js';
@@ -20,6 +23,40 @@ function layoutOf(json: Json): Netcdf3Layout | undefined {
   if (!isVersion || !Array.isArray(begins) || typeof header !== 'string') return undefined;
   if (!begins.every((each): each is number => Number.isSafeInteger(each))) return undefined;
   return { version, begins, header: new Uint8Array(Buffer.from(header, 'base64')) };
+}
+
+/** Anybody may have offered what tells of a file: the header must be one of this dataset. */
+function checkedLayout(dataset: Dataset, json: Json): Netcdf3Layout | undefined {
+  const layout = layoutOf(json);
+  if (layout === undefined) return undefined;
+  const { begins, header = new Uint8Array(0) } = layout;
+  const { variables, recordSize, records } = extentsOf(dataset);
+  let size = header.length;
+  for (const [at, { isRecord, paddedSize }] of variables.entries()) {
+    size = Math.max(size, (begins[at] ?? 0) + (isRecord ? records * recordSize : paddedSize));
+  }
+  // The file as far as its header tells of it.
+  const source = {
+    ...{ name: 'header', size },
+    read(at: number, into: Uint8Array): void {
+      into.set(header.subarray(at, at + into.length));
+    },
+  };
+  const { attributes, dimensions } = dataset;
+  const told = { attributes, dimensions, variables: dataset.variables, begins: [...begins] };
+  if (isDeepStrictEqual(toldBy(source), told)) return layout;
+  const why = 'the header of the file that it keeps is of another one';
+  throw new AttaccaError('bad-file-header', `Cannot export: ${why}`);
+}
+
+function toldBy(source: ByteSource): unknown {
+  try {
+    const { attributes, dimensions, variables, layout } = new Netcdf3File(source).dataset;
+    return { attributes, dimensions, variables, begins: [...layout.begins] };
+  } catch (error) {
+    if (error instanceof AttaccaError && error.code === 'not-a-netcdf-file') return null;
+    throw error;
+  }
 }
 
 async function open(path: string): Promise<SourceFile> {
@@ -50,6 +87,7 @@ async function open(path: string): Promise<SourceFile> {
 }
 
 async function create(path: string, dataset: Dataset, layout: Json): Promise<TargetFile> {
+  const layoutKept = checkedLayout(dataset, layout);
   let descriptor: number;
   try {
     descriptor = openSync(path, 'wx');
@@ -74,7 +112,7 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
     },
   };
   try {
-    const writer = new Netcdf3Writer(sink, dataset, layoutOf(layout));
+    const writer = new Netcdf3Writer(sink, dataset, layoutKept);
     return {
       rowsTogether: () => 1,
       async writeRows(place, from, rows) {
