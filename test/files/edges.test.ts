@@ -142,27 +142,54 @@ test('a link leads to the file that is replaced; a device is left alone', async 
   assert.deepEqual(readdirSync(path).sort(), ['file.npy', 'file.zarr', 'link.npy']);
 });
 
-test('a header with a layout that is none is refused, or makes the file anew', async (t) => {
-  await using pool = await apart(t);
-  const path = folder(t);
-  await writeEra(join(path, 'era.nc'));
-  await importFile(pool, join(path, 'era.nc'));
-  const whole = await pool.object('era').demand();
-  const header: Record<string, unknown> = JSON.parse(Buffer.from(whole.bytes).toString());
-  await whole.dispose();
-  const attributes = { 'file.header': 1 };
-  const layouts = [1, 'x', [], {}, { version: 9 }, { version: 1, begins: [], header: 7 }];
-  const far = { version: 2, begins: [1e15, -4], header: 'Q0RG' };
-  for (const [at, layout] of [...layouts, far, { begins: ['x', null] }].entries()) {
-    const bytes = Buffer.from(JSON.stringify({ ...header, layout }));
-    await pool.put(`h${at}`, bytes, { attributes });
-    const to = join(path, `to${at}.nc`);
-    const code = await exportFile(pool, [`h${at}`], to).then(
-      () => 'written',
-      (error: unknown) => (error as { code?: string }).code ?? String(error),
-    );
-    assert.match(code, /^(?:written|bad-file-header|bad-space)$/u, JSON.stringify(layout));
-    if (code !== 'written') continue;
-    await importFile(pool, to, { name: `back${at}` });
-  }
-});
+for (const [format, extension] of [
+  ['netcdf3', '.nc'],
+  ['zarr', '.zarr'],
+  ['hdf5', '.h5'],
+] as const) {
+  test(`what tells of a file of ${format} is refused, or gives a file that is one`, async (t) => {
+    await using pool = await apart(t);
+    const path = folder(t);
+    await writeEra(join(path, 'era.nc'));
+    await importFile(pool, join(path, 'era.nc'), { name: 'from' });
+    await exportFile(pool, ['from'], join(path, `era${extension}`));
+    await importFile(pool, join(path, `era${extension}`));
+    const whole = await pool.object('era').demand();
+    const header: Record<string, unknown> = JSON.parse(Buffer.from(whole.bytes).toString());
+    await whole.dispose();
+    const attributes = { 'file.header': 1 };
+    let written = 0;
+    for (const [at, layout] of layouts.entries()) {
+      const bytes = Buffer.from(JSON.stringify({ ...header, layout }));
+      await pool.put(`h${at}`, bytes, { attributes });
+      const to = join(path, `to${at}${extension}`);
+      const code = await exportFile(pool, [`h${at}`], to).then(
+        () => 'written',
+        (error: unknown) => (error as { code?: string }).code ?? String(error),
+      );
+      assert.match(code, REFUSED, JSON.stringify(layout));
+      if (code !== 'written') continue;
+      written += 1;
+      const { objects } = await importFile(pool, to, { name: `back${at}` });
+      assert.equal(objects.length, 2);
+    }
+    assert.ok(written > 0);
+  });
+}
+
+const REFUSED = /^(?:written|bad-file-header|bad-space|not-a-zarr-store)$/u;
+
+/** What of a format's own may stand in such an object, whoever has offered it. */
+const layouts: readonly unknown[] = [
+  ...[null, 1, 'x', [], {}, { version: 9 }, { version: 1, begins: [], header: 7 }],
+  { version: 2, begins: [1e15, -4], header: 'Q0RG' },
+  { begins: ['x', null] },
+  { attributes: [], arrays: { t2m: 7, lat: null } },
+  { attributes: { title: { a: [1] } }, arrays: { t2m: { chunk: [0, 1] } } },
+  { arrays: { t2m: { chunk: [1] }, lat: { codecs: 'gzip' } } },
+  { arrays: { t2m: { codecs: [{ name: 'gzip', level: 99 }] } } },
+  { arrays: { t2m: { codecs: [7] } } },
+  { arrays: { t2m: { chunk: [1e15, 1e15] } } },
+  { arrays: { t2m: { fillValue: {}, dimensionNames: [1, 2] } } },
+  { variables: [7], storage: [{}], t2m: { chunk: [0] } },
+];
