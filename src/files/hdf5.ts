@@ -1,6 +1,9 @@
-import type { Dataset } from '../formats/dataset.js';
-import { type Hdf5Layout, plainLayout } from '../formats/hdf5/layout.js';
+import { AttaccaError } from '../core/errors.js';
+import type { Dataset, Variable } from '../formats/dataset.js';
+import { elementSize } from '../formats/element-size.js';
+import { type Hdf5Layout, type Hdf5Storage, plainLayout } from '../formats/hdf5/layout.js';
 import { Hdf5FileWriter, Hdf5Reader } from '../formats/hdf5/remote.js';
+import { PADDINGS } from '../formats/hdf5/types.js';
 import { fitted, type Rules } from './fitting.js';
 import type { DatasetFormat, Json, SourceFile, TargetFile } from './format.js';
 import { isJsonMap } from './json.js';
@@ -13,11 +16,51 @@ const USER_BLOCKS = [0, 512, 1_024, 2_048] as const;
 function layoutOf(json: Json, dataset: Dataset): Hdf5Layout {
   const plain = plainLayout(dataset);
   if (!isJsonMap(json) || !Array.isArray(json['unnamed'])) return plain;
-  const unnamed = (json['unnamed'] as readonly Json[]).filter((each) => Number.isInteger(each));
+  const unnamed = (json['unnamed'] as readonly Json[]).filter(
+    (each) => dataset.dimensions[Number(each)] !== undefined,
+  );
   const { variables } = json;
   const isOfFile = Array.isArray(variables) && variables.length === dataset.variables.length;
-  const kept = isOfFile ? (variables as unknown as Hdf5Layout['variables']) : plain.variables;
-  return { variables: kept, unnamed: unnamed as readonly number[] };
+  const kept = isOfFile ? storagesOf(variables as readonly Json[], dataset) : plain.variables;
+  return { variables: kept, unnamed: unnamed.map(Number) };
+}
+
+/** HDF5's own bound of a chunk. */
+const CHUNK_BYTES_MAX = 2 ** 32 - 1;
+const GZIP_LEVEL_MAX = 9;
+
+/** Anybody may have offered what tells of a file: nothing else goes to the library. */
+function storagesOf(json: readonly Json[], { variables }: Dataset): Hdf5Layout['variables'] {
+  return json.map((each, place) => {
+    const storage = storageOf(each, variables[place] as Variable);
+    if (storage !== null) return storage;
+    const why = `what it keeps of "${variables[place]?.name}" is no way to lie in HDF5`;
+    throw new AttaccaError('bad-file-header', `Cannot export: ${why}`);
+  });
+}
+
+function storageOf(json: Json, { type, dimensions }: Variable): Hdf5Storage | null {
+  if (!isJsonMap(json)) return null;
+  const { byteOrder, charset, isText, chunks, gzip, names } = json;
+  const padding = PADDINGS.find((each) => each === json['padding']);
+  const isOrder = byteOrder === 'little' || byteOrder === 'big';
+  const isCharset = charset === 'ascii' || charset === 'utf8';
+  if (!isOrder || !isCharset || padding === undefined || typeof isText !== 'boolean') return null;
+  if (gzip !== null && !isWithin(gzip, 0, GZIP_LEVEL_MAX)) return null;
+  if (chunks !== null) {
+    if (!Array.isArray(chunks) || chunks.length !== dimensions.length) return null;
+    if (!chunks.every((each) => isWithin(each, 1, CHUNK_BYTES_MAX))) return null;
+    const bytes = chunks.reduce<number>((all, each) => all * Number(each), elementSize(type));
+    if (bytes > CHUNK_BYTES_MAX) return null;
+  }
+  if (names !== null && !(isJsonMap(names) && Object.values(names).every(Number.isInteger))) {
+    return null;
+  }
+  return { byteOrder, charset, padding, isText, chunks, gzip, names } as Hdf5Storage;
+}
+
+function isWithin(value: Json | undefined, least: number, most: number): boolean {
+  return Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
 }
 
 async function open(path: string): Promise<SourceFile> {

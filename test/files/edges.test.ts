@@ -159,7 +159,7 @@ for (const [format, extension] of [
     await whole.dispose();
     const attributes = { 'file.header': 1 };
     let written = 0;
-    for (const [at, layout] of layouts.entries()) {
+    for (const [at, layout] of LAYOUTS[format].entries()) {
       const bytes = Buffer.from(JSON.stringify({ ...header, layout }));
       await pool.put(`h${at}`, bytes, { attributes });
       const to = join(path, `to${at}${extension}`);
@@ -180,16 +180,29 @@ for (const [format, extension] of [
 const REFUSED = /^(?:written|bad-file-header|bad-space|not-a-zarr-store)$/u;
 
 /** What of a format's own may stand in such an object, whoever has offered it. */
-const layouts: readonly unknown[] = [
-  ...[null, 1, 'x', [], {}, { version: 9 }, { version: 1, begins: [], header: 7 }],
-  { version: 2, begins: [1e15, -4], header: 'Q0RG' },
-  { begins: ['x', null] },
-  { attributes: [], arrays: { t2m: 7, lat: null } },
-  { attributes: { title: { a: [1] } }, arrays: { t2m: { chunk: [0, 1] } } },
-  { arrays: { t2m: { chunk: [1] }, lat: { codecs: 'gzip' } } },
-  { arrays: { t2m: { codecs: [{ name: 'gzip', level: 99 }] } } },
-  { arrays: { t2m: { codecs: [7] } } },
-  { arrays: { t2m: { chunk: [1e15, 1e15] } } },
-  { arrays: { t2m: { fillValue: {}, dimensionNames: [1, 2] } } },
-  { variables: [7], storage: [{}], t2m: { chunk: [0] } },
-];
+const LAYOUTS: Record<'netcdf3' | 'zarr' | 'hdf5', readonly unknown[]> = {
+  netcdf3: [
+    ...[null, 1, 'x', [], {}, { version: 9 }, { version: 1, begins: [], header: 7 }],
+    ...[{ version: 2, begins: [1e15, -4], header: 'Q0RG' }, { begins: ['x', null] }],
+  ],
+  zarr: [
+    ...[null, 'x', { attributes: [], arrays: { t2m: 7, lat: null } }],
+    { attributes: { title: { a: [1] } }, arrays: { t2m: { chunk: [0, 1] } } },
+    { arrays: { t2m: { chunk: [1] }, lat: { codecs: 'gzip' } } },
+    { arrays: { t2m: { codecs: [{ name: 'gzip', level: 99 }] } } },
+    { arrays: { t2m: { codecs: [7] } } },
+    { arrays: { t2m: { chunk: [1e15, 1e15] } } },
+    { arrays: { t2m: { fillValue: {}, dimensionNames: [1, 2] } } },
+  ],
+  hdf5: [
+    ...[null, { unnamed: [], variables: [7, null] }, { unnamed: [99, -1], variables: [{}, {}] }],
+    {
+      unnamed: [0],
+      variables: [
+        { chunks: [0], gzip: 77 },
+        { chunks: 'x', names: 5 },
+      ],
+    },
+    { unnamed: [], variables: [{ byteOrder: 'odd', charset: 1, padding: 2 }, {}] },
+  ],
+};
