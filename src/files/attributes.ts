@@ -51,7 +51,7 @@ function sizeOf(value: Value): number {
  * An attribute of a file as one of an object: text, a number, a truth value, or a list of these.
  * Null for what is none, or too long to be searched for.
  */
-export function valueOfAttribute(attribute: Attribute): Value | null {
+function valueOfAttribute(attribute: Attribute): Value | null {
   const { type, bytes } = attribute;
   if (type === 'text' || type === 'char' || type.startsWith('string[')) {
     if (bytes.length > TEXT_BYTES_MAX) return null;
