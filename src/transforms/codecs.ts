@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { constants, gunzip, gzip } from 'node:zlib';
 import { refuseTransform, transformFailed } from './failure.js';
 import type { Codec, SpecOf } from './spec.js';
+import { withContentSize, zstdFrame } from './zstd-frame.js';
 
 const pack = promisify(gzip);
 const unpack = promisify(gunzip);
@@ -26,8 +27,28 @@ export function checkCodec(codec: Codec, level: number | undefined): void {
   }
 }
 
+/** How Blosc packs; it rearranges items of four bytes, as the library has no other. */
+interface BloscSettings {
+  readonly cname: string;
+  /** Whether bytes, or bits, of one place in each item are put side by side first. */
+  readonly shuffle: 'noshuffle' | 'shuffle' | 'bitshuffle';
+  /** 0: its own choice. */
+  readonly blockSize: number;
+}
+
+/** A codec, and what it is told. */
+interface Packing {
+  readonly codec: Codec;
+  readonly level: number | undefined;
+  readonly blosc?: BloscSettings;
+}
+
+/** Shuffling is a transform of its own: what is said is what is done. */
+const BLOSC: BloscSettings = { cname: 'lz4', shuffle: 'noshuffle', blockSize: 0 };
+const BLOSC_SHUFFLES = { noshuffle: 0, shuffle: 1, bitshuffle: 2 } as const;
+
 /** The library's codec, loaded when it is needed first: some 100 KiB of WebAssembly each. */
-async function libraryCodec(codec: Exclude<Codec, 'gzip'>, level: number | undefined) {
+async function libraryCodec(codec: Exclude<Codec, 'gzip'>, { level, blosc = BLOSC }: Settings) {
   switch (codec) {
     case 'zstd': {
       const { default: Zstd } = await import('numcodecs/zstd');
@@ -39,20 +60,28 @@ async function libraryCodec(codec: Exclude<Codec, 'gzip'>, level: number | undef
     }
     case 'blosc': {
       const { default: Blosc } = await import('numcodecs/blosc');
-      // Shuffling is a transform of its own: what is said is what is done.
-      return Blosc.fromConfig({ id: 'blosc', cname: 'lz4', clevel: level ?? 5, shuffle: 0 });
+      const { cname, blockSize: blocksize } = blosc;
+      const shuffle = BLOSC_SHUFFLES[blosc.shuffle];
+      return Blosc.fromConfig({ id: 'blosc', cname, clevel: level ?? 5, shuffle, blocksize });
     }
   }
 }
 
-export async function compress(
+type Settings = Omit<Packing, 'codec'>;
+
+export function compress(
   { codec, level }: SpecOf<'compress'>,
   bytes: Uint8Array,
 ): Promise<Uint8Array> {
+  return packed({ codec, level }, bytes);
+}
+
+export async function packed({ codec, ...settings }: Packing, bytes: Uint8Array) {
   if (codec === 'gzip') {
-    return own(await pack(bytes, { level: level ?? constants.Z_DEFAULT_COMPRESSION }));
+    const level = settings.level ?? constants.Z_DEFAULT_COMPRESSION;
+    return own(await pack(bytes, { level }));
   }
-  const library = await libraryCodec(codec, level);
+  const library = await libraryCodec(codec, settings);
   return own(await library.encode(bytes));
 }
 
@@ -62,62 +91,73 @@ export async function compress(
  */
 export async function decompress(codec: Codec, bytes: Uint8Array, size: number) {
   try {
-    const unpacked = await unpackAtMost(codec, bytes, size);
-    if (unpacked.length !== size) throw new Error(`they are ${unpacked.length}`);
-    return unpacked;
+    return await unpacked(codec, bytes, { size, isExact: true });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw transformFailed('decompress', `${codec} gives no ${size} bytes: ${why}`, cause);
   }
 }
 
-async function unpackAtMost(codec: Codec, bytes: Uint8Array, size: number): Promise<Uint8Array> {
+/** How many bytes may come out: `size` of them, or at most so many where nobody can know. */
+export interface Room {
+  readonly size: number;
+  readonly isExact: boolean;
+}
+
+/**
+ * Bytes as they were before a codec. Throws a plain error where they do not fit into the room, and
+ * makes none beyond it: what is compressed must say how much it is, except where the room does.
+ */
+export async function unpacked(codec: Codec, bytes: Uint8Array, room: Room): Promise<Uint8Array> {
+  const all = await unpackedWithin(codec, bytes, room);
+  const { size, isExact } = room;
+  if (isExact ? all.length === size : all.length <= size) return all;
+  throw new Error(`they are ${all.length}`);
+}
+
+async function unpackedWithin(codec: Codec, bytes: Uint8Array, room: Room): Promise<Uint8Array> {
+  const { size, isExact } = room;
   if (codec === 'gzip') return own(await unpack(bytes, { maxOutputLength: Math.max(size, 1) }));
-  const declared = declaredSize(codec, bytes);
-  if (declared !== size) throw new Error(`they say that they are ${declared ?? 'something else'}`);
-  if (size === 0) return new Uint8Array(0);
-  const library = await libraryCodec(codec, undefined);
-  return own(await library.decode(bytes));
+  const { source, declared } = codec === 'zstd' ? sized(bytes, room) : declaring(codec, bytes);
+  if (declared === null || (isExact ? declared !== size : declared > size)) {
+    throw new Error(`they say that they are ${declared ?? 'something else'}`);
+  }
+  if (declared === 0) return new Uint8Array(0);
+  const library = await libraryCodec(codec, { level: undefined });
+  return own(await library.decode(source));
+}
+
+interface Sized {
+  readonly source: Uint8Array;
+  /** What they say of their size; null where they say nothing. */
+  readonly declared: number | null;
+}
+
+function sized(bytes: Uint8Array, { size, isExact }: Room): Sized {
+  const frame = zstdFrame(bytes);
+  if (frame === null) throw new Error('they are not one whole frame');
+  const { contentSize } = frame;
+  if (contentSize !== null || !isExact) return { source: bytes, declared: contentSize };
+  return { source: withContentSize(bytes, frame, size), declared: size };
+}
+
+function declaring(codec: 'lz4' | 'blosc', bytes: Uint8Array): Sized {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const has = (end: number): boolean => bytes.length >= end;
+  const declaredAs = (declared: number | null): Sized => ({ source: bytes, declared });
+  switch (codec) {
+    case 'lz4':
+      return declaredAs(has(4) ? view.getUint32(0, true) : null);
+    case 'blosc': {
+      // Bytes, bytes of a block, and all bytes with this head, which must be here.
+      const isWhole = has(16) && view.getUint32(12, true) === bytes.length;
+      return declaredAs(isWhole ? view.getUint32(4, true) : null);
+    }
+  }
 }
 
 /** Bytes with a buffer to themselves: one may be moved to another thread only with all in it. */
 function own(bytes: Uint8Array): Uint8Array {
   const { buffer, byteLength } = bytes;
   return buffer.byteLength === byteLength ? new Uint8Array(buffer) : new Uint8Array(bytes);
-}
-
-/** What the head of compressed bytes says of their size; null where it says nothing. */
-function declaredSize(codec: Exclude<Codec, 'gzip'>, bytes: Uint8Array): number | null {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const has = (end: number): boolean => bytes.length >= end;
-  switch (codec) {
-    case 'lz4':
-      return has(4) ? view.getUint32(0, true) : null;
-    case 'blosc':
-      // Bytes, bytes of a block, and all bytes with this head, which must be here.
-      return has(16) && view.getUint32(12, true) === bytes.length ? view.getUint32(4, true) : null;
-    case 'zstd':
-      return zstdSize(bytes, view);
-  }
-}
-
-/** RFC 8878, 3.1.1.1: the content size of the first frame. */
-function zstdSize(bytes: Uint8Array, view: DataView): number | null {
-  if (bytes.length < 6 || view.getUint32(0, true) !== 0xfd2f_b528) return null;
-  const descriptor = view.getUint8(4);
-  const isSingle = (descriptor & 0x20) !== 0;
-  const dictionary = [0, 1, 2, 4][descriptor & 3] as number;
-  const at = 5 + (isSingle ? 0 : 1) + dictionary;
-  const sizeBytes = [isSingle ? 1 : 0, 2, 4, 8][descriptor >>> 6] as number;
-  if (sizeBytes === 0 || bytes.length < at + sizeBytes) return null;
-  switch (sizeBytes) {
-    case 1:
-      return view.getUint8(at);
-    case 2:
-      return view.getUint16(at, true) + 256;
-    case 4:
-      return view.getUint32(at, true);
-    default:
-      return Number(view.getBigUint64(at, true));
-  }
 }

@@ -1,48 +1,19 @@
 import { join } from 'node:path';
-import { gunzipSync, gzipSync } from 'node:zlib';
 import { assert } from '../../core/assert.js';
 import { AxisSet } from '../../core/regions/axis-set.js';
 import { copyCommon } from '../../core/regions/copy.js';
 import { chunksOf } from '../../core/regions/cutting.js';
 import { Region } from '../../core/regions/region.js';
 import { itemSizeOf } from '../../core/space.js';
-import { crc32c } from './crc32c.js';
+import { codedBytesMax, decodeChunk, encodeChunk } from './codecs.js';
 import { readWhole, replaceFile } from './files.js';
 import { fillElement } from './fill.js';
-import { badZarr, chunkBytes, type ZarrArrayInfo, type ZarrCodec } from './metadata.js';
-
-const CRC_BYTES = 4;
-/** What codecs can add to a chunk that does not compress. */
-const CODED_SLACK_BYTES = 64 * 1024;
-
-function encode(bytes: Uint8Array, codec: ZarrCodec): Uint8Array {
-  if (codec.name === 'gzip') return gzipSync(bytes, { level: codec.level });
-  const coded = new Uint8Array(bytes.length + CRC_BYTES);
-  coded.set(bytes);
-  new DataView(coded.buffer).setUint32(bytes.length, crc32c(bytes), true);
-  return coded;
-}
-
-/** Undoes a codec; never makes more than `bytesMax` bytes, whatever the file says. */
-function decode(bytes: Uint8Array, codec: ZarrCodec, bytesMax: number, path: string): Uint8Array {
-  if (codec.name === 'gzip') {
-    try {
-      return gunzipSync(bytes, { maxOutputLength: bytesMax });
-    } catch (cause) {
-      throw badZarr(path, `it does not decompress: ${(cause as Error).message}`);
-    }
-  }
-  if (bytes.length < CRC_BYTES) throw badZarr(path, 'it is too short for its checksum');
-  const size = bytes.length - CRC_BYTES;
-  const content = bytes.subarray(0, size);
-  const said = new DataView(bytes.buffer, bytes.byteOffset + size).getUint32(0, true);
-  if (said !== crc32c(content)) throw badZarr(path, 'its checksum is not that of its bytes');
-  return content;
-}
+import { chunkBytes, type ZarrArrayInfo } from './metadata.js';
 
 /**
  * An array in a store. Chunks are files of their own, each replaced as a whole; two that write
- * into one chunk at once must agree on it, since the later one wins. Calls return when it is done.
+ * into one chunk at once must agree on it, since the later one wins; writes through one ZarrArray
+ * go one after the other. Bytes that are given are not changed before the call has ended.
  */
 export class ZarrArray {
   readonly info: ZarrArrayInfo;
@@ -51,6 +22,7 @@ export class ZarrArray {
   readonly #fill: Uint8Array;
   /** The shape up to whole chunks: a chunk has its full size at the edges too. */
   readonly #paddedShape: readonly number[];
+  #lastWrite: Promise<void> = Promise.resolve();
 
   constructor(path: string, info: ZarrArrayInfo, sync: boolean) {
     this.info = info;
@@ -64,10 +36,10 @@ export class ZarrArray {
   }
 
   /** Fills `into` with the elements of a region, in row order and the array's byte order. */
-  readRegion(region: Region, into: Uint8Array): void {
+  async readRegion(region: Region, into: Uint8Array): Promise<void> {
     const { itemSize } = this.#check(region, into);
     for (const { chunk, whole, common } of chunksOf(region, this.info.chunk)) {
-      const bytes = this.#clip(whole, chunk, this.#readChunk(chunk));
+      const bytes = this.#clip(whole, chunk, await this.#readChunk(chunk));
       const target = { region, bytes: into, order: 'row' } as const;
       const copied = copyCommon({ region: whole, bytes, order: 'row' }, target, itemSize);
       assert(copied === common.count, 'all of the chunk that is wanted was copied');
@@ -75,15 +47,21 @@ export class ZarrArray {
   }
 
   /** Puts the elements of a region, in row order and the array's byte order. */
-  writeRegion(region: Region, from: Uint8Array): void {
+  writeRegion(region: Region, from: Uint8Array): Promise<void> {
     const { itemSize } = this.#check(region, from);
+    const written = this.#lastWrite.then(() => this.#write(region, from, itemSize));
+    this.#lastWrite = written.catch(() => {});
+    return written;
+  }
+
+  async #write(region: Region, from: Uint8Array, itemSize: number): Promise<void> {
     const source = { region, bytes: from, order: 'row' } as const;
     for (const { chunk, whole, common } of chunksOf(region, this.info.chunk)) {
       const isAll = common.count === whole.count;
-      const before = isAll ? this.#empty() : this.#readChunk(chunk);
+      const before = isAll ? this.#empty() : await this.#readChunk(chunk);
       const bytes = this.#clip(whole, chunk, before);
       copyCommon(source, { region: whole, bytes, order: 'row' }, itemSize);
-      this.#writeChunk(chunk, this.#unclip(whole, chunk, bytes, before));
+      await this.#writeChunk(chunk, this.#unclip(whole, chunk, bytes, before));
     }
   }
 
@@ -107,22 +85,20 @@ export class ZarrArray {
     return bytes;
   }
 
-  #readChunk(chunk: readonly number[]): Uint8Array {
+  async #readChunk(chunk: readonly number[]): Promise<Uint8Array> {
     const path = this.#chunkPath(chunk);
-    const size = chunkBytes(this.info);
-    const bytesMax = size + Math.ceil(size / 1_000) + CODED_SLACK_BYTES;
-    let bytes = readWhole(path, bytesMax);
-    if (bytes === null) return this.#empty();
-    for (const codec of this.info.codecs.toReversed()) bytes = decode(bytes, codec, bytesMax, path);
-    if (bytes.length !== size) {
-      throw badZarr(path, `it has ${bytes.length} bytes, a chunk has ${size}`);
-    }
-    return bytes;
+    const bytes = readWhole(path, codedBytesMax(chunkBytes(this.info)));
+    return bytes === null ? this.#empty() : decodeChunk(bytes, this.#coding, path);
   }
 
-  #writeChunk(chunk: readonly number[], bytes: Uint8Array): void {
-    const coded = this.info.codecs.reduce(encode, bytes);
+  async #writeChunk(chunk: readonly number[], bytes: Uint8Array): Promise<void> {
+    const coded = await encodeChunk(bytes, this.#coding);
     replaceFile(this.#chunkPath(chunk), coded, this.#sync);
+  }
+
+  get #coding() {
+    const { chunk: shape, dtype, codecs } = this.info;
+    return { shape, itemSize: itemSizeOf(dtype), codecs };
   }
 
   /** The chunk and the part of it within the array, as regions of the padded shape. */

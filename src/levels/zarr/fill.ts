@@ -1,6 +1,7 @@
 import { toFloat16 } from '../../core/regions/float16.js';
 import { type ByteOrder, itemSizeOf, type NumericDtype } from '../../core/space.js';
-import { badZarr, type Json } from './metadata.js';
+import { isText, type ZarrType } from './data-type.js';
+import { badZarr, type Json } from './json.js';
 
 const NAMED: { readonly [name: string]: number } = {
   NaN: Number.NaN,
@@ -44,10 +45,20 @@ function put(dtype: NumericDtype, view: DataView, at: number, value: Json): bool
 
 /** One element that is the fill value of an array: what chunks have that were never written. */
 export function fillElement(
-  { dtype, byteOrder, fillValue }: { dtype: NumericDtype; byteOrder: ByteOrder; fillValue: Json },
+  { dtype, byteOrder, fillValue }: { dtype: ZarrType; byteOrder: ByteOrder; fillValue: Json },
   path: string,
 ): Uint8Array {
   const size = itemSizeOf(dtype);
+  if (isText(dtype)) {
+    const bytes = new Uint8Array(size);
+    const text = typeof fillValue === 'string' ? Buffer.from(fillValue, 'base64') : null;
+    // What is no Base64 is passed over by the decoder, and so does not come back.
+    if (text === null || text.length > size || text.toString('base64') !== fillValue) {
+      throw badZarr(path, `its fill_value ${JSON.stringify(fillValue)} is no ${dtype}`);
+    }
+    bytes.set(text);
+    return bytes;
+  }
   const view = new DataView(new ArrayBuffer(size));
   const isComplex = dtype === 'complex64' || dtype === 'complex128';
   const parts = isComplex && Array.isArray(fillValue) ? fillValue : [fillValue];
