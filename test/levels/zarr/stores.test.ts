@@ -151,3 +151,39 @@ test('a new array or group is not hidden by what a group keeps of all in it', ()
   });
   assert.throws(() => again.createGroup('x', {}), { message: /is no group/u });
 });
+
+test('a chunk that says another size, or is cut, is told by its path', async () => {
+  const path = join(root, 'codecs');
+  const store = open('codecs');
+  const small = { ...store.openArray('stream').info, chunk: [1, 1, 1] };
+  for (const name of store.arrays()) {
+    const file = join(path, name, 'c/1/0/1');
+    const good = readFileSync(file);
+    const refused = async (bytes: Uint8Array): Promise<void> => {
+      writeFileSync(file, bytes);
+      await assert.rejects(() => bytesOf(store, name), {
+        code: 'not-a-zarr-store',
+        fields: { path: file },
+      });
+    };
+    for (const size of [0, 1, 5, 16, good.length >> 1, good.length - 1]) {
+      await refused(good.subarray(0, size));
+    }
+    // The chunk of an array whose chunks are smaller, and one whose chunks are larger.
+    const { codecs } = store.openArray(name).info;
+    for (const chunk of [small.chunk, [8, 8, 8]]) {
+      const other = ZarrStore.create(join(root, 'other'), {}).createArray('a', {
+        ...small,
+        ...{ chunk, codecs },
+      });
+      await other.writeRegion(Region.whole([5, 3, 7]), VALUES);
+      await refused(readFileSync(join(root, 'other/a/c/0/0/0')));
+      rmSync(join(root, 'other'), { recursive: true });
+    }
+    // Behind its own frame another one, or anything.
+    await refused(Buffer.concat([good, good]));
+    await refused(Buffer.concat([good, Buffer.from('rest')]));
+    writeFileSync(file, good);
+    await bytesOf(store, name);
+  }
+});
