@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { constants, gunzip, gzip } from 'node:zlib';
 import { refuseTransform, transformFailed } from './failure.js';
 import type { Codec, SpecOf } from './spec.js';
-import { withContentSize, zstdFrame } from './zstd-frame.js';
+import { withChecksum, withContentSize, zstdFrame } from './zstd-frame.js';
 
 const pack = promisify(gzip);
 const unpack = promisify(gunzip);
@@ -41,6 +41,8 @@ interface Packing {
   readonly codec: Codec;
   readonly level: number | undefined;
   readonly blosc?: BloscSettings;
+  /** Of zstd: whether a checksum of the content is put behind it. */
+  readonly hasChecksum?: boolean;
 }
 
 /** Shuffling is a transform of its own: what is said is what is done. */
@@ -82,7 +84,8 @@ export async function packed({ codec, ...settings }: Packing, bytes: Uint8Array)
     return own(await pack(bytes, { level }));
   }
   const library = await libraryCodec(codec, settings);
-  return own(await library.encode(bytes));
+  const coded = own(await library.encode(bytes));
+  return settings.hasChecksum === true && codec === 'zstd' ? withChecksum(coded, bytes) : coded;
 }
 
 /**

@@ -70,6 +70,18 @@ function endOfBlocks(bytes: Uint8Array, from: number): number | null {
   return at;
 }
 
+/** The same frame with a checksum of its content, which the library checks and does not write. */
+export async function withChecksum(frame: Uint8Array, content: Uint8Array): Promise<Uint8Array> {
+  const { default: xxhash } = await import('xxhash-wasm');
+  const { h64Raw } = await xxhash();
+  const checked = new Uint8Array(frame.length + CHECKSUM_BYTES);
+  checked.set(frame);
+  checked[4] = (checked[4] as number) | HAS_CHECKSUM;
+  const low = Number(BigInt.asUintN(32, h64Raw(content)));
+  viewOf(checked).setUint32(frame.length, low, true);
+  return checked;
+}
+
 /** The same frame, but it says that it holds `size` bytes: what holds others is damaged then. */
 export function withContentSize(bytes: Uint8Array, frame: ZstdFrame, size: number): Uint8Array {
   const { sizeAt, blocksAt } = frame;

@@ -59,6 +59,18 @@ describe('unpacking', () => {
     assert.equal((await unpacked('zstd', small, exactly(300))).length, 300);
   });
 
+  test('zstd with a checksum: content that was changed is told', async () => {
+    // Of bytes that do not compress: they stand in the frame as they are.
+    const bytes = Uint8Array.from({ length: 200 }, (_, at) => (at * at * 31) % 251);
+    const good = await packed({ codec: 'zstd', level: 3, hasChecksum: true }, bytes);
+    assert.deepEqual(await unpacked('zstd', good, exactly(200)), bytes);
+    for (const at of [20, 100, good.length - 5, good.length - 4, good.length - 1]) {
+      const changed = Buffer.from(good);
+      changed[at] = (good[at] as number) ^ 1;
+      await assert.rejects(() => unpacked('zstd', changed, exactly(200)), `${at}`);
+    }
+  });
+
   test('at most: what says that it is more is not unpacked', async () => {
     const bytes = new Uint8Array(3_000).fill(5);
     for (const codec of ['gzip', 'zstd', 'lz4', 'blosc'] as const) {

@@ -213,9 +213,11 @@ async function encode(bytes: Uint8Array, codec: BytesCodec): Promise<Uint8Array>
   switch (codec.name) {
     case 'gzip':
       return packed({ codec: 'gzip', level: codec.level }, bytes);
-    case 'zstd':
+    case 'zstd': {
       // 0 is a word for its own choice.
-      return packed({ codec: 'zstd', level: codec.level === 0 ? undefined : codec.level }, bytes);
+      const level = codec.level === 0 ? undefined : codec.level;
+      return packed({ codec: 'zstd', level, hasChecksum: codec.checksum }, bytes);
+    }
     case 'blosc': {
       const { cname, clevel, shuffle, blocksize } = codec;
       return packed(

@@ -93,8 +93,8 @@ export class ZarrStore {
     const path = join(this.#path, name);
     const text = arrayJson(info);
     // What would not be read again is refused before anything is written.
-    parseArray(parseNode(text, path), path);
-    const array = new ZarrArray(path, info, this.#sync);
+    const read = parseArray(parseNode(text, path), path);
+    const array = new ZarrArray(path, read, this.#sync);
     this.#enter(name);
     replaceFile(join(path, NODE_FILE), text, this.#sync);
     return array;

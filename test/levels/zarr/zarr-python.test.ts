@@ -33,6 +33,7 @@ const CODECS: Readonly<Record<string, readonly ZarrCodec[]>> = {
   none: [],
   gzip: [{ name: 'gzip', level: 5 }],
   zstd: [ZSTD],
+  checked: [{ ...ZSTD, checksum: true }],
   low: [{ ...ZSTD, level: -3 }],
   crc: [{ name: 'zstd', level: 19, checksum: false }, { name: 'crc32c' }],
   turned: [{ name: 'transpose', order: [2, 0, 1] }, ZSTD],

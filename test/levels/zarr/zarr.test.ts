@@ -21,6 +21,7 @@ const CODECS: readonly (readonly ZarrCodec[])[] = [
   ...[[], [{ name: 'gzip', level: 1 } as const], [{ name: 'crc32c' } as const]],
   [{ name: 'gzip', level: 0 }, { name: 'crc32c' }],
   [{ name: 'zstd', level: 0, checksum: false }],
+  [{ name: 'zstd', level: 1, checksum: true }],
   [{ name: 'crc32c' }, { name: 'zstd', level: 19, checksum: false }, { name: 'crc32c' }],
   [
     { name: 'gzip', level: 1 },
@@ -201,7 +202,7 @@ test('a damaged chunk is told and never taken for data; nothing is left of a wri
         code: 'not-a-zarr-store',
       });
     }
-    if (!codecs.some((each) => each.name === 'crc32c')) continue;
+    if (codecs.at(-1)?.name !== 'crc32c') continue;
     for (let bit = 0; bit < good.length * 8; bit += 1) {
       const flipped = Buffer.from(good);
       flipped[bit >> 3] = (good[bit >> 3] as number) ^ (1 << (bit & 7));
