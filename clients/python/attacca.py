@@ -1967,6 +1967,7 @@ def _gather(wanted: Mapping[str, Any], space: Space,
 # ---- Encoded objects: docs/transforms.md --------------------------------------------------------
 
 _ENCODING = "attacca.encoding"
+_COMPARED = ("bad-region", "object-mismatch")
 _PACKAGES = {"zstd": ("zstandard", "zstandard"), "lz4": ("lz4.block", "lz4"),
              "blosc": ("blosc", "blosc")}
 
@@ -2000,6 +2001,32 @@ def _decoded(raw: memoryview, text: str, name: str) -> Tuple[memoryview, Space]:
         raise AttaccaError("transform-failed", f"Cannot decode \"{name}\": {error}",
                            {"name": name}) from error
     return data, space
+
+
+def _encoding_in(found: Mapping[str, Any]) -> Optional[str]:
+    """The encoding of what was delivered, while its bytes are as the pool has them."""
+    text = found["attributes"].get(_ENCODING)
+    is_there = isinstance(text, str) and found["source"] != 4 and not found.get("decoded")
+    return text if is_there else None
+
+
+def _meets(space: Space, expected: Space) -> bool:
+    sizes = expected.shape
+    return all(want is None or want == has for want, has in (
+        (expected.dtype, space.dtype), (expected.order, space.order),
+        (expected.byteorder, space.byteorder))) and (sizes is None or (
+            len(sizes) == len(space.shape or ()) and all(
+                want is None or want == has for want, has in zip(sizes, space.shape or ()))))
+
+
+def _cut(region: Any, space: Space, raw: memoryview, own: bool) -> Tuple[memoryview, Space]:
+    """A region of what lies in one piece."""
+    shape = tuple(size or 0 for size in space.shape or ())
+    whole: Dict[str, Any] = {"dimensions": len(shape), "points": [],
+                             "boxes": [[[[0, 1, size]] for size in shape]]}
+    wanted, counts = _select(region, shape)
+    data = memoryview(_gather(wanted, space, [(whole, raw)]))
+    return data if own else data.toreadonly(), space._replace(shape=counts)
 
 
 def _after(step: Mapping[str, Any], given: Space) -> Space:
@@ -3390,9 +3417,13 @@ class Pool:
                 _result(answer, "OK")
             found = _result(answers[-1], "DELIVER")
             taken = self._take(name, found, own, until, region)
-        except BaseException:
+        except BaseException as error:
             self._abandon(handle, found)
-            raise
+            if not isinstance(error, AttaccaError) or error.code not in _COMPARED:
+                raise
+            expected = Space(_dtype(dtype)[0], (shape,) if isinstance(shape, int) else shape,
+                             order, _dtype(dtype)[1])
+            return self._demand_encoded(name, error, expected, region, own)
         return self._hand(name, handle, found, *taken)
 
     def _demand_all(self, items: Sequence[Tuple[str, Any]], until: float,
@@ -3430,6 +3461,25 @@ class Pool:
                 self._abandon(handle)
             raise
         return delivered
+
+    def _demand_encoded(self, name: str, error: AttaccaError, expected: Space, region: Any,
+                        own: bool) -> Delivered:
+        """What the pool refused as it compared the bytes it has, of whatever they are an encoding:
+        all of it is decoded, and compared here."""
+        try:  # It is there: nothing is waited for.
+            whole = self.demand(name, 1.0, own)
+        except AttaccaError:
+            raise error from None
+        space = whole.space
+        if _ENCODING not in whole.attributes or not _meets(space, expected):
+            whole.dispose()
+            raise error
+        if region is None:
+            return whole
+        raw, space = _cut(region, space, whole.raw, own)
+        whole.dispose()
+        found = {"version": whole.version, "attributes": whole.attributes, "space": space}
+        return Delivered(self, name, raw, found, None)
 
     def create(self, name: str, *, dtype: Any, shape: Any, order: str = "row",
                consistency: str = "posix", fill: Any = 0,
@@ -4053,17 +4103,20 @@ class Pool:
         if found["source"] != 4 and region is None:
             return self._bytes(name, found, own, until)
         space: Space = found["space"]
+        if found["source"] != 4:
+            raw, encoding = self._bytes(name, found, False, until)[0], _encoding_in(found)
+            if encoding is not None:
+                raw, space = _decoded(raw, encoding, name)
+                found["decoded"] = True
+            raw, found["space"] = _cut(region, space, raw, own)
+            return raw, False
         shape = tuple(size or 0 for size in space.shape or ())
         whole: Dict[str, Any] = {"dimensions": len(shape), "points": [],
                                  "boxes": [[[[0, 1, size]] for size in shape]]}
-        if found["source"] == 4:
-            parts = self._session.parts(found["request"])
-            if len(parts) != found["parts"]:
-                raise AttaccaError("bad-message", "Cannot take the delivery: parts were not told")
-            sources = [(part["region"], self._bytes(name, part, False, until)[0])
-                       for part in parts]
-        else:
-            sources = [(whole, self._bytes(name, found, False, until)[0])]
+        parts = self._session.parts(found["request"])
+        if len(parts) != found["parts"]:
+            raise AttaccaError("bad-message", "Cannot take the delivery: parts were not told")
+        sources = [(part["region"], self._bytes(name, part, False, until)[0]) for part in parts]
         wanted, counts = (whole, shape) if region is None else _select(region, shape)
         data = memoryview(_gather(wanted, space, sources))
         found["space"] = space._replace(shape=counts)
@@ -4098,8 +4151,8 @@ class Pool:
         if not lent:
             self._dispose(handle)
             self._refuse(found)
-        encoding = found["attributes"].get(_ENCODING)
-        if isinstance(encoding, str) and found["space"].dtype == "uint8":
+        encoding = _encoding_in(found)
+        if encoding is not None and found["space"].dtype == "uint8":
             try:
                 raw, space = _decoded(raw, encoding, name)
             finally:

@@ -2037,6 +2037,25 @@ class RealPool(unittest.TestCase):
                 self.assertEqual(d.space.shape, (30, 100))
                 self.assertEqual(d.space.dtype, "float32")
                 self.assertEqual(d.raw.tobytes(), raw)
+            for region, wanted, counts in [
+                    (numpy_like[2:4, 5], [205, 305], (2,)),
+                    (numpy_like[29, 98:], [2998, 2999], (2,)),
+                    (numpy_like[...], list(range(3000)), (30, 100))]:
+                for own in (False, True):
+                    with one.demand(name, timeout=30, region=region, own=own, dtype="float32",
+                                    shape=(None, 100)) as d:
+                        self.assertEqual(d.space.shape, counts)
+                        self.assertEqual(list(d.raw.cast("f")), [values[at] for at in wanted])
+            for told in ({"shape": (30, 99)}, {"dtype": "float64"}, {"order": "column"}):
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    one.demand(name, timeout=30, **told)
+                self.assertEqual(caught.exception.code, "object-mismatch", str(told))
+            with self.assertRaises(attacca.AttaccaError) as caught:
+                one.demand(name, timeout=30, region=numpy_like[30, 0])
+            self.assertEqual(caught.exception.code, "bad-region")
+            flat = put(f"{name}/flat", packed, space={**space, "shape": [3000]})
+            with one.demand(flat, timeout=30, region=numpy_like[7:9]) as d:
+                self.assertEqual(list(d.raw.cast("f")), list(values[7:9]))
             long = {**space, "shape": [2 ** 50]}
             for at, (data, told) in enumerate([
                     (packed[:-9], {}), (packed, {"space": {**space, "shape": [2999]}}),
