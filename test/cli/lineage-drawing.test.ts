@@ -67,6 +67,50 @@ test('a tree: what it was made of, what its maker had used before, what was made
   ]);
 });
 
+/** A field of three members: the second read `mask` before `in/1`, all read an input. */
+function fieldOfThree(): Lineage {
+  const names = ['field', 'in/0', 'in/1', 'in/2', 'mask'];
+  const nodes = names.map((name, at) => node(name, { activity: at === 0 ? 0 : null, place: 1 }));
+  const lineage = lineageWith(nodes, [
+    ...[3, 2, 1].map((at) => derived(0, at)),
+    { kind: 'part', from: 0, activity: 2, place: 4 },
+    { kind: 'part', from: 0, activity: 1, place: 3 },
+    { kind: 'used', activity: 1, to: 4, time: NOW, place: 2 },
+    { kind: 'used', activity: 2, to: 4, time: NOW, place: 9 },
+  ]);
+  const [first] = lineage.activities;
+  assert.ok(first !== undefined);
+  const activities = [0, 1, 2].map((at) => ({ ...first, member: `work[${at}]`, id: at + 1 }));
+  return { ...lineage, activities };
+}
+
+test('a version in parts: all who made it, and what each had used before its part', () => {
+  const lineage = fieldOfThree();
+  const sides = { sources: true, made: false };
+  for (const told of [lineage, oneSide(lineage, 'sources')]) {
+    assert.deepEqual(
+      lineageText(told, { sides, now: NOW.getTime(), style: plain }).split('\n').slice(0, 8),
+      [
+        'field v1, 2.0 KiB, by work[0] and 2 more, 1 m ago',
+        'made by python work.py (process 7 on h)',
+        '',
+        'Made of',
+        '├─ in/0 v1, 2.0 KiB, 1 m ago',
+        '├─ in/1 v1, 2.0 KiB, 1 m ago',
+        '├─ in/2 v1, 2.0 KiB, 1 m ago',
+        '└─ its makers had used before: mask',
+      ],
+    );
+    assert.deepEqual(new Family(told).makersOf(0).length, 3);
+  }
+  const { boxes, arrows } = drawingOf(lineage);
+  assert.equal(boxes[0]?.detail, 'v1 · 2.0 KiB · work[0] and 2 more');
+  assert.equal(arrows.length, 4);
+  // What was used after the part is not what it was made of.
+  const late = lineage.edges.filter((edge) => !(edge.kind === 'used' && edge.activity === 1));
+  assert.deepEqual(new Family({ ...lineage, edges: late }).usedBefore(0), []);
+});
+
 test('a tree: what comes again is referred to; rings end; what lacks is told', () => {
   const nodes = ['a', 'b', 'c', 'd\n\u001b[31m'].map((name) => node(name, { activity: null }));
   const ring: LineageEdge = { kind: 'declared', relation: 'depends-on', from: 3, to: 0 };

@@ -180,3 +180,65 @@ test('a pool tells the lineage of an object, and as PROV', async (t) => {
   checkFormat(document);
   await assert.rejects(model.lineage('nothing'), { code: 'unknown-object' });
 });
+
+test('who offered parts of a version generated it, too: each once, who began it at its time', () => {
+  const nodes = [
+    node('field', { version: 1, activity: 0 }),
+    node('t', { version: 1, activity: 1 }),
+  ];
+  const document = documentOf({
+    ...LINEAGE,
+    nodes,
+    activities: [stay('w[0]', 1), stay('w[1]', 2)],
+    edges: [
+      { kind: 'part', from: 0, activity: 1, place: 2 },
+      { kind: 'part', from: 0, activity: 0, place: 3 },
+      { kind: 'derived', from: 0, to: 1 },
+    ],
+  });
+  checkFormat(document);
+  const field = `version:field.v1.${moment.getTime()}`;
+  const of = (kind: string): unknown[] =>
+    Object.values(document[kind] ?? {}).filter(
+      (record) => typeof record === 'object' && record['prov:entity'] === field,
+    );
+  assert.deepEqual(of('wasGeneratedBy'), [
+    {
+      'prov:entity': field,
+      'prov:activity': 'stay:w%5B0%5D.1',
+      'prov:time': moment.toISOString(),
+    },
+    { 'prov:entity': field, 'prov:activity': 'stay:w%5B1%5D.2' },
+  ]);
+  assert.deepEqual(of('wasAttributedTo'), [
+    { 'prov:entity': field, 'prov:agent': 'process:1' },
+    { 'prov:entity': field, 'prov:agent': 'process:2' },
+  ]);
+});
+
+test('the lineage of an array in parts names the inputs of all who made it', async (t) => {
+  const server = await servePool(t);
+  await using source = await joinApart(server, 'source');
+  const space = { dtype: 'uint8', shape: [3] } as const;
+  for (const at of [0, 1, 2]) {
+    await source.put(`in/${at}`, Uint8Array.of(at));
+    await using writer = await joinApart(server, `w[${at}]`);
+    const input = await writer.object(`in/${at}`).demand();
+    await writer
+      .object('field', { space })
+      .region([at])
+      .write(Uint8Array.of(at))
+      .offer({ keep: true });
+    await input.dispose();
+  }
+  const { nodes, activities, edges } = await source.lineage('field');
+  const nameOf = (index: number): string => nodes[index]?.name ?? '';
+  const derived = edges.flatMap((edge) =>
+    edge.kind === 'derived' && edge.from === 0 ? [nameOf(edge.to)] : [],
+  );
+  assert.deepEqual(derived.sort(), ['in/0', 'in/1', 'in/2']);
+  const parts = edges.flatMap((edge) =>
+    edge.kind === 'part' ? [activities[edge.activity]?.member] : [],
+  );
+  assert.deepEqual(parts.sort(), ['w[1]', 'w[2]']);
+});
