@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { WaitOptions } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
@@ -269,16 +269,27 @@ async function writeMessages(
   options: ExportOptions,
 ): Promise<void> {
   await using file = await open(draft, 'wx');
+  let at = 0;
   for (const { object, padding } of messages) {
     const delivered = await held.demand(object);
     const bytes = delivered.unsafeBytes();
     if (Buffer.from(bytes.subarray(0, 4)).toString('latin1') !== 'GRIB') {
       refuse('bad-space', `Cannot export "${object}": it is no GRIB message`, { name: object });
     }
-    await file.writeFile(bytes);
-    if (padding > 0) await file.writeFile(new Uint8Array(padding));
+    await writeAt(file, bytes, at);
+    // What lies between two writes is zero.
+    at += bytes.length + padding;
     options.onBytes?.(bytes.length);
     await held.release(delivered);
+  }
+  await file.truncate(at);
+}
+
+async function writeAt(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const rest = bytes.length - done;
+    const { bytesWritten } = await file.write(bytes, done, rest, at + done);
+    done += bytesWritten;
   }
 }
 

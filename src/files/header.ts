@@ -89,10 +89,14 @@ function listOf<T>(json: Json | undefined, from: (each: Json) => T | null): read
   return list.every((each): each is T & {} => each !== null) ? list : null;
 }
 
+/** No file system has larger files: what says more tells of none. */
+const PADDING_BYTES_MAX = 2 ** 44;
+
 function messageFrom(json: Json): { object: string; padding: number } | null {
   if (!isJsonMap(json)) return null;
   const { object, padding } = json;
-  return typeof object === 'string' && isSize(padding) ? { object, padding } : null;
+  const isPadding = isSize(padding) && padding <= PADDING_BYTES_MAX;
+  return typeof object === 'string' && isPadding ? { object, padding } : null;
 }
 
 function isSize(value: Json | undefined): value is number {

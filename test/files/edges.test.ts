@@ -177,6 +177,27 @@ for (const [format, extension] of [
   });
 }
 
+test('zeros between messages take no memory, however many they are', async (t) => {
+  await using pool = await apart(t);
+  const to = join(folder(t), 'to.grib');
+  const message = Buffer.from('GRIB no message 7777');
+  await pool.put('m', message);
+  const put = async (name: string, padding: number): Promise<void> => {
+    const messages = [0, 1].map(() => ({ object: 'm', padding }));
+    const header = { version: 1, kind: 'messages', format: 'grib', messages };
+    await pool.put(name, Buffer.from(JSON.stringify(header)), {
+      attributes: { 'file.header': 1 },
+    });
+  };
+  await put('few', 3);
+  await exportFile(pool, ['few'], to);
+  const one = Buffer.concat([message, Buffer.alloc(3)]);
+  assert.ok(Buffer.concat([one, one]).equals(readFileSync(to)));
+  await put('many', Number.MAX_SAFE_INTEGER);
+  const many = exportFile(pool, ['many'], to);
+  assert.match(await codeOf(many), /^(?:file-error|bad-file-header)$/u);
+});
+
 const REFUSED = /^(?:written|bad-file-header|bad-space|not-a-zarr-store)$/u;
 
 /** What of a format's own may stand in such an object, whoever has offered it. */
