@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isNumeric } from '../core/dtype.js';
+import { AttaccaError } from '../core/errors.js';
 import { AxisSet } from '../core/regions/axis-set.js';
 import { Region } from '../core/regions/region.js';
 import { itemSizeOf, type NumericDtype } from '../core/space.js';
@@ -115,7 +116,17 @@ function infoFor(
     attributes: attributesOf(variable.attributes),
   } as const;
   const storage = isJsonMap(kept) ? (kept as unknown as typeof plain) : plain;
+  // Anybody may have offered what is kept. All else is looked at when the array is made.
+  const codecs: unknown = storage.codecs ?? [];
+  if (!(Array.isArray(codecs) && codecs.every(isCodec))) {
+    const why = `what it keeps of "${variable.name}" is no list of codecs`;
+    throw new AttaccaError('bad-file-header', `Cannot export: ${why}`);
+  }
   return { ...plain, ...storage, dtype, shape, byteOrder: variable.byteOrder };
+}
+
+function isCodec(value: Json): boolean {
+  return isJsonMap(value) && typeof value['name'] === 'string';
 }
 
 function fillFor(dtype: NumericDtype): Json {
