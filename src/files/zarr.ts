@@ -4,7 +4,7 @@ import { isNumeric } from '../core/dtype.js';
 import { AttaccaError } from '../core/errors.js';
 import { AxisSet } from '../core/regions/axis-set.js';
 import { Region } from '../core/regions/region.js';
-import { itemSizeOf, type NumericDtype } from '../core/space.js';
+import { itemSizeOf } from '../core/space.js';
 import type { Attribute, Dataset, Dimension, Variable } from '../formats/dataset.js';
 import type { ZarrArray } from '../levels/zarr/array.js';
 import type { ZarrArrayInfo } from '../levels/zarr/metadata.js';
@@ -12,7 +12,7 @@ import { ZarrStore } from '../levels/zarr/store.js';
 import { attributeFrom, jsonOf } from './attributes.js';
 import { Dimensions } from './dimensions.js';
 import { fitted, type Rules } from './fitting.js';
-import type { DatasetFormat, Json, JsonMap, SourceFile, TargetFile } from './format.js';
+import type { DatasetFormat, Json, JsonMap, Skipped, SourceFile, TargetFile } from './format.js';
 import { isJsonMap } from './json.js';
 
 /** Chunks of about a MiB: whole rows of the last dimensions, as many as fit. */
@@ -30,8 +30,7 @@ function storageOf({ chunk, codecs, fillValue, attributes, dimensionNames }: Zar
 
 async function open(path: string): Promise<SourceFile> {
   const store = ZarrStore.open(path);
-  const names = store.arrays();
-  const arrays = names.map((name) => store.openArray(name));
+  const { names, arrays, skipped } = opened(store);
   const dimensions = new Dimensions();
   const variables = arrays.map(({ info }, at): Variable => {
     const places = info.shape.map((size, axis) =>
@@ -53,9 +52,12 @@ async function open(path: string): Promise<SourceFile> {
       dimensions: dimensions.all,
       attributes: attributesFrom(store.attributes),
       variables,
+      groups: store.groups().map(({ name, attributes }) => {
+        return { name, attributes: attributesFrom(attributes) };
+      }),
     },
     layout: { attributes: store.attributes, arrays: Object.fromEntries(storages) },
-    ...{ order: 'row', skipped: [], rowBytes },
+    ...{ order: 'row', skipped, rowBytes },
     rowsTogether: (place) => infoOf(place).chunk[0] ?? 1,
     async readRows(place, from, rows) {
       const bytes = new Uint8Array(rows * rowBytes(place));
@@ -64,6 +66,23 @@ async function open(path: string): Promise<SourceFile> {
     },
     async [Symbol.asyncDispose]() {},
   };
+}
+
+/** The arrays of a store; one that cannot be read costs no other. */
+function opened(store: ZarrStore) {
+  const names: string[] = [];
+  const arrays: ZarrArray[] = [];
+  const skipped: Skipped[] = [];
+  for (const name of store.arrays()) {
+    try {
+      arrays.push(store.openArray(name));
+      names.push(name);
+    } catch (error) {
+      if (!(error instanceof AttaccaError) || error.code !== 'not-a-zarr-store') throw error;
+      skipped.push({ name, why: error.message });
+    }
+  }
+  return { names, arrays, skipped };
 }
 
 function rowsOf(shape: readonly number[], from: number, rows: number): Region {
@@ -79,6 +98,9 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
   const own = isJsonMap(kept['attributes']) ? kept['attributes'] : null;
   const storages = isJsonMap(kept['arrays']) ? kept['arrays'] : {};
   const store = ZarrStore.create(path, own ?? attributesOf(dataset.attributes));
+  for (const { name, attributes } of dataset.groups ?? []) {
+    store.createGroup(name, attributesOf(attributes));
+  }
   const arrays = dataset.variables.map((variable) =>
     store.createArray(variable.name, infoFor(dataset, variable, storages[variable.name])),
   );
@@ -107,7 +129,7 @@ function infoFor(
 ): ZarrArrayInfo {
   const own = variable.dimensions.map((at) => dimensions[at] as Dimension);
   const shape = own.map(({ size }) => size);
-  const dtype = variable.type as NumericDtype;
+  const dtype = variable.type as ZarrArrayInfo['dtype'];
   const plain = {
     chunk: chunkFor(shape, itemSizeOf(dtype)),
     codecs: [{ name: 'gzip', level: GZIP_LEVEL }],
@@ -129,7 +151,8 @@ function isCodec(value: Json): boolean {
   return isJsonMap(value) && typeof value['name'] === 'string';
 }
 
-function fillFor(dtype: NumericDtype): Json {
+function fillFor(dtype: ZarrArrayInfo['dtype']): Json {
+  if (dtype.startsWith('string[')) return '';
   if (dtype === 'bool') return false;
   if (dtype.startsWith('complex')) return [0, 0];
   return 0;
@@ -149,12 +172,12 @@ function chunkFor(shape: readonly number[], itemSize: number): readonly number[]
 const RULES: Rules = {
   title: 'Zarr',
   byteOrder: null,
-  hasGroups: false,
+  hasGroups: true,
   isUnlimited: () => false,
   attributeOf: (attribute) => attribute,
   typeOf(type) {
-    if (type === 'char' || type === 'string[1]') return 'uint8';
-    return isNumeric(type) ? type : null;
+    if (type === 'char') return 'string[1]';
+    return isNumeric(type) || type.startsWith('string[') ? type : null;
   },
 };
 
