@@ -141,9 +141,26 @@ const lateModules = {
     });
   },
 };
+// numcodecs has ES modules alone, and the command has no import(): each codec is a file beside it.
+const CODECS = ['blosc', 'lz4', 'zstd'];
+const codecsBeside = {
+  name: 'codecs-beside',
+  setup(build) {
+    build.onResolve({ filter: /^numcodecs\// }, ({ path }) => ({
+      path: `./attacca-${path.replace('numcodecs/', '')}.cjs`,
+      external: true,
+    }));
+  },
+};
+for (const codec of CODECS) {
+  const entry = `node_modules/numcodecs/dist/${codec}.js`;
+  // As Node takes a CommonJS module for an ES module: all of it is the default export.
+  const footer = { js: 'module.exports = module.exports.default;' };
+  await bundle(entry, `${bin}/attacca-${codec}.cjs`, { format: 'cjs', footer });
+}
 const commonJs = {
   format: 'cjs',
-  plugins: [lateModules],
+  plugins: [lateModules, codecsBeside],
   define: { 'import.meta.url': 'ATTACCA_URL' },
   supported: { 'dynamic-import': false },
 };
@@ -160,7 +177,7 @@ await bundle('dist/src/formats/grib/values-process.js', `${bin}/attacca-eccodes.
 const all = await bundle(main, `${bin}/attacca-all.cjs`, commonJs);
 const jobs = await bundle(main, `${bin}/attacca-jobs.cjs`, {
   ...commonJs,
-  plugins: [lateModules, withoutServer],
+  plugins: [lateModules, codecsBeside, withoutServer],
   minify: true,
 });
 if (all !== null && jobs !== null) {

@@ -5,7 +5,7 @@ import { AttaccaError } from '../core/errors.js';
 import { AxisSet } from '../core/regions/axis-set.js';
 import { Region } from '../core/regions/region.js';
 import { itemSizeOf } from '../core/space.js';
-import type { Attribute, Dataset, Dimension, Variable } from '../formats/dataset.js';
+import type { Attribute, Dataset, Dimension, ElementType, Variable } from '../formats/dataset.js';
 import type { ZarrArray } from '../levels/zarr/array.js';
 import type { ZarrArrayInfo } from '../levels/zarr/metadata.js';
 import { ZarrStore } from '../levels/zarr/store.js';
@@ -14,13 +14,17 @@ import { Dimensions } from './dimensions.js';
 import { fitted, type Rules } from './fitting.js';
 import type { DatasetFormat, Json, JsonMap, Skipped, SourceFile, TargetFile } from './format.js';
 import { isJsonMap } from './json.js';
+import { FILL_VALUE, fillFrom, fillJson } from './zarr-fill.js';
 
 /** Chunks of about a MiB: whole rows of the last dimensions, as many as fit. */
 const CHUNK_BYTES = 1024 * 1024;
 const GZIP_LEVEL = 1;
 
-function attributesFrom(json: JsonMap): readonly Attribute[] {
-  return Object.entries(json).flatMap(([name, value]) => attributeFrom(name, value) ?? []);
+function attributesFrom(json: JsonMap, type?: ElementType): readonly Attribute[] {
+  return Object.entries(json).flatMap(([name, value]) => {
+    const fill = name === FILL_VALUE && type !== undefined ? fillFrom(value, type) : null;
+    return fill ?? attributeFrom(name, value) ?? [];
+  });
 }
 
 /** What of an array's metadata is not in the dataset. */
@@ -38,7 +42,7 @@ async function open(path: string): Promise<SourceFile> {
     );
     return {
       ...{ name: names[at] as string, type: info.dtype, byteOrder: info.byteOrder },
-      ...{ dimensions: places, attributes: attributesFrom(info.attributes) },
+      ...{ dimensions: places, attributes: attributesFrom(info.attributes, info.dtype) },
     };
   });
   const storages = names.map((name, at) => [name, storageOf((arrays[at] as ZarrArray).info)]);
@@ -118,8 +122,13 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
   };
 }
 
-function attributesOf(attributes: readonly Attribute[]): JsonMap {
-  return Object.fromEntries(attributes.map((each) => [each.name, jsonOf(each)]));
+function attributesOf(attributes: readonly Attribute[], type?: ElementType): JsonMap {
+  const entries = attributes.flatMap((each) => {
+    if (each.name !== FILL_VALUE || type === undefined) return [[each.name, jsonOf(each)]];
+    const fill = fillJson(each, type);
+    return fill === undefined ? [] : [[each.name, fill]];
+  });
+  return Object.fromEntries(entries);
 }
 
 function infoFor(
@@ -135,7 +144,7 @@ function infoFor(
     codecs: [{ name: 'gzip', level: GZIP_LEVEL }],
     fillValue: fillFor(dtype),
     dimensionNames: own.map(({ name }) => name),
-    attributes: attributesOf(variable.attributes),
+    attributes: attributesOf(variable.attributes, variable.type),
   } as const;
   const storage = isJsonMap(kept) ? (kept as unknown as typeof plain) : plain;
   // Anybody may have offered what is kept. All else is looked at when the array is made.

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Region } from '../../src/core/regions/region.js';
+import { ZarrStore } from '../../src/levels/zarr/store.js';
 import { testPool } from '../../src/testing/index.js';
 import { writeEra } from '../files/era.js';
 import { attacca, filesOf, jsonLines } from './command.js';
@@ -81,4 +83,29 @@ test('an export that fails leaves what was there', async (t) => {
   assert.match(folder.err, /there is a folder of that name/u);
   assert.equal(readFileSync(join(directory, 'kept.nc'), 'utf8'), 'as it was');
   assert.deepEqual(readdirSync(directory).sort(), ['era.nc', 'kept.nc']);
+});
+
+test('the command has the codecs that Zarr stores of others are packed with', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const store = ZarrStore.create(join(directory, 's.zarr'), {});
+  const values = new Uint8Array(Float32Array.from({ length: 600 }, (_, at) => at).buffer);
+  const blosc = { cname: 'lz4', clevel: 5, shuffle: 'shuffle', typesize: 4, blocksize: 0 } as const;
+  for (const [name, codec] of [
+    ['z', { name: 'zstd', level: 3, checksum: false }],
+    ['b', { name: 'blosc', ...blosc }],
+  ] as const) {
+    const array = store.createArray(name, {
+      ...{ dtype: 'float32', shape: [600], chunk: [200], byteOrder: 'little', fillValue: 0 },
+      ...{ codecs: [codec], dimensionNames: ['x'], attributes: {} },
+    });
+    await array.writeRegion(Region.whole([600]), values);
+  }
+  const run = (...args: string[]) => attacca(args, { pool: pool.address, directory });
+  const imported = await run('import', 's.zarr', '-q');
+  assert.deepEqual([imported.code, imported.out, imported.err], [0, 's/b\ns/z\n', '']);
+  for (const name of ['s/b', 's/z']) {
+    assert.equal((await run('get', name, '-o', 'out', '--as', 'raw')).code, 0);
+    assert.ok(readFileSync(join(directory, 'out')).equals(values));
+  }
 });
