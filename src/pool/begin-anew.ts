@@ -21,6 +21,7 @@ export function beginAnew(pool: PoolState): void {
   assert(pool.leaseWaitsByObject.size === 0, 'nobody waits for an object of an empty pool');
   const { directory, terms, shapes, partitions, parts, wanted, measures } = pool;
   pool.regions.clear();
+  pool.partIndexes.clear();
   for (const table of [
     objects,
     handles,

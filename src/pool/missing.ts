@@ -1,6 +1,6 @@
 import { Region } from '../core/regions/region.js';
 import { regionText } from '../core/regions/region-text.js';
-import { forEachPart, partsOf, regionOfPart, shapeOf } from './parts.js';
+import { forEachRegion, partsOf, shapeOf } from './parts.js';
 import type { PoolState } from './state.js';
 
 /**
@@ -15,9 +15,8 @@ const RUNS_MAX = 256;
 export function missingRegion(pool: PoolState, version: number): string | null {
   if (partsOf(pool, version) > PARTS_MAX) return null;
   let left: Region | null = Region.whole(shapeOf(pool, version));
-  forEachPart(pool, version, (part) => {
+  forEachRegion(pool, version, (_part, region) => {
     if (left === null) return;
-    const region = regionOfPart(pool, version, part);
     // A part of B boxes cuts each of what is left B times, along each axis.
     const isSimple = region.boxes.length <= BOXES_MAX && region.runs <= RUNS_MAX;
     const cuts = left.boxes.length * region.boxes.length;

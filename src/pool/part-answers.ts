@@ -9,7 +9,7 @@ import {
   writePartSlice,
 } from '../protocol/index.js';
 import { emit } from './emit.js';
-import { forEachPart, regionOfPart } from './parts.js';
+import { forEachRegion } from './parts.js';
 import { PART, PART_FLAG } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -33,8 +33,7 @@ export function emitParts(
   let start = -1;
   let inMessage = 0;
   let count = 0;
-  forEachPart(pool, of.version, (part) => {
-    const other = regionOfPart(pool, of.version, part);
+  forEachRegion(pool, of.version, (part, other) => {
     if (other.isEmpty || (region !== null && !other.meets(region))) return;
     if (start >= 0 && out.at - start > PARTS_BYTES_MAX) {
       endPartsMessage(out, start, inMessage);

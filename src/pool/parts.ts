@@ -7,6 +7,7 @@ import { nameOfMember } from './looking.js';
 import { measurePart } from './measuring.js';
 import { freed } from './memory.js';
 import { forEachHandle, handleState, memberOf, objectName, setHandleState } from './objects.js';
+import { PartIndex } from './part-index.js';
 import { freeUnlessOwed } from './parts-owed.js';
 import { isPromised } from './promises.js';
 import {
@@ -82,6 +83,20 @@ export function regionOfPart(pool: PoolState, version: number, part: number): Re
   return pool.regions.get(pool.parts.get(part, PART.region), shapeOf(pool, version));
 }
 
+/** Visits the parts of a version, with their regions. */
+export function forEachRegion(
+  pool: PoolState,
+  version: number,
+  visit: (part: number, region: Region) => void,
+): void {
+  if (!isInParts(pool, version)) return;
+  // One for all: to read it costs more than to find a region.
+  const shape = shapeOf(pool, version);
+  forEachPart(pool, version, (part) => {
+    visit(part, pool.regions.get(pool.parts.get(part, PART.region), shape));
+  });
+}
+
 /** How many parts a version has. */
 export function partsOf({ versions, partitions }: PoolState, version: number): number {
   const partition = versions.get(version, VERSION.partition);
@@ -126,24 +141,58 @@ export function checkParts(
   }
 }
 
+/** Fewer are compared one by one. */
+const INDEXED_MIN = 32;
+
+/** What of a version's parts may meet a region; null: there are few, or it cannot be told apart. */
+function indexOf(pool: PoolState, version: number): PartIndex | null {
+  const known = pool.partIndexes.get(version);
+  if (known !== undefined) return known;
+  if (partsOf(pool, version) < INDEXED_MIN) return null;
+  let index: PartIndex | null = null;
+  forEachRegion(pool, version, (part, region) => {
+    index ??= new PartIndex(region);
+    index.add(part, region);
+  });
+  if (index !== null) pool.partIndexes.set(version, index);
+  return index;
+}
+
+/** The first part offered of a version that has elements of a region, or 0. */
+function overlapped(pool: PoolState, version: number, region: Region): number {
+  const index = indexOf(pool, version);
+  let found = 0;
+  if (index === null) {
+    forEachRegion(pool, version, (part, other) => {
+      if (found === 0 && other.meets(region)) found = part;
+    });
+    return found;
+  }
+  const shape = shapeOf(pool, version);
+  let before = Number.POSITIVE_INFINITY;
+  index.forEachNear(region, ({ part, order }) => {
+    if (order >= before) return;
+    const other = pool.regions.get(pool.parts.get(part, PART.region), shape);
+    if (other.meets(region)) [found, before] = [part, order];
+  });
+  return found;
+}
+
 /** Refuses with `part-overlap` a region of which somebody has offered elements. */
 export function checkOverlap(pool: PoolState, version: number, region: Region): void {
-  const { parts } = pool;
-  forEachPart(pool, version, (part) => {
-    const other = regionOfPart(pool, version, part);
-    if (!other.meets(region)) return;
-    const name = objectName(pool, pool.versions.get(version, VERSION.object));
-    const member = nameOfMember(pool, parts.get(part, PART.providerMember));
-    const elements = other.countCommon(region);
-    const number = pool.versions.get(version, VERSION.number);
-    refuse(
-      'part-overlap',
-      `Cannot offer a part of "${name}": ${member} has offered ${elements} of its ` +
-        `${region.count} elements of version ${number}` +
-        (missingOf(pool, version) > 0 ? ', which is not complete yet' : ''),
-      { name, member, version: number, elements, missing: missingOf(pool, version) },
-    );
-  });
+  const part = overlapped(pool, version, region);
+  if (part === 0) return;
+  const name = objectName(pool, pool.versions.get(version, VERSION.object));
+  const member = nameOfMember(pool, pool.parts.get(part, PART.providerMember));
+  const elements = regionOfPart(pool, version, part).countCommon(region);
+  const number = pool.versions.get(version, VERSION.number);
+  refuse(
+    'part-overlap',
+    `Cannot offer a part of "${name}": ${member} has offered ${elements} of its ` +
+      `${region.count} elements of version ${number}` +
+      (missingOf(pool, version) > 0 ? ', which is not complete yet' : ''),
+    { name, member, version: number, elements, missing: missingOf(pool, version) },
+  );
 }
 
 /** The partition of a version that begins with a first part. */
@@ -180,6 +229,7 @@ export function addPart(pool: PoolState, version: number, handle: number, added:
   parts.set(part, PART.providerMember, member.id);
   if (isSlice) pool.extents.give(bytes, BLOCK_SLICE, version);
   measurePart(pool, version, added);
+  pool.partIndexes.get(version)?.add(part, region);
 
   const last = partitions.get(partition, PARTITION.last);
   if (last === 0) partitions.set(partition, PARTITION.first, part);
@@ -264,6 +314,7 @@ export function endParts(pool: PoolState, version: number): void {
 
 /** Frees the bytes of all parts, and the book of them. */
 export function freeParts(pool: PoolState, version: number): void {
+  pool.partIndexes.delete(version);
   const { arena, parts, partitions, regions, versions } = pool;
   forEachPart(pool, version, (part) => {
     freeBytesOf(pool, part);

@@ -19,6 +19,7 @@ import type { Indices } from './indices.js';
 import { Measures } from './measures.js';
 import { NameKey } from './name-key.js';
 import { OpenState } from './open-state.js';
+import type { PartIndex } from './part-index.js';
 import { Provenance } from './provenance.js';
 import { Regions } from './regions.js';
 import { HANDLE, OBJECT, PART, PARTITION, VERSION, WANTED } from './rows.js';
@@ -234,6 +235,8 @@ export class PoolState {
   readonly effects: Effect[] = [];
   readonly searching: Searching;
   readonly regions = new Regions(this.arena);
+  /** By version, of those with many parts: working memory, made of the rows where it is missing. */
+  readonly partIndexes = new Map<number, PartIndex>();
   /** What members write to, and by what: beside the tables. */
   readonly open = new OpenState();
   /** Objects whose version in parts may be over: looked at before the message ends. */

@@ -7,7 +7,7 @@ import { readRegion } from '../core/regions/region-codec.js';
 import type { RegionFields } from '../protocol/index.js';
 import { handleOf, wrongState } from './handles.js';
 import { checkRecords, handleState } from './objects.js';
-import { forEachPart, isGrowing, isInParts, missingOf, regionOfPart, shapeOf } from './parts.js';
+import { forEachRegion, isGrowing, isInParts, missingOf, shapeOf } from './parts.js';
 import { HANDLE, HANDLE_STATE, VERSION, WANTED } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -104,8 +104,8 @@ export function countMissing(pool: PoolState, handle: number, version: number): 
   const region = isInParts(pool, version) ? wantedOf(pool, handle, version) : null;
   if (region === null) return;
   let missing = region.count;
-  forEachPart(pool, version, (part) => {
-    missing -= region.countCommon(regionOfPart(pool, version, part));
+  forEachRegion(pool, version, (_part, other) => {
+    missing -= region.countCommon(other);
   });
   assert(missing >= 0, 'parts have no element in common');
   pool.wanted.setWide(pool.handles.get(handle, HANDLE.wanted), WANTED.missing, missing);
