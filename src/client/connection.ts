@@ -1,6 +1,6 @@
 import { assert } from '../core/assert.js';
 import type { Reader, Writer } from '../core/bytes.js';
-import type { AttaccaError } from '../core/errors.js';
+import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import {
   type Accept,
@@ -36,6 +36,9 @@ const LIMITS_DEFAULT: ConnectionLimits = {
   requestsMax: LIMITS.sessionRequestsMax,
   requestBytesMax: LIMITS.sessionRequestBytesMax,
 };
+
+/** A request with what may stand before it in its frame. */
+const MESSAGE_BYTES_MAX = LIMITS.frameBytesMax - 256 * 1024;
 
 /** What a connection is told beside answers. */
 interface ConnectionEvents {
@@ -175,6 +178,12 @@ export class Connection {
     } catch (error) {
       w.at = start;
       throw error;
+    }
+    const size = w.at - start;
+    if (size > MESSAGE_BYTES_MAX) {
+      w.at = start;
+      const why = `it takes ${size} bytes, of which ${MESSAGE_BYTES_MAX} are allowed`;
+      throw new AttaccaError('too-large', `Cannot send a request: ${why}`, { bytes: size });
     }
     return this.posted(waiter, count);
   }

@@ -1,7 +1,7 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { AttaccaError } from '../core/errors.js';
-import { fileError } from '../formats/bytes.js';
+import { FileSource, fileError } from '../formats/bytes.js';
 import type { Format, MessageFormat } from './format.js';
 import { HDF5 } from './hdf5.js';
 import { NETCDF3 } from './netcdf3.js';
@@ -64,17 +64,15 @@ function unknownFormat(why: string, fields: ConstructorParameters<typeof Attacca
 }
 
 function look(path: string): { start: Uint8Array; isFolder: boolean } {
+  let isFolder: boolean;
   try {
-    if (statSync(path).isDirectory()) return { start: new Uint8Array(0), isFolder: true };
-    const descriptor = openSync(path, 'r');
-    try {
-      const start = new Uint8Array(START_BYTES);
-      const size = readSync(descriptor, start, 0, START_BYTES, 0);
-      return { start: start.subarray(0, size), isFolder: false };
-    } finally {
-      closeSync(descriptor);
-    }
+    isFolder = statSync(path).isDirectory();
   } catch (cause) {
     throw fileError('read', path, cause);
   }
+  if (isFolder) return { start: new Uint8Array(0), isFolder };
+  using source = new FileSource(path);
+  const start = new Uint8Array(Math.min(START_BYTES, source.size));
+  source.read(0, start);
+  return { start, isFolder };
 }

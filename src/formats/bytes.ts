@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { AttaccaError } from '../core/errors.js';
 import { systemCode, whyFailed } from '../core/system-errors.js';
 
@@ -34,7 +34,8 @@ export class FileSource implements ByteSource, Disposable {
   constructor(path: string) {
     this.name = path;
     try {
-      this.#descriptor = openSync(path, 'r');
+      // A pipe is opened at once, to be refused: else that waits for who writes to it.
+      this.#descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (cause) {
       throw fileError('read', path, cause);
     }

@@ -43,6 +43,7 @@ export function planChain(
   let space: Space | null = given;
   const steps: Step[] = [];
   for (const spec of specs) {
+    mustBeSpec(spec);
     const isOfBytes = spec.kind === 'compress' || spec.kind === 'decompress';
     if (space === null && !isOfBytes) {
       refuseTransform(spec.kind, 'what is compressed can only be unpacked');
@@ -52,6 +53,14 @@ export function planChain(
     space = step.after;
   }
   return { steps, space };
+}
+
+/** Of JavaScript without types. */
+function mustBeSpec(spec: unknown): void {
+  const isSpec = typeof spec === 'object' && spec !== null && 'kind' in spec;
+  if (isSpec) return;
+  const what = JSON.stringify(spec) ?? String(spec);
+  refuse('bad-transform', `Cannot use the transform ${what}: it is no object with a kind`);
 }
 
 /** Runs steps one after the other. The bytes given are not changed; nor are they always copied. */

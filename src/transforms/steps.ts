@@ -1,6 +1,7 @@
 import { refuse, unreachable } from '../core/assert.js';
 import { textOf } from '../core/dtype.js';
 import { formOf } from '../core/dtype-text.js';
+import { LIMITS } from '../core/limits.js';
 import { convertElements, isConvertible, isLossless, takeColumn } from '../core/regions/cast.js';
 import { copyPermuted } from '../core/regions/copy.js';
 import { checkSpace, type Dtype, itemSizeOf, type Space } from '../core/space.js';
@@ -85,11 +86,8 @@ export function stepOf(spec: TransformSpec, before: Space): Step {
     case 'aos':
       return structStep(spec, before, step);
     case 'shuffle':
-    case 'unshuffle': {
-      mustBePositive(kind, 'itemSize', spec.itemSize);
-      const run = kind === 'shuffle' ? shuffle : unshuffle;
-      return step('whole', before, (source, target) => run(source, target, spec.itemSize));
-    }
+    case 'unshuffle':
+      return shuffleStep(spec, before, step);
     case 'bitround':
       return bitroundStep(spec, before, step);
     case 'compress':
@@ -97,6 +95,7 @@ export function stepOf(spec: TransformSpec, before: Space): Step {
       return step('code', null, never);
     case 'decompress':
       checkCodec(spec.codec, undefined);
+      mustHaveSpace(kind, spec.space);
       return step('code', spec.space, never);
     case 'expression':
       return expressionStep(spec, before, step);
@@ -145,6 +144,30 @@ function converting(before: Space, to: { dtype?: Dtype; byteOrder?: Space['byteO
 function mustBePositive(kind: string, what: string, value: number): void {
   if (Number.isSafeInteger(value) && value >= 1) return;
   refuseTransform(kind, `${what} ${value} is not a whole number from 1 on`);
+}
+
+/** Of JavaScript without types. */
+function mustHaveSpace(kind: string, space: Partial<Space> | undefined): void {
+  if (space?.dtype !== undefined && space.shape !== undefined) return;
+  refuseTransform(kind, 'it needs the space of what was compressed');
+}
+
+function shuffleStep(
+  { kind, itemSize }: SpecOf<'shuffle' | 'unshuffle'>,
+  before: Space,
+  step: MakeStep,
+): Step {
+  mustBeItem(kind, itemSize);
+  const run = kind === 'shuffle' ? shuffle : unshuffle;
+  return step('whole', before, (source, target) => run(source, target, itemSize));
+}
+
+/** A loop over all bytes of an item takes as long as it is large, whatever there is to move. */
+function mustBeItem(kind: string, itemSize: number): void {
+  mustBePositive(kind, 'itemSize', itemSize);
+  const { itemBytesMax } = LIMITS;
+  if (itemSize <= itemBytesMax) return;
+  refuseTransform(kind, `items have at most ${itemBytesMax} bytes, not ${itemSize}`);
 }
 
 /** Shape and steps in the order of memory, the last axis fastest. */

@@ -20,6 +20,8 @@ interface WasmModules {
 const { WebAssembly: Wasm } = globalThis as unknown as { readonly WebAssembly: WasmModules };
 
 const PAGE_BYTES = 65_536;
+/** Of timers of JavaScript. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 const MEMORY_SECTION = 5;
 
 /**
@@ -27,8 +29,11 @@ const MEMORY_SECTION = 5;
  * maximum), `alloc` and the function. `bad-transform` otherwise.
  */
 export function checkWasm(spec: SpecOf<'wasm'>): object {
-  const { module: bytes } = spec;
+  const { module: bytes, timeoutMs } = spec;
   const refuse = (why: string): never => refuseTransform('wasm', why);
+  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= TIMER_MS_MAX)) {
+    refuse(`it may run for some milliseconds, up to ${TIMER_MS_MAX}, not ${timeoutMs}`);
+  }
   if (bytes.length > LIMITS.wasmModuleBytesMax) {
     refuse(`the module has ${bytes.length} bytes, more than ${LIMITS.wasmModuleBytesMax}`);
   }

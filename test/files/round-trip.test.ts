@@ -1,6 +1,7 @@
 // Files into a pool and out of it again: real ones byte for byte, and whatever a dataset can be.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -364,6 +365,12 @@ test('what tells of a file may be anything: it is refused, and so is a file that
   writeFileSync(join(path, 'text'), 'no file of ours');
   assert.equal(await codeOf(importFile(pool, join(path, 'text'))), 'unknown-format');
   assert.equal(await codeOf(importFile(pool, join(path, 'none.nc'))), 'file-error');
+  // A pipe that nobody writes to: refused at once.
+  execFileSync('mkfifo', [join(path, 'pipe.nc')]);
+  assert.equal(await codeOf(importFile(pool, join(path, 'pipe.nc'))), 'file-error');
+  mkdirSync(join(path, 'pipe.zarr'));
+  execFileSync('mkfifo', [join(path, 'pipe.zarr', 'zarr.json')]);
+  assert.equal(await codeOf(importFile(pool, join(path, 'pipe.zarr'))), 'file-error');
   writeFileSync(join(path, 'cut.nc'), 'CDF');
   assert.equal(await codeOf(importFile(pool, join(path, 'cut.nc'))), 'not-a-netcdf-file');
   assert.equal(await codeOf(exportFile(pool, ['h1'], path, { format: 'zarr' })), 'bad-file-header');

@@ -121,6 +121,11 @@ describe('transforms', () => {
 
   test('what does not fit is refused before a byte is moved', async () => {
     const refused: readonly TransformSpec[] = [
+      null as never,
+      5 as never,
+      { kind: 'shuffle', itemSize: 2 ** 40 },
+      { kind: 'unshuffle', itemSize: 2 ** 53 - 1 },
+      { kind: 'decompress', codec: 'zstd' } as never,
       { kind: 'transpose', axes: [0, 0] },
       { kind: 'transpose', axes: [0] },
       { kind: 'decimate', every: [2] },

@@ -12,6 +12,7 @@ import { commonRun, lastOf, type Run } from './runs.js';
  * runs is all of its axis.
  */
 export function writeRegion(w: Writer, region: Region): void {
+  mustFit(region.boxes, region.points);
   w.u8(region.shape.length);
   w.u16(region.boxes.length);
   for (const box of region.boxes) for (const axis of box) writeSet(w, axis);
@@ -21,10 +22,27 @@ export function writeRegion(w: Writer, region: Region): void {
 /** Writes a box of a shape that is not known: null is all of an axis. */
 export function writeOpenBox(w: Writer, box: readonly (AxisSet | null)[]): void {
   const isEmpty = box.some((axis) => axis?.isEmpty === true);
+  mustFit([box.map((axis) => axis ?? AxisSet.EMPTY)], AxisSet.EMPTY);
   w.u8(box.length);
   w.u16(isEmpty ? 0 : 1);
   if (!isEmpty) for (const axis of box) writeSet(w, axis ?? AxisSet.EMPTY);
   writeSet(w, AxisSet.EMPTY);
+}
+
+/** What no reader would take is refused before it is written: `bad-region`. */
+function mustFit(boxes: readonly Box[], points: AxisSet): void {
+  const { regionBoxesMax, regionRunsMax } = LIMITS;
+  const runs = boxes.reduce(
+    (sum, box) => box.reduce((some, axis) => some + axis.runs.length, sum),
+    points.runs.length,
+  );
+  if (boxes.length > regionBoxesMax) {
+    const why = `it has ${boxes.length} boxes; ${regionBoxesMax} are allowed`;
+    refuse('bad-region', `Cannot use the region: ${why}`, { limit: regionBoxesMax });
+  }
+  if (runs <= regionRunsMax) return;
+  const why = `it has ${runs} runs of even steps; ${regionRunsMax} are allowed`;
+  refuse('bad-region', `Cannot use the region: ${why}`, { runs, limit: regionRunsMax });
 }
 
 function writeSet(w: Writer, { runs }: AxisSet): void {

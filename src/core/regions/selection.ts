@@ -41,6 +41,9 @@ export function selectRegion(
   shape: readonly (number | null)[],
   selection: RegionSelection,
 ): Region {
+  if (typeof selection !== 'object' || selection === null) {
+    badRegion(`${JSON.stringify(selection) ?? String(selection)} is none`);
+  }
   if (isAxes(selection)) {
     if (selection.length !== shape.length) badRank(selection.length, shape.length);
     const box = selection.map((axis, at) => selectAxis(shape[at] as number | null, axis));
@@ -49,6 +52,9 @@ export function selectRegion(
   if ('points' in selection) return pointsOf(shape, selection.points);
   if ('union' in selection) {
     const none = Region.none(shape);
+    if (selection.union.some((each) => 'union' in each)) {
+      badRegion('a union within a union: name all of its regions in one');
+    }
     return selection.union.reduce((all, each) => all.union(selectRegion(shape, each)), none);
   }
   return selectRegion(shape, slabAxes(selection));
@@ -107,6 +113,9 @@ function selectAxis(size: number | null, axis: AxisSelection): AxisSet {
     return AxisSet.range(index, index + 1);
   }
   if (axis instanceof AxisSet) return axis;
+  if (typeof axis !== 'object') {
+    return badRegion(`${JSON.stringify(axis) ?? String(axis)} is no selection of an axis`);
+  }
   if (isRange(axis)) {
     const [start, stop, step = 1] = axis;
     const first = fromEnd(whole(start, 'a start'), size);

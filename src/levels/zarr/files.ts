@@ -62,7 +62,12 @@ export function replaceFile(path: string, bytes: Uint8Array | string, sync: bool
 /** A whole file; null where there is none. Refused above `bytesMax`, before it is read. */
 export function readWhole(path: string, bytesMax: number): Uint8Array | null {
   try {
-    const { size } = statSync(path);
+    const stat = statSync(path);
+    const { size } = stat;
+    // To read a pipe waits for who writes to it.
+    if (!stat.isFile()) {
+      throw new AttaccaError('file-error', `Cannot read "${path}": it is no plain file`, { path });
+    }
     if (size <= bytesMax) return readFileSync(path);
     throw new AttaccaError(
       'too-large',

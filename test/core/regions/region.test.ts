@@ -4,7 +4,7 @@ import { Reader, Writer } from '../../../src/core/bytes.js';
 import { AttaccaError } from '../../../src/core/errors.js';
 import { AxisSet } from '../../../src/core/regions/axis-set.js';
 import { Region } from '../../../src/core/regions/region.js';
-import { readRegion, writeRegion } from '../../../src/core/regions/region-codec.js';
+import { readRegion, writeOpenBox, writeRegion } from '../../../src/core/regions/region-codec.js';
 import { fc } from '../../fast-check.js';
 import { elementAt, placesOf, regionsOf, shapes } from '../../regions.js';
 
@@ -125,4 +125,12 @@ test('regions: whatever bytes come, a region is read or refused, in bounded time
       },
     ),
   );
+});
+
+test('what no reader would take is not written', () => {
+  const squares = Array.from({ length: 70_000 }, (_, at) => at * at);
+  const region = Region.box([5e9], [AxisSet.indices(squares)]);
+  const w = new Writer(64);
+  assert.throws(() => writeRegion(w, region), { code: 'bad-region', message: /runs/u });
+  assert.throws(() => writeOpenBox(w, [AxisSet.indices(squares), null]), { code: 'bad-region' });
 });

@@ -61,6 +61,9 @@ test('selections: what the shape has not, or nobody can mean, is refused by name
     { points: [[0, 6]] },
     { points: [[1]] },
     { union: [[0]] },
+    { union: [{ union: [[0, 0]] }] },
+    ['0', null] as never,
+    null as never,
   ];
   for (const selection of wrong) {
     assert.throws(
