@@ -1579,6 +1579,13 @@ def _format(view: memoryview) -> Tuple[Optional[str], str]:
     return name if name in _DTYPES else None, "big" if big else "little"
 
 
+def _rows_text(space: Space) -> str:
+    """What a row is, as an error says it."""
+    rest = " x ".join(str(size) for size in (space.shape or ())[1:])
+    order = "" if space.itemsize == 1 else f", {space.byteorder}-endian"
+    return f"{space.dtype}{' x ' + rest if rest else ''}{order}"
+
+
 def _describe(data: Any, dtype: Any, shape: Any, order: Optional[str]) -> Tuple[memoryview, Space]:
     """The bytes of `data` and its space. No copy unless the buffer has gaps."""
     iface: Any = None
@@ -3162,7 +3169,7 @@ class Pool:
         self._key_numbers, self._numbers = itertools.count(), itertools.count(1)
         self._free_handles: deque[int] = deque()
         self._offers: Dict[str, List[int]] = {}  # handles: parts have one each
-        self._growing: Dict[str, int] = {}  # handles that append
+        self._growing: Dict[str, Tuple[int, Space]] = {}  # handles that append, and what
         self._requires: Dict[int, Requirement] = {}
         self._promises: Dict[int, str] = {}
         self._chunk, self._left = _LEASE_FIRST, False
@@ -3260,20 +3267,26 @@ class Pool:
         """Appends a copy of `rows`, an array, to the object `name`, behind all that are there,
         whoever appended them; returns which row of it is the first. Of the shape of `rows` all but
         the first dimension are those of the object; that is open until somebody says `finish`."""
-        raw, space = _describe(rows, dtype, None, None)
+        raw, space = _describe(rows, dtype, None, "C")
         if not space.shape:
             raise AttaccaError("bad-space", f"Cannot append to \"{name}\": that is no array")
         placed: List[int] = []
         space = space._replace(shape=(None, *space.shape[1:]))
+        if name in self._growing and space != self._growing[name][1]:
+            known = self._growing[name][1]
+            raise AttaccaError(
+                "object-mismatch",
+                f"Cannot append to \"{name}\": its rows are {_rows_text(known)}, these are "
+                f"{_rows_text(space)}", {"name": name})
         self._offer(name, raw, space, attributes, keep, lifetime, durability, timeout, None, placed)
         return placed[0]
 
     def finish(self, name: str) -> None:
         """No more rows come, of anybody: the object, to which this member has appended, has as many
         as there are, and who demands all of it has them."""
-        handle = self._growing.get(name)
-        if handle is None:
+        if name not in self._growing:
             raise AttaccaError("wrong-state", f"Cannot finish \"{name}\": nothing was appended")
+        handle = self._growing[name][0]
         self._ask("FINISH", "OK", handle=handle)
         del self._growing[name]
         if handle not in self._offers.get(name, []):
@@ -3284,7 +3297,8 @@ class Pool:
                durability: str, timeout: Optional[float],
                region: Optional[Dict[str, Any]] = None,
                placed: Optional[List[int]] = None) -> Offer:
-        until, handle = _until(timeout), self._growing.get(name) if placed is not None else None
+        until = _until(timeout)
+        handle = self._growing.get(name, (None,))[0] if placed is not None else None
         declare: List[bytes] = []
         is_new = handle is None
         if handle is None:
@@ -3299,7 +3313,7 @@ class Pool:
         def late(index: int, code: int, _: bytes) -> None:  # of an OFFER, interrupted or not
             if index == len(declare) and code == done:
                 if placed is not None:
-                    self._growing[name] = handle
+                    self._growing[name] = (handle, space)
                 if not keep and is_new:
                     self._offers.setdefault(name, []).append(handle)
             elif index == len(declare) and code == _FAIL and slot is not None:
@@ -3361,7 +3375,7 @@ class Pool:
             return
         for handle in [*handles]:
             self._ask("WITHDRAW", "OK", timeout, handle=handle, deadline=_ms(timeout))
-            if self._growing.get(name) == handle:
+            if self._growing.get(name, (None,))[0] == handle:
                 del self._growing[name]
             if handle in handles:
                 handles.remove(handle)

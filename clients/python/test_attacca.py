@@ -2307,6 +2307,11 @@ class RealPool(unittest.TestCase):
                 self.assertEqual(one.append(name, rows(4, 2)), 4)
                 with reader.demand(name, region=numpy_like[2:5, 1:2], timeout=30) as d:
                     self.assertEqual(d.view.tolist(), [[5], [7], [9]])
+                for other in (array.array("f", [1, 2]), array.array("i", [1, 2, 3, 4, 5, 6])):
+                    wide = memoryview(other).cast("B").cast(other.typecode, (1, len(other)))
+                    with self.assertRaises(attacca.AttaccaError) as caught:
+                        one.append(name, wide)
+                    self.assertEqual(caught.exception.code, "object-mismatch")
                 one.finish(name)
                 with need.demand(timeout=30) as d:
                     self.assertEqual(d.view.tolist(), rows(0, 6).tolist())
