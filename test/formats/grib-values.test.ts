@@ -118,6 +118,49 @@ test('a process that ends with a message refuses it, and the next has another on
   }
 });
 
+/** A process that plays ecCodes: `answer` is what it does with `id` and `message`. */
+function playing(name: string, answer: string): string {
+  const path = join(folder, name);
+  writeFileSync(
+    path,
+    `const field = (value) => ({ values: Float32Array.of(value), shape: [1], mars: {}, keys: {} });
+process.send({ kind: 'found', version: '0', path: '' });
+process.on('disconnect', () => process.exit(0));
+process.on('message', ({ id, message }) => { ${answer} });`,
+  );
+  return path;
+}
+
+test('behind a message that takes too long the next is decoded, by another process', async () => {
+  const path = playing(
+    'slow.mjs',
+    "if (message[0] !== 0) process.send({ kind: 'field', id, field: field(message[0]) });",
+  );
+  using values = new GribValues(process.env, path, 2_000);
+  const slow = refusal(values.decode(Uint8Array.of(0)));
+  const next = values.decode(Uint8Array.of(7));
+  const { code, message } = await slow;
+  assert.equal(code, 'bad-grib-message');
+  assert.match(message, /not decoded within 2 s/u);
+  assert.deepEqual([...(await next).values], [7]);
+});
+
+test('what is answered to another message is not taken for this one', async () => {
+  const path = playing(
+    'others.mjs',
+    `for (const [at, value] of [[id - 1, 0], [id + 1, 0], [id, message[0]]]) {
+  process.send({ kind: 'field', id: at, field: field(value) });
+}
+process.send({ kind: 'fault', id, why: 'late' });`,
+  );
+  using values = new GribValues(process.env, path);
+  const fields = await Promise.all([1, 2, 3].map((each) => values.decode(Uint8Array.of(each))));
+  assert.deepEqual(
+    fields.map((each) => [...each.values]),
+    [[1], [2], [3]],
+  );
+});
+
 test('all messages of a file are decoded, in order', options(members), async () => {
   using values = new GribValues();
   const fields = await Promise.all(

@@ -16,7 +16,10 @@ function programPath(): string {
   return paths.find((path) => existsSync(path)) ?? (paths[0] as string);
 }
 
+/** Who waits for a message: what other processes say, or this one of another message, is not his. */
 interface Waiting {
+  readonly child: ChildProcess;
+  readonly id: number;
   readonly resolve: (field: GribField) => void;
   readonly reject: (error: AttaccaError) => void;
 }
@@ -28,6 +31,7 @@ interface Waiting {
 export class GribValues implements Disposable {
   readonly #env: NodeJS.ProcessEnv;
   readonly #program: string;
+  readonly #msMax: number;
   #process: ChildProcess | null = null;
   /** It was not found, and is not looked for again. */
   #absent: AttaccaError | null = null;
@@ -35,10 +39,15 @@ export class GribValues implements Disposable {
   #last: Promise<unknown> = Promise.resolve();
   #next = 1;
 
-  /** `program` plays another one in tests. */
-  constructor(env: NodeJS.ProcessEnv = process.env, program = programPath()) {
+  /** `program` plays another one in tests, which has `msMax` for a message. */
+  constructor(
+    env: NodeJS.ProcessEnv = process.env,
+    program = programPath(),
+    msMax: number = LIMITS.gribMessageMsMax,
+  ) {
     this.#env = env;
     this.#program = program;
+    this.#msMax = msMax;
   }
 
   /**
@@ -65,11 +74,12 @@ export class GribValues implements Disposable {
     let timer: NodeJS.Timeout | undefined;
     try {
       return await new Promise<GribField>((resolve, reject) => {
-        this.#waiting = { resolve, reject };
+        this.#waiting = { child, id, resolve, reject };
         timer = setTimeout(() => {
-          reject(undecoded(`it was not decoded within ${LIMITS.gribMessageMsMax / 1_000} s`));
-          child.kill('SIGKILL');
-        }, LIMITS.gribMessageMsMax);
+          // It goes before the next message is told: that one has another process.
+          this.#forget(child, 'SIGKILL');
+          reject(undecoded(`it was not decoded within ${this.#msMax / 1_000} s`));
+        }, this.#msMax);
         const told: ToEccodes = { id, message };
         // A process that has ended is told of by its end.
         child.send(told, () => null);
@@ -88,31 +98,33 @@ export class GribValues implements Disposable {
       // What ecCodes prints of a message is in its error too.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
+    const waiting = (): Waiting | null => (this.#waiting?.child === child ? this.#waiting : null);
     child.on('message', (told: FromEccodes) => {
-      const waiting = this.#waiting;
+      if (told.kind === 'found') return;
+      const who = waiting();
       if (told.kind === 'absent') {
         this.#forget(child);
         this.#absent = absent(told.tried);
-        waiting?.reject(this.#absent);
-      } else if (told.kind === 'field') waiting?.resolve(told.field);
-      else if (told.kind === 'fault') waiting?.reject(undecoded(told.why));
+        who?.reject(this.#absent);
+      } else if (told.id !== who?.id) return;
+      else if (told.kind === 'field') who.resolve(told.field);
+      else who.reject(undecoded(told.why));
     });
     child.on('error', (cause) => {
       this.#forget(child);
-      this.#waiting?.reject(absent([cause.message]));
+      waiting()?.reject(absent([cause.message]));
     });
     child.on('exit', (code, signal) => {
-      if (this.#process !== child && this.#process !== null) return;
       this.#forget(child);
       const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
-      this.#waiting?.reject(undecoded(`ecCodes ended ${how} when it read it`));
+      waiting()?.reject(undecoded(`ecCodes ended ${how} when it read it`));
     });
     return child;
   }
 
-  #forget(child: ChildProcess): void {
+  #forget(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): void {
     if (this.#process === child) this.#process = null;
-    child.kill();
+    child.kill(signal);
   }
 }
 
