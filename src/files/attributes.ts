@@ -138,14 +138,17 @@ export function attributeOf(name: string, value: Value): Attribute | null {
     if (wide.every((each) => BigInt.asIntN(32, each) === each)) {
       return of('int32', new Uint8Array(Int32Array.from(list, Number).buffer));
     }
-    const isSigned = wide.every((each) => BigInt.asIntN(64, each) === each);
-    const array = isSigned ? BigInt64Array.from(wide) : BigUint64Array.from(wide);
-    return of(isSigned ? 'int64' : 'uint64', new Uint8Array(array.buffer));
+    if (wide.every((each) => BigInt.asIntN(64, each) === each)) {
+      return of('int64', new Uint8Array(BigInt64Array.from(wide).buffer));
+    }
+    if (wide.every((each) => BigInt.asUintN(64, each) === each)) {
+      return of('uint64', new Uint8Array(BigUint64Array.from(wide).buffer));
+    }
   }
   const numbers = list.map((each) => (each instanceof Float ? each.value : Number(each)));
   const areNumbers = list.every((each) => each instanceof Float || typeof each === 'number');
   if (areNumbers) return of('float64', new Uint8Array(Float64Array.from(numbers).buffer));
-  // A map, or a list of many things: as people read it.
+  // A map, a list of many things, integers that no one type holds: as people read it.
   return of('text', encodeUtf8(`${JSON.stringify(jsonFrom(value))}\0`));
 }
 
