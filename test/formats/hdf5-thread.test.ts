@@ -65,10 +65,18 @@ test('a file with which HDF5 comes to no end is refused when its time is over', 
   bytes[5_672] = (bytes[5_672] as number) ^ 6;
   writeFileSync(path, bytes);
   await assert.rejects(Hdf5Reader.open(path, 3_000), (error: AttaccaError) => {
-    assert.equal(error.code, 'not-a-netcdf-file');
+    assert.deepEqual([error.code, error.fields['system']], ['file-error', 'ETIMEDOUT']);
     assert.match(error.message, /endless\.nc": HDF5 came to no end with it within 3 s/u);
     return true;
   });
+});
+
+test('a write that takes too long is no damaged file, and ends the file', async () => {
+  const path = join(folder, 'slow.nc');
+  const empty = { dimensions: [], attributes: [], variables: [] };
+  // The library alone takes longer than this to be loaded.
+  const slow = { code: 'file-error', fields: { path, system: 'ETIMEDOUT' } };
+  await assert.rejects(Hdf5FileWriter.create(path, empty, plainLayout(empty), 1), slow);
 });
 
 /** What became of files that are groups.nc with another byte at a place. */

@@ -121,11 +121,12 @@ class Thread implements AsyncDisposable {
     });
   }
 
-  /** Behind a call that does not end no other begins. */
+  /** Behind a call that does not end no other begins. A slow disk looks like a damaged file. */
   #stop(): void {
     const why = `HDF5 came to no end with it within ${this.#msMax / 1_000} s`;
     const message = `Cannot go on with "${this.#path}": ${why}`;
-    this.#end(new AttaccaError('not-a-netcdf-file', message, { file: this.#path }));
+    const fields = { path: this.#path, system: 'ETIMEDOUT' };
+    this.#end(new AttaccaError('file-error', message, fields));
     void this.#worker.terminate();
   }
 
@@ -203,8 +204,13 @@ export class Hdf5FileWriter implements AsyncDisposable {
   }
 
   /** Makes the file, which must not be there. */
-  static async create(path: string, dataset: Dataset, layout: Hdf5Layout): Promise<Hdf5FileWriter> {
-    const thread = new Thread(path, LIMITS.hdf5CallMsMax);
+  static async create(
+    path: string,
+    dataset: Dataset,
+    layout: Hdf5Layout,
+    msMax: number = LIMITS.hdf5CallMsMax,
+  ): Promise<Hdf5FileWriter> {
+    const thread = new Thread(path, msMax);
     try {
       const call = { kind: 'create', path, dataset, layout } as const;
       const { together } = await thread.call('created', call);
