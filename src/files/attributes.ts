@@ -7,7 +7,7 @@ import { decodeUtf8, encodeUtf8, isUtf8, utf8Length } from '../core/utf8.js';
 import { Float, Timestamp, type Value } from '../core/value.js';
 import type { Attribute, AttributeType } from '../formats/dataset.js';
 import { elementSize } from '../formats/element-size.js';
-import { textOf } from './fitting.js';
+import { isText, textsOf } from './fitting.js';
 import type { Json } from './format.js';
 
 /** Longer ones are no keys to find something by: they stay with the file alone. */
@@ -53,10 +53,7 @@ function sizeOf(value: Value): number {
  */
 function valueOfAttribute(attribute: Attribute): Value | null {
   const { type, bytes } = attribute;
-  if (type === 'text' || type === 'char' || type.startsWith('string[')) {
-    if (bytes.length > TEXT_BYTES_MAX) return null;
-    return type === 'text' ? textsOf(bytes) : plainText(bytes);
-  }
+  if (isText(type)) return bytes.length > TEXT_BYTES_MAX ? null : textIn(attribute);
   const count = bytes.length / elementSize(type);
   if (count === 0 || count > VALUES_MAX) return null;
   const values = numbersOf(attribute);
@@ -66,22 +63,11 @@ function valueOfAttribute(attribute: Attribute): Value | null {
   return isOne && only !== undefined ? only : values;
 }
 
-/** Text of unknown encoding: UTF-8 where it is that, else a byte a character. */
-function plainText(bytes: Uint8Array): string {
-  let end = bytes.length;
-  while (end > 0 && bytes[end - 1] === 0) end -= 1;
-  const text = bytes.subarray(0, end);
-  return isUtf8(text) ? decodeUtf8(text) : Buffer.from(text).toString('latin1');
-}
-
-function textsOf(bytes: Uint8Array): Value {
-  const texts: string[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const end = bytes.indexOf(0, at);
-    const stop = end < 0 ? bytes.length : end;
-    texts.push(plainText(bytes.subarray(at, stop)));
-    at = stop + 1;
-  }
+/** Of texts: one, or a list. Of unknown encoding: UTF-8 where it is that, else a byte a character. */
+function textIn(attribute: Attribute): Value {
+  const texts = textsOf(attribute).map((text) =>
+    isUtf8(text) ? decodeUtf8(text) : Buffer.from(text).toString('latin1'),
+  );
   const [only = ''] = texts;
   return texts.length <= 1 ? only : texts;
 }
@@ -178,9 +164,7 @@ function jsonNumber(value: number): Json {
 /** An attribute as JSON: of a store that has no other types. */
 export function jsonOf(attribute: Attribute): Json {
   const { type, bytes } = attribute;
-  if (type === 'text' || type === 'char' || type.startsWith('string[')) {
-    return jsonFrom(type === 'text' ? textsOf(bytes) : plainText(textOf(attribute)));
-  }
+  if (isText(type)) return jsonFrom(textIn(attribute));
   const values = numbersOf(attribute);
   if (values === null) return Buffer.from(bytes).toString('hex');
   const [only] = values;

@@ -1,7 +1,14 @@
 import { refuse } from '../core/assert.js';
 import { DTYPES, isNumeric } from '../core/dtype.js';
 import type { ByteOrder, Dtype } from '../core/space.js';
-import type { Attribute, Dataset, Dimension, ElementType, Variable } from '../formats/dataset.js';
+import type {
+  Attribute,
+  AttributeType,
+  Dataset,
+  Dimension,
+  ElementType,
+  Variable,
+} from '../formats/dataset.js';
 import { elementSize } from '../formats/element-size.js';
 
 /** What a format can have. */
@@ -71,12 +78,32 @@ function growing({ dimensions, variables }: Dataset, rules: Rules): readonly Dim
   });
 }
 
-/** The text of an attribute, or its texts a line each, without the zeros that end them. */
-export function textOf({ type, bytes }: Attribute): Uint8Array {
-  const text = Buffer.from(bytes);
-  if (type !== 'text') return bytes;
-  const end = text.at(-1) === 0 ? text.length - 1 : text.length;
-  return Uint8Array.from(text.subarray(0, end), (byte) => (byte === 0 ? 10 : byte));
+export function isText(type: AttributeType): boolean {
+  return type === 'text' || type === 'char' || type.startsWith('string[');
+}
+
+/** The texts of an attribute, without the zeros that end them. Characters without a shape are one. */
+export function textsOf({ type, bytes, shape }: Attribute): readonly Uint8Array[] {
+  const texts: Uint8Array[] = [];
+  const isOne = type === 'char' && (shape ?? []).length === 0;
+  const size = isOne ? bytes.length : elementSize(type);
+  for (let at = 0; at < bytes.length; ) {
+    const zero = type === 'text' ? bytes.indexOf(0, at) : at + size;
+    const stop = zero < 0 ? bytes.length : zero;
+    let end = stop;
+    while (end > at && bytes[end - 1] === 0) end -= 1;
+    texts.push(bytes.subarray(at, end));
+    at = type === 'text' ? stop + 1 : stop;
+  }
+  return texts;
+}
+
+/** The text of an attribute as it lies, or its texts a line each. */
+export function textOf(attribute: Attribute): Uint8Array {
+  const texts = textsOf(attribute);
+  if (attribute.type !== 'text' && texts.length <= 1) return attribute.bytes;
+  const lines = texts.flatMap((text, at) => (at === 0 ? [text] : [Buffer.of(10), text]));
+  return new Uint8Array(Buffer.concat(lines));
 }
 
 /** The values of an attribute in another byte order. */

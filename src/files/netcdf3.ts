@@ -8,7 +8,7 @@ import { extentsOf } from '../formats/netcdf3/extents.js';
 import { Netcdf3File } from '../formats/netcdf3/reader.js';
 import type { Netcdf3Layout } from '../formats/netcdf3/types.js';
 import { Netcdf3Writer } from '../formats/netcdf3/writer.js';
-import { fitted, type Rules, textOf, turned } from './fitting.js';
+import { fitted, isText, type Rules, textOf, turned } from './fitting.js';
 import type { DatasetFormat, Json, SourceFile, TargetFile } from './format.js';
 import { isJsonMap } from './json.js';
 
@@ -136,8 +136,7 @@ function attributeOf(attribute: Attribute): Attribute | null {
   const { name, type, bytes } = attribute;
   // By which library a file of NetCDF-4 was made.
   if (name === '_NCProperties') return null;
-  const isText = type === 'text' || type === 'char' || type.startsWith('string[');
-  if (isText) return { name, type: 'char', byteOrder: 'big', bytes: textOf(attribute) };
+  if (isText(type)) return { name, type: 'char', byteOrder: 'big', bytes: textOf(attribute) };
   if (type === 'bool') return { name, type: 'int8', byteOrder: 'big', bytes };
   if (!KNOWN.includes(type)) return null;
   return { name, type, byteOrder: 'big', bytes: turned(attribute, 'big') };
