@@ -1,5 +1,4 @@
 import { refuse } from '../core/assert.js';
-import { DTYPES, isNumeric } from '../core/dtype.js';
 import type { ByteOrder, Dtype } from '../core/space.js';
 import type {
   Attribute,
@@ -104,19 +103,6 @@ export function textOf(attribute: Attribute): Uint8Array {
   if (attribute.type !== 'text' && texts.length <= 1) return attribute.bytes;
   const lines = texts.flatMap((text, at) => (at === 0 ? [text] : [Buffer.of(10), text]));
   return new Uint8Array(Buffer.concat(lines));
-}
-
-/** The values of an attribute in another byte order. */
-export function turned({ type, byteOrder, bytes }: Attribute, to: ByteOrder): Uint8Array {
-  if (byteOrder === to) return bytes;
-  const item = elementSize(type);
-  // Complex numbers are two.
-  const size = type === 'complex64' || type === 'complex128' ? item / 2 : item;
-  const isNumber = isNumeric(type) && DTYPES[type].itemSize === item;
-  if (!isNumber || size === 1) return bytes;
-  const result = bytes.slice();
-  for (let at = 0; at < result.length; at += size) result.subarray(at, at + size).reverse();
-  return result;
 }
 
 /** Objects have no type for a byte of text: a string of one byte is what comes next to it. */

@@ -2,13 +2,14 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
+import { turned } from '../formats/byte-order.js';
 import { type ByteSource, FileSource, fileError } from '../formats/bytes.js';
 import type { Attribute, Dataset } from '../formats/dataset.js';
 import { extentsOf } from '../formats/netcdf3/extents.js';
 import { Netcdf3File } from '../formats/netcdf3/reader.js';
 import type { Netcdf3Layout } from '../formats/netcdf3/types.js';
 import { Netcdf3Writer } from '../formats/netcdf3/writer.js';
-import { fitted, isText, type Rules, textOf, turned } from './fitting.js';
+import { fitted, isText, type Rules, textOf } from './fitting.js';
 import type { DatasetFormat, Json, SourceFile, TargetFile } from './format.js';
 import { isJsonMap } from './json.js';
 
@@ -133,13 +134,13 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
 
 /** Attributes are big-endian numbers in a list, or text; what is neither cannot be there. */
 function attributeOf(attribute: Attribute): Attribute | null {
-  const { name, type, bytes } = attribute;
+  const { name, type, byteOrder, bytes } = attribute;
   // By which library a file of NetCDF-4 was made.
   if (name === '_NCProperties') return null;
   if (isText(type)) return { name, type: 'char', byteOrder: 'big', bytes: textOf(attribute) };
   if (type === 'bool') return { name, type: 'int8', byteOrder: 'big', bytes };
   if (!KNOWN.includes(type)) return null;
-  return { name, type, byteOrder: 'big', bytes: turned(attribute, 'big') };
+  return { name, type, byteOrder: 'big', bytes: turned(bytes, type, byteOrder, 'big') };
 }
 
 const RULES: Rules = {

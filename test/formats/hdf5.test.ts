@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { AttaccaError } from '../../src/core/errors.js';
+import { MemorySource } from '../../src/formats/bytes.js';
 import type { Attribute, Dataset, Variable } from '../../src/formats/dataset.js';
 import { elementSize } from '../../src/formats/element-size.js';
 import type { Hdf5Layout } from '../../src/formats/hdf5/layout.js';
 import { plainLayout } from '../../src/formats/hdf5/layout.js';
 import { Hdf5Library } from '../../src/formats/hdf5/library.js';
 import { Hdf5File } from '../../src/formats/hdf5/reader.js';
+import { storedFill } from '../../src/formats/hdf5/stored-fill.js';
 import { Hdf5Writer } from '../../src/formats/hdf5/writer.js';
 import { fc } from '../fast-check.js';
 import { sharedData } from './shared-data.js';
@@ -196,6 +198,42 @@ test('what no object can have is told, by name and reason', () => {
   assert.deepEqual(
     packed.dataset.variables.map(({ name }) => name),
     ['plain'],
+  );
+});
+
+/** Of fills.nc: what netCDF4 reads as the third element of each, in the byte order of the file. */
+const FILLS: { readonly [name: string]: string } = {
+  ...{ long: '02', i1: '81', u1: 'ff', i2: '0180', u2: 'ffff', i4: '01000080', u4: 'ffffffff' },
+  ...{ i8: '0200000000000080', u8: 'feffffffffffffff', f4: '0000f07c', f8: '0000000000009e47' },
+  ...{ S1: '00', own: '4d000000', big: '80000001', big_own: '0000004d', described: '4e00' },
+  ...{ made: '09000000', big_made: '0102', not_made: '7cf00000' },
+};
+
+test('a variable that is shorter than its dimension ends as NetCDF reads it', () => {
+  const bytes = readFileSync(join(FIXTURES, 'fills.nc'));
+  const behind = join(folder, 'behind.nc');
+  // Places are counted from the end of a block that a user has put in front.
+  writeFileSync(behind, Buffer.concat([Buffer.alloc(1_024, 'x'), bytes]));
+  for (const path of [join(FIXTURES, 'fills.nc'), behind]) {
+    using file = new Hdf5File(library, path);
+    const told = file.dataset.variables.map(({ name, type }) => {
+      return [name, hex(bytesOf(file, name).subarray(2 * elementSize(type)))];
+    });
+    assert.deepEqual(Object.fromEntries(told), FILLS);
+  }
+});
+
+test('a header that is no header has no fill value', () => {
+  const bytes = readFileSync(join(FIXTURES, 'fills.nc'));
+  const places = fc.nat(bytes.length + 100);
+  fc.assert(
+    fc.property(places, fc.nat(bytes.length - 1), fc.nat(255), (address, at, byte) => {
+      const other = Buffer.from(bytes);
+      other[at] = byte;
+      const found = storedFill(new MemorySource('other', other), address);
+      assert.ok(found === null || found.length > 0);
+    }),
+    { numRuns: 2_000 },
   );
 });
 

@@ -1,8 +1,8 @@
 import { LIMITS } from '../../core/limits.js';
+import { turned } from '../byte-order.js';
 import type { Attribute } from '../dataset.js';
 import { OF_DIMENSIONS } from './layout.js';
 import { Hdf5Fault, type Hdf5Library, type Metadata } from './library.js';
-import { turned } from './order.js';
 import { typeOf } from './types.js';
 
 /** Kinds of what a path names, as HDF5 numbers them. */
@@ -24,12 +24,13 @@ export interface OpenFile {
 }
 
 /** What is in a file, in the order that it keeps, or by name. Links are not followed. */
-export function entriesOf({ library, id }: OpenFile): Entries {
+export function entriesOf(file: OpenFile): Entries {
+  const { library, id } = file;
   const groups: string[] = [];
   const datasets: string[] = [];
   const skipped: { name: string; why: string }[] = [];
   // By where each lies in the file: a hard link may lead back to what it is in.
-  const visited = new Map<string, string>([[placeOf(library, id, ''), '']]);
+  const visited = new Map([[addressOf(file, '/'), '']]);
   const visit = (group: string, depth: number): void => {
     const names = library.call((h5) => h5.get_names(id, `/${group}`, false));
     for (const each of names) {
@@ -39,7 +40,7 @@ export function entriesOf({ library, id }: OpenFile): Entries {
       }
       const kind = kindOf(library, id, name);
       if (kind === GROUP) {
-        const where = placeOf(library, id, name);
+        const where = addressOf(file, `/${name}`);
         const again = visited.get(where);
         if (again !== undefined) skipped.push({ name, why: `it is the group "/${again}" again` });
         else if (depth > LIMITS.hdf5DepthMax) {
@@ -57,8 +58,10 @@ export function entriesOf({ library, id }: OpenFile): Entries {
   return { groups, datasets, skipped };
 }
 
-function placeOf(library: Hdf5Library, id: bigint, name: string): string {
-  return library.call((h5) => h5.create_object_reference(id, `/${name}`)).join();
+/** Where the header of what a path names begins in the file. */
+export function addressOf({ library, id }: OpenFile, path: string): number {
+  const reference = library.call((h5) => h5.create_object_reference(id, path));
+  return Number(Buffer.from(reference).readBigUInt64LE());
 }
 
 /** A number of HDF5, or what it is in words. */
@@ -90,7 +93,7 @@ export function attributesOf(
     else {
       const { type, stored } = found;
       const read = attributeBytes({ library, id }, path, name, metadata);
-      const bytes = turned(read, type, stored.byteOrder);
+      const bytes = turned(read, type, 'little', stored.byteOrder);
       const shape = metadata.shape === null ? null : [...metadata.shape];
       attributes.push({ name, type, byteOrder: stored.byteOrder, bytes, shape });
     }

@@ -1,15 +1,17 @@
 import { assert } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
+import { turned } from '../byte-order.js';
 import { FileSource } from '../bytes.js';
 import type { Attribute, ElementType, Group, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
 import { NOT_COORDINATE } from './coordinates.js';
 import { axesOf, type Found } from './dimensions.js';
-import { attributesOf, entriesOf, type OpenFile, textsAt } from './entries.js';
+import { addressOf, attributesOf, entriesOf, type OpenFile, textsAt } from './entries.js';
+import { fillOf } from './fill.js';
 import type { Hdf5Dataset, Hdf5Skipped, Hdf5Storage } from './layout.js';
 import { type H5wasm, Hdf5Fault, type Hdf5Library } from './library.js';
-import { turned } from './order.js';
+import { storedFill } from './stored-fill.js';
 import { type Hdf5Type, typeOf, unknownFilter } from './types.js';
 
 /** What is read at once: the library has a copy, and its memory ends at 2 GiB. */
@@ -19,12 +21,17 @@ const ADDRESS_BYTES = 4;
 const DEFLATE = 1;
 
 /** How the elements of a variable are read. */
-interface Source {
+interface Stored {
   readonly path: string;
   /** As it is in the file: it may be shorter than the dimension. */
   readonly shape: readonly number[];
   readonly isText: boolean;
   readonly rowsTogether: number;
+}
+
+interface Source extends Stored {
+  /** The element that stands in rows of the dimension that the file does not have. */
+  readonly fill: Uint8Array;
 }
 
 /** Runs work on a file, and says of which file, or of which variable in it, what goes wrong. */
@@ -72,7 +79,7 @@ export class Hdf5File implements Disposable {
     new FileSource(path)[Symbol.dispose]();
     this.#file = reading(path, () => ({ library, id: library.call((h5) => openFile(h5, path)) }));
     try {
-      const read = reading(path, () => new Inventory(this.#file).take());
+      const read = reading(path, () => new Inventory(path, this.#file).take());
       this.dataset = read.dataset;
       this.skipped = read.skipped;
       this.#sources = read.sources;
@@ -107,12 +114,9 @@ export class Hdf5File implements Disposable {
     const filled = into.subarray(0, present * row);
     const read = () => readBlock(this.#file, source, variable.type, { offset, count }, filled);
     if (present > 0) reading(this.#path, read, variable.name);
-    if (!source.isText) filled.set(turned(filled, variable.type, variable.byteOrder));
-    // Of rows that no one wrote NetCDF has the fill value.
-    const rest = into.subarray(present * row);
-    const fill = variable.attributes.find(({ name }) => name === '_FillValue');
-    if (fill?.type !== variable.type || fill.bytes.length !== elementSize(fill.type)) rest.fill(0);
-    else for (let at = 0; at < rest.length; at += fill.bytes.length) rest.set(fill.bytes, at);
+    if (!source.isText) filled.set(turned(filled, variable.type, 'little', variable.byteOrder));
+    const { fill } = source;
+    for (let at = present * row; at < into.length; at += fill.length) into.set(fill, at);
   }
 
   [Symbol.dispose](): void {
@@ -141,7 +145,7 @@ const product = (sizes: readonly number[]): number => sizes.reduce((all, each) =
 /** Reads a block of elements, in pieces that the library has memory for. */
 function readBlock(
   file: OpenFile,
-  source: Source,
+  source: Stored,
   type: ElementType,
   { offset, count }: Block,
   into: Uint8Array,
@@ -178,7 +182,7 @@ function readBlock(
 
 function readPiece(
   { library, id }: OpenFile,
-  { path, shape, isText }: Source,
+  { path, shape, isText }: Stored,
   { offset, count }: Block,
   take: (address: number) => void,
 ): void {
@@ -207,10 +211,12 @@ function readPiece(
 
 /** Looks through a file once, and says what is in it. */
 class Inventory {
+  readonly #path: string;
   readonly #file: OpenFile;
   readonly #skipped: Hdf5Skipped[] = [];
 
-  constructor(file: OpenFile) {
+  constructor(path: string, file: OpenFile) {
+    this.#path = path;
     this.#file = file;
   }
 
@@ -234,7 +240,7 @@ class Inventory {
         this.#skipped.push({ name: each.name, why: 'its rows are shorter than its dimensions' });
         continue;
       }
-      const read = this.#variable(each, dimensions);
+      const read = this.#variable(each, dimensions, sizes);
       if (read === null) continue;
       variables.push(read.variable);
       storages.push(read.storage);
@@ -262,6 +268,7 @@ class Inventory {
   #variable(
     { name, metadata }: Found,
     dimensions: readonly number[],
+    sizes: readonly (number | undefined)[],
   ): { variable: Variable; storage: Hdf5Storage; source: Source } | null {
     const { library, id } = this.#file;
     const path = `/${name}`;
@@ -280,11 +287,8 @@ class Inventory {
       this.#skipped.push({ name, why: why ?? '' });
       return null;
     }
-    const { stored } = found;
-    const source: Source = {
-      ...{ path, shape, isText: stored.isText },
-      rowsTogether: chunks?.[0] ?? 1,
-    };
+    const { isText, byteOrder } = found.stored;
+    const source = { path, shape, isText, rowsTogether: chunks?.[0] ?? 1 };
     const all = this.#attributes(name);
     const isBool = found.type === 'int8' && all.some(saysBool);
     const attributes = isBool ? all.filter((each) => !saysBool(each)) : all;
@@ -294,14 +298,21 @@ class Inventory {
       return null;
     }
     const gzip = filters.find((each) => each.id === DEFLATE)?.cd_values[0] ?? null;
-    const storage = { ...stored, chunks, gzip };
+    const storage = { ...found.stored, chunks, gzip };
     const plain = name.replace(new RegExp(`(^|/)${NOT_COORDINATE}([^/]*)$`, 'u'), '$1$2');
-    const variable = { name: plain, type, byteOrder: stored.byteOrder, dimensions, attributes };
-    return { variable, storage, source };
+    const variable = { name: plain, type, byteOrder, dimensions, attributes };
+    const isShort = shape.some((size, axis) => size < (sizes[axis] ?? 0));
+    const stored = isShort && !found.stored.isText ? this.#storedFill(path) : null;
+    return { variable, storage, source: { ...source, fill: fillOf(variable, stored) } };
+  }
+
+  #storedFill(path: string): Uint8Array | null {
+    using bytes = new FileSource(this.#path);
+    return storedFill(bytes, addressOf(this.#file, path));
   }
 
   /** Of texts of any length the size of the longest, for which all are read. */
-  #elementType({ type }: Hdf5Type, source: Source): ElementType | null {
+  #elementType({ type }: Hdf5Type, source: Stored): ElementType | null {
     if (type !== 'text') return type;
     let longest = 1;
     const { library } = this.#file;

@@ -3,12 +3,13 @@ import { formOf } from '../../core/dtype-text.js';
 import { AttaccaError } from '../../core/errors.js';
 import { convertNumbers } from '../../core/regions/convert.js';
 import { systemCode, whyFailed } from '../../core/system-errors.js';
+import { turned } from '../byte-order.js';
 import type { Attribute, AttributeType, Dataset, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
 import { CoordinatePlan } from './coordinates.js';
+import { addressOf } from './entries.js';
 import { type Hdf5Layout, type Hdf5Storage, NO_VARIABLE, plainLayout } from './layout.js';
 import { type H5wasm, Hdf5Fault, type Hdf5Library, type WriteMetadata } from './library.js';
-import { turned } from './order.js';
 import { type Retyping, retype } from './retype.js';
 import { isPlain, typeMessage } from './type-message.js';
 import { charsetOf, standIn, writeTypeOf } from './write-types.js';
@@ -103,8 +104,8 @@ export class Hdf5Writer implements Disposable {
       const message = this.#ownType(place);
       if (message === null) return [];
       const path = this.#plan.pathOf(place);
-      const found = this.#library.call((h5) => h5.create_object_reference(this.#id, path));
-      return [{ address: Number(Buffer.from(found).readBigUInt64LE()), message }];
+      const address = addressOf({ library: this.#library, id: this.#id }, path);
+      return [{ address, message }];
     });
   }
 
@@ -311,7 +312,7 @@ export class Hdf5Writer implements Disposable {
       this.#library.call((h5) => h5.create_attribute(this.#id, path, name, where, written));
     };
     if (type === 'text') this.#withTexts(textsIn(bytes), put);
-    else this.#withBytes(turned(bytes, type, byteOrder), put);
+    else this.#withBytes(turned(bytes, type, byteOrder, 'little'), put);
   }
 
   #withBytes(bytes: Uint8Array, work: (address: number) => void): void {

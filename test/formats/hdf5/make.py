@@ -3,6 +3,7 @@
 types.h5: every type of elements and of attributes that h5py has a word for.
 groups.nc: what NetCDF-4 adds: groups, bare and unlimited dimensions, coordinates of two dimensions.
 zstd.h5: a filter that is not built in.
+fills.nc: variables that are shorter than their dimension, with the fill values of NetCDF and HDF5.
 """
 
 from pathlib import Path
@@ -90,5 +91,33 @@ def groups() -> None:
         s.units = "1e-3"
 
 
+def fills() -> None:
+    path = HERE / "fills.nc"
+    with netCDF4.Dataset(path, "w") as f:
+        f.createDimension("t", None)
+
+        def variable(name: str, dtype: str, count: int, **kw) -> None:
+            v = f.createVariable(name, dtype, ("t",), chunksizes=(2,), **kw)
+            v[0:count] = np.arange(count).astype(v.dtype)
+
+        variable("long", "i1", 3)
+        for dtype in "i1 u1 i2 u2 i4 u4 i8 u8 f4 f8 S1".split():
+            variable(dtype, dtype, 1)
+        variable("own", "i4", 1, fill_value=77)
+        variable("big", ">i4", 1, endian="big")
+        variable("big_own", ">i4", 1, endian="big", fill_value=77)
+        # So many attributes that its header goes on elsewhere.
+        variable("described", "i2", 1, fill_value=78)
+        for at in range(6):
+            f["described"].setncattr(f"attribute_{at}", "x" * 100)
+    # Headers of the first version, and fill values that no attribute tells.
+    with h5py.File(path, "a") as f:
+        made = {"made": ("<i4", 9), "big_made": (">i2", 258), "not_made": (">f4", None)}
+        for name, (dtype, fill) in made.items():
+            v = f.create_dataset(name, (1,), dtype, maxshape=(None,), chunks=(2,), fillvalue=fill)
+            v.dims[0].attach_scale(f["t"])
+
+
 types()
 groups()
+fills()
