@@ -63,7 +63,7 @@ function valueOfAttribute(attribute: Attribute): Value | null {
   return isOne && only !== undefined ? only : values;
 }
 
-/** Of texts: one, or a list. Of unknown encoding: UTF-8 where it is that, else a byte a character. */
+/** One text, or a list. Of unknown encoding: UTF-8 where it is that, else a byte a character. */
 function textIn(attribute: Attribute): Value {
   const texts = textsOf(attribute).map((text) =>
     isUtf8(text) ? decodeUtf8(text) : Buffer.from(text).toString('latin1'),

@@ -81,7 +81,7 @@ export function isText(type: AttributeType): boolean {
   return type === 'text' || type === 'char' || type.startsWith('string[');
 }
 
-/** The texts of an attribute, without the zeros that end them. Characters without a shape are one. */
+/** The texts of an attribute, without the zeros that end them. Characters of no shape are one. */
 export function textsOf({ type, bytes, shape }: Attribute): readonly Uint8Array[] {
   const texts: Uint8Array[] = [];
   const isOne = type === 'char' && (shape ?? []).length === 0;

@@ -1,8 +1,8 @@
 import type { Order } from '../core/space.js';
 import type { Dataset } from '../formats/dataset.js';
+import type { Json, JsonMap } from '../levels/zarr/json.js';
 
-export type Json = null | boolean | number | string | readonly Json[] | JsonMap;
-export type JsonMap = { readonly [key: string]: Json };
+export type { Json, JsonMap };
 
 /** Something in a file that becomes no object, with why. */
 export interface Skipped {

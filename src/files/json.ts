@@ -1,8 +1,6 @@
-import type { Json, JsonMap } from './format.js';
+import type { Json } from './format.js';
 
-export function isJsonMap(value: unknown): value is JsonMap {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+export { isJsonMap } from '../levels/zarr/json.js';
 
 /** JSON as it is, or undefined for what is none. */
 export function parseJson(text: string): Json | undefined {

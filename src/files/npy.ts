@@ -3,6 +3,7 @@ import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import { itemSizeOf, type Space, spaceBytes } from '../core/space.js';
 import { FileSource, fileError } from '../formats/bytes.js';
+import { product } from '../formats/chunking.js';
 import type { Dataset } from '../formats/dataset.js';
 import { npyDataOffset, npyHeader, parseNpyHeader } from '../formats/npy/header.js';
 import { fitted, type Rules } from './fitting.js';
@@ -31,8 +32,7 @@ function headerOf(source: FileSource) {
 
 /** Of a row of the slowest dimension: the first one, or in column order the last. */
 function rowBytesOf({ shape, order, dtype }: Space): number {
-  const others = order === 'row' ? shape.slice(1) : shape.slice(0, -1);
-  return others.reduce((all, each) => all * each, itemSizeOf(dtype));
+  return product(order === 'row' ? shape.slice(1) : shape.slice(0, -1)) * itemSizeOf(dtype);
 }
 
 async function open(path: string): Promise<SourceFile> {

@@ -5,6 +5,7 @@ import { AttaccaError } from '../core/errors.js';
 import { AxisSet } from '../core/regions/axis-set.js';
 import { Region } from '../core/regions/region.js';
 import { itemSizeOf } from '../core/space.js';
+import { chunksFor, product } from '../formats/chunking.js';
 import type { Attribute, Dataset, Dimension, ElementType, Variable } from '../formats/dataset.js';
 import type { ZarrArray } from '../levels/zarr/array.js';
 import type { ZarrArrayInfo } from '../levels/zarr/metadata.js';
@@ -16,8 +17,6 @@ import type { DatasetFormat, Json, JsonMap, Skipped, SourceFile, TargetFile } fr
 import { isJsonMap } from './json.js';
 import { FILL_VALUE, fillFrom, fillJson } from './zarr-fill.js';
 
-/** Chunks of about a MiB: whole rows of the last dimensions, as many as fit. */
-const CHUNK_BYTES = 1024 * 1024;
 const GZIP_LEVEL = 1;
 
 function attributesFrom(json: JsonMap, type?: ElementType): readonly Attribute[] {
@@ -49,7 +48,7 @@ async function open(path: string): Promise<SourceFile> {
   const infoOf = (place: number): ZarrArrayInfo => (arrays[place] as ZarrArray).info;
   const rowBytes = (place: number): number => {
     const { shape, dtype } = infoOf(place);
-    return shape.slice(1).reduce((all, each) => all * each, itemSizeOf(dtype));
+    return product(shape.slice(1)) * itemSizeOf(dtype);
   };
   return {
     dataset: {
@@ -113,7 +112,7 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
     rowsTogether: (place) => infoOf(place).chunk[0] ?? 1,
     async writeRows(place, from, bytes) {
       const { shape, dtype } = infoOf(place);
-      const size = shape.slice(1).reduce((all, each) => all * each, itemSizeOf(dtype));
+      const size = product(shape.slice(1)) * itemSizeOf(dtype);
       const rows = size === 0 ? 0 : bytes.length / size;
       await (arrays[place] as ZarrArray).writeRegion(rowsOf(shape, from, rows), bytes);
     },
@@ -140,7 +139,7 @@ function infoFor(
   const shape = own.map(({ size }) => size);
   const dtype = variable.type as ZarrArrayInfo['dtype'];
   const plain = {
-    chunk: chunkFor(shape, itemSizeOf(dtype)),
+    chunk: chunksFor(shape, itemSizeOf(dtype)),
     codecs: [{ name: 'gzip', level: GZIP_LEVEL }],
     fillValue: fillFor(dtype),
     dimensionNames: own.map(({ name }) => name),
@@ -165,17 +164,6 @@ function fillFor(dtype: ZarrArrayInfo['dtype']): Json {
   if (dtype === 'bool') return false;
   if (dtype.startsWith('complex')) return [0, 0];
   return 0;
-}
-
-function chunkFor(shape: readonly number[], itemSize: number): readonly number[] {
-  let room = Math.max(1, Math.floor(CHUNK_BYTES / itemSize));
-  const chunk = shape.map(() => 1);
-  for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
-    const along = Math.max(1, Math.min(shape[axis] as number, room));
-    chunk[axis] = along;
-    room = Math.max(1, Math.floor(room / along));
-  }
-  return chunk;
 }
 
 const RULES: Rules = {

@@ -16,7 +16,7 @@ function programPath(): string {
   return paths.find((path) => existsSync(path)) ?? (paths[0] as string);
 }
 
-/** Who waits for a message: what other processes say, or this one of another message, is not his. */
+/** Who waits for a message: what another process says, or of another message, is not for him. */
 interface Waiting {
   readonly child: ChildProcess;
   readonly id: number;

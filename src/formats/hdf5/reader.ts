@@ -3,6 +3,7 @@ import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { turned } from '../byte-order.js';
 import { FileSource } from '../bytes.js';
+import { product } from '../chunking.js';
 import type { Attribute, ElementType, Group, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
 import { NOT_COORDINATE } from './coordinates.js';
@@ -92,7 +93,7 @@ export class Hdf5File implements Disposable {
   /** Bytes of one row: of all that has one index of the first dimension; of all in a scalar. */
   rowBytes(place: number): number {
     const { variable, dimensions } = this.#of(place);
-    return dimensions.slice(1).reduce((all, each) => all * each, elementSize(variable.type));
+    return product(dimensions.slice(1)) * elementSize(variable.type);
   }
 
   /** Rows that are best read together: those of one chunk, which is unpacked as a whole. */
@@ -139,8 +140,6 @@ interface Block {
   readonly offset: readonly number[];
   readonly count: readonly number[];
 }
-
-const product = (sizes: readonly number[]): number => sizes.reduce((all, each) => all * each, 1);
 
 /** Reads a block of elements, in pieces that the library has memory for. */
 function readBlock(

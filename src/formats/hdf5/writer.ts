@@ -4,6 +4,7 @@ import { AttaccaError } from '../../core/errors.js';
 import { convertNumbers } from '../../core/regions/convert.js';
 import { systemCode, whyFailed } from '../../core/system-errors.js';
 import { turned } from '../byte-order.js';
+import { chunksFor, product } from '../chunking.js';
 import type { Attribute, AttributeType, Dataset, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
 import { CoordinatePlan } from './coordinates.js';
@@ -20,12 +21,11 @@ const UNLIMITED = 2n ** 64n - 1n;
 const PIECE_BYTES = 16 * 1024 * 1024;
 /** A variable up to this lies in one piece, written with zeros first; larger ones in chunks. */
 const CONTIGUOUS_BYTES_MAX = 4 * 1024 * 1024;
-const CHUNK_BYTES = 1024 * 1024;
+/** The chunks of a dimension without a variable, of which none is stored. */
+const BARE_CHUNK_MAX = 256 * 1024;
 const ADDRESS_BYTES = 4;
 const DEFLATE = 1;
 const ANY_VERSION = -1;
-
-const product = (sizes: readonly number[]): number => sizes.reduce((all, each) => all * each, 1);
 
 /**
  * Writes an HDF5 file as NetCDF-4 has them: dimensions that have names are scales. Elements lie as
@@ -268,7 +268,7 @@ export class Hdf5Writer implements Disposable {
     const metadata = {
       ...writeTypeOf('float32', 'ascii'),
       ...{ shape: [0n], maxshape: [unlimited ? UNLIMITED : BigInt(size)], total_size: 0 },
-      ...{ chunks: [BigInt(Math.min(Math.max(size, 1), CHUNK_BYTES / 4))], track_order: true },
+      ...{ chunks: [BigInt(Math.min(Math.max(size, 1), BARE_CHUNK_MAX))], track_order: true },
     };
     this.#create(path, metadata as unknown as WriteMetadata, 0);
     this.#library.call((h5) => h5.resize_dataset(this.#id, path, [BigInt(size)]));
@@ -430,16 +430,4 @@ function formed({ type, byteOrder, bytes, shape }: Attribute): Formed {
   const { length } = bytes;
   if (type === 'char' && length > 0) return { type: `string[${length}]`, bytes, shape: [] };
   return { type, bytes, shape: [length / elementSize(type)] };
-}
-
-/** Chunks of about a MiB: whole rows of the last dimensions, as many as fit. */
-function chunksFor(shape: readonly number[], size: number): readonly number[] {
-  let room = Math.max(1, Math.floor(CHUNK_BYTES / size));
-  const chunks = shape.map(() => 1);
-  for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
-    const along = Math.max(1, Math.min(shape[axis] as number, room));
-    chunks[axis] = along;
-    room = Math.max(1, Math.floor(room / along));
-  }
-  return chunks;
 }
