@@ -10,10 +10,7 @@ export interface Skipped {
   readonly why: string;
 }
 
-/**
- * A file that is open for reading: what it holds, and the elements of its variables by rows, which
- * is all that has one index of the slowest dimension; of a scalar all.
- */
+/** A file that is open for reading: what it holds, and the elements of its variables. */
 export interface SourceFile extends AsyncDisposable {
   readonly dataset: Dataset;
   /** Which dimension is the slowest: of `row` the first. */
@@ -21,15 +18,19 @@ export interface SourceFile extends AsyncDisposable {
   /** What its own format needs to make the same file again. */
   readonly layout: Json;
   readonly skipped: readonly Skipped[];
-  rowBytes(place: number): number;
-  /** Rows that are best read together: those of a chunk. */
-  rowsTogether(place: number): number;
-  /** So many rows of the variable at this place, in its byte order. */
-  readRows(place: number, from: number, rows: number): Promise<Uint8Array>;
+  /**
+   * Fills `into` with all elements of the variable at this place, in its byte order and the order
+   * of the file, piece by piece: `done` hears how many bytes each has. What it throws ends it.
+   */
+  readInto(place: number, into: Uint8Array, done: (bytes: number) => void): Promise<void>;
 }
 
-/** A file that is being written, under another name than it will have. */
+/**
+ * A file that is being written, under another name than it will have. A row is all that has one
+ * index of the slowest dimension; of a scalar all.
+ */
 export interface TargetFile extends AsyncDisposable {
+  /** Rows that are best written together: those of a chunk. */
   rowsTogether(place: number): number;
   writeRows(place: number, from: number, rows: Uint8Array): Promise<void>;
   /** Ends the file: what fails here was not written. */

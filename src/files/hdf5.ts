@@ -69,9 +69,7 @@ async function open(path: string): Promise<SourceFile> {
     dataset: file.dataset,
     layout: file.dataset.layout as unknown as Json,
     ...{ order: 'row', skipped: file.skipped },
-    rowBytes: (place) => file.rowBytes(place),
-    rowsTogether: (place) => file.rowsTogether(place),
-    readRows: (place, from, rows) => file.readRows(place, from, rows),
+    readInto: (place, into, done) => file.readInto(place, into, done),
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };
 }

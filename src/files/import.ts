@@ -20,8 +20,6 @@ import {
   type ToImport,
 } from './offering.js';
 
-const PIECE_BYTES = 8 * 1024 * 1024;
-
 /**
  * Makes objects of the variables of a file, or of its messages, and one more that tells what the
  * file was. The pool keeps them. Elements are as the file has them: packed ones stay packed, byte
@@ -79,17 +77,12 @@ async function importDataset(
     all.push({
       ...{ name: object, space, attributes },
       async fill(into, done) {
-        const row = source.rowBytes(place);
-        if (row === 0 || into.length === 0) return;
-        const rows = into.length / row;
-        const together = Math.max(1, source.rowsTogether(place));
-        const some = Math.max(together, Math.floor(PIECE_BYTES / row / together) * together);
-        for (let from = 0; from < rows; from += some) {
-          throwIfAborted(`import "${path}"`, options.signal);
-          const bytes = await source.readRows(place, from, Math.min(some, rows - from));
-          into.set(bytes, from * row);
-          done(bytes.length);
-        }
+        const goOn = (): void => throwIfAborted(`import "${path}"`, options.signal);
+        goOn();
+        await source.readInto(place, into, (bytes) => {
+          done(bytes);
+          goOn();
+        });
       },
     });
   }

@@ -13,6 +13,9 @@ import { fitted, isText, type Rules, textOf } from './fitting.js';
 import type { DatasetFormat, Json, SourceFile, TargetFile } from './format.js';
 import { isJsonMap } from './json.js';
 
+/** What is read at once. */
+const PIECE_BYTES = 8 * 1024 * 1024;
+
 const TYPES = ['int8', 'char', 'int16', 'int32', 'float32', 'float64', 'uint8', 'uint16'] as const;
 const WIDE_TYPES = ['uint32', 'int64', 'uint64'] as const;
 const KNOWN: readonly string[] = [...TYPES, ...WIDE_TYPES];
@@ -74,12 +77,15 @@ async function open(path: string): Promise<SourceFile> {
     dataset: file.dataset,
     layout: { version, begins, header: Buffer.from(header ?? []).toString('base64') },
     ...{ order: 'row', skipped: [] },
-    rowBytes: (place) => file.rowBytes(place),
-    rowsTogether: () => 1,
-    async readRows(place, from, rows) {
-      const bytes = new Uint8Array(rows * file.rowBytes(place));
-      file.readRows(place, from, bytes);
-      return bytes;
+    async readInto(place, into, done) {
+      if (into.length === 0) return;
+      const row = file.rowBytes(place);
+      const some = Math.max(1, Math.floor(PIECE_BYTES / row)) * row;
+      for (let at = 0; at < into.length; at += some) {
+        const piece = into.subarray(at, at + some);
+        file.readRows(place, at / row, piece);
+        done(piece.length);
+      }
     },
     async [Symbol.asyncDispose]() {
       source[Symbol.dispose]();

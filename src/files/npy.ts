@@ -11,6 +11,8 @@ import type { DatasetFormat, Json, SourceFile, TargetFile } from './format.js';
 import { isJsonMap } from './json.js';
 
 const START_BYTES = 4_096;
+/** What is read at once. */
+const PIECE_BYTES = 8 * 1024 * 1024;
 
 /** Its one variable: a .npy file has no names. */
 export const NPY_VARIABLE = 'array';
@@ -39,7 +41,6 @@ async function open(path: string): Promise<SourceFile> {
   const source = new FileSource(path);
   try {
     const { space, dataOffset } = headerOf(source);
-    const rowBytes = rowBytesOf(space);
     const dataset: Dataset = {
       dimensions: space.shape.map((size, at) => ({ name: `dim_${at}`, size, unlimited: false })),
       attributes: [],
@@ -52,12 +53,12 @@ async function open(path: string): Promise<SourceFile> {
     };
     return {
       ...{ dataset, order: space.order, skipped: [], layout: { order: space.order } },
-      rowBytes: () => rowBytes,
-      rowsTogether: () => 1,
-      async readRows(_place, from, rows) {
-        const bytes = new Uint8Array(rows * rowBytes);
-        source.read(dataOffset + from * rowBytes, bytes);
-        return bytes;
+      async readInto(_place, into, done) {
+        for (let at = 0; at < into.length; at += PIECE_BYTES) {
+          const piece = into.subarray(at, at + PIECE_BYTES);
+          source.read(dataOffset + at, piece);
+          done(piece.length);
+        }
       },
       async [Symbol.asyncDispose]() {
         source[Symbol.dispose]();

@@ -2,10 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isNumeric } from '../core/dtype.js';
 import { AttaccaError } from '../core/errors.js';
-import { AxisSet } from '../core/regions/axis-set.js';
-import { Region } from '../core/regions/region.js';
 import { itemSizeOf } from '../core/space.js';
-import { chunksFor, product } from '../formats/chunking.js';
+import { readInBlocks, regionOf } from '../formats/blocks.js';
+import { type Block, chunksFor, product } from '../formats/chunking.js';
 import type { Attribute, Dataset, Dimension, ElementType, Variable } from '../formats/dataset.js';
 import type { ZarrArray } from '../levels/zarr/array.js';
 import type { ZarrArrayInfo } from '../levels/zarr/metadata.js';
@@ -45,11 +44,6 @@ async function open(path: string): Promise<SourceFile> {
     };
   });
   const storages = names.map((name, at) => [name, storageOf((arrays[at] as ZarrArray).info)]);
-  const infoOf = (place: number): ZarrArrayInfo => (arrays[place] as ZarrArray).info;
-  const rowBytes = (place: number): number => {
-    const { shape, dtype } = infoOf(place);
-    return product(shape.slice(1)) * itemSizeOf(dtype);
-  };
   return {
     dataset: {
       dimensions: dimensions.all,
@@ -60,12 +54,17 @@ async function open(path: string): Promise<SourceFile> {
       }),
     },
     layout: { attributes: store.attributes, arrays: Object.fromEntries(storages) },
-    ...{ order: 'row', skipped, rowBytes },
-    rowsTogether: (place) => infoOf(place).chunk[0] ?? 1,
-    async readRows(place, from, rows) {
-      const bytes = new Uint8Array(rows * rowBytes(place));
-      await (arrays[place] as ZarrArray).readRegion(rowsOf(infoOf(place).shape, from, rows), bytes);
-      return bytes;
+    ...{ order: 'row', skipped },
+    async readInto(place, into, done) {
+      const array = arrays[place] as ZarrArray;
+      const { shape, chunk: chunks, dtype } = array.info;
+      const itemSize = itemSizeOf(dtype);
+      const read = async (block: Block): Promise<Uint8Array> => {
+        const bytes = new Uint8Array(product(block.count) * itemSize);
+        await array.readRegion(regionOf(shape, block), bytes);
+        return bytes;
+      };
+      await readInBlocks({ shape, chunks, itemSize }, into, read, done);
     },
     async [Symbol.asyncDispose]() {},
   };
@@ -88,14 +87,6 @@ function opened(store: ZarrStore) {
   return { names, arrays, skipped };
 }
 
-function rowsOf(shape: readonly number[], from: number, rows: number): Region {
-  if (shape.length === 0) return Region.whole(shape);
-  const box = shape.map((size, axis) =>
-    axis === 0 ? AxisSet.range(from, from + rows) : AxisSet.range(0, size),
-  );
-  return Region.box(shape, box);
-}
-
 async function create(path: string, dataset: Dataset, layout: Json): Promise<TargetFile> {
   const kept = isJsonMap(layout) ? layout : {};
   const own = isJsonMap(kept['attributes']) ? kept['attributes'] : null;
@@ -114,7 +105,11 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
       const { shape, dtype } = infoOf(place);
       const size = product(shape.slice(1)) * itemSizeOf(dtype);
       const rows = size === 0 ? 0 : bytes.length / size;
-      await (arrays[place] as ZarrArray).writeRegion(rowsOf(shape, from, rows), bytes);
+      const block = {
+        offset: shape.map((_, axis) => (axis === 0 ? from : 0)),
+        count: shape.map((all, axis) => (axis === 0 ? rows : all)),
+      };
+      await (arrays[place] as ZarrArray).writeRegion(regionOf(shape, block), bytes);
     },
     async close() {},
     async [Symbol.asyncDispose]() {},

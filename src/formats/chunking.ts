@@ -1,5 +1,5 @@
 /** A box of an array: where it begins along each axis, and how many elements it has there. */
-interface Block {
+export interface Block {
   readonly offset: readonly number[];
   readonly count: readonly number[];
 }
@@ -44,6 +44,32 @@ export function* blocksOf(
       if ((offset[axis] as number) < (shape[axis] as number)) break;
       offset[axis] = 0;
     }
+  }
+}
+
+/**
+ * A block in pieces of at most so many elements, in row order: put one behind another they are the
+ * block. `from`: how many elements are in front of a piece.
+ */
+export function* piecesOf(
+  { offset, count }: Block,
+  elementsMax: number,
+  from = 0,
+): Generator<Block & { readonly from: number }> {
+  const axis = count.findIndex((each) => each > 1);
+  if (axis < 0 || product(count) <= elementsMax) {
+    yield { offset, count, from };
+    return;
+  }
+  const along = count[axis] as number;
+  const one = product(count) / along;
+  const some = Math.max(1, Math.floor(elementsMax / one));
+  for (let at = 0; at < along; at += some) {
+    const piece = {
+      offset: offset.with(axis, (offset[axis] as number) + at),
+      count: count.with(axis, Math.min(some, along - at)),
+    };
+    yield* piecesOf(piece, elementsMax, from + at * one);
   }
 }
 

@@ -49,9 +49,14 @@ async function read(path: string, name: string): Promise<Content> {
   await using source = await datasetFormat(name).open(path);
   const elements: Uint8Array[] = [];
   for (const [place, variable] of source.dataset.variables.entries()) {
-    const rows = sizesOf(source.dataset, variable)[0] ?? 1;
-    const isEmpty = source.rowBytes(place) === 0 || rows === 0;
-    elements.push(isEmpty ? new Uint8Array(0) : await source.readRows(place, 0, rows));
+    const count = sizesOf(source.dataset, variable).reduce((all, each) => all * each, 1);
+    const bytes = new Uint8Array(count * elementSize(variable.type));
+    let heard = 0;
+    await source.readInto(place, bytes, (read) => {
+      heard += read;
+    });
+    assert.equal(heard, bytes.length);
+    elements.push(bytes);
   }
   const { dimensions, attributes, variables } = source.dataset;
   return { dataset: { dimensions, attributes, variables }, elements };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { blocksOf, chunksFor, product } from '../../src/formats/chunking.js';
+import { blocksOf, chunksFor, piecesOf, product } from '../../src/formats/chunking.js';
 import { fc } from '../fast-check.js';
 
 const anyShape = fc.array(fc.nat(9), { maxLength: 4 });
@@ -68,4 +68,26 @@ test('chunks have about a MiB: whole rows of the last dimensions', () => {
   assert.deepEqual(chunksFor([0, 3], 4), [1, 3]);
   assert.deepEqual(chunksFor([], 8), []);
   assert.deepEqual(chunksFor([3], 2 ** 24), [1]);
+});
+
+test('the pieces of a block are the block, in row order', () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 6 }), { maxLength: 4 });
+  fc.assert(
+    fc.property(sizes, fc.integer({ min: 1, max: 200 }), (count, most) => {
+      const strides = count.map((_, axis) => product(count.slice(axis + 1)));
+      let next = 0;
+      const block = { offset: count.map((_, axis) => axis), count };
+      for (const piece of piecesOf(block, most)) {
+        assert.equal(piece.from, next);
+        assert.ok(product(piece.count) <= most);
+        const begin = piece.offset.map((at, axis) => (at - axis) * (strides[axis] as number));
+        assert.equal(
+          begin.reduce((all, each) => all + each, 0),
+          next,
+        );
+        next += product(piece.count);
+      }
+      assert.equal(next, product(count));
+    }),
+  );
 });

@@ -8,6 +8,7 @@ import type { Dataset } from '../../src/formats/dataset.js';
 import { plainLayout } from '../../src/formats/hdf5/layout.js';
 import { Hdf5Library } from '../../src/formats/hdf5/library.js';
 import { Hdf5Writer } from '../../src/formats/hdf5/writer.js';
+import { rowsOf } from './rows.js';
 
 /** Others that read what we write, and how they are installed. */
 const INSTALL = 'pip install h5py netCDF4 h5netcdf xarray';
@@ -72,7 +73,9 @@ test('xarray, netCDF4 and h5py read what we write', { skip }, async () => {
   const path = join(folder, 'ours.nc');
   const library = await Hdf5Library.load();
   using writer = new Hdf5Writer(library, path, DATASET, plainLayout(DATASET, 4));
-  for (const [place, bytes] of BYTES.entries()) writer.writeRows(place, 0, bytes);
+  for (const [place, bytes] of BYTES.entries()) {
+    writer.writeBlock(place, rowsOf(DATASET, place), bytes);
+  }
   writer.close();
   const { status, told } = python(`
 import h5py, netCDF4, numpy, xarray

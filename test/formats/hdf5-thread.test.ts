@@ -11,6 +11,7 @@ import { Hdf5Library } from '../../src/formats/hdf5/library.js';
 import { Hdf5File } from '../../src/formats/hdf5/reader.js';
 import { Hdf5FileWriter, Hdf5Reader } from '../../src/formats/hdf5/remote.js';
 import { fc } from '../fast-check.js';
+import { rowsOf } from './rows.js';
 
 const GROUPS = fileURLToPath(new URL('../../../test/formats/hdf5/groups.nc', import.meta.url));
 /** A small file is read in some ms. */
@@ -27,18 +28,16 @@ test('a thread reads and writes what is read and written without one', async () 
   await using writer = await Hdf5FileWriter.create(path, reader.dataset, reader.dataset.layout);
   const { dimensions, variables } = reader.dataset;
   for (const [place, variable] of variables.entries()) {
-    assert.equal(reader.rowBytes(place), file.rowBytes(place));
-    const rows = dimensions[variable.dimensions[0] ?? -1]?.size ?? 1;
-    const own = new Uint8Array(rows * file.rowBytes(place));
-    file.readRows(place, 0, own);
-    const together = Math.max(1, reader.rowsTogether(place), writer.rowsTogether(place));
-    for (let from = 0; from < rows; from += together) {
-      const bytes = await reader.readRows(place, from, Math.min(together, rows - from));
-      const at = from * file.rowBytes(place);
-      assert.deepEqual(bytes, own.subarray(at, at + bytes.length), variable.name);
-      await writer.writeRows(place, from, bytes);
-      assert.ok(bytes.length > 0, 'the bytes stay the caller’s');
-    }
+    const own = file.readBlock(place, rowsOf(file.dataset, place));
+    const bytes = new Uint8Array(own.length);
+    let heard = 0;
+    await reader.readInto(place, bytes, (count) => {
+      heard += count;
+    });
+    assert.equal(heard, own.length);
+    assert.deepEqual(bytes, own, variable.name);
+    await writer.writeRows(place, 0, bytes);
+    assert.ok(bytes.length > 0, 'the bytes stay the caller’s');
   }
   await writer.close();
   await using copy = await Hdf5Reader.open(path);
@@ -53,9 +52,12 @@ test('errors of a thread are those of the file, and what comes behind its end fa
   const nowhere = Hdf5FileWriter.create(join(missing, 'new.nc'), empty, plainLayout(empty));
   await assert.rejects(nowhere, { code: 'file-error' });
   const reader = await Hdf5Reader.open(GROUPS);
-  const pending = reader.readRows(0, 0, 1);
+  const pending = reader.readBlock(0, { offset: [0], count: [1] });
   await reader[Symbol.asyncDispose]();
-  await assert.rejects(Promise.all([pending, reader.readRows(0, 0, 1)]), /groups\.nc/u);
+  await assert.rejects(
+    Promise.all([pending, reader.readBlock(0, { offset: [0], count: [1] })]),
+    /groups\.nc/u,
+  );
 });
 
 test('a file with which HDF5 comes to no end is refused when its time is over', async () => {

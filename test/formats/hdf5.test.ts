@@ -15,6 +15,7 @@ import { Hdf5File } from '../../src/formats/hdf5/reader.js';
 import { storedFill } from '../../src/formats/hdf5/stored-fill.js';
 import { Hdf5Writer } from '../../src/formats/hdf5/writer.js';
 import { fc } from '../fast-check.js';
+import { rowsOf } from './rows.js';
 import { sharedData } from './shared-data.js';
 
 const FIXTURES = fileURLToPath(new URL('../../../test/formats/hdf5/', import.meta.url));
@@ -22,20 +23,18 @@ const library = await Hdf5Library.load();
 const folder = mkdtempSync(join(tmpdir(), 'attacca-hdf5-'));
 after(() => rmSync(folder, { recursive: true }));
 
-function rowsOf({ dimensions }: Dataset, variable: Variable): number {
+function countOf({ dimensions }: Dataset, variable: Variable): number {
   const first = variable.dimensions[0];
   return first === undefined ? 1 : (dimensions[first]?.size ?? 0);
 }
 
 function allOf(file: Hdf5File, place: number, piece = 1_000): Uint8Array {
-  const rows = rowsOf(file.dataset, file.dataset.variables[place] as Variable);
-  const row = file.rowBytes(place);
-  const all = new Uint8Array(rows * row);
+  const rows = countOf(file.dataset, file.dataset.variables[place] as Variable);
+  const all: Uint8Array[] = [];
   for (let from = 0; from < rows; from += piece) {
-    const end = Math.min(rows, from + piece);
-    file.readRows(place, from, all.subarray(from * row, end * row));
+    all.push(file.readBlock(place, rowsOf(file.dataset, place, from, piece)));
   }
-  return all;
+  return new Uint8Array(Buffer.concat(all));
 }
 
 function bytesOf(file: Hdf5File, name: string): Uint8Array {
@@ -56,10 +55,11 @@ function written(
   using writer = new Hdf5Writer(library, path, dataset, layout);
   for (const [place, variable] of dataset.variables.entries()) {
     const all = bytes(place);
-    const rows = rowsOf(dataset, variable);
+    const rows = countOf(dataset, variable);
     for (let from = 0; from < rows; from += piece) {
       const row = all.length / rows;
-      writer.writeRows(place, from, all.subarray(from * row, Math.min(rows, from + piece) * row));
+      const bytesOfRows = all.subarray(from * row, Math.min(rows, from + piece) * row);
+      writer.writeBlock(place, rowsOf(dataset, place, from, piece), bytesOfRows);
     }
   }
   writer.close();

@@ -3,7 +3,7 @@ import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { turned } from '../byte-order.js';
 import { FileSource } from '../bytes.js';
-import { product } from '../chunking.js';
+import { type Block, blocksOf, piecesOf, product } from '../chunking.js';
 import type { Attribute, ElementType, Group, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
 import { NOT_COORDINATE } from './coordinates.js';
@@ -17,6 +17,8 @@ import { type Hdf5Type, typeOf, unknownFilter } from './types.js';
 
 /** What is read at once: the library has a copy, and its memory ends at 2 GiB. */
 const PIECE_BYTES = 16 * 1024 * 1024;
+/** Of a chunk that is larger so much: it is unpacked as a whole for each piece. */
+const CHUNK_PIECE_BYTES = 256 * 1024 * 1024;
 /** The address of a text, in the library's memory. */
 const ADDRESS_BYTES = 4;
 const DEFLATE = 1;
@@ -27,7 +29,9 @@ interface Stored {
   /** As it is in the file: it may be shorter than the dimension. */
   readonly shape: readonly number[];
   readonly isText: boolean;
-  readonly rowsTogether: number;
+  readonly chunks: readonly number[] | null;
+  /** What is read at once. */
+  readonly pieceBytes: number;
 }
 
 interface Source extends Stored {
@@ -90,34 +94,27 @@ export class Hdf5File implements Disposable {
     }
   }
 
-  /** Bytes of one row: of all that has one index of the first dimension; of all in a scalar. */
-  rowBytes(place: number): number {
-    const { variable, dimensions } = this.#of(place);
-    return product(dimensions.slice(1)) * elementSize(variable.type);
-  }
-
-  /** Rows that are best read together: those of one chunk, which is unpacked as a whole. */
-  rowsTogether(place: number): number {
-    return this.#of(place).source.rowsTogether;
-  }
-
-  /** Fills `into` with whole rows along the first dimension, the first of them `from`. */
-  readRows(place: number, from: number, into: Uint8Array): void {
+  /** The elements of a block of a variable, in row order and the byte order of the file. */
+  readBlock(place: number, { offset, count }: Block): Uint8Array<ArrayBuffer> {
     const { variable, source, dimensions } = this.#of(place);
-    const row = this.rowBytes(place);
-    if (into.length === 0) return;
-    assert(row > 0 && into.length % row === 0, 'whole rows are read');
-    const rows = into.length / row;
-    assert(from >= 0 && from + rows <= (dimensions[0] ?? 1), 'rows that are read are there');
-    const offset = source.shape.map((_, axis) => (axis === 0 ? from : 0));
-    const present = Math.max(0, Math.min(rows, (source.shape[0] ?? 1) - from));
-    const count = source.shape.map((size, axis) => (axis === 0 ? present : size));
-    const filled = into.subarray(0, present * row);
-    const read = () => readBlock(this.#file, source, variable.type, { offset, count }, filled);
-    if (present > 0) reading(this.#path, read, variable.name);
-    if (!source.isText) filled.set(turned(filled, variable.type, 'little', variable.byteOrder));
-    const { fill } = source;
-    for (let at = present * row; at < into.length; at += fill.length) into.set(fill, at);
+    const { type, byteOrder, name } = variable;
+    const size = elementSize(type);
+    const isThere = dimensions.every(
+      (all, axis) => (offset[axis] ?? 0) + (count[axis] ?? 0) <= all,
+    );
+    assert(isThere, 'a block that is read is there');
+    const into = new Uint8Array(product(count) * size);
+    if (into.length === 0) return into;
+    // A variable may have fewer rows than its dimension.
+    const [first = 0] = offset;
+    const rows = Math.max(0, Math.min(count[0] ?? 1, (source.shape[0] ?? 1) - first));
+    const present = (into.length / (count[0] ?? 1)) * rows;
+    const filled = into.subarray(0, present);
+    const block = { offset, count: count.map((each, axis) => (axis === 0 ? rows : each)) };
+    if (rows > 0) reading(this.#path, () => readIn(this.#file, source, block, size, filled), name);
+    if (!source.isText) filled.set(turned(filled, type, 'little', byteOrder));
+    for (let at = present; at < into.length; at += size) into.set(source.fill, at);
+    return into;
   }
 
   [Symbol.dispose](): void {
@@ -136,47 +133,31 @@ export class Hdf5File implements Disposable {
   }
 }
 
-interface Block {
-  readonly offset: readonly number[];
-  readonly count: readonly number[];
-}
-
 /** Reads a block of elements, in pieces that the library has memory for. */
-function readBlock(
+function readIn(
   file: OpenFile,
   source: Stored,
-  type: ElementType,
-  { offset, count }: Block,
+  block: Block,
+  size: number,
   into: Uint8Array,
 ): void {
-  const size = elementSize(type);
-  const read = source.isText ? ADDRESS_BYTES : size;
-  const elements = product(count);
-  const axis = count.findIndex((each) => each > 1);
-  if (elements * read > PIECE_BYTES && axis >= 0) {
-    const along = count[axis] as number;
-    const piece = Math.max(1, Math.floor((along * PIECE_BYTES) / (elements * read)));
-    for (let at = 0; at < along; at += piece) {
-      const rows = Math.min(piece, along - at);
-      const begin = offset.with(axis, (offset[axis] as number) + at);
-      const bytes = (into.length / along) * at;
-      const target = into.subarray(bytes, bytes + (into.length / along) * rows);
-      readBlock(file, source, type, { offset: begin, count: count.with(axis, rows) }, target);
-    }
-    return;
+  const most = source.pieceBytes / (source.isText ? ADDRESS_BYTES : size);
+  for (const { from, ...piece } of piecesOf(block, most)) {
+    const elements = product(piece.count);
+    const target = into.subarray(from * size, (from + elements) * size);
+    readPiece(file, source, piece, (address) => {
+      const { library } = file;
+      if (!source.isText) {
+        target.set(library.memory.subarray(address, address + target.length));
+        return;
+      }
+      target.fill(0);
+      for (const [at, text] of textsAt(library, address, elements).entries()) {
+        if (text.length > size) throw new Hdf5Fault('a text became longer while it was read');
+        target.set(text, at * size);
+      }
+    });
   }
-  readPiece(file, source, { offset, count }, (address) => {
-    const { library } = file;
-    if (!source.isText) {
-      into.set(library.memory.subarray(address, address + into.length));
-      return;
-    }
-    into.fill(0);
-    for (const [at, text] of textsAt(library, address, elements).entries()) {
-      if (text.length > size) throw new Hdf5Fault('a text became longer while it was read');
-      into.set(text, at * size);
-    }
-  });
 }
 
 function readPiece(
@@ -287,7 +268,9 @@ class Inventory {
       return null;
     }
     const { isText, byteOrder } = found.stored;
-    const source = { path, shape, isText, rowsTogether: chunks?.[0] ?? 1 };
+    const chunk = Math.min(product(chunks ?? []) * metadata.size, CHUNK_PIECE_BYTES);
+    const pieceBytes = Math.max(PIECE_BYTES, chunk);
+    const source = { path, shape, isText, chunks, pieceBytes };
     const all = this.#attributes(name);
     const isBool = found.type === 'int8' && all.some(saysBool);
     const attributes = isBool ? all.filter((each) => !saysBool(each)) : all;
@@ -315,18 +298,15 @@ class Inventory {
     if (type !== 'text') return type;
     let longest = 1;
     const { library } = this.#file;
-    const rows = source.shape[0] ?? 1;
-    const perRow = product(source.shape.slice(1)) * ADDRESS_BYTES;
-    const together = Math.max(1, Math.floor(PIECE_BYTES / Math.max(1, perRow)));
-    for (let from = 0; from < rows && perRow > 0; from += together) {
-      const some = Math.min(together, rows - from);
-      const offset = source.shape.map((_, axis) => (axis === 0 ? from : 0));
-      const count = source.shape.map((size, axis) => (axis === 0 ? some : size));
-      readPiece(this.#file, source, { offset, count }, (address) => {
-        for (const { length } of textsAt(library, address, product(count))) {
-          longest = Math.max(longest, length);
-        }
-      });
+    const { shape, chunks, pieceBytes } = source;
+    for (const block of blocksOf(shape, chunks, PIECE_BYTES / ADDRESS_BYTES)) {
+      for (const piece of piecesOf(block, pieceBytes / ADDRESS_BYTES)) {
+        readPiece(this.#file, source, piece, (address) => {
+          for (const { length } of textsAt(library, address, product(piece.count))) {
+            longest = Math.max(longest, length);
+          }
+        });
+      }
     }
     return longest > LIMITS.itemBytesMax ? null : `string[${longest}]`;
   }

@@ -3,8 +3,11 @@ import { Worker } from 'node:worker_threads';
 import { assert } from '../../core/assert.js';
 import { AttaccaError, type ErrorCode, type ErrorFields } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
-import type { Dataset } from '../dataset.js';
-import type { Hdf5Dataset, Hdf5Layout, Hdf5Skipped } from './layout.js';
+import { readInBlocks, writeRowsInBlocks } from '../blocks.js';
+import type { Block } from '../chunking.js';
+import type { Dataset, Variable } from '../dataset.js';
+import { elementSize } from '../element-size.js';
+import type { Hdf5Dataset, Hdf5Layout, Hdf5Skipped, Hdf5Storage } from './layout.js';
 
 /** What a thread with a file is told, and what it tells. */
 export interface ToThread {
@@ -14,8 +17,7 @@ export interface ToThread {
     | {
         readonly kind: 'read';
         readonly place: number;
-        readonly from: number;
-        readonly rows: number;
+        readonly block: Block;
       }
     | {
         readonly kind: 'create';
@@ -26,26 +28,23 @@ export interface ToThread {
     | {
         readonly kind: 'write';
         readonly place: number;
-        readonly from: number;
+        readonly block: Block;
         readonly bytes: Uint8Array;
       }
     | { readonly kind: 'close' };
 }
 
-interface Rows {
-  readonly bytes: number;
-  readonly together: number;
-}
+/** Of a variable; null where it lies in one piece. */
+type Chunks = readonly number[] | null;
 
 export type Result =
   | {
       readonly kind: 'opened';
       readonly dataset: Hdf5Dataset;
       readonly skipped: readonly Hdf5Skipped[];
-      readonly rows: readonly Rows[];
     }
   | { readonly kind: 'read'; readonly bytes: Uint8Array<ArrayBuffer> }
-  | { readonly kind: 'created'; readonly together: readonly number[] }
+  | { readonly kind: 'created'; readonly chunks: readonly Chunks[] }
   | { readonly kind: 'done' };
 
 export type FromThread =
@@ -147,18 +146,21 @@ class Thread implements AsyncDisposable {
   }
 }
 
+function shapeIn({ dimensions, variables }: Dataset, place: number): readonly number[] {
+  const { dimensions: own } = variables[place] as Variable;
+  return own.map((at) => dimensions[at]?.size ?? 0);
+}
+
 /** An HDF5 file that a thread has open for reading: see `Hdf5File`. */
 export class Hdf5Reader implements AsyncDisposable {
   readonly dataset: Hdf5Dataset;
   readonly skipped: readonly Hdf5Skipped[];
   readonly #thread: Thread;
-  readonly #rows: readonly Rows[];
 
   private constructor(thread: Thread, opened: Extract<Result, { kind: 'opened' }>) {
     this.#thread = thread;
     this.dataset = opened.dataset;
     this.skipped = opened.skipped;
-    this.#rows = opened.rows;
   }
 
   /** `file-error`, or `not-a-netcdf-file` for what is no HDF5 file, or is damaged. */
@@ -172,19 +174,23 @@ export class Hdf5Reader implements AsyncDisposable {
     }
   }
 
-  /** Bytes of one row: of all that has one index of the first dimension; of all in a scalar. */
-  rowBytes(place: number): number {
-    return (this.#rows[place] as Rows).bytes;
+  /** Fills `into` with all of the variable at this place, in row order: see `readInBlocks`. */
+  async readInto(
+    place: number,
+    into: Uint8Array,
+    done: (bytes: number) => void = () => {},
+  ): Promise<void> {
+    const { variables, layout } = this.dataset;
+    const { chunks } = layout.variables[place] as Hdf5Storage;
+    const read = (block: Block) => this.readBlock(place, block);
+    const { type } = variables[place] as Variable;
+    const shape = shapeIn(this.dataset, place);
+    await readInBlocks({ shape, chunks, itemSize: elementSize(type) }, into, read, done);
   }
 
-  /** Rows that are best read together. */
-  rowsTogether(place: number): number {
-    return (this.#rows[place] as Rows).together;
-  }
-
-  /** So many rows of the variable at this place, in memory of their own. */
-  async readRows(place: number, from: number, rows: number): Promise<Uint8Array<ArrayBuffer>> {
-    const { bytes } = await this.#thread.call('read', { kind: 'read', place, from, rows });
+  /** A block of the variable at this place, in memory of its own. */
+  async readBlock(place: number, block: Block): Promise<Uint8Array<ArrayBuffer>> {
+    const { bytes } = await this.#thread.call('read', { kind: 'read', place, block });
     return bytes;
   }
 
@@ -196,11 +202,13 @@ export class Hdf5Reader implements AsyncDisposable {
 /** An HDF5 file that a thread writes: see `Hdf5Writer`. */
 export class Hdf5FileWriter implements AsyncDisposable {
   readonly #thread: Thread;
-  readonly #together: readonly number[];
+  readonly #dataset: Dataset;
+  readonly #chunks: readonly Chunks[];
 
-  private constructor(thread: Thread, together: readonly number[]) {
+  private constructor(thread: Thread, dataset: Dataset, chunks: readonly Chunks[]) {
     this.#thread = thread;
-    this.#together = together;
+    this.#dataset = dataset;
+    this.#chunks = chunks;
   }
 
   /** Makes the file, which must not be there. */
@@ -213,8 +221,8 @@ export class Hdf5FileWriter implements AsyncDisposable {
     const thread = new Thread(path, msMax);
     try {
       const call = { kind: 'create', path, dataset, layout } as const;
-      const { together } = await thread.call('created', call);
-      return new Hdf5FileWriter(thread, together);
+      const { chunks } = await thread.call('created', call);
+      return new Hdf5FileWriter(thread, dataset, chunks);
     } catch (error) {
       await thread[Symbol.asyncDispose]();
       throw error;
@@ -223,13 +231,17 @@ export class Hdf5FileWriter implements AsyncDisposable {
 
   /** Rows that are best written together. */
   rowsTogether(place: number): number {
-    return this.#together[place] as number;
+    return this.#chunks[place]?.[0] ?? 1;
   }
 
   /** Puts whole rows into the variable at this place. The bytes stay the caller's. */
   async writeRows(place: number, from: number, rows: Uint8Array): Promise<void> {
-    const bytes = new Uint8Array(rows);
-    await this.#thread.call('done', { kind: 'write', place, from, bytes }, [bytes.buffer]);
+    const shape = shapeIn(this.#dataset, place);
+    const { type } = this.#dataset.variables[place] as Variable;
+    const [chunks, itemSize] = [this.#chunks[place] ?? null, elementSize(type)];
+    await writeRowsInBlocks({ shape, chunks, itemSize }, from, rows, async (block, bytes) => {
+      await this.#thread.call('done', { kind: 'write', place, block, bytes }, [bytes.buffer]);
+    });
   }
 
   /** Ends the file: what fails here was not written. */

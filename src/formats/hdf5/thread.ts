@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads';
+import { assert } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
 import { Hdf5Library } from './library.js';
 import { Hdf5File } from './reader.js';
@@ -22,25 +23,21 @@ async function begin(): Promise<void> {
       case 'open': {
         file = new Hdf5File(library, call.path);
         const { dataset, skipped } = file;
-        const places = [...dataset.variables.keys()];
-        const rows = places.map((place) => ({
-          ...{ bytes: file?.rowBytes(place) ?? 0, together: file?.rowsTogether(place) ?? 1 },
-        }));
-        return { kind: 'opened', dataset, skipped, rows };
+        return { kind: 'opened', dataset, skipped };
       }
       case 'read': {
-        const bytes = new Uint8Array(call.rows * (file?.rowBytes(call.place) ?? 0));
-        file?.readRows(call.place, call.from, bytes);
+        assert(file !== null, 'a file is opened before it is read');
+        const bytes = file.readBlock(call.place, call.block);
         return { kind: 'read', bytes };
       }
       case 'create': {
         const made = new Hdf5Writer(library, call.path, call.dataset, call.layout);
         writer = made;
-        const together = [...call.dataset.variables.keys()].map((at) => made.rowsTogether(at));
-        return { kind: 'created', together };
+        const chunks = [...call.dataset.variables.keys()].map((at) => made.chunksOf(at));
+        return { kind: 'created', chunks };
       }
       case 'write':
-        writer?.writeRows(call.place, call.from, call.bytes);
+        writer?.writeBlock(call.place, call.block, call.bytes);
         return { kind: 'done' };
       case 'close':
         writer?.close();

@@ -4,7 +4,7 @@ import { AttaccaError } from '../../core/errors.js';
 import { convertNumbers } from '../../core/regions/convert.js';
 import { systemCode, whyFailed } from '../../core/system-errors.js';
 import { turned } from '../byte-order.js';
-import { chunksFor, product } from '../chunking.js';
+import { type Block, chunksFor, piecesOf, product } from '../chunking.js';
 import type { Attribute, AttributeType, Dataset, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
 import { CoordinatePlan } from './coordinates.js';
@@ -19,6 +19,8 @@ import { charsetOf, standIn, writeTypeOf } from './write-types.js';
 const UNLIMITED = 2n ** 64n - 1n;
 /** What is written at once: the library has a copy, and its memory ends at 2 GiB. */
 const PIECE_BYTES = 16 * 1024 * 1024;
+/** Of a chunk that is larger so much: it is packed as a whole for each piece. */
+const CHUNK_PIECE_BYTES = 256 * 1024 * 1024;
 /** A variable up to this lies in one piece, written with zeros first; larger ones in chunks. */
 const CONTIGUOUS_BYTES_MAX = 4 * 1024 * 1024;
 /** The chunks of a dimension without a variable, of which none is stored. */
@@ -67,24 +69,35 @@ export class Hdf5Writer implements Disposable {
     }
   }
 
-  /** Rows that are best written together: those of one chunk. */
-  rowsTogether(place: number): number {
-    return this.#chunks(place)?.[0] ?? 1;
+  /** The chunks in which a variable lies; null where it lies in one piece. */
+  chunksOf(place: number): readonly number[] | null {
+    const variable = this.#variable(place);
+    const shape = this.#shape(variable);
+    const { chunks, gzip, isText } = this.#layout.variables[place] as Hdf5Storage;
+    if (shape.length === 0) return null;
+    const isFixed = (axis: number) =>
+      this.#dataset.dimensions[variable.dimensions[axis] as number]?.unlimited !== true;
+    // No larger than the dimension, which may have become smaller, if that cannot grow.
+    const fits = (chunk: number, axis: number) =>
+      isFixed(axis) ? Math.min(chunk, Math.max(1, shape[axis] as number)) : chunk;
+    if (chunks !== null) return chunks.map(fits);
+    const size = isText ? ADDRESS_BYTES : elementSize(variable.type);
+    const grows = shape.some((_, axis) => !isFixed(axis));
+    if (!grows && gzip === null && product(shape) * size <= CONTIGUOUS_BYTES_MAX) return null;
+    return chunksFor(shape, size);
   }
 
-  /** Puts whole rows along the first dimension into the variable at this place. */
-  writeRows(place: number, from: number, rows: Uint8Array): void {
+  /** Puts a block of elements into the variable at this place, which are in row order. */
+  writeBlock(place: number, block: Block, bytes: Uint8Array): void {
     const variable = this.#variable(place);
     const shape = this.#shape(variable);
     const size = elementSize(variable.type);
-    const row = product(shape.slice(1)) * size;
-    if (rows.length === 0) return;
-    assert(row > 0 && rows.length % row === 0, 'whole rows are written');
-    const some = rows.length / row;
-    assert(from >= 0 && from + some <= (shape[0] ?? 1), 'rows that are written are there');
-    const offset = shape.map((_, axis) => (axis === 0 ? from : 0));
-    const count = shape.map((each, axis) => (axis === 0 ? some : each));
-    this.#writing(() => this.#writeBlock(place, offset, count, rows));
+    assert(bytes.length === product(block.count) * size, 'bytes for each element of the block');
+    assert(
+      shape.every((all, axis) => (block.offset[axis] ?? 0) + (block.count[axis] ?? 0) <= all),
+      'there is room for a block that is written',
+    );
+    if (bytes.length > 0) this.#writing(() => this.#writePieces(place, block, bytes, size));
   }
 
   /** Ends the file: what fails here was not written. Once, and before it is disposed. */
@@ -159,23 +172,6 @@ export class Hdf5Writer implements Disposable {
     return variable.dimensions.map((at) => this.#dataset.dimensions[at]?.size ?? 0);
   }
 
-  #chunks(place: number): readonly number[] | null {
-    const variable = this.#variable(place);
-    const shape = this.#shape(variable);
-    const { chunks, gzip, isText } = this.#layout.variables[place] as Hdf5Storage;
-    if (shape.length === 0) return null;
-    const isFixed = (axis: number) =>
-      this.#dataset.dimensions[variable.dimensions[axis] as number]?.unlimited !== true;
-    // No larger than the dimension, which may have become smaller, if that cannot grow.
-    const fits = (chunk: number, axis: number) =>
-      isFixed(axis) ? Math.min(chunk, Math.max(1, shape[axis] as number)) : chunk;
-    if (chunks !== null) return chunks.map(fits);
-    const size = isText ? ADDRESS_BYTES : elementSize(variable.type);
-    const grows = shape.some((_, axis) => !isFixed(axis));
-    if (!grows && gzip === null && product(shape) * size <= CONTIGUOUS_BYTES_MAX) return null;
-    return chunksFor(shape, size);
-  }
-
   #metadata(place: number): WriteMetadata & { compression?: number; compression_opts?: number[] } {
     const variable = this.#variable(place);
     const { charset, gzip, isText } = this.#layout.variables[place] as Hdf5Storage;
@@ -185,7 +181,7 @@ export class Hdf5Writer implements Disposable {
         ? writeTypeOf(isText ? 'text' : variable.type, charset)
         : standIn(elementSize(variable.type), own.length);
     const shape = this.#shape(variable);
-    const chunks = this.#chunks(place);
+    const chunks = this.chunksOf(place);
     const first = chunks === null ? shape : shape.map((size, axis) => (axis === 0 ? 0 : size));
     const maxshape = variable.dimensions.map((at, axis) =>
       this.#dataset.dimensions[at]?.unlimited ? UNLIMITED : BigInt(shape[axis] as number),
@@ -251,7 +247,7 @@ export class Hdf5Writer implements Disposable {
     const metadata = this.#metadata(place);
     this.#create(path, metadata, metadata.total_size * metadata.size);
     const shape = this.#shape(this.#variable(place));
-    if (this.#chunks(place) !== null) {
+    if (this.chunksOf(place) !== null) {
       this.#library.call((h5) => h5.resize_dataset(this.#id, path, shape.map(BigInt)));
     }
     const dimension = this.#plan.dimensionOf(place);
@@ -340,34 +336,18 @@ export class Hdf5Writer implements Disposable {
     });
   }
 
-  #writeBlock(
-    place: number,
-    offset: readonly number[],
-    count: readonly number[],
-    bytes: Uint8Array,
-  ): void {
-    const axis = count.findIndex((each) => each > 1);
-    if (bytes.length > PIECE_BYTES && axis >= 0) {
-      const along = count[axis] as number;
-      const one = bytes.length / along;
-      const piece = Math.max(1, Math.floor(PIECE_BYTES / one));
-      for (let at = 0; at < along; at += piece) {
-        const some = Math.min(piece, along - at);
-        const begin = offset.with(axis, (offset[axis] as number) + at);
-        const part = bytes.subarray(at * one, (at + some) * one);
-        this.#writeBlock(place, begin, count.with(axis, some), part);
-      }
-      return;
-    }
+  #writePieces(place: number, block: Block, bytes: Uint8Array, size: number): void {
     const { isText } = this.#layout.variables[place] as Hdf5Storage;
-    const put = (address: number) => {
-      this.#library.call((h5) =>
-        setData(h5, this.#id, this.#plan.pathOf(place), offset, count, address),
-      );
-    };
-    const size = elementSize(this.#variable(place).type);
-    if (isText) this.#withTexts(cut(bytes, size), put);
-    else this.#withBytes(bytes, put);
+    const path = this.#plan.pathOf(place);
+    const chunk = Math.min(product(this.chunksOf(place) ?? []) * size, CHUNK_PIECE_BYTES);
+    for (const { from, ...piece } of piecesOf(block, Math.max(PIECE_BYTES, chunk) / size)) {
+      const part = bytes.subarray(from * size, (from + product(piece.count)) * size);
+      const put = (address: number) => {
+        this.#library.call((h5) => setData(h5, this.#id, path, piece, address));
+      };
+      if (isText) this.#withTexts(cut(part, size), put);
+      else this.#withBytes(part, put);
+    }
   }
 }
 
@@ -375,8 +355,7 @@ function setData(
   h5: H5wasm,
   id: bigint,
   path: string,
-  offset: readonly number[],
-  count: readonly number[],
+  { offset, count }: Block,
   address: number,
 ): number {
   const where = BigInt(address);
