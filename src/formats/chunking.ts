@@ -83,8 +83,9 @@ function grown(
   for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
     const along = Math.max(1, shape[axis] as number);
     const others = product(size) / (size[axis] as number);
-    const units = Math.floor(elementsMax / others / (unit[axis] as number));
-    if (units > 1) size[axis] = Math.min(along, units * (unit[axis] as number));
+    const one = Math.max(1, unit[axis] as number);
+    const units = Math.floor(elementsMax / others / one);
+    if (units > 1) size[axis] = Math.min(along, units * one);
     if ((size[axis] as number) < along) break;
   }
   return size;

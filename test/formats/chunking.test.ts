@@ -54,6 +54,8 @@ test('blocks are as large as they may be: rows where those are whole', () => {
       [40, 2],
     ],
   );
+  // Chunks of nothing, which a damaged file may say, are none.
+  assert.deepEqual(told([3], [0], 10), [{ offset: [0], count: [3] }]);
   // Never less than a chunk.
   assert.deepEqual(told([40, 2], [50, 1], 10), [
     { offset: [0, 0], count: [40, 1] },

@@ -1,4 +1,5 @@
 import { AttaccaError } from '../../core/errors.js';
+import { product } from '../chunking.js';
 
 /** The calls of the HDF5 library, compiled to WebAssembly. It sees the files of the host. */
 export type H5wasm = typeof import('h5wasm/node').Module;
@@ -22,6 +23,19 @@ const STDERR = 2;
 const DEVICE_MODE = 0o20000;
 /** A stack of errors has some twenty lines; more than this is kept of none. */
 const SAID_BYTES_MAX = 16 * 1024;
+
+/** The address of a text, in the library's memory. */
+export const ADDRESS_BYTES = 4;
+/** What is read or written at once: the library has a copy, and its memory ends at 2 GiB. */
+const PIECE_BYTES = 16 * 1024 * 1024;
+/** Of a chunk that is larger so much: it is unpacked as a whole for each piece. */
+const CHUNK_PIECE_BYTES = 256 * 1024 * 1024;
+
+/** Elements of a variable that are read or written at once. */
+export function pieceOf(chunks: readonly number[] | null, itemSize: number): number {
+  const chunk = Math.min(product(chunks ?? []) * itemSize, CHUNK_PIECE_BYTES);
+  return Math.max(PIECE_BYTES, chunk) / itemSize;
+}
 
 /** What went wrong within HDF5, with what it said of it: the caller knows of which file. */
 export class Hdf5Fault extends Error {

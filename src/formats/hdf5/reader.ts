@@ -11,16 +11,10 @@ import { axesOf, type Found } from './dimensions.js';
 import { addressOf, attributesOf, entriesOf, type OpenFile, textsAt } from './entries.js';
 import { fillOf } from './fill.js';
 import type { Hdf5Dataset, Hdf5Skipped, Hdf5Storage } from './layout.js';
-import { type H5wasm, Hdf5Fault, type Hdf5Library } from './library.js';
+import { ADDRESS_BYTES, type H5wasm, Hdf5Fault, type Hdf5Library, pieceOf } from './library.js';
 import { storedFill } from './stored-fill.js';
 import { type Hdf5Type, typeOf, unknownFilter } from './types.js';
 
-/** What is read at once: the library has a copy, and its memory ends at 2 GiB. */
-const PIECE_BYTES = 16 * 1024 * 1024;
-/** Of a chunk that is larger so much: it is unpacked as a whole for each piece. */
-const CHUNK_PIECE_BYTES = 256 * 1024 * 1024;
-/** The address of a text, in the library's memory. */
-const ADDRESS_BYTES = 4;
 const DEFLATE = 1;
 
 /** How the elements of a variable are read. */
@@ -30,8 +24,6 @@ interface Stored {
   readonly shape: readonly number[];
   readonly isText: boolean;
   readonly chunks: readonly number[] | null;
-  /** What is read at once. */
-  readonly pieceBytes: number;
 }
 
 interface Source extends Stored {
@@ -141,7 +133,7 @@ function readIn(
   size: number,
   into: Uint8Array,
 ): void {
-  const most = source.pieceBytes / (source.isText ? ADDRESS_BYTES : size);
+  const most = pieceOf(source.chunks, source.isText ? ADDRESS_BYTES : size);
   for (const { from, ...piece } of piecesOf(block, most)) {
     const elements = product(piece.count);
     const target = into.subarray(from * size, (from + elements) * size);
@@ -268,9 +260,7 @@ class Inventory {
       return null;
     }
     const { isText, byteOrder } = found.stored;
-    const chunk = Math.min(product(chunks ?? []) * metadata.size, CHUNK_PIECE_BYTES);
-    const pieceBytes = Math.max(PIECE_BYTES, chunk);
-    const source = { path, shape, isText, chunks, pieceBytes };
+    const source = { path, shape, isText, chunks };
     const all = this.#attributes(name);
     const isBool = found.type === 'int8' && all.some(saysBool);
     const attributes = isBool ? all.filter((each) => !saysBool(each)) : all;
@@ -298,9 +288,10 @@ class Inventory {
     if (type !== 'text') return type;
     let longest = 1;
     const { library } = this.#file;
-    const { shape, chunks, pieceBytes } = source;
-    for (const block of blocksOf(shape, chunks, PIECE_BYTES / ADDRESS_BYTES)) {
-      for (const piece of piecesOf(block, pieceBytes / ADDRESS_BYTES)) {
+    const { shape, chunks } = source;
+    const most = pieceOf(chunks, ADDRESS_BYTES);
+    for (const block of blocksOf(shape, chunks, most)) {
+      for (const piece of piecesOf(block, most)) {
         readPiece(this.#file, source, piece, (address) => {
           for (const { length } of textsAt(library, address, product(piece.count))) {
             longest = Math.max(longest, length);

@@ -2,7 +2,7 @@ import { AssertionFailed } from '../../core/assert.js';
 import type { Form } from '../../core/dtype.js';
 import { formOf } from '../../core/dtype-text.js';
 import type { AttributeType } from '../dataset.js';
-import type { WriteMetadata } from './library.js';
+import { ADDRESS_BYTES, type WriteMetadata } from './library.js';
 import { CLASS } from './types.js';
 
 /** What h5wasm makes a type of. */
@@ -12,8 +12,6 @@ type WriteType = Pick<
 >;
 
 const PLAIN = { signed: false, vlen: false, littleEndian: true } as const;
-/** The address of a text. */
-const ADDRESS_BYTES = 4;
 
 const CSET = { ascii: 0, utf8: 1 } as const;
 

@@ -10,22 +10,24 @@ import { elementSize } from '../element-size.js';
 import { CoordinatePlan } from './coordinates.js';
 import { addressOf } from './entries.js';
 import { type Hdf5Layout, type Hdf5Storage, NO_VARIABLE, plainLayout } from './layout.js';
-import { type H5wasm, Hdf5Fault, type Hdf5Library, type WriteMetadata } from './library.js';
+import {
+  ADDRESS_BYTES,
+  type H5wasm,
+  Hdf5Fault,
+  type Hdf5Library,
+  pieceOf,
+  type WriteMetadata,
+} from './library.js';
 import { type Retyping, retype } from './retype.js';
 import { isPlain, typeMessage } from './type-message.js';
 import { charsetOf, standIn, writeTypeOf } from './write-types.js';
 
 /** A size without a bound. */
 const UNLIMITED = 2n ** 64n - 1n;
-/** What is written at once: the library has a copy, and its memory ends at 2 GiB. */
-const PIECE_BYTES = 16 * 1024 * 1024;
-/** Of a chunk that is larger so much: it is packed as a whole for each piece. */
-const CHUNK_PIECE_BYTES = 256 * 1024 * 1024;
 /** A variable up to this lies in one piece, written with zeros first; larger ones in chunks. */
 const CONTIGUOUS_BYTES_MAX = 4 * 1024 * 1024;
 /** The chunks of a dimension without a variable, of which none is stored. */
 const BARE_CHUNK_MAX = 256 * 1024;
-const ADDRESS_BYTES = 4;
 const DEFLATE = 1;
 const ANY_VERSION = -1;
 
@@ -339,8 +341,8 @@ export class Hdf5Writer implements Disposable {
   #writePieces(place: number, block: Block, bytes: Uint8Array, size: number): void {
     const { isText } = this.#layout.variables[place] as Hdf5Storage;
     const path = this.#plan.pathOf(place);
-    const chunk = Math.min(product(this.chunksOf(place) ?? []) * size, CHUNK_PIECE_BYTES);
-    for (const { from, ...piece } of piecesOf(block, Math.max(PIECE_BYTES, chunk) / size)) {
+    const most = pieceOf(this.chunksOf(place), size);
+    for (const { from, ...piece } of piecesOf(block, most)) {
       const part = bytes.subarray(from * size, (from + product(piece.count)) * size);
       const put = (address: number) => {
         this.#library.call((h5) => setData(h5, this.#id, path, piece, address));
