@@ -2732,7 +2732,7 @@ class Cube:
                 raise self._bad(f"{what} are \"{known[0]}\" or \"{known[1]}\"")
         self.axes: Tuple[str, ...] = tuple(axes)
         self._told, self._picks = told, []  # type: Mapping[str, Any], List[Tuple[bool, str, Any]]
-        self._coords_of: Dict[str, List[Any]] = {}
+        self._coords_of: Dict[str, Optional[Tuple[Any, List[Any]]]] = {}  # of objects, by name
         self._rows: Dict[str, Dict[str, Any]] = {}  # of all that is selected, as it was seen last
         self._last = 0  # when the last of them was offered
         self._members: Dict[Tuple[Any, ...], _Member] = {}
@@ -2846,6 +2846,8 @@ class Cube:
             self._rows = rows
             self._last = max(self._last, *(int(row.get("time") or 0) for row in fresh.values()))
             self._see(timeout)
+        elif self._model is not None and self._coords_of:  # which may have come, or changed
+            self._inner = self._dimensions(self._model, timeout)
 
     def _query(self, also: str, timeout: Optional[float]) -> Dict[str, Dict[str, Any]]:
         selector = f".collection = {_quoted(self.name)}{also}"
@@ -2927,36 +2929,61 @@ class Cube:
             raise self._bad(f"the dimensions of \"{model.name}\" are {shape}, named {names}")
         told = {**(model.attributes.get("coords") or {}), **(self._told.get("coords") or {})}
         found: List[Tuple[str, int, Optional[List[Any]]]] = []
+        asked: Dict[str, Optional[Tuple[Any, List[Any]]]] = {}
+        same = self._model is not None and (self._model.name, self._model.time) == (
+            model.name, model.time)
         for name, size in zip(names, shape):
             known = told.get(name)
-            if isinstance(known, str):
-                known = self._coords_in(known, timeout)
             of = model.attributes.get(".part-of")
-            if known is None and "dims" in model.attributes and isinstance(of, str):
-                known = self._of_file(f"{of}/{name}", size, timeout)
+            by_name = known if isinstance(known, str) else None
+            if by_name is not None:
+                asked[by_name] = self._coords_in(by_name, timeout)
+            elif known is None and "dims" in model.attributes and isinstance(of, str):
+                by_name = f"{of}/{name}"
+                asked[by_name] = self._of_file(by_name, size, same, timeout)
+            if by_name is not None:
+                coords = asked[by_name]
+                known = None if coords is None else coords[1]
             if known is not None and len(known) != size:
                 raise self._bad(f"\"{name}\" has {len(known)} coordinates, its size is {size}")
             found.append((name, size, known))
+        self._coords_of = asked
         return found
 
-    def _coords_in(self, name: str, timeout: Optional[float]) -> List[Any]:
-        if name not in self._coords_of:
-            with self._pool.demand(name, timeout) as values:
-                native = values.space.byteorder == sys.byteorder
-                self._coords_of[name] = (values.view if native else _row_order(values)).tolist()
-        return self._coords_of[name]
+    def _coords_in(self, name: str, timeout: Optional[float]) -> Tuple[Any, List[Any]]:
+        """Of which version they are, and the coordinates that an object has. What has gone without
+        another in its place stays known."""
+        stat, known = self._stat(name), self._coords_of.get(name)
+        return known if stat is None and known else self._read(name, stat, timeout)
 
-    def _of_file(self, name: str, size: int, timeout: Optional[float]) -> Optional[List[Any]]:
-        """The coordinates that an imported file has for a dimension; None when it has none."""
+    def _of_file(self, name: str, size: int, same: bool,
+                 timeout: Optional[float]) -> Optional[Tuple[Any, List[Any]]]:
+        """Alike, what an imported file has for a dimension; None when it has none. What has gone
+        stays known while the objects are the `same`."""
+        stat = self._stat(name)
+        if stat is None or stat.get("shape") != [size] or not str(stat.get("dtype")).startswith(
+                ("int", "uint", "float32", "float64")):
+            return self._coords_of.get(name) if same else None
+        return self._read(name, stat, timeout)
+
+    def _stat(self, name: str) -> Optional[Dict[str, Any]]:
+        """What is known of an object that is offered."""
         try:
-            known = self._pool.stat(name)
+            known: Dict[str, Any] = self._pool.stat(name)
         except AttaccaError as error:
             if error.code == "unknown-object":
                 return None
             raise
-        plain = str(known.get("dtype")).startswith(("int", "uint", "float32", "float64"))
-        there = known["state"] == "offered" and known.get("shape") == [size]
-        return self._coords_in(name, timeout) if plain and there else None
+        return known if known["state"] == "offered" else None
+
+    def _read(self, name: str, stat: Optional[Dict[str, Any]],
+              timeout: Optional[float]) -> Tuple[Any, List[Any]]:
+        of, known = (stat and (stat["version"], stat["time"])), self._coords_of.get(name)
+        if known is not None and known[0] == of:
+            return known
+        with self._pool.demand(name, timeout) as values:
+            native = values.space.byteorder == sys.byteorder
+            return of, (values.view if native else _row_order(values)).tolist()
 
     # Demanding.
 

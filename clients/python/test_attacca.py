@@ -1979,6 +1979,36 @@ class RealPool(unittest.TestCase):
                     self.assertEqual(part.values.tolist(), [[[1], [3], [5]], [[7], [9], [11]]])
             pool.delete_selected(f'name ~ "{tag}/*"', force=True)
 
+    def test_cubes_whose_coordinates_change(self) -> None:
+        tag = f"cubec-{os.getpid()}"
+        with attacca.join("py-cube[*]") as pool, attacca.join("py-other[*]") as other:
+            def lat(*values: float) -> None:
+                other.offer(f"{tag}/lat", array.array("d", values), keep=True)
+
+            for step in (0, 6):
+                pool.offer(f"{tag}/{step}", array.array("d", [1, 2, 3]), keep=True, attributes={
+                    "of": tag, "step": step, "dims": ["lat"], ".part-of": tag})
+            cube = pool.cube(tag, f'of = "{tag}"', ["step"])
+            self.assertEqual(cube.coords, {"step": [0, 6]})
+            lat(0, 1, 1000)
+            with cube.demand(step=0, lat=(1, 1000)) as part:
+                self.assertEqual([*part.raw.cast("B").cast("d")], [2, 3])
+                self.assertEqual(part.coords, {"step": [0], "lat": [1, 1000]})
+            other.delete(f"{tag}/lat", force=True)  # the objects' own are what they were
+            self.assertEqual(cube.refresh().coords["lat"], [0, 1, 1000])
+            lat(60, 50, 40)
+            with cube.demand(step=0, lat=[60, 50]) as part:
+                self.assertEqual([*part.raw.cast("B").cast("d")], [1, 2])
+            named = pool.cube(tag + "-n", f'of = "{tag}"', ["step"], coords={"lat": f"{tag}/lat"})
+            for name in ("lat", "0"):
+                other.delete(f"{tag}/{name}", force=True)
+            self.assertEqual(cube.refresh().coords, {"step": [6]})
+            self.assertEqual(named.refresh(timeout=5).coords["lat"], [60, 50, 40])
+            lat(1, 2, 3)
+            with named.demand(step=6, lat=2) as part:
+                self.assertEqual([*part.raw.cast("B").cast("d")], [2])
+            pool.delete_selected(f'name ~ "{tag}/*"', force=True)
+
     def test_cubes_of_xarray(self) -> None:
         if xarray is None:
             self.skipTest("xarray is not here")

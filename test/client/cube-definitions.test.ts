@@ -83,6 +83,53 @@ test('coordinates of what was imported are those of its file, if it has them', a
   assert.deepEqual([...part.array], [valueAt(0, 850, 50, 90)]);
 });
 
+test('coordinates of a file that come, change or go later are seen by whatever looks', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  await using other = await joinApart(server, 'q');
+  const attributes = { dims: DIMS, '.part-of': 'grid' };
+  for (const step of [0, 6]) await make(pool, step, 850, { attributes });
+  // Of the right size, and still no coordinates.
+  await pool.put('grid/lon', new Float64Array(4), { space: { dtype: 'complex128' } });
+  const cube = await pool.cube('c', 'param = "t"', ['step', 'level']);
+  assert.deepEqual(cube.coords, { step: [0, 6], level: [850] });
+  await other.put('grid/lat', Float64Array.of(0, 1, 1000));
+  await using late = await cube.demand({ step: 0, lat: [1, 1000], lon: 0 });
+  assert.deepEqual(late.coords, { step: [0], level: [850], lat: [1, 1000] });
+  await cube.refresh();
+  assert.deepEqual(cube.coords, { step: [0, 6], level: [850], lat: [0, 1, 1000] });
+  // While there is none, the objects' own are what they were.
+  await other.delete('grid/lat', { force: true });
+  await cube.refresh();
+  assert.deepEqual(cube.coords, { step: [0, 6], level: [850], lat: [0, 1, 1000] });
+  await other.put('grid/lat', Float64Array.from(LAT));
+  await using changed = await cube.demand({ step: 0, lat: [60, 50], lon: 0 });
+  assert.deepEqual([...changed.array], [valueAt(0, 850, 60, 0), valueAt(0, 850, 50, 0)]);
+  assert.deepEqual(changed.coords['lat'], [60, 50]);
+  // Other objects have what is there.
+  await other.delete('grid/lat', { force: true });
+  await other.delete('f/0/850', { force: true });
+  await cube.refresh();
+  assert.deepEqual(cube.coords, { step: [6], level: [850] });
+});
+
+test('coordinates of an object by its name stay known, until there are others', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  await make(pool, 6, 850);
+  await pool.put('grid/lat', Float64Array.from(LAT));
+  const coords = { lat: 'grid/lat', lon: LON };
+  const cube = await cubeOf(pool, { coords });
+  await pool.delete('grid/lat', { force: true });
+  // Not waited for again, of whatever objects.
+  await make(pool, 0, 850);
+  await cube.refresh({ timeoutMs: 5_000 });
+  assert.deepEqual(cube.coords, { step: [0, 6], level: [850], lat: LAT, lon: LON });
+  await pool.put('grid/lat', Float64Array.of(1, 2, 3));
+  await using part = await cube.demand({ step: 0, lat: 2, lon: 90 });
+  assert.deepEqual([...part.array], [valueAt(0, 850, 50, 90)]);
+});
+
 test('dimensions that are told wrongly are refused', async (t) => {
   const server = await servePool(t);
   await using pool = await joinApart(server, 'p');

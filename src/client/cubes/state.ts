@@ -1,11 +1,12 @@
-import type { Label, Picked } from '../../core/cubes/axis.js';
+import type { Picked } from '../../core/cubes/axis.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import type { WaitOptions } from '../options.js';
 import type { Seat } from '../seat.js';
 import { badCube, type CubeDefinition } from './definition.js';
-import { type Dimension, dimensionsOf, hasCoords, readCoords } from './dimensions.js';
-import { type Found, Members, misfitError } from './members.js';
+import { type Dimension, dimensionsOf } from './dimensions.js';
+import { type Found, type Member, Members, misfitError } from './members.js';
+import { ObjectCoords } from './object-coords.js';
 
 /** What this process knows of a cube: as of its last question. */
 export class CubeState {
@@ -15,13 +16,13 @@ export class CubeState {
   #dimensions: readonly Dimension[] | null = null;
   /** Of which version the dimensions are. */
   #of = '';
-  /** By the name of the object that has them: objects do not change. */
-  readonly #coords = new Map<string, readonly Label[]>();
+  readonly #coords: ObjectCoords;
 
   constructor(seat: Seat, definition: CubeDefinition) {
     this.seat = seat;
     this.definition = definition;
     this.#members = new Members(seat.client, definition);
+    this.#coords = new ObjectCoords(seat);
   }
 
   get found(): Found {
@@ -55,29 +56,25 @@ export class CubeState {
     const told = definition.misfits === 'fail' ? found.misfits : clashesOf(found);
     const [first] = told;
     if (first !== undefined) throw misfitError(definition.name, first, told.length - 1);
-    const { model } = found;
-    const of = model === null ? this.#of : `${model.timeNs} ${model.name}`;
-    if (model !== null && of !== this.#of) {
-      const read = (object: string): Promise<readonly Label[]> => this.#read(object, options);
-      const find = async (object: string, size: number): Promise<readonly Label[] | null> =>
-        (await hasCoords(this.seat.client, object, size)) ? await read(object) : null;
-      const dimensions = await dimensionsOf(definition, model, { read, find });
-      const count = definition.axes.length + dimensions.length;
-      if (count > LIMITS.dimensionsMax) {
-        const why = `it has ${count} dimensions, more than ${LIMITS.dimensionsMax}`;
-        throw new AttaccaError('bad-space', `Cannot use the cube "${definition.name}": ${why}`);
-      }
-      this.#dimensions = dimensions;
-      this.#of = of;
-    }
+    if (found.model !== null) await this.#measure(found.model, options);
   }
 
-  async #read(object: string, options: WaitOptions): Promise<readonly Label[]> {
-    const known = this.#coords.get(object);
-    if (known !== undefined) return known;
-    const read = await readCoords(this.seat, object, options);
-    this.#coords.set(object, read);
-    return read;
+  /** Coordinates may come, or change, while the object whose dimensions they are does not. */
+  async #measure(model: Member, options: WaitOptions): Promise<void> {
+    const { definition } = this;
+    const of = `${model.timeNs} ${model.name}`;
+    const isSame = of === this.#of;
+    if (isSame && !this.#coords.isAsked) return;
+    const dimensions = await this.#coords.look(options, isSame, (reading) =>
+      dimensionsOf(definition, model, reading),
+    );
+    const count = definition.axes.length + dimensions.length;
+    if (count > LIMITS.dimensionsMax) {
+      const why = `it has ${count} dimensions, more than ${LIMITS.dimensionsMax}`;
+      throw new AttaccaError('bad-space', `Cannot use the cube "${definition.name}": ${why}`);
+    }
+    this.#dimensions = dimensions;
+    this.#of = of;
   }
 
   /** All of a dimension, as it is known: of one without coordinates its places. */
