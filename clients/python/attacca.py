@@ -3099,10 +3099,7 @@ class Cube:
         size = math.prod(inner) * space.itemsize
         data = memoryview(bytearray(len(places) * size))
         if holes == "fill" and missing and size:
-            if fill is None and not str(space.dtype).startswith(("float", "complex")):
-                raise AttaccaError("bad-argument", f"Cannot fill holes of the cube \"{self.name}\":"
-                                   f" say with what (fill), as {space.dtype} has no NaN")
-            element = _filled(space, math.nan if fill is None else fill)
+            element = self._fill_of(space, fill)
             for at in missing:
                 data[at * size:(at + 1) * size] = element * (size // len(element))
         if size:
@@ -3118,6 +3115,22 @@ class Cube:
         found = {"space": space, "attributes": {}, "version": 0}
         return self._told_as(CubeArray(self._pool, self.name, data, found, None),
                              len(missing) if holes == "fill" else 0)
+
+    def _fill_of(self, space: Space, fill: Any) -> bytes:
+        """The element that stands for none."""
+        dtype, cannot = str(space.dtype), f"Cannot fill holes of the cube \"{self.name}\": "
+        if dtype not in _CASTS and not dtype.startswith("complex"):
+            raise AttaccaError("bad-argument", f"{cannot}{dtype} is no number; wait for them, or "
+                               "pick others")
+        if dtype.startswith(("float", "complex")):
+            return _filled(space, math.nan if fill is None else fill)
+        if fill is None:
+            raise AttaccaError("bad-argument", f"{cannot}say with what (fill), as {dtype} has no "
+                               "NaN")
+        whole = int(fill) if hasattr(fill, "is_integer") and fill.is_integer() else fill
+        if dtype == "bool" and whole not in (0, 1):
+            raise AttaccaError("bad-argument", f"{cannot}bool has no {fill!r}")
+        return _filled(space, whole)
 
     def _told_as(self, array: CubeArray, holes: int) -> CubeArray:
         array.dims, array.coords, array.holes = self.dims, self.coords, holes

@@ -2009,6 +2009,31 @@ class RealPool(unittest.TestCase):
                 self.assertEqual([*part.raw.cast("B").cast("d")], [2])
             pool.delete_selected(f'name ~ "{tag}/*"', force=True)
 
+    def test_fills_of_cubes(self) -> None:
+        tag = f"cubef-{os.getpid()}"
+        cases: List[Tuple[str, Any, Any]] = [  # None: it is refused
+            ("uint64", 2 ** 64 - 1, 2 ** 64 - 1), ("uint64", 2 ** 64, None), ("uint64", -1, None),
+            ("int64", -2 ** 63, -2 ** 63), ("int64", 2 ** 63, None), ("int16", -0.0, 0),
+            ("int16", 3.0, 3), ("int16", 0.5, None), ("int16", math.nan, None), ("int8", 128, None),
+            ("uint8", None, None), ("bool", 1, True), ("bool", 2, None), ("bool", None, None),
+            ("float32", 2 ** 64, 2.0 ** 64), ("float32", 1e39, None), ("float64", 2 ** 2000, None),
+            ("float32", math.inf, math.inf), ("string[4]", None, None), ("string[4]", 1, None)]
+        with attacca.join("py-cube[*]") as pool:
+            for at, (dtype, fill, expected) in enumerate(cases):
+                size = attacca.Space(dtype, (1,), "row", sys.byteorder).itemsize
+                pool.offer(f"{tag}/{at}", bytes(size), dtype=dtype, keep=True,
+                           attributes={"of": tag, "at": at, "step": 0})
+                cube = pool.cube(f"{tag}-{at}", f'of = "{tag}" and at = {at}', ["step"])
+
+                def demand() -> Any:
+                    with cube.demand(step=[0, 6], holes="fill", fill=fill) as part:
+                        return part.view.tolist()[1][0]
+                if expected is None:
+                    self.refused_as("bad-argument", demand)
+                else:
+                    self.assertEqual(demand(), expected, (dtype, fill))
+            pool.delete_selected(f'of = "{tag}"', force=True)
+
     def test_cubes_of_xarray(self) -> None:
         if xarray is None:
             self.skipTest("xarray is not here")
