@@ -2678,6 +2678,10 @@ class _Member(NamedTuple):
     time: int
 
 
+class _Gone(Exception):
+    """An object that was there has gone before it came."""
+
+
 class CubeArray(Delivered):
     """A part of a cube: `dims`, `coords` by dimension (of those that have some), `shape`, `values`
     as an array of numpy; else as what is delivered. `holes`: how many places were filled."""
@@ -2996,11 +3000,18 @@ class Cube:
         promises them any more), "fill" them with `fill` (NaN), or "fail" with `cube-hole`."""
         if holes not in ("wait", "fill", "fail"):
             raise ValueError(f"holes wait, fill or fail, not {holes!r}")
-        part, until = self.sel(pick, **picks), _until(timeout)
+        return self._demanded(self.sel(pick, **picks), holes, fill, _until(timeout), wait)
+
+    def _demanded(self, part: "Cube", holes: str, fill: Any, until: float,
+                  wait: bool) -> CubeArray:
         needs: List[Requirement] = []
         try:
             part._until_there(holes, until, wait, needs)
-            return part._gathered(holes, fill, until, wait)
+            while True:
+                try:
+                    return part._gathered(holes, fill, until, wait)
+                except _Gone:
+                    continue  # it is a hole by now
         finally:
             for need in needs:
                 need.retract()
@@ -3023,8 +3034,11 @@ class Cube:
             fresh = [label for label, _ in self._picked(axis) if _order(label) not in seen]
             for label in fresh:
                 seen.add(_order(label))
-                yield self.demand({axis: [label]}, holes=holes, fill=fill, timeout=timeout,
-                                  wait=wait)
+                # Picked as it was seen, also of picks by place.
+                part = self._with(False, {})
+                part._picks = [*(each for each in self._picks if each[1] != axis),
+                               (False, axis, [label])]
+                yield self._demanded(part, holes, fill, _until(timeout), wait)
                 until = _until(timeout)
             if listed:
                 return
@@ -3081,7 +3095,8 @@ class Cube:
         for _, dimension, _ in self._picks:
             self._picked(dimension)  # refuses one that it has not
         model, places = self._model, self._places()
-        assert model is not None
+        if model is None:
+            raise self._hole("no object of it is there any more", None)
         missing = {at: None for at, (_, member) in enumerate(places)
                    if member is None or holes != "wait" and not member.complete}
         if holes == "fail" and missing:
@@ -3092,7 +3107,7 @@ class Cube:
         space = Space(model.space.dtype, (*outer, *inner), "row", sys.byteorder)
         wanted = [at for at in range(len(places)) if holes == "wait" or at not in missing]
         if len(places) == 1 and wanted and 0 not in inner:
-            [one] = self._fetched(places, wanted, region, until, wait)
+            [one] = self._fetched(places, wanted, region, holes, until, wait)
             found = {"space": one.space._replace(shape=space.shape), "attributes": {}, "version": 0}
             handle, one._handle = one._handle, None
             return self._told_as(CubeArray(self._pool, self.name, one.raw, found, handle), 0)
@@ -3103,7 +3118,7 @@ class Cube:
             for at in missing:
                 data[at * size:(at + 1) * size] = element * (size // len(element))
         if size:
-            delivered = self._fetched(places, wanted, region, until, wait)
+            delivered = self._fetched(places, wanted, region, holes, until, wait)
             try:
                 for at, one in zip(wanted, delivered):
                     data[at * size:(at + 1) * size] = _row_order(one).data.cast("B") \
@@ -3153,8 +3168,8 @@ class Cube:
         return None if whole else tuple(region), [len(each) for each in region]
 
     def _fetched(self, places: Sequence[Tuple[Tuple[Any, ...], Optional[_Member]]],
-                 wanted: Sequence[int], region: Optional[Tuple[Any, ...]], until: float,
-                 wait: bool) -> List[Delivered]:
+                 wanted: Sequence[int], region: Optional[Tuple[Any, ...]], holes: str,
+                 until: float, wait: bool) -> List[Delivered]:
         """Demands all at once; all of them, or none."""
         items: List[Tuple[str, Any]] = []
         for at in wanted:
@@ -3162,7 +3177,8 @@ class Cube:
             known = member is not None and _ENCODING not in member.attributes
             name = str(self._name_at(labels)) if member is None else member.name
             items.append((name, region if known else None))
-        delivered = self._pool._demand_all(items, until, wait)
+        members = [places[at] for at in wanted]
+        delivered = self._demand_all(members, items, holes, until, wait)
         try:
             for at, ((name, asked), one) in enumerate(zip(items, delivered)):
                 why = None if asked is not None else self._differs(one.space, self._model)
@@ -3178,6 +3194,26 @@ class Cube:
                 one.dispose()
             raise
         return delivered
+
+    def _demand_all(self, members: Sequence[Tuple[Tuple[Any, ...], Optional[_Member]]],
+                    items: Sequence[Tuple[str, Any]], holes: str, until: float,
+                    wait: bool) -> List[Delivered]:
+        """Looks now and then whether all are still there, where holes are not waited for: the pool
+        waits for one that has gone. `_Gone` then."""
+        patience = 0.5
+        while True:
+            look = until if holes == "wait" else min(until, time.monotonic() + patience)
+            try:
+                return self._pool._demand_all(items, until, wait, look)
+            except AttaccaError as error:
+                if error.code != "deadline-passed" or look == until:
+                    raise
+            patience *= 2
+            self._update(max(0.001, until - time.monotonic()))
+            for labels, member in members:
+                now = self._members.get(tuple(map(_order, labels)))
+                if now is None or member is None or now.name != member.name or not now.complete:
+                    raise _Gone
 
     def _cut(self, one: Delivered, region: Sequence[Any]) -> Delivered:
         """A region of what came whole: an encoding, or what was waited for by its name."""
@@ -3480,13 +3516,14 @@ class Pool:
             return self._demand_encoded(name, error, expected, region, own)
         return self._hand(name, handle, found, *taken)
 
-    def _demand_all(self, items: Sequence[Tuple[str, Any]], until: float,
-                    wait: bool) -> List[Delivered]:
-        """Demands objects, or regions of them, in one batch: all of them, or none."""
+    def _demand_all(self, items: Sequence[Tuple[str, Any]], until: float, wait: bool,
+                    answered: Optional[float] = None) -> List[Delivered]:
+        """Demands objects, or regions of them, in one batch: all of them, or none. `answered`:
+        until when it waits for them, and not for their bytes."""
         messages: List[bytes] = []
         handles: List[int] = []
         ends: List[int] = []
-        timeout = max(0.001, until - time.monotonic())
+        timeout = max(0.001, (until if answered is None else answered) - time.monotonic())
 
         def late(_: int, code: int, body: bytes) -> None:
             if code == _DELIVER:

@@ -2034,6 +2034,49 @@ class RealPool(unittest.TestCase):
                     self.assertEqual(demand(), expected, (dtype, fill))
             pool.delete_selected(f'of = "{tag}"', force=True)
 
+    def test_cubes_that_lose_objects(self) -> None:
+        tag = f"cubel-{os.getpid()}"
+        with attacca.join("py-cube[*]") as pool:
+            def offer(step: int) -> None:
+                pool.offer(f"{tag}/{step}", array.array("d", [step]), keep=True,
+                           attributes={"of": tag, "step": step})
+
+            for step in (0, 6, 12):
+                offer(step)
+            cube = pool.cube(tag, f'of = "{tag}"', ["step"], labels={"step": [0, 6, 12]})
+
+            class Losing(attacca.Cube):
+                lost = ["6"]
+
+                def _region(self) -> Any:  # it has planned, and has not demanded
+                    if self.lost:
+                        pool.delete(f"{tag}/{self.lost.pop()}", force=True)
+                    return super()._region()
+
+            losing = Losing(pool, tag, {"selector": cube.selector, "tags": {"cube": cube._told}})
+            losing._with = lambda by_place, picks: losing  # type: ignore[method-assign]
+            with losing.demand(holes="fill", timeout=20) as part:
+                self.assertEqual([str(each) for each in part.raw.cast("B").cast("d")],
+                                 ["0.0", "nan", "12.0"])
+                self.assertEqual(part.holes, 1)
+            losing.lost.append("0")
+            offer(6)
+            self.refused_as("cube-hole", lambda: losing.demand(holes="fail", timeout=20))
+            offer(0)
+            # What is picked by place is picked when it is seen.
+            seen = []
+            with self.assertRaises(attacca.AttaccaError) as caught:
+                free = pool.cube(tag + "-g", f'of = "{tag}"', ["step"])
+                for part in free.isel(step=slice(-2, None)).grow("step", holes="fail", timeout=0.2):
+                    seen += part.coords["step"]
+                    part.dispose()
+                    if len(seen) == 1:
+                        offer(18)
+                        offer(24)
+            self.assertEqual(caught.exception.code, "deadline-passed")
+            self.assertEqual(seen, [6, 12, 18, 24])
+            pool.delete_selected(f'of = "{tag}"', force=True)
+
     def test_cubes_of_xarray(self) -> None:
         if xarray is None:
             self.skipTest("xarray is not here")

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { CubePick } from '../../src/client/index.js';
+import type { CubeDemandOptions, CubePick } from '../../src/client/index.js';
 import type { ByteOrder, Order } from '../../src/core/space.js';
 import type { Value } from '../../src/core/value.js';
 import { fc } from '../fast-check.js';
@@ -304,6 +304,63 @@ test('holes are filled, or fail, as told', async (t) => {
   assert.deepEqual([...one.array], new Array(6).fill(1));
 });
 
+test('what goes after a demand has planned is a hole, as any is', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  for (const step of [0, 6]) await make(pool, step, 850);
+  const cube = await cubeOf(pool, { labels: { step: [0, 6], level: [850] } });
+  /** Deletes it when all is planned: the demand goes out behind it. */
+  const losing = (steps: readonly number[], how: CubeDemandOptions): CubeDemandOptions => {
+    const deleting: Promise<void>[] = [];
+    return {
+      ...how,
+      timeoutMs: 20_000,
+      get into() {
+        if (deleting.length === 0) {
+          deleting.push(...steps.map((step) => pool.delete(`f/${step}/850`, { force: true })));
+        }
+        return undefined;
+      },
+    };
+  };
+  await using filled = await cube.demand({ lat: 60, lon: 0 }, losing([6], { holes: 'fill' }));
+  assert.deepEqual([...filled.array], [valueAt(0, 850, 60, 0), Number.NaN]);
+  assert.equal(filled.holes, 1);
+  await make(pool, 6, 850);
+  const failing = await errorOf(cube.demand({}, losing([6], { holes: 'fail' })));
+  assert.equal(failing.code, 'cube-hole');
+  assert.match(failing.message, /1 of 2 places have no object, the first is step=6/u);
+  await make(pool, 6, 850);
+  const last = await errorOf(cube.demand({}, losing([0, 6], { holes: 'fill' })));
+  assert.equal(last.code, 'cube-hole');
+  assert.deepEqual((await pool.explain())['waits'], []);
+});
+
+test('what goes, and comes again under another name, is demanded by that', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  for (const step of [0, 6]) await make(pool, step, 850);
+  const cube = await cubeOf(pool, { names: undefined });
+  const other = pool.object('other', {
+    attributes: { param: 't', step: 0, level: 850 },
+    space: { dtype: 'float64', shape: [3, 2] },
+  });
+  await other.allocate();
+  (other.array as Float64Array).fill(7);
+  const moving: Promise<unknown>[] = [];
+  const how: CubeDemandOptions = {
+    ...{ holes: 'fail', timeoutMs: 20_000 },
+    get into() {
+      if (moving.length > 0) return undefined;
+      moving.push(pool.delete('f/0/850', { force: true }), other.offer({ keep: true }));
+      return undefined;
+    },
+  };
+  await using moved = await cube.demand({ lat: 60, lon: 0 }, how);
+  await Promise.all(moving);
+  assert.deepEqual([...moved.array], [7, valueAt(6, 850, 60, 0)]);
+});
+
 test('a demand that waits ends at its deadline, and by its signal', async (t) => {
   const server = await servePool(t);
   await using pool = await joinApart(server, 'p');
@@ -372,7 +429,21 @@ test('a cube grows: each label once, those of a list to the end', async (t) => {
     await step.dispose();
   }
   assert.deepEqual(listed, [6, 12]);
-  const late = cube.sel({ step: [13, null] }).grow('step', { timeoutMs: 20 });
+  // What is picked by place is picked when it is seen: what has come since moves nothing.
+  const placed: Value[] = [];
+  const lasting = cube.isel({ step: [-2, null] }).grow('step', { holes: 'fail', timeoutMs: 200 });
+  await assert.rejects(
+    async () => {
+      for await (const step of lasting) {
+        placed.push(...(step.coords['step'] ?? []));
+        await step.dispose();
+        if (placed.length === 1) for (const more of [18, 24]) await make(pool, more, 850);
+      }
+    },
+    { code: 'deadline-passed' },
+  );
+  assert.deepEqual(placed, [6, 12, 18, 24]);
+  const late = cube.sel({ step: [25, null] }).grow('step', { timeoutMs: 20 });
   await assert.rejects(late.next(), { code: 'deadline-passed' });
   await assert.rejects(cube.grow('lat').next(), { code: 'bad-argument' });
 });

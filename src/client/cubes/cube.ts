@@ -183,6 +183,9 @@ export class Cube {
       throw new AttaccaError('bad-argument', `Cannot follow the cube "${this.name}": ${why}`);
     }
     const isListed = this.#picks.some((each) => each.dimension === axis && lists(each));
+    // Which labels are picked is as of when they were seen, also of picks by place.
+    const others = this.#picks.filter(({ dimension }) => dimension !== axis);
+    const all = new Cube(this.#state, others);
     let seen: readonly Label[] = [];
     for (let clock = new Clock(options); ; ) {
       const sinceMs = performance.now();
@@ -192,7 +195,7 @@ export class Cube {
       const fresh = this.#labelsOf(axis).filter(({ label }) => known.indexOf(label) < 0);
       for (const { label } of fresh) {
         const pick: { [dimension: string]: LabelPick } = { [axis]: { values: [label] } };
-        yield await this.demand<D>(pick, options);
+        yield await all.demand<D>(pick, options);
       }
       if (isListed) return;
       seen = [...seen, ...fresh.map(({ label }) => label)];

@@ -23,11 +23,13 @@ import type { Shaping } from '../shaping.js';
 import { stepped } from '../stepping.js';
 import { CubeArray } from './array.js';
 import { Clock } from './clock.js';
+import { Crew } from './crew.js';
 import { fillBytes, fillWith } from './filling.js';
 import { differs, type Member, misfitError, placeText } from './members.js';
 import type { Pick } from './picks.js';
 import { type CubePlan, pickedAxes, placesAt, planCube } from './planning.js';
 import type { CubeState } from './state.js';
+import { Gone, Watch } from './watch.js';
 
 /** How a part of a cube is demanded. */
 export interface CubeDemandOptions extends WaitOptions, RequireOptions {
@@ -82,7 +84,7 @@ export class CubeDemand {
       else if (this.#state.found.model === null) {
         throw this.#holeError('no object of it is there', { holes: null, labels: null });
       }
-      return await this.#demand(planCube(this.#state, this.#picks));
+      return await this.#demandWhole();
     } catch (error) {
       // What goes on beside it ends for this reason, not for its own.
       throw this.#options.signal?.aborted === true ? error : (this.#failure ?? error);
@@ -92,7 +94,19 @@ export class CubeDemand {
     }
   }
 
+  /** Anew when an object that was there has gone before it came: it is a hole by now. */
+  async #demandWhole(): Promise<CubeArray> {
+    for (;;) {
+      try {
+        return await this.#demand(planCube(this.#state, this.#picks));
+      } catch (error) {
+        if (!(error instanceof Gone)) throw error;
+      }
+    }
+  }
+
   #fail(error: unknown): never {
+    if (error instanceof Gone) throw error;
     this.#failure ??= error;
     this.#stop.abort();
     throw error;
@@ -335,29 +349,28 @@ export class CubeDemand {
     const regions = places.map(({ member }) =>
       isRegion && member !== null && !member.isEncoded ? openSets(sets, member) : null,
     );
-    const options = { ...this.#options, ...this.#clock.options };
+    const watch = this.#options.holes === 'wait' ? null : new Watch(this.#state, this.#clock);
+    const signal = watch?.signal ?? this.#clock.signal;
+    const options = { ...this.#options, ...this.#clock.options, signal };
     const batch = new DemandBatch(seat, handles, options, regions);
-    const working = new Set<Promise<void>>();
-    let failure: unknown = null;
+    const pending = new Set(places);
+    const crew = new Crew(UNPACKED_AT_ONCE);
     try {
+      watch?.start(this.#what, pending);
       await batch.start();
       for (let came = await batch.take(); came !== null; came = await batch.take()) {
-        const work: Promise<void> = use(came, places[came.index] as Place<Member>)
-          .catch((error: unknown) => {
-            failure ??= error;
-          })
-          .finally(() => working.delete(work));
-        working.add(work);
-        if (working.size >= UNPACKED_AT_ONCE) await Promise.race(working);
-        if (failure !== null) throw failure;
+        const place = places[came.index] as Place<Member>;
+        pending.delete(place);
+        await crew.add(use(came, place));
       }
     } catch (error) {
       batch.cancel();
-      throw error;
+      throw watch?.reason ?? error;
     } finally {
-      await Promise.all(working);
+      watch?.end();
+      await crew.ended();
     }
-    if (failure !== null) throw failure;
+    await crew.done();
   }
 
   /** Brings what came into reach, as it is wanted; it must be what all are. */
