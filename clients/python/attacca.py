@@ -2926,12 +2926,20 @@ class Cube:
     def _dimensions(self, model: _Member,
                     timeout: Optional[float]) -> List[Tuple[str, int, Optional[List[Any]]]]:
         shape = tuple(size or 0 for size in model.space.shape or ())
-        names = list(self._told.get("dims") or model.attributes.get("dims") or
-                     (f"dim_{at}" for at in range(len(shape))))
+        said = self._told.get("dims") or model.attributes.get("dims") or [
+            f"dim_{at}" for at in range(len(shape))]
+        if not isinstance(said, list) or not all(isinstance(each, str) and each for each in said):
+            raise self._bad(f"the dims of \"{model.name}\" are no list of names")
+        names: List[str] = said
         both = {*names, *self.axes}
         if len(names) != len(shape) or len(both) != len(names) + len(self.axes):
             raise self._bad(f"the dimensions of \"{model.name}\" are {shape}, named {names}")
-        told = {**(model.attributes.get("coords") or {}), **(self._told.get("coords") or {})}
+        own = model.attributes.get("coords") or {}
+        if not isinstance(own, dict):  # a file has no maps: its own means something else
+            if not isinstance(model.attributes.get(".part-of"), str):
+                raise self._bad(f"the coords of \"{model.name}\" are no map")
+            own = {}
+        told = {**own, **(self._told.get("coords") or {})}
         found: List[Tuple[str, int, Optional[List[Any]]]] = []
         asked: Dict[str, Optional[Tuple[Any, List[Any]]]] = {}
         same = self._model is not None and (self._model.name, self._model.time) == (
@@ -2948,6 +2956,8 @@ class Cube:
             if by_name is not None:
                 coords = asked[by_name]
                 known = None if coords is None else coords[1]
+            if known is not None and not isinstance(known, list):
+                raise self._bad(f"along \"{name}\" there is no list of labels")
             if known is not None and len(known) != size:
                 raise self._bad(f"\"{name}\" has {len(known)} coordinates, its size is {size}")
             found.append((name, size, known))

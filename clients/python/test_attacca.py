@@ -1994,6 +1994,20 @@ class RealPool(unittest.TestCase):
             with cube.demand(step=0, lat=(1, 1000)) as part:
                 self.assertEqual([*part.raw.cast("B").cast("d")], [2, 3])
                 self.assertEqual(part.coords, {"step": [0], "lat": [1, 1000]})
+            # What a file calls coords is no map; of an object that says so itself it is wrong.
+            for of, part_of in ((f"{tag}-p", {".part-of": tag}), (f"{tag}-q", {})):
+                pool.offer(f"{of}/0", array.array("d", [1, 2, 3]), keep=True, attributes={
+                    "of": of, "step": 0, "dims": ["lat"], "coords": "lat lon", **part_of})
+            odd = pool.cube(tag + "-p", f'of = "{tag}-p"', ["step"])
+            self.assertEqual(odd.coords, {"step": [0], "lat": [0, 1, 1000]})
+            self.refused_as("bad-argument", lambda: pool.cube(
+                tag + "-q", f'of = "{tag}-q"', ["step"]))
+            for at, wrong in enumerate(({"dims": "lat"}, {"dims": 7}, {"dims": [""]},
+                                        {"dims": ["lat"], "coords": {"lat": 7}})):
+                pool.offer(f"{tag}-r/{at}", array.array("d", [1]), keep=True, attributes={
+                    "of": f"{tag}-r", "step": at, **wrong})
+                self.refused_as("bad-argument", lambda: pool.cube(
+                    f"{tag}-r{at}", f'of = "{tag}-r" and step = {at}', ["step"]))
             other.delete(f"{tag}/lat", force=True)  # the objects' own are what they were
             self.assertEqual(cube.refresh().coords["lat"], [0, 1, 1000])
             lat(60, 50, 40)
@@ -2007,7 +2021,7 @@ class RealPool(unittest.TestCase):
             lat(1, 2, 3)
             with named.demand(step=6, lat=2) as part:
                 self.assertEqual([*part.raw.cast("B").cast("d")], [2])
-            pool.delete_selected(f'name ~ "{tag}/*"', force=True)
+            pool.delete_selected(f'name ~ "{tag}*"', force=True)
 
     def test_fills_of_cubes(self) -> None:
         tag = f"cubef-{os.getpid()}"

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { CubePick } from '../../src/client/index.js';
 import type { Value } from '../../src/core/value.js';
 import {
   cubeOf,
@@ -81,6 +82,47 @@ test('coordinates of what was imported are those of its file, if it has them', a
   assert.deepEqual(cube.coords, { step: [0], level: [850], lat: LAT });
   await using part = await cube.demand({ lat: [45, 55], lon: 1 });
   assert.deepEqual([...part.array], [valueAt(0, 850, 50, 90)]);
+});
+
+test('what a file calls coords is its own, and any name is a dimension', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  const names = ['constructor', '__proto__'];
+  await make(pool, 0, 850, { attributes: { dims: names, '.part-of': 'grid', coords: 'lat lon' } });
+  await pool.put('grid/__proto__', Float64Array.from(LON));
+  const cube = await pool.cube('c', 'param = "t"', ['step', 'level']);
+  assert.deepEqual(cube.dims, ['step', 'level', ...names]);
+  const known = { step: [0], level: [850], ['__proto__']: LON };
+  assert.deepEqual(Object.entries(cube.coords), Object.entries(known));
+  const pick: CubePick = Object.fromEntries([
+    ['constructor', [1, 2]],
+    ['__proto__', 90],
+  ] as const);
+  await using part = await cube.demand(pick);
+  assert.deepEqual([...part.array], [valueAt(0, 850, 50, 90), valueAt(0, 850, 40, 90)]);
+  assert.deepEqual(Object.entries(part.coords).at(-1), ['__proto__', [90]]);
+  // Of a dimension that is told, too; and no object has what all things have.
+  const axes = ['step', 'toString'];
+  const lacking = await pool.cube('d', 'param = "t"', axes, { misfits: 'skip' });
+  assert.deepEqual(
+    lacking.misfits.map(({ why }) => why),
+    ['it has no "toString"'],
+  );
+  await using other = await joinApart(server, 'q');
+  const byLabels = 'g/{step}/{toString}';
+  const waiting = await pool.cube('e', 'of = "e"', axes, {
+    names: byLabels,
+    labels: { step: [0] },
+  });
+  const coming = waiting.demand({ toString: 'a' } as never, { timeoutMs: 20_000 });
+  await untilWaiting(other, 'g/0/a');
+  // By its name alone, which says where it stands.
+  await other.put('g/0/a', Float64Array.of(7));
+  await other.put('g/0/b', Float64Array.of(8), {
+    attributes: { of: 'e', step: 0, toString: 'b' } as never,
+  });
+  await using came = await coming;
+  assert.deepEqual([...came.array], [7]);
 });
 
 test('coordinates of a file that come, change or go later are seen by whatever looks', async (t) => {

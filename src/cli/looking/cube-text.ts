@@ -21,7 +21,7 @@ export function cubeText(cube: Cube, style: Style): string {
   const rows = cube.dims.map((dimension) => [
     printable(dimension),
     String(sizes[dimension] ?? 0),
-    coordsText(coords[dimension]),
+    coordsText(Object.hasOwn(coords, dimension) ? coords[dimension] : undefined),
   ]);
   const { dtype } = cube;
   const lines = [

@@ -130,7 +130,7 @@ function labelsOf(name: string, axes: readonly string[], map: unknown): Label[][
   for (const key of Object.keys(told)) {
     if (!axes.includes(key)) throw badCube(name, `it has labels of "${key}", which is no axis`);
   }
-  return axes.map((axis) => listOf(name, axis, told[axis] ?? []));
+  return axes.map((axis) => listOf(name, axis, ownOf(told, axis) ?? []));
 }
 
 /** Checks what is told of dimensions, by a cube or by an object. */
@@ -163,6 +163,11 @@ function mapOf(name: string, what: string, map: unknown): ValueMap {
   if (map === undefined) return {};
   if (!isMap(map as Value)) throw badCube(name, `its ${what} are no map`);
   return map as ValueMap;
+}
+
+/** What a map has by a key, that anybody may have chosen; undefined: it has none. */
+export function ownOf<T>(map: { readonly [key: string]: T }, key: string): T | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
 function choice<T extends string>(

@@ -24,6 +24,7 @@ import { stepped } from '../stepping.js';
 import { CubeArray } from './array.js';
 import { Clock } from './clock.js';
 import { Crew } from './crew.js';
+import { ownOf } from './definition.js';
 import { fillBytes, fillWith } from './filling.js';
 import { differs, type Member, misfitError, placeText } from './members.js';
 import type { Pick } from './picks.js';
@@ -404,7 +405,7 @@ export class CubeDemand {
     if (why !== null) throw misfitError(cube, { name, why, other: this.#model.name });
     // One that was waited for by its name says where it stands only now.
     for (const [at, axis] of axes.entries()) {
-      const label = parcel.attributes[axis];
+      const label = ownOf(parcel.attributes, axis);
       if (label === undefined || compareValues(label, labels[at], false) === 0) continue;
       const other = `its "${axis}" is not what its name says`;
       throw misfitError(cube, { name, why: other, other: null });

@@ -1,4 +1,5 @@
 import type { Label } from '../../core/cubes/axis.js';
+import { isMap } from '../../core/value.js';
 import { badCube, type CubeDefinition, coordsOf, textsOf } from './definition.js';
 import type { Member } from './members.js';
 import type { CoordsReading } from './object-coords.js';
@@ -30,11 +31,14 @@ export async function dimensionsOf(
   const both = names.find((each, at) => axes.includes(each) || names.indexOf(each) !== at);
   if (both !== undefined) throw badCube(name, `the dimension "${both}" of "${object}" comes twice`);
   const of = typeof attributes['.part-of'] === 'string' ? attributes['.part-of'] : null;
-  const told = { ...coordsOf(object, attributes['coords']), ...coords };
+  const own = attributes['coords'];
+  // A file has no maps: one of its attributes that has that name says something else.
+  const told = new Map(Object.entries(of === null || isMap(own) ? coordsOf(object, own) : {}));
+  for (const [each, labels] of Object.entries(coords)) told.set(each, labels);
   return await Promise.all(
     names.map(async (each, at) => {
       const size = shape[at] as number;
-      const known = told[each] ?? null;
+      const known = told.get(each) ?? null;
       const labels =
         typeof known === 'string'
           ? await reading.read(known)

@@ -10,7 +10,7 @@ import type { Client } from '../client.js';
 import { ENCODING_KEY, encodingOf } from '../encoding.js';
 import type { Attributes, WaitOptions } from '../options.js';
 import { countObjects, queryPages } from '../selecting.js';
-import type { CubeDefinition } from './definition.js';
+import { type CubeDefinition, ownOf } from './definition.js';
 
 /** An object of a cube, as a query has found it. */
 export interface Member {
@@ -210,7 +210,7 @@ function memberOf(definition: CubeDefinition, row: ValueMap): Member | Misfit | 
   const attributes = { ...mapOf(row['attributes']), ...mapOf(row['tags']) };
   const labels: Label[] = [];
   for (const axis of definition.axes) {
-    const label = attributes[axis];
+    const label = ownOf(attributes, axis);
     if (!isLabel(label)) {
       const why = label === undefined ? `it has no "${axis}"` : `its "${axis}" is no label`;
       return { name: told, why, other: null, timeNs };

@@ -39,20 +39,23 @@ export function placesAt(state: CubeState, axes: readonly Picked[][]): Place<Mem
 export function planCube(state: CubeState, picks: readonly Pick[]): CubePlan {
   checkPicks(state, picks);
   const axes = pickedAxes(state, picks);
-  const coords: { [dimension: string]: readonly Label[] } = {};
-  for (const [at, axis] of state.definition.axes.entries()) {
-    coords[axis] = (axes[at] as Picked[]).map(({ label }) => label);
-  }
+  const coords = state.definition.axes.map((axis, at): [string, readonly Label[]] => [
+    axis,
+    (axes[at] as Picked[]).map(({ label }) => label),
+  ]);
   const inner: number[] = [];
   const sets: (AxisSet | null)[] = [];
   for (const { name, size, coords: told } of state.dimensions ?? []) {
     const picked = resolve(state, name, picks);
     inner.push(picked?.length ?? size);
     sets.push(picked === null ? null : setOf(name, picked));
-    if (told !== null) coords[name] = picked?.map(({ label }) => label) ?? told;
+    if (told !== null) coords.push([name, picked?.map(({ label }) => label) ?? told]);
   }
   const outer = axes.map(({ length }) => length);
-  return { places: placesAt(state, axes), sets, dims: state.dims, coords, outer, inner };
+  return {
+    ...{ places: placesAt(state, axes), sets, dims: state.dims, outer, inner },
+    coords: Object.fromEntries(coords),
+  };
 }
 
 /** What of a dimension of the objects is picked. `bad-region`: it has not all of that. */
