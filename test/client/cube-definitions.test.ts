@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { offeredSince } from '../../src/client/cubes/members.js';
 import type { CubePick } from '../../src/client/index.js';
-import type { Value } from '../../src/core/value.js';
+import { Timestamp, type Value } from '../../src/core/value.js';
 import {
   cubeOf,
   DIMS,
@@ -170,6 +171,11 @@ test('coordinates of an object by its name stay known, until there are others', 
   await pool.put('grid/lat', Float64Array.of(1, 2, 3));
   await using part = await cube.demand({ step: 0, lat: 2, lon: 90 });
   assert.deepEqual([...part.array], [valueAt(0, 850, 50, 90)]);
+});
+
+test('what is asked for begins before the last that was seen: a clock may be set back', () => {
+  const last = Timestamp.parse('2026-03-01T00:00:00.005Z').nanoseconds;
+  assert.equal(offeredSince(last), ' and .time >= 2026-02-28T23:59:59.995Z');
 });
 
 test('dimensions that are told wrongly are refused', async (t) => {

@@ -380,6 +380,29 @@ test('a demand that waits ends at its deadline, and by its signal', async (t) =>
   assert.deepEqual((await pool.explain())['waits'], []);
 });
 
+test('what is announced before anything is there is taken back at the end', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  await using other = await joinApart(server, 'q');
+  const cube = await cubeOf(pool, { labels: { step: [0, 6], level: [850] } });
+  const late = errorOf(cube.demand({}, { timeoutMs: 300, whenNobody: 'wait' }));
+  await untilWaiting(other, 'f/0/850');
+  // Providers see all of them from the first on.
+  assert.equal((await other.stat('f/6/850'))['requires'], 1);
+  assert.equal((await late).code, 'deadline-passed');
+  // Asked behind what takes them back.
+  for (const step of [0, 6])
+    assert.equal(await codeOf(pool.stat(`f/${step}/850`)), 'unknown-object');
+  const coming = cube.demand({}, { timeoutMs: 20_000, whenNobody: 'wait' });
+  await untilWaiting(other, 'f/0/850');
+  for (const step of [0, 6]) await make(other, step, 850);
+  await using part = await coming;
+  assert.deepEqual([...part.array], expectedOf(part.coords, 'row'));
+  for (const step of [0, 6]) {
+    assert.equal((await pool.stat(`f/${step}/850`))['requires'], 0);
+  }
+});
+
 test('picks on picks, by places, and those that are wrong', async (t) => {
   const server = await servePool(t);
   await using pool = await joinApart(server, 'p');

@@ -83,10 +83,9 @@ export class Members {
     if (this.#found === null || !this.#areWhole || this.#lastNs <= OVERLAP_NS) {
       return await this.findAll(options);
     }
-    const since = new Timestamp(this.#lastNs - OVERLAP_NS);
     const fresh = new Map<string, Member | Misfit | null>();
     // Counted behind: what comes between the two is seen as too many.
-    await this.#query(` and .time >= ${since}`, fresh, options);
+    await this.#query(offeredSince(this.#lastNs), fresh, options);
     const count = await countObjects(this.#client, this.#selector, options);
     const changed = [...fresh].filter(([name, row]) => !isSame(this.#rows.get(name), row));
     const names = changed.filter(([name]) => !this.#rows.has(name));
@@ -131,6 +130,11 @@ export class Members {
     this.#found = placed(this.#definition, members, misfits);
     return this.#found;
   }
+}
+
+/** What selects all that may have been offered since the last that was seen. */
+export function offeredSince(lastNs: bigint): string {
+  return ` and .time >= ${new Timestamp(lastNs - OVERLAP_NS)}`;
 }
 
 /** Whether it is the version that was seen before. */
