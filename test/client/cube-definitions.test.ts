@@ -163,6 +163,11 @@ test('coordinates of an object by its name stay known, until there are others', 
   await pool.put('grid/lat', Float64Array.from(LAT));
   const coords = { lat: 'grid/lat', lon: LON };
   const cube = await cubeOf(pool, { coords });
+  await using first = await cube.demand();
+  await cube.refresh();
+  await using second = await cube.demand();
+  // The very list: what has not changed is not fetched again.
+  assert.equal(first.coords['lat'], second.coords['lat']);
   await pool.delete('grid/lat', { force: true });
   // Not waited for again, of whatever objects.
   await make(pool, 0, 850);
