@@ -186,19 +186,19 @@ export class Cube {
     // Which labels are picked is as of when they were seen, also of picks by place.
     const others = this.#picks.filter(({ dimension }) => dimension !== axis);
     const all = new Cube(this.#state, others);
-    let seen: readonly Label[] = [];
+    let seen = Axis.of([]);
     for (let clock = new Clock(options); ; ) {
       const sinceMs = performance.now();
       await this.#state.update(clock.options);
       const tookMs = performance.now() - sinceMs;
-      const known = Axis.of(seen);
+      const known = seen;
       const fresh = this.#labelsOf(axis).filter(({ label }) => known.indexOf(label) < 0);
       for (const { label } of fresh) {
         const pick: { [dimension: string]: LabelPick } = { [axis]: { values: [label] } };
         yield await all.demand<D>(pick, options);
       }
       if (isListed) return;
-      seen = [...seen, ...fresh.map(({ label }) => label)];
+      for (const { label } of fresh) seen = seen.with(label) ?? Axis.of([...seen.labels, label]);
       if (fresh.length > 0) clock = new Clock(options);
       else if (clock.leftMs === 0) {
         const why = `nothing new has come along "${axis}"`;

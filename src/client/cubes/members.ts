@@ -46,7 +46,7 @@ export interface Found {
 const OVERLAP_NS = 10_000_000n;
 
 /** All objects that a cube selects, by name; null: it is not offered. */
-type Rows = ReadonlyMap<string, Member | Misfit | null>;
+type Rows = Map<string, Member | Misfit | null>;
 
 /** The objects of a cube, as they were seen last. */
 export class Members {
@@ -70,7 +70,7 @@ export class Members {
 
   /** Asks for all of them. */
   async findAll(options: WaitOptions): Promise<Found> {
-    const rows = new Map<string, Member | Misfit | null>();
+    const rows: Rows = new Map();
     await this.#query('', rows, options);
     return this.#take(rows);
   }
@@ -91,7 +91,27 @@ export class Members {
     const names = changed.filter(([name]) => !this.#rows.has(name));
     if (this.#rows.size + names.length !== count) return await this.findAll(options);
     if (changed.length === 0) return this.#found;
-    return this.#take(new Map([...this.#rows, ...changed]));
+    const isAdded = this.#add(changed);
+    for (const [name, row] of changed) this.#rows.set(name, row);
+    return isAdded ? this.#found : this.#take(this.#rows);
+  }
+
+  /** Adds objects that leave all as it is: what grows is not made anew with each. */
+  #add(changed: readonly (readonly [string, Member | Misfit | null])[]): boolean {
+    const { grid, model } = this.#found ?? { grid: null, model: null };
+    if (grid === null || model === null) return false;
+    const members: Member[] = [];
+    for (const [name, row] of changed) {
+      if (row === null || 'why' in row || !row.isComplete || this.#rows.has(name)) return false;
+      if (differs(row.space, model) !== null || isBefore(row, model)) return false;
+      members.push(row);
+    }
+    members.sort((one, other) => (isBefore(one, other) ? -1 : 1));
+    for (const member of members) {
+      if (!grid.add(member)) return false;
+      if (member.timeNs > this.#lastNs) this.#lastNs = member.timeNs;
+    }
+    return true;
   }
 
   get #selector(): string {

@@ -47,6 +47,15 @@ export class Axis {
     return new Axis(sorted.filter(isFirst));
   }
 
+  /** With a label behind all others, or that it has already; null: the others would move. */
+  with(label: Label): Axis | null {
+    const last = this.labels.at(-1);
+    if (last === undefined || compareLabels(last, label) < 0) {
+      return new Axis([...this.labels, label]);
+    }
+    return this.indexOf(label) < 0 ? null : this;
+  }
+
   get size(): number {
     return this.labels.length;
   }

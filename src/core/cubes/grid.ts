@@ -18,7 +18,7 @@ interface Clash<T> {
  * of them than objects.
  */
 export class Grid<T extends Placed> {
-  readonly axes: readonly Axis[];
+  #axes: readonly Axis[];
   readonly clashes: readonly Clash<T>[];
   readonly #members = new Map<string, T>();
 
@@ -28,7 +28,7 @@ export class Grid<T extends Placed> {
     told: readonly (readonly Label[])[],
     newer: (one: T, other: T) => number,
   ) {
-    this.axes = told.map((labels, at) =>
+    this.#axes = told.map((labels, at) =>
       Axis.of([...labels, ...members.map((member) => member.labels[at] as Label)]),
     );
     const clashes: Clash<T>[] = [];
@@ -44,6 +44,28 @@ export class Grid<T extends Placed> {
       if (isNewer) this.#members.set(key, member);
     }
     this.clashes = clashes;
+  }
+
+  /**
+   * Adds an object that leaves all others where they are, as one does that comes behind them: what
+   * grows is not made anew. False: it does not, and nothing has changed.
+   */
+  add(member: T): boolean {
+    const axes: Axis[] = [];
+    for (const [at, axis] of this.#axes.entries()) {
+      const longer = axis.with(member.labels[at] as Label);
+      if (longer === null) return false;
+      axes.push(longer);
+    }
+    const key = keyOf(axes.map((axis, at) => axis.indexOf(member.labels[at] as Label)));
+    if (this.#members.has(key)) return false;
+    this.#axes = axes;
+    this.#members.set(key, member);
+    return true;
+  }
+
+  get axes(): readonly Axis[] {
+    return this.#axes;
   }
 
   /** Objects that have a place. */

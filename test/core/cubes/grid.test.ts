@@ -41,6 +41,36 @@ test('an axis has each label once, in order, and finds it', () => {
   );
 });
 
+test('a grid that objects are added to is as one made of all of them', () => {
+  const labels = fc.tuple(fc.integer({ min: 0, max: 5 }), fc.constantFrom<Label>('a', 'b', 2n));
+  const made = fc.array(labels, { maxLength: 12 });
+  fc.assert(
+    fc.property(made, made, fc.array(label, { maxLength: 3 }), (before, after, told) => {
+      const newer = (): number => -1;
+      const membersOf = (list: typeof before): { readonly labels: readonly Label[] }[] =>
+        list.map((each) => ({ labels: each }));
+      const members = membersOf(before);
+      const grid = new Grid(members, [[], told], newer);
+      for (const member of membersOf(after)) {
+        const whole = new Grid([...members, member], [[], told], newer);
+        const was = new Grid(members, [[], told], newer);
+        const isAdded = grid.add(member);
+        if (isAdded) members.push(member);
+        const expected = isAdded ? whole : was;
+        const stays = was.axes.every(({ labels: each }, at) =>
+          each.every((one, place) => isSame(whole.axes[at]?.labels[place] as Label, one)),
+        );
+        // Whoever leaves all others in their places, and has one alone, is added.
+        assert.equal(isAdded, stays && whole.count > was.count);
+        assert.deepEqual(grid.axes, expected.axes);
+        assert.equal(grid.count, expected.count);
+        for (const each of members)
+          assert.equal(grid.find(each.labels), expected.find(each.labels));
+      }
+    }),
+  );
+});
+
 test('labels are picked as each would be compared', () => {
   const end = fc.option(fc.integer({ min: -4, max: 7 }), { nil: null });
   fc.assert(
