@@ -59,8 +59,8 @@ function valueOfAttribute(attribute: Attribute): Value | null {
   const values = numbersOf(attribute);
   if (values === null) return null;
   const [only] = values;
-  const isOne = count === 1 && (attribute.shape === undefined || attribute.shape?.length === 0);
-  return isOne && only !== undefined ? only : values;
+  // A list of one is one: that is how the libraries of NetCDF write a number.
+  return count === 1 && only !== undefined ? only : values;
 }
 
 /** One text, or a list. Of unknown encoding: UTF-8 where it is that, else a byte a character. */
@@ -168,9 +168,7 @@ export function jsonOf(attribute: Attribute): Json {
   const values = numbersOf(attribute);
   if (values === null) return Buffer.from(bytes).toString('hex');
   const [only] = values;
-  const isOne =
-    values.length === 1 && (attribute.shape === undefined || attribute.shape?.length === 0);
-  return isOne && only !== undefined ? jsonFrom(only) : jsonFrom(values);
+  return values.length === 1 && only !== undefined ? jsonFrom(only) : jsonFrom(values);
 }
 
 /** JSON as an attribute: a number that is not whole is a float64. Null for null. */
