@@ -173,7 +173,7 @@ function removeMember(
     indices?.remove(member.index);
     if (indices?.size === 0) pool.indices.delete(member.component);
   }
-  pool.departed.set(member.id, { name: member.name, how, when: pool.now });
+  pool.departed.set(member.id, { name: member.name, how: stay, when: pool.now });
   if (pool.departed.size > DEPARTED_MAX) {
     const [oldest] = pool.departed.keys();
     if (oldest !== undefined) pool.departed.delete(oldest);

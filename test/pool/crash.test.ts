@@ -82,6 +82,17 @@ test('crash: requires that nobody has offered for wait on; explain names who dec
   assert.match(call.fails('deadline-passed').message, /writer\[4\]/);
 });
 
+test('who ends its session in order has left, and not crashed, for those who wait', () => {
+  const pool = new Harness();
+  const reader = pool.member('reader');
+  reader.demand('x', { deadline: 500 });
+  const writer = pool.member('writer[4]');
+  writer.declare('x');
+  writer.end();
+  const [row] = reader.explain('x').value()['waits'] as { [key: string]: Value }[];
+  assert.match(String(row?.['because']), /writer\[4\] declared it last and has left/);
+});
+
 test('explain names who declared an object last, though its consumer came after that', () => {
   const pool = new Harness();
   const writer = pool.member('writer');
