@@ -39,7 +39,7 @@ import warnings
 import zlib
 from collections import deque
 from typing import (
-    Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple)
+    Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple, Union)
 from urllib.parse import unquote, urlsplit
 
 __all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Found", "Changed",
@@ -2678,6 +2678,11 @@ class _Member(NamedTuple):
     time: int
 
 
+def _place_of(member: _Member) -> Tuple[Any, ...]:
+    """What to sort objects of a cube by: of one place the newest first."""
+    return (*map(_order, member.labels), -member.time, member.name)
+
+
 class _Gone(Exception):
     """An object that was there has gone before it came."""
 
@@ -2845,10 +2850,13 @@ class Cube:
         # Counted behind: what comes between the two is seen as too many.
         if self._pool.count(f".collection = {_quoted(self.name)}", timeout=timeout) != len(rows):
             self.refresh(timeout)
-        elif any(self._rows.get(name, {}).get("time") != row.get("time")
-                 for name, row in fresh.items()):
-            self._rows = rows
-            self._last = max(self._last, *(int(row.get("time") or 0) for row in fresh.values()))
+            return
+        changed = {name: row for name, row in fresh.items()
+                   if self._rows.get(name, {}).get("time") != row.get("time")}
+        added = self._add(changed)
+        self._rows = rows
+        self._last = max(self._last, *(int(row.get("time") or 0) for row in fresh.values()), 0)
+        if not added:
             self._see(timeout)
         elif self._model is not None and self._coords_of:  # which may have come, or changed
             self._inner = self._dimensions(self._model, timeout)
@@ -2862,25 +2870,57 @@ class Cube:
         members: List[_Member] = []
         misfits: List[Tuple[str, str]] = []
         for row in self._rows.values():
-            if row["state"] not in ("offered", "partial", "open"):
-                continue
-            attributes = {**row.get("attributes", {}), **row.get("tags", {})}
-            labels = [attributes.get(axis) for axis in self.axes]
-            lacking = [axis for axis, label in zip(self.axes, labels)
-                       if label is None or isinstance(label, (list, dict))]
-            space = Space(row.get("dtype"), tuple(row.get("shape") or ()), row.get("order"),
-                          row.get("byteOrder"))
-            if _ENCODING in attributes:
-                told = json.loads(attributes[_ENCODING])["space"]
-                space = Space(told["dtype"], tuple(told["shape"]), told["order"], told["byteOrder"])
-            if lacking:
-                misfits.append((row["name"], f"it has no \"{lacking[0]}\""))
-            elif space.dtype is None or row.get("shape") is None or None in space.shape:
-                misfits.append((row["name"], "its shape is not known yet"))
-            else:
-                members.append(_Member(row["name"], tuple(labels), attributes, space,
-                                       row["state"] == "offered", int(row.get("time") or 0)))
-        self._put(members, misfits, timeout)
+            each = self._member(row)
+            if isinstance(each, _Member):
+                members.append(each)
+            elif each is not None:
+                misfits.append((row["name"], each))
+        try:
+            self._put(members, misfits, timeout)
+        except BaseException:
+            self._last = 0  # whoever looks again sees all of it again
+            raise
+
+    def _member(self, row: Mapping[str, Any]) -> Union[_Member, str, None]:
+        """An object that a query has found, or why it has no place; None: nothing to show yet."""
+        if row["state"] not in ("offered", "partial", "open"):
+            return None
+        attributes = {**row.get("attributes", {}), **row.get("tags", {})}
+        labels = [attributes.get(axis) for axis in self.axes]
+        for axis, label in zip(self.axes, labels):
+            if label is None or isinstance(label, (list, dict)):
+                return f"it has no \"{axis}\""
+        space = Space(row.get("dtype"), tuple(row.get("shape") or ()), row.get("order"),
+                      row.get("byteOrder"))
+        if _ENCODING in attributes:
+            told = json.loads(attributes[_ENCODING])["space"]
+            space = Space(told["dtype"], tuple(told["shape"]), told["order"], told["byteOrder"])
+        if space.dtype is None or row.get("shape") is None or None in (space.shape or ()):
+            return "its shape is not known yet"
+        return _Member(row["name"], tuple(labels), attributes, space, row["state"] == "offered",
+                       int(row.get("time") or 0))
+
+    def _add(self, rows: Mapping[str, Dict[str, Any]]) -> bool:
+        """Adds objects that come behind all others on each axis, as steps do: what grows is not
+        made anew with each. False: all is to be seen anew."""
+        model, members = self._model, [self._member(row) for row in rows.values()]
+        placed = [each for each in members if isinstance(each, _Member) and each.complete]
+        if model is None or len(placed) < len(members) or any(name in self._rows for name in rows):
+            return not rows
+        placed.sort(key=_place_of)
+        if any(self._differs(each.space, model) or _place_of(each) < _place_of(model)
+               for each in placed):
+            return False
+        for member in placed:
+            place = tuple(map(_order, member.labels))
+            for labels, label, key in zip(self._labels, member.labels, place):
+                if not labels or _order(labels[-1]) < key:
+                    labels.append(label)
+                elif key != _order(labels[-1]) and key not in map(_order, labels):
+                    return False
+            if self._members.setdefault(place, member) is not member:
+                return False
+        return True
 
     def _put(self, members: List[_Member], misfits: List[Tuple[str, str]],
              timeout: Optional[float]) -> None:
@@ -2888,7 +2928,7 @@ class Cube:
         for member in members:
             kinds[member.space[:2]] = kinds.get(member.space[:2], 0) + 1
         most = max(kinds.values(), default=0)
-        members.sort(key=lambda member: (*map(_order, member.labels), -member.time, member.name))
+        members.sort(key=_place_of)
         model = next((each for each in members if kinds[each.space[:2]] == most), None)
         found: Dict[Tuple[Any, ...], _Member] = {}
         clashes: List[Tuple[str, str]] = []

@@ -2091,6 +2091,28 @@ class RealPool(unittest.TestCase):
             self.assertEqual(seen, [6, 12, 18, 24])
             pool.delete_selected(f'of = "{tag}"', force=True)
 
+    def test_cubes_that_grow_in_any_order(self) -> None:
+        tag, order = f"cubeg-{os.getpid()}", random.Random(7)
+        places = [*itertools.product((0, 6, 12), ("a", "b"))]
+        with attacca.join("py-cube[*]") as pool:
+            for turn in range(6):
+                if turn:
+                    order.shuffle(places)
+                of = f"{tag}/{turn}"
+                cube = pool.cube(f"{tag}-{turn}", f'of = "{of}"', ["step", "kind"])
+                for step, kind in places:
+                    pool.offer(f"{of}/{step}/{kind}", array.array("d", [step]), keep=True,
+                               attributes={"of": of, "step": step, "kind": kind})
+                    cube.demand(holes="fill").dispose()
+                    anew = pool.cube(f"{tag}-{turn}")
+                    self.assertEqual((cube.coords, cube.objects), (anew.coords, anew.objects))
+                # Two at one place are told by whatever looks, not only by the first.
+                pool.offer(f"{of}/twin", array.array("d", [7]), keep=True,
+                           attributes={"of": of, "step": 6, "kind": "a"})
+                for _ in range(2):
+                    self.refused_as("cube-misfit", cube.demand)
+            pool.delete_selected(f'name ~ "{tag}/*"', force=True)
+
     def test_cubes_of_xarray(self) -> None:
         if xarray is None:
             self.skipTest("xarray is not here")
