@@ -142,6 +142,8 @@ export const LIMITS = {
   hdf5AttributeBytesMax: 64 * MiB,
   /** One call of HDF5, which goes on for ever with some files that are damaged. */
   hdf5CallMsMax: 120_000,
+  /** A chunk of a Zarr array, which is in memory as a whole, packed and unpacked. */
+  zarrChunkBytesMax: 512 * MiB,
   /** Values of a GRIB message: as doubles and as float32 they take 3 GiB. */
   gribValuesMax: 268_435_456,
   /** To decode one message. */

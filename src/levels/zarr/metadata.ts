@@ -1,3 +1,4 @@
+import { LIMITS } from '../../core/limits.js';
 import { type ByteOrder, itemSizeOf } from '../../core/space.js';
 import { codecsJson, parseCodecs, type ZarrCodec } from './codecs.js';
 import { parseFill, parseType, typeJson, type ZarrType } from './data-type.js';
@@ -18,8 +19,6 @@ export interface ZarrArrayInfo {
   readonly attributes: JsonMap;
 }
 
-/** A chunk is held in memory as a whole: what says more than this is damage, or not for us. */
-const CHUNK_BYTES_MAX = 2 ** 31;
 const DIMENSIONS_MAX = 16;
 
 export function chunkBytes({ dtype, chunk }: Pick<ZarrArrayInfo, 'dtype' | 'chunk'>): number {
@@ -75,8 +74,8 @@ export function parseArray(json: JsonMap, path: string): ZarrArrayInfo {
   if (grid.name !== 'regular') throw badZarr(path, `its chunk_grid "${grid.name}" is not known`);
   const chunk = sizesOf(grid.with['chunk_shape'], 1, path, 'chunk_shape');
   if (chunk.length !== shape.length) throw badZarr(path, 'its chunks have other dimensions');
-  if (chunkBytes({ dtype, chunk }) > CHUNK_BYTES_MAX) {
-    throw badZarr(path, `its chunks have more than ${CHUNK_BYTES_MAX} bytes`);
+  if (chunkBytes({ dtype, chunk }) > LIMITS.zarrChunkBytesMax) {
+    throw badZarr(path, `its chunks have more than ${LIMITS.zarrChunkBytesMax} bytes`);
   }
   const keys = extension(json['chunk_key_encoding'], path, 'chunk_key_encoding');
   if (keys.name !== 'default' || (keys.with['separator'] ?? '/') !== '/') {
