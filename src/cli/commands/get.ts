@@ -37,7 +37,7 @@ const OPTIONS = {
   region: {
     type: 'string',
     value: 'REGION',
-    help: 'only this part of each array, as numpy indexes it: 0:10,:,5',
+    help: 'only this part of each array, something for each dimension: 0:10,:,5 (docs/parts.md)',
   },
   attributes: {
     type: 'boolean',

@@ -70,7 +70,7 @@ const OPTIONS = {
   region: {
     type: 'string',
     value: 'REGION',
-    help: 'the FILE is this part of the array, as numpy indexes it: 0:100,:',
+    help: 'the FILE is this part of the array, something for each dimension: 0:100,:',
   },
   'of-shape': {
     type: 'string',
