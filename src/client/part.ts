@@ -122,6 +122,9 @@ export class Part<D extends Dtype = Dtype> {
     this.#mustBeOpen('offer');
     const { handle } = this.#owner;
     handle.mustBe('offer a part of', 'open', 'sealed', 'offered');
+    if ('encoding' in options && options.encoding !== undefined) {
+      throw wrongState(`encode a part of "${handle.name}"`, 'parts are kept as they are');
+    }
     const payload = this.#making.payload();
     this.#state = 'busy';
     try {
