@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmod, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { WaitOptions } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
 import type { Delivered } from '../client/received.js';
@@ -17,6 +17,7 @@ import { dtypeOf } from './fitting.js';
 import type { DatasetFormat, Format, Json } from './format.js';
 import { formatByName, formatNamed } from './formats.js';
 import { decodeHeader, type FileHeader } from './header.js';
+import { isJsonMap, parseJson } from './json.js';
 import { NPY } from './npy.js';
 
 export interface ExportOptions extends WaitOptions {
@@ -36,6 +37,8 @@ export interface ExportedFile {
   readonly asImported: boolean;
 }
 
+/** Of a file's mode those that say who may do what. */
+const MODE_BITS = 0o777;
 const PIECE_BYTES = 8 * 1024 * 1024;
 
 /**
@@ -304,12 +307,12 @@ async function whole(
 ): Promise<void> {
   const path = existsSync(named) ? await realpath(named) : named;
   const suffix = randomBytes(6).toString('hex');
-  const draft = join(dirname(path), `.attacca-${suffix}-${basename(path)}`);
+  const draft = join(dirname(path), `.attacca-${suffix}`);
   try {
     await mustBeReplaceable(path, format);
     await make(draft);
     if (format.isFolder) await replaceFolder(path, draft);
-    else await rename(draft, path);
+    else await replaceFile(path, draft);
   } catch (cause) {
     await rm(draft, { recursive: true, force: true }).catch(() => {});
     throw fileError('write', path, cause);
@@ -323,11 +326,36 @@ async function mustBeReplaceable(path: string, { isFolder, title }: Format): Pro
   const isIt = isFolder
     ? there.isDirectory() && existsSync(join(path, 'zarr.json'))
     : there.isFile();
+  if (isIt && isFolder) mustBeZarrAlone(path, path);
   if (isIt) return;
   const what = there.isDirectory() ? 'a folder' : there.isFile() ? 'a file' : 'a device or a pipe';
   refuse('bad-argument', `Cannot write "${path}" as ${title}: there is ${what} of that name`, {
     path,
   });
+}
+
+/** A folder is replaced as a whole: nothing else may be in it than the store. */
+function mustBeZarrAlone(root: string, path: string): void {
+  const json = readFileSync(join(path, 'zarr.json'), 'utf8');
+  const node = parseJson(json);
+  const isArray = isJsonMap(node) && node['node_type'] === 'array';
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.name === 'zarr.json' || (isArray && entry.name === 'c')) continue;
+    const inner = join(path, entry.name);
+    if (!isArray && entry.isDirectory() && existsSync(join(inner, 'zarr.json'))) {
+      mustBeZarrAlone(root, inner);
+      continue;
+    }
+    const why = `"${inner}" is no part of the store, and would be removed`;
+    refuse('bad-argument', `Cannot replace "${root}": ${why}`, { path: inner });
+  }
+}
+
+/** The file that is made may be read and written by whom the former one could be. */
+async function replaceFile(path: string, draft: string): Promise<void> {
+  const former = await stat(path).catch(() => null);
+  if (former !== null) await chmod(draft, former.mode & MODE_BITS);
+  await rename(draft, path);
 }
 
 /** No system call puts a folder into the place of another that is not empty: two renames do. */
@@ -338,6 +366,11 @@ async function replaceFolder(path: string, draft: string): Promise<void> {
   }
   const former = `${draft}-former`;
   await rename(path, former);
-  await rename(draft, path);
+  try {
+    await rename(draft, path);
+  } catch (error) {
+    await rename(former, path);
+    throw error;
+  }
   await rm(former, { recursive: true, force: true });
 }

@@ -27,6 +27,9 @@ export type FileHeader =
 /** What a header's object says of itself in its attribute `file.header`. */
 export const HEADER_VERSION = 1;
 
+/** Zero bytes behind a message: writers fill blocks of a disk with them. */
+export const PADDING_BYTES_MAX = 1024 * 1024;
+
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
 function attributesJson(attributes: readonly Attribute[]): Json {
@@ -88,9 +91,6 @@ function listOf<T>(json: Json | undefined, from: (each: Json) => T | null): read
   const list = (json as readonly Json[]).map(from);
   return list.every((each): each is T & {} => each !== null) ? list : null;
 }
-
-/** No file system has larger files: what says more tells of none. */
-const PADDING_BYTES_MAX = 2 ** 44;
 
 function messageFrom(json: Json): { object: string; padding: number } | null {
   if (!isJsonMap(json)) return null;

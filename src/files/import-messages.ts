@@ -10,7 +10,7 @@ import { keysOfMessage } from '../formats/grib/keys.js';
 import { type GribScan, scanGrib } from '../formats/grib/scan.js';
 import { GribValues } from '../formats/grib/values.js';
 import type { Skipped } from './format.js';
-import type { FileHeader } from './header.js';
+import { type FileHeader, PADDING_BYTES_MAX } from './header.js';
 import {
   headerObject,
   type ImportedFile,
@@ -71,7 +71,7 @@ export async function importMessages(
     }
     const attributes = told(message, number, {});
     const object = options.nameOf?.(attributes) ?? plainName(number);
-    kept.push({ object, padding: message.padding });
+    kept.push({ object, padding: Math.min(message.padding, PADDING_BYTES_MAX) });
     all.push({
       ...{ name: object, space: bytesSpace(message.size), attributes },
       async fill(into, done) {

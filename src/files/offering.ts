@@ -105,26 +105,52 @@ export async function offerAll(
   const imported = { format, header: header ?? null, objects: told, skipped };
   if (options.dryRun === true) return imported;
   const offered: string[] = [];
+  const done = (bytes: number): void => options.onBytes?.(bytes, expected);
   options.onBytes?.(0, expected);
+  const waiting: Ready[] = [];
   try {
     for (const some of batches(all, sizes)) {
       throwIfAborted(`import "${path}"`, options.signal);
-      if (options.replace === true) for (const { name } of some) await endFormer(pool, name);
-      const done = (bytes: number): void => options.onBytes?.(bytes, expected);
-      const [only] = some;
-      if (some.length > 1 || only === undefined)
-        await offerSmall(pool, some, offered, options, done);
-      else {
-        await offerOne(pool, only, options, done);
-        offered.push(only.name);
-      }
+      const one = await prepared(pool, some, options, done);
+      // What is there is ended when all of the file has been read, and has its place in the pool.
+      waiting.push(one);
+      if (options.replace !== true) await offerThese(waiting, offered);
     }
+    if (options.replace === true) await endFormer(pool, all);
+    await offerThese(waiting, offered);
   } catch (error) {
     // What cannot be withdrawn now has lost the pool, and that is the error.
     await Promise.allSettled(offered.map((name) => pool.unkeep(name)));
     throw error;
+  } finally {
+    // Those that were not offered.
+    await Promise.allSettled(waiting.map((one) => one[Symbol.asyncDispose]()));
   }
   return imported;
+}
+
+async function offerThese(waiting: Ready[], offered: string[]): Promise<void> {
+  for (let one = waiting[0]; one !== undefined; one = waiting[0]) {
+    await one.offer(offered);
+    waiting.shift();
+  }
+}
+
+/** Objects that only have to be offered. */
+interface Ready extends AsyncDisposable {
+  /** Names the offered ones, also when it fails. */
+  offer(offered: string[]): Promise<void>;
+}
+
+async function prepared(
+  pool: Pool,
+  some: readonly ToImport[],
+  options: ImportOptions,
+  done: (bytes: number) => void,
+): Promise<Ready> {
+  const [only] = some;
+  const isLarge = some.length === 1 && only !== undefined;
+  return isLarge ? await large(pool, only, options, done) : await small(pool, some, options, done);
 }
 
 /** Large ones by themselves; small ones that follow each other together, as they cost messages. */
@@ -147,52 +173,69 @@ function* batches(all: readonly ToImport[], sizes: readonly number[]): Generator
   if (batch.length > 0) yield batch;
 }
 
-async function offerSmall(
+async function small(
   pool: Pool,
   some: readonly ToImport[],
-  offered: string[],
-  options: ImportOptions,
+  { lifetimeMs, durability, timeoutMs, signal }: ImportOptions,
   done: (bytes: number) => void,
-): Promise<void> {
+): Promise<Ready> {
   const items: OfferItem[] = [];
   for (const { name, space, attributes, fill } of some) {
     const data = new Uint8Array(spaceBytes(space));
     await fill(data, done);
     items.push({ name, space, attributes, data });
   }
-  const failures = new Map<number, AttaccaError>();
-  const { lifetimeMs, durability, timeoutMs, signal } = options;
-  await pool.offerMany(items, {
-    ...{ keep: true, lifetimeMs, durability, timeoutMs, signal },
-    onFailure: ({ index, error }) => failures.set(index, error),
-  });
-  for (const [at, { name }] of some.entries()) if (!failures.has(at)) offered.push(name);
-  const [first] = failures.values();
-  if (first !== undefined) throw first;
+  return {
+    async offer(offered) {
+      const failures = new Map<number, AttaccaError>();
+      await pool.offerMany(items, {
+        ...{ keep: true, lifetimeMs, durability, timeoutMs, signal },
+        onFailure: ({ index, error }) => failures.set(index, error),
+      });
+      for (const [at, { name }] of some.entries()) if (!failures.has(at)) offered.push(name);
+      const [first] = failures.values();
+      if (first !== undefined) throw first;
+    },
+    async [Symbol.asyncDispose]() {},
+  };
 }
 
-async function endFormer(pool: Pool, name: string): Promise<void> {
-  try {
-    await pool.unkeep(name);
-  } catch (error) {
-    const isNone =
-      error instanceof AttaccaError &&
-      (error.code === 'unknown-object' || error.code === 'wrong-state');
-    if (!isNone) throw error;
-  }
-}
-
-async function offerOne(
+async function large(
   pool: Pool,
   { name, space, attributes, fill }: ToImport,
-  options: ImportOptions,
+  { lifetimeMs, durability, timeoutMs, signal }: ImportOptions,
   done: (bytes: number) => void,
-): Promise<void> {
-  await using object = pool.object(name, { space, attributes });
-  const { lifetimeMs, durability, timeoutMs, signal } = options;
-  await object.allocate({ timeoutMs, signal });
-  await fill(object.bytes, done);
-  await object.offer({ keep: true, lifetimeMs, durability, timeoutMs, signal });
+): Promise<Ready> {
+  const object = pool.object(name, { space, attributes });
+  try {
+    await object.allocate({ timeoutMs, signal });
+    await fill(object.bytes, done);
+  } catch (error) {
+    await object.dispose();
+    throw error;
+  }
+  return {
+    async offer(offered) {
+      await object.offer({ keep: true, lifetimeMs, durability, timeoutMs, signal });
+      offered.push(name);
+      await object.dispose();
+    },
+    [Symbol.asyncDispose]: () => object[Symbol.asyncDispose](),
+  };
+}
+
+/** The last first: where what tells of a file is there, all of it is. */
+async function endFormer(pool: Pool, all: readonly ToImport[]): Promise<void> {
+  for (const { name } of all.toReversed()) {
+    try {
+      await pool.unkeep(name);
+    } catch (error) {
+      const isNone =
+        error instanceof AttaccaError &&
+        (error.code === 'unknown-object' || error.code === 'wrong-state');
+      if (!isNone) throw error;
+    }
+  }
 }
 
 function mustDiffer(all: readonly ToImport[], path: string): void {

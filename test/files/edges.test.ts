@@ -1,12 +1,14 @@
 // What files hold and objects cannot, ends in the middle, and places where no file belongs.
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -227,3 +229,29 @@ const LAYOUTS: Record<'netcdf3' | 'zarr' | 'hdf5', readonly unknown[]> = {
     { unnamed: [], variables: [{ byteOrder: 'odd', charset: 1, padding: 2 }, {}] },
   ],
 };
+
+test('what is no part of a store is not removed with it; a file keeps who may read it', async (t) => {
+  await using pool = await apart(t);
+  const path = folder(t);
+  await pool.put('a', Float32Array.of(1, 2), {});
+  const store = join(path, 's.zarr');
+  await exportFile(pool, ['a'], store);
+  await exportFile(pool, ['a'], store);
+  writeFileSync(join(store, 'notes.txt'), 'kept');
+  assert.equal(await codeOf(exportFile(pool, ['a'], store)), 'bad-argument');
+  assert.equal(readFileSync(join(store, 'notes.txt'), 'utf8'), 'kept');
+  rmSync(join(store, 'notes.txt'));
+  writeFileSync(join(store, 'a', 'notes.txt'), 'kept');
+  assert.equal(await codeOf(exportFile(pool, ['a'], store)), 'bad-argument');
+  const file = join(path, 'a.nc');
+  await exportFile(pool, ['a'], file);
+  chmodSync(file, 0o600);
+  await exportFile(pool, ['a'], file);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  const long = join(path, `${'n'.repeat(250)}.nc`);
+  await exportFile(pool, ['a'], long);
+  assert.deepEqual(
+    readdirSync(path).filter((name) => name.startsWith('.attacca')),
+    [],
+  );
+});

@@ -278,6 +278,39 @@ test('an import that fails leaves nothing of it, and what it has is replaced whe
   await got.dispose();
 });
 
+test('an import that replaces and fails leaves what was there, all of it', async (t) => {
+  const { pool: made, path, content } = await twoOf(t);
+  await using pool = made;
+  // One that is large, and one that is small.
+  const dimensions = [{ name: 'x', size: 100_000, unlimited: false }];
+  const large = content.elements.map((bytes) => {
+    return Uint8Array.from({ length: 200_000 }, (_, at) => bytes[at % bytes.length] ?? 0);
+  });
+  const wide = { dataset: { ...content.dataset, dimensions }, elements: large };
+  rmSync(path);
+  await write(path, 'netcdf3', wide);
+  await importFile(pool, path);
+  const before = await pool.stat('two/v');
+  const abort = new AbortController();
+  let bytes = 0;
+  const options = { replace: true, signal: abort.signal };
+  const failing = importFile(pool, path, {
+    ...options,
+    onBytes(some) {
+      bytes += some;
+      if (bytes >= 200_000) abort.abort();
+    },
+  });
+  assert.equal(await codeOf(failing), 'aborted');
+  assert.deepEqual((await pool.stat('two/v'))['version'], before['version']);
+  const to = join(folder(t), 'again.nc');
+  await exportFile(pool, ['two'], to, { timeoutMs: 5_000 });
+  assert.ok(readFileSync(path).equals(readFileSync(to)));
+  await importFile(pool, path, { replace: true });
+  await exportFile(pool, ['two'], to, { timeoutMs: 5_000 });
+  assert.ok(readFileSync(path).equals(readFileSync(to)));
+});
+
 test('some variables alone, under names made of what they are', async (t) => {
   const { pool: made, path } = await twoOf(t);
   await using pool = made;
