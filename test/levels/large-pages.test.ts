@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import fc from 'fast-check';
+
 import { type Libc, loadLibc, newBytes } from '../../src/levels/shm/index.js';
+import { fc } from '../fast-check.js';
 
 const MiB = 1024 * 1024;
 
