@@ -30,7 +30,7 @@ import {
  *
  * ```ts
  * const { objects } = await importFile(pool, 'eraint_uvz.nc');
- * const t = await pool.object('eraint_uvz/z').demand({ region: [0, 1] });
+ * const t = await pool.object('eraint_uvz/z').demand();
  * ```
  */
 export async function importFile(
