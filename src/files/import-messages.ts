@@ -38,8 +38,9 @@ export async function importMessages(
   const skipped: Skipped[] = damaged.map(({ offset, size, number, why }) => {
     return { name: `message ${number}`, why: `${formatBytes(size)} at byte ${offset}: ${why}` };
   });
-  const numbers = wantedOf(messages, options.only, path);
-  const digits = String(messages.length).length;
+  const numbered = numbersOf(messages, damaged);
+  const numbers = wantedOf(numbered, options.only, path);
+  const digits = String(messages.length + damaged.length).length;
   const plainName = (number: number): string => `${name}/${String(number).padStart(digits, '0')}`;
   const read = (message: Message, size: number): Uint8Array => {
     const bytes = new Uint8Array(Math.min(message.size, size));
@@ -55,7 +56,7 @@ export async function importMessages(
   let valuesBytes = 0;
   const kept: { object: string; padding: number }[] = [];
   for (const number of numbers) {
-    const message = messages[number - 1] as Message;
+    const message = numbered.get(number) as Message;
     const whole = (): Uint8Array => read(message, message.size);
     if (options.values === true) {
       const field = await fieldOf(values, whole(), number, skipped);
@@ -89,6 +90,8 @@ export async function importMessages(
     }));
     return await offerAll(pool, parts, offering);
   }
+  // A file without a whole message is no file to be made again.
+  if (kept.length === 0) return await offerAll(pool, all, offering);
   const header: FileHeader = { kind: 'messages', format: 'grib', messages: kept };
   all.push(headerObject(name, header, path, {}, options));
   return await offerAll(pool, all, { ...offering, header: name });
@@ -143,16 +146,31 @@ async function fieldOf(
   }
 }
 
-function wantedOf(
+/** Messages by their place in the file, from 1, where damaged ones count too. */
+function numbersOf(
   messages: readonly Message[],
+  damaged: GribScan['damaged'],
+): ReadonlyMap<number, Message> {
+  const numbered = new Map<number, Message>();
+  let before = 0;
+  for (const [at, message] of messages.entries()) {
+    while ((damaged[before]?.offset ?? Number.POSITIVE_INFINITY) < message.offset) before += 1;
+    numbered.set(at + before + 1, message);
+  }
+  return numbered;
+}
+
+function wantedOf(
+  numbered: ReadonlyMap<number, Message>,
   only: readonly string[] | undefined,
   path: string,
 ): readonly number[] {
-  if (only === undefined || only.length === 0) return messages.map((_, at) => at + 1);
+  if (only === undefined || only.length === 0) return [...numbered.keys()];
   return only.map((text) => {
     const number = Number(text);
-    if (/^\d+$/u.test(text) && number >= 1 && number <= messages.length) return number;
-    const why = `"${path}" has messages 1 to ${messages.length}, not "${text}"`;
+    if (/^\d+$/u.test(text) && numbered.has(number)) return number;
+    const last = [...numbered.keys()].at(-1) ?? 0;
+    const why = `"${path}" has no whole message "${text}"; the last one is ${last}`;
     return refuse('bad-argument', `Cannot import: ${why}`, { message: text });
   });
 }

@@ -228,7 +228,11 @@ test('of a damaged GRIB file the whole messages come', { skip: damaged.skip }, a
   const server = await servePool(t);
   await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
   const { objects, skipped } = await importFile(pool, damaged.path, { name: 'bad' });
-  assert.equal(objects.length, 1);
+  // The first is the one that is damaged.
+  assert.deepEqual(
+    objects.map(({ name }) => name),
+    ['bad/2'],
+  );
   assert.deepEqual(
     skipped.map(({ name }) => name),
     ['message 1'],
@@ -400,6 +404,11 @@ test('what tells of a file may be anything: it is refused, and so is a file that
     await pool.put(`h${at}`, Buffer.from(text), { attributes });
     assert.equal(await codeOf(exportFile(pool, [`h${at}`], join(path, 'x.nc'))), 'bad-file-header');
   }
+  // Of a file without a whole message nothing is left.
+  writeFileSync(join(path, 'cut.grib'), 'GRIB');
+  const cut = await importFile(pool, join(path, 'cut.grib'));
+  assert.deepEqual([cut.objects, cut.header, cut.skipped.length], [[], null, 1]);
+  assert.equal(await codeOf(pool.stat('cut')), 'unknown-object');
   writeFileSync(join(path, 'text'), 'no file of ours');
   assert.equal(await codeOf(importFile(pool, join(path, 'text'))), 'unknown-format');
   assert.equal(await codeOf(importFile(pool, join(path, 'none.nc'))), 'file-error');
