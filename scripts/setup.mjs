@@ -79,6 +79,12 @@ async function bundle(entry, outfile, options) {
   return createHash('sha256').update(output.contents).digest('hex').slice(0, 12);
 }
 
+/** What runs in a thread or a process of its own, and shares nothing with others. */
+const BESIDE = {
+  'attacca-hdf5.js': 'dist/src/formats/hdf5/thread.js',
+  'attacca-eccodes.js': 'dist/src/formats/grib/values-process.js',
+};
+
 // The library is a file for each entry and one for what they share, in dist/lib: as the eighty
 // modules that it is written in, it takes a program three times as long to load (70 ms, not 23). What the entries
 // share lies in one place, so that an error of one is an AttaccaError for the others.
@@ -94,8 +100,6 @@ async function bundleLibrary(names) {
       'agent-thread': 'dist/src/server/agent-thread.js',
       'snapshot-thread': 'dist/src/server/snapshot-thread.js',
       'transform-thread': 'dist/src/client/transform-thread.js',
-      'attacca-hdf5': 'dist/src/formats/hdf5/thread.js',
-      'attacca-eccodes': 'dist/src/formats/grib/values-process.js',
     },
     outdir: library,
     format: 'esm',
@@ -105,6 +109,10 @@ async function bundleLibrary(names) {
   });
   for (const output of result.outputFiles) writeOutput(output);
   const written = new Set(result.outputFiles.map(({ path }) => basename(path)));
+  for (const [file, entry] of Object.entries(BESIDE)) {
+    await bundle(entry, join(library, file), { format: 'esm' });
+    written.add(file);
+  }
   for (const file of readdirSync(library)) {
     if (!written.has(file)) rmSync(join(library, file));
   }
@@ -170,10 +178,9 @@ await bundle('dist/src/server/snapshot-thread.js', `${bin}/attacca-snapshot.js`,
 await bundle('dist/src/client/transform-thread.js', `${bin}/attacca-transform.js`, {
   format: 'esm',
 });
-await bundle('dist/src/formats/hdf5/thread.js', `${bin}/attacca-hdf5.js`, { format: 'esm' });
-await bundle('dist/src/formats/grib/values-process.js', `${bin}/attacca-eccodes.js`, {
-  format: 'esm',
-});
+for (const [file, entry] of Object.entries(BESIDE)) {
+  await bundle(entry, `${bin}/${file}`, { format: 'esm' });
+}
 const all = await bundle(main, `${bin}/attacca-all.cjs`, commonJs);
 const jobs = await bundle(main, `${bin}/attacca-jobs.cjs`, {
   ...commonJs,
