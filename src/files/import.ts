@@ -24,7 +24,8 @@ import {
  * Makes objects of the variables of a file, or of its messages, and one more that tells what the
  * file was. The pool keeps them. Elements are as the file has them: packed ones stay packed, byte
  * order and bits stay. When it fails what was offered until then is withdrawn; the object of the
- * file comes last, so where that is there all are.
+ * file comes last, so where that is there all are. `replace` ends what was there when all of the
+ * file has been read: there must be memory for both.
  *
  * Errors: `unknown-format`, `file-error`, those of the format, `already-offered`, those of offers.
  *

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { OfferItem } from '../client/batch-offer.js';
-import type { Attributes, OfferOptions, WaitOptions } from '../client/options.js';
+import type { Attributes, ObjectOptions, OfferOptions, WaitOptions } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
 import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
@@ -22,7 +22,7 @@ export interface ImportOptions extends Omit<OfferOptions, 'keep'>, WaitOptions {
   readonly attributes?: Attributes | undefined;
   /** GRIB: what is decoded, as float32, not the messages. Needs ecCodes: `library-unavailable`. */
   readonly values?: boolean | undefined;
-  /** Ends what the pool keeps under these names before. */
+  /** Ends what the pool keeps under these names, once all of the file has been read. */
   readonly replace?: boolean | undefined;
   /** Tells what would be imported, and changes nothing. */
   readonly dryRun?: boolean | undefined;
@@ -101,56 +101,98 @@ export async function offerAll(
   const sizes = all.map(({ space }) => spaceBytes(space));
   const expected = sizes.reduce((sum, size) => sum + size, 0);
   const objects = all.map(({ name, space }, at) => ({ name, space, bytes: sizes[at] as number }));
-  const told = header === undefined ? objects : objects.slice(0, -1);
-  const imported = { format, header: header ?? null, objects: told, skipped };
-  if (options.dryRun === true) return imported;
+  const parts = header === undefined ? all : all.slice(0, -1);
+  const imported = { format, header: header ?? null, objects: objects.slice(0, parts.length) };
+  if (options.dryRun === true) return { ...imported, skipped };
+  // By itself, as those of a batch need not come in its order: what it tells of is there before.
+  const runs = [...batches(parts, sizes), ...(header === undefined ? [] : [all.slice(-1)])];
   const offered: string[] = [];
-  const done = (bytes: number): void => options.onBytes?.(bytes, expected);
   options.onBytes?.(0, expected);
-  const waiting: Ready[] = [];
+  const done = (bytes: number): void => options.onBytes?.(bytes, expected);
+  const filled = async (run: readonly ToImport[]): Promise<Filled> => {
+    throwIfAborted(`import "${path}"`, options.signal);
+    const [only] = run;
+    const isAlone = run.length === 1 && only !== undefined;
+    return isAlone ? await fillOne(pool, only, options, done) : await fillSmall(pool, run, done);
+  };
   try {
-    for (const some of batches(all, sizes)) {
-      throwIfAborted(`import "${path}"`, options.signal);
-      const one = await prepared(pool, some, options, done);
-      // What is there is ended when all of the file has been read, and has its place in the pool.
-      waiting.push(one);
-      if (options.replace !== true) await offerThese(waiting, offered);
+    if (options.replace === true) await replaceAll(pool, runs, filled, offered, options);
+    else {
+      for (const run of runs) {
+        await using one = await filled(run);
+        await one.offer(options, offered);
+      }
     }
-    if (options.replace === true) await endFormer(pool, all);
-    await offerThese(waiting, offered);
   } catch (error) {
     // What cannot be withdrawn now has lost the pool, and that is the error.
     await Promise.allSettled(offered.map((name) => pool.unkeep(name)));
     throw error;
-  } finally {
-    // Those that were not offered.
-    await Promise.allSettled(waiting.map((one) => one[Symbol.asyncDispose]()));
   }
-  return imported;
+  return { ...imported, skipped };
 }
 
-async function offerThese(waiting: Ready[], offered: string[]): Promise<void> {
-  for (let one = waiting[0]; one !== undefined; one = waiting[0]) {
-    await one.offer(offered);
-    waiting.shift();
-  }
-}
+type Fill = (run: readonly ToImport[]) => Promise<Filled>;
 
-/** Objects that only have to be offered. */
-interface Ready extends AsyncDisposable {
-  /** Names the offered ones, also when it fails. */
-  offer(offered: string[]): Promise<void>;
-}
-
-async function prepared(
+/**
+ * Ends what the pool keeps under the names and offers what is new. All that can fail by the file,
+ * by what is said of its parts, or by those who offer the same names, does so before anything ends:
+ * for so long there is memory of both. The former header goes first and the new one comes last, so
+ * none stands without what it tells of.
+ */
+async function replaceAll(
   pool: Pool,
-  some: readonly ToImport[],
+  runs: readonly (readonly ToImport[])[],
+  fill: Fill,
+  offered: string[],
   options: ImportOptions,
-  done: (bytes: number) => void,
-): Promise<Ready> {
-  const [only] = some;
-  const isLarge = some.length === 1 && only !== undefined;
-  return isLarge ? await large(pool, only, options, done) : await small(pool, some, options, done);
+): Promise<void> {
+  const all = runs.flat();
+  const names = all.map(({ name }) => name);
+  const ready: Filled[] = [];
+  try {
+    await together(all, ({ name, space, attributes }) => mayBe(pool, name, { space, attributes }));
+    await together(names, (name) => mustBeReplaceable(pool, name));
+    for (const run of runs) ready.push(await fill(run));
+    throwIfAborted('replace what was imported', options.signal);
+    await together(names, (name) => mustBeReplaceable(pool, name));
+    // From here on it is not ended by the signal: neither of both would be left.
+    const { signal: _, ...unending } = options;
+    await together(names.slice(-1), (name) => endFormer(pool, name));
+    await together(names.slice(0, -1), (name) => endFormer(pool, name));
+    for (let one = ready[0]; one !== undefined; one = ready[0]) {
+      await one.offer(unending, offered);
+      ready.shift();
+      await one[Symbol.asyncDispose]();
+    }
+  } finally {
+    await Promise.all(ready.map((one) => one[Symbol.asyncDispose]()));
+  }
+}
+
+/** Asks for many, so many at once. */
+async function together<T>(all: readonly T[], ask: (each: T) => Promise<void>): Promise<void> {
+  for (let at = 0; at < all.length; at += BATCH_MAX) {
+    await Promise.all(all.slice(at, at + BATCH_MAX).map(ask));
+  }
+}
+
+/** Lets the pool refuse what no object can be: a name, a space, attributes. */
+async function mayBe(pool: Pool, name: string, options: ObjectOptions): Promise<void> {
+  await using object = pool.object(name, options);
+  await object.seal();
+}
+
+/** Refuses what its own member offers: it is not the pool's to end. */
+async function mustBeReplaceable(pool: Pool, name: string): Promise<void> {
+  try {
+    const { scope, version = null, provider = null } = await pool.stat(name);
+    if (scope !== 'member') return;
+    const why = `version ${version} is offered by ${provider}, and not kept`;
+    const fields = { name, version, member: provider };
+    refuse('already-offered', `Cannot replace "${name}": ${why}`, fields);
+  } catch (error) {
+    if (!(error instanceof AttaccaError) || error.code !== 'unknown-object') throw error;
+  }
 }
 
 /** Large ones by themselves; small ones that follow each other together, as they cost messages. */
@@ -173,26 +215,31 @@ function* batches(all: readonly ToImport[], sizes: readonly number[]): Generator
   if (batch.length > 0) yield batch;
 }
 
-async function small(
+/** Objects whose bytes are all at hand. */
+interface Filled extends AsyncDisposable {
+  /** `offered` hears the name of each that was. */
+  offer(options: ImportOptions, offered: string[]): Promise<void>;
+}
+
+async function fillSmall(
   pool: Pool,
-  some: readonly ToImport[],
-  { lifetimeMs, durability, timeoutMs, signal }: ImportOptions,
+  run: readonly ToImport[],
   done: (bytes: number) => void,
-): Promise<Ready> {
+): Promise<Filled> {
   const items: OfferItem[] = [];
-  for (const { name, space, attributes, fill } of some) {
+  for (const { name, space, attributes, fill } of run) {
     const data = new Uint8Array(spaceBytes(space));
     await fill(data, done);
     items.push({ name, space, attributes, data });
   }
   return {
-    async offer(offered) {
+    async offer({ lifetimeMs, durability, timeoutMs, signal }, offered) {
       const failures = new Map<number, AttaccaError>();
       await pool.offerMany(items, {
         ...{ keep: true, lifetimeMs, durability, timeoutMs, signal },
         onFailure: ({ index, error }) => failures.set(index, error),
       });
-      for (const [at, { name }] of some.entries()) if (!failures.has(at)) offered.push(name);
+      for (const [at, { name }] of run.entries()) if (!failures.has(at)) offered.push(name);
       const [first] = failures.values();
       if (first !== undefined) throw first;
     },
@@ -200,42 +247,41 @@ async function small(
   };
 }
 
-async function large(
+async function endFormer(pool: Pool, name: string): Promise<void> {
+  try {
+    await pool.unkeep(name);
+  } catch (error) {
+    const isNone =
+      error instanceof AttaccaError &&
+      (error.code === 'unknown-object' || error.code === 'wrong-state');
+    if (!isNone) throw error;
+  }
+}
+
+async function fillOne(
   pool: Pool,
   { name, space, attributes, fill }: ToImport,
-  { lifetimeMs, durability, timeoutMs, signal }: ImportOptions,
+  { timeoutMs, signal }: ImportOptions,
   done: (bytes: number) => void,
-): Promise<Ready> {
+): Promise<Filled> {
   const object = pool.object(name, { space, attributes });
+  const end = (): Promise<void> => object[Symbol.asyncDispose]();
   try {
     await object.allocate({ timeoutMs, signal });
     await fill(object.bytes, done);
   } catch (error) {
-    await object.dispose();
+    await end();
     throw error;
   }
   return {
-    async offer(offered) {
-      await object.offer({ keep: true, lifetimeMs, durability, timeoutMs, signal });
+    async offer(how, offered) {
+      const { lifetimeMs, durability } = how;
+      const wait = { timeoutMs: how.timeoutMs, signal: how.signal };
+      await object.offer({ keep: true, lifetimeMs, durability, ...wait });
       offered.push(name);
-      await object.dispose();
     },
-    [Symbol.asyncDispose]: () => object[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: end,
   };
-}
-
-/** The last first: where what tells of a file is there, all of it is. */
-async function endFormer(pool: Pool, all: readonly ToImport[]): Promise<void> {
-  for (const { name } of all.toReversed()) {
-    try {
-      await pool.unkeep(name);
-    } catch (error) {
-      const isNone =
-        error instanceof AttaccaError &&
-        (error.code === 'unknown-object' || error.code === 'wrong-state');
-      if (!isNone) throw error;
-    }
-  }
 }
 
 function mustDiffer(all: readonly ToImport[], path: string): void {

@@ -1,0 +1,169 @@
+// What a file that is imported anew takes the place of: all of it, or nothing.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { Pool } from '../../src/client/pool.js';
+import { importFile } from '../../src/files/import.js';
+import { ZARR } from '../../src/files/zarr.js';
+import type { Dataset } from '../../src/formats/dataset.js';
+import { codeOf, joinApart, servePool } from '../client/support/pools.js';
+
+const MiB = 1024 * 1024;
+
+/** A store with a large variable and two small ones, all of whose bytes are `value`. */
+async function store(t: TestContext, value: number, large = MiB): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'attacca-replace-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, 'store.zarr');
+  const sizes = [8, large, 8];
+  const dataset: Dataset = {
+    dimensions: sizes.map((size, at) => ({ name: `d${at}`, size, unlimited: false })),
+    attributes: [],
+    variables: ['a', 'large', 'z'].map((name, at) => {
+      return { name, type: 'uint8', byteOrder: 'little', dimensions: [at], attributes: [] };
+    }),
+  };
+  await using file = await ZARR.create(path, ZARR.fit(dataset), null);
+  for (const [at, size] of sizes.entries()) {
+    await file.writeRows(at, 0, new Uint8Array(size).fill(value));
+  }
+  await file.close();
+  return path;
+}
+
+/** Damages the chunks of a variable, so that reading it fails. */
+function damage(path: string, variable: string): void {
+  let count = 0;
+  for (const each of readdirSync(join(path, variable), { recursive: true, encoding: 'utf8' })) {
+    const file = join(path, variable, each);
+    if (!statSync(file).isFile() || each.endsWith('zarr.json')) continue;
+    writeFileSync(file, 'damaged');
+    count += 1;
+  }
+  assert.ok(count > 0);
+}
+
+async function mustHave(pool: Pool, value: number): Promise<void> {
+  assert.deepEqual((await pool.stat('store'))['state'], 'offered');
+  for (const name of ['a', 'large', 'z']) {
+    await using got = await pool.object(`store/${name}`).demand({ timeoutMs: 5_000 });
+    assert.ok(got.bytes.length > 0 && got.bytes.every((each) => each === value), name);
+  }
+}
+
+/** The same pool, which tells what is ended and offered in it. */
+function told(pool: Pool, hear: (call: string) => void): Pool {
+  return new Proxy(pool, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key, target);
+      if (typeof value !== 'function') return value;
+      return (...given: readonly unknown[]): unknown => {
+        const [first] = given;
+        if (key === 'unkeep') hear(`end ${first}`);
+        if (key === 'offerMany') {
+          for (const { name } of first as readonly { name: string }[]) hear(`offer ${name}`);
+        }
+        return value.apply(target, given);
+      };
+    },
+  });
+}
+
+for (const transport of ['shared-memory', 'socket'] as const) {
+  test(`a replacement that fails leaves what was there, ${transport}`, async (t) => {
+    await using pool = await joinApart(await servePool(t), 'files', { transport });
+    await importFile(pool, await store(t, 1));
+    const path = await store(t, 2);
+    const replace = true;
+
+    const ending = new AbortController();
+    let pieces = 0;
+    const onBytes = (): void => {
+      pieces += 1;
+      if (pieces === 3) ending.abort();
+    };
+    const { signal } = ending;
+    assert.equal(await codeOf(importFile(pool, path, { replace, signal, onBytes })), 'aborted');
+    await mustHave(pool, 1);
+
+    const bad = 'x'.repeat(100_000);
+    const refused = importFile(pool, path, { replace, attributes: { bad } });
+    assert.equal(await codeOf(refused), 'bad-attribute');
+    await mustHave(pool, 1);
+
+    damage(path, 'z');
+    assert.notEqual(await codeOf(importFile(pool, path, { replace })), 'none');
+    await mustHave(pool, 1);
+
+    await importFile(pool, await store(t, 3), { replace });
+    await mustHave(pool, 3);
+  });
+}
+
+test('what a member offers by itself is not replaced, and nothing beside it', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  await importFile(pool, await store(t, 1));
+  await pool.unkeep('store/z');
+  await using own = pool.object('store/z', { space: { dtype: 'uint8', shape: [8] } });
+  own.bytes.fill(1);
+  await own.offer();
+  let read = 0;
+  const onBytes = (bytes: number): void => {
+    read += bytes;
+  };
+  const again = importFile(pool, await store(t, 2), { replace: true, onBytes });
+  assert.equal(await codeOf(again), 'already-offered');
+  assert.equal(read, 0, 'it is told before the file is read');
+  await mustHave(pool, 1);
+});
+
+test('where there is no memory for both the former stays', async (t) => {
+  const server = await servePool(t, { memoryBytes: 32 * MiB });
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  await importFile(pool, await store(t, 1, 20 * MiB));
+  const again = importFile(pool, await store(t, 2, 20 * MiB), { replace: true, timeoutMs: 100 });
+  assert.equal(await codeOf(again), 'memory-full');
+  await mustHave(pool, 1);
+});
+
+test('what tells of a file ends first and comes last', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  const path = await store(t, 1, 16);
+  const calls: string[] = [];
+  const hear = (call: string): void => {
+    calls.push(call);
+  };
+  await importFile(told(pool, hear), path);
+  assert.equal(calls.length, 3);
+  calls.length = 0;
+  await importFile(told(pool, hear), path, { replace: true });
+  const ends = calls.filter((each) => each.startsWith('end '));
+  assert.equal(ends[0], 'end store');
+  assert.deepEqual([...ends].sort(), [
+    'end store',
+    'end store/a',
+    'end store/large',
+    'end store/z',
+  ]);
+  assert.deepEqual(calls.slice(0, ends.length), ends);
+  assert.ok(!calls.includes('offer store'), 'by itself, behind the others');
+  await mustHave(pool, 1);
+});
+
+test('a signal that comes when the former ends does not lose both', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  await importFile(pool, await store(t, 1));
+  const ending = new AbortController();
+  const hear = (call: string): void => {
+    if (call === 'end store') ending.abort();
+  };
+  const { signal } = ending;
+  await importFile(told(pool, hear), await store(t, 2), { replace: true, signal });
+  assert.ok(signal.aborted);
+  await mustHave(pool, 2);
+});
