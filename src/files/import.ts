@@ -5,7 +5,6 @@ import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
 import type { Space } from '../core/space.js';
 import type { Dataset, Dimension } from '../formats/dataset.js';
-import { valuesOfAttributes } from './attributes.js';
 import { dtypeOf } from './fitting.js';
 import type { DatasetFormat } from './format.js';
 import { formatNamed, formatOf } from './formats.js';
@@ -19,6 +18,7 @@ import {
   offerAll,
   type ToImport,
 } from './offering.js';
+import { attributesOfFile } from './own-keys.js';
 
 /**
  * Makes objects of the variables of a file, or of its messages, and one more that tells what the
@@ -67,7 +67,7 @@ async function importDataset(
       ...{ order, byteOrder: variable.byteOrder },
     };
     const attributes: Attributes = {
-      ...valuesOfAttributes(variable.attributes),
+      ...attributesOfFile(variable.attributes),
       ...(isAlone ? {} : { dims: own.map((each) => each.name), variable: variable.name }),
       ...(isAlone ? {} : { '.part-of': name }),
       ...{ file: basename(path), ...options.attributes },
@@ -91,7 +91,7 @@ async function importDataset(
   const header: FileHeader = {
     ...{ kind: 'dataset', format: format.name, dataset, objects, layout: source.layout },
   };
-  all.push(headerObject(name, header, path, valuesOfAttributes(dataset.attributes), options));
+  all.push(headerObject(name, header, path, attributesOfFile(dataset.attributes), options));
   return await offerAll(pool, all, {
     ...{ ...options, path, skipped, format: format.name, header: name },
   });

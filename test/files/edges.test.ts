@@ -37,11 +37,12 @@ async function writeBytes(
   path: string,
   size: number,
   attributes: readonly Attribute[],
+  ofFile: readonly Attribute[] = [],
 ): Promise<void> {
   const variable = { name: 'v', type: 'int8', byteOrder: 'big', dimensions: [0] } as const;
   const dataset = {
     dimensions: [{ name: 'x', size, unlimited: false }],
-    attributes: [],
+    attributes: ofFile,
     variables: [{ ...variable, attributes }],
   };
   await using file = await NETCDF3.create(path, dataset, null);
@@ -74,6 +75,29 @@ test('attributes that no object can have, or has room for, stay in the file', as
     assert.ok(readFileSync(from).equals(readFileSync(to)));
   }
   assert.equal((await pool.wait('odd/v')).attributes['ok'], 'xxx');
+});
+
+test('what a file calls as an import does stays in the file, and comes out again', async (t) => {
+  await using pool = await apart(t);
+  const path = folder(t);
+  const own = ['dims', 'variable', 'file', 'file.header', 'file.format', 'units'];
+  const [from, to] = [join(path, 'own.nc'), join(path, 'again.nc')];
+  const attributes = own.map((each) => text(each, 3));
+  await writeBytes(from, 4, attributes, attributes);
+  await importFile(pool, from);
+  const { attributes: found } = await pool.wait('own/v');
+  assert.deepEqual(
+    own.map((each) => found[each]),
+    [['x'], 'v', 'own.nc', undefined, undefined, 'xxx'],
+  );
+  const { attributes: ofFile } = await pool.wait('own');
+  assert.deepEqual(
+    own.map((each) => ofFile[each]),
+    [undefined, undefined, 'own.nc', 1, 'netcdf3', 'xxx'],
+  );
+  await exportFile(pool, ['own'], to);
+  assert.ok(readFileSync(from).equals(readFileSync(to)));
+  await exportFile(pool, ['own/v'], join(path, 'alone.nc'));
 });
 
 test('an import that is ended within a variable leaves nothing', async (t) => {

@@ -1,0 +1,16 @@
+import type { Attributes } from '../client/options.js';
+import type { Attribute } from '../formats/dataset.js';
+import { valuesOfAttributes } from './attributes.js';
+
+/** Keys by which an import tells what an object is within its file. */
+const OWN_KEYS: ReadonlySet<string> = new Set([
+  ...['dims', 'variable', 'file', 'file.header', 'file.format'],
+]);
+
+/**
+ * What a file itself says, as attributes of an object. Those that are called as what an import says
+ * stay with the file alone: so `dims` always are dimensions, and what tells of a file is none else.
+ */
+export function attributesOfFile(attributes: readonly Attribute[]): Attributes {
+  return valuesOfAttributes(attributes.filter(({ name }) => !OWN_KEYS.has(name)));
+}
