@@ -1,6 +1,16 @@
 import { AttaccaError } from '../core/errors.js';
+import { checkSpace, type Dtype, type SpaceExpectation } from '../core/space.js';
 import { decodeUtf8, encodeUtf8, isUtf8 } from '../core/utf8.js';
-import type { Attribute, Dataset, Dimension, Group, Variable } from '../formats/dataset.js';
+import { product } from '../formats/chunking.js';
+import type {
+  Attribute,
+  AttributeType,
+  Dataset,
+  Dimension,
+  Group,
+  Variable,
+} from '../formats/dataset.js';
+import { elementSize } from '../formats/element-size.js';
 import type { Json, JsonMap } from './format.js';
 import { isJsonMap, parseJson } from './json.js';
 
@@ -106,9 +116,7 @@ function isSize(value: Json | undefined): value is number {
 function datasetFrom(json: JsonMap): Dataset | null {
   const dimensions = listOf(json['dimensions'], dimensionFrom);
   const attributes = listOf(json['attributes'], attributeFrom);
-  const variables = listOf(json['variables'], (each) =>
-    variableFrom(each, dimensions?.length ?? 0),
-  );
+  const variables = listOf(json['variables'], (each) => variableFrom(each, dimensions ?? []));
   const groups = listOf(json['groups'], groupFrom);
   if (dimensions === null || attributes === null || variables === null || groups === null) {
     return null;
@@ -127,7 +135,21 @@ function typed(json: JsonMap): Pick<Attribute, 'name' | 'type' | 'byteOrder'> | 
   const { name, type, byteOrder } = json;
   const isOrder = byteOrder === 'little' || byteOrder === 'big';
   if (typeof name !== 'string' || typeof type !== 'string' || !isOrder) return null;
-  return { name, type: type as Attribute['type'], byteOrder };
+  return isType(type) ? { name, type, byteOrder } : null;
+}
+
+function isType(type: string): type is AttributeType {
+  return type === 'char' || type === 'text' || isSpace({ dtype: type as Dtype });
+}
+
+function isSpace(space: SpaceExpectation): boolean {
+  try {
+    checkSpace(space);
+    return true;
+  } catch (error) {
+    if (error instanceof AttaccaError && error.code === 'bad-space') return false;
+    throw error;
+  }
 }
 
 function attributeFrom(json: Json): Attribute | null {
@@ -136,9 +158,23 @@ function attributeFrom(json: Json): Attribute | null {
   const { bytes, shape } = json;
   if (typeof bytes !== 'string') return null;
   const read = { ...known, bytes: new Uint8Array(Buffer.from(bytes, 'base64')) };
-  if (shape === undefined) return read;
-  if (shape === null) return { ...read, shape };
-  return Array.isArray(shape) && shape.every(isSize) ? { ...read, shape } : null;
+  if (shape === undefined) return hasCount(read, null) ? read : null;
+  if (shape === null) return read.bytes.length === 0 ? { ...read, shape } : null;
+  if (!Array.isArray(shape) || !shape.every(isSize)) return null;
+  const count = product(shape);
+  return hasCount(read, shape.length === 0 && known.type === 'char' ? null : count)
+    ? { ...read, shape }
+    : null;
+}
+
+/** Whether the bytes are so many values of their type; null: any number of whole ones. */
+function hasCount({ type, bytes }: Attribute, count: number | null): boolean {
+  if (type !== 'text') {
+    const size = elementSize(type);
+    return count === null ? bytes.length % size === 0 : bytes.length === count * size;
+  }
+  if (bytes.length > 0 && bytes.at(-1) !== 0) return false;
+  return count === null || bytes.reduce((sum, each) => (each === 0 ? sum + 1 : sum), 0) === count;
 }
 
 function groupFrom(json: Json): Group | null {
@@ -147,14 +183,16 @@ function groupFrom(json: Json): Group | null {
   return attributes === null ? null : { name: json['name'], attributes };
 }
 
-function variableFrom(json: Json, dimensions: number): Variable | null {
+function variableFrom(json: Json, dimensions: readonly Dimension[]): Variable | null {
   const known = isJsonMap(json) ? typed(json) : null;
   if (known === null || !isJsonMap(json)) return null;
   const { type } = known;
   const attributes = listOf(json['attributes'], attributeFrom);
   const places = listOf(json['dimensions'], (each) => {
-    return isSize(each) && each < dimensions ? { each } : null;
+    return isSize(each) && each < dimensions.length ? { each } : null;
   });
   if (attributes === null || places === null || type === 'text') return null;
+  const shape = places.map(({ each }) => (dimensions[each] as Dimension).size);
+  if (!isSpace({ shape }) || !Number.isSafeInteger(product(shape) * elementSize(type))) return null;
   return { ...known, type, attributes, dimensions: places.map(({ each }) => each) };
 }
