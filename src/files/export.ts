@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { ENCODING_KEY, encodingOf } from '../client/encoding.js';
 import type { WaitOptions } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
-import type { Delivered } from '../client/received.js';
+import type { Delivered, ObjectVersion } from '../client/received.js';
 import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
-import { itemSizeOf, type Space } from '../core/space.js';
+import { itemSizeOf, type Order, type Space } from '../core/space.js';
 import type { Value } from '../core/value.js';
 import { fileError } from '../formats/bytes.js';
 import type { Attribute, Dataset, Dimension, Variable } from '../formats/dataset.js';
@@ -18,7 +19,6 @@ import type { DatasetFormat, Format, Json } from './format.js';
 import { formatByName, formatNamed } from './formats.js';
 import { decodeHeader, type FileHeader } from './header.js';
 import { isJsonMap, parseJson } from './json.js';
-import { NPY } from './npy.js';
 
 export interface ExportOptions extends WaitOptions {
   /** Left out: told by the name of the file, or what it was when it was imported. */
@@ -63,22 +63,21 @@ export async function exportFile(
   const [first, ...more] = names;
   if (first === undefined) refuse('bad-argument', 'Cannot export nothing: name objects');
   const asked = options.format === undefined ? null : formatNamed(options.format);
-  await using held = new Held(pool, options);
-  const one = await held.demand(first);
-  const header = isHeader(one) ? decodeHeader(one.unsafeBytes(), first) : null;
+  const objects = new Objects(pool, options);
+  const header = await objects.header(first);
   if (header !== null && more.length > 0) refuseWithOthers(first);
   const format = asked ?? formatFor(path, header);
+  const asImported = header !== null;
   if (format.kind === 'messages') {
     const messages =
       header === null ? names.map((object) => ({ object, padding: 0 })) : messagesOf(header, path);
-    await whole(path, format, (draft) => writeMessages(held, messages, draft, options));
-    const objects = messages.map(({ object }) => object);
-    return { path, format: format.name, objects, asImported: header !== null };
+    await whole(path, format, (draft) => writeMessages(objects, messages, draft, options));
+    const written = messages.map(({ object }) => object);
+    return { path, format: format.name, objects: written, asImported };
   }
-  const plan = header === null ? await planned(held, names) : ofHeader(header, format);
-  await whole(path, format, (draft) => writeDataset(held, plan, format, draft, options));
-  const objects = plan.objects;
-  return { path, format: format.name, objects, asImported: header !== null };
+  const plan = header === null ? await planned(objects, names) : ofHeader(header, format);
+  await whole(path, format, (draft) => writeDataset(objects, plan, format, draft, options));
+  return { path, format: format.name, objects: plan.objects, asImported };
 }
 
 function refuseWithOthers(name: string): never {
@@ -86,7 +85,7 @@ function refuseWithOthers(name: string): never {
   return refuse('bad-argument', `Cannot export: ${why}`, { name });
 }
 
-function isHeader({ attributes }: Delivered): boolean {
+function isHeader({ attributes }: Pick<ObjectVersion, 'attributes'>): boolean {
   return attributes['file.header'] !== undefined;
 }
 
@@ -104,34 +103,50 @@ function messagesOf(header: FileHeader, path: string) {
   refuse('bad-argument', `Cannot write "${path}": variables are no GRIB messages`);
 }
 
-/** Objects that are being exported: each is given back when the next is taken, or at the end. */
-class Held implements AsyncDisposable {
+/** What is exported. Elements are demanded once, and as they are written; what is planned by is not. */
+class Objects {
   readonly #pool: Pool;
   readonly #options: ExportOptions;
-  readonly #all: Delivered[] = [];
 
   constructor(pool: Pool, options: ExportOptions) {
     this.#pool = pool;
     this.#options = options;
   }
 
-  async demand(name: string, as: Partial<Pick<Space, 'order' | 'byteOrder'>> = {}) {
+  /** What an object is, without its elements: of one that is kept encoded what is decoded. */
+  async look(name: string): Promise<Pick<ObjectVersion, 'space' | 'attributes'>> {
+    return await this.#waiting(name, async (options) => {
+      const { space, attributes } = await this.#pool.wait(name, options);
+      const encoding = encodingOf(name, { attributes, source: 'message' });
+      return { space: encoding?.space ?? space, attributes };
+    });
+  }
+
+  /** What an object tells of a file; null: it is none of those. */
+  async header(name: string): Promise<FileHeader | null> {
+    return await this.#waiting(name, async (options) => {
+      if (!isHeader(await this.#pool.wait(name, options))) return null;
+      await using told = await this.#pool.object(name).demand(options);
+      return decodeHeader(told.unsafeBytes(), name);
+    });
+  }
+
+  async demand(
+    name: string,
+    as: Partial<Pick<Space, 'order' | 'byteOrder'>> = {},
+  ): Promise<Delivered> {
+    return await this.#waiting(name, (options) =>
+      this.#pool.object(name).demand({ ...as, ...options }),
+    );
+  }
+
+  async #waiting<T>(name: string, ask: (options: WaitOptions) => Promise<T>): Promise<T> {
     const { timeoutMs, signal, onWaiting } = this.#options;
     throwIfAborted(`export "${name}"`, signal);
     onWaiting?.(name);
-    const delivered = await this.#pool.object(name).demand({ ...as, timeoutMs, signal });
+    const got = await ask({ timeoutMs, signal });
     onWaiting?.(null);
-    this.#all.push(delivered);
-    return delivered;
-  }
-
-  async release(delivered: Delivered): Promise<void> {
-    this.#all.splice(this.#all.indexOf(delivered), 1);
-    await delivered.dispose();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#all.map((each) => each.dispose()));
+    return got;
   }
 }
 
@@ -160,14 +175,15 @@ function ofHeader(header: FileHeader, format: DatasetFormat): Plan {
 }
 
 /** A dataset of objects that were in no file: each a variable, called as the end of its name. */
-async function planned(held: Held, names: readonly string[]): Promise<Plan> {
+async function planned(objects: Objects, names: readonly string[]): Promise<Plan> {
   const dimensions = new Dimensions();
   const variables: Variable[] = [];
   const called = variableNames(names);
+  let order: Order = 'row';
   for (const [at, name] of names.entries()) {
-    const delivered = await held.demand(name);
-    if (isHeader(delivered)) refuseWithOthers(name);
-    const { space, attributes } = delivered;
+    const found = await objects.look(name);
+    if (isHeader(found)) refuseWithOthers(name);
+    const { space, attributes } = found;
     const dims = attributes['dims'];
     const own = Array.isArray(dims) && dims.length === space.shape.length ? dims : [];
     variables.push({
@@ -178,32 +194,34 @@ async function planned(held: Held, names: readonly string[]): Promise<Plan> {
       }),
       attributes: attributesFrom(attributes),
     });
-    await held.release(delivered);
+    order = space.order;
   }
   const dataset: Dataset = { dimensions: dimensions.all, attributes: [], variables };
-  return { dataset, objects: names, layout: { unnamed: dimensions.unnamed }, isOfFile: false };
+  const layout = { unnamed: dimensions.unnamed, order };
+  return { dataset, objects: names, layout, isOfFile: false };
 }
 
 /** The last part of each name; of two that are called alike the whole, with _ for /. */
 function variableNames(names: readonly string[]): readonly string[] {
   const last = names.map((name) => name.slice(name.lastIndexOf('/') + 1) || name);
-  const isAlone = (name: string): boolean => last.filter((each) => each === name).length === 1;
+  const counts = new Map<string, number>();
+  for (const short of last) counts.set(short, (counts.get(short) ?? 0) + 1);
   return names.map((name, at) => {
     const short = last[at] as string;
-    return isAlone(short) ? short : name.replaceAll('/', '_');
+    return counts.get(short) === 1 ? short : name.replaceAll('/', '_');
   });
 }
 
 /** What the pool itself says of an object, and what it says of its dimensions, is none of them. */
 function attributesFrom(attributes: Readonly<Record<string, Value>>): readonly Attribute[] {
   return Object.entries(attributes).flatMap(([key, value]) => {
-    if (key.startsWith('.') || key === 'dims') return [];
+    if (key.startsWith('.') || key === 'dims' || key === ENCODING_KEY) return [];
     return attributeOf(key, value) ?? [];
   });
 }
 
 async function writeDataset(
-  held: Held,
+  objects: Objects,
   plan: Plan,
   format: DatasetFormat,
   draft: string,
@@ -211,24 +229,19 @@ async function writeDataset(
 ): Promise<void> {
   const isSame = plan.isOfFile && plan.layout !== null;
   const dataset = isSame ? plan.dataset : format.fit(plan.dataset);
-  let layout = plan.layout;
-  if (format === NPY && plan.objects.length === 1) layout = await orderOf(held, plan.objects[0]);
-  const isColumn = format === NPY && JSON.stringify(layout) === '{"order":"column"}';
-  await using target = await format.create(draft, dataset, layout);
-  for (const [place, variable] of dataset.variables.entries()) {
-    const { byteOrder } = variable;
+  await using target = await format.create(draft, dataset, plan.layout);
+  const order = target.order ?? 'row';
+  for (const [place, { type, byteOrder }] of dataset.variables.entries()) {
     const name = plan.objects[place] as string;
-    let delivered = await held.demand(name);
+    const isOrdered = itemSizeOf(dtypeOf(type)) > 1;
+    await using delivered = await objects.demand(name, {
+      order,
+      ...(isOrdered ? { byteOrder } : {}),
+    });
     mustBe(plan, place, delivered);
     const { space } = delivered;
-    const order = isColumn ? 'column' : 'row';
-    const isTurned = itemSizeOf(space.dtype) > 1 && space.byteOrder !== byteOrder;
-    if (space.order !== order || isTurned) {
-      await held.release(delivered);
-      delivered = await held.demand(name, { order, ...(isTurned ? { byteOrder } : {}) });
-    }
     const bytes = delivered.unsafeBytes();
-    const rows = (isColumn ? space.shape.at(-1) : space.shape[0]) ?? 1;
+    const rows = (order === 'column' ? space.shape.at(-1) : space.shape[0]) ?? 1;
     const row = rows === 0 ? 0 : bytes.length / rows;
     const together = Math.max(1, target.rowsTogether(place));
     const most = Math.max(1, Math.floor(PIECE_BYTES / Math.max(1, row) / together));
@@ -239,16 +252,8 @@ async function writeDataset(
       await target.writeRows(place, from, piece);
       options.onBytes?.(piece.length);
     }
-    await held.release(delivered);
   }
   await target.close();
-}
-
-async function orderOf(held: Held, name: string | undefined): Promise<Json> {
-  const delivered = await held.demand(name ?? '');
-  const { order } = delivered.space;
-  await held.release(delivered);
-  return { order };
 }
 
 /** An object that was made anew need not be what the file had. */
@@ -266,7 +271,7 @@ function mustBe({ dataset, objects, isOfFile }: Plan, place: number, { space }: 
 }
 
 async function writeMessages(
-  held: Held,
+  objects: Objects,
   messages: readonly { readonly object: string; readonly padding: number }[],
   draft: string,
   options: ExportOptions,
@@ -274,7 +279,7 @@ async function writeMessages(
   await using file = await open(draft, 'wx');
   let at = 0;
   for (const { object, padding } of messages) {
-    const delivered = await held.demand(object);
+    await using delivered = await objects.demand(object);
     const bytes = delivered.unsafeBytes();
     if (Buffer.from(bytes.subarray(0, 4)).toString('latin1') !== 'GRIB') {
       refuse('bad-space', `Cannot export "${object}": it is no GRIB message`, { name: object });
@@ -283,7 +288,6 @@ async function writeMessages(
     // What lies between two writes is zero.
     at += bytes.length + padding;
     options.onBytes?.(bytes.length);
-    await held.release(delivered);
   }
   await file.truncate(at);
 }

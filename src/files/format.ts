@@ -30,6 +30,8 @@ export interface SourceFile extends AsyncDisposable {
  * index of the slowest dimension; of a scalar all.
  */
 export interface TargetFile extends AsyncDisposable {
+  /** Of the elements in `writeRows`: of `column` the last dimension is the slowest. Else row. */
+  readonly order?: Order;
   /** Rows that are best written together: those of a chunk. */
   rowsTogether(place: number): number;
   writeRows(place: number, from: number, rows: Uint8Array): Promise<void>;
@@ -47,12 +49,17 @@ export interface DatasetFormat {
   readonly extensions: readonly string[];
   /** Whether a file is a folder. */
   readonly isFolder: boolean;
+  /** Whether a file is one array and no more: its object has the name of the file, and tells all. */
+  readonly isOneArray?: boolean;
   /** Whether a file begins so; of a folder whether it is one of these. */
   matches(start: Uint8Array, path: string): boolean;
   open(path: string): Promise<SourceFile>;
   /** The dataset as a file of this format can have it: types, byte orders, attributes. */
   fit(dataset: Dataset): Dataset;
-  /** Makes a file, which must not be there. `layout`: of a file that was read, as it was told. */
+  /**
+   * Makes a file, which must not be there. `layout`: of a file that was read, as it was told; else
+   * `unnamed`, the dimensions that were given no name, and the `order` in which elements lie.
+   */
   create(path: string, dataset: Dataset, layout: Json): Promise<TargetFile>;
 }
 

@@ -10,7 +10,6 @@ import type { DatasetFormat } from './format.js';
 import { formatNamed, formatOf } from './formats.js';
 import type { FileHeader } from './header.js';
 import { importMessages } from './import-messages.js';
-import { NPY, NPY_VARIABLE } from './npy.js';
 import {
   headerObject,
   type ImportedFile,
@@ -54,7 +53,7 @@ async function importDataset(
   await using source = await format.open(path);
   const { dataset, order } = source;
   const skipped = [...source.skipped];
-  const isAlone = format === NPY;
+  const isAlone = format.isOneArray === true;
   const wanted = wantedOf(dataset, options.only, path);
   const objects: (string | null)[] = dataset.variables.map(() => null);
   const all: ToImport[] = [];
@@ -72,7 +71,7 @@ async function importDataset(
       ...(isAlone ? {} : { '.part-of': name }),
       ...{ file: basename(path), ...options.attributes },
     };
-    const plain = isAlone && variable.name === NPY_VARIABLE ? name : `${name}/${variable.name}`;
+    const plain = isAlone ? name : `${name}/${variable.name}`;
     const object = options.nameOf?.(attributes) ?? plain;
     objects[place] = object;
     all.push({

@@ -15,7 +15,7 @@ const START_BYTES = 4_096;
 const PIECE_BYTES = 8 * 1024 * 1024;
 
 /** Its one variable: a .npy file has no names. */
-export const NPY_VARIABLE = 'array';
+const NPY_VARIABLE = 'array';
 
 function headerOf(source: FileSource) {
   const start = (size: number): Uint8Array => {
@@ -105,6 +105,7 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
   };
   await put(header, 0);
   return {
+    order,
     rowsTogether: () => 1,
     writeRows: (_place, from, rows) => put(rows, header.length + from * rowBytes),
     close: end,
@@ -128,6 +129,7 @@ export const NPY: DatasetFormat = {
   title: 'npy',
   extensions: ['.npy'],
   isFolder: false,
+  isOneArray: true,
   matches: (start) => Buffer.from(start.subarray(0, 6)).equals(Buffer.from('\x93NUMPY', 'latin1')),
   open,
   fit: (dataset) => fitted(dataset, RULES),

@@ -1,0 +1,118 @@
+// What an export asks of a pool, and what it leaves when it fails.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { Pool } from '../../src/client/pool.js';
+import { exportFile } from '../../src/files/export.js';
+import { importFile } from '../../src/files/import.js';
+import { codeOf, joinApart, servePool, TRANSPORTS } from '../client/support/pools.js';
+import { writeEra } from './era.js';
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'attacca-export-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** The same pool, which tells whose elements are demanded. */
+function told(pool: Pool, demanded: string[]): Pool {
+  return new Proxy(pool, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key, target);
+      if (typeof value !== 'function') return value;
+      return (...given: readonly unknown[]): unknown => {
+        if (key === 'object') demanded.push(String(given[0]));
+        return value.apply(target, given);
+      };
+    },
+  });
+}
+
+for (const transport of TRANSPORTS) {
+  test(`elements are demanded once, and given back, ${transport}`, async (t) => {
+    await using pool = await joinApart(await servePool(t), 'files', { transport });
+    const path = folder(t);
+    await writeEra(join(path, 'era.nc'));
+    await importFile(pool, join(path, 'era.nc'));
+    const space = { dtype: 'int16', shape: [2, 3], order: 'column' } as const;
+    await pool.put('f', new Int16Array(6), { space });
+    const both = ['era/lat', 'era/t2m'];
+    for (const [names, to, expected] of [
+      [['era'], 'a.nc', ['era', ...both]],
+      // Big-endian ones are turned on the way.
+      [['era'], 'a.zarr', ['era', ...both]],
+      [both, 'b.nc', both],
+      [both, 'b.h5', both],
+      [['f'], 'f.zarr', ['f']],
+      [['f'], 'f.npy', ['f']],
+    ] as const) {
+      const demanded: string[] = [];
+      await exportFile(told(pool, demanded), names, join(path, to));
+      assert.deepEqual(demanded, expected, to);
+    }
+    for (const name of ['era', 'f', ...both]) {
+      assert.equal((await pool.stat(name))['readers'], 0, name);
+    }
+  });
+}
+
+test('what is kept encoded is written as it was offered', async (t) => {
+  await using pool = await joinApart(await servePool(t), 'files', { transport: 'shared-memory' });
+  const path = folder(t);
+  const values = Float32Array.of(1, 2, 3, 4, 5, 6);
+  const space = { dtype: 'float32', shape: [2, 3] } as const;
+  const encoding = [{ kind: 'compress', codec: 'gzip' }] as const;
+  await pool.put('e', values, { space, encoding, attributes: { units: 'K' } });
+  await exportFile(pool, ['e'], join(path, 'e.nc'));
+  await importFile(pool, join(path, 'e.nc'), { name: 'back' });
+  await using back = await pool.object('back/e').demand({ byteOrder: 'little' });
+  assert.deepEqual([...(back.array as Float32Array)], [...values]);
+  assert.deepEqual(back.space.shape, [2, 3]);
+  assert.equal(back.attributes['units'], 'K');
+  assert.equal(back.attributes['attacca.encoding'], undefined);
+});
+
+test('many objects of one last part have the whole of their names', async (t) => {
+  await using pool = await joinApart(await servePool(t), 'files', { transport: 'shared-memory' });
+  const path = folder(t);
+  for (const name of ['a/t', 'b/t', 'b/u']) await pool.put(name, Uint8Array.of(1));
+  await exportFile(pool, ['a/t', 'b/t', 'b/u'], join(path, 'x.nc'));
+  const { objects } = await importFile(pool, join(path, 'x.nc'), { name: 'x' });
+  assert.deepEqual(
+    objects.map(({ name }) => name),
+    ['x/a_t', 'x/b_t', 'x/u'],
+  );
+});
+
+for (const extension of ['.nc', '.h5', '.zarr'] as const) {
+  test(`an export that fails when it has begun leaves nothing, ${extension}`, async (t) => {
+    await using pool = await joinApart(await servePool(t), 'files', { transport: 'shared-memory' });
+    const path = folder(t);
+    await writeEra(join(path, 'era.nc'));
+    await importFile(pool, join(path, 'era.nc'));
+    await pool.unkeep('era/t2m');
+    await pool.put('era/t2m', new Int16Array(7));
+    const to = join(path, `to${extension}`);
+    assert.equal(await codeOf(exportFile(pool, ['era'], to)), 'bad-space');
+    assert.deepEqual(readdirSync(path), ['era.nc']);
+    // What was there before is there still.
+    await exportFile(pool, ['era/lat'], to);
+    const before = readdirSync(path, { recursive: true });
+    assert.equal(await codeOf(exportFile(pool, ['era'], to)), 'bad-space');
+    assert.deepEqual(readdirSync(path, { recursive: true }), before);
+  });
+}
+
+test('messages of which one is none leave nothing', async (t) => {
+  await using pool = await joinApart(await servePool(t), 'files', { transport: 'shared-memory' });
+  const path = folder(t);
+  await pool.put('m', Buffer.from('GRIB no message 7777'));
+  await pool.put('n', Uint8Array.of(1, 2, 3, 4));
+  const to = join(path, 'to.grib');
+  assert.equal(await codeOf(exportFile(pool, ['m', 'n'], to)), 'bad-space');
+  assert.deepEqual(readdirSync(path), []);
+  await exportFile(pool, ['m'], to);
+  assert.equal(readFileSync(to).length, 20);
+});
