@@ -1,7 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { chmod, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type FileHandle, open } from 'node:fs/promises';
 import { ENCODING_KEY, encodingOf } from '../client/encoding.js';
 import type { WaitOptions } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
@@ -10,7 +7,6 @@ import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
 import { itemSizeOf, type Order, type Space } from '../core/space.js';
 import type { Value } from '../core/value.js';
-import { fileError } from '../formats/bytes.js';
 import type { Attribute, Dataset, Dimension, Variable } from '../formats/dataset.js';
 import { attributeOf } from './attributes.js';
 import { Dimensions } from './dimensions.js';
@@ -18,7 +14,7 @@ import { dtypeOf } from './fitting.js';
 import type { DatasetFormat, Format, Json } from './format.js';
 import { formatByName, formatNamed } from './formats.js';
 import { decodeHeader, type FileHeader } from './header.js';
-import { isJsonMap, parseJson } from './json.js';
+import { whole } from './whole-file.js';
 
 export interface ExportOptions extends WaitOptions {
   /** Left out: told by the name of the file, or what it was when it was imported. */
@@ -37,8 +33,6 @@ export interface ExportedFile {
   readonly asImported: boolean;
 }
 
-/** Of a file's mode those that say who may do what. */
-const MODE_BITS = 0o777;
 const PIECE_BYTES = 8 * 1024 * 1024;
 
 /**
@@ -103,7 +97,7 @@ function messagesOf(header: FileHeader, path: string) {
   refuse('bad-argument', `Cannot write "${path}": variables are no GRIB messages`);
 }
 
-/** What is exported. Elements are demanded once, and as they are written; what is planned by is not. */
+/** What is exported. Elements are demanded once, as they are written; to plan takes none. */
 class Objects {
   readonly #pool: Pool;
   readonly #options: ExportOptions;
@@ -298,83 +292,4 @@ async function writeAt(file: FileHandle, bytes: Uint8Array, at: number): Promise
     const { bytesWritten } = await file.write(bytes, done, rest, at + done);
     done += bytesWritten;
   }
-}
-
-/**
- * Makes a file under another name beside it, and renames it when it is whole. A link stays, and
- * what it leads to is replaced.
- */
-async function whole(
-  named: string,
-  format: Format,
-  make: (draft: string) => Promise<void>,
-): Promise<void> {
-  const path = existsSync(named) ? await realpath(named) : named;
-  const suffix = randomBytes(6).toString('hex');
-  const draft = join(dirname(path), `.attacca-${suffix}`);
-  try {
-    await mustBeReplaceable(path, format);
-    await make(draft);
-    if (format.isFolder) await replaceFolder(path, draft);
-    else await replaceFile(path, draft);
-  } catch (cause) {
-    await rm(draft, { recursive: true, force: true }).catch(() => {});
-    throw fileError('write', path, cause);
-  }
-}
-
-/** What is there may be replaced by what it is itself. */
-async function mustBeReplaceable(path: string, { isFolder, title }: Format): Promise<void> {
-  if (!existsSync(path)) return;
-  const there = await stat(path);
-  const isIt = isFolder
-    ? there.isDirectory() && existsSync(join(path, 'zarr.json'))
-    : there.isFile();
-  if (isIt && isFolder) mustBeZarrAlone(path, path);
-  if (isIt) return;
-  const what = there.isDirectory() ? 'a folder' : there.isFile() ? 'a file' : 'a device or a pipe';
-  refuse('bad-argument', `Cannot write "${path}" as ${title}: there is ${what} of that name`, {
-    path,
-  });
-}
-
-/** A folder is replaced as a whole: nothing else may be in it than the store. */
-function mustBeZarrAlone(root: string, path: string): void {
-  const json = readFileSync(join(path, 'zarr.json'), 'utf8');
-  const node = parseJson(json);
-  const isArray = isJsonMap(node) && node['node_type'] === 'array';
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.name === 'zarr.json' || (isArray && entry.name === 'c')) continue;
-    const inner = join(path, entry.name);
-    if (!isArray && entry.isDirectory() && existsSync(join(inner, 'zarr.json'))) {
-      mustBeZarrAlone(root, inner);
-      continue;
-    }
-    const why = `"${inner}" is no part of the store, and would be removed`;
-    refuse('bad-argument', `Cannot replace "${root}": ${why}`, { path: inner });
-  }
-}
-
-/** The file that is made may be read and written by whom the former one could be. */
-async function replaceFile(path: string, draft: string): Promise<void> {
-  const former = await stat(path).catch(() => null);
-  if (former !== null) await chmod(draft, former.mode & MODE_BITS);
-  await rename(draft, path);
-}
-
-/** No system call puts a folder into the place of another that is not empty: two renames do. */
-async function replaceFolder(path: string, draft: string): Promise<void> {
-  if (!existsSync(path)) {
-    await rename(draft, path);
-    return;
-  }
-  const former = `${draft}-former`;
-  await rename(path, former);
-  try {
-    await rename(draft, path);
-  } catch (error) {
-    await rename(former, path);
-    throw error;
-  }
-  await rm(former, { recursive: true, force: true });
 }

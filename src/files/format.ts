@@ -49,7 +49,7 @@ export interface DatasetFormat {
   readonly extensions: readonly string[];
   /** Whether a file is a folder. */
   readonly isFolder: boolean;
-  /** Whether a file is one array and no more: its object has the name of the file, and tells all. */
+  /** Whether a file is one array and no more: its object has the name of the file. */
   readonly isOneArray?: boolean;
   /** Whether a file begins so; of a folder whether it is one of these. */
   matches(start: Uint8Array, path: string): boolean;
