@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { Attributes } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
+import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import { formatBytes } from '../core/format-bytes.js';
@@ -9,8 +10,10 @@ import { FileSource } from '../formats/bytes.js';
 import { keysOfMessage } from '../formats/grib/keys.js';
 import { type GribScan, scanGrib } from '../formats/grib/scan.js';
 import { GribValues } from '../formats/grib/values.js';
+import { Turns } from '../formats/turns.js';
 import type { Skipped } from './format.js';
 import { type FileHeader, PADDING_BYTES_MAX } from './header.js';
+import { type DecodeValues, KeptValues } from './kept-values.js';
 import {
   headerObject,
   type ImportedFile,
@@ -23,8 +26,6 @@ type Message = GribScan['messages'][number];
 
 /** The sections that tell what a message is have some hundred bytes. */
 const HEAD_BYTES = 4_096;
-/** Decoded values that are kept until all messages have been looked at. */
-const KEPT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Makes an object of each message of a GRIB file: its bytes, or with `values` what it says. */
 export async function importMessages(
@@ -34,7 +35,8 @@ export async function importMessages(
   options: ImportOptions,
 ): Promise<ImportedFile> {
   using source = new FileSource(path);
-  const { messages, damaged } = scanGrib(source);
+  const turns = new Turns(() => throwIfAborted(`import "${path}"`, options.signal));
+  const { messages, damaged } = await scanGrib(source, turns);
   const skipped: Skipped[] = damaged.map(({ offset, size, number, why }) => {
     return { name: `message ${number}`, why: `${formatBytes(size)} at byte ${offset}: ${why}` };
   });
@@ -49,13 +51,16 @@ export async function importMessages(
   };
   const told = (message: Message, number: number, more: Attributes): Attributes => ({
     ...{ ...more, ...keysOfMessage(read(message, HEAD_BYTES)), message: number },
-    ...{ file: basename(path), '.part-of': name, ...options.attributes },
+    // Of values no messages can be made again: they are no part of such a file.
+    ...(options.values === true ? {} : { '.part-of': name }),
+    ...{ file: basename(path), ...options.attributes },
   });
   const all: ToImport[] = [];
   using values = new GribValues();
-  let valuesBytes = 0;
+  const keeping = new KeptValues();
   const kept: { object: string; padding: number }[] = [];
   for (const number of numbers) {
+    if (turns.isOver) await turns.next();
     const message = numbered.get(number) as Message;
     const whole = (): Uint8Array => read(message, message.size);
     if (options.values === true) {
@@ -63,11 +68,9 @@ export async function importMessages(
       if (field === null) continue;
       const attributes = told(message, number, { ...field.keys, ...field.mars });
       const object = options.nameOf?.(attributes) ?? plainName(number);
-      valuesBytes += field.values.byteLength;
-      // Of a large file the values are decoded again: all of them need not fit in memory.
-      const isKept = valuesBytes <= KEPT_BYTES_MAX;
-      const again = isKept ? async () => field.values : decodeAgain(values, whole);
-      all.push(decoded(object, attributes, field.shape, again));
+      const again = async () => (await values.decode(whole())).values;
+      const filling = keeping.valuesOr(field.values, again);
+      all.push(decoded(object, attributes, field.shape, filling));
       continue;
     }
     const attributes = told(message, number, {});
@@ -82,23 +85,11 @@ export async function importMessages(
     });
   }
   const offering = { ...options, path, skipped, format: 'grib' };
-  // Of values no messages can be made again.
-  if (options.values === true) {
-    const parts = all.map(({ attributes, ...rest }) => ({
-      ...rest,
-      attributes: apart(attributes),
-    }));
-    return await offerAll(pool, parts, offering);
-  }
-  // A file without a whole message is no file to be made again.
+  // Of values no messages can be made again, and without a whole one there is no such file.
   if (kept.length === 0) return await offerAll(pool, all, offering);
   const header: FileHeader = { kind: 'messages', format: 'grib', messages: kept };
   all.push(headerObject(name, header, path, {}, options));
   return await offerAll(pool, all, { ...offering, header: name });
-}
-
-function apart({ '.part-of': _, ...attributes }: Attributes): Attributes {
-  return attributes;
 }
 
 function bytesSpace(size: number): Space {
@@ -106,12 +97,6 @@ function bytesSpace(size: number): Space {
 }
 
 type Field = Awaited<ReturnType<GribValues['decode']>>;
-
-type DecodeValues = () => Promise<Float32Array>;
-
-function decodeAgain(values: GribValues, message: () => Uint8Array): DecodeValues {
-  return async () => (await values.decode(message())).values;
-}
 
 function decoded(
   name: string,

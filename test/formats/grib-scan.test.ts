@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { FileSource, MemorySource } from '../../src/formats/bytes.js';
 import { type GribScan, scanGrib } from '../../src/formats/grib/scan.js';
+import { Turns } from '../../src/formats/turns.js';
 import { fc } from '../fast-check.js';
 import { sharedData } from './shared-data.js';
 
@@ -34,9 +35,9 @@ const REAL = [
 
 for (const [name, count] of REAL) {
   const { path, skip } = sharedData(name);
-  test(`the messages of ${name} make it again, byte for byte`, { skip }, () => {
+  test(`the messages of ${name} make it again, byte for byte`, { skip }, async () => {
     using source = new FileSource(path);
-    const scan = scanGrib(source);
+    const scan = await scanGrib(source);
     assert.equal(scan.messages.length, count);
     assert.deepEqual(scan.damaged, []);
     const original = readFileSync(path);
@@ -46,9 +47,9 @@ for (const [name, count] of REAL) {
 
 const corrupted = sharedData('era5-levels-corrupted.grib');
 
-test('of a damaged real file the good message is found', { skip: corrupted.skip }, () => {
+test('of a damaged real file the good message is found', { skip: corrupted.skip }, async () => {
   using source = new FileSource(corrupted.path);
-  const { messages, damaged } = scanGrib(source);
+  const { messages, damaged } = await scanGrib(source);
   assert.deepEqual(messages, [{ offset: 22_068, size: 22_068, edition: 1, padding: 0 }]);
   const why = 'it says 1588 bytes, but does not end with 7777 there';
   assert.deepEqual(damaged, [{ offset: 0, size: 22_068, number: 1, why }]);
@@ -67,9 +68,9 @@ const piece = fc.oneof(
   }),
 );
 
-test('each good message is found among damaged ones, and each damage is told once', () => {
-  fc.assert(
-    fc.property(fc.array(piece, { minLength: 1, maxLength: 8 }), (pieces) => {
+test('each good message is found among damaged ones, and each damage is told once', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(piece, { minLength: 1, maxLength: 8 }), async (pieces) => {
       const bytes: Buffer[] = [];
       const expected: (readonly [number, number])[] = [];
       let at = 0;
@@ -99,7 +100,9 @@ test('each good message is found among damaged ones, and each damage is told onc
       const last = message(2, 40);
       expected.push([at, last.length]);
       add(last);
-      const { messages, damaged } = scanGrib(new MemorySource('a.grib', Buffer.concat(bytes)));
+      const { messages, damaged } = await scanGrib(
+        new MemorySource('a.grib', Buffer.concat(bytes)),
+      );
       assert.deepEqual(
         messages.map(({ offset, size }) => [offset, size]),
         expected,
@@ -110,27 +113,54 @@ test('each good message is found among damaged ones, and each damage is told onc
   );
 });
 
-test('a cut file has its whole messages, and the rest is told', () => {
+test('a cut file has its whole messages, and the rest is told', async () => {
   const whole = Buffer.concat([message(1, 50), message(2, 60)]);
   const first = message(1, 50).length;
   for (let size = 4; size < whole.length; size += 1) {
-    const { messages, damaged } = scanGrib(new MemorySource('a.grib', whole.subarray(0, size)));
+    const { messages, damaged } = await scanGrib(
+      new MemorySource('a.grib', whole.subarray(0, size)),
+    );
     assert.equal(messages.length, size >= first ? 1 : 0, `cut after ${size}`);
     assert.equal(damaged.length, size === first ? 0 : 1, `cut after ${size}`);
   }
 });
 
-test('lengths that no file has are told as damage, and what is no GRIB is refused', () => {
+test('lengths that no file has are told as damage, and what is no GRIB is refused', async () => {
   const huge = message(2, 50);
   huge.writeBigUInt64BE(2n ** 60n, 8);
-  const { damaged } = scanGrib(new MemorySource('a.grib', huge));
+  const { damaged } = await scanGrib(new MemorySource('a.grib', huge));
   assert.match(damaged[0]?.why ?? '', /it says 1152921504606846976 bytes, more than the file has/u);
   const large = message(1, 50);
   large.writeUIntBE(0xffffff, 4, 3);
-  assert.equal(scanGrib(new MemorySource('a.grib', large)).messages.length, 0);
+  assert.equal((await scanGrib(new MemorySource('a.grib', large))).messages.length, 0);
   for (const text of ['', 'GRI', 'hello, world']) {
-    assert.throws(() => scanGrib(new MemorySource('a.grib', Buffer.from(text))), {
+    await assert.rejects(scanGrib(new MemorySource('a.grib', Buffer.from(text))), {
       code: 'not-a-grib-file',
     });
   }
+});
+
+test('while a large file is looked through others have their turn, and it can be ended', async () => {
+  // Nothing is read: zeros, with a message at their end.
+  const end = message(2, 40);
+  const size = 4 * 1024 * 1024 * 1024;
+  const source = {
+    ...{ name: 'large.grib', size },
+    read(at: number, into: Uint8Array): void {
+      into.fill(0);
+      const from = size - end.length;
+      if (at + into.length > from) into.set(end.subarray(Math.max(0, at - from)), from - at);
+    },
+  };
+  let turns = 0;
+  const timer = setInterval(() => {
+    turns += 1;
+  }, 1);
+  const enough = new RangeError('enough');
+  const goOn = (): void => {
+    if (turns >= 3) throw enough;
+  };
+  await assert.rejects(scanGrib(source, new Turns(goOn)), (error) => error === enough);
+  clearInterval(timer);
+  assert.ok(turns >= 3);
 });

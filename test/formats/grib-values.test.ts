@@ -36,9 +36,9 @@ const members = sharedData('era5-levels-members.grib');
 const surface = sharedData('era5-2mt-2019-03-uk.grib');
 
 /** The message at this place of a file. */
-function messageOf(path: string, place: number): Uint8Array {
+async function messageOf(path: string, place: number): Promise<Uint8Array> {
   using source = new FileSource(path);
-  const message = scanGrib(source).messages[place];
+  const message = (await scanGrib(source)).messages[place];
   assert.ok(message !== undefined, `message ${place} of ${path}`);
   const bytes = new Uint8Array(message.size);
   source.read(message.offset, bytes);
@@ -67,7 +67,7 @@ test(
   options(surface),
   async () => {
     using values = new GribValues();
-    const field = await values.decode(messageOf(surface.path, 1));
+    const field = await values.decode(await messageOf(surface.path, 1));
     assert.deepEqual(field.mars, {
       ...{ domain: 'g', levtype: 'sfc', date: 20_190_301, time: 100, step: 0, param: '167.128' },
       ...{ class: 'ea', type: 'an', stream: 'oper', expver: '0001' },
@@ -92,7 +92,7 @@ test('missing values are NaN, and a shape is that of rows which all go one way',
   using values = new GribValues();
   const path = fileURLToPath(new URL('../../../test/formats/grib/grids.grib2', import.meta.url));
   const [masked, columns, back] = await Promise.all(
-    [0, 1, 2].map((place) => values.decode(messageOf(path, place))),
+    [0, 1, 2].map(async (place) => values.decode(await messageOf(path, place))),
   );
   const numbers = Array.from({ length: 12 }, (_, at) => at);
   assert.deepEqual(masked?.shape, [3, 4]);
@@ -164,7 +164,9 @@ process.send({ kind: 'fault', id, why: 'late' });`,
 test('all messages of a file are decoded, in order', options(members), async () => {
   using values = new GribValues();
   const fields = await Promise.all(
-    Array.from({ length: 160 }, (_, place) => values.decode(messageOf(members.path, place))),
+    Array.from({ length: 160 }, async (_, place) =>
+      values.decode(await messageOf(members.path, place)),
+    ),
   );
   assert.deepEqual(
     fields.slice(0, 3).map(({ mars }) => `${mars['number']} ${mars['levelist']}`),
@@ -181,7 +183,7 @@ test(
   options(surface),
   async () => {
     using values = new GribValues();
-    const good = messageOf(surface.path, 0);
+    const good = await messageOf(surface.path, 0);
     const none = await refusal(values.decode(BYTES));
     assert.equal(none.code, 'bad-grib-message');
     const outcomes = new Set<string>();

@@ -1,5 +1,6 @@
 import { AttaccaError } from '../../core/errors.js';
 import type { ByteSource } from '../bytes.js';
+import { Turns } from '../turns.js';
 
 /** A message as it lies in a file. */
 interface GribMessage {
@@ -39,7 +40,7 @@ const LARGE_BIT = 0x80_0000;
 const LARGE_UNIT = 120;
 
 /** Where `GRIB` stands next, at `from` or later; the size of the file without one. */
-function nextMagic(source: ByteSource, from: number): number {
+async function nextMagic(source: ByteSource, from: number, turns: Turns): Promise<number> {
   let look = FIRST_LOOK_BYTES;
   for (let at = from; source.size - at >= MAGIC.length; look = Math.min(look * 8, WINDOW_BYTES)) {
     const piece = Buffer.alloc(Math.min(look, source.size - at));
@@ -48,6 +49,7 @@ function nextMagic(source: ByteSource, from: number): number {
     if (found >= 0) return at + found;
     // The last three bytes can be the first of one that goes on behind the window.
     at += piece.length - MAGIC.length + 1;
+    if (turns.isOver) await turns.next();
   }
   return source.size;
 }
@@ -111,12 +113,18 @@ function messageAt(source: ByteSource, offset: number): Found | string {
 }
 
 /** Whether there are only zero bytes. */
-function isZero(source: ByteSource, from: number, to: number): boolean {
+async function isZero(
+  source: ByteSource,
+  from: number,
+  to: number,
+  turns: Turns,
+): Promise<boolean> {
   const window = Buffer.alloc(Math.min(WINDOW_BYTES, to - from));
   for (let at = from; at < to; at += window.length) {
     const piece = window.subarray(0, Math.min(window.length, to - at));
     source.read(at, piece);
     if (piece.some((byte) => byte !== 0)) return false;
+    if (turns.isOver) await turns.next();
   }
   return true;
 }
@@ -125,17 +133,18 @@ function isZero(source: ByteSource, from: number, to: number): boolean {
  * All messages of a file. Behind what is no message it looks for the next that is whole, so one
  * damaged message costs no other. A message counts as whole when it has a known edition, lies in
  * the file and ends with `7777` where it says: whether its sections make sense is ecCodes' to say.
- * `not-a-grib-file` when no `GRIB` stands anywhere.
+ * A large file is looked through in turns of the event loop. `not-a-grib-file` when no `GRIB`
+ * stands anywhere.
  */
-export function scanGrib(source: ByteSource): GribScan {
+export async function scanGrib(source: ByteSource, turns = new Turns()): Promise<GribScan> {
   const messages: GribMessage[] = [];
   const damaged: GribDamage[] = [];
   let last: Found | null = null;
   let good = 0;
   let seen = 0;
   let why: string | null = null;
-  const closeGap = (to: number): void => {
-    const isDamage = why !== null || !isZero(source, good, to);
+  const closeGap = async (to: number): Promise<void> => {
+    const isDamage = why !== null || !(await isZero(source, good, to, turns));
     if (last !== null) messages.push({ ...last, padding: isDamage ? 0 : to - good });
     if (isDamage) {
       const number = messages.length + damaged.length + 1;
@@ -144,7 +153,9 @@ export function scanGrib(source: ByteSource): GribScan {
     }
     why = null;
   };
-  for (let at = nextMagic(source, 0); at < source.size; at = nextMagic(source, at)) {
+  const next = (from: number): Promise<number> => nextMagic(source, from, turns);
+  for (let at = await next(0); at < source.size; at = await next(at)) {
+    if (turns.isOver) await turns.next();
     seen += 1;
     const found = messageAt(source, at);
     if (typeof found === 'string') {
@@ -152,7 +163,7 @@ export function scanGrib(source: ByteSource): GribScan {
       at += MAGIC.length;
       continue;
     }
-    closeGap(at);
+    await closeGap(at);
     last = found;
     at += found.size;
     good = at;
@@ -161,6 +172,6 @@ export function scanGrib(source: ByteSource): GribScan {
     const message = `Cannot read "${source.name}": no GRIB message begins in it`;
     throw new AttaccaError('not-a-grib-file', message, { file: source.name });
   }
-  closeGap(source.size);
+  await closeGap(source.size);
   return { messages, damaged };
 }
