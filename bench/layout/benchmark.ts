@@ -1,6 +1,6 @@
 import { type Benchmark, type Contender, PRODUCT, type Stage } from '../harness/benchmark.js';
 import type { Participant } from '../harness/participant.js';
-import { numberOf } from '../harness/reply.js';
+import { numberOf, type Reply } from '../harness/reply.js';
 import { extraFlags, startPool } from '../product/start-pool.js';
 import { pythonAbsent } from '../rivals/installed.js';
 
@@ -36,8 +36,13 @@ async function memberOf(stage: Stage): Promise<Participant> {
   return member;
 }
 
-function transposing(load: Load): { contenders: Contender[]; metric: string } {
-  const metric = `transpose_${load.name}_ms`;
+/** A verb of the two sides, done twice: the first time lets compilers do their work. */
+function besideNumpy(
+  load: Load,
+  metric: string,
+  verb: string,
+  figureOf: (reply: Reply) => number,
+): { contenders: Contender[]; metric: string } {
   const by = (
     name: string,
     kind: Contender['kind'],
@@ -50,10 +55,8 @@ function transposing(load: Load): { contenders: Contender[]; metric: string } {
     timeoutMs: TIMEOUT_MS,
     async measure(stage) {
       const member = await start(stage);
-      // Twice: the first lets compilers do their work.
-      await member.ask('transpose', load, TIMEOUT_MS);
-      const reply = await member.ask('transpose', load, TIMEOUT_MS);
-      return { [metric]: 1e3 * numberOf(reply, 'seconds') };
+      await member.ask(verb, load, TIMEOUT_MS);
+      return { [metric]: figureOf(await member.ask(verb, load, TIMEOUT_MS)) };
     },
   });
   const numpy = by('numpy', 'rival', pythonAbsent('numpy'), (stage) =>
@@ -62,30 +65,21 @@ function transposing(load: Load): { contenders: Contender[]; metric: string } {
   return { metric, contenders: [by(PRODUCT, 'product', null, memberOf), numpy] };
 }
 
-function scaling(load: Load): { contenders: Contender[]; metric: string } {
-  const metric = 'scale_int16_GiBps_core';
-  const by = (
-    name: string,
-    kind: Contender['kind'],
-    absent: string | null,
-    start: (stage: Stage) => Promise<Participant>,
-  ): Contender => ({
-    name,
-    kind,
-    absent,
-    timeoutMs: TIMEOUT_MS,
-    async measure(stage) {
-      const member = await start(stage);
-      await member.ask('scale', load, TIMEOUT_MS);
-      const reply = await member.ask('scale', load, TIMEOUT_MS);
-      return { [metric]: (2 * load.packed) / 2 ** 30 / numberOf(reply, 'cpuSeconds') };
-    },
-  });
-  const numpy = by('numpy', 'rival', pythonAbsent('numpy'), (stage) =>
-    stage.crew.python('python/layout_side.py'),
+const transposing = (load: Load) =>
+  besideNumpy(
+    load,
+    `transpose_${load.name}_ms`,
+    'transpose',
+    (reply) => 1e3 * numberOf(reply, 'seconds'),
   );
-  return { metric, contenders: [by(PRODUCT, 'product', null, memberOf), numpy] };
-}
+
+const scaling = (load: Load) =>
+  besideNumpy(
+    load,
+    'scale_int16_GiBps_core',
+    'scale',
+    (reply) => (2 * load.packed) / 2 ** 30 / numberOf(reply, 'cpuSeconds'),
+  );
 
 function writing(load: Load): { contenders: Contender[]; metric: string } {
   const metric = 'region_writes_3KiB_per_s';
