@@ -207,9 +207,14 @@ function freeDropped(pool: PoolState, version: number): void {
 
 /** Whether a read has what its member had written, and not committed, over what is visible. */
 export function hasOver(read: Moving, written: Moving): boolean {
-  const { id, version, member, isWrite } = read;
-  if (isWrite || version !== written.version || member !== written.member) return false;
-  return id > written.id && (written.isHeld || id < written.droppedAt);
+  return isOwnBefore(read, written) && (written.isHeld || read.id < written.droppedAt);
+}
+
+/** Whether a member had written that before it asked for the read. */
+function isOwnBefore(read: Moving, written: Moving): boolean {
+  const { id, version, member } = read;
+  if (read.isWrite || !written.isWrite) return false;
+  return version === written.version && member === written.member && id > written.id;
 }
 
 /** Whether a member has another handle that takes part in a version. */
@@ -244,11 +249,14 @@ export function loseMoving(pool: PoolState, version: number, error: AttaccaError
  * again, in the same order: a write that was done is done again, and so are those behind it.
  */
 export function moveAgain(pool: PoolState): void {
-  for (const each of [...pool.open.moving.values()]) {
+  const all = [...pool.open.moving.values()];
+  const areRead = new Set(all.filter(({ isWrite }) => !isWrite).map(({ version }) => version));
+  for (const each of all) {
     if (each.isHeld || each.droppedAt !== 0) continue;
-    // What has ended may not have been told to this agent: nothing is under way any more.
-    if (pool.open.versions.get(each.version) === undefined && each.isWrite)
-      transferred(pool, each.id);
+    const { version, isWrite } = each;
+    // Nobody reads what has ended, but for reads from before.
+    const isOver = pool.open.versions.get(version) === undefined && !areRead.has(version);
+    if (isOver && isWrite) transferred(pool, each.id);
     else pool.effects.push(effectOf(pool, each));
   }
 }
@@ -386,8 +394,12 @@ function effectOf(pool: PoolState, moving: Moving): TransferEffect {
   const space = spaceOfVersion(pool, version);
   const over: Lain[] = [];
   if (!isWrite) {
+    // What was committed since stands behind a read that another manager's agent does again.
+    let isBehind = false;
     for (const each of pool.open.moving.values()) {
-      if (hasOver(moving, each)) over.push(lainOf(pool, each));
+      isBehind ||= each === moving;
+      const isOver = hasOver(moving, each) || (isBehind && isOwnBefore(moving, each));
+      if (isOver) over.push(lainOf(pool, each));
     }
   }
   const payload = lainOf(pool, moving);

@@ -288,6 +288,42 @@ test('another manager asks its agent again for all that was not done, in order',
   assert.equal(read.text(), 'acd-----');
 });
 
+/** Another manager goes on, whose agent has heard of nothing. */
+function restart(pool: Harness): void {
+  pool.unanswered.length = 0;
+  pool.loop.input({ kind: 'restart', options: pool.pool.options, slabsLost: [] });
+  pool.settle();
+}
+
+test('a read that is done again has what its member had written, and committed since', () => {
+  const pool = new Harness({ agent: 'manual' });
+  const a = pool.member('a');
+  pool.answerAll();
+  const one = Taking.create(a, 'field', '--------', { consistency: 'commit' });
+  one.write([[0, 2]], 'ab', { slice: true }).ok();
+  one.write([[1, 3]], 'cd').ok();
+  const read = one.read([[null]]);
+  const committed = one.commit();
+  restart(pool);
+  pool.answerAll();
+  committed.ok();
+  assert.equal(read.text(), 'acd-----');
+});
+
+test('a read of what has ended has what was written before, also when it is done again', () => {
+  const pool = new Harness({ agent: 'manual' });
+  const a = pool.member('a');
+  pool.answerAll();
+  const one = Taking.create(a, 'field', '--------');
+  const write = one.write([[0, 2]], 'ab', { slice: true });
+  const read = one.read([[null]]);
+  one.handle.withdraw().ok();
+  restart(pool);
+  pool.answerAll();
+  write.ok();
+  assert.equal(read.text(), 'ab------');
+});
+
 test('what was open is lost with its memory, and who used it hears so', () => {
   const pool = new Harness({ agent: 'manual' });
   const a = pool.member('a');
