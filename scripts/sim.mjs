@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { crc32 } from 'node:zlib';
+import { SPECIALS } from '../dist/src/sim/workload.js';
 import { run } from '../dist/src/sim/world.js';
 
 const HELP = `Usage: npm run sim -- [options]
@@ -13,6 +14,7 @@ time, and stops at the first that breaks a promise. Without options: random seed
   --seeds A..B    these seeds
   --for TIME      random seeds for so long: 90s, 10m
   --ticks T       events of each seed before its faults stop (default 2000)
+  --mostly WHAT   most of what is asked is about it: opening, growing
   --trace         with --seed: prints what happened last in any case
   --json          one line of JSON a seed
   --help          this text
@@ -32,13 +34,15 @@ const { words, seeds } = chosen();
 
 // Refusals are common here; where each was made is of no interest.
 Error.stackTraceLimit = 0;
+const mostly = mostlyOf(values.mostly);
 const lent = { checksum: crc32, drained: () => setImmediate() };
+const mostlyWords = mostly === undefined ? '' : ` --mostly ${mostly}`;
 const started = performance.now();
 let count = 0;
 let events = 0;
 let toldMs = started;
 for (const seed of seeds) {
-  const result = await run(seed, { ticks, lent });
+  const result = await run(seed, { ticks, lent, mostly });
   count++;
   events += result.events;
   if (values.json) {
@@ -56,12 +60,14 @@ for (const seed of seeds) {
   }
   if (result.failure === null && !values.trace) continue;
   Error.stackTraceLimit = 30;
-  const again = await run(seed, { ticks, lent, traces: true });
+  const again = await run(seed, { ticks, lent, mostly, traces: true });
   if (!values.json) process.stdout.write(`${again.lines.join('\n')}\n`);
   if (again.failure === null) continue;
   const { rule, stack } = again.failure;
   process.stderr.write(`\nsim: seed ${seed} breaks "${rule}"; before it ${count - 1} have held\n`);
-  process.stderr.write(`${stack}\nagain: npm run sim -- --seed ${seed} --ticks ${ticks}\n`);
+  process.stderr.write(
+    `${stack}\nagain: npm run sim -- --seed ${seed} --ticks ${ticks}${mostlyWords}\n`,
+  );
   process.exit(1);
 }
 const sum = `${count} ${count === 1 ? 'seed holds' : 'seeds hold'} (${words})`;
@@ -81,7 +87,7 @@ function fail(message) {
 function optionsOf() {
   const text = { type: 'string', multiple: true };
   const flag = { type: 'boolean' };
-  const options = { seed: text, seeds: text, for: text, ticks: text };
+  const options = { seed: text, seeds: text, for: text, ticks: text, mostly: text };
   try {
     const { values: given } = parseArgs({
       options: { ...options, trace: flag, json: flag, help: flag },
@@ -96,6 +102,13 @@ function optionsOf() {
     const [first] = error.message.split(/\n|\. /);
     return fail(`${first} (--help says what there is)`);
   }
+}
+
+function mostlyOf(what) {
+  if (what !== undefined && !SPECIALS.includes(what)) {
+    fail(`--mostly is one of ${SPECIALS.join(', ')}, not "${what}"`);
+  }
+  return what;
 }
 
 function wholeNumber(text, what) {

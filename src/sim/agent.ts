@@ -2,7 +2,9 @@ import { Writer } from '../core/bytes.js';
 import { measure } from '../core/statistics/measure.js';
 import { writeStatistics } from '../core/statistics/statistics-codec.js';
 import type { ShellInput } from '../loop/entries.js';
-import type { Effect, MeasureAsked, TransferEffect } from '../pool/state.js';
+import type { Effect, MeasureAsked, PoolState, TransferEffect } from '../pool/state.js';
+import { CONSISTENCIES } from '../protocol/index.js';
+import type { DataSlips } from './data-link.js';
 import type { Dice } from './dice.js';
 import { moveCells } from './move-cells.js';
 import type { Scheduler } from './scheduler.js';
@@ -12,21 +14,66 @@ import { must } from './violation.js';
 /** How good an agent is. */
 export interface AgentWeather {
   readonly delayMsMax: number;
+  /** How far it may be behind another one. */
+  readonly lagMsMax: number;
   /** Odds that a slab cannot be made, or a file not be adopted. */
   readonly failureOdds: number;
+}
+
+type Consistency = (typeof CONSISTENCIES)[number];
+
+/** In what order transfers of open objects are done, but for one after the other. */
+export interface Slips extends DataSlips {
+  /** Of these a read may be done before writes of others that it was asked behind. */
+  readonly overtaking: readonly Consistency[];
+  /** Of these a write is told to be done, and never is. */
+  readonly late: readonly Consistency[];
+}
+
+/** What transfers are of. */
+interface Moved {
+  readonly member: number;
+  readonly version: number;
+  readonly consistency: Consistency;
+}
+
+interface Planned extends Moved {
+  readonly isWrite: boolean;
 }
 
 interface AgentParts {
   readonly dice: Dice;
   /** Of measurements and transfers alone, so that they change no other throw. */
   readonly pace: Dice;
+  /** Of reads that overtake writes. */
+  readonly lag: Dice;
+  readonly slips: Slips;
   readonly scheduler: Scheduler;
   readonly slabs: Slabs;
+  /** Of the manager, if there is one. */
+  readonly pool: () => PoolState | null;
+  /** Something has happened that seeds are looked for by. */
+  readonly count: (what: string) => void;
   /** Tells the manager, if there is one. */
   readonly tell: (input: ShellInput) => void;
 }
 
 const NOTHING = 0;
+
+/** What is legal: under EVENTUAL others may see a write later, as with agents of two hosts. */
+export function slipsOf(lag: Dice): Slips {
+  return { overtaking: lag(2) === 0 ? ['eventual'] : [], late: [] };
+}
+
+/** Whose a transfer is, by the pool that has asked for it; null: nobody's any more. */
+function movedOf(pool: PoolState | null, transfer: number): Moved | null {
+  const moving = pool?.open.moving.get(transfer);
+  const consistency =
+    CONSISTENCIES[pool?.open.versions.get(moving?.version ?? 0)?.consistency ?? -1];
+  if (moving === undefined || consistency === undefined) return null;
+  const { member, version } = moving;
+  return { member, version, consistency };
+}
 
 /** Makes and removes slabs as the pool asks, and tells it, late and at times that it could not. */
 export class Agent {
@@ -37,6 +84,8 @@ export class Agent {
   #life = 0;
   /** When the last transfer is done that was asked for. */
   #busyUntil = 0;
+  /** Transfers that are not done, by their number. */
+  readonly #planned = new Map<number, Planned>();
 
   constructor(parts: AgentParts, weather: AgentWeather) {
     this.#parts = parts;
@@ -54,6 +103,7 @@ export class Agent {
   end(isReboot: boolean): void {
     this.#life++;
     this.#busyUntil = 0;
+    this.#planned.clear();
     if (!isReboot) return;
     this.#files.clear();
     for (const slab of this.#parts.slabs.numbers()) this.#parts.slabs.lose(slab);
@@ -85,15 +135,53 @@ export class Agent {
     else if (effect.kind === 'slab-gone') slabs.remove(effect.slab);
   }
 
-  /** Transfers are done one after the other, each some time after it was asked for. */
+  /**
+   * Transfers are done one after the other, each some time after it was asked for. A second agent
+   * would serve reads of EVENTUAL from what has reached it: here they overtake writes of others.
+   */
   #plan(effect: TransferEffect): void {
-    const { scheduler, slabs, tell, pace } = this.#parts;
-    const at = Math.max(this.#busyUntil, scheduler.now + pace(1 + this.weather.delayMsMax));
+    const { scheduler, pace, lag, pool } = this.#parts;
+    const moved = movedOf(pool(), effect.transfer);
+    const { delayMsMax } = this.weather;
+    if (moved !== null && this.#mayOvertake(effect, moved)) {
+      this.#parts.count('overtaken');
+      this.#after(lag(1 + Math.ceil(delayMsMax / 4)), effect, moved);
+      return;
+    }
+    const soon = Math.max(this.#busyUntil, scheduler.now + pace(1 + delayMsMax));
+    const at = soon + this.#lagOf(effect, moved);
     this.#busyUntil = at;
+    if (moved !== null) {
+      this.#planned.set(effect.transfer, { ...moved, isWrite: effect.isWrite });
+    }
+    this.#after(at - scheduler.now, effect, moved);
+  }
+
+  /** How much longer it takes until all have what is written. */
+  #lagOf({ isWrite }: TransferEffect, moved: Moved | null): number {
+    const { scheduler, slips, lag } = this.#parts;
+    const mayLag = isWrite && moved !== null && slips.overtaking.includes(moved.consistency);
+    const isFree = this.#busyUntil < scheduler.now + this.weather.lagMsMax;
+    return mayLag && isFree ? lag(1 + this.weather.lagMsMax) : 0;
+  }
+
+  /** Nobody overtakes what it has written itself. */
+  #mayOvertake({ isWrite }: TransferEffect, { member, version, consistency }: Moved): boolean {
+    if (isWrite || !this.#parts.slips.overtaking.includes(consistency)) return false;
+    const writes = [...this.#planned.values()].filter(
+      (each) => each.isWrite && each.version === version,
+    );
+    return writes.length > 0 && writes.every((each) => each.member !== member);
+  }
+
+  #after(ms: number, effect: TransferEffect, moved: Moved | null): void {
+    const { scheduler, slabs, slips, tell } = this.#parts;
     const life = this.#life;
-    scheduler.after(at - scheduler.now, () => {
+    scheduler.after(ms, () => {
       if (life !== this.#life) return;
-      moveCells(effect, slabs);
+      this.#planned.delete(effect.transfer);
+      const isLate = effect.isWrite && moved !== null && slips.late.includes(moved.consistency);
+      if (!isLate) moveCells(effect, slabs);
       tell({ kind: 'transferred', transfer: effect.transfer });
     });
   }

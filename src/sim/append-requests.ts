@@ -85,6 +85,7 @@ function append(asking: Asking, client: Client): void {
         if (handle.state === 'offered' && before !== 'offered') handle.state = 'declared';
         undo();
       },
+      needs: payload,
     },
   );
 }

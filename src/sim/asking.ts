@@ -2,10 +2,12 @@ import { assert } from '../core/assert.js';
 import type { Writer } from '../core/bytes.js';
 import { ENDLESS } from '../core/limits.js';
 import type { Agent } from './agent.js';
+import type { DataLink } from './data-link.js';
 import type { Dice } from './dice.js';
 import type { Following } from './following.js';
 import type { Holdings } from './holdings.js';
 import type { ClientProcess, Request } from './member.js';
+import type { Payload, Range } from './oracle-state.js';
 import type { Slabs } from './slabs.js';
 
 /** All there are: who asks meets others. */
@@ -31,6 +33,8 @@ export interface AskingOptions {
 export interface Client {
   readonly process: ClientProcess;
   readonly holdings: Holdings;
+  /** Null: it has the pool's memory mapped. */
+  readonly link: DataLink | null;
 }
 
 interface AskingParts {
@@ -107,17 +111,33 @@ export class Asking {
     return members.length === 0 || this.dice(20) === 0 ? this.dice(3) : this.of(members);
   }
 
+  /** Fills leased memory: now, or some time before a request that needs it goes out. */
+  fill({ link }: Client, range: Range, mark: number): void {
+    if (link === null) this.slabs.write(range, mark);
+    else link.write(range, mark);
+  }
+
   /** Writes a request; the first of its words is the operation. */
   ask(
     client: Client,
     words: string,
     write: (w: Writer) => void,
     apply: Request['apply'],
-    more: Partial<Pick<Request, 'onAnswer' | 'waitsMs'>> = {},
+    more: Partial<Pick<Request, 'onAnswer' | 'waitsMs'>> & { readonly needs?: Payload } = {},
   ): void {
     const [kind] = words.split(' ');
     this.#count(kind ?? words);
-    const { onAnswer = () => {}, waitsMs = 0 } = more;
-    client.process.request(write, { words, apply, onAnswer, waitsMs });
+    const { onAnswer = () => {}, waitsMs = 0, needs } = more;
+    const { process, link } = client;
+    const request = (): number => process.request(write, { words, apply, onAnswer, waitsMs });
+    if (link === null || needs?.kind !== 'slice') {
+      request();
+      return;
+    }
+    link.whenWritten(needs.range, () => {
+      if (process.isEnding || !process.isAlive) return;
+      request();
+      process.flush();
+    });
   }
 }

@@ -1,11 +1,12 @@
 import { BLOCK_SLICE } from '../catalog/extents.js';
 import { PoolLoop } from '../loop/pool-loop.js';
 import { HANDLE, HANDLE_STATE, VERSION, VERSION_FLAG } from '../pool/rows.js';
+import type { Slips } from './agent.js';
 import { FINDING_CANARIES } from './finding-canaries.js';
 import { KEEPING_CANARIES } from './keeping-canaries.js';
 import type { Machines } from './machines.js';
 import type { Manager } from './manager.js';
-import { OPEN_CANARIES } from './open-canaries.js';
+import { DATA_CANARIES, OPEN_CANARIES } from './open-canaries.js';
 import { PARTS_CANARIES } from './parts-canaries.js';
 import { CELL_BYTES } from './slabs.js';
 import { STATISTICS_CANARIES } from './statistics-canaries.js';
@@ -20,6 +21,8 @@ export interface Canary {
   readonly breaks: Rule;
   readonly plant?: (manager: Manager) => void;
   readonly machines?: (machines: Machines) => Partial<Machines>;
+  /** An agent that keeps its transfers in another order. */
+  readonly agent?: Slips;
   /** What it is in: few of the worlds come by it else. */
   readonly mostly?: Special;
   /** The first of the seeds that are tried, where few come by it: one near it. */
@@ -291,6 +294,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
     },
   },
   ...OPEN_CANARIES,
+  ...DATA_CANARIES,
   ...PARTS_CANARIES,
   ...STATISTICS_CANARIES,
   ...FINDING_CANARIES,

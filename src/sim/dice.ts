@@ -17,6 +17,10 @@ export function ownDice(seed: number): {
   readonly slowness: Dice;
   /** When the agent has measured, or moved. */
   readonly pace: Dice;
+  /** Whether agents lag behind one another, and how much. */
+  readonly lag: Dice;
+  /** What data connections do. */
+  readonly data: Dice;
   /** What is done with open objects. */
   readonly opening: Dice;
   /** What is done with arrays that grow. */
@@ -25,6 +29,8 @@ export function ownDice(seed: number): {
   return {
     slowness: random(~seed),
     pace: random(~seed ^ 0x5eed),
+    lag: random(seed ^ 0x6a09_e667),
+    data: random(seed ^ 0x3c6e_f372),
     opening: random(seed ^ 0x2f6e_2b1d),
     growing: random(seed ^ 0x1c0f_fee5),
   };

@@ -92,6 +92,14 @@ export class Following implements Book {
     return true;
   }
 
+  /** Whether all of a range is leased to a session. */
+  isLeased(session: number, { slab, offset, size }: Range): boolean {
+    const cells = this.#slabs.get(slab)?.cells ?? [];
+    const first = offset / CELL_BYTES;
+    const range = cells.slice(first, first + Math.ceil(size / CELL_BYTES));
+    return range.every((owner) => owner !== null && 'members' in owner && owner.id === session);
+  }
+
   isAdopted({ slab }: Range): boolean {
     return this.#slabs.get(slab)?.adopted === true;
   }

@@ -2,7 +2,7 @@ import { Float, type Value } from '../core/value.js';
 import * as protocol from '../protocol/index.js';
 import type { Answer } from './answers.js';
 import type { Asking, Client } from './asking.js';
-import type { Handle } from './holdings.js';
+import { type Handle, mustHold } from './holdings.js';
 import type { Dtype, Payload, Said } from './oracle-state.js';
 import { attributes, keyNumber } from './selectors.js';
 import { textOf } from './values.js';
@@ -161,7 +161,7 @@ function payloadOf(asking: Asking, client: Client): { payload: Payload; undo: ()
   const taken = dice(4) === 0 ? null : client.holdings.take(size);
   if (taken !== null) {
     const { range, adopted } = taken;
-    if (adopted === null) asking.slabs.write(range, mark);
+    if (adopted === null) asking.fill(client, range, mark);
     const content = contentOf(adopted ?? mark);
     const undo = (): void => client.holdings.putBack(taken);
     return { payload: { kind: 'slice', size, content, range }, undo };
@@ -209,6 +209,7 @@ export function offer(asking: Asking, client: Client): void {
         if (handle.state === 'offered') handle.state = 'declared';
         undo();
       },
+      needs: payload,
     },
   );
 }
@@ -304,16 +305,47 @@ function demanded(
   });
   const [first] = reads;
   if (first !== undefined && source === protocol.SOURCE.given && !client.process.isEnding) {
-    holdings.verify({ ...handle, reads });
-    holdings.putBack({ range: first.range, adopted: null });
+    const { range: own } = first;
+    lookAt(
+      client,
+      handle.name,
+      reads,
+      () => true,
+      () => holdings.putBack({ range: own, adopted: null }),
+    );
   }
   if (!isThere) return;
   // What peeks has no lease, and no parts.
   const isLeased = source === protocol.SOURCE.slice || (isParts && !isPeek);
   if (isLeased) handle.reads = reads;
-  holdings.verify(handle);
+  const isHeld = (): boolean =>
+    holdings.handles.get(handle.number) === handle && handle.reads === reads;
+  if (isLeased) lookAt(client, handle.name, reads, isHeld);
   if (dispose && !isLeased) holdings.handles.delete(handle.number);
   else handle.state = 'demanded';
+}
+
+/** Looks at what came, in place or by its data connection, where it is held still by then. */
+function lookAt(
+  { holdings, link }: Client,
+  name: string,
+  reads: Handle['reads'],
+  isHeld: () => boolean,
+  then = () => {},
+): void {
+  if (link === null) {
+    holdings.look(name, reads);
+    then();
+    return;
+  }
+  for (const { range, marks } of reads) {
+    link.read(range, (found) => {
+      if (!isHeld()) return;
+      if (found === null) link.mustBeGone(range);
+      else mustHold(name, range, marks, found);
+      then();
+    });
+  }
 }
 
 export function seal(asking: Asking, client: Client): void {

@@ -43,6 +43,17 @@ export interface Handle {
   reads: readonly Marked[];
 }
 
+/** What came over a data connection is what should lie there. */
+export function mustHold(
+  name: string,
+  { slab, offset }: Range,
+  marks: readonly number[],
+  found: Uint32Array,
+): void {
+  const isSame = found.every((mark, at) => mark === marks[marks.length === 1 ? 0 : at]);
+  must(isSame, 'I2 slices', () => `"${name}" at ${slab}+${offset} is read as something else`);
+}
+
 /** What a client has, by its own book. */
 export class Holdings {
   readonly members = new Set<number>();
@@ -52,13 +63,19 @@ export class Holdings {
   /** Pages that may be gone on with. */
   readonly walks = new Set<Walk>();
   sorting: Sorting | null = null;
+  /** Names whose versions are in the way of open ones. */
+  readonly stuck = new Set<string>();
+  /** A handle of what another has created. */
+  met: Handle | null = null;
   membersMade = 0;
   handlesMade = 0;
   promisesMade = 0;
   readonly #slabs: Slabs;
+  readonly #isRemote: boolean;
 
-  constructor(slabs: Slabs) {
+  constructor(slabs: Slabs, isRemote: boolean) {
     this.#slabs = slabs;
+    this.#isRemote = isRemote;
   }
 
   /** Takes `size` bytes of what is leased; null: nothing has as many. */
@@ -82,9 +99,13 @@ export class Holdings {
     this.extents.push({ range: { ...range, size }, adopted });
   }
 
-  /** What a handle reads is as it was delivered: I2. */
-  verify(handle: Handle): void {
-    const { reads, name } = handle;
+  /** What a handle reads is as it was delivered: I2. Who has no shared memory asks for it. */
+  verify({ name, reads }: Handle): void {
+    if (!this.#isRemote) this.look(name, reads);
+  }
+
+  /** What lies there is what it should be. */
+  look(name: string, reads: Handle['reads']): void {
     for (const { range, marks } of reads) {
       const { slab, offset } = range;
       const words = (): string => `"${name}" at ${slab}+${offset} changed while it is read`;

@@ -177,7 +177,7 @@ export class ClientProcess implements End {
   }
 
   onBytes(connection: Connection, bytes: Uint8Array): void {
-    this.#whenRunning(() => {
+    this.whenRunning(() => {
       if (this.connection !== connection) return;
       this.#assembler.push(bytes);
       while (this.#assembler.next()) {
@@ -189,7 +189,7 @@ export class ClientProcess implements End {
   }
 
   onClosed(connection: Connection): void {
-    this.#whenRunning(() => {
+    this.whenRunning(() => {
       if (this.connection !== connection) return;
       this.#drop();
       if (this.isEnding && this.open.size === 0) this.state = 'ended';
@@ -198,7 +198,8 @@ export class ClientProcess implements End {
     });
   }
 
-  #whenRunning(action: () => void): void {
+  /** Does it now, or when the process goes on; never when it is dead. */
+  whenRunning(action: () => void): void {
     if (this.state === 'runs') action();
     else if (this.state === 'stopped') this.#backlog.push(action);
   }
@@ -216,7 +217,7 @@ export class ClientProcess implements End {
 
   #reconnect(): void {
     const { dice, scheduler } = this.#host;
-    scheduler.after(dice(RECONNECT_MS_MAX), () => this.#whenRunning(() => this.connect()));
+    scheduler.after(dice(RECONNECT_MS_MAX), () => this.whenRunning(() => this.connect()));
   }
 
   #writeUnacknowledged(): void {
@@ -234,7 +235,7 @@ export class ClientProcess implements End {
       this.#ackPlanned = true;
       this.#host.scheduler.after(ACK_SOON_MS, () => {
         this.#ackPlanned = false;
-        this.#whenRunning(() => this.#writeAck());
+        this.whenRunning(() => this.#writeAck());
       });
     }
   }

@@ -6,11 +6,11 @@ import { CELL_BYTES } from './slabs.js';
 
 const { HANDLE_NONE } = protocol;
 
-export function lease(asking: Asking, client: Client): void {
+export function lease(asking: Asking, client: Client, atLeast = 1): void {
   const { leaseBytesMax, leaseLimit } = asking.options;
   const dice = asking.dice;
-  const size = dice(40) === 0 ? leaseLimit + 1 : 1 + dice(leaseBytesMax);
-  const least = dice(2) === 0 ? size : 1 + dice(size);
+  const size = dice(40) === 0 ? leaseLimit + 1 : atLeast + dice(leaseBytesMax);
+  const least = dice(2) === 0 ? size : atLeast + dice(size - atLeast + 1);
   const handles = [...client.holdings.handles.keys()];
   const handle = handles.length > 0 && dice(2) === 0 ? asking.of(handles) : null;
   const { wire, ms } = asking.deadline(3);
@@ -49,6 +49,11 @@ export function giveBack(asking: Asking, client: Client): void {
 }
 
 export function adopt(asking: Asking, client: Client): void {
+  // Who has no shared memory has no file in it.
+  if (client.link !== null) {
+    lease(asking, client);
+    return;
+  }
   const mark = asking.nextMark();
   const size = CELL_BYTES * (1 + asking.dice(64));
   const file = asking.agent.file(mark);

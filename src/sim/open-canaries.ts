@@ -1,4 +1,4 @@
-import type { Effect, TransferEffect } from '../pool/state.js';
+import type { Effect, PoolState, TransferEffect } from '../pool/state.js';
 import { CONSISTENCY } from '../protocol/index.js';
 import type { Canary } from './canaries.js';
 
@@ -9,10 +9,32 @@ function changed(effects: Effect[], change: (effect: TransferEffect) => Effect):
     push(...more.map((effect) => (effect.kind === 'transfer' ? change(effect) : effect)));
 }
 
+/** Has objects of one consistency treated as if they were of another. */
+function takenFor({ versions }: PoolState['open'], meant: number, taken: number): void {
+  const set = versions.set.bind(versions);
+  versions.set = (row, version) =>
+    set(
+      row,
+      version.consistency === meant ? Object.assign(version, { consistency: taken }) : version,
+    );
+}
+
+/** Bugs of an agent that moves bytes over data connections. */
+export const DATA_CANARIES: { readonly [name: string]: Canary } = {
+  'what was granted to a data connection is written when it is leased no more': {
+    breaks: 'data moves',
+    agent: { overtaking: [], late: [], isKept: true },
+  },
+  'what others have offered is not read over a data connection': {
+    breaks: 'data moves',
+    agent: { overtaking: [], late: [], onlyLeases: true },
+  },
+};
+
 /** Bugs of open objects. */
 export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   'who reads does not see what it has written and not committed': {
-    breaks: 'G8 visible',
+    breaks: 'G8 late',
     mostly: 'opening',
     plant: ({ pool: { effects } }) => changed(effects, (effect) => ({ ...effect, over: [] })),
   },
@@ -27,22 +49,46 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
       }),
   },
   'what is not committed is visible': {
-    breaks: 'G8 visible',
+    breaks: 'G8 early',
     mostly: 'opening',
-    plant: ({ pool: { open } }) => {
-      const set = open.versions.set.bind(open.versions);
-      open.versions.set = (row, version) => {
-        const isHeld = version.consistency === CONSISTENCY.commit;
-        return set(
-          row,
-          isHeld ? Object.assign(version, { consistency: CONSISTENCY.eventual }) : version,
-        );
-      };
-    },
+    plant: ({ pool: { open } }) => takenFor(open, CONSISTENCY.commit, CONSISTENCY.eventual),
+  },
+  'what is not closed is visible': {
+    breaks: 'G8 early',
+    mostly: 'opening',
+    plant: ({ pool: { open } }) => takenFor(open, CONSISTENCY.session, CONSISTENCY.eventual),
+  },
+  'POSIX: who reads may overtake writes, as under EVENTUAL': {
+    breaks: 'G8 late',
+    mostly: 'opening',
+    first: 65,
+    agent: { overtaking: ['posix'], late: [] },
+  },
+  'POSIX: a write is answered before it is there': {
+    breaks: 'G8 late',
+    mostly: 'opening',
+    agent: { overtaking: [], late: ['posix'] },
+  },
+  'COMMIT: it is answered before all is there': {
+    breaks: 'G8 late',
+    mostly: 'opening',
+    agent: { overtaking: [], late: ['commit'] },
+  },
+  'SESSION: a close is answered before all is there': {
+    breaks: 'G8 late',
+    mostly: 'opening',
+    first: 45,
+    agent: { overtaking: [], late: ['session'] },
+  },
+  'EVENTUAL: what is written lags without end': {
+    breaks: 'G8 late',
+    mostly: 'opening',
+    agent: { overtaking: ['eventual'], late: ['eventual'] },
   },
   'locks of regions that overlap are held together': {
     breaks: 'who waits hears nothing',
     mostly: 'opening',
+    first: 15,
     plant: ({ pool: { open } }) => {
       const set = open.versions.set.bind(open.versions);
       open.versions.set = (row, version) => {
@@ -54,6 +100,7 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   'who asks for a lock overtakes those who wait': {
     breaks: 'who waits hears nothing',
     mostly: 'opening',
+    first: 50,
     plant: ({ pool: { open } }) => {
       const set = open.versions.set.bind(open.versions);
       open.versions.set = (row, version) => {

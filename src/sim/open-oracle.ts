@@ -8,7 +8,9 @@ import {
   type MMoving,
   type MOpen,
   type MSession,
+  type MSight,
   type MVersion,
+  type MWritten,
   type Payload,
   type Range,
   Refusal,
@@ -41,7 +43,8 @@ export class OpenOracle {
   begin(version: MVersion, consistency: number, mark: number): void {
     version.open = {
       consistency: CONSISTENCIES[consistency] ?? 'posix',
-      cells: Array.from({ length: LENGTH / CELL }, () => mark),
+      cells: Array.from({ length: LENGTH / CELL }, () => [{ mark, by: null, isDone: true }]),
+      held: new Set(),
       locks: [],
       sealing: null,
     };
@@ -115,17 +118,18 @@ export class OpenOracle {
     const range = payload.kind === 'slice' ? payload.range : null;
     const moving = this.#keep(handle, version, { ...of, range, isWrite: true, isHeld });
     moving.request = isLate ? request : 0;
-    if (!isHeld) this.#issue(version, open, moving);
+    if (isHeld) open.held.add(moving.mark);
+    else this.#issue(open, moving);
     return isLate ? null : OK;
   }
 
   read(
     handle: MHandle,
     request: number,
-    of: { readonly cells: readonly number[]; readonly range: Range; readonly seen: Set<number>[] },
+    of: { readonly cells: readonly number[]; readonly range: Range; readonly sights: MSight[] },
   ): Expected | null {
     const { version, open } = this.#open(handle);
-    const { cells, range, seen } = of;
+    const { cells, range, sights } = of;
     this.#check(version, cells);
     if (cells.length === 0) return OK;
     if (version.dtype !== 'uint8') throw new Refusal('size-mismatch');
@@ -134,16 +138,25 @@ export class OpenOracle {
       ...{ cells, range, mark: 0, isWrite: false, isHeld: false },
     });
     moving.request = request;
-    moving.seen = seen;
-    for (const cell of cells) seen.push(new Set([open.cells[cell] as number]));
-    for (const each of version.moving) {
-      if (!each.isHeld || each.member !== moving.member) continue;
-      for (const [at, cell] of cells.entries()) {
-        // What its own member has not committed lies over all else.
-        if (each.cells.includes(cell)) seen[at] = new Set([each.mark]);
-      }
-    }
+    moving.sights = sights;
+    for (const cell of cells) sights.push(this.#sight(version, open, moving, cell));
     return null;
+  }
+
+  /**
+   * Whoever asks sees all that was written before: under EVENTUAL what it has written itself, and
+   * of others only what the agent has done. What is written until it is answered may be seen, too.
+   */
+  #sight(version: MVersion, open: MOpen, { member }: MMoving, cell: number): MSight {
+    const written = open.cells[cell] ?? [];
+    const held = version.moving.filter(
+      (each) => each.isHeld && each.member === member && each.cells.includes(cell),
+    );
+    const own = held.at(-1)?.mark ?? null;
+    const isSure = ({ by, isDone }: MWritten): boolean =>
+      open.consistency !== 'eventual' || isDone || by === member;
+    const from = own === null ? written.findLastIndex(isSure) : written.length;
+    return { own, written, from, end: Number.POSITIVE_INFINITY, held: open.held };
   }
 
   /** A cell has as many elements as it has bytes: those of more bytes do not fit. */
@@ -165,27 +178,19 @@ export class OpenOracle {
       request: 0,
       droppedAt: 0,
       awaiting: null,
-      seen: [],
+      sights: [],
+      issued: null,
     };
     version.moving.push(moving);
     return moving;
   }
 
   /** What is written is there from now on, for whoever asks after that. */
-  #issue(version: MVersion, open: MOpen, moving: MMoving): void {
+  #issue(open: MOpen, moving: MMoving): void {
     moving.isHeld = false;
-    for (const cell of moving.cells) open.cells[cell] = moving.mark;
-    this.#mayBeSeen(version, moving);
-  }
-
-  /** A read that is under way may see what is written before it is answered. */
-  #mayBeSeen(version: MVersion, written: MMoving): void {
-    for (const read of version.moving) {
-      if (read.isWrite) continue;
-      for (const [at, cell] of read.cells.entries()) {
-        if (written.cells.includes(cell)) read.seen[at]?.add(written.mark);
-      }
-    }
+    moving.issued = { mark: moving.mark, by: moving.member, isDone: false };
+    // A region that comes twice is one write.
+    for (const cell of new Set(moving.cells)) open.cells[cell]?.push(moving.issued);
   }
 
   commit(handle: MHandle, request: number, closes: boolean, drop: () => void): Expected | null {
@@ -219,7 +224,7 @@ export class OpenOracle {
     for (const each of held) {
       each.awaiting = awaiting;
       if (awaiting !== null) awaiting.left++;
-      this.#issue(version, open, each);
+      this.#issue(open, each);
     }
   }
 
@@ -235,6 +240,8 @@ export class OpenOracle {
     const { book, sessions } = this.#port;
     const { range, session, request, awaiting, isWrite } = moving;
     version.moving = version.moving.filter((each) => each !== moving);
+    if (moving.issued !== null) moving.issued.isDone = true;
+    for (const sight of moving.sights) sight.end = sight.written.length;
     const isThere = sessions.get(session.id) === session;
     if (range !== null) {
       if (isWrite || !isThere) book.freed(range);
@@ -276,7 +283,7 @@ export class OpenOracle {
     if (version.moving.some(({ isWrite, droppedAt }) => isWrite && droppedAt === 0)) return;
     const { session, request } = open.sealing;
     version.open = null;
-    version.seal(open.cells);
+    version.seal(open.cells.map((written) => written.at(-1)?.mark ?? 0));
     this.#tell(session, request, OK);
     this.#dismiss(version);
     this.#port.bind(version);
@@ -421,10 +428,10 @@ export class OpenOracle {
     }
   }
 
-  /** Writes to a version that has ended are not asked for again. */
+  /** Writes to a version that has ended are not asked for again, unless somebody reads it. */
   restarted(versions: Iterable<MVersion>): void {
     for (const version of [...versions]) {
-      if (version.open !== null) continue;
+      if (version.open !== null || version.moving.some(({ isWrite }) => !isWrite)) continue;
       for (const each of [...version.moving]) {
         if (each.isWrite && each.droppedAt === 0) this.#done(version, each);
       }

@@ -1,19 +1,25 @@
 import { AxisSet } from '../core/regions/axis-set.js';
 import { Region } from '../core/regions/region.js';
 import * as protocol from '../protocol/index.js';
+import type { Answer } from './answers.js';
 import type { Asking, Client } from './asking.js';
 import { contentOf, declare, describe } from './handle-requests.js';
 import type { Handle } from './holdings.js';
+import { deleteObject } from './object-requests.js';
 import { CELL, LENGTH } from './open-oracle.js';
-import type { Payload } from './oracle-state.js';
-import { must } from './violation.js';
+import type { MSight, Payload } from './oracle-state.js';
+import { look } from './sights.js';
+
+export { LENGTH };
 
 const { CONSISTENCIES, LOCK_MODE, MESSAGE, SCOPE } = protocol;
 
 /** Cells of an open object. */
 const CELLS = LENGTH / CELL;
 /** Most are of nobody else; of one, others offer, demand and delete as well. */
-export const OPEN_NAMES: readonly string[] = ['o/1', 'o/2', 'o/1', 'x'];
+export const OPEN_NAMES: readonly string[] = [
+  ...(['o/1', 'o/1', 'o/1', 'o/1', 'o/2', 'o/2', 'o/2', 'x'] as const),
+];
 /** Locks of one client have few numbers: some are in use. */
 const LOCKS = 5;
 
@@ -31,22 +37,45 @@ const ASK = {
   seal,
   withdraw,
   dispose,
-  declare,
-  lease: (_asking, _client, lease) => lease(),
+  lease: (_asking, client, lease) => {
+    if (!isAsked(client, 'lease')) lease();
+  },
 } satisfies { readonly [operation: string]: Ask };
 
-/** How often each comes. */
+/** How often each comes of who takes part in something. */
 const OPERATIONS: readonly (keyof typeof ASK)[] = [
-  ...(['create', 'create', 'open', 'open', 'open', 'write', 'write', 'write', 'write'] as const),
-  ...(['write', 'write', 'write', 'read', 'read', 'read', 'read', 'commit', 'commit'] as const),
-  ...(['close', 'lock', 'lock', 'lock', 'lock', 'lock', 'lock', 'unlock', 'unlock'] as const),
-  ...(['seal', 'withdraw', 'dispose', 'lease'] as const),
+  ...(['create', 'open', 'open', 'open', 'write', 'write', 'write', 'write', 'write'] as const),
+  ...(['write', 'write', 'write', 'write', 'read', 'read', 'read', 'read', 'read'] as const),
+  ...(['read', 'read', 'commit', 'commit', 'commit', 'lock', 'lock', 'lock', 'lock'] as const),
+  ...(['lock', 'lock', 'unlock', 'unlock', 'close', 'lease', 'lease'] as const),
 ];
+/** What ends it for one, or for all. */
+const ENDS: readonly (keyof typeof ASK)[] = ['seal', 'withdraw', 'dispose', 'close', 'withdraw'];
 
 /** One request about an open object, of a kind that makes sense most of the time. */
 export function act(asking: Asking, client: Client, lease: () => void): void {
-  const ask: Ask = ASK[asking.of(OPERATIONS)];
+  const handles = [...client.holdings.handles.values()];
+  // What has been sealed makes room for the next.
+  const sealed = handles.filter((each) => each.state === 'offered' && each.isOpen === false);
+  if (sealed.length > 0 && asking.dice(3) === 0) {
+    withdrawIt(asking, client, asking.of(sealed));
+    return;
+  }
+  const { stuck } = client.holdings;
+  for (const name of stuck) {
+    stuck.delete(name);
+    if (asking.dice(2) === 0) deleteObject(asking, client, name, true);
+  }
+  if (!handles.some(isTakingPart)) {
+    begin(asking, client, lease);
+    return;
+  }
+  const ask: Ask = ASK[asking.of(asking.dice(16) === 0 ? ENDS : OPERATIONS)];
   ask(asking, client, lease);
+}
+
+function isTakingPart({ state, isOpen }: Handle): boolean {
+  return state === 'opened' || (state === 'offered' && isOpen === true);
 }
 
 /** Mostly a handle that is meant. */
@@ -63,9 +92,7 @@ function handleFor(
 
 /** One that takes part: opened, or created here. */
 function takingPart(asking: Asking, client: Client): Handle | null {
-  const takesPart = ({ state, isOpen }: Handle): boolean =>
-    state === 'opened' || (state === 'offered' && isOpen === true);
-  return handleFor(asking, client, takesPart);
+  return handleFor(asking, client, isTakingPart);
 }
 
 /** One that says nothing yet, of a name that is mostly ours. */
@@ -73,6 +100,13 @@ function fresh(asking: Asking, client: Client, ...states: Handle['state'][]): Ha
   const isFresh = ({ state, name }: Handle): boolean =>
     states.includes(state) && OPEN_NAMES.includes(name);
   return handleFor(asking, client, isFresh);
+}
+
+/** Who hears that it takes part no more believes it. */
+function heard(handle: Handle, answer: Answer): void {
+  if (answer.kind !== 'fail' || answer.code !== 'wrong-state') return;
+  if (handle.state === 'opened') handle.state = 'failed';
+  else if (handle.state === 'offered') handle.isOpen = false;
 }
 
 interface Cells {
@@ -97,9 +131,24 @@ function cellsOf(asking: Asking, regionsMax: number): Cells {
   return { cells, regions };
 }
 
+/** Whether one of these is asked for and not answered. */
+function isAsked({ process }: Client, ...kinds: readonly string[]): boolean {
+  return [...process.open].some((number) =>
+    kinds.includes(process.requests[number - 1]?.words.split(' ')[0] ?? ''),
+  );
+}
+
 /** Who takes part in nothing begins with what others may be in, or with one of its own. */
 function begin(asking: Asking, client: Client, lease: () => void): void {
-  if (asking.dice(2) === 0) create(asking, client, lease);
+  if (isAsked(client, 'lease', 'create') && asking.dice(8) !== 0) return;
+  const { met } = client.holdings;
+  client.holdings.met = null;
+  if (met?.state === 'declared') {
+    openIt(asking, client, met);
+    return;
+  }
+  const waits = [...client.holdings.handles.values()].some(({ state }) => state === 'opening');
+  if (waits || asking.dice(2) !== 0) create(asking, client, lease);
   else open(asking, client);
 }
 
@@ -118,7 +167,7 @@ function create(asking: Asking, client: Client, lease: () => void): void {
   const { number } = handle;
   const { range, adopted } = taken;
   const mark = adopted ?? asking.nextMark();
-  if (adopted === null) asking.slabs.write(range, mark);
+  if (adopted === null) asking.fill(client, range, mark);
   if (dice(8) !== 0) {
     describe(asking, client, handle, { dtype: 'uint8', length: LENGTH, attributes: new Map() });
   }
@@ -144,8 +193,11 @@ function create(asking: Asking, client: Client, lease: () => void): void {
       onAnswer: (answer) => {
         if (answer.kind !== 'fail' || client.process.isEnding) return;
         if (handle.state === 'offered') handle.state = 'declared';
+        // What another has created can be opened.
+        if (answer.code === 'already-offered') client.holdings.met = handle;
         client.holdings.putBack(taken);
       },
+      needs: payload,
     },
   );
 }
@@ -156,6 +208,10 @@ function open(asking: Asking, client: Client): void {
     declare(asking, client);
     return;
   }
+  openIt(asking, client, handle);
+}
+
+function openIt(asking: Asking, client: Client, handle: Handle): void {
   const { number } = handle;
   const { wire, ms } = asking.deadline(1);
   handle.state = 'opening';
@@ -166,6 +222,8 @@ function open(asking: Asking, client: Client): void {
     (oracle, session, request) => oracle.openObject(session, number, request, oracle.now + ms),
     {
       onAnswer: (answer) => {
+        const isStuck = answer.kind === 'fail' && answer.code === 'wrong-state';
+        if (isStuck) client.holdings.stuck.add(handle.name);
         if (handle.state !== 'opening') return;
         handle.state = answer.kind === 'opened' ? 'opened' : 'sealed';
       },
@@ -188,7 +246,7 @@ function write(asking: Asking, client: Client, lease: () => void): void {
   if (taken !== null && !isSlice) client.holdings.putBack(taken);
   const mark = asking.nextMark();
   const range = isSlice ? taken.range : null;
-  if (range !== null) asking.slabs.write(range, mark);
+  if (range !== null) asking.fill(client, range, mark);
   const bytes = new Uint8Array(Uint32Array.from({ length: size / 4 }, () => mark).buffer);
   const payload: Payload =
     range === null
@@ -206,9 +264,11 @@ function write(asking: Asking, client: Client, lease: () => void): void {
       oracle.writeRegions(session, number, request, { cells, mark, payload }),
     {
       onAnswer: (answer) => {
+        heard(handle, answer);
         const isRefused = answer.kind === 'fail' && answer.code !== 'object-lost';
         if (isRefused && isSlice && !client.process.isEnding) client.holdings.putBack(taken);
       },
+      needs: payload,
     },
   );
 }
@@ -227,7 +287,7 @@ function read(asking: Asking, client: Client, lease: () => void): void {
   if (taken !== null && !isSlice) client.holdings.putBack(taken);
   if (size > 0 && !isSlice) return;
   const range = isSlice ? taken.range : { slab: 0, offset: 0, size: 0 };
-  const seen: Set<number>[] = [];
+  const sights: MSight[] = [];
   asking.ask(
     client,
     `read-regions cells ${cells} of ${number} "${name}"`,
@@ -240,32 +300,26 @@ function read(asking: Asking, client: Client, lease: () => void): void {
             : { ...range, kind: 'slice', size },
       }),
     (oracle, session, request) =>
-      oracle.readRegions(session, number, request, { cells, range, seen }),
+      oracle.readRegions(session, number, request, { cells, range, sights }),
     {
       onAnswer: (answer) => {
+        heard(handle, answer);
         if (!isSlice || client.process.isEnding) return;
-        if (answer.kind === 'ok') check(asking, name, range, seen);
         const isLost = answer.kind === 'fail' && answer.code === 'object-lost';
-        if (!isLost) client.holdings.putBack(taken);
+        const { link, holdings } = client;
+        if (answer.kind === 'ok' && link !== null) {
+          link.read(range, (found) => {
+            if (found === null) link.mustBeGone(range);
+            else look(found, name, sights);
+            holdings.putBack(taken);
+          });
+          return;
+        }
+        if (answer.kind === 'ok') look(asking.slabs.cellsOf(range), name, sights);
+        if (!isLost) holdings.putBack(taken);
       },
     },
   );
-}
-
-/** What came is what was there when it was asked for, or written since. */
-function check(
-  { slabs }: Asking,
-  name: string,
-  range: Parameters<typeof slabs.cellsOf>[0],
-  seen: readonly ReadonlySet<number>[],
-): void {
-  const found = slabs.cellsOf(range);
-  if (found === null) return;
-  for (const [at, marks] of seen.entries()) {
-    const mark = found[at] as number;
-    const words = (): string => `"${name}": ${mark} at ${at}, not ${[...marks].join(' or ')}`;
-    must(marks.has(mark), 'G8 visible', words);
-  }
 }
 
 function commit(asking: Asking, client: Client, lease: () => void, closes: boolean): void {
@@ -324,7 +378,10 @@ function lock(asking: Asking, client: Client, lease: () => void): void {
       }),
     (oracle, session, request) =>
       oracle.lock(session, number, request, { number: lockNumber, isWrite, cells }, block),
-    { waitsMs: block ? Number.POSITIVE_INFINITY : 0 },
+    {
+      onAnswer: (answer) => heard(handle, answer),
+      waitsMs: block ? Number.POSITIVE_INFINITY : 0,
+    },
   );
 }
 
@@ -370,6 +427,10 @@ function withdraw(asking: Asking, client: Client): void {
     declare(asking, client);
     return;
   }
+  withdrawIt(asking, client, handle);
+}
+
+function withdrawIt(asking: Asking, client: Client, handle: Handle): void {
   const { number } = handle;
   if (handle.state === 'offered') handle.state = 'withdrawn';
   asking.ask(

@@ -123,8 +123,10 @@ export interface MVersion {
 /** What members write to. */
 export interface MOpen {
   readonly consistency: 'posix' | 'commit' | 'session' | 'eventual';
-  /** The mark of what was last written to each cell, and is visible. */
-  readonly cells: number[];
+  /** All that was written to each cell and is visible, in its order. */
+  readonly cells: MWritten[][];
+  /** Marks of what waited for a commit, committed by now or not. */
+  readonly held: Set<number>;
   /** In the order in which they were asked for. */
   locks: MLock[];
   sealing: { readonly session: MSession; readonly request: number } | null;
@@ -146,6 +148,27 @@ export interface MAwaiting {
   left: number;
 }
 
+/** What a cell became. */
+export interface MWritten {
+  readonly mark: number;
+  /** Null: it was created so. */
+  readonly by: MMember | null;
+  /** Another agent than the one that is asked may not have it before that. */
+  isDone: boolean;
+}
+
+/** What may come of a cell that is read. */
+export interface MSight {
+  /** What its member had written to it and not committed, which lies over all before. */
+  readonly own: number | null;
+  readonly written: readonly MWritten[];
+  /** The oldest of what was written that may come, and behind the newest. */
+  readonly from: number;
+  end: number;
+  /** Marks that nobody else may see before they are committed. */
+  readonly held: ReadonlySet<number>;
+}
+
 /** Cells that are written or read. */
 export interface MMoving {
   readonly id: number;
@@ -165,7 +188,9 @@ export interface MMoving {
   droppedAt: number;
   awaiting: MAwaiting | null;
   /** Of a read: what may come of each cell. */
-  seen: Set<number>[];
+  sights: MSight[];
+  /** Of a write that is visible: what its cells became. */
+  issued: MWritten | null;
 }
 
 export type State =

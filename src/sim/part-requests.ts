@@ -34,7 +34,7 @@ export function payloadOf(
     return { payload: { kind: 'inline', size, content }, undo: () => {} };
   }
   const { range, adopted } = taken;
-  if (adopted === null) asking.slabs.write(range, mark);
+  if (adopted === null) asking.fill(client, range, mark);
   const content = contentOf(adopted ?? mark);
   const undo = (): void => client.holdings.putBack(taken);
   return { payload: { kind: 'slice', size, content, range }, undo };
@@ -84,6 +84,7 @@ export function offerPart(asking: Asking, client: Client): void {
         if (handle.state === 'offered' && before !== 'offered') handle.state = 'declared';
         undo();
       },
+      needs: payload,
     },
   );
 }

@@ -9,7 +9,8 @@ import type { PoolState } from '../pool/state.js';
 export const RULES = [
   // Answers and the book, against the model.
   ...(['answers', 'who waits hears nothing', 'counts', 'invariants'] as const),
-  ...(['I2 slices', 'I2 messages', 'G8 visible', 'statistics'] as const),
+  ...(['I2 slices', 'I2 messages', 'G8 visible', 'G8 early', 'G8 late', 'data moves'] as const),
+  'statistics',
   ...(['I9 found', 'I9 pages', 'I9 counts', 'I9 order', 'I9 changes'] as const),
   ...(['I4 grants', 'I4 sizes', 'I4 adopted', 'I4 slabs', 'I4 use', 'I5 bytes'] as const),
   // Sessions.

@@ -53,7 +53,7 @@ const PAGE_BYTES = 4_096;
 /** What is so for all: nothing is late, nothing fails. */
 export const CALM = {
   network: { delayMsMax: 2, splitOdds: 1_000, halfOpenMsMax: 5 },
-  agent: { delayMsMax: 2, failureOdds: 1_000_000_000 },
+  agent: { delayMsMax: 2, lagMsMax: 0, failureOdds: 1_000_000_000 },
 } as const;
 
 export function weatherOf(dice: Dice): Weather {
@@ -65,14 +65,14 @@ export function weatherOf(dice: Dice): Weather {
       splitOdds: of(2, 8, 64),
       halfOpenMsMax: of(0, 50, 1_000),
     },
-    agent: { delayMsMax: of(0, 20, 500), failureOdds: of(2, 8, 1_000_000) },
+    agent: { delayMsMax: of(0, 20, 500), lagMsMax: 1_000, failureOdds: of(2, 8, 1_000_000) },
     workload: {
       deck: deckOf(dice),
       names: of(1, 2, 3, 5, 11),
       waitMsMax: of(100, 1_000, 8_000),
       endlessOdds: of(4, 20, 200),
       leaseBytesMax: of(256, 4_096, 16_384),
-      leaseLimit: memoryBytes - Math.floor(memoryBytes / 8),
+      leaseLimit: leaseLimitOf(memoryBytes),
     },
     faults: faultsOf(dice),
     faultMsMax: of(100, 500, 4_000),
@@ -84,6 +84,20 @@ export function weatherOf(dice: Dice): Weather {
     memoryBytes,
     drains: dice(4) === 0,
   };
+}
+
+/** Where most of it is about one thing there are several who do it, with memory, at once. */
+export function roomier(weather: Weather): Weather {
+  const memoryBytes = Math.max(weather.memoryBytes, 64 * PAGE_BYTES);
+  const processes = Math.max(weather.processes, 3);
+  const leaseLimit = leaseLimitOf(memoryBytes);
+  const agent = { ...weather.agent, delayMsMax: Math.max(weather.agent.delayMsMax, 100) };
+  const workload = { ...weather.workload, leaseLimit };
+  return { ...weather, memoryBytes, processes, agent, workload };
+}
+
+function leaseLimitOf(memoryBytes: number): number {
+  return memoryBytes - Math.floor(memoryBytes / 8);
 }
 
 function keepingOf(dice: Dice): KeepingWeather {

@@ -103,13 +103,22 @@ const ASK: Readonly<Record<Operation, (asking: Asking, client: Client) => void>>
 };
 
 /** What has dice of its own, and comes in some of the worlds. */
-export type Special = 'opening' | 'growing';
+export const SPECIALS = ['opening', 'growing'] as const;
+export type Special = (typeof SPECIALS)[number];
 
 /** Operations, as often as each comes. */
 export interface WorkloadOptions extends AskingOptions {
   readonly deck: readonly Operation[];
-  /** What half of the requests are about; as often as chance has it, without. */
+  /** What most of the requests are about; as often as chance has it, without. */
   readonly mostly?: Special | undefined;
+}
+
+/** All but one request of so many. */
+const MOSTLY = -6;
+
+function isTurn({ dice }: Asking, seldom: number): boolean {
+  if (seldom === MOSTLY) return dice(-seldom) !== 0;
+  return seldom > 0 && dice(seldom) === 0;
 }
 
 /** What client processes ask, by chance. */
@@ -118,7 +127,7 @@ export class Workload {
   readonly #asking: Asking;
   /** Open objects, by dice of their own, in some of the worlds. */
   readonly #opening: Asking;
-  /** How seldom it is their turn: one of so many requests; 0: never. */
+  /** How seldom it is their turn: one of so many requests; 0: never, {@link MOSTLY}: mostly. */
   readonly #openingSeldom: number;
   /** Arrays that grow, in the same way. */
   readonly #growing: Asking;
@@ -135,7 +144,7 @@ export class Workload {
     const { mostly } = options;
     const seldom = (special: Special, seldomMax: number): number => {
       const isIn = own[special](seldomMax - 1) === 0;
-      if (mostly !== undefined) return mostly === special ? 2 : 0;
+      if (mostly !== undefined) return mostly === special ? MOSTLY : 0;
       return isIn ? seldomMax : 0;
     };
     this.#openingSeldom = seldom('opening', 4);
@@ -155,12 +164,13 @@ export class Workload {
   /** One request, of a kind that makes sense most of the time. */
   act(client: Client): void {
     const { dice } = this.#asking;
-    if (this.#openingSeldom > 0 && this.#opening.dice(this.#openingSeldom) === 0) {
-      const lease = (): void => memory.lease(this.#opening, client);
+    const isIn = client.holdings.members.size > 0;
+    if (isIn && isTurn(this.#opening, this.#openingSeldom)) {
+      const lease = (): void => memory.lease(this.#opening, client, opening.LENGTH);
       if (client.process.open.size <= OPEN_MAX) opening.act(this.#opening, client, lease);
       return;
     }
-    if (this.#growingSeldom > 0 && this.#growing.dice(this.#growingSeldom) === 0) {
+    if (isIn && isTurn(this.#growing, this.#growingSeldom)) {
       const lease = (): void => memory.lease(this.#growing, client);
       if (client.process.open.size <= OPEN_MAX) appending.act(this.#growing, client, lease);
       return;

@@ -1,11 +1,11 @@
-import { AssertionFailed, assert } from '../core/assert.js';
-import { AttaccaError } from '../core/errors.js';
+import { assert } from '../core/assert.js';
 import type { ShellInput } from '../loop/entries.js';
-import type { Effect, PoolOptions } from '../pool/state.js';
+import type { Effect, PoolOptions, PoolState } from '../pool/state.js';
 import { FRAME, FRAME_HEADER_SIZE, Messages } from '../protocol/index.js';
-import { Agent } from './agent.js';
+import { Agent, type Slips, slipsOf } from './agent.js';
 import { type Answer, compare, contentsOf } from './answers.js';
 import type { Client } from './asking.js';
+import { DataLinks } from './data-links.js';
 import { type Dice, ownDice, random } from './dice.js';
 import { Following } from './following.js';
 import { Gate } from './gate.js';
@@ -19,14 +19,15 @@ import type { Manager } from './manager.js';
 import { ClientProcess } from './member.js';
 import { Network } from './network.js';
 import { GRACE_MS, Oracle } from './oracle.js';
+import { type Failure, failureOf, type Result } from './result.js';
 import { Scheduler } from './scheduler.js';
 import { WALL_MS } from './selected.js';
 import { Slabs } from './slabs.js';
 import { Trace } from './trace.js';
 import { Transcript } from './transcript.js';
 import { Turns } from './turns.js';
-import { must, type Onlooker, type Rule, Violation } from './violation.js';
-import { CALM, type Weather, weatherOf } from './weather.js';
+import { must, type Onlooker, type Rule } from './violation.js';
+import { CALM, roomier, type Weather, weatherOf } from './weather.js';
 import { type Special, Workload } from './workload.js';
 
 const DEATH_MS_MAX = 200;
@@ -43,29 +44,13 @@ interface WorldOptions {
   readonly lent: Lent;
   /** Of the checkers that only look on ({@link Onlooker}) those of other rules are left off. */
   readonly only?: Rule;
-  readonly mostly?: Special;
+  readonly mostly?: Special | undefined;
   /** Breaks something on purpose, in each new manager. */
   readonly plant?: (manager: Manager) => void;
+  /** An agent that keeps its transfers in another order. */
+  readonly agent?: Slips;
   /** Other machines than those that ship. */
   readonly machines?: (machines: Machines) => Partial<Machines>;
-}
-
-export interface Failure {
-  /** `assertion` and `crash` where none of them was told. */
-  readonly rule: Rule | 'assertion' | 'crash';
-  readonly message: string;
-  readonly stack: string;
-}
-
-export interface Result {
-  readonly seed: number;
-  /** Of all bytes that went anywhere, and when. */
-  readonly digest: string;
-  readonly events: number;
-  /** How often each operation, fault and answer has happened. */
-  readonly counts: ReadonlyMap<string, number>;
-  readonly failure: Failure | null;
-  readonly lines: readonly string[];
 }
 
 /** Thrown out of what was under way when the pool was found damaged. */
@@ -88,6 +73,7 @@ class World {
   readonly #turns: Turns;
   readonly #havoc: Havoc;
   readonly #following = new Following();
+  readonly #links: DataLinks;
   readonly #history: History;
   readonly #transcript = new Transcript();
   readonly #workload: Workload;
@@ -104,10 +90,10 @@ class World {
     this.trace = new Trace(options.traces ?? false);
     this.dice = random(seed);
     const { dice, scheduler } = this;
-    this.weather = weatherOf(dice);
+    const { only, mostly } = options;
+    this.weather = mostly === undefined ? weatherOf(dice) : roomier(weatherOf(dice));
     const { network, agent, workload, memoryBytes, processes } = this.weather;
     this.#drained = options.lent.drained;
-    const { only, mostly } = options;
     this.#looksAt = (rule) => only === undefined || only === rule;
     const turnSteps = (): number => (this.#isCalm ? 0 : dice(this.weather.turnStepsMax));
     this.#turns = new Turns(
@@ -123,7 +109,18 @@ class World {
     this.network = new Network(dice, scheduler, network, this.#gate);
     const tell = (input: ShellInput): void => this.#input(input);
     const own = ownDice(seed);
-    this.#agent = new Agent({ ...own, dice, scheduler, slabs: this.#slabs, tell }, agent);
+    const pool = (): PoolState | null => this.#lives.manager?.pool ?? null;
+    const count = (what: string): void => this.#count(what);
+    const slips = options.agent ?? slipsOf(own.lag);
+    const does = { count, slips, pool };
+    this.#links = new DataLinks({
+      ...{ scheduler, dice: own.data, slabs: this.#slabs, slips, count },
+      following: this.#following,
+      pool: () => this.#lives.serving?.pool ?? null,
+      delayMsMax: () => this.network.weather.delayMsMax,
+      isCalm: () => this.#isCalm,
+    });
+    this.#agent = new Agent({ ...own, ...does, dice, scheduler, slabs: this.#slabs, tell }, agent);
     const oracle = new Oracle(0, this.#following);
     this.#history = new History(oracle, this.#following, (id) => this.#processOf(id));
     const asked = { ...workload, mostly };
@@ -242,7 +239,8 @@ class World {
       },
       trace: (words) => this.trace.say(this.scheduler.now, words),
     });
-    return { process, holdings: new Holdings(this.#slabs) };
+    const link = this.#links.of(process);
+    return { process, link, holdings: new Holdings(this.#slabs, link !== null) };
   }
 
   #planAct(slot: number, client: Client): void {
@@ -308,6 +306,7 @@ class World {
   }
 
   #onDown(): void {
+    this.#links.lose();
     this.network.cutAll();
     this.#gate.reset();
     this.#turns.reset();
@@ -486,14 +485,4 @@ export async function run(seed: number, options: WorldOptions): Promise<Result> 
   const { trace, counts, scheduler } = world;
   const { digest, lines } = trace;
   return { seed, digest, events: scheduler.events, counts, failure, lines };
-}
-
-function failureOf(error: unknown): Failure {
-  if (!(error instanceof Error)) throw error;
-  const { message, stack = '' } = error;
-  if (error instanceof Violation) return { rule: error.rule, message, stack };
-  if (error instanceof AttaccaError && error.code === 'journal-damaged') {
-    return { rule: 'the journal can be replayed', message, stack };
-  }
-  return { rule: error instanceof AssertionFailed ? 'assertion' : 'crash', message, stack };
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CANARIES } from '../../src/sim/canaries.js';
+import type { Failure } from '../../src/sim/result.js';
 import { RULES } from '../../src/sim/violation.js';
-import { type Failure, run } from '../../src/sim/world.js';
+import { run } from '../../src/sim/world.js';
 import { LENT } from './lent.js';
 
 const TICKS = 2_000;

@@ -24,6 +24,7 @@ const WRONG: readonly (readonly string[])[] = [
   ['--for', '1d'],
   ['--for', '0s'],
   ['--trace'],
+  ['--mostly', 'nothing'],
 ];
 
 for (const args of WRONG) {

@@ -4,21 +4,16 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { FAULTS, MANAGER_FAULTS } from '../../src/sim/weather.js';
 import { OPERATIONS } from '../../src/sim/workload.js';
-import { type Result, run } from '../../src/sim/world.js';
+import { run } from '../../src/sim/world.js';
 import { ROOT } from '../tidy/sources.js';
 import { LENT } from './lent.js';
+import { mustHold } from './must-hold.js';
 
 const TICKS = 2_000;
 /** One seed when a failure is looked into, else as many as are asked for. */
 const SEED = Number(process.env['ATTACCA_SEED'] ?? 0);
 const COUNT = Number(process.env['ATTACCA_SEEDS'] ?? 90);
 const SEEDS = SEED > 0 ? [SEED] : Array.from({ length: COUNT }, (_, index) => index + 1);
-
-function mustHold({ seed, failure }: Result, ticks: number): void {
-  if (failure === null) return;
-  const again = `npm run sim -- --seed ${seed} --ticks ${ticks}`;
-  assert.fail(`seed ${seed} breaks "${failure.rule}"\n${failure.stack}\nagain: ${again}`);
-}
 
 test('all promises hold, whatever the weather; every operation and every fault has happened', async () => {
   const counts = new Map<string, number>();
@@ -44,6 +39,7 @@ test('all promises hold, whatever the weather; every operation and every fault h
     ...agent,
     ...sessions,
     ...['recovery failed', 'unsynced lost', 'torn', 'kept unheard', 'journal-full'],
+    ...['data written', 'data read', 'data cut'],
   ];
   for (const what of all) assert.ok((counts.get(what) ?? 0) > 0, `"${what}" has happened`);
 });

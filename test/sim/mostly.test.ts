@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SPECIALS, type Special } from '../../src/sim/workload.js';
+import { run } from '../../src/sim/world.js';
+import { LENT } from './lent.js';
+import { mustHold } from './must-hold.js';
+
+const TICKS = 2_000;
+const SEEDS = 20;
+
+/** What comes seldom where all is done, and must happen in worlds that do mostly that. */
+const MOSTLY: Readonly<Record<Special, readonly string[]>> = {
+  opening: [
+    'overtaken',
+    'create',
+    'open',
+    'write-regions',
+    'read-regions',
+    'commit',
+    'lock',
+    'seal',
+  ],
+  growing: ['append', 'finish'],
+};
+
+for (const mostly of SPECIALS) {
+  test(`all promises hold where it is mostly ${mostly}`, async () => {
+    const counts = new Map<string, number>();
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const result = await run(seed, { lent: LENT, ticks: TICKS, mostly });
+      mustHold(result, `${TICKS} --mostly ${mostly}`);
+      for (const [what, count] of result.counts) counts.set(what, (counts.get(what) ?? 0) + count);
+    }
+    for (const what of MOSTLY[mostly]) assert.ok((counts.get(what) ?? 0) > 0, `"${what}"`);
+  });
+}
