@@ -1,33 +1,92 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { dealAxis, type Pool, type RegionSelection } from '../../src/client/index.js';
-import { convertElements } from '../../src/core/regions/cast.js';
-import type { Region } from '../../src/core/regions/region.js';
+import { type Form, NUMERIC_DTYPES, type NumericDtype } from '../../src/core/dtype.js';
+import { formOf } from '../../src/core/dtype-text.js';
+import { convertElements, isLossless } from '../../src/core/regions/cast.js';
+import { Region } from '../../src/core/regions/region.js';
 import { selectRegion } from '../../src/core/regions/selection.js';
-import {
-  type ByteOrder,
-  DTYPES,
-  type Dtype,
-  itemSizeOf,
-  type Order,
-} from '../../src/core/space.js';
+import { type ByteOrder, type Dtype, itemSizeOf, type Order } from '../../src/core/space.js';
 import { fc } from '../fast-check.js';
 import { placesOf } from '../regions.js';
 import { codeOf, errorOf, joinApart, servePool, TRANSPORTS } from './support/pools.js';
 
-const TYPES = Object.keys(DTYPES) as Dtype[];
+/** Numbers, texts, and fields side by side: others of the same names, in another place and size. */
+const TYPES: readonly Dtype[] = [
+  ...NUMERIC_DTYPES,
+  ...(['string[3]', 'string[8]', '{a:int16@0,b:string[3]@2;5}'] as const),
+  ...(['{b:string[4]@0,a:float64@8;16}', '{a:int32@4;12}'] as const),
+  '{in:{x:complex64@0,b:string[2]@8;10}@2,a:float16@12;14}',
+];
 
-/** Elements of a region, as float64: each tells its place, 0 to 99. */
-function elementsOf(region: Region, dtype: Dtype, order: Order, byteOrder: ByteOrder): Uint8Array {
+/**
+ * Elements of a region: each tells its place, 0 to 99, as well as an array of `written` can. Made
+ * field by field, without anything of what converts structs and texts.
+ */
+function elementsOf(
+  region: Region,
+  form: Form,
+  { order, byteOrder, written }: { order: Order; byteOrder: ByteOrder; written: Form },
+): Uint8Array {
   const places = inOrder(region, order);
-  const isComplex = dtype.startsWith('complex');
-  const values = Float64Array.from(places, (place) => valueAt(dtype, place));
+  const bytes = new Uint8Array(places.length * form.itemSize);
+  fill(bytes, { form, at: 0, step: form.itemSize }, { places, byteOrder, written });
+  return bytes;
+}
+
+interface Filling {
+  readonly places: readonly number[];
+  readonly byteOrder: ByteOrder;
+  readonly written: Form;
+}
+
+function fill(
+  bytes: Uint8Array,
+  { form, at, step }: { form: Form; at: number; step: number },
+  filling: Filling,
+): void {
+  const { places, written } = filling;
+  if (form.kind === 'struct') {
+    for (const field of form.fields) {
+      const source = written.kind === 'struct' ? written.fields : [];
+      const of = source.find(({ name }) => name === field.name)?.form ?? field.form;
+      fill(bytes, { form: field.form, at: at + field.offset, step }, { ...filling, written: of });
+    }
+    return;
+  }
+  const elements =
+    form.kind === 'string'
+      ? textsOf(form.itemSize, places)
+      : numbersOf(form.dtype, written.kind === 'number' ? written.dtype : form.dtype, filling);
+  const { itemSize } = form;
+  for (let index = 0; index < places.length; index++) {
+    const element = elements.subarray(index * itemSize, (index + 1) * itemSize);
+    bytes.set(element, at + index * step);
+  }
+}
+
+function textsOf(itemSize: number, places: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(places.length * itemSize);
+  for (const [at, place] of places.entries()) {
+    bytes.set(Buffer.from(`${place % 100}`), at * itemSize);
+  }
+  return bytes;
+}
+
+function numbersOf(
+  dtype: NumericDtype,
+  written: NumericDtype,
+  { places, byteOrder }: Filling,
+): Uint8Array {
   const bytes = new Uint8Array(places.length * itemSizeOf(dtype));
-  const source = isComplex
-    ? Float64Array.from({ length: 2 * places.length }, (_, at) =>
-        at % 2 === 0 ? (values[at / 2] as number) : -(values[(at - 1) / 2] as number),
-      )
-    : values;
+  const isComplex = dtype.startsWith('complex');
+  const sign = written.startsWith('complex') ? -1 : 0;
+  const source = Float64Array.from(
+    places.flatMap((place) => {
+      const value = valueAt(written, place);
+      return isComplex ? [value, value === 0 && sign === 0 ? 0 : sign * value] : [value];
+    }),
+  );
   convertElements(
     {
       bytes: new Uint8Array(source.buffer),
@@ -39,14 +98,19 @@ function elementsOf(region: Region, dtype: Dtype, order: Order, byteOrder: ByteO
   return bytes;
 }
 
-const valueAt = (dtype: Dtype, place: number): number => place % (dtype === 'bool' ? 2 : 100);
+const valueAt = (dtype: NumericDtype, place: number): number =>
+  place % (dtype === 'bool' ? 2 : 100);
 
 /** The places of a region's elements as they lie in its bytes. */
 function inOrder(region: Region, order: Order): number[] {
-  const box = region.onlyBox;
+  if (order === 'row') return placesOf(region);
+  const boxes = region.boxes.flatMap((box) => inColumns(Region.box(region.shape, box)));
+  return [...boxes, ...region.points.toIndices()];
+}
+
+function inColumns(region: Region): number[] {
   const places = placesOf(region);
-  if (order === 'row' || box === null) return places;
-  const sizes = box.map((axis) => axis.count);
+  const sizes = region.onlyBox?.map((axis) => axis.count) ?? [];
   return Array.from(places, (_, at) => {
     // The indices of the at-th element when the first axis goes fastest.
     let rest = at;
@@ -64,7 +128,7 @@ function inOrder(region: Region, order: Order): number[] {
 interface Decomposition {
   readonly axis: number;
   readonly parts: number;
-  readonly kind: 'block' | 'cyclic' | 'block-cyclic' | 'list';
+  readonly kind: 'block' | 'cyclic' | 'block-cyclic' | 'list' | 'points' | 'union';
   readonly block: number;
   readonly seed: number;
 }
@@ -73,7 +137,7 @@ const decompositions = (dimensions: number): fc.Arbitrary<Decomposition> =>
   fc.record({
     axis: fc.nat(dimensions - 1),
     parts: fc.integer({ min: 1, max: 4 }),
-    kind: fc.constantFrom('block', 'cyclic', 'block-cyclic', 'list'),
+    kind: fc.constantFrom('block', 'cyclic', 'block-cyclic', 'list', 'points', 'union'),
     block: fc.integer({ min: 1, max: 3 }),
     seed: fc.nat(1_000),
   });
@@ -86,11 +150,36 @@ function selectionOf(
   const size = shape[axis] as number;
   // As of unstructured grids: who has an index follows no rule.
   const owner = (index: number): number => (Math.imul(index + seed, 0x9e3779b1) >>> 8) % parts;
+  if (kind === 'points' && !shape.includes(LARGE)) {
+    // As of particles: each element by itself.
+    const places = Array.from({ length: shape.reduce((all, each) => all * each) }, (_, at) => at);
+    return { points: places.filter((at) => owner(at) === part).map((at) => indicesOf(shape, at)) };
+  }
+  if (kind === 'union') {
+    const halves = [0, 1].map((half) =>
+      dealAxis(size, { part: 2 * part + half, parts: 2 * parts }, { kind: 'cyclic' }),
+    );
+    const union = halves.map((half) => shape.map((_, at) => (at === axis ? half : null)));
+    return { union };
+  }
   const own =
     kind === 'list'
       ? { indices: Array.from({ length: size }, (_, at) => at).filter((at) => owner(at) === part) }
-      : dealAxis(size, { part, parts }, kind === 'block-cyclic' ? { kind, block } : { kind });
+      : dealAxis(
+          size,
+          { part, parts },
+          kind === 'block-cyclic' ? { kind, block } : { kind: kind === 'cyclic' ? kind : 'block' },
+        );
   return shape.map((_, at) => (at === axis ? own : null));
+}
+
+function indicesOf(shape: readonly number[], place: number): number[] {
+  const indices: number[] = [];
+  for (const size of [...shape].reverse()) {
+    indices.unshift(place % size);
+    place = Math.floor(place / size);
+  }
+  return indices;
 }
 
 /** Payloads above what travels in a message lie in slabs: with an axis of so many elements. */
@@ -114,7 +203,14 @@ const cases = shapes.chain((shape) =>
     shape: fc.constant(shape),
     writers: decompositions(shape.length),
     readers: decompositions(shape.length),
-    dtype: fc.constantFrom(...TYPES),
+    dtypes: fc
+      .constantFrom(...TYPES)
+      .chain((dtype) =>
+        fc.tuple(
+          fc.constant(dtype),
+          fc.constantFrom(dtype, ...TYPES.filter((other) => isLossless(dtype, other))),
+        ),
+      ),
     orders: fc.tuple(
       fc.constantFrom<Order>('row', 'column'),
       fc.constantFrom<Order | undefined>('row', 'column', undefined),
@@ -131,35 +227,44 @@ type Case = typeof cases extends fc.Arbitrary<infer T> ? T : never;
 async function redistribute(
   { producer, consumer }: { producer: Pool; consumer: Pool },
   name: string,
-  { shape, writers, readers, dtype, orders, byteOrders, own }: Case,
+  { shape, writers, readers, dtypes, orders, byteOrders, own }: Case,
 ): Promise<void> {
+  const [dtype, asked] = dtypes;
+  const written = formOf(dtype);
   const space = { dtype, shape, order: orders[0], byteOrder: byteOrders[0] };
   const members = Array.from({ length: writers.parts }, () => producer.object(name, { space }));
   const demands = Array.from({ length: readers.parts }, async (_, part) => {
     const selection = selectionOf(shape, readers, part);
     const options = {
       region: selection,
+      dtype: asked,
       order: orders[1],
       byteOrder: byteOrders[1],
       timeoutMs: 20_000,
     };
-    const object = consumer.object(name);
+    // Points and unions are meant in a shape that who asks knows.
+    const object = consumer.object(name, { space: { shape } });
     const got = own ? await object.demand({ ...options, own: true }) : await object.demand(options);
     const order = orders[1] ?? orders[0];
     const byteOrder = byteOrders[1] ?? byteOrders[0];
     const region = selectRegion(shape, selection);
-    const expected = elementsOf(region, dtype, order, byteOrder);
+    const form = formOf(asked);
+    const expected = elementsOf(region, form, { order, byteOrder, written });
     assert.ok(Buffer.compare(got.bytes as unknown as Uint8Array, expected) === 0);
     assert.deepEqual(got.whole.shape, shape);
     assert.deepEqual([got.space.order, got.space.byteOrder], [order, byteOrder]);
     await got.dispose();
   });
+  // Who writes is heard first when something is wrong.
+  for (const each of demands) each.catch(() => {});
   await Promise.all(
     members.map(async (member, part) => {
       const selection = selectionOf(shape, writers, part);
       const made = member.region(selection);
       const region = selectRegion(shape, selection);
-      made.bytes.set(elementsOf(region, dtype, orders[0], byteOrders[0]));
+      const [order] = orders;
+      const [byteOrder] = byteOrders;
+      made.bytes.set(elementsOf(region, written, { order, byteOrder, written }));
       await made.offer();
     }),
   );
