@@ -1,19 +1,21 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { ENCODING_KEY, encodingOf } from '../client/encoding.js';
+import { ENCODING_KEY } from '../client/encoding.js';
 import type { WaitOptions } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
-import type { Delivered, ObjectVersion } from '../client/received.js';
+import type { Delivered } from '../client/received.js';
 import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
-import { itemSizeOf, type Order, type Space } from '../core/space.js';
-import type { Value } from '../core/value.js';
-import type { Attribute, Dataset, Dimension, Variable } from '../formats/dataset.js';
+import { itemSizeOf, type Order } from '../core/space.js';
+import { isMap, type Value } from '../core/value.js';
+import { type Attribute, type Dataset, shapeOf, type Variable } from '../formats/dataset.js';
 import { attributeOf } from './attributes.js';
 import { Dimensions } from './dimensions.js';
 import { dtypeOf } from './fitting.js';
 import type { DatasetFormat, Format, Json } from './format.js';
 import { formatByName, formatNamed } from './formats.js';
-import { decodeHeader, type FileHeader } from './header.js';
+import type { FileHeader } from './header.js';
+import { isHeader, Objects } from './objects.js';
+import { isOfFields, isOfObjects, wroteOriginal } from './original.js';
 import { whole } from './whole-file.js';
 
 export interface ExportOptions extends WaitOptions {
@@ -63,24 +65,61 @@ export async function exportFile(
   const format = asked ?? formatFor(path, header);
   const asImported = header !== null;
   if (format.kind === 'messages') {
-    const messages =
-      header === null ? names.map((object) => ({ object, padding: 0 })) : messagesOf(header, path);
-    await whole(path, format, (draft) => writeMessages(objects, messages, draft, options));
-    const written = messages.map(({ object }) => object);
+    let written: readonly string[] = [];
+    await whole(path, format, async (draft) => {
+      written = await exportMessages(objects, header, names, draft, options);
+    });
     return { path, format: format.name, objects: written, asImported };
   }
-  const plan = header === null ? await planned(objects, names) : ofHeader(header, format);
-  await whole(path, format, (draft) => writeDataset(objects, plan, format, draft, options));
+  const plan = await planOf(objects, header, names, format);
+  await whole(path, format, async (draft) => {
+    const isSame = () =>
+      header?.kind === 'dataset'
+        ? isOfObjects(objects, header, format, draft, options)
+        : Promise.resolve(false);
+    const isOwn = header?.kind === 'dataset' && header.format === format.name;
+    if (isOwn && (await wroteOriginal(objects, header, draft, isSame))) return;
+    await writeDataset(objects, plan, format, draft, options);
+  });
   return { path, format: format.name, objects: plan.objects, asImported };
+}
+
+/** GRIB: messages as they are, or those that were decoded, if they are kept. */
+async function exportMessages(
+  objects: Objects,
+  header: FileHeader | null,
+  names: readonly string[],
+  draft: string,
+  options: ExportOptions,
+): Promise<readonly string[]> {
+  if (header?.kind !== 'fields') {
+    const messages =
+      header === null ? names.map((object) => ({ object, padding: 0 })) : messagesOf(header);
+    await writeMessages(objects, messages, draft, options);
+    return messages.map(({ object }) => object);
+  }
+  const isSame = (bytes: Uint8Array) => isOfFields(objects, header, bytes, options);
+  if (await wroteOriginal(objects, header, draft, isSame)) return header.fields;
+  const why = 'its messages were decoded, and are not kept or say something else by now';
+  const [name = ''] = names;
+  return refuse('bad-argument', `Cannot write "${name}" as GRIB: ${why}`, { name });
+}
+
+async function planOf(
+  objects: Objects,
+  header: FileHeader | null,
+  names: readonly string[],
+  format: DatasetFormat,
+): Promise<Plan> {
+  if (header === null) return await planned(objects, names);
+  return header.kind === 'fields'
+    ? await planned(objects, [...header.coords, ...header.fields])
+    : ofHeader(header, format);
 }
 
 function refuseWithOthers(name: string): never {
   const why = `"${name}" tells of a whole file, which is exported by itself`;
   return refuse('bad-argument', `Cannot export: ${why}`, { name });
-}
-
-function isHeader({ attributes }: Pick<ObjectVersion, 'attributes'>): boolean {
-  return attributes['file.header'] !== undefined;
 }
 
 function formatFor(path: string, header: FileHeader | null): Format {
@@ -92,56 +131,9 @@ function formatFor(path: string, header: FileHeader | null): Format {
   return isOwn || isNetcdf ? own : formatByName(path);
 }
 
-function messagesOf(header: FileHeader, path: string) {
+function messagesOf(header: FileHeader) {
   if (header.kind === 'messages') return header.messages;
-  refuse('bad-argument', `Cannot write "${path}": variables are no GRIB messages`);
-}
-
-/** What is exported. Elements are demanded once, as they are written; to plan takes none. */
-class Objects {
-  readonly #pool: Pool;
-  readonly #options: ExportOptions;
-
-  constructor(pool: Pool, options: ExportOptions) {
-    this.#pool = pool;
-    this.#options = options;
-  }
-
-  /** What an object is, without its elements: of one that is kept encoded what is decoded. */
-  async look(name: string): Promise<Pick<ObjectVersion, 'space' | 'attributes'>> {
-    return await this.#waiting(name, async (options) => {
-      const { space, attributes } = await this.#pool.wait(name, options);
-      const encoding = encodingOf(name, { attributes, source: 'message' });
-      return { space: encoding?.space ?? space, attributes };
-    });
-  }
-
-  /** What an object tells of a file; null: it is none of those. */
-  async header(name: string): Promise<FileHeader | null> {
-    return await this.#waiting(name, async (options) => {
-      if (!isHeader(await this.#pool.wait(name, options))) return null;
-      await using told = await this.#pool.object(name).demand(options);
-      return decodeHeader(told.unsafeBytes(), name);
-    });
-  }
-
-  async demand(
-    name: string,
-    as: Partial<Pick<Space, 'order' | 'byteOrder'>> = {},
-  ): Promise<Delivered> {
-    return await this.#waiting(name, (options) =>
-      this.#pool.object(name).demand({ ...as, ...options }),
-    );
-  }
-
-  async #waiting<T>(name: string, ask: (options: WaitOptions) => Promise<T>): Promise<T> {
-    const { timeoutMs, signal, onWaiting } = this.#options;
-    throwIfAborted(`export "${name}"`, signal);
-    onWaiting?.(name);
-    const got = await ask({ timeoutMs, signal });
-    onWaiting?.(null);
-    return got;
-  }
+  return refuse('bad-argument', 'Cannot write GRIB: variables are no messages of it');
 }
 
 /** A dataset, and the object of each of its variables. */
@@ -153,7 +145,7 @@ interface Plan {
   readonly isOfFile: boolean;
 }
 
-function ofHeader(header: FileHeader, format: DatasetFormat): Plan {
+function ofHeader(header: Exclude<FileHeader, { kind: 'fields' }>, format: DatasetFormat): Plan {
   if (header.kind === 'messages') {
     refuse('bad-argument', `Cannot write GRIB messages as ${format.title}: import their values`);
   }
@@ -209,7 +201,8 @@ function variableNames(names: readonly string[]): readonly string[] {
 /** What the pool itself says of an object, and what it says of its dimensions, is none of them. */
 function attributesFrom(attributes: Readonly<Record<string, Value>>): readonly Attribute[] {
   return Object.entries(attributes).flatMap(([key, value]) => {
-    if (key.startsWith('.') || key === 'dims' || key === ENCODING_KEY) return [];
+    const isOfDimensions = key === 'dims' || (key === 'coords' && isMap(value));
+    if (key.startsWith('.') || isOfDimensions || key === ENCODING_KEY) return [];
     return attributeOf(key, value) ?? [];
   });
 }
@@ -253,7 +246,7 @@ async function writeDataset(
 /** An object that was made anew need not be what the file had. */
 function mustBe({ dataset, objects, isOfFile }: Plan, place: number, { space }: Delivered): void {
   const variable = dataset.variables[place] as Variable;
-  const sizes = variable.dimensions.map((at) => (dataset.dimensions[at] as Dimension).size);
+  const sizes = shapeOf(dataset, place);
   const isIt = space.dtype === dtypeOf(variable.type) && space.shape.join() === sizes.join();
   if (isIt) return;
   const why = isOfFile ? 'the file that was imported had' : 'it had a moment ago';

@@ -51,6 +51,8 @@ export interface DatasetFormat {
   readonly isFolder: boolean;
   /** Whether a file is one array and no more: its object has the name of the file. */
   readonly isOneArray?: boolean;
+  /** Whether the same content is written as other bytes than were read: those are kept, too. */
+  readonly isMadeAnew?: boolean;
   /** Whether a file begins so; of a folder whether it is one of these. */
   matches(start: Uint8Array, path: string): boolean;
   open(path: string): Promise<SourceFile>;

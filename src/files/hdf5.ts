@@ -100,6 +100,7 @@ export const HDF5: DatasetFormat = {
   title: 'NetCDF-4/HDF5',
   extensions: ['.nc4', '.h5', '.hdf5', '.hdf'],
   isFolder: false,
+  isMadeAnew: true,
   matches: (start) =>
     USER_BLOCKS.some((at) => MAGIC.every((byte, index) => start[at + index] === byte)),
   open,

@@ -26,12 +26,23 @@ export type FileHeader =
       /** The objects of the variables, as they stand in the dataset; null: not imported. */
       readonly objects: readonly (string | null)[];
       readonly layout: Json;
+      /** The object that has the bytes of the file; left out: they are not kept. */
+      readonly original?: string;
     }
   | {
       readonly kind: 'messages';
       readonly format: 'grib';
       /** The objects of the messages in order, and the zero bytes behind each. */
       readonly messages: readonly { readonly object: string; readonly padding: number }[];
+    }
+  | {
+      readonly kind: 'fields';
+      readonly format: 'grib';
+      /** The objects of coordinates, and of what messages say, in the order of the messages. */
+      readonly coords: readonly string[];
+      readonly fields: readonly string[];
+      /** The object that has the bytes of the messages; left out: they are not kept. */
+      readonly original?: string;
     };
 
 /** What a header's object says of itself in its attribute `file.header`. */
@@ -51,11 +62,12 @@ function attributesJson(attributes: readonly Attribute[]): Json {
 /** The bytes of a header's object. */
 export function encodeHeader(header: FileHeader): Uint8Array {
   const json: JsonMap =
-    header.kind === 'messages'
+    header.kind !== 'dataset'
       ? { version: HEADER_VERSION, ...header }
       : {
           ...{ version: HEADER_VERSION, kind: 'dataset', format: header.format },
           ...{ objects: header.objects, layout: header.layout },
+          ...(header.original === undefined ? {} : { original: header.original }),
           dataset: {
             dimensions: header.dataset.dimensions as unknown as Json,
             attributes: attributesJson(header.dataset.attributes),
@@ -80,10 +92,16 @@ export function decodeHeader(bytes: Uint8Array, name: string): FileHeader {
 }
 
 function headerFrom(json: JsonMap): FileHeader | null {
-  const { kind, format, objects, layout = null } = json;
+  const { kind, format, objects, layout = null, original } = json;
+  if (original !== undefined && typeof original !== 'string') return null;
+  const kept = original === undefined ? {} : { original };
   if (kind === 'messages' && format === 'grib') {
     const messages = listOf(json['messages'], messageFrom);
     return messages === null ? null : { kind, format, messages };
+  }
+  if (kind === 'fields' && format === 'grib') {
+    const [coords, fields] = [listOf(json['coords'], textFrom), listOf(json['fields'], textFrom)];
+    return coords === null || fields === null ? null : { kind, format, coords, fields, ...kept };
   }
   const dataset = isJsonMap(json['dataset']) ? datasetFrom(json['dataset']) : null;
   const names = listOf(objects, (each) => {
@@ -93,8 +111,10 @@ function headerFrom(json: JsonMap): FileHeader | null {
     return null;
   }
   if (names.length !== dataset.variables.length) return null;
-  return { kind, format, dataset, objects: names.map(({ name }) => name), layout };
+  return { kind, format, dataset, objects: names.map(({ name }) => name), layout, ...kept };
 }
+
+const textFrom = (json: Json): string | null => (typeof json === 'string' ? json : null);
 
 function listOf<T>(json: Json | undefined, from: (each: Json) => T | null): readonly T[] | null {
   if (!Array.isArray(json)) return null;

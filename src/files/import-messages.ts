@@ -12,6 +12,7 @@ import { type GribScan, scanGrib } from '../formats/grib/scan.js';
 import { GribValues } from '../formats/grib/values.js';
 import { Turns } from '../formats/turns.js';
 import type { Skipped } from './format.js';
+import { GridCoords } from './grid-coords.js';
 import { type FileHeader, PADDING_BYTES_MAX } from './header.js';
 import { type DecodeValues, KeptValues } from './kept-values.js';
 import {
@@ -21,6 +22,7 @@ import {
   offerAll,
   type ToImport,
 } from './offering.js';
+import { isOriginalKept, originalObject, type Piece } from './original.js';
 
 type Message = GribScan['messages'][number];
 
@@ -49,33 +51,35 @@ export async function importMessages(
     source.read(message.offset, bytes);
     return bytes;
   };
-  const told = (message: Message, number: number, more: Attributes): Attributes => ({
-    ...{ ...more, ...keysOfMessage(read(message, HEAD_BYTES)), message: number },
-    // Of values no messages can be made again: they are no part of such a file.
-    ...(options.values === true ? {} : { '.part-of': name }),
-    ...{ file: basename(path), ...options.attributes },
+  const ofFile = { '.part-of': name, file: basename(path), ...options.attributes };
+  const attributesOf = (message: Message, number: number, more: Attributes): Attributes => ({
+    ...{ ...more, ...keysOfMessage(read(message, HEAD_BYTES)), message: number, ...ofFile },
   });
   const all: ToImport[] = [];
+  const grids = new GridCoords(name, ofFile);
   using values = new GribValues();
   const keeping = new KeptValues();
-  const kept: { object: string; padding: number }[] = [];
+  const kept: Kept[] = [];
   for (const number of numbers) {
     if (turns.isOver) await turns.next();
     const message = numbered.get(number) as Message;
     const whole = (): Uint8Array => read(message, message.size);
+    const piece = { ...message, padding: Math.min(message.padding, PADDING_BYTES_MAX) };
     if (options.values === true) {
       const field = await fieldOf(values, whole(), number, skipped);
       if (field === null) continue;
-      const attributes = told(message, number, { ...field.keys, ...field.mars });
+      const dims = grids.told(field.axes, field.shape.length);
+      const attributes = attributesOf(message, number, { ...field.keys, ...field.mars, ...dims });
       const object = options.nameOf?.(attributes) ?? plainName(number);
       const again = async () => (await values.decode(whole())).values;
       const filling = keeping.valuesOr(field.values, again);
       all.push(decoded(object, attributes, field.shape, filling));
+      kept.push({ ...piece, object });
       continue;
     }
-    const attributes = told(message, number, {});
+    const attributes = attributesOf(message, number, {});
     const object = options.nameOf?.(attributes) ?? plainName(number);
-    kept.push({ object, padding: Math.min(message.padding, PADDING_BYTES_MAX) });
+    kept.push({ ...piece, object });
     all.push({
       ...{ name: object, space: bytesSpace(message.size), attributes },
       async fill(into, done) {
@@ -85,11 +89,34 @@ export async function importMessages(
     });
   }
   const offering = { ...options, path, skipped, format: 'grib' };
-  // Of values no messages can be made again, and without a whole one there is no such file.
+  // Without a whole message there is no such file.
   if (kept.length === 0) return await offerAll(pool, all, offering);
-  const header: FileHeader = { kind: 'messages', format: 'grib', messages: kept };
-  all.push(headerObject(name, header, path, {}, options));
-  return await offerAll(pool, all, { ...offering, header: name });
+  const coords = grids.objects;
+  const isKept = options.values === true && isOriginalKept(source.size, [], options.original);
+  const original = isKept ? originalObject(name, source, kept, path, options) : null;
+  const told =
+    options.values === true ? fieldsHeader(coords, kept, original) : messagesHeader(kept);
+  const telling = { original, header: headerObject(name, told, path, {}, options) };
+  return await offerAll(pool, [...coords, ...all], { ...offering, telling });
+}
+
+type Kept = Piece & { readonly object: string };
+
+function messagesHeader(kept: readonly Kept[]): FileHeader {
+  const messages = kept.map(({ object, padding }) => ({ object, padding }));
+  return { kind: 'messages', format: 'grib', messages };
+}
+
+function fieldsHeader(
+  coords: readonly ToImport[],
+  kept: readonly Kept[],
+  original: ToImport | null,
+): FileHeader {
+  return {
+    ...{ kind: 'fields', format: 'grib', coords: coords.map(({ name }) => name) },
+    fields: kept.map(({ object }) => object),
+    ...(original === null ? {} : { original: original.name }),
+  };
 }
 
 function bytesSpace(size: number): Space {

@@ -3,7 +3,8 @@ import type { Attributes } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
 import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
-import type { Space } from '../core/space.js';
+import { type Space, spaceBytes } from '../core/space.js';
+import { FileSource } from '../formats/bytes.js';
 import type { Dataset, Dimension } from '../formats/dataset.js';
 import { dtypeOf } from './fitting.js';
 import type { DatasetFormat } from './format.js';
@@ -17,6 +18,7 @@ import {
   offerAll,
   type ToImport,
 } from './offering.js';
+import { isOriginalKept, originalObject } from './original.js';
 import { attributesOfFile } from './own-keys.js';
 
 /**
@@ -87,13 +89,20 @@ async function importDataset(
     });
   }
   if (isAlone) return await offerAll(pool, all, { ...options, path, skipped, format: format.name });
+  using file = format.isMadeAnew === true ? new FileSource(path) : null;
+  const isAll = objects.every((each) => each !== null);
+  const sizes = all.map(({ space }) => spaceBytes(space));
+  const original =
+    file !== null && isAll && isOriginalKept(file.size, sizes, options.original)
+      ? originalObject(name, file, [{ offset: 0, size: file.size, padding: 0 }], path, options)
+      : null;
   const header: FileHeader = {
     ...{ kind: 'dataset', format: format.name, dataset, objects, layout: source.layout },
+    ...(original === null ? {} : { original: original.name }),
   };
-  all.push(headerObject(name, header, path, attributesOfFile(dataset.attributes), options));
-  return await offerAll(pool, all, {
-    ...{ ...options, path, skipped, format: format.name, header: name },
-  });
+  const attributes = attributesOfFile(dataset.attributes);
+  const telling = { original, header: headerObject(name, header, path, attributes, options) };
+  return await offerAll(pool, all, { ...options, path, skipped, format: format.name, telling });
 }
 
 function wantedOf(

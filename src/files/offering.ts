@@ -22,6 +22,11 @@ export interface ImportOptions extends Omit<OfferOptions, 'keep'>, WaitOptions {
   readonly attributes?: Attributes | undefined;
   /** GRIB: what is decoded, as float32, not the messages. Needs ecCodes: `library-unavailable`. */
   readonly values?: boolean | undefined;
+  /**
+   * Whether the bytes of the file are kept, too, where objects alone do not give them again: those
+   * of HDF5, and with `values` of GRIB. Left out: of files up to 64 MiB.
+   */
+  readonly original?: boolean | undefined;
   /** Ends what the pool keeps under these names, once all of the file has been read. */
   readonly replace?: boolean | undefined;
   /** Tells what would be imported, and changes nothing. */
@@ -41,6 +46,8 @@ export interface ImportedFile {
   readonly format: string;
   /** The object that tells what the file was, by which it can be exported; null: there is none. */
   readonly header: string | null;
+  /** The object that has the bytes of the file; null: they are not kept by themselves. */
+  readonly original: string | null;
   readonly objects: readonly ImportedObject[];
   /** What of the file became no object, with why. */
   readonly skipped: readonly Skipped[];
@@ -87,25 +94,28 @@ interface Offering extends ImportOptions {
   readonly path: string;
   readonly skipped: readonly Skipped[];
   readonly format: string;
-  /** The last of the objects, if it tells of the file. */
-  readonly header?: string;
+  /** The objects that tell of the file: its bytes, if they are kept, and its header. */
+  readonly telling?: { readonly original: ToImport | null; readonly header: ToImport };
 }
 
-/** Offers what is at hand, in this order; all or none. */
+/** Offers what is at hand, in this order, and then what tells of the file; all or none. */
 export async function offerAll(
   pool: Pool,
-  all: readonly ToImport[],
-  { path, skipped, format, header, ...options }: Offering,
+  parts: readonly ToImport[],
+  { path, skipped, format, telling, ...options }: Offering,
 ): Promise<ImportedFile> {
+  const { original = null, header = null } = telling ?? {};
+  // By themselves, as those of a batch need not come in its order: what is told of is there before.
+  const last = [original, header].filter((each) => each !== null);
+  const all = [...parts, ...last];
   mustDiffer(all, path);
   const sizes = all.map(({ space }) => spaceBytes(space));
   const expected = sizes.reduce((sum, size) => sum + size, 0);
-  const objects = all.map(({ name, space }, at) => ({ name, space, bytes: sizes[at] as number }));
-  const parts = header === undefined ? all : all.slice(0, -1);
-  const imported = { format, header: header ?? null, objects: objects.slice(0, parts.length) };
-  if (options.dryRun === true) return { ...imported, skipped };
-  // By itself, as those of a batch need not come in its order: what it tells of is there before.
-  const runs = [...batches(parts, sizes), ...(header === undefined ? [] : [all.slice(-1)])];
+  const objects = parts.map(({ name, space }, at) => ({ name, space, bytes: sizes[at] as number }));
+  const told = { header: header?.name ?? null, original: original?.name ?? null };
+  const imported = { format, ...told, objects, skipped };
+  if (options.dryRun === true) return imported;
+  const runs = [...batches(parts, sizes), ...last.map((each) => [each])];
   const offered: string[] = [];
   options.onBytes?.(0, expected);
   const done = (bytes: number): void => options.onBytes?.(bytes, expected);
@@ -128,7 +138,7 @@ export async function offerAll(
     await Promise.allSettled(offered.map((name) => pool.unkeep(name)));
     throw error;
   }
-  return { ...imported, skipped };
+  return imported;
 }
 
 type Fill = (run: readonly ToImport[]) => Promise<Filled>;

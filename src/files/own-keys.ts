@@ -4,7 +4,7 @@ import { valuesOfAttributes } from './attributes.js';
 
 /** Keys by which an import tells what an object is within its file. */
 const OWN_KEYS: ReadonlySet<string> = new Set([
-  ...['dims', 'variable', 'file', 'file.header', 'file.format'],
+  ...['dims', 'variable', 'file', 'file.header', 'file.format', 'file.original'],
 ]);
 
 /**

@@ -52,3 +52,8 @@ export interface Dataset {
   /** Left out where the format knows none. Parents stand before what is in them. */
   readonly groups?: readonly Group[];
 }
+
+/** The sizes of the variable at this place, along its dimensions. */
+export function shapeOf({ dimensions, variables }: Dataset, place: number): readonly number[] {
+  return (variables[place]?.dimensions ?? []).map((at) => dimensions[at]?.size ?? 0);
+}

@@ -100,7 +100,10 @@ async function selected(pool: Pool, where: string, signal: AbortSignal): Promise
   const names: string[] = [];
   await selecting(offered, async () => {
     for await (const { name, attributes } of pool.query(offered, { sort: '.name', signal })) {
-      if (attributes['file.header'] === undefined) names.push(name);
+      const isTelling = ['file.header', 'file.original'].some(
+        (key) => attributes[key] !== undefined,
+      );
+      if (!isTelling) names.push(name);
     }
   });
   if (names.length === 0) throw new UsageError('no object is selected');

@@ -48,6 +48,11 @@ const OPTIONS = {
     type: 'boolean',
     help: 'GRIB: the values of each message as float32, by ecCodes, not the message',
   },
+  original: {
+    type: 'boolean',
+    help: 'HDF5, GRIB with --values: keep the bytes of the file, too, however many (default: up to 64 MiB)',
+  },
+  'no-original': { type: 'boolean', help: 'do not keep them: what is exported has other bytes' },
   attr: {
     type: 'string',
     short: 'a',
@@ -93,6 +98,9 @@ export const command = defineCommand({
     if (options.name !== undefined && paths.length !== 1) {
       throw new UsageError('"--name" names one file; give one');
     }
+    if (options.original && options['no-original']) {
+      throw new UsageError('"--original" and "--no-original" contradict each other');
+    }
     const attributes = attributesIn(options.attr, options.container);
     const timeoutMs = parseTimeout(options.timeout);
     const lifetimeMs = parseLifetime(options.lifetime);
@@ -106,6 +114,7 @@ export const command = defineCommand({
       ...{ attributes, timeoutMs, lifetimeMs, signal, only: options.only },
       ...{ format: options.format, name: options.name, values: options.values },
       ...{ replace: options.replace, dryRun: options['dry-run'] },
+      original: options['no-original'] ? false : options.original ? true : undefined,
       nameOf:
         by === undefined ? undefined : await namer(pool.catalog, by, attributes['.container']),
     };
@@ -137,7 +146,7 @@ interface Telling {
 }
 
 function tell(path: string, imported: ImportedFile, options: Telling, failures: Failures): void {
-  const { objects, skipped, header, format } = imported;
+  const { objects, skipped, header, original, format } = imported;
   const bytes = objects.reduce((sum, each) => sum + each.bytes, 0);
   for (const { name, space, bytes: size } of objects) {
     if (options.json) print(toJson({ name, bytes: size, ...space }));
@@ -145,10 +154,11 @@ function tell(path: string, imported: ImportedFile, options: Telling, failures: 
   }
   const dryRun = options['dry-run'];
   if (options.json)
-    print(toJson({ file: path, format, header, objects: objects.length, bytes, dryRun }));
+    print(toJson({ file: path, format, header, original, objects: objects.length, bytes, dryRun }));
   else if (!options.quiet) {
     const verb = dryRun ? 'would import' : 'imported';
-    const of = header === null ? '' : `; ${quoted(header)} tells what the file was`;
+    const has = original === null ? '' : `, ${quoted(original)} has its bytes`;
+    const of = header === null ? '' : `; ${quoted(header)} tells what the file was${has}`;
     say(
       `attacca import: ${verb} ${counted(objects.length, 'object')}, ${formatBytes(bytes)}, of ${quoted(path)} (${format})${of}`,
     );

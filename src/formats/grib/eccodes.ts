@@ -17,7 +17,7 @@ export interface Eccodes {
   text(handle: bigint, key: string): string;
   typeOf(handle: bigint, key: string): 'long' | 'double' | 'text';
   setDouble(handle: bigint, key: string, value: number): void;
-  values(handle: bigint): Float64Array;
+  doubles(handle: bigint, key: string): Float64Array;
   /** The keys of a namespace that this message has. */
   keysOf(handle: bigint, namespace: string): string[];
 }
@@ -140,13 +140,15 @@ export function loadEccodes(koffi: Koffi, path: string): Eccodes {
       return code === 1 || code === 2 ? TYPES[code] : 'text';
     },
     setDouble: (handle, key, value) => check(c.setDouble(handle, key, value), key),
-    values: (handle) => {
-      const count = one(c.getSize, handle, 'values');
-      if (count > LIMITS.gribValuesMax) throw new EccodesFault(`it has ${count} values`);
+    doubles: (handle, key) => {
+      const count = one(c.getSize, handle, key);
+      if (count > LIMITS.gribValuesMax) throw new EccodesFault(`it has ${count} ${key}`);
       const values = new Float64Array(count);
       const size: [number] = [count];
-      check(c.getDoubles(handle, 'values', new Uint8Array(values.buffer), size), 'values');
-      if (Number(size[0]) !== count) throw new EccodesFault(`it has ${size[0]} of ${count} values`);
+      check(c.getDoubles(handle, key, new Uint8Array(values.buffer), size), key);
+      if (Number(size[0]) !== count) {
+        throw new EccodesFault(`it has ${size[0]} of ${count} ${key}`);
+      }
       return values;
     },
     keysOf: (handle, namespace) => {

@@ -1,4 +1,5 @@
 import { type Eccodes, EccodesFault } from './eccodes.js';
+import { axesOf, type GribAxis } from './grid.js';
 
 /** A field of a GRIB message, decoded. */
 export interface GribField {
@@ -6,6 +7,8 @@ export interface GribField {
   readonly values: Float32Array;
   /** Rows and columns of a regular grid, as they lie; else how many values there are. */
   readonly shape: readonly number[];
+  /** Where its points lie along each dimension; null of a grid that has no such degrees. */
+  readonly axes: readonly GribAxis[] | null;
   /** The keys of the namespace `mars`, by their own names: `class`, `param`, `step`, ... */
   readonly mars: GribKeys;
   /** What else tells what it is and where its points lie: `shortName`, `units`, `gridType`, ... */
@@ -39,11 +42,23 @@ export function decodeField(eccodes: Eccodes, message: Uint8Array): GribField {
     const mars = valuesOf(eccodes, handle, eccodes.keysOf(handle, 'mars'));
     const keys = valuesOf(eccodes, handle, KEYS);
     eccodes.setDouble(handle, 'missingValue', MISSING);
-    const doubles = eccodes.values(handle);
+    const doubles = eccodes.doubles(handle, 'values');
     const values = Float32Array.from(doubles, (value) => (value === MISSING ? Number.NaN : value));
-    return { values, shape: shapeOf(keys, values.length), mars, keys };
+    const shape = shapeOf(keys, values.length);
+    const axes = axesOf(keys, shape, () => latitudesOf(eccodes, handle));
+    return { values, shape, axes, mars, keys };
   } finally {
     eccodes.close(handle);
+  }
+}
+
+/** Of a Gaussian grid, which only tables tell; null where ecCodes does not have them. */
+function latitudesOf(eccodes: Eccodes, handle: bigint): Float64Array | null {
+  try {
+    return eccodes.doubles(handle, 'distinctLatitudes');
+  } catch (error) {
+    if (error instanceof EccodesFault) return null;
+    throw error;
   }
 }
 

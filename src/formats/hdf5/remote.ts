@@ -5,7 +5,7 @@ import { AttaccaError, type ErrorCode, type ErrorFields } from '../../core/error
 import { LIMITS } from '../../core/limits.js';
 import { readInBlocks, writeRowsInBlocks } from '../blocks.js';
 import type { Block } from '../chunking.js';
-import type { Dataset, Variable } from '../dataset.js';
+import { type Dataset, shapeOf, type Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
 import type { Hdf5Dataset, Hdf5Layout, Hdf5Skipped, Hdf5Storage } from './layout.js';
 
@@ -146,11 +146,6 @@ class Thread implements AsyncDisposable {
   }
 }
 
-function shapeIn({ dimensions, variables }: Dataset, place: number): readonly number[] {
-  const { dimensions: own } = variables[place] as Variable;
-  return own.map((at) => dimensions[at]?.size ?? 0);
-}
-
 /** An HDF5 file that a thread has open for reading: see `Hdf5File`. */
 export class Hdf5Reader implements AsyncDisposable {
   readonly dataset: Hdf5Dataset;
@@ -184,7 +179,7 @@ export class Hdf5Reader implements AsyncDisposable {
     const { chunks } = layout.variables[place] as Hdf5Storage;
     const read = (block: Block) => this.readBlock(place, block);
     const { type } = variables[place] as Variable;
-    const shape = shapeIn(this.dataset, place);
+    const shape = shapeOf(this.dataset, place);
     await readInBlocks({ shape, chunks, itemSize: elementSize(type) }, into, read, done);
   }
 
@@ -236,7 +231,7 @@ export class Hdf5FileWriter implements AsyncDisposable {
 
   /** Puts whole rows into the variable at this place. The bytes stay the caller's. */
   async writeRows(place: number, from: number, rows: Uint8Array): Promise<void> {
-    const shape = shapeIn(this.#dataset, place);
+    const shape = shapeOf(this.#dataset, place);
     const { type } = this.#dataset.variables[place] as Variable;
     const [chunks, itemSize] = [this.#chunks[place] ?? null, elementSize(type)];
     await writeRowsInBlocks({ shape, chunks, itemSize }, from, rows, async (block, bytes) => {
