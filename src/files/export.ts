@@ -3,7 +3,7 @@ import { ENCODING_KEY } from '../client/encoding.js';
 import type { WaitOptions } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
 import type { Delivered } from '../client/received.js';
-import { throwIfAborted } from '../client/waiting.js';
+import { throwIfAborted, unlessAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
 import { itemSizeOf, type Order } from '../core/space.js';
 import { isMap, type Value } from '../core/value.js';
@@ -15,7 +15,7 @@ import type { DatasetFormat, Format, Json } from './format.js';
 import { formatByName, formatNamed } from './formats.js';
 import type { FileHeader } from './header.js';
 import { isHeader, Objects } from './objects.js';
-import { isOfFields, isOfObjects, wroteOriginal } from './original.js';
+import { bytesIn, isOfFields, isOfObjects, wroteOriginal } from './original.js';
 import { whole } from './whole-file.js';
 
 export interface ExportOptions extends WaitOptions {
@@ -23,8 +23,8 @@ export interface ExportOptions extends WaitOptions {
   readonly format?: string | undefined;
   /** Hears which object is waited for; null: none. */
   readonly onWaiting?: ((name: string | null) => void) | undefined;
-  /** Hears of each piece that is written. */
-  readonly onBytes?: ((bytes: number) => void) | undefined;
+  /** Hears how many bytes are to be written (0: nobody knows), and then of each piece that is. */
+  readonly onBytes?: ((bytes: number, expected: number) => void) | undefined;
 }
 
 export interface ExportedFile {
@@ -216,6 +216,9 @@ async function writeDataset(
 ): Promise<void> {
   const isSame = plan.isOfFile && plan.layout !== null;
   const dataset = isSame ? plan.dataset : format.fit(plan.dataset);
+  const what = `export "${draft}"`;
+  const expected = bytesIn(dataset);
+  options.onBytes?.(0, expected);
   await using target = await format.create(draft, dataset, plan.layout);
   const order = target.order ?? 'row';
   for (const [place, { type, byteOrder }] of dataset.variables.entries()) {
@@ -236,11 +239,11 @@ async function writeDataset(
     for (let from = 0; from < rows && row > 0; from += some) {
       throwIfAborted(`export "${name}"`, options.signal);
       const piece = bytes.subarray(from * row, Math.min(rows, from + some) * row);
-      await target.writeRows(place, from, piece);
-      options.onBytes?.(piece.length);
+      await unlessAborted(target.writeRows(place, from, piece), what, options);
+      options.onBytes?.(piece.length, expected);
     }
   }
-  await target.close();
+  await unlessAborted(target.close(), what, options);
 }
 
 /** An object that was made anew need not be what the file had. */
@@ -274,7 +277,7 @@ async function writeMessages(
     await writeAt(file, bytes, at);
     // What lies between two writes is zero.
     at += bytes.length + padding;
-    options.onBytes?.(bytes.length);
+    options.onBytes?.(bytes.length, 0);
   }
   await file.truncate(at);
 }

@@ -27,7 +27,8 @@ export interface SourceFile extends AsyncDisposable {
 
 /**
  * A file that is being written, under another name than it will have. A row is all that has one
- * index of the slowest dimension; of a scalar all.
+ * index of the slowest dimension; of a scalar all. Once it is disposed nothing is written any more,
+ * not even what is being written then.
  */
 export interface TargetFile extends AsyncDisposable {
   /** Of the elements in `writeRows`: of `column` the last dimension is the slowest. Else row. */

@@ -1,10 +1,12 @@
 import { open, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { throwIfAborted } from '../client/waiting.js';
+import { throwIfAborted, unlessAborted } from '../client/waiting.js';
 import { AttaccaError } from '../core/errors.js';
 import { itemSizeOf } from '../core/space.js';
 import { type FileSource, MemorySource } from '../formats/bytes.js';
-import { shapeOf } from '../formats/dataset.js';
+import { product } from '../formats/chunking.js';
+import { type Dataset, shapeOf } from '../formats/dataset.js';
+import { elementSize } from '../formats/element-size.js';
 import { scanGrib } from '../formats/grib/scan.js';
 import { GribValues } from '../formats/grib/values.js';
 import { dtypeOf } from './fitting.js';
@@ -72,9 +74,17 @@ export function originalObject(
   };
 }
 
+/** Bytes of the elements of all variables. */
+export function bytesIn(dataset: Dataset): number {
+  const sizes = dataset.variables.map(({ type }, place) => {
+    return product(shapeOf(dataset, place)) * elementSize(type);
+  });
+  return sizes.reduce((all, each) => all + each, 0);
+}
+
 interface Hearing {
   readonly signal?: AbortSignal | undefined;
-  readonly onBytes?: ((bytes: number) => void) | undefined;
+  readonly onBytes?: ((bytes: number, expected: number) => void) | undefined;
 }
 
 /**
@@ -114,6 +124,8 @@ export async function isOfObjects(
     // As it is told: whatever is in another order, or left out, in what was read.
     const told = encodeHeader(decodeHeader(encodeHeader(read), path));
     if (!Buffer.from(told).equals(encodeHeader(header))) return false;
+    const expected = bytesIn(source.dataset);
+    hearing.onBytes?.(0, expected);
     for (const [place, { type, byteOrder }] of source.dataset.variables.entries()) {
       const name = header.objects[place];
       if (typeof name !== 'string') return false;
@@ -126,7 +138,8 @@ export async function isOfObjects(
       const bytes = delivered.unsafeBytes();
       if (bytes.length > VARIABLE_BYTES_MAX) return false;
       const original = new Uint8Array(bytes.length);
-      await source.readInto(place, original, (some) => hearing.onBytes?.(some));
+      const reading = source.readInto(place, original, (some) => hearing.onBytes?.(some, expected));
+      await unlessAborted(reading, `export "${path}"`, hearing);
       if (Buffer.compare(original, bytes) !== 0) return false;
     }
     return true;
@@ -158,7 +171,7 @@ export async function isOfFields(
     const own = Buffer.from(buffer, byteOffset, byteLength);
     if (delivered.space.dtype !== 'float32' || !own.equals(delivered.unsafeBytes())) return false;
     if (delivered.space.shape.join() !== field.shape.join()) return false;
-    onBytes?.(byteLength);
+    onBytes?.(byteLength, 0);
   }
   return true;
 }

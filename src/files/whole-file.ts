@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { refuse } from '../core/assert.js';
+import { AttaccaError } from '../core/errors.js';
 import { fileError } from '../formats/bytes.js';
 import type { Format } from './format.js';
 import { isJsonMap, parseJson } from './json.js';
@@ -29,8 +30,18 @@ export async function whole(
     else await placeFile(path, draft);
   } catch (cause) {
     await rm(draft, { recursive: true, force: true }).catch(() => {});
-    throw fileError('write', path, cause);
+    throw ofPath(fileError('write', path, cause), draft, named);
   }
+}
+
+/** What fails with the draft fails with the file that was named. */
+function ofPath(error: unknown, draft: string, path: string): unknown {
+  if (!(error instanceof AttaccaError) || !error.message.includes(draft)) return error;
+  const { code, fields, cause } = error;
+  const [before = '', ...told] = error.message.split(draft);
+  // Of a folder it may be a file within.
+  const message = [before, ...told.map((each) => each.replace(/^[^"]*/u, ''))].join(path);
+  return new AttaccaError(code, message, { ...fields, path }, { cause });
 }
 
 /** What is there may be replaced by what it is itself. */

@@ -99,6 +99,7 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
     store.createArray(variable.name, infoFor(dataset, variable, storages[variable.name])),
   );
   const infoOf = (place: number): ZarrArrayInfo => (arrays[place] as ZarrArray).info;
+  let writing: Promise<void> = Promise.resolve();
   return {
     rowsTogether: (place) => infoOf(place).chunk[0] ?? 1,
     async writeRows(place, from, bytes) {
@@ -109,10 +110,13 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
         offset: shape.map((_, axis) => (axis === 0 ? from : 0)),
         count: shape.map((all, axis) => (axis === 0 ? rows : all)),
       };
-      await (arrays[place] as ZarrArray).writeRegion(regionOf(shape, block), bytes);
+      writing = (arrays[place] as ZarrArray).writeRegion(regionOf(shape, block), bytes);
+      await writing;
     },
     async close() {},
-    async [Symbol.asyncDispose]() {},
+    async [Symbol.asyncDispose]() {
+      await writing.catch(() => {});
+    },
   };
 }
 

@@ -105,6 +105,54 @@ for (const extension of ['.nc', '.h5', '.zarr'] as const) {
   });
 }
 
+for (const extension of ['.nc', '.h5', '.zarr'] as const) {
+  test(`it is told how much is written, of how much, ${extension}`, async (t) => {
+    await using pool = await joinApart(await servePool(t), 'files', { transport: 'shared-memory' });
+    const to = join(folder(t), `a${extension}`);
+    const [large, small] = [new Uint8Array(20 * 1024 * 1024), new Float64Array(3)];
+    await pool.put('large', large);
+    await pool.put('small', small);
+    const heard: [number, number][] = [];
+    const onBytes = (bytes: number, expected: number): void => {
+      heard.push([bytes, expected]);
+    };
+    await exportFile(pool, ['large', 'small'], to, { onBytes });
+    const all = large.byteLength + small.byteLength;
+    assert.deepEqual(heard[0], [0, all]);
+    assert.ok(heard.length > 3 && heard.every(([, expected]) => expected === all));
+    assert.equal(
+      heard.reduce((sum, [bytes]) => sum + bytes, 0),
+      all,
+    );
+  });
+}
+
+for (const extension of ['.h5', '.zarr', '.npy'] as const) {
+  test(`an export that is ended within a write leaves no draft, ${extension}`, async (t) => {
+    await using pool = await joinApart(await servePool(t), 'files', { transport: 'shared-memory' });
+    const path = folder(t);
+    // One piece: behind it there is nothing more to be asked whether to go on.
+    await pool.put('a', new Uint8Array(7 * 1024 * 1024).fill(1));
+    const ending = new AbortController();
+    let waited = false;
+    const onBytes = (bytes: number): void => {
+      // The elements are demanded next, and then written.
+      if (bytes === 0) waited = true;
+    };
+    const onWaiting = (name: string | null): void => {
+      if (waited && name === null) setImmediate(() => ending.abort());
+    };
+    const { signal } = ending;
+    const ended = exportFile(pool, ['a'], join(path, `a${extension}`), {
+      signal,
+      onBytes,
+      onWaiting,
+    });
+    assert.equal(await codeOf(ended), 'aborted');
+    assert.deepEqual(readdirSync(path), []);
+  });
+}
+
 test('messages of which one is none leave nothing', async (t) => {
   await using pool = await joinApart(await servePool(t), 'files', { transport: 'shared-memory' });
   const path = folder(t);

@@ -63,7 +63,7 @@ export const command = defineCommand({
     await using pool = session.asMember(seat);
     const { signal } = context;
     const names = options.where === undefined ? given : await selected(pool, options.where, signal);
-    const transfer = new Transfer();
+    let transfer = new Transfer();
     const waiting = new Set<string>();
     const line = (elapsedMs: number): string | Promise<string> =>
       waiting.size > 0
@@ -72,7 +72,12 @@ export const command = defineCommand({
     using _progress = new Progress(line, options.quiet, session.client.connection);
     const exported = await exportFile(pool, names, to, {
       ...{ signal, timeoutMs: parseTimeout(options.timeout), format: options.format },
-      onBytes: transfer.add,
+      onBytes(bytes, expected) {
+        if (bytes === 0) {
+          transfer = new Transfer();
+          transfer.expect(expected);
+        } else transfer.add(bytes);
+      },
       onWaiting(name) {
         waiting.clear();
         if (name !== null) waiting.add(name);

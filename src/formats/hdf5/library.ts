@@ -40,6 +40,24 @@ export function pieceOf(chunks: readonly number[] | null, itemSize: number): num
 /** What went wrong within HDF5, with what it said of it: the caller knows of which file. */
 export class Hdf5Fault extends Error {
   override readonly name = 'Hdf5Fault';
+  /** What the system said, if it was the system: `ENOSPC`. */
+  readonly code: string | undefined;
+
+  constructor(why: string, options: ErrorOptions & { readonly code?: string | undefined } = {}) {
+    super(why, options);
+    this.code = options.code;
+  }
+}
+
+/** Numbers of errors in WebAssembly (WASI's), which have others than the system. */
+const SYSTEM: { readonly [errno: string]: string } = {
+  ...{ 2: 'EACCES', 19: 'EDQUOT', 22: 'EFBIG', 29: 'EIO', 51: 'ENOSPC', 69: 'EROFS', 72: 'ESTALE' },
+};
+
+/** What HDF5 has printed, as an error. */
+function faultOf(text: string, options: ErrorOptions = {}): Hdf5Fault {
+  const [, errno = '', message] = /\berrno = (\d+), error message = '([^']*)'/u.exec(text) ?? [];
+  return new Hdf5Fault(message ?? reasonIn(text), { ...options, code: SYSTEM[errno] });
 }
 
 /**
@@ -95,14 +113,14 @@ export class Hdf5Library {
       const result = work(this.#module);
       const isFailed = (typeof result === 'number' || typeof result === 'bigint') && result < 0;
       if (!isFailed && bytes === 0) return result;
-      throw new Hdf5Fault(reasonIn(Buffer.concat(said).toString()));
+      throw faultOf(Buffer.concat(said).toString());
     } catch (cause) {
       if (cause instanceof Hdf5Fault || cause instanceof AttaccaError) throw cause;
       const text = Buffer.concat(said).toString();
       const why = cause instanceof Error ? cause.message : String(cause);
       // Of WebAssembly: an access outside of its memory, or the end of its stack.
       if (cause instanceof Error && cause.name === 'RuntimeError') this.#broken = why;
-      throw new Hdf5Fault(text === '' ? why : reasonIn(text), { cause });
+      throw text === '' ? new Hdf5Fault(why, { cause }) : faultOf(text, { cause });
     } finally {
       delete stream.stream_ops;
       delete stream.node;

@@ -2,7 +2,7 @@ import { assert } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { turned } from '../byte-order.js';
-import { FileSource } from '../bytes.js';
+import { FileSource, fileError } from '../bytes.js';
 import { type Block, blocksOf, piecesOf, product } from '../chunking.js';
 import type { Attribute, ElementType, Group, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
@@ -36,10 +36,11 @@ function reading<T>(path: string, work: () => T, variable?: string): T {
   try {
     return work();
   } catch (cause) {
-    if (!(cause instanceof Hdf5Fault)) throw cause;
+    const error = fileError('read', path, cause);
+    if (!(error instanceof Hdf5Fault)) throw error;
     const what = variable === undefined ? `"${path}"` : `"${variable}" of "${path}"`;
     const fields = { file: path, ...(variable === undefined ? {} : { variable }) };
-    const message = `Cannot read ${what}: ${cause.message}`;
+    const message = `Cannot read ${what}: ${error.message}`;
     throw new AttaccaError('not-a-netcdf-file', message, fields, { cause });
   }
 }

@@ -2,8 +2,8 @@ import { assert } from '../../core/assert.js';
 import { formOf } from '../../core/dtype-text.js';
 import { AttaccaError } from '../../core/errors.js';
 import { convertNumbers } from '../../core/regions/convert.js';
-import { systemCode, whyFailed } from '../../core/system-errors.js';
 import { turned } from '../byte-order.js';
+import { fileError } from '../bytes.js';
 import { type Block, chunksFor, piecesOf, product } from '../chunking.js';
 import type { Attribute, AttributeType, Dataset, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
@@ -155,12 +155,10 @@ export class Hdf5Writer implements Disposable {
     try {
       return work();
     } catch (cause) {
-      const system = systemCode(cause);
-      if (!(cause instanceof Hdf5Fault) && system === '') throw cause;
-      const isFull = system === 'ENOSPC' || /no space left/iu.test(String(cause));
-      const message = `Cannot write "${this.#path}": ${whyFailed(cause)}`;
-      const fields = { path: this.#path };
-      throw new AttaccaError(isFull ? 'disk-full' : 'file-error', message, fields, { cause });
+      const error = fileError('write', this.#path, cause);
+      if (!(error instanceof Hdf5Fault)) throw error;
+      const message = `Cannot write "${this.#path}": ${error.message}`;
+      throw new AttaccaError('file-error', message, { path: this.#path }, { cause });
     }
   }
 
