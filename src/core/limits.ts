@@ -136,6 +136,13 @@ export const LIMITS = {
   wasmMsDefault: 10_000,
   /** Threads of a process that copy and transform. */
   transformThreadsMax: 8,
+  /** What an object tells that tells of a file: its bytes, and what it lists. */
+  fileHeaderBytesMax: 256 * MiB,
+  fileDimensionsMax: 65_536,
+  fileVariablesMax: 65_536,
+  fileAttributesMax: 1_048_576,
+  /** Of one attribute: as many as HDF5 has. */
+  attributeDimensionsMax: 32,
   /** What lies in one HDF5 file, how deep, and bytes of one attribute. */
   hdf5EntriesMax: 65_536,
   hdf5DepthMax: 32,
@@ -144,6 +151,8 @@ export const LIMITS = {
   hdf5CallMsMax: 120_000,
   /** A chunk of a Zarr array, which is in memory as a whole, packed and unpacked. */
   zarrChunkBytesMax: 512 * MiB,
+  /** Codecs of one array, one behind another. */
+  zarrCodecsMax: 32,
   /** Values of a GRIB message: as doubles and as float32 they take 3 GiB. */
   gribValuesMax: 268_435_456,
   /** To decode one message. */

@@ -214,8 +214,7 @@ async function writeDataset(
   draft: string,
   options: ExportOptions,
 ): Promise<void> {
-  const isSame = plan.isOfFile && plan.layout !== null;
-  const dataset = isSame ? plan.dataset : format.fit(plan.dataset);
+  const dataset = format.fit(plan.dataset);
   const what = `export "${draft}"`;
   const expected = bytesIn(dataset);
   options.onBytes?.(0, expected);

@@ -9,6 +9,7 @@ import type {
   Variable,
 } from '../formats/dataset.js';
 import { elementSize } from '../formats/element-size.js';
+import { firstTwice } from './names.js';
 
 /** What a format can have. */
 export interface Rules {
@@ -47,11 +48,9 @@ export function fitted(dataset: Dataset, rules: Rules): Dataset {
       attributes: attributesOf(variable.attributes),
     };
   });
-  mustDiffer(
-    variables.map(({ name }) => name),
-    rules.title,
-  );
   const dimensions = growing(dataset, rules).map((each) => ({ ...each, name: named(each.name) }));
+  mustDiffer('variables', variables, rules.title);
+  mustDiffer('dimensions', dimensions, rules.title);
   const groups = (dataset.groups ?? []).map((group) => {
     return { name: group.name, attributes: attributesOf(group.attributes) };
   });
@@ -59,22 +58,27 @@ export function fitted(dataset: Dataset, rules: Rules): Dataset {
   return rules.hasGroups ? { ...fit, groups } : fit;
 }
 
-function mustDiffer(names: readonly string[], title: string): void {
-  const seen = new Set<string>();
-  for (const name of names) {
-    if (!seen.has(name)) seen.add(name);
-    else refuse('bad-name', `Cannot write two variables "${name}" into a file of ${title}`);
-  }
+function mustDiffer(what: string, all: readonly { readonly name: string }[], title: string): void {
+  const twice = firstTwice(all.map(({ name }) => name));
+  if (twice === null) return;
+  refuse('bad-name', `Cannot write two ${what} "${twice}" into a file of ${title}`, {
+    name: twice,
+  });
 }
 
-function growing({ dimensions, variables }: Dataset, rules: Rules): readonly Dimension[] {
+function growing(dataset: Dataset, rules: Rules): readonly Dimension[] {
+  const inner = innerDimensions(dataset);
   let others = 0;
-  return dimensions.map((dimension, at) => {
-    const isFirst = variables.every((variable) => variable.dimensions.lastIndexOf(at) <= 0);
-    const unlimited = dimension.unlimited && rules.isUnlimited(isFirst, others);
+  return dataset.dimensions.map((dimension, at) => {
+    const unlimited = dimension.unlimited && rules.isUnlimited(!inner.has(at), others);
     if (unlimited) others += 1;
     return { ...dimension, unlimited };
   });
+}
+
+/** Places of the dimensions that are not the first one of a variable, or not alone. */
+export function innerDimensions({ variables }: Dataset): ReadonlySet<number> {
+  return new Set(variables.flatMap(({ dimensions }) => dimensions.slice(1)));
 }
 
 export function isText(type: AttributeType): boolean {

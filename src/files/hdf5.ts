@@ -1,3 +1,4 @@
+import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import type { Dataset, Variable } from '../formats/dataset.js';
 import { elementSize } from '../formats/element-size.js';
@@ -7,6 +8,7 @@ import { PADDINGS } from '../formats/hdf5/types.js';
 import { fitted, type Rules } from './fitting.js';
 import type { DatasetFormat, Json, SourceFile, TargetFile } from './format.js';
 import { isJsonMap } from './json.js';
+import { nameWithin } from './names.js';
 
 /** `\x89HDF\r\n\x1a\n`: at the start of the file, or behind a block of a user's. */
 const MAGIC = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a] as const;
@@ -93,6 +95,16 @@ const RULES: Rules = {
   typeOf: (type) => type,
 };
 
+/** A dimension is a dataset by its name, as variables are: nothing else can be within it. */
+function inTree(dataset: Dataset): Dataset {
+  const { dimensions, variables, groups = [] } = dataset;
+  const paths = [...dimensions, ...variables].map(({ name }) => name);
+  const within = nameWithin(paths, [...paths, ...groups.map(({ name }) => `${name}/`)]);
+  if (within === null) return dataset;
+  const why = `"${within}" is a dimension, or a variable, and a group`;
+  return refuse('bad-space', `Cannot write the file: ${why}`, { name: within });
+}
+
 /** NetCDF-4 and HDF5, in the library h5wasm. */
 export const HDF5: DatasetFormat = {
   kind: 'dataset',
@@ -104,6 +116,6 @@ export const HDF5: DatasetFormat = {
   matches: (start) =>
     USER_BLOCKS.some((at) => MAGIC.every((byte, index) => start[at + index] === byte)),
   open,
-  fit: (dataset) => fitted(dataset, RULES),
+  fit: (dataset) => inTree(fitted(dataset, RULES)),
   create,
 };

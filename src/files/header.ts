@@ -1,4 +1,6 @@
+import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
 import { checkSpace, type Dtype, type SpaceExpectation } from '../core/space.js';
 import { decodeUtf8, encodeUtf8, isUtf8 } from '../core/utf8.js';
 import { product } from '../formats/chunking.js';
@@ -12,6 +14,8 @@ import type {
 } from '../formats/dataset.js';
 import { elementSize } from '../formats/element-size.js';
 import type { Json, JsonMap } from './format.js';
+import { FORMATS } from './formats.js';
+import { faultOf } from './header-bounds.js';
 import { isJsonMap, parseJson } from './json.js';
 
 /**
@@ -84,11 +88,23 @@ export function encodeHeader(header: FileHeader): Uint8Array {
 
 /** What the object's bytes say. `bad-file-header` for what is none: anybody may have offered it. */
 export function decodeHeader(bytes: Uint8Array, name: string): FileHeader {
-  const json = isUtf8(bytes) ? parseJson(decodeUtf8(bytes)) : undefined;
+  const isRead = bytes.length <= LIMITS.fileHeaderBytesMax && isUtf8(bytes);
+  const json = isRead ? parseJson(decodeUtf8(bytes)) : undefined;
   const header = isJsonMap(json) && json['version'] === HEADER_VERSION ? headerFrom(json) : null;
-  if (header !== null) return header;
-  const why = `"${name}" is no header of a file, or of another version`;
-  throw new AttaccaError('bad-file-header', `Cannot export: ${why}`, { name });
+  const fault = header === null ? null : faultOf(header);
+  if (header !== null && fault === null) return header;
+  const why = fault?.why ?? 'it is no header of a file, or of another version';
+  const message = `Cannot export what "${name}" tells of: ${why}`;
+  throw new AttaccaError('bad-file-header', message, { name });
+}
+
+/** Refuses to import what would be refused when it is exported. `bad-name`, `too-large`. */
+export function mustBeHeader(header: FileHeader, path: string): void {
+  const fault = faultOf(header);
+  if (fault === null) return;
+  refuse(fault.isTooMuch ? 'too-large' : 'bad-name', `Cannot import "${path}": ${fault.why}`, {
+    path,
+  });
 }
 
 function headerFrom(json: JsonMap): FileHeader | null {
@@ -107,7 +123,14 @@ function headerFrom(json: JsonMap): FileHeader | null {
   const names = listOf(objects, (each) => {
     return each === null || typeof each === 'string' ? { name: each } : null;
   });
-  if (kind !== 'dataset' || typeof format !== 'string' || dataset === null || names === null) {
+  const isFormat = FORMATS.some((each) => each.kind === 'dataset' && each.name === format);
+  if (
+    kind !== 'dataset' ||
+    typeof format !== 'string' ||
+    !isFormat ||
+    dataset === null ||
+    names === null
+  ) {
     return null;
   }
   if (names.length !== dataset.variables.length) return null;

@@ -9,7 +9,7 @@ import type { Dataset, Dimension } from '../formats/dataset.js';
 import { dtypeOf } from './fitting.js';
 import type { DatasetFormat } from './format.js';
 import { formatNamed, formatOf } from './formats.js';
-import type { FileHeader } from './header.js';
+import { type FileHeader, mustBeHeader } from './header.js';
 import { importMessages } from './import-messages.js';
 import {
   headerObject,
@@ -100,6 +100,7 @@ async function importDataset(
     ...{ kind: 'dataset', format: format.name, dataset, objects, layout: source.layout },
     ...(original === null ? {} : { original: original.name }),
   };
+  mustBeHeader(header, path);
   const attributes = attributesOfFile(dataset.attributes);
   const telling = { original, header: headerObject(name, header, path, attributes, options) };
   return await offerAll(pool, all, { ...options, path, skipped, format: format.name, telling });

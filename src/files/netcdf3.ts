@@ -9,8 +9,8 @@ import { extentsOf } from '../formats/netcdf3/extents.js';
 import { Netcdf3File } from '../formats/netcdf3/reader.js';
 import type { Netcdf3Layout } from '../formats/netcdf3/types.js';
 import { Netcdf3Writer } from '../formats/netcdf3/writer.js';
-import { fitted, isText, type Rules, textOf } from './fitting.js';
-import type { DatasetFormat, Json, SourceFile, TargetFile } from './format.js';
+import { fitted, innerDimensions, isText, type Rules, textOf } from './fitting.js';
+import type { DatasetFormat, Json, JsonMap, SourceFile, TargetFile } from './format.js';
 import { isJsonMap } from './json.js';
 
 /** What is read at once. */
@@ -20,8 +20,16 @@ const TYPES = ['int8', 'char', 'int16', 'int32', 'float32', 'float64', 'uint8', 
 const WIDE_TYPES = ['uint32', 'int64', 'uint64'] as const;
 const KNOWN: readonly string[] = [...TYPES, ...WIDE_TYPES];
 
+/** Of a file that was read; undefined of one that is made. */
 function layoutOf(json: Json): Netcdf3Layout | undefined {
-  if (!isJsonMap(json)) return undefined;
+  if (json === null || (isJsonMap(json) && json['unnamed'] !== undefined)) return undefined;
+  const layout = isJsonMap(json) ? keptLayout(json) : undefined;
+  if (layout !== undefined) return layout;
+  const why = 'what it keeps of the layout is none of NetCDF-3';
+  throw new AttaccaError('bad-file-header', `Cannot export: ${why}`);
+}
+
+function keptLayout(json: JsonMap): Netcdf3Layout | undefined {
   const { version, begins, header } = json;
   const isVersion = version === 1 || version === 2 || version === 5;
   if (!isVersion || !Array.isArray(begins) || typeof header !== 'string') return undefined;
@@ -46,8 +54,7 @@ function checkedLayout(dataset: Dataset, json: Json): Netcdf3Layout | undefined 
       into.set(header.subarray(at, at + into.length));
     },
   };
-  const { attributes, dimensions } = dataset;
-  const told = { attributes, dimensions, variables: dataset.variables, begins: [...begins] };
+  const told = { dataset: fit(dataset), begins: [...begins] };
   if (isDeepStrictEqual(toldBy(source), told)) return layout;
   const why = 'the header of the file that it keeps is of another one';
   throw new AttaccaError('bad-file-header', `Cannot export: ${why}`);
@@ -55,8 +62,8 @@ function checkedLayout(dataset: Dataset, json: Json): Netcdf3Layout | undefined 
 
 function toldBy(source: ByteSource): unknown {
   try {
-    const { attributes, dimensions, variables, layout } = new Netcdf3File(source).dataset;
-    return { attributes, dimensions, variables, begins: [...layout.begins] };
+    const { dataset } = new Netcdf3File(source);
+    return { dataset: fit(dataset), begins: [...dataset.layout.begins] };
   } catch (error) {
     if (error instanceof AttaccaError && error.code === 'not-a-netcdf-file') return null;
     throw error;
@@ -162,13 +169,18 @@ const RULES: Rules = {
   },
 };
 
+/** What a dataset is in a file of this format. Once more it changes nothing. */
+function fit(dataset: Dataset): Dataset {
+  return withSizes(fitted(dataset, RULES));
+}
+
 /** A size of 0 means there that the dimension grows, which one can that is the first. */
 function withSizes(dataset: Dataset): Dataset {
+  const inner = innerDimensions(dataset);
   let hasUnlimited = dataset.dimensions.some(({ unlimited }) => unlimited);
   const dimensions = dataset.dimensions.map((dimension, at) => {
     if (dimension.size > 0 || dimension.unlimited) return dimension;
-    const isFirst = dataset.variables.every((each) => each.dimensions.lastIndexOf(at) <= 0);
-    if (hasUnlimited || !isFirst) {
+    if (hasUnlimited || inner.has(at)) {
       const why = `its dimension "${dimension.name}" has size 0, as NetCDF-3 has one at most`;
       refuse('bad-space', `Cannot write the file: ${why}`, { dimension: dimension.name });
     }
@@ -187,6 +199,6 @@ export const NETCDF3: DatasetFormat = {
   isFolder: false,
   matches: (start) => start[0] === 0x43 && start[1] === 0x44 && start[2] === 0x46,
   open,
-  fit: (dataset) => withSizes(fitted(dataset, RULES)),
+  fit,
   create,
 };

@@ -8,6 +8,7 @@ import { AttaccaError } from '../core/errors.js';
 import { type Space, spaceBytes } from '../core/space.js';
 import type { Skipped } from './format.js';
 import { encodeHeader, type FileHeader, HEADER_VERSION } from './header.js';
+import { firstTwice } from './names.js';
 
 export interface ImportOptions extends Omit<OfferOptions, 'keep'>, WaitOptions {
   /** Left out: told by how the file begins. */
@@ -295,11 +296,7 @@ async function fillOne(
 }
 
 function mustDiffer(all: readonly ToImport[], path: string): void {
-  const seen = new Set<string>();
-  for (const { name } of all) {
-    if (seen.has(name)) {
-      refuse('bad-name', `Cannot import "${path}": two of its parts would be "${name}"`, { name });
-    }
-    seen.add(name);
-  }
+  const name = firstTwice(all.map((each) => each.name));
+  if (name === null) return;
+  refuse('bad-name', `Cannot import "${path}": two of its parts would be "${name}"`, { name });
 }

@@ -13,6 +13,7 @@ import { attributeFrom, jsonOf } from './attributes.js';
 import { Dimensions } from './dimensions.js';
 import { fitted, type Rules } from './fitting.js';
 import type { DatasetFormat, Json, JsonMap, Skipped, SourceFile, TargetFile } from './format.js';
+import { isAttributeName, isPathName } from './header-bounds.js';
 import { isJsonMap } from './json.js';
 import { FILL_VALUE, fillFrom, fillJson } from './zarr-fill.js';
 
@@ -20,6 +21,7 @@ const GZIP_LEVEL = 1;
 
 function attributesFrom(json: JsonMap, type?: ElementType): readonly Attribute[] {
   return Object.entries(json).flatMap(([name, value]) => {
+    if (!isAttributeName(name)) return [];
     const fill = name === FILL_VALUE && type !== undefined ? fillFrom(value, type) : null;
     return fill ?? attributeFrom(name, value) ?? [];
   });
@@ -35,9 +37,11 @@ async function open(path: string): Promise<SourceFile> {
   const { names, arrays, skipped } = opened(store);
   const dimensions = new Dimensions();
   const variables = arrays.map(({ info }, at): Variable => {
-    const places = info.shape.map((size, axis) =>
-      dimensions.place(info.dimensionNames?.[axis] ?? null, size),
-    );
+    const places = info.shape.map((size, axis) => {
+      // Labels are any text; what is no name stays with what is kept of the store.
+      const label = info.dimensionNames?.[axis] ?? null;
+      return dimensions.place(label !== null && isPathName(label) ? label : null, size);
+    });
     return {
       ...{ name: names[at] as string, type: info.dtype, byteOrder: info.byteOrder },
       ...{ dimensions: places, attributes: attributesFrom(info.attributes, info.dtype) },
@@ -80,7 +84,7 @@ function opened(store: ZarrStore) {
       arrays.push(store.openArray(name));
       names.push(name);
     } catch (error) {
-      if (!(error instanceof AttaccaError) || error.code !== 'not-a-zarr-store') throw error;
+      if (!isUnreadable(error)) throw error;
       skipped.push({ name, why: error.message });
     }
   }
@@ -95,9 +99,18 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
   for (const { name, attributes } of dataset.groups ?? []) {
     store.createGroup(name, attributesOf(attributes));
   }
-  const arrays = dataset.variables.map((variable) =>
-    store.createArray(variable.name, infoFor(dataset, variable, storages[variable.name])),
-  );
+  const arrays = dataset.variables.map((variable) => {
+    const { name } = variable;
+    const storage = Object.hasOwn(storages, name) ? storages[name] : undefined;
+    try {
+      return store.createArray(name, infoFor(dataset, variable, storage));
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      // Anybody may have offered what is kept of it.
+      const why = `what it keeps of "${name}" is no array of Zarr: ${error.message}`;
+      throw new AttaccaError('bad-file-header', `Cannot export: ${why}`, { name });
+    }
+  });
   const infoOf = (place: number): ZarrArrayInfo => (arrays[place] as ZarrArray).info;
   let writing: Promise<void> = Promise.resolve();
   return {
@@ -118,6 +131,10 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
       await writing.catch(() => {});
     },
   };
+}
+
+function isUnreadable(error: unknown): error is AttaccaError {
+  return error instanceof AttaccaError && error.code === 'not-a-zarr-store';
 }
 
 function attributesOf(attributes: readonly Attribute[], type?: ElementType): JsonMap {

@@ -150,8 +150,9 @@ function leastVersion(dataset: Dataset, end: number): Netcdf3Version {
 /** Where a file of this dataset has its data: compact, in the least version that can say it. */
 export function layOut(dataset: Dataset): Netcdf3Layout {
   const extents = extentsOf(dataset);
+  mustBeSizes(extents);
   const none = dataset.variables.map(() => 0);
-  let version: Netcdf3Version = 1;
+  let version = leastVersion(dataset, 0);
   for (;;) {
     const { length } = encodeHeader(dataset, { version, begins: none }, extents);
     const begins = compact(extents, length);
@@ -160,6 +161,13 @@ export function layOut(dataset: Dataset): Netcdf3Layout {
     if (least <= version) return { version, begins };
     version = least;
   }
+}
+
+/** Of a whole file: no place in it is more than a number can say exactly. */
+function mustBeSizes({ variables, recordSize, records }: Extents): void {
+  const size = variables.reduce((sum, each) => sum + each.paddedSize, records * recordSize);
+  if (Number.isSafeInteger(size)) return;
+  refuse('bad-space', `Cannot write a file of ${size} bytes: no NetCDF-3 is so large`, { size });
 }
 
 function fillOf(variable: Variable): Uint8Array {

@@ -1,3 +1,4 @@
+import { LIMITS } from '../../core/limits.js';
 import { copyPermuted } from '../../core/regions/copy.js';
 import { type ByteOrder, itemSizeOf } from '../../core/space.js';
 import { packed, type Room, unpacked } from '../../transforms/codecs.js';
@@ -58,7 +59,9 @@ export function parseCodecs(
   { dtype, shape }: { dtype: ZarrType; shape: readonly number[] },
   path: string,
 ): { byteOrder: ByteOrder; codecs: readonly ZarrCodec[] } {
-  const all = Array.isArray(value) ? value.map((each) => extension(each, path, 'codec')) : [];
+  const listed: readonly unknown[] = Array.isArray(value) ? value : [];
+  if (listed.length > LIMITS.zarrCodecsMax) throw badZarr(path, `it has ${listed.length} codecs`);
+  const all = listed.map((each) => extension(each, path, 'codec'));
   const at = all.findIndex(({ name }) => name !== 'transpose');
   const bytes = all[at];
   if (bytes?.name !== 'bytes') {
