@@ -3,3 +3,4 @@ export { type ExportedFile, type ExportOptions, exportFile } from './export.js';
 export type { Skipped } from './format.js';
 export { importFile } from './import.js';
 export type { ImportedFile, ImportedObject, ImportOptions } from './offering.js';
+export type { Wanted } from './room.js';

@@ -6,9 +6,11 @@ import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import { type Space, spaceBytes } from '../core/space.js';
+import type { ValueMap } from '../core/value.js';
 import type { Skipped } from './format.js';
 import { encodeHeader, type FileHeader, HEADER_VERSION } from './header.js';
 import { firstTwice } from './names.js';
+import { roomFor, type Wanted } from './room.js';
 
 export interface ImportOptions extends Omit<OfferOptions, 'keep'>, WaitOptions {
   /** Left out: told by how the file begins. */
@@ -28,8 +30,13 @@ export interface ImportOptions extends Omit<OfferOptions, 'keep'>, WaitOptions {
    * of HDF5, and with `values` of GRIB. Left out: of files up to 64 MiB.
    */
   readonly original?: boolean | undefined;
-  /** Ends what the pool keeps under these names, once all of the file has been read. */
-  readonly replace?: boolean | undefined;
+  /**
+   * Ends what the pool keeps under these names, once all of the file has been read; `first`: before
+   * that, so that there need not be memory for both. What fails then leaves neither.
+   */
+  readonly replace?: boolean | 'first' | undefined;
+  /** Hears, before anything is read, that memory is waited for. */
+  readonly onWanted?: ((wanted: Wanted) => void) | undefined;
   /** Tells what would be imported, and changes nothing. */
   readonly dryRun?: boolean | undefined;
   /** Hears how many bytes are to be imported, and then of each piece that is. */
@@ -118,6 +125,14 @@ export async function offerAll(
   if (options.dryRun === true) return imported;
   const runs = [...batches(parts, sizes), ...last.map((each) => [each])];
   const offered: string[] = [];
+  const replaced = options.replace === true ? await formerBytes(pool, all) : 0;
+  const bytes = sizesInSlabs(sizes);
+  let wanted = await roomFor(pool, path, bytes, replaced);
+  if (options.replace === 'first') {
+    await endFirst(pool, all);
+    wanted = await roomFor(pool, path, bytes, 0);
+  }
+  if (wanted !== null) options.onWanted?.(wanted);
   options.onBytes?.(0, expected);
   const done = (bytes: number): void => options.onBytes?.(bytes, expected);
   const filled = async (run: readonly ToImport[]): Promise<Filled> => {
@@ -140,6 +155,30 @@ export async function offerAll(
     throw error;
   }
   return imported;
+}
+
+/** Small ones travel in messages, of which the pool keeps a book by itself. */
+function sizesInSlabs(sizes: readonly number[]): number {
+  return sizes.reduce((sum, size) => (size > SMALL_BYTES_MAX ? sum + size : sum), 0);
+}
+
+/** How much the pool keeps under the names of what is to be. */
+async function formerBytes(pool: Pool, all: readonly ToImport[]): Promise<number> {
+  const sizes: number[] = [];
+  await together(all, async ({ name }) => {
+    const known = await statOf(pool, name);
+    if (known?.['state'] === 'offered') sizes.push(Number(known['bytes']));
+  });
+  return sizesInSlabs(sizes);
+}
+
+async function endFirst(pool: Pool, all: readonly ToImport[]): Promise<void> {
+  const names = all.map(({ name }) => name);
+  await together(all, ({ name, space, attributes }) => mayBe(pool, name, { space, attributes }));
+  await together(names, (name) => mustBeReplaceable(pool, name));
+  // What tells of the others goes before them.
+  await together(names.slice(-1), (name) => endFormer(pool, name));
+  await together(names.slice(0, -1), (name) => endFormer(pool, name));
 }
 
 type Fill = (run: readonly ToImport[]) => Promise<Filled>;
@@ -193,17 +232,23 @@ async function mayBe(pool: Pool, name: string, options: ObjectOptions): Promise<
   await object.seal();
 }
 
+/** What is known of an object; null: the pool knows none of that name. */
+async function statOf(pool: Pool, name: string): Promise<ValueMap | null> {
+  try {
+    return await pool.stat(name);
+  } catch (error) {
+    if (error instanceof AttaccaError && error.code === 'unknown-object') return null;
+    throw error;
+  }
+}
+
 /** Refuses what its own member offers: it is not the pool's to end. */
 async function mustBeReplaceable(pool: Pool, name: string): Promise<void> {
-  try {
-    const { scope, version = null, provider = null } = await pool.stat(name);
-    if (scope !== 'member') return;
-    const why = `version ${version} is offered by ${provider}, and not kept`;
-    const fields = { name, version, member: provider };
-    refuse('already-offered', `Cannot replace "${name}": ${why}`, fields);
-  } catch (error) {
-    if (!(error instanceof AttaccaError) || error.code !== 'unknown-object') throw error;
-  }
+  const { scope = null, version = null, provider = null } = (await statOf(pool, name)) ?? {};
+  if (scope !== 'member') return;
+  const why = `version ${version} is offered by ${provider}, and not kept`;
+  const fields = { name, version, member: provider };
+  refuse('already-offered', `Cannot replace "${name}": ${why}`, fields);
 }
 
 /** Large ones by themselves; small ones that follow each other together, as they cost messages. */

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Pool } from '../../src/client/pool.js';
+import type { AttaccaError } from '../../src/core/errors.js';
 import { importFile } from '../../src/files/import.js';
+import type { Wanted } from '../../src/files/room.js';
 import { ZARR } from '../../src/files/zarr.js';
 import type { Dataset } from '../../src/formats/dataset.js';
 import { codeOf, joinApart, servePool } from '../client/support/pools.js';
@@ -120,13 +122,62 @@ test('what a member offers by itself is not replaced, and nothing beside it', as
   await mustHave(pool, 1);
 });
 
-test('where there is no memory for both the former stays', async (t) => {
+test('where there can never be memory for both the former stays, and that is told at once', async (t) => {
   const server = await servePool(t, { memoryBytes: 32 * MiB });
   await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
   await importFile(pool, await store(t, 1, 20 * MiB));
-  const again = importFile(pool, await store(t, 2, 20 * MiB), { replace: true, timeoutMs: 100 });
-  assert.equal(await codeOf(again), 'memory-full');
+  const path = await store(t, 2, 20 * MiB);
+  let read = 0;
+  const onBytes = (bytes: number): void => {
+    read += bytes;
+  };
+  await assert.rejects(
+    importFile(pool, path, { replace: true, onBytes }),
+    (error: AttaccaError) => {
+      assert.equal(error.code, 'memory-full');
+      assert.match(
+        error.message,
+        /has 20.0 MiB, the pool's memory 32.0 MiB, with 20.0 MiB of what/u,
+      );
+      assert.equal(error.fields['former'], 20 * MiB);
+      return true;
+    },
+  );
+  assert.equal(read, 0);
   await mustHave(pool, 1);
+  await importFile(pool, path, { replace: 'first' });
+  await mustHave(pool, 2);
+  // More than there is at all.
+  const larger = await store(t, 3, 40 * MiB);
+  for (const replace of [true, 'first', false] as const) {
+    const options = { replace, name: replace === false ? 'other' : 'store' };
+    assert.equal(await codeOf(importFile(pool, larger, options)), 'memory-full', String(replace));
+  }
+});
+
+test('what is in the way is not ended first by what cannot be imported', async (t) => {
+  const server = await servePool(t, { memoryBytes: 32 * MiB });
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  await importFile(pool, await store(t, 1, MiB));
+  const larger = await store(t, 3, 40 * MiB);
+  assert.equal(await codeOf(importFile(pool, larger, { replace: 'first' })), 'memory-full');
+  await mustHave(pool, 1);
+});
+
+test('that memory is waited for is told before anything is read', async (t) => {
+  const server = await servePool(t, { memoryBytes: 32 * MiB });
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  await pool.put('block', new Uint8Array(20 * MiB));
+  const heard: unknown[] = [];
+  const onWanted = (wanted: Wanted): void => {
+    heard.push(wanted);
+    void pool.unkeep('block');
+  };
+  await importFile(pool, await store(t, 1, 20 * MiB), { onWanted });
+  assert.deepEqual(heard, [{ bytes: 20 * MiB, free: 12 * MiB, limit: 32 * MiB }]);
+  await mustHave(pool, 1);
+  await importFile(pool, await store(t, 2, MiB), { name: 'small', onWanted });
+  assert.equal(heard.length, 1);
 });
 
 test('what tells of a file ends first and comes last', async (t) => {

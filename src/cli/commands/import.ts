@@ -3,6 +3,7 @@ import { AttaccaError } from '../../core/errors.js';
 import { FORMATS } from '../../files/formats.js';
 import { importFile } from '../../files/import.js';
 import type { ImportedFile, ImportOptions } from '../../files/offering.js';
+import type { Wanted } from '../../files/room.js';
 import { formatBytes } from '../../levels/shm/sizing.js';
 import { attributesIn } from '../attribute.js';
 import { defineCommand } from '../command.js';
@@ -66,7 +67,14 @@ const OPTIONS = {
     value: 'TIME',
     help: 'withdraw after so long (10m, 2h); without it never',
   },
-  replace: { type: 'boolean', help: 'withdraw what the pool keeps under these names before' },
+  replace: {
+    type: 'boolean',
+    help: 'withdraw what the pool keeps under these names, when all of the file has been read',
+  },
+  'replace-first': {
+    type: 'boolean',
+    help: 'withdraw it before: there need not be memory for both, but what fails leaves neither',
+  },
   'dry-run': { type: 'boolean', help: 'say what would be imported, and change nothing' },
   member: { type: 'string', value: 'NAME', help: 'who imports (default: import[*])' },
   ...NULL_OPTION,
@@ -113,7 +121,8 @@ export const command = defineCommand({
     const importing: ImportOptions = {
       ...{ attributes, timeoutMs, lifetimeMs, signal, only: options.only },
       ...{ format: options.format, name: options.name, values: options.values },
-      ...{ replace: options.replace, dryRun: options['dry-run'] },
+      replace: options['replace-first'] ? 'first' : options.replace,
+      dryRun: options['dry-run'],
       original: options['no-original'] ? false : options.original ? true : undefined,
       nameOf:
         by === undefined ? undefined : await namer(pool.catalog, by, attributes['.container']),
@@ -128,8 +137,15 @@ export const command = defineCommand({
           transfer.expect(expected);
         } else transfer.add(bytes);
       };
+      const onWanted = ({ bytes, free, limit }: Wanted): void => {
+        if (options.quiet) return;
+        const room = `${formatBytes(free)} of ${formatBytes(limit)} are free`;
+        const what = `${quoted(path)} has ${formatBytes(bytes)}, ${room}`;
+        say(`attacca import: ${what}; waits until there is room (attacca info)`);
+      };
       try {
-        tell(path, await importFile(pool, path, { ...importing, onBytes }), options, failures);
+        const imported = await importFile(pool, path, { ...importing, onBytes, onWanted });
+        tell(path, imported, options, failures);
       } catch (error) {
         if (signal.aborted) throw error;
         failures.add(error);
