@@ -98,6 +98,7 @@ async function bundleLibrary(names) {
     entryPoints: {
       ...Object.fromEntries(entries),
       'agent-thread': 'dist/src/server/agent-thread.js',
+      'measure-thread': 'dist/src/server/measure-thread.js',
       'snapshot-thread': 'dist/src/server/snapshot-thread.js',
       'transform-thread': 'dist/src/client/transform-thread.js',
     },
@@ -174,6 +175,7 @@ const commonJs = {
 };
 const main = 'dist/src/cli/main.js';
 await bundle('dist/src/server/agent-thread.js', `${bin}/attacca-agent.js`, { format: 'esm' });
+await bundle('dist/src/server/measure-thread.js', `${bin}/attacca-measure.js`, { format: 'esm' });
 await bundle('dist/src/server/snapshot-thread.js', `${bin}/attacca-snapshot.js`, { format: 'esm' });
 await bundle('dist/src/client/transform-thread.js', `${bin}/attacca-transform.js`, {
   format: 'esm',

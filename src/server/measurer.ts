@@ -1,34 +1,67 @@
+import { Worker } from 'node:worker_threads';
 import { Writer } from '../core/bytes.js';
 import { Measure, MeasureScratch } from '../core/statistics/measure.js';
 import { writeStatistics } from '../core/statistics/statistics-codec.js';
+import { type Libc, tryLoadLibc } from '../levels/shm/index.js';
 import type { MeasureResult } from '../pool/input.js';
 import type { MeasureAsked } from '../pool/state.js';
 import type { PinnedRange } from './slab-store.js';
+import { threadUrl } from './threads.js';
 
-/** Measured before others have their turn: well under a millisecond. */
+/** Without a thread: measured before others have their turn, well under a millisecond. */
 const PIECE_BYTES = 256 * 1_024;
-/** Results are told together, and the first of them waits no longer. */
-const TELL_MS = 4;
+/** The thread has no more at a time, or one slice: so long the memory of slabs that go stays. */
+const PINNED_BYTES = 64 * 1_024 * 1_024;
 
 interface MeasurerOptions {
   /** The bytes of a range, until they are released; null when they are not there. */
   readonly pin: (asked: MeasureAsked) => Promise<PinnedRange | null>;
   readonly tell: (results: readonly MeasureResult[]) => void;
+  /** A parameter, so that a platform without it can be played in tests. */
+  readonly loadLibc?: () => Promise<Libc | null>;
+}
+
+/** What the thread is told: a slice, and where its buffer lies in the process. */
+export interface MeasureOrder {
+  readonly asked: MeasureAsked;
+  readonly memory: { readonly address: bigint; readonly length: number; readonly offset: number };
+}
+
+/** What is told of a slice, as it is kept. */
+export function measureSlice(
+  asked: MeasureAsked,
+  bytes: Uint8Array,
+  scratch: MeasureScratch,
+): Uint8Array {
+  const measure = new Measure(asked, scratch);
+  measure.add(bytes);
+  return written(measure);
+}
+
+function written(measure: Measure): Uint8Array {
+  const w = new Writer();
+  writeStatistics(w, measure.end());
+  return w.written().slice();
 }
 
 /**
- * Measures slices one after the other, a piece at a time, so that what else the thread does goes on
- * in between. Bytes may be freed, and be others, while they are measured: a pin keeps their
- * mapping, and the pool does not listen to what is said of them.
+ * Has slices measured one after the other by a thread, which is begun with the first of them. The
+ * pool bounds how many it asks for at a time. Bytes may be freed, and be others, while they are
+ * measured: a pin keeps their mapping, and the pool does not listen to what is said of them.
+ *
+ * Where a thread cannot see memory of the process (no koffi) slices are measured here, a piece at a
+ * time, so that what else goes on here does so in between.
  */
 export class Measurer {
   readonly #options: MeasurerOptions;
+  #libc: Promise<Libc | null> | null = null;
+  #worker: Worker | null = null;
   readonly #asked: MeasureAsked[] = [];
-  /** One at a time. */
+  #isPinning = false;
+  /** What the thread is at, by the number of the question. */
+  readonly #pinned = new Map<number, PinnedRange>();
+  #pinnedBytes = 0;
   readonly #scratch = new MeasureScratch();
-  #results: MeasureResult[] = [];
-  #toldMs = 0;
-  #isWorking = false;
 
   constructor(options: MeasurerOptions) {
     this.#options = options;
@@ -36,27 +69,72 @@ export class Measurer {
 
   ask(asked: readonly MeasureAsked[]): void {
     this.#asked.push(...asked);
-    if (this.#isWorking) return;
-    this.#isWorking = true;
-    // What is no refusal is a bug, and ends the thread.
-    void this.#work();
+    this.#goOn();
   }
 
-  async #work(): Promise<void> {
-    this.#toldMs = performance.now();
-    for (let asked = this.#asked.shift(); asked !== undefined; asked = this.#asked.shift()) {
-      const statistics = await this.#measure(asked);
-      this.#results.push({ ask: asked.ask, statistics });
-      if (performance.now() - this.#toldMs >= TELL_MS) this.#tell();
+  #goOn(): void {
+    if (this.#isPinning) return;
+    this.#isPinning = true;
+    // What is no refusal is a bug, and ends the agent's thread.
+    void this.#give();
+  }
+
+  /** Gives the thread what it may be at. */
+  async #give(): Promise<void> {
+    this.#libc ??= (this.#options.loadLibc ?? tryLoadLibc)();
+    const libc = await this.#libc;
+    const orders: MeasureOrder[] = [];
+    while (this.#pinnedBytes < PINNED_BYTES) {
+      const asked = this.#asked.shift();
+      if (asked === undefined) break;
+      const pinned = await this.#options.pin(asked);
+      if (pinned === null) this.#options.tell([{ ask: asked.ask, statistics: null }]);
+      else if (libc === null) await this.#measureHere(asked, pinned);
+      else orders.push({ asked, memory: this.#keep(asked, pinned, libc) });
     }
-    this.#isWorking = false;
-    this.#tell();
+    this.#isPinning = false;
+    if (orders.length === 0) return;
+    this.#worker ??= this.#begin();
+    this.#worker.postMessage(orders);
   }
 
-  async #measure(asked: MeasureAsked): Promise<Uint8Array | null> {
-    const pinned = await this.#options.pin(asked);
-    if (pinned === null) return null;
-    const { bytes, release } = pinned;
+  #keep({ ask }: MeasureAsked, pinned: PinnedRange, libc: Libc): MeasureOrder['memory'] {
+    this.#pinned.set(ask, pinned);
+    const { buffer, byteOffset: offset, length: size } = pinned.bytes;
+    this.#pinnedBytes += size;
+    const { byteLength: length } = buffer;
+    return { address: libc.addressOf(pinned.bytes) - BigInt(offset), length, offset };
+  }
+
+  #begin(): Worker {
+    // The flags of this process are its own: a thread refuses some of them.
+    const worker = new Worker(threadUrl('measure'), { execArgv: [], name: 'attacca measure' });
+    // It keeps no process.
+    worker.unref();
+    worker.on('message', (results: readonly MeasureResult[]) => this.#take(results));
+    // Its end follows.
+    worker.on('error', () => {});
+    worker.once('exit', () => {
+      this.#worker = null;
+      // Told as what could not be looked at; what comes then begins another thread.
+      this.#take([...this.#pinned.keys()].map((ask) => ({ ask, statistics: null })));
+    });
+    return worker;
+  }
+
+  #take(results: readonly MeasureResult[]): void {
+    for (const { ask } of results) {
+      const pinned = this.#pinned.get(ask);
+      if (pinned === undefined) continue;
+      this.#pinned.delete(ask);
+      this.#pinnedBytes -= pinned.bytes.length;
+      pinned.release();
+    }
+    if (results.length > 0) this.#options.tell(results);
+    this.#goOn();
+  }
+
+  async #measureHere(asked: MeasureAsked, { bytes, release }: PinnedRange): Promise<void> {
     const measure = new Measure(asked, this.#scratch);
     try {
       for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
@@ -66,15 +144,6 @@ export class Measurer {
     } finally {
       release();
     }
-    const w = new Writer();
-    writeStatistics(w, measure.end());
-    return w.written().slice();
-  }
-
-  #tell(): void {
-    this.#toldMs = performance.now();
-    const results = this.#results;
-    this.#results = [];
-    if (results.length > 0) this.#options.tell(results);
+    this.#options.tell([{ ask: asked.ask, statistics: written(measure) }]);
   }
 }

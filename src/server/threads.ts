@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { AttaccaError, isErrorCode } from '../core/errors.js';
 
 /** A thread's file: beside this one, or beside the bundled command (scripts/setup.mjs). */
-export function threadUrl(name: 'agent' | 'snapshot'): URL {
+export function threadUrl(name: 'agent' | 'measure' | 'snapshot'): URL {
   const beside = new URL(`./${name}-thread.js`, import.meta.url);
   return existsSync(beside) ? beside : new URL(`./attacca-${name}.js`, import.meta.url);
 }

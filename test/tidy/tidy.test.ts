@@ -24,6 +24,7 @@ const ENTRIES = [
   'src/files/index.ts',
   'src/formats/hdf5/thread.ts',
   'src/server/agent-thread.ts',
+  'src/server/measure-thread.ts',
   'src/server/snapshot-thread.ts',
   'src/server/index.ts',
   'src/testing/index.ts',
