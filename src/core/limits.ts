@@ -159,6 +159,8 @@ export const LIMITS = {
   gribMessageMsMax: 120_000,
   listPageMax: 32_768,
   explainRowsMax: 1_000,
+  /** Parts whose statistics one answer of STAT has. */
+  statPartsMax: 100,
   /** A payload within a message; larger ones go through a slab. */
   inlineBytesMax: 64 * KiB,
   /** All payloads within messages that the pool holds. */

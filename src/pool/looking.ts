@@ -1,13 +1,10 @@
 import { refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { spaceAt } from '../core/space.js';
-import { powerOfTwo } from '../core/statistics/exact-sum.js';
-import { summaryOf } from '../core/statistics/statistics-codec.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import { Timestamp, type Value } from '../core/value.js';
 import { CONSISTENCIES, DURABILITIES } from '../protocol/index.js';
 import { stateName } from './handles.js';
-import { measureStateOf, statisticsOf } from './measuring.js';
 import { leaseBytesMax } from './memory.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import { forEachPart, isGrowing, isInParts, missingOf, partsOf, rowsOf } from './parts.js';
@@ -24,6 +21,7 @@ import {
 } from './rows.js';
 import { commandOf } from './sessions.js';
 import type { PoolState } from './state.js';
+import { statisticsMap } from './told-statistics.js';
 import { versionHas } from './versions.js';
 
 /** The object of that name; `unknown-object` when there is none. */
@@ -78,21 +76,6 @@ export function stat(pool: PoolState, object: number): { [key: string]: Value } 
   const measured = statisticsMap(pool, current);
   if (measured !== null) fields['statistics'] = measured;
   return fields;
-}
-
-/** What is known of the elements of a version; null when nothing is, or will be. */
-function statisticsMap(pool: PoolState, version: number): { [key: string]: Value } | null {
-  const state = measureStateOf(pool, version);
-  if (state === undefined) return null;
-  const statistics = statisticsOf(pool, version);
-  if (statistics === null) return { state };
-  const { count, nan, fill, infinite, min, max, mean } = summaryOf(statistics);
-  const counts = { state, count, nan, fill, infinite };
-  if (count === 0) return counts;
-  const { exponent, first, counts: bins } = statistics.histogram;
-  const width = powerOfTwo(exponent);
-  const histogram = { begin: first * width, width, counts: [...bins] };
-  return { ...counts, min, max, mean, histogram };
 }
 
 /** Whether an object is offered, all of it or parts; if not, whether somebody waits for it. */

@@ -14,7 +14,16 @@ import {
 import { Float, type Value } from '../core/value.js';
 import type { Input } from './input.js';
 import type { NewPart } from './parts.js';
-import { HANDLE, MEASURE, MEASURE_STATE, PARTITION, VERSION, VERSION_FLAG } from './rows.js';
+import {
+  HANDLE,
+  MEASURE,
+  MEASURE_STATE,
+  PART,
+  PART_FLAG,
+  PARTITION,
+  VERSION,
+  VERSION_FLAG,
+} from './rows.js';
 import type { MeasureAsked, PoolState } from './state.js';
 
 /**
@@ -268,6 +277,43 @@ export function statisticsOf(pool: PoolState, version: number): Statistics | nul
   }
   arena.read(reader, record, 0);
   return readStatistics(reader);
+}
+
+/** What the parts of a version come to that are measured; null when none is, or it has none. */
+export function mergedSoFar(
+  { arena, measures, partitions, versions }: PoolState,
+  version: number,
+): { readonly parts: number; readonly statistics: Statistics } | null {
+  const partition = versions.get(version, VERSION.partition);
+  if (partition === 0) return null;
+  const record = partitions.get(partition, PARTITION.statistics);
+  if (record === 0) return null;
+  arena.read(measures.reader, record, 0);
+  const { count, unmeasured } = PARTITION;
+  const parts = partitions.get(partition, count) - partitions.get(partition, unmeasured);
+  return { parts, statistics: readStatistics(measures.reader) };
+}
+
+/** How far a part of a version that is measured is, and what is known of it. */
+export function partMeasured(
+  pool: PoolState,
+  version: number,
+  part: number,
+): { readonly state: MeasureState; readonly statistics: Statistics | null } {
+  const { arena, extents, measures, parts } = pool;
+  const bytes = parts.get(part, PART.bytes);
+  const flags = parts.get(part, PART.flags);
+  if ((flags & PART_FLAG.inline) !== 0) {
+    return { state: 'known', statistics: measureNow(pool, version, bytes) };
+  }
+  const row = (flags & PART_FLAG.slice) === 0 ? 0 : extents.noteOf(bytes);
+  const record = measures.rows.get(row, MEASURE.record);
+  if (row === 0 || record === 0) {
+    const hasFailed = measures.rows.get(row, MEASURE.state) === MEASURE_STATE.failed;
+    return { state: row !== 0 && hasFailed ? 'failed' : 'pending', statistics: null };
+  }
+  arena.read(measures.reader, record, 0);
+  return { state: 'known', statistics: readStatistics(measures.reader) };
 }
 
 /** The single numbers of them. */

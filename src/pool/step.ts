@@ -52,7 +52,7 @@ import { declare, dispose, handleOf, memberOfSession, seal, set } from './handle
 import type { Input, Turn } from './input.js';
 import { lineage } from './lineage.js';
 import { endLockRequest } from './locking.js';
-import { info, members, objectNamed, stat } from './looking.js';
+import { info, members, objectNamed } from './looking.js';
 import { askMeasures, measured } from './measuring.js';
 import { endSession, join, leave, openSession } from './members.js';
 import { cancelLease, giveBack, lease, leaseTimedOut, settleLeases } from './memory.js';
@@ -69,6 +69,7 @@ import { endSelected, gather, tagSelected } from './selected.js';
 import type { Session } from './sessions.js';
 import { slabFailed, slabReady } from './slabs.js';
 import { sort } from './sorting.js';
+import { statWithParts } from './stat-parts.js';
 import type { PoolState } from './state.js';
 import { applyToOpen } from './step-open.js';
 import { drain, stop } from './stopping.js';
@@ -365,7 +366,7 @@ function applyNamed(pool: PoolState, session: Session, request: number, code: nu
     case MESSAGE.stat: {
       readStat(r, message.stat);
       const object = objectNamed(pool, message.stat.nameStart, message.stat.nameEnd);
-      emitValue(pool, session, request, stat(pool, object));
+      emitValue(pool, session, request, statWithParts(pool, object));
       return false;
     }
     case MESSAGE.members:

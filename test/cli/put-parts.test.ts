@@ -46,6 +46,12 @@ for (const shm of [true, false]) {
     }
     const [stat] = jsonLines((await attacca(['stat', 'all', '--json'], around)).out);
     assert.deepEqual([stat?.['state'], stat?.['parts'], stat?.['missing']], ['partial', 3, 640]);
+    // Each part is measured by itself, in its turn.
+    let shown = '';
+    while (!/^ {2}values .* of 3 parts so far$/mu.test(shown)) {
+      shown = (await attacca(['stat', 'all'], around)).out;
+    }
+    assert.match(shown, /^ {2}part {8}:,210:400 {2}-?[\d.]+ to [\d.]+, mean [-\d.]+ \(.+\)$/mu);
     const told = await attacca(['explain', 'all'], around);
     assert.match(told.out, /It has 3 parts, and lacks 640 elements: :,0:10\.$/mu);
     const getting = attacca(['get', 'all', '--timeout', '20s'], around);

@@ -152,20 +152,60 @@ test('what could not be measured says so', () => {
   assert.deepEqual(told(member, 'x'), { state: 'failed' });
 });
 
-test('parts are measured each, and told when the version is complete', () => {
-  const pool = new Harness();
+test('parts are measured each, told as they come, and as a whole when that is complete', () => {
+  const pool = new Harness({ agent: 'manual' });
   const member = pool.member('m');
-  const space = { dtype: 'float32', shape: [4] } as const;
+  const space = { dtype: 'float32', shape: [6] } as const;
   const handle = member.declare('x', { space });
-  handle.offerPart([[4], [[0, 2]]], floats(1, 9)).ok();
-  assert.deepEqual(told(member, 'x'), { state: 'pending' });
-  handle.offerPart([[4], [[2, 4]]], member.slice(floats(2, 4))).ok();
-  const { state, count, min, max, mean } = told(member, 'x') ?? {};
-  assert.deepEqual([state, count, min, max, mean], ['known', 4, 1, 9, 4]);
-  assert.deepEqual(found(member, 'stats.max = 9'), ['x']);
+  const ofParts = (): Row[] => (member.stat('x').value()['partStatistics'] ?? []) as Row[];
+  const summary = ({ state, parts, count, min, max, mean }: Row): Value[] =>
+    [state, parts, count, min, max, mean].map((each) => each ?? null);
+  handle.offerPart([[6], [[0, 2]]], floats(1, 9)).ok();
+  const first = { region: '0:2', provider: 'm', state: 'known', count: 2, nan: 0, fill: 0 };
+  assert.deepEqual(ofParts(), [
+    {
+      ...{ ...first, infinite: 0, min: 1, max: 9, mean: 5 },
+      histogram: { begin: 1, width: 0.25, counts: [1, ...new Array(31).fill(0), 1] },
+    },
+  ]);
+  assert.deepEqual(summary(told(member, 'x') ?? {}), ['pending', 1, 2, 1, 9, 5]);
+  const lease = member.lease(8);
+  pool.answerAll();
+  const { slab, offset } = lease.grant();
+  const bytes = pool.slabs.get(slab)?.buffer ?? new ArrayBuffer(0);
+  new Float32Array(bytes, offset, 2).set([20, 30]);
+  handle.offerPart([[6], [[2, 4]]], { slab, offset, size: 8 }).ok();
+  assert.deepEqual(summary(ofParts()[1] ?? {}), ['pending', null, null, null, null, null]);
+  assert.deepEqual(summary(told(member, 'x') ?? {}), ['pending', 1, 2, 1, 9, 5]);
+  pool.answerAll();
+  assert.deepEqual(summary(ofParts()[1] ?? {}), ['known', null, 2, 20, 30, 25]);
+  assert.deepEqual(summary(told(member, 'x') ?? {}), ['pending', 2, 4, 1, 30, 15]);
+  // What is not whole is found by none of it.
+  assert.deepEqual(found(member, 'has stats.max'), []);
+  handle.offerPart([[6], [[4, 6]]], floats(Number.NaN, 0)).ok();
+  assert.deepEqual(summary(told(member, 'x') ?? {}), ['known', null, 5, 0, 30, 12]);
+  assert.deepEqual(
+    ofParts().map(({ nan }) => nan),
+    [0, 0, 1],
+  );
+  assert.deepEqual(found(member, 'stats.max = 30'), ['x']);
   handle.withdraw().ok();
   handle.dispose().ok();
   assert.equal(pool.pool.measures.rows.used, 0);
+});
+
+test('of very many parts the first are told each', () => {
+  const pool = new Harness();
+  const member = pool.member('m');
+  const count = LIMITS.statPartsMax + 2;
+  const handle = member.declare('x', { space: { dtype: 'float32', shape: [count] } });
+  for (let at = 0; at < count; at++) {
+    handle.offerPart([[count], [[at, at + 1]]], floats(at)).ok();
+  }
+  const rows = member.stat('x').value()['partStatistics'] as Row[];
+  assert.equal(rows.length, LIMITS.statPartsMax);
+  assert.equal(rows.at(-1)?.['max'], LIMITS.statPartsMax - 1);
+  assert.equal(told(member, 'x')?.['count'], count);
 });
 
 test('sorted and counted by statistics, also by numbers of 64 bits', () => {

@@ -5,12 +5,13 @@ import {
   formatMap,
   formatShape,
   formatValue,
+  listOf,
   mapOf,
   printable,
   type Style,
   textOf,
 } from '../format.js';
-import { statisticsText } from './statistics-text.js';
+import { partLines, statisticsText } from './statistics-text.js';
 
 /** What STAT says of an object, in lines. */
 export function statText(stat: ValueMap, bold: Style['bold']): string {
@@ -38,6 +39,8 @@ export function statText(stat: ValueMap, bold: Style['bold']): string {
   }
   const statistics = mapOf(stat['statistics']);
   if ('state' in statistics) lines.push(...statisticsText(statistics).map((line) => `  ${line}`));
+  const parts = listOf(stat['partStatistics']);
+  if (parts.length > 0) lines.push(...partLines(parts).map((line) => `  ${line}`));
   add('attributes', formatMap(stat['attributes']));
   add('tags', formatMap(stat['tags']));
   for (const label of ['requires', 'readers', 'handles']) add(label, formatValue(stat[label]));

@@ -1,25 +1,46 @@
+import { counted } from '../../core/counted.js';
 import type { Value, ValueMap } from '../../core/value.js';
-import { formatValue, listOf, mapOf, numberOf } from '../format.js';
+import { formatValue, listOf, mapOf, numberOf, printable, textOf } from '../format.js';
 
 /** Rows of a histogram: wider bins are made of those that lie side by side. */
 const ROWS_MAX = 16;
 const BAR_WIDTH = 40;
+const PARTS_SHOWN = 16;
 
 /** What STAT says of the elements of an object: their numbers, and a histogram that is turned. */
 export function statisticsText(statistics: ValueMap): string[] {
   const { state, count, nan, fill, infinite, min, max, mean } = statistics;
   const say = (label: string, text: string): string => `${label.padEnd(11)} ${text}`;
-  if (state !== 'known') {
+  const isSome = numberOf(statistics['parts']) > 0;
+  if (state !== 'known' && !isSome) {
     const words = state === 'pending' ? 'not measured yet' : 'could not be measured';
     return [say('values', words)];
   }
+  const soFar = isSome ? `, of ${counted(numberOf(statistics['parts']), 'part')} so far` : '';
   const none = Object.entries({ NaN: nan, fill, infinite })
     .filter(([, number]) => numberOf(number) > 0)
     .map(([what, number]) => `, ${numberOf(number)} ${what}`);
-  const lines = [say('values', `${numberOf(count)}${none.join('')}`)];
+  const lines = [say('values', `${numberOf(count)}${none.join('')}${soFar}`)];
   if (numberOf(count) === 0) return lines;
   lines.push(say('from', `${formatValue(min)} to ${formatValue(max)}, mean ${formatValue(mean)}`));
   return [...lines, ...histogramText(mapOf(statistics['histogram']))];
+}
+
+/** A line for each part of an array, the first of many: its region, and what is known of it. */
+export function partLines(rows: readonly Value[]): string[] {
+  const shown = rows.slice(0, PARTS_SHOWN).map(mapOf);
+  const regions = shown.map(({ region }) => printable(textOf(region)));
+  const space = Math.max(...regions.map((region) => region.length));
+  const lines = shown.map((row, at) => {
+    const { state, count, min, max, mean, provider } = row;
+    const ends = `${formatValue(min)} to ${formatValue(max)}, mean ${formatValue(mean)}`;
+    const values = numberOf(count) === 0 ? 'no values' : ends;
+    const known = state === 'failed' ? 'could not be measured' : 'not measured yet';
+    const what = state === 'known' ? values : known;
+    return `${'part'.padEnd(11)} ${(regions[at] ?? '').padEnd(space)}  ${what} (${formatValue(provider)})`;
+  });
+  const more = rows.length - shown.length;
+  return more > 0 ? [...lines, `${' '.repeat(12)}and ${more} more (--json)`] : lines;
 }
 
 function histogramText(histogram: ValueMap): string[] {
