@@ -77,6 +77,11 @@ export class Threads {
     this.#bytesMin = bytesMin;
   }
 
+  /** Whether work on so many bytes is done at once, by who asks. */
+  areFewBytes(bytes: number): boolean {
+    return bytes < this.#bytesMin;
+  }
+
   /** Into how many jobs work on so many bytes is best cut. */
   piecesFor(bytes: number): number {
     if (bytes < this.#bytesMin) return 1;

@@ -1,6 +1,5 @@
 import { AttaccaError } from '../../core/errors.js';
 import { isConvertible, isLossless } from '../../core/regions/cast.js';
-import { copyCommon } from '../../core/regions/copy.js';
 import type { Region } from '../../core/regions/region.js';
 import { type RegionSelection, selectRegion } from '../../core/regions/selection.js';
 import {
@@ -19,6 +18,7 @@ import {
   dtypeOfArray,
   isArrayOf,
 } from '../arrays.js';
+import type { Held } from '../copying.js';
 import { wrongState } from '../errors.js';
 import type { Handle } from '../handle.js';
 import type { Attributes, WaitOptions } from '../options.js';
@@ -52,8 +52,7 @@ export interface Opening {
 
 /** A buffer that stands for a region. */
 interface Mapped {
-  readonly region: Region;
-  readonly bytes: Uint8Array;
+  readonly home: Held;
   readonly as: Layout;
   readonly lossy: boolean;
 }
@@ -117,8 +116,8 @@ export class OpenObject<D extends Dtype = Dtype> {
     } catch (error) {
       return Promise.reject(error);
     }
-    const { region, bytes, as, lossy } = moved;
-    const writing = this.#queue.write(region, bytes, as, lossy);
+    const { home, as, lossy } = moved;
+    const writing = this.#queue.write(home.region, home, as, lossy);
     if (options.signal === undefined) return writing;
     return unlessAborted(writing, this.#what('write to'), options);
   }
@@ -139,7 +138,7 @@ export class OpenObject<D extends Dtype = Dtype> {
     const size = region.count * itemSizeOf(as.dtype);
     const into = options.into ?? new Uint8Array(size);
     const moved = this.#moved('read', selection, into, { ...options, ...as });
-    const reading = this.#queue.read(region, moved.bytes, moved.as, moved.lossy);
+    const reading = this.#queue.read(moved.home.region, moved.home, moved.as, moved.lossy);
     await unlessAborted(reading, this.#what('read'), options);
     if (options.into !== undefined) return options.into as ArrayOf<E>;
     return arrayOver(this.name, { ...as, shape: [region.count] }, into as Bytes) as ArrayOf<E>;
@@ -152,11 +151,11 @@ export class OpenObject<D extends Dtype = Dtype> {
     buffer: ArrayBufferView,
     options: RegionOptions = {},
   ): RegionTransfer {
-    const { region, bytes, as, lossy } = this.#moved(kind, selection, buffer, options);
+    const { home, as, lossy } = this.#moved(kind, selection, buffer, options);
     const what = this.#what(kind);
     return new RegionTransfer(what, () => {
       this.#mustBeOpen(kind);
-      return this.#queue[kind](region, bytes, as, lossy);
+      return this.#queue[kind](home.region, home, as, lossy);
     });
   }
 
@@ -255,17 +254,9 @@ export class OpenObject<D extends Dtype = Dtype> {
     if (this.#state !== 'open') return;
     const done: Promise<void>[] = [];
     if (mode === 'write') {
-      for (const { region: whole, bytes, as, lossy } of this.#mapped) {
-        const common = whole.intersect(region);
-        if (common.isEmpty) continue;
-        const itemSize = itemSizeOf(as.dtype);
-        const part = new Uint8Array(common.count * itemSize);
-        copyCommon(
-          { region: whole, bytes, order: as.order },
-          { region: common, bytes: part, order: as.order },
-          itemSize,
-        );
-        done.push(this.#queue.write(common, part, as, lossy));
+      for (const { home, as, lossy } of this.#mapped) {
+        const common = home.region.intersect(region);
+        if (!common.isEmpty) done.push(this.#queue.write(common, home, as, lossy));
       }
       if (done.length > 0 && this.consistency === 'commit') {
         done.push(this.#queue.post((w, handle) => writeCommit(w, handle, false)));
@@ -277,18 +268,9 @@ export class OpenObject<D extends Dtype = Dtype> {
 
   async #refresh(region: Region): Promise<void> {
     const done: Promise<void>[] = [];
-    for (const { region: whole, bytes, as, lossy } of this.#mapped) {
-      const common = whole.intersect(region);
-      if (common.isEmpty) continue;
-      const itemSize = itemSizeOf(as.dtype);
-      const part = new Uint8Array(common.count * itemSize);
-      const { order } = as;
-      done.push(
-        this.#queue.read(common, part, as, lossy).then(() => {
-          const from = { region: common, bytes: part, order };
-          copyCommon(from, { region: whole, bytes, order }, itemSize);
-        }),
-      );
+    for (const { home, as, lossy } of this.#mapped) {
+      const common = home.region.intersect(region);
+      if (!common.isEmpty) done.push(this.#queue.read(common, home, as, lossy));
     }
     await Promise.all(done);
   }
@@ -329,7 +311,7 @@ export class OpenObject<D extends Dtype = Dtype> {
         { name: this.name, from, to },
       );
     }
-    return { region, bytes, as, lossy };
+    return { home: { region, bytes }, as, lossy };
   }
 
   /** What says nothing of itself, or can stand for several dtypes, is as the object is. */

@@ -7,9 +7,11 @@ import { itemSizeOf, type Space } from '../../core/space.js';
 import { MESSAGE, writeTransfer } from '../../protocol/index.js';
 import type { Bytes } from '../arrays.js';
 import { Call } from '../call.js';
+import { copyHeld, type Held } from '../copying.js';
 import type { Handle } from '../handle.js';
 import { leaseFor } from '../offering.js';
 import type { Slice } from '../slice.js';
+import type { Threads } from '../threads.js';
 
 /** How bytes lie: dtype, order, byte order. */
 export type Layout = Omit<Space, 'shape'>;
@@ -43,7 +45,9 @@ type Operation = Settling &
     | {
         readonly kind: 'write' | 'read';
         readonly region: Region;
-        readonly bytes: Uint8Array;
+        /** Where its elements lie in the program: they alone, or among others. */
+        readonly home: Held;
+        readonly size: number;
         readonly as: Layout;
         readonly lossy: boolean;
       }
@@ -76,24 +80,17 @@ export class RegionQueue {
     this.#sizes = sizes;
   }
 
-  /** Writes elements; settled when the pool says what the object's consistency has it say. */
-  write(region: Region, bytes: Uint8Array, as: Layout, lossy: boolean): Promise<void> {
-    const pieces = piecesOf(region, bytes, as);
-    if (pieces.length > 1) {
-      const all = pieces.map((piece) => this.write(piece.region, piece.bytes, as, lossy));
-      return Promise.all(all).then(() => {});
-    }
-    return this.#add('write', region, bytes, as, lossy);
+  /**
+   * Writes the elements of a region from where they lie; settled when the pool says what the
+   * object's consistency has it say.
+   */
+  write(region: Region, home: Held, as: Layout, lossy: boolean): Promise<void> {
+    return this.#move('write', region, home, as, lossy);
   }
 
   /** Reads elements to where they shall be. */
-  read(region: Region, bytes: Uint8Array, as: Layout, lossy: boolean): Promise<void> {
-    const pieces = piecesOf(region, bytes, as);
-    if (pieces.length > 1) {
-      const all = pieces.map((piece) => this.read(piece.region, piece.bytes, as, lossy));
-      return Promise.all(all).then(() => {});
-    }
-    return this.#add('read', region, bytes, as, lossy);
+  read(region: Region, home: Held, as: Layout, lossy: boolean): Promise<void> {
+    return this.#move('read', region, home, as, lossy);
   }
 
   /** A request of another kind, behind all that was asked for; settled with its answer. */
@@ -109,16 +106,25 @@ export class RegionQueue {
   }
 
   // Positional values, as a loop calls this for each small write.
-  #add(
+  #move(
     kind: Moved['kind'],
     region: Region,
-    bytes: Uint8Array,
+    home: Held,
     as: Layout,
     lossy: boolean,
   ): Promise<void> {
+    const size = region.count * itemSizeOf(as.dtype);
+    if (size > PIECE_BYTES_MAX) {
+      const all = piecesOf(region, home, as).map((piece) =>
+        this.#move(kind, piece.region, piece.home, as, lossy),
+      );
+      return Promise.all(all).then(() => {});
+    }
+    // So that none is left over for a request of its own.
+    if (this.#bytes > 0 && this.#bytes + size > this.#sizes.gatherBytes) this.#flush();
     return new Promise((resolve, reject) => {
-      this.#bytes += bytes.length;
-      this.#take({ kind, region, bytes, as, lossy, resolve, reject });
+      this.#bytes += size;
+      this.#take({ kind, region, home, size, as, lossy, resolve, reject });
     });
   }
 
@@ -169,7 +175,7 @@ export class RegionQueue {
     let run: Operation[] = [];
     let [bytes, runs] = [0, 0];
     for (const each of operations) {
-      const [size, cost] = each.kind === 'post' ? [0, 0] : [each.bytes.length, each.region.runs];
+      const [size, cost] = each.kind === 'post' ? [0, 0] : [each.size, each.region.runs];
       const [first] = run;
       const fits = bytes + size <= this.#sizes.gatherBytes && runs + cost <= RUNS_MAX;
       if (first !== undefined && !(fits && goTogether(first, each))) {
@@ -205,10 +211,10 @@ export class RegionQueue {
   async #write(run: readonly Moved[]): Promise<void> {
     await this.#enter();
     const { client } = this.#handle.seat;
-    const size = run.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const size = run.reduce((sum, each) => sum + each.size, 0);
     if (size <= client.inlineBytesMax) {
       const bytes = new Uint8Array(size);
-      fill(bytes, run);
+      await fill(client.threads, bytes, run);
       const call = this.#transfer(MESSAGE.writeRegions, run, { kind: 'inline', bytes });
       this.#settleWith(call, run);
       return;
@@ -227,52 +233,45 @@ export class RegionQueue {
   }
 
   async #store(slice: Slice, run: readonly Moved[]): Promise<void> {
-    const { plane } = this.#handle.seat.client;
+    const { plane, threads } = this.#handle.seat.client;
     const target = plane.writable(slice);
     if (target !== null) {
-      fill(target, run);
+      await fill(threads, target, run);
       return;
     }
     const bytes = new Uint8Array(slice.size);
-    fill(bytes, run);
+    await fill(threads, bytes, run);
     await plane.store(slice, bytes);
   }
 
   async #read(run: readonly Moved[]): Promise<void> {
     await this.#enter();
+    const { threads } = this.#handle.seat.client;
     const sieve = this.#sieveOf(run);
     if (sieve === null) {
-      await this.#fetch(run, (bytes) => {
-        let at = 0;
-        for (const each of run) {
-          each.bytes.set(bytes.subarray(at, at + each.bytes.length));
-          at += each.bytes.length;
-        }
-      });
+      await this.#fetch(run, (bytes) => deal(threads, bytes, run));
       return;
     }
     const [first] = run as readonly [Moved, ...Moved[]];
-    const itemSize = itemSizeOf(first.as.dtype);
-    const size = sieve.count * itemSize;
-    const whole = { ...first, region: sieve, bytes: { length: size } };
-    await this.#fetch(
-      [whole],
-      (bytes) => {
-        const from = { region: sieve, bytes, order: first.as.order };
-        for (const { region, bytes: into, as } of run) {
-          copyCommon(from, { region, bytes: into, order: as.order }, itemSize);
-        }
-      },
-      run,
-    );
+    const { order, dtype } = first.as;
+    const itemSize = itemSizeOf(dtype);
+    const whole = { ...first, region: sieve, size: sieve.count * itemSize };
+    const take = (bytes: Bytes): null => {
+      const from = { region: sieve, bytes, order };
+      for (const { home } of run) copyCommon(from, { ...home, order }, itemSize);
+      return null;
+    };
+    await this.#fetch([whole], take, run);
   }
 
   /** A box that has all that is read, if it pays to read that. */
   #sieveOf(run: readonly Moved[]): Region | null {
     const [first] = run;
     if (first === undefined || run.length < SIEVE_READS_MIN) return null;
+    // Where more elements have a place than are read, not all that comes may be put there.
+    if (run.some(({ region, home }) => region !== home.region)) return null;
     const itemSize = itemSizeOf(first.as.dtype);
-    const wanted = run.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const wanted = run.reduce((sum, { size }) => sum + size, 0);
     let bounds = boundingBox(first.region);
     for (const { region } of run) {
       bounds = boundingBox(bounds.with(boundingBox(region).difference(bounds)));
@@ -284,11 +283,11 @@ export class RegionQueue {
   /** Reads regions to leased memory, and takes what came from there when it is there. */
   async #fetch(
     run: readonly Fetched[],
-    take: (bytes: Bytes) => void,
+    take: (bytes: Bytes) => Promise<void> | null,
     settled: readonly Settling[] = run as readonly Moved[],
   ): Promise<void> {
     const { client } = this.#handle.seat;
-    const size = run.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const size = run.reduce((sum, each) => sum + each.size, 0);
     if (size === 0) {
       this.#settle(settled);
       return;
@@ -296,7 +295,8 @@ export class RegionQueue {
     const slice = await this.#lease(size);
     const call = this.#transfer(MESSAGE.readRegions, run, { kind: 'slice', ...slice });
     const fetched = call.promise.then(async () => {
-      take(client.plane.writable(slice) ?? (await client.plane.load(slice, 'read-write')));
+      const { plane } = client;
+      await take(plane.writable(slice) ?? (await plane.load(slice, 'read-write')));
     });
     fetched.then(
       () => {
@@ -343,9 +343,7 @@ export class RegionQueue {
   }
 }
 
-type Fetched = Pick<Moved, 'region' | 'as' | 'lossy'> & {
-  readonly bytes: { readonly length: number };
-};
+type Fetched = Pick<Moved, 'region' | 'as' | 'lossy' | 'size'>;
 
 function goTogether(one: Operation, other: Operation): boolean {
   if (one.kind === 'post' || other.kind === 'post' || one.kind !== other.kind) return false;
@@ -355,26 +353,57 @@ function goTogether(one: Operation, other: Operation): boolean {
   return a.dtype === b.dtype && a.order === b.order && a.byteOrder === b.byteOrder;
 }
 
-function fill(target: Uint8Array, run: readonly Moved[]): void {
+/** Puts what is written to where it goes from, one behind the other. */
+function fill(threads: Threads, target: Uint8Array, run: readonly Moved[]): Promise<void> | null {
+  return copyAll(threads, 'gather', target, run);
+}
+
+/** Takes what was read to where it shall be. */
+function deal(threads: Threads, source: Uint8Array, run: readonly Moved[]): Promise<void> | null {
+  return copyAll(threads, 'scatter', source, run);
+}
+
+function copyAll(
+  threads: Threads,
+  direction: 'gather' | 'scatter',
+  all: Uint8Array,
+  run: readonly Moved[],
+): Promise<void> | null {
   let at = 0;
-  for (const { bytes } of run) {
-    target.set(bytes, at);
-    at += bytes.length;
+  const copying: Promise<void>[] = [];
+  for (const { region, home, size, as } of run) {
+    const stretch = { region, bytes: all.subarray(at, at + size) };
+    const copied = copyHeld(threads, direction, as, stretch, home);
+    if (copied !== null) copying.push(copied);
+    at += size;
+  }
+  return copying.length > 0 ? ended(copying) : null;
+}
+
+/** All have ended, and then the first that failed. */
+async function ended(copying: readonly Promise<void>[]): Promise<void> {
+  for (const each of await Promise.allSettled(copying)) {
+    if (each.status === 'rejected') throw each.reason;
   }
 }
 
-/** What is large goes in pieces, where its bytes lie one behind the other. */
+/** What is large goes in pieces. */
 function piecesOf(
   region: Region,
-  bytes: Uint8Array,
+  home: Held,
   as: Layout,
-): readonly { readonly region: Region; readonly bytes: Uint8Array }[] {
-  if (bytes.length <= PIECE_BYTES_MAX || as.order === 'column') return [{ region, bytes }];
+): readonly { readonly region: Region; readonly home: Held }[] {
   const itemSize = itemSizeOf(as.dtype);
+  const pieces = splitRegion(region, Math.floor(PIECE_BYTES_MAX / itemSize));
+  if (region !== home.region || as.order === 'column') {
+    return [...pieces].map((piece) => ({ region: piece, home }));
+  }
+  // Their bytes lie one behind the other.
   let at = 0;
-  return [...splitRegion(region, Math.floor(PIECE_BYTES_MAX / itemSize))].map((piece) => {
+  return [...pieces].map((piece) => {
     const size = piece.count * itemSize;
     at += size;
-    return { region: piece, bytes: bytes.subarray(at - size, at) };
+    const bytes = home.bytes.subarray(at - size, at);
+    return { region: piece, home: { region: piece, bytes } };
   });
 }

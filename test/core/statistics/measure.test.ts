@@ -200,6 +200,18 @@ test('statistics that are cut or flipped are refused, or are some', () => {
   );
 });
 
+test('a histogram has the narrowest bins of which 64 are enough', () => {
+  const histogramOf = (most: number) => {
+    const values = Float64Array.from({ length: most + 1 }, (_, at) => at);
+    const how = { dtype: 'float64', byteOrder: 'little', fills: [] } as const;
+    const { exponent, first, counts } = measure(how, new Uint8Array(values.buffer)).histogram;
+    return [exponent, first, [...counts]];
+  };
+  assert.deepEqual(histogramOf(63), [0, 0, new Array(64).fill(1)]);
+  assert.deepEqual(histogramOf(64), [1, 0, [...new Array(32).fill(2), 1]]);
+  assert.deepEqual(histogramOf(6_399), [7, 0, new Array(50).fill(128)]);
+});
+
 test('a mean is the nearest number', () => {
   fc.assert(
     fc.property(
