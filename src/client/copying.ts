@@ -15,9 +15,9 @@ export interface Held {
 type Direction = 'gather' | 'scatter';
 
 /**
- * Copies the elements of a region between one stretch of memory that has just them and an array that
- * has them among others, both of one layout. Null: it is done; what is large is done by threads,
- * and until that resolves none of the memory may be changed or read.
+ * Copies the elements of a region between one stretch of memory that has just them and an array
+ * that has them among others, both of one layout. Null: it is done; what is large is done by
+ * threads, and until that resolves none of the memory may be changed or read.
  */
 export function copyHeld(
   threads: Threads,

@@ -64,8 +64,8 @@ export function planGather(
   };
 }
 
-/** One box keeps its dimensions; else it is a list. */
-function shapeOf(region: Region): readonly number[] {
+/** Of the elements of a region: one box keeps its dimensions; else it is a list. */
+export function shapeOf(region: Region): readonly number[] {
   const box = region.onlyBox;
   if (box !== null) return box.map((axis) => axis.count);
   return [region.count];

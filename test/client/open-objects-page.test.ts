@@ -26,7 +26,7 @@ test('the programs of the page print what it says', async (t) => {
   const directory = await mkdtemp(joinPath(tmpdir(), 'attacca-page-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const programs = programsOf('ts');
-  assert.equal(programs.length, 5);
+  assert.equal(programs.length, 6);
   for (const { text, out } of programs) {
     await using pool = await testPool();
     const file = joinPath(directory, 'program.mjs');

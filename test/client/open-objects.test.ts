@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type OpenObject, type Pool, RegionTransfer } from '../../src/client/index.js';
+import {
+  type OpenObject,
+  type Pool,
+  RegionTransfer,
+  type TransformSpec,
+} from '../../src/client/index.js';
 import { fc } from '../fast-check.js';
 import { placesOf, regionsOf } from '../regions.js';
 import { codeOf, errorOf, joinApart, servePool, TRANSPORTS } from './support/pools.js';
@@ -152,6 +157,84 @@ for (const transport of TRANSPORTS) {
       const late = object.transfer('read', [[0, 3], 0], column);
       await object.withdraw();
       assert.throws(() => late.start(), { code: 'wrong-state' });
+    });
+
+    test('chains are run before what is written, and over what is read', async (t) => {
+      const [a, b] = await two(t);
+      const space = { dtype: 'int16', shape: [4, 6] } as const;
+      const mine = await a.create('packed', { space, consistency: 'commit' });
+      const theirs = await b.open<'int16'>('packed');
+      const pack = { kind: 'pack', scale: 0.5, offset: 100, dtype: 'int16' } as const;
+      const unpack = { kind: 'scale', scale: 0.5, offset: 100 } as const;
+      const values = Float32Array.of(100, 101.5, 90, 100.5, 99.5, 0);
+      const at = [[1, 3], { indices: [0, 2, 5] }] as const;
+      const writing = mine.write(at, values, { transforms: [pack] });
+      // Goes behind what is transformed before it.
+      await mine.commit();
+      await writing;
+      assert.deepEqual(await theirs.read(at), Int16Array.of(0, 3, -20, 1, -1, -200));
+      const transforms = [unpack];
+      assert.deepEqual(await theirs.read(at, { transforms, dtype: 'float32' }), values);
+      const turned = await theirs.read<'float64'>(at, {
+        ...{ transforms, order: 'column', dtype: 'float64' },
+      });
+      assert.deepEqual(turned, Float64Array.of(100, 100.5, 101.5, 99.5, 90, 0));
+      const into = new Float32Array(6);
+      assert.equal(await theirs.read(at, { transforms, into }), into as unknown);
+      assert.deepEqual(into, values);
+      const transfer = theirs.transfer('read', at, into.fill(0), { transforms });
+      transfer.start();
+      await transfer.wait();
+      assert.deepEqual(into, values);
+      // Of any number of bytes in comes what the region holds.
+      const compressed = await mine.read(at, { transforms: [{ kind: 'compress', codec: 'zstd' }] });
+      const as = { dtype: 'int16', shape: [2, 3], order: 'row', byteOrder: 'little' } as const;
+      const decompress = { kind: 'decompress', codec: 'zstd', space: as } as const;
+      const stored = theirs.transfer(
+        'write',
+        [
+          [2, 4],
+          [0, 3],
+        ],
+        compressed,
+        {
+          transforms: [decompress],
+        },
+      );
+      stored.start();
+      await stored.wait();
+      assert.deepEqual([...(await theirs.read([3, [0, 3]]))], [1, -1, -200]);
+      await theirs.close();
+      await mine.withdraw();
+    });
+
+    test('chains that do not fit, and those of mapped buffers, are refused', async (t) => {
+      const [a] = await two(t);
+      const object = await a.create('x', { space: { dtype: 'int16', shape: [4, 6] } });
+      const at = [null, [0, 3]] as const;
+      const values = new Float32Array(12);
+      const write = (...transforms: object[]) =>
+        codeOf(object.write(at, values, { transforms: transforms as TransformSpec[] }));
+      assert.equal(await write({ kind: 'units', from: 'K', to: 'degC' }), 'lossy-conversion');
+      assert.equal(await write({ kind: 'average', block: [2, 1] }), 'lossy-conversion');
+      const pack = { kind: 'pack', scale: 1, offset: 0, dtype: 'int16' };
+      assert.equal(await write(pack, { kind: 'decimate', every: [2, 1] }), 'size-mismatch');
+      assert.equal(await write(pack, { kind: 'transpose' }), 'bad-transform');
+      assert.equal(await write(pack), 'none');
+      assert.equal(await write({ kind: 'nothing' }), 'bad-transform');
+      const transforms = [{ kind: 'scale', scale: 2 }] as const;
+      const small = { transforms, into: new Float32Array(3) };
+      assert.equal(await codeOf(object.read(at, small)), 'size-mismatch');
+      const map = () => object.map(values, at, { transforms } as object);
+      assert.throws(map, { code: 'bad-transform', message: /would run while others wait/u });
+      const signal = AbortSignal.abort();
+      assert.equal(await codeOf(object.read(at, { transforms, signal })), 'aborted');
+      assert.equal(
+        await codeOf(object.write(at, values, { transforms: [pack as TransformSpec], signal })),
+        'aborted',
+      );
+      await object.withdraw();
+      assert.equal(await write(pack), 'wrong-state');
     });
 
     for (const consistency of ['posix', 'commit', 'eventual'] as const) {

@@ -1,5 +1,4 @@
 import { AttaccaError } from '../../core/errors.js';
-import { isConvertible, isLossless } from '../../core/regions/cast.js';
 import type { Region } from '../../core/regions/region.js';
 import { type RegionSelection, selectRegion } from '../../core/regions/selection.js';
 import {
@@ -8,8 +7,11 @@ import {
   itemSizeOf,
   type Order,
   type Space,
+  spaceBytes,
 } from '../../core/space.js';
 import { type CONSISTENCY, writeCommit, writeSeal, writeWithdraw } from '../../protocol/index.js';
+import type { Block } from '../../transforms/chain.js';
+import type { TransformSpec } from '../../transforms/spec.js';
 import {
   type ArrayOf,
   arrayOver,
@@ -22,10 +24,12 @@ import type { Held } from '../copying.js';
 import { wrongState } from '../errors.js';
 import type { Handle } from '../handle.js';
 import type { Attributes, WaitOptions } from '../options.js';
+import { chainOf } from '../shaping.js';
 import { unlessAborted } from '../waiting.js';
 import { type LockOptions, RegionLock } from './region-lock.js';
 import { type Layout, type QueueSizes, RegionQueue } from './region-queue.js';
 import { RegionTransfer } from './region-transfer.js';
+import { mustConvert, mustHold, planRead, planWrite } from './transforming.js';
 
 /** When what is written is visible to other members. */
 export type Consistency = keyof typeof CONSISTENCY;
@@ -38,6 +42,12 @@ export interface RegionOptions {
   readonly byteOrder?: ByteOrder | undefined;
   /** Whether values may be lost by a conversion: else `lossy-conversion`. */
   readonly lossy?: boolean | undefined;
+  /**
+   * A chain: of the array it makes what is written, of what is read what is handed out (then come
+   * `order`, `dtype` and `byteOrder`). It runs in this process, in threads where that is much,
+   * before a write is asked for and after a read is answered: no lock of others waits for it.
+   */
+  readonly transforms?: readonly TransformSpec[] | undefined;
 }
 
 /** What was opened. */
@@ -78,6 +88,8 @@ export class OpenObject<D extends Dtype = Dtype> {
   readonly #queue: RegionQueue;
   readonly #isOwn: boolean;
   readonly #mapped = new Set<Mapped>();
+  /** Writes whose transforms run. */
+  readonly #underway = new Set<Promise<unknown>>();
   #state: 'open' | 'sealed' | 'closed' = 'open';
   #locks = 0;
 
@@ -110,14 +122,15 @@ export class OpenObject<D extends Dtype = Dtype> {
     data: ArrayBufferView,
     options: RegionOptions & WaitOptions = {},
   ): Promise<void> {
-    let moved: Mapped;
+    let writing: Promise<void>;
     try {
-      moved = this.#moved('write to', selection, data, options);
+      if (options.transforms === undefined) {
+        const { home, as, lossy } = this.#moved('write to', selection, data, options);
+        writing = this.#queue.write(home.region, home, as, lossy);
+      } else writing = this.#plannedWrite('write to', selection, data, options)();
     } catch (error) {
       return Promise.reject(error);
     }
-    const { home, as, lossy } = moved;
-    const writing = this.#queue.write(home.region, home, as, lossy);
     if (options.signal === undefined) return writing;
     return unlessAborted(writing, this.#what('write to'), options);
   }
@@ -133,6 +146,13 @@ export class OpenObject<D extends Dtype = Dtype> {
       readonly into?: ArrayBufferView;
     } & WaitOptions = {},
   ): Promise<ArrayOf<E>> {
+    if (options.transforms !== undefined) {
+      const { name } = this;
+      const reading = this.#plannedRead(selection, options.into ?? null, options)();
+      const { space, bytes } = await unlessAborted(reading, this.#what('read'), options);
+      if (options.into !== undefined) return options.into as ArrayOf<E>;
+      return arrayOver(name, space, bytes as Bytes) as ArrayOf<E>;
+    }
     const region = selectRegion(this.space.shape, selection);
     const as = this.#layout(options.dtype ?? this.space.dtype, options);
     const size = region.count * itemSizeOf(as.dtype);
@@ -151,8 +171,17 @@ export class OpenObject<D extends Dtype = Dtype> {
     buffer: ArrayBufferView,
     options: RegionOptions = {},
   ): RegionTransfer {
-    const { home, as, lossy } = this.#moved(kind, selection, buffer, options);
     const what = this.#what(kind);
+    if (options.transforms !== undefined) {
+      const begin =
+        kind === 'write'
+          ? this.#plannedWrite(kind, selection, buffer, options)
+          : this.#plannedRead(selection, buffer, options);
+      return new RegionTransfer(what, async () => {
+        await begin();
+      });
+    }
+    const { home, as, lossy } = this.#moved(kind, selection, buffer, options);
     return new RegionTransfer(what, () => {
       this.#mustBeOpen(kind);
       return this.#queue[kind](home.region, home, as, lossy);
@@ -161,13 +190,18 @@ export class OpenObject<D extends Dtype = Dtype> {
 
   /**
    * Lets a buffer stand for a region: a read lock refreshes what it locks of it, the release of a
-   * write lock publishes that. Returns what ends it.
+   * write lock publishes that. Until `lock` and `release` resolve it is the pool's. Returns what
+   * ends it. `bad-transform`: both happen while the lock is held, so that no chain is run for it.
    */
   map(
     buffer: ArrayBufferView,
     selection: RegionSelection,
-    options: RegionOptions = {},
+    options: Omit<RegionOptions, 'transforms'> = {},
   ): { unmap(): void } {
+    if ('transforms' in options && options.transforms !== undefined) {
+      const why = 'its transforms would run while others wait for a lock: read and write with them';
+      throw new AttaccaError('bad-transform', `Cannot ${this.#what('map')}: ${why}`);
+    }
     const mapped = this.#moved('map', selection, buffer, options);
     this.#mapped.add(mapped);
     return { unmap: () => void this.#mapped.delete(mapped) };
@@ -198,6 +232,7 @@ export class OpenObject<D extends Dtype = Dtype> {
   /** Has all that this member has written visible to others when it resolves. */
   async commit(options: WaitOptions = {}): Promise<void> {
     this.#mustBeOpen('commit');
+    if (this.#underway.size > 0) await this.#asked();
     const done = this.#queue.post((w, handle) => writeCommit(w, handle, false));
     await unlessAborted(done, this.#what('commit'), options);
   }
@@ -209,6 +244,7 @@ export class OpenObject<D extends Dtype = Dtype> {
    */
   async seal(options: WaitOptions = {}): Promise<void> {
     this.#mustBeOpen('seal');
+    if (this.#underway.size > 0) await this.#asked();
     const done = this.#queue.post((w, handle) => writeSeal(w, handle));
     await unlessAborted(done, this.#what('seal'), options);
     this.#state = 'sealed';
@@ -235,6 +271,7 @@ export class OpenObject<D extends Dtype = Dtype> {
   async close(): Promise<void> {
     if (this.#state === 'closed') return;
     const { seat } = this.#handle;
+    if (this.#underway.size > 0) await this.#asked();
     if (this.#state === 'open' && !seat.isGone) {
       await this.#queue.post((w, handle) => writeCommit(w, handle, true));
     }
@@ -252,6 +289,7 @@ export class OpenObject<D extends Dtype = Dtype> {
   /** Publishes what is mapped of a region, then gives the lock back: the agent does the rest. */
   async #release(mode: 'read' | 'write', region: Region, lock: RegionLock): Promise<void> {
     if (this.#state !== 'open') return;
+    if (this.#underway.size > 0) await this.#asked();
     const done: Promise<void>[] = [];
     if (mode === 'write') {
       for (const { home, as, lossy } of this.#mapped) {
@@ -275,6 +313,70 @@ export class OpenObject<D extends Dtype = Dtype> {
     await Promise.all(done);
   }
 
+  /** A write of what a chain makes of an array: checked now, begun by what is returned. */
+  #plannedWrite(
+    action: string,
+    selection: RegionSelection,
+    data: ArrayBufferView,
+    options: RegionOptions & WaitOptions,
+  ): () => Promise<void> {
+    this.#mustBeOpen(action);
+    const region = selectRegion(this.space.shape, selection);
+    const { lossy = false } = options;
+    const as = this.#layout(options.dtype ?? dtypeOfArray(data), options);
+    const moving = { what: this.#what(action), name: this.name };
+    const given = { region, bytes: bytesOfView(data), as, to: this.space.dtype, lossy };
+    const run = planWrite(moving, options.transforms ?? [], given);
+    return () => {
+      this.#mustBeOpen(action);
+      return this.#transforming(async () => {
+        const { space, bytes } = await run(this.#handle.seat.client.threads, options);
+        return { written: this.#queue.write(region, { region, bytes }, space, lossy) };
+      });
+    };
+  }
+
+  /** A read over which a chain is run: checked now, begun by what is returned. */
+  #plannedRead(
+    selection: RegionSelection,
+    into: ArrayBufferView | null,
+    options: RegionOptions & WaitOptions,
+  ): () => Promise<Block> {
+    this.#mustBeOpen('read');
+    const region = selectRegion(this.space.shape, selection);
+    const moving = { what: this.#what('read'), name: this.name };
+    const { given, size, run } = planRead(moving, chainOf(options), region, this.space);
+    if (into !== null && size !== null) mustHold(moving, size, into.byteLength);
+    return async () => {
+      this.#mustBeOpen('read');
+      const { threads } = this.#handle.seat.client;
+      const raw = await threads.newBytes(spaceBytes(given));
+      await this.#queue.read(region, { region, bytes: raw }, this.space, false);
+      const block = await run(threads, raw, options);
+      if (into === null) return block;
+      mustHold(moving, block.bytes.length, into.byteLength);
+      bytesOfView(into).set(block.bytes);
+      return block;
+    };
+  }
+
+  /** A write whose transforms run: commit, seal, close and release go behind it. */
+  async #transforming(begin: () => Promise<{ written: Promise<void> }>): Promise<void> {
+    const begun = begin();
+    this.#underway.add(begun);
+    try {
+      const { written } = await begun;
+      await written;
+    } finally {
+      this.#underway.delete(begun);
+    }
+  }
+
+  /** Resolves when all writes that were begun before have been asked for. */
+  async #asked(): Promise<void> {
+    await Promise.allSettled([...this.#underway]);
+  }
+
   /** What is moved: the array has exactly the elements of the region. */
   #moved(
     action: string,
@@ -286,31 +388,12 @@ export class OpenObject<D extends Dtype = Dtype> {
     const region = selectRegion(this.space.shape, selection);
     const bytes = bytesOfView(data);
     const as = this.#layout(options.dtype ?? this.#dtypeOf(data), options);
-    const size = region.count * itemSizeOf(as.dtype);
-    if (bytes.length !== size) {
-      throw new AttaccaError(
-        'size-mismatch',
-        `Cannot ${this.#what(action)}: the region holds ${size} bytes, the array has ${bytes.length}`,
-        { name: this.name, spaceBytes: size, payloadBytes: bytes.length },
-      );
-    }
+    const moving = { what: this.#what(action), name: this.name };
+    mustHold(moving, region.count * itemSizeOf(as.dtype), bytes.length);
     const lossy = options.lossy === true;
-    const [from, to] =
-      action === 'read' ? [this.space.dtype, as.dtype] : [as.dtype, this.space.dtype];
-    if (!isConvertible(from, to)) {
-      throw new AttaccaError(
-        'bad-space',
-        `Cannot ${this.#what(action)} as ${as.dtype}: ${from} cannot become ${to}`,
-        { name: this.name, from, to },
-      );
-    }
-    if (!lossy && !isLossless(from, to)) {
-      throw new AttaccaError(
-        'lossy-conversion',
-        `Cannot ${this.#what(action)} as ${as.dtype}: not all values of ${from} are values of ${to}`,
-        { name: this.name, from, to },
-      );
-    }
+    const isRead = action === 'read';
+    const { dtype } = this.space;
+    mustConvert(moving, as.dtype, isRead ? [dtype, as.dtype] : [as.dtype, dtype], lossy);
     return { home: { region, bytes }, as, lossy };
   }
 
