@@ -1,18 +1,30 @@
 import { AttaccaError } from '../core/errors.js';
 import { isLossless } from '../core/regions/cast.js';
 import { type Dtype, itemSizeOf, spaceBytes } from '../core/space.js';
+import { costOfExpression } from '../transforms/cost.js';
 import { parseExpression } from '../transforms/expression/parser.js';
 import { typeOf } from '../transforms/expression/syntax.js';
+import type { Job, Memory } from '../transforms/jobs.js';
 import { mustBeReal, resultType } from '../transforms/numbers.js';
 import { type DemandOptions, PoolObject } from './object.js';
 import { type Delivered, Owned } from './received.js';
 import type { Seat } from './seat.js';
+import { unlessAborted } from './waiting.js';
 
 /** Which part of the objects is computed with, and how the result should be. */
 export type DeriveOptions = Omit<DemandOptions, 'into' | 'byteOrder'>;
 
-/** See {@link Pool.derive}. */
+/** See {@link Pool.derive}. When the signal fires the caller goes on at once. */
 export async function derive(
+  seat: Seat,
+  names: { readonly [name: string]: string },
+  text: string,
+  options: DeriveOptions,
+): Promise<Owned> {
+  return await unlessAborted(derived(seat, names, text, options), `derive "${text}"`, options);
+}
+
+async function derived(
   seat: Seat,
   names: { readonly [name: string]: string },
   text: string,
@@ -41,7 +53,7 @@ export async function derive(
     const dtype = asked ?? (isTruth ? 'bool' : widest ? 'float32' : 'float64');
     const space = { dtype, shape, order, byteOrder: 'little' } as const;
     const bytes = await seat.client.threads.newBytes(spaceBytes(space));
-    await evaluated(seat, text, parsed.inputs, demanded, { bytes, dtype });
+    await evaluated(seat, text, parsed.inputs, demanded, { bytes, dtype, signal: options.signal });
     const told = { name: text, version: 0, space, whole: space, attributes: {} };
     return new Owned({ ...told, bytes, release: () => {}, holder: null, seal: null }, null);
   } finally {
@@ -77,24 +89,31 @@ function mustFit({ name, space: { dtype } }: Delivered, lossy: boolean): void {
   );
 }
 
+interface Target {
+  readonly bytes: Uint8Array;
+  readonly dtype: Dtype;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Fills bytes with the values of an expression, stretch by stretch, in threads. */
 async function evaluated(
   { client: { threads } }: Seat,
   text: string,
   inputs: readonly string[],
   demanded: readonly Delivered[],
-  target: { readonly bytes: Uint8Array; readonly dtype: Dtype },
+  target: Target,
 ): Promise<void> {
-  const { bytes, dtype } = target;
+  const { bytes, dtype, signal } = target;
   const itemSize = itemSizeOf(dtype);
   const count = bytes.length / itemSize;
-  const size = demanded.reduce((sum, { size: each }) => sum + each, bytes.length);
+  const touched = demanded.reduce((sum, { size: each }) => sum + each, bytes.length);
+  const size = touched + costOfExpression(text, inputs) * count;
   const step = Math.max(1, Math.ceil(count / threads.piecesFor(size)));
   const starts = Array.from({ length: Math.ceil(count / step) }, (_, at) => at * step);
   const done = await Promise.allSettled(
     starts.map((start) => {
       const end = Math.min(count, start + step);
-      return threads.run(size, (memoryOf) => ({
+      const make = (memoryOf: (bytes: Uint8Array) => Memory): Job => ({
         kind: 'evaluate',
         text,
         dtype,
@@ -104,7 +123,8 @@ async function evaluated(
           return { name: inputs[at] as string, memory, space: each.space };
         }),
         target: memoryOf(bytes.subarray(start * itemSize, end * itemSize)),
-      }));
+      });
+      return threads.run(size, make, signal);
     }),
   );
   // All have ended: nobody reads the pool's memory any more.

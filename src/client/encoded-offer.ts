@@ -7,6 +7,7 @@ import { Handle } from './handle.js';
 import { encodeOffer, offerPayload } from './offering.js';
 import type { ObjectOptions, OfferOptions, WaitOptions } from './options.js';
 import type { Seat } from './seat.js';
+import { unlessAborted } from './waiting.js';
 
 /** Offers what a chain makes of data under a name: `put` with an encoding. */
 export async function putEncoded(
@@ -17,7 +18,10 @@ export async function putEncoded(
   options: ObjectOptions & OfferOptions & WaitOptions,
 ): Promise<Acknowledged> {
   const source = { space: spaceOf(data, options), chain };
-  const { bytes, attributes } = await encode(seat.client.threads, source, bytesOfView(data));
+  const { threads } = seat.client;
+  const { signal } = options;
+  const encoding = encode(threads, source, bytesOfView(data), signal);
+  const { bytes, attributes } = await unlessAborted(encoding, `offer "${name}"`, options);
   const handle = new Handle(seat, name, {
     attributes: { ...options.attributes, ...attributes },
     space: { dtype: 'uint8', shape: [bytes.length] },

@@ -61,10 +61,13 @@ export async function encode(
   threads: Threads,
   { space, chain }: Encoding,
   bytes: Uint8Array,
+  signal?: AbortSignal,
 ): Promise<{ readonly bytes: Uint8Array; readonly attributes: Attributes }> {
   checkEncoding(chain, space);
   let block: Block = { space, bytes };
-  for (const step of planChain(chain, space).steps) block = await stepped(threads, step, block);
+  for (const step of planChain(chain, space).steps) {
+    block = await stepped(threads, step, block, signal);
+  }
   return {
     bytes: block.bytes,
     attributes: { [ENCODING_KEY]: JSON.stringify({ space, chain }) },
@@ -76,6 +79,7 @@ export async function decoded(
   threads: Threads,
   { space, chain }: Encoding,
   stored: readonly { readonly bytes: Bytes }[],
+  signal?: AbortSignal,
 ) {
   const { steps } = planChain(chain, space);
   const inverse = inverseOfChain(steps) ?? [];
@@ -92,7 +96,7 @@ export async function decoded(
   };
   for (const spec of inverse) {
     const [step] = planChain([spec], block.space).steps;
-    if (step !== undefined) block = await stepped(threads, step, block);
+    if (step !== undefined) block = await stepped(threads, step, block, signal);
   }
   const bytes = block.bytes as Bytes;
   return { region: Region.whole(space.shape), order: space.order, bytes };

@@ -4,6 +4,8 @@ import { Region } from '../core/regions/region.js';
 import { selectRegion } from '../core/regions/selection.js';
 import { itemSizeOf, spaceBytes } from '../core/space.js';
 import type { Block } from '../transforms/chain.js';
+import { costOf } from '../transforms/cost.js';
+import type { Job, Memory } from '../transforms/jobs.js';
 import { type Plan, planGather } from '../transforms/plan.js';
 import { type Bytes, bytesOfView } from './arrays.js';
 import { Seal } from './check.js';
@@ -95,7 +97,7 @@ async function assemble(
   handle: Handle,
   parcel: Parcel,
   mode: Mode,
-  options: Shaping,
+  options: WaitOptions & Shaping,
   stored: readonly Source[],
 ): Promise<Delivery> {
   const { name, seat } = handle;
@@ -105,7 +107,9 @@ async function assemble(
   const whole = encoding?.space ?? parcel.space;
   const region = options.region === undefined ? null : selectRegion(whole.shape, options.region);
   const plan = planGather(whole, region, chainOf(options));
-  const sources = encoding === null ? stored : [await decoded(client.threads, encoding, stored)];
+  const { signal } = options;
+  const sources =
+    encoding === null ? stored : [await decoded(client.threads, encoding, stored, signal)];
   const told = { name, version, attributes, whole };
   const [only] = sources;
   const inPlace = sources.length === 1 && only !== undefined ? viewOf(only, plan) : null;
@@ -157,6 +161,7 @@ interface Ingredients {
   /** What the outer steps begin with, if it lies in one piece. */
   readonly inPlace: Bytes | null;
   readonly into?: ArrayBufferView | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What was asked for, in memory of one's own. */
@@ -164,7 +169,7 @@ async function made(
   name: string,
   threads: Threads,
   plan: Plan,
-  { sources, inPlace, into }: Ingredients,
+  { sources, inPlace, into, signal }: Ingredients,
 ): Promise<Block> {
   const { gathered: before, inner, outer, region } = plan;
   const target = into === undefined ? null : (bytesOfView(into) as Bytes);
@@ -176,11 +181,11 @@ async function made(
   else {
     const size = region.count * itemSizeOf(space.dtype);
     const bytes = (isLast ? target : null) ?? (await threads.newBytes(size));
-    await fill(name, threads, plan, sources, bytes);
+    await fill(name, threads, plan, { sources, target: bytes, signal });
     block = { space, bytes };
   }
   if (isLast) return block;
-  for (const step of outer) block = await stepped(threads, step, block);
+  for (const step of outer) block = await stepped(threads, step, block, signal);
   // A chain of names alone would hand the pool's own memory out.
   if (target === null)
     return block.bytes === inPlace ? { ...block, bytes: inPlace.slice() } : block;
@@ -198,23 +203,29 @@ function mustFit(name: string, target: Uint8Array, size: number): void {
   );
 }
 
+interface Filling {
+  readonly sources: readonly Source[];
+  readonly target: Bytes;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Fills a target with what is gathered and transformed by elements: piece by piece, at once. */
 async function fill(
   name: string,
   threads: Threads,
   { region, gathered: space, inner }: Plan,
-  sources: readonly Source[],
-  target: Bytes,
+  { sources, target, signal }: Filling,
 ): Promise<void> {
   const specs = inner.map(({ spec }) => spec);
   const sizeTo = region.count === 0 ? 0 : target.length / region.count;
-  const size = Math.max(target.length, region.count * itemSizeOf(space.dtype));
+  const touched = Math.max(target.length, region.count * itemSizeOf(space.dtype));
+  const size = touched + costOf(specs, region.count);
   const pieces = piecesOf(region, space.order, threads.piecesFor(size));
   const done = await Promise.allSettled(
     pieces.map((piece) => {
       const { start, count } = piece;
       const part = target.subarray(start * sizeTo, (start + count) * sizeTo);
-      return threads.run(size, (memoryOf) => ({
+      const make = (memoryOf: (bytes: Uint8Array) => Memory): Job => ({
         kind: 'gather',
         shape: region.shape as readonly number[],
         space,
@@ -224,7 +235,8 @@ async function fill(
           return { region: encoded(own), order, memory: memoryOf(bytes) };
         }),
         target: { region: encoded(piece.region), order: space.order, memory: memoryOf(part) },
-      }));
+      });
+      return threads.run(size, make, signal);
     }),
   );
   // All have ended: nobody writes to the target any more, whatever becomes of it.

@@ -255,10 +255,10 @@ export class PoolObject<D extends Dtype = Dtype> {
     const handle = this.#handle;
     handle.mustBe('offer encoded', 'open');
     const bytes = this.#making.bytes;
-    const space = spaceIfKnown(handle.space) ?? unknownShape(handle.name);
+    const source = { space: spaceIfKnown(handle.space) ?? unknownShape(handle.name), chain };
     const former = { space: handle.space, attributes: handle.attributes };
     const acknowledged = await this.#during('offer', async () => {
-      const made = await encode(handle.seat.client.threads, { space, chain }, bytes);
+      const made = await encode(handle.seat.client.threads, source, bytes, options.signal);
       const attributes = { ...former.attributes, ...made.attributes };
       handle.change({ dtype: 'uint8', shape: [made.bytes.length] }, attributes);
       const payload = { kind: 'bytes', bytes: made.bytes } as const;

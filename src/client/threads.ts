@@ -8,6 +8,8 @@ import { type Libc, tryLoadLibc } from '../levels/shm/native.js';
 import type { Block } from '../transforms/chain.js';
 import { type Job, type Memory, perform } from '../transforms/jobs.js';
 import type { SpecOf } from '../transforms/spec.js';
+import { abortedError } from './errors.js';
+import { throwIfAborted } from './waiting.js';
 
 /** What a thread is told, and what it tells. */
 export interface ToThread {
@@ -35,6 +37,9 @@ const THREAD_BYTES_MIN = 4 * 1024 * 1024;
 /** Of a thread for code that may be anything: its heap; WebAssembly's memory is bound by itself. */
 const ALONE_HEAP_MIB = 64;
 
+/** For errors. */
+const WHAT = 'transform';
+
 /**
  * A thread's file: beside this one, or beside the bundled command (scripts/setup.mjs). Null where
  * somebody has bundled this file by itself: then there are no threads.
@@ -50,6 +55,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
   /** What the job reads and fills: not collected before its end. */
   readonly kept: readonly Uint8Array[];
+  /** When it has fired before a thread is free, the job is not done. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** A thread, and what it does. */
@@ -70,6 +77,9 @@ export class Threads {
   readonly #bytesMin: number;
   readonly #url = threadUrl();
   #libc: Promise<Libc | null> | null = null;
+  /** Users' code that runs, and who waits for his turn. */
+  #alone = 0;
+  readonly #aloneLine: (() => void)[] = [];
   #next = 1;
   #isClosed = false;
 
@@ -97,13 +107,16 @@ export class Threads {
 
   /**
    * Does a job that touches `bytes`. `make` gets what turns bytes into memory that the job may
-   * name; they must not be written to, nor those that are filled read, until this returns.
-   * Errors: those of the job; `transform-failed` when the thread ends.
+   * name; they must not be written to, nor those that are filled read, until this returns. The
+   * signal ends it as long as no thread has it. Errors: those of the job; `transform-failed` when
+   * the thread ends, `wait-limit` when too many wait, `aborted`.
    */
   async run(
     bytes: number,
     make: (memoryOf: (bytes: Uint8Array) => Memory) => Job,
+    signal?: AbortSignal,
   ): Promise<number | Block | Uint8Array> {
+    throwIfAborted(WHAT, signal);
     const kept: Uint8Array[] = [];
     if (bytes >= this.#bytesMin && this.#url !== null && !this.#isClosed) {
       this.#libc ??= tryLoadLibc();
@@ -115,7 +128,7 @@ export class Threads {
           const address = size === 0 ? 0n : libc.addressOf(each) - BigInt(offset);
           return { address, length: buffer.byteLength, offset, size };
         });
-        return await this.#give(job, kept);
+        return await this.#give(job, kept, signal);
       }
     }
     // Their places in a list are the addresses.
@@ -128,10 +141,34 @@ export class Threads {
   }
 
   /**
-   * Calls a user's WebAssembly in a thread of its own, which is ended at its time limit:
-   * `transform-timeout`.
+   * Calls a user's WebAssembly in a thread of its own, which is ended at its time limit
+   * (`transform-timeout`), or when the signal fires. As many run at a time as there are threads.
    */
-  async runAlone(spec: SpecOf<'wasm'>, bytes: Uint8Array): Promise<Uint8Array> {
+  async runAlone(
+    spec: SpecOf<'wasm'>,
+    bytes: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array> {
+    if (this.#aloneLine.length >= LIMITS.transformJobsMax) throw tooMuch();
+    if (this.#alone >= threadsMax()) {
+      await new Promise<void>((resolve) => this.#aloneLine.push(resolve));
+    } else this.#alone++;
+    try {
+      throwIfAborted(WHAT, signal);
+      return await this.#runAlone(spec, bytes, signal);
+    } finally {
+      // Who waits has the place.
+      const next = this.#aloneLine.shift();
+      if (next === undefined) this.#alone--;
+      else next();
+    }
+  }
+
+  async #runAlone(
+    spec: SpecOf<'wasm'>,
+    bytes: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
     const timeoutMs = spec.timeoutMs ?? LIMITS.wasmMsDefault;
     if (this.#url === null) throw threadFailed('no file of a thread lies beside this program');
     // A view would be sent with all of its buffer, which may be a slab.
@@ -144,12 +181,21 @@ export class Threads {
       resourceLimits: { maxOldGenerationSizeMb: ALONE_HEAP_MIB },
     });
     let timer: NodeJS.Timeout | undefined;
+    let onAbort: (() => void) | undefined;
     try {
       return await new Promise<Uint8Array>((resolve, reject) => {
-        timer = setTimeout(() => {
+        onAbort = (): void => {
+          if (signal !== undefined) reject(abortedError(WHAT, signal));
+        };
+        signal?.addEventListener('abort', onAbort, { once: true });
+        const isLate = (): void => {
           const message = `Cannot run the transform "wasm": it did not end within ${timeoutMs} ms`;
           reject(new AttaccaError('transform-timeout', message, { timeoutMs }));
-        }, timeoutMs);
+        };
+        // What it takes to begin a thread is not its own.
+        worker.once('online', () => {
+          timer = setTimeout(isLate, timeoutMs);
+        });
         worker.once('error', (error) => reject(threadFailed(error.message, error)));
         worker.once('exit', (code) => reject(threadFailed(`its thread ended (${code})`)));
         worker.once('message', (told: FromThread) => {
@@ -161,6 +207,7 @@ export class Threads {
       });
     } finally {
       clearTimeout(timer);
+      if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
       await worker.terminate();
     }
   }
@@ -172,9 +219,14 @@ export class Threads {
     for (const { reject } of this.#queue.splice(0)) reject(threadFailed('the client was closed'));
   }
 
-  #give(job: Job, kept: readonly Uint8Array[]): Promise<number | Block | Uint8Array> {
+  #give(
+    job: Job,
+    kept: readonly Uint8Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<number | Block | Uint8Array> {
+    if (this.#queue.length >= LIMITS.transformJobsMax) throw tooMuch();
     return new Promise((resolve, reject) => {
-      this.#queue.push({ job, resolve, reject, kept });
+      this.#queue.push({ job, resolve, reject, kept, signal });
       this.#dispatch();
     });
   }
@@ -184,6 +236,11 @@ export class Threads {
       const idle = this.#threads.find(({ doing }) => doing === null) ?? this.#begin();
       if (idle === null) return;
       const waiting = this.#queue.shift() as Waiting;
+      const { signal } = waiting;
+      if (signal?.aborted === true) {
+        waiting.reject(abortedError(WHAT, signal));
+        continue;
+      }
       idle.doing = waiting;
       idle.id = this.#next++;
       // While it works the process goes on.
@@ -232,6 +289,11 @@ function threadsMax(): number {
 
 function errorOf({ code, message, fields }: Extract<FromThread, { error: unknown }>['error']) {
   return new AttaccaError(code, message, fields);
+}
+
+function tooMuch(): AttaccaError {
+  const { transformJobsMax } = LIMITS;
+  return new AttaccaError('wait-limit', `Cannot ${WHAT}: ${transformJobsMax} pieces wait already`);
 }
 
 function threadFailed(why: string, cause?: unknown): AttaccaError {

@@ -143,6 +143,8 @@ export const LIMITS = {
   fileAttributesMax: 1_048_576,
   /** Of one attribute: as many as HDF5 has. */
   attributeDimensionsMax: 32,
+  /** What waits for one of them: pieces of large demands, each a few hundred bytes. */
+  transformJobsMax: 16_384,
   /** What lies in one HDF5 file, how deep, and bytes of one attribute. */
   hdf5EntriesMax: 65_536,
   hdf5DepthMax: 32,

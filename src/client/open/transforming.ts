@@ -125,7 +125,7 @@ async function runSteps(
   let block = given;
   for (const step of steps) {
     throwIfAborted(what, signal);
-    block = await stepped(threads, step, block);
+    block = await stepped(threads, step, block, signal);
   }
   throwIfAborted(what, signal);
   return block;
