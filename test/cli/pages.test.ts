@@ -35,6 +35,14 @@ async function filesOfPages(t: TestContext): Promise<string> {
   await writeFile(join(directory, 'fields.yaml'), yaml);
   const header = npyHeader({ dtype: 'float32', shape: [2, 3], order: 'row', byteOrder: 'little' });
   await writeFile(join(directory, 't.npy'), Buffer.concat([header, new Uint8Array(24)]));
+  for (const [name, values] of [
+    ['u', [3, -6]],
+    ['v', [4, 8]],
+  ] as const) {
+    const space = { dtype: 'float32', shape: [2], order: 'row', byteOrder: 'little' } as const;
+    const bytes = new Uint8Array(Float32Array.from(values).buffer);
+    await writeFile(join(directory, `${name}.npy`), Buffer.concat([npyHeader(space), bytes]));
+  }
   await writeFile(join(directory, 'plot.png'), 'a picture');
   await writeEra(join(directory, 'era.nc'));
   return directory;
@@ -46,6 +54,7 @@ for (const [page, count] of [
   ['docs/cubes.md', 11],
   ['docs/parts.md', 9],
   ['docs/formats.md', 13],
+  ['docs/transforms.md', 3],
 ] as const) {
   test(`the commands of ${page} print what the page says`, async (t) => {
     await using pool = await testPool();

@@ -1,8 +1,9 @@
+import type { DeriveOptions } from '../../client/deriving.js';
 import type { PoolView } from '../../client/pool-view.js';
 import { counted } from '../../core/counted.js';
-import { defineCommand } from '../command.js';
+import { type Context, defineCommand } from '../command.js';
 import { parseTimeout } from '../duration.js';
-import { ExitWith, UsageError } from '../exit.js';
+import { EXIT, ExitWith, UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
 import { quoted } from '../format.js';
 import { toJson } from '../json.js';
@@ -39,6 +40,11 @@ const OPTIONS = {
     value: 'REGION',
     help: 'only this part of each array, something for each dimension: 0:10,:,5 (docs/parts.md)',
   },
+  expr: {
+    type: 'string',
+    value: 'EXPRESSION',
+    help: 'what this makes of several objects: VARIABLE=NAME each, or NAME (docs/transforms.md)',
+  },
   attributes: {
     type: 'boolean',
     help: 'print name, version, space and attributes as JSON; without -o and -d nothing else',
@@ -53,7 +59,13 @@ const OPTIONS = {
 type Options = OptionValues<typeof OPTIONS>;
 
 export const command = defineCommand({
-  usage: ['NAME', 'NAME -o FILE', 'NAME... -d DIR', '--where SELECTOR -d DIR'],
+  usage: [
+    'NAME',
+    'NAME -o FILE',
+    'NAME... -d DIR',
+    '--where SELECTOR -d DIR',
+    '--expr EXPRESSION VARIABLE=NAME...',
+  ],
   about: `
     Waits until each object is offered, and writes it: to standard output, to FILE, or to a file of
     its name in DIR. A file appears whole or not at all. - stands for names on standard input, one a
@@ -69,6 +81,7 @@ export const command = defineCommand({
     ['attacca get greeting', 'text on the terminal'],
     ["attacca ls 't/*' | attacca get - -d fields --as npy", 'many, in one go'],
     ['attacca get -w \'param = "t" and step < 6\' -d fields', 'by attributes and tags'],
+    ["attacca get --expr 'sqrt(u*u + v*v)' u=wind/u v=wind/v -o speed.npy", 'a derived variable'],
     ['attacca get t/850/step=6 --attributes --timeout 30s', 'what is said of it'],
   ],
   async run(context, { options, words }) {
@@ -76,6 +89,10 @@ export const command = defineCommand({
     const timeoutMs = parseTimeout(options.timeout);
     const region = options.region === undefined ? undefined : parseRegion(options.region);
     const chosen = await chosenBy(words, options);
+    if (options.expr !== undefined) {
+      const writing = { format, signal: context.signal };
+      return await getDerived(context, chosen, options, { timeoutMs, region, ...writing });
+    }
     checkPlaces(chosen, options);
     const joining = joinPool(context, options);
     joining.catch(() => {});
@@ -127,6 +144,43 @@ export const command = defineCommand({
     return failures.end();
   },
 });
+
+/** Computes with the objects, and writes what comes of it. */
+async function getDerived(
+  context: Context,
+  chosen: Chosen,
+  options: Options,
+  { region, timeoutMs, ...writing }: WriteOptions & Pick<DeriveOptions, 'region' | 'timeoutMs'>,
+): Promise<number> {
+  const { expr = '', output, directory, attributes } = options;
+  if (chosen.kind === 'selector' || directory !== undefined || attributes) {
+    throw new UsageError('--expr takes VARIABLE=NAME..., without --where, -d and --attributes');
+  }
+  if (output === undefined && stdoutIsTerminal()) {
+    throw new UsageError(
+      'what is computed is binary: send it to a file with -o FILE, or into a pipe',
+    );
+  }
+  const [{ derivedOf, variablesOf }, sink] = await Promise.all([
+    import('../derived.js'),
+    import('../pool/sink.js'),
+  ]);
+  const variables = variablesOf(chosen.names);
+  const { session, seat } = await joinPool(context, options);
+  await using _session = session;
+  const { signal } = context;
+  const made = await derivedOf(seat, expr, variables, { region, timeoutMs, signal });
+  try {
+    if (output === undefined) await sink.writeObject(STDOUT, made, writing);
+    else await sink.writeFileOf(output, made, writing);
+    if (options.json && output !== undefined) {
+      print(toJson({ expression: expr, bytes: made.size, ...made.space }));
+    }
+  } finally {
+    await made.release();
+  }
+  return EXIT.ok;
+}
 
 /** Where the bytes go must fit how many objects there are, or may be. */
 function checkPlaces(chosen: Chosen, { output, directory, attributes }: Options): void {

@@ -228,7 +228,8 @@ class Parser {
     const value = Object.hasOwn(CONSTANTS, name) ? CONSTANTS[name] : undefined;
     if (value !== undefined) return { kind: 'constant', value };
     const known = [...this.#names, ...Object.keys(CONSTANTS)];
-    return refuseExpression(this.#text, at, `"${name}" is not known${didYouMean(name, known)}`);
+    const hint = didYouMean(name, known);
+    return refuseExpression(this.#text, at, `"${name}" is not known`, hint);
   }
 
   #call(name: string, at: number): Node {
@@ -244,7 +245,7 @@ class Parser {
     const isKnown = name === 'isnan' || Object.hasOwn(FUNCTIONS, name);
     if (!isKnown) {
       const hint = didYouMean(name, ['where', 'isnan', ...Object.keys(FUNCTIONS)]);
-      refuseExpression(this.#text, at, `there is no function "${name}"${hint}`);
+      refuseExpression(this.#text, at, `there is no function "${name}"`, hint);
     }
     const args: Node[] = [this.#typed('number', () => this.#or())];
     while (this.#takes(',') !== null) args.push(this.#typed('number', () => this.#or()));

@@ -45,8 +45,8 @@ export function typeOf({ kind }: Node): ValueType {
 }
 
 /** An expression that is none: `at` is the place of the character, from 0. */
-export function refuseExpression(text: string, at: number, why: string): never {
-  const place = `at character ${at + 1}`;
+export function refuseExpression(text: string, at: number, why: string, hint = ''): never {
+  const place = `at character ${at + 1}${hint === '' ? '' : `.${hint}`}`;
   const shown = text.length > 80 ? `${text.slice(0, 77)}...` : text;
   throw new AttaccaError('bad-expression', `Cannot use "${shown}": ${why}, ${place}`, { text, at });
 }

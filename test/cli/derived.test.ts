@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { join as joinPool } from '../../src/client/index.js';
+import { npyHeader } from '../../src/formats/npy/header.js';
+import { testPool } from '../../src/testing/index.js';
+import { attacca, filesOf, jsonLines } from './command.js';
+
+test('get computes with several objects, and writes what comes of it', async (t) => {
+  await using pool = await testPool();
+  await using member = await joinPool({ address: pool.address, member: 'm' });
+  const space = { dtype: 'float64', shape: [3, 2] } as const;
+  await member.put('a', Float64Array.of(1, 2, 3, 4, 5, 6), { space });
+  await member.put('x/y=1', Float64Array.of(0, 2, 0, 2, 0, 2), { space });
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  const get = (...words: string[]) => attacca(['get', '--expr', 'a / b', ...words], around);
+  const both = ['a', 'b=x/y=1'];
+  const got = await get(...both);
+  assert.deepEqual([got.code, got.err], [0, '']);
+  const expected = Float64Array.of(1 / 0, 1, 1 / 0, 2, 1 / 0, 3);
+  assert.ok(got.bytes.equals(Buffer.from(expected.buffer)), 'as IEEE 754 has it');
+  const told = await get(...both, '-o', 'out.npy', '--json', '--region', '1:3,:');
+  const shape = [2, 2];
+  const form = { dtype: 'float64', shape, order: 'row', byteOrder: 'little' } as const;
+  assert.deepEqual(jsonLines(told.out), [{ expression: 'a / b', bytes: 32, ...form }]);
+  const bytes = await readFile(join(directory, 'out.npy'));
+  const values = new Uint8Array(expected.buffer, 16);
+  assert.ok(bytes.equals(Buffer.concat([npyHeader(form), values])));
+  for (const [words, code, message] of [
+    [['a'], 1, /\(bad-expression\)/u],
+    [['x/y=1', 'a'], 2, /"x\/y=1" is no variable/u],
+    [['a', 'a=b'], 2, /"a" is two objects/u],
+    [['a', 'b=a', '-d', '.'], 2, /without --where, -d and --attributes/u],
+    [['a', 'b=nothing', '--timeout', '50ms'], 3, /\(deadline-passed\)/u],
+  ] as const) {
+    const failed = await get(...words);
+    assert.equal(failed.code, code, failed.err);
+    assert.match(failed.err, message);
+  }
+});
