@@ -32,6 +32,7 @@ export type {
   StructDtype,
 } from '../core/space.js';
 export { Float, Timestamp, type Value, type ValueMap } from '../core/value.js';
+export { Transforms } from '../transforms/registry.js';
 export type { Codec, FieldLayout, TransformSpec } from '../transforms/spec.js';
 export type { FollowOptions } from './appending.js';
 export type {

@@ -14,6 +14,7 @@ test('the names that the package exports', () => {
     'RegionTransfer',
     'Schemas',
     'Timestamp',
+    'Transforms',
     'coerceAttributes',
     'connect',
     'dealAxis',
