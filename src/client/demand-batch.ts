@@ -1,5 +1,5 @@
 import type { Reader } from '../core/bytes.js';
-import type { AttaccaError } from '../core/errors.js';
+import { AttaccaError } from '../core/errors.js';
 import {
   MODE,
   WANT,
@@ -28,7 +28,7 @@ interface Waiting {
   readonly handle: Handle;
   readonly index: number;
   /** What of it is waited for; null: all. */
-  readonly region: ReturnType<typeof wantedRegion>;
+  region: ReturnType<typeof wantedRegion>;
   /** Number of its DEMAND; 0 before it is sent. */
   request: number;
   isAnswered: boolean;
@@ -62,7 +62,10 @@ export class DemandBatch {
   #cancelled = false;
   readonly #onAbort: () => void;
 
-  /** `regions`: what of each object is waited for; left out, all of each. */
+  /**
+   * `regions`: what of each object is waited for; left out, all of each. Of an object that has not
+   * such a region all comes, as of one that is encoded: only its bytes tell what it is.
+   */
   constructor(
     seat: Seat,
     handles: readonly Handle[],
@@ -174,7 +177,20 @@ export class DemandBatch {
       else this.#arrive({ kind: 'parcel', waiting, parcel: answer });
     } else if (!this.#cancelled) {
       this.#dispose(waiting);
-      this.#arrive({ kind: 'failure', error: answer });
+      if (answer.code === 'bad-region' && waiting.region !== null) this.#sendWhole(waiting);
+      else this.#arrive({ kind: 'failure', error: answer });
+    }
+  }
+
+  #sendWhole(waiting: Waiting): void {
+    waiting.region = null;
+    waiting.isAnswered = false;
+    try {
+      this.#send(waiting);
+    } catch (error) {
+      if (!(error instanceof AttaccaError)) throw error;
+      waiting.isAnswered = true;
+      this.#arrive({ kind: 'failure', error });
     }
   }
 

@@ -1,4 +1,5 @@
 import { AttaccaError } from '../core/errors.js';
+import type { Region } from '../core/regions/region.js';
 import { type Space, type SpaceExpectation, spaceBytes } from '../core/space.js';
 import { MODE, POLICY, WANT, writeDemand, writeRegionFields } from '../protocol/index.js';
 import type { Bytes } from './arrays.js';
@@ -187,10 +188,11 @@ function delivery(handle: Handle, parcel: Parcel, bytes: Bytes, release: () => v
   return { name, version, space, whole, attributes, bytes, release, seal: null, holder: null };
 }
 
-/** Waits until an object is offered, without its bytes and without keeping a lease. */
+/** Waits until an object, or a region of it, is offered: without its bytes, and keeps no lease. */
 export async function peekVersion(
   handle: Handle,
   options: WaitOptions & RequireOptions,
+  region: Region | null = null,
 ): Promise<ObjectVersion> {
   const what = `wait for "${handle.name}"`;
   throwIfAborted(what, options.signal);
@@ -199,14 +201,16 @@ export async function peekVersion(
   const { connection } = handle.seat.client;
   const deadline = deadlineOf(options.timeoutMs);
   const told = new ToldParts();
-  const call = new Call<Parcel>(2, (code, reader) => readParcel(code, reader, told));
+  const requests = region === null ? 1 : 2;
+  const call = new Call<Parcel>(requests + 1, (code, reader) => readParcel(code, reader, told));
   // The pool frees the handle with its answer, whatever that is.
   call.whenAnswered(() => handle.forget());
   const want = WANT.attributes | WANT.dispose;
-  const first = handle.post(call, 1, (w, number) =>
-    writeDemand(w, number, deadline, MODE.peek, policyOf(options), want),
-  );
-  const parcel = await waiting(connection, call, { number: first + 1, what }, options);
+  const first = handle.post(call, requests, (w, number) => {
+    if (region !== null) writeRegionFields(w, number, region);
+    writeDemand(w, number, deadline, MODE.peek, policyOf(options), want);
+  });
+  const parcel = await waiting(connection, call, { number: first + requests, what }, options);
   if (parcel === undefined) throw new AttaccaError('internal', `Cannot ${what}: no answer came`);
   const { version, space, attributes } = parcel;
   return { name: handle.name, version, space, attributes, size: spaceBytes(space) };

@@ -11,7 +11,7 @@ export class CubeArray<D extends Dtype = Dtype> extends Delivered<D> {
   /** Names of its dimensions, as `space.shape` has their sizes. */
   readonly dims: readonly string[];
   readonly coords: Coords;
-  /** How many of the objects' places were filled, as they have none. */
+  /** In how many of the objects' places something was filled: no object was there, or no part. */
   readonly holes: number;
 
   constructor(

@@ -1,4 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { AttaccaError } from '../../core/errors.js';
+import { formatSeconds } from '../../core/format-seconds.js';
 import { LIMITS } from '../../core/limits.js';
 import { abortedError } from '../errors.js';
 import type { WaitOptions } from '../options.js';
@@ -10,12 +12,18 @@ const PAUSE_FACTOR = 10;
 
 /** How long all that a call does may take together. */
 export class Clock {
+  /** What it is for: `demand of the cube "t850"`. */
+  readonly what: string;
+  readonly #timeoutMs: number | undefined;
   readonly #endMs: number;
   readonly signal: AbortSignal | undefined;
 
-  constructor({ timeoutMs = LIMITS.deadlineDefaultMs, signal }: WaitOptions) {
-    if (!(timeoutMs >= 0)) throw new RangeError(`Cannot wait ${timeoutMs} ms`);
-    this.#endMs = performance.now() + timeoutMs;
+  constructor(what: string, { timeoutMs, signal }: WaitOptions) {
+    const forMs = timeoutMs ?? LIMITS.deadlineDefaultMs;
+    if (!(forMs >= 0)) throw new RangeError(`Cannot wait ${timeoutMs} ms`);
+    this.what = what;
+    this.#timeoutMs = timeoutMs;
+    this.#endMs = performance.now() + forMs;
     this.signal = signal;
   }
 
@@ -29,7 +37,7 @@ export class Clock {
   }
 
   /** Before one asks again what took so long. `aborted` when the signal fires. */
-  async pause(what: string, tookMs: number): Promise<void> {
+  async pause(tookMs: number): Promise<void> {
     const wantedMs = Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, PAUSE_FACTOR * tookMs));
     const { signal } = this;
     try {
@@ -39,8 +47,15 @@ export class Clock {
         signal === undefined ? {} : { signal },
       );
     } catch (error) {
-      if (signal?.aborted === true) throw abortedError(what, signal);
+      if (signal?.aborted === true) throw abortedError(this.what, signal);
       throw error;
     }
+  }
+
+  /** As {@link pause}; `deadline-passed` at the end, which says `why` it was waited for. */
+  async pauseFor(why: string, tookMs: number): Promise<void> {
+    if (this.leftMs > 0) return await this.pause(tookMs);
+    const late = this.#timeoutMs === undefined ? '' : ` within ${formatSeconds(this.#timeoutMs)}`;
+    throw new AttaccaError('deadline-passed', `Cannot ${this.what}${late}: ${why}`);
   }
 }

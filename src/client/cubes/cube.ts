@@ -187,7 +187,8 @@ export class Cube {
     const others = this.#picks.filter(({ dimension }) => dimension !== axis);
     const all = new Cube(this.#state, others);
     let seen = Axis.of([]);
-    for (let clock = new Clock(options); ; ) {
+    const what = `follow the cube "${this.name}"`;
+    for (let clock = new Clock(what, options); ; ) {
       const sinceMs = performance.now();
       await this.#state.update(clock.options);
       const tookMs = performance.now() - sinceMs;
@@ -199,11 +200,11 @@ export class Cube {
       }
       if (isListed) return;
       for (const { label } of fresh) seen = seen.with(label) ?? Axis.of([...seen.labels, label]);
-      if (fresh.length > 0) clock = new Clock(options);
+      if (fresh.length > 0) clock = new Clock(what, options);
       else if (clock.leftMs === 0) {
         const why = `nothing new has come along "${axis}"`;
-        throw new AttaccaError('deadline-passed', `Cannot follow the cube "${this.name}": ${why}`);
-      } else await clock.pause(`follow the cube "${this.name}"`, tookMs);
+        throw new AttaccaError('deadline-passed', `Cannot ${what}: ${why}`);
+      } else await clock.pause(tookMs);
     }
   }
 }

@@ -4,12 +4,15 @@ import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { AxisSet } from '../../core/regions/axis-set.js';
 import type { Coords } from './array.js';
+import type { CubeDefinition } from './definition.js';
 import { type Member, placeText } from './members.js';
 import { checkPicks, type Pick, resolve } from './picks.js';
 import type { CubeState } from './state.js';
 
 /** Which objects are needed, what of each, and where it goes. */
 export interface CubePlan {
+  /** What all objects are. */
+  readonly model: Member;
   readonly places: readonly Place<Member>[];
   /** Of each dimension of an object; null: all of it. */
   readonly sets: readonly (AxisSet | null)[];
@@ -35,8 +38,14 @@ export function placesAt(state: CubeState, axes: readonly Picked[][]): Place<Mem
   throw new AttaccaError('too-large', `Cannot demand of the cube "${name}": ${why}`, { limit });
 }
 
+/** How an object is named that stands at labels; null: nobody knows. */
+export function nameAt({ names, axes }: CubeDefinition, labels: readonly Label[]): string | null {
+  if (names === null) return null;
+  return names.nameOf(Object.fromEntries(axes.map((axis, at) => [axis, labels[at] as Label])));
+}
+
 /** Plans a demand, once objects are known. */
-export function planCube(state: CubeState, picks: readonly Pick[]): CubePlan {
+export function planCube(state: CubeState, model: Member, picks: readonly Pick[]): CubePlan {
   checkPicks(state, picks);
   const axes = pickedAxes(state, picks);
   const coords = state.definition.axes.map((axis, at): [string, readonly Label[]] => [
@@ -53,7 +62,7 @@ export function planCube(state: CubeState, picks: readonly Pick[]): CubePlan {
   }
   const outer = axes.map(({ length }) => length);
   return {
-    ...{ places: placesAt(state, axes), sets, dims: state.dims, outer, inner },
+    ...{ model, places: placesAt(state, axes), sets, dims: state.dims, outer, inner },
     coords: Object.fromEntries(coords),
   };
 }

@@ -1,6 +1,5 @@
-import type { Place } from '../../core/cubes/grid.js';
 import { Clock } from './clock.js';
-import type { Member } from './members.js';
+import { isThere, type Present } from './presence.js';
 import type { CubeState } from './state.js';
 
 /** An object that was there has gone before it came. */
@@ -24,7 +23,7 @@ export class Watch {
     const signals = (own: AbortController): AbortSignal =>
       signal === undefined ? own.signal : AbortSignal.any([signal, own.signal]);
     this.#state = state;
-    this.#clock = new Clock({ timeoutMs: clock.leftMs, signal: signals(this.#ended) });
+    this.#clock = new Clock(clock.what, { timeoutMs: clock.leftMs, signal: signals(this.#ended) });
     this.signal = signals(this.#failed);
   }
 
@@ -34,8 +33,8 @@ export class Watch {
   }
 
   /** `pending`: what has not come yet. */
-  start(what: string, pending: ReadonlySet<Place<Member>>): void {
-    this.#look(what, pending).catch((error: unknown) => {
+  start(pending: ReadonlySet<Present>): void {
+    this.#look(pending).catch((error: unknown) => {
       if (this.#ended.signal.aborted) return;
       this.#reason = error;
       this.#failed.abort();
@@ -46,18 +45,23 @@ export class Watch {
     this.#ended.abort();
   }
 
-  async #look(what: string, pending: ReadonlySet<Place<Member>>): Promise<void> {
+  async #look(pending: ReadonlySet<Present>): Promise<void> {
     // Behind the deadline the fetching ends by itself.
     for (let tookMs = 0; this.#clock.leftMs > 0; ) {
-      await this.#clock.pause(what, tookMs);
+      await this.#clock.pause(tookMs);
       const sinceMs = performance.now();
       await this.#state.update(this.#clock.options);
+      for (const place of [...pending]) if (await this.#hasGone(place)) throw new Gone();
       tookMs = performance.now() - sinceMs;
-      const { grid } = this.#state.found;
-      for (const { labels, member } of pending) {
-        const now = grid.find(labels);
-        if (now?.name !== member?.name || now?.isComplete !== true) throw new Gone();
-      }
     }
+  }
+
+  async #hasGone({ labels, member, there }: Present): Promise<boolean> {
+    const now = this.#state.found.grid.find(labels);
+    if (now === undefined || now.name !== member?.name) return true;
+    if (now.isComplete) return false;
+    // Of what had all parts nothing says what was there.
+    if (there === null || there.isEmpty) return true;
+    return !(await isThere(this.#state.seat, now.name, there, this.#clock.options));
   }
 }
