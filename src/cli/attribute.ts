@@ -161,6 +161,11 @@ function float(text: string): Float | undefined {
   return new Float(special[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY);
 }
 
+/** A number, as one of those types is written: whole numbers of 64 bits are exact. */
+export function numberIn(text: string): number | bigint | null {
+  return (ANY_INT.test(text) ? integer(text) : undefined) ?? float(text)?.value ?? null;
+}
+
 /** An ISO date or date and time, UTC without a zone, with up to nine digits of a second. */
 function moment(text: string): Timestamp | undefined {
   const [, date, clock, zone = 'Z'] = TIME.exec(text) ?? [];

@@ -23,6 +23,9 @@ export function parseCubeRegion(text: string, option = '--region'): { [key: stri
 function pickOf(key: string, text: string, option: string): LabelPick {
   const [, list] = /^\[(.*)\]$/u.exec(text) ?? [];
   if (list !== undefined) return { values: parseLabels(key, list, option) };
+  if (text.includes('...')) {
+    throw new UsageError(`${option}: "${text}" has a dot too many: LOW..HIGH, or LOW..HIGH..STEP`);
+  }
   const ends = text.split('..').map((each) => each.trim());
   const label = (each: string): Label => labelOf(key, each, option);
   if (ends.length === 1) return label(text);

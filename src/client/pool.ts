@@ -199,7 +199,9 @@ export class Pool extends PoolView {
   /**
    * Many objects as one labelled array: those that a selector selects, along axes that are keys of
    * their attributes. Keeps it in the pool as a collection of that name, so that others open it by
-   * `pool.cube(name)`. See {@link Cube}.
+   * `pool.cube(name)`. See {@link Cube}. Waits until coordinates are there that it is told to have
+   * of an object: `timeoutMs` and `signal` are for all of it. One that is there with another
+   * selector, or other axes, is changed with `replace` alone.
    *
    * Errors: `bad-argument`, `bad-selector`, `cube-misfit`; by a name alone `unknown-definition`.
    *
@@ -213,13 +215,13 @@ export class Pool extends PoolView {
     name: string,
     selector: string,
     axes: readonly string[],
-    options?: CubeOptions & WaitOptions,
+    options?: CubeOptions & WaitOptions & { readonly replace?: boolean | undefined },
   ): Promise<Cube>;
   async cube(
     name: string,
     selector?: string,
     axes: readonly string[] = [],
-    { timeoutMs, signal, ...options }: CubeOptions & WaitOptions = {},
+    { timeoutMs, signal, ...options }: CubeOptions & WaitOptions & { replace?: boolean } = {},
   ): Promise<Cube> {
     const { client } = this;
     const definition =

@@ -1,5 +1,5 @@
 import { numberOf, orderOf } from './selector/satisfies.js';
-import { Timestamp, type Value } from './value.js';
+import { isMap, Timestamp, type Value, type ValueMap } from './value.js';
 
 /** Values of different types stand one type after the other; what a row has not comes last. */
 const RANK = { number: 0, time: 1, text: 2, bytes: 3, bool: 4, other: 5, none: 6 } as const;
@@ -39,4 +39,26 @@ function orderOfRank(rank: number, one: Value | undefined, other: Value | undefi
 
 function isNan(value: Value | undefined): boolean {
   return value !== undefined && Number.isNaN(numberOf(value));
+}
+
+/** Whether two values are equal in that order, lists and maps by what they hold: 6 and 6.0 are. */
+export function isEqualValue(one: Value | undefined, other: Value | undefined): boolean {
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return (
+      one.length === other.length &&
+      one.every((each, at) => isEqualValue(each as Value, other[at] as Value))
+    );
+  }
+  if (isMap(one ?? null) && isMap(other ?? null)) {
+    const [own, others] = [one as ValueMap, other as ValueMap];
+    const keys = Object.keys(own);
+    return (
+      keys.length === Object.keys(others).length &&
+      keys.every((key) => Object.hasOwn(others, key) && isEqualValue(own[key], others[key]))
+    );
+  }
+  const isPlain = (value: Value | undefined): boolean => {
+    return !Array.isArray(value) && !isMap(value ?? null);
+  };
+  return isPlain(one) && isPlain(other) && compareValues(one, other, false) === 0;
 }

@@ -56,6 +56,7 @@ test('steps come from one process while another waits for a hole, and is told by
     {
       ...{ name: 'c', dims: ['step', 'x'], shape: [3, 1], dtype: 'float32', holes: 0 },
       coords: { step: [0, 6, 12], x: [20] },
+      attributes: { param: 't' },
     },
   ]);
   const { shape, values } = await loaded(joinPath(directory, 'all.npy'));
@@ -109,6 +110,7 @@ test('a cube shows what it lacks, what was skipped, and long axes in short', asy
 step         12  0 1 2 3 4 5 ... 11
 x             2  -
 11 objects of float32
+each with param=t
 1 hole: step=3
 skipped "odd": it is float64, "t/0" is float32
 `,
@@ -134,7 +136,67 @@ skipped "odd": it is float64, "t/0" is float32
     around,
   );
   assert.match(filled.err, /lossy-conversion/u);
-  assert.match((await attacca(['cube', 'd'], around)).err, /unknown-definition/u);
+  const unknown = await attacca(['cube', 'd'], around);
+  assert.match(unknown.err, /Cannot use the cube "d": nobody has defined it.*unknown-definition/u);
   const late = await attacca(['cube', 'c', '-o', 'f.npy', '--timeout', '0.1s'], around);
   assert.match(late.err, /1 place.*step=3.*deadline-passed/u);
+});
+
+test('elements are converted, coordinates and fills are what they are', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'p' });
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  await member.put('grid/x', Int32Array.of(16_777_217, 2));
+  for (const step of [0, 6]) {
+    const attributes = { param: 't', step, scale_factor: (step + 1) / 2 };
+    await member.put(`t/${step}`, BigInt64Array.of(1n, 2n), { attributes });
+  }
+  assert.equal((await attacca([...DEFINE, '--coords', 'x=@grid/x'], around)).code, 0);
+  const get = ['cube', 'c', '-o', 'f.npy', '--json'];
+  const floats = await attacca([...get, '-r', 'step=0', '--dtype', 'float32', '--unpack'], around);
+  assert.match(floats.err, /lossy-conversion/u);
+  const values = await attacca([...get, '--dtype', 'float64', '--unpack'], around);
+  assert.deepEqual([values.code, values.err], [0, '']);
+  const [told] = jsonLines(values.out);
+  assert.deepEqual(told?.['coords'], { step: [0, 6], x: [16_777_217, 2] });
+  assert.deepEqual(told?.['attributes'], { param: 't' });
+  const differ = await attacca(get.slice(0, -1), around);
+  assert.match(differ.err, /"t\/6" has no place in it: it has "scale_factor" 3.5.*cube-misfit/u);
+  const exact = String(2n ** 62n + 1n);
+  const fill = [...get, '-r', 'step=12..12..1', '--holes', 'fill', '--fill'];
+  assert.equal((await attacca([...fill, exact], around)).code, 0);
+  const bytes = new Uint8Array(await readFile(joinPath(directory, 'f.npy')));
+  assert.deepEqual([...new BigInt64Array(bytes.slice(-16).buffer)].map(String), [exact, exact]);
+  for (const text of ['', '0x10', 'seven', '1e999']) {
+    const failed = await attacca([...fill, text], around);
+    assert.match(failed.err, /takes a number, not/u, text);
+  }
+});
+
+test('what a cube has not, or cannot be written as, is refused before anybody waits', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'p' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  await member.put('t/0', new Float32Array(2), { attributes: { param: 't', step: 0 } });
+  assert.equal((await attacca(DEFINE, around)).code, 0);
+  const wrong: readonly (readonly [readonly string[], RegExp])[] = [
+    [['-r', 'foo=1'], /no dimension "foo", but step, x.*bad-argument/u],
+    [['-r', 'step=six'], /"step": its labels are numbers, and "six" is none/u],
+    [['-r', 'step=2026-01-31', '-o', 'f.npy'], /"step": its labels are numbers/u],
+    [['-r', 'step=0...6'], /"0\.\.\.6" has a dot too many/u],
+    [['-o', 'f.nc'], /attacca export --where '\.collection = "c"' --to f\.nc/u],
+    [['-o', 'f.zarr'], /one array, an \.npy file/u],
+  ];
+  for (const [args, why] of wrong) {
+    const failed = await attacca(['cube', 'c', ...args], around);
+    assert.match(failed.err, why, args.join(' '));
+    assert.notEqual(failed.code, 0);
+  }
+  const other = ['cube', 'c', '--of', 'param = "u"', '--axes', 'step'];
+  const refused = await attacca(other, around);
+  assert.match(refused.err, /selector "param = \\"t\\"", not "param = \\"u\\""; say "replace"/u);
+  assert.equal((await attacca([...other, '--replace'], around)).code, 0);
+  const shown = await attacca(['cube', 'c', '--json'], around);
+  assert.equal(jsonLines(shown.out)[0]?.['selector'], 'param = "u"');
 });

@@ -242,3 +242,58 @@ test('definitions that mean nothing are refused', async (t) => {
   assert.equal(await codeOf(pool.cube('c', 'a ==', ['a'])), 'bad-selector');
   assert.deepEqual(await pool.catalog.collections(), []);
 });
+
+test('a cube of other objects is defined in its place only if that is said', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  await make(pool, 0, 850);
+  await pool.cube('c', 'param = "t"', ['step', 'level']);
+  // How it is told beside that may change.
+  await pool.cube('c', 'param = "t"', ['step', 'level'], { misfits: 'skip' });
+  for (const [selector, axes] of [
+    ['param = "u"', ['step', 'level']],
+    ['param = "t"', ['level', 'step']],
+  ] as const) {
+    const error = await errorOf(pool.cube('c', selector, axes));
+    assert.equal(error.code, 'bad-argument');
+    assert.match(error.message, /is there with the (selector|axes)/u);
+    assert.equal((await pool.cube('c')).selector, 'param = "t"');
+  }
+  const turned = await pool.cube('c', 'param = "t"', ['level', 'step'], { replace: true });
+  assert.deepEqual(turned.axes, ['level', 'step']);
+  await pool.catalog.defineCollection('list', {});
+  assert.equal(await codeOf(pool.cube('list', 'true', ['step'])), 'bad-argument');
+  assert.equal(await codeOf(pool.cube('nobody')), 'unknown-definition');
+});
+
+test('coordinates that do not come are waited for as long as the caller says', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  await make(pool, 0, 850);
+  const coords = { lat: 'grid/lat', lon: LON };
+  const opening = { ...{ names: undefined, dims: DIMS, coords }, timeoutMs: 50 };
+  assert.equal(await codeOf(cubeOf(pool, opening)), 'deadline-passed');
+  const stop = new AbortController();
+  const signal = stop.signal;
+  const coming = codeOf(cubeOf(pool, { ...opening, timeoutMs: undefined, signal }));
+  await untilWaiting(pool, 'grid/lat');
+  stop.abort();
+  assert.equal(await coming, 'aborted');
+});
+
+test('what was picked wrongly is refused at once, as far as it is known', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  const cube = await cubeOf(pool, { dims: ['lat', 'lon'], labels: { step: [0] } });
+  assert.throws(() => cube.sel({ latitude: 1 }), { code: 'bad-argument' });
+  assert.throws(() => cube.sel({ step: 'six' }), { code: 'bad-region' });
+  // No object of it is there yet: of its own dimensions only the names are known.
+  assert.equal(cube.sel({ lat: 'north', level: 'high' }).axes.length, 2);
+  const waiting = codeOf(cube.demand({ level: 'high' }, { timeoutMs: 20_000, whenNobody: 'wait' }));
+  await untilWaiting(pool, 'f/0/high');
+  await make(pool, 0, 850);
+  await pool.put('f/0/high', new Float64Array(6), { attributes: { param: 'u' } });
+  assert.equal(await waiting, 'bad-region');
+  assert.throws(() => cube.isel({ lat: 3 }), { code: 'bad-region' });
+  assert.throws(() => cube.sel({ lat: 'north' }), { code: 'bad-region' });
+});

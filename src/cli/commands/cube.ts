@@ -1,15 +1,19 @@
+import { extname } from 'node:path';
 import type { CubeArray } from '../../client/cubes/array.js';
 import { Cube } from '../../client/cubes/cube.js';
 import { type CubeOptions, defineCube, openCube } from '../../client/cubes/definition.js';
 import { CubeState } from '../../client/cubes/state.js';
 import type { Label } from '../../core/cubes/axis.js';
+import type { Format } from '../../files/format.js';
+import { FORMATS } from '../../files/formats.js';
+import { numberIn } from '../attribute.js';
 import { type Context, defineCommand } from '../command.js';
 import { parseCubeRegion, parseLabels } from '../cube-region.js';
 import { formatDuration, parseTimeout } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
-import { quoted, styleFor } from '../format.js';
+import { styleFor } from '../format.js';
 import { toJson } from '../json.js';
-import { cubeMap, cubeText } from '../looking/cube-text.js';
+import { awaitedText, cubeMap, cubeText } from '../looking/cube-text.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
 import { print, stdoutIsTerminal } from '../output.js';
 import { joinPool } from '../pool/open.js';
@@ -45,6 +49,7 @@ const OPTIONS = {
   'skip-misfits': { type: 'boolean', help: 'leave out objects that have no place in it' },
   newest: { type: 'boolean', help: 'of two objects at one place take the newer' },
   doc: { type: 'string', value: 'TEXT', help: 'what it is for' },
+  replace: { type: 'boolean', help: 'though it is there with another selector, or other axes' },
   region: {
     type: 'string',
     short: 'r',
@@ -63,6 +68,7 @@ const OPTIONS = {
     help: 'with -o, places without an object (default: wait)',
   },
   fill: { type: 'string', value: 'NUMBER', help: 'what holes are filled with (default: NaN)' },
+  unpack: { type: 'boolean', help: 'with -o: values of packed numbers, as CF has scale_factor' },
   dtype: { type: 'string', value: 'DTYPE', help: 'with -o: convert the elements to it' },
   member: { type: 'string', value: 'NAME', help: 'who looks and gets (default: cube[*])' },
   ...POOL_OPTION,
@@ -72,15 +78,17 @@ const OPTIONS = {
 
 type Options = OptionValues<typeof OPTIONS>;
 
-const OF_DEFINING = ['axes', 'names', 'label', 'dims', 'coords', 'skip-misfits', 'newest', 'doc'];
-const OF_GETTING = ['holes', 'fill', 'dtype'];
+const OF_DEFINING = [
+  ...['axes', 'names', 'label', 'dims', 'coords', 'skip-misfits', 'newest', 'doc', 'replace'],
+];
+const OF_GETTING = ['holes', 'fill', 'unpack', 'dtype'];
 
 export const command = defineCommand({
   usage: ['NAME --of SELECTOR --axes KEY,...', 'NAME [--region REGION]', 'NAME -o FILE'],
   about: `
     A cube is many objects as one labelled array, none of which is copied (docs/cubes.md). Its first
     dimensions are the axes, attributes of the objects; the others those of the objects. With --of it
-    is defined, or defined anew: as a collection, which collection rm takes away. Without, it is
+    is defined, or told anew: as a collection, which collection rm takes away. Without, it is
     shown: dimensions, sizes, coordinates, holes. With -o it is written, or what --region is of it:
     all objects are demanded at once, of each what is needed.
 
@@ -97,10 +105,11 @@ export const command = defineCommand({
     const [name = '', ...more] = words;
     if (name === '' || more.length > 0) throw new UsageError('it takes one NAME');
     checkOptions(options);
+    checkOutput(name, options.output);
     const timeoutMs = parseTimeout(options.timeout);
     const region = options.region === undefined ? {} : parseCubeRegion(options.region);
     const selector = options.of === undefined ? null : await checkedSelector(options.of);
-    const told = selector === null ? {} : toldBy(options);
+    const told = toldBy(options);
     const getting = { ...gettingBy(options), timeoutMs, signal: context.signal };
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
@@ -110,22 +119,26 @@ export const command = defineCommand({
         : await selecting(selector, () =>
             defineCube(session.client, name, selector, namesIn(options.axes), told),
           );
-    const all = await new Cube(new CubeState(seat, definition)).refresh(getting);
+    const all = new Cube(new CubeState(seat, definition));
+    let asked: Cube | null = null;
+    using _progress = new Progress(
+      (elapsedMs) => `waiting ${formatDuration(elapsedMs)} for ${awaitedText(name, asked)}`,
+      options.quiet,
+      session.client.connection,
+    );
+    await all.refresh({ timeoutMs, signal: context.signal });
     const cube = all.sel(region);
+    asked = cube;
     if (options.output === undefined) {
       const style = styleFor(stdoutIsTerminal(), context.environment);
       print(options.json ? toJson(cubeMap(cube)) : cubeText(cube, style));
       return EXIT.ok;
     }
-    using _progress = new Progress(
-      (elapsedMs) => `waiting ${formatDuration(elapsedMs)} for objects of ${quoted(name)}`,
-      options.quiet,
-      session.client.connection,
-    );
     await using part = await cube.demand({}, getting);
     await write(context, options.output, part);
-    const { dims, coords, shape, holes, space } = part;
-    if (options.json) print(toJson({ name, dims, shape, coords, dtype: space.dtype, holes }));
+    const { dims, coords, shape, holes, attributes, space } = part;
+    const { dtype } = space;
+    if (options.json) print(toJson({ name, dims, shape, coords, dtype, holes, attributes }));
     return EXIT.ok;
   },
 });
@@ -154,7 +167,7 @@ function namesIn(list: string | undefined): string[] {
   return (list ?? '').split(',').map((each) => each.trim());
 }
 
-function toldBy(options: Options): CubeOptions {
+function toldBy(options: Options): CubeOptions & { readonly replace: boolean } {
   const { names, dims, doc: documentation } = options;
   const labels = pairsOf(options.label, '--label').map(([key, list]) => {
     return [key, parseLabels(key, list, '--label')] as const;
@@ -165,6 +178,7 @@ function toldBy(options: Options): CubeOptions {
   });
   return {
     ...{ names, documentation, dims: dims === undefined ? undefined : namesIn(dims) },
+    replace: options.replace,
     labels: labels.length === 0 ? undefined : (Object.fromEntries(labels) as LabelsByKey),
     coords: coords.length === 0 ? undefined : Object.fromEntries(coords),
     misfits: options['skip-misfits'] ? 'skip' : undefined,
@@ -184,19 +198,37 @@ function pairsOf(given: readonly string[], option: string): (readonly [string, s
   });
 }
 
-function gettingBy({ holes = 'wait', fill, dtype }: Options): Parameters<Cube['demand']>[1] {
+function gettingBy({
+  holes = 'wait',
+  fill,
+  unpack,
+  dtype,
+}: Options): Parameters<Cube['demand']>[1] {
   if (holes !== 'wait' && holes !== 'fill' && holes !== 'fail') {
     throw new UsageError(`"--holes" takes wait, fill or fail, not "${holes}"`);
   }
-  if (
-    fill !== undefined &&
-    (fill.trim() === '' || (Number.isNaN(Number(fill)) && fill !== 'nan'))
-  ) {
-    throw new UsageError(`"--fill" takes a number, not "${fill}"`);
-  }
   // Names of dtypes are checked where they are used.
   const as = dtype as NonNullable<Parameters<Cube['demand']>[1]>['dtype'];
-  return { holes, fill: fill === undefined ? undefined : Number(fill), dtype: as };
+  return { holes, fill: fill === undefined ? undefined : fillOf(fill), unpack, dtype: as };
+}
+
+/** Whole numbers of 64 bits to the last digit. */
+function fillOf(text: string): number | bigint {
+  const value = numberIn(text.trim());
+  if (value === null) throw new UsageError(`"--fill" takes a number, not "${text}"`);
+  return value;
+}
+
+/** Elements in memory, and nothing of what they mean: whoever asks for another format has more. */
+function checkOutput(name: string, output: string | undefined): void {
+  if (output === undefined) return;
+  const end = extname(output).toLowerCase();
+  const isOther = ({ name: format, extensions }: Format): boolean =>
+    format !== 'npy' && extensions.includes(end);
+  if (!FORMATS.some(isOther)) return;
+  const how = `attacca export --where '.collection = "${name}"' --to ${output}`;
+  const why = `a cube is written as one array, an .npy file; its objects as they are: ${how}`;
+  throw new UsageError(`"--output ${output}": ${why}`);
 }
 
 /** Whole or not at all. */

@@ -27,6 +27,10 @@ export function cubeText(cube: Cube, style: Style): string {
   const lines = [
     dtype === null ? 'no object yet' : `${counted(cube.objects, 'object')} of ${dtype}`,
   ];
+  const said = Object.entries(cube.attributes).map(([key, value]) => {
+    return `${printable(key)}=${printable(formatValue(value))}`;
+  });
+  if (said.length > 0) lines.push(`each with ${shortened(said)}`);
   if (cube.holes > 0) lines.push(holesText(cube));
   for (const { name, why } of cube.misfits.slice(0, HOLES_MAX)) {
     lines.push(`skipped ${quoted(name)}: ${printable(why)}`);
@@ -36,7 +40,10 @@ export function cubeText(cube: Cube, style: Style): string {
 
 function coordsText(coords: readonly Label[] | undefined): string {
   if (coords === undefined || coords.length === 0) return '-';
-  const shown = coords.map(formatValue);
+  return shortened(coords.map(formatValue));
+}
+
+function shortened(shown: readonly string[]): string {
   if (shown.length <= SHOWN_MAX) return shown.join(' ');
   return [...shown.slice(0, SHOWN_MAX - 2), '...', shown.at(-1)].join(' ');
 }
@@ -47,11 +54,25 @@ function holesText(cube: Cube): string {
   return `${counted(cube.holes, 'hole')}: ${printable(first.join(', '))}${more}`;
 }
 
+/** What of a cube is waited for; null: it was not looked at yet. */
+export function awaitedText(name: string, cube: Cube | null): string {
+  if (cube === null) return `coordinates of ${quoted(name)}`;
+  const empty = cube.axes.find((axis) => cube.sizes[axis] === 0);
+  const of = `objects of ${quoted(name)}, which are ${cube.selector}`;
+  if (cube.dtype === null) return `${of}: there is none`;
+  if (empty !== undefined) return `${of}: nothing is picked of "${printable(empty)}"`;
+  const [first] = cube.firstHoles(1);
+  if (first === undefined) return `objects of ${quoted(name)}`;
+  const at = printable(placeText(cube.axes, first));
+  return `${counted(cube.holes, 'object')} of ${quoted(name)}, the first at ${at}`;
+}
+
 /** The same for programs. */
 export function cubeMap(cube: Cube): ValueMap {
-  const { name, selector, axes, dims, shape, coords, dtype, objects, holes, misfits } = cube;
+  const { name, selector, axes, dims, shape, coords, dtype, attributes, misfits } = cube;
+  const { objects, holes } = cube;
   return {
-    ...{ name, selector, axes, dims, shape, coords, dtype, objects, holes },
+    ...{ name, selector, axes, dims, shape, coords, dtype, objects, holes, attributes },
     misfits: misfits.map(({ name: object, why }) => ({ name: object, why })),
   };
 }

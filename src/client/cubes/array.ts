@@ -6,7 +6,10 @@ import { Delivered, type Delivery } from '../received.js';
 /** Coordinates by dimension; those of which none are told are not in it. */
 export type Coords = { readonly [dimension: string]: readonly Label[] };
 
-/** A part of a cube as it was demanded: one array, with the names of its dimensions. */
+/**
+ * A part of a cube as it was demanded: one array, with the names of its dimensions. Its
+ * `attributes` are what all of its objects say alike.
+ */
 export class CubeArray<D extends Dtype = Dtype> extends Delivered<D> {
   /** Names of its dimensions, as `space.shape` has their sizes. */
   readonly dims: readonly string[];

@@ -2,12 +2,20 @@ import { Axis, type Label, type LabelPick, type Picked } from '../../core/cubes/
 import type { Place } from '../../core/cubes/grid.js';
 import { AttaccaError } from '../../core/errors.js';
 import type { Dtype } from '../../core/space.js';
-import type { WaitOptions } from '../options.js';
+import type { Attributes, WaitOptions } from '../options.js';
+import { notShared, sharedBy } from './agreeing.js';
 import type { Coords, CubeArray } from './array.js';
 import { Clock } from './clock.js';
 import { CubeDemand, type CubeDemandOptions } from './demanding.js';
 import type { Member, Misfit } from './members.js';
-import { type CubeIndexPick, type CubePick, type Pick, picksOf, resolve } from './picks.js';
+import {
+  type CubeIndexPick,
+  type CubePick,
+  checkPicks,
+  type Pick,
+  picksOf,
+  resolve,
+} from './picks.js';
 import { pickedAxes, placesAt } from './planning.js';
 import type { CubeState } from './state.js';
 
@@ -113,6 +121,14 @@ export class Cube {
     return this.#state.found.misfits;
   }
 
+  /** What all objects say alike, but for labels and dimensions: `units`, say. Tags among it. */
+  get attributes(): Attributes {
+    const { grid } = this.#state.found;
+    const members = this.#places()?.map(({ member }) => member) ?? [...grid.members()];
+    const said = members.filter((member) => member !== null).map(({ attributes }) => attributes);
+    return sharedBy(said, notShared(this.axes));
+  }
+
   #sizeOf(dimension: string): number {
     return this.#labelsOf(dimension).length;
   }
@@ -133,15 +149,23 @@ export class Cube {
   /**
    * A part of it, by labels and coordinates: `6` (one), `[0, 24]` (from 0 to 24, both among it;
    * null: no end), `[0, 24, 6]` (0, 6, 12, 18, 24: whether they are there or not), `{ values: [0,
-   * 12] }`. No dimension goes away. Costs nothing; picks on picks have what is in both.
+   * 12] }`. No dimension goes away. Costs nothing; picks on picks have what is in both. What can
+   * never be picked is refused: `bad-argument` of a dimension that it has not, `bad-region` of text
+   * where the labels are numbers.
    */
   sel(pick: CubePick): Cube {
-    return new Cube(this.#state, [...this.#picks, ...picksOf('label', pick)]);
+    return this.#with(picksOf('label', pick));
   }
 
   /** As {@link sel} by places from 0, as they are when it is demanded: `-1` is the last. */
   isel(pick: CubeIndexPick): Cube {
-    return new Cube(this.#state, [...this.#picks, ...picksOf('index', pick)]);
+    return this.#with(picksOf('index', pick));
+  }
+
+  #with(more: readonly Pick[]): Cube {
+    const picks = [...this.#picks, ...more];
+    checkPicks(this.#state, picks);
+    return new Cube(this.#state, picks);
   }
 
   /**

@@ -2,7 +2,9 @@ import { isLabel, type Label } from '../../core/cubes/axis.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { parseTemplate, type Template } from '../../core/schema/template.js';
+import { quoted } from '../../core/selector/printer.js';
 import { isMap, type Value, type ValueMap } from '../../core/value.js';
+import { isEqualValue } from '../../core/value-order.js';
 import type { Client } from '../client.js';
 import { type Definition, defineNamed, definitionsOf, withoutUndefined } from '../defining.js';
 
@@ -51,13 +53,16 @@ export interface CubeDefinition {
   readonly duplicates: 'fail' | 'newest';
 }
 
-/** Defines a cube, or defines it anew; nothing is sent when it is defined so already. */
+/**
+ * Defines a cube, or defines it anew; nothing is sent when it is defined so already. `bad-argument`
+ * where something else has its name, as a cube of other objects, unless it is to `replace` that.
+ */
 export async function defineCube(
   client: Client,
   name: string,
   selector: string,
   axes: readonly string[],
-  options: CubeOptions,
+  { replace = false, ...options }: CubeOptions & { readonly replace?: boolean | undefined },
 ): Promise<CubeDefinition> {
   if (typeof selector !== 'string' || selector.trim() === '') {
     throw badCube(name, 'its selector is empty; say "true" for all objects');
@@ -67,16 +72,42 @@ export async function defineCube(
   const definition = withoutUndefined({ selector, tags: { [CUBE_TAG]: cube }, documentation });
   const parsed = parseCube(name, definition);
   const known = await lookFor(client, name);
-  if (known === null || !isSame(known.definition, definition)) {
+  if (known !== null && !replace) mustBeOf(name, known.definition, selector, axes);
+  if (known === null || !isEqualValue(known.definition, definition)) {
     await defineNamed(client, 'collection', name, definition);
   }
   return parsed;
 }
 
+/** Whoever has a cube of that name open would have other objects. */
+function mustBeOf(
+  name: string,
+  { selector, tags = {} }: ValueMap,
+  wanted: string,
+  axes: readonly string[],
+): void {
+  const cube = isMap(tags) ? tags[CUBE_TAG] : undefined;
+  const cannot = (why: string): AttaccaError => {
+    const text = `Cannot define the cube "${name}": ${why}; say "replace" if that is meant`;
+    return new AttaccaError('bad-argument', text, { name });
+  };
+  if (!isMap(cube)) throw cannot('a collection of that name is there, which is no cube');
+  if (selector !== wanted) {
+    throw cannot(
+      `it is there with the selector ${quoted(String(selector))}, not ${quoted(wanted)}`,
+    );
+  }
+  if (isEqualValue(cube['axes'], [...axes])) return;
+  const others = Array.isArray(cube['axes']) ? cube['axes'].join(', ') : 'none';
+  throw cannot(`it is there with the axes ${others}, not ${axes.join(', ')}`);
+}
+
 /** A cube that somebody has defined. `unknown-definition`; `bad-argument`: it is no cube. */
 export async function openCube(client: Client, name: string): Promise<CubeDefinition> {
-  const [known] = await definitionsOf(client, 'collection', name);
-  return parseCube(name, known?.definition ?? {});
+  const known = await lookFor(client, name);
+  if (known !== null) return parseCube(name, known.definition);
+  const why = `Cannot use the cube "${name}": nobody has defined it`;
+  throw new AttaccaError('unknown-definition', why, { name });
 }
 
 async function lookFor(client: Client, name: string): Promise<Definition | null> {
@@ -184,19 +215,4 @@ function choice<T extends string>(
 
 export function badCube(name: string, why: string): AttaccaError {
   return new AttaccaError('bad-argument', `Cannot use the cube "${name}": ${why}`, { name });
-}
-
-/** Whether two values say the same; labels of types that JSON has not are told anew. */
-function isSame(one: Value, other: Value): boolean {
-  if (Array.isArray(one) && Array.isArray(other)) {
-    return one.length === other.length && one.every((each, at) => isSame(each, other[at] as Value));
-  }
-  if (isMap(one) && isMap(other)) {
-    const keys = Object.keys(one);
-    return (
-      keys.length === Object.keys(other).length &&
-      keys.every((key) => other[key] !== undefined && isSame(one[key] ?? null, other[key]))
-    );
-  }
-  return one === other;
 }

@@ -21,14 +21,15 @@ import { Ending } from './ending.js';
 import { Fetching } from './fetching.js';
 import { fillBytes, fillWith } from './filling.js';
 import { type Member, placeText } from './members.js';
-import type { Pick } from './picks.js';
+import { checkPicks, type Pick } from './picks.js';
 import { type CubePlan, nameAt, pickedAxes, placesAt, planCube } from './planning.js';
 import { neededOf, type Present, presenceOf } from './presence.js';
 import type { CubeState } from './state.js';
+import { chainFor, keptOf, type Transforming, transformedSpace } from './unpacking.js';
 import { Gone } from './watch.js';
 
 /** How a part of a cube is demanded. */
-export interface CubeDemandOptions extends WaitOptions, RequireOptions {
+export interface CubeDemandOptions extends WaitOptions, RequireOptions, Transforming {
   /**
    * Places without an object, and what objects lack that have not all parts: `wait` for them (the
    * default), `fill` them and nothing else, or `fail` with `cube-hole`.
@@ -104,6 +105,7 @@ export class CubeDemand {
   /** Until there is an object to tell what all are, and something is picked of each axis. */
   async #untilKnown(): Promise<void> {
     for (;;) {
+      checkPicks(this.#state, this.#picks);
       const picked = pickedAxes(this.#state, this.#picks);
       const nothing = picked.findIndex(({ length }) => length === 0);
       if (nothing < 0 && this.#state.found.model !== null) return;
@@ -142,8 +144,12 @@ export class CubeDemand {
     const places = await this.#presence(plan);
     const lacking = places.filter(({ isWhole }) => !isWhole);
     if (holes === 'fail') this.#mustHaveAll(plan, lacking);
+    this.#fetching.compare(places);
+    const model: Space = { ...plan.model.space, shape: inner, order: 'row' };
+    const chain = chainFor(this.#options, plan.model.name, model, plan.model.attributes);
+    const transformed = transformedSpace(chain, model);
     const space: Space = {
-      dtype: dtype ?? plan.model.space.dtype,
+      dtype: dtype ?? transformed.dtype,
       shape: [...outer, ...inner],
       order: 'row',
       byteOrder: 'little',
@@ -254,7 +260,8 @@ export class CubeDemand {
     const { seat, definition } = this.#state;
     const { name } = definition;
     const whole = delivery.space;
-    const all = { name, version: 0, attributes: {}, whole, ...delivery };
+    const attributes = keptOf(this.#options, this.#fetching.shared);
+    const all = { name, version: 0, attributes, whole, ...delivery };
     return new CubeArray(all, seat.client.leaks, { dims, coords, holes });
   }
 

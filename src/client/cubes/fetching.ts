@@ -1,14 +1,18 @@
 import { AxisSet } from '../../core/regions/axis-set.js';
 import type { Region } from '../../core/regions/region.js';
 import type { RegionSelection } from '../../core/regions/selection.js';
+import type { Space } from '../../core/space.js';
 import { compareValues } from '../../core/value-order.js';
+import type { TransformSpec } from '../../transforms/spec.js';
 import { type Came, DemandBatch } from '../demand-batch.js';
 import { unpack } from '../demanding.js';
 import { encodingOf } from '../encoding.js';
 import { Handle } from '../handle.js';
+import type { Attributes } from '../options.js';
 import { giveBack } from '../parcels.js';
 import type { Delivery } from '../received.js';
 import type { Shaping } from '../shaping.js';
+import { contradicts, notShared, packsOtherwise, type Saying, sharedBy } from './agreeing.js';
 import type { Clock } from './clock.js';
 import { Crew } from './crew.js';
 import { ownOf } from './definition.js';
@@ -18,6 +22,7 @@ import { differs, type Member, misfitError, placeText } from './members.js';
 import { type CubePlan, nameAt } from './planning.js';
 import type { Present } from './presence.js';
 import type { CubeState } from './state.js';
+import { chainFor } from './unpacking.js';
 import { Watch } from './watch.js';
 
 /** Brought into reach at a time: over a socket each takes a round trip. */
@@ -31,12 +36,34 @@ export class Fetching {
   readonly #options: CubeDemandOptions;
   readonly #clock: Clock;
   readonly #ending: Ending;
+  /** The first of all, as which the others must be packed. */
+  #first: Saying | null = null;
+  #shared: Attributes | null = null;
 
   constructor(state: CubeState, options: CubeDemandOptions, clock: Clock, ending: Ending) {
     this.#state = state;
     this.#options = options;
     this.#clock = clock;
     this.#ending = ending;
+  }
+
+  /** What all that has come says alike. */
+  get shared(): Attributes {
+    return this.#shared ?? {};
+  }
+
+  /** Before anything is fetched: objects that are there must be packed alike. `cube-misfit`. */
+  compare(places: readonly Present[]): void {
+    for (const { member } of places) if (member !== null) this.#mustBeAlike(member);
+  }
+
+  #mustBeAlike(one: Saying): void {
+    this.#first ??= one;
+    const other = this.#options.unpack === true ? null : packsOtherwise(one, this.#first);
+    if (other === null) return;
+    const why = `${other.why}; with "unpack" these become values`;
+    const { name } = this.#state.definition;
+    throw misfitError(name, { name: one.name, why, other: this.#first.name });
   }
 
   /** Fetches those that are there at once, and the others as they come. */
@@ -119,29 +146,42 @@ export class Fetching {
   ): Promise<Delivery> {
     const { client } = this.#state.seat;
     const { dtype, lossy } = this.#options;
+    const { name } = handle;
+    const whole = encodingOf(name, parcel)?.space ?? parcel.space;
+    const attributes = { ...parcel.attributes, ...place.member?.tags };
+    let transforms: readonly TransformSpec[];
     try {
-      this.#mustBelong(handle.name, model, place, parcel);
+      this.#mustBelong({ name, attributes }, whole, model, place);
+      transforms = chainFor(this.#options, name, whole, attributes);
     } catch (error) {
       giveBack(client, parcel);
       handle.release();
       throw error;
     }
-    const whole = encodingOf(handle.name, parcel)?.space ?? parcel.space;
+    this.#share(attributes);
     return await unpack(handle, parcel, 'view', {
       ...{ order, into, dtype, lossy, signal: this.#clock.signal },
+      transforms: transforms.length === 0 ? undefined : transforms,
       byteOrder: whole.byteOrder === 'little' ? undefined : 'little',
       region: selectionOf(sets, model, place.there),
     });
   }
 
-  #mustBelong(name: string, model: Member, { labels }: Present, parcel: Came['parcel']): void {
-    const { axes, name: cube } = this.#state.definition;
-    const whole = encodingOf(name, parcel)?.space ?? parcel.space;
-    const why = differs(whole, model);
+  #share(attributes: Attributes): void {
+    const all = this.#shared === null ? [attributes] : [this.#shared, attributes];
+    this.#shared = sharedBy(all, notShared(this.#state.definition.axes));
+  }
+
+  #mustBelong(one: Saying, whole: Space, model: Member, { labels }: Present): void {
+    const { definition } = this.#state;
+    const { axes, name: cube } = definition;
+    const { name, attributes } = one;
+    const why = differs(whole, model) ?? contradicts(definition, one, model)?.why ?? null;
     if (why !== null) throw misfitError(cube, { name, why, other: model.name });
+    this.#mustBeAlike(one);
     // One that was waited for by its name says where it stands only now.
     for (const [at, axis] of axes.entries()) {
-      const label = ownOf(parcel.attributes, axis);
+      const label = ownOf(attributes, axis);
       if (label === undefined || compareValues(label, labels[at], false) === 0) continue;
       const other = `its "${axis}" is not what its name says`;
       throw misfitError(cube, { name, why: other, other: null });

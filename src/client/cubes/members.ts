@@ -10,13 +10,16 @@ import type { Client } from '../client.js';
 import { ENCODING_KEY, encodingOf } from '../encoding.js';
 import type { Attributes, WaitOptions } from '../options.js';
 import { countObjects, queryPages } from '../selecting.js';
+import { contradicts } from './agreeing.js';
 import { type CubeDefinition, ownOf } from './definition.js';
 
 /** An object of a cube, as a query has found it. */
 export interface Member {
   readonly name: string;
   readonly labels: readonly Label[];
+  /** With its tags put over them. */
   readonly attributes: Attributes;
+  readonly tags: Attributes;
   /** Of its elements, whatever they are kept as. */
   readonly space: Space;
   readonly isEncoded: boolean;
@@ -103,7 +106,7 @@ export class Members {
     const members: Member[] = [];
     for (const [name, row] of changed) {
       if (row === null || 'why' in row || !row.isComplete || this.#rows.has(name)) return false;
-      if (differs(row.space, model) !== null || isBefore(row, model)) return false;
+      if (misfitOf(this.#definition, row, model) !== null || isBefore(row, model)) return false;
       members.push(row);
     }
     members.sort((one, other) => (isBefore(one, other) ? -1 : 1));
@@ -163,15 +166,17 @@ function isSame(one: Member | Misfit | null | undefined, other: Member | Misfit 
   return one.timeNs === other.timeNs && 'why' in one === 'why' in other;
 }
 
-function placed(
-  { labels, duplicates }: CubeDefinition,
-  members: readonly Member[],
-  misfits: Misfit[],
-): Found {
+/** Why an object has no place beside those that are like another one; null: it has one. */
+function misfitOf(definition: CubeDefinition, member: Member, model: Member): string | null {
+  return differs(member.space, model) ?? contradicts(definition, member, model)?.why ?? null;
+}
+
+function placed(definition: CubeDefinition, members: readonly Member[], misfits: Misfit[]): Found {
+  const { labels, duplicates } = definition;
   const model = modelOf(members);
   const fitting = members.filter((member) => {
     const { name, timeNs } = member;
-    const why = model === null ? null : differs(member.space, model);
+    const why = model === null ? null : misfitOf(definition, member, model);
     if (why !== null) misfits.push({ name, why, other: model?.name ?? null, timeNs });
     return why === null;
   });
@@ -231,7 +236,8 @@ function memberOf(definition: CubeDefinition, row: ValueMap): Member | Misfit | 
   if (state !== 'offered' && state !== 'partial' && state !== 'open') return null;
   const told = String(name);
   const timeNs = row['time'] instanceof Timestamp ? row['time'].nanoseconds : 0n;
-  const attributes = { ...mapOf(row['attributes']), ...mapOf(row['tags']) };
+  const tags = mapOf(row['tags']);
+  const attributes = { ...mapOf(row['attributes']), ...tags };
   const labels: Label[] = [];
   for (const axis of definition.axes) {
     const label = ownOf(attributes, axis);
@@ -247,7 +253,7 @@ function memberOf(definition: CubeDefinition, row: ValueMap): Member | Misfit | 
     return { name: told, why: 'its shape is not known yet', other: null, timeNs };
   }
   return {
-    ...{ name: told, labels, attributes, space },
+    ...{ name: told, labels, attributes, tags, space },
     isEncoded: attributes[ENCODING_KEY] !== undefined,
     isComplete: state === 'offered',
     timeNs,

@@ -9,6 +9,7 @@ import type { Client } from '../client.js';
 import { PoolObject } from '../object.js';
 import type { WaitOptions } from '../options.js';
 import type { Seat } from '../seat.js';
+import type { Clock } from './clock.js';
 
 /** Coordinates that objects have. */
 export interface CoordsReading {
@@ -48,24 +49,24 @@ export class ObjectCoords {
    * along it are the same (`keeps`).
    */
   async look<T>(
-    options: WaitOptions,
+    clock: Clock,
     keeps: boolean,
     use: (reading: CoordsReading) => Promise<T>,
   ): Promise<T> {
     const asked = new Map<string, Known | null>();
     const seen = await use({
       read: async (object) => {
-        const stat = await statOf(this.#seat.client, object);
+        const stat = await statOf(this.#seat.client, object, clock.options);
         const former = this.#known.get(object) ?? null;
         const stays = stat === null ? former : null;
-        const known = stays ?? (await this.#read(object, stat, options));
+        const known = stays ?? (await this.#read(object, stat, clock.options));
         asked.set(object, known);
         return known.labels;
       },
       find: async (object, size) => {
-        const stat = await statOf(this.#seat.client, object);
+        const stat = await statOf(this.#seat.client, object, clock.options);
         const former = (keeps ? this.#known.get(object) : null) ?? null;
-        const known = has(stat, size) ? await this.#read(object, stat, options) : former;
+        const known = has(stat, size) ? await this.#read(object, stat, clock.options) : former;
         asked.set(object, known);
         return known?.labels ?? null;
       },
@@ -83,10 +84,14 @@ export class ObjectCoords {
 }
 
 /** What is known of an object that is offered; else null. */
-async function statOf(client: Client, name: string): Promise<ValueMap | null> {
+async function statOf(
+  client: Client,
+  name: string,
+  options: WaitOptions,
+): Promise<ValueMap | null> {
   try {
     const write = (w: Writer): void => writeStat(w, name);
-    const known = asMap(await askValue(client, `stat "${name}"`, write));
+    const known = asMap(await askValue(client, `stat "${name}"`, write, options));
     return known['state'] === 'offered' ? known : null;
   } catch (error) {
     if (error instanceof AttaccaError && error.code === 'unknown-object') return null;
@@ -110,11 +115,10 @@ function isPlain(dtype: Dtype): boolean {
 async function readCoords(
   seat: Seat,
   name: string,
-  options: WaitOptions,
+  { timeoutMs, signal }: WaitOptions,
 ): Promise<readonly Label[]> {
   await using values = await new PoolObject(seat, name, {}).demand({
-    ...options,
-    byteOrder: 'little',
+    ...{ timeoutMs, signal, byteOrder: 'little' },
   });
   const { dtype, shape } = values.space;
   if (shape.length === 1 && isPlain(dtype)) return Array.from(values.array);

@@ -44,7 +44,14 @@ export function resolve(
   return picked;
 }
 
-/** Refuses dimensions that the cube has not, once all are known. `bad-argument`. */
+/**
+ * Refuses what can never be picked, as far as it is known by now: dimensions that the cube has not
+ * (`bad-argument`), and labels of a type of which a dimension has none (`bad-region`).
+ */
 export function checkPicks(state: CubeState, picks: readonly Pick[]): void {
-  for (const { dimension } of picks) if (!state.dims.includes(dimension)) state.allOf(dimension);
+  const { axes, dims } = state.definition;
+  for (const { dimension } of picks) {
+    if (axes.includes(dimension) || state.dimensions !== null) resolve(state, dimension, picks);
+    else if (dims !== null && !dims.includes(dimension)) state.allOf(dimension);
+  }
 }

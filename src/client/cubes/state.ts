@@ -3,6 +3,7 @@ import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import type { WaitOptions } from '../options.js';
 import type { Seat } from '../seat.js';
+import { Clock } from './clock.js';
 import { badCube, type CubeDefinition } from './definition.js';
 import { type Dimension, dimensionsOf } from './dimensions.js';
 import { type Found, type Member, Members, misfitError } from './members.js';
@@ -43,29 +44,31 @@ export class CubeState {
 
   /** Looks at all that is there. `cube-misfit`, unless misfits are skipped. */
   async refresh(options: WaitOptions): Promise<void> {
-    await this.#take(await this.#members.findAll(options), options);
+    const clock = new Clock(`look at the cube "${this.definition.name}"`, options);
+    await this.#take(await this.#members.findAll(clock.options), clock);
   }
 
   /** Looks what has come, or gone. */
   async update(options: WaitOptions): Promise<void> {
-    await this.#take(await this.#members.findNew(options), options);
+    const clock = new Clock(`look at the cube "${this.definition.name}"`, options);
+    await this.#take(await this.#members.findNew(clock.options), clock);
   }
 
-  async #take(found: Found, options: WaitOptions): Promise<void> {
+  async #take(found: Found, clock: Clock): Promise<void> {
     const { definition } = this;
     const told = definition.misfits === 'fail' ? found.misfits : clashesOf(found);
     const [first] = told;
     if (first !== undefined) throw misfitError(definition.name, first, told.length - 1);
-    if (found.model !== null) await this.#measure(found.model, options);
+    if (found.model !== null) await this.#measure(found.model, clock);
   }
 
   /** Coordinates may come, or change, while the object whose dimensions they are does not. */
-  async #measure(model: Member, options: WaitOptions): Promise<void> {
+  async #measure(model: Member, clock: Clock): Promise<void> {
     const { definition } = this;
     const of = `${model.timeNs} ${model.name}`;
     const isSame = of === this.#of;
     if (isSame && !this.#coords.isAsked) return;
-    const dimensions = await this.#coords.look(options, isSame, (reading) =>
+    const dimensions = await this.#coords.look(clock, isSame, (reading) =>
       dimensionsOf(definition, model, reading),
     );
     const count = definition.axes.length + dimensions.length;

@@ -103,11 +103,17 @@ export interface Picked {
  */
 export function pickLabels(dimension: string, from: readonly Picked[], pick: LabelPick): Picked[] {
   const sample = from[0]?.label;
+  const kinds = new Set(from.map(({ label }) => kindOf(label)));
+  const asLabel = (label: Label): Label => {
+    const known = asLabelOf(dimension, sample, label);
+    mustBeOfKind(dimension, kinds, known);
+    return known;
+  };
   if (Array.isArray(pick) && pick.length === 2) {
-    const [low, high] = pick.map((end: Label | null) => end && asLabelOf(sample, end));
-    return between(dimension, from, low ?? null, high ?? null);
+    const [low, high] = pick.map((end: Label | null) => (end === null ? null : asLabel(end)));
+    return between(from, low ?? null, high ?? null);
   }
-  const wanted = listed(dimension, pick).map((label) => asLabelOf(sample, label));
+  const wanted = listed(dimension, pick).map(asLabel);
   const axis = Axis.of(wanted);
   const found = from.filter(({ label }) => axis.indexOf(label) >= 0);
   const known = Axis.of(found.map(({ label }) => label));
@@ -120,13 +126,7 @@ export function pickLabels(dimension: string, from: readonly Picked[], pick: Lab
   return ascends ? all.sort((one, other) => compareLabels(one.label, other.label)) : all;
 }
 
-function between(
-  dimension: string,
-  from: readonly Picked[],
-  low: Label | null,
-  high: Label | null,
-): Picked[] {
-  for (const end of [low, high]) if (end !== null) mustBeLabel(dimension, end);
+function between(from: readonly Picked[], low: Label | null, high: Label | null): Picked[] {
   const turned = low !== null && high !== null && compareLabels(low, high) > 0;
   const [least, most] = turned ? [high, low] : [low, high];
   return from.filter(
@@ -140,13 +140,12 @@ function between(
 function listed(dimension: string, pick: LabelPick): readonly Label[] {
   if (Array.isArray(pick)) return stepped(dimension, pick);
   const labels = isList(pick) ? pick.values : [pick as Label];
-  if (!Array.isArray(labels)) return badPick(dimension, '"values" is a list');
-  for (const label of labels) mustBeLabel(dimension, label);
-  return labels;
+  return Array.isArray(labels) ? labels : badPick(dimension, '"values" is a list');
 }
 
 function isList(pick: LabelPick): pick is { readonly values: readonly Label[] } {
-  return typeof pick === 'object' && pick !== null && 'values' in pick;
+  // Bytes have a method of that name.
+  return typeof pick === 'object' && pick !== null && Object.hasOwn(pick, 'values');
 }
 
 function stepped(dimension: string, pick: readonly unknown[]): readonly number[] {
@@ -163,9 +162,27 @@ function stepped(dimension: string, pick: readonly unknown[]): readonly number[]
 }
 
 /** Texts stand for timestamps where the labels are some. */
-function asLabelOf(sample: Label | undefined, label: Label): Label {
+function asLabelOf(dimension: string, sample: Label | undefined, label: Label): Label {
   if (!(sample instanceof Timestamp) || typeof label !== 'string') return label;
-  return Timestamp.parse(label);
+  try {
+    return Timestamp.parse(label);
+  } catch (error) {
+    return badPick(dimension, error instanceof Error ? error.message : 'it is no timestamp');
+  }
+}
+
+/** What can be compared: an axis of numbers has no text, wherever it might stand. */
+function kindOf(label: Label): string {
+  if (label instanceof Timestamp) return 'timestamps';
+  if (label instanceof Uint8Array) return 'bytes';
+  if (typeof label === 'string') return 'texts';
+  return typeof label === 'boolean' ? 'truth values' : 'numbers';
+}
+
+function mustBeOfKind(dimension: string, kinds: ReadonlySet<string>, label: Label): void {
+  if (!isLabel(label)) badPick(dimension, 'lists, maps and null are no labels');
+  if (kinds.size === 0 || kinds.has(kindOf(label))) return;
+  badPick(dimension, `its labels are ${[...kinds].join(' and ')}, and ${labelText(label)} is none`);
 }
 
 /** As {@link pickLabels}, by place among them. Negative places count from the end. */
@@ -191,10 +208,6 @@ export function pickIndices(dimension: string, from: readonly Picked[], pick: In
   const picked: Picked[] = [];
   for (let at = Math.max(0, place(start)); at < end; at += step) picked.push(from[at] as Picked);
   return picked;
-}
-
-function mustBeLabel(dimension: string, value: Value): void {
-  if (!isLabel(value)) badPick(dimension, 'lists, maps and null are no labels');
 }
 
 function badPick(dimension: string, why: string): never {

@@ -73,6 +73,11 @@ export class Grid<T extends Placed> {
     return this.#members.size;
   }
 
+  /** All of them, in the order in which they were added. */
+  members(): Iterable<T> {
+    return this.#members.values();
+  }
+
   get shape(): readonly number[] {
     return this.axes.map((axis) => axis.size);
   }

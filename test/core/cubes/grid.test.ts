@@ -96,9 +96,9 @@ test('labels that are listed come whether they are there or not', () => {
   fc.assert(
     fc.property(labels, labels, (there, values) => {
       const axis = Axis.of(there);
-      const wanted = Axis.of(values);
-      const picked = pickLabels('d', all(axis), { values: withoutTexts(values, axis) });
-      if (picked.length !== wanted.size) assert.ok(values.some((each) => typeof each === 'string'));
+      const wanted = values.filter((each) => isOfKinds(each, there));
+      const picked = pickLabels('d', all(axis), { values: wanted });
+      assert.equal(picked.length, Axis.of(wanted).size);
       for (const { label: each, at } of picked) assert.equal(at, axis.indexOf(each));
     }),
   );
@@ -116,10 +116,39 @@ test('labels that are listed come whether they are there or not', () => {
   assert.equal(pickLabels('d', [], [0, 0.3, 0.1]).length, 4);
 });
 
-/** Where labels are timestamps, texts are read as such. */
-function withoutTexts(values: readonly Label[], axis: Axis): Label[] {
-  const isRead = axis.labels[0] instanceof Timestamp;
-  return values.filter((each) => !isRead || typeof each !== 'string');
+test('a label of a type that an axis has not is refused, and told what it has', () => {
+  const one = fc.record({ there: fc.array(label, { minLength: 1, maxLength: 4 }), other: label });
+  fc.assert(
+    fc.property(one, ({ there, other }) => {
+      const from = all(Axis.of(there));
+      // Texts are read as timestamps where the first is one.
+      fc.pre(typeof other !== 'string' || !(from[0]?.label instanceof Timestamp));
+      for (const pick of [other, [other, null] as const, { values: [other] }]) {
+        if (isOfKinds(other, there)) pickLabels('d', from, pick);
+        else assert.throws(() => pickLabels('d', from, pick), { code: 'bad-region' });
+      }
+    }),
+  );
+  const steps = all(Axis.of([0, 6]));
+  assert.throws(
+    () => pickLabels('step', steps, 'six'),
+    /"step": its labels are numbers, and "six"/u,
+  );
+  const days = all(Axis.of([Timestamp.parse('2026-01-31')]));
+  assert.throws(() => pickLabels('time', days, 'soon'), { code: 'bad-region' });
+  assert.throws(() => pickLabels('time', days, [20260131, null]), /are timestamps, and 20260131/u);
+  // Of what is not there yet nobody knows.
+  assert.equal(pickLabels('step', [], 'six').length, 1);
+});
+
+/** Whether there is a label of that type, of which all numbers are one. */
+function isOfKinds(one: Label, there: readonly Label[]): boolean {
+  const kindOf = (each: Label): string => {
+    if (typeof each === 'bigint' || each instanceof Float) return 'number';
+    return typeof each === 'object' ? each.constructor.name : typeof each;
+  };
+  const isText = typeof one === 'string' && Axis.of(there).labels[0] instanceof Timestamp;
+  return there.length === 0 || (!isText && there.some((each) => kindOf(each) === kindOf(one)));
 }
 
 test('texts stand for timestamps where the labels are some', () => {
