@@ -116,3 +116,44 @@ test('what an object says otherwise of its numbers or dimensions is named', asyn
     await pool.catalog.deleteCollection('c');
   }
 });
+
+test('objects of files with other coordinates lie elsewhere', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  const north = Float64Array.of(60, 50);
+  for (const [file, x] of Object.entries({ a: north, b: north, c: Float64Array.of(-60, -50) })) {
+    await pool.put(`${file}/x`, x);
+  }
+  const of = (file: string): Said => ({ dims: ['x'], '.part-of': file });
+  await put(pool, 0, of('a'));
+  await put(pool, 6, of('b'));
+  const cube = await cubeOf(pool);
+  await put(pool, 12, of('c'));
+  const error = await errorOf(cube.demand());
+  assert.equal(error.code, 'cube-misfit');
+  assert.match(error.message, /"f\/12".*: along "x" it has \[-60, -50\], "f\/0" has \[60, 50\]/u);
+  // Whoever looks again is told again.
+  assert.equal(await codeOf(cube.refresh()), 'cube-misfit');
+  const skipping = await cubeOf(pool, { misfits: 'skip' });
+  for (let round = 0; round < 2; round++) {
+    await using some = await skipping.demand();
+    assert.deepEqual(some.coords, { step: [0, 6], x: [60, 50] });
+    assert.deepEqual(
+      skipping.misfits.map(({ name }) => name),
+      ['f/12'],
+    );
+  }
+  // By another name, or by themselves.
+  await put(pool, 18, { dims: ['x'], coords: { x: 'b/x' } });
+  await put(pool, 24, { dims: ['x'], coords: { x: [60, 51] } });
+  // What is not there says nothing; the cube itself says what counts.
+  await put(pool, 30, { dims: ['x'], coords: { x: 'none/x' } });
+  await skipping.refresh();
+  assert.deepEqual(skipping.coords['step'], [0, 6, 18, 30]);
+  const told = await cubeOf(pool, { coords: { x: [1, 2] } });
+  assert.equal(told.objects, 6);
+  await pool.put('none/x', Float64Array.of(60, 40));
+  await cubeOf(pool, { misfits: 'skip' });
+  await skipping.refresh();
+  assert.deepEqual(skipping.coords['step'], [0, 6, 18]);
+});

@@ -68,7 +68,7 @@ function otherwise(keys: readonly string[], one: Saying, model: Saying): Otherwi
   return null;
 }
 
-function coordsText(dimension: string, own: Value, name: string, other: Value): string {
+export function coordsText(dimension: string, own: Value, name: string, other: Value): string {
   return `along "${dimension}" it has ${said(own)}, "${name}" has ${said(other)}`;
 }
 

@@ -187,7 +187,9 @@ export class CubeDemand {
     if (holes !== 'wait') {
       return await presenceOf(this.#state.seat, places, sets, this.#clock.options);
     }
-    return places.map((place) => ({ ...place, there: null, isWhole: true }));
+    return places.map(({ at, labels, member }) => {
+      return { at, labels, member, there: null, isWhole: true };
+    });
   }
 
   #mustHaveAll(plan: CubePlan, lacking: readonly Present[]): void {

@@ -99,6 +99,13 @@ export class Members {
     return isAdded ? this.#found : this.#take(this.#rows);
   }
 
+  /** Takes objects out that have no place after all, until they are offered anew. */
+  leaveOut(misfits: readonly Misfit[]): void {
+    if (misfits.length === 0) return;
+    for (const misfit of misfits) this.#rows.set(misfit.name, misfit);
+    this.#take(this.#rows);
+  }
+
   /** Adds objects that leave all as it is: what grows is not made anew with each. */
   #add(changed: readonly (readonly [string, Member | Misfit | null])[]): boolean {
     const { grid, model } = this.#found ?? { grid: null, model: null };

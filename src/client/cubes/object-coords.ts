@@ -83,6 +83,17 @@ export class ObjectCoords {
   }
 }
 
+/** The coordinates that an object has; null: it is not there, or has not so many. */
+export async function coordsAt(
+  seat: Seat,
+  object: string,
+  size: number,
+  options: WaitOptions,
+): Promise<readonly Label[] | null> {
+  const stat = await statOf(seat.client, object, options);
+  return has(stat, size) ? await readCoords(seat, object, options) : null;
+}
+
 /** What is known of an object that is offered; else null. */
 async function statOf(
   client: Client,

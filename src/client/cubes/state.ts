@@ -8,6 +8,7 @@ import { badCube, type CubeDefinition } from './definition.js';
 import { type Dimension, dimensionsOf } from './dimensions.js';
 import { type Found, type Member, Members, misfitError } from './members.js';
 import { ObjectCoords } from './object-coords.js';
+import { OtherCoords } from './other-coords.js';
 
 /** What this process knows of a cube: as of its last question. */
 export class CubeState {
@@ -18,12 +19,14 @@ export class CubeState {
   /** Of which version the dimensions are. */
   #of = '';
   readonly #coords: ObjectCoords;
+  readonly #others: OtherCoords;
 
   constructor(seat: Seat, definition: CubeDefinition) {
     this.seat = seat;
     this.definition = definition;
     this.#members = new Members(seat.client, definition);
     this.#coords = new ObjectCoords(seat);
+    this.#others = new OtherCoords(seat, definition);
   }
 
   get found(): Found {
@@ -45,6 +48,7 @@ export class CubeState {
   /** Looks at all that is there. `cube-misfit`, unless misfits are skipped. */
   async refresh(options: WaitOptions): Promise<void> {
     const clock = new Clock(`look at the cube "${this.definition.name}"`, options);
+    this.#others.forget();
     await this.#take(await this.#members.findAll(clock.options), clock);
   }
 
@@ -59,7 +63,16 @@ export class CubeState {
     const told = definition.misfits === 'fail' ? found.misfits : clashesOf(found);
     const [first] = told;
     if (first !== undefined) throw misfitError(definition.name, first, told.length - 1);
-    if (found.model !== null) await this.#measure(found.model, clock);
+    if (found.model === null) return;
+    await this.#measure(found.model, clock);
+    const others = await this.#others.find(found, this.#dimensions ?? [], clock.options);
+    const [other] = others;
+    if (other !== undefined && definition.misfits === 'fail') {
+      // Told again by whoever looks next.
+      this.#others.forget();
+      throw misfitError(definition.name, other, others.length - 1);
+    }
+    this.#members.leaveOut(others);
   }
 
   /** Coordinates may come, or change, while the object whose dimensions they are does not. */
