@@ -69,6 +69,9 @@ _COPY_CHUNK = 8 << 20             # a copy holds the interpreter; others get a t
 _PAGES = {"name": 4096, "all": 512, "attributes": 2048}  # objects a page; in the order of `detail`
 _PART_VALUES = 4096               # values that are asked for of each part of the pool
 _AXES_MAX, _PLACES_MAX = 12, 1 << 20  # axes of a cube, and places that one demand plans over
+_PROBES_MAX, _PROBES_AT_ONCE = 1 << 16, 1024  # questions which parts of objects are there
+_PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value")  # as CF has them
+_MEANING = ("units", "calendar")  # what numbers mean: side by side they mean the same
 _BINS_MAX = 64                    # of a histogram, as the pool's have
 _SCHEMA, _CONTAINER, _COLLECTION = range(3)  # kinds of definitions
 _RELATIONS = ("derived-from", "part-of", "supersedes", "depends-on")
@@ -2127,6 +2130,11 @@ def _until(timeout: Optional[float]) -> float:
     return time.monotonic() + (_DEFAULT_S if timeout is None else timeout)
 
 
+def _left(until: float) -> float:
+    """Seconds that are left, for a part of what has a deadline."""
+    return max(0.001, until - time.monotonic())
+
+
 def _said(**fields: Any) -> Dict[str, Any]:
     """Fields of a definition: what is left out is not said."""
     return {field: value for field, value in fields.items() if value is not None}
@@ -2604,6 +2612,46 @@ def _label_text(label: Any) -> str:
 
 
 _Picked = List[Tuple[Any, int]]  # labels, and where each stands; -1: it is not there
+_LABEL_KINDS = ("numbers", "timestamps", "texts", "bytes", "false and true")  # by `_order`
+
+
+def _is_range(pick: Any) -> bool:
+    return isinstance(pick, slice) or isinstance(pick, tuple) and len(pick) == 2
+
+
+def _checked_pick(dimension: str, known: Sequence[Any], pick: Any) -> None:
+    """Refuses labels of a type of which the dimension has none, and what is no pick."""
+    kinds = {_order(label)[0] for label in known}
+    sample = known[0] if known else None
+    if isinstance(pick, slice):
+        said = [pick.start, pick.stop, *([] if pick.step is None else [pick.step])]
+    else:
+        said = [*pick] if isinstance(pick, (tuple, list)) else [pick]
+    for each in said:
+        if each is None and _is_range(pick):
+            continue
+        try:
+            kind = _order(_label(each, sample))[0]
+        except ValueError as error:
+            raise AttaccaError("bad-region", f"Cannot pick {each!r} from dimension "
+                               f"\"{dimension}\": {error}") from error
+        if kinds and kind not in kinds:
+            has = " and ".join(_LABEL_KINDS[each] for each in sorted(kinds))
+            raise AttaccaError("bad-region", f"Cannot pick {each!r} from dimension "
+                               f"\"{dimension}\": its labels are {has}",
+                               {"dimension": dimension})
+
+
+def _checked_places(dimension: str, pick: Any) -> None:
+    """Refuses what is no place, and no slice or list of some."""
+    said = pick if isinstance(pick, list) else [pick]
+    if isinstance(pick, slice):
+        said = [each for each in (pick.start, pick.stop, pick.step) if each is not None]
+    for each in said:
+        if not hasattr(each, "__index__"):
+            raise AttaccaError("bad-region", f"Cannot pick {each!r} from dimension "
+                               f"\"{dimension}\": a place is a whole number",
+                               {"dimension": dimension})
 
 
 def _pick(dimension: str, known: _Picked, pick: Any) -> _Picked:
@@ -2676,11 +2724,45 @@ class _Member(NamedTuple):
     space: Space
     complete: bool
     time: int
+    partial: bool  # in parts, of which some are missing
+
+
+def _other_key(one: Mapping[str, Any], model: Mapping[str, Any],
+               keys: Sequence[str]) -> Optional[str]:
+    """The first key of which two do not say the same, or one of them nothing."""
+    return next((key for key in keys
+                 if _identity(one.get(key)) != _identity(model.get(key))), None)
+
+
+def _said_of(key: str, one: _Member, model: _Member) -> str:
+    """How two members contradict each other."""
+    has, other = one.attributes.get(key), model.attributes.get(key)
+    own = f"has no \"{key}\"" if has is None else f"has \"{key}\" {has!r}"
+    return f"it {own}, \"{model.name}\" " + ("none" if other is None else f"has {other!r}")
+
+
+def _shared(members: Sequence[Mapping[str, Any]], but: Sequence[str]) -> Dict[str, Any]:
+    """What all say alike, but for some keys and those of the pool."""
+    if not members:
+        return {}
+    return {key: value for key, value in members[0].items()
+            if key not in but and not key.startswith(".") and key != _ENCODING and all(
+                _identity(each.get(key)) == _identity(value) for each in members[1:])}
+
+
+def _short(labels: Any) -> str:
+    """A list of coordinates, as an error says it."""
+    if not isinstance(labels, list):
+        return repr(labels)
+    return f"{labels[:4]!r}"[:-1] + (", ...]" if len(labels) > 4 else "]")
 
 
 def _place_of(member: _Member) -> Tuple[Any, ...]:
     """What to sort objects of a cube by: of one place the newest first."""
     return (*map(_order, member.labels), -member.time, member.name)
+
+
+_Places = List[Tuple[Tuple[Any, ...], Optional[_Member]]]  # labels, and who stands there
 
 
 class _Gone(Exception):
@@ -2689,7 +2771,8 @@ class _Gone(Exception):
 
 class CubeArray(Delivered):
     """A part of a cube: `dims`, `coords` by dimension (of those that have some), `shape`, `values`
-    as an array of numpy; else as what is delivered. `holes`: how many places were filled."""
+    as an array of numpy; else as what is delivered. `attributes` are what all of its objects say
+    alike. `holes`: how many places were filled, in part or as a whole."""
 
     dims: Tuple[str, ...]
     coords: Dict[str, List[Any]]
@@ -2710,7 +2793,8 @@ class CubeArray(Delivered):
         coords = {dimension: [numpy.datetime64(int(label), "ns") for label in labels]
                   if labels and isinstance(labels[0], Timestamp) else labels
                   for dimension, labels in self.coords.items()}
-        return xarray.DataArray(self.values, coords=coords, dims=self.dims, name=self.name)
+        return xarray.DataArray(self.values, coords=coords, dims=self.dims, name=self.name,
+                                attrs=self.attributes)
 
 
 class Cube:
@@ -2799,7 +2883,33 @@ class Cube:
         """A part by places, as they are when it is demanded: numbers, slices, lists."""
         return self._with(True, {**(pick or {}), **picks})
 
+    @property
+    def attributes(self) -> Dict[str, Any]:
+        """What all of its objects say alike: their attributes, with tags put over them."""
+        return self._common([*self._members.values()])
+
+    def _common(self, members: Sequence[_Member]) -> Dict[str, Any]:
+        return _shared([each.attributes for each in members], (*self.axes, "dims", "coords"))
+
+    def _check_pick(self, by_place: bool, dimension: str, pick: Any) -> None:
+        """What can never be picked is refused at once, not when it is demanded."""
+        named = self._told.get("dims")
+        known = self._inner or named is not None
+        dims = self.dims if self._inner else (*self.axes, *(named or ()))
+        if known and dimension not in dims:
+            raise self._bad(f"it has no dimension \"{dimension}\", but {', '.join(dims)}")
+        if by_place:
+            _checked_places(dimension, pick)
+        elif dimension in self.axes:
+            _checked_pick(dimension, self._labels[self.axes.index(dimension)], pick)
+        else:
+            coords = [coords if coords is not None else range(size)
+                      for name, size, coords in self._inner if name == dimension]
+            _checked_pick(dimension, coords[0] if coords else (), pick)
+
     def _with(self, by_place: bool, picks: Mapping[str, Any]) -> "Cube":
+        for dimension, pick in picks.items():
+            self._check_pick(by_place, dimension, pick)
         part = object.__new__(Cube)
         part.__dict__.update(self.__dict__)
         part._picks = self._picks + [(by_place, *each) for each in picks.items()]
@@ -2820,7 +2930,7 @@ class Cube:
                 picked = (_pick_places if by_place else _pick)(dimension, picked, pick)
         return picked
 
-    def _places(self) -> List[Tuple[Tuple[Any, ...], Optional[_Member]]]:
+    def _places(self) -> _Places:
         axes = [[label for label, _ in self._picked(axis)] for axis in self.axes]
         if math.prod(map(len, axes)) > _PLACES_MAX:
             raise self._bad(f"more than {_PLACES_MAX} places are picked", "too-large")
@@ -2831,9 +2941,10 @@ class Cube:
 
     def refresh(self, timeout: Optional[float] = None) -> "Cube":
         """Looks what is there now. `cube-misfit`, unless those are skipped."""
+        until = _until(timeout)
         self._rows = self._query("", timeout)
         self._last = max((int(row.get("time") or 0) for row in self._rows.values()), default=0)
-        self._see(timeout)
+        self._see(_left(until))
         return self
 
     def _update(self, timeout: Optional[float]) -> None:
@@ -2898,7 +3009,7 @@ class Cube:
         if space.dtype is None or row.get("shape") is None or None in (space.shape or ()):
             return "its shape is not known yet"
         return _Member(row["name"], tuple(labels), attributes, space, row["state"] == "offered",
-                       int(row.get("time") or 0))
+                       int(row.get("time") or 0), row["state"] == "partial")
 
     def _add(self, rows: Mapping[str, Dict[str, Any]]) -> bool:
         """Adds objects that come behind all others on each axis, as steps do: what grows is not
@@ -2908,8 +3019,8 @@ class Cube:
         if model is None or len(placed) < len(members) or any(name in self._rows for name in rows):
             return not rows
         placed.sort(key=_place_of)
-        if any(self._differs(each.space, model) or _place_of(each) < _place_of(model)
-               for each in placed):
+        if any(self._differs(each.space, model) or self._contradicts(each, model)
+               or _place_of(each) < _place_of(model) for each in placed):
             return False
         for member in placed:
             place = tuple(map(_order, member.labels))
@@ -2933,7 +3044,8 @@ class Cube:
         found: Dict[Tuple[Any, ...], _Member] = {}
         clashes: List[Tuple[str, str]] = []
         for member in members:  # of one place the newest first
-            why = None if model is None else self._differs(member.space, model)
+            why = None if model is None else (
+                self._differs(member.space, model) or self._contradicts(member, model))
             known = found.setdefault(tuple(map(_order, member.labels)), member) if not why else None
             if why is not None:
                 misfits.append((member.name, why))
@@ -2963,8 +3075,43 @@ class Cube:
             return f"its shape is {space.shape}, that of \"{model.name}\" is {model.space.shape}"
         return None
 
+    def _contradicts(self, member: _Member, model: _Member) -> Optional[str]:
+        """How it says something else of its dimensions, or of what its numbers mean; of packing
+        where such objects are left out, else a demand says so: one that unpacks may have both."""
+        keys: Tuple[str, ...] = _MEANING
+        if self._told.get("misfits", "fail") == "skip":
+            keys += _PACKING
+        if self._told.get("dims") is None:
+            keys += ("dims",)
+        key = _other_key(member.attributes, model.attributes, keys)
+        if key is not None:
+            return _said_of(key, member, model)
+        own, others = member.attributes.get("coords"), model.attributes.get("coords")
+        if not isinstance(own, dict) or not isinstance(others, dict):
+            return None
+        told = self._told.get("coords") or {}
+        for dimension in own:
+            if dimension in told or dimension not in others:
+                continue
+            one, other = own[dimension], others[dimension]
+            if _identity(one) != _identity(other):
+                return (f"along \"{dimension}\" it has {_short(one)}, \"{model.name}\" has "
+                        f"{_short(other)}")
+        return None
+
+    def _must_agree(self, members: Sequence[_Member]) -> None:
+        """Packed numbers stand side by side only where they are packed alike."""
+        for member in members[1:]:
+            key = _other_key(member.attributes, members[0].attributes, _PACKING)
+            if key is not None:
+                raise AttaccaError(
+                    "cube-misfit", f"Cannot use the cube \"{self.name}\": \"{member.name}\" has "
+                    f"no place in it: {_said_of(key, member, members[0])}; unpack=True makes values "
+                    "of both", {"name": member.name, "other": members[0].name, "key": key})
+
     def _dimensions(self, model: _Member,
                     timeout: Optional[float]) -> List[Tuple[str, int, Optional[List[Any]]]]:
+        until = _until(timeout)
         shape = tuple(size or 0 for size in model.space.shape or ())
         said = self._told.get("dims") or model.attributes.get("dims") or [
             f"dim_{at}" for at in range(len(shape))]
@@ -2989,10 +3136,10 @@ class Cube:
             of = model.attributes.get(".part-of")
             by_name = known if isinstance(known, str) else None
             if by_name is not None:
-                asked[by_name] = self._coords_in(by_name, timeout)
+                asked[by_name] = self._coords_in(by_name, _left(until))
             elif known is None and "dims" in model.attributes and isinstance(of, str):
                 by_name = f"{of}/{name}"
-                asked[by_name] = self._of_file(by_name, size, same, timeout)
+                asked[by_name] = self._of_file(by_name, size, same, _left(until))
             if by_name is not None:
                 coords = asked[by_name]
                 known = None if coords is None else coords[1]
@@ -3126,7 +3273,7 @@ class Cube:
                 names = [str(self._name_at(labels)) for labels in missing]
                 if not needs:
                     needs += [self._pool.require(name, wait=wait) for name in names]
-                self._pool.wait(names[0], max(0.001, until - time.monotonic()))
+                self._pool.wait(names[0], _left(until))
                 continue
             if places and not missing:
                 return
@@ -3137,9 +3284,9 @@ class Cube:
     def _text(self, labels: Sequence[Any]) -> str:
         return " ".join(f"{axis}={_label_text(label)}" for axis, label in zip(self.axes, labels))
 
-    def _hole(self, why: str, count: Optional[int]) -> AttaccaError:
+    def _hole(self, why: str, count: Optional[int], **fields: Any) -> AttaccaError:
         return AttaccaError("cube-hole", f"Cannot demand of the cube \"{self.name}\": {why}",
-                            {"name": self.name, "holes": count})
+                            {"name": self.name, "holes": count, **fields})
 
     def _gathered(self, holes: str, fill: Any, until: float, wait: bool) -> CubeArray:
         for _, dimension, _ in self._picks:
@@ -3147,39 +3294,117 @@ class Cube:
         model, places = self._model, self._places()
         if model is None:
             raise self._hole("no object of it is there any more", None)
-        missing = {at: None for at, (_, member) in enumerate(places)
-                   if member is None or holes != "wait" and not member.complete}
-        if holes == "fail" and missing:
-            raise self._hole(f"{len(missing)} of {len(places)} places have no object, the first is "
-                             f"{self._text(places[min(missing)][0])}", len(missing))
-        region, inner = self._region()
-        outer = [len(self._picked(axis)) for axis in self.axes]
+        region, axes = self._region()
+        inner, outer = [*map(len, axes)], [len(self._picked(axis)) for axis in self.axes]
+        lacking: Dict[int, List[_Axes]] = {}  # places with holes, and what is there of each
+        if holes != "wait":
+            lacking = {at: [] for at, (_, member) in enumerate(places) if member is None}
+            lacking.update(self._lacking(places, axes, until))
+            if holes == "fail" and lacking:
+                raise self._holes_of(places, lacking, axes)
+        members = [member for _, member in places if member is not None]
+        self._must_agree(members)
         space = Space(model.space.dtype, (*outer, *inner), "row", sys.byteorder)
-        wanted = [at for at in range(len(places)) if holes == "wait" or at not in missing]
-        if len(places) == 1 and wanted and 0 not in inner:
-            [one] = self._fetched(places, wanted, region, holes, until, wait)
-            found = {"space": one.space._replace(shape=space.shape), "attributes": {}, "version": 0}
+        shared = self._common(members)
+        if len(places) == 1 and not lacking and 0 not in inner:
+            [one] = self._fetched(places, [(0, region)], holes, until, wait)
+            shared = shared or self._common([self._as_member(one)])
+            found = {"space": one.space._replace(shape=space.shape), "attributes": shared,
+                     "version": 0}
             handle, one._handle = one._handle, None
             return self._told_as(CubeArray(self._pool, self.name, one.raw, found, handle), 0)
         size = math.prod(inner) * space.itemsize
         data = memoryview(bytearray(len(places) * size))
-        if holes == "fill" and missing and size:
+        if holes == "fill" and lacking and size:
             element = self._fill_of(space, fill)
-            for at in missing:
+            for at in lacking:
                 data[at * size:(at + 1) * size] = element * (size // len(element))
         if size:
-            delivered = self._fetched(places, wanted, region, holes, until, wait)
-            try:
-                for at, one in zip(wanted, delivered):
-                    data[at * size:(at + 1) * size] = _row_order(one).data.cast("B") \
-                        if one.space.order == "column" or one.space.byteorder != sys.byteorder \
-                        else one.raw
-            finally:
-                for one in delivered:
-                    one.dispose()
-        found = {"space": space, "attributes": {}, "version": 0}
-        return self._told_as(CubeArray(self._pool, self.name, data, found, None),
-                             len(missing) if holes == "fill" else 0)
+            self._put_all(places, lacking, region, axes, data, holes, until, wait)
+        found = {"space": space, "attributes": shared, "version": 0}
+        return self._told_as(CubeArray(self._pool, self.name, data, found, None), len(lacking))
+
+    def _put_all(self, places: _Places, lacking: Mapping[int, List[_Axes]],
+                 region: Optional[Tuple[Any, ...]], axes: _Axes, data: memoryview, holes: str,
+                 until: float, wait: bool) -> None:
+        """Fetches all that is there to where it belongs."""
+        jobs: List[Tuple[int, Optional[Tuple[Any, ...]]]] = [
+            (at, region) for at in range(len(places)) if at not in lacking]
+        jobs += [(at, tuple(box)) for at, boxes in lacking.items() for box in boxes]
+        if not jobs:
+            return
+        size = len(data) // len(places)
+        delivered = self._fetched(places, jobs, holes, until, wait)
+        try:
+            for (at, box), one in zip(jobs, delivered):
+                raw = _row_order(one).data.cast("B") if one.space.order == "column" or \
+                    one.space.byteorder != sys.byteorder else one.raw
+                part = data[at * size:(at + 1) * size]
+                if at in lacking and box is not None:
+                    _copy_box(part, axes, raw, [*box], one.space.itemsize, "row")
+                else:
+                    part[:] = raw
+        finally:
+            for one in delivered:
+                one.dispose()
+
+    def _lacking(self, places: _Places, axes: _Axes, until: float) -> Dict[int, List[_Axes]]:
+        """The places whose objects lack some of what is picked, and the boxes that are there: those
+        of parts, found by halves. An object in parts of which just others are missing is whole."""
+        found: Dict[int, List[_Axes]] = {
+            at: [] for at, (_, member) in enumerate(places)
+            if member is not None and not member.complete}
+        if 0 in map(len, axes):
+            return {}
+        whole: Set[int] = set()
+        asked: List[Tuple[int, _Axes, int]] = [
+            (at, axes, 0) for at in found if (places[at][1] or self._model).partial]  # type: ignore
+        count = 0
+        while asked:
+            count += len(asked)
+            if count > _PROBES_MAX:
+                raise self._bad("its objects' parts lie in too many pieces to tell what is there; "
+                                "wait for the rest", "too-large")
+            lacks = self._pool._missing([
+                (places[at][1].name, tuple(box)) for at, box, _ in asked], until)  # type: ignore
+            split: List[Tuple[int, _Axes, int]] = []
+            for each, ((at, box, axis), missing) in enumerate(zip(asked, lacks)):
+                size = math.prod(map(len, box))
+                if missing == 0:
+                    found[at].append(box)
+                    if box is axes:
+                        whole.add(at)
+                elif missing < size:
+                    # Along another axis where this one has parted nothing.
+                    twin = each ^ 1 if box is not axes else each
+                    if twin != each and 0 < lacks[twin] < math.prod(map(len, asked[twin][1])):
+                        axis += 1
+                    axis %= len(box)
+                    while len(box[axis]) < 2:
+                        axis = (axis + 1) % len(box)
+                    half = len(box[axis]) // 2
+                    split += [(at, [*box[:axis], some, *box[axis + 1:]], axis)
+                              for some in (box[axis][:half], box[axis][half:])]
+            asked = split
+        return {at: boxes for at, boxes in found.items() if at not in whole}
+
+    def _holes_of(self, places: _Places, lacking: Mapping[int, List[_Axes]],
+                  axes: _Axes) -> AttaccaError:
+        first = min(lacking)
+        labels, member = places[first]
+        size = math.prod(map(len, axes))
+        left = size - sum(math.prod(map(len, box)) for box in lacking[first])
+        nothing = all(places[at][1] is None for at in lacking)
+        what = "no object" if nothing else "no object, or one that lacks parts"
+        name = self._name_at(labels) if member is None else member.name
+        told = f", \"{member.name}\", which lacks {left} of {size} elements" if member else (
+            f", \"{name}\"" if name else "")
+        return self._hole(f"{len(lacking)} of {len(places)} places have {what}, the first is "
+                          f"{self._text(labels)}{told}", len(lacking), labels=[*labels],
+                          object=name)
+
+    def _as_member(self, one: Delivered) -> _Member:
+        return _Member(one.name, (), one.attributes, one.space, True, 0, False)
 
     def _fill_of(self, space: Space, fill: Any) -> bytes:
         """The element that stands for none."""
@@ -3201,9 +3426,10 @@ class Cube:
         array.dims, array.coords, array.holes = self.dims, self.coords, holes
         return array
 
-    def _region(self) -> Tuple[Optional[Tuple[Any, ...]], List[int]]:
-        """What is picked of each object, as numpy would index it; None: all of it."""
-        region: List[Any] = []
+    def _region(self) -> Tuple[Optional[Tuple[Any, ...]], _Axes]:
+        """What is picked of each object, as numpy would index it (None: all of it), and the indices
+        that are picked of each dimension."""
+        region: _Axes = []
         for name, size, _ in self._inner:
             if not any(of == name for _, of, _ in self._picks):
                 region.append(range(size))
@@ -3215,35 +3441,48 @@ class Cube:
                                        f"\"{name}\": it has no {_label_text(label)}")
             region.append([at for _, at in picked])
         whole = all(isinstance(each, range) for each in region)
-        return None if whole else tuple(region), [len(each) for each in region]
+        return None if whole else tuple(region), region
 
-    def _fetched(self, places: Sequence[Tuple[Tuple[Any, ...], Optional[_Member]]],
-                 wanted: Sequence[int], region: Optional[Tuple[Any, ...]], holes: str,
-                 until: float, wait: bool) -> List[Delivered]:
-        """Demands all at once; all of them, or none."""
+    def _fetched(self, places: _Places, jobs: Sequence[Tuple[int, Optional[Tuple[Any, ...]]]],
+                 holes: str, until: float, wait: bool) -> List[Delivered]:
+        """Demands all at once, of each place a region; all of them, or none. What nobody knows yet
+        may come encoded, and is demanded by its region all the same."""
         items: List[Tuple[str, Any]] = []
-        for at in wanted:
+        for at, region in jobs:
             labels, member = places[at]
-            known = member is not None and _ENCODING not in member.attributes
+            encoded = member is not None and _ENCODING in member.attributes
             name = str(self._name_at(labels)) if member is None else member.name
-            items.append((name, region if known else None))
-        members = [places[at] for at in wanted]
-        delivered = self._demand_all(members, items, holes, until, wait)
+            items.append((name, None if encoded else region))
+        delivered = self._demand_all([places[at] for at, _ in jobs], items, holes, until, wait)
         try:
-            for at, ((name, asked), one) in enumerate(zip(items, delivered)):
-                why = None if asked is not None else self._differs(one.space, self._model)
-                if why is not None:
-                    raise self._misfit(name, why)
-                for axis, label in zip(self.axes, places[wanted[at]][0]):
-                    if _order(one.attributes.get(axis, label)) != _order(label):
-                        raise self._misfit(name, f"its \"{axis}\" is not what its name says")
+            for at, ((name, asked), (place, region), one) in enumerate(
+                    zip(items, jobs, delivered)):
+                labels, member = places[place]
                 if region is not None and asked is None:
-                    delivered[at] = self._cut(one, region)
+                    one = delivered[at] = self._cut(one, region)
+                self._must_fit(name, labels, member, region, one)
         except BaseException:
             for one in delivered:
                 one.dispose()
             raise
         return delivered
+
+    def _must_fit(self, name: str, labels: Tuple[Any, ...], member: Optional[_Member],
+                  region: Optional[Tuple[Any, ...]], one: Delivered) -> None:
+        """What has come is what was seen, or else what its name and its place ask for."""
+        model = self._model
+        assert model is not None
+        shape = model.space.shape if region is None else tuple(map(len, region))
+        came = self._as_member(one)
+        why = self._differs(one.space, model._replace(space=model.space._replace(shape=shape)))
+        if why is None and member is None:
+            key = _other_key(one.attributes, model.attributes, _PACKING)
+            why = self._contradicts(came, model) or (key and _said_of(key, came, model))
+        for axis, label in zip(self.axes, labels):
+            if why is None and _order(one.attributes.get(axis, label)) != _order(label):
+                why = f"its \"{axis}\" is not what its name says"
+        if why is not None:
+            raise self._misfit(name, why)
 
     def _demand_all(self, members: Sequence[Tuple[Tuple[Any, ...], Optional[_Member]]],
                     items: Sequence[Tuple[str, Any]], holes: str, until: float,
@@ -3256,13 +3495,16 @@ class Cube:
             try:
                 return self._pool._demand_all(items, until, wait, look)
             except AttaccaError as error:
-                if error.code != "deadline-passed" or look == until:
+                gone = holes != "wait" and error.code in ("parts-missing", "bad-region")
+                if not gone and (error.code != "deadline-passed" or look == until):
                     raise
             patience *= 2
-            self._update(max(0.001, until - time.monotonic()))
+            self._update(_left(until))
             for labels, member in members:
                 now = self._members.get(tuple(map(_order, labels)))
-                if now is None or member is None or now.name != member.name or not now.complete:
+                if now is None or member is None or now.name != member.name or (
+                        now.complete < member.complete) or (
+                        not member.complete and now.time != member.time):
                     raise _Gone
 
     def _cut(self, one: Delivered, region: Sequence[Any]) -> Delivered:
@@ -3590,9 +3832,17 @@ class Pool:
             answers = self._session.run(messages, timeout, late)
             starts = [0, *ends]
             for at, (name, region) in enumerate(items):
-                for answer in answers[starts[at]:ends[at] - 1]:
-                    _result(answer, "OK")
-                found = _result(answers[ends[at] - 1], "DELIVER")
+                try:
+                    for answer in answers[starts[at]:ends[at] - 1]:
+                        _result(answer, "OK")
+                    found = _result(answers[ends[at] - 1], "DELIVER")
+                except AttaccaError as error:
+                    if region is None or error.code not in _COMPARED:
+                        raise
+                    one = self._demand_encoded(name, error, Space(), region, False)
+                    self._abandon(handles[at])
+                    delivered.append(one)
+                    continue
                 taken = self._take(name, found, False, until, region)
                 delivered.append(self._hand(name, handles[at], found, *taken))
         except BaseException:
@@ -3602,6 +3852,38 @@ class Pool:
                 self._abandon(handle)
             raise
         return delivered
+
+    def _missing(self, items: Sequence[Tuple[str, Tuple[Any, ...]]], until: float) -> List[int]:
+        """Of regions of objects in parts: how many of their elements nobody has offered. Waits for
+        none of them, and leases nothing."""
+        found: List[int] = []
+        for first in range(0, len(items), _PROBES_AT_ONCE):
+            some = items[first:first + _PROBES_AT_ONCE]
+            messages: List[bytes] = []
+            last: Dict[int, int] = {}  # of the messages of each: its handle
+            for name, region in some:
+                handle, declare = self._expect(name, None, None, None, None, region)
+                messages += [*declare, _message("DEMAND", handle=handle, deadline=1, mode=2,
+                                                policy=1, want=3)]
+                last[len(messages) - 1] = handle
+
+            def late(index: int, _: int, __: bytes) -> None:  # the answer frees it, whatever it is
+                if index in last:
+                    self._free_handles.append(last[index])
+
+            answers = self._session.run(messages, _left(until), late)
+            for index in last:
+                late(index, 0, b"")
+            for index, (_, region) in zip(last, some):
+                try:
+                    self._session.parts(_result(answers[index], "DELIVER")["request"])
+                    found.append(0)
+                except AttaccaError as error:
+                    size = math.prod(map(len, region))
+                    if error.code not in ("deadline-passed", "parts-missing", *_COMPARED):
+                        raise
+                    found.append(int(error.fields.get("missing", size)))
+        return found
 
     def _demand_encoded(self, name: str, error: AttaccaError, expected: Space, region: Any,
                         own: bool) -> Delivered:
@@ -3866,13 +4148,17 @@ class Pool:
              names: Optional[str] = None, labels: Optional[Mapping[str, Sequence[Any]]] = None,
              dims: Optional[Sequence[str]] = None, coords: Optional[Mapping[str, Any]] = None,
              misfits: Optional[str] = None, duplicates: Optional[str] = None,
-             documentation: Optional[str] = None, timeout: Optional[float] = None) -> Cube:
+             documentation: Optional[str] = None, replace: bool = False,
+             timeout: Optional[float] = None) -> Cube:
         """Many objects as one labelled array (docs/cubes.md): those that a selector selects, along
         axes that are keys of their attributes. Kept in the pool as a collection, so that others
         open it by `pool.cube(name)`. `names` is a template by which holes can be waited for in the
         pool; `labels` are some that axes have in any case; `dims` and `coords` those of the
-        objects' own dimensions (a list, or the name of an object that has them); `misfits="skip"` leaves out
-        what has no place, `duplicates="newest"` takes the newer of two."""
+        objects' own dimensions (a list, or the name of an object that has them, which is waited for);
+        `misfits="skip"` leaves out what has no place, `duplicates="newest"` takes the newer of two.
+        One that is there with another selector, or other axes, is changed with `replace` alone.
+        `timeout` bounds all of it."""
+        until = _until(timeout)
         if selector is not None:
             if not selector.strip():
                 raise AttaccaError("bad-argument", f"Cannot use the cube \"{name}\": its selector "
@@ -3883,12 +4169,34 @@ class Pool:
                     each: some if isinstance(some, str) else [_label(label) for label in some]
                     for each, some in coords.items()}, misfits=misfits, duplicates=duplicates)
             known = Cube(self, name, {"selector": selector, "tags": {"cube": told}})
+            if not replace:
+                self._must_be_cube(name, selector, known.axes)
             self.define_collection(name, selector, tags={"cube": told},
                                    documentation=documentation)
         else:
             [found] = self.collections(name)
             known = Cube(self, name, found.definition)
-        return known.refresh(timeout)
+        return known.refresh(_left(until))
+
+    def _must_be_cube(self, name: str, selector: str, axes: Tuple[str, ...]) -> None:
+        """Whoever has defined a name goes on with what it was."""
+        try:
+            [found] = self.collections(name)
+        except AttaccaError as error:
+            if error.code == "unknown-definition":
+                return
+            raise
+        told = (found.definition.get("tags") or {}).get("cube")
+        if not isinstance(told, Mapping):
+            why = "there is a collection of that name"
+        elif found.definition.get("selector") != selector:
+            why = f"it is there with the selector {found.definition.get('selector')!r}"
+        elif tuple(told.get("axes") or ()) != axes:
+            why = f"it is there with the axes {', '.join(told.get('axes') or ())}"
+        else:
+            return
+        raise AttaccaError("bad-argument", f"Cannot define the cube \"{name}\": {why}; "
+                           "replace=True changes it", {"name": name})
 
     def relate(self, name: str, relation: str, other: str) -> None:
         """Says how an object relates to another one, which need not be there (yet, or any more):
