@@ -72,6 +72,7 @@ _AXES_MAX, _PLACES_MAX = 12, 1 << 20  # axes of a cube, and places that one dema
 _PROBES_MAX, _PROBES_AT_ONCE = 1 << 16, 1024  # questions which parts of objects are there
 _PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value")  # as CF has them
 _MEANING = ("units", "calendar")  # what numbers mean: side by side they mean the same
+_TRANSFORMS_MAX = 64              # of a chain
 _BINS_MAX = 64                    # of a histogram, as the pool's have
 _SCHEMA, _CONTAINER, _COLLECTION = range(3)  # kinds of definitions
 _RELATIONS = ("derived-from", "part-of", "supersedes", "depends-on")
@@ -2115,6 +2116,588 @@ def _unpacked(codec: str, data: Any, size: int) -> bytes:
     return unpacked
 
 
+# ---- Transforms of a demand: docs/transforms.md --------------------------------------------------
+
+_INTEGER_BITS = {"bool": 1, "int8": 7, "uint8": 8, "int16": 15, "uint16": 16, "int32": 31,
+                 "uint32": 32, "int64": 63, "uint64": 64, "float16": 11, "float32": 24,
+                 "float64": 53, "complex64": 24, "complex128": 53}  # that are exact, without a sign
+_SMALL = ("int8", "uint8", "int16", "uint16", "float16", "float32")  # float32 has all of them
+_Run = Callable[[Any], Any]           # of an array of numpy, as numpy indexes it
+
+
+class _Step(NamedTuple):
+    """A transform that was found to fit. `run` is None where elements stay what and where numpy
+    finds them; where `keeps`, so do their bytes."""
+
+    run: Optional[_Run]
+    after: Space
+    keeps: bool = False
+
+
+def _bad_transform(kind: str, why: str) -> AttaccaError:
+    return AttaccaError("bad-transform", f"Cannot use the transform \"{kind}\": {why}",
+                        {"transform": kind})
+
+
+def _lossy(kind: str, source: str, target: str, why: str) -> AttaccaError:
+    return AttaccaError("lossy-conversion", f"Cannot use the transform \"{kind}\" to {target}: "
+                        f"{why}", {"from": source, "to": target})
+
+
+def _is_real(dtype: Optional[str]) -> bool:
+    return dtype is not None and dtype != "bool" and dtype.startswith(("int", "uint", "float"))
+
+
+def _must_be_real(kind: str, space: Space) -> None:
+    if not _is_real(space.dtype):
+        raise _bad_transform(kind, f"elements of type {space.dtype} are no real numbers")
+
+
+def _result_dtype(dtype: Optional[str]) -> str:
+    """In which results are told: float32 where that has all numbers that go in."""
+    return "float32" if dtype in _SMALL else "float64"
+
+
+def _pairs(source: _Form, target: _Form) -> Optional[List[Tuple[_Form, _Form]]]:
+    """Each field of a struct with that of the same name in another; None: one is not there."""
+    fields = {name: form for name, _, form in source[2]}
+    if not all(name in fields for name, _, _ in target[2]):
+        return None
+    return [(fields[name], form) for name, _, form in target[2]]
+
+
+def _is_convertible(source: _Form, target: _Form) -> bool:
+    """Numbers become numbers, strings strings, structs those whose fields they have."""
+    if not (source[2] and target[2]):
+        return (source[0] is None, not source[2]) == (target[0] is None, not target[2])
+    pairs = _pairs(source, target)
+    return pairs is not None and all(_is_convertible(*pair) for pair in pairs)
+
+
+def _is_lossless(source: _Form, target: _Form) -> bool:
+    """Whether a type has all values of another: as `numpy.can_cast(..., "safe")`, exactly."""
+    if source[2]:
+        return all(_is_lossless(*pair) for pair in _pairs(source, target) or [])
+    one, other = source[0], target[0]
+    if one is None or other is None:
+        return source[1] <= target[1]
+    if one == other:
+        return True
+    bits, room = _INTEGER_BITS[one], _INTEGER_BITS[other]
+    floats, unsigned = ("float", "complex"), ("uint", "bool")
+    if one.startswith("complex"):
+        return other.startswith("complex") and bits < room
+    if other == "bool" or (one.startswith("float") and not other.startswith(floats)):
+        return False
+    return bits <= room and (one.startswith(unsigned) or not other.startswith(unsigned))
+
+
+def _form_of(dtype: Optional[str]) -> _Form:
+    return _form(dtype or "uint8")
+
+
+def _cast(array: Any, source: _Form, target: _Form, dtype: Any) -> Any:
+    """Elements of another type. What is no integer is cut, what is too large wraps, NaN and
+    infinities become 0; of complex numbers the real part stays; strings are cut or filled up."""
+    numpy = _numpy()
+    if source[2]:
+        found = numpy.zeros(array.shape, dtype)
+        forms = {name: form for name, _, form in source[2]}
+        for name, _, form in target[2]:
+            found[name] = _cast(array[name], forms[name], form, dtype[name])
+        return found
+    kind, wanted = array.dtype.kind, dtype.kind
+    if target[0] is None or source[0] == target[0]:
+        return array.astype(dtype)
+    if kind == "c" and wanted != "c":
+        array, kind = array.real, "f"
+    if wanted == "b":
+        return (array != 0) & (array == array)
+    with numpy.errstate(all="ignore"):
+        if kind == "f" and wanted in "iu":
+            whole = numpy.trunc(array.astype("f8"))
+            whole = numpy.where(numpy.isfinite(whole), numpy.fmod(whole, 2.0 ** 64), 0.0)
+            whole = numpy.where(whole >= 2.0 ** 63, whole - 2.0 ** 64, whole)
+            whole = numpy.where(whole < -2.0 ** 63, whole + 2.0 ** 64, whole)
+            return whole.astype("i8").astype(dtype)
+        if wanted in "fc" and kind in "biu":  # by way of float64, as everything is computed
+            array = array.astype("f8")
+        return array.astype(dtype)
+
+
+def _numpy(what: str = "convert elements") -> Any:
+    try:
+        return importlib.import_module("numpy")
+    except ImportError as error:
+        raise AttaccaError("library-unavailable", f"Cannot {what} without the package numpy: pip "
+                           "install numpy", {"library": "numpy"}) from error
+
+
+def _array_of(raw: Any, space: Space) -> Any:
+    """The elements, as numpy indexes them, over the same memory."""
+    shape = tuple(size or 0 for size in space.shape or ())
+    order: Any = "F" if space.order == "column" else "C"
+    return _numpy().ndarray(shape, space.numpy_dtype, raw, order=order)
+
+
+def _in_memory(array: Any, space: Space) -> Any:
+    """All elements side by side, as they lie in the order of a space."""
+    return array.ravel("F" if space.order == "column" else "C")
+
+
+def _numbers(array: Any) -> Any:
+    return array.astype("f8", copy=False)
+
+
+def _whole_numbers(kind: str, space: Space, by: Any) -> Tuple[int, ...]:
+    """One for each axis, from 1 on."""
+    shape = space.shape or ()
+    if not isinstance(by, (list, tuple)) or len(by) != len(shape):
+        raise _bad_transform(kind, f"{len(by) if isinstance(by, (list, tuple)) else 'no'} numbers "
+                             f"are given for {len(shape)} dimensions")
+    for each in by:
+        if isinstance(each, bool) or not isinstance(each, int) or each < 1:
+            raise _bad_transform(kind, f"a step of {each!r} is not a whole number from 1 on")
+    return tuple(by)
+
+
+def _reduced(space: Space, by: Sequence[int]) -> Tuple[int, ...]:
+    return tuple(-(-(size or 0) // each) for size, each in zip(space.shape or (), by))
+
+
+def _dtype_step(spec: Mapping[str, Any], space: Space) -> _Step:
+    dtype, byteorder = _dtype(spec.get("dtype"))
+    if dtype is None:
+        raise _bad_transform("dtype", "it says no dtype")
+    source, target = _form_of(space.dtype), _form_of(dtype)
+    after = space._replace(dtype=dtype, byteorder=byteorder or space.byteorder)
+    if not _is_convertible(source, target):
+        raise AttaccaError("bad-space", f"Cannot use the transform \"dtype\": {space.dtype} cannot "
+                           f"become {dtype}", {"from": space.dtype, "to": dtype})
+    if not spec.get("lossy") and not _is_lossless(source, target):
+        raise _lossy("dtype", str(space.dtype), dtype,
+                     f"not all values of {space.dtype} are values of it")
+    if after == space:
+        return _Step(None, after, True)
+    return _Step(lambda array: _cast(array, source, target, after.numpy_dtype), after)
+
+
+def _transpose_step(spec: Mapping[str, Any], space: Space) -> _Step:
+    shape = space.shape or ()
+    turned = [*range(len(shape))][::-1]
+    axes = [*(turned if spec.get("axes") is None else spec["axes"])]
+    if sorted(axes) != turned[::-1]:
+        raise _bad_transform("transpose", f"{axes} are not the axes of the array")
+    after = space._replace(shape=tuple(shape[axis] for axis in axes))
+    if axes == turned:  # the same memory, in the other order
+        other = "row" if space.order == "column" else "column"
+        return _Step(lambda array: array.transpose(), after._replace(order=other), True)
+    return _Step(lambda array: array.transpose(axes), after)
+
+
+def _finite(kind: str, spec: Mapping[str, Any], key: str, default: float) -> float:
+    value = spec.get(key)
+    value = default if value is None else float(value)
+    if not math.isfinite(value):
+        raise _bad_transform(kind, f"{value} is no finite number")
+    return value
+
+
+def _scale_step(spec: Mapping[str, Any], space: Space) -> _Step:
+    _must_be_real("scale", space)
+    scale, offset = _finite("scale", spec, "scale", 1), _finite("scale", spec, "offset", 0)
+    fill, limits = spec.get("fill"), spec.get("range")
+    fills = [] if fill is None else [*fill] if isinstance(fill, (list, tuple)) else [fill]
+    after = space._replace(dtype=spec.get("dtype") or _result_dtype(space.dtype),
+                           byteorder="little")
+
+    def run(array: Any) -> Any:
+        numpy = _numpy()
+        packed = _numbers(array)
+        with numpy.errstate(all="ignore"):
+            values = packed * scale + offset
+            for each in fills:
+                values[packed == float(each)] = numpy.nan
+            if limits is not None:
+                values[~((packed >= limits[0]) & (packed <= limits[1]))] = numpy.nan
+            return values.astype(after.numpy_dtype)
+
+    return _Step(run, after)
+
+
+def _pack_step(spec: Mapping[str, Any], space: Space) -> _Step:
+    _must_be_real("pack", space)
+    scale, offset = _finite("pack", spec, "scale", 1), _finite("pack", spec, "offset", 0)
+    dtype, fill, clamps = str(spec.get("dtype")), spec.get("fill"), bool(spec.get("lossy"))
+    if scale == 0:
+        raise _bad_transform("pack", "a scale of 0 cannot be undone")
+    bits = _INTEGER_BITS.get(dtype, 99)
+    if not re.fullmatch("u?int(8|16|32)", dtype):
+        raise _bad_transform("pack", f"{dtype} is no integer of up to 32 bits")
+    low, high = (0 if dtype.startswith("u") else -(1 << bits)), (1 << bits) - 1
+    if fill is not None and (fill != int(fill) or not low <= fill <= high):
+        raise _bad_transform("pack", f"the fill value {fill} is no {dtype}")
+    after = space._replace(dtype=dtype, byteorder="little")
+
+    def run(array: Any) -> Any:
+        numpy = _numpy()
+        values = _numbers(array)
+        with numpy.errstate(all="ignore"):
+            packed = numpy.rint((values - offset) / scale)
+        absent = numpy.isnan(values)
+        bad = absent if fill is None else numpy.zeros(values.shape, bool)
+        bad = bad | ~absent & ~((packed >= low) & (packed <= high) & (packed != fill))
+        if bad.any():
+            if not clamps:
+                first = values[bad].ravel()[0]
+                raise _lossy("pack", str(first), dtype, f"{first} does not fit into {dtype}")
+            packed = numpy.clip(packed, low, high)
+            if fill is not None:
+                packed[packed == fill] += 1 if fill == low else -1
+        packed[absent] = 0 if fill is None else fill
+        return packed.astype("i8").astype(after.numpy_dtype)
+
+    return _Step(run, after)
+
+
+def _decimate_step(spec: Mapping[str, Any], space: Space) -> _Step:
+    every = _whole_numbers("decimate", space, spec.get("every"))
+    after = space._replace(shape=_reduced(space, every))
+    return _Step(lambda array: array[tuple(slice(None, None, each) for each in every)], after)
+
+
+def _average_step(spec: Mapping[str, Any], space: Space) -> _Step:
+    _must_be_real("average", space)
+    block = _whole_numbers("average", space, spec.get("block"))
+    skips = spec.get("nan") == "skip"
+    after = space._replace(dtype=_result_dtype(space.dtype), shape=_reduced(space, block),
+                           byteorder="little")
+
+    def run(array: Any) -> Any:
+        """Of each block the elements are added up as they lie in memory, so that the sum is the
+        same to the last bit wherever it is made."""
+        numpy = _numpy()
+        values = _numbers(array)
+        turned = space.order == "column"
+        if turned:
+            values = values.transpose()
+        sizes = [min(each, size) for each, size in zip(block[::-1] if turned else block,
+                                                       values.shape)]
+        steps = block[::-1] if turned else block
+        shape = tuple(-(-size // each) for size, each in zip(values.shape, steps))
+        sums, counts = numpy.zeros(shape), numpy.zeros(shape)
+        with numpy.errstate(all="ignore"):
+            for place in itertools.product(*map(range, sizes)):
+                some = values[tuple(slice(at, None, each) for at, each in zip(place, steps))]
+                to = tuple(slice(0, size) for size in some.shape)
+                there = ~numpy.isnan(some) if skips else numpy.ones(some.shape, bool)
+                numpy.add(sums[to], some, out=sums[to], where=there)
+                counts[to] += there
+            means = (sums / counts).astype(after.numpy_dtype)
+        return means.transpose() if turned else means
+
+    return _Step(run, after)
+
+
+def _field_step(spec: Mapping[str, Any], space: Space) -> _Step:
+    name = spec.get("name")
+    form = next((inner for each, _, inner in _form_of(space.dtype)[2] if each == name), None)
+    if form is None:
+        raise _bad_transform("field", f"{space.dtype} has no field \"{name}\"")
+    return _Step(lambda array: array[name], space._replace(dtype=_form_text(form)))
+
+
+def _struct_step(spec: Mapping[str, Any], space: Space) -> _Step:
+    """Items of bytes into one array a field, or back."""
+    kind, shape = spec["kind"], space.shape or ()
+    fields = [(each["offset"], each["size"]) for each in spec.get("fields") or ()]
+    item = (shape[-1] if shape else 0) or 0
+    if space.itemsize != 1 or not item or not fields:
+        raise _bad_transform(kind, "it takes bytes, the last dimension of which is an item of "
+                             "fields")
+    end = 0
+    for offset, size in fields:
+        if offset < end or size < 1 or offset + size > item:
+            raise _bad_transform(kind, f"the field at {offset} overlaps another one, or the end of "
+                                 "an item")
+        end = offset + size
+    used = sum(size for _, size in fields)
+    if used != item:
+        raise _bad_transform(kind, f"fields of {used} bytes leave some of {item}")
+
+    def run(array: Any) -> Any:
+        numpy = _numpy()
+        raw = _in_memory(array, space)
+        found = numpy.empty_like(raw)
+        count, before = len(raw) // item, 0
+        for offset, size in fields:
+            column = slice(before, before + count * size)
+            if kind == "soa":
+                found[column] = raw.reshape(count, item)[:, offset:offset + size].ravel()
+            else:
+                found.reshape(count, item)[:, offset:offset + size] = raw[column].reshape(
+                    count, size)
+            before += count * size
+        return _array_of(found.data, space)
+
+    return _Step(run, space)
+
+
+def _shuffle_step(spec: Mapping[str, Any], space: Space) -> _Step:
+    kind, size = spec["kind"], spec.get("itemSize")
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= _ITEM_MAX:
+        raise _bad_transform(kind, f"items have 1 to {_ITEM_MAX} bytes, not {size}")
+
+    def run(array: Any) -> Any:
+        numpy = _numpy()
+        raw = numpy.frombuffer(_in_memory(array, space).tobytes(), "u1")
+        end = len(raw) // size * size
+        rows = (-1, size) if kind == "shuffle" else (size, end // size)
+        found = numpy.concatenate([raw[:end].reshape(rows).transpose().ravel(), raw[end:]])
+        return _array_of(found.data, space)
+
+    return _Step(run, space)
+
+
+def _bitround_step(spec: Mapping[str, Any], space: Space) -> _Step:
+    if space.dtype not in ("float32", "float64"):
+        raise _bad_transform("bitround", f"elements of type {space.dtype} are not float32 or "
+                             "float64")
+    given = [key for key in ("bits", "absolute", "relative") if spec.get(key) is not None]
+    value = spec[given[0]] if len(given) == 1 else -1
+    if not (0 <= value < math.inf) or (given[0] == "bits" and not isinstance(value, int)):
+        raise _bad_transform("bitround", "one of bits, absolute and relative is given, from 0 on")
+    after = space._replace(byteorder="little")
+    if given[0] != "bits" and value == 0:
+        return _Step(None, after, after == space)
+    if given[0] == "relative":
+        value = max(0, math.ceil(-math.log2(value)) - 1)
+    return _Step(lambda array: _bitrounded(array.astype(after.numpy_dtype), given[0] == "absolute",
+                                           value), after)
+
+
+def _bitrounded(array: Any, is_absolute: bool, value: Any) -> Any:
+    """To so many bits of the fraction, or of each number to as many as the bound asks for."""
+    numpy = _numpy()
+    size = array.dtype.itemsize
+    bias, fraction, top = (127, 23, 0xFF) if size == 4 else (1023, 52, 0x7FF)
+    words = array.view(f"<u{size}").astype("u8")
+    power = (words >> numpy.uint64(fraction)) & numpy.uint64(top)
+    exponent = numpy.maximum(power.astype("i8"), 1) - bias
+    least = math.floor(math.log2(value)) + 1 if is_absolute else 0
+    drop = fraction - exponent + least if is_absolute else numpy.full(
+        words.shape, fraction - value, "i8")
+    shift = numpy.clip(drop, 1, fraction).astype("u8")
+    unit = numpy.uint64(1) << shift
+    rest = words & (unit - numpy.uint64(1))
+    base, half = words - rest, unit >> numpy.uint64(1)
+    odd = (words >> shift) & numpy.uint64(1)
+    rounded = base + unit * ((rest > half) | ((rest == half) & (odd == 1)))
+    over = (rounded >> numpy.uint64(fraction)) & numpy.uint64(top) == top
+    rounded = numpy.where(over, base, rounded)
+    found = numpy.where((drop <= 0) | (drop > fraction) | (power == top), words, rounded)
+    found = found.astype(f"<u{size}").view(array.dtype)
+    if is_absolute and least <= bias:  # less than the step: zero, or one step
+        step = 2.0 ** least
+        with numpy.errstate(all="ignore"):
+            near = numpy.copysign(numpy.where(abs(array) > step / 2, step, 0.0), array)
+        found = numpy.where((drop > fraction) & (power != top), near, found)
+    return found.astype(array.dtype)
+
+
+_STEPS: Dict[str, Callable[[Mapping[str, Any], Space], _Step]] = {
+    "dtype": _dtype_step, "transpose": _transpose_step, "scale": _scale_step, "pack": _pack_step,
+    "decimate": _decimate_step, "average": _average_step, "field": _field_step,
+    "soa": _struct_step, "aos": _struct_step, "shuffle": _shuffle_step,
+    "unshuffle": _shuffle_step, "bitround": _bitround_step}
+_ELSEWHERE = ("units", "compress", "decompress", "expression", "wasm")  # not in this client
+
+
+def _step(spec: Any, space: Space) -> _Step:
+    """Checks a transform against what it is given."""
+    if not isinstance(spec, Mapping) or "kind" not in spec:
+        raise AttaccaError("bad-transform", f"Cannot use the transform {spec!r}: it is no map with "
+                           "a kind")
+    kind = spec["kind"]
+    if kind == "order" and spec.get("order") in ("row", "column"):
+        after = space._replace(order=spec["order"])
+        flat = len([size for size in space.shape or () if size != 1]) < 2
+        return _Step(None, after, flat or after == space)
+    if kind == "byte-order" and spec.get("byteOrder") in ("little", "big"):
+        after = space._replace(byteorder=spec["byteOrder"])
+        form = _form_of(space.dtype)
+        if after == space or space.itemsize == 1:
+            return _Step(None, after, True)
+        return _Step(lambda array: _cast(array, form, form, after.numpy_dtype), after)
+    if kind in _STEPS:
+        return _STEPS[kind](spec, space)
+    why = "this client has it not: it is one of TypeScript's" if kind in _ELSEWHERE else (
+        "it is neither row nor column" if kind == "order" else "it is neither little nor big"
+        if kind == "byte-order" else "there is none of this kind")
+    raise _bad_transform(str(kind), why)
+
+
+def _planned(chain: Sequence[Any], space: Space) -> Tuple[List[Tuple[Space, _Step]], Space]:
+    """The chain with what each of it is given, before a byte is moved; and what comes out."""
+    if len(chain) > _TRANSFORMS_MAX:
+        raise AttaccaError("bad-transform", f"Cannot use {len(chain)} transforms: "
+                           f"{_TRANSFORMS_MAX} are allowed")
+    steps: List[Tuple[Space, _Step]] = []
+    for spec in chain:
+        step = _step(spec, space)
+        steps.append((space, step))
+        space = step.after
+    return steps, space
+
+
+def _transformed(raw: memoryview, steps: Sequence[Tuple[Space, _Step]]) -> memoryview:
+    """What a chain makes of some bytes: they themselves, where they stay as they are."""
+    array: Any = None
+    for space, step in steps:
+        if array is None:
+            if step.keeps:
+                continue
+            array = _array_of(raw, space)
+        if step.run is not None:
+            array = step.run(array)
+    if array is None:
+        return raw
+    numpy, after = _numpy(), steps[-1][1].after
+    dtype = after.numpy_dtype
+    if dtype.names is None:
+        array = array.astype(dtype, copy=False)
+    elif dtype.itemsize:  # gaps between fields move with them
+        array = array.view(f"|V{dtype.itemsize}")
+    laid = _in_memory(array, after)
+    if numpy.may_share_memory(laid, numpy.frombuffer(raw, "u1")):
+        laid = laid.copy()
+    return memoryview(laid.view("u1")) if laid.size else memoryview(bytearray())
+
+
+class _Shaping(NamedTuple):
+    """How what is demanded should come: what is done with it on the way, in this order."""
+
+    transforms: Sequence[Mapping[str, Any]] = ()
+    unpack: bool = False
+    order: Optional[str] = None
+    dtype: Any = None
+    byteorder: Optional[str] = None
+    lossy: bool = False
+    into: Any = None
+
+    def check(self) -> None:
+        """Refuses what can never come, before anybody waits."""
+        _dtype(self.dtype)
+        for what, value, known in (("order", self.order, _ORDERS),
+                                   ("byteorder", self.byteorder, _BYTE_ORDERS)):
+            if value not in known:
+                raise AttaccaError("bad-argument", f"Cannot demand in the {what} {value!r}: it is "
+                                   f"one of {', '.join(map(str, known[1:]))}")
+        if self.into is not None:
+            _target(self.into)
+
+    def said(self) -> Tuple[Optional[str], Optional[str], Optional[str]]:
+        """Order, dtype and byte order that are asked for, be it by what it comes into."""
+        name, byteorder = _dtype(self.dtype)
+        order, byteorder = self.order, self.byteorder or byteorder
+        if self.into is not None:
+            _, own = _target(self.into)
+            order = order or (own.order if len(own.shape or ()) > 1 else None)
+            if name is None and own.dtype != "uint8":
+                name, byteorder = own.dtype, byteorder or own.byteorder
+        return order, name, byteorder
+
+    def chain(self, space: Space, attributes: Mapping[str, Any]) -> List[Mapping[str, Any]]:
+        """The transforms, for an object of a space and with attributes."""
+        chain: List[Mapping[str, Any]] = []
+        if self.unpack and _is_real(space.dtype):
+            chain.append(_packing_of(space, attributes))
+        chain += self.transforms
+        order, name, byteorder = self.said()
+        if order is not None:
+            chain.append({"kind": "order", "order": order})
+        if name is not None:
+            chain.append({"kind": "dtype", "dtype": name, "lossy": self.lossy})
+        if byteorder is not None:
+            chain.append({"kind": "byte-order", "byteOrder": byteorder})
+        return chain
+
+
+def _packing_of(space: Space, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How numbers are packed, by the attributes that the CF conventions have for it."""
+    def number(key: str, default: float) -> float:
+        value = attributes.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise AttaccaError("bad-attribute", f"Cannot unpack: \"{key}\" is {value!r}, no number",
+                               {"key": key})
+        return float(value)
+
+    fills: List[float] = []
+    for key in ("_FillValue", "missing_value"):
+        said = attributes.get(key)
+        for each in said if isinstance(said, (list, tuple)) else [said]:
+            if isinstance(each, (int, float)) and not isinstance(each, bool):
+                fills.append(float(each))
+    if space.dtype == "float32":  # as the elements have it, whatever digits an attribute has
+        fills = [*fills, *(struct.unpack("<f", struct.pack("<f", each))[0] for each in fills
+                           if abs(each) < 3.4e38)]
+    return {"kind": "scale", "scale": number("scale_factor", 1.0),
+            "offset": number("add_offset", 0.0), "fill": fills}
+
+
+def _target(into: Any) -> Tuple[memoryview, Space]:
+    """Memory of the caller, and what its elements are."""
+    try:
+        view = memoryview(into)
+    except (TypeError, ValueError):
+        view = None  # type: ignore[assignment]
+    if view is None or view.readonly or not view.contiguous:
+        raise AttaccaError("bad-argument", f"Cannot demand into a {type(into).__name__}: it is no "
+                           "writable buffer in one piece")
+    return _describe(into, None, None, None)
+
+
+def _but_packing(attributes: Dict[str, Any], how: _Shaping) -> Dict[str, Any]:
+    """What is unpacked is packed no more."""
+    if not how.unpack:
+        return attributes
+    return {key: value for key, value in attributes.items() if key not in _PACKING}
+
+
+def _shaped(one: "Delivered", how: _Shaping, own: bool) -> "Delivered":
+    """What was delivered, as it should come; what it was is disposed of."""
+    try:
+        chain = how.chain(one.space, one.attributes)
+        steps, space = _planned(chain, one.space)
+        data = _transformed(one.raw, steps)
+        told = {"space": space, "attributes": _but_packing(one.attributes, how),
+                "version": one.version}
+        if how.into is not None:
+            data = _put_into(one.name, data, space, how.into)
+        elif data is one.raw:
+            handle, one._handle = one._handle, None
+            return Delivered(one._pool, one.name, data, told, handle)
+        elif not own:
+            data = data.toreadonly()
+        return Delivered(one._pool, one.name, data, told, None)
+    finally:
+        one.dispose()
+
+
+def _put_into(name: str, data: memoryview, space: Space, into: Any) -> memoryview:
+    target, own = _target(into)
+    size = len(target)
+    fits = size == len(data)
+    if fits and len(own.shape or ()) > 1 and own.dtype == space.dtype:
+        fits = [n for n in own.shape or () if n != 1] == [n for n in space.shape or () if n != 1]
+    if not fits:
+        raise AttaccaError("size-mismatch", f"Cannot demand \"{name}\" into {size} bytes of shape "
+                           f"{own.shape}: what is wanted has {len(data)}, and shape {space.shape}",
+                           {"name": name, "spaceBytes": len(data), "payloadBytes": size})
+    _copy(target, data)
+    return target
+
+
 # ---- What callers see ---------------------------------------------------------------------------
 
 def _ms(timeout: Optional[float]) -> int:
@@ -2225,11 +2808,16 @@ class Requirement:
         self._late: Optional[Dict[str, Any]] = None
         pool._requires[handle] = self
 
-    def demand(self, timeout: Optional[float] = None, own: bool = False) -> Delivered:
-        """Waits for the object and hands it over. After `deadline-passed` or an interrupt the
-        require is still open and may be demanded again; any other failure ends it."""
+    def demand(self, timeout: Optional[float] = None, own: bool = False, *,
+               transforms: Sequence[Mapping[str, Any]] = (), unpack: bool = False,
+               order: Optional[str] = None, dtype: Any = None, byteorder: Optional[str] = None,
+               lossy: bool = False, into: Any = None) -> Delivered:
+        """Waits for the object and hands it over, as `Pool.demand`. After `deadline-passed` or an
+        interrupt the require is still open and may be demanded again; any other failure ends it."""
         if not self._open:
             raise AttaccaError("wrong-state", f"Cannot demand \"{self.name}\": the require ended")
+        how = _Shaping(transforms, unpack, order, dtype, byteorder, lossy, into)
+        how.check()
         pool, until = self._pool, _until(timeout)
         try:
             if self._late is None:  # else it came when an interrupt had ended the last demand
@@ -2244,7 +2832,7 @@ class Requirement:
             raise
         self._open = False
         pool._requires.pop(self._handle, None)
-        return pool._hand(self.name, self._handle, self._late, *taken)
+        return _shaped(pool._hand(self.name, self._handle, self._late, *taken), how, own)
 
     def _keep(self, _: int, code: int, body: bytes) -> None:
         if code == _DELIVER:
@@ -2765,6 +3353,15 @@ def _place_of(member: _Member) -> Tuple[Any, ...]:
 _Places = List[Tuple[Tuple[Any, ...], Optional[_Member]]]  # labels, and who stands there
 
 
+class _CubeAsk(NamedTuple):
+    """How a part of a cube is demanded."""
+
+    holes: str
+    fill: Any
+    how: _Shaping
+    wait: bool
+
+
 class _Gone(Exception):
     """An object that was there has gone before it came."""
 
@@ -2781,6 +3378,10 @@ class CubeArray(Delivered):
     @property
     def shape(self) -> Tuple[int, ...]:
         return tuple(size or 0 for size in self.space.shape or ())
+
+    @property
+    def dtype(self) -> Optional[str]:
+        return self.space.dtype
 
     @property
     def values(self) -> Any:
@@ -3183,30 +3784,38 @@ class Cube:
         if known is not None and known[0] == of:
             return known
         with self._pool.demand(name, timeout) as values:
-            native = values.space.byteorder == sys.byteorder
-            return of, (values.view if native else _row_order(values)).tolist()
+            native = _shaped(values, _Shaping((), False, None, None, sys.byteorder), False)
+            with native:
+                return of, native.view.tolist()
 
     # Demanding.
 
     def demand(self, pick: Optional[Mapping[str, Any]] = None, /, *, holes: str = "wait",
-               fill: Any = None, timeout: Optional[float] = None, wait: bool = False,
-               **picks: Any) -> CubeArray:
+               fill: Any = None, unpack: bool = False, order: Optional[str] = None,
+               dtype: Any = None, lossy: bool = False, into: Any = None,
+               timeout: Optional[float] = None, wait: bool = False, **picks: Any) -> CubeArray:
         """All of it, or the part that `sel` would pick, as one array; what lies in one object as it
         is wanted is a view of it, and no copy. All objects are demanded at once, of each what is
-        needed. `holes` are places without an object: "wait" for them (with `wait` also when nobody
-        promises them any more), "fill" them with `fill` (NaN), or "fail" with `cube-hole`."""
+        needed. `holes` are places without an object, or whose object lacks some of what is picked:
+        "wait" for them (with `wait` also when nobody promises them any more), "fill" what is
+        missing with `fill` (NaN, where the elements have it), or "fail" with `cube-hole`, which
+        names the first. `unpack`, `order`, `dtype`, `lossy` and `into` are those of `Pool.demand`;
+        with `unpack` objects may be packed differently. Errors: `cube-hole`, `cube-misfit`,
+        `bad-argument` of a dimension that it has not, `bad-region` of labels, `too-large`."""
         if holes not in ("wait", "fill", "fail"):
             raise ValueError(f"holes wait, fill or fail, not {holes!r}")
-        return self._demanded(self.sel(pick, **picks), holes, fill, _until(timeout), wait)
+        how = _Shaping((), unpack, order, dtype, None, lossy, into)
+        how.check()
+        ask = _CubeAsk(holes, fill, how, wait)
+        return self._demanded(self.sel(pick, **picks), ask, _until(timeout))
 
-    def _demanded(self, part: "Cube", holes: str, fill: Any, until: float,
-                  wait: bool) -> CubeArray:
+    def _demanded(self, part: "Cube", ask: "_CubeAsk", until: float) -> CubeArray:
         needs: List[Requirement] = []
         try:
-            part._until_there(holes, until, wait, needs)
+            part._until_there(ask.holes, until, ask.wait, needs)
             while True:
                 try:
-                    return part._gathered(holes, fill, until, wait)
+                    return part._gathered(ask, until)
                 except _Gone:
                     continue  # it is a hole by now
         finally:
@@ -3214,10 +3823,14 @@ class Cube:
                 need.retract()
             self.__dict__.update({**part.__dict__, "_picks": self._picks})
 
-    def grow(self, axis: str, *, holes: str = "wait", fill: Any = None,
+    def grow(self, axis: str, *, holes: str = "wait", fill: Any = None, unpack: bool = False,
+             order: Optional[str] = None, dtype: Any = None, lossy: bool = False,
              timeout: Optional[float] = None, wait: bool = False) -> Iterator[CubeArray]:
-        """One array for each label of an axis: those that are there, then each as it comes. Ends
-        where its labels were listed, as by `sel(step=(0, 240, 6))`. `timeout` is that of each."""
+        """One array for each label of an axis, as `demand` has them: those that are there, then each
+        as it comes. Ends where its labels were listed, as by `sel(step=(0, 240, 6))`. `timeout` is
+        that of each."""
+        ask = _CubeAsk(holes, fill, _Shaping((), unpack, order, dtype, None, lossy), wait)
+        ask.how.check()
         if axis not in self.axes:
             raise self._bad(f"\"{axis}\" is none of its axes, {', '.join(self.axes)}")
         listed = any(of == axis and not by_place and not isinstance(pick, slice)
@@ -3235,7 +3848,7 @@ class Cube:
                 part = self._with(False, {})
                 part._picks = [*(each for each in self._picks if each[1] != axis),
                                (False, axis, [label])]
-                yield self._demanded(part, holes, fill, _until(timeout), wait)
+                yield self._demanded(part, ask, _until(timeout))
                 until = _until(timeout)
             if listed:
                 return
@@ -3288,45 +3901,56 @@ class Cube:
         return AttaccaError("cube-hole", f"Cannot demand of the cube \"{self.name}\": {why}",
                             {"name": self.name, "holes": count, **fields})
 
-    def _gathered(self, holes: str, fill: Any, until: float, wait: bool) -> CubeArray:
+    def _gathered(self, ask: _CubeAsk, until: float) -> CubeArray:
         for _, dimension, _ in self._picks:
             self._picked(dimension)  # refuses one that it has not
-        model, places = self._model, self._places()
+        model, places, how = self._model, self._places(), ask.how
         if model is None:
             raise self._hole("no object of it is there any more", None)
         region, axes = self._region()
         inner, outer = [*map(len, axes)], [len(self._picked(axis)) for axis in self.axes]
         lacking: Dict[int, List[_Axes]] = {}  # places with holes, and what is there of each
-        if holes != "wait":
+        if ask.holes != "wait":
             lacking = {at: [] for at, (_, member) in enumerate(places) if member is None}
             lacking.update(self._lacking(places, axes, until))
-            if holes == "fail" and lacking:
+            if ask.holes == "fail" and lacking:
                 raise self._holes_of(places, lacking, axes)
         members = [member for _, member in places if member is not None]
-        self._must_agree(members)
-        space = Space(model.space.dtype, (*outer, *inner), "row", sys.byteorder)
+        if not how.unpack:
+            self._must_agree(members)
         shared = self._common(members)
-        if len(places) == 1 and not lacking and 0 not in inner:
-            [one] = self._fetched(places, [(0, region)], holes, until, wait)
+        if len(places) == 1 and not lacking and 0 not in inner and how.into is None:
+            [one] = self._fetched(places, [(0, region)], ask, until)
             shared = shared or self._common([self._as_member(one)])
-            found = {"space": one.space._replace(shape=space.shape), "attributes": shared,
-                     "version": 0}
+            one = _shaped(one, how, False)
+            found = {"space": one.space._replace(shape=(*outer, *inner)), "version": 0,
+                     "attributes": _but_packing(shared, how)}
             handle, one._handle = one._handle, None
             return self._told_as(CubeArray(self._pool, self.name, one.raw, found, handle), 0)
+        # Of each object rows of what is asked for; then all of it as it is asked for.
+        order, dtype, byteorder = how.said()
+        each = _Shaping((), how.unpack, "row", dtype, byteorder or sys.byteorder, how.lossy)
+        space = _planned(each.chain(model.space, model.attributes), model.space)[1]._replace(
+            shape=(*outer, *inner))
         size = math.prod(inner) * space.itemsize
         data = memoryview(bytearray(len(places) * size))
-        if holes == "fill" and lacking and size:
-            element = self._fill_of(space, fill)
+        if ask.holes == "fill" and lacking and size:
+            element = self._fill_of(space, ask.fill)
             for at in lacking:
                 data[at * size:(at + 1) * size] = element * (size // len(element))
         if size:
-            self._put_all(places, lacking, region, axes, data, holes, until, wait)
-        found = {"space": space, "attributes": shared, "version": 0}
+            self._put_all(places, lacking, region, axes, data, each, ask, until)
+        if order == "column":
+            steps, space = _planned([{"kind": "order", "order": order}], space)
+            data = _transformed(data, steps)
+        if how.into is not None:
+            data = _put_into(self.name, data, space, how.into)
+        found = {"space": space, "attributes": _but_packing(shared, how), "version": 0}
         return self._told_as(CubeArray(self._pool, self.name, data, found, None), len(lacking))
 
     def _put_all(self, places: _Places, lacking: Mapping[int, List[_Axes]],
-                 region: Optional[Tuple[Any, ...]], axes: _Axes, data: memoryview, holes: str,
-                 until: float, wait: bool) -> None:
+                 region: Optional[Tuple[Any, ...]], axes: _Axes, data: memoryview, how: _Shaping,
+                 ask: _CubeAsk, until: float) -> None:
         """Fetches all that is there to where it belongs."""
         jobs: List[Tuple[int, Optional[Tuple[Any, ...]]]] = [
             (at, region) for at in range(len(places)) if at not in lacking]
@@ -3334,14 +3958,13 @@ class Cube:
         if not jobs:
             return
         size = len(data) // len(places)
-        delivered = self._fetched(places, jobs, holes, until, wait)
+        delivered = self._fetched(places, jobs, ask, until)
         try:
             for (at, box), one in zip(jobs, delivered):
-                raw = _row_order(one).data.cast("B") if one.space.order == "column" or \
-                    one.space.byteorder != sys.byteorder else one.raw
-                part = data[at * size:(at + 1) * size]
+                steps, space = _planned(how.chain(one.space, one.attributes), one.space)
+                raw, part = _transformed(one.raw, steps), data[at * size:(at + 1) * size]
                 if at in lacking and box is not None:
-                    _copy_box(part, axes, raw, [*box], one.space.itemsize, "row")
+                    _copy_box(part, axes, raw, [*box], space.itemsize, "row")
                 else:
                     part[:] = raw
         finally:
@@ -3444,7 +4067,7 @@ class Cube:
         return None if whole else tuple(region), region
 
     def _fetched(self, places: _Places, jobs: Sequence[Tuple[int, Optional[Tuple[Any, ...]]]],
-                 holes: str, until: float, wait: bool) -> List[Delivered]:
+                 ask: _CubeAsk, until: float) -> List[Delivered]:
         """Demands all at once, of each place a region; all of them, or none. What nobody knows yet
         may come encoded, and is demanded by its region all the same."""
         items: List[Tuple[str, Any]] = []
@@ -3453,14 +4076,14 @@ class Cube:
             encoded = member is not None and _ENCODING in member.attributes
             name = str(self._name_at(labels)) if member is None else member.name
             items.append((name, None if encoded else region))
-        delivered = self._demand_all([places[at] for at, _ in jobs], items, holes, until, wait)
+        delivered = self._demand_all([places[at] for at, _ in jobs], items, ask, until)
         try:
             for at, ((name, asked), (place, region), one) in enumerate(
                     zip(items, jobs, delivered)):
                 labels, member = places[place]
                 if region is not None and asked is None:
                     one = delivered[at] = self._cut(one, region)
-                self._must_fit(name, labels, member, region, one)
+                self._must_fit(name, labels, member, region, one, ask.how.unpack)
         except BaseException:
             for one in delivered:
                 one.dispose()
@@ -3468,7 +4091,7 @@ class Cube:
         return delivered
 
     def _must_fit(self, name: str, labels: Tuple[Any, ...], member: Optional[_Member],
-                  region: Optional[Tuple[Any, ...]], one: Delivered) -> None:
+                  region: Optional[Tuple[Any, ...]], one: Delivered, unpacks: bool) -> None:
         """What has come is what was seen, or else what its name and its place ask for."""
         model = self._model
         assert model is not None
@@ -3476,7 +4099,7 @@ class Cube:
         came = self._as_member(one)
         why = self._differs(one.space, model._replace(space=model.space._replace(shape=shape)))
         if why is None and member is None:
-            key = _other_key(one.attributes, model.attributes, _PACKING)
+            key = _other_key(one.attributes, model.attributes, () if unpacks else _PACKING)
             why = self._contradicts(came, model) or (key and _said_of(key, came, model))
         for axis, label in zip(self.axes, labels):
             if why is None and _order(one.attributes.get(axis, label)) != _order(label):
@@ -3485,17 +4108,17 @@ class Cube:
             raise self._misfit(name, why)
 
     def _demand_all(self, members: Sequence[Tuple[Tuple[Any, ...], Optional[_Member]]],
-                    items: Sequence[Tuple[str, Any]], holes: str, until: float,
-                    wait: bool) -> List[Delivered]:
+                    items: Sequence[Tuple[str, Any]], ask: _CubeAsk,
+                    until: float) -> List[Delivered]:
         """Looks now and then whether all are still there, where holes are not waited for: the pool
         waits for one that has gone. `_Gone` then."""
         patience = 0.5
         while True:
-            look = until if holes == "wait" else min(until, time.monotonic() + patience)
+            look = until if ask.holes == "wait" else min(until, time.monotonic() + patience)
             try:
-                return self._pool._demand_all(items, until, wait, look)
+                return self._pool._demand_all(items, until, ask.wait, look)
             except AttaccaError as error:
-                gone = holes != "wait" and error.code in ("parts-missing", "bad-region")
+                gone = ask.holes != "wait" and error.code in ("parts-missing", "bad-region")
                 if not gone and (error.code != "deadline-passed" or look == until):
                     raise
             patience *= 2
@@ -3518,13 +4141,6 @@ class Cube:
                  "version": one.version}
         one.dispose()
         return Delivered(self._pool, one.name, data, found, None)
-
-
-def _row_order(delivered: Delivered) -> Any:
-    """The elements in row order and as this machine reads them. Needs numpy."""
-    numpy = importlib.import_module("numpy")
-    array = numpy.asarray(delivered)
-    return numpy.ascontiguousarray(array, array.dtype.newbyteorder("="))
 
 
 class Pool:
@@ -3776,14 +4392,32 @@ class Pool:
                 requirement.retract()
 
     def demand(self, name: str, timeout: Optional[float] = None, own: bool = False, *,
-               dtype: Any = None, shape: Any = None, order: Optional[str] = None,
-               attributes: Optional[Mapping[str, Any]] = None, region: Any = None,
+               region: Any = None, transforms: Sequence[Mapping[str, Any]] = (),
+               unpack: bool = False, order: Optional[str] = None, dtype: Any = None,
+               byteorder: Optional[str] = None, lossy: bool = False, into: Any = None,
+               shape: Any = None, attributes: Optional[Mapping[str, Any]] = None,
                wait: bool = False) -> Delivered:
-        """Requires and demands `name` in one step. With `own` the bytes are the caller's own, in
-        a bytearray; else they are a read-only view, to be disposed of. `region` is what of it, as
-        numpy would index it: slices, whole numbers (whose axis goes), ascending lists, `...`. It
-        waits for the parts that have some of it. What is in several parts is put together here."""
-        handle, declare = self._expect(name, dtype, shape, order, attributes, region)
+        """Requires and demands `name` in one step; waits until it is offered, `timeout` seconds at
+        most. With `own` the bytes are the caller's own, in writable memory; else they are a
+        read-only view, to be disposed of.
+
+        `region` is what of it, as numpy would index it: slices, whole numbers (whose axis goes),
+        ascending lists, `...`. It waits for the parts that have some of it. What is in several
+        parts is put together here.
+
+        How it comes (docs/transforms.md), in this order: `unpack` makes values of packed numbers,
+        as the CF conventions have it: x scale_factor + add_offset, and NaN for _FillValue and
+        missing_value; `transforms` is a chain of maps; `order` is "row" or "column", `dtype`
+        another type (what would lose values is `lossy-conversion`, unless `lossy`), `byteorder`
+        "little" or "big". `into` is memory of one's own, a writable buffer of the size of what
+        comes; an array says by itself what comes into it, bytes and uint8 do not. What changes
+        elements needs numpy: `library-unavailable`.
+
+        `shape` and `attributes`, where they are given, must be those of the object, else it is
+        `object-mismatch`; so must be what `require` is told of dtype and order."""
+        how = _Shaping(transforms, unpack, order, dtype, byteorder, lossy, into)
+        how.check()
+        handle, declare = self._expect(name, None, shape, None, attributes, region)
         until = _until(timeout)
         found: Optional[Dict[str, Any]] = None
 
@@ -3803,10 +4437,9 @@ class Pool:
             self._abandon(handle, found)
             if not isinstance(error, AttaccaError) or error.code not in _COMPARED:
                 raise
-            expected = Space(_dtype(dtype)[0], (shape,) if isinstance(shape, int) else shape,
-                             order, _dtype(dtype)[1])
-            return self._demand_encoded(name, error, expected, region, own)
-        return self._hand(name, handle, found, *taken)
+            expected = Space(None, (shape,) if isinstance(shape, int) else shape)
+            return _shaped(self._demand_encoded(name, error, expected, region, own), how, own)
+        return _shaped(self._hand(name, handle, found, *taken), how, own)
 
     def _demand_all(self, items: Sequence[Tuple[str, Any]], until: float, wait: bool,
                     answered: Optional[float] = None) -> List[Delivered]:

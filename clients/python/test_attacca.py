@@ -1845,7 +1845,7 @@ class RealPool(unittest.TestCase):
             with b.demand(f"{tag}/grid", timeout=30) as d:
                 self.assertEqual((d.view.shape, d.view[1, 2]), ((200, 300), 302.0))
             with self.assertRaises(attacca.AttaccaError) as caught:
-                b.demand(f"{tag}/grid", timeout=5, dtype="int32")
+                b.require(f"{tag}/grid", dtype="int32").demand(timeout=5)
             self.assertEqual(caught.exception.code, "object-mismatch")
             with self.assertRaises(attacca.AttaccaError) as caught:
                 b.demand(f"{tag}/never", timeout=0.05)
@@ -2215,6 +2215,20 @@ class RealPool(unittest.TestCase):
             self.assertIn(f'"{of}/12" has no place in it: it has "scale_factor" 0.25, "{of}/0" has '
                           "0.5", str(error))
             self.assertEqual(error.fields["key"], "scale_factor")
+            if numpy is not None:
+                with cube.demand(step=[0, 12, 18], holes="fill", unpack=True, timeout=20) as part:
+                    self.assertEqual(str(part.values.tolist()),
+                                     "[[0.5, 1.0], [0.25, 0.5], [nan, nan]]")
+                    self.assertEqual((part.dtype, part.attributes), ("float32", {
+                        "of": of, "units": "K"}))
+                into = numpy.zeros((1, 2), ">f8")
+                with cube.demand(step=12, unpack=True, into=into, timeout=20) as part:
+                    self.assertEqual(into.tolist(), [[0.25, 0.5]])
+                with cube.demand(step=(0, 6), dtype="int32", order="column", timeout=20) as part:
+                    self.assertEqual((part.space.order, part.values.tolist()),
+                                     ("column", [[1, 2], [1, 2]]))
+                self.refused_as("lossy-conversion", lambda: cube.demand(
+                    step=0, dtype="int8", timeout=20))
             with cube.demand(step=(0, 6), timeout=20) as part:
                 self.assertEqual(part.attributes, {"of": of, "scale_factor": 0.5, "units": "K",
                                                    "title": "t"})
@@ -2255,6 +2269,62 @@ class RealPool(unittest.TestCase):
                 self.assertTrue(numpy.shares_memory(array.values, part.values))
             pool.delete_selected(f'of = "{tag}"', force=True)
 
+    def test_demands_that_shape(self) -> None:
+        name, grid = f"py/shape/{os.getpid()}", array.array("h", [200, 100, -999, 2500, -1, 7])
+        packing = {"scale_factor": 0.5, "add_offset": 10, "_FillValue": -999,
+                   "missing_value": [-1], "units": "K"}
+        with attacca.join("py-shape[*]") as pool:
+            pool.offer(name, grid, shape=(2, 3), attributes=packing)
+            # What is as it was asked for needs no numpy, and stays the pool's own memory.
+            with pool.demand(name, 5, dtype="int16", order="row", byteorder=sys.byteorder) as d:
+                self.assertEqual(d.view.tolist(), [[200, 100, -999], [2500, -1, 7]])
+            with pool.demand(name, 5, transforms=[{"kind": "transpose"}]) as d:
+                self.assertEqual((d.space.shape, d.space.order), ((3, 2), "column"))
+                self.assertEqual([*array.array("h", bytes(d))], [*grid])
+            into = bytearray(8)
+            with pool.demand(name, 5, region=numpy_like[:, 1:3], into=into) as d:
+                self.assertEqual([*array.array("h", bytes(into))], [100, -999, -1, 7])
+                self.assertEqual(d.space.shape, (2, 2))
+                d.raw[0:2] = b"\x01\x00"
+                self.assertEqual(into[:2], b"\x01\x00")
+            self.refused("size-mismatch", lambda: pool.demand(name, 5, into=bytearray(11)))
+            for wrong in (b"x" * 12, 7, memoryview(bytearray(24))[::2]):
+                self.refused("bad-argument", lambda: pool.demand(name, 5, into=wrong))
+            self.refused("bad-argument", lambda: pool.demand(name, 5, order="C"))
+            self.refused("bad-argument", lambda: pool.demand(name, 5, byteorder="="))
+            self.refused("bad-space", lambda: pool.demand(name, 5, dtype="int7"))
+            for chain in ([7], [{}], [{"kind": "units", "from": "K", "to": "K"}],
+                          [{"kind": "no"}], [{"kind": "transpose"}] * 65):
+                self.refused("bad-transform", lambda: pool.demand(name, 5, transforms=chain))
+            self.refused("lossy-conversion", lambda: pool.demand(name, 5, dtype="uint16"))
+            if numpy is None:
+                error = self.refused("library-unavailable",
+                                     lambda: pool.demand(name, 5, dtype="int32"))
+                self.assertIn("pip install numpy", str(error))
+                return
+            with pool.demand(name, 5, unpack=True) as d:
+                self.assertEqual((d.space.dtype, d.attributes), ("float32", {"units": "K"}))
+                self.assertEqual(str(numpy.asarray(d).tolist()),
+                                 "[[110.0, 60.0, nan], [1260.0, nan, 13.5]]")
+            model = numpy.frombuffer(grid, "i2").reshape(2, 3)
+            need = pool.require(name, dtype="int16", shape=(2, 3),
+                                region=numpy_like[:, ::2])
+            with need.demand(5, own=True, dtype=">i4", order="column") as d:
+                self.assertEqual(d.space, Space("int32", (2, 2), "column", "big"))
+                self.assertTrue((numpy.asarray(d) == model[:, ::2]).all())
+                self.assertFalse(d.raw.readonly)
+            for target in (numpy.zeros((2, 3), ">f8"), numpy.zeros((2, 3), "c16", order="F"),
+                           numpy.zeros(6, "i8")):
+                pool.demand(name, 5, into=target).dispose()
+                self.assertTrue((target.reshape(2, 3) == model).all())
+            self.refused("lossy-conversion", lambda: pool.demand(
+                name, 5, into=numpy.zeros((2, 3), "i1")))
+            pool.demand(name, 5, into=numpy.zeros((2, 3), "i1"), lossy=True).dispose()
+            self.refused("size-mismatch", lambda: pool.demand(
+                name, 5, into=numpy.zeros((3, 2), "i4")))
+            pool.offer(name + "/bad", grid, attributes={"scale_factor": "one"})
+            self.refused("bad-attribute", lambda: pool.demand(name + "/bad", 5, unpack=True))
+
     def test_structs(self) -> None:
         name = f"py/structs/{os.getpid()}"
         with attacca.join("structs") as pool:
@@ -2265,7 +2335,7 @@ class RealPool(unittest.TestCase):
                 self.assertEqual(bytes(d), raw[18:24] + raw[30:36])
             self.assertEqual(pool.stat(name)["dtype"], "{x:float32@0,n:int16@4;6}")
             with self.assertRaises(attacca.AttaccaError) as caught:
-                pool.demand(name, 5, dtype="{x:float32, n:int32}")
+                pool.require(name, dtype="{x:float32, n:int32}").demand(5)
             self.assertEqual(caught.exception.code, "object-mismatch")
             pool.offer(name + "/tags", b"ab\0cde", dtype="string[3]")
             with pool.demand(name + "/tags", 5) as d:
@@ -2308,7 +2378,7 @@ class RealPool(unittest.TestCase):
                         self.assertEqual(list(d.raw.cast("f")), [values[at] for at in wanted])
             for told in ({"shape": (30, 99)}, {"dtype": "float64"}, {"order": "column"}):
                 with self.assertRaises(attacca.AttaccaError) as caught:
-                    one.demand(name, timeout=30, **told)
+                    one.require(name, **told).demand(30)
                 self.assertEqual(caught.exception.code, "object-mismatch", str(told))
             with self.assertRaises(attacca.AttaccaError) as caught:
                 one.demand(name, timeout=30, region=numpy_like[30, 0])

@@ -17,3 +17,9 @@ function whyNot(): string | false {
 
 /** Of a test that runs it. */
 export const pythonOptions = { skip: whyNot(), timeout: PART_MS_MAX };
+
+/** Why a test that needs a package of Python cannot run here, or false. */
+export function withoutPackage(name: string): string | false {
+  const { status } = spawnSync('python3', ['-c', `import ${name}`], { stdio: 'ignore' });
+  return status === 0 ? false : `no package ${name} for python3: pip install ${name}`;
+}
