@@ -17,6 +17,7 @@ wait has a deadline: `timeout` in seconds, None for the pool's default of ten mi
 
 from __future__ import annotations
 
+import concurrent.futures
 import datetime
 import functools
 import importlib
@@ -44,6 +45,7 @@ from urllib.parse import unquote, urlsplit
 
 __all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Found", "Changed",
            "Facets", "Histogram", "Definition", "Cube", "CubeArray", "OpenObject", "RegionLock",
+           "RegionTransfer", "MappedRegion",
            "Space", "Timestamp", "AttaccaError", "NEVER"]
 
 NEVER = math.inf
@@ -2887,21 +2889,151 @@ class RegionLock:
     """A region of an open object that this member holds; made by `OpenObject.lock`, given back by
     `release`, or at the end of a `with` block."""
 
-    def __init__(self, field: "OpenObject", mode: str, region: Any, number: int) -> None:
+    def __init__(self, field: "OpenObject", mode: str, region: Any, wanted: Mapping[str, Any],
+                 number: int) -> None:
         self.mode, self.region, self._field, self._number = mode, region, field, number
-        self._held = True
+        self._wanted, self._held = wanted, True
 
     def release(self, timeout: Optional[float] = None) -> None:
-        """Others get it, and see what was written under it, as the consistency says. Idempotent."""
-        if self._held and not self._field._ended:
-            self._held = False
-            self._field._ask("UNLOCK", timeout, lock=self._number)
+        """Writes what buffers are mapped to of the region, if it is locked for writing, and gives
+        it back: others get it, and see what was written under it, as the consistency says.
+        Transfers that were started come first. Idempotent."""
+        if not self._held or self._field._ended:
+            return
+        self._held, until = False, _until(timeout)
+        try:
+            self._field._settle(until)
+            if self.mode == "write":
+                self._field._publish(self._wanted, until)
+        finally:
+            self._field._ask("UNLOCK", _left(until), lock=self._number)
 
     def __enter__(self) -> "RegionLock":
         return self
 
     def __exit__(self, *_: Any) -> None:
         self.release()
+
+
+class MappedRegion:
+    """Memory of the program that stands for a region of an open object; made by `OpenObject.map`,
+    ended by `unmap`, or at the end of a `with` block: nothing is written by that."""
+
+    def __init__(self, field: "OpenObject", wanted: Mapping[str, Any], raw: memoryview,
+                 space: Space, lossy: bool) -> None:
+        self._field, self._wanted, self._raw = field, wanted, raw
+        self._space, self._lossy = space, lossy
+        field._mapped.append(self)
+
+    def unmap(self) -> None:
+        """The buffer stands for nothing any more. Idempotent."""
+        if self in self._field._mapped:
+            self._field._mapped.remove(self)
+
+    def __enter__(self) -> "MappedRegion":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.unmap()
+
+
+class RegionTransfer:
+    """A transfer of a region between an open object and a buffer; made by `OpenObject.transfer`.
+    It is started, looked at by `status`, waited for, and closed. From start to the end of `wait`
+    the buffer belongs to it, while the program computes on.
+
+        rows = [field.transfer("write", row, data[row]) for row in mine]
+        attacca.RegionTransfer.start_all(rows)
+        compute()
+        attacca.RegionTransfer.wait_all(rows, timeout=30)
+    """
+
+    def __init__(self, field: "OpenObject", mode: str, wanted: Dict[str, Any], raw: memoryview,
+                 space: Space, lossy: bool) -> None:
+        self.mode, self._field, self._wanted, self._raw = mode, field, wanted, raw
+        self._how = mode, space, lossy
+        self._moving: Optional["concurrent.futures.Future[None]"] = None
+        self._closed = False
+
+    @property
+    def status(self) -> str:
+        """"created", "started", "done", "failed" (`wait` says why), or "closed"."""
+        moving = self._moving
+        if self._closed:
+            return "closed"
+        if moving is None:
+            return "created"
+        if not moving.done():
+            return "started"
+        return "failed" if moving.exception() is not None else "done"
+
+    def start(self) -> None:
+        """Begins it; legal once: `wrong-state`."""
+        self.start_all([self])
+
+    def wait(self, timeout: Optional[float] = None) -> None:
+        """Until it is done: the buffer is the caller's again. Raises what it has failed with, and
+        `deadline-passed` while it goes on."""
+        self.wait_all([self], timeout)
+
+    def close(self, timeout: Optional[float] = None) -> None:
+        """Ends its use; one that was started goes on to its end, which is waited for. Idempotent."""
+        if self._moving is not None and not self._closed:
+            _ended([self._moving], _until(timeout))
+        self._closed = True
+
+    @staticmethod
+    def start_all(transfers: "Sequence[RegionTransfer]") -> None:
+        """Starts many: those of one object, in one direction and of one dtype, go together."""
+        for each in transfers:
+            if each.status != "created":
+                raise AttaccaError("wrong-state", f"Cannot start the transfer of "
+                                   f"\"{each._field.name}\": it is {each.status}",
+                                   {"name": each._field.name})
+        groups: Dict[Any, List[RegionTransfer]] = {}
+        for each in transfers:
+            groups.setdefault((id(each._field), *each._how), []).append(each)
+        for some in groups.values():
+            moving = some[0]._field._begin(some)
+            for each in some:
+                each._moving = moving
+
+    @staticmethod
+    def wait_all(transfers: "Sequence[RegionTransfer]", timeout: Optional[float] = None) -> None:
+        """Waits for all of them; raises what the first has failed with, when all are over."""
+        until = _until(timeout)
+        for each in transfers:
+            if each._moving is None or each._closed:
+                raise AttaccaError("wrong-state", f"Cannot wait for the transfer of "
+                                   f"\"{each._field.name}\": it is {each.status}",
+                                   {"name": each._field.name})
+        _ended([each._moving for each in transfers if each._moving is not None], until)
+        for each in transfers:
+            if each._moving is not None:
+                each._moving.result()
+
+    def __enter__(self) -> "RegionTransfer":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+def _ended(moving: "Sequence[concurrent.futures.Future[None]]", until: float) -> None:
+    """Waits until all are over, however."""
+    left = until - time.monotonic()
+    rest = concurrent.futures.wait(moving, None if left == math.inf else left).not_done
+    if rest:
+        raise AttaccaError("deadline-passed", f"Cannot wait longer: {len(rest)} transfers go on")
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> Sequence[int]:
+    """The indices that two ascending lists of them have in common."""
+    if isinstance(one, range) and isinstance(other, range) and one.step == other.step == 1:
+        return range(max(one.start, other.start), max(one.start, other.start,
+                                                      min(one.stop, other.stop)))
+    there = set(other)
+    return [index for index in one if index in there]
 
 
 class OpenObject:
@@ -2923,6 +3055,9 @@ class OpenObject:
         self.version: int = opened["version"]
         self.consistency = _CONSISTENCIES[opened["consistency"]]
         self._locks = itertools.count()
+        self._mapped: List[MappedRegion] = []
+        self._worker: Optional[concurrent.futures.ThreadPoolExecutor] = None
+        self._moving: List["concurrent.futures.Future[None]"] = []
         self._ended = False
 
     def write(self, region: Any, data: Any, *, dtype: Any = None, order: Optional[str] = None,
@@ -2937,12 +3072,15 @@ class OpenObject:
                    lossy: bool = False, timeout: Optional[float] = None) -> None:
         """Writes many regions, of pairs of a region and its data. Small ones go together, in few
         large pieces. Not all or nothing: an error says which was refused, not what was written."""
-        until = _until(timeout)
+        self._put_many((self._given(region, data, dtype, order) for region, data in pairs), lossy,
+                       _until(timeout))
+
+    def _put_many(self, given_pairs: Any, lossy: bool, until: float) -> None:
+        """Of triples of a region, its bytes, and how they lie."""
         regions: List[Dict[str, Any]] = []
         parts: List[memoryview] = []
         size, last = 0, Space()
-        for region, data in pairs:
-            wanted, raw, given = self._given(region, data, dtype, order)
+        for wanted, raw, given in given_pairs:
             for piece, part in _pieces(wanted, raw, given.itemsize, given.order):
                 full = size + len(part) > _GATHER_MAX or len(regions) == _REGIONS_MAX
                 if regions and (full or given != last):
@@ -2966,25 +3104,57 @@ class OpenObject:
         """Copies of many regions; small ones come together, in few large pieces."""
         until, space = _until(timeout), self._as(dtype, order)
         selected = [_select(region, self._shape()) for region in regions]
-        found: List[Delivered] = []
+        raws = self._fetch_many([wanted for wanted, _ in selected], space, lossy, until)
+        return [Delivered(self._pool, self.name, raw, {
+            "space": space._replace(shape=counts), "attributes": self.attributes,
+            "version": self.version}, None) for raw, (_, counts) in zip(raws, selected)]
+
+    def _fetch_many(self, selected: Sequence[Dict[str, Any]], space: Space, lossy: bool,
+                    until: float) -> List[memoryview]:
+        found: List[memoryview] = []
         while len(found) < len(selected):
             first, size = len(found), 0
             sizes: List[int] = []
-            for wanted, _ in selected[first:first + _REGIONS_MAX]:
+            for wanted in selected[first:first + _REGIONS_MAX]:
                 sizes.append(_count(wanted) * space.itemsize)
                 size += sizes[-1]
                 if size > _GATHER_MAX and len(sizes) > 1:
                     size -= sizes.pop()
                     break
-            batch = selected[first:first + len(sizes)]
-            raw = self._fetch([wanted for wanted, _ in batch], size, space, lossy, until)
+            raw = self._fetch([*selected[first:first + len(sizes)]], size, space, lossy, until)
             at = 0
-            for (_, counts), length in zip(batch, sizes):
-                told = {"space": space._replace(shape=counts), "attributes": self.attributes,
-                        "version": self.version}
-                found.append(Delivered(self._pool, self.name, raw[at:at + length], told, None))
+            for length in sizes:
+                found.append(raw[at:at + length])
                 at += length
         return found
+
+    def transfer(self, mode: str, region: Any, buffer: Any, *, dtype: Any = None,
+                 order: Optional[str] = None, lossy: bool = False) -> RegionTransfer:
+        """A transfer that is not started yet: "write" of a buffer to a region, or "read" of a
+        region into a writable one. The buffer has exactly the elements of the region; what it is
+        of itself, or `dtype` and `order`, say how they lie. Those that are started one after the
+        other are done so; `write` and `read` of the caller's thread do not wait for them, while
+        `commit`, `seal`, `close` and the release of a lock do."""
+        if mode not in ("read", "write"):
+            raise ValueError(f'a transfer is to "read" or to "write", not {mode!r}')
+        wanted, raw, space = self._given(region, buffer, dtype, order, mode == "read")
+        return RegionTransfer(self, mode, wanted, raw, space, lossy)
+
+    def map(self, buffer: Any, region: Any = ..., *, dtype: Any = None,
+            order: Optional[str] = None, lossy: bool = False) -> MappedRegion:
+        """Lets a writable buffer stand for a region: a read lock fills what it locks of it before
+        `lock` returns; the release of a write lock writes that, and with "commit" commits. What
+        would lose values is `lossy-conversion`, unless `lossy`."""
+        wanted, raw, space = self._given(region, buffer, dtype, order, True)
+        one, other = _form_of(space.dtype), _form_of(self.space.dtype)
+        if not _is_convertible(one, other):
+            raise AttaccaError("bad-space", f"Cannot map \"{self.name}\" as {space.dtype}: it "
+                               f"cannot become {self.space.dtype}", {"name": self.name})
+        if not lossy and not _is_lossless(one, other):
+            raise AttaccaError("lossy-conversion", f"Cannot map \"{self.name}\" as {space.dtype}: "
+                               f"not all its values are values of {self.space.dtype}",
+                               {"name": self.name, "from": space.dtype, "to": self.space.dtype})
+        return MappedRegion(self, wanted, raw, space, lossy)
 
     def lock(self, mode: str, region: Any = ..., *, block: bool = True,
              timeout: Optional[float] = None) -> RegionLock:
@@ -3005,20 +3175,32 @@ class OpenObject:
         wanted = _select(region, self._shape())[0]
         message = _message("LOCK", handle=self._handle, lock=number, mode=int(mode == "write"),
                            block=int(block), deadline=_ms(timeout) if block else 0, region=wanted)
+        until = _until(timeout)
         _result(self._pool._session.run([message], timeout, late)[0], "OK")
-        return RegionLock(self, mode, region, number)
+        lock = RegionLock(self, mode, region, wanted, number)
+        if mode == "read" and self._mapped:
+            try:
+                self._refresh(wanted, until)
+            except BaseException:
+                lock.release()
+                raise
+        return lock
 
     def commit(self, timeout: Optional[float] = None) -> None:
         """Has all that this member has written visible to others when it returns."""
         self._must("commit")
-        self._ask("COMMIT", timeout, closes=0)
+        until = _until(timeout)
+        self._settle(until)
+        self._ask("COMMIT", _left(until), closes=0)
 
     def seal(self, timeout: Optional[float] = None) -> None:
         """Offers the object as it is: it does not change any more, and who has required it is
         served. Refused while others hold locks (`lock-conflict`) or have not committed
         (`wrong-state`)."""
         self._must("seal")
-        self._ask("SEAL", timeout)
+        until = _until(timeout)
+        self._settle(until)
+        self._ask("SEAL", _left(until))
         self._end()
 
     def close(self, timeout: Optional[float] = None) -> None:
@@ -3026,9 +3208,11 @@ class OpenObject:
         until it withdraws it or leaves; with `keep` beyond that. Idempotent."""
         if self._ended:
             return
-        self._ask("COMMIT", timeout, closes=1)
+        until = _until(timeout)
+        self._settle(until)
+        self._ask("COMMIT", _left(until), closes=1)
         if not self._own:
-            self._ended = True
+            self._over()
             self._pool._free_handles.append(self._handle)  # the pool has freed it with the commit
         else:
             self._end()
@@ -3036,7 +3220,7 @@ class OpenObject:
     def withdraw(self, timeout: Optional[float] = None) -> None:
         """Ends what this member has created, as `Pool.withdraw`: unsealed it is over."""
         self._pool.withdraw(self.name, timeout)
-        self._ended = True
+        self._over()
 
     def __enter__(self) -> "OpenObject":
         return self
@@ -3051,7 +3235,7 @@ class OpenObject:
 
     def _end(self) -> None:
         """The handle goes, but for that of an object that this member's leaving ends."""
-        self._ended = True
+        self._over()
         if self._keep:
             handles = self._pool._offers.get(self.name, [])
             if self._handle in handles:
@@ -3060,6 +3244,72 @@ class OpenObject:
                 self._pool._offers.pop(self.name, None)
         if not self._own or self._keep:
             self._pool._dispose(self._handle)
+
+    def _over(self) -> None:
+        self._ended, worker = True, self._worker
+        self._mapped.clear()
+        if worker is not None:
+            worker.shutdown(wait=False)
+
+    def _begin(self, transfers: Sequence[RegionTransfer]) -> "concurrent.futures.Future[None]":
+        """Transfers in one direction, of elements that lie alike, behind those of before."""
+        self._must(f"{transfers[0].mode} regions of")
+        if self._worker is None:
+            self._worker = concurrent.futures.ThreadPoolExecutor(1, "attacca-transfer")
+        mode, space, lossy = transfers[0]._how
+
+        def move() -> None:
+            until = _until(None)
+            if mode == "write":
+                self._put_many(((each._wanted, each._raw, space) for each in transfers), lossy,
+                               until)
+                return
+            raws = self._fetch_many([each._wanted for each in transfers], space, lossy, until)
+            for each, raw in zip(transfers, raws):
+                _copy(each._raw, raw)
+
+        moving = self._worker.submit(move)
+        self._moving = [each for each in self._moving if not each.done()] + [moving]
+        return moving
+
+    def _settle(self, until: float) -> None:
+        """Until all transfers that were started are over."""
+        if self._moving:
+            _ended(self._moving, until)
+            self._moving = []
+
+    def _mapped_in(self, wanted: Mapping[str, Any]) -> Iterator[
+            Tuple[MappedRegion, Dict[str, Any], _Axes, _Axes]]:
+        """What each mapped buffer has of a region: the region, its axes, those of the buffer."""
+        shape = self._shape()
+        for mapped in [*self._mapped]:
+            for axes in _boxes(wanted, shape):
+                for own in _boxes(mapped._wanted, shape):
+                    both = [_common(one, other) for one, other in zip(own, axes)]
+                    if all(both) or not both:
+                        runs = [_axis([*axis], size) for axis, size in zip(both, shape)]
+                        region = {"dimensions": len(shape), "boxes": [runs], "points": []}
+                        yield mapped, region, both, own
+
+    def _publish(self, wanted: Mapping[str, Any], until: float) -> None:
+        """Writes what buffers are mapped to of a region."""
+        given: List[Tuple[bool, Dict[str, Any], memoryview, Space]] = []
+        for mapped, region, axes, own in self._mapped_in(wanted):
+            space = mapped._space
+            part = memoryview(bytearray(math.prod(map(len, axes)) * space.itemsize))
+            _copy_box(part, axes, mapped._raw, own, space.itemsize, space.order)
+            given.append((mapped._lossy, region, part, space))
+        for lossy, region, part, space in given:
+            self._put_many([(region, part, space)], lossy, until)
+        if given and self.consistency == "commit":
+            self._ask("COMMIT", _left(until), closes=0)
+
+    def _refresh(self, wanted: Mapping[str, Any], until: float) -> None:
+        """Fills what buffers are mapped to of a region."""
+        for mapped, region, axes, own in self._mapped_in(wanted):
+            space = mapped._space
+            [raw] = self._fetch_many([region], space, mapped._lossy, until)
+            _copy_box(mapped._raw, own, raw, axes, space.itemsize, space.order)
 
     def _must(self, action: str) -> None:
         if self._ended:
@@ -3079,16 +3329,19 @@ class OpenObject:
         return Space(name or self.space.dtype, None, order or self.space.order,
                      byteorder or (self.space.byteorder if same else sys.byteorder))
 
-    def _given(self, region: Any, data: Any, dtype: Any, order: Optional[str]) -> Tuple[
-            Dict[str, Any], memoryview, Space]:
-        """The region, its bytes, and how they lie."""
-        self._must("write to")
+    def _given(self, region: Any, data: Any, dtype: Any, order: Optional[str],
+               fills: bool = False) -> Tuple[Dict[str, Any], memoryview, Space]:
+        """The region, its bytes, and how they lie; with `fills` they are to be written to."""
+        self._must("use")
+        if fills:
+            _target(data)
         wanted, counts = _select(region, self._shape())
         if isinstance(data, (bytes, bytearray)):
             raw, space = memoryview(data), self._as(dtype, order)
         else:
             raw, own = _describe(data, dtype, None, order)
-            lies = order or (own.order if len(own.shape or ()) > 1 else self.space.order)
+            flat = len(own.shape or ()) < 2
+            lies = order or (self.space.order if flat else own.order)
             space = Space(own.dtype, None, lies, own.byteorder)
             if len(own.shape or ()) > 1 and [*filter((1).__ne__, own.shape or ())] != [
                     *filter((1).__ne__, counts)]:
