@@ -40,7 +40,8 @@ import warnings
 import zlib
 from collections import deque
 from typing import (
-    Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple, Union)
+    TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set,
+    Tuple, Union)
 from urllib.parse import unquote, urlsplit
 
 __all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Found", "Changed",
@@ -146,7 +147,7 @@ _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
 
 def _checked(form: _Form, depth: int = 1) -> _Form:
     """The form, when it can be one; ValueError says why not."""
-    end, (number, size, fields) = 0, form
+    end, (_, size, fields) = 0, form
     if not 1 <= size <= _ITEM_MAX:
         raise ValueError(f"an element has 1 to {_ITEM_MAX} bytes, not {size}")
     if len(fields) > _FIELDS_MAX or len({name for name, _, _ in fields}) < len(fields):
@@ -1592,6 +1593,17 @@ def _rows_text(space: Space) -> str:
     return f"{space.dtype}{' x ' + rest if rest else ''}{order}"
 
 
+def _flat(data: Any, view: memoryview) -> memoryview:
+    """The bytes of a buffer, of which `view` is one: without a copy, unless it has gaps. No view of
+    a view where it can be helped: of a ring of such Python 3.11 dies."""
+    if not view.contiguous:
+        return memoryview(view.tobytes())
+    try:
+        return view.cast("B")
+    except (TypeError, ValueError):  # column major, complex, foreign, or nothing
+        return pickle.PickleBuffer(data).raw()
+
+
 def _describe(data: Any, dtype: Any, shape: Any, order: Optional[str]) -> Tuple[memoryview, Space]:
     """The bytes of `data` and its space. No copy unless the buffer has gaps."""
     iface: Any = None
@@ -1630,7 +1642,7 @@ def _describe(data: Any, dtype: Any, shape: Any, order: Optional[str]) -> Tuple[
         raw = memoryview(view.tobytes("F" if wanted == "column" else "C"))
         natural = wanted or "row"
     else:
-        raw = pickle.PickleBuffer(view).raw() if view.contiguous else memoryview(view.tobytes())
+        raw = _flat(data if iface is None and data is not None else view, view)
     itemsize = Space(name).itemsize
     if shape is None:
         size = view.itemsize if iface is None else Space(own_name).itemsize
@@ -1877,27 +1889,29 @@ def _copy_box(target: memoryview, to: _Axes, source: memoryview, of: _Axes, item
     while axes and axes[-1][0] == [(0, 0, axes[-1][1])] and axes[-1][1] == axes[-1][2]:
         size_of, size_to = size_of * axes[-1][1], size_to * axes[-1][2]
         axes.pop()
-    count = 0
+    _copy_axes(target, source, axes, (size_of, size_to), 0, 0)
+    return math.prod(sum(length for _, _, length in stretches)
+                     for stretches, _, _ in axes) * size_of // itemsize
 
-    def walk(level: int, at: int, then: int) -> None:
-        nonlocal count
-        if level == len(axes):
-            target[then * size_to:(then + 1) * size_to] = source[at * size_of:(at + 1) * size_of]
-            count += size_of // itemsize
-            return
-        stretches, length_of, length_to = axes[level]
-        at, then = at * length_of, then * length_to
-        for start, place, length in stretches:
-            if level == len(axes) - 1:
-                target[(then + place) * size_to:(then + place + length) * size_to] = source[
-                    (at + start) * size_of:(at + start + length) * size_of]
-                count += length * size_of // itemsize
-            else:
-                for each in range(length):
-                    walk(level + 1, at + start + each, then + place + each)
 
-    walk(0, 0, 0)
-    return count
+def _copy_axes(target: memoryview, source: memoryview,
+               axes: Sequence[Tuple[List[Tuple[int, int, int]], int, int]],
+               sizes: Tuple[int, int], at: int, then: int) -> None:
+    """Axis by axis. No function within another one: such a ring would keep both views, and Python
+    3.11 may die of collecting one that another view is made of."""
+    size_of, size_to = sizes
+    if not axes:
+        target[then * size_to:(then + 1) * size_to] = source[at * size_of:(at + 1) * size_of]
+        return
+    stretches, length_of, length_to = axes[0]
+    at, then = at * length_of, then * length_to
+    for start, place, length in stretches:
+        if len(axes) == 1:
+            target[(then + place) * size_to:(then + place + length) * size_to] = source[
+                (at + start) * size_of:(at + start + length) * size_of]
+        else:
+            for each in range(length):
+                _copy_axes(target, source, axes[1:], sizes, at + start + each, then + place + each)
 
 
 def _places(region: Mapping[str, Any], shape: Sequence[int], order: Optional[str]) -> List[int]:
@@ -2006,7 +2020,7 @@ def _decoded(raw: memoryview, text: str, name: str) -> Tuple[memoryview, Space]:
         for step, given, gave in zip(reversed(chain), reversed(before[:-1]), reversed(before)):
             data = _undone(step, given, gave, data)
         data = memoryview(data).cast("B")
-        if len(data) != math.prod(map(int, space.shape or ())) * space.itemsize:
+        if len(data) != math.prod(size or 0 for size in space.shape or ()) * space.itemsize:
             raise ValueError(f"they are {len(data)} bytes")
     except AttaccaError:
         raise
@@ -2070,7 +2084,7 @@ def _undone(step: Mapping[str, Any], given: Space, gave: Space, data: Any) -> An
     if kind == "compress":
         if given.shape is None:
             raise ValueError("what is compressed twice has no known size")
-        return _unpacked(step["codec"], data, math.prod(map(int, given.shape)) * given.itemsize)
+        return _unpacked(step["codec"], data, math.prod(size or 0 for size in given.shape) * given.itemsize)
     if kind == "transpose" or (kind in ("bitround", "byte-order") and given == gave):
         return data
     if kind in ("shuffle", "unshuffle"):
@@ -2649,10 +2663,11 @@ def _packing_of(space: Space, attributes: Mapping[str, Any]) -> Mapping[str, Any
 
 def _target(into: Any) -> Tuple[memoryview, Space]:
     """Memory of the caller, and what its elements are."""
+    view: Optional[memoryview]
     try:
         view = memoryview(into)
     except (TypeError, ValueError):
-        view = None  # type: ignore[assignment]
+        view = None
     if view is None or view.readonly or not view.contiguous:
         raise AttaccaError("bad-argument", f"Cannot demand into a {type(into).__name__}: it is no "
                            "writable buffer in one piece")
@@ -2885,6 +2900,10 @@ class Promise(NamedTuple):
         self.close()
 
 
+if TYPE_CHECKING:
+    _Moving = concurrent.futures.Future[Optional[AttaccaError]]  # what it has failed with
+
+
 class RegionLock:
     """A region of an open object that this member holds; made by `OpenObject.lock`, given back by
     `release`, or at the end of a `with` block."""
@@ -2952,7 +2971,7 @@ class RegionTransfer:
                  space: Space, lossy: bool) -> None:
         self.mode, self._field, self._wanted, self._raw = mode, field, wanted, raw
         self._how = mode, space, lossy
-        self._moving: Optional["concurrent.futures.Future[None]"] = None
+        self._moving: Optional[_Moving] = None
         self._closed = False
 
     @property
@@ -2965,7 +2984,7 @@ class RegionTransfer:
             return "created"
         if not moving.done():
             return "started"
-        return "failed" if moving.exception() is not None else "done"
+        return "done" if moving.result() is None else "failed"
 
     def start(self) -> None:
         """Begins it; legal once: `wrong-state`."""
@@ -3009,8 +3028,9 @@ class RegionTransfer:
                                    {"name": each._field.name})
         _ended([each._moving for each in transfers if each._moving is not None], until)
         for each in transfers:
-            if each._moving is not None:
-                each._moving.result()
+            failed = each._moving and each._moving.result()
+            if failed:
+                raise failed.again()
 
     def __enter__(self) -> "RegionTransfer":
         return self
@@ -3019,7 +3039,7 @@ class RegionTransfer:
         self.close()
 
 
-def _ended(moving: "Sequence[concurrent.futures.Future[None]]", until: float) -> None:
+def _ended(moving: Sequence[_Moving], until: float) -> None:
     """Waits until all are over, however."""
     left = until - time.monotonic()
     rest = concurrent.futures.wait(moving, None if left == math.inf else left).not_done
@@ -3057,7 +3077,7 @@ class OpenObject:
         self._locks = itertools.count()
         self._mapped: List[MappedRegion] = []
         self._worker: Optional[concurrent.futures.ThreadPoolExecutor] = None
-        self._moving: List["concurrent.futures.Future[None]"] = []
+        self._moving: List[_Moving] = []
         self._ended = False
 
     def write(self, region: Any, data: Any, *, dtype: Any = None, order: Optional[str] = None,
@@ -3251,26 +3271,35 @@ class OpenObject:
         if worker is not None:
             worker.shutdown(wait=False)
 
-    def _begin(self, transfers: Sequence[RegionTransfer]) -> "concurrent.futures.Future[None]":
+    def _begin(self, transfers: Sequence[RegionTransfer]) -> _Moving:
         """Transfers in one direction, of elements that lie alike, behind those of before."""
         self._must(f"{transfers[0].mode} regions of")
         if self._worker is None:
             self._worker = concurrent.futures.ThreadPoolExecutor(1, "attacca-transfer")
         mode, space, lossy = transfers[0]._how
 
-        def move() -> None:
-            until = _until(None)
+        moving = self._worker.submit(self._move, mode, space, lossy, [*transfers])
+        self._moving = [each for each in self._moving if not each.done()] + [moving]
+        return moving
+
+    def _move(self, mode: str, space: Space, lossy: bool,
+              transfers: List[RegionTransfer]) -> Optional[AttaccaError]:
+        """On the thread of transfers. A failure is returned: raised it would keep all frames, and
+        their views, in a ring."""
+        until = _until(None)
+        try:
             if mode == "write":
                 self._put_many(((each._wanted, each._raw, space) for each in transfers), lossy,
                                until)
-                return
+                return None
             raws = self._fetch_many([each._wanted for each in transfers], space, lossy, until)
             for each, raw in zip(transfers, raws):
                 _copy(each._raw, raw)
-
-        moving = self._worker.submit(move)
-        self._moving = [each for each in self._moving if not each.done()] + [moving]
-        return moving
+            return None
+        except AttaccaError as error:
+            return error.again()
+        except Exception as error:
+            return AttaccaError("internal", f"Cannot {mode} regions of \"{self.name}\": {error!r}")
 
     def _settle(self, until: float) -> None:
         """Until all transfers that were started are over."""
@@ -3503,9 +3532,9 @@ def _pick(dimension: str, known: _Picked, pick: Any) -> _Picked:
         pick = (pick.start, pick.stop) if pick.step is None else (pick.start, pick.stop, pick.step)
     if isinstance(pick, tuple) and len(pick) == 2:
         ends = [None if end is None else _order(_label(end, sample)) for end in pick]
-        if None not in ends and ends[0] > ends[1]:
-            ends.reverse()
         low, high = ends
+        if low is not None and high is not None and low > high:
+            low, high = high, low
         return [each for each in known if (low is None or _order(each[0]) >= low)
                 and (high is None or _order(each[0]) <= high)]
     if isinstance(pick, tuple):
@@ -4774,15 +4803,16 @@ class Pool:
     def _demand_encoded(self, name: str, error: AttaccaError, expected: Space, region: Any,
                         own: bool) -> Delivered:
         """What the pool refused as it compared the bytes it has, of whatever they are an encoding:
-        all of it is decoded, and compared here."""
+        all of it is decoded, and compared here. Raised is what the error says, not itself: a frame
+        that has an error which knows the frame is a ring, and keeps views."""
         try:  # It is there: nothing is waited for.
             whole = self.demand(name, 1.0, own)
         except AttaccaError:
-            raise error from None
+            raise error.again() from None
         space = whole.space
         if _ENCODING not in whole.attributes or not _meets(space, expected):
             whole.dispose()
-            raise error
+            raise error.again()
         if region is None:
             return whole
         raw, space = _cut(region, space, whole.raw, own)
