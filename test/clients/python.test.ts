@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { attacca, type Result, startProgram } from '../cli/command.js';
 import { pythonOptions as options, pythonPath } from './python.js';
 
-const file = resolve(pythonPath, 'test_attacca.py');
+const tests = resolve(pythonPath, 'tests');
 /** Checks that the tests of Python ran and passed, and prints which of them were skipped, why. */
 function passed(t: TestContext, { code, out, err }: Result): void {
   assert.equal(code, 0, `${out}${err}`);
@@ -14,7 +14,7 @@ function passed(t: TestContext, { code, out, err }: Result): void {
 
 /** What the one who runs the tests prefers is not what is tested. */
 const environment = { ATTACCA_TRANSPORT: undefined };
-const ofPython = (...args: string[]): string[] => ['python3', '-B', file, '-v', ...args];
+const ofPython = (...args: string[]): string[] => ['python3', '-B', tests, '-v', ...args];
 
 /** The client's tests with a pool of its own, which `attacca run` serves. */
 async function withPool(t: TestContext, ...how: string[]): Promise<string> {

@@ -1,0 +1,113 @@
+"""What a demand hands over."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import operator
+import warnings
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
+
+from .errors import AttaccaError
+from .space import Space
+from .buffers import _typed
+from .chains import _planned, _transformed
+from .shaping import _but_packing, _put_into, _Shaping
+
+if TYPE_CHECKING:
+    from .pool_core import _PoolCore
+
+
+class Delivered:
+    """What a demand hands over. `view` is a memoryview in the object's dtype and shape where
+    memoryview knows them (not complex, not foreign byte order; column major stays flat), `raw` the
+    bytes, `space`, `attributes`, `version` what the producer said. `numpy.asarray(delivered)`
+    makes an array without copying. The bytes do not change until `dispose()`; after it they may,
+    and views kept beyond are at their holder's risk. With `own=True` the memory is the caller's."""
+
+    def __init__(self, pool: "_PoolCore", name: str, raw: memoryview, found: Mapping[str, Any],
+                 handle: Optional[int]) -> None:
+        self._pool, self._handle, self._gone, self.name = pool, handle, False, name
+        self._raw, self._view = raw, _typed(raw, found["space"])
+        self.space: Space = found["space"]
+        self.attributes: Dict[str, Any] = found["attributes"]
+        self.version: int = found["version"]
+
+    def _alive(self, view: memoryview) -> memoryview:
+        if self._gone:
+            raise AttaccaError("wrong-state", f"Cannot use \"{self.name}\": it is disposed")
+        return view
+
+    @property
+    def view(self) -> memoryview:
+        return self._alive(self._view)
+
+    @property
+    def raw(self) -> memoryview:
+        return self._alive(self._raw)
+
+    @property
+    def nbytes(self) -> int:
+        return len(self._raw)
+
+    @property
+    def __array_interface__(self) -> Dict[str, Any]:
+        if self.space.dtype is not None and self.space.dtype.startswith("{"):
+            raise AttributeError("gaps between fields have no place in it: see __array__")
+        shape, strides = tuple(n or 0 for n in self.space.shape or ()), None
+        if self.space.order == "column":
+            strides = tuple(itertools.accumulate(
+                (self.space.itemsize,) + shape, operator.mul))[:len(shape)]
+        return {"version": 3, "shape": shape, "typestr": self.space.typestr, "strides": strides,
+                "data": self.raw}
+
+    def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> Any:
+        """Structs as an array of numpy, with their fields, over the same memory."""
+        numpy = importlib.import_module("numpy")
+        array = numpy.ndarray(tuple(n or 0 for n in self.space.shape or ()), self.space.numpy_dtype,
+                              self.raw, order="F" if self.space.order == "column" else "C")
+        if dtype is None or numpy.dtype(dtype) == array.dtype:
+            return array.copy() if copy else array
+        if copy is False:
+            raise ValueError("another dtype needs a copy")
+        return array.astype(dtype)
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.raw)
+
+    def dispose(self) -> None:
+        """Ends the lease on the bytes. Idempotent."""
+        handle, self._handle, self._gone = self._handle, None, True
+        if handle is not None:
+            self._pool._dispose(handle)
+
+    def __enter__(self) -> "Delivered":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.dispose()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) is not None and not self._pool._left:
+            # Not disposed of here: a view may still be in use. The lease lasts until leave.
+            warnings.warn(f"{self.name!r} was demanded and never disposed", ResourceWarning)
+
+
+def _shaped(one: "Delivered", how: _Shaping, own: bool) -> "Delivered":
+    """What was delivered, as it should come; what it was is disposed of."""
+    try:
+        chain = how.chain(one.space, one.attributes)
+        steps, space = _planned(chain, one.space)
+        data = _transformed(one.raw, steps)
+        told = {"space": space, "attributes": _but_packing(one.attributes, how),
+                "version": one.version}
+        if how.into is not None:
+            data = _put_into(one.name, data, space, how.into)
+        elif data is one.raw:
+            handle, one._handle = one._handle, None
+            return Delivered(one._pool, one.name, data, told, handle)
+        elif not own:
+            data = data.toreadonly()
+        return Delivered(one._pool, one.name, data, told, None)
+    finally:
+        one.dispose()

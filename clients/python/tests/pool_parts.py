@@ -1,0 +1,106 @@
+"""Arrays in parts, and such as grow: docs/parts.md."""
+
+from __future__ import annotations
+
+import array
+import os
+from typing import Any
+
+from support import PoolCase, numpy_like
+import attacca
+
+
+class Parts(PoolCase):
+    def test_parts(self) -> None:
+        shape, total = (4, 6), range(24)
+        grid = [list(total[row * 6:row * 6 + 6]) for row in range(4)]
+
+        def values(rows: Any, columns: Any, column_major: bool = False) -> array.array:
+            if column_major:
+                return array.array("i", [grid[r][c] for c in columns for r in rows])
+            return array.array("i", [grid[r][c] for r in rows for c in columns])
+
+        for transport in ("socket", ""):
+            name = f"py/{os.getpid()}/parts/{transport}"
+            with attacca.join("py-writer[*]", transport=transport) as one, attacca.join(
+                    "py-writer[*]", transport=transport) as two, attacca.join(
+                    "py-reader[*]", transport=transport) as reader:
+                need = reader.require(name, region=numpy_like[1:3, 0:6:2])
+                one.offer_part(name, numpy_like[:, :2], values(range(4), (0, 1)), shape=shape)
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    two.offer_part(name, numpy_like[0, 1], array.array("i", [1]), shape=shape)
+                self.assertEqual(caught.exception.code, "part-overlap")
+                two.offer_part(name, numpy_like[:, [2, 3, 5]], values(range(4), (2, 3, 5)),
+                               shape=shape)
+                one.offer_part(name, numpy_like[..., 4], values(range(4), (4,)), shape=shape)
+                with need.demand(timeout=30) as d:
+                    self.assertEqual(d.space.shape, (2, 3))
+                    self.assertEqual(d.view.tolist(), [[6, 8, 10], [12, 14, 16]])
+                with reader.demand(name, timeout=30) as d:
+                    self.assertEqual(d.view.tolist(), grid)
+                with reader.demand(name, timeout=30, region=2, shape=shape) as d:
+                    self.assertEqual((d.space.shape, d.view.tolist()), ((6,), grid[2]))
+                with reader.demand(name, timeout=30, region=numpy_like[3:3, :]) as d:
+                    self.assertEqual((d.space.shape, bytes(d)), ((0, 6), b""))
+                one.withdraw(name, timeout=10)
+                two.withdraw(name, timeout=10)
+                name += "/column"
+                one.offer_part(name, numpy_like[:2, :], values((0, 1), range(6), True),
+                               shape=shape, order="column")
+                two.offer_part(name, numpy_like[2:, :], values((2, 3), range(6), True),
+                               shape=shape, order="column")
+                with reader.demand(name, timeout=30, region=numpy_like[1:3, 4:6]) as d:
+                    self.assertEqual(d.space.order, "column")
+                    self.assertEqual([*array.array("i", bytes(d))], [10, 16, 11, 17])
+                name += "/large"
+                rows = [array.array("d", [row] * 40_000) for row in range(3)]
+                for row in range(3):
+                    one.offer_part(name, row, rows[row], shape=(3, 40_000))
+                with reader.demand(name, timeout=30, region=numpy_like[:, -2:],
+                                   shape=(3, 40_000)) as d:
+                    self.assertEqual(d.view.tolist(), [[0, 0], [1, 1], [2, 2]])
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    reader.demand(name, timeout=5, region=numpy_like[:, 39_998:40_001])
+                self.assertEqual(caught.exception.code, "bad-region")
+
+    def test_append(self) -> None:
+        for transport in ("socket", ""):
+            name = f"py/{os.getpid()}/append/{transport}"
+            with attacca.join("py-writer[*]", transport=transport) as one, attacca.join(
+                    "py-writer[*]", transport=transport) as two, attacca.join(
+                    "py-reader[*]", transport=transport) as reader:
+                need = reader.require(name)
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    one.finish(name)
+                self.assertEqual(caught.exception.code, "wrong-state")
+
+                def rows(first: int, count: int) -> memoryview:
+                    data = array.array("i", range(first * 2, (first + count) * 2))
+                    return memoryview(data).cast("B").cast("i", (count, 2))
+
+                self.assertEqual(one.append(name, rows(0, 3)), 0)
+                self.assertEqual(two.append(name, rows(3, 1)), 3)
+                self.assertEqual(one.append(name, rows(4, 2)), 4)
+                with reader.demand(name, region=numpy_like[2:5, 1:2], timeout=30) as d:
+                    self.assertEqual(d.view.tolist(), [[5], [7], [9]])
+                for other in (array.array("f", [1, 2]), array.array("i", [1, 2, 3, 4, 5, 6])):
+                    wide = memoryview(other).cast("B").cast(other.typecode, (1, len(other)))
+                    with self.assertRaises(attacca.AttaccaError) as caught:
+                        one.append(name, wide)
+                    self.assertEqual(caught.exception.code, "object-mismatch")
+                one.finish(name)
+                with need.demand(timeout=30) as d:
+                    self.assertEqual(d.view.tolist(), rows(0, 6).tolist())
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    two.append(name, rows(6, 1))
+                self.assertEqual(caught.exception.code, "wrong-state")
+                one.withdraw(name, timeout=10)
+                two.withdraw(name, timeout=10)
+                name += "/large"
+                for at in range(3):
+                    self.assertEqual(one.append(name, rows(at * 20_000, 20_000), keep=True),
+                                     at * 20_000)
+                one.finish(name)
+                with reader.demand(name, region=numpy_like[19_999:20_001, :], timeout=30) as d:
+                    self.assertEqual(d.view.tolist(), rows(19_999, 2).tolist())
+                one.withdraw(name, timeout=10)
