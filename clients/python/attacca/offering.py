@@ -16,6 +16,12 @@ from .handles import Offer, Promise
 from .demanding import _Demanding
 
 
+def _lost(name: str) -> AttaccaError:
+    return AttaccaError("object-lost", f"Cannot offer \"{name}\": the memory that its bytes were "
+                        "in is gone, as the pool was started again without it", {"name": name},
+                        retryable=True)
+
+
 class _Offering(_Demanding):
     """Gives objects, and regions of them."""
 
@@ -143,10 +149,7 @@ class _Offering(_Demanding):
                     if slot is None or not self._is_lost(error):
                         raise
                     if attempt == _STORES_MAX:
-                        raise AttaccaError(
-                            "object-lost", f"Cannot offer \"{name}\": the memory that its bytes "
-                            "were in is gone, as the pool was started again without it",
-                            {"name": name}, retryable=True) from error
+                        raise _lost(name) from error
                     self._leases.forget(slot[0])  # the bytes are here: they are stored anew
                     declare = [] if sent else declare
                     slot, sent = None, False

@@ -11,6 +11,9 @@ import threading
 from typing import Any, Callable, Dict, List, Optional
 
 import attacca
+from attacca.connecting import _frame_head, _read_exactly, _system
+from attacca.layouts import _FRAMES, _MESSAGES, _decode, _frame, _message, _split
+from attacca.limits import _DATA_FRAME_MAX, _FRAME_MAX
 
 SLAB_BYTES = 32 << 20
 
@@ -125,13 +128,13 @@ class FakeConnections:
 
     @staticmethod
     def _frame(sock: socket.socket) -> tuple:
-        kind, size = attacca.connecting._frame_head(attacca.connecting._read_exactly(sock, 8), attacca.limits._FRAME_MAX)
-        return kind, bytes(attacca.connecting._read_exactly(sock, size))
+        kind, size = _frame_head(_read_exactly(sock, 8), _FRAME_MAX)
+        return kind, bytes(_read_exactly(sock, size))
 
     def _serve(self, sock: socket.socket) -> None:
         try:
             kind, body = self._frame(sock)
-            hello = attacca.layouts._decode(attacca.layouts._FRAMES[1], body)
+            hello = _decode(_FRAMES[1], body)
             assert kind == 1 and hello["lowest"] == 1
             if hello["token"] != "s3cret":
                 return self._refuse(sock, "wrong-token")
@@ -144,8 +147,8 @@ class FakeConnections:
                 elif session is None or self.refuse_resume or session.ended or (
                         session.secret != hello["secret"]):
                     return self._refuse(sock, "session-unknown")
-            boot = attacca.connecting._system("/proc/sys/kernel/random/boot_id")
-            accept = attacca.layouts._frame(2, {
+            boot = _system("/proc/sys/kernel/random/boot_id")
+            accept = _frame(2, {
                 "version": 1, "poolId": "p1", "poolName": "test", "session": session.number,
                 "secret": session.secret, "received": session.received,
                 "resumed": int(hello["session"] != 0), "pool": {
@@ -164,11 +167,11 @@ class FakeConnections:
             while True:
                 if self.cut_in and hello["session"] == 0 and session.received > 2:
                     self.cut_in -= 1
-                    attacca.connecting._read_exactly(sock, 9)
+                    _read_exactly(sock, 9)
                     sock.shutdown(socket.SHUT_RDWR)
                     return
                 kind, body = self._frame(sock)
-                fields = attacca.layouts._decode(attacca.layouts._FRAMES[kind], body)
+                fields = _decode(_FRAMES[kind], body)
                 with self.lock:
                     session.out = [m for m in session.out if m[0] > fields["ack"]]
                     if kind == 4:
@@ -178,20 +181,20 @@ class FakeConnections:
 
     @staticmethod
     def _refuse(sock: socket.socket, code: str) -> None:
-        sock.sendall(attacca.layouts._frame(3, {"retryable": 0, "code": code, "message": code,
+        sock.sendall(_frame(3, {"retryable": 0, "code": code, "message": code,
                                         "fields": {}}))
         sock.close()
 
     def _batch(self, session: FakeSession, fields: Dict[str, Any]) -> None:
         before = len(session.out)
-        for number, (code, body) in enumerate(attacca.layouts._split(fields["messages"]),
+        for number, (code, body) in enumerate(_split(fields["messages"]),
                                               fields["first"]):
             if number <= session.received:
                 continue
             assert number == session.received + 1, "a gap"
             session.received = number
-            name = attacca.layouts._MESSAGES[code][0]
-            request = attacca.layouts._decode(attacca.layouts._MESSAGES[code], body)
+            name = _MESSAGES[code][0]
+            request = _decode(_MESSAGES[code], body)
             self.effects.append(name)
             try:
                 getattr(self, "_" + name.lower())(session, number, request)
@@ -204,7 +207,7 @@ class FakeConnections:
     def _send(self, session: FakeSession, messages: List[tuple]) -> None:
         if not messages or session.sock is None:
             return
-        frame = attacca.layouts._frame(4, {"first": messages[0][0], "ack": session.received,
+        frame = _frame(4, {"first": messages[0][0], "ack": session.received,
                                    "messages": b"".join(m[1] for m in messages)})
         try:
             if self.cut_out and session.sent > 3:
@@ -220,7 +223,7 @@ class FakeConnections:
         if what in ("OK", "VALUE", "DELIVER") and self.mute and self.effects[-1] in self.mute:
             return
         session.sent += 1
-        session.out.append((session.sent, attacca.layouts._message(what, **fields)))
+        session.out.append((session.sent, _message(what, **fields)))
 
     def say_now(self, what: str, **fields: Any) -> None:
         with self.lock:
@@ -239,29 +242,29 @@ class FakeConnections:
     def _serve_data(self, sock: socket.socket, session: FakeSession) -> None:
         while True:
             kind, body = self._frame(sock)
-            if len(body) + 4 > attacca.limits._DATA_FRAME_MAX:
+            if len(body) + 4 > _DATA_FRAME_MAX:
                 self.bad.append("a data frame that is too large")
-            f = attacca.layouts._decode(attacca.layouts._FRAMES[kind], body)
+            f = _decode(_FRAMES[kind], body)
             if kind == 6:
                 end = f["offset"] + len(f["payload"])
                 if not any(a <= f["offset"] and end <= b for a, b in session.leases):
-                    sock.sendall(attacca.layouts._frame(10, {"transfer": f["transfer"],
+                    sock.sendall(_frame(10, {"transfer": f["transfer"],
                                                      "code": "bad-lease", "message": "no"}))
                     continue
                 os.pwrite(self.slab.fileno(), f["payload"], f["offset"])
                 size = len(f["payload"])
             elif f["offset"] < self.lost_below:
-                sock.sendall(attacca.layouts._frame(10, {"transfer": f["transfer"],
+                sock.sendall(_frame(10, {"transfer": f["transfer"],
                                                  "code": "bad-lease", "message": "no"}))
                 continue
             else:
                 size = f["size"]
                 for at in range(0, size, 1 << 20):
                     part = os.pread(self.slab.fileno(), min(1 << 20, size - at), f["offset"] + at)
-                    sock.sendall(attacca.layouts._frame(8, {"transfer": f["transfer"],
+                    sock.sendall(_frame(8, {"transfer": f["transfer"],
                                                     "offset": f["offset"] + at, "payload": part}))
                     if self.cut_data:
                         self.cut_data -= 1
                         sock.sendall(b"\x10\x00")
                         return sock.shutdown(socket.SHUT_RDWR)
-            sock.sendall(attacca.layouts._frame(9, {"transfer": f["transfer"], "size": size}))
+            sock.sendall(_frame(9, {"transfer": f["transfer"], "size": size}))

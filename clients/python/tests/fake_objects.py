@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List
 
 from fake_connections import FakeConnections, FakeSession, SLAB_BYTES
 import attacca
+from attacca.told import _CONTAINER
 
 
 class FakeObjects(FakeConnections):
@@ -70,7 +71,7 @@ class FakeObjects(FakeConnections):
             raise attacca.AttaccaError("already-offered", "")
         said = {s.keys[key]: value for key, value in handle["attributes"].items()}
         if ".container" in said:
-            container = self._defined(attacca.told._CONTAINER, said[".container"])
+            container = self._defined(_CONTAINER, said[".container"])
             said = {**container.get("attributes", {}), **said}
         handle["state"] = "kept" if f["scope"] else "offered"
         thing["content"] = {

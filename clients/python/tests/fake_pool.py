@@ -12,6 +12,8 @@ from fake_connections import FakeSession
 from fake_objects import FakeObjects
 import attacca
 from attacca import Timestamp
+from attacca.told import _CONTAINER, _SCHEMA
+from attacca.values import _order, _value
 
 
 class FakePool(FakeObjects):
@@ -64,12 +66,12 @@ class FakePool(FakeObjects):
                 for name in names]
 
         def is_behind(row: tuple) -> bool:
-            one, other = (attacca.values._order(each[0], f["descending"] == 1) for each in
+            one, other = (_order(each[0], f["descending"] == 1) for each in
                           (row, f["place"]))
             later = one < other if f["descending"] else one > other
             return later or (one == other and row[1] > f["place"][1])
         rows.sort(key=lambda row: row[1])
-        rows.sort(key=lambda row: attacca.values._order(row[0], f["descending"] == 1),
+        rows.sort(key=lambda row: _order(row[0], f["descending"] == 1),
                   reverse=f["descending"] == 1)
         rows = [row for row in rows if f["place"] is None or is_behind(row)][:f["limit"]]
         cut = len(rows) > self.sort_rows_max
@@ -87,7 +89,7 @@ class FakePool(FakeObjects):
                 "timestamps", [v for v in values if isinstance(v, Timestamp)])
             answer["histograms"] = [histogram(of, part) for of, part in parts if part]
         else:
-            sent = [attacca.values._value(value) for value in values]  # 5 and 5.0 are two
+            sent = [_value(value) for value in values]  # 5 and 5.0 are two
             counts = [{"value": value, "count": sent.count(raw)} for i, (value, raw) in enumerate(
                 zip(values, sent)) if raw not in sent[:i]]
             shown = counts[:3]  # more than that has no room in an answer of this pool
@@ -134,7 +136,7 @@ class FakePool(FakeObjects):
 
     def _objects_of(self, kind: int, name: str) -> int:
         each = [content["attributes"] for content in self._contents()]
-        return sum(name == a.get(".container") if kind == attacca.told._CONTAINER
+        return sum(name == a.get(".container") if kind == _CONTAINER
                    else name in a.get(".collections", []) for a in each)
 
     def _define(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:
@@ -143,7 +145,7 @@ class FakePool(FakeObjects):
             self.definitions[kind][name] = f["definition"]
             return self._ok(s, n)
         self._defined(kind, name)
-        if kind != attacca.told._SCHEMA and self._objects_of(kind, name):
+        if kind != _SCHEMA and self._objects_of(kind, name):
             raise attacca.AttaccaError("definition-in-use", "", {"name": name})
         del self.definitions[kind][name]
         self._ok(s, n)
@@ -152,7 +154,7 @@ class FakePool(FakeObjects):
         kind, names = f["definitionKind"], [f["name"]] if f["name"] else None
         self._say(s, "VALUE", request=n, value=[{
             "name": name, "definition": self._defined(kind, name),
-            "objects": None if kind == attacca.told._SCHEMA else self._objects_of(kind, name),
+            "objects": None if kind == _SCHEMA else self._objects_of(kind, name),
             "later": "a field that nobody knows"} for name in names or self.definitions[kind]])
 
     def _gather(self, s: FakeSession, n: int, f: Dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import struct
 
 from support import PoolCase, numpy, numpy_like
 import attacca
+from attacca.regions import _filled
 
 
 class OpenObjects(PoolCase):
@@ -59,7 +60,7 @@ class OpenObjects(PoolCase):
                 name = f"py/{os.getpid()}/open/{dtype}"
                 with pool.create(name, dtype=dtype, shape=3, fill=fill, order="column") as field:
                     raw = bytes(field.read().raw)
-                    self.assertEqual(raw, attacca.regions._filled(field.space, fill) * 3)
+                    self.assertEqual(raw, _filled(field.space, fill) * 3)
                     field.write(numpy_like[:2], b"\x00" * 2 * field.space.itemsize)
                     self.assertEqual(bytes(field.read(2).raw), raw[:field.space.itemsize])
                 field.withdraw()

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List
 from support import ORDER, PoolCase
 import attacca
 from attacca import Timestamp
+from attacca.limits import _PAGES
 
 
 class Selecting(PoolCase):
@@ -56,7 +57,7 @@ class Selecting(PoolCase):
                 self.assertEqual([row["object"] for row in part["objects"]], expected)
                 sort = "-" * descending + key
                 for page in (1, 7, 4096):
-                    with unittest.mock.patch.dict(attacca.limits._PAGES, name=page):
+                    with unittest.mock.patch.dict(_PAGES, name=page):
                         self.assertEqual([*pool.query(selector, detail="name", sort=sort)],
                                          expected)
             self.assertEqual([found.name for found in pool.query(selector, sort=key, limit=5)],
@@ -74,7 +75,7 @@ class Selecting(PoolCase):
             for i in range(100):
                 pool.signal(f"{base}{i:02}", {key: i * i, "at": Timestamp(i), "odd": i % 2 == 1},
                             keep=True)
-            with unittest.mock.patch.dict(attacca.limits._PAGES, name=7):
+            with unittest.mock.patch.dict(_PAGES, name=7):
                 self.assertEqual(sorted(pool.query(f"{key} in 100..", detail="name")),
                                  [f"{base}{i:02}" for i in range(10, 100)])
             self.assertEqual(pool.count(f"{selector} and odd = true"), 50)

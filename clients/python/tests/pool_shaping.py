@@ -89,7 +89,8 @@ class Shaping(PoolCase):
             with pool.demand(name + "/tags", 5) as d:
                 self.assertEqual((d.space.dtype, d.space.shape), ("string[3]", (2,)))
             if numpy is not None:
-                source = numpy.array([(1.5, b"ab", 3)] * 4, [("x", ">f8"), ("t", "S4"), ("n", ">u2")])
+                source = numpy.array([(1.5, b"ab", 3)] * 4,
+                                     [("x", ">f8"), ("t", "S4"), ("n", ">u2")])
                 pool.offer(name + "/big", source)
                 with pool.demand(name + "/big", 5, region=numpy_like[1:3]) as d:
                     self.assertTrue((numpy.asarray(d) == source[1:3]).all())

@@ -13,6 +13,7 @@ from support import ORDER
 from fake_pool import WithPool
 import attacca
 from attacca import Timestamp
+from attacca.limits import _PAGES
 
 
 class Queries(WithPool):
@@ -76,7 +77,7 @@ class Queries(WithPool):
             for pages, room in ((3, 99), (7, 99), (7, 2), (4096, 99), (4096, 1)):
                 fake.part = pages + 2
                 fake.sort_rows_max = room
-                with unittest.mock.patch.dict(attacca.limits._PAGES, name=pages, attributes=pages):
+                with unittest.mock.patch.dict(_PAGES, name=pages, attributes=pages):
                     self.assertEqual([*pool.query(detail="name", sort="v")], up)
                     self.assertEqual([found.name for found in pool.query(sort="-v")], down)
                     self.assertEqual([*pool.query(detail="name", sort="-v", limit=10)], down[:10])
@@ -87,7 +88,7 @@ class Queries(WithPool):
 
     def test_sorted_while_the_pool_changes(self) -> None:
         self.start()
-        with self.join() as pool, unittest.mock.patch.dict(attacca.limits._PAGES, name=2):
+        with self.join() as pool, unittest.mock.patch.dict(_PAGES, name=2):
             for i in (1, 3, 5, 7, 9):
                 pool.signal(f"{i}", {"v": i})
             found = pool.query(detail="name", sort="v")

@@ -12,6 +12,8 @@ from typing import List
 
 from fake_pool import WithPool
 import attacca
+from attacca.layouts import _message
+from attacca.session import _Call
 
 
 class Trouble(WithPool):
@@ -180,7 +182,7 @@ class Trouble(WithPool):
         with self.join() as pool:
             need = pool.require("x")
             pool.offer("x", bytes(50_000))
-            call = attacca.session._Call([attacca.layouts._message("DEMAND", handle=need._handle, deadline=0,
+            call = _Call([_message("DEMAND", handle=need._handle, deadline=0,
                                                    mode=0, policy=0, want=1)], need._keep)
             pool._session._submit(call)
             self.assertTrue(call.done.acquire(True, 5))

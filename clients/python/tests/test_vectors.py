@@ -9,8 +9,13 @@ import unittest
 from typing import Any, Dict
 
 from support import SPEC
-import attacca
 from attacca import Space, Timestamp
+from attacca.connecting import _frame_head
+from attacca.errors import _Malformed, _RETRYABLE
+from attacca.layouts import _FRAMES, _MESSAGES, _decode, _frame, _message, _split
+from attacca.limits import _FRAME_MAX
+from attacca.reading import _Reader
+from attacca.values import _value
 
 
 def plain(value: Any, kind: str = "") -> Any:
@@ -57,8 +62,8 @@ class Vectors(unittest.TestCase):
         fields: Dict[str, Any] = {"kind": first + "".join(word.title() for word in rest)}
         for name, kind in layout[1]:
             if name == "messages":
-                fields[name] = [self.fields(attacca.layouts._MESSAGES[code], attacca.layouts._decode(
-                    attacca.layouts._MESSAGES[code], body)) for code, body in attacca.layouts._split(found[name])]
+                fields[name] = [self.fields(_MESSAGES[code], _decode(
+                    _MESSAGES[code], body)) for code, body in _split(found[name])]
             elif kind == "parts":
                 fields[name] = [{"region": part["region"], "source": part["source"],
                                  "payload": self.payload(part)} for part in found[name]]
@@ -85,11 +90,11 @@ class Vectors(unittest.TestCase):
 
     def frame(self, vector: Dict[str, Any]) -> None:
         raw = bytes.fromhex(vector["hex"])
-        kind, size = attacca.connecting._frame_head(raw[:8], attacca.limits._FRAME_MAX)
+        kind, size = _frame_head(raw[:8], _FRAME_MAX)
         self.assertEqual(size, len(raw) - 8)
-        found = attacca.layouts._decode(attacca.layouts._FRAMES[kind], raw[8:])
-        self.assertEqual(self.fields(attacca.layouts._FRAMES[kind], found), vector["fields"])
-        self.assertEqual(attacca.layouts._frame(kind, found), raw)
+        found = _decode(_FRAMES[kind], raw[8:])
+        self.assertEqual(self.fields(_FRAMES[kind], found), vector["fields"])
+        self.assertEqual(_frame(kind, found), raw)
 
     def test_frames(self) -> None:
         for vector in self.vectors["frames"]:
@@ -105,24 +110,24 @@ class Vectors(unittest.TestCase):
         for vector in self.vectors["messages"]:
             with self.subTest(vector["name"]):
                 raw = bytes.fromhex(vector["hex"])
-                [(code, body)] = attacca.layouts._split(raw)
+                [(code, body)] = _split(raw)
                 self.assertEqual(code, vector["code"])
-                name, _ = layout = attacca.layouts._MESSAGES[code]
-                found = attacca.layouts._decode(layout, body)
+                name, _ = layout = _MESSAGES[code]
+                found = _decode(layout, body)
                 self.assertEqual(self.fields(layout, found), vector["fields"])
-                self.assertEqual(attacca.layouts._message(name, **found), raw)
+                self.assertEqual(_message(name, **found), raw)
         seen = {vector["code"] for vector in self.vectors["messages"]}
-        self.assertEqual(seen, set(attacca.layouts._MESSAGES))
+        self.assertEqual(seen, set(_MESSAGES))
 
     def test_values(self) -> None:
         for vector in self.vectors["values"]:
             with self.subTest(vector["hex"]):
                 raw = bytes.fromhex(vector["hex"])
-                reader = attacca.reading._Reader(raw)
+                reader = _Reader(raw)
                 value = reader.value()
                 reader.end()
                 self.assertEqual(plain(value), vector["value"])
-                self.assertEqual(attacca.values._value(value), raw)
+                self.assertEqual(_value(value), raw)
 
     def test_refused(self) -> None:
         skipped = 0
@@ -131,22 +136,22 @@ class Vectors(unittest.TestCase):
                 skipped += 1
                 continue
             raw = bytes.fromhex(vector["hex"])
-            with self.subTest(vector["name"]), self.assertRaises(attacca.errors._Malformed):
+            with self.subTest(vector["name"]), self.assertRaises(_Malformed):
                 if vector["of"] == "frame":
-                    kind, _ = attacca.connecting._frame_head(raw[:8], attacca.limits._FRAME_MAX)
-                    found = attacca.layouts._decode(attacca.layouts._FRAMES[kind], raw[8:])
-                    attacca.layouts._split(found.get("messages", b""))
+                    kind, _ = _frame_head(raw[:8], _FRAME_MAX)
+                    found = _decode(_FRAMES[kind], raw[8:])
+                    _split(found.get("messages", b""))
                     if found.get("first") == 0:
-                        raise attacca.errors._Malformed("numbers begin at 1")
+                        raise _Malformed("numbers begin at 1")
                 elif vector["of"] == "message":
-                    [(code, body)] = attacca.layouts._split(raw)
-                    if code not in attacca.layouts._MESSAGES:
-                        raise attacca.errors._Malformed("a code that is not known")
-                    attacca.layouts._decode(attacca.layouts._MESSAGES[code], body)
+                    [(code, body)] = _split(raw)
+                    if code not in _MESSAGES:
+                        raise _Malformed("a code that is not known")
+                    _decode(_MESSAGES[code], body)
                 else:
-                    attacca.reading._Reader(raw).value()
+                    _Reader(raw).value()
         self.assertLess(skipped, len(self.vectors["refused"]) // 2)
 
     def test_errors(self) -> None:
         self.assertEqual({code for code, again in self.vectors["errors"].items() if again},
-                         attacca.errors._RETRYABLE)
+                         _RETRYABLE)
