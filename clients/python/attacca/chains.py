@@ -18,6 +18,7 @@ _STEPS: Dict[str, Callable[[Mapping[str, Any], Space], _Step]] = {
     "decimate": _decimate_step, "average": _average_step, "field": _field_step,
     "soa": _struct_step, "aos": _struct_step, "shuffle": _shuffle_step,
     "unshuffle": _shuffle_step, "bitround": _bitround_step}
+_BY_ELEMENTS = ("dtype", "byte-order", "scale", "pack", "field", "bitround")  # shapes stay
 _ELSEWHERE = ("units", "compress", "decompress", "expression", "wasm")  # not in this client
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from .values import _order
 from .timing import _until
@@ -89,7 +89,8 @@ class Cube(_CubeDemands):
         return part
 
     def demand(self, pick: Optional[Mapping[str, Any]] = None, /, *, holes: str = "wait",
-               fill: Any = None, unpack: bool = False, order: Optional[str] = None,
+               fill: Any = None, unpack: bool = False,
+               transforms: Sequence[Mapping[str, Any]] = (), order: Optional[str] = None,
                dtype: Any = None, lossy: bool = False, into: Any = None,
                timeout: Optional[float] = None, wait: bool = False, **picks: Any) -> CubeArray:
         """All of it, or the part that `sel` would pick, as one array; what lies in one object as it
@@ -97,12 +98,13 @@ class Cube(_CubeDemands):
         needed. `holes` are places without an object, or whose object lacks some of what is picked:
         "wait" for them (with `wait` also when nobody promises them any more), "fill" what is
         missing with `fill` (NaN, where the elements have it), or "fail" with `cube-hole`, which
-        names the first. `unpack`, `order`, `dtype`, `lossy` and `into` are those of `Pool.demand`;
-        with `unpack` objects may be packed differently. Errors: `cube-hole`, `cube-misfit`,
-        `bad-argument` of a dimension that it has not, `bad-region` of labels, `too-large`."""
+        names the first. `unpack`, `transforms`, `order`, `dtype`, `lossy` and `into` are those of
+        `Pool.demand`; with `unpack` objects may be packed differently; transforms are run on each
+        object, and go by elements. Errors: `cube-hole`, `cube-misfit`, `bad-argument` of a
+        dimension that it has not, `bad-region` of labels, `bad-transform`, `too-large`."""
         if holes not in ("wait", "fill", "fail"):
             raise ValueError(f"holes wait, fill or fail, not {holes!r}")
-        how = _Shaping((), unpack, order, dtype, None, lossy, into)
+        how = _Shaping(transforms, unpack, order, dtype, None, lossy, into)
         how.check()
         ask = _CubeAsk(holes, fill, how, wait)
         return self._demanded(self.sel(pick, **picks), ask, _until(timeout))
@@ -122,12 +124,14 @@ class Cube(_CubeDemands):
             self.__dict__.update({**part.__dict__, "_picks": self._picks})
 
     def grow(self, axis: str, *, holes: str = "wait", fill: Any = None, unpack: bool = False,
+             transforms: Sequence[Mapping[str, Any]] = (),
              order: Optional[str] = None, dtype: Any = None, lossy: bool = False,
              timeout: Optional[float] = None, wait: bool = False) -> Iterator[CubeArray]:
         """One array for each label of an axis, as `demand` has them: those that are there, then
         each as it comes. Ends where its labels were listed, as by `sel(step=(0, 240, 6))`.
         `timeout` is that of each."""
-        ask = _CubeAsk(holes, fill, _Shaping((), unpack, order, dtype, None, lossy), wait)
+        ask = _CubeAsk(holes, fill, _Shaping(transforms, unpack, order, dtype, None, lossy),
+                       wait)
         ask.how.check()
         if axis not in self.axes:
             raise self._bad(f"\"{axis}\" is none of its axes, {', '.join(self.axes)}")

@@ -15,7 +15,8 @@ from .values import _order
 from .timing import _left
 from .regions import _Axes, _copy_box, _filled, _gather, _select
 from .encodings import _ENCODING
-from .chains import _planned, _transformed
+from .laying import _bad_transform
+from .chains import _BY_ELEMENTS, _planned, _STEPS, _transformed
 from .shaping import _but_packing, _PACKING, _put_into, _Shaping
 from .delivered import _shaped, Delivered
 from .handles import Requirement
@@ -81,6 +82,11 @@ class _CubeDemands(_CubeMembers):
             lacking.update(self._lacking(places, axes, until))
             if ask.holes == "fail" and lacking:
                 raise self._holes_of(places, lacking, axes)
+        for spec in how.transforms:
+            if isinstance(spec, Mapping) and spec.get("kind") in {*_STEPS, "order"} - {
+                    *_BY_ELEMENTS}:
+                raise _bad_transform(spec["kind"], "of cubes single elements are transformed; do "
+                                     "that with what was demanded")
         members = [member for _, member in places if member is not None]
         if not how.unpack:
             self._must_agree(members)
@@ -95,7 +101,8 @@ class _CubeDemands(_CubeMembers):
             return self._told_as(CubeArray(self._pool, self.name, one.raw, found, handle), 0)
         # Of each object rows of what is asked for; then all of it as it is asked for.
         order, dtype, byteorder = how.said()
-        each = _Shaping((), how.unpack, "row", dtype, byteorder or sys.byteorder, how.lossy)
+        each = _Shaping(how.transforms, how.unpack, "row", dtype, byteorder or sys.byteorder,
+                        how.lossy)
         space = _planned(each.chain(model.space, model.attributes), model.space)[1]._replace(
             shape=(*outer, *inner))
         size = math.prod(inner) * space.itemsize

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .errors import AttaccaError
+from .values import _identity
 from .timing import _left, _until
 from .shaping import _Shaping
 from .delivered import _shaped
-from .cube_objects import _Member
+from .cube_objects import _Member, _short
 from .cube_state import _CubeState
+
+
+_Inner = Tuple[str, int, Optional[List[Any]]]  # a dimension: name, size, coordinates
+
+
+def _source_of(member: _Member, dimension: str) -> Any:
+    """Where it has its coordinates: in itself, in an object of that name, or nowhere: None."""
+    own, of = member.attributes.get("coords"), member.attributes.get(".part-of")
+    told = own.get(dimension) if isinstance(own, dict) else None
+    if isinstance(told, (str, list)):
+        return told
+    return f"{of}/{dimension}" if isinstance(of, str) and "dims" in member.attributes else None
 
 
 class _CubeDimensions(_CubeState):
     """As the cube tells them, else as the objects do."""
 
     def _dimensions(self, model: _Member,
-                    timeout: Optional[float]) -> List[Tuple[str, int, Optional[List[Any]]]]:
+                    timeout: Optional[float]) -> List[_Inner]:
         until = _until(timeout)
         shape = tuple(size or 0 for size in model.space.shape or ())
         said = self._told.get("dims") or model.attributes.get("dims") or [
@@ -34,7 +47,7 @@ class _CubeDimensions(_CubeState):
                 raise self._bad(f"the coords of \"{model.name}\" are no map")
             own = {}
         told = {**own, **(self._told.get("coords") or {})}
-        found: List[Tuple[str, int, Optional[List[Any]]]] = []
+        found: List[_Inner] = []
         asked: Dict[str, Optional[Tuple[Any, List[Any]]]] = {}
         same = self._model is not None and (self._model.name, self._model.time) == (
             model.name, model.time)
@@ -57,6 +70,24 @@ class _CubeDimensions(_CubeState):
             found.append((name, size, known))
         self._coords_of = asked
         return found
+
+    def _lies_elsewhere(self, member: _Member, model: _Member, inner: Sequence[_Inner],
+                        until: float) -> Optional[str]:
+        """How it has other coordinates than the model: it says others, or its file has. They are
+        read once, until `refresh`; what is not there says nothing."""
+        told = self._told.get("coords") or {}
+        for name, size, coords in inner:
+            source = _source_of(member, name)
+            if coords is None or name in told or source == _source_of(model, name):
+                continue
+            if isinstance(source, str) and source not in self._elsewhere:
+                found = self._of_file(source, size, False, _left(until))
+                self._elsewhere[source] = None if found is None else found[1]
+            own = self._elsewhere[source] if isinstance(source, str) else source
+            if own is not None and _identity(own) != _identity(coords):
+                return (f"along \"{name}\" it has {_short(own)}, \"{model.name}\" has "
+                        f"{_short(coords)}")
+        return None
 
     def _coords_in(self, name: str, timeout: Optional[float]) -> Tuple[Any, List[Any]]:
         """Of which version they are, and the coordinates that an object has. What has gone without

@@ -7,12 +7,12 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar,
 
 from .errors import AttaccaError
 from .space import Space
-from .values import _identity, _order, Timestamp
+from .values import _order, Timestamp
 from .timing import _left, _until
 from .told import _quoted
 from .encodings import _ENCODING
 from .shaping import _PACKING
-from .cube_objects import _MEANING, _Member, _other_key, _place_of, _said_of, _short
+from .cube_objects import _MEANING, _Member, _other_key, _place_of, _said_of
 from .cube_dimensions import _CubeDimensions
 
 
@@ -25,6 +25,7 @@ class _CubeMembers(_CubeDimensions):
     def refresh(self: _C, timeout: Optional[float] = None) -> _C:
         """Looks what is there now. `cube-misfit`, unless those are skipped."""
         until = _until(timeout)
+        self._elsewhere.clear()
         self._rows = self._query("", timeout)
         self._last = max((int(row.get("time") or 0) for row in self._rows.values()), default=0)
         self._see(_left(until))
@@ -47,7 +48,7 @@ class _CubeMembers(_CubeDimensions):
             return
         changed = {name: row for name, row in fresh.items()
                    if self._rows.get(name, {}).get("time") != row.get("time")}
-        added = self._add(changed)
+        added = self._add(changed, timeout)
         self._rows = rows
         self._last = max(self._last, *(int(row.get("time") or 0) for row in fresh.values()), 0)
         if not added:
@@ -94,7 +95,7 @@ class _CubeMembers(_CubeDimensions):
         return _Member(row["name"], tuple(labels), attributes, space, row["state"] == "offered",
                        int(row.get("time") or 0), row["state"] == "partial")
 
-    def _add(self, rows: Mapping[str, Dict[str, Any]]) -> bool:
+    def _add(self, rows: Mapping[str, Dict[str, Any]], timeout: Optional[float]) -> bool:
         """Adds objects that come behind all others on each axis, as steps do: what grows is not
         made anew with each. False: all is to be seen anew."""
         model, members = self._model, [self._member(row) for row in rows.values()]
@@ -102,8 +103,10 @@ class _CubeMembers(_CubeDimensions):
         if model is None or len(placed) < len(members) or any(name in self._rows for name in rows):
             return not rows
         placed.sort(key=_place_of)
+        until = _until(timeout)
         if any(self._differs(each.space, model) or self._contradicts(each, model)
-               or _place_of(each) < _place_of(model) for each in placed):
+               or _place_of(each) < _place_of(model)
+               or self._lies_elsewhere(each, model, self._inner, until) for each in placed):
             return False
         for member in placed:
             place = tuple(map(_order, member.labels))
@@ -138,7 +141,16 @@ class _CubeMembers(_CubeDimensions):
         told = clashes + (misfits if self._told.get("misfits", "fail") == "fail" else [])
         if told:
             raise self._misfit(*told[0])
+        until = _until(timeout)
         inner = self._inner if model is None else self._dimensions(model, timeout)
+        for place, member in [*found.items()]:
+            why = model and self._lies_elsewhere(member, model, inner, until)
+            if why and self._told.get("misfits", "fail") == "fail":
+                self._elsewhere.clear()
+                raise self._misfit(member.name, why)
+            if why:
+                misfits.append((member.name, why))
+                del found[place]
         said = self._told.get("labels") or {}
         for at, axis in enumerate(self.axes):
             labels = {_order(each): each for each in [*(member.labels[at] for member in
@@ -165,17 +177,6 @@ class _CubeMembers(_CubeDimensions):
         key = _other_key(member.attributes, model.attributes, keys)
         if key is not None:
             return _said_of(key, member, model)
-        own, others = member.attributes.get("coords"), model.attributes.get("coords")
-        if not isinstance(own, dict) or not isinstance(others, dict):
-            return None
-        told = self._told.get("coords") or {}
-        for dimension in own:
-            if dimension in told or dimension not in others:
-                continue
-            one, other = own[dimension], others[dimension]
-            if _identity(one) != _identity(other):
-                return (f"along \"{dimension}\" it has {_short(one)}, \"{model.name}\" has "
-                        f"{_short(other)}")
         return None
 
     def _must_agree(self, members: Sequence[_Member]) -> None:

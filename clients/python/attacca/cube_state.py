@@ -39,6 +39,7 @@ class _CubeState:
         self.axes: Tuple[str, ...] = tuple(axes)
         self._told, self._picks = told, []  # type: Mapping[str, Any], List[Tuple[bool, str, Any]]
         self._coords_of: Dict[str, Optional[Tuple[Any, List[Any]]]] = {}  # of objects, by name
+        self._elsewhere: Dict[str, Optional[List[Any]]] = {}  # coordinates of other files, by name
         self._rows: Dict[str, Dict[str, Any]] = {}  # of all that is selected, as it was seen last
         self._last = 0  # when the last of them was offered
         self._members: Dict[Tuple[Any, ...], _Member] = {}

@@ -50,7 +50,13 @@ class Pool(_Defining):
             self.define_collection(name, selector, tags={"cube": told},
                                    documentation=documentation)
         else:
-            [found] = self.collections(name)
+            try:
+                [found] = self.collections(name)
+            except AttaccaError as error:
+                if error.code != "unknown-definition":
+                    raise
+                raise AttaccaError(error.code, f"Cannot use the cube \"{name}\": nobody has "
+                                   "defined it", {"name": name}) from None
             known = Cube(self, name, found.definition)
         return known.refresh(_left(until))
 

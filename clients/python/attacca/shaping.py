@@ -100,7 +100,7 @@ def _target(into: Any) -> Tuple[memoryview, Space]:
 
 def _but_packing(attributes: Dict[str, Any], how: _Shaping) -> Dict[str, Any]:
     """What is unpacked is packed no more."""
-    if not how.unpack:
+    if not how.unpack and not any(each.get("kind") in ("scale", "pack") for each in how.transforms):
         return attributes
     return {key: value for key, value in attributes.items() if key not in _PACKING}
 

@@ -133,6 +133,22 @@ class CubeHoles(PoolCase):
                 self.assertEqual((less.coords["step"], len(less.misfits)), ([0, 6], 1))
                 self.assertEqual(less.attributes, {"of": of, "scale_factor": 0.5, "units": "K",
                                                    "title": "t"})
+            # Files have coordinates, too: each step from one of its own, say.
+            for of, lats in (("f1", [10, 20]), ("f2", [10, 20]), ("f3", [20, 10])):
+                pool.offer(f"{tag}/{of}/x", array.array("d", lats), keep=True)
+            of = f"{tag}/files"
+            for step, file in ((0, "f1"), (6, "f2"), (12, "f3"), (18, "none")):
+                offer(of, step, coords="x", **{".part-of": f"{tag}/{file}"})
+            error = self.refused_as("cube-misfit", lambda: pool.cube(
+                of, f'of = "{of}"', ["step"]))
+            self.assertIn(f'"{of}/12" has no place in it: along "x" it has [20.0, 10.0], "{of}/0" '
+                          "has [10.0, 20.0]", str(error))
+            less = pool.cube(f"{of}-s", f'of = "{of}"', ["step"], misfits="skip")
+            self.assertEqual(less.coords, {"step": [0, 6, 18], "x": [10, 20]})
+            offer(of, 24, coords="x", **{".part-of": f"{tag}/f3"})
+            less.demand(holes="fill", fill=0).dispose()
+            self.assertEqual(less.coords["step"], [0, 6, 18])
+            self.assertEqual(len(less.misfits), 2)
             # What the cube says itself nobody contradicts; packing is a matter of each demand.
             of = f"{tag}/packed"
             offer(of, 0)
@@ -155,6 +171,12 @@ class CubeHoles(PoolCase):
                 with cube.demand(step=(0, 6), dtype="int32", order="column", timeout=20) as part:
                     self.assertEqual((part.space.order, part.values.tolist()),
                                      ("column", [[1, 2], [1, 2]]))
+                with cube.demand(step=0, transforms=[{"kind": "scale", "scale": 4}],
+                                 timeout=20) as part:
+                    self.assertEqual((part.values.tolist(), part.attributes), ([[4, 8]], {
+                        "of": of, "title": "t", "units": "K"}))
+                self.refused_as("bad-transform", lambda: cube.demand(
+                    step=0, transforms=[{"kind": "average", "block": [2]}], timeout=20))
                 self.refused_as("lossy-conversion", lambda: cube.demand(
                     step=0, dtype="int8", timeout=20))
             with cube.demand(step=(0, 6), timeout=20) as part:
