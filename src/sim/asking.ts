@@ -17,6 +17,9 @@ export const NAMES = [
 ] as const;
 export const PATTERNS = ['x', 'y', '*', '?', 'w/*'] as const;
 
+/** A lock that is not answered by then is nobody's. */
+const LOCK_MS_MAX = 60_000;
+
 /** What a workload is made of, by its seed. */
 export interface AskingOptions {
   /** How many of the names are used: one makes everybody meet. */
@@ -41,6 +44,7 @@ interface AskingParts {
   readonly slabs: Slabs;
   readonly agent: Agent;
   readonly following: Following;
+  readonly now: () => number;
   /** An operation was asked for. */
   readonly count: (operation: string) => void;
 }
@@ -58,7 +62,10 @@ export class Asking {
   readonly following: Following;
   readonly #count: (operation: string) => void;
   readonly #names: readonly string[];
+  readonly #now: () => number;
   #marks: number;
+  /** When a lock may have a deadline again. */
+  #lockFreeAt = 0;
 
   constructor(
     dice: Dice,
@@ -74,6 +81,7 @@ export class Asking {
     this.agent = parts.agent;
     this.following = parts.following;
     this.#count = parts.count;
+    this.#now = parts.now;
   }
 
   /** What no other content has. */
@@ -103,6 +111,24 @@ export class Asking {
     }
     const ms = this.ms(remainder);
     return { wire: ms, ms };
+  }
+
+  /**
+   * As {@link deadline}, of one lock at a time: which of two ends first that end at one moment is
+   * nobody's promise, and the one may wait for the other.
+   */
+  lockDeadline(): { wire: number; ms: number } {
+    const { dice, options } = this;
+    // Whose process died before it was answered: its wait ends with its session.
+    const isFree = this.#now() >= this.#lockFreeAt;
+    if (!isFree || dice(4) === 0) return { wire: ENDLESS, ms: Number.POSITIVE_INFINITY };
+    const ms = 4 + 4 * dice(Math.ceil(options.waitMsMax / 4));
+    this.#lockFreeAt = this.#now() + LOCK_MS_MAX;
+    return { wire: ms, ms };
+  }
+
+  lockEnded(): void {
+    this.#lockFreeAt = 0;
   }
 
   /** Mostly a member that has joined. */

@@ -79,6 +79,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'memory that a session leases is granted to another': {
     breaks: 'I4 grants',
+    first: 10,
     plant: ({ pool: { extents } }) => {
       const offsetOf = extents.offsetOf.bind(extents);
       let count = 0;
@@ -123,7 +124,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'a file that was adopted is refused': {
     breaks: 'I4 adopted',
-    first: 25,
+    first: 50,
     plant: ({ loop }) => {
       const input = loop.input.bind(loop);
       const failure = { code: 'file-error', message: 'Cannot adopt' } as const;
@@ -245,6 +246,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'a frame that comes again takes effect again': {
     breaks: 'acks are of what came',
+    first: 10,
     plant: ({ loop }) => {
       const receive = loop.receive.bind(loop);
       loop.receive = (session, bytes, start, end) => {

@@ -146,6 +146,7 @@ export const FINDING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'an object that is deleted is found by its tags': {
     breaks: 'I9 found',
+    first: 12,
     plant: ({ pool }) => {
       const isTagging = taggingOf(pool);
       const { attributes, objects } = pool;

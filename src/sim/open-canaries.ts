@@ -1,3 +1,4 @@
+import { WAIT_KIND } from '../pool/rows.js';
 import type { Effect, PoolState, TransferEffect } from '../pool/state.js';
 import { CONSISTENCY } from '../protocol/index.js';
 import type { Canary } from './canaries.js';
@@ -23,6 +24,7 @@ function takenFor({ versions }: PoolState['open'], meant: number, taken: number)
 export const DATA_CANARIES: { readonly [name: string]: Canary } = {
   'what was granted to a data connection is written when it is leased no more': {
     breaks: 'data moves',
+    first: 22,
     agent: { overtaking: [], late: [], isKept: true },
   },
   'what others have offered is not read over a data connection': {
@@ -50,6 +52,7 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'what is not committed is visible': {
     breaks: 'G8 early',
+    first: 24,
     mostly: 'opening',
     plant: ({ pool: { open } }) => takenFor(open, CONSISTENCY.commit, CONSISTENCY.eventual),
   },
@@ -71,6 +74,7 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'COMMIT: it is answered before all is there': {
     breaks: 'G8 late',
+    first: 10,
     mostly: 'opening',
     agent: { overtaking: [], late: ['commit'] },
   },
@@ -82,6 +86,7 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'EVENTUAL: what is written lags without end': {
     breaks: 'G8 late',
+    first: 8,
     mostly: 'opening',
     agent: { overtaking: ['eventual'], late: ['eventual'] },
   },
@@ -108,6 +113,19 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
         version.locks.conflictsOf = (asked) => conflictsOf(asked).filter(({ wait }) => wait === 0);
         return set(row, version);
       };
+    },
+  },
+  'nobody is told that the deadline of its lock has passed': {
+    breaks: 'answers',
+    first: 12,
+    mostly: 'opening',
+    plant: ({ pool: { waits } }) => {
+      const begin = waits.begin.bind(waits);
+      waits.begin = (kind, session, request, subject, { now, deadline }) =>
+        begin(kind, session, request, subject, {
+          now,
+          deadline: kind === WAIT_KIND.lock ? Number.POSITIVE_INFINITY : deadline,
+        });
     },
   },
   'a lock stays when its holder is gone': {

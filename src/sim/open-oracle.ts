@@ -357,7 +357,7 @@ export class OpenOracle {
   lock(
     handle: MHandle,
     request: number,
-    of: { readonly number: number; readonly isWrite: boolean; readonly cells: readonly number[] },
+    of: Pick<MLock, 'number' | 'isWrite' | 'cells' | 'deadline'>,
     block: boolean,
   ): Expected | null {
     const { version, open } = this.#open(handle);
@@ -385,6 +385,20 @@ export class OpenOracle {
     return OK;
   }
 
+  /** When waits for locks end without. */
+  deadlines(versions: Iterable<MVersion>): number[] {
+    const locks = [...versions].flatMap(({ open }) => open?.locks ?? []);
+    return locks.filter(({ isHeld }) => !isHeld).map(({ deadline }) => deadline);
+  }
+
+  /** Of those that wait, the deadline of one has passed. */
+  endLocks(versions: Iterable<MVersion>, now: number): void {
+    for (const { open } of versions) {
+      if (open === null) continue;
+      this.#dropLocks(open, (lock) => !lock.isHeld && lock.deadline === now, 'deadline-passed');
+    }
+  }
+
   /** CANCEL of a LOCK that waits; whether there was one. */
   cancelLock(session: MSession, request: number, versions: Iterable<MVersion>): boolean {
     for (const { open } of versions) {
@@ -400,7 +414,7 @@ export class OpenOracle {
   #dropLocks(
     open: MOpen,
     passes: (lock: MLock) => boolean,
-    code: 'cancelled' | 'wrong-state' | null,
+    code: 'cancelled' | 'wrong-state' | 'deadline-passed' | null,
   ): void {
     const gone = open.locks.filter(passes);
     open.locks = open.locks.filter((lock) => !gone.includes(lock));

@@ -363,6 +363,8 @@ function lock(asking: Asking, client: Client, lease: () => void): void {
   const isWrite = dice(2) === 0;
   const lockNumber = dice(LOCKS);
   const block = dice(4) !== 0;
+  const of = { number: lockNumber, isWrite, cells };
+  const { wire, ms } = asking.lockDeadline();
   asking.ask(
     client,
     `lock ${lockNumber} cells ${cells} of ${number} "${handle.name}" ${isWrite} ${block}`,
@@ -372,15 +374,19 @@ function lock(asking: Asking, client: Client, lease: () => void): void {
         lock: lockNumber,
         mode: isWrite ? LOCK_MODE.write : LOCK_MODE.read,
         block,
-        // Two that end at one moment may end in any order.
-        deadline: 0xffff_ffff,
+        deadline: wire,
         region,
       }),
-    (oracle, session, request) =>
-      oracle.lock(session, number, request, { number: lockNumber, isWrite, cells }, block),
+    (oracle, session, request) => {
+      const deadline = oracle.now + ms;
+      return oracle.lock(session, number, request, { ...of, deadline }, block);
+    },
     {
-      onAnswer: (answer) => heard(handle, answer),
-      waitsMs: block ? Number.POSITIVE_INFINITY : 0,
+      onAnswer: (answer) => {
+        heard(handle, answer);
+        if (ms !== Number.POSITIVE_INFINITY) asking.lockEnded();
+      },
+      waitsMs: block ? ms : 0,
     },
   );
 }

@@ -138,6 +138,8 @@ export interface MLock {
   readonly isWrite: boolean;
   readonly cells: readonly number[];
   readonly request: number;
+  /** When its wait ends without. */
+  readonly deadline: number;
   isHeld: boolean;
 }
 

@@ -1099,6 +1099,7 @@ export class Oracle {
       ...this.queue.map((each) => each.deadline),
       ...[...this.versions].filter((each) => each.offered).map((each) => each.ends),
       ...this.promises.map((each) => each.ends),
+      ...this.#opening.deadlines(this.versions),
       ...this.#demands().map((each) => each.demand?.deadline ?? Number.POSITIVE_INFINITY),
       ...this.#openings().map((each) => each.opening?.deadline ?? Number.POSITIVE_INFINITY),
     ].filter((moment) => moment !== Number.POSITIVE_INFINITY);
@@ -1131,6 +1132,7 @@ export class Oracle {
           this.#opening.endOpening(handle, 'deadline-passed');
         }
       }
+      this.#opening.endLocks(this.versions, next);
       // Of two that end now, the one may have made room for the other.
       this.serve();
       for (const lease of this.queue.filter((each) => each.deadline === next)) {

@@ -112,24 +112,20 @@ class World {
     const pool = (): PoolState | null => this.#lives.manager?.pool ?? null;
     const count = (what: string): void => this.#count(what);
     const slips = options.agent ?? slipsOf(own.lag);
-    const does = { count, slips, pool };
-    this.#links = new DataLinks({
-      ...{ scheduler, dice: own.data, slabs: this.#slabs, slips, count },
-      following: this.#following,
-      pool: () => this.#lives.serving?.pool ?? null,
-      delayMsMax: () => this.network.weather.delayMsMax,
-      isCalm: () => this.#isCalm,
-    });
-    this.#agent = new Agent({ ...own, ...does, dice, scheduler, slabs: this.#slabs, tell }, agent);
+    const does = { count, slips, pool, dice, scheduler, slabs: this.#slabs, tell };
+    this.#links = this.#linksOf(own.data, slips);
+    this.#agent = new Agent({ ...own, ...does }, agent);
     const oracle = new Oracle(0, this.#following);
     this.#history = new History(oracle, this.#following, (id) => this.#processOf(id));
-    const asked = { ...workload, mostly };
-    this.#workload = new Workload(dice, own, asked, {
-      slabs: this.#slabs,
-      agent: this.#agent,
-      following: this.#following,
-      count: (what) => this.#count(what),
-    });
+    this.#workload = new Workload(
+      dice,
+      own,
+      { ...workload, mostly },
+      {
+        ...{ slabs: this.#slabs, agent: this.#agent, following: this.#following, count },
+        now: () => scheduler.now,
+      },
+    );
     const machines = machinesOf(options.lent.checksum);
     this.#lives = new Lives({
       options: optionsOf(seed, memoryBytes),
@@ -163,6 +159,17 @@ class World {
       say: (words) => this.trace.say(this.scheduler.now, words),
     });
     this.#clients = Array.from({ length: processes }, () => null);
+  }
+
+  #linksOf(dice: Dice, slips: Slips): DataLinks {
+    const { scheduler } = this;
+    return new DataLinks({
+      ...{ scheduler, dice, slabs: this.#slabs, slips, following: this.#following },
+      pool: () => this.#lives.serving?.pool ?? null,
+      delayMsMax: () => this.network.weather.delayMsMax,
+      isCalm: () => this.#isCalm,
+      count: (what) => this.#count(what),
+    });
   }
 
   /** What a manager tells; it may have ended since. */
