@@ -145,10 +145,14 @@ class World {
       count: (what) => this.#count(what),
       say: (words) => this.trace.say(scheduler.now, words),
     });
-    this.#havoc = new Havoc({
-      dice,
-      scheduler,
-      weather: this.weather,
+    this.#havoc = this.#havocOf();
+    this.#clients = Array.from({ length: processes }, () => null);
+  }
+
+  #havocOf(): Havoc {
+    const { dice, scheduler, weather } = this;
+    return new Havoc({
+      ...{ dice, scheduler, weather },
       slabs: this.#slabs,
       wanted: () => this.#history.oracle.slabsWanted(),
       lives: this.#lives,
@@ -156,9 +160,8 @@ class World {
       isCalm: () => this.#isCalm,
       onDeath: () => this.#planSweep(),
       count: (what) => this.#count(what),
-      say: (words) => this.trace.say(this.scheduler.now, words),
+      say: (words) => this.trace.say(scheduler.now, words),
     });
-    this.#clients = Array.from({ length: processes }, () => null);
   }
 
   #linksOf(dice: Dice, slips: Slips): DataLinks {
