@@ -25,6 +25,8 @@ export function ownDice(seed: number): {
   readonly opening: Dice;
   /** What is done with arrays that grow. */
   readonly growing: Dice;
+  /** What is defined, and gathered in lists. */
+  readonly defining: Dice;
 } {
   return {
     slowness: random(~seed),
@@ -33,5 +35,6 @@ export function ownDice(seed: number): {
     data: random(seed ^ 0x3c6e_f372),
     opening: random(seed ^ 0x2f6e_2b1d),
     growing: random(seed ^ 0x1c0f_fee5),
+    defining: random(seed ^ 0x510e_527f),
   };
 }

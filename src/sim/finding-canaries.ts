@@ -201,6 +201,27 @@ export const FINDING_CANARIES: { readonly [name: string]: Canary } = {
       Object.defineProperty(decoder.tagSelected, 'dry', { get: () => 0, set: () => {} });
     },
   },
+  'what is taken out of a list is put into it': {
+    breaks: 'I9 changes',
+    mostly: 'defining',
+    plant: ({ pool: { decoder } }) => {
+      Object.defineProperty(decoder.gather, 'removes', { get: () => 0, set: () => {} });
+    },
+  },
+  'a dry run gathers': {
+    breaks: 'I9 found',
+    mostly: 'defining',
+    plant: ({ pool: { decoder } }) => {
+      Object.defineProperty(decoder.gather, 'dry', { get: () => 0, set: () => {} });
+    },
+  },
+  'a collection that was taken away is still told': {
+    breaks: 'definitions',
+    mostly: 'defining',
+    plant: ({ pool: { definitions } }) => {
+      definitions.remove = () => {};
+    },
+  },
   'a page skips the first row behind its cursor': {
     breaks: 'I9 pages',
     plant: ({ pool }) => goOnAt(pool, (from) => from + 1),

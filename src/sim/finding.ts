@@ -65,7 +65,10 @@ export class Faults {
 }
 
 /** Expects a map of which all is wrong that `check` says. */
-function expect(rule: FindingRule, check: (found: Fields, faults: Faults) => void): Expected {
+export function expect(
+  rule: FindingRule,
+  check: (found: Fields, faults: Faults) => void,
+): Expected {
   return {
     kind: 'found',
     faults: (answer) => {
@@ -218,7 +221,8 @@ export function endSelected(oracle: Oracle, text: string, how: number, dry: bool
   return changes(objects, refused);
 }
 
-function changes(
+/** The account of what was changed. */
+export function changes(
   objects: readonly MObject[],
   refused: readonly { readonly name: string; readonly code: string }[],
   unchanged = 0,

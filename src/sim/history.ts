@@ -67,7 +67,7 @@ export function mustBeEmpty(pool: PoolState): void {
 /** Requests that a pool whose journal has no room does not begin. */
 const NEW_WORK: ReadonlySet<string> = new Set([
   ...['join', 'declare', 'set', 'offer', 'require', 'tag', 'promise', 'lease', 'adopt'],
-  ...['tag-selected', 'offer-part', 'append', 'region'],
+  ...['tag-selected', 'gather', 'define', 'offer-part', 'append', 'region'],
   ...['create', 'open', 'write-regions', 'read-regions', 'lock'],
 ]);
 

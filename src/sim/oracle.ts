@@ -54,6 +54,8 @@ export class Oracle {
   queue: MLease[] = [];
   /** Withdrawn versions that somebody needs yet, and the offered ones. */
   readonly versions: Set<MVersion>;
+  /** Lists of objects, by their names, as they were defined. */
+  readonly collections = new Map<string, Value>();
   readonly answers = new Map<string, Expected>();
   readonly #watchers = new Map<Watcher, MSession>();
   /** Nobody joins, and nothing is offered any more. */

@@ -12,6 +12,7 @@ export const RULES = [
   ...(['I2 slices', 'I2 messages', 'G8 visible', 'G8 early', 'G8 late', 'data moves'] as const),
   'statistics',
   ...(['I9 found', 'I9 pages', 'I9 counts', 'I9 order', 'I9 changes'] as const),
+  'definitions',
   ...(['I4 grants', 'I4 sizes', 'I4 adopted', 'I4 slabs', 'I4 use', 'I5 bytes'] as const),
   // Sessions.
   ...(['answered once', 'no gaps', 'messages are in order', 'same bytes again'] as const),
@@ -29,7 +30,7 @@ export const RULES = [
 export type Rule = (typeof RULES)[number];
 
 /** Of what selects objects. */
-export type FindingRule = Extract<Rule, `I9 ${string}`>;
+export type FindingRule = Extract<Rule, `I9 ${string}` | 'definitions'>;
 
 /** Those whose checkers look on, and are not in the way of what goes on. */
 export type Onlooker = Extract<

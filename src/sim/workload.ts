@@ -1,5 +1,6 @@
 import * as appending from './append-requests.js';
 import { Asking, type AskingOptions, type Client, NAMES } from './asking.js';
+import * as defining from './defining-requests.js';
 import type { Dice, ownDice } from './dice.js';
 import * as handles from './handle-requests.js';
 import * as memory from './memory-requests.js';
@@ -103,7 +104,7 @@ const ASK: Readonly<Record<Operation, (asking: Asking, client: Client) => void>>
 };
 
 /** What has dice of its own, and comes in some of the worlds. */
-export const SPECIALS = ['opening', 'growing'] as const;
+export const SPECIALS = ['opening', 'growing', 'defining'] as const;
 export type Special = (typeof SPECIALS)[number];
 
 /** Operations, as often as each comes. */
@@ -132,10 +133,13 @@ export class Workload {
   /** Arrays that grow, in the same way. */
   readonly #growing: Asking;
   readonly #growingSeldom: number;
+  /** Definitions and lists, in the same way. */
+  readonly #defining: Asking;
+  readonly #definingSeldom: number;
 
   constructor(
     dice: Dice,
-    own: Pick<ReturnType<typeof ownDice>, 'opening' | 'growing'>,
+    own: Pick<ReturnType<typeof ownDice>, Special>,
     options: WorkloadOptions,
     world: ConstructorParameters<typeof Asking>[2],
   ) {
@@ -151,6 +155,8 @@ export class Workload {
     this.#growingSeldom = seldom('growing', 5);
     const more = { marks: OPENING_MARKS, names: opening.OPEN_NAMES };
     this.#opening = new Asking(own.opening, options, world, more);
+    this.#defining = new Asking(own.defining, options, world);
+    this.#definingSeldom = seldom('defining', 5);
     const grown = { marks: GROWING_MARKS, names: appending.GROWING_NAMES };
     this.#growing = new Asking(own.growing, options, world, grown);
   }
@@ -173,6 +179,10 @@ export class Workload {
     if (isIn && isTurn(this.#growing, this.#growingSeldom)) {
       const lease = (): void => memory.lease(this.#growing, client);
       if (client.process.open.size <= OPEN_MAX) appending.act(this.#growing, client, lease);
+      return;
+    }
+    if (isIn && isTurn(this.#defining, this.#definingSeldom)) {
+      if (client.process.open.size <= OPEN_MAX) defining.act(this.#defining, client);
       return;
     }
     const { holdings } = client;
@@ -203,6 +213,7 @@ export class Workload {
   clear(client: Client): void {
     for (const name of [...NAMES, ...opening.OPEN_NAMES, ...appending.GROWING_NAMES])
       objects.deleteObject(this.#asking, client, name, true);
+    defining.clear(this.#asking, client);
   }
 
   /** Who has much lets go of some of it. */

@@ -21,6 +21,7 @@ const MOSTLY: Readonly<Record<Special, readonly string[]>> = {
     'seal',
   ],
   growing: ['append', 'finish'],
+  defining: ['gather', 'define', 'definitions', 'unknown-definition', 'definition-in-use'],
 };
 
 for (const mostly of SPECIALS) {
