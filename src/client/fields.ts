@@ -1,7 +1,7 @@
 import { badSpace, type FieldForm, type Form, faultOf, textOf } from '../core/dtype.js';
 import { canonicalDtype, formOf } from '../core/dtype-text.js';
 import { AttaccaError } from '../core/errors.js';
-import { columnsOf, convertElements, putColumn } from '../core/regions/cast.js';
+import { columnsOf, putColumn, turned } from '../core/regions/cast.js';
 import type { Dtype, Space, StructDtype } from '../core/space.js';
 import { decodeUtf8, encodeUtf8, hasHalfPair } from '../core/utf8.js';
 import { type AnyArray, arrayOver, type Bytes, bytesOfView, isArrayOf } from './arrays.js';
@@ -92,19 +92,11 @@ export function splitFields(
   for (const [at, field] of wanted.entries()) {
     const own = textOf(field.form);
     const column = columns[at] as Bytes;
-    const native = byteOrder === 'little' ? column : turned(column, own);
+    const native = byteOrder === 'little' ? column : turned(column, own, 'big', 'little');
     const space: Space = { dtype: own, shape: [], order: 'row', byteOrder: 'little' };
     arrays[field.name] = arrayOver(name, space, native);
   }
   return arrays;
-}
-
-/** The same elements in the other byte order. */
-function turned(bytes: Uint8Array, dtype: Dtype): Bytes {
-  const other = new Uint8Array(bytes.length);
-  const source = { bytes, dtype, byteOrder: 'little' } as const;
-  convertElements(source, { bytes: other, dtype, byteOrder: 'big' });
-  return other;
 }
 
 /** Fills the fields that are given of structs, and leaves what else they have as it is. */
@@ -135,7 +127,10 @@ export function joinFields(
         { name, spaceBytes: size, payloadBytes: column.length },
       );
     }
-    return { field, column: byteOrder === 'little' ? column : turned(column, own) };
+    return {
+      field,
+      column: byteOrder === 'little' ? column : turned(column, own, 'big', 'little'),
+    };
   });
   for (const { field, column } of columns) putColumn(column, bytes, form, field);
 }

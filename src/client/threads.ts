@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { AttaccaError, type ErrorCode, type ErrorFields } from '../core/errors.js';
+import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
+import { type Answered, type Asked, settle } from '../core/thread-answers.js';
 import { newBytes } from '../levels/shm/large-pages.js';
 import { type Libc, tryLoadLibc } from '../levels/shm/native.js';
 import type { Block } from '../transforms/chain.js';
@@ -12,20 +13,8 @@ import { abortedError } from './errors.js';
 import { throwIfAborted } from './waiting.js';
 
 /** What a thread is told, and what it tells. */
-export interface ToThread {
-  readonly id: number;
-  readonly job: Job;
-}
-export type FromThread =
-  | { readonly id: number; readonly result: number | Block | Uint8Array }
-  | {
-      readonly id: number;
-      readonly error: {
-        readonly code: ErrorCode;
-        readonly message: string;
-        readonly fields: ErrorFields;
-      };
-    };
+export type ToThread = Asked<Job>;
+export type FromThread = Answered<number | Block | Uint8Array>;
 
 /**
  * Jobs that touch fewer bytes are done at once, here. To give one to a thread and hear of its end
@@ -199,11 +188,10 @@ export class Threads {
         worker.once('error', (error) => reject(threadFailed(error.message, error)));
         worker.once('exit', (code) => reject(threadFailed(`its thread ended (${code})`)));
         worker.once('message', (told: FromThread) => {
-          if ('error' in told) reject(errorOf(told.error));
-          else resolve(told.result as Uint8Array);
+          settle(told, (result) => resolve(result as Uint8Array), reject);
         });
         const job: Job = { kind: 'wasm', spec: alone, bytes: own };
-        worker.postMessage({ id: 0, job } satisfies ToThread, [own.buffer]);
+        worker.postMessage({ id: 0, call: job } satisfies ToThread, [own.buffer]);
       });
     } finally {
       clearTimeout(timer);
@@ -245,7 +233,7 @@ export class Threads {
       idle.id = this.#next++;
       // While it works the process goes on.
       idle.worker.ref();
-      idle.worker.postMessage({ id: idle.id, job: waiting.job } satisfies ToThread);
+      idle.worker.postMessage({ id: idle.id, call: waiting.job } satisfies ToThread);
     }
   }
 
@@ -275,8 +263,7 @@ export class Threads {
       if (doing === null || told.id !== thread.id) return;
       thread.doing = null;
       worker.unref();
-      if ('error' in told) doing.reject(errorOf(told.error));
-      else doing.resolve(told.result);
+      settle(told, doing.resolve, doing.reject);
       this.#dispatch();
     });
     return thread;
@@ -285,10 +272,6 @@ export class Threads {
 
 function threadsMax(): number {
   return Math.min(availableParallelism(), LIMITS.transformThreadsMax);
-}
-
-function errorOf({ code, message, fields }: Extract<FromThread, { error: unknown }>['error']) {
-  return new AttaccaError(code, message, fields);
 }
 
 function tooMuch(): AttaccaError {

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { AttaccaError } from '../core/errors.js';
+import { answeredError } from '../core/thread-answers.js';
 import { loadLibc } from '../levels/shm/native.js';
 import { type Job, type Memory, perform } from '../transforms/jobs.js';
 import type { FromThread, ToThread } from './threads.js';
@@ -18,7 +18,7 @@ async function begin(): Promise<void> {
     return libc.view(address, length);
   });
   const reach = (memory: Memory): Uint8Array => views.reach(memory);
-  port.on('message', ({ id, job }: ToThread) => {
+  port.on('message', ({ id, call: job }: ToThread) => {
     void run(id, job).then(({ told, moved }) => port.postMessage(told, moved));
   });
 
@@ -29,7 +29,7 @@ async function begin(): Promise<void> {
       const { buffer } = result instanceof Uint8Array ? result : result.bytes;
       return { told: { id, result }, moved: [buffer as ArrayBuffer] };
     } catch (error) {
-      return { told: { id, error: describe(error) }, moved: [] };
+      return { told: answeredError(id, error, 'transform-failed'), moved: [] };
     }
   }
 }
@@ -60,15 +60,6 @@ class Views {
     if (this.#made.size > VIEWS_MAX) this.#made.delete(oldest);
     return new Uint8Array(buffer, offset, size);
   }
-}
-
-function describe(error: unknown): Extract<FromThread, { error: unknown }>['error'] {
-  if (error instanceof AttaccaError) {
-    const { code, message, fields } = error;
-    return { code, message, fields };
-  }
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { code: 'transform-failed', message, fields: {} };
 }
 
 await begin();

@@ -1,4 +1,5 @@
 import { refuse } from '../core/assert.js';
+import { firstTwice } from '../core/first-twice.js';
 import type { ByteOrder, Dtype } from '../core/space.js';
 import type {
   Attribute,
@@ -9,7 +10,6 @@ import type {
   Variable,
 } from '../formats/dataset.js';
 import { elementSize } from '../formats/element-size.js';
-import { firstTwice } from './names.js';
 
 /** What a format can have. */
 export interface Rules {

@@ -1,8 +1,9 @@
+import { firstTwice } from '../core/first-twice.js';
 import { LIMITS } from '../core/limits.js';
 import { utf8Length } from '../core/utf8.js';
 import type { Attribute } from '../formats/dataset.js';
 import type { FileHeader } from './header.js';
-import { firstTwice, nameWithin } from './names.js';
+import { nameWithin } from './names.js';
 
 /** What no header has; `isTooMuch` when it is a limit that is reached. */
 interface Fault {

@@ -1,13 +1,3 @@
-/** The first name that was there before; null: all differ. */
-export function firstTwice(names: readonly string[]): string | null {
-  const seen = new Set<string>();
-  for (const name of names) {
-    if (seen.has(name)) return name;
-    seen.add(name);
-  }
-  return null;
-}
-
 /** The first of `leaves` that a path leads through; null: none does. */
 export function nameWithin(leaves: readonly string[], paths: readonly string[]): string | null {
   const known = new Set(leaves);

@@ -5,11 +5,11 @@ import type { Pool } from '../client/pool.js';
 import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
+import { firstTwice } from '../core/first-twice.js';
 import { type Space, spaceBytes } from '../core/space.js';
 import type { ValueMap } from '../core/value.js';
 import type { Skipped } from './format.js';
 import { encodeHeader, type FileHeader, HEADER_VERSION } from './header.js';
-import { firstTwice } from './names.js';
 import { roomFor, type Wanted } from './room.js';
 
 export interface ImportOptions extends Omit<OfferOptions, 'keep'>, WaitOptions {

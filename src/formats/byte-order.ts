@@ -1,4 +1,4 @@
-import { convertElements } from '../core/regions/cast.js';
+import { turned as elementsTurned } from '../core/regions/cast.js';
 import type { ByteOrder } from '../core/space.js';
 import type { AttributeType } from './dataset.js';
 import { elementSize } from './element-size.js';
@@ -10,11 +10,6 @@ export function turned(
   from: ByteOrder,
   to: ByteOrder,
 ): Uint8Array {
-  if (from === to || type === 'char' || type === 'text' || elementSize(type) === 1) return bytes;
-  const result = new Uint8Array(bytes.length);
-  convertElements(
-    { bytes, dtype: type, byteOrder: from },
-    { bytes: result, dtype: type, byteOrder: to },
-  );
-  return result;
+  if (type === 'char' || type === 'text' || elementSize(type) === 1) return bytes;
+  return elementsTurned(bytes, type, from, to);
 }

@@ -1,3 +1,4 @@
+import { firstTwice } from '../../core/first-twice.js';
 import { beginningOf } from '../../core/utf8.js';
 import { checkNameText } from '../../protocol/index.js';
 import { UsageError } from '../exit.js';
@@ -120,11 +121,8 @@ function oneFile(name: string): UsageError {
 }
 
 function mustDiffer(what: string, texts: readonly string[]): void {
-  const seen = new Set<string>();
-  for (const text of texts) {
-    if (seen.has(text)) throw new UsageError(`${quoted(text)} stands twice in ${what}`);
-    seen.add(text);
-  }
+  const twice = firstTwice(texts);
+  if (twice !== null) throw new UsageError(`${quoted(twice)} stands twice in ${what}`);
 }
 
 /** Whether a file stands with the header of an .npy file. */

@@ -225,3 +225,16 @@ function wordsOf(bytes: Uint8Array, word: Word): Uint8Array | Uint16Array | Uint
   if (word === 2) return new Uint16Array(buffer, byteOffset, Math.floor(length / 2));
   return bytes;
 }
+
+/** Elements in another byte order, in memory of their own; the same bytes where it is none. */
+export function turned<B extends Uint8Array>(
+  bytes: B,
+  dtype: Dtype,
+  from: ByteOrder,
+  to: ByteOrder,
+): B | Uint8Array<ArrayBuffer> {
+  if (from === to) return bytes;
+  const result = new Uint8Array(bytes.length);
+  convertElements({ bytes, dtype, byteOrder: from }, { bytes: result, dtype, byteOrder: to });
+  return result;
+}

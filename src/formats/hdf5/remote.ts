@@ -1,38 +1,32 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { assert } from '../../core/assert.js';
-import { AttaccaError, type ErrorCode, type ErrorFields } from '../../core/errors.js';
+import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
+import { type Answered, type Asked, settle } from '../../core/thread-answers.js';
 import { readInBlocks, writeRowsInBlocks } from '../blocks.js';
 import type { Block } from '../chunking.js';
 import { type Dataset, shapeOf, type Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
 import type { Hdf5Dataset, Hdf5Layout, Hdf5Skipped, Hdf5Storage } from './layout.js';
 
-/** What a thread with a file is told, and what it tells. */
-export interface ToThread {
-  readonly id: number;
-  readonly call:
-    | { readonly kind: 'open'; readonly path: string }
-    | {
-        readonly kind: 'read';
-        readonly place: number;
-        readonly block: Block;
-      }
-    | {
-        readonly kind: 'create';
-        readonly path: string;
-        readonly dataset: Dataset;
-        readonly layout: Hdf5Layout;
-      }
-    | {
-        readonly kind: 'write';
-        readonly place: number;
-        readonly block: Block;
-        readonly bytes: Uint8Array;
-      }
-    | { readonly kind: 'close' };
-}
+/** What a thread with a file is asked. */
+export type Call =
+  | { readonly kind: 'open'; readonly path: string }
+  | { readonly kind: 'read'; readonly place: number; readonly block: Block }
+  | {
+      readonly kind: 'create';
+      readonly path: string;
+      readonly dataset: Dataset;
+      readonly layout: Hdf5Layout;
+    }
+  | {
+      readonly kind: 'write';
+      readonly place: number;
+      readonly block: Block;
+      readonly bytes: Uint8Array;
+    }
+  | { readonly kind: 'close' };
 
 /** Of a variable; null where it lies in one piece. */
 type Chunks = readonly number[] | null;
@@ -46,17 +40,6 @@ export type Result =
   | { readonly kind: 'read'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'created'; readonly chunks: readonly Chunks[] }
   | { readonly kind: 'done' };
-
-export type FromThread =
-  | { readonly id: number; readonly result: Result }
-  | {
-      readonly id: number;
-      readonly error: {
-        readonly code: ErrorCode;
-        readonly message: string;
-        readonly fields: ErrorFields;
-      };
-    };
 
 interface Waiting {
   readonly timer: NodeJS.Timeout;
@@ -84,15 +67,11 @@ class Thread implements AsyncDisposable {
     this.#path = path;
     this.#msMax = msMax;
     this.#worker = new Worker(threadUrl(), { execArgv: [], name: 'attacca hdf5' });
-    this.#worker.on('message', (told: FromThread) => {
+    this.#worker.on('message', (told: Answered<Result>) => {
       const waiting = this.#waiting.get(told.id);
       this.#waiting.delete(told.id);
       clearTimeout(waiting?.timer);
-      if ('result' in told) waiting?.resolve(told.result);
-      else {
-        const { code, message, fields } = told.error;
-        waiting?.reject(new AttaccaError(code, message, fields));
-      }
+      if (waiting !== undefined) settle(told, waiting.resolve, waiting.reject);
     });
     this.#worker.on('error', (cause) => this.#end(cause));
     this.#worker.on('exit', () => this.#end(new Error('its thread has ended')));
@@ -100,7 +79,7 @@ class Thread implements AsyncDisposable {
 
   call<K extends Result['kind']>(
     kind: K,
-    call: ToThread['call'],
+    call: Call,
     moved: readonly ArrayBuffer[] = [],
   ): Promise<Extract<Result, { kind: K }>> {
     if (this.#ended !== null) return Promise.reject(this.#ended);
@@ -115,7 +94,7 @@ class Thread implements AsyncDisposable {
         },
         reject,
       });
-      const told: ToThread = { id, call };
+      const told: Asked<Call> = { id, call };
       this.#worker.postMessage(told, moved);
     });
   }

@@ -1,9 +1,10 @@
 import { parentPort } from 'node:worker_threads';
 import { assert } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
+import { type Answered, type Asked, answeredError } from '../../core/thread-answers.js';
 import { Hdf5Library } from './library.js';
 import { Hdf5File } from './reader.js';
-import type { FromThread, Result, ToThread } from './remote.js';
+import type { Call, Result } from './remote.js';
 import { Hdf5Writer } from './writer.js';
 
 /**
@@ -16,7 +17,7 @@ async function begin(): Promise<void> {
   const loaded = await Hdf5Library.load().catch((error: unknown) => error);
   let file: Hdf5File | null = null;
   let writer: Hdf5Writer | null = null;
-  const perform = (call: ToThread['call']): Result => {
+  const perform = (call: Call): Result => {
     if (!(loaded instanceof Hdf5Library)) throw loaded;
     const library = loaded;
     switch (call.kind) {
@@ -45,20 +46,20 @@ async function begin(): Promise<void> {
         return { kind: 'done' };
     }
   };
-  port.on('message', ({ id, call }: ToThread) => {
+  port.on('message', ({ id, call }: Asked<Call>) => {
     const told = answer(id, () => perform(call));
     const isRead = 'result' in told && told.result.kind === 'read';
     port.postMessage(told, isRead ? [told.result.bytes.buffer as ArrayBuffer] : []);
   });
 }
 
-function answer(id: number, work: () => Result): FromThread {
+function answer(id: number, work: () => Result): Answered<Result> {
   try {
     return { id, result: work() };
   } catch (error) {
+    // What is none of ours ends the thread.
     if (!(error instanceof AttaccaError)) throw error;
-    const { code, message, fields } = error;
-    return { id, error: { code, message, fields } };
+    return answeredError(id, error, 'internal');
   }
 }
 

@@ -9,10 +9,10 @@ export function seenThreads(t: TestContext): Map<Worker, Job[]> {
   const post = Worker.prototype.postMessage;
   Worker.prototype.postMessage = function (this: Worker, message: ToThread, ...rest): void {
     // Those of a pool in this process are told other things.
-    if ('job' in message) {
+    if ('call' in message) {
       const jobs = seen.get(this) ?? [];
       seen.set(this, jobs);
-      jobs.push(message.job);
+      jobs.push(message.call as Job);
     }
     post.call(this, message, ...(rest as []));
   };
