@@ -1,26 +1,25 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { ENCODING_KEY } from '../client/encoding.js';
 import type { WaitOptions } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
 import type { Delivered } from '../client/received.js';
 import { throwIfAborted, unlessAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
-import { itemSizeOf, type Order } from '../core/space.js';
-import { isMap, type Value } from '../core/value.js';
-import { type Attribute, type Dataset, shapeOf, type Variable } from '../formats/dataset.js';
-import { attributeOf } from './attributes.js';
-import { Dimensions } from './dimensions.js';
+import { itemSizeOf } from '../core/space.js';
+import { shapeOf, type Variable } from '../formats/dataset.js';
 import { dtypeOf } from './fitting.js';
-import type { DatasetFormat, Format, Json } from './format.js';
+import type { DatasetFormat, Format } from './format.js';
 import { formatByName, formatNamed } from './formats.js';
 import type { FileHeader } from './header.js';
-import { isHeader, Objects } from './objects.js';
+import { Objects } from './objects.js';
 import { bytesIn, isOfFields, isOfObjects, wroteOriginal } from './original.js';
+import { type Plan, planned, refuseWithOthers } from './planning.js';
 import { whole } from './whole-file.js';
 
 export interface ExportOptions extends WaitOptions {
   /** Left out: told by the name of the file, or what it was when it was imported. */
   readonly format?: string | undefined;
+  /** Whether coordinates that are objects come along; left out: they do. */
+  readonly coords?: boolean | undefined;
   /** Hears which object is waited for; null: none. */
   readonly onWaiting?: ((name: string | null) => void) | undefined;
   /** Hears how many bytes are to be written (0: nobody knows), and then of each piece that is. */
@@ -40,7 +39,8 @@ const PIECE_BYTES = 8 * 1024 * 1024;
 /**
  * Writes objects into a file: that of an imported file, which gives the file as it was (in its own
  * format: NetCDF-3 and GRIB byte for byte), or any others, each of which is a variable. Waits for
- * those that are not there. The file is made under another name and renamed when it is whole.
+ * those that are not there. Coordinates of those others come along, where they are objects and are
+ * there. The file is made under another name and renamed when it is whole.
  *
  * Errors: `unknown-format`, `bad-space` for elements that the format does not have,
  * `bad-file-header`, `disk-full`, `file-error`, those of demands.
@@ -71,7 +71,7 @@ export async function exportFile(
     });
     return { path, format: format.name, objects: written, asImported };
   }
-  const plan = await planOf(objects, header, names, format);
+  const plan = await planOf(objects, header, names, format, options);
   await whole(path, format, async (draft) => {
     const isSame = () =>
       header?.kind === 'dataset'
@@ -110,16 +110,13 @@ async function planOf(
   header: FileHeader | null,
   names: readonly string[],
   format: DatasetFormat,
+  options: ExportOptions,
 ): Promise<Plan> {
-  if (header === null) return await planned(objects, names);
+  const hasCoords = options.coords !== false && format.isOneArray !== true;
+  if (header === null) return await planned(objects, names, hasCoords);
   return header.kind === 'fields'
-    ? await planned(objects, [...header.coords, ...header.fields])
+    ? await planned(objects, [...header.coords, ...header.fields], false)
     : ofHeader(header, format);
-}
-
-function refuseWithOthers(name: string): never {
-  const why = `"${name}" tells of a whole file, which is exported by itself`;
-  return refuse('bad-argument', `Cannot export: ${why}`, { name });
 }
 
 function formatFor(path: string, header: FileHeader | null): Format {
@@ -136,15 +133,6 @@ function messagesOf(header: FileHeader) {
   return refuse('bad-argument', 'Cannot write GRIB: variables are no messages of it');
 }
 
-/** A dataset, and the object of each of its variables. */
-interface Plan {
-  readonly dataset: Dataset;
-  readonly objects: readonly string[];
-  readonly layout: Json;
-  /** Of a file that was read: what the objects must still be. */
-  readonly isOfFile: boolean;
-}
-
 function ofHeader(header: Exclude<FileHeader, { kind: 'fields' }>, format: DatasetFormat): Plan {
   if (header.kind === 'messages') {
     refuse('bad-argument', `Cannot write GRIB messages as ${format.title}: import their values`);
@@ -158,53 +146,6 @@ function ofHeader(header: Exclude<FileHeader, { kind: 'fields' }>, format: Datas
     layout: isWhole && header.format === format.name ? layout : null,
     isOfFile: true,
   };
-}
-
-/** A dataset of objects that were in no file: each a variable, called as the end of its name. */
-async function planned(objects: Objects, names: readonly string[]): Promise<Plan> {
-  const dimensions = new Dimensions();
-  const variables: Variable[] = [];
-  const called = variableNames(names);
-  let order: Order = 'row';
-  for (const [at, name] of names.entries()) {
-    const found = await objects.look(name);
-    if (isHeader(found)) refuseWithOthers(name);
-    const { space, attributes } = found;
-    const dims = attributes['dims'];
-    const own = Array.isArray(dims) && dims.length === space.shape.length ? dims : [];
-    variables.push({
-      ...{ name: called[at] as string, type: space.dtype, byteOrder: space.byteOrder },
-      dimensions: space.shape.map((size, axis) => {
-        const dim: unknown = own[axis];
-        return dimensions.place(typeof dim === 'string' && dim !== '' ? dim : null, size);
-      }),
-      attributes: attributesFrom(attributes),
-    });
-    order = space.order;
-  }
-  const dataset: Dataset = { dimensions: dimensions.all, attributes: [], variables };
-  const layout = { unnamed: dimensions.unnamed, order };
-  return { dataset, objects: names, layout, isOfFile: false };
-}
-
-/** The last part of each name; of two that are called alike the whole, with _ for /. */
-function variableNames(names: readonly string[]): readonly string[] {
-  const last = names.map((name) => name.slice(name.lastIndexOf('/') + 1) || name);
-  const counts = new Map<string, number>();
-  for (const short of last) counts.set(short, (counts.get(short) ?? 0) + 1);
-  return names.map((name, at) => {
-    const short = last[at] as string;
-    return counts.get(short) === 1 ? short : name.replaceAll('/', '_');
-  });
-}
-
-/** What the pool itself says of an object, and what it says of its dimensions, is none of them. */
-function attributesFrom(attributes: Readonly<Record<string, Value>>): readonly Attribute[] {
-  return Object.entries(attributes).flatMap(([key, value]) => {
-    const isOfDimensions = key === 'dims' || (key === 'coords' && isMap(value));
-    if (key.startsWith('.') || isOfDimensions || key === ENCODING_KEY) return [];
-    return attributeOf(key, value) ?? [];
-  });
 }
 
 async function writeDataset(

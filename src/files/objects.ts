@@ -12,6 +12,9 @@ interface Waits extends WaitOptions {
   readonly onWaiting?: ((name: string | null) => void) | undefined;
 }
 
+/** What an object is, without its elements. */
+export type Found = Pick<ObjectVersion, 'space' | 'attributes'>;
+
 export function isHeader({ attributes }: Pick<ObjectVersion, 'attributes'>): boolean {
   return attributes['file.header'] !== undefined;
 }
@@ -27,7 +30,7 @@ export class Objects {
   }
 
   /** What an object is, without its elements: of one that is kept encoded what is decoded. */
-  async look(name: string): Promise<Pick<ObjectVersion, 'space' | 'attributes'>> {
+  async look(name: string): Promise<Found> {
     return await this.#waiting(name, async (options) => {
       const { space, attributes } = await this.#pool.wait(name, options);
       const encoding = encodingOf(name, { attributes, source: 'message' });
@@ -54,7 +57,7 @@ export class Objects {
   }
 
   /** What it is, if it is there now; null: it is not, and is not waited for. */
-  async find(name: string): Promise<Pick<ObjectVersion, 'space' | 'attributes'> | null> {
+  async find(name: string): Promise<Found | null> {
     try {
       if ((await this.#pool.stat(name))['state'] !== 'offered') return null;
     } catch (error) {

@@ -105,6 +105,57 @@ for (const extension of ['.nc', '.h5', '.zarr'] as const) {
   });
 }
 
+test('coordinates come along: of the file, or those that an object names', async (t) => {
+  await using pool = await joinApart(await servePool(t), 'files', { transport: 'shared-memory' });
+  const path = folder(t);
+  await writeEra(join(path, 'era.nc'));
+  await importFile(pool, join(path, 'era.nc'));
+  await pool.put('rows', Float64Array.of(7, 8));
+  const attributes = { dims: ['row', 'lat'], coords: { row: 'rows', lat: 'era/lat' } };
+  const space = { dtype: 'int8', shape: [2, 3] } as const;
+  await pool.put('own', new Int8Array(6), { space, attributes });
+  const exported = async (names: readonly string[], to: string, more = {}) =>
+    (await exportFile(pool, names, join(path, to), more)).objects;
+  assert.deepEqual(await exported(['era/t2m'], 'a.nc'), ['era/t2m', 'era/lat']);
+  assert.deepEqual(await exported(['own', 'era/t2m'], 'b.h5'), [
+    ...['own', 'era/t2m'],
+    ...['rows', 'era/lat'],
+  ]);
+  // Those that are named are there once, and one array has no room for others.
+  assert.deepEqual(await exported(['era/lat', 'own'], 'c.nc'), ['era/lat', 'own', 'rows']);
+  assert.deepEqual(await exported(['era/t2m'], 'd.npy'), ['era/t2m']);
+  assert.deepEqual(await exported(['era/t2m'], 'e.nc', { coords: false }), ['era/t2m']);
+  await importFile(pool, join(path, 'b.h5'), { name: 'b' });
+  const { attributes: told, space: found } = await pool.wait('b/row');
+  assert.deepEqual([told['dims'], found.dtype, found.shape], [['row'], 'float64', [2]]);
+  assert.equal((await pool.wait('b/lat')).attributes['units'], 'degrees_north');
+});
+
+test('objects along one dimension have the same coordinates, or are no one file', async (t) => {
+  await using pool = await joinApart(await servePool(t), 'files', { transport: 'shared-memory' });
+  const path = folder(t);
+  for (const [name, last] of [
+    ['a', 3],
+    ['b', 3],
+    ['c', 4],
+  ] as const) {
+    await pool.put(`${name}/x`, Int32Array.of(1, 2, last));
+    const attributes = { dims: ['x'], '.part-of': name };
+    await pool.put(name, new Uint8Array(0));
+    await pool.put(`${name}/t${name}`, new Int8Array(3), { attributes });
+  }
+  const to = join(path, 'to.nc');
+  const { objects } = await exportFile(pool, ['a/ta', 'b/tb'], to);
+  assert.deepEqual(objects, ['a/ta', 'b/tb', 'a/x']);
+  const failed = exportFile(pool, ['a/ta', 'c/tc'], join(path, 'no.nc'));
+  await assert.rejects(failed, {
+    code: 'bad-space',
+    message: 'Cannot export into one file: along "x" the coordinates "a/x" and "c/x" differ',
+  });
+  await exportFile(pool, ['a/ta', 'c/tc'], to, { coords: false });
+  assert.deepEqual(readdirSync(path), ['to.nc']);
+});
+
 for (const extension of ['.nc', '.h5', '.zarr'] as const) {
   test(`it is told how much is written, of how much, ${extension}`, async (t) => {
     await using pool = await joinApart(await servePool(t), 'files', { transport: 'shared-memory' });

@@ -29,6 +29,10 @@ const OPTIONS = {
     value: FORMATS.map(({ name }) => name).join('|'),
     help: 'what is made; without it the end of its name tells (.nc: NetCDF-3, or as it was)',
   },
+  'no-coords': {
+    type: 'boolean',
+    help: 'leave out the coordinates of the objects, which else come along if they are objects',
+  },
   member: { type: 'string', value: 'NAME', help: 'who exports (default: export[*])' },
   ...NULL_OPTION,
   ...POOL_OPTION,
@@ -72,6 +76,7 @@ export const command = defineCommand({
     using _progress = new Progress(line, options.quiet, session.client.connection);
     const exported = await exportFile(pool, names, to, {
       ...{ signal, timeoutMs: parseTimeout(options.timeout), format: options.format },
+      coords: !options['no-coords'],
       onBytes(bytes, expected) {
         if (bytes === 0) {
           transfer = new Transfer();
