@@ -32,6 +32,11 @@ export interface ExportedFile {
   readonly objects: readonly string[];
   /** Whether it was made by what the object of a file tells. */
   readonly asImported: boolean;
+  /**
+   * Whether it has the bytes of the file that was imported, which were kept: false when the objects
+   * are something else by now, and it was made anew; null where none were kept beside the objects.
+   */
+  readonly original: boolean | null;
 }
 
 const PIECE_BYTES = 8 * 1024 * 1024;
@@ -69,19 +74,30 @@ export async function exportFile(
     await whole(path, format, async (draft) => {
       written = await exportMessages(objects, header, names, draft, options);
     });
-    return { path, format: format.name, objects: written, asImported };
+    const original = header?.kind === 'fields' ? true : null;
+    return { path, format: format.name, objects: written, asImported, original };
   }
   const plan = await planOf(objects, header, names, format, options);
+  let original: boolean | null = null;
   await whole(path, format, async (draft) => {
-    const isSame = () =>
-      header?.kind === 'dataset'
-        ? isOfObjects(objects, header, format, draft, options)
-        : Promise.resolve(false);
-    const isOwn = header?.kind === 'dataset' && header.format === format.name;
-    if (isOwn && (await wroteOriginal(objects, header, draft, isSame))) return;
-    await writeDataset(objects, plan, format, draft, options);
+    original = await gaveOriginal(objects, header, format, draft, options);
+    if (original !== true) await writeDataset(objects, plan, format, draft, options);
   });
-  return { path, format: format.name, objects: plan.objects, asImported };
+  return { path, format: format.name, objects: plan.objects, asImported, original };
+}
+
+/** Writes the file as it was, if its bytes are kept (else null) and it is that still. */
+async function gaveOriginal(
+  objects: Objects,
+  header: FileHeader | null,
+  format: DatasetFormat,
+  draft: string,
+  options: ExportOptions,
+): Promise<boolean | null> {
+  if (header?.kind !== 'dataset' || header.format !== format.name) return null;
+  return await wroteOriginal(objects, header, draft, () =>
+    isOfObjects(objects, header, format, draft, options),
+  );
 }
 
 /** GRIB: messages as they are, or those that were decoded, if they are kept. */

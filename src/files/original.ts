@@ -89,16 +89,17 @@ interface Hearing {
 
 /**
  * Writes the file that was imported, to the byte, if that is kept and says what the objects say
- * now; else nothing, and false. Objects are waited for as in any export.
+ * now. Else it writes nothing: null when it is not kept, false when it says something else. Objects
+ * are waited for as in any export.
  */
 export async function wroteOriginal(
   objects: Objects,
   header: HeaderOf<'dataset' | 'fields'>,
   draft: string,
   isSame: (original: Uint8Array) => Promise<boolean>,
-): Promise<boolean> {
+): Promise<boolean | null> {
   const { original: name } = header;
-  if (name === undefined || (await objects.find(name)) === null) return false;
+  if (name === undefined || (await objects.find(name)) === null) return null;
   await using original = await objects.demand(name);
   const bytes = original.unsafeBytes();
   {

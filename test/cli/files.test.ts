@@ -22,7 +22,10 @@ test('a file goes in, and comes out the same; what it prints is for programs, to
   );
   const exported = await run('export', 'era', '--to', 'again.nc', '--json');
   assert.deepEqual(jsonLines(exported.out), [
-    { file: 'again.nc', format: 'netcdf3', objects: ['era/lat', 'era/t2m'], asImported: true },
+    {
+      ...{ file: 'again.nc', format: 'netcdf3', objects: ['era/lat', 'era/t2m'] },
+      ...{ asImported: true, original: null },
+    },
   ]);
   const read = (name: string) => readFileSync(join(directory, name));
   assert.ok(read('era.nc').equals(read('again.nc')));
@@ -108,4 +111,28 @@ test('the command has the codecs that Zarr stores of others are packed with', as
     assert.equal((await run('get', name, '-o', 'out', '--as', 'raw')).code, 0);
     assert.ok(readFileSync(join(directory, 'out')).equals(values));
   }
+});
+
+test('a file of HDF5 comes out byte for byte, or it is told that it does not', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const run = (...args: string[]) => attacca(args, { pool: pool.address, directory });
+  const read = (name: string) => readFileSync(join(directory, name));
+  await writeEra(join(directory, 'era.nc'));
+  await run('import', 'era.nc', '-q');
+  await run('export', 'era', '--to', 'era.h5', '-q');
+  const imported = await run('import', 'era.h5', '--name', 'h');
+  assert.match(imported.err, /"h" tells what the file was, "h\/.original" has its bytes\n$/u);
+  const same = await run('export', 'h', '--to', 'same.h5');
+  assert.equal(same.err, 'attacca export: wrote 2 objects into "same.h5" (hdf5)\n');
+  assert.ok(read('era.h5').equals(read('same.h5')));
+  await run('withdraw', 'h/lat');
+  await run('put', 'era.nc', '--name', 'h/lat', '--dtype', 'uint8');
+  const other = await run('export', 'h', '--to', 'same.h5', '--timeout', '5');
+  assert.match(other.err, /bad-space/u);
+  assert.ok(read('era.h5').equals(read('same.h5')));
+  const both = await run('import', 'era.h5', '--original', '--no-original');
+  assert.equal(both.code, 2);
+  const without = await run('import', 'era.h5', '--name', 'w', '--no-original', '--json');
+  assert.equal(jsonLines(without.out).at(-1)?.['original'], null);
 });

@@ -46,7 +46,8 @@ for (const transport of TRANSPORTS) {
     const onBytes = (bytes: number): void => {
       heard.push(bytes);
     };
-    assert.equal((await exportFile(pool, ['mask'], to, { onBytes })).format, 'hdf5');
+    const { format, original: given } = await exportFile(pool, ['mask'], to, { onBytes });
+    assert.deepEqual([format, given], ['hdf5', true]);
     assert.ok(read(mask.path).equals(read(to)));
     assert.ok(heard.some((bytes) => bytes > 1_000_000));
   });
@@ -60,7 +61,7 @@ test('what the objects have become is what the file has', async (t) => {
   assert.ok(read(from).equals(read(to)));
   await pool.unkeep('f/a');
   await pool.put('f/a', Int16Array.of(1, 2, 9));
-  await exportFile(pool, ['f'], to);
+  assert.equal((await exportFile(pool, ['f'], to)).original, false);
   assert.ok(!read(from).equals(read(to)));
   await importFile(pool, to, { name: 'back' });
   await using back = await pool.object('back/a').demand();
@@ -78,7 +79,7 @@ test('bytes are kept where that is asked, and all of the file is imported', asyn
   ] as const) {
     const { original, header } = await importFile(pool, from, { name, ...options });
     assert.deepEqual([original, header], [null, name]);
-    await exportFile(pool, [name], to);
+    assert.equal((await exportFile(pool, [name], to)).original, null);
   }
   const { original } = await importFile(pool, from, { name: 'gone' });
   assert.equal(original, 'gone/.original');

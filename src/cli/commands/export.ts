@@ -88,12 +88,13 @@ export const command = defineCommand({
         if (name !== null) waiting.add(name);
       },
     });
-    const { format, objects, asImported } = exported;
-    if (options.json) print(toJson({ file: to, format, objects: [...objects], asImported }));
-    else if (!options.quiet) {
-      say(
-        `attacca export: wrote ${counted(objects.length, 'object')} into ${quoted(to)} (${format})`,
-      );
+    const { format, objects, asImported, original } = exported;
+    if (options.json) {
+      print(toJson({ file: to, format, objects: [...objects], asImported, original }));
+    } else if (!options.quiet) {
+      const wrote = `wrote ${counted(objects.length, 'object')} into ${quoted(to)} (${format})`;
+      const anew = original === false ? ', made anew: they are not what the file had' : '';
+      say(`attacca export: ${wrote}${anew}`);
     }
     return 0;
   },
