@@ -181,21 +181,23 @@ function numbersIn(value: Value | undefined): (number | bigint)[] {
 
 /** The agent has measured, or could not. */
 export function measured(pool: PoolState, { results }: Extract<Input, { kind: 'measured' }>): void {
-  const { arena, extents, measures, versions } = pool;
+  const { arena, extents, measures, partitions, versions } = pool;
   const { rows } = measures;
   for (const { ask, statistics } of results) {
     const row = measures.asked.get(ask);
     // What it has measured is freed: the bytes may have been anything.
     if (row === undefined) continue;
     measures.asked.delete(ask);
+    const version = extents.ownerOf(rows.get(row, MEASURE.block));
+    const partition = versions.get(version, VERSION.partition);
     if (statistics === null) {
       rows.set(row, MEASURE.state, MEASURE_STATE.failed);
+      if (partition !== 0) partitions.set(partition, PARTITION.failed, 1);
       continue;
     }
     rows.set(row, MEASURE.state, MEASURE_STATE.known);
     rows.set(row, MEASURE.record, arena.store(statistics, 0, statistics.length));
-    const version = extents.ownerOf(rows.get(row, MEASURE.block));
-    if (versions.get(version, VERSION.partition) === 0) continue;
+    if (partition === 0) continue;
     pool.measures.reader.reset(statistics, 0, statistics.length);
     mergePart(pool, version, readStatistics(pool.measures.reader));
   }
@@ -245,7 +247,8 @@ export function measureStateOf(pool: PoolState, version: number): MeasureState |
   if ((flags & VERSION_FLAG.open) !== 0) return 'pending';
   const partition = versions.get(version, VERSION.partition);
   if (partition !== 0) {
-    const { missing, unmeasured } = PARTITION;
+    const { failed, missing, unmeasured } = PARTITION;
+    if (partitions.get(partition, failed) !== 0) return 'failed';
     const left = partitions.getWide(partition, missing) + partitions.get(partition, unmeasured);
     return left === 0 ? 'known' : 'pending';
   }

@@ -167,7 +167,9 @@ export const PARTITION = {
   rows: 12,
   /** Parts that are withdrawn and have their bytes still. */
   held: 14,
-  width: 15,
+  /** 1 when a part could not be measured: so the whole never will be. */
+  failed: 15,
+  width: 16,
 } as const;
 
 /** A region of a version that somebody offered. */

@@ -152,6 +152,29 @@ test('what could not be measured says so', () => {
   assert.deepEqual(told(member, 'x'), { state: 'failed' });
 });
 
+test('a part that could not be measured: so is the whole, and the others are told', () => {
+  const pool = new Harness({ agent: 'manual' });
+  const member = pool.member('m');
+  const handle = member.declare('x', { space: { dtype: 'float32', shape: [4] } });
+  handle.offerPart([[4], [[0, 2]]], floats(1, 9)).ok();
+  const lease = member.lease(8);
+  pool.answerAll();
+  const { slab, offset } = lease.grant();
+  handle.offerPart([[4], [[2, 4]]], { slab, offset, size: 8 }).ok();
+  const [effect] = pool.effectsOf('measure');
+  const results = (effect?.asked ?? []).map(({ ask }) => ({ ask, statistics: null }));
+  pool.loop.input({ kind: 'measured', results });
+  pool.settle();
+  const { state, parts, count, max } = told(member, 'x') ?? {};
+  assert.deepEqual([state, parts, count, max], ['failed', 1, 2, 9]);
+  assert.deepEqual(found(member, '.stats = "failed"'), ['x']);
+  const rows = member.stat('x').value()['partStatistics'] as Row[];
+  assert.deepEqual(
+    rows.map((row) => row['state']),
+    ['known', 'failed'],
+  );
+});
+
 test('parts are measured each, told as they come, and as a whole when that is complete', () => {
   const pool = new Harness({ agent: 'manual' });
   const member = pool.member('m');
