@@ -76,6 +76,26 @@ async function copyInThreads(
   if (copied !== region.count) throw new AttaccaError('internal', 'Cannot copy: elements are left');
 }
 
+/** Puts an element over and over into memory: large memory in pieces, by threads. */
+export async function fillMemory(
+  threads: Threads,
+  bytes: Uint8Array,
+  element: Uint8Array,
+): Promise<void> {
+  const count = bytes.length / element.length;
+  const pieces = threads.piecesFor(bytes.length);
+  const each = Math.ceil(count / pieces) * element.length;
+  const starts = Array.from({ length: Math.ceil(bytes.length / each) }, (_, at) => at * each);
+  const done = await Promise.allSettled(
+    starts.map((start) =>
+      threads.run(bytes.length, (memoryOf) => {
+        return { kind: 'fill', element, target: memoryOf(bytes.subarray(start, start + each)) };
+      }),
+    ),
+  );
+  for (const result of done) if (result.status === 'rejected') throw result.reason;
+}
+
 /** Memory that threads see by its address. */
 function isOrdinary({ buffer }: Uint8Array): boolean {
   return buffer instanceof ArrayBuffer;

@@ -5,6 +5,7 @@ import { type Dtype, itemSizeOf, type Order, type Space } from '../core/space.js
 import { type Block, planChain, runChain, runElements } from './chain.js';
 import { evaluate } from './expression/evaluate.js';
 import { parseExpression } from './expression/parser.js';
+import { fillWith } from './kernels/fill.js';
 import { numbersOf, writeNumbers } from './numbers.js';
 import type { TransformSpec } from './spec.js';
 import { callWasm } from './wasm.js';
@@ -49,6 +50,12 @@ export type Job =
       readonly specs: readonly TransformSpec[];
     }
   | {
+      /** Puts an element over and over. */
+      readonly kind: 'fill';
+      readonly element: Uint8Array;
+      readonly target: Memory;
+    }
+  | {
       /** Evaluates an expression over several arrays. */
       readonly kind: 'evaluate';
       readonly text: string;
@@ -80,6 +87,9 @@ export async function perform(job: Job, reach: Reach): Promise<number | Block | 
       const block = { space: job.space, bytes: reach(job.source) };
       return await runChain(steps, block, async (spec, bytes) => callWasm(spec, bytes));
     }
+    case 'fill':
+      fillWith(reach(job.target), job.element);
+      return job.target.size / job.element.length;
     case 'evaluate':
       return performEvaluate(job, reach);
     case 'wasm':

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fillBytes, fillWith } from '../../src/client/cubes/filling.js';
+import { fillBytes } from '../../src/client/cubes/filling.js';
 import { convertElements } from '../../src/core/regions/cast.js';
 import { type Dtype, itemSizeOf } from '../../src/core/space.js';
+import { fillWith } from '../../src/transforms/kernels/fill.js';
 import { fc } from '../fast-check.js';
 
 const WHOLE: readonly Dtype[] = [

@@ -109,6 +109,19 @@ test('a mapped buffer is published and refreshed by threads, and nothing beside 
   }
 });
 
+test('a large open object is filled by threads', async (t) => {
+  const server = await servePool(t, { memoryBytes: 256 << 20 });
+  await using pool = await joinApart(server, 'a');
+  const seen = seenThreads(t);
+  const space = { dtype: 'float64', shape: [3, 700_001] } as const;
+  const object = await pool.create('x', { space, fill: -9_999.5 });
+  const kinds = new Set([...seen.values()].flat().map(({ kind }) => kind));
+  assert.deepEqual(kinds, new Set(['fill']));
+  const all = await object.read([null, null]);
+  assert.ok(all.every((value) => value === -9_999.5));
+  await object.withdraw();
+});
+
 test('parts of a large array are gathered by several threads at once', async (t) => {
   const server = await servePool(t, { memoryBytes: 256 << 20 });
   await using pool = await joinApart(server, 'a');

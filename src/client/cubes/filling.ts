@@ -55,12 +55,3 @@ function isFiniteAt(bytes: Uint8Array, dtype: Dtype): boolean {
   convertElements({ ...from, byteOrder: 'little' }, { ...to, byteOrder: 'little' });
   return Number.isFinite(back[0]);
 }
-
-/** Puts an element over and over into bytes that are a whole number of it. */
-export function fillWith(target: Uint8Array, element: Uint8Array): void {
-  if (target.length === 0) return;
-  target.set(element);
-  for (let done = element.length; done < target.length; done *= 2) {
-    target.copyWithin(done, 0, Math.min(done, target.length - done));
-  }
-}

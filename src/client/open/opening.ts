@@ -1,6 +1,6 @@
 import type { Reader } from '../../core/bytes.js';
 import { AttaccaError } from '../../core/errors.js';
-import { completeSpaceOf, type Dtype, spaceAt, spaceBytes } from '../../core/space.js';
+import { completeSpaceOf, type Dtype, itemSizeOf, spaceAt, spaceBytes } from '../../core/space.js';
 import { readMap } from '../../core/value-codec.js';
 import {
   CONSISTENCIES,
@@ -15,6 +15,7 @@ import {
 import { type AnyArray, arrayOver, type Bytes } from '../arrays.js';
 import { spaceIfKnown, unknownShape } from '../backing.js';
 import { Call } from '../call.js';
+import { fillMemory } from '../copying.js';
 import { Handle } from '../handle.js';
 import { leaseFor } from '../offering.js';
 import { deadlineOf, lifetimeOf, type ObjectOptions, type WaitOptions } from '../options.js';
@@ -63,8 +64,7 @@ export async function createOpen<D extends Dtype>(
   const { client } = seat;
   const slice = size === 0 ? NO_SLICE : await leaseFor(handle, size, options);
   try {
-    if (size > 0)
-      await fillSlice(seat, slice, (bytes) => fillWith(name, space, bytes, options.fill));
+    if (size > 0) await fillSlice(seat, slice, elementOf(name, space, options.fill));
     const keep = options.keep === true;
     const call = new Call<never>(handle.declares + 1);
     handle.post(call, 1, (w, number) =>
@@ -122,30 +122,31 @@ function sizesOf({ gatherBytes, sieveBytes }: GatheringOptions): QueueSizes {
   };
 }
 
-async function fillSlice(seat: Seat, slice: Slice, fill: (bytes: Bytes) => void): Promise<void> {
-  const { plane } = seat.client;
+/** Memory that was used before holds what it held. */
+async function fillSlice(seat: Seat, slice: Slice, element: Uint8Array): Promise<void> {
+  const { plane, threads } = seat.client;
   const target = plane.writable(slice);
   if (target !== null) {
-    fill(target);
+    await fillMemory(threads, target, element);
     return;
   }
-  const bytes = new Uint8Array(slice.size);
-  fill(bytes);
+  const bytes = await threads.newBytes(slice.size);
+  await fillMemory(threads, bytes, element);
   await plane.store(slice, bytes);
 }
 
-/** Memory that was used before holds what it held. */
-function fillWith(
+/** The element that a value is. */
+function elementOf(
   name: string,
   space: Opening['space'],
-  bytes: Bytes,
   value: number | bigint | undefined,
-): void {
-  bytes.fill(0);
-  if (value === undefined || value === 0) return;
-  const array: AnyArray = arrayOver(name, space, bytes);
+): Bytes {
+  const bytes = new Uint8Array(itemSizeOf(space.dtype));
+  if (value === undefined || value === 0) return bytes;
+  const array: AnyArray = arrayOver(name, { ...space, shape: [1] }, bytes);
   if (array instanceof BigInt64Array || array instanceof BigUint64Array) array.fill(BigInt(value));
   else array.fill(Number(value));
+  return bytes;
 }
 
 function openingOf(code: number, reader: Reader): Opening {
