@@ -20,8 +20,9 @@ const VIEWS_MAX = 16;
 
 const port = parentPort;
 assert(port !== null, 'statistics are made by a thread');
-yieldToOthers();
 const libc = await loadLibc();
+// Not before: where all cores are busy its own start would take seconds.
+yieldToOthers();
 const scratch = new MeasureScratch();
 const views = new Map<string, ArrayBuffer>();
 let results: MeasureResult[] = [];
