@@ -297,7 +297,7 @@ export function mergedSoFar(
   return { parts, statistics: readStatistics(measures.reader) };
 }
 
-/** How far a part of a version that is measured is, and what is known of it. */
+/** How far a part with bytes is measured, of a version that is, and what is known of it. */
 export function partMeasured(
   pool: PoolState,
   version: number,
@@ -309,11 +309,13 @@ export function partMeasured(
   if ((flags & PART_FLAG.inline) !== 0) {
     return { state: 'known', statistics: measureNow(pool, version, bytes) };
   }
-  const row = (flags & PART_FLAG.slice) === 0 ? 0 : extents.noteOf(bytes);
+  assert((flags & PART_FLAG.slice) !== 0, 'a part with bytes has them in a slice');
+  const row = extents.noteOf(bytes);
+  if (row === 0) return { state: 'pending', statistics: null };
   const record = measures.rows.get(row, MEASURE.record);
-  if (row === 0 || record === 0) {
+  if (record === 0) {
     const hasFailed = measures.rows.get(row, MEASURE.state) === MEASURE_STATE.failed;
-    return { state: row !== 0 && hasFailed ? 'failed' : 'pending', statistics: null };
+    return { state: hasFailed ? 'failed' : 'pending', statistics: null };
   }
   arena.read(measures.reader, record, 0);
   return { state: 'known', statistics: readStatistics(measures.reader) };

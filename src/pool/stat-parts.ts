@@ -31,7 +31,8 @@ function partStatistics(pool: PoolState, version: number): Value[] | null {
   forEachRegion(pool, version, (part, region) => {
     if (rows.length >= LIMITS.statPartsMax || bytesLeft <= 0) return;
     const { parts } = pool;
-    if (parts.getWide(part, PART.size) === 0) return;
+    // None, or those that are gone: what was withdrawn is owed to nobody any more.
+    if (parts.get(part, PART.bytes) === 0) return;
     if ((parts.get(part, PART.flags) & PART_FLAG.inline) !== 0) {
       bytesLeft -= parts.getWide(part, PART.size);
     }

@@ -217,6 +217,23 @@ test('parts are measured each, told as they come, and as a whole when that is co
   assert.equal(pool.pool.measures.rows.used, 0);
 });
 
+test('of parts whose bytes are gone nothing is told', () => {
+  const pool = new Harness();
+  const [one, other] = [pool.member('a'), pool.member('b')];
+  const space = { dtype: 'float32', shape: [6] } as const;
+  const [first, second] = [one.declare('x', { space }), other.declare('x', { space })];
+  first.offerPart([[6], [[0, 2]]], floats(1, 9)).ok();
+  first.offerPart([[6], [[2, 4]]], one.slice(floats(2, 3))).ok();
+  second.offerPart([[6], [[4, 5]]], floats(5)).ok();
+  // Some of what is withdrawn may still be owed; here nobody has asked for it.
+  first.withdraw().ok();
+  const rows = (other.stat('x').value()['partStatistics'] ?? []) as Row[];
+  assert.deepEqual(
+    rows.map(({ region, max }) => [region, max]),
+    [['4', 5]],
+  );
+});
+
 test('of very many parts the first are told each', () => {
   const pool = new Harness();
   const member = pool.member('m');
