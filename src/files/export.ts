@@ -14,6 +14,7 @@ import { Objects } from './objects.js';
 import { bytesIn, isOfFields, isOfObjects, wroteOriginal } from './original.js';
 import { type Plan, planned, refuseWithOthers } from './planning.js';
 import { whole } from './whole-file.js';
+import { writeElements } from './writing.js';
 
 export interface ExportOptions extends WaitOptions {
   /** Left out: told by the name of the file, or what it was when it was imported. */
@@ -38,8 +39,6 @@ export interface ExportedFile {
    */
   readonly original: boolean | null;
 }
-
-const PIECE_BYTES = 8 * 1024 * 1024;
 
 /**
  * Writes objects into a file: that of an imported file, which gives the file as it was (in its own
@@ -185,19 +184,16 @@ async function writeDataset(
       ...(isOrdered ? { byteOrder } : {}),
     });
     mustBe(plan, place, delivered);
-    const { space } = delivered;
-    const bytes = delivered.unsafeBytes();
-    const rows = (order === 'column' ? space.shape.at(-1) : space.shape[0]) ?? 1;
-    const row = rows === 0 ? 0 : bytes.length / rows;
-    const together = Math.max(1, target.rowsTogether(place));
-    const most = Math.max(1, Math.floor(PIECE_BYTES / Math.max(1, row) / together));
-    const some = most * together;
-    for (let from = 0; from < rows && row > 0; from += some) {
-      throwIfAborted(`export "${name}"`, options.signal);
-      const piece = bytes.subarray(from * row, Math.min(rows, from + some) * row);
-      await unlessAborted(target.writeRows(place, from, piece), what, options);
-      options.onBytes?.(piece.length, expected);
-    }
+    const { shape } = delivered.space;
+    await writeElements(
+      target,
+      place,
+      { name, shape, bytes: delivered.unsafeBytes() },
+      {
+        signal: options.signal,
+        onBytes: (bytes) => options.onBytes?.(bytes, expected),
+      },
+    );
   }
   await unlessAborted(target.close(), what, options);
 }

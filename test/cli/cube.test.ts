@@ -185,14 +185,20 @@ test('what a cube has not, or cannot be written as, is refused before anybody wa
     [['-r', 'step=six'], /"step": its labels are numbers, and "six" is none/u],
     [['-r', 'step=2026-01-31', '-o', 'f.npy'], /"step": its labels are numbers/u],
     [['-r', 'step=0...6'], /"0\.\.\.6" has a dot too many/u],
-    [['-o', 'f.nc'], /attacca export --where '\.collection = "c"' --to f\.nc/u],
-    [['-o', 'f.zarr'], /one array, an \.npy file/u],
+    [['-o', 'f.grib'], /written as one array, and none is GRIB/u],
+    [['-o', 'f.npy', '--format', 'png'], /there is no format "png"/u],
   ];
   for (const [args, why] of wrong) {
     const failed = await attacca(['cube', 'c', ...args], around);
     assert.match(failed.err, why, args.join(' '));
     assert.notEqual(failed.code, 0);
   }
+  const written = await attacca(['cube', 'c', '-o', 'f.nc'], around);
+  assert.deepEqual([written.code, written.err], [0, '']);
+  const imported = await attacca(['import', 'f.nc', '--name', 'again'], around);
+  assert.equal(imported.code, 0, imported.err);
+  await using again = await member.object('again/c').demand();
+  assert.deepEqual([again.whole.shape, again.attributes['param']], [[1, 2], 't']);
   const other = ['cube', 'c', '--of', 'param = "u"', '--axes', 'step'];
   const refused = await attacca(other, around);
   assert.match(refused.err, /selector "param = \\"t\\"", not "param = \\"u\\""; say "replace"/u);

@@ -4,8 +4,10 @@ import { Cube } from '../../client/cubes/cube.js';
 import { type CubeOptions, defineCube, openCube } from '../../client/cubes/definition.js';
 import { CubeState } from '../../client/cubes/state.js';
 import type { Label } from '../../core/cubes/axis.js';
-import type { Format } from '../../files/format.js';
-import { FORMATS } from '../../files/formats.js';
+import type { DatasetFormat } from '../../files/format.js';
+import { FORMATS, formatNamed } from '../../files/formats.js';
+import { writeLabelled } from '../../files/labelled.js';
+import { NPY } from '../../files/npy.js';
 import { numberIn } from '../attribute.js';
 import { type Context, defineCommand } from '../command.js';
 import { parseCubeRegion, parseLabels } from '../cube-region.js';
@@ -60,7 +62,12 @@ const OPTIONS = {
     type: 'string',
     short: 'o',
     value: 'FILE',
-    help: 'write it as one array, an .npy file',
+    help: 'write it as one array, an .npy file, or with labels as .nc, .nc4, .h5, .zarr',
+  },
+  format: {
+    type: 'string',
+    value: 'npy|netcdf3|hdf5|zarr',
+    help: 'with -o: what is made; without it the end of its name tells',
   },
   holes: {
     type: 'string',
@@ -81,7 +88,7 @@ type Options = OptionValues<typeof OPTIONS>;
 const OF_DEFINING = [
   ...['axes', 'names', 'label', 'dims', 'coords', 'skip-misfits', 'newest', 'doc', 'replace'],
 ];
-const OF_GETTING = ['holes', 'fill', 'unpack', 'dtype'];
+const OF_GETTING = ['format', 'holes', 'fill', 'unpack', 'dtype'];
 
 export const command = defineCommand({
   usage: ['NAME --of SELECTOR --axes KEY,...', 'NAME [--region REGION]', 'NAME -o FILE'],
@@ -100,12 +107,13 @@ export const command = defineCommand({
     ['attacca cube t850', 'its dimensions, and what is missing'],
     ['attacca cube t850 -r step=0..24,lat=40..60 -o north.npy', 'a part, when all of it is there'],
     ['attacca cube t850 -o now.npy --holes fill', 'what is there now'],
+    ['attacca cube t850 -o t850.nc', 'all of it, with its coordinates, for other programs'],
   ],
   async run(context, { options, words }) {
     const [name = '', ...more] = words;
     if (name === '' || more.length > 0) throw new UsageError('it takes one NAME');
     checkOptions(options);
-    checkOutput(name, options.output);
+    const format = formatFor(options.output, options.format);
     const timeoutMs = parseTimeout(options.timeout);
     const region = options.region === undefined ? {} : parseCubeRegion(options.region);
     const selector = options.of === undefined ? null : await checkedSelector(options.of);
@@ -134,8 +142,10 @@ export const command = defineCommand({
       print(options.json ? toJson(cubeMap(cube)) : cubeText(cube, style));
       return EXIT.ok;
     }
-    await using part = await cube.demand({}, getting);
-    await write(context, options.output, part);
+    // Files but .npy have one order.
+    const order = format === NPY ? undefined : 'row';
+    await using part = await cube.demand({}, { ...getting, order });
+    await write(context, options.output, format, part);
     const { dims, coords, shape, holes, attributes, space } = part;
     const { dtype } = space;
     if (options.json) print(toJson({ name, dims, shape, coords, dtype, holes, attributes }));
@@ -219,22 +229,31 @@ function fillOf(text: string): number | bigint {
   return value;
 }
 
-/** Elements in memory, and nothing of what they mean: whoever asks for another format has more. */
-function checkOutput(name: string, output: string | undefined): void {
-  if (output === undefined) return;
-  const end = extname(output).toLowerCase();
-  const isOther = ({ name: format, extensions }: Format): boolean =>
-    format !== 'npy' && extensions.includes(end);
-  if (!FORMATS.some(isOther)) return;
-  const how = `attacca export --where '.collection = "${name}"' --to ${output}`;
-  const why = `a cube is written as one array, an .npy file; its objects as they are: ${how}`;
-  throw new UsageError(`"--output ${output}": ${why}`);
+/** By its name, as export has it; what ends as no other is .npy. `unknown-format`. */
+function formatFor(output: string | undefined, name: string | undefined): DatasetFormat {
+  const end = extname(output ?? '').toLowerCase();
+  const known = FORMATS.find(({ extensions }) => extensions.includes(end));
+  const format = name === undefined ? (known ?? NPY) : formatNamed(name);
+  if (format.kind === 'dataset') return format;
+  const how = 'export its objects, where they are messages: attacca export --where ... --to FILE';
+  throw new UsageError(`a cube is written as one array, and none is ${format.title}; ${how}`);
 }
 
 /** Whole or not at all. */
-async function write({ signal }: Context, path: string, part: CubeArray): Promise<void> {
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    yield part.unsafeBytes();
+async function write(
+  { signal }: Context,
+  path: string,
+  format: DatasetFormat,
+  part: CubeArray,
+): Promise<void> {
+  const { name, dims, coords, attributes, space } = part;
+  const bytes = part.unsafeBytes();
+  if (format !== NPY) {
+    const array = { name, dims, coords, attributes, space, bytes };
+    return await writeLabelled(array, path, format, { signal });
   }
-  await writeFileOf(path, { space: part.space, chunks }, { format: 'npy', signal });
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield bytes;
+  }
+  await writeFileOf(path, { space, chunks }, { format: 'npy', signal });
 }
