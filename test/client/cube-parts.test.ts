@@ -163,25 +163,52 @@ test('what cannot be demanded any more, or not yet, is a hole whatever parts it 
   assert.deepEqual([...none.array], new Array(4).fill(HOLE));
 });
 
-test('what lacks too many pieces to be told is not guessed', async (t) => {
+test('parts in many pieces are found one by one, and what is too small is not guessed', async (t) => {
   const server = await servePool(t);
   await using pool = await joinApart(server, 'p');
+  const sides = [48, 36] as const;
   const object = pool.object('f/6', {
     attributes: { param: 't', step: 6 },
-    space: { dtype: 'float64', shape: [6, 6] },
+    space: { dtype: 'float64', shape: sides },
+  });
+  // Blocks of 6 x 4, of which some are there, whichever.
+  const isOffered = (row: number, column: number): boolean =>
+    (Math.floor(row / 6) * 7 + Math.floor(column / 4) * 5) % 3 === 0;
+  const boxes: Box[] = [];
+  for (let row = 0; row < sides[0]; row += 6) {
+    for (let column = 0; column < sides[1]; column += 4) {
+      const box = [[row, row + 6] as const, [column, column + 4] as const] as const;
+      if (isOffered(row, column)) boxes.push(box);
+    }
+  }
+  for (const box of boxes) await offerPart(object, 6, box);
+  const { missingRegion } = await pool.explain('f/6');
+  assert.ok(missingRegion === null || String(missingRegion).includes('...'));
+  const cube = await cubeOf(pool);
+  await using filled = await cube.demand({}, { holes: 'fill', fill: HOLE });
+  const expected = Array.from({ length: sides[0] * sides[1] }, (_, at) => {
+    const [row, column] = [Math.floor(at / sides[1]), at % sides[1]];
+    return isOffered(row, column) ? valueAt(6, row, column) : HOLE;
+  });
+  assert.deepEqual([...filled.array], expected);
+  assert.equal((await pool.stat('f/6'))['readers'], 0);
+  // Single elements, far from each other.
+  const sparse = pool.object('f/12', {
+    attributes: { param: 'u', step: 12 },
+    space: { dtype: 'float64', shape: [1_000, 1_000] },
   });
   for (let at = 0; at < 6; at++) {
-    await offerPart(object, 6, [
-      [at, at + 1],
-      [at, at + 1],
+    await offerPart(sparse, 12, [
+      [at * 150 + 1, at * 150 + 2],
+      [at * 7 + 1, at * 7 + 2],
     ]);
   }
-  const cube = await cubeOf(pool);
-  const error = await errorOf(cube.demand({}, { holes: 'fill', fill: HOLE }));
+  const others = await pool.cube('d', 'param = "u"', ['step']);
+  const error = await errorOf(others.demand({}, { holes: 'fill', fill: HOLE }));
   assert.equal(error.code, 'cube-hole');
-  assert.match(error.message, /"f\/6" lacks: which elements it lacks is not told/u);
-  await using there = await cube.demand({ dim_0: 2, dim_1: 2 }, { holes: 'fail' });
-  assert.deepEqual([...there.array], [6_022]);
+  assert.match(error.message, /"f\/12": its parts are too many, and too small/u);
+  await using there = await others.demand({ dim_0: 151, dim_1: 8 }, { holes: 'fail' });
+  assert.deepEqual([...there.array], [valueAt(12, 151, 8)]);
 });
 
 test('of what is not there yet the parts that are needed are waited for', async (t) => {

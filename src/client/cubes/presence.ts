@@ -12,6 +12,7 @@ import type { WaitOptions } from '../options.js';
 import type { Seat } from '../seat.js';
 import { Crew } from './crew.js';
 import type { Member } from './members.js';
+import { AT_ONCE_MS, mustBeAbsence, searchParts } from './part-search.js';
 
 /** A place, and what is there of that which is needed of its object. */
 export interface Present extends Place<Member> {
@@ -21,18 +22,8 @@ export interface Present extends Place<Member> {
   readonly isWhole: boolean;
 }
 
-/** What is wanted of an object must be there at once. */
-const AT_ONCE_MS = 1;
 /** Objects in parts that are asked about at a time. */
 const ASKED_AT_ONCE = 64;
-
-const NOTHING: readonly string[] = [
-  'deadline-passed',
-  'nobody-will-offer',
-  'parts-missing',
-  'unknown-object',
-  'bad-region',
-];
 
 /** Asks the pool what is there of objects that lack parts; of others it is known. */
 export async function presenceOf(
@@ -69,8 +60,8 @@ async function thereOf(
 ): Promise<Region> {
   const { name } = member;
   if (needed.isEmpty || (await isThere(seat, name, needed, options))) return needed;
-  const missing = await missingOf(seat, member, options);
-  const there = missing === null ? NOWHERE : needed.difference(missing);
+  const all = await partsOf(seat, member, options);
+  const there = all === null ? NOWHERE : needed.intersect(all);
   return there.isEmpty || (await isThere(seat, name, there, options)) ? there : NOWHERE;
 }
 
@@ -94,24 +85,28 @@ export async function isThere(
     await peekVersion(handle, { timeoutMs: AT_ONCE_MS, signal }, region);
     return true;
   } catch (error) {
-    if (error instanceof AttaccaError && NOTHING.includes(error.code)) return false;
-    throw error;
+    mustBeAbsence(error);
+    return false;
   }
 }
 
-/** Elements that no part has; null: none can be demanded, as of what is still open. */
-async function missingOf(
-  { client }: Seat,
+/** What parts have; null: none can be demanded, as of what is still open. */
+async function partsOf(
+  seat: Seat,
   { name, space: { shape } }: Member,
   options: WaitOptions,
 ): Promise<Region | null> {
   const write = (w: Writer): void => writeExplain(w, EXPLAIN.name, name);
-  const told = asMap(await askValue(client, `explain "${name}"`, write, options));
+  const told = asMap(await askValue(seat.client, `explain "${name}"`, write, options));
   const { offered, consistency, missing, missingRegion } = told;
   if (offered === null || consistency !== undefined) return null;
-  if (missing === undefined) return Region.none(shape);
+  const whole = Region.whole(shape);
+  if (typeof missing !== 'number') return whole;
+  // A text for people, which tells all where that is little.
   const region = typeof missingRegion === 'string' ? regionOfText(missingRegion, shape) : null;
-  if (region !== null && region.count === missing) return region;
-  const why = 'which elements it lacks is not told, as they are many pieces; wait, or pick others';
-  throw new AttaccaError('cube-hole', `Cannot fill what "${name}" lacks: ${why}`, { name });
+  if (region !== null && region.count === missing) return whole.difference(region);
+  const found = await searchParts(seat, name, shape, whole.count - missing, options);
+  if (found !== null) return found;
+  const why = 'its parts are too many, and too small, to be found one by one; wait, or pick others';
+  throw new AttaccaError('cube-hole', `Cannot tell what is there of "${name}": ${why}`, { name });
 }
