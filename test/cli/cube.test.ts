@@ -174,6 +174,29 @@ test('elements are converted, coordinates and fills are what they are', async (t
   }
 });
 
+test('an object in parts shows what it lacks, keeps what is there, and is told to who waits', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'p' });
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  const object = member.object('t/0', {
+    attributes: { param: 't', step: 0 },
+    space: { dtype: 'float32', shape: [4] },
+  });
+  const half = object.region([[0, 2]]);
+  (half.array as Float32Array).set([1, 2]);
+  await half.offer({ keep: true });
+  const shown = await attacca(DEFINE, around);
+  assert.match(shown.out, /1 object of float32\n1 of them lacks parts\n/u);
+  const get = ['cube', 'c', '-o', 'f.npy', '--holes'];
+  assert.equal((await attacca([...get, 'fill', '--fill', '-1'], around)).code, 0);
+  assert.deepEqual((await loaded(joinPath(directory, 'f.npy'))).values, [1, 2, -1, -1]);
+  assert.equal((await attacca([...get, 'fail', '-r', 'x=0..1'], around)).code, 0);
+  assert.deepEqual((await loaded(joinPath(directory, 'f.npy'))).values, [1, 2]);
+  const failed = await attacca([...get, 'fail'], around);
+  assert.match(failed.err, /step=0: "t\/0" lacks 2 of 4 elements \(2:4\) \(cube-hole\)/u);
+});
+
 test('what a cube has not, or cannot be written as, is refused before anybody waits', async (t) => {
   await using pool = await testPool();
   await using member = await join({ address: pool.address, member: 'p' });

@@ -27,6 +27,7 @@ export function cubeText(cube: Cube, style: Style): string {
   const lines = [
     dtype === null ? 'no object yet' : `${counted(cube.objects, 'object')} of ${dtype}`,
   ];
+  if (cube.partial > 0) lines.push(lackText(cube));
   const said = Object.entries(cube.attributes).map(([key, value]) => {
     return `${printable(key)}=${printable(formatValue(value))}`;
   });
@@ -48,6 +49,10 @@ function shortened(shown: readonly string[]): string {
   return [...shown.slice(0, SHOWN_MAX - 2), '...', shown.at(-1)].join(' ');
 }
 
+function lackText({ partial }: Cube): string {
+  return `${partial} of them ${partial === 1 ? 'lacks' : 'lack'} parts`;
+}
+
 function holesText(cube: Cube): string {
   const first = cube.firstHoles(HOLES_MAX).map((labels) => placeText(cube.axes, labels));
   const more = cube.holes > first.length ? ', ...' : '';
@@ -62,7 +67,9 @@ export function awaitedText(name: string, cube: Cube | null): string {
   if (cube.dtype === null) return `${of}: there is none`;
   if (empty !== undefined) return `${of}: nothing is picked of "${printable(empty)}"`;
   const [first] = cube.firstHoles(1);
-  if (first === undefined) return `objects of ${quoted(name)}`;
+  if (first === undefined) {
+    return `objects of ${quoted(name)}${cube.partial > 0 ? `: ${lackText(cube)}` : ''}`;
+  }
   const at = printable(placeText(cube.axes, first));
   return `${counted(cube.holes, 'object')} of ${quoted(name)}, the first at ${at}`;
 }
@@ -70,9 +77,9 @@ export function awaitedText(name: string, cube: Cube | null): string {
 /** The same for programs. */
 export function cubeMap(cube: Cube): ValueMap {
   const { name, selector, axes, dims, shape, coords, dtype, attributes, misfits } = cube;
-  const { objects, holes } = cube;
+  const { objects, partial, holes } = cube;
   return {
-    ...{ name, selector, axes, dims, shape, coords, dtype, objects, holes, attributes },
+    ...{ name, selector, axes, dims, shape, coords, dtype, objects, partial, holes, attributes },
     misfits: misfits.map(({ name: object, why }) => ({ name: object, why })),
   };
 }

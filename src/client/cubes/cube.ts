@@ -89,6 +89,11 @@ export class Cube {
     return places.filter(({ member }) => member !== null).length;
   }
 
+  /** How many of them have not all of their parts (yet). */
+  get partial(): number {
+    return this.#members().filter(({ isComplete }) => !isComplete).length;
+  }
+
   /** How many places have no object. */
   get holes(): number {
     const shape = this.axes.map((axis) => this.#sizeOf(axis));
@@ -123,10 +128,14 @@ export class Cube {
 
   /** What all objects say alike, but for labels and dimensions: `units`, say. Tags among it. */
   get attributes(): Attributes {
-    const { grid } = this.#state.found;
-    const members = this.#places()?.map(({ member }) => member) ?? [...grid.members()];
-    const said = members.filter((member) => member !== null).map(({ attributes }) => attributes);
+    const said = this.#members().map(({ attributes }) => attributes);
     return sharedBy(said, notShared(this.axes));
+  }
+
+  #members(): readonly Member[] {
+    const places = this.#places();
+    if (places === null) return [...this.#state.found.grid.members()];
+    return places.map(({ member }) => member).filter((member) => member !== null);
   }
 
   #sizeOf(dimension: string): number {
