@@ -17,13 +17,13 @@ ten minutes, `attacca.NEVER` to wait without end.
 A name that begins with an underscore is the package's own. Modules import one way: each only those
 that stand before it in this list, but for types.
 
-    limits, errors, forms, space, values, writing, reading, layouts, timing      the wire
-    connecting, session, memory, data_link                                       connections
-    buffers, told, regions, encodings, casting, laying, computing, chains        elements
-    shaping, delivered, handles, transfers, moving, open_object                  objects
-    cube_labels, cube_objects, cube_array, cube_state, cube_dimensions, cube_looking,
-    cube_demanding, cube                                                         cubes
-    pool_core, demanding, offering, opening, querying, changing, defining, pool  calls
+    limits, errors, forms, space, values, writing, reading, layouts, timing        the wire
+    connecting, session, memory, data_link                                         connections
+    buffers, told, regions, encodings, casting, laying, units, computing, chains   elements
+    shaping, delivered, handles, transfers, moving, open_object                    objects
+    cube_labels, cube_objects, cube_array, cube_state, cube_dimensions,            cubes
+    cube_looking, cube_demanding, cube
+    pool_core, demanding, offering, opening, querying, changing, defining, pool    calls
 """
 
 from .cube import Cube

@@ -11,15 +11,15 @@ from .casting import _array_of, _cast, _form_of, _in_memory, _numpy
 from .laying import (
     _bad_transform, _decimate_step, _dtype_step, _field_step, _shuffle_step, _Step, _struct_step,
     _transpose_step)
-from .computing import _average_step, _bitround_step, _pack_step, _scale_step
+from .computing import _average_step, _bitround_step, _pack_step, _scale_step, _units_step
 
 _STEPS: Dict[str, Callable[[Mapping[str, Any], Space], _Step]] = {
-    "dtype": _dtype_step, "transpose": _transpose_step, "scale": _scale_step, "pack": _pack_step,
-    "decimate": _decimate_step, "average": _average_step, "field": _field_step,
+    "dtype": _dtype_step, "transpose": _transpose_step, "scale": _scale_step, "units": _units_step,
+    "pack": _pack_step, "decimate": _decimate_step, "average": _average_step, "field": _field_step,
     "soa": _struct_step, "aos": _struct_step, "shuffle": _shuffle_step,
     "unshuffle": _shuffle_step, "bitround": _bitround_step}
-_BY_ELEMENTS = ("dtype", "byte-order", "scale", "pack", "field", "bitround")  # shapes stay
-_ELSEWHERE = ("units", "compress", "decompress", "expression", "wasm")  # not in this client
+_BY_ELEMENTS = ("dtype", "byte-order", "scale", "units", "pack", "field", "bitround")  # alone
+_ELSEWHERE = ("compress", "decompress", "expression", "wasm")  # not in this client
 
 
 def _step(spec: Any, space: Space) -> _Step:

@@ -10,6 +10,7 @@ from typing import Any, Mapping
 from .space import Space
 from .casting import _INTEGER_BITS, _numbers, _numpy, _result_dtype
 from .laying import _bad_transform, _lossy, _must_be_real, _reduced, _Step, _whole_numbers
+from .units import _conversion
 
 
 def _finite(kind: str, spec: Mapping[str, Any], key: str, default: float) -> float:
@@ -40,6 +41,15 @@ def _scale_step(spec: Mapping[str, Any], space: Space) -> _Step:
             return values.astype(after.numpy_dtype)
 
     return _Step(run, after)
+
+
+def _units_step(spec: Mapping[str, Any], space: Space) -> _Step:
+    _must_be_real("units", space)
+    source, target = spec.get("from"), spec.get("to")
+    if not isinstance(source, str) or not isinstance(target, str):
+        raise _bad_transform("units", "it says \"from\" which unit \"to\" which")
+    factor, offset = _conversion(source, target, spec.get("density"))
+    return _scale_step({"kind": "units", "scale": factor, "offset": offset}, space)
 
 
 def _pack_step(spec: Mapping[str, Any], space: Space) -> _Step:

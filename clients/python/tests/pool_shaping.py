@@ -41,7 +41,7 @@ class Shaping(PoolCase):
             self.refused("bad-argument", lambda: pool.demand(name, 5, order="C"))
             self.refused("bad-argument", lambda: pool.demand(name, 5, byteorder="="))
             self.refused("bad-space", lambda: pool.demand(name, 5, dtype="int7"))
-            for chain in ([7], [{}], [{"kind": "units", "from": "K", "to": "K"}],
+            for chain in ([7], [{}], [{"kind": "expression", "text": "x"}],
                           [{"kind": "no"}], [{"kind": "transpose"}] * 65):
                 self.refused("bad-transform", lambda: pool.demand(name, 5, transforms=chain))
             self.refused("lossy-conversion", lambda: pool.demand(name, 5, dtype="uint16"))
