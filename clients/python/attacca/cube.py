@@ -28,14 +28,17 @@ class Cube(_CubeDemands):
 
     @property
     def shape(self) -> Tuple[int, ...]:
+        """Sizes, one for each of `dims`."""
         return tuple(len(self._picked(dimension)) for dimension in self.dims)
 
     @property
     def sizes(self) -> Dict[str, int]:
+        """Sizes by dimension."""
         return dict(zip(self.dims, self.shape))
 
     @property
     def dtype(self) -> Optional[str]:
+        """Of its objects' elements, as `float32`; None while none has come."""
         return None if self._model is None else self._model.space.dtype
 
     @property

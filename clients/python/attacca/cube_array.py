@@ -20,10 +20,12 @@ class CubeArray(Delivered):
 
     @property
     def shape(self) -> Tuple[int, ...]:
+        """Sizes, one for each of `dims`."""
         return tuple(size or 0 for size in self.space.shape or ())
 
     @property
     def dtype(self) -> Optional[str]:
+        """Of its elements, as `float32`."""
         return self.space.dtype
 
     @property

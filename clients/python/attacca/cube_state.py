@@ -54,6 +54,7 @@ class _CubeState:
 
     @property
     def dims(self) -> Tuple[str, ...]:
+        """Names of its dimensions: the axes, then those of its objects, once one has come."""
         return self.axes + tuple(name for name, _, _ in self._inner)
 
     @property

@@ -40,14 +40,18 @@ class Delivered:
 
     @property
     def view(self) -> memoryview:
+        """The elements in dtype and shape, as far as memoryview knows them; `wrong-state` once it
+        is disposed of."""
         return self._alive(self._view)
 
     @property
     def raw(self) -> memoryview:
+        """The bytes, in one dimension; `wrong-state` once it is disposed of."""
         return self._alive(self._raw)
 
     @property
     def nbytes(self) -> int:
+        """How many bytes it has."""
         return len(self._raw)
 
     @property

@@ -33,7 +33,9 @@ class _Offering(_Demanding):
         shape and order come from the buffer where they are not given. The offer stands until
         withdrawn or until this member leaves; with `keep` beyond that, `lifetime` seconds when
         given. `durability` is what is asked for: process, memory, fsync. Waits when memory is
-        full. In a `container` (its attribute `.container`) it gets what that gives its objects."""
+        full, `timeout` seconds at most: `memory-full`. In a `container` (its attribute `.container`)
+        it gets what that gives its objects. Errors: `already-offered`, `bad-space` of what is no
+        array, `size-mismatch`, `schema-mismatch`, `no-durable-level`, and those of the name."""
         if container is not None:
             attributes = {**(attributes or {}), ".container": container}
         raw, space = _describe(data, dtype, shape, order)
@@ -46,7 +48,8 @@ class _Offering(_Demanding):
         """Offers a copy of `data` as a region of an array of `shape`, of which other members, or
         this one, offer the rest: `region` is what numpy would write it to. Its elements lie in row
         major order, with `order="column"` in column major, as those of all parts. All say the same
-        dtype, shape and order; no two parts have an element in common: `part-overlap`."""
+        dtype, shape and order (`object-mismatch`); no two parts have an element in common:
+        `part-overlap`. The object is there when its parts have all elements."""
         if container is not None:
             attributes = {**(attributes or {}), ".container": container}
         whole = (shape,) if isinstance(shape, int) else tuple(shape)
@@ -66,7 +69,8 @@ class _Offering(_Demanding):
                timeout: Optional[float] = None) -> int:
         """Appends a copy of `rows`, an array, to the object `name`, behind all that are there,
         whoever appended them; returns which row of it is the first. Of the shape of `rows` all but
-        the first dimension are those of the object; that is open until somebody says `finish`."""
+        the first dimension are those of the object; that is open until somebody says `finish`.
+        Other rows than before are `object-mismatch`; after `finish` it is `wrong-state`."""
         raw, space = _describe(rows, dtype, None, "C")
         if not space.shape:
             raise AttaccaError("bad-space", f"Cannot append to \"{name}\": that is no array")
@@ -83,7 +87,7 @@ class _Offering(_Demanding):
 
     def finish(self, name: str) -> None:
         """No more rows come, of anybody: the object, to which this member has appended, has as many
-        as there are, and who demands all of it has them."""
+        as there are, and who demands all of it has them. `wrong-state`: nothing was appended."""
         if name not in self._growing:
             raise AttaccaError("wrong-state", f"Cannot finish \"{name}\": nothing was appended")
         handle = self._growing[name][0]
@@ -164,8 +168,9 @@ class _Offering(_Demanding):
         return Offer(self, name, space)
 
     def withdraw(self, name: str, timeout: Optional[float] = None) -> None:
-        """Ends this member's offer of `name`, or else a kept offer by whomever; waits as the
-        contract says."""
+        """Ends this member's offer of `name`, or else a kept offer by whomever. Who has required it
+        is still served: waits for that, `timeout` seconds at most (`deadline-passed`). Its memory
+        is free then; a version of the same name may begin."""
         handles = self._offers.get(name)
         if handles is None:
             self._ask("UNKEEP", "OK", timeout, name=name, deadline=_ms(timeout))
@@ -186,7 +191,9 @@ class _Offering(_Demanding):
         return self.offer(name, attributes=attributes, container=container, keep=keep)
 
     def promise(self, pattern: str, glob: Optional[bool] = None) -> Promise:
-        """Says that this member will offer `pattern`, a name, or a glob if it looks like one."""
+        """Says that this member will offer `pattern`, a name, or a glob if it looks like one. Who
+        waits for what only closed promises could meet hears `nobody-will-offer`. Close it when all
+        is offered; its block does."""
         number = next(self._numbers)
         kind = any(mark in pattern for mark in "*?[\\") if glob is None else glob
         self._ask("PROMISE", "OK", promise=number, member=1, promiseKind=int(kind), pattern=pattern)

@@ -28,7 +28,9 @@ class _Opening(_Offering):
                timeout: Optional[float] = None) -> OpenObject:
         """Creates an object that members write to by regions, until it is sealed. Every element is
         `fill` at first. `consistency` says when what is written is visible to others: "posix",
-        "commit", "session" or "eventual". It ends with this member, unless `keep`."""
+        "commit", "session" or "eventual". It ends with this member, unless `keep`. Errors:
+        `already-offered`, `bad-space`, `bad-argument` of a fill that the dtype has not,
+        `memory-full`."""
         if consistency not in _CONSISTENCIES:
             raise ValueError(f"a consistency is one of {', '.join(_CONSISTENCIES)}, not "
                              f"{consistency!r}")
@@ -79,7 +81,8 @@ class _Opening(_Offering):
              shape: Any = None, order: Optional[str] = None,
              attributes: Optional[Mapping[str, Any]] = None) -> OpenObject:
         """Takes part in an object that another member has created, or waits until one does. What is
-        given of dtype, shape, order and attributes must match."""
+        given of dtype, shape, order and attributes must match (`object-mismatch`). Waits `timeout`
+        seconds at most; `wrong-state` once it is sealed."""
         handle, declare = self._expect(name, dtype, shape, order, attributes)
         try:
             answers = self._session.run(

@@ -82,8 +82,8 @@ class Pool(_Defining):
 
     def leave(self, timeout: Optional[float] = None) -> List[str]:
         """Leaves in order: waits until nothing this member provides is needed, or the pool holds
-        it. Returns the names withdrawn by it. Idempotent. From a pool that was stopped everybody
-        has left."""
+        it, `timeout` seconds at most. Returns the names withdrawn by it. Idempotent. From a pool
+        that was stopped everybody has left."""
         names: List[str] = []
         if not self._left:
             try:
@@ -124,7 +124,9 @@ def join(name: str, address: Optional[str] = None, *, info: Optional[Mapping[str
     """Joins the pool at `address` (else ATTACCA_POOL) as member `name`: `model`, `model[3]`, or
     `model[*]` for the lowest free index (`Pool.member` is the name granted). `transport` (else
     ATTACCA_TRANSPORT) may force "shared-memory" or "socket". A pool at which nobody listens is
-    tried for `connect_timeout` seconds (else ATTACCA_CONNECT_MS milliseconds, else not at all)."""
+    tried for `connect_timeout` seconds (else ATTACCA_CONNECT_MS milliseconds, else not at all).
+    Errors: `pool-unreachable`, `wrong-token`, `name-in-use`, `mapping-unavailable`, `bad-argument`
+    of an address."""
     address = address or os.environ.get("ATTACCA_POOL", "")
     if not address:
         raise AttaccaError("pool-unreachable", f"Cannot join as \"{name}\": no address is given "
