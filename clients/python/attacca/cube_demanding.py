@@ -14,7 +14,7 @@ from .space import Space
 from .values import _order
 from .timing import _left
 from .regions import _Axes, _copy_box, _filled, _gather, _select
-from .encodings import _ENCODING
+from .encodings import _COMPARED, _ENCODING
 from .laying import _bad_transform
 from .chains import _BY_ELEMENTS, _planned, _STEPS, _transformed
 from .shaping import _but_packing, _PACKING, _put_into, _Shaping
@@ -256,7 +256,7 @@ class _CubeDemands(_CubeMembers):
                 labels, member = places[place]
                 if region is not None and asked is None:
                     one = delivered[at] = self._cut(one, region)
-                self._must_fit(name, labels, member, region, one, ask.how.unpack)
+                self._must_fit(name, labels, member, one, ask.how.unpack)
         except BaseException:
             for one in delivered:
                 one.dispose()
@@ -264,13 +264,12 @@ class _CubeDemands(_CubeMembers):
         return delivered
 
     def _must_fit(self, name: str, labels: Tuple[Any, ...], member: Optional[_Member],
-                  region: Optional[Tuple[Any, ...]], one: Delivered, unpacks: bool) -> None:
+                  one: Delivered, unpacks: bool) -> None:
         """What has come is what was seen, or else what its name and its place ask for."""
         model = self._model
         assert model is not None
-        shape = model.space.shape if region is None else tuple(map(len, region))
         came = self._as_member(one)
-        why = self._differs(one.space, model._replace(space=model.space._replace(shape=shape)))
+        why = self._differs(one.whole, model)
         if why is None and member is None:
             key = _other_key(one.attributes, model.attributes, () if unpacks else _PACKING)
             why = self._contradicts(came, model) or (key and _said_of(key, came, model))
@@ -291,6 +290,8 @@ class _CubeDemands(_CubeMembers):
             try:
                 return self._pool._demand_all(items, until, ask.wait, look)
             except AttaccaError as error:
+                if error.code in _COMPARED and "name" in error.fields and ask.holes == "wait":
+                    raise self._misfit(error.fields["name"], error.message) from error
                 gone = ask.holes != "wait" and error.code in ("parts-missing", "bad-region")
                 if not gone and (error.code != "deadline-passed" or look == until):
                     raise
@@ -311,6 +312,6 @@ class _CubeDemands(_CubeMembers):
         wanted, counts = _select(tuple(list(each) for each in region), shape)
         data = memoryview(_gather(wanted, one.space, [(whole, one.raw)]))
         found = {"space": one.space._replace(shape=counts), "attributes": one.attributes,
-                 "version": one.version}
+                 "version": one.version, "whole": one.whole}
         one.dispose()
         return Delivered(self._pool, one.name, data, found, None)

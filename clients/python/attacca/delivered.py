@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 class Delivered:
     """What a demand hands over. `view` is a memoryview in the object's dtype and shape where
     memoryview knows them (not complex, not foreign byte order; column major stays flat), `raw` the
-    bytes, `space`, `attributes`, `version` what the producer said. `numpy.asarray(delivered)`
-    makes an array without copying. The bytes do not change until `dispose()`; after it they may,
-    and views kept beyond are at their holder's risk. With `own=True` the memory is the caller's."""
+    bytes, `space` what they are, `whole` the space of the object, `attributes` and `version` what
+    the producer said. `numpy.asarray(delivered)` makes an array without copying. The bytes do not
+    change until `dispose()`; after it they may, and views kept beyond are at their holder's risk.
+    With `own=True` the memory is the caller's."""
 
     def __init__(self, pool: "_PoolCore", name: str, raw: memoryview, found: Mapping[str, Any],
                  handle: Optional[int]) -> None:
         self._pool, self._handle, self._gone, self.name = pool, handle, False, name
         self._raw, self._view = raw, _typed(raw, found["space"])
         self.space: Space = found["space"]
+        self.whole: Space = found.get("whole", self.space)
         self.attributes: Dict[str, Any] = found["attributes"]
         self.version: int = found["version"]
 
@@ -104,7 +106,7 @@ def _shaped(one: "Delivered", how: _Shaping, own: bool) -> "Delivered":
         steps, space = _planned(chain, one.space)
         data = _transformed(one.raw, steps)
         told = {"space": space, "attributes": _but_packing(one.attributes, how),
-                "version": one.version}
+                "version": one.version, "whole": one.whole}
         if how.into is not None:
             data = _put_into(one.name, data, space, how.into)
         elif data is one.raw:

@@ -128,7 +128,8 @@ class _Demanding(_PoolCore):
                 except AttaccaError as error:
                     if region is None or error.code not in _COMPARED:
                         raise
-                    one = self._demand_encoded(name, error, Space(), region, False)
+                    named = AttaccaError(error.code, error.message, {**error.fields, "name": name})
+                    one = self._demand_encoded(name, named, Space(), region, False)
                     self._abandon(handles[at])
                     delivered.append(one)
                     continue
@@ -191,7 +192,8 @@ class _Demanding(_PoolCore):
             return whole
         raw, space = _cut(region, space, whole.raw, own)
         whole.dispose()
-        found = {"version": whole.version, "attributes": whole.attributes, "space": space}
+        found = {"version": whole.version, "attributes": whole.attributes, "space": space,
+                 "whole": whole.space}
         return Delivered(self, name, raw, found, None)
 
     def wait(self, name: str, timeout: Optional[float] = None) -> Dict[str, Any]:
@@ -211,6 +213,7 @@ class _Demanding(_PoolCore):
             if encoding is not None:
                 raw, space = _decoded(raw, encoding, name)
                 found["decoded"] = True
+            found["whole"] = space
             raw, found["space"] = _cut(region, space, raw, own)
             return raw, False
         shape = tuple(size or 0 for size in space.shape or ())
@@ -222,7 +225,7 @@ class _Demanding(_PoolCore):
         sources = [(part["region"], self._bytes(name, part, False, until)[0]) for part in parts]
         wanted, counts = (whole, shape) if region is None else _select(region, shape)
         data = memoryview(_gather(wanted, space, sources))
-        found["space"] = space._replace(shape=counts)
+        found["whole"], found["space"] = space, space._replace(shape=counts)
         return data if own else data.toreadonly(), False
 
     def _bytes(self, name: str, found: Mapping[str, Any], own: bool,

@@ -33,9 +33,9 @@ class _Offering(_Demanding):
         shape and order come from the buffer where they are not given. The offer stands until
         withdrawn or until this member leaves; with `keep` beyond that, `lifetime` seconds when
         given. `durability` is what is asked for: process, memory, fsync. Waits when memory is
-        full, `timeout` seconds at most: `memory-full`. In a `container` (its attribute `.container`)
-        it gets what that gives its objects. Errors: `already-offered`, `bad-space` of what is no
-        array, `size-mismatch`, `schema-mismatch`, `no-durable-level`, and those of the name."""
+        full, `timeout` seconds at most: `memory-full`. In a `container` (its attribute
+        `.container`) it gets what that gives its objects. Errors: `already-offered`, `bad-space` of
+        what is no array, `size-mismatch`, `schema-mismatch`, `no-durable-level`, `bad-name`."""
         if container is not None:
             attributes = {**(attributes or {}), ".container": container}
         raw, space = _describe(data, dtype, shape, order)

@@ -55,6 +55,9 @@ def _axis(item: Any, size: Optional[int]) -> List[List[int]]:
             raise AttaccaError("bad-region", "Cannot use the region: its steps go backwards")
         step = found.step if len(found) > 1 else 1
         return [[found.start, step, len(found)]] if len(found) else []
+    if isinstance(item, range) and item.step == 1 and item.start >= 0 and (
+            size is None or item.stop <= size):
+        return [[item.start, 1, len(item)]] if len(item) else []
     indices = [operator.index(item)] if isinstance(item, int) else [
         operator.index(index) for index in item]
     if size is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import array
 import itertools
+import json
 import math
 import os
 import random
 import sys
 import threading
+import zlib
 from typing import Any, Dict, List, Set, Tuple
 
 from support import PoolCase, numpy
@@ -98,6 +100,29 @@ class CubeHoles(PoolCase):
             with named.demand(step=[6, 24], row=(0, 1), timeout=20) as got:
                 self.assertEqual(got.view.tolist()[1], [
                     [element(24, row, column) for column in range(columns)] for row in (0, 1)])
+            late.join()
+            # What comes by its name has the shape of the others, or no place.
+            for step, shape in ((42, (rows + 1, columns)), (48, (1, columns))):
+                late = threading.Timer(0.1, lambda: other.offer(
+                    f"{tag}/{step}", array.array("d", [0] * shape[0] * shape[1]), shape=shape,
+                    keep=True, attributes={"step": step}))
+                late.start()
+                error = self.refused_as("cube-misfit", lambda: named.demand(
+                    step=[0, step], row=(0, 3), timeout=20))
+                self.assertIn(f'"{tag}/{step}" has no place in it', str(error))
+                late.join()
+            # Or it comes encoded, which nobody could know.
+            raw = array.array("d", range(rows * columns)).tobytes()
+            packer = zlib.compressobj(wbits=31)
+            encoding = {"chain": [{"kind": "compress", "codec": "gzip"}], "space": {
+                "dtype": "float64", "shape": [rows, columns], "order": "row",
+                "byteOrder": "little"}}
+            late = threading.Timer(0.1, lambda: other.offer(
+                f"{tag}/54", packer.compress(raw) + packer.flush(), keep=True, attributes={
+                    "step": 54, "attacca.encoding": json.dumps(encoding)}))
+            late.start()
+            with named.demand(step=[0, 54], row=[1, 3], column=(2, 4), timeout=20) as got:
+                self.assertEqual(got.view.tolist()[1], [[9, 10, 11], [23, 24, 25]])
             late.join()
             # Where parts are gone and come anew, each demand has what is there then.
             part(6, range(6, rows), range(columns))
