@@ -66,7 +66,7 @@ class CubeHoles(PoolCase):
             part(12, range(rows), range(2, 5))
             part(18, [1, 4, 8], [0, 3, 6])
             cube = pool.cube(tag, f'of = "{tag}"', ["step"], dims=["row", "column"])
-            for _ in range(30):
+            for _ in range(12):
                 pick: Dict[str, Any] = {
                     "step": sorted(rng.sample((0, 6, 12, 18, 24), rng.randint(1, 5))),
                     "row": sorted(rng.sample(range(rows), rng.randint(1, rows))),
