@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { attacca, type Result, startProgram } from '../cli/command.js';
@@ -22,6 +23,13 @@ async function withPool(t: TestContext, ...how: string[]): Promise<string> {
   passed(t, result);
   return result.err;
 }
+
+test('the Python package has our version, and no dependencies', () => {
+  const project = readFileSync(resolve(pythonPath, 'pyproject.toml'), 'utf8');
+  const { version } = JSON.parse(readFileSync(resolve(pythonPath, '../../package.json'), 'utf8'));
+  assert.equal(/^version = "(.*)"$/mu.exec(project)?.[1], version);
+  assert.match(project, /^dependencies = \[\]$/mu);
+});
 
 test('the Python client: values, vectors, and a small fake pool', options, async (t) => {
   const [program = '', ...args] = ofPython();
