@@ -11,7 +11,7 @@ from .limits import _PROBES_MAX
 from .errors import AttaccaError
 from .forms import _CASTS
 from .space import Space
-from .values import _order
+from .values import _identity, _order
 from .timing import _left
 from .regions import _Axes, _copy_box, _filled, _gather, _select
 from .encodings import _COMPARED, _ENCODING
@@ -106,7 +106,12 @@ class _CubeDemands(_CubeMembers):
         space = _planned(each.chain(model.space, model.attributes), model.space)[1]._replace(
             shape=(*outer, *inner))
         size = math.prod(inner) * space.itemsize
-        data = memoryview(bytearray(len(places) * size))
+        try:
+            data = memoryview(bytearray(len(places) * size))
+        except (MemoryError, OverflowError) as error:
+            raise AttaccaError("too-large", f"Cannot demand of the cube \"{self.name}\": this "
+                               f"process has no {len(places) * size} bytes for it; pick less",
+                               {"size": len(places) * size}) from error
         if ask.holes == "fill" and lacking and size:
             element = self._fill_of(space, ask.fill)
             for at in lacking:
@@ -147,22 +152,21 @@ class _CubeDemands(_CubeMembers):
     def _lacking(self, places: _Places, axes: _Axes, until: float) -> Dict[int, List[_Axes]]:
         """The places whose objects lack some of what is picked, and the boxes that are there: those
         of parts, found by halves. An object in parts of which just others are missing is whole."""
-        found: Dict[int, List[_Axes]] = {
-            at: [] for at, (_, member) in enumerate(places)
-            if member is not None and not member.complete}
+        short = {at: member for at, (_, member) in enumerate(places)
+                 if member is not None and not member.complete}
+        found: Dict[int, List[_Axes]] = {at: [] for at in short}
         if 0 in map(len, axes):
             return {}
         whole: Set[int] = set()
-        asked: List[Tuple[int, _Axes, int]] = [
-            (at, axes, 0) for at in found if (places[at][1] or self._model).partial]  # type: ignore
+        asked = [(at, axes, 0) for at, member in short.items() if member.partial]
         count = 0
         while asked:
             count += len(asked)
             if count > _PROBES_MAX:
                 raise self._bad("its objects' parts lie in too many pieces to tell what is there; "
                                 "wait for the rest", "too-large")
-            lacks = self._pool._missing([
-                (places[at][1].name, tuple(box)) for at, box, _ in asked], until)  # type: ignore
+            lacks = self._pool._missing(
+                [(short[at].name, tuple(box)) for at, box, _ in asked], until)
             split: List[Tuple[int, _Axes, int]] = []
             for each, ((at, box, axis), missing) in enumerate(zip(asked, lacks)):
                 size = math.prod(map(len, box))
@@ -200,7 +204,7 @@ class _CubeDemands(_CubeMembers):
                           object=name)
 
     def _as_member(self, one: Delivered) -> _Member:
-        return _Member(one.name, (), one.attributes, one.space, True, 0, False)
+        return _Member(one.name, (), one.attributes, one.space, True, 0, False, {})
 
     def _fill_of(self, space: Space, fill: Any) -> bytes:
         """The element that stands for none."""
@@ -249,6 +253,7 @@ class _CubeDemands(_CubeMembers):
             encoded = member is not None and _ENCODING in member.attributes
             name = str(self._name_at(labels)) if member is None else member.name
             items.append((name, None if encoded else region))
+        like = next((member for _, member in places if member is not None), self._model)
         delivered = self._demand_all([places[at] for at, _ in jobs], items, ask, until)
         try:
             for at, ((name, asked), (place, region), one) in enumerate(
@@ -256,28 +261,31 @@ class _CubeDemands(_CubeMembers):
                 labels, member = places[place]
                 if region is not None and asked is None:
                     one = delivered[at] = self._cut(one, region)
-                self._must_fit(name, labels, member, one, ask.how.unpack)
+                told = {**one.attributes, **(member.tags if member is not None else {})}
+                seen = member is not None and _identity(told) == _identity(member.attributes)
+                if like is not None and (not seen or self._differs(one.whole, like)):
+                    came = self._as_member(one)._replace(attributes=told)
+                    self._must_fit(came, one.whole, labels, like, ask.how.unpack, until)
         except BaseException:
             for one in delivered:
                 one.dispose()
             raise
         return delivered
 
-    def _must_fit(self, name: str, labels: Tuple[Any, ...], member: Optional[_Member],
-                  one: Delivered, unpacks: bool) -> None:
-        """What has come is what was seen, or else what its name and its place ask for."""
-        model = self._model
-        assert model is not None
-        came = self._as_member(one)
-        why = self._differs(one.whole, model)
-        if why is None and member is None:
-            key = _other_key(one.attributes, model.attributes, () if unpacks else _PACKING)
-            why = self._contradicts(came, model) or (key and _said_of(key, came, model))
+    def _must_fit(self, came: _Member, whole: Space, labels: Tuple[Any, ...], like: _Member,
+                  unpacks: bool, until: float) -> None:
+        """What has come and was not looked at before, as it came late or was offered anew, is as
+        the others are, and at the place that it says."""
+        why = self._differs(whole, like) or self._contradicts(came, like)
+        key = _other_key(came.attributes, like.attributes, () if unpacks else _PACKING)
+        if why is None and key is not None:
+            why = _said_of(key, came, like)
         for axis, label in zip(self.axes, labels):
-            if why is None and _order(one.attributes.get(axis, label)) != _order(label):
-                why = f"its \"{axis}\" is not what its name says"
+            if why is None and _order(came.attributes.get(axis, label)) != _order(label):
+                why = f"its \"{axis}\" is not what its place says"
+        why = why or self._lies_elsewhere(came, like, self._inner, until)
         if why is not None:
-            raise self._misfit(name, why)
+            raise self._misfit(came.name, why)
 
     def _demand_all(self, members: Sequence[Tuple[Tuple[Any, ...], Optional[_Member]]],
                     items: Sequence[Tuple[str, Any]], ask: _CubeAsk,

@@ -93,7 +93,8 @@ class _CubeMembers(_CubeDimensions):
         if space.dtype is None or row.get("shape") is None or None in (space.shape or ()):
             return "its shape is not known yet"
         return _Member(row["name"], tuple(labels), attributes, space, row["state"] == "offered",
-                       int(row.get("time") or 0), row["state"] == "partial")
+                       int(row.get("time") or 0), row["state"] == "partial",
+                       row.get("tags") or {})
 
     def _add(self, rows: Mapping[str, Dict[str, Any]], timeout: Optional[float]) -> bool:
         """Adds objects that come behind all others on each axis, as steps do: what grows is not

@@ -22,6 +22,7 @@ class _Member(NamedTuple):
     complete: bool
     time: int
     partial: bool  # in parts, of which some are missing
+    tags: Dict[str, Any]  # which are put over its attributes
 
 
 def _other_key(one: Mapping[str, Any], model: Mapping[str, Any],

@@ -197,6 +197,20 @@ class Cubes(PoolCase):
                 self.assertEqual(part.holes, 1)
             losing.lost.append("0")
             offer(6)
+            # One that is offered anew meanwhile has the place that it says now.
+            class Moving(Losing):
+                def _region(self) -> Any:
+                    pool.delete(f"{tag}/12", force=True)
+                    pool.offer(f"{tag}/12", array.array("d", [30]), keep=True,
+                               attributes={"of": tag, "step": 30})
+                    return super()._region()
+
+            moving = Moving(pool, tag, {"selector": cube.selector, "tags": {"cube": cube._told}})
+            moving.lost = []
+            moving._with = lambda by_place, picks: moving  # type: ignore[method-assign]
+            self.refused_as("cube-misfit", lambda: moving.demand(timeout=20))
+            pool.delete(f"{tag}/12", force=True)
+            offer(12)
             self.refused_as("cube-hole", lambda: losing.demand(holes="fail", timeout=20))
             offer(0)
             # What is picked by place is picked when it is seen.
