@@ -187,5 +187,5 @@ class _CubeMembers(_CubeDimensions):
             if key is not None:
                 raise AttaccaError(
                     "cube-misfit", f"Cannot use the cube \"{self.name}\": \"{member.name}\" has "
-                    f"no place in it: {_said_of(key, member, members[0])}; unpack=True makes "
-                    "values of both", {"name": member.name, "other": members[0].name, "key": key})
+                    f"no place in it: {_said_of(key, member, members[0])}; with \"unpack\" these "
+                    "become values", {"name": member.name, "other": members[0].name, "key": key})
