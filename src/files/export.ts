@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { WaitOptions } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
 import type { Delivered } from '../client/received.js';
-import { throwIfAborted, unlessAborted } from '../client/waiting.js';
+import { unlessAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
 import { itemSizeOf } from '../core/space.js';
 import { shapeOf, type Variable } from '../formats/dataset.js';
