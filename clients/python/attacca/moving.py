@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import itertools
+import math
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
@@ -15,6 +16,7 @@ from .layouts import _FAIL, _message, _result
 from .memory import _copy
 from .buffers import _describe, _dtype
 from .regions import _count, _pieces, _select
+from .chains import _planned, _transformed
 from .shaping import _target
 from .transfers import _Moving, MappedRegion
 
@@ -111,10 +113,31 @@ class _RegionMover:
                                    {"name": self.name})
         size = _count(wanted) * space.itemsize
         if len(raw) != size:
-            raise AttaccaError("size-mismatch", f"Cannot write to \"{self.name}\": the region "
-                               f"holds {size} bytes, the array has {len(raw)}",
-                               {"name": self.name, "spaceBytes": size, "payloadBytes": len(raw)})
+            raise self._other_size(size, len(raw))
         return wanted, raw, space
+
+    def _made(self, region: Any, data: Any, dtype: Any, order: Optional[str],
+              transforms: Sequence[Any]) -> Tuple[Dict[str, Any], memoryview, Space]:
+        """As `_given`, of what a chain makes of the data."""
+        if not transforms:
+            return self._given(region, data, dtype, order)
+        self._must("write to")
+        wanted, counts = _select(region, self._shape())
+        raw, own = _describe(data, dtype, None, order)
+        lies = order or (own.order if len(own.shape or ()) > 1 else self.space.order)
+        given = own._replace(shape=counts, order=lies)
+        if math.prod(counts) * own.itemsize != len(raw):
+            raise self._other_size(math.prod(counts) * own.itemsize, len(raw))
+        steps, after = _planned(transforms, given)
+        made = _transformed(raw, steps)
+        if after.shape != counts:
+            raise self._other_size(_count(wanted) * after.itemsize, len(made))
+        return wanted, made, after._replace(shape=None)
+
+    def _other_size(self, wanted: int, given: int) -> AttaccaError:
+        return AttaccaError("size-mismatch", f"Cannot write to \"{self.name}\": the region holds "
+                            f"{wanted} bytes, the array has {given}",
+                            {"name": self.name, "spaceBytes": wanted, "payloadBytes": given})
 
     def _unlike(self, space: Space) -> Space:
         """What of it is not as the object has it."""

@@ -13,7 +13,8 @@ from .timing import _left, _ms, _until
 from .memory import _copy
 from .regions import _Axes, _axis, _boxes, _copy_box, _select
 from .casting import _form_of, _is_convertible, _is_lossless
-from .delivered import Delivered
+from .shaping import _Shaping
+from .delivered import _shaped, Delivered
 from .transfers import _common, _ended, _Moving, MappedRegion, RegionLock, RegionTransfer
 from .moving import _RegionMover
 
@@ -30,35 +31,48 @@ class OpenObject(_RegionMover):
     object that another member has created."""
 
     def write(self, region: Any, data: Any, *, dtype: Any = None, order: Optional[str] = None,
-              lossy: bool = False, timeout: Optional[float] = None) -> None:
+              lossy: bool = False, transforms: Sequence[Mapping[str, Any]] = (),
+              timeout: Optional[float] = None) -> None:
         """Writes `data`, any buffer, to a region, as numpy would index it. Returns when the pool
         has it: with "posix" when every member sees it. bytes and bytearrays lie as the object does,
         without `dtype`; elements of another dtype are converted, if no values are lost, or with
-        `lossy`."""
-        self.write_many([(region, data)], dtype=dtype, order=order, lossy=lossy, timeout=timeout)
+        `lossy`. `transforms`, a chain as of `Pool.demand`, are run here on the elements before;
+        what comes of them has the shape of the region."""
+        self.write_many([(region, data)], dtype=dtype, order=order, lossy=lossy,
+                        transforms=transforms, timeout=timeout)
 
     def write_many(self, pairs: Any, *, dtype: Any = None, order: Optional[str] = None,
-                   lossy: bool = False, timeout: Optional[float] = None) -> None:
+                   lossy: bool = False, transforms: Sequence[Mapping[str, Any]] = (),
+                   timeout: Optional[float] = None) -> None:
         """Writes many regions, of pairs of a region and its data. Small ones go together, in few
         large pieces. Not all or nothing: an error says which was refused, not what was written."""
-        self._put_many((self._given(region, data, dtype, order) for region, data in pairs), lossy,
-                       _until(timeout))
+        self._put_many((self._made(region, data, dtype, order, transforms)
+                        for region, data in pairs), lossy, _until(timeout))
 
     def read(self, region: Any = ..., *, dtype: Any = None, order: Optional[str] = None,
-             lossy: bool = False, timeout: Optional[float] = None) -> Delivered:
+             lossy: bool = False, transforms: Sequence[Mapping[str, Any]] = (),
+             timeout: Optional[float] = None) -> Delivered:
         """A copy of a region: what is visible to this member, and what it has written itself. No
-        write of up to 64 MiB is seen in part in as much."""
-        return self.read_many([region], dtype=dtype, order=order, lossy=lossy, timeout=timeout)[0]
+        write of up to 64 MiB is seen in part in as much. `transforms`, a chain as of `Pool.demand`,
+        are run here on what has come; `dtype` and `order` are then of what comes of them."""
+        return self.read_many([region], dtype=dtype, order=order, lossy=lossy,
+                              transforms=transforms, timeout=timeout)[0]
 
     def read_many(self, regions: Sequence[Any], *, dtype: Any = None, order: Optional[str] = None,
-                  lossy: bool = False, timeout: Optional[float] = None) -> List[Delivered]:
+                  lossy: bool = False, transforms: Sequence[Mapping[str, Any]] = (),
+                  timeout: Optional[float] = None) -> List[Delivered]:
         """Copies of many regions; small ones come together, in few large pieces."""
+        how = _Shaping(transforms, False, order, dtype, None, lossy)
+        if transforms:
+            how.check()
+            dtype = order = None
         until, space = _until(timeout), self._as(dtype, order)
         selected = [_select(region, self._shape()) for region in regions]
         raws = self._fetch_many([wanted for wanted, _ in selected], space, lossy, until)
-        return [Delivered(self._pool, self.name, raw, {
+        found = [Delivered(self._pool, self.name, raw, {
             "space": space._replace(shape=counts), "attributes": self.attributes,
             "version": self.version}, None) for raw, (_, counts) in zip(raws, selected)]
+        return [_shaped(one, how, True) for one in found] if transforms else found
 
     def transfer(self, mode: str, region: Any, buffer: Any, *, dtype: Any = None,
                  order: Optional[str] = None, lossy: bool = False) -> RegionTransfer:

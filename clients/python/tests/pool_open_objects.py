@@ -9,6 +9,7 @@ import struct
 
 from support import PoolCase, numpy, numpy_like
 import attacca
+from attacca import Space
 from attacca.regions import _filled
 
 
@@ -122,6 +123,31 @@ class OpenObjects(PoolCase):
                 self.assertEqual(d.view.tolist(), [0, 2, 2, 2])
             one.withdraw(name, timeout=10)
 
+    def check_chains(self, pool: attacca.Pool) -> None:
+        packing = {"scale": 0.01, "offset": 273.15}
+        pack = {"kind": "pack", "dtype": "int16", **packing}
+        name = f"py/{os.getpid()}/open/chains"
+        with pool.create(name, dtype="int16", shape=(2, 3)) as field:
+            field.write(0, array.array("f", [275.15, 274.15, 0]), transforms=[pack])
+            self.assertEqual(field.read(0).view.tolist(), [200, 100, -27315])
+            turned = numpy.arange(300, 303, dtype="f8").reshape(3, 1)
+            field.write(numpy_like[1:, :], turned.T, transforms=[pack])
+            degrees = [{"kind": "scale", **packing}, {"kind": "units", "from": "K", "to": "degC"}]
+            found = field.read(numpy_like[:, :2], transforms=degrees, dtype="float64",
+                               order="column")
+            self.assertEqual(found.space, Space("float64", (2, 2), "column", "little"))
+            self.assertTrue(numpy.allclose(numpy.asarray(found), [[2, 1], [26.85, 27.85]], 1e-4))
+            for chain in ([{"kind": "decimate", "every": [2]}],
+                          [{"kind": "transpose", "axes": []}]):
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    field.write(0, array.array("h", [1, 2, 3]), transforms=chain)
+                self.assertIn(caught.exception.code, ("size-mismatch", "bad-transform"))
+            self.refused("lossy-conversion", lambda: field.write(
+                0, array.array("f", [1e9] * 3), transforms=[pack]))
+            self.refused("size-mismatch", lambda: field.write(
+                0, array.array("f", [1] * 4), transforms=[pack]))
+        field.withdraw()
+
     def test_open_objects_of_numpy(self) -> None:
         if numpy is None:
             self.skipTest("numpy is not here")
@@ -137,6 +163,7 @@ class OpenObjects(PoolCase):
                     field.write(region, numpy.asfortranarray(values))
                     self.assertTrue((numpy.asarray(field.read(region)) == values).all())
                 self.assertTrue((numpy.asarray(field.read()) == model).all())
+                self.check_chains(pool)
                 self.refused("size-mismatch",
                              lambda: field.write(0, numpy.zeros((5, 9), "f4")))
             field.withdraw()
