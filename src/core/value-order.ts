@@ -43,6 +43,7 @@ function isNan(value: Value | undefined): boolean {
 
 /** Whether two values are equal in that order, lists and maps by what they hold: 6 and 6.0 are. */
 export function isEqualValue(one: Value | undefined, other: Value | undefined): boolean {
+  if (one === other) return true;
   if (Array.isArray(one) && Array.isArray(other)) {
     return (
       one.length === other.length &&
