@@ -87,15 +87,16 @@ export class Part<D extends Dtype = Dtype> {
     return this;
   }
 
-  /** Copies elements into it: all of them. `size-mismatch` when they are fewer, or more. */
+  /** Copies elements into it: all of them. `size-mismatch` when they are fewer, more, or others. */
   write(elements: ArrayOf<D>): this {
     this.#mustBeOpen('write to');
     const { name } = this.#owner.handle;
     const target: AnyArray = this.#making.array;
     if (target.length !== elements.length || target.constructor !== elements.constructor) {
+      const textOf = (array: AnyArray): string => `${array.constructor.name}(${array.length})`;
       throw new AttaccaError(
         'size-mismatch',
-        `Cannot write ${elements.length} elements to a part of "${name}" of ${target.length}`,
+        `Cannot write a ${textOf(elements)} to a part of "${name}", which is a ${textOf(target)}`,
         { name, spaceBytes: target.byteLength, payloadBytes: elements.byteLength },
       );
     }

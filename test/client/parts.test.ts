@@ -368,6 +368,12 @@ test('parts: what is wrong is refused, and can be put right', async (t) => {
   const overlap = await errorOf(over.offer());
   assert.equal(overlap.code, 'part-overlap');
   assert.throws(() => two.region([[2, 4]]).write(Uint8Array.of(1)), { code: 'size-mismatch' });
+  const others = {
+    code: 'size-mismatch',
+    message: /a Int8Array\(2\) to .* is a Uint8Array\(2\)$/u,
+  };
+  const signed = Int8Array.of(1, 2) as unknown as Uint8Array;
+  assert.throws(() => two.region([[2, 4]]).write(signed as never), others);
   assert.throws(() => two.region([[2, 5]]), { code: 'bad-region' });
   assert.throws(() => pool.object('y').region([0]), { code: 'bad-space' });
   assert.equal(
