@@ -34,8 +34,8 @@ export interface ExportedFile {
   /** Whether it was made by what the object of a file tells. */
   readonly asImported: boolean;
   /**
-   * Whether it has the bytes of the file that was imported, which were kept: false when the objects
-   * are something else by now, and it was made anew; null where none were kept beside the objects.
+   * Whether it has the bytes of the file that was imported, which were kept: false when these are
+   * gone, or the objects something else by now, and it was made anew; null where none were kept.
    */
   readonly original: boolean | null;
 }

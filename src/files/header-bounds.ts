@@ -1,4 +1,5 @@
 import { firstTwice } from '../core/first-twice.js';
+import { formatBytes } from '../core/format-bytes.js';
 import { LIMITS } from '../core/limits.js';
 import { utf8Length } from '../core/utf8.js';
 import type { Attribute } from '../formats/dataset.js';
@@ -68,6 +69,17 @@ function faultOfAttributes(of: string, attributes: readonly Attribute[]): Fault 
   return twice(`attributes of ${of}`, names);
 }
 
+/** What names and attributes take in a header, about: its other half is for all else. */
+function bytesOf(
+  all: readonly { readonly attributes: readonly Attribute[] }[],
+  named: readonly { readonly name: string }[],
+): number {
+  const attributes = all.flatMap((each) => each.attributes);
+  // Attributes are there in Base64, and those of some formats in what they keep, too.
+  const values = attributes.reduce((sum, each) => sum + (each.bytes.length * 4) / 3, 0);
+  return [...named, ...attributes].reduce((sum, { name }) => sum + name.length, values);
+}
+
 /**
  * What is wrong with a header, beside its form: names that are none, or are there twice, and counts
  * out of any proportion. Null: nothing. The same holds for what is imported and for what anybody
@@ -88,6 +100,10 @@ export function faultOf(header: FileHeader): Fault | null {
   ];
   for (const [what, count, most] of counts) {
     if (count > most) return tooMuch(`it has ${count} ${what}, more than ${most}`);
+  }
+  const bytes = bytesOf(all, [...dimensions, ...variables, ...groups]);
+  if (bytes > LIMITS.fileHeaderBytesMax / 2) {
+    return tooMuch(`its names and attributes take ${formatBytes(bytes)}`);
   }
   const named: readonly (readonly [string, string, readonly { readonly name: string }[]])[] = [
     ['a dimension', 'dimensions', dimensions],

@@ -89,8 +89,8 @@ interface Hearing {
 
 /**
  * Writes the file that was imported, to the byte, if that is kept and says what the objects say
- * now. Else it writes nothing: null when it is not kept, false when it says something else. Objects
- * are waited for as in any export.
+ * now. Else it writes nothing: null when it was not kept, false when it is gone or says something
+ * else. Objects are waited for as in any export.
  */
 export async function wroteOriginal(
   objects: Objects,
@@ -99,7 +99,8 @@ export async function wroteOriginal(
   isSame: (original: Uint8Array) => Promise<boolean>,
 ): Promise<boolean | null> {
   const { original: name } = header;
-  if (name === undefined || (await objects.find(name)) === null) return null;
+  if (name === undefined) return null;
+  if ((await objects.find(name)) === null) return false;
   await using original = await objects.demand(name);
   const bytes = original.unsafeBytes();
   {

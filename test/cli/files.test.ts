@@ -131,6 +131,10 @@ test('a file of HDF5 comes out byte for byte, or it is told that it does not', a
   const other = await run('export', 'h', '--to', 'same.h5', '--timeout', '5');
   assert.match(other.err, /bad-space/u);
   assert.ok(read('era.h5').equals(read('same.h5')));
+  await run('import', 'era.h5', '--name', 'g', '-q');
+  await run('withdraw', 'g/.original');
+  const anew = await run('export', 'g', '--to', 'anew.h5');
+  assert.match(anew.err, /"anew.h5" \(hdf5\), made anew: its own bytes are gone/u);
   const both = await run('import', 'era.h5', '--original', '--no-original');
   assert.equal(both.code, 2);
   const without = await run('import', 'era.h5', '--name', 'w', '--no-original', '--json');

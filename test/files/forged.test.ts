@@ -7,9 +7,10 @@ import { type TestContext, test } from 'node:test';
 import type { Pool } from '../../src/client/pool.js';
 import { AttaccaError } from '../../src/core/errors.js';
 import { exportFile } from '../../src/files/export.js';
-import { decodeHeader } from '../../src/files/header.js';
+import { decodeHeader, mustBeHeader } from '../../src/files/header.js';
 import { importFile } from '../../src/files/import.js';
 import { NETCDF3 } from '../../src/files/netcdf3.js';
+import type { Attribute } from '../../src/formats/dataset.js';
 import { joinApart, servePool } from '../client/support/pools.js';
 import { fc } from '../fast-check.js';
 import { writeEra } from './era.js';
@@ -235,6 +236,43 @@ test('what would be refused when it is exported is not imported', async (t) => {
     assert.match(error.message, /Cannot import ".*odd.nc": the name of a dimension "a\\nb"/u);
     return true;
   });
+});
+
+test('attributes that have no room in a header are told before one is made', () => {
+  const bytes = new Uint8Array(60 * 1024 * 1024);
+  const attributes = ['a', 'b'].map((name): Attribute => {
+    return { name, type: 'uint8', byteOrder: 'little', bytes };
+  });
+  const dataset = { dimensions: [], attributes, variables: [] };
+  const header = { kind: 'dataset', format: 'hdf5', dataset, objects: [], layout: null } as const;
+  assert.throws(() => mustBeHeader(header, 'x.h5'), {
+    code: 'too-large',
+    message: 'Cannot import "x.h5": its names and attributes take 160.0 MiB',
+  });
+  const less = { ...dataset, attributes: attributes.slice(1) };
+  mustBeHeader({ ...header, dataset: less }, 'x.h5');
+});
+
+test('a list of messages that is none is refused', async (t) => {
+  const { pool: joined, path } = await made(t);
+  await using pool = joined;
+  await pool.put('m', Buffer.from('no message at all'));
+  const grib = (more: JsonMap): JsonMap => ({ version: 1, format: 'grib', ...more });
+  const to = join(path, 'to.grib');
+  for (const [header, code] of [
+    [grib({ kind: 'messages', messages: [{ object: 'm', padding: 2 ** 31 }] }), 'bad-file-header'],
+    [grib({ kind: 'messages', messages: [{ object: 7, padding: 0 }] }), 'bad-file-header'],
+    [grib({ kind: 'messages', messages: [{ object: 'a\0', padding: 0 }] }), 'bad-name'],
+    [grib({ kind: 'messages', messages: [{ object: 'm', padding: 0 }] }), 'bad-space'],
+    [grib({ kind: 'fields', coords: ['m'], fields: 'm' }), 'bad-file-header'],
+    [grib({ kind: 'fields', coords: [], fields: [null] }), 'bad-file-header'],
+    [grib({ kind: 'fields', coords: [], fields: ['m'], original: 7 }), 'bad-file-header'],
+    [grib({ kind: 'fields', coords: [], fields: ['m'] }), 'bad-argument'],
+    [grib({ kind: 'fields', coords: [], fields: ['m'], original: 'gone' }), 'bad-argument'],
+  ] as const) {
+    assert.equal(await outcome(pool, header, to), code, JSON.stringify(header));
+  }
+  assert.deepEqual(readdirSync(path), ['era.nc']);
 });
 
 test('bytes that are no header are refused as such', () => {

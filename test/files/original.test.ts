@@ -87,7 +87,7 @@ test('bytes are kept where that is asked, and all of the file is imported', asyn
   assert.deepEqual(space.shape, [read(from).length]);
   assert.deepEqual([attributes['.part-of'], attributes['file']], ['gone', 'f.h5']);
   await pool.unkeep('gone/.original');
-  await exportFile(pool, ['gone'], to);
+  assert.equal((await exportFile(pool, ['gone'], to)).original, false);
   await importFile(pool, to, { name: 'back' });
   await using back = await pool.object('back/b').demand();
   assert.deepEqual([...(back.array as Float32Array)], [4, 5, 6, 7]);

@@ -93,7 +93,8 @@ export const command = defineCommand({
       print(toJson({ file: to, format, objects: [...objects], asImported, original }));
     } else if (!options.quiet) {
       const wrote = `wrote ${counted(objects.length, 'object')} into ${quoted(to)} (${format})`;
-      const anew = original === false ? ', made anew: they are not what the file had' : '';
+      const anew =
+        original === false ? ', made anew: its own bytes are gone, or its objects are others' : '';
       say(`attacca export: ${wrote}${anew}`);
     }
     return 0;
