@@ -5,7 +5,7 @@ import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import { formatBytes } from '../core/format-bytes.js';
-import type { Space } from '../core/space.js';
+import { type Space, spaceBytes } from '../core/space.js';
 import { FileSource } from '../formats/bytes.js';
 import { keysOfMessage } from '../formats/grib/keys.js';
 import { type GribScan, scanGrib } from '../formats/grib/scan.js';
@@ -92,7 +92,9 @@ export async function importMessages(
   // Without a whole message there is no such file.
   if (kept.length === 0) return await offerAll(pool, all, offering);
   const coords = grids.objects;
-  const isKept = options.values === true && isOriginalKept(source.size, [], options.original);
+  const sizes = all.map(({ space }) => spaceBytes(space));
+  const isKept =
+    options.values === true && (await isOriginalKept(pool, source.size, sizes, options.original));
   const original = isKept ? originalObject(name, source, kept, path, options) : null;
   const told =
     options.values === true ? fieldsHeader(coords, kept, original) : messagesHeader(kept);

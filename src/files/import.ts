@@ -93,7 +93,7 @@ async function importDataset(
   const isAll = objects.every((each) => each !== null);
   const sizes = all.map(({ space }) => spaceBytes(space));
   const original =
-    file !== null && isAll && isOriginalKept(file.size, sizes, options.original)
+    file !== null && isAll && (await isOriginalKept(pool, file.size, sizes, options.original))
       ? originalObject(name, file, [{ offset: 0, size: file.size, padding: 0 }], path, options)
       : null;
   const header: FileHeader = {

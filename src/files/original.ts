@@ -1,5 +1,6 @@
 import { open, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { Pool } from '../client/pool.js';
 import { throwIfAborted, unlessAborted } from '../client/waiting.js';
 import { AttaccaError } from '../core/errors.js';
 import { itemSizeOf } from '../core/space.js';
@@ -14,6 +15,7 @@ import type { DatasetFormat } from './format.js';
 import { decodeHeader, encodeHeader, type FileHeader } from './header.js';
 import type { Objects } from './objects.js';
 import type { ImportOptions, ToImport } from './offering.js';
+import { memoryOf } from './room.js';
 
 type HeaderOf<K extends FileHeader['kind']> = Extract<FileHeader, { kind: K }>;
 
@@ -26,14 +28,17 @@ const PIECE_BYTES = 8 * 1024 * 1024;
 /** Beside the variables of the file, none of which is called so. */
 const originalName = (file: string): string => `${file}/.original`;
 
-/** Whether the bytes of a file are kept: `asked`, else if that costs little. */
-export function isOriginalKept(
+/** Whether the bytes of a file are kept: `asked`, else if that costs little and there is room. */
+export async function isOriginalKept(
+  pool: Pool,
   size: number,
-  variables: readonly number[],
+  objects: readonly number[],
   asked: boolean | undefined,
-): boolean {
-  if (variables.some((bytes) => bytes > VARIABLE_BYTES_MAX)) return false;
-  return asked ?? size <= ORIGINAL_BYTES_MAX;
+): Promise<boolean> {
+  if (objects.some((bytes) => bytes > VARIABLE_BYTES_MAX)) return false;
+  if (asked !== undefined || size > ORIGINAL_BYTES_MAX) return asked ?? false;
+  const all = objects.reduce((sum, bytes) => sum + bytes, size);
+  return all <= ((await memoryOf(pool))?.free ?? 0);
 }
 
 /** Bytes of a file, and how many zeros there are behind them. */

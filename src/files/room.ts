@@ -12,6 +12,15 @@ export interface Wanted {
   readonly limit: number;
 }
 
+/** The pool's memory, and what no object has of it; null: it does not say. */
+export async function memoryOf(pool: Pool): Promise<Omit<Wanted, 'bytes'> | null> {
+  const { memory } = await pool.info();
+  if (memory === undefined || !isMap(memory)) return null;
+  const [limit, offered] = [numberOf(memory['limit']), numberOf(memory['offered'])];
+  // What is leased may be this process's own.
+  return { limit, free: Math.max(0, limit - offered) };
+}
+
 const numberOf = (value: Value | undefined): number => (typeof value === 'number' ? value : 0);
 
 /**
@@ -24,9 +33,9 @@ export async function roomFor(
   bytes: number,
   former: number,
 ): Promise<Wanted | null> {
-  const { memory } = await pool.info();
-  if (memory === undefined || !isMap(memory)) return null;
-  const [limit, offered] = [numberOf(memory['limit']), numberOf(memory['offered'])];
+  const memory = await memoryOf(pool);
+  if (memory === null) return null;
+  const { limit, free } = memory;
   if (bytes + former > limit) {
     const has = `it has ${formatBytes(bytes)}, the pool's memory ${formatBytes(limit)}`;
     const beside = `, with ${formatBytes(former)} of what it replaces: that can be replaced first`;
@@ -34,7 +43,5 @@ export async function roomFor(
     const fields = { path, size: bytes, former, limit };
     refuse('memory-full', `Cannot import "${path}": ${why}`, fields);
   }
-  // What is leased may be this process's own.
-  const free = Math.max(0, limit - offered);
   return bytes > free ? { bytes, free, limit } : null;
 }

@@ -93,6 +93,20 @@ test('bytes are kept where that is asked, and all of the file is imported', asyn
   assert.deepEqual([...(back.array as Float32Array)], [4, 5, 6, 7]);
 });
 
+test('bytes for which there is no room beside the objects are left out', async (t) => {
+  const MiB = 1024 * 1024;
+  const server = await servePool(t, { memoryBytes: 32 * MiB });
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  const from = join(folder(t), 'large.h5');
+  await pool.put('large', new Uint8Array(20 * MiB).fill(7));
+  await exportFile(pool, ['large'], from);
+  await pool.unkeep('large');
+  const { original, objects } = await importFile(pool, from, { timeoutMs: 20_000 });
+  assert.deepEqual([original, objects.length], [null, 1]);
+  const asked = importFile(pool, from, { name: 'asked', original: true });
+  await assert.rejects(asked, { code: 'memory-full' });
+});
+
 test('what is kept as the bytes of a file and is none, or another, is not given', async (t) => {
   await using pool = await apart(t);
   const { from, to } = await made(t, pool);
