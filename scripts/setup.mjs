@@ -83,6 +83,7 @@ async function bundle(entry, outfile, options) {
 const BESIDE = {
   'attacca-hdf5.js': 'dist/src/formats/hdf5/thread.js',
   'attacca-eccodes.js': 'dist/src/formats/grib/values-process.js',
+  'attacca-measure.js': 'dist/src/server/measure-thread.js',
 };
 
 // The library is a file for each entry and one for what they share, in dist/lib: as the eighty
@@ -98,7 +99,6 @@ async function bundleLibrary(names) {
     entryPoints: {
       ...Object.fromEntries(entries),
       'agent-thread': 'dist/src/server/agent-thread.js',
-      'measure-thread': 'dist/src/server/measure-thread.js',
       'snapshot-thread': 'dist/src/server/snapshot-thread.js',
       'transform-thread': 'dist/src/client/transform-thread.js',
     },
@@ -175,7 +175,6 @@ const commonJs = {
 };
 const main = 'dist/src/cli/main.js';
 await bundle('dist/src/server/agent-thread.js', `${bin}/attacca-agent.js`, { format: 'esm' });
-await bundle('dist/src/server/measure-thread.js', `${bin}/attacca-measure.js`, { format: 'esm' });
 await bundle('dist/src/server/snapshot-thread.js', `${bin}/attacca-snapshot.js`, { format: 'esm' });
 await bundle('dist/src/client/transform-thread.js', `${bin}/attacca-transform.js`, {
   format: 'esm',
