@@ -372,9 +372,14 @@ function copyAll(
   let at = 0;
   const copying: Promise<void>[] = [];
   for (const { region, home, size, as } of run) {
-    const stretch = { region, bytes: all.subarray(at, at + size) };
-    const copied = copyHeld(threads, direction, as, stretch, home);
-    if (copied !== null) copying.push(copied);
+    // Many small writes: nothing is made for each.
+    const isSmall = region === home.region && threads.areFewBytes(size);
+    if (isSmall && direction === 'gather') all.set(home.bytes, at);
+    else {
+      const stretch = { region, bytes: all.subarray(at, at + size) };
+      const copied = copyHeld(threads, direction, as, stretch, home);
+      if (copied !== null) copying.push(copied);
+    }
     at += size;
   }
   return copying.length > 0 ? ended(copying) : null;
