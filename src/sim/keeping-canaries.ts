@@ -72,6 +72,7 @@ function wrongSnapshot(says: 'more' | 'less'): typeof makeSnapshot {
 export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   'a batch is released before it is durable': {
     breaks: 'released is found',
+    first: 3,
     plant: (manager) => {
       const journal = manager.keeper?.journal;
       if (journal === undefined) return;
@@ -85,6 +86,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a session is accepted before it is durable': {
     breaks: 'sessions are kept',
+    first: 8,
     plant: (manager) => {
       const hello = manager.hello.bind(manager);
       manager.hello = (connection, session, received) => {
@@ -110,6 +112,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'records are not synced': {
     breaks: 'a pool can be recovered',
+    first: 3,
     machines: () => ({
       disk: (disk) =>
         diskWith(disk, {
@@ -119,7 +122,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a sync that failed is tried again': {
     breaks: 'released is found',
-    first: 20,
+    first: 61,
     machines: () => ({
       disk: (disk) =>
         diskWith(disk, {

@@ -37,11 +37,13 @@ export const DATA_CANARIES: { readonly [name: string]: Canary } = {
 export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   'who reads does not see what it has written and not committed': {
     breaks: 'G8 late',
+    first: 3,
     mostly: 'opening',
     plant: ({ pool: { effects } }) => changed(effects, (effect) => ({ ...effect, over: [] })),
   },
   'what is written comes to another place': {
     breaks: 'G8 visible',
+    first: 3,
     mostly: 'opening',
     plant: ({ pool: { effects } }) =>
       changed(effects, (effect) => {
@@ -52,48 +54,50 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'what is not committed is visible': {
     breaks: 'G8 early',
-    first: 24,
+    first: 49,
     mostly: 'opening',
     plant: ({ pool: { open } }) => takenFor(open, CONSISTENCY.commit, CONSISTENCY.eventual),
   },
   'what is not closed is visible': {
     breaks: 'G8 early',
+    first: 12,
     mostly: 'opening',
     plant: ({ pool: { open } }) => takenFor(open, CONSISTENCY.session, CONSISTENCY.eventual),
   },
   'POSIX: who reads may overtake writes, as under EVENTUAL': {
     breaks: 'G8 late',
+    first: 68,
     mostly: 'opening',
-    first: 65,
     agent: { overtaking: ['posix'], late: [] },
   },
   'POSIX: a write is answered before it is there': {
     breaks: 'G8 late',
+    first: 3,
     mostly: 'opening',
     agent: { overtaking: [], late: ['posix'] },
   },
   'COMMIT: it is answered before all is there': {
     breaks: 'G8 late',
-    first: 10,
+    first: 17,
     mostly: 'opening',
     agent: { overtaking: [], late: ['commit'] },
   },
   'SESSION: a close is answered before all is there': {
     breaks: 'G8 late',
+    first: 51,
     mostly: 'opening',
-    first: 45,
     agent: { overtaking: [], late: ['session'] },
   },
   'EVENTUAL: what is written lags without end': {
     breaks: 'G8 late',
-    first: 8,
+    first: 17,
     mostly: 'opening',
     agent: { overtaking: ['eventual'], late: ['eventual'] },
   },
   'locks of regions that overlap are held together': {
     breaks: 'who waits hears nothing',
+    first: 20,
     mostly: 'opening',
-    first: 15,
     plant: ({ pool: { open } }) => {
       const set = open.versions.set.bind(open.versions);
       open.versions.set = (row, version) => {
@@ -104,8 +108,8 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'who asks for a lock overtakes those who wait': {
     breaks: 'who waits hears nothing',
+    first: 52,
     mostly: 'opening',
-    first: 50,
     plant: ({ pool: { open } }) => {
       const set = open.versions.set.bind(open.versions);
       open.versions.set = (row, version) => {
@@ -117,7 +121,7 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'nobody is told that the deadline of its lock has passed': {
     breaks: 'answers',
-    first: 12,
+    first: 30,
     mostly: 'opening',
     plant: ({ pool: { waits } }) => {
       const begin = waits.begin.bind(waits);
@@ -130,6 +134,7 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a lock stays when its holder is gone': {
     breaks: 'invariants',
+    first: 3,
     mostly: 'opening',
     plant: ({ pool: { open } }) => {
       const set = open.versions.set.bind(open.versions);
