@@ -79,7 +79,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'memory that a session leases is granted to another': {
     breaks: 'I4 grants',
-    first: 10,
+    first: 14,
     plant: ({ pool: { extents } }) => {
       const offsetOf = extents.offsetOf.bind(extents);
       let count = 0;
@@ -124,7 +124,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'a file that was adopted is refused': {
     breaks: 'I4 adopted',
-    first: 50,
+    first: 56,
     plant: ({ loop }) => {
       const input = loop.input.bind(loop);
       const failure = { code: 'file-error', message: 'Cannot adopt' } as const;

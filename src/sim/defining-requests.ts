@@ -6,7 +6,7 @@ import { tag } from './object-requests.js';
 import { KEYS, selector } from './selectors.js';
 
 /** Collections: few, so that they are in use. */
-export const COLLECTION_NAMES = ['c1', 'c2', 'c3'] as const;
+const COLLECTION_NAMES = ['c1', 'c2', 'c3'] as const;
 const VALUES: readonly Value[] = ['t850', 'x', 1, 2];
 
 const ASK = { gather, define, definitions, tag } satisfies {

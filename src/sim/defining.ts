@@ -8,7 +8,7 @@ import { textOf } from './values.js';
 export const COLLECTIONS = '.collections';
 
 /** What GATHER does to each of the objects that are selected. */
-export interface Gathered {
+interface Gathered {
   readonly dry: boolean;
   readonly removes: boolean;
   readonly key: string;

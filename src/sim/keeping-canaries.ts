@@ -228,6 +228,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a session is told that one request more has come': {
     breaks: 'liveness',
+    first: 9,
     machines: ({ revive }) => ({
       revive: async (disk, options) => {
         const revived = await revive(disk, options);
