@@ -246,7 +246,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'a frame that comes again takes effect again': {
     breaks: 'acks are of what came',
-    first: 10,
+    first: 30,
     plant: ({ loop }) => {
       const receive = loop.receive.bind(loop);
       loop.receive = (session, bytes, start, end) => {
@@ -270,7 +270,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'requests are acknowledged that never came': {
     breaks: 'acks are of what came',
-    first: 30,
+    first: 43,
     plant: ({ loop }) => {
       const ackDue = loop.ackDue.bind(loop);
       loop.ackDue = (session, soon) => {
