@@ -14,17 +14,24 @@ import type { Work } from '../core/work.js';
 import { type TermTest, type TermTests, termTests } from './term-tests.js';
 
 /** Whether a row is selected; what it takes to know is charged. */
-type RowTester = (row: number, work: Work) => boolean;
+export type RowTester = (row: number, work: Work) => boolean;
+
+/** Where a text lies. */
+export interface Span {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+}
 
 /** The names of objects, each of which is one object's. */
-interface NameKey {
+export interface NameKey {
   readonly kind: 'name';
   /** The row with that name, or 0. */
   readonly find: (bytes: Uint8Array, start: number, end: number) => number;
   /** Whether the row's name may hold all pairs of a signature. */
   readonly mayHold: (row: number, low: number, high: number) => boolean;
-  /** The arena record of the row's name. */
-  readonly record: (row: number) => number;
+  /** Where the row's name is: good until the next operation. */
+  readonly read: (row: number, into: Span) => void;
 }
 
 /** A key that is no attribute: what the row itself tells; undefined where it has no such thing. */

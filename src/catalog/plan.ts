@@ -1,12 +1,9 @@
 import { unreachable } from '../core/assert.js';
-import { Reader } from '../core/bytes.js';
-import { decodeUtf8 } from '../core/utf8.js';
 import { VALUE_TYPE, type Value } from '../core/value.js';
-import { readValue } from '../core/value-codec.js';
 import { Work } from '../core/work.js';
 import type { Arena } from './arena.js';
 import { Collector, countRows } from './collector.js';
-import type { Compiled, CompiledKey, Leaf } from './compile.js';
+import type { Compiled, CompiledKey, Leaf, RowTester } from './compile.js';
 import {
   ADD_STEPS,
   COSTS,
@@ -15,9 +12,6 @@ import {
   hasSignature,
   KEY_STEPS,
   LOOK_STEPS,
-  NAME_STEPS,
-  READ_STEPS,
-  ROW_STEPS,
   SCAN_STEPS,
   SCANS_FUTILE,
   type ScanCost,
@@ -26,7 +20,8 @@ import {
   TEST_STEPS,
   VALUE_STEPS,
 } from './costs.js';
-import type { Plan, RowFilter } from './plan-steps.js';
+import type { Plan } from './plan-steps.js';
+import { RowTests } from './row-tests.js';
 import type { Shapes } from './shapes.js';
 import type { TermTest } from './term-tests.js';
 import { KIND, TEXT_AT, type Terms } from './terms.js';
@@ -56,8 +51,8 @@ type Told = Extract<Leaf, { kind: 'told' }>;
 /** Plans selectors, each for the moment: what it names may change with the next operation. */
 export class Planner {
   readonly #searched: Searched;
+  readonly #rowTests: RowTests;
   readonly #costs: Costs;
-  readonly #reader = new Reader();
   /** What the plan that is being made has cost, and its searches will. */
   #work = new Work();
   /** Whether no more values are scanned for it. */
@@ -67,6 +62,7 @@ export class Planner {
 
   constructor(searched: Searched, costs = COSTS) {
     this.#searched = searched;
+    this.#rowTests = new RowTests(searched);
     this.#costs = costs;
   }
 
@@ -173,62 +169,26 @@ export class Planner {
 
   /** Row by row. */
   #look(leaf: Tested): Plan {
-    const { tests, isNegated } = leaf.tests;
-    const keys = this.#keysOf(leaf.key);
-    const { termOf } = this.#searched;
-    const work = this.#work;
-    const steps = LOOK_STEPS * keys.length;
-    const passes = (row: number): boolean => {
-      work.charge(steps);
-      return keys.some((key) => {
-        const term = termOf(row, key);
-        if (term === 0) return false;
-        return tests.some((test) => this.#satisfies(term, test, work)) !== isNegated;
-      });
-    };
-    return from(this.#filter(passes), leaf);
-  }
-
-  #satisfies(term: number, test: TermTest, work: Work): boolean {
-    const { terms, arena } = this.#searched;
-    const record = terms.valueOf(term);
-    if (test.kind === 'equal') {
-      work.charge(test.values.length * EQUAL_STEPS);
-      return test.values.some((bytes) => arena.equals(record, bytes, 0, bytes.length));
-    }
-    if (test.kind !== 'texts') return this.#read(term, work, (value) => test.passes(value, work));
-    work.charge(TEST_STEPS);
-    const start = arena.start(record);
-    const bytes = arena.chunk(record);
-    const isText = bytes[start] === VALUE_TYPE.string;
-    return isText && test.passes(bytes, start + TEXT_AT, start + arena.size(record), work);
-  }
-
-  #read(term: number, work: Work, passes: (value: Value) => boolean): boolean {
-    const { terms, arena } = this.#searched;
-    const record = terms.valueOf(term);
-    work.charge(VALUE_STEPS + arena.size(record) * READ_STEPS);
-    arena.read(this.#reader, record, 0);
-    return passes(readValue(this.#reader));
+    return from(this.#filter(this.#rowTests.tested(leaf, this.#keysOf(leaf.key))), leaf);
   }
 
   #told({ passes }: Told): Plan {
-    const work = this.#work;
-    return this.#filter((row) => {
+    return this.#filter((row, work) => {
       work.charge(LOOK_STEPS);
       return passes(row, work);
     });
   }
 
-  #filter(passes: RowFilter): Plan {
-    return { kind: 'filter', passes, count: this.#all().count };
+  #filter(passes: RowTester): Plan {
+    const work = this.#work;
+    return { kind: 'filter', passes: (row) => passes(row, work), count: this.#all().count };
   }
 
   #name(leaf: Named): Plan {
     const { tests, isNegated } = leaf.tests;
     const looked = tests.filter(({ kind }) => kind === 'texts' || kind === 'values');
     const parts = tests.map((test) => (test.kind === 'equal' ? this.#findName(leaf, test) : NONE));
-    if (looked.length > 0) parts.push(this.#lookAtNames(leaf, looked));
+    if (looked.length > 0) parts.push(this.#filter(this.#rowTests.named(leaf.own, looked)));
     const found = this.#or(parts);
     return isNegated ? this.#not(found) : found;
   }
@@ -242,29 +202,6 @@ export class Planner {
       if (row !== 0) found.add(terms.postings.add(0, row));
     }
     return this.#found(found);
-  }
-
-  /** Names row by row, for all tests at once. */
-  #lookAtNames({ own }: Named, tests: readonly TermTest[]): Plan {
-    const { arena } = this.#searched;
-    const work = this.#work;
-    const passes = (row: number, test: TermTest): boolean => {
-      if (test.kind === 'texts') {
-        const { low, high } = test.signature;
-        if (!own.mayHold(row, low, high)) return false;
-      }
-      const record = own.record(row);
-      const start = arena.start(record);
-      const end = start + arena.size(record);
-      work.charge(VALUE_STEPS);
-      if (test.kind === 'texts') return test.passes(arena.chunk(record), start, end, work);
-      const isText = test.kind === 'values' && test.column === KIND.text;
-      return isText && test.passes(decodeUtf8(arena.chunk(record), start, end), work);
-    };
-    return this.#filter((row) => {
-      work.charge(ROW_STEPS + tests.length * NAME_STEPS);
-      return tests.some((test) => passes(row, test));
-    });
   }
 
   #test({ key, tests: { tests, isNegated } }: Tested): Plan {
@@ -412,7 +349,7 @@ export class Planner {
       if (!this.#goesOn(0, 0, 0)) return;
       // Between the ends, and exact: there is nothing to look at.
       const isInside = number > low && number < high && Math.abs(number) < EXACT_BELOW;
-      const isFound = isInside || this.#read(term, work, (value) => passes(value, work));
+      const isFound = isInside || this.#rowTests.read(term, work, (value) => passes(value, work));
       if (isFound) this.#add(terms.rowsOf(term), found);
     });
   }
@@ -460,7 +397,7 @@ export class Planner {
     column.each((term) => {
       if (!this.#goesOn(begun, seen++, column.used)) return;
       work.charge(tests.length * TEST_STEPS);
-      if (this.#read(term, work, passes)) this.#add(terms.rowsOf(term), found);
+      if (this.#rowTests.read(term, work, passes)) this.#add(terms.rowsOf(term), found);
     });
   }
 }

@@ -122,14 +122,19 @@ function endOf(
 }
 
 function nameKeyOf(pool: PoolState): OwnKey {
-  const { objects } = pool;
+  const { objects, arena } = pool;
   return {
     kind: 'name',
     find: (bytes, start, end) => findObject(pool, bytes, start, end),
     mayHold: (object, low, high) =>
       (objects.get(object, OBJECT.pairsLow) & low) >>> 0 === low &&
       (objects.get(object, OBJECT.pairsHigh) & high) >>> 0 === high,
-    record: (object) => objects.get(object, OBJECT.name),
+    read: (object, into) => {
+      const record = objects.get(object, OBJECT.name);
+      into.bytes = arena.chunk(record);
+      into.start = arena.start(record);
+      into.end = into.start + arena.size(record);
+    },
   };
 }
 
