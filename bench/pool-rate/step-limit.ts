@@ -1,5 +1,7 @@
 /** The limit of the manager: the same batches in `step`, in this process, without any socket. */
+
 import { Writer } from '../../src/core/bytes.js';
+import { LIMITS } from '../../src/core/limits.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
 import {
   beginMessages,
@@ -63,6 +65,8 @@ takePart({
       slabDurability: 0,
       reportFreed: false,
       statistics: true,
+      eventBytesMax: LIMITS.eventBytesMax,
+      eventAgeMsMax: 0,
       life: 1,
       lifeBefore: 0,
       wallMs: 0,

@@ -1,5 +1,6 @@
 /** A process that holds objects in the structures of a manager, as one with a journal does. */
 import { crc32 } from 'node:zlib';
+import { LIMITS } from '../../src/core/limits.js';
 import { Journal } from '../../src/journal/journal.js';
 import { Batches } from '../../src/loop/batches.js';
 import { saveSnapshot } from '../../src/loop/history.js';
@@ -26,6 +27,8 @@ const OPTIONS = {
   slabDurability: 1,
   reportFreed: false,
   statistics: true,
+  eventBytesMax: LIMITS.eventBytesMax,
+  eventAgeMsMax: 0,
   life: 1,
   lifeBefore: 0,
   wallMs: 0,

@@ -23,4 +23,4 @@ type Steps =
   | { readonly kind: 'and' | 'or'; readonly parts: readonly Plan[]; readonly count: number }
   | { readonly kind: 'not'; readonly part: Plan; readonly count: number };
 
-export type RowFilter = (row: number) => boolean;
+type RowFilter = (row: number) => boolean;

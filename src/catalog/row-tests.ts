@@ -20,7 +20,7 @@ import type { TermTest } from './term-tests.js';
 import { KIND, TEXT_AT, type Terms } from './terms.js';
 
 /** Where the terms of rows are. */
-export interface RowTerms {
+interface RowTerms {
   readonly terms: Terms;
   readonly arena: Arena;
   /** The term of a key that a row has, or 0. */
@@ -117,7 +117,7 @@ function isTextOf(value: Uint8Array, { bytes, start, end }: Span): boolean {
 }
 
 /** The numbers of keys by their names, of which there may be more later. */
-export interface KeyNumbers {
+interface KeyNumbers {
   readonly find: (name: string) => number;
   readonly entries: () => Iterable<readonly [name: string, number: number]>;
   readonly used: number;

@@ -277,6 +277,15 @@ export class Terms {
     this.#rows.set(term, TERM.rows, this.postings.removeMany(set, rows));
   }
 
+  /** The hash by which the term of a key and an encoded value is found, whether there is one. */
+  hashFor(key: number, bytes: Uint8Array, start: number, end: number): number {
+    return this.#hash(key, bytes, start, end);
+  }
+
+  hashOf(term: number): number {
+    return this.#rows.get(term, TERM.hash);
+  }
+
   #hash(key: number, bytes: Uint8Array, start: number, end: number): number {
     return hashBytes(bytes, start, end, this.#seed ^ Math.imul(key, SPREAD));
   }

@@ -63,6 +63,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         load: () => import('./commands/untag.js'),
       },
       {
+        name: 'emit',
+        summary: 'tell others something: an event of a kind of your own',
+        load: () => import('./commands/emit.js'),
+      },
+      {
         name: 'relate',
         summary: 'say how an object relates to another one',
         load: () => import('./commands/relate.js'),
@@ -122,6 +127,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         name: 'info',
         summary: 'the pool in numbers: objects, memory, limits',
         load: () => import('./commands/info.js'),
+      },
+      {
+        name: 'events',
+        summary: 'what happens in the pool, as it happens',
+        load: () => import('./commands/events.js'),
       },
       {
         name: 'log',

@@ -49,6 +49,14 @@ interface ConnectionEvents {
   onOver(error: AttaccaError): void;
 }
 
+/** Who is told of events. */
+interface Subscriber {
+  /** An EVENT has come; the reader is borrowed. */
+  took(reader: Reader): void;
+  /** The session is over. */
+  over(error: AttaccaError): void;
+}
+
 /**
  * A session as its users see it: requests go in, answers come to their waiters. Requests of one
  * turn of the event loop go out as one write. Numbers of handles, members, promises and keys are
@@ -58,6 +66,7 @@ export class Connection {
   readonly handles = new Numbers('handle', LIMITS.sessionHandlesMax);
   readonly members = new Numbers('member', LIMITS.membersMax);
   readonly promises = new Numbers('promise', LIMITS.promisesMax);
+  readonly subscriptions = new Numbers('subscription', LIMITS.subscriptionsMax);
   readonly keys: KeyNumbers;
   readonly declarer: Declarer;
   /** Resolves when the session is open; rejects when it never will be. */
@@ -73,6 +82,10 @@ export class Connection {
   #waiting: (() => void)[] = [];
   /** Those who are to hear when it is lost. */
   #watching: (() => void)[] = [];
+  /** Those who are told of events, by their numbers. */
+  readonly #subscribers = new Map<number, Subscriber>();
+  /** How many wait for one. */
+  #listening = 0;
   readonly #limits: ConnectionLimits;
   #requestsMax: number;
   readonly #events: ConnectionEvents;
@@ -149,6 +162,28 @@ export class Connection {
   lost(): Promise<void> {
     if (this.awayMs > 0 && this.over === null) return Promise.resolve();
     return new Promise((resolve) => this.#watching.push(resolve));
+  }
+
+  /** From now on the events of a subscription are for this one. */
+  subscribed(number: number, one: Subscriber): void {
+    this.#subscribers.set(number, one);
+  }
+
+  /** A subscription has ended: its number is free. */
+  unsubscribed(number: number): void {
+    if (this.#subscribers.delete(number)) this.subscriptions.release(number);
+  }
+
+  /** One more, or less, waits for an event: that keeps the process alive, as a request does. */
+  listen(delta: 1 | -1): void {
+    this.#listening += delta;
+    if (this.over !== null) return;
+    if (this.#isIdle && this.accept !== null) this.#lifeline.setBusy(false);
+    else if (delta === 1) this.#lifeline.setBusy(true);
+  }
+
+  get #isIdle(): boolean {
+    return this.#pending.count === 0 && this.#listening === 0;
   }
 
   /** Requests that are not answered. */
@@ -236,7 +271,7 @@ export class Connection {
     this.#events.onAccept(accept, pool);
     this.#accept(pool);
     this.#tellBack();
-    if (this.#pending.count === 0) this.#lifeline.setBusy(false);
+    if (this.#isIdle) this.#lifeline.setBusy(false);
   }
 
   #onLost(): void {
@@ -256,13 +291,14 @@ export class Connection {
 
   #onTurn(): void {
     this.#gate.open();
-    if (this.#pending.count === 0 && this.accept !== null) this.#lifeline.setBusy(false);
+    if (this.#isIdle && this.accept !== null) this.#lifeline.setBusy(false);
   }
 
   #onOver(error: AttaccaError): void {
     this.#refuse(error);
     this.#gate.fail(error);
     this.#pending.lose(error);
+    for (const one of [...this.#subscribers.values()]) one.over(error);
     this.#events.onOver(error);
     this.#tellBack();
   }
@@ -312,6 +348,14 @@ export class Connection {
       case MESSAGE.slabGone:
         this.#events.onSlabGone(readSlabGone(reader));
         return;
+      case MESSAGE.event: {
+        const start = reader.at;
+        const number = reader.u32();
+        reader.at = start;
+        // What comes for one that has ended meanwhile is nobody's.
+        this.#subscribers.get(number)?.took(reader);
+        return;
+      }
       case MESSAGE.notice: {
         const notice = readNotice(reader);
         if (notice.code === 'pool-stopping') {

@@ -68,6 +68,9 @@ export type {
   Relation,
 } from './defining.js';
 export type { DeriveOptions } from './deriving.js';
+export type { PoolEvent } from './events/event.js';
+export type { PoolEventKind, SubscribeOptions } from './events/options.js';
+export type { EventWaitOptions, Subscription } from './events/subscription.js';
 export type { FacetOptions, FacetValues, Histogram } from './faceting.js';
 export {
   decodeStrings,

@@ -10,6 +10,9 @@ import { CubeState } from './cubes/state.js';
 import { peekVersion } from './demanding.js';
 import { type DeriveOptions, derive } from './deriving.js';
 import { putEncoded } from './encoded-offer.js';
+import { emitEvent } from './events/emitting.js';
+import type { SubscribeOptions } from './events/options.js';
+import { type Subscription, subscribe } from './events/subscription.js';
 import { Handle } from './handle.js';
 import { PoolObject } from './object.js';
 import type { OfferedMany } from './offered-many.js';
@@ -247,6 +250,26 @@ export class Pool extends PoolView {
   async promise(...patterns: readonly Promised[]): Promise<PoolPromise> {
     if (patterns.length === 0) throw new TypeError('Cannot promise nothing: name a glob');
     return await makePromise(this.#seat, patterns);
+  }
+
+  /**
+   * Tells what happens in the pool, by kind and selector: see {@link SubscribeOptions}. Close it
+   * when it is not needed any more; leaving closes it.
+   */
+  async subscribe(options: SubscribeOptions = {}): Promise<Subscription> {
+    return await subscribe(this.#seat, options);
+  }
+
+  /**
+   * Tells others something: an event of a kind that the program names (1 to 255 bytes, none of the
+   * pool's own), with attributes. It is kept and selected as all events are.
+   *
+   * ```ts
+   * await pool.emit('steer', { dt: 30 });
+   * ```
+   */
+  async emit(kind: string, attributes: ValueMap = {}): Promise<Acknowledged> {
+    return await emitEvent(this.#seat, kind, attributes);
   }
 
   /** Raises a signal: an object of length 0 that stays. Raising it again changes nothing. */

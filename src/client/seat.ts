@@ -18,6 +18,8 @@ export class Seat {
   /** The name that was granted. */
   readonly name: string;
   readonly granted: Welcome['granted'];
+  /** What ends with it, here: in the pool it has ended by then. */
+  readonly ends = new Set<() => void>();
   #hasLeft = false;
 
   constructor(client: Client, number: number, welcome: Welcome) {
@@ -66,18 +68,24 @@ export class Seat {
     const call = new Call<readonly string[]>(1, readNames);
     const number = connection.post(call, 1, (w) => writeLeave(w, this.number, deadline));
     const names = await waiting(connection, call, { number, what }, options);
-    this.#hasLeft = true;
-    connection.members.release(this.number);
+    this.#end();
     return names ?? [];
   }
 
   /** Leaves, with nobody to hear how it went: LEAVE goes out with what else there is to say. */
   abandon(): void {
-    this.#hasLeft = true;
     const { connection } = this.client;
-    if (connection.over !== null) return;
-    connection.post(UNHEEDED, 1, (w) => writeLeave(w, this.number, 0));
-    connection.members.release(this.number);
+    if (connection.over === null) {
+      connection.post(UNHEEDED, 1, (w) => writeLeave(w, this.number, 0));
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    this.#hasLeft = true;
+    for (const end of this.ends) end();
+    this.ends.clear();
+    this.client.connection.members.release(this.number);
   }
 }
 

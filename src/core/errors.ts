@@ -61,6 +61,12 @@ export const ERROR_CODES = {
   'nobody-will-offer': false,
   'promise-limit': true,
   'unknown-promise': false,
+  'subscription-limit': true,
+  'unknown-subscription': false,
+  'subscriber-slow': false,
+  'subscriber-silent': true,
+  vetoed: false,
+  'hold-limit': true,
   'checksum-mismatch': false,
   // Waiting.
   'deadline-passed': true,

@@ -94,6 +94,24 @@ export const LIMITS = {
   /** Names, attributes, tags and small payloads that the manager holds in memory. */
   recordBytesMax: 4_096 * MiB,
   promisesMax: 65_536,
+  /** What the last events of a pool take: older ones are forgotten. */
+  eventBytesMax: 64 * MiB,
+  /** Subscriptions of a pool, and of one member. */
+  subscriptionsMax: 65_536,
+  memberSubscriptionsMax: 4_096,
+  /** Topics that one subscription names. */
+  topicsMax: 256,
+  /** Deliveries of one subscription that are not acknowledged. */
+  eventsUnackedMax: 65_536,
+  /** Deliveries that one member has at a time, and has not acknowledged. */
+  eventsWindowMax: 4_096,
+  /** Events that are looked at for one that is behind, before others have their turn. */
+  eventsLookedMax: 16_384,
+  /** Operations that are held for acknowledgements, or behind such a one, and their bytes. */
+  operationsHeldMax: 65_536,
+  operationsHeldBytesMax: 256 * MiB,
+  /** Why something is vetoed. */
+  reasonBytesMax: 1_000,
   promiseGlobsMax: 4_096,
   globStarsMax: 16,
   selectorBytesMax: 64 * KiB,

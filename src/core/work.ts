@@ -14,6 +14,11 @@ export class Work {
     return this.#used;
   }
 
+  /** Begins anew. */
+  begin(): void {
+    this.#used = 0;
+  }
+
   /** `bad-selector` when all of it has become too much. */
   charge(steps: number): void {
     this.#used += steps;

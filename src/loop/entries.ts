@@ -166,6 +166,8 @@ function writeRestart(w: Writer, { options, slabsLost }: Restart): void {
   w.u8(options.slabDurability);
   w.u8(options.reportFreed ? 1 : 0);
   w.u8(options.statistics ? 1 : 0);
+  w.u64(options.eventBytesMax);
+  w.f64(options.eventAgeMsMax);
   w.u64(options.life);
   w.u64(options.lifeBefore);
   w.u64(options.sessionKeyId);
@@ -183,6 +185,8 @@ function readRestart(r: Reader): Restart {
     slabDurability: r.u8(),
     reportFreed: r.u8() === 1,
     statistics: r.u8() === 1,
+    eventBytesMax: r.u64(),
+    eventAgeMsMax: r.f64(),
     life: r.u64(),
     lifeBefore: r.u64(),
     sessionKeyId: r.u64(),

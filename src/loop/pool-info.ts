@@ -33,6 +33,8 @@ export function decodePoolInfo(bytes: Uint8Array): PoolInfo {
       slabDurability: number(map, 'slabDurability'),
       reportFreed: map['reportFreed'] === true,
       statistics: map['statistics'] === true,
+      eventBytesMax: number(map, 'eventBytesMax'),
+      eventAgeMsMax: number(map, 'eventAgeMsMax'),
       life: number(map, 'life'),
       lifeBefore: number(map, 'lifeBefore'),
       sessionKeyId: number(map, 'sessionKeyId'),

@@ -49,6 +49,7 @@ import {
   SCOPE,
   WANT,
 } from '../protocol/index.js';
+import { tellEvents } from './told-events.js';
 import type { ToldNames } from './told-names.js';
 import { tellOfRegions } from './told-open.js';
 
@@ -182,6 +183,16 @@ function partsOfMember(r: Reader, code: number, names: ToldNames, message: Decod
     }
     case MESSAGE.close:
       return { fields: { promise: readClose(r) } };
+    case MESSAGE.subscribe:
+    case MESSAGE.unsubscribe:
+    case MESSAGE.acknowledge:
+    case MESSAGE.veto:
+    case MESSAGE.emit: {
+      const told = tellEvents(r, code, message);
+      if (told === null) return {};
+      const { member, fields } = told;
+      return member === null ? { fields } : { member: names.member(member), fields };
+    }
     case MESSAGE.lease: {
       readLease(r, message.lease);
       const { size, handle, deadline } = message.lease;

@@ -1,9 +1,11 @@
 import {
+  Acknowledge,
   Commit,
   Count,
   Declare,
   Delete,
   Demand,
+  Emit,
   EndSelected,
   Explain,
   Facets,
@@ -25,11 +27,14 @@ import {
   Sort,
   Stat,
   Stop,
+  Subscribe,
   Tag,
   TagSelected,
   Transfer,
   Unkeep,
   Unlock,
+  Unsubscribe,
+  Veto,
   Withdraw,
 } from '../protocol/index.js';
 
@@ -70,4 +75,9 @@ export class Decoder {
   readonly lineage = new Lineage();
   readonly explain = new Explain();
   readonly stop = new Stop();
+  readonly subscribe = new Subscribe();
+  readonly unsubscribe = new Unsubscribe();
+  readonly acknowledge = new Acknowledge();
+  readonly veto = new Veto();
+  readonly emit = new Emit();
 }

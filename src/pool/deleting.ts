@@ -1,7 +1,8 @@
 import { refuse } from '../core/assert.js';
-import type { Tag } from '../protocol/index.js';
+import { EVENT, type Tag } from '../protocol/index.js';
 import { storeTags } from './conforming.js';
 import { failure } from './emit.js';
+import { noteName } from './events/noting.js';
 import { retag } from './indexing.js';
 import { checkRecords, forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import { failRequire } from './require.js';
@@ -27,6 +28,7 @@ export function deleteObject(
 ): void {
   checkDelete(pool, object, force, together);
   const name = objectName(pool, object);
+  noteName(pool, EVENT.delete, object);
   retag(pool, object, 0);
   // The handles keep the row alive until the last of them is failed; nothing is read after that.
   const current = pool.objects.get(object, OBJECT.current);
@@ -97,6 +99,7 @@ export function tag(pool: PoolState, session: Session, object: number, message: 
   }
   try {
     retag(pool, object, attributes.merge(base, over, removed));
+    noteName(pool, EVENT.tag, object);
   } finally {
     attributes.free(over);
   }

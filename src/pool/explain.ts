@@ -2,6 +2,7 @@ import { LIMITS } from '../core/limits.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
 import { CONSISTENCIES } from '../protocol/index.js';
+import { addHeldWaits } from './events/told.js';
 import { holders, membersOf } from './holders.js';
 import { addLockEdges, addLockWaits, lockRows } from './lock-waits.js';
 import { levelOf, nameOfMember, readersOf } from './looking.js';
@@ -32,6 +33,8 @@ export function explainObject(pool: PoolState, object: number): Value {
       room.add(waits, requireRow(pool, object, handle, who));
   });
   const open = pool.open.versions.get(current);
+  const name = pool.arena.view(objects.get(object, OBJECT.name));
+  addHeldWaits(pool, waits, room, name);
   addOpeningsOf(pool, object, waits, room);
   if (open !== undefined) addLockWaits(pool, open, waits, room);
   const promises = promiseRows(pool, promisesOf(pool, object), room);
@@ -152,6 +155,7 @@ export function explainWaits(pool: PoolState): Value {
       }
     });
   }
+  addHeldWaits(pool, waits, room);
   addOpenings(pool, waits, room);
   for (const open of pool.open.versions.values()) addLockWaits(pool, open, waits, room);
   for (const each of pool.leaseWaits.slice(0, LIMITS.explainRowsMax)) {

@@ -1,7 +1,8 @@
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { mergeSpace } from '../core/space.js';
-import type { Declare, SetFields } from '../protocol/index.js';
+import { type Declare, EVENT, type SetFields } from '../protocol/index.js';
+import { noteHandle } from './events/noting.js';
 import {
   checkRecords,
   clearFlags,
@@ -93,6 +94,7 @@ export function declare(pool: PoolState, session: Session, message: Declare): vo
   fields[at + HANDLE.state] = HANDLE_STATE.declared;
   fields[at + HANDLE.space] = space;
   fields[at + HANDLE.attributes] = attributes;
+  noteHandle(pool, EVENT.declare, handle);
 }
 
 /** SET: adds to what the handle says. */
@@ -121,8 +123,10 @@ export function set(pool: PoolState, session: Session, message: SetFields): void
 /** SEAL: fixes what the handle says. Sealing again changes nothing. */
 export function seal(pool: PoolState, handle: number): void {
   const state = handleState(pool, handle);
-  if (state === HANDLE_STATE.declared) setHandleState(pool, handle, HANDLE_STATE.sealed);
-  else if (state !== HANDLE_STATE.sealed) wrongState(pool, handle, 'seal');
+  if (state === HANDLE_STATE.declared) {
+    setHandleState(pool, handle, HANDLE_STATE.sealed);
+    noteHandle(pool, EVENT.seal, handle);
+  } else if (state !== HANDLE_STATE.sealed) wrongState(pool, handle, 'seal');
 }
 
 /** Ends the reader's lease that a delivered handle holds, if any. */
@@ -148,6 +152,7 @@ export function dispose(pool: PoolState, handle: number): void {
   if (state === HANDLE_STATE.offered) {
     const version = handles.get(handle, HANDLE.version);
     if (!versionHas(pool, version, VERSION_FLAG.scopePool)) wrongState(pool, handle, 'dispose');
+    noteHandle(pool, EVENT.dispose, handle);
     leaveOpen(pool, handle, true);
     if (isInParts(pool, version)) leaveParts(pool, handle);
     else {
@@ -155,6 +160,7 @@ export function dispose(pool: PoolState, handle: number): void {
       handles.set(handle, HANDLE.version, 0);
     }
   }
+  if (state !== HANDLE_STATE.offered) noteHandle(pool, EVENT.dispose, handle);
   if (state === HANDLE_STATE.opened) leaveOpen(pool, handle, true);
   endReaderLease(pool, handle);
   dropHandle(pool, handle);

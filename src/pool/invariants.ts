@@ -1,5 +1,6 @@
 import { BLOCK_DEAD, BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
+import { checkEvents } from './events/events-check.js';
 import { FoundBy } from './found-by.js';
 import { isObject } from './looking.js';
 import { checkMeasures } from './measures-check.js';
@@ -54,6 +55,11 @@ export function checkInvariants(pool: PoolState): void {
   sums.inline += open.inline;
   sums.arena += open.arena;
   for (const { wait, handle } of open.waits) checkWait(pool, sums, wait, WAIT_KIND.lock, handle);
+  const events = checkEvents(pool);
+  for (const record of events.records) sums.found.addRecord(record);
+  for (const space of events.spaces) count(sums.spaces, space);
+  sums.arena += events.arena;
+  sums.waits += events.waits;
   assert(sums.objects === pool.objects.used, 'every object has something that hangs on it');
   assert(sums.objects === pool.directory.used, 'every object is in the directory');
   assert(sums.handles === pool.handles.used, 'every handle hangs on an object');
@@ -364,5 +370,7 @@ function checkTimers(pool: PoolState): void {
     const isVersion = (pool.versions.get(version, VERSION.flags) & VERSION_FLAG.offered) !== 0;
     if (isVersion && pool.versions.get(version, VERSION.lifetime) !== 0) timers++;
   }
+  timers += pool.events.heldByTimer.size;
+  for (const { timer } of pool.events.subscriptions.values()) if (timer !== 0) timers++;
   assert(timers === pool.timers, 'timers are counted');
 }

@@ -4,6 +4,7 @@ import { spaceAt } from '../core/space.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import { Timestamp, type Value } from '../core/value.js';
 import { CONSISTENCIES, DURABILITIES } from '../protocol/index.js';
+import { eventsInfo, subscriptionRows } from './events/told.js';
 import { stateName } from './handles.js';
 import { leaseBytesMax } from './memory.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
@@ -211,6 +212,8 @@ export function info(pool: PoolState): Value {
       inlineLimit: LIMITS.inlineTotalBytesMax,
       waiting: pool.leaseWaits.length,
     },
+    events: eventsInfo(pool),
+    subscriptions: subscriptionRows(pool, new Room()),
     provenance: {
       versions: provenance.entities.used,
       uses: provenance.uses.used,

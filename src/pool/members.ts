@@ -1,10 +1,13 @@
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
-import { beginningOf } from '../core/utf8.js';
+import { beginningOf, encodeUtf8 } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
 import type { Join } from '../protocol/index.js';
-import { writeBye, writeWelcome } from '../protocol/index.js';
+import { EVENT, writeBye, writeWelcome } from '../protocol/index.js';
 import { emit, flushOk } from './emit.js';
+import { dropHeldOf } from './events/holding.js';
+import { noteMember } from './events/noting.js';
+import { detachAll } from './events/subscribing.js';
 import { endReaderLease } from './handles.js';
 import { Indices } from './indices.js';
 import type { Input } from './input.js';
@@ -90,6 +93,7 @@ export function join(
     number: message.member,
     session,
     name,
+    nameBytes: encodeUtf8(name),
     component,
     index,
     info: message.info,
@@ -100,9 +104,11 @@ export function join(
     bytesOffered: 0,
     openRequires: 0,
     promises: new Set(),
+    subscriptions: new Set(),
     activity: beginStay(pool, session, { id, name, info: message.info }),
   };
   addMember(pool, member);
+  noteMember(pool, EVENT.join, member, member.nameBytes);
   const granted = { component, index, deadlineDefaultMs: pool.options.deadlineDefaultMs };
   writeWelcome(emit(pool, session), request, { member: member.id, name, granted });
 }
@@ -165,6 +171,9 @@ function removeMember(
     dropHandle(pool, handle);
   }
   endPromisesOf(pool, member, how);
+  detachAll(pool, member);
+  const kind = stay === 'left' ? EVENT.leave : EVENT.crash;
+  noteMember(pool, kind, member, member.nameBytes);
   endStay(pool, member.activity, stay);
   pool.members.delete(member.id);
   pool.membersByName.delete(member.name);
@@ -204,6 +213,7 @@ function endsOffer(pool: PoolState, handle: number, how: 'left' | 'crashed'): bo
  * memory leased and not offered is free again.
  */
 export function endSession(pool: PoolState, session: Session, crashed: boolean): void {
+  dropHeldOf(pool, session);
   for (const member of [...session.members.values()]) {
     // A program that ends its session in order has made what it made.
     removeMember(pool, member, 'crashed', crashed ? 'crashed' : 'left');

@@ -3,9 +3,10 @@ import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import type { Region } from '../core/regions/region.js';
 import { completeSpace, itemSizeOf, spaceAt, spaceByteSize } from '../core/space.js';
-import { type Offer, SCOPE, SOURCE } from '../protocol/index.js';
+import { EVENT, type Offer, SCOPE, SOURCE } from '../protocol/index.js';
 import { checkWay, growingSpace, regionOfRows } from './appending.js';
 import { conformed, containerOf } from './conforming.js';
+import { noteHandle, noteVersion } from './events/noting.js';
 import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
 import { showVersion } from './indexing.js';
@@ -54,6 +55,7 @@ import { countMissing, isReady, readWhole, takeFromMissing } from './wanted.js';
  */
 export function offer(pool: PoolState, session: Session, message: Offer): void {
   const version = publish(pool, session, message);
+  noteVersion(pool, EVENT.offer, version);
   measureWhole(pool, version);
   const object = pool.versions.get(version, VERSION.object);
   if (pool.objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
@@ -207,6 +209,7 @@ export function offerPart(
   showVersion(pool, object, version);
   if (lifetime > 0) beginLifetime(pool, version, message, lifetime);
   addPart(pool, version, handle, part);
+  noteVersion(pool, EVENT.offer, version);
   bindParts(pool, object, version, part.region);
 }
 
@@ -234,6 +237,7 @@ function joinParts(pool: PoolState, session: Session, handle: number, message: O
   handles.set(handle, HANDLE.attributes, 0);
   addPart(pool, version, handle, part);
   notePart(pool, memberOf(pool, handle).activity, version);
+  noteHandle(pool, EVENT.offer, handle);
   bindParts(pool, object, version, part.region);
 }
 

@@ -1,7 +1,8 @@
 import { refuse } from '../core/assert.js';
 import type { AttaccaError } from '../core/errors.js';
-import { beginOpened, endOpened, type Offer, type Open } from '../protocol/index.js';
+import { beginOpened, EVENT, endOpened, type Offer, type Open } from '../protocol/index.js';
 import { emit, emitFail, emitOk, failure, flushOk } from './emit.js';
+import { noteVersion } from './events/noting.js';
 import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
 import { endLocks, endLocksOf } from './locking.js';
@@ -263,6 +264,7 @@ export function sealIfDone(pool: PoolState, version: number): void {
   }
   const object = versions.get(version, VERSION.object);
   dismiss(pool, version);
+  noteVersion(pool, EVENT.offer, version);
   if (objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
 }
 

@@ -1,7 +1,8 @@
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
-import { PROMISE_KIND, type PromiseFields } from '../protocol/index.js';
+import { EVENT, PROMISE_KIND, type PromiseFields } from '../protocol/index.js';
+import { noteMember } from './events/noting.js';
 import { memberOfSession } from './handles.js';
 import { findObject, forEachHandle, handleState, hasFlag, lookAtParts } from './objects.js';
 import { missingOf } from './parts.js';
@@ -44,6 +45,7 @@ export function promise(pool: PoolState, session: Session, message: PromiseField
   session.promises.set(message.promise, row);
   member.promises.add(message.promise);
   addPromise(pool, row);
+  noteMember(pool, EVENT.promise, member, encodeUtf8(pattern));
 }
 
 function samePromises(
@@ -106,8 +108,10 @@ export function graceOver(pool: PoolState, promiseId: number): void {
 }
 
 function closePromise(pool: PoolState, row: PromiseRow): void {
+  noteMember(pool, EVENT.close, pool.members.get(row.memberId), encodeUtf8(row.pattern));
   row.state = 'closed';
   row.memberId = 0;
+  pool.events.isCompletionDue = true;
   if (!row.glob) {
     const name = encodeUtf8(row.pattern);
     const object = findObject(pool, name, 0, name.length);

@@ -5,6 +5,7 @@ import { patchRows } from '../core/space.js';
 import {
   beginDeliver,
   type Demand,
+  EVENT,
   endDeliverInline,
   endDeliverNothing,
   endDeliverParts,
@@ -16,6 +17,7 @@ import {
 } from '../protocol/index.js';
 import { expectation } from './conforming.js';
 import { emit, emitFail, failure } from './emit.js';
+import { noteHandle } from './events/noting.js';
 import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
 import {
@@ -87,6 +89,7 @@ function require(pool: PoolState, handle: number, policy: number): void {
     // Memory for an object that is waited for may come out of the reserve.
     pool.leasesDue ||= pool.leaseWaits.length > 0;
   }
+  noteHandle(pool, EVENT.require, handle);
 }
 
 /** What a consumer expects is said as schemas have it. */
@@ -190,7 +193,10 @@ function answer(pool: PoolState, handle: number, session: Session, request: numb
   pool.requiresOpen--;
   const member = memberOf(pool, handle);
   member.openRequires--;
-  if ((state & HANDLE_FLAG.peek) === 0) noteUse(pool, member.activity, version);
+  if ((state & HANDLE_FLAG.peek) === 0) {
+    noteUse(pool, member.activity, version);
+    noteHandle(pool, EVENT.demand, handle);
+  }
   setHandleState(pool, handle, HANDLE_STATE.demanded);
 
   if (isInParts(pool, version)) {
@@ -328,6 +334,7 @@ export function retract(pool: PoolState, handle: number): void {
   const state = handleState(pool, handle);
   if (state === HANDLE_STATE.retracted) return;
   if (state !== HANDLE_STATE.required) wrongState(pool, handle, 'retract');
+  noteHandle(pool, EVENT.retract, handle);
   const name = objectName(pool, pool.handles.get(handle, HANDLE.object));
   const disposes = disposesWithAnswer(pool, handle);
   failWait(

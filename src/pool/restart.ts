@@ -1,5 +1,7 @@
 import { BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
+import { EVENT } from '../protocol/index.js';
 import { failure } from './emit.js';
+import { noteVersion } from './events/noting.js';
 import { endReaderLease } from './handles.js';
 import type { Input } from './input.js';
 import { nameOfMember } from './looking.js';
@@ -83,6 +85,7 @@ function loseVersion(pool: PoolState, version: number): void {
   forEachHandle(pool, object, (handle) => {
     if (handles.get(handle, HANDLE.version) === version) holding.push(handle);
   });
+  noteVersion(pool, EVENT.lost, version);
   loseMoving(pool, version, error);
   for (const handle of holding) {
     if (handleState(pool, handle) === HANDLE_STATE.required) failRequire(pool, handle, error);

@@ -126,7 +126,9 @@ export const VERSION = {
   partition: 19,
   /** Transfers of an open version, held and under way: its bytes stay until they are done. */
   moving: 20,
-  width: 21,
+  /** The event of its offer, two fields. */
+  seq: 21,
+  width: 23,
 } as const;
 
 export const VERSION_FLAG = {
@@ -245,4 +247,8 @@ export const WAIT_KIND = {
   open: 5,
   /** Of a lock of a region: the subject is the handle. */
   lock: 6,
+  /** Of a subscription that is behind: the subject is its id. */
+  events: 7,
+  /** Of an operation that is held. */
+  hold: 8,
 } as const;

@@ -2,6 +2,8 @@ import { assert } from '../core/assert.js';
 import { AttaccaError, isErrorCode } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
+import { encodeUtf8 } from '../core/utf8.js';
+import { restoreEvents, saveEvents } from './events/save-events.js';
 import { addMember } from './members.js';
 import { addLeaseWait } from './memory.js';
 import { addPromise, matcherOf } from './promises.js';
@@ -48,6 +50,7 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   saveFailures(pool, w);
   saveMemory(pool, w);
   saveOpen(pool, w);
+  saveEvents(pool, w);
 }
 
 /** The pool that was saved. What was written by no pool ends in `journal-damaged`. */
@@ -80,6 +83,7 @@ export function restorePool(r: StateReader): PoolState {
   restoreFailures(pool, r);
   restoreMemory(pool, r);
   restoreOpen(pool, r);
+  restoreEvents(pool, r);
   return pool;
 }
 
@@ -94,6 +98,8 @@ function saveOptions(options: PoolOptions, w: StateWriter): void {
   w.u8(options.slabDurability);
   w.flag(options.reportFreed);
   w.flag(options.statistics);
+  w.u64(options.eventBytesMax);
+  w.f64(options.eventAgeMsMax);
   w.u64(options.life);
   w.u64(options.lifeBefore);
   w.u64(options.sessionKeyId);
@@ -112,6 +118,8 @@ function restoreOptions(r: StateReader): PoolOptions {
     slabDurability: r.u8(),
     reportFreed: r.flag(),
     statistics: r.flag(),
+    eventBytesMax: r.u64(),
+    eventAgeMsMax: r.f64(),
     life: r.u64(),
     lifeBefore: r.u64(),
     sessionKeyId: r.u64(),
@@ -215,6 +223,7 @@ function restoreMember(pool: PoolState, r: StateReader): Member {
     number,
     session,
     name,
+    nameBytes: encodeUtf8(name),
     component,
     index: hasIndex ? index : null,
     info: r.valueMap(),
@@ -225,6 +234,7 @@ function restoreMember(pool: PoolState, r: StateReader): Member {
     bytesOffered: r.u64(),
     openRequires: r.u32(),
     promises: new Set(),
+    subscriptions: new Set(),
     activity: r.u32(),
   };
   const hasStay = member.activity !== 0 && pool.provenance.activities.has(member.activity);

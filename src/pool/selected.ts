@@ -10,6 +10,7 @@ import {
   DEFINITION,
   END,
   type EndSelected,
+  EVENT,
   type Gather,
   nameFault,
   type TagSelected,
@@ -18,6 +19,7 @@ import { isRelation, KEY_NAMES } from './attributes.js';
 import { storeTags } from './conforming.js';
 import { unknownDefinition } from './definitions.js';
 import { checkDelete, deleteObject } from './deleting.js';
+import { noteName } from './events/noting.js';
 import { retagMany, saidBy } from './indexing.js';
 import { checkRecords, objectName } from './objects.js';
 import { checkUnkeep, unkeep } from './offer.js';
@@ -190,6 +192,7 @@ class Retagging {
     if (after === before) this.#unchanged += objects.length;
     else if (!this.#isDry) {
       retagMany(this.#pool, objects, before, this.#pool.attributes.use(after, objects.length));
+      for (const object of objects) noteName(this.#pool, EVENT.tag, object);
     }
   }
 

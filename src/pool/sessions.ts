@@ -4,6 +4,8 @@ import { checkSaved, type StateReader, type StateWriter } from '../core/state-co
 import { beginningOf } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
 import { KeyMap } from './attributes.js';
+import type { HeldOperation, Lane } from './events/held-operation.js';
+import type { Attachment, Subscription } from './events/subscription.js';
 
 /** Handles of a session by the client's numbers: segments, so that a large number costs little. */
 const SEGMENT_BITS = 10;
@@ -90,6 +92,8 @@ export interface Member {
   readonly number: number;
   readonly session: Session;
   readonly name: string;
+  /** In UTF-8: what events copy. */
+  readonly nameBytes: Uint8Array;
   readonly component: string;
   readonly index: number | null;
   readonly info: ValueMap;
@@ -102,6 +106,8 @@ export interface Member {
   openRequires: number;
   /** What it has promised and not closed, by the client's numbers: a session may have many more. */
   readonly promises: Set<number>;
+  /** Its subscriptions, by the client's numbers. */
+  readonly subscriptions: Set<number>;
   /** Its stay, as it is remembered. */
   activity: number;
 }
@@ -131,6 +137,12 @@ export class Session {
   readonly handles = new HandleMap();
   readonly members = new Map<number, Member>();
   readonly promises = new Map<number, PromiseRow>();
+  readonly subscriptions = new Map<
+    number,
+    { readonly one: Subscription; readonly attachment: Attachment }
+  >();
+  /** Requests that are held, and those that stand behind one. */
+  readonly lanes = new Map<Lane, HeldOperation[]>();
   /** What the pool has to say to it since the last drain. */
   out = new Writer(OUT_BYTES);
   outMessages = 0;

@@ -83,6 +83,12 @@ export class Spaces {
     return row;
   }
 
+  /** One more use. */
+  use(row: number): number {
+    if (row !== 0) this.#rows.add(row, USES, 1);
+    return row;
+  }
+
   release(row: number): void {
     if (row === 0 || this.#rows.add(row, USES, -1) > 0) return;
     if (row === this.#lastSaid || row === this.#lastWhole) this.#lastWhole = 0;

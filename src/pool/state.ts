@@ -15,6 +15,7 @@ import { Attributes, Keys } from './attributes.js';
 import { Decoder } from './decoder.js';
 import { Definitions } from './definitions.js';
 import { Depended } from './depended.js';
+import { EventsState } from './events/events-state.js';
 import type { Indices } from './indices.js';
 import { Measures } from './measures.js';
 import { NameKey } from './name-key.js';
@@ -44,6 +45,9 @@ export interface PoolOptions {
   readonly slabDurability: number;
   /** Whether freed bytes are reported, for the agent to poison them (ATTACCA_CHECK=1). */
   readonly reportFreed: boolean;
+  /** What the last events may take, in bytes, and how old they may be, in ms; 0: as they are. */
+  readonly eventBytesMax: number;
+  readonly eventAgeMsMax: number;
   /** Whether what is offered is measured. */
   readonly statistics: boolean;
   /** The manager that makes this history: random, 48 bits. It stamps the memory with it. */
@@ -175,6 +179,7 @@ export class PoolState {
   /** Who made what of what, of objects that are gone as well. */
   readonly provenance = new Provenance();
   readonly depended = new Depended();
+  readonly events: EventsState;
   readonly measures = new Measures();
   /** All objects: a set of the terms' postings. */
   all = 0;
@@ -250,6 +255,7 @@ export class PoolState {
     this.shapes = new Shapes(this.arena, this.terms.postings, options.hashSeed);
     this.attributes = new Attributes(this.arena, this.terms, this.shapes, this.keys);
     this.spaces = new Spaces(this.arena, options.hashSeed);
+    this.events = new EventsState(this.attributes, this.spaces, options.hashSeed);
     this.searching = new Searching(this);
   }
 

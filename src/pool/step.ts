@@ -46,6 +46,10 @@ import { append, finish } from './appending.js';
 import { define, definitions } from './defining.js';
 import { deleteObject, tag } from './deleting.js';
 import { emitFail, emitOk, emitValue, flushOk } from './emit.js';
+import { holdTimedOut } from './events/deciding.js';
+import { goOn } from './events/delivering.js';
+import { cancelHeld, hold, mayHold, settleEvents } from './events/holding.js';
+import { applyToEvents } from './events/step-events.js';
 import { explainObject, explainPromised, explainRings, explainWaits } from './explain.js';
 import { facets } from './facets.js';
 import { declare, dispose, handleOf, memberOfSession, seal, set } from './handles.js';
@@ -140,8 +144,7 @@ export function step(pool: PoolState, now: number, input: Input, turn = LONG_TUR
     case 'tick':
       break;
   }
-  settleParts(pool);
-  settleLeases(pool);
+  settle(pool);
   askMeasures(pool);
   pool.holdersKnown = null;
   return taken;
@@ -158,6 +161,8 @@ function expire(pool: PoolState): void {
     else if (kind === WAIT_KIND.lease) leaseTimedOut(pool, wait);
     else if (kind === WAIT_KIND.open) endOpening(pool, wait, 'deadline');
     else if (kind === WAIT_KIND.lock) endLockRequest(pool, wait, 'deadline');
+    else if (kind === WAIT_KIND.events) goOn(pool, wait);
+    else if (kind === WAIT_KIND.hold) holdTimedOut(pool, wait);
     else if (kind === WAIT_KIND.lifetime) {
       pool.versions.set(subject, VERSION.lifetime, 0);
       endTimer(pool, wait);
@@ -166,9 +171,23 @@ function expire(pool: PoolState): void {
       endTimer(pool, wait);
       graceOver(pool, subject);
     }
-    settleParts(pool);
-    settleLeases(pool);
+    settle(pool);
   }
+}
+
+/** What the last change has made due, before the next one. */
+function settle(pool: PoolState): void {
+  settleParts(pool);
+  settleLeases(pool);
+  settleEvents(pool, applyHeld);
+}
+
+/** Applies a request that was held, and has its answer later than those behind it. */
+function applyHeld(pool: PoolState, session: Session, request: number, code: number): boolean {
+  const isOk = apply(pool, session, request, code);
+  settleParts(pool);
+  settleLeases(pool);
+  return isOk;
 }
 
 function stepMessages(
@@ -194,13 +213,13 @@ function stepMessages(
     pool.reader.reset(reader.bytes, reader.at, reader.limit);
     try {
       if (input.noRoom && isNewWork(messages.code)) refuseNewWork();
-      if (apply(pool, session, request, messages.code)) emitOk(pool, session, request);
+      const isHeld = mayHold(pool, session) && hold(pool, session, request, messages.code);
+      if (!isHeld && apply(pool, session, request, messages.code)) emitOk(pool, session, request);
     } catch (error) {
       if (!(error instanceof AttaccaError)) throw error;
       emitFail(pool, session, request, error);
     }
-    settleParts(pool);
-    settleLeases(pool);
+    settle(pool);
     if (session.ended) break;
   }
   flushOk(pool, session);
@@ -334,6 +353,12 @@ function applyRare(pool: PoolState, session: Session, request: number, code: num
     case MESSAGE.adopt:
       adopt(pool, session, request, readAdopt(r));
       return false;
+    case MESSAGE.subscribe:
+    case MESSAGE.unsubscribe:
+    case MESSAGE.acknowledge:
+    case MESSAGE.veto:
+    case MESSAGE.emit:
+      return applyToEvents(pool, session, request, code);
     default:
       return applyNamed(pool, session, request, code);
   }
@@ -459,7 +484,10 @@ function applySelecting(pool: PoolState, session: Session, request: number, code
 /** CANCEL: ends a wait of the session; one that has ended already is left as it is. */
 function cancel(pool: PoolState, session: Session, request: number): void {
   const wait = pool.waits.find(session.id, request);
-  if (wait === 0) return;
+  if (wait === 0) {
+    cancelHeld(pool, session, request);
+    return;
+  }
   const kind = pool.waits.rows.get(wait, WAIT.kind);
   if (kind === WAIT_KIND.demand) endDemand(pool, wait, 'cancel');
   else if (kind === WAIT_KIND.open) endOpening(pool, wait, 'cancel');

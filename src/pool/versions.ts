@@ -1,6 +1,8 @@
 import { BLOCK_LEASE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
+import { EVENT } from '../protocol/index.js';
 import { failure } from './emit.js';
+import { noteVersion } from './events/noting.js';
 import { hideVersion } from './indexing.js';
 import { dropMeasure } from './measuring.js';
 import { freed } from './memory.js';
@@ -29,6 +31,7 @@ export function withdrawVersion(pool: PoolState, version: number): void {
   const object = versions.get(version, VERSION.object);
   assert(objects.get(object, OBJECT.current) === version, 'the offered version is the current one');
   const isOpen = versionHas(pool, version, VERSION_FLAG.open);
+  noteVersion(pool, EVENT.withdraw, version);
   if (isOpen) endOpen(pool, version);
   const isParted = versions.get(version, VERSION.partition) !== 0;
   if (isParted) failUnready(pool, version);

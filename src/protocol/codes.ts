@@ -65,6 +65,11 @@ export const MESSAGE = {
   lineage: 0x48,
   definitions: 0x49,
   stop: 0x50,
+  subscribe: 0x60,
+  unsubscribe: 0x61,
+  acknowledge: 0x62,
+  veto: 0x63,
+  emit: 0x64,
   ok: 0x80,
   fail: 0x81,
   welcome: 0x82,
@@ -77,6 +82,7 @@ export const MESSAGE = {
   reclaim: 0x91,
   notice: 0x92,
   slabGone: 0x93,
+  event: 0x94,
 } as const;
 
 export type MessageName = keyof typeof MESSAGE;
@@ -134,6 +140,69 @@ export const CONSISTENCY = { posix: 0, commit: 1, session: 2, eventual: 3 } as c
 export const CONSISTENCIES = ['posix', 'commit', 'session', 'eventual'] as const;
 
 export const LOCK_MODE = { read: 0, write: 1 } as const;
+
+/** What an event is about: an operation, or what members say to one another. */
+export const EVENT = {
+  declare: 0,
+  seal: 1,
+  offer: 2,
+  require: 3,
+  demand: 4,
+  withdraw: 5,
+  retract: 6,
+  dispose: 7,
+  delete: 8,
+  tag: 9,
+  promise: 10,
+  close: 11,
+  join: 12,
+  leave: 13,
+  crash: 14,
+  lost: 15,
+  moved: 16,
+  emit: 17,
+  /** Of a subscription itself: events that are not to be had any more. */
+  gap: 18,
+  /** The last one of a subscription. */
+  end: 19,
+  /** What an event was about, which was held, did not come about. */
+  cancelled: 20,
+} as const;
+
+export type EventName = keyof typeof EVENT;
+
+/** Their names, by code. */
+export const EVENT_NAMES = Object.keys(EVENT) as readonly EventName[];
+
+/** Bits of SUBSCRIBE's flags. */
+export const SUBSCRIBE = {
+  /** Told before the operation takes effect. */
+  before: 0x1,
+  /** Each is acknowledged by the member; with `before` the operation waits for that. */
+  acknowledge: 0x2,
+  /** What the member itself does, too. */
+  own: 0x4,
+  /** Ends by itself when all has come that was promised. */
+  untilComplete: 0x8,
+} as const;
+
+/** Where a subscription begins. */
+export const FROM = { now: 0, start: 1, seq: 2, snapshot: 3, last: 4 } as const;
+
+/** What becomes of a subscriber that is slower than the pool can keep for it. */
+export const SLOW = { drop: 0, block: 1, disconnect: 2 } as const;
+
+/** What becomes of an operation whose subscribers are silent until the deadline. */
+export const SILENCE = { allow: 0, deny: 1 } as const;
+
+/** Bits of EVENT's flags. */
+export const EVENT_FLAG = {
+  before: 0x1,
+  /** It was delivered before, and not acknowledged. */
+  again: 0x2,
+  /** What was there when the subscription began, and no event of its own. */
+  snapshot: 0x4,
+} as const;
 
 /** LEASE without a handle. */
 export const HANDLE_NONE = 0xffff_ffff;

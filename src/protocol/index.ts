@@ -5,6 +5,7 @@ export * from './data-frames.js';
 export * from './declare.js';
 export * from './defining.js';
 export * from './deliver.js';
+export * from './events.js';
 export * from './frame.js';
 export * from './handles.js';
 export * from './looking.js';

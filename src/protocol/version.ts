@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '56699f56bb8205c3851120f699c9e0861176b5b0fe70523531931b6e8d8e5d59',
+    vectors: '4868075a54e6f38901002c5a329467fe40bb7d318f736a1e5bc1dafb530df6db',
   },
 ];
 

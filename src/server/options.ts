@@ -31,6 +31,9 @@ export interface ServeOptions {
   readonly handshakeMsMax?: number | undefined;
   /** False: what is offered is not measured. */
   readonly statistics?: boolean | undefined;
+  /** What the last events may take, in bytes; and how old they may be, in ms (0: as they are). */
+  readonly eventBytesMax?: number | undefined;
+  readonly eventAgeMsMax?: number | undefined;
   /** Poison freed bytes; default: whether ATTACCA_CHECK=1. */
   readonly check?: boolean | undefined;
   /** Lines for people: sizing with its reason, warnings, what was cleaned up. */

@@ -120,6 +120,8 @@ function poolOptions(
     durability,
     slabDurability: hasFiles ? DURABILITY.memory : DURABILITY.process,
     statistics: options.statistics ?? true,
+    eventBytesMax: options.eventBytesMax ?? LIMITS.eventBytesMax,
+    eventAgeMsMax: options.eventAgeMsMax ?? 0,
     reportFreed: options.check ?? process.env['ATTACCA_CHECK'] === '1',
     life: randomBytes(6).readUIntLE(0, 6),
     lifeBefore: memory.stamp?.lifeBefore ?? 0,

@@ -478,6 +478,8 @@ function optionsOf(seed: number, memoryBytesMax: number): PoolOptions {
     slabDurability: 0,
     reportFreed: true,
     statistics: true,
+    eventBytesMax: 1 << 20,
+    eventAgeMsMax: 0,
     ...{ life: 1, lifeBefore: 0, sessionKeyId: 0, wallMs: WALL_MS },
   };
 }

@@ -6,6 +6,7 @@ import { countName, crowdName, ownBytesOf } from '../../bench/scale/benchmark.js
 import { BATCH_OBJECTS, Clients } from '../../bench/scale/clients.js';
 import { type AttributeCount, attributeCountOf } from '../../bench/scale/described.js';
 import { Longest } from '../../bench/scale/longest.js';
+import { LIMITS } from '../../src/core/limits.js';
 import { type Performance, PoolLoop } from '../../src/loop/pool-loop.js';
 
 test('a count is named as the table of metrics has it', () => {
@@ -42,6 +43,8 @@ function offersAll(attributeCount: AttributeCount): void {
     slabDurability: 0,
     reportFreed: false,
     statistics: true,
+    eventBytesMax: LIMITS.eventBytesMax,
+    eventAgeMsMax: 0,
     life: 1,
     lifeBefore: 0,
     wallMs: 0,

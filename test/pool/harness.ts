@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { crc32 } from 'node:zlib';
 import { Reader, Writer } from '../../src/core/bytes.js';
+import { LIMITS } from '../../src/core/limits.js';
 import { measure } from '../../src/core/statistics/measure.js';
 import { writeStatistics } from '../../src/core/statistics/statistics-codec.js';
 import type { ValueMap } from '../../src/core/value.js';
@@ -32,6 +33,8 @@ export const OPTIONS: PoolOptions = {
   slabDurability: 0,
   reportFreed: true,
   statistics: true,
+  eventBytesMax: LIMITS.eventBytesMax,
+  eventAgeMsMax: 0,
   life: 1,
   lifeBefore: 0,
   wallMs: 0,
@@ -46,6 +49,9 @@ export interface HarnessOptions extends Partial<PoolOptions> {
   /** Whether a twin does again what a journal keeps of every batch: by default. */
   readonly twin?: boolean;
 }
+
+/** An EVENT as it was received. */
+export type EventSeen = Extract<AnyMessage, { kind: 'event' }>;
 
 /** Slabs beyond this have no contents: tests of the book of memory need none. */
 const CONTENTS_BYTES_MAX = 16 << 20;
@@ -217,6 +223,8 @@ export class Client {
   readonly notices: AnyMessage[] = [];
   /** What PARTS told, by the request whose DELIVER comes after them. */
   readonly parts = new Map<number, AnyPart[]>();
+  /** Deliveries of subscriptions, by their numbers. */
+  readonly events = new Map<number, EventSeen[]>();
   gone = false;
   readonly #out = new Writer();
   readonly #incoming = new Incoming();
@@ -225,6 +233,7 @@ export class Client {
   #membersMade = 0;
   #handlesMade = 0;
   #promisesMade = 0;
+  #subscriptionsMade = 0;
 
   constructor(harness: Harness, session: number) {
     this.harness = harness;
@@ -297,6 +306,12 @@ export class Client {
         this.parts.set(message.request, [...told, ...message.parts]);
         break;
       }
+      case 'event': {
+        const seen = this.events.get(message.subscription) ?? [];
+        seen.push(message);
+        this.events.set(message.subscription, seen);
+        break;
+      }
       default:
         this.notices.push(message);
     }
@@ -322,6 +337,10 @@ export class Client {
   /** A new member; it may be joined by a name that is refused. */
   join(name: string, info: ValueMap = {}): Member {
     return new Member(this, this.#membersMade++, name, info);
+  }
+
+  nextSubscription(): number {
+    return this.#subscriptionsMade++;
   }
 
   nextHandle(): number {

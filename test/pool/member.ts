@@ -9,6 +9,7 @@ import * as protocol from '../../src/protocol/index.js';
 import { writePing } from '../protocol/other-side.js';
 import { bytesOf, type Call, type Slice } from './call.js';
 import type { Client } from './harness.js';
+import { type SubscribeOptions, Subscriber } from './subscriber.js';
 
 const { MODE, POLICY, PROMISE_KIND, SCOPE, WANT } = protocol;
 
@@ -88,6 +89,16 @@ export class Member {
       made: client.call(write),
       close: () => client.call((w) => protocol.writeClose(w, number)),
     };
+  }
+
+  subscribe(asked: SubscribeOptions = {}): Subscriber {
+    return new Subscriber(this, asked, this.client.nextSubscription());
+  }
+
+  /** Tells others something. */
+  emit(topic: string, attributes: ValueMap = {}): Call {
+    const said = attributesFor(this.client, attributes);
+    return this.client.call((w) => protocol.writeEmit(w, this.number, topic, said));
   }
 
   lease(size: number, options: { least?: number; for?: Handle; deadline?: number } = {}): Call {

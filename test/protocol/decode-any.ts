@@ -79,6 +79,7 @@ import {
 import { PromiseFields, readClose, readPromise } from '../../src/protocol/promises.js';
 import { readSet, SetFields } from '../../src/protocol/set.js';
 import { type AnyRegion, regionAt } from './any-region.js';
+import { EVENT_DECODERS, type EventsMessage } from './decode-events.js';
 import { mapAt, OPEN_DECODERS, type OpenMessage, type Payload, payloadOf } from './decode-open.js';
 import { SELECTING_DECODERS, type SelectingMessage } from './decode-selecting.js';
 
@@ -143,6 +144,7 @@ export type AnyMessage =
   | { kind: 'finish'; handle: number }
   | { kind: 'region'; handle: number; region: AnyRegion }
   | OpenMessage
+  | EventsMessage
   | { kind: 'parts'; request: number; parts: readonly AnyPart[] }
   | { kind: 'withdraw'; handle: number; deadline: number }
   | { kind: 'require'; handle: number; policy: number }
@@ -339,6 +341,7 @@ const DECODERS: Readonly<Record<MessageName, Decoder>> = {
   append: filled(() => new Offer(), readOffer, appendOf),
   finish: handle('finish'),
   ...OPEN_DECODERS,
+  ...EVENT_DECODERS,
   region: filled(
     () => new RegionFields(),
     readRegionFields,

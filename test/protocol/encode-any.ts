@@ -90,6 +90,15 @@ function writeParts(w: Writer, { request, parts }: Extract<AnyMessage, { kind: '
   protocol.endParts(w, start, parts.length);
 }
 
+function writeEvent(w: Writer, message: Extract<AnyMessage, { kind: 'event' }>): void {
+  const start = protocol.beginEvent(w, { ...message, kind: message.eventKind });
+  for (const text of [message.member, message.name, message.topic]) w.text(text);
+  writeSpace(w, message.space);
+  writeMap(w, message.attributes);
+  writeMap(w, message.fields);
+  protocol.endEvent(w, start);
+}
+
 type Encoder<K> = (w: Writer, m: Extract<AnyMessage, { kind: K }>) => void;
 
 const ENCODERS: { readonly [K in MessageName]: Encoder<K> } = {
@@ -126,6 +135,12 @@ const ENCODERS: { readonly [K in MessageName]: Encoder<K> } = {
   tag: (w, m) => protocol.writeTag(w, m.name, m.attributes, m.removed),
   promise: (w, m) => protocol.writePromise(w, m.promise, m.member, m.promiseKind, m.pattern),
   close: (w, m) => protocol.writeClose(w, m.promise),
+  subscribe: (w, m) => protocol.writeSubscribe(w, m),
+  unsubscribe: (w, m) => protocol.writeUnsubscribe(w, m.subscription, m.forget === 1),
+  acknowledge: (w, m) => protocol.writeAcknowledge(w, m.subscription, m.n, m.count),
+  veto: (w, m) => protocol.writeVeto(w, m.subscription, m.n, m.reason),
+  emit: (w, m) => protocol.writeEmit(w, m.member, m.topic, m.attributes),
+  event: writeEvent,
   unkeep: (w, m) => protocol.writeUnkeep(w, m.name, m.deadline),
   lease: (w, m) => protocol.writeLease(w, m.size, m.least, m.handle, m.deadline),
   return: (w, m) => protocol.writeReturn(w, m.slab, m.offset, m.size),

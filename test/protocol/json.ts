@@ -26,13 +26,16 @@ export function jsonOf(value: Value): Json {
 /** Fields of a message or frame that hold values; all others are names, numbers and texts. */
 const MAP_FIELDS = new Set(['info', 'fields', 'granted', 'process', 'pool', 'definition']);
 
+/** Messages of the pool, whose attributes are a map. */
+const ANSWERED = new Set(['deliver', 'opened', 'event']);
+
 function fieldOf(kind: string, name: string, field: unknown): Json {
   if (name === 'messages') return (field as object[]).map((message) => fieldsOf(message));
   if (name === 'regions' || (name === 'parts' && Array.isArray(field))) {
     return (field as object[]).map((part) => allOf('part', part));
   }
   if (name === 'value') return jsonOf(field as Value);
-  if (name === 'attributes' && kind !== 'deliver' && kind !== 'opened') {
+  if (name === 'attributes' && !ANSWERED.has(kind)) {
     return (field as [number, Value][]).map(([key, value]): Json => [key, jsonOf(value)]);
   }
   if (name === 'attributes' || (MAP_FIELDS.has(name) && typeof field === 'object')) {

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { Writer } from '../../src/core/bytes.js';
+import { LIMITS } from '../../src/core/limits.js';
 import { PoolLoop } from '../../src/loop/pool-loop.js';
 import { FRAME_HEADER_SIZE, Messages, VERSION_MAX, VERSION_MIN } from '../../src/protocol/index.js';
 import { limitsForClients } from '../../src/server/handshake.js';
@@ -22,6 +23,8 @@ const POOL = {
   slabDurability: 0,
   reportFreed: false,
   statistics: true,
+  eventBytesMax: LIMITS.eventBytesMax,
+  eventAgeMsMax: 0,
   life: 1,
   lifeBefore: 0,
   wallMs: 0,

@@ -24,6 +24,16 @@ export function poolLine(info: ValueMap): InfoLine {
 }
 
 /** What the pool holds, and its memory. */
+/** The events that are kept, and who is told of them. */
+function eventLines(events: ValueMap): InfoLine[] {
+  const number = (name: string): number => numberOf(events[name]);
+  const kept = counted(number('end') - number('first'), 'event');
+  const told = counted(number('subscriptions'), 'subscription');
+  const behind = number('behind') === 0 ? '' : ` (${number('behind')} behind)`;
+  const held = number('held') === 0 ? '' : `, ${counted(number('held'), 'operation')} held`;
+  return [['events', `${kept} in ${formatBytes(number('bytes'))}, ${told}${behind}${held}`]];
+}
+
 export function countLines(info: ValueMap): InfoLine[] {
   const counts = mapOf(info['counts']);
   const memory = mapOf(info['memory']);
@@ -48,6 +58,7 @@ export function countLines(info: ValueMap): InfoLine[] {
       `${bytes('total')} of at most ${bytes('limit')}: ${bytes('offered')} offered, ` +
         `${bytes('leased')} leased, ${bytes('free')} free (${bytes('reserved')} of it reserved)`,
     ],
+    ...eventLines(mapOf(info['events'])),
     ['in messages', `${bytes('inline')} of at most ${bytes('inlineLimit')}`],
     [
       'catalog',

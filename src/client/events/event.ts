@@ -1,0 +1,54 @@
+import type { Dtype, Order } from '../../core/space.js';
+import { Timestamp, type ValueMap } from '../../core/value.js';
+import { EVENT, EVENT_FLAG, EVENT_NAMES, type readEvent } from '../../protocol/index.js';
+
+/** What has happened in a pool, or is about to. */
+export interface PoolEvent {
+  /** Counted from 1 in its subscription, without a gap. */
+  readonly n: number;
+  /** Its place in the pool's history. */
+  readonly seq: number;
+  /**
+   * `offer`, `withdraw`, ...; of what a member emits the name it was emitted under. Beside those
+   * `gap` (events are gone: `missed`) and `cancelled` (what `n` told of will not be).
+   */
+  readonly kind: string;
+  readonly when: 'before' | 'after';
+  /** Who does it; '' for nobody in particular. */
+  readonly member: string;
+  /** The name of the object; of promises what was promised, of joins and ends the member's. */
+  readonly name: string;
+  /** The version that it is about; 0 for none. */
+  readonly version: number;
+  /** Of the object, with its tags, as they were then; of what was emitted, what it says. */
+  readonly attributes: ValueMap;
+  readonly dtype: Dtype | undefined;
+  readonly shape: readonly (number | null)[] | undefined;
+  readonly order: Order | undefined;
+  /** By the clock of the pool's host. */
+  readonly time: Timestamp;
+  /** Whether it was there when the subscription began, and is told as its offer was. */
+  readonly isSnapshot: boolean;
+  /** Whether one was told of it before who did not acknowledge it: this program, or another. */
+  readonly isAgain: boolean;
+  /** Of a gap: the first and last `seq` that are gone. */
+  readonly missed: { readonly from: number; readonly to: number } | null;
+}
+
+/** An event as it came, decoded. */
+export function eventOf(message: ReturnType<typeof readEvent>): PoolEvent {
+  const { n, seq, flags, version, member, name, topic, attributes, space, fields } = message;
+  const isGap = message.kind === EVENT.gap;
+  return {
+    ...{ n, seq, version, member, name, attributes },
+    kind: message.kind === EVENT.emit ? topic : (EVENT_NAMES[message.kind] ?? ''),
+    when: (flags & EVENT_FLAG.before) !== 0 ? 'before' : 'after',
+    dtype: space.dtype,
+    shape: space.shape,
+    order: space.order,
+    time: new Timestamp(BigInt(Math.trunc(message.timeMs)) * 1_000_000n),
+    isSnapshot: (flags & EVENT_FLAG.snapshot) !== 0,
+    isAgain: (flags & EVENT_FLAG.again) !== 0,
+    missed: isGap ? { from: Number(fields['from']), to: Number(fields['to']) } : null,
+  };
+}

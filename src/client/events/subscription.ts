@@ -1,0 +1,270 @@
+import type { Reader } from '../../core/bytes.js';
+import { AttaccaError, type ErrorFields, isErrorCode } from '../../core/errors.js';
+import {
+  EVENT,
+  MESSAGE,
+  readEvent,
+  readValueAnswer,
+  writeAcknowledge,
+  writeSubscribe,
+  writeUnsubscribe,
+  writeVeto,
+} from '../../protocol/index.js';
+import { Call } from '../call.js';
+import { again, wrongState } from '../errors.js';
+import { UNHEEDED } from '../pending.js';
+import type { Seat } from '../seat.js';
+import { throwIfAborted } from '../waiting.js';
+import { eventOf, type PoolEvent } from './event.js';
+import { fieldsOf, type SubscribeOptions } from './options.js';
+
+/** How long one waits for an event. */
+export interface EventWaitOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** After so many ms `wait` gives null. Left out: it waits for as long as it takes. */
+  readonly timeoutMs?: number | undefined;
+}
+
+const WINDOW = 256;
+const WHAT = 'take an event';
+
+/**
+ * Events of a pool as they come, made by `pool.subscribe()`. Each is delivered at least once, in
+ * the order of the pool's history, numbered without a gap; over breaks of the connection, and
+ * restarts of the pool, exactly once.
+ *
+ * ```ts
+ * await using events = await pool.subscribe({ kinds: 'offer', select: 'param = "t"' });
+ * for await (const event of events) console.log(event.name, event.attributes['step']);
+ * ```
+ */
+export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
+  readonly #seat: Seat;
+  readonly #number: number;
+  readonly #isManual: boolean;
+  readonly #window: number;
+  /** Events that have come and are not taken. */
+  readonly #events: PoolEvent[] = [];
+  /** Taken, and not told to be acknowledged yet: those from `n` on, so many. */
+  #doneFrom = 0;
+  #done = 0;
+  /** The one that was taken last, which is done when the next one is taken. */
+  #current: PoolEvent | null = null;
+  #isOver = false;
+  #failure: AttaccaError | null = null;
+  #waiting: (() => void)[] = [];
+  #closing: Promise<void> | null = null;
+  readonly #onLeft = (): void => this.over(null);
+  /** The number of the next event of the pool when it began. */
+  seq = 0;
+
+  constructor(seat: Seat, number: number, options: SubscribeOptions) {
+    this.#seat = seat;
+    this.#number = number;
+    this.#isManual = options.acknowledge === true;
+    this.#window = options.window || WINDOW;
+    seat.ends.add(this.#onLeft);
+  }
+
+  /** Whether it has ended: no more events come than were taken. */
+  get isOver(): boolean {
+    return this.#isOver && this.#events.length === 0;
+  }
+
+  /** Events that have come and wait to be taken. */
+  get waiting(): number {
+    return this.#events.length;
+  }
+
+  /** Takes an event that has come; null when there is none. */
+  poll(): PoolEvent | null {
+    this.#finishCurrent();
+    const event = this.#events.shift() ?? null;
+    if (event !== null && !this.#isManual && event.kind !== 'cancelled') this.#current = event;
+    if (event === null) {
+      this.#flush();
+      if (this.#failure !== null) throw again(this.#failure);
+    }
+    return event;
+  }
+
+  /**
+   * Waits for the next event; null when the time is over, or when it has ended by itself. Rejects
+   * with what ended it otherwise: `subscriber-slow`, `connection-lost`, ...
+   */
+  async wait({ signal, timeoutMs }: EventWaitOptions = {}): Promise<PoolEvent | null> {
+    throwIfAborted(WHAT, signal);
+    const event = this.poll();
+    if (event !== null || this.#isOver) return event;
+    const { connection } = this.#seat.client;
+    const until = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
+    connection.listen(1);
+    try {
+      for (;;) {
+        await this.#arrival(signal, until - performance.now());
+        throwIfAborted(WHAT, signal);
+        const arrived = this.poll();
+        if (arrived !== null || this.#isOver || performance.now() >= until) return arrived;
+      }
+    } finally {
+      connection.listen(-1);
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<PoolEvent, void, undefined> {
+    for (;;) {
+      const event = await this.wait();
+      if (event === null) return;
+      yield event;
+    }
+  }
+
+  /** Acknowledges one event, or several. What it tells of goes on, if it waited for that. */
+  acknowledge(events: PoolEvent | readonly PoolEvent[]): void {
+    const numbers = (
+      Array.isArray(events) ? (events as readonly PoolEvent[]) : [events as PoolEvent]
+    )
+      .filter(({ kind }) => kind !== 'cancelled')
+      .map(({ n }) => n)
+      .sort((one, other) => one - other);
+    for (const n of numbers) {
+      if (this.#current?.n === n) this.#current = null;
+      this.#finish(n);
+    }
+    this.#flush();
+  }
+
+  /**
+   * Forbids what an event tells of, which must be one told `before`, and wait: the operation fails
+   * with `vetoed` and the reason (at most 1,000 bytes).
+   */
+  async veto({ n }: PoolEvent, reason: string): Promise<void> {
+    this.#mustGoOn('veto');
+    await this.#seat.ask('veto', 1, (w) => writeVeto(w, this.#number, n, reason));
+  }
+
+  /**
+   * Ends it. A durable one goes on for others, and for who comes later, unless it is to be
+   * forgotten. Idempotent; what was taken counts as acknowledged.
+   */
+  close({ forget = false }: { readonly forget?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(forget);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** An EVENT of it has come. */
+  took(reader: Reader): void {
+    const message = readEvent(reader);
+    if (message.kind === EVENT.end) {
+      const { reason } = message.fields;
+      this.over(reason === 'complete' ? null : errorOf(message.fields));
+      return;
+    }
+    this.#events.push(eventOf(message));
+    this.#wake();
+  }
+
+  /** No more will come. */
+  over(error: AttaccaError | null): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#failure = error;
+    this.#seat.client.connection.unsubscribed(this.#number);
+    this.#seat.ends.delete(this.#onLeft);
+    this.#wake();
+  }
+
+  async #close(forget: boolean): Promise<void> {
+    this.#finishCurrent();
+    this.#flush();
+    this.#events.length = 0;
+    if (this.#isOver) return;
+    const ended = this.#seat.isGone
+      ? null
+      : this.#seat.ask('end a subscription', 1, (w) => writeUnsubscribe(w, this.#number, forget));
+    await ended;
+    this.over(null);
+  }
+
+  #mustGoOn(what: string): void {
+    if (this.#isOver) throw wrongState(what, 'the subscription has ended');
+  }
+
+  #finishCurrent(): void {
+    if (this.#current === null) return;
+    const { n } = this.#current;
+    this.#current = null;
+    this.#finish(n);
+  }
+
+  /** Notes that one is done: those that follow one another are acknowledged together. */
+  #finish(n: number): void {
+    if (this.#done > 0 && n !== this.#doneFrom + this.#done) this.#flush();
+    if (this.#done === 0) this.#doneFrom = n;
+    this.#done++;
+    if (this.#done >= this.#window / 2) this.#flush();
+  }
+
+  #flush(): void {
+    const [from, count] = [this.#doneFrom, this.#done];
+    this.#done = 0;
+    const { connection } = this.#seat.client;
+    if (count === 0 || this.#isOver || connection.over !== null) return;
+    connection.post(UNHEEDED, 1, (w) => writeAcknowledge(w, this.#number, from, count));
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #arrival(signal: AbortSignal | undefined, ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = ms < 2 ** 31 ? setTimeout(resolve, Math.max(0, ms)) : undefined;
+      const end = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      signal?.addEventListener('abort', end, { once: true });
+      this.#waiting.push(end);
+    });
+  }
+}
+
+function errorOf({ reason, message, fields }: { readonly [key: string]: unknown }): AttaccaError {
+  const code = typeof reason === 'string' && isErrorCode(reason) ? reason : 'internal';
+  return new AttaccaError(code, String(message), (fields ?? {}) as ErrorFields);
+}
+
+/** Subscribes, and resolves when the pool has noted it: what happens from then on is told. */
+export async function subscribe(seat: Seat, options: SubscribeOptions): Promise<Subscription> {
+  const { connection } = seat.client;
+  const room = seat.enter('subscribe');
+  if (room !== null) await room;
+  const subscription = connection.subscriptions.take();
+  const one = new Subscription(seat, subscription, options);
+  const call = new Call<number>(1, (code, reader) => {
+    if (code !== MESSAGE.value) {
+      throw new AttaccaError('bad-message', `Cannot take answer ${code}: VALUE was expected`);
+    }
+    const { value } = readValueAnswer(reader);
+    const { seq } = value as { readonly seq?: unknown };
+    // What is delivered comes right behind the answer.
+    connection.subscribed(subscription, one);
+    return Number(seq);
+  });
+  try {
+    const fields = fieldsOf(options, { subscription, member: seat.number });
+    connection.post(call, 1, (w) => writeSubscribe(w, fields));
+    one.seq = (await call.promise) ?? 0;
+    return one;
+  } catch (error) {
+    connection.subscriptions.release(subscription);
+    one.over(null);
+    throw error;
+  }
+}

@@ -1,0 +1,191 @@
+import { encodeUtf8 } from '../../core/utf8.js';
+import {
+  EVENT,
+  EVENT_FLAG,
+  MESSAGE,
+  readClose,
+  readDeclare,
+  readDelete,
+  readEmit,
+  readJoin,
+  readLeave,
+  readPromise,
+  readTag,
+  readUnkeep,
+} from '../../protocol/index.js';
+import { findObject, handleState, memberOf } from '../objects.js';
+import { takesPart } from '../opening.js';
+import { HANDLE, HANDLE_STATE, OBJECT } from '../rows.js';
+import type { Session } from '../sessions.js';
+import type { PoolState } from '../state.js';
+import { ROW } from './event-log.js';
+import { addHandle, addNamed, addVersion } from './noting.js';
+
+const KINDS: { readonly [code: number]: readonly number[] } = {
+  [MESSAGE.declare]: [EVENT.declare],
+  [MESSAGE.seal]: [EVENT.seal],
+  [MESSAGE.offer]: [EVENT.offer],
+  [MESSAGE.offerPart]: [EVENT.offer],
+  [MESSAGE.append]: [EVENT.offer],
+  [MESSAGE.require]: [EVENT.require],
+  [MESSAGE.demand]: [EVENT.require, EVENT.demand],
+  [MESSAGE.withdraw]: [EVENT.withdraw],
+  [MESSAGE.unkeep]: [EVENT.withdraw],
+  [MESSAGE.retract]: [EVENT.retract],
+  [MESSAGE.dispose]: [EVENT.dispose],
+  [MESSAGE.delete]: [EVENT.delete],
+  [MESSAGE.tag]: [EVENT.tag],
+  [MESSAGE.promise]: [EVENT.promise],
+  [MESSAGE.close]: [EVENT.close],
+  [MESSAGE.join]: [EVENT.join],
+  [MESSAGE.leave]: [EVENT.leave],
+  [MESSAGE.emit]: [EVENT.emit],
+};
+const NONE: readonly number[] = [];
+
+/** What a request is about to do, in this order. */
+export function kindsOf(pool: PoolState, session: Session, code: number): readonly number[] {
+  if (code === MESSAGE.demand) {
+    const handle = handleAhead(pool, session);
+    const isFresh = handle !== 0 && handleState(pool, handle) <= HANDLE_STATE.sealed;
+    return isFresh ? [EVENT.require, EVENT.demand] : [EVENT.demand];
+  }
+  if (code === MESSAGE.seal) {
+    const handle = handleAhead(pool, session);
+    return handle !== 0 && takesPart(pool, handle) ? [EVENT.offer] : [EVENT.seal];
+  }
+  return KINDS[code] ?? NONE;
+}
+
+/** The handle whose number stands next; 0 when there is none. */
+function handleAhead({ reader }: PoolState, session: Session): number {
+  const { at } = reader;
+  const handle = session.handles.get(reader.u32());
+  reader.at = at;
+  return handle;
+}
+
+/**
+ * Adds the event of what a request is about to do; 0 when it can be seen that it will be refused,
+ * or when it will do nothing. The reader stands on its body.
+ */
+export function announce(pool: PoolState, session: Session, code: number, kind: number): number {
+  return add(pool, session, code, kind | (EVENT_FLAG.before << 8));
+}
+
+function add(pool: PoolState, session: Session, code: number, kind: number): number {
+  const { reader, decoder } = pool;
+  switch (code) {
+    case MESSAGE.declare:
+      return addDeclare(pool, session, kind);
+    case MESSAGE.tag:
+      return addTag(pool, session, kind);
+    case MESSAGE.delete:
+      readDelete(reader, decoder.delete);
+      return addName(pool, kind, decoder.delete);
+    case MESSAGE.unkeep:
+      readUnkeep(reader, decoder.unkeep);
+      return addName(pool, kind, decoder.unkeep);
+    case MESSAGE.emit:
+      return addEmit(pool, session, kind);
+    case MESSAGE.promise:
+    case MESSAGE.close:
+    case MESSAGE.join:
+    case MESSAGE.leave:
+      return addOfMember(pool, session, code, kind);
+    default:
+      return addOfHandle(pool, session, kind);
+  }
+}
+
+function addDeclare(pool: PoolState, session: Session, kind: number): number {
+  const { reader, decoder } = pool;
+  const { bytes } = reader;
+  const { declare } = decoder;
+  readDeclare(reader, declare);
+  const member = session.members.get(declare.member);
+  if (member === undefined) return 0;
+  const attributes = pool.attributes.store(bytes, declare.attributes, session.keys);
+  const space = pool.spaces.intern(bytes, declare.spaceStart, declare.spaceEnd);
+  const name = bytes.subarray(declare.nameStart, declare.nameEnd);
+  return addNamed(pool, kind, member, name, attributes, space);
+}
+
+/** With the tags that are to be set. */
+function addTag(pool: PoolState, session: Session, kind: number): number {
+  const { reader, decoder } = pool;
+  const { bytes } = reader;
+  readTag(reader, decoder.tag);
+  const { nameStart, nameEnd } = decoder.tag;
+  if (findObject(pool, bytes, nameStart, nameEnd) === 0) return 0;
+  const attributes = pool.attributes.store(bytes, decoder.tag.attributes, session.keys);
+  const name = bytes.subarray(nameStart, nameEnd);
+  return addNamed(pool, kind, undefined, name, attributes);
+}
+
+function addEmit(pool: PoolState, session: Session, kind: number): number {
+  const { reader, decoder } = pool;
+  const { bytes } = reader;
+  readEmit(reader, decoder.emit);
+  const who = session.members.get(decoder.emit.member);
+  if (who === undefined) return 0;
+  const attributes = pool.attributes.store(bytes, decoder.emit.attributes, session.keys);
+  const seq = addNamed(pool, kind, who, NOTHING, attributes);
+  const { topicStart, topicEnd } = decoder.emit;
+  pool.events.log.setText(ROW.topic, bytes, topicStart, topicEnd);
+  return seq;
+}
+
+/** What a member does that is about no object. */
+function addOfMember(pool: PoolState, session: Session, code: number, kind: number): number {
+  const { reader, decoder } = pool;
+  if (code === MESSAGE.promise) {
+    readPromise(reader, decoder.promise);
+    const { member, patternStart, patternEnd } = decoder.promise;
+    const who = session.members.get(member);
+    if (who === undefined) return 0;
+    return addNamed(pool, kind, who, reader.bytes.subarray(patternStart, patternEnd));
+  }
+  if (code === MESSAGE.close) {
+    const row = session.promises.get(readClose(reader));
+    if (row === undefined) return 0;
+    return addNamed(pool, kind, pool.members.get(row.memberId), encodeUtf8(row.pattern));
+  }
+  if (code === MESSAGE.leave) {
+    readLeave(reader, decoder.leave);
+    const who = session.members.get(decoder.leave.member);
+    return who === undefined ? 0 : addNamed(pool, kind, who, who.nameBytes);
+  }
+  const { component, index } = readJoin(reader).parsed;
+  const place = index === null ? '' : `[${index === 'any' ? '*' : index}]`;
+  return addNamed(pool, kind, undefined, encodeUtf8(component + place));
+}
+
+function addOfHandle(pool: PoolState, session: Session, kind: number): number {
+  const { handles, objects } = pool;
+  const handle = handleAhead(pool, session);
+  const isOffer = (kind & 0xff) === EVENT.offer;
+  if (handle === 0 || (isOffer && !mayOffer(pool, handle))) return 0;
+  const isNew = isOffer && handles.get(handle, HANDLE.version) === 0;
+  const object = handles.get(handle, HANDLE.object);
+  const version = isNew ? objects.get(object, OBJECT.number) + 1 : 0;
+  return addHandle(pool, kind, memberOf(pool, handle), handle, version);
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Whether an offer by a handle is not refused for what it is. */
+function mayOffer(pool: PoolState, handle: number): boolean {
+  const state = handleState(pool, handle);
+  return state <= HANDLE_STATE.offered || state === HANDLE_STATE.opened;
+}
+
+function addName(
+  pool: PoolState,
+  kind: number,
+  { nameStart, nameEnd }: { readonly nameStart: number; readonly nameEnd: number },
+): number {
+  const object = findObject(pool, pool.reader.bytes, nameStart, nameEnd);
+  if (object === 0) return 0;
+  return addVersion(pool, kind, undefined, object, pool.objects.get(object, OBJECT.current));
+}

@@ -1,0 +1,121 @@
+import type { AttaccaError } from '../../core/errors.js';
+import { EVENT, SILENCE } from '../../protocol/index.js';
+import { failure } from '../emit.js';
+import { nameOfMember } from '../looking.js';
+import { WAIT_KIND } from '../rows.js';
+import type { PoolState } from '../state.js';
+import { beginTimer, endTimer } from '../timers.js';
+import { writeMarker } from './delivering.js';
+import { ROW } from './event-log.js';
+import type { HeldOperation } from './held-operation.js';
+import type { Subscription } from './subscription.js';
+
+/** A subscriber lets an operation go. */
+export function allow(pool: PoolState, one: Subscription, seq: number): void {
+  const held = pool.events.held.get(seq);
+  one.holds.delete(seq);
+  if (held?.waitsFor.delete(one.id) !== true) return;
+  if (held.waitsFor.size === 0) decided(pool, held);
+}
+
+/** A subscriber does not let an operation be: nobody else is asked any more. */
+export function veto(pool: PoolState, one: Subscription, seq: number, error: AttaccaError): void {
+  const held = pool.events.held.get(seq);
+  if (held === undefined || !one.holds.has(seq)) return;
+  held.veto = error;
+  for (const id of held.waitsFor.keys()) pool.events.subscriptions.get(id)?.holds.delete(seq);
+  one.holds.delete(seq);
+  held.waitsFor.clear();
+  decided(pool, held);
+}
+
+/** Nobody is waited for any more; it is applied, or refused, before the step ends. */
+function decided(pool: PoolState, held: HeldOperation): void {
+  endHoldTimer(pool, held);
+  pool.events.held.delete(held.seq);
+  pool.events.released.push(held);
+}
+
+/** What a subscriber owes that is gone, or was silent for too long, is decided as it declared. */
+function silent(pool: PoolState, one: Subscription, seq: number, why: string): void {
+  if (one.silence === SILENCE.allow) {
+    allow(pool, one, seq);
+    return;
+  }
+  const by = whoOf(pool, one);
+  const error = failure('subscriber-silent', `Cannot go on: ${by} ${why}, and silence means no`, {
+    subscriber: by,
+  });
+  veto(pool, one, seq, error);
+}
+
+/** For people: a subscription by its name, or by who has it. */
+export function whoOf(pool: PoolState, one: Subscription): string {
+  if (one.name !== '') return `the subscription "${one.name}"`;
+  const [first] = one.attachments;
+  return first === undefined ? 'a subscriber' : nameOfMember(pool, first.member);
+}
+
+/** All that waits for a subscription that is over. */
+export function decideAll(pool: PoolState, one: Subscription): void {
+  for (const seq of [...one.holds]) silent(pool, one, seq, 'is gone');
+}
+
+/** The wait for the first of those that an operation waits for is over. */
+export function holdTimedOut(pool: PoolState, timer: number): void {
+  const { events } = pool;
+  const held = events.heldByTimer.get(timer);
+  if (held === undefined) return;
+  events.heldByTimer.delete(timer);
+  endTimer(pool, timer);
+  held.timer = 0;
+  for (const [id, until] of [...held.waitsFor]) {
+    const one = events.subscriptions.get(id);
+    if (until <= pool.now && one !== undefined)
+      silent(pool, one, held.seq, 'did not answer in time');
+  }
+  if (held.waitsFor.size > 0) beginHoldTimer(pool, held);
+}
+
+export function beginHoldTimer(pool: PoolState, held: HeldOperation): void {
+  let first = Number.POSITIVE_INFINITY;
+  for (const until of held.waitsFor.values()) first = Math.min(first, until);
+  if (first === Number.POSITIVE_INFINITY) return;
+  held.timer = beginTimer(pool, WAIT_KIND.hold, 0, Math.max(0, first - pool.now));
+  pool.events.heldByTimer.set(held.timer, held);
+}
+
+export function endHoldTimer(pool: PoolState, held: HeldOperation): void {
+  if (held.timer === 0) return;
+  pool.events.heldByTimer.delete(held.timer);
+  endTimer(pool, held.timer);
+  held.timer = 0;
+}
+
+/** An operation is dropped before it was decided: those who were asked are told. */
+export function dropHeld(pool: PoolState, held: HeldOperation): void {
+  const { events, arena } = pool;
+  endHoldTimer(pool, held);
+  events.held.delete(held.seq);
+  for (const id of held.waitsFor.keys()) {
+    const one = events.subscriptions.get(id);
+    if (one === undefined) continue;
+    one.holds.delete(held.seq);
+    tellCancelled(pool, one, held.seq);
+  }
+  held.waitsFor.clear();
+  events.operationsHeld--;
+  events.bytesHeld -= arena.size(held.message);
+  arena.free(held.message);
+}
+
+function tellCancelled(pool: PoolState, one: Subscription, seq: number): void {
+  one.unacked.each((n, event, holder) => {
+    if (event !== seq) return;
+    const to = one.attachments.find(({ id }) => id === holder);
+    if (to === undefined) return;
+    const { log } = pool.events;
+    const name = seq >= log.first ? log.text(seq, ROW.name) : '';
+    writeMarker(pool, to, { n, seq, kind: EVENT.cancelled, flags: 0 }, { name });
+  });
+}

@@ -1,0 +1,288 @@
+import type { Span } from '../../catalog/compile.js';
+import { hashBytes } from '../../catalog/hash.js';
+import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
+import type { ValueMap } from '../../core/value.js';
+import { writeMap } from '../../core/value-codec.js';
+import {
+  beginEvent,
+  EVENT,
+  EVENT_FLAG,
+  type EventHead,
+  endEvent,
+  SLOW,
+  SUBSCRIBE,
+} from '../../protocol/index.js';
+import { emit, failure } from '../emit.js';
+import { OBJECT, VERSION, WAIT, WAIT_KIND } from '../rows.js';
+import type { PoolState } from '../state.js';
+import { beginTimer, endTimer } from '../timers.js';
+import { endSubscription } from './ending.js';
+import { textOf } from './event-keys.js';
+import { ROW } from './event-log.js';
+import {
+  attributesAt,
+  kindAt,
+  memberAt,
+  numberAt,
+  type Place,
+  spaceRowAt,
+  tagsAt,
+  termAt,
+  textAt,
+  timeAt,
+} from './places.js';
+import type { Attachment, Subscription } from './subscription.js';
+
+/** Tries the event that has just come on all who may want it. */
+export function tell(pool: PoolState): void {
+  const { events } = pool;
+  if (events.afterCount === 0) return;
+  const seq = events.log.end - 1;
+  eachCandidate(pool, events.after, seq, (one) => {
+    if (one.behindAt === 0 && wants(pool, one, seq)) arrive(pool, one, seq);
+  });
+}
+
+/** Those in an index that may want an event. */
+export function eachCandidate(
+  pool: PoolState,
+  index: PoolState['events']['after'],
+  seq: number,
+  visit: (one: Subscription) => void,
+): void {
+  const { options, terms } = pool;
+  const span: Span = NAME;
+  index.each((key) => {
+    if (key !== 0) {
+      const term = termAt(pool, seq, key);
+      return term === 0 ? null : terms.hashOf(term);
+    }
+    textAt(pool, seq, ROW.name, span);
+    return hashBytes(span.bytes, span.start, span.end, options.hashSeed);
+  }, visit);
+}
+
+const NAME: Span = { bytes: new Uint8Array(0), start: 0, end: 0 };
+
+/** Whether a subscription asks for an event; one whose selector is too much for it ends. */
+export function wants(pool: PoolState, one: Subscription, place: Place): boolean {
+  const kind = kindAt(pool, place);
+  if ((one.kinds & (1 << (kind & 0xff))) === 0) return false;
+  const isBefore = (kind & (EVENT_FLAG.before << 8)) !== 0;
+  if (isBefore !== ((one.flags & SUBSCRIBE.before) !== 0)) return false;
+  if ((kind & 0xff) === EVENT.emit && one.topics.size > 0) {
+    if (!one.topics.has(textOf(pool, place, ROW.topic))) return false;
+  }
+  if ((one.flags & SUBSCRIBE.own) === 0) {
+    const member = memberAt(pool, place);
+    if (member !== 0 && one.attachments.some((each) => each.member === member)) return false;
+  }
+  const { work } = pool.events;
+  work.begin();
+  try {
+    return one.passes(place, work);
+  } catch (error) {
+    if (!(error instanceof AttaccaError)) throw error;
+    endSubscription(pool, one, error);
+    return false;
+  }
+}
+
+/** An event is wanted by one who stands at the head. */
+export function arrive(pool: PoolState, one: Subscription, seq: number): void {
+  const taker = takerOf(one);
+  if (taker === null) one.behindAt = seq;
+  else give(pool, one, taker, seq);
+}
+
+/** Who takes the next delivery: the one with most room; null when nobody has any. */
+function takerOf({ attachments, unacked }: Subscription): Attachment | null {
+  if (unacked.count >= LIMITS.eventsUnackedMax) return null;
+  let best: Attachment | null = null;
+  let room = 0;
+  for (const each of attachments) {
+    const free = each.window - each.inFlight;
+    if (free <= room) continue;
+    best = each;
+    room = free;
+  }
+  return best;
+}
+
+/** A delivery that is new. `place`: the event; below 0 of the snapshot; 0 for a marker. */
+function give(pool: PoolState, one: Subscription, to: Attachment, place: number): void {
+  const n = ++one.n;
+  one.unacked.push(n, place, to.id);
+  to.inFlight++;
+  write(pool, one, to, n, 0);
+}
+
+/** Delivers what one who is behind has room for; looks at so many events and no more at a time. */
+export function advance(pool: PoolState, one: Subscription): void {
+  for (let taker = takerOf(one); one.unacked.orphans > 0 && taker !== null; taker = takerOf(one)) {
+    const n = one.unacked.adopt(taker.id);
+    taker.inFlight++;
+    write(pool, one, taker, n, EVENT_FLAG.again);
+  }
+  if (one.unacked.orphans > 0) return;
+  if (one.snapshot !== null && !giveSnapshot(pool, one, one.snapshot)) return;
+  if (one.behindAt !== 0) catchUp(pool, one);
+  if (isDrained(one) && (one.flags & SUBSCRIBE.untilComplete) !== 0) {
+    pool.events.isCompletionDue = true;
+  }
+}
+
+/** Whether all that has come was delivered and acknowledged. */
+export function isDrained(one: Subscription): boolean {
+  return one.behindAt === 0 && one.snapshot === null && one.unacked.count === 0;
+}
+
+/** Goes on with what was there when it began; whether all of it is delivered. */
+function giveSnapshot(
+  pool: PoolState,
+  one: Subscription,
+  snapshot: NonNullable<Subscription['snapshot']>,
+): boolean {
+  const end = Math.min(snapshot.end, pool.objects.end);
+  for (let looked = 0; snapshot.next < end; snapshot.next++) {
+    const taker = takerOf(one);
+    if (taker === null) return false;
+    if (looked++ === LIMITS.eventsLookedMax) {
+      goOnLater(pool, one);
+      return false;
+    }
+    const place = -snapshot.next;
+    if (isOfSnapshot(pool, one, place) && wants(pool, one, place)) give(pool, one, taker, place);
+    if (!pool.events.subscriptions.has(one.id)) return false;
+  }
+  one.snapshot = null;
+  return true;
+}
+
+/** Whether what is offered was there when a subscription began: else an event tells of it. */
+function isOfSnapshot({ objects, versions }: PoolState, one: Subscription, place: Place): boolean {
+  const version = objects.get(-place, OBJECT.current);
+  return version !== 0 && versions.getWide(version, VERSION.seq) <= one.from;
+}
+
+function catchUp(pool: PoolState, one: Subscription): void {
+  const { log } = pool.events;
+  let looked = 0;
+  if (one.behindAt < log.first && !passGap(pool, one)) return;
+  for (let seq = one.behindAt; seq < log.end; seq++) {
+    const taker = takerOf(one);
+    if (taker === null || looked++ === LIMITS.eventsLookedMax) {
+      one.behindAt = seq;
+      if (taker !== null) goOnLater(pool, one);
+      return;
+    }
+    if (wants(pool, one, seq)) give(pool, one, taker, seq);
+    if (!pool.events.subscriptions.has(one.id)) return;
+  }
+  one.behindAt = 0;
+}
+
+/** Events that it has not seen are gone: it is told how many, or ends. False: it does not go on. */
+function passGap(pool: PoolState, one: Subscription): boolean {
+  const { log } = pool.events;
+  if (one.slow !== SLOW.drop) {
+    const lost = log.first - one.behindAt;
+    const why = `Cannot go on: it is behind by more than the pool keeps, ${lost} events`;
+    endSubscription(pool, one, failure('subscriber-slow', why, { lost }));
+    return false;
+  }
+  const taker = takerOf(one);
+  if (taker === null) return false;
+  one.gaps.set(one.n + 1, { from: one.behindAt, to: log.first - 1 });
+  one.behindAt = log.first;
+  give(pool, one, taker, 0);
+  return true;
+}
+
+/** The turn of one that was behind has come. */
+export function goOn(pool: PoolState, timer: number): void {
+  const one = pool.events.subscriptions.get(pool.waits.rows.get(timer, WAIT.subject));
+  endTimer(pool, timer);
+  if (one === undefined) return;
+  one.timer = 0;
+  advance(pool, one);
+}
+
+/** Others have their turn first. */
+function goOnLater(pool: PoolState, one: Subscription): void {
+  if (one.timer === 0) one.timer = beginTimer(pool, WAIT_KIND.events, one.id, 0);
+}
+
+/** It may go on: before the step ends. */
+export function markDue({ events }: PoolState, one: Subscription): void {
+  if (!events.due.includes(one)) events.due.push(one);
+}
+
+/** Writes a delivery, new or again. */
+function write(pool: PoolState, one: Subscription, to: Attachment, n: number, flags: number): void {
+  const place = one.unacked.eventOf(n);
+  const gap = one.gaps.get(n);
+  if (gap !== undefined) {
+    writeMarker(pool, to, { n, seq: gap.to, kind: EVENT.gap, flags }, { ...gap });
+    return;
+  }
+  // What is delivered again may be gone meanwhile.
+  const isThere = place > 0 ? place >= pool.events.log.first : isOfSnapshot(pool, one, place);
+  if (isThere) {
+    writeEvent(pool, to, place, { n, seq: place > 0 ? place : one.from, flags });
+    return;
+  }
+  const seq = place > 0 ? place : one.from;
+  writeMarker(pool, to, { n, seq, kind: EVENT.gap, flags }, { from: seq, to: seq });
+}
+
+function writeEvent(
+  pool: PoolState,
+  { session, number }: Attachment,
+  place: Place,
+  of: { readonly n: number; readonly seq: number; readonly flags: number },
+): void {
+  const { attributes, spaces } = pool;
+  const kind = kindAt(pool, place);
+  const out = emit(pool, session);
+  const start = beginEvent(out, {
+    subscription: number,
+    n: of.n,
+    seq: of.seq,
+    kind: kind & 0xff,
+    flags: of.flags | (place > 0 ? kind >>> 8 : EVENT_FLAG.snapshot),
+    version: numberAt(pool, place),
+    timeMs: timeAt(pool, place),
+  });
+  for (const field of TEXTS) {
+    textAt(pool, place, field, NAME);
+    out.u32(NAME.end - NAME.start);
+    out.rawRange(NAME.bytes, NAME.start, NAME.end);
+  }
+  const space = spaceRowAt(pool, place);
+  out.rawRange(spaces.bytes(space), spaces.start(space), spaces.end(space));
+  attributes.writeMap(out, attributesAt(pool, place), tagsAt(pool, place));
+  out.u32(0);
+  endEvent(out, start);
+}
+
+const TEXTS = [ROW.who, ROW.name, ROW.topic] as const;
+
+/** Writes what is no event but about them. */
+export function writeMarker(
+  pool: PoolState,
+  { session, number }: Attachment,
+  head: Pick<EventHead, 'n' | 'seq' | 'kind' | 'flags'>,
+  fields: ValueMap,
+): void {
+  const { options, now, spaces } = pool;
+  const out = emit(pool, session);
+  const timeMs = options.wallMs + now;
+  const start = beginEvent(out, { ...head, subscription: number, version: 0, timeMs });
+  for (let text = 0; text < TEXTS.length; text++) out.u32(0);
+  out.rawRange(spaces.bytes(0), spaces.start(0), spaces.end(0));
+  out.u32(0);
+  writeMap(out, fields);
+  endEvent(out, start);
+}

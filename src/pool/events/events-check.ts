@@ -1,0 +1,118 @@
+import { assert } from '../../core/assert.js';
+import { SLOW, SUBSCRIBE } from '../../protocol/index.js';
+import { WAIT, WAIT_KIND } from '../rows.js';
+import type { PoolState } from '../state.js';
+
+/** What events and held operations have of the pool's own. */
+interface HeldByEvents {
+  /** Records of attributes. */
+  readonly records: readonly number[];
+  readonly spaces: readonly number[];
+  readonly arena: number;
+  readonly waits: number;
+}
+
+/** Recounts events, subscriptions and held operations; for tests and simulation. */
+export function checkEvents(pool: PoolState): HeldByEvents {
+  const { events } = pool;
+  const { log } = events;
+  const records: number[] = [];
+  const spaces: number[] = [];
+  log.eachHeld((attributes, tags, space) => {
+    records.push(attributes, tags);
+    spaces.push(space);
+  });
+  assert(events.due.length + events.released.length === 0, 'nothing that is due is left');
+  const { arena, timers } = checkHeld(pool);
+  const waits = timers + checkSubscriptions(pool);
+  return { records, spaces, arena, waits };
+}
+
+function checkHeld(pool: PoolState): { readonly arena: number; readonly timers: number } {
+  const { events } = pool;
+  let arena = 0;
+  let bytes = 0;
+  let count = 0;
+  let timers = 0;
+  let asked = 0;
+  for (const session of pool.sessions.values()) {
+    for (const [lane, operations] of session.lanes) {
+      assert(operations.length > 0, 'a lane has operations');
+      operations.forEach((held, index) => {
+        count++;
+        bytes += pool.arena.size(held.message);
+        arena += pool.arena.bytesOf(held.message);
+        assert(held.session === session && held.lane === lane, 'a held operation is in its lane');
+        if (held.timer !== 0) {
+          timers++;
+          checkTimer(pool, held.timer, WAIT_KIND.hold, 0);
+          assert(events.heldByTimer.get(held.timer) === held, 'a timer finds what is held');
+        }
+        if (held.waitsFor.size === 0) return;
+        asked++;
+        assert(index === 0, 'the first of a lane is asked for');
+        assert(events.held.get(held.seq) === held, 'what is held is found by its event');
+        for (const id of held.waitsFor.keys()) {
+          const one = events.subscriptions.get(id);
+          assert(one?.holds.has(held.seq) === true, 'who is waited for knows it');
+        }
+      });
+    }
+  }
+  assert(count === events.operationsHeld, 'held operations are counted');
+  assert(bytes === events.bytesHeld, 'bytes of held operations are counted');
+  assert(asked === events.held.size, 'what is held waits for somebody');
+  assert(timers === events.heldByTimer.size, 'timers of what is held are its own');
+  return { arena, timers };
+}
+
+/** Returns how many waits are theirs. */
+function checkSubscriptions(pool: PoolState): number {
+  const { events } = pool;
+  let before = 0;
+  let after = 0;
+  let timers = 0;
+  let attached = 0;
+  for (const one of events.subscriptions.values()) {
+    if ((one.flags & SUBSCRIBE.before) !== 0) before++;
+    else after++;
+    if (one.timer !== 0) {
+      timers++;
+      checkTimer(pool, one.timer, WAIT_KIND.events, one.id);
+    }
+    assert(one.name !== '' || one.attachments.length === 1, 'one without a name has its member');
+    assert(one.name === '' || events.byName.get(one.name) === one, 'a durable one has its name');
+    assert(events.blockers.has(one) === (one.slow === SLOW.block), 'who must miss none is known');
+    const inFlight = new Map<number, number>();
+    let orphans = 0;
+    one.unacked.each((_n, _event, holder) => {
+      if (holder === 0) orphans++;
+      else inFlight.set(holder, (inFlight.get(holder) ?? 0) + 1);
+    });
+    assert(orphans === one.unacked.orphans, 'deliveries that nobody has are counted');
+    assert(one.unacked.first + one.unacked.count === one.n + 1, 'I7: deliveries have no gap');
+    for (const each of one.attachments) {
+      attached++;
+      assert(each.inFlight === (inFlight.get(each.id) ?? 0), 'what is in flight is counted');
+      assert(each.inFlight <= each.window, 'no more is in flight than a window lets through');
+      const known = each.session.subscriptions.get(each.number);
+      assert(known?.attachment === each && known.one === one, 'a session knows its subscriptions');
+    }
+    for (const seq of one.holds) {
+      assert(events.held.get(seq)?.waitsFor.has(one.id) === true, 'what is held waits for it');
+    }
+  }
+  assert(before === events.beforeTotal && after === events.afterCount, 'subscribers are counted');
+  let known = 0;
+  for (const session of pool.sessions.values()) known += session.subscriptions.size;
+  assert(known === attached, 'who is attached is known by its session');
+  let ofMembers = 0;
+  for (const member of pool.members.values()) ofMembers += member.subscriptions.size;
+  assert(ofMembers >= attached, 'who is attached is a member');
+  return timers;
+}
+
+function checkTimer(pool: PoolState, timer: number, kind: number, subject: number): void {
+  assert(pool.waits.rows.get(timer, WAIT.kind) === kind, 'a timer is of the kind of its owner');
+  assert(pool.waits.rows.get(timer, WAIT.subject) === subject, 'a timer names its owner');
+}

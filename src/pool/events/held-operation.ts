@@ -1,0 +1,27 @@
+import type { AttaccaError } from '../../core/errors.js';
+import type { Session } from '../sessions.js';
+
+/** An operation that is not applied yet: others have a say in it, or in one it stands behind. */
+export interface HeldOperation {
+  /** Of the event that tells of it; 0 while it stands behind another. */
+  seq: number;
+  /** A bit for each kind of event that all were told of. */
+  passed: number;
+  readonly session: Session;
+  readonly request: number;
+  readonly code: number;
+  /** The body of its message: an arena record. */
+  readonly message: number;
+  /** What it must not overtake, and what must not overtake it. */
+  readonly lane: Lane;
+  /** The subscriptions whose word is waited for, with the pool time until when. */
+  readonly waitsFor: Map<number, number>;
+  since: number;
+  /** Ends the wait for the first of them. */
+  timer: number;
+  /** Why it must not be. */
+  veto: AttaccaError | null;
+}
+
+/** The operations of a session that come one after the other: the first is held. */
+export type Lane = number | string;

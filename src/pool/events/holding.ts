@@ -1,0 +1,317 @@
+import { refuse } from '../../core/assert.js';
+import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
+import { MESSAGE, SUBSCRIBE } from '../../protocol/index.js';
+import { emitFail, emitOk, failure, flushOk } from '../emit.js';
+import type { Session } from '../sessions.js';
+import type { PoolState } from '../state.js';
+import { announce, kindsOf } from './announcing.js';
+import { endComplete } from './completing.js';
+import { beginHoldTimer, dropHeld, endHoldTimer } from './deciding.js';
+import { advance, arrive, eachCandidate, wants } from './delivering.js';
+import { endSubscription } from './ending.js';
+import type { HeldOperation, Lane } from './held-operation.js';
+import { makeRoom } from './noting.js';
+import type { Subscription } from './subscription.js';
+
+/** Applies a request whose body `pool.reader` stands on; true: it is to be answered with OK. */
+type Apply = (pool: PoolState, session: Session, request: number, code: number) => boolean;
+
+/** Whether a request may have to wait for others: what most requests of most pools need not. */
+export function mayHold({ events }: PoolState, session: Session): boolean {
+  return session.lanes.size > 0 || events.beforeTotal > 0 || events.isFull;
+}
+
+/**
+ * Holds a request that stands behind one that is held, or that subscribers must let go before it
+ * takes effect; true when it is held. `pool.reader` stands on its body, and does afterwards.
+ */
+export function hold(pool: PoolState, session: Session, request: number, code: number): boolean {
+  const lane = laneOf(pool, session, code);
+  if (lane === null) return false;
+  const behind = session.lanes.get(lane);
+  if (behind !== undefined) {
+    behind.push(keep(pool, session, request, code, lane));
+    return true;
+  }
+  if (lane === END && session.lanes.size > 0) {
+    session.lanes.set(END, [keep(pool, session, request, code, END)]);
+    return true;
+  }
+  if (mustWaitForRoom(pool, session, code)) {
+    const held = keep(pool, session, request, code, lane);
+    session.lanes.set(lane, [held]);
+    pool.events.roomWaits.add(held);
+    return true;
+  }
+  const question = ask(pool, session, code, 0);
+  if (question === null) return false;
+  const held = keep(pool, session, request, code, lane);
+  session.lanes.set(lane, [held]);
+  wait(pool, held, question);
+  return true;
+}
+
+/** Those who have to let an operation go, and the event by which they were told. */
+interface Question {
+  readonly seq: number;
+  readonly asked: readonly Subscription[];
+  /** A bit for each kind of which all were told. */
+  readonly passed: number;
+}
+
+/** Tells those who are to be told before; null when nobody has to let it go. */
+function ask(pool: PoolState, session: Session, code: number, before: number): Question | null {
+  const { events, reader } = pool;
+  if (events.beforeTotal === 0) return null;
+  const { at } = reader;
+  let passed = before;
+  try {
+    for (const kind of kindsOf(pool, session, code)) {
+      if ((passed & (1 << kind)) !== 0 || events.beforeCounts[kind] === 0) continue;
+      passed |= 1 << kind;
+      reader.at = at;
+      const seq = announce(pool, session, code, kind);
+      if (seq === 0) continue;
+      const told: Subscription[] = [];
+      eachCandidate(pool, events.before, seq, (one) => {
+        if (wants(pool, one, seq)) told.push(one);
+      });
+      if (told.length === 0) {
+        events.log.undo();
+        continue;
+      }
+      for (const one of told) if (one.behindAt === 0) arrive(pool, one, seq);
+      const asked = told.filter(({ flags }) => (flags & SUBSCRIBE.acknowledge) !== 0);
+      if (asked.length > 0) return { seq, asked, passed };
+    }
+    return null;
+  } finally {
+    reader.at = at;
+  }
+}
+
+/** An operation waits for those who were asked. */
+function wait(pool: PoolState, held: HeldOperation, { seq, asked, passed }: Question): void {
+  held.seq = seq;
+  held.passed = passed;
+  held.since = pool.now;
+  for (const one of asked) {
+    held.waitsFor.set(one.id, pool.now + one.deadlineMs);
+    one.holds.add(seq);
+  }
+  pool.events.held.set(seq, held);
+  beginHoldTimer(pool, held);
+}
+
+/** Keeps a request as it came; `hold-limit` when the pool holds too many. */
+function keep(
+  pool: PoolState,
+  session: Session,
+  request: number,
+  code: number,
+  lane: Lane,
+): HeldOperation {
+  const { events, reader, arena } = pool;
+  const isFull =
+    events.operationsHeld >= LIMITS.operationsHeldMax ||
+    events.bytesHeld + reader.remaining > LIMITS.operationsHeldBytesMax;
+  if (isFull) {
+    refuse('hold-limit', 'Cannot go on: subscribers hold too many operations', {
+      held: events.operationsHeld,
+      limit: LIMITS.operationsHeldMax,
+    });
+  }
+  const message = arena.store(reader.bytes, reader.at, reader.limit);
+  events.operationsHeld++;
+  events.bytesHeld += arena.size(message);
+  const since = pool.now;
+  const waitsFor = new Map<number, number>();
+  const head = { session, request, code, message, lane, waitsFor, since };
+  return { ...head, seq: 0, passed: 0, timer: 0, veto: null };
+}
+
+/** The lane of what must come after all else of its session. */
+const END = 'end';
+const NAMES = 'names';
+
+/** Requests that begin with the number of a handle. */
+const OF_HANDLES: ReadonlySet<number> = new Set([
+  ...[MESSAGE.declare, MESSAGE.set, MESSAGE.seal, MESSAGE.offer, MESSAGE.offerPart],
+  ...[MESSAGE.append, MESSAGE.finish, MESSAGE.withdraw, MESSAGE.require, MESSAGE.demand],
+  ...[MESSAGE.region, MESSAGE.retract, MESSAGE.dispose, MESSAGE.create, MESSAGE.open],
+  ...[MESSAGE.writeRegions, MESSAGE.readRegions, MESSAGE.commit, MESSAGE.lock, MESSAGE.unlock],
+]);
+
+const OF_NAMES: ReadonlySet<number> = new Set([
+  ...[MESSAGE.tag, MESSAGE.delete, MESSAGE.unkeep],
+  ...[MESSAGE.tagSelected, MESSAGE.endSelected],
+]);
+
+/** Which requests of its session it must not overtake; null: it is about none of them. */
+function laneOf({ reader }: PoolState, session: Session, code: number): Lane | null {
+  if (code === MESSAGE.leave || code === MESSAGE.end) return END;
+  const isOrdered = OF_HANDLES.has(code) || OF_NAMES.has(code) || OTHERS.has(code);
+  if (!isOrdered) return null;
+  // What comes behind the end of a member is for after it.
+  if (session.lanes.has(END)) return END;
+  if (OF_NAMES.has(code)) return NAMES;
+  if (reader.remaining < 4) return null;
+  const { at } = reader;
+  const number = reader.u32();
+  reader.at = at;
+  if (OF_HANDLES.has(code)) return number;
+  return code === MESSAGE.join ? `member ${number}` : OTHER_LANES[code] + String(number);
+}
+
+const OTHER_LANES: { readonly [code: number]: string } = {
+  [MESSAGE.promise]: 'promise ',
+  [MESSAGE.close]: 'promise ',
+  [MESSAGE.emit]: 'emit ',
+};
+const OTHERS: ReadonlySet<number> = new Set([
+  ...[MESSAGE.join, MESSAGE.promise, MESSAGE.close, MESSAGE.emit],
+]);
+
+/** What brings new events: it waits while a subscriber that must miss none has no room for more. */
+const BRINGS_EVENTS: ReadonlySet<number> = new Set([
+  ...[MESSAGE.declare, MESSAGE.offer, MESSAGE.offerPart, MESSAGE.append],
+  ...[MESSAGE.tag, MESSAGE.tagSelected, MESSAGE.emit, MESSAGE.promise],
+]);
+
+function mustWaitForRoom({ events }: PoolState, session: Session, code: number): boolean {
+  if (!events.isFull || !BRINGS_EVENTS.has(code)) return false;
+  // Who is behind must not wait for itself.
+  return session.subscriptions.size === 0;
+}
+
+/** Does what became due with the last message: before the next one, or the end of the step. */
+export function settleEvents(pool: PoolState, apply: Apply): void {
+  const { events } = pool;
+  if (!events.isDue) return;
+  for (;;) {
+    const held = events.released.shift();
+    if (held !== undefined) {
+      settleHeld(pool, held, apply);
+      continue;
+    }
+    const one = events.due.shift();
+    if (one !== undefined) {
+      if (events.subscriptions.has(one.id)) advance(pool, one);
+      continue;
+    }
+    if (events.isOverfull) {
+      events.isOverfull = false;
+      endSlowest(pool);
+      continue;
+    }
+    if (events.isFull || events.roomWaits.size > 0) {
+      makeRoom(pool);
+      const [first] = events.roomWaits;
+      if (!events.isFull && first !== undefined) {
+        events.roomWaits.delete(first);
+        events.released.push(first);
+        continue;
+      }
+    }
+    if (events.isCompletionDue) {
+      events.isCompletionDue = false;
+      endComplete(pool);
+      continue;
+    }
+    return;
+  }
+}
+
+/** Those who keep the log from forgetting what it has no room for. */
+function endSlowest(pool: PoolState): void {
+  const { events } = pool;
+  for (const one of [...events.blockers]) {
+    const at = Math.min(one.behindAt || Infinity, Math.abs(one.unacked.eventOf(one.unacked.first)));
+    if (at >= events.log.endOfOldest) continue;
+    const why = 'Cannot go on: it is behind by more than the pool keeps';
+    endSubscription(pool, one, failure('subscriber-slow', why, { lost: events.log.end - at }));
+  }
+}
+
+/** Applies an operation that was let go, or refuses it; then what stands behind it. */
+function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
+  const { session, request, code, message, lane } = held;
+  const { arena, reader } = pool;
+  arena.read(reader, message, 0);
+  try {
+    if (held.veto !== null) throw held.veto;
+    if (mustWaitForRoom(pool, session, code)) {
+      pool.events.roomWaits.add(held);
+      return;
+    }
+    const question = ask(pool, session, code, held.passed);
+    if (question !== null) {
+      wait(pool, held, question);
+      return;
+    }
+    if (apply(pool, session, request, code)) emitOk(pool, session, request);
+  } catch (error) {
+    if (!(error instanceof AttaccaError)) throw error;
+    emitFail(pool, session, request, error);
+  }
+  flushOk(pool, session);
+  // The end of its session has freed it already.
+  if (session.ended) return;
+  release(pool, held);
+  const behind = session.lanes.get(lane);
+  behind?.shift();
+  const next = behind?.[0];
+  if (next !== undefined) pool.events.released.push(next);
+  else session.lanes.delete(lane);
+  const last = session.lanes.size === 1 ? session.lanes.get(END)?.[0] : undefined;
+  if (next === undefined && lane !== END && last !== undefined) pool.events.released.push(last);
+}
+
+function release({ events, arena }: PoolState, { message }: HeldOperation): void {
+  events.operationsHeld--;
+  events.bytesHeld -= arena.size(message);
+  arena.free(message);
+}
+
+/** Ends a request that is held, or stands behind one; false when there is none of that number. */
+export function cancelHeld(pool: PoolState, session: Session, request: number): boolean {
+  for (const operations of session.lanes.values()) {
+    const index = operations.findIndex((each) => each.request === request);
+    const held = operations[index];
+    if (held === undefined || pool.events.released.includes(held)) continue;
+    const error = failure('cancelled', 'Cannot go on: it was cancelled while it was held');
+    if (index === 0) {
+      // What stands behind it has its turn with the answer.
+      for (const id of held.waitsFor.keys()) {
+        pool.events.subscriptions.get(id)?.holds.delete(held.seq);
+      }
+      held.waitsFor.clear();
+      endHoldTimer(pool, held);
+      held.veto = error;
+      pool.events.held.delete(held.seq);
+      pool.events.roomWaits.delete(held);
+      pool.events.released.push(held);
+      return true;
+    }
+    operations.splice(index, 1);
+    release(pool, held);
+    emitFail(pool, session, request, error);
+    return true;
+  }
+  return false;
+}
+
+/** A session ends: what it has asked for and is not done is dropped. */
+export function dropHeldOf(pool: PoolState, session: Session): void {
+  const { events } = pool;
+  for (const operations of session.lanes.values()) {
+    for (const held of operations) {
+      const index = events.released.indexOf(held);
+      if (index >= 0) events.released.splice(index, 1);
+      events.roomWaits.delete(held);
+      dropHeld(pool, held);
+    }
+  }
+  session.lanes.clear();
+}

@@ -1,0 +1,173 @@
+import { EVENT } from '../../protocol/index.js';
+import { HANDLE, OBJECT, VERSION } from '../rows.js';
+import type { Member } from '../sessions.js';
+import type { PoolState } from '../state.js';
+import { tell } from './delivering.js';
+import { ROW } from './event-log.js';
+
+/**
+ * Notes what has happened to an object by a handle, and tells those who want to know: what the
+ * version says, else what the handle says itself.
+ */
+export function noteHandle(pool: PoolState, kind: number, handle: number): void {
+  if ((pool.events.kinds & (1 << kind)) === 0) return;
+  const { handles, members } = pool;
+  const member = members.get(handles.get(handle, HANDLE.member));
+  addHandle(pool, kind, member, handle, 0);
+  tell(pool);
+}
+
+/** As {@link noteHandle}; nobody hears of it yet. `version`: the number that is told, if not 0. */
+export function addHandle(
+  pool: PoolState,
+  kind: number,
+  member: Member | undefined,
+  handle: number,
+  version: number,
+): number {
+  const { handles, versions } = pool;
+  const object = handles.get(handle, HANDLE.object);
+  const bound = handles.get(handle, HANDLE.version);
+  const number = version !== 0 || bound === 0 ? version : versions.get(bound, VERSION.number);
+  const seq = begin(pool, kind, member, number);
+  setName(pool, object);
+  setSaid(
+    pool,
+    bound === 0 ? handles.get(handle, HANDLE.attributes) : versions.get(bound, VERSION.attributes),
+    pool.objects.get(object, OBJECT.tags),
+    bound === 0 ? handles.get(handle, HANDLE.space) : versions.get(bound, VERSION.space),
+  );
+  return seq;
+}
+
+/** As {@link noteHandle}, of a version: what its offer said. */
+export function noteVersion(pool: PoolState, kind: number, version: number): void {
+  const { versions, members } = pool;
+  const object = versions.get(version, VERSION.object);
+  const member = members.get(versions.get(version, VERSION.providerMember));
+  const seq = addVersion(pool, kind, member, object, version);
+  if (kind === EVENT.offer) versions.setWide(version, VERSION.seq, seq);
+  tell(pool);
+}
+
+/** As {@link noteHandle}, by nobody in particular: what is offered of it. */
+export function noteName(pool: PoolState, kind: number, object: number): void {
+  addVersion(pool, kind, undefined, object, pool.objects.get(object, OBJECT.current));
+  tell(pool);
+}
+
+/** Adds an event of a version, or of an object of which nothing is offered (0). */
+export function addVersion(
+  pool: PoolState,
+  kind: number,
+  member: Member | undefined,
+  object: number,
+  version: number,
+): number {
+  const { versions, objects } = pool;
+  const seq = begin(pool, kind, member, version === 0 ? 0 : versions.get(version, VERSION.number));
+  setName(pool, object);
+  const attributes = version === 0 ? 0 : versions.get(version, VERSION.attributes);
+  const space = version === 0 ? 0 : versions.get(version, VERSION.space);
+  setSaid(pool, attributes, objects.get(object, OBJECT.tags), space);
+  return seq;
+}
+
+function setName({ events, objects, arena }: PoolState, object: number): void {
+  const name = objects.get(object, OBJECT.name);
+  const start = arena.start(name);
+  events.log.setText(ROW.name, arena.chunk(name), start, start + arena.size(name));
+}
+
+function setSaid(
+  { events, attributes, spaces }: PoolState,
+  said: number,
+  tags: number,
+  space: number,
+): void {
+  events.log.setSaid(attributes.use(said), attributes.use(tags), spaces.use(space));
+}
+
+/** Adds an event of any name; what is said is held by it from now on. */
+export function addNamed(
+  pool: PoolState,
+  kind: number,
+  member: Member | undefined,
+  name: Uint8Array,
+  attributes = 0,
+  space = 0,
+): number {
+  const { log } = pool.events;
+  const seq = begin(pool, kind, member, 0);
+  log.setText(ROW.name, name, 0, name.length);
+  log.setSaid(attributes, 0, space);
+  return seq;
+}
+
+/** What a member does that is about no object: `name` is a pattern, or its own name. */
+export function noteMember(
+  pool: PoolState,
+  kind: number,
+  member: Member | undefined,
+  name: Uint8Array,
+): void {
+  addNamed(pool, kind, member, name);
+  tell(pool);
+}
+
+/** What members tell one another: a record of attributes, which the event holds from now on. */
+export function noteEmitted(
+  pool: PoolState,
+  member: Member,
+  topic: Uint8Array,
+  attributes: number,
+): void {
+  addNamed(pool, EVENT.emit, member, NOTHING, attributes);
+  pool.events.log.setText(ROW.topic, topic, 0, topic.length);
+  tell(pool);
+}
+
+const NOTHING = new Uint8Array(0);
+
+function begin(pool: PoolState, kind: number, member: Member | undefined, version: number): number {
+  const { log } = pool.events;
+  if (log.isAtBorder) makeRoom(pool);
+  const timeMs = pool.options.wallMs + pool.now;
+  const seq = log.add(kind, member === undefined ? 0 : member.id, version, timeMs);
+  if (member !== undefined) log.setText(ROW.who, member.nameBytes, 0, member.nameBytes.length);
+  return seq;
+}
+
+/**
+ * The oldest events go when all take more than they may, or are older than anybody wants; but none
+ * that a subscriber has not seen who must miss none: then what brings new ones waits.
+ */
+export function makeRoom(pool: PoolState): void {
+  const { events, options } = pool;
+  const { log } = events;
+  const needed = neededFrom(events);
+  const limit = options.eventBytesMax;
+  while (log.bytesUsed > limit && log.endOfOldest <= needed && log.dropOldest());
+  if (options.eventAgeMsMax > 0) dropOld(pool, needed);
+  events.isFull = log.bytesUsed > limit && log.hasMany && log.endOfOldest > needed;
+  // What frees things goes on; but not for ever.
+  if (events.isFull && log.bytesUsed > 2 * limit) events.isOverfull = true;
+}
+
+function dropOld({ events: { log }, options, now }: PoolState, needed: number): void {
+  for (let time = log.oldestTime; time !== null; time = log.oldestTime) {
+    if (options.wallMs + now - time <= options.eventAgeMsMax || log.endOfOldest > needed) return;
+    log.dropOldest();
+  }
+}
+
+/** The oldest event that somebody needs who must miss none. */
+function neededFrom({ blockers }: PoolState['events']): number {
+  let needed = Number.POSITIVE_INFINITY;
+  for (const one of blockers) {
+    if (one.behindAt !== 0) needed = Math.min(needed, one.behindAt);
+    if (one.unacked.count > 0)
+      needed = Math.min(needed, Math.abs(one.unacked.eventOf(one.unacked.first)));
+  }
+  return needed;
+}

@@ -1,0 +1,235 @@
+import { assert } from '../../core/assert.js';
+import { AttaccaError, isErrorCode } from '../../core/errors.js';
+import { checkSaved, type StateReader, type StateWriter } from '../../core/state-codec.js';
+import type { Session } from '../sessions.js';
+import type { PoolState } from '../state.js';
+import type { HeldOperation, Lane } from './held-operation.js';
+import { type Attachment, type Subscription, Unacked } from './subscription.js';
+import { addSubscription, compileFor } from './subscriptions.js';
+
+/** Writes all that is known of events, in the order in which it decides whose turn it is. */
+export function saveEvents(pool: PoolState, w: StateWriter): void {
+  const { events } = pool;
+  assert(events.due.length + events.released.length === 0, 'no step is under way');
+  events.log.save(w);
+  w.u32(events.idNext);
+  w.flag(events.isFull);
+  w.u32(events.subscriptions.size);
+  for (const one of events.subscriptions.values()) saveSubscription(pool, one, w);
+  for (const session of pool.sessions.values()) saveLanes(session, w);
+  w.u32(events.held.size);
+  for (const seq of events.held.keys()) w.u64(seq);
+  w.u32(events.roomWaits.size);
+  for (const { session, request } of events.roomWaits) {
+    w.u32(session.id);
+    w.u64(request);
+  }
+}
+
+export function restoreEvents(pool: PoolState, r: StateReader): void {
+  const { events } = pool;
+  events.log.restore(r);
+  events.idNext = r.u32();
+  events.isFull = r.flag();
+  for (let count = r.count(16); count > 0; count--) restoreSubscription(pool, r);
+  const byRequest = new Map<string, HeldOperation>();
+  const bySeq = new Map<number, HeldOperation>();
+  for (const session of pool.sessions.values()) {
+    for (const held of restoreLanes(pool, session, r)) {
+      byRequest.set(`${session.id} ${held.request}`, held);
+      if (held.waitsFor.size > 0) bySeq.set(held.seq, held);
+      if (held.timer !== 0) events.heldByTimer.set(held.timer, held);
+      events.operationsHeld++;
+      events.bytesHeld += pool.arena.size(held.message);
+    }
+  }
+  for (let count = r.count(8); count > 0; count--) {
+    const seq = r.u64();
+    const held = bySeq.get(seq);
+    checkSaved(held !== undefined, 'what is held is there');
+    events.held.set(seq, held);
+    for (const id of held.waitsFor.keys()) {
+      const one = events.subscriptions.get(id);
+      checkSaved(one !== undefined, 'who is waited for is there');
+      one.holds.add(seq);
+    }
+  }
+  for (let count = r.count(12); count > 0; count--) {
+    const held = byRequest.get(`${r.u32()} ${r.u64()}`);
+    checkSaved(held !== undefined, 'what waits for room is held');
+    events.roomWaits.add(held);
+  }
+}
+
+function saveSubscription(pool: PoolState, one: Subscription, w: StateWriter): void {
+  w.u32(one.id);
+  w.text(one.name);
+  w.u32(one.kinds);
+  w.u32(one.topics.size);
+  for (const topic of one.topics) w.text(topic);
+  w.text(one.selector);
+  w.u8(one.flags);
+  w.u8(one.slow);
+  w.u8(one.silence);
+  w.f64(one.deadlineMs);
+  w.f64(one.since);
+  w.u64(one.from);
+  w.u64(one.behindAt);
+  w.u64(one.n);
+  w.u32(one.timer);
+  w.flag(one.snapshot !== null);
+  w.u32(one.snapshot?.next ?? 0);
+  w.u32(one.snapshot?.end ?? 0);
+  w.u32(one.gaps.size);
+  for (const [n, { from, to }] of one.gaps) {
+    w.u64(n);
+    w.u64(from);
+    w.u64(to);
+  }
+  w.u64(one.unacked.first);
+  w.u32(one.unacked.count);
+  one.unacked.eachSaved((event, holder) => {
+    w.f64(event);
+    w.u32(holder);
+  });
+  w.u32(one.attachmentNext);
+  w.u32(one.attachments.length);
+  for (const each of one.attachments) {
+    w.u32(each.id);
+    w.u32(each.session.id);
+    w.u32(each.member);
+    w.u32(each.number);
+    w.u32(each.window);
+    w.u32(each.inFlight);
+  }
+  assert(pool.events.subscriptions.get(one.id) === one, 'what is saved is there');
+}
+
+function restoreSubscription(pool: PoolState, r: StateReader): void {
+  const id = r.u32();
+  const name = r.text();
+  const kinds = r.u32();
+  const topics = new Set<string>();
+  for (let count = r.count(4); count > 0; count--) topics.add(r.text());
+  const selector = r.text();
+  const asked = { flags: r.u8(), slow: r.u8(), silence: r.u8(), deadlineMs: r.f64() };
+  const place = { since: r.f64(), from: r.u64(), behindAt: r.u64(), n: r.u64(), timer: r.u32() };
+  const hasSnapshot = r.flag();
+  const snapshot = { next: r.u32(), end: r.u32() };
+  const gaps = new Map<number, { from: number; to: number }>();
+  for (let count = r.count(24); count > 0; count--) {
+    gaps.set(r.u64(), { from: r.u64(), to: r.u64() });
+  }
+  const unacked = new Unacked();
+  const first = r.u64();
+  unacked.restore(first);
+  const count = r.count(12);
+  for (let index = 0; index < count; index++) unacked.push(first + index, r.f64(), r.u32());
+  checkSaved(first + count === place.n + 1, 'deliveries are numbered without a gap');
+  const { compiled, passes } = compiledOfSaved(pool, selector);
+  const one: Subscription = {
+    ...{ id, name, kinds, topics, selector, passes, gaps, unacked },
+    ...asked,
+    ...place,
+    snapshot: hasSnapshot ? snapshot : null,
+    attachmentNext: r.u32(),
+    attachments: [],
+    holds: new Set(),
+  };
+  for (let left = r.count(24); left > 0; left--) restoreAttachment(pool, one, r);
+  checkSaved(!pool.events.subscriptions.has(id), 'a subscription is there once');
+  addSubscription(pool, one, compiled);
+}
+
+function compiledOfSaved(pool: PoolState, selector: string): ReturnType<typeof compileFor> {
+  try {
+    return compileFor(pool, selector);
+  } catch (error) {
+    if (!(error instanceof AttaccaError)) throw error;
+    throw new AttaccaError('journal-damaged', `Cannot restore a state: ${error.message}`);
+  }
+}
+
+function restoreAttachment(pool: PoolState, one: Subscription, r: StateReader): void {
+  const id = r.u32();
+  const session = sessionOf(pool, r.u32());
+  const attachment: Attachment = {
+    ...{ id, session, member: r.u32(), number: r.u32() },
+    window: r.u32(),
+    inFlight: r.u32(),
+  };
+  one.attachments.push(attachment);
+  session.subscriptions.set(attachment.number, { one, attachment });
+  const member = pool.members.get(attachment.member);
+  checkSaved(member !== undefined, 'who is attached is a member');
+  member.subscriptions.add(attachment.number);
+}
+
+function sessionOf(pool: PoolState, id: number): Session {
+  const session = pool.sessions.get(id);
+  checkSaved(session !== undefined, 'a session that is named is there');
+  return session;
+}
+
+function saveLanes(session: Session, w: StateWriter): void {
+  w.u32(session.lanes.size);
+  for (const [lane, operations] of session.lanes) {
+    w.flag(typeof lane === 'number');
+    w.text(String(lane));
+    w.u32(operations.length);
+    for (const held of operations) {
+      w.u64(held.seq);
+      w.u32(held.passed);
+      w.u64(held.request);
+      w.u32(held.code);
+      w.u32(held.message);
+      w.f64(held.since);
+      w.u32(held.timer);
+      w.u32(held.waitsFor.size);
+      for (const [id, until] of held.waitsFor) {
+        w.u32(id);
+        w.f64(until);
+      }
+      w.flag(held.veto !== null);
+      if (held.veto === null) continue;
+      w.text(held.veto.code);
+      w.text(held.veto.message);
+      w.valueMap(held.veto.fields);
+    }
+  }
+}
+
+function restoreLanes(pool: PoolState, session: Session, r: StateReader): HeldOperation[] {
+  const all: HeldOperation[] = [];
+  for (let lanes = r.count(9); lanes > 0; lanes--) {
+    const isNumber = r.flag();
+    const text = r.text();
+    const lane: Lane = isNumber ? Number(text) : text;
+    const operations: HeldOperation[] = [];
+    for (let count = r.count(45); count > 0; count--) {
+      operations.push(restoreHeld(pool, session, lane, r));
+    }
+    checkSaved(operations.length > 0 && !session.lanes.has(lane), 'a lane has operations');
+    session.lanes.set(lane, operations);
+    all.push(...operations);
+  }
+  return all;
+}
+
+function restoreHeld(pool: PoolState, session: Session, lane: Lane, r: StateReader): HeldOperation {
+  const seq = r.u64();
+  const passed = r.u32();
+  const head = { request: r.u64(), code: r.u32(), message: r.u32(), since: r.f64() };
+  const timer = r.u32();
+  checkSaved(pool.arena.has(head.message), 'a held operation has its message');
+  const waitsFor = new Map<number, number>();
+  for (let count = r.count(12); count > 0; count--) waitsFor.set(r.u32(), r.f64());
+  const veto = r.flag() ? restoreError(r) : null;
+  return { seq, passed, session, lane, ...head, timer, waitsFor, veto };
+}
+
+function restoreError(r: StateReader): AttaccaError {
+  const code = r.text();
+  checkSaved(isErrorCode(code), 'the code of an error is known');
+  return new AttaccaError(code, r.text(), r.valueMap());
+}

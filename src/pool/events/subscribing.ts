@@ -1,0 +1,245 @@
+import { refuse } from '../../core/assert.js';
+import { ENDLESS, LIMITS } from '../../core/limits.js';
+import { decodeUtf8 } from '../../core/utf8.js';
+import {
+  type Acknowledge,
+  type Emit,
+  EVENT,
+  FROM,
+  SLOW,
+  SUBSCRIBE,
+  type Subscribe,
+  topicsOf,
+  type Unsubscribe,
+  type Veto,
+} from '../../protocol/index.js';
+import { emitValue, failure } from '../emit.js';
+import { memberOfSession } from '../handles.js';
+import type { Member, Session } from '../sessions.js';
+import type { PoolState } from '../state.js';
+import { allow, veto, whoOf } from './deciding.js';
+import { markDue } from './delivering.js';
+import { detach, endSubscription } from './ending.js';
+import { noteEmitted } from './noting.js';
+import { type Asked, type Attachment, type Subscription, Unacked } from './subscription.js';
+import { addSubscription, compileFor } from './subscriptions.js';
+
+/** What is given in one flight when nobody says more. */
+const WINDOW_DEFAULT = 256;
+const ALL_KINDS = 2 ** EVENT.gap - 1;
+
+/**
+ * SUBSCRIBE: from now on, or from where it says, the member is told. A durable one that is there
+ * already goes on where it stopped, or is shared, if it is asked for in the same words.
+ */
+export function subscribe(
+  pool: PoolState,
+  session: Session,
+  request: number,
+  message: Subscribe,
+): void {
+  const member = memberOfSession(session, message.member);
+  if (session.subscriptions.has(message.subscription)) {
+    refuse('bad-argument', `Cannot subscribe: the number ${message.subscription} is in use`);
+  }
+  checkRoom(pool, member);
+  const asked = askedBy(pool, message);
+  const known = asked.name === '' ? undefined : pool.events.byName.get(asked.name);
+  if (known !== undefined) checkSame(known, asked);
+  const one = known ?? begin(pool, message, asked);
+  const attachment: Attachment = {
+    id: one.attachmentNext++,
+    session,
+    member: member.id,
+    number: message.subscription,
+    window: Math.min(message.window || WINDOW_DEFAULT, LIMITS.eventsWindowMax),
+    inFlight: 0,
+  };
+  one.attachments.push(attachment);
+  session.subscriptions.set(message.subscription, { one, attachment });
+  member.subscriptions.add(message.subscription);
+  const { log } = pool.events;
+  // The answer first: what is delivered comes behind it.
+  emitValue(pool, session, request, {
+    n: one.n,
+    seq: one.behindAt === 0 ? log.end : one.behindAt,
+    first: log.first,
+    end: log.end,
+    isNew: known === undefined,
+  });
+  markDue(pool, one);
+}
+
+function checkRoom({ events }: PoolState, member: Member): void {
+  const limit =
+    member.subscriptions.size >= LIMITS.memberSubscriptionsMax
+      ? LIMITS.memberSubscriptionsMax
+      : LIMITS.subscriptionsMax;
+  if (limit === LIMITS.subscriptionsMax && events.subscriptions.size < limit) return;
+  refuse('subscription-limit', 'Cannot subscribe: there are too many subscriptions', { limit });
+}
+
+function askedBy(pool: PoolState, message: Subscribe): Asked {
+  const { reader, events, options } = pool;
+  const { bytes } = reader;
+  const selector = decodeUtf8(bytes, message.selectorStart, message.selectorEnd);
+  const { deadline } = message;
+  const deadlineMs = deadline === ENDLESS ? Number.POSITIVE_INFINITY : deadline;
+  return {
+    name: decodeUtf8(bytes, message.nameStart, message.nameEnd),
+    kinds: message.kinds === 0 ? ALL_KINDS : message.kinds,
+    topics: new Set(topicsOf(events.reader, message, bytes)),
+    selector,
+    flags: message.flags,
+    slow: message.slow,
+    silence: message.silence,
+    deadlineMs: deadline === 0 ? options.deadlineDefaultMs : deadlineMs,
+  };
+}
+
+/** Members that share a subscription, or go on with it, ask for the same. */
+function checkSame(known: Subscription, asked: Asked): void {
+  const isSame =
+    known.kinds === asked.kinds &&
+    known.flags === asked.flags &&
+    known.selector === asked.selector &&
+    [...known.topics].join('\0') === [...asked.topics].join('\0');
+  if (isSame) return;
+  refuse(
+    'bad-argument',
+    `Cannot subscribe as "${asked.name}": it is there, and asks for other events`,
+    { name: asked.name },
+  );
+}
+
+function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription {
+  const { events } = pool;
+  const { log } = events;
+  const compiled = compileFor(pool, asked.selector);
+  const isBefore = (asked.flags & SUBSCRIBE.before) !== 0;
+  if (isBefore && message.from === FROM.snapshot) {
+    refuse('bad-argument', 'Cannot subscribe: what is there has no event before it');
+  }
+  const id = events.idNext;
+  const one: Subscription = {
+    ...asked,
+    id,
+    since: pool.now,
+    from: log.end - 1,
+    passes: compiled.passes,
+    attachments: [],
+    attachmentNext: 1,
+    behindAt: beginsAt(pool, message),
+    n: 0,
+    unacked: new Unacked(),
+    gaps: new Map(),
+    snapshot: message.from === FROM.snapshot ? { next: 1, end: pool.objects.end } : null,
+    holds: new Set(),
+    timer: 0,
+  };
+  events.idNext++;
+  addSubscription(pool, one, compiled.compiled);
+  return one;
+}
+
+/** The event that one looks at first; 0: the next that comes. */
+function beginsAt({ events: { log } }: PoolState, { from, seq, slow }: Subscribe): number {
+  // While the snapshot is delivered others come, which must not be told of before.
+  if (from === FROM.snapshot) return log.end;
+  if (from === FROM.start) return log.first === log.end ? 0 : log.first;
+  if (from !== FROM.seq || seq === log.end) return 0;
+  if (seq > log.end) {
+    refuse('bad-argument', `Cannot subscribe from ${seq}: the next event is ${log.end}`);
+  }
+  if (seq < log.first && slow !== SLOW.drop) {
+    refuse('subscriber-slow', `Cannot subscribe from ${seq}: the oldest event is ${log.first}`, {
+      lost: log.first - seq,
+    });
+  }
+  return Math.max(1, seq);
+}
+
+/** UNSUBSCRIBE. */
+export function unsubscribe(pool: PoolState, session: Session, message: Unsubscribe): void {
+  const { one, attachment } = subscriptionOf(session, message.subscription);
+  pool.members.get(attachment.member)?.subscriptions.delete(message.subscription);
+  detach(pool, one, attachment);
+  if (message.forget === 1 && pool.events.subscriptions.has(one.id)) {
+    endSubscription(pool, one, failure('cancelled', 'Cannot go on: the subscription was ended'));
+  }
+}
+
+function subscriptionOf(
+  session: Session,
+  number: number,
+): { readonly one: Subscription; readonly attachment: Attachment } {
+  const found = session.subscriptions.get(number);
+  if (found !== undefined) return found;
+  return refuse('unknown-subscription', `Cannot use subscription ${number}: there is none`, {
+    subscription: number,
+  });
+}
+
+/** ACKNOWLEDGE: of those that it has, as after a return it may say what it said before. */
+export function acknowledge(pool: PoolState, session: Session, message: Acknowledge): void {
+  const { one, attachment } = subscriptionOf(session, message.subscription);
+  const { unacked } = one;
+  const first = Math.max(message.n, unacked.first);
+  const end = Math.min(message.n + message.count, one.n + 1);
+  for (let n = first; n < end; n++) {
+    if (unacked.holderOf(n) === attachment.id) answered(pool, one, attachment, n, null);
+  }
+  markDue(pool, one);
+}
+
+/** A delivery is acknowledged, or what it tells of is vetoed. */
+function answered(
+  pool: PoolState,
+  one: Subscription,
+  attachment: Attachment,
+  n: number,
+  reason: string | null,
+): void {
+  const seq = one.unacked.eventOf(n);
+  one.unacked.done(n);
+  one.gaps.delete(n);
+  attachment.inFlight--;
+  if (!one.holds.has(seq)) return;
+  if (reason === null) {
+    allow(pool, one, seq);
+    return;
+  }
+  const by = pool.members.get(attachment.member)?.name ?? whoOf(pool, one);
+  const error = failure('vetoed', `Cannot go on: ${by} has vetoed it: ${reason}`, { by, reason });
+  veto(pool, one, seq, error);
+}
+
+/** VETO. */
+export function vetoed(pool: PoolState, session: Session, message: Veto): void {
+  const { one, attachment } = subscriptionOf(session, message.subscription);
+  const { n } = message;
+  const reason = decodeUtf8(pool.reader.bytes, message.reasonStart, message.reasonEnd);
+  const isHeld = one.unacked.holderOf(n) === attachment.id && one.holds.has(one.unacked.eventOf(n));
+  if (!isHeld) {
+    refuse('wrong-state', `Cannot veto delivery ${n}: nothing waits for it`);
+  }
+  answered(pool, one, attachment, n, reason);
+  markDue(pool, one);
+}
+
+/** EMIT: what members tell one another; kept and selected as all other events. */
+export function emitEvent(pool: PoolState, session: Session, message: Emit): void {
+  const member = memberOfSession(session, message.member);
+  const { bytes } = pool.reader;
+  const topic = bytes.slice(message.topicStart, message.topicEnd);
+  noteEmitted(pool, member, topic, pool.attributes.store(bytes, message.attributes, session.keys));
+}
+
+/** A member is gone: it takes no events any more. */
+export function detachAll(pool: PoolState, member: Member): void {
+  for (const number of member.subscriptions) {
+    const found = member.session.subscriptions.get(number);
+    if (found !== undefined) detach(pool, found.one, found.attachment);
+  }
+  member.subscriptions.clear();
+}

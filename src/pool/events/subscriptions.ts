@@ -1,0 +1,38 @@
+import { type Compiled, compileSelector, type RowTester } from '../../catalog/compile.js';
+import { rowSelector } from '../../catalog/row-tests.js';
+import { parseSelector } from '../../core/selector/parser.js';
+import { SLOW, SUBSCRIBE } from '../../protocol/index.js';
+import { meaningOf } from '../meaning.js';
+import type { PoolState } from '../state.js';
+import { eventKeyOf } from './event-keys.js';
+import { termAt } from './places.js';
+import type { Subscription } from './subscription.js';
+
+/** A selector for events; `bad-selector`. */
+export function compileFor(
+  pool: PoolState,
+  selector: string,
+): { readonly compiled: Compiled; readonly passes: RowTester } {
+  const meant = meaningOf(parseSelector(selector), pool.definitions);
+  const compiled = compileSelector(meant, (key) => eventKeyOf(pool, key));
+  const { terms, arena, keys } = pool;
+  const termOf = (place: number, key: number): number => termAt(pool, place, key);
+  const numbers = {
+    find: (name: string) => keys.find(name),
+    entries: () => keys.entries(),
+    get used() {
+      return keys.used;
+    },
+  };
+  return { compiled, passes: rowSelector(compiled, { terms, arena, termOf }, numbers) };
+}
+
+/** From now on it is tried on what comes. */
+export function addSubscription(pool: PoolState, one: Subscription, compiled: Compiled): void {
+  const { events } = pool;
+  events.subscriptions.set(one.id, one);
+  if (one.name !== '') events.byName.set(one.name, one);
+  if (one.slow === SLOW.block) events.blockers.add(one);
+  ((one.flags & SUBSCRIBE.before) !== 0 ? events.before : events.after).add(one, compiled);
+  events.count(one, 1);
+}

@@ -1,0 +1,95 @@
+import { LIMITS } from '../../core/limits.js';
+import { decodeUtf8 } from '../../core/utf8.js';
+import type { Value } from '../../core/value.js';
+import { EVENT_NAMES, messageName, SUBSCRIBE } from '../../protocol/index.js';
+import { nameOfMember } from '../looking.js';
+import { inWords, type Room } from '../room.js';
+import type { PoolState } from '../state.js';
+import { whoOf } from './deciding.js';
+import { ROW } from './event-log.js';
+import type { HeldOperation } from './held-operation.js';
+import type { Subscription } from './subscription.js';
+
+/** So many subscriptions are told. */
+const SUBSCRIPTIONS_MAX = 100;
+
+/** What INFO tells of events. */
+export function eventsInfo({ events }: PoolState): { readonly [key: string]: Value } {
+  const { log } = events;
+  let behind = 0;
+  for (const one of events.subscriptions.values()) if (one.behindAt !== 0) behind++;
+  return {
+    first: log.first,
+    end: log.end,
+    bytes: log.bytesUsed,
+    subscriptions: events.subscriptions.size,
+    behind,
+    held: events.operationsHeld,
+  };
+}
+
+/** The subscriptions of a pool, those that are furthest behind first. */
+export function subscriptionRows(pool: PoolState, room: Room): Value[] {
+  const all = [...pool.events.subscriptions.values()];
+  all.sort((one, other) => lagOf(pool, other) - lagOf(pool, one) || one.id - other.id);
+  const rows: Value[] = [];
+  for (const one of all.slice(0, SUBSCRIPTIONS_MAX)) {
+    if (!room.add(rows, subscriptionRow(pool, one))) break;
+  }
+  return rows;
+}
+
+/** How many events it has not looked at. */
+function lagOf({ events }: PoolState, one: Subscription): number {
+  return one.behindAt === 0 ? 0 : events.log.end - one.behindAt;
+}
+
+function subscriptionRow(pool: PoolState, one: Subscription): Value {
+  const kinds = EVENT_NAMES.filter((_, kind) => (one.kinds & (1 << kind)) !== 0);
+  return {
+    name: one.name,
+    members: one.attachments.map(({ member }) => nameOfMember(pool, member)),
+    kinds,
+    selector: one.selector,
+    when: (one.flags & SUBSCRIBE.before) !== 0 ? 'before' : 'after',
+    delivered: one.n,
+    unacknowledged: one.unacked.count,
+    behind: lagOf(pool, one),
+    holds: one.holds.size,
+  };
+}
+
+/** Operations that wait for subscribers; of one object, if `name` says which. */
+export function addHeldWaits(
+  pool: PoolState,
+  waits: Value[],
+  room: Room,
+  name: Uint8Array | null = null,
+): void {
+  const text = name === null ? null : decodeUtf8(name);
+  for (const held of pool.events.held.values()) {
+    if (waits.length >= LIMITS.explainRowsMax || room.isFull) return;
+    const row = heldRow(pool, held);
+    if (text === null || row['object'] === text) room.add(waits, row);
+  }
+}
+
+function heldRow(pool: PoolState, held: HeldOperation): { readonly [key: string]: Value } {
+  const { log, subscriptions } = pool.events;
+  const isKnown = held.seq >= log.first;
+  const who = [...held.waitsFor.keys()].flatMap((id) => {
+    const one = subscriptions.get(id);
+    return one === undefined ? [] : [whoOf(pool, one)];
+  });
+  const last = Math.max(...held.waitsFor.values());
+  return {
+    object: isKnown ? log.text(held.seq, ROW.name) : '',
+    member: isKnown ? log.text(held.seq, ROW.who) : '',
+    what: 'held',
+    sinceMs: pool.now - held.since,
+    deadlineMs: last === Number.POSITIVE_INFINITY ? null : last - pool.now,
+    promisedBy: [],
+    because: `its ${messageName(held.code) ?? 'request'} waits for ${inWords(who)}`,
+    endsWith: 'an acknowledgement, a veto, its deadline',
+  };
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { join } from '../../src/client/index.js';
+import { testPool } from '../../src/testing/index.js';
+import { attacca, filesOf, jsonLines } from './command.js';
+
+const kinds = (text: string): unknown[] =>
+  jsonLines(text).map((line) => [line['kind'], line['name']]);
+
+test('events are printed as they come, until so many have, or all that was promised', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  const promise = await member.promise('x*');
+  const watching = attacca(['events', 'offer', '--complete', '--json', '--from', 'start'], around);
+  const counting = attacca(['events', 'tick', '-n', '2', '--from', 'start', '--json'], around);
+  for (let index = 0; index < 3; index++) await member.put(`x${index}`, new Float64Array(2));
+  for (let index = 0; index < 3; index++) await member.emit('tick', { index });
+  await promise.close();
+  const offers = await watching;
+  assert.deepEqual([offers.code, offers.err], [0, '']);
+  assert.deepEqual(
+    kinds(offers.out),
+    [0, 1, 2].map((index) => ['offer', `x${index}`]),
+  );
+  const [first] = jsonLines(offers.out);
+  assert.deepEqual(
+    { n: first?.['n'], member: first?.['member'], shape: first?.['shape'] },
+    { n: 1, member: 'm', shape: [2] },
+  );
+  const ticks = jsonLines((await counting).out).map((line) => line['attributes']);
+  assert.deepEqual(ticks, [{ index: 0 }, { index: 1 }]);
+});
+
+test('a durable subscription misses nothing between two commands', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  const once = ['events', 'offer', '--as', 'archive', '--json', '--for', '0s'];
+  assert.equal((await attacca(once, around)).out, '');
+  await member.put('x', new Float64Array(1));
+  assert.deepEqual(kinds((await attacca(once, around)).out), [['offer', 'x']]);
+  assert.equal((await attacca(once, around)).out, '');
+  const forgotten = await attacca([...once, '--forget'], around);
+  assert.deepEqual([forgotten.code, forgotten.out, forgotten.err], [0, '', '']);
+  await member.put('y', new Float64Array(1));
+  assert.equal((await attacca(once, around)).out, '');
+});
+
+test('what is no command line, kind or selector says what would be', async () => {
+  await using pool = await testPool();
+  const around = { pool: pool.address };
+  for (const [line, code, said] of [
+    [['events', '--from', 'then'], 2, /--from is now, start, snapshot or the number/u],
+    [['events', '--count', '-1'], 2, /--count is a whole number/u],
+    [['events', '--forget'], 2, /--forget needs --as NAME/u],
+    [['events', 'gap'], 1, /it is no kind/u],
+    [['events', '-w', '.level = "memory"'], 2, /an event tells \.event/u],
+    [['emit'], 2, /it takes one KIND/u],
+    [['emit', 'offer'], 1, /events of that kind are the pool's/u],
+  ] as const) {
+    const result = await attacca([...line], around);
+    assert.equal(result.code, code, line.join(' '));
+    assert.match(result.err, said);
+  }
+});

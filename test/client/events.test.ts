@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  type AttaccaError,
+  join,
+  type Pool,
+  type PoolEvent,
+  type Subscription,
+} from '../../src/client/index.js';
+import { KeptPool } from '../server/kept-pool.js';
+import { codeOf, errorOf, joinApart, ramp, servePool, TRANSPORTS } from './support/pools.js';
+
+/** The next so many events. */
+async function take(events: Subscription, count: number): Promise<PoolEvent[]> {
+  const taken: PoolEvent[] = [];
+  while (taken.length < count) {
+    const event = await events.wait({ timeoutMs: 10_000 });
+    assert.ok(event !== null, `event ${taken.length + 1} of ${count} comes`);
+    taken.push(event);
+  }
+  return taken;
+}
+
+const told = (events: readonly PoolEvent[]): string[] =>
+  events.map(({ kind, name }) => `${kind} ${name}`.trim());
+
+for (const transport of TRANSPORTS) {
+  describe(`events over ${transport}`, () => {
+    test('a third program sees what two others do, as it happens', async (t) => {
+      const server = await servePool(t);
+      await using watcher = await joinApart(server, 'watcher', { transport });
+      await using model = await joinApart(server, 'model[0]', { transport });
+      await using events = await watcher.subscribe({
+        kinds: ['offer', 'withdraw', 'steer'],
+        select: 'param = "t" or .event = "steer"',
+      });
+      await model.put('t/850', ramp(4), { attributes: { param: 't', level: 850 } });
+      await model.put('u/850', ramp(4), { attributes: { param: 'u' } });
+      await model.emit('steer', { dt: 30 });
+      await watcher.unkeep('t/850');
+      const [offer, steer, withdraw] = await take(events, 3);
+      assert.ok(offer !== undefined && steer !== undefined && withdraw !== undefined);
+      assert.deepEqual(told([offer, steer, withdraw]), ['offer t/850', 'steer', 'withdraw t/850']);
+      assert.deepEqual([offer.n, steer.n, withdraw.n], [1, 2, 3]);
+      assert.equal(offer.member, 'model[0]');
+      assert.equal(offer.attributes['level'], 850);
+      assert.deepEqual([offer.dtype, offer.shape, offer.version], ['float32', [4], 1]);
+      assert.equal(steer.attributes['dt'], 30);
+      assert.ok(steer.seq > offer.seq && withdraw.seq > steer.seq);
+      assert.equal(events.poll(), null);
+    });
+
+    test('a broker requires what it wants while the offer is held, and lets it go', async (t) => {
+      const server = await servePool(t);
+      await using broker = await joinApart(server, 'broker', { transport });
+      await using model = await joinApart(server, 'model', { transport });
+      await using events = await broker.subscribe({
+        ...{ kinds: 'offer', select: 'number = 3', when: 'before', acknowledge: true },
+      });
+      const offered = model.put('x', ramp(1_000), { attributes: { number: 3 } });
+      const [event] = await take(events, 1);
+      assert.ok(event !== undefined && event.when === 'before');
+      const need = broker.object('x');
+      await need.require();
+      events.acknowledge(event);
+      await offered;
+      assert.equal((await need.demand()).array[7], 7);
+    });
+
+    test('a data contract forbids an offer, with its reason', async (t) => {
+      const server = await servePool(t);
+      await using guard = await joinApart(server, 'guard', { transport });
+      await using model = await joinApart(server, 'model', { transport });
+      await using events = await guard.subscribe({
+        ...{ kinds: 'offer', when: 'before', acknowledge: true },
+      });
+      const offered = model.put('x', new Float64Array([1, Number.NaN]));
+      const refused = errorOf(offered);
+      const [event] = await take(events, 1);
+      assert.ok(event !== undefined);
+      await events.veto(event, 'it has NaN');
+      const error = await refused;
+      assert.equal(error.code, 'vetoed');
+      assert.equal((error as AttaccaError).fields['reason'], 'it has NaN');
+      assert.equal(await codeOf(events.veto(event, 'again')), 'wrong-state');
+    });
+  });
+}
+
+test('for await ends by itself when all that was promised has come', async (t) => {
+  const server = await servePool(t);
+  await using watcher = await joinApart(server, 'w');
+  const events = await watcher.subscribe({ kinds: 'offer', until: 'complete' });
+  const seen: string[] = [];
+  const watching = (async () => {
+    for await (const { name } of events) seen.push(name);
+  })();
+  await using model = await joinApart(server, 'model');
+  const promise = await model.promise('x*');
+  for (let index = 0; index < 300; index++) await model.put(`x${index}`, ramp(1));
+  await promise.close();
+  await watching;
+  assert.equal(seen.length, 300);
+  assert.equal(new Set(seen).size, 300);
+  assert.ok(events.isOver);
+  await events.close();
+});
+
+test('a wait ends at its time, by its signal, with close and with the pool', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'w');
+  const events = await pool.subscribe({ kinds: 'offer' });
+  assert.equal(await events.wait({ timeoutMs: 10 }), null);
+  const controller = new AbortController();
+  const waiting = events.wait({ signal: controller.signal });
+  controller.abort();
+  assert.equal(await codeOf(waiting), 'aborted');
+  const closed = events.wait();
+  await events.close();
+  assert.equal(await closed, null);
+  const left = await pool.subscribe();
+  const last = left.wait();
+  await pool.leave();
+  assert.equal(await last, null);
+  assert.equal(await codeOf(pool.subscribe()), 'wrong-state');
+});
+
+test('what cannot be asked for is refused before anything is sent', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'w');
+  await assert.rejects(pool.subscribe({ window: -1 }), RangeError);
+  await assert.rejects(pool.subscribe({ from: 1.5 }), RangeError);
+  await assert.rejects(pool.subscribe({ from: 'then' as 'now' }), TypeError);
+  assert.equal(await codeOf(pool.subscribe({ kinds: 'gap' })), 'bad-argument');
+  assert.equal(await codeOf(pool.subscribe({ select: 'a = ' })), 'bad-selector');
+  assert.equal(await codeOf(pool.emit('offer')), 'bad-argument');
+  // Numbers that were refused are free again.
+  await using events = await pool.subscribe({ own: true, kinds: 'done' });
+  await pool.emit('done');
+  await take(events, 1);
+});
+
+test('over breaks of the connection and a restart of the pool each event comes once', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  const watcher = await join({ address: kept.address, member: 'w', reconnectMs: 20_001 });
+  const events = await watcher.subscribe({ kinds: 'tick', window: 8 });
+  const model = await join({ address: kept.address, member: 'm', reconnectMs: 20_002 });
+  const seen: unknown[] = [];
+  const watching = (async () => {
+    for await (const { attributes } of events) {
+      seen.push(attributes['index']);
+      if (seen.length === 300) return;
+    }
+  })();
+  for (let index = 0; index < 300; index++) {
+    if (index === 100) await kept.restart();
+    await model.emit('tick', { index });
+  }
+  await watching;
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 300 }, (_, index) => index),
+  );
+  await watcher.leave();
+  await model.leave();
+});
+
+test('a durable subscription of a program that died goes on with the next one', async (t) => {
+  const server = await servePool(t);
+  await using model: Pool = await joinApart(server, 'm');
+  const asked = { kinds: 'offer', name: 'archive', acknowledge: true } as const;
+  const first = await joinApart(server, 'archiver[0]');
+  const events = await first.subscribe(asked);
+  await model.put('x0', ramp(1));
+  await model.put('x1', ramp(1));
+  const [done] = await take(events, 2);
+  assert.ok(done !== undefined);
+  events.acknowledge(done);
+  await first.leave();
+  await model.put('x2', ramp(1));
+  await using second = await joinApart(server, 'archiver[1]');
+  await using again = await second.subscribe({ ...asked, from: 'last' });
+  const rest = await take(again, 2);
+  assert.deepEqual(told(rest), ['offer x1', 'offer x2']);
+  assert.deepEqual(
+    rest.map(({ isAgain }) => isAgain),
+    [true, false],
+  );
+  again.acknowledge(rest);
+  await again.close({ forget: true });
+});

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import * as protocol from '../../src/protocol/index.js';
+import type { Call } from './call.js';
+import type { EventSeen } from './harness.js';
+import type { Member } from './member.js';
+
+const { EVENT, EVENT_NAMES, FROM, SILENCE, SLOW, SUBSCRIBE } = protocol;
+
+export interface SubscribeOptions {
+  readonly kinds?: readonly protocol.EventName[];
+  readonly topics?: readonly string[];
+  readonly select?: string;
+  readonly before?: boolean;
+  readonly acknowledge?: boolean;
+  readonly own?: boolean;
+  readonly untilComplete?: boolean;
+  readonly from?: keyof typeof FROM;
+  readonly seq?: number;
+  readonly slow?: keyof typeof SLOW;
+  readonly silence?: keyof typeof SILENCE;
+  readonly window?: number;
+  readonly deadline?: number;
+  readonly name?: string;
+}
+
+/** A subscription of a member, and what it was told. */
+export class Subscriber {
+  readonly member: Member;
+  readonly number: number;
+  readonly made: Call;
+
+  constructor(member: Member, asked: SubscribeOptions, number: number) {
+    this.member = member;
+    this.number = number;
+    const { kinds = [], topics = [], select = '', name = '', window = 0, deadline = 0 } = asked;
+    const flags =
+      (asked.before === true ? SUBSCRIBE.before : 0) |
+      (asked.acknowledge === true ? SUBSCRIBE.acknowledge : 0) |
+      (asked.own === true ? SUBSCRIBE.own : 0) |
+      (asked.untilComplete === true ? SUBSCRIBE.untilComplete : 0);
+    const fields = {
+      ...{ subscription: number, member: member.number, topics, flags, window, deadline, name },
+      kinds: kinds.reduce((bits, kind) => bits | (1 << EVENT[kind]), 0),
+      from: FROM[asked.from ?? 'now'],
+      seq: asked.seq ?? 0,
+      slow: SLOW[asked.slow ?? 'drop'],
+      silence: SILENCE[asked.silence ?? 'allow'],
+      selector: select,
+    };
+    this.made = member.client.call((w) => protocol.writeSubscribe(w, fields));
+  }
+
+  /** All that it was told, once each. */
+  get events(): readonly EventSeen[] {
+    return this.member.client.events.get(this.number) ?? [];
+  }
+
+  /** What it was told, in words: `offer x`, `emit steer`, `end`; once each. */
+  get told(): readonly string[] {
+    return this.events.map((event) => {
+      const subject = event.name === '' ? event.topic : event.name;
+      return `${EVENT_NAMES[event.eventKind]} ${subject}`.trim();
+    });
+  }
+
+  /** Of the last delivery. */
+  get last(): EventSeen {
+    const event = this.events.at(-1);
+    assert.ok(event !== undefined, 'it was told something');
+    return event;
+  }
+
+  /** Deliveries are numbered from `first` on without a gap, but for what comes again. */
+  checkNumbers(first = 1): void {
+    let n = first;
+    for (const event of this.events) {
+      if ((event.flags & protocol.EVENT_FLAG.again) !== 0) continue;
+      if (event.eventKind === EVENT.cancelled) continue;
+      assert.equal(event.n, n++, 'I7: n has no gap');
+    }
+  }
+
+  acknowledge(n = this.last.n, count = 1): Call {
+    return this.member.client.call((w) => protocol.writeAcknowledge(w, this.number, n, count));
+  }
+
+  veto(reason: string, n = this.last.n): Call {
+    return this.member.client.call((w) => protocol.writeVeto(w, this.number, n, reason));
+  }
+
+  end(forget = false): Call {
+    return this.member.client.call((w) => protocol.writeUnsubscribe(w, this.number, forget));
+  }
+}
