@@ -46,6 +46,8 @@ export function mustBeEmpty(pool: PoolState): void {
     'the agent answers',
     () => `${asked} things that the agent was asked for are not there`,
   );
+  // What has happened is told of what is gone: it is all that may be left of it.
+  pool.events.log.clear();
   const left = {
     sessions: pool.sessions.size,
     members: pool.members.size,

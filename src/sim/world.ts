@@ -411,8 +411,8 @@ class World {
     }
     const { manager } = this.#lives;
     assert(manager !== null, 'who has heard the end has a manager');
-    mustBeEmpty(manager.pool);
     if (this.weather.keeping !== null) await this.#stop();
+    mustBeEmpty(manager.pool);
   }
 
   /** A clean stop; another manager would find what the last one had. */
