@@ -242,7 +242,7 @@ export function beginEvent(w: Writer, head: EventHead): number {
   w.u8(head.flags);
   w.u16(0);
   w.u32(head.version);
-  w.f64(head.timeMs);
+  w.u64(Math.trunc(head.timeMs));
   return start;
 }
 
@@ -268,7 +268,7 @@ export function readEvent(r: Reader, how?: Reading): EventMessage {
   const flags = r.u8();
   r.u16();
   const version = r.u32();
-  const timeMs = r.f64();
+  const timeMs = r.u64();
   const member = r.text();
   const name = r.text();
   const topic = r.text();

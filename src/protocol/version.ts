@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '4868075a54e6f38901002c5a329467fe40bb7d318f736a1e5bc1dafb530df6db',
+    vectors: 'f9e0d5df98be78cbc5ea9bcdd0e6d04c2e01027459ce01e6d4b4af213bca346f',
   },
 ];
 

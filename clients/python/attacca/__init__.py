@@ -23,13 +23,16 @@ that stand before it in this list, but for types.
     shaping, delivered, handles, transfers, moving, open_object                    objects
     cube_labels, cube_objects, cube_array, cube_state, cube_dimensions,            cubes
     cube_looking, cube_demanding, cube
-    pool_core, demanding, offering, opening, querying, changing, defining, pool    calls
+    events                                                                         events
+    pool_core, demanding, offering, opening, querying, changing, defining,         calls
+    subscribing, pool
 """
 
 from .cube import Cube
 from .cube_array import CubeArray
 from .delivered import Delivered
 from .errors import AttaccaError
+from .events import Event, Subscription
 from .handles import Offer, Promise, Requirement
 from .limits import NEVER
 from .open_object import OpenObject
@@ -41,4 +44,5 @@ from .values import Timestamp
 
 __all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Found", "Changed",
            "Facets", "Histogram", "Definition", "Cube", "CubeArray", "OpenObject", "RegionLock",
-           "RegionTransfer", "MappedRegion", "Space", "Timestamp", "AttaccaError", "NEVER"]
+           "RegionTransfer", "MappedRegion", "Event", "Subscription", "Space", "Timestamp",
+           "AttaccaError", "NEVER"]

@@ -9,6 +9,7 @@ _RETRYABLE = frozenset((
     "definition-in-use", "object-depended-on", "cube-hole",
     "session-limit", "connection-lost", "pool-unreachable", "name-in-use", "member-limit",
     "handle-limit", "object-required", "promise-limit", "deadline-passed", "wait-limit",
+    "subscription-limit", "subscriber-silent", "hold-limit",
     "lock-conflict", "memory-full", "shm-full", "disk-full", "journal-full"))
 
 

@@ -72,6 +72,11 @@ _MESSAGES = _layouts(
     "0x47 SORT selector:text after:text key:text descending:u8 limit:u32 detail:u8 place",
     "0x48 LINEAGE name:text depth:u32", "0x49 DEFINITIONS definitionKind:u8 name:text",
     "0x50 STOP force:u8 deadline:u32",
+    "0x60 SUBSCRIBE subscription:u32 member:u32 kinds:u32 flags:u8 from:u8 slow:u8 silence:u8 "
+    "seq:u64 window:u32 deadline:u32 topics:texts16 name:text selector:text",
+    "0x61 UNSUBSCRIBE subscription:u32 forget:u8",
+    "0x62 ACKNOWLEDGE subscription:u32 n:u64 count:u32",
+    "0x63 VETO subscription:u32 n:u64 reason:text", "0x64 EMIT member:u32 topic:text attributes",
     "0x80 OK first:u64 last:u64 record:u8 bytes:u8",
     "0x81 FAIL request:u64 retryable:u8 code:text message:text fields:map",
     "0x82 WELCOME request:u64 member:u32 name:text granted:map", "0x83 BYE request:u64 names:texts",
@@ -80,11 +85,13 @@ _MESSAGES = _layouts(
     "0x87 PARTS request:u64 parts",
     "0x88 OPENED request:u64 version:u32 consistency:u8 zero8 zero8 zero8 space attributes:map",
     "0x91 RECLAIM bytes:u64", "0x92 NOTICE code:text message:text fields:map",
-    "0x93 SLAB_GONE slab:u32")
+    "0x93 SLAB_GONE slab:u32",
+    "0x94 EVENT subscription:u32 n:u64 seq:u64 eventKind:u8 flags:u8 zero8 zero8 version:u32 "
+    "timeMs:u64 member:text name:text topic:text space attributes:map fields:map")
 _CODES = {name: code for code, (name, _) in _MESSAGES.items()}
 _OK, _FAIL, _DELIVER, _GRANT = (_CODES[name] for name in ("OK", "FAIL", "DELIVER", "GRANT"))
 _PARTS, _VALUE = _CODES["PARTS"], _CODES["VALUE"]
-_UNASKED = (_CODES["RECLAIM"], _CODES["NOTICE"], _CODES["SLAB_GONE"])
+_UNASKED = (_CODES["RECLAIM"], _CODES["NOTICE"], _CODES["SLAB_GONE"], _CODES["EVENT"])
 
 
 def _encode(layout: _Layout, fields: Mapping[str, Any]) -> bytes:

@@ -34,6 +34,8 @@ class _PoolCore:
         self._growing: Dict[str, Tuple[int, Space]] = {}  # handles that append, and what
         self._requires: Dict[int, Requirement] = {}
         self._promises: Dict[int, str] = {}
+        self._subscribers: Dict[int, Any] = {}
+        self._subscription_numbers = itertools.count(1)
         self._chunk, self._left = _LEASE_FIRST, False
         self._slabs: Optional[_Slabs] = None
         self.notices: deque[Dict[str, Any]] = deque(maxlen=64)  # what the pool says unasked
@@ -216,6 +218,10 @@ class _PoolCore:
     def _unasked(self, code: int, fields: Dict[str, Any]) -> None:
         if code == _CODES["NOTICE"]:
             self.notices.append(fields)
+        elif code == _CODES["EVENT"]:
+            one = self._subscribers.get(fields["subscription"])
+            if one is not None:  # else it has ended meanwhile
+                one._took(fields)
         elif code == _CODES["RECLAIM"]:
             messages = self._leases.release(fields["bytes"])
             if messages:

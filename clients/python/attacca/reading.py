@@ -170,6 +170,9 @@ class _Reader:
     def texts(self) -> List[str]:
         return [self.text() for _ in range(self.u32())]
 
+    def texts16(self) -> List[str]:
+        return [self.text() for _ in range(self.u16())]
+
     def keys(self) -> List[int]:
         return [self.u16() for _ in range(self.u16())]
 

@@ -35,6 +35,7 @@ _WRITERS: Dict[str, Callable[[Any], bytes]] = {
     "attributes": lambda value: struct.pack("<H", len(value)) + b"".join(
         struct.pack("<H", key) + _value(item) for key, item in value.items()),
     "keys": lambda value: struct.pack(f"<H{len(value)}H", len(value), *value),
+    "texts16": lambda value: struct.pack("<H", len(value)) + b"".join(map(_text, value)),
     "texts": lambda value: struct.pack("<I", len(value)) + b"".join(map(_text, value)),
     "value": _value,
     "region": lambda value: _WRITERS["bytes"](_region(value)),

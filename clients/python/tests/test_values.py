@@ -102,7 +102,7 @@ class Values(unittest.TestCase):
         samples = {"u8": 1, "u16": 513, "u32": 70000, "u64": 1 << 40, "text": "tø", "zero8": 0,
                    "bytes": b"ab", "map": {"a": [1]}, "answer": 0.5, "attributes": {3: "x"},
                    "space": Space("int8", (2,), "row", "little"), "keys": [1, 2],
-                   "texts": ["a", "b"], "value": [None], "place": (0.5, "a"),
+                   "texts": ["a", "b"], "texts16": ["a"], "value": [None], "place": (0.5, "a"),
                    "region": {"dimensions": 1, "boxes": [[[[300, 7, 2]]]], "points": [[1, 1, 1]]},
                    "extent": {"slab": 1, "offset": 2, "size": 3},
                    "regions": [{"dimensions": 0, "boxes": [[]], "points": []}] * 2,
