@@ -26,8 +26,8 @@ class _Subscribing(_Defining):
         "start" (the oldest event there is), "snapshot" (what is offered now, then what comes),
         "last" (where a durable one stopped), or the `seq` of an event. `name` makes it durable, and
         shared by those who have it at a time. `slow`: "drop" (a gap is told), "block",
-        "disconnect". `until_complete`: it ends when all promises are closed and all was taken. Up to
-        `window` events (256) are on the way.
+        "disconnect". `until_complete`: it ends when all promises are closed and all was taken. Up
+        to `window` events (256) are on the way.
 
             with pool.subscribe("offer", 'param = "t"', start="snapshot") as events:
                 for event in events:
