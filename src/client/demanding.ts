@@ -193,13 +193,15 @@ export async function peekVersion(
   handle: Handle,
   options: WaitOptions & RequireOptions,
   region: Region | null = null,
+  // How long the pool waits for it; its answer is waited for as long as the options say.
+  poolMs = options.timeoutMs,
 ): Promise<ObjectVersion> {
   const what = `wait for "${handle.name}"`;
   throwIfAborted(what, options.signal);
   const room = handle.seat.enter(what);
   if (room !== null) await room;
   const { connection } = handle.seat.client;
-  const deadline = deadlineOf(options.timeoutMs);
+  const deadline = deadlineOf(poolMs);
   const told = new ToldParts();
   const requests = region === null ? 1 : 2;
   const call = new Call<Parcel>(requests + 1, (code, reader) => readParcel(code, reader, told));

@@ -9,7 +9,7 @@ import {
   writePartSlice,
 } from '../protocol/index.js';
 import { emit } from './emit.js';
-import { forEachRegion } from './parts.js';
+import { forEachNear } from './parts.js';
 import { PART, PART_FLAG } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -33,7 +33,7 @@ export function emitParts(
   let start = -1;
   let inMessage = 0;
   let count = 0;
-  forEachRegion(pool, of.version, (part, other) => {
+  forEachNear(pool, of.version, region, (part, other) => {
     if (other.isEmpty || (region !== null && !other.meets(region))) return;
     if (start >= 0 && out.at - start > PARTS_BYTES_MAX) {
       endPartsMessage(out, start, inMessage);

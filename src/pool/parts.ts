@@ -158,6 +158,26 @@ function indexOf(pool: PoolState, version: number): PartIndex | null {
   return index;
 }
 
+/** Visits, in the order of offers, the parts that may have elements of a region; null: all. */
+export function forEachNear(
+  pool: PoolState,
+  version: number,
+  region: Region | null,
+  visit: (part: number, other: Region) => void,
+): void {
+  const index = region === null ? null : indexOf(pool, version);
+  if (region === null || index === null) {
+    forEachRegion(pool, version, visit);
+    return;
+  }
+  const near = new Map<number, number>();
+  index.forEachNear(region, ({ part, order }) => near.set(order, part));
+  const shape = shapeOf(pool, version);
+  for (const [, part] of [...near].sort(([one], [other]) => one - other)) {
+    visit(part, pool.regions.get(pool.parts.get(part, PART.region), shape));
+  }
+}
+
 /** The first part offered of a version that has elements of a region, or 0. */
 function overlapped(pool: PoolState, version: number, region: Region): number {
   const index = indexOf(pool, version);

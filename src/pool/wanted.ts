@@ -7,7 +7,7 @@ import { readRegion } from '../core/regions/region-codec.js';
 import type { RegionFields } from '../protocol/index.js';
 import { handleOf, wrongState } from './handles.js';
 import { checkRecords, handleState } from './objects.js';
-import { forEachRegion, isGrowing, isInParts, missingOf, shapeOf } from './parts.js';
+import { forEachNear, isGrowing, isInParts, missingOf, shapeOf } from './parts.js';
 import { HANDLE, HANDLE_STATE, VERSION, WANTED } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
@@ -104,7 +104,7 @@ export function countMissing(pool: PoolState, handle: number, version: number): 
   const region = isInParts(pool, version) ? wantedOf(pool, handle, version) : null;
   if (region === null) return;
   let missing = region.count;
-  forEachRegion(pool, version, (_part, other) => {
+  forEachNear(pool, version, region, (_part, other) => {
     missing -= region.countCommon(other);
   });
   assert(missing >= 0, 'parts have no element in common');

@@ -162,9 +162,15 @@ class _CubeDemands(_CubeMembers):
         count = 0
         while asked:
             count += len(asked)
-            if count > _PROBES_MAX:
-                raise self._bad("its objects' parts lie in too many pieces to tell what is there; "
-                                "wait for the rest", "too-large")
+            if count - len(short) > _PROBES_MAX:
+                name = short[asked[0][0]].name
+                raise AttaccaError("cube-hole", f"Cannot tell what is there of \"{name}\": its "
+                                   "parts are too many, and too small; wait for the rest, or "
+                                   "pick others",
+                                   {"name": name})
+            if count > len(asked) and time.monotonic() >= until:
+                raise AttaccaError("deadline-passed", f"Cannot demand of the cube \"{self.name}\": "
+                                   "not all was asked that is there", {"name": self.name})
             lacks = self._pool._missing(
                 [(short[at].name, tuple(box)) for at, box, _ in asked], until)
             split: List[Tuple[int, _Axes, int]] = []

@@ -149,6 +149,9 @@ class _Demanding(_PoolCore):
         found: List[int] = []
         for first in range(0, len(items), _PROBES_AT_ONCE):
             some = items[first:first + _PROBES_AT_ONCE]
+            if first and time.monotonic() >= until:
+                raise AttaccaError("deadline-passed", f"Cannot tell what is there of "
+                                   f"\"{some[0][0]}\": there are too many parts for the time")
             messages: List[bytes] = []
             last: Dict[int, int] = {}  # of the messages of each: its handle
             for name, region in some:
@@ -172,7 +175,8 @@ class _Demanding(_PoolCore):
                     size = math.prod(map(len, region))
                     if error.code not in ("deadline-passed", "parts-missing", *_COMPARED):
                         raise
-                    found.append(int(error.fields.get("missing", size)))
+                    # Of what is in no parts, or not offered any more, the pool says no number.
+                    found.append(min(size, int(error.fields.get("missing", 0)) or size))
         return found
 
     def _demand_encoded(self, name: str, error: AttaccaError, expected: Space, region: Any,

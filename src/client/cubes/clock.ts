@@ -54,7 +54,13 @@ export class Clock {
 
   /** As {@link pause}; `deadline-passed` at the end, which says `why` it was waited for. */
   async pauseFor(why: string, tookMs: number): Promise<void> {
-    if (this.leftMs > 0) return await this.pause(tookMs);
+    this.mustGoOn(why);
+    await this.pause(tookMs);
+  }
+
+  /** `deadline-passed` at the end, which says `why` there is more to do. */
+  mustGoOn(why: string): void {
+    if (this.leftMs > 0) return;
     const late = this.#timeoutMs === undefined ? '' : ` within ${formatSeconds(this.#timeoutMs)}`;
     throw new AttaccaError('deadline-passed', `Cannot ${this.what}${late}: ${why}`);
   }

@@ -6,7 +6,7 @@ import type { Attributes, WaitOptions } from '../options.js';
 import { notShared, sharedBy } from './agreeing.js';
 import type { Coords, CubeArray } from './array.js';
 import { Clock } from './clock.js';
-import { CubeDemand, type CubeDemandOptions } from './demanding.js';
+import { CubeDemand, type CubeDemandOptions, checkDemand } from './demanding.js';
 import type { Member, Misfit } from './members.js';
 import {
   type CubeIndexPick,
@@ -215,6 +215,7 @@ export class Cube {
       const why = `"${axis}" is none of its axes, ${this.axes.join(', ')}`;
       throw new AttaccaError('bad-argument', `Cannot follow the cube "${this.name}": ${why}`);
     }
+    checkDemand(this.name, options);
     const isListed = this.#picks.some((each) => each.dimension === axis && lists(each));
     // Which labels are picked is as of when they were seen, also of picks by place.
     const others = this.#picks.filter(({ dimension }) => dimension !== axis);

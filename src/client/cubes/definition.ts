@@ -201,7 +201,8 @@ export function ownOf<T>(map: { readonly [key: string]: T }, key: string): T | u
   return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
-function choice<T extends string>(
+/** One of some words; the first where none is said. `bad-argument` for another. */
+export function choice<T extends string>(
   name: string,
   what: string,
   value: unknown,

@@ -18,13 +18,14 @@ import { RequiredMany, requireMany } from '../required-many.js';
 import { stepped } from '../stepping.js';
 import { CubeArray } from './array.js';
 import { Clock } from './clock.js';
+import { choice } from './definition.js';
 import { Ending } from './ending.js';
 import { Fetching } from './fetching.js';
 import { fillBytes } from './filling.js';
 import { type Member, placeText } from './members.js';
 import { checkPicks, type Pick } from './picks.js';
 import { type CubePlan, nameAt, pickedAxes, placesAt, planCube } from './planning.js';
-import { neededOf, type Present, presenceOf } from './presence.js';
+import { inRequests, neededOf, type Present, presenceOf } from './presence.js';
 import type { CubeState } from './state.js';
 import { chainFor, keptOf, type Transforming, transformedSpace } from './unpacking.js';
 import { Gone } from './watch.js';
@@ -45,6 +46,12 @@ export interface CubeDemandOptions extends WaitOptions, RequireOptions, Transfor
   readonly into?: ArrayBufferView | undefined;
 }
 
+/** Refuses words that it has not with `bad-argument`. */
+export function checkDemand(cube: string, { holes, order }: CubeDemandOptions): void {
+  choice(cube, 'holes', holes, ['wait', 'fill', 'fail']);
+  choice(cube, 'orders', order, ['row', 'column']);
+}
+
 /** One demand of a part of a cube: all objects that it needs at once. */
 export class CubeDemand {
   readonly #state: CubeState;
@@ -56,6 +63,7 @@ export class CubeDemand {
   #announced: RequiredMany | null = null;
 
   constructor(state: CubeState, picks: readonly Pick[], options: CubeDemandOptions) {
+    checkDemand(state.definition.name, options);
     this.#state = state;
     this.#picks = picks;
     this.#options = options;
@@ -167,7 +175,7 @@ export class CubeDemand {
       const element = fillBytes(this.#state.definition.name, space.dtype, this.#options.fill);
       for (const { at } of lacking) fillWith(this.#part(plan, space, bytes, at), element);
     }
-    const wanted = places.filter(({ there }) => there?.isEmpty !== true);
+    const wanted = places.filter(({ there }) => there?.isEmpty !== true).flatMap(inRequests);
     if (bytes.length > 0) await this.#gather(plan, space, bytes, wanted);
     const block = isTurned ? await this.#turned(space, bytes) : { space, bytes };
     return this.#told(plan, lacking.length, {
@@ -186,10 +194,10 @@ export class CubeDemand {
   async #presence({ places, sets }: CubePlan): Promise<readonly Present[]> {
     const { holes = 'wait' } = this.#options;
     if (holes !== 'wait') {
-      return await presenceOf(this.#state.seat, places, sets, this.#clock.options);
+      return await presenceOf(this.#state.seat, places, sets, this.#clock);
     }
     return places.map(({ at, labels, member }) => {
-      return { at, labels, member, there: null, isWhole: true };
+      return { at, labels, member, there: null, lacking: null, isWhole: true };
     });
   }
 
@@ -212,12 +220,11 @@ export class CubeDemand {
     const lacking = all.filter(isOf);
     const [first] = lacking;
     if (first === undefined) return null;
-    const { member, there } = first;
+    const { member, lacking: left } = first;
     const at = placeText(this.#state.definition.axes, first.labels);
     const of = `${lacking.length} of ${places.length} places`;
-    if (member === null) return `${of} have no object, the first is ${at}`;
+    if (member === null || left === null) return `${of} have no object, the first is ${at}`;
     const needed = neededOf(member.space.shape, sets);
-    const left = there === null || there.isEmpty ? needed : needed.difference(there);
     const what = left.count === needed.count ? 'all' : regionText(left);
     const counts = `${left.count} of ${counted(needed.count, 'element')}`;
     return `${of} lack parts, the first is ${at}: "${member.name}" lacks ${counts} (${what})`;

@@ -1,18 +1,19 @@
 import { AttaccaError } from '../../core/errors.js';
-import { AxisSet } from '../../core/regions/axis-set.js';
-import { Region } from '../../core/regions/region.js';
-import { DemandBatch } from '../demand-batch.js';
+import type { AxisSet } from '../../core/regions/axis-set.js';
+import { type Box, countOf, Region } from '../../core/regions/region.js';
+import { peekVersion } from '../demanding.js';
 import { Handle } from '../handle.js';
 import type { WaitOptions } from '../options.js';
-import { giveBack } from '../parcels.js';
 import type { Seat } from '../seat.js';
-import { Crew } from './crew.js';
+import type { Clock } from './clock.js';
+import { mergedBoxes } from './merging.js';
 
-/** Elements that are asked for, of one object: parts that are so small are not found. */
-const PROBES_MAX = 4_096;
+/** Questions of one search: parts that are so many, and so small, are not found. */
+const PROBES_MAX = 65_536;
+/** The pool looks at all handles of an object for each that waits in vain. */
 const PROBED_AT_ONCE = 64;
 /** A deadline that only what is there meets. */
-export const AT_ONCE_MS = 1;
+const AT_ONCE_MS = 1;
 
 /** What says of a demand that it had to wait. */
 const NOT_THERE: readonly string[] = [
@@ -23,92 +24,160 @@ const NOT_THERE: readonly string[] = [
   'bad-region',
 ];
 
-/** Returns when an error says that something is not there; others are thrown. */
-export function mustBeAbsence(error: unknown): void {
-  if (!(error instanceof AttaccaError && NOT_THERE.includes(error.code))) throw error;
+/** A region of an object, one box, of which some may be there. */
+export interface Sought {
+  readonly name: string;
+  readonly region: Region;
 }
 
-/** From where to where, along each axis. */
-type Block = readonly (readonly [start: number, end: number])[];
+/** What of a region is there, and what is not. */
+export interface Parted {
+  readonly there: Region;
+  readonly lacking: Region;
+}
 
 /**
- * Looks for the parts of an object until they have so many elements. Whoever demands an element
- * hears of which part it is: so one in the middle of the object is demanded, then one in each half,
- * in each half of these, and so on. Null: some are too small to be found.
+ * How many elements of a region of an object nobody has offered: 0 when whoever demands it now has
+ * it at once. Waits for none of them, and leases nothing.
  */
-export async function searchParts(
+export async function missingOf(
   seat: Seat,
-  name: string,
-  shape: readonly number[],
-  count: number,
+  { name, region }: Sought,
   options: WaitOptions,
-): Promise<Region | null> {
-  let there = Region.none(shape);
-  let blocks: Block[] = [shape.map((size) => [0, size] as const)];
-  for (let probes = 0; there.count < count && blocks.length > 0; ) {
-    if (probes + blocks.length > PROBES_MAX) return null;
-    const crew = new Crew(PROBED_AT_ONCE);
-    const probe = async (element: readonly number[]): Promise<void> => {
-      for (const part of await partsAt(seat, name, elementOf(shape, element), options)) {
-        // Another element of it was asked for, too.
-        if (!there.meets(part)) there = there.with(part);
-      }
-    };
-    for (const block of blocks) {
-      const middle = block.map(([start, end]) => Math.floor((start + end) / 2));
-      if (there.has(middle)) continue;
-      probes += 1;
-      await crew.add(probe(middle));
-    }
-    await crew.done();
-    blocks = blocks.flatMap(halves).filter((block) => !there.covers(regionOf(shape, block)));
-  }
-  return there.count < count ? null : there;
-}
-
-function elementOf(shape: readonly number[], element: readonly number[]): Region {
-  return regionOf(
-    shape,
-    element.map((index) => [index, index + 1] as const),
-  );
-}
-
-function regionOf(shape: readonly number[], block: Block): Region {
-  return Region.box(
-    shape,
-    block.map(([start, end]) => AxisSet.range(start, end)),
-  );
-}
-
-/** Along its longest axis; none of a single element. */
-function halves(block: Block): Block[] {
-  const sizes = block.map(([start, end]) => end - start);
-  const longest = sizes.indexOf(Math.max(...sizes));
-  const [start, end] = block[longest] ?? [0, 0];
-  if (end - start < 2) return [];
-  const middle = Math.floor((start + end) / 2);
-  return [block.with(longest, [start, middle]), block.with(longest, [middle, end])];
-}
-
-/** The regions of the parts that have something of a region that is there; none: it is not. */
-async function partsAt(
-  seat: Seat,
-  name: string,
-  region: Region,
-  { signal }: WaitOptions,
-): Promise<readonly Region[]> {
-  const handle = new Handle(seat, name, {});
-  const batch = new DemandBatch(seat, [handle], { timeoutMs: AT_ONCE_MS, signal }, [region]);
+): Promise<number> {
   try {
-    await batch.start();
-    const came = await batch.take();
-    if (came === null) return [];
-    giveBack(seat.client, came.parcel);
-    handle.release();
-    return came.parcel.parts.map((part) => part.region);
+    const handle = new Handle(seat, name, {});
+    await peekVersion(handle, options, region, AT_ONCE_MS);
+    return 0;
   } catch (error) {
-    batch.cancel();
-    mustBeAbsence(error);
-    return [];
+    if (!(error instanceof AttaccaError && NOT_THERE.includes(error.code))) throw error;
+    // That the pool has not answered says nothing of the object.
+    if (error.code === 'deadline-passed' && error.fields['name'] !== name) throw error;
+    // Of what is in no parts, or not offered any more, the pool says no number.
+    const { missing } = error.fields;
+    const isNumber = typeof missing === 'number' && missing > 0;
+    return isNumber ? Math.min(missing, region.count) : region.count;
+  }
+}
+
+/** A part of a region that is sought: from where to where, in indices of each axis. */
+interface Piece {
+  /** Of its region. */
+  readonly at: number;
+  readonly ranges: readonly (readonly [start: number, end: number])[];
+  readonly box: Box;
+  /** Along which it is cut next. */
+  readonly axis: number;
+}
+
+/**
+ * Tells of regions of objects in parts what of them is there: the pool says how much of each is
+ * missing, of what has some the halves are asked about, and so on. `deadline-passed` where that
+ * takes longer than one waits; `cube-hole` where it takes too many questions.
+ */
+export async function findParts(
+  seat: Seat,
+  sought: readonly Sought[],
+  clock: Clock,
+): Promise<readonly Parted[]> {
+  const search = new Search(sought);
+  for (let asked = 0; search.pieces.length > 0; ) {
+    const { pieces } = search;
+    asked += pieces.length;
+    if (asked - sought.length > PROBES_MAX) search.giveUp();
+    const missing: number[] = [];
+    for (let at = 0; at < pieces.length; at += PROBED_AT_ONCE) {
+      if (asked > pieces.length || at > 0) clock.mustGoOn('not all was asked that is there');
+      const questions = pieces.slice(at, at + PROBED_AT_ONCE).map(({ at: of, box }) => {
+        const { name, region } = sought[of] as Sought;
+        return missingOf(seat, { name, region: Region.box(region.shape, box) }, clock.options);
+      });
+      missing.push(...(await allOf(questions)));
+    }
+    search.take(missing);
+  }
+  return search.parted();
+}
+
+/** All answers, once none is under way any more. */
+async function allOf(questions: readonly Promise<number>[]): Promise<number[]> {
+  await Promise.allSettled(questions);
+  return await Promise.all(questions);
+}
+
+/** What is known of all regions, and which pieces of them are asked about next. */
+class Search {
+  readonly #sought: readonly Sought[];
+  readonly #indices: readonly (readonly Float64Array[])[];
+  readonly #there: readonly Box[][];
+  readonly #lacking: readonly Box[][];
+  pieces: readonly Piece[];
+  /** Then pieces come in twos. */
+  #areHalves = false;
+
+  constructor(sought: readonly Sought[]) {
+    this.#sought = sought;
+    this.#there = sought.map(() => []);
+    this.#lacking = sought.map(() => []);
+    const boxes = sought.map(({ region }) => region.onlyBox ?? []);
+    this.#indices = boxes.map((box) => box.map((axis) => axis.toIndices()));
+    this.pieces = boxes.map((box, at) => {
+      return { at, ranges: box.map(({ count }) => [0, count] as const), box, axis: 0 };
+    });
+  }
+
+  giveUp(): never {
+    const { name } = this.#sought[this.pieces[0]?.at ?? 0] as Sought;
+    const why = 'its parts are too many, and too small; wait for the rest, or pick others';
+    throw new AttaccaError('cube-hole', `Cannot tell what is there of "${name}": ${why}`, { name });
+  }
+
+  /** Of each piece how much of it is missing. */
+  take(missing: readonly number[]): void {
+    const isParted = (each: number): boolean => {
+      const piece = this.pieces[each];
+      const lacks = missing[each] ?? 0;
+      return piece !== undefined && lacks > 0 && lacks < countOf(piece.box);
+    };
+    const next: Piece[] = [];
+    for (const [each, piece] of this.pieces.entries()) {
+      if (isParted(each)) {
+        // Along another axis where this one has parted nothing.
+        next.push(...this.#halves(piece, this.#areHalves && isParted(each ^ 1)));
+      } else {
+        const of = missing[each] === 0 ? this.#there : this.#lacking;
+        of[piece.at]?.push(piece.box);
+      }
+    }
+    this.pieces = next;
+    this.#areHalves = true;
+  }
+
+  #halves({ at, ranges, box, axis }: Piece, isOther: boolean): Piece[] {
+    const length = (of: number): number => {
+      const [start, end] = ranges[of] ?? [0, 0];
+      return end - start;
+    };
+    let along = (axis + (isOther ? 1 : 0)) % box.length;
+    while (length(along) < 2) along = (along + 1) % box.length;
+    const [start, end] = ranges[along] as readonly [number, number];
+    const indices = this.#indices[at]?.[along] as Float64Array;
+    const middle = Math.floor((start + end) / 2);
+    return [[start, middle] as const, [middle, end] as const].map((range) => {
+      const [from, to] = range;
+      const first = indices[from] as number;
+      const last = indices[to - 1] as number;
+      const set = (box[along] as AxisSet).within(first, last + 1);
+      return { at, ranges: ranges.with(along, range), box: box.with(along, set), axis: along };
+    });
+  }
+
+  parted(): readonly Parted[] {
+    const regionOf = (shape: Region['shape'], boxes: readonly Box[]): Region =>
+      Region.disjoint(shape, mergedBoxes(boxes));
+    return this.#sought.map(({ region: { shape } }, at) => {
+      const [there = [], lacking = []] = [this.#there[at], this.#lacking[at]];
+      return { there: regionOf(shape, there), lacking: regionOf(shape, lacking) };
+    });
   }
 }

@@ -1,69 +1,58 @@
-import type { Writer } from '../../core/bytes.js';
 import type { Place } from '../../core/cubes/grid.js';
-import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
 import { AxisSet } from '../../core/regions/axis-set.js';
-import { Region } from '../../core/regions/region.js';
-import { regionOfText } from '../../core/regions/region-text.js';
-import { EXPLAIN, writeExplain } from '../../protocol/index.js';
-import { askValue, asMap } from '../asking.js';
-import { peekVersion } from '../demanding.js';
-import { Handle } from '../handle.js';
-import type { WaitOptions } from '../options.js';
+import { type Box, Region } from '../../core/regions/region.js';
 import type { Seat } from '../seat.js';
-import { Crew } from './crew.js';
+import type { Clock } from './clock.js';
 import type { Member } from './members.js';
-import { AT_ONCE_MS, mustBeAbsence, searchParts } from './part-search.js';
+import { findParts } from './part-search.js';
 
 /** A place, and what is there of that which is needed of its object. */
 export interface Present extends Place<Member> {
   /** Null: it is not in parts, or nobody has asked. Empty: nothing. */
   readonly there: Region | null;
+  /** What is needed and not there; null: there is no object, or nobody has asked. */
+  readonly lacking: Region | null;
   /** Whether all is there that is needed. */
   readonly isWhole: boolean;
 }
 
-/** Objects in parts that are asked about at a time. */
-const ASKED_AT_ONCE = 64;
+/** Runs of the boxes of one request: a quarter of what a region may have. */
+const RUNS_AT_ONCE = LIMITS.regionRunsMax / 4;
 
 /** Asks the pool what is there of objects that lack parts; of others it is known. */
 export async function presenceOf(
   seat: Seat,
   places: readonly Place<Member>[],
   sets: readonly (AxisSet | null)[],
-  options: WaitOptions,
+  clock: Clock,
 ): Promise<readonly Present[]> {
   // There may be a million: they are not copied field by field.
   const found = new Array<Present>(places.length);
-  const crew = new Crew(ASKED_AT_ONCE);
-  const ask = async (place: Place<Member>, member: Member): Promise<void> => {
-    const needed = neededOf(member.space.shape, sets);
-    const there = await thereOf(seat, member, needed, options);
-    found[place.at] = { ...place, there, isWhole: there.count === needed.count };
-  };
+  const short: { readonly place: Place<Member>; readonly name: string; readonly region: Region }[] =
+    [];
   for (const place of places) {
     const { at, labels, member } = place;
-    if (member === null) found[at] = { at, labels, member, there: NOWHERE, isWhole: false };
-    else if (member.isComplete) found[at] = { at, labels, member, there: null, isWhole: true };
-    else await crew.add(ask(place, member));
+    const known = { at, labels, member, lacking: null };
+    const region = member === null ? NOWHERE : neededOf(member.space.shape, sets);
+    if (member === null) found[at] = { ...known, there: NOWHERE, isWhole: false };
+    else if (member.isComplete) found[at] = { ...known, there: null, isWhole: true };
+    else if (region.isEmpty) found[at] = { ...known, there: region, isWhole: true };
+    else short.push({ place, name: member.name, region });
   }
-  await crew.done();
+  const parted = await findParts(seat, short, clock);
+  for (const [each, { there, lacking }] of parted.entries()) {
+    const { place, region } = short[each] as (typeof short)[number];
+    const { at, labels, member } = place;
+    const isWhole = lacking.isEmpty;
+    // All of it in the order in which it is needed, not in that in which it was found.
+    const known = isWhole ? region : there;
+    found[at] = { at, labels, member, there: known, lacking, isWhole };
+  }
   return found;
 }
 
 const NOWHERE = Region.none([]);
-
-async function thereOf(
-  seat: Seat,
-  member: Member,
-  needed: Region,
-  options: WaitOptions,
-): Promise<Region> {
-  const { name } = member;
-  if (needed.isEmpty || (await isThere(seat, name, needed, options))) return needed;
-  const all = await partsOf(seat, member, options);
-  const there = all === null ? NOWHERE : needed.intersect(all);
-  return there.isEmpty || (await isThere(seat, name, there, options)) ? there : NOWHERE;
-}
 
 /** What is needed of an object of a shape; null: all of a dimension. */
 export function neededOf(shape: readonly number[], sets: readonly (AxisSet | null)[]): Region {
@@ -73,40 +62,26 @@ export function neededOf(shape: readonly number[], sets: readonly (AxisSet | nul
   );
 }
 
-/** Whether whoever demands a region of an object now has it at once. */
-export async function isThere(
-  seat: Seat,
-  name: string,
-  region: Region,
-  { signal }: WaitOptions,
-): Promise<boolean> {
-  try {
-    const handle = new Handle(seat, name, {});
-    await peekVersion(handle, { timeoutMs: AT_ONCE_MS, signal }, region);
-    return true;
-  } catch (error) {
-    mustBeAbsence(error);
-    return false;
+/** What is there of a place, as regions that one request can name each. */
+export function inRequests(place: Present): readonly Present[] {
+  const { there } = place;
+  if (there === null || there.boxes.length === 1) return [place];
+  const groups: Box[][] = [];
+  let runs = 0;
+  for (const box of [...there.boxes].sort(byStart)) {
+    const own = box.reduce((sum, axis) => sum + axis.runs.length, 0);
+    runs += own;
+    const last = groups.at(-1);
+    if (last === undefined || last.length >= LIMITS.regionBoxesMax || runs > RUNS_AT_ONCE) {
+      groups.push([box]);
+      runs = own;
+    } else last.push(box);
   }
+  return groups.map((boxes) => ({ ...place, there: Region.disjoint(there.shape, boxes) }));
 }
 
-/** What parts have; null: none can be demanded, as of what is still open. */
-async function partsOf(
-  seat: Seat,
-  { name, space: { shape } }: Member,
-  options: WaitOptions,
-): Promise<Region | null> {
-  const write = (w: Writer): void => writeExplain(w, EXPLAIN.name, name);
-  const told = asMap(await askValue(seat.client, `explain "${name}"`, write, options));
-  const { offered, consistency, missing, missingRegion } = told;
-  if (offered === null || consistency !== undefined) return null;
-  const whole = Region.whole(shape);
-  if (typeof missing !== 'number') return whole;
-  // A text for people, which tells all where that is little.
-  const region = typeof missingRegion === 'string' ? regionOfText(missingRegion, shape) : null;
-  if (region !== null && region.count === missing) return whole.difference(region);
-  const found = await searchParts(seat, name, shape, whole.count - missing, options);
-  if (found !== null) return found;
-  const why = 'its parts are too many, and too small, to be found one by one; wait, or pick others';
-  throw new AttaccaError('cube-hole', `Cannot tell what is there of "${name}": ${why}`, { name });
+/** So that those of one request are near each other. */
+function byStart(one: Box, other: Box): number {
+  const at = one.findIndex((axis, each) => axis.first !== other[each]?.first);
+  return at < 0 ? 0 : (one[at]?.first ?? 0) - (other[at]?.first ?? 0);
 }

@@ -1,5 +1,6 @@
 import { Clock } from './clock.js';
-import { isThere, type Present } from './presence.js';
+import { missingOf } from './part-search.js';
+import type { Present } from './presence.js';
 import type { CubeState } from './state.js';
 
 /** An object that was there has gone before it came. */
@@ -62,6 +63,7 @@ export class Watch {
     if (now.isComplete) return false;
     // Of what had all parts nothing says what was there.
     if (there === null || there.isEmpty) return true;
-    return !(await isThere(this.#state.seat, now.name, there, this.#clock.options));
+    const sought = { name: now.name, region: there };
+    return (await missingOf(this.#state.seat, sought, this.#clock.options)) > 0;
   }
 }

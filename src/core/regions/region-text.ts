@@ -1,5 +1,5 @@
-import { AxisSet } from './axis-set.js';
-import { type Box, Region } from './region.js';
+import type { AxisSet } from './axis-set.js';
+import type { Box, Region } from './region.js';
 import { lastOf, type Run } from './runs.js';
 
 /** Boxes and runs beyond so many are not told. */
@@ -35,33 +35,4 @@ function runText(run: Run): string {
   const { start, step, count } = run;
   if (count === 1) return `${start}`;
   return `${start}:${lastOf(run) + 1}${step === 1 ? '' : `:${step}`}`;
-}
-
-/** Reads what {@link regionText} has written of a shape; null: it does not tell all of it. */
-export function regionOfText(text: string, shape: readonly number[]): Region | null {
-  if (text === 'nothing') return Region.none(shape);
-  if (text === 'all') return Region.whole(shape);
-  let all = Region.none(shape);
-  for (const box of text.split(' and ')) {
-    const axes = box.split(/,(?![^[]*\])/u).map((axis, at) => axisOfText(axis, shape[at] ?? 0));
-    const known = axes.filter((axis) => axis !== null);
-    if (axes.length !== shape.length || known.length < axes.length) return null;
-    all = all.union(Region.box(shape, known));
-  }
-  return all;
-}
-
-function axisOfText(text: string, size: number): AxisSet | null {
-  if (text === ':') return AxisSet.range(0, size);
-  const [, list = text] = /^\[(.*)\]$/u.exec(text) ?? [];
-  let axis = AxisSet.EMPTY;
-  for (const run of list.split(',')) {
-    const [, first, end, step] = /^(\d+)(?::(\d+)(?::(\d+))?)?$/u.exec(run) ?? [];
-    if (first === undefined) return null;
-    const start = Number(first);
-    const stride = Number(step ?? 1);
-    const count = end === undefined ? 1 : Math.ceil((Number(end) - start) / stride);
-    axis = axis.union(AxisSet.blocks({ start, stride, count, block: 1 }));
-  }
-  return axis;
 }

@@ -49,6 +49,11 @@ export class Region {
     return new Region(shape, isEmpty(box) ? [] : [box]);
   }
 
+  /** Of boxes of the shape, none of which has an element in common with another. */
+  static disjoint(shape: readonly (number | null)[], boxes: readonly Box[]): Region {
+    return new Region(shape, boxes);
+  }
+
   static none(shape: readonly (number | null)[]): Region {
     return new Region(shape, []);
   }

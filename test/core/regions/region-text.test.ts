@@ -3,9 +3,8 @@ import { test } from 'node:test';
 import { LIMITS } from '../../../src/core/limits.js';
 import { AxisSet } from '../../../src/core/regions/axis-set.js';
 import { Region } from '../../../src/core/regions/region.js';
-import { regionOfText, regionText } from '../../../src/core/regions/region-text.js';
+import { regionText } from '../../../src/core/regions/region-text.js';
 import { type RegionSelection, selectRegion } from '../../../src/core/regions/selection.js';
-import { fc } from '../../fast-check.js';
 
 const text = (selection: RegionSelection): string => regionText(selectRegion([8, 6], selection));
 
@@ -59,24 +58,3 @@ test('points are looked at one by one: a region has so many at most', () => {
   const more = AxisSet.range(0, 2 ** 33);
   assert.throws(() => Region.points(shape, more), { code: 'bad-region', message: /points$/u });
 });
-
-test('what is told of few pieces is read as it was, and of many not at all', () => {
-  const axis = fc.uniqueArray(fc.nat(7), { minLength: 0, maxLength: 8 });
-  const box = fc.tuple(axis, axis).map(([rows, columns]) => {
-    return Region.box([8, 8], [AxisSet.indices(rows.sort(up)), AxisSet.indices(columns.sort(up))]);
-  });
-  fc.assert(
-    fc.property(fc.array(box, { maxLength: 3 }), (boxes) => {
-      const region = boxes.reduce((all, each) => all.union(each), Region.none([8, 8]));
-      const written = regionText(region);
-      const read = regionOfText(written, [8, 8]);
-      if (written.includes('...')) assert.equal(read, null);
-      else assert.ok(read?.equals(region), written);
-    }),
-  );
-  assert.ok(regionOfText('all', [])?.isWhole);
-  assert.equal(regionOfText('2 points', [8, 8]), null);
-  assert.equal(regionOfText('1:2,: and ...', [8, 8]), null);
-});
-
-const up = (one: number, other: number): number => one - other;
