@@ -298,6 +298,13 @@ test('holes are filled, or fail, as told', async (t) => {
   const how = { holes: 'fill', dtype: 'int32', lossy: true } as const;
   assert.equal(await codeOf(cube.demand({}, how)), 'bad-argument');
   assert.equal(await codeOf(cube.demand({}, { ...how, fill: 0.5 })), 'bad-argument');
+  for (const word of [{ holes: 'filll' }, { order: 'C' }] as object[]) {
+    const wrong = await codeOf(cube.demand({}, { ...how, ...word }));
+    assert.equal(wrong, 'bad-argument', JSON.stringify(word));
+    await assert.rejects(cube.grow('step', { ...how, ...word }).next(), {
+      code: 'bad-argument',
+    });
+  }
   await using counted = await cube.demand({ step: 0, lat: 60, lon: 0 }, { ...how, fill: -9 });
   assert.deepEqual([...counted.array], [-9, 850_060]);
   await using one = await cube.demand({ step: 6, level: 850 }, { holes: 'fill', fill: 1 });
