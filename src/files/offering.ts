@@ -4,12 +4,12 @@ import type { Attributes, ObjectOptions, OfferOptions, WaitOptions } from '../cl
 import type { Pool } from '../client/pool.js';
 import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
-import { AttaccaError } from '../core/errors.js';
+import type { AttaccaError } from '../core/errors.js';
 import { firstTwice } from '../core/first-twice.js';
 import { type Space, spaceBytes } from '../core/space.js';
-import type { ValueMap } from '../core/value.js';
 import type { Skipped } from './format.js';
 import { encodeHeader, type FileHeader, HEADER_VERSION } from './header.js';
+import { Former, holdFor, together, withdrawOwn } from './replacing.js';
 import { roomFor, type Wanted } from './room.js';
 
 export interface ImportOptions extends Omit<OfferOptions, 'keep'>, WaitOptions {
@@ -124,12 +124,16 @@ export async function offerAll(
   const imported = { format, ...told, objects, skipped };
   if (options.dryRun === true) return imported;
   const runs = [...batches(parts, sizes), ...last.map((each) => [each])];
+  const replaces = options.replace === true || options.replace === 'first';
+  await using _hold = replaces ? await holdFor(pool, path, all) : null;
   const offered: string[] = [];
-  const replaced = options.replace === true ? await formerBytes(pool, all) : 0;
+  const former = replaces ? await Former.of(pool, all) : null;
+  const isAtOnce = options.replace === true && former !== null;
   const bytes = sizesInSlabs(sizes);
-  let wanted = await roomFor(pool, path, bytes, replaced);
-  if (options.replace === 'first') {
-    await endFirst(pool, all);
+  let wanted = await roomFor(pool, path, bytes, isAtOnce ? sizesInSlabs(former.sizes) : 0);
+  if (former !== null && !isAtOnce) {
+    await allMayBe(pool, all);
+    await former.end();
     wanted = await roomFor(pool, path, bytes, 0);
   }
   if (wanted !== null) options.onWanted?.(wanted);
@@ -142,7 +146,7 @@ export async function offerAll(
     return isAlone ? await fillOne(pool, only, options, done) : await fillSmall(pool, run, done);
   };
   try {
-    if (options.replace === true) await replaceAll(pool, runs, filled, offered, options);
+    if (isAtOnce) await replaceAll(pool, runs, filled, offered, { ...options, former });
     else {
       for (const run of runs) {
         await using one = await filled(run);
@@ -151,7 +155,7 @@ export async function offerAll(
     }
   } catch (error) {
     // What cannot be withdrawn now has lost the pool, and that is the error.
-    await Promise.allSettled(offered.map((name) => pool.unkeep(name)));
+    await Promise.allSettled(offered.map((name) => withdrawOwn(pool, name)));
     throw error;
   }
   return imported;
@@ -160,25 +164,6 @@ export async function offerAll(
 /** Small ones travel in messages, of which the pool keeps a book by itself. */
 function sizesInSlabs(sizes: readonly number[]): number {
   return sizes.reduce((sum, size) => (size > SMALL_BYTES_MAX ? sum + size : sum), 0);
-}
-
-/** How much the pool keeps under the names of what is to be. */
-async function formerBytes(pool: Pool, all: readonly ToImport[]): Promise<number> {
-  const sizes: number[] = [];
-  await together(all, async ({ name }) => {
-    const known = await statOf(pool, name);
-    if (known?.['state'] === 'offered') sizes.push(Number(known['bytes']));
-  });
-  return sizesInSlabs(sizes);
-}
-
-async function endFirst(pool: Pool, all: readonly ToImport[]): Promise<void> {
-  const names = all.map(({ name }) => name);
-  await together(all, ({ name, space, attributes }) => mayBe(pool, name, { space, attributes }));
-  await together(names, (name) => mustBeReplaceable(pool, name));
-  // What tells of the others goes before them.
-  await together(names.slice(-1), (name) => endFormer(pool, name));
-  await together(names.slice(0, -1), (name) => endFormer(pool, name));
 }
 
 type Fill = (run: readonly ToImport[]) => Promise<Filled>;
@@ -194,21 +179,17 @@ async function replaceAll(
   runs: readonly (readonly ToImport[])[],
   fill: Fill,
   offered: string[],
-  options: ImportOptions,
+  { former, ...options }: ImportOptions & { readonly former: Former },
 ): Promise<void> {
-  const all = runs.flat();
-  const names = all.map(({ name }) => name);
   const ready: Filled[] = [];
   try {
-    await together(all, ({ name, space, attributes }) => mayBe(pool, name, { space, attributes }));
-    await together(names, (name) => mustBeReplaceable(pool, name));
+    await allMayBe(pool, runs.flat());
     for (const run of runs) ready.push(await fill(run));
     throwIfAborted('replace what was imported', options.signal);
-    await together(names, (name) => mustBeReplaceable(pool, name));
+    await former.mustBeSame();
     // From here on it is not ended by the signal: neither of both would be left.
     const { signal: _, ...unending } = options;
-    await together(names.slice(-1), (name) => endFormer(pool, name));
-    await together(names.slice(0, -1), (name) => endFormer(pool, name));
+    await former.end();
     for (let one = ready[0]; one !== undefined; one = ready[0]) {
       await one.offer(unending, offered);
       ready.shift();
@@ -219,36 +200,14 @@ async function replaceAll(
   }
 }
 
-/** Asks for many, so many at once. */
-async function together<T>(all: readonly T[], ask: (each: T) => Promise<void>): Promise<void> {
-  for (let at = 0; at < all.length; at += BATCH_MAX) {
-    await Promise.all(all.slice(at, at + BATCH_MAX).map(ask));
-  }
+async function allMayBe(pool: Pool, all: readonly ToImport[]): Promise<void> {
+  await together(all, ({ name, space, attributes }) => mayBe(pool, name, { space, attributes }));
 }
 
 /** Lets the pool refuse what no object can be: a name, a space, attributes. */
 async function mayBe(pool: Pool, name: string, options: ObjectOptions): Promise<void> {
   await using object = pool.object(name, options);
   await object.seal();
-}
-
-/** What is known of an object; null: the pool knows none of that name. */
-async function statOf(pool: Pool, name: string): Promise<ValueMap | null> {
-  try {
-    return await pool.stat(name);
-  } catch (error) {
-    if (error instanceof AttaccaError && error.code === 'unknown-object') return null;
-    throw error;
-  }
-}
-
-/** Refuses what its own member offers: it is not the pool's to end. */
-async function mustBeReplaceable(pool: Pool, name: string): Promise<void> {
-  const { scope = null, version = null, provider = null } = (await statOf(pool, name)) ?? {};
-  if (scope !== 'member') return;
-  const why = `version ${version} is offered by ${provider}, and not kept`;
-  const fields = { name, version, member: provider };
-  refuse('already-offered', `Cannot replace "${name}": ${why}`, fields);
 }
 
 /** Large ones by themselves; small ones that follow each other together, as they cost messages. */
@@ -301,17 +260,6 @@ async function fillSmall(
     },
     async [Symbol.asyncDispose]() {},
   };
-}
-
-async function endFormer(pool: Pool, name: string): Promise<void> {
-  try {
-    await pool.unkeep(name);
-  } catch (error) {
-    const isNone =
-      error instanceof AttaccaError &&
-      (error.code === 'unknown-object' || error.code === 'wrong-state');
-    if (!isNone) throw error;
-  }
 }
 
 async function fillOne(

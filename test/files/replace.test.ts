@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Pool } from '../../src/client/pool.js';
 import type { AttaccaError } from '../../src/core/errors.js';
+import { parseSchema } from '../../src/core/schema/schema.js';
 import { importFile } from '../../src/files/import.js';
 import type { Wanted } from '../../src/files/room.js';
 import { ZARR } from '../../src/files/zarr.js';
@@ -63,7 +64,8 @@ function told(pool: Pool, hear: (call: string) => void): Pool {
       if (typeof value !== 'function') return value;
       return (...given: readonly unknown[]): unknown => {
         const [first] = given;
-        if (key === 'unkeep') hear(`end ${first}`);
+        const [, ended] = /^name = "([^"]*)"/u.exec(String(first)) ?? [];
+        if (key === 'unkeepSelected') hear(`end ${ended}`);
         if (key === 'offerMany') {
           for (const { name } of first as readonly { name: string }[]) hear(`offer ${name}`);
         }
@@ -217,4 +219,112 @@ test('a signal that comes when the former ends does not lose both', async (t) =>
   await importFile(told(pool, hear), await store(t, 2), { replace: true, signal });
   assert.ok(signal.aborted);
   await mustHave(pool, 2);
+});
+
+test('while a file is replaced nobody else replaces it, and nothing is left of that', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  await using other = await joinApart(server, 'others', { transport: 'shared-memory' });
+  await importFile(pool, await store(t, 1));
+  const [path, again] = [await store(t, 2), await store(t, 3)];
+  for (const replace of [true, 'first'] as const) {
+    const met: Promise<unknown>[] = [];
+    const onBytes = (): void => {
+      if (met.length > 0) return;
+      met.push(
+        assert.rejects(importFile(other, again, { replace }), (error: AttaccaError) => {
+          assert.equal(error.code, 'already-offered');
+          assert.match(error.message, /"store" is being replaced by files/u);
+          assert.deepEqual(error.fields, { name: 'store', version: 1, member: 'files' });
+          return true;
+        }),
+      );
+    };
+    await importFile(pool, path, { replace, onBytes });
+    assert.equal(met.length, 1);
+    await Promise.all(met);
+    await mustHave(pool, 2);
+  }
+  assert.equal(await codeOf(pool.stat('store/.importing')), 'unknown-object');
+});
+
+test('what others offer while a file is read is not ended', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  await using other = await joinApart(server, 'others', { transport: 'shared-memory' });
+  await importFile(pool, await store(t, 1));
+  const offered: Promise<unknown>[] = [];
+  const onBytes = (): void => {
+    if (offered.length > 0) return;
+    offered.push(
+      other.unkeep('store/z').then(() => other.put('store/z', new Uint8Array(8).fill(1))),
+    );
+  };
+  const path = await store(t, 2);
+  let error: unknown;
+  try {
+    await importFile(pool, path, { replace: true, onBytes });
+  } catch (caught) {
+    error = caught;
+  }
+  await Promise.all(offered);
+  assert.match(String(error), /Cannot replace "store\/z": version \d was offered meanwhile/u);
+  await mustHave(pool, 1);
+});
+
+test('an import that fails withdraws what it has offered, and not what came in its place', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  await using other = await joinApart(server, 'others', { transport: 'shared-memory' });
+  const path = await store(t, 1);
+  await other.put('store/z', new Uint8Array(8).fill(1));
+  // When it fails on the last name another has replaced the first.
+  const between = new Proxy(pool, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key, target);
+      if (key !== 'unkeepSelected') return typeof value === 'function' ? value.bind(target) : value;
+      return async (selector: string): Promise<unknown> => {
+        if (selector.startsWith('name = "store/a"')) {
+          await other.unkeep('store/a');
+          await other.put('store/a', new Uint8Array(8).fill(9));
+        }
+        return await target.unkeepSelected(selector);
+      };
+    },
+  });
+  assert.equal(await codeOf(importFile(between, path)), 'already-offered');
+  await using got = await pool.object('store/a').demand({ timeoutMs: 5_000 });
+  assert.ok(got.bytes.every((each) => each === 9));
+  assert.equal(await codeOf(pool.stat('store/large')), 'unknown-object');
+});
+
+test('a schema of the pool that requires attributes is no bar to a replacement', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  await pool.catalog.defineSchema(
+    parseSchema({
+      ...{ 'schema-name': 'runs', 'schema-version': 1 },
+      attributes: [{ key: 'run', type: 'int()', required: true }],
+    }),
+  );
+  for (const value of [1, 2]) {
+    await importFile(pool, await store(t, value), { replace: true, attributes: { run: 7 } });
+    await mustHave(pool, value);
+  }
+});
+
+test('names of any length and any characters are replaced', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  for (const name of [
+    'x'.repeat(990),
+    'a\r\u0001\u2028',
+    '\u{1f30a}'.repeat(992),
+    'a"\\\n\t`\u202eb',
+  ]) {
+    for (const value of [1, 2])
+      await importFile(pool, await store(t, value), { name, replace: true });
+    await using got = await pool.object(`${name}/large`).demand({ timeoutMs: 5_000 });
+    assert.equal(got.bytes[0], 2);
+  }
 });
