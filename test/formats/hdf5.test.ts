@@ -12,7 +12,7 @@ import type { Hdf5Layout } from '../../src/formats/hdf5/layout.js';
 import { plainLayout } from '../../src/formats/hdf5/layout.js';
 import { Hdf5Library } from '../../src/formats/hdf5/library.js';
 import { Hdf5File } from '../../src/formats/hdf5/reader.js';
-import { storedFill } from '../../src/formats/hdf5/stored-fill.js';
+import { storedFill } from '../../src/formats/hdf5/stored-header.js';
 import { Hdf5Writer } from '../../src/formats/hdf5/writer.js';
 import { fc } from '../fast-check.js';
 import { rowsOf } from './rows.js';
@@ -176,6 +176,37 @@ test('each type of attributes, as h5py writes it', () => {
     ['who'],
   );
 });
+
+for (const kind of ['earliest', 'latest']) {
+  const path = join(FIXTURES, `elsewhere-${kind}.h5`);
+
+  test(`elements that lie in other files are told by name, headers of ${kind}`, () => {
+    using file = new Hdf5File(library, path);
+    assert.deepEqual(
+      file.skipped,
+      ['absent', 'described', 'secret'].map((name) => {
+        return { name, why: 'its elements lie in other files' };
+      }),
+    );
+    assert.deepEqual(
+      file.dataset.variables.map(({ name }) => name),
+      ['plain'],
+    );
+    assert.equal(file.readBlock(0, { offset: [0], count: [3] }).length, 24);
+  });
+
+  test(`the library opens no file besides, headers of ${kind}`, () => {
+    library.mayOpen(path);
+    const id = library.call((h5) => h5.open(path, h5.H5F_ACC_RDONLY, false, -1, -1));
+    const read = (address: number): number =>
+      library.call((h5) => h5.get_dataset_data(id, '/secret', [9n], [0n], [1n], BigInt(address)));
+    assert.throws(() => library.withMemory(9, read), {
+      name: 'Hdf5Fault',
+      message: 'it wants to read the file "/etc/passwd"',
+    });
+    library.call((h5) => h5.close_file(id));
+  });
+}
 
 test('what no object can have is told, by name and reason', () => {
   using file = new Hdf5File(library, join(FIXTURES, 'types.h5'));

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { AttaccaError } from '../../core/errors.js';
 import { product } from '../chunking.js';
 
@@ -16,7 +17,13 @@ interface Stream {
 }
 interface FileSystem {
   getStream(descriptor: number): Stream;
+  open(path: unknown, flags: unknown, mode?: unknown): Stream;
+  readonly ErrnoError: new (errno: number) => Error;
 }
+
+/** Permission denied, and no such file, in WebAssembly's numbers; its flag of a folder. */
+const [EACCES, ENOENT] = [2, 44] as const;
+const O_DIRECTORY = 0x10000;
 
 const STDERR = 2;
 /** A device of characters, as a terminal is: the file system asks whether it is a folder. */
@@ -60,6 +67,10 @@ function faultOf(text: string, options: ErrorOptions = {}): Hdf5Fault {
   return new Hdf5Fault(message ?? reasonIn(text), { ...options, code: SYSTEM[errno] });
 }
 
+function elsewhere(path: string): Hdf5Fault {
+  return new Hdf5Fault(`it wants to read the file "${path}"`);
+}
+
 /**
  * The library, loaded. Its calls do not return before they are done: who must not wait calls them
  * in a thread. HDF5 tells errors by printing its stack of calls; here it becomes part of the error.
@@ -69,10 +80,32 @@ export class Hdf5Library {
   readonly #stderr: Stream;
   /** Why it had to stop in the middle of a call, with who knows what in its memory. */
   #broken: string | null = null;
+  /** The files that it may open. */
+  readonly #files = new Set<string>();
+  /** One that it wanted to open besides, in the call that goes on. */
+  #refused: string | null = null;
 
   private constructor(module: H5wasm) {
     this.#module = module;
-    this.#stderr = (module.FS as unknown as FileSystem).getStream(STDERR);
+    const files = module.FS as unknown as FileSystem;
+    this.#stderr = files.getStream(STDERR);
+    const open = files.open.bind(files);
+    files.open = (path, flags, mode) => {
+      const isAllowed = typeof path !== 'string' || this.#files.has(resolve(path));
+      if (isAllowed) return open(path, flags, mode);
+      // Where plugins of filters would lie, of which there are none.
+      if ((Number(flags) & O_DIRECTORY) !== 0) throw new files.ErrnoError(ENOENT);
+      this.#refused = path;
+      throw new files.ErrnoError(EACCES);
+    };
+  }
+
+  /**
+   * Allows it to open a file, and none besides those: a file of HDF5 may say that its elements lie
+   * in any other of the user's.
+   */
+  mayOpen(path: string): void {
+    this.#files.add(resolve(path));
   }
 
   /** Loads the library (some 150 ms and 80 MiB the first time): only where there is HDF5. */
@@ -98,6 +131,7 @@ export class Hdf5Library {
     const stream = this.#stderr;
     const said: Buffer[] = [];
     let bytes = 0;
+    this.#refused = null;
     stream.node = { mode: DEVICE_MODE };
     stream.stream_ops = {
       write: (_stream, from, offset, size) => {
@@ -111,11 +145,13 @@ export class Hdf5Library {
       // Damaged files can make HDF5 forget to print again what it had been told not to.
       this.#module.deactivate_throwing_error_handler();
       const result = work(this.#module);
+      if (this.#refused !== null) throw elsewhere(this.#refused);
       const isFailed = (typeof result === 'number' || typeof result === 'bigint') && result < 0;
       if (!isFailed && bytes === 0) return result;
       throw faultOf(Buffer.concat(said).toString());
     } catch (cause) {
       if (cause instanceof Hdf5Fault || cause instanceof AttaccaError) throw cause;
+      if (this.#refused !== null) throw elsewhere(this.#refused);
       const text = Buffer.concat(said).toString();
       const why = cause instanceof Error ? cause.message : String(cause);
       // Of WebAssembly: an access outside of its memory, or the end of its stack.

@@ -11,8 +11,15 @@ import { axesOf, type Found } from './dimensions.js';
 import { addressOf, attributesOf, entriesOf, type OpenFile, textsAt } from './entries.js';
 import { fillOf } from './fill.js';
 import type { Hdf5Dataset, Hdf5Skipped, Hdf5Storage } from './layout.js';
-import { ADDRESS_BYTES, type H5wasm, Hdf5Fault, type Hdf5Library, pieceOf } from './library.js';
-import { storedFill } from './stored-fill.js';
+import {
+  ADDRESS_BYTES,
+  type H5wasm,
+  Hdf5Fault,
+  type Hdf5Library,
+  type Metadata,
+  pieceOf,
+} from './library.js';
+import { isElsewhere, storedFill } from './stored-header.js';
 import { type Hdf5Type, typeOf, unknownFilter } from './types.js';
 
 const DEFLATE = 1;
@@ -75,6 +82,7 @@ export class Hdf5File implements Disposable {
     this.#path = path;
     // Says of a file that is not there, or may not be read, what the system says.
     new FileSource(path)[Symbol.dispose]();
+    library.mayOpen(path);
     this.#file = reading(path, () => ({ library, id: library.call((h5) => openFile(h5, path)) }));
     try {
       const read = reading(path, () => new Inventory(path, this.#file).take());
@@ -253,8 +261,9 @@ class Inventory {
     if (shape === null) why = 'it has a type and no elements';
     else if (shape.length > LIMITS.dimensionsMax) why = `it has ${shape.length} dimensions`;
     else if (!Number.isSafeInteger(product(shape) * metadata.size)) why = 'it is too large';
-    else if (metadata.virtual_sources !== undefined) why = 'its elements lie in other files';
-    else if (typeof found === 'string') why = `its elements are ${found}`;
+    else if (metadata.virtual_sources !== undefined || this.#isElsewhere(name, metadata)) {
+      why = 'its elements lie in other files';
+    } else if (typeof found === 'string') why = `its elements are ${found}`;
     else if (filter !== null) why = `the filter "${filter}" cannot be undone here`;
     if (shape === null || typeof found === 'string' || why !== null) {
       this.#skipped.push({ name, why: why ?? '' });
@@ -277,6 +286,13 @@ class Inventory {
     const isShort = shape.some((size, axis) => size < (sizes[axis] ?? 0));
     const stored = isShort && !found.stored.isText ? this.#storedFill(path) : null;
     return { variable, storage, source: { ...source, fill: fillOf(variable, stored) } };
+  }
+
+  /** Only elements that lie in one piece can lie in other files. */
+  #isElsewhere(name: string, { chunks }: Metadata): boolean {
+    if (chunks !== null) return false;
+    using bytes = new FileSource(this.#path);
+    return isElsewhere(bytes, addressOf(this.#file, `/${name}`));
   }
 
   #storedFill(path: string): Uint8Array | null {

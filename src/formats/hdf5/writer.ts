@@ -59,6 +59,7 @@ export class Hdf5Writer implements Disposable {
     this.#dataset = dataset;
     this.#layout = layout;
     this.#plan = new CoordinatePlan(dataset, layout.unnamed);
+    library.mayOpen(path);
     this.#id = this.#writing(() =>
       library.call((h5) => h5.open(path, h5.H5F_ACC_EXCL, true, ANY_VERSION, ANY_VERSION)),
     );

@@ -3,6 +3,8 @@
 types.h5: every type of elements and of attributes that h5py has a word for.
 groups.nc: what NetCDF-4 adds: groups, bare and unlimited dimensions, coordinates of two dimensions.
 zstd.h5: a filter that is not built in.
+elsewhere-*.h5: elements that lie in other files, as both kinds of headers say.
+odd-names.h5: names that no object can have, and others that are odd.
 fills.nc: variables that are shorter than their dimension, with the fill values of NetCDF and HDF5.
 """
 
@@ -118,6 +120,26 @@ def fills() -> None:
             v.dims[0].attach_scale(f["t"])
 
 
+def elsewhere() -> None:
+    for libver in ("earliest", "latest"):
+        with h5py.File(HERE / f"elsewhere-{libver}.h5", "w", libver=libver) as f:
+            f["plain"] = np.arange(3)
+            f.create_dataset("secret", (9,), "u1", external=[("/etc/passwd", 0, 9)])
+            f.create_dataset("absent", (4,), "u1", external=[("no-such-file.bin", 0, 4)])
+            # So many attributes that its header goes on elsewhere.
+            d = f.create_dataset("described", (9,), "u1", external=[("/etc/passwd", 0, 9)])
+            for at in range(6):
+                d.attrs[f"attribute_{at}"] = "x" * 100
+
+
+def odd_names() -> None:
+    with h5py.File(HERE / "odd-names.h5", "w", libver="latest") as f:
+        for name in ("line\nbreak", "x" * 1001, "\u05e9\u05dc\u05d5\u05dd", "\u202eabc", "plain"):
+            f[name] = np.arange(3)
+
+
 types()
 groups()
 fills()
+elsewhere()
+odd_names()

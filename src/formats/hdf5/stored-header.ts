@@ -4,6 +4,8 @@ import type { ByteSource } from '../bytes.js';
 const SIGNATURE = Buffer.from('894844460d0a1a0a', 'hex');
 const OLD_FILL = 0x04;
 const FILL = 0x05;
+/** A list of the files that elements lie in. */
+const ELSEWHERE = 0x07;
 const CONTINUED = 0x10;
 /** The message lies elsewhere, shared among datasets: it is not looked for. */
 const SHARED = 0x02;
@@ -37,18 +39,46 @@ interface Head {
   readonly messageHead: number;
 }
 
+interface Message {
+  readonly type: number;
+  readonly body: Buffer;
+  readonly isShared: boolean;
+}
+
 /**
  * The fill value that somebody gave a dataset when it was made, as its elements lie in the file.
  * Null without one. h5wasm does not tell it: it stands in the header of the dataset, which begins
  * at `address` (The HDF5 Group, File Format Specification 3.0, IV.A).
  */
 export function storedFill(source: ByteSource, address: number): Uint8Array | null {
+  return looked(null, () => {
+    let old: Uint8Array | null = null;
+    for (const { type, body, isShared } of Header.of(source).messages(address)) {
+      if (isShared) continue;
+      if (type === FILL) return valueIn(body);
+      if (type === OLD_FILL) old = sized(body, 0);
+    }
+    return old;
+  });
+}
+
+/** Whether the elements of a dataset lie in files besides its own, as its header says. */
+export function isElsewhere(source: ByteSource, address: number): boolean {
+  return looked(false, () => {
+    for (const { type } of Header.of(source).messages(address)) {
+      if (type === ELSEWHERE) return true;
+    }
+    return false;
+  });
+}
+
+/** What was found; `none` where nothing can be. */
+function looked<T>(none: T, look: () => T): T {
   try {
-    const base = baseOf(source);
-    return base === null ? null : new Header(source, base).fillAt(address);
+    return look();
   } catch (error) {
     // It ends within a message, or says numbers that are none: HDF5 has not looked at it yet.
-    if (error instanceof RangeError) return null;
+    if (error instanceof RangeError) return none;
     throw error;
   }
 }
@@ -56,17 +86,24 @@ export function storedFill(source: ByteSource, address: number): Uint8Array | nu
 class Header {
   readonly #source: ByteSource;
   readonly #base: number;
+  readonly #widths: Widths;
   #left = HEADER_BYTES_MAX;
 
-  constructor(source: ByteSource, base: number) {
+  private constructor(source: ByteSource, base: number) {
     this.#source = source;
     this.#base = base;
+    this.#widths = widthsIn(this.#read({ at: 0, size: 16 }));
   }
 
-  fillAt(address: number): Uint8Array | null {
+  static of(source: ByteSource): Header {
+    const base = baseOf(source);
+    if (base === null) throw new RangeError('it does not begin as HDF5 does');
+    return new Header(source, base);
+  }
+
+  *messages(address: number): Generator<Message> {
     const { first, isOld, messageHead } = this.#head(address);
     const waiting = [first];
-    let old: Uint8Array | null = null;
     for (let block = waiting.shift(); block !== undefined; block = waiting.shift()) {
       const bytes = this.#read(block);
       for (let at = 0; at + messageHead <= bytes.length; ) {
@@ -75,13 +112,11 @@ class Header {
         const flags = bytes.readUInt8(at + (isOld ? 4 : 3));
         const body = bytes.subarray(at + messageHead, at + messageHead + size);
         at += messageHead + size;
-        if ((flags & SHARED) !== 0) continue;
-        if (type === FILL) return valueIn(body);
-        if (type === OLD_FILL) old = sized(body, 0);
-        if (type === CONTINUED) waiting.push(continued(body, isOld));
+        const isShared = (flags & SHARED) !== 0;
+        if (type === CONTINUED && !isShared) waiting.push(continued(body, this.#widths, isOld));
+        yield { type, body, isShared };
       }
     }
-    return old;
   }
 
   #head(address: number): Head {
@@ -95,7 +130,7 @@ class Header {
     const width = 2 ** (flags & FLAGS.sizeBytes);
     const at = address + 6 + skipped;
     const said = this.#read({ at, size: width });
-    const size = width === 8 ? Number(said.readBigUInt64LE()) : said.readUIntLE(0, width);
+    const size = numberAt(said, 0, width);
     const messageHead = (flags & FLAGS.ordered) === 0 ? 4 : 6;
     return { first: { at: at + width, size }, isOld: false, messageHead };
   }
@@ -110,10 +145,25 @@ class Header {
   }
 }
 
-/** Addresses and sizes of 8 bytes: HDF5 writes no others by itself. */
-function continued(body: Buffer, isOld: boolean): Block {
-  const at = Number(body.readBigUInt64LE(0));
-  const size = Number(body.readBigUInt64LE(8));
+/** Bytes of an address, and of a size: HDF5 writes 8 by itself. */
+interface Widths {
+  readonly address: number;
+  readonly size: number;
+}
+
+/** Where they stand depends on the version of the block that a file begins with. */
+function widthsIn(begin: Buffer): Widths {
+  const at = begin.readUInt8(8) < 2 ? 13 : 9;
+  return { address: begin.readUInt8(at), size: begin.readUInt8(at + 1) };
+}
+
+function numberAt(body: Buffer, at: number, width: number): number {
+  return width === 8 ? Number(body.readBigUInt64LE(at)) : body.readUIntLE(at, width);
+}
+
+function continued(body: Buffer, widths: Widths, isOld: boolean): Block {
+  const at = numberAt(body, 0, widths.address);
+  const size = numberAt(body, widths.address, widths.size);
   // `OCHK` in front and a checksum behind.
   return isOld ? { at, size } : { at: at + 4, size: size - 4 - CHECKSUM_BYTES };
 }
