@@ -3,6 +3,7 @@ import type { Attributes } from '../client/options.js';
 import type { Pool } from '../client/pool.js';
 import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
+import { LIMITS } from '../core/limits.js';
 import { type Space, spaceBytes } from '../core/space.js';
 import { FileSource } from '../formats/bytes.js';
 import type { Dataset, Dimension } from '../formats/dataset.js';
@@ -11,6 +12,7 @@ import type { DatasetFormat } from './format.js';
 import { formatNamed, formatOf } from './formats.js';
 import { type FileHeader, mustBeHeader } from './header.js';
 import { importMessages } from './import-messages.js';
+import { isTooLong } from './names.js';
 import {
   headerObject,
   type ImportedFile,
@@ -75,6 +77,11 @@ async function importDataset(
     };
     const plain = isAlone ? name : `${name}/${variable.name}`;
     const object = options.nameOf?.(attributes) ?? plain;
+    if (!isAlone && isTooLong(object)) {
+      const why = `its object's name has more than ${LIMITS.nameCharactersMax} characters`;
+      skipped.push({ name: variable.name, why });
+      continue;
+    }
     objects[place] = object;
     all.push({
       ...{ name: object, space, attributes },

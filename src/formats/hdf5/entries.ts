@@ -1,4 +1,5 @@
 import { LIMITS } from '../../core/limits.js';
+import { utf8Length } from '../../core/utf8.js';
 import { turned } from '../byte-order.js';
 import type { Attribute } from '../dataset.js';
 import { OF_DIMENSIONS } from './layout.js';
@@ -67,7 +68,8 @@ export function addressOf({ library, id }: OpenFile, path: string): number {
 /** A number of HDF5, or what it is in words. */
 function kindOf(library: Hdf5Library, id: bigint, name: string): number | string {
   const path = `/${name}`;
-  if (name.includes('\uFFFD')) return 'its name is no UTF-8';
+  const fault = faultOfName(name);
+  if (fault !== null) return fault;
   const target = library.call((h5) => h5.get_symbolic_link(id, path));
   if (target !== null) return `it is a link to "${target}"`;
   const { filename } = library.call((h5) => h5.get_external_link(id, path));
@@ -76,6 +78,15 @@ function kindOf(library: Hdf5Library, id: bigint, name: string): number | string
   return kind === GROUP || kind === DATASET || kind === NAMED_TYPE
     ? kind
     : 'it is of no known kind';
+}
+
+/** Why nothing of a file can be called so; null when it can. */
+function faultOfName(name: string): string | null {
+  if (name.includes('\uFFFD')) return 'its name is no UTF-8';
+  if (/\p{Cc}/u.test(name)) return 'its name has control characters';
+  if (/(^|\/)\.\.?$/u.test(name)) return 'its name is a dot, or two';
+  const isLong = utf8Length(name) > LIMITS.nameBytesMax;
+  return isLong ? `its name has more than ${LIMITS.nameBytesMax} bytes` : null;
 }
 
 /** The attributes of a path that are data of users, and those that are left out with why. */
@@ -89,7 +100,10 @@ export function attributesOf(
     if (OF_DIMENSIONS.includes(name)) continue;
     const metadata = library.call((h5) => h5.get_attribute_metadata(id, path, name));
     const found = typeOf(metadata);
-    if (typeof found === 'string') skipped.push({ name, why: `its values are ${found}` });
+    if (name === '' || utf8Length(name) > LIMITS.nameBytesMax) {
+      const why = `its name is empty, or has more than ${LIMITS.nameBytesMax} bytes`;
+      skipped.push({ name, why });
+    } else if (typeof found === 'string') skipped.push({ name, why: `its values are ${found}` });
     else {
       const { type, stored } = found;
       const read = attributeBytes({ library, id }, path, name, metadata);

@@ -134,8 +134,16 @@ def elsewhere() -> None:
 
 def odd_names() -> None:
     with h5py.File(HERE / "odd-names.h5", "w", libver="latest") as f:
-        for name in ("line\nbreak", "x" * 1001, "\u05e9\u05dc\u05d5\u05dd", "\u202eabc", "plain"):
+        long = ["x" * 999, "x" * 1001, "y" * 4001]
+        for name in ["line\nbreak", *long, "\u05e9\u05dc\u05d5\u05dd", "\u202eabc", "..", "plain"]:
             f[name] = np.arange(3)
+        f["group\r/inside"] = np.arange(3)
+        # A dimension whose name is none: the axis has no name then.
+        f["line\nbreak"].make_scale()
+        f["plain"].dims[0].attach_scale(f["line\nbreak"])
+        f["plain"].attrs["line\nbreak"] = 1
+        f["plain"].attrs["y" * 4001] = 1
+
 
 
 types()
