@@ -10,6 +10,7 @@ import type {
   Variable,
 } from '../formats/dataset.js';
 import { elementSize } from '../formats/element-size.js';
+import { mustBePathNames } from './header-bounds.js';
 
 /** What a format can have. */
 export interface Rules {
@@ -17,6 +18,8 @@ export interface Rules {
   /** Of all elements; null: any. */
   readonly byteOrder: ByteOrder | null;
   readonly hasGroups: boolean;
+  /** Left out: it has. */
+  readonly hasNames?: boolean | undefined;
   /** Whether a dimension can grow: is it always the first one, and how many others can already. */
   isUnlimited(isFirst: boolean, others: number): boolean;
   /** The attribute as the format has it; null: it cannot have it. */
@@ -49,6 +52,10 @@ export function fitted(dataset: Dataset, rules: Rules): Dataset {
     };
   });
   const dimensions = growing(dataset, rules).map((each) => ({ ...each, name: named(each.name) }));
+  if (rules.hasNames !== false) {
+    mustBePathNames('a variable', variables);
+    mustBePathNames('a dimension', dimensions);
+  }
   mustDiffer('variables', variables, rules.title);
   mustDiffer('dimensions', dimensions, rules.title);
   const groups = (dataset.groups ?? []).map((group) => {

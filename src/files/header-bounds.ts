@@ -1,3 +1,4 @@
+import { refuse } from '../core/assert.js';
 import { firstTwice } from '../core/first-twice.js';
 import { formatBytes } from '../core/format-bytes.js';
 import { LIMITS } from '../core/limits.js';
@@ -39,6 +40,14 @@ function faultOfPath(what: string, name: string): Fault | null {
 
 /** Whether a dimension, a variable or a group may be called so. */
 export const isPathName = (name: string): boolean => faultOfPath('it', name) === null;
+
+/** Refuses to write names that would be refused when they are imported. */
+export function mustBePathNames(what: string, all: readonly { readonly name: string }[]): void {
+  for (const { name } of all) {
+    const fault = faultOfPath(what, name);
+    if (fault !== null) refuse('bad-name', `Cannot write the file: ${fault.why}`, { name });
+  }
+}
 
 /** Whether an attribute may. */
 export const isAttributeName = (name: string): boolean => faultOfName('it', name) === null;

@@ -117,6 +117,7 @@ const RULES: Rules = {
   title: 'npy',
   byteOrder: null,
   hasGroups: true,
+  hasNames: false,
   isUnlimited: () => false,
   attributeOf: () => null,
   typeOf: (type) => type,

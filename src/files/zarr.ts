@@ -1,9 +1,13 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { refuse } from '../core/assert.js';
 import { isNumeric } from '../core/dtype.js';
 import { AttaccaError } from '../core/errors.js';
 import { itemSizeOf } from '../core/space.js';
+import { systemCode } from '../core/system-errors.js';
+import { utf8Length } from '../core/utf8.js';
 import { readInBlocks, regionOf } from '../formats/blocks.js';
+import { fileError } from '../formats/bytes.js';
 import { type Block, chunksFor, product } from '../formats/chunking.js';
 import type { Attribute, Dataset, Dimension, ElementType, Variable } from '../formats/dataset.js';
 import type { ZarrArray } from '../levels/zarr/array.js';
@@ -91,10 +95,32 @@ function opened(store: ZarrStore) {
   return { names, arrays, skipped };
 }
 
+/** What file systems let a name have. */
+const PART_BYTES_MAX = 255;
+
+function mustBeFolders(all: readonly { readonly name: string }[]): void {
+  for (const { name } of all) {
+    if (name.split('/').every((part) => utf8Length(part) <= PART_BYTES_MAX)) continue;
+    const why = `a name that begins "${name.slice(0, 40)}" has more than ${PART_BYTES_MAX} bytes`;
+    refuse('bad-name', `Cannot write the store: ${why}, and no folder can`, { name });
+  }
+}
+
+/** Of folders that are made with those above them Node says "no such file" where none may be. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (cause) {
+    if (systemCode(cause) === 'EROFS') throw fileError('write', path, cause);
+  }
+}
+
 async function create(path: string, dataset: Dataset, layout: Json): Promise<TargetFile> {
   const kept = isJsonMap(layout) ? layout : {};
   const own = isJsonMap(kept['attributes']) ? kept['attributes'] : null;
   const storages = isJsonMap(kept['arrays']) ? kept['arrays'] : {};
+  mustBeFolders([...dataset.variables, ...(dataset.groups ?? [])]);
+  makeFolder(path);
   const store = ZarrStore.create(path, own ?? attributesOf(dataset.attributes));
   for (const { name, attributes } of dataset.groups ?? []) {
     store.createGroup(name, attributesOf(attributes));
