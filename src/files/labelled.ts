@@ -3,7 +3,8 @@ import { refuse } from '../core/assert.js';
 import type { Label } from '../core/cubes/axis.js';
 import { AttaccaError } from '../core/errors.js';
 import { convertElements } from '../core/regions/cast.js';
-import { type Dtype, isNumeric, itemSizeOf, type Space } from '../core/space.js';
+import { elementOf } from '../core/regions/element.js';
+import { type Dtype, isNumeric, type Space } from '../core/space.js';
 import { encodeUtf8 } from '../core/utf8.js';
 import { Float, Timestamp, type Value } from '../core/value.js';
 import type { Attribute, Dataset, ElementType, Variable } from '../formats/dataset.js';
@@ -102,13 +103,10 @@ function typedLike(name: string, value: Value, dtype: Dtype): Attribute | null {
   const isFill = name === '_FillValue' || name === 'missing_value';
   const isNumber = typeof number === 'number' || typeof number === 'bigint';
   if (!isFill || !isNumber || !isNumeric(dtype)) return null;
-  const bytes = new Uint8Array(itemSizeOf(dtype));
-  const isWide = typeof number === 'bigint';
-  const one = isWide ? BigInt64Array.of(BigInt.asIntN(64, number)) : Float64Array.of(number);
-  const source = { bytes: new Uint8Array(one.buffer), byteOrder: 'little' } as const;
-  const wide = dtype === 'uint64' ? 'uint64' : 'int64';
-  const from = { ...source, dtype: isWide ? wide : 'float64' } as const;
-  convertElements(from, { bytes, dtype, byteOrder: 'little' });
+  const bytes = elementOf(dtype, number);
+  if (bytes === null) {
+    refuse('bad-argument', `Cannot write the attribute "${name}": ${dtype} has no ${number}`);
+  }
   return { name, type: dtype, byteOrder: 'little', bytes, shape: [] };
 }
 

@@ -1,5 +1,6 @@
 import { DTYPES, isNumeric } from '../core/dtype.js';
 import { convertElements } from '../core/regions/cast.js';
+import { elementOf } from '../core/regions/element.js';
 import type { Attribute, ElementType } from '../formats/dataset.js';
 import type { Json } from './format.js';
 
@@ -25,13 +26,8 @@ export function fillJson(attribute: Attribute, type: ElementType): Json | undefi
 export function fillFrom(json: Json, type: ElementType): Attribute | null {
   const value = isFloat(type) ? floatOf(json) : isInteger(type) ? json : null;
   if (typeof value !== 'number' || type === 'char' || !isNumeric(type)) return null;
-  const bytes = new Uint8Array(DTYPES[type].itemSize);
-  const source = new Uint8Array(Float64Array.of(value).buffer);
-  convertElements(
-    { bytes: source, dtype: 'float64', byteOrder: 'little' },
-    { bytes, dtype: type, byteOrder: 'little' },
-  );
-  return { name: FILL_VALUE, type, byteOrder: 'little', bytes, shape: [] };
+  const bytes = elementOf(type, value);
+  return bytes && { name: FILL_VALUE, type, byteOrder: 'little', bytes, shape: [] };
 }
 
 function floatOf(json: Json): number | null {

@@ -1,6 +1,14 @@
 import type { Reader } from '../../core/bytes.js';
 import { AttaccaError } from '../../core/errors.js';
-import { completeSpaceOf, type Dtype, itemSizeOf, spaceAt, spaceBytes } from '../../core/space.js';
+import { elementOf } from '../../core/regions/element.js';
+import {
+  completeSpaceOf,
+  type Dtype,
+  isNumeric,
+  itemSizeOf,
+  spaceAt,
+  spaceBytes,
+} from '../../core/space.js';
 import { readMap } from '../../core/value-codec.js';
 import {
   CONSISTENCIES,
@@ -12,7 +20,6 @@ import {
   writeCreate,
   writeOpen,
 } from '../../protocol/index.js';
-import { type AnyArray, arrayOver, type Bytes } from '../arrays.js';
 import { spaceIfKnown, unknownShape } from '../backing.js';
 import { Call } from '../call.js';
 import { fillMemory } from '../copying.js';
@@ -40,7 +47,10 @@ export interface GatheringOptions {
 export interface CreateOptions extends ObjectOptions, GatheringOptions {
   /** When what is written is visible to other members: `posix`, unless told. */
   readonly consistency?: Consistency | undefined;
-  /** What every element is before it is written to: 0, unless told. */
+  /**
+   * What every element is before it is written to: 0, unless told. `bad-argument`: a value that
+   * the type has not, such as -1 of uint8.
+   */
   readonly fill?: number | bigint | undefined;
   /** It stays open when its member leaves. */
   readonly keep?: boolean | undefined;
@@ -60,11 +70,13 @@ export async function createOpen<D extends Dtype>(
   if (code === undefined) throw new RangeError(`Cannot create with consistency "${consistency}"`);
   const what = `create "${name}"`;
   throwIfAborted(what, options.signal);
+  const element = filling(name, space, options.fill);
+  const sizes = sizesOf(options);
   const size = spaceBytes(space);
   const { client } = seat;
   const slice = size === 0 ? NO_SLICE : await leaseFor(handle, size, options);
   try {
-    if (size > 0) await fillSlice(seat, slice, elementOf(name, space, options.fill));
+    if (size > 0) await fillSlice(seat, slice, element);
     const keep = options.keep === true;
     const call = new Call<never>(handle.declares + 1);
     handle.post(call, 1, (w, number) =>
@@ -84,7 +96,7 @@ export async function createOpen<D extends Dtype>(
   }
   const { attributes } = handle;
   const opening = { version: 0, space, attributes, consistency, isOwn: true };
-  return new OpenObject<D>(handle, opening, sizesOf(options));
+  return new OpenObject<D>(handle, opening, sizes);
 }
 
 /** Opens an object that somebody has created, or waits until that. */
@@ -135,18 +147,19 @@ async function fillSlice(seat: Seat, slice: Slice, element: Uint8Array): Promise
   await plane.store(slice, bytes);
 }
 
-/** The element that a value is. */
-function elementOf(
+/** What every element is at first. `bad-argument`: a value that the type has not. */
+function filling(
   name: string,
-  space: Opening['space'],
+  { dtype, byteOrder }: Opening['space'],
   value: number | bigint | undefined,
-): Bytes {
-  const bytes = new Uint8Array(itemSizeOf(space.dtype));
-  if (value === undefined || value === 0) return bytes;
-  const array: AnyArray = arrayOver(name, { ...space, shape: [1] }, bytes);
-  if (array instanceof BigInt64Array || array instanceof BigUint64Array) array.fill(BigInt(value));
-  else array.fill(Number(value));
-  return bytes;
+): Uint8Array {
+  const bytes =
+    value === undefined || (!isNumeric(dtype) && (value === 0 || value === 0n))
+      ? new Uint8Array(itemSizeOf(dtype))
+      : elementOf(dtype, value, byteOrder);
+  if (bytes !== null) return bytes;
+  const why = `${dtype} has no ${value} to fill it with`;
+  throw new AttaccaError('bad-argument', `Cannot create "${name}": ${why}`, { name });
 }
 
 function openingOf(code: number, reader: Reader): Opening {

@@ -1,4 +1,4 @@
-import { toFloat16 } from '../../core/regions/float16.js';
+import { elementOf } from '../../core/regions/element.js';
 import { type ByteOrder, itemSizeOf, type NumericDtype } from '../../core/space.js';
 import { isText, type ZarrType } from './data-type.js';
 import { badZarr, type Json } from './json.js';
@@ -26,21 +26,9 @@ function put(dtype: NumericDtype, view: DataView, at: number, value: Json): bool
   const isNamed = typeof value === 'string' && Object.hasOwn(NAMED, value);
   const number = isNamed ? NAMED[value] : value;
   if (typeof number !== 'number') return false;
-  if (dtype === 'float16') view.setUint16(at, toFloat16(number));
-  else if (dtype === 'float32') view.setFloat32(at, number);
-  else if (dtype === 'float64') view.setFloat64(at, number);
-  else {
-    if (!Number.isSafeInteger(number)) return false;
-    const bits = BigInt(number);
-    const isSame = dtype.startsWith('uint')
-      ? BigInt.asUintN(size * 8, bits) === bits
-      : BigInt.asIntN(size * 8, bits) === bits;
-    for (let byte = 0; byte < size; byte += 1) {
-      view.setUint8(at + byte, Number((bits >> BigInt(8 * (size - 1 - byte))) & 0xffn));
-    }
-    return isSame;
-  }
-  return true;
+  const bytes = elementOf(dtype, number, 'big');
+  if (bytes !== null) new Uint8Array(view.buffer).set(bytes, at);
+  return bytes !== null && (dtype.startsWith('float') || Number.isSafeInteger(number));
 }
 
 /** One element that is the fill value of an array: what chunks have that were never written. */
