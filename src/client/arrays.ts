@@ -148,6 +148,15 @@ export function dtypeOfArray(data: ArrayBufferView): Dtype {
   return DTYPE_OF_ARRAY.get(data.constructor) ?? 'uint8';
 }
 
+/**
+ * What an array is elements of, where elements of `dtype` are moved: what says nothing of itself
+ * (bytes), and what can stand for several dtypes, is of that.
+ */
+export function likelyDtype(data: ArrayBufferView, dtype: Dtype): Dtype {
+  if (data instanceof Uint8Array || isArrayOf(dtype, data)) return dtype;
+  return DTYPE_OF_ARRAY.get(data.constructor) ?? dtype;
+}
+
 /** The bytes of any view, not copied. */
 export function bytesOfView(data: ArrayBufferView): Uint8Array {
   return data.constructor === Uint8Array

@@ -1,8 +1,10 @@
 import type { AxisSet } from '../core/regions/axis-set.js';
 import type { Region } from '../core/regions/region.js';
 import { type RegionSelection, selectOpen, selectRegion } from '../core/regions/selection.js';
-import type { ByteOrder, Dtype, Order, SpaceExpectation } from '../core/space.js';
+import type { ByteOrder, Dtype, Order, Space, SpaceExpectation } from '../core/space.js';
+import { planChain } from '../transforms/chain.js';
 import type { TransformSpec } from '../transforms/spec.js';
+import { likelyDtype } from './arrays.js';
 
 /** What of an object is wanted, and how it should lie. */
 export interface Shaping {
@@ -19,7 +21,8 @@ export interface Shaping {
   /** What is done with the elements of the region, in this order, before all that follows. */
   readonly transforms?: readonly TransformSpec[] | undefined;
   /**
-   * Memory of one's own that the elements go to; it has their size to the byte. After an error or
+   * Memory of one's own that the elements go to; it has their size to the byte. What a typed array
+   * is of says the dtype, unless that is said, or it is bytes or stands for it. After an error or
    * an abort what is in it is not told; threads may write to it for some moments more.
    */
   readonly into?: ArrayBufferView | undefined;
@@ -49,4 +52,15 @@ export function chainOf({ transforms, order, dtype, byteOrder, lossy }: Shaping)
   if (dtype !== undefined) chain.push({ kind: 'dtype', dtype, lossy });
   if (byteOrder !== undefined) chain.push({ kind: 'byte-order', byteOrder });
   return chain;
+}
+
+/** As {@link chainOf}; elements that go to an array of another type become such, or are refused. */
+export function chainInto(how: Shaping, given: Space): TransformSpec[] {
+  const chain = chainOf(how);
+  if (how.into === undefined || how.dtype !== undefined) return chain;
+  const { space } = planChain(chain, given);
+  if (space === null) return chain;
+  const dtype = likelyDtype(how.into, space.dtype);
+  if (dtype === space.dtype) return chain;
+  return chainOf({ ...how, dtype, byteOrder: how.byteOrder ?? 'little' });
 }

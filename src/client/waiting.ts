@@ -3,7 +3,7 @@ import { formatSeconds } from '../core/format-seconds.js';
 import type { Call } from './call.js';
 import type { Connection } from './connection.js';
 import { abortedError } from './errors.js';
-import type { WaitOptions } from './options.js';
+import { deadlineOf, type WaitOptions } from './options.js';
 
 /** How much later than the pool this process gives up: then the pool cannot be asked any more. */
 const GRACE_MS = 2_000;
@@ -87,4 +87,58 @@ export async function unlessAborted<T>(
     loading.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
     if (signal.aborted) onAbort();
   });
+}
+
+/** As {@link unlessAborted}, and `deadline-passed` when it takes longer than it may. */
+export async function unlessLate<T>(
+  doing: Promise<T>,
+  what: string,
+  options: WaitOptions,
+): Promise<T> {
+  const { timeoutMs } = options;
+  if (timeoutMs === undefined || timeoutMs > TIMER_MS_MAX) {
+    return await unlessAborted(doing, what, options);
+  }
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const passed = (): void => reject(lateError(what, timeoutMs));
+    timer = setTimeout(passed, Math.max(1, timeoutMs));
+  });
+  try {
+    return await unlessAborted(Promise.race([doing, late]), what, options);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What was asked for is not done in time; it may be all the same. */
+export function lateError(what: string, timeoutMs: number): AttaccaError {
+  const why = `it was not done within ${formatSeconds(timeoutMs)}`;
+  return new AttaccaError('deadline-passed', `Cannot ${what}: ${why}`, { timeoutMs });
+}
+
+/** Until when somebody waits for what is done in its turn. */
+export interface Patience {
+  readonly timeoutMs: number | undefined;
+  readonly untilMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Null: for as long as it takes. `RangeError` for what is no time. */
+export function patienceOf({ timeoutMs, signal }: WaitOptions): Patience | null {
+  deadlineOf(timeoutMs);
+  if (timeoutMs === undefined && signal === undefined) return null;
+  const forMs = timeoutMs ?? Number.POSITIVE_INFINITY;
+  return { timeoutMs, untilMs: performance.now() + forMs, signal };
+}
+
+/** What is left of it. Throws when nobody waits any more. */
+export function restOf(what: string, patience: Patience | null): WaitOptions {
+  if (patience === null) return {};
+  const { timeoutMs, untilMs, signal } = patience;
+  throwIfAborted(what, signal);
+  if (timeoutMs === undefined) return { signal };
+  const leftMs = untilMs - performance.now();
+  if (leftMs <= 0) throw lateError(what, timeoutMs);
+  return { timeoutMs: leftMs, signal };
 }

@@ -1,5 +1,4 @@
 import { AttaccaError } from '../../core/errors.js';
-import type { Region } from '../../core/regions/region.js';
 import { type RegionSelection, selectRegion } from '../../core/regions/selection.js';
 import {
   type ByteOrder,
@@ -18,14 +17,13 @@ import {
   type Bytes,
   bytesOfView,
   dtypeOfArray,
-  isArrayOf,
+  likelyDtype,
 } from '../arrays.js';
-import type { Held } from '../copying.js';
 import { wrongState } from '../errors.js';
 import type { Handle } from '../handle.js';
 import type { Attributes, WaitOptions } from '../options.js';
-import { chainOf } from '../shaping.js';
-import { unlessAborted } from '../waiting.js';
+import { type Patience, patienceOf, restOf, unlessLate } from '../waiting.js';
+import { type Mapped, MappedBuffers } from './mapped.js';
 import { type LockOptions, RegionLock } from './region-lock.js';
 import { type Layout, type QueueSizes, RegionQueue } from './region-queue.js';
 import { RegionTransfer } from './region-transfer.js';
@@ -60,13 +58,6 @@ export interface Opening {
   readonly isOwn: boolean;
 }
 
-/** A buffer that stands for a region. */
-interface Mapped {
-  readonly home: Held;
-  readonly as: Layout;
-  readonly lossy: boolean;
-}
-
 /**
  * An object that members write to and read by regions, until it is sealed: made by `pool.create`
  * and `pool.open`. What is asked for in one turn of the event loop goes out together, so many small
@@ -87,11 +78,15 @@ export class OpenObject<D extends Dtype = Dtype> {
   readonly #handle: Handle;
   readonly #queue: RegionQueue;
   readonly #isOwn: boolean;
-  readonly #mapped = new Set<Mapped>();
+  readonly #mapped: MappedBuffers;
+  /** Locks for writing that are held: what is mapped of them is not published yet. */
+  readonly #writing = new Set<RegionLock>();
   /** Writes whose transforms run. */
   readonly #underway = new Set<Promise<unknown>>();
   #state: 'open' | 'sealed' | 'closed' = 'open';
   #locks = 0;
+  #closing: Promise<void> | null = null;
+  #isWithdrawn = false;
 
   constructor(handle: Handle, opening: Opening, sizes: QueueSizes) {
     this.name = handle.name;
@@ -102,9 +97,13 @@ export class OpenObject<D extends Dtype = Dtype> {
     this.#isOwn = opening.isOwn;
     this.#handle = handle;
     this.#queue = new RegionQueue(handle, opening.space, sizes);
+    this.#mapped = new MappedBuffers(this.#queue);
   }
 
-  /** `open`, `sealed` by this handle, or `closed`: no call but `close` is legal then. */
+  /**
+   * `open`, `sealed` by this handle, or `closed`: no call but `close` is legal then, and `withdraw`
+   * of what was created here.
+   */
   get state(): 'open' | 'sealed' | 'closed' {
     return this.#state;
   }
@@ -114,7 +113,8 @@ export class OpenObject<D extends Dtype = Dtype> {
    * with POSIX when all members see it; else when the pool has it, so that it outlives this
    * process, and others see it as the consistency says.
    *
-   * Errors: `bad-region`, `size-mismatch`, `lossy-conversion`, `wrong-state` (sealed, ended).
+   * Errors: `bad-region`, `size-mismatch`, `lossy-conversion`, `wrong-state` (sealed, ended),
+   * `deadline-passed` and `aborted`: then what had been sent by then is written all the same.
    */
   // Not async: of many small writes each promise counts.
   write(
@@ -126,18 +126,20 @@ export class OpenObject<D extends Dtype = Dtype> {
     try {
       if (options.transforms === undefined) {
         const { home, as, lossy } = this.#moved('write to', selection, data, options);
-        writing = this.#queue.write(home.region, home, as, lossy);
+        writing = this.#queue.write(home.region, home, as, lossy, patienceOf(options));
       } else writing = this.#plannedWrite('write to', selection, data, options)();
     } catch (error) {
       return Promise.reject(error);
     }
-    if (options.signal === undefined) return writing;
-    return unlessAborted(writing, this.#what('write to'), options);
+    if (options.signal === undefined && options.timeoutMs === undefined) return writing;
+    return unlessLate(writing, this.#what('write to'), options);
   }
 
   /**
    * Reads the elements of a region to an array of one's own, or `into`: what is visible to this
-   * member, its own uncommitted writes with it. No write is seen in part.
+   * member, its own uncommitted writes with it. No write is seen in part. What `into` is of says
+   * the dtype, unless it is bytes. After an error, or when it is given up, what is in it is not
+   * told; it may be written to for some moments more.
    */
   async read<E extends Dtype = D>(
     selection: RegionSelection,
@@ -149,17 +151,20 @@ export class OpenObject<D extends Dtype = Dtype> {
     if (options.transforms !== undefined) {
       const { name } = this;
       const reading = this.#plannedRead(selection, options.into ?? null, options)();
-      const { space, bytes } = await unlessAborted(reading, this.#what('read'), options);
+      const { space, bytes } = await unlessLate(reading, this.#what('read'), options);
       if (options.into !== undefined) return options.into as ArrayOf<E>;
       return arrayOver(name, space, bytes as Bytes) as ArrayOf<E>;
     }
     const region = selectRegion(this.space.shape, selection);
-    const as = this.#layout(options.dtype ?? this.space.dtype, options);
+    const { dtype } = this.space;
+    const wanted = options.into === undefined ? dtype : likelyDtype(options.into, dtype);
+    const as = this.#layout(options.dtype ?? wanted, options);
     const size = region.count * itemSizeOf(as.dtype);
     const into = options.into ?? new Uint8Array(size);
     const moved = this.#moved('read', selection, into, { ...options, ...as });
-    const reading = this.#queue.read(moved.home.region, moved.home, moved.as, moved.lossy);
-    await unlessAborted(reading, this.#what('read'), options);
+    const { home, lossy } = moved;
+    const reading = this.#queue.read(home.region, home, moved.as, lossy, patienceOf(options));
+    await unlessLate(reading, this.#what('read'), options);
     if (options.into !== undefined) return options.into as ArrayOf<E>;
     return arrayOver(this.name, { ...as, shape: [region.count] }, into as Bytes) as ArrayOf<E>;
   }
@@ -171,7 +176,7 @@ export class OpenObject<D extends Dtype = Dtype> {
     buffer: ArrayBufferView,
     options: RegionOptions = {},
   ): RegionTransfer {
-    const what = this.#what(kind);
+    const what = this.#what(mustBeOneOf(kind, TRANSFERS, 'transfer'));
     if (options.transforms !== undefined) {
       const begin =
         kind === 'write'
@@ -184,7 +189,7 @@ export class OpenObject<D extends Dtype = Dtype> {
     const { home, as, lossy } = this.#moved(kind, selection, buffer, options);
     return new RegionTransfer(what, () => {
       this.#mustBeOpen(kind);
-      return this.#queue[kind](home.region, home, as, lossy);
+      return this.#queue[kind](home.region, home, as, lossy, null);
     });
   }
 
@@ -202,9 +207,7 @@ export class OpenObject<D extends Dtype = Dtype> {
       const why = 'its transforms would run while others wait for a lock: read and write with them';
       throw new AttaccaError('bad-transform', `Cannot ${this.#what('map')}: ${why}`);
     }
-    const mapped = this.#moved('map', selection, buffer, options);
-    this.#mapped.add(mapped);
-    return { unmap: () => void this.#mapped.delete(mapped) };
+    return { unmap: this.#mapped.add(this.#moved('map', selection, buffer, options)) };
   }
 
   /**
@@ -212,41 +215,50 @@ export class OpenObject<D extends Dtype = Dtype> {
    * write locks. Waits in its turn; with `block: false` it fails at once with `lock-conflict`. A
    * lock keeps nobody from writing who does not ask for one.
    *
-   * Errors: `deadline-passed` and `lock-conflict` say who holds the region, and since when.
+   * Errors: `deadline-passed` and `lock-conflict` say who holds the region, and since when. When a
+   * mapped buffer cannot be refreshed, in time, the lock is given back.
    */
   async lock(
     mode: 'read' | 'write',
     selection: RegionSelection,
     options: LockOptions = {},
   ): Promise<RegionLock> {
+    mustBeOneOf(mode, TRANSFERS, 'lock for');
     this.#mustBeOpen('lock');
+    const patience = patienceOf(options);
     const region = selectRegion(this.space.shape, selection);
     const number = this.#locks++;
-    const release = (): Promise<void> => this.#release(mode, region, lock);
+    const release = (): Promise<void> => this.#release(lock);
     const lock = new RegionLock(this.#handle, { mode, region, number }, this.#queue, release);
     await lock.acquire(options);
-    if (mode === 'read') await this.#refresh(region);
+    if (mode === 'write') this.#writing.add(lock);
+    else await this.#refresh(lock, patience);
     return lock;
   }
 
   /** Has all that this member has written visible to others when it resolves. */
   async commit(options: WaitOptions = {}): Promise<void> {
     this.#mustBeOpen('commit');
-    if (this.#underway.size > 0) await this.#asked();
-    const done = this.#queue.post((w, handle) => writeCommit(w, handle, false));
-    await unlessAborted(done, this.#what('commit'), options);
+    const patience = patienceOf(options);
+    const done = this.#committed(false, patience);
+    await unlessLate(done, this.#what('commit'), options);
   }
 
   /**
    * Offers the object as it is: it does not change any more, and who has required it is served.
-   * Waits for all writes. Refused while other members hold locks (`lock-conflict`) or have not
-   * committed (`wrong-state`).
+   * Waits for all writes, and publishes first what is mapped of locks for writing that are held.
+   * Refused while other members hold locks (`lock-conflict`) or have not committed (`wrong-state`).
+   * When it is given up after it was sent, the object may be sealed all the same.
    */
   async seal(options: WaitOptions = {}): Promise<void> {
     this.#mustBeOpen('seal');
-    if (this.#underway.size > 0) await this.#asked();
-    const done = this.#queue.post((w, handle) => writeSeal(w, handle));
-    await unlessAborted(done, this.#what('seal'), options);
+    await unlessLate(this.#seal(patienceOf(options)), this.#what('seal'), options);
+  }
+
+  async #seal(patience: Patience | null): Promise<void> {
+    await this.#published();
+    await this.#queue.post((w, handle) => writeSeal(w, handle), patience);
+    this.#writing.clear();
     this.#state = 'sealed';
     if (this.#isOwn) return;
     this.#state = 'closed';
@@ -254,63 +266,91 @@ export class OpenObject<D extends Dtype = Dtype> {
   }
 
   /** Ends what was created here: unsealed it is over; of what is sealed, who required it has it. */
-  async withdraw(): Promise<void> {
-    if (this.#state === 'closed') return;
+  async withdraw(options: WaitOptions = {}): Promise<void> {
+    if (this.#isWithdrawn || (this.#state === 'closed' && !this.#isOwn)) return;
     if (!this.#isOwn) throw wrongState(this.#what('withdraw'), 'another member has created it');
-    await this.#queue.post((w, handle) => {
-      writeWithdraw(w, handle, 0);
-    });
-    this.#state = 'closed';
-    this.#handle.release();
+    const patience = patienceOf(options);
+    const done = this.#queue
+      .post((w, handle) => writeWithdraw(w, handle, 0), patience)
+      .then(() => {
+        this.#state = 'closed';
+        if (!this.#isWithdrawn) this.#handle.release();
+        this.#isWithdrawn = true;
+      });
+    await unlessLate(done, this.#what('withdraw'), options);
   }
 
   /**
-   * Commits, and takes part no longer; locks end. What was created here and is kept stays open for
-   * others; what is not kept is over when its member leaves. Idempotent.
+   * Publishes what is mapped of locks for writing that are held, commits, and takes part no longer;
+   * locks end. What was created here stays open for others until it is withdrawn, or its member
+   * leaves; what is kept, beyond that. Idempotent.
    */
-  async close(): Promise<void> {
+  async close(options: WaitOptions = {}): Promise<void> {
+    this.#closing ??= this.#close().catch((error: unknown) => {
+      this.#closing = null;
+      throw error;
+    });
+    await unlessLate(this.#closing, this.#what('close'), options);
+  }
+
+  async #close(): Promise<void> {
     if (this.#state === 'closed') return;
-    const { seat } = this.#handle;
-    if (this.#underway.size > 0) await this.#asked();
-    if (this.#state === 'open' && !seat.isGone) {
-      await this.#queue.post((w, handle) => writeCommit(w, handle, true));
+    if (this.#state === 'open' && !this.#handle.seat.isGone) {
+      await this.#published();
+      await this.#committed(true, null);
+      this.#writing.clear();
     }
     await this.#queue.idle();
-    if (this.#isOwn) return;
     this.#state = 'closed';
-    // The pool has freed it with the commit.
-    this.#handle.forget();
+    // The pool has freed it with the commit; that of who has created it is the offer, and stays.
+    if (!this.#isOwn) this.#handle.forget();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  /** Publishes what is mapped of a region, then gives the lock back: the agent does the rest. */
-  async #release(mode: 'read' | 'write', region: Region, lock: RegionLock): Promise<void> {
-    if (this.#state !== 'open') return;
+  async #committed(closes: boolean, patience: Patience | null): Promise<void> {
     if (this.#underway.size > 0) await this.#asked();
-    const done: Promise<void>[] = [];
-    if (mode === 'write') {
-      for (const { home, as, lossy } of this.#mapped) {
-        const common = home.region.intersect(region);
-        if (!common.isEmpty) done.push(this.#queue.write(common, home, as, lossy));
-      }
-      if (done.length > 0 && this.consistency === 'commit') {
-        done.push(this.#queue.post((w, handle) => writeCommit(w, handle, false)));
-      }
+    await this.#queue.post((w, handle) => writeCommit(w, handle, closes), patience);
+  }
+
+  /** All is written that buffers have of what is locked for writing. */
+  async #published(): Promise<void> {
+    if (this.#underway.size > 0) await this.#asked();
+    await Promise.all([...this.#writing].flatMap(({ region }) => this.#mapped.publish(region)));
+  }
+
+  /** Publishes what is mapped of a region, then gives the lock back: the agent does the rest. */
+  async #release(lock: RegionLock): Promise<void> {
+    const isWriting = this.#writing.delete(lock);
+    const { region } = lock;
+    if (this.#state !== 'open') {
+      // What was sealed or closed here had published it.
+      const lost = isWriting ? this.#mapped.countIn(region) : 0;
+      if (lost === 0) return;
+      const why = `it is ${this.#state}: ${lost} elements of mapped buffers were not written`;
+      throw wrongState(this.#what('publish'), why, { elements: lost });
+    }
+    if (this.#underway.size > 0) await this.#asked();
+    const done = isWriting ? this.#mapped.publish(region) : [];
+    if (done.length > 0 && this.consistency === 'commit') {
+      done.push(this.#queue.post((w, handle) => writeCommit(w, handle, false)));
     }
     done.push(lock.giveBack());
     await Promise.all(done);
   }
 
-  async #refresh(region: Region): Promise<void> {
-    const done: Promise<void>[] = [];
-    for (const { home, as, lossy } of this.#mapped) {
-      const common = home.region.intersect(region);
-      if (!common.isEmpty) done.push(this.#queue.read(common, home, as, lossy));
+  /** Fills what is mapped of a lock for reading; one that nobody gets is given back. */
+  async #refresh(lock: RegionLock, patience: Patience | null): Promise<void> {
+    const what = this.#what('lock');
+    try {
+      const options = restOf(what, patience);
+      await unlessLate(this.#mapped.refresh(lock.region, patience), what, options);
+    } catch (error) {
+      lock.release().catch(() => {});
+      throw error;
     }
-    await Promise.all(done);
   }
 
   /** A write of what a chain makes of an array: checked now, begun by what is returned. */
@@ -331,7 +371,8 @@ export class OpenObject<D extends Dtype = Dtype> {
       this.#mustBeOpen(action);
       return this.#transforming(async () => {
         const { space, bytes } = await run(this.#handle.seat.client.threads, options);
-        return { written: this.#queue.write(region, { region, bytes }, space, lossy) };
+        const patience = patienceOf(options);
+        return { written: this.#queue.write(region, { region, bytes }, space, lossy, patience) };
       });
     };
   }
@@ -345,16 +386,15 @@ export class OpenObject<D extends Dtype = Dtype> {
     this.#mustBeOpen('read');
     const region = selectRegion(this.space.shape, selection);
     const moving = { what: this.#what('read'), name: this.name };
-    const { given, size, run } = planRead(moving, chainOf(options), region, this.space);
-    if (into !== null && size !== null) mustHold(moving, size, into.byteLength);
+    const { given, run } = planRead(moving, options, into, region, this.space);
     return async () => {
+      const patience = patienceOf(options);
       this.#mustBeOpen('read');
       const { threads } = this.#handle.seat.client;
       const raw = await threads.newBytes(spaceBytes(given));
-      await this.#queue.read(region, { region, bytes: raw }, this.space, false);
+      await this.#queue.read(region, { region, bytes: raw }, this.space, false, patience);
       const block = await run(threads, raw, options);
       if (into === null) return block;
-      mustHold(moving, block.bytes.length, into.byteLength);
       bytesOfView(into).set(block.bytes);
       return block;
     };
@@ -387,7 +427,7 @@ export class OpenObject<D extends Dtype = Dtype> {
     this.#mustBeOpen(action);
     const region = selectRegion(this.space.shape, selection);
     const bytes = bytesOfView(data);
-    const as = this.#layout(options.dtype ?? this.#dtypeOf(data), options);
+    const as = this.#layout(options.dtype ?? likelyDtype(data, this.space.dtype), options);
     const moving = { what: this.#what(action), name: this.name };
     mustHold(moving, region.count * itemSizeOf(as.dtype), bytes.length);
     const lossy = options.lossy === true;
@@ -397,15 +437,10 @@ export class OpenObject<D extends Dtype = Dtype> {
     return { home: { region, bytes }, as, lossy };
   }
 
-  /** What says nothing of itself, or can stand for several dtypes, is as the object is. */
-  #dtypeOf(data: ArrayBufferView): Dtype {
-    const { dtype } = this.space;
-    const isMute = data.constructor === Uint8Array || data instanceof DataView;
-    return isMute || isArrayOf(dtype, data) ? dtype : dtypeOfArray(data);
-  }
-
   #layout(dtype: Dtype, { order, byteOrder }: RegionOptions): Layout {
     const { space } = this;
+    if (order !== undefined) mustBeOneOf(order, ORDERS, 'move elements in the order');
+    if (byteOrder !== undefined) mustBeOneOf(byteOrder, BYTE_ORDERS, 'use the byte order');
     const isAsIs = dtype === space.dtype && order === undefined && byteOrder === undefined;
     if (isAsIs) return space;
     return {
@@ -422,4 +457,14 @@ export class OpenObject<D extends Dtype = Dtype> {
   #mustBeOpen(action: string): void {
     if (this.#state !== 'open') throw wrongState(this.#what(action), `it is ${this.#state}`);
   }
+}
+
+const TRANSFERS = ['read', 'write'] as const;
+const ORDERS = ['row', 'column'] as const;
+const BYTE_ORDERS = ['little', 'big'] as const;
+
+/** Words come from programs that no compiler has checked. */
+function mustBeOneOf<T extends string>(word: T, words: readonly T[], action: string): T {
+  if (words.includes(word)) return word;
+  throw new RangeError(`Cannot ${action} "${word}": ${words.join(' or ')}`);
 }

@@ -66,8 +66,10 @@ export async function createOpen<D extends Dtype>(
   const handle = new Handle(seat, name, options);
   const space = spaceIfKnown(handle.space) ?? unknownShape(name);
   const consistency = options.consistency ?? 'posix';
-  const code: number | undefined = CONSISTENCY[consistency];
-  if (code === undefined) throw new RangeError(`Cannot create with consistency "${consistency}"`);
+  if (!Object.hasOwn(CONSISTENCY, consistency)) {
+    throw new RangeError(`Cannot create with consistency "${consistency}"`);
+  }
+  const code = CONSISTENCY[consistency];
   const what = `create "${name}"`;
   throwIfAborted(what, options.signal);
   const element = filling(name, space, options.fill);
@@ -105,6 +107,7 @@ export async function openOpen<D extends Dtype>(
   name: string,
   options: ObjectOptions & GatheringOptions & WaitOptions,
 ): Promise<OpenObject<D>> {
+  const sizes = sizesOf(options);
   const handle = new Handle(seat, name, options);
   const what = `open "${name}"`;
   throwIfAborted(what, options.signal);
@@ -119,7 +122,7 @@ export async function openOpen<D extends Dtype>(
     const { connection } = seat.client;
     const opening = await waiting(connection, call, { number: first + declares, what }, options);
     if (opening === undefined) throw new AttaccaError('internal', `Cannot ${what}: no answer came`);
-    return new OpenObject<D>(handle, opening, sizesOf(options));
+    return new OpenObject<D>(handle, opening, sizes);
   } catch (error) {
     if (call.isAnswered) late();
     else call.whenAnswered(late);
@@ -127,11 +130,15 @@ export async function openOpen<D extends Dtype>(
   }
 }
 
-function sizesOf({ gatherBytes, sieveBytes }: GatheringOptions): QueueSizes {
-  return {
-    gatherBytes: gatherBytes ?? SIZES.gatherBytes,
-    sieveBytes: sieveBytes ?? SIZES.sieveBytes,
-  };
+function sizesOf(options: GatheringOptions): QueueSizes {
+  const { gatherBytes = SIZES.gatherBytes, sieveBytes = SIZES.sieveBytes } = options;
+  if (!(Number.isSafeInteger(gatherBytes) && gatherBytes >= 1)) {
+    throw new RangeError(`Cannot gather ${gatherBytes} bytes: a whole number, 1 at least`);
+  }
+  if (!(Number.isSafeInteger(sieveBytes) && sieveBytes >= 0)) {
+    throw new RangeError(`Cannot sieve ${sieveBytes} bytes: a whole number, 0 for never`);
+  }
+  return { gatherBytes, sieveBytes };
 }
 
 /** Memory that was used before holds what it held. */

@@ -3,7 +3,7 @@ import { LOCK_MODE, writeLock, writeUnlock } from '../../protocol/index.js';
 import { Call } from '../call.js';
 import type { Handle } from '../handle.js';
 import { deadlineOf, type WaitOptions } from '../options.js';
-import { throwIfAborted, waiting } from '../waiting.js';
+import { throwIfAborted, unlessLate, waiting } from '../waiting.js';
 import type { RegionQueue } from './region-queue.js';
 
 export interface LockOptions extends WaitOptions {
@@ -69,11 +69,14 @@ export class RegionLock {
 
   /**
    * Publishes what is mapped of the region, if the lock is for writing, and gives it back. Others
-   * get it at once, and see what was published. Idempotent.
+   * get it at once, and see what was published. Idempotent. `wrong-state` when the object is not
+   * open any more and what is mapped was not published. It goes on when it is given up.
    */
-  release(): Promise<void> {
+  release(options: WaitOptions = {}): Promise<void> {
     this.#releasing ??= this.#release();
-    return this.#releasing;
+    const { timeoutMs, signal } = options;
+    if (timeoutMs === undefined && signal === undefined) return this.#releasing;
+    return unlessLate(this.#releasing, `release a lock of "${this.#handle.name}"`, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

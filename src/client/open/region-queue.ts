@@ -1,7 +1,7 @@
 import type { Writer } from '../../core/bytes.js';
 import { AttaccaError } from '../../core/errors.js';
 import { copyCommon } from '../../core/regions/copy.js';
-import { boundingBox, splitRegion } from '../../core/regions/cutting.js';
+import { splitRegion } from '../../core/regions/cutting.js';
 import type { Region } from '../../core/regions/region.js';
 import { itemSizeOf, type Space } from '../../core/space.js';
 import { MESSAGE, writeTransfer } from '../../protocol/index.js';
@@ -10,8 +10,11 @@ import { Call } from '../call.js';
 import { copyHeld, type Held } from '../copying.js';
 import type { Handle } from '../handle.js';
 import { leaseFor } from '../offering.js';
+import type { WaitOptions } from '../options.js';
 import type { Slice } from '../slice.js';
 import type { Threads } from '../threads.js';
+import { type Patience, restOf } from '../waiting.js';
+import { sievesFor } from './sieving.js';
 
 /** How bytes lie: dtype, order, byte order. */
 export type Layout = Omit<Space, 'shape'>;
@@ -30,18 +33,15 @@ const PIECE_BYTES_MAX = 64 << 20;
 const REGIONS_MAX = 4_096;
 /** Runs of even steps in the regions of one request: bounds its size. */
 const RUNS_MAX = 65_536;
-/** Reads that are fewer go as they are. */
-const SIEVE_READS_MIN = 16;
-/** What bounds the reads may have so many times the bytes that they want. */
-const SIEVE_WASTE_MAX = 4;
-
 interface Settling {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-type Operation = Settling &
-  (
+type Operation = Settling & {
+  /** What nobody waits for any more before it was sent is not sent. */
+  readonly patience: Patience | null;
+} & (
     | {
         readonly kind: 'write' | 'read';
         readonly region: Region;
@@ -84,19 +84,34 @@ export class RegionQueue {
    * Writes the elements of a region from where they lie; settled when the pool says what the
    * object's consistency has it say.
    */
-  write(region: Region, home: Held, as: Layout, lossy: boolean): Promise<void> {
-    return this.#move('write', region, home, as, lossy);
+  write(
+    region: Region,
+    home: Held,
+    as: Layout,
+    lossy: boolean,
+    patience: Patience | null,
+  ): Promise<void> {
+    return this.#move('write', region, home, as, lossy, patience);
   }
 
   /** Reads elements to where they shall be. */
-  read(region: Region, home: Held, as: Layout, lossy: boolean): Promise<void> {
-    return this.#move('read', region, home, as, lossy);
+  read(
+    region: Region,
+    home: Held,
+    as: Layout,
+    lossy: boolean,
+    patience: Patience | null,
+  ): Promise<void> {
+    return this.#move('read', region, home, as, lossy, patience);
   }
 
   /** A request of another kind, behind all that was asked for; settled with its answer. */
-  post(write: (w: Writer, handle: number) => void): Promise<void> {
+  post(
+    write: (w: Writer, handle: number) => void,
+    patience: Patience | null = null,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#take({ kind: 'post', write, resolve, reject });
+      this.#take({ kind: 'post', write, patience, resolve, reject });
     });
   }
 
@@ -112,11 +127,12 @@ export class RegionQueue {
     home: Held,
     as: Layout,
     lossy: boolean,
+    patience: Patience | null,
   ): Promise<void> {
     const size = region.count * itemSizeOf(as.dtype);
     if (size > PIECE_BYTES_MAX) {
       const all = piecesOf(region, home, as).map((piece) =>
-        this.#move(kind, piece.region, piece.home, as, lossy),
+        this.#move(kind, piece.region, piece.home, as, lossy, patience),
       );
       return Promise.all(all).then(() => {});
     }
@@ -124,7 +140,7 @@ export class RegionQueue {
     if (this.#bytes > 0 && this.#bytes + size > this.#sizes.gatherBytes) this.#flush();
     return new Promise((resolve, reject) => {
       this.#bytes += size;
-      this.#take({ kind, region, home, size, as, lossy, resolve, reject });
+      this.#take({ kind, region, home, size, as, lossy, patience, resolve, reject });
     });
   }
 
@@ -191,18 +207,31 @@ export class RegionQueue {
   }
 
   async #send(run: readonly Operation[]): Promise<void> {
-    try {
-      const [first] = run;
+    const [first] = run;
+    if (first?.kind === 'read') return await this.#read(run as readonly Moved[]);
+    await this.#orSettle(run, async () => {
       if (first?.kind === 'post') await this.#post(first);
-      else if (first?.kind === 'write') await this.#write(run as readonly Moved[]);
-      else await this.#read(run as readonly Moved[]);
+      else await this.#write(run as readonly Moved[]);
+    });
+  }
+
+  /** What could not be sent is over with that. */
+  async #orSettle(run: readonly Settling[], send: () => Promise<void>): Promise<void> {
+    try {
+      await send();
     } catch (error) {
       this.#settle(run, error);
     }
   }
 
+  /** What is left of the time of a run, all of which have the same. Throws when there is none. */
+  #restOf([first]: readonly Pick<Operation, 'patience'>[]): WaitOptions {
+    return restOf(`use "${this.#handle.name}"`, first?.patience ?? null);
+  }
+
   async #post(operation: Extract<Operation, { kind: 'post' }>): Promise<void> {
     await this.#enter();
+    this.#restOf([operation]);
     const call = new Call<never>(1);
     this.#handle.post(call, 1, operation.write);
     this.#settleWith(call, [operation]);
@@ -210,6 +239,7 @@ export class RegionQueue {
 
   async #write(run: readonly Moved[]): Promise<void> {
     await this.#enter();
+    this.#restOf(run);
     const { client } = this.#handle.seat;
     const size = run.reduce((sum, each) => sum + each.size, 0);
     if (size <= client.inlineBytesMax) {
@@ -219,14 +249,16 @@ export class RegionQueue {
       this.#settleWith(call, run);
       return;
     }
-    const slice = await this.#lease(size);
+    const slice = await this.#lease(size, run);
+    let call: Call<never>;
     try {
       await this.#store(slice, run);
+      this.#restOf(run);
+      call = this.#transfer(MESSAGE.writeRegions, run, { kind: 'slice', ...slice });
     } catch (error) {
       client.leases.giveBack(slice);
       throw error;
     }
-    const call = this.#transfer(MESSAGE.writeRegions, run, { kind: 'slice', ...slice });
     // What is refused is still leased.
     call.promise.catch(() => client.leases.giveBack(slice));
     this.#settleWith(call, run);
@@ -245,55 +277,53 @@ export class RegionQueue {
   }
 
   async #read(run: readonly Moved[]): Promise<void> {
-    await this.#enter();
     const { threads } = this.#handle.seat.client;
-    const sieve = this.#sieveOf(run);
-    if (sieve === null) {
-      await this.#fetch(run, (bytes) => deal(threads, bytes, run));
-      return;
-    }
     const [first] = run as readonly [Moved, ...Moved[]];
     const { order, dtype } = first.as;
     const itemSize = itemSizeOf(dtype);
-    const whole = { ...first, region: sieve, size: sieve.count * itemSize };
-    const take = (bytes: Bytes): null => {
-      const from = { region: sieve, bytes, order };
-      for (const { home } of run) copyCommon(from, { ...home, order }, itemSize);
-      return null;
-    };
-    await this.#fetch([whole], take, run);
-  }
-
-  /** A box that has all that is read, if it pays to read that. */
-  #sieveOf(run: readonly Moved[]): Region | null {
-    const [first] = run;
-    if (first === undefined || run.length < SIEVE_READS_MIN) return null;
     // Where more elements have a place than are read, not all that comes may be put there.
-    if (run.some(({ region, home }) => region !== home.region)) return null;
-    const itemSize = itemSizeOf(first.as.dtype);
-    const wanted = run.reduce((sum, { size }) => sum + size, 0);
-    let bounds = boundingBox(first.region);
-    for (const { region } of run) {
-      bounds = boundingBox(bounds.with(boundingBox(region).difference(bounds)));
+    const isAlone = ({ region, home }: Moved): boolean => region === home.region;
+    const most = Math.floor(this.#sizes.sieveBytes / itemSize);
+    const { sieved, others } = sievesFor(run.filter(isAlone), this.#space.order, most);
+    for (const { box, reads } of sieved) {
+      const whole = { ...first, region: box, size: box.count * itemSize };
+      const take = (bytes: Bytes): null => {
+        const from = { region: box, bytes, order };
+        for (const { home } of reads) copyCommon(from, { ...home, order }, itemSize);
+        return null;
+      };
+      await this.#orSettle(reads, () => this.#fetch([whole], take, reads));
     }
-    const size = bounds.count * itemSize;
-    return size <= this.#sizes.sieveBytes && size <= wanted * SIEVE_WASTE_MAX ? bounds : null;
+    const rest = [...others, ...run.filter((each) => !isAlone(each))];
+    if (rest.length === 0) return;
+    await this.#orSettle(rest, () =>
+      this.#fetch(rest, (bytes) => deal(threads, bytes, rest), rest),
+    );
   }
 
   /** Reads regions to leased memory, and takes what came from there when it is there. */
   async #fetch(
     run: readonly Fetched[],
     take: (bytes: Bytes) => Promise<void> | null,
-    settled: readonly Settling[] = run as readonly Moved[],
+    settled: readonly Settling[],
   ): Promise<void> {
+    await this.#enter();
+    this.#restOf(run);
     const { client } = this.#handle.seat;
     const size = run.reduce((sum, each) => sum + each.size, 0);
     if (size === 0) {
       this.#settle(settled);
       return;
     }
-    const slice = await this.#lease(size);
-    const call = this.#transfer(MESSAGE.readRegions, run, { kind: 'slice', ...slice });
+    const slice = await this.#lease(size, run);
+    let call: Call<never>;
+    try {
+      this.#restOf(run);
+      call = this.#transfer(MESSAGE.readRegions, run, { kind: 'slice', ...slice });
+    } catch (error) {
+      client.leases.giveBack(slice);
+      throw error;
+    }
     const fetched = call.promise.then(async () => {
       const { plane } = client;
       await take(plane.writable(slice) ?? (await plane.load(slice, 'read-write')));
@@ -310,8 +340,9 @@ export class RegionQueue {
     );
   }
 
-  async #lease(size: number): Promise<Slice> {
-    return await leaseFor(this.#handle, size, {});
+  /** Waits while memory is full: as long as who asked for it does. */
+  async #lease(size: number, run: readonly Fetched[]): Promise<Slice> {
+    return await leaseFor(this.#handle, size, this.#restOf(run));
   }
 
   async #enter(): Promise<void> {
@@ -343,14 +374,19 @@ export class RegionQueue {
   }
 }
 
-type Fetched = Pick<Moved, 'region' | 'as' | 'lossy' | 'size'>;
+type Fetched = Pick<Moved, 'region' | 'as' | 'lossy' | 'size' | 'patience'>;
 
 function goTogether(one: Operation, other: Operation): boolean {
   if (one.kind === 'post' || other.kind === 'post' || one.kind !== other.kind) return false;
-  if (one.lossy !== other.lossy) return false;
+  if (one.lossy !== other.lossy || !endTogether(one.patience, other.patience)) return false;
   const [a, b] = [one.as, other.as];
   if (a === b) return true;
   return a.dtype === b.dtype && a.order === b.order && a.byteOrder === b.byteOrder;
+}
+
+/** Those of one request are given up together. */
+function endTogether(one: Patience | null, other: Patience | null): boolean {
+  return one?.timeoutMs === other?.timeoutMs && one?.signal === other?.signal;
 }
 
 /** Puts what is written to where it goes from, one behind the other. */

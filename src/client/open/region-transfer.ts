@@ -1,6 +1,6 @@
 import { wrongState } from '../errors.js';
 import type { WaitOptions } from '../options.js';
-import { unlessAborted } from '../waiting.js';
+import { unlessLate } from '../waiting.js';
 
 /** `failed`: `wait` says why. */
 export type TransferStatus = 'created' | 'started' | 'done' | 'failed' | 'closed';
@@ -65,12 +65,15 @@ export class RegionTransfer {
     this.#moving.catch(() => {});
   }
 
-  /** Resolves when the transfer is done: the buffer is the caller's again. */
+  /**
+   * Resolves when the transfer is done: the buffer is the caller's again. One that is given up goes
+   * on: wait for it again.
+   */
   async wait(options: WaitOptions = {}): Promise<void> {
     if (this.#moving === null) {
       throw wrongState(`wait for the transfer: ${this.#what}`, `it is ${this.#status}`);
     }
-    await unlessAborted(this.#moving, this.#what, options);
+    await unlessLate(this.#moving, this.#what, options);
   }
 
   /** Ends its use; one that was started goes on to its end. Idempotent. */

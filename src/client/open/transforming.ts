@@ -7,6 +7,7 @@ import { shapeOf } from '../../transforms/plan.js';
 import type { TransformSpec } from '../../transforms/spec.js';
 import type { Step } from '../../transforms/steps.js';
 import type { WaitOptions } from '../options.js';
+import { chainInto, type Shaping } from '../shaping.js';
 import { stepped } from '../stepping.js';
 import type { Threads } from '../threads.js';
 import { throwIfAborted } from '../waiting.js';
@@ -93,24 +94,30 @@ export function planWrite(
   };
 }
 
-/** Checks a chain over what is read; how many bytes come of it, if that is known before. */
+/**
+ * Checks a chain over what is read; how many bytes come of it, if that is known before. An array
+ * that says what it is of has it converted to that.
+ */
 export function planRead(
-  { what, name }: Moving,
-  specs: readonly TransformSpec[],
+  moving: Moving,
+  how: Shaping,
+  into: ArrayBufferView | null,
   region: Region,
   { dtype, order, byteOrder }: Layout,
 ): {
   readonly given: Space;
-  readonly size: number | null;
   run(threads: Threads, bytes: Uint8Array, options: WaitOptions): Promise<Block>;
 } {
   const given = { dtype, shape: shapeOf(region), order, byteOrder };
-  const { steps, space } = planChain(specs, given);
+  const { steps, space } = planChain(chainInto({ ...how, into: into ?? undefined }, given), given);
+  if (into !== null && space !== null) mustHold(moving, spaceBytes(space), into.byteLength);
   return {
     given,
-    size: space === null ? null : spaceBytes(space),
-    run: (threads, bytes, options) =>
-      runSteps({ what, name }, threads, steps, { space: given, bytes }, options),
+    run: async (threads, bytes, options) => {
+      const block = await runSteps(moving, threads, steps, { space: given, bytes }, options);
+      if (into !== null) mustHold(moving, block.bytes.length, into.byteLength);
+      return block;
+    },
   };
 }
 
