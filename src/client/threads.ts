@@ -51,6 +51,8 @@ interface Waiting {
 /** A thread, and what it does. */
 interface Thread {
   readonly worker: Worker;
+  /** Ended before that, a thread that loads koffi would end the process. */
+  isLoaded: boolean;
   id: number;
   doing: Waiting | null;
 }
@@ -203,7 +205,7 @@ export class Threads {
   /** Ends all threads; what they do fails. */
   close(): void {
     this.#isClosed = true;
-    for (const { worker } of this.#threads) void worker.terminate();
+    for (const { worker, isLoaded } of this.#threads) if (isLoaded) void worker.terminate();
     for (const { reject } of this.#queue.splice(0)) reject(threadFailed('the client was closed'));
   }
 
@@ -244,7 +246,7 @@ export class Threads {
       name: 'attacca transform',
       workerData: { isAlone: false },
     });
-    const thread: Thread = { worker, id: 0, doing: null };
+    const thread: Thread = { worker, isLoaded: false, id: 0, doing: null };
     this.#threads.push(thread);
     let failure: unknown;
     worker.on('error', (error) => {
@@ -258,7 +260,12 @@ export class Threads {
       doing?.reject(threadFailed(`its thread ended (${code})`, failure));
       this.#dispatch();
     });
-    worker.on('message', (told: FromThread) => {
+    worker.on('message', (told: FromThread | 'loaded') => {
+      if (told === 'loaded') {
+        thread.isLoaded = true;
+        if (this.#isClosed) void worker.terminate();
+        return;
+      }
       const { doing } = thread;
       if (doing === null || told.id !== thread.id) return;
       thread.doing = null;

@@ -13,6 +13,7 @@ async function begin(): Promise<void> {
   if (port === null) throw new Error('this file is a thread');
   const isAlone: boolean = workerData.isAlone === true;
   const libc = isAlone ? null : await loadLibc();
+  if (!isAlone) port.postMessage('loaded');
   const views = new Views((address, length) => {
     if (libc === null) throw new Error('this thread sees no memory of others');
     return libc.view(address, length);

@@ -342,7 +342,13 @@ export class RegionQueue {
 
   /** Waits while memory is full: as long as who asked for it does. */
   async #lease(size: number, run: readonly Fetched[]): Promise<Slice> {
-    return await leaseFor(this.#handle, size, this.#restOf(run));
+    try {
+      return await leaseFor(this.#handle, size, this.#restOf(run));
+    } catch (error) {
+      // By then their time is up: that is the reason, whichever of the two clocks was first.
+      this.#restOf(run);
+      throw error;
+    }
   }
 
   async #enter(): Promise<void> {
