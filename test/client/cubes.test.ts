@@ -63,6 +63,7 @@ for (const transport of TRANSPORTS) {
             assert.deepEqual(part.dims, ['step', 'level', 'lat', 'lon']);
             assert.deepEqual(part.coords, cube.sel(pick).coords);
             assert.deepEqual(part.shape, cube.sel(pick).shape);
+            assert.equal(part.space.order, order ?? 'row');
             const expected = expectedOf(part.coords, part.space.order);
             assert.deepEqual([...part.array], expected);
             if (into !== undefined) assert.deepEqual([...into], expected);
@@ -228,6 +229,21 @@ for (const transport of TRANSPORTS) {
     assert.deepEqual(warnings, []);
   });
 }
+
+test('a part in one object is in row order, however that lies', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  for (const step of [0, 6]) await make(pool, step, 850, { order: 'column', byteOrder: 'big' });
+  const cube = await cubeOf(pool);
+  for (const pick of [{ step: 0 }, { step: 6, lat: [40, 50] }] satisfies CubePick[]) {
+    await using part = await cube.demand(pick);
+    const { order, byteOrder } = part.space;
+    assert.deepEqual({ order, byteOrder }, { order: 'row', byteOrder: 'little' });
+    assert.deepEqual([...part.array], expectedOf(part.coords, 'row'));
+    await using turned = await cube.demand(pick, { order: 'column' });
+    assert.deepEqual([...turned.array], expectedOf(part.coords, 'column'));
+  }
+});
 
 test('one object whole is a view of the pool, and no copy', async (t) => {
   const server = await servePool(t);

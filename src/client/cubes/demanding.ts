@@ -39,7 +39,7 @@ export interface CubeDemandOptions extends WaitOptions, RequireOptions, Transfor
   readonly holes?: 'wait' | 'fill' | 'fail' | undefined;
   /** With what: NaN where the elements have it, else it must be said. */
   readonly fill?: number | bigint | undefined;
-  /** Of the result. Left out: `row`; of one object alone that of the object. */
+  /** Of the result. Left out: `row`. */
   readonly order?: Order | undefined;
   readonly dtype?: Dtype | undefined;
   readonly lossy?: boolean | undefined;
@@ -289,7 +289,7 @@ export class CubeDemand {
   /** Of one object: the pool's own memory, where it lies there as it is wanted. */
   async #demandOne(plan: CubePlan, place: Present, space: Space): Promise<CubeArray> {
     const deliveries: Delivery[] = [];
-    const { order } = this.#options;
+    const { order = 'row' } = this.#options;
     await this.#fetching.all(plan, [place], async (came, it) => {
       deliveries.push(await this.#fetching.unpack(plan, it, came, { order }));
     });
