@@ -72,7 +72,7 @@ def _form_of(dtype: Optional[str]) -> _Form:
 
 def _cast(array: Any, source: _Form, target: _Form, dtype: Any) -> Any:
     """Elements of another type. What is no integer is cut, what is too large wraps, NaN and
-    infinities become 0; of complex numbers the real part stays; strings are cut or filled up."""
+    infinities become 0, and true; of complex numbers the real part stays; strings are cut or filled up."""
     numpy = _numpy()
     if source[2]:
         found = numpy.zeros(array.shape, dtype)
@@ -83,10 +83,10 @@ def _cast(array: Any, source: _Form, target: _Form, dtype: Any) -> Any:
     kind, wanted = array.dtype.kind, dtype.kind
     if target[0] is None or source[0] == target[0]:
         return array.astype(dtype)
+    if wanted == "b":  # NaN is true, and a complex number of which either part is not zero
+        return array != 0
     if kind == "c" and wanted != "c":
         array, kind = array.real, "f"
-    if wanted == "b":
-        return (array != 0) & (array == array)
     with numpy.errstate(all="ignore"):
         if kind == "f" and wanted in "iu":
             whole = numpy.trunc(array.astype("f8"))

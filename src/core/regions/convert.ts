@@ -38,7 +38,8 @@ type Write = (at: number, value: number | bigint) => void;
 /**
  * Converts numbers to another type and byte order: all of the source, which the target has room
  * for. To an integer values are truncated and wrap around, as numpy's `astype` of integers does;
- * of complex numbers the imaginary part is dropped; anything but zero is true.
+ * of complex numbers the imaginary part is dropped. As a bool all but zero is true: NaN is, and a
+ * complex number of which either part is not zero.
  */
 export function convertNumbers(source: Elements, target: Elements): void {
   const count = source.bytes.length / itemSizeOf(source.dtype);
@@ -58,9 +59,11 @@ export function convertNumbers(source: Elements, target: Elements): void {
   const write = writerOf(target);
   const imaginary = COMPLEX.includes(source.dtype);
   const step = imaginary ? 2 : 1;
+  const isEither = imaginary && target.dtype === 'bool';
   for (let at = 0; at < count; at++) {
     const value = read(at * step);
-    if (!isComplex) write(at, value);
+    if (isEither) write(at, Number(isTrue(value) || isTrue(read(2 * at + 1))));
+    else if (!isComplex) write(at, value);
     else {
       write(2 * at, value);
       write(2 * at + 1, imaginary ? read(2 * at + 1) : 0);
@@ -179,7 +182,7 @@ function writerOf(target: Elements): Write {
   const little = target.byteOrder === 'little';
   switch (target.dtype) {
     case 'bool':
-      return (at, value) => view.setUint8(at, Number(Boolean(value)));
+      return (at, value) => view.setUint8(at, Number(isTrue(value)));
     case 'uint8':
       return (at, value) => view.setUint8(at, low32(value));
     case 'int8':
@@ -204,6 +207,11 @@ function writerOf(target: Elements): Write {
     default:
       return (at, value) => view.setFloat64(at * 8, Number(value), little);
   }
+}
+
+/** Of NaN, too, as numpy has it. */
+function isTrue(value: number | bigint): boolean {
+  return Number(value) !== 0;
 }
 
 /** The low 32 bits of the integer that a number is cut to. */

@@ -127,3 +127,27 @@ test('conversions: to integers values are cut, and wrap around; the imaginary pa
   );
   assert.equal(new Float64Array(real.buffer)[0], 2.5);
 });
+
+test('conversions: as a bool all but zero is true, NaN, too, and either part of complex numbers', () => {
+  const { NaN: nan } = Number;
+  const { POSITIVE_INFINITY: endless } = Number;
+  const pairs = [0, 0, -0, 0, nan, 0, 0, nan, 0, 1, 1, 0, 0, 5e-324, endless, 0];
+  const numbers = new Uint8Array(Float64Array.from(pairs).buffer);
+  const boolsOf = (dtype: Dtype, bytes: Uint8Array, byteOrder: ByteOrder): number[] => {
+    const to = new Uint8Array(bytes.length / itemSizeOf(dtype));
+    convertElements({ bytes, dtype, byteOrder }, { bytes: to, dtype: 'bool', byteOrder });
+    return [...to];
+  };
+  const real = [0, 0, 0, 0, 1, 0, 0, 1, 0, 1, 1, 0, 0, 1, 1, 0];
+  assert.deepEqual(boolsOf('float64', numbers, 'little'), real);
+  assert.deepEqual(boolsOf('complex128', numbers, 'little'), [0, 0, 1, 1, 1, 1, 1, 1]);
+  for (const byteOrder of ['little', 'big'] as const) {
+    for (const dtype of ['float16', 'float32'] as const) {
+      const bytes = new Uint8Array(pairs.length * itemSizeOf(dtype));
+      const source: Elements = { bytes: numbers, dtype: 'float64', byteOrder: 'little' };
+      convertElements(source, { bytes, dtype, byteOrder });
+      // The least float64 is no float32.
+      assert.deepEqual(boolsOf(dtype, bytes, byteOrder), real.with(13, 0), dtype);
+    }
+  }
+});
