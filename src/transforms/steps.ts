@@ -70,13 +70,14 @@ export function stepOf(spec: TransformSpec, before: Space): Step {
     }
     case 'average': {
       mustBeReal(kind, before);
-      const [shape, block] = alongMemory(kind, before, spec.block);
+      const { block } = spec;
+      mustFitAxes(kind, before, block);
       const dtype = resultType(before.dtype);
-      const after: Space = { ...native(before), dtype, shape: reduced(before.shape, spec.block) };
+      const after: Space = { ...native(before), dtype, shape: reduced(before.shape, block) };
       return step('whole', after, (source, target) => {
         const numbers = numbersOf(source, before);
         writeNumbers(target, after, (to) =>
-          average(numbers, to, shape, block, spec.nan === 'skip'),
+          average(numbers, to, before, block, spec.nan === 'skip'),
         );
       });
     }
@@ -176,11 +177,16 @@ function alongMemory(
   { shape, order }: Space,
   by: readonly number[],
 ): [readonly number[], readonly number[]] {
+  mustFitAxes(kind, { shape }, by);
+  return order === 'row' ? [shape, by] : [shape.toReversed(), by.toReversed()];
+}
+
+/** One for each axis, from 1 on. */
+function mustFitAxes(kind: string, { shape }: Pick<Space, 'shape'>, by: readonly number[]): void {
   if (by.length !== shape.length) {
     refuseTransform(kind, `${by.length} numbers are given for ${shape.length} dimensions`);
   }
   for (const each of by) mustBePositive(kind, 'a step of', each);
-  return order === 'row' ? [shape, by] : [shape.toReversed(), by.toReversed()];
 }
 
 function reorder(

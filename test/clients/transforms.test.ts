@@ -29,7 +29,7 @@ interface Case {
   readonly name: string;
   readonly options: {
     readonly region?: readonly (readonly [number, number, number])[];
-    readonly order?: 'row' | 'column';
+    readonly order?: 'row' | 'column' | undefined;
     readonly dtype?: Dtype;
     readonly byteOrder?: 'little' | 'big';
     readonly lossy?: boolean;
@@ -220,6 +220,37 @@ test('Python runs chains as TypeScript does, bit by bit', options, async (t) => 
       }
     }
   await compare(t, pool, server.address, cases);
+});
+
+test('Python adds up and tells what is true as TypeScript does', options, async (t) => {
+  const server = await poolOf(t);
+  await using pool = await join({ address: server.address, member: 'typescript' });
+  const space = { dtype: 'float64', shape: [8, 8], order: 'row', byteOrder: 'little' } as const;
+  const values = Float64Array.from(
+    { length: 64 },
+    (_, at) => (at % 3 === 1 ? -1 : 1) * 10 ** (at % 23),
+  );
+  await pool.put('rows', values, { space, keep: true });
+  await pool.put('columns', values, { space: { ...space, order: 'column' }, keep: true });
+  const bytes = new Uint8Array(Float64Array.of(0, 1, 0, Number.NaN, 0, 0, Number.NaN, 0).buffer);
+  const complex = { ...space, dtype: 'complex128', shape: [4] } as const;
+  await pool.put('complex', bytes, { space: complex, keep: true });
+  const cases: Case[] = [{ name: 'complex', options: { dtype: 'bool', lossy: true } }];
+  for (const name of ['rows', 'columns']) {
+    for (const block of [
+      [4, 4],
+      [3, 5],
+      [8, 8],
+    ]) {
+      const transforms = [{ kind: 'average', block }] as const;
+      const orders = ['row', 'column', undefined] as const;
+      for (const order of orders) cases.push({ name, options: { transforms, order } });
+    }
+  }
+  await compare(t, pool, server.address, cases);
+  const [told] = cases as [Case];
+  const { hex } = (await expected(pool, told)) as { readonly hex?: string };
+  assert.equal(hex, '01010001');
 });
 
 test('Python takes structs and strings apart as TypeScript does', options, async (t) => {

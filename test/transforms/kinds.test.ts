@@ -82,6 +82,32 @@ describe('transforms', () => {
     );
   });
 
+  test('means are the same to the last bit however elements lie', async () => {
+    const given = [1e20, 1, -1e20, 3, 5, 7, 1e-3, 9];
+    const turned = [1e20, 5, 1, 7, -1e20, 1e-3, 3, 9];
+    const sum = given.reduce((all, each) => all + each, 0);
+    const average: TransformSpec = { kind: 'average', block: [2, 4] };
+    const space = spaceOf('float64', [2, 4]);
+    const rows = await numbersAfter([average], Float64Array.from(given), space);
+    const column = { ...space, order: 'column' } as const;
+    assert.deepEqual(rows, [sum / 8]);
+    assert.deepEqual(await numbersAfter([average], Float64Array.from(turned), column), rows);
+    const numbers = fc.array(fc.double({ noDefaultInfinity: true, noNaN: true }), {
+      ...{ minLength: 30, maxLength: 30 },
+    });
+    const block = fc.tuple(...[2, 3, 5].map((max) => fc.integer({ min: 1, max: max + 1 })));
+    const order: TransformSpec = { kind: 'order', order: 'column' };
+    await fc.assert(
+      fc.asyncProperty(numbers, block, async (values, sizes) => {
+        const mean: TransformSpec = { kind: 'average', block: sizes };
+        const all = [Float64Array.from(values), spaceOf('float64', [2, 3, 5])] as const;
+        const ahead = await run([order, mean], ...all);
+        const behind = await run([mean, order], ...all);
+        assert.deepEqual(ahead, behind);
+      }),
+    );
+  });
+
   test('units', () => {
     const cases: readonly (readonly [string, string, number, number, number?])[] = [
       ['K', 'degC', 273.15, 0],

@@ -95,27 +95,20 @@ def _average_step(spec: Mapping[str, Any], space: Space) -> _Step:
                            byteorder="little")
 
     def run(array: Any) -> Any:
-        """Of each block the elements are added up as they lie in memory, so that the sum is the
-        same to the last bit wherever it is made."""
+        """Of each block the elements are added up in row order, however they lie, so that the sum
+        is the same to the last bit wherever it is made."""
         numpy = _numpy()
         values = _numbers(array)
-        turned = space.order == "column"
-        if turned:
-            values = values.transpose()
-        sizes = [min(each, size) for each, size in zip(block[::-1] if turned else block,
-                                                       values.shape)]
-        steps = block[::-1] if turned else block
-        shape = tuple(-(-size // each) for size, each in zip(values.shape, steps))
-        sums, counts = numpy.zeros(shape), numpy.zeros(shape)
+        sizes = [min(each, size) for each, size in zip(block, values.shape)]
+        sums, counts = numpy.zeros(after.shape), numpy.zeros(after.shape)
         with numpy.errstate(all="ignore"):
             for place in itertools.product(*map(range, sizes)):
-                some = values[tuple(slice(at, None, each) for at, each in zip(place, steps))]
+                some = values[tuple(slice(at, None, each) for at, each in zip(place, block))]
                 to = tuple(slice(0, size) for size in some.shape)
                 there = ~numpy.isnan(some) if skips else numpy.ones(some.shape, bool)
                 numpy.add(sums[to], some, out=sums[to], where=there)
                 counts[to] += there
-            means = (sums / counts).astype(after.numpy_dtype)
-        return means.transpose() if turned else means
+            return (sums / counts).astype(after.numpy_dtype)
 
     return _Step(run, after)
 

@@ -1,12 +1,23 @@
+import type { Order } from '../../core/space.js';
 import type { Numbers } from '../numbers.js';
 
-/** How far elements lie apart along each axis of a dense array, the last fastest. */
-function stridesOf(shape: readonly number[]): number[] {
+/** How far elements lie apart along each axis of a dense array: in row order the last fastest. */
+function stridesOf(shape: readonly number[], order: Order): number[] {
+  if (order === 'column') return stridesOf(shape.toReversed(), 'row').reverse();
   const strides = new Array<number>(shape.length).fill(1);
   for (let at = shape.length - 2; at >= 0; at--) {
     strides[at] = (strides[at + 1] as number) * (shape[at + 1] as number);
   }
   return strides;
+}
+
+/** Where an element lies that has an index. */
+function placeOf(index: readonly number[], strides: readonly number[]): number {
+  let place = 0;
+  for (let axis = 0; axis < index.length; axis++) {
+    place += (index[axis] as number) * (strides[axis] as number);
+  }
+  return place;
 }
 
 /** Calls with each index of a shape, the last axis fastest; the list is the same each time. */
@@ -30,7 +41,7 @@ export function decimate(
   every: readonly number[],
   itemSize: number,
 ): void {
-  const strides = stridesOf(shape);
+  const strides = stridesOf(shape, 'row');
   let at = 0;
   forEachIndex(reduced(shape, every), (index) => {
     let place = 0;
@@ -45,36 +56,34 @@ export function decimate(
 
 /**
  * The mean of each block; blocks at the end of an axis may be smaller. `skipNaN`: of those that are
- * numbers, NaN where none is. Added up in float64, in the order of memory.
+ * numbers, NaN where none is. Added up in float64, in row order however elements lie: so the sum is
+ * the same to the last bit.
  */
 export function average(
   from: Numbers,
   to: Numbers,
-  shape: readonly number[],
+  { shape, order }: { readonly shape: readonly number[]; readonly order: Order },
   block: readonly number[],
   skipNaN: boolean,
 ): void {
-  const strides = stridesOf(shape);
-  let at = 0;
-  forEachIndex(reduced(shape, block), (index) => {
+  const strides = stridesOf(shape, order);
+  const small = reduced(shape, block);
+  const places = stridesOf(small, order);
+  forEachIndex(small, (index) => {
     const first = index.map((each, axis) => each * (block[axis] as number));
     const sizes = first.map((start, axis) =>
       Math.min(block[axis] as number, (shape[axis] as number) - start),
     );
-    const place = first.reduce((sum, each, axis) => sum + each * (strides[axis] as number), 0);
+    const place = placeOf(first, strides);
     let sum = 0;
     let count = 0;
     forEachIndex(sizes, (inner) => {
-      let within = place;
-      for (let axis = 0; axis < inner.length; axis++) {
-        within += (inner[axis] as number) * (strides[axis] as number);
-      }
-      const value = from[within] as number;
+      const value = from[place + placeOf(inner, strides)] as number;
       if (skipNaN && Number.isNaN(value)) return;
       sum += value;
       count++;
     });
-    to[at++] = sum / count;
+    to[placeOf(index, places)] = sum / count;
   });
 }
 
