@@ -1,20 +1,8 @@
+import { printable } from '../core/unseen.js';
 import { Float, Timestamp, type Value, type ValueMap } from '../core/value.js';
 import { formatTimestamp, toJson } from './json.js';
-import { replaceUnseen, unitsEscaped } from './unseen.js';
 
-/**
- * Text that cannot move the cursor, break a line, turn the direction of what follows, or pass for
- * another that looks alike.
- */
-export function printable(text: string): string {
-  return replaceUnseen(text, (character) => {
-    if (character === '\n') return '\\n';
-    if (character === '\t') return '\\t';
-    if (character === '\r') return '\\r';
-    if (character.length === 1) return unitsEscaped(character);
-    return `\\u{${character.codePointAt(0)?.toString(16)}}`;
-  });
-}
+export { printable };
 
 /** A name in a sentence: quoted, printable, and not longer than a line. */
 export function quoted(name: string): string {

@@ -1,5 +1,5 @@
+import { replaceUnseen, unitsEscaped } from '../core/unseen.js';
 import { Float, Timestamp, type Value } from '../core/value.js';
-import { replaceUnseen, unitsEscaped } from './unseen.js';
 
 const NS_PER_SECOND = 1_000_000_000n;
 

@@ -3,6 +3,7 @@ import type { Region } from '../core/regions/region.js';
 import { type RegionSelection, selectOpen, selectRegion } from '../core/regions/selection.js';
 import type { ByteOrder, Dtype, Order, Space, SpaceExpectation } from '../core/space.js';
 import { planChain } from '../transforms/chain.js';
+import { mustBeChain } from '../transforms/check.js';
 import type { TransformSpec } from '../transforms/spec.js';
 import { likelyDtype } from './arrays.js';
 
@@ -46,8 +47,10 @@ export function wantedRegion(
 }
 
 /** What is done with the elements once they are gathered, to lie and be as they were asked for. */
-export function chainOf({ transforms, order, dtype, byteOrder, lossy }: Shaping): TransformSpec[] {
-  const chain = [...(transforms ?? [])];
+export function chainOf(shaping: Shaping): TransformSpec[] {
+  const { transforms = [], order, dtype, byteOrder, lossy } = shaping;
+  mustBeChain(transforms);
+  const chain = [...transforms];
   if (order !== undefined) chain.push({ kind: 'order', order });
   if (dtype !== undefined) chain.push({ kind: 'dtype', dtype, lossy });
   if (byteOrder !== undefined) chain.push({ kind: 'byte-order', byteOrder });

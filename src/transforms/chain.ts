@@ -2,6 +2,7 @@ import { refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { isConvertible } from '../core/regions/cast.js';
 import { itemSizeOf, type Space, spaceBytes } from '../core/space.js';
+import { checkSpec, mustBeChain } from './check.js';
 import { compress, decompress } from './codecs.js';
 import { refuseTransform, transformFailed } from './failure.js';
 import { bitsFor } from './kernels/bitround.js';
@@ -36,6 +37,7 @@ export function planChain(
   specs: readonly TransformSpec[],
   given: Space,
 ): { readonly steps: readonly Step[]; readonly space: Space | null } {
+  mustBeChain(specs);
   if (specs.length > LIMITS.transformsMax) {
     const { transformsMax } = LIMITS;
     refuse('bad-transform', `Cannot use ${specs.length} transforms: ${transformsMax} are allowed`);
@@ -43,7 +45,7 @@ export function planChain(
   let space: Space | null = given;
   const steps: Step[] = [];
   for (const spec of specs) {
-    mustBeSpec(spec);
+    checkSpec(spec);
     const isOfBytes = spec.kind === 'compress' || spec.kind === 'decompress';
     if (space === null && !isOfBytes) {
       refuseTransform(spec.kind, 'what is compressed can only be unpacked');
@@ -53,14 +55,6 @@ export function planChain(
     space = step.after;
   }
   return { steps, space };
-}
-
-/** Of JavaScript without types. */
-function mustBeSpec(spec: unknown): void {
-  const isSpec = typeof spec === 'object' && spec !== null && 'kind' in spec;
-  if (isSpec) return;
-  const what = JSON.stringify(spec) ?? String(spec);
-  refuse('bad-transform', `Cannot use the transform ${what}: it is no object with a kind`);
 }
 
 /** Runs steps one after the other. The bytes given are not changed; nor are they always copied. */

@@ -1,11 +1,10 @@
 import { AttaccaError, type ErrorFields } from '../core/errors.js';
+import { printable } from '../core/unseen.js';
 
 /** A transform that does not exist, or does not fit what it is given. */
 export function refuseTransform(kind: string, why: string, fields: ErrorFields = {}): never {
-  throw new AttaccaError('bad-transform', `Cannot use the transform "${kind}": ${why}`, {
-    transform: kind,
-    ...fields,
-  });
+  const message = printable(`Cannot use the transform "${kind}": ${why}`);
+  throw new AttaccaError('bad-transform', message, { transform: kind, ...fields });
 }
 
 /** Bytes that are not what the transform takes: cut, or damaged. */

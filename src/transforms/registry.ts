@@ -1,6 +1,7 @@
 import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import { didYouMean } from '../core/suggest.js';
+import { checkSpec } from './check.js';
 import { parseExpression } from './expression/parser.js';
 import { refuseTransform } from './failure.js';
 import type { TransformSpec } from './spec.js';
@@ -37,7 +38,7 @@ export class Transforms {
     }
     // What the caller does with its own objects and modules afterwards is not seen.
     const own = structuredClone(specs);
-    for (const spec of own) check(name, spec);
+    for (const spec of own) check(spec);
     this.#chains.set(name, Object.freeze(own));
     return this;
   }
@@ -86,9 +87,8 @@ export class Transforms {
 }
 
 /** What is wrong with a transform whatever it is given. */
-function check(name: string, spec: TransformSpec): void {
-  const isSpec = typeof spec === 'object' && spec !== null && typeof spec.kind === 'string';
-  if (!isSpec) refuseTransform(name, 'it is no object with a kind');
+function check(spec: TransformSpec): void {
+  checkSpec(spec);
   if (spec.kind === 'expression') parseExpression(spec.text, ['x']);
   if (spec.kind === 'wasm') checkWasm(spec);
 }

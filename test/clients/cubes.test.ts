@@ -46,6 +46,15 @@ const CASES: readonly Case[] = [
   { cube: 'partial', pick: { dim_0: [0, 2] }, how: { holes: 'fail' } },
   { cube: 'partial', pick: { dim_0: [0, 3] }, how: { holes: 'fail' } },
   { cube: 'partial', pick: { step: { values: [0, 12] } }, how: { holes: 'fill', fill: 0 } },
+  { cube: 'turned', pick: {}, how: {} },
+  { cube: 'turned', pick: { step: 0 }, how: {} },
+  { cube: 'turned', pick: { step: 6, dim_0: [1, 3] }, how: { dtype: 'float64' } },
+  { cube: 'turned', pick: { step: 6 }, how: { order: 'column' } },
+  {
+    cube: 'turned',
+    pick: { step: 6 },
+    how: { transforms: [{ kind: 'scale', ofset: 1 } as never] },
+  },
 ];
 
 /** Objects that are packed otherwise, that are floats with fills, and that lack parts. */
@@ -76,6 +85,13 @@ async function make(pool: Pool): Promise<void> {
         attributes: { of: 'floats', step, _FillValue: fill },
       },
     );
+    const turned = new DataView(new ArrayBuffer(80));
+    for (const [at, value] of whole.entries()) turned.setInt16(2 * at, value);
+    await pool.put(`turned/${step}`, turned, {
+      space: { dtype: 'int16', shape, order: 'column', byteOrder: 'big' },
+      keep: true,
+      attributes: { of: 'turned', step },
+    });
     if (step === 12) continue;
     const field = pool.object(`partial/${step}`, {
       space: { dtype: 'int16', shape },
@@ -92,9 +108,10 @@ async function expected(pool: Pool, { cube, pick, how }: Case): Promise<object> 
   try {
     const all = await pool.cube(cube, `of = "${cube}"`, ['step']);
     await using got = await all.demand(pick, how);
-    const { dtype, shape, order } = got.space;
+    const { dtype, shape, order, byteOrder } = got.space;
     const hex = Buffer.from(got.bytes).toString('hex');
-    return { hex, dtype, shape, order, holes: got.holes, keys: Object.keys(got.attributes).sort() };
+    const keys = Object.keys(got.attributes).sort();
+    return { hex, dtype, shape, order, byteOrder, holes: got.holes, keys };
   } catch (error) {
     assert.ok(error instanceof AttaccaError, String(error));
     return { code: error.code };
@@ -118,7 +135,8 @@ for case in cases:
         pick = {key: picked(value) for key, value in case["pick"].items()}
         with cube.demand(pick, timeout=30, **case["how"]) as d:
             got = {"hex": bytes(d.raw).hex(), "dtype": d.space.dtype, "shape": [*d.space.shape],
-                   "order": d.space.order, "holes": d.holes, "keys": sorted(d.attributes)}
+                   "order": d.space.order, "byteOrder": d.space.byteorder,
+                   "holes": d.holes, "keys": sorted(d.attributes)}
     except attacca.AttaccaError as error:
         got = {"code": error.code}
     if got != case["want"]:

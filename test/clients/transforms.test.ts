@@ -6,9 +6,11 @@ import { AttaccaError, join, type Pool } from '../../src/client/index.js';
 import type { Shaping } from '../../src/client/shaping.js';
 import { convertElements } from '../../src/core/regions/cast.js';
 import { type Dtype, itemSizeOf, type Space } from '../../src/core/space.js';
+import { FIELDS } from '../../src/transforms/fields.js';
 import type { TransformSpec } from '../../src/transforms/spec.js';
 import { startProgram } from '../cli/command.js';
 import { poolOf, scratch } from '../server/pool-fixture.js';
+import { inJson, transformCases } from '../transforms/support.js';
 import { pythonOptions, pythonPath, withoutPackage } from './python.js';
 
 const DTYPES = [
@@ -64,7 +66,8 @@ async function expected(pool: Pool, { name, options }: Case): Promise<object> {
 const PYTHON = `
 import json, sys, attacca
 pool, wrong = attacca.join("python"), []
-cases = json.load(sys.stdin)
+number = lambda each: float(each["$"]) if "$" in each else each
+cases = json.load(sys.stdin, object_hook=number)
 for case in cases:
     name, how, want = case["name"], dict(case["options"]), case["want"]
     how["byteorder"] = how.pop("byteOrder", None)
@@ -76,6 +79,8 @@ for case in cases:
                    "order": d.space.order, "byteOrder": d.space.byteorder}
     except attacca.AttaccaError as error:
         got = {"code": error.code}
+        if "key" in case and case["key"] not in str(error):
+            got["message"] = str(error)
     if got != want:
         wrong.append(json.dumps({**case, "got": got}))
 pool.leave()
@@ -86,7 +91,7 @@ async function inPython(t: TestContext, address: string, cases: readonly object[
   const file = joinPath(await scratch(t), 'compare.py');
   await writeFile(file, PYTHON);
   const environment = { PYTHONPATH: pythonPath, ATTACCA_TRANSPORT: undefined };
-  const around = { pool: address, environment, input: JSON.stringify(cases) };
+  const around = { pool: address, environment, input: inJson(cases) };
   const { code, out, err } = await startProgram('python3', ['-B', file], around).ended;
   assert.equal(code, 0, err);
   assert.equal(out, `${cases.length} cases, 0 wrong\n`);
@@ -220,6 +225,30 @@ test('Python runs chains as TypeScript does, bit by bit', options, async (t) => 
       }
     }
   await compare(t, pool, server.address, cases);
+});
+
+test('Python says of wrong transforms what TypeScript says', options, async (t) => {
+  const server = await poolOf(t);
+  await using pool = await join({ address: server.address, member: 'typescript' });
+  await put(pool, 'a', { ...grid('int16', 'row'), shape: [2, 3] }, [1, 2, 3, 4, 5, 6]);
+  const cases: object[] = [];
+  for (const { transforms, code, key } of transformCases()) {
+    const told = { name: 'a', options: { transforms } };
+    const want = await expected(pool, told);
+    assert.equal((want as { readonly code?: string }).code, code, JSON.stringify(transforms));
+    cases.push({ ...told, key, want });
+  }
+  await inPython(t, server.address, cases);
+  const script = joinPath(await scratch(t), 'fields.py');
+  await writeFile(
+    script,
+    'import json\nfrom attacca.specs import _FIELDS\nprint(json.dumps(_FIELDS))\n',
+  );
+  const around = { pool: server.address, environment: { PYTHONPATH: pythonPath } };
+  const { out } = await startProgram('python3', ['-B', script], around).ended;
+  const { compress, decompress, expression, wasm, ...here } = FIELDS;
+  assert.ok(compress && decompress && expression && wasm);
+  assert.deepEqual(JSON.parse(out), here);
 });
 
 test('Python adds up and tells what is true as TypeScript does', options, async (t) => {

@@ -19,7 +19,8 @@ that stand before it in this list, but for types.
 
     limits, errors, forms, space, values, writing, reading, layouts, timing        the wire
     connecting, session, memory, data_link                                         connections
-    buffers, told, regions, encodings, casting, laying, units, computing, chains   elements
+    buffers, told, regions, encodings, casting, laying, specs, units, computing,   elements
+    chains
     shaping, delivered, handles, transfers, moving, open_object                    objects
     cube_labels, cube_objects, cube_array, cube_state, cube_dimensions,            cubes
     cube_looking, cube_demanding, cube

@@ -72,7 +72,8 @@ def _form_of(dtype: Optional[str]) -> _Form:
 
 def _cast(array: Any, source: _Form, target: _Form, dtype: Any) -> Any:
     """Elements of another type. What is no integer is cut, what is too large wraps, NaN and
-    infinities become 0, and true; of complex numbers the real part stays; strings are cut or filled up."""
+    infinities become 0; of complex numbers the real part stays; strings are cut or filled up. As
+    bool all but zero is true."""
     numpy = _numpy()
     if source[2]:
         found = numpy.zeros(array.shape, dtype)

@@ -9,9 +9,9 @@ from .errors import AttaccaError
 from .space import Space
 from .casting import _array_of, _cast, _form_of, _in_memory, _numpy
 from .laying import (
-    _bad_transform, _decimate_step, _dtype_step, _field_step, _shuffle_step, _Step, _struct_step,
-    _transpose_step)
+    _decimate_step, _dtype_step, _field_step, _shuffle_step, _Step, _struct_step, _transpose_step)
 from .computing import _average_step, _bitround_step, _pack_step, _scale_step, _units_step
+from .specs import _chain_of
 
 _STEPS: Dict[str, Callable[[Mapping[str, Any], Space], _Step]] = {
     "dtype": _dtype_step, "transpose": _transpose_step, "scale": _scale_step, "units": _units_step,
@@ -19,40 +19,31 @@ _STEPS: Dict[str, Callable[[Mapping[str, Any], Space], _Step]] = {
     "soa": _struct_step, "aos": _struct_step, "shuffle": _shuffle_step,
     "unshuffle": _shuffle_step, "bitround": _bitround_step}
 _BY_ELEMENTS = ("dtype", "byte-order", "scale", "units", "pack", "field", "bitround")  # alone
-_ELSEWHERE = ("compress", "decompress", "expression", "wasm")  # not in this client
 
 
-def _step(spec: Any, space: Space) -> _Step:
-    """Checks a transform against what it is given."""
-    if not isinstance(spec, Mapping) or "kind" not in spec:
-        raise AttaccaError("bad-transform", f"Cannot use the transform {spec!r}: it is no map with "
-                           "a kind")
+def _step(spec: Mapping[str, Any], space: Space) -> _Step:
+    """Checks a transform, as `_checked` has read it, against what it is given."""
     kind = spec["kind"]
-    if kind == "order" and spec.get("order") in ("row", "column"):
+    if kind == "order":
         after = space._replace(order=spec["order"])
         flat = len([size for size in space.shape or () if size != 1]) < 2
         return _Step(None, after, flat or after == space)
-    if kind == "byte-order" and spec.get("byteOrder") in ("little", "big"):
+    if kind == "byte-order":
         after = space._replace(byteorder=spec["byteOrder"])
         form = _form_of(space.dtype)
         if after == space or space.itemsize == 1:
             return _Step(None, after, True)
         return _Step(lambda array: _cast(array, form, form, after.numpy_dtype), after)
-    if kind in _STEPS:
-        return _STEPS[kind](spec, space)
-    why = "this client has it not: it is one of TypeScript's" if kind in _ELSEWHERE else (
-        "it is neither row nor column" if kind == "order" else "it is neither little nor big"
-        if kind == "byte-order" else "there is none of this kind")
-    raise _bad_transform(str(kind), why)
+    return _STEPS[kind](spec, space)
 
 
 def _planned(chain: Sequence[Any], space: Space) -> Tuple[List[Tuple[Space, _Step]], Space]:
     """The chain with what each of it is given, before a byte is moved; and what comes out."""
-    if len(chain) > _TRANSFORMS_MAX:
+    if isinstance(chain, (list, tuple)) and len(chain) > _TRANSFORMS_MAX:
         raise AttaccaError("bad-transform", f"Cannot use {len(chain)} transforms: "
                            f"{_TRANSFORMS_MAX} are allowed")
     steps: List[Tuple[Space, _Step]] = []
-    for spec in chain:
+    for spec in _chain_of(chain):
         step = _step(spec, space)
         steps.append((space, step))
         space = step.after

@@ -8,24 +8,16 @@ import re
 from typing import Any, Mapping
 
 from .space import Space
+from .buffers import _dtype
 from .casting import _INTEGER_BITS, _numbers, _numpy, _result_dtype
-from .laying import _bad_transform, _lossy, _must_be_real, _reduced, _Step, _whole_numbers
+from .laying import _bad_transform, _for_axes, _lossy, _must_be_real, _reduced, _Step
 from .units import _conversion
 
 
-def _finite(kind: str, spec: Mapping[str, Any], key: str, default: float) -> float:
-    value = spec.get(key)
-    value = default if value is None else float(value)
-    if not math.isfinite(value):
-        raise _bad_transform(kind, f"{value} is no finite number")
-    return value
-
-
 def _scale_step(spec: Mapping[str, Any], space: Space) -> _Step:
-    _must_be_real("scale", space)
-    scale, offset = _finite("scale", spec, "scale", 1), _finite("scale", spec, "offset", 0)
-    fill, limits = spec.get("fill"), spec.get("range")
-    fills = [] if fill is None else [*fill] if isinstance(fill, (list, tuple)) else [fill]
+    _must_be_real(spec["kind"], space)
+    scale, offset = spec.get("scale", 1.0), spec.get("offset", 0.0)
+    fills, limits = spec.get("fill", ()), spec.get("range")
     after = space._replace(dtype=spec.get("dtype") or _result_dtype(space.dtype),
                            byteorder="little")
 
@@ -35,7 +27,7 @@ def _scale_step(spec: Mapping[str, Any], space: Space) -> _Step:
         with numpy.errstate(all="ignore"):
             values = packed * scale + offset
             for each in fills:
-                values[packed == float(each)] = numpy.nan
+                values[packed == each] = numpy.nan
             if limits is not None:
                 values[~((packed >= limits[0]) & (packed <= limits[1]))] = numpy.nan
             return values.astype(after.numpy_dtype)
@@ -45,24 +37,22 @@ def _scale_step(spec: Mapping[str, Any], space: Space) -> _Step:
 
 def _units_step(spec: Mapping[str, Any], space: Space) -> _Step:
     _must_be_real("units", space)
-    source, target = spec.get("from"), spec.get("to")
-    if not isinstance(source, str) or not isinstance(target, str):
-        raise _bad_transform("units", "it says \"from\" which unit \"to\" which")
-    factor, offset = _conversion(source, target, spec.get("density"))
+    factor, offset = _conversion(spec["from"], spec["to"], spec.get("density"))
     return _scale_step({"kind": "units", "scale": factor, "offset": offset}, space)
 
 
 def _pack_step(spec: Mapping[str, Any], space: Space) -> _Step:
     _must_be_real("pack", space)
-    scale, offset = _finite("pack", spec, "scale", 1), _finite("pack", spec, "offset", 0)
-    dtype, fill, clamps = str(spec.get("dtype")), spec.get("fill"), bool(spec.get("lossy"))
+    scale, offset, fill = spec.get("scale", 1.0), spec.get("offset", 0.0), spec.get("fill")
+    named, clamps = spec["dtype"], spec.get("lossy", False)
+    dtype = named if isinstance(named, str) else str(_dtype(named)[0])
     if scale == 0:
         raise _bad_transform("pack", "a scale of 0 cannot be undone")
     bits = _INTEGER_BITS.get(dtype, 99)
     if not re.fullmatch("u?int(8|16|32)", dtype):
         raise _bad_transform("pack", f"{dtype} is no integer of up to 32 bits")
     low, high = (0 if dtype.startswith("u") else -(1 << bits)), (1 << bits) - 1
-    if fill is not None and (fill != int(fill) or not low <= fill <= high):
+    if fill is not None and not low <= fill <= high:
         raise _bad_transform("pack", f"the fill value {fill} is no {dtype}")
     after = space._replace(dtype=dtype, byteorder="little")
 
@@ -89,7 +79,7 @@ def _pack_step(spec: Mapping[str, Any], space: Space) -> _Step:
 
 def _average_step(spec: Mapping[str, Any], space: Space) -> _Step:
     _must_be_real("average", space)
-    block = _whole_numbers("average", space, spec.get("block"))
+    block = _for_axes("average", space, spec["block"])
     skips = spec.get("nan") == "skip"
     after = space._replace(dtype=_result_dtype(space.dtype), shape=_reduced(space, block),
                            byteorder="little")
@@ -117,9 +107,9 @@ def _bitround_step(spec: Mapping[str, Any], space: Space) -> _Step:
     if space.dtype not in ("float32", "float64"):
         raise _bad_transform("bitround", f"elements of type {space.dtype} are not float32 or "
                              "float64")
-    given = [key for key in ("bits", "absolute", "relative") if spec.get(key) is not None]
+    given = [key for key in ("bits", "absolute", "relative") if key in spec]
     value = spec[given[0]] if len(given) == 1 else -1
-    if not (0 <= value < math.inf) or (given[0] == "bits" and not isinstance(value, int)):
+    if value < 0:
         raise _bad_transform("bitround", "one of bits, absolute and relative is given, from 0 on")
     after = space._replace(byteorder="little")
     if given[0] != "bits" and value == 0:

@@ -91,18 +91,19 @@ class _CubeDemands(_CubeMembers):
         if not how.unpack:
             self._must_agree(members)
         shared = self._common(members)
+        order, dtype, byteorder = how.said()
+        byteorder = byteorder or sys.byteorder
         if len(places) == 1 and not lacking and 0 not in inner and how.into is None:
             [one] = self._fetched(places, [(0, region)], ask, until)
             shared = shared or self._common([self._as_member(one)])
-            one = _shaped(one, how, False)
+            laid = how._replace(order=order or "row", byteorder=byteorder)
+            one = _shaped(one, laid, False)
             found = {"space": one.space._replace(shape=(*outer, *inner)), "version": 0,
                      "attributes": _but_packing(shared, how)}
             handle, one._handle = one._handle, None
             return self._told_as(CubeArray(self._pool, self.name, one.raw, found, handle), 0)
         # Of each object rows of what is asked for; then all of it as it is asked for.
-        order, dtype, byteorder = how.said()
-        each = _Shaping(how.transforms, how.unpack, "row", dtype, byteorder or sys.byteorder,
-                        how.lossy)
+        each = _Shaping(how.transforms, how.unpack, "row", dtype, byteorder, how.lossy)
         space = _planned(each.chain(model.space, model.attributes), model.space)[1]._replace(
             shape=(*outer, *inner))
         size = math.prod(inner) * space.itemsize

@@ -39,16 +39,15 @@ def _must_be_real(kind: str, space: Space) -> None:
         raise _bad_transform(kind, f"elements of type {space.dtype} are no real numbers")
 
 
-def _whole_numbers(kind: str, space: Space, by: Any) -> Tuple[int, ...]:
+def _for_axes(kind: str, space: Space, by: Sequence[int]) -> Sequence[int]:
     """One for each axis, from 1 on."""
     shape = space.shape or ()
-    if not isinstance(by, (list, tuple)) or len(by) != len(shape):
-        raise _bad_transform(kind, f"{len(by) if isinstance(by, (list, tuple)) else 'no'} numbers "
-                             f"are given for {len(shape)} dimensions")
+    if len(by) != len(shape):
+        raise _bad_transform(kind, f"{len(by)} numbers are given for {len(shape)} dimensions")
     for each in by:
-        if isinstance(each, bool) or not isinstance(each, int) or each < 1:
-            raise _bad_transform(kind, f"a step of {each!r} is not a whole number from 1 on")
-    return tuple(by)
+        if each < 1:
+            raise _bad_transform(kind, f"a step of {each} is not a whole number from 1 on")
+    return by
 
 
 def _reduced(space: Space, by: Sequence[int]) -> Tuple[int, ...]:
@@ -56,9 +55,8 @@ def _reduced(space: Space, by: Sequence[int]) -> Tuple[int, ...]:
 
 
 def _dtype_step(spec: Mapping[str, Any], space: Space) -> _Step:
-    dtype, byteorder = _dtype(spec.get("dtype"))
-    if dtype is None:
-        raise _bad_transform("dtype", "it says no dtype")
+    dtype, byteorder = _dtype(spec["dtype"])
+    assert dtype is not None
     source, target = _form_of(space.dtype), _form_of(dtype)
     after = space._replace(dtype=dtype, byteorder=byteorder or space.byteorder)
     if not _is_convertible(source, target):
@@ -75,7 +73,7 @@ def _dtype_step(spec: Mapping[str, Any], space: Space) -> _Step:
 def _transpose_step(spec: Mapping[str, Any], space: Space) -> _Step:
     shape = space.shape or ()
     turned = [*range(len(shape))][::-1]
-    axes = [*(turned if spec.get("axes") is None else spec["axes"])]
+    axes = spec.get("axes", turned)
     if sorted(axes) != turned[::-1]:
         raise _bad_transform("transpose", f"{axes} are not the axes of the array")
     after = space._replace(shape=tuple(shape[axis] for axis in axes))
@@ -86,13 +84,13 @@ def _transpose_step(spec: Mapping[str, Any], space: Space) -> _Step:
 
 
 def _decimate_step(spec: Mapping[str, Any], space: Space) -> _Step:
-    every = _whole_numbers("decimate", space, spec.get("every"))
+    every = _for_axes("decimate", space, spec["every"])
     after = space._replace(shape=_reduced(space, every))
     return _Step(lambda array: array[tuple(slice(None, None, each) for each in every)], after)
 
 
 def _field_step(spec: Mapping[str, Any], space: Space) -> _Step:
-    name = spec.get("name")
+    name = spec["name"]
     form = next((inner for each, _, inner in _form_of(space.dtype)[2] if each == name), None)
     if form is None:
         raise _bad_transform("field", f"{space.dtype} has no field \"{name}\"")
@@ -101,8 +99,7 @@ def _field_step(spec: Mapping[str, Any], space: Space) -> _Step:
 
 def _struct_step(spec: Mapping[str, Any], space: Space) -> _Step:
     """Items of bytes into one array a field, or back."""
-    kind, shape = spec["kind"], space.shape or ()
-    fields = [(each["offset"], each["size"]) for each in spec.get("fields") or ()]
+    kind, shape, fields = spec["kind"], space.shape or (), spec["fields"]
     item = (shape[-1] if shape else 0) or 0
     if space.itemsize != 1 or not item or not fields:
         raise _bad_transform(kind, "it takes bytes, the last dimension of which is an item of "
@@ -136,8 +133,8 @@ def _struct_step(spec: Mapping[str, Any], space: Space) -> _Step:
 
 
 def _shuffle_step(spec: Mapping[str, Any], space: Space) -> _Step:
-    kind, size = spec["kind"], spec.get("itemSize")
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= _ITEM_MAX:
+    kind, size = spec["kind"], spec["itemSize"]
+    if not 1 <= size <= _ITEM_MAX:
         raise _bad_transform(kind, f"items have 1 to {_ITEM_MAX} bytes, not {size}")
 
     def run(array: Any) -> Any:

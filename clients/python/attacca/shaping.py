@@ -10,6 +10,7 @@ from .space import _BYTE_ORDERS, _ORDERS, Space
 from .memory import _copy
 from .buffers import _describe, _dtype
 from .casting import _is_real
+from .specs import _chain_of
 
 _PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value")  # as CF has them
 
@@ -27,6 +28,7 @@ class _Shaping(NamedTuple):
 
     def check(self) -> None:
         """Refuses what can never come, before anybody waits."""
+        _chain_of(self.transforms)
         _dtype(self.dtype)
         for what, value, known in (("order", self.order, _ORDERS),
                                    ("byteorder", self.byteorder, _BYTE_ORDERS)):
@@ -57,7 +59,7 @@ class _Shaping(NamedTuple):
         if order is not None:
             chain.append({"kind": "order", "order": order})
         if name is not None:
-            chain.append({"kind": "dtype", "dtype": name, "lossy": self.lossy})
+            chain.append({"kind": "dtype", "dtype": name, "lossy": bool(self.lossy)})
         if byteorder is not None:
             chain.append({"kind": "byte-order", "byteOrder": byteorder})
         return chain

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Lineage } from '../../client/lineage.js';
 import { provOf } from '../../client/prov.js';
 import { AttaccaError } from '../../core/errors.js';
+import { replaceUnseen, unitsEscaped } from '../../core/unseen.js';
 import { defineCommand } from '../command.js';
 import { EXIT, UsageError } from '../exit.js';
 import { fileError } from '../file-errors.js';
@@ -13,7 +14,6 @@ import { lineageText } from '../lineage/tree.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, stdoutIsTerminal } from '../output.js';
 import { openPool } from '../pool/open.js';
-import { replaceUnseen, unitsEscaped } from '../unseen.js';
 
 export const command = defineCommand({
   usage: ['NAME', 'NAME --svg FILE', 'NAME --prov'],

@@ -2,6 +2,7 @@ import { AttaccaError } from '../../core/errors.js';
 import type { Space } from '../../core/space.js';
 import { Float, type Value } from '../../core/value.js';
 import { planChain } from '../../transforms/chain.js';
+import { mustBeChain } from '../../transforms/check.js';
 import type { TransformSpec } from '../../transforms/spec.js';
 import type { Attributes } from '../options.js';
 import { PACKING } from './agreeing.js';
@@ -28,6 +29,7 @@ export function chainFor(
   { dtype }: Space,
   attributes: Attributes,
 ): readonly TransformSpec[] {
+  mustBeChain(transforms);
   return unpack && REAL.test(dtype)
     ? [packingOf(name, dtype, attributes), ...transforms]
     : transforms;

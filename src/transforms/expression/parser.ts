@@ -253,7 +253,8 @@ class Parser {
     const wanted = name === 'isnan' ? 1 : FUNCTIONS[name as FunctionName];
     const isOpen = name === 'min' || name === 'max';
     if (args.length < wanted || (args.length > wanted && !isOpen)) {
-      refuseExpression(this.#text, at, `"${name}" takes ${wanted}, not ${args.length}`);
+      const many = isOpen ? `${wanted} or more` : wanted;
+      refuseExpression(this.#text, at, `"${name}" takes ${many}, not ${args.length}`);
     }
     if (name === 'isnan') return { kind: 'isnan', of: args[0] as Node };
     return { kind: 'call', name: name as FunctionName, args };

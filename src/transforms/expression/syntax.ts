@@ -1,4 +1,6 @@
 import { AttaccaError } from '../../core/errors.js';
+import { printable } from '../../core/unseen.js';
+import { beginningOf } from '../../core/utf8.js';
 
 /** Functions of numbers, with how many they take; `min` and `max` take two or more. */
 export const FUNCTIONS = {
@@ -47,6 +49,7 @@ export function typeOf({ kind }: Node): ValueType {
 /** An expression that is none: `at` is the place of the character, from 0. */
 export function refuseExpression(text: string, at: number, why: string, hint = ''): never {
   const place = `at character ${at + 1}${hint === '' ? '' : `.${hint}`}`;
-  const shown = text.length > 80 ? `${text.slice(0, 77)}...` : text;
-  throw new AttaccaError('bad-expression', `Cannot use "${shown}": ${why}, ${place}`, { text, at });
+  const shown = text.length > 80 ? `${beginningOf(text, 77)}...` : text;
+  const message = printable(`Cannot use "${shown}": ${why}, ${place}`);
+  throw new AttaccaError('bad-expression', message, { text, at });
 }

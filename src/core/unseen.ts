@@ -17,3 +17,17 @@ export function unitsEscaped(character: string): string {
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
     .join('');
 }
+
+/**
+ * Text that cannot move the cursor, break a line, turn the direction of what follows, or pass for
+ * another that looks alike.
+ */
+export function printable(text: string): string {
+  return replaceUnseen(text, (character) => {
+    if (character === '\n') return '\\n';
+    if (character === '\t') return '\\t';
+    if (character === '\r') return '\\r';
+    if (character.length === 1) return unitsEscaped(character);
+    return `\\u{${character.codePointAt(0)?.toString(16)}}`;
+  });
+}
