@@ -229,3 +229,42 @@ test('what a cube has not, or cannot be written as, is refused before anybody wa
   const shown = await attacca(['cube', 'c', '--json'], around);
   assert.equal(jsonLines(shown.out)[0]?.['selector'], 'param = "u"');
 });
+
+test('texts may stand in quotes, and a label that no axis has is told with those that it has', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'p' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  for (const variable of ['u', 'v', 'a, b..c']) {
+    const attributes = { param: 't', variable };
+    await member.put(`t/${variable[0]}/${variable.length}`, new Float32Array(2), { attributes });
+  }
+  const define = ['cube', 'c', '--of', 'param = "t"', '--axes', 'variable'];
+  assert.equal((await attacca(define, around)).code, 0);
+  const picks: readonly (readonly [string, readonly string[]])[] = [
+    ['variable="u"', ['u']],
+    [`variable='u'`, ['u']],
+    ['variable=u', ['u']],
+    ['variable=["v","u"]', ['u', 'v']],
+    ['variable="u".."v"', ['u', 'v']],
+    ['variable="a, b..c"', ['a, b..c']],
+    ['variable=["a, b..c",v],dim_0=0', ['a, b..c', 'v']],
+    ['variable="\\u{75}"', ['u']],
+  ];
+  for (const [region, labels] of picks) {
+    const got = await attacca(['cube', 'c', '-r', region, '-o', 'f.npy', '--json'], around);
+    assert.equal(got.code, 0, `${region}: ${got.err}`);
+    const coords = jsonLines(got.out)[0]?.['coords'] as { variable: unknown };
+    assert.deepEqual(coords.variable, labels, region);
+  }
+  const has = '"variable" has no "w", but "a, b..c", "u", "v"';
+  const shown = await attacca(['cube', 'c', '-r', 'variable=w'], around);
+  assert.ok(shown.out.endsWith(`${has}\n`), shown.out);
+  for (const more of [[], ['--names', 't/{variable}', '--replace']]) {
+    assert.equal((await attacca([...define, ...more], around)).code, 0);
+    const wait = ['cube', 'c', '-r', 'variable=w', '-o', 'f.npy', '--timeout', '0.1s'];
+    const late = await attacca(wait, around);
+    assert.ok(late.err.includes(`; ${has} (deadline-passed)`), late.err);
+  }
+  const broken = await attacca(['cube', 'c', '-r', 'variable="\\q"'], around);
+  assert.match(broken.err, /"variable" "\\q" is no text: .*escapes are/u);
+});

@@ -100,7 +100,7 @@ export const command = defineCommand({
     all objects are demanded at once, of each what is needed.
 
     In a REGION stand VALUE, LOW..HIGH (both among it, either left out), LOW..HIGH..STEP (these
-    values, there or not) and [VALUE,...], in the notation of put -a.`,
+    values, there or not) and [VALUE,...], in the notation of put -a; texts may stand in quotes.`,
   options: OPTIONS,
   examples: [
     ['attacca cube t850 --of \'param = "t"\' --axes number,step', 'define it'],

@@ -33,6 +33,7 @@ export function cubeText(cube: Cube, style: Style): string {
   });
   if (said.length > 0) lines.push(`each with ${shortened(said)}`);
   if (cube.holes > 0) lines.push(holesText(cube));
+  if (cube.lacking !== null) lines.push(printable(cube.lacking));
   for (const { name, why } of cube.misfits.slice(0, HOLES_MAX)) {
     lines.push(`skipped ${quoted(name)}: ${printable(why)}`);
   }
@@ -71,7 +72,8 @@ export function awaitedText(name: string, cube: Cube | null): string {
     return `objects of ${quoted(name)}${cube.partial > 0 ? `: ${lackText(cube)}` : ''}`;
   }
   const at = printable(placeText(cube.axes, first));
-  return `${counted(cube.holes, 'object')} of ${quoted(name)}, the first at ${at}`;
+  const why = cube.lacking === null ? '' : `: ${printable(cube.lacking)}`;
+  return `${counted(cube.holes, 'object')} of ${quoted(name)}, the first at ${at}${why}`;
 }
 
 /** The same for programs. */

@@ -7,6 +7,7 @@ import { notShared, sharedBy } from './agreeing.js';
 import type { Coords, CubeArray } from './array.js';
 import { Clock } from './clock.js';
 import { CubeDemand, type CubeDemandOptions, checkDemand } from './demanding.js';
+import { lackingText } from './lacking.js';
 import type { Member, Misfit } from './members.js';
 import {
   type CubeIndexPick,
@@ -113,6 +114,11 @@ export class Cube {
       first.push(labels);
     }
     return first;
+  }
+
+  /** Labels that are picked of axes which have them not, for people; null: there are none. */
+  get lacking(): string | null {
+    return lackingText(this.#state, this.#picks);
   }
 
   /** Those that are picked; null: all of it. */

@@ -22,6 +22,7 @@ import { choice } from './definition.js';
 import { Ending } from './ending.js';
 import { Fetching } from './fetching.js';
 import { fillBytes } from './filling.js';
+import { withLacking } from './lacking.js';
 import { type Member, placeText } from './members.js';
 import { checkPicks, type Pick } from './picks.js';
 import { type CubePlan, nameAt, pickedAxes, placesAt, planCube } from './planning.js';
@@ -88,7 +89,8 @@ export class CubeDemand {
       return await this.#demandWhole();
     } catch (error) {
       // What goes on beside it ends for this reason, not for its own.
-      throw this.#options.signal?.aborted === true ? error : (this.#ending.failure ?? error);
+      if (this.#options.signal?.aborted === true) throw error;
+      throw withLacking(this.#ending.failure ?? error, this.#state, this.#picks);
     } finally {
       this.#ending.end();
       await this.#announced?.retract();

@@ -35,6 +35,11 @@ export class CubeState {
     throw badCube(this.definition.name, 'it was not looked at yet');
   }
 
+  /** Whether it was looked at. */
+  get isKnown(): boolean {
+    return this.#members.found !== null;
+  }
+
   /** The dimensions of its objects; null while none has come. */
   get dimensions(): readonly Dimension[] | null {
     return this.#dimensions;

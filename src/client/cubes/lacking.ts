@@ -1,0 +1,43 @@
+import { labelText } from '../../core/cubes/axis.js';
+import { AttaccaError } from '../../core/errors.js';
+import { quoted } from '../../core/selector/printer.js';
+import { sameReason } from '../errors.js';
+import { type Pick, resolve } from './picks.js';
+import type { CubeState } from './state.js';
+
+/** Labels that are told of an axis. */
+const SHOWN_MAX = 8;
+
+/**
+ * What is picked of axes that these have not, and what they have: of a label that is mistyped
+ * nothing will ever come. Null: nothing is, or it was not looked at yet.
+ */
+export function lackingText(state: CubeState, picks: readonly Pick[]): string | null {
+  if (!state.isKnown) return null;
+  const lacking = state.definition.axes.flatMap((axis) => {
+    const picked = resolve(state, axis, picks) ?? [];
+    const missing = picked.filter(({ at }) => at < 0);
+    if (missing.length === 0) return [];
+    const known = state.allOf(axis);
+    const labels = known.length === 0 ? 'none' : listed(known.map(({ label }) => labelText(label)));
+    return [
+      `${quoted(axis)} has no ${listed(missing.map(({ label }) => labelText(label)))}, but ${labels}`,
+    ];
+  });
+  return lacking.length === 0 ? null : lacking.join('; ');
+}
+
+function listed(labels: readonly string[]): string {
+  if (labels.length <= SHOWN_MAX) return labels.join(', ');
+  return [...labels.slice(0, SHOWN_MAX - 2), '...', labels.at(-1)].join(', ');
+}
+
+/** The end of a wait, with what was waited for of axes that have it not. */
+export function withLacking(error: unknown, state: CubeState, picks: readonly Pick[]): unknown {
+  const isWait = error instanceof AttaccaError && ENDS.includes(error.code);
+  const lacking = isWait ? lackingText(state, picks) : null;
+  if (!isWait || lacking === null) return error;
+  return sameReason(error, `${error.message}; ${lacking}`, error.fields);
+}
+
+const ENDS: readonly string[] = ['deadline-passed', 'nobody-will-offer'];
