@@ -5,7 +5,8 @@ import { bytesOfView, dtypeOfArray } from './arrays.js';
 import { BatchOffer, type OfferItem, type OfferManyOptions } from './batch-offer.js';
 import type { Acknowledged } from './call.js';
 import { Cube } from './cubes/cube.js';
-import { type CubeOptions, defineCube, openCube } from './cubes/definition.js';
+import { defineCube } from './cubes/defining.js';
+import { type CubeOptions, openCube } from './cubes/definition.js';
 import { CubeState } from './cubes/state.js';
 import { peekVersion } from './demanding.js';
 import { type DeriveOptions, derive } from './deriving.js';
@@ -230,7 +231,7 @@ export class Pool extends PoolView {
     const definition =
       selector === undefined
         ? await openCube(client, name)
-        : await defineCube(client, name, selector, axes, options);
+        : await defineCube(this.#seat, name, selector, axes, { ...options, timeoutMs, signal });
     const cube = new Cube(new CubeState(this.#seat, definition));
     return await cube.refresh({ timeoutMs, signal });
   }

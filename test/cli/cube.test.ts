@@ -103,6 +103,12 @@ test('a cube shows what it lacks, what was skipped, and long axes in short', asy
   const define = [...DEFINE, '--label', 'step=3', '--doc', 'all steps'];
   const failed = await attacca(define, around);
   assert.match(failed.err, /"odd" has no place in it: it is float64.*cube-misfit/u);
+  const mistyped = [...DEFINE.slice(0, -3), 'stepp', '--coords', 'x=@not/there'];
+  const misfit = await attacca(mistyped, around);
+  assert.match(misfit.err, /"stepp".*cube-misfit/u);
+  // Neither is there: what is mended is another one.
+  const nothing = await attacca(['cube', 'c'], around);
+  assert.match(nothing.err, /nobody has defined it/u);
   const shown = await attacca([...define, '--skip-misfits', '--newest'], around);
   assert.equal(
     shown.out,
@@ -224,7 +230,7 @@ test('what a cube has not, or cannot be written as, is refused before anybody wa
   assert.deepEqual([again.whole.shape, again.attributes['param']], [[1, 2], 't']);
   const other = ['cube', 'c', '--of', 'param = "u"', '--axes', 'step'];
   const refused = await attacca(other, around);
-  assert.match(refused.err, /selector "param = \\"t\\"", not "param = \\"u\\""; say "replace"/u);
+  assert.match(refused.err, /selector "param = \\"t\\"", not "param = \\"u\\""; say --replace if/u);
   assert.equal((await attacca([...other, '--replace'], around)).code, 0);
   const shown = await attacca(['cube', 'c', '--json'], around);
   assert.equal(jsonLines(shown.out)[0]?.['selector'], 'param = "u"');

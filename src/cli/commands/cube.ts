@@ -1,9 +1,12 @@
 import { extname } from 'node:path';
 import type { CubeArray } from '../../client/cubes/array.js';
 import { Cube } from '../../client/cubes/cube.js';
-import { type CubeOptions, defineCube, openCube } from '../../client/cubes/definition.js';
+import { defineCube } from '../../client/cubes/defining.js';
+import { type CubeDefinition, type CubeOptions, openCube } from '../../client/cubes/definition.js';
 import { CubeState } from '../../client/cubes/state.js';
+import { sameReason } from '../../client/errors.js';
 import type { Label } from '../../core/cubes/axis.js';
+import { AttaccaError } from '../../core/errors.js';
 import type { DatasetFormat } from '../../files/format.js';
 import { FORMATS, formatNamed } from '../../files/formats.js';
 import { writeLabelled } from '../../files/labelled.js';
@@ -118,14 +121,15 @@ export const command = defineCommand({
     const region = options.region === undefined ? {} : parseCubeRegion(options.region);
     const selector = options.of === undefined ? null : await checkedSelector(options.of);
     const told = toldBy(options);
-    const getting = { ...gettingBy(options), timeoutMs, signal: context.signal };
+    const waiting = { timeoutMs, signal: context.signal };
+    const getting = { ...gettingBy(options), ...waiting };
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
     const definition =
       selector === null
         ? await openCube(session.client, name)
         : await selecting(selector, () =>
-            defineCube(session.client, name, selector, namesIn(options.axes), told),
+            defined(seat, name, selector, namesIn(options.axes), { ...told, ...waiting }),
           );
     const all = new Cube(new CubeState(seat, definition));
     let asked: Cube | null = null;
@@ -134,7 +138,7 @@ export const command = defineCommand({
       options.quiet,
       session.client.connection,
     );
-    await all.refresh({ timeoutMs, signal: context.signal });
+    await all.refresh(waiting);
     const cube = all.sel(region);
     asked = cube;
     if (options.output === undefined) {
@@ -152,6 +156,16 @@ export const command = defineCommand({
     return EXIT.ok;
   },
 });
+
+/** What a program is told to say is an option here. */
+async function defined(...how: Parameters<typeof defineCube>): Promise<CubeDefinition> {
+  try {
+    return await defineCube(...how);
+  } catch (error) {
+    if (!(error instanceof AttaccaError) || error.code !== 'bad-argument') throw error;
+    throw sameReason(error, error.message.replace('say "replace"', 'say --replace'), error.fields);
+  }
+}
 
 function checkOptions(options: Options): void {
   const { of, output } = options;

@@ -6,7 +6,7 @@ import { quoted } from '../../core/selector/printer.js';
 import { isMap, type Value, type ValueMap } from '../../core/value.js';
 import { isEqualValue } from '../../core/value-order.js';
 import type { Client } from '../client.js';
-import { type Definition, defineNamed, definitionsOf, withoutUndefined } from '../defining.js';
+import { type Definition, definitionsOf, withoutUndefined } from '../defining.js';
 
 /** The tag of a collection that says how its objects make a cube. */
 const CUBE_TAG = 'cube';
@@ -53,34 +53,23 @@ export interface CubeDefinition {
   readonly duplicates: 'fail' | 'newest';
 }
 
-/**
- * Defines a cube, or defines it anew; nothing is sent when it is defined so already. `bad-argument`
- * where something else has its name, as a cube of other objects, unless it is to `replace` that.
- */
-export async function defineCube(
-  client: Client,
+/** A cube as it is to be defined, checked. `bad-argument`. */
+export function toldCube(
   name: string,
   selector: string,
   axes: readonly string[],
-  { replace = false, ...options }: CubeOptions & { readonly replace?: boolean | undefined },
-): Promise<CubeDefinition> {
+  { documentation, ...told }: CubeOptions,
+): { readonly definition: ValueMap; readonly parsed: CubeDefinition } {
   if (typeof selector !== 'string' || selector.trim() === '') {
     throw badCube(name, 'its selector is empty; say "true" for all objects');
   }
-  const { documentation, ...told } = options;
   const cube = withoutUndefined({ axes, ...told });
   const definition = withoutUndefined({ selector, tags: { [CUBE_TAG]: cube }, documentation });
-  const parsed = parseCube(name, definition);
-  const known = await lookFor(client, name);
-  if (known !== null && !replace) mustBeOf(name, known.definition, selector, axes);
-  if (known === null || !isEqualValue(known.definition, definition)) {
-    await defineNamed(client, 'collection', name, definition);
-  }
-  return parsed;
+  return { definition, parsed: parseCube(name, definition) };
 }
 
 /** Whoever has a cube of that name open would have other objects. */
-function mustBeOf(
+export function mustBeOf(
   name: string,
   { selector, tags = {} }: ValueMap,
   wanted: string,
@@ -110,7 +99,8 @@ export async function openCube(client: Client, name: string): Promise<CubeDefini
   throw new AttaccaError('unknown-definition', why, { name });
 }
 
-async function lookFor(client: Client, name: string): Promise<Definition | null> {
+/** What is defined by a name; null: nothing. */
+export async function lookFor(client: Client, name: string): Promise<Definition | null> {
   try {
     const [known] = await definitionsOf(client, 'collection', name);
     return known ?? null;

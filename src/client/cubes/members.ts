@@ -55,6 +55,7 @@ type Rows = Map<string, Member | Misfit | null>;
 export class Members {
   readonly #client: Client;
   readonly #definition: CubeDefinition;
+  readonly #selector: string;
   #rows: Rows = new Map();
   /** When the last of them was offered. */
   #lastNs = 0n;
@@ -62,9 +63,11 @@ export class Members {
   #areWhole = false;
   #found: Found | null = null;
 
-  constructor(client: Client, definition: CubeDefinition) {
+  constructor(client: Client, definition: CubeDefinition, { isDefined = true } = {}) {
+    const { name, selector } = definition;
     this.#client = client;
     this.#definition = definition;
+    this.#selector = isDefined ? `.collection = ${quoted(name)}` : `(${selector})`;
   }
 
   get found(): Found | null {
@@ -122,10 +125,6 @@ export class Members {
       if (member.timeNs > this.#lastNs) this.#lastNs = member.timeNs;
     }
     return true;
-  }
-
-  get #selector(): string {
-    return `.collection = ${quoted(this.#definition.name)}`;
   }
 
   async #query(

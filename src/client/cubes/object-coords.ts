@@ -13,8 +13,8 @@ import type { Clock } from './clock.js';
 
 /** Coordinates that objects have. */
 export interface CoordsReading {
-  /** Waits until there are some. */
-  read(object: string): Promise<readonly Label[]>;
+  /** Waits until there are some; null: nobody is to wait for them. */
+  read(object: string): Promise<readonly Label[] | null>;
   /** Null: there is no such object, or it has not so many. */
   find(object: string, size: number): Promise<readonly Label[] | null>;
 }
@@ -31,11 +31,13 @@ interface Known {
  */
 export class ObjectCoords {
   readonly #seat: Seat;
+  readonly #waits: boolean;
   /** By the names of all that were asked for when it was last looked; null: it has none. */
   #known: ReadonlyMap<string, Known | null> = new Map();
 
-  constructor(seat: Seat) {
+  constructor(seat: Seat, { waits = true } = {}) {
     this.#seat = seat;
+    this.#waits = waits;
   }
 
   /** Whether there is anything that may change. */
@@ -58,6 +60,7 @@ export class ObjectCoords {
       read: async (object) => {
         const stat = await statOf(this.#seat.client, object, clock.options);
         const former = this.#known.get(object) ?? null;
+        if (stat === null && former === null && !this.#waits) return null;
         const stays = stat === null ? former : null;
         const known = stays ?? (await this.#read(object, stat, clock.options));
         asked.set(object, known);

@@ -21,11 +21,12 @@ export class CubeState {
   readonly #coords: ObjectCoords;
   readonly #others: OtherCoords;
 
-  constructor(seat: Seat, definition: CubeDefinition) {
+  /** Of one that is not defined yet what its objects are is seen, and nobody waited for. */
+  constructor(seat: Seat, definition: CubeDefinition, { isDefined = true } = {}) {
     this.seat = seat;
     this.definition = definition;
-    this.#members = new Members(seat.client, definition);
-    this.#coords = new ObjectCoords(seat);
+    this.#members = new Members(seat.client, definition, { isDefined });
+    this.#coords = new ObjectCoords(seat, { waits: isDefined });
     this.#others = new OtherCoords(seat, definition);
   }
 
