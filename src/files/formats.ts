@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { AttaccaError } from '../core/errors.js';
-import { FileSource, fileError } from '../formats/bytes.js';
+import { fileError } from '../core/file-error.js';
+import { FileSource } from '../formats/bytes.js';
 import type { Format, MessageFormat } from './format.js';
 import { HDF5 } from './hdf5.js';
 import { NETCDF3 } from './netcdf3.js';

@@ -1,20 +1,25 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
+import { fileError } from '../core/file-error.js';
 import { turned } from '../formats/byte-order.js';
-import { type ByteSource, FileSource, fileError } from '../formats/bytes.js';
+import { type ByteSource, FileSource } from '../formats/bytes.js';
 import type { Attribute, Dataset } from '../formats/dataset.js';
 import { extentsOf } from '../formats/netcdf3/extents.js';
 import { Netcdf3File } from '../formats/netcdf3/reader.js';
+import { BLOCK_BYTES } from '../formats/netcdf3/records.js';
 import type { Netcdf3Layout } from '../formats/netcdf3/types.js';
 import { Netcdf3Writer } from '../formats/netcdf3/writer.js';
+import { Turns } from '../formats/turns.js';
 import { fitted, innerDimensions, isText, type Rules, textOf } from './fitting.js';
 import type { DatasetFormat, Json, JsonMap, SourceFile, TargetFile } from './format.js';
 import { isJsonMap } from './json.js';
 
-/** What is read at once. */
-const PIECE_BYTES = 8 * 1024 * 1024;
+/** Rows that are read, or written, before others have a turn. */
+function rowsAtOnce(step: number): number {
+  return Math.max(1, Math.floor(BLOCK_BYTES / Math.max(1, step)));
+}
 
 const TYPES = ['int8', 'char', 'int16', 'int32', 'float32', 'float64', 'uint8', 'uint16'] as const;
 const WIDE_TYPES = ['uint32', 'int64', 'uint64'] as const;
@@ -87,11 +92,13 @@ async function open(path: string): Promise<SourceFile> {
     async readInto(place, into, done) {
       if (into.length === 0) return;
       const row = file.rowBytes(place);
-      const some = Math.max(1, Math.floor(PIECE_BYTES / row)) * row;
+      const some = rowsAtOnce(file.rowStep(place)) * row;
+      const turns = new Turns();
       for (let at = 0; at < into.length; at += some) {
         const piece = into.subarray(at, at + some);
         file.readRows(place, at / row, piece);
         done(piece.length);
+        if (turns.isOver) await turns.next();
       }
     },
     async [Symbol.asyncDispose]() {
@@ -104,7 +111,7 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
   const layoutKept = checkedLayout(dataset, layout);
   let descriptor: number;
   try {
-    descriptor = openSync(path, 'wx');
+    descriptor = openSync(path, 'wx+');
   } catch (cause) {
     throw fileError('write', path, cause);
   }
@@ -114,6 +121,17 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
     isOpen = false;
   };
   const sink = {
+    read(at: number, into: Uint8Array): void {
+      try {
+        let done = 0;
+        for (let count = 1; count > 0 && done < into.length; done += count) {
+          count = readSync(descriptor, into, done, into.length - done, at + done);
+        }
+        into.fill(0, done);
+      } catch (cause) {
+        throw fileError('read', path, cause);
+      }
+    },
     write(at: number, bytes: Uint8Array): void {
       try {
         let done = 0;
@@ -130,7 +148,13 @@ async function create(path: string, dataset: Dataset, layout: Json): Promise<Tar
     return {
       rowsTogether: () => 1,
       async writeRows(place, from, rows) {
-        writer.writeRows(place, from, rows);
+        const row = writer.rowBytes(place);
+        const some = rowsAtOnce(writer.rowStep(place)) * row;
+        const turns = new Turns();
+        for (let at = 0; at < rows.length && isOpen; at += some) {
+          writer.writeRows(place, from + at / row, rows.subarray(at, at + some));
+          if (turns.isOver) await turns.next();
+        }
       },
       async close() {
         end();

@@ -1,11 +1,13 @@
 import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
+import { fileError } from '../core/file-error.js';
 import { itemSizeOf, type Space, spaceBytes } from '../core/space.js';
-import { FileSource, fileError } from '../formats/bytes.js';
+import { FileSource } from '../formats/bytes.js';
 import { product } from '../formats/chunking.js';
 import type { Dataset } from '../formats/dataset.js';
 import { npyDataOffset, npyHeader, parseNpyHeader } from '../formats/npy/header.js';
+import { Turns } from '../formats/turns.js';
 import { fitted, type Rules } from './fitting.js';
 import type { DatasetFormat, Json, SourceFile, TargetFile } from './format.js';
 import { isJsonMap } from './json.js';
@@ -54,10 +56,12 @@ async function open(path: string): Promise<SourceFile> {
     return {
       ...{ dataset, order: space.order, skipped: [], layout: { order: space.order } },
       async readInto(_place, into, done) {
+        const turns = new Turns();
         for (let at = 0; at < into.length; at += PIECE_BYTES) {
           const piece = into.subarray(at, at + PIECE_BYTES);
           source.read(dataOffset + at, piece);
           done(piece.length);
+          if (turns.isOver) await turns.next();
         }
       },
       async [Symbol.asyncDispose]() {

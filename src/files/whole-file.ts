@@ -4,7 +4,7 @@ import { chmod, open, readdir, realpath, rename, rm, stat } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
-import { fileError } from '../formats/bytes.js';
+import { fileError } from '../core/file-error.js';
 import type { Format } from './format.js';
 import { isJsonMap, parseJson } from './json.js';
 

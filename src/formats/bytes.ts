@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { AttaccaError } from '../core/errors.js';
-import { systemCode, whyFailed } from '../core/system-errors.js';
+import { fileError } from '../core/file-error.js';
 
 /** Bytes that a reader of a format looks at where it wants: a file, or memory in tests. */
 export interface ByteSource {
@@ -13,16 +13,9 @@ export interface ByteSource {
 
 /** Where a writer of a format puts its bytes; what is between two writes is zero. */
 export interface ByteSink {
+  /** Fills `into` with what is there from `at` on; zero where nothing was written yet. */
+  read(at: number, into: Uint8Array): void;
   write(at: number, bytes: Uint8Array): void;
-}
-
-/** What the system says of a file: `Cannot read "x": ...`; `disk-full`, else `file-error`. */
-export function fileError(action: string, path: string, cause: unknown): unknown {
-  const system = systemCode(cause);
-  if (cause instanceof AttaccaError || system === '') return cause;
-  const code = system === 'ENOSPC' || system === 'EDQUOT' ? 'disk-full' : 'file-error';
-  const message = `Cannot ${action} "${path}": ${whyFailed(cause)}`;
-  return new AttaccaError(code, message, { path, system }, { cause });
 }
 
 /** A file that is read while it stays open. It keeps the size that it had when it was opened. */

@@ -4,6 +4,11 @@ import type { ByteSink } from '../../src/formats/bytes.js';
 export class MemorySink implements ByteSink {
   #bytes = new Uint8Array();
 
+  read(at: number, into: Uint8Array): void {
+    into.fill(0);
+    into.set(this.bytes.subarray(at, at + into.length));
+  }
+
   write(at: number, bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     if (at + bytes.length > this.#bytes.length) {

@@ -1,8 +1,9 @@
 import { assert } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
+import { fileError } from '../../core/file-error.js';
 import { LIMITS } from '../../core/limits.js';
 import { turned } from '../byte-order.js';
-import { FileSource, fileError } from '../bytes.js';
+import { FileSource } from '../bytes.js';
 import { type Block, blocksOf, piecesOf, product } from '../chunking.js';
 import type { Attribute, ElementType, Group, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';

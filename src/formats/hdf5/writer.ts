@@ -1,9 +1,9 @@
 import { assert } from '../../core/assert.js';
 import { formOf } from '../../core/dtype-text.js';
 import { AttaccaError } from '../../core/errors.js';
+import { fileError } from '../../core/file-error.js';
 import { convertNumbers } from '../../core/regions/convert.js';
 import { turned } from '../byte-order.js';
-import { fileError } from '../bytes.js';
 import { type Block, chunksFor, piecesOf, product } from '../chunking.js';
 import type { Attribute, AttributeType, Dataset, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';

@@ -4,6 +4,7 @@ import type { Attribute, Dimension, ElementType, Variable } from '../dataset.js'
 import { elementSize } from '../element-size.js';
 import { type Extents, extentsOf } from './extents.js';
 import { HeaderReader, notNetcdf } from './header.js';
+import { blocksOfRows, gatherRows } from './records.js';
 import {
   CLASSIC_CODE_MAX,
   MAGIC,
@@ -186,6 +187,11 @@ export class Netcdf3File {
     return rows === 0 ? 0 : extent.size / rows;
   }
 
+  /** Bytes of the file from one row to the next. */
+  rowStep(place: number): number {
+    return this.#of(place).extent.isRecord ? this.#extents.recordSize : this.rowBytes(place);
+  }
+
   /**
    * Fills `into` with rows of the variable at this place, the first of them `from`: whole rows
    * along the first dimension. So a variable of any size is read in pieces.
@@ -198,14 +204,16 @@ export class Netcdf3File {
     const rows = into.length / row;
     const all = extent.isRecord ? this.#extents.records : extent.size / row;
     assert(from >= 0 && from + rows <= all, 'rows that are read are there');
-    if (!extent.isRecord) {
-      this.#source.read(begin + from * row, into);
-      return;
-    }
-    const step = this.#extents.recordSize;
-    for (let each = 0; each < rows; each += 1) {
-      const target = into.subarray(each * row, (each + 1) * row);
-      this.#source.read(begin + (from + each) * step, target);
+    const step = this.rowStep(place);
+    for (const { at, count } of blocksOfRows({ row, step, rows })) {
+      const target = into.subarray(at * row, (at + count) * row);
+      const start = begin + (from + at) * step;
+      if (step === row || count === 1) this.#source.read(start, target);
+      else {
+        const block = new Uint8Array((count - 1) * step + row);
+        this.#source.read(start, block);
+        gatherRows(block, target, { row, step });
+      }
     }
   }
 

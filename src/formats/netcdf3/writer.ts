@@ -4,6 +4,7 @@ import type { ByteSink } from '../bytes.js';
 import type { Attribute, AttributeType, Dataset, Variable } from '../dataset.js';
 import { elementSize } from '../element-size.js';
 import { type Extents, extentsOf } from './extents.js';
+import { blocksOfRows, scatterRows } from './records.js';
 import {
   attributeOf,
   CLASSIC_CODE_MAX,
@@ -217,11 +218,36 @@ export class Netcdf3Writer {
     const { recordSize, records } = this.#extents;
     const count = rows.length / extent.size;
     assert(Number.isInteger(count) && from + count <= records, 'whole records are written');
-    for (let each = 0; each < count; each += 1) {
-      const at = begin + (from + each) * recordSize;
-      this.#sink.write(at, rows.subarray(each * extent.size, (each + 1) * extent.size));
-      this.#sink.write(at + extent.size, padding);
+    const { size } = extent;
+    const layout = { row: size, step: recordSize };
+    for (const { at, count: some } of blocksOfRows({ ...layout, rows: count })) {
+      const piece = rows.subarray(at * size, (at + some) * size);
+      const start = begin + (from + at) * recordSize;
+      if (some === 1 || recordSize === size) {
+        this.#sink.write(start, piece);
+        this.#sink.write(start + piece.length, padding);
+      } else {
+        // Between them lie the rows of other variables.
+        const block = new Uint8Array((some - 1) * recordSize + size + padding.length);
+        this.#sink.read(start, block);
+        scatterRows(piece, block, padding, layout);
+        this.#sink.write(start, block);
+      }
     }
+  }
+
+  /** Bytes of a row: of all that has one index of the first dimension; of all in a scalar. */
+  rowBytes(place: number): number {
+    const { size = 0, isRecord = false } = this.#extents.variables[place] ?? {};
+    const first = this.#dataset.variables[place]?.dimensions[0];
+    if (isRecord || first === undefined) return size;
+    return size / Math.max(1, this.#dataset.dimensions[first]?.size ?? 1);
+  }
+
+  /** Bytes of the file from one row to the next. */
+  rowStep(place: number): number {
+    const isRecord = this.#extents.variables[place]?.isRecord === true;
+    return isRecord ? this.#extents.recordSize : this.rowBytes(place);
   }
 
   /** What fills a variable up to a multiple of 4: its fill value, as the format says. */

@@ -6,7 +6,7 @@ import { chunksOf } from '../../core/regions/cutting.js';
 import { Region } from '../../core/regions/region.js';
 import { itemSizeOf } from '../../core/space.js';
 import { codedBytesMax, decodeChunk, encodeChunk } from './codecs.js';
-import { readWhole, replaceFile } from './files.js';
+import { readLarge, replaceLargeFile } from './files.js';
 import { fillElement } from './fill.js';
 import { chunkBytes, type ZarrArrayInfo } from './metadata.js';
 
@@ -87,13 +87,13 @@ export class ZarrArray {
 
   async #readChunk(chunk: readonly number[]): Promise<Uint8Array> {
     const path = this.#chunkPath(chunk);
-    const bytes = readWhole(path, codedBytesMax(chunkBytes(this.info)));
+    const bytes = await readLarge(path, codedBytesMax(chunkBytes(this.info)));
     return bytes === null ? this.#empty() : decodeChunk(bytes, this.#coding, path);
   }
 
   async #writeChunk(chunk: readonly number[], bytes: Uint8Array): Promise<void> {
     const coded = await encodeChunk(bytes, this.#coding);
-    replaceFile(this.#chunkPath(chunk), coded, this.#sync);
+    await replaceLargeFile(this.#chunkPath(chunk), coded, this.#sync);
   }
 
   get #coding() {
