@@ -91,9 +91,11 @@ export async function placeFolder(
   path: string,
   draft: string,
   move: typeof rename = rename,
+  remove: typeof rm = rm,
 ): Promise<void> {
   if (!existsSync(path)) return await move(draft, path);
-  const permissions = await permissionsOf(path);
+  // All that may fail comes before the new one is in place.
+  await chmod(draft, await permissionsOf(path));
   await syncAll(draft);
   const former = `${draft}-former`;
   await move(path, former);
@@ -103,9 +105,9 @@ export async function placeFolder(
     await move(former, path);
     throw error;
   }
-  await chmod(path, permissions);
   await syncFolder(dirname(path));
-  await rm(former, { recursive: true, force: true });
+  // The file is what was wanted: that the former is hard to remove is no failure of that.
+  await remove(former, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
 }
 
 async function permissionsOf(path: string): Promise<number> {

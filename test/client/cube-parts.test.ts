@@ -288,3 +288,23 @@ test('whoever waits asks once, and does not begin anew as long as nothing comes'
   stop.abort();
   assert.equal(await coming, 'aborted');
 });
+
+test('an object that gets its last part is seen to be whole, though its time is what it was', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'p');
+  await makeWhole(pool, 0);
+  const object = objectOf(pool, 6);
+  await offerPart(object, 6, [
+    [0, 2],
+    [0, 6],
+  ]);
+  const cube = await cubeOf(pool);
+  assert.equal(cube.partial, 1);
+  await offerPart(object, 6, [
+    [2, 4],
+    [0, 6],
+  ]);
+  // Each demand looks what is new.
+  await using _ = await cube.demand({ step: 0 });
+  assert.equal(cube.partial, 0);
+});

@@ -87,3 +87,23 @@ test('a folder whose successor cannot be renamed is where it was', async (t) => 
   assert.equal(readFileSync(join(to, 'zarr.json'), 'utf8'), 'former');
   assert.deepEqual(readdirSync(path), ['a.zarr']);
 });
+
+test('a folder that is in place is no failure, where the former cannot be removed', async (t) => {
+  const path = folder(t);
+  const [to, draft] = [join(path, 'a.zarr'), join(path, '.attacca-draft')];
+  for (const each of [to, draft]) mkdirSync(each);
+  writeFileSync(join(draft, 'zarr.json'), 'new');
+  const mode = modeOf(to) ^ 0o004;
+  chmodSync(to, mode);
+  const modes: number[] = [];
+  const move = async (from: string, name: string): Promise<void> => {
+    if (from === draft) modes.push(modeOf(draft));
+    renameSync(from, name);
+  };
+  await placeFolder(to, draft, move as Parameters<typeof placeFolder>[2], async () => {
+    throw new Error('it is in use');
+  });
+  assert.equal(readFileSync(join(to, 'zarr.json'), 'utf8'), 'new');
+  // Whoever may not read it cannot at any time.
+  assert.deepEqual(modes, [mode]);
+});

@@ -239,7 +239,10 @@ export class Cube {
         yield await all.demand<D>(pick, options);
       }
       if (isListed) return;
-      for (const { label } of fresh) seen = seen.with(label) ?? Axis.of([...seen.labels, label]);
+      seen = withLabels(
+        seen,
+        fresh.map(({ label }) => label),
+      );
       if (fresh.length > 0) clock = new Clock(what, options);
       else if (clock.leftMs === 0) {
         const why = `nothing new has come along "${axis}"`;
@@ -247,6 +250,18 @@ export class Cube {
       } else await clock.pause(tookMs);
     }
   }
+}
+
+/** An axis with more labels, wherever their places are. */
+function withLabels(axis: Axis, labels: readonly Label[]): Axis {
+  let longer = axis;
+  const others: Label[] = [];
+  for (const label of labels) {
+    const next = longer.with(label);
+    if (next === null) others.push(label);
+    else longer = next;
+  }
+  return others.length === 0 ? longer : Axis.of([...longer.labels, ...others]);
 }
 
 /** Whether a pick says all labels that there can be. */

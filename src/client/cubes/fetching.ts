@@ -54,6 +54,9 @@ export class Fetching {
 
   /** Before anything is fetched: objects that are there must be packed alike. `cube-misfit`. */
   compare(places: readonly Present[]): void {
+    // What has left since a first attempt says nothing of those that are there.
+    this.#first = null;
+    this.#shared = null;
     for (const { member } of places) if (member !== null) this.#mustBeAlike(member);
   }
 

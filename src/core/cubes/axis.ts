@@ -32,10 +32,19 @@ function hexOf(bytes: Uint8Array): string {
 
 /** The labels of an axis in ascending order, each once, and where each stands. */
 export class Axis {
-  readonly labels: readonly Label[];
+  /** Of this axis the first `size`; an axis that goes on behind it has more of them. */
+  readonly #all: Label[];
+  readonly size: number;
+  #labels: readonly Label[] | null = null;
 
-  private constructor(labels: readonly Label[]) {
-    this.labels = labels;
+  private constructor(all: Label[], size: number) {
+    this.#all = all;
+    this.size = size;
+  }
+
+  get labels(): readonly Label[] {
+    this.#labels ??= this.#all.slice(0, this.size);
+    return this.#labels;
   }
 
   /** Of labels in any order, which may come more than once: the first of equal ones stays. */
@@ -44,32 +53,32 @@ export class Axis {
     const sorted = [...new Set(labels)].sort(compareLabels);
     const isFirst = (label: Label, at: number): boolean =>
       at === 0 || compareLabels(sorted[at - 1] as Label, label) !== 0;
-    return new Axis(sorted.filter(isFirst));
+    const all = sorted.filter(isFirst);
+    return new Axis(all, all.length);
   }
 
   /** With a label behind all others, or that it has already; null: the others would move. */
   with(label: Label): Axis | null {
-    const last = this.labels.at(-1);
-    if (last === undefined || compareLabels(last, label) < 0) {
-      return new Axis([...this.labels, label]);
+    const last = this.#all[this.size - 1];
+    if (last !== undefined && compareLabels(last, label) >= 0) {
+      return this.indexOf(label) < 0 ? null : this;
     }
-    return this.indexOf(label) < 0 ? null : this;
-  }
-
-  get size(): number {
-    return this.labels.length;
+    // Copied only where another axis has gone on behind this one.
+    const all = this.#all.length === this.size ? this.#all : this.#all.slice(0, this.size);
+    all.push(label);
+    return new Axis(all, all.length);
   }
 
   /** Where a label stands; -1 when the axis has it not. */
   indexOf(label: Label): number {
     let low = 0;
-    let high = this.labels.length;
+    let high = this.size;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (compareLabels(this.labels[middle] as Label, label) < 0) low = middle + 1;
+      if (compareLabels(this.#all[middle] as Label, label) < 0) low = middle + 1;
       else high = middle;
     }
-    const found = this.labels[low];
+    const found = low < this.size ? this.#all[low] : undefined;
     return found !== undefined && compareLabels(found, label) === 0 ? low : -1;
   }
 }

@@ -1,7 +1,7 @@
 import { elementOf } from '../../core/regions/element.js';
 import { type ByteOrder, itemSizeOf, type NumericDtype } from '../../core/space.js';
 import { isText, type ZarrType } from './data-type.js';
-import { badZarr, type Json } from './json.js';
+import { badZarr, type Json, wideInteger } from './json.js';
 
 const NAMED: { readonly [name: string]: number } = {
   NaN: Number.NaN,
@@ -23,12 +23,14 @@ function put(dtype: NumericDtype, view: DataView, at: number, value: Json): bool
     }
     return true;
   }
+  const wide = wideInteger(value);
   const isNamed = typeof value === 'string' && Object.hasOwn(NAMED, value);
-  const number = isNamed ? NAMED[value] : value;
+  const number = isNamed ? NAMED[value] : wide === null ? value : Number(wide);
   if (typeof number !== 'number') return false;
-  const bytes = elementOf(dtype, number, 'big');
+  const isFloat = dtype.startsWith('float');
+  const bytes = elementOf(dtype, isFloat || wide === null ? number : wide, 'big');
   if (bytes !== null) new Uint8Array(view.buffer).set(bytes, at);
-  return bytes !== null && (dtype.startsWith('float') || Number.isSafeInteger(number));
+  return bytes !== null && (isFloat || wide !== null || Number.isSafeInteger(number));
 }
 
 /** One element that is the fill value of an array: what chunks have that were never written. */

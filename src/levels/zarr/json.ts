@@ -20,7 +20,31 @@ export function parseNode(text: string, path: string): JsonMap {
     throw badZarr(path, `it is no JSON: ${(cause as Error).message}`);
   }
   if (!isJsonMap(json) || json['zarr_format'] !== 3) throw badZarr(path, 'it is not of Zarr 3');
-  return json;
+  if (!isRounded(json['fill_value'])) return json;
+  const exact = JSON.parse(text.replace(FILL, '$1"$2"')) as { readonly fill_value: Json };
+  return { ...json, fill_value: exact.fill_value };
+}
+
+/** Within a text of JSON quotes are escaped: this is a key, if not always that of the node. */
+const FILL = /("fill_value"\s*:\s*)(-?\d+)(?=\s*[,}])/gu;
+
+function isRounded(value: Json | undefined): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value);
+}
+
+/** An integer beyond 2^53, which {@link parseNode} keeps as the text that it is; else null. */
+export function wideInteger(value: Json): bigint | null {
+  if (typeof value !== 'string' || !/^-?\d+$/u.test(value)) return null;
+  return Number.isSafeInteger(Number(value)) ? null : BigInt(value);
+}
+
+/** The text of a node, with its fill value as it was read. */
+export function nodeText(json: JsonMap): string {
+  const text = `${JSON.stringify(json, null, 2)}\n`;
+  const wide = wideInteger(json['fill_value'] ?? null);
+  if (wide === null || typeof json['data_type'] !== 'string') return text;
+  // No text goes over two lines: what begins one so is the node's own.
+  return text.replace(/^ {2}"fill_value": "(-?\d+)"/mu, '  "fill_value": $1');
 }
 
 /** Name and configuration of what the store calls an extension point: a codec, a chunk grid. */

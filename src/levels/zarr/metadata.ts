@@ -2,7 +2,7 @@ import { LIMITS } from '../../core/limits.js';
 import { type ByteOrder, itemSizeOf } from '../../core/space.js';
 import { codecsJson, parseCodecs, type ZarrCodec } from './codecs.js';
 import { parseFill, parseType, typeJson, type ZarrType } from './data-type.js';
-import { badZarr, extension, isJsonMap, type Json, type JsonMap } from './json.js';
+import { badZarr, extension, isJsonMap, type Json, type JsonMap, nodeText } from './json.js';
 
 /** An array of a store. Elements lie in row order. */
 export interface ZarrArrayInfo {
@@ -13,7 +13,10 @@ export interface ZarrArrayInfo {
   /** Of the elements in their chunks. */
   readonly byteOrder: ByteOrder;
   readonly codecs: readonly ZarrCodec[];
-  /** As the store says it: a number, a text such as "NaN" or "0x7fc00001", Base64 of bytes. */
+  /**
+   * As the store says it: a number, a text such as "NaN" or "0x7fc00001", Base64 of bytes; an
+   * integer beyond 2^53 as the text of its digits.
+   */
   readonly fillValue: Json;
   readonly dimensionNames: readonly (string | null)[] | null;
   readonly attributes: JsonMap;
@@ -39,7 +42,7 @@ export function arrayJson(info: ZarrArrayInfo): string {
     ...(info.dimensionNames === null ? {} : { dimension_names: info.dimensionNames }),
     attributes: info.attributes,
   };
-  return `${JSON.stringify(json, null, 2)}\n`;
+  return nodeText(json);
 }
 
 export function groupJson(attributes: JsonMap): string {

@@ -156,6 +156,10 @@ test('what was never written has the fill value, bit for bit', async (t) => {
     [{ fillValue: '-Infinity', byteOrder: 'big' }, [0xff, 0x80, 0, 0]],
     [{ dtype: 'int16', fillValue: -2 }, [0xfe, 0xff]],
     [{ dtype: 'int64', fillValue: -1, byteOrder: 'big' }, Array.from({ length: 8 }, () => 255)],
+    [{ dtype: 'int64', fillValue: '-9223372036854775808' }, [0, 0, 0, 0, 0, 0, 0, 128]],
+    [{ dtype: 'uint64', fillValue: '18446744073709551615' }, Array.from({ length: 8 }, () => 255)],
+    [{ dtype: 'int64', fillValue: '9007199254740993' }, [1, 0, 0, 0, 0, 0, 32, 0]],
+    [{ dtype: 'float64', fillValue: '18446744073709551616' }, [0, 0, 0, 0, 0, 0, 240, 67]],
     [{ dtype: 'bool', fillValue: true }, [1]],
     [{ dtype: 'complex64', fillValue: [1, 'NaN'] }, [0, 0, 0x80, 0x3f, 0, 0, 0xc0, 0x7f]],
     [{ dtype: 'float16', fillValue: 1 }, [0, 0x3c]],
@@ -167,6 +171,46 @@ test('what was never written has the fill value, bit for bit', async (t) => {
     await array.readRegion(region, bytes);
     assert.deepEqual([...bytes], expected, JSON.stringify(changed));
   }
+});
+
+test('integers beyond 2^53 are written as they were read, whatever attributes say', async (t) => {
+  const root = await scratch(t);
+  const store = ZarrStore.create(root, {});
+  const fillValue = '-9223372036854775808';
+  const note = ', "fill_value": 12345678901234567890,';
+  const attributes = { note, fill_value: fillValue };
+  store.createArray('a', { ...INFO, dtype: 'int64', fillValue, attributes });
+  const path = join(root, 'a', 'zarr.json');
+  assert.match(readFileSync(path, 'utf8'), /^ {2}"fill_value": -9223372036854775808,$/mu);
+  const { info } = ZarrStore.open(root).openArray('a');
+  assert.deepEqual([info.fillValue, info.attributes], [fillValue, attributes]);
+  for (const [dtype, value] of [
+    ['int64', '9223372036854775808'],
+    ['uint64', '-9223372036854775808'],
+    ['int32', '9007199254740993'],
+  ] as const) {
+    const wrong = (): unknown => store.createArray('b', { ...INFO, dtype, fillValue: value });
+    assert.throws(wrong, { code: 'not-a-zarr-store' }, `${dtype} ${value}`);
+  }
+});
+
+test('of many writes into one chunk, through one array at once, none is lost', async (t) => {
+  const store = ZarrStore.create(await scratch(t), {});
+  const shape = [24];
+  const array = store.createArray('a', {
+    ...{ ...INFO, dtype: 'uint8', shape, chunk: [24], fillValue: 0, dimensionNames: null },
+  });
+  const writes = Array.from({ length: 24 }, (_, at) => {
+    const region = Region.box(shape, [AxisSet.range(at, at + 1)]);
+    return array.writeRegion(region, Uint8Array.of(at + 1));
+  });
+  await Promise.all(writes);
+  const read = new Uint8Array(24);
+  await array.readRegion(Region.whole(shape), read);
+  assert.deepEqual(
+    [...read],
+    Array.from({ length: 24 }, (_, at) => at + 1),
+  );
 });
 
 test('the checksum is the one that others use', async (t) => {
