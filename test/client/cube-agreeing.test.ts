@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Clock } from '../../src/client/cubes/clock.js';
+import { Ending } from '../../src/client/cubes/ending.js';
+import { Fetching } from '../../src/client/cubes/fetching.js';
+import type { Member } from '../../src/client/cubes/members.js';
+import type { Present } from '../../src/client/cubes/presence.js';
+import type { CubeState } from '../../src/client/cubes/state.js';
 import type { CubeOptions, Pool } from '../../src/client/index.js';
 import { Float, type Value } from '../../src/core/value.js';
 import { untilWaiting } from './support/cubes.js';
@@ -156,4 +162,18 @@ test('objects of files with other coordinates lie elsewhere', async (t) => {
   await cubeOf(pool, { misfits: 'skip' });
   await skipping.refresh();
   assert.deepEqual(skipping.coords['step'], [0, 6, 18]);
+});
+
+test('an object that has left does not say how the others are packed', () => {
+  const definition = { name: 'c', axes: ['step'] };
+  const state = { definition } as unknown as CubeState;
+  const fetching = new Fetching(state, {}, new Clock('demand', {}), new Ending());
+  const place = (name: string, scale: number): Present => {
+    const member = { name, attributes: { scale_factor: scale } } as unknown as Member;
+    return { at: 0, labels: [0], member, there: null, lacking: null, isWhole: true };
+  };
+  fetching.compare([place('a', 1)]);
+  // Anew, without it.
+  fetching.compare([place('b', 2), place('c', 2)]);
+  assert.throws(() => fetching.compare([place('a', 1), place('b', 2)]), { code: 'cube-misfit' });
 });

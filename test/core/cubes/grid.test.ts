@@ -41,6 +41,29 @@ test('an axis has each label once, in order, and finds it', () => {
   );
 });
 
+test('axes that go on behind one are none of its labels, nor of each other', () => {
+  const one = Axis.of([1, 2]);
+  const [three, four] = [one.with(3), one.with(4)];
+  const five = three?.with(5);
+  const labels = [one, three, four, five].map((axis) => axis?.labels);
+  assert.deepEqual(labels, [
+    [1, 2],
+    [1, 2, 3],
+    [1, 2, 4],
+    [1, 2, 3, 5],
+  ]);
+  assert.deepEqual([one.indexOf(3), four?.indexOf(3), three?.indexOf(5)], [-1, -1, -1]);
+  assert.equal(three?.with(4)?.labels.join(), '1,2,3,4');
+});
+
+// By copies of all labels for each of them it would take minutes.
+test('a grid grows by many labels as by few', { timeout: 30_000 }, () => {
+  const count = 300_000;
+  const grid = new Grid<{ labels: readonly number[] }>([], [[]], () => 0);
+  for (let at = 0; at < count; at++) assert.ok(grid.add({ labels: [at] }));
+  assert.deepEqual([grid.count, grid.axes[0]?.labels.length], [count, count]);
+});
+
 test('a grid that objects are added to is as one made of all of them', () => {
   const labels = fc.tuple(fc.integer({ min: 0, max: 5 }), fc.constantFrom<Label>('a', 'b', 2n));
   const made = fc.array(labels, { maxLength: 12 });
