@@ -5,12 +5,10 @@ import { itemSizeOf, type Space, spaceBytes } from '../core/space.js';
 import { checkSpec, mustBeChain } from './check.js';
 import { compress, decompress } from './codecs.js';
 import { refuseTransform, transformFailed } from './failure.js';
-import { bitsFor } from './kernels/bitround.js';
 import { lookUp, lookupOf } from './lookup.js';
 import { bytesOf } from './numbers.js';
-import type { Loss, SpecOf, TransformSpec } from './spec.js';
+import type { SpecOf, TransformSpec } from './spec.js';
 import { type Step, stepOf } from './steps.js';
-import { conversion } from './units.js';
 
 /** Elements, and what they are. */
 export interface Block {
@@ -141,7 +139,7 @@ function computeElements(
 
 /**
  * What undoes a transform that was given `before`: after a lossy one, as far as
- * {@link lossOf} says. Null where nothing does.
+ * that lets it. Null where nothing does.
  */
 export function inverseOf(spec: TransformSpec, before: Space): readonly TransformSpec[] | null {
   switch (spec.kind) {
@@ -215,42 +213,4 @@ export function inverseOfChain(steps: readonly Step[]): readonly TransformSpec[]
     inverse.push(...one);
   }
   return inverse;
-}
-
-/** How far from what went in that may be which the inverse gives back. */
-export function lossOf({ spec, before }: Step): Loss {
-  switch (spec.kind) {
-    case 'order':
-    case 'transpose':
-    case 'byte-order':
-    case 'soa':
-    case 'aos':
-    case 'shuffle':
-    case 'unshuffle':
-    case 'compress':
-    case 'decompress':
-      return { kind: 'none' };
-    case 'dtype':
-      return spec.lossy === true ? { kind: 'unbounded' } : { kind: 'none' };
-    case 'pack':
-      // Half a step; computing with values of float32 rounds besides.
-      if (spec.lossy === true) return { kind: 'unbounded' };
-      return { kind: 'absolute', bound: Math.abs(spec.scale ?? 1) / 2 };
-    case 'units':
-      // Near the zero of a scale that begins elsewhere all digits are those of the offset.
-      if (before.dtype === 'float16' || conversion(spec.from, spec.to, spec.density).offset !== 0) {
-        return { kind: 'unbounded' };
-      }
-      return { kind: 'relative', bound: before.dtype === 'float64' ? 2 ** -50 : 2 ** -22 };
-    case 'bitround':
-      if (spec.absolute !== undefined) return { kind: 'absolute', bound: spec.absolute };
-      return { kind: 'relative', bound: 2 ** -((spec.bits ?? bitsFor(spec.relative ?? 0)) + 1) };
-    case 'scale':
-    case 'decimate':
-    case 'average':
-    case 'field':
-    case 'expression':
-    case 'wasm':
-      return { kind: 'unbounded' };
-  }
 }

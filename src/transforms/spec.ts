@@ -91,9 +91,3 @@ export type TransformSpec =
 
 type TransformKind = TransformSpec['kind'];
 export type SpecOf<K extends TransformKind> = Extract<TransformSpec, { kind: K }>;
-
-/** How far what comes of a transform and its inverse may be from what went in. */
-export type Loss =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'absolute' | 'relative'; readonly bound: number }
-  | { readonly kind: 'unbounded' };

@@ -8,9 +8,10 @@ import {
   type Order,
   spaceBytes,
 } from '../../src/core/space.js';
-import { inverseOfChain, lossOf, planChain } from '../../src/transforms/chain.js';
+import { inverseOfChain, planChain } from '../../src/transforms/chain.js';
 import type { TransformSpec } from '../../src/transforms/spec.js';
 import { fc } from '../fast-check.js';
+import { lossOf } from './loss.js';
 import { bytesOf, numbersAfter, run, spaceOf } from './support.js';
 
 const DTYPE_NAMES = Object.keys(DTYPES) as Dtype[];
