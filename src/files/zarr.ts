@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { refuse } from '../core/assert.js';
 import { isNumeric } from '../core/dtype.js';
 import { AttaccaError } from '../core/errors.js';
+import { fileError } from '../core/file-error.js';
 import { itemSizeOf } from '../core/space.js';
 import { systemCode } from '../core/system-errors.js';
 import { utf8Length } from '../core/utf8.js';
 import { readInBlocks, regionOf } from '../formats/blocks.js';
-import { fileError } from '../formats/bytes.js';
+
 import { type Block, chunksFor, product } from '../formats/chunking.js';
 import type { Attribute, Dataset, Dimension, ElementType, Variable } from '../formats/dataset.js';
 import type { ZarrArray } from '../levels/zarr/array.js';
