@@ -15,7 +15,7 @@ const GRIBS = ['grids.grib2', 'places.grib'].map((name) =>
   readFileSync(fileURLToPath(new URL(`../../../test/formats/grib/${name}`, import.meta.url))),
 );
 const MiB = 1024 * 1024;
-/** What reading a file of some kilobytes may take: a window of a scan, and what waits to be freed. */
+/** What a file of some kilobytes may take: a window of a scan, and what waits to be freed. */
 const GROWTH_BYTES_MAX = 64 * MiB;
 
 const REFUSALS = {
