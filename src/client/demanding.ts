@@ -75,6 +75,22 @@ export async function demandParcel(
   return await unpack(handle, parcel, mode, options);
 }
 
+/** As {@link demandParcel}; what is offered encoded comes decoded. */
+export async function demandObject(
+  handle: Handle,
+  mode: Mode,
+  wasRequired: boolean,
+  options: WaitOptions & RequireOptions & Shaping,
+): Promise<Delivery> {
+  try {
+    return await demandParcel(handle, mode, wasRequired, options);
+  } catch (error) {
+    // The pool compares what is expected with the bytes it has, of whatever they are an encoding.
+    const encoded = await unlessEncoded(handle, error);
+    return await demandParcel(encoded, mode, false, options, null);
+  }
+}
+
 /**
  * A demand was refused as the object is not what was expected: what is offered may be an encoding
  * of just that. Then a handle that expects nothing of the bytes; else the error is thrown.

@@ -6,9 +6,10 @@ import { itemSizeOf, spaceBytes } from '../core/space.js';
 import type { Block } from '../transforms/chain.js';
 import { costOf } from '../transforms/cost.js';
 import type { Job, Memory } from '../transforms/jobs.js';
-import { type Plan, planGather } from '../transforms/plan.js';
+import { type Plan, planGather, shapeOf } from '../transforms/plan.js';
 import { type Bytes, bytesOfView } from './arrays.js';
 import { Seal } from './check.js';
+import { Crew } from './crew.js';
 import { decoded, encodingOf } from './encoding.js';
 import type { Handle } from './handle.js';
 import { isMemoryLost, versionLost } from './lost-memory.js';
@@ -16,10 +17,13 @@ import type { WaitOptions } from './options.js';
 import { giveBack, type Mode, type Parcel } from './parcels.js';
 import { encoded, piecesOf, sourcesFor } from './pieces.js';
 import type { Delivery } from './received.js';
-import { chainOf, type Shaping } from './shaping.js';
+import { chainInto, type Shaping } from './shaping.js';
 import { stepped } from './stepping.js';
 import type { Threads } from './threads.js';
 import { unlessAborted } from './waiting.js';
+
+/** Parts that are brought into reach at a time: over a socket each takes a round trip. */
+const LOADED_AT_ONCE = 16;
 
 /** A region of the object whose bytes are at hand. */
 interface Source extends Laid {
@@ -69,7 +73,7 @@ async function gathered(
   }
 }
 
-/** Brings the bytes of all parts into reach, at once. */
+/** Brings the bytes of all parts into reach, several at once. */
 async function sourcesOf(
   handle: Handle,
   parcel: Parcel,
@@ -84,13 +88,21 @@ async function sourcesOf(
     const loading = plane.load(parcel.slice, parcel.source === 'given' ? 'read-write' : 'read');
     return [{ ...whole, bytes: await unlessAborted(loading, what, options) }];
   }
-  return await Promise.all(
-    parcel.parts.map(async ({ region, source, bytes, slice }) => {
-      if (source === 'message') return { region, order, bytes };
+  const sources: Source[] = [];
+  const crew = new Crew(LOADED_AT_ONCE);
+  for (const [at, { region, source, bytes, slice }] of parcel.parts.entries()) {
+    if (source === 'message') {
+      sources[at] = { region, order, bytes };
+      continue;
+    }
+    const load = async (): Promise<void> => {
       const loaded = await unlessAborted(plane.load(slice), what, options);
-      return { region, order, bytes: loaded };
-    }),
-  );
+      sources[at] = { region, order, bytes: loaded };
+    };
+    await crew.add(load());
+  }
+  await crew.done();
+  return sources;
 }
 
 async function assemble(
@@ -106,7 +118,8 @@ async function assemble(
   const encoding = encodingOf(name, parcel);
   const whole = encoding?.space ?? parcel.space;
   const region = options.region === undefined ? null : selectRegion(whole.shape, options.region);
-  const plan = planGather(whole, region, chainOf(options));
+  const given = region === null ? whole : { ...whole, shape: shapeOf(region) };
+  const plan = planGather(whole, region, chainInto(options, given));
   const { signal } = options;
   const sources =
     encoding === null ? stored : [await decoded(client.threads, encoding, stored, signal)];

@@ -31,6 +31,11 @@ export class Making {
     return this.#backing !== null;
   }
 
+  /** Whether memory that was offered is to be compared. */
+  get isChecked(): boolean {
+    return this.#seal !== null;
+  }
+
   /** Bytes of the payload; `bad-space` while the shape is not known. */
   get size(): number {
     return spaceBytes(this.#spaceToFill());

@@ -14,7 +14,7 @@ import { appendRows, type FollowOptions, followRows } from './appending.js';
 import type { ArrayOf, Bytes } from './arrays.js';
 import { sizeIfKnown, spaceIfKnown, unknownShape } from './backing.js';
 import { type Acknowledged, Call } from './call.js';
-import { demandParcel, peekVersion, policyOf, unlessEncoded } from './demanding.js';
+import { demandObject, peekVersion, policyOf } from './demanding.js';
 import { encode } from './encoding.js';
 import { wrongState } from './errors.js';
 import { Handle, type HandleState } from './handle.js';
@@ -28,12 +28,11 @@ import {
   type RequireOptions,
   type WaitOptions,
 } from './options.js';
-import type { Mode } from './parcels.js';
 import { Part } from './part.js';
 import { UNHEEDED } from './pending.js';
-import { Delivered, type Delivery, type ObjectVersion, Owned } from './received.js';
+import { Delivered, type ObjectVersion, Owned } from './received.js';
 import type { Seat } from './seat.js';
-import { type Shaping, wantedRegion } from './shaping.js';
+import { isSameRegion, type Shaping, wantedRegion } from './shaping.js';
 import { mergeSpaces } from './spaces.js';
 import { throwIfAborted, waiting } from './waiting.js';
 
@@ -59,8 +58,9 @@ export class PoolObject<D extends Dtype = Dtype> {
   readonly #handle: Handle;
   readonly #making: Making;
   #isKept = false;
-  /** Regions of it that are being made here, or were offered. */
-  readonly #parts: Part<D>[] = [];
+  /** Regions that are being made here, or whose memory is compared at the end. */
+  readonly #parts = new Set<Part<D>>();
+  #isInParts = false;
   /** What an open require is for. */
   #wanted: RegionSelection | undefined;
 
@@ -93,13 +93,13 @@ export class PoolObject<D extends Dtype = Dtype> {
    * keep the array beyond offer: from then on its bytes are what others read.
    */
   get array(): ArrayOf<D> {
-    this.#handle.mustBe('write to', 'open', 'sealed');
+    this.#mustMakeAll('write to');
     return this.#making.array as ArrayOf<D>;
   }
 
   /** The same memory as bytes, whatever the byte order. Throws as {@link array}. */
   get bytes(): Bytes {
-    this.#handle.mustBe('write to', 'open', 'sealed');
+    this.#mustMakeAll('write to');
     return this.#making.bytes;
   }
 
@@ -113,7 +113,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    * ```
    */
   setFields(arrays: { readonly [name: string]: ArrayBufferView }): this {
-    this.#handle.mustBe('write to', 'open', 'sealed');
+    this.#mustMakeAll('write to');
     this.#making.setFields(arrays);
     return this;
   }
@@ -125,7 +125,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    * memory.
    */
   async allocate(options: WaitOptions = {}): Promise<this> {
-    this.#handle.mustBe('allocate', 'open', 'sealed');
+    this.#mustMakeAll('allocate');
     await this.#during('allocate', () => this.#making.allocate(options));
     return this;
   }
@@ -137,7 +137,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    */
   async adopt(file: string, size: number, options: WaitOptions = {}): Promise<this> {
     const action = 'adopt a file for';
-    this.#handle.mustBe(action, 'open', 'sealed');
+    this.#mustMakeAll(action);
     if (this.#making.isBegun) throw wrongState(`${action} "${this.name}"`, 'it has memory');
     await this.#during(action, () => this.#making.adopt(file, size, options));
     return this;
@@ -156,15 +156,17 @@ export class PoolObject<D extends Dtype = Dtype> {
    */
   region(selection: RegionSelection): Part<D> {
     const handle = this.#handle;
-    handle.mustBe('make a part of', 'open', 'sealed', 'offered');
-    if (this.#making.isBegun)
-      throw wrongState(`make a part of "${this.name}"`, 'all is being made');
+    const action = 'make a part of';
+    handle.mustBe(action, 'open', 'sealed', 'offered');
+    if (this.#making.isBegun) throw wrongState(`${action} "${this.name}"`, 'all is being made');
     const offered = (isKept: boolean): void => {
       handle.state = 'offered';
       this.#isKept = isKept;
+      if (!part.isChecked) this.#parts.delete(part);
     };
-    const part = new Part<D>({ handle, offered }, selection);
-    this.#parts.push(part);
+    const part: Part<D> = new Part<D>({ handle, offered }, selection);
+    this.#parts.add(part);
+    this.#isInParts = true;
     return part;
   }
 
@@ -232,7 +234,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    */
   async offer(options: OfferOptions & EncodingOptions & WaitOptions = {}): Promise<Acknowledged> {
     const handle = this.#handle;
-    if (this.#parts.length > 0) {
+    if (this.#isInParts) {
       if (options.encoding === undefined) return await this.#offerParts(options);
       throw wrongState(`encode "${this.name}"`, 'it is made in parts');
     }
@@ -277,7 +279,7 @@ export class PoolObject<D extends Dtype = Dtype> {
   }
 
   async #offerParts(options: OfferOptions & WaitOptions): Promise<Acknowledged> {
-    const parts = this.#parts.filter((part) => part.isBegun && !part.isOffered);
+    const parts = [...this.#parts].filter((part) => part.isBegun && !part.isOffered);
     if (parts.length === 0) throw wrongState(`offer "${this.name}"`, 'no part of it was written');
     const [first] = await Promise.all(parts.map((part) => part.offer(options)));
     return first as Acknowledged;
@@ -389,30 +391,19 @@ export class PoolObject<D extends Dtype = Dtype> {
     handle.mustBe('demand', 'open', 'sealed', 'required');
     const own = options.own === true;
     const wasRequired = handle.state === 'required';
-    if (wasRequired && options.region !== undefined && this.#wanted !== options.region) {
+    if (wasRequired && !isSameRegion(handle.space, options.region, this.#wanted)) {
       throw wrongState(`demand a region of "${this.name}"`, 'another one, or all, is required');
     }
     const shaping = wasRequired ? { ...options, region: this.#wanted } : options;
     handle.state = 'busy';
     try {
-      const delivery = await this.#delivery(own ? 'own' : 'view', wasRequired, shaping);
+      const delivery = await demandObject(handle, own ? 'own' : 'view', wasRequired, shaping);
       handle.state = 'delivered';
       const { leaks } = handle.seat.client;
       return own ? new Owned(delivery, leaks) : new Delivered(delivery, leaks);
     } catch (error) {
       handle.state = wasRequired && handle.number !== null ? 'required' : 'open';
       throw error;
-    }
-  }
-
-  async #delivery(mode: Mode, wasRequired: boolean, options: DemandOptions): Promise<Delivery> {
-    const handle = this.#handle;
-    try {
-      return await demandParcel(handle, mode, wasRequired, options);
-    } catch (error) {
-      // The pool compares what is expected with the bytes it has, of whatever they are an encoding.
-      const encoded = await unlessEncoded(handle, error);
-      return await demandParcel(encoded, mode, false, options, null);
     }
   }
 
@@ -484,6 +475,11 @@ export class PoolObject<D extends Dtype = Dtype> {
     const call = new Call<never>(requests + handle.declares);
     handle.post(call, requests, write);
     await call.promise;
+  }
+
+  #mustMakeAll(action: string): void {
+    this.#handle.mustBe(action, 'open', 'sealed');
+    if (this.#isInParts) throw wrongState(`${action} "${this.name}"`, 'it is made in parts');
   }
 
   #verify(what: string): void {

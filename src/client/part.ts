@@ -59,6 +59,11 @@ export class Part<D extends Dtype = Dtype> {
     return this.#state === 'offered';
   }
 
+  /** Whether its memory is compared, at the end, with what was offered. */
+  get isChecked(): boolean {
+    return this.#making.isChecked;
+  }
+
   /** Whether it has memory: something was, or may have been, written to it. */
   get isBegun(): boolean {
     return this.#making.isBegun;

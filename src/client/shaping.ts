@@ -1,5 +1,5 @@
 import type { AxisSet } from '../core/regions/axis-set.js';
-import type { Region } from '../core/regions/region.js';
+import { Region } from '../core/regions/region.js';
 import { type RegionSelection, selectOpen, selectRegion } from '../core/regions/selection.js';
 import type { ByteOrder, Dtype, Order, Space, SpaceExpectation } from '../core/space.js';
 import { planChain } from '../transforms/chain.js';
@@ -44,6 +44,23 @@ export function wantedRegion(
   if (region === undefined) return null;
   const isKnown = shape !== undefined && !shape.includes(null);
   return isKnown ? selectRegion(shape, region) : selectOpen(region);
+}
+
+/** Whether what is demanded, if that is said, has just the elements that are required. */
+export function isSameRegion(
+  space: SpaceExpectation,
+  demanded: RegionSelection | undefined,
+  required: RegionSelection | undefined,
+): boolean {
+  if (demanded === undefined || demanded === required) return true;
+  const [one, other] = [demanded, required].map((region) => wantedRegion(space, { region }));
+  if (one instanceof Region) return other instanceof Region && one.equals(other);
+  if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) return false;
+  const axes: readonly (AxisSet | null)[] = one;
+  return axes.every((axis, at) => {
+    const its: AxisSet | null = other[at];
+    return axis === null || its === null ? axis === its : axis.equals(its);
+  });
 }
 
 /** What is done with the elements once they are gathered, to lie and be as they were asked for. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Crew } from '../../src/client/cubes/crew.js';
+import { Crew } from '../../src/client/crew.js';
 
 /** Works that end when they are told to. */
 function works(count: number): { readonly work: Promise<void>; readonly end: () => void }[] {

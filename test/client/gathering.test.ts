@@ -55,8 +55,8 @@ test('many small reads are served from one that has them all, where that pays', 
   for (const [why, sieveBytes, [from, to], count, expected] of [
     ['one large read', undefined, [10, 40], 100, { regions: 1, bytes: boxBytes }],
     ['as large as allowed', boxBytes, [10, 40], 100, { regions: 1, bytes: boxBytes }],
-    ['larger than allowed', boxBytes - 1, [10, 40], 100, { regions: 100, bytes: 100 * 12 * 4 }],
     ['never', 0, [10, 40], 100, { regions: 100, bytes: 100 * 12 * 4 }],
+    ['all are larger than allowed', 1, [10, 40], 100, { regions: 100, bytes: 100 * 12 * 4 }],
     ['few reads', undefined, [10, 40], 15, { regions: 15, bytes: 15 * 12 * 4 }],
     ['little of it is wanted', undefined, [0, 60], 100, { regions: 100, bytes: 100 * 12 * 4 }],
   ] as const) {
@@ -72,6 +72,36 @@ test('many small reads are served from one that has them all, where that pays', 
     }
     await other.close();
   }
+});
+
+test('reads are sieved where they lie close, whatever lies far away, in whatever order', async (t) => {
+  const { pool, seen } = await listened(t);
+  const table = await pool.create('table', { space: SPACE, sieveBytes: 50 * ROW_BYTES });
+  await Promise.all(rows(400).map((row, at) => table.write([at, null], row)));
+  const close = [...Array(20).keys()].flatMap((at) => [at, 300 + at]);
+  const places = [150, ...close.reverse(), 399];
+  seen.length = 0;
+  const got = await Promise.all(places.map((at) => table.read([at, [10, 40]])));
+  assert.deepEqual(seen, [
+    { kind: 'read', regions: 1, bytes: 20 * 30 * 4 },
+    { kind: 'read', regions: 1, bytes: 20 * 30 * 4 },
+    { kind: 'read', regions: 2, bytes: 2 * 30 * 4 },
+  ]);
+  for (const [index, at] of places.entries()) {
+    assert.deepEqual([...(got[index] ?? [])], new Array(30).fill(at + 1));
+  }
+  const other = await pool.open<'int32'>('table', { sieveBytes: 100 * 30 * 4 - 1 });
+  seen.length = 0;
+  const each = await Promise.all(rows(100).map((_, at) => other.read([at, [10, 40]])));
+  // What has no room in one box any more begins the next, or goes by itself.
+  assert.deepEqual(seen, [
+    { kind: 'read', regions: 1, bytes: 99 * 30 * 4 },
+    { kind: 'read', regions: 1, bytes: 30 * 4 },
+  ]);
+  assert.deepEqual(
+    each.map(([value]) => value),
+    [...Array(100).keys()].map((at) => at + 1),
+  );
 });
 
 /** The first and the last six of a range. */

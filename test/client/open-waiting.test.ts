@@ -134,7 +134,11 @@ async function free(object: OpenObject<'uint8'>): Promise<void> {
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await pause(5);
+  const endMs = performance.now() + 10_000;
+  while (!(await holds())) {
+    assert.ok(performance.now() < endMs, 'it came in time');
+    await pause(5);
+  }
 }
 
 async function leased(pool: Pool): Promise<number> {

@@ -9,7 +9,7 @@ import type { ValueMap } from '../../core/value.js';
 import { planChain } from '../../transforms/chain.js';
 import { fillWith } from '../../transforms/kernels/fill.js';
 import type { Step } from '../../transforms/steps.js';
-import { type Bytes, bytesOfView } from '../arrays.js';
+import { type Bytes, bytesOfView, likelyDtype } from '../arrays.js';
 import { peekVersion } from '../demanding.js';
 import { Handle } from '../handle.js';
 import type { RequireOptions, WaitOptions } from '../options.js';
@@ -58,6 +58,8 @@ export class CubeDemand {
   readonly #state: CubeState;
   readonly #picks: readonly Pick[];
   readonly #options: CubeDemandOptions;
+  /** What elements become, where they are not what they are. */
+  #dtype: Dtype | undefined;
   readonly #clock: Clock;
   readonly #ending = new Ending();
   readonly #fetching: Fetching;
@@ -150,7 +152,7 @@ export class CubeDemand {
   }
 
   async #demand(plan: CubePlan): Promise<CubeArray> {
-    const { holes = 'wait', dtype, into } = this.#options;
+    const { holes = 'wait', into } = this.#options;
     const { outer, inner } = plan;
     const places = await this.#presence(plan);
     const lacking = places.filter(({ isWhole }) => !isWhole);
@@ -159,8 +161,10 @@ export class CubeDemand {
     const model: Space = { ...plan.model.space, shape: inner, order: 'row' };
     const chain = chainFor(this.#options, plan.model.name, model, plan.model.attributes);
     const transformed = transformedSpace(chain, model);
+    const likely = into === undefined ? transformed.dtype : likelyDtype(into, transformed.dtype);
+    this.#dtype = this.#options.dtype ?? (likely === transformed.dtype ? undefined : likely);
     const space: Space = {
-      dtype: dtype ?? transformed.dtype,
+      dtype: this.#dtype ?? transformed.dtype,
       shape: [...outer, ...inner],
       order: 'row',
       byteOrder: 'little',
@@ -293,7 +297,7 @@ export class CubeDemand {
     const deliveries: Delivery[] = [];
     const { order = 'row' } = this.#options;
     await this.#fetching.all(plan, [place], async (came, it) => {
-      deliveries.push(await this.#fetching.unpack(plan, it, came, { order }));
+      deliveries.push(await this.#fetching.unpack(plan, it, came, { order, dtype: this.#dtype }));
     });
     const [delivery] = deliveries as [Delivery];
     const { bytes, release, seal, holder } = delivery;
@@ -312,7 +316,7 @@ export class CubeDemand {
       const target = this.#part(plan, space, bytes, place.at);
       const { there, isWhole } = place;
       const into = isWhole ? target : undefined;
-      const how = { order: 'row', into } as const;
+      const how = { order: 'row', into, dtype: this.#dtype } as const;
       const delivery = await this.#fetching.unpack(plan, place, came, how);
       if (!isWhole && there !== null) {
         const needed = { region: neededOf(plan.model.space.shape, plan.sets), bytes: target };

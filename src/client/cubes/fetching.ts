@@ -4,6 +4,7 @@ import type { RegionSelection } from '../../core/regions/selection.js';
 import type { Space } from '../../core/space.js';
 import { compareValues } from '../../core/value-order.js';
 import type { TransformSpec } from '../../transforms/spec.js';
+import { Crew } from '../crew.js';
 import { type Came, DemandBatch } from '../demand-batch.js';
 import { unpack } from '../demanding.js';
 import { encodingOf } from '../encoding.js';
@@ -14,7 +15,6 @@ import type { Delivery } from '../received.js';
 import type { Shaping } from '../shaping.js';
 import { contradicts, notShared, packsOtherwise, type Saying, sharedBy } from './agreeing.js';
 import type { Clock } from './clock.js';
-import { Crew } from './crew.js';
 import { ownOf } from './definition.js';
 import type { CubeDemandOptions } from './demanding.js';
 import type { Ending } from './ending.js';
@@ -145,10 +145,10 @@ export class Fetching {
     { sets, model }: CubePlan,
     place: Present,
     { handle, parcel }: Came,
-    { order, into }: Shaping,
+    { order, into, dtype }: Shaping,
   ): Promise<Delivery> {
     const { client } = this.#state.seat;
-    const { dtype, lossy } = this.#options;
+    const { lossy } = this.#options;
     const { name } = handle;
     const whole = encodingOf(name, parcel)?.space ?? parcel.space;
     const attributes = { ...parcel.attributes, ...place.member?.tags };

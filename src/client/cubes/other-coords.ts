@@ -1,10 +1,10 @@
 import type { Label } from '../../core/cubes/axis.js';
 import { isMap, type Value } from '../../core/value.js';
 import { isEqualValue } from '../../core/value-order.js';
+import { Crew } from '../crew.js';
 import type { WaitOptions } from '../options.js';
 import type { Seat } from '../seat.js';
 import { coordsText } from './agreeing.js';
-import { Crew } from './crew.js';
 import { type CubeDefinition, ownOf } from './definition.js';
 import type { Dimension } from './dimensions.js';
 import type { Found, Member, Misfit } from './members.js';
