@@ -79,6 +79,8 @@ describe('expressions', () => {
       ['sqr(x)', 0, /no function "sqr"/],
       ['sqrt(x, x)', 0, /takes 1, not 2/],
       ['atan2(x)', 0, /takes 2, not 1/],
+      ['max(x)', 0, /"max" takes 2 or more, not 1/],
+      ['min(x)', 0, /"min" takes 2 or more, not 1/],
       ['x + (x > 1)', 4, /number was expected/],
       ['where(x, 1, 2)', 6, /condition was expected/],
       ['x < 1 < 2', 6, /one too many/],
@@ -92,6 +94,16 @@ describe('expressions', () => {
       assert.match(found.message, why, text);
       assert.equal(found.at, at, text);
       assert.match(found.message, new RegExp(`at character ${at + 1}(?:$|\\. Did)`), text);
+    }
+  });
+
+  test('what is refused stands in the error as nothing that a terminal would obey', () => {
+    const shown = refusal('x + \u202ey\u0000\n').message;
+    assert.match(shown, /^Cannot use "x \+ \\u202ey\\u0000\\n": "\\u202e" means nothing/);
+    assert.match(refusal('zz', ['z\u200b']).message, /^[ -~]+$/);
+    // No half of a pair is left where a long one is cut.
+    for (const name of ['x', 'xx']) {
+      assert.doesNotMatch(refusal(`${name} ${'\u{1f600}'.repeat(60)}`).message, /\p{Cs}/u);
     }
   });
 
