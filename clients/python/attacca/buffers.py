@@ -73,6 +73,12 @@ def _format(view: memoryview) -> Tuple[Optional[str], str]:
     return name if name in _DTYPES else None, "big" if big else "little"
 
 
+def _is_flat(shape: Optional[Tuple[Optional[int], ...]]) -> bool:
+    """Whether elements lie alike in either order: there are none, or along one axis alone."""
+    sizes = shape or ()
+    return 0 in sizes or len([size for size in sizes if size != 1]) < 2
+
+
 def _rows_text(space: Space) -> str:
     """What a row is, as an error says it."""
     rest = " x ".join(str(size) for size in (space.shape or ())[1:])
@@ -125,6 +131,8 @@ def _describe(data: Any, dtype: Any, shape: Any, order: Optional[str]) -> Tuple[
     wanted = {None: None, "C": "row", "F": "column"}.get(order, order)
     natural = ("column" if iface is None and view.ndim > 1 and view.f_contiguous
                and not view.c_contiguous else "row")
+    if wanted is not None and iface is None and view.c_contiguous and view.f_contiguous:
+        natural = wanted  # it lies in either order
     if iface is None and view.ndim > 1 and (
             not view.contiguous or (wanted is not None and wanted != natural)):
         raw = memoryview(view.tobytes("F" if wanted == "column" else "C"))

@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 from .limits import _TRANSFORMS_MAX
 from .errors import AttaccaError
 from .space import Space
+from .buffers import _is_flat
 from .casting import _array_of, _cast, _form_of, _in_memory, _numpy
 from .laying import (
     _decimate_step, _dtype_step, _field_step, _shuffle_step, _Step, _struct_step, _transpose_step)
@@ -26,8 +27,7 @@ def _step(spec: Mapping[str, Any], space: Space) -> _Step:
     kind = spec["kind"]
     if kind == "order":
         after = space._replace(order=spec["order"])
-        flat = len([size for size in space.shape or () if size != 1]) < 2
-        return _Step(None, after, flat or after == space)
+        return _Step(None, after, _is_flat(space.shape) or after == space)
     if kind == "byte-order":
         after = space._replace(byteorder=spec["byteOrder"])
         form = _form_of(space.dtype)

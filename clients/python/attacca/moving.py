@@ -14,7 +14,7 @@ from .errors import AttaccaError
 from .space import Space
 from .layouts import _FAIL, _message, _result
 from .memory import _copy
-from .buffers import _describe, _dtype
+from .buffers import _describe, _dtype, _is_flat
 from .regions import _count, _pieces, _select
 from .chains import _planned, _transformed
 from .shaping import _target
@@ -103,8 +103,7 @@ class _RegionMover:
             raw, space = memoryview(data), self._as(dtype, order)
         else:
             raw, own = _describe(data, dtype, None, order)
-            flat = len(own.shape or ()) < 2
-            lies = order or (self.space.order if flat else own.order)
+            lies = order or (self.space.order if _is_flat(own.shape) else own.order)
             space = Space(own.dtype, None, lies, own.byteorder)
             if len(own.shape or ()) > 1 and [*filter((1).__ne__, own.shape or ())] != [
                     *filter((1).__ne__, counts)]:
@@ -124,7 +123,7 @@ class _RegionMover:
         self._must("write to")
         wanted, counts = _select(region, self._shape())
         raw, own = _describe(data, dtype, None, order)
-        lies = order or (own.order if len(own.shape or ()) > 1 else self.space.order)
+        lies = order or (self.space.order if _is_flat(own.shape) else own.order)
         given = own._replace(shape=counts, order=lies)
         if math.prod(counts) * own.itemsize != len(raw):
             raise self._other_size(math.prod(counts) * own.itemsize, len(raw))

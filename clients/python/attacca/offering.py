@@ -10,7 +10,7 @@ from .errors import AttaccaError
 from .space import Space
 from .layouts import _FAIL, _message, _OK, _result, _VALUE
 from .timing import _ms, _until
-from .buffers import _describe, _rows_text
+from .buffers import _describe, _is_flat, _rows_text
 from .regions import _select
 from .handles import Offer, Promise
 from .demanding import _Demanding
@@ -47,21 +47,33 @@ class _Offering(_Demanding):
                    durability: str = "process", timeout: Optional[float] = None) -> Offer:
         """Offers a copy of `data` as a region of an array of `shape`, of which other members, or
         this one, offer the rest: `region` is what numpy would write it to. Its elements lie in row
-        major order, with `order="column"` in column major, as those of all parts. All say the same
-        dtype, shape and order (`object-mismatch`); no two parts have an element in common:
+        major order, with `order="column"` in column major, as those of all parts; those of a region
+        along one axis lie in either, and without `order` go by the parts that are there. All say
+        the same dtype, shape and order (`object-mismatch`); no two parts have an element in common:
         `part-overlap`. The object is there when its parts have all elements."""
         if container is not None:
             attributes = {**(attributes or {}), ".container": container}
         whole = (shape,) if isinstance(shape, int) else tuple(shape)
-        wanted, _ = _select(region, whole)
+        wanted, counts = _select(region, whole)
         raw, space = _describe(data, dtype, None, None)
-        if order == "row" and space.order == "column" or order == "column" and space.order == "row":
-            if len(space.shape or ()) > 1:
-                raise AttaccaError("bad-space", f"Cannot offer a part of \"{name}\": its elements "
-                                   f"lie in {space.order} order, not in {order} order")
-        space = space._replace(shape=whole, order=order or space.order)
-        return self._offer(name, raw, space, attributes, keep, lifetime, durability, timeout,
-                           wanted)
+        if order not in (None, space.order) and not _is_flat(space.shape):
+            raise AttaccaError("bad-space", f"Cannot offer a part of \"{name}\": its elements lie "
+                               f"in {space.order} order, not in {order} order")
+        orders = [order or space.order]
+        if order is None and _is_flat(counts) and not _is_flat(whole):
+            orders = ["row", "column"]  # which of them, the parts say that are there
+        mismatch: Optional[AttaccaError] = None
+        for each in orders:
+            space = space._replace(shape=whole, order=each)
+            try:
+                return self._offer(name, raw, space, attributes, keep, lifetime, durability,
+                                   timeout, wanted)
+            except AttaccaError as error:
+                if error.code != "object-mismatch":
+                    raise
+                mismatch = mismatch or error
+        assert mismatch is not None
+        raise mismatch
 
     def append(self, name: str, rows: Any, *, dtype: Any = None,
                attributes: Optional[Mapping[str, Any]] = None, keep: bool = False,

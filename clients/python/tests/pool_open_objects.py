@@ -123,6 +123,26 @@ class OpenObjects(PoolCase):
                 self.assertEqual(d.view.tolist(), [0, 2, 2, 2])
             one.withdraw(name, timeout=10)
 
+    def test_what_lies_in_either_order(self) -> None:
+        def column() -> memoryview:
+            return memoryview(array.array("h", [7, 8, 9])).cast("B").cast("h", (3, 1))
+
+        with attacca.join("py[*]") as pool:
+            for own in ("row", "column"):
+                name = f"py/{os.getpid()}/open/either/{own}"
+                with pool.create(name, dtype="int16", shape=(3, 4), order=own, fill=0) as field:
+                    for at, order in enumerate((None, "row", "column")):
+                        field.write(numpy_like[:, at:at + 1], column(), order=order)
+                        target = memoryview(bytearray(6)).cast("h", (3, 1))
+                        with field.transfer("read", numpy_like[:, at:at + 1], target,
+                                            order=order) as reading:
+                            reading.start()
+                            reading.wait(30)
+                        self.assertEqual(target.tolist(), [[7], [8], [9]])
+                    self.assertEqual(field.read(order="row").view.tolist(),
+                                     [[value, value, value, 0] for value in (7, 8, 9)])
+                field.withdraw()
+
     def check_chains(self, pool: attacca.Pool) -> None:
         packing = {"scale": 0.01, "offset": 273.15}
         pack = {"kind": "pack", "dtype": "int16", **packing}

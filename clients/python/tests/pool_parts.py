@@ -6,7 +6,7 @@ import array
 import os
 from typing import Any
 
-from support import PoolCase, numpy_like
+from support import PoolCase, numpy, numpy_like
 import attacca
 
 
@@ -62,6 +62,62 @@ class Parts(PoolCase):
                 with self.assertRaises(attacca.AttaccaError) as caught:
                     reader.demand(name, timeout=5, region=numpy_like[:, 39_998:40_001])
                 self.assertEqual(caught.exception.code, "bad-region")
+
+    def test_parts_that_lie_in_either_order(self) -> None:
+        def shaped(values: Any, *shape: int) -> memoryview:
+            data = memoryview(array.array("i", values)).cast("B")
+            return data.cast("i", shape) if len(data) else data
+
+        with attacca.join("py[*]") as pool:
+            for own, asked in (("column", None), ("column", "column"), ("row", None),
+                               ("row", "row")):
+                name = f"py/{os.getpid()}/parts/either/{own}/{asked}"
+                first = [0, 5, 1, 6] if own == "column" else [0, 1, 5, 6]
+                pool.offer_part(name, numpy_like[:2, :2], shaped(first, 4), shape=(3, 5), order=own)
+                pool.offer_part(name, numpy_like[:, 4:], shaped((4, 9, 14), 3, 1), shape=(3, 5),
+                                order=asked)
+                pool.offer_part(name, numpy_like[2:, :2], shaped((10, 11), 1, 2), shape=(3, 5),
+                                order=asked)
+                pool.offer_part(name, numpy_like[:2, 2], shaped((2, 7), 2), shape=(3, 5),
+                                order=asked)
+                pool.offer_part(name, numpy_like[1, 3], shaped((8,), 1, 1), shape=(3, 5),
+                                order=asked)
+                self.refused("object-mismatch", lambda: pool.offer_part(
+                    name, numpy_like[0, 3], array.array("h", [3]), shape=(3, 5), order=asked))
+                pool.offer_part(name, numpy_like[0, 3], shaped((3,), 1), shape=(3, 5))
+                pool.offer_part(name, numpy_like[2, 2:4], shaped((12, 13), 2, 1), shape=(3, 5))
+                with pool.demand(name, timeout=30) as d:
+                    wanted = range(15) if own == "row" else [
+                        row * 5 + column for column in range(5) for row in range(3)]
+                    self.assertEqual((d.space.order, [*array.array("i", bytes(d))]),
+                                     (own, [*wanted]))
+                pool.withdraw(name, timeout=10)
+            name = f"py/{os.getpid()}/parts/either/2"
+            self.refused("bad-space", lambda: pool.offer_part(
+                name, ..., shaped(range(6), 2, 3), shape=(2, 3), order="column"))
+            for shape in ((5, 1), (1, 3)):
+                for order in ("row", "column", None):
+                    data = shaped(range(shape[0] * shape[1]), *shape)
+                    pool.offer(name, data, order=order)
+                    with pool.demand(name, timeout=30) as d:
+                        self.assertEqual((d.space.order, d.space.shape, bytes(d)),
+                                         (order or "row", shape, data.tobytes()))
+                    pool.withdraw(name, timeout=10)
+
+    def test_parts_of_numpy_that_lie_in_either_order(self) -> None:
+        if numpy is None:
+            self.skipTest("numpy is not here")
+        with attacca.join("py[*]") as pool:
+            for shape in ((5, 1), (1, 3), (0, 3), (3, 0), (1, 1)):
+                for order in ("row", "column", None):
+                    name = f"py/{os.getpid()}/parts/{shape}/{order}"
+                    for each in ("C", "F"):
+                        data = numpy.arange(shape[0] * shape[1], dtype="i4").reshape(shape)
+                        data = numpy.array(data, order=each)
+                        pool.offer_part(name, ..., data, shape=shape, order=order)
+                        with pool.demand(name, timeout=30) as d:
+                            self.assertEqual(numpy.asarray(d).tolist(), data.tolist())
+                        pool.withdraw(name, timeout=10)
 
     def test_append(self) -> None:
         for transport in ("socket", ""):
