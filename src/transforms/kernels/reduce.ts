@@ -68,8 +68,11 @@ export function average(
 ): void {
   const strides = stridesOf(shape, order);
   const small = reduced(shape, block);
-  const places = stridesOf(small, order);
-  forEachIndex(small, (index) => {
+  const isTurned = order === 'column';
+  let at = 0;
+  // Blocks are visited as they lie: neighbours share what is in the cache.
+  forEachIndex(isTurned ? small.toReversed() : small, (visited) => {
+    const index = isTurned ? visited.toReversed() : visited;
     const first = index.map((each, axis) => each * (block[axis] as number));
     const sizes = first.map((start, axis) =>
       Math.min(block[axis] as number, (shape[axis] as number) - start),
@@ -83,7 +86,7 @@ export function average(
       sum += value;
       count++;
     });
-    to[placeOf(index, places)] = sum / count;
+    to[at++] = sum / count;
   });
 }
 
