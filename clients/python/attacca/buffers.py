@@ -97,6 +97,16 @@ def _flat(data: Any, view: memoryview) -> memoryview:
         return pickle.PickleBuffer(data).raw()
 
 
+def _in_columns(view: memoryview, shape: Tuple[int, ...], itemsize: int) -> memoryview:
+    """Elements that lie in row order, in column order."""
+    word = {1: "B", 2: "H", 4: "I", 8: "Q"}.get(itemsize)
+    if word is None:
+        raise AttaccaError("bad-space", f"Cannot offer elements of {itemsize} bytes in column "
+                           "order: they lie in row order, and are no buffer")
+    shaped: Any = view.cast("B").cast(word, shape)  # type: ignore[call-overload]
+    return memoryview(shaped.tobytes("F"))
+
+
 def _describe(data: Any, dtype: Any, shape: Any, order: Optional[str]) -> Tuple[memoryview, Space]:
     """The bytes of `data` and its space. No copy unless the buffer has gaps."""
     iface: Any = None
@@ -133,7 +143,9 @@ def _describe(data: Any, dtype: Any, shape: Any, order: Optional[str]) -> Tuple[
                and not view.c_contiguous else "row")
     if wanted is not None and iface is None and view.c_contiguous and view.f_contiguous:
         natural = wanted  # it lies in either order
-    if iface is None and view.ndim > 1 and (
+    if iface is not None and wanted == "column" and not _is_flat(own_shape):
+        raw = _in_columns(view, own_shape, Space(own_name).itemsize)
+    elif iface is None and view.ndim > 1 and (
             not view.contiguous or (wanted is not None and wanted != natural)):
         raw = memoryview(view.tobytes("F" if wanted == "column" else "C"))
         natural = wanted or "row"

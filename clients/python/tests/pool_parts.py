@@ -104,6 +104,23 @@ class Parts(PoolCase):
                                          (order or "row", shape, data.tobytes()))
                     pool.withdraw(name, timeout=10)
 
+    def test_what_is_no_buffer_in_column_order(self) -> None:
+        class Image:
+            def __init__(self, typestr: str, data: bytes) -> None:
+                self.__array_interface__ = {"shape": (2, 3), "typestr": typestr, "data": data,
+                                            "version": 3, "strides": None}
+
+        with attacca.join("py[*]") as pool:
+            name = f"py/{os.getpid()}/interface"
+            for order, wanted in (("row", range(6)), ("column", (0, 3, 1, 4, 2, 5))):
+                pool.offer(name, Image("<i2", array.array("h", range(6)).tobytes()), order=order)
+                with pool.demand(name, timeout=30) as d:
+                    self.assertEqual((d.space.order, d.space.shape), (order, (2, 3)))
+                    self.assertEqual([*array.array("h", bytes(d))], [*wanted])
+                pool.withdraw(name, timeout=10)
+            self.refused("bad-space", lambda: pool.offer(name, Image("<c16", bytes(96)),
+                                                         order="column"))
+
     def test_parts_of_numpy_that_lie_in_either_order(self) -> None:
         if numpy is None:
             self.skipTest("numpy is not here")
