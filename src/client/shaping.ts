@@ -65,7 +65,8 @@ export function isSameRegion(
 
 /** What is done with the elements once they are gathered, to lie and be as they were asked for. */
 export function chainOf(shaping: Shaping): TransformSpec[] {
-  const { transforms = [], order, dtype, byteOrder, lossy } = shaping;
+  const { order, dtype, byteOrder, lossy } = shaping;
+  const transforms = shaping.transforms ?? [];
   mustBeChain(transforms);
   const chain = [...transforms];
   if (order !== undefined) chain.push({ kind: 'order', order });

@@ -292,4 +292,19 @@ test('refused before anything is waited for, or moved', async (t) => {
   }
   const into = new Uint8Array(3);
   assert.equal(await codeOf(pool.object('a').demand({ into })), 'size-mismatch');
+  await pool.put('b', ramp(4), { attributes: { of: 'b', step: 0 } });
+  const cube = await pool.cube('b', 'of = "b"', ['step']);
+  const field = await pool.create('c', { space: { dtype: 'float32', shape: [4] }, fill: 0 });
+  for (const wrong of [{ kind: 'scale' }, 'scale', 5, [{ kind: 'scale', ofset: 0 }]]) {
+    const transforms = wrong as never;
+    const all: readonly (() => Promise<unknown>)[] = [
+      () => pool.object('a').demand({ transforms }),
+      () => cube.demand({}, { transforms }),
+      async () => field.read([null], { transforms }),
+      () => pool.put('d', ramp(4), { encoding: transforms }),
+    ];
+    for (const each of all) assert.equal(await codeOf(each()), 'bad-transform', String(wrong));
+  }
+  await using plain = await pool.object('a').demand({ transforms: null as never });
+  assert.deepEqual([...plain.bytes], [...new Uint8Array(ramp(4).buffer)]);
 });
