@@ -64,7 +64,7 @@ export function isSameRegion(
 }
 
 /** What is done with the elements once they are gathered, to lie and be as they were asked for. */
-export function chainOf(shaping: Shaping): TransformSpec[] {
+function chainOf(shaping: Shaping): TransformSpec[] {
   const { order, dtype, byteOrder, lossy } = shaping;
   const transforms = shaping.transforms ?? [];
   mustBeChain(transforms);

@@ -112,7 +112,7 @@ export async function unlessLate<T>(
 }
 
 /** What was asked for is not done in time; it may be all the same. */
-export function lateError(what: string, timeoutMs: number): AttaccaError {
+function lateError(what: string, timeoutMs: number): AttaccaError {
   const why = `it was not done within ${formatSeconds(timeoutMs)}`;
   return new AttaccaError('deadline-passed', `Cannot ${what}: ${why}`, { timeoutMs });
 }

@@ -36,6 +36,8 @@ class _RegionMover:
         self.consistency = _CONSISTENCIES[opened["consistency"]]
         self._locks = itertools.count()
         self._mapped: List[MappedRegion] = []
+        # What is locked for writing: of it what is mapped is not published yet.
+        self._writing: Dict[int, Mapping[str, Any]] = {}
         self._worker: Optional[concurrent.futures.ThreadPoolExecutor] = None
         self._moving: List[_Moving] = []
         self._ended = False

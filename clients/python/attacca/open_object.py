@@ -124,6 +124,8 @@ class OpenObject(_RegionMover):
         until = _until(timeout)
         _result(self._pool._session.run([message], timeout, late)[0], "OK")
         lock = RegionLock(self, mode, region, wanted, number)
+        if mode == "write":
+            self._writing[number] = wanted
         if mode == "read" and self._mapped:
             try:
                 self._refresh(wanted, until)
@@ -141,21 +143,24 @@ class OpenObject(_RegionMover):
 
     def seal(self, timeout: Optional[float] = None) -> None:
         """Offers the object as it is: it does not change any more, and who has required it is
-        served. Refused while others hold locks (`lock-conflict`) or have not committed
-        (`wrong-state`)."""
+        served. What is mapped of locks for writing that are held is published first. Refused
+        while others hold locks (`lock-conflict`) or have not committed (`wrong-state`)."""
         self._must("seal")
         until = _until(timeout)
         self._settle(until)
+        self._publish_held(until)
         self._ask("SEAL", _left(until))
         self._end()
 
     def close(self, timeout: Optional[float] = None) -> None:
-        """Commits, and takes part no longer. What this member has created stays open for others
-        until it withdraws it or leaves; with `keep` beyond that. Idempotent."""
+        """Publishes what is mapped of locks for writing, commits, and takes part no longer. What
+        this member has created stays open for others until it withdraws it or leaves; with `keep`
+        beyond that. Idempotent."""
         if self._ended:
             return
         until = _until(timeout)
         self._settle(until)
+        self._publish_held(until)
         self._ask("COMMIT", _left(until), closes=1)
         if not self._own:
             self._over()
@@ -243,6 +248,10 @@ class OpenObject(_RegionMover):
                         runs = [_axis([*axis], size) for axis, size in zip(both, shape)]
                         region = {"dimensions": len(shape), "boxes": [runs], "points": []}
                         yield mapped, region, both, own
+
+    def _publish_held(self, until: float) -> None:
+        for wanted in self._writing.values():
+            self._publish(wanted, until)
 
     def _publish(self, wanted: Mapping[str, Any], until: float) -> None:
         """Writes what buffers are mapped to of a region."""

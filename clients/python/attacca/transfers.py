@@ -33,6 +33,7 @@ class RegionLock:
         if not self._held or self._field._ended:
             return
         self._held, until = False, _until(timeout)
+        self._field._writing.pop(self._number, None)
         try:
             self._field._settle(until)
             if self.mode == "write":

@@ -122,5 +122,14 @@ class Locks(PoolCase):
                     array.array("q", [0] * 24)))
                 self.refused("size-mismatch", lambda: mine.map(array.array("d", [0])))
                 self.refused("bad-argument", lambda: mine.map(bytes(192)))
+                theirs.map(array.array("d", [5] * 6), numpy_like[0])
+                theirs.lock("write", numpy_like[0, :3])
                 theirs.close()
-                mine.withdraw(timeout=10)
+                mine.map(array.array("d", [6] * 6), numpy_like[3])
+                with mine.lock("write", numpy_like[3, 3:]):
+                    mine.seal()
+                with two.demand(name) as got:
+                    values = got.view.tolist()
+                    self.assertEqual([values[0], values[3]], [[5, 5, 5, 0, 0, 0],
+                                                             [0, 0, 0, 6, 6, 6]])
+                one.withdraw(name, timeout=10)

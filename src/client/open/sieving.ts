@@ -21,7 +21,7 @@ interface Sieved<R> {
 }
 
 /** Which reads are served from boxes that bound them, and which go as they are. */
-export interface Sieves<R> {
+interface Sieves<R> {
   readonly sieved: readonly Sieved<R>[];
   readonly others: readonly R[];
 }
