@@ -25,13 +25,13 @@ const NOT_THERE: readonly string[] = [
 ];
 
 /** A region of an object, one box, of which some may be there. */
-export interface Sought {
+interface Sought {
   readonly name: string;
   readonly region: Region;
 }
 
 /** What of a region is there, and what is not. */
-export interface Parted {
+interface Parted {
   readonly there: Region;
   readonly lacking: Region;
 }
