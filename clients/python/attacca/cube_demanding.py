@@ -161,6 +161,7 @@ class _CubeDemands(_CubeMembers):
         whole: Set[int] = set()
         asked = [(at, axes, 0) for at, member in short.items() if member.partial]
         count = 0
+        both: List[int] = []
         while asked:
             count += len(asked)
             if count - len(short) > _PROBES_MAX:
@@ -172,8 +173,14 @@ class _CubeDemands(_CubeMembers):
             if count > len(asked) and time.monotonic() >= until:
                 raise AttaccaError("deadline-passed", f"Cannot demand of the cube \"{self.name}\": "
                                    "not all was asked that is there", {"name": self.name})
+            # Of halves, which come in twos, one tells of the other: `both` is what they lack.
+            step = 2 if both else 1
             lacks = self._pool._missing(
-                [(short[at].name, tuple(box)) for at, box, _ in asked], until)
+                [(short[at].name, tuple(box)) for at, box, _ in asked[::step]], until)
+            if both:
+                lacks = [each for half, (_, box, _), of in zip(lacks, asked[1::2], both)
+                         for each in (half, max(0, min(math.prod(map(len, box)), of - half)))]
+            both = []
             split: List[Tuple[int, _Axes, int]] = []
             for each, ((at, box, axis), missing) in enumerate(zip(asked, lacks)):
                 size = math.prod(map(len, box))
@@ -190,6 +197,7 @@ class _CubeDemands(_CubeMembers):
                     while len(box[axis]) < 2:
                         axis = (axis + 1) % len(box)
                     half = len(box[axis]) // 2
+                    both.append(missing)
                     split += [(at, [*box[:axis], some, *box[axis + 1:]], axis)
                               for some in (box[axis][:half], box[axis][half:])]
             asked = split

@@ -11,7 +11,7 @@ import { mergedBoxes } from './merging.js';
 /** Questions of one search: parts that are so many, and so small, are not found. */
 const PROBES_MAX = 65_536;
 /** The pool looks at all handles of an object for each that waits in vain. */
-const PROBED_AT_ONCE = 64;
+const PROBED_AT_ONCE = 128;
 /** A deadline that only what is there meets. */
 const AT_ONCE_MS = 1;
 
@@ -68,11 +68,13 @@ interface Piece {
   readonly box: Box;
   /** Along which it is cut next. */
   readonly axis: number;
+  /** Of a second half how much is missing of both: it is not asked about. Else null. */
+  readonly rest: number | null;
 }
 
 /**
  * Tells of regions of objects in parts what of them is there: the pool says how much of each is
- * missing, of what has some the halves are asked about, and so on. `deadline-passed` where that
+ * missing, of what has some one half is asked about, which tells of the other, and so on. `deadline-passed` where that
  * takes longer than one waits; `cube-hole` where it takes too many questions.
  */
 export async function findParts(
@@ -88,11 +90,20 @@ export async function findParts(
     const missing: number[] = [];
     for (let at = 0; at < pieces.length; at += PROBED_AT_ONCE) {
       if (asked > pieces.length || at > 0) clock.mustGoOn('not all was asked that is there');
-      const questions = pieces.slice(at, at + PROBED_AT_ONCE).map(({ at: of, box }) => {
-        const { name, region } = sought[of] as Sought;
-        return missingOf(seat, { name, region: Region.box(region.shape, box) }, clock.options);
-      });
-      missing.push(...(await allOf(questions)));
+      const some = pieces.slice(at, at + PROBED_AT_ONCE);
+      const answers = await allOf(
+        some.map(({ at: of, box, rest }) => {
+          if (rest !== null) return null;
+          const { name, region } = sought[of] as Sought;
+          return missingOf(seat, { name, region: Region.box(region.shape, box) }, clock.options);
+        }),
+      );
+      for (const [each, answer] of answers.entries()) {
+        const { rest, box } = some[each] as Piece;
+        // What comes meanwhile makes it less: then this half is taken for what it was.
+        const left = (rest ?? 0) - (answers[each - 1] ?? 0);
+        missing.push(answer ?? Math.max(0, Math.min(countOf(box), left)));
+      }
     }
     search.take(missing);
   }
@@ -100,7 +111,9 @@ export async function findParts(
 }
 
 /** All answers, once none is under way any more. */
-async function allOf(questions: readonly Promise<number>[]): Promise<number[]> {
+async function allOf(
+  questions: readonly (Promise<number> | null)[],
+): Promise<readonly (number | null)[]> {
   await Promise.allSettled(questions);
   return await Promise.all(questions);
 }
@@ -122,7 +135,7 @@ class Search {
     const boxes = sought.map(({ region }) => region.onlyBox ?? []);
     this.#indices = boxes.map((box) => box.map((axis) => axis.toIndices()));
     this.pieces = boxes.map((box, at) => {
-      return { at, ranges: box.map(({ count }) => [0, count] as const), box, axis: 0 };
+      return { at, ranges: box.map(({ count }) => [0, count] as const), box, axis: 0, rest: null };
     });
   }
 
@@ -143,7 +156,8 @@ class Search {
     for (const [each, piece] of this.pieces.entries()) {
       if (isParted(each)) {
         // Along another axis where this one has parted nothing.
-        next.push(...this.#halves(piece, this.#areHalves && isParted(each ^ 1)));
+        const isOther = this.#areHalves && isParted(each ^ 1);
+        next.push(...this.#halves(piece, missing[each] ?? 0, isOther));
       } else {
         const of = missing[each] === 0 ? this.#there : this.#lacking;
         of[piece.at]?.push(piece.box);
@@ -153,7 +167,7 @@ class Search {
     this.#areHalves = true;
   }
 
-  #halves({ at, ranges, box, axis }: Piece, isOther: boolean): Piece[] {
+  #halves({ at, ranges, box, axis }: Piece, missing: number, isOther: boolean): Piece[] {
     const length = (of: number): number => {
       const [start, end] = ranges[of] ?? [0, 0];
       return end - start;
@@ -168,7 +182,14 @@ class Search {
       const first = indices[from] as number;
       const last = indices[to - 1] as number;
       const set = (box[along] as AxisSet).within(first, last + 1);
-      return { at, ranges: ranges.with(along, range), box: box.with(along, set), axis: along };
+      const rest = from === start ? null : missing;
+      return {
+        at,
+        ranges: ranges.with(along, range),
+        box: box.with(along, set),
+        axis: along,
+        rest,
+      };
     });
   }
 
