@@ -74,8 +74,9 @@ interface Piece {
 
 /**
  * Tells of regions of objects in parts what of them is there: the pool says how much of each is
- * missing, of what has some one half is asked about, which tells of the other, and so on. `deadline-passed` where that
- * takes longer than one waits; `cube-hole` where it takes too many questions.
+ * missing, of what has some one half is asked about, which tells of the other, and so on.
+ * `deadline-passed` where that takes longer than one waits; `cube-hole` where it takes too many
+ * questions.
  */
 export async function findParts(
   seat: Seat,
