@@ -47,7 +47,7 @@ export type { BatchFailure } from './batch-failures.js';
 export type { OfferItem, OfferManyOptions } from './batch-offer.js';
 export type { Acknowledged, Durability } from './call.js';
 export type { Catalog } from './catalog.js';
-export type { Coords, CubeArray } from './cubes/array.js';
+export type { Coords, CoordsOf, CubeArray } from './cubes/array.js';
 export type { Cube } from './cubes/cube.js';
 export type { CubeOptions, ToldCoords } from './cubes/definition.js';
 export type { CubeDemandOptions } from './cubes/demanding.js';

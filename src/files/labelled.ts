@@ -1,3 +1,5 @@
+import type { CoordsOf, CubeArray } from '../client/cubes/array.js';
+import { ownOf } from '../client/cubes/definition.js';
 import type { Attributes } from '../client/options.js';
 import { refuse } from '../core/assert.js';
 import type { Label } from '../core/cubes/axis.js';
@@ -10,6 +12,7 @@ import { Float, Timestamp, type Value } from '../core/value.js';
 import type { Attribute, Dataset, ElementType, Variable } from '../formats/dataset.js';
 import { attributeOf } from './attributes.js';
 import type { DatasetFormat } from './format.js';
+import { attributesFrom } from './planning.js';
 import { whole } from './whole-file.js';
 import { type WritingOptions, writeElements } from './writing.js';
 
@@ -21,6 +24,8 @@ export interface LabelledArray {
   readonly bytes: Uint8Array;
   readonly dims: readonly string[];
   readonly coords: { readonly [dimension: string]: readonly Label[] };
+  /** What is known of labels beside their values: their type, what an object says of them. */
+  readonly coordsOf?: CubeArray['coordsOf'] | undefined;
   readonly attributes: Attributes;
 }
 
@@ -92,7 +97,9 @@ function columnsOf(array: LabelledArray, isOld: boolean): readonly Column[] {
   const column = { name, type, dims, shape: space.shape, bytes, attributes: said };
   const labels = dims.flatMap((dimension) => {
     const own = Object.hasOwn(coords, dimension) ? coords[dimension] : undefined;
-    return own === undefined ? [] : [labelColumn(dimension, own, isOld)];
+    if (own === undefined) return [];
+    const of = ownOf(array.coordsOf ?? {}, dimension) ?? { dtype: null, attributes: {} };
+    return [labelColumn(dimension, own, of, isOld)];
   });
   return [...labels, column];
 }
@@ -110,9 +117,22 @@ function typedLike(name: string, value: Value, dtype: Dtype): Attribute | null {
   return { name, type: dtype, byteOrder: 'little', bytes, shape: [] };
 }
 
-function labelColumn(name: string, labels: readonly Label[], isOld: boolean): Column {
-  const plain = { name, dims: [name], shape: [labels.length], attributes: [] };
-  if (labels.length === 0) return { ...plain, type: 'float64', bytes: new Uint8Array(0) };
+function labelColumn(
+  name: string,
+  labels: readonly Label[],
+  { dtype, attributes }: CoordsOf,
+  isOld: boolean,
+): Column {
+  const said = attributesFrom(attributes).map((each) => {
+    const value = attributes[each.name] as Value;
+    return (dtype === null ? null : typedLike(each.name, value, dtype)) ?? each;
+  });
+  const plain = { name, dims: [name], shape: [labels.length], attributes: said };
+  const exact = dtype === null || (isOld && isWide(dtype)) ? null : dtype;
+  if (labels.length === 0) return { ...plain, type: exact ?? 'float64', bytes: new Uint8Array(0) };
+  if (exact !== null && labels.every(isNumber)) {
+    return { ...plain, type: exact, bytes: numbersAs(exact, labels) };
+  }
   if (labels.every((each) => each instanceof Timestamp)) return timeColumn(plain, labels);
   if (labels.every((each) => typeof each === 'string')) return textColumn(plain, labels, isOld);
   const told = attributeOf(name, [...labels]);
@@ -122,6 +142,28 @@ function labelColumn(name: string, labels: readonly Label[], isOld: boolean): Co
   }
   return { ...plain, type: told.type, bytes: told.bytes };
 }
+
+function isNumber(label: Label): label is number | bigint | Float {
+  return typeof label === 'number' || typeof label === 'bigint' || label instanceof Float;
+}
+
+const isWide = (dtype: Dtype): boolean => dtype === 'int64' || dtype === 'uint64';
+
+/** They were elements of that type. */
+function numbersAs(dtype: Dtype, labels: readonly (number | bigint | Float)[]): Uint8Array {
+  const bytes = new Uint8Array(itemSizeOf(dtype) * labels.length);
+  const from = isWide(dtype)
+    ? BigUint64Array.from(labels, (each) => BigInt.asUintN(64, BigInt(numberOf(each))))
+    : Float64Array.from(labels, (each) => Number(numberOf(each)));
+  const source = { bytes: new Uint8Array(from.buffer), byteOrder: 'little' } as const;
+  if (isWide(dtype)) return source.bytes;
+  const target = { bytes, dtype, byteOrder: 'little' } as const;
+  convertElements({ ...source, dtype: 'float64' }, target);
+  return bytes;
+}
+
+const numberOf = (label: number | bigint | Float): number | bigint =>
+  label instanceof Float ? label.value : label;
 
 type Plain = Omit<Column, 'type' | 'bytes'>;
 

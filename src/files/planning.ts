@@ -8,6 +8,7 @@ import { CoordsAlong } from './coords-along.js';
 import { Dimensions } from './dimensions.js';
 import type { Json } from './format.js';
 import { type Found, isHeader, type Objects } from './objects.js';
+import { withoutFile } from './own-keys.js';
 
 /** A dataset, and the object of each of its variables. */
 export interface Plan {
@@ -79,8 +80,9 @@ function variableNames(names: readonly string[]): readonly string[] {
 }
 
 /** What the pool itself says of an object, and what it says of its dimensions, is none of them. */
-function attributesFrom(attributes: Readonly<Record<string, Value>>): readonly Attribute[] {
-  return Object.entries(attributes).flatMap(([key, value]) => {
+export function attributesFrom(attributes: Readonly<Record<string, Value>>): readonly Attribute[] {
+  const isOfFile = typeof attributes['.part-of'] === 'string';
+  return Object.entries(isOfFile ? withoutFile(attributes) : attributes).flatMap(([key, value]) => {
     const isOfDimensions = key === 'dims' || (key === 'coords' && isMap(value));
     if (key.startsWith('.') || isOfDimensions || key === ENCODING_KEY) return [];
     return attributeOf(key, value) ?? [];

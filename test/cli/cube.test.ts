@@ -267,10 +267,58 @@ test('texts may stand in quotes, and a label that no axis has is told with those
   assert.ok(shown.out.endsWith(`${has}\n`), shown.out);
   for (const more of [[], ['--names', 't/{variable}', '--replace']]) {
     assert.equal((await attacca([...define, ...more], around)).code, 0);
-    const wait = ['cube', 'c', '-r', 'variable=w', '-o', 'f.npy', '--timeout', '0.1s'];
+    const wait = ['cube', 'c', '-r', 'variable=w', '-o', 'f.npy', '--timeout', '2s'];
     const late = await attacca(wait, around);
     assert.ok(late.err.includes(`; ${has} (deadline-passed)`), late.err);
   }
   const broken = await attacca(['cube', 'c', '-r', 'variable="\\q"'], around);
   assert.match(broken.err, /"variable" "\\q" is no text: .*escapes are/u);
+});
+
+test('coordinates of a part have the type and the attributes of the objects that have them', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'p' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  const units = 'degrees_north';
+  await member.put('f/lat', Float64Array.of(60, 59.5, 59), {
+    attributes: { units, file: 'f.nc', '.part-of': 'f' },
+  });
+  for (const step of [0, 6]) {
+    const own = { dims: ['lat', 'x'], coords: { x: [0.5, 1] }, variable: 't', file: 'f.nc' };
+    const attributes = { param: 't', step, '.part-of': 'f', ...own };
+    const space = { dtype: 'float32', shape: [3, 2] } as const;
+    await member.put(`f/${step}`, new Float32Array(6), { attributes, space });
+  }
+  await member.put('f', new Uint8Array(1));
+  assert.equal((await attacca(['cube', 'c', ...DEFINE.slice(2, -2)], around)).code, 0);
+  const files = [
+    ['nc', 'a'],
+    ['h5', 'b'],
+    ['zarr', 'c'],
+  ];
+  for (const [end, name] of files) {
+    const get = ['cube', 'c', '-r', 'lat=60,x=1..', '-o', `${name}.${end}`];
+    const written = await attacca(get, around);
+    assert.deepEqual([written.code, written.err], [0, '']);
+  }
+  for (const [end, name] of files) {
+    assert.equal((await attacca(['import', `${name}.${end}`], around)).code, 0);
+    const lat = await member.stat(`${name}/lat`);
+    assert.deepEqual([lat['dtype'], lat['shape']], ['float64', [1]], end);
+    const said = lat['attributes'] as Record<string, unknown>;
+    assert.deepEqual([said['units'], said['file']], [units, `${name}.${end}`]);
+    assert.equal((await member.stat(`${name}/x`))['dtype'], 'float64', end);
+    assert.equal((await member.stat(`${name}/step`))['dtype'], 'int32', end);
+  }
+  // What an import says of the file it read is not said by another one.
+  const exported = await attacca(['export', 'f/0', '--to', 'e.zarr'], around);
+  assert.equal(exported.code, 0, exported.err);
+  for (const [path, wanted] of [
+    ['c.zarr/c', { param: 't' }],
+    ['c.zarr/lat', { units }],
+    ['e.zarr/0', { param: 't', step: 0 }],
+  ] as const) {
+    const file = joinPath(around.directory, path, 'zarr.json');
+    assert.deepEqual(JSON.parse(await readFile(file, 'utf8')).attributes, wanted, path);
+  }
 });

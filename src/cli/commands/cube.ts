@@ -11,6 +11,7 @@ import type { DatasetFormat } from '../../files/format.js';
 import { FORMATS, formatNamed } from '../../files/formats.js';
 import { writeLabelled } from '../../files/labelled.js';
 import { NPY } from '../../files/npy.js';
+import { withoutFile } from '../../files/own-keys.js';
 import { numberIn } from '../attribute.js';
 import { type Context, defineCommand } from '../command.js';
 import { parseCubeRegion, parseLabels } from '../cube-region.js';
@@ -149,7 +150,7 @@ export const command = defineCommand({
     // Files but .npy have one order.
     const order = format === NPY ? undefined : 'row';
     await using part = await cube.demand({}, { ...getting, order });
-    await write(context, options.output, format, part);
+    await write(context, options.output, format, part, cube.isOfFiles);
     const { dims, coords, shape, holes, attributes, space } = part;
     const { dtype } = space;
     if (options.json) print(toJson({ name, dims, shape, coords, dtype, holes, attributes }));
@@ -259,11 +260,13 @@ async function write(
   path: string,
   format: DatasetFormat,
   part: CubeArray,
+  isOfFiles: boolean,
 ): Promise<void> {
-  const { name, dims, coords, attributes, space } = part;
+  const { name, dims, coords, coordsOf, space } = part;
+  const attributes = isOfFiles ? withoutFile(part.attributes) : part.attributes;
   const bytes = part.unsafeBytes();
   if (format !== NPY) {
-    const array = { name, dims, coords, attributes, space, bytes };
+    const array = { name, dims, coords, coordsOf, attributes, space, bytes };
     return await writeLabelled(array, path, format, { signal });
   }
   async function* chunks(): AsyncGenerator<Uint8Array> {

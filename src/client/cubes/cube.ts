@@ -83,6 +83,11 @@ export class Cube {
     return this.#state.found.model?.space.dtype ?? null;
   }
 
+  /** Whether its objects are variables, or fields, of files that were imported. */
+  get isOfFiles(): boolean {
+    return typeof this.#state.found.model?.attributes['.part-of'] === 'string';
+  }
+
   /** How many objects have a place in it. */
   get objects(): number {
     const places = this.#places();

@@ -269,7 +269,7 @@ export class CubeDemand {
   }
 
   #told(
-    { dims, coords }: CubePlan,
+    { dims, coords, coordsOf }: CubePlan,
     holes: number,
     delivery: Omit<Delivery, 'name' | 'version' | 'attributes' | 'whole'>,
   ): CubeArray {
@@ -278,7 +278,7 @@ export class CubeDemand {
     const whole = delivery.space;
     const attributes = keptOf(this.#options, this.#fetching.shared);
     const all = { name, version: 0, attributes, whole, ...delivery };
-    return new CubeArray(all, seat.client.leaks, { dims, coords, holes });
+    return new CubeArray(all, seat.client.leaks, { dims, coords, coordsOf, holes });
   }
 
   async #turned(space: Space, bytes: Bytes): Promise<{ space: Space; bytes: Bytes }> {

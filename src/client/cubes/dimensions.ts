@@ -2,7 +2,7 @@ import type { Label } from '../../core/cubes/axis.js';
 import { isMap } from '../../core/value.js';
 import { badCube, type CubeDefinition, coordsOf, textsOf } from './definition.js';
 import type { Member } from './members.js';
-import type { CoordsReading } from './object-coords.js';
+import type { CoordsReading, ObjectLabels } from './object-coords.js';
 
 /** A dimension that the objects of a cube have themselves. */
 export interface Dimension {
@@ -10,6 +10,8 @@ export interface Dimension {
   readonly size: number;
   /** Null: none are told, and places are counted from 0. */
   readonly coords: readonly Label[] | null;
+  /** The object that has them; null: they were told. */
+  readonly of: Pick<ObjectLabels, 'dtype' | 'attributes'> | null;
 }
 
 /**
@@ -39,15 +41,15 @@ export async function dimensionsOf(
     names.map(async (each, at) => {
       const size = shape[at] as number;
       const known = told.get(each) ?? null;
+      const isOfFile = known === null && of !== null && said !== null;
+      const file = isOfFile ? await reading.find(`${of}/${each}`, size) : null;
+      const object = typeof known === 'string' ? await reading.read(known) : file;
       const labels =
-        typeof known === 'string'
-          ? await reading.read(known)
-          : (known ??
-            (of === null || said === null ? null : await reading.find(`${of}/${each}`, size)));
+        typeof known === 'string' ? (object?.labels ?? null) : (known ?? object?.labels ?? null);
       if (labels !== null && labels.length !== size) {
         throw badCube(name, `"${each}" has ${labels.length} coordinates, its size is ${size}`);
       }
-      return { name: each, size, coords: labels };
+      return { name: each, size, coords: labels, of: object };
     }),
   );
 }

@@ -7,22 +7,28 @@ import { writeStat } from '../../protocol/index.js';
 import { askValue, asMap } from '../asking.js';
 import type { Client } from '../client.js';
 import { PoolObject } from '../object.js';
-import type { WaitOptions } from '../options.js';
+import type { Attributes, WaitOptions } from '../options.js';
 import type { Seat } from '../seat.js';
 import type { Clock } from './clock.js';
+
+/** Coordinates that an object has, and what it says of them. */
+export interface ObjectLabels {
+  readonly labels: readonly Label[];
+  readonly dtype: Dtype;
+  readonly attributes: Attributes;
+}
 
 /** Coordinates that objects have. */
 export interface CoordsReading {
   /** Waits until there are some; null: nobody is to wait for them. */
-  read(object: string): Promise<readonly Label[] | null>;
+  read(object: string): Promise<ObjectLabels | null>;
   /** Null: there is no such object, or it has not so many. */
-  find(object: string, size: number): Promise<readonly Label[] | null>;
+  find(object: string, size: number): Promise<ObjectLabels | null>;
 }
 
-interface Known {
+interface Known extends ObjectLabels {
   /** Of which version they are. */
   readonly of: string;
-  readonly labels: readonly Label[];
 }
 
 /**
@@ -64,14 +70,14 @@ export class ObjectCoords {
         const stays = stat === null ? former : null;
         const known = stays ?? (await this.#read(object, stat, clock.options));
         asked.set(object, known);
-        return known.labels;
+        return known;
       },
       find: async (object, size) => {
         const stat = await statOf(this.#seat.client, object, clock.options);
         const former = (keeps ? this.#known.get(object) : null) ?? null;
         const known = has(stat, size) ? await this.#read(object, stat, clock.options) : former;
         asked.set(object, known);
-        return known?.labels ?? null;
+        return known;
       },
     });
     this.#known = asked;
@@ -82,7 +88,7 @@ export class ObjectCoords {
     const of = stat === null ? '' : `${stat['version']} ${stat['time']}`;
     const known = this.#known.get(object) ?? null;
     if (known !== null && known.of === of) return known;
-    return { of, labels: await readCoords(this.#seat, object, options) };
+    return { of, ...(await readCoords(this.#seat, object, options)) };
   }
 }
 
@@ -94,7 +100,7 @@ export async function coordsAt(
   options: WaitOptions,
 ): Promise<readonly Label[] | null> {
   const stat = await statOf(seat.client, object, options);
-  return has(stat, size) ? await readCoords(seat, object, options) : null;
+  return has(stat, size) ? (await readCoords(seat, object, options)).labels : null;
 }
 
 /** What is known of an object that is offered; else null. */
@@ -130,12 +136,15 @@ async function readCoords(
   seat: Seat,
   name: string,
   { timeoutMs, signal }: WaitOptions,
-): Promise<readonly Label[]> {
+): Promise<ObjectLabels> {
   await using values = await new PoolObject(seat, name, {}).demand({
     ...{ timeoutMs, signal, byteOrder: 'little' },
   });
-  const { dtype, shape } = values.space;
-  if (shape.length === 1 && isPlain(dtype)) return Array.from(values.array);
+  const { attributes, space } = values;
+  const { dtype, shape } = space;
+  if (shape.length === 1 && isPlain(dtype)) {
+    return { labels: Array.from(values.array), dtype, attributes };
+  }
   const why = `coordinates are one dimension of real numbers, not ${dtype}[${shape.join(', ')}]`;
   throw new AttaccaError('bad-space', `Cannot use "${name}": ${why}`, { name });
 }

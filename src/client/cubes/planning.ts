@@ -3,7 +3,9 @@ import { countPlaces, type Place, placesOf } from '../../core/cubes/grid.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { AxisSet } from '../../core/regions/axis-set.js';
-import type { Coords } from './array.js';
+import type { Dtype } from '../../core/space.js';
+import { Float } from '../../core/value.js';
+import type { Coords, CoordsOf, CubeArray } from './array.js';
 import type { CubeDefinition } from './definition.js';
 import { type Member, placeText } from './members.js';
 import { checkPicks, type Pick, resolve } from './picks.js';
@@ -18,6 +20,7 @@ export interface CubePlan {
   readonly sets: readonly (AxisSet | null)[];
   readonly dims: readonly string[];
   readonly coords: Coords;
+  readonly coordsOf: CubeArray['coordsOf'];
   /** Along the axes, and of what is taken of each object. */
   readonly outer: readonly number[];
   readonly inner: readonly number[];
@@ -52,19 +55,35 @@ export function planCube(state: CubeState, model: Member, picks: readonly Pick[]
     axis,
     (axes[at] as Picked[]).map(({ label }) => label),
   ]);
+  const coordsOf = state.definition.axes.map((axis): [string, CoordsOf] => {
+    const labels = state.allOf(axis).map(({ label }) => label);
+    return [axis, { dtype: dtypeOf(labels), attributes: {} }];
+  });
   const inner: number[] = [];
   const sets: (AxisSet | null)[] = [];
-  for (const { name, size, coords: told } of state.dimensions ?? []) {
+  for (const { name, size, coords: told, of } of state.dimensions ?? []) {
     const picked = resolve(state, name, picks);
     inner.push(picked?.length ?? size);
     sets.push(picked === null ? null : setOf(name, picked));
-    if (told !== null) coords.push([name, picked?.map(({ label }) => label) ?? told]);
+    if (told === null) continue;
+    coords.push([name, picked?.map(({ label }) => label) ?? told]);
+    const { dtype = dtypeOf(told), attributes = {} } = of ?? {};
+    coordsOf.push([name, { dtype, attributes }]);
   }
   const outer = axes.map(({ length }) => length);
   return {
     ...{ model, places: placesAt(state, axes), sets, dims: state.dims, outer, inner },
     coords: Object.fromEntries(coords),
+    coordsOf: Object.fromEntries(coordsOf),
   };
+}
+
+/** What all of them are, of which some may look like another one: 60 beside 59.5 is no integer. */
+function dtypeOf(labels: readonly Label[]): Dtype | null {
+  const isFloat = (label: Label): boolean =>
+    label instanceof Float || (typeof label === 'number' && !Number.isSafeInteger(label));
+  const isNumber = (label: Label): boolean => label instanceof Float || typeof label === 'number';
+  return labels.some(isFloat) && labels.every(isNumber) ? 'float64' : null;
 }
 
 /** What of a dimension of the objects is picked. `bad-region`: it has not all of that. */
