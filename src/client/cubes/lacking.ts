@@ -1,12 +1,9 @@
-import { labelText } from '../../core/cubes/axis.js';
+import { type Label, labelsText, type Picked } from '../../core/cubes/axis.js';
 import { AttaccaError } from '../../core/errors.js';
 import { quoted } from '../../core/selector/printer.js';
 import { sameReason } from '../errors.js';
 import { type Pick, resolve } from './picks.js';
 import type { CubeState } from './state.js';
-
-/** Labels that are told of an axis. */
-const SHOWN_MAX = 8;
 
 /**
  * What is picked of axes that these have not, and what they have: of a label that is mistyped
@@ -19,18 +16,13 @@ export function lackingText(state: CubeState, picks: readonly Pick[]): string | 
     const missing = picked.filter(({ at }) => at < 0);
     if (missing.length === 0) return [];
     const known = state.allOf(axis);
-    const labels = known.length === 0 ? 'none' : listed(known.map(({ label }) => labelText(label)));
-    return [
-      `${quoted(axis)} has no ${listed(missing.map(({ label }) => labelText(label)))}, but ${labels}`,
-    ];
+    const labels = known.length === 0 ? 'none' : labelsText(known.map(labelOf));
+    return [`${quoted(axis)} has no ${labelsText(missing.map(labelOf))}, but ${labels}`];
   });
   return lacking.length === 0 ? null : lacking.join('; ');
 }
 
-function listed(labels: readonly string[]): string {
-  if (labels.length <= SHOWN_MAX) return labels.join(', ');
-  return [...labels.slice(0, SHOWN_MAX - 2), '...', labels.at(-1)].join(', ');
-}
+const labelOf = ({ label }: Picked): Label => label;
 
 /** The end of a wait, with what was waited for of axes that have it not. */
 export function withLacking(error: unknown, state: CubeState, picks: readonly Pick[]): unknown {

@@ -1,6 +1,9 @@
+import { refuse } from '../../core/assert.js';
 import {
   type IndexPick,
   type LabelPick,
+  labelsText,
+  labelText,
   type Picked,
   pickIndices,
   pickLabels,
@@ -46,12 +49,23 @@ export function resolve(
 
 /**
  * Refuses what can never be picked, as far as it is known by now: dimensions that the cube has not
- * (`bad-argument`), and labels of a type of which a dimension has none (`bad-region`).
+ * (`bad-argument`), labels of a type of which a dimension has none, and those that a dimension of
+ * the objects has not (`bad-region`).
  */
 export function checkPicks(state: CubeState, picks: readonly Pick[]): void {
   const { axes, dims } = state.definition;
   for (const { dimension } of picks) {
-    if (axes.includes(dimension) || state.dimensions !== null) resolve(state, dimension, picks);
+    if (axes.includes(dimension)) resolve(state, dimension, picks);
+    else if (state.dimensions !== null) mustHave(state, dimension, picks);
     else if (dims !== null && !dims.includes(dimension)) state.allOf(dimension);
   }
+}
+
+/** The dimensions of objects do not grow. */
+function mustHave(state: CubeState, dimension: string, picks: readonly Pick[]): void {
+  const missing = resolve(state, dimension, picks)?.find(({ at }) => at < 0);
+  if (missing === undefined) return;
+  const labels = labelsText(state.allOf(dimension).map(({ label }) => label));
+  const why = `it has no ${dimension}=${labelText(missing.label)}, but ${labels}`;
+  refuse('bad-region', `Cannot pick from dimension "${dimension}": ${why}`, { dimension });
 }

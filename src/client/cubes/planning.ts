@@ -7,7 +7,7 @@ import type { Dtype } from '../../core/space.js';
 import { Float } from '../../core/value.js';
 import type { Coords, CoordsOf, CubeArray } from './array.js';
 import type { CubeDefinition } from './definition.js';
-import { type Member, placeText } from './members.js';
+import type { Member } from './members.js';
 import { checkPicks, type Pick, resolve } from './picks.js';
 import type { CubeState } from './state.js';
 
@@ -93,10 +93,6 @@ function setOf(dimension: string, picked: readonly Picked[]): AxisSet {
       dimension,
     });
   const places = Float64Array.from(picked, ({ at }) => at);
-  const missing = picked.find(({ at }) => at < 0);
-  if (missing !== undefined) {
-    throw cannot(`it has no ${placeText([dimension], [missing.label])}`);
-  }
   if (places.some((place, at) => at > 0 && place <= (places[at - 1] as number))) {
     throw cannot('of the dimensions of objects indices ascend, and none comes twice');
   }

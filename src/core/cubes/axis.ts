@@ -26,6 +26,17 @@ export function labelText(label: Value): string {
   return typeof label === 'string' ? JSON.stringify(label) : String(label);
 }
 
+/** Labels that are told of many. */
+const SHOWN_MAX = 8;
+
+/** Labels for people: of many the first and the last. */
+export function labelsText(labels: readonly Label[]): string {
+  const some = labels.length > SHOWN_MAX ? labels.slice(0, SHOWN_MAX - 2) : labels;
+  const texts = some.map(labelText);
+  if (some !== labels) texts.push('...', labelText(labels.at(-1) as Label));
+  return texts.join(', ');
+}
+
 function hexOf(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
