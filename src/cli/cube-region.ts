@@ -4,6 +4,12 @@ import { Lexer } from '../core/selector/lexer.js';
 import { parseAttribute } from './attribute.js';
 import { UsageError } from './exit.js';
 
+/** A part of a cube: what is picked of dimensions. */
+export interface CubeRegion {
+  readonly [dimension: string]: LabelPick;
+}
+
+const RANGE_ELSEWHERE = /^\s*([+-]?[\d.]+)\s*[:-]\s*([+-]?[\d.]+)\s*$/u;
 /** A text in quotes, of either kind, as in a selector. */
 const QUOTED = /^(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')$/su;
 /** What has no separators where a value begins: a list, or a text in quotes. */
@@ -16,7 +22,7 @@ const BEFORE_HELD: ReadonlySet<string> = new Set('=.,[ \t');
  * `step=0..24..6` these five steps. Values are in the notation of `put -a`, and texts may stand in
  * quotes, as selectors have them.
  */
-export function parseCubeRegion(text: string, option = '--region'): { [key: string]: LabelPick } {
+export function parseCubeRegion(text: string, option = '--region'): CubeRegion {
   const picks: { [key: string]: LabelPick } = {};
   for (const part of partsOf(text, ',')) {
     const [, key, value] = /^\s*([^=]+?)\s*=\s*(.*?)\s*$/u.exec(part) ?? [];
@@ -91,4 +97,11 @@ function unquoted(key: string, text: string, option: string): string {
     throw new UsageError(`${option}: of "${key}" ${text} is no text: ${error.message}`);
   }
   throw new UsageError(`${option}: of "${key}" ${text} is no text`);
+}
+
+/** How a range is written, of what looks like one as others have it: `40:60`, `40-60`. */
+export function rangeHint(region: CubeRegion, dimension: unknown): string | null {
+  const pick = typeof dimension === 'string' ? region[dimension] : undefined;
+  const [, low, high] = (typeof pick === 'string' ? RANGE_ELSEWHERE.exec(pick) : null) ?? [];
+  return low === undefined ? null : `a range is ${dimension}=${low}..${high}`;
 }

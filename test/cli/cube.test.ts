@@ -213,6 +213,11 @@ test('what a cube has not, or cannot be written as, is refused before anybody wa
     [['-r', 'foo=1'], /no dimension "foo", but step, x.*bad-argument/u],
     [['-r', 'step=six'], /"step": its labels are numbers, and "six" is none/u],
     [['-r', 'step=2026-01-31', '-o', 'f.npy'], /"step": its labels are numbers/u],
+    [['-r', 'x=-1'], /"x": it has no x=-1, but 0, 1 \(bad-region\)/u],
+    [['-r', 'x=[0,2]', '-o', 'f.npy'], /it has no x=2, but 0, 1 \(bad-region\)/u],
+    [['-o', 'f.foo'], /"f\.foo" does not tell.*\.npy.*\.zarr.*unknown-format/u],
+    [['-r', 'step=0:6'], /"0:6" is none; a range is step=0\.\.6/u],
+    [['-r', 'step=0-6'], /"0-6" is none; a range is step=0\.\.6/u],
     [['-r', 'step=0...6'], /"0\.\.\.6" has a dot too many/u],
     [['-o', 'f.grib'], /written as one array, and none is GRIB/u],
     [['-o', 'f.npy', '--format', 'png'], /there is no format "png"/u],
@@ -221,6 +226,18 @@ test('what a cube has not, or cannot be written as, is refused before anybody wa
     const failed = await attacca(['cube', 'c', ...args], around);
     assert.match(failed.err, why, args.join(' '));
     assert.notEqual(failed.code, 0);
+  }
+  const asObject: readonly (readonly [readonly string[], RegExp])[] = [
+    [['get', 'c'], /Cannot get "c": it is a cube: attacca cube c -o FILE/u],
+    [['wait', 'c'], /Cannot wait for "c": it is a cube: attacca cube c \(/u],
+    [['export', 'c', '--to', 'c.nc'], /Cannot export "c": it is a cube: attacca cube c -o c.nc/u],
+    [['stat', 'c'], /Cannot stat "c": it is a cube: attacca cube c/u],
+    [['explain', 'c'], /Cannot explain "c": it is a cube: attacca cube c/u],
+  ];
+  for (const [args, why] of asObject) {
+    const failed = await attacca(args, around);
+    assert.match(failed.err, why);
+    assert.equal(failed.code, 1);
   }
   const written = await attacca(['cube', 'c', '-o', 'f.nc'], around);
   assert.deepEqual([written.code, written.err], [0, '']);

@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import type { CubeArray } from '../../client/cubes/array.js';
 import { Cube } from '../../client/cubes/cube.js';
 import { defineCube } from '../../client/cubes/defining.js';
@@ -8,13 +7,13 @@ import { sameReason } from '../../client/errors.js';
 import type { Label } from '../../core/cubes/axis.js';
 import { AttaccaError } from '../../core/errors.js';
 import type { DatasetFormat } from '../../files/format.js';
-import { FORMATS, formatNamed } from '../../files/formats.js';
+import { formatByName, formatNamed } from '../../files/formats.js';
 import { writeLabelled } from '../../files/labelled.js';
 import { NPY } from '../../files/npy.js';
 import { withoutFile } from '../../files/own-keys.js';
 import { numberIn } from '../attribute.js';
 import { type Context, defineCommand } from '../command.js';
-import { parseCubeRegion, parseLabels } from '../cube-region.js';
+import { parseCubeRegion, parseLabels, rangeHint } from '../cube-region.js';
 import { formatDuration, parseTimeout } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
 import { styleFor } from '../format.js';
@@ -140,7 +139,7 @@ export const command = defineCommand({
       session.client.connection,
     );
     await all.refresh(waiting);
-    const cube = all.sel(region);
+    const cube = picked(all, region);
     asked = cube;
     if (options.output === undefined) {
       const style = styleFor(stdoutIsTerminal(), context.environment);
@@ -157,6 +156,19 @@ export const command = defineCommand({
     return EXIT.ok;
   },
 });
+
+/** `bad-region`: what was meant as a range is told how one is written. */
+function picked(all: Cube, region: ReturnType<typeof parseCubeRegion>): Cube {
+  try {
+    return all.sel(region);
+  } catch (error) {
+    const hint =
+      error instanceof AttaccaError ? rangeHint(region, error.fields['dimension']) : null;
+    if (hint === null) throw error;
+    const { message, fields } = error as AttaccaError;
+    throw sameReason(error as AttaccaError, `${message}; ${hint}`, fields);
+  }
+}
 
 /** What a program is told to say is an option here. */
 async function defined(...how: Parameters<typeof defineCube>): Promise<CubeDefinition> {
@@ -244,11 +256,10 @@ function fillOf(text: string): number | bigint {
   return value;
 }
 
-/** By its name, as export has it; what ends as no other is .npy. `unknown-format`. */
+/** By its name, as export has it; `unknown-format`. */
 function formatFor(output: string | undefined, name: string | undefined): DatasetFormat {
-  const end = extname(output ?? '').toLowerCase();
-  const known = FORMATS.find(({ extensions }) => extensions.includes(end));
-  const format = name === undefined ? (known ?? NPY) : formatNamed(name);
+  if (output === undefined) return NPY;
+  const format = name === undefined ? formatByName(output) : formatNamed(name);
   if (format.kind === 'dataset') return format;
   const how = 'export its objects, where they are messages: attacca export --where ... --to FILE';
   throw new UsageError(`a cube is written as one array, and none is ${format.title}; ${how}`);

@@ -1,7 +1,7 @@
-import type { PoolView } from '../../client/pool-view.js';
 import { AttaccaError } from '../../core/errors.js';
 import type { ValueMap } from '../../core/value.js';
 import { defineCommand } from '../command.js';
+import { type Asked, cubeError } from '../cube-names.js';
 import { EXIT, UsageError } from '../exit.js';
 import { quoted } from '../format.js';
 import { toJson } from '../json.js';
@@ -31,8 +31,7 @@ export const command = defineCommand({
     if (more.length > 0) throw new UsageError('it takes one NAME');
     if (name !== undefined && options.rings) throw new UsageError('--rings takes no NAME');
     await using session = await openPool(context, options);
-    const { view } = session;
-    const answer = await ask(view, name, options.rings);
+    const answer = await ask(session, name, options.rings);
     if (options.json) print(toJson(answer));
     else if (options.rings) print(ringsText(answer));
     else print(name === undefined ? waitsText(answer) : objectText(answer, name));
@@ -40,13 +39,16 @@ export const command = defineCommand({
   },
 });
 
-async function ask(view: PoolView, name: string | undefined, rings: boolean): Promise<ValueMap> {
+async function ask(session: Asked, name: string | undefined, rings: boolean): Promise<ValueMap> {
+  const { view } = session;
   if (rings) return await view.rings();
   try {
     return await view.explain(name);
   } catch (error) {
     const isUnknown = error instanceof AttaccaError && error.code === 'unknown-object';
     if (!isUnknown || name === undefined) throw error;
+    const cube = await cubeError(session, 'explain', name);
+    if (cube !== null) throw cube;
     throw new AttaccaError(
       'unknown-object',
       `Cannot explain ${quoted(name)}: nobody has declared, offered or required it`,

@@ -3,6 +3,7 @@ import { counted } from '../../core/counted.js';
 import { exportFile } from '../../files/export.js';
 import { FORMATS } from '../../files/formats.js';
 import { defineCommand } from '../command.js';
+import { refuseCubes } from '../cube-names.js';
 import { parseTimeout } from '../duration.js';
 import { UsageError } from '../exit.js';
 import { quoted } from '../format.js';
@@ -12,6 +13,7 @@ import { COMMON_OPTIONS, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
 import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
 import { Progress } from '../progress.js';
+import { shellQuote } from '../shell-quote.js';
 import { Transfer } from '../transfer.js';
 import { waitLine } from '../wait-line.js';
 import { checkedSelector, selecting } from '../where.js';
@@ -67,6 +69,8 @@ export const command = defineCommand({
     await using pool = session.asMember(seat);
     const { signal } = context;
     const names = options.where === undefined ? given : await selected(pool, options.where, signal);
+    if (options.where === undefined)
+      await refuseCubes(session, 'export', names, ` -o ${shellQuote(to)}`);
     let transfer = new Transfer();
     const waiting = new Set<string>();
     const line = (elapsedMs: number): string | Promise<string> =>

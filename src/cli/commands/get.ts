@@ -2,6 +2,7 @@ import type { DeriveOptions } from '../../client/deriving.js';
 import type { PoolView } from '../../client/pool-view.js';
 import { counted } from '../../core/counted.js';
 import { type Context, defineCommand } from '../command.js';
+import { refuseCubes } from '../cube-names.js';
 import { parseTimeout } from '../duration.js';
 import { EXIT, ExitWith, UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
@@ -37,6 +38,7 @@ const OPTIONS = {
   },
   region: {
     type: 'string',
+    short: 'r',
     value: 'REGION',
     help: 'only this part of each array, something for each dimension: 0:10,:,5 (docs/parts.md)',
   },
@@ -111,6 +113,7 @@ export const command = defineCommand({
       say('nothing is selected');
       await sayUnknownKeys(session.view, chosen.selector, options);
     }
+    if (chosen.kind === 'names') await refuseCubes(session, 'get', names, ' -o FILE');
     const failures = new Failures(context.command, options.json);
     const waiting = new Set<string>();
     const transfer = new Transfer();

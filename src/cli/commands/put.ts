@@ -69,6 +69,7 @@ const OPTIONS = {
   },
   region: {
     type: 'string',
+    short: 'r',
     value: 'REGION',
     help: 'the FILE is this part of the array, something for each dimension: 0:100,:',
   },

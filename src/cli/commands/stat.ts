@@ -1,5 +1,7 @@
+import { AttaccaError } from '../../core/errors.js';
 import type { ValueMap } from '../../core/value.js';
 import { defineCommand } from '../command.js';
+import { type Asked, cubeError } from '../cube-names.js';
 import { EXIT } from '../exit.js';
 import { Failures } from '../failures.js';
 import { styleFor } from '../format.js';
@@ -50,11 +52,18 @@ export const command = defineCommand({
       const part = names.slice(at, at + NAMES_AT_ONCE);
       const asked = await Promise.allSettled(part.map((name) => view.stat(name)));
       signal.throwIfAborted();
-      for (const answer of asked) {
-        if (answer.status === 'rejected') failures.add(answer.reason);
-        else tell(answer.value);
+      for (const [place, answer] of asked.entries()) {
+        const name = part[place] as string;
+        if (answer.status === 'fulfilled') tell(answer.value);
+        else failures.add((await cubeInstead(session, name, answer.reason)) ?? answer.reason);
       }
     }
     return failures.end();
   },
 });
+
+/** Of a name that no object has: that it is a cube. */
+async function cubeInstead(session: Asked, name: string, error: unknown): Promise<unknown> {
+  const isUnknown = error instanceof AttaccaError && error.code === 'unknown-object';
+  return isUnknown ? await cubeError(session, 'stat', name) : null;
+}

@@ -1,6 +1,7 @@
 import { peekVersion } from '../../client/demanding.js';
 import { Handle } from '../../client/handle.js';
 import { defineCommand } from '../command.js';
+import { refuseCubes } from '../cube-names.js';
 import { parseTimeout } from '../duration.js';
 import { Failures } from '../failures.js';
 import { toJson } from '../json.js';
@@ -35,6 +36,7 @@ export const command = defineCommand({
     const { signal } = context;
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
+    await refuseCubes(session, 'wait for', names);
     const failures = new Failures(context.command, options.json);
     const waiting = new Set<string>();
     using _progress = new Progress(

@@ -110,6 +110,12 @@ export async function lookFor(client: Client, name: string): Promise<Definition 
   }
 }
 
+/** Whether there is a cube of that name. */
+export async function isCube(client: Client, name: string): Promise<boolean> {
+  const { tags = {} } = (await lookFor(client, name))?.definition ?? {};
+  return isMap(tags) && isMap(tags[CUBE_TAG]);
+}
+
 function parseCube(name: string, { selector, tags = {} }: ValueMap): CubeDefinition {
   const cube = isMap(tags) ? tags[CUBE_TAG] : undefined;
   if (!isMap(cube) || typeof selector !== 'string') {
