@@ -16,12 +16,17 @@ export async function waitLine(
   const others = waiting.size - 1;
   const more = others > 0 ? ` and ${counted(others, 'other')}` : '';
   const why = await because(view, first);
+  // Its bytes are on their way, or are made what is wanted.
+  if (why === null) return `${time}: getting ${quoted(first)}${more}`;
   return `waiting ${time} for ${quoted(first)}${more}${why === '' ? '' : `: ${why}`}`;
 }
 
-async function because(view: PoolView, name: string): Promise<string> {
+/** Null: it is there, and nobody waits for it. */
+async function because(view: PoolView, name: string): Promise<string | null> {
   try {
-    const waits = listOf((await view.explain(name))['waits']);
+    const { waits: told = [], state } = await view.explain(name);
+    const waits = listOf(told);
+    if (waits.length === 0 && state === 'offered') return null;
     return printable(textOf(mapOf(waits[0])['because']));
   } catch {
     return '';

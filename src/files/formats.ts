@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
-import { extname } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import { AttaccaError } from '../core/errors.js';
 import { fileError } from '../core/file-error.js';
 import { FileSource } from '../formats/bytes.js';
@@ -10,6 +10,8 @@ import { NPY } from './npy.js';
 import { ZARR } from './zarr.js';
 
 const START_BYTES = 4_096;
+/** What is in the folder of a store, or an array, of Zarr 2. */
+const ZARR_2 = ['.zgroup', '.zarray', '.zmetadata'];
 
 /** Messages of the World Meteorological Organization. They may stand anywhere in a file. */
 const GRIB: MessageFormat = {
@@ -41,6 +43,9 @@ export function formatOf(path: string): Format {
   const found = FORMATS.find((each) => each.isFolder === isFolder && each.matches(start, path));
   const format = found ?? (isFolder ? undefined : byExtension(path));
   if (format !== undefined) return format;
+  if (isFolder && ZARR_2.some((each) => existsSync(join(path, each)))) {
+    throw unknownFormat(`"${path}" is Zarr 2, and Zarr 3 alone is read`, { path });
+  }
   const titles = FORMATS.filter((each) => each.isFolder === isFolder).map(({ title }) => title);
   const why = `"${path}" begins as none of ${titles.join(', ')}`;
   throw unknownFormat(why, { path });

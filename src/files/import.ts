@@ -45,6 +45,10 @@ export async function importFile(
   const format = options.format === undefined ? formatOf(path) : formatNamed(options.format);
   const name = options.name ?? basename(path, extname(path));
   if (format.kind === 'messages') return await importMessages(pool, path, name, options);
+  if (options.values === true) {
+    const why = `"values" decodes messages of GRIB, and ${format.title} has none: leave it out`;
+    refuse('bad-argument', `Cannot import "${path}": ${why}`, { path });
+  }
   return await importDataset(pool, path, name, { ...options, of: format });
 }
 

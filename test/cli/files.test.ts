@@ -1,6 +1,6 @@
 // attacca import and export as a shell has them.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Region } from '../../src/core/regions/region.js';
@@ -54,8 +54,18 @@ test('mistakes are told before anything is changed', async (t) => {
   assert.match(format.err, /there is no format "what"; known are netcdf3, hdf5, npy, zarr, grib/u);
   assert.match(variable.err, /has no variable "t3m", but lat, t2m \(bad-argument\)/u);
   assert.match(absent.err, /Cannot read "nothing.nc": there is no such file/u);
+  const values = await run('import', 'era.nc', '--values');
+  assert.match(values.err, /"values" decodes messages of GRIB, and NetCDF-3 has none/u);
+  mkdirSync(join(directory, 'old.zarr'));
+  writeFileSync(join(directory, 'old.zarr', '.zgroup'), '{"zarr_format":2}');
+  const old = await run('import', 'old.zarr');
+  assert.match(old.err, /"old\.zarr" is Zarr 2, and Zarr 3 alone is read \(unknown-format\)/u);
+  assert.deepEqual([values.code, old.code], [1, 1]);
   const listed = await run('ls');
   assert.equal(listed.out, '');
+  await run('import', 'era.nc');
+  const mistyped = await run('export', '--where', 'variabel = "t2m"', '--to', 't.npy');
+  assert.match(mistyped.err, /no object has "variabel"; did you mean "variable"\?\n.*is selected/u);
 });
 
 test('of several files the good ones come, and the code is that of the first failure', async (t) => {

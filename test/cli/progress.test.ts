@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { waitLine } from '../../src/cli/wait-line.js';
+import type { PoolView } from '../../src/client/index.js';
 
 /** A program that waits for two hours of a clock of its own; its standard error is a pipe. */
 const PROGRAM = `
@@ -39,4 +41,16 @@ test('a long wait makes lines in a log, ever more seldom; with -q none', () => {
   const at = [1, 2, 4, 8, 16, 32, 64];
   assert.equal(said('loud'), at.map((minute) => `${minute} min: ${line}`).join(''));
   assert.equal(said('quiet'), '');
+});
+
+test('what is there is not waited for: it is got', async () => {
+  const line = async (told: object): Promise<string> => {
+    const view = { explain: async () => told } as unknown as PoolView;
+    return await waitLine(view, new Set(['a', 'b']), 2_000, 3);
+  };
+  assert.equal(await line({ state: 'offered', waits: [] }), '2.0 s: getting "a" and 1 other');
+  assert.equal(await line({ state: 'declared', waits: [] }), 'waiting 2.0 s for "a" and 1 other');
+  const waits = [{ because: 'nobody has promised it' }];
+  const why = 'waiting 2.0 s for "a" and 1 other: nobody has promised it';
+  assert.equal(await line({ state: 'declared', waits }), why);
 });

@@ -12,18 +12,19 @@ import { writeLabelled } from '../../files/labelled.js';
 import { NPY } from '../../files/npy.js';
 import { withoutFile } from '../../files/own-keys.js';
 import { numberIn } from '../attribute.js';
-import { type Context, defineCommand } from '../command.js';
+import { defineCommand } from '../command.js';
 import { parseCubeRegion, parseLabels, rangeHint } from '../cube-region.js';
 import { formatDuration, parseTimeout } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
-import { styleFor } from '../format.js';
+import { quoted, styleFor } from '../format.js';
 import { toJson } from '../json.js';
 import { awaitedText, cubeMap, cubeText } from '../looking/cube-text.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
 import { print, stdoutIsTerminal } from '../output.js';
 import { joinPool } from '../pool/open.js';
-import { writeFileOf } from '../pool/sink.js';
+import { type WriteOptions, writeFileOf } from '../pool/sink.js';
 import { Progress } from '../progress.js';
+import { Transfer } from '../transfer.js';
 import { checkedSelector, selecting } from '../where.js';
 
 const OPTIONS = {
@@ -133,23 +134,35 @@ export const command = defineCommand({
           );
     const all = new Cube(new CubeState(seat, definition));
     let asked: Cube | null = null;
-    using _progress = new Progress(
-      (elapsedMs) => `waiting ${formatDuration(elapsedMs)} for ${awaitedText(name, asked)}`,
-      options.quiet,
-      session.client.connection,
-    );
+    const transfer = new Transfer();
+    let isWriting = false;
+    const line = (elapsedMs: number): string => {
+      if (isWriting) return `writing ${quoted(options.output ?? '')}: ${transfer.text}`;
+      const awaited = awaitedText(name, asked);
+      const time = formatDuration(elapsedMs);
+      return awaited === null
+        ? `${time}: getting ${quoted(name)}`
+        : `waiting ${time} for ${awaited}`;
+    };
+    using progress = new Progress(line, options.quiet, session.client.connection);
     await all.refresh(waiting);
     const cube = picked(all, region);
     asked = cube;
     if (options.output === undefined) {
       const style = styleFor(stdoutIsTerminal(), context.environment);
+      progress.end();
       print(options.json ? toJson(cubeMap(cube)) : cubeText(cube, style));
       return EXIT.ok;
     }
     // Files but .npy have one order.
     const order = format === NPY ? undefined : 'row';
     await using part = await cube.demand({}, { ...getting, order });
-    await write(context, options.output, format, part, cube.isOfFiles);
+    isWriting = true;
+    transfer.expect(part.unsafeBytes().length);
+    const { signal } = context;
+    const writing = { signal, isOfFiles: cube.isOfFiles, onBytes: transfer.add };
+    await write(options.output, format, part, writing);
+    progress.end();
     const { dims, coords, shape, holes, attributes, space } = part;
     const { dtype } = space;
     if (options.json) print(toJson({ name, dims, shape, coords, dtype, holes, attributes }));
@@ -267,21 +280,20 @@ function formatFor(output: string | undefined, name: string | undefined): Datase
 
 /** Whole or not at all. */
 async function write(
-  { signal }: Context,
   path: string,
   format: DatasetFormat,
   part: CubeArray,
-  isOfFiles: boolean,
+  { isOfFiles, ...writing }: Omit<WriteOptions, 'format'> & { readonly isOfFiles: boolean },
 ): Promise<void> {
   const { name, dims, coords, coordsOf, space } = part;
   const attributes = isOfFiles ? withoutFile(part.attributes) : part.attributes;
   const bytes = part.unsafeBytes();
   if (format !== NPY) {
     const array = { name, dims, coords, coordsOf, attributes, space, bytes };
-    return await writeLabelled(array, path, format, { signal });
+    return await writeLabelled(array, path, format, writing);
   }
   async function* chunks(): AsyncGenerator<Uint8Array> {
     yield bytes;
   }
-  await writeFileOf(path, { space, chunks }, { format: 'npy', signal });
+  await writeFileOf(path, { space, chunks }, { format: 'npy', ...writing });
 }

@@ -16,7 +16,7 @@ import { Progress } from '../progress.js';
 import { shellQuote } from '../shell-quote.js';
 import { Transfer } from '../transfer.js';
 import { waitLine } from '../wait-line.js';
-import { checkedSelector, selecting } from '../where.js';
+import { checkedSelector, sayUnknownKeys, selecting } from '../where.js';
 
 const OPTIONS = {
   to: { type: 'string', short: 'o', value: 'FILE', help: 'the file that is made, or replaced' },
@@ -46,9 +46,9 @@ export const command = defineCommand({
   usage: ['NAME... --to FILE', '--where SELECTOR --to FILE'],
   about: `
     Writes objects into one file: NetCDF-3, NetCDF-4 (HDF5), Zarr 3, GRIB or npy. The object that tells
-    what an imported file was (attacca import) gives that file: in its own format NetCDF-3 and GRIB byte
-    for byte, HDF5 and Zarr with the same values, types, attributes and dimensions; in another one what
-    that can hold. Other objects are a variable each, with their attributes; dims names their dimensions.
+    what an imported file was (attacca import) gives that file: in its own format NetCDF-3, GRIB and, while
+    its bytes are kept, HDF5 byte for byte, else with the same values, types, attributes and dimensions; in
+    another one what that can hold. Other objects are a variable each, with their attributes; dims names their dimensions.
     Waits for objects that are not there. FILE is made beside its place and renamed when it is whole.`,
   options: OPTIONS,
   examples: [
@@ -68,7 +68,8 @@ export const command = defineCommand({
     await using _session = session;
     await using pool = session.asMember(seat);
     const { signal } = context;
-    const names = options.where === undefined ? given : await selected(pool, options.where, signal);
+    const names =
+      options.where === undefined ? given : await selected(pool, options.where, signal, options);
     if (options.where === undefined)
       await refuseCubes(session, 'export', names, ` -o ${shellQuote(to)}`);
     let transfer = new Transfer();
@@ -77,7 +78,7 @@ export const command = defineCommand({
       waiting.size > 0
         ? waitLine(session.view, waiting, elapsedMs, names.length)
         : `exporting to ${quoted(to)}: ${transfer.text}`;
-    using _progress = new Progress(line, options.quiet, session.client.connection);
+    using progress = new Progress(line, options.quiet, session.client.connection);
     const exported = await exportFile(pool, names, to, {
       ...{ signal, timeoutMs: parseTimeout(options.timeout), format: options.format },
       coords: !options['no-coords'],
@@ -92,6 +93,7 @@ export const command = defineCommand({
         if (name !== null) waiting.add(name);
       },
     });
+    progress.end();
     const { format, objects, asImported, original } = exported;
     if (options.json) {
       print(toJson({ file: to, format, objects: [...objects], asImported, original }));
@@ -109,7 +111,12 @@ export const command = defineCommand({
  * Objects that a selector selects and that are there. What tells of an imported file is none of its
  * variables, and is left out.
  */
-async function selected(pool: Pool, where: string, signal: AbortSignal): Promise<string[]> {
+async function selected(
+  pool: Pool,
+  where: string,
+  signal: AbortSignal,
+  how: { readonly json: boolean; readonly quiet: boolean },
+): Promise<string[]> {
   const selector = await checkedSelector(where);
   const isOffered = '.state = "offered"';
   const offered = selector.trim() === '' ? isOffered : `(${selector}) and ${isOffered}`;
@@ -122,6 +129,7 @@ async function selected(pool: Pool, where: string, signal: AbortSignal): Promise
       if (!isTelling) names.push(name);
     }
   });
+  if (names.length === 0 && selector.trim() !== '') await sayUnknownKeys(pool, selector, how);
   if (names.length === 0) throw new UsageError('no object is selected');
   return names;
 }

@@ -60,8 +60,8 @@ function holesText(cube: Cube): string {
   return `${counted(cube.holes, 'hole')}: ${printable(first.join(', '))}${more}`;
 }
 
-/** What of a cube is waited for; null: it was not looked at yet. */
-export function awaitedText(name: string, cube: Cube | null): string {
+/** What of a cube (null: it was not looked at yet) is waited for; null: all of it is there. */
+export function awaitedText(name: string, cube: Cube | null): string | null {
   if (cube === null) return `coordinates of ${quoted(name)}`;
   const empty = cube.axes.find((axis) => cube.sizes[axis] === 0);
   const of = `objects of ${quoted(name)}, which are ${cube.selector}`;
@@ -69,7 +69,7 @@ export function awaitedText(name: string, cube: Cube | null): string {
   if (empty !== undefined) return `${of}: nothing is picked of "${printable(empty)}"`;
   const [first] = cube.firstHoles(1);
   if (first === undefined) {
-    return `objects of ${quoted(name)}${cube.partial > 0 ? `: ${lackText(cube)}` : ''}`;
+    return cube.partial > 0 ? `objects of ${quoted(name)}: ${lackText(cube)}` : null;
   }
   const at = printable(placeText(cube.axes, first));
   const why = cube.lacking === null ? '' : `: ${printable(cube.lacking)}`;
