@@ -5,7 +5,7 @@ import { parseAttribute } from './attribute.js';
 import { UsageError } from './exit.js';
 
 /** A part of a cube: what is picked of dimensions. */
-export interface CubeRegion {
+interface CubeRegion {
   readonly [dimension: string]: LabelPick;
 }
 

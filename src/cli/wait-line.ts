@@ -24,9 +24,10 @@ export async function waitLine(
 /** Null: it is there, and nobody waits for it. */
 async function because(view: PoolView, name: string): Promise<string | null> {
   try {
-    const { waits: told = [], state } = await view.explain(name);
+    const { waits: told = [], offered = null } = await view.explain(name);
     const waits = listOf(told);
-    if (waits.length === 0 && state === 'offered') return null;
+    const isAwaited = waits.some((wait) => mapOf(wait)['what'] === 'demand');
+    if (offered !== null && !isAwaited) return null;
     return printable(textOf(mapOf(waits[0])['because']));
   } catch {
     return '';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { waitLine } from '../../src/cli/wait-line.js';
-import type { PoolView } from '../../src/client/index.js';
+import { join } from '../../src/client/index.js';
+import { testPool } from '../../src/testing/index.js';
 
 /** A program that waits for two hours of a clock of its own; its standard error is a pipe. */
 const PROGRAM = `
@@ -44,13 +45,23 @@ test('a long wait makes lines in a log, ever more seldom; with -q none', () => {
 });
 
 test('what is there is not waited for: it is got', async () => {
-  const line = async (told: object): Promise<string> => {
-    const view = { explain: async () => told } as unknown as PoolView;
-    return await waitLine(view, new Set(['a', 'b']), 2_000, 3);
-  };
-  assert.equal(await line({ state: 'offered', waits: [] }), '2.0 s: getting "a" and 1 other');
-  assert.equal(await line({ state: 'declared', waits: [] }), 'waiting 2.0 s for "a" and 1 other');
-  const waits = [{ because: 'nobody has promised it' }];
-  const why = 'waiting 2.0 s for "a" and 1 other: nobody has promised it';
-  assert.equal(await line({ state: 'declared', waits }), why);
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'p' });
+  const line = (...names: string[]): Promise<string> =>
+    waitLine(member, new Set(names), 2_000, names.length);
+  await member.put('a', new Uint8Array(1));
+  assert.equal(await line('a', 'b'), '2.0 s: getting "a" and 1 other');
+  // Required, and there: what is demanded of it is answered at once.
+  const required = member.object('a');
+  await required.require();
+  assert.equal(await line('a'), '2.0 s: getting "a"');
+  const ended = new AbortController();
+  const coming = member.object('b').demand({ signal: ended.signal });
+  const said = await line('b', 'a');
+  assert.match(
+    said,
+    /^waiting 2\.0 s for "b" and 1 other: it is not offered; nobody has promised/u,
+  );
+  ended.abort();
+  await assert.rejects(coming, { code: 'aborted' });
 });
