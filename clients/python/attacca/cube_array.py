@@ -12,10 +12,12 @@ from .delivered import Delivered
 class CubeArray(Delivered):
     """A part of a cube: `dims`, `coords` by dimension (of those that have some), `shape`, `values`
     as an array of numpy; else as what is delivered. `attributes` are what all of its objects say
-    alike. `holes`: how many places were filled, in part or as a whole."""
+    alike, `coord_attributes` by dimension those of objects that have coordinates: units, say.
+    `holes`: how many places were filled, in part or as a whole."""
 
     dims: Tuple[str, ...]
     coords: Dict[str, List[Any]]
+    coord_attributes: Dict[str, Dict[str, Any]]
     holes: int
 
     @property
@@ -36,8 +38,10 @@ class CubeArray(Delivered):
     def to_xarray(self) -> Any:
         """An `xarray.DataArray` of the same memory; timestamps become those of numpy."""
         numpy, xarray = importlib.import_module("numpy"), importlib.import_module("xarray")
-        coords = {dimension: [numpy.datetime64(int(label), "ns") for label in labels]
-                  if labels and isinstance(labels[0], Timestamp) else labels
-                  for dimension, labels in self.coords.items()}
+        coords = {
+            dimension: (dimension, [numpy.datetime64(int(label), "ns") for label in labels]
+                        if labels and isinstance(labels[0], Timestamp) else labels,
+                        self.coord_attributes.get(dimension, {}))
+            for dimension, labels in self.coords.items()}
         return xarray.DataArray(self.values, coords=coords, dims=self.dims, name=self.name,
                                 attrs=self.attributes)

@@ -239,6 +239,7 @@ class _CubeDemands(_CubeMembers):
 
     def _told_as(self, array: CubeArray, holes: int) -> CubeArray:
         array.dims, array.coords, array.holes = self.dims, self.coords, holes
+        array.coord_attributes = dict(self._said_along)
         return array
 
     def _region(self) -> Tuple[Optional[Tuple[Any, ...]], _Axes]:

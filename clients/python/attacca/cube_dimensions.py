@@ -48,6 +48,7 @@ class _CubeDimensions(_CubeState):
             own = {}
         told = {**own, **(self._told.get("coords") or {})}
         found: List[_Inner] = []
+        along: Dict[str, Dict[str, Any]] = {}
         asked: Dict[str, Optional[Tuple[Any, List[Any]]]] = {}
         same = self._model is not None and (self._model.name, self._model.time) == (
             model.name, model.time)
@@ -63,12 +64,14 @@ class _CubeDimensions(_CubeState):
             if by_name is not None:
                 coords = asked[by_name]
                 known = None if coords is None else coords[1]
+                if coords is not None:
+                    along[name] = self._said_by.get(by_name, {})
             if known is not None and not isinstance(known, list):
                 raise self._bad(f"along \"{name}\" there is no list of labels")
             if known is not None and len(known) != size:
                 raise self._bad(f"\"{name}\" has {len(known)} coordinates, its size is {size}")
             found.append((name, size, known))
-        self._coords_of = asked
+        self._coords_of, self._said_along = asked, along
         return found
 
     def _lies_elsewhere(self, member: _Member, model: _Member, inner: Sequence[_Inner],
@@ -89,10 +92,13 @@ class _CubeDimensions(_CubeState):
                         f"{_short(coords)}")
         return None
 
-    def _coords_in(self, name: str, timeout: Optional[float]) -> Tuple[Any, List[Any]]:
+    def _coords_in(self, name: str,
+                   timeout: Optional[float]) -> Optional[Tuple[Any, List[Any]]]:
         """Of which version they are, and the coordinates that an object has. What has gone without
         another in its place stays known."""
         stat, known = self._stat(name), self._coords_of.get(name)
+        if stat is None and not self._waits:
+            return None
         return known if stat is None and known else self._read(name, stat, timeout)
 
     def _of_file(self, name: str, size: int, same: bool,
@@ -122,5 +128,8 @@ class _CubeDimensions(_CubeState):
             return known
         with self._pool.demand(name, timeout) as values:
             native = _shaped(values, _Shaping((), False, None, None, sys.byteorder), False)
+            self._said_by[name] = {
+                key: value for key, value in values.attributes.items()
+                if not key.startswith(".") and key not in ("dims", "coords", "variable", "file")}
             with native:
                 return of, native.view.tolist()

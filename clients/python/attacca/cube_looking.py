@@ -9,7 +9,6 @@ from .errors import AttaccaError
 from .space import Space
 from .values import _order, Timestamp
 from .timing import _left, _until
-from .told import _quoted
 from .encodings import _ENCODING
 from .shaping import _PACKING
 from .cube_objects import _MEANING, _Member, _other_key, _place_of, _said_of
@@ -43,7 +42,7 @@ class _CubeMembers(_CubeDimensions):
         fresh = self._query(f" and .time >= {moment}", timeout)
         rows = {**self._rows, **fresh}
         # Counted behind: what comes between the two is seen as too many.
-        if self._pool.count(f".collection = {_quoted(self.name)}", timeout=timeout) != len(rows):
+        if self._pool.count(self._selects, timeout=timeout) != len(rows):
             self.refresh(timeout)
             return
         changed = {name: row for name, row in fresh.items()
@@ -57,9 +56,8 @@ class _CubeMembers(_CubeDimensions):
             self._inner = self._dimensions(self._model, timeout)
 
     def _query(self, also: str, timeout: Optional[float]) -> Dict[str, Dict[str, Any]]:
-        selector = f".collection = {_quoted(self.name)}{also}"
-        return {row["name"]: row
-                for row in self._pool.query(selector, detail="all", timeout=timeout)}
+        return {row["name"]: row for row in
+                self._pool.query(self._selects + also, detail="all", timeout=timeout)}
 
     def _see(self, timeout: Optional[float]) -> None:
         members: List[_Member] = []

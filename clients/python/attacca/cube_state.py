@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, 
 from .limits import _AXES_MAX, _PLACES_MAX
 from .errors import AttaccaError
 from .values import _order
+from .told import _quoted
 from .cube_labels import _label_text, _named, _pick, _pick_places, _Picked
 from .cube_objects import _Member, _Places, _shared
 
@@ -39,6 +40,10 @@ class _CubeState:
         self.axes: Tuple[str, ...] = tuple(axes)
         self._told, self._picks = told, []  # type: Mapping[str, Any], List[Tuple[bool, str, Any]]
         self._coords_of: Dict[str, Optional[Tuple[Any, List[Any]]]] = {}  # of objects, by name
+        self._said_along: Dict[str, Dict[str, Any]] = {}  # attributes of coordinates, by dimension
+        self._said_by: Dict[str, Dict[str, Any]] = {}  # of objects that have some, by name
+        self._selects = f".collection = {_quoted(name)}"
+        self._waits = True  # for coordinates that are objects
         self._elsewhere: Dict[str, Optional[List[Any]]] = {}  # coordinates of other files, by name
         self._rows: Dict[str, Dict[str, Any]] = {}  # of all that is selected, as it was seen last
         self._last = 0  # when the last of them was offered

@@ -45,34 +45,46 @@ class Pool(_Subscribing):
                     each: some if isinstance(some, str) else [_label(label) for label in some]
                     for each, some in coords.items()}, misfits=misfits, duplicates=duplicates)
             known = Cube(self, name, {"selector": selector, "tags": {"cube": told}})
-            if not replace:
-                self._must_be_cube(name, selector, known.axes)
+            before = self._defined_as(name)
+            if before is not None and not replace:
+                self._must_be_cube(name, before, selector, known.axes)
+            if before is None or (before.get("selector"), before.get("tags")) != (
+                    selector, {"cube": told}):
+                self._must_fit(name, selector, told, _left(until))
             self.define_collection(name, selector, tags={"cube": told},
                                    documentation=documentation)
         else:
-            try:
-                [found] = self.collections(name)
-            except AttaccaError as error:
-                if error.code != "unknown-definition":
-                    raise
-                raise AttaccaError(error.code, f"Cannot use the cube \"{name}\": nobody has "
-                                   "defined it", {"name": name}) from None
-            known = Cube(self, name, found.definition)
+            defined = self._defined_as(name)
+            if defined is None:
+                raise AttaccaError("unknown-definition", f"Cannot use the cube \"{name}\": nobody "
+                                   "has defined it", {"name": name})
+            known = Cube(self, name, defined)
         return known.refresh(_left(until))
 
-    def _must_be_cube(self, name: str, selector: str, axes: Tuple[str, ...]) -> None:
-        """Whoever has defined a name goes on with what it was."""
+    def _defined_as(self, name: str) -> Optional[Mapping[str, Any]]:
         try:
             [found] = self.collections(name)
         except AttaccaError as error:
             if error.code == "unknown-definition":
-                return
+                return None
             raise
-        told = (found.definition.get("tags") or {}).get("cube")
+        return found.definition
+
+    def _must_fit(self, name: str, selector: str, told: Mapping[str, Any],
+                  timeout: Optional[float]) -> None:
+        """What is refused for its objects leaves nothing behind; nobody is waited for."""
+        cube = Cube(self, name, {"selector": selector, "tags": {"cube": told}})
+        cube._selects, cube._waits = selector, False
+        cube.refresh(timeout)
+
+    def _must_be_cube(self, name: str, before: Mapping[str, Any], selector: str,
+                      axes: Tuple[str, ...]) -> None:
+        """Whoever has defined a name goes on with what it was."""
+        told = (before.get("tags") or {}).get("cube")
         if not isinstance(told, Mapping):
             why = "there is a collection of that name"
-        elif found.definition.get("selector") != selector:
-            why = f"it is there with the selector {found.definition.get('selector')!r}"
+        elif before.get("selector") != selector:
+            why = f"it is there with the selector {before.get('selector')!r}"
         elif tuple(told.get("axes") or ()) != axes:
             why = f"it is there with the axes {', '.join(told.get('axes') or ())}"
         else:

@@ -34,7 +34,8 @@ class Cubes(PoolCase):
                 *(part.coords[dimension] for dimension in ("step", "number", "lat", "lon")))]
 
         with attacca.join("py-cube[*]") as pool, attacca.join("py-other[*]") as other:
-            pool.offer(f"{tag}/lon", array.array("d", lons), keep=True)
+            pool.offer(f"{tag}/lon", array.array("d", lons), keep=True,
+                       attributes={"units": "degrees_east"})
             told = {"names": tag + "/{number}/{step:03}", "dims": ["lat", "lon"],
                     "coords": {"lat": lats, "lon": f"{tag}/lon"}}
             cube = pool.cube(tag, f'run = "{tag}"', ["step", "number"], **told)
@@ -58,6 +59,7 @@ class Cubes(PoolCase):
                     self.assertEqual([*part.raw.cast("B").cast("d")], expected(part))
             with cube.demand(holes="fill", lat=60, lon=0) as part:
                 self.assertEqual((part.holes, part.shape), (1, (2, 2, 1, 1)))
+                self.assertEqual(part.coord_attributes, {"lon": {"units": "degrees_east"}})
                 self.assertTrue(math.isnan(part.view[1, 1, 0, 0]))
                 self.assertEqual(part.view[1, 0, 0, 0], value(6, 0, 60, 0))
             error = self.refused_as("cube-hole", lambda: cube.demand(holes="fail"))
@@ -249,6 +251,22 @@ class Cubes(PoolCase):
                     self.refused_as("cube-misfit", cube.demand)
             pool.delete_selected(f'name ~ "{tag}/*"', force=True)
 
+    def test_cubes_that_are_refused(self) -> None:
+        """What does not fit is not defined: what is mended is another one."""
+        tag = f"misfit-{os.getpid()}"
+        with attacca.join("py[*]") as pool:
+            pool.offer(f"{tag}/0", array.array("d", [0]), keep=True,
+                       attributes={"of": tag, "step": 0})
+            how: Dict[str, Any] = {"dims": ["x"], "coords": {"x": f"{tag}/nothing"}}
+            self.refused_as("cube-misfit", lambda: pool.cube(tag, f'of = "{tag}"', ["stepp"], **how))
+            self.refused_as("unknown-definition", lambda: pool.cube(tag))
+            cube = pool.cube(tag, f'of = "{tag}"', ["step"])
+            self.assertEqual(cube.coords, {"step": [0]})
+            self.refused_as("cube-misfit", lambda: pool.cube(
+                tag, f'of = "{tag}"', ["stepp"], replace=True))
+            self.assertEqual(pool.cube(tag).axes, ("step",))
+            pool.delete_selected(f'of = "{tag}"', force=True)
+
     def test_cubes_of_xarray(self) -> None:
         if xarray is None:
             self.skipTest("xarray is not here")
@@ -257,10 +275,14 @@ class Cubes(PoolCase):
             for day in range(2):
                 pool.offer(f"{tag}/{day}", numpy.arange(3, dtype="f4") + day, keep=True,
                            attributes={"of": tag, "day": Timestamp(day * 86_400 * 10 ** 9)})
-            cube = pool.cube(tag, f'of = "{tag}"', ["day"], dims=["x"], coords={"x": [1, 2, 3]})
+            pool.offer(f"{tag}/x", numpy.arange(1, 4, dtype="f8"), keep=True,
+                       attributes={"units": "m", "dims": ["x"]})
+            cube = pool.cube(tag, f'of = "{tag}"', ["day"], dims=["x"], coords={"x": f"{tag}/x"})
             with cube.demand(x=(2, None)) as part:
+                self.assertEqual(part.coord_attributes, {"x": {"units": "m"}})
                 array = part.to_xarray()
+                self.assertEqual(array.coords["x"].attrs, {"units": "m"})
                 self.assertEqual((array.dims, array.name), (("day", "x"), tag))
                 self.assertEqual(array.sel(day="1970-01-02", x=3).item(), 3)
                 self.assertTrue(numpy.shares_memory(array.values, part.values))
-            pool.delete_selected(f'of = "{tag}"', force=True)
+            pool.delete_selected(f'name ~ "{tag}/*"', force=True)
