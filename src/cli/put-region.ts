@@ -1,7 +1,7 @@
 import { counted } from '../core/counted.js';
 import { AttaccaError } from '../core/errors.js';
 import type { Region } from '../core/regions/region.js';
-import { selectRegion } from '../core/regions/selection.js';
+import { type RegionSelection, selectRegion } from '../core/regions/selection.js';
 import { itemSizeOf, type SpaceExpectation } from '../core/space.js';
 import { UsageError } from './exit.js';
 import { formatShape, quoted } from './format.js';
@@ -37,7 +37,22 @@ export function regionToPut(options: RegionOptions): RegionToPut | null {
       '"--replace" would take the parts of others with it: withdraw the former version before',
     );
   }
-  return { region: selectRegion(parseShape(shape), parseRegion(text)), text };
+  const selection = parseRegion(text);
+  mustAscend(selection);
+  return { region: selectRegion(parseShape(shape), selection), text };
+}
+
+/** What is empty as it ends before it starts was meant otherwise. */
+function mustAscend(selection: RegionSelection): void {
+  if (!Array.isArray(selection)) return;
+  for (const axis of selection) {
+    if (!Array.isArray(axis)) continue;
+    const [start, stop]: readonly (number | null)[] = axis;
+    if (typeof start !== 'number' || typeof stop !== 'number' || start <= stop) continue;
+    if (start < 0 !== stop < 0) continue;
+    const why = `the end ${stop} lies before the start ${start}`;
+    throw new AttaccaError('bad-region', `Cannot use the region: ${why}`);
+  }
 }
 
 /** `400x200`. */

@@ -18,6 +18,7 @@ import {
   type Relation,
   withoutUndefined,
 } from './defining.js';
+import { checkOptions } from './known-options.js';
 import { errorOf } from './errors.js';
 import type { Changed, ChangeOptions } from './selecting.js';
 
@@ -58,6 +59,7 @@ export class Catalog {
 
   /** Objects are in it whose offer says so: by the attribute `.container`. */
   async defineContainer(name: string, options: ContainerOptions = {}): Promise<void> {
+    checkOptions('container', `define the container "${name}"`, options);
     await defineNamed(this.#client, 'container', name, withoutUndefined({ ...options }));
   }
 
@@ -69,15 +71,17 @@ export class Catalog {
    * Deletes all that is in a container, and the container when nothing is left in it. What cannot
    * be deleted is told, unless forced.
    */
-  deleteContainer(
+  async deleteContainer(
     name: string,
     options: ChangeOptions & { readonly force?: boolean | undefined } = {},
   ): Promise<Changed> {
-    return deleteContainer(this.#client, name, options);
+    checkOptions('changeForced', `delete the container "${name}"`, options);
+    return await deleteContainer(this.#client, name, options);
   }
 
   /** A selector with a name, or a list. Selectors ask for it: `.collection = "name"`. */
   async defineCollection(name: string, options: CollectionOptions = {}): Promise<void> {
+    checkOptions('collection', `define the collection "${name}"`, options);
     await defineNamed(this.#client, 'collection', name, withoutUndefined({ ...options }));
   }
 
@@ -86,20 +90,23 @@ export class Catalog {
   }
 
   /** Takes a collection away; its objects stay. */
-  deleteCollection(name: string, options: ChangeOptions = {}): Promise<Changed> {
-    return deleteCollection(this.#client, name, options);
+  async deleteCollection(name: string, options: ChangeOptions = {}): Promise<Changed> {
+    checkOptions('change', `delete the collection "${name}"`, options);
+    return await deleteCollection(this.#client, name, options);
   }
 
   /** Puts all that a selector selects into the list of a collection. */
-  collect(name: string, selector: string, options: ChangeOptions = {}): Promise<Changed> {
+  async collect(name: string, selector: string, options: ChangeOptions = {}): Promise<Changed> {
+    checkOptions('change', `collect ${selector}`, options);
     const edit = { key: '.collections', value: name, removes: false };
-    return gatherObjects(this.#client, selector, edit, options);
+    return await gatherObjects(this.#client, selector, edit, options);
   }
 
   /** Takes all that a selector selects out of the list of a collection. */
-  uncollect(name: string, selector: string, options: ChangeOptions = {}): Promise<Changed> {
+  async uncollect(name: string, selector: string, options: ChangeOptions = {}): Promise<Changed> {
+    checkOptions('change', `uncollect ${selector}`, options);
     const edit = { key: '.collections', value: name, removes: true };
-    return gatherObjects(this.#client, selector, edit, options);
+    return await gatherObjects(this.#client, selector, edit, options);
   }
 
   /** Says how an object relates to another one, which need not be there (yet, or any more). */

@@ -1,5 +1,6 @@
 import { AttaccaError } from '../core/errors.js';
-import type { Region } from '../core/regions/region.js';
+import { Region } from '../core/regions/region.js';
+import { needsShape, selectRegion } from '../core/regions/selection.js';
 import { type Space, type SpaceExpectation, spaceBytes } from '../core/space.js';
 import { MODE, POLICY, WANT, writeDemand, writeRegionFields } from '../protocol/index.js';
 import type { Bytes } from './arrays.js';
@@ -17,6 +18,36 @@ import { throwIfAborted, unlessAborted, waiting } from './waiting.js';
 
 export function policyOf(options: RequireOptions): number {
   return options.whenNobody === 'wait' ? POLICY.wait : POLICY.fail;
+}
+
+/** What a demand says of its region, and how long it may still wait. */
+interface Asking<O> {
+  readonly region: ReturnType<typeof wantedRegion>;
+  readonly options: O;
+}
+
+/**
+ * What a demand is to say of its region. Where nobody has said the shape that is needed to tell,
+ * it waits until something of the object is there, which has it.
+ */
+export async function regionToAsk<O extends WaitOptions & RequireOptions & Shaping>(
+  { seat, name, space }: Handle,
+  options: O,
+): Promise<Asking<O>> {
+  const { region, timeoutMs } = options;
+  const isKnown = space.shape !== undefined && !space.shape.includes(null);
+  if (region === undefined || isKnown || !needsShape(region)) {
+    return { region: wantedRegion(space, options), options };
+  }
+  const sinceMs = performance.now();
+  const nothing = Region.none([]);
+  const found = await peekVersion(new Handle(seat, name, { space }), options, nothing);
+  const { attributes, space: known } = found;
+  const left = timeoutMs === undefined ? undefined : timeoutMs + sinceMs - performance.now();
+  const rest = left === undefined ? options : { ...options, timeoutMs: Math.max(1, left) };
+  // Of what is encoded all is demanded, and the region cut out of what is decoded.
+  if (ENCODING_KEY in attributes) return { region: null, options: rest };
+  return { region: selectRegion(known.shape, region), options: rest };
 }
 
 /** Demands the object of a handle: waits until it is offered, and brings its bytes here. */
@@ -83,7 +114,9 @@ export async function demandObject(
   options: WaitOptions & RequireOptions & Shaping,
 ): Promise<Delivery> {
   try {
-    return await demandParcel(handle, mode, wasRequired, options);
+    if (wasRequired) return await demandParcel(handle, mode, true, options);
+    const asking = await regionToAsk(handle, options);
+    return await demandParcel(handle, mode, false, asking.options, asking.region);
   } catch (error) {
     // The pool compares what is expected with the bytes it has, of whatever they are an encoding.
     const encoded = await unlessEncoded(handle, error);

@@ -6,9 +6,10 @@ import { parseExpression } from '../transforms/expression/parser.js';
 import { typeOf } from '../transforms/expression/syntax.js';
 import type { Job, Memory } from '../transforms/jobs.js';
 import { mustBeReal, resultType } from '../transforms/numbers.js';
-import { type DemandOptions, PoolObject } from './object.js';
+import { PoolObject } from './object.js';
 import { type Delivered, Owned } from './received.js';
 import type { Seat } from './seat.js';
+import type { DemandOptions } from './shaping.js';
 import { unlessAborted } from './waiting.js';
 
 /** Which part of the objects is computed with, and how the result should be. */

@@ -1,6 +1,7 @@
 import { completeSpaceOf, type Space } from '../core/space.js';
 import type { TransformSpec } from '../transforms/spec.js';
-import { bytesOfView, dtypeOfArray } from './arrays.js';
+import { type Bytes, bytesOfView, dtypeOfArray } from './arrays.js';
+import { spaceIfKnown, unknownShape } from './backing.js';
 import type { Acknowledged } from './call.js';
 import { encode } from './encoding.js';
 import { Handle } from './handle.js';
@@ -45,4 +46,25 @@ function spaceOf(data: ArrayBufferView, { space = {} }: ObjectOptions): Space {
   const shape = [data.byteLength / size];
   const whole = completeSpaceOf({ shape, order: 'row', byteOrder: 'little', ...space, dtype });
   return whole ?? { dtype, shape, order: 'row', byteOrder: 'little' };
+}
+
+/** Offers what an encoding makes of the elements of a handle, which is as before if that fails. */
+export async function offerEncoded(
+  handle: Handle,
+  bytes: Bytes,
+  chain: readonly TransformSpec[],
+  options: OfferOptions & WaitOptions,
+): Promise<Acknowledged> {
+  const source = { space: spaceIfKnown(handle.space) ?? unknownShape(handle.name), chain };
+  const former = { space: handle.space, attributes: handle.attributes };
+  const made = await encode(handle.seat.client.threads, source, bytes, options.signal);
+  const attributes = { ...former.attributes, ...made.attributes };
+  handle.change({ dtype: 'uint8', shape: [made.bytes.length] }, attributes);
+  const payload = { kind: 'bytes', bytes: made.bytes } as const;
+  try {
+    return await offerPayload(handle, payload, encodeOffer(options), options);
+  } catch (error) {
+    handle.change(former.space, former.attributes);
+    throw error;
+  }
 }

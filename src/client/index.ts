@@ -89,7 +89,7 @@ export type {
   LineageNode,
   LineageOptions,
 } from './lineage.js';
-export type { DemandOptions, PoolObject } from './object.js';
+export type { PoolObject } from './object.js';
 export type { OfferedMany } from './offered-many.js';
 export type { Consistency, OpenObject, RegionOptions } from './open/open-object.js';
 export type { CreateOptions, GatheringOptions } from './open/opening.js';
@@ -113,4 +113,4 @@ export type { BarrierOptions } from './rendezvous.js';
 export type { RequiredMany } from './required-many.js';
 export { loadSchema, type SchemaFileOptions } from './schema-file.js';
 export type { Changed, ChangeOptions, Found, QueryOptions } from './selecting.js';
-export type { Shaping } from './shaping.js';
+export type { DemandOptions, Shaping } from './shaping.js';

@@ -3,6 +3,7 @@ import type { ValueMap } from '../core/value.js';
 import type { ClientOptions } from './client.js';
 import { connectMsOf } from './connect-ms.js';
 import { type TransportChoice, transportChoice } from './data-plane.js';
+import { checkOptions } from './known-options.js';
 import type { WaitOptions } from './options.js';
 import { Pool } from './pool.js';
 import { PoolView } from './pool-view.js';
@@ -60,6 +61,7 @@ export async function join(options: JoinOptions): Promise<Pool> {
   if (typeof asked.member !== 'string') {
     throw new AttaccaError('bad-argument', 'Cannot join: say as whom, { member: "model[0]" }');
   }
+  checkOptions('join', `join as ${asked.member}`, options);
   const tenancy = clients.enter(clientOptions(options));
   const { client } = tenancy;
   try {
@@ -79,6 +81,7 @@ export async function join(options: JoinOptions): Promise<Pool> {
  * unkeep, stop). Errors as of {@link join}.
  */
 export async function connect(options: ConnectOptions = {}): Promise<PoolView> {
+  checkOptions('connect', 'connect', options);
   const tenancy = clients.enter(clientOptions(options));
   try {
     await openWith(tenancy, Promise.resolve());

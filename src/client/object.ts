@@ -12,12 +12,13 @@ import {
 import type { TransformSpec } from '../transforms/spec.js';
 import { appendRows, type FollowOptions, followRows } from './appending.js';
 import type { ArrayOf, Bytes } from './arrays.js';
-import { sizeIfKnown, spaceIfKnown, unknownShape } from './backing.js';
+import { sizeIfKnown } from './backing.js';
 import { type Acknowledged, Call } from './call.js';
 import { demandObject, peekVersion, policyOf } from './demanding.js';
-import { encode } from './encoding.js';
+import { offerEncoded } from './encoded-offer.js';
 import { wrongState } from './errors.js';
 import { Handle, type HandleState } from './handle.js';
+import { checkOptions } from './known-options.js';
 import { Making } from './making.js';
 import { encodeOffer, offerPayload } from './offering.js';
 import {
@@ -32,12 +33,9 @@ import { Part } from './part.js';
 import { UNHEEDED } from './pending.js';
 import { Delivered, type ObjectVersion, Owned } from './received.js';
 import type { Seat } from './seat.js';
-import { isSameRegion, type Shaping, wantedRegion } from './shaping.js';
+import { type DemandOptions, isSameRegion, type Shaping, wantedRegion } from './shaping.js';
 import { mergeSpaces } from './spaces.js';
 import { throwIfAborted, waiting } from './waiting.js';
-
-/** How long a demand waits, what of the object it wants, and how that should lie. */
-export type DemandOptions = WaitOptions & RequireOptions & Shaping;
 
 /** A demand with transforms: the type of what comes out is not known to the compiler. */
 type Transforming = DemandOptions & { readonly transforms: readonly TransformSpec[] };
@@ -125,6 +123,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    * memory.
    */
   async allocate(options: WaitOptions = {}): Promise<this> {
+    checkOptions('wait', `allocate "${this.name}"`, options);
     this.#mustMakeAll('allocate');
     await this.#during('allocate', () => this.#making.allocate(options));
     return this;
@@ -136,6 +135,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    * have it open for writing. Offer then publishes it.
    */
   async adopt(file: string, size: number, options: WaitOptions = {}): Promise<this> {
+    checkOptions('wait', `adopt a file for "${this.name}"`, options);
     const action = 'adopt a file for';
     this.#mustMakeAll(action);
     if (this.#making.isBegun) throw wrongState(`${action} "${this.name}"`, 'it has memory');
@@ -175,6 +175,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    * anybody; returns the first of them. They are copied. `wrong-state` once it is finished.
    */
   async append(elements: ArrayOf<D>, options: OfferOptions & WaitOptions = {}): Promise<number> {
+    checkOptions('append', `append to "${this.name}"`, options);
     this.#handle.mustBe('append to', 'open', 'sealed', 'offered');
     const first = await appendRows(this.#handle, elements, options);
     this.#handle.state = 'offered';
@@ -194,11 +195,13 @@ export class PoolObject<D extends Dtype = Dtype> {
    * keep it until then.
    */
   follow(options: FollowOptions): AsyncGenerator<Delivered<D>, void, void> {
+    checkOptions('follow', `follow "${this.name}"`, options);
     return followRows<D>(this.#handle.seat, this.#handle, options);
   }
 
   /** Adds to what this handle says, before seal. It goes out with the next request on it. */
   set(options: ObjectOptions): void {
+    checkOptions('object', `set "${this.name}"`, options);
     const handle = this.#handle;
     handle.mustBe('set', 'open');
     const space = mergeSpaces(handle.space, options.space ?? {});
@@ -233,6 +236,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    * ```
    */
   async offer(options: OfferOptions & EncodingOptions & WaitOptions = {}): Promise<Acknowledged> {
+    checkOptions('offer', `offer "${this.name}"`, options);
     const handle = this.#handle;
     if (this.#isInParts) {
       if (options.encoding === undefined) return await this.#offerParts(options);
@@ -256,21 +260,10 @@ export class PoolObject<D extends Dtype = Dtype> {
   ): Promise<Acknowledged> {
     const handle = this.#handle;
     handle.mustBe('offer encoded', 'open');
-    const bytes = this.#making.bytes;
-    const source = { space: spaceIfKnown(handle.space) ?? unknownShape(handle.name), chain };
-    const former = { space: handle.space, attributes: handle.attributes };
-    const acknowledged = await this.#during('offer', async () => {
-      const made = await encode(handle.seat.client.threads, source, bytes, options.signal);
-      const attributes = { ...former.attributes, ...made.attributes };
-      handle.change({ dtype: 'uint8', shape: [made.bytes.length] }, attributes);
-      const payload = { kind: 'bytes', bytes: made.bytes } as const;
-      try {
-        return await offerPayload(handle, payload, encodeOffer(options), options);
-      } catch (error) {
-        handle.change(former.space, former.attributes);
-        throw error;
-      }
-    });
+    const { bytes } = this.#making;
+    const acknowledged = await this.#during('offer', () =>
+      offerEncoded(handle, bytes, chain, options),
+    );
     handle.state = 'offered';
     this.#isKept = options.keep === true;
     // The elements as they were written are nobody's any more.
@@ -298,6 +291,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    * ```
    */
   async handOver(options: WaitOptions = {}): Promise<void> {
+    checkOptions('wait', `hand over "${this.name}"`, options);
     const handle = this.#handle;
     handle.mustBe('hand over', 'open', 'sealed');
     const payload = this.#making.payload();
@@ -313,6 +307,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    * served. Returns when the pool owes its bytes to nobody but itself. Ends the handle.
    */
   async withdraw(options: WaitOptions = {}): Promise<void> {
+    checkOptions('wait', `withdraw "${this.name}"`, options);
     const handle = this.#handle;
     handle.mustBe('withdraw', 'offered');
     const what = `withdraw "${this.name}"`;
@@ -336,6 +331,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    * `object-mismatch`, `nobody-will-offer`, `bad-region`.
    */
   async require(options: RequireOptions & Pick<Shaping, 'region'> = {}): Promise<void> {
+    checkOptions('require', `require "${this.name}"`, options);
     const handle = this.#handle;
     handle.mustBe('require', 'open', 'sealed');
     const region = wantedRegion(handle.space, options);
@@ -387,6 +383,7 @@ export class PoolObject<D extends Dtype = Dtype> {
     options: DemandOptions & { own?: false; dtype: T },
   ): Promise<Delivered<T>>;
   async demand(options: DemandOptions & { own?: boolean } = {}): Promise<Delivered | Owned> {
+    checkOptions('demand', `demand "${this.name}"`, options);
     const handle = this.#handle;
     handle.mustBe('demand', 'open', 'sealed', 'required');
     const own = options.own === true;
@@ -408,9 +405,10 @@ export class PoolObject<D extends Dtype = Dtype> {
   }
 
   /** Waits until the object is offered, without its bytes. Does not change this handle. */
-  peek(options: WaitOptions & RequireOptions = {}): Promise<ObjectVersion> {
+  async peek(options: WaitOptions & RequireOptions = {}): Promise<ObjectVersion> {
+    checkOptions('peek', `wait for "${this.name}"`, options);
     const { seat, name, space } = this.#handle;
-    return peekVersion(new Handle(seat, name, { space }), options);
+    return await peekVersion(new Handle(seat, name, { space }), options);
   }
 
   /**

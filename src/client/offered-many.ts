@@ -1,6 +1,7 @@
 import { writeDispose, writeWithdraw } from '../protocol/index.js';
 import { Call } from './call.js';
 import { wrongState } from './errors.js';
+import { checkOptions } from './known-options.js';
 import { deadlineOf, type WaitOptions } from './options.js';
 import { UNHEEDED } from './pending.js';
 import type { Seat } from './seat.js';
@@ -29,6 +30,7 @@ export class OfferedMany {
    * failure it may be called again: it withdraws the rest.
    */
   async withdraw(options: WaitOptions = {}): Promise<void> {
+    checkOptions('wait', 'withdraw a batch', options);
     const what = `withdraw a batch of ${this.count} objects`;
     if (this.#isBusy) throw wrongState(what, 'another call on it is under way');
     if (this.#handles.length === 0 && this.count > 0) {

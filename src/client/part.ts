@@ -7,6 +7,7 @@ import { spaceIfKnown, unknownShape } from './backing.js';
 import type { Acknowledged } from './call.js';
 import { wrongState } from './errors.js';
 import type { Handle } from './handle.js';
+import { checkOptions } from './known-options.js';
 import { Making } from './making.js';
 import { encodeOffer, offerPayload } from './offering.js';
 import type { OfferOptions, WaitOptions } from './options.js';
@@ -111,6 +112,7 @@ export class Part<D extends Dtype = Dtype> {
 
   /** Leases memory for it, as {@link PoolObject.allocate}. */
   async allocate(options: WaitOptions = {}): Promise<this> {
+    checkOptions('wait', `allocate a part of "${this.#owner.handle.name}"`, options);
     this.#mustBeOpen('allocate');
     await this.#making.allocate(options);
     return this;
@@ -125,8 +127,9 @@ export class Part<D extends Dtype = Dtype> {
    * error its memory is as it was, and it may be offered again.
    */
   async offer(options: OfferOptions & WaitOptions = {}): Promise<Acknowledged> {
-    this.#mustBeOpen('offer');
     const { handle } = this.#owner;
+    checkOptions('offer', `offer a part of "${handle.name}"`, options);
+    this.#mustBeOpen('offer');
     handle.mustBe('offer a part of', 'open', 'sealed', 'offered');
     if ('encoding' in options && options.encoding !== undefined) {
       throw wrongState(`encode a part of "${handle.name}"`, 'parts are kept as they are');

@@ -22,6 +22,7 @@ import {
   type Histogram,
   histogramsOf,
 } from './faceting.js';
+import { checkOptions } from './known-options.js';
 import { type Lineage, type LineageOptions, lineageOf } from './lineage.js';
 import { type Attributes, deadlineOf, type WaitOptions } from './options.js';
 import { type ProvDocument, provOf } from './prov.js';
@@ -101,6 +102,7 @@ export class PoolView {
     glob = '*',
     options: WaitOptions & { detail?: boolean } = {},
   ): AsyncGenerator<string | ValueMap> {
+    checkOptions('list', `list "${glob}"`, options);
     if (typeof glob !== 'string') {
       throw new AttaccaError('bad-argument', 'Cannot list: the first argument is a glob, a text');
     }
@@ -139,6 +141,7 @@ export class PoolView {
     selector: string,
     options: QueryOptions = {},
   ): AsyncGenerator<string | ValueMap | Found> {
+    checkOptions('query', `query ${selector}`, options);
     for await (const row of queryObjects(this.client, selector, options)) {
       if (typeof row === 'string') yield row;
       else yield asMap(row);
@@ -162,6 +165,7 @@ export class PoolView {
     selector: string,
     options: QueryOptions = {},
   ): AsyncGenerator<readonly (string | ValueMap | Found)[]> {
+    checkOptions('query', `query ${selector}`, options);
     for await (const page of queryPages(this.client, selector, options)) {
       yield page as readonly (string | ValueMap | Found)[];
     }
@@ -179,46 +183,53 @@ export class PoolView {
   }
 
   /** How many objects a selector selects; none of them is fetched. */
-  count(selector: string, options: WaitOptions = {}): Promise<number> {
-    return countObjects(this.client, selector, options);
+  async count(selector: string, options: WaitOptions = {}): Promise<number> {
+    checkOptions('wait', `count ${selector}`, options);
+    return await countObjects(this.client, selector, options);
   }
 
   /** The distinct values of a key, of all objects or of those selected, the most frequent first. */
-  facets(key: string, options: FacetOptions = {}): Promise<FacetValues> {
-    return facetValues(this.client, key, options);
+  async facets(key: string, options: FacetOptions = {}): Promise<FacetValues> {
+    checkOptions('facets', `count the values of "${key}"`, options);
+    return await facetValues(this.client, key, options);
   }
 
   /** How often the numbers of a key, and its timestamps, lie in which range. */
-  histograms(key: string, options: FacetOptions = {}): Promise<Histogram[]> {
-    return histogramsOf(this.client, key, options);
+  async histograms(key: string, options: FacetOptions = {}): Promise<Histogram[]> {
+    checkOptions('facets', `count the values of "${key}"`, options);
+    return await histogramsOf(this.client, key, options);
   }
 
   /** Adds or replaces tags of all objects that a selector selects. */
-  tagSelected(selector: string, tags: Attributes, options: ChangeOptions = {}): Promise<Changed> {
-    return tagObjects(this.client, selector, { tags, removed: [] }, options);
+  async tagSelected(selector: string, tags: Attributes, options: ChangeOptions = {}): Promise<Changed> {
+    checkOptions('change', `tag ${selector}`, options);
+    return await tagObjects(this.client, selector, { tags, removed: [] }, options);
   }
 
   /** Removes tags of all objects that a selector selects. */
-  untagSelected(
+  async untagSelected(
     selector: string,
     tags: readonly string[],
     options: ChangeOptions = {},
   ): Promise<Changed> {
-    return tagObjects(this.client, selector, { tags: {}, removed: tags }, options);
+    checkOptions('change', `untag ${selector}`, options);
+    return await tagObjects(this.client, selector, { tags: {}, removed: tags }, options);
   }
 
   /** As {@link delete}, of all objects that a selector selects. */
-  deleteSelected(
+  async deleteSelected(
     selector: string,
     options: ChangeOptions & { readonly force?: boolean | undefined } = {},
   ): Promise<Changed> {
+    checkOptions('changeForced', `delete ${selector}`, options);
     const how = options.force === true ? 'deleteForced' : 'delete';
-    return endObjects(this.client, selector, how, options);
+    return await endObjects(this.client, selector, how, options);
   }
 
   /** As {@link unkeep}, of all objects that a selector selects. */
-  unkeepSelected(selector: string, options: ChangeOptions = {}): Promise<Changed> {
-    return endObjects(this.client, selector, 'unkeep', options);
+  async unkeepSelected(selector: string, options: ChangeOptions = {}): Promise<Changed> {
+    checkOptions('change', `withdraw ${selector}`, options);
+    return await endObjects(this.client, selector, 'unkeep', options);
   }
 
   /** The members of the pool: name, process, what they hold. */
@@ -244,8 +255,9 @@ export class PoolView {
    * the pool notes what a member had demanded when it offered something, and reads what objects
    * declare of each other. `unknown-object` when it remembers none of that name.
    */
-  lineage(name: string, options: LineageOptions = {}): Promise<Lineage> {
-    return lineageOf(this.client, name, options);
+  async lineage(name: string, options: LineageOptions = {}): Promise<Lineage> {
+    checkOptions('lineage', `look at the lineage of "${name}"`, options);
+    return await lineageOf(this.client, name, options);
   }
 
   /** As {@link lineage}, as a document of W3C PROV: `JSON.stringify` makes PROV-JSON of it. */
@@ -277,12 +289,14 @@ export class PoolView {
    * require is open, unless forced, which fails those with `object-deleted`.
    */
   async delete(name: string, options: { readonly force?: boolean } = {}): Promise<void> {
+    checkOptions('forced', `delete "${name}"`, options);
     const force = options.force === true;
     await askOk(this.client, `delete "${name}"`, (w) => writeDelete(w, name, force));
   }
 
   /** Withdraws what was offered with `keep`, whoever offered it. */
   async unkeep(name: string, options: WaitOptions = {}): Promise<void> {
+    checkOptions('wait', `unkeep "${name}"`, options);
     const deadline = deadlineOf(options.timeoutMs);
     await askOk(this.client, `unkeep "${name}"`, (w) => writeUnkeep(w, name, deadline), options);
   }
@@ -295,6 +309,7 @@ export class PoolView {
   async stop(
     options: WaitOptions & { readonly force?: boolean } = {},
   ): Promise<{ readonly required: readonly ValueMap[] }> {
+    checkOptions('stop', 'stop the pool', options);
     const force = options.force === true;
     const deadline = deadlineOf(options.timeoutMs);
     const answer = asMap(

@@ -15,6 +15,7 @@ import { emitEvent } from './events/emitting.js';
 import type { SubscribeOptions } from './events/options.js';
 import { type Subscription, subscribe } from './events/subscription.js';
 import { Handle } from './handle.js';
+import { checkOptions } from './known-options.js';
 import { PoolObject } from './object.js';
 import type { OfferedMany } from './offered-many.js';
 import { encodeOffer, offerPayload, type Payload } from './offering.js';
@@ -72,6 +73,7 @@ export class Pool extends PoolView {
     name: string,
     options: TypedObjectOptions<D> = {},
   ): PoolObject<D> {
+    checkOptions('object', `make "${name}"`, options);
     return new PoolObject<D>(this.#seat, name, options);
   }
 
@@ -90,6 +92,7 @@ export class Pool extends PoolView {
     name: string,
     options: TypedObjectOptions<D> & CreateOptions & WaitOptions,
   ): Promise<OpenObject<D>> {
+    checkOptions('create', `create "${name}"`, options);
     return await createOpen<D>(this.#seat, name, options);
   }
 
@@ -101,6 +104,7 @@ export class Pool extends PoolView {
     name: string,
     options: TypedObjectOptions<D> & GatheringOptions & WaitOptions = {},
   ): Promise<OpenObject<D>> {
+    checkOptions('open', `open "${name}"`, options);
     return await openOpen<D>(this.#seat, name, options);
   }
 
@@ -116,6 +120,7 @@ export class Pool extends PoolView {
     data: ArrayBufferView,
     options: ObjectOptions & OfferOptions & EncodingOptions & WaitOptions = {},
   ): Promise<Acknowledged> {
+    checkOptions('put', `put "${name}"`, options);
     if (options.encoding !== undefined) {
       return await putEncoded(this.#seat, name, data, options.encoding, options);
     }
@@ -148,6 +153,7 @@ export class Pool extends PoolView {
     items: Iterable<OfferItem>,
     options: OfferManyOptions = {},
   ): Promise<OfferedMany> {
+    checkOptions('offerMany', 'offer many objects', options);
     return await new BatchOffer(this.#seat, options).run(items);
   }
 
@@ -156,6 +162,7 @@ export class Pool extends PoolView {
     names: Iterable<string>,
     options: TypedObjectOptions<D> & RequireOptions = {},
   ): Promise<RequiredMany<D>> {
+    checkOptions('requireMany', 'require many objects', options);
     const handles = handlesFor(this.#seat, names, options);
     await requireMany(this.#seat, handles, options);
     return new RequiredMany<D>(this.#seat, handles);
@@ -166,6 +173,7 @@ export class Pool extends PoolView {
     names: Iterable<string>,
     options: TypedObjectOptions<D> & RequireOptions & WaitOptions = {},
   ): Promise<Delivered<D>[]> {
+    checkOptions('demandMany', 'demand many objects', options);
     const handles = handlesFor(this.#seat, names, options);
     return await new RequiredMany<D>(this.#seat, handles).demand(options);
   }
@@ -175,6 +183,7 @@ export class Pool extends PoolView {
     names: Iterable<string>,
     options: TypedObjectOptions<D> & RequireOptions & WaitOptions = {},
   ): AsyncGenerator<Delivered<D>, void, undefined> {
+    checkOptions('demandMany', 'demand many objects', options);
     const handles = handlesFor(this.#seat, names, options);
     return new RequiredMany<D>(this.#seat, handles).demandEach(options);
   }
@@ -197,6 +206,7 @@ export class Pool extends PoolView {
     text: string,
     options: DeriveOptions = {},
   ): Promise<Owned> {
+    checkOptions('derive', `derive "${text}"`, options);
     return await derive(this.#seat, names, text, options);
   }
 
@@ -225,8 +235,10 @@ export class Pool extends PoolView {
     name: string,
     selector?: string,
     axes: readonly string[] = [],
-    { timeoutMs, signal, ...options }: CubeOptions & WaitOptions & { replace?: boolean } = {},
+    given: CubeOptions & WaitOptions & { replace?: boolean } = {},
   ): Promise<Cube> {
+    checkOptions('cube', `make the cube "${name}"`, given);
+    const { timeoutMs, signal, ...options } = given;
     const { client } = this;
     const definition =
       selector === undefined
@@ -241,6 +253,7 @@ export class Pool extends PoolView {
     name: string,
     options: ObjectOptions & WaitOptions & RequireOptions = {},
   ): Promise<ObjectVersion> {
+    checkOptions('demandMany', `wait for "${name}"`, options);
     return await peekVersion(new Handle(this.#seat, name, options), options);
   }
 
@@ -295,6 +308,7 @@ export class Pool extends PoolView {
    * ```
    */
   async barrier(name: string, options: BarrierOptions): Promise<void> {
+    checkOptions('barrier', `meet at "${name}"`, options);
     const { parties } = options;
     const index = options.index ?? indexOfMember(this.#seat);
     if (!(Number.isInteger(parties) && parties >= 1)) {
@@ -318,6 +332,7 @@ export class Pool extends PoolView {
     name: string,
     options: WaitOptions & { readonly info?: ValueMap } = {},
   ): Promise<Pool> {
+    checkOptions('member', `join as "${name}"`, options);
     const tenancy = this.tenancy.share();
     try {
       return new Pool(tenancy, await this.client.join(name, options.info ?? {}, options));
@@ -334,6 +349,7 @@ export class Pool extends PoolView {
    * stopped everybody has left: nothing is needed any more.
    */
   async leave(options: WaitOptions = {}): Promise<readonly string[]> {
+    checkOptions('wait', 'leave the pool', options);
     this.#leaving ??= this.#leave(options).catch((error: unknown) => {
       if (this.client.connection.over === null) this.#leaving = null;
       throw error;

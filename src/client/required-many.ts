@@ -5,6 +5,7 @@ import { DemandBatch } from './demand-batch.js';
 import { policyOf } from './demanding.js';
 import { wrongState } from './errors.js';
 import { Handle } from './handle.js';
+import { checkOptions } from './known-options.js';
 import type { ObjectOptions, RequireOptions, WaitOptions } from './options.js';
 import { UNHEEDED } from './pending.js';
 import { Delivered } from './received.js';
@@ -30,6 +31,7 @@ export class RequiredMany<D extends Dtype = Dtype> {
    * those that came are disposed, the others are taken back.
    */
   async demand(options: WaitOptions & RequireOptions = {}): Promise<Delivered<D>[]> {
+    checkOptions('demandMany', 'demand many objects', options);
     const delivered: Delivered<D>[] = new Array(this.#handles.length);
     const batch = this.#begin(options);
     try {
@@ -56,6 +58,7 @@ export class RequiredMany<D extends Dtype = Dtype> {
   async *demandEach(
     options: WaitOptions & RequireOptions = {},
   ): AsyncGenerator<Delivered<D>, void, undefined> {
+    checkOptions('demandMany', 'demand many objects', options);
     const batch = this.#begin(options);
     try {
       await batch.start();

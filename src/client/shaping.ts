@@ -6,6 +6,7 @@ import { planChain } from '../transforms/chain.js';
 import { mustBeChain } from '../transforms/check.js';
 import type { TransformSpec } from '../transforms/spec.js';
 import { likelyDtype } from './arrays.js';
+import type { RequireOptions, WaitOptions } from './options.js';
 
 /** What of an object is wanted, and how it should lie. */
 export interface Shaping {
@@ -28,6 +29,9 @@ export interface Shaping {
    */
   readonly into?: ArrayBufferView | undefined;
 }
+
+/** How long a demand waits, what of the object it wants, and how that should lie. */
+export type DemandOptions = WaitOptions & RequireOptions & Shaping;
 
 /** Whether nothing is asked for but the object as it is. */
 export function isPlain(shaping: Shaping): boolean {

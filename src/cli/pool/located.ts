@@ -1,5 +1,5 @@
 import { Call } from '../../client/call.js';
-import { policyOf, unlessEncoded } from '../../client/demanding.js';
+import { policyOf, regionToAsk, unlessEncoded } from '../../client/demanding.js';
 import { ENCODING_KEY } from '../../client/encoding.js';
 import { gather } from '../../client/gathering.js';
 import { Handle } from '../../client/handle.js';
@@ -11,7 +11,7 @@ import {
 } from '../../client/options.js';
 import { giveBack, type Parcel, readParcel, ToldParts } from '../../client/parcels.js';
 import type { Seat } from '../../client/seat.js';
-import { type Shaping, wantedRegion } from '../../client/shaping.js';
+import type { Shaping, wantedRegion } from '../../client/shaping.js';
 import type { Slice } from '../../client/slice.js';
 import { waiting } from '../../client/waiting.js';
 import { AttaccaError } from '../../core/errors.js';
@@ -85,15 +85,15 @@ type LocateOptions = WaitOptions & RequireOptions & Pick<Shaping, 'region'>;
  * Demands an object, and tells where its bytes are. What is encoded comes decoded, as a library
  * would hand it over. Errors: as of a demand.
  */
-export async function locate(seat: Seat, name: string, options: LocateOptions): Promise<Located> {
+export async function locate(seat: Seat, name: string, given: LocateOptions): Promise<Located> {
   let handle = new Handle(seat, name, {});
-  const region = wantedRegion({}, options);
+  const { region, options } = await regionToAsk(handle, given);
   let parcel: Parcel;
   try {
     parcel = await parcelOf(handle, region, options);
   } catch (error) {
     handle.release();
-    if (region === null) throw error;
+    if (options.region === undefined) throw error;
     // The pool looks for the region in the bytes it has, of whatever they are an encoding.
     handle = await unlessEncoded(handle, error);
     parcel = await parcelOf(handle, null, options).catch((cause: unknown) => {
@@ -101,7 +101,7 @@ export async function locate(seat: Seat, name: string, options: LocateOptions): 
       throw cause;
     });
   }
-  const isWhole = parcel.source !== 'parts' && region === null;
+  const isWhole = parcel.source !== 'parts' && options.region === undefined;
   if (isWhole && !(ENCODING_KEY in parcel.attributes)) return new Located(handle, parcel);
   // Parts are put together here, regions cut out, encodings undone.
   const { bytes, space } = await gather(handle, parcel, 'view', options);

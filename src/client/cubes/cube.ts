@@ -2,6 +2,7 @@ import { Axis, type Label, type LabelPick, type Picked } from '../../core/cubes/
 import type { Place } from '../../core/cubes/grid.js';
 import { AttaccaError } from '../../core/errors.js';
 import type { Dtype } from '../../core/space.js';
+import { checkOptions } from '../known-options.js';
 import type { Attributes, WaitOptions } from '../options.js';
 import { notShared, sharedBy } from './agreeing.js';
 import type { Coords, CubeArray } from './array.js';
@@ -162,6 +163,7 @@ export class Cube {
    * that a tag has changed by which an object has its place is seen by this alone.
    */
   async refresh(options: WaitOptions = {}): Promise<this> {
+    checkOptions('wait', `refresh the cube "${this.name}"`, options);
     await this.#state.refresh(options);
     return this;
   }
@@ -202,6 +204,7 @@ export class Cube {
     pick: CubePick = {},
     options: CubeDemandOptions & { readonly dtype?: D | undefined } = {},
   ): Promise<CubeArray<D>> {
+    checkOptions('cubeDemand', `demand the cube "${this.name}"`, options);
     const picks = [...this.#picks, ...picksOf('label', pick)];
     return (await new CubeDemand(this.#state, picks, options).run()) as unknown as CubeArray<D>;
   }
@@ -222,6 +225,7 @@ export class Cube {
     axis: string,
     options: CubeDemandOptions & { readonly dtype?: D | undefined } = {},
   ): AsyncGenerator<CubeArray<D>, void, void> {
+    checkOptions('cubeDemand', `follow the cube "${this.name}"`, options);
     if (!this.axes.includes(axis)) {
       const why = `"${axis}" is none of its axes, ${this.axes.join(', ')}`;
       throw new AttaccaError('bad-argument', `Cannot follow the cube "${this.name}": ${why}`);

@@ -57,24 +57,27 @@ function writeSet(w: Writer, { runs }: AxisSet): void {
 }
 
 /**
- * Reads a region of a shape. `bad-message` where it is no region at all, or not as it is written;
- * `bad-region` where it does not fit the shape.
+ * Reads a region of a shape; of dimensions that it does not name it has all. `bad-message` where
+ * it is no region at all, or not as it is written; `bad-region` where it does not fit the shape.
  */
 export function readRegion(r: Reader, shape: readonly (number | null)[]): Region {
   const dimensions = r.u8();
   const boxes = r.u16();
   const budget = { runs: LIMITS.regionRunsMax };
   if (boxes > LIMITS.regionBoxesMax) badRegion('it has too many boxes');
-  if (dimensions !== shape.length) {
+  if (dimensions > shape.length) {
     const why = `it has ${dimensions} dimensions, the space has ${shape.length}`;
     refuse('bad-region', `Cannot use the region: ${why}`);
   }
   const read: Box[] = [];
   for (let at = 0; at < boxes; at++) {
-    read.push(shape.map((size) => readAxis(r, budget, size)));
+    const axisAt = (size: number | null, axis: number): AxisSet =>
+      axis < dimensions ? readAxis(r, budget, size) : allOf(size);
+    read.push(shape.map(axisAt));
   }
   const points = readSet(r, budget);
   if (dimensions === 0 && !points.isEmpty) badRegion('a scalar has no points');
+  if (dimensions < shape.length && !points.isEmpty) badRegion('points have all dimensions');
   const pieces = read.map((box) => Region.box(shape, box)).filter((piece) => !piece.isEmpty);
   if (!points.isEmpty) pieces.push(Region.points(shape, points));
   return together(shape, pieces);
@@ -94,7 +97,10 @@ function together(shape: readonly (number | null)[], pieces: readonly Region[]):
 
 function readAxis(r: Reader, budget: { runs: number }, size: number | null): AxisSet {
   const set = readSet(r, budget);
-  if (!set.isEmpty) return set;
+  return set.isEmpty ? allOf(size) : set;
+}
+
+function allOf(size: number | null): AxisSet {
   if (size === null) {
     refuse('bad-region', 'Cannot use the region: the first dimension has no end yet');
   }

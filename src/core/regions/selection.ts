@@ -1,16 +1,17 @@
 import { refuse } from '../assert.js';
+import { type KnownKeys, keysOf, unknownKey } from '../known-keys.js';
 import { AxisSet } from './axis-set.js';
 import { placeOf, Region } from './region.js';
 
 /**
  * Indices along one axis, as people write them: one index; all of them (`null`); `[start, stop]` or
- * `[start, stop, step]`, without `stop`; blocks; a list, in ascending order. Negative indices count
- * from the end, where there is one.
+ * `[start, stop, step]`, without `stop`, where null is the begin and the end; blocks; a list, in
+ * ascending order. Negative indices count from the end, where there is one.
  */
 export type AxisSelection =
   | number
   | null
-  | readonly [start: number, stop: number, step?: number]
+  | readonly [start: number | null, stop: number | null, step?: number]
   | {
       readonly start: number;
       readonly count: number;
@@ -22,11 +23,12 @@ export type AxisSelection =
   | AxisSet;
 
 /**
- * A region, as people write it: a selection for each axis; a hyperslab as HDF5 and PDC have it;
- * points, by their indices; or several of these, which may overlap.
+ * A region, as people write it: a selection for each axis, of which the last ones may be left out:
+ * all of them, as those are that `'...'` stands for; a hyperslab as HDF5 and PDC have it; points,
+ * by their indices; or several of these, which may overlap.
  */
 export type RegionSelection =
-  | readonly AxisSelection[]
+  | readonly (AxisSelection | '...')[]
   | {
       readonly offset: readonly number[];
       readonly count: readonly number[];
@@ -41,25 +43,105 @@ export function selectRegion(
   shape: readonly (number | null)[],
   selection: RegionSelection,
 ): Region {
-  if (typeof selection !== 'object' || selection === null) {
-    badRegion(`${JSON.stringify(selection) ?? String(selection)} is none`);
-  }
+  checkForm(selection);
   if (isAxes(selection)) {
-    if (selection.length !== shape.length) badRank(selection.length, shape.length);
-    const box = selection.map((axis, at) => selectAxis(shape[at] as number | null, axis));
+    const axes = allAxes(shape.length, selection);
+    if (axes.length !== shape.length) badRank(axes.length, shape.length);
+    const box = axes.map((axis, at) => selectAxis(shape[at] as number | null, axis));
     return Region.box(shape, box);
   }
   if ('points' in selection) return pointsOf(shape, selection.points);
   if ('union' in selection) {
     const none = Region.none(shape);
-    if (selection.union.some((each) => 'union' in each)) {
-      badRegion('a union within a union: name all of its regions in one');
+    for (const each of selection.union) {
+      checkForm(each);
+      if ('union' in each) badRegion('a union within a union: name all of its regions in one');
     }
     return selection.union.reduce((all, each) => all.union(selectRegion(shape, each)), none);
   }
-  return selectRegion(shape, slabAxes(selection));
+  const axes = slabAxes(selection);
+  if (axes.length !== shape.length) badRank(axes.length, shape.length);
+  return selectRegion(shape, axes);
 }
 
+const SLAB = keysOf<Hyperslab>({ offset: true, count: true, stride: true, block: true });
+const POINTS: KnownKeys = new Set(['points']);
+const UNION: KnownKeys = new Set(['union']);
+const BLOCKS = keysOf<Blocks>({ start: true, count: true, stride: true, block: true });
+const LIST: KnownKeys = new Set(['indices']);
+
+/** Of plain JavaScript anything may come. */
+function checkForm(selection: unknown): void {
+  if (typeof selection === 'string') {
+    const why = 'a list has a selection for each axis, as in [[0, 2], null]';
+    badRegion(`${JSON.stringify(selection)} is a text; ${why}`);
+  }
+  if (typeof selection !== 'object' || selection === null) {
+    badRegion(`${JSON.stringify(selection) ?? String(selection)} is none`);
+  }
+  if (Array.isArray(selection)) return;
+  if ('points' in selection) return mustBeList(selection, 'points', POINTS);
+  if ('union' in selection) return mustBeList(selection, 'union', UNION);
+  mustBeList(selection, 'offset', SLAB);
+  mustBeList(selection, 'count', SLAB);
+}
+
+function mustBeList(selection: object, key: string, known: KnownKeys): void {
+  checkAxisKeys(selection, known, 'the keys of a region');
+  const list = (selection as { readonly [key: string]: unknown })[key];
+  if (!Array.isArray(list)) badRegion(`its "${key}" is no list`);
+}
+
+function checkAxisKeys(given: object, known: KnownKeys, what: string): void {
+  for (const key in given) {
+    if (known.has(key)) continue;
+    throw new TypeError(`Cannot use the region: ${unknownKey(key, known, what)}`);
+  }
+}
+
+/** As many as there are dimensions: `...`, and what is left out at the end, is all of each. */
+function allAxes(
+  dimensions: number,
+  selection: readonly (AxisSelection | '...')[],
+): readonly AxisSelection[] {
+  const at = selection.indexOf('...');
+  if (at < 0 && selection.length >= dimensions) return selection as readonly AxisSelection[];
+  const before = at < 0 ? selection : selection.slice(0, at);
+  const behind = at < 0 ? [] : selection.slice(at + 1);
+  if (behind.includes('...')) badRegion('"..." is in it twice');
+  const left = Math.max(0, dimensions - before.length - behind.length);
+  const all = Array.from({ length: left }, () => null);
+  return [...before, ...all, ...behind] as AxisSelection[];
+}
+
+/**
+ * Whether the shape is needed to tell what is meant: something counts from the end, goes up to it,
+ * or stands behind dimensions of which nobody knows how many they are.
+ */
+export function needsShape(selection: RegionSelection): boolean {
+  checkForm(selection);
+  if (!isAxes(selection)) return !('offset' in selection);
+  const at = selection.indexOf('...');
+  if (at >= 0 && at < selection.length - 1) return true;
+  return selection.some((axis) => {
+    if (typeof axis === 'number') return axis < 0;
+    if (typeof axis !== 'object' || axis === null || axis instanceof AxisSet) return false;
+    if (isRange(axis)) {
+      const [start, stop] = axis;
+      return stop === null ? !isAll(axis) : stop < 0 || (start ?? 0) < 0;
+    }
+    if ('indices' in axis) return (axis.indices[0] ?? 0) < 0;
+    return axis.start < 0;
+  });
+}
+
+/** `[null, null]` is all of an axis, too. */
+function isAll([start, stop, step = 1]: Range): boolean {
+  return (start ?? 0) === 0 && stop === null && step === 1;
+}
+
+type Range = Extract<AxisSelection, readonly unknown[]>;
+type Blocks = Extract<AxisSelection, { readonly count: number; readonly start: number }>;
 type Hyperslab = Extract<RegionSelection, { readonly offset: readonly number[] }>;
 
 function slabAxes({ offset, count, stride, block }: Hyperslab): AxisSelection[] {
@@ -81,9 +163,13 @@ function slabAxes({ offset, count, stride, block }: Hyperslab): AxisSelection[] 
  * axis. `bad-region` where the shape is needed to tell what is meant.
  */
 export function selectOpen(selection: RegionSelection): readonly (AxisSet | null)[] {
+  checkForm(selection);
   if (isAxes(selection)) {
-    return selection.map((axis) => {
-      if (axis === null) return null;
+    const at = selection.indexOf('...');
+    if (at >= 0 && at < selection.length - 1) badRegion(`axes come behind "...": ${SAY_SHAPE}`);
+    const axes = (at < 0 ? selection : selection.slice(0, at)) as readonly AxisSelection[];
+    return axes.map((axis) => {
+      if (axis === null || (Array.isArray(axis) && isAll(axis as Range))) return null;
       const set = selectAxis(null, axis);
       if (!set.isEmpty && set.first < 0) badRegion(`an index counts from the end: ${SAY_SHAPE}`);
       return set;
@@ -95,11 +181,13 @@ export function selectOpen(selection: RegionSelection): readonly (AxisSet | null
 
 const SAY_SHAPE = 'say the shape in the space of the object';
 
-function isAxes(selection: RegionSelection): selection is readonly AxisSelection[] {
+function isAxes(
+  selection: RegionSelection,
+): selection is readonly (AxisSelection | '...')[] {
   return Array.isArray(selection);
 }
 
-function isRange(axis: AxisSelection): axis is readonly [number, number, number?] {
+function isRange(axis: AxisSelection): axis is Range {
   return Array.isArray(axis);
 }
 
@@ -118,13 +206,18 @@ function selectAxis(size: number | null, axis: AxisSelection): AxisSet {
   }
   if (isRange(axis)) {
     const [start, stop, step = 1] = axis;
-    const first = fromEnd(whole(start, 'a start'), size);
-    const end = fromEnd(whole(stop, 'a stop'), size);
+    const first = fromEnd(whole(start ?? 0, 'a start'), size);
+    if (stop === null && size === null) badRegion(`it goes up to the end: ${SAY_SHAPE}`);
+    const end = fromEnd(whole(stop ?? (size as number), 'a stop'), size);
     const stride = atLeast(step, 1, 'a step');
     const count = Math.max(0, Math.ceil((end - first) / stride));
     return AxisSet.blocks({ start: first, stride, count, block: 1 });
   }
-  if ('indices' in axis) return selectList(size, axis.indices);
+  if ('indices' in axis) {
+    checkAxisKeys(axis, LIST, 'the keys of a list of indices');
+    return selectList(size, axis.indices);
+  }
+  checkAxisKeys(axis, BLOCKS, 'the keys of an axis');
   const block = atLeast(axis.block ?? 1, 1, 'a block');
   const stride = atLeast(axis.stride ?? block, 1, 'a stride');
   const count = atLeast(axis.count, 0, 'a count');

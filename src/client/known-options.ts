@@ -1,0 +1,108 @@
+import { checkKeys, type KnownKeys, keysOf } from '../core/known-keys.js';
+import type { SpaceExpectation } from '../core/space.js';
+import type { FollowOptions } from './appending.js';
+import type { OfferManyOptions } from './batch-offer.js';
+import type { CubeOptions } from './cubes/definition.js';
+import type { CubeDemandOptions } from './cubes/demanding.js';
+import type { CollectionOptions, ContainerOptions } from './defining.js';
+import type { DeriveOptions } from './deriving.js';
+import type { FacetOptions } from './faceting.js';
+import type { ConnectOptions, JoinOptions } from './join.js';
+import type { LineageOptions } from './lineage.js';
+import type { CreateOptions, GatheringOptions } from './open/opening.js';
+import type {
+  EncodingOptions,
+  ObjectOptions,
+  OfferOptions,
+  RequireOptions,
+  WaitOptions,
+} from './options.js';
+import type { BarrierOptions } from './rendezvous.js';
+import type { ChangeOptions, QueryOptions } from './selecting.js';
+import type { DemandOptions, Shaping } from './shaping.js';
+
+const WAIT = { timeoutMs: true, signal: true } as const;
+const OBJECT = { attributes: true, space: true } as const;
+const OFFER = { keep: true, lifetimeMs: true, durability: true } as const;
+const GATHERING = { gatherBytes: true, sieveBytes: true } as const;
+const CREATE = { ...OBJECT, ...GATHERING, consistency: true, fill: true, keep: true } as const;
+const CHANGE = { ...WAIT, dryRun: true, progress: true } as const;
+const ADDRESS = { address: true, poolId: true, transport: true } as const;
+const CONNECT = { ...ADDRESS, reconnectMs: true, connectMs: true } as const;
+const SHAPING = { region: true, order: true, dtype: true, lossy: true, transforms: true } as const;
+const DERIVE = { ...WAIT, ...SHAPING, whenNobody: true } as const;
+const DEMAND = { ...DERIVE, byteOrder: true, into: true } as const;
+const CUBE = { names: true, labels: true, dims: true, coords: true, misfits: true } as const;
+const HOLES = { order: true, dtype: true, lossy: true, into: true, holes: true } as const;
+const UNPACKING = { unpack: true, transforms: true } as const;
+
+const SPACE = keysOf<SpaceExpectation>({
+  ...{ dtype: true, shape: true, order: true, byteOrder: true },
+});
+
+interface Forced {
+  readonly force?: boolean | undefined;
+}
+
+/** What each public call takes; with the types, so that none is forgotten. */
+const KNOWN = {
+  wait: keysOf<WaitOptions>(WAIT),
+  connect: keysOf<ConnectOptions>(CONNECT),
+  join: keysOf<JoinOptions>({ ...WAIT, ...CONNECT, member: true, info: true }),
+  member: keysOf<WaitOptions & Pick<JoinOptions, 'info'>>({ ...WAIT, info: true }),
+  object: keysOf<ObjectOptions>(OBJECT),
+  create: keysOf<CreateOptions & WaitOptions>({ ...WAIT, ...CREATE, lifetimeMs: true }),
+  open: keysOf<ObjectOptions & GatheringOptions & WaitOptions>({
+    ...{ ...WAIT, ...OBJECT, ...GATHERING },
+  }),
+  put: keysOf<ObjectOptions & OfferOptions & EncodingOptions & WaitOptions>({
+    ...{ ...WAIT, ...OBJECT, ...OFFER, encoding: true },
+  }),
+  offer: keysOf<OfferOptions & EncodingOptions & WaitOptions>({
+    ...{ ...WAIT, ...OFFER, encoding: true },
+  }),
+  append: keysOf<OfferOptions & WaitOptions>({ ...WAIT, ...OFFER }),
+  follow: keysOf<FollowOptions>({ ...WAIT, whenNobody: true, rows: true }),
+  offerMany: keysOf<OfferManyOptions>({ ...WAIT, ...OFFER, space: true, onFailure: true }),
+  require: keysOf<RequireOptions & Pick<Shaping, 'region'>>({ whenNobody: true, region: true }),
+  requireMany: keysOf<ObjectOptions & RequireOptions>({ ...OBJECT, whenNobody: true }),
+  demandMany: keysOf<ObjectOptions & RequireOptions & WaitOptions>({
+    ...{ ...WAIT, ...OBJECT, whenNobody: true },
+  }),
+  demand: keysOf<DemandOptions & { own?: boolean }>({ ...DEMAND, own: true }),
+  derive: keysOf<DeriveOptions>(DERIVE),
+  peek: keysOf<WaitOptions & RequireOptions>({ ...WAIT, whenNobody: true }),
+  cube: keysOf<CubeOptions & WaitOptions & { replace?: boolean }>({
+    ...{ ...WAIT, ...CUBE, duplicates: true, documentation: true, replace: true },
+  }),
+  cubeDemand: keysOf<CubeDemandOptions>({
+    ...{ ...WAIT, ...HOLES, ...UNPACKING, whenNobody: true, fill: true },
+  }),
+  barrier: keysOf<BarrierOptions>({ ...WAIT, parties: true, index: true }),
+  list: keysOf<WaitOptions & { detail?: boolean }>({ ...WAIT, detail: true }),
+  query: keysOf<QueryOptions>({ ...WAIT, detail: true, sort: true, limit: true }),
+  facets: keysOf<FacetOptions>({ ...WAIT, selector: true, limit: true }),
+  change: keysOf<ChangeOptions>(CHANGE),
+  changeForced: keysOf<ChangeOptions & Forced>({ ...CHANGE, force: true }),
+  forced: keysOf<Forced>({ force: true }),
+  stop: keysOf<WaitOptions & Forced>({ ...WAIT, force: true }),
+  lineage: keysOf<LineageOptions>({ ...WAIT, depth: true }),
+  container: keysOf<ContainerOptions>({
+    ...{ attributes: true, schemas: true, lifetimeMs: true, tags: true, documentation: true },
+  }),
+  collection: keysOf<CollectionOptions>({ selector: true, tags: true, documentation: true }),
+} as const satisfies { readonly [call: string]: KnownKeys };
+
+/**
+ * Throws a TypeError for options that a call does not take. Once a call: what is said of each
+ * object of a batch is not looked at.
+ */
+export function checkOptions(call: keyof typeof KNOWN, action: string, options: unknown): void {
+  checkKeys(action, options, KNOWN[call]);
+  if (!isObject(options) || !isObject(options['space'])) return;
+  checkKeys(action, options['space'], SPACE, 'its space');
+}
+
+function isObject(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null;
+}
