@@ -18,8 +18,8 @@ import {
   type Relation,
   withoutUndefined,
 } from './defining.js';
-import { checkOptions } from './known-options.js';
 import { errorOf } from './errors.js';
+import { checkOptions } from './known-options.js';
 import type { Changed, ChangeOptions } from './selecting.js';
 
 /**

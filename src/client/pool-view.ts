@@ -201,7 +201,11 @@ export class PoolView {
   }
 
   /** Adds or replaces tags of all objects that a selector selects. */
-  async tagSelected(selector: string, tags: Attributes, options: ChangeOptions = {}): Promise<Changed> {
+  async tagSelected(
+    selector: string,
+    tags: Attributes,
+    options: ChangeOptions = {},
+  ): Promise<Changed> {
     checkOptions('change', `tag ${selector}`, options);
     return await tagObjects(this.client, selector, { tags, removed: [] }, options);
   }

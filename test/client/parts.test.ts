@@ -380,8 +380,14 @@ test('parts: what is wrong is refused, and can be put right', async (t) => {
     await codeOf(pool.object('x').demand({ region: [[3, 5]], timeoutMs: 5_000 })),
     'bad-region',
   );
-  // Who does not know the shape cannot count from its end.
-  assert.equal(await codeOf(pool.object('x').demand({ region: [-1] })), 'bad-region');
+  // The shape is known from the first part on: what counts from the end is then known, too.
+  const third = await pool.object('x').demand({ region: [[-3, -2]], timeoutMs: 30_000 });
+  assert.deepEqual([...(third.array as unknown as Uint8Array)], [2]);
+  await third.dispose();
+  const lacking = pool.object('x').demand({ region: [-1], timeoutMs: 50 });
+  assert.equal(await codeOf(lacking), 'deadline-passed');
+  // A require does not wait: it must know.
+  assert.equal(await codeOf(pool.object('x').require({ region: [-1] })), 'bad-region');
   const waiting = await errorOf(pool.object('x').demand({ timeoutMs: 50 }));
   assert.equal(waiting.code, 'deadline-passed');
   assert.match(waiting.message, /2 of its elements were not offered/u);
@@ -394,6 +400,24 @@ test('parts: what is wrong is refused, and can be put right', async (t) => {
   const last = await pool.object('x', { space: { shape: [4] } }).demand({ region: [-1] });
   assert.deepEqual([...(last.array as unknown as Uint8Array)], [4]);
   await all.dispose();
+});
+
+test('parts: a region of fewer axes, up to the end, is told by the shape once it is there', async (t) => {
+  const server = await servePool(t);
+  const maker = await joinApart(server, 'maker');
+  const reader = await joinApart(server, 'reader');
+  const all = Uint8Array.from({ length: 24 }, (_, at) => at);
+  const regions = [[1], [[1, null]], [-1], ['...', [-1, null]], [0, '...', 3]] as const;
+  const shape = [2, 3, 4];
+  const asked = regions.map((region) => reader.object('late').demand({ region }));
+  await maker.put('late', all, { space: { dtype: 'uint8', shape } });
+  const got = await Promise.all(asked);
+  for (const [at, region] of regions.entries()) {
+    const expected = placesOf(selectRegion(shape, region));
+    assert.deepEqual([...(got[at]?.bytes ?? [])], expected);
+    const again = await reader.object('late').demand({ region });
+    assert.deepEqual([...again.bytes], expected);
+  }
 });
 
 test('parts: a require of a region is demanded as it was announced', async (t) => {

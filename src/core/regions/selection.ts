@@ -80,10 +80,12 @@ function checkForm(selection: unknown): void {
     badRegion(`${JSON.stringify(selection) ?? String(selection)} is none`);
   }
   if (Array.isArray(selection)) return;
-  if ('points' in selection) return mustBeList(selection, 'points', POINTS);
-  if ('union' in selection) return mustBeList(selection, 'union', UNION);
-  mustBeList(selection, 'offset', SLAB);
-  mustBeList(selection, 'count', SLAB);
+  if ('points' in selection) mustBeList(selection, 'points', POINTS);
+  else if ('union' in selection) mustBeList(selection, 'union', UNION);
+  else {
+    mustBeList(selection, 'offset', SLAB);
+    mustBeList(selection, 'count', SLAB);
+  }
 }
 
 function mustBeList(selection: object, key: string, known: KnownKeys): void {
@@ -181,9 +183,7 @@ export function selectOpen(selection: RegionSelection): readonly (AxisSet | null
 
 const SAY_SHAPE = 'say the shape in the space of the object';
 
-function isAxes(
-  selection: RegionSelection,
-): selection is readonly (AxisSelection | '...')[] {
+function isAxes(selection: RegionSelection): selection is readonly (AxisSelection | '...')[] {
   return Array.isArray(selection);
 }
 

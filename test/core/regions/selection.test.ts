@@ -4,7 +4,9 @@ import { AttaccaError } from '../../../src/core/errors.js';
 import { Region } from '../../../src/core/regions/region.js';
 import {
   dealAxis,
+  needsShape,
   type RegionSelection,
+  selectOpen,
   selectRegion,
 } from '../../../src/core/regions/selection.js';
 import { fc } from '../../fast-check.js';
@@ -43,11 +45,49 @@ test('selections: each way to write one means what it says', () => {
     [0, 6],
   );
   assert.deepEqual(places([[2, 2], null]), []);
+  // Up to the end, and without those that are taken whole.
+  assert.deepEqual(places([3]), [18, 19, 20, 21, 22, 23]);
+  assert.deepEqual(places(['...', [null, null, 5]]), [0, 5, 6, 11, 12, 17, 18, 23]);
+  assert.deepEqual(places([[-1, null], '...', [4, null]]), [22, 23]);
+  assert.deepEqual(places([0, [null, -4], '...']), [0, 1]);
+});
+
+test('selections: a key that nobody knows is refused, with the one that was meant', () => {
+  const refused = (selection: unknown, message: RegExp): void => {
+    const error = { name: 'TypeError', message };
+    assert.throws(() => selectRegion(SHAPE, selection as RegionSelection), error);
+    assert.throws(() => selectRegion(SHAPE, { union: [selection as never] }), error);
+  };
+  refused([{ start: 0, count: 2, strde: 3 }, null], /"strde" is none .* mean "stride"\?$/u);
+  refused([{ indices: [0], indexes: [1] }], /"indexes" is none of the keys of a list/u);
+  refused({ offset: [0, 0], count: [1, 1], blok: [1, 1] }, /"blok" .* mean "block"\?$/u);
+  refused({ points: [[0, 0]], count: 1 }, /"count" is none of the keys of a region, points$/u);
+});
+
+test('selections: which of them need the shape to tell what is meant', () => {
+  const open: readonly RegionSelection[] = [[0], [null, [1, 2]], [[null, null], '...']];
+  const needing: readonly RegionSelection[] = [
+    [-1],
+    [[1, null]],
+    ['...', 0],
+    [[-2, -1]],
+    [{ indices: [-2, -1] }],
+    { points: [[0]] },
+  ];
+  for (const selection of open) {
+    assert.ok(!needsShape(selection));
+    assert.ok(selectOpen(selection).every((axis) => axis === null || axis.count === 1));
+  }
+  for (const selection of needing) {
+    assert.ok(needsShape(selection));
+    assert.throws(() => selectOpen(selection), { code: 'bad-region', message: /say the shape/u });
+  }
 });
 
 test('selections: what the shape has not, or nobody can mean, is refused by name', () => {
   const wrong: readonly RegionSelection[] = [
-    [0],
+    [0, 0, 0],
+    ['...', 0, '...'],
     [4, null],
     [-5, null],
     [[0, 5], null],
@@ -60,7 +100,11 @@ test('selections: what the shape has not, or nobody can mean, is refused by name
     { offset: [0, 0], count: [1] },
     { points: [[0, 6]] },
     { points: [[1]] },
-    { union: [[0]] },
+    { union: [[0, 0, 0]] },
+    { union: ['0:2'] } as never,
+    '0:2,:' as never,
+    {} as never,
+    { offset: 0, count: 1 } as never,
     { union: [{ union: [[0, 0]] }] },
     ['0', null] as never,
     null as never,
