@@ -81,7 +81,8 @@ function mustHaveShape(one: Delivered, first: Delivered): void {
   );
 }
 
-function mustFit({ name, space: { dtype } }: Delivered, lossy: boolean): void {
+/** Also what is unpacked, to the nearest float64. */
+function mustFit({ name, whole: { dtype } }: Delivered, lossy: boolean): void {
   if (lossy || isLossless(dtype, 'float64')) return;
   throw new AttaccaError(
     'lossy-conversion',

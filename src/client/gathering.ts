@@ -2,14 +2,16 @@ import { AttaccaError } from '../core/errors.js';
 import { type Laid, stretchOf } from '../core/regions/copy.js';
 import { Region } from '../core/regions/region.js';
 import { selectRegion } from '../core/regions/selection.js';
-import { itemSizeOf, spaceBytes } from '../core/space.js';
+import { itemSizeOf, type Space, spaceBytes } from '../core/space.js';
 import type { Block } from '../transforms/chain.js';
 import { costOf } from '../transforms/cost.js';
 import type { Job, Memory } from '../transforms/jobs.js';
 import { type Plan, planGather, shapeOf } from '../transforms/plan.js';
+import type { TransformSpec } from '../transforms/spec.js';
 import { type Bytes, bytesOfView } from './arrays.js';
 import { Seal } from './check.js';
 import { Crew } from './crew.js';
+import { chainFor, keptOf } from './cubes/unpacking.js';
 import { decoded, encodingOf } from './encoding.js';
 import type { Handle } from './handle.js';
 import { isMemoryLost, versionLost } from './lost-memory.js';
@@ -114,12 +116,18 @@ async function assemble(
 ): Promise<Delivery> {
   const { name, seat } = handle;
   const { client } = seat;
-  const { version, attributes } = parcel;
+  const { version } = parcel;
   const encoding = encodingOf(name, parcel);
   const whole = encoding?.space ?? parcel.space;
   const region = options.region === undefined ? null : selectRegion(whole.shape, options.region);
   const given = region === null ? whole : { ...whole, shape: shapeOf(region) };
-  const plan = planGather(whole, region, chainInto(options, given));
+  const { unpack } = options;
+  const unpacking = unpackingOf(name, whole, parcel, options);
+  const transforms = [...unpacking, ...(options.transforms ?? [])];
+  const how = unpacking.length === 0 ? options : { ...options, transforms };
+  const plan = planGather(whole, region, chainInto(how, given));
+  // Values are packed no more.
+  const attributes = unpack === true ? keptOf({ unpack }, parcel.attributes) : parcel.attributes;
   const { signal } = options;
   const sources =
     encoding === null ? stored : [await decoded(client.threads, encoding, stored, signal)];
@@ -144,6 +152,18 @@ async function assemble(
   const { bytes, space } = await made(name, threads, plan, { sources, inPlace, ...options });
   giveUp(handle, parcel);
   return { ...told, space, bytes: bytes as Bytes, seal: null, holder: null, release: () => {} };
+}
+
+/** What makes values of packed numbers, where that is asked for, as this machine has numbers. */
+function unpackingOf(
+  name: string,
+  whole: Space,
+  { attributes }: Parcel,
+  { unpack, byteOrder }: Shaping,
+): readonly TransformSpec[] {
+  const chain = chainFor({ unpack }, name, whole, attributes);
+  if (chain.length === 0 || byteOrder !== undefined) return chain;
+  return [...chain, { kind: 'byte-order', byteOrder: 'little' }];
 }
 
 /** Nothing of the pool's memory is needed any more. */

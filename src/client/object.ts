@@ -38,7 +38,8 @@ import { mergeSpaces } from './spaces.js';
 import { throwIfAborted, waiting } from './waiting.js';
 
 /** A demand with transforms: the type of what comes out is not known to the compiler. */
-type Transforming = DemandOptions & { readonly transforms: readonly TransformSpec[] };
+type Transforming = DemandOptions &
+  ({ readonly transforms: readonly TransformSpec[] } | { readonly unpack: true });
 
 /**
  * A member's handle on a named object. A producer fills `array` and offers; a consumer demands.

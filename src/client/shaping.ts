@@ -20,6 +20,12 @@ export interface Shaping {
   readonly dtype?: Dtype | undefined;
   /** Whether values may be lost by that: else it is refused with `lossy-conversion`. */
   readonly lossy?: boolean | undefined;
+  /**
+   * Makes values of packed numbers first, as the CF conventions have it, by the attributes of the
+   * object: x `scale_factor` + `add_offset`, and NaN for `_FillValue` and `missing_value`. They
+   * come in the byte order of this machine, unless `byteOrder` says otherwise.
+   */
+  readonly unpack?: boolean | undefined;
   /** What is done with the elements of the region, in this order, before all that follows. */
   readonly transforms?: readonly TransformSpec[] | undefined;
   /**
@@ -35,9 +41,9 @@ export type DemandOptions = WaitOptions & RequireOptions & Shaping;
 
 /** Whether nothing is asked for but the object as it is. */
 export function isPlain(shaping: Shaping): boolean {
-  const { region, order, byteOrder, dtype, transforms, into } = shaping;
+  const { region, order, byteOrder, dtype, transforms, into, unpack } = shaping;
   const asked = [region, order, byteOrder, dtype, transforms, into];
-  return asked.every((each) => each === undefined);
+  return unpack !== true && asked.every((each) => each === undefined);
 }
 
 /** What a require says of the region that it is for; null: it is for all. */

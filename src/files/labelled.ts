@@ -6,7 +6,7 @@ import type { Label } from '../core/cubes/axis.js';
 import { AttaccaError } from '../core/errors.js';
 import { convertElements } from '../core/regions/cast.js';
 import { elementOf } from '../core/regions/element.js';
-import { type Dtype, isNumeric, type Space } from '../core/space.js';
+import { type Dtype, isNumeric, itemSizeOf, type Space } from '../core/space.js';
 import { encodeUtf8 } from '../core/utf8.js';
 import { Float, Timestamp, type Value } from '../core/value.js';
 import type { Attribute, Dataset, ElementType, Variable } from '../formats/dataset.js';

@@ -40,3 +40,45 @@ test('get computes with several objects, and writes what comes of it', async (t)
     assert.match(failed.err, message);
   }
 });
+
+test('get computes with values of packed numbers, unless it is told not to', async (t) => {
+  await using pool = await testPool();
+  await using member = await joinPool({ address: pool.address, member: 'm' });
+  const space = { dtype: 'int16', shape: [3] } as const;
+  const packing = { scale_factor: 0.5, add_offset: 10, _FillValue: -1 };
+  const attributes = { ...packing, units: 'm s-1' };
+  await member.put('u', Int16Array.of(2, -1, 4), { space, attributes });
+  const swapped = Int16Array.of(2, -1, 4);
+  Buffer.from(swapped.buffer).swap16();
+  const other = { ...space, byteOrder: 'big' } as const;
+  await member.put('v', swapped, { space: other, attributes });
+  const directory = await filesOf(t);
+  const get = async (...words: string[]): Promise<number[]> => {
+    const got = await attacca(['get', ...words], { pool: pool.address, directory });
+    assert.deepEqual([got.code, got.err], [0, '']);
+    return [...new Float32Array(new Uint8Array(got.bytes).buffer)];
+  };
+  assert.deepEqual(await get('--expr', 'u + v', 'u', 'v'), [22, Number.NaN, 24]);
+  assert.deepEqual(await get('--expr', 'u + v', 'u', 'v', '--packed'), [4, -2, 8]);
+  assert.deepEqual(await get('v', '--unpack'), [11, Number.NaN, 12]);
+  assert.deepEqual(await get('v', '--unpack', '--region', '1:'), [Number.NaN, 12]);
+  const said = await attacca(['get', 'u', '--unpack', '--attributes'], { pool: pool.address });
+  assert.deepEqual(jsonLines(said.out)[0]?.['attributes'], { units: 'm s-1' });
+  const got = await member.object('v').demand({ unpack: true });
+  assert.deepEqual([got.space.dtype, got.space.byteOrder], ['float32', 'little']);
+  assert.deepEqual([...(got.array as Float32Array)], [11, Number.NaN, 12]);
+  assert.deepEqual({ ...got.attributes }, { units: 'm s-1' });
+  await got.dispose();
+  const sum = await member.derive({ u: 'u' }, 'u', { unpack: true });
+  assert.deepEqual([...(sum.array as Float32Array)], [11, Number.NaN, 12]);
+  await member.put('n', BigInt64Array.of(1n), {});
+  const exact = member.derive({ n: 'n' }, 'n', { unpack: true });
+  await assert.rejects(exact, { code: 'lossy-conversion' });
+  for (const words of [
+    ['u', '--packed'],
+    ['--expr', 'u', 'u', '--packed', '--unpack'],
+  ]) {
+    const refused = await attacca(['get', ...words], { pool: pool.address });
+    assert.equal(refused.code, 2, refused.err);
+  }
+});

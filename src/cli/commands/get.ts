@@ -47,6 +47,14 @@ const OPTIONS = {
     value: 'EXPRESSION',
     help: 'what this makes of several objects: VARIABLE=NAME each, or NAME (docs/transforms.md)',
   },
+  unpack: {
+    type: 'boolean',
+    help: 'values of packed numbers: x scale_factor + add_offset, NaN for _FillValue (CF)',
+  },
+  packed: {
+    type: 'boolean',
+    help: 'with --expr: computes with packed numbers as they are, which else are unpacked',
+  },
   attributes: {
     type: 'boolean',
     help: 'print name, version, space and attributes as JSON; without -o and -d nothing else',
@@ -91,6 +99,7 @@ export const command = defineCommand({
     const timeoutMs = parseTimeout(options.timeout);
     const region = options.region === undefined ? undefined : parseRegion(options.region);
     const chosen = await chosenBy(words, options);
+    checkPacking(options);
     if (options.expr !== undefined) {
       const writing = { format, signal: context.signal };
       return await getDerived(context, chosen, options, { timeoutMs, region, ...writing });
@@ -106,6 +115,7 @@ export const command = defineCommand({
       import('../pool/sink.js'),
     ]);
     const { signal } = context;
+    const { unpack } = options;
     const { session, seat } = await joining;
     await using _session = session;
     const names = await namesToGet(chosen, session.view, signal);
@@ -129,7 +139,7 @@ export const command = defineCommand({
     await forEachAtOnce(names, WAITS_MAX, async (name) => {
       waiting.add(name);
       try {
-        const object = await locate(seat, name, { timeoutMs, signal, region });
+        const object = await locate(seat, name, { timeoutMs, signal, region, unpack });
         waiting.delete(name);
         transfer.expect(object.size);
         try {
@@ -147,6 +157,11 @@ export const command = defineCommand({
     return failures.end();
   },
 });
+
+function checkPacking({ expr, packed, unpack }: Options): void {
+  if (packed && expr === undefined) throw new UsageError('--packed is for --expr');
+  if (packed && unpack) throw new UsageError('--packed and --unpack are opposites: say one');
+}
 
 /** Computes with the objects, and writes what comes of it. */
 async function getDerived(
@@ -172,7 +187,8 @@ async function getDerived(
   const { session, seat } = await joinPool(context, options);
   await using _session = session;
   const { signal } = context;
-  const made = await derivedOf(seat, expr, variables, { region, timeoutMs, signal });
+  const unpack = !options.packed;
+  const made = await derivedOf(seat, expr, variables, { region, timeoutMs, signal, unpack });
   try {
     if (output === undefined) await sink.writeObject(STDOUT, made, writing);
     else await sink.writeFileOf(output, made, writing);

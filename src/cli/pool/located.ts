@@ -11,7 +11,7 @@ import {
 } from '../../client/options.js';
 import { giveBack, type Parcel, readParcel, ToldParts } from '../../client/parcels.js';
 import type { Seat } from '../../client/seat.js';
-import type { Shaping, wantedRegion } from '../../client/shaping.js';
+import { isPlain, type Shaping, type wantedRegion } from '../../client/shaping.js';
 import type { Slice } from '../../client/slice.js';
 import { waiting } from '../../client/waiting.js';
 import { AttaccaError } from '../../core/errors.js';
@@ -79,7 +79,7 @@ export class Located {
   }
 }
 
-type LocateOptions = WaitOptions & RequireOptions & Pick<Shaping, 'region'>;
+type LocateOptions = WaitOptions & RequireOptions & Pick<Shaping, 'region' | 'unpack'>;
 
 /**
  * Demands an object, and tells where its bytes are. What is encoded comes decoded, as a library
@@ -101,11 +101,11 @@ export async function locate(seat: Seat, name: string, given: LocateOptions): Pr
       throw cause;
     });
   }
-  const isWhole = parcel.source !== 'parts' && options.region === undefined;
+  const isWhole = parcel.source !== 'parts' && isPlain(options);
   if (isWhole && !(ENCODING_KEY in parcel.attributes)) return new Located(handle, parcel);
   // Parts are put together here, regions cut out, encodings undone.
-  const { bytes, space } = await gather(handle, parcel, 'view', options);
-  return new Located(handle, { ...parcel, source: 'message', bytes, space });
+  const { bytes, space, attributes } = await gather(handle, parcel, 'view', options);
+  return new Located(handle, { ...parcel, source: 'message', bytes, space, attributes });
 }
 
 /** What a demand of a handle is answered with. */
