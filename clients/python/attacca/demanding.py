@@ -12,7 +12,7 @@ from .space import Space
 from .layouts import _decode, _DELIVER, _message, _MESSAGES, _result
 from .timing import _left, _ms, _until
 from .memory import _copy
-from .regions import _cut, _gather, _select
+from .regions import _cut, _gather, _needs_shape, _select
 from .encodings import _COMPARED, _decoded, _ENCODING, _encoding_in, _meets
 from .shaping import _Shaping
 from .delivered import _shaped, Delivered
@@ -58,8 +58,9 @@ class _Demanding(_PoolCore):
         read-only view, to be disposed of.
 
         `region` is what of it, as numpy would index it: slices, whole numbers (whose axis goes),
-        ascending lists, `...`. It waits for the parts that have some of it. What is in several
-        parts is put together here.
+        ascending lists, `...`. It waits for the parts that have some of it; what counts from the
+        end, or goes up to it, without `shape`, until some of the object is there, which tells the
+        shape. What is in several parts is put together here.
 
         How it comes (docs/transforms.md), in this order: `unpack` makes values of packed numbers,
         as the CF conventions have it: x scale_factor + add_offset, and NaN for _FillValue and
@@ -73,8 +74,11 @@ class _Demanding(_PoolCore):
         `object-mismatch`; so must be what `require` is told of dtype and order."""
         how = _Shaping(transforms, unpack, order, dtype, byteorder, lossy, into)
         how.check()
-        handle, declare = self._expect(name, None, shape, None, attributes, region)
-        until = _until(timeout)
+        until, known, asked = _until(timeout), shape, region
+        if region is not None and shape is None and _needs_shape(region):
+            known, asked = self._seen(name, region, until, wait)
+            timeout = None if timeout is None else _left(until)
+        handle, declare = self._expect(name, None, known, None, attributes, asked)
         found: Optional[Dict[str, Any]] = None
 
         def late(_: int, code: int, body: bytes) -> None:
@@ -96,6 +100,30 @@ class _Demanding(_PoolCore):
             expected = Space(None, (shape,) if isinstance(shape, int) else shape)
             return _shaped(self._demand_encoded(name, error, expected, region, own), how, own)
         return _shaped(self._hand(name, handle, found, *taken), how, own)
+
+    def _seen(self, name: str, region: Any, until: float, wait: bool) -> Tuple[Any, Any]:
+        """The shape of `name`, and what to ask of a region of it: waits until some of it is there.
+        Of what is encoded all is asked."""
+        handle, declare = self._expect(name, None, None, None, None)
+        nothing = {"dimensions": 0, "boxes": [], "points": []}
+        messages = [*declare, _message("REGION", handle=handle, region=nothing),
+                    _message("DEMAND", handle=handle, deadline=_ms(_left(until)), mode=2,
+                             policy=int(wait), want=3)]
+
+        def late(index: int, _: int, __: bytes) -> None:  # the answer frees it, whatever it is
+            if index == len(messages) - 1:
+                self._free_handles.append(handle)
+
+        answers = self._session.run(messages, _left(until), late)
+        late(len(messages) - 1, 0, b"")
+        for answer in answers[:-1]:
+            _result(answer, "OK")
+        found = _result(answers[-1], "DELIVER")
+        if found["source"] == 4:
+            self._session.parts(found["request"])
+        if _ENCODING in (found.get("attributes") or {}):
+            return None, None
+        return found["space"].shape, region
 
     def _demand_all(self, items: Sequence[Tuple[str, Any]], until: float, wait: bool,
                     answered: Optional[float] = None) -> List[Delivered]:

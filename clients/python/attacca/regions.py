@@ -19,11 +19,18 @@ def _select(region: Any, shape: Optional[Sequence[Optional[int]]]) -> Tuple[
     """What is written `a[region]` in numpy, of slices, whole numbers, lists and `...`; and the
     shape that it has. Without a shape an axis that is taken whole has no runs."""
     items = list(region) if isinstance(region, tuple) else [region]
+    for item in items:
+        if isinstance(item, (str, bytes)):
+            raise AttaccaError("bad-region", f"Cannot use the region: {item!r} is a text; write "
+                               "numpy.s_[0:2, :], or slices and numbers in a tuple")
     if ... in [item for item in items if isinstance(item, type(...))]:
         at = next(i for i, item in enumerate(items) if item is ...)
-        if shape is None:
+        if shape is None and at == len(items) - 1:
+            items.pop()  # what is left out at the end is taken whole
+        elif shape is None:
             raise AttaccaError("bad-region", "Cannot use \"...\" without a shape: give shape=")
-        items[at:at + 1] = [slice(None)] * (len(shape) - len(items) + 1)
+        else:
+            items[at:at + 1] = [slice(None)] * (len(shape) - len(items) + 1)
     if shape is not None:
         items += [slice(None)] * (len(shape) - len(items))
         if len(items) != len(shape):
@@ -34,6 +41,24 @@ def _select(region: Any, shape: Optional[Sequence[Optional[int]]]) -> Tuple[
     counts = tuple(sum(count for _, _, count in axis)
                    for axis, item in zip(axes, items) if not isinstance(item, int))
     return {"dimensions": len(items), "boxes": [] if empty else [axes], "points": []}, counts
+
+
+def _needs_shape(region: Any) -> bool:
+    """Whether the shape is needed to tell what is meant: something counts from the end, goes up to
+    it, or stands behind dimensions of which nobody knows how many they are."""
+    items = list(region) if isinstance(region, tuple) else [region]
+    if any(item is ... for item in items[:-1]):
+        return True
+    for item in items:
+        if isinstance(item, slice):
+            bounds = (item.start or 0, item.stop if item.stop is not None else -1)
+            if not _is_whole(item) and min(bounds) < 0:
+                return True
+        elif item is not ... and not isinstance(item, (range, str, bytes)):
+            indices = [item] if isinstance(item, int) else [*item]
+            if min(indices, default=0) < 0:
+                return True
+    return False
 
 
 def _is_whole(item: Any) -> bool:
@@ -62,7 +87,11 @@ def _axis(item: Any, size: Optional[int]) -> List[List[int]]:
         operator.index(index) for index in item]
     if size is not None:
         indices = [index + size if index < 0 else index for index in indices]
-    if any(one >= two for one, two in zip(indices, indices[1:])) or min(indices, default=0) < 0:
+    if min(indices, default=0) < 0:
+        why = "an axis has no such index" if size is not None else (
+            "an index counts from the end: give shape=")
+        raise AttaccaError("bad-region", f"Cannot use the region: {why}")
+    if any(one >= two for one, two in zip(indices, indices[1:])):
         raise AttaccaError("bad-region", "Cannot use the region: the indices of a list ascend")
     if size is not None and max(indices, default=-1) >= size:
         raise AttaccaError("bad-region",

@@ -136,6 +136,34 @@ class Parts(PoolCase):
                             self.assertEqual(numpy.asarray(d).tolist(), data.tolist())
                         pool.withdraw(name, timeout=10)
 
+    def test_regions_that_need_the_shape(self) -> None:
+        name = f"py/{os.getpid()}/open-ends"
+        grid = [[row * 6 + column for column in range(6)] for row in range(4)]
+        with attacca.join("py-writer[*]") as one, attacca.join("py-reader[*]") as reader:
+            def rows(first: int, end: int) -> array.array:
+                return array.array("i", [each for row in grid[first:end] for each in row])
+
+            one.offer_part(name, numpy_like[2:4, :], rows(2, 4), shape=(4, 6))
+            # Part of it is there, and so the shape.
+            for region, expected in (
+                    (numpy_like[2:], grid[2:]), (numpy_like[-2:, ::5], [[12, 17], [18, 23]]),
+                    (-1, grid[3]), (numpy_like[-1, ..., -2:], [22, 23]),
+                    (numpy_like[[-2, -1], [0, -1]], [[12, 17], [18, 23]]),
+                    (numpy_like[2, ...], grid[2]), (numpy_like[3], grid[3])):
+                with reader.demand(name, timeout=30, region=region) as d:
+                    self.assertEqual(d.view.tolist(), expected)
+            for region in (numpy_like[-4:], -4):
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    reader.demand(name, timeout=0.05, region=region)
+                self.assertEqual(caught.exception.code, "deadline-passed")
+            for region, why in (("0:2,:", "is a text"), ([2, 1], "ascend")):
+                with self.assertRaises(attacca.AttaccaError) as caught:
+                    reader.demand(name, timeout=5, region=region)
+                self.assertEqual(caught.exception.code, "bad-region")
+                self.assertIn(why, str(caught.exception))
+            one.offer_part(name, numpy_like[:2], rows(0, 2), shape=(4, 6))
+            one.withdraw(name, timeout=10)
+
     def test_append(self) -> None:
         for transport in ("socket", ""):
             name = f"py/{os.getpid()}/append/{transport}"

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import * as attacca from '../../../src/client/index.js';
 
+const IMPORTED = /^import (\{[^}]*\}) from 'attacca';$/gmu;
 const CHECKED = /^(.*); \/\/ => (.*)$/gmu;
 
 /** Made of text, as a program is that somebody copies from the page. */
@@ -8,7 +10,7 @@ type AsyncBody = new (...parameters: string[]) => (...values: unknown[]) => Prom
 const asyncFunction = Object.getPrototypeOf(async () => {}).constructor as AsyncBody;
 
 /**
- * Runs the examples of a page of docs as they stand: a line `VALUE; // => VALUE` is compared.
+ * Runs the examples of a page of docs as they stand, with what they import: a line `VALUE; // => VALUE` is compared.
  * `given`: what they need not make. Returns how many were compared.
  */
 export async function runPage(
@@ -23,9 +25,11 @@ export async function runPage(
     checks++;
   };
   for (const block of blocks) {
-    const code = block.replace(CHECKED, 'check($1, $2);');
-    const run = new asyncFunction(...Object.keys(given), 'check', code);
-    await run(...Object.values(given), check);
+    const code = block
+      .replace(IMPORTED, 'const $1 = attacca;')
+      .replace(CHECKED, 'check($1, $2);');
+    const run = new asyncFunction(...Object.keys(given), 'attacca', 'check', code);
+    await run(...Object.values(given), attacca, check);
   }
   assert.equal(checks, [...page.matchAll(CHECKED)].length);
   return checks;
