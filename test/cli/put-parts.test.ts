@@ -117,3 +117,40 @@ test('what is offered encoded is got decoded: all of it, a region, its space', a
     }
   }
 });
+
+test('a region is written as numpy does: up to the end, from it, with fewer axes', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  await writeFile(
+    join(directory, 'a.bin'),
+    Uint8Array.from({ length: 24 }, (_, at) => at),
+  );
+  const put = (...words: string[]) => attacca(['put', 'x=a.bin', ...words], around);
+  const whole = ['--of-shape', '8x6'];
+  const crossed = await put('--region', '6:2,:', ...whole);
+  assert.deepEqual([crossed.code, crossed.out], [1, '']);
+  assert.match(crossed.err, /the end 2 lies before the start 6 \(bad-region\)$/mu);
+  // Of one that is not there yet.
+  const early = attacca(['get', 'x', '--region', '-1,-2:', '--timeout', '20s'], around);
+  assert.equal((await put('--region', '4:', ...whole)).code, 0);
+  assert.deepEqual([...(await early).bytes], [22, 23]);
+  for (const [region, expected] of [
+    ['6:', [12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]],
+    ['-4::2,::5', [0, 5, 12, 17]],
+    ['...,-1', null],
+    ['5', [6, 7, 8, 9, 10, 11]],
+    ['-1,...,:2', [18, 19]],
+    ['-3:-2,', [6, 7, 8, 9, 10, 11]],
+    ['[-2,-1],0', [12, 18]],
+  ] as const) {
+    const got = await attacca(['get', 'x', '--region', region, '--timeout', '300ms'], around);
+    assert.equal(got.code, expected === null ? 3 : 0, `${region}: ${got.err}`);
+    if (expected !== null) assert.deepEqual([...got.bytes], expected, region);
+  }
+  for (const region of ['1:2:3:4', 'a', '::-1']) {
+    const refused = await attacca(['get', 'x', '--region', region], around);
+    assert.equal(refused.code, 2, region);
+    assert.match(refused.err, /is no axis: write FIRST:END/u);
+  }
+});

@@ -40,7 +40,7 @@ const OPTIONS = {
     type: 'string',
     short: 'r',
     value: 'REGION',
-    help: 'only this part of each array, something for each dimension: 0:10,:,5 (docs/parts.md)',
+    help: 'only this part of each array, as numpy writes it: 0:10,-1 (docs/parts.md)',
   },
   expr: {
     type: 'string',

@@ -25,9 +25,7 @@ export async function runPage(
     checks++;
   };
   for (const block of blocks) {
-    const code = block
-      .replace(IMPORTED, 'const $1 = attacca;')
-      .replace(CHECKED, 'check($1, $2);');
+    const code = block.replace(IMPORTED, 'const $1 = attacca;').replace(CHECKED, 'check($1, $2);');
     const run = new asyncFunction(...Object.keys(given), 'attacca', 'check', code);
     await run(...Object.values(given), attacca, check);
   }
