@@ -258,7 +258,8 @@ class Cubes(PoolCase):
             pool.offer(f"{tag}/0", array.array("d", [0]), keep=True,
                        attributes={"of": tag, "step": 0})
             how: Dict[str, Any] = {"dims": ["x"], "coords": {"x": f"{tag}/nothing"}}
-            self.refused_as("cube-misfit", lambda: pool.cube(tag, f'of = "{tag}"', ["stepp"], **how))
+            self.refused_as("cube-misfit", lambda: pool.cube(
+                tag, f'of = "{tag}"', ["stepp"], **how))
             self.refused_as("unknown-definition", lambda: pool.cube(tag))
             cube = pool.cube(tag, f'of = "{tag}"', ["step"])
             self.assertEqual(cube.coords, {"step": [0]})
