@@ -125,7 +125,8 @@ export async function offerAll(
   if (options.dryRun === true) return imported;
   const runs = [...batches(parts, sizes), ...last.map((each) => [each])];
   const replaces = options.replace === true || options.replace === 'first';
-  await using _hold = replaces ? await holdFor(pool, path, all) : null;
+  // One object comes, or does not, by itself.
+  await using _hold = replaces || all.length > 1 ? await holdFor(pool, path, all) : null;
   const offered: string[] = [];
   const former = replaces ? await Former.of(pool, all) : null;
   const isAtOnce = options.replace === true && former !== null;

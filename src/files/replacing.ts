@@ -24,11 +24,11 @@ interface Named {
   readonly attributes: Attributes;
 }
 
-/** Behind the name of what tells of a file: an object of its own, while the file is replaced. */
+/** Behind the name of what tells of a file: an object of its own, while that is imported. */
 const HOLD = '/.importing';
 
 /**
- * Holds the name of a file, so that nobody else replaces it meanwhile: an object of this member,
+ * Holds the name of a file, so that nobody else imports it meanwhile: an object of this member,
  * which the pool takes away when the member ends in any way. `already-offered`: another import has
  * it. `all` ends with what tells of the file.
  */
@@ -76,7 +76,7 @@ async function holdAs(pool: Pool, name: string, attributes: Attributes): Promise
 
 function mustWait(path: string, name: string, cause: AttaccaError): never {
   const { member = null, version = null } = cause.fields;
-  const message = `Cannot import "${path}": "${name}" is being replaced by ${member}`;
+  const message = `Cannot import "${path}": "${name}" is being imported by ${member}`;
   throw new AttaccaError('already-offered', message, { name, version, member }, { cause });
 }
 

@@ -62,7 +62,7 @@ async function rounds(t: TestContext, extension: string, how: string): Promise<v
     );
     for (const { code, err } of results.filter((each) => each.code !== 0)) {
       assert.equal(code, 1);
-      assert.match(err, /"store" is being replaced by import\[\d\] \(already-offered\)/u);
+      assert.match(err, /"store" is being imported by import\[\d\] \(already-offered\)/u);
     }
     const won = files.filter((_, at) => results[at]?.code === 0).map(({ value }) => value);
     assert.ok(won.length > 0, `round ${round}, ${before} before: nobody won`);
@@ -90,7 +90,7 @@ test('an import that is killed holds nothing', async (t) => {
   const killed = startAttacca(['import', '2.nc', '-n', 'store', '--replace'], around);
   await pool.wait('store/.importing', { timeoutMs: 30_000 });
   const refused = await attacca(['import', '1.nc', '-n', 'store', '--replace'], around);
-  assert.match(refused.err, /"store" is being replaced by import\[0\]/u);
+  assert.match(refused.err, /"store" is being imported by import\[0\]/u);
   killed.process.kill('SIGKILL');
   await killed.ended;
   while (await isThere(pool, 'store/.importing')) {

@@ -234,7 +234,7 @@ test('while a file is replaced nobody else replaces it, and nothing is left of t
       met.push(
         assert.rejects(importFile(other, again, { replace }), (error: AttaccaError) => {
           assert.equal(error.code, 'already-offered');
-          assert.match(error.message, /"store" is being replaced by files/u);
+          assert.match(error.message, /"store" is being imported by files/u);
           assert.deepEqual(error.fields, { name: 'store', version: 1, member: 'files' });
           return true;
         }),
@@ -246,6 +246,15 @@ test('while a file is replaced nobody else replaces it, and nothing is left of t
     await mustHave(pool, 2);
   }
   assert.equal(await codeOf(pool.stat('store/.importing')), 'unknown-object');
+  // Who replaces nothing would come between what ends and what is new.
+  const met: Promise<string>[] = [];
+  const onBytes = (): void => {
+    if (met.length === 0) met.push(codeOf(importFile(other, again, { replace: true })));
+  };
+  await pool.unkeepSelected('name prefix "store"');
+  await importFile(pool, path, { name: 'store', onBytes });
+  assert.deepEqual(await Promise.all(met), ['already-offered']);
+  await mustHave(pool, 2);
 });
 
 test('what others offer while a file is read is not ended', async (t) => {
