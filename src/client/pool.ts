@@ -300,8 +300,9 @@ export class Pool extends PoolView {
    * Returns when `parties` members have called it. The same name serves again: each member's n-th
    * call is round n (a call that failed is the same round again), so all must call it equally
    * often; a member that starts over after a crash begins with round 1. `index` 0 to `parties` - 1
-   * tells them apart; left out, it is the index of the member's name (`model[3]`). The error of a
-   * deadline names who has not come.
+   * tells them apart; left out, it is the index of the member's name (`model[3]`), which members of
+   * several components have alike: these must say it. The error of a deadline names who has not
+   * come; `bad-argument` names two that are the same party.
    *
    * ```ts
    * await pool.barrier('step', { parties: 4 });
@@ -309,7 +310,10 @@ export class Pool extends PoolView {
    */
   async barrier(name: string, options: BarrierOptions): Promise<void> {
     checkOptions('barrier', `meet at "${name}"`, options);
-    const { parties } = options;
+    const { parties } = options ?? {};
+    if (parties === undefined) {
+      throw new TypeError(`Cannot meet at "${name}": say how many meet, { parties: 4 }`);
+    }
     const index = options.index ?? indexOfMember(this.#seat);
     if (!(Number.isInteger(parties) && parties >= 1)) {
       throw new RangeError(`Cannot meet at "${name}": ${parties} parties`);

@@ -37,9 +37,25 @@ export async function meet(
   round: number,
   options: BarrierOptions & { readonly index: number },
 ): Promise<void> {
-  const { parties, index } = options;
-  if (index === 0) await gather(seat, name, round, parties, options);
-  else await arrive(seat, name, round, index, options);
+  const { parties, index, timeoutMs, signal } = options;
+  const how = { timeoutMs, signal };
+  try {
+    if (index === 0) await gather(seat, name, round, parties, how);
+    else await arrive(seat, name, round, index, how);
+  } catch (error) {
+    throw error instanceof AttaccaError && error.code === 'already-offered'
+      ? sameIndex(seat, name, index, error)
+      : error;
+  }
+}
+
+/** Somebody stands at the place of this one: members of two crews have the same indices. */
+function sameIndex(seat: Seat, name: string, index: number, cause: AttaccaError): AttaccaError {
+  const other = String(cause.fields['member'] ?? 'another member');
+  const why = `${other} is there as party ${index}, too; give each an "index" of its own`;
+  const message = `Cannot meet at "${name}" as ${seat.name}: ${why}`;
+  const fields = { name, member: seat.name, other, index };
+  return new AttaccaError('bad-argument', message, fields, { cause });
 }
 
 async function gather(

@@ -316,6 +316,25 @@ describe('rendezvous', () => {
     await one.barrier('alone', { parties: 1, index: 0 });
   });
 
+  test('a barrier of two crews names members that are one party', async (t) => {
+    const server = await servePool(t);
+    await using writer = await joinApart(server, 'w[1]');
+    await using reader = await joinApart(server, 'r[1]');
+    const ending = new AbortController();
+    const first = writer.barrier('end', { parties: 4, signal: ending.signal });
+    await reader.wait('end/here/1/1');
+    const error = await errorOf(reader.barrier('end', { parties: 4 }));
+    assert.equal(error.code, 'bad-argument');
+    assert.match(error.message, /as r\[1\]: w\[1\] is there as party 1, too; .* "index"/u);
+    ending.abort();
+    assert.equal(await codeOf(first), 'aborted');
+    // With an index of its own each is another party.
+    await Promise.all([
+      writer.barrier('end', { parties: 2, index: 0 }),
+      reader.barrier('end', { parties: 2, index: 1 }),
+    ]);
+  });
+
   test('a barrier that fails leaves nothing behind, and is met in the same round', async (t) => {
     const server = await servePool(t);
     await using one = await joinApart(server, 'one');
@@ -329,7 +348,7 @@ describe('rendezvous', () => {
     // Somebody else is there under its name.
     const other = one.object('b/here/1/1');
     await other.offer();
-    assert.equal(await codeOf(two.barrier('b', party)), 'already-offered');
+    assert.equal(await codeOf(two.barrier('b', party)), 'bad-argument');
     await other.withdraw();
     assert.deepEqual(await open(), { handles: 0, requires: 0, objects: 0 });
 
