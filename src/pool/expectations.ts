@@ -1,5 +1,7 @@
 import type { AttaccaError, ErrorFields } from '../core/errors.js';
+import { quoted } from '../core/selector/printer.js';
 import { spaceFieldName, spaceFieldText, spaceMismatch } from '../core/space.js';
+import { Float, type Value } from '../core/value.js';
 import { failure } from './emit.js';
 import { nameOfMember } from './looking.js';
 import { memberOf, objectName } from './objects.js';
@@ -63,33 +65,53 @@ function partiesOf(pool: PoolState, handle: number, version: number): Parties {
   };
 }
 
-function mismatch(act: string, parties: Parties, what: string, fields: ErrorFields): AttaccaError {
-  const why = `${parties.consumer} expects another than ${parties.provider} offers`;
+function mismatch(
+  pool: PoolState,
+  { handle, version, act }: Compared,
+  what: string,
+  fields: ErrorFields,
+): AttaccaError {
+  const parties = partiesOf(pool, handle, version);
+  const { consumer, provider } = parties;
+  // A name is free again when who had it has left.
+  const isOther = memberOf(pool, handle).id !== pool.versions.get(version, VERSION.providerMember);
+  const of = consumer === provider && isOther ? ', another program of that name,' : '';
+  const why = `${consumer} expects another than ${provider}${of} offers`;
   const message = `Cannot ${act} "${parties.name}": ${what}: ${why}`;
   return failure('object-mismatch', message, { ...parties, ...fields });
 }
 
+const SHOWN_CHARACTERS_MAX = 40;
+
+/** A value in a message: short, and null where nothing is said. */
+function shown(value: Value): string {
+  if (value === null) return 'not said';
+  if (value instanceof Float) return String(value.value);
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value !== 'string') return 'another value';
+  const isLong = value.length > SHOWN_CHARACTERS_MAX;
+  return quoted(isLong ? `${value.slice(0, SHOWN_CHARACTERS_MAX)}...` : value);
+}
+
 function spaceError(pool: PoolState, compared: Compared, field: number): AttaccaError {
   const { spaces } = pool;
-  const { handle, version, act } = compared;
+  const { handle, version } = compared;
   const wanted = pool.handles.get(handle, HANDLE.space);
   const given = pool.versions.get(version, VERSION.space);
   const name = spaceFieldName(field);
   const expected = spaceFieldText(spaces.bytes(wanted), spaces.start(wanted), field);
   const offered = spaceFieldText(spaces.bytes(given), spaces.start(given), field);
   const fields = { field: name, expected, offered };
-  const parties = partiesOf(pool, handle, version);
-  return mismatch(act, parties, `${name} is ${offered}, not ${expected}`, fields);
+  return mismatch(pool, compared, `${name} is ${offered}, not ${expected}`, fields);
 }
 
 function attributeError(pool: PoolState, compared: Compared, key: number): AttaccaError {
   const { attributes } = pool;
-  const { handle, version, act } = compared;
+  const { handle, version } = compared;
   const field = pool.keys.name(key);
-  const fields = {
-    field,
-    expected: attributes.value(pool.handles.get(handle, HANDLE.attributes), key) ?? null,
-    offered: attributes.value(pool.versions.get(version, VERSION.attributes), key) ?? null,
-  };
-  return mismatch(act, partiesOf(pool, handle, version), `the attribute ${field} differs`, fields);
+  const expected = attributes.value(pool.handles.get(handle, HANDLE.attributes), key) ?? null;
+  const offered = attributes.value(pool.versions.get(version, VERSION.attributes), key) ?? null;
+  const what = `the attribute ${field} is ${shown(offered)}, not ${shown(expected)}`;
+  return mismatch(pool, compared, what, { field, expected, offered });
 }

@@ -148,6 +148,10 @@ test('mismatch at require: names field and both members; the handle has failed',
     const parties = { name: 'x', consumer: 'plot', provider: 'model[1]' };
     assert.deepEqual(fields, { ...parties, field, expected, offered });
     assert.match(message, /plot expects another than model\[1\] offers/);
+    // What is offered, and what was expected, as a reader may see it.
+    const text = (value: unknown): string =>
+      value === null ? 'not said' : field === 'unit' ? `"${String(value)}"` : String(value);
+    assert.ok(message.includes(`${field} is ${text(offered)}, not ${text(expected)}: `), message);
     assert.deepEqual(handle.demand().fails('object-mismatch').fields, fields);
     handle.dispose().ok();
   }
