@@ -316,6 +316,22 @@ describe('rendezvous', () => {
     await one.barrier('alone', { parties: 1, index: 0 });
   });
 
+  test('what differs is told with both values, of two programs of one name', async (t) => {
+    const server = await servePool(t);
+    const attributes = { units: 'K' };
+    const one = await joinApart(server, 'put[0]');
+    await one.put('t', Uint8Array.of(1), { attributes });
+    await one.leave();
+    await using two = await joinApart(server, 'put[0]');
+    const other = two.object('t', { attributes: { units: 'degC' } });
+    const { message } = await errorOf(other.demand());
+    const why = 'put[0] expects another than put[0], another program of that name, offers';
+    assert.equal(message, `Cannot require "t": the attribute units is "K", not "degC": ${why}`);
+    await two.put('own', Uint8Array.of(1), { attributes });
+    const own = await errorOf(two.object('own', { attributes: { units: 'm' } }).demand());
+    assert.match(own.message, /put\[0\] expects another than put\[0\] offers$/u);
+  });
+
   test('a barrier of two crews names members that are one party', async (t) => {
     const server = await servePool(t);
     await using writer = await joinApart(server, 'w[1]');
