@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { join as joinPool } from '../../src/client/index.js';
 import { npyHeader } from '../../src/formats/npy/header.js';
 import { testPool } from '../../src/testing/index.js';
-import { attacca, filesOf, jsonLines } from './command.js';
+import { attacca, attaccaPath, filesOf, jsonLines, startProgram } from './command.js';
+import { noTerminal } from './terminal.js';
 
 test('get computes with several objects, and writes what comes of it', async (t) => {
   await using pool = await testPool();
@@ -81,4 +82,21 @@ test('get computes with values of packed numbers, unless it is told not to', asy
     const refused = await attacca(['get', ...words], { pool: pool.address });
     assert.equal(refused.code, 2, refused.err);
   }
+});
+
+test('on a terminal it is told what is waited for', { skip: noTerminal }, async (t) => {
+  await using pool = await testPool();
+  await using member = await joinPool({ address: pool.address, member: 'm' });
+  await member.put('a', Float64Array.of(1));
+  const directory = await filesOf(t);
+  const words = [process.execPath, attaccaPath, 'get', '--expr', 'a + b', 'a', 'b', '-o', 'out'];
+  const command = words.map((word) => `'${word}'`).join(' ');
+  const around = { pool: pool.address, directory, input: null };
+  const running = startProgram('script', ['-qec', command, '/dev/null'], around);
+  await running.said(/waiting [^\r]*"b"/u);
+  await member.put('b', Float64Array.of(2));
+  const { code, out } = await running.ended;
+  assert.equal(code, 0, out);
+  const bytes = await readFile(join(directory, 'out'));
+  assert.deepEqual([...new Float64Array(new Uint8Array(bytes).buffer)], [3]);
 });

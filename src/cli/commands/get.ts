@@ -179,15 +179,28 @@ async function getDerived(
       'what is computed is binary: send it to a file with -o FILE, or into a pipe',
     );
   }
-  const [{ derivedOf, variablesOf }, sink] = await Promise.all([
+  const [{ derivedOf, variablesOf }, sink, { Progress }, { waitLine }] = await Promise.all([
     import('../derived.js'),
     import('../pool/sink.js'),
+    import('../progress.js'),
+    import('../wait-line.js'),
   ]);
   const variables = variablesOf(chosen.names);
   const { session, seat } = await joinPool(context, options);
   await using _session = session;
   const { signal } = context;
   const unpack = !options.packed;
+  const names = Object.values(variables);
+  const waiting = new Set(names);
+  using _progress = new Progress(
+    async (elapsedMs) => {
+      for (const name of waiting) if (await isOffered(session.view, name)) waiting.delete(name);
+      if (waiting.size > 0) return await waitLine(session.view, waiting, elapsedMs, names.length);
+      return `computing with ${counted(names.length, 'object')}`;
+    },
+    options.quiet,
+    session.client.connection,
+  );
   const made = await derivedOf(seat, expr, variables, { region, timeoutMs, signal, unpack });
   try {
     if (output === undefined) await sink.writeObject(STDOUT, made, writing);
@@ -199,6 +212,15 @@ async function getDerived(
     await made.release();
   }
   return EXIT.ok;
+}
+
+/** Whether an object is there: what waits for others is then told of them. */
+async function isOffered(view: PoolView, name: string): Promise<boolean> {
+  const state = await view.stat(name).then(
+    (stat) => stat['state'],
+    () => null,
+  );
+  return state === 'offered';
 }
 
 /** Where the bytes go must fit how many objects there are, or may be. */
