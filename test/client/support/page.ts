@@ -10,8 +10,9 @@ type AsyncBody = new (...parameters: string[]) => (...values: unknown[]) => Prom
 const asyncFunction = Object.getPrototypeOf(async () => {}).constructor as AsyncBody;
 
 /**
- * Runs the examples of a page of docs as they stand, with what they import: a line `VALUE; // => VALUE` is compared.
- * `given`: what they need not make. Returns how many were compared.
+ * Runs the examples of a page of docs as they stand, with what they import: a line
+ * `VALUE; // => VALUE` is compared. `given`: what they need not make. Returns how many were
+ * compared.
  */
 export async function runPage(
   name: string,
