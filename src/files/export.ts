@@ -6,6 +6,7 @@ import { unlessAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
 import { itemSizeOf } from '../core/space.js';
 import { shapeOf, type Variable } from '../formats/dataset.js';
+import { DAMAGED } from './damaged.js';
 import { dtypeOf } from './fitting.js';
 import type { DatasetFormat, Format } from './format.js';
 import { formatByName, formatNamed } from './formats.js';
@@ -223,7 +224,9 @@ async function writeMessages(
   for (const { object, padding } of messages) {
     await using delivered = await objects.demand(object);
     const bytes = delivered.unsafeBytes();
-    if (Buffer.from(bytes.subarray(0, 4)).toString('latin1') !== 'GRIB') {
+    const isMessage = Buffer.from(bytes.subarray(0, 4)).toString('latin1') === 'GRIB';
+    // What was damaged goes out as it came.
+    if (!isMessage && delivered.attributes[DAMAGED] === undefined) {
       refuse('bad-space', `Cannot export "${object}": it is no GRIB message`, { name: object });
     }
     await writeAt(file, bytes, at);

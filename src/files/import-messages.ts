@@ -11,6 +11,7 @@ import { keysOfMessage } from '../formats/grib/keys.js';
 import { type GribScan, scanGrib } from '../formats/grib/scan.js';
 import { GribValues } from '../formats/grib/values.js';
 import { Turns } from '../formats/turns.js';
+import { DAMAGED } from './damaged.js';
 import type { Skipped } from './format.js';
 import { GridCoords } from './grid-coords.js';
 import { type FileHeader, PADDING_BYTES_MAX } from './header.js';
@@ -43,7 +44,8 @@ export async function importMessages(
     return { name: `message ${number}`, why: `${formatBytes(size)} at byte ${offset}: ${why}` };
   });
   const numbered = numbersOf(messages, damaged);
-  const numbers = wantedOf(numbered, options.only, path);
+  const broken = damagedKept(damaged, options);
+  const numbers = wantedOf(numbered, options.only, path, broken);
   const digits = String(messages.length + damaged.length).length;
   const plainName = (number: number): string => `${name}/${String(number).padStart(digits, '0')}`;
   const read = (message: Message, size: number): Uint8Array => {
@@ -62,6 +64,13 @@ export async function importMessages(
   const kept: Kept[] = [];
   for (const number of numbers) {
     if (turns.isOver) await turns.next();
+    const damage = broken.get(number);
+    if (damage !== undefined) {
+      const { object, made } = brokenObject(plainName(number), number, damage, source, ofFile);
+      kept.push({ ...damage, object, padding: 0 });
+      all.push(made);
+      continue;
+    }
     const message = numbered.get(number) as Message;
     const whole = (): Uint8Array => read(message, message.size);
     const piece = { ...message, padding: Math.min(message.padding, PADDING_BYTES_MAX) };
@@ -90,7 +99,7 @@ export async function importMessages(
   }
   const offering = { ...options, path, skipped, format: 'grib' };
   // Without a whole message there is no such file.
-  if (kept.length === 0) return await offerAll(pool, all, offering);
+  if (kept.length === broken.size) return await offerAll(pool, [], offering);
   const coords = grids.objects;
   const sizes = all.map(({ space }) => spaceBytes(space));
   const isKept =
@@ -103,6 +112,39 @@ export async function importMessages(
 }
 
 type Kept = Piece & { readonly object: string };
+
+type Damage = GribScan['damaged'][number];
+
+/**
+ * What is damaged, by its number. With messages as they are it is kept as it is, too: so nothing of
+ * the file is lost, and an export has all its bytes.
+ */
+function damagedKept(
+  damaged: readonly Damage[],
+  { values, only }: ImportOptions,
+): ReadonlyMap<number, Damage> {
+  if (values === true || (only !== undefined && only.length > 0)) return new Map();
+  return new Map(damaged.map((each) => [each.number, each]));
+}
+
+/** Bytes that are no whole message, with the reason, and without keys. */
+function brokenObject(
+  object: string,
+  number: number,
+  { offset, size, why }: Damage,
+  source: FileSource,
+  ofFile: Attributes,
+): { readonly object: string; readonly made: ToImport } {
+  const attributes = { [DAMAGED]: why, message: number, ...ofFile };
+  const made: ToImport = {
+    ...{ name: object, space: bytesSpace(size), attributes },
+    async fill(into, done) {
+      source.read(offset, into);
+      done(into.length);
+    },
+  };
+  return { object, made };
+}
 
 function messagesHeader(kept: readonly Kept[]): FileHeader {
   const messages = kept.map(({ object, padding }) => ({ object, padding }));
@@ -178,8 +220,11 @@ function wantedOf(
   numbered: ReadonlyMap<number, Message>,
   only: readonly string[] | undefined,
   path: string,
+  broken: ReadonlyMap<number, Damage>,
 ): readonly number[] {
-  if (only === undefined || only.length === 0) return [...numbered.keys()];
+  if (only === undefined || only.length === 0) {
+    return [...numbered.keys(), ...broken.keys()].sort((one, other) => one - other);
+  }
   return only.map((text) => {
     const number = Number(text);
     if (/^\d+$/u.test(text) && numbered.has(number)) return number;
