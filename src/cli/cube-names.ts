@@ -6,7 +6,7 @@ import { quoted } from './format.js';
 import { shellQuote } from './shell-quote.js';
 
 /** So many names are looked at: with more nobody has taken a cube for an object. */
-const LOOKED_AT_MAX = 16;
+export const LOOKED_AT_MAX = 16;
 
 /** A session of a command. */
 export interface Asked {

@@ -1,7 +1,7 @@
 import { AttaccaError } from '../../core/errors.js';
 import type { ValueMap } from '../../core/value.js';
 import { defineCommand } from '../command.js';
-import { type Asked, cubeError } from '../cube-names.js';
+import { type Asked, cubeError, LOOKED_AT_MAX } from '../cube-names.js';
 import { EXIT } from '../exit.js';
 import { Failures } from '../failures.js';
 import { styleFor } from '../format.js';
@@ -55,6 +55,7 @@ export const command = defineCommand({
       for (const [place, answer] of asked.entries()) {
         const name = part[place] as string;
         if (answer.status === 'fulfilled') tell(answer.value);
+        else if (names.length > LOOKED_AT_MAX) failures.add(answer.reason);
         else failures.add((await cubeInstead(session, name, answer.reason)) ?? answer.reason);
       }
     }
