@@ -114,7 +114,9 @@ export async function demandObject(
   options: WaitOptions & RequireOptions & Shaping,
 ): Promise<Delivery> {
   try {
-    if (wasRequired) return await demandParcel(handle, mode, true, options);
+    if (wasRequired || options.region === undefined) {
+      return await demandParcel(handle, mode, wasRequired, options);
+    }
     const asking = await regionToAsk(handle, options);
     return await demandParcel(handle, mode, false, asking.options, asking.region);
   } catch (error) {

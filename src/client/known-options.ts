@@ -100,14 +100,8 @@ const KNOWN = {
 export function checkOptions(call: keyof typeof KNOWN, action: string, options: unknown): void {
   checkKeys(action, options, KNOWN[call]);
   if (!isObject(options)) return;
-  const { space, transforms, encoding } = options;
+  const { space } = options;
   if (isObject(space)) checkKeys(action, space, SPACE, 'its space');
-  for (const chain of [transforms, encoding]) {
-    if (chain === undefined || Array.isArray(chain)) continue;
-    const shown = JSON.stringify(chain) ?? String(chain);
-    const why = 'a list of maps, each with a "kind"; one with a name is in a Transforms';
-    throw new TypeError(`Cannot ${action}: a chain of transforms is ${why}, not ${shown}`);
-  }
 }
 
 function isObject(value: unknown): value is { readonly [key: string]: unknown } {

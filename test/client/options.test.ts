@@ -30,8 +30,6 @@ test('options that a call does not take are refused, with those that were meant'
     [() => pool.count('true', misspelt({ signl: null })), /"signal"\?$/u],
     [() => pool.query('true', misspelt({ limt: 1 })).next(), /"limit"\?$/u],
     [() => pool.catalog.collect('c', 'true', misspelt({ dryrun: true })), /"dryRun"\?$/u],
-    [() => object().demand(misspelt({ transforms: 'celsius' })), /a list of maps.*"celsius"$/u],
-    [() => pool.put('y', Uint8Array.of(1), misspelt({ encoding: {} })), /list of maps.*\{\}$/u],
     [() => pool.barrier('b', undefined as never), /say how many meet, \{ parties: 4 \}$/u],
     [() => pool.leave('now' as never), /it takes an object, not a string$/u],
     [() => connect(misspelt({ adress: 'x' })), /"address"\?$/u],
