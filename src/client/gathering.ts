@@ -4,6 +4,7 @@ import { Region } from '../core/regions/region.js';
 import { selectRegion } from '../core/regions/selection.js';
 import { itemSizeOf, type Space, spaceBytes } from '../core/space.js';
 import type { Block } from '../transforms/chain.js';
+import { mustBeChain } from '../transforms/check.js';
 import { costOf } from '../transforms/cost.js';
 import type { Job, Memory } from '../transforms/jobs.js';
 import { type Plan, planGather, shapeOf } from '../transforms/plan.js';
@@ -123,8 +124,8 @@ async function assemble(
   const given = region === null ? whole : { ...whole, shape: shapeOf(region) };
   const { unpack } = options;
   const unpacking = unpackingOf(name, whole, parcel, options);
-  const transforms = [...unpacking, ...(options.transforms ?? [])];
-  const how = unpacking.length === 0 ? options : { ...options, transforms };
+  const how =
+    unpacking.length === 0 ? options : { ...options, transforms: behind(unpacking, options) };
   const plan = planGather(whole, region, chainInto(how, given));
   // Values are packed no more.
   const attributes = unpack === true ? keptOf({ unpack }, parcel.attributes) : parcel.attributes;
@@ -152,6 +153,12 @@ async function assemble(
   const { bytes, space } = await made(name, threads, plan, { sources, inPlace, ...options });
   giveUp(handle, parcel);
   return { ...told, space, bytes: bytes as Bytes, seal: null, holder: null, release: () => {} };
+}
+
+/** A chain, and behind it what was asked for. */
+function behind(first: readonly TransformSpec[], { transforms = [] }: Shaping): TransformSpec[] {
+  mustBeChain(transforms);
+  return [...first, ...transforms];
 }
 
 /** What makes values of packed numbers, where that is asked for, as this machine has numbers. */
