@@ -46,6 +46,11 @@ export const SERVE_OPTIONS = {
     value: 'HOW',
     help: 'on (default): what is offered is measured, for stat and stats.*; off: it is not',
   },
+  events: {
+    type: 'string',
+    value: 'SIZE',
+    help: 'what the last events may take that are kept for who comes later (default: 64m)',
+  },
   deadline: {
     type: 'string',
     value: 'TIME',
@@ -67,6 +72,7 @@ export function serveOptions(options: OptionValues<typeof SERVE_OPTIONS>): Serve
     sync: syncOf(options.sync),
     repair,
     statistics: statisticsOf(options.statistics),
+    eventBytesMax: options.events === undefined ? undefined : parseSize(options.events, '--events'),
     memoryBytes: memory === undefined ? undefined : memorySize(memory, !options['no-shm']),
     deadlineDefaultMs: deadline === undefined ? undefined : parseDuration(deadline, '--deadline'),
   };
@@ -87,6 +93,7 @@ function statisticsOf(how: string | undefined): boolean {
 const SERVE_TEXTS = [
   ...(['memory', 'data', 'sync', 'shm-dir', 'listen', 'token-file', 'deadline'] as const),
   'statistics',
+  'events',
 ] as const;
 
 /** The same options as words, for a server in a process of its own. */

@@ -40,9 +40,7 @@ export async function importMessages(
   using source = new FileSource(path);
   const turns = new Turns(() => throwIfAborted(`import "${path}"`, options.signal));
   const { messages, damaged } = await scanGrib(source, turns);
-  const skipped: Skipped[] = damaged.map(({ offset, size, number, why }) => {
-    return { name: `message ${number}`, why: `${formatBytes(size)} at byte ${offset}: ${why}` };
-  });
+  const skipped = damaged.map(toldDamage);
   const numbered = numbersOf(messages, damaged);
   const broken = damagedKept(damaged, options);
   const numbers = wantedOf(numbered, options.only, path, broken);
@@ -66,9 +64,8 @@ export async function importMessages(
     if (turns.isOver) await turns.next();
     const damage = broken.get(number);
     if (damage !== undefined) {
-      const { object, made } = brokenObject(plainName(number), number, damage, source, ofFile);
-      kept.push({ ...damage, object, padding: 0 });
-      all.push(made);
+      kept.push({ ...damage, object: plainName(number), padding: 0 });
+      all.push(brokenObject(plainName(number), damage, source, ofFile));
       continue;
     }
     const message = numbered.get(number) as Message;
@@ -100,13 +97,12 @@ export async function importMessages(
   const offering = { ...options, path, skipped, format: 'grib' };
   // Without a whole message there is no such file.
   if (kept.length === broken.size) return await offerAll(pool, [], offering);
-  const coords = grids.objects;
+  const { objects: coords } = grids;
   const sizes = all.map(({ space }) => spaceBytes(space));
   const isKept =
     options.values === true && (await isOriginalKept(pool, source.size, sizes, options.original));
   const original = isKept ? originalObject(name, source, kept, path, options) : null;
-  const told =
-    options.values === true ? fieldsHeader(coords, kept, original) : messagesHeader(kept);
+  const told = headerOf(options, coords, kept, original);
   const telling = { original, header: headerObject(name, told, path, {}, options) };
   return await offerAll(pool, [...coords, ...all], { ...offering, telling });
 }
@@ -114,6 +110,10 @@ export async function importMessages(
 type Kept = Piece & { readonly object: string };
 
 type Damage = GribScan['damaged'][number];
+
+function toldDamage({ offset, size, number, why }: Damage): Skipped {
+  return { name: `message ${number}`, why: `${formatBytes(size)} at byte ${offset}: ${why}` };
+}
 
 /**
  * What is damaged, by its number. With messages as they are it is kept as it is, too: so nothing of
@@ -129,21 +129,28 @@ function damagedKept(
 
 /** Bytes that are no whole message, with the reason, and without keys. */
 function brokenObject(
-  object: string,
-  number: number,
-  { offset, size, why }: Damage,
+  name: string,
+  { offset, size, number, why }: Damage,
   source: FileSource,
   ofFile: Attributes,
-): { readonly object: string; readonly made: ToImport } {
+): ToImport {
   const attributes = { [DAMAGED]: why, message: number, ...ofFile };
-  const made: ToImport = {
-    ...{ name: object, space: bytesSpace(size), attributes },
+  return {
+    ...{ name, space: bytesSpace(size), attributes },
     async fill(into, done) {
       source.read(offset, into);
       done(into.length);
     },
   };
-  return { object, made };
+}
+
+function headerOf(
+  { values }: ImportOptions,
+  coords: readonly ToImport[],
+  kept: readonly Kept[],
+  original: ToImport | null,
+): FileHeader {
+  return values === true ? fieldsHeader(coords, kept, original) : messagesHeader(kept);
 }
 
 function messagesHeader(kept: readonly Kept[]): FileHeader {

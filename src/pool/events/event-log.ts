@@ -232,10 +232,16 @@ export class EventLog {
   save(w: StateWriter): void {
     w.u64(this.#first);
     w.u64(this.#end);
-    for (const { words, texts } of this.#segments) {
-      w.words(words);
+    this.#segments.forEach(({ words, texts }, index) => {
+      w.words(words.subarray(0, this.#used(index)));
       w.bytes(texts.bytes.subarray(0, texts.at));
-    }
+    });
+  }
+
+  /** How many words of a segment have events. */
+  #used(index: number): number {
+    const events = this.#end - this.#first - index * SEGMENT_EVENTS;
+    return Math.min(events, SEGMENT_EVENTS) * ROW.width;
   }
 
   restore(r: StateReader): void {
@@ -244,12 +250,13 @@ export class EventLog {
     this.#end = r.u64();
     checkSaved(this.#first >= 1 && this.#end >= this.#first, 'events are counted from 1');
     const segments = Math.ceil((this.#end - this.#first) / SEGMENT_EVENTS);
-    checkSaved(segments * SEGMENT_WORDS * 4 <= r.remaining, 'a log has its events');
+    const bytes = (this.#end - this.#first) * ROW.width * 4;
+    checkSaved(bytes <= r.remaining, 'a log has its events');
     for (let index = 0; index < segments; index++) {
-      const words = r.words(SEGMENT_WORDS);
-      const bytes = r.bytes();
-      const texts = new Writer(Math.max(TEXT_BYTES, bytes.length));
-      texts.raw(bytes);
+      const words = r.words(SEGMENT_WORDS, this.#used(index));
+      const saved = r.bytes();
+      const texts = new Writer(Math.max(TEXT_BYTES, saved.length));
+      texts.raw(saved);
       for (let row = 0; row < SEGMENT_WORDS; row += ROW.width) checkTexts(words, row, texts.at);
       this.#newest = { words, texts };
       this.#segments.push(this.#newest);
