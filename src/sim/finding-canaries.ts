@@ -157,7 +157,7 @@ export const FINDING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'terms that a snapshot has brought are not found': {
     breaks: 'I9 found',
-    first: 100,
+    first: 240,
     machines: ({ revive }) => ({
       revive: async (disk, options) => {
         const revived = await revive(disk, options);
