@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { restorePool, savePool } from '../../src/pool/save.js';
 import { EVENT_FLAG } from '../../src/protocol/index.js';
+import { restored, saved } from '../core/states.js';
 import { Harness } from './harness.js';
 
 test('a subscriber is told what happens after it has subscribed, by kind and selector', () => {
@@ -72,6 +74,27 @@ test('every operation is an event, and names who did what to what', () => {
   const steer = watcher.events.find(({ topic }) => topic === 'steer');
   assert.deepEqual([steer?.member, { ...steer?.attributes }], ['one', { dt: 30 }]);
   watcher.checkNumbers();
+});
+
+test('a subscription means what its selector meant, also when it is restored', () => {
+  const pool = new Harness();
+  const watcher = pool.member('w');
+  watcher.define('collection', 'threes', { selector: 'n = 3' }).ok();
+  const threes = watcher.subscribe({ kinds: ['offer'], select: '.collection = "threes"' });
+  watcher.define('collection', 'threes', null).ok();
+  const state = saved((w) => savePool(pool.pool, w));
+  const copy = restored(state, restorePool);
+  assert.equal(
+    Buffer.compare(
+      saved((w) => savePool(copy, w)),
+      state,
+    ),
+    0,
+  );
+  const producer = pool.member('p');
+  producer.offer('x', 'b', { attributes: { n: 3 } });
+  producer.offer('y', 'b', { attributes: { n: 4 } });
+  assert.deepEqual(threes.told, ['offer x']);
 });
 
 test('what a member does itself it is told of when it asks for that', () => {

@@ -68,6 +68,7 @@ function saveSubscription(pool: PoolState, one: Subscription, w: StateWriter): v
   w.u32(one.topics.size);
   for (const topic of one.topics) w.text(topic);
   w.text(one.selector);
+  w.text(one.meant);
   w.u8(one.flags);
   w.u8(one.slow);
   w.u8(one.silence);
@@ -112,6 +113,7 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   const topics = new Set<string>();
   for (let count = r.count(4); count > 0; count--) topics.add(r.text());
   const selector = r.text();
+  const meant = r.text();
   const asked = { flags: r.u8(), slow: r.u8(), silence: r.u8(), deadlineMs: r.f64() };
   const place = { since: r.f64(), from: r.u64(), behindAt: r.u64(), n: r.u64(), timer: r.u32() };
   const hasSnapshot = r.flag();
@@ -126,9 +128,9 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   const count = r.count(12);
   for (let index = 0; index < count; index++) unacked.push(first + index, r.f64(), r.u32());
   checkSaved(first + count === place.n + 1, 'deliveries are numbered without a gap');
-  const { compiled, passes } = compiledOfSaved(pool, selector);
+  const { compiled, passes } = compiledOfSaved(pool, meant);
   const one: Subscription = {
-    ...{ id, name, kinds, topics, selector, passes, gaps, unacked },
+    ...{ id, name, kinds, topics, selector, meant, passes, gaps, unacked },
     ...asked,
     ...place,
     snapshot: hasSnapshot ? snapshot : null,
@@ -141,9 +143,9 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   addSubscription(pool, one, compiled);
 }
 
-function compiledOfSaved(pool: PoolState, selector: string): ReturnType<typeof compileFor> {
+function compiledOfSaved(pool: PoolState, meant: string): ReturnType<typeof compileFor> {
   try {
-    return compileFor(pool, selector);
+    return compileFor(pool, meant);
   } catch (error) {
     if (!(error instanceof AttaccaError)) throw error;
     throw new AttaccaError('journal-damaged', `Cannot restore a state: ${error.message}`);

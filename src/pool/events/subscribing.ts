@@ -22,7 +22,7 @@ import { markDue } from './delivering.js';
 import { detach, endSubscription } from './ending.js';
 import { noteEmitted } from './noting.js';
 import { type Asked, type Attachment, type Subscription, Unacked } from './subscription.js';
-import { addSubscription, compileFor } from './subscriptions.js';
+import { addSubscription, compileFor, meantBy } from './subscriptions.js';
 
 /** What is given in one flight when nobody says more. */
 const WINDOW_DEFAULT = 256;
@@ -115,7 +115,8 @@ function checkSame(known: Subscription, asked: Asked): void {
 function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription {
   const { events } = pool;
   const { log } = events;
-  const compiled = compileFor(pool, asked.selector);
+  const meant = meantBy(pool, asked.selector);
+  const compiled = compileFor(pool, meant);
   const isBefore = (asked.flags & SUBSCRIBE.before) !== 0;
   if (isBefore && message.from === FROM.snapshot) {
     refuse('bad-argument', 'Cannot subscribe: what is there has no event before it');
@@ -126,6 +127,7 @@ function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription 
     id,
     since: pool.now,
     from: log.end - 1,
+    meant,
     passes: compiled.passes,
     attachments: [],
     attachmentNext: 1,

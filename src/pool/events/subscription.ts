@@ -40,6 +40,8 @@ export interface Asked {
 export interface Subscription extends Asked {
   readonly id: number;
   readonly since: number;
+  /** What the selector meant when it began. */
+  readonly meant: string;
   /** Asked of the rows of the log. */
   readonly passes: RowTester;
   readonly attachments: Attachment[];

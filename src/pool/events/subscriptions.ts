@@ -1,6 +1,7 @@
 import { type Compiled, compileSelector, type RowTester } from '../../catalog/compile.js';
 import { rowSelector } from '../../catalog/row-tests.js';
 import { parseSelector } from '../../core/selector/parser.js';
+import { printSelector } from '../../core/selector/printer.js';
 import { SLOW, SUBSCRIBE } from '../../protocol/index.js';
 import { meaningOf } from '../meaning.js';
 import type { PoolState } from '../state.js';
@@ -8,13 +9,20 @@ import { eventKeyOf } from './event-keys.js';
 import { termAt } from './places.js';
 import type { Subscription } from './subscription.js';
 
-/** A selector for events; `bad-selector`. */
+/**
+ * What a selector means now, as a text: with the literals as schemas have them, and collections as
+ * what they are. A subscription goes on with that, whatever becomes of their definitions.
+ */
+export function meantBy(pool: PoolState, selector: string): string {
+  return printSelector(meaningOf(parseSelector(selector), pool.definitions));
+}
+
+/** A selector for events, as {@link meantBy} tells it; `bad-selector`. */
 export function compileFor(
   pool: PoolState,
-  selector: string,
+  meant: string,
 ): { readonly compiled: Compiled; readonly passes: RowTester } {
-  const meant = meaningOf(parseSelector(selector), pool.definitions);
-  const compiled = compileSelector(meant, (key) => eventKeyOf(pool, key));
+  const compiled = compileSelector(parseSelector(meant), (key) => eventKeyOf(pool, key));
   const { terms, arena, keys } = pool;
   const termOf = (place: number, key: number): number => termAt(pool, place, key);
   const numbers = {
