@@ -97,7 +97,7 @@ export class AgentServer implements DataHost {
         this.#commands = this.#commands.then(() => this.#measurer.ask(message.asked));
         break;
       case 'stop':
-        this.#stop();
+        void this.#stop();
         break;
       default:
         unreachable(message);
@@ -221,10 +221,11 @@ export class AgentServer implements DataHost {
     Atomics.notify(flag, 0);
   }
 
-  #stop(): void {
+  async #stop(): Promise<void> {
     this.#store.close();
     for (const listener of this.#listeners) listener.close().catch(() => {});
     for (const connection of this.#connections) connection.link.destroy();
+    await this.#measurer.close();
     // What is under way in the thread pool is cut off with the thread.
     process.exit(0);
   }

@@ -21,6 +21,7 @@ const VIEWS_MAX = 16;
 const port = parentPort;
 assert(port !== null, 'statistics are made by a thread');
 const libc = await loadLibc();
+port.postMessage([] satisfies readonly MeasureResult[]);
 // Not before: where all cores are busy its own start would take seconds.
 yieldToOthers();
 const scratch = new MeasureScratch();

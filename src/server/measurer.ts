@@ -56,8 +56,11 @@ export class Measurer {
   readonly #options: MeasurerOptions;
   #libc: Promise<Libc | null> | null = null;
   #worker: Worker | null = null;
+  /** Told something, or ended: it may be ended. In between it loads. */
+  #loaded: Promise<void> = Promise.resolve();
   readonly #asked: MeasureAsked[] = [];
   #isPinning = false;
+  #isClosed = false;
   /** What the thread is at, by the number of the question. */
   readonly #pinned = new Map<number, PinnedRange>();
   #pinnedBytes = 0;
@@ -72,8 +75,17 @@ export class Measurer {
     this.#goOn();
   }
 
+  /**
+   * Resolves when the thread can be ended: one that is ended while it loads a native library takes
+   * the process with it. What is asked from now on is not measured.
+   */
+  close(): Promise<void> {
+    this.#isClosed = true;
+    return this.#loaded;
+  }
+
   #goOn(): void {
-    if (this.#isPinning) return;
+    if (this.#isPinning || this.#isClosed) return;
     this.#isPinning = true;
     // What is no refusal is a bug, and ends the agent's thread.
     void this.#give();
@@ -83,6 +95,7 @@ export class Measurer {
   async #give(): Promise<void> {
     this.#libc ??= (this.#options.loadLibc ?? tryLoadLibc)();
     const libc = await this.#libc;
+    if (this.#isClosed) return;
     const orders: MeasureOrder[] = [];
     while (this.#pinnedBytes < PINNED_BYTES) {
       const asked = this.#asked.shift();
@@ -93,7 +106,7 @@ export class Measurer {
       else orders.push({ asked, memory: this.#keep(asked, pinned, libc) });
     }
     this.#isPinning = false;
-    if (orders.length === 0) return;
+    if (orders.length === 0 || this.#isClosed) return;
     this.#worker ??= this.#begin();
     this.#worker.postMessage(orders);
   }
@@ -111,6 +124,10 @@ export class Measurer {
     const worker = new Worker(threadUrl('measure'), { execArgv: [], name: 'attacca measure' });
     // It keeps no process.
     worker.unref();
+    this.#loaded = new Promise((resolve) => {
+      worker.once('message', () => resolve());
+      worker.once('exit', () => resolve());
+    });
     worker.on('message', (results: readonly MeasureResult[]) => this.#take(results));
     // Its end follows.
     worker.on('error', () => {});

@@ -122,6 +122,21 @@ test('what a thread was at when it ended is told as failed, and another goes on'
   assert.equal(begun.length, 2);
 });
 
+test('a thread can be ended once it is closed: not while it loads, which ends the process', async (t) => {
+  const begun = beginnings(t);
+  for (let round = 0; round < 8; round++) {
+    const measurer = new Measurer(new Slices().options);
+    const one = new Promise<Worker>((resolve) => process.once('worker', resolve));
+    measurer.ask([new Slices().asked(1)]);
+    const worker = await one;
+    // Early, late, and while it loads.
+    await new Promise((resolve) => setTimeout(resolve, round * 10));
+    await measurer.close();
+    assert.equal(await worker.terminate(), 1);
+  }
+  assert.equal(begun.length, 8);
+});
+
 test('where no thread can see memory slices are measured here, in turns', async (t) => {
   const begun = beginnings(t);
   const slices = new Slices();
