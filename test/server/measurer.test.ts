@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { test } from 'node:test';
@@ -129,8 +130,8 @@ test('a thread can be ended once it is closed: not while it loads, which ends th
     const one = new Promise<Worker>((resolve) => process.once('worker', resolve));
     measurer.ask([new Slices().asked(1)]);
     const worker = await one;
-    // Early, late, and while it loads.
-    await new Promise((resolve) => setTimeout(resolve, round * 10));
+    // It begins to load.
+    await once(worker, 'online');
     await measurer.close();
     assert.equal(await worker.terminate(), 1);
   }
