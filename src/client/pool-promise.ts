@@ -1,8 +1,11 @@
 import { PROMISE_KIND, writeClose, writePromise } from '../protocol/index.js';
 import type { Seat } from './seat.js';
 
-/** What a member promises: names by a glob, or one name as it stands. */
-export type Promised = string | { readonly name: string };
+/**
+ * What a member promises: names by a glob, one name as it stands, or what a selector selects. By
+ * the last streams end, `until: 'complete'`; a require of a name is met by the others alone.
+ */
+export type Promised = string | { readonly name: string } | { readonly select: string };
 
 /**
  * What a member has said it will offer. While it is open, a require of such a name waits; when all
@@ -46,6 +49,12 @@ export class PoolPromise {
   }
 }
 
+function saidBy(promised: Promised): { kind: keyof typeof PROMISE_KIND; text: string } {
+  if (typeof promised === 'string') return { kind: 'glob', text: promised };
+  if ('select' in promised) return { kind: 'selector', text: promised.select };
+  return { kind: 'name', text: promised.name };
+}
+
 /** Promises patterns in one write. */
 export async function makePromise(seat: Seat, patterns: readonly Promised[]): Promise<PoolPromise> {
   const { promises } = seat.client.connection;
@@ -53,10 +62,8 @@ export async function makePromise(seat: Seat, patterns: readonly Promised[]): Pr
   try {
     await seat.ask('promise', patterns.length, (w) => {
       for (const [index, pattern] of patterns.entries()) {
-        const isName = typeof pattern !== 'string';
-        const kind = isName ? PROMISE_KIND.name : PROMISE_KIND.glob;
-        const text = isName ? pattern.name : pattern;
-        writePromise(w, numbers[index] as number, seat.number, kind, text);
+        const { kind, text } = saidBy(pattern);
+        writePromise(w, numbers[index] as number, seat.number, PROMISE_KIND[kind], text);
       }
     });
     return new PoolPromise(seat, numbers);

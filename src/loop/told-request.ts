@@ -177,9 +177,10 @@ function partsOfMember(r: Reader, code: number, names: ToldNames, message: Decod
       readPromise(r, message.promise);
       const { member, kind, patternStart, patternEnd, promise } = message.promise;
       const pattern = textAt(r, patternStart, patternEnd);
+      const object = kind === PROMISE_KIND.name ? pattern : '';
       const glob = kind === PROMISE_KIND.glob;
-      const object = glob ? '' : pattern;
-      return { object, member: names.member(member), fields: { promise, pattern, glob } };
+      const fields = { promise, pattern, ...(kind === PROMISE_KIND.selector ? {} : { glob }) };
+      return { object, member: names.member(member), fields };
     }
     case MESSAGE.close:
       return { fields: { promise: readClose(r) } };

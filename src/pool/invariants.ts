@@ -8,6 +8,7 @@ import { forEachHandle, handleState, objectName } from './objects.js';
 import { checkOpen } from './open-check.js';
 import { bindable, isInParts } from './parts.js';
 import { checkParts, checkWanted, offersInParts } from './parts-check.js';
+import { listOf } from './promises.js';
 import { checkProvenance } from './provenance-check.js';
 import {
   HANDLE,
@@ -287,15 +288,14 @@ function checkMembers(pool: PoolState): void {
 }
 
 function checkPromises(pool: PoolState, sums: Sums): void {
-  let listed = pool.promiseGlobs.length;
+  let listed = pool.promiseGlobs.length + pool.promiseSelectors.length;
   for (const [name, rows] of pool.promisesByName) {
     assert(rows.length > 0, `${name}: a name without promises is not kept`);
     listed += rows.length;
   }
   assert(listed === pool.promises.size, 'every promise is where requires look for it');
   for (const promise of pool.promises.values()) {
-    const list = promise.glob ? pool.promiseGlobs : pool.promisesByName.get(promise.pattern);
-    assert(list?.includes(promise) === true, 'a promise is listed by its pattern');
+    assert(listOf(pool, promise)?.includes(promise) === true, 'a promise is listed by its pattern');
     assert((promise.state === 'grace') === (promise.timer !== 0), 'only a grace has a timer');
     const member = pool.members.get(promise.memberId);
     assert((promise.state === 'open') === (member !== undefined), 'an open promise has its member');

@@ -1,11 +1,13 @@
 import type { AttaccaError } from '../core/errors.js';
 import { compileGlob } from '../core/glob.js';
-import { decodeUtf8 } from '../core/utf8.js';
+import { parseSelector } from '../core/selector/parser.js';
+import { type Facts, factsOf } from '../core/selector/verdict.js';
+import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
 import { failure } from './emit.js';
 import { objectName } from './objects.js';
 import { inWords, someOf } from './room.js';
 import { OBJECT } from './rows.js';
-import type { PromiseRow } from './sessions.js';
+import type { PromiseKind, PromiseRow } from './sessions.js';
 import type { PoolState } from './state.js';
 
 /** The promises that an object's name meets, whatever their state. */
@@ -62,18 +64,32 @@ export function nobodyWillOffer(pool: PoolState, object: number): AttaccaError |
   );
 }
 
-/** Tells whether a name meets a glob; a promise of one name is found by that name instead. */
-export function matcherOf(pattern: string, isGlob: boolean): PromiseRow['matches'] {
-  if (!isGlob) return () => false;
+/** What a pattern means. A promise of one name is found by that name; a selector by none. */
+export function meantByPromise(
+  kind: PromiseKind,
+  pattern: string,
+): Pick<PromiseRow, 'facts' | 'matches'> {
+  const matches = (): boolean => false;
+  if (kind === 'selector') return { facts: factsOf(parseSelector(pattern)), matches };
+  if (kind === 'name') return { facts: factsOfName(pattern), matches };
   const glob = compileGlob(pattern);
-  return (name, start, end) => glob.matches(name, start, end);
+  return {
+    facts: glob.literal
+      ? factsOfName(decodeUtf8(glob.prefix))
+      : { values: new Map(), namePrefix: glob.prefix },
+    matches: (name, start, end) => glob.matches(name, start, end),
+  };
+}
+
+function factsOfName(name: string): Facts {
+  return { values: new Map([['name', [name]]]), namePrefix: encodeUtf8(name) };
 }
 
 /** Keeps a promise where requires look for it. */
 export function addPromise(pool: PoolState, promise: PromiseRow): void {
   pool.promises.set(promise.id, promise);
-  if (promise.glob) {
-    pool.promiseGlobs.push(promise);
+  if (promise.kind !== 'name') {
+    patternsOf(pool, promise.kind).push(promise);
     return;
   }
   const same = pool.promisesByName.get(promise.pattern);
@@ -81,11 +97,23 @@ export function addPromise(pool: PoolState, promise: PromiseRow): void {
   else same.push(promise);
 }
 
+/** Where a promise is kept. */
+export function listOf(
+  pool: PoolState,
+  { kind, pattern }: Pick<PromiseRow, 'kind' | 'pattern'>,
+): PromiseRow[] | undefined {
+  return kind === 'name' ? pool.promisesByName.get(pattern) : patternsOf(pool, kind);
+}
+
+function patternsOf(pool: PoolState, kind: 'glob' | 'selector'): PromiseRow[] {
+  return kind === 'glob' ? pool.promiseGlobs : pool.promiseSelectors;
+}
+
 export function removePromise(pool: PoolState, promise: PromiseRow): void {
   pool.promises.delete(promise.id);
-  const list = promise.glob ? pool.promiseGlobs : pool.promisesByName.get(promise.pattern);
+  const list = listOf(pool, promise);
   if (list === undefined) return;
   const index = list.indexOf(promise);
   if (index >= 0) list.splice(index, 1);
-  if (!promise.glob && list.length === 0) pool.promisesByName.delete(promise.pattern);
+  if (promise.kind === 'name' && list.length === 0) pool.promisesByName.delete(promise.pattern);
 }

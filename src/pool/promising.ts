@@ -3,16 +3,21 @@ import { LIMITS } from '../core/limits.js';
 import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
 import { EVENT, PROMISE_KIND, type PromiseFields } from '../protocol/index.js';
 import { noteMember } from './events/noting.js';
+import { meantBy } from './events/subscriptions.js';
 import { memberOfSession } from './handles.js';
 import { findObject, forEachHandle, handleState, hasFlag, lookAtParts } from './objects.js';
 import { missingOf } from './parts.js';
-import { addPromise, matcherOf, nobodyWillOffer, removePromise } from './promises.js';
+import { addPromise, listOf, meantByPromise, nobodyWillOffer, removePromise } from './promises.js';
 import { failRequire } from './require.js';
 import { HANDLE_FLAG, HANDLE_STATE, OBJECT, PARTITION, VERSION, WAIT_KIND } from './rows.js';
-import type { Member, PromiseRow, Session } from './sessions.js';
+import type { Member, PromiseKind, PromiseRow, Session } from './sessions.js';
 import type { PoolState } from './state.js';
 import { beginTimer, endTimer } from './timers.js';
 import { isReady } from './wanted.js';
+
+/** Their names, by code. */
+const KINDS: readonly PromiseKind[] = ['name', 'glob', 'selector'];
+assert(PROMISE_KIND.selector === 2, 'kinds of promises are numbered as they are listed');
 
 /**
  * PROMISE: a member says what it will offer. A promise of the same member and pattern that is
@@ -24,19 +29,20 @@ export function promise(pool: PoolState, session: Session, message: PromiseField
     refuse('bad-argument', `Cannot promise: the number ${message.promise} is in use`);
   }
   const { bytes } = pool.reader;
-  const pattern = decodeUtf8(bytes, message.patternStart, message.patternEnd);
-  const isGlob = message.kind === PROMISE_KIND.glob;
-  const matches = matcherOf(pattern, isGlob);
-  for (const old of samePromises(pool, member.name, pattern, isGlob)) {
+  const text = decodeUtf8(bytes, message.patternStart, message.patternEnd);
+  const kind = KINDS[message.kind] as PromiseKind;
+  const pattern = kind === 'selector' ? meantBy(pool, text) : text;
+  const meant = meantByPromise(kind, pattern);
+  for (const old of samePromises(pool, member.name, { kind, pattern })) {
     if (old.state !== 'open') forget(pool, old);
   }
-  makeRoom(pool, isGlob);
+  makeRoom(pool, kind);
   const row: PromiseRow = {
     id: pool.promiseIdNext++,
     member: member.name,
-    glob: isGlob,
+    kind,
     pattern,
-    matches,
+    ...meant,
     state: 'open',
     since: pool.now,
     memberId: member.id,
@@ -51,19 +57,20 @@ export function promise(pool: PoolState, session: Session, message: PromiseField
 function samePromises(
   pool: PoolState,
   member: string,
-  pattern: string,
-  isGlob: boolean,
+  what: Pick<PromiseRow, 'kind' | 'pattern'>,
 ): PromiseRow[] {
-  const list = isGlob ? pool.promiseGlobs : (pool.promisesByName.get(pattern) ?? []);
-  return list.filter((each) => each.member === member && each.pattern === pattern);
+  const list = listOf(pool, what) ?? [];
+  return list.filter((each) => each.member === member && each.pattern === what.pattern);
 }
 
 /** Closed promises are kept, to tell late requires; the oldest of them go when room is short. */
-function makeRoom(pool: PoolState, isGlob: boolean): void {
-  const globsFull = isGlob && pool.promiseGlobs.length >= LIMITS.promiseGlobsMax;
+function makeRoom(pool: PoolState, kind: PromiseKind): void {
+  const isPattern = kind !== 'name';
+  const patterns = pool.promiseGlobs.length + pool.promiseSelectors.length;
+  const globsFull = isPattern && patterns >= LIMITS.promiseGlobsMax;
   if (!globsFull && pool.promises.size < LIMITS.promisesMax) return;
   for (const each of pool.promises.values()) {
-    if (each.state !== 'closed' || (globsFull && !each.glob)) continue;
+    if (each.state !== 'closed' || (globsFull && each.kind === 'name')) continue;
     removePromise(pool, each);
     return;
   }
@@ -112,7 +119,8 @@ function closePromise(pool: PoolState, row: PromiseRow): void {
   row.state = 'closed';
   row.memberId = 0;
   pool.events.isCompletionDue = true;
-  if (!row.glob) {
+  if (row.kind === 'selector') return;
+  if (row.kind === 'name') {
     const name = encodeUtf8(row.pattern);
     const object = findObject(pool, name, 0, name.length);
     if (object === 0) return;

@@ -6,11 +6,12 @@ import { encodeUtf8 } from '../core/utf8.js';
 import { restoreEvents, saveEvents } from './events/save-events.js';
 import { addMember } from './members.js';
 import { addLeaseWait } from './memory.js';
-import { addPromise, matcherOf } from './promises.js';
+import { addPromise, meantByPromise } from './promises.js';
 import { restoreOpen, saveOpen } from './save-open.js';
-import { type Member, type PromiseRow, Session } from './sessions.js';
+import { type Member, type PromiseKind, type PromiseRow, Session } from './sessions.js';
 import { type LeaseWait, type PoolOptions, PoolState } from './state.js';
 
+const PROMISE_KINDS: readonly PromiseKind[] = ['name', 'glob', 'selector'];
 const PROMISE_STATES: readonly PromiseRow['state'][] = ['open', 'grace', 'closed'];
 
 /**
@@ -249,13 +250,13 @@ function sessionOf(pool: PoolState, id: number): Session {
   return session;
 }
 
-/** Patterns are compiled again; the lists by name and of globs have the order of all promises. */
+/** Patterns are compiled again; the lists of each kind have the order of all promises. */
 function savePromises(pool: PoolState, w: StateWriter): void {
   w.u32(pool.promises.size);
   for (const promise of pool.promises.values()) {
     w.u32(promise.id);
     w.text(promise.member);
-    w.flag(promise.glob);
+    w.u8(PROMISE_KINDS.indexOf(promise.kind));
     w.text(promise.pattern);
     w.u8(PROMISE_STATES.indexOf(promise.state));
     w.f64(promise.since);
@@ -291,7 +292,8 @@ function restorePromises(pool: PoolState, r: StateReader): void {
 function restorePromise(pool: PoolState, r: StateReader): PromiseRow {
   const id = r.u32();
   const member = r.text();
-  const glob = r.flag();
+  const kind = PROMISE_KINDS[r.u8()];
+  checkSaved(kind !== undefined, 'a promise is of a name, a glob or a selector');
   const pattern = r.text();
   const state = PROMISE_STATES[r.u8()];
   checkSaved(state !== undefined, 'a promise is open, in grace or closed');
@@ -299,13 +301,13 @@ function restorePromise(pool: PoolState, r: StateReader): PromiseRow {
   const memberId = r.u32();
   const timer = r.u32();
   checkSaved(pool.waits.rows.has(timer), 'the timer of a promise is there');
-  const matches = matcherOfSaved(pattern, glob);
-  return { id, member, glob, pattern, matches, state, since, memberId, timer };
+  const meant = meantBySaved(kind, pattern);
+  return { id, member, kind, pattern, ...meant, state, since, memberId, timer };
 }
 
-function matcherOfSaved(pattern: string, isGlob: boolean): PromiseRow['matches'] {
+function meantBySaved(kind: PromiseKind, pattern: string): ReturnType<typeof meantByPromise> {
   try {
-    return matcherOf(pattern, isGlob);
+    return meantByPromise(kind, pattern);
   } catch (error) {
     if (!(error instanceof AttaccaError)) throw error;
     throw new AttaccaError('journal-damaged', `Cannot restore a state: ${error.message}`);

@@ -1,5 +1,6 @@
 import { assert } from '../core/assert.js';
 import { Writer } from '../core/bytes.js';
+import type { Facts } from '../core/selector/verdict.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import { beginningOf } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
@@ -191,12 +192,18 @@ export class Session {
   }
 }
 
+export type PromiseKind = 'name' | 'glob' | 'selector';
+
 /** What a member said it will offer. */
 export interface PromiseRow {
   readonly id: number;
   readonly member: string;
-  readonly glob: boolean;
+  readonly kind: PromiseKind;
+  /** A name, a glob, or what a selector meant when it was promised. */
   readonly pattern: string;
+  /** What is known of each object that it is about. */
+  readonly facts: Facts;
+  /** Of a glob: whether a name is one of those. */
   readonly matches: (bytes: Uint8Array, start: number, end: number) => boolean;
   /** `grace`: its member died; open until the timer ends. */
   state: 'open' | 'grace' | 'closed';

@@ -197,6 +197,8 @@ export class PoolState {
   /** Promises of one name, by that name. */
   readonly promisesByName = new Map<string, PromiseRow[]>();
   readonly promiseGlobs: PromiseRow[] = [];
+  /** They are about streams: no name alone meets them. */
+  readonly promiseSelectors: PromiseRow[] = [];
   promiseIdNext = 1;
 
   /** Head of the list of objects with requires that wait for the next version. */

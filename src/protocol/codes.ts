@@ -118,7 +118,7 @@ export const MODE = { view: 0, own: 1, peek: 2 } as const;
 /** Bits of DEMAND's `want`. */
 export const WANT = { attributes: 1, dispose: 2 } as const;
 
-export const PROMISE_KIND = { name: 0, glob: 1 } as const;
+export const PROMISE_KIND = { name: 0, glob: 1, selector: 2 } as const;
 
 export const EXPLAIN = { name: 0, waits: 1, rings: 2, selector: 3 } as const;
 

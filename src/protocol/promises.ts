@@ -2,6 +2,7 @@ import { refuse } from '../core/assert.js';
 import type { Reader, Writer } from '../core/bytes.js';
 import { compileGlob } from '../core/glob.js';
 import { LIMITS } from '../core/limits.js';
+import { parseSelector } from '../core/selector/parser.js';
 import { MESSAGE, PROMISE_KIND } from './codes.js';
 import { endBody, readChoice, writeHeader, writeWhole } from './message.js';
 import { checkName, writeName } from './names.js';
@@ -9,16 +10,19 @@ import { checkName, writeName } from './names.js';
 /** A glob may be a little longer than the longest name: each character can carry a backslash. */
 const GLOB_BYTES_MAX = LIMITS.nameBytesMax * 2;
 
-/** Reads the text of a glob; returns its start. What it means is checked when it is compiled. */
-function readGlob(r: Reader): number {
+/** Reads what is promised; returns its start. What it means is checked when it is compiled. */
+function readPattern(r: Reader, kind: number): number {
   const start = r.skipText();
-  if (r.at - start > GLOB_BYTES_MAX) {
-    refuse('bad-argument', `Cannot use the glob: it is longer than ${GLOB_BYTES_MAX} bytes`);
+  const isSelector = kind === PROMISE_KIND.selector;
+  const sizeMax = isSelector ? LIMITS.selectorBytesMax : GLOB_BYTES_MAX;
+  if (r.at - start > sizeMax) {
+    const what = isSelector ? 'selector' : 'glob';
+    refuse('bad-argument', `Cannot use the ${what}: it is longer than ${sizeMax} bytes`);
   }
   return start;
 }
 
-/** 0x1b PROMISE: a name or a glob. */
+/** 0x1b PROMISE: a name, a glob or a selector. */
 export class PromiseFields {
   promise = 0;
   member = 0;
@@ -30,14 +34,14 @@ export class PromiseFields {
 export function readPromise(r: Reader, into: PromiseFields): void {
   into.promise = r.u32();
   into.member = r.u32();
-  into.kind = readChoice(r, PROMISE_KIND.glob, 'the kind of a promise');
-  into.patternStart = readGlob(r);
+  into.kind = readChoice(r, PROMISE_KIND.selector, 'the kind of a promise');
+  into.patternStart = readPattern(r, into.kind);
   into.patternEnd = r.at;
   if (into.kind === PROMISE_KIND.name) checkName(r.bytes, into.patternStart, into.patternEnd);
   endBody(r);
 }
 
-/** Writes a promise; a name or glob that is none is refused here already. */
+/** Writes a promise; a name, glob or selector that is none is refused here already. */
 export function writePromise(
   w: Writer,
   promise: number,
@@ -51,7 +55,8 @@ export function writePromise(
     w.u8(kind);
     if (kind === PROMISE_KIND.name) writeName(w, pattern);
     else {
-      compileGlob(pattern);
+      if (kind === PROMISE_KIND.glob) compileGlob(pattern);
+      else parseSelector(pattern);
       w.text(pattern);
     }
   });

@@ -96,7 +96,7 @@ test('for await ends by itself when all that was promised has come', async (t) =
     for await (const { name } of events) seen.push(name);
   })();
   await using model = await joinApart(server, 'model');
-  const promise = await model.promise('x*');
+  const promise = await model.promise('x*', { select: 'a = 1' });
   for (let index = 0; index < 300; index++) await model.put(`x${index}`, ramp(1));
   await promise.close();
   await watching;

@@ -79,7 +79,10 @@ export class Member {
     return this.declare(name, options).demand(options);
   }
 
-  promise(pattern: string, kind: 'name' | 'glob' = 'name'): { made: Call; close(): Call } {
+  promise(
+    pattern: string,
+    kind: keyof typeof PROMISE_KIND = 'name',
+  ): { made: Call; close(): Call } {
     const number = this.client.nextPromise();
     const { client } = this;
     const code = PROMISE_KIND[kind];

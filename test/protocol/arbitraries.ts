@@ -73,6 +73,12 @@ const promise = fc.oneof(
     promiseKind: fc.constant(1),
     pattern: fc.constantFrom('', '*', 'run/*/t[0-9]?', '海*\\*'),
   }),
+  of('promise', {
+    promise: u32,
+    member: u32,
+    promiseKind: fc.constant(2),
+    pattern: fc.constantFrom('', 'a = 1 and b ~ "x*"', 'step in 0..24'),
+  }),
 );
 const explain = fc.oneof(
   of('explain', { what: fc.constant(0), name: anyName }),

@@ -183,6 +183,7 @@ test('a message that is refused leaves nothing of it in the writer', () => {
   const promise = { kind: 'promise', promise: 1, member: 1 } as const;
   writerRefuses('bad-argument', { ...promise, promiseKind: 1, pattern: '[' });
   writerRefuses('bad-name', { ...promise, promiseKind: 0, pattern: '' });
+  writerRefuses('bad-selector', { ...promise, promiseKind: 2, pattern: 'a = ' });
   const w = new Writer();
   refused('bad-space', () => writeDeclare(w, 0, 0, 'a', { shape: [-1] }, []));
   assert.equal(w.at, 0);

@@ -202,12 +202,18 @@ class _Offering(_Demanding):
         """Offers an object of length 0."""
         return self.offer(name, attributes=attributes, container=container, keep=keep)
 
-    def promise(self, pattern: str, glob: Optional[bool] = None) -> Promise:
+    def promise(self, pattern: str = "", glob: Optional[bool] = None, *,
+                select: Optional[str] = None) -> Promise:
         """Says that this member will offer `pattern`, a name, or a glob if it looks like one. Who
-        waits for what only closed promises could meet hears `nobody-will-offer`. Close it when all
-        is offered; its block does."""
+        waits for what only closed promises could meet hears `nobody-will-offer`. `select` promises
+        what a selector selects instead: streams that ask for it end when it is closed. Close it
+        when all is offered; its block does."""
+        if (pattern == "") == (select is None):
+            raise TypeError("Cannot promise: say a pattern or `select`, one of them")
         number = next(self._numbers)
-        kind = any(mark in pattern for mark in "*?[\\") if glob is None else glob
-        self._ask("PROMISE", "OK", promise=number, member=1, promiseKind=int(kind), pattern=pattern)
+        pattern = pattern if select is None else select
+        is_glob = any(mark in pattern for mark in "*?[\\") if glob is None else glob
+        kind = int(is_glob) if select is None else 2
+        self._ask("PROMISE", "OK", promise=number, member=1, promiseKind=kind, pattern=pattern)
         self._promises[number] = pattern
         return Promise(self, pattern, number)

@@ -1,18 +1,87 @@
-import { SUBSCRIBE } from '../../protocol/index.js';
+import { AttaccaError } from '../../core/errors.js';
+import type { Selector } from '../../core/selector/ast.js';
+import { parseSelector } from '../../core/selector/parser.js';
+import { type Facts, factsOf, verdictOf } from '../../core/selector/verdict.js';
+import { Work } from '../../core/work.js';
+import { EVENT, SUBSCRIBE } from '../../protocol/index.js';
+import type { PromiseRow } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { isDrained } from './delivering.js';
 import { endSubscription } from './ending.js';
 
+/** Which promises are about what a subscription asks for. Looked up again: it is no state. */
+export class PromisesFor {
+  readonly #selector: Selector;
+  readonly #facts: Facts;
+  /** Whether it is told of offers alone: their member is who has promised them. */
+  readonly #isOfOffers: boolean;
+  readonly #known = new WeakMap<PromiseRow, boolean>();
+  /** One that was open when it was looked at last. */
+  #open: PromiseRow | null = null;
+
+  constructor(meant: string, kinds: number) {
+    this.#selector = parseSelector(meant);
+    this.#facts = factsOf(this.#selector);
+    this.#isOfOffers = kinds === 1 << EVENT.offer;
+  }
+
+  /** Whether something that it asks for was promised, and all of that is closed. */
+  areClosed(pool: PoolState): boolean {
+    const last = this.#open;
+    if (last !== null && last.state !== 'closed' && pool.promises.has(last.id)) return false;
+    this.#open = null;
+    let isAny = false;
+    for (const promise of pool.promises.values()) {
+      if (promise.state === 'closed' && isAny) continue;
+      if (!this.#mayBe(promise)) continue;
+      isAny = true;
+      if (promise.state === 'closed') continue;
+      this.#open = promise;
+      return false;
+    }
+    return isAny;
+  }
+
+  #mayBe(promise: PromiseRow): boolean {
+    const known = this.#known.get(promise);
+    if (known !== undefined) return known;
+    const may = this.#mayMeet(promise);
+    this.#known.set(promise, may);
+    return may;
+  }
+
+  /** Unless what both say cannot be true of one object. */
+  #mayMeet(promise: PromiseRow): boolean {
+    const work = new Work();
+    try {
+      if (verdictOf(this.#selector, this.#factsOf(promise), work) === 'no') return false;
+      if (promise.kind !== 'selector') return true;
+      return verdictOf(parseSelector(promise.pattern), this.#facts, work) !== 'no';
+    } catch (error) {
+      // It is too much to find out.
+      if (error instanceof AttaccaError) return true;
+      throw error;
+    }
+  }
+
+  #factsOf({ facts, member }: PromiseRow): Facts {
+    if (!this.#isOfOffers) return facts;
+    const values = new Map(facts.values);
+    values.set('.member', [member]);
+    values.set('.component', [member.replace(/\[\d+\]$/u, '')]);
+    return { ...facts, values };
+  }
+}
+
 /**
- * Ends those that end by themselves: all that was promised is closed, and all that has come is
- * delivered and acknowledged. While nobody has promised anything nothing is known to be over.
+ * Ends those that end by themselves: all that was promised and may be selected is closed, and all
+ * that has come is delivered and acknowledged. While nobody has promised such a thing nothing is
+ * known to be over.
  */
 export function endComplete(pool: PoolState): void {
-  if (pool.promises.size === 0) return;
-  for (const { state } of pool.promises.values()) if (state !== 'closed') return;
-  if (pool.events.operationsHeld > 0) return;
+  if (pool.promises.size === 0 || pool.events.operationsHeld > 0) return;
   for (const one of [...pool.events.subscriptions.values()]) {
     if ((one.flags & SUBSCRIBE.untilComplete) === 0 || one.attachments.length === 0) continue;
-    if (isDrained(one)) endSubscription(pool, one, null);
+    if (isDrained(one) && one.promised.areClosed(pool)) endSubscription(pool, one, null);
   }
 }

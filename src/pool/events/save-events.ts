@@ -3,6 +3,7 @@ import { AttaccaError, isErrorCode } from '../../core/errors.js';
 import { checkSaved, type StateReader, type StateWriter } from '../../core/state-codec.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
+import { PromisesFor } from './completing.js';
 import type { HeldOperation, Lane } from './held-operation.js';
 import { type Attachment, type Subscription, Unacked } from './subscription.js';
 import { addSubscription, compileFor } from './subscriptions.js';
@@ -131,6 +132,7 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   const { compiled, passes } = compiledOfSaved(pool, meant);
   const one: Subscription = {
     ...{ id, name, kinds, topics, selector, meant, passes, gaps, unacked },
+    promised: new PromisesFor(meant, kinds),
     ...asked,
     ...place,
     snapshot: hasSnapshot ? snapshot : null,

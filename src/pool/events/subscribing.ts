@@ -17,6 +17,7 @@ import { emitValue, failure } from '../emit.js';
 import { memberOfSession } from '../handles.js';
 import type { Member, Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
+import { PromisesFor } from './completing.js';
 import { allow, veto, whoOf } from './deciding.js';
 import { markDue } from './delivering.js';
 import { detach, endSubscription } from './ending.js';
@@ -129,6 +130,7 @@ function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription 
     from: log.end - 1,
     meant,
     passes: compiled.passes,
+    promised: new PromisesFor(meant, asked.kinds),
     attachments: [],
     attachmentNext: 1,
     behindAt: beginsAt(pool, message),

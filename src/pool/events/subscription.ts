@@ -1,6 +1,7 @@
 import type { RowTester } from '../../catalog/compile.js';
 import { assert } from '../../core/assert.js';
 import type { Session } from '../sessions.js';
+import type { PromisesFor } from './completing.js';
 
 /** A member that takes events of a subscription, as many at a time as its window lets through. */
 export interface Attachment {
@@ -44,6 +45,8 @@ export interface Subscription extends Asked {
   readonly meant: string;
   /** Asked of the rows of the log. */
   readonly passes: RowTester;
+  /** Of one that ends by itself: which promises it waits for. */
+  readonly promised: PromisesFor;
   readonly attachments: Attachment[];
   attachmentNext: number;
   /** The event that is looked at next; 0: it stands at the head. */
