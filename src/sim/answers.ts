@@ -172,6 +172,20 @@ export function compare(
   } else if (looksAt('answers') || looksAt('I2 messages')) compareOne(words, expected, answer);
 }
 
+/** What was held is done when it is let go, and not when it is not. */
+export function compareHeld(
+  words: string,
+  expected: Expected,
+  answer: Answer,
+  looksAt: (rule: Onlooker) => boolean,
+): void {
+  if (!looksAt('G5 holds')) return;
+  const codeOf = (one: { readonly kind: string; readonly code?: string }): string =>
+    one.code ?? (one.kind === 'fail' ? 'fail' : 'done');
+  const [meant, found] = [codeOf(expected), codeOf(answer)];
+  must(meant === found, 'G5 holds', () => `${words}, which was held: ${found}, not ${meant}`);
+}
+
 function compareOne(words: string, expected: Expected, answer: Answer): void {
   const found = answer.kind === 'fail' ? `fail ${answer.code} (${answer.message})` : answer.kind;
   const meant = expected.kind === 'fail' ? `fail ${expected.code}` : expected.kind;

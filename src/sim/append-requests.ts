@@ -61,7 +61,7 @@ function append(asking: Asking, client: Client): void {
   const size = dice(8) === 0 ? 0 : 1 + dice(ROWS);
   const { payload, undo } = payloadOf(asking, client, size);
   const scope = dice(6) === 0 ? 'pool' : 'member';
-  const lifetime = dice(3) === 0 ? asking.ms(2) : 0;
+  const lifetime = asking.lifetime(3);
   const before = handle.state;
   if (before === 'declared' || before === 'sealed') handle.state = 'offered';
   asking.ask(

@@ -30,6 +30,8 @@ export interface AskingOptions {
   readonly leaseBytesMax: number;
   /** The most that one LEASE may ask for. */
   readonly leaseLimit: number;
+  /** Whether offers end by themselves: not where operations that are held do at such moments. */
+  readonly hasLifetimes?: boolean;
 }
 
 /** A client process with its book. */
@@ -45,6 +47,8 @@ interface AskingParts {
   readonly agent: Agent;
   readonly following: Following;
   readonly now: () => number;
+  /** Does something so many ms later. */
+  readonly later: (ms: number, action: () => void) => void;
   /** An operation was asked for. */
   readonly count: (operation: string) => void;
 }
@@ -60,12 +64,15 @@ export class Asking {
   readonly slabs: Slabs;
   readonly agent: Agent;
   readonly following: Following;
+  readonly later: AskingParts['later'];
   readonly #count: (operation: string) => void;
   readonly #names: readonly string[];
   readonly #now: () => number;
   #marks: number;
   /** When a lock may have a deadline again. */
   #lockFreeAt = 0;
+  /** When a subscriber may be silent again. */
+  #silenceFreeAt = 0;
 
   constructor(
     dice: Dice,
@@ -80,6 +87,7 @@ export class Asking {
     this.slabs = parts.slabs;
     this.agent = parts.agent;
     this.following = parts.following;
+    this.later = parts.later;
     this.#count = parts.count;
     this.#now = parts.now;
   }
@@ -102,6 +110,12 @@ export class Asking {
   /** Milliseconds, of this remainder by 4. */
   ms(remainder: number): number {
     return remainder + 4 * this.dice(Math.ceil(this.options.waitMsMax / 4));
+  }
+
+  /** How long an offer lasts, once in so many; 0: without end. */
+  lifetime(seldom: number): number {
+    const ms = this.dice(seldom) === 0 ? this.ms(2) : 0;
+    return this.options.hasLifetimes === false ? 0 : ms;
   }
 
   /** How long to wait: without end, or so many ms. */
@@ -131,6 +145,17 @@ export class Asking {
     this.#lockFreeAt = 0;
   }
 
+  /** As {@link lockDeadline}, of a subscriber that is silent; false: another is. */
+  takeSilence(msMax: number): boolean {
+    if (this.#now() < this.#silenceFreeAt) return false;
+    this.#silenceFreeAt = this.#now() + msMax;
+    return true;
+  }
+
+  endSilence(): void {
+    this.#silenceFreeAt = 0;
+  }
+
   /** Mostly a member that has joined. */
   member(client: Client): number {
     const members = [...client.holdings.members];
@@ -149,13 +174,16 @@ export class Asking {
     words: string,
     write: (w: Writer) => void,
     apply: Request['apply'],
-    more: Partial<Pick<Request, 'onAnswer' | 'waitsMs'>> & { readonly needs?: Payload } = {},
+    more: Partial<Pick<Request, 'onAnswer' | 'waitsMs' | 'about'>> & {
+      readonly needs?: Payload;
+    } = {},
   ): void {
     const [kind] = words.split(' ');
     this.#count(kind ?? words);
-    const { onAnswer = () => {}, waitsMs = 0, needs } = more;
+    const { onAnswer = () => {}, waitsMs = 0, about = null, needs } = more;
     const { process, link } = client;
-    const request = (): number => process.request(write, { words, apply, onAnswer, waitsMs });
+    const asked = { words, apply, onAnswer, waitsMs, about };
+    const request = (): number => process.request(write, asked);
     if (link === null || needs?.kind !== 'slice') {
       request();
       return;

@@ -27,6 +27,8 @@ export function ownDice(seed: number): {
   readonly growing: Dice;
   /** What is defined, and gathered in lists. */
   readonly defining: Dice;
+  /** What is done with events. */
+  readonly conducting: Dice;
 } {
   return {
     slowness: random(~seed),
@@ -36,5 +38,6 @@ export function ownDice(seed: number): {
     opening: random(seed ^ 0x2f6e_2b1d),
     growing: random(seed ^ 0x1c0f_fee5),
     defining: random(seed ^ 0x510e_527f),
+    conducting: random(seed ^ 0x1f83_d9ab),
   };
 }

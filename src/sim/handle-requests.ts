@@ -186,7 +186,7 @@ export function offer(asking: Asking, client: Client): void {
   }
   const { payload, undo } = payloadOf(asking, client);
   const scope = asking.dice(4) === 0 ? 'pool' : 'member';
-  const lifetime = asking.dice(2) === 0 ? asking.ms(2) : 0;
+  const lifetime = asking.lifetime(2);
   const size = payload.kind === 'nothing' ? 0 : payload.size;
   if (handle.state === 'declared' || handle.state === 'sealed') handle.state = 'offered';
   asking.ask(

@@ -4,13 +4,14 @@ import type { ShellInput } from '../loop/entries.js';
 import type { PoolState } from '../pool/state.js';
 import { FRAME_HEADER_SIZE, MESSAGE, Messages } from '../protocol/index.js';
 import { readAnswer } from './answers.js';
+import { EventCheck } from './event-check.js';
 import type { Following } from './following.js';
 import type { Lived } from './ledger.js';
 import type { Batch, Entry } from './manager.js';
 import { compareMeasured } from './measured.js';
 import type { ClientProcess } from './member.js';
 import type { Oracle } from './oracle.js';
-import { Refusal } from './oracle-state.js';
+import { type Expected, Refusal } from './oracle-state.js';
 import { must, type Onlooker } from './violation.js';
 
 /** What a pool counts of itself. */
@@ -34,6 +35,8 @@ export function countsOf(pool: PoolState): Counts {
     bytesTotal: extents.bytesTotal,
     // Of an adopted file, what is given back is of no use before all of it is.
     bytesFree: extents.bytesFree + extents.bytesDead,
+    held: pool.events.operationsHeld,
+    subscriptions: pool.events.subscriptions.size,
   };
 }
 
@@ -70,7 +73,7 @@ export function mustBeEmpty(pool: PoolState): void {
 const NEW_WORK: ReadonlySet<string> = new Set([
   ...['join', 'declare', 'set', 'offer', 'require', 'tag', 'promise', 'lease', 'adopt'],
   ...['tag-selected', 'gather', 'define', 'offer-part', 'append', 'region'],
-  ...['create', 'open', 'write-regions', 'read-regions', 'lock'],
+  ...['create', 'open', 'write-regions', 'read-regions', 'lock', 'subscribe', 'emit'],
 ]);
 
 /** A request by its number, and whether the journal had no room when it came. */
@@ -91,6 +94,7 @@ export class History {
   /** What was taken of sessions and has its turn behind others, in the order of the turns. */
   readonly #waiting = new Map<number, Asked[]>();
   readonly #messages = new Messages();
+  readonly #events: EventCheck;
 
   constructor(
     oracle: Oracle,
@@ -100,6 +104,7 @@ export class History {
     this.oracle = oracle;
     this.#following = following;
     this.#processOf = processOf;
+    this.#events = new EventCheck(oracle.events);
   }
 
   apply(batch: Batch): void {
@@ -119,9 +124,23 @@ export class History {
     { counts, measured }: Pick<Lived, 'counts' | 'measured'>,
     looksAt: (rule: Onlooker) => boolean,
   ): void {
+    if (looksAt('G5 holds') || looksAt('G5 ends')) this.#compareEvents(counts, looksAt);
+    this.#events.endBatch(looksAt);
     if (looksAt('counts')) this.#compareCounts(counts);
     if (looksAt('statistics')) compareMeasured(measured, this.oracle);
     if (looksAt('I5 bytes')) this.#compareBytes(counts);
+  }
+
+  /** As many operations are held as must be, and as many subscriptions are there. */
+  #compareEvents({ held, subscriptions }: Counts, looksAt: (rule: Onlooker) => boolean): void {
+    const { holds, events } = this.oracle;
+    if (looksAt('G5 holds')) {
+      must(held === holds.count, 'G5 holds', () => `${held} are held, not ${holds.count}`);
+    }
+    if (!looksAt('G5 ends')) return;
+    const { size } = events.subscriptions;
+    const words = (): string => `${subscriptions} subscriptions are there, not ${size}`;
+    must(subscriptions === size, 'G5 ends', words);
   }
 
   /** What a pool has counted of itself is what the model counts. */
@@ -145,6 +164,7 @@ export class History {
     const messages = this.#messages;
     messages.open(bytes, FRAME_HEADER_SIZE, bytes.length);
     while (messages.next()) {
+      if (messages.code === MESSAGE.event) this.#events.observe(session, messages.reader);
       if (messages.code !== MESSAGE.grant && messages.code !== MESSAGE.fail) continue;
       const read = readAnswer(messages, () => []);
       if (read === null) continue;
@@ -214,10 +234,14 @@ export class History {
     // After its END nothing takes effect.
     if (client === undefined || request === undefined) return;
     const isRefused = noRoom && NEW_WORK.has(request.words.split(' ')[0] ?? '');
-    this.oracle.request(client, number, () => {
-      if (isRefused) throw new Refusal('journal-full');
-      return request.apply(this.oracle, client, number);
-    });
+    if (isRefused) {
+      this.oracle.request(client, number, () => {
+        throw new Refusal('journal-full');
+      });
+      return;
+    }
+    const apply = (): Expected | null => request.apply(this.oracle, client, number);
+    this.oracle.request(client, number, apply, request);
   }
 
   #input(input: ShellInput): void {
@@ -225,7 +249,7 @@ export class History {
     switch (input.kind) {
       case 'session-gone': {
         const session = oracle.sessions.get(input.session);
-        if (session !== undefined) oracle.end(session);
+        if (session !== undefined) oracle.gone(session);
         return;
       }
       case 'slab-ready':

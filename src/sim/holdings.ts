@@ -1,3 +1,4 @@
+import { Playing } from './event-handles.js';
 import type { Sorting } from './finding.js';
 import type { Range } from './oracle-state.js';
 import type { Slabs } from './slabs.js';
@@ -63,6 +64,8 @@ export class Holdings {
   /** Pages that may be gone on with. */
   readonly walks = new Set<Walk>();
   sorting: Sorting | null = null;
+  /** What it plays of events. */
+  readonly playing = new Playing();
   /** Names whose versions are in the way of open ones. */
   readonly stuck = new Set<string>();
   /** A handle of what another has created. */
@@ -121,6 +124,7 @@ export class Holdings {
   /** Lets go of all that a member has. */
   dropMember(member: number): void {
     this.members.delete(member);
+    this.playing.drop(member);
     for (const handle of this.handles.values()) if (handle.member === member) this.drop(handle);
     for (const [promise, by] of this.promises) if (by === member) this.promises.delete(promise);
   }

@@ -19,6 +19,8 @@ import { Incoming } from '../session/incoming.js';
 import { Outgoing } from '../session/outgoing.js';
 import { type Answer, OK, readAnswer, readTold, type ToldPart } from './answers.js';
 import type { Dice } from './dice.js';
+import { readSaid } from './event-check.js';
+import type { About, Said } from './event-state.js';
 import type { Connection, End } from './network.js';
 import type { Oracle } from './oracle.js';
 import type { Expected, MSession } from './oracle-state.js';
@@ -35,6 +37,8 @@ export interface Request {
   readonly onAnswer: (answer: Answer, contents: readonly Uint8Array[]) => void;
   /** How long it may wait after it has arrived, ms; Infinity: without end. */
   readonly waitsMs: number;
+  /** What it is about, where others may be told before; null: nobody is. */
+  readonly about: About | null;
 }
 
 /** What a process tells the world it lives in. */
@@ -72,6 +76,8 @@ export class ClientProcess implements End {
   readonly requests: Request[] = [];
   /** Numbers of the requests that are not answered. */
   readonly open = new Set<number>();
+  /** Who hears what its subscriptions are told, by their numbers. */
+  readonly listeners = new Map<number, (event: Said) => void>();
   connection: Connection | null = null;
   isEnding = false;
   readonly #host: ProcessHost;
@@ -313,6 +319,13 @@ export class ClientProcess implements End {
         if (messages.code === MESSAGE.parts) {
           const { request, parts } = readTold(messages);
           this.#told.set(request, [...(this.#told.get(request) ?? []), ...parts]);
+          continue;
+        }
+        if (messages.code === MESSAGE.event) {
+          const { subscription, said } = readSaid(messages.reader);
+          const what = `${said.n} of ${subscription}: ${said.kind} ${said.name || said.topic}`;
+          this.#host.trace(() => `process ${this.id} is told ${what}`);
+          this.listeners.get(subscription)?.(said);
           continue;
         }
         const read = readAnswer(messages, (request) => this.#told.get(request) ?? []);

@@ -173,7 +173,7 @@ function create(asking: Asking, client: Client, lease: () => void): void {
   }
   const code = dice(CONSISTENCIES.length);
   const scope = dice(3) === 0 ? 'pool' : 'member';
-  const lifetime = dice(4) === 0 ? asking.ms(2) : 0;
+  const lifetime = asking.lifetime(4);
   const payload: Payload = { kind: 'slice', size: LENGTH, content: contentOf(mark), range };
   handle.state = 'offered';
   handle.isOpen = true;

@@ -93,6 +93,8 @@ export interface MVersion {
   readonly object: MObject;
   readonly number: number;
   readonly by: string;
+  /** Who has offered it, and may be gone. */
+  readonly member: MMember;
   readonly dtype: Dtype;
   /** Infinite while it grows. */
   length: number;

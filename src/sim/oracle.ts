@@ -4,6 +4,10 @@
  */
 import type { ErrorCode } from '../core/errors.js';
 import { Timestamp, type Value } from '../core/value.js';
+import type { EventName } from '../protocol/index.js';
+import { EventHolds } from './event-holds.js';
+import { EventOracle } from './event-oracle.js';
+import { type About, isFollowed, type MEvent, type MHeld } from './event-state.js';
 import { OpenOracle } from './open-oracle.js';
 import type {
   Book,
@@ -24,6 +28,7 @@ import type {
 } from './oracle-state.js';
 import { Refusal } from './oracle-state.js';
 import {
+  attributesOf,
   ITEM_BYTES,
   isGrowing,
   lengthOf,
@@ -62,6 +67,8 @@ export class Oracle {
   stopping = false;
   readonly #book: Book;
   readonly #opening: OpenOracle;
+  readonly events: EventOracle;
+  readonly holds: EventHolds;
 
   constructor(now: number, book: Book, versions = new Set<MVersion>()) {
     this.now = now;
@@ -73,6 +80,21 @@ export class Oracle {
       answer: (session, request, answer) => this.#answer(session, request, answer),
       bind: (version) => this.#bind(version.object, version),
       forget: (version) => this.#forget(version),
+    });
+    this.holds = new EventHolds({
+      now: () => this.now,
+      events: () => this.events,
+      announce: (session, operation, about) => this.#announce(session, operation, about),
+      perform: (held, refusal) => this.#perform(held, refusal),
+    });
+    this.events = new EventOracle({
+      versions,
+      isPromisedOver: () =>
+        this.promises.length > 0 && this.promises.every(({ state }) => state === 'closed'),
+      holdsAny: () => this.holds.count > 0,
+      allow: (one, event) => this.holds.allow(one, event),
+      silent: (one, event) => this.holds.silent(one, event),
+      veto: (_, event) => this.holds.veto(event, 'vetoed'),
     });
   }
 
@@ -87,8 +109,24 @@ export class Oracle {
     return session;
   }
 
-  /** Answers `request` with what `apply` returns, or with its refusal; null: it waits. */
-  request(session: MSession, request: number, apply: () => Expected | null): void {
+  /**
+   * Answers `request` with what `apply` returns, or with its refusal; null: it waits. Unless it is
+   * held, by what its words say that it does.
+   */
+  request(
+    session: MSession,
+    request: number,
+    apply: () => Expected | null,
+    { words, about }: { readonly words: string; readonly about: About | null } = NOT_HELD,
+  ): void {
+    if (!this.holds.hold(session, request, words, about, apply)) {
+      this.#apply(session, request, apply);
+    }
+    this.#settleAll();
+    this.#changed();
+  }
+
+  #apply(session: MSession, request: number, apply: () => Expected | null): void {
     try {
       const answer = apply();
       if (answer !== null) this.#answer(session, request, answer);
@@ -96,9 +134,110 @@ export class Oracle {
       if (!(error instanceof Refusal)) throw error;
       this.#answer(session, request, { kind: 'fail', code: error.code });
     }
+  }
+
+  /** What the last change has made due, before the next one. */
+  #settleAll(): void {
     this.#settle();
     this.serve();
-    this.#changed();
+    while (this.holds.settleNext() || this.events.advanceNext());
+    this.events.endComplete();
+    while (this.holds.settleNext() || this.events.advanceNext());
+  }
+
+  /** An operation was let go, or is not to be. */
+  #perform({ session, request, apply }: MHeld, refusal: ErrorCode | null): void {
+    this.#apply(session, request, () => {
+      if (refusal !== null) throw new Refusal(refusal);
+      return apply();
+    });
+    this.#settle();
+    this.serve();
+  }
+
+  // Events.
+
+  /** What a request is about to do, as far as it can be seen that it will. */
+  #announce(
+    session: MSession,
+    operation: string,
+    about: About,
+  ): Omit<MEvent, 'isBefore' | 'seq'>[] {
+    const { topic = '', attributes = new Map() } = about;
+    const member = session.members.get(about.member ?? -1) ?? null;
+    const none = { topic: '', version: 0 };
+    if (operation === 'emit') {
+      return member === null
+        ? []
+        : [{ kind: 'emit', member, name: '', version: 0, topic, attributes }];
+    }
+    const { name = '' } = about;
+    if (operation === 'declare') {
+      return member === null ? [] : [{ ...none, kind: 'declare', member, name, attributes }];
+    }
+    const object = this.objects.get(name);
+    if (operation === 'tag') {
+      const isThere = object !== undefined;
+      return isThere ? [{ ...none, kind: 'tag', member: null, name, attributes }] : [];
+    }
+    if (operation === 'delete') return object === undefined ? [] : [this.#ofName('delete', object)];
+    const handle = session.handles.get(about.handle ?? -1);
+    if (handle === undefined) return [];
+    const { state, version } = handle;
+    const isFresh = state === 'declared' || state === 'sealed';
+    const kinds = operation === 'demand' && isFresh ? ['require', 'demand'] : [operation];
+    if (operation === 'offer' && !isFresh && state !== 'offered') return [];
+    const next = operation === 'offer' && version === null ? handle.object.versions + 1 : undefined;
+    return kinds.map((kind) => this.#ofHandle(kind as EventName, handle, next));
+  }
+
+  #ofHandle(
+    kind: EventName,
+    { member, object, said, state, version }: MHandle,
+    number = version?.number ?? 0,
+  ): Omit<MEvent, 'isBefore' | 'seq'> {
+    const own = state === 'withdrawn' ? [] : said.attributes;
+    const attributes = new Map([...(version?.attributes ?? own), ...object.tags]);
+    return { kind, member, name: object.name, topic: '', version: number, attributes };
+  }
+
+  #ofName(kind: EventName, object: MObject): Omit<MEvent, 'isBefore' | 'seq'> {
+    const { name, current } = object;
+    const version = current?.number ?? 0;
+    return { kind, member: null, name, topic: '', version, attributes: attributesOf(object) };
+  }
+
+  #ofVersion(kind: EventName, version: MVersion): Omit<MEvent, 'isBefore' | 'seq'> {
+    const { object, member, number } = version;
+    const isThere = this.members.get(member.name) === member;
+    const attributes = new Map([...version.attributes, ...object.tags]);
+    const what = { kind, name: object.name, topic: '', version: number, attributes };
+    return { ...what, member: isThere ? member : null };
+  }
+
+  #noteMember(kind: EventName, member: MMember, name: string): void {
+    this.events.note({ kind, member, name, topic: '', version: 0, attributes: new Map() });
+  }
+
+  emit(
+    session: MSession,
+    memberNumber: number,
+    topic: string,
+    attributes: ReadonlyMap<string, Value>,
+  ): Expected {
+    const member = this.#member(session, memberNumber);
+    this.events.note({ kind: 'emit', member, name: '', topic, version: 0, attributes });
+    return { kind: 'ok' };
+  }
+
+  subscribe(
+    session: MSession,
+    number: number,
+    memberNumber: number,
+    asked: Parameters<EventOracle['subscribe']>[3],
+    of: Parameters<EventOracle['subscribe']>[4],
+  ): Expected {
+    return this.events.subscribe(session, number, this.#member(session, memberNumber), asked, of);
   }
 
   /** Shows every change to who looks on, for as long as its session is there. */
@@ -145,6 +284,7 @@ export class Oracle {
     const member = { name: granted, number, session };
     session.members.set(number, member);
     this.members.set(granted, member);
+    this.#noteMember('join', member, granted);
     return { kind: 'welcome', name: granted };
   }
 
@@ -153,17 +293,23 @@ export class Oracle {
   }
 
   /** The end of a session, by END or by death: one step. */
-  end(session: MSession): void {
-    for (const member of [...session.members.values()]) this.#remove(member, 'crashed');
+  end(session: MSession, how: 'leave' | 'crash'): void {
+    this.holds.drop(session);
+    for (const member of [...session.members.values()]) this.#remove(member, 'crashed', how);
     this.queue = this.queue.filter((lease) => lease.session !== session);
     this.#settle();
     this.#book.ended(session);
     this.sessions.delete(session.id);
-    this.serve();
+  }
+
+  /** It is gone, and nobody has asked for it. */
+  gone(session: MSession): void {
+    this.end(session, 'crash');
+    this.#settleAll();
     this.#changed();
   }
 
-  #remove(member: MMember, how: 'left' | 'crashed'): string[] {
+  #remove(member: MMember, how: 'left' | 'crashed', told: 'leave' | 'crash' = 'leave'): string[] {
     const { session } = member;
     const withdrawn: string[] = [];
     const handles = [...session.handles.values()].filter((handle) => handle.member === member);
@@ -172,7 +318,7 @@ export class Oracle {
       if (how === 'left') this.#fail(handle, 'cancelled');
       this.#unrequire(handle, 'retracted');
     }
-    for (const handle of handles) {
+    for (const handle of inOrderOfEnd(handles)) {
       const { state, version } = handle;
       if (state !== 'offered' || version?.scope !== 'member') continue;
       withdrawn.push(handle.object.name);
@@ -193,6 +339,8 @@ export class Oracle {
     for (const [number, promise] of [...session.promises]) {
       if (promise.member === null) session.promises.delete(number);
     }
+    this.events.detachAll(member);
+    this.#noteMember(told, member, member.name);
     session.members.delete(member.number);
     this.members.delete(member.name);
     this.#failUnmet();
@@ -247,6 +395,7 @@ export class Oracle {
     };
     object.handles.add(handle);
     session.handles.set(number, handle);
+    this.events.note(this.#ofHandle('declare', handle));
     return { kind: 'ok' };
   }
 
@@ -263,6 +412,7 @@ export class Oracle {
     const handle = this.#handle(session, number);
     if (this.#opening.takesPart(handle)) return this.#opening.seal(handle, request);
     this.#state(handle, 'declared', 'sealed');
+    if (handle.state === 'declared') this.events.note(this.#ofHandle('seal', handle));
     handle.state = 'sealed';
     return { kind: 'ok' };
   }
@@ -275,6 +425,7 @@ export class Oracle {
     if (handle.state === 'offered' && handle.version?.scope === 'member') {
       throw new Refusal('wrong-state');
     }
+    this.events.note(this.#ofHandle('dispose', handle));
     this.#opening.leave(handle, true);
     this.#drop(handle);
     return { kind: 'ok' };
@@ -355,6 +506,7 @@ export class Oracle {
     const version = this.#begin(handle, is);
     handle.state = 'offered';
     handle.version = version;
+    if (consistency === null) this.events.note(this.#ofVersion('offer', version));
     if (consistency === null) this.#bind(object, version);
     else this.#opening.begin(version, consistency.code, consistency.mark);
     return { kind: 'ok' };
@@ -435,6 +587,7 @@ export class Oracle {
       object,
       number: object.versions,
       by: handle.member.name,
+      member: handle.member,
       attributes: new Map(said.attributes),
       bound: new Set(),
       readers: new Set(),
@@ -608,7 +761,7 @@ export class Oracle {
   }
 
   #bind(object: MObject, version: MVersion): void {
-    const waiting = [...object.handles].filter(
+    const waiting = inOrderOfEnd([...object.handles]).filter(
       (each) => each.state === 'required' && each.version === null,
     );
     for (const each of waiting) {
@@ -655,6 +808,7 @@ export class Oracle {
 
   #withdraw(version: MVersion): void {
     const { object } = version;
+    this.events.note(this.#ofVersion('withdraw', version));
     const wasOpen = version.open !== null;
     this.#opening.end(version);
     for (const handle of [...version.bound]) {
@@ -706,6 +860,7 @@ export class Oracle {
     handle.explicit = false;
     handle.version = current;
     current?.bound.add(handle);
+    this.events.note(this.#ofHandle('require', handle));
   }
 
   demand(session: MSession, number: number, patient: boolean, demand: MDemand): Expected | null {
@@ -732,6 +887,7 @@ export class Oracle {
   #deliver(handle: MHandle, demand: MDemand): void {
     const version = handle.version as MVersion;
     const { session } = handle.member;
+    if (demand.mode !== 'peek') this.events.note(this.#ofHandle('demand', handle));
     version.bound.delete(handle);
     handle.state = 'demanded';
     handle.version = null;
@@ -794,6 +950,7 @@ export class Oracle {
     const handle = this.#handle(session, number);
     this.#state(handle, 'required', 'retracted');
     if (handle.state === 'required') {
+      this.events.note(this.#ofHandle('retract', handle));
       const disposes = handle.demand?.dispose === true;
       this.#fail(handle, 'cancelled');
       this.#unrequire(handle, 'retracted');
@@ -845,7 +1002,7 @@ export class Oracle {
     if (lease !== undefined) {
       this.queue = this.queue.filter((each) => each !== lease);
       this.#answer(session, request, { kind: 'fail', code: 'cancelled' });
-    }
+    } else this.holds.cancel(session, request);
     return { kind: 'ok' };
   }
 
@@ -861,6 +1018,7 @@ export class Oracle {
     const object = this.#object(name);
     const open = [...object.handles].filter((each) => each.state === 'required');
     if (open.length > 0 && !force) throw new Refusal('object-required');
+    this.events.note(this.#ofName('delete', object));
     object.tags.clear();
     for (const handle of open) this.#failRequire(handle, 'object-deleted');
     if (object.current !== null) this.#withdraw(object.current);
@@ -868,9 +1026,11 @@ export class Oracle {
   }
 
   tag(name: string, set: ReadonlyMap<string, Value>, removed: readonly string[]): Expected {
-    const { tags } = this.#object(name);
+    const object = this.#object(name);
+    const { tags } = object;
     for (const key of removed) tags.delete(key);
     for (const [key, value] of set) tags.set(key, value);
+    this.events.note(this.#ofName('tag', object));
     return { kind: 'ok' };
   }
 
@@ -969,6 +1129,7 @@ export class Oracle {
     };
     this.promises.push(promise);
     session.promises.set(number, promise);
+    this.#noteMember('promise', member, pattern);
     return { kind: 'ok' };
   }
 
@@ -1083,7 +1244,7 @@ export class Oracle {
       requires: handles.filter((each) => each.state === 'required').length,
       readers: versions.reduce((sum, version) => sum + version.readers.size, 0),
       waits: demands + this.queue.length + this.#waitsOfOpen(handles),
-      timers: lifetimes + graces,
+      timers: lifetimes + graces + this.holds.timers,
       promises: this.promises.length - closed,
       promisesClosed: closed,
     };
@@ -1104,6 +1265,7 @@ export class Oracle {
       ...this.#opening.deadlines(this.versions),
       ...this.#demands().map((each) => each.demand?.deadline ?? Number.POSITIVE_INFINITY),
       ...this.#openings().map((each) => each.opening?.deadline ?? Number.POSITIVE_INFINITY),
+      ...this.holds.moments(),
     ].filter((moment) => moment !== Number.POSITIVE_INFINITY);
   }
 
@@ -1121,11 +1283,11 @@ export class Oracle {
 
   /** Lets time pass; what is due ends in the order of its moments. */
   pass(ms: number): void {
-    const end = this.now + ms;
+    // What is held and goes on begins now, whenever it became due.
+    this.now += ms;
     for (;;) {
       const next = Math.min(...this.moments(), Number.POSITIVE_INFINITY);
-      if (next > end) break;
-      this.now = next;
+      if (next > this.now) break;
       for (const handle of this.#demands()) {
         if (handle.demand?.deadline === next) this.#endDemand(handle, 'deadline-passed');
       }
@@ -1150,12 +1312,20 @@ export class Oracle {
         promise.state = 'closed';
       }
       this.#failUnmet();
-      this.#settle();
-      this.serve();
+      this.holds.pass(next);
+      this.#settleAll();
       this.#changed();
     }
-    this.now = end;
   }
+}
+
+/** What is asked where nobody is told before. */
+const NOT_HELD = { words: '', about: null } as const;
+
+/** As the pool goes through them where events tell of it: the newest first. */
+function inOrderOfEnd(handles: readonly MHandle[]): MHandle[] {
+  const isTold = ({ object }: MHandle): boolean => isFollowed(object.name);
+  return [...handles.filter((each) => !isTold(each)), ...handles.filter(isTold).reverse()];
 }
 
 /** The version to which a require binds; null: the next. */

@@ -56,7 +56,7 @@ export function offerPart(asking: Asking, client: Client): void {
   const { region, places } = placesOf(asking);
   const { payload, undo } = payloadOf(asking, client, places.length);
   const scope = dice(6) === 0 ? 'pool' : 'member';
-  const lifetime = dice(3) === 0 ? asking.ms(2) : 0;
+  const lifetime = asking.lifetime(3);
   const before = handle.state;
   if (before === 'declared' || before === 'sealed') handle.state = 'offered';
   asking.ask(

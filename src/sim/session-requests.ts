@@ -57,7 +57,7 @@ export function endSession(asking: Asking, client: Client): void {
   client.holdings.dropAll();
   client.process.isEnding = true;
   asking.ask(client, 'end', protocol.writeEnd, (oracle, session) => {
-    oracle.end(session);
+    oracle.end(session, 'leave');
     return OK;
   });
 }

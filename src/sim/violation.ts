@@ -11,6 +11,7 @@ export const RULES = [
   ...(['answers', 'who waits hears nothing', 'counts', 'invariants'] as const),
   ...(['I2 slices', 'I2 messages', 'G8 visible', 'G8 early', 'G8 late', 'data moves'] as const),
   'statistics',
+  ...(['G5 n', 'G5 all', 'G5 again', 'G5 snapshot', 'G5 ends', 'G5 holds'] as const),
   ...(['I9 found', 'I9 pages', 'I9 counts', 'I9 order', 'I9 changes'] as const),
   'definitions',
   ...(['I4 grants', 'I4 sizes', 'I4 adopted', 'I4 slabs', 'I4 use', 'I5 bytes'] as const),
@@ -32,6 +33,9 @@ export type Rule = (typeof RULES)[number];
 /** Of what selects objects. */
 export type FindingRule = Extract<Rule, `I9 ${string}` | 'definitions'>;
 
+/** Of what subscribers are told, and what waits for them. */
+export type EventRule = Extract<Rule, `G5 ${string}`>;
+
 /** Those whose checkers look on, and are not in the way of what goes on. */
 export type Onlooker = Extract<
   Rule,
@@ -45,6 +49,7 @@ export type Onlooker = Extract<
   | 'same bytes again'
   | 'replay is the same'
   | FindingRule
+  | EventRule
 >;
 
 /** A promise of the contract that was seen broken. */

@@ -2,6 +2,7 @@ import * as appending from './append-requests.js';
 import { Asking, type AskingOptions, type Client, NAMES } from './asking.js';
 import * as defining from './defining-requests.js';
 import type { Dice, ownDice } from './dice.js';
+import * as conducting from './event-requests.js';
 import * as handles from './handle-requests.js';
 import * as memory from './memory-requests.js';
 import * as objects from './object-requests.js';
@@ -104,7 +105,7 @@ const ASK: Readonly<Record<Operation, (asking: Asking, client: Client) => void>>
 };
 
 /** What has dice of its own, and comes in some of the worlds. */
-export const SPECIALS = ['opening', 'growing', 'defining'] as const;
+export const SPECIALS = ['opening', 'growing', 'defining', 'conducting'] as const;
 export type Special = (typeof SPECIALS)[number];
 
 /** Operations, as often as each comes. */
@@ -113,6 +114,14 @@ export interface WorkloadOptions extends AskingOptions {
   /** What most of the requests are about; as often as chance has it, without. */
   readonly mostly?: Special | undefined;
 }
+
+/**
+ * Where events are played nobody else does what they cannot be foreseen of: in which order a
+ * selector changes objects; nor promises what is never closed.
+ */
+const NOT_WITH_EVENTS: ReadonlySet<Operation> = new Set([
+  ...(['tag-selected', 'end-selected', 'promise', 'close'] as const),
+]);
 
 /** All but one request of so many. */
 const MOSTLY = -6;
@@ -136,21 +145,29 @@ export class Workload {
   /** Definitions and lists, in the same way. */
   readonly #defining: Asking;
   readonly #definingSeldom: number;
+  /** Events, in the same way. */
+  readonly #conducting: Asking;
+  readonly #conductingSeldom: number;
 
   constructor(
     dice: Dice,
     own: Pick<ReturnType<typeof ownDice>, Special>,
-    options: WorkloadOptions,
+    asked: WorkloadOptions,
     world: ConstructorParameters<typeof Asking>[2],
   ) {
-    this.#deck = options.deck;
-    this.#asking = new Asking(dice, options, world);
-    const { mostly } = options;
+    const { mostly } = asked;
     const seldom = (special: Special, seldomMax: number): number => {
       const isIn = own[special](seldomMax - 1) === 0;
       if (mostly !== undefined) return mostly === special ? MOSTLY : 0;
-      return isIn ? seldomMax : 0;
+      return isIn && (special === 'conducting' || !this.isConducting) ? seldomMax : 0;
     };
+    this.#conductingSeldom = seldom('conducting', 5);
+    const options = { ...asked, hasLifetimes: !this.isConducting };
+    this.#deck = this.isConducting
+      ? options.deck.map((kind) => (NOT_WITH_EVENTS.has(kind) ? 'ping' : kind))
+      : options.deck;
+    this.#asking = new Asking(dice, options, world);
+    this.#conducting = new Asking(own.conducting, options, world);
     this.#openingSeldom = seldom('opening', 4);
     this.#growingSeldom = seldom('growing', 5);
     const more = { marks: OPENING_MARKS, names: opening.OPEN_NAMES };
@@ -159,6 +176,11 @@ export class Workload {
     this.#definingSeldom = seldom('defining', 5);
     const grown = { marks: GROWING_MARKS, names: appending.GROWING_NAMES };
     this.#growing = new Asking(own.growing, options, world, grown);
+  }
+
+  /** Whether events are played, and operations held. */
+  get isConducting(): boolean {
+    return this.#conductingSeldom !== 0;
   }
 
   /** What a process begins with. */
@@ -183,6 +205,10 @@ export class Workload {
     }
     if (isIn && isTurn(this.#defining, this.#definingSeldom)) {
       if (client.process.open.size <= OPEN_MAX) defining.act(this.#defining, client);
+      return;
+    }
+    if (isIn && isTurn(this.#conducting, this.#conductingSeldom)) {
+      if (client.process.open.size <= OPEN_MAX) conducting.act(this.#conducting, client);
       return;
     }
     const { holdings } = client;
@@ -214,6 +240,7 @@ export class Workload {
     for (const name of [...NAMES, ...opening.OPEN_NAMES, ...appending.GROWING_NAMES])
       objects.deleteObject(this.#asking, client, name, true);
     defining.clear(this.#asking, client);
+    conducting.clear(this.#asking, client);
   }
 
   /** Who has much lets go of some of it. */

@@ -3,7 +3,7 @@ import type { ShellInput } from '../loop/entries.js';
 import type { Effect, PoolOptions, PoolState } from '../pool/state.js';
 import { FRAME, FRAME_HEADER_SIZE, Messages } from '../protocol/index.js';
 import { Agent, type Slips, slipsOf } from './agent.js';
-import { type Answer, compare, contentsOf } from './answers.js';
+import { type Answer, compare, compareHeld, contentsOf } from './answers.js';
 import type { Client } from './asking.js';
 import { DataLinks } from './data-links.js';
 import { type Dice, ownDice, random } from './dice.js';
@@ -35,6 +35,8 @@ const DEATH_MS_MAX = 200;
 const UNANSWERED_MAX = 100;
 /** When faults have stopped, what is under way is over after this, beside what waits. */
 const CALM_MS = 3_000;
+/** And operations that subscribers hold, one behind the other, after this. */
+const HELD_MS = 30_000;
 
 interface WorldOptions {
   /** How many events happen before faults stop. */
@@ -124,6 +126,7 @@ class World {
       {
         ...{ slabs: this.#slabs, agent: this.#agent, following: this.#following, count },
         now: () => scheduler.now,
+        later: (ms, action) => scheduler.after(ms, action),
       },
     );
     const machines = machinesOf(options.lent.checksum);
@@ -366,6 +369,8 @@ class World {
       'who waits hears nothing',
       () => `${words()} waits, but has ${answer.kind}`,
     );
+    if (this.#history.oracle.holds.known.has(key))
+      compareHeld(words(), expected, answer, this.#looksAt);
     compare(words(), expected, answer, this.#looksAt);
     answers.delete(key);
     this.#count(answer.kind === 'fail' ? answer.code : answer.kind);
@@ -379,7 +384,8 @@ class World {
     this.#becomeCalm();
     const clients = this.#clients.filter((client) => client !== null);
     // What was held up by a fault comes after as long as that may last.
-    await this.#pass(this.weather.faultMsMax + this.weather.workload.waitMsMax + CALM_MS);
+    const heldMs = this.#workload.isConducting ? HELD_MS : 0;
+    await this.#pass(this.weather.faultMsMax + this.weather.workload.waitMsMax + CALM_MS + heldMs);
     this.#allAnswered(clients, (waitsMs) => waitsMs !== Number.POSITIVE_INFINITY);
     for (const client of clients) {
       if (client.process.isAlive && !client.process.isEnding) this.#workload.cancelEndless(client);
@@ -455,7 +461,10 @@ class World {
       if (!process.isAlive) continue;
       for (const number of process.open) {
         const request = process.requests[number - 1];
-        const words = (): string => `${process.session}/${number} (${request?.words}) still waits`;
+        const words = (): string => {
+          const why = this.#history.oracle.holds.wordsOf(process.session, number);
+          return `${process.session}/${number} (${request?.words}) still waits; ${why}`;
+        };
         must(request !== undefined && !which(request.waitsMs), 'liveness', words);
       }
     }

@@ -22,6 +22,10 @@ const MOSTLY: Readonly<Record<Special, readonly string[]>> = {
   ],
   growing: ['append', 'finish'],
   defining: ['gather', 'define', 'definitions', 'unknown-definition', 'definition-in-use'],
+  conducting: [
+    ...['subscribe', 'acknowledge', 'veto', 'unsubscribe', 'emit', 'vetoed', 'subscriber-silent'],
+    ...['unknown-subscription'],
+  ],
 };
 
 for (const mostly of SPECIALS) {

@@ -114,7 +114,7 @@ export class Run {
     // Two things due at one moment may end in either order: no grace may end with anything else.
     while (this.#oracle.moments().includes(this.#oracle.now + GRACE_MS)) this.#pass(1);
     this.trace.push(`crash of session ${client.session}`);
-    this.#oracle.end(this.#session(client));
+    this.#oracle.gone(this.#session(client));
     this.#pool.crash(client);
     this.#open.delete(client);
   }
@@ -308,7 +308,7 @@ export class Run {
     } else if (kind === 'end') {
       while (oracle.moments().includes(oracle.now + GRACE_MS)) this.#pass(1);
       this.#both(client, 'end', protocol.writeEnd, (session) => {
-        oracle.end(session);
+        oracle.end(session, 'leave');
         return { kind: 'ok' };
       });
     } else if (kind === 'promise') {

@@ -1,0 +1,391 @@
+import type { Selector } from '../core/selector/ast.js';
+import { EVENT_FLAG, type EventName } from '../protocol/index.js';
+import type {
+  MAsked,
+  MAttachment,
+  MDelivery,
+  MEvent,
+  MFrom,
+  MSubscription,
+  MTold,
+} from './event-state.js';
+import { isFollowed } from './event-state.js';
+import { readSelector } from './finding.js';
+import {
+  type Expected,
+  type MMember,
+  type MObject,
+  type MSession,
+  type MVersion,
+  Refusal,
+} from './oracle-state.js';
+import { attributesOf, isSelected } from './selected.js';
+
+/** So much is given in one flight. */
+const WINDOW_MAX = 256;
+/** Kinds that are kept only while somebody is told after them. */
+const WHILE_ASKED: ReadonlySet<EventName> = new Set([
+  ...(['declare', 'seal', 'require', 'demand', 'retract', 'dispose'] as const),
+]);
+
+interface EventOracleParts {
+  /** All that is offered. */
+  readonly versions: ReadonlySet<MVersion>;
+  /** Whether something was promised, and all of it is closed. */
+  readonly isPromisedOver: () => boolean;
+  /** Whether operations are held. */
+  readonly holdsAny: () => boolean;
+  /** A subscriber lets an operation go. */
+  readonly allow: (one: MSubscription, event: MEvent) => void;
+  /** It is silent: by its end, or for too long. */
+  readonly silent: (one: MSubscription, event: MEvent) => void;
+  readonly veto: (one: MSubscription, event: MEvent) => void;
+}
+
+/**
+ * The model of events: a list of all that has happened to the objects that are followed, and who is
+ * told of it. Of a shared subscription it is told who has most room, the first of those; of what
+ * was offered when one began the order is the pool's to choose.
+ */
+export class EventOracle {
+  readonly log: MEvent[] = [];
+  readonly subscriptions = new Set<MSubscription>();
+  /** What the pool must say in the batch at hand, by `session/number`. */
+  readonly told = new Map<string, MTold[]>();
+  /** Names in the order in which the pool tells of what was offered, by `session/number`. */
+  snapshotNext: (key: string, at: number) => string | null = () => null;
+  /** Not told, though it was offered; or told, though it was not. */
+  readonly snapshotFaults: string[] = [];
+  readonly #parts: EventOracleParts;
+  readonly #attached = new Map<string, { one: MSubscription; attachment: MAttachment }>();
+  /** Those that have something to be told, before the next request. */
+  #due: MSubscription[] = [];
+
+  constructor(parts: EventOracleParts) {
+    this.#parts = parts;
+  }
+
+  // What happens.
+
+  /** Something has happened: it is kept, and told to those who stand at the head. */
+  note(event: Omit<MEvent, 'isBefore' | 'seq'>): void {
+    const { kind, name } = event;
+    const isOfObject = !['join', 'leave', 'crash', 'emit', 'promise'].includes(kind);
+    if (isOfObject && !isFollowed(name)) return;
+    if (WHILE_ASKED.has(kind) && !this.#isAsked(kind)) return;
+    const one = { ...event, isBefore: false, seq: null };
+    this.log.push(one);
+    this.#tell(
+      one,
+      [...this.subscriptions].filter(({ asked }) => !asked.isBefore),
+    );
+  }
+
+  #isAsked(kind: EventName): boolean {
+    return [...this.subscriptions].some(
+      ({ asked }) => !asked.isBefore && asked.kinds.includes(kind),
+    );
+  }
+
+  #tell(event: MEvent, to: readonly MSubscription[]): void {
+    for (const one of to) {
+      if (one.next !== null || !wants(one, event)) continue;
+      const taker = takerOf(one);
+      if (taker === null) one.next = this.log.indexOf(event);
+      else this.#give(one, taker, { event, version: null });
+    }
+  }
+
+  /** Something is about to happen: tells those who are told before; returns who must let it go. */
+  ask(event: Omit<MEvent, 'isBefore' | 'seq'>): { event: MEvent; asked: MSubscription[] } | null {
+    const about: MEvent = { ...event, isBefore: true, seq: null };
+    const told = [...this.subscriptions].filter((one) => wants(one, about));
+    if (told.length === 0) return null;
+    this.log.push(about);
+    this.#tell(about, told);
+    return { event: about, asked: told.filter(({ asked }) => asked.acknowledges) };
+  }
+
+  // Subscribing.
+
+  subscribe(
+    session: MSession,
+    number: number,
+    member: MMember,
+    asked: MAsked,
+    of: { readonly from: MFrom; readonly window: number },
+  ): Expected {
+    const key = `${session.id}/${number}`;
+    if (this.#attached.has(key)) throw new Refusal('bad-argument');
+    const known = [...this.subscriptions].find(
+      (one) => asked.name !== '' && one.asked.name === asked.name,
+    );
+    if (known !== undefined && !isSame(known.asked, asked)) throw new Refusal('bad-argument');
+    const selector = readSelector(asked.text);
+    const isSnapshot = of.from.kind === 'snapshot';
+    if (known === undefined && asked.isBefore && isSnapshot) throw new Refusal('bad-argument');
+    const one = known ?? this.#begin(asked, selector, of.from);
+    const window = Math.min(of.window === 0 ? WINDOW_MAX : of.window, WINDOW_MAX);
+    const attachment = { session, member, number, window, inFlight: 0 };
+    one.attachments.push(attachment);
+    this.#attached.set(key, { one, attachment });
+    this.#due.push(one);
+    return { kind: 'value', value: { n: one.n, isNew: known === undefined } };
+  }
+
+  #begin(asked: MAsked, selector: Selector, from: MFrom): MSubscription {
+    const isSnapshot = from.kind === 'snapshot';
+    const offered = [...this.#parts.versions].filter(
+      ({ offered: is, open, object }) => is && open === null && isFollowed(object.name),
+    );
+    const one: MSubscription = {
+      asked,
+      selector,
+      attachments: [],
+      next: isSnapshot ? this.log.length : this.#beginOf(from),
+      n: 0,
+      unacked: new Map(),
+      snapshot: isSnapshot ? new Set(offered) : null,
+      holds: new Set(),
+      heard: 0,
+    };
+    this.subscriptions.add(one);
+    return one;
+  }
+
+  #beginOf(from: MFrom): number | null {
+    if (from.kind === 'start') return 0;
+    if (from.kind !== 'seq') return null;
+    const at = this.log.findIndex(({ seq }) => seq === from.seq);
+    return at + (from.behind ? 1 : 0);
+  }
+
+  unsubscribe(session: MSession, number: number, forget: boolean): Expected {
+    const { one, attachment } = this.#of(session, number);
+    this.#detach(one, attachment);
+    if (forget && this.subscriptions.has(one)) this.#end(one, 'cancelled');
+    return { kind: 'ok' };
+  }
+
+  #of(session: MSession, number: number): { one: MSubscription; attachment: MAttachment } {
+    const found = this.#attached.get(`${session.id}/${number}`);
+    if (found === undefined) throw new Refusal('unknown-subscription');
+    return found;
+  }
+
+  /** A member is gone. */
+  detachAll(member: MMember): void {
+    for (const { one, attachment } of [...this.#attached.values()]) {
+      if (attachment.member === member) this.#detach(one, attachment);
+    }
+  }
+
+  #detach(one: MSubscription, gone: MAttachment): void {
+    one.attachments.splice(one.attachments.indexOf(gone), 1);
+    this.#attached.delete(`${gone.session.id}/${gone.number}`);
+    if (one.asked.name === '') {
+      this.#forget(one);
+      return;
+    }
+    for (const delivery of one.unacked.values()) {
+      if (delivery.holder === gone) delivery.holder = null;
+    }
+    this.#due.push(one);
+  }
+
+  #end(one: MSubscription, reason: string): void {
+    for (const each of one.attachments) {
+      this.#say(one, each, { ...MARKER, n: one.n + 1, kind: 'end', reason });
+      this.#attached.delete(`${each.session.id}/${each.number}`);
+    }
+    one.attachments.length = 0;
+    this.#forget(one);
+  }
+
+  #forget(one: MSubscription): void {
+    this.subscriptions.delete(one);
+    for (const event of [...one.holds]) this.#parts.silent(one, event);
+  }
+
+  // Deliveries.
+
+  acknowledge(session: MSession, number: number, n: number, count: number): Expected {
+    const { one, attachment } = this.#of(session, number);
+    for (const delivery of [...one.unacked.values()]) {
+      const isMeant = delivery.n >= n && delivery.n < n + count;
+      if (!isMeant || delivery.holder !== attachment) continue;
+      const event = this.#answered(one, attachment, delivery);
+      if (event !== null && one.holds.has(event)) this.#parts.allow(one, event);
+    }
+    this.#due.push(one);
+    return { kind: 'ok' };
+  }
+
+  veto(session: MSession, number: number, n: number): Expected {
+    const { one, attachment } = this.#of(session, number);
+    const delivery = one.unacked.get(n);
+    const event = delivery?.place.event ?? null;
+    const isHeld = event !== null && one.holds.has(event);
+    if (delivery?.holder !== attachment || !isHeld) throw new Refusal('wrong-state');
+    this.#answered(one, attachment, delivery);
+    this.#parts.veto(one, event);
+    this.#due.push(one);
+    return { kind: 'ok' };
+  }
+
+  #answered(one: MSubscription, attachment: MAttachment, { n, place }: MDelivery): MEvent | null {
+    one.unacked.delete(n);
+    attachment.inFlight--;
+    return place.event;
+  }
+
+  /** What an event told of will not be: who has been told of it hears that. */
+  cancelled(one: MSubscription, event: MEvent): void {
+    for (const { n, place, holder } of one.unacked.values()) {
+      if (place.event !== event || holder === null) continue;
+      this.#say(one, holder, { ...MARKER, n, kind: 'cancelled' });
+    }
+  }
+
+  /** Tells those who have room; true: something was due. */
+  advanceNext(): boolean {
+    const one = this.#due.shift();
+    if (one === undefined) return false;
+    if (this.subscriptions.has(one)) this.#advance(one);
+    return true;
+  }
+
+  #advance(one: MSubscription): void {
+    for (const delivery of one.unacked.values()) {
+      if (delivery.holder !== null) continue;
+      const taker = takerOf(one);
+      if (taker === null) return;
+      delivery.holder = taker;
+      taker.inFlight++;
+      this.#write(one, taker, delivery, EVENT_FLAG.again);
+    }
+    if (one.snapshot !== null && !this.#giveSnapshot(one, one.snapshot)) return;
+    for (let at = one.next ?? this.log.length; at < this.log.length; at++) {
+      const event = this.log[at] as MEvent;
+      if (!wants(one, event)) continue;
+      const taker = takerOf(one);
+      one.next = at;
+      if (taker === null) return;
+      this.#give(one, taker, { event, version: null });
+    }
+    one.next = null;
+  }
+
+  /** What was offered when it began, and is still: whether all of it is told. */
+  #giveSnapshot(one: MSubscription, left: Set<MVersion>): boolean {
+    for (;;) {
+      const there = [...left].filter((version) => version.offered && wantsVersion(one, version));
+      if (there.length === 0) break;
+      const taker = takerOf(one);
+      if (taker === null) return false;
+      const key = `${taker.session.id}/${taker.number}`;
+      const name = this.snapshotNext(key, this.told.get(key)?.length ?? 0);
+      const found = there.find(({ object }) => object.name === name);
+      if (found === undefined) {
+        const names = there.map(({ object }) => object.name);
+        this.snapshotFaults.push(`${key} is told of ${name}, not of one of ${names}`);
+      }
+      const version = found ?? (there[0] as MVersion);
+      left.delete(version);
+      this.#give(one, taker, { event: null, version });
+    }
+    one.snapshot = null;
+    return true;
+  }
+
+  #give(one: MSubscription, to: MAttachment, place: MDelivery['place']): void {
+    const delivery = { n: ++one.n, place, holder: to };
+    one.unacked.set(delivery.n, delivery);
+    to.inFlight++;
+    this.#write(one, to, delivery, 0);
+  }
+
+  #write(one: MSubscription, to: MAttachment, { n, place }: MDelivery, flags: number): void {
+    const { event, version } = place;
+    if (event !== null) {
+      const { kind, name, topic, attributes, isBefore } = event;
+      const member = event.member?.name ?? '';
+      const all = flags | (isBefore ? EVENT_FLAG.before : 0);
+      const what = { kind, name, topic, attributes, member, version: event.version };
+      this.#say(one, to, { ...what, n, place, flags: all, reason: '' });
+      return;
+    }
+    if (!version.offered) {
+      this.#say(one, to, { ...MARKER, n, kind: 'gap', flags });
+      return;
+    }
+    const { object, number, by } = version;
+    const what = { kind: 'offer', name: object.name, topic: '', member: by } as const;
+    const attributes = attributesOf(object);
+    const all = flags | EVENT_FLAG.snapshot;
+    this.#say(one, to, { ...what, attributes, version: number, n, place, flags: all, reason: '' });
+  }
+
+  #say(one: MSubscription, { session, number }: MAttachment, told: Omit<MTold, 'one'>): void {
+    const key = `${session.id}/${number}`;
+    this.told.set(key, [...(this.told.get(key) ?? []), { ...told, one }]);
+  }
+
+  /** Those that end by themselves, as all is over that they are for. */
+  endComplete(): void {
+    if (!this.#parts.isPromisedOver() || this.#parts.holdsAny()) return;
+    for (const one of [...this.subscriptions]) {
+      const isDrained = one.next === null && one.snapshot === null && one.unacked.size === 0;
+      if (one.asked.untilComplete && one.attachments.length > 0 && isDrained) {
+        this.#end(one, 'complete');
+      }
+    }
+  }
+}
+
+const MARKER = {
+  ...{ flags: 0, place: null, member: '', name: '', topic: '', version: 0, reason: '' },
+  attributes: new Map(),
+} as const;
+
+/** Who takes the next delivery: the first of those with most room. */
+function takerOf({ attachments }: MSubscription): MAttachment | null {
+  const room = ({ window, inFlight }: MAttachment): number => window - inFlight;
+  const most = Math.max(0, ...attachments.map(room));
+  return most === 0 ? null : (attachments.find((each) => room(each) === most) ?? null);
+}
+
+function wants(one: MSubscription, event: MEvent): boolean {
+  const { asked, attachments } = one;
+  if (!asked.kinds.includes(event.kind) || asked.isBefore !== event.isBefore) return false;
+  const isOfTopic = asked.topics.length === 0 || asked.topics.includes(event.topic);
+  if (event.kind === 'emit' && !isOfTopic) return false;
+  const isOwn = attachments.some(({ member }) => member === event.member);
+  if (isOwn && !asked.own) return false;
+  const { name, kind, topic, member } = event;
+  const tags = new Map([...event.attributes, ['.event', topic === '' ? kind : topic] as const]);
+  tags.set('.member', member?.name ?? '');
+  return isSelected(one.selector, shown(name, tags));
+}
+
+function wantsVersion(one: MSubscription, { object, member, by }: MVersion): boolean {
+  const { kinds, own } = one.asked;
+  if (!kinds.includes('offer')) return false;
+  if (!own && one.attachments.some((each) => each.member === member)) return false;
+  const tags = attributesOf(object).set('.event', 'offer').set('.member', by);
+  return isSelected(one.selector, shown(object.name, tags));
+}
+
+/** What a selector is asked of: all that is told are attributes of it. */
+function shown(name: string, tags: MObject['tags']): MObject {
+  return { name, tags, handles: new Set(), current: null, versions: 0 };
+}
+
+function isSame(known: MAsked, asked: MAsked): boolean {
+  const wordsOf = ({ kinds, topics, text, ...flags }: MAsked): string => {
+    const { isBefore, acknowledges, own, untilComplete } = flags;
+    const all = { isBefore, acknowledges, own, untilComplete };
+    return JSON.stringify([[...kinds].sort(), topics, text, all]);
+  };
+  return wordsOf(known) === wordsOf(asked);
+}

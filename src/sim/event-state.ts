@@ -1,0 +1,143 @@
+import type { Selector } from '../core/selector/ast.js';
+import type { Value } from '../core/value.js';
+import type { EventName } from '../protocol/index.js';
+import type { Expected, MMember, MSession, MVersion } from './oracle-state.js';
+
+/** What the model of events is made of. */
+
+/** All objects whose events are followed: selectors of subscriptions ask for nothing else. */
+export const EVENT_NAMES = ['e/1', 'e/2', 'e/3', 'e/4', 'e/q'] as const;
+
+/** Whether what happens to an object of that name is followed. */
+export function isFollowed(name: string): boolean {
+  return name.startsWith('e/');
+}
+
+/** Something that has happened, or is about to. */
+export interface MEvent {
+  readonly kind: EventName;
+  readonly isBefore: boolean;
+  /** Who did it; null for nobody, or somebody who is gone. */
+  readonly member: MMember | null;
+  readonly name: string;
+  readonly topic: string;
+  readonly version: number;
+  /** With the tags over them. */
+  readonly attributes: ReadonlyMap<string, Value>;
+  /** As the pool counts it, once somebody was told. */
+  seq: number | null;
+}
+
+/** What a request is about to do, where somebody may be told before. */
+export interface About {
+  readonly handle?: number;
+  readonly member?: number;
+  readonly name?: string;
+  readonly topic?: string;
+  readonly attributes?: ReadonlyMap<string, Value>;
+}
+
+/** What a subscription asks for. */
+export interface MAsked {
+  readonly name: string;
+  readonly kinds: readonly EventName[];
+  readonly topics: readonly string[];
+  readonly text: string;
+  readonly isBefore: boolean;
+  readonly acknowledges: boolean;
+  readonly own: boolean;
+  readonly untilComplete: boolean;
+  readonly silence: 'allow' | 'deny';
+  /** How long it may be silent; Infinity: for ever. */
+  readonly deadlineMs: number;
+}
+
+/** Where it begins; a number: with the event that the pool counts so, or behind it. */
+export type MFrom =
+  | { readonly kind: 'now' | 'start' | 'snapshot' | 'last' }
+  | { readonly kind: 'seq'; readonly seq: number; readonly behind: boolean };
+
+/** A member that takes deliveries. */
+export interface MAttachment {
+  readonly session: MSession;
+  readonly member: MMember;
+  readonly number: number;
+  readonly window: number;
+  inFlight: number;
+}
+
+/** An event, or what was offered when a subscription began. */
+type Place =
+  | { readonly event: MEvent; readonly version: null }
+  | { readonly event: null; readonly version: MVersion };
+
+export interface MDelivery {
+  readonly n: number;
+  readonly place: Place;
+  /** Null: who had it is gone. */
+  holder: MAttachment | null;
+}
+
+export interface MSubscription {
+  readonly asked: MAsked;
+  readonly selector: Selector;
+  readonly attachments: MAttachment[];
+  /** The event that is looked at next; null: it stands at the head. */
+  next: number | null;
+  n: number;
+  /** Not acknowledged, by `n`. */
+  readonly unacked: Map<number, MDelivery>;
+  /** What was offered when it began, and was not told yet. */
+  snapshot: Set<MVersion> | null;
+  readonly holds: Set<MEvent>;
+  /** The last `n` that was heard of. */
+  heard: number;
+}
+
+/** A request that is not applied yet. */
+export interface MHeld {
+  readonly session: MSession;
+  readonly request: number;
+  readonly operation: string;
+  readonly about: About | null;
+  readonly apply: () => Expected | null;
+  readonly lane: string;
+  /** Kinds of which all were told. */
+  readonly passed: Set<EventName>;
+  /** Of what those were told who have to let it go; null: it is not its turn. */
+  event: MEvent | null;
+  readonly waitsFor: Map<MSubscription, number>;
+  /** Why it must not be. */
+  refusal: 'vetoed' | 'subscriber-silent' | 'cancelled' | null;
+}
+
+/** An EVENT that the pool must have said. */
+export interface MTold {
+  readonly one: MSubscription;
+  readonly n: number;
+  readonly kind: EventName;
+  readonly flags: number;
+  /** Null: a marker. */
+  readonly place: Place | null;
+  readonly member: string;
+  readonly name: string;
+  readonly topic: string;
+  readonly version: number;
+  readonly attributes: ReadonlyMap<string, Value>;
+  /** Of the end. */
+  readonly reason: string;
+}
+
+/** An EVENT that the pool has said. */
+export interface Said {
+  readonly n: number;
+  readonly seq: number;
+  readonly kind: EventName;
+  readonly flags: number;
+  readonly member: string;
+  readonly name: string;
+  readonly topic: string;
+  readonly version: number;
+  readonly attributes: { readonly [key: string]: Value };
+  readonly reason: string;
+}
