@@ -496,3 +496,24 @@ test('a promise of a selector is no promise of a name', () => {
   // It waits: who has promised a selector has not said that this name will not come.
   pool.member('c').demand('x').waits();
 });
+
+test('it ends when the last operation that was held is done, or is not to be', () => {
+  for (const ends of ['acknowledge', 'veto', 'crash'] as const) {
+    const pool = new Harness();
+    const watcher = pool.member('w').subscribe({ kinds: ['offer'], untilComplete: true });
+    const gate = pool.member('gate').subscribe({ kinds: ['tag'], before: true, acknowledge: true });
+    const producer = pool.member('p');
+    producer.offer('x');
+    watcher.acknowledge().ok();
+    const promised = producer.promise('x');
+    const tagger = pool.member('t');
+    tagger.tag('x', { good: true }).waits();
+    promised.close().ok();
+    // An operation that is held may bring something yet.
+    assert.deepEqual(watcher.told, ['offer x']);
+    if (ends === 'acknowledge') gate.acknowledge().ok();
+    else if (ends === 'veto') gate.veto('no').ok();
+    else pool.crash(tagger.client);
+    assert.deepEqual(watcher.told, ['offer x', 'end'], ends);
+  }
+});

@@ -104,7 +104,7 @@ export function dropHeld(pool: PoolState, held: HeldOperation): void {
     tellCancelled(pool, one, held.seq);
   }
   held.waitsFor.clear();
-  events.operationsHeld--;
+  events.countReleased();
   events.bytesHeld -= arena.size(held.message);
   arena.free(held.message);
 }

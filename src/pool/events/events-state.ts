@@ -78,6 +78,12 @@ export class EventsState {
     this.after = new SubscriptionIndex(attributes.terms, hashSeed, keyNumber);
   }
 
+  /** An operation is held no longer: the last of them may be what subscriptions waited for to end. */
+  countReleased(): void {
+    this.operationsHeld--;
+    if (this.operationsHeld === 0) this.isCompletionDue = true;
+  }
+
   /** One more, or less, is told of the events of its kinds. */
   count(one: Subscription, delta: 1 | -1): void {
     const isBefore = (one.flags & SUBSCRIBE.before) !== 0;

@@ -269,7 +269,7 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
 }
 
 function release({ events, arena }: PoolState, { message }: HeldOperation): void {
-  events.operationsHeld--;
+  events.countReleased();
   events.bytesHeld -= arena.size(message);
   arena.free(message);
 }
