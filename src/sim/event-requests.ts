@@ -459,6 +459,14 @@ function veto(asking: Asking, client: Client, number: number, n: number): void {
     `veto ${number} ${n}`,
     (w) => protocol.writeVeto(w, number, n, 'no'),
     (oracle, session) => oracle.events.veto(session, number, n),
+    {
+      // Others were faster, or it is not to be anyway: then it is something to acknowledge.
+      onAnswer: (answer) => {
+        if (answer.kind !== 'fail' || !client.process.isAlive) return;
+        acknowledge(asking, client, number, n);
+        client.process.flush();
+      },
+    },
   );
 }
 
