@@ -85,6 +85,11 @@ export const ERROR_CODES = {
   'journal-full': true,
   'journal-damaged': false,
   'journal-version': false,
+  'not-a-store': false,
+  'store-in-use': true,
+  'store-damaged': false,
+  'store-short': false,
+  'store-denied': false,
   // Files and formats.
   'not-a-npy-file': false,
   'not-a-netcdf-file': false,

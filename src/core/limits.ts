@@ -173,6 +173,15 @@ export const LIMITS = {
   zarrChunkBytesMax: 512 * MiB,
   /** Codecs of one array, one behind another. */
   zarrCodecsMax: 32,
+  /** Objects of a store from here on are arrays of Zarr; smaller ones lie in packs. */
+  storeArrayBytesMin: 1 * MiB,
+  /** A pack of a store is closed at either: its index is in memory until then. */
+  storePackBytesMax: 256 * MiB,
+  storePackRecordsMax: 262_144,
+  /** Name, space and attributes of an object in a store. */
+  storeHeadBytesMax: 16 * MiB,
+  /** What is put into a store and not yet written: puts beyond it wait. */
+  storeQueueBytesMax: 64 * MiB,
   /** Values of a GRIB message: as doubles and as float32 they take 3 GiB. */
   gribValuesMax: 268_435_456,
   /** To decode one message. */

@@ -1,0 +1,226 @@
+import { constants } from 'node:fs';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  statfs,
+  truncate,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { AttaccaError } from '../../core/errors.js';
+import { fileError } from '../../core/file-error.js';
+import { systemCode, whyFailed } from '../../core/system-errors.js';
+import type { StoreDisk, StoreFile } from './store-disk.js';
+
+/** Files that stay open, those touched last: packs are read in any order. */
+const FILES_OPEN_MAX = 64;
+const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW;
+/** What the system refuses because of who asks. */
+const DENIED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
+
+interface OpenFile {
+  readonly handle: FileHandle;
+  readonly isWritable: boolean;
+  uses: number;
+  /** Nobody is to find it any more: its last user closes it. */
+  isOver: boolean;
+}
+
+/** A store's directory in a file system. */
+export class NodeStoreDisk implements StoreDisk {
+  readonly #directory: string;
+  readonly #files = new Map<string, OpenFile>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async list(folder: string): Promise<readonly StoreFile[]> {
+    return await this.#attempt('list', folder, async () => {
+      const found = await readdir(this.#path(folder), { withFileTypes: true }).catch(noneOf);
+      const files: StoreFile[] = [];
+      for (const entry of found ?? []) {
+        const isFolder = entry.isDirectory();
+        if (!isFolder && !entry.isFile()) continue;
+        const path = join(this.#path(folder), entry.name);
+        const size = isFolder ? 0 : (await stat(path).catch(noneOf))?.size;
+        if (size !== undefined) files.push({ name: entry.name, size, isFolder });
+      }
+      return files;
+    });
+  }
+
+  async size(path: string): Promise<number | null> {
+    return await this.#attempt('read', path, async () => {
+      return (await stat(this.#path(path)).catch(noneOf))?.size ?? null;
+    });
+  }
+
+  async read(path: string, offset: number, target: Uint8Array): Promise<number | null> {
+    return await this.#attempt('read', path, async () => {
+      const file = await this.#acquire(path, false).catch(noneOf);
+      if (file === null) return null;
+      return await this.#use(path, file, async ({ handle }) => {
+        let have = 0;
+        for (let got = 1; have < target.length && got > 0; have += got) {
+          const left = target.length - have;
+          ({ bytesRead: got } = await handle.read(target, have, left, offset + have));
+        }
+        return have;
+      });
+    });
+  }
+
+  async write(path: string, offset: number, pieces: readonly Uint8Array[]): Promise<void> {
+    await this.#attempt('write', path, async () => {
+      const file = await this.#acquire(path, true);
+      await this.#use(path, file, ({ handle }) => writeAll(handle, offset, pieces));
+    });
+  }
+
+  async sync(path: string): Promise<void> {
+    await this.#attempt('sync', path, async () => {
+      const file = await this.#acquire(path, true);
+      await this.#use(path, file, ({ handle }) => handle.datasync());
+    });
+  }
+
+  async syncFolder(path: string): Promise<void> {
+    await this.#attempt('sync', path, async () => {
+      const handle = await open(this.#path(path), constants.O_RDONLY);
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+
+  async truncate(path: string, size: number): Promise<void> {
+    await this.#attempt('cut', path, () => truncate(this.#path(path), size));
+  }
+
+  async makeFolder(path: string): Promise<void> {
+    await this.#attempt('make', path, () => mkdir(this.#path(path), { recursive: true }));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#attempt('rename', from, async () => {
+      await this.#release(from);
+      await this.#release(to);
+      await rename(this.#path(from), this.#path(to));
+    });
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#attempt('remove', path, async () => {
+      await this.#release(path);
+      await rm(this.#path(path), { recursive: true, force: true });
+    });
+  }
+
+  async free(): Promise<number | null> {
+    return await this.#attempt('look at', '', async () => {
+      const { bavail, bsize } = await statfs(this.#directory);
+      return bavail * bsize;
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const path of [...this.#files.keys()]) await this.#release(path);
+  }
+
+  #path(path: string): string {
+    return join(this.#directory, path);
+  }
+
+  async #acquire(path: string, isWritable: boolean): Promise<OpenFile> {
+    const present = this.#files.get(path);
+    if (present !== undefined && (present.isWritable || !isWritable)) {
+      present.uses++;
+      // The one that was touched last is closed last.
+      this.#files.delete(path);
+      this.#files.set(path, present);
+      return present;
+    }
+    const handle = await open(this.#path(path), isWritable ? WRITE_FLAGS : READ_FLAGS, 0o644);
+    const file = { handle, isWritable, uses: 1, isOver: false };
+    // Somebody may have opened it meanwhile: then that one goes with its users.
+    await this.#release(path);
+    this.#files.set(path, file);
+    for (const [other, { uses }] of [...this.#files]) {
+      if (this.#files.size <= FILES_OPEN_MAX) break;
+      if (uses === 0) await this.#release(other);
+    }
+    return file;
+  }
+
+  async #use<T>(path: string, file: OpenFile, run: (file: OpenFile) => Promise<T>): Promise<T> {
+    try {
+      return await run(file);
+    } finally {
+      file.uses--;
+      if (file.uses === 0 && file.isOver) await file.handle.close();
+      else if (this.#files.size > FILES_OPEN_MAX && file.uses === 0) await this.#release(path);
+    }
+  }
+
+  async #release(path: string): Promise<void> {
+    const file = this.#files.get(path);
+    if (file === undefined) return;
+    this.#files.delete(path);
+    file.isOver = true;
+    if (file.uses === 0) await file.handle.close();
+  }
+
+  async #attempt<T>(action: string, path: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (cause) {
+      throw storeError(action, this.#path(path), cause);
+    }
+  }
+}
+
+/** One call may write less than it was given. */
+async function writeAll(
+  handle: FileHandle,
+  offset: number,
+  pieces: readonly Uint8Array[],
+): Promise<void> {
+  let left = pieces.filter(({ length }) => length > 0);
+  let at = offset;
+  while (left.length > 0) {
+    const { bytesWritten } = await handle.writev(left, at);
+    at += bytesWritten;
+    left = behind(left, bytesWritten);
+  }
+}
+
+/** The pieces behind so many bytes. */
+function behind(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let written = bytes;
+  return pieces.flatMap((piece) => {
+    const skipped = Math.min(written, piece.length);
+    written -= skipped;
+    return skipped === piece.length ? [] : [piece.subarray(skipped)];
+  });
+}
+
+function noneOf(cause: unknown): null {
+  if (systemCode(cause) === 'ENOENT' || systemCode(cause) === 'ENOTDIR') return null;
+  throw cause;
+}
+
+/** What the system says, as an error that names the file. */
+export function storeError(action: string, path: string, cause: unknown): unknown {
+  const system = systemCode(cause);
+  if (cause instanceof AttaccaError || !DENIED.has(system)) return fileError(action, path, cause);
+  const text = `Cannot ${action} "${path}": ${whyFailed(cause)}`;
+  return new AttaccaError('store-denied', text, { path, system }, { cause });
+}
