@@ -39,8 +39,9 @@ function byteByByte(sum: number, bytes: Uint8Array, from: number, to: number): n
  * before the bytes.
  */
 export function crc32c(bytes: Uint8Array, before = 0): number {
-  const words = Math.min(-bytes.byteOffset & 3, bytes.length);
-  let crc = byteByByte(before ^ 0xffff_ffff, bytes, 0, words);
+  if (bytes.length < 16) return ~byteByByte(~before, bytes, 0, bytes.length) >>> 0;
+  const words = -bytes.byteOffset & 3;
+  let crc = byteByByte(~before, bytes, 0, words);
   const pairs = new Uint32Array(
     bytes.buffer,
     bytes.byteOffset + words,
@@ -60,5 +61,5 @@ export function crc32c(bytes: Uint8Array, before = 0): number {
       (T0[high >>> 24] as number);
   }
   crc = byteByByte(crc, bytes, words + pairs.length * 4, bytes.length);
-  return (crc ^ 0xffff_ffff) >>> 0;
+  return ~crc >>> 0;
 }
