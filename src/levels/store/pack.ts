@@ -1,4 +1,5 @@
 import { assert } from '../../core/assert.js';
+import type { Footer } from './footer.js';
 import type { Hasher } from './hasher.js';
 import { RECORD_KIND, type RecordKind, UNIT_BYTES } from './record.js';
 
@@ -131,6 +132,8 @@ export class PackEntries {
 export interface Pack {
   readonly header: PackHeader;
   readonly entries: PackEntries;
+  /** Null while it is written, or when it ended without one. */
+  footer: Footer | null;
   /** Heads of its records, as of `entries`; null: they are in the footer, not in memory. */
   heads: Uint8Array[] | null;
   /** Where its records end. */
@@ -139,6 +142,8 @@ export interface Pack {
   size: number;
   /** Bytes of records that count. */
   live: number;
+  /** Bytes of records that say that something was deleted. */
+  deletions: number;
   /** The lowest number of a record in it. */
   sequenceMin: number;
 }

@@ -1,0 +1,215 @@
+import { randomBytes } from 'node:crypto';
+import { AttaccaError } from '../../core/errors.js';
+import type { Space } from '../../core/space.js';
+import type { ValueMap } from '../../core/value.js';
+import type { LevelBytes, LevelKey } from '../level.js';
+import { crc32c } from '../zarr/crc32c.js';
+import { arrayJson, groupJson } from '../zarr/metadata.js';
+import { arrayInfo, type Chunk, CRC_BYTES, chunksOf, layoutFor, storedSpace } from './chunks.js';
+import { damaged, short, sizeMismatch } from './failures.js';
+import { type ArrayPlace, encodeHead, type RecordHead } from './record.js';
+import type { StoreDisk } from './store-disk.js';
+
+export const ARRAYS = 'arrays';
+export const DRAFTS = 'drafts';
+/** What the array of an object is called, within the group that the object is. */
+export const ARRAY_NAME = 'data';
+/** Of a name, in that of a folder: what all file systems take. */
+const NAME_CHARACTERS = 80;
+
+/** Made while nobody finds it; put in its place by its one rename. */
+export interface ArrayDraft {
+  readonly place: ArrayPlace;
+  readonly head: Uint8Array;
+  readonly path: string;
+  /** Files and folders that are to be synced, in this order. */
+  readonly files: readonly string[];
+  readonly folders: readonly string[];
+}
+
+/** The name of a folder for an object: people see what it is, the number makes it the only one. */
+function folderFor({ name, version }: LevelKey, sequence: number): string {
+  const shown = name.replaceAll(/[^A-Za-z0-9_.-]/gu, '_').slice(0, NAME_CHARACTERS);
+  return `${shown.replace(/^\./u, '_')}.v${version}.${sequence.toString(36)}`;
+}
+
+function dimensionNames({ shape }: Space, attributes: ValueMap): readonly string[] {
+  const { dims } = attributes;
+  const isGiven =
+    Array.isArray(dims) &&
+    dims.length === shape.length &&
+    new Set(dims).size === dims.length &&
+    dims.every((dim) => typeof dim === 'string' && dim !== '');
+  // xarray takes no array whose dimensions have no names.
+  return isGiven ? (dims as string[]) : shape.map((_, axis) => `dim_${axis}`);
+}
+
+/** Writes an object as an array of Zarr 3 into a draft. Nothing is left of one that fails. */
+export async function draftArray(
+  disk: StoreDisk,
+  object: {
+    readonly key: LevelKey;
+    readonly space: Space;
+    readonly attributes: ValueMap;
+    readonly size: number;
+    readonly sequence: number;
+  },
+  json: (head: Uint8Array) => { readonly group: string; readonly array: string },
+  bytes: LevelBytes,
+): Promise<ArrayDraft> {
+  const { key, space, attributes, size, sequence } = object;
+  const stored = storedSpace(space, size);
+  const layout = layoutFor(stored);
+  const place = { ...layout, folder: folderFor(key, sequence) };
+  const head = encodeHead({ key, space, attributes, array: place });
+  const path = `${DRAFTS}/${randomBytes(6).toString('hex')}`;
+  const array = `${path}/${ARRAY_NAME}`;
+  try {
+    const folders = new Set<string>();
+    const makeFolder = async (folder: string): Promise<void> => {
+      if (folders.has(folder)) return;
+      await disk.makeFolder(folder);
+      for (let each = folder; each !== DRAFTS; each = parentOf(each)) folders.add(each);
+    };
+    await makeFolder(array);
+    const texts = json(head);
+    const files = [`${path}/zarr.json`, `${array}/zarr.json`];
+    const encoder = new TextEncoder();
+    await disk.write(files[0] as string, 0, [encoder.encode(texts.group)]);
+    await disk.write(files[1] as string, 0, [encoder.encode(texts.array)]);
+    const payload = new Pieces(key.name, size, bytes);
+    for (const chunk of chunksOf(stored, layout)) {
+      const file = `${array}/${chunk.path}`;
+      await makeFolder(parentOf(file));
+      await disk.write(file, 0, chunkPieces(await payload.take(chunk.size), chunk));
+      files.push(file);
+    }
+    await payload.end();
+    const deepestFirst = [...folders].sort((one, other) => other.length - one.length);
+    return { place, head, path, files, folders: deepestFirst };
+  } catch (error) {
+    await disk.remove(path).catch(() => {});
+    throw error;
+  }
+}
+
+/** The texts of both zarr.json of an object. */
+export function arrayTexts(
+  { key, space, attributes, size, sequence }: Parameters<typeof draftArray>[1],
+  plain: Parameters<typeof arrayInfo>[2]['attributes'],
+): (head: Uint8Array) => { group: string; array: string } {
+  const stored = storedSpace(space, size);
+  const names = stored === space ? dimensionNames(space, attributes) : ['byte'];
+  return (head) => {
+    // What a store needs to have the object again when its packs are gone.
+    const record = Buffer.from(head).toString('base64');
+    const { pool, name, version } = key;
+    const group = groupJson({ attacca: { pool, name, version, sequence, record } });
+    const info = arrayInfo(stored, layoutFor(stored), { attributes: plain, dimensionNames: names });
+    return { group, array: arrayJson(info) };
+  };
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}
+
+/** A chunk as its file has it: padded, and its checksum behind. */
+function chunkPieces(bytes: readonly Uint8Array[], { size, full }: Chunk): Uint8Array[] {
+  const padding = new Uint8Array(full - size);
+  const pieces = padding.length === 0 ? bytes : [...bytes, padding];
+  const end = new Uint8Array(CRC_BYTES);
+  const sum = pieces.reduce((before, piece) => crc32c(piece, before), 0);
+  new DataView(end.buffer).setUint32(0, sum, true);
+  return [...pieces, end];
+}
+
+/** A payload that comes in pieces of its own, in pieces as they are wanted. Nothing is copied. */
+class Pieces {
+  readonly #name: string;
+  readonly #size: number;
+  readonly #source: AsyncIterator<Uint8Array>;
+  #rest: Uint8Array = new Uint8Array(0);
+  #taken = 0;
+
+  constructor(name: string, size: number, bytes: LevelBytes) {
+    this.#name = name;
+    this.#size = size;
+    this.#source = piecesOf(bytes)[Symbol.asyncIterator]();
+  }
+
+  async take(bytes: number): Promise<Uint8Array[]> {
+    const taken: Uint8Array[] = [];
+    for (let left = bytes; left > 0; ) {
+      if (this.#rest.length === 0) {
+        const { done, value } = await this.#source.next();
+        if (done === true) throw sizeMismatch(this.#name, this.#size, this.#taken);
+        this.#rest = value;
+      }
+      const piece = this.#rest.subarray(0, left);
+      this.#rest = this.#rest.subarray(piece.length);
+      this.#taken += piece.length;
+      left -= piece.length;
+      if (piece.length > 0) taken.push(piece);
+    }
+    return taken;
+  }
+
+  /** Refuses what has more than it should. */
+  async end(): Promise<void> {
+    let more = this.#rest.length;
+    while (more === 0) {
+      const { done, value } = await this.#source.next();
+      if (done === true) return;
+      more = value.length;
+    }
+    throw sizeMismatch(this.#name, this.#size, this.#taken + more);
+  }
+}
+
+export async function* piecesOf(bytes: LevelBytes): AsyncIterable<Uint8Array> {
+  if (bytes instanceof Uint8Array) yield bytes;
+  else yield* bytes;
+}
+
+/** Makes a draft safe, as it is to be before it gets its place. */
+export async function syncDraft(disk: StoreDisk, draft: ArrayDraft): Promise<void> {
+  for (const file of draft.files) await disk.sync(file);
+  for (const folder of draft.folders) await disk.syncFolder(folder);
+}
+
+/**
+ * The bytes of an array, a chunk at a time, each held against its checksum. `into`: takes them; else
+ * each has memory of its own.
+ */
+export async function* readArray(
+  disk: StoreDisk,
+  { key, space, array }: RecordHead & { readonly array: ArrayPlace },
+  size: number,
+  into: Uint8Array | null,
+): AsyncIterable<Uint8Array> {
+  const tail = new Uint8Array(CRC_BYTES);
+  for (const chunk of chunksOf(storedSpace(space, size), array)) {
+    const path = `${ARRAYS}/${array.folder}/${ARRAY_NAME}/${chunk.path}`;
+    const target = into?.subarray(chunk.offset, chunk.offset + chunk.size);
+    const bytes = target ?? new Uint8Array(chunk.size);
+    const got = await disk.read(path, 0, bytes);
+    if (got === null) throw damaged(key, path, 0, 'a chunk of it is gone');
+    if (got < chunk.size) throw short(key, path, got, chunk.size);
+    const rest = chunk.full - chunk.size;
+    const behind = rest === 0 ? tail : new Uint8Array(rest + CRC_BYTES);
+    const more = await disk.read(path, chunk.size, behind);
+    if (more !== behind.length) throw short(key, path, got + (more ?? 0), chunk.full + CRC_BYTES);
+    const sum = crc32c(behind.subarray(0, rest), crc32c(bytes));
+    if (new DataView(behind.buffer).getUint32(rest, true) !== sum) {
+      throw damaged(key, path, 0, 'a checksum is wrong');
+    }
+    yield bytes;
+  }
+}
+
+/** Files of an array that are there must not be more than it has: told by `fsck`. */
+export function isUnreadable(error: unknown): error is AttaccaError {
+  if (!(error instanceof AttaccaError)) return false;
+  return error.code === 'store-damaged' || error.code === 'store-short';
+}

@@ -1,0 +1,71 @@
+import type { AttaccaError } from '../../core/errors.js';
+import { isUnreadable } from './array-files.js';
+import { readHeads } from './footer.js';
+import { isLive } from './loading.js';
+import { isDeletion, PACK_HEADER_BYTES, PACKS, type Pack, packPath } from './pack.js';
+import type { PackWriter } from './pack-writer.js';
+import type { StoreReader } from './store-reader.js';
+
+/** A pack of which less counts is written anew: then at most half of a store is dead. */
+const LIVE_SHARE_MIN = 0.5;
+
+/** The packs that are mostly dead, the first one first. The one that is written to is none. */
+export function deadPacks({ packs }: StoreReader, writer: PackWriter): Pack[] {
+  const active = writer.activeNumber;
+  const sequenceMin = Math.min(...[...packs.values()].map((each) => each.sequenceMin));
+  return [...packs.values()]
+    .filter((pack) => {
+      const bytes = pack.end - PACK_HEADER_BYTES;
+      const isClosed = pack.header.number !== active && pack.footer !== null;
+      // What is deleted may be in an older pack: then what says so has to stay.
+      const kept = pack.sequenceMin > sequenceMin ? pack.live + pack.deletions : pack.live;
+      return isClosed && bytes > 0 && kept < bytes * LIVE_SHARE_MIN;
+    })
+    .sort((one, other) => one.header.number - other.header.number);
+}
+
+/**
+ * Moves what counts of a pack behind the last record of the store, with the same numbers in its
+ * history, and removes the pack when that is safe. What says that something was deleted goes along
+ * as long as another pack could have what it ends. One that has a damaged record stays.
+ */
+export async function compactPack(
+  reader: StoreReader,
+  writer: PackWriter,
+  pack: Pack,
+): Promise<void> {
+  const { parts, packs, index } = reader;
+  const { number } = pack.header;
+  const path = packPath(number);
+  const others = [...packs.values()].filter((each) => each !== pack);
+  const sequenceMin = Math.min(...others.map((each) => each.sequenceMin));
+  const heads = pack.footer && (await readHeads(parts.disk, path, pack.footer, parts.hash));
+  if (heads === null || pack.footer === null) return;
+  const moved: Promise<unknown>[] = [];
+  try {
+    for (let at = 0; at < pack.entries.count; at++) {
+      const entry = pack.entries.at(at);
+      const { hash, version, kind, sequence, arrayKiB } = entry;
+      const base = { hash, version, kind, sequence, arrayKiB, isSynced: false };
+      const head = heads[at] as Uint8Array;
+      if (isDeletion(entry)) {
+        if (sequenceMin >= sequence) continue;
+        const payload = new Uint8Array(0);
+        moved.push(writer.append({ ...base, head, payload, payloadSum: parts.hash.sum(payload) }));
+      } else if (isLive(index, number, entry)) {
+        const { payload, start } = await reader.readSlot({ ...entry, pack: number }, true);
+        moved.push(writer.append({ ...base, head, payload, payloadSum: start.payloadSum }));
+      }
+    }
+  } catch (error) {
+    await Promise.allSettled(moved);
+    if (isUnreadable(error)) return;
+    throw error;
+  }
+  const failed = (await Promise.allSettled(moved)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason as AttaccaError;
+  await writer.sync();
+  packs.delete(number);
+  await parts.disk.remove(path);
+  await parts.disk.syncFolder(PACKS);
+}

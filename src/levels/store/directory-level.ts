@@ -1,0 +1,415 @@
+import { refuse } from '../../core/assert.js';
+import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
+import { spaceBytes } from '../../core/space.js';
+import type {
+  Level,
+  LevelBytes,
+  LevelCapacity,
+  LevelEntry,
+  LevelFound,
+  LevelKey,
+  LevelStream,
+  PutOptions,
+} from '../level.js';
+import {
+  ARRAYS,
+  type ArrayDraft,
+  arrayTexts,
+  DRAFTS,
+  draftArray,
+  piecesOf,
+  syncDraft,
+} from './array-files.js';
+import { compactPack, deadPacks } from './compacting.js';
+import { sizeMismatch } from './failures.js';
+import { hashName, type NameHash } from './hasher.js';
+import type { Problem, StoreParts } from './loading.js';
+import { type Pack, packPath } from './pack.js';
+import { PackWriter, writeFooter } from './pack-writer.js';
+import { plainAttributes } from './plain-json.js';
+import { encodeDeletion, encodeHead, RECORD_KIND } from './record.js';
+import type { Slot } from './store-index.js';
+import { StoreReader } from './store-reader.js';
+
+const NOTHING = new Uint8Array(0);
+
+export interface DirectoryOptions {
+  /** One process may write at a time, any number read, also meanwhile. */
+  readonly access: 'read' | 'write';
+  /** For tests: what limits.ts says, smaller. */
+  readonly packBytesMax?: number;
+  readonly arrayBytesMin?: number;
+}
+
+/** Objects in a directory: small ones in packs, large ones as arrays of Zarr. See openStore. */
+export class DirectoryLevel implements Level {
+  readonly #reader: StoreReader;
+  readonly #writer: PackWriter | null;
+  readonly #arrayBytesMin: number;
+  readonly #onClose: () => Promise<void>;
+  /** Arrays that are in their places and not yet safe. */
+  #unsynced: ArrayDraft[] = [];
+  /** Folders of arrays that nobody needs any more are removed one after the other. */
+  #removing: Promise<void> = Promise.resolve();
+  #compacting: Promise<void> = Promise.resolve();
+  #closed: Promise<void> | null = null;
+
+  private constructor(
+    reader: StoreReader,
+    writer: PackWriter | null,
+    options: DirectoryOptions,
+    onClose: () => Promise<void>,
+  ) {
+    this.#reader = reader;
+    this.#writer = writer;
+    this.#arrayBytesMin = options.arrayBytesMin ?? LIMITS.storeArrayBytesMin;
+    this.#onClose = onClose;
+  }
+
+  /** Reads what is there; a writer first ends what one that crashed has left. */
+  static async load(
+    parts: StoreParts,
+    options: DirectoryOptions,
+    onClose: () => Promise<void> = async () => {},
+  ): Promise<DirectoryLevel> {
+    const reader = new StoreReader(parts);
+    await reader.load();
+    if (options.access === 'read') {
+      reader.refresh = () => reader.load();
+      return new DirectoryLevel(reader, null, options, onClose);
+    }
+    const packBytesMax = options.packBytesMax ?? LIMITS.storePackBytesMax;
+    const { index, packs, sequenceNext } = reader;
+    const writer = new PackWriter(parts, { index, packs, sequenceNext, packBytesMax });
+    await goOn(reader, writer, packBytesMax);
+    await parts.disk.remove(DRAFTS);
+    await parts.disk.makeFolder(DRAFTS);
+    return new DirectoryLevel(reader, writer, options, onClose);
+  }
+
+  /** What was not as it should be when it was opened: a torn tail is what a crash leaves. */
+  get problems(): readonly Problem[] {
+    return this.#reader.problems;
+  }
+
+  async put(
+    entry: Omit<LevelEntry, 'size'>,
+    bytes: LevelBytes,
+    { durability = 'memory', signal }: PutOptions = {},
+  ): Promise<void> {
+    const writer = this.#mustWrite(entry);
+    throwIfAborted(signal);
+    checkKey(entry);
+    const size = spaceBytes(entry.space);
+    if (bytes instanceof Uint8Array && bytes.length !== size) {
+      throw sizeMismatch(entry.name, size, bytes.length);
+    }
+    const isSynced = durability === 'fsync';
+    if (size >= this.#arrayBytesMin) {
+      await this.#putArray(writer, { ...entry, size }, aborting(bytes, signal), isSynced);
+      return;
+    }
+    const payload = await gather(entry.name, size, bytes, signal);
+    const { pool, name, version, space, attributes } = entry;
+    const key = { pool, name, version };
+    const before = await writer.append({
+      kind: RECORD_KIND.object,
+      ...{ hash: this.#hashOf(key), version, payload, isSynced },
+      head: encodeHead({ key, space, attributes, array: null }),
+      payloadSum: this.#reader.parts.hash.sum(payload),
+      ...{ arrayKiB: 0, sequence: null },
+    });
+    this.#removeFolderOf(before);
+  }
+
+  async #putArray(
+    writer: PackWriter,
+    { pool, name, version, space, attributes, size }: LevelEntry,
+    bytes: LevelBytes,
+    isSynced: boolean,
+  ): Promise<void> {
+    const { disk } = this.#reader.parts;
+    const key = { pool, name, version };
+    const object = { key, space, attributes, size, sequence: writer.takeSequence() };
+    const texts = arrayTexts(object, plainAttributes(attributes));
+    const draft = await draftArray(disk, object, texts, bytes);
+    const place = `${ARRAYS}/${draft.place.folder}`;
+    try {
+      if (isSynced) await syncDraft(disk, draft);
+      await disk.rename(draft.path, place);
+      if (isSynced) await disk.syncFolder(ARRAYS);
+      else this.#unsynced.push(movedTo(draft, place));
+      const before = await writer.append({
+        kind: RECORD_KIND.array,
+        ...{ hash: this.#hashOf(key), version, head: draft.head, isSynced },
+        ...{ payload: NOTHING, payloadSum: this.#reader.parts.hash.sum(NOTHING) },
+        ...{ arrayKiB: Math.ceil(size / 1024), sequence: null },
+      });
+      this.#removeFolderOf(before);
+    } catch (error) {
+      this.#unsynced = this.#unsynced.filter(({ path }) => path !== place);
+      await disk.remove(draft.path).catch(() => {});
+      // After any other failure its record may be there all the same: then it needs its bytes.
+      if (isDiskFull(error)) await disk.remove(place).catch(() => {});
+      throw error;
+    }
+  }
+
+  async get(key: LevelKey, into?: Uint8Array): Promise<LevelFound | null> {
+    this.#mustBeOpen();
+    return await this.#reader.get(key, into ?? null);
+  }
+
+  async stream(key: LevelKey): Promise<LevelStream | null> {
+    this.#mustBeOpen();
+    return await this.#reader.stream(key);
+  }
+
+  async find(key: LevelKey): Promise<LevelEntry | null> {
+    this.#mustBeOpen();
+    return await this.#reader.find(key);
+  }
+
+  async has(key: LevelKey): Promise<boolean> {
+    this.#mustBeOpen();
+    return this.#reader.slotOf(key) !== null;
+  }
+
+  async newest(pool: string, name: string): Promise<number | null> {
+    this.#mustBeOpen();
+    const version = this.#reader.index.newest(hashName({ pool, name }, this.#reader.parts));
+    return version === 0 ? null : version;
+  }
+
+  async delete(key: LevelKey, { durability = 'memory', signal }: PutOptions = {}) {
+    const writer = this.#mustWrite(key);
+    throwIfAborted(signal);
+    const { pool, name, version } = key;
+    const ended = await writer.append({
+      kind: RECORD_KIND.deleted,
+      ...{ hash: this.#hashOf(key), version },
+      head: encodeDeletion({ pool, name, version }, null),
+      ...{ payload: NOTHING, payloadSum: this.#reader.parts.hash.sum(NOTHING) },
+      ...{ arrayKiB: 0, sequence: null, isSynced: durability === 'fsync' },
+    });
+    this.#removeFolderOf(ended);
+    return ended !== null;
+  }
+
+  list(): AsyncIterable<LevelEntry> {
+    this.#mustBeOpen();
+    return this.#reader.list();
+  }
+
+  /** For one that reads: what the writer has put since. */
+  async refresh(): Promise<void> {
+    this.#mustBeOpen();
+    await this.#reader.refresh();
+  }
+
+  async sync(): Promise<void> {
+    const writer = this.#writer;
+    if (writer === null) return;
+    const { disk } = this.#reader.parts;
+    const arrays = this.#unsynced;
+    this.#unsynced = [];
+    try {
+      for (const draft of arrays) await syncIfThere(this.#reader, draft);
+      if (arrays.length > 0) await disk.syncFolder(ARRAYS);
+    } catch (error) {
+      this.#unsynced.push(...arrays);
+      throw error;
+    }
+    await writer.sync();
+  }
+
+  async capacity(): Promise<LevelCapacity> {
+    this.#mustBeOpen();
+    const { index, packs, parts } = this.#reader;
+    let bytesUsed = 0;
+    for (const { size } of packs.values()) bytesUsed += size;
+    for (const { arrayKiB } of index.slots()) bytesUsed += arrayKiB * 1024;
+    return { objects: index.objects, bytesUsed, bytesFree: await parts.disk.free() };
+  }
+
+  /**
+   * Writes what counts of packs that are mostly dead to others, and removes them. By itself this
+   * happens when an object is deleted or replaced. Waits for lists that are under way to end: while
+   * there is one, nothing is done.
+   */
+  async compact(): Promise<void> {
+    const writer = this.#mustWrite({ name: '' });
+    this.#compacting = this.#compacting.catch(() => {}).then(() => this.#compactAll(writer));
+    await this.#compacting;
+  }
+
+  async #compactAll(writer: PackWriter): Promise<void> {
+    for (const pack of deadPacks(this.#reader, writer)) {
+      if (this.#reader.lists > 0) return;
+      await this.sync();
+      await this.#removing;
+      await compactPack(this.#reader, writer, pack);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #end(): Promise<void> {
+    try {
+      await this.#removing;
+      await this.#compacting.catch(() => {});
+      await this.#writer?.close();
+    } finally {
+      await this.#reader.parts.disk.close();
+      await this.#onClose();
+    }
+  }
+
+  #hashOf(key: LevelKey): NameHash {
+    return hashName(key, this.#reader.parts);
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed !== null) refuse('wrong-state', 'Cannot use the store: it is closed');
+  }
+
+  #mustWrite({ name }: { readonly name: string }): PackWriter {
+    this.#mustBeOpen();
+    if (this.#writer !== null) return this.#writer;
+    refuse('store-denied', `Cannot change "${name}" in the store: it was opened to be read`);
+  }
+
+  /**
+   * What was replaced or deleted: the folder of an array goes when that it did is safe, else a loss
+   * of power could bring back an object without its bytes.
+   */
+  #removeFolderOf(ended: Slot | null): void {
+    if (ended === null) return;
+    if (ended.kind !== RECORD_KIND.array) {
+      this.#compactSoon();
+      return;
+    }
+    this.#removing = this.#removing.then(async () => {
+      try {
+        const { head } = await this.#reader.readSlot(ended, false);
+        await this.#writer?.sync();
+        if (head.array !== null) {
+          await this.#reader.parts.disk.remove(`${ARRAYS}/${head.array.folder}`);
+        }
+      } catch (error) {
+        // It stays, and `fsck` tells of it: nobody waits for its end.
+        if (!(error instanceof AttaccaError)) throw error;
+      }
+    });
+    this.#compactSoon();
+  }
+
+  #compactSoon(): void {
+    const writer = this.#writer;
+    if (writer === null || this.#closed !== null) return;
+    if (deadPacks(this.#reader, writer).length === 0) return;
+    // What cannot be moved now stays as it is; the next deletion tries again.
+    this.compact().catch((error: unknown) => {
+      if (!(error instanceof AttaccaError)) throw error;
+    });
+  }
+}
+
+/** Ends what another writer has left without a footer, and goes on with the last pack. */
+async function goOn(
+  { parts, packs }: StoreReader,
+  writer: PackWriter,
+  packBytesMax: number,
+): Promise<void> {
+  const numbers = [...packs.keys()].sort((one, other) => one - other);
+  const last = numbers.at(-1);
+  for (const number of numbers) {
+    const pack = packs.get(number);
+    if (pack === undefined) continue;
+    const isSmall =
+      pack.end < packBytesMax / 2 && pack.entries.count < LIMITS.storePackRecordsMax / 2;
+    if (number === last && isSmall && (await writer.goOnWith(pack))) continue;
+    if (pack.footer !== null) continue;
+    if (pack.size > pack.end) await parts.disk.truncate(pathOf(pack), pack.end);
+    await writeFooter(parts, pack);
+  }
+}
+
+function pathOf({ header }: Pack): string {
+  return packPath(header.number);
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof AttaccaError && error.code === 'disk-full';
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new AttaccaError(
+    'aborted',
+    'Cannot go on: the signal says to stop',
+    {},
+    {
+      cause: signal.reason,
+    },
+  );
+}
+
+function checkKey({ name, version }: LevelKey): void {
+  if (Number.isSafeInteger(version) && version > 0) return;
+  refuse('bad-argument', `Cannot store "${name}": a version is a whole number from 1`);
+}
+
+/** A small payload in one piece. */
+async function gather(
+  name: string,
+  size: number,
+  bytes: LevelBytes,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  if (bytes instanceof Uint8Array) return bytes;
+  const all = new Uint8Array(size);
+  let at = 0;
+  for await (const piece of aborting(bytes, signal)) {
+    if (at + piece.length > size) throw sizeMismatch(name, size, at + piece.length);
+    all.set(piece, at);
+    at += piece.length;
+  }
+  if (at < size) throw sizeMismatch(name, size, at);
+  return all;
+}
+
+/** The same pieces, until the signal. */
+async function* aborting(
+  bytes: LevelBytes,
+  signal: AbortSignal | undefined,
+): AsyncIterable<Uint8Array> {
+  for await (const piece of piecesOf(bytes)) {
+    throwIfAborted(signal);
+    yield piece;
+  }
+}
+
+/** The draft by the paths that it has in its place. */
+function movedTo(draft: ArrayDraft, place: string): ArrayDraft {
+  const moved = (path: string): string => place + path.slice(draft.path.length);
+  return {
+    ...{ place: draft.place, head: draft.head, path: place },
+    ...{ files: draft.files.map(moved), folders: draft.folders.map(moved) },
+  };
+}
+
+/** One that was replaced or deleted meanwhile is gone. */
+async function syncIfThere({ parts }: StoreReader, draft: ArrayDraft): Promise<void> {
+  const [first] = draft.files;
+  if (first === undefined || (await parts.disk.size(first)) === null) return;
+  await syncDraft(parts.disk, draft);
+}

@@ -1,0 +1,10 @@
+/**
+ * Objects in a directory that no server needs to run for: small ones in packs, large ones as arrays
+ * of Zarr 3. Format and invariants: docs/internals/storage.md.
+ */
+
+export { DirectoryLevel, type DirectoryOptions } from './directory-level.js';
+export type { Problem } from './loading.js';
+export { NodeStoreDisk } from './node-store-disk.js';
+export { isStore, openStore, openStoreOn, STORE_FILE } from './open-store.js';
+export type { StoreDisk, StoreFile } from './store-disk.js';

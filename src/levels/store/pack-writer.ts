@@ -1,0 +1,396 @@
+import { randomBytes } from 'node:crypto';
+import { assert } from '../../core/assert.js';
+import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
+import { encodeFooter, readHeads } from './footer.js';
+import type { NameHash } from './hasher.js';
+import type { StoreParts } from './loading.js';
+import {
+  encodePackHeader,
+  PACK_HEADER_BYTES,
+  PACKS,
+  type Pack,
+  PackEntries,
+  packPath,
+} from './pack.js';
+import {
+  alignedUp,
+  RECORD_BYTES,
+  RECORD_KIND,
+  type RecordKind,
+  UNIT_BYTES,
+  writeStart,
+} from './record.js';
+import type { Slot, StoreIndex } from './store-index.js';
+
+/** Payloads up to here are copied behind their heads; larger ones are written as they lie. */
+const COPIED_BYTES = 64 * 1024;
+const BATCH_BYTES_MAX = 16 * 1024 * 1024;
+const BATCH_RECORDS_MAX = 8_192;
+
+/** A record to be. */
+export interface NewRecord {
+  readonly kind: RecordKind;
+  readonly hash: NameHash;
+  readonly version: number;
+  readonly head: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly payloadSum: bigint;
+  readonly arrayKiB: number;
+  /** Null: a new one. A record that only moves keeps its own. */
+  readonly sequence: number | null;
+  readonly isSynced: boolean;
+}
+
+/** What a record has replaced or ended; null: nothing. */
+type Done = Slot | null;
+
+interface Queued {
+  /** Null: what waits for a sync. */
+  readonly record: NewRecord | null;
+  readonly bytes: number;
+  readonly resolve: (done: Done) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A record with its place. */
+interface Placed {
+  readonly record: NewRecord;
+  readonly sequence: number;
+  readonly place: number;
+  readonly units: number;
+}
+
+/**
+ * Appends records to the packs of a store, many with one write and one sync: while one batch is
+ * written the next gathers. The index has a record when it is as safe as was asked.
+ */
+export class PackWriter {
+  readonly #parts: StoreParts;
+  readonly #index: StoreIndex;
+  readonly #packs: Map<number, Pack>;
+  readonly #packBytesMax: number;
+  #sequenceNext: number;
+  #active: Pack | null = null;
+  /** Of the active pack, what was written since its last sync, its name too. */
+  #isDirty = false;
+  #isNameDirty = false;
+  #queue: Queued[] = [];
+  #queuedBytes = 0;
+  #running: Promise<void> | null = null;
+  /** Who waits for room in the queue. */
+  #waiting: (() => void)[] = [];
+  /** A sync has failed: nobody knows what the disk holds of what was written. */
+  #broken: unknown = null;
+
+  constructor(
+    parts: StoreParts,
+    options: {
+      readonly index: StoreIndex;
+      readonly packs: Map<number, Pack>;
+      readonly sequenceNext: number;
+      readonly packBytesMax: number;
+    },
+  ) {
+    this.#parts = parts;
+    this.#index = options.index;
+    this.#packs = options.packs;
+    this.#sequenceNext = options.sequenceNext;
+    this.#packBytesMax = options.packBytesMax;
+  }
+
+  /** The pack that is written to: it has no footer, and is not compacted. */
+  get activeNumber(): number | null {
+    return this.#active?.header.number ?? null;
+  }
+
+  /** A number in the history of the store that no record has. */
+  takeSequence(): number {
+    return this.#sequenceNext++;
+  }
+
+  /** Resolves when it is written, and synced if it says so. A deletion of nothing writes nothing. */
+  async append(record: NewRecord): Promise<Done> {
+    while (this.#queuedBytes > LIMITS.storeQueueBytesMax) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    const bytes = alignedUp(RECORD_BYTES + record.head.length + record.payload.length);
+    return await this.#enqueue(record, bytes);
+  }
+
+  /** Resolves when all that was appended before is on the disk. */
+  async sync(): Promise<void> {
+    await this.#enqueue(null, 0);
+  }
+
+  #enqueue(record: NewRecord | null, bytes: number): Promise<Done> {
+    this.#queuedBytes += bytes;
+    const done = new Promise<Done>((resolve, reject) => {
+      this.#queue.push({ record, bytes, resolve, reject });
+    });
+    this.#running ??= this.#run();
+    return done;
+  }
+
+  async #run(): Promise<void> {
+    // What is appended in this turn of the event loop goes together.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#queue.length > 0) {
+      const batch = this.#take();
+      try {
+        const done = await this.#perform(batch);
+        for (const [at, { resolve }] of batch.entries()) resolve(done[at] ?? null);
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+      for (const { bytes } of batch) this.#queuedBytes -= bytes;
+      for (const go of this.#waiting.splice(0)) go();
+    }
+    this.#running = null;
+  }
+
+  /** The next that are written together. What is deleted may be put before, so it is cut there. */
+  #take(): Queued[] {
+    let bytes = 0;
+    let hasPut = false;
+    let count = 0;
+    for (; count < this.#queue.length && count < BATCH_RECORDS_MAX; count++) {
+      const next = this.#queue[count] as Queued;
+      bytes += next.bytes;
+      if (count > 0 && bytes > BATCH_BYTES_MAX) break;
+      if (next.record?.kind === RECORD_KIND.deleted && hasPut) break;
+      hasPut ||= next.record !== null && next.record.kind !== RECORD_KIND.deleted;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  async #perform(batch: readonly Queued[]): Promise<Done[]> {
+    if (this.#broken !== null) throw this.#broken;
+    const ended = new Set<string>();
+    const writes = batch.map(({ record }) => {
+      if (record === null || record.kind !== RECORD_KIND.deleted) return record;
+      if (record.sequence !== null) return record;
+      const key = `${record.hash.join()} ${record.version}`;
+      const isThere = this.#index.find(record.hash, record.version) !== null && !ended.has(key);
+      ended.add(key);
+      return isThere ? record : null;
+    });
+    const records = writes.filter((record) => record !== null);
+    let placed: Placed[] = [];
+    if (records.length > 0) placed = await this.#write(records);
+    const isSynced = batch.some(({ record }) => record?.isSynced ?? true);
+    if (isSynced) await this.#sync();
+    const places = new Map(placed.map((each) => [each.record, each]));
+    return writes.map((record) => {
+      const place = record === null ? undefined : places.get(record);
+      return place === undefined ? null : this.#apply(place);
+    });
+  }
+
+  async #write(records: readonly NewRecord[]): Promise<Placed[]> {
+    const pack = await this.#activePack();
+    const placed: Placed[] = [];
+    const pieces: Uint8Array[] = [];
+    let offset = pack.end;
+    for (const record of records) {
+      const payloadBytes = record.payload.length;
+      const bytes = alignedUp(RECORD_BYTES + record.head.length + payloadBytes);
+      const place = offset / UNIT_BYTES;
+      const sequence = record.sequence ?? this.takeSequence();
+      const isCopied = payloadBytes <= COPIED_BYTES;
+      const upToPayload = RECORD_BYTES + record.head.length;
+      const first = new Uint8Array(isCopied ? bytes : upToPayload);
+      first.set(record.head, RECORD_BYTES);
+      if (isCopied) first.set(record.payload, upToPayload);
+      const { kind, payloadSum } = record;
+      const headBytes = record.head.length;
+      const start = { headBytes, payloadBytes, sequence, kind, payloadSum, place };
+      writeStart(first, start, { hash: this.#parts.hash, salt: pack.header.salt });
+      pieces.push(first);
+      if (!isCopied) {
+        pieces.push(record.payload, new Uint8Array(bytes - upToPayload - payloadBytes));
+      }
+      placed.push({ record, sequence, place, units: bytes / UNIT_BYTES });
+      offset += bytes;
+    }
+    await this.#writeOrCut(pack, joined(pieces));
+    this.#isDirty = true;
+    pack.end = offset;
+    pack.size = offset;
+    for (const { record, sequence, place, units } of placed) {
+      const { hash, version, kind, arrayKiB, head } = record;
+      const headBytes = head.length;
+      pack.entries.add({ hash, version, sequence, kind, place, units, headBytes, arrayKiB });
+      pack.heads?.push(head);
+      pack.sequenceMin = Math.min(pack.sequenceMin, sequence);
+      if (kind === RECORD_KIND.deleted) pack.deletions += units * UNIT_BYTES;
+    }
+    return placed;
+  }
+
+  /** What was not written as a whole is cut off again; where that fails the pack is given up. */
+  async #writeOrCut(pack: Pack, pieces: readonly Uint8Array[]): Promise<void> {
+    const path = packPath(pack.header.number);
+    try {
+      await this.#parts.disk.write(path, pack.end, pieces);
+    } catch (error) {
+      try {
+        await this.#parts.disk.truncate(path, pack.end);
+        pack.size = pack.end;
+      } catch {
+        this.#active = null;
+      }
+      throw error;
+    }
+  }
+
+  async #sync(): Promise<void> {
+    const pack = this.#active;
+    if (pack === null || !(this.#isDirty || this.#isNameDirty)) return;
+    try {
+      if (this.#isDirty) await this.#parts.disk.sync(packPath(pack.header.number));
+      if (this.#isNameDirty) await this.#parts.disk.syncFolder(PACKS);
+    } catch (error) {
+      this.#broken = error;
+      throw error;
+    }
+    this.#isDirty = false;
+    this.#isNameDirty = false;
+  }
+
+  #apply({ record, sequence, place, units }: Placed): Done {
+    const { hash, version, kind, arrayKiB } = record;
+    const isMove = record.sequence !== null;
+    const before = this.#index.find(hash, version);
+    if (kind === RECORD_KIND.deleted) {
+      if (isMove) return null;
+      this.#index.remove(hash, version);
+      if (before !== null) this.#endIn(before);
+      return before;
+    }
+    // It was put anew, or deleted, while it was moved.
+    if (isMove && before?.sequence !== sequence) return null;
+    const pack = (this.#active as Pack).header.number;
+    this.#index.put({ hash, version, pack, place, units, sequence, kind, arrayKiB });
+    (this.#active as Pack).live += units * UNIT_BYTES;
+    if (before !== null) this.#endIn(before);
+    return before;
+  }
+
+  #endIn({ pack, units }: Slot): void {
+    const found = this.#packs.get(pack);
+    if (found !== undefined) found.live -= units * UNIT_BYTES;
+  }
+
+  /** The pack that takes the next records. */
+  async #activePack(): Promise<Pack> {
+    const pack = this.#active;
+    if (pack !== null) {
+      const isFull = pack.end >= this.#packBytesMax;
+      if (!isFull && pack.entries.count < LIMITS.storePackRecordsMax) return pack;
+      await this.#finish();
+    }
+    const number = Math.max(0, ...this.#packs.keys()) + 1;
+    const salt = randomBytes(8).readBigUInt64LE();
+    const header = { number, salt, seed: this.#parts.seed };
+    const path = packPath(number);
+    const bytes = encodePackHeader(header, this.#parts.hash);
+    try {
+      await this.#parts.disk.write(path, 0, [bytes]);
+    } catch (error) {
+      await this.#parts.disk.remove(path);
+      throw error;
+    }
+    const made: Pack = {
+      ...{ header, entries: new PackEntries(), footer: null, heads: [] },
+      ...{ end: PACK_HEADER_BYTES, size: PACK_HEADER_BYTES, live: 0 },
+      ...{ deletions: 0, sequenceMin: Number.MAX_SAFE_INTEGER },
+    };
+    this.#packs.set(number, made);
+    this.#active = made;
+    this.#isDirty = true;
+    this.#isNameDirty = true;
+    return made;
+  }
+
+  /** Goes on with a pack that an earlier writer has left: without what is behind its records. */
+  async goOnWith(pack: Pack): Promise<boolean> {
+    const path = packPath(pack.header.number);
+    if (pack.footer !== null) {
+      const heads = await readHeads(this.#parts.disk, path, pack.footer, this.#parts.hash);
+      if (heads === null) return false;
+      pack.heads = heads;
+    }
+    if (pack.size > pack.end) await this.#parts.disk.truncate(path, pack.end);
+    pack.footer = null;
+    pack.size = pack.end;
+    this.#active = pack;
+    this.#isDirty = true;
+    this.#isNameDirty = true;
+    return true;
+  }
+
+  /** Gives the active pack its footer. Where there is no room it is done without, and read whole. */
+  async #finish(): Promise<void> {
+    const pack = this.#active;
+    if (pack === null) return;
+    await this.#sync();
+    this.#active = null;
+    await writeFooter(this.#parts, pack);
+  }
+
+  /** Ends what is under way, and closes the active pack. */
+  async close(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+    if (this.#broken === null) await this.#finish();
+  }
+}
+
+/** Writes the footer of a pack, durably, behind its records. Without room for it: nothing. */
+export async function writeFooter(parts: StoreParts, pack: Pack): Promise<void> {
+  const { entries, heads, header, end } = pack;
+  assert(heads !== null, 'a pack without a footer has its heads in memory');
+  const path = packPath(header.number);
+  const pieces = encodeFooter({ entries, heads, end }, { hash: parts.hash, salt: header.salt });
+  try {
+    await parts.disk.write(path, end, joined(pieces));
+    await parts.disk.sync(path);
+  } catch (error) {
+    if (!(error instanceof AttaccaError && error.code === 'disk-full')) throw error;
+    await parts.disk.truncate(path, end);
+    return;
+  }
+  const size = end + pieces.reduce((sum, { length }) => sum + length, 0);
+  const headsBytes = heads.reduce((sum, { length }) => sum + length, 0);
+  const headsSum = heads.reduce((sum, piece) => parts.hash.sum(piece, sum), 0n);
+  pack.size = size;
+  pack.footer = { entries, end, headsBytes, headsSum };
+  pack.heads = null;
+}
+
+/** Small pieces in one, as one call costs more than to copy them; larger ones as they lie. */
+function joined(pieces: readonly Uint8Array[]): Uint8Array[] {
+  const result: Uint8Array[] = [];
+  for (let from = 0; from < pieces.length; ) {
+    let to = from;
+    let bytes = 0;
+    while (to < pieces.length && (pieces[to] as Uint8Array).length <= COPIED_BYTES * 2) {
+      bytes += (pieces[to] as Uint8Array).length;
+      to++;
+    }
+    if (to === from) {
+      result.push(pieces[from] as Uint8Array);
+      from++;
+      continue;
+    }
+    const all = new Uint8Array(bytes);
+    let at = 0;
+    for (const piece of pieces.slice(from, to)) {
+      all.set(piece, at);
+      at += piece.length;
+    }
+    result.push(all);
+    from = to;
+  }
+  return result;
+}
