@@ -3,7 +3,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ServeOptions, serve } from '../server/index.js';
 
+export type {
+  Level,
+  LevelBytes,
+  LevelCapacity,
+  LevelDurability,
+  LevelEntry,
+  LevelFound,
+  LevelKey,
+  LevelStream,
+  PutOptions,
+} from '../levels/level.js';
 export type { ServeOptions } from '../server/index.js';
+export { FaultyLevel, faultyLevel, type LevelFaults } from './faulty-level.js';
+export { type LevelCase, type LevelTried, levelCases } from './level-cases.js';
+export { MemoryLevel } from './memory-level.js';
 
 /** A pool for the length of a test. */
 export interface TestPool extends AsyncDisposable {

@@ -18,7 +18,7 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   client: ['core', 'protocol', 'session', 'levels', 'transport', 'transforms'],
   files: ['core', 'levels', 'formats', 'client'],
   server: ['core', 'protocol', 'catalog', 'pool', 'journal', 'loop', 'levels', 'transport'],
-  testing: ['server'],
+  testing: ['core', 'levels', 'server'],
   cli: [
     ...['core', 'protocol', 'client', 'server', 'loop', 'levels', 'formats', 'files', 'transport'],
   ],
