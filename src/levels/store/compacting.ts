@@ -9,17 +9,35 @@ import type { StoreReader } from './store-reader.js';
 /** A pack of which less counts is written anew: then at most half of a store is dead. */
 const LIVE_SHARE_MIN = 0.5;
 
+/** Whether something in a pack does not count: an object that was replaced or deleted. */
+function hasDead({ end, live, deletions }: Pack): boolean {
+  return live + deletions < end - PACK_HEADER_BYTES;
+}
+
+/**
+ * Since when nothing that was deleted is in any pack but this one. What is dead is never moved: a
+ * pack that was begun after a deletion has nothing of what that has ended.
+ */
+function deletionsNeededFrom(packs: Iterable<Pack>, but: Pack): number {
+  let least = Number.MAX_SAFE_INTEGER;
+  for (const pack of packs) {
+    if (pack !== but && hasDead(pack)) least = Math.min(least, pack.header.born);
+  }
+  return least;
+}
+
 /** The packs that are mostly dead, the first one first. The one that is written to is none. */
 export function deadPacks({ packs }: StoreReader, writer: PackWriter): Pack[] {
   const active = writer.activeNumber;
-  const sequenceMin = Math.min(...[...packs.values()].map((each) => each.sequenceMin));
   return [...packs.values()]
     .filter((pack) => {
-      const bytes = pack.end - PACK_HEADER_BYTES;
-      const isClosed = pack.header.number !== active && pack.footer !== null;
+      const { header, end, live, deletions, footer } = pack;
+      const bytes = end - PACK_HEADER_BYTES;
+      if (header.number === active || footer === null || live >= bytes * LIVE_SHARE_MIN)
+        return false;
       // What is deleted may be in an older pack: then what says so has to stay.
-      const kept = pack.sequenceMin > sequenceMin ? pack.live + pack.deletions : pack.live;
-      return isClosed && bytes > 0 && kept < bytes * LIVE_SHARE_MIN;
+      const isNeeded = deletions > 0 && deletionsNeededFrom(packs.values(), pack) < header.born;
+      return live + (isNeeded ? deletions : 0) < bytes * LIVE_SHARE_MIN;
     })
     .sort((one, other) => one.header.number - other.header.number);
 }
@@ -37,8 +55,7 @@ export async function compactPack(
   const { parts, packs, index } = reader;
   const { number } = pack.header;
   const path = packPath(number);
-  const others = [...packs.values()].filter((each) => each !== pack);
-  const sequenceMin = Math.min(...others.map((each) => each.sequenceMin));
+  const neededFrom = deletionsNeededFrom(packs.values(), pack);
   const heads = pack.footer && (await readHeads(parts.disk, path, pack.footer, parts.hash));
   if (heads === null || pack.footer === null) return;
   const moved: Promise<unknown>[] = [];
@@ -49,7 +66,7 @@ export async function compactPack(
       const base = { hash, version, kind, sequence, arrayKiB, isSynced: false };
       const head = heads[at] as Uint8Array;
       if (isDeletion(entry)) {
-        if (sequenceMin >= sequence) continue;
+        if (neededFrom > sequence) continue;
         const payload = new Uint8Array(0);
         moved.push(writer.append({ ...base, head, payload, payloadSum: parts.hash.sum(payload) }));
       } else if (isLive(index, number, entry)) {

@@ -12,15 +12,7 @@ import type {
   LevelStream,
   PutOptions,
 } from '../level.js';
-import {
-  ARRAYS,
-  type ArrayDraft,
-  arrayTexts,
-  DRAFTS,
-  draftArray,
-  piecesOf,
-  syncDraft,
-} from './array-files.js';
+import { ARRAYS, arrayTexts, DRAFTS, draftArray, piecesOf, syncDraft } from './array-files.js';
 import { compactPack, deadPacks } from './compacting.js';
 import { sizeMismatch } from './failures.js';
 import { hashName, type NameHash } from './hasher.js';
@@ -48,8 +40,6 @@ export class DirectoryLevel implements Level {
   readonly #writer: PackWriter | null;
   readonly #arrayBytesMin: number;
   readonly #onClose: () => Promise<void>;
-  /** Arrays that are in their places and not yet safe. */
-  #unsynced: ArrayDraft[] = [];
   /** Folders of arrays that nobody needs any more are removed one after the other. */
   #removing: Promise<void> = Promise.resolve();
   #compacting: Promise<void> = Promise.resolve();
@@ -80,8 +70,9 @@ export class DirectoryLevel implements Level {
       return new DirectoryLevel(reader, null, options, onClose);
     }
     const packBytesMax = options.packBytesMax ?? LIMITS.storePackBytesMax;
-    const { index, packs, sequenceNext } = reader;
-    const writer = new PackWriter(parts, { index, packs, sequenceNext, packBytesMax });
+    const { index, packs, sequenceNext, numberNext } = reader;
+    const how = { index, packs, sequenceNext, numberNext, packBytesMax };
+    const writer = new PackWriter(parts, how);
     await goOn(reader, writer, packBytesMax);
     await parts.disk.remove(DRAFTS);
     await parts.disk.makeFolder(DRAFTS);
@@ -136,10 +127,10 @@ export class DirectoryLevel implements Level {
     const draft = await draftArray(disk, object, texts, bytes);
     const place = `${ARRAYS}/${draft.place.folder}`;
     try {
-      if (isSynced) await syncDraft(disk, draft);
+      // Whatever was asked for: a record must not be on the disk before what it tells of.
+      await syncDraft(disk, draft);
       await disk.rename(draft.path, place);
-      if (isSynced) await disk.syncFolder(ARRAYS);
-      else this.#unsynced.push(movedTo(draft, place));
+      await disk.syncFolder(ARRAYS);
       const before = await writer.append({
         kind: RECORD_KIND.array,
         ...{ hash: this.#hashOf(key), version, head: draft.head, isSynced },
@@ -148,7 +139,6 @@ export class DirectoryLevel implements Level {
       });
       this.#removeFolderOf(before);
     } catch (error) {
-      this.#unsynced = this.#unsynced.filter(({ path }) => path !== place);
       await disk.remove(draft.path).catch(() => {});
       // After any other failure its record may be there all the same: then it needs its bytes.
       if (isDiskFull(error)) await disk.remove(place).catch(() => {});
@@ -209,19 +199,8 @@ export class DirectoryLevel implements Level {
   }
 
   async sync(): Promise<void> {
-    const writer = this.#writer;
-    if (writer === null) return;
-    const { disk } = this.#reader.parts;
-    const arrays = this.#unsynced;
-    this.#unsynced = [];
-    try {
-      for (const draft of arrays) await syncIfThere(this.#reader, draft);
-      if (arrays.length > 0) await disk.syncFolder(ARRAYS);
-    } catch (error) {
-      this.#unsynced.push(...arrays);
-      throw error;
-    }
-    await writer.sync();
+    this.#mustBeOpen();
+    await this.#writer?.sync();
   }
 
   async capacity(): Promise<LevelCapacity> {
@@ -325,12 +304,15 @@ export class DirectoryLevel implements Level {
 
 /** Ends what another writer has left without a footer, and goes on with the last pack. */
 async function goOn(
-  { parts, packs }: StoreReader,
+  { parts, packs, problems }: StoreReader,
   writer: PackWriter,
   packBytesMax: number,
 ): Promise<void> {
   const numbers = [...packs.keys()].sort((one, other) => one - other);
   const last = numbers.at(-1);
+  for (const { kind, path, offset } of problems) {
+    if (kind === 'torn-tail' && offset === 0) await parts.disk.remove(path);
+  }
   for (const number of numbers) {
     const pack = packs.get(number);
     if (pack === undefined) continue;
@@ -396,20 +378,4 @@ async function* aborting(
     throwIfAborted(signal);
     yield piece;
   }
-}
-
-/** The draft by the paths that it has in its place. */
-function movedTo(draft: ArrayDraft, place: string): ArrayDraft {
-  const moved = (path: string): string => place + path.slice(draft.path.length);
-  return {
-    ...{ place: draft.place, head: draft.head, path: place },
-    ...{ files: draft.files.map(moved), folders: draft.folders.map(moved) },
-  };
-}
-
-/** One that was replaced or deleted meanwhile is gone. */
-async function syncIfThere({ parts }: StoreReader, draft: ArrayDraft): Promise<void> {
-  const [first] = draft.files;
-  if (first === undefined || (await parts.disk.size(first)) === null) return;
-  await syncDraft(parts.disk, draft);
 }

@@ -16,10 +16,12 @@ import type { StoreDisk } from './store-disk.js';
  * | 16 | u64 | bytes of the heads, without the zeros up to 8 bytes |
  * | 24 | u64 | rows |
  * | 32, 40 | u64 | XXH64 of the heads, and of the rows |
+ * | 48 | u64 | the salt of the pack, for when its header is damaged |
  * | 56 | u64 | XXH64 of the 56 bytes before, with the salt of the pack as its seed |
  */
 const TRAILER_BYTES = 64;
 const SUMMED_BYTES = 56;
+const SALT_AT = 48;
 const TRAILER_MAGIC = 'ATTFOOT1';
 const ROW_BYTES = ENTRY_WORDS * 4;
 
@@ -27,6 +29,7 @@ export interface Footer {
   readonly entries: PackEntries;
   /** Where the records end and the heads begin. */
   readonly end: number;
+  readonly salt: bigint;
   readonly headsBytes: number;
   readonly headsSum: bigint;
 }
@@ -56,6 +59,7 @@ export function encodeFooter(
   view.setBigUint64(24, BigInt(entries.count), true);
   view.setBigUint64(32, sumOfPieces(heads, hash), true);
   view.setBigUint64(40, hash.sum(rows), true);
+  view.setBigUint64(SALT_AT, salt, true);
   view.setBigUint64(SUMMED_BYTES, hash.sum(trailer.subarray(0, SUMMED_BYTES), salt), true);
   const padding = new Uint8Array(alignedUp(headsBytes) - headsBytes);
   return [...heads, padding, rows, trailer];
@@ -66,7 +70,7 @@ export async function readFooter(
   disk: StoreDisk,
   path: string,
   size: number,
-  { hash, salt }: Summing,
+  hash: Hasher,
 ): Promise<Footer | null> {
   if (size < TRAILER_BYTES) return null;
   const trailer = new Uint8Array(TRAILER_BYTES);
@@ -74,6 +78,7 @@ export async function readFooter(
   if (got !== TRAILER_BYTES) return null;
   if (new TextDecoder().decode(trailer.subarray(0, 8)) !== TRAILER_MAGIC) return null;
   const view = new DataView(trailer.buffer);
+  const salt = view.getBigUint64(SALT_AT, true);
   const sum = hash.sum(trailer.subarray(0, SUMMED_BYTES), salt);
   if (view.getBigUint64(SUMMED_BYTES, true) !== sum) return null;
   const [end, headsBytes, count] = [8, 16, 24].map((at) => Number(view.getBigUint64(at, true)));
@@ -84,7 +89,7 @@ export async function readFooter(
   if ((await disk.read(path, rowsAt, rows)) !== rows.length) return null;
   if (view.getBigUint64(40, true) !== hash.sum(rows)) return null;
   const entries = new PackEntries(new Uint32Array(rows.buffer));
-  return { entries, end, headsBytes, headsSum: view.getBigUint64(32, true) };
+  return { entries, end, salt, headsBytes, headsSum: view.getBigUint64(32, true) };
 }
 
 /** The heads of all records; null when they are not what was written. */

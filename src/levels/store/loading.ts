@@ -34,7 +34,9 @@ export interface Problem {
     | 'no-footer'
     /** Bytes between records that are none. */
     | 'gap'
-    /** What comes behind the last record that is whole: a write that a crash has cut. */
+    /** A write that a crash has cut: nobody was told that it is safe. */
+    | 'torn'
+    /** The same, behind the last record that is whole. */
     | 'torn-tail'
     | 'damaged-object';
   readonly path: string;
@@ -68,28 +70,30 @@ export async function loadPack(parts: StoreParts, number: number): Promise<Loade
   const bytes = new Uint8Array(PACK_HEADER_BYTES);
   await parts.disk.read(path, 0, bytes);
   const header = size < PACK_HEADER_BYTES ? null : decodePackHeader(bytes, parts.hash);
-  if (header === null) {
-    return { pack: null, problems: [{ kind: 'bad-header', path, offset: 0, bytes: size }] };
+  const footer = await readFooter(parts.disk, path, size, parts.hash);
+  const isBad = header === null || header.number !== number;
+  if (footer !== null) {
+    const problems: Problem[] = isBad ? [{ kind: 'bad-header', path, offset: 0, bytes: 64 }] : [];
+    // As if it were the first of all: then what says that something was deleted stays.
+    const said = header ?? { number, salt: footer.salt, seed: parts.seed, born: 0 };
+    return { pack: closedPack({ ...said, number }, footer, size), problems };
   }
-  const footer = await readFooter(parts.disk, path, size, { ...parts, salt: header.salt });
-  if (footer !== null) return { pack: closedPack(header, footer, size), problems: [] };
-  return await loadByScan(parts, header, size);
+  if (!isBad) return await loadByScan(parts, header, size);
+  // Nothing can be in one that has no whole header: it was cut when it was begun.
+  const kind = size < PACK_HEADER_BYTES ? 'torn-tail' : 'bad-header';
+  return { pack: null, problems: [{ kind, path, offset: 0, bytes: size }] };
 }
 
 function closedPack(header: PackHeader, footer: Footer, size: number): Pack {
   const { entries, end } = footer;
   const base = { header, entries, footer, heads: null, end, size, live: 0 };
-  return { ...base, ...countsOf(entries) };
+  return { ...base, deletions: deletionsOf(entries) };
 }
 
-function countsOf(entries: PackEntries): Pick<Pack, 'sequenceMin' | 'deletions'> {
-  let sequenceMin = Number.MAX_SAFE_INTEGER;
-  let deletions = 0;
-  for (const entry of entries) {
-    sequenceMin = Math.min(sequenceMin, entry.sequence);
-    if (isDeletion(entry)) deletions += entry.units * UNIT_BYTES;
-  }
-  return { sequenceMin, deletions };
+function deletionsOf(entries: PackEntries): number {
+  let bytes = 0;
+  for (const entry of entries) if (isDeletion(entry)) bytes += entry.units * UNIT_BYTES;
+  return bytes;
 }
 
 /** What is kept of a record that was read: its head is a copy. */
@@ -100,42 +104,48 @@ interface Kept {
   readonly end: number;
 }
 
+/**
+ * What of a pack is right. What is not, and was on the disk once, was damaged since: it stays and is
+ * told. All else a crash has cut, before anybody was told that it is safe: it is as if it never was.
+ */
 async function loadByScan(
   parts: StoreParts,
   header: PackHeader,
   size: number,
 ): Promise<LoadedPack> {
   const path = packPath(header.number);
-  const problems: Problem[] = [{ kind: 'no-footer', path, offset: size, bytes: 0 }];
-  let kept: Kept[] = [];
-  /** Found since the last record that is whole: perhaps a tail. */
-  let doubtful: (Kept | Problem)[] = [];
-  for await (const found of scanPack(parts, path, { salt: header.salt, end: size })) {
-    if (found.kind === 'gap') {
-      const { offset, end } = found;
-      doubtful.push({ kind: 'gap', path, offset, bytes: end - offset });
+  const found: (Kept | Problem)[] = [];
+  let end = PACK_HEADER_BYTES;
+  let synced = 0;
+  for await (const each of scanPack(parts, path, { salt: header.salt, end: size })) {
+    if (each.kind === 'gap') {
+      found.push({ kind: 'gap', path, offset: each.offset, bytes: each.end - each.offset });
       continue;
     }
-    const record = keptOf(parts, path, found);
-    doubtful.push(record);
+    const record = keptOf(parts, path, each);
+    found.push(record);
     if (record.problem !== null) continue;
-    for (const each of doubtful) {
-      if ('kind' in each) problems.push(each);
-      else {
-        kept.push(each);
-        if (each.problem !== null) problems.push(each.problem);
-      }
-    }
-    doubtful = [];
+    end = record.end;
+    synced = Math.max(synced, each.start.synced * UNIT_BYTES);
   }
-  const end = kept.at(-1)?.end ?? PACK_HEADER_BYTES;
-  if (end < size) problems.push({ kind: 'torn-tail', path, offset: end, bytes: size - end });
-  kept = kept.filter(({ entry }) => entry.version > 0);
+  const problems: Problem[] = [{ kind: 'no-footer', path, offset: size, bytes: 0 }];
   const entries = new PackEntries();
-  for (const { entry } of kept) entries.add(entry);
-  const heads = kept.map(({ head }) => head);
+  const heads: Uint8Array[] = [];
+  for (const each of found) {
+    const problem = 'kind' in each ? each : each.problem;
+    if (problem !== null && problem.offset >= synced) {
+      const { offset, bytes } = problem;
+      if (offset < end) problems.push({ kind: 'torn', path, offset, bytes });
+      continue;
+    }
+    if (problem !== null) problems.push(problem);
+    if ('kind' in each || each.entry.version === 0) continue;
+    entries.add(each.entry);
+    heads.push(each.head);
+  }
+  if (end < size) problems.push({ kind: 'torn-tail', path, offset: end, bytes: size - end });
   const base = { header, entries, footer: null, heads, end, size, live: 0 };
-  return { pack: { ...base, ...countsOf(entries) }, problems };
+  return { pack: { ...base, deletions: deletionsOf(entries) }, problems };
 }
 
 function keptOf(

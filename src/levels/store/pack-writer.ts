@@ -71,10 +71,13 @@ export class PackWriter {
   readonly #packs: Map<number, Pack>;
   readonly #packBytesMax: number;
   #sequenceNext: number;
+  #numberNext: number;
   #active: Pack | null = null;
   /** Of the active pack, what was written since its last sync, its name too. */
   #isDirty = false;
   #isNameDirty = false;
+  /** Up to where the active pack is on the disk, in units. */
+  #synced = 0;
   #queue: Queued[] = [];
   #queuedBytes = 0;
   #running: Promise<void> | null = null;
@@ -89,6 +92,8 @@ export class PackWriter {
       readonly index: StoreIndex;
       readonly packs: Map<number, Pack>;
       readonly sequenceNext: number;
+      /** Of the next pack: no file has it, also none that could not be read. */
+      readonly numberNext: number;
       readonly packBytesMax: number;
     },
   ) {
@@ -96,6 +101,7 @@ export class PackWriter {
     this.#index = options.index;
     this.#packs = options.packs;
     this.#sequenceNext = options.sequenceNext;
+    this.#numberNext = options.numberNext;
     this.#packBytesMax = options.packBytesMax;
   }
 
@@ -168,12 +174,16 @@ export class PackWriter {
     if (this.#broken !== null) throw this.#broken;
     const ended = new Set<string>();
     const writes = batch.map(({ record }) => {
-      if (record === null || record.kind !== RECORD_KIND.deleted) return record;
-      if (record.sequence !== null) return record;
+      if (record === null) return null;
+      const isDeletion = record.kind === RECORD_KIND.deleted;
+      const isMove = record.sequence !== null;
+      if (isDeletion === isMove) return record;
       const key = `${record.hash.join()} ${record.version}`;
-      const isThere = this.#index.find(record.hash, record.version) !== null && !ended.has(key);
+      const found = ended.has(key) ? null : this.#index.find(record.hash, record.version);
+      // What is dead is never moved: compacting.ts relies on it.
+      if (isMove) return found?.sequence === record.sequence ? record : null;
       ended.add(key);
-      return isThere ? record : null;
+      return found === null ? null : record;
     });
     const records = writes.filter((record) => record !== null);
     let placed: Placed[] = [];
@@ -204,7 +214,8 @@ export class PackWriter {
       if (isCopied) first.set(record.payload, upToPayload);
       const { kind, payloadSum } = record;
       const headBytes = record.head.length;
-      const start = { headBytes, payloadBytes, sequence, kind, payloadSum, place };
+      const synced = this.#synced;
+      const start = { headBytes, payloadBytes, sequence, kind, payloadSum, place, synced };
       writeStart(first, start, { hash: this.#parts.hash, salt: pack.header.salt });
       pieces.push(first);
       if (!isCopied) {
@@ -222,7 +233,6 @@ export class PackWriter {
       const headBytes = head.length;
       pack.entries.add({ hash, version, sequence, kind, place, units, headBytes, arrayKiB });
       pack.heads?.push(head);
-      pack.sequenceMin = Math.min(pack.sequenceMin, sequence);
       if (kind === RECORD_KIND.deleted) pack.deletions += units * UNIT_BYTES;
     }
     return placed;
@@ -254,6 +264,7 @@ export class PackWriter {
       this.#broken = error;
       throw error;
     }
+    this.#synced = pack.end / UNIT_BYTES;
     this.#isDirty = false;
     this.#isNameDirty = false;
   }
@@ -290,9 +301,9 @@ export class PackWriter {
       if (!isFull && pack.entries.count < LIMITS.storePackRecordsMax) return pack;
       await this.#finish();
     }
-    const number = Math.max(0, ...this.#packs.keys()) + 1;
+    const number = this.#numberNext++;
     const salt = randomBytes(8).readBigUInt64LE();
-    const header = { number, salt, seed: this.#parts.seed };
+    const header = { number, salt, seed: this.#parts.seed, born: this.#sequenceNext };
     const path = packPath(number);
     const bytes = encodePackHeader(header, this.#parts.hash);
     try {
@@ -304,10 +315,11 @@ export class PackWriter {
     const made: Pack = {
       ...{ header, entries: new PackEntries(), footer: null, heads: [] },
       ...{ end: PACK_HEADER_BYTES, size: PACK_HEADER_BYTES, live: 0 },
-      ...{ deletions: 0, sequenceMin: Number.MAX_SAFE_INTEGER },
+      deletions: 0,
     };
     this.#packs.set(number, made);
     this.#active = made;
+    this.#synced = 0;
     this.#isDirty = true;
     this.#isNameDirty = true;
     return made;
@@ -364,7 +376,7 @@ export async function writeFooter(parts: StoreParts, pack: Pack): Promise<void> 
   const headsBytes = heads.reduce((sum, { length }) => sum + length, 0);
   const headsSum = heads.reduce((sum, piece) => parts.hash.sum(piece, sum), 0n);
   pack.size = size;
-  pack.footer = { entries, end, headsBytes, headsSum };
+  pack.footer = { entries, end, salt: header.salt, headsBytes, headsSum };
   pack.heads = null;
 }
 

@@ -15,6 +15,8 @@ export interface PackHeader {
   readonly salt: bigint;
   /** Of the store: what its names are hashed with. */
   readonly seed: bigint;
+  /** The number in the history of the store that was next when it was begun. */
+  readonly born: number;
 }
 
 export function packPath(number: number): string {
@@ -27,13 +29,17 @@ export function packNumberOf(name: string): number | null {
   return found === null ? null : Number(found[1]);
 }
 
-export function encodePackHeader({ number, salt, seed }: PackHeader, hash: Hasher): Uint8Array {
+export function encodePackHeader(
+  { number, salt, seed, born }: PackHeader,
+  hash: Hasher,
+): Uint8Array {
   const bytes = new Uint8Array(PACK_HEADER_BYTES);
   const view = new DataView(bytes.buffer);
   bytes.set(new TextEncoder().encode(PACK_MAGIC));
   view.setUint32(8, number, true);
   view.setBigUint64(16, salt, true);
   view.setBigUint64(24, seed, true);
+  view.setBigUint64(32, BigInt(born), true);
   view.setBigUint64(SUMMED_BYTES, hash.sum(bytes.subarray(0, SUMMED_BYTES)), true);
   return bytes;
 }
@@ -46,7 +52,8 @@ export function decodePackHeader(bytes: Uint8Array, hash: Hasher): PackHeader | 
   const sum = hash.sum(bytes.subarray(0, SUMMED_BYTES));
   if (view.getBigUint64(SUMMED_BYTES, true) !== sum) return null;
   const [salt, seed] = [view.getBigUint64(16, true), view.getBigUint64(24, true)];
-  return { number: view.getUint32(8, true), salt, seed };
+  const born = Number(view.getBigUint64(32, true));
+  return { number: view.getUint32(8, true), salt, seed, born };
 }
 
 /** One record of a pack, as its footer tells of it. */
@@ -144,8 +151,6 @@ export interface Pack {
   live: number;
   /** Bytes of records that say that something was deleted. */
   deletions: number;
-  /** The lowest number of a record in it. */
-  sequenceMin: number;
 }
 
 /** Whether a record ends something, and so has to stay as long as what it ends. */

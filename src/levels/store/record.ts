@@ -9,7 +9,7 @@ import type { LevelKey } from '../level.js';
 import type { Hasher } from './hasher.js';
 
 /**
- * A record of a pack: 48 bytes, the head, the payload, zeros up to 8 bytes. All is little-endian.
+ * A record of a pack: 56 bytes, the head, the payload, zeros up to 8 bytes. All is little-endian.
  *
  * | at | | |
  * | --- | --- | --- |
@@ -20,13 +20,14 @@ import type { Hasher } from './hasher.js';
  * | 24 | u32 | kind |
  * | 28 | u32 | where it begins in the pack, divided by 8 |
  * | 32 | u64 | XXH64 of the payload |
- * | 40 | u64 | XXH64 of the 40 bytes before and the head, with the salt of the pack as its seed |
+ * | 40 | u32 | up to where the pack was known to be on the disk when this was written, divided by 8 |
+ * | 48 | u64 | XXH64 of the 48 bytes before and the head, with the salt of the pack as its seed |
  *
  * The salt and the place are in the sum, so that a pack that lies in a pack, as the payload of an
  * object, is never taken for records of it.
  */
-export const RECORD_BYTES = 48;
-const SUMMED_BYTES = 40;
+export const RECORD_BYTES = 56;
+const SUMMED_BYTES = 48;
 const RECORD_MAGIC = 0x43525441;
 /** Records begin on as many bytes. */
 export const UNIT_BYTES = 8;
@@ -64,10 +65,15 @@ export interface RecordStart {
   readonly sequence: number;
   readonly kind: RecordKind;
   readonly payloadSum: bigint;
+  /** Of the pack before it: what is damaged there was right once, on the disk. */
+  readonly synced: number;
 }
 
 /** Bytes that a record takes in its pack. */
-export function recordBytes({ headBytes, payloadBytes }: RecordStart): number {
+export function recordBytes({
+  headBytes,
+  payloadBytes,
+}: Pick<RecordStart, 'headBytes' | 'payloadBytes'>): number {
   return alignedUp(RECORD_BYTES + headBytes + payloadBytes);
 }
 
@@ -136,6 +142,7 @@ export function writeStart(
   view.setUint32(24, start.kind, true);
   view.setUint32(28, start.place, true);
   view.setBigUint64(32, start.payloadSum, true);
+  view.setUint32(40, start.synced, true);
   view.setBigUint64(SUMMED_BYTES, sumOf(target, start.headBytes, hash, salt), true);
 }
 
@@ -161,7 +168,8 @@ export function readStart(bytes: Uint8Array, place: number): RecordStart | null 
   const kind = view.getUint32(24, true);
   if (headBytes > LIMITS.storeHeadBytesMax + RECORD_BYTES || !isKind(kind)) return null;
   if (!Number.isSafeInteger(payloadBytes) || !Number.isSafeInteger(sequence)) return null;
-  return { headBytes, payloadBytes, sequence, kind, payloadSum: view.getBigUint64(32, true) };
+  const [payloadSum, synced] = [view.getBigUint64(32, true), view.getUint32(40, true)];
+  return { headBytes, payloadBytes, sequence, kind, payloadSum, synced };
 }
 
 function isKind(kind: number): kind is RecordKind {

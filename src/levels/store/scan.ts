@@ -34,11 +34,13 @@ export type Scanned =
 class Window {
   readonly #disk: StoreDisk;
   readonly #path: string;
+  readonly #end: number;
   #bytes = new Uint8Array(0);
   #offset = 0;
 
-  constructor(disk: StoreDisk, path: string) {
+  constructor(disk: StoreDisk, path: string, end: number) {
     this.#disk = disk;
+    this.#end = end;
     this.#path = path;
   }
 
@@ -46,7 +48,8 @@ class Window {
   async at(offset: number, bytes: number): Promise<Uint8Array> {
     const from = offset - this.#offset;
     if (from < 0 || from + bytes > this.#bytes.length) {
-      const target = new Uint8Array(Math.max(WINDOW_BYTES, bytes));
+      const left = Math.max(0, this.#end - offset);
+      const target = new Uint8Array(Math.min(left, Math.max(WINDOW_BYTES, bytes)));
       const got = await this.#disk.read(this.#path, offset, target);
       if (got === null) throw goneError(this.#path);
       this.#bytes = target.subarray(0, got);
@@ -71,7 +74,7 @@ export async function* scanPack(
   path: string,
   { salt, end }: { readonly salt: bigint; readonly end: number },
 ): AsyncIterable<Scanned> {
-  const window = new Window(disk, path);
+  const window = new Window(disk, path, end);
   let offset = PACK_HEADER_BYTES;
   let gapAt = -1;
   while (offset + RECORD_BYTES <= end) {

@@ -41,6 +41,8 @@ export class StoreReader {
   readonly packs = new Map<number, Pack>();
   index: StoreIndex = new StoreIndex();
   sequenceNext = 1;
+  /** Of a pack to come. */
+  numberNext = 1;
   problems: readonly Problem[] = [];
   /** Lists that are under way: what is in the packs stays where it is. */
   lists = 0;
@@ -71,6 +73,7 @@ export class StoreReader {
     const problems: Problem[] = [];
     const packs: Pack[] = [];
     for (const number of await listPacks(this.parts.disk)) {
+      this.numberNext = Math.max(this.numberNext, number + 1);
       const loaded = await loadPack(this.parts, number);
       if (loaded.pack === null && loaded.problems.length === 0) return null;
       problems.push(...loaded.problems);

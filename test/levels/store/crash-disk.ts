@@ -71,7 +71,8 @@ export class CrashDisk implements StoreDisk {
     bytes.set(before.bytes);
     bytes.set(kept, offset);
     if (kept.length > 0 || all.length === 0 || isLast) {
-      this.#files.set(path, { bytes, durable: before.durable });
+      before.bytes = bytes;
+      this.#files.set(path, before);
     }
     if (isLast) this.#step();
     if (kept.length < all.length)
@@ -83,8 +84,6 @@ export class CrashDisk implements StoreDisk {
     this.syncs++;
     const node = this.#files.get(path);
     if (node !== undefined) node.durable = node.bytes;
-    const kept = this.#durable.get(path);
-    if (kept !== undefined && node !== undefined) kept.durable = node.bytes;
   }
 
   async syncFolder(folder: string): Promise<void> {
