@@ -120,7 +120,7 @@ async function bundleLibrary(names) {
 }
 const library = 'dist/lib';
 mkdirSync(library, { recursive: true });
-await bundleLibrary(['client', 'files', 'server', 'testing']);
+await bundleLibrary(['client', 'files', 'apps', 'server', 'testing']);
 
 // The command is CommonJS in one file, run by a launcher with compiled code, in dist/bin: as an ES
 // module it takes 6 ms longer to start. What jobs call is a bundle of its own, half as large.
@@ -129,7 +129,8 @@ mkdirSync(bin, { recursive: true });
 const withoutServer = {
   name: 'without-server',
   setup(build) {
-    const filter = /\/commands\/(?:serve|start|stop|run|clean|schema|help)\.js$/;
+    const filter =
+      /\/commands\/(?:serve|start|stop|run|clean|schema|help|keep-alive|when|tracer|watch|step|top)\.js$/;
     build.onResolve({ filter }, ({ path }) => ({ path, namespace: 'absent' }));
     build.onLoad({ filter: /./, namespace: 'absent' }, () => ({ contents: 'export {};' }));
   },

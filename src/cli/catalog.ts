@@ -90,6 +90,16 @@ export const CATALOG: readonly CatalogGroup[] = [
     ],
   },
   {
+    title: 'Conductors',
+    entries: [
+      {
+        name: 'keep-alive',
+        summary: 'keep objects in the pool until another one is offered',
+        load: () => import('./commands/keep-alive.js'),
+      },
+    ],
+  },
+  {
     title: 'Looking',
     entries: [
       { name: 'ls', summary: 'list objects', load: () => import('./commands/ls.js') },

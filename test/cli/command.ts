@@ -17,7 +17,7 @@ export const attaccaPath = bundleIsFresh() ? launcher : unbundled;
 function bundleIsFresh(): boolean {
   const bundle = join(dist, 'bin/attacca-all.cjs');
   if (!existsSync(bundle) || !existsSync(launcher)) return false;
-  const layers = ['cli', 'client', 'server', 'levels', 'pool', 'protocol'];
+  const layers = ['cli', 'apps', 'client', 'server', 'levels', 'pool', 'protocol'];
   const times = layers.map((layer) => statSync(join(dist, `src/${layer}/.tsbuildinfo`)).mtimeMs);
   return statSync(bundle).mtimeMs >= Math.max(...times);
 }

@@ -17,19 +17,21 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   transport: ['core'],
   client: ['core', 'protocol', 'session', 'levels', 'transport', 'transforms'],
   files: ['core', 'levels', 'formats', 'client'],
+  apps: ['core', 'client'],
   server: ['core', 'protocol', 'catalog', 'pool', 'journal', 'loop', 'levels', 'transport'],
   testing: ['core', 'levels', 'server'],
   cli: [
     ...['core', 'protocol', 'client', 'server', 'loop', 'levels', 'formats', 'files', 'transport'],
+    ...['apps'],
   ],
-  examples: ['client', 'server'],
+  examples: ['client', 'apps', 'server'],
   bench: [
     ...['core', 'protocol', 'pool', 'journal', 'loop', 'client', 'server', 'cli', 'examples'],
   ],
   test: [
     ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop', 'sim', 'levels'],
     ...['formats', 'transport', 'transforms', 'client', 'files', 'server', 'testing', 'cli'],
-    ...['examples'],
+    ...['apps', 'examples'],
     ...['bench'],
   ],
 };

@@ -46,6 +46,7 @@ const BY_PATH = new Map(SOURCES.map((source) => [source.path, source]));
 /** Our own package by its name, as a user imports it. */
 const OWN_PACKAGE: { readonly [specifier: string]: string } = {
   attacca: 'src/client/index.ts',
+  'attacca/apps': 'src/apps/index.ts',
   'attacca/server': 'src/server/index.ts',
   'attacca/testing': 'src/testing/index.ts',
 };

@@ -17,6 +17,7 @@ const COMMENT = /^\s*(?:\/\/|\/?\*)|\s\/\/ /u;
 
 /** Where programs begin: nobody imports them. */
 const ENTRIES = [
+  'src/apps/index.ts',
   'src/cli/launcher.ts',
   'src/cli/main.ts',
   'src/client/index.ts',

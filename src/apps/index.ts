@@ -1,0 +1,2 @@
+/** `attacca/apps`: the programs that conduct a workflow, as functions over a pool. */
+export { type KeepAliveOptions, type KeptAlive, keepAlive } from './keep-alive.js';

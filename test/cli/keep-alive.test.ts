@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { join } from '../../src/client/index.js';
+import { testPool } from '../../src/testing/index.js';
+import { attacca, jsonLines, startAttacca } from './command.js';
+
+test('keep-alive keeps an object whose provider has gone, until the other is there', async () => {
+  await using pool = await testPool();
+  const around = { pool: pool.address };
+  const provider = await join({ address: pool.address, member: 'provider' });
+  const field = provider.object('old', { space: { dtype: 'uint8', shape: [3] } });
+  field.array.set([104, 105, 10]);
+  await field.offer();
+  const line = ['keep-alive', 'old', '--until', 'new', '--json', '--timeout', '1m'];
+  const keeping = startAttacca(line, around);
+  await keeping.said(/"held":true/u);
+  await provider.leave();
+  await using other = await join({ address: pool.address, member: 'other' });
+  assert.equal((await other.stat('old'))['requires'], 1);
+  await other.put('new', new Uint8Array(1));
+  const ended = await keeping.ended;
+  assert.deepEqual([ended.code, ended.err], [0, '']);
+  assert.deepEqual(jsonLines(ended.out), [
+    { name: 'old', version: 1, held: true },
+    { name: 'new', version: 1, until: true },
+  ]);
+});
+
+test('keep-alive says who did not offer what would end it, and ends by Ctrl-C', async () => {
+  await using pool = await testPool();
+  const around = { pool: pool.address };
+  await using model = await join({ address: pool.address, member: 'model' });
+  await model.put('old', new Uint8Array(1));
+  await (await model.promise('new')).close();
+  const told = await attacca(['keep-alive', 'old', '--until', 'new'], around);
+  assert.equal(told.code, 3);
+  assert.match(told.err, /"new".*model.*\(nobody-will-offer\)/u);
+  const line = ['keep-alive', 'old', '--until', 'new', '--when-nobody', 'wait', '--json'];
+  const waiting = startAttacca(line, around);
+  await waiting.said(/held/u);
+  waiting.process.kill('SIGINT');
+  const ended = await waiting.ended;
+  assert.equal(ended.signal ?? ended.code, 'SIGINT');
+  assert.equal((await model.stat('old'))['requires'], 0);
+  for (const [wrong, said] of [
+    [['keep-alive'], /it needs the NAME/u],
+    [['keep-alive', 'old'], /it needs "--until NAME"/u],
+    [['keep-alive', 'old', '--until', 'new', '--when-nobody', 'x'], /is fail or wait/u],
+  ] as const) {
+    const { code, err } = await attacca([...wrong], around);
+    assert.equal(code, 2);
+    assert.match(err, said);
+  }
+});

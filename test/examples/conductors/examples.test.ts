@@ -1,0 +1,30 @@
+// Each example of a conductor, as a reader of it runs it.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { startProgram } from '../../cli/command.js';
+
+const ROOT = resolve(import.meta.dirname, '../../../..');
+const LINES_MAX = 150;
+
+/** What each example prints, its lines in the order of the alphabet: some of them race. */
+const EXAMPLES: { readonly [name: string]: readonly string[] } = {
+  'keep-alive': [
+    'restart/0 is let go: restart/1 is there',
+    'restart/1 is let go: restart/2 is there',
+    'restart/2: nobody-will-offer',
+  ],
+};
+
+for (const [name, lines] of Object.entries(EXAMPLES)) {
+  test(`the example of ${name} does what it says, in less than ${LINES_MAX} lines`, async () => {
+    const source = readFileSync(join(ROOT, `examples/${name}/main.ts`), 'utf8');
+    assert.ok(source.split('\n').length < LINES_MAX);
+    const program = join(ROOT, `dist/examples/${name}/main.js`);
+    const { code, out, err } = await startProgram(process.execPath, [program]).ended;
+    assert.equal(err, '');
+    assert.deepEqual(out.trimEnd().split('\n').sort(), [...lines].sort());
+    assert.equal(code, 0);
+  });
+}
