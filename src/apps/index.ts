@@ -1,2 +1,11 @@
 /** `attacca/apps`: the programs that conduct a workflow, as functions over a pool. */
 export { type KeepAliveOptions, type KeptAlive, keepAlive } from './keep-alive.js';
+export { CannotStart, ProgramFailed, type ProgramOptions, runProgram } from './program.js';
+export {
+  type Run,
+  type RunEnd,
+  type RunFunction,
+  type WhenOptions,
+  type WhenSummary,
+  when,
+} from './when.js';

@@ -97,6 +97,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         summary: 'keep objects in the pool until another one is offered',
         load: () => import('./commands/keep-alive.js'),
       },
+      {
+        name: 'when',
+        summary: 'run a program for each object that comes, each once',
+        load: () => import('./commands/when.js'),
+      },
     ],
   },
   {

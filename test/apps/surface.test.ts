@@ -3,5 +3,11 @@ import { test } from 'node:test';
 import * as apps from '../../src/apps/index.js';
 
 test('the names that attacca/apps exports', () => {
-  assert.deepEqual(Object.keys(apps).sort(), ['keepAlive']);
+  assert.deepEqual(Object.keys(apps).sort(), [
+    'CannotStart',
+    'ProgramFailed',
+    'keepAlive',
+    'runProgram',
+    'when',
+  ]);
 });

@@ -82,3 +82,22 @@ test('it ends when the last operation that was held is done, or is not to be', (
     assert.deepEqual(watcher.told, ['offer x', 'end'], ends);
   }
 });
+
+test('a durable stream that is complete goes on with who comes later', () => {
+  const pool = new Harness();
+  const asked = { kinds: ['offer'], untilComplete: true, name: 'runs', from: 'last' } as const;
+  const producer = pool.member('p');
+  const first = pool.member('w').subscribe(asked);
+  const promised = producer.promise('x*', 'glob');
+  producer.offer('x1');
+  promised.close().ok();
+  first.acknowledge().ok();
+  assert.deepEqual(first.told, ['offer x1', 'end']);
+  producer.offer('x2');
+  const second = pool.member('v').subscribe(asked);
+  assert.deepEqual(second.told, ['offer x2']);
+  assert.equal(second.last.n, 2);
+  second.acknowledge().ok();
+  assert.deepEqual(second.told, ['offer x2', 'end']);
+  assert.deepEqual(pool.member('u').subscribe(asked).told, ['end']);
+});

@@ -5,7 +5,7 @@ import { defineCommand } from '../command.js';
 import { parseDuration } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
 import { quoted } from '../format.js';
-import { formatTimestamp, toJson } from '../json.js';
+import { eventJson, formatTimestamp, toJson } from '../json.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print } from '../output.js';
 import { joinPool } from '../pool/open.js';
@@ -121,16 +121,4 @@ function eventLine(event: PoolEvent): string {
   if (event.isSnapshot) words.push('(was there)');
   if (event.isAgain) words.push('(again)');
   return words.join('  ');
-}
-
-function eventJson(event: PoolEvent): string {
-  const { seq, n, kind, when, member, name, version, time, attributes, dtype, shape } = event;
-  return toJson({
-    ...{ seq, n, kind, when, member, name, version, time, attributes },
-    ...(dtype === undefined ? {} : { dtype }),
-    ...(shape === undefined ? {} : { shape }),
-    ...(event.isAgain ? { again: true } : {}),
-    ...(event.isSnapshot ? { snapshot: true } : {}),
-    ...(event.missed === null ? {} : { missed: event.missed }),
-  });
 }

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { Slots } from '../../apps/slots.js';
 import type { PoolView } from '../../client/pool-view.js';
 import type { Seat } from '../../client/seat.js';
 import { AttaccaError } from '../../core/errors.js';
@@ -46,30 +47,6 @@ type Outcome = Pick<JobEnd, 'kind' | 'why' | 'exitCode'>;
 const MADE = 'what it makes is there already';
 /** So many jobs are members at the same time: programs that they start want to join, too. */
 const JOINED_MAX = LIMITS.membersMax / 4;
-
-/** Slots, first come, first served. */
-class Slots {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  take(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  give(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free++;
-    else next();
-  }
-}
 
 /**
  * Runs jobs over one connection: each starts when its inputs are there and a slot is free. All

@@ -22,6 +22,8 @@ export function endSubscription(
     each.session.subscriptions.delete(each.number);
   }
   one.attachments.length = 0;
+  // A durable one that is complete has seen all for now: what comes later is for who comes later.
+  if (error === null && one.name !== '') return;
   forget(pool, one);
 }
 

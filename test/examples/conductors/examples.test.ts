@@ -15,6 +15,11 @@ const EXAMPLES: { readonly [name: string]: readonly string[] } = {
     'restart/1 is let go: restart/2 is there',
     'restart/2: nobody-will-offer',
   ],
+  when: [
+    ...[0, 1, 3].map((step) => `t/${step}: done, attempts: 1`),
+    't/2: done, attempts: 2',
+    '4 done, 0 failed',
+  ],
 };
 
 for (const [name, lines] of Object.entries(EXAMPLES)) {

@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import { CannotStart, type RunEnd, runProgram, type WhenOptions, when } from '../../apps/index.js';
+import { counted } from '../../core/counted.js';
+import { type Context, defineCommand } from '../command.js';
+import { formatDuration, parseDuration } from '../duration.js';
+import { EXIT, ExitWith, UsageError } from '../exit.js';
+import { quoted } from '../format.js';
+import { toJson } from '../json.js';
+import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, parseCount } from '../options.js';
+import { print, say } from '../output.js';
+import { joinPool, poolAddress } from '../pool/open.js';
+import { Stopping } from '../stopping.js';
+
+const OPTIONS = {
+  jobs: {
+    type: 'string',
+    short: 'j',
+    value: 'N',
+    help: 'run so many at the same time (default: 1)',
+  },
+  retries: { type: 'string', value: 'N', help: 'try one that fails again, so often (default: 0)' },
+  backoff: {
+    type: 'string',
+    value: 'TIME',
+    help: 'before it is tried again; each time twice as long, at most a minute (default: 1s)',
+  },
+  'run-timeout': {
+    type: 'string',
+    value: 'TIME',
+    help: 'end a run that takes longer: it has failed',
+  },
+  on: { type: 'string', value: 'KIND', help: 'run for events of this kind (default: offer)' },
+  from: {
+    type: 'string',
+    value: 'WHEN',
+    help: 'where a new trigger begins: snapshot (default): what is offered, and what comes; now; start',
+  },
+  as: {
+    type: 'string',
+    value: 'NAME',
+    help: 'its name, by which a later one goes on, and others share (default: made of all it says)',
+  },
+  forget: { type: 'boolean', help: 'what is done and what is not is forgotten at its end' },
+  complete: { type: 'boolean', help: 'end when all that was promised has come, and was run for' },
+  count: { type: 'string', short: 'n', value: 'N', help: 'end after so many events' },
+  member: { type: 'string', value: 'NAME', help: 'who runs (default: when[*])' },
+  ...POOL_OPTION,
+  ...COMMON_OPTIONS,
+} as const;
+
+type Options = OptionValues<typeof OPTIONS>;
+
+export const command = defineCommand({
+  usage: ['SELECTOR -- COMMAND [ARGUMENTS]'],
+  about: `
+    Runs COMMAND for each offer of an object that SELECTOR selects, those that are there first. It
+    reads the event as JSON on standard input; in its words {name}, {version}, {member}, {kind}, {seq},
+    {time}, {run} and {attributes.KEY} are replaced. SELECTOR true selects everything.
+
+    Each event is run for at least once, and never again once it is recorded as done: with exit code 0,
+    or given up after --retries. What a crash has cut off (of this program, its host or the pool) is run
+    again with the same ATTACCA_RUN_ID by the next trigger of this name, so that COMMAND can tell a
+    repeat; ATTACCA_ATTEMPT counts from 1. The pool is told of each: events when.done and when.failed.
+
+    SIGTERM and Ctrl-C begin no more runs and let those end that are under way; a second one ends
+    these, too, and they are run again the next time. With --json a line for each run: run, name,
+    version, state (started, done, failed, cut), attempts, why, seconds; what COMMAND prints goes to
+    standard error then.`,
+  options: OPTIONS,
+  examples: [
+    ['attacca when \'param = "t"\' -j 4 -- ./plot.sh {name}', 'a plot of each field'],
+    ['attacca when true --retries 3 --as backup -- ./copy.sh {name}', 'goes on where it stopped'],
+    ['attacca when true --on steer -- ./steer.sh {attributes.dt}', 'when somebody emits "steer"'],
+  ],
+  exits: [
+    ['1', 'failed, or runs were given up; the message says why'],
+    ['126', 'COMMAND may not be executed'],
+    ['127', 'there is no such COMMAND'],
+  ],
+  parsing: { commandBehindDashes: true },
+  ownSignals: true,
+  async run(context, { options, words, rest }) {
+    const [selector, extra] = words;
+    if (selector === undefined || extra !== undefined)
+      throw new UsageError('it takes one SELECTOR');
+    if (rest === null || rest.length === 0) throw new UsageError('it needs "-- COMMAND"');
+    const { json } = options;
+    const told = optionsOf(options, selector, rest);
+    const stdout = json ? 'stderr' : 'inherit';
+    const run = runProgram(rest, { environment: poolFor(context, options), stdout });
+    let running = 0;
+    using stopping = new Stopping(() =>
+      running === 0 ? '' : `attacca when: waits for ${counted(running, 'run')} to end`,
+    );
+    const joining = { ...context, signal: stopping.stop };
+    const { session, seat } = await joinPool(joining, options);
+    await using _session = session;
+    await using pool = session.asMember(seat);
+    const summary = await when(pool, {
+      ...told,
+      run,
+      ...{ signal: stopping.stop, cut: stopping.cut },
+      onStart: ({ name, version }, id) => {
+        running++;
+        if (json) print(toJson({ run: id, name, version, state: 'started' }));
+      },
+      onAttempted: () => running--,
+      onEnd: (end) => tell(end, options),
+    }).catch((error: unknown) => {
+      if (!(error instanceof CannotStart)) throw error;
+      say(`attacca when: ${error.message}`);
+      throw new ExitWith(error.exitCode);
+    });
+    const { done, failed, cut, missed } = summary;
+    if (missed > 0)
+      say(`attacca when: missed ${counted(missed, 'event')} that the pool kept no more`);
+    if (json) print(toJson({ done, failed, cut, missed }));
+    await pool.leave();
+    stopping.dieIfAsked();
+    return failed > 0 || missed > 0 ? EXIT.failed : EXIT.ok;
+  },
+});
+
+/** Programs find the pool of --pool in ATTACCA_POOL, as an address, which libraries know. */
+function poolFor({ environment }: Context, { pool }: Options): NodeJS.ProcessEnv {
+  if (pool === undefined) return environment;
+  return { ...environment, ATTACCA_POOL: poolAddress(pool, environment) };
+}
+
+function optionsOf(
+  options: Options,
+  selector: string,
+  command: readonly string[],
+): Omit<WhenOptions, 'run'> {
+  const { jobs = '1', retries = '0', backoff, count, from, as, on = 'offer' } = options;
+  if (from !== undefined && from !== 'now' && from !== 'start' && from !== 'snapshot') {
+    throw new UsageError(`--from is snapshot, now or start, not "${from}"`);
+  }
+  if (!/^\d{1,6}$/u.test(retries)) {
+    throw new UsageError(`--retries is a whole number, not "${retries}"`);
+  }
+  const limit = options['run-timeout'];
+  return {
+    name: as ?? nameOf(on, selector, command),
+    kinds: on,
+    select: selector === 'true' ? undefined : selector,
+    // What members emit has no snapshot.
+    from: from ?? (on === 'offer' ? 'snapshot' : 'now'),
+    until: options.complete ? 'complete' : undefined,
+    jobs: parseCount(jobs, '--jobs'),
+    retries: Number(retries),
+    backoffMs: backoff === undefined ? undefined : parseDuration(backoff, '--backoff'),
+    timeoutMs: limit === undefined ? undefined : parseDuration(limit, '--run-timeout'),
+    count: count === undefined ? undefined : parseCount(count, '--count'),
+    forget: options.forget,
+  };
+}
+
+/** The same trigger has the same name, wherever it runs. */
+function nameOf(kind: string, selector: string, command: readonly string[]): string {
+  const said = JSON.stringify([kind, selector, command]);
+  return `when/${createHash('sha256').update(said).digest('hex').slice(0, 12)}`;
+}
+
+function tell({ event, id, attempts, outcome, error, seconds }: RunEnd, options: Options): void {
+  const { name, version } = event;
+  const why = error === null ? null : error instanceof Error ? error.message : String(error);
+  if (options.json) {
+    const reason = why === null ? {} : { why };
+    print(toJson({ run: id, name, version, state: outcome, attempts, ...reason, seconds }));
+    return;
+  }
+  if (options.quiet && outcome !== 'failed') return;
+  const after = attempts > 1 ? ` after ${attempts} attempts` : '';
+  const how = {
+    done: `done in ${formatDuration(seconds * 1_000)}`,
+    failed: `failed${after}: ${why}`,
+    cut: 'cut off; the next trigger of this name runs it again',
+  }[outcome];
+  say(`attacca when: ${quoted(name)} version ${version}: ${how}`);
+}
