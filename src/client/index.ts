@@ -67,6 +67,7 @@ export type {
   Definition,
   Relation,
 } from './defining.js';
+export type { DeliveredGroup } from './delivered-group.js';
 export type { DeriveOptions } from './deriving.js';
 export type { PoolEvent } from './events/event.js';
 export type { PoolEventKind, SubscribeOptions } from './events/options.js';
@@ -80,6 +81,8 @@ export {
   fieldsOf,
   structOf,
 } from './fields.js';
+export type { PoolGroup } from './group.js';
+export type { GroupObject } from './group-object.js';
 export type { HandleState } from './handle.js';
 export { type ConnectOptions, connect, type JoinOptions, join } from './join.js';
 export type {

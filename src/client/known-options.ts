@@ -64,6 +64,10 @@ const KNOWN = {
   append: keysOf<OfferOptions & WaitOptions>({ ...WAIT, ...OFFER }),
   follow: keysOf<FollowOptions>({ ...WAIT, whenNobody: true, rows: true }),
   offerMany: keysOf<OfferManyOptions>({ ...WAIT, ...OFFER, space: true, onFailure: true }),
+  group: keysOf<Pick<ObjectOptions, 'attributes'>>({ attributes: true }),
+  groupOffer: keysOf<OfferOptions & WaitOptions>({ ...WAIT, ...OFFER }),
+  groupRequire: keysOf<RequireOptions>({ whenNobody: true }),
+  groupDemand: keysOf<WaitOptions & RequireOptions>({ ...WAIT, whenNobody: true }),
   require: keysOf<RequireOptions & Pick<Shaping, 'region'>>({ whenNobody: true, region: true }),
   requireMany: keysOf<ObjectOptions & RequireOptions>({ ...OBJECT, whenNobody: true }),
   demandMany: keysOf<ObjectOptions & RequireOptions & WaitOptions>({

@@ -14,6 +14,7 @@ import { putEncoded } from './encoded-offer.js';
 import { emitEvent } from './events/emitting.js';
 import type { SubscribeOptions } from './events/options.js';
 import { type Subscription, subscribe } from './events/subscription.js';
+import { PoolGroup } from './group.js';
 import { Handle } from './handle.js';
 import { checkOptions } from './known-options.js';
 import { PoolObject } from './object.js';
@@ -155,6 +156,20 @@ export class Pool extends PoolView {
   ): Promise<OfferedMany> {
     checkOptions('offerMany', 'offer many objects', options);
     return await new BatchOffer(this.#seat, options).run(items);
+  }
+
+  /**
+   * Many objects as one, by a name of its own: a time step, say. A producer puts objects into it
+   * and offers all at once; a consumer requires or demands it, also before it is there.
+   *
+   * ```ts
+   * const step = pool.group('step/24').add('t/24', t).add('u/24', u);
+   * await step.offer();
+   * ```
+   */
+  group(name: string, options: Pick<ObjectOptions, 'attributes'> = {}): PoolGroup {
+    checkOptions('group', `make the group "${name}"`, options);
+    return new PoolGroup(this.#seat, name, options);
   }
 
   /** Announces need of many objects at once; demand them together or one by one as they come. */

@@ -1,3 +1,4 @@
+import type { Writer } from '../core/bytes.js';
 import type { Dtype } from '../core/space.js';
 import { writeDispose, writeRequire, writeRetract } from '../protocol/index.js';
 import { Call } from './call.js';
@@ -115,23 +116,29 @@ export async function requireMany(
   options: RequireOptions,
 ): Promise<void> {
   try {
-    await announce(seat, handles, policyOf(options));
+    const policy = policyOf(options);
+    await postEach(seat, handles, (w, handle) => writeRequire(w, handle, policy));
   } catch (error) {
     await new RequiredMany(seat, handles).retract();
     throw error;
   }
 }
 
-/** Rejects with the first failure, when all are answered. */
-async function announce(seat: Seat, handles: readonly Handle[], policy: number): Promise<void> {
+/** Sends a request on each handle, or (null) its DECLARE; rejects when all are answered. */
+export async function postEach(
+  seat: Seat,
+  handles: readonly Handle[],
+  write: ((w: Writer, handle: number) => void) | null,
+): Promise<void> {
   // Never rejected: the session may end while this waits for room, and nobody for the answers.
   const failures: Promise<unknown>[] = [];
   for (let at = 0; at < handles.length; at += CHUNK) {
-    const room = seat.enter('require a batch');
+    const room = seat.enter('use a batch');
     if (room !== null) await room;
     for (const handle of handles.slice(at, at + CHUNK)) {
-      const call = new Call<never>(1 + handle.declares);
-      handle.post(call, 1, (w, number) => writeRequire(w, number, policy));
+      const requests = write === null ? 0 : 1;
+      const call = new Call<never>(requests + handle.declares);
+      handle.post(call, requests, write ?? (() => {}));
       failures.push(failureOf(call));
     }
   }

@@ -87,6 +87,8 @@ export const LIMITS = {
   cubeObjectsMax: 1_048_576,
   /** Places of a cube that one demand plans over, and labels that one axis is told to have. */
   cubePlacesMax: 1_048_576,
+  /** Objects of one group; their names are an attribute of it, which is full before. */
+  groupMembersMax: 16_384,
   objectsMax: 0x7fff_fff0,
   waitsMax: 4_194_304,
   /** Lifetimes of kept objects that run. */

@@ -17,11 +17,13 @@ import {
   Lock,
   Messages,
   Offer,
+  OfferGroup,
   Open,
   PromiseFields,
   Query,
   RegionFields,
   Require,
+  RequireMember,
   Return,
   SetFields,
   Sort,
@@ -49,6 +51,7 @@ export class Decoder {
   readonly declare = new Declare();
   readonly set = new SetFields();
   readonly offer = new Offer();
+  readonly group = new OfferGroup();
   readonly region = new RegionFields();
   readonly open = new Open();
   readonly transfer = new Transfer();
@@ -57,6 +60,7 @@ export class Decoder {
   readonly unlock = new Unlock();
   readonly withdraw = new Withdraw();
   readonly require = new Require();
+  readonly requireMember = new RequireMember();
   readonly demand = new Demand();
   readonly delete = new Delete();
   readonly tag = new Tag();

@@ -1,6 +1,7 @@
 import { BLOCK_SLICE } from '../catalog/extents.js';
 import { formatBytes } from '../core/format-bytes.js';
 import type { ValueMap } from '../core/value.js';
+import { groupsWith } from './groups.js';
 import { nameOfMember } from './looking.js';
 import { forEachHandle, memberOf, objectName } from './objects.js';
 import { inWords, someOf } from './room.js';
@@ -108,7 +109,8 @@ function waitedFor(pool: PoolState, version: number): string[] {
     if (pool.handles.get(handle, HANDLE.version) !== version) return;
     names.push(memberOf(pool, handle).name);
   });
-  return someOf(names, 10);
+  for (const group of groupsWith(pool, version)) names.push(...waitedFor(pool, group));
+  return someOf([...new Set(names)], 10);
 }
 
 /** Names of the members of a session, as many as say who it is. */

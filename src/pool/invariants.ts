@@ -2,6 +2,7 @@ import { BLOCK_DEAD, BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE } from '../catalog/ext
 import { assert } from '../core/assert.js';
 import { checkEvents } from './events/events-check.js';
 import { FoundBy } from './found-by.js';
+import { groupsWith } from './groups.js';
 import { isObject } from './looking.js';
 import { checkMeasures } from './measures-check.js';
 import { forEachHandle, handleState, objectName } from './objects.js';
@@ -41,6 +42,7 @@ export function checkInvariants(pool: PoolState): void {
     inline: 0,
     parts: 0,
     unbound: 0,
+    groups: 0,
     waits: 0,
     arena: 0,
     spaces: new Map<number, number>(),
@@ -71,6 +73,7 @@ export function checkInvariants(pool: PoolState): void {
   assert(sums.inline === pool.bytesInline, 'I5: payloads within messages are counted');
   assert(sums.parts === pool.parts.used, 'every part is one of a version');
   assert(pool.partitionsDue.length === 0, 'versions in parts that are over have ended');
+  assert(sums.groups === pool.groups.size, 'what groups have is that of versions');
   checkUnboundList(pool, sums.unbound);
   checkMembers(pool);
   checkPromises(pool, sums);
@@ -91,6 +94,7 @@ interface Sums {
   inline: number;
   parts: number;
   unbound: number;
+  groups: number;
   /** Everything that waits or has a timer. */
   waits: number;
   /** Bytes of every record that somebody names. */
@@ -198,7 +202,12 @@ function checkVersion(
   const isOffered = (flags & VERSION_FLAG.offered) !== 0;
   assert(isOffered === isCurrent, `${name}: one version is offered at most`);
   const moving = versions.get(version, VERSION.moving);
-  assert(isOffered || bound + readers + moving > 0, `${name}: what is withdrawn is owed`);
+  const groups = groupsWith(pool, version).length;
+  assert(versions.get(version, VERSION.groups) === groups, `${name}: groups with it are counted`);
+  assert(isOffered || bound + readers + moving + groups > 0, `${name}: what is withdrawn is owed`);
+  const isGroup = (flags & VERSION_FLAG.group) !== 0;
+  assert(isGroup === pool.groups.has(version), `${name}: what a group has is known`);
+  if (isGroup) sums.groups++;
   const bytes = versions.get(version, VERSION.bytes);
   count(sums.spaces, versions.get(version, VERSION.space));
   sums.found.addRecord(versions.get(version, VERSION.attributes));

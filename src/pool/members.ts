@@ -158,12 +158,16 @@ function removeMember(
     abandonRequire(pool, at);
   }
   // What has ended has no locks of its other handles to be given to who waits.
-  for (let at = member.handles; at !== 0; at = handles.get(at, HANDLE.memberNext)) {
-    if (handleState(pool, at) !== HANDLE_STATE.offered) continue;
-    if (!endsOffer(pool, at, how) || how !== 'left') continue;
-    const object = handles.get(at, HANDLE.object);
-    const size = arena.size(objects.get(object, OBJECT.name));
-    if (room.take(size + 4)) withdrawn.push(objectName(pool, object));
+  // Groups come last: what is in them would end with them, and not be told.
+  for (const groups of [false, true]) {
+    for (let at = member.handles; at !== 0; at = handles.get(at, HANDLE.memberNext)) {
+      if (handleState(pool, at) !== HANDLE_STATE.offered) continue;
+      if (pool.groups.has(handles.get(at, HANDLE.version)) !== groups) continue;
+      if (!endsOffer(pool, at, how) || how !== 'left') continue;
+      const object = handles.get(at, HANDLE.object);
+      const size = arena.size(objects.get(object, OBJECT.name));
+      if (room.take(size + 4)) withdrawn.push(objectName(pool, object));
+    }
   }
   for (let handle = member.handles; handle !== 0; handle = member.handles) {
     leaveOpen(pool, handle, how === 'left');

@@ -1,6 +1,5 @@
 import { BLOCK_SLICE } from '../catalog/extents.js';
 import { assert, refuse } from '../core/assert.js';
-import { LIMITS } from '../core/limits.js';
 import type { Region } from '../core/regions/region.js';
 import { completeSpace, itemSizeOf, spaceAt, spaceByteSize } from '../core/space.js';
 import { EVENT, type Offer, SCOPE, SOURCE } from '../protocol/index.js';
@@ -31,6 +30,7 @@ import {
   type NewPart,
   withdrawParts,
 } from './parts.js';
+import { type Prepared, unprepare } from './prepared.js';
 import { noteOffer } from './provenance.js';
 import { notePart } from './provenance-parts.js';
 import { deliver, failRequire } from './require.js';
@@ -45,6 +45,7 @@ import {
 } from './rows.js';
 import type { Member, Session } from './sessions.js';
 import type { PoolState } from './state.js';
+import { takeBytes, takePayload } from './taking.js';
 import { beginTimer, checkTimers } from './timers.js';
 import { versionHas, withdrawVersion } from './versions.js';
 import { countMissing, isReady, readWhole, takeFromMissing } from './wanted.js';
@@ -63,7 +64,29 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
 
 /** Begins a version that one handle has all of; nobody hears of it yet. */
 export function publish(pool: PoolState, session: Session, message: Offer): number {
-  const { handles, objects, versions } = pool;
+  prepare(pool, session, message, pool.prepared);
+  return publishPrepared(pool, pool.prepared);
+}
+
+/** Checks an offer, and takes its bytes: what {@link unprepare} gives back, and nothing else. */
+function prepare(pool: PoolState, session: Session, message: Offer, into: Prepared): void {
+  checkOffer(pool, session, message, into);
+  try {
+    takePayload(pool, session, message, into);
+  } catch (error) {
+    unprepare(pool, into);
+    throw error;
+  }
+}
+
+/** As {@link prepare}, but of the bytes, which {@link takePayload} takes. */
+export function checkOffer(
+  pool: PoolState,
+  session: Session,
+  message: Offer,
+  into: Prepared,
+): void {
+  const { handles, objects } = pool;
   const handle = handleOf(session, message.handle);
   const state = handleState(pool, handle);
   const object = handles.get(handle, HANDLE.object);
@@ -77,43 +100,48 @@ export function publish(pool: PoolState, session: Session, message: Offer): numb
   if (objects.get(object, OBJECT.current) !== 0) alreadyOffered(pool, object);
   checkDurability(pool, object, message);
   const said = handles.get(handle, HANDLE.attributes);
-  const lifetime = message.lifetime || (containerOf(pool, said)?.lifetimeMs ?? 0);
-  if (lifetime > 0) checkTimers(pool);
-  const space = spaceOfOffer(pool, handle, message);
-  let attributes = said;
-  let bytes = 0;
+  into.lifetime = message.lifetime || (containerOf(pool, said)?.lifetimeMs ?? 0);
+  if (into.lifetime > 0) checkTimers(pool);
+  into.handle = handle;
+  into.scope = message.scope;
+  into.source = message.source;
+  into.size = message.size;
+  into.said = said;
+  into.attributes = said;
+  into.bytes = 0;
+  into.space = spaceOfOffer(pool, handle, message);
   try {
-    attributes = conformed(pool, said);
-    bytes = takeBytes(pool, session, object, message);
+    into.attributes = conformed(pool, said);
   } catch (error) {
-    if (attributes !== said) pool.attributes.free(attributes);
-    pool.spaces.release(space);
+    unprepare(pool, into);
     throw error;
   }
-  if (attributes !== said) pool.attributes.free(said);
+}
 
+/** Publishes what was prepared. */
+export function publishPrepared(pool: PoolState, offer: Prepared): number {
+  const { handles, versions } = pool;
+  const { handle, size, bytes, lifetime } = offer;
+  const object = handles.get(handle, HANDLE.object);
+  if (offer.attributes !== offer.said) pool.attributes.free(offer.said);
   const member = memberOf(pool, handle);
-  const version = beginVersion(pool, handle, member, message, {
-    space,
-    attributes,
-    size: message.size,
-  });
-  if (message.source === SOURCE.inline) addVersionFlag(pool, version, VERSION_FLAG.inline);
-  if (message.source === SOURCE.slice) {
+  const version = beginVersion(pool, handle, member, offer, offer);
+  if (offer.source === SOURCE.inline) addVersionFlag(pool, version, VERSION_FLAG.inline);
+  if (offer.source === SOURCE.slice) {
     addVersionFlag(pool, version, VERSION_FLAG.slice);
     pool.extents.give(bytes, BLOCK_SLICE, version);
   }
   versions.set(version, VERSION.bytes, bytes);
-  if (message.size > 0 && isToBeMeasured(pool, handle)) {
+  if (size > 0 && isToBeMeasured(pool, handle)) {
     addVersionFlag(pool, version, VERSION_FLAG.measured);
   }
   versions.set(version, VERSION.provider, handle);
   handles.set(handle, HANDLE.version, version);
   setHandleState(pool, handle, HANDLE_STATE.offered);
   member.offers++;
-  member.bytesOffered += message.size;
+  member.bytesOffered += size;
   showVersion(pool, object, version);
-  if (lifetime > 0) beginLifetime(pool, version, message, lifetime);
+  if (lifetime > 0) beginLifetime(pool, version, offer, lifetime);
   return version;
 }
 
@@ -122,7 +150,7 @@ function beginVersion(
   pool: PoolState,
   handle: number,
   member: Member,
-  message: Offer,
+  message: Pick<Offer, 'scope'>,
   of: { readonly space: number; readonly attributes: number; readonly size: number },
 ): number {
   const { handles, objects, versions } = pool;
@@ -153,7 +181,7 @@ export function addVersionFlag({ versions }: PoolState, version: number, flag: n
 function beginLifetime(
   pool: PoolState,
   version: number,
-  { scope }: Offer,
+  { scope }: Pick<Offer, 'scope'>,
   lifetimeMs: number,
 ): void {
   if (scope !== SCOPE.pool) return;
@@ -374,43 +402,6 @@ function spaceOfOffer(pool: PoolState, handle: number, message: Offer): number {
   return space;
 }
 
-/** Takes the payload over: an arena record, a block that is still a lease, or nothing. */
-export function takeBytes(
-  pool: PoolState,
-  session: Session,
-  object: number,
-  message: Pick<Offer, 'source' | 'size' | 'slab' | 'offset' | 'payloadStart' | 'payloadEnd'>,
-): number {
-  if (message.source === SOURCE.inline) {
-    if (message.size > LIMITS.inlineBytesMax) {
-      refuse('inline-too-large', `Cannot offer ${message.size} bytes within a message`, {
-        limit: LIMITS.inlineBytesMax,
-      });
-    }
-    if (pool.bytesInline + message.size > LIMITS.inlineTotalBytesMax) {
-      refuse(
-        'memory-full',
-        'Cannot offer within a message: the pool holds too many such payloads',
-        {
-          limit: LIMITS.inlineTotalBytesMax,
-        },
-      );
-    }
-    pool.bytesInline += message.size;
-    return pool.arena.store(pool.reader.bytes, message.payloadStart, message.payloadEnd);
-  }
-  if (message.source !== SOURCE.slice) return 0;
-  const block = pool.extents.carve(message.slab, message.offset, message.size, session.id);
-  if (block === 0) {
-    refuse(
-      'bad-lease',
-      `Cannot offer "${objectName(pool, object)}": its bytes are not leased to this session`,
-      { slab: message.slab, offset: message.offset, size: message.size },
-    );
-  }
-  return block;
-}
-
 /** Binds the requires that waited for this version, or fails those that expect something else. */
 export function bindWaiting(pool: PoolState, object: number, version: number): void {
   const { handles, versions } = pool;
@@ -469,20 +460,4 @@ export function withdraw(pool: PoolState, handle: number): void {
   const version = pool.handles.get(handle, HANDLE.version);
   if (isInParts(pool, version)) withdrawParts(pool, handle);
   else withdrawVersion(pool, version);
-}
-
-/** UNKEEP: withdraws what stays by itself. */
-export function unkeep(pool: PoolState, object: number): void {
-  checkUnkeep(pool, object);
-  withdrawVersion(pool, pool.objects.get(object, OBJECT.current));
-}
-
-/** Refuses with `wrong-state` what does not stay by itself. */
-export function checkUnkeep(pool: PoolState, object: number): void {
-  const current = pool.objects.get(object, OBJECT.current);
-  if (current === 0 || !versionHas(pool, current, VERSION_FLAG.scopePool)) {
-    const name = objectName(pool, object);
-    const why = current === 0 ? 'it is not offered' : 'it belongs to the member that offers it';
-    refuse('wrong-state', `Cannot withdraw "${name}": ${why}`, { name });
-  }
 }

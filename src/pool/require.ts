@@ -61,7 +61,7 @@ const DEMAND_FLAGS =
  * is offered and does not match, and where only closed promises could have met it.
  */
 function require(pool: PoolState, handle: number, policy: number): void {
-  const { handles, versions } = pool;
+  const { handles } = pool;
   if (!isFresh(pool, handle)) wrongState(pool, handle, 'require');
   conformExpectation(pool, handle);
   const object = handles.get(handle, HANDLE.object);
@@ -77,19 +77,39 @@ function require(pool: PoolState, handle: number, policy: number): void {
     pool.failures.set(handle, refused);
     throw refused;
   }
-  setHandleState(pool, handle, HANDLE_STATE.required, patient ? HANDLE_FLAG.patient : 0);
+  openRequire(pool, handle, current, patient ? HANDLE_FLAG.patient : 0);
+}
+
+/** Binds an open require to a version, or to the next (0). */
+function openRequire(pool: PoolState, handle: number, version: number, flags: number): void {
+  const { handles, versions } = pool;
+  setHandleState(pool, handle, HANDLE_STATE.required, flags);
   pool.requiresOpen++;
   memberOf(pool, handle).openRequires++;
-  if (current !== 0) {
-    handles.set(handle, HANDLE.version, current);
-    versions.add(current, VERSION.requires, 1);
-    countMissing(pool, handle, current);
+  if (version !== 0) {
+    handles.set(handle, HANDLE.version, version);
+    versions.add(version, VERSION.requires, 1);
+    countMissing(pool, handle, version);
   } else {
-    countUnbound(pool, object, 1);
+    countUnbound(pool, handles.get(handle, HANDLE.object), 1);
     // Memory for an object that is waited for may come out of the reserve.
     pool.leasesDue ||= pool.leaseWaits.length > 0;
   }
   noteHandle(pool, EVENT.require, handle);
+}
+
+/** Requires a version that is held for the caller, withdrawn or not. */
+export function requireVersion(pool: PoolState, handle: number, version: number): void {
+  if (!isFresh(pool, handle)) wrongState(pool, handle, 'require');
+  conformExpectation(pool, handle);
+  lookAtParts(pool, pool.handles.get(handle, HANDLE.object));
+  const refused = mismatchOf(pool, handle, version);
+  if (refused !== null) {
+    setHandleState(pool, handle, HANDLE_STATE.failed);
+    pool.failures.set(handle, refused);
+    throw refused;
+  }
+  openRequire(pool, handle, version, HANDLE_FLAG.explicit);
 }
 
 /** What a consumer expects is said as schemas have it. */
@@ -229,7 +249,7 @@ function answer(pool: PoolState, handle: number, session: Session, request: numb
   } else endDeliverNothing(out, start);
 
   if (given) giveSlice(pool, version, session);
-  else if (isSlice) {
+  else if (isSlice || holdsGroup(state, flags)) {
     versions.add(version, VERSION.leases, 1);
     pool.readerLeases++;
     handles.set(handle, HANDLE.version, version);
@@ -237,6 +257,12 @@ function answer(pool: PoolState, handle: number, session: Session, request: numb
     return;
   } else freeIfOwedToNobody(pool, version);
   if ((state & HANDLE_FLAG.disposeAfter) !== 0) dropHandle(pool, handle);
+}
+
+/** Whether who is handed a group over has its members for as long as its handle. */
+function holdsGroup(state: number, flags: number): boolean {
+  if ((flags & VERSION_FLAG.group) === 0) return false;
+  return (state & (HANDLE_FLAG.peek | HANDLE_FLAG.disposeAfter)) === 0;
 }
 
 /** Begins a DELIVER, up to where the payload stands. */

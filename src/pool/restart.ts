@@ -2,6 +2,7 @@ import { BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
 import { EVENT } from '../protocol/index.js';
 import { failure } from './emit.js';
 import { noteVersion } from './events/noting.js';
+import { groupsWith } from './groups.js';
 import { endReaderLease } from './handles.js';
 import type { Input } from './input.js';
 import { nameOfMember } from './looking.js';
@@ -32,7 +33,13 @@ export function restart(pool: PoolState, input: Extract<Input, { kind: 'restart'
     for (const version of versionsIn(pool, slab)) {
       versions++;
       bytes += pool.versions.getWide(version, VERSION.size);
-      loseVersion(pool, version);
+      noteVersion(pool, EVENT.lost, version);
+      for (const group of groupsWith(pool, version)) {
+        noteVersion(pool, EVENT.lost, group);
+        loseVersion(pool, group);
+      }
+      // It may have been there for its group alone.
+      if (isSliceOf(pool, slab, version)) loseVersion(pool, version);
     }
     freeLeasesIn(pool, slab);
     // One that was an adopted file went with the last of its bytes.
@@ -53,6 +60,11 @@ function versionsIn(pool: PoolState, slab: number): ReadonlySet<number> {
     found.add(extents.ownerOf(block));
   }
   return found;
+}
+
+/** Whether a version is there and its bytes are in a slab. */
+function isSliceOf(pool: PoolState, slab: number, version: number): boolean {
+  return versionsIn(pool, slab).has(version);
 }
 
 function freeLeasesIn(pool: PoolState, slab: number): void {
@@ -85,7 +97,6 @@ function loseVersion(pool: PoolState, version: number): void {
   forEachHandle(pool, object, (handle) => {
     if (handles.get(handle, HANDLE.version) === version) holding.push(handle);
   });
-  noteVersion(pool, EVENT.lost, version);
   loseMoving(pool, version, error);
   for (const handle of holding) {
     if (handleState(pool, handle) === HANDLE_STATE.required) failRequire(pool, handle, error);

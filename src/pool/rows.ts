@@ -128,7 +128,9 @@ export const VERSION = {
   moving: 20,
   /** The event of its offer, two fields. */
   seq: 21,
-  width: 23,
+  /** Groups that have it, and are offered or owed to somebody: its bytes stay for them. */
+  groups: 23,
+  width: 24,
 } as const;
 
 export const VERSION_FLAG = {
@@ -140,6 +142,8 @@ export const VERSION_FLAG = {
   noted: 0x10,
   /** Members write to it: it is not sealed yet, and no require is bound to it. */
   open: 0x20,
+  /** It is a group: its members are `PoolState.groups`. */
+  group: 0x40,
   /** It has statistics, or will have. */
   measured: 0x100,
 } as const;

@@ -4,6 +4,7 @@ import { LIMITS } from '../core/limits.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import { encodeUtf8 } from '../core/utf8.js';
 import { restoreEvents, saveEvents } from './events/save-events.js';
+import { restoreGroups, saveGroups } from './groups.js';
 import { addMember } from './members.js';
 import { addLeaseWait } from './memory.js';
 import { addPromise, meantByPromise } from './promises.js';
@@ -51,6 +52,7 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   saveFailures(pool, w);
   saveMemory(pool, w);
   saveOpen(pool, w);
+  saveGroups(pool, w);
   saveEvents(pool, w);
 }
 
@@ -84,6 +86,7 @@ export function restorePool(r: StateReader): PoolState {
   restoreFailures(pool, r);
   restoreMemory(pool, r);
   restoreOpen(pool, r);
+  restoreGroups(pool, r);
   restoreEvents(pool, r);
   return pool;
 }

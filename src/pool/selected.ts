@@ -21,13 +21,14 @@ import { unknownDefinition } from './definitions.js';
 import { checkDelete, deleteObject } from './deleting.js';
 import { noteName } from './events/noting.js';
 import { retagMany, saidBy } from './indexing.js';
+import { isObject } from './looking.js';
 import { checkRecords, objectName } from './objects.js';
-import { checkUnkeep, unkeep } from './offer.js';
 import { isReservedKey } from './own-keys.js';
 import { OBJECT } from './rows.js';
 import { nextOf, WORK_MAX } from './searching.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
+import { checkUnkeep, unkeep } from './unkeeping.js';
 
 /** Objects that one request changes: bounds the pause. What is left comes with the next one. */
 const CHANGES_MAX = 16_384;
@@ -312,7 +313,13 @@ export function endSelected(pool: PoolState, message: EndSelected): Value {
   const isForced = message.how === END.deleteForced;
   // Those that depend on one another go together.
   const together = new Set(message.how === END.unkeep ? [] : selected.objects);
+  const { objects } = pool;
+  const offered = new Set(selected.objects.filter((at) => objects.get(at, OBJECT.current) !== 0));
   for (const object of selected.objects) {
+    // What was in a group has ended with it.
+    if (!isObject(pool, object)) continue;
+    const isOver = offered.has(object) && objects.get(object, OBJECT.current) === 0;
+    if (isOver && message.how === END.unkeep) continue;
     refusals.attempt(pool, object, () => {
       if (message.how === END.unkeep) {
         if (message.dry === 1) checkUnkeep(pool, object);

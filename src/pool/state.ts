@@ -21,6 +21,7 @@ import { Measures } from './measures.js';
 import { NameKey } from './name-key.js';
 import { OpenState } from './open-state.js';
 import type { PartIndex } from './part-index.js';
+import { Prepared } from './prepared.js';
 import { Provenance } from './provenance.js';
 import { Regions } from './regions.js';
 import { HANDLE, OBJECT, PART, PARTITION, VERSION, WANTED } from './rows.js';
@@ -181,6 +182,8 @@ export class PoolState {
   readonly depended = new Depended();
   readonly events: EventsState;
   readonly measures = new Measures();
+  /** By the version of a group: those of its members, by their objects. */
+  readonly groups = new Map<number, ReadonlyMap<number, number>>();
   /** All objects: a set of the terms' postings. */
   all = 0;
 
@@ -233,6 +236,7 @@ export class PoolState {
 
   // Working memory of step; nothing here outlives an input.
   readonly decoder = new Decoder();
+  readonly prepared = new Prepared();
   readonly reader = new Reader();
   readonly scratch = new Writer(8_192);
   readonly signature: Signature = { low: 0, high: 0 };

@@ -61,7 +61,7 @@ import { askMeasures, measured } from './measuring.js';
 import { endSession, join, leave, openSession } from './members.js';
 import { cancelLease, giveBack, lease, leaseTimedOut, settleLeases } from './memory.js';
 import { isNewWork, refuseNewWork } from './new-work.js';
-import { durabilityOf, offer, offerPart, unkeep, withdraw } from './offer.js';
+import { durabilityOf, offer, offerPart, withdraw } from './offer.js';
 import { endOpening, sealOpen, takesPart } from './opening.js';
 import { isReservedKey } from './own-keys.js';
 import { close, graceOver, promise } from './promising.js';
@@ -75,10 +75,12 @@ import { slabFailed, slabReady } from './slabs.js';
 import { sort } from './sorting.js';
 import { statWithParts } from './stat-parts.js';
 import type { PoolState } from './state.js';
+import { applyToGroups } from './step-groups.js';
 import { applyToOpen } from './step-open.js';
 import { drain, stop } from './stopping.js';
 import { endTimer } from './timers.js';
 import { transferred } from './transferring.js';
+import { unkeep } from './unkeeping.js';
 import { settleParts, withdrawVersion } from './versions.js';
 import { setRegion } from './wanted.js';
 
@@ -292,6 +294,9 @@ function apply(pool: PoolState, session: Session, request: number, code: number)
       if (code >= MESSAGE.create && code <= MESSAGE.unlock) {
         return applyToOpen(pool, session, request, code);
       }
+      if (code === MESSAGE.offerGroup || code === MESSAGE.requireMember) {
+        return applyToGroups(pool, session, request, code);
+      }
       return applyRare(pool, session, request, code);
   }
 }
@@ -375,15 +380,12 @@ function applyNamed(pool: PoolState, session: Session, request: number, code: nu
       deleteObject(pool, objectNamed(pool, nameStart, nameEnd), force === 1);
       return true;
     }
-    case MESSAGE.tag:
+    case MESSAGE.tag: {
       readTag(r, message.tag);
-      tag(
-        pool,
-        session,
-        objectNamed(pool, message.tag.nameStart, message.tag.nameEnd),
-        message.tag,
-      );
+      const { nameStart, nameEnd } = message.tag;
+      tag(pool, session, objectNamed(pool, nameStart, nameEnd), message.tag);
       return true;
+    }
     case MESSAGE.unkeep:
       readUnkeep(r, message.unkeep);
       unkeep(pool, objectNamed(pool, message.unkeep.nameStart, message.unkeep.nameEnd));

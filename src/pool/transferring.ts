@@ -23,12 +23,12 @@ import { emitFail, emitOk, flushOk } from './emit.js';
 import { handleOf } from './handles.js';
 import { freed } from './memory.js';
 import { dropHandle, handleState, memberOf, objectName } from './objects.js';
-import { takeBytes } from './offer.js';
 import type { Awaiting, Moving, OpenVersion } from './open-state.js';
 import { leaveOpen, openOf, sealIfDone } from './opening.js';
 import { HANDLE, HANDLE_STATE, VERSION } from './rows.js';
 import type { Session } from './sessions.js';
 import type { Lain, PoolState, TransferEffect } from './state.js';
+import { takeBytes } from './taking.js';
 import { freeIfOwedToNobody } from './versions.js';
 import { readWhole } from './wanted.js';
 

@@ -31,6 +31,10 @@ export function withdrawVersion(pool: PoolState, version: number): void {
   const object = versions.get(version, VERSION.object);
   assert(objects.get(object, OBJECT.current) === version, 'the offered version is the current one');
   const isOpen = versionHas(pool, version, VERSION_FLAG.open);
+  // What a group has ends with it, and stays for it as long as it is owed to somebody.
+  for (const member of pool.groups.get(version)?.values() ?? []) {
+    if (versionHas(pool, member, VERSION_FLAG.offered)) withdrawVersion(pool, member);
+  }
   noteVersion(pool, EVENT.withdraw, version);
   if (isOpen) endOpen(pool, version);
   const isParted = versions.get(version, VERSION.partition) !== 0;
@@ -116,6 +120,7 @@ export function isOwedToNobody(pool: PoolState, version: number): boolean {
   if (versions.get(version, VERSION.requires) > 0) return false;
   if (versions.get(version, VERSION.leases) > 0) return false;
   if (versions.get(version, VERSION.moving) > 0) return false;
+  if (versions.get(version, VERSION.groups) > 0) return false;
   return !versionHas(pool, version, VERSION_FLAG.offered);
 }
 
@@ -150,6 +155,17 @@ function dropVersion(pool: PoolState, version: number): void {
   noteGone(pool, version);
   pool.spaces.release(versions.get(version, VERSION.space));
   pool.attributes.free(versions.get(version, VERSION.attributes));
+  const members = pool.groups.get(version);
+  pool.groups.delete(version);
   versions.release(version);
   forgetIfUnused(pool, object);
+  if (members !== undefined) letGo(pool, members);
+}
+
+/** A group is gone that had them. */
+function letGo(pool: PoolState, members: ReadonlyMap<number, number>): void {
+  for (const member of members.values()) {
+    pool.versions.add(member, VERSION.groups, -1);
+    freeIfOwedToNobody(pool, member);
+  }
 }

@@ -54,6 +54,8 @@ export const MESSAGE = {
   append: 0x2d,
   define: 0x30,
   gather: 0x31,
+  offerGroup: 0x32,
+  requireMember: 0x33,
   stat: 0x40,
   query: 0x41,
   members: 0x42,

@@ -7,6 +7,7 @@ export * from './defining.js';
 export * from './deliver.js';
 export * from './events.js';
 export * from './frame.js';
+export * from './groups.js';
 export * from './handles.js';
 export * from './looking.js';
 export * from './members.js';

@@ -125,3 +125,40 @@ export function writeOfferSlice(
   w.u64(offset);
   w.u64(size);
 }
+
+/** Writes an offer behind its size, as it stands within OFFER_GROUP. */
+export function writeOfferWithin(
+  w: Writer,
+  fields: {
+    readonly handle: number;
+    readonly scope: number;
+    readonly durability: number;
+    readonly lifetime: number;
+    readonly payload: GroupPayload;
+  },
+): void {
+  const { handle, scope, durability, lifetime, payload } = fields;
+  const start = w.at;
+  w.u32(0);
+  writeFixed(w, handle, scope, durability, SOURCE[payload.kind], lifetime);
+  if (payload.kind === 'inline') {
+    w.u32(payload.bytes.length);
+    w.rawRange(payload.bytes, 0, payload.bytes.length);
+  } else if (payload.kind === 'slice') {
+    w.u32(payload.slab);
+    w.u64(payload.offset);
+    w.u64(payload.size);
+  }
+  w.patchU32(start, w.at - start - 4);
+}
+
+/** What a member of a group holds. */
+export type GroupPayload =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'inline'; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'slice';
+      readonly slab: number;
+      readonly offset: number;
+      readonly size: number;
+    };

@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: 'f9e0d5df98be78cbc5ea9bcdd0e6d04c2e01027459ce01e6d4b4af213bca346f',
+    vectors: 'ef5c2e03450bade2a67830ee2db34f0b377b941e3ad7908cf7c803757fd450f2',
   },
 ];
 

@@ -170,8 +170,8 @@ test('a veto fails the operation with its reason, and changes nothing', () => {
   const offer = handle.offer('bytes').waits();
   contract.veto('it has NaN').ok();
   const { fields, message } = offer.fails('vetoed');
-  assert.deepEqual(fields, { by: 'guard', reason: 'it has NaN' });
-  assert.match(message, /guard has vetoed it: it has NaN/u);
+  assert.deepEqual(fields, { name: 'x', by: 'guard', reason: 'it has NaN' });
+  assert.match(message, /guard has vetoed "x": it has NaN/u);
   assert.equal(producer.stat('x').value()['state'], 'declared');
   // Nothing waits for it any more.
   contract.veto('again').fails('wrong-state');

@@ -309,6 +309,33 @@ export class Handle {
     });
   }
 
+  /** Offers a group, and what is in it. */
+  offerGroup(
+    members: readonly (readonly [handle: Handle, payload: Payload])[],
+    options: OfferOptions = {},
+  ): Call {
+    const scope = options.keep === true ? SCOPE.pool : SCOPE.member;
+    const { lifetime = 0, durability = 0 } = options;
+    const group = { handle: this.number, scope, durability, lifetime };
+    const each = members.map(([{ number }, payload]): protocol.GroupMember => {
+      if (payload === null) return { handle: number, payload: { kind: 'nothing' } };
+      if (typeof payload === 'string') {
+        return { handle: number, payload: { kind: 'inline', bytes: Buffer.from(payload) } };
+      }
+      const isBytes = payload instanceof Uint8Array;
+      return {
+        handle: number,
+        payload: isBytes ? { kind: 'inline', bytes: payload } : { kind: 'slice', ...payload },
+      };
+    });
+    return this.#call((w) => protocol.writeOfferGroup(w, group, each));
+  }
+
+  /** Requires what the group of another handle has of this one's object. */
+  requireMember(group: Handle): Call {
+    return this.#call((w) => protocol.writeRequireMember(w, this.number, group.number));
+  }
+
   /** Offers a region of the handle's space, whose shape is given. */
   offerPart(
     [shape, selection]: Part,

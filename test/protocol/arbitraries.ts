@@ -137,6 +137,16 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
       const source = payload instanceof Uint8Array ? 1 : 2;
       return { ...fixed, source, region, payload };
     }),
+  offerGroup: of('offerGroup', {
+    ...{ handle: u32, scope: u8(1), durability: u8(2), lifetime: u32 },
+    members: fc.array(
+      fc
+        .tuple(u32, sourceAndPayload(2))
+        .map(([member, { payload }]) => ({ handle: member, payload })),
+      { maxLength: 4 },
+    ),
+  }),
+  requireMember: of('requireMember', { handle: u32, group: u32 }),
   append: fc
     .tuple(
       of('append', { handle: u32, scope: u8(1), durability: u8(2), lifetime: u32 }),

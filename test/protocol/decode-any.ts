@@ -80,6 +80,7 @@ import { PromiseFields, readClose, readPromise } from '../../src/protocol/promis
 import { readSet, SetFields } from '../../src/protocol/set.js';
 import { type AnyRegion, regionAt } from './any-region.js';
 import { EVENT_DECODERS, type EventsMessage } from './decode-events.js';
+import { GROUP_DECODERS, type GroupMessage } from './decode-groups.js';
 import { mapAt, OPEN_DECODERS, type OpenMessage, type Payload, payloadOf } from './decode-open.js';
 import { SELECTING_DECODERS, type SelectingMessage } from './decode-selecting.js';
 
@@ -93,6 +94,7 @@ export interface AnyPart {
 
 /** Any message as one plain object. The pool and the clients read into structs of their own. */
 export type AnyMessage =
+  | GroupMessage
   | { kind: 'key'; key: number; name: string }
   | Omit<Join, 'parsed'>
   | { kind: 'leave'; member: number; deadline: number }
@@ -306,6 +308,7 @@ function joinOf(r: Reader): AnyMessage {
 }
 
 const DECODERS: Readonly<Record<MessageName, Decoder>> = {
+  ...GROUP_DECODERS,
   key: filled(
     () => new Key(),
     readKey,

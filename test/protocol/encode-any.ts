@@ -51,6 +51,14 @@ function partPayload(
     : { kind: 'slice', ...payload };
 }
 
+function groupMember({
+  handle,
+  payload,
+}: Extract<AnyMessage, { kind: 'offerGroup' }>['members'][number]): protocol.GroupMember {
+  if (payload === null) return { handle, payload: { kind: 'nothing' } };
+  return { handle, payload: partPayload(payload) };
+}
+
 function writeTransfer(
   w: Writer,
   message: Extract<AnyMessage, { kind: 'writeRegions' | 'readRegions' }>,
@@ -112,6 +120,8 @@ const ENCODERS: { readonly [K in MessageName]: Encoder<K> } = {
   set: (w, m) => protocol.writeSet(w, m.handle, m.space, m.attributes),
   seal: (w, m) => protocol.writeSeal(w, m.handle),
   offer: writeOffer,
+  offerGroup: (w, { members, ...m }) => protocol.writeOfferGroup(w, m, members.map(groupMember)),
+  requireMember: (w, m) => protocol.writeRequireMember(w, m.handle, m.group),
   offerPart: writeOfferPart,
   append: (w, m) => protocol.writeAppend(w, { ...m, payload: partPayload(m.payload) }),
   finish: (w, m) => protocol.writeFinish(w, m.handle),

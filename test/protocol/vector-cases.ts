@@ -137,6 +137,22 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
     },
   ],
   [
+    'offer group',
+    {
+      ...{ kind: 'offerGroup', handle: 9, scope: 1, durability: 0, lifetime: 60_000 },
+      members: [
+        { handle: 1, payload: null },
+        { handle: 2, payload: Uint8Array.of(1, 2, 3) },
+        { handle: U32_MAX, payload: { slab: 0, offset: 4_096, size: 64 } },
+      ],
+    },
+  ],
+  [
+    'offer group, of nothing',
+    { kind: 'offerGroup', handle: 0, scope: 0, durability: 2, lifetime: 0, members: [] },
+  ],
+  ['require member', { kind: 'requireMember', handle: 3, group: 9 }],
+  [
     'offer part, inline: every other row of a block',
     {
       kind: 'offerPart',

@@ -7,15 +7,18 @@ import {
   readDeclare,
   readDelete,
   readEmit,
+  readGroupMember,
   readJoin,
   readLeave,
+  readOfferGroup,
   readPromise,
   readTag,
   readUnkeep,
 } from '../../protocol/index.js';
+import { membersOfGroup } from '../groups.js';
 import { findObject, handleState, memberOf } from '../objects.js';
 import { takesPart } from '../opening.js';
-import { HANDLE, HANDLE_STATE, OBJECT } from '../rows.js';
+import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from '../rows.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { ROW } from './event-log.js';
@@ -26,6 +29,8 @@ const KINDS: { readonly [code: number]: readonly number[] } = {
   [MESSAGE.seal]: [EVENT.seal],
   [MESSAGE.offer]: [EVENT.offer],
   [MESSAGE.offerPart]: [EVENT.offer],
+  [MESSAGE.offerGroup]: [EVENT.offer],
+  [MESSAGE.requireMember]: [EVENT.require],
   [MESSAGE.append]: [EVENT.offer],
   [MESSAGE.require]: [EVENT.require],
   [MESSAGE.demand]: [EVENT.require, EVENT.demand],
@@ -66,11 +71,64 @@ function handleAhead({ reader }: PoolState, session: Session): number {
 }
 
 /**
- * Adds the event of what a request is about to do; 0 when it can be seen that it will be refused,
- * or when it will do nothing. The reader stands on its body.
+ * Adds the events of what a request is about to do, one of each object, and tells of each before
+ * the next; of none when it can be seen that it will be refused, or will do nothing. The reader
+ * stands on its body.
  */
-export function announce(pool: PoolState, session: Session, code: number, kind: number): number {
-  return add(pool, session, code, kind | (EVENT_FLAG.before << 8));
+export function announce(
+  pool: PoolState,
+  session: Session,
+  code: number,
+  kind: number,
+  tell: (seq: number) => void,
+): void {
+  const before = kind | (EVENT_FLAG.before << 8);
+  if (code === MESSAGE.offerGroup) {
+    announceGroup(pool, session, before, tell);
+    return;
+  }
+  if (code === MESSAGE.withdraw) announceMembers(pool, session, before, tell);
+  const seq = add(pool, session, code, before);
+  if (seq !== 0) tell(seq);
+}
+
+/** The offer of each member, and then of the group. */
+function announceGroup(
+  pool: PoolState,
+  session: Session,
+  kind: number,
+  tell: (seq: number) => void,
+): void {
+  const { reader, decoder } = pool;
+  const { offer, group } = decoder;
+  readOfferGroup(reader, offer, group);
+  const numbers = [offer.handle];
+  for (let left = group.count; left > 0; left--) {
+    readGroupMember(reader, left === 1, offer);
+    numbers.push(offer.handle);
+  }
+  const handles = numbers.map((number) => session.handles.get(number));
+  if (handles.some((handle) => handle === 0 || !mayOffer(pool, handle))) return;
+  for (const handle of [...handles.slice(1), ...handles.slice(0, 1)]) {
+    tell(addOfHandle(pool, handle, kind));
+  }
+}
+
+/** With a group what is in it is withdrawn. */
+function announceMembers(
+  pool: PoolState,
+  session: Session,
+  kind: number,
+  tell: (seq: number) => void,
+): void {
+  const { versions } = pool;
+  const handle = handleAhead(pool, session);
+  if (handle === 0) return;
+  for (const member of membersOfGroup(pool, pool.handles.get(handle, HANDLE.version))) {
+    if ((versions.get(member, VERSION.flags) & VERSION_FLAG.offered) === 0) continue;
+    const object = versions.get(member, VERSION.object);
+    tell(addVersion(pool, kind, memberOf(pool, handle), object, member));
+  }
 }
 
 function add(pool: PoolState, session: Session, code: number, kind: number): number {
@@ -94,7 +152,7 @@ function add(pool: PoolState, session: Session, code: number, kind: number): num
     case MESSAGE.leave:
       return addOfMember(pool, session, code, kind);
     default:
-      return addOfHandle(pool, session, kind);
+      return addOfHandle(pool, handleAhead(pool, session), kind);
   }
 }
 
@@ -161,9 +219,8 @@ function addOfMember(pool: PoolState, session: Session, code: number, kind: numb
   return addNamed(pool, kind, undefined, encodeUtf8(component + place));
 }
 
-function addOfHandle(pool: PoolState, session: Session, kind: number): number {
+function addOfHandle(pool: PoolState, handle: number, kind: number): number {
   const { handles, objects } = pool;
-  const handle = handleAhead(pool, session);
   const isOffer = (kind & 0xff) === EVENT.offer;
   if (handle === 0 || (isOffer && !mayOffer(pool, handle))) return 0;
   const isNew = isOffer && handles.get(handle, HANDLE.version) === 0;

@@ -14,7 +14,9 @@ import type { Subscription } from './subscription.js';
 export function allow(pool: PoolState, one: Subscription, seq: number): void {
   const held = pool.events.held.get(seq);
   one.holds.delete(seq);
-  if (held?.waitsFor.delete(one.id) !== true) return;
+  // Of a group it has to let go each object that it was told of.
+  if (held === undefined || held.seqs.some((each) => one.holds.has(each))) return;
+  if (!held.waitsFor.delete(one.id)) return;
   if (held.waitsFor.size === 0) decided(pool, held);
 }
 
@@ -23,17 +25,24 @@ export function veto(pool: PoolState, one: Subscription, seq: number, error: Att
   const held = pool.events.held.get(seq);
   if (held === undefined || !one.holds.has(seq)) return;
   held.veto = error;
-  for (const id of held.waitsFor.keys()) pool.events.subscriptions.get(id)?.holds.delete(seq);
-  one.holds.delete(seq);
-  held.waitsFor.clear();
   decided(pool, held);
 }
 
 /** Nobody is waited for any more; it is applied, or refused, before the step ends. */
 function decided(pool: PoolState, held: HeldOperation): void {
-  endHoldTimer(pool, held);
-  pool.events.held.delete(held.seq);
+  endQuestion(pool, held);
   pool.events.released.push(held);
+}
+
+/** Nobody has a say in it any more. */
+export function endQuestion(pool: PoolState, held: HeldOperation): void {
+  const { events } = pool;
+  endHoldTimer(pool, held);
+  for (const seq of held.seqs) {
+    events.held.delete(seq);
+    for (const id of held.waitsFor.keys()) events.subscriptions.get(id)?.holds.delete(seq);
+  }
+  held.waitsFor.clear();
 }
 
 /** What a subscriber owes that is gone, or was silent for too long, is decided as it declared. */
@@ -71,8 +80,10 @@ export function holdTimedOut(pool: PoolState, timer: number): void {
   held.timer = 0;
   for (const [id, until] of [...held.waitsFor]) {
     const one = events.subscriptions.get(id);
-    if (until <= pool.now && one !== undefined)
-      silent(pool, one, held.seq, 'did not answer in time');
+    if (until > pool.now || one === undefined) continue;
+    for (const seq of held.seqs) {
+      if (one.holds.has(seq)) silent(pool, one, seq, 'did not answer in time');
+    }
   }
   if (held.waitsFor.size > 0) beginHoldTimer(pool, held);
 }
@@ -85,7 +96,7 @@ export function beginHoldTimer(pool: PoolState, held: HeldOperation): void {
   pool.events.heldByTimer.set(held.timer, held);
 }
 
-export function endHoldTimer(pool: PoolState, held: HeldOperation): void {
+function endHoldTimer(pool: PoolState, held: HeldOperation): void {
   if (held.timer === 0) return;
   pool.events.heldByTimer.delete(held.timer);
   endTimer(pool, held.timer);
@@ -95,15 +106,13 @@ export function endHoldTimer(pool: PoolState, held: HeldOperation): void {
 /** An operation is dropped before it was decided: those who were asked are told. */
 export function dropHeld(pool: PoolState, held: HeldOperation): void {
   const { events, arena } = pool;
-  endHoldTimer(pool, held);
-  events.held.delete(held.seq);
-  for (const id of held.waitsFor.keys()) {
+  const asked = [...held.waitsFor.keys()];
+  endQuestion(pool, held);
+  for (const id of asked) {
     const one = events.subscriptions.get(id);
     if (one === undefined) continue;
-    one.holds.delete(held.seq);
-    tellCancelled(pool, one, held.seq);
+    for (const seq of held.seqs) tellCancelled(pool, one, seq);
   }
-  held.waitsFor.clear();
   events.countReleased();
   events.bytesHeld -= arena.size(held.message);
   arena.free(held.message);

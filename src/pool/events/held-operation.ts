@@ -3,8 +3,8 @@ import type { Session } from '../sessions.js';
 
 /** An operation that is not applied yet: others have a say in it, or in one it stands behind. */
 export interface HeldOperation {
-  /** Of the event that tells of it; 0 while it stands behind another. */
-  seq: number;
+  /** Of the events that tell of it, one of each object; none while it stands behind another. */
+  seqs: readonly number[];
   /** A bit for each kind of event that all were told of. */
   passed: number;
   readonly session: Session;

@@ -7,7 +7,7 @@ import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { announce, kindsOf } from './announcing.js';
 import { endComplete } from './completing.js';
-import { beginHoldTimer, dropHeld, endHoldTimer } from './deciding.js';
+import { beginHoldTimer, dropHeld, endQuestion } from './deciding.js';
 import { advance, arrive, eachCandidate, wants } from './delivering.js';
 import { endSubscription } from './ending.js';
 import type { HeldOperation, Lane } from './held-operation.js';
@@ -52,10 +52,9 @@ export function hold(pool: PoolState, session: Session, request: number, code: n
   return true;
 }
 
-/** Those who have to let an operation go, and the event by which they were told. */
+/** Those who have to let an operation go, by the events by which they were told. */
 interface Question {
-  readonly seq: number;
-  readonly asked: readonly Subscription[];
+  readonly asked: ReadonlyMap<number, readonly Subscription[]>;
   /** A bit for each kind of which all were told. */
   readonly passed: number;
 }
@@ -71,19 +70,12 @@ function ask(pool: PoolState, session: Session, code: number, before: number): Q
       if ((passed & (1 << kind)) !== 0 || events.beforeCounts[kind] === 0) continue;
       passed |= 1 << kind;
       reader.at = at;
-      const seq = announce(pool, session, code, kind);
-      if (seq === 0) continue;
-      const told: Subscription[] = [];
-      eachCandidate(pool, events.before, seq, (one) => {
-        if (wants(pool, one, seq)) told.push(one);
+      const asked = new Map<number, readonly Subscription[]>();
+      announce(pool, session, code, kind, (seq) => {
+        const askedOf = tellBefore(pool, seq);
+        if (askedOf.length > 0) asked.set(seq, askedOf);
       });
-      if (told.length === 0) {
-        events.log.undo();
-        continue;
-      }
-      for (const one of told) if (one.behindAt === 0) arrive(pool, one, seq);
-      const asked = told.filter(({ flags }) => (flags & SUBSCRIBE.acknowledge) !== 0);
-      if (asked.length > 0) return { seq, asked, passed };
+      if (asked.size > 0) return { asked, passed };
     }
     return null;
   } finally {
@@ -91,16 +83,30 @@ function ask(pool: PoolState, session: Session, code: number, before: number): Q
   }
 }
 
+/** Tells of what may come; returns those who have to let it go. Of what nobody wants is no event. */
+function tellBefore(pool: PoolState, seq: number): readonly Subscription[] {
+  const { events } = pool;
+  const told: Subscription[] = [];
+  eachCandidate(pool, events.before, seq, (one) => {
+    if (wants(pool, one, seq)) told.push(one);
+  });
+  if (told.length === 0) events.log.undo();
+  for (const one of told) if (one.behindAt === 0) arrive(pool, one, seq);
+  return told.filter(({ flags }) => (flags & SUBSCRIBE.acknowledge) !== 0);
+}
+
 /** An operation waits for those who were asked. */
-function wait(pool: PoolState, held: HeldOperation, { seq, asked, passed }: Question): void {
-  held.seq = seq;
+function wait(pool: PoolState, held: HeldOperation, { asked, passed }: Question): void {
+  held.seqs = [...asked.keys()];
   held.passed = passed;
   held.since = pool.now;
-  for (const one of asked) {
-    held.waitsFor.set(one.id, pool.now + one.deadlineMs);
-    one.holds.add(seq);
+  for (const [seq, askedOf] of asked) {
+    for (const one of askedOf) {
+      held.waitsFor.set(one.id, pool.now + one.deadlineMs);
+      one.holds.add(seq);
+    }
+    pool.events.held.set(seq, held);
   }
-  pool.events.held.set(seq, held);
   beginHoldTimer(pool, held);
 }
 
@@ -128,7 +134,7 @@ function keep(
   const since = pool.now;
   const waitsFor = new Map<number, number>();
   const head = { session, request, code, message, lane, waitsFor, since };
-  return { ...head, seq: 0, passed: 0, timer: 0, veto: null };
+  return { ...head, seqs: [], passed: 0, timer: 0, veto: null };
 }
 
 /** The lane of what must come after all else of its session. */
@@ -140,6 +146,7 @@ const OF_HANDLES: ReadonlySet<number> = new Set([
   ...[MESSAGE.declare, MESSAGE.set, MESSAGE.seal, MESSAGE.offer, MESSAGE.offerPart],
   ...[MESSAGE.append, MESSAGE.finish, MESSAGE.withdraw, MESSAGE.require, MESSAGE.demand],
   ...[MESSAGE.region, MESSAGE.retract, MESSAGE.dispose, MESSAGE.create, MESSAGE.open],
+  ...[MESSAGE.offerGroup, MESSAGE.requireMember],
   ...[MESSAGE.writeRegions, MESSAGE.readRegions, MESSAGE.commit, MESSAGE.lock, MESSAGE.unlock],
 ]);
 
@@ -176,7 +183,7 @@ const OTHERS: ReadonlySet<number> = new Set([
 /** What brings new events: it waits while a subscriber that must miss none has no room for more. */
 const BRINGS_EVENTS: ReadonlySet<number> = new Set([
   ...[MESSAGE.declare, MESSAGE.offer, MESSAGE.offerPart, MESSAGE.append],
-  ...[MESSAGE.tag, MESSAGE.tagSelected, MESSAGE.emit, MESSAGE.promise],
+  ...[MESSAGE.offerGroup, MESSAGE.tag, MESSAGE.tagSelected, MESSAGE.emit, MESSAGE.promise],
 ]);
 
 function mustWaitForRoom({ events }: PoolState, session: Session, code: number): boolean {
@@ -283,13 +290,8 @@ export function cancelHeld(pool: PoolState, session: Session, request: number): 
     const error = failure('cancelled', 'Cannot go on: it was cancelled while it was held');
     if (index === 0) {
       // What stands behind it has its turn with the answer.
-      for (const id of held.waitsFor.keys()) {
-        pool.events.subscriptions.get(id)?.holds.delete(held.seq);
-      }
-      held.waitsFor.clear();
-      endHoldTimer(pool, held);
+      endQuestion(pool, held);
       held.veto = error;
-      pool.events.held.delete(held.seq);
       pool.events.roomWaits.delete(held);
       pool.events.released.push(held);
       return true;

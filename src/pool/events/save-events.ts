@@ -19,7 +19,14 @@ export function saveEvents(pool: PoolState, w: StateWriter): void {
   for (const one of events.subscriptions.values()) saveSubscription(pool, one, w);
   for (const session of pool.sessions.values()) saveLanes(session, w);
   w.u32(events.held.size);
-  for (const seq of events.held.keys()) w.u64(seq);
+  for (const [seq, held] of events.held) {
+    w.u64(seq);
+    const asked = [...held.waitsFor.keys()].filter((id) => {
+      return events.subscriptions.get(id)?.holds.has(seq) === true;
+    });
+    w.u32(asked.length);
+    for (const id of asked) w.u32(id);
+  }
   w.u32(events.roomWaits.size);
   for (const { session, request } of events.roomWaits) {
     w.u32(session.id);
@@ -38,20 +45,20 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
   for (const session of pool.sessions.values()) {
     for (const held of restoreLanes(pool, session, r)) {
       byRequest.set(`${session.id} ${held.request}`, held);
-      if (held.waitsFor.size > 0) bySeq.set(held.seq, held);
+      if (held.waitsFor.size > 0) for (const seq of held.seqs) bySeq.set(seq, held);
       if (held.timer !== 0) events.heldByTimer.set(held.timer, held);
       events.operationsHeld++;
       events.bytesHeld += pool.arena.size(held.message);
     }
   }
-  for (let count = r.count(8); count > 0; count--) {
+  for (let count = r.count(12); count > 0; count--) {
     const seq = r.u64();
     const held = bySeq.get(seq);
     checkSaved(held !== undefined, 'what is held is there');
     events.held.set(seq, held);
-    for (const id of held.waitsFor.keys()) {
-      const one = events.subscriptions.get(id);
-      checkSaved(one !== undefined, 'who is waited for is there');
+    for (let asked = r.count(4); asked > 0; asked--) {
+      const one = events.subscriptions.get(r.u32());
+      checkSaved(one !== undefined && held.waitsFor.has(one.id), 'who is waited for is there');
       one.holds.add(seq);
     }
   }
@@ -182,7 +189,8 @@ function saveLanes(session: Session, w: StateWriter): void {
     w.text(String(lane));
     w.u32(operations.length);
     for (const held of operations) {
-      w.u64(held.seq);
+      w.u32(held.seqs.length);
+      for (const seq of held.seqs) w.u64(seq);
       w.u32(held.passed);
       w.u64(held.request);
       w.u32(held.code);
@@ -210,7 +218,7 @@ function restoreLanes(pool: PoolState, session: Session, r: StateReader): HeldOp
     const text = r.text();
     const lane: Lane = isNumber ? Number(text) : text;
     const operations: HeldOperation[] = [];
-    for (let count = r.count(45); count > 0; count--) {
+    for (let count = r.count(41); count > 0; count--) {
       operations.push(restoreHeld(pool, session, lane, r));
     }
     checkSaved(operations.length > 0 && !session.lanes.has(lane), 'a lane has operations');
@@ -221,7 +229,8 @@ function restoreLanes(pool: PoolState, session: Session, r: StateReader): HeldOp
 }
 
 function restoreHeld(pool: PoolState, session: Session, lane: Lane, r: StateReader): HeldOperation {
-  const seq = r.u64();
+  const seqs: number[] = [];
+  for (let count = r.count(8); count > 0; count--) seqs.push(r.u64());
   const passed = r.u32();
   const head = { request: r.u64(), code: r.u32(), message: r.u32(), since: r.f64() };
   const timer = r.u32();
@@ -229,7 +238,7 @@ function restoreHeld(pool: PoolState, session: Session, lane: Lane, r: StateRead
   const waitsFor = new Map<number, number>();
   for (let count = r.count(12); count > 0; count--) waitsFor.set(r.u32(), r.f64());
   const veto = r.flag() ? restoreError(r) : null;
-  return { seq, passed, session, lane, ...head, timer, waitsFor, veto };
+  return { seqs, passed, session, lane, ...head, timer, waitsFor, veto };
 }
 
 function restoreError(r: StateReader): AttaccaError {

@@ -21,6 +21,7 @@ import { PromisesFor } from './completing.js';
 import { allow, veto, whoOf } from './deciding.js';
 import { markDue } from './delivering.js';
 import { detach, endSubscription } from './ending.js';
+import { ROW } from './event-log.js';
 import { noteEmitted } from './noting.js';
 import { type Asked, type Attachment, type Subscription, Unacked } from './subscription.js';
 import { addSubscription, compileFor, meantBy } from './subscriptions.js';
@@ -214,7 +215,11 @@ function answered(
     return;
   }
   const by = pool.members.get(attachment.member)?.name ?? whoOf(pool, one);
-  const error = failure('vetoed', `Cannot go on: ${by} has vetoed it: ${reason}`, { by, reason });
+  const { log } = pool.events;
+  const name = seq >= log.first ? log.text(seq, ROW.name) : '';
+  const what = name === '' ? 'it' : `"${name}"`;
+  const fields = { name, by, reason };
+  const error = failure('vetoed', `Cannot go on: ${by} has vetoed ${what}: ${reason}`, fields);
   veto(pool, one, seq, error);
 }
 

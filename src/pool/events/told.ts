@@ -67,24 +67,28 @@ export function addHeldWaits(
   name: Uint8Array | null = null,
 ): void {
   const text = name === null ? null : decodeUtf8(name);
-  for (const held of pool.events.held.values()) {
+  for (const [seq, held] of pool.events.held) {
     if (waits.length >= LIMITS.explainRowsMax || room.isFull) return;
-    const row = heldRow(pool, held);
+    const row = heldRow(pool, seq, held);
     if (text === null || row['object'] === text) room.add(waits, row);
   }
 }
 
-function heldRow(pool: PoolState, held: HeldOperation): { readonly [key: string]: Value } {
+function heldRow(
+  pool: PoolState,
+  seq: number,
+  held: HeldOperation,
+): { readonly [key: string]: Value } {
   const { log, subscriptions } = pool.events;
-  const isKnown = held.seq >= log.first;
+  const isKnown = seq >= log.first;
   const who = [...held.waitsFor.keys()].flatMap((id) => {
     const one = subscriptions.get(id);
-    return one === undefined ? [] : [whoOf(pool, one)];
+    return one?.holds.has(seq) === true ? [whoOf(pool, one)] : [];
   });
   const last = Math.max(...held.waitsFor.values());
   return {
-    object: isKnown ? log.text(held.seq, ROW.name) : '',
-    member: isKnown ? log.text(held.seq, ROW.who) : '',
+    object: isKnown ? log.text(seq, ROW.name) : '',
+    member: isKnown ? log.text(seq, ROW.who) : '',
     what: 'held',
     sinceMs: pool.now - held.since,
     deadlineMs: last === Number.POSITIVE_INFINITY ? null : last - pool.now,

@@ -90,6 +90,12 @@ const programs: { readonly [role: string]: () => Promise<void> } = {
       say(`${row} ${value}`);
     }
   },
+  /** Offers a group, which somebody holds. */
+  async grouper() {
+    const pool = await join({ address, member: 'grouper' });
+    await pool.group('step').add('t', new Float32Array(2)).add('u', new Float32Array(2)).offer();
+    say('offered');
+  },
   /** Calls a barrier as often as it is told. */
   async meeter() {
     process.stdin.destroy();

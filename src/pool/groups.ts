@@ -1,0 +1,205 @@
+import { refuse } from '../core/assert.js';
+import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
+import {
+  EVENT,
+  Offer,
+  type RequireMember,
+  readGroupMember,
+  readOfferGroup,
+  SOURCE,
+} from '../protocol/index.js';
+import { noteVersion } from './events/noting.js';
+import { handleOf } from './handles.js';
+import { measureWhole } from './measuring.js';
+import { hasFlag, memberOf, objectName } from './objects.js';
+import { addVersionFlag, bindWaiting, checkOffer, durabilityOf, publishPrepared } from './offer.js';
+import { Prepared, unprepare } from './prepared.js';
+import { requireVersion } from './require.js';
+import { HANDLE, HANDLE_FLAG, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
+import type { Session } from './sessions.js';
+import type { PoolState } from './state.js';
+import { takePayload } from './taking.js';
+
+/**
+ * OFFER_GROUP: publishes many objects and the group that they are, all or none. The group's version
+ * holds those of its members: they stay as long as it is offered or owed to somebody. Returns how
+ * durable the bytes are.
+ */
+export function offerGroup(pool: PoolState, session: Session): number {
+  const { reader, decoder } = pool;
+  const own = decoder.offer;
+  readOfferGroup(reader, own, decoder.group);
+  const group = { handle: own.handle, scope: own.scope, durability: own.durability };
+  const all: Prepared[] = [];
+  const messages: Offer[] = [];
+  let durability = durabilityOf(pool, own.source);
+  try {
+    all.push(checked(pool, session, own));
+    const taken = new Taken();
+    const names = new Set([objectOf(pool, group.handle, session)]);
+    for (let left = decoder.group.count; left > 0; left--) {
+      const message = new Offer();
+      readGroupMember(reader, left === 1, message);
+      checkAlike(pool, session, group, message);
+      takeName(pool, names, objectOf(pool, message.handle, session));
+      taken.take(message);
+      messages.push(message);
+      all.push(checked(pool, session, message));
+      durability = Math.min(durability, durabilityOf(pool, message.source));
+    }
+    // Last, as what is taken of a lease and given back lies in pieces.
+    messages.forEach((message, index) => {
+      takePayload(pool, session, message, all[index + 1] as Prepared);
+    });
+  } catch (error) {
+    for (const each of all) unprepare(pool, each);
+    throw error;
+  }
+  begin(
+    pool,
+    all.map((each) => publishPrepared(pool, each)),
+  );
+  return durability;
+}
+
+function checked(pool: PoolState, session: Session, message: Offer): Prepared {
+  const into = new Prepared();
+  checkOffer(pool, session, message, into);
+  return into;
+}
+
+function objectOf({ handles }: PoolState, number: number, session: Session): number {
+  return handles.get(handleOf(session, number), HANDLE.object);
+}
+
+/** A member of a group is offered as the group is, by the same program. */
+function checkAlike(
+  pool: PoolState,
+  session: Session,
+  group: { readonly handle: number; readonly scope: number; readonly durability: number },
+  { handle, scope, durability, lifetime }: Offer,
+): void {
+  const isAlike = scope === group.scope && durability === group.durability && lifetime === 0;
+  if (!isAlike) refuse('bad-message', 'Cannot offer a group: a member is not offered as it is');
+  const own = memberOf(pool, handleOf(session, group.handle));
+  if (memberOf(pool, handleOf(session, handle)) === own) return;
+  refuse('bad-argument', `Cannot offer a group: ${own.name} has not declared all of it`);
+}
+
+function takeName(pool: PoolState, names: Set<number>, object: number): void {
+  if (!names.has(object)) {
+    names.add(object);
+    return;
+  }
+  const name = objectName(pool, object);
+  refuse('bad-argument', `Cannot offer a group: "${name}" is in it twice`, { name });
+}
+
+/** The slices of a group: none may be offered twice. */
+class Taken {
+  readonly #ends = new Map<number, { readonly offset: number; readonly end: number }[]>();
+
+  take({ source, slab, offset, size, handle }: Offer): void {
+    if (source !== SOURCE.slice) return;
+    const slices = this.#ends.get(slab) ?? [];
+    this.#ends.set(slab, slices);
+    const at = placeOf(slices, offset);
+    const before = slices[at - 1];
+    const after = slices[at];
+    const end = offset + size;
+    if ((before?.end ?? 0) > offset || (after !== undefined && after.offset < end)) {
+      const why = `handle ${handle} has bytes of another one of it`;
+      refuse('bad-lease', `Cannot offer a group: ${why}`, { slab, offset, size });
+    }
+    slices.splice(at, 0, { offset, end });
+  }
+}
+
+/** Where a slice that begins there belongs, in the order of their beginnings. */
+function placeOf(slices: readonly { readonly offset: number }[], offset: number): number {
+  let low = 0;
+  let high = slices.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((slices[middle]?.offset ?? 0) < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** All is published: who waits for one of them hears of it when all are there. */
+function begin(pool: PoolState, [group = 0, ...members]: readonly number[]): void {
+  const { versions, objects } = pool;
+  addVersionFlag(pool, group, VERSION_FLAG.group);
+  const byObject = members.map((each) => [versions.get(each, VERSION.object), each] as const);
+  pool.groups.set(group, new Map(byObject));
+  for (const member of members) versions.add(member, VERSION.groups, 1);
+  const all = [...members, group];
+  for (const version of all) {
+    noteVersion(pool, EVENT.offer, version);
+    measureWhole(pool, version);
+  }
+  for (const version of all) {
+    const object = versions.get(version, VERSION.object);
+    if (objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
+  }
+}
+
+/** REQUIRE_MEMBER: what a group that was handed over has of an object, though it is withdrawn. */
+export function requireMember(pool: PoolState, session: Session, message: RequireMember): void {
+  const { handles } = pool;
+  const handle = handleOf(session, message.handle);
+  const group = handleOf(session, message.group);
+  const has = hasFlag(pool, group, HANDLE_FLAG.leased) ? handles.get(group, HANDLE.version) : 0;
+  const name = objectName(pool, handles.get(group, HANDLE.object));
+  const members = pool.groups.get(has);
+  if (members === undefined) {
+    refuse('wrong-state', `Cannot require what is in "${name}": no group was handed over`, {
+      name,
+      state: 'no group',
+    });
+  }
+  const object = handles.get(handle, HANDLE.object);
+  const member = members.get(object);
+  if (member === undefined) {
+    const other = objectName(pool, object);
+    refuse('unknown-object', `Cannot require "${other}": it is not in "${name}"`, { name: other });
+  }
+  requireVersion(pool, handle, member);
+}
+
+/** The versions of its members, if a version is a group. */
+export function membersOfGroup({ groups }: PoolState, version: number): Iterable<number> {
+  return groups.get(version)?.values() ?? [];
+}
+
+/** The groups that hold a version. */
+export function groupsWith(pool: PoolState, version: number): number[] {
+  if (pool.versions.get(version, VERSION.groups) === 0) return [];
+  const object = pool.versions.get(version, VERSION.object);
+  return [...pool.groups].filter(([, has]) => has.get(object) === version).map(([id]) => id);
+}
+
+export function saveGroups({ groups }: PoolState, w: StateWriter): void {
+  w.u32(groups.size);
+  for (const [group, members] of groups) {
+    w.u32(group);
+    w.u32(members.size);
+    for (const member of members.values()) w.u32(member);
+  }
+}
+
+export function restoreGroups(pool: PoolState, r: StateReader): void {
+  const { groups, versions } = pool;
+  for (let count = r.count(8); count > 0; count--) {
+    const group = r.u32();
+    const members = new Map<number, number>();
+    for (let left = r.count(4); left > 0; left--) {
+      const member = r.u32();
+      checkSaved(member !== 0 && versions.has(member), 'a member of a group is there');
+      members.set(versions.get(member, VERSION.object), member);
+    }
+    checkSaved(versions.has(group) && !groups.has(group), 'a group is there once');
+    groups.set(group, members);
+  }
+}

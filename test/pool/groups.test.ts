@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { restorePool, savePool } from '../../src/pool/save.js';
+import { restored, saved } from '../core/states.js';
+import { Harness } from './harness.js';
+import type { Handle, Member } from './member.js';
+
+/** A group with what is in it, by names and texts. */
+function group(
+  member: Member,
+  name: string,
+  has: { readonly [name: string]: string },
+): { readonly own: Handle; readonly members: (readonly [Handle, string])[] } {
+  const own = member.declare(name, { attributes: { '.depends-on': Object.keys(has) } });
+  const members = Object.entries(has).map(([each, text]) => [member.declare(each), text] as const);
+  return { own, members };
+}
+
+test('a group is offered as one: who waits for any of it hears when all is there', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const view = pool.member('view');
+  const watch = view.subscribe({ kinds: ['offer'] });
+  const waits = view.demand('t');
+  const whole = view.demand('step/1');
+  const { own, members } = group(model, 'step/1', { t: 'warm', u: 'windy' });
+  waits.waits();
+  own.offerGroup(members).ok();
+  assert.equal(waits.text(), 'warm');
+  whole.delivered();
+  assert.deepEqual(watch.told, ['offer t', 'offer u', 'offer step/1']);
+});
+
+test('what a group has stays for who required the group, and as the group has it', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const view = pool.member('view');
+  const early = view.require('step/1');
+  const { own, members } = group(model, 'step/1', { t: 'one', u: 'two' });
+  own.offerGroup(members).ok();
+  own.withdraw().ok();
+  // The names are free: others are offered by them.
+  model.offer('t', 'later');
+  assert.equal(pool.pool.versions.used, 4);
+  early.demand().delivered();
+  const t = view.declare('t');
+  t.requireMember(early).ok();
+  assert.equal(t.demand().text(), 'one');
+  const u = view.declare('u');
+  u.requireMember(early).ok();
+  early.dispose().ok();
+  assert.equal(u.demand().text(), 'two');
+  assert.equal(pool.pool.groups.size, 0);
+  assert.equal(view.demand('t').text(), 'later');
+  const other = view.declare('t');
+  other.requireMember(u).fails('wrong-state');
+  model.offer('step/2');
+  const single = view.require('step/2');
+  single.demand().delivered();
+  other.requireMember(single).fails('wrong-state');
+});
+
+test('a group is offered whole or not at all', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const other = pool.member('other');
+  other.offer('u', 'mine');
+  const { own, members } = group(model, 'step/1', { t: 'one', u: 'two' });
+  const { fields } = own.offerGroup(members).fails('already-offered');
+  assert.equal(fields['name'], 'u');
+  const sized = model.declare('v', { space: { dtype: 'float64', shape: [2] } });
+  own.offerGroup([...members.slice(0, 1), [sized, 'x']]).fails('size-mismatch');
+  own.offerGroup([...members.slice(0, 1), ...members.slice(0, 1)]).fails('bad-argument');
+  own.offerGroup([[own, 'x']]).fails('bad-argument');
+  const second = model.client.join('second');
+  own.offerGroup([[second.declare('w'), 'x']]).fails('bad-argument');
+  own.withdraw().fails('wrong-state');
+  assert.deepEqual([pool.pool.versions.used, pool.pool.bytesInline], [1, 4]);
+  own.offerGroup(members.slice(0, 1)).ok();
+  assert.equal(other.demand('t').text(), 'one');
+  own.offerGroup([]).fails('already-offered');
+});
+
+test('slices of a group are leased, and each is offered once', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const { own, members } = group(model, 'g', { a: '', b: '' });
+  const slice = model.lease(256).grant();
+  const [a, b] = members.map(([handle]) => handle) as [Handle, Handle];
+  const half = { ...slice, size: 100 };
+  const rest = { ...slice, offset: slice.offset + 128, size: 128 };
+  const within = { ...slice, offset: slice.offset + 64, size: 64 };
+  own
+    .offerGroup([
+      [a, half],
+      [b, half],
+    ])
+    .fails('bad-lease');
+  own
+    .offerGroup([
+      [a, half],
+      [b, within],
+    ])
+    .fails('bad-lease');
+  own
+    .offerGroup([
+      [a, within],
+      [b, { ...slice, size: 256 }],
+    ])
+    .fails('bad-lease');
+  own
+    .offerGroup([
+      [a, half],
+      [b, rest],
+    ])
+    .ok();
+  assert.equal(pool.pool.groups.size, 1);
+  own.withdraw().ok();
+  assert.equal(pool.pool.versions.used, 0);
+});
+
+test('a group is held as one: a veto of one of it keeps all from being offered', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const guard = pool.member('guard');
+  const held = guard.subscribe({
+    ...{ kinds: ['offer'], before: true, acknowledge: true },
+    select: 'name ~ "t*"',
+  });
+  const both = guard.subscribe({ kinds: ['offer'], before: true, acknowledge: true });
+  const one = group(model, 'step/1', { t1: 'one', t2: 'two', u: 'three' });
+  const offer = one.own.offerGroup(one.members).waits();
+  assert.deepEqual(held.told, ['offer t1', 'offer t2']);
+  assert.deepEqual(both.told, ['offer t1', 'offer t2', 'offer u', 'offer step/1']);
+  const twin = restored(
+    saved((w) => savePool(pool.pool, w)),
+    restorePool,
+  );
+  assert.equal(twin.events.held.size, 4);
+  both.acknowledge(1, 4).ok();
+  held.acknowledge(1).ok();
+  offer.waits();
+  const required = guard.require('t1');
+  held.veto('it has NaN', 2).ok();
+  const { fields, message } = offer.fails('vetoed');
+  assert.equal(fields['name'], 't2');
+  assert.match(message, /guard has vetoed "t2": it has NaN/u);
+  assert.equal(pool.pool.versions.used, 0);
+  const again = one.own.offerGroup(one.members).waits();
+  both.acknowledge(5, 4).ok();
+  held.acknowledge(3, 2).ok();
+  again.ok();
+  assert.equal(required.demand().text(), 'one');
+});
+
+test('silence about one of a group is decided as was declared; a crash takes it back', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const guard = pool.member('guard');
+  const held = guard.subscribe({
+    ...{ kinds: ['offer'], before: true, acknowledge: true },
+    ...{ silence: 'deny', deadline: 50, select: 'name = "b"' },
+  });
+  const one = group(model, 'g', { a: '1', b: '2' });
+  const offer = one.own.offerGroup(one.members).waits();
+  pool.pass(50);
+  offer.fails('subscriber-silent');
+  one.own.offerGroup(one.members).waits();
+  pool.crash(model.client);
+  assert.equal(held.last.eventKind, 20);
+  assert.deepEqual([pool.pool.versions.used, pool.pool.events.held.size], [0, 0]);
+});
+
+test('a group that is withdrawn is held as one, too', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const guard = pool.member('guard');
+  const one = group(model, 'g', { a: '1', b: '2' });
+  one.own.offerGroup(one.members).ok();
+  const keeps = guard.subscribe({
+    ...{ kinds: ['withdraw'], before: true, acknowledge: true },
+    select: 'name = "b"',
+  });
+  const withdrawn = one.own.withdraw().waits();
+  assert.equal(guard.demand('a').text(), '1');
+  keeps.veto('I read it').ok();
+  assert.equal(withdrawn.fails('vetoed').fields['name'], 'b');
+  assert.equal(guard.demand('b').text(), '2');
+});
+
+test('leave and crash end a group with all that it has, and tell each name', () => {
+  const pool = new Harness();
+  const view = pool.member('view');
+  const waits = view.require('g');
+  const model = pool.member('model');
+  const one = group(model, 'g', { a: '1', b: '2' });
+  one.own.offerGroup(one.members).ok();
+  assert.deepEqual(model.leave().bye().sort(), ['a', 'b', 'g']);
+  waits.demand().delivered();
+  const a = view.declare('a');
+  a.requireMember(waits).ok();
+  assert.equal(a.demand().text(), '1');
+  pool.crash(view.client);
+  assert.equal(pool.pool.versions.used, 0);
+});
+
+test('what is kept goes with its group: by its name, its lifetime, a selector, by force', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const offer = (options: { lifetime?: number } = {}): void => {
+    const one = group(model, 'g', { a: '1', b: '2' });
+    one.own.offerGroup(one.members, { keep: true, ...options }).ok();
+    for (const [handle] of one.members) handle.dispose().ok();
+    one.own.dispose().ok();
+  };
+  offer();
+  model.delete('a').fails('object-depended-on');
+  model.unkeep('g').ok();
+  assert.equal(pool.pool.objects.used, 0);
+  offer({ lifetime: 20 });
+  pool.pass(20);
+  assert.equal(pool.pool.objects.used, 0);
+  offer();
+  const ended = model.endSelected('', 'unkeep').value();
+  assert.deepEqual([ended['selected'], ended['refused']], [3, []]);
+  assert.equal(pool.pool.objects.used, 0);
+  offer();
+  const group2 = model.require('g');
+  model.delete('a', true).ok();
+  group2.demand().delivered();
+  const a = model.declare('a');
+  a.requireMember(group2).ok();
+  assert.equal(a.demand().text(), '1');
+});
+
+test('a group whose memory is lost is lost as a whole', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const view = pool.member('view');
+  const required = view.require('g');
+  const one = group(model, 'g', { a: '', b: 'small' });
+  const slice = model.lease(256).grant();
+  const [a, b] = one.members.map(([handle]) => handle) as [Handle, Handle];
+  one.own
+    .offerGroup([
+      [a, slice],
+      [b, 'small'],
+    ])
+    .ok();
+  one.own.withdraw().ok();
+  const { options } = pool.pool;
+  pool.loop.input({ kind: 'restart', options, slabsLost: [slice.slab] });
+  pool.settle();
+  required.demand().fails('object-lost');
+  assert.deepEqual([pool.pool.groups.size, pool.pool.versions.used], [0, 0]);
+});
+
+test('a group that was offered is in a snapshot with what it has', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const one = group(model, 'g', { a: '1', b: '2' });
+  one.own.offerGroup(one.members).ok();
+  const bytes = saved((w) => savePool(pool.pool, w));
+  const again = restored(bytes, restorePool);
+  assert.deepEqual(
+    [...again.groups].map(([id, has]) => [id, [...has]]),
+    [...pool.pool.groups].map(([id, has]) => [id, [...has]]),
+  );
+  assert.deepEqual(
+    saved((w) => savePool(again, w)),
+    bytes,
+  );
+});
