@@ -82,7 +82,7 @@ const KNOWN = {
   cubeDemand: keysOf<CubeDemandOptions>({
     ...{ ...WAIT, ...HOLES, ...UNPACKING, whenNobody: true, fill: true },
   }),
-  barrier: keysOf<BarrierOptions>({ ...WAIT, parties: true, index: true }),
+  barrier: keysOf<BarrierOptions>({ ...WAIT, members: true }),
   list: keysOf<WaitOptions & { detail?: boolean }>({ ...WAIT, detail: true }),
   query: keysOf<QueryOptions>({ ...WAIT, detail: true, sort: true, limit: true }),
   facets: keysOf<FacetOptions>({ ...WAIT, selector: true, limit: true }),

@@ -1,4 +1,4 @@
-import { AttaccaError } from '../core/errors.js';
+import { LIMITS } from '../core/limits.js';
 import type { Dtype, SpaceExpectation } from '../core/space.js';
 import type { ValueMap } from '../core/value.js';
 import { bytesOfView, dtypeOfArray } from './arrays.js';
@@ -52,7 +52,6 @@ export interface TypedObjectOptions<D extends Dtype> extends ObjectOptions {
  */
 export class Pool extends PoolView {
   readonly #seat: Seat;
-  readonly #rounds = new Map<string, number>();
   #leaving: Promise<readonly string[]> | null = null;
 
   constructor(tenancy: Tenancy, seat: Seat) {
@@ -312,38 +311,25 @@ export class Pool extends PoolView {
   }
 
   /**
-   * Returns when `parties` members have called it. The same name serves again: each member's n-th
-   * call is round n (a call that failed is the same round again), so all must call it equally
-   * often; a member that starts over after a crash begins with round 1. `index` 0 to `parties` - 1
-   * tells them apart; left out, it is the index of the member's name (`model[3]`), which members of
-   * several components have alike: these must say it. The error of a deadline names who has not
-   * come; `bad-argument` names two that are the same party.
+   * Returns when so many members have called it by this name. Then the name serves again: who calls
+   * it next is the first of the next round. A member that dies, leaves, or whose wait ends otherwise
+   * has not come. The error of a deadline names who has come, and tells how many are missing;
+   * `bad-argument` when others meet there with another number.
    *
    * ```ts
-   * await pool.barrier('step', { parties: 4 });
+   * await pool.barrier('start', { members: 4 });
    * ```
    */
   async barrier(name: string, options: BarrierOptions): Promise<void> {
     checkOptions('barrier', `meet at "${name}"`, options);
-    const { parties } = options ?? {};
-    if (parties === undefined) {
-      throw new TypeError(`Cannot meet at "${name}": say how many meet, { parties: 4 }`);
+    const { members } = options ?? {};
+    if (members === undefined) {
+      throw new TypeError(`Cannot meet at "${name}": say how many meet, { members: 4 }`);
     }
-    const index = options.index ?? indexOfMember(this.#seat);
-    if (!(Number.isInteger(parties) && parties >= 1)) {
-      throw new RangeError(`Cannot meet at "${name}": ${parties} parties`);
+    if (!(Number.isInteger(members) && members >= 1 && members <= LIMITS.membersMax)) {
+      throw new RangeError(`Cannot meet at "${name}": ${members} members`);
     }
-    if (!(Number.isInteger(index) && index >= 0 && index < parties)) {
-      throw new RangeError(`Cannot meet at "${name}": index ${index} of ${parties} parties`);
-    }
-    const round = (this.#rounds.get(name) ?? 0) + 1;
-    this.#rounds.set(name, round);
-    try {
-      await meet(this.#seat, name, round, { ...options, index });
-    } catch (error) {
-      this.#rounds.set(name, round - 1);
-      throw error;
-    }
+    await meet(this.#seat, name, options);
   }
 
   /** One more member of this process, over the same connection. */
@@ -390,13 +376,4 @@ export class Pool extends PoolView {
     await this.tenancy.release();
     return names;
   }
-}
-
-function indexOfMember(seat: Seat): number {
-  const { index } = seat.granted;
-  if (typeof index === 'number') return index;
-  throw new AttaccaError(
-    'bad-argument',
-    `Cannot meet at a barrier as ${seat.name}: the name has no index; say which party this is`,
-  );
 }

@@ -89,6 +89,8 @@ export const LIMITS = {
   cubePlacesMax: 1_048_576,
   /** Objects of one group; their names are an attribute of it, which is full before. */
   groupMembersMax: 16_384,
+  /** Barriers at which somebody waits. */
+  barriersMax: 16_384,
   objectsMax: 0x7fff_fff0,
   waitsMax: 4_194_304,
   /** Lifetimes of kept objects that run. */

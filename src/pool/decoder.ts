@@ -1,5 +1,6 @@
 import {
   Acknowledge,
+  BarrierFields,
   Commit,
   Count,
   Declare,
@@ -52,6 +53,7 @@ export class Decoder {
   readonly set = new SetFields();
   readonly offer = new Offer();
   readonly group = new OfferGroup();
+  readonly barrier = new BarrierFields();
   readonly region = new RegionFields();
   readonly open = new Open();
   readonly transfer = new Transfer();

@@ -2,6 +2,7 @@ import { LIMITS } from '../core/limits.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
 import { CONSISTENCIES } from '../protocol/index.js';
+import { addMeetings } from './barriers.js';
 import { addHeldWaits } from './events/told.js';
 import { holders, membersOf } from './holders.js';
 import { addLockEdges, addLockWaits, lockRows } from './lock-waits.js';
@@ -36,6 +37,7 @@ export function explainObject(pool: PoolState, object: number): Value {
   const name = pool.arena.view(objects.get(object, OBJECT.name));
   addHeldWaits(pool, waits, room, name);
   addOpeningsOf(pool, object, waits, room);
+  addMeetings(pool, waits, room, objectName(pool, object));
   if (open !== undefined) addLockWaits(pool, open, waits, room);
   const promises = promiseRows(pool, promisesOf(pool, object), room);
   return {
@@ -157,6 +159,7 @@ export function explainWaits(pool: PoolState): Value {
   }
   addHeldWaits(pool, waits, room);
   addOpenings(pool, waits, room);
+  addMeetings(pool, waits, room);
   for (const open of pool.open.versions.values()) addLockWaits(pool, open, waits, room);
   for (const each of pool.leaseWaits.slice(0, LIMITS.explainRowsMax)) {
     const row = {

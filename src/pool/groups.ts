@@ -1,4 +1,5 @@
 import { refuse } from '../core/assert.js';
+import { LIMITS } from '../core/limits.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import {
   EVENT,
@@ -29,6 +30,12 @@ export function offerGroup(pool: PoolState, session: Session): number {
   const { reader, decoder } = pool;
   const own = decoder.offer;
   readOfferGroup(reader, own, decoder.group);
+  if (decoder.group.count > LIMITS.groupMembersMax) {
+    refuse('too-large', `Cannot offer a group of ${decoder.group.count} objects`, {
+      size: decoder.group.count,
+      limit: LIMITS.groupMembersMax,
+    });
+  }
   const group = { handle: own.handle, scope: own.scope, durability: own.durability };
   const all: Prepared[] = [];
   const messages: Offer[] = [];
@@ -39,8 +46,8 @@ export function offerGroup(pool: PoolState, session: Session): number {
     const names = new Set([objectOf(pool, group.handle, session)]);
     for (let left = decoder.group.count; left > 0; left--) {
       const message = new Offer();
-      readGroupMember(reader, left === 1, message);
-      checkAlike(pool, session, group, message);
+      readGroupMember(reader, left === 1, group, message);
+      checkMember(pool, session, group, message);
       takeName(pool, names, objectOf(pool, message.handle, session));
       taken.take(message);
       messages.push(message);
@@ -72,15 +79,13 @@ function objectOf({ handles }: PoolState, number: number, session: Session): num
   return handles.get(handleOf(session, number), HANDLE.object);
 }
 
-/** A member of a group is offered as the group is, by the same program. */
-function checkAlike(
+/** All of a group is offered by one program. */
+function checkMember(
   pool: PoolState,
   session: Session,
-  group: { readonly handle: number; readonly scope: number; readonly durability: number },
-  { handle, scope, durability, lifetime }: Offer,
+  group: { readonly handle: number },
+  { handle }: Offer,
 ): void {
-  const isAlike = scope === group.scope && durability === group.durability && lifetime === 0;
-  if (!isAlike) refuse('bad-message', 'Cannot offer a group: a member is not offered as it is');
   const own = memberOf(pool, handleOf(session, group.handle));
   if (memberOf(pool, handleOf(session, handle)) === own) return;
   refuse('bad-argument', `Cannot offer a group: ${own.name} has not declared all of it`);

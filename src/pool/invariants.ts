@@ -324,6 +324,16 @@ function checkPromises(pool: PoolState, sums: Sums): void {
 }
 
 function checkWaits(pool: PoolState, sums: Sums): void {
+  for (const barrier of pool.barriers.byId.values()) {
+    const { id, name, arrivals, members } = barrier;
+    assert(pool.barriers.byName.get(name) === barrier, `${name}: a barrier is found by its name`);
+    const isOpen = arrivals.size > 0 && arrivals.size < members;
+    assert(isOpen, `${name}: somebody waits at a barrier, and not all`);
+    for (const [member, wait] of arrivals) {
+      assert(pool.members.get(member.id) === member, `${name}: who waits is a member`);
+      checkWait(pool, sums, wait, WAIT_KIND.barrier, id);
+    }
+  }
   for (const each of pool.leaseWaits) {
     checkWait(pool, sums, each.wait, WAIT_KIND.lease, 0);
     assert(pool.sessions.get(each.session.id) === each.session, 'who waits for memory lives');

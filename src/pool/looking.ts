@@ -4,6 +4,7 @@ import { spaceAt } from '../core/space.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import { Timestamp, type Value } from '../core/value.js';
 import { CONSISTENCIES, DURABILITIES } from '../protocol/index.js';
+import { barrierRows } from './barriers.js';
 import { eventsInfo, subscriptionRows } from './events/told.js';
 import { stateName } from './handles.js';
 import { leaseBytesMax } from './memory.js';
@@ -214,6 +215,7 @@ export function info(pool: PoolState): Value {
     },
     events: eventsInfo(pool),
     subscriptions: subscriptionRows(pool, new Room()),
+    barriers: barrierRows(pool),
     provenance: {
       versions: provenance.entities.used,
       uses: provenance.uses.used,

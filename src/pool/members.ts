@@ -4,6 +4,7 @@ import { beginningOf, encodeUtf8 } from '../core/utf8.js';
 import type { Value, ValueMap } from '../core/value.js';
 import type { Join } from '../protocol/index.js';
 import { EVENT, writeBye, writeWelcome } from '../protocol/index.js';
+import { endMeetingsOf } from './barriers.js';
 import { emit, flushOk } from './emit.js';
 import { dropHeldOf } from './events/holding.js';
 import { noteMember } from './events/noting.js';
@@ -148,6 +149,7 @@ function removeMember(
 ): string[] {
   const withdrawn: string[] = [];
   const room = new Room();
+  endMeetingsOf(pool, member, how);
   const { handles, objects, arena } = pool;
   // First, as what ends with the member must not fail requires that go with it; for the same reason
   // promises come last.

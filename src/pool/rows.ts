@@ -255,4 +255,6 @@ export const WAIT_KIND = {
   events: 7,
   /** Of an operation that is held. */
   hold: 8,
+  /** Of a member at a barrier: the subject is the barrier's id. */
+  barrier: 9,
 } as const;

@@ -3,6 +3,7 @@ import { AttaccaError, isErrorCode } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import { encodeUtf8 } from '../core/utf8.js';
+import { restoreBarriers, saveBarriers } from './barriers.js';
 import { restoreEvents, saveEvents } from './events/save-events.js';
 import { restoreGroups, saveGroups } from './groups.js';
 import { addMember } from './members.js';
@@ -53,6 +54,7 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   saveMemory(pool, w);
   saveOpen(pool, w);
   saveGroups(pool, w);
+  saveBarriers(pool, w);
   saveEvents(pool, w);
 }
 
@@ -87,6 +89,7 @@ export function restorePool(r: StateReader): PoolState {
   restoreMemory(pool, r);
   restoreOpen(pool, r);
   restoreGroups(pool, r);
+  restoreBarriers(pool, r);
   restoreEvents(pool, r);
   return pool;
 }

@@ -12,6 +12,7 @@ import type { Space } from '../core/space.js';
 import type { Measured } from '../core/statistics/measure.js';
 import type { ValueMap } from '../core/value.js';
 import { Attributes, Keys } from './attributes.js';
+import { Barriers } from './barriers.js';
 import { Decoder } from './decoder.js';
 import { Definitions } from './definitions.js';
 import { Depended } from './depended.js';
@@ -182,6 +183,7 @@ export class PoolState {
   readonly depended = new Depended();
   readonly events: EventsState;
   readonly measures = new Measures();
+  readonly barriers = new Barriers();
   /** By the version of a group: those of its members, by their objects. */
   readonly groups = new Map<number, ReadonlyMap<number, number>>();
   /** All objects: a set of the terms' postings. */

@@ -1,11 +1,12 @@
 import { unreachable } from '../core/assert.js';
-import { MESSAGE, readRequireMember } from '../protocol/index.js';
+import { MESSAGE, readBarrier, readRequireMember } from '../protocol/index.js';
+import { meet } from './barriers.js';
 import { emitOk } from './emit.js';
 import { offerGroup, requireMember } from './groups.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 
-/** Applies a request about a group; true when its answer is OK, false when it is another. */
+/** Applies a request about a group, or of members that meet; true when its answer is OK, false when it is another. */
 export function applyToGroups(
   pool: PoolState,
   session: Session,
@@ -22,9 +23,12 @@ export function applyToGroups(
       readRequireMember(pool.reader, message.requireMember);
       requireMember(pool, session, message.requireMember);
       return true;
+    case MESSAGE.barrier:
+      readBarrier(pool.reader, message.barrier);
+      return meet(pool, session, request, message.barrier);
     default:
       return unreachable(asked);
   }
 }
 
-type GroupCode = (typeof MESSAGE)['offerGroup' | 'requireMember'];
+type GroupCode = (typeof MESSAGE)['offerGroup' | 'requireMember' | 'barrier'];

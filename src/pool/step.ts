@@ -43,6 +43,7 @@ import {
 } from '../protocol/index.js';
 import { adopt, adopted } from './adopting.js';
 import { append, finish } from './appending.js';
+import { endMeeting, explainMeeting } from './barriers.js';
 import { define, definitions } from './defining.js';
 import { deleteObject, tag } from './deleting.js';
 import { emitFail, emitOk, emitValue, flushOk } from './emit.js';
@@ -163,6 +164,7 @@ function expire(pool: PoolState): void {
     else if (kind === WAIT_KIND.lease) leaseTimedOut(pool, wait);
     else if (kind === WAIT_KIND.open) endOpening(pool, wait, 'deadline');
     else if (kind === WAIT_KIND.lock) endLockRequest(pool, wait, 'deadline');
+    else if (kind === WAIT_KIND.barrier) endMeeting(pool, wait, 'deadline');
     else if (kind === WAIT_KIND.events) goOn(pool, wait);
     else if (kind === WAIT_KIND.hold) holdTimedOut(pool, wait);
     else if (kind === WAIT_KIND.lifetime) {
@@ -294,7 +296,7 @@ function apply(pool: PoolState, session: Session, request: number, code: number)
       if (code >= MESSAGE.create && code <= MESSAGE.unlock) {
         return applyToOpen(pool, session, request, code);
       }
-      if (code === MESSAGE.offerGroup || code === MESSAGE.requireMember) {
+      if (code >= MESSAGE.offerGroup && code <= MESSAGE.barrier) {
         return applyToGroups(pool, session, request, code);
       }
       return applyRare(pool, session, request, code);
@@ -409,7 +411,9 @@ function applyNamed(pool: PoolState, session: Session, request: number, code: nu
           pool,
           session,
           request,
-          explainPromised(pool, name) ?? explainObject(pool, objectNamed(pool, nameStart, nameEnd)),
+          explainPromised(pool, name) ??
+            explainMeeting(pool, name) ??
+            explainObject(pool, objectNamed(pool, nameStart, nameEnd)),
         );
       } else if (what === EXPLAIN.selector) {
         const text = decodeUtf8(r.bytes, nameStart, nameEnd);
@@ -494,5 +498,6 @@ function cancel(pool: PoolState, session: Session, request: number): void {
   if (kind === WAIT_KIND.demand) endDemand(pool, wait, 'cancel');
   else if (kind === WAIT_KIND.open) endOpening(pool, wait, 'cancel');
   else if (kind === WAIT_KIND.lock) endLockRequest(pool, wait, 'cancel');
+  else if (kind === WAIT_KIND.barrier) endMeeting(pool, wait, 'cancel');
   else cancelLease(pool, wait);
 }

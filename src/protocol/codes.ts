@@ -56,6 +56,7 @@ export const MESSAGE = {
   gather: 0x31,
   offerGroup: 0x32,
   requireMember: 0x33,
+  barrier: 0x34,
   stat: 0x40,
   query: 0x41,
   members: 0x42,

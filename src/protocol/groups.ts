@@ -1,6 +1,5 @@
 import { refuse } from '../core/assert.js';
 import type { Reader, Writer } from '../core/bytes.js';
-import { LIMITS } from '../core/limits.js';
 import { MESSAGE, SOURCE } from './codes.js';
 import { endBody, writeHeader, writeWhole } from './message.js';
 import { type GroupPayload, type Offer, readOffer, writeOfferWithin } from './offer.js';
@@ -20,21 +19,27 @@ export function readOfferGroup(r: Reader, own: Offer, into: OfferGroup): void {
   if (own.source !== SOURCE.nothing) {
     refuse('bad-message', 'Cannot read a group: the offer of itself has a payload');
   }
-  if (into.count > LIMITS.groupMembersMax) {
-    refuse('too-large', `Cannot offer a group of ${into.count} objects`, {
-      size: into.count,
-      limit: LIMITS.groupMembersMax,
-    });
-  }
   if (into.count * MEMBER_BYTES > r.remaining) {
     refuse('bad-message', 'Cannot read a group: it ends before its members');
   }
   if (into.count === 0) endBody(r);
 }
 
-/** Reads the offer of the next member; after the last, the message must be over. */
-export function readGroupMember(r: Reader, isLast: boolean, into: Offer): void {
+/**
+ * Reads the offer of the next member, which lives as the group does; after the last, the message
+ * must be over.
+ */
+export function readGroupMember(
+  r: Reader,
+  isLast: boolean,
+  own: Pick<Offer, 'scope' | 'durability'>,
+  into: Offer,
+): void {
   readWithin(r, into);
+  const isAlike = into.scope === own.scope && into.durability === own.durability;
+  if (!isAlike || into.lifetime !== 0) {
+    refuse('bad-message', 'Cannot read a group: a member is not offered as it is');
+  }
   if (isLast) endBody(r);
 }
 

@@ -1,5 +1,6 @@
 export * from './answers.js';
 export * from './attributes.js';
+export * from './barriers.js';
 export * from './codes.js';
 export * from './data-frames.js';
 export * from './declare.js';

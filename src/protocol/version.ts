@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: 'ef5c2e03450bade2a67830ee2db34f0b377b941e3ad7908cf7c803757fd450f2',
+    vectors: '391a50c4789f2492d7184a7560f7a2aa8f5d0dc5a7e38c43ec9cbcbf413996d0',
   },
 ];
 

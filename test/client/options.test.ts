@@ -26,11 +26,11 @@ test('options that a call does not take are refused, with those that were meant'
     [() => pool.demandMany([], misspelt({ zzz: 1 })), /"zzz" is none of its options, timeoutMs, /u],
     [() => pool.derive({ x: 'x' }, 'x', misspelt({ into: 1 })), /"into" is none of its options/u],
     [() => pool.cube('c', 'true', ['n'], misspelt({ lables: {} })), /"labels"\?$/u],
-    [() => pool.barrier('b', misspelt({ partis: 1 })), /"parties"\?$/u],
+    [() => pool.barrier('b', misspelt({ membres: 1 })), /"members"\?$/u],
     [() => pool.count('true', misspelt({ signl: null })), /"signal"\?$/u],
     [() => pool.query('true', misspelt({ limt: 1 })).next(), /"limit"\?$/u],
     [() => pool.catalog.collect('c', 'true', misspelt({ dryrun: true })), /"dryRun"\?$/u],
-    [() => pool.barrier('b', undefined as never), /say how many meet, \{ parties: 4 \}$/u],
+    [() => pool.barrier('b', undefined as never), /say how many meet, \{ members: 4 \}$/u],
     [() => pool.leave('now' as never), /it takes an object, not a string$/u],
     [() => connect(misspelt({ adress: 'x' })), /"address"\?$/u],
   ];

@@ -276,46 +276,6 @@ describe('rendezvous', () => {
     await other.waitFor('go');
   });
 
-  test('a barrier of four meets round after round, and leaves nothing behind', async (t) => {
-    const server = await servePool(t);
-    const members = await Promise.all(
-      [0, 1, 2, 3].map((index) => joinApart(server, `m[${index}]`)),
-    );
-    let inside = 0;
-    await Promise.all(
-      members.map(async (member) => {
-        for (let round = 0; round < 25; round++) {
-          inside++;
-          await member.barrier('step', { parties: 4 });
-          assert.ok(inside >= (round + 1) * 4, 'nobody passes before all have come');
-        }
-      }),
-    );
-    for (const member of members) await member.close();
-    await using last = await joinApart(server, 'last');
-    const { counts } = await last.info();
-    assert.equal((counts as { objects: number }).objects, 0);
-  });
-
-  test('a barrier whose party does not come names it, and can be met again', async (t) => {
-    const server = await servePool(t);
-    await using one = await joinApart(server, 'one');
-    await using two = await joinApart(server, 'two');
-    const error = await errorOf(one.barrier('b', { parties: 2, index: 0, timeoutMs: 20 }));
-    assert.equal(error.code, 'deadline-passed');
-    assert.match(error.message, /b\/here\/1\/1/);
-    assert.equal(
-      await codeOf(two.barrier('b', { parties: 2, index: 1, timeoutMs: 20 })),
-      'deadline-passed',
-    );
-    await Promise.all([
-      one.barrier('b', { parties: 2, index: 0 }),
-      two.barrier('b', { parties: 2, index: 1 }),
-    ]);
-    assert.equal(await codeOf(one.barrier('b', { parties: 2 })), 'bad-argument');
-    await one.barrier('alone', { parties: 1, index: 0 });
-  });
-
   test('what differs is told with both values, of two programs of one name', async (t) => {
     const server = await servePool(t);
     const attributes = { units: 'K' };
@@ -330,51 +290,6 @@ describe('rendezvous', () => {
     await two.put('own', Uint8Array.of(1), { attributes });
     const own = await errorOf(two.object('own', { attributes: { units: 'm' } }).demand());
     assert.match(own.message, /put\[0\] expects another than put\[0\] offers$/u);
-  });
-
-  test('a barrier of two crews names members that are one party', async (t) => {
-    const server = await servePool(t);
-    await using writer = await joinApart(server, 'w[1]');
-    await using reader = await joinApart(server, 'r[1]');
-    const ending = new AbortController();
-    const first = writer.barrier('end', { parties: 4, signal: ending.signal });
-    await reader.wait('end/here/1/1');
-    const error = await errorOf(reader.barrier('end', { parties: 4 }));
-    assert.equal(error.code, 'bad-argument');
-    assert.match(error.message, /as r\[1\]: w\[1\] is there as party 1, too; .* "index"/u);
-    ending.abort();
-    assert.equal(await codeOf(first), 'aborted');
-    // With an index of its own each is another party.
-    await Promise.all([
-      writer.barrier('end', { parties: 2, index: 0 }),
-      reader.barrier('end', { parties: 2, index: 1 }),
-    ]);
-  });
-
-  test('a barrier that fails leaves nothing behind, and is met in the same round', async (t) => {
-    const server = await servePool(t);
-    await using one = await joinApart(server, 'one');
-    await using two = await joinApart(server, 'two');
-    const party = { parties: 2, index: 1 };
-    const open = async (): Promise<unknown> => {
-      const { counts } = await two.info();
-      const { handles, requires, objects } = counts as { [name: string]: number };
-      return { handles, requires, objects };
-    };
-    // Somebody else is there under its name.
-    const other = one.object('b/here/1/1');
-    await other.offer();
-    assert.equal(await codeOf(two.barrier('b', party)), 'bad-argument');
-    await other.withdraw();
-    assert.deepEqual(await open(), { handles: 0, requires: 0, objects: 0 });
-
-    const controller = new AbortController();
-    const meeting = codeOf(two.barrier('b', { ...party, signal: controller.signal }));
-    await one.wait('b/here/1/1');
-    controller.abort();
-    assert.equal(await meeting, 'aborted');
-    assert.deepEqual(await open(), { handles: 0, requires: 0, objects: 0 });
-    await Promise.all([one.barrier('b', { ...party, index: 0 }), two.barrier('b', party)]);
   });
 });
 

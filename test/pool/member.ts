@@ -52,6 +52,11 @@ export class Member {
     this.joined = client.call((w) => protocol.writeJoin(w, number, name, info));
   }
 
+  barrier(name: string, members: number, deadline = 0): Call {
+    const fields = { member: this.number, deadline, members, name };
+    return this.client.call((w) => protocol.writeBarrier(w, fields));
+  }
+
   leave(): Call {
     return this.client.call((w) => protocol.writeLeave(w, this.number, 0));
   }

@@ -147,6 +147,10 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
     ),
   }),
   requireMember: of('requireMember', { handle: u32, group: u32 }),
+  barrier: of('barrier', {
+    ...{ member: u32, deadline: u32, name: anyName },
+    members: fc.integer({ min: 1, max: 65_536 }),
+  }),
   append: fc
     .tuple(
       of('append', { handle: u32, scope: u8(1), durability: u8(2), lifetime: u32 }),

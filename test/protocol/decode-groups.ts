@@ -1,4 +1,6 @@
 import type { Reader } from '../../src/core/bytes.js';
+import { decodeUtf8 } from '../../src/core/utf8.js';
+import { BarrierFields, readBarrier } from '../../src/protocol/barriers.js';
 import {
   OfferGroup,
   RequireMember,
@@ -19,7 +21,8 @@ export type GroupMessage =
       lifetime: number;
       members: readonly { readonly handle: number; readonly payload: Payload }[];
     }
-  | { kind: 'requireMember'; handle: number; group: number };
+  | { kind: 'requireMember'; handle: number; group: number }
+  | { kind: 'barrier'; member: number; deadline: number; members: number; name: string };
 
 function offerGroupOf(r: Reader): GroupMessage {
   const own = new Offer();
@@ -29,7 +32,7 @@ function offerGroupOf(r: Reader): GroupMessage {
   const members: { handle: number; payload: Payload }[] = [];
   for (let left = group.count; left > 0; left--) {
     const member = new Offer();
-    readGroupMember(r, left === 1, member);
+    readGroupMember(r, left === 1, own, member);
     members.push({ handle: member.handle, payload: payloadOf(r, member) });
   }
   return { kind: 'offerGroup', handle, scope, durability, lifetime, members };
@@ -41,4 +44,16 @@ function requireMemberOf(r: Reader): GroupMessage {
   return { kind: 'requireMember', ...fields };
 }
 
-export const GROUP_DECODERS = { offerGroup: offerGroupOf, requireMember: requireMemberOf };
+function barrierOf(r: Reader): GroupMessage {
+  const fields = new BarrierFields();
+  readBarrier(r, fields);
+  const { member, deadline, members, nameStart, nameEnd } = fields;
+  const name = decodeUtf8(r.bytes, nameStart, nameEnd);
+  return { kind: 'barrier', member, deadline, members, name };
+}
+
+export const GROUP_DECODERS = {
+  offerGroup: offerGroupOf,
+  requireMember: requireMemberOf,
+  barrier: barrierOf,
+};

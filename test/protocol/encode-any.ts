@@ -121,6 +121,7 @@ const ENCODERS: { readonly [K in MessageName]: Encoder<K> } = {
   seal: (w, m) => protocol.writeSeal(w, m.handle),
   offer: writeOffer,
   offerGroup: (w, { members, ...m }) => protocol.writeOfferGroup(w, m, members.map(groupMember)),
+  barrier: (w, m) => protocol.writeBarrier(w, m),
   requireMember: (w, m) => protocol.writeRequireMember(w, m.handle, m.group),
   offerPart: writeOfferPart,
   append: (w, m) => protocol.writeAppend(w, { ...m, payload: partPayload(m.payload) }),

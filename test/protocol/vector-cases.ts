@@ -151,6 +151,7 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
     'offer group, of nothing',
     { kind: 'offerGroup', handle: 0, scope: 0, durability: 2, lifetime: 0, members: [] },
   ],
+  ['barrier', { kind: 'barrier', member: 0, deadline: 5_000, members: 4, name: 'start' }],
   ['require member', { kind: 'requireMember', handle: 3, group: 9 }],
   [
     'offer part, inline: every other row of a block',

@@ -62,8 +62,7 @@ class Reader {
       }),
     ]);
     // The writers may let it go.
-    const parties = writers + readers;
-    await this.#pool.barrier(`read/${step}`, { parties, index: writers + this.#index });
+    await this.#pool.barrier(`read/${step}`, { members: writers + readers });
   }
 
   async #hot(step: number, selection: { readonly indices: readonly number[] }) {

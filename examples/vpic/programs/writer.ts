@@ -197,10 +197,7 @@ class Writer {
     for (let writer = 0; writer < this.#index; writer++) start += counts[writer * writers] ?? 0;
     const names = Object.keys(DATASETS) as Dataset[];
     const objects = await Promise.all(names.map((name) => this.#offer(step, name, start)));
-    const read = this.#pool.barrier(`read/${step}`, {
-      parties: writers + readers,
-      index: this.#index,
-    });
+    const read = this.#pool.barrier(`read/${step}`, { members: writers + readers });
     const released = read.then(() => Promise.all(objects.map((object) => object.withdraw())));
     released.catch(() => {});
     this.#releases.push(released);

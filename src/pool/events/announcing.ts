@@ -102,9 +102,10 @@ function announceGroup(
   const { reader, decoder } = pool;
   const { offer, group } = decoder;
   readOfferGroup(reader, offer, group);
-  const numbers = [offer.handle];
+  const { handle, scope, durability } = offer;
+  const numbers = [handle];
   for (let left = group.count; left > 0; left--) {
-    readGroupMember(reader, left === 1, offer);
+    readGroupMember(reader, left === 1, { scope, durability }, offer);
     numbers.push(offer.handle);
   }
   const handles = numbers.map((number) => session.handles.get(number));

@@ -99,10 +99,10 @@ const programs: { readonly [role: string]: () => Promise<void> } = {
   /** Calls a barrier as often as it is told. */
   async meeter() {
     process.stdin.destroy();
-    const [index = '0', parties = '1', rounds = '1'] = rest;
+    const [index = '0', members = '1', rounds = '1'] = rest;
     await using pool = await join({ address, member: `m[${index}]` });
     for (let round = 0; round < Number(rounds); round++) {
-      await pool.barrier('step', { parties: Number(parties) });
+      await pool.barrier('step', { members: Number(members) });
     }
     say('met');
   },
