@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '391a50c4789f2492d7184a7560f7a2aa8f5d0dc5a7e38c43ec9cbcbf413996d0',
+    vectors: '6457ab4270dc57e1e44c67acf647c431185bef64c1f0dd5962cf3f8f34d461e2',
   },
 ];
 
