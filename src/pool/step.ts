@@ -293,14 +293,18 @@ function apply(pool: PoolState, session: Session, request: number, code: number)
       giveBack(pool, session, message.return);
       return true;
     default:
-      if (code >= MESSAGE.create && code <= MESSAGE.unlock) {
-        return applyToOpen(pool, session, request, code);
-      }
-      if (code >= MESSAGE.offerGroup && code <= MESSAGE.barrier) {
-        return applyToGroups(pool, session, request, code);
-      }
-      return applyRare(pool, session, request, code);
+      return applyOther(pool, session, request, code);
   }
+}
+
+function applyOther(pool: PoolState, session: Session, request: number, code: number): boolean {
+  if (code >= MESSAGE.create && code <= MESSAGE.unlock) {
+    return applyToOpen(pool, session, request, code);
+  }
+  if (code >= MESSAGE.offerGroup && code <= MESSAGE.barrier) {
+    return applyToGroups(pool, session, request, code);
+  }
+  return applyRare(pool, session, request, code);
 }
 
 function applyRare(pool: PoolState, session: Session, request: number, code: number): boolean {

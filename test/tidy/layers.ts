@@ -24,7 +24,7 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
     ...['core', 'protocol', 'client', 'server', 'loop', 'levels', 'formats', 'files', 'transport'],
     ...['apps'],
   ],
-  examples: ['client', 'apps', 'server'],
+  examples: ['client', 'files', 'apps', 'server'],
   bench: [
     ...['core', 'protocol', 'pool', 'journal', 'loop', 'client', 'server', 'cli', 'examples'],
   ],

@@ -47,6 +47,7 @@ const BY_PATH = new Map(SOURCES.map((source) => [source.path, source]));
 const OWN_PACKAGE: { readonly [specifier: string]: string } = {
   attacca: 'src/client/index.ts',
   'attacca/apps': 'src/apps/index.ts',
+  'attacca/files': 'src/files/index.ts',
   'attacca/server': 'src/server/index.ts',
   'attacca/testing': 'src/testing/index.ts',
 };

@@ -22,7 +22,7 @@ export class DemoProcess {
   #errors = '';
   #onOutput = (): void => {};
 
-  constructor(example: 'weather' | 'vpic', ...args: readonly string[]) {
+  constructor(example: 'weather' | 'weather/brokers' | 'vpic', ...args: readonly string[]) {
     const { XDG_RUNTIME_DIR: _, ...environment } = process.env;
     this.#process = spawn(process.execPath, [join(EXAMPLES, example, 'main.js'), ...args], {
       cwd: this.directory,

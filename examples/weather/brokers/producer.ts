@@ -1,0 +1,63 @@
+/**
+ * One member of the ensemble: promises each field by its name, offers it, withdraws it in the same
+ * breath, and leaves when the last one is on its way. Who needs a field has required it by then.
+ */
+import { AttaccaError, type Attributes, type PoolObject } from 'attacca';
+import { monotonicNs } from '../clock.js';
+import { InFlight } from '../programs/in-flight.js';
+import { type Field, fieldsOf } from './fields.js';
+import { type Part, runPart } from './part.js';
+import { mend, spoil, sumsOf } from './values.js';
+
+/** Fields that wait for their brokers while the next ones are computed. */
+const IN_FLIGHT_MAX = 32;
+
+type FieldObject = PoolObject<'float32'> | PoolObject<'uint8'>;
+
+function describe({ array }: FieldObject): Attributes {
+  return { ...sumsOf(array), offeredAtNs: monotonicNs() };
+}
+
+async function handOver(object: FieldObject): Promise<void> {
+  object.set({ attributes: describe(object) });
+  await object.handOver();
+}
+
+/** A field with a hole in it: the contract does not let it in, its maker hears why and mends it. */
+async function handOverSpoiled(object: FieldObject, note: Part['note']): Promise<void> {
+  spoil(object.array);
+  try {
+    await handOver(object);
+  } catch (error) {
+    if (!(error instanceof AttaccaError && error.code === 'vetoed')) throw error;
+    note(`${object.name} was vetoed by ${error.fields['by']}: ${error.fields['reason']}; mended`);
+    mend(object.array);
+    await handOver(object);
+    return;
+  }
+  throw new Error(`Cannot trust the contract: it let "${object.name}" in`);
+}
+
+await runPart('producer', async ({ pool, settings, number, promised, count, note, meet }) => {
+  const fields = await fieldsOf(pool, settings, number);
+  const promise = await pool.promise(...fields.map(({ name }) => ({ name })));
+  promised(fields.length);
+  await meet('producer');
+  const inFlight = new InFlight(IN_FLIGHT_MAX);
+  const spoiledAt = number === 0 ? Math.floor(fields.length / 3) : -1;
+  let bytes = 0;
+
+  const offer = async ({ name, attributes, space, write }: Field, index: number): Promise<void> => {
+    const object = pool.object(name, { attributes, space }) as FieldObject;
+    await object.allocate();
+    write(object.array);
+    bytes += object.bytes.length;
+    inFlight.add(index === spoiledAt ? handOverSpoiled(object, note) : handOver(object));
+    await inFlight.room();
+    count();
+  };
+  for (const [index, field] of fields.entries()) await offer(field, index);
+  await inFlight.settle();
+  await promise.close();
+  return { promised: fields.length, bytes, vetoed: spoiledAt < 0 ? 0 : 1 };
+});

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { DemoProcess, isAlive } from './demo-process.js';
+import { sharedFile, whyWithout } from './shared-data.js';
+
+const TINY = ['--members', '2', '--steps', '2', '--grid', '32x64'] as const;
+const FIELDS = 2 * 2 * 9;
+const PNG = '89504e470d0a1a0a';
+const GRIB = 'era5-levels-members.grib';
+
+const demos: DemoProcess[] = [];
+after(() => {
+  for (const demo of demos) demo.remove();
+});
+
+function start(...args: readonly string[]): DemoProcess {
+  const demo = new DemoProcess('weather/brokers', ...args);
+  demos.push(demo);
+  return demo;
+}
+
+/** Only the directory that the user's pools share may stay. */
+function assertNothingLeft(demo: DemoProcess, ...kept: readonly string[]): void {
+  const left = demo.leftovers(...kept).filter((path) => !/^(out|attacca-\d+)$/.test(path));
+  assert.deepEqual(left, []);
+}
+
+/** All was there, whoever died: what the run says of itself. */
+async function figuresOf(demo: DemoProcess, promised: number) {
+  const { code, output, errors } = await demo.ended;
+  assert.equal(code, 0, output + errors);
+  assert.match(output, /producer\[0\]: fc\/number=0\/.* was vetoed by contract\[0\]: .*; mended/);
+  assert.match(output, /late\[0\] joins when \d+ of \d+ fields/);
+  assert.match(output, /Nothing is missing/);
+  const figures = JSON.parse(readFileSync(join(demo.directory, 'figures.json'), 'utf8'));
+  assert.equal(figures.promised, promised);
+  assert.equal(figures.checked, promised);
+  assert.equal(figures.late_told, promised);
+  assert.equal(figures.late_products, promised);
+  assert.equal(figures.late_missing, 0);
+  assert.deepEqual([figures.vetoed, figures.vetoes_heard], [1, 1]);
+  return figures;
+}
+
+test('a worker is killed and one joins late: nothing is lost, and it ends by itself', async () => {
+  const demo = start(...TINY, '--kill-worker', '--json', 'figures.json');
+  const { late_told_before: before } = await figuresOf(demo, FIELDS);
+  assert.ok(before > 0 && before <= FIELDS, `${before} were offered before somebody joined late`);
+  const { output } = await demo.ended;
+  assert.match(output, /worker\[\d\] is killed after 2 products/);
+  const map = readFileSync(join(demo.directory, 'out/brokers/spread-500hPa.png'));
+  assert.equal(map.subarray(0, 8).toString('hex'), PNG);
+  assertNothingLeft(demo, 'out/brokers', 'figures.json');
+});
+
+test('messages of a GRIB file flow with their keys', { skip: whyWithout(GRIB) }, async () => {
+  const way = ['--input', sharedFile(GRIB), '--members', '2', '--steps', '3'];
+  const demo = start(...way, '--json', 'figures.json');
+  // Two parameters on two levels.
+  const { bytes } = await figuresOf(demo, 2 * 3 * 2 * 2);
+  assert.equal(bytes, 24 * 14_752);
+  assertNothingLeft(demo, 'figures.json');
+});
+
+test('a broker that dies ends the run, which says who it was', async () => {
+  const demo = start('--members', '2', '--steps', '40', '--grid', '32x64');
+  await demo.said(/(was vetoed)/);
+  const [broker = 0] = demo.programs('brokers/broker.js');
+  process.kill(broker, 'SIGKILL');
+  const { code, errors } = await demo.ended;
+  assert.equal(code, 1);
+  assert.match(errors, /^Cannot finish: broker\[\d\] was ended by SIGKILL/);
+  assert.ok(!isAlive(broker));
+  assertNothingLeft(demo);
+});
+
+test('what cannot be is refused in words', async () => {
+  const refusals: readonly (readonly [string, ...string[]])[] = [
+    ['--kill-worker', '--workers', '1'],
+    ['--grid', '33x64'],
+    ['--input', 'nothing.grib'],
+    ['--input', '/proc/self/exe'],
+  ];
+  for (const args of refusals) {
+    const { code, errors } = await start(...args).ended;
+    assert.ok(code === 1 || code === 2, `${code}`);
+    assert.match(errors, /^Cannot (take|read|import) "/, args.join(' '));
+    assert.equal(errors.split('\n').length, 2, errors);
+  }
+});
