@@ -26,7 +26,7 @@ if (environment.ATTACCA_SEED === 'random') {
 }
 // A test that hangs fails, and says which it was. Those that failed are told again at the end:
 // who sees only the last lines of a long log sees them.
-const fixed = ['--test', '--test-concurrency=2', '--test-timeout=300000', '--test-reporter=spec'];
+const fixed = ['--test', '--test-concurrency=2', '--test-timeout=600000', '--test-reporter=spec'];
 const result = spawnSync(process.execPath, [...fixed, ...flags, ...files], {
   stdio: ['ignore', 'inherit', 'inherit'],
   env: environment,

@@ -312,9 +312,9 @@ export class Pool extends PoolView {
 
   /**
    * Returns when so many members have called it by this name. Then the name serves again: who calls
-   * it next is the first of the next round. A member that dies, leaves, or whose wait ends otherwise
-   * has not come. The error of a deadline names who has come, and tells how many are missing;
-   * `bad-argument` when others meet there with another number.
+   * it next is the first of the next round. A member that dies or leaves, or whose wait ends
+   * otherwise, has not come. The error of a deadline names who has come, and tells how many are
+   * missing; `bad-argument` when others meet there with another number.
    *
    * ```ts
    * await pool.barrier('start', { members: 4 });

@@ -14,7 +14,7 @@ await runPart('broker', async ({ pool, number, count, meet }) => {
     ...{ kinds: 'offer', select: `ecmwf.number = ${number}`, until: 'complete' },
     ...{ when: 'before', acknowledge: true },
   });
-  await meet('broker');
+  await meet();
   const latenciesMs: number[] = [];
   const workers = new InFlight(Number.POSITIVE_INFINITY);
   /** Required, and not there yet: one that was vetoed comes again. */

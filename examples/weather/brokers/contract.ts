@@ -15,7 +15,7 @@ await runPart('contract', async ({ pool, count, meet }) => {
     ...{ kinds: 'offer', when: 'before', acknowledge: true, silence: 'deny', until: 'complete' },
     select: 'has ecmwf.param and (not has units or missing > 0)',
   });
-  await meet('contract');
+  await meet();
   let vetoed = 0;
   for await (const offer of broken) {
     await broken.veto(offer, whyNot(offer));

@@ -27,7 +27,7 @@ export interface Part {
    * Everybody who must be there before the first field is: producers have promised, brokers and
    * the contract have subscribed.
    */
-  meet(role: 'producer' | 'broker' | 'contract'): Promise<void>;
+  meet(): Promise<void>;
 }
 
 /** Nobody started it, or who did is gone: then so is this program. */
@@ -43,15 +43,13 @@ export async function runPart(name: string, body: (part: Part) => Promise<Result
     const { settings, number, out } = partArguments(process.argv.slice(2));
     const pool = await join({ member: `${name}[${number}]` });
     const { members } = settings;
-    const places = { producer: 0, broker: members, contract: 2 * members } as const;
     let count = 0;
     const result = await body({
       ...{ pool, settings, number, out },
       promised: (all) => tell({ kind: 'promised', count: all }),
       count: () => tell({ kind: 'count', count: ++count }),
       note: (text) => tell({ kind: 'note', text: `${pool.memberName}: ${text}` }),
-      meet: (role) =>
-        pool.barrier('everybody', { parties: 2 * members + 1, index: places[role] + number }),
+      meet: () => pool.barrier('everybody', { members: 2 * members + 1 }),
     });
     await pool.leave();
     tell({ kind: 'result', result });

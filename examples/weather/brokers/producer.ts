@@ -42,7 +42,7 @@ await runPart('producer', async ({ pool, settings, number, promised, count, note
   const fields = await fieldsOf(pool, settings, number);
   const promise = await pool.promise(...fields.map(({ name }) => ({ name })));
   promised(fields.length);
-  await meet('producer');
+  await meet();
   const inFlight = new InFlight(IN_FLIGHT_MAX);
   const spoiledAt = number === 0 ? Math.floor(fields.length / 3) : -1;
   let bytes = 0;

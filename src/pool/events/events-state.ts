@@ -78,7 +78,7 @@ export class EventsState {
     this.after = new SubscriptionIndex(attributes.terms, hashSeed, keyNumber);
   }
 
-  /** An operation is held no longer: the last of them may be what subscriptions waited for to end. */
+  /** An operation is held no longer: subscriptions may have waited for the last of them to end. */
   countReleased(): void {
     this.operationsHeld--;
     if (this.operationsHeld === 0) this.isCompletionDue = true;

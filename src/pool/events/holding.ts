@@ -83,7 +83,7 @@ function ask(pool: PoolState, session: Session, code: number, before: number): Q
   }
 }
 
-/** Tells of what may come; returns those who have to let it go. Of what nobody wants is no event. */
+/** Tells of what may come, if anybody wants it; returns those who have to let it go. */
 function tellBefore(pool: PoolState, seq: number): readonly Subscription[] {
   const { events } = pool;
   const told: Subscription[] = [];
