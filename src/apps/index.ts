@@ -2,6 +2,13 @@
 export { type KeepAliveOptions, type KeptAlive, keepAlive } from './keep-alive.js';
 export { CannotStart, ProgramFailed, type ProgramOptions, runProgram } from './program.js';
 export {
+  TRACE_FORMATS,
+  type TraceFormat,
+  type TracerOptions,
+  type TracerSummary,
+  tracer,
+} from './tracer/tracer.js';
+export {
   type Run,
   type RunEnd,
   type RunFunction,

@@ -102,6 +102,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         summary: 'run a program for each object that comes, each once',
         load: () => import('./commands/when.js'),
       },
+      {
+        name: 'tracer',
+        summary: 'write what happens: JSON lines, syslog, a trace for Perfetto or OpenTelemetry',
+        load: () => import('./commands/tracer.js'),
+      },
     ],
   },
   {

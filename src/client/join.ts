@@ -1,5 +1,6 @@
 import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
+import { CallTrace } from './call-trace.js';
 import type { ClientOptions } from './client.js';
 import { connectMsOf } from './connect-ms.js';
 import { type TransportChoice, transportChoice } from './data-plane.js';
@@ -41,8 +42,10 @@ export interface JoinOptions extends ConnectOptions, WaitOptions {
 /** A member that is there for so long will need memory: it is readied while nothing is due. */
 const IDLE_MS = 20;
 
-// The one state of this module: a process has one connection to a pool, whoever in it joins.
+// The one state of this module: a process has one connection to a pool, whoever in it joins, and
+// one file in which its calls are noted.
 const clients = new Clients();
+const callTrace = new CallTrace();
 
 /**
  * Joins a pool as a member. One round trip; members of one process share its connection. The
@@ -62,6 +65,7 @@ export async function join(options: JoinOptions): Promise<Pool> {
     throw new AttaccaError('bad-argument', 'Cannot join: say as whom, { member: "model[0]" }');
   }
   checkOptions('join', `join as ${asked.member}`, options);
+  callTrace.begin(process.env['ATTACCA_TRACE']);
   const tenancy = clients.enter(clientOptions(options));
   const { client } = tenancy;
   try {

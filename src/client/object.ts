@@ -14,6 +14,7 @@ import { appendRows, type FollowOptions, followRows } from './appending.js';
 import type { ArrayOf, Bytes } from './arrays.js';
 import { sizeIfKnown } from './backing.js';
 import { type Acknowledged, Call } from './call.js';
+import { OBJECT_CALLS, traceCalls } from './call-trace.js';
 import { demandObject, peekVersion, policyOf } from './demanding.js';
 import { offerEncoded } from './encoded-offer.js';
 import { wrongState } from './errors.js';
@@ -60,6 +61,11 @@ export class PoolObject<D extends Dtype = Dtype> {
   /** Regions that are being made here, or whose memory is compared at the end. */
   readonly #parts = new Set<Part<D>>();
   #isInParts = false;
+  static {
+    const told = (one: PoolObject) => ({ member: one.#handle.seat.name, object: one.name });
+    traceCalls(PoolObject, OBJECT_CALLS, told);
+  }
+
   /** What an open require is for. */
   #wanted: RegionSelection | undefined;
 

@@ -4,6 +4,7 @@ import type { ValueMap } from '../core/value.js';
 import { bytesOfView, dtypeOfArray } from './arrays.js';
 import { BatchOffer, type OfferItem, type OfferManyOptions } from './batch-offer.js';
 import type { Acknowledged } from './call.js';
+import { traceCalls } from './call-trace.js';
 import { Cube } from './cubes/cube.js';
 import { defineCube } from './cubes/defining.js';
 import { type CubeOptions, openCube } from './cubes/definition.js';
@@ -37,6 +38,12 @@ import { handlesFor, RequiredMany, requireMany } from './required-many.js';
 import type { Seat } from './seat.js';
 import type { Tenancy } from './tenancy.js';
 
+/** What is told to who looks at the calls of a program. */
+const TRACED = [
+  ...(['create', 'open', 'put', 'offerMany', 'requireMany', 'demandMany', 'derive'] as const),
+  ...(['cube', 'wait', 'promise', 'emit', 'subscribe', 'barrier', 'leave'] as const),
+];
+
 /** What is said of an object whose dtype the compiler knows. */
 export interface TypedObjectOptions<D extends Dtype> extends ObjectOptions {
   readonly space?: (SpaceExpectation & { readonly dtype?: D }) | undefined;
@@ -52,6 +59,13 @@ export interface TypedObjectOptions<D extends Dtype> extends ObjectOptions {
  */
 export class Pool extends PoolView {
   readonly #seat: Seat;
+
+  static {
+    traceCalls(Pool, TRACED, (pool, first) => ({
+      member: pool.memberName,
+      object: typeof first === 'string' ? first : '',
+    }));
+  }
   #leaving: Promise<readonly string[]> | null = null;
 
   constructor(tenancy: Tenancy, seat: Seat) {

@@ -6,8 +6,10 @@ test('the names that attacca/apps exports', () => {
   assert.deepEqual(Object.keys(apps).sort(), [
     'CannotStart',
     'ProgramFailed',
+    'TRACE_FORMATS',
     'keepAlive',
     'runProgram',
+    'tracer',
     'when',
   ]);
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { startProgram } from '../../cli/command.js';
+import { filesOf, startProgram } from '../../cli/command.js';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
 const LINES_MAX = 150;
@@ -15,6 +15,7 @@ const EXAMPLES: { readonly [name: string]: readonly string[] } = {
     'restart/1 is let go: restart/2 is there',
     'restart/2: nobody-will-offer',
   ],
+  tracer: ['wrote a trace; 0 events were missed'],
   when: [
     ...[0, 1, 3].map((step) => `t/${step}: done, attempts: 1`),
     't/2: done, attempts: 2',
@@ -23,11 +24,12 @@ const EXAMPLES: { readonly [name: string]: readonly string[] } = {
 };
 
 for (const [name, lines] of Object.entries(EXAMPLES)) {
-  test(`the example of ${name} does what it says, in less than ${LINES_MAX} lines`, async () => {
+  test(`the example of ${name} does what it says, in less than ${LINES_MAX} lines`, async (t) => {
     const source = readFileSync(join(ROOT, `examples/${name}/main.ts`), 'utf8');
     assert.ok(source.split('\n').length < LINES_MAX);
+    const directory = await filesOf(t);
     const program = join(ROOT, `dist/examples/${name}/main.js`);
-    const { code, out, err } = await startProgram(process.execPath, [program]).ended;
+    const { code, out, err } = await startProgram(process.execPath, [program], { directory }).ended;
     assert.equal(err, '');
     assert.deepEqual(out.trimEnd().split('\n').sort(), [...lines].sort());
     assert.equal(code, 0);

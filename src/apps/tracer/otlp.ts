@@ -1,0 +1,316 @@
+import { createHash } from 'node:crypto';
+import type { PoolEvent } from '../../client/index.js';
+import { AttaccaError } from '../../core/errors.js';
+import { whyFailed } from '../../core/system-errors.js';
+import { Timestamp } from '../../core/value.js';
+import { formatTimestamp, toJson } from '../json.js';
+import { Lives, type Span, type SpanListener } from './lives.js';
+import type { TraceOutput, TraceSink } from './sink.js';
+
+/** OpenTelemetry's numbers. */
+const KIND = { internal: 1, producer: 4, consumer: 5 } as const;
+const STATUS_ERROR = 2;
+/** Links of one span: as many as collectors take by default. */
+const LINKS_MAX = 128;
+const BATCH_SPANS = 512;
+const BATCH_MS = 500;
+
+type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
+interface Ids {
+  readonly traceId: string;
+  readonly spanId: string;
+}
+type OtlpValue = { readonly [type: string]: Json };
+
+/**
+ * Spans of OpenTelemetry (OTLP as JSON): one trace for each version of an object. Its root is the
+ * object's life; below it `offer` of who offers it, and of each consumer `require` until it has it
+ * and `demand` until it lets it go. `demand` links to the offer, an offer to what its member had in
+ * hand, or had let go since its offer before. Ids are made of the pool, the object
+ * and the event: two tracers make the same.
+ */
+export class OtlpSink implements TraceSink, SpanListener {
+  readonly #poolId: string;
+  readonly #poolName: string;
+  readonly #send: OtlpSend;
+  readonly #lives = new Lives(this);
+  /** By member, then by trace: the spans of requests that are open. */
+  readonly #batch = new Map<string, { readonly [key: string]: Json }[]>();
+  readonly #uses = new Map<string, Set<Span>>();
+  /** The offer that meets an open need, and that a use came from. */
+  readonly #offers = new WeakMap<Span, Ids>();
+  readonly #offerOf = new Map<string, Ids>();
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #sending: Promise<void> = Promise.resolve();
+
+  constructor(pool: { readonly poolId: string; readonly poolName: string }, send: OtlpSend) {
+    this.#poolId = pool.poolId;
+    this.#poolName = pool.poolName;
+    this.#send = send;
+  }
+
+  take(event: PoolEvent): void {
+    this.#lives.take(event);
+    if (this.#count >= BATCH_SPANS) this.#hand();
+  }
+
+  /** What has come leaves within half a second, with what comes until then. */
+  async flush(): Promise<void> {
+    if (this.#count > 0) this.#timer ??= setTimeout(() => this.#hand(), BATCH_MS);
+    await this.#sending;
+  }
+
+  async close(): Promise<void> {
+    this.#lives.close();
+    this.#hand();
+    try {
+      await this.#sending;
+    } finally {
+      await this.#send.close();
+    }
+  }
+
+  began(span: Span): void {
+    const key = `${span.member}\0${span.name}`;
+    if (span.kind === 'need') {
+      const object = this.#lives.objectOf(span.name);
+      if (object !== null) this.#offerOf.set(key, this.#offerIds(object));
+    }
+    if (span.kind !== 'use') return;
+    const offer = this.#offerOf.get(key);
+    if (offer !== undefined) this.#offers.set(span, offer);
+    this.#offerOf.delete(key);
+    const uses = this.#uses.get(span.member) ?? new Set();
+    this.#uses.set(span.member, uses.add(span));
+  }
+
+  offered(span: Span, event: PoolEvent): void {
+    for (const need of this.#lives.needsOf(span.name)) {
+      this.#offerOf.set(`${need.member}\0${need.name}`, this.#offerIds(span));
+    }
+    const uses = this.#uses.get(event.member) ?? new Set();
+    const inputs = [...uses].slice(-LINKS_MAX);
+    for (const use of inputs) if (use.outcome !== '') uses.delete(use);
+    const links = inputs.map((use) => ({
+      traceId: this.#trace(use),
+      spanId: this.#id('demand', use.member, use.name, use.version, use.begin.seq),
+    }));
+    this.#add(event.member, {
+      ...this.#ids(span, 'offer', event.member, event.seq),
+      ...{ name: 'offer', kind: KIND.producer, parentSpanId: this.#root(span) },
+      ...times(event, event),
+      attributes: this.#attributes(span, event),
+      ...(links.length === 0 ? {} : { links }),
+    });
+  }
+
+  ended(span: Span, event: PoolEvent): void {
+    if (span.kind === 'object') this.#objectEnded(span, event);
+    else if (span.kind === 'need') this.#needEnded(span, event);
+    else this.#useEnded(span, event);
+  }
+
+  #objectEnded(span: Span, event: PoolEvent): void {
+    const isLost = event.kind === 'lost';
+    this.#add(span.member, {
+      ...{ traceId: this.#trace(span), spanId: this.#root(span), name: `object ${span.name}` },
+      ...{ kind: KIND.internal, ...times(span.begin, event) },
+      attributes: [...this.#attributes(span, span.begin), said('attacca.end', event.kind)],
+      ...(isLost ? { status: { code: STATUS_ERROR, message: 'its memory is gone' } } : {}),
+    });
+  }
+
+  #needEnded(span: Span, event: PoolEvent): void {
+    if (event.kind !== 'demand') this.#offerOf.delete(`${span.member}\0${span.name}`);
+    // What was retracted before it was offered belongs to no object.
+    if (span.version === 0) return;
+    this.#add(span.member, {
+      ...this.#ids(span, 'require', span.member, span.begin.seq),
+      ...{ name: 'require', kind: KIND.consumer, parentSpanId: this.#root(span) },
+      ...times(span.begin, event),
+      attributes: [...this.#attributes(span, span.begin), said('attacca.end', event.kind)],
+    });
+  }
+
+  #useEnded(span: Span, event: PoolEvent): void {
+    // Small objects are let go as soon as they are there: they count until the next offer.
+    const uses = this.#uses.get(span.member);
+    if ((uses?.size ?? 0) > LINKS_MAX) uses?.delete(span);
+    const offer = this.#offers.get(span) ?? {
+      traceId: this.#trace(span),
+      spanId: this.#root(span),
+    };
+    this.#add(span.member, {
+      ...this.#ids(span, 'demand', span.member, span.begin.seq),
+      ...{ name: 'demand', kind: KIND.consumer, parentSpanId: this.#root(span) },
+      ...times(span.begin, event),
+      attributes: [...this.#attributes(span, span.begin), said('attacca.end', event.kind)],
+      links: [{ ...offer }],
+    });
+  }
+
+  #offerIds(object: Span): Ids {
+    return this.#ids(object, 'offer', object.begin.member, object.begin.seq);
+  }
+
+  #ids(span: Span, what: string, member: string, seq: number): Ids {
+    const spanId = this.#id(what, member, span.name, span.version, seq);
+    return { traceId: this.#trace(span), spanId };
+  }
+
+  #trace({ name, version }: Span): string {
+    return hash(32, this.#poolId, name, String(version));
+  }
+
+  #root({ name, version }: Span): string {
+    return this.#id('object', '', name, version, 0);
+  }
+
+  #id(what: string, member: string, name: string, version: number, seq: number): string {
+    return hash(16, this.#poolId, what, member, name, String(version), String(seq));
+  }
+
+  #attributes({ name, version }: Span, { attributes, dtype, shape, seq }: PoolEvent) {
+    const own = { object: name, version, seq, dtype, shape: shape?.join(' x ') };
+    const told = Object.entries(own).filter(([, value]) => value !== undefined);
+    return [
+      ...told.map(([key, value]) => said(`attacca.${key}`, value)),
+      ...Object.entries(attributes).map(([key, value]) => said(`attributes.${key}`, value)),
+    ];
+  }
+
+  #add(member: string, span: { readonly [key: string]: Json }): void {
+    const spans = this.#batch.get(member) ?? [];
+    spans.push(span);
+    this.#batch.set(member, spans);
+    this.#count++;
+  }
+
+  #hand(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#count === 0) return;
+    const resourceSpans = [...this.#batch].map(([member, spans]) => ({
+      resource: { attributes: this.#resource(member) },
+      scopeSpans: [{ scope: { name: 'attacca' }, spans }],
+    }));
+    this.#batch.clear();
+    this.#count = 0;
+    const text = JSON.stringify({ resourceSpans });
+    this.#sending = this.#sending.then(() => this.#send.send(text));
+    this.#sending.catch(() => {
+      // Told by flush.
+    });
+  }
+
+  #resource(member: string): readonly Json[] {
+    const component = member.replace(/\[\d+\]$/u, '');
+    return [
+      said('service.name', component === '' ? 'pool' : component),
+      said('service.instance.id', member),
+      said('service.namespace', this.#poolName),
+      said('attacca.pool', this.#poolId),
+    ];
+  }
+}
+
+/** Where requests go. */
+interface OtlpSend {
+  send(text: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A request a line, as OpenTelemetry's own exporter to files does. */
+export function otlpToFile(output: TraceOutput): OtlpSend {
+  return {
+    send(text) {
+      output.write(`${text}\n`);
+      return output.flush();
+    },
+    close: () => output.close(),
+  };
+}
+
+const ATTEMPTS = 4;
+const PAUSE_MS = 250;
+const ANSWER_MS = 10_000;
+
+/** Whether a collector may take the same later. */
+const isBusy = (status: number): boolean => status === 429 || (status >= 502 && status <= 504);
+
+/**
+ * Sends each request by HTTP; one that a collector is too busy for, or that does not reach it, is
+ * sent again, three times. `headers` as OTEL_EXPORTER_OTLP_HEADERS writes them: `key=value,...`.
+ */
+export function otlpToHttp(address: string, headers = ''): OtlpSend {
+  const url = new URL(address);
+  if (url.pathname === '/') url.pathname = '/v1/traces';
+  const said = headers.split(',').flatMap((pair) => {
+    const at = pair.indexOf('=');
+    return at < 1
+      ? []
+      : [[pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())]];
+  });
+  const all = { ...Object.fromEntries(said), 'content-type': 'application/json' };
+  return {
+    async send(body) {
+      for (let attempt = 1; ; attempt++) {
+        const why = await post(url, all, body);
+        if (why === null) return;
+        if (attempt === ATTEMPTS || !why.mayPass) throw cannotSend(url, why.text);
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * 2 ** (attempt - 1)));
+      }
+    },
+    close: async () => {},
+  };
+}
+
+async function post(
+  url: URL,
+  headers: { readonly [name: string]: string },
+  body: string,
+): Promise<{ readonly text: string; readonly mayPass: boolean } | null> {
+  try {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const answer = await fetch(url, { method: 'POST', headers, body, signal });
+    await answer.arrayBuffer();
+    if (answer.ok) return null;
+    return { text: `it answers ${answer.status}`, mayPass: isBusy(answer.status) };
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    return { text: whyFailed(cause), mayPass: true };
+  }
+}
+
+function cannotSend(url: URL, why: string): AttaccaError {
+  const path = url.origin + url.pathname;
+  return new AttaccaError('file-error', `Cannot send a trace to "${path}": ${why}`, { path });
+}
+
+function times(from: PoolEvent, to: PoolEvent) {
+  return {
+    startTimeUnixNano: String(from.time.nanoseconds),
+    endTimeUnixNano: String(to.time.nanoseconds),
+  };
+}
+
+function hash(digits: number, ...parts: readonly string[]): string {
+  return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, digits);
+}
+
+/** A pair of OTLP. */
+function said(key: string, value: unknown): { readonly key: string; readonly value: OtlpValue } {
+  return { key, value: otlpValue(value) };
+}
+
+function otlpValue(value: unknown): OtlpValue {
+  if (typeof value === 'boolean') return { boolValue: value };
+  if (typeof value === 'bigint') return { intValue: String(value) };
+  if (typeof value === 'number') {
+    return Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value };
+  }
+  if (value instanceof Timestamp) return { stringValue: formatTimestamp(value) };
+  if (typeof value === 'string') return { stringValue: value };
+  return { stringValue: toJson(value as PoolEvent['attributes'][string]) };
+}

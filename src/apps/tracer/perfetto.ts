@@ -1,0 +1,194 @@
+import type { PoolEvent } from '../../client/index.js';
+import { toJson } from '../json.js';
+import type { CallRecord } from './calls.js';
+import { Lives, type Span, type SpanListener } from './lives.js';
+import type { TraceOutput, TraceSink } from './sink.js';
+
+/** Rows of one member and kind that do not overlap; what finds none is told as a moment. */
+const LANES_MAX = 256;
+const NS_PER_US = 1_000n;
+
+const LANE_NAMES: { readonly [kind in Span['kind'] | 'call']: string } = {
+  object: 'offered',
+  need: 'waits',
+  use: 'in hand',
+  call: 'calls',
+};
+
+interface Lane {
+  readonly pid: number;
+  readonly tid: number;
+  readonly index: number;
+}
+
+/** A record of the trace event format. */
+type Field = string | number | { readonly [key: string]: string | number };
+type TraceRecord = { readonly [key: string]: Field };
+
+/**
+ * A trace in the JSON trace event format, which ui.perfetto.dev opens. Each member is a process;
+ * its rows hold the lives of objects that it offers, its waits, and what it has in hand. Slices of
+ * a row do not overlap. Arrows go from an object to each wait that it ends. Times of the pool are
+ * milliseconds; within one the order of events is kept, a microsecond each.
+ */
+export class PerfettoSink implements TraceSink, SpanListener {
+  readonly #output: TraceOutput;
+  readonly #lives = new Lives(this);
+  readonly #calls: readonly CallRecord[];
+  readonly #processes = new Map<string, number>();
+  readonly #lanes = new Map<string, boolean[]>();
+  readonly #tids = new Map<string, number>();
+  readonly #laneOf = new Map<Span, Lane>();
+  /** Arrows that end with a need. */
+  readonly #flows = new Map<Span, number>();
+  #flowNext = 1;
+  #lastUs = 0;
+  #isBegun = false;
+
+  constructor(output: TraceOutput, calls: readonly CallRecord[] = []) {
+    this.#output = output;
+    this.#calls = calls;
+  }
+
+  take(event: PoolEvent): void {
+    this.#advance(event);
+    this.#lives.take(event);
+    const isMoment = !['offer', 'withdraw', 'require', 'demand', 'dispose'].includes(event.kind);
+    if (isMoment) this.#moment(event.member || event.name, event.kind, argsOf(event));
+  }
+
+  flush(): Promise<void> {
+    return this.#output.flush();
+  }
+
+  async close(): Promise<void> {
+    this.#lives.close();
+    for (const call of this.#calls) this.#call(call);
+    this.#output.write(this.#isBegun ? '\n]\n' : '[]\n');
+    await this.#output.close();
+  }
+
+  began(span: Span): void {
+    const lane = this.#laneFor(span.kind, span.member);
+    if (lane === null) {
+      this.#moment(span.member, `${span.kind} ${span.name}`, argsOf(span.begin));
+      return;
+    }
+    this.#laneOf.set(span, lane);
+    const { pid, tid } = lane;
+    const args = argsOf(span.begin);
+    this.#write({ name: span.name, cat: span.kind, ph: 'B', ts: this.#next(), pid, tid, args });
+    const object = span.kind === 'need' ? this.#lives.objectOf(span.name) : null;
+    if (object !== null) this.#flow(object, span);
+  }
+
+  offered(span: Span, event: PoolEvent): void {
+    if (event !== span.begin) this.#moment(event.member, `part of ${span.name}`, argsOf(event));
+    else for (const need of this.#lives.needsOf(span.name)) this.#flow(span, need);
+  }
+
+  ended(span: Span, event: PoolEvent): void {
+    const lane = this.#laneOf.get(span);
+    this.#laneOf.delete(span);
+    const flow = this.#flows.get(span);
+    this.#flows.delete(span);
+    if (lane === undefined) return;
+    const { pid, tid, index } = lane;
+    if (flow !== undefined && event.kind === 'demand') {
+      const name = 'hand-over';
+      this.#write({ name, cat: 'flow', ph: 'f', bp: 'e', id: flow, ts: this.#next(), pid, tid });
+    }
+    const args = { ended: span.outcome, version: span.version };
+    this.#write({ ph: 'E', ts: this.#next(), pid, tid, args });
+    const taken = this.#lanes.get(`${span.kind} ${span.member}`);
+    if (taken !== undefined) taken[index] = false;
+  }
+
+  /** An arrow begins at an object whose life is shown. */
+  #flow(object: Span, need: Span): void {
+    const lane = this.#laneOf.get(object);
+    if (lane === undefined || this.#flows.has(need)) return;
+    const { pid, tid } = lane;
+    const id = this.#flowNext++;
+    this.#flows.set(need, id);
+    this.#write({ name: 'hand-over', cat: 'flow', ph: 's', id, ts: this.#next(), pid, tid });
+  }
+
+  #call({ member, call, object, startUs, durationUs, outcome, process }: CallRecord): void {
+    const pid = this.#process(member === '' ? `process ${process}` : member);
+    const tid = this.#thread(pid, 'call', 0);
+    const name = object === '' ? call : `${call} ${object}`;
+    const id = this.#flowNext++;
+    const both = { name, cat: 'call', id, pid, tid };
+    this.#write({ ...both, ph: 'b', ts: startUs, args: { call, object, outcome } });
+    this.#write({ ...both, ph: 'e', ts: startUs + durationUs });
+  }
+
+  #moment(member: string, name: string, args: TraceRecord['args'] & object): void {
+    const pid = this.#process(member === '' ? 'pool' : member);
+    const tid = this.#thread(pid, 'event', 0);
+    this.#write({ name, cat: 'event', ph: 'i', s: 't', ts: this.#next(), pid, tid, args });
+  }
+
+  #laneFor(kind: Span['kind'], member: string): Lane | null {
+    const key = `${kind} ${member}`;
+    const taken = this.#lanes.get(key) ?? [];
+    this.#lanes.set(key, taken);
+    const free = taken.indexOf(false);
+    const index = free < 0 ? taken.length : free;
+    if (index >= LANES_MAX) return null;
+    taken[index] = true;
+    const pid = this.#process(member === '' ? 'pool' : member);
+    return { pid, tid: this.#thread(pid, kind, index), index };
+  }
+
+  #process(name: string): number {
+    const known = this.#processes.get(name);
+    if (known !== undefined) return known;
+    const pid = this.#processes.size + 1;
+    this.#processes.set(name, pid);
+    this.#write({ ph: 'M', name: 'process_name', pid, tid: 0, args: { name } });
+    return pid;
+  }
+
+  /** Numbers of threads are unique in the trace: a viewer may take them for those of one host. */
+  #thread(pid: number, kind: Span['kind'] | 'call' | 'event', index: number): number {
+    const key = `${pid} ${kind} ${index}`;
+    const known = this.#tids.get(key);
+    if (known !== undefined) return known;
+    const tid = this.#tids.size + 1;
+    this.#tids.set(key, tid);
+    const what = kind === 'event' ? 'events' : LANE_NAMES[kind];
+    const name = index === 0 ? what : `${what} ${index + 1}`;
+    this.#write({ ph: 'M', name: 'thread_name', pid, tid, args: { name } });
+    return tid;
+  }
+
+  #advance({ time }: PoolEvent): void {
+    this.#lastUs = Math.max(this.#lastUs, Number(time.nanoseconds / NS_PER_US));
+  }
+
+  /** Later than all before, if only by a microsecond. */
+  #next(): number {
+    return ++this.#lastUs;
+  }
+
+  #write(record: TraceRecord): void {
+    this.#output.write(`${this.#isBegun ? ',\n' : '[\n'}${toJson(record)}`);
+    this.#isBegun = true;
+  }
+}
+
+function argsOf(event: PoolEvent): { readonly [key: string]: string | number } {
+  const { seq, member, name, version, attributes, dtype, shape } = event;
+  const said = Object.entries(attributes).map(([key, value]) => [`attributes.${key}`, text(value)]);
+  return {
+    ...{ seq, member, name, version },
+    ...(dtype === undefined ? {} : { dtype: `${dtype} [${(shape ?? []).join(', ')}]` }),
+    ...Object.fromEntries(said),
+  };
+}
+
+function text(value: PoolEvent['attributes'][string]): string | number {
+  return typeof value === 'number' || typeof value === 'string' ? value : toJson(value);
+}

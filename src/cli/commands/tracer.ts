@@ -1,0 +1,113 @@
+import { TRACE_FORMATS, type TracerOptions, tracer } from '../../apps/index.js';
+import { counted } from '../../core/counted.js';
+import { type Context, defineCommand } from '../command.js';
+import { parseDuration } from '../duration.js';
+import { EXIT, UsageError } from '../exit.js';
+import { toJson } from '../json.js';
+import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
+import { print, say } from '../output.js';
+import { joinPool } from '../pool/open.js';
+
+const OPTIONS = {
+  format: {
+    type: 'string',
+    short: 'f',
+    value: 'FORMAT',
+    help: 'jsonl (default), perfetto, otlp or syslog',
+  },
+  to: {
+    type: 'string',
+    short: 'o',
+    value: 'WHERE',
+    help: 'a file, made anew, or - (default); of otlp also http://HOST:4318, of syslog udp://HOST:514 or tcp://HOST:601',
+  },
+  where: {
+    type: 'string',
+    short: 'w',
+    value: 'SELECTOR',
+    help: 'only events of what is selected; .event, .member, .version, .bytes and others are keys, too',
+  },
+  from: {
+    type: 'string',
+    value: 'WHEN',
+    help: 'now, start: the oldest event there is, snapshot: what is offered (default: now; of perfetto and otlp snapshot)',
+  },
+  complete: { type: 'boolean', help: 'end when all that was promised has come' },
+  for: { type: 'string', value: 'TIME', help: 'end after this time: 30s, 5m, 2h' },
+  calls: {
+    type: 'string',
+    multiple: true,
+    value: 'FILE',
+    help: 'of perfetto and jsonl: calls that programs have noted, which ran with ATTACCA_TRACE=FILE',
+  },
+  member: { type: 'string', value: 'NAME', help: 'who looks (default: tracer[*])' },
+  ...POOL_OPTION,
+  ...COMMON_OPTIONS,
+} as const;
+
+export const command = defineCommand({
+  usage: ['[KIND...] --format FORMAT --to WHERE'],
+  about: `
+    Writes what happens in the pool, until it is interrupted, or with --complete until all is there that
+    was promised. jsonl: a line of JSON for each event, as attacca events --json. syslog: a message of
+    RFC 5424 for each. perfetto: a trace that ui.perfetto.dev opens, each member with the lives of what
+    it offers, its waits, and what it has in hand. otlp: spans of OpenTelemetry, a trace for each
+    version of an object, to a collector or a file.
+
+    KIND is a kind of event (attacca events --help); without one it is all of them, and of perfetto and
+    otlp those of which a trace is made. A collector finds its headers in OTEL_EXPORTER_OTLP_HEADERS,
+    and its address in OTEL_EXPORTER_OTLP_ENDPOINT when --to says none.`,
+  options: OPTIONS,
+  examples: [
+    ['attacca tracer -f perfetto -o trace.json --complete', 'a run, to be looked at'],
+    ['attacca tracer -f otlp -o http://localhost:4318', 'to a collector of OpenTelemetry'],
+    ['attacca tracer crash lost -f syslog -o udp://localhost:514', 'what goes wrong'],
+  ],
+  async run(context, { options, words }) {
+    const told = optionsOf(context, options, words);
+    const { signal } = context;
+    const { session, seat } = await joinPool(context, options);
+    await using _session = session;
+    await using pool = session.asMember(seat);
+    const { events, missed } = await tracer(pool, { ...told, signal });
+    if (missed > 0) {
+      say(`attacca tracer: missed ${counted(missed, 'event')} that the pool kept no more`);
+    }
+    if (told.to !== '-') {
+      if (options.json) print(toJson({ events, missed, to: told.to }));
+      else if (!options.quiet)
+        say(`attacca tracer: wrote ${counted(events, 'event')} to ${told.to}`);
+    }
+    signal.throwIfAborted();
+    return missed > 0 ? EXIT.failed : EXIT.ok;
+  },
+});
+
+function optionsOf(
+  { environment }: Context,
+  options: OptionValues<typeof OPTIONS>,
+  kinds: readonly string[],
+): TracerOptions {
+  const { format: asked = 'jsonl', from, complete, where, calls } = options;
+  const format = TRACE_FORMATS.find((each) => each === asked);
+  if (format === undefined) {
+    throw new UsageError(`--format is ${TRACE_FORMATS.join(', ')}, not "${asked}"`);
+  }
+  if (from !== undefined && from !== 'now' && from !== 'start' && from !== 'snapshot') {
+    throw new UsageError(`--from is now, start or snapshot, not "${from}"`);
+  }
+  const collector = format === 'otlp' ? environment['OTEL_EXPORTER_OTLP_ENDPOINT'] : undefined;
+  const to = options.to ?? collector ?? '-';
+  if (format === 'syslog' && !/^(?:udp|tcp):/u.test(to)) {
+    throw new UsageError('syslog needs "--to udp://HOST:PORT" or "--to tcp://HOST:PORT"');
+  }
+  if (calls.length > 0 && format !== 'perfetto' && format !== 'jsonl') {
+    throw new UsageError(`--calls goes with perfetto and jsonl, not with ${format}`);
+  }
+  return {
+    ...{ format, to, from, calls, select: where, until: complete ? 'complete' : undefined },
+    kinds: kinds.length === 0 ? undefined : kinds,
+    forMs: options.for === undefined ? undefined : parseDuration(options.for, '--for'),
+    headers: environment['OTEL_EXPORTER_OTLP_HEADERS'],
+  };
+}

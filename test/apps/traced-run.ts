@@ -1,0 +1,68 @@
+import { join, type Pool } from '../../src/client/index.js';
+
+/** A producer, a product and a viewer: each field is made, made something of, and looked at. */
+export async function tracedRun(address: string, steps: number): Promise<void> {
+  await using model = await join({ address, member: 'model[0]' });
+  await using product = await join({ address, member: 'product' });
+  await using viewer = await join({ address, member: 'viewer' });
+  await using promise = await model.promise('t/*', 'p/*');
+  const names = Array.from({ length: steps }, (_, step) => String(step));
+  const made = Promise.all(names.map((step) => makeProduct(product, step)));
+  const seen = Promise.all(names.map((step) => look(viewer, `p/${step}`)));
+  await viewer.object('never').require();
+  for (const step of names) {
+    const space = { dtype: 'float64', shape: [4] } as const;
+    const field = model.object(`t/${step}`, { space, attributes: { step: Number(step) } });
+    field.array.fill(1);
+    await field.offer();
+  }
+  await Promise.all([made, seen]);
+  await promise.close();
+}
+
+async function makeProduct(pool: Pool, step: string): Promise<void> {
+  const field = await pool.object(`t/${step}`).demand();
+  await pool.put(`p/${step}`, new Float64Array(1), { attributes: { kind: 'mean' } });
+  await field.dispose();
+}
+
+async function look(pool: Pool, name: string): Promise<void> {
+  await (await pool.object(name).demand()).dispose();
+}
+
+/** A record of the trace event format. */
+export interface TraceRecord {
+  readonly ph: string;
+  readonly name?: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly ts?: number;
+  readonly id?: number;
+  readonly cat?: string;
+  readonly args?: { readonly [key: string]: unknown };
+}
+
+/** What is wrong with a trace: slices that do not nest, loose arrows, time that goes back. */
+export function problemsOf(records: readonly TraceRecord[]): string[] {
+  const problems: string[] = [];
+  const open = new Map<number, TraceRecord[]>();
+  const last = new Map<number, number>();
+  const flows = new Map<number, TraceRecord>();
+  for (const record of records) {
+    const { ph, tid, ts = 0, id = 0, name = '' } = record;
+    if (ph === 'M' || ph === 'b' || ph === 'e') continue;
+    if (ts <= (last.get(tid) ?? 0)) problems.push(`${ph} ${name} of ${tid} goes back to ${ts}`);
+    last.set(tid, ts);
+    const stack = open.get(tid) ?? [];
+    open.set(tid, stack);
+    if (ph === 'B') stack.push(record);
+    if (ph === 'E' && stack.pop() === undefined) problems.push(`${tid} ends what has not begun`);
+    if (stack.length > 1) problems.push(`slices of ${tid} overlap`);
+    if ((ph === 's' || ph === 'f') && stack.length === 0) problems.push(`${ph} ${id} hangs loose`);
+    if (ph === 's' && flows.has(id)) problems.push(`two arrows are ${id}`);
+    if (ph === 's') flows.set(id, record);
+    if (ph === 'f' && !flows.delete(id)) problems.push(`arrow ${id} ends and has not begun`);
+  }
+  for (const [tid, stack] of open) if (stack.length > 0) problems.push(`${tid} does not end`);
+  return problems;
+}

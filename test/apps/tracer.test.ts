@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join as joinPath } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type TraceFormat, tracer } from '../../src/apps/index.js';
+import { join } from '../../src/client/index.js';
+import { testPool } from '../../src/testing/index.js';
+import { problemsOf, type TraceRecord, tracedRun } from './traced-run.js';
+
+const STEPS = 5;
+
+/** Traces a run, and returns what the file says. */
+async function traced(t: TestContext, format: TraceFormat, to?: string): Promise<string> {
+  const directory = await mkdtemp(joinPath(tmpdir(), 'attacca-trace-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const file = joinPath(directory, 'trace');
+  await using pool = await testPool();
+  await using watcher = await join({ address: pool.address, member: 'tracer' });
+  const tracing = tracer(watcher, { format, to: to ?? file, until: 'complete' });
+  let isOver = false;
+  tracing.catch(() => {
+    isOver = true;
+  });
+  // It has subscribed when it is seen.
+  for (let seen = 0; seen === 0 && !isOver; ) {
+    const events = (await watcher.info())['events'] as { readonly subscriptions: number };
+    seen = events.subscriptions;
+  }
+  await tracedRun(pool.address, STEPS);
+  const { events, missed } = await tracing;
+  assert.ok(events > 6 * STEPS && missed === 0);
+  return to === undefined ? await readFile(file, 'utf8') : '';
+}
+
+test('a trace for Perfetto: slices in pairs, arrows between them, time that goes on', async (t) => {
+  const records = JSON.parse(await traced(t, 'perfetto')) as TraceRecord[];
+  assert.deepEqual(problemsOf(records), []);
+  const processes = records.filter(({ name }) => name === 'process_name');
+  const names = new Map(processes.map(({ pid, args }) => [pid, args?.['name']]));
+  assert.deepEqual(
+    new Set(names.values()),
+    new Set(['model[0]', 'product', 'viewer', 'tracer'].filter((name) => name !== 'tracer')),
+  );
+  const slices = records.filter(({ ph }) => ph === 'B');
+  const count = (cat: string): number => slices.filter((slice) => slice.cat === cat).length;
+  assert.deepEqual(
+    [count('object'), count('need'), count('use')],
+    [2 * STEPS, 2 * STEPS + 1, 2 * STEPS],
+  );
+  const arrows = records.filter(({ ph }) => ph === 'f');
+  assert.equal(arrows.length, 2 * STEPS, 'each hand-over is an arrow');
+  const step = slices.find(({ name, cat }) => name === 't/3' && cat === 'object');
+  assert.equal(step?.args?.['attributes.step'], 3);
+  assert.equal(names.get(step?.pid ?? 0), 'model[0]');
+});
+
+test('the checks of a trace find what is wrong with one', () => {
+  const base = { pid: 1, tid: 1 };
+  const wrong: readonly [TraceRecord[], RegExp][] = [
+    [[{ ph: 'E', ts: 1, ...base }], /has not begun/u],
+    [[{ ph: 'B', ts: 1, ...base }], /does not end/u],
+    [
+      [
+        { ph: 'B', ts: 2, ...base },
+        { ph: 'E', ts: 2, ...base },
+      ],
+      /goes back/u,
+    ],
+    [[{ ph: 'f', ts: 1, id: 1, ...base }], /hangs loose/u],
+  ];
+  for (const [records, said] of wrong) assert.match(problemsOf(records).join('; '), said);
+});
+
+interface OtlpSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+  readonly kind: number;
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
+  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
+  readonly attributes: readonly { readonly key: string }[];
+}
+
+interface OtlpRequest {
+  readonly resourceSpans: readonly {
+    readonly resource: { readonly attributes: readonly { key: string; value: object }[] };
+    readonly scopeSpans: readonly { readonly spans: readonly OtlpSpan[] }[];
+  }[];
+}
+
+test('spans of OpenTelemetry come to a collector: one trace a version, linked', async (t) => {
+  const requests: OtlpRequest[] = [];
+  let asked = 0;
+  const server = createServer((request: IncomingMessage, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      assert.equal(request.url, '/v1/traces');
+      assert.equal(request.headers['content-type'], 'application/json');
+      // The first time it is too busy.
+      const isBusy = asked++ === 0;
+      if (!isBusy) requests.push(JSON.parse(Buffer.concat(chunks).toString()));
+      response.writeHead(isBusy ? 503 : 200, { 'content-type': 'application/json' }).end('{}');
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  await traced(t, 'otlp', `http://127.0.0.1:${port}`);
+  const resources = requests.flatMap(({ resourceSpans }) => resourceSpans);
+  const spans = resources.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans));
+  const services = resources.map(({ resource }) =>
+    JSON.stringify(resource.attributes.find(({ key }) => key === 'service.name')?.value),
+  );
+  assert.deepEqual(
+    new Set(services),
+    new Set(['model', 'product', 'viewer'].map((name) => `{"stringValue":"${name}"}`)),
+  );
+  const byId = new Map(spans.map((span) => [span.spanId, span]));
+  assert.equal(byId.size, spans.length, 'ids are unique');
+  const count = (name: string): number => spans.filter((span) => span.name === name).length;
+  for (const name of ['offer', 'require', 'demand']) assert.equal(count(name), 2 * STEPS);
+  const roots = spans.filter(({ parentSpanId }) => parentSpanId === undefined);
+  assert.equal(new Set(roots.map(({ traceId }) => traceId)).size, 2 * STEPS);
+  for (const span of spans) {
+    assert.match(`${span.traceId} ${span.spanId}`, /^[0-9a-f]{32} [0-9a-f]{16}$/u);
+    assert.ok(BigInt(span.startTimeUnixNano) <= BigInt(span.endTimeUnixNano));
+    if (span.parentSpanId === undefined) continue;
+    assert.equal(byId.get(span.parentSpanId)?.traceId, span.traceId);
+  }
+  for (const demand of spans.filter(({ name }) => name === 'demand')) {
+    const [link] = demand.links ?? [];
+    assert.equal(byId.get(link?.spanId ?? '')?.name, 'offer');
+    assert.equal(link?.traceId, demand.traceId);
+  }
+  const products = spans.filter(({ name, links }) => name === 'offer' && links !== undefined);
+  assert.equal(products.length, STEPS, 'a product links to the field that it was made of');
+  for (const { links = [] } of products) {
+    for (const { spanId } of links) assert.equal(byId.get(spanId)?.name, 'demand');
+  }
+});
+
+test('a collector that refuses, a port where nobody is, and a directory are told', async (t) => {
+  const server = createServer((_, response) => response.writeHead(400).end());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  await assert.rejects(traced(t, 'otlp', `http://127.0.0.1:${port}`), /it answers 400/u);
+  await assert.rejects(traced(t, 'jsonl', tmpdir()), { code: 'file-error' });
+  await assert.rejects(traced(t, 'syslog', 'tcp://127.0.0.1:1'), { code: 'file-error' });
+  await assert.rejects(traced(t, 'syslog', '/dev/log'), { code: 'bad-argument' });
+});
+
+const SYSLOG =
+  /^<13[24]>1 \d{4}-\d\d-\d\dT[\d:.]+Z \S+ attacca \d+ \S+ \[attacca@32473 seq="\d+" [^\n]*\] \ufeff\S/u;
+
+test('messages of syslog arrive by datagram, and over a connection with their lengths', async (t) => {
+  const datagrams: string[] = [];
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  t.after(() => socket.close());
+  socket.on('message', (message) => datagrams.push(message.toString()));
+  const offered = new Promise<void>((resolve) => {
+    socket.on('message', (message) => {
+      if (message.includes(`offer "p/${STEPS - 1}" by product`)) resolve();
+    });
+  });
+  await traced(t, 'syslog', `udp://127.0.0.1:${socket.address().port}`);
+  await offered;
+  for (const message of datagrams) assert.match(message, SYSLOG);
+  let stream = Buffer.alloc(0);
+  const ended = new Promise<void>((resolve) => {
+    const server = createTcpServer((connection) => {
+      connection.on('data', (chunk) => {
+        stream = Buffer.concat([stream, chunk]);
+      });
+      connection.on('close', () => resolve(void server.close()));
+    });
+    server.listen(0, '127.0.0.1', async () => {
+      const { port } = server.address() as AddressInfo;
+      await traced(t, 'syslog', `tcp://127.0.0.1:${port}`);
+    });
+  });
+  await ended;
+  let count = 0;
+  for (; stream.length > 0; count++) {
+    const space = stream.indexOf(' ');
+    const length = Number(stream.subarray(0, space).toString());
+    assert.match(stream.subarray(space + 1, space + 1 + length).toString(), SYSLOG);
+    stream = stream.subarray(space + 1 + length);
+  }
+  assert.ok(count > 6 * STEPS);
+});

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join as joinPath, resolve } from 'node:path';
+import { test } from 'node:test';
+import { join } from '../../src/client/index.js';
+import { testPool } from '../../src/testing/index.js';
+import { problemsOf, type TraceRecord, tracedRun } from '../apps/traced-run.js';
+import { attacca, filesOf, jsonLines, startAttacca, startProgram } from './command.js';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+
+test('tracer writes events as lines, and a trace, until it is interrupted', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  await tracedRun(pool.address, 2);
+  const kinds = ['offer', '-w', 'kind = "mean"', '--from', 'start', '--complete'];
+  const lines = await attacca(['tracer', ...kinds], around);
+  assert.deepEqual([lines.code, lines.err], [0, '']);
+  assert.deepEqual(
+    jsonLines(lines.out).map(({ kind, name }) => [kind, name]),
+    [
+      ['offer', 'p/0'],
+      ['offer', 'p/1'],
+    ],
+  );
+  await using member = await join({ address: pool.address, member: 'late' });
+  await using events = await member.subscribe({ kinds: 'join' });
+  const tracing = startAttacca(['tracer', '-f', 'perfetto', '-o', 'trace.json'], around);
+  assert.equal((await events.wait())?.name, 'tracer[0]');
+  for (let seen = 0; seen < 2; ) {
+    const info = (await member.info())['events'] as { readonly subscriptions: number };
+    seen = info.subscriptions;
+  }
+  await member.put('x', new Float64Array(1));
+  tracing.process.kill('SIGINT');
+  assert.equal((await tracing.ended).signal, 'SIGINT');
+  const text = await readFile(joinPath(directory, 'trace.json'), 'utf8');
+  const records = JSON.parse(text) as TraceRecord[];
+  assert.deepEqual(problemsOf(records), []);
+  assert.ok(records.some(({ name, cat }) => name === 'x' && cat === 'object'));
+});
+
+test('an unchanged program tells of its calls, which come into the trace', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const environment = { ATTACCA_TRACE: 'calls.jsonl' };
+  const program = joinPath(ROOT, 'dist/examples/keep-alive/main.js');
+  const run = startProgram(process.execPath, [program], { directory, environment });
+  assert.equal((await run.ended).code, 0);
+  const calls = jsonLines(await readFile(joinPath(directory, 'calls.jsonl'), 'utf8'));
+  const told = calls.map(({ member, call, object, outcome }) =>
+    [member, call, object, outcome].join(' '),
+  );
+  assert.ok(told.includes('model offer restart/2 ok'), told.join('\n'));
+  assert.ok(told.includes('keeper wait restart/3 nobody-will-offer'));
+  for (const { durationUs, startUs } of calls) {
+    assert.ok(Number(durationUs) >= 0 && Number(startUs) > 1e15);
+  }
+  await writeFile(
+    joinPath(directory, 'cut.jsonl'),
+    '{"process":1,"call":"put","startUs":1}\n{"pro',
+  );
+  const around = { pool: pool.address, directory };
+  await using member = await join({ address: pool.address, member: 'm' });
+  await (await member.promise('nothing')).close();
+  const line = ['tracer', '-f', 'perfetto', '-o', 't.json', '--complete', '--json'];
+  const files = ['--calls', 'calls.jsonl', '--calls', 'cut.jsonl'];
+  const written = await attacca([...line, ...files], around);
+  assert.equal(written.code, 0, written.err);
+  const records = JSON.parse(await readFile(joinPath(directory, 't.json'), 'utf8'));
+  const begun = (records as TraceRecord[]).filter(({ ph, cat }) => ph === 'b' && cat === 'call');
+  assert.equal(begun.length, calls.length + 1);
+  for (const [wrong, said] of [
+    [['tracer', '-f', 'xml'], /--format is jsonl, perfetto/u],
+    [['tracer', '-f', 'syslog'], /syslog needs "--to udp/u],
+    [['tracer', '-f', 'otlp', '--calls', 'x'], /--calls goes with/u],
+    [['tracer', '--from', 'then'], /--from is now, start/u],
+  ] as const) {
+    const { code, err } = await attacca([...wrong], around);
+    assert.equal(code, 2);
+    assert.match(err, said);
+  }
+  await writeFile(joinPath(directory, 'none.jsonl'), 'x\ny\n');
+  const none = await attacca([...line, '--calls', 'none.jsonl'], around);
+  assert.equal(none.code, 1);
+  assert.match(none.err, /line 1 is no call/u);
+});
