@@ -109,6 +109,27 @@ export class Handle {
     }
   }
 
+  /**
+   * Sends requests the first of which makes the handle in the pool: `write` gets the number that it
+   * is to have. Returns the number of the first request.
+   */
+  make(
+    waiter: Parameters<Seat['client']['connection']['post']>[0],
+    count: number,
+    write: (w: Writer, handle: number) => void,
+  ): number {
+    const { connection } = this.seat.client;
+    const number = connection.handles.take();
+    try {
+      const first = connection.post(waiter, count, (w) => write(w, number));
+      this.#number = number;
+      return first;
+    } catch (error) {
+      connection.handles.release(number);
+      throw error;
+    }
+  }
+
   /** Frees the handle in the pool, if that knows it; a later request declares it anew. */
   release(): void {
     const number = this.#number;

@@ -6,6 +6,7 @@ import type { CubeOptions } from './cubes/definition.js';
 import type { CubeDemandOptions } from './cubes/demanding.js';
 import type { CollectionOptions, ContainerOptions } from './defining.js';
 import type { DeriveOptions } from './deriving.js';
+import type { RequireAllOptions } from './events/required-all.js';
 import type { FacetOptions } from './faceting.js';
 import type { ConnectOptions, JoinOptions } from './join.js';
 import type { LineageOptions } from './lineage.js';
@@ -75,6 +76,10 @@ const KNOWN = {
   }),
   demand: keysOf<DemandOptions & { own?: boolean }>({ ...DEMAND, own: true }),
   derive: keysOf<DeriveOptions>(DERIVE),
+  requireAll: keysOf<RequireAllOptions>({
+    ...{ ...DERIVE, byteOrder: true, own: true, ownOffers: true, onFailure: true },
+    ...{ ahead: true, until: true, group: true, from: true },
+  }),
   peek: keysOf<WaitOptions & RequireOptions>({ ...WAIT, whenNobody: true }),
   cube: keysOf<CubeOptions & WaitOptions & { replace?: boolean }>({
     ...{ ...WAIT, ...CUBE, duplicates: true, documentation: true, replace: true },

@@ -14,6 +14,12 @@ import { type DeriveOptions, derive } from './deriving.js';
 import { putEncoded } from './encoded-offer.js';
 import { emitEvent } from './events/emitting.js';
 import type { SubscribeOptions } from './events/options.js';
+import {
+  demandAll,
+  type RequireAllOptions,
+  type RequiredAll,
+  requireAll,
+} from './events/required-all.js';
 import { type Subscription, subscribe } from './events/subscription.js';
 import { PoolGroup } from './group.js';
 import { Handle } from './handle.js';
@@ -214,6 +220,55 @@ export class Pool extends PoolView {
     checkOptions('demandMany', 'demand many objects', options);
     const handles = handlesFor(this.#seat, names, options);
     return new RequiredMany<D>(this.#seat, handles).demandEach(options);
+  }
+
+  /**
+   * Requires all that a selector selects (docs/selectors.md), what is offered and what will be, so
+   * that nobody withdraws it before it was handed over; demands some ahead. Resolves when that
+   * stands. Members that name the same `group` share the work. See {@link RequiredAll}.
+   *
+   * Errors: `bad-selector`, `subscription-limit`.
+   */
+  requireAll<D extends Dtype = Dtype>(
+    selector: string,
+    options: RequireAllOptions & { readonly own: true },
+  ): Promise<RequiredAll<Owned<D>>>;
+  requireAll<D extends Dtype = Dtype>(
+    selector: string,
+    options?: RequireAllOptions & { readonly own?: false | undefined },
+  ): Promise<RequiredAll<Delivered<D>>>;
+  async requireAll(
+    selector: string,
+    options: RequireAllOptions = {},
+  ): Promise<RequiredAll<Delivered | Owned>> {
+    checkOptions('requireAll', `require all of ${selector}`, options);
+    return await requireAll(this.#seat, selector, options);
+  }
+
+  /**
+   * As {@link requireAll}, from when the loop begins, and hands over each as it comes. A view is
+   * disposed when the next one is taken; leaving the loop takes back the rest.
+   *
+   * ```ts
+   * for await (const field of pool.demandAll('param = "t"', { ahead: 4, until: 'complete' })) {
+   *   console.log(field.name, field.array[0]);
+   * }
+   * ```
+   */
+  demandAll<D extends Dtype = Dtype>(
+    selector: string,
+    options: RequireAllOptions & { readonly own: true },
+  ): AsyncGenerator<Owned<D>, void, undefined>;
+  demandAll<D extends Dtype = Dtype>(
+    selector: string,
+    options?: RequireAllOptions & { readonly own?: false | undefined },
+  ): AsyncGenerator<Delivered<D>, void, undefined>;
+  demandAll(
+    selector: string,
+    options: RequireAllOptions = {},
+  ): AsyncGenerator<Delivered | Owned, void, undefined> {
+    checkOptions('requireAll', `demand all of ${selector}`, options);
+    return demandAll(this.#seat, selector, options);
   }
 
   /**

@@ -107,6 +107,8 @@ export const LIMITS = {
   topicsMax: 256,
   /** Deliveries of one subscription that are not acknowledged. */
   eventsUnackedMax: 65_536,
+  /** Versions that one standing require keeps for its members. */
+  pinsMax: 1_048_576,
   /** Deliveries that one member has at a time, and has not acknowledged. */
   eventsWindowMax: 4_096,
   /** Events that are looked at for one that is behind, before others have their turn. */

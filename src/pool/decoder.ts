@@ -33,6 +33,7 @@ import {
   Subscribe,
   Tag,
   TagSelected,
+  Take,
   Transfer,
   Unkeep,
   Unlock,
@@ -86,4 +87,5 @@ export class Decoder {
   readonly acknowledge = new Acknowledge();
   readonly veto = new Veto();
   readonly emit = new Emit();
+  readonly take = new Take();
 }

@@ -1,13 +1,15 @@
 import { refuse } from '../core/assert.js';
 import { EVENT, type Tag } from '../protocol/index.js';
 import { storeTags } from './conforming.js';
-import { failure } from './emit.js';
+import { objectDeleted, pinnedOf } from './events/gone.js';
 import { noteName } from './events/noting.js';
+import { pinBefore } from './events/standing.js';
+import { pinnersOf } from './events/told.js';
 import { retag } from './indexing.js';
 import { checkRecords, forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import { failRequire } from './require.js';
 import { inWords, someOf } from './room.js';
-import { HANDLE_STATE, OBJECT } from './rows.js';
+import { HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 import { withdrawVersion } from './versions.js';
@@ -32,7 +34,12 @@ export function deleteObject(
   retag(pool, object, 0);
   // The handles keep the row alive until the last of them is failed; nothing is read after that.
   const current = pool.objects.get(object, OBJECT.current);
-  const error = failure('object-deleted', `Cannot demand "${name}": it was deleted`, { name });
+  const error = objectDeleted(name);
+  if (current !== 0) pinBefore(pool, current);
+  for (const version of pinnedOf(pool, object)) {
+    const flags = pool.versions.get(version, VERSION.flags);
+    pool.versions.set(version, VERSION.flags, flags | VERSION_FLAG.deleted);
+  }
   forEachHandle(pool, object, (handle) => {
     if (handleState(pool, handle) === HANDLE_STATE.required) failRequire(pool, handle, error);
   });
@@ -53,6 +60,9 @@ export function checkDelete(
       waiting.push(memberOf(pool, handle).name);
     }
   });
+  for (const version of pinnedOf(pool, object)) {
+    if (!force) waiting.push(...pinnersOf(pool, version));
+  }
   if (waiting.length > 0 && !force) {
     refuse(
       'object-required',

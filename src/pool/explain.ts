@@ -3,7 +3,8 @@ import { decodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
 import { CONSISTENCIES } from '../protocol/index.js';
 import { addMeetings } from './barriers.js';
-import { addHeldWaits } from './events/told.js';
+import { pinnedOf } from './events/gone.js';
+import { addHeldWaits, pinnersOf } from './events/told.js';
 import { holders, membersOf } from './holders.js';
 import { addLockEdges, addLockWaits, lockRows } from './lock-waits.js';
 import { levelOf, nameOfMember, readersOf } from './looking.js';
@@ -56,6 +57,7 @@ export function explainObject(pool: PoolState, object: number): Value {
     promises,
     readers: someOf(readersOf(pool, object)),
     withdrawn: withdrawnVersions(pool, object),
+    standing: someOf(pinnedOf(pool, object).flatMap((version) => pinnersOf(pool, version))),
     ...(open === undefined ? {} : openFields(pool, open, room)),
     ...(current === 0 ? {} : partFields(pool, current)),
   };
@@ -108,6 +110,7 @@ function withdrawnVersions(pool: PoolState, object: number): Value[] {
       version: pool.versions.get(version, VERSION.number),
       requires: pool.versions.get(version, VERSION.requires),
       readers: pool.versions.get(version, VERSION.leases),
+      standing: pool.versions.get(version, VERSION.pins),
       bytes: pool.versions.getWide(version, VERSION.size),
     });
     version = pool.versions.get(version, VERSION.next);

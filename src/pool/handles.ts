@@ -64,25 +64,28 @@ export function wrongState(pool: PoolState, handle: number, action: string): nev
   refuse('wrong-state', `Cannot ${action} "${name}": the handle is ${state}`, { name, state });
 }
 
-/** DECLARE. */
-export function declare(pool: PoolState, session: Session, message: Declare): void {
-  const member = memberOfSession(session, message.member);
-  if (session.handles.get(message.handle) !== 0) {
-    refuse('handle-in-use', `Cannot declare handle ${message.handle}: it is in use`, {
-      handle: message.handle,
-    });
+/** Whether a session may have one more handle, of that number. */
+export function checkNewHandle(pool: PoolState, session: Session, number: number): void {
+  if (session.handles.get(number) !== 0) {
+    refuse('handle-in-use', `Cannot declare handle ${number}: it is in use`, { handle: number });
   }
   if (session.handles.used >= LIMITS.sessionHandlesMax) {
     refuse('handle-limit', 'Cannot declare: the session holds too many handles', {
       limit: LIMITS.sessionHandlesMax,
     });
   }
+  checkRecords(pool);
+}
+
+/** DECLARE. */
+export function declare(pool: PoolState, session: Session, message: Declare): void {
+  const member = memberOfSession(session, message.member);
+  checkNewHandle(pool, session, message.handle);
   if (pool.objects.used >= LIMITS.objectsMax) {
     refuse('handle-limit', 'Cannot declare: the pool holds too many objects', {
       limit: LIMITS.objectsMax,
     });
   }
-  checkRecords(pool);
   const { bytes } = pool.reader;
   // Attributes first: they may be refused, and then nothing else must have changed.
   const attributes = pool.attributes.store(bytes, message.attributes, session.keys);

@@ -1,6 +1,7 @@
 import { BLOCK_SLICE } from '../catalog/extents.js';
 import { formatBytes } from '../core/format-bytes.js';
 import type { ValueMap } from '../core/value.js';
+import { pinnersOf } from './events/told.js';
 import { groupsWith } from './groups.js';
 import { nameOfMember } from './looking.js';
 import { forEachHandle, memberOf, objectName } from './objects.js';
@@ -110,6 +111,7 @@ function waitedFor(pool: PoolState, version: number): string[] {
     names.push(memberOf(pool, handle).name);
   });
   for (const group of groupsWith(pool, version)) names.push(...waitedFor(pool, group));
+  if (pool.versions.get(version, VERSION.pins) > 0) names.push(...pinnersOf(pool, version));
   return someOf([...new Set(names)], 10);
 }
 

@@ -1,6 +1,6 @@
 import { BLOCK_DEAD, BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
-import { checkEvents } from './events/events-check.js';
+import { checkEvents, countPins } from './events/events-check.js';
 import { FoundBy } from './found-by.js';
 import { groupsWith } from './groups.js';
 import { isObject } from './looking.js';
@@ -47,6 +47,7 @@ export function checkInvariants(pool: PoolState): void {
     arena: 0,
     spaces: new Map<number, number>(),
     found: new FoundBy(pool),
+    pins: countPins(pool),
   };
   const blocks = new Set<number>();
   for (let object = 1; object < pool.objects.end; object++) {
@@ -71,6 +72,7 @@ export function checkInvariants(pool: PoolState): void {
   assert(sums.failed === pool.failures.size, 'every reason belongs to a require that failed');
   assert(sums.leases === pool.readerLeases, 'I4: reader leases equal holders');
   assert(sums.inline === pool.bytesInline, 'I5: payloads within messages are counted');
+  assert(sums.pins.size === 0, 'what standing requires keep is there');
   assert(sums.parts === pool.parts.used, 'every part is one of a version');
   assert(pool.partitionsDue.length === 0, 'versions in parts that are over have ended');
   assert(sums.groups === pool.groups.size, 'what groups have is that of versions');
@@ -102,6 +104,8 @@ interface Sums {
   /** Uses of each row of spaces. */
   spaces: Map<number, number>;
   found: FoundBy;
+  /** Of each version, until it is looked at: how many standing requires keep it. */
+  pins: Map<number, number>;
 }
 
 function count(map: Map<number, number>, key: number): void {
@@ -204,10 +208,14 @@ function checkVersion(
   const moving = versions.get(version, VERSION.moving);
   const groups = groupsWith(pool, version).length;
   assert(versions.get(version, VERSION.groups) === groups, `${name}: groups with it are counted`);
-  assert(isOffered || bound + readers + moving + groups > 0, `${name}: what is withdrawn is owed`);
   const isGroup = (flags & VERSION_FLAG.group) !== 0;
   assert(isGroup === pool.groups.has(version), `${name}: what a group has is known`);
   if (isGroup) sums.groups++;
+  const pins = versions.get(version, VERSION.pins);
+  assert(pins === (sums.pins.get(version) ?? 0), `${name}: pins are counted`);
+  sums.pins.delete(version);
+  const owedTo = bound + readers + moving + groups + pins;
+  assert(isOffered || owedTo > 0, `${name}: what is withdrawn is owed`);
   const bytes = versions.get(version, VERSION.bytes);
   count(sums.spaces, versions.get(version, VERSION.space));
   sums.found.addRecord(versions.get(version, VERSION.attributes));

@@ -40,6 +40,8 @@ export function freeUnlessOwed(pool: PoolState, version: number, part: number): 
 /** Whether a require that is bound to a version, or a reader's lease on it, is for some of this. */
 export function isOwed(pool: PoolState, version: number, region: Region): boolean {
   const { handles, objects, versions } = pool;
+  // A standing require is for all of it.
+  if (versions.get(version, VERSION.pins) > 0) return true;
   const owed = versions.get(version, VERSION.requires) + versions.get(version, VERSION.leases);
   if (owed === 0) return false;
   let handle = objects.get(versions.get(version, VERSION.object), OBJECT.handles);
@@ -50,6 +52,14 @@ export function isOwed(pool: PoolState, version: number, region: Region): boolea
     if (wantedOf(pool, handle, version)?.meets(region) ?? true) return true;
   }
   return false;
+}
+
+/** No standing require has a version any more: frees the parts that were only for those. */
+export function freeHeldParts(pool: PoolState, version: number): void {
+  if (!isInParts(pool, version)) return;
+  const { partitions, versions } = pool;
+  if (partitions.get(versions.get(version, VERSION.partition), PARTITION.held) === 0) return;
+  forEachPart(pool, version, (part) => freeUnlessOwed(pool, version, part));
 }
 
 /**

@@ -1,20 +1,20 @@
 import { BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
 import { EVENT } from '../protocol/index.js';
-import { failure } from './emit.js';
+import { objectLost } from './events/gone.js';
 import { noteVersion } from './events/noting.js';
+import { pinBefore } from './events/standing.js';
 import { groupsWith } from './groups.js';
 import { endReaderLease } from './handles.js';
 import type { Input } from './input.js';
-import { nameOfMember } from './looking.js';
 import { forgetMeasures } from './measuring.js';
 import { freed } from './memory.js';
-import { forEachHandle, handleState, hasFlag, objectName } from './objects.js';
+import { forEachHandle, handleState, hasFlag } from './objects.js';
 import { failRequire } from './require.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, VERSION, VERSION_FLAG } from './rows.js';
 import { dropSlab } from './slabs.js';
 import type { PoolState } from './state.js';
 import { loseMoving, moveAgain } from './transferring.js';
-import { freeIfOwedToNobody, versionHas, withdrawVersion } from './versions.js';
+import { freeIfOwedToNobody, loseBytes, versionHas, withdrawVersion } from './versions.js';
 
 /**
  * Another manager goes on with the pool, perhaps after a stop, and with other options. What lay in
@@ -82,26 +82,25 @@ function freeLeasesIn(pool: PoolState, slab: number): void {
 function loseVersion(pool: PoolState, version: number): void {
   const { versions, handles } = pool;
   const object = versions.get(version, VERSION.object);
-  const name = objectName(pool, object);
-  const member = nameOfMember(pool, versions.get(version, VERSION.providerMember));
-  const number = versions.get(version, VERSION.number);
-  const error = failure(
-    'object-lost',
-    `Cannot demand "${name}": version ${number}, which ${member} had offered, was lost with the ` +
-      'memory that it lay in',
-    { name, member, version: number },
-  );
+  const error = objectLost(pool, version);
   // The version stays until the last of those that hold it has let go: then it is freed.
   const isOffered = versionHas(pool, version, VERSION_FLAG.offered);
   const holding: number[] = [];
   forEachHandle(pool, object, (handle) => {
     if (handles.get(handle, HANDLE.version) === version) holding.push(handle);
   });
+  pinBefore(pool, version);
+  // For those who are owed it, and are told one after the other.
+  const isKept = versions.get(version, VERSION.pins) + versions.get(version, VERSION.groups) > 0;
+  versions.set(version, VERSION.flags, versions.get(version, VERSION.flags) | VERSION_FLAG.lost);
   loseMoving(pool, version, error);
   for (const handle of holding) {
     if (handleState(pool, handle) === HANDLE_STATE.required) failRequire(pool, handle, error);
     else if (hasFlag(pool, handle, HANDLE_FLAG.leased)) endReaderLease(pool, handle);
   }
-  if (isOffered) withdrawVersion(pool, version);
+  if (isKept) {
+    if (isOffered) withdrawVersion(pool, version);
+    loseBytes(pool, version);
+  } else if (isOffered) withdrawVersion(pool, version);
   else if (holding.length === 0) freeIfOwedToNobody(pool, version);
 }

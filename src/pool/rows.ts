@@ -130,7 +130,9 @@ export const VERSION = {
   seq: 21,
   /** Groups that have it, and are offered or owed to somebody: its bytes stay for them. */
   groups: 23,
-  width: 24,
+  /** Standing requires that have it yet to give, or whose members have it. */
+  pins: 24,
+  width: 25,
 } as const;
 
 export const VERSION_FLAG = {
@@ -144,6 +146,9 @@ export const VERSION_FLAG = {
   open: 0x20,
   /** It is a group: its members are `PoolState.groups`. */
   group: 0x40,
+  /** Deleted by force, or lost with its memory, while a standing require kept it. */
+  deleted: 0x200,
+  lost: 0x80,
   /** It has statistics, or will have. */
   measured: 0x100,
 } as const;

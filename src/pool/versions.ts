@@ -1,8 +1,10 @@
 import { BLOCK_LEASE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
+import type { AttaccaError } from '../core/errors.js';
 import { EVENT } from '../protocol/index.js';
 import { failure } from './emit.js';
 import { noteVersion } from './events/noting.js';
+import { pinBefore } from './events/standing.js';
 import { hideVersion } from './indexing.js';
 import { dropMeasure } from './measuring.js';
 import { freed } from './memory.js';
@@ -31,6 +33,7 @@ export function withdrawVersion(pool: PoolState, version: number): void {
   const object = versions.get(version, VERSION.object);
   assert(objects.get(object, OBJECT.current) === version, 'the offered version is the current one');
   const isOpen = versionHas(pool, version, VERSION_FLAG.open);
+  pinBefore(pool, version);
   // What a group has ends with it, and stays for it as long as it is owed to somebody.
   for (const member of pool.groups.get(version)?.values() ?? []) {
     if (versionHas(pool, member, VERSION_FLAG.offered)) withdrawVersion(pool, member);
@@ -81,19 +84,23 @@ function endWhole({ versions, members, handles }: PoolState, version: number): v
 function failUnready(pool: PoolState, version: number): void {
   const { versions, handles } = pool;
   const object = versions.get(version, VERSION.object);
-  const missing = missingOf(pool, version);
-  if (missing === 0) return;
-  const name = objectName(pool, object);
-  const number = versions.get(version, VERSION.number);
+  if (missingOf(pool, version) === 0) return;
   forEachHandle(pool, object, (handle) => {
     if (handleState(pool, handle) !== HANDLE_STATE.required) return;
     if (handles.get(handle, HANDLE.version) !== version || isReady(pool, handle)) return;
-    const lacks = missingTold(pool, handle);
-    const what = isGrowing(pool, version) ? 'finished it' : `offered ${lacks} of its elements`;
-    const why = `version ${number} has ended, and nobody has ${what}`;
-    const fields = { name, version: number, missing: lacks };
-    failRequire(pool, handle, failure('parts-missing', `Cannot demand "${name}": ${why}`, fields));
+    failRequire(pool, handle, partsMissing(pool, handle, version));
   });
+}
+
+/** Why a handle will not have all that it requires of a version. */
+export function partsMissing(pool: PoolState, handle: number, version: number): AttaccaError {
+  const name = objectName(pool, pool.versions.get(version, VERSION.object));
+  const number = pool.versions.get(version, VERSION.number);
+  const missing = missingTold(pool, handle);
+  const what = isGrowing(pool, version) ? 'finished it' : `offered ${missing} of its elements`;
+  const why = `version ${number} has ended, and nobody has ${what}`;
+  const fields = { name, version: number, missing };
+  return failure('parts-missing', `Cannot demand "${name}": ${why}`, fields);
 }
 
 /** Versions in parts that are over end: complete, or without anybody who may offer the rest. */
@@ -121,6 +128,7 @@ export function isOwedToNobody(pool: PoolState, version: number): boolean {
   if (versions.get(version, VERSION.leases) > 0) return false;
   if (versions.get(version, VERSION.moving) > 0) return false;
   if (versions.get(version, VERSION.groups) > 0) return false;
+  if (versions.get(version, VERSION.pins) > 0) return false;
   return !versionHas(pool, version, VERSION_FLAG.offered);
 }
 
@@ -130,6 +138,15 @@ export function giveSlice(pool: PoolState, version: number, session: Session): v
   dropMeasure(pool, pool.versions.get(version, VERSION.bytes));
   pool.extents.give(pool.versions.get(version, VERSION.bytes), BLOCK_LEASE, session.id);
   dropVersion(pool, version);
+}
+
+/** What is kept for standing requires alone is lost: its row stays, to be told of. */
+export function loseBytes(pool: PoolState, version: number): void {
+  const { versions } = pool;
+  freeBytes(pool, version);
+  const gone = VERSION_FLAG.inline | VERSION_FLAG.slice;
+  versions.set(version, VERSION.flags, versions.get(version, VERSION.flags) & ~gone);
+  versions.set(version, VERSION.bytes, 0);
 }
 
 function freeBytes(pool: PoolState, version: number): void {

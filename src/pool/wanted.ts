@@ -23,8 +23,13 @@ export function setRegion(pool: PoolState, session: Session, message: RegionFiel
   const { regionStart, regionEnd } = message;
   checkRegion(pool.reader.bytes, regionStart, regionEnd);
   dropWanted(pool, handle);
+  keepWanted(pool, handle, regionStart, regionEnd);
+}
+
+/** A handle requires the region of the message that stands there. */
+export function keepWanted(pool: PoolState, handle: number, start: number, end: number): void {
   const wanted = pool.wanted.allocate();
-  const record = pool.arena.store(pool.reader.bytes, regionStart, regionEnd);
+  const record = pool.arena.store(pool.reader.bytes, start, end);
   pool.wanted.set(wanted, WANTED.region, record);
   pool.handles.set(handle, HANDLE.wanted, wanted);
 }

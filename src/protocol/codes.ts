@@ -73,6 +73,7 @@ export const MESSAGE = {
   acknowledge: 0x62,
   veto: 0x63,
   emit: 0x64,
+  take: 0x65,
   ok: 0x80,
   fail: 0x81,
   welcome: 0x82,
@@ -187,6 +188,8 @@ export const SUBSCRIBE = {
   own: 0x4,
   /** Ends by itself when all has come that was promised. */
   untilComplete: 0x8,
+  /** What matches is required, before its provider can withdraw it: a standing require. */
+  requires: 0x10,
 } as const;
 
 /** Where a subscription begins. */

@@ -1,14 +1,17 @@
 import { refuse } from '../core/assert.js';
 import type { Reader, Writer } from '../core/bytes.js';
 import { LIMITS } from '../core/limits.js';
+import type { AxisSet } from '../core/regions/axis-set.js';
+import type { Region } from '../core/regions/region.js';
 import { type SpaceExpectation, skipSpace, spaceAt } from '../core/space.js';
 import type { ValueMap } from '../core/value.js';
 import { type Reading, readMap } from '../core/value-codec.js';
 import { type Attribute, AttributeIndex, readAttributes, writeAttributes } from './attributes.js';
-import { EVENT, FROM, MESSAGE, SILENCE, SLOW } from './codes.js';
+import { EVENT, FROM, MESSAGE, POLICY, SILENCE, SLOW } from './codes.js';
 import { beginMessage, endBody, endMessage, readChoice, writeWhole } from './message.js';
+import { writeWanted } from './parts.js';
 
-const FLAGS_MAX = 0xf;
+const FLAGS_MAX = 0x1f;
 
 /** 0x60 SUBSCRIBE. */
 export class Subscribe {
@@ -214,6 +217,49 @@ export function writeEmit(
     w.u32(member);
     w.text(topic);
     writeAttributes(w, attributes);
+  });
+}
+
+/** 0x65 TAKE: a handle on the version that a delivery of a standing require tells of. */
+export class Take {
+  handle = 0;
+  subscription = 0;
+  n = 0;
+  policy = 0;
+  /** What of it is required; empty: all. */
+  regionStart = 0;
+  regionEnd = 0;
+}
+
+export function readTake(r: Reader, into: Take): void {
+  into.handle = r.u32();
+  into.subscription = r.u32();
+  into.n = r.u64();
+  into.policy = readChoice(r, POLICY.wait, 'the policy of a require');
+  const size = r.u32();
+  into.regionStart = r.skip(size);
+  into.regionEnd = r.at;
+  endBody(r);
+}
+
+interface TakeFields {
+  readonly handle: number;
+  readonly subscription: number;
+  readonly n: number;
+  readonly policy: number;
+  /** null: all of it. A box of a shape that is not known has null for all of an axis. */
+  readonly region: Region | readonly (AxisSet | null)[] | null;
+}
+
+export function writeTake(w: Writer, fields: TakeFields): void {
+  const { handle, subscription, n, policy, region } = fields;
+  writeWhole(w, MESSAGE.take, () => {
+    w.u32(handle);
+    w.u32(subscription);
+    w.u64(n);
+    w.u8(policy);
+    if (region === null) w.u32(0);
+    else writeWanted(w, region);
   });
 }
 

@@ -90,10 +90,15 @@ export function writeRegionFields(
 ): void {
   writeWhole(w, MESSAGE.region, () => {
     w.u32(handle);
-    writeSized(w, () =>
-      region instanceof Region ? writeRegion(w, region) : writeOpenBox(w, region),
-    );
+    writeWanted(w, region);
   });
+}
+
+/** What is required, behind its size. */
+export function writeWanted(w: Writer, region: Region | readonly (AxisSet | null)[]): void {
+  writeSized(w, () =>
+    region instanceof Region ? writeRegion(w, region) : writeOpenBox(w, region),
+  );
 }
 
 /** One part in 0x87 PARTS. Of the payload, only the fields of its source mean something. */

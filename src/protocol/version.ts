@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '6457ab4270dc57e1e44c67acf647c431185bef64c1f0dd5962cf3f8f34d461e2',
+    vectors: 'd592f36f8a6995083e25286ac900e5df6e766360e9f340fc89110ab6d3bbd662',
   },
 ];
 

@@ -246,7 +246,7 @@ test('explain: what is offered, its readers, and versions that are withdrawn and
     bytes: 3,
   });
   assert.deepEqual(readers, ['reader']);
-  assert.deepEqual(withdrawn, [{ version: 1, requires: 1, readers: 1, bytes: 3 }]);
+  assert.deepEqual(withdrawn, [{ version: 1, requires: 1, readers: 1, standing: 0, bytes: 3 }]);
   assert.match(String(waits?.[0]?.['because']), /reader has only to demand it/);
   reader.explain('nothing').fails('unknown-object');
 });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { selectRegion } from '../../src/core/regions/selection.js';
 import * as protocol from '../../src/protocol/index.js';
 import type { Call } from './call.js';
 import type { EventSeen } from './harness.js';
-import type { Member } from './member.js';
+import type { Member, Part } from './member.js';
 
 const { EVENT, EVENT_NAMES, FROM, SILENCE, SLOW, SUBSCRIBE } = protocol;
 
@@ -14,6 +15,8 @@ export interface SubscribeOptions {
   readonly acknowledge?: boolean;
   readonly own?: boolean;
   readonly untilComplete?: boolean;
+  /** A standing require. */
+  readonly requires?: boolean;
   readonly from?: keyof typeof FROM;
   readonly seq?: number;
   readonly slow?: keyof typeof SLOW;
@@ -37,7 +40,8 @@ export class Subscriber {
       (asked.before === true ? SUBSCRIBE.before : 0) |
       (asked.acknowledge === true ? SUBSCRIBE.acknowledge : 0) |
       (asked.own === true ? SUBSCRIBE.own : 0) |
-      (asked.untilComplete === true ? SUBSCRIBE.untilComplete : 0);
+      (asked.untilComplete === true ? SUBSCRIBE.untilComplete : 0) |
+      (asked.requires === true ? SUBSCRIBE.requires : 0);
     const fields = {
       ...{ subscription: number, member: member.number, topics, flags, window, deadline, name },
       kinds: kinds.reduce((bits, kind) => bits | (1 << EVENT[kind]), 0),
@@ -84,11 +88,46 @@ export class Subscriber {
     return this.member.client.call((w) => protocol.writeAcknowledge(w, this.number, n, count));
   }
 
+  /** A handle on the version that a delivery of a standing require tells of. */
+  take(n = this.last.n, { wait = false, region = null }: TakeOptions = {}): Taken {
+    return new Taken(this, n, wait, region);
+  }
+
   veto(reason: string, n = this.last.n): Call {
     return this.member.client.call((w) => protocol.writeVeto(w, this.number, n, reason));
   }
 
   end(forget = false): Call {
     return this.member.client.call((w) => protocol.writeUnsubscribe(w, this.number, forget));
+  }
+}
+
+interface TakeOptions {
+  readonly wait?: boolean;
+  readonly region?: Part | null;
+}
+
+/** A handle that came by TAKE. */
+class Taken {
+  readonly #client: Member['client'];
+  readonly number: number;
+  readonly made: Call;
+
+  constructor({ member, number }: Subscriber, n: number, wait: boolean, part: Part | null) {
+    this.#client = member.client;
+    this.number = member.client.nextHandle();
+    const region = part === null ? null : selectRegion(part[0], part[1]);
+    const policy = wait ? protocol.POLICY.wait : protocol.POLICY.fail;
+    const fields = { handle: this.number, subscription: number, n, policy, region };
+    this.made = this.#client.call((w) => protocol.writeTake(w, fields));
+  }
+
+  demand(want = 0): Call {
+    const { number } = this;
+    return this.#client.call((w) => protocol.writeDemand(w, number, 0, 0, 0, want));
+  }
+
+  dispose(): Call {
+    return this.#client.call((w) => protocol.writeDispose(w, this.number));
   }
 }

@@ -213,7 +213,7 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
     member: u32,
     kinds: fc.nat(0x3ffff),
     topics: fc.array(keyName, { maxLength: 3 }),
-    flags: u8(15),
+    flags: u8(31),
     from: u8(4),
     slow: u8(2),
     silence: u8(1),
@@ -226,6 +226,13 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
   unsubscribe: of('unsubscribe', { subscription: u32, forget: u8(1) }),
   acknowledge: of('acknowledge', { subscription: u32, n: u64, count: u32 }),
   veto: of('veto', { subscription: u32, n: u64, reason: anyText(60) }),
+  take: of('take', {
+    handle: u32,
+    subscription: u32,
+    n: u64,
+    policy: u8(1),
+    region: fc.option(anyRegion),
+  }),
   emit: of('emit', { member: u32, topic: keyName, attributes: anyAttributes }),
   event: of('event', {
     subscription: u32,

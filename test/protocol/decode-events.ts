@@ -11,14 +11,17 @@ import {
   readEmit,
   readEvent,
   readSubscribe,
+  readTake,
   readUnsubscribe,
   readVeto,
   Subscribe,
   type SubscribeFields,
+  Take,
   topicsOf,
   Unsubscribe,
   Veto,
 } from '../../src/protocol/events.js';
+import { type AnyRegion, regionAt } from './any-region.js';
 
 /** Messages about events. */
 export type EventsMessage =
@@ -26,6 +29,14 @@ export type EventsMessage =
   | { kind: 'unsubscribe'; subscription: number; forget: number }
   | { kind: 'acknowledge'; subscription: number; n: number; count: number }
   | { kind: 'veto'; subscription: number; n: number; reason: string }
+  | {
+      kind: 'take';
+      handle: number;
+      subscription: number;
+      n: number;
+      policy: number;
+      region: AnyRegion | null;
+    }
   | { kind: 'emit'; member: number; topic: string; attributes: readonly Attribute[] }
   | {
       kind: 'event';
@@ -77,6 +88,12 @@ export const EVENT_DECODERS = {
     const { member, topicStart, topicEnd, attributes } = read(r, new Emit(), readEmit);
     const topic = decodeUtf8(r.bytes, topicStart, topicEnd);
     return { kind: 'emit', member, topic, attributes: attributesOf(r, attributes, EXACT) };
+  },
+  take: (r: Reader): EventsMessage => {
+    const { regionStart, regionEnd, ...fields } = read(r, new Take(), readTake);
+    const isAll = regionStart === regionEnd;
+    const region = isAll ? null : regionAt(r.bytes, regionStart, regionEnd);
+    return { kind: 'take', ...fields, region };
   },
   event: (r: Reader): EventsMessage => {
     const { kind: eventKind, ...event } = readEvent(r, EXACT);

@@ -151,6 +151,8 @@ const ENCODERS: { readonly [K in MessageName]: Encoder<K> } = {
   acknowledge: (w, m) => protocol.writeAcknowledge(w, m.subscription, m.n, m.count),
   veto: (w, m) => protocol.writeVeto(w, m.subscription, m.n, m.reason),
   emit: (w, m) => protocol.writeEmit(w, m.member, m.topic, m.attributes),
+  take: (w, { region, ...m }) =>
+    protocol.writeTake(w, { ...m, region: region === null ? null : regionFrom(region) }),
   event: writeEvent,
   unkeep: (w, m) => protocol.writeUnkeep(w, m.name, m.deadline),
   lease: (w, m) => protocol.writeLease(w, m.size, m.least, m.handle, m.deadline),

@@ -337,6 +337,18 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
   ['unsubscribe', { kind: 'unsubscribe', subscription: 1, forget: 0 }],
   ['acknowledge', { kind: 'acknowledge', subscription: 1, n: 7, count: 3 }],
   ['veto', { kind: 'veto', subscription: 1, n: 8, reason: 'it has NaN' }],
+  ['take', { kind: 'take', handle: 3, subscription: 1, n: 2 ** 33, policy: 0, region: null }],
+  [
+    'take a region',
+    {
+      kind: 'take',
+      handle: 4,
+      subscription: 1,
+      n: 9,
+      policy: 1,
+      region: { dimensions: 1, boxes: [[[[0, 1, 4]]]], points: [] },
+    },
+  ],
   ['emit', { kind: 'emit', member: 0, topic: 'steer', attributes: [[1, 30]] }],
   [
     'event',

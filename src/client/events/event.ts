@@ -1,3 +1,4 @@
+import { AttaccaError, type ErrorFields, isErrorCode } from '../../core/errors.js';
 import type { Dtype, Order } from '../../core/space.js';
 import { Timestamp, type ValueMap } from '../../core/value.js';
 import { EVENT, EVENT_FLAG, EVENT_NAMES, type readEvent } from '../../protocol/index.js';
@@ -51,4 +52,10 @@ export function eventOf(message: ReturnType<typeof readEvent>): PoolEvent {
     isAgain: (flags & EVENT_FLAG.again) !== 0,
     missed: isGap ? { from: Number(fields['from']), to: Number(fields['to']) } : null,
   };
+}
+
+/** Why something has ended, or cannot be had, as a delivery says it. */
+export function reasonOf({ reason, message, fields }: ValueMap): AttaccaError {
+  const code = typeof reason === 'string' && isErrorCode(reason) ? reason : 'internal';
+  return new AttaccaError(code, String(message), (fields ?? {}) as ErrorFields);
 }

@@ -106,7 +106,7 @@ export function fieldsOf(
   };
 }
 
-function codeOf<K extends string>(
+export function codeOf<K extends string>(
   codes: { readonly [N in K]: number },
   name: K,
   of: string,

@@ -1,10 +1,11 @@
 import type { Reader } from '../../core/bytes.js';
-import { AttaccaError, type ErrorFields, isErrorCode } from '../../core/errors.js';
+import { AttaccaError } from '../../core/errors.js';
 import {
   EVENT,
   MESSAGE,
   readEvent,
   readValueAnswer,
+  type SubscribeFields,
   writeAcknowledge,
   writeSubscribe,
   writeUnsubscribe,
@@ -15,7 +16,7 @@ import { again, wrongState } from '../errors.js';
 import { UNHEEDED } from '../pending.js';
 import type { Seat } from '../seat.js';
 import { throwIfAborted } from '../waiting.js';
-import { eventOf, type PoolEvent } from './event.js';
+import { eventOf, type PoolEvent, reasonOf } from './event.js';
 import { fieldsOf, type SubscribeOptions } from './options.js';
 
 /** How long one waits for an event. */
@@ -161,7 +162,7 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
     const message = readEvent(reader);
     if (message.kind === EVENT.end) {
       const { reason } = message.fields;
-      this.over(reason === 'complete' ? null : errorOf(message.fields));
+      this.over(reason === 'complete' ? null : reasonOf(message.fields));
       return;
     }
     this.#events.push(eventOf(message));
@@ -235,18 +236,33 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
   }
 }
 
-function errorOf({ reason, message, fields }: { readonly [key: string]: unknown }): AttaccaError {
-  const code = typeof reason === 'string' && isErrorCode(reason) ? reason : 'internal';
-  return new AttaccaError(code, String(message), (fields ?? {}) as ErrorFields);
-}
-
 /** Subscribes, and resolves when the pool has noted it: what happens from then on is told. */
 export async function subscribe(seat: Seat, options: SubscribeOptions): Promise<Subscription> {
+  const numbers = { subscription: 0, member: seat.number };
+  const { subscription: _, ...fields } = fieldsOf(options, numbers);
+  const make = (number: number): Subscription => new Subscription(seat, number, options);
+  const { one, seq } = await begin(seat, 'subscribe', fields, make);
+  one.seq = seq;
+  return one;
+}
+
+/** Who takes the events of a subscription. */
+interface Taker {
+  took(reader: Reader): void;
+  over(error: AttaccaError | null): void;
+}
+
+/** Begins a subscription that `make` makes of its number; `seq`: the next event of the pool. */
+export async function begin<T extends Taker>(
+  seat: Seat,
+  what: string,
+  fields: Omit<SubscribeFields, 'subscription'>,
+  make: (number: number) => T,
+): Promise<{ readonly one: T; readonly seq: number }> {
   const { connection } = seat.client;
-  const room = seat.enter('subscribe');
+  const room = seat.enter(what);
   if (room !== null) await room;
   const subscription = connection.subscriptions.take();
-  const one = new Subscription(seat, subscription, options);
   const call = new Call<number>(1, (code, reader) => {
     if (code !== MESSAGE.value) {
       throw new AttaccaError('bad-message', `Cannot take answer ${code}: VALUE was expected`);
@@ -257,11 +273,10 @@ export async function subscribe(seat: Seat, options: SubscribeOptions): Promise<
     connection.subscribed(subscription, one);
     return Number(seq);
   });
+  const one = make(subscription);
   try {
-    const fields = fieldsOf(options, { subscription, member: seat.number });
-    connection.post(call, 1, (w) => writeSubscribe(w, fields));
-    one.seq = (await call.promise) ?? 0;
-    return one;
+    connection.post(call, 1, (w) => writeSubscribe(w, { ...fields, subscription }));
+    return { one, seq: (await call.promise) ?? 0 };
   } catch (error) {
     connection.subscriptions.release(subscription);
     one.over(null);

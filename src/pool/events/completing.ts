@@ -7,7 +7,8 @@ import { EVENT, SUBSCRIBE } from '../../protocol/index.js';
 import type { PromiseRow } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { isDrained } from './delivering.js';
-import { endSubscription } from './ending.js';
+import { dismiss, endSubscription } from './ending.js';
+import type { Subscription } from './subscription.js';
 
 /** Which promises are about what a subscription asks for. Looked up again: it is no state. */
 export class PromisesFor {
@@ -25,15 +26,19 @@ export class PromisesFor {
     this.#isOfOffers = kinds === 1 << EVENT.offer;
   }
 
-  /** Whether something that it asks for was promised, and all of that is closed. */
-  areClosed(pool: PoolState): boolean {
+  /**
+   * Whether something that it asks for was promised, and all of that is closed. `own`: members of
+   * whose offers it is not told.
+   */
+  areClosed(pool: PoolState, own: ReadonlySet<string>): boolean {
     const last = this.#open;
-    if (last !== null && last.state !== 'closed' && pool.promises.has(last.id)) return false;
+    const isThere = last !== null && pool.promises.has(last.id) && !own.has(last.member);
+    if (isThere && last.state !== 'closed') return false;
     this.#open = null;
     let isAny = false;
     for (const promise of pool.promises.values()) {
       if (promise.state === 'closed' && isAny) continue;
-      if (!this.#mayBe(promise)) continue;
+      if (own.has(promise.member) || !this.#mayBe(promise)) continue;
       isAny = true;
       if (promise.state === 'closed') continue;
       this.#open = promise;
@@ -82,6 +87,23 @@ export function endComplete(pool: PoolState): void {
   if (pool.promises.size === 0 || pool.events.operationsHeld > 0) return;
   for (const one of [...pool.events.subscriptions.values()]) {
     if ((one.flags & SUBSCRIBE.untilComplete) === 0 || one.attachments.length === 0) continue;
-    if (isDrained(one) && one.promised.areClosed(pool)) endSubscription(pool, one, null);
+    if (!isDrained(one) || !one.promised.areClosed(pool, ownOf(pool, one))) continue;
+    // One with a name stays: who comes late by it does not begin with what is done.
+    if (one.standing !== null) one.standing.isComplete = one.name !== '';
+    if (one.name === '') endSubscription(pool, one, null);
+    else dismiss(pool, one, null);
+  }
+}
+
+/** The members of whose offers a subscription is not told. */
+function ownOf(pool: PoolState, { attachments, flags }: Subscription): ReadonlySet<string> {
+  if ((flags & SUBSCRIBE.own) !== 0) return new Set();
+  return new Set(attachments.map(({ member }) => pool.members.get(member)?.name ?? ''));
+}
+
+/** Somebody has promised more: shared standing requires that were complete are over. */
+export function forgetComplete(pool: PoolState): void {
+  for (const one of [...pool.events.standing]) {
+    if (one.standing?.isComplete === true) endSubscription(pool, one, null);
   }
 }

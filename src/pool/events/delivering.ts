@@ -14,12 +14,14 @@ import {
   SUBSCRIBE,
 } from '../../protocol/index.js';
 import { emit, failure } from '../emit.js';
+import { objectName } from '../objects.js';
 import { OBJECT, VERSION, WAIT, WAIT_KIND } from '../rows.js';
 import type { PoolState } from '../state.js';
 import { beginTimer, endTimer } from '../timers.js';
 import { endSubscription } from './ending.js';
 import { textOf } from './event-keys.js';
 import { ROW } from './event-log.js';
+import { goneOf } from './gone.js';
 import {
   attributesAt,
   kindAt,
@@ -32,15 +34,18 @@ import {
   textAt,
   timeAt,
 } from './places.js';
+import { isOfSnapshot, pinOffered, pinSnapshot, type Standing, versionOf } from './standing.js';
 import type { Attachment, Subscription } from './subscription.js';
 
-/** Tries the event that has just come on all who may want it. */
-export function tell(pool: PoolState): void {
+/** Tries the event that has just come on all who may want it. `offered`: the version it begins. */
+export function tell(pool: PoolState, offered = 0): void {
   const { events } = pool;
   if (events.afterCount === 0) return;
   const seq = events.log.end - 1;
   eachCandidate(pool, events.after, seq, (one) => {
-    if (one.behindAt === 0 && wants(pool, one, seq)) arrive(pool, one, seq);
+    if (one.standing !== null) {
+      if (offered !== 0 && wants(pool, one, seq)) pinOffered(pool, one, one.standing, offered);
+    } else if (one.behindAt === 0 && wants(pool, one, seq)) arrive(pool, one, seq);
   });
 }
 
@@ -110,7 +115,7 @@ function takerOf({ attachments, unacked }: Subscription): Attachment | null {
   return best;
 }
 
-/** A delivery that is new. `place`: the event; below 0 of the snapshot; 0 for a marker. */
+/** A delivery that is new. `place`: the event; below 0 a version; 0 for a marker. */
 function give(pool: PoolState, one: Subscription, to: Attachment, place: number): void {
   const n = ++one.n;
   one.unacked.push(n, place, to.id);
@@ -120,13 +125,21 @@ function give(pool: PoolState, one: Subscription, to: Attachment, place: number)
 
 /** Delivers what one who is behind has room for; looks at so many events and no more at a time. */
 export function advance(pool: PoolState, one: Subscription): void {
+  const { standing } = one;
+  if (standing !== null) pinSnapshot(pool, one, standing);
+  if (standing?.isOverfull === true) {
+    const why = `Cannot go on: it would keep more than ${LIMITS.pinsMax} objects`;
+    endSubscription(pool, one, failure('subscriber-slow', why, { limit: LIMITS.pinsMax }));
+  }
+  if (!pool.events.subscriptions.has(one.id)) return;
   for (let taker = takerOf(one); one.unacked.orphans > 0 && taker !== null; taker = takerOf(one)) {
     const n = one.unacked.adopt(taker.id);
     taker.inFlight++;
     write(pool, one, taker, n, EVENT_FLAG.again);
   }
   if (one.unacked.orphans > 0) return;
-  if (one.snapshot !== null && !giveSnapshot(pool, one, one.snapshot)) return;
+  if (standing !== null) givePinned(pool, one, standing);
+  else if (one.snapshot !== null && !giveSnapshot(pool, one, one.snapshot)) return;
   if (one.behindAt !== 0) catchUp(pool, one);
   if (isDrained(one) && (one.flags & SUBSCRIBE.untilComplete) !== 0) {
     pool.events.isCompletionDue = true;
@@ -135,7 +148,17 @@ export function advance(pool: PoolState, one: Subscription): void {
 
 /** Whether all that has come was delivered and acknowledged. */
 export function isDrained(one: Subscription): boolean {
-  return one.behindAt === 0 && one.snapshot === null && one.unacked.count === 0;
+  const isGiven = one.standing === null || one.standing.count === 0;
+  return isGiven && one.behindAt === 0 && one.snapshot === null && one.unacked.count === 0;
+}
+
+/** Gives what a standing require keeps, while somebody has room for it. */
+function givePinned(pool: PoolState, one: Subscription, standing: Standing): void {
+  while (standing.count > 0) {
+    const taker = takerOf(one);
+    if (taker === null) return;
+    give(pool, one, taker, -standing.shift());
+  }
 }
 
 /** Goes on with what was there when it began; whether all of it is delivered. */
@@ -152,18 +175,14 @@ function giveSnapshot(
       goOnLater(pool, one);
       return false;
     }
-    const place = -snapshot.next;
-    if (isOfSnapshot(pool, one, place) && wants(pool, one, place)) give(pool, one, taker, place);
+    const version = pool.objects.get(snapshot.next, OBJECT.current);
+    if (isOfSnapshot(pool, one, version) && wants(pool, one, -version)) {
+      give(pool, one, taker, -version);
+    }
     if (!pool.events.subscriptions.has(one.id)) return false;
   }
   one.snapshot = null;
   return true;
-}
-
-/** Whether what is offered was there when a subscription began: else an event tells of it. */
-function isOfSnapshot({ objects, versions }: PoolState, one: Subscription, place: Place): boolean {
-  const version = objects.get(-place, OBJECT.current);
-  return version !== 0 && versions.getWide(version, VERSION.seq) <= one.from;
 }
 
 function catchUp(pool: PoolState, one: Subscription): void {
@@ -210,7 +229,7 @@ export function goOn(pool: PoolState, timer: number): void {
 }
 
 /** Others have their turn first. */
-function goOnLater(pool: PoolState, one: Subscription): void {
+export function goOnLater(pool: PoolState, one: Subscription): void {
   if (one.timer === 0) one.timer = beginTimer(pool, WAIT_KIND.events, one.id, 0);
 }
 
@@ -227,14 +246,41 @@ function write(pool: PoolState, one: Subscription, to: Attachment, n: number, fl
     writeMarker(pool, to, { n, seq: gap.to, kind: EVENT.gap, flags }, { ...gap });
     return;
   }
+  if (one.standing !== null) {
+    writePinned(pool, one, to, n, flags);
+    return;
+  }
   // What is delivered again may be gone meanwhile.
-  const isThere = place > 0 ? place >= pool.events.log.first : isOfSnapshot(pool, one, place);
+  const isThere = place > 0 ? place >= pool.events.log.first : isOfSnapshot(pool, one, -place);
   if (isThere) {
-    writeEvent(pool, to, place, { n, seq: place > 0 ? place : one.from, flags });
+    const told = place > 0 ? flags : flags | EVENT_FLAG.snapshot;
+    writeEvent(pool, to, place, { n, seq: place > 0 ? place : one.from, flags: told });
     return;
   }
   const seq = place > 0 ? place : one.from;
   writeMarker(pool, to, { n, seq, kind: EVENT.gap, flags }, { from: seq, to: seq });
+}
+
+/** Tells of a version that is kept for who is told; or that it is not to be had any more. */
+function writePinned(
+  pool: PoolState,
+  one: Subscription,
+  to: Attachment,
+  n: number,
+  flags: number,
+): void {
+  const version = versionOf(one.unacked.eventOf(n));
+  const seq = pool.versions.getWide(version, VERSION.seq);
+  const told = flags | (seq <= one.from ? EVENT_FLAG.snapshot : 0);
+  const gone = goneOf(pool, version);
+  if (gone === null) {
+    writeEvent(pool, to, -version, { n, seq, flags: told });
+    return;
+  }
+  const name = objectName(pool, pool.versions.get(version, VERSION.object));
+  const { code, message, fields } = gone;
+  const why = { name, reason: code, message, fields };
+  writeMarker(pool, to, { n, seq, kind: EVENT.lost, flags: told }, why);
 }
 
 function writeEvent(
@@ -251,7 +297,7 @@ function writeEvent(
     n: of.n,
     seq: of.seq,
     kind: kind & 0xff,
-    flags: of.flags | (place > 0 ? kind >>> 8 : EVENT_FLAG.snapshot),
+    flags: of.flags | (place > 0 ? kind >>> 8 : 0),
     version: numberAt(pool, place),
     timeMs: timeAt(pool, place),
   });

@@ -4,6 +4,7 @@ import type { PoolState } from '../state.js';
 import { endTimer } from '../timers.js';
 import { decideAll } from './deciding.js';
 import { writeMarker } from './delivering.js';
+import { endPins } from './standing.js';
 import type { Attachment, Subscription } from './subscription.js';
 
 /** Ends a subscription: who takes part is told why, and nothing waits for it any more. */
@@ -12,6 +13,12 @@ export function endSubscription(
   one: Subscription,
   error: AttaccaError | null,
 ): void {
+  dismiss(pool, one, error);
+  forget(pool, one);
+}
+
+/** Who takes part has no more of a subscription to come, and is told why. */
+export function dismiss(pool: PoolState, one: Subscription, error: AttaccaError | null): void {
   const fields =
     error === null
       ? { reason: 'complete' }
@@ -22,9 +29,6 @@ export function endSubscription(
     each.session.subscriptions.delete(each.number);
   }
   one.attachments.length = 0;
-  // A durable one that is complete has seen all for now: what comes later is for who comes later.
-  if (error === null && one.name !== '') return;
-  forget(pool, one);
 }
 
 /** A subscription is there no longer. */
@@ -35,9 +39,11 @@ function forget(pool: PoolState, one: Subscription): void {
   ((one.flags & SUBSCRIBE.before) !== 0 ? events.before : events.after).remove(one);
   events.count(one, -1);
   events.blockers.delete(one);
+  events.standing.delete(one);
   one.snapshot = null;
   if (one.timer !== 0) endTimer(pool, one.timer);
   one.timer = 0;
+  endPins(pool, one);
   decideAll(pool, one);
 }
 

@@ -2,6 +2,7 @@ import { assert } from '../../core/assert.js';
 import { SLOW, SUBSCRIBE } from '../../protocol/index.js';
 import { WAIT, WAIT_KIND } from '../rows.js';
 import type { PoolState } from '../state.js';
+import { eachPin } from './standing.js';
 
 /** What events and held operations have of the pool's own. */
 interface HeldByEvents {
@@ -26,6 +27,16 @@ export function checkEvents(pool: PoolState): HeldByEvents {
   const { arena, timers } = checkHeld(pool);
   const waits = timers + checkSubscriptions(pool);
   return { records, spaces, arena, waits };
+}
+
+/** How many standing requires keep each version. */
+export function countPins(pool: PoolState): Map<number, number> {
+  const pins = new Map<number, number>();
+  for (const one of pool.events.standing) {
+    assert(pool.events.subscriptions.get(one.id) === one, 'a standing require is a subscription');
+    eachPin(one, (version) => pins.set(version, (pins.get(version) ?? 0) + 1));
+  }
+  return pins;
 }
 
 function checkHeld(pool: PoolState): { readonly arena: number; readonly timers: number } {
@@ -83,6 +94,10 @@ function checkSubscriptions(pool: PoolState): number {
       timers++;
       checkTimer(pool, one.timer, WAIT_KIND.events, one.id);
     }
+    const isStanding = (one.flags & SUBSCRIBE.requires) !== 0;
+    assert(isStanding === (one.standing !== null), 'a standing require is one');
+    assert(events.standing.has(one) === isStanding, 'standing requires are known');
+    assert(one.standing?.isOverfull !== true, 'one that keeps too much has ended');
     assert(one.name !== '' || one.attachments.length === 1, 'one without a name has its member');
     assert(one.name === '' || events.byName.get(one.name) === one, 'a durable one has its name');
     assert(events.blockers.has(one) === (one.slow === SLOW.block), 'who must miss none is known');

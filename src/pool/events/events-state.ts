@@ -35,6 +35,8 @@ export class EventsState {
   kinds = KEPT;
   beforeTotal = 0;
   afterCount = 0;
+  /** The standing requires. */
+  readonly standing = new Set<Subscription>();
   /** Those that must miss none. */
   readonly blockers = new Set<Subscription>();
   /** They have not seen the oldest events, and there is no room for more. */

@@ -148,6 +148,7 @@ const OF_HANDLES: ReadonlySet<number> = new Set([
   ...[MESSAGE.region, MESSAGE.retract, MESSAGE.dispose, MESSAGE.create, MESSAGE.open],
   ...[MESSAGE.offerGroup, MESSAGE.requireMember],
   ...[MESSAGE.writeRegions, MESSAGE.readRegions, MESSAGE.commit, MESSAGE.lock, MESSAGE.unlock],
+  MESSAGE.take,
 ]);
 
 const OF_NAMES: ReadonlySet<number> = new Set([

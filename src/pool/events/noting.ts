@@ -46,8 +46,9 @@ export function noteVersion(pool: PoolState, kind: number, version: number): voi
   const object = versions.get(version, VERSION.object);
   const member = members.get(versions.get(version, VERSION.providerMember));
   const seq = addVersion(pool, kind, member, object, version);
-  if (kind === EVENT.offer) versions.setWide(version, VERSION.seq, seq);
-  tell(pool);
+  const isOffer = kind === EVENT.offer;
+  if (isOffer) versions.setWide(version, VERSION.seq, seq);
+  tell(pool, isOffer ? version : 0);
 }
 
 /** As {@link noteHandle}, by nobody in particular: what is offered of it. */

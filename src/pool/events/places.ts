@@ -7,9 +7,9 @@ import type { PoolState } from '../state.js';
 import { ROW } from './event-log.js';
 
 /**
- * Where what is told of lies: above 0 the `seq` of an event, below 0 the row of an object that is
- * offered, which is told of as its offer was. So what was there before a subscription is selected
- * and delivered as what comes then.
+ * Where what is told of lies: above 0 the `seq` of an event, below 0 the row of a version, which is
+ * told of as its offer was. So what was there before a subscription, and what is kept for one, is
+ * selected and delivered as what comes then.
  */
 export type Place = number;
 
@@ -20,33 +20,35 @@ export function kindAt({ events }: PoolState, place: Place): number {
 /** The id of the member who did it; 0 for none. */
 export function memberAt(pool: PoolState, place: Place): number {
   if (place > 0) return pool.events.log.get(place, ROW.member);
-  return pool.versions.get(versionAt(pool, place), VERSION.providerMember);
+  return pool.versions.get(-place, VERSION.providerMember);
 }
 
 /** The number of the version that it is about; 0 for none. */
 export function numberAt(pool: PoolState, place: Place): number {
   if (place > 0) return pool.events.log.get(place, ROW.version);
-  return pool.versions.get(versionAt(pool, place), VERSION.number);
+  return pool.versions.get(-place, VERSION.number);
 }
 
 export function attributesAt(pool: PoolState, place: Place): number {
   if (place > 0) return pool.events.log.get(place, ROW.attributes);
-  return pool.versions.get(versionAt(pool, place), VERSION.attributes);
+  return pool.versions.get(-place, VERSION.attributes);
 }
 
 export function tagsAt(pool: PoolState, place: Place): number {
-  return place > 0 ? pool.events.log.get(place, ROW.tags) : pool.objects.get(-place, OBJECT.tags);
+  return place > 0
+    ? pool.events.log.get(place, ROW.tags)
+    : pool.objects.get(objectAt(pool, place), OBJECT.tags);
 }
 
 export function spaceRowAt(pool: PoolState, place: Place): number {
   if (place > 0) return pool.events.log.get(place, ROW.space);
-  return pool.versions.get(versionAt(pool, place), VERSION.space);
+  return pool.versions.get(-place, VERSION.space);
 }
 
 /** By the clock on the wall, ms of 1970. */
 export function timeAt(pool: PoolState, place: Place): number {
   if (place > 0) return pool.events.log.getTime(place);
-  return pool.versions.getWide(versionAt(pool, place), VERSION.offeredAt);
+  return pool.versions.getWide(-place, VERSION.offeredAt);
 }
 
 /** Where a text is: good until the next operation. */
@@ -62,7 +64,7 @@ export function textAt(
   }
   if (field === ROW.name) {
     const { arena } = pool;
-    const record = pool.objects.get(-place, OBJECT.name);
+    const record = pool.objects.get(objectAt(pool, place), OBJECT.name);
     into.bytes = arena.chunk(record);
     into.start = arena.start(record);
     into.end = into.start + arena.size(record);
@@ -80,6 +82,6 @@ export function termAt(pool: PoolState, place: Place, key: number): number {
   return tagged !== 0 ? tagged : pool.attributes.termOf(attributesAt(pool, place), key);
 }
 
-function versionAt(pool: PoolState, place: Place): number {
-  return pool.objects.get(-place, OBJECT.current);
+function objectAt(pool: PoolState, place: Place): number {
+  return pool.versions.get(-place, VERSION.object);
 }

@@ -1,10 +1,12 @@
 import { assert } from '../../core/assert.js';
 import { AttaccaError, isErrorCode } from '../../core/errors.js';
 import { checkSaved, type StateReader, type StateWriter } from '../../core/state-codec.js';
+import { SUBSCRIBE } from '../../protocol/index.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { PromisesFor } from './completing.js';
 import type { HeldOperation, Lane } from './held-operation.js';
+import { Standing } from './standing.js';
 import { type Attachment, type Subscription, Unacked } from './subscription.js';
 import { addSubscription, compileFor } from './subscriptions.js';
 
@@ -95,6 +97,9 @@ function saveSubscription(pool: PoolState, one: Subscription, w: StateWriter): v
     w.u64(from);
     w.u64(to);
   }
+  w.flag(one.standing?.isComplete === true);
+  w.u32(one.standing?.count ?? 0);
+  one.standing?.each((version) => w.u32(version));
   w.u64(one.unacked.first);
   w.u32(one.unacked.count);
   one.unacked.eachSaved((event, holder) => {
@@ -130,15 +135,20 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   for (let count = r.count(24); count > 0; count--) {
     gaps.set(r.u64(), { from: r.u64(), to: r.u64() });
   }
+  const standing = restoreStanding(pool, asked.flags, r);
   const unacked = new Unacked();
   const first = r.u64();
   unacked.restore(first);
   const count = r.count(12);
   for (let index = 0; index < count; index++) unacked.push(first + index, r.f64(), r.u32());
+  unacked.each((_n, place) => {
+    const isThere = standing === null || (place < 0 && pool.versions.has(-place));
+    checkSaved(isThere, 'what is kept for a member is there');
+  });
   checkSaved(first + count === place.n + 1, 'deliveries are numbered without a gap');
   const { compiled, passes } = compiledOfSaved(pool, meant);
   const one: Subscription = {
-    ...{ id, name, kinds, topics, selector, meant, passes, gaps, unacked },
+    ...{ id, name, kinds, topics, selector, meant, passes, gaps, unacked, standing },
     promised: new PromisesFor(meant, kinds),
     ...asked,
     ...place,
@@ -150,6 +160,19 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   for (let left = r.count(24); left > 0; left--) restoreAttachment(pool, one, r);
   checkSaved(!pool.events.subscriptions.has(id), 'a subscription is there once');
   addSubscription(pool, one, compiled);
+}
+
+function restoreStanding(pool: PoolState, flags: number, r: StateReader): Standing | null {
+  const standing = new Standing();
+  standing.isComplete = r.flag();
+  for (let count = r.count(4); count > 0; count--) {
+    const version = r.u32();
+    checkSaved(version > 0 && pool.versions.has(version), 'what is kept for members is there');
+    standing.push(version);
+  }
+  if ((flags & SUBSCRIBE.requires) !== 0) return standing;
+  checkSaved(standing.count === 0, 'what is not required is not kept');
+  return null;
 }
 
 function compiledOfSaved(pool: PoolState, meant: string): ReturnType<typeof compileFor> {

@@ -4,12 +4,14 @@ import {
   readAcknowledge,
   readEmit,
   readSubscribe,
+  readTake,
   readUnsubscribe,
   readVeto,
 } from '../../protocol/index.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { acknowledge, emitEvent, subscribe, unsubscribe, vetoed } from './subscribing.js';
+import { take } from './take.js';
 
 /** Applies a request about events; true when its answer is OK, false when it is another. */
 export function applyToEvents(
@@ -42,9 +44,19 @@ export function applyToEvents(
       readEmit(r, message.emit);
       emitEvent(pool, session, message.emit);
       return true;
+    case MESSAGE.take:
+      readTake(r, message.take);
+      take(pool, session, message.take);
+      return true;
     default:
       return unreachable(asked);
   }
 }
 
-type EventCode = (typeof MESSAGE)['subscribe' | 'unsubscribe' | 'acknowledge' | 'veto' | 'emit'];
+type EventCode = (typeof MESSAGE)[
+  | 'subscribe'
+  | 'unsubscribe'
+  | 'acknowledge'
+  | 'veto'
+  | 'emit'
+  | 'take'];

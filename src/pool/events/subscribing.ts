@@ -23,6 +23,7 @@ import { markDue } from './delivering.js';
 import { detach, endSubscription } from './ending.js';
 import { ROW } from './event-log.js';
 import { noteEmitted } from './noting.js';
+import { Standing, unpin, versionOf } from './standing.js';
 import { type Asked, type Attachment, type Subscription, Unacked } from './subscription.js';
 import { addSubscription, compileFor, meantBy } from './subscriptions.js';
 
@@ -48,6 +49,7 @@ export function subscribe(
   const asked = askedBy(pool, message);
   const known = asked.name === '' ? undefined : pool.events.byName.get(asked.name);
   if (known !== undefined) checkSame(known, asked);
+  else if ((asked.flags & SUBSCRIBE.requires) !== 0) checkStanding(asked, message);
   const one = known ?? begin(pool, message, asked);
   const attachment: Attachment = {
     id: one.attachmentNext++,
@@ -114,6 +116,16 @@ function checkSame(known: Subscription, asked: Asked): void {
   );
 }
 
+/** A standing require is told of what is offered, and of nothing that is gone. */
+function checkStanding({ kinds, flags, slow }: Asked, { from }: Subscribe): void {
+  if (kinds !== 1 << EVENT.offer || (flags & SUBSCRIBE.before) !== 0) {
+    refuse('bad-argument', 'Cannot require what comes: that is told of offers, and after them');
+  }
+  if (from === FROM.start || from === FROM.seq || slow !== SLOW.drop) {
+    refuse('bad-argument', 'Cannot require what comes: it begins now, or with what is offered');
+  }
+}
+
 function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription {
   const { events } = pool;
   const { log } = events;
@@ -123,6 +135,7 @@ function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription 
   if (isBefore && message.from === FROM.snapshot) {
     refuse('bad-argument', 'Cannot subscribe: what is there has no event before it');
   }
+  const isStanding = (asked.flags & SUBSCRIBE.requires) !== 0;
   const id = events.idNext;
   const one: Subscription = {
     ...asked,
@@ -134,10 +147,11 @@ function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription 
     promised: new PromisesFor(meant, asked.kinds),
     attachments: [],
     attachmentNext: 1,
-    behindAt: beginsAt(pool, message),
+    behindAt: isStanding ? 0 : beginsAt(pool, message),
     n: 0,
     unacked: new Unacked(),
     gaps: new Map(),
+    standing: isStanding ? new Standing() : null,
     snapshot: message.from === FROM.snapshot ? { next: 1, end: pool.objects.end } : null,
     holds: new Set(),
     timer: 0,
@@ -174,7 +188,7 @@ export function unsubscribe(pool: PoolState, session: Session, message: Unsubscr
   }
 }
 
-function subscriptionOf(
+export function subscriptionOf(
   session: Session,
   number: number,
 ): { readonly one: Subscription; readonly attachment: Attachment } {
@@ -207,6 +221,7 @@ function answered(
 ): void {
   const seq = one.unacked.eventOf(n);
   one.unacked.done(n);
+  if (one.standing !== null) unpin(pool, versionOf(seq));
   one.gaps.delete(n);
   attachment.inFlight--;
   if (!one.holds.has(seq)) return;

@@ -2,6 +2,7 @@ import type { RowTester } from '../../catalog/compile.js';
 import { assert } from '../../core/assert.js';
 import type { Session } from '../sessions.js';
 import type { PromisesFor } from './completing.js';
+import type { Standing } from './standing.js';
 
 /** A member that takes events of a subscription, as many at a time as its window lets through. */
 export interface Attachment {
@@ -56,6 +57,8 @@ export interface Subscription extends Asked {
   readonly unacked: Unacked;
   /** Of deliveries that tell of events which are gone: which ones, by `n`. */
   readonly gaps: Map<number, { readonly from: number; readonly to: number }>;
+  /** Of a standing require: what it has for its members. */
+  readonly standing: Standing | null;
   /** The rows of objects that were there when it began, and are not looked at yet. */
   snapshot: { next: number; readonly end: number } | null;
   /** The last event that was there when it began. */

@@ -41,6 +41,7 @@ export function addSubscription(pool: PoolState, one: Subscription, compiled: Co
   events.subscriptions.set(one.id, one);
   if (one.name !== '') events.byName.set(one.name, one);
   if (one.slow === SLOW.block) events.blockers.add(one);
+  if (one.standing !== null) events.standing.add(one);
   ((one.flags & SUBSCRIBE.before) !== 0 ? events.before : events.after).add(one, compiled);
   events.count(one, 1);
 }

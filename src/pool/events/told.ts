@@ -4,10 +4,12 @@ import type { Value } from '../../core/value.js';
 import { EVENT_NAMES, messageName, SUBSCRIBE } from '../../protocol/index.js';
 import { nameOfMember } from '../looking.js';
 import { inWords, type Room } from '../room.js';
+import { VERSION } from '../rows.js';
 import type { PoolState } from '../state.js';
 import { whoOf } from './deciding.js';
 import { ROW } from './event-log.js';
 import type { HeldOperation } from './held-operation.js';
+import { eachPin, pinnedBy } from './standing.js';
 import type { Subscription } from './subscription.js';
 
 /** So many subscriptions are told. */
@@ -17,7 +19,9 @@ const SUBSCRIPTIONS_MAX = 100;
 export function eventsInfo({ events }: PoolState): { readonly [key: string]: Value } {
   const { log } = events;
   let behind = 0;
+  let pinned = 0;
   for (const one of events.subscriptions.values()) if (one.behindAt !== 0) behind++;
+  for (const one of events.standing) pinned += (one.standing?.count ?? 0) + one.unacked.count;
   return {
     first: log.first,
     end: log.end,
@@ -25,6 +29,8 @@ export function eventsInfo({ events }: PoolState): { readonly [key: string]: Val
     subscriptions: events.subscriptions.size,
     behind,
     held: events.operationsHeld,
+    standing: events.standing.size,
+    pinned,
   };
 }
 
@@ -39,8 +45,20 @@ export function subscriptionRows(pool: PoolState, room: Room): Value[] {
   return rows;
 }
 
-/** How many events it has not looked at. */
+/** Who requires a version by a standing require: its members, or itself when it has none now. */
+export function pinnersOf(pool: PoolState, version: number): string[] {
+  const names: string[] = [];
+  for (const one of pool.events.standing) {
+    if (!pinnedBy(one, version)) continue;
+    if (one.attachments.length === 0) names.push(whoOf(pool, one));
+    for (const { member } of one.attachments) names.push(nameOfMember(pool, member));
+  }
+  return names;
+}
+
+/** How many events it has not looked at; of a standing require what it has for its members. */
 function lagOf({ events }: PoolState, one: Subscription): number {
+  if (one.standing !== null) return one.standing.count;
   return one.behindAt === 0 ? 0 : events.log.end - one.behindAt;
 }
 
@@ -56,7 +74,19 @@ function subscriptionRow(pool: PoolState, one: Subscription): Value {
     unacknowledged: one.unacked.count,
     behind: lagOf(pool, one),
     holds: one.holds.size,
+    ...(one.standing === null ? {} : pinFields(pool, one)),
   };
+}
+
+/** What a standing require keeps. */
+function pinFields(pool: PoolState, one: Subscription): { readonly [key: string]: Value } {
+  let pinned = 0;
+  let pinnedBytes = 0;
+  eachPin(one, (version) => {
+    pinned++;
+    pinnedBytes += pool.versions.getWide(version, VERSION.size);
+  });
+  return { requires: true, pinned, pinnedBytes };
 }
 
 /** Operations that wait for subscribers; of one object, if `name` says which. */

@@ -34,6 +34,38 @@ const programs: { readonly [role: string]: () => Promise<void> } = {
     await pool.leave();
     process.stdin.destroy();
   },
+  /** Shares the work on all fields; stays at the one that it is told the name of. */
+  async worker() {
+    const [name = '', stays = ''] = rest;
+    const pool = await join({ address, member: name });
+    const asked = { group: 'work', ahead: 2, until: 'complete' } as const;
+    const fields = await pool.requireAll('has step', asked);
+    say('requires');
+    for await (const field of fields) {
+      const sum = (field.array as Float32Array).reduce((total, value) => total + value, 0);
+      say(`took ${field.name} ${sum}`);
+      if (field.name === stays) await listen();
+    }
+    say('complete');
+    await pool.leave();
+    process.stdin.destroy();
+  },
+  /** Offers fields, and is gone before anybody can ask for them. */
+  async passer() {
+    process.stdin.destroy();
+    const pool = await join({ address, member: 'passer' });
+    const promise = await pool.promise('f/*');
+    for (let step = 0; step < Number(rest[0]); step++) {
+      const space = { dtype: 'float32', shape: [10_000] } as const;
+      const field = pool.object(`f/${step}`, { attributes: { step }, space });
+      field.array.fill(step);
+      await field.offer();
+      await field.withdraw();
+    }
+    await promise.close();
+    await pool.leave();
+    say('gone');
+  },
   /** Takes memory and dies without offering it. */
   async writer() {
     const pool = await join({ address, member: 'writer' });

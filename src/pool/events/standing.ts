@@ -1,0 +1,157 @@
+import { LIMITS } from '../../core/limits.js';
+import { freeHeldParts } from '../parts-owed.js';
+import { OBJECT, VERSION, VERSION_FLAG } from '../rows.js';
+import type { PoolState } from '../state.js';
+import { freeIfOwedToNobody, versionHas } from '../versions.js';
+import { goOnLater, markDue, wants } from './delivering.js';
+import type { Subscription } from './subscription.js';
+
+/** One that has handed this much out is moved to the front. */
+const HEAD_MAX = 1_024;
+
+/**
+ * What a standing require has for its members and has not given to one yet: rows of versions, each
+ * pinned, in the order of their offers. What was given is pinned until it is acknowledged.
+ */
+export class Standing {
+  #versions: number[] = [];
+  #head = 0;
+  /** More matched than it may keep: it ends before the step does. */
+  isOverfull = false;
+  /** A shared one whose work was done when it ended by itself: it requires nothing any more. */
+  isComplete = false;
+
+  get count(): number {
+    return this.#versions.length - this.#head;
+  }
+
+  push(version: number): void {
+    this.#versions.push(version);
+  }
+
+  /** The first of them; 0 when there is none. */
+  shift(): number {
+    if (this.count === 0) return 0;
+    const version = this.#versions[this.#head++] as number;
+    if (this.#head >= HEAD_MAX && this.#head * 2 >= this.#versions.length) {
+      this.#versions.splice(0, this.#head);
+      this.#head = 0;
+    }
+    return version;
+  }
+
+  sort(seqOf: (version: number) => number): void {
+    this.#versions = this.#versions.slice(this.#head);
+    this.#head = 0;
+    this.#versions.sort((one, other) => seqOf(one) - seqOf(other));
+  }
+
+  each(visit: (version: number) => void): void {
+    for (let at = this.#head; at < this.#versions.length; at++) {
+      visit(this.#versions[at] as number);
+    }
+  }
+}
+
+/** The version of a place that is none of the log, as deliveries of standing requires have. */
+export function versionOf(place: number): number {
+  return -place;
+}
+
+/** An offer was noted: requires it for one that asks for it. */
+export function pinOffered(
+  pool: PoolState,
+  one: Subscription,
+  standing: Standing,
+  version: number,
+): void {
+  if (standing.isComplete || standing.isOverfull) return;
+  if (pin(pool, one, standing, version)) markDue(pool, one);
+}
+
+function pin(pool: PoolState, one: Subscription, standing: Standing, version: number): boolean {
+  if (standing.count + one.unacked.count >= LIMITS.pinsMax) {
+    // Not within the walk that has found it.
+    standing.isOverfull = true;
+    markDue(pool, one);
+    return false;
+  }
+  pool.versions.add(version, VERSION.pins, 1);
+  standing.push(version);
+  return true;
+}
+
+/** Requires what was offered when it began; so much of it before others have their turn. */
+export function pinSnapshot(pool: PoolState, one: Subscription, standing: Standing): void {
+  const { snapshot } = one;
+  if (snapshot === null) return;
+  const { objects, versions } = pool;
+  const end = Math.min(snapshot.end, objects.end);
+  const before = standing.count;
+  for (let looked = 0; snapshot.next < end; snapshot.next++) {
+    if (looked++ === LIMITS.eventsLookedMax) {
+      goOnLater(pool, one);
+      break;
+    }
+    const version = objects.get(snapshot.next, OBJECT.current);
+    if (isOfSnapshot(pool, one, version) && wants(pool, one, -version)) {
+      pin(pool, one, standing, version);
+    }
+    if (standing.isOverfull || !pool.events.subscriptions.has(one.id)) return;
+  }
+  if (snapshot.next >= end) one.snapshot = null;
+  if (standing.count > before) standing.sort((version) => versions.getWide(version, VERSION.seq));
+}
+
+/** Whether a version is offered, and was when a subscription began: else an event tells of it. */
+export function isOfSnapshot(pool: PoolState, one: Subscription, version: number): boolean {
+  if (version === 0 || !versionHas(pool, version, VERSION_FLAG.offered)) return false;
+  if (versionHas(pool, version, VERSION_FLAG.deleted | VERSION_FLAG.lost)) return false;
+  const seq = pool.versions.getWide(version, VERSION.seq);
+  return seq > 0 && seq <= one.from;
+}
+
+/**
+ * A version is about to be withdrawn, lost or deleted: those require it before who would have come
+ * to it later, as they began when it was offered.
+ */
+export function pinBefore(pool: PoolState, version: number): void {
+  if (pool.events.standing.size === 0) return;
+  const object = pool.versions.get(version, VERSION.object);
+  for (const one of [...pool.events.standing]) {
+    const { snapshot, standing } = one;
+    if (snapshot === null || standing === null || object < snapshot.next) continue;
+    if (object >= snapshot.end || !isOfSnapshot(pool, one, version)) continue;
+    if (wants(pool, one, -version)) pinOffered(pool, one, standing, version);
+  }
+}
+
+/** Whether one keeps a version. */
+export function pinnedBy(one: Subscription, version: number): boolean {
+  let isPinned = false;
+  eachPin(one, (each) => {
+    isPinned ||= each === version;
+  });
+  return isPinned;
+}
+
+/** The versions that a standing require keeps. */
+export function eachPin({ standing, unacked }: Subscription, visit: (version: number) => void) {
+  if (standing === null) return;
+  unacked.each((_n, place) => visit(versionOf(place)));
+  standing.each(visit);
+}
+
+/** A member has done with a version, or nobody asks for it any more. */
+export function unpin(pool: PoolState, version: number): void {
+  if (pool.versions.add(version, VERSION.pins, -1) > 0) return;
+  freeHeldParts(pool, version);
+  freeIfOwedToNobody(pool, version);
+}
+
+/** A standing require is over: it keeps nothing any more. */
+export function endPins(pool: PoolState, one: Subscription): void {
+  const versions: number[] = [];
+  eachPin(one, (version) => versions.push(version));
+  for (const version of versions) unpin(pool, version);
+}
