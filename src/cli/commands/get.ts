@@ -6,12 +6,14 @@ import { refuseCubes } from '../cube-names.js';
 import { parseTimeout } from '../duration.js';
 import { EXIT, ExitWith, UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
+import { FOLLOW_OPTIONS, isFollowing } from '../follow-options.js';
+import type { Got } from '../following.js';
 import { quoted } from '../format.js';
 import { toJson } from '../json.js';
 import { forEachAtOnce } from '../names.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
 import { print, say, stdoutIsTerminal } from '../output.js';
-import { type Located, locate } from '../pool/located.js';
+import { locate } from '../pool/located.js';
 import { joinPool } from '../pool/open.js';
 import type { OutputFormat, WriteOptions } from '../pool/sink.js';
 import { parseRegion } from '../region.js';
@@ -60,7 +62,9 @@ const OPTIONS = {
     help: 'print name, version, space and attributes as JSON; without -o and -d nothing else',
   },
   member: { type: 'string', value: 'NAME', help: 'who gets (default: get[*])' },
+  all: { type: 'string', value: 'SELECTOR', help: 'as --where' },
   ...NAMES_OPTIONS,
+  ...FOLLOW_OPTIONS,
   ...POOL_OPTION,
   ...TIMEOUT_OPTION,
   ...COMMON_OPTIONS,
@@ -74,13 +78,16 @@ export const command = defineCommand({
     'NAME -o FILE',
     'NAME... -d DIR',
     '--where SELECTOR -d DIR',
+    '--all SELECTOR --follow -d DIR',
     '--expr EXPRESSION VARIABLE=NAME...',
   ],
   about: `
     Waits until each object is offered, and writes it: to standard output, to FILE, or to a file of
     its name in DIR. A file appears whole or not at all. - stands for names on standard input, one a
     line. All names are required at once, so that nobody withdraws one while another is waited for.
-    With --where everything that is selected and offered now; what comes later is not waited for.
+    With --where everything that is selected and offered now; what comes later is not waited for,
+    but with --follow: then each is written as it is offered, and kept for this command until then,
+    whatever its producer does (docs/events.md). A later version of a name replaces its file.
 
     With --as npy, numpy reads it: np.load(io.BytesIO(subprocess.check_output(['attacca', 'get', NAME,
     '--as', 'npy']))).`,
@@ -91,6 +98,7 @@ export const command = defineCommand({
     ['attacca get greeting', 'text on the terminal'],
     ["attacca ls 't/*' | attacca get - -d fields --as npy", 'many, in one go'],
     ['attacca get -w \'param = "t" and step < 6\' -d fields', 'by attributes and tags'],
+    ['attacca get --all \'param = "t"\' --follow --complete -d fields', 'also all that comes'],
     ["attacca get --expr 'sqrt(u*u + v*v)' u=wind/u v=wind/v -o speed.npy", 'a derived variable'],
     ['attacca get t/850/step=6 --attributes --timeout 30s', 'what is said of it'],
   ],
@@ -98,13 +106,29 @@ export const command = defineCommand({
     const format = formatOf(options);
     const timeoutMs = parseTimeout(options.timeout);
     const region = options.region === undefined ? undefined : parseRegion(options.region);
-    const chosen = await chosenBy(words, options);
+    const isFollowed = isFollowing(options);
+    const where = options.where ?? options.all;
+    const chosen = await chosenBy(words, { where, null: options.null });
+    if (isFollowed && chosen.kind === 'names') {
+      throw new UsageError('--follow needs --all SELECTOR, not NAMEs');
+    }
     checkPacking(options);
     if (options.expr !== undefined) {
       const writing = { format, signal: context.signal };
       return await getDerived(context, chosen, options, { timeoutMs, region, ...writing });
     }
-    checkPlaces(chosen, options);
+    checkPlaces(chosen, { ...options, isNothing: options.forget });
+    if (isFollowed && chosen.kind === 'selector') {
+      const [sink, { getAll }] = await Promise.all([
+        import('../pool/sink.js'),
+        import('../following.js'),
+      ]);
+      const { signal } = context;
+      const of = { region, unpack: options.unpack, timeoutMs };
+      return await getAll(context, chosen.selector, options, of, async (object, onBytes) => {
+        await deliver(sink, object, options, { format, signal, onBytes });
+      });
+    }
     const joining = joinPool(context, options);
     joining.catch(() => {});
     // While the pool answers: what is needed after.
@@ -224,9 +248,17 @@ async function isOffered(view: PoolView, name: string): Promise<boolean> {
 }
 
 /** Where the bytes go must fit how many objects there are, or may be. */
-function checkPlaces(chosen: Chosen, { output, directory, attributes }: Options): void {
+function checkPlaces(
+  chosen: Chosen,
+  {
+    output,
+    directory,
+    attributes,
+    isNothing,
+  }: Pick<Options, 'output' | 'directory' | 'attributes'> & { readonly isNothing: boolean },
+): void {
   const isOne = chosen.kind === 'names' && chosen.names.length === 1;
-  if (!isOne && directory === undefined && !attributes) {
+  if (!isOne && directory === undefined && !attributes && !isNothing) {
     const what = chosen.kind === 'names' ? 'several NAMEs need' : '--where needs';
     throw new UsageError(`${what} -d DIR`);
   }
@@ -260,7 +292,7 @@ function formatOf({ as, output }: Options): OutputFormat {
 
 async function deliver(
   sink: typeof import('../pool/sink.js'),
-  object: Located,
+  object: Got,
   options: Options,
   writing: WriteOptions,
 ): Promise<void> {
@@ -280,13 +312,13 @@ async function deliver(
   if (options.attributes || (options.json && toFile)) print(describe(object));
 }
 
-function describe(object: Located): string {
+function describe(object: Got): string {
   const { name, version, size, space, attributes } = object;
   return toJson({ name, version, bytes: size, ...space, attributes });
 }
 
 /** Binary bytes would set a terminal on fire; text may be read there. */
-async function mustBeText(object: Located, format: OutputFormat): Promise<void> {
+async function mustBeText(object: Got, format: OutputFormat): Promise<void> {
   let isText = format === 'raw' && object.space.shape.length <= 1;
   if (isText) {
     for await (const chunk of object.chunks()) {

@@ -1,0 +1,81 @@
+import { type RequireAllOptions, requireAll } from '../client/events/required-all.js';
+import type { WaitOptions } from '../client/options.js';
+import type { Delivered } from '../client/received.js';
+import type { Shaping } from '../client/shaping.js';
+import { counted } from '../core/counted.js';
+import type { Context } from './command.js';
+import { EXIT, UsageError } from './exit.js';
+import { Failures } from './failures.js';
+import type { FollowOptions } from './follow-options.js';
+import type { Located } from './pool/located.js';
+import { joinPool } from './pool/open.js';
+import type { Writable } from './pool/sink.js';
+import { Progress } from './progress.js';
+import { Transfer } from './transfer.js';
+import { selecting } from './where.js';
+
+/** What is written of an object, whoever brought it here. */
+export type Got = Writable & Pick<Located, 'name' | 'version' | 'size' | 'attributes'>;
+
+/** Writes all that a selector selects, as it comes; each is done when it is written. */
+export async function getAll(
+  context: Context,
+  selector: string,
+  options: Parameters<typeof joinPool>[1] &
+    FollowOptions & { readonly json: boolean; readonly quiet: boolean },
+  of: Pick<Shaping, 'region' | 'unpack'> & Pick<WaitOptions, 'timeoutMs'>,
+  write: (object: Got, onBytes: (count: number) => void) => Promise<void>,
+): Promise<number> {
+  const { signal } = context;
+  const asked: RequireAllOptions = {
+    ...{ ...of, signal, group: options.group, ahead: numberOf('--ahead', options.ahead) },
+    until: options.complete ? 'complete' : undefined,
+  };
+  const most = numberOf('--count', options.count) ?? Number.POSITIVE_INFINITY;
+  const failures = new Failures(context.command, options.json);
+  const transfer = new Transfer();
+  let done = 0;
+  const { session, seat } = await joinPool(context, options);
+  await using _session = session;
+  const onFailure = (error: Error): void => failures.add(error);
+  const all = await selecting(selector, async () => {
+    return await requireAll<Delivered>(seat, selector, { ...asked, onFailure });
+  });
+  if (options.forget) {
+    await all.close({ forget: true });
+    return EXIT.ok;
+  }
+  using _progress = new Progress(
+    () => `following: ${counted(done, 'object')}, ${transfer.text}`,
+    options.quiet,
+    session.client.connection,
+  );
+  try {
+    for (let object = await all.next(); object !== null; object = await all.next()) {
+      transfer.expect(object.size);
+      await write(gotOf(object), transfer.add);
+      // It is done: what is on the disk does not come again, whatever ends this.
+      await object.dispose();
+      if (++done >= most) break;
+    }
+  } finally {
+    await all.close();
+  }
+  return failures.end();
+}
+
+function gotOf(object: Delivered): Got {
+  const { name, version, size, space, attributes } = object;
+  return {
+    ...{ name, version, size, space, attributes },
+    async *chunks() {
+      yield object.unsafeBytes();
+    },
+  };
+}
+
+function numberOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,8}$/u.test(text)) return Number(text);
+  throw new UsageError(`${option} is a number from 1 on, not "${text}"`);
+}

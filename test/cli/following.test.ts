@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join as joinPath } from 'node:path';
+import { test } from 'node:test';
+import { join, type Pool } from '../../src/client/index.js';
+import { testPool } from '../../src/testing/index.js';
+import { attacca, filesOf, jsonLines, startAttacca } from './command.js';
+
+/** Offers what only who has required it can have. */
+async function pass(pool: Pool, name: string, value: number): Promise<void> {
+  const space = { dtype: 'uint8', shape: [3] } as const;
+  const object = pool.object(name, { attributes: { step: value }, space });
+  object.array.fill(value);
+  await object.offer();
+  await object.withdraw();
+}
+
+async function pinned(pool: Pool): Promise<number> {
+  const { events } = await pool.info();
+  return (events as { readonly pinned: number }).pinned;
+}
+
+const ALL = ['get', '--all', 'has step', '--follow', '-d', 'out'];
+
+test('all that comes is written, until all that was promised has come', async (t) => {
+  await using pool = await testPool();
+  await using model = await join({ address: pool.address, member: 'model' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  const promise = await model.promise('f/*');
+  await model.put('f/0', Uint8Array.of(0, 0, 0), { attributes: { step: 0 } });
+  await model.put('other', Uint8Array.of(9));
+  const command = startAttacca([...ALL, '--complete', '--json'], around);
+  await command.said(/"f\/0"/u);
+  for (let step = 1; step < 9; step++) await pass(model, `f/${step}`, step);
+  await pass(model, 'f/3', 33);
+  await promise.close();
+  const { code, out, err } = await command.ended;
+  assert.deepEqual([code, err], [0, '']);
+  const names = jsonLines(out).map((line) => line['name']);
+  assert.deepEqual(names, [...Array.from({ length: 9 }, (_, step) => `f/${step}`), 'f/3']);
+  const directory = joinPath(around.directory, 'out/f');
+  assert.deepEqual((await readdir(directory)).sort(), [...'012345678']);
+  assert.deepEqual([...(await readFile(joinPath(directory, '3')))], [33, 33, 33]);
+});
+
+test('a group goes on where a command was killed or interrupted, until it is ended', async (t) => {
+  await using pool = await testPool();
+  await using model = await join({ address: pool.address, member: 'model' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  const asked = [...ALL, '--group', 'archive', '--json'];
+  const killed = startAttacca(asked, around);
+  await model.put('f/0', Uint8Array.of(0), { attributes: { step: 0 } });
+  await killed.said(/"f\/0"/u);
+  killed.process.kill('SIGKILL');
+  await killed.ended;
+  await pass(model, 'f/1', 1);
+  const interrupted = startAttacca(asked, around);
+  await interrupted.said(/"f\/1"/u);
+  interrupted.process.kill('SIGINT');
+  assert.equal((await interrupted.ended).signal, 'SIGINT');
+  await pass(model, 'f/2', 2);
+  const last = await attacca([...asked, '-n', '1'], around);
+  assert.deepEqual(
+    jsonLines(last.out).map((line) => line['name']),
+    ['f/2'],
+  );
+  await pass(model, 'f/3', 3);
+  assert.equal(await pinned(model), 1);
+  const forgotten = await attacca([...asked, '--forget'], around);
+  assert.deepEqual([forgotten.code, forgotten.out, forgotten.err], [0, '', '']);
+  assert.equal(await pinned(model), 0);
+});
+
+test('what is deleted by force before it was written is told, and the rest is written', async (t) => {
+  await using pool = await testPool();
+  await using model = await join({ address: pool.address, member: 'model' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  await using group = await model.requireAll('has step', { group: 'archive', ahead: 1 });
+  await group.close();
+  await using other = await join({ address: pool.address, member: 'other' });
+  await other.put('f/4', Uint8Array.of(4), { attributes: { step: 4 } });
+  await other.delete('f/4', { force: true });
+  await other.put('f/5', Uint8Array.of(5), { attributes: { step: 5 } });
+  const result = await attacca([...ALL, '--group', 'archive', '-n', '1'], around);
+  assert.deepEqual([result.code, result.out], [1, '']);
+  assert.match(result.err, /Cannot demand "f\/4": it was deleted/u);
+  assert.deepEqual(await readdir(joinPath(around.directory, 'out/f')), ['5']);
+});
+
+test('what is no command line says what would be', async () => {
+  await using pool = await testPool();
+  const around = { pool: pool.address };
+  for (const [line, said] of [
+    [['get', 'x', '--follow', '-d', 'out'], /--follow needs --all SELECTOR/u],
+    [['get', 'x', '--complete'], /are for --follow/u],
+    [['get', '--all', 'a = 1', '--follow'], /needs -d DIR/u],
+    [['get', '--all', 'a = 1', '--follow', '-d', 'o', '--ahead', '0'], /--ahead is a number/u],
+    [['get', '--all', 'a = 1', '--follow', '-d', 'o', '--forget'], /--forget needs --group/u],
+    [['get', '--all', 'a = ', '--follow', '-d', 'o'], /selector/u],
+  ] as const) {
+    const result = await attacca([...line], around);
+    assert.equal(result.code, 2, line.join(' '));
+    assert.match(result.err, said);
+  }
+});
