@@ -109,25 +109,15 @@ export const command = defineCommand({
     const isFollowed = isFollowing(options);
     const where = options.where ?? options.all;
     const chosen = await chosenBy(words, { where, null: options.null });
-    if (isFollowed && chosen.kind === 'names') {
-      throw new UsageError('--follow needs --all SELECTOR, not NAMEs');
-    }
     checkPacking(options);
     if (options.expr !== undefined) {
       const writing = { format, signal: context.signal };
       return await getDerived(context, chosen, options, { timeoutMs, region, ...writing });
     }
     checkPlaces(chosen, { ...options, isNothing: options.forget });
-    if (isFollowed && chosen.kind === 'selector') {
-      const [sink, { getAll }] = await Promise.all([
-        import('../pool/sink.js'),
-        import('../following.js'),
-      ]);
-      const { signal } = context;
-      const of = { region, unpack: options.unpack, timeoutMs };
-      return await getAll(context, chosen.selector, options, of, async (object, onBytes) => {
-        await deliver(sink, object, options, { format, signal, onBytes });
-      });
+    if (isFollowed) {
+      if (chosen.kind === 'names') throw new UsageError('--follow needs --all SELECTOR, no NAMEs');
+      return await getFollowing(context, chosen.selector, options, { format, region, timeoutMs });
     }
     const joining = joinPool(context, options);
     joining.catch(() => {});
@@ -181,6 +171,24 @@ export const command = defineCommand({
     return failures.end();
   },
 });
+
+/** All that is selected, as it comes. */
+async function getFollowing(
+  context: Context,
+  selector: string,
+  options: Options,
+  { format, ...of }: Pick<WriteOptions, 'format'> & Pick<DeriveOptions, 'region' | 'timeoutMs'>,
+): Promise<number> {
+  const [sink, { getAll }] = await Promise.all([
+    import('../pool/sink.js'),
+    import('../following.js'),
+  ]);
+  const { signal } = context;
+  const how = { ...of, unpack: options.unpack };
+  return await getAll(context, selector, options, how, async (object, onBytes) => {
+    await deliver(sink, object, options, { format, signal, onBytes });
+  });
+}
 
 function checkPacking({ expr, packed, unpack }: Options): void {
   if (packed && expr === undefined) throw new UsageError('--packed is for --expr');
