@@ -65,7 +65,8 @@ export class Asking {
   readonly agent: Agent;
   readonly following: Following;
   readonly later: AskingParts['later'];
-  readonly #count: (operation: string) => void;
+  /** Something has happened. */
+  readonly count: (what: string) => void;
   readonly #names: readonly string[];
   readonly #now: () => number;
   #marks: number;
@@ -88,7 +89,7 @@ export class Asking {
     this.agent = parts.agent;
     this.following = parts.following;
     this.later = parts.later;
-    this.#count = parts.count;
+    this.count = parts.count;
     this.#now = parts.now;
   }
 
@@ -179,7 +180,7 @@ export class Asking {
     } = {},
   ): void {
     const [kind] = words.split(' ');
-    this.#count(kind ?? words);
+    this.count(kind ?? words);
     const { onAnswer = () => {}, waitsMs = 0, about = null, needs } = more;
     const { process, link } = client;
     const asked = { words, apply, onAnswer, waitsMs, about };

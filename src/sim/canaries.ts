@@ -2,6 +2,7 @@ import { BLOCK_SLICE } from '../catalog/extents.js';
 import { PoolLoop } from '../loop/pool-loop.js';
 import { HANDLE, HANDLE_STATE, VERSION, VERSION_FLAG } from '../pool/rows.js';
 import type { Slips } from './agent.js';
+import { EVENT_CANARIES } from './event-canaries.js';
 import { FINDING_CANARIES } from './finding-canaries.js';
 import { KEEPING_CANARIES } from './keeping-canaries.js';
 import type { Machines } from './machines.js';
@@ -29,7 +30,13 @@ export interface Canary {
   readonly first?: number;
 }
 
-/** Bugs as they are made, at least one for each rule. */
+/** All of them: at least one for each rule. */
+export const allCanaries = (): { readonly [name: string]: Canary } => ({
+  ...CANARIES,
+  ...EVENT_CANARIES,
+});
+
+/** Bugs as they are made, but for those of events. */
 export const CANARIES: { readonly [name: string]: Canary } = {
   'a handle that withdrew may offer again': {
     breaks: 'answers',

@@ -18,6 +18,13 @@ export function readSaid(r: Reader): { readonly subscription: number; readonly s
   return { subscription, said: { ...what, reason: typeof reason === 'string' ? reason : '' } };
 }
 
+/** What a subscriber was told, in a word. */
+export function wordOf({ kind, flags }: Said): string {
+  if ((flags & EVENT_FLAG.again) !== 0) return 'again';
+  if ((flags & EVENT_FLAG.snapshot) !== 0) return 'of a snapshot';
+  return (flags & EVENT_FLAG.before) !== 0 ? 'before' : kind;
+}
+
 /** What the pool has said in a batch of events, held against what it must have said. */
 export class EventCheck {
   readonly #oracle: EventOracle;

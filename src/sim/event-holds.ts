@@ -46,7 +46,7 @@ interface EventHoldsParts {
   readonly perform: (held: MHeld, refusal: ErrorCode | null) => void;
 }
 
-/** The model of operations that are held: none takes effect before all that were asked let it go. */
+/** The model of operations that are held: each until all that were asked have let it go. */
 export class EventHolds {
   /** Requests that were held, by `session/request`. */
   readonly known = new Set<string>();
@@ -81,13 +81,11 @@ export class EventHolds {
 
   /** How many have a deadline. */
   get timers(): number {
-    return [...this.#waiting.values()].filter(
-      ({ waitsFor }) => Math.min(...waitsFor.values()) !== Number.POSITIVE_INFINITY,
-    ).length;
+    return this.moments().filter((moment) => moment !== Number.POSITIVE_INFINITY).length;
   }
 
   moments(): number[] {
-    return [...this.#waiting.values()].flatMap(({ waitsFor }) => [...waitsFor.values()]);
+    return [...this.#waiting.values()].map(({ timer }) => timer);
   }
 
   /** Holds a request, if it is to be held. */
@@ -102,7 +100,7 @@ export class EventHolds {
     const [operation = '', number = ''] = words.split(' ');
     const lane = laneOf(operation, number, lanes.has(END));
     if (lane === null) return false;
-    const none = { event: null, refusal: null };
+    const none = { event: null, refusal: null, timer: Number.POSITIVE_INFINITY };
     const what = { session, request, operation, about, apply, lane, ...none };
     const held: MHeld = { ...what, passed: new Set(), waitsFor: new Map() };
     const behind = lanes.get(lane);
@@ -130,6 +128,7 @@ export class EventHolds {
         held.waitsFor.set(one, now() + one.asked.deadlineMs);
         one.holds.add(question.event);
       }
+      held.timer = Math.min(...held.waitsFor.values());
       this.#waiting.set(question.event, held);
       return true;
     }
@@ -176,8 +175,10 @@ export class EventHolds {
 
   /** Who was silent until now was silent for too long. */
   pass(now: number): void {
-    for (const [event, { waitsFor }] of [...this.#waiting]) {
-      for (const [one, until] of [...waitsFor]) if (until <= now) this.silent(one, event);
+    for (const [event, held] of [...this.#waiting]) {
+      if (held.timer > now) continue;
+      for (const [one, until] of [...held.waitsFor]) if (until <= now) this.silent(one, event);
+      held.timer = Math.min(...held.waitsFor.values());
     }
   }
 

@@ -107,6 +107,8 @@ export interface MHeld {
   /** Of what those were told who have to let it go; null: it is not its turn. */
   event: MEvent | null;
   readonly waitsFor: Map<MSubscription, number>;
+  /** When it is looked at who has been silent for too long; Infinity: never. */
+  timer: number;
   /** Why it must not be. */
   refusal: 'vetoed' | 'subscriber-silent' | 'cancelled' | null;
 }

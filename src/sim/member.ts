@@ -52,6 +52,8 @@ interface ProcessHost {
   readonly dice: Dice;
   /** A request was answered, for the first time; returns the contents that a DELIVER must have. */
   onAnswer(process: ClientProcess, number: number, answer: Answer): readonly Uint8Array[];
+  /** A subscription of it was told something. */
+  onTold(said: Said): void;
   /** It has lost its session before it knew it, and ends. */
   onGivenUp(process: ClientProcess): void;
   trace(words: () => string): void;
@@ -325,6 +327,7 @@ export class ClientProcess implements End {
           const { subscription, said } = readSaid(messages.reader);
           const what = `${said.n} of ${subscription}: ${said.kind} ${said.name || said.topic}`;
           this.#host.trace(() => `process ${this.id} is told ${what}`);
+          this.#host.onTold(said);
           this.listeners.get(subscription)?.(said);
           continue;
         }

@@ -2,6 +2,7 @@ import * as appending from './append-requests.js';
 import { Asking, type AskingOptions, type Client, NAMES } from './asking.js';
 import * as defining from './defining-requests.js';
 import type { Dice, ownDice } from './dice.js';
+import { clear as clearEvents } from './event-objects.js';
 import * as conducting from './event-requests.js';
 import * as handles from './handle-requests.js';
 import * as memory from './memory-requests.js';
@@ -240,7 +241,7 @@ export class Workload {
     for (const name of [...NAMES, ...opening.OPEN_NAMES, ...appending.GROWING_NAMES])
       objects.deleteObject(this.#asking, client, name, true);
     defining.clear(this.#asking, client);
-    conducting.clear(this.#asking, client);
+    clearEvents(this.#asking, client);
   }
 
   /** Who has much lets go of some of it. */

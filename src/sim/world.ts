@@ -1,12 +1,13 @@
 import { assert } from '../core/assert.js';
 import type { ShellInput } from '../loop/entries.js';
-import type { Effect, PoolOptions, PoolState } from '../pool/state.js';
+import type { Effect, PoolState } from '../pool/state.js';
 import { FRAME, FRAME_HEADER_SIZE, Messages } from '../protocol/index.js';
 import { Agent, type Slips, slipsOf } from './agent.js';
 import { type Answer, compare, compareHeld, contentsOf } from './answers.js';
 import type { Client } from './asking.js';
 import { DataLinks } from './data-links.js';
 import { type Dice, ownDice, random } from './dice.js';
+import { wordOf } from './event-check.js';
 import { Following } from './following.js';
 import { Gate } from './gate.js';
 import { Havoc } from './havoc.js';
@@ -18,10 +19,10 @@ import { type Lent, type Machines, machinesOf } from './machines.js';
 import type { Manager } from './manager.js';
 import { ClientProcess } from './member.js';
 import { Network } from './network.js';
-import { GRACE_MS, Oracle } from './oracle.js';
+import { Oracle } from './oracle.js';
+import { optionsOf } from './pool-options.js';
 import { type Failure, failureOf, type Result } from './result.js';
 import { Scheduler } from './scheduler.js';
-import { WALL_MS } from './selected.js';
 import { Slabs } from './slabs.js';
 import { Trace } from './trace.js';
 import { Transcript } from './transcript.js';
@@ -246,6 +247,7 @@ class World {
       },
       dice: this.dice,
       onAnswer: (_, number, answer) => this.#onAnswer(process, number, answer),
+      onTold: (said) => this.#count(`told ${wordOf(said)}`),
       onGivenUp: () => {
         this.#count('given up');
         this.#planSweep();
@@ -328,6 +330,7 @@ class World {
 
   #onUp(manager: Manager, isNew: boolean): void {
     this.trace.say(this.scheduler.now, () => 'a manager serves');
+    if (manager.pool.events.operationsHeld > 0) this.#count('restart in the middle of holds');
     for (const { session, process } of manager.loop.sessions()) {
       this.#sessions.set(session, this.#processOf(Number(process['pid'])));
     }
@@ -473,24 +476,6 @@ class World {
   #count(what: string): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }
-}
-
-function optionsOf(seed: number, memoryBytesMax: number): PoolOptions {
-  return {
-    id: 'sim',
-    name: 'sim',
-    hashSeed: seed,
-    memoryBytesMax,
-    deadlineDefaultMs: 2_001,
-    promiseGraceMs: GRACE_MS,
-    durability: 0,
-    slabDurability: 0,
-    reportFreed: true,
-    statistics: true,
-    eventBytesMax: 1 << 20,
-    eventAgeMsMax: 0,
-    ...{ life: 1, lifeBefore: 0, sessionKeyId: 0, wallMs: WALL_MS },
-  };
 }
 
 /** Lets a world live and end; what broke in it, and the digest of all that happened. */

@@ -24,7 +24,8 @@ const MOSTLY: Readonly<Record<Special, readonly string[]>> = {
   defining: ['gather', 'define', 'definitions', 'unknown-definition', 'definition-in-use'],
   conducting: [
     ...['subscribe', 'acknowledge', 'veto', 'unsubscribe', 'emit', 'vetoed', 'subscriber-silent'],
-    ...['unknown-subscription'],
+    ...['unknown-subscription', 'told of a snapshot', 'told before', 'told again', 'told end'],
+    ...['told cancelled', 'a broker had what was offered', 'restart in the middle of holds'],
   ],
 };
 

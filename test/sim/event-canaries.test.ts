@@ -1,0 +1,4 @@
+import { EVENT_CANARIES } from '../../src/sim/event-canaries.js';
+import { testCanaries } from './canary.js';
+
+testCanaries(EVENT_CANARIES);
