@@ -15,7 +15,7 @@ const HANDLES_MAX = 12;
 const PROMISES_MAX = 3;
 export const TOPICS = ['steer', 'tick'] as const;
 
-export function name(asking: Asking): string {
+function name(asking: Asking): string {
   return EVENT_NAMES[asking.dice(EVENT_NAMES.length - 1)] ?? EVENT_NAMES[0];
 }
 
@@ -26,7 +26,7 @@ export function attributes(asking: Asking): ReadonlyMap<string, Value> {
   return said;
 }
 
-export function pairsOf(said: ReadonlyMap<string, Value>): [number, Value][] {
+function pairsOf(said: ReadonlyMap<string, Value>): [number, Value][] {
   return [...said].map(([key, value]) => [keyNumber(key), value]);
 }
 
@@ -52,7 +52,7 @@ export function declare(
   return handle;
 }
 
-export function offer(asking: Asking, client: Client, handle: EventHandle, isKept: boolean): void {
+function offer(asking: Asking, client: Client, handle: EventHandle, isKept: boolean): void {
   const { number } = handle;
   const content = contentOf(asking.nextMark());
   const scope = isKept ? 'pool' : 'member';
@@ -110,7 +110,7 @@ export function produce(asking: Asking, client: Client): void {
   );
 }
 
-export function join(asking: Asking, client: Client): number {
+function join(asking: Asking, client: Client): number {
   const { holdings } = client;
   const number = holdings.membersMade++;
   holdings.members.add(number);
@@ -139,7 +139,7 @@ export function withdraw(asking: Asking, client: Client): void {
 }
 
 /** Who has many handles disposes of one that is over. */
-export function dropOne(asking: Asking, client: Client): void {
+function dropOne(asking: Asking, client: Client): void {
   const { handles } = client.holdings.playing;
   const [over] = [...handlesOf(client, 'withdrawn'), ...handlesOf(client, 'retracted')];
   if (handles.size < HANDLES_MAX || over === undefined) return;
@@ -230,7 +230,7 @@ export function deleteObject(asking: Asking, client: Client): void {
   deleteOne(asking, client, name(asking));
 }
 
-export function deleteOne(asking: Asking, client: Client, what: string): void {
+function deleteOne(asking: Asking, client: Client, what: string): void {
   asking.ask(
     client,
     `delete "${what}"`,
