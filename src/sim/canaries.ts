@@ -50,6 +50,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'a slice is delivered from beside its place': {
     breaks: 'I2 slices',
+    first: 27,
     plant: ({ pool: { extents } }) => {
       const offsetOf = extents.offsetOf.bind(extents);
       let count = 0;
@@ -61,6 +62,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'bytes are freed while they are read': {
     breaks: 'I2 slices',
+    first: 9,
     plant: ({ pool: { versions } }) => {
       const get = versions.get.bind(versions);
       versions.get = (row, field) => (field === VERSION.leases ? 0 : get(row, field));
@@ -86,7 +88,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'memory that a session leases is granted to another': {
     breaks: 'I4 grants',
-    first: 14,
+    first: 12,
     plant: ({ pool: { extents } }) => {
       const offsetOf = extents.offsetOf.bind(extents);
       let count = 0;
@@ -131,7 +133,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'a file that was adopted is refused': {
     breaks: 'I4 adopted',
-    first: 56,
+    first: 4,
     plant: ({ loop }) => {
       const input = loop.input.bind(loop);
       const failure = { code: 'file-error', message: 'Cannot adopt' } as const;
@@ -229,6 +231,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'what is sent again is another': {
     breaks: 'same bytes again',
+    first: 3,
     plant: ({ loop }) => {
       const resume = loop.resumeSession.bind(loop);
       loop.resumeSession = (session, received) => {
@@ -253,7 +256,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'a frame that comes again takes effect again': {
     breaks: 'acks are of what came',
-    first: 30,
+    first: 12,
     plant: ({ loop }) => {
       const receive = loop.receive.bind(loop);
       loop.receive = (session, bytes, start, end) => {
@@ -267,6 +270,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'an answer is left off when a session is resumed': {
     breaks: 'no gaps',
+    first: 3,
     plant: ({ loop }) => {
       const resume = loop.resumeSession.bind(loop);
       loop.resumeSession = (session, received) => {
@@ -277,7 +281,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'requests are acknowledged that never came': {
     breaks: 'acks are of what came',
-    first: 43,
+    first: 35,
     plant: ({ loop }) => {
       const ackDue = loop.ackDue.bind(loop);
       loop.ackDue = (session, soon) => {

@@ -132,6 +132,7 @@ function goOnAt({ searching }: PoolState, at: (from: number) => number): void {
 export const FINDING_CANARIES: { readonly [name: string]: Canary } = {
   'a tag does not hide the attribute of its key': {
     breaks: 'I9 found',
+    first: 6,
     plant: ({ pool }) => {
       const isTagging = taggingOf(pool);
       hideLate(pool, (term, row) => isTagging() && says(pool, row, term));
@@ -146,7 +147,7 @@ export const FINDING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'an object that is deleted is found by its tags': {
     breaks: 'I9 found',
-    first: 12,
+    first: 14,
     plant: ({ pool }) => {
       const isTagging = taggingOf(pool);
       const { attributes, objects } = pool;
@@ -184,6 +185,7 @@ export const FINDING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a column finds again what was removed from it': {
     breaks: 'I9 found',
+    first: 14,
     plant: ({ pool: { terms } }) => {
       const columnOf = terms.column.bind(terms);
       const known = new Set<Column>();
@@ -197,6 +199,7 @@ export const FINDING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a dry run changes tags': {
     breaks: 'I9 found',
+    first: 8,
     plant: ({ pool: { decoder } }) => {
       Object.defineProperty(decoder.tagSelected, 'dry', { get: () => 0, set: () => {} });
     },
@@ -224,14 +227,17 @@ export const FINDING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a page skips the first row behind its cursor': {
     breaks: 'I9 pages',
+    first: 6,
     plant: ({ pool }) => goOnAt(pool, (from) => from + 1),
   },
   'a page begins with the last row of the one before': {
     breaks: 'I9 pages',
+    first: 3,
     plant: ({ pool }) => goOnAt(pool, (from) => from - 1),
   },
   'a row that two parts of an "or" find is counted twice': {
     breaks: 'I9 counts',
+    first: 3,
     plant: ({ pool: { searching } }) => {
       const searchFor = searching.search.bind(searching);
       searching.search = (selector) => {
@@ -244,6 +250,7 @@ export const FINDING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'facets count what is not selected': {
     breaks: 'I9 counts',
+    first: 8,
     plant: ({ pool: { terms } }) => {
       const { postings } = terms;
       const all = new RowSet();

@@ -86,7 +86,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a session is accepted before it is durable': {
     breaks: 'sessions are kept',
-    first: 8,
+    first: 10,
     plant: (manager) => {
       const hello = manager.hello.bind(manager);
       manager.hello = (connection, session, received) => {
@@ -122,7 +122,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a sync that failed is tried again': {
     breaks: 'released is found',
-    first: 61,
+    first: 82,
     machines: () => ({
       disk: (disk) =>
         diskWith(disk, {
@@ -187,7 +187,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a record that is torn passes for whole': {
     breaks: 'a pool can be recovered',
-    first: 8,
+    first: 37,
     machines: () => ({ checksum: () => 0 }),
   },
   'a snapshot holds one record less than it says': {
@@ -245,6 +245,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'that a turn has ended is not written': {
     breaks: 'a closed segment is sound',
+    first: 43,
     plant: ({ loop }) => {
       const step = loop.step.bind(loop);
       loop.step = (now) => {
@@ -257,7 +258,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a slab is removed before its end is durable': {
     breaks: 'slabs are kept',
-    first: 183,
+    first: 213,
     plant: ({ loop, events }) => {
       const step = loop.step.bind(loop);
       loop.step = (now) => {

@@ -24,11 +24,12 @@ function takenFor({ versions }: PoolState['open'], meant: number, taken: number)
 export const DATA_CANARIES: { readonly [name: string]: Canary } = {
   'what was granted to a data connection is written when it is leased no more': {
     breaks: 'data moves',
-    first: 22,
+    first: 24,
     agent: { overtaking: [], late: [], isKept: true },
   },
   'what others have offered is not read over a data connection': {
     breaks: 'data moves',
+    first: 47,
     agent: { overtaking: [], late: [], onlyLeases: true },
   },
 };
@@ -43,7 +44,7 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'what is written comes to another place': {
     breaks: 'G8 visible',
-    first: 3,
+    first: 32,
     mostly: 'opening',
     plant: ({ pool: { effects } }) =>
       changed(effects, (effect) => {
@@ -60,13 +61,13 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'what is not closed is visible': {
     breaks: 'G8 early',
-    first: 12,
+    first: 14,
     mostly: 'opening',
     plant: ({ pool: { open } }) => takenFor(open, CONSISTENCY.session, CONSISTENCY.eventual),
   },
   'POSIX: who reads may overtake writes, as under EVENTUAL': {
     breaks: 'G8 late',
-    first: 68,
+    first: 12,
     mostly: 'opening',
     agent: { overtaking: ['posix'], late: [] },
   },
@@ -78,25 +79,25 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'COMMIT: it is answered before all is there': {
     breaks: 'G8 late',
-    first: 17,
+    first: 4,
     mostly: 'opening',
     agent: { overtaking: [], late: ['commit'] },
   },
   'SESSION: a close is answered before all is there': {
     breaks: 'G8 late',
-    first: 51,
+    first: 4,
     mostly: 'opening',
     agent: { overtaking: [], late: ['session'] },
   },
   'EVENTUAL: what is written lags without end': {
     breaks: 'G8 late',
-    first: 17,
+    first: 3,
     mostly: 'opening',
     agent: { overtaking: ['eventual'], late: ['eventual'] },
   },
   'locks of regions that overlap are held together': {
     breaks: 'who waits hears nothing',
-    first: 20,
+    first: 12,
     mostly: 'opening',
     plant: ({ pool: { open } }) => {
       const set = open.versions.set.bind(open.versions);
@@ -108,7 +109,7 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'who asks for a lock overtakes those who wait': {
     breaks: 'who waits hears nothing',
-    first: 52,
+    first: 20,
     mostly: 'opening',
     plant: ({ pool: { open } }) => {
       const set = open.versions.set.bind(open.versions);
@@ -121,7 +122,7 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'nobody is told that the deadline of its lock has passed': {
     breaks: 'answers',
-    first: 30,
+    first: 14,
     mostly: 'opening',
     plant: ({ pool: { waits } }) => {
       const begin = waits.begin.bind(waits);
@@ -147,6 +148,7 @@ export const OPEN_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a seal is answered before all is written': {
     breaks: 'who waits hears nothing',
+    first: 9,
     mostly: 'opening',
     plant: ({ pool: { open } }) => {
       const set = open.versions.set.bind(open.versions);

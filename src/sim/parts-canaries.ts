@@ -26,6 +26,7 @@ export const PARTS_CANARIES: { readonly [name: string]: Canary } = {
   },
   'who wants a region has it when a part of it is there': {
     breaks: 'answers',
+    first: 11,
     plant: ({ pool: { wanted } }) => {
       const setWide = wanted.setWide.bind(wanted);
       wanted.setWide = (row, field, value) =>
@@ -34,6 +35,7 @@ export const PARTS_CANARIES: { readonly [name: string]: Canary } = {
   },
   'who comes late gets a version of which a part is withdrawn': {
     breaks: 'answers',
+    first: 3,
     plant: ({ pool: { partitions } }) => {
       const get = partitions.get.bind(partitions);
       partitions.get = (row, field) => (field === PARTITION.closing ? 0 : get(row, field));
@@ -41,7 +43,7 @@ export const PARTS_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a version ends with the first of its parts': {
     breaks: 'answers',
-    first: 15,
+    first: 14,
     plant: ({ pool: { partitions } }) => {
       const get = partitions.get.bind(partitions);
       partitions.add = (row, field, delta) => {
@@ -57,6 +59,7 @@ export const PARTS_CANARIES: { readonly [name: string]: Canary } = {
   },
   'of an overlap only the first element is looked at': {
     breaks: 'answers',
+    first: 3,
     plant: ({ pool: { regions } }) => {
       const get = regions.get.bind(regions);
       regions.get = (record, shape) => {
@@ -70,7 +73,7 @@ export const PARTS_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a part is delivered from beside its place': {
     breaks: 'I2 slices',
-    first: 66,
+    first: 27,
     plant: ({ pool: { extents, parts } }) => {
       const get = parts.get.bind(parts);
       let bytes = 0;
@@ -108,6 +111,7 @@ export const PARTS_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a part that is withdrawn stays until its version goes': {
     breaks: 'I5 bytes',
+    first: 14,
     plant: ({ pool: { parts } }) => {
       const get = parts.get.bind(parts);
       parts.get = (row, field) => {

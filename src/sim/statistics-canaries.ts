@@ -5,6 +5,7 @@ import { CELL_BYTES } from './slabs.js';
 export const STATISTICS_CANARIES: { readonly [name: string]: Canary } = {
   'what is measured lies beside what is told': {
     breaks: 'statistics',
+    first: 9,
     plant: ({ pool: { effects } }) => {
       const push = effects.push.bind(effects);
       effects.push = (...added) =>
