@@ -111,15 +111,15 @@ export class NodeStoreDisk implements StoreDisk {
 
   async rename(from: string, to: string): Promise<void> {
     await this.#attempt('rename', from, async () => {
-      await this.#release(from);
-      await this.#release(to);
+      await this.#releaseAll(from);
+      await this.#releaseAll(to);
       await rename(this.#path(from), this.#path(to));
     });
   }
 
   async remove(path: string): Promise<void> {
     await this.#attempt('remove', path, async () => {
-      await this.#release(path);
+      await this.#releaseAll(path);
       await rm(this.#path(path), { recursive: true, force: true });
     });
   }
@@ -150,9 +150,10 @@ export class NodeStoreDisk implements StoreDisk {
     }
     const handle = await open(this.#path(path), isWritable ? WRITE_FLAGS : READ_FLAGS, 0o644);
     const file = { handle, isWritable, uses: 1, isOver: false };
-    // Somebody may have opened it meanwhile: then that one goes with its users.
-    await this.#release(path);
+    const before = this.#files.get(path);
     this.#files.set(path, file);
+    // Somebody has opened it meanwhile, or only to read: that one goes with its users.
+    if (before !== undefined) await letGo(before);
     for (const [other, { uses }] of [...this.#files]) {
       if (this.#files.size <= FILES_OPEN_MAX) break;
       if (uses === 0) await this.#release(other);
@@ -174,8 +175,14 @@ export class NodeStoreDisk implements StoreDisk {
     const file = this.#files.get(path);
     if (file === undefined) return;
     this.#files.delete(path);
-    file.isOver = true;
-    if (file.uses === 0) await file.handle.close();
+    await letGo(file);
+  }
+
+  /** Of a folder all that is in it, too. */
+  async #releaseAll(path: string): Promise<void> {
+    for (const each of [...this.#files.keys()]) {
+      if (each === path || each.startsWith(`${path}/`)) await this.#release(each);
+    }
   }
 
   async #attempt<T>(action: string, path: string, run: () => Promise<T>): Promise<T> {
@@ -185,6 +192,11 @@ export class NodeStoreDisk implements StoreDisk {
       throw storeError(action, this.#path(path), cause);
     }
   }
+}
+
+async function letGo(file: OpenFile): Promise<void> {
+  file.isOver = true;
+  if (file.uses === 0) await file.handle.close();
 }
 
 /** One call may write less than it was given. */

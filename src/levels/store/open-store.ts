@@ -9,7 +9,7 @@ import { ARRAYS } from './array-files.js';
 import { DirectoryLevel, type DirectoryOptions } from './directory-level.js';
 import { loadHasher } from './hasher.js';
 import type { StoreParts } from './loading.js';
-import { LOCK_FILE, lockStore } from './lock.js';
+import { LOCK_FILE, lockStore, type StoreLock } from './lock.js';
 import { NodeStoreDisk, storeError } from './node-store-disk.js';
 import { PACKS } from './pack.js';
 import type { StoreDisk } from './store-disk.js';
@@ -38,20 +38,27 @@ export async function openStore(
   options: DirectoryOptions,
 ): Promise<DirectoryLevel> {
   const disk = new NodeStoreDisk(directory);
-  if (options.access === 'read') return await openStoreOn(disk, options, directory);
+  let lock: StoreLock | null = null;
+  try {
+    if (options.access === 'write') {
+      await makeDirectory(directory);
+      // Before the lock is made, which would be a file in anybody's directory.
+      if ((await disk.size(STORE_FILE)) === null) await mustBeEmpty(disk, directory);
+      lock = await lockStore(directory);
+    }
+    return await openStoreOn(disk, options, directory, async () => await lock?.release());
+  } catch (error) {
+    await disk.close();
+    await lock?.release();
+    throw error;
+  }
+}
+
+async function makeDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { recursive: true });
   } catch (cause) {
     throw storeError('make', directory, cause);
-  }
-  // Before the lock is made, which would be a file in anybody's directory.
-  if ((await disk.size(STORE_FILE)) === null) await mustBeEmpty(disk, directory);
-  const lock = await lockStore(directory);
-  try {
-    return await openStoreOn(disk, options, directory, () => lock.release());
-  } catch (error) {
-    await lock.release();
-    throw error;
   }
 }
 
