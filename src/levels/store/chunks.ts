@@ -1,4 +1,3 @@
-import { LIMITS } from '../../core/limits.js';
 import { isNumeric, itemSizeOf, type Space } from '../../core/space.js';
 import type { ZarrType } from '../zarr/data-type.js';
 import type { ZarrArrayInfo } from '../zarr/metadata.js';
@@ -121,10 +120,4 @@ function fillFor(dtype: ZarrType): ZarrArrayInfo['fillValue'] {
   if (dtype.startsWith('string[')) return '';
   if (dtype === 'bool') return false;
   return dtype.startsWith('complex') ? [0, 0] : 0;
-}
-
-/** Whether a chunk of this layout can be one of Zarr's. */
-export function isReadable(space: Space, layout: ChunkLayout): boolean {
-  const bytes = chunkShape(space, layout).reduce((all, size) => all * size, 1);
-  return bytes * itemSizeOf(space.dtype) <= LIMITS.zarrChunkBytesMax;
 }

@@ -1,4 +1,4 @@
-import { refuse } from '../../core/assert.js';
+import { assert, refuse } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { spaceBytes } from '../../core/space.js';
@@ -20,7 +20,7 @@ import type { Problem, StoreParts } from './loading.js';
 import { type Pack, packPath } from './pack.js';
 import { PackWriter, writeFooter } from './pack-writer.js';
 import { plainAttributes } from './plain-json.js';
-import { encodeDeletion, encodeHead, RECORD_KIND } from './record.js';
+import { decodeHead, encodeDeletion, encodeHead, RECORD_KIND } from './record.js';
 import type { Slot } from './store-index.js';
 import { StoreReader } from './store-reader.js';
 
@@ -131,19 +131,35 @@ export class DirectoryLevel implements Level {
       await syncDraft(disk, draft);
       await disk.rename(draft.path, place);
       await disk.syncFolder(ARRAYS);
-      const before = await writer.append({
-        kind: RECORD_KIND.array,
-        ...{ hash: this.#hashOf(key), version, head: draft.head, isSynced },
-        ...{ payload: NOTHING, payloadSum: this.#reader.parts.hash.sum(NOTHING) },
-        ...{ arrayKiB: Math.ceil(size / 1024), sequence: null },
-      });
-      this.#removeFolderOf(before);
+      this.#removeFolderOf(await this.#appendArray(writer, draft.head, { key, size, isSynced }));
     } catch (error) {
       await disk.remove(draft.path).catch(() => {});
       // After any other failure its record may be there all the same: then it needs its bytes.
       if (isDiskFull(error)) await disk.remove(place).catch(() => {});
       throw error;
     }
+  }
+
+  async #appendArray(
+    writer: PackWriter,
+    head: Uint8Array,
+    { key, size, isSynced }: { key: LevelKey; size: number; isSynced: boolean },
+  ): Promise<Slot | null> {
+    return await writer.append({
+      kind: RECORD_KIND.array,
+      ...{ hash: this.#hashOf(key), version: key.version, head, isSynced },
+      ...{ payload: NOTHING, payloadSum: this.#reader.parts.hash.sum(NOTHING) },
+      ...{ arrayKiB: Math.ceil(size / 1024), sequence: null },
+    });
+  }
+
+  /** An array that is in its folder gets a record: for `fsck`, when that which it had is lost. */
+  async takeIn(head: Uint8Array): Promise<void> {
+    const said = decodeHead(head);
+    assert(said !== null && said.array !== null, 'it is the head of an array');
+    const { key, space } = said;
+    const of = { key, size: spaceBytes(space), isSynced: true };
+    await this.#appendArray(this.#mustWrite(key), head, of);
   }
 
   async get(key: LevelKey, into?: Uint8Array): Promise<LevelFound | null> {

@@ -107,7 +107,10 @@ test('a directory that is none of ours stays as it is', async (t) => {
   assert.equal(error.code, 'not-a-store');
   assert.match(error.message, /thesis\.tex/u);
   assert.deepEqual(await readdir(home), ['thesis.tex']);
-  await writeFile(join(home, 'attacca-store.json'), '{"attacca": "store", "version": 9, "seed": "0123456789abcdef"}');
+  await writeFile(
+    join(home, 'attacca-store.json'),
+    '{"attacca": "store", "version": 9, "seed": "0123456789abcdef"}',
+  );
   const version = await failureOf(openStore(home, { access: 'read' }));
   assert.match(version.message, /version 9, known is 1/u);
 });
@@ -195,5 +198,9 @@ print(data.dims, data.attrs['param'], float(data[1, 2, 3]))
     t.diagnostic('not read by xarray, which is not installed here');
     return;
   }
-  assert.equal(python.stdout.trim(), `('time', 'lat', 'lon') t ${values[(100 + 2) * 101 + 3]}`, python.stderr);
+  assert.equal(
+    python.stdout.trim(),
+    `('time', 'lat', 'lon') t ${values[(100 + 2) * 101 + 3]}`,
+    python.stderr,
+  );
 });

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AttaccaError } from '../../../src/core/errors.js';
+import { checkStore, isDamage } from '../../../src/levels/store/fsck.js';
+import { openStoreOn } from '../../../src/levels/store/index.js';
+import { storeParts } from '../../../src/levels/store/open-store.js';
+import { repairStore } from '../../../src/levels/store/repair.js';
+import { StoreReader } from '../../../src/levels/store/store-reader.js';
+import { blobSpace, someBytes } from '../../../src/testing/level-cases.js';
+import { CrashDisk } from './crash-disk.js';
+
+const WRITE = { access: 'write', packBytesMax: 3_000, arrayBytesMin: 5_000 } as const;
+const SIZES = [100, 0, 900, 1_800, 6_000, 700, 20_000, 300, 1_200, 50];
+const nameOf = (at: number): string => `n/${at}`;
+const keyOf = (at: number) => ({ pool: 'p', name: nameOf(at), version: 1 });
+
+async function filled(): Promise<CrashDisk> {
+  const disk = new CrashDisk();
+  const level = await openStoreOn(disk, WRITE);
+  for (const [at, size] of SIZES.entries()) {
+    await level.put(
+      { ...keyOf(at), space: blobSpace(size), attributes: { at } },
+      someBytes(size, at),
+    );
+  }
+  await level.close();
+  return disk;
+}
+
+async function check(disk: CrashDisk) {
+  const reader = new StoreReader(await storeParts(disk, ''));
+  await reader.load();
+  return await checkStore(reader);
+}
+
+/** What each object is now: right, none, or the code of its error. */
+async function outcomes(disk: CrashDisk): Promise<string[]> {
+  const level = await openStoreOn(disk, { ...WRITE, access: 'read' });
+  return await Promise.all(
+    SIZES.map(async (size, at) => {
+      try {
+        const found = await level.get(keyOf(at));
+        if (found === null) return 'none';
+        return Buffer.compare(found.bytes, someBytes(size, at)) === 0 ? 'right' : 'wrong';
+      } catch (error) {
+        assert.ok(error instanceof AttaccaError, String(error));
+        return error.code;
+      }
+    }),
+  );
+}
+
+test('a store that is whole is told so', async () => {
+  const { findings, objects, bytes } = await check(await filled());
+  assert.deepEqual(findings, []);
+  assert.equal(objects, SIZES.length);
+  assert.equal(
+    bytes,
+    SIZES.reduce((sum, size) => sum + size, 0),
+  );
+});
+
+test('whatever bit is wrong is found, costs one object at most, and is put right', async () => {
+  const whole = await filled();
+  let found = 0;
+  for (const path of whole.paths()) {
+    const bytes = whole.bytesOf(path);
+    const isOurs = path.endsWith('.pack') || /\/c\/\d+$/u.test(path);
+    if (!isOurs) continue;
+    // Each byte of what tells of records, now and then one of payloads.
+    for (let at = 0; at < bytes.length; at += at % 997 < 90 ? 3 : 41) {
+      const disk = whole.copy();
+      const aged = bytes.slice();
+      aged[at] = (aged[at] as number) ^ 0x10;
+      disk.damage(path, aged);
+      const before = await check(disk);
+      const damaged = (await outcomes(disk)).filter((each) => each !== 'right');
+      assert.ok(damaged.length <= 1 && !damaged.includes('wrong'), `${path} ${at}: ${damaged}`);
+      const named = before.findings.filter(({ name }) => name !== undefined && name !== '');
+      assert.equal(named.length, damaged.length, `${path} ${at}: ${JSON.stringify(before)}`);
+      if (before.findings.length > 0) found++;
+      const told = await repairStore(await storeParts(disk, ''));
+      assert.deepEqual(told.findings, before.findings);
+      const after = await outcomes(disk);
+      const isRepaired = after.every((each) => each === 'right' || each === 'none');
+      assert.ok(isRepaired, `${path} ${at}: ${after}`);
+      // An array says itself what it is: its record is made again.
+      const isArray = named.some(({ folder }) => folder !== undefined);
+      const lost = after.filter((each) => each === 'none').length;
+      assert.equal(lost, isArray ? 0 : damaged.length, `${path} ${at}`);
+      assert.deepEqual((await check(disk)).findings, [], `${path} ${at}`);
+      const aside = disk.paths().filter((each) => each.startsWith('quarantine/'));
+      assert.equal(aside.length > 0, damaged.length > 0, `${path} ${at}: ${aside}`);
+    }
+  }
+  assert.ok(found > 300, String(found));
+});
+
+test('of a pack that is lost its arrays are found again', async () => {
+  const disk = await filled();
+  const first = disk.paths().find((path) => path.endsWith('00000002.pack')) ?? '';
+  disk.damage(first, new Uint8Array(2_000).fill(7));
+  const { findings } = await check(disk);
+  assert.deepEqual(
+    findings.filter(isDamage).map(({ kind, path }) => [kind, path]),
+    [['bad-header', first]],
+  );
+  const before = await outcomes(disk);
+  await repairStore(await storeParts(disk, ''));
+  const after = await outcomes(disk);
+  assert.ok(disk.paths().includes('quarantine/00000002.pack'));
+  assert.deepEqual(after.filter((each) => each === 'right').length, 6, `${before} ${after}`);
+  for (const [at, size] of SIZES.entries()) if (size >= 5_000) assert.equal(after[at], 'right');
+  assert.deepEqual((await check(disk)).findings, []);
+});
+
+test('what a crash leaves is told, does no harm, and goes', async () => {
+  const disk = await filled();
+  await disk.makeFolder('drafts/abc/data');
+  await disk.write('drafts/abc/zarr.json', 0, [someBytes(10)]);
+  await disk.write('arrays/stray/zarr.json', 0, [someBytes(10)]);
+  const last =
+    disk
+      .paths()
+      .filter((path) => path.endsWith('.pack'))
+      .sort()
+      .at(-1) ?? '';
+  disk.damage(last, disk.bytesOf(last).slice(0, -100));
+  const { findings } = await check(disk);
+  const kinds = findings.map(({ kind }) => kind).sort();
+  assert.deepEqual(kinds, ['draft', 'no-footer', 'torn-tail', 'unlisted-array']);
+  assert.deepEqual(findings.filter(isDamage), []);
+  await repairStore(await storeParts(disk, ''));
+  assert.deepEqual((await check(disk)).findings, []);
+  assert.ok(disk.paths().includes('quarantine/stray/zarr.json'));
+  assert.ok((await outcomes(disk)).every((each) => each === 'right'));
+});
