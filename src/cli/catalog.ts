@@ -163,6 +163,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         summary: 'a pool that is kept, as it was at some time',
         load: () => import('./commands/replay.js'),
       },
+      {
+        name: 'fsck',
+        summary: 'check what is kept in a directory, and put it right',
+        load: () => import('./commands/fsck.js'),
+      },
     ],
   },
   {

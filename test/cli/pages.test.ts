@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { Space } from '../../src/core/space.js';
+import type { ValueMap } from '../../src/core/value.js';
 import { npyHeader } from '../../src/formats/npy/header.js';
+import { openStore } from '../../src/levels/store/index.js';
 import { testPool } from '../../src/testing/index.js';
 import { pageAt } from '../core/page.js';
 import { writeEra } from '../files/era.js';
@@ -57,7 +60,33 @@ async function filesOfPages(t: TestContext): Promise<string> {
   }
   await writeFile(join(directory, 'plot.png'), 'a picture');
   await writeEra(join(directory, 'era.nc'));
+  await writeStores(directory);
   return directory;
+}
+
+/** A store, and a copy of it in which one byte is another one. */
+async function writeStores(directory: string): Promise<void> {
+  const archive = join(directory, 'archive');
+  const store = await openStore(archive, { access: 'write' });
+  const put = async (name: string, space: Space, attributes: ValueMap, bytes: Uint8Array) => {
+    await store.put({ pool: 'run', name, version: 1, space, attributes }, bytes);
+  };
+  const grid = { dtype: 'float32', shape: [2, 3], order: 'row', byteOrder: 'little' } as const;
+  for (const step of [0, 6]) {
+    await put(`t/850/step=${step}`, grid, { param: 't', step }, new Uint8Array(24));
+  }
+  await put(
+    'q/850',
+    { ...grid, dtype: 'uint8', shape: [10] },
+    { param: 'q' },
+    Buffer.from('some text\n'),
+  );
+  await store.close();
+  await cp(archive, join(directory, 'aged'), { recursive: true });
+  const pack = join(directory, 'aged', 'packs', '00000001.pack');
+  const bytes = await readFile(pack);
+  bytes[250] = (bytes[250] ?? 0) ^ 1;
+  await writeFile(pack, bytes);
 }
 
 for (const [page, count] of [
@@ -69,6 +98,7 @@ for (const [page, count] of [
   ['docs/transforms.md', 3],
   ['docs/events.md', 9],
   ['docs/conductors.md', 12],
+  ['docs/storage.md', 9],
 ] as const) {
   test(`the commands of ${page} print what the page says`, async (t) => {
     await using pool = await testPool();

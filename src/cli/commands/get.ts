@@ -17,6 +17,7 @@ import { locate } from '../pool/located.js';
 import { joinPool } from '../pool/open.js';
 import type { OutputFormat, WriteOptions } from '../pool/sink.js';
 import { parseRegion } from '../region.js';
+import { STORE_OPTION } from '../store/option.js';
 import { type Chosen, chosenBy, NAMES_OPTIONS, sayUnknownKeys, selecting } from '../where.js';
 
 const STDOUT = 1;
@@ -65,6 +66,7 @@ const OPTIONS = {
   all: { type: 'string', value: 'SELECTOR', help: 'as --where' },
   ...NAMES_OPTIONS,
   ...FOLLOW_OPTIONS,
+  ...STORE_OPTION,
   ...POOL_OPTION,
   ...TIMEOUT_OPTION,
   ...COMMON_OPTIONS,
@@ -80,6 +82,7 @@ export const command = defineCommand({
     '--where SELECTOR -d DIR',
     '--all SELECTOR --follow -d DIR',
     '--expr EXPRESSION VARIABLE=NAME...',
+    '--store DIR NAME...',
   ],
   about: `
     Waits until each object is offered, and writes it: to standard output, to FILE, or to a file of
@@ -88,6 +91,9 @@ export const command = defineCommand({
     With --where everything that is selected and offered now; what comes later is not waited for,
     but with --follow: then each is written as it is offered, and kept for this command until then,
     whatever its producer does (docs/events.md). A later version of a name replaces its file.
+
+    With --store what is kept in the store in DIR, of each name the newest version: nothing is waited
+    for.
 
     With --as npy, numpy reads it: np.load(io.BytesIO(subprocess.check_output(['attacca', 'get', NAME,
     '--as', 'npy']))).`,
@@ -101,6 +107,7 @@ export const command = defineCommand({
     ['attacca get --all \'param = "t"\' --follow --complete -d fields', 'also all that comes'],
     ["attacca get --expr 'sqrt(u*u + v*v)' u=wind/u v=wind/v -o speed.npy", 'a derived variable'],
     ['attacca get t/850/step=6 --attributes --timeout 30s', 'what is said of it'],
+    ['attacca get --store archive t/850/step=6 -o t850.npy', 'from a directory'],
   ],
   async run(context, { options, words }) {
     const format = formatOf(options);
@@ -116,8 +123,13 @@ export const command = defineCommand({
     }
     checkPlaces(chosen, { ...options, isNothing: options.forget });
     if (isFollowed) {
+      if (options.store !== undefined)
+        throw new UsageError('--store has what is there: no --follow');
       if (chosen.kind === 'names') throw new UsageError('--follow needs --all SELECTOR, no NAMEs');
       return await getFollowing(context, chosen.selector, options, { format, region, timeoutMs });
+    }
+    if (options.store !== undefined) {
+      return await getStored(context, chosen, options, { format, signal: context.signal });
     }
     const joining = joinPool(context, options);
     joining.catch(() => {});
@@ -188,6 +200,36 @@ async function getFollowing(
   return await getAll(context, selector, options, how, async (object, onBytes) => {
     await deliver(sink, object, options, { format, signal, onBytes });
   });
+}
+
+/** From a directory. */
+async function getStored(
+  context: Context,
+  chosen: Chosen,
+  options: Options,
+  writing: WriteOptions,
+): Promise<number> {
+  const { store = '', pool, region, unpack, member, timeout } = options;
+  if (pool !== undefined) throw new UsageError('say --pool or --store, not both');
+  if (unpack || [region, member, timeout].some((each) => each !== undefined)) {
+    throw new UsageError('--store gives objects as they are: without --region, --unpack, --member');
+  }
+  const [{ openStored, storedNames }, sink] = await Promise.all([
+    import('../store/get-stored.js'),
+    import('../pool/sink.js'),
+  ]);
+  const failures = new Failures(context.command, options.json);
+  const names = chosen.kind === 'names' ? chosen.names : await storedNames(store, chosen.selector);
+  await using objects = await openStored(store);
+  for (const name of names) {
+    try {
+      await deliver(sink, await objects.find(name), options, writing);
+    } catch (error) {
+      if (writing.signal.aborted || error instanceof ExitWith) throw error;
+      failures.add(error);
+    }
+  }
+  return failures.end();
 }
 
 function checkPacking({ expr, packed, unpack }: Options): void {

@@ -10,6 +10,7 @@ import { compareBytes, compareNames, objectsTable } from '../looking/objects-tab
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
 import { print, printAll, say, stdoutIsTerminal } from '../output.js';
 import { openPool, type PoolSession } from '../pool/open.js';
+import { STORE_OPTION } from '../store/option.js';
 import { checkedSelector, sayUnknownKeys, selecting, WHERE_OPTION } from '../where.js';
 
 const OPTIONS = {
@@ -21,25 +22,28 @@ const OPTIONS = {
   attributes: { type: 'boolean', short: 'A', help: 'attributes and tags too, with -l' },
   null: { type: 'boolean', short: '0', help: 'end each name with NUL, not a newline' },
   ...WHERE_OPTION,
+  ...STORE_OPTION,
   ...POOL_OPTION,
   ...COMMON_OPTIONS,
 } as const;
 
 export const command = defineCommand({
-  usage: ['[GLOB]', '--where SELECTOR'],
+  usage: ['[GLOB]', '--where SELECTOR', '--store DIR [GLOB]'],
   about: `
     Lists the names of objects that match GLOB (* any run of characters, ? one, [a-z] one of a set),
     in the order of their bytes; without GLOB all of them. Quote it, or the shell takes it for files.
-    With --where those that SELECTOR selects.`,
+    With --where those that SELECTOR selects. With --store what is kept in the store in DIR.`,
   options: OPTIONS,
   examples: [
     ["attacca ls -l 't/*'", 'a table'],
     ["attacca ls 't/*' | attacca get - -d fields", 'names for another command'],
     ['attacca ls -w \'param = "t" and step in 0..24\'', 'by attributes and tags'],
+    ['attacca ls -l --store archive', 'what is kept in a directory'],
     ["attacca ls --json | jq 'select(.bytes > 1e6) | .name'", 'with jq'],
   ],
   async run(context, { options, words }) {
     const selector = await selectorOf(words, options.where);
+    if (options.store !== undefined) return await listStore(selector, context, options);
     await using session = await openPool(context, options);
     return await selecting(selector, async () => {
       const count = await list(session, selector, context, options);
@@ -59,6 +63,27 @@ async function selectorOf(words: readonly string[], where: string | undefined): 
   if (where === undefined) return globSelector(glob ?? '*');
   if (glob === undefined) return await checkedSelector(where);
   throw new UsageError('say GLOB or --where SELECTOR, not both; name ~ "GLOB" is a selector too');
+}
+
+/** What is kept in a directory: each name once, but with -l, -A and --json each version. */
+async function listStore(
+  selector: string,
+  { environment }: Context,
+  options: OptionValues<typeof OPTIONS>,
+): Promise<number> {
+  const { store = '', json, long, attributes } = options;
+  if (options.pool !== undefined) throw new UsageError('say --pool or --store, not both');
+  const { storedJson, storedObjects, storedTable } = await import('../store/stored.js');
+  const entries = await storedObjects(store, selector);
+  if (json) printAll(entries.map(storedJson), '\n');
+  else if (long || attributes) {
+    print(storedTable(entries, { attributes }, styleFor(stdoutIsTerminal(), environment)));
+  } else {
+    const names = [...new Set(entries.map(({ name }) => name))];
+    const shown = stdoutIsTerminal() ? names.map(printable) : names;
+    printAll(shown, options.null ? '\0' : '\n');
+  }
+  return EXIT.ok;
 }
 
 /** Prints what is selected; returns how many that are. */

@@ -13,12 +13,12 @@ import type { StoreDisk } from './store-disk.js';
 export const ARRAYS = 'arrays';
 export const DRAFTS = 'drafts';
 /** What the array of an object is called, within the group that the object is. */
-export const ARRAY_NAME = 'data';
+const ARRAY_NAME = 'data';
 /** Of a name, in that of a folder: what all file systems take. */
 const NAME_CHARACTERS = 80;
 
 /** Made while nobody finds it; put in its place by its one rename. */
-export interface ArrayDraft {
+interface ArrayDraft {
   readonly place: ArrayPlace;
   readonly head: Uint8Array;
   readonly path: string;
@@ -179,8 +179,8 @@ export async function syncDraft(disk: StoreDisk, draft: ArrayDraft): Promise<voi
 }
 
 /**
- * The bytes of an array, a chunk at a time, each held against its checksum. `into`: takes them; else
- * each has memory of its own.
+ * The bytes of an array, a chunk at a time, each held against its checksum. `into`: takes them;
+ * else each has memory of its own.
  */
 export async function* readArray(
   disk: StoreDisk,

@@ -12,7 +12,7 @@ export const CRC_BYTES = 4;
  * everything. So chunks are written and read without copying. The last one along `axis` may have
  * fewer rows; its file has zeros behind them, as Zarr wants whole chunks.
  */
-export interface ChunkLayout {
+interface ChunkLayout {
   readonly axis: number;
   readonly rows: number;
 }

@@ -4,9 +4,7 @@
  */
 
 export { DirectoryLevel, type DirectoryOptions } from './directory-level.js';
-export { type Checked, type Finding, isDamage } from './fsck.js';
-export type { Problem } from './loading.js';
-export { NodeStoreDisk } from './node-store-disk.js';
-export { isStore, openStore, openStoreOn, STORE_FILE } from './open-store.js';
+export { type Finding, isDamage } from './fsck.js';
+export { openStore, openStoreOn } from './open-store.js';
 export { checkDirectory, QUARANTINE, repairDirectory } from './repair.js';
 export type { StoreDisk, StoreFile } from './store-disk.js';

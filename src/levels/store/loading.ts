@@ -105,8 +105,9 @@ interface Kept {
 }
 
 /**
- * What of a pack is right. What is not, and was on the disk once, was damaged since: it stays and is
- * told. All else a crash has cut, before anybody was told that it is safe: it is as if it never was.
+ * What of a pack is right. What is not, and was on the disk once, was damaged since: it stays and
+ * is told. All else a crash has cut, before anybody was told that it is safe: it is as if it never
+ * was.
  */
 async function loadByScan(
   parts: StoreParts,

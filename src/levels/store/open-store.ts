@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { AttaccaError } from '../../core/errors.js';
 import { isJsonMap } from '../zarr/json.js';
 import { groupJson } from '../zarr/metadata.js';
@@ -15,14 +13,9 @@ import { PACKS } from './pack.js';
 import type { StoreDisk } from './store-disk.js';
 
 /** What makes a directory a store. */
-export const STORE_FILE = 'attacca-store.json';
+const STORE_FILE = 'attacca-store.json';
 const VERSION = 1;
 const FILE_BYTES_MAX = 64 * 1024;
-
-/** Whether a directory has what makes it a store. */
-export function isStore(directory: string): boolean {
-  return statSync(join(directory, STORE_FILE), { throwIfNoEntry: false }) !== undefined;
-}
 
 /**
  * Opens the store in a directory. To be written one is made where there is none, in an empty

@@ -29,7 +29,7 @@ const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 const BATCH_RECORDS_MAX = 8_192;
 
 /** A record to be. */
-export interface NewRecord {
+interface NewRecord {
   readonly kind: RecordKind;
   readonly hash: NameHash;
   readonly version: number;
@@ -115,7 +115,7 @@ export class PackWriter {
     return this.#sequenceNext++;
   }
 
-  /** Resolves when it is written, and synced if it says so. A deletion of nothing writes nothing. */
+  /** Resolves when it is written, and synced if it says so. A deletion of nothing writes none. */
   async append(record: NewRecord): Promise<Done> {
     while (this.#queuedBytes > LIMITS.storeQueueBytesMax) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -342,7 +342,7 @@ export class PackWriter {
     return true;
   }
 
-  /** Gives the active pack its footer. Where there is no room it is done without, and read whole. */
+  /** Gives the active pack its footer. Where there is no room it goes without, and is read whole. */
   async #finish(): Promise<void> {
     const pack = this.#active;
     if (pack === null) return;

@@ -20,7 +20,7 @@ import type { Hasher } from './hasher.js';
  * | 24 | u32 | kind |
  * | 28 | u32 | where it begins in the pack, divided by 8 |
  * | 32 | u64 | XXH64 of the payload |
- * | 40 | u32 | up to where the pack was known to be on the disk when this was written, divided by 8 |
+ * | 40 | u32 | up to where the pack was known to be on the disk by then, divided by 8 |
  * | 48 | u64 | XXH64 of the 48 bytes before and the head, with the salt of the pack as its seed |
  *
  * The salt and the place are in the sum, so that a pack that lies in a pack, as the payload of an

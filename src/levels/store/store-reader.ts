@@ -27,7 +27,7 @@ const LOADS_MAX = 16;
 const NOTHING = new Uint8Array(0);
 
 /** A record as it lies in its pack. */
-export interface ReadRecord {
+interface ReadRecord {
   readonly start: RecordStart;
   readonly head: RecordHead;
   readonly headBytes: Uint8Array;
@@ -241,7 +241,7 @@ function arrayOf(head: RecordHead): RecordHead & { readonly array: ArrayPlace } 
   return { ...head, array };
 }
 
-export function entryOf({ key, space, attributes }: RecordHead): LevelEntry {
+function entryOf({ key, space, attributes }: RecordHead): LevelEntry {
   return { ...key, space, attributes, size: spaceBytes(space) };
 }
 

@@ -1,0 +1,72 @@
+import { formatBytes } from '../../core/format-bytes.js';
+import { parseSelector } from '../../core/selector/parser.js';
+import { objectTester } from '../../core/selector/selects.js';
+import type { ValueMap } from '../../core/value.js';
+import type { LevelEntry } from '../../levels/level.js';
+import { openStore } from '../../levels/store/index.js';
+import {
+  type Column,
+  formatMap,
+  formatShape,
+  formatTable,
+  printable,
+  type Style,
+} from '../format.js';
+import { toJson } from '../json.js';
+import { compareBytes } from '../looking/objects-table.js';
+import { selecting } from '../where.js';
+
+/** The keys that a store tells by itself. */
+function ownOf({ pool, name, version, size, space }: LevelEntry): ValueMap {
+  const { dtype, shape, order, byteOrder } = space;
+  return {
+    ...{ name, '.maestro.core.cdo.name': name, '.pool': pool, '.version': version },
+    ...{ '.bytes': size, '.dtype': dtype, '.shape': shape, '.ndim': shape.length },
+    ...{ '.order': order, '.byteOrder': byteOrder, '.level': 'store', '.durability': 'fsync' },
+  };
+}
+
+/** What is in a store, or of it what is selected, in the order of names, pools and versions. */
+export async function storedObjects(directory: string, selector: string): Promise<LevelEntry[]> {
+  return await selecting(selector, async () => {
+    const isSelected = objectTester(parseSelector(selector));
+    await using store = await openStore(directory, { access: 'read' });
+    const found: LevelEntry[] = [];
+    for await (const entry of store.list()) {
+      if (isSelected({ own: ownOf(entry), attributes: entry.attributes })) found.push(entry);
+    }
+    return found.sort(
+      (one, other) =>
+        compareBytes(one.name, other.name) ||
+        compareBytes(one.pool, other.pool) ||
+        one.version - other.version,
+    );
+  });
+}
+
+const COLUMNS: readonly Column[] = [
+  { head: 'NAME' },
+  { head: 'VERSION', right: true },
+  { head: 'BYTES', right: true },
+  { head: 'DTYPE' },
+  { head: 'SHAPE' },
+  { head: 'POOL' },
+];
+
+export function storedTable(
+  entries: readonly LevelEntry[],
+  { attributes }: { readonly attributes: boolean },
+  style: Style,
+): string {
+  const columns = attributes ? [...COLUMNS, { head: 'ATTRIBUTES' }] : COLUMNS;
+  const cells = entries.map(({ name, version, size, space, pool, attributes: all }) => [
+    ...[printable(name), String(version), formatBytes(size), space.dtype],
+    ...[formatShape(space.shape), printable(pool)],
+    ...(attributes ? [formatMap(all)] : []),
+  ]);
+  return formatTable(columns, cells, style);
+}
+
+export function storedJson({ pool, name, version, size, space, attributes }: LevelEntry): string {
+  return toJson({ name, version, bytes: size, ...space, attributes, pool });
+}
