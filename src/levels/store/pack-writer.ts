@@ -342,7 +342,7 @@ export class PackWriter {
     return true;
   }
 
-  /** Gives the active pack its footer. Where there is no room it goes without, and is read whole. */
+  /** Gives the active pack its footer. Without room for it: read as a whole. */
   async #finish(): Promise<void> {
     const pack = this.#active;
     if (pack === null) return;
