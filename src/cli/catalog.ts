@@ -78,6 +78,11 @@ export const CATALOG: readonly CatalogGroup[] = [
     title: 'Programs',
     entries: [
       {
+        name: 'barrier',
+        summary: 'wait until so many programs have come to the same place',
+        load: () => import('./commands/barrier.js'),
+      },
+      {
         name: 'exec',
         summary: 'run an unmodified program: objects in as files, files out as objects',
         load: () => import('./commands/exec.js'),

@@ -26,7 +26,9 @@ async function because(view: PoolView, name: string): Promise<string | null> {
   try {
     const { waits: told = [], offered = null } = await view.explain(name);
     const waits = listOf(told);
-    const isAwaited = waits.some((wait) => mapOf(wait)['what'] === 'demand');
+    const isAwaited = waits.some((wait) =>
+      ['demand', 'barrier'].includes(textOf(mapOf(wait)['what'])),
+    );
     if (offered !== null && !isAwaited) return null;
     return printable(textOf(mapOf(waits[0])['because']));
   } catch {

@@ -65,6 +65,8 @@ _MESSAGES = _layouts(
     "0x2b UNLOCK handle:u32 lock:u32",
     "0x30 DEFINE definitionKind:u8 name:text definition:value",
     "0x31 GATHER selector:text after:text dry:u8 removes:u8 key:text value",
+    "0x32 OFFER_GROUP group", "0x33 REQUIRE_MEMBER handle:u32 group:u32",
+    "0x34 BARRIER member:u32 deadline:u32 members:u32 name:text",
     "0x40 STAT name:text", "0x41 QUERY selector:text after:text limit:u32 detail:u8",
     "0x42 MEMBERS", "0x43 EXPLAIN what:u8 name:text", "0x44 INFO",
     "0x45 COUNT selector:text after:text",

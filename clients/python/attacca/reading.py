@@ -225,6 +225,29 @@ class _Reader:
             found.append(part)
         return found
 
+    def _offer(self) -> Dict[str, Any]:
+        """An offer behind its size, as it stands within a group."""
+        end = self.u32() + self._at
+        found: Dict[str, Any] = {name: getattr(self, kind)() for name, kind in (
+            ("handle", "u32"), ("scope", "u8"), ("durability", "u8"), ("source", "u8"),
+            ("zero", "u8"), ("lifetime", "u32"))}
+        self.payload(found, 2)
+        if found.pop("zero") or self._at != end:
+            raise _Malformed("an offer within a group")
+        return found
+
+    def group(self) -> Dict[str, Any]:
+        group, members = self._offer(), []
+        for _ in range(self.u32()):
+            member = self._offer()
+            if [member.pop(name) for name in ("scope", "durability", "lifetime")] != [
+                    group["scope"], group["durability"], 0]:
+                raise _Malformed("a member of a group that is not offered as it is")
+            members.append(member)
+        if group.pop("source"):
+            raise _Malformed("a group with a payload")
+        return {**group, "members": members}
+
     def payload(self, found: Dict[str, Any], highest: int) -> None:
         """By what `found` says of its source."""
         source = found["source"]

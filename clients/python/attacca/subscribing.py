@@ -1,4 +1,4 @@
-"""Subscribes to events, and emits them."""
+"""Subscribes to events, emits them, and meets other members."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Dict, Optional, Sequence, Union
 from .errors import AttaccaError
 from .events import _NAMES, _subscribe_fields, Subscription
 from .defining import _Defining
+from .timing import _ms
 
 
 class _Subscribing(_Defining):
@@ -45,6 +46,15 @@ class _Subscribing(_Defining):
             self._subscribers.pop(number, None)
             raise
         return one
+
+    def barrier(self, name: str, members: int, timeout: Optional[float] = None) -> None:
+        """Returns when so many members have called it by this name; then the name serves again. Who
+        dies or ends its wait has not come: `deadline-passed` says who has, and how many have not.
+
+            pool.barrier("start", 4)
+        """
+        self._ask("BARRIER", "OK", timeout, member=1, deadline=_ms(timeout), members=members,
+                  name=name)
 
     def emit(self, kind: str, attributes: Optional[Dict[str, Any]] = None, *,
              timeout: Optional[float] = None) -> None:

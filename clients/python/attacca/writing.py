@@ -43,6 +43,7 @@ _WRITERS: Dict[str, Callable[[Any], bytes]] = {
         b"".join(map(_WRITERS["region"], value))),
     "extent": lambda value: struct.pack("<IQQ", value["slab"], value["offset"], value["size"]),
     "parts": lambda value: struct.pack("<I", len(value)) + b"".join(map(_part, value)),
+    "group": lambda value: _group(value),
     "place": lambda value: b"\x00" if value is None else b"".join(
         (b"\x01", _value(value[0]), _text(value[1]))),
 }
@@ -79,6 +80,18 @@ def _payload(fields: Mapping[str, Any]) -> bytes:
     if fields["source"]:
         return struct.pack("<IQQ", fields["slab"], fields["offset"], fields["size"])
     return b""
+
+
+def _group(group: Mapping[str, Any]) -> bytes:
+    def offer(handle: int, lifetime: int, of: Mapping[str, Any]) -> bytes:
+        body = struct.pack("<IBBBBI", handle, group["scope"], group["durability"], of["source"], 0,
+                           lifetime) + _payload(of)
+        return struct.pack("<I", len(body)) + body
+
+    members = group["members"]
+    return b"".join((offer(group["handle"], group["lifetime"], {"source": 0}),
+                     struct.pack("<I", len(members)),
+                     *(offer(member["handle"], 0, member) for member in members)))
 
 
 def _part(part: Mapping[str, Any]) -> bytes:

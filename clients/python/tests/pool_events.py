@@ -43,6 +43,21 @@ class Events(PoolCase):
             with w.subscribe("offer", select, start="start") as events:
                 self.assertEqual(told(self.take(events, 1)), [("offer", f"{tag}/x")])
 
+    def test_barrier(self) -> None:
+        name = f"py/{os.getpid()}/start"
+        with attacca.join("py-a[*]") as a, attacca.join("py-b[*]") as b:
+            for _ in range(3):
+                thread = threading.Thread(target=lambda: b.barrier(name, 2, 10))
+                thread.start()
+                a.barrier(name, 2, 10)
+                thread.join(10)
+                self.assertFalse(thread.is_alive())
+            with self.assertRaises(attacca.AttaccaError) as caught:
+                a.barrier(name, 2, 0.02)
+            self.assertEqual(caught.exception.code, "deadline-passed")
+            self.assertEqual(caught.exception.fields["members"], [a.member])
+            self.assertEqual(self.code(lambda: a.barrier(name, 0)), "bad-argument")
+
     def test_before(self) -> None:
         tag = f"py/{os.getpid()}/before"
         with attacca.join("py-guard[*]") as guard, attacca.join("py-m[*]") as m:

@@ -71,6 +71,10 @@ class Vectors(unittest.TestCase):
                 fields.update(payload=None, parts=found["parts"])
             elif kind == "payload":
                 fields[name] = self.payload(found)
+            elif kind == "group" and "group" in found and isinstance(found["group"], dict):
+                fields.update(found["group"], members=[
+                    {"handle": member["handle"], "payload": self.payload(member)}
+                    for member in found["group"]["members"]])
             elif kind in ("region", "regions", "extent"):
                 fields[name] = found[name]
             elif name == "source" and "as" in found:

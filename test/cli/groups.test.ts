@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { join } from '../../src/client/index.js';
+import { testPool } from '../../src/testing/index.js';
+import { attacca, filesOf } from './command.js';
+
+test('shells meet at a barrier, and hear who has come when it is too late', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'model' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  const one = attacca(['barrier', 'start', '-n', '3', '-q'], around);
+  const two = attacca(['barrier', 'start', '-n', '3', '-q', '--member', 'shell'], around);
+  await member.barrier('start', { members: 3 });
+  for (const { code, out, err } of await Promise.all([one, two])) {
+    assert.deepEqual([code, out, err], [0, '', '']);
+  }
+  const late = await attacca(['barrier', 'start', '-n', '3', '--timeout', '1s'], around);
+  assert.equal(late.code, 3);
+  assert.match(late.err, /2 of 3 did not come within 1000 ms; barrier\[0\] did/u);
+  for (const [line, said] of [
+    [['barrier'], /it takes one NAME/u],
+    [['barrier', 'start'], /say how many meet: -n COUNT/u],
+    [['barrier', 'start', '-n', '0'], /-n is a number from 1 to 65536, not "0"/u],
+  ] as const) {
+    const result = await attacca([...line], around);
+    assert.equal(result.code, 2, line.join(' '));
+    assert.match(result.err, said);
+  }
+});
