@@ -18,6 +18,7 @@ import { handleOf, wrongState } from './handles.js';
 import { forEachHandle, handleState, objectName } from './objects.js';
 import { offerPart } from './offer.js';
 import { isGrowing, type NewPart, rowsOf } from './parts.js';
+import { noteComplete } from './readiness.js';
 import { deliver, failRequire } from './require.js';
 import { HANDLE, HANDLE_STATE, OBJECT, PARTITION, VERSION, WANTED } from './rows.js';
 import type { Session } from './sessions.js';
@@ -120,6 +121,7 @@ export function finish(pool: PoolState, handle: number): void {
   const partition = versions.get(version, VERSION.partition);
   partitions.set(partition, PARTITION.growing, 0);
   partitions.setWide(partition, PARTITION.missing, 0);
+  noteComplete(pool, version);
   serveBound(pool, version);
 }
 

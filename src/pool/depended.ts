@@ -8,6 +8,11 @@ import type { PoolState } from './state.js';
 export class Depended {
   readonly #terms = new Map<string, Map<number, number>>();
 
+  /** Nothing depends on anything. */
+  get isEmpty(): boolean {
+    return this.#terms.size === 0;
+  }
+
   /** The terms that name an object, by which something is found. */
   termsOf(name: string): Iterable<number> {
     return this.#terms.get(name)?.keys() ?? [];
@@ -46,7 +51,7 @@ export class Depended {
 }
 
 /** The names in a list, each once; one name alone is a list of one. */
-function namesOf({ attributes }: PoolState, term: number): ReadonlySet<string> {
+export function namesOf({ attributes }: PoolState, term: number): ReadonlySet<string> {
   const value = attributes.valueOf(term);
   const names = Array.isArray(value) ? value : [value];
   return new Set(names.filter((name): name is string => typeof name === 'string'));

@@ -2,18 +2,19 @@ import { LIMITS } from '../core/limits.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import type { Value } from '../core/value.js';
 import { CONSISTENCIES } from '../protocol/index.js';
-import { addMeetings } from './barriers.js';
+import { addMeetings, explainMeeting } from './barriers.js';
 import { pinnedOf } from './events/gone.js';
 import { addHeldWaits, pinnersOf } from './events/told.js';
 import { holders, membersOf } from './holders.js';
 import { addLockEdges, addLockWaits, lockRows } from './lock-waits.js';
-import { levelOf, nameOfMember, readersOf } from './looking.js';
+import { levelOf, nameOfMember, objectNamed, readersOf } from './looking.js';
 import { missingRegion } from './missing.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
 import type { OpenVersion } from './open-state.js';
 import { addOpenings, addOpeningsOf } from './opening-waits.js';
 import { isGrowing, missingOf, partsOf } from './parts.js';
 import { promisesOf, promisesOfName } from './promises.js';
+import { missingText, readinessOf, readyWaits, waitsUntilReady } from './readiness-told.js';
 import { Room, someOf } from './room.js';
 import { HANDLE, HANDLE_STATE, OBJECT, PARTITION, VERSION, VERSION_FLAG, WAIT } from './rows.js';
 import type { Member, PromiseRow } from './sessions.js';
@@ -21,6 +22,16 @@ import type { PoolState } from './state.js';
 import { versionHas } from './versions.js';
 import { type Awaited, awaited, awaitedText } from './waiting.js';
 import { isReady, missingTold } from './wanted.js';
+
+/** EXPLAIN of a name: of an object, of what is promised, or of where members meet. */
+export function explainName(pool: PoolState, start: number, end: number): Value {
+  const name = pool.reader.bytes.subarray(start, end);
+  const promised = explainPromised(pool, name);
+  if (promised !== null) return promised;
+  const isKnown = findObject(pool, name, 0, name.length) !== 0;
+  const met = isKnown ? null : explainMeeting(pool, name);
+  return met ?? explainObject(pool, objectNamed(pool, start, end));
+}
 
 /** Who waits for an object, for whom, since when, and what would end it. */
 export function explainObject(pool: PoolState, object: number): Value {
@@ -60,6 +71,7 @@ export function explainObject(pool: PoolState, object: number): Value {
     standing: someOf(pinnedOf(pool, object).flatMap((version) => pinnersOf(pool, version))),
     ...(open === undefined ? {} : openFields(pool, open, room)),
     ...(current === 0 ? {} : partFields(pool, current)),
+    ...(current === 0 ? {} : readinessOf(pool, current)),
   };
 }
 
@@ -124,6 +136,8 @@ function requireRow(pool: PoolState, object: number, handle: number, who: Awaite
   const rows = pool.waits.rows;
   const deadline = wait === 0 ? Number.POSITIVE_INFINITY : pool.waits.deadlineOf(wait);
   const bound = isReady(pool, handle);
+  const version = pool.handles.get(handle, HANDLE.version);
+  const unready = waitsUntilReady(pool, handle);
   const missing = missingTold(pool, handle);
   const what = missing > 0 ? `${missing} of its elements are` : 'it is';
   return {
@@ -133,9 +147,11 @@ function requireRow(pool: PoolState, object: number, handle: number, who: Awaite
     sinceMs: wait === 0 ? null : pool.now - rows.getWide(wait, WAIT.since),
     deadlineMs: deadline === Number.POSITIVE_INFINITY ? null : deadline - pool.now,
     promisedBy: who.promisedBy,
-    because: bound
-      ? `it is offered: ${member} has only to demand it`
-      : `${what} not offered; ${awaitedText(who, member)}`,
+    because: unready
+      ? `it is offered, but not ready; ${missingText(pool, version)}`
+      : bound
+        ? `it is offered: ${member} has only to demand it`
+        : `${what} not offered; ${awaitedText(who, member)}`,
     endsWith: bound
       ? `a demand or retract of ${member}`
       : who.createdBy === ''
@@ -159,6 +175,11 @@ export function explainWaits(pool: PoolState): Value {
         room.add(waits, requireRow(pool, object, handle, who));
       }
     });
+  }
+  for (const handle of readyWaits(pool, room)) {
+    if (waits.length >= LIMITS.explainRowsMax) break;
+    const object = pool.handles.get(handle, HANDLE.object);
+    room.add(waits, requireRow(pool, object, handle, awaited(pool, object)));
   }
   addHeldWaits(pool, waits, room);
   addOpenings(pool, waits, room);

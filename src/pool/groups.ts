@@ -15,6 +15,7 @@ import { measureWhole } from './measuring.js';
 import { hasFlag, memberOf, objectName } from './objects.js';
 import { addVersionFlag, bindWaiting, checkOffer, durabilityOf, publishPrepared } from './offer.js';
 import { Prepared, unprepare } from './prepared.js';
+import { noteComplete } from './readiness.js';
 import { requireVersion } from './require.js';
 import { HANDLE, HANDLE_FLAG, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { Session } from './sessions.js';
@@ -143,6 +144,7 @@ function begin(pool: PoolState, [group = 0, ...members]: readonly number[]): voi
   for (const version of all) {
     noteVersion(pool, EVENT.offer, version);
     measureWhole(pool, version);
+    noteComplete(pool, version);
   }
   for (const version of all) {
     const object = versions.get(version, VERSION.object);
@@ -183,6 +185,28 @@ export function groupsWith(pool: PoolState, version: number): number[] {
   if (pool.versions.get(version, VERSION.groups) === 0) return [];
   const object = pool.versions.get(version, VERSION.object);
   return [...pool.groups].filter(([, has]) => has.get(object) === version).map(([id]) => id);
+}
+
+/** Of what is ready since when, and what is withdrawn and is not: flags of versions say the rest. */
+export function saveReady({ readySince, unreadyOld }: PoolState, w: StateWriter): void {
+  w.u32(readySince.size);
+  for (const [version, seq] of readySince) {
+    w.u32(version);
+    w.u64(seq);
+  }
+  w.u32(unreadyOld.size);
+  for (const version of unreadyOld) w.u32(version);
+}
+
+export function restoreReady(pool: PoolState, r: StateReader): void {
+  const { readySince, unreadyOld, versions } = pool;
+  const there = (): number => {
+    const version = r.u32();
+    checkSaved(version !== 0 && versions.has(version), 'a version that is ready, or not, is there');
+    return version;
+  };
+  for (let count = r.count(12); count > 0; count--) readySince.set(there(), r.u64());
+  for (let count = r.count(4); count > 0; count--) unreadyOld.add(there());
 }
 
 export function saveGroups({ groups }: PoolState, w: StateWriter): void {

@@ -1,5 +1,6 @@
 import { addPairs } from '../catalog/signature.js';
 import { KEY } from './attributes.js';
+import { dependsAnew } from './readiness.js';
 import { OBJECT, VERSION } from './rows.js';
 import type { PoolState } from './state.js';
 
@@ -101,6 +102,8 @@ export function retagMany(
     shapes.showMany(attributes.shapeOf(tags), 'tagged', rows);
   }
   for (const object of rows) objects.set(object, OBJECT.tags, tags);
+  const depended = attributes.termOf(before, KEY.dependsOn);
+  if (depended !== attributes.termOf(tags, KEY.dependsOn)) dependsAnew(pool, rows);
   attributes.free(before, rows.length);
 }
 

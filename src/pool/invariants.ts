@@ -11,6 +11,7 @@ import { bindable, isInParts } from './parts.js';
 import { checkParts, checkWanted, offersInParts } from './parts-check.js';
 import { listOf } from './promises.js';
 import { checkProvenance } from './provenance-check.js';
+import { checkReady } from './readiness-check.js';
 import {
   HANDLE,
   HANDLE_FLAG,
@@ -74,6 +75,8 @@ export function checkInvariants(pool: PoolState): void {
   assert(sums.inline === pool.bytesInline, 'I5: payloads within messages are counted');
   assert(sums.pins.size === 0, 'what standing requires keep is there');
   assert(sums.parts === pool.parts.used, 'every part is one of a version');
+  assert(pool.readyDue.size === 0, 'what may have become ready was looked at');
+  checkReady(pool);
   assert(pool.partitionsDue.length === 0, 'versions in parts that are over have ended');
   assert(sums.groups === pool.groups.size, 'what groups have is that of versions');
   checkUnboundList(pool, sums.unbound);

@@ -33,6 +33,7 @@ import {
 import { type Prepared, unprepare } from './prepared.js';
 import { noteOffer } from './provenance.js';
 import { notePart } from './provenance-parts.js';
+import { noteComplete } from './readiness.js';
 import { deliver, failRequire } from './require.js';
 import {
   HANDLE,
@@ -58,6 +59,7 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
   const version = publish(pool, session, message);
   noteVersion(pool, EVENT.offer, version);
   measureWhole(pool, version);
+  noteComplete(pool, version);
   const object = pool.versions.get(version, VERSION.object);
   if (pool.objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
 }
@@ -418,7 +420,9 @@ export function bindWaiting(pool: PoolState, object: number, version: number): v
     if (handles.get(handle, HANDLE.version) !== version) return;
     const mismatch = mismatchOf(pool, handle, version);
     if (mismatch !== null) failRequire(pool, handle, mismatch);
-    else if (handles.get(handle, HANDLE.wait) !== 0) deliver(pool, handle);
+    else if (handles.get(handle, HANDLE.wait) !== 0 && isReady(pool, handle)) {
+      deliver(pool, handle);
+    }
   });
 }
 
@@ -427,6 +431,7 @@ function bindParts(pool: PoolState, object: number, version: number, part: Regio
   const { handles, partitions, versions } = pool;
   const partition = versions.get(version, VERSION.partition);
   const isFirst = partitions.get(partition, PARTITION.count) === 1;
+  noteComplete(pool, version);
   forEachHandle(pool, object, (handle) => {
     if (handleState(pool, handle) !== HANDLE_STATE.required) return;
     if (handles.get(handle, HANDLE.version) === version) {

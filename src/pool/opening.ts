@@ -18,6 +18,7 @@ import {
 } from './objects.js';
 import { addVersionFlag, bindWaiting, publish } from './offer.js';
 import { OpenVersion } from './open-state.js';
+import { noteComplete } from './readiness.js';
 import { inWords, someOf } from './room.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG, WAIT, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
@@ -265,6 +266,7 @@ export function sealIfDone(pool: PoolState, version: number): void {
   const object = versions.get(version, VERSION.object);
   dismiss(pool, version);
   noteVersion(pool, EVENT.offer, version);
+  noteComplete(pool, version);
   if (objects.get(object, OBJECT.unbound) > 0) bindWaiting(pool, object, version);
 }
 

@@ -54,7 +54,11 @@ import { waitedFor } from './waiting.js';
 import { countMissing, isReady, lacksNothing } from './wanted.js';
 
 const DEMAND_FLAGS =
-  HANDLE_FLAG.own | HANDLE_FLAG.peek | HANDLE_FLAG.disposeAfter | HANDLE_FLAG.wantAttributes;
+  HANDLE_FLAG.own |
+  HANDLE_FLAG.peek |
+  HANDLE_FLAG.disposeAfter |
+  HANDLE_FLAG.wantAttributes |
+  HANDLE_FLAG.ready;
 
 /**
  * REQUIRE: announces need. Binds to the offered version, else to the next. Fails at once on what
@@ -133,7 +137,7 @@ export function demand(pool: PoolState, session: Session, request: number, messa
   }
   checkDemandable(pool, handle);
   try {
-    openForDemand(pool, handle, message.policy);
+    openForDemand(pool, handle, message);
   } catch (error) {
     // Whatever the answer is, it disposes the handle.
     if ((message.want & WANT.dispose) !== 0) disposeRefused(pool, handle);
@@ -145,6 +149,7 @@ export function demand(pool: PoolState, session: Session, request: number, messa
   if (message.mode === MODE.peek) flags |= HANDLE_FLAG.peek;
   if ((message.want & WANT.dispose) !== 0) flags |= HANDLE_FLAG.disposeAfter;
   if ((message.want & WANT.attributes) !== 0) flags |= HANDLE_FLAG.wantAttributes;
+  if ((message.want & WANT.ready) !== 0) flags |= HANDLE_FLAG.ready;
   addFlags(pool, handle, flags);
   if (isReady(pool, handle)) {
     answer(pool, handle, session, request);
@@ -165,10 +170,11 @@ function checkDemandable(pool: PoolState, handle: number): void {
 }
 
 /** Requires what is not required yet. A refusal leaves an open require as it is. */
-function openForDemand(pool: PoolState, handle: number, policy: number): void {
+function openForDemand(pool: PoolState, handle: number, { policy, want }: Demand): void {
   const isOpen = handleState(pool, handle) === HANDLE_STATE.required;
   const current = bindable(pool, pool.handles.get(handle, HANDLE.object));
-  const waits = isOpen ? !isReady(pool, handle) : current === 0 || isInParts(pool, current);
+  const mayWait = isOpen ? !isReady(pool, handle) : current === 0 || isInParts(pool, current);
+  const waits = mayWait || (want & WANT.ready) !== 0;
   // First, as a handle that is required and cannot wait could be neither demanded nor disposed.
   if (waits) checkWaits(pool);
   if (!isOpen) require(pool, handle, policy);

@@ -92,6 +92,8 @@ export const HANDLE_FLAG = {
   wantAttributes: 0x1000,
   own: 0x2000,
   peek: 0x4000,
+  /** The demand waits until the version is ready. */
+  ready: 0x8000,
 } as const;
 
 /** A version of an object: what was offered. */
@@ -149,6 +151,8 @@ export const VERSION_FLAG = {
   /** Deleted by force, or lost with its memory, while a standing require kept it. */
   deleted: 0x200,
   lost: 0x80,
+  /** It is offered, and so is all that it depends on: looked at, where somebody asks. */
+  ready: 0x400,
   /** It has statistics, or will have. */
   measured: 0x100,
 } as const;

@@ -5,7 +5,7 @@ import { checkSaved, type StateReader, type StateWriter } from '../core/state-co
 import { encodeUtf8 } from '../core/utf8.js';
 import { restoreBarriers, saveBarriers } from './barriers.js';
 import { restoreEvents, saveEvents } from './events/save-events.js';
-import { restoreGroups, saveGroups } from './groups.js';
+import { restoreGroups, restoreReady, saveGroups, saveReady } from './groups.js';
 import { addMember } from './members.js';
 import { addLeaseWait } from './memory.js';
 import { addPromise, meantByPromise } from './promises.js';
@@ -55,6 +55,7 @@ export function savePool(pool: PoolState, w: StateWriter): void {
   saveOpen(pool, w);
   saveGroups(pool, w);
   saveBarriers(pool, w);
+  saveReady(pool, w);
   saveEvents(pool, w);
 }
 
@@ -90,6 +91,7 @@ export function restorePool(r: StateReader): PoolState {
   restoreOpen(pool, r);
   restoreGroups(pool, r);
   restoreBarriers(pool, r);
+  restoreReady(pool, r);
   restoreEvents(pool, r);
   return pool;
 }

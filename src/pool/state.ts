@@ -184,6 +184,10 @@ export class PoolState {
   readonly events: EventsState;
   readonly measures = new Measures();
   readonly barriers = new Barriers();
+  /** The `seq` from which on a version is ready, of those that were offered before that. */
+  readonly readySince = new Map<number, number>();
+  /** Versions that are withdrawn, and depend on what is not there. */
+  readonly unreadyOld = new Set<number>();
   /** By the version of a group: those of its members, by their objects. */
   readonly groups = new Map<number, ReadonlyMap<number, number>>();
   /** All objects: a set of the terms' postings. */
@@ -254,6 +258,8 @@ export class PoolState {
   readonly open = new OpenState();
   /** Objects whose version in parts may be over: looked at before the message ends. */
   readonly partitionsDue: number[] = [];
+  /** Objects that may have become ready: looked at before the message ends. */
+  readonly readyDue = new Set<number>();
   /** The last answer to who holds the memory. */
   holdersKnown: { readonly operations: number; readonly rows: ValueMap[] } | null = null;
 

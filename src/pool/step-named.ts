@@ -21,11 +21,10 @@ import {
   readTagSelected,
   readUnkeep,
 } from '../protocol/index.js';
-import { explainMeeting } from './barriers.js';
 import { define, definitions } from './defining.js';
 import { deleteObject, tag } from './deleting.js';
 import { emitValue } from './emit.js';
-import { explainObject, explainPromised, explainRings, explainWaits } from './explain.js';
+import { explainName, explainRings, explainWaits } from './explain.js';
 import { facets } from './facets.js';
 import { lineage } from './lineage.js';
 import { info, members, objectNamed } from './looking.js';
@@ -78,15 +77,7 @@ export function applyNamed(
       readExplain(r, message.explain);
       const { what, nameStart, nameEnd } = message.explain;
       if (what === EXPLAIN.name) {
-        const name = r.bytes.subarray(nameStart, nameEnd);
-        emitValue(
-          pool,
-          session,
-          request,
-          explainPromised(pool, name) ??
-            explainMeeting(pool, name) ??
-            explainObject(pool, objectNamed(pool, nameStart, nameEnd)),
-        );
+        emitValue(pool, session, request, explainName(pool, nameStart, nameEnd));
       } else if (what === EXPLAIN.selector) {
         const text = decodeUtf8(r.bytes, nameStart, nameEnd);
         emitValue(pool, session, request, pool.searching.explain(text));

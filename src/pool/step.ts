@@ -37,7 +37,7 @@ import type { Input, Turn } from './input.js';
 import { endLockRequest } from './locking.js';
 import { askMeasures, measured } from './measuring.js';
 import { endSession, join, leave, openSession } from './members.js';
-import { cancelLease, giveBack, lease, leaseTimedOut, settleLeases } from './memory.js';
+import { cancelLease, giveBack, lease, leaseTimedOut } from './memory.js';
 import { isNewWork, refuseNewWork } from './new-work.js';
 import { durabilityOf, offer, offerPart, withdraw } from './offer.js';
 import { endOpening, sealOpen, takesPart } from './opening.js';
@@ -47,6 +47,7 @@ import { demand, endDemand, requireExplicitly, retract } from './require.js';
 import { restart } from './restart.js';
 import { VERSION, WAIT, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
+import { settleObjects } from './settling.js';
 import { slabFailed, slabReady } from './slabs.js';
 import type { PoolState } from './state.js';
 import { applyToGroups } from './step-groups.js';
@@ -55,7 +56,7 @@ import { applyToOpen } from './step-open.js';
 import { drain } from './stopping.js';
 import { endTimer } from './timers.js';
 import { transferred } from './transferring.js';
-import { settleParts, withdrawVersion } from './versions.js';
+import { withdrawVersion } from './versions.js';
 import { setRegion } from './wanted.js';
 
 /**
@@ -154,16 +155,14 @@ function expire(pool: PoolState): void {
 
 /** What the last change has made due, before the next one. */
 function settle(pool: PoolState): void {
-  settleParts(pool);
-  settleLeases(pool);
+  settleObjects(pool);
   settleEvents(pool, applyHeld);
 }
 
 /** Applies a request that was held, and has its answer later than those behind it. */
 function applyHeld(pool: PoolState, session: Session, request: number, code: number): boolean {
   const isOk = apply(pool, session, request, code);
-  settleParts(pool);
-  settleLeases(pool);
+  settleObjects(pool);
   return isOk;
 }
 

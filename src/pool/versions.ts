@@ -13,6 +13,7 @@ import { endOpen } from './opening.js';
 import { endParts, freeParts, isGrowing, mayGoOn, missingOf } from './parts.js';
 import { failUnmet } from './promising.js';
 import { noteGone } from './provenance.js';
+import { keepUnready } from './readiness.js';
 import { failRequire } from './require.js';
 import { HANDLE, HANDLE_STATE, OBJECT, PARTITION, VERSION, VERSION_FLAG } from './rows.js';
 import type { Session } from './sessions.js';
@@ -42,6 +43,7 @@ export function withdrawVersion(pool: PoolState, version: number): void {
   if (isOpen) endOpen(pool, version);
   const isParted = versions.get(version, VERSION.partition) !== 0;
   if (isParted) failUnready(pool, version);
+  keepUnready(pool, version);
   hideVersion(pool, object, version);
   objects.set(object, OBJECT.current, 0);
   const flags = versions.get(version, VERSION.flags);
@@ -174,6 +176,8 @@ function dropVersion(pool: PoolState, version: number): void {
   pool.attributes.free(versions.get(version, VERSION.attributes));
   const members = pool.groups.get(version);
   pool.groups.delete(version);
+  pool.readySince.delete(version);
+  pool.unreadyOld.delete(version);
   versions.release(version);
   forgetIfUnused(pool, object);
   if (members !== undefined) letGo(pool, members);

@@ -4,6 +4,7 @@ import { failure } from './emit.js';
 import { nameOfMember } from './looking.js';
 import { mayProvide, objectName } from './objects.js';
 import { promisesOf } from './promises.js';
+import { missingText, waitsUntilReady } from './readiness-told.js';
 import { inWords, someOf } from './room.js';
 import { HANDLE, OBJECT, VERSION, VERSION_FLAG, WAIT } from './rows.js';
 import type { PoolState } from './state.js';
@@ -85,6 +86,11 @@ export function waitedFor(pool: PoolState, handle: number, wait: number): Attacc
     closedBy: who.closedBy,
     declaredBy: who.declaredBy,
   };
+  if (waitsUntilReady(pool, handle)) {
+    const version = pool.handles.get(handle, HANDLE.version);
+    const why = `it was not ready within ${askedMs} ms; ${missingText(pool, version)}`;
+    return failure('deadline-passed', `Cannot demand "${name}": ${why}`, fields);
+  }
   const missing = missingTold(pool, handle);
   if (missing > 0) fields['missing'] = missing;
   const what = missing > 0 ? `${missing} of its elements were` : 'it was';

@@ -6,9 +6,10 @@ import type { Region } from '../core/regions/region.js';
 import { readRegion } from '../core/regions/region-codec.js';
 import type { RegionFields } from '../protocol/index.js';
 import { handleOf, wrongState } from './handles.js';
-import { checkRecords, handleState } from './objects.js';
+import { checkRecords, handleState, hasFlag } from './objects.js';
 import { forEachNear, isGrowing, isInParts, missingOf, shapeOf } from './parts.js';
-import { HANDLE, HANDLE_STATE, VERSION, WANTED } from './rows.js';
+import { isVersionReady } from './readiness.js';
+import { HANDLE, HANDLE_FLAG, HANDLE_STATE, VERSION, WANTED } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 
@@ -145,7 +146,9 @@ export function missingTold(pool: PoolState, handle: number): number {
   return version !== 0 && isGrowing(pool, version) ? 0 : missingFor(pool, handle);
 }
 
-/** Whether a handle is bound to a version that has all it requires. */
+/** Whether a handle is bound to a version that has all it requires, and is ready if it must be. */
 export function isReady(pool: PoolState, handle: number): boolean {
-  return pool.handles.get(handle, HANDLE.version) !== 0 && missingFor(pool, handle) === 0;
+  const version = pool.handles.get(handle, HANDLE.version);
+  if (version === 0 || missingFor(pool, handle) > 0) return false;
+  return !hasFlag(pool, handle, HANDLE_FLAG.ready) || isVersionReady(pool, version);
 }

@@ -120,7 +120,7 @@ export const POLICY = { fail: 0, wait: 1 } as const;
 export const MODE = { view: 0, own: 1, peek: 2 } as const;
 
 /** Bits of DEMAND's `want`. */
-export const WANT = { attributes: 1, dispose: 2 } as const;
+export const WANT = { attributes: 1, dispose: 2, ready: 4 } as const;
 
 export const PROMISE_KIND = { name: 0, glob: 1, selector: 2 } as const;
 
@@ -165,12 +165,14 @@ export const EVENT = {
   lost: 15,
   moved: 16,
   emit: 17,
+  /** An object is offered, and so is all that it depends on. */
+  ready: 18,
   /** Of a subscription itself: events that are not to be had any more. */
-  gap: 18,
+  gap: 19,
   /** The last one of a subscription. */
-  end: 19,
+  end: 20,
   /** What an event was about, which was held, did not come about. */
-  cancelled: 20,
+  cancelled: 21,
 } as const;
 
 export type EventName = keyof typeof EVENT;

@@ -84,7 +84,8 @@ export function readDemand(r: Reader, into: Demand): void {
   into.deadline = r.u32();
   into.mode = readChoice(r, MODE.peek, 'the mode of a demand');
   into.policy = readChoice(r, POLICY.wait, 'the policy of a demand');
-  into.want = readChoice(r, WANT.attributes | WANT.dispose, 'what a demand wants');
+  const all = WANT.attributes | WANT.dispose | WANT.ready;
+  into.want = readChoice(r, all, 'what a demand wants');
   endBody(r);
 }
 

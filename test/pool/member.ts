@@ -36,6 +36,7 @@ export interface DemandOptions {
   readonly wait?: boolean;
   readonly want?: boolean;
   readonly dispose?: boolean;
+  readonly ready?: boolean;
 }
 
 /** A member of a client, with every request that it can make. */
@@ -404,6 +405,7 @@ export class Handle {
     const mode = MODE[options.mode ?? 'view'];
     let want = options.want === true ? WANT.attributes : 0;
     if (options.dispose === true) want |= WANT.dispose;
+    if (options.ready === true) want |= WANT.ready;
     return this.#call((w) =>
       protocol.writeDemand(w, this.number, options.deadline ?? 0, mode, policy, want),
     );

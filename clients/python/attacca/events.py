@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _KINDS = ("declare", "seal", "offer", "require", "demand", "withdraw", "retract", "dispose",
           "delete", "tag", "promise", "close", "join", "leave", "crash", "lost", "moved")
-_EMIT, _GAP, _END, _CANCELLED = 17, 18, 19, 20
-_NAMES = (*_KINDS, "emit", "gap", "end", "cancelled")
+_EMIT, _READY, _GAP, _END, _CANCELLED = 17, 18, 19, 20, 21
+_NAMES = (*_KINDS, "emit", "ready", "gap", "end", "cancelled")
 _BEFORE, _AGAIN, _SNAPSHOT = 1, 2, 4
 _FROM = {"now": 0, "start": 1, "snapshot": 3, "last": 4}
 _SLOW = {"drop": 0, "block": 1, "disconnect": 2}
@@ -61,7 +61,7 @@ def _kinds_of(kinds: Union[None, str, Sequence[str]]) -> Tuple[int, List[str]]:
     names = [] if kinds is None else [kinds] if isinstance(kinds, str) else [*kinds]
     bits, topics = 0, []
     for name in names:
-        if name in _KINDS or name == "emit":
+        if name in (*_KINDS, "emit", "ready"):
             bits |= 1 << _NAMES.index(name)
         elif name in _NAMES or not name:
             raise AttaccaError("bad-argument", f"Cannot subscribe to \"{name}\": it is no kind")

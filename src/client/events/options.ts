@@ -17,6 +17,7 @@ export type PoolEventKind = (typeof KINDS)[number];
 const KINDS = [
   ...(['declare', 'seal', 'offer', 'require', 'demand', 'withdraw', 'retract', 'dispose'] as const),
   ...(['delete', 'tag', 'promise', 'close', 'join', 'leave', 'crash', 'lost', 'moved'] as const),
+  'ready',
 ] as const;
 
 /** What a subscription asks for. */

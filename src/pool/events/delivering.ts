@@ -15,6 +15,7 @@ import {
 } from '../../protocol/index.js';
 import { emit, failure } from '../emit.js';
 import { objectName } from '../objects.js';
+import { isVersionReady } from '../readiness.js';
 import { OBJECT, VERSION, WAIT, WAIT_KIND } from '../rows.js';
 import type { PoolState } from '../state.js';
 import { beginTimer, endTimer } from '../timers.js';
@@ -73,7 +74,8 @@ const NAME: Span = { bytes: new Uint8Array(0), start: 0, end: 0 };
 /** Whether a subscription asks for an event; one whose selector is too much for it ends. */
 export function wants(pool: PoolState, one: Subscription, place: Place): boolean {
   const kind = kindAt(pool, place);
-  if ((one.kinds & (1 << (kind & 0xff))) === 0) return false;
+  const isAsked = (one.kinds & (1 << (kind & 0xff))) !== 0;
+  if (!isAsked && !(place < 0 && isReadyIn(pool, one, place))) return false;
   const isBefore = (kind & (EVENT_FLAG.before << 8)) !== 0;
   if (isBefore !== ((one.flags & SUBSCRIBE.before) !== 0)) return false;
   if ((kind & 0xff) === EVENT.emit && one.topics.size > 0) {
@@ -185,6 +187,14 @@ function giveSnapshot(
   return true;
 }
 
+/** Whether what is offered was ready when a subscription began that asks for that alone. */
+function isReadyIn(pool: PoolState, one: Subscription, place: Place): boolean {
+  if ((one.kinds & (1 << EVENT.ready)) === 0) return false;
+  const version = -place;
+  if (!isVersionReady(pool, version)) return false;
+  return (pool.readySince.get(version) ?? 0) <= one.from;
+}
+
 function catchUp(pool: PoolState, one: Subscription): void {
   const { log } = pool.events;
   let looked = 0;
@@ -253,8 +263,11 @@ function write(pool: PoolState, one: Subscription, to: Attachment, n: number, fl
   // What is delivered again may be gone meanwhile.
   const isThere = place > 0 ? place >= pool.events.log.first : isOfSnapshot(pool, one, -place);
   if (isThere) {
+    const seq = place > 0 ? place : one.from;
     const told = place > 0 ? flags : flags | EVENT_FLAG.snapshot;
-    writeEvent(pool, to, place, { n, seq: place > 0 ? place : one.from, flags: told });
+    const isOfReady = place < 0 && (one.kinds & (1 << EVENT.offer)) === 0;
+    const kind = isOfReady ? { kind: EVENT.ready } : {};
+    writeEvent(pool, to, place, { n, seq, flags: told, ...kind });
     return;
   }
   const seq = place > 0 ? place : one.from;
@@ -287,7 +300,7 @@ function writeEvent(
   pool: PoolState,
   { session, number }: Attachment,
   place: Place,
-  of: { readonly n: number; readonly seq: number; readonly flags: number },
+  of: { readonly n: number; readonly seq: number; readonly flags: number; readonly kind?: number },
 ): void {
   const { attributes, spaces } = pool;
   const kind = kindAt(pool, place);
@@ -296,7 +309,7 @@ function writeEvent(
     subscription: number,
     n: of.n,
     seq: of.seq,
-    kind: kind & 0xff,
+    kind: of.kind ?? kind & 0xff,
     flags: of.flags | (place > 0 ? kind >>> 8 : 0),
     version: numberAt(pool, place),
     timeMs: timeAt(pool, place),

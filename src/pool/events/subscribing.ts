@@ -29,7 +29,8 @@ import { addSubscription, compileFor, meantBy } from './subscriptions.js';
 
 /** What is given in one flight when nobody says more. */
 const WINDOW_DEFAULT = 256;
-const ALL_KINDS = 2 ** EVENT.gap - 1;
+/** What is ready follows from all else: it is told to those who ask for it. */
+const ALL_KINDS = (2 ** EVENT.gap - 1) & ~(1 << EVENT.ready);
 
 /**
  * SUBSCRIBE: from now on, or from where it says, the member is told. A durable one that is there

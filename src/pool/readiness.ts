@@ -1,0 +1,140 @@
+import { LIMITS } from '../core/limits.js';
+import { encodeUtf8 } from '../core/utf8.js';
+import { EVENT } from '../protocol/index.js';
+import { KEY } from './attributes.js';
+import { namesOf } from './depended.js';
+import { noteVersion } from './events/noting.js';
+import { isObject } from './looking.js';
+import { findObject, forEachHandle, handleState, hasFlag, objectName } from './objects.js';
+import { addVersionFlag } from './offer.js';
+import { isInParts, missingOf } from './parts.js';
+import { deliver } from './require.js';
+import { HANDLE, HANDLE_FLAG, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
+import type { PoolState } from './state.js';
+import { versionHas } from './versions.js';
+import { isReady } from './wanted.js';
+
+/**
+ * What is *ready*: offered, all of it, and so is all that it depends on (`.depends-on`, an attribute
+ * or a tag). A version that was ready stays so, though what it depends on is withdrawn; what depends
+ * on itself never is. Looked at when something is offered, completed, or tagged, and from there along
+ * the index of who depends on it: a version that depends on nothing costs nothing.
+ */
+
+/** The list of names that a version depends on, a term; 0 for none. */
+export function dependenciesOf(pool: PoolState, version: number): number {
+  const { attributes, objects, versions } = pool;
+  const tags = objects.get(versions.get(version, VERSION.object), OBJECT.tags);
+  const tagged = attributes.termOf(tags, KEY.dependsOn);
+  if (tagged !== 0) return tagged;
+  return attributes.termOf(versions.get(version, VERSION.attributes), KEY.dependsOn);
+}
+
+/** Whether all of a version is there. */
+export function isComplete(pool: PoolState, version: number): boolean {
+  if (versionHas(pool, version, VERSION_FLAG.open)) return false;
+  return !isInParts(pool, version) || missingOf(pool, version) === 0;
+}
+
+export function isVersionReady(pool: PoolState, version: number): boolean {
+  if (versionHas(pool, version, VERSION_FLAG.ready)) return true;
+  return isComplete(pool, version) && dependenciesOf(pool, version) === 0;
+}
+
+/** Something was offered, or completed: at the end of the message those who wait for it are told. */
+export function noteComplete(pool: PoolState, version: number): void {
+  const isAsked = (pool.events.kinds & (1 << EVENT.ready)) !== 0;
+  if (isAsked || !pool.depended.isEmpty || pool.unreadyOld.size > 0) {
+    pool.readyDue.add(pool.versions.get(version, VERSION.object));
+  }
+}
+
+/** What objects depend on has changed: whether they are ready is asked anew. */
+export function dependsAnew(pool: PoolState, rows: readonly number[]): void {
+  const { objects, versions } = pool;
+  for (const object of rows) {
+    const current = objects.get(object, OBJECT.current);
+    if (current === 0) continue;
+    const flags = versions.get(current, VERSION.flags);
+    versions.set(current, VERSION.flags, flags & ~VERSION_FLAG.ready);
+    pool.readySince.delete(current);
+    pool.readyDue.add(object);
+  }
+}
+
+/** A version is withdrawn: who has required it may wait for what it depends on. */
+export function keepUnready(pool: PoolState, version: number): void {
+  const isOver = isVersionReady(pool, version) || dependenciesOf(pool, version) === 0;
+  if (!isOver) pool.unreadyOld.add(version);
+}
+
+/** Tells of what became ready with the last message, and hands it over. */
+export function settleReady(pool: PoolState): void {
+  const { readyDue } = pool;
+  // What is added meanwhile has its turn, too.
+  for (const object of readyDue) {
+    readyDue.delete(object);
+    if (!isObject(pool, object)) continue;
+    const current = pool.objects.get(object, OBJECT.current);
+    if (current !== 0 && becomesReady(pool, current)) {
+      noteVersion(pool, EVENT.ready, current);
+      addDependent(pool, object);
+      for (const old of pool.unreadyOld) readyDue.add(pool.versions.get(old, VERSION.object));
+      serve(pool, current);
+    }
+    for (const old of pool.unreadyOld) {
+      if (pool.versions.get(old, VERSION.object) !== object || !becomesReady(pool, old)) continue;
+      pool.unreadyOld.delete(old);
+      serve(pool, old);
+    }
+  }
+}
+
+function becomesReady(pool: PoolState, version: number): boolean {
+  if (versionHas(pool, version, VERSION_FLAG.ready) || !isComplete(pool, version)) return false;
+  const term = dependenciesOf(pool, version);
+  if (term !== 0 && !areReady(pool, term)) return false;
+  addVersionFlag(pool, version, VERSION_FLAG.ready);
+  // Of the others it is known when: when they were offered.
+  if (term !== 0 || isInParts(pool, version)) pool.readySince.set(version, pool.events.log.end);
+  return true;
+}
+
+/** Whether all objects of a list are ready. */
+function areReady(pool: PoolState, term: number): boolean {
+  for (const name of namesOf(pool, term)) {
+    const current = currentOf(pool, name);
+    if (current === 0 || !isVersionReady(pool, current)) return false;
+  }
+  return true;
+}
+
+/** The version that is offered by a name, or 0. */
+export function currentOf(pool: PoolState, name: string): number {
+  const bytes = encodeUtf8(name);
+  const object = findObject(pool, bytes, 0, bytes.length);
+  return object === 0 ? 0 : pool.objects.get(object, OBJECT.current);
+}
+
+/** The objects that depend on one are to be looked at. */
+function addDependent(pool: PoolState, object: number): void {
+  const { depended, terms, readyDue } = pool;
+  if (depended.isEmpty) return;
+  for (const term of depended.termsOf(objectName(pool, object))) {
+    for (const row of terms.postings.some(terms.rowsOf(term), LIMITS.objectsMax)) {
+      readyDue.add(row);
+    }
+  }
+}
+
+/** Answers demands that waited until a version is ready. */
+function serve(pool: PoolState, version: number): void {
+  const { handles, versions } = pool;
+  if (versions.get(version, VERSION.requires) === 0) return;
+  forEachHandle(pool, versions.get(version, VERSION.object), (handle) => {
+    if (handleState(pool, handle) !== HANDLE_STATE.required) return;
+    if (handles.get(handle, HANDLE.version) !== version) return;
+    if (handles.get(handle, HANDLE.wait) === 0 || !hasFlag(pool, handle, HANDLE_FLAG.ready)) return;
+    if (isReady(pool, handle)) deliver(pool, handle);
+  });
+}
