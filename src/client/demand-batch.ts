@@ -2,14 +2,13 @@ import type { Reader } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import {
   MODE,
-  WANT,
   writeCancel,
   writeDemand,
   writeDispose,
   writeRegionFields,
   writeRetract,
 } from '../protocol/index.js';
-import { policyOf, unpack } from './demanding.js';
+import { policyOf, unpack, wantOf } from './demanding.js';
 import { abortedError } from './errors.js';
 import type { Handle } from './handle.js';
 import { deadlineOf, type RequireOptions, type WaitOptions } from './options.js';
@@ -165,7 +164,7 @@ export class DemandBatch {
     const answers = new ItemAnswers(count, (answer) => this.#onAnswer(waiting, answer));
     const first = handle.post(answers, requests, (w, number) => {
       if (region !== null) writeRegionFields(w, number, region);
-      writeDemand(w, number, deadline, MODE.view, policy, WANT.attributes);
+      writeDemand(w, number, deadline, MODE.view, policy, wantOf(this.#options));
     });
     waiting.request = first + count - 1;
   }

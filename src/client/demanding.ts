@@ -20,6 +20,11 @@ export function policyOf(options: RequireOptions): number {
   return options.whenNobody === 'wait' ? POLICY.wait : POLICY.fail;
 }
 
+/** What a demand wants with the bytes. */
+export function wantOf(options: RequireOptions): number {
+  return options.ready === true ? WANT.attributes | WANT.ready : WANT.attributes;
+}
+
 /** What a demand says of its region, and how long it may still wait. */
 interface Asking<O> {
   readonly region: ReturnType<typeof wantedRegion>;
@@ -86,7 +91,7 @@ export async function demandParcel(
   const first = handle.post(call, requests, (w, number) => {
     if (region !== null) writeRegionFields(w, number, region);
     const how = own ? MODE.own : MODE.view;
-    writeDemand(w, number, deadline, how, policyOf(options), WANT.attributes);
+    writeDemand(w, number, deadline, how, policyOf(options), wantOf(options));
   });
   const request = { number: first + count - 1, what };
   let parcel: Parcel | undefined;
@@ -258,7 +263,7 @@ export async function peekVersion(
   const call = new Call<Parcel>(requests + 1, (code, reader) => readParcel(code, reader, told));
   // The pool frees the handle with its answer, whatever that is.
   call.whenAnswered(() => handle.forget());
-  const want = WANT.attributes | WANT.dispose;
+  const want = wantOf(options) | WANT.dispose;
   const first = handle.post(call, requests, (w, number) => {
     if (region !== null) writeRegionFields(w, number, region);
     writeDemand(w, number, deadline, MODE.peek, policyOf(options), want);

@@ -5,7 +5,6 @@ import { utf8Length } from '../core/utf8.js';
 import {
   type GroupMember,
   MODE,
-  WANT,
   writeDemand,
   writeOfferGroup,
   writeRequire,
@@ -17,7 +16,7 @@ import {
 import { bytesOfView, dtypeOfArray } from './arrays.js';
 import { type Acknowledged, Call } from './call.js';
 import { DeliveredGroup } from './delivered-group.js';
-import { policyOf } from './demanding.js';
+import { policyOf, wantOf } from './demanding.js';
 import { wrongState } from './errors.js';
 import { GroupObject } from './group-object.js';
 import { Handle } from './handle.js';
@@ -74,6 +73,7 @@ export class PoolGroup {
   readonly #parts: Part[] = [];
   readonly #names = new Set<string>();
   #nameBytes = 0;
+  #ready: boolean | undefined;
   #isKept = false;
 
   constructor(seat: Seat, name: string, options: Pick<ObjectOptions, 'attributes'>) {
@@ -263,6 +263,7 @@ export class PoolGroup {
       throw error;
     }
     this.#own.state = 'required';
+    this.#ready = options.ready;
   }
 
   /**
@@ -281,7 +282,7 @@ export class PoolGroup {
     this.#own.state = 'busy';
     let head: Parcel;
     try {
-      head = await this.#head(options);
+      head = await this.#head({ ...options, ready: options.ready ?? this.#ready });
     } catch (error) {
       const isOpen = wasRequired && staysRequired(error);
       if (!isOpen) this.#own.release();
@@ -308,7 +309,7 @@ export class PoolGroup {
     const count = 1 + this.#own.declares;
     const call = new Call<Parcel>(count, (code, r) => readParcel(code, r, new ToldParts()));
     const first = this.#own.post(call, 1, (w, handle) =>
-      writeDemand(w, handle, deadline, MODE.view, policy, WANT.attributes),
+      writeDemand(w, handle, deadline, MODE.view, policy, wantOf(options)),
     );
     const request = { number: first + count - 1, what };
     const parcel = await waiting(connection, call, request, options);
@@ -329,7 +330,7 @@ export class PoolGroup {
       await required.retract();
       throw error;
     }
-    return await required.demand(options);
+    return await required.demand({ ...options, ready: false });
   }
 
   /** Takes a require back. Ends the group. */

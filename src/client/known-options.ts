@@ -31,7 +31,7 @@ const CHANGE = { ...WAIT, dryRun: true, progress: true } as const;
 const ADDRESS = { address: true, poolId: true, transport: true } as const;
 const CONNECT = { ...ADDRESS, reconnectMs: true, connectMs: true } as const;
 const SHAPING = { region: true, order: true, dtype: true, lossy: true, transforms: true } as const;
-const DERIVE = { ...WAIT, ...SHAPING, unpack: true, whenNobody: true } as const;
+const DERIVE = { ...WAIT, ...SHAPING, unpack: true, whenNobody: true, ready: true } as const;
 const DEMAND = { ...DERIVE, byteOrder: true, into: true } as const;
 const CUBE = { names: true, labels: true, dims: true, coords: true, misfits: true } as const;
 const HOLES = { order: true, dtype: true, lossy: true, into: true, holes: true } as const;
@@ -63,16 +63,20 @@ const KNOWN = {
     ...{ ...WAIT, ...OFFER, encoding: true },
   }),
   append: keysOf<OfferOptions & WaitOptions>({ ...WAIT, ...OFFER }),
-  follow: keysOf<FollowOptions>({ ...WAIT, whenNobody: true, rows: true }),
+  follow: keysOf<FollowOptions>({ ...WAIT, whenNobody: true, ready: true, rows: true }),
   offerMany: keysOf<OfferManyOptions>({ ...WAIT, ...OFFER, space: true, onFailure: true }),
   group: keysOf<Pick<ObjectOptions, 'attributes'>>({ attributes: true }),
   groupOffer: keysOf<OfferOptions & WaitOptions>({ ...WAIT, ...OFFER }),
-  groupRequire: keysOf<RequireOptions>({ whenNobody: true }),
-  groupDemand: keysOf<WaitOptions & RequireOptions>({ ...WAIT, whenNobody: true }),
-  require: keysOf<RequireOptions & Pick<Shaping, 'region'>>({ whenNobody: true, region: true }),
-  requireMany: keysOf<ObjectOptions & RequireOptions>({ ...OBJECT, whenNobody: true }),
+  groupRequire: keysOf<RequireOptions>({ whenNobody: true, ready: true }),
+  groupDemand: keysOf<WaitOptions & RequireOptions>({ ...WAIT, whenNobody: true, ready: true }),
+  require: keysOf<RequireOptions & Pick<Shaping, 'region'>>({
+    whenNobody: true,
+    ready: true,
+    region: true,
+  }),
+  requireMany: keysOf<ObjectOptions & RequireOptions>({ ...OBJECT, whenNobody: true, ready: true }),
   demandMany: keysOf<ObjectOptions & RequireOptions & WaitOptions>({
-    ...{ ...WAIT, ...OBJECT, whenNobody: true },
+    ...{ ...WAIT, ...OBJECT, whenNobody: true, ready: true },
   }),
   demand: keysOf<DemandOptions & { own?: boolean }>({ ...DEMAND, own: true }),
   derive: keysOf<DeriveOptions>(DERIVE),
@@ -80,12 +84,12 @@ const KNOWN = {
     ...{ ...DERIVE, byteOrder: true, own: true, ownOffers: true, onFailure: true },
     ...{ ahead: true, until: true, group: true, from: true },
   }),
-  peek: keysOf<WaitOptions & RequireOptions>({ ...WAIT, whenNobody: true }),
+  peek: keysOf<WaitOptions & RequireOptions>({ ...WAIT, whenNobody: true, ready: true }),
   cube: keysOf<CubeOptions & WaitOptions & { replace?: boolean }>({
     ...{ ...WAIT, ...CUBE, duplicates: true, documentation: true, replace: true },
   }),
   cubeDemand: keysOf<CubeDemandOptions>({
-    ...{ ...WAIT, ...HOLES, ...UNPACKING, whenNobody: true, fill: true },
+    ...{ ...WAIT, ...HOLES, ...UNPACKING, whenNobody: true, ready: true, fill: true },
   }),
   barrier: keysOf<BarrierOptions>({ ...WAIT, members: true }),
   list: keysOf<WaitOptions & { detail?: boolean }>({ ...WAIT, detail: true }),

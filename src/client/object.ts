@@ -68,6 +68,7 @@ export class PoolObject<D extends Dtype = Dtype> {
 
   /** What an open require is for. */
   #wanted: RegionSelection | undefined;
+  #ready: boolean | undefined;
 
   constructor(seat: Seat, name: string, options: ObjectOptions) {
     this.#handle = new Handle(seat, name, options);
@@ -351,6 +352,7 @@ export class PoolObject<D extends Dtype = Dtype> {
         ),
       );
       this.#wanted = options.region;
+      this.#ready = options.ready;
     } catch (error) {
       handle.release();
       throw error;
@@ -396,7 +398,8 @@ export class PoolObject<D extends Dtype = Dtype> {
     if (wasRequired && !isSameRegion(handle.space, options.region, this.#wanted)) {
       throw wrongState(`demand a region of "${this.name}"`, 'another one, or all, is required');
     }
-    const shaping = wasRequired ? { ...options, region: this.#wanted } : options;
+    const ready = options.ready ?? this.#ready;
+    const shaping = wasRequired ? { ...options, ready, region: this.#wanted } : options;
     handle.state = 'busy';
     try {
       const delivery = await demandObject(handle, own ? 'own' : 'view', wasRequired, shaping);

@@ -47,8 +47,14 @@ export interface EncodingOptions {
   readonly encoding?: readonly TransformSpec[] | undefined;
 }
 
-/** What a require does when nobody will offer: fail at once, or wait for a restarted producer. */
+/** What a require does when nobody will offer, and what a demand waits for. */
 export interface RequireOptions {
+  /**
+   * Waits until the object is *ready*: offered, all of it, and so is all that it depends on
+   * (`.depends-on`), at any depth. A require says so for the demand that follows.
+   */
+  readonly ready?: boolean | undefined;
+  /** Fail at once, or wait for a restarted producer. */
   readonly whenNobody?: 'fail' | 'wait' | undefined;
 }
 

@@ -199,7 +199,7 @@ export class Pool extends PoolView {
     checkOptions('requireMany', 'require many objects', options);
     const handles = handlesFor(this.#seat, names, options);
     await requireMany(this.#seat, handles, options);
-    return new RequiredMany<D>(this.#seat, handles);
+    return new RequiredMany<D>(this.#seat, handles, options.ready);
   }
 
   /** Waits for many objects, and hands them over in the order of their names: all or none. */

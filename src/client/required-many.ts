@@ -19,10 +19,12 @@ export class RequiredMany<D extends Dtype = Dtype> {
   readonly names: readonly string[];
   readonly #seat: Seat;
   readonly #handles: readonly Handle[];
+  readonly #ready: boolean | undefined;
   #isUsed = false;
 
-  constructor(seat: Seat, handles: readonly Handle[]) {
+  constructor(seat: Seat, handles: readonly Handle[], ready?: boolean) {
     this.#seat = seat;
+    this.#ready = ready;
     this.#handles = handles;
     this.names = handles.map((handle) => handle.name);
   }
@@ -91,7 +93,8 @@ export class RequiredMany<D extends Dtype = Dtype> {
 
   #begin(options: WaitOptions & RequireOptions): DemandBatch {
     this.#use('demand');
-    return new DemandBatch(this.#seat, this.#handles, options);
+    const ready = options.ready ?? this.#ready;
+    return new DemandBatch(this.#seat, this.#handles, { ...options, ready });
   }
 
   #use(what: string): void {

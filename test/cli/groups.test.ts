@@ -27,3 +27,19 @@ test('shells meet at a barrier, and hear who has come when it is too late', asyn
     assert.match(result.err, said);
   }
 });
+
+test('wait --ready waits for what an object depends on, too, and explain says what is missing', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'model' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  await member.put('plot', new Uint8Array(1), { attributes: { '.depends-on': 't' } });
+  assert.equal((await attacca(['wait', 'plot'], around)).code, 0);
+  const late = await attacca(['wait', '--ready', 'plot', '--timeout', '1s'], around);
+  assert.equal(late.code, 3);
+  assert.match(late.err, /"t" is missing: it is not offered; nobody has promised it/u);
+  const told = await attacca(['explain', 'plot'], around);
+  assert.match(told.out, /not ready: "t" is missing: it is not offered; nobody has promised it/u);
+  const waiting = attacca(['wait', '--ready', 'plot'], around);
+  await member.put('t', new Uint8Array(1));
+  assert.equal((await waiting).code, 0);
+});

@@ -140,6 +140,48 @@ test('what a group does not take', async (t) => {
   );
 });
 
+test('a demand waits until what an object was made of is there, and says what is not', async (t) => {
+  const server = await servePool(t);
+  await using model = await joinApart(server, 'model');
+  await using view = await joinApart(server, 'view');
+  await using watch = await view.subscribe({ kinds: 'ready', select: 'name = "plot"' });
+  await using _promise = await model.promise({ name: 't' });
+  const attributes = { '.depends-on': ['t', 'u'] };
+  await model.put('plot', ramp(3), { attributes });
+  await model.put('u', ramp(1));
+  const early = view.object('plot');
+  await early.require({ ready: true });
+  const error = await errorOf(early.demand({ timeoutMs: 20 }));
+  assert.match(error.message, /it was not ready within 20 ms; "t" is missing: .* model promised it/u);
+  assert.equal((await view.wait('plot')).version, 1);
+  const waits = [
+    early.demand(),
+    view.object('plot').demand({ ready: true }),
+    view.demandMany(['u', 'plot'], { ready: true }).then(([, plot]) => plot),
+    view.wait('plot', { ready: true }),
+  ];
+  await model.put('t', ramp(1));
+  for (const each of await Promise.all(waits)) assert.equal(each?.name, 'plot');
+  assert.equal((await watch.wait())?.kind, 'ready');
+  for (const each of await Promise.all(waits)) if (each && 'dispose' in each) await each.dispose();
+});
+
+test('a group is ready when what is in it is', async (t) => {
+  const server = await servePool(t);
+  await using model = await joinApart(server, 'model');
+  await using view = await joinApart(server, 'view');
+  const wanted = view.group('step');
+  await wanted.require({ ready: true });
+  const step = model.group('step').add('t', ramp(2));
+  step.add('mean', ramp(1), { attributes: { '.depends-on': 'input' } });
+  await step.offer();
+  assert.equal(await codeOf(wanted.demand({ timeoutMs: 20 })), 'deadline-passed');
+  await model.put('input', ramp(1));
+  await using got = await wanted.demand();
+  assert.deepEqual([...got.views.keys()], ['t', 'mean']);
+  await step.withdraw();
+});
+
 async function namesOf(pool: Pool): Promise<string[]> {
   const names: string[] = [];
   for await (const { name } of pool.query('.bytes >= 0')) names.push(name);

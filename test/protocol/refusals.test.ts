@@ -204,7 +204,7 @@ test('fields that say something unknown are refused', () => {
   bodyRefused(MESSAGE.require, 'bad-message', ...handle, 2);
   bodyRefused(MESSAGE.demand, 'bad-message', ...handle, ...never, 3, 0, 0);
   bodyRefused(MESSAGE.demand, 'bad-message', ...handle, ...never, 0, 2, 0);
-  bodyRefused(MESSAGE.demand, 'bad-message', ...handle, ...never, 0, 0, 4);
+  bodyRefused(MESSAGE.demand, 'bad-message', ...handle, ...never, 0, 0, 8);
   bodyRefused(MESSAGE.offer, 'bad-message', ...handle, 2, 0, 0, 0, 0, 0, 0, 0);
   bodyRefused(MESSAGE.offer, 'bad-message', ...handle, 0, 3, 0, 0, 0, 0, 0, 0);
   bodyRefused(MESSAGE.offer, 'bad-message', ...handle, 0, 0, 3, 0, 0, 0, 0, 0);

@@ -20,6 +20,7 @@ export const command = defineCommand({
     Returns when all the objects are offered. Nothing is fetched, and nothing is kept for us: who
     wants the bytes should get. - stands for names on standard input, one a line.`,
   options: {
+    ready: { type: 'boolean', help: 'until all that they depend on is offered, too' },
     member: { type: 'string', value: 'NAME', help: 'who waits (default: wait[*])' },
     ...NULL_OPTION,
     ...POOL_OPTION,
@@ -29,6 +30,7 @@ export const command = defineCommand({
   examples: [
     ['attacca wait model/ready && ./plot', 'go on when a signal is raised'],
     ['attacca wait t/850 u/850 --timeout 5m', 'for both, at most five minutes'],
+    ['attacca wait --ready plot', 'until what it was made of is there, too'],
   ],
   async run(context, { options, words }) {
     const timeoutMs = parseTimeout(options.timeout);
@@ -47,7 +49,8 @@ export const command = defineCommand({
     await forEachAtOnce(names, WAITS_MAX, async (name) => {
       waiting.add(name);
       try {
-        const found = await peekVersion(new Handle(seat, name, {}), { timeoutMs, signal });
+        const how = { timeoutMs, signal, ready: options.ready };
+        const found = await peekVersion(new Handle(seat, name, {}), how);
         if (options.json) {
           const { version, size, space, attributes } = found;
           print(toJson({ name, version, bytes: size, ...space, attributes }));
