@@ -16,7 +16,7 @@ export const FOLLOW_OPTIONS = {
     value: 'N',
     help: 'with --follow: end after so many objects',
   },
-  group: {
+  share: {
     type: 'string',
     value: 'NAME',
     help: 'with --follow: commands of one NAME share the work; it goes on where the last one stopped',
@@ -26,13 +26,13 @@ export const FOLLOW_OPTIONS = {
     value: 'N',
     help: 'with --follow: so many are on their way before they are written (default: 4)',
   },
-  forget: { type: 'boolean', help: 'with --group: end the group for good, and get nothing' },
+  forget: { type: 'boolean', help: 'with --share: end what is shared for good, and get nothing' },
 } as const;
 
 export interface FollowOptions {
   readonly follow: boolean;
   readonly complete: boolean;
-  readonly group: string | undefined;
+  readonly share: string | undefined;
   readonly count: string | undefined;
   readonly ahead: string | undefined;
   readonly forget: boolean;
@@ -40,11 +40,11 @@ export interface FollowOptions {
 
 /** Options of one another; whether what comes is followed. */
 export function isFollowing(options: FollowOptions): boolean {
-  const { follow, complete, group, ahead, count, forget } = options;
-  if (forget && group === undefined) throw new UsageError('--forget needs --group NAME');
-  const isAsked = complete || [group, ahead, count].some((each) => each !== undefined);
+  const { follow, complete, share, ahead, count, forget } = options;
+  if (forget && share === undefined) throw new UsageError('--forget needs --share NAME');
+  const isAsked = complete || [share, ahead, count].some((each) => each !== undefined);
   if (isAsked && !follow) {
-    throw new UsageError('--complete, --count, --group and --ahead are for --follow');
+    throw new UsageError('--complete, --count, --share and --ahead are for --follow');
   }
   return follow;
 }

@@ -28,7 +28,7 @@ export async function getAll(
 ): Promise<number> {
   const { signal } = context;
   const asked: RequireAllOptions = {
-    ...{ ...of, signal, group: options.group, ahead: numberOf('--ahead', options.ahead) },
+    ...{ ...of, signal, group: options.share, ahead: numberOf('--ahead', options.ahead) },
     until: options.complete ? 'complete' : undefined,
   };
   const most = numberOf('--count', options.count) ?? Number.POSITIVE_INFINITY;

@@ -17,7 +17,7 @@ import { beginWait, checkWaits } from './timers.js';
 const TOLD_MAX = 100;
 
 /** Members that meet, as long as not all have come: the last one ends it. */
-export interface Barrier {
+interface Barrier {
   readonly id: number;
   readonly name: string;
   /** How many meet. */

@@ -187,7 +187,7 @@ export function groupsWith(pool: PoolState, version: number): number[] {
   return [...pool.groups].filter(([, has]) => has.get(object) === version).map(([id]) => id);
 }
 
-/** Of what is ready since when, and what is withdrawn and is not: flags of versions say the rest. */
+/** What is ready since when, and what is withdrawn and is not: flags of versions say the rest. */
 export function saveReady({ readySince, unreadyOld }: PoolState, w: StateWriter): void {
   w.u32(readySince.size);
   for (const [version, seq] of readySince) {

@@ -20,7 +20,7 @@ interface Missing {
   readonly promisedBy: readonly string[];
 }
 
-/** What keeps a version from being ready: what it depends on that is not there, or depends on it. */
+/** What keeps a version from being ready: what is not there, or depends on itself. */
 function missingFor(pool: PoolState, version: number): Missing[] {
   const found = new Map<string, Missing>();
   const looked = new Set<string>();

@@ -15,10 +15,10 @@ import { versionHas } from './versions.js';
 import { isReady } from './wanted.js';
 
 /**
- * What is *ready*: offered, all of it, and so is all that it depends on (`.depends-on`, an attribute
- * or a tag). A version that was ready stays so, though what it depends on is withdrawn; what depends
- * on itself never is. Looked at when something is offered, completed, or tagged, and from there along
- * the index of who depends on it: a version that depends on nothing costs nothing.
+ * What is *ready*: offered, all of it, and so is all that it depends on (`.depends-on`, an
+ * attribute or a tag). A version that was ready stays so, though what it depends on is withdrawn;
+ * what depends on itself never is. Looked at when something is offered, completed, or tagged, and
+ * from there along the index of who depends on it: what depends on nothing costs nothing.
  */
 
 /** The list of names that a version depends on, a term; 0 for none. */
@@ -41,7 +41,7 @@ export function isVersionReady(pool: PoolState, version: number): boolean {
   return isComplete(pool, version) && dependenciesOf(pool, version) === 0;
 }
 
-/** Something was offered, or completed: at the end of the message those who wait for it are told. */
+/** Something was offered, or completed: who waits for it is told at the end of the message. */
 export function noteComplete(pool: PoolState, version: number): void {
   const isAsked = (pool.events.kinds & (1 << EVENT.ready)) !== 0;
   if (isAsked || !pool.depended.isEmpty || pool.unreadyOld.size > 0) {

@@ -6,7 +6,7 @@ import { offerGroup, requireMember } from './groups.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 
-/** Applies a request about a group, or of members that meet; true when its answer is OK, false when it is another. */
+/** Applies a request about groups or barriers; true when its answer is OK, false when another. */
 export function applyToGroups(
   pool: PoolState,
   session: Session,

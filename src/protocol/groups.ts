@@ -62,7 +62,7 @@ export interface GroupMember {
   readonly payload: GroupPayload;
 }
 
-export interface GroupFields {
+interface GroupFields {
   readonly handle: number;
   readonly scope: number;
   readonly durability: number;

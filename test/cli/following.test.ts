@@ -47,7 +47,7 @@ test('a group goes on where a command was killed or interrupted, until it is end
   await using pool = await testPool();
   await using model = await join({ address: pool.address, member: 'model' });
   const around = { pool: pool.address, directory: await filesOf(t) };
-  const asked = [...ALL, '--group', 'archive', '--json'];
+  const asked = [...ALL, '--share', 'archive', '--json'];
   const killed = startAttacca(asked, around);
   await model.put('f/0', Uint8Array.of(0), { attributes: { step: 0 } });
   await killed.said(/"f\/0"/u);
@@ -81,7 +81,7 @@ test('what is deleted by force before it was written is told, and the rest is wr
   await other.put('f/4', Uint8Array.of(4), { attributes: { step: 4 } });
   await other.delete('f/4', { force: true });
   await other.put('f/5', Uint8Array.of(5), { attributes: { step: 5 } });
-  const result = await attacca([...ALL, '--group', 'archive', '-n', '1'], around);
+  const result = await attacca([...ALL, '--share', 'archive', '-n', '1'], around);
   assert.deepEqual([result.code, result.out], [1, '']);
   assert.match(result.err, /Cannot demand "f\/4": it was deleted/u);
   assert.deepEqual(await readdir(joinPath(around.directory, 'out/f')), ['5']);
@@ -95,7 +95,7 @@ test('what is no command line says what would be', async () => {
     [['get', 'x', '--complete'], /are for --follow/u],
     [['get', '--all', 'a = 1', '--follow'], /needs -d DIR/u],
     [['get', '--all', 'a = 1', '--follow', '-d', 'o', '--ahead', '0'], /--ahead is a number/u],
-    [['get', '--all', 'a = 1', '--follow', '-d', 'o', '--forget'], /--forget needs --group/u],
+    [['get', '--all', 'a = 1', '--follow', '-d', 'o', '--forget'], /--forget needs --share/u],
     [['get', '--all', 'a = ', '--follow', '-d', 'o'], /selector/u],
   ] as const) {
     const result = await attacca([...line], around);

@@ -71,8 +71,8 @@ class _Demanding(_PoolCore):
         elements needs numpy: `library-unavailable`.
 
         `shape` and `attributes`, where they are given, must be those of the object, else it is
-        `object-mismatch`; so must be what `require` is told of dtype and order. With `ready` it waits
-        until all that the object depends on (`.depends-on`) is offered, too."""
+        `object-mismatch`; so must be what `require` is told of dtype and order. With
+        `ready` it waits until all that the object depends on (`.depends-on`) is offered, too."""
         how = _Shaping(transforms, unpack, order, dtype, byteorder, lossy, into)
         how.check()
         until, known, asked = _until(timeout), shape, region
@@ -89,7 +89,8 @@ class _Demanding(_PoolCore):
         try:
             answers = self._session.run(
                 [*declare, _message("DEMAND", handle=handle, deadline=_ms(timeout),
-                                    mode=int(own), policy=int(wait), want=5 if ready else 1)], timeout, late)
+                                    mode=int(own), policy=int(wait),
+                                    want=5 if ready else 1)], timeout, late)
             for answer in answers[:-1]:
                 _result(answer, "OK")
             found = _result(answers[-1], "DELIVER")

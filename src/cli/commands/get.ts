@@ -58,6 +58,11 @@ const OPTIONS = {
     type: 'boolean',
     help: 'with --expr: computes with packed numbers as they are, which else are unpacked',
   },
+  group: {
+    type: 'string',
+    value: 'NAME',
+    help: 'all that is in a group, as soon as it is offered; with -d DIR (docs/groups.md)',
+  },
   attributes: {
     type: 'boolean',
     help: 'print name, version, space and attributes as JSON; without -o and -d nothing else',
@@ -81,6 +86,7 @@ export const command = defineCommand({
     'NAME... -d DIR',
     '--where SELECTOR -d DIR',
     '--all SELECTOR --follow -d DIR',
+    '--group NAME -d DIR',
     '--expr EXPRESSION VARIABLE=NAME...',
     '--store DIR NAME...',
   ],
@@ -106,6 +112,7 @@ export const command = defineCommand({
     ['attacca get -w \'param = "t" and step < 6\' -d fields', 'by attributes and tags'],
     ['attacca get --all \'param = "t"\' --follow --complete -d fields', 'also all that comes'],
     ["attacca get --expr 'sqrt(u*u + v*v)' u=wind/u v=wind/v -o speed.npy", 'a derived variable'],
+    ['attacca get --group step/24 -d fields', 'a whole time step'],
     ['attacca get t/850/step=6 --attributes --timeout 30s', 'what is said of it'],
     ['attacca get --store archive t/850/step=6 -o t850.npy', 'from a directory'],
   ],
@@ -113,6 +120,9 @@ export const command = defineCommand({
     const format = formatOf(options);
     const timeoutMs = parseTimeout(options.timeout);
     const region = options.region === undefined ? undefined : parseRegion(options.region);
+    if (options.group !== undefined) {
+      return await getGrouped(context, options.group, words, options, timeoutMs);
+    }
     const isFollowed = isFollowing(options);
     const where = options.where ?? options.all;
     const chosen = await chosenBy(words, { where, null: options.null });
@@ -230,6 +240,39 @@ async function getStored(
     }
   }
   return failures.end();
+}
+
+/** All that is in a group. */
+async function getGrouped(
+  context: Context,
+  group: string,
+  words: readonly string[],
+  options: Options,
+  timeoutMs: number | undefined,
+): Promise<number> {
+  const { directory, output, where, region, expr } = options;
+  const others = [output, where, region, expr].some((each) => each !== undefined);
+  if (words.length > 0 || directory === undefined || others) {
+    throw new UsageError('--group takes -d DIR, and no NAME, -o, --where, --region and --expr');
+  }
+  const [{ getGroup }, { Progress }, { waitLine }] = await Promise.all([
+    import('../pool/group-files.js'),
+    import('../progress.js'),
+    import('../wait-line.js'),
+  ]);
+  const { session, seat } = await joinPool(context, options);
+  await using _session = session;
+  const waiting = new Set([group]);
+  using _progress = new Progress(
+    (elapsedMs) => waitLine(session.view, waiting, elapsedMs, 1),
+    options.quiet,
+    session.client.connection,
+  );
+  const { signal } = context;
+  const format = formatOf(options);
+  const written = await getGroup(seat, group, directory, { format, signal, timeoutMs });
+  if (options.json || options.attributes) for (const each of written) print(describe(each));
+  return EXIT.ok;
 }
 
 function checkPacking({ expr, packed, unpack }: Options): void {
@@ -362,7 +405,7 @@ async function deliver(
   if (options.attributes || (options.json && toFile)) print(describe(object));
 }
 
-function describe(object: Got): string {
+function describe(object: Pick<Got, 'name' | 'version' | 'size' | 'space' | 'attributes'>): string {
   const { name, version, size, space, attributes } = object;
   return toJson({ name, version, bytes: size, ...space, attributes });
 }

@@ -8,7 +8,7 @@ import { formatBytes } from '../../levels/shm/sizing.js';
 import { attributesIn } from '../attribute.js';
 import { defineCommand } from '../command.js';
 import { parseLifetime, parseTimeout } from '../duration.js';
-import { UsageError } from '../exit.js';
+import { EXIT, UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
 import { allOf } from '../file-chunks.js';
 import { fileError } from '../file-errors.js';
@@ -18,8 +18,9 @@ import { toJson } from '../json.js';
 import { forEachAtOnce, NULL_OPTION, namesOf } from '../names.js';
 import { nameBy } from '../naming.js';
 import { checkNpySize, readNpyFile } from '../npy-file.js';
-import { COMMON_OPTIONS, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
+import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
 import { print, stdoutIsTerminal } from '../output.js';
+import { putGroup } from '../pool/group-files.js';
 import { joinPool, type PoolSession } from '../pool/open.js';
 import { type ObjectToPut, type PutOptions, Store } from '../pool/store.js';
 import { Progress } from '../progress.js';
@@ -83,6 +84,11 @@ const OPTIONS = {
     value: 'TIME',
     help: 'withdraw after so long (10m, 2h); without it as its container says, else never',
   },
+  group: {
+    type: 'string',
+    value: 'NAME',
+    help: 'offer all of them at once, as a group of that name (docs/groups.md)',
+  },
   container: { type: 'string', value: 'NAME', help: 'the container that it is put into' },
   replace: { type: 'boolean', help: 'withdraw what the pool keeps under the name before' },
   member: { type: 'string', value: 'NAME', help: 'who puts (default: put[*])' },
@@ -99,7 +105,13 @@ function formatOf(text: string | undefined): Format {
 }
 
 export const command = defineCommand({
-  usage: ['FILE...', 'NAME=FILE...', '--name NAME FILE|-', '--name-by TEMPLATE|SCHEMA FILE|-'],
+  usage: [
+    'FILE...',
+    'NAME=FILE...',
+    '--group NAME FILE...',
+    '--name NAME FILE|-',
+    '--name-by TEMPLATE|SCHEMA FILE|-',
+  ],
   about: `
     Offers each FILE as an object that the pool keeps: the command may end, the bytes stay. Without a
     NAME the object is called as the file, without its directory and .npy. A .npy file gives dtype,
@@ -114,17 +126,14 @@ export const command = defineCommand({
     ['attacca put t/850/step=6=t850.npy u/850/step=6=u850.npy', 'names of your own'],
     ['date | attacca put --name now -', 'standard input'],
     ['ls out/*.npy | attacca put -', 'many files'],
+    ['attacca put --group step/24 out/24/*.npy -a step=24', 'a whole time step at once'],
     ["attacca put t.npy --name-by '{param}/{step:03}' -a param=t -a step=6", 'its name: t/006'],
     ['attacca put t=north.npy --region 0:90,: --of-shape 180x360', 'a part; others put the rest'],
     ['attacca put --replace --lifetime 10m latest=run.json', 'the next version, for a while'],
   ],
   async run(context, { options, words }) {
     if (words.length === 0) throw new UsageError('it needs a FILE, or - for standard input');
-    if (words.length > 1 && options.region !== undefined) {
-      throw new UsageError(
-        '"--region" says what one FILE has of its object: put others by themselves',
-      );
-    }
+    checkTogether(words, options);
     const format = formatOf(options.as);
     const attributes = attributesIn(options.attr, options.container);
     const raw = rawSpace(options.dtype, format);
@@ -140,9 +149,15 @@ export const command = defineCommand({
     const bytesExpected = files.reduce((sum, { size }) => sum + size, 0);
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
+    const { group } = options;
+    const { signal } = context;
+    if (group !== undefined) {
+      const how = { attributes, timeoutMs, signal, lifetimeMs };
+      tellPut(files, await putGroup(seat, group, files, how), options.json);
+      return EXIT.ok;
+    }
     const made = by === undefined ? null : await nameBy(session.view.catalog, by, attributes);
     await using store = new Store(seat, bytesExpected);
-    const { signal } = context;
     const transfer = new Transfer();
     for (const { size, offset } of files) transfer.expect(size - offset);
     const put: PutOptions = { signal, timeoutMs, replace, lifetimeMs, onBytes: transfer.add };
@@ -186,6 +201,29 @@ export const command = defineCommand({
     return failures.end();
   },
 });
+
+function tellPut(files: readonly FileToPut[], sizes: readonly number[], json: boolean): void {
+  if (!json) return;
+  for (const [at, { name, space }] of files.entries()) {
+    print(toJson({ name, bytes: sizes[at] ?? 0, ...space }));
+  }
+}
+
+/** What is offered at once has names of its own, and replaces nothing. */
+function checkTogether(
+  words: readonly string[],
+  { group, region, replace, ...options }: OptionValues<typeof OPTIONS>,
+): void {
+  if (words.length > 1 && region !== undefined) {
+    throw new UsageError(
+      '"--region" says what one FILE has of its object: put others by themselves',
+    );
+  }
+  if (group === undefined) return;
+  if (namesOne(options) || region !== undefined || replace) {
+    throw new UsageError('--group takes no --name, --name-by, --region and --replace');
+  }
+}
 
 /** The space of files without a header: a list of elements. */
 function rawSpace(dtype: string | undefined, format: Format): ObjectToPut['space'] {

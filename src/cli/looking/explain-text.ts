@@ -55,6 +55,7 @@ export function objectText(answer: ValueMap, name: string): string {
     const more = consistency === '' ? '' : `, ${consistency}`;
     lines.push(`${quoted(name)} is ${how}: version ${version}, ${bytes}${more}, by ${by}${scope}.`);
     if (isPartial) lines.push(missingText(answer));
+    lines.push(...unreadyLines(answer));
   }
   const waits = listOf(answer['waits']).map(mapOf);
   if (waits.length === 0) lines.push('Nobody waits for it.');
@@ -69,6 +70,14 @@ export function objectText(answer: ValueMap, name: string): string {
   if (readers.length > 0) lines.push(`Read by ${readers.join(', ')}.`);
   for (const row of listOf(answer['withdrawn']).map(mapOf)) lines.push(withdrawnText(row));
   return lines.join('\n');
+}
+
+/** `It is not ready: "t" is missing: it is not offered; nobody has promised it.` */
+function unreadyLines(answer: ValueMap): string[] {
+  return listOf(answer['missingDependencies']).map((each) => {
+    const { name = '', because = '' } = mapOf(each);
+    return `It is not ready: ${quoted(textOf(name))} is missing: ${printable(textOf(because))}.`;
+  });
 }
 
 /** `It has 2 parts, and lacks 1,200 elements: 100:200,:.` */
