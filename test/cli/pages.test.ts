@@ -99,6 +99,7 @@ for (const [page, count] of [
   ['docs/events.md', 9],
   ['docs/conductors.md', 12],
   ['docs/storage.md', 9],
+  ['docs/groups.md', 8],
 ] as const) {
   test(`the commands of ${page} print what the page says`, async (t) => {
     await using pool = await testPool();
