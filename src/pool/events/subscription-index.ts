@@ -15,7 +15,9 @@ interface Found {
 
 /**
  * Subscriptions by what their selectors need: one that asks for a value of a key, or for a name, is
- * tried on no event without it. So an event costs what it matches, and not what there is.
+ * tried on no event without it. So an event costs what it matches, and not what there is. Of several
+ * such parts of a selector that one finds it which finds fewest others: a thousand that all ask for
+ * the same param are told apart by what else they ask for.
  */
 export class SubscriptionIndex {
   readonly #terms: Terms;
@@ -66,31 +68,61 @@ export class SubscriptionIndex {
     if (byHash?.size === 0) this.#byKey.delete(found.key);
   }
 
-  /** Those that may want an event, once each: `hashOf` tells the value of a key, or the name. */
+  /**
+   * Those that may want an event, once each, in the order in which they began, whatever finds them:
+   * that order is told to clients, and must be the same when a state was restored. `hashOf` tells
+   * the value of a key, or the name.
+   */
   each(hashOf: (key: number) => number | null, visit: (one: Subscription) => void): void {
-    for (const one of this.#others) visit(one);
+    let all: Subscription[] | null = this.#others.length > 0 ? [...this.#others] : null;
+    let lists = all === null ? 0 : 1;
     for (const [key, byHash] of this.#byKey) {
       const hash = hashOf(key);
       const list = hash === null ? undefined : byHash.get(hash);
-      if (list !== undefined) for (const one of list) visit(one);
+      if (list === undefined) continue;
+      // A visit may end one: what is gone through is a copy.
+      if (all === null) all = [...list];
+      else for (const one of list) all.push(one);
+      lists++;
     }
+    if (all === null) return;
+    if (lists > 1) all.sort((one, other) => one.id - other.id);
+    for (const one of all) visit(one);
   }
 
-  /** The part of a selector without which nothing is selected, and that a hash finds. */
+  /** The part of a selector without which nothing is selected, and that finds fewest others. */
   #needOf(compiled: Compiled): Found | null {
     const parts = compiled.kind === 'and' ? compiled.parts : [compiled];
+    let best: Found | null = null;
+    let fewest = Number.POSITIVE_INFINITY;
     for (const part of parts) {
-      const isEqual = part.kind === 'tested' || part.kind === 'named';
-      if (!isEqual || part.tests.isNegated) continue;
-      const values = part.tests.tests.flatMap((test) => (test.kind === 'equal' ? test.values : []));
-      if (part.tests.tests.some(({ kind }) => kind !== 'equal')) continue;
-      if (part.kind === 'named') return { key: 0, hashes: this.#namesOf(values) };
-      if (part.key.kind !== 'name') continue;
-      const key = this.#keyNumber(part.key.name);
-      const hashes = values.map((bytes) => this.#terms.hashFor(key, bytes, 0, bytes.length));
-      return { key, hashes: [...new Set(hashes)] };
+      const found = this.#foundBy(part);
+      if (found === null) continue;
+      const others = this.#othersOf(found);
+      if (others >= fewest) continue;
+      best = found;
+      fewest = others;
     }
-    return null;
+    return best;
+  }
+
+  /** How a part of a selector finds one, if it does. */
+  #foundBy(part: Compiled): Found | null {
+    const isEqual = part.kind === 'tested' || part.kind === 'named';
+    if (!isEqual || part.tests.isNegated) return null;
+    const values = part.tests.tests.flatMap((test) => (test.kind === 'equal' ? test.values : []));
+    if (part.tests.tests.some(({ kind }) => kind !== 'equal')) return null;
+    if (part.kind === 'named') return { key: 0, hashes: this.#namesOf(values) };
+    if (part.key.kind !== 'name') return null;
+    const key = this.#keyNumber(part.key.name);
+    const hashes = values.map((bytes) => this.#terms.hashFor(key, bytes, 0, bytes.length));
+    return { key, hashes: [...new Set(hashes)] };
+  }
+
+  /** The others that are found in the same way. */
+  #othersOf({ key, hashes }: Found): number {
+    const byHash = this.#byKey.get(key);
+    return hashes.reduce((sum, hash) => sum + (byHash?.get(hash)?.length ?? 0), 0);
   }
 
   #namesOf(values: readonly Uint8Array[]): readonly number[] {
