@@ -322,6 +322,20 @@ export function readEvent(r: Reader, how?: Reading): EventMessage {
   const attributes = readMap(r, how);
   const fields = readMap(r, how);
   endBody(r);
-  const head = { subscription, n, seq, kind, flags, version, timeMs };
-  return { ...head, member, name, topic, space, attributes, fields };
+  // In one: spread parts cost several times as much, and there are many events.
+  return {
+    subscription,
+    n,
+    seq,
+    kind,
+    flags,
+    version,
+    timeMs,
+    member,
+    name,
+    topic,
+    space,
+    attributes,
+    fields,
+  };
 }
