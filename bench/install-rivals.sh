@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what `npm run bench` compares with: Redis, PostgreSQL, Ray, ADIOS2 and HDF5 as their own users
-# have them. Everything goes below bench/.rivals except redis-server, postgresql and HDF5 for MPI,
+# Installs what `npm run bench` compares with: Redis, NATS, PostgreSQL, Ray, ADIOS2 and HDF5 as their own
+# users have them. Everything goes below bench/.rivals except redis-server, postgresql and HDF5 for MPI,
 # which are Debian packages. Says what it does, can be run again, and leaves no service running. A rival that is
 # missing is skipped by the benchmarks, by name.
 set -eu
@@ -8,7 +8,8 @@ set -eu
 redis_debian='5:7.0.*'
 postgresql_debian='postgresql-15'
 python_packages='ray==2.60.0 adios2==2.12.1.1001 redis==8.1.0 hiredis==3.5.0 numpy==2.4.6 h5py==3.16.0'
-node_packages='redis@6.3.1 postgres@3.4.9 @msgpack/msgpack@3.1.3'
+node_packages='redis@6.3.1 postgres@3.4.9 @msgpack/msgpack@3.1.3 @nats-io/transport-node@3.4.0'
+nats_server='github.com/nats-io/nats-server/v2@v2.15.3'
 
 cd "$(dirname "$0")"
 say() { printf 'rivals: %s\n' "$*"; }
@@ -68,5 +69,14 @@ say "installing for Node: ${node_packages}"
 # shellcheck disable=SC2086
 npm install --prefix .rivals --ignore-scripts --no-audit --no-fund --silent --save-exact \
   ${node_packages}
+
+if [ -x .rivals/bin/nats-server ]; then
+  say "nats-server is there: $(.rivals/bin/nats-server --version)"
+elif command -v go >/dev/null; then
+  say "installing ${nats_server} with $(go version | cut -d' ' -f3)"
+  GOBIN="$(pwd)/.rivals/bin" go install "${nats_server}" 2>>.rivals/go.log
+else
+  say 'cannot install nats-server: no go here; put it into bench/.rivals/bin by hand'
+fi
 
 say "done: $(du -sh .rivals | cut -f1) in bench/.rivals"

@@ -1,4 +1,5 @@
 import { dag } from './dag/benchmark.js';
+import { events } from './events/benchmark.js';
 import { handOver } from './hand-over/benchmark.js';
 import type { Benchmark } from './harness/benchmark.js';
 import { layout } from './layout/benchmark.js';
@@ -18,6 +19,7 @@ export const benchmarks: readonly Benchmark[] = [
   weather,
   metadata,
   scale,
+  events,
   vpic,
   bdcats,
   layout,
