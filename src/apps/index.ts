@@ -8,6 +8,7 @@ export {
   type TracerSummary,
   tracer,
 } from './tracer/tracer.js';
+export { type WatchedFile, type WatchOptions, type WatchSummary, watch } from './watch/watch.js';
 export {
   type Run,
   type RunEnd,

@@ -112,6 +112,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         summary: 'write what happens: JSON lines, syslog, a trace for Perfetto or OpenTelemetry',
         load: () => import('./commands/tracer.js'),
       },
+      {
+        name: 'watch',
+        summary: 'offer each file of a directory that is written, or renamed into place',
+        load: () => import('./commands/watch.js'),
+      },
     ],
   },
   {

@@ -17,7 +17,7 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   transport: ['core'],
   client: ['core', 'protocol', 'session', 'levels', 'transport', 'transforms'],
   files: ['core', 'levels', 'formats', 'client'],
-  apps: ['core', 'client'],
+  apps: ['core', 'levels', 'client', 'files'],
   server: ['core', 'protocol', 'catalog', 'pool', 'journal', 'loop', 'levels', 'transport'],
   testing: ['core', 'levels', 'server'],
   cli: [

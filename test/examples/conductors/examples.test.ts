@@ -16,6 +16,7 @@ const EXAMPLES: { readonly [name: string]: readonly string[] } = {
     'restart/2: nobody-will-offer',
   ],
   tracer: ['wrote a trace; 0 events were missed'],
+  watch: [...[0, 1, 2].map((step) => `run/step${step}: 4000 bytes`), '3 files were offered'],
   when: [
     ...[0, 1, 3].map((step) => `t/${step}: done, attempts: 1`),
     't/2: done, attempts: 2',

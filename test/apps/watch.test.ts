@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join as joinPath } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type WatchedFile, type WatchOptions, watch } from '../../src/apps/index.js';
+import { join, type Pool } from '../../src/client/index.js';
+import { testPool } from '../../src/testing/index.js';
+
+const skip = process.platform === 'linux' ? false : 'needs inotify of Linux';
+
+/** A directory that is watched, and what has become of its files. */
+class Watched {
+  readonly directory: string;
+  readonly files: WatchedFile[] = [];
+  readonly #end = new AbortController();
+  readonly #watching: ReturnType<typeof watch>;
+  #wake: () => void = () => {};
+
+  private constructor(pool: Pool, directory: string, options: WatchOptions, ready: () => void) {
+    this.directory = directory;
+    this.#watching = watch(pool, directory, {
+      ...options,
+      signal: this.#end.signal,
+      onReady: ready,
+      onFile: (file) => {
+        this.files.push(file);
+        this.#wake();
+      },
+    });
+  }
+
+  static async begin(pool: Pool, directory: string, options: WatchOptions = {}): Promise<Watched> {
+    let watched: Watched | null = null;
+    await new Promise<void>((resolve, reject) => {
+      watched = new Watched(pool, directory, options, resolve);
+      watched.#watching.catch(reject);
+    });
+    assert.ok(watched !== null);
+    return watched;
+  }
+
+  /** When so many files were told of, since it began. */
+  async until(count: number): Promise<void> {
+    while (this.files.length < count) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  get told(): string[] {
+    return this.files.map(({ path, outcome }) => `${path} ${outcome}`);
+  }
+
+  get over() {
+    return this.#watching;
+  }
+
+  end() {
+    this.#end.abort();
+    return this.#watching;
+  }
+}
+
+async function scratch(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(joinPath(tmpdir(), 'attacca-watch-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+async function textOf(pool: Pool, name: string): Promise<string> {
+  await using got = await pool.object(name).demand();
+  return Buffer.from(got.unsafeBytes()).toString();
+}
+
+test('files come when they are closed or renamed into place, and not before', {
+  skip,
+}, async (t) => {
+  await using server = await testPool();
+  await using pool = await join({ address: server.address, member: 'w' });
+  const directory = await scratch(t);
+  await writeFile(joinPath(directory, 'before'), 'was there');
+  const watched = await Watched.begin(pool, directory);
+  const file = await open(joinPath(directory, 'slow'), 'w');
+  await file.write('half');
+  await writeFile(joinPath(directory, '.hidden'), 'no');
+  await writeFile(joinPath(directory, 'draft.tmp'), 'whole');
+  await symlink(joinPath(directory, 'before'), joinPath(directory, 'link'));
+  await rename(joinPath(directory, 'draft.tmp'), joinPath(directory, 'moved'));
+  await mkdir(joinPath(directory, 'a/b'), { recursive: true });
+  await writeFile(joinPath(directory, 'a/b/deep'), 'deep');
+  await writeFile(joinPath(directory, 'empty'), '');
+  await watched.until(3);
+  await file.write(' and half');
+  await file.close();
+  await watched.until(4);
+  const [last] = watched.files.slice(-1);
+  assert.deepEqual([last?.path, last?.names, last?.bytes], ['slow', ['slow'], 13]);
+  assert.deepEqual(
+    [...watched.told].sort(),
+    ['a/b/deep offered', 'empty offered', 'moved offered', 'slow offered'].sort(),
+  );
+  assert.equal(await textOf(pool, 'slow'), 'half and half');
+  assert.equal(await textOf(pool, 'a/b/deep'), 'deep');
+  assert.equal(await textOf(pool, 'empty'), '');
+  await appendFile(joinPath(directory, 'slow'), '!');
+  await watched.until(5);
+  assert.equal(await textOf(pool, 'slow'), 'half and half!');
+  assert.equal((await pool.stat('slow'))['version'], 2);
+  assert.deepEqual(await watched.end(), { offered: 5, unchanged: 0, failed: 0 });
+});
+
+test('what is there comes with start, and only once while it is unchanged', { skip }, async (t) => {
+  await using server = await testPool();
+  await using pool = await join({ address: server.address, member: 'w' });
+  const directory = await scratch(t);
+  await mkdir(joinPath(directory, 'a'));
+  for (const name of ['x', 'a/y', 'z']) await writeFile(joinPath(directory, name), name);
+  const writing = await open(joinPath(directory, 'open'), 'w');
+  t.after(() => writing.close());
+  const first = await Watched.begin(pool, directory, { from: 'start', name: 'run/{dir}/{stem}' });
+  await first.until(3);
+  assert.deepEqual(await first.end(), { offered: 3, unchanged: 0, failed: 0 });
+  assert.equal(await textOf(pool, 'run/a/y'), 'a/y');
+  await writeFile(joinPath(directory, 'z'), 'new');
+  await utimes(joinPath(directory, 'z'), 1, 1);
+  const again = await Watched.begin(pool, directory, { from: 'start', name: 'run/{dir}/{stem}' });
+  await again.until(3);
+  assert.deepEqual(await again.end(), { offered: 1, unchanged: 2, failed: 0 });
+  assert.equal(await textOf(pool, 'run//z'), 'new');
+});
+
+test('files that are gone before they are read, and directories that move', { skip }, async (t) => {
+  await using server = await testPool();
+  await using pool = await join({ address: server.address, member: 'w' });
+  const directory = await scratch(t);
+  const outside = await scratch(t);
+  await mkdir(joinPath(directory, 'old/sub'), { recursive: true });
+  const watched = await Watched.begin(pool, directory, { accepts: (path) => path !== 'not' });
+  for (let index = 0; index < 50; index++) {
+    await writeFile(joinPath(directory, 'short'), 'x');
+    await rm(joinPath(directory, 'short'));
+  }
+  await writeFile(joinPath(directory, 'not'), 'x');
+  await rename(joinPath(directory, 'old'), joinPath(directory, 'new'));
+  await writeFile(joinPath(directory, 'new/sub/f'), 'f');
+  while (!watched.told.includes('new/sub/f offered')) await watched.until(watched.files.length + 1);
+  await rename(joinPath(directory, 'new'), joinPath(outside, 'gone'));
+  await writeFile(joinPath(outside, 'gone/sub/g'), 'g');
+  await writeFile(joinPath(directory, 'last'), 'x');
+  while (!watched.told.includes('last offered')) await watched.until(watched.files.length + 1);
+  assert.ok(!watched.told.some((line) => /\bg offered|not offered/u.test(line)));
+  assert.equal((await watched.end()).failed, 0);
+});
+
+test('a storm of renames, more than the kernel keeps for us: all come, each once', {
+  skip,
+  timeout: 240_000,
+}, async (t) => {
+  await using server = await testPool();
+  await using pool = await join({ address: server.address, member: 'w' });
+  const directory = await scratch(t);
+  const outside = await scratch(t);
+  const kept = await readFile('/proc/sys/fs/inotify/max_queued_events', 'utf8');
+  const watched = await Watched.begin(pool, directory);
+  const count = 3_000;
+  const paths = Array.from({ length: count }, (_, index) => `f${index}`);
+  for (const path of paths) await writeFile(joinPath(outside, path), path);
+  // Without a turn for the watcher between, and more notices than are kept.
+  const { renameSync } = await import('node:fs');
+  for (const path of paths) renameSync(joinPath(outside, path), joinPath(directory, path));
+  const rounds = Math.min(20, Math.ceil(Number(kept) / count / 2) + 1);
+  for (let round = 0; round < rounds; round++) {
+    for (const path of paths) {
+      renameSync(joinPath(directory, path), joinPath(directory, `${path}.tmp`));
+      renameSync(joinPath(directory, `${path}.tmp`), joinPath(directory, path));
+    }
+  }
+  await watched.until(count);
+  const { offered, failed } = await watched.end();
+  assert.deepEqual([offered, failed], [count, 0]);
+  assert.equal(await pool.count('file.size > 0'), count);
+  assert.equal(await textOf(pool, 'f2999'), 'f2999');
+});
+
+test('what cannot be offered is told, and others go on; what cannot be watched is refused', {
+  skip,
+}, async (t) => {
+  await using server = await testPool({ memoryBytes: 2 ** 24 });
+  await using pool = await join({ address: server.address, member: 'w' });
+  const directory = await scratch(t);
+  await assert.rejects(watch(pool, joinPath(directory, 'none')), { code: 'file-error' });
+  const watched = await Watched.begin(pool, directory, { timeoutMs: 1 });
+  await writeFile(joinPath(directory, 'large'), Buffer.alloc(2 ** 25));
+  await watched.until(1);
+  await writeFile(joinPath(directory, 'small'), 'x');
+  await watched.until(2);
+  assert.deepEqual(watched.told, ['large failed', 'small offered']);
+  const other = await scratch(t);
+  const importing = await Watched.begin(pool, other, { import: true });
+  await writeFile(joinPath(other, 'bad.nc'), 'no file of that kind');
+  await importing.until(1);
+  assert.deepEqual(importing.told, ['bad.nc failed']);
+  await importing.end();
+  await rm(directory, { recursive: true });
+  await assert.rejects(watched.over, { code: 'file-error' });
+});
