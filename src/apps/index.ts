@@ -2,6 +2,13 @@
 export { type KeepAliveOptions, type KeptAlive, keepAlive } from './keep-alive.js';
 export { CannotStart, ProgramFailed, type ProgramOptions, runProgram } from './program.js';
 export {
+  type StepAnswer,
+  type StepOptions,
+  type StepOutcome,
+  type StepSummary,
+  step,
+} from './step.js';
+export {
   TRACE_FORMATS,
   type TraceFormat,
   type TracerOptions,

@@ -117,6 +117,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         summary: 'offer each file of a directory that is written, or renamed into place',
         load: () => import('./commands/watch.js'),
       },
+      {
+        name: 'step',
+        summary: 'hold operations, show each, and let it go with a key',
+        load: () => import('./commands/step.js'),
+      },
     ],
   },
   {

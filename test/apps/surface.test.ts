@@ -9,6 +9,7 @@ test('the names that attacca/apps exports', () => {
     'TRACE_FORMATS',
     'keepAlive',
     'runProgram',
+    'step',
     'tracer',
     'watch',
     'when',

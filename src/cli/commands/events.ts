@@ -1,11 +1,10 @@
-import type { PoolEvent } from '../../client/events/event.js';
-import { isPoolKind, type SubscribeOptions } from '../../client/events/options.js';
+import type { SubscribeOptions } from '../../client/events/options.js';
 import { subscribe } from '../../client/events/subscription.js';
 import { defineCommand } from '../command.js';
 import { parseDuration } from '../duration.js';
+import { eventLine } from '../event-line.js';
 import { EXIT, UsageError } from '../exit.js';
-import { quoted } from '../format.js';
-import { eventJson, formatTimestamp, toJson } from '../json.js';
+import { eventJson } from '../json.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print } from '../output.js';
 import { joinPool } from '../pool/open.js';
@@ -107,18 +106,4 @@ function countOf(text: string | undefined): number {
   if (text === undefined) return Number.POSITIVE_INFINITY;
   if (/^\d{1,15}$/u.test(text)) return Number(text);
   throw new UsageError(`--count is a whole number, not "${text}"`);
-}
-
-/** For people. */
-function eventLine(event: PoolEvent): string {
-  const { seq, kind, when, member, name, version, missed, time } = event;
-  if (missed !== null) return `${missed.from}..${missed.to} are not kept any more`;
-  const words = [String(seq), formatTimestamp(time), when === 'before' ? `before ${kind}` : kind];
-  if (name !== '') words.push(quoted(name) + (version === 0 ? '' : ` version ${version}`));
-  if (member !== '' && member !== name) words.push(`by ${member}`);
-  const said = isPoolKind(kind) ? '' : toJson(event.attributes);
-  if (said !== '' && said !== '{}') words.push(said);
-  if (event.isSnapshot) words.push('(was there)');
-  if (event.isAgain) words.push('(again)');
-  return words.join('  ');
 }

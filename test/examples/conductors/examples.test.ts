@@ -17,6 +17,7 @@ const EXAMPLES: { readonly [name: string]: readonly string[] } = {
   ],
   tracer: ['wrote a trace; 0 events were missed'],
   watch: [...[0, 1, 2].map((step) => `run/step${step}: 4000 bytes`), '3 files were offered'],
+  step: ['t/0 is offered', 't/1 is forbidden: a field has units', 't/2 is offered'],
   when: [
     ...[0, 1, 3].map((step) => `t/${step}: done, attempts: 1`),
     't/2: done, attempts: 2',

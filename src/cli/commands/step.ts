@@ -1,0 +1,116 @@
+import { type StepAnswer, type StepOutcome, step } from '../../apps/index.js';
+import type { PoolEvent } from '../../client/events/event.js';
+import { counted } from '../../core/counted.js';
+import { defineCommand } from '../command.js';
+import { eventLine } from '../event-line.js';
+import { EXIT } from '../exit.js';
+import { printable } from '../format.js';
+import { eventJson, toJson } from '../json.js';
+import { isEnd, Keys } from '../keys.js';
+import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
+import { print, say } from '../output.js';
+import { joinPool } from '../pool/open.js';
+
+const NO_REASON = 'somebody has said no';
+
+export const command = defineCommand({
+  usage: ['[KIND...]'],
+  about: `
+    Holds each operation that matches, shows it, and lets it go with a key: space or enter lets it go,
+    v forbids it with a reason, c lets it and all that come go, q ends, and all that is held goes on.
+    KIND is offer, withdraw, require, demand, retract, delete, tag, promise, close, join, leave,
+    declare, seal, dispose, or a name that members emit under; without one it is all but declare, seal
+    and dispose.
+
+    Where standard input is no terminal it is read line by line: an empty line (or go), v REASON, c, q;
+    its end ends the command. With --json each operation is a line, as attacca events --json prints it,
+    with decided: gone on, vetoed or cancelled (its program has gone).`,
+  options: {
+    where: {
+      type: 'string',
+      short: 'w',
+      value: 'SELECTOR',
+      help: 'only operations on what is selected; .event, .member, .version, .bytes and others are keys, too',
+    },
+    member: { type: 'string', value: 'NAME', help: 'who holds them (default: step[*])' },
+    ...POOL_OPTION,
+    ...COMMON_OPTIONS,
+  },
+  examples: [
+    ['attacca step offer -w \'param = "t"\'', 'field by field'],
+    ["yes '' | attacca step --json", 'what is done in the pool, as it is about to be done'],
+  ],
+  async run(context, { options, words }) {
+    const { json, quiet } = options;
+    const { signal } = context;
+    const { session, seat } = await joinPool(context, options);
+    await using _session = session;
+    await using pool = session.asMember(seat);
+    using keys = new Keys();
+    const decide = async (
+      event: PoolEvent,
+      { waiting, cancelled }: { readonly waiting: number; readonly cancelled: AbortSignal },
+    ): Promise<StepAnswer> => {
+      if (!json) print(eventLine(event) + (waiting > 0 ? `  (${waiting} more wait)` : ''));
+      for (;;) {
+        const answer = await answerOf(keys, cancelled);
+        if (answer !== null) return answer;
+        say('attacca step: space: go on, v: forbid, c: let all go, q: quit');
+      }
+    };
+    const onDecided = (event: PoolEvent, outcome: StepOutcome): void => {
+      const line = eventJson(event);
+      if (json) print(`${line.slice(0, -1)},"decided":${toJson(outcome)}}`);
+      else if (outcome !== 'gone on') print(`  ${outcome}`);
+    };
+    const onReady = (): void => {
+      if (!quiet) say('attacca step: space: go on, v: forbid, c: let all go, q: quit');
+    };
+    const kinds = words.length === 0 ? undefined : words;
+    const summary = await step(pool, {
+      ...{ kinds, select: options.where, decide, onDecided, onReady },
+      signal: AbortSignal.any([signal, keys.end]),
+    });
+    const { goneOn, vetoed, cancelled } = summary;
+    if (!quiet && !json) {
+      const told = [`${counted(goneOn, 'operation')} went on`, `${vetoed} vetoed`];
+      if (cancelled > 0) told.push(`${cancelled} cancelled`);
+      say(`attacca step: ${told.join(', ')}`);
+    }
+    signal.throwIfAborted();
+    return EXIT.ok;
+  },
+});
+
+/** Null: what was typed says nothing. */
+async function answerOf(keys: Keys, cancelled: AbortSignal): Promise<StepAnswer | null> {
+  const typed = await keys.next(cancelled);
+  if (isEnd(typed) || typed === null) return 'quit';
+  if (['', ' ', '\r', '\n', 'g', 'go'].includes(typed)) return 'go';
+  if (typed === 'c' || typed === 'continue') return 'continue';
+  if (typed === 'quit') return 'quit';
+  if (!/^v(?:eto)?(?: |$)/u.test(typed)) return null;
+  if (!keys.isTerminal) return { veto: typed.replace(/^v(?:eto)? ?/u, '') || NO_REASON };
+  const reason = await reasonOf(keys, cancelled);
+  return reason === null ? null : { veto: reason === '' ? NO_REASON : reason };
+}
+
+/** A line that is typed key by key; null when it was thought better of. */
+async function reasonOf(keys: Keys, cancelled: AbortSignal): Promise<string | null> {
+  let text = '';
+  const show = (): void => {
+    process.stderr.write(`\r\u001b[Kbecause: ${printable(text)}`);
+  };
+  for (show(); ; show()) {
+    const key = await keys.next(cancelled);
+    if (key === '\r' || key === '\n') break;
+    const isOver = key === null || key === '\u0003' || key === '\u001b';
+    if (isOver) {
+      process.stderr.write('\r\u001b[K');
+      return null;
+    }
+    text = key === '\u007f' || key === '\b' ? Array.from(text).slice(0, -1).join('') : text + key;
+  }
+  process.stderr.write('\r\n');
+  return text;
+}

@@ -1,0 +1,18 @@
+import type { PoolEvent } from '../client/events/event.js';
+import { isPoolKind } from '../client/events/options.js';
+import { quoted } from './format.js';
+import { formatTimestamp, toJson } from './json.js';
+
+/** An event for people. */
+export function eventLine(event: PoolEvent): string {
+  const { seq, kind, when, member, name, version, missed, time } = event;
+  if (missed !== null) return `${missed.from}..${missed.to} are not kept any more`;
+  const words = [String(seq), formatTimestamp(time), when === 'before' ? `before ${kind}` : kind];
+  if (name !== '') words.push(quoted(name) + (version === 0 ? '' : ` version ${version}`));
+  if (member !== '' && member !== name) words.push(`by ${member}`);
+  const said = isPoolKind(kind) ? '' : toJson(event.attributes);
+  if (said !== '' && said !== '{}') words.push(said);
+  if (event.isSnapshot) words.push('(was there)');
+  if (event.isAgain) words.push('(again)');
+  return words.join('  ');
+}
