@@ -147,6 +147,40 @@ export const EVENT_CANARIES: { readonly [name: string]: Canary } = {
       });
     },
   },
+  'what comes behind an operation that is held overtakes it': {
+    ...MOSTLY,
+    breaks: 'G5 holds',
+    plant: ({ pool: { sessions } }) => {
+      const set = sessions.set.bind(sessions);
+      sessions.set = (id, session) => {
+        session.lanes.get = () => undefined;
+        return set(id, session);
+      };
+    },
+  },
+  'the next manager has forgotten what was held': {
+    ...MOSTLY,
+    breaks: 'G5 holds',
+    first: 3,
+    plant: ({ pool: { sessions, events } }) => {
+      for (const { lanes } of sessions.values()) lanes.clear();
+      events.held.clear();
+      events.operationsHeld = 0;
+    },
+  },
+  'the next manager tells again what was not acknowledged, as if it were new': {
+    ...MOSTLY,
+    breaks: 'G5 all',
+    first: 3,
+    plant: ({ pool: { events } }) => {
+      for (const one of events.subscriptions.values()) {
+        const { unacked } = one;
+        if (unacked.count > 0 && unacked.eventOf(unacked.first) > 0) {
+          one.behindAt = unacked.eventOf(unacked.first);
+        }
+      }
+    },
+  },
   'nobody wakes for a deadline while a subscriber is silent': {
     ...MOSTLY,
     breaks: 'liveness',
