@@ -277,6 +277,27 @@ test('a request that is held can be cancelled', () => {
   assert.equal(producer.stat('x').value()['state'], 'declared');
 });
 
+test('what stands behind a leave that is cancelled waits for all before it, and is asked for', () => {
+  const pool = new Harness();
+  const asked = { kinds: ['offer'], before: true, acknowledge: true } as const;
+  const guard = pool.member('guard').subscribe(asked);
+  const producer = pool.member('producer');
+  const handle = producer.declare('x');
+  const other = producer.declare('y');
+  const offer = handle.offer('bytes').waits();
+  const leave = producer.leave().waits();
+  const behind = other.offer('bytes').waits();
+  producer.cancel(leave).ok();
+  leave.fails('cancelled');
+  assert.deepEqual(guard.told, ['offer x']);
+  guard.acknowledge().ok();
+  offer.ok();
+  assert.deepEqual(guard.told, ['offer x', 'offer y']);
+  behind.waits();
+  guard.acknowledge().ok();
+  behind.ok();
+});
+
 test('no more is in flight than the window lets through; the rest comes with acknowledgements', () => {
   const pool = new Harness();
   const watcher = pool.member('w').subscribe({ kinds: ['offer'], window: 2 });

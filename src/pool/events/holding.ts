@@ -270,8 +270,9 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
   const behind = session.lanes.get(lane);
   behind?.shift();
   const next = behind?.[0];
-  if (next !== undefined) pool.events.released.push(next);
-  else session.lanes.delete(lane);
+  if (next === undefined) session.lanes.delete(lane);
+  // Behind an end that was cancelled stands what comes behind all other lanes still.
+  else if (lane !== END || session.lanes.size === 1) pool.events.released.push(next);
   const last = session.lanes.size === 1 ? session.lanes.get(END)?.[0] : undefined;
   if (next === undefined && lane !== END && last !== undefined) pool.events.released.push(last);
 }
