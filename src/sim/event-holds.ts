@@ -224,8 +224,9 @@ export class EventHolds {
     const behind = lanes.get(lane) ?? [];
     behind.shift();
     const [next] = behind;
-    if (next !== undefined) this.#released.push(next);
-    else lanes.delete(lane);
+    if (next === undefined) lanes.delete(lane);
+    // Its turn is when all others of its session are done, also when LEAVE before it was cancelled.
+    else if (lane !== END || lanes.size === 1) this.#released.push(next);
     const [last] = lanes.size === 1 ? (lanes.get(END) ?? []) : [];
     if (next === undefined && lane !== END && last !== undefined) this.#released.push(last);
     if (lanes.size === 0) this.#lanes.delete(session);
