@@ -68,6 +68,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         load: () => import('./commands/emit.js'),
       },
       {
+        name: 'queue',
+        summary: 'bound how many steps are offered, and how far ahead of their readers',
+        load: () => import('./commands/queue.js'),
+      },
+      {
         name: 'relate',
         summary: 'say how an object relates to another one',
         load: () => import('./commands/relate.js'),

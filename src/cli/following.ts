@@ -1,4 +1,8 @@
-import { type RequireAllOptions, requireAll } from '../client/events/required-all.js';
+import {
+  type MissedSteps,
+  type RequireAllOptions,
+  requireAll,
+} from '../client/events/required-all.js';
 import type { WaitOptions } from '../client/options.js';
 import type { Delivered } from '../client/received.js';
 import type { Shaping } from '../client/shaping.js';
@@ -7,6 +11,8 @@ import type { Context } from './command.js';
 import { EXIT, UsageError } from './exit.js';
 import { Failures } from './failures.js';
 import type { FollowOptions } from './follow-options.js';
+import { toJson } from './json.js';
+import { print, say } from './output.js';
 import type { Located } from './pool/located.js';
 import { joinPool } from './pool/open.js';
 import type { Writable } from './pool/sink.js';
@@ -29,6 +35,9 @@ export async function getAll(
   const { signal } = context;
   const asked: RequireAllOptions = {
     ...{ ...of, signal, group: options.share, ahead: numberOf('--ahead', options.ahead) },
+    queue: options.queue,
+    latest: options.latest,
+    onMissed: (missed) => tellMissed(missed, options),
     until: options.complete ? 'complete' : undefined,
   };
   const most = numberOf('--count', options.count) ?? Number.POSITIVE_INFINITY;
@@ -62,6 +71,16 @@ export async function getAll(
     await all.close();
   }
   return failures.end();
+}
+
+function tellMissed(
+  missed: MissedSteps,
+  { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
+): void {
+  const { from, to, steps } = missed;
+  if (json) print(toJson({ missed: { from, to, steps } }));
+  else if (!quiet)
+    say(`missed ${counted(steps, 'step')}: ${from === to ? from : `${from}..${to}`}`);
 }
 
 function gotOf(object: Delivered): Got {

@@ -71,7 +71,8 @@ export type { DeliveredGroup } from './delivered-group.js';
 export type { DeriveOptions } from './deriving.js';
 export type { PoolEvent } from './events/event.js';
 export type { PoolEventKind, SubscribeOptions } from './events/options.js';
-export type { RequireAllOptions, RequiredAll } from './events/required-all.js';
+export type { MissedSteps, RequireAllOptions, RequiredAll } from './events/required-all.js';
+export type { StepQueueOptions } from './events/step-queue.js';
 export type { EventWaitOptions, Subscription } from './events/subscription.js';
 export type { FacetOptions, FacetValues, Histogram } from './faceting.js';
 export {

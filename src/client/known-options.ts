@@ -7,6 +7,7 @@ import type { CubeDemandOptions } from './cubes/demanding.js';
 import type { CollectionOptions, ContainerOptions } from './defining.js';
 import type { DeriveOptions } from './deriving.js';
 import type { RequireAllOptions } from './events/required-all.js';
+import type { StepQueueOptions } from './events/step-queue.js';
 import type { FacetOptions } from './faceting.js';
 import type { ConnectOptions, JoinOptions } from './join.js';
 import type { LineageOptions } from './lineage.js';
@@ -83,7 +84,9 @@ const KNOWN = {
   requireAll: keysOf<RequireAllOptions>({
     ...{ ...DERIVE, byteOrder: true, own: true, ownOffers: true, onFailure: true },
     ...{ ahead: true, until: true, group: true, from: true },
+    ...{ queue: true, latest: true, onMissed: true },
   }),
+  stepQueue: keysOf<StepQueueOptions>({ select: true, by: true, keep: true, maxAhead: true }),
   peek: keysOf<WaitOptions & RequireOptions>({ ...WAIT, whenNobody: true, ready: true }),
   cube: keysOf<CubeOptions & WaitOptions & { replace?: boolean }>({
     ...{ ...WAIT, ...CUBE, duplicates: true, documentation: true, replace: true },

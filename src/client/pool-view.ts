@@ -15,6 +15,7 @@ import { askOk, askValue, asMap, asMaps } from './asking.js';
 import { Catalog } from './catalog.js';
 import type { Client } from './client.js';
 import type { Transport } from './data-plane.js';
+import { defineStepQueue, type StepQueueOptions } from './events/step-queue.js';
 import {
   type FacetOptions,
   type FacetValues,
@@ -234,6 +235,27 @@ export class PoolView {
   async unkeepSelected(selector: string, options: ChangeOptions = {}): Promise<Changed> {
     checkOptions('change', `withdraw ${selector}`, options);
     return await endObjects(this.client, selector, 'unkeep', options);
+  }
+
+  /**
+   * Defines a step queue of that name, which the pool keeps (docs/steps.md): of the objects that
+   * `select` selects the steps, which an attribute says (`by`, whole numbers). `keep`: when more
+   * steps are offered, the oldest are withdrawn. `maxAhead`: an offer of a step waits while so many
+   * earlier ones are not done by somebody who requires them. It counts what is offered from then
+   * on. Defined again as it is, it stays; as another it is refused with `bad-argument`.
+   *
+   * ```ts
+   * await pool.stepQueue('t850', { select: 'param = "t"', by: 'step', keep: 4 });
+   * ```
+   */
+  async stepQueue(name: string, options: StepQueueOptions): Promise<void> {
+    checkOptions('stepQueue', `define the queue "${name}"`, options);
+    await defineStepQueue(this.client, name, options);
+  }
+
+  /** There is no step queue of that name any more; who takes its latest steps is told. */
+  async forgetStepQueue(name: string): Promise<void> {
+    await defineStepQueue(this.client, name, null);
   }
 
   /** The members of the pool: name, process, what they hold. */

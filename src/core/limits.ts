@@ -109,6 +109,8 @@ export const LIMITS = {
   eventsUnackedMax: 65_536,
   /** Versions that one standing require keeps for its members. */
   pinsMax: 1_048_576,
+  /** Step queues of a pool. */
+  queuesMax: 1_024,
   /** Deliveries that one member has at a time, and has not acknowledged. */
   eventsWindowMax: 4_096,
   /** Events that are looked at for one that is behind, before others have their turn. */

@@ -1,6 +1,6 @@
 import { BLOCK_DEAD, BLOCK_FREE, BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
 import { assert } from '../core/assert.js';
-import { checkEvents, countPins } from './events/events-check.js';
+import { checkEvents, checkQueues, countPins } from './events/events-check.js';
 import { FoundBy } from './found-by.js';
 import { groupsWith } from './groups.js';
 import { isObject } from './looking.js';
@@ -61,6 +61,7 @@ export function checkInvariants(pool: PoolState): void {
   sums.arena += open.arena;
   for (const { wait, handle } of open.waits) checkWait(pool, sums, wait, WAIT_KIND.lock, handle);
   const events = checkEvents(pool);
+  checkQueues(pool);
   for (const record of events.records) sums.found.addRecord(record);
   for (const space of events.spaces) count(sums.spaces, space);
   sums.arena += events.arena;

@@ -5,7 +5,7 @@ import { decodeUtf8 } from '../core/utf8.js';
 import { Timestamp, type Value } from '../core/value.js';
 import { CONSISTENCIES, DURABILITIES } from '../protocol/index.js';
 import { barrierRows } from './barriers.js';
-import { eventsInfo, subscriptionRows } from './events/told.js';
+import { eventsInfo, queueRows, subscriptionRows } from './events/told.js';
 import { stateName } from './handles.js';
 import { leaseBytesMax } from './memory.js';
 import { findObject, forEachHandle, handleState, memberOf, objectName } from './objects.js';
@@ -216,6 +216,7 @@ export function info(pool: PoolState): Value {
     events: eventsInfo(pool),
     subscriptions: subscriptionRows(pool, new Room()),
     barriers: barrierRows(pool),
+    queues: queueRows(pool, new Room()),
     provenance: {
       versions: provenance.entities.used,
       uses: provenance.uses.used,

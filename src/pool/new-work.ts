@@ -8,7 +8,14 @@ const NEW_WORK: ReadonlySet<number> = new Set([
   ...[MESSAGE.region, MESSAGE.require, MESSAGE.create, MESSAGE.open],
   ...[MESSAGE.writeRegions, MESSAGE.readRegions, MESSAGE.lock],
   ...[MESSAGE.tag, MESSAGE.tagSelected, MESSAGE.gather, MESSAGE.define],
-  ...[MESSAGE.promise, MESSAGE.lease, MESSAGE.adopt, MESSAGE.subscribe, MESSAGE.emit],
+  ...[
+    MESSAGE.promise,
+    MESSAGE.lease,
+    MESSAGE.adopt,
+    MESSAGE.subscribe,
+    MESSAGE.emit,
+    MESSAGE.queue,
+  ],
 ]);
 
 /** Whether a request must wait until the journal has room. */

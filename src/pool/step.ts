@@ -342,6 +342,7 @@ function applyRare(pool: PoolState, session: Session, request: number, code: num
     case MESSAGE.veto:
     case MESSAGE.emit:
     case MESSAGE.take:
+    case MESSAGE.queue:
       return applyToEvents(pool, session, request, code);
     default:
       return applyNamed(pool, session, request, code);

@@ -4,6 +4,7 @@ import type { AttaccaError } from '../core/errors.js';
 import { EVENT } from '../protocol/index.js';
 import { failure } from './emit.js';
 import { noteVersion } from './events/noting.js';
+import { endStep } from './events/queues.js';
 import { pinBefore } from './events/standing.js';
 import { hideVersion } from './indexing.js';
 import { dropMeasure } from './measuring.js';
@@ -27,9 +28,9 @@ export function versionHas(pool: PoolState, version: number, flag: number): bool
 
 /**
  * Ends the offer of a version: later requires bind to the next one, those that are bound are still
- * served from the bytes that the pool holds.
+ * served from the bytes that the pool holds. `queue`: the step queue that does it, and no provider.
  */
-export function withdrawVersion(pool: PoolState, version: number): void {
+export function withdrawVersion(pool: PoolState, version: number, queue = ''): void {
   const { versions, objects } = pool;
   const object = versions.get(version, VERSION.object);
   assert(objects.get(object, OBJECT.current) === version, 'the offered version is the current one');
@@ -39,7 +40,7 @@ export function withdrawVersion(pool: PoolState, version: number): void {
   for (const member of pool.groups.get(version)?.values() ?? []) {
     if (versionHas(pool, member, VERSION_FLAG.offered)) withdrawVersion(pool, member);
   }
-  noteVersion(pool, EVENT.withdraw, version);
+  noteVersion(pool, EVENT.withdraw, version, queue);
   if (isOpen) endOpen(pool, version);
   const isParted = versions.get(version, VERSION.partition) !== 0;
   if (isParted) failUnready(pool, version);
@@ -48,6 +49,7 @@ export function withdrawVersion(pool: PoolState, version: number): void {
   objects.set(object, OBJECT.current, 0);
   const flags = versions.get(version, VERSION.flags);
   versions.set(version, VERSION.flags, flags & ~VERSION_FLAG.offered);
+  if (pool.events.queues.size > 0) endStep(pool, version);
 
   const old = objects.get(object, OBJECT.old);
   versions.set(version, VERSION.next, old);

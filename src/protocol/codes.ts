@@ -74,6 +74,7 @@ export const MESSAGE = {
   veto: 0x63,
   emit: 0x64,
   take: 0x65,
+  queue: 0x66,
   ok: 0x80,
   fail: 0x81,
   welcome: 0x82,
@@ -192,6 +193,8 @@ export const SUBSCRIBE = {
   untilComplete: 0x8,
   /** What matches is required, before its provider can withdraw it: a standing require. */
   requires: 0x10,
+  /** Of those the newest step that is whole: `topics` names the queue. */
+  latest: 0x20,
 } as const;
 
 /** Where a subscription begins. */
@@ -210,6 +213,8 @@ export const EVENT_FLAG = {
   again: 0x2,
   /** What was there when the subscription began, and no event of its own. */
   snapshot: 0x4,
+  /** A step queue has done it, whose name stands in the place of the member's. */
+  queue: 0x8,
 } as const;
 
 /** LEASE without a handle. */

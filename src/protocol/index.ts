@@ -23,6 +23,7 @@ export * from './opening.js';
 export * from './parts.js';
 export * from './process-info.js';
 export * from './promises.js';
+export * from './queues.js';
 export * from './selecting.js';
 export * from './set.js';
 export * from './version.js';

@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: 'd592f36f8a6995083e25286ac900e5df6e766360e9f340fc89110ab6d3bbd662',
+    vectors: '61fe7705759e7a99fba71dd921bdb5a10901efd254321b46d53f8b4741a8658e',
   },
 ];
 

@@ -110,6 +110,11 @@ export class Member {
     return this.client.call((w) => protocol.writeEmit(w, this.number, topic, said));
   }
 
+  queue(name: string, asked: Partial<protocol.QueueFields> = {}): Call {
+    const fields = { name, selector: 'has step', by: 'step', keep: 0, maxAhead: 0, forget: 0 };
+    return this.client.call((w) => protocol.writeQueue(w, { ...fields, ...asked }));
+  }
+
   lease(size: number, options: { least?: number; for?: Handle; deadline?: number } = {}): Call {
     const handle = options.for?.number ?? protocol.HANDLE_NONE;
     const least = options.least ?? size;

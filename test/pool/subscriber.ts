@@ -17,6 +17,7 @@ export interface SubscribeOptions {
   readonly untilComplete?: boolean;
   /** A standing require. */
   readonly requires?: boolean;
+  readonly latest?: boolean;
   readonly from?: keyof typeof FROM;
   readonly seq?: number;
   readonly slow?: keyof typeof SLOW;
@@ -41,7 +42,8 @@ export class Subscriber {
       (asked.acknowledge === true ? SUBSCRIBE.acknowledge : 0) |
       (asked.own === true ? SUBSCRIBE.own : 0) |
       (asked.untilComplete === true ? SUBSCRIBE.untilComplete : 0) |
-      (asked.requires === true ? SUBSCRIBE.requires : 0);
+      (asked.requires === true ? SUBSCRIBE.requires : 0) |
+      (asked.latest === true ? SUBSCRIBE.latest : 0);
     const fields = {
       ...{ subscription: number, member: member.number, topics, flags, window, deadline, name },
       kinds: kinds.reduce((bits, kind) => bits | (1 << EVENT[kind]), 0),

@@ -213,7 +213,7 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
     member: u32,
     kinds: fc.nat(0x3ffff),
     topics: fc.array(keyName, { maxLength: 3 }),
-    flags: u8(31),
+    flags: u8(63),
     from: u8(4),
     slow: u8(2),
     silence: u8(1),
@@ -226,6 +226,14 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
   unsubscribe: of('unsubscribe', { subscription: u32, forget: u8(1) }),
   acknowledge: of('acknowledge', { subscription: u32, n: u64, count: u32 }),
   veto: of('veto', { subscription: u32, n: u64, reason: anyText(60) }),
+  queue: of('queue', {
+    name: keyName,
+    selector: selecting.selector,
+    by: keyName,
+    keep: u32,
+    maxAhead: u32,
+    forget: u8(1),
+  }),
   take: of('take', {
     handle: u32,
     subscription: u32,

@@ -21,6 +21,7 @@ import {
   Unsubscribe,
   Veto,
 } from '../../src/protocol/events.js';
+import { type QueueFields, readQueue } from '../../src/protocol/queues.js';
 import { type AnyRegion, regionAt } from './any-region.js';
 
 /** Messages about events. */
@@ -29,6 +30,7 @@ export type EventsMessage =
   | { kind: 'unsubscribe'; subscription: number; forget: number }
   | { kind: 'acknowledge'; subscription: number; n: number; count: number }
   | { kind: 'veto'; subscription: number; n: number; reason: string }
+  | ({ kind: 'queue' } & QueueFields)
   | {
       kind: 'take';
       handle: number;
@@ -89,6 +91,7 @@ export const EVENT_DECODERS = {
     const topic = decodeUtf8(r.bytes, topicStart, topicEnd);
     return { kind: 'emit', member, topic, attributes: attributesOf(r, attributes, EXACT) };
   },
+  queue: (r: Reader): EventsMessage => ({ kind: 'queue', ...readQueue(r) }),
   take: (r: Reader): EventsMessage => {
     const { regionStart, regionEnd, ...fields } = read(r, new Take(), readTake);
     const isAll = regionStart === regionEnd;

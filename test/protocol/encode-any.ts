@@ -151,6 +151,7 @@ const ENCODERS: { readonly [K in MessageName]: Encoder<K> } = {
   acknowledge: (w, m) => protocol.writeAcknowledge(w, m.subscription, m.n, m.count),
   veto: (w, m) => protocol.writeVeto(w, m.subscription, m.n, m.reason),
   emit: (w, m) => protocol.writeEmit(w, m.member, m.topic, m.attributes),
+  queue: (w, m) => protocol.writeQueue(w, m),
   take: (w, { region, ...m }) =>
     protocol.writeTake(w, { ...m, region: region === null ? null : regionFrom(region) }),
   event: writeEvent,

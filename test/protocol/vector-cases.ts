@@ -349,6 +349,18 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
       region: { dimensions: 1, boxes: [[[[0, 1, 4]]]], points: [] },
     },
   ],
+  [
+    'queue',
+    {
+      kind: 'queue',
+      name: 't850',
+      selector: 'param = "t"',
+      by: 'step',
+      keep: 3,
+      maxAhead: 2,
+      forget: 0,
+    },
+  ],
   ['emit', { kind: 'emit', member: 0, topic: 'steer', attributes: [[1, 30]] }],
   [
     'event',

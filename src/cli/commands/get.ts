@@ -124,7 +124,8 @@ export const command = defineCommand({
       return await getGrouped(context, options.group, words, options, timeoutMs);
     }
     const isFollowed = isFollowing(options);
-    const where = options.where ?? options.all;
+    const ofQueue = options.queue === undefined ? undefined : '';
+    const where = options.where ?? options.all ?? ofQueue;
     const chosen = await chosenBy(words, { where, null: options.null });
     checkPacking(options);
     if (options.expr !== undefined) {

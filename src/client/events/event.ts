@@ -17,6 +17,8 @@ export interface PoolEvent {
   readonly when: 'before' | 'after';
   /** Who does it; '' for nobody in particular. */
   readonly member: string;
+  /** The step queue that has done it, and no member; else ''. */
+  readonly queue: string;
   /** The name of the object; of promises what was promised, of joins and ends the member's. */
   readonly name: string;
   /** The version that it is about; 0 for none. */
@@ -39,6 +41,7 @@ export interface PoolEvent {
 /** An event as it came, decoded. */
 export function eventOf(message: ReturnType<typeof readEvent>): PoolEvent {
   const { flags, space, fields } = message;
+  const isQueue = (flags & EVENT_FLAG.queue) !== 0;
   const isGap = message.kind === EVENT.gap;
   // Written out: an event that is put together of spread parts costs several times as much.
   return {
@@ -46,7 +49,8 @@ export function eventOf(message: ReturnType<typeof readEvent>): PoolEvent {
     seq: message.seq,
     kind: message.kind === EVENT.emit ? message.topic : (EVENT_NAMES[message.kind] ?? ''),
     when: (flags & EVENT_FLAG.before) !== 0 ? 'before' : 'after',
-    member: message.member,
+    member: isQueue ? '' : message.member,
+    queue: isQueue ? message.member : '',
     name: message.name,
     version: message.version,
     attributes: message.attributes,

@@ -48,6 +48,15 @@ export interface RequireAllOptions extends WaitOptions, RequireOptions, Omit<Sha
   readonly group?: string | undefined;
   /** `snapshot` (the default): what is offered now, then what comes; `now`: only what comes. */
   readonly from?: 'now' | 'snapshot' | undefined;
+  /** Only of the step queue of that name ({@link PoolView.stepQueue}). */
+  readonly queue?: string | undefined;
+  /**
+   * Of the queue always the newest step that is whole, all of it: what is older by then is not
+   * kept, and told to `onMissed`.
+   */
+  readonly latest?: boolean | undefined;
+  /** Hears of steps that were not given, before what is given instead. */
+  readonly onMissed?: ((missed: MissedSteps) => void) | undefined;
   /** Memory that may be written to, instead of views. */
   readonly own?: boolean | undefined;
   /** Whether what this member itself offers comes, too. Default false. */
@@ -57,6 +66,15 @@ export interface RequireAllOptions extends WaitOptions, RequireOptions, Omit<Sha
    * on. Left out: the loop throws the first of them.
    */
   readonly onFailure?: ((error: AttaccaError, name: string) => void) | undefined;
+}
+
+/** Steps that `latest` has left out. */
+export interface MissedSteps {
+  /** The first and the last of them. */
+  readonly from: number;
+  readonly to: number;
+  /** How many. */
+  readonly steps: number;
 }
 
 const AHEAD = 4;
@@ -73,9 +91,17 @@ interface Demanded {
 
 /** One that is here, or failed, and is not taken. */
 interface Arrival {
+  readonly kind: 'object';
   readonly n: number;
   readonly name: string;
   readonly delivery: Promise<Delivery>;
+}
+
+/** Steps that are not given, to be told in their turn. */
+interface Missing {
+  readonly kind: 'missed';
+  readonly n: number;
+  readonly missed: MissedSteps;
 }
 
 /**
@@ -97,7 +123,7 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
   readonly #what: string;
   readonly #options: RequireAllOptions;
   readonly #demanded = new Map<number, Demanded>();
-  readonly #arrivals: Arrival[] = [];
+  readonly #arrivals: (Arrival | Missing)[] = [];
   #current: T | null = null;
   #isOver = false;
   #failure: AttaccaError | null = null;
@@ -134,6 +160,11 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
           return null;
         }
         await this.#arrival(signal);
+        continue;
+      }
+      if (arrival.kind === 'missed') {
+        this.#options.onMissed?.(arrival.missed);
+        this.#acknowledge(arrival.n);
         continue;
       }
       try {
@@ -174,6 +205,12 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
       return;
     }
     if (this.#closing !== null) return;
+    if (kind === EVENT.gap) {
+      const [from, to, steps] = [fields['from'], fields['to'], fields['steps']].map(Number);
+      const missed = { from: from ?? 0, to: to ?? 0, steps: steps ?? 0 };
+      this.#push({ kind: 'missed', n, missed });
+      return;
+    }
     if (kind === EVENT.lost) {
       this.#failed(n, String(fields['name']), reasonOf(fields));
       return;
@@ -233,16 +270,16 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
     const mode: Mode = this.#options.own === true ? 'own' : 'view';
     const { signal: _, ...options } = this.#options;
     const delivery = Promise.resolve().then(() => unpack(handle, parcel, mode, options));
-    this.#push({ n, name: handle.name, delivery });
+    this.#push({ kind: 'object', n, name: handle.name, delivery });
   }
 
   #failed(n: number, name: string, error: unknown): void {
-    this.#push({ n, name, delivery: Promise.reject(error) });
+    this.#push({ kind: 'object', n, name, delivery: Promise.reject(error) });
   }
 
-  #push(arrival: Arrival): void {
+  #push(arrival: Arrival | Missing): void {
     // Whether it fails is looked at when it is taken.
-    arrival.delivery.catch(() => {});
+    if (arrival.kind === 'object') arrival.delivery.catch(() => {});
     this.#arrivals.push(arrival);
     this.#wake?.();
   }
@@ -291,8 +328,9 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
       takeBack(this.#seat, handle);
     }
     this.#demanded.clear();
-    for (const { delivery } of this.#arrivals.splice(0)) {
-      delivery.then(
+    for (const arrival of this.#arrivals.splice(0)) {
+      if (arrival.kind !== 'object') continue;
+      arrival.delivery.then(
         ({ release }) => release(),
         () => {},
       );
@@ -363,9 +401,13 @@ function fieldsOf(
     SUBSCRIBE.requires |
     SUBSCRIBE.acknowledge |
     (options.ownOffers === true ? SUBSCRIBE.own : 0) |
+    (options.latest === true ? SUBSCRIBE.latest : 0) |
     (options.until === 'complete' ? SUBSCRIBE.untilComplete : 0);
+  const { queue, latest = false } = options;
+  if (latest && queue === undefined) throw new TypeError('Cannot take the latest step of no queue');
+  const topics = queue === undefined ? [] : [queue];
   return {
-    ...{ member, selector, flags, kinds: 1 << EVENT.offer, topics: [] },
+    ...{ member, selector, flags, kinds: 1 << EVENT.offer, topics },
     ...{ slow: SLOW.drop, silence: SILENCE.allow, seq: 0, deadline: 0 },
     ...{ window: ahead, name: options.group ?? '' },
     from: codeOf(FROM, from, 'from'),

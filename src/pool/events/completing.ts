@@ -6,7 +6,7 @@ import { Work } from '../../core/work.js';
 import { EVENT, SUBSCRIBE } from '../../protocol/index.js';
 import type { PromiseRow } from '../sessions.js';
 import type { PoolState } from '../state.js';
-import { isDrained } from './delivering.js';
+import { givePinned, isDrained } from './delivering.js';
 import { dismiss, endSubscription } from './ending.js';
 import type { Subscription } from './subscription.js';
 
@@ -84,6 +84,9 @@ export class PromisesFor {
  * known to be over.
  */
 export function endComplete(pool: PoolState): void {
+  for (const one of pool.events.standing) {
+    if (one.standing !== null && one.topics.size > 0) givePinned(pool, one, one.standing);
+  }
   if (pool.promises.size === 0 || pool.events.operationsHeld > 0) return;
   for (const one of [...pool.events.subscriptions.values()]) {
     if ((one.flags & SUBSCRIBE.untilComplete) === 0 || one.attachments.length === 0) continue;

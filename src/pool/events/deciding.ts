@@ -8,6 +8,7 @@ import { beginTimer, endTimer } from '../timers.js';
 import { writeMarker } from './delivering.js';
 import { ROW } from './event-log.js';
 import type { HeldOperation } from './held-operation.js';
+import { stepTimedOut } from './queue-waits.js';
 import type { Subscription } from './subscription.js';
 
 /** A subscriber lets an operation go. */
@@ -78,6 +79,11 @@ export function holdTimedOut(pool: PoolState, timer: number): void {
   events.heldByTimer.delete(timer);
   endTimer(pool, timer);
   held.timer = 0;
+  if (events.stepWaits.delete(held)) {
+    held.veto = stepTimedOut(pool, held);
+    events.released.push(held);
+    return;
+  }
   for (const [id, until] of [...held.waitsFor]) {
     const one = events.subscriptions.get(id);
     if (until > pool.now || one === undefined) continue;
@@ -96,7 +102,7 @@ export function beginHoldTimer(pool: PoolState, held: HeldOperation): void {
   pool.events.heldByTimer.set(held.timer, held);
 }
 
-function endHoldTimer(pool: PoolState, held: HeldOperation): void {
+export function endHoldTimer(pool: PoolState, held: HeldOperation): void {
   if (held.timer === 0) return;
   pool.events.heldByTimer.delete(held.timer);
   endTimer(pool, held.timer);

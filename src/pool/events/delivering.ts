@@ -23,6 +23,7 @@ import { endSubscription } from './ending.js';
 import { textOf } from './event-keys.js';
 import { ROW } from './event-log.js';
 import { goneOf } from './gone.js';
+import { nextOfNewest } from './latest.js';
 import {
   attributesAt,
   kindAt,
@@ -155,11 +156,18 @@ export function isDrained(one: Subscription): boolean {
 }
 
 /** Gives what a standing require keeps, while somebody has room for it. */
-function givePinned(pool: PoolState, one: Subscription, standing: Standing): void {
+export function givePinned(pool: PoolState, one: Subscription, standing: Standing): void {
+  const isNewest = (one.flags & SUBSCRIBE.latest) !== 0;
   while (standing.count > 0) {
     const taker = takerOf(one);
     if (taker === null) return;
-    give(pool, one, taker, -standing.shift());
+    const next = isNewest ? nextOfNewest(pool, one, standing) : standing.shift();
+    if (next === null || next === 0) return;
+    if (typeof next === 'number') give(pool, one, taker, -next);
+    else {
+      one.gaps.set(one.n + 1, next);
+      give(pool, one, taker, 0);
+    }
   }
 }
 
@@ -223,7 +231,7 @@ function passGap(pool: PoolState, one: Subscription): boolean {
   }
   const taker = takerOf(one);
   if (taker === null) return false;
-  one.gaps.set(one.n + 1, { from: one.behindAt, to: log.first - 1 });
+  one.gaps.set(one.n + 1, { from: one.behindAt, to: log.first - 1, steps: 0 });
   one.behindAt = log.first;
   give(pool, one, taker, 0);
   return true;
@@ -253,7 +261,11 @@ function write(pool: PoolState, one: Subscription, to: Attachment, n: number, fl
   const place = one.unacked.eventOf(n);
   const gap = one.gaps.get(n);
   if (gap !== undefined) {
-    writeMarker(pool, to, { n, seq: gap.to, kind: EVENT.gap, flags }, { ...gap });
+    const { from, to: last, steps } = gap;
+    const isOfSteps = steps > 0;
+    const fields = isOfSteps ? { from, to: last, steps } : { from, to: last };
+    const seq = isOfSteps ? one.from : last;
+    writeMarker(pool, to, { n, seq, kind: EVENT.gap, flags }, fields);
     return;
   }
   if (one.standing !== null) {

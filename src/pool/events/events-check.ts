@@ -1,7 +1,8 @@
 import { assert } from '../../core/assert.js';
 import { SLOW, SUBSCRIBE } from '../../protocol/index.js';
-import { WAIT, WAIT_KIND } from '../rows.js';
+import { VERSION, VERSION_FLAG, WAIT, WAIT_KIND } from '../rows.js';
 import type { PoolState } from '../state.js';
+import { versionHas } from '../versions.js';
 import { eachPin } from './standing.js';
 
 /** What events and held operations have of the pool's own. */
@@ -27,6 +28,42 @@ export function checkEvents(pool: PoolState): HeldByEvents {
   const { arena, timers } = checkHeld(pool);
   const waits = timers + checkSubscriptions(pool);
   return { records, spaces, arena, waits };
+}
+
+/** Recounts the steps of queues: of what is offered, and of what standing requires keep. */
+export function checkQueues(pool: PoolState): void {
+  const { events } = pool;
+  assert(events.queuesDue.size === 0, 'no more steps are offered than are kept');
+  let ahead = 0;
+  for (const [name, { asked, stepOf, offered }] of events.queues) {
+    assert(asked.name === name, 'a queue is found by its name');
+    if (asked.maxAhead > 0) ahead++;
+    const steps = new Map<number, number>();
+    for (const [version, step] of stepOf) {
+      const isOffered = versionHas(pool, version, VERSION_FLAG.offered);
+      assert(
+        isOffered || pool.versions.get(version, VERSION.pins) > 0,
+        'what is of a step is there',
+      );
+      if (isOffered) steps.set(step, (steps.get(step) ?? 0) + 1);
+    }
+    assert(isSame(steps, offered), 'offers of a step are counted');
+    assert(asked.keep === 0 || offered.size <= asked.keep, 'so many steps are offered as are kept');
+    for (const one of events.standing) {
+      const kept = new Map<number, number>();
+      eachPin(one, (version) => {
+        const step = stepOf.get(version);
+        if (step !== undefined) kept.set(step, (kept.get(step) ?? 0) + 1);
+      });
+      const counted = one.standing?.steps.get(name) ?? new Map<number, number>();
+      assert(isSame(kept, counted), 'steps that one has are counted');
+    }
+  }
+  assert(ahead === events.queuesAhead, 'queues that bound how far ahead one is are counted');
+}
+
+function isSame(one: ReadonlyMap<number, number>, other: ReadonlyMap<number, number>): boolean {
+  return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
 }
 
 /** How many standing requires keep each version. */

@@ -5,6 +5,7 @@ import type { Attributes } from '../attributes.js';
 import type { Spaces } from '../spaces.js';
 import { EventLog } from './event-log.js';
 import type { HeldOperation } from './held-operation.js';
+import type { StepQueue } from './queues.js';
 import type { Subscription } from './subscription.js';
 import { SubscriptionIndex } from './subscription-index.js';
 
@@ -24,6 +25,9 @@ export class EventsState {
   /** The durable ones. */
   readonly byName = new Map<string, Subscription>();
   idNext = 1;
+  readonly queues = new Map<string, StepQueue>();
+  /** How many of them bound how far ahead one may be. */
+  queuesAhead = 0;
   /** Those that are told before, and after: what each needs. */
   readonly before: SubscriptionIndex;
   readonly after: SubscriptionIndex;
@@ -49,6 +53,8 @@ export class EventsState {
   readonly heldByTimer = new Map<number, HeldOperation>();
   /** Those that wait for room in the log. */
   readonly roomWaits = new Set<HeldOperation>();
+  /** Those that wait until somebody who requires has caught up. */
+  readonly stepWaits = new Set<HeldOperation>();
   operationsHeld = 0;
   bytesHeld = 0;
 
@@ -57,10 +63,15 @@ export class EventsState {
   readonly released: HeldOperation[] = [];
   /** Whether subscriptions that end by themselves may be complete. */
   isCompletionDue = false;
+  /** Queues of which more steps are offered than are kept. */
+  readonly queuesDue = new Set<StepQueue>();
+  /** Whether somebody has caught up by a step. */
+  isStepDue = false;
   /** Whether there may be any of it. */
   get isDue(): boolean {
     const { due, released, roomWaits } = this;
     if (due.length + released.length + roomWaits.size > 0) return true;
+    if (this.queuesDue.size > 0 || (this.isStepDue && this.stepWaits.size > 0)) return true;
     return this.isCompletionDue || this.isFull || this.isOverfull;
   }
 

@@ -12,6 +12,8 @@ import { advance, arrive, eachCandidate, wants } from './delivering.js';
 import { endSubscription } from './ending.js';
 import type { HeldOperation, Lane } from './held-operation.js';
 import { makeRoom } from './noting.js';
+import { aheadOf, releaseSteps, waitForStep } from './queue-waits.js';
+import { keepNewest } from './queues.js';
 import type { Subscription } from './subscription.js';
 
 /** Applies a request whose body `pool.reader` stands on; true: it is to be answered with OK. */
@@ -19,7 +21,8 @@ type Apply = (pool: PoolState, session: Session, request: number, code: number) 
 
 /** Whether a request may have to wait for others: what most requests of most pools need not. */
 export function mayHold({ events }: PoolState, session: Session): boolean {
-  return session.lanes.size > 0 || events.beforeTotal > 0 || events.isFull;
+  if (session.lanes.size > 0 || events.beforeTotal > 0 || events.isFull) return true;
+  return events.queuesAhead > 0;
 }
 
 /**
@@ -42,6 +45,12 @@ export function hold(pool: PoolState, session: Session, request: number, code: n
     const held = keep(pool, session, request, code, lane);
     session.lanes.set(lane, [held]);
     pool.events.roomWaits.add(held);
+    return true;
+  }
+  if (aheadOf(pool, session, code) !== null) {
+    const held = keep(pool, session, request, code, lane);
+    session.lanes.set(lane, [held]);
+    waitForStep(pool, held);
     return true;
   }
   const question = ask(pool, session, code, 0);
@@ -208,6 +217,17 @@ export function settleEvents(pool: PoolState, apply: Apply): void {
       if (events.subscriptions.has(one.id)) advance(pool, one);
       continue;
     }
+    const [queue] = events.queuesDue;
+    if (queue !== undefined) {
+      events.queuesDue.delete(queue);
+      keepNewest(pool, queue);
+      continue;
+    }
+    if (events.isStepDue) {
+      events.isStepDue = false;
+      releaseSteps(pool);
+      if (events.released.length > 0) continue;
+    }
     if (events.isOverfull) {
       events.isOverfull = false;
       endSlowest(pool);
@@ -253,6 +273,10 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
       pool.events.roomWaits.add(held);
       return;
     }
+    if (aheadOf(pool, session, code) !== null) {
+      waitForStep(pool, held);
+      return;
+    }
     const question = ask(pool, session, code, held.passed);
     if (question !== null) {
       wait(pool, held, question);
@@ -295,6 +319,7 @@ export function cancelHeld(pool: PoolState, session: Session, request: number): 
       endQuestion(pool, held);
       held.veto = error;
       pool.events.roomWaits.delete(held);
+      pool.events.stepWaits.delete(held);
       pool.events.released.push(held);
       return true;
     }
@@ -314,6 +339,7 @@ export function dropHeldOf(pool: PoolState, session: Session): void {
       const index = events.released.indexOf(held);
       if (index >= 0) events.released.splice(index, 1);
       events.roomWaits.delete(held);
+      events.stepWaits.delete(held);
       dropHeld(pool, held);
     }
   }

@@ -1,9 +1,11 @@
-import { EVENT } from '../../protocol/index.js';
+import { encodeUtf8 } from '../../core/utf8.js';
+import { EVENT, EVENT_FLAG } from '../../protocol/index.js';
 import { HANDLE, OBJECT, VERSION } from '../rows.js';
 import type { Member } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { tell } from './delivering.js';
 import { ROW } from './event-log.js';
+import { noteStep, noteStepOf } from './queues.js';
 
 /**
  * Notes what has happened to an object by a handle, and tells those who want to know: what the
@@ -14,6 +16,9 @@ export function noteHandle(pool: PoolState, kind: number, handle: number): void 
   const { handles, members } = pool;
   const member = members.get(handles.get(handle, HANDLE.member));
   addHandle(pool, kind, member, handle, 0);
+  if (kind === EVENT.offer && member !== undefined && pool.events.queues.size > 0) {
+    noteStepOf(pool, handles.get(handle, HANDLE.version), member.id);
+  }
   tell(pool);
 }
 
@@ -40,14 +45,22 @@ export function addHandle(
   return seq;
 }
 
-/** As {@link noteHandle}, of a version: what its offer said. */
-export function noteVersion(pool: PoolState, kind: number, version: number): void {
+/** As {@link noteHandle}, of a version: what its offer said. `queue`: a step queue does it. */
+export function noteVersion(pool: PoolState, kind: number, version: number, queue = ''): void {
   const { versions, members } = pool;
   const object = versions.get(version, VERSION.object);
-  const member = members.get(versions.get(version, VERSION.providerMember));
-  const seq = addVersion(pool, kind, member, object, version);
+  const isQueue = queue !== '';
+  const id = versions.get(version, VERSION.providerMember);
+  const member = isQueue ? undefined : members.get(id);
+  const flags = isQueue ? EVENT_FLAG.queue << 8 : 0;
+  const seq = addVersion(pool, kind | flags, member, object, version);
+  if (isQueue) {
+    const name = encodeUtf8(queue);
+    pool.events.log.setText(ROW.who, name, 0, name.length);
+  }
   const isOffer = kind === EVENT.offer;
   if (isOffer) versions.setWide(version, VERSION.seq, seq);
+  if (isOffer && pool.events.queues.size > 0) noteStep(pool, version);
   tell(pool, isOffer ? version : 0);
 }
 
@@ -113,6 +126,8 @@ export function noteMember(
   name: Uint8Array,
 ): void {
   addNamed(pool, kind, member, name);
+  // Who is gone begins no more steps.
+  if (pool.events.standing.size > 0) pool.events.isCompletionDue = true;
   tell(pool);
 }
 

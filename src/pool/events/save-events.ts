@@ -6,7 +6,9 @@ import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { PromisesFor } from './completing.js';
 import type { HeldOperation, Lane } from './held-operation.js';
-import { Standing } from './standing.js';
+import { countSteps } from './queues.js';
+import { restoreQueues, saveQueues } from './save-queues.js';
+import { eachPin, Standing } from './standing.js';
 import { type Attachment, type Subscription, Unacked } from './subscription.js';
 import { addSubscription, compileFor } from './subscriptions.js';
 
@@ -17,6 +19,7 @@ export function saveEvents(pool: PoolState, w: StateWriter): void {
   events.log.save(w);
   w.u32(events.idNext);
   w.flag(events.isFull);
+  saveQueues(pool, w);
   w.u32(events.subscriptions.size);
   for (const one of events.subscriptions.values()) saveSubscription(pool, one, w);
   for (const session of pool.sessions.values()) saveLanes(session, w);
@@ -34,6 +37,11 @@ export function saveEvents(pool: PoolState, w: StateWriter): void {
     w.u32(session.id);
     w.u64(request);
   }
+  w.u32(events.stepWaits.size);
+  for (const { session, request } of events.stepWaits) {
+    w.u32(session.id);
+    w.u64(request);
+  }
 }
 
 export function restoreEvents(pool: PoolState, r: StateReader): void {
@@ -41,6 +49,7 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
   events.log.restore(r);
   events.idNext = r.u32();
   events.isFull = r.flag();
+  restoreQueues(pool, r);
   for (let count = r.count(16); count > 0; count--) restoreSubscription(pool, r);
   const byRequest = new Map<string, HeldOperation>();
   const bySeq = new Map<number, HeldOperation>();
@@ -69,6 +78,11 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
     checkSaved(held !== undefined, 'what waits for room is held');
     events.roomWaits.add(held);
   }
+  for (let count = r.count(12); count > 0; count--) {
+    const held = byRequest.get(`${r.u32()} ${r.u64()}`);
+    checkSaved(held !== undefined, 'what waits for a step is held');
+    events.stepWaits.add(held);
+  }
 }
 
 function saveSubscription(pool: PoolState, one: Subscription, w: StateWriter): void {
@@ -92,12 +106,16 @@ function saveSubscription(pool: PoolState, one: Subscription, w: StateWriter): v
   w.u32(one.snapshot?.next ?? 0);
   w.u32(one.snapshot?.end ?? 0);
   w.u32(one.gaps.size);
-  for (const [n, { from, to }] of one.gaps) {
+  for (const [n, { from, to, steps }] of one.gaps) {
     w.u64(n);
-    w.u64(from);
-    w.u64(to);
+    w.f64(from);
+    w.f64(to);
+    w.u32(steps);
   }
   w.flag(one.standing?.isComplete === true);
+  const step = one.standing?.step ?? null;
+  w.flag(step !== null);
+  w.f64(step ?? 0);
   w.u32(one.standing?.count ?? 0);
   one.standing?.each((version) => w.u32(version));
   w.u64(one.unacked.first);
@@ -131,9 +149,9 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   const place = { since: r.f64(), from: r.u64(), behindAt: r.u64(), n: r.u64(), timer: r.u32() };
   const hasSnapshot = r.flag();
   const snapshot = { next: r.u32(), end: r.u32() };
-  const gaps = new Map<number, { from: number; to: number }>();
-  for (let count = r.count(24); count > 0; count--) {
-    gaps.set(r.u64(), { from: r.u64(), to: r.u64() });
+  const gaps: Subscription['gaps'] = new Map();
+  for (let count = r.count(28); count > 0; count--) {
+    gaps.set(r.u64(), { from: r.f64(), to: r.f64(), steps: r.u32() });
   }
   const standing = restoreStanding(pool, asked.flags, r);
   const unacked = new Unacked();
@@ -142,7 +160,7 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   const count = r.count(12);
   for (let index = 0; index < count; index++) unacked.push(first + index, r.f64(), r.u32());
   unacked.each((_n, place) => {
-    const isThere = standing === null || (place < 0 && pool.versions.has(-place));
+    const isThere = standing === null || (place <= 0 && pool.versions.has(-place));
     checkSaved(isThere, 'what is kept for a member is there');
   });
   checkSaved(first + count === place.n + 1, 'deliveries are numbered without a gap');
@@ -160,11 +178,17 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   for (let left = r.count(24); left > 0; left--) restoreAttachment(pool, one, r);
   checkSaved(!pool.events.subscriptions.has(id), 'a subscription is there once');
   addSubscription(pool, one, compiled);
+  if (standing !== null) {
+    eachPin(one, (version) => countSteps(pool, standing.steps, version, 1));
+  }
 }
 
 function restoreStanding(pool: PoolState, flags: number, r: StateReader): Standing | null {
   const standing = new Standing();
   standing.isComplete = r.flag();
+  const hasStep = r.flag();
+  const step = r.f64();
+  standing.step = hasStep ? step : null;
   for (let count = r.count(4); count > 0; count--) {
     const version = r.u32();
     checkSaved(version > 0 && pool.versions.has(version), 'what is kept for members is there');

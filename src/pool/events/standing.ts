@@ -4,6 +4,7 @@ import { OBJECT, VERSION, VERSION_FLAG } from '../rows.js';
 import type { PoolState } from '../state.js';
 import { freeIfOwedToNobody, versionHas } from '../versions.js';
 import { goOnLater, markDue, wants } from './delivering.js';
+import { countSteps, forgetStep, isOfQueue } from './queues.js';
 import type { Subscription } from './subscription.js';
 
 /** One that has handed this much out is moved to the front. */
@@ -18,6 +19,10 @@ export class Standing {
   #head = 0;
   /** More matched than it may keep: it ends before the step does. */
   isOverfull = false;
+  /** Steps of its versions, in the list and with members, by queue: how many of each. */
+  readonly steps = new Map<string, Map<number, number>>();
+  /** Of one who wants the newest: the step that it has; null before the first. */
+  step: number | null = null;
   /** A shared one whose work was done when it ended by itself: it requires nothing any more. */
   isComplete = false;
 
@@ -38,6 +43,25 @@ export class Standing {
       this.#head = 0;
     }
     return version;
+  }
+
+  /** Takes the first that is such a one; 0 when there is none. */
+  takeFirst(isWanted: (version: number) => boolean): number {
+    for (let at = this.#head; at < this.#versions.length; at++) {
+      const version = this.#versions[at] as number;
+      if (!isWanted(version)) continue;
+      this.#versions.splice(at, 1);
+      return version;
+    }
+    return 0;
+  }
+
+  /** Takes all that are such ones. */
+  drop(isWanted: (version: number) => boolean): number[] {
+    const all = this.#versions.slice(this.#head);
+    this.#head = 0;
+    this.#versions = all.filter((version) => !isWanted(version));
+    return all.filter(isWanted);
   }
 
   sort(seqOf: (version: number) => number): void {
@@ -65,7 +89,7 @@ export function pinOffered(
   standing: Standing,
   version: number,
 ): void {
-  if (standing.isComplete || standing.isOverfull) return;
+  if (standing.isComplete || standing.isOverfull || !isOfQueue(pool, one, version)) return;
   if (pin(pool, one, standing, version)) markDue(pool, one);
 }
 
@@ -77,6 +101,7 @@ function pin(pool: PoolState, one: Subscription, standing: Standing, version: nu
     return false;
   }
   pool.versions.add(version, VERSION.pins, 1);
+  countSteps(pool, standing.steps, version, 1);
   standing.push(version);
   return true;
 }
@@ -94,7 +119,8 @@ export function pinSnapshot(pool: PoolState, one: Subscription, standing: Standi
       break;
     }
     const version = objects.get(snapshot.next, OBJECT.current);
-    if (isOfSnapshot(pool, one, version) && wants(pool, one, -version)) {
+    const isThere = isOfSnapshot(pool, one, version) && isOfQueue(pool, one, version);
+    if (isThere && wants(pool, one, -version)) {
       pin(pool, one, standing, version);
     }
     if (standing.isOverfull || !pool.events.subscriptions.has(one.id)) return;
@@ -138,13 +164,18 @@ export function pinnedBy(one: Subscription, version: number): boolean {
 /** The versions that a standing require keeps. */
 export function eachPin({ standing, unacked }: Subscription, visit: (version: number) => void) {
   if (standing === null) return;
-  unacked.each((_n, place) => visit(versionOf(place)));
+  unacked.each((_n, place) => {
+    // 0: it tells of steps that were missed.
+    if (place !== 0) visit(versionOf(place));
+  });
   standing.each(visit);
 }
 
 /** A member has done with a version, or nobody asks for it any more. */
-export function unpin(pool: PoolState, version: number): void {
+export function unpin(pool: PoolState, one: Subscription, version: number): void {
+  if (one.standing !== null) countSteps(pool, one.standing.steps, version, -1);
   if (pool.versions.add(version, VERSION.pins, -1) > 0) return;
+  forgetStep(pool, version);
   freeHeldParts(pool, version);
   freeIfOwedToNobody(pool, version);
 }
@@ -153,5 +184,5 @@ export function unpin(pool: PoolState, version: number): void {
 export function endPins(pool: PoolState, one: Subscription): void {
   const versions: number[] = [];
   eachPin(one, (version) => versions.push(version));
-  for (const version of versions) unpin(pool, version);
+  for (const version of versions) unpin(pool, one, version);
 }

@@ -3,6 +3,7 @@ import {
   MESSAGE,
   readAcknowledge,
   readEmit,
+  readQueue,
   readSubscribe,
   readTake,
   readUnsubscribe,
@@ -10,6 +11,7 @@ import {
 } from '../../protocol/index.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
+import { defineQueue } from './queues.js';
 import { acknowledge, emitEvent, subscribe, unsubscribe, vetoed } from './subscribing.js';
 import { take } from './take.js';
 
@@ -44,6 +46,9 @@ export function applyToEvents(
       readEmit(r, message.emit);
       emitEvent(pool, session, message.emit);
       return true;
+    case MESSAGE.queue:
+      defineQueue(pool, readQueue(r));
+      return true;
     case MESSAGE.take:
       readTake(r, message.take);
       take(pool, session, message.take);
@@ -59,4 +64,5 @@ type EventCode = (typeof MESSAGE)[
   | 'acknowledge'
   | 'veto'
   | 'emit'
-  | 'take'];
+  | 'take'
+  | 'queue'];

@@ -50,7 +50,7 @@ export function subscribe(
   const asked = askedBy(pool, message);
   const known = asked.name === '' ? undefined : pool.events.byName.get(asked.name);
   if (known !== undefined) checkSame(known, asked);
-  else if ((asked.flags & SUBSCRIBE.requires) !== 0) checkStanding(asked, message);
+  else if ((asked.flags & SUBSCRIBE.requires) !== 0) checkStanding(pool, asked, message);
   const one = known ?? begin(pool, message, asked);
   const attachment: Attachment = {
     id: one.attachmentNext++,
@@ -118,12 +118,26 @@ function checkSame(known: Subscription, asked: Asked): void {
 }
 
 /** A standing require is told of what is offered, and of nothing that is gone. */
-function checkStanding({ kinds, flags, slow }: Asked, { from }: Subscribe): void {
+function checkStanding(
+  { events }: PoolState,
+  { kinds, flags, slow, topics }: Asked,
+  { from }: Subscribe,
+): void {
   if (kinds !== 1 << EVENT.offer || (flags & SUBSCRIBE.before) !== 0) {
     refuse('bad-argument', 'Cannot require what comes: that is told of offers, and after them');
   }
   if (from === FROM.start || from === FROM.seq || slow !== SLOW.drop) {
     refuse('bad-argument', 'Cannot require what comes: it begins now, or with what is offered');
+  }
+  if (topics.size > 1 || ((flags & SUBSCRIBE.latest) !== 0 && topics.size === 0)) {
+    refuse('bad-argument', 'Cannot require the newest step: that is of one queue');
+  }
+  for (const name of topics) {
+    if (events.queues.has(name)) continue;
+    refuse('unknown-definition', `Cannot require the steps of "${name}": there is no such queue`, {
+      kind: 'queue',
+      name,
+    });
   }
 }
 
@@ -222,7 +236,7 @@ function answered(
 ): void {
   const seq = one.unacked.eventOf(n);
   one.unacked.done(n);
-  if (one.standing !== null) unpin(pool, versionOf(seq));
+  if (one.standing !== null && seq !== 0) unpin(pool, one, versionOf(seq));
   one.gaps.delete(n);
   attachment.inFlight--;
   if (!one.holds.has(seq)) return;

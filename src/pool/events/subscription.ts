@@ -35,6 +35,14 @@ export interface Asked {
   readonly deadlineMs: number;
 }
 
+/** What is not told: of events their `seq`, of steps (so many) which. */
+interface Gap {
+  readonly from: number;
+  readonly to: number;
+  /** 0: of events. */
+  readonly steps: number;
+}
+
 /**
  * Somebody who is told of events. It stands at the head of the log, where each event that comes is
  * tried on it at once; or behind, at the first event that it has had no room for.
@@ -56,7 +64,7 @@ export interface Subscription extends Asked {
   n: number;
   readonly unacked: Unacked;
   /** Of deliveries that tell of events which are gone: which ones, by `n`. */
-  readonly gaps: Map<number, { readonly from: number; readonly to: number }>;
+  readonly gaps: Map<number, Gap>;
   /** Of a standing require: what it has for its members. */
   readonly standing: Standing | null;
   /** The rows of objects that were there when it began, and are not looked at yet. */

@@ -25,7 +25,8 @@ export function take(pool: PoolState, session: Session, message: Take): void {
   const { n, regionStart, regionEnd } = message;
   const member = pool.members.get(attachment.member);
   const isHis = member !== undefined && one.unacked.holderOf(n) === attachment.id;
-  if (one.standing === null || !isHis) {
+  const isOfSteps = one.gaps.has(n);
+  if (one.standing === null || !isHis || isOfSteps) {
     refuse('wrong-state', `Cannot take delivery ${n}: it is none of a standing require, or done`);
   }
   checkNewHandle(pool, session, message.handle);

@@ -9,6 +9,7 @@ import type { PoolState } from '../state.js';
 import { whoOf } from './deciding.js';
 import { ROW } from './event-log.js';
 import type { HeldOperation } from './held-operation.js';
+import { addStepWaits } from './queue-waits.js';
 import { eachPin, pinnedBy } from './standing.js';
 import type { Subscription } from './subscription.js';
 
@@ -89,6 +90,17 @@ function pinFields(pool: PoolState, one: Subscription): { readonly [key: string]
   return { requires: true, pinned, pinnedBytes };
 }
 
+/** What INFO tells of step queues. */
+export function queueRows({ events }: PoolState, room: Room): Value[] {
+  const rows: Value[] = [];
+  for (const { asked, offered } of events.queues.values()) {
+    const steps = [...offered.keys()].sort((left, right) => left - right);
+    const row = { ...asked, steps: steps.length, from: steps[0] ?? null, to: steps.at(-1) ?? null };
+    if (!room.add(rows, row)) break;
+  }
+  return rows;
+}
+
 /** Operations that wait for subscribers; of one object, if `name` says which. */
 export function addHeldWaits(
   pool: PoolState,
@@ -102,6 +114,7 @@ export function addHeldWaits(
     const row = heldRow(pool, seq, held);
     if (text === null || row['object'] === text) room.add(waits, row);
   }
+  addStepWaits(pool, waits, room, text);
 }
 
 function heldRow(

@@ -50,6 +50,21 @@ const programs: { readonly [role: string]: () => Promise<void> } = {
     await pool.leave();
     process.stdin.destroy();
   },
+  /** Offers a step after the other, and says each that the pool has let go. */
+  async stepper() {
+    const pool = await join({ address, member: 'stepper' });
+    for (let step = 0; step < Number(rest[0]); step++) {
+      const field = pool.object(`f/${step}`, {
+        ...{ attributes: { step }, space: { dtype: 'float32', shape: [1_000] } },
+      });
+      field.array.fill(step);
+      await field.offer({ keep: true });
+      await field.dispose();
+      say(`offered ${step}`);
+    }
+    await pool.leave();
+    process.stdin.destroy();
+  },
   /** Offers fields, and is gone before anybody can ask for them. */
   async passer() {
     process.stdin.destroy();

@@ -1,0 +1,147 @@
+import { Reader } from '../../core/bytes.js';
+import type { AttaccaError } from '../../core/errors.js';
+import type { Value } from '../../core/value.js';
+import { EVENT, SUBSCRIBE } from '../../protocol/index.js';
+import { failure } from '../emit.js';
+import { nameOfMember } from '../looking.js';
+import { objectName } from '../objects.js';
+import type { Room } from '../room.js';
+import { HANDLE, OBJECT, WAIT_KIND } from '../rows.js';
+import type { Session } from '../sessions.js';
+import type { PoolState } from '../state.js';
+import { beginTimer } from '../timers.js';
+import { announce, kindsOf } from './announcing.js';
+import { endHoldTimer, whoOf } from './deciding.js';
+import type { HeldOperation } from './held-operation.js';
+import { type StepQueue, stepAt } from './queues.js';
+import type { Subscription } from './subscription.js';
+
+/** An offer that begins a step for which somebody is not ready. */
+interface Ahead {
+  readonly queue: StepQueue;
+  readonly step: number;
+  /** Who is behind, and by how many steps. */
+  readonly one: Subscription;
+  readonly steps: number;
+}
+
+/**
+ * Whether a request, on whose body the reader stands, offers a step that is too far ahead of a
+ * standing require: so many earlier steps of the queue wait for that one, or are not done.
+ */
+export function aheadOf(pool: PoolState, session: Session, code: number): Ahead | null {
+  const { events, reader } = pool;
+  if (events.queuesAhead === 0) return null;
+  const { at } = reader;
+  try {
+    if (!kindsOf(pool, session, code).includes(EVENT.offer) || isBegun(pool, session)) return null;
+    const found: (Ahead | null)[] = [];
+    announce(pool, session, code, EVENT.offer, (seq) => {
+      found.push(aheadAt(pool, session, seq));
+      events.log.undo();
+    });
+    return found.find((each) => each !== null) ?? null;
+  } finally {
+    reader.at = at;
+  }
+}
+
+/** What has begun goes on: it may be what others wait for. */
+function isBegun({ reader, handles, objects }: PoolState, session: Session): boolean {
+  const { at } = reader;
+  const handle = session.handles.get(reader.u32());
+  reader.at = at;
+  return handle !== 0 && objects.get(handles.get(handle, HANDLE.object), OBJECT.current) !== 0;
+}
+
+function aheadAt(pool: PoolState, session: Session, seq: number): Ahead | null {
+  const { events } = pool;
+  for (const queue of events.queues.values()) {
+    const { maxAhead, name } = queue.asked;
+    const step = maxAhead === 0 ? null : stepAt(pool, queue, seq);
+    if (step === null) continue;
+    for (const one of events.standing) {
+      // Who skips what it has no time for is never behind.
+      if ((one.flags & SUBSCRIBE.latest) !== 0) continue;
+      // Who is behind must not wait for itself.
+      if (one.attachments.some((each) => each.session === session)) continue;
+      let steps = 0;
+      for (const each of one.standing?.steps.get(name)?.keys() ?? []) if (each < step) steps++;
+      if (steps >= maxAhead) return { queue, step, one, steps };
+    }
+  }
+  return null;
+}
+
+/** Holds an operation until those who are behind have caught up, or its deadline. */
+export function waitForStep(pool: PoolState, held: HeldOperation): void {
+  pool.events.stepWaits.add(held);
+  const leftMs = held.since + pool.options.deadlineDefaultMs - pool.now;
+  if (leftMs === Number.POSITIVE_INFINITY) return;
+  held.timer = beginTimer(pool, WAIT_KIND.hold, 0, Math.max(0, leftMs));
+  pool.events.heldByTimer.set(held.timer, held);
+}
+
+/** Somebody has caught up: all that wait for that are looked at again. */
+export function releaseSteps(pool: PoolState): void {
+  const { events } = pool;
+  for (const held of events.stepWaits) {
+    endHoldTimer(pool, held);
+    events.released.push(held);
+  }
+  events.stepWaits.clear();
+}
+
+/** Nobody has caught up in time. */
+export function stepTimedOut(pool: PoolState, held: HeldOperation): AttaccaError {
+  const waitedMs = pool.now - held.since;
+  const name = nameOf(pool, held);
+  const why = reasonOf(pool, held);
+  return failure('deadline-passed', `Cannot offer "${name}": ${why}`, { name, waitedMs });
+}
+
+function reasonOf(pool: PoolState, held: HeldOperation): string {
+  const { arena, reader } = pool;
+  const { bytes, at, limit } = reader;
+  arena.read(reader, held.message, 0);
+  const ahead = aheadOf(pool, held.session, held.code);
+  reader.reset(bytes, at, limit);
+  if (ahead === null) return 'it waits for its turn';
+  const { queue, step, one, steps } = ahead;
+  const [first] = one.attachments;
+  const who = first === undefined ? whoOf(pool, one) : nameOfMember(pool, first.member);
+  const behind = `${who} is ${steps} ${steps === 1 ? 'step' : 'steps'} behind`;
+  return `step ${step} of the queue "${queue.asked.name}" waits, as ${behind}`;
+}
+
+/** The name of what is offered. */
+function nameOf(pool: PoolState, held: HeldOperation): string {
+  const reader = new Reader();
+  pool.arena.read(reader, held.message, 0);
+  const handle = held.session.handles.get(reader.u32());
+  return handle === 0 ? '' : objectName(pool, pool.handles.get(handle, HANDLE.object));
+}
+
+/** Offers that wait for those who are behind; of one object, if `name` says which. */
+export function addStepWaits(
+  pool: PoolState,
+  waits: Value[],
+  room: Room,
+  name: string | null,
+): void {
+  for (const held of pool.events.stepWaits) {
+    if (room.isFull) return;
+    const object = nameOf(pool, held);
+    if (name !== null && object !== name) continue;
+    room.add(waits, {
+      object,
+      member: [...held.session.members.values()][0]?.name ?? '',
+      what: 'held',
+      sinceMs: pool.now - held.since,
+      deadlineMs: held.since + pool.options.deadlineDefaultMs - pool.now,
+      promisedBy: [],
+      because: reasonOf(pool, held),
+      endsWith: 'an acknowledgement, the end of who is behind, its deadline',
+    });
+  }
+}
