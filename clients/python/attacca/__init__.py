@@ -24,9 +24,9 @@ that stand before it in this list, but for types.
     shaping, delivered, handles, transfers, moving, open_object                    objects
     cube_labels, cube_objects, cube_array, cube_state, cube_dimensions,            cubes
     cube_looking, cube_demanding, cube
-    events                                                                         events
+    events, standing                                                               events
     pool_core, demanding, offering, opening, querying, changing, defining,         calls
-    subscribing, pool
+    subscribing, requiring, pool
 """
 
 from .cube import Cube
@@ -39,11 +39,12 @@ from .limits import NEVER
 from .open_object import OpenObject
 from .pool import Pool, join
 from .space import Space
+from .standing import RequiredAll
 from .told import Changed, Definition, Facets, Found, Histogram
 from .transfers import MappedRegion, RegionLock, RegionTransfer
 from .values import Timestamp
 
 __all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Found", "Changed",
            "Facets", "Histogram", "Definition", "Cube", "CubeArray", "OpenObject", "RegionLock",
-           "RegionTransfer", "MappedRegion", "Event", "Subscription", "Space", "Timestamp",
-           "AttaccaError", "NEVER"]
+           "RegionTransfer", "MappedRegion", "Event", "Subscription", "RequiredAll", "Space",
+           "Timestamp", "AttaccaError", "NEVER"]

@@ -22,7 +22,7 @@ _KINDS = ("declare", "seal", "offer", "require", "demand", "withdraw", "retract"
           "delete", "tag", "promise", "close", "join", "leave", "crash", "lost", "moved")
 _EMIT, _READY, _GAP, _END, _CANCELLED = 17, 18, 19, 20, 21
 _NAMES = (*_KINDS, "emit", "ready", "gap", "end", "cancelled")
-_BEFORE, _AGAIN, _SNAPSHOT = 1, 2, 4
+_BEFORE, _AGAIN, _SNAPSHOT, _QUEUE = 1, 2, 4, 8
 _FROM = {"now": 0, "start": 1, "snapshot": 3, "last": 4}
 _SLOW = {"drop": 0, "block": 1, "disconnect": 2}
 _SILENCE = {"allow": 0, "deny": 1}
@@ -44,16 +44,19 @@ class Event(NamedTuple):
     before: bool                 # it has not taken effect yet
     again: bool                  # told before, and not acknowledged
     snapshot: bool               # it was there when the subscription began
+    queue: str                   # the step queue that did it, and no member; else ""
     missed: Optional[Tuple[int, int]]  # of a gap: the first and last seq that are gone
 
 
 def _event(f: Dict[str, Any]) -> Event:
     kind, flags = f["eventKind"], f["flags"]
     name = f["topic"] if kind == _EMIT else _NAMES[kind] if kind < len(_NAMES) else ""
+    by_queue = bool(flags & _QUEUE)
     missed = (f["fields"]["from"], f["fields"]["to"]) if kind == _GAP else None
-    return Event(f["n"], f["seq"], name, f["name"], f["member"], f["version"], f["attributes"],
-                 f["space"], Timestamp(f["timeMs"] * 1_000_000), bool(flags & _BEFORE),
-                 bool(flags & _AGAIN), bool(flags & _SNAPSHOT), missed)
+    return Event(f["n"], f["seq"], name, f["name"], "" if by_queue else f["member"],
+                 f["version"], f["attributes"], f["space"], Timestamp(f["timeMs"] * 1_000_000),
+                 bool(flags & _BEFORE), bool(flags & _AGAIN), bool(flags & _SNAPSHOT),
+                 f["member"] if by_queue else "", missed)
 
 
 def _kinds_of(kinds: Union[None, str, Sequence[str]]) -> Tuple[int, List[str]]:

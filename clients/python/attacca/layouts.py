@@ -79,6 +79,8 @@ _MESSAGES = _layouts(
     "0x61 UNSUBSCRIBE subscription:u32 forget:u8",
     "0x62 ACKNOWLEDGE subscription:u32 n:u64 count:u32",
     "0x63 VETO subscription:u32 n:u64 reason:text", "0x64 EMIT member:u32 topic:text attributes",
+    "0x65 TAKE handle:u32 subscription:u32 n:u64 policy:u8 region:wanted",
+    "0x66 QUEUE name:text selector:text by:text keep:u32 maxAhead:u32 forget:u8",
     "0x80 OK first:u64 last:u64 record:u8 bytes:u8",
     "0x81 FAIL request:u64 retryable:u8 code:text message:text fields:map",
     "0x82 WELCOME request:u64 member:u32 name:text granted:map", "0x83 BYE request:u64 names:texts",

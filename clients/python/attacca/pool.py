@@ -13,10 +13,10 @@ from .timing import _left, _ms, _until
 from .told import _said
 from .cube_labels import _label
 from .cube import Cube
-from .subscribing import _Subscribing
+from .requiring import _Requiring
 
 
-class Pool(_Subscribing):
+class Pool(_Requiring):
     """One member of a pool; made by `join`. As a context manager it leaves at the end of the
     block, or, when an exception comes through, ends at once as a member that crashed does."""
 

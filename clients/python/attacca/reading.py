@@ -206,6 +206,15 @@ class _Reader:
         inner.end()
         return found
 
+    def wanted(self) -> Optional[Dict[str, Any]]:
+        """As `region`; None for all."""
+        size = self.u32()
+        self._at -= 4
+        if size:
+            return self.region()
+        self._at += 4
+        return None
+
     def regions(self) -> List[Dict[str, Any]]:
         count, inner = self.u32(), _Reader(self.take(self.u32()))
         found = [inner.region() for _ in range(count)]

@@ -39,6 +39,7 @@ _WRITERS: Dict[str, Callable[[Any], bytes]] = {
     "texts": lambda value: struct.pack("<I", len(value)) + b"".join(map(_text, value)),
     "value": _value,
     "region": lambda value: _WRITERS["bytes"](_region(value)),
+    "wanted": lambda value: b"\0\0\0\0" if value is None else _WRITERS["region"](value),
     "regions": lambda value: struct.pack("<I", len(value)) + _WRITERS["bytes"](
         b"".join(map(_WRITERS["region"], value))),
     "extent": lambda value: struct.pack("<IQQ", value["slab"], value["offset"], value["size"]),

@@ -113,6 +113,65 @@ class Events(PoolCase):
             w.leave()
             self.assertIsNone(events.wait())
 
+    def test_all_that_matches(self) -> None:
+        tag = f"py/{os.getpid()}/all"
+        select = f'name ~ "{tag}/*"'
+        with attacca.join("py-m[*]") as m, attacca.join("py-r[*]") as r:
+            m.offer(f"{tag}/old", b"\0\1\2\3", dtype="uint8", attributes={"step": 9})
+            promise = m.promise(f"{tag}/*")
+            fields = r.demand_all(select, ahead=2, region=slice(1, 3), group=tag)
+            for step in range(6):
+                m.offer(f"{tag}/{step}", bytes([step] * 4), dtype="uint8", keep=False)
+                m.withdraw(f"{tag}/{step}")
+            promise.close()
+            seen = []
+            for field in fields:
+                seen.append((field.name[len(tag) + 1:], bytes(field)))
+                if len(seen) == 4:
+                    break
+            with r.demand_all(select, ahead=9, group=tag) as rest:
+                for _ in range(4):
+                    field = rest.next(10)
+                    seen.append((field.name[len(tag) + 1:], bytes(field)))
+                self.assertIsNone(rest.next(0.01))
+                rest.close(forget=True)
+            # What was in the loop when it was left comes again.
+            self.assertEqual(seen, [("old", b"\1\2")] + [(str(n), bytes([n] * 2)) for n in range(3)]
+                             + [(str(n), bytes([n] * 4)) for n in range(2, 6)])
+
+    def test_cannot_be_had(self) -> None:
+        tag = f"py/{os.getpid()}/gone"
+        with attacca.join("py-m[*]") as m, attacca.join("py-r[*]") as r:
+            with r.demand_all(f'name ~ "{tag}/*"', ahead=1) as fields:
+                for name in "abc":
+                    m.offer(f"{tag}/{name}", b"x")
+                self.assertEqual(self.code(lambda: m.delete(f"{tag}/b")), "object-required")
+                m.delete(f"{tag}/b", force=True)
+                self.assertEqual(fields.next(10).name, f"{tag}/a")
+                self.assertEqual(self.code(lambda: fields.next(10)), "object-deleted")
+                self.assertEqual(fields.next(10).name, f"{tag}/c")
+
+    def test_step_queue(self) -> None:
+        tag = f"py/{os.getpid()}/steps"
+        select = f'name ~ "{tag}/*"'
+        with attacca.join("py-r[*]") as r, attacca.join("py-w[*]") as w:
+            with attacca.join("py-m[*]") as m, w.subscribe("withdraw", select) as events:
+                m.step_queue(tag, select, keep=2)
+                self.assertEqual(self.code(lambda: m.step_queue(tag, select)), "bad-argument")
+                missed: List[Tuple[int, int, int]] = []
+                newest = r.demand_all("", queue=tag, latest=True,
+                                      on_missed=lambda *steps: missed.append(steps))
+                for step in range(5):
+                    m.offer(f"{tag}/{step}", b"x", attributes={"step": step})
+                [event, *_] = self.take(events, 3)
+                self.assertEqual((event.name, event.queue, event.member), (f"{tag}/0", tag, ""))
+            self.assertEqual([newest.next(10).name for _ in range(2)], [f"{tag}/0", f"{tag}/4"])
+            self.assertEqual(missed, [(1, 3, 3)])
+            r.forget_step_queue(tag)
+            self.assertEqual(self.code(lambda: newest.next(10)), "cancelled")
+            with self.assertRaises(ValueError):
+                r.demand_all("", latest=True)
+
     @staticmethod
     def code(call: Any) -> str:
         try:

@@ -104,6 +104,7 @@ class Values(unittest.TestCase):
                    "space": Space("int8", (2,), "row", "little"), "keys": [1, 2],
                    "texts": ["a", "b"], "texts16": ["a"], "value": [None], "place": (0.5, "a"),
                    "region": {"dimensions": 1, "boxes": [[[[300, 7, 2]]]], "points": [[1, 1, 1]]},
+                   "wanted": {"dimensions": 0, "boxes": [[]], "points": []},
                    "extent": {"slab": 1, "offset": 2, "size": 3},
                    "regions": [{"dimensions": 0, "boxes": [[]], "points": []}] * 2,
                    "parts": [{"region": {"dimensions": 0, "boxes": [[]], "points": []},

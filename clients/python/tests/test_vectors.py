@@ -75,7 +75,7 @@ class Vectors(unittest.TestCase):
                 fields.update(found["group"], members=[
                     {"handle": member["handle"], "payload": self.payload(member)}
                     for member in found["group"]["members"]])
-            elif kind in ("region", "regions", "extent"):
+            elif kind in ("region", "wanted", "regions", "extent"):
                 fields[name] = found[name]
             elif name == "source" and "as" in found:
                 continue  # the payload says it
