@@ -87,6 +87,30 @@ test('what is deleted by force before it was written is told, and the rest is wr
   assert.deepEqual(await readdir(joinPath(around.directory, 'out/f')), ['5']);
 });
 
+test('queues are defined, listed and forgotten; explain and info say who keeps what', async (t) => {
+  await using pool = await testPool();
+  await using model = await join({ address: pool.address, member: 'model' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  const define = ['queue', 'f', '-w', 'has step', '--keep', '2', '--max-ahead', '3'];
+  assert.equal((await attacca(define, around)).code, 0);
+  assert.equal((await attacca(define, around)).code, 0);
+  assert.match((await attacca(['queue', 'f', '--keep', '9'], around)).err, /it is there/u);
+  assert.equal(
+    (await attacca(['queue'], around)).out,
+    '"f"  by step  keep 2  max-ahead 3  no steps\n',
+  );
+  await using _all = await model.member('reader').then((reader) => reader.requireAll('has step'));
+  await pass(model, 'f/1', 1);
+  const [queue] = jsonLines((await attacca(['queue', '--json'], around)).out);
+  assert.deepEqual([queue?.['name'], queue?.['keep'], queue?.['steps']], ['f', 2, 0]);
+  const explained = await attacca(['explain', 'f/1'], around);
+  assert.match(explained.out, /Required with all that matches, by reader\./u);
+  assert.match(explained.out, /kept for 0 requires and 0 readers, and 1 standing require\./u);
+  assert.match((await attacca(['info'], around)).out, /1 object kept for them/u);
+  assert.equal((await attacca(['queue', 'f', '--forget'], around)).code, 0);
+  assert.equal((await attacca(['queue'], around)).out, '');
+});
+
 test('what is no command line says what would be', async () => {
   await using pool = await testPool();
   const around = { pool: pool.address };
@@ -97,6 +121,9 @@ test('what is no command line says what would be', async () => {
     [['get', '--all', 'a = 1', '--follow', '-d', 'o', '--ahead', '0'], /--ahead is a number/u],
     [['get', '--all', 'a = 1', '--follow', '-d', 'o', '--forget'], /--forget needs --share/u],
     [['get', '--all', 'a = ', '--follow', '-d', 'o'], /selector/u],
+    [['get', '--all', 'a = 1', '--follow', '-d', 'o', '--latest'], /--latest needs --queue/u],
+    [['queue', 'a', 'b'], /one NAME/u],
+    [['queue', 'a', '--keep', '0'], /1 or more/u],
   ] as const) {
     const result = await attacca([...line], around);
     assert.equal(result.code, 2, line.join(' '));

@@ -64,6 +64,7 @@ test('a queue that is there stays as it is, is refused as another, and can be fo
   member.queue('q', { keep: 3 }).fails('bad-argument');
   member.queue('r', { selector: 'a = ' }).fails('bad-selector');
   member.subscribe({ kinds: ['offer'], requires: true, latest: true }).made.fails('bad-argument');
+  member.subscribe({ kinds: ['offer'], latest: true, topics: ['q'] }).made.fails('bad-argument');
   const asked = { kinds: ['offer'], requires: true, topics: ['none'] } as const;
   member.subscribe(asked).made.fails('unknown-definition');
   const one = standing(pool.member('viewer'), { topics: ['q'], latest: true });

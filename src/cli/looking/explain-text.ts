@@ -68,6 +68,8 @@ export function objectText(answer: ValueMap, name: string): string {
   for (const row of promises) lines.push(`  ${promiseText(row)}`);
   const readers = listOf(answer['readers']).map((each) => printable(textOf(each)));
   if (readers.length > 0) lines.push(`Read by ${readers.join(', ')}.`);
+  const standing = listOf(answer['standing']).map((each) => printable(textOf(each)));
+  if (standing.length > 0) lines.push(`Required with all that matches, by ${standing.join(', ')}.`);
   for (const row of listOf(answer['withdrawn']).map(mapOf)) lines.push(withdrawnText(row));
   return lines.join('\n');
 }
@@ -114,7 +116,9 @@ function withdrawnText(row: ValueMap): string {
   const readers = counted(numberOf(row['readers']), 'reader');
   const bytes = formatBytes(numberOf(row['bytes']));
   const version = numberOf(row['version']);
-  return `Version ${version} (${bytes}) is withdrawn, and kept for ${requires} and ${readers}.`;
+  const standing = numberOf(row['standing']);
+  const all = standing === 0 ? '' : `, and ${counted(standing, 'standing require')}`;
+  return `Version ${version} (${bytes}) is withdrawn, and kept for ${requires} and ${readers}${all}.`;
 }
 
 /** What EXPLAIN says of all that waits. */

@@ -31,7 +31,10 @@ function eventLines(events: ValueMap): InfoLine[] {
   const told = counted(number('subscriptions'), 'subscription');
   const behind = number('behind') === 0 ? '' : ` (${number('behind')} behind)`;
   const held = number('held') === 0 ? '' : `, ${counted(number('held'), 'operation')} held`;
-  return [['events', `${kept} in ${formatBytes(number('bytes'))}, ${told}${behind}${held}`]];
+  const pinned =
+    number('standing') === 0 ? '' : `, ${counted(number('pinned'), 'object')} kept for them`;
+  const lines = `${kept} in ${formatBytes(number('bytes'))}, ${told}${behind}${pinned}${held}`;
+  return [['events', lines]];
 }
 
 export function countLines(info: ValueMap): InfoLine[] {

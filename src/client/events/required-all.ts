@@ -127,7 +127,7 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
   #current: T | null = null;
   #isOver = false;
   #failure: AttaccaError | null = null;
-  #wake: (() => void) | null = null;
+  #waiting: (() => void)[] = [];
   #closing: Promise<void> | null = null;
   readonly #onLeft = (): void => this.over(null);
 
@@ -230,7 +230,7 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
     this.#failure = error;
     this.#seat.client.connection.unsubscribed(this.#number);
     this.#seat.ends.delete(this.#onLeft);
-    this.#wake?.();
+    this.#wake();
   }
 
   #demand(n: number, name: string, region: ReturnType<typeof wantedRegion>): void {
@@ -281,7 +281,7 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
     // Whether it fails is looked at when it is taken.
     if (arrival.kind === 'object') arrival.delivery.catch(() => {});
     this.#arrivals.push(arrival);
-    this.#wake?.();
+    this.#wake();
   }
 
   async #take({ n, delivery }: Arrival): Promise<T> {
@@ -343,6 +343,10 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
     this.over(null);
   }
 
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
   async #arrival(signal: AbortSignal | undefined): Promise<void> {
     const { connection } = this.#seat.client;
     connection.listen(1);
@@ -350,11 +354,10 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
       await new Promise<void>((resolve) => {
         const end = (): void => {
           signal?.removeEventListener('abort', end);
-          this.#wake = null;
           resolve();
         };
         signal?.addEventListener('abort', end, { once: true });
-        this.#wake = end;
+        this.#waiting.push(end);
       });
     } finally {
       connection.listen(-1);

@@ -48,6 +48,9 @@ export function subscribe(
   }
   checkRoom(pool, member);
   const asked = askedBy(pool, message);
+  if ((asked.flags & (SUBSCRIBE.latest | SUBSCRIBE.requires)) === SUBSCRIBE.latest) {
+    refuse('bad-argument', 'Cannot subscribe to the newest steps: that is for those who require');
+  }
   const known = asked.name === '' ? undefined : pool.events.byName.get(asked.name);
   if (known !== undefined) checkSame(known, asked);
   else if ((asked.flags & SUBSCRIBE.requires) !== 0) checkStanding(pool, asked, message);

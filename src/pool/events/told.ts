@@ -7,6 +7,7 @@ import { inWords, type Room } from '../room.js';
 import { VERSION } from '../rows.js';
 import type { PoolState } from '../state.js';
 import { whoOf } from './deciding.js';
+import { wants } from './delivering.js';
 import { ROW } from './event-log.js';
 import type { HeldOperation } from './held-operation.js';
 import { addStepWaits } from './queue-waits.js';
@@ -22,7 +23,11 @@ export function eventsInfo({ events }: PoolState): { readonly [key: string]: Val
   let behind = 0;
   let pinned = 0;
   for (const one of events.subscriptions.values()) if (one.behindAt !== 0) behind++;
-  for (const one of events.standing) pinned += (one.standing?.count ?? 0) + one.unacked.count;
+  for (const one of events.standing) {
+    eachPin(one, () => {
+      pinned++;
+    });
+  }
   return {
     first: log.first,
     end: log.end,
@@ -49,8 +54,11 @@ export function subscriptionRows(pool: PoolState, room: Room): Value[] {
 /** Who requires a version by a standing require: its members, or itself when it has none now. */
 export function pinnersOf(pool: PoolState, version: number): string[] {
   const names: string[] = [];
-  for (const one of pool.events.standing) {
-    if (!pinnedBy(one, version)) continue;
+  // Nearly always those that ask for it: what they have is looked through only when it is not so.
+  const asking = [...pool.events.standing].filter((one) => wants(pool, one, -version));
+  const isKnown = asking.length === pool.versions.get(version, VERSION.pins);
+  for (const one of isKnown ? asking : pool.events.standing) {
+    if (!isKnown && !pinnedBy(one, version)) continue;
     if (one.attachments.length === 0) names.push(whoOf(pool, one));
     for (const { member } of one.attachments) names.push(nameOfMember(pool, member));
   }
