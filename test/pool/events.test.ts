@@ -4,6 +4,7 @@ import { restorePool, savePool } from '../../src/pool/save.js';
 import { EVENT_FLAG } from '../../src/protocol/index.js';
 import { restored, saved } from '../core/states.js';
 import { Harness } from './harness.js';
+import { withLimit } from './limits.js';
 
 test('a subscriber is told what happens after it has subscribed, by kind and selector', () => {
   const pool = new Harness();
@@ -455,5 +456,24 @@ test('for one that must miss nothing those wait who bring more', () => {
   all.checkNumbers();
   all.events.forEach(({ attributes }, index) => {
     assert.equal(attributes['index'], index);
+  });
+});
+
+test('one whose selector takes too much ends; those behind it are told all the same', () => {
+  withLimit('selectorStepsMax', 2_000, () => {
+    const pool = new Harness();
+    const watcher = pool.member('watcher');
+    const greedy = watcher.subscribe({ kinds: ['emit'], select: 'text =~ "(a|b|c)*x"' });
+    greedy.made.value();
+    const others = ['has text', ''].map((select) => watcher.subscribe({ kinds: ['emit'], select }));
+    pool
+      .member('m')
+      .emit('tick', { text: 'abc'.repeat(3_000) })
+      .ok();
+    assert.deepEqual(greedy.told, ['end']);
+    assert.deepEqual(
+      others.map((each) => each.told),
+      [['emit tick'], ['emit tick']],
+    );
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkInvariants } from '../../src/pool/invariants.js';
+import { VERSION } from '../../src/pool/rows.js';
 import { restorePool, savePool } from '../../src/pool/save.js';
 import { EVENT, EVENT_FLAG } from '../../src/protocol/index.js';
 import { restored, saved } from '../core/states.js';
@@ -69,12 +70,17 @@ interface Worker {
 
 /** A pool, and what a list says must come of it. */
 class World {
-  readonly pool = new Harness();
-  readonly producer = this.pool.member('producer');
+  readonly pool: Harness;
+  readonly producer: Member;
   readonly offered = new Map<number, { readonly handle: Handle; readonly id: string }>();
   readonly groups = new Map<string, Owed>();
   readonly workers: Worker[] = [];
   #count = 0;
+
+  constructor(pool = new Harness()) {
+    this.pool = pool;
+    this.producer = pool.member('producer');
+  }
 
   do(each: Step): void {
     switch (each.kind) {
@@ -229,9 +235,11 @@ class World {
   }
 }
 
+const STEPS = fc.array(step, { minLength: 10, maxLength: 60 });
+
 test('each that matches is handed over once to each standing require, and kept until then', () => {
   fc.assert(
-    fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
+    fc.property(STEPS, (steps) => {
       const world = new World();
       for (const each of steps) {
         world.do(each);
@@ -247,6 +255,42 @@ test('each that matches is handed over once to each standing require, and kept u
     { numRuns: 150 },
   );
 });
+
+/** Bugs as they are made: each must be found by what is handed over, without the invariants. */
+const CANARIES: { readonly [bug: string]: (pool: Harness['pool']) => void } = {
+  'what is pinned is not kept': ({ versions }) => {
+    const add = versions.add.bind(versions);
+    versions.add = (row, field, delta) =>
+      field === VERSION.pins ? (delta > 0 ? 1 : 0) : add(row, field, delta);
+  },
+  'what is done is kept': ({ versions }) => {
+    const add = versions.add.bind(versions);
+    versions.add = (row, field, delta) =>
+      field === VERSION.pins && delta < 0 ? 1 : add(row, field, delta);
+  },
+  'what a member had that is gone is lost': ({ events }) => {
+    const { add } = events.standing;
+    events.standing.add = (one) => {
+      one.unacked.orphan = () => {};
+      return add.call(events.standing, one);
+    };
+  },
+};
+
+for (const [bug, plant] of Object.entries(CANARIES)) {
+  test(`the list finds it when ${bug}`, () => {
+    const property = fc.property(STEPS, (steps) => {
+      const world = new World(new Harness({ checked: false }));
+      plant(world.pool.pool);
+      for (const each of steps) {
+        world.do(each);
+        world.check();
+      }
+      world.end();
+    });
+    assert.ok(fc.check(property, { numRuns: 150, endOnFailure: true }).failed);
+  });
+}
 
 test('what comes again is marked, and comes to another of the same name', () => {
   const world = new World();
