@@ -131,15 +131,6 @@ export class SubscriptionIndex {
   }
 }
 
-/** Visits each; one that is tried may end by that, and is not in the list any more then. */
-function visitAll(list: readonly Subscription[], visit: (one: Subscription) => void): void {
-  for (let at = 0; at < list.length; ) {
-    const one = list[at] as Subscription;
-    visit(one);
-    if (list[at] === one) at++;
-  }
-}
-
 function drop(list: Subscription[], subscription: Subscription): void {
   const index = list.indexOf(subscription);
   if (index >= 0) list.splice(index, 1);
