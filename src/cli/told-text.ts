@@ -130,6 +130,7 @@ function detailsOf({ what, fields }: Told): string {
     const where = typeof slab === 'number' ? ` in slab ${slab}` : '';
     add(`${formatBytes(bytes)}${where}`);
   }
+  if (typeof fields['members'] === 'number') add(`of ${fields['members']}`);
   if (scope === 'pool') add('kept');
   if (typeof fields['lifetimeMs'] === 'number') add(`for ${formatDuration(fields['lifetimeMs'])}`);
   add(formatValue(dtype));

@@ -7,18 +7,21 @@ import {
   MESSAGE,
   readCommit,
   readCreate,
+  readGroupMember,
   readHandle,
   readLock,
   readOffer,
+  readOfferGroup,
   readOfferPart,
   readOpen,
   readRegionFields,
+  readRequireMember,
   readTransfer,
   readUnlock,
   SCOPE,
 } from '../protocol/index.js';
 
-/** What a request about regions concerns, and what it says; null for any other. */
+/** What a request about regions or groups concerns, and what it says; null for any other. */
 export function tellOfRegions(
   r: Reader,
   code: number,
@@ -38,6 +41,13 @@ export function tellOfRegions(
       const { handle, size, scope } = message.offer;
       return told(handle, { bytes: size, scope: scopeOf(scope) });
     }
+    case MESSAGE.offerGroup: {
+      const { handle, fields } = tellGroup(r, message);
+      return told(handle, fields);
+    }
+    case MESSAGE.requireMember:
+      readRequireMember(r, message.requireMember);
+      return told(message.requireMember.handle);
     case MESSAGE.finish:
       return told(readHandle(r));
     case MESSAGE.region:
@@ -78,4 +88,19 @@ export function tellOfRegions(
 
 function scopeOf(scope: number): string {
   return scope === SCOPE.pool ? 'pool' : 'member';
+}
+
+/** A group: how many objects are in it, and their bytes. */
+function tellGroup(
+  r: Reader,
+  { offer, group }: Decoder,
+): { readonly handle: number; readonly fields: ValueMap } {
+  readOfferGroup(r, offer, group);
+  const { handle, scope, durability } = offer;
+  let bytes = 0;
+  for (let left = group.count; left > 0; left--) {
+    readGroupMember(r, left === 1, { scope, durability }, offer);
+    bytes += offer.size;
+  }
+  return { handle, fields: { bytes, members: group.count, scope: scopeOf(scope) } };
 }

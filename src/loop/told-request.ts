@@ -15,6 +15,7 @@ import {
   messageName,
   PROMISE_KIND,
   readAdopt,
+  readBarrier,
   readCancel,
   readClose,
   readCount,
@@ -167,6 +168,12 @@ function partsOfMember(r: Reader, code: number, names: ToldNames, message: Decod
       const { member, name } = readJoin(r);
       names.join(member, name);
       return { member: name };
+    }
+    case MESSAGE.barrier: {
+      readBarrier(r, message.barrier);
+      const { member, members, deadline, nameStart, nameEnd } = message.barrier;
+      const object = textAt(r, nameStart, nameEnd);
+      return { object, member: names.member(member), fields: { members, ...deadlineOf(deadline) } };
     }
     case MESSAGE.leave:
       readLeave(r, message.leave);

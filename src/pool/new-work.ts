@@ -4,7 +4,7 @@ import { MESSAGE } from '../protocol/index.js';
 /** Requests that bring something which is kept. All else reads, goes on, or gives back. */
 const NEW_WORK: ReadonlySet<number> = new Set([
   ...[MESSAGE.join, MESSAGE.declare, MESSAGE.set, MESSAGE.offer, MESSAGE.offerPart],
-  MESSAGE.append,
+  ...[MESSAGE.append, MESSAGE.offerGroup],
   ...[MESSAGE.region, MESSAGE.require, MESSAGE.create, MESSAGE.open],
   ...[MESSAGE.writeRegions, MESSAGE.readRegions, MESSAGE.lock],
   ...[MESSAGE.tag, MESSAGE.tagSelected, MESSAGE.gather, MESSAGE.define],

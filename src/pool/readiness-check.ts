@@ -2,7 +2,7 @@ import { assert } from '../core/assert.js';
 import { namesOf } from './depended.js';
 import { isObject } from './looking.js';
 import { objectName } from './objects.js';
-import { currentOf, dependenciesOf, isComplete, isVersionReady } from './readiness.js';
+import { dependenciesOf, dependencyOf, isComplete, isVersionReady } from './readiness.js';
 import { OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { PoolState } from './state.js';
 import { versionHas } from './versions.js';
@@ -32,8 +32,8 @@ function checkVersion(pool: PoolState, version: number): void {
   assert(!isReady || isComplete(pool, version), `${name}: what is ready is all there`);
   if (term === 0 || isReady || !isComplete(pool, version)) return;
   const lacks = [...namesOf(pool, term)].some((each) => {
-    const current = currentOf(pool, each);
-    return current === 0 || !isVersionReady(pool, current);
+    const other = dependencyOf(pool, version, each);
+    return other === 0 || !isVersionReady(pool, other);
   });
   assert(lacks, `${name}: what is not ready lacks something`);
 }

@@ -4,7 +4,7 @@ import { namesOf } from './depended.js';
 import { findObject, handleState, hasFlag, objectName } from './objects.js';
 import { missingOf } from './parts.js';
 import { promisesOfName } from './promises.js';
-import { currentOf, dependenciesOf, isComplete, isVersionReady } from './readiness.js';
+import { dependenciesOf, dependencyOf, isComplete, isVersionReady } from './readiness.js';
 import { inWords, type Room, someOf } from './room.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, VERSION, WAIT, WAIT_KIND } from './rows.js';
 import type { PoolState } from './state.js';
@@ -37,7 +37,7 @@ function missingFor(pool: PoolState, version: number): Missing[] {
       }
       if (looked.has(name)) continue;
       looked.add(name);
-      const current = currentOf(pool, name);
+      const current = dependencyOf(pool, at, name);
       if (current !== 0 && isVersionReady(pool, current)) continue;
       if (current !== 0 && isComplete(pool, current)) visit(current, [...path, name]);
       else found.set(name, missingOne(pool, name, current));

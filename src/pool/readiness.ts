@@ -79,41 +79,49 @@ export function settleReady(pool: PoolState): void {
     if (current !== 0 && becomesReady(pool, current)) {
       noteVersion(pool, EVENT.ready, current);
       addDependent(pool, object);
-      for (const old of pool.unreadyOld) readyDue.add(pool.versions.get(old, VERSION.object));
+      askOld(pool);
       serve(pool, current);
     }
     for (const old of pool.unreadyOld) {
       if (pool.versions.get(old, VERSION.object) !== object || !becomesReady(pool, old)) continue;
       pool.unreadyOld.delete(old);
+      // A group that was withdrawn has it still.
+      askOld(pool);
       serve(pool, old);
     }
   }
 }
 
+/** No index has what is withdrawn: whatever becomes ready, they are asked. */
+function askOld({ unreadyOld, readyDue, versions }: PoolState): void {
+  for (const old of unreadyOld) readyDue.add(versions.get(old, VERSION.object));
+}
+
 function becomesReady(pool: PoolState, version: number): boolean {
   if (versionHas(pool, version, VERSION_FLAG.ready) || !isComplete(pool, version)) return false;
   const term = dependenciesOf(pool, version);
-  if (term !== 0 && !areReady(pool, term)) return false;
+  if (term !== 0 && !areReady(pool, version, term)) return false;
   addVersionFlag(pool, version, VERSION_FLAG.ready);
   // Of the others it is known when: when they were offered.
   if (term !== 0 || isInParts(pool, version)) pool.readySince.set(version, pool.events.log.end);
   return true;
 }
 
-/** Whether all objects of a list are ready. */
-function areReady(pool: PoolState, term: number): boolean {
+/** Whether all that a version depends on is ready. */
+function areReady(pool: PoolState, version: number, term: number): boolean {
   for (const name of namesOf(pool, term)) {
-    const current = currentOf(pool, name);
-    if (current === 0 || !isVersionReady(pool, current)) return false;
+    const other = dependencyOf(pool, version, name);
+    if (other === 0 || !isVersionReady(pool, other)) return false;
   }
   return true;
 }
 
-/** The version that is offered by a name, or 0. */
-export function currentOf(pool: PoolState, name: string): number {
+/** What a version depends on by a name: of a group what is in it, else what is offered; or 0. */
+export function dependencyOf(pool: PoolState, version: number, name: string): number {
   const bytes = encodeUtf8(name);
   const object = findObject(pool, bytes, 0, bytes.length);
-  return object === 0 ? 0 : pool.objects.get(object, OBJECT.current);
+  if (object === 0) return 0;
+  return pool.groups.get(version)?.get(object) ?? pool.objects.get(object, OBJECT.current);
 }
 
 /** The objects that depend on one are to be looked at. */

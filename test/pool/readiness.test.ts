@@ -126,6 +126,31 @@ test('parts are ready when all are there; a group when what is in it is', () => 
   whole.delivered();
 });
 
+test('a group that is withdrawn is ready when what it had is', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const view = pool.member('view');
+  const wanted = view.require('g');
+  const group = model.declare('g', on('m', 'n'));
+  const m = model.declare('m', on('late'));
+  group
+    .offerGroup([
+      [m, '1'],
+      [model.declare('n'), '2'],
+    ])
+    .ok();
+  const waits = wanted.demand({ ready: true });
+  group.withdraw().ok();
+  model.offer('n', 'another');
+  model.offer('m', 'another');
+  waits.waits();
+  model.offer('late');
+  waits.delivered();
+  const had = view.declare('m');
+  had.requireMember(wanted).ok();
+  assert.equal(had.demand().text(), '1');
+});
+
 test('a subscription to what is ready begins with what is', () => {
   const pool = new Harness();
   const model = pool.member('model');
