@@ -31,7 +31,8 @@ const ANSWERED = new Set(['deliver', 'opened', 'event']);
 
 function fieldOf(kind: string, name: string, field: unknown): Json {
   if (name === 'messages') return (field as object[]).map((message) => fieldsOf(message));
-  if (name === 'regions' || (name === 'parts' && Array.isArray(field))) {
+  const isList = Array.isArray(field);
+  if (name === 'regions' || ((name === 'parts' || name === 'members') && isList)) {
     return (field as object[]).map((part) => allOf('part', part));
   }
   if (name === 'value') return jsonOf(field as Value);

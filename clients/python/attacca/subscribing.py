@@ -19,8 +19,8 @@ class _Subscribing(_Defining):
                   slow: str = "drop", silence: str = "allow", answer: Optional[float] = None,
                   window: int = 0, timeout: Optional[float] = None) -> Subscription:
         """Tells what happens in the pool (docs/events.md), by kinds (the pool's own, and names that
-        members emit under; None: all) and a selector over the attributes of the object, its name,
-        and `.event`, `.member`, `.version`, `.bytes` and others.
+        members emit under; None: all but "ready") and a selector over the attributes of the object,
+        its name, and `.event`, `.member`, `.version`, `.bytes` and others.
 
         `before`: told before it takes effect; with `acknowledge` it waits until that is said, or
         for `answer` seconds, after which `silence` ("allow", "deny") decides. `start`: "now",

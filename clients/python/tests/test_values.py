@@ -108,7 +108,9 @@ class Values(unittest.TestCase):
                    "extent": {"slab": 1, "offset": 2, "size": 3},
                    "regions": [{"dimensions": 0, "boxes": [[]], "points": []}] * 2,
                    "parts": [{"region": {"dimensions": 0, "boxes": [[]], "points": []},
-                              "source": 1, "payload": b"p"}]}
+                              "source": 1, "payload": b"p"}],
+                   "group": {"handle": 1, "scope": 1, "durability": 0, "lifetime": 9,
+                             "members": [{"handle": 2, "source": 1, "payload": b"p"}]}}
         for name, code in _CODES.items():
             layout = _MESSAGES[code]
             for source in (0, 1, 2):

@@ -24,7 +24,7 @@ const KINDS = [
 export interface SubscribeOptions {
   /**
    * Kinds of events: the pool's own (`offer`, `withdraw`, ...), and any name that members emit
-   * under. Left out: all of them.
+   * under. Left out: all of them but `ready`.
    */
   readonly kinds?: string | readonly string[] | undefined;
   /**
