@@ -15,12 +15,14 @@ import {
 } from '../protocol/index.js';
 import { bytesOfView, dtypeOfArray } from './arrays.js';
 import { type Acknowledged, Call } from './call.js';
+import type { Client } from './client.js';
 import { DeliveredGroup } from './delivered-group.js';
 import { policyOf, wantOf } from './demanding.js';
 import { wrongState } from './errors.js';
 import { GroupObject } from './group-object.js';
 import { Handle } from './handle.js';
 import { checkOptions } from './known-options.js';
+import { isMemoryLost, STORE_ATTEMPTS_MAX } from './lost-memory.js';
 import type { Making } from './making.js';
 import { encodeOffer, leaseFor, type Payload } from './offering.js';
 import {
@@ -174,26 +176,43 @@ export class PoolGroup {
     return acknowledged;
   }
 
+  /** By slabs what found no room in messages; once more what was lost with the pool's memory. */
   async #offer(options: OfferOptions & WaitOptions): Promise<Acknowledged> {
     this.#sayMembers();
     const { client } = this.#seat;
-    const leased: Slice[] = [];
-    try {
-      const members = await this.#members(options, leased);
-      await this.#enter('offer');
-      const how = encodeOffer(options);
-      const call = new Call<never>(1 + this.#own.declares);
-      this.#own.post(call, 1, (w, handle) => writeOfferGroup(w, { handle, ...how }, members));
-      await call.promise;
-      return call.acknowledged;
-    } catch (error) {
-      for (const slice of leased) client.leases.giveBack(slice);
-      throw error;
+    let room = INLINE_BYTES_MAX;
+    for (let attempt = 1; ; attempt++) {
+      const leased: Slice[] = [];
+      let members: readonly GroupMember[] = [];
+      try {
+        members = await this.#members(options, { leased, room, isAgain: attempt > 1 });
+        return await this.#send(members, options);
+      } catch (error) {
+        const isLost = isMemoryLost(client, error);
+        if (isLost) forgetSlabs(client, members);
+        else for (const slice of leased) client.leases.giveBack(slice);
+        const isFull = error instanceof AttaccaError && error.code === 'memory-full';
+        const mayGoOn = isLost || (isFull && members.length > 0 && room > 0);
+        if (!mayGoOn || attempt === STORE_ATTEMPTS_MAX) throw error;
+        room = 0;
+      }
     }
   }
 
+  async #send(members: readonly GroupMember[], options: OfferOptions): Promise<Acknowledged> {
+    await this.#enter('offer');
+    const how = encodeOffer(options);
+    const call = new Call<never>(1 + this.#own.declares);
+    this.#own.post(call, 1, (w, handle) => writeOfferGroup(w, { handle, ...how }, members));
+    await call.promise;
+    return call.acknowledged;
+  }
+
   /** Declares all, and brings their bytes to where the pool has them. */
-  async #members(options: WaitOptions, leased: Slice[]): Promise<readonly GroupMember[]> {
+  async #members(
+    options: WaitOptions,
+    how: { readonly leased: Slice[]; readonly room: number; readonly isAgain: boolean },
+  ): Promise<readonly GroupMember[]> {
     const { client } = this.#seat;
     await postEach(
       this.#seat,
@@ -201,23 +220,24 @@ export class PoolGroup {
       null,
     );
     const members: GroupMember[] = [];
-    let room = INLINE_BYTES_MAX;
+    let { room } = how;
     for (const part of this.#parts) {
       const payload = part.payload();
       const { number } = part.handle;
       if (number === null) throw wrongState(`offer "${this.name}"`, 'its connection was lost');
-      if (payload.kind === 'slice') {
+      const { bytes } = payload;
+      if (payload.kind === 'slice' && (bytes === undefined || !how.isAgain)) {
         members.push({ handle: number, payload: { ...payload.slice, kind: 'slice' } });
         continue;
       }
-      const { bytes } = payload;
+      if (bytes === undefined) continue;
       if (bytes.length === 0) members.push({ handle: number, payload: { kind: 'nothing' } });
       else if (bytes.length <= client.inlineBytesMax && bytes.length <= room) {
         room -= bytes.length;
         members.push({ handle: number, payload: { kind: 'inline', bytes } });
       } else {
         const slice = await leaseFor(part.handle, bytes.length, options);
-        leased.push(slice);
+        how.leased.push(slice);
         await client.plane.store(slice, bytes);
         members.push({ handle: number, payload: { ...slice, kind: 'slice' } });
       }
@@ -395,6 +415,13 @@ export class PoolGroup {
     }
     this.#own.release();
     this.#own.state = 'ended';
+  }
+}
+
+/** What lay in slabs that are gone is leased anew. */
+function forgetSlabs(client: Client, members: readonly GroupMember[]): void {
+  for (const { payload } of members) {
+    if (payload.kind === 'slice') client.leases.forget(payload.slab);
   }
 }
 

@@ -48,3 +48,20 @@ test('killed and started again: what a group had is there for who required it', 
   assert.deepEqual(got.get('t').array[19_999], 3);
   assert.deepEqual([...got.get('mean').array], [3]);
 });
+
+test('memory goes with its manager: what was written of a group is stored anew', async (t) => {
+  const kept = await KeptPool.make(t, { shm: false });
+  await kept.start();
+  await using model = await member(kept, 'model');
+  await using view = await member(kept, 'view');
+  // So that memory is leased ahead, and lost.
+  await model.put('before', new Uint8Array(1 << 20));
+  const step = model.group('step').add('a', new Uint8Array(1 << 20).fill(5));
+  const made = step.object('b', { space: { dtype: 'uint8', shape: [1 << 20] } });
+  await made.allocate();
+  made.array.fill(7);
+  await kept.restart();
+  await step.offer();
+  await using got = await view.group('step').demand();
+  assert.deepEqual([got.get('a').array[9], got.get('b').array[9]], [5, 7]);
+});
