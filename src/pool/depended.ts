@@ -8,9 +8,12 @@ import type { PoolState } from './state.js';
 export class Depended {
   readonly #terms = new Map<string, Map<number, number>>();
 
-  /** Nothing depends on anything. */
+  /** How many objects say that they depend on nothing, by a list without names. */
+  #onNothing = 0;
+
+  /** No object says what it depends on. */
   get isEmpty(): boolean {
-    return this.#terms.size === 0;
+    return this.#terms.size === 0 && this.#onNothing === 0;
   }
 
   /** The terms that name an object, by which something is found. */
@@ -25,13 +28,15 @@ export class Depended {
 
   #text(): string {
     const rows = [...this.#terms].map(([name, terms]) => [name, [...terms].sort()]);
-    return JSON.stringify(rows.sort());
+    return JSON.stringify([rows.sort(), this.#onNothing]);
   }
 
   /** So many more objects, or fewer, are found by a term. */
   add(pool: PoolState, term: number, objects: number): void {
     if (objects === 0) return;
-    for (const name of namesOf(pool, term)) {
+    const names = namesOf(pool, term);
+    if (names.size === 0) this.#onNothing += objects;
+    for (const name of names) {
       const terms = this.#terms.get(name) ?? new Map<number, number>();
       const count = (terms.get(term) ?? 0) + objects;
       if (count === 0) terms.delete(term);

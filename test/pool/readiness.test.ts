@@ -169,8 +169,8 @@ test('a subscription to what is ready begins with what is', () => {
 
 const NAMES = ['a', 'b', 'c', 'd'] as const;
 const anyOperation = fc.tuple(
-  fc.constantFrom('offer', 'withdraw', 'tag', 'demand'),
-  fc.nat(3),
+  fc.constantFrom('offer', 'group', 'withdraw', 'tag', 'demand'),
+  fc.nat(4),
   fc.subarray([...NAMES]),
 );
 
@@ -183,14 +183,21 @@ test('whatever comes in whatever order, what is ready is handed over, and nothin
       const view = pool.member('view');
       const offered = new Map<string, Handle>();
       for (const [what, at, names] of operations) {
-        const name = NAMES[at] ?? 'a';
+        const name = NAMES[at] ?? 'g';
         const handle = offered.get(name);
         if (what === 'offer' && handle === undefined) {
           offered.set(name, model.offer(name, name, names.length > 0 ? on(...names) : {}));
+        } else if (what === 'group' && ![...names, 'g'].some((each) => offered.has(each))) {
+          const group = model.declare('g', on(...names));
+          const members = names.map((each) => model.declare(each, on(name)));
+          group.offerGroup(members.map((each) => [each, each.name] as const)).ok();
+          for (const each of [...members, group]) offered.set(each.name, each);
         } else if (what === 'withdraw' && handle !== undefined) {
           handle.withdraw().ok();
-          handle.dispose().ok();
-          offered.delete(name);
+          // What was in a group has ended with it.
+          for (const [each, other] of offered) {
+            if (other.dispose().answer?.kind === 'ok') offered.delete(each);
+          }
         } else if (what === 'tag' && handle !== undefined) {
           if (names.length === 0) model.tag(name, {}, ['.depends-on']).ok();
           else model.tag(name, { '.depends-on': names }).ok();
