@@ -45,8 +45,6 @@ const MEMBERS_KEY = '.depends-on';
 const INLINE_BYTES_MAX = 1024 * 1024;
 /** What a name takes in a list, beside its bytes. */
 const NAME_BYTES = 5;
-/** What the names may take: the group has other attributes, too. */
-const NAMES_BYTES_MAX = LIMITS.attributeBytesMax - 8 * 1024;
 /** A group is an object of length 0. */
 const NOTHING = { dtype: 'uint8', shape: [0] } as const;
 
@@ -126,12 +124,12 @@ export class PoolGroup {
       throw wrongState(`put into the group "${this.name}"`, why, { name });
     }
     const bytes = this.#nameBytes + utf8Length(name) + NAME_BYTES;
-    if (bytes > NAMES_BYTES_MAX) {
+    if (bytes > LIMITS.groupNamesBytesMax) {
       const why = `the names of ${this.#names.size} objects are as much as one group holds`;
       const what = `Cannot put "${name}" into the group "${this.name}"`;
       throw new AttaccaError('too-large', `${what}: ${why}`, {
         size: bytes,
-        limit: NAMES_BYTES_MAX,
+        limit: LIMITS.groupNamesBytesMax,
       });
     }
     this.#nameBytes = bytes;

@@ -87,8 +87,9 @@ export const LIMITS = {
   cubeObjectsMax: 1_048_576,
   /** Places of a cube that one demand plans over, and labels that one axis is told to have. */
   cubePlacesMax: 1_048_576,
-  /** Objects of one group; their names are an attribute of it, which is full before. */
+  /** Objects of one group, and their names: an attribute of it, beside which it has others. */
   groupMembersMax: 16_384,
+  groupNamesBytesMax: 56 * KiB,
   /** Barriers at which somebody waits. */
   barriersMax: 16_384,
   objectsMax: 0x7fff_fff0,
@@ -241,6 +242,7 @@ assert(
   4 * LIMITS.dtypeBytesMax <= LIMITS.dtypeTextMax,
   'what can be encoded has a text that can be read',
 );
+assert(LIMITS.groupNamesBytesMax < LIMITS.attributeBytesMax, 'a group has attributes, too');
 assert(LIMITS.fieldsMax < 256 && LIMITS.fieldNameBytesMax < 256, 'both are told in a byte');
 assert(LIMITS.dtypeBytesMax < 0x1_0000, 'the size of a description is told in two bytes');
 assert(LIMITS.regexSizeMax <= 0x1_0000, 'states of an automaton are kept in 16 bits');
