@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '61fe7705759e7a99fba71dd921bdb5a10901efd254321b46d53f8b4741a8658e',
+    vectors: 'c0a42fd485790d3091c8c560c96f04a89a7acfab5159c77bad1e34f5c64ac150',
   },
 ];
 
