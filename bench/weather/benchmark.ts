@@ -27,6 +27,10 @@ const METRICS = [
   { name: 'peak_memory_GiB', unit: 'GiB' },
 ] as const;
 const HALF_MEMORY = 'makespan_s_half_memory';
+/** Consumers that do not know names: told of each field before it is offered. */
+const BROKERS = 'brokers';
+/** The two runs of one round: what being asked costs. */
+const BROKERS_OVER_NAMES = 'brokers_over_names';
 /** The two runs of one round: what the limit costs. */
 const HALF_OVER_FULL = 'half_memory_over_unlimited';
 
@@ -40,25 +44,29 @@ const RIVALS = [
 
 const aheadOfAll = RIVALS.map((of) => ({ of, atMost: 1 }));
 
+function specOf({ name, unit }: (typeof METRICS)[number], way: string): MetricSpec {
+  return {
+    name: way === '' ? name : `${way}_${name}`,
+    unit,
+    better: 'lower',
+    goals:
+      name === 'producer_stall_pct'
+        ? [{ atMost: 2 }]
+        : name === 'peak_memory_GiB'
+          ? []
+          : aheadOfAll,
+  };
+}
+
 const SPECS: readonly MetricSpec[] = [
-  ...METRICS.map(
-    ({ name, unit }): MetricSpec => ({
-      name,
-      unit,
-      better: 'lower',
-      goals:
-        name === 'producer_stall_pct'
-          ? [{ atMost: 2 }]
-          : name === 'peak_memory_GiB'
-            ? []
-            : aheadOfAll,
-    }),
-  ),
+  ...METRICS.map((metric): MetricSpec => specOf(metric, '')),
   { name: HALF_MEMORY, unit: 's', better: 'lower', goals: aheadOfAll },
   { name: HALF_OVER_FULL, unit: 'x', better: 'lower' },
+  ...METRICS.map((metric): MetricSpec => specOf(metric, BROKERS)),
+  { name: BROKERS_OVER_NAMES, unit: 'x', better: 'lower' },
 ];
 
-type Via = 'pool' | 'files' | 'file-per-field' | `module:${string}`;
+type Via = 'pool' | 'brokers' | 'files' | 'file-per-field' | `module:${string}`;
 
 interface Ran {
   readonly samples: Samples;
@@ -81,6 +89,13 @@ function bytesHandedOver(workflow: unknown, figures: Reply): number {
   const bytes = numberOf(figures, 'bytes');
   if (isReply(workflow) && workflow['kind'] === 'messages') return bytes;
   return bytes * (1 + numberOf(figures, 'products') / numberOf(figures, 'fields'));
+}
+
+/** The same figures under the names of a run with brokers. */
+function asBrokers(samples: Samples): Samples {
+  return Object.fromEntries(
+    METRICS.map(({ name }) => [`${BROKERS}_${name}`, numberOf(samples, name)]),
+  );
 }
 
 class Runs {
@@ -109,19 +124,29 @@ class Runs {
     };
   }
 
-  /** Once as it is, once with memory for half of what goes through the pool. */
+  /** As it is; with memory for half of what goes through the pool; with brokers. */
   async pool(stage: Stage): Promise<Samples> {
     const { samples, bytesHandedOver } = await this.run(stage, 'pool', stage.diskDirectory);
     const limit = ['--memory', `${Math.floor(bytesHandedOver / 2)}`];
     const half = await this.run(stage, 'pool', stage.diskDirectory, limit);
     const [full, limited] = [numberOf(samples, 'makespan_s'), numberOf(half.samples, 'makespan_s')];
-    return { ...samples, [HALF_MEMORY]: limited, [HALF_OVER_FULL]: limited / full };
+    const both = { ...samples, [HALF_MEMORY]: limited, [HALF_OVER_FULL]: limited / full };
+    if (!this.hasBrokers) return both;
+    const brokers = await this.run(stage, 'brokers', stage.diskDirectory);
+    const asked = numberOf(brokers.samples, 'makespan_s') / full;
+    return { ...both, ...asBrokers(brokers.samples), [BROKERS_OVER_NAMES]: asked };
+  }
+
+  /** Brokers are for messages: in the other sizes everybody knows what there will be. */
+  get hasBrokers(): boolean {
+    return DEMO_SIZES[this.#size] === 'ecmwf';
   }
 
   /** Rivals are not limited: a disk or a tmpfs holds all, Redis what its readers have not got. */
   async rival(stage: Stage, via: Via, directory: string): Promise<Samples> {
     const { samples } = await this.run(stage, via, directory);
-    return { ...samples, [HALF_MEMORY]: numberOf(samples, 'makespan_s') };
+    const own = { ...samples, [HALF_MEMORY]: numberOf(samples, 'makespan_s') };
+    return this.hasBrokers ? { ...own, ...asBrokers(samples) } : own;
   }
 }
 

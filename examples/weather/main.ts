@@ -22,6 +22,7 @@ const LEGEND_INDENT = 24;
 
 const HEADLINES: Readonly<Record<BuiltInVia, string>> = {
   pool: 'through a pool: fields in shared memory, products start when their own fields are there',
+  brokers: 'through a pool: consumers are told of each field before it is offered, and require it',
   files: "through files, as today: one for each member's step, products start when it is complete",
   'file-per-field':
     'through files: one for each field, written, renamed, noticed at once (inotify)',

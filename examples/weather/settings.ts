@@ -6,11 +6,13 @@ import { resolve } from 'node:path';
 import { WeatherError } from './errors.js';
 
 /** How fields get from program to program. */
-export type BuiltInVia = 'pool' | 'files' | 'file-per-field';
+export type BuiltInVia = 'pool' | 'brokers' | 'files' | 'file-per-field';
 /** As the module of that path has it (exchange/module.ts). */
 export type ModuleVia = `module:${string}`;
 export type Via = BuiltInVia | ModuleVia;
-export const VIAS: readonly BuiltInVia[] = ['pool', 'files', 'file-per-field'];
+export const VIAS: readonly BuiltInVia[] = ['pool', 'brokers', 'files', 'file-per-field'];
+/** What is compared when nobody says more. */
+export const COMPARED_VIAS: readonly BuiltInVia[] = ['pool', 'files', 'file-per-field'];
 
 export type SizeName = 'small' | 'demo' | 'ecmwf';
 

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import {
   badUsage,
+  COMPARED_VIAS,
   SETTINGS_FLAGS,
   type Settings,
   settingsFrom,
@@ -45,8 +46,11 @@ what is computed
   --input FILE.nc           take u, v, z of a NetCDF-3 file instead of a model's
 
 how it is handed over
-  --via all|pool|files|file-per-field    default all, one after the other; pool with --input
+  --via all|pool|brokers|files|file-per-field    default all but brokers, one after the other;
+                            pool with --input
       pool             through shared memory; products start when their own fields are there
+      brokers          the same, with --size ecmwf alone: consumers do not know names, but are told
+                       of each field before it is offered, and require it then
       files            all fields of a member's step in one file; products start when it is complete
       file-per-field   a file a field, written aside, renamed, noticed at once by inotify
       module:FILE.js   what a module of one's own gives (examples/weather/exchange/module.ts)
@@ -96,12 +100,15 @@ export function parseArguments(argv: readonly string[]): DemoArguments {
   const usual = values.input === undefined ? 'all' : 'pool';
   const via = viaFlag(values.via, ['all', ...VIAS], usual);
   const { via: _, memory, ...settings } = values;
+  if (via === 'brokers' && values.size !== 'ecmwf') {
+    throw badUsage('Cannot take "--via brokers" without --size ecmwf; see also: npm run brokers');
+  }
   if (values.input !== undefined && isDirectory(values.input)) {
     throw badUsage(`Cannot take "--input ${values.input}": it is a directory, not a NetCDF file`);
   }
   return {
     settings: settingsFrom(settings),
-    vias: via === 'all' ? VIAS : [via],
+    vias: via === 'all' ? COMPARED_VIAS : [via],
     out: values.out ?? defaultOut(values.input),
     json: values.json,
     directory: directoryFlag(values.dir),

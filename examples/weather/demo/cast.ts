@@ -35,9 +35,10 @@ export function castOf(plan: Plan, settings: Settings, out: string): Cast {
   });
   const { members } = plan;
   if (plan.kind === 'messages') {
+    const consumer = settings.via === 'brokers' ? 'messages-broker.js' : 'messages-consumer.js';
     return {
       producers: numbered('model', 'messages-model.js', members, args),
-      consumers: numbered('consumer', 'messages-consumer.js', members, args),
+      consumers: numbered('consumer', consumer, members, args),
       productCount: fieldsPerStep(plan) * plan.steps.length * members,
     };
   }

@@ -43,6 +43,7 @@ export function figuresOf(outcome: Outcome): Figures {
 
 const HEADINGS: Readonly<Record<BuiltInVia, string>> = {
   pool: 'pool',
+  brokers: 'pool, brokers',
   files: 'a file a step',
   'file-per-field': 'a file a field',
 };

@@ -119,6 +119,6 @@ export async function openMedium(
   via: Via,
   { parent = tmpdir(), bytes, memoryBytes }: MediumOptions,
 ): Promise<Medium> {
-  if (via === 'pool') return await openPool(memoryBytes);
+  if (via === 'pool' || via === 'brokers') return await openPool(memoryBytes);
   return isModuleVia(via) ? await openModule(via) : openDirectory(parent, bytes);
 }

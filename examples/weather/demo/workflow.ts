@@ -160,7 +160,7 @@ export class Workflow {
     const { settings, server, onFailure } = this.#options;
     const how = first.end === undefined ? 'ended' : describeEnd(first.end);
     onFailure(`${first.name} ${how}`);
-    if (settings.via === 'pool' && first !== server)
+    if ((settings.via === 'pool' || settings.via === 'brokers') && first !== server)
       await Promise.race([consumersEnded, delay(AFTERMATH_MS)]);
     const said = others
       .filter((child) => child.hasFailed && child.errors !== '')

@@ -11,7 +11,7 @@ export async function openExchange(
   plan: Plan,
   name: string,
 ): Promise<FieldPool> {
-  if (via === 'pool') return await joinPool(name);
+  if (via === 'pool' || via === 'brokers') return await joinPool(name);
   if (isModuleVia(via)) return await (await loadExchangeModule(via)).open({ name, plan });
   if (directory === undefined) throw badUsage(`Cannot take "--via ${via}" without --directory`);
   return openFiles({

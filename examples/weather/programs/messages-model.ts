@@ -34,13 +34,13 @@ await runProgram('model', async ({ settings, plan, pool, tally, number }) => {
     for (const [index, place] of MESSAGE_PLACES.entries()) {
       const { levelType, level, param } = place;
       const attributes = {
-        class: 'rd',
-        stream: plan.stream,
-        number,
-        step,
-        levelType,
-        level,
-        param,
+        'ecmwf.class': 'rd',
+        'ecmwf.stream': plan.stream,
+        'ecmwf.number': number,
+        'ecmwf.step': step,
+        'ecmwf.levtype': levelType,
+        'ecmwf.levelist': level,
+        'ecmwf.param': param,
       };
       const field = pool.object(messageName(plan, { number, step }, place), { attributes, space });
       await tally.stalled(() => field.allocate());

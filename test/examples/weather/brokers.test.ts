@@ -10,15 +10,22 @@ const FIELDS = 2 * 2 * 9;
 const PNG = '89504e470d0a1a0a';
 const GRIB = 'era5-levels-members.grib';
 
+/** The main program that `start` means. */
+type Example = 'weather' | 'weather/brokers';
+
 const demos: DemoProcess[] = [];
 after(() => {
   for (const demo of demos) demo.remove();
 });
 
-function start(...args: readonly string[]): DemoProcess {
-  const demo = new DemoProcess('weather/brokers', ...args);
+function startExample(example: Example, ...args: readonly string[]): DemoProcess {
+  const demo = new DemoProcess(example, ...args);
   demos.push(demo);
   return demo;
+}
+
+function start(...args: readonly string[]): DemoProcess {
+  return startExample('weather/brokers', ...args);
 }
 
 /** Only the directory that the user's pools share may stay. */
@@ -89,4 +96,22 @@ test('what cannot be is refused in words', async () => {
     assert.match(errors, /^Cannot (take|read|import) "/, args.join(' '));
     assert.equal(errors.split('\n').length, 2, errors);
   }
+});
+
+test('consumers that are told of fields take just what those take who know their names', async () => {
+  const size = ['--size', 'ecmwf', '--members', '2', '--steps', '1', '--grid', '32x64'];
+  const made: unknown[] = [];
+  for (const via of ['pool', 'brokers']) {
+    const demo = startExample('weather', ...size, '--via', via, '--json', 'figures.json');
+    const { code, output, errors } = await demo.ended;
+    assert.equal(code, 0, output + errors);
+    const { vias } = JSON.parse(readFileSync(join(demo.directory, 'figures.json'), 'utf8'));
+    const { fields, products, products_sha256 } = vias[via];
+    assert.deepEqual([fields, products], [2 * 176, 2 * 176], via);
+    made.push(products_sha256);
+  }
+  assert.equal(made[0], made[1]);
+  const { code, errors } = await startExample('weather', '--via', 'brokers').ended;
+  assert.equal(code, 2);
+  assert.match(errors, /^Cannot take "--via brokers" without --size ecmwf/);
 });
