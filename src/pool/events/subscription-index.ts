@@ -74,19 +74,18 @@ export class SubscriptionIndex {
    * the value of a key, or the name.
    */
   each(hashOf: (key: number) => number | null, visit: (one: Subscription) => void): void {
-    let all: Subscription[] | null = this.#others.length > 0 ? [...this.#others] : null;
-    let lists = all === null ? 0 : 1;
+    // A visit may end one: what is gone through is a copy.
+    const all = [...this.#others];
+    let isInOrder = true;
     for (const [key, byHash] of this.#byKey) {
       const hash = hashOf(key);
       const list = hash === null ? undefined : byHash.get(hash);
       if (list === undefined) continue;
-      // A visit may end one: what is gone through is a copy.
-      if (all === null) all = [...list];
-      else for (const one of list) all.push(one);
-      lists++;
+      const last = all.at(-1);
+      isInOrder &&= last === undefined || last.id < (list[0] as Subscription).id;
+      for (const one of list) all.push(one);
     }
-    if (all === null) return;
-    if (lists > 1) all.sort((one, other) => one.id - other.id);
+    if (!isInOrder) all.sort((one, other) => one.id - other.id);
     for (const one of all) visit(one);
   }
 
