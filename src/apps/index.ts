@@ -8,6 +8,7 @@ export {
   type StepSummary,
   step,
 } from './step.js';
+export { type PoolCounters, type PoolSample, type TopOptions, top } from './top.js';
 export {
   TRACE_FORMATS,
   type TraceFormat,

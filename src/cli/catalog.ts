@@ -127,6 +127,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         summary: 'hold operations, show each, and let it go with a key',
         load: () => import('./commands/step.js'),
       },
+      {
+        name: 'top',
+        summary: 'live rates, members, waits and slow subscribers in the terminal',
+        load: () => import('./commands/top.js'),
+      },
     ],
   },
   {

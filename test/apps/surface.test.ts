@@ -10,6 +10,7 @@ test('the names that attacca/apps exports', () => {
     'keepAlive',
     'runProgram',
     'step',
+    'top',
     'tracer',
     'watch',
     'when',

@@ -16,6 +16,7 @@ const EXAMPLES: { readonly [name: string]: readonly string[] } = {
     'restart/2: nobody-will-offer',
   ],
   tracer: ['wrote a trace; 0 events were missed'],
+  top: ['2 members, it is filled: true', 'plot waits for never'],
   watch: [...[0, 1, 2].map((step) => `run/step${step}: 4000 bytes`), '3 files were offered'],
   step: ['t/0 is offered', 't/1 is forbidden: a field has units', 't/2 is offered'],
   when: [
