@@ -195,6 +195,10 @@ export const LIMITS = {
   gribValuesMax: 268_435_456,
   /** To decode one message. */
   gribMessageMsMax: 120_000,
+  /** What a tracer has open: lives of objects, waits, uses. */
+  traceSpansMax: 262_144,
+  /** Rows of one member and kind in a trace for Perfetto. */
+  traceLanesMax: 256,
   listPageMax: 32_768,
   explainRowsMax: 1_000,
   /** Parts whose statistics one answer of STAT has. */

@@ -1,4 +1,5 @@
 import type { PoolEvent } from '../../client/index.js';
+import { LIMITS } from '../../core/limits.js';
 
 /** A stretch of time that events begin and end. */
 export interface Span {
@@ -20,9 +21,6 @@ export interface SpanListener {
   /** An offer: of a whole object, which has just begun, or of one more part of it. */
   offered(span: Span, event: PoolEvent): void;
 }
-
-/** So many are open at a time: beyond that the oldest are told to have ended unseen. */
-const OPEN_MAX = 262_144;
 
 /**
  * Spans out of events: an object lives from its offer to its end; a need from require to demand or
@@ -125,7 +123,7 @@ export class Lives {
       this.#byName.set(span.name, needs.add(span));
     }
     this.#listener.began(span);
-    if (this.#open.size <= OPEN_MAX) return;
+    if (this.#open.size <= LIMITS.traceSpansMax) return;
     const [oldest] = this.#open.keys();
     if (oldest !== undefined) this.#end(oldest, { ...span.begin, kind: 'unseen' });
   }

@@ -41,6 +41,7 @@ export class OtlpSink implements TraceSink, SpanListener {
   readonly #offers = new WeakMap<Span, Ids>();
   readonly #offerOf = new Map<string, Ids>();
   #count = 0;
+  #traceLast = { key: '', id: '' };
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> = Promise.resolve();
 
@@ -159,8 +160,13 @@ export class OtlpSink implements TraceSink, SpanListener {
     return { traceId: this.#trace(span), spanId };
   }
 
+  /** Those of one object come together: the last one is kept. */
   #trace({ name, version }: Span): string {
-    return hash(32, this.#poolId, name, String(version));
+    const key = `${version} ${name}`;
+    if (this.#traceLast.key !== key) {
+      this.#traceLast = { key, id: hash(32, this.#poolId, name, String(version)) };
+    }
+    return this.#traceLast.id;
   }
 
   #root({ name, version }: Span): string {

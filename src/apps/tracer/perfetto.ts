@@ -1,11 +1,10 @@
 import type { PoolEvent } from '../../client/index.js';
+import { LIMITS } from '../../core/limits.js';
 import { toJson } from '../json.js';
 import type { CallRecord } from './calls.js';
 import { Lives, type Span, type SpanListener } from './lives.js';
 import type { TraceOutput, TraceSink } from './sink.js';
 
-/** Rows of one member and kind that do not overlap; what finds none is told as a moment. */
-const LANES_MAX = 256;
 const NS_PER_US = 1_000n;
 
 const LANE_NAMES: { readonly [kind in Span['kind'] | 'call']: string } = {
@@ -136,7 +135,7 @@ export class PerfettoSink implements TraceSink, SpanListener {
     this.#lanes.set(key, taken);
     const free = taken.indexOf(false);
     const index = free < 0 ? taken.length : free;
-    if (index >= LANES_MAX) return null;
+    if (index >= LIMITS.traceLanesMax) return null;
     taken[index] = true;
     const pid = this.#process(member === '' ? 'pool' : member);
     return { pid, tid: this.#thread(pid, kind, index), index };

@@ -1,5 +1,6 @@
 import type { Pool, PoolEvent, SubscribeOptions } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
 import { eventJson } from '../json.js';
 import { readCalls } from './calls.js';
 import { FileOutput } from './file-output.js';
@@ -63,7 +64,9 @@ export async function tracer(pool: Pool, options: TracerOptions): Promise<Tracer
   let events = 0;
   let missed = 0;
   try {
-    await using subscription = await pool.subscribe({ kinds, select, from, until, own: true });
+    const window = LIMITS.eventsWindowMax;
+    const asked = { kinds, select, from, until, window, own: true };
+    await using subscription = await pool.subscribe(asked);
     const endsMs = performance.now() + forMs;
     for (;;) {
       if (subscription.waiting === 0) await sink.flush();

@@ -82,7 +82,7 @@ export const command = defineCommand({
     const attributes = parseAttributes(options.attr, '--attr');
     const timeoutMs = parseTimeout(options.timeout);
     const failures = new Failures(context.command, json);
-    using stopping = new Stopping(() => 'attacca watch: offers what was closed');
+    using stopping = new Stopping(() => (quiet ? '' : 'attacca watch: offers what was closed'));
     const { session, seat } = await joinPool({ ...context, signal: stopping.stop }, options);
     await using _session = session;
     await using pool = session.asMember(seat);
