@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { cp, mkdir } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { join } from '../../src/client/index.js';
@@ -75,4 +75,35 @@ test('files are imported, of those that a glob says, and again when they are wri
   const none = await attacca(['watch', 'none'], around);
   assert.equal(none.code, 1);
   assert.match(none.err, /it is no directory/u);
+});
+
+test('killed and started again: every file is there, and none is offered twice', {
+  skip,
+}, async (t) => {
+  await using pool = await testPool();
+  const around = await place(t, pool.address);
+  const count = 120;
+  const line = ['watch', 'out', '--from', 'start', '--json', '-q'];
+  for (let index = 0; index < count; index++) {
+    await writeFile(joinPath(around.directory, `out/f${index}`), String(index));
+  }
+  for (const lines of [5, 20]) {
+    const killed = startAttacca(line, around);
+    await killed.said(new RegExp(`^(?:.*\\n){${lines}}`, 'u'));
+    killed.process.kill('SIGKILL');
+    await killed.ended;
+  }
+  const last = startAttacca(line, around);
+  await last.said(new RegExp(`^(?:.*\\n){${count}}`, 'u'));
+  last.process.kill('SIGTERM');
+  const states = jsonLines((await last.ended).out).map(({ state }) => state);
+  assert.equal(states.length, count);
+  assert.ok(!states.includes('failed') && states.includes('unchanged'));
+  await using member = await join({ address: pool.address, member: 'm' });
+  let seen = 0;
+  for await (const found of member.list('f*', { detail: true })) {
+    assert.equal(found['version'], 1, String(found['name']));
+    seen++;
+  }
+  assert.equal(seen, count);
 });

@@ -148,6 +148,24 @@ test('killed at any moment: each run happens, and none that is done happens agai
   }
 });
 
+test('triggers of one name share the work: each is run by one of them', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  const { around, lines } = await notes(t, pool.address);
+  const promise = await member.promise('t/*');
+  const line = ['when', 'param = "t"', '--as', 'shared', '--complete', '--json', '--'];
+  const words = [...line, 'sh', '-c', 'echo $ATTACCA_RUN_ID >> notes'];
+  const both = [startAttacca(words, around), startAttacca(words, around)];
+  await putAll(member, 0, 20);
+  await promise.close();
+  const ended = await Promise.all(both.map((running) => running.ended));
+  for (const { code, err } of ended) assert.deepEqual([code, err], [0, '']);
+  const done = ended.map(({ out }) => Number(jsonLines(out).at(-1)?.['done']));
+  assert.equal((done[0] ?? 0) + (done[1] ?? 0), 20);
+  assert.equal(new Set(await lines()).size, 20);
+  assert.equal((await lines()).length, 20);
+});
+
 test('SIGTERM lets a run come to its end; twice ends it, and it runs again the next time', async (t) => {
   await using pool = await testPool();
   await using member = await join({ address: pool.address, member: 'm' });

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { tracingChannel } from 'node:diagnostics_channel';
+import { test } from 'node:test';
+import { joinApart, ramp, servePool } from './support/pools.js';
+
+interface Told {
+  readonly call: string;
+  readonly member: string;
+  readonly object: string;
+  readonly error?: Error & { readonly code?: string };
+}
+
+test('who subscribes to the channel is told of each call, and of how it ended', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'm');
+  const told: string[] = [];
+  const tell = (when: string) => (message: object) => {
+    const { call, member, object, error } = message as Told;
+    told.push(`${when} ${call} ${object} by ${member} ${error?.code ?? ''}`.trim());
+  };
+  const ignore = (): void => {};
+  const subscriber = {
+    ...{ start: tell('start'), asyncEnd: tell('end'), error: tell('error') },
+    ...{ end: ignore, asyncStart: ignore },
+  };
+  const channel = tracingChannel('attacca:call');
+  await pool.put('before', ramp(1));
+  channel.subscribe(subscriber);
+  await pool.put('x', ramp(1));
+  const object = pool.object('x');
+  await assert.rejects(pool.put('x', ramp(1)), { code: 'already-offered' });
+  await (await object.demand()).dispose();
+  channel.unsubscribe(subscriber);
+  await pool.put('after', ramp(1));
+  assert.deepEqual(told, [
+    'start put x by m',
+    'end put x by m',
+    'start put x by m',
+    'error put x by m already-offered',
+    'end put x by m already-offered',
+    'start demand x by m',
+    'end demand x by m',
+  ]);
+  assert.equal(pool.put.name, 'put');
+});
