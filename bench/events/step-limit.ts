@@ -67,7 +67,13 @@ class Peer {
 class Limit {
   readonly #loop = new PoolLoop({
     ...{ id: 'limit', name: 'limit', hashSeed: 1, memoryBytesMax: 0, deadlineDefaultMs: 600_000 },
-    ...{ promiseGraceMs: 10_000, durability: 0, slabDurability: 0, reportFreed: false },
+    ...{
+      promiseGraceMs: 10_000,
+      durability: 0,
+      slabDurability: 0,
+      reportFreed: false,
+      hasStore: false,
+    },
     ...{ statistics: true, eventBytesMax: LIMITS.eventBytesMax, eventAgeMsMax: 0, life: 1 },
     ...{ lifeBefore: 0, wallMs: 0, sessionKeyId: 0 },
   });

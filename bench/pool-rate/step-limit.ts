@@ -64,6 +64,7 @@ takePart({
       durability: 0,
       slabDurability: 0,
       reportFreed: false,
+      hasStore: false,
       statistics: true,
       eventBytesMax: LIMITS.eventBytesMax,
       eventAgeMsMax: 0,

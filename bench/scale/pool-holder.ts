@@ -26,6 +26,7 @@ const OPTIONS = {
   durability: 2,
   slabDurability: 1,
   reportFreed: false,
+  hasStore: false,
   statistics: true,
   eventBytesMax: LIMITS.eventBytesMax,
   eventAgeMsMax: 0,

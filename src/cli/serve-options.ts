@@ -16,6 +16,11 @@ export const SERVE_OPTIONS = {
     value: 'DIR',
     help: 'keep the pool in DIR: what it acknowledges outlives its process; serve it again there',
   },
+  store: {
+    type: 'string',
+    value: 'DIR',
+    help: 'write objects whose offer asks for fsync to DIR, too: they outlive the host (with --data)',
+  },
   sync: {
     type: 'string',
     value: 'HOW',
@@ -59,7 +64,10 @@ export const SERVE_OPTIONS = {
 } as const;
 
 export function serveOptions(options: OptionValues<typeof SERVE_OPTIONS>): ServeOptions {
-  const { memory, deadline, data, repair } = options;
+  const { memory, deadline, data, repair, store } = options;
+  if (store !== undefined && (data === undefined || options.sync === 'never')) {
+    throw new UsageError('"--store" is for a pool that is kept: with --data DIR, --sync always');
+  }
   if (data === undefined && (repair || options.sync !== undefined)) {
     throw new UsageError('"--sync" and "--repair" are for a pool that is kept: with --data DIR');
   }
@@ -69,6 +77,7 @@ export function serveOptions(options: OptionValues<typeof SERVE_OPTIONS>): Serve
     shm: options['no-shm'] ? false : undefined,
     shmDirectory: options['shm-dir'],
     data,
+    store,
     sync: syncOf(options.sync),
     repair,
     statistics: statisticsOf(options.statistics),
@@ -91,7 +100,7 @@ function statisticsOf(how: string | undefined): boolean {
 }
 
 const SERVE_TEXTS = [
-  ...(['memory', 'data', 'sync', 'shm-dir', 'listen', 'token-file', 'deadline'] as const),
+  ...(['memory', 'data', 'store', 'sync', 'shm-dir', 'listen', 'token-file', 'deadline'] as const),
   'statistics',
   'events',
 ] as const;

@@ -92,6 +92,10 @@ function textOfTold(told: Told): string {
     }
     case 'transferred':
       return `transfer ${formatValue(fields['transfer'])} of an open object is done`;
+    case 'stored':
+      return fields['why'] === null
+        ? 'bytes of an offer are in the store'
+        : `bytes of an offer cannot be stored: ${printable(textOf(fields['why']))}`;
     case 'measured':
       return `${counted(numberOf(fields['measured']), 'slice')} measured`;
     case 'drain':

@@ -315,12 +315,18 @@ function fieldsOf(entry: Extract<Entry, { kind: ShellKind }>): ValueMap {
       };
     case 'transferred':
       return { transfer: entry.transfer };
+    case 'stored':
+      return { ask: entry.ask, why: entry.failure?.message ?? null };
     case 'measured':
       return { measured: entry.results.length };
     case 'drain':
       return { graceMs: entry.graceMs };
     case 'restart':
-      return { ...entry.options, slabsLost: [...entry.slabsLost] };
+      return {
+        ...entry.options,
+        slabsLost: [...entry.slabsLost],
+        restored: [...(entry.restored ?? [])],
+      };
     case 'tick':
       return {};
     default:

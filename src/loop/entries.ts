@@ -48,6 +48,7 @@ const KIND = {
   turnEnded: 11,
   transferred: 12,
   measured: 13,
+  stored: 14,
 } as const;
 
 /** Of one that says a number of a session. */
@@ -110,11 +111,15 @@ export function writeShellInput(w: Writer, input: ShellInput): void {
       w.u64(input.size);
       w.u32(input.session);
       w.u64(input.request);
-      w.text(input.failure?.code ?? '');
-      w.text(input.failure?.message ?? '');
+      writeFailure(w, input.failure);
       break;
     case 'measured':
       writeMeasured(w, input);
+      break;
+    case 'stored':
+      w.u8(KIND.stored);
+      w.u64(input.ask);
+      writeFailure(w, input.failure);
       break;
     case 'drain':
       w.u8(KIND.drain);
@@ -133,6 +138,21 @@ export function writeShellInput(w: Writer, input: ShellInput): void {
     default:
       unreachable(input);
   }
+}
+
+type Failure = Extract<Input, { kind: 'adopted' }>['failure'];
+
+function writeFailure(w: Writer, failure: Failure): void {
+  w.text(failure?.code ?? '');
+  w.text(failure?.message ?? '');
+}
+
+function readFailure(r: Reader): Failure {
+  const code = r.text();
+  const message = r.text();
+  if (code === '') return null;
+  if (!isErrorCode(code)) throw damaged(`an error has the code "${code}"`);
+  return { code, message };
 }
 
 function writeMeasured(w: Writer, { results }: Extract<Input, { kind: 'measured' }>): void {
@@ -157,13 +177,14 @@ function readMeasured(r: Reader): Extract<Input, { kind: 'measured' }> {
 
 type Restart = Extract<Input, { kind: 'restart' }>;
 
-function writeRestart(w: Writer, { options, slabsLost }: Restart): void {
+function writeRestart(w: Writer, { options, slabsLost, restored = [] }: Restart): void {
   w.u8(KIND.restart);
   w.u64(options.memoryBytesMax);
   w.f64(options.deadlineDefaultMs);
   w.f64(options.promiseGraceMs);
   w.u8(options.durability);
   w.u8(options.slabDurability);
+  w.u8(options.hasStore ? 1 : 0);
   w.u8(options.reportFreed ? 1 : 0);
   w.u8(options.statistics ? 1 : 0);
   w.u64(options.eventBytesMax);
@@ -174,6 +195,8 @@ function writeRestart(w: Writer, { options, slabsLost }: Restart): void {
   w.u64(options.wallMs);
   w.u32(slabsLost.length);
   for (const slab of slabsLost) w.u32(slab);
+  w.u32(restored.length);
+  for (const version of restored) w.u32(version);
 }
 
 function readRestart(r: Reader): Restart {
@@ -183,6 +206,7 @@ function readRestart(r: Reader): Restart {
     promiseGraceMs: r.f64(),
     durability: r.u8(),
     slabDurability: r.u8(),
+    hasStore: r.u8() === 1,
     reportFreed: r.u8() === 1,
     statistics: r.u8() === 1,
     eventBytesMax: r.u64(),
@@ -194,16 +218,15 @@ function readRestart(r: Reader): Restart {
   };
   const slabsLost: number[] = [];
   for (let left = r.u32(); left > 0; left--) slabsLost.push(r.u32());
-  return { kind: 'restart', options, slabsLost };
+  const restored: number[] = [];
+  for (let left = r.u32(); left > 0; left--) restored.push(r.u32());
+  const base = { kind: 'restart', options, slabsLost } as const;
+  return restored.length === 0 ? base : { ...base, restored };
 }
 
 function readAdopted(r: Reader): Extract<Input, { kind: 'adopted' }> {
   const fields = { slab: r.u32(), size: r.u64(), session: r.u32(), request: r.u64() };
-  const code = r.text();
-  const message = r.text();
-  if (code === '') return { kind: 'adopted', ...fields, failure: null };
-  if (!isErrorCode(code)) throw damaged(`an error has the code "${code}"`);
-  return { kind: 'adopted', ...fields, failure: { code, message } };
+  return { kind: 'adopted', ...fields, failure: readFailure(r) };
 }
 
 /** Reads the next entry; the bytes of messages stay where they are. */
@@ -233,6 +256,8 @@ export function readEntry(r: Reader): Entry {
       return readAdopted(r);
     case KIND.measured:
       return readMeasured(r);
+    case KIND.stored:
+      return { kind: 'stored', ask: r.u64(), failure: readFailure(r) };
     case KIND.drain:
       return { kind: 'drain', graceMs: r.f64() };
     case KIND.restart:

@@ -31,6 +31,7 @@ export function decodePoolInfo(bytes: Uint8Array): PoolInfo {
       promiseGraceMs: number(map, 'promiseGraceMs'),
       durability: number(map, 'durability'),
       slabDurability: number(map, 'slabDurability'),
+      hasStore: map['hasStore'] === true,
       reportFreed: map['reportFreed'] === true,
       statistics: map['statistics'] === true,
       eventBytesMax: number(map, 'eventBytesMax'),

@@ -44,6 +44,8 @@ export type Input =
       readonly kind: 'restart';
       readonly options: RestartOptions;
       readonly slabsLost: readonly number[];
+      /** Versions that lay in them whose bytes are back from the store, in their places. */
+      readonly restored?: readonly number[];
     }
   /** The process is dead, or away for too long. */
   | { readonly kind: 'session-gone'; readonly session: number; readonly why: string }
@@ -66,6 +68,12 @@ export type Input =
     }
   /** A transfer of an open object is done. */
   | { readonly kind: 'transferred'; readonly transfer: number }
+  /** Bytes are in the store, durably; or why not. */
+  | {
+      readonly kind: 'stored';
+      readonly ask: number;
+      readonly failure: { readonly code: ErrorCode; readonly message: string } | null;
+    }
   /** What the agent was asked to measure is measured, each by itself. */
   | { readonly kind: 'measured'; readonly results: readonly MeasureResult[] }
   /** End in order: who is in may finish and leave, and is told how long that may take. */

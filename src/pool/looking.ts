@@ -3,7 +3,7 @@ import { LIMITS } from '../core/limits.js';
 import { spaceAt } from '../core/space.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import { Timestamp, type Value } from '../core/value.js';
-import { CONSISTENCIES, DURABILITIES } from '../protocol/index.js';
+import { CONSISTENCIES, DURABILITIES, DURABILITY } from '../protocol/index.js';
 import { barrierRows } from './barriers.js';
 import { eventsInfo, queueRows, subscriptionRows } from './events/told.js';
 import { stateName } from './handles.js';
@@ -91,6 +91,7 @@ export function stateOf(pool: PoolState, object: number): string {
 
 /** How durable the bytes of a version are: one of DURABILITY. */
 export function durabilityOfVersion(pool: PoolState, version: number): number {
+  if (versionHas(pool, version, VERSION_FLAG.stored)) return DURABILITY.fsync;
   const isSlice = levelOf(pool, version) === 'memory';
   const { durability, slabDurability } = pool.options;
   return isSlice ? slabDurability : durability;

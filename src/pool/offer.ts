@@ -2,7 +2,7 @@ import { BLOCK_SLICE } from '../catalog/extents.js';
 import { assert, refuse } from '../core/assert.js';
 import type { Region } from '../core/regions/region.js';
 import { completeSpace, itemSizeOf, spaceAt, spaceByteSize } from '../core/space.js';
-import { EVENT, type Offer, SCOPE, SOURCE } from '../protocol/index.js';
+import { DURABILITY, EVENT, type Offer, SCOPE, SOURCE } from '../protocol/index.js';
 import { checkWay, growingSpace, regionOfRows } from './appending.js';
 import { conformed, containerOf } from './conforming.js';
 import { noteHandle, noteVersion } from './events/noting.js';
@@ -132,6 +132,7 @@ export function publishPrepared(pool: PoolState, offer: Prepared): number {
   if (offer.source === SOURCE.slice) {
     addVersionFlag(pool, version, VERSION_FLAG.slice);
     pool.extents.give(bytes, BLOCK_SLICE, version);
+    if (pool.isStored) addVersionFlag(pool, version, VERSION_FLAG.stored);
   }
   versions.set(version, VERSION.bytes, bytes);
   if (size > 0 && isToBeMeasured(pool, handle)) {
@@ -353,6 +354,7 @@ function regionSaid(
 /** How durable the bytes of a source are: those in slabs outlive the manager, not the host. */
 export function durabilityOf(pool: PoolState, source: number): number {
   const { durability, slabDurability } = pool.options;
+  if (pool.isStored) return DURABILITY.fsync;
   return source === SOURCE.slice ? slabDurability : durability;
 }
 
@@ -362,9 +364,15 @@ function checkDurability(pool: PoolState, object: number, message: Offer): void 
   const why =
     pool.options.durability < message.durability
       ? 'this pool has no journal that it could wait for'
-      : 'its bytes are in memory, and this pool has no level that outlives the host';
+      : `its bytes are in memory, and ${whyNoLevel(pool)}`;
   const name = objectName(pool, object);
   refuse('no-durable-level', `Cannot offer "${name}" that durably: ${why}`, { name });
+}
+
+function whyNoLevel({ options }: PoolState): string {
+  return options.hasStore
+    ? 'only objects that are offered whole go to the store'
+    : 'this pool has no level that outlives the host';
 }
 
 function alreadyOffered(pool: PoolState, object: number): never {

@@ -28,9 +28,16 @@ export function restart(pool: PoolState, input: Extract<Input, { kind: 'restart'
   pool.slabFailure = '';
   let versions = 0;
   let bytes = 0;
+  const restored = new Set(input.restored);
   for (const slab of input.slabsLost) {
     if (!pool.extents.slabs.has(slab)) continue;
+    let isThere = false;
     for (const version of versionsIn(pool, slab)) {
+      // The agent has made the slab anew, and its bytes are where they were.
+      if (restored.has(version)) {
+        isThere = true;
+        continue;
+      }
       versions++;
       bytes += pool.versions.getWide(version, VERSION.size);
       noteVersion(pool, EVENT.lost, version);
@@ -43,7 +50,7 @@ export function restart(pool: PoolState, input: Extract<Input, { kind: 'restart'
     }
     freeLeasesIn(pool, slab);
     // One that was an adopted file went with the last of its bytes.
-    if (pool.extents.slabs.has(slab)) dropSlab(pool, slab);
+    if (pool.extents.slabs.has(slab) && !isThere) dropSlab(pool, slab);
   }
   if (!pool.options.statistics) forgetMeasures(pool);
   if (versions > 0) pool.effects.push({ kind: 'lost', versions, bytes });

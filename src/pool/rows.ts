@@ -155,6 +155,8 @@ export const VERSION_FLAG = {
   ready: 0x400,
   /** It has statistics, or will have. */
   measured: 0x100,
+  /** Its bytes are in the store, too. */
+  stored: 0x200,
 } as const;
 
 /** A version that is offered in parts. */

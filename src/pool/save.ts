@@ -105,6 +105,7 @@ function saveOptions(options: PoolOptions, w: StateWriter): void {
   w.f64(options.promiseGraceMs);
   w.u8(options.durability);
   w.u8(options.slabDurability);
+  w.flag(options.hasStore);
   w.flag(options.reportFreed);
   w.flag(options.statistics);
   w.u64(options.eventBytesMax);
@@ -125,6 +126,7 @@ function restoreOptions(r: StateReader): PoolOptions {
     promiseGraceMs: r.f64(),
     durability: r.u8(),
     slabDurability: r.u8(),
+    hasStore: r.flag(),
     reportFreed: r.flag(),
     statistics: r.flag(),
     eventBytesMax: r.u64(),
@@ -148,6 +150,7 @@ function saveScalars(pool: PoolState, w: StateWriter): void {
   w.u32(pool.slabNext);
   w.u64(pool.timers);
   w.u64(pool.operations);
+  w.u64(pool.storeNext);
 }
 
 function restoreScalars(pool: PoolState, r: StateReader): void {
@@ -162,6 +165,7 @@ function restoreScalars(pool: PoolState, r: StateReader): void {
   pool.slabNext = r.u32();
   pool.timers = r.u64();
   pool.operations = r.u64();
+  pool.storeNext = r.u64();
 }
 
 function restoreSessions(pool: PoolState, r: StateReader): void {

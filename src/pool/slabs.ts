@@ -5,6 +5,7 @@ import { emit } from './emit.js';
 import type { Input } from './input.js';
 import { measuresPending } from './measuring.js';
 import type { Effect, PoolState } from './state.js';
+import { storesPending } from './storing.js';
 
 const MiB = 1 << 20;
 /** The first slab; each further one is as large as all before it, up to the limit of a slab. */
@@ -103,5 +104,6 @@ export function pendingEffects(pool: PoolState): Effect[] {
   for (const [slab, asked] of pool.adoptsPending) effects.push({ kind: 'adopt', slab, ...asked });
   const measures = measuresPending(pool);
   if (measures.length > 0) effects.push({ kind: 'measure', asked: measures });
+  effects.push(...storesPending(pool));
   return effects;
 }

@@ -17,6 +17,7 @@ import { Decoder } from './decoder.js';
 import { Definitions } from './definitions.js';
 import { Depended } from './depended.js';
 import { EventsState } from './events/events-state.js';
+import type { HeldOperation } from './events/held-operation.js';
 import type { Indices } from './indices.js';
 import { Measures } from './measures.js';
 import { NameKey } from './name-key.js';
@@ -45,6 +46,8 @@ export interface PoolOptions {
   readonly durability: number;
   /** How durable bytes in slabs are: files outlive the manager, its own memory does not. */
   readonly slabDurability: number;
+  /** Whether there is a store, on a disk, that bytes in slabs are written to for who asks. */
+  readonly hasStore: boolean;
   /** Whether freed bytes are reported, for the agent to poison them (ATTACCA_CHECK=1). */
   readonly reportFreed: boolean;
   /** What the last events may take, in bytes, and how old they may be, in ms; 0: as they are. */
@@ -82,6 +85,10 @@ export type Effect =
     }
   /** Bytes are to be moved to an open object, or from it; one after the other, as asked. */
   | TransferEffect
+  /** Bytes to be written to the store, durably; answered for by `ask`. */
+  | StoreEffect
+  /** They are not needed there any more, also if they are being written. */
+  | { readonly kind: 'unstore'; readonly name: string; readonly version: number }
   /** Bytes to be measured; each is answered for, also when it is not there any more. */
   | { readonly kind: 'measure'; readonly asked: readonly MeasureAsked[] }
   | { readonly kind: 'session-ended'; readonly session: number; readonly crashed: boolean }
@@ -90,6 +97,19 @@ export type Effect =
   /** Somebody asked for a name that this session holds: is its process still alive? */
   | { readonly kind: 'name-contested'; readonly session: number }
   | { readonly kind: 'stop' };
+
+/** What an object is called in the store, what it is, and where its bytes lie. */
+export interface StoreEffect {
+  readonly kind: 'store';
+  readonly ask: number;
+  readonly name: string;
+  readonly version: number;
+  readonly space: Space;
+  readonly attributes: ValueMap;
+  readonly slab: number;
+  readonly offset: number;
+  readonly size: number;
+}
 
 /** Where bytes are: in a slab, or here. */
 type Place =
@@ -190,6 +210,11 @@ export class PoolState {
   readonly unreadyOld = new Set<number>();
   /** By the version of a group: those of its members, by their objects. */
   readonly groups = new Map<number, ReadonlyMap<number, number>>();
+  /** Offers that wait until their bytes are in the store, by the number of the question. */
+  readonly storing = new Map<number, HeldOperation>();
+  storeNext = 1;
+  /** The offer that is applied just now has waited for it. */
+  isStored = false;
   /** All objects: a set of the terms' postings. */
   all = 0;
 

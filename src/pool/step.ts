@@ -54,6 +54,7 @@ import { applyToGroups } from './step-groups.js';
 import { applyNamed } from './step-named.js';
 import { applyToOpen } from './step-open.js';
 import { drain } from './stopping.js';
+import { stored } from './storing.js';
 import { endTimer } from './timers.js';
 import { transferred } from './transferring.js';
 import { withdrawVersion } from './versions.js';
@@ -111,6 +112,9 @@ export function step(pool: PoolState, now: number, input: Input, turn = LONG_TUR
       break;
     case 'measured':
       measured(pool, input);
+      break;
+    case 'stored':
+      stored(pool, input);
       break;
     case 'drain':
       drain(pool, input);

@@ -168,6 +168,10 @@ function freeBytes(pool: PoolState, version: number): void {
 function dropVersion(pool: PoolState, version: number): void {
   const { versions, objects } = pool;
   const object = versions.get(version, VERSION.object);
+  if (versionHas(pool, version, VERSION_FLAG.stored)) {
+    const number = versions.get(version, VERSION.number);
+    pool.effects.push({ kind: 'unstore', name: objectName(pool, object), version: number });
+  }
   const next = versions.get(version, VERSION.next);
   const previous = versions.get(version, VERSION.previous);
   if (next !== 0) versions.set(next, VERSION.previous, previous);

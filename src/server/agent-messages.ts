@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import type { MeasureResult } from '../pool/input.js';
-import type { MeasureAsked, TransferEffect } from '../pool/state.js';
+import type { MeasureAsked, StoreEffect, TransferEffect } from '../pool/state.js';
 
 /** What the agent's thread is started with. */
 export interface AgentStart {
@@ -19,8 +19,30 @@ export interface AgentStart {
   readonly connectionsMax: number;
   /** ACCEPT's `pool` on data connections. */
   readonly pool: ValueMap;
+  /** Null: bytes are not stored. */
+  readonly store: StoreStart | null;
   /** The memory of the gates that each WRITE passes. */
   readonly writeGates: SharedArrayBuffer;
+}
+
+export interface StoreStart {
+  /** Claimed by the pool's thread. */
+  readonly directory: string;
+  readonly pool: string;
+  /** Slabs that the pool had, also those that are known to be gone. */
+  readonly slabs: readonly KeptSlab[];
+  /** What of them is in the store. */
+  readonly versions: readonly StoredVersion[];
+}
+
+/** Attributes are encoded: what passes between threads would lose the classes of values. */
+export type StoreOrder = Omit<StoreEffect, 'attributes'> & { readonly attributes: Uint8Array };
+
+/** A version whose bytes are in the store, and where in the pool's memory they belong. */
+export interface StoredVersion extends Range {
+  readonly row: number;
+  readonly name: string;
+  readonly version: number;
 }
 
 export interface KeptSlab {
@@ -52,6 +74,8 @@ export type ToAgent =
       readonly request: number;
     }
   | TransferEffect
+  | StoreOrder
+  | { readonly kind: 'unstore'; readonly name: string; readonly version: number }
   | { readonly kind: 'measure'; readonly asked: readonly MeasureAsked[] }
   /** Fill with 0xDB, then set and wake `done`: the asker stands still until then. */
   | { readonly kind: 'poison'; readonly ranges: readonly Range[]; readonly done: SharedArrayBuffer }
@@ -71,8 +95,16 @@ export type ToAgent =
   | { readonly kind: 'stop' };
 
 export type FromAgent =
-  /** It listens; `slabsLost` of those to be kept are not there as they were. */
-  | { readonly kind: 'ready'; readonly port: number; readonly slabsLost: readonly number[] }
+  /**
+   * It listens; `slabsLost` of those to be kept are not there as they were; `restored` are versions
+   * in them that the store has brought back.
+   */
+  | {
+      readonly kind: 'ready';
+      readonly port: number;
+      readonly slabsLost: readonly number[];
+      readonly restored: readonly number[];
+    }
   | { readonly kind: 'slab-ready'; readonly slab: number; readonly size: number }
   | {
       readonly kind: 'slab-failed';
@@ -91,6 +123,7 @@ export type FromAgent =
       readonly failure: Why | null;
     }
   | { readonly kind: 'transferred'; readonly transfer: number }
+  | { readonly kind: 'stored'; readonly ask: number; readonly failure: Why | null }
   | { readonly kind: 'measured'; readonly results: readonly MeasureResult[] }
   /** May a data connection carry this session? */
   | { readonly kind: 'ask-open'; readonly ask: number; readonly session: number }

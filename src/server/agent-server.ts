@@ -10,6 +10,7 @@ import { checkHello, sessionUnknown } from './handshake.js';
 import { Measurer } from './measurer.js';
 import { SessionSecrets } from './secrets.js';
 import { type PinnedRange, SlabStore } from './slab-store.js';
+import { Storer } from './storer.js';
 import { WriteGates } from './write-gates.js';
 
 type Answer = Extract<ToAgent, { kind: 'answer' }>;
@@ -40,6 +41,7 @@ export class AgentServer implements DataHost {
     pin: (asked) => this.#store.pin(asked, 'read').catch(() => null),
     tell: (results) => this.#post({ kind: 'measured', results }),
   });
+  #storer: Storer | null = null;
   /** Commands change slabs in the order they came. */
   #commands: Promise<void> = Promise.resolve();
 
@@ -55,6 +57,7 @@ export class AgentServer implements DataHost {
     if (slabs !== null) this.#store = new SlabStore(slabs, await tryLoadLibc());
     const { slabsKept, slabsAdopting } = this.#start;
     const { lost } = await this.#store.takeOver(slabsKept, slabsAdopting);
+    const restored = await this.#openStore(lost);
     const options = {
       onLink: (link: Link) => this.#take(link),
       linksMax: this.#start.connectionsMax,
@@ -67,7 +70,28 @@ export class AgentServer implements DataHost {
       this.#listeners.push(listener);
       if (listener.address.kind === 'tcp') port = listener.address.port;
     }
-    this.#post({ kind: 'ready', port, slabsLost: lost });
+    this.#post({ kind: 'ready', port, slabsLost: lost, restored });
+  }
+
+  /** Brings back what lay in slabs that are gone: before anybody is served. */
+  async #openStore(lost: readonly number[]): Promise<number[]> {
+    const { store, slabsKept } = this.#start;
+    if (store === null) return [];
+    const { directory, pool, slabs, versions } = store;
+    this.#storer = await Storer.open({
+      ...{ directory, pool },
+      pin: (range) => this.#store.pin(range, 'read').catch(() => null),
+      tell: (told) => this.#post({ kind: 'stored', ...told }),
+    });
+    const there = new Set(slabsKept.map(({ slab }) => slab).filter((slab) => !lost.includes(slab)));
+    const gone = slabs.filter(({ slab }) => !there.has(slab));
+    const restored = await this.#storer.restore(gone, versions, {
+      create: (slab, size) => this.#store.create(slab, size),
+      remove: (slab) => this.#store.remove(slab),
+      bytesOf: (range) => this.#store.bytesOf(range),
+    });
+    await this.#storer.forgetOthers(versions);
+    return restored;
   }
 
   receive(message: ToAgent): void {
@@ -91,6 +115,14 @@ export class AgentServer implements DataHost {
         break;
       case 'transfer':
         this.#commands = this.#commands.then(() => this.#transfer(message));
+        break;
+      case 'store':
+        this.#commands = this.#commands.then(() => this.#storer?.store(message));
+        break;
+      case 'unstore':
+        this.#commands = this.#commands.then(() => {
+          this.#storer?.unstore(message.name, message.version);
+        });
         break;
       case 'measure':
         // Behind the commands: one of them may make the slab.

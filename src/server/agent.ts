@@ -1,5 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { assert, unreachable } from '../core/assert.js';
+import { Writer } from '../core/bytes.js';
+import { writeMap } from '../core/value-codec.js';
 import type { ShellInput } from '../loop/entries.js';
 import type { MeasureResult } from '../pool/input.js';
 import { mayRead } from '../pool/memory.js';
@@ -27,7 +29,7 @@ interface AgentOptions {
 
 type AgentEffect = Extract<
   Effect,
-  { kind: 'slab-wanted' | 'slab-gone' | 'adopt' | 'transfer' | 'measure' }
+  { kind: 'slab-wanted' | 'slab-gone' | 'adopt' | 'transfer' | 'measure' | 'store' | 'unstore' }
 >;
 
 const BAD_LEASE: Why = {
@@ -42,6 +44,8 @@ export class Agent {
   readonly port: number;
   /** Slabs to be kept that were not there. */
   readonly slabsLost: readonly number[];
+  /** Versions in them that the store has brought back. */
+  readonly restored: readonly number[];
   readonly #options: AgentOptions;
   readonly #worker: Worker;
   readonly #grants: WriteGrants;
@@ -66,6 +70,7 @@ export class Agent {
     this.#worker = worker;
     this.port = ready.port;
     this.slabsLost = ready.slabsLost;
+    this.restored = ready.restored;
     this.#grants = new WriteGrants(options.pool, gates, options.now);
     worker.on('message', (message: FromAgent) => this.#receive(message));
     worker.on('error', (error) => {
@@ -87,7 +92,13 @@ export class Agent {
   }
 
   perform(effect: AgentEffect): void {
-    this.#post(effect);
+    if (effect.kind !== 'store') {
+      this.#post(effect);
+      return;
+    }
+    const w = new Writer();
+    writeMap(w, effect.attributes);
+    this.#post({ ...effect, attributes: w.written().slice() });
   }
 
   /** The session has ended or is about to: resolves when none of its transfers is under way. */
@@ -152,6 +163,7 @@ export class Agent {
       case 'slab-ready':
       case 'adopted':
       case 'transferred':
+      case 'stored':
         input(message);
         break;
       case 'measured':

@@ -30,6 +30,8 @@ interface KeptPoolOptions {
 interface GoingOn {
   /** Slabs that the agent did not find. */
   readonly slabsLost: readonly number[];
+  /** Versions in them that are back. */
+  readonly restored: readonly number[];
   readonly restore: (session: Restored) => void;
   readonly endSession: (session: number, why: string) => void;
   readonly perform: (effect: Effect) => void;
@@ -106,13 +108,14 @@ export class KeptPool {
   }
 
   /** Goes on where the last manager of the pool ended, if there was one. */
-  goOn({ slabsLost, restore, endSession, perform }: GoingOn): void {
+  goOn({ slabsLost, restored, restore, endSession, perform }: GoingOn): void {
     const { past, loop, input } = this.#options;
     if (past.revived.loop === null) return;
     const { id: _id, name: _name, hashSeed: _seed, ...options } = this.#options.options;
     const lost = past.areSlabsLost ? [...loop.pool.extents.slabs.keys()] : slabsLost;
     const asked = pendingEffects(loop.pool);
-    input({ kind: 'restart', options, slabsLost: lost });
+    const back = restored.length === 0 ? {} : { restored };
+    input({ kind: 'restart', options, slabsLost: lost, ...back });
     for (const line of loop.sessions()) {
       restore(line);
       if (past.endsSessions) endSession(line.session, 'records of it may be lost');

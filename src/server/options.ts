@@ -17,6 +17,11 @@ export interface ServeOptions {
   readonly memoryBytes?: number | undefined;
   /** A directory in which the pool is kept: what it acknowledges outlives its process. */
   readonly data?: string | undefined;
+  /**
+   * A directory for the bytes of offers that ask for `fsync`: they outlive the host. Of a pool that
+   * is kept (`data`).
+   */
+  readonly store?: string | undefined;
   /** False: an acknowledgement does not wait for the disk; a loss of power may take the last. */
   readonly sync?: boolean | undefined;
   /** Go on without records that are damaged, instead of refusing. */

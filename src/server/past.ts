@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { BLOCK_SLICE } from '../catalog/extents.js';
 import { refuse } from '../core/assert.js';
 import { counted } from '../core/counted.js';
 import { AttaccaError } from '../core/errors.js';
@@ -9,9 +10,11 @@ import { type Revived, revive } from '../loop/history.js';
 import type { PoolInfo } from '../loop/pool-info.js';
 import { PoolLoop } from '../loop/pool-loop.js';
 import { readInfo } from '../loop/read-info.js';
+import { objectName } from '../pool/objects.js';
+import { VERSION, VERSION_FLAG } from '../pool/rows.js';
 import type { PoolOptions } from '../pool/state.js';
 import { DURABILITY } from '../protocol/index.js';
-import type { KeptSlab } from './agent-messages.js';
+import type { KeptSlab, StoredVersion, StoreStart } from './agent-messages.js';
 import { DataDirectory } from './data-directory.js';
 import { refuseCopy } from './holder.js';
 import type { ServeOptions } from './options.js';
@@ -214,4 +217,22 @@ export function slabsOf(loop: PoolLoop): KeptSlab[] {
     size,
     adopted: slabsAdopted.has(slab),
   }));
+}
+
+/** The slabs that a pool had, and which versions in them the store has. */
+export function storedOf(loop: PoolLoop): Pick<StoreStart, 'slabs' | 'versions'> {
+  const { pool } = loop;
+  const { versions, extents } = pool;
+  const found: StoredVersion[] = [];
+  for (const block of extents.blocks()) {
+    if (extents.stateOf(block) !== BLOCK_SLICE) continue;
+    const row = extents.ownerOf(block);
+    if ((versions.get(row, VERSION.flags) & VERSION_FLAG.stored) === 0) continue;
+    found.push({
+      ...{ row, name: objectName(pool, versions.get(row, VERSION.object)) },
+      ...{ version: versions.get(row, VERSION.number), slab: extents.slabOf(block) },
+      ...{ offset: extents.offsetOf(block), size: versions.getWide(row, VERSION.size) },
+    });
+  }
+  return { slabs: slabsOf(loop), versions: found };
 }

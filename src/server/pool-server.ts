@@ -18,7 +18,7 @@ import { Heartbeats } from './heartbeats.js';
 import { KeptPool } from './kept-pool.js';
 import { SERVER_LIMITS } from './limits.js';
 import type { PoolMemory } from './memory.js';
-import { loopOf, type Past, slabsOf } from './past.js';
+import { loopOf, type Past, slabsOf, storedOf } from './past.js';
 import { Poisoned } from './poisoned.js';
 import { Scratches } from './scratches.js';
 import type { SessionSecrets } from './secrets.js';
@@ -36,6 +36,8 @@ interface PoolServerParts {
   readonly secrets: SessionSecrets;
   readonly memory: PoolMemory;
   readonly directory: string;
+  /** Where bytes are stored, and under what name of the pool; null: nowhere. */
+  readonly store: { readonly directory: string; readonly pool: string } | null;
   readonly dataSocket: string;
   readonly dataListen: { readonly host: string; readonly port: number } | null;
   /** That of the Unix socket first. */
@@ -175,6 +177,7 @@ export class PoolServer {
     await this.#startAgent();
     this.#kept?.goOn({
       slabsLost: this.#agent?.slabsLost ?? [],
+      restored: this.#agent?.restored ?? [],
       restore: (session) => this.#sessions.restore(session),
       endSession: (session, why) => this.#endSession(session, why),
       perform: (effect) => this.#perform(effect),
@@ -232,8 +235,7 @@ export class PoolServer {
 
   async #startAgent(): Promise<void> {
     const { thread, memory, dataSocket, dataListen, door, secrets, describe } = this.#parts;
-    const { bounds, log } = this.#parts;
-    const { past } = this.#parts;
+    const { bounds, log, past, store } = this.#parts;
     const areLost = past?.areSlabsLost === true;
     const slabs = memory.directory?.path ?? null;
     this.#agent = await Agent.start({
@@ -247,6 +249,7 @@ export class PoolServer {
         slabsKept: areLost ? [] : slabsOf(this.#loop),
         slabsAdopting: areLost ? [] : [...this.#loop.pool.adoptsPending.keys()],
         connectionsMax: bounds.data,
+        store: store === null ? null : { ...store, ...storedOf(this.#loop) },
         pool: { ...describe, slabs: '', data: [] },
       },
       pool: this.#loop.pool,
@@ -285,6 +288,8 @@ export class PoolServer {
       case 'adopt':
       case 'transfer':
       case 'measure':
+      case 'store':
+      case 'unstore':
         this.#agent?.perform(effect);
         break;
       case 'session-ended':

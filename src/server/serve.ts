@@ -8,6 +8,7 @@ import { LIMITS } from '../core/limits.js';
 import { systemCode, whyFailed } from '../core/system-errors.js';
 import type { ValueMap } from '../core/value.js';
 import { ownIdentity, type ProcessIdentity } from '../levels/process-identity.js';
+import { claimStore } from '../levels/store/index.js';
 import type { PoolOptions } from '../pool/state.js';
 import { DURABILITY } from '../protocol/index.js';
 import {
@@ -119,6 +120,7 @@ function poolOptions(
     promiseGraceMs: options.promiseGraceMs ?? LIMITS.promiseGraceMs,
     durability,
     slabDurability: hasFiles ? DURABILITY.memory : DURABILITY.process,
+    hasStore: options.store !== undefined,
     statistics: options.statistics ?? true,
     eventBytesMax: options.eventBytesMax ?? LIMITS.eventBytesMax,
     eventAgeMsMax: options.eventAgeMsMax ?? 0,
@@ -156,6 +158,7 @@ function describePool(
 export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
   const { log = () => {}, data } = options;
   checkSegment(options);
+  checkStore(options);
   const past = data === undefined ? null : await openPast({ ...options, data }, ownIdentity(), log);
   try {
     return await servePool(options, past, log);
@@ -163,6 +166,13 @@ export async function serve(options: ServeOptions = {}): Promise<PoolServer> {
     await past?.directory.close();
     throw error;
   }
+}
+
+/** Bytes that are safe are of no use without the record that names them. */
+function checkStore({ store, data, sync = true }: ServeOptions): void {
+  if (store === undefined || (data !== undefined && sync)) return;
+  const why = 'a store is for a pool that is kept, and whose records wait for the disk';
+  refuse('bad-argument', `Cannot store in "${store}": ${why}`);
 }
 
 /** A segment must hold the largest record. */
@@ -221,6 +231,18 @@ function identityOf(options: ServeOptions, past: Past | null) {
   return { poolId, name, hashSeed: before?.hashSeed ?? randomBytes(4).readUInt32LE() };
 }
 
+/** The store is the pool's until the agent's thread has ended, which writes to it. */
+async function claimStoreOf({ store }: ServeOptions, cleanup: Cleanup): Promise<void> {
+  if (store === undefined) return;
+  const lock = await claimStore(store);
+  cleanup.push(() => lock.release());
+}
+
+function storeOf({ store }: ServeOptions, { poolId, name }: ReturnType<typeof identityOf>) {
+  // Pools of one name, one after the other, may have one store.
+  return store === undefined ? null : { directory: store, pool: `${name}.${poolId}` };
+}
+
 async function servePool(
   options: ServeOptions,
   past: Past | null,
@@ -234,6 +256,7 @@ async function servePool(
   const cleanup = new Cleanup();
   cleanup.push(() => past?.directory.close());
   const bounds = ownConnectionBounds(past !== null);
+  await claimStoreOf(options, cleanup);
   let server: PoolServer | null = null;
   let started: PoolServer | null = null;
   const onLink = (link: Link): void => {
@@ -270,9 +293,7 @@ async function servePool(
       journal: { sync: options.sync ?? true, segmentBytes: options.segmentBytes },
       door: { token, poolId: identity.poolId, poolName: name },
       secrets: new SessionSecrets(past?.sessionKey),
-      memory,
-      directory,
-      dataSocket,
+      ...{ memory, directory, dataSocket, store: storeOf(options, identity) },
       dataListen: tcp === null ? null : { host: tcp.host, port: 0 },
       addresses,
       here,

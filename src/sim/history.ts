@@ -279,6 +279,7 @@ export class History {
         oracle.transferred(input.transfer);
         return;
       case 'measured':
+      case 'stored':
       case 'slab-failed':
       case 'tick':
         return;

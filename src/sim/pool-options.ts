@@ -14,6 +14,7 @@ export function optionsOf(seed: number, memoryBytesMax: number): PoolOptions {
     durability: 0,
     slabDurability: 0,
     reportFreed: true,
+    hasStore: false,
     statistics: true,
     eventBytesMax: 1 << 20,
     eventAgeMsMax: 0,

@@ -24,7 +24,7 @@ export function blobSpace(size: number): Space {
 }
 
 /** Bytes that differ from place to place, and with the seed. */
-export function someBytes(size: number, seed = 1): Uint8Array {
+export function someBytes(size: number, seed = 1): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
   let state = (seed * 2_654_435_761 + size) >>> 0;
   for (let at = 0; at < size; at++) {

@@ -42,6 +42,7 @@ function offersAll(attributeCount: AttributeCount): void {
     durability: 0,
     slabDurability: 0,
     reportFreed: false,
+    hasStore: false,
     statistics: true,
     eventBytesMax: LIMITS.eventBytesMax,
     eventAgeMsMax: 0,

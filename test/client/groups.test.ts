@@ -152,7 +152,10 @@ test('a demand waits until what an object was made of is there, and says what is
   const early = view.object('plot');
   await early.require({ ready: true });
   const error = await errorOf(early.demand({ timeoutMs: 20 }));
-  assert.match(error.message, /it was not ready within 20 ms; "t" is missing: .* model promised it/u);
+  assert.match(
+    error.message,
+    /it was not ready within 20 ms; "t" is missing: .* model promised it/u,
+  );
   assert.equal((await view.wait('plot')).version, 1);
   const waits = [
     early.demand(),

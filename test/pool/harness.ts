@@ -32,6 +32,7 @@ export const OPTIONS: PoolOptions = {
   durability: 0,
   slabDurability: 0,
   reportFreed: true,
+  hasStore: false,
   statistics: true,
   eventBytesMax: LIMITS.eventBytesMax,
   eventAgeMsMax: 0,

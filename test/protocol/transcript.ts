@@ -22,6 +22,7 @@ const POOL = {
   durability: 0,
   slabDurability: 0,
   reportFreed: false,
+  hasStore: false,
   statistics: true,
   eventBytesMax: LIMITS.eventBytesMax,
   eventAgeMsMax: 0,

@@ -19,6 +19,7 @@ test('a slab whose file cannot be removed is spoken of: its bytes are counted by
         pool: {},
         slabsKept: [],
         slabsAdopting: [],
+        store: null,
         writeGates: new WriteGates().memory,
       },
       resolve,

@@ -1,6 +1,10 @@
-import { mkdir } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+import { mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { crc32 } from 'node:zlib';
+import { decodeHeader, encodeHeader, HEADER_BYTES } from '../../src/journal/segment.js';
+import { decodePoolInfo, encodePoolInfo } from '../../src/loop/pool-info.js';
 import type { ServeOptions } from '../../src/server/index.js';
 import { Child } from './child.js';
 import { scratch } from './pool-fixture.js';
@@ -67,5 +71,20 @@ export class KeptPool {
   async restart(): Promise<void> {
     await this.kill();
     await this.start();
+  }
+
+  /** Makes the journal say that it was written before the host has booted. */
+  async pretendBoot(): Promise<void> {
+    const names = await readdir(this.data);
+    const name = names.find((each) => each.startsWith('journal-')) ?? '';
+    const file = await open(join(this.data, name), 'r+');
+    const page = new Uint8Array(HEADER_BYTES);
+    await file.read(page, 0, page.length, 0);
+    const header = decodeHeader('journal', page, crc32, name);
+    assert.ok(header !== null);
+    const info = { ...decodePoolInfo(header.info), bootId: 'another boot' };
+    const changed = encodeHeader('journal', { ...header, info: encodePoolInfo(info) }, crc32);
+    await file.write(changed, 0, changed.length, 0);
+    await file.close();
   }
 }

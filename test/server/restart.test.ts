@@ -4,11 +4,9 @@ import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
-import { crc32 } from 'node:zlib';
 import type { Pool } from '../../src/client/index.js';
 import { AttaccaError } from '../../src/core/errors.js';
-import { decodeHeader, encodeHeader, HEADER_BYTES } from '../../src/journal/segment.js';
-import { decodePoolInfo, encodePoolInfo } from '../../src/loop/pool-info.js';
+import { HEADER_BYTES } from '../../src/journal/segment.js';
 import { serve } from '../../src/server/index.js';
 import { NodeDisk } from '../../src/server/node-disk.js';
 import { codeOf, errorOf } from '../client/support/pools.js';
@@ -250,20 +248,6 @@ async function states(pool: Pool, glob: string): Promise<unknown[]> {
   return found;
 }
 
-/** Makes a journal say that it was written before the host has booted. */
-async function pretendBoot(data: string): Promise<void> {
-  const name = (await readdir(data)).find((each) => each.startsWith('journal-')) ?? '';
-  const file = await open(joinPath(data, name), 'r+');
-  const page = new Uint8Array(HEADER_BYTES);
-  await file.read(page, 0, page.length, 0);
-  const header = decodeHeader('journal', page, crc32, name);
-  assert.ok(header !== null);
-  const info = { ...decodePoolInfo(header.info), bootId: 'another boot' };
-  const changed = encodeHeader('journal', { ...header, info: encodePoolInfo(info) }, crc32);
-  await file.write(changed, 0, changed.length, 0);
-  await file.close();
-}
-
 test('after the host has booted, files of slabs that are still there hold nothing', async (t) => {
   const kept = await KeptPool.make(t);
   await kept.start();
@@ -271,7 +255,7 @@ test('after the host has booted, files of slabs that are still there hold nothin
   await producer.put('inline', Uint8Array.of(1, 2, 3));
   await producer.put('slab', new Float64Array(65_536).fill(3));
   await kept.kill();
-  await pretendBoot(kept.data);
+  await kept.pretendBoot();
   await kept.start();
   await using pool = await member(kept, 'consumer');
   const [inline] = await states(pool, 'inline');

@@ -5,6 +5,6 @@
 
 export { DirectoryLevel, type DirectoryOptions } from './directory-level.js';
 export { type Finding, isDamage } from './fsck.js';
-export { openStore, openStoreOn } from './open-store.js';
+export { claimStore, openClaimed, openStore, openStoreOn } from './open-store.js';
 export { checkDirectory, QUARANTINE, repairDirectory } from './repair.js';
 export type { StoreDisk, StoreFile } from './store-disk.js';

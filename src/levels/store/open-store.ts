@@ -30,19 +30,44 @@ export async function openStore(
   directory: string,
   options: DirectoryOptions,
 ): Promise<DirectoryLevel> {
+  const lock = options.access === 'write' ? await claimStore(directory) : null;
   const disk = new NodeStoreDisk(directory);
-  let lock: StoreLock | null = null;
   try {
-    if (options.access === 'write') {
-      await makeDirectory(directory);
-      // Before the lock is made, which would be a file in anybody's directory.
-      if ((await disk.size(STORE_FILE)) === null) await mustBeEmpty(disk, directory);
-      lock = await lockStore(directory);
-    }
     return await openStoreOn(disk, options, directory, async () => await lock?.release());
   } catch (error) {
     await disk.close();
     await lock?.release();
+    throw error;
+  }
+}
+
+/** Takes the lock of a store, and makes one where there is none: so {@link openStore} begins. */
+export async function claimStore(directory: string): Promise<StoreLock> {
+  const disk = new NodeStoreDisk(directory);
+  try {
+    await makeDirectory(directory);
+    // Before the lock is made, which would be a file in anybody's directory.
+    if ((await readSeed(disk, directory)) === null) await mustBeEmpty(disk, directory);
+    const lock = await lockStore(directory);
+    try {
+      if ((await readSeed(disk, directory)) === null) await makeStore(disk);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+    return lock;
+  } finally {
+    await disk.close();
+  }
+}
+
+/** Opens a store to be written by who has claimed it. */
+export async function openClaimed(directory: string): Promise<DirectoryLevel> {
+  const disk = new NodeStoreDisk(directory);
+  try {
+    return await openStoreOn(disk, { access: 'write' }, directory);
+  } catch (error) {
+    await disk.close();
     throw error;
   }
 }

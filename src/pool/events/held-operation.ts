@@ -19,6 +19,8 @@ export interface HeldOperation {
   since: number;
   /** Ends the wait for the first of them. */
   timer: number;
+  /** An offer whose bytes go to the store first: under which number, and whether they are there. */
+  store: { readonly ask: number; readonly version: number; isDone: boolean } | null;
   /** Why it must not be. */
   veto: AttaccaError | null;
 }

@@ -5,6 +5,7 @@ import { MESSAGE, SUBSCRIBE } from '../../protocol/index.js';
 import { emitFail, emitOk, failure, flushOk } from '../emit.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
+import { beginStore, endStore, isStoredAs, storeAsked } from '../storing.js';
 import { announce, kindsOf } from './announcing.js';
 import { endComplete } from './completing.js';
 import { beginHoldTimer, dropHeld, endQuestion } from './deciding.js';
@@ -20,9 +21,9 @@ import type { Subscription } from './subscription.js';
 type Apply = (pool: PoolState, session: Session, request: number, code: number) => boolean;
 
 /** Whether a request may have to wait for others: what most requests of most pools need not. */
-export function mayHold({ events }: PoolState, session: Session): boolean {
+export function mayHold({ events, options }: PoolState, session: Session): boolean {
   if (session.lanes.size > 0 || events.beforeTotal > 0 || events.isFull) return true;
-  return events.queuesAhead > 0;
+  return events.queuesAhead > 0 || options.hasStore;
 }
 
 /**
@@ -54,10 +55,12 @@ export function hold(pool: PoolState, session: Session, request: number, code: n
     return true;
   }
   const question = ask(pool, session, code, 0);
-  if (question === null) return false;
+  const toStore = question === null ? storeAsked(pool, session, code) : null;
+  if (question === null && toStore === null) return false;
   const held = keep(pool, session, request, code, lane);
   session.lanes.set(lane, [held]);
-  wait(pool, held, question);
+  if (question !== null) wait(pool, held, question);
+  else if (toStore !== null) beginStore(pool, held, toStore);
   return true;
 }
 
@@ -143,7 +146,7 @@ function keep(
   const since = pool.now;
   const waitsFor = new Map<number, number>();
   const head = { session, request, code, message, lane, waitsFor, since };
-  return { ...head, seqs: [], passed: 0, timer: 0, veto: null };
+  return { ...head, seqs: [], passed: 0, timer: 0, store: null, veto: null };
 }
 
 /** The lane of what must come after all else of its session. */
@@ -282,10 +285,19 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
       wait(pool, held, question);
       return;
     }
+    const toStore = storeAsked(pool, session, code);
+    if (toStore !== null && !isStoredAs(held, toStore)) {
+      beginStore(pool, held, toStore);
+      return;
+    }
+    pool.isStored = toStore !== null;
     if (apply(pool, session, request, code)) emitOk(pool, session, request);
   } catch (error) {
     if (!(error instanceof AttaccaError)) throw error;
+    endStore(pool, held);
     emitFail(pool, session, request, error);
+  } finally {
+    pool.isStored = false;
   }
   flushOk(pool, session);
   // The end of its session has freed it already.
@@ -317,6 +329,7 @@ export function cancelHeld(pool: PoolState, session: Session, request: number): 
     if (index === 0) {
       // What stands behind it has its turn with the answer.
       endQuestion(pool, held);
+      endStore(pool, held);
       held.veto = error;
       pool.events.roomWaits.delete(held);
       pool.events.stepWaits.delete(held);
@@ -340,6 +353,7 @@ export function dropHeldOf(pool: PoolState, session: Session): void {
       if (index >= 0) events.released.splice(index, 1);
       events.roomWaits.delete(held);
       events.stepWaits.delete(held);
+      endStore(pool, held);
       dropHeld(pool, held);
     }
   }

@@ -1,0 +1,160 @@
+// Offers that wait until their bytes are in the store.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { restorePool, savePool } from '../../src/pool/save.js';
+import { storesPending } from '../../src/pool/storing.js';
+import { restored, saved } from '../core/states.js';
+import { Harness, OPTIONS } from './harness.js';
+
+const FSYNC = 2;
+const STORING = { durability: FSYNC, slabDurability: 1, hasStore: true } as const;
+
+function answer(
+  pool: Harness,
+  failure: { code: 'disk-full'; message: string } | null = null,
+): void {
+  const asked = pool.effectsOf('store').at(-1);
+  assert.ok(asked !== undefined, 'something is to be stored');
+  pool.loop.input({ kind: 'stored', ask: asked.ask, failure });
+  pool.settle();
+}
+
+const unstored = (pool: Harness): string[] =>
+  pool.effectsOf('unstore').map(({ name, version }) => `${name} ${version}`);
+
+test('an offer takes effect when its bytes are safe; requires and what follows wait for it', () => {
+  const pool = new Harness(STORING);
+  const producer = pool.member('producer');
+  const handle = producer.declare('x', { attributes: { step: 6 } });
+  const slice = producer.slice('some bytes');
+  const offer = handle.offer(slice, { durability: FSYNC }).waits();
+  const withdraw = handle.withdraw().waits();
+  const [asked] = pool.effectsOf('store');
+  assert.deepEqual(
+    { ...asked, attributes: { ...asked?.attributes } },
+    {
+      ...{ kind: 'store', ask: 1, name: 'x', version: 1, attributes: { step: 6 } },
+      ...{ slab: slice.slab, offset: slice.offset, size: slice.size },
+      space: { dtype: 'uint8', shape: [10], order: 'row', byteOrder: 'little' },
+    },
+  );
+  const reader = pool.member('reader').require('x');
+  const demand = reader.demand().waits();
+  // Of others, and of what need not be safe, nobody waits.
+  producer.offer('y', producer.slice('other bytes'));
+  answer(pool);
+  offer.ok();
+  withdraw.ok();
+  demand.delivered();
+  assert.deepEqual(unstored(pool), []);
+  reader.dispose();
+  assert.deepEqual(unstored(pool), ['x 1']);
+});
+
+test('a store without room fails the offer: nothing has happened, and the bytes are the member’s', () => {
+  const pool = new Harness(STORING);
+  const producer = pool.member('producer');
+  const handle = producer.declare('x');
+  const slice = producer.slice('some bytes');
+  const offer = handle.offer(slice, { durability: FSYNC }).waits();
+  answer(pool, { code: 'disk-full', message: 'Cannot store "x": full' });
+  offer.fails('disk-full');
+  assert.equal(producer.stat('x').value()['state'], 'declared');
+  const again = handle.offer(slice, { durability: FSYNC }).waits();
+  answer(pool);
+  again.ok();
+  assert.equal(producer.stat('x').value()['durability'], 'fsync');
+});
+
+test('what comes to nothing while it is stored is taken out of the store', () => {
+  const pool = new Harness(STORING);
+  const producer = pool.member('producer');
+  const offer = producer.declare('x').offer(producer.slice('x'), { durability: FSYNC }).waits();
+  producer.cancel(offer).ok();
+  offer.fails('cancelled');
+  assert.deepEqual(unstored(pool), ['x 1']);
+  // An answer that comes too late is for nobody.
+  answer(pool);
+  const other = pool.member('other');
+  other.declare('y').offer(other.slice('y'), { durability: FSYNC }).waits();
+  pool.crash(other.client);
+  assert.deepEqual(unstored(pool), ['x 1', 'y 1']);
+  assert.equal(pool.pool.storing.size, 0);
+  assert.equal(pool.pool.events.operationsHeld, 0);
+});
+
+test('who was slower is refused, and the copy goes', () => {
+  const pool = new Harness(STORING);
+  const slow = pool.member('slow');
+  const quick = pool.member('quick');
+  const late = slow.declare('x').offer(slow.slice('slow'), { durability: FSYNC }).waits();
+  quick.offer('x', 'at once');
+  answer(pool);
+  late.fails('already-offered');
+  assert.deepEqual(unstored(pool), ['x 1']);
+});
+
+test('a version that has come and gone meanwhile has had the number: it is stored as the next', () => {
+  const pool = new Harness(STORING);
+  const slow = pool.member('slow');
+  const quick = pool.member('quick');
+  const handle = slow.declare('x');
+  const late = handle.offer(slow.slice('slow'), { durability: FSYNC }).waits();
+  const other = quick.offer('x', 'at once');
+  other.withdraw().ok();
+  answer(pool);
+  late.waits();
+  assert.deepEqual(unstored(pool), ['x 1']);
+  assert.equal(pool.effectsOf('store').at(-1)?.version, 2);
+  answer(pool);
+  late.ok();
+});
+
+test('another manager asks again for what was not answered, from a snapshot too', () => {
+  const pool = new Harness(STORING);
+  const producer = pool.member('producer');
+  producer.declare('x').offer(producer.slice('x'), { durability: FSYNC }).waits();
+  const [asked] = pool.effectsOf('store');
+  assert.deepEqual(storesPending(pool.pool), [asked]);
+  const again = restored(
+    saved((w) => savePool(pool.pool, w)),
+    restorePool,
+  );
+  assert.deepEqual(storesPending(again), [asked]);
+});
+
+test('of a slab that is made anew what came back is there, and all else is lost', () => {
+  const pool = new Harness(STORING);
+  const producer = pool.member('producer');
+  const offer = producer.declare('x').offer(producer.slice('safe'), { durability: FSYNC });
+  answer(pool);
+  offer.ok();
+  producer.offer('y', producer.slice('unsafe'));
+  const { extents, versions } = pool.pool;
+  const [safe] = [...extents.blocks()].filter((block) => extents.ownerOf(block) > 0);
+  assert.ok(safe !== undefined && versions.has(extents.ownerOf(safe)));
+  const { id: _, name: __, hashSeed: ___, ...options } = { ...OPTIONS, ...STORING };
+  const slabsLost = [...extents.slabs.keys()];
+  const back = [...extents.blocks()]
+    .map((block) => extents.ownerOf(block))
+    .filter((owner) => versions.has(owner) && (versions.get(owner, 2) & 0x200) !== 0);
+  pool.loop.input({ kind: 'restart', options, slabsLost, restored: back });
+  pool.settle();
+  assert.deepEqual([...extents.slabs.keys()], slabsLost);
+  const reader = pool.member('reader');
+  assert.equal(reader.demand('x').text(), 'safe');
+  assert.equal(reader.stat('y').value()['state'], 'declared');
+});
+
+test('without a store, or a journal that waits, nothing is held and it is refused', () => {
+  for (const options of [
+    { ...STORING, hasStore: false },
+    { ...STORING, durability: 1 },
+  ]) {
+    const pool = new Harness(options);
+    const producer = pool.member('producer');
+    const handle = producer.declare('x');
+    handle.offer(producer.slice('x'), { durability: FSYNC }).fails('no-durable-level');
+    assert.deepEqual(pool.effectsOf('store'), []);
+  }
+});
