@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, read } from 'node:fs';
 import {
   type FileHandle,
   mkdir,
@@ -69,7 +69,7 @@ export class NodeStoreDisk implements StoreDisk {
         let have = 0;
         for (let got = 1; have < target.length && got > 0; have += got) {
           const left = target.length - have;
-          ({ bytesRead: got } = await handle.read(target, have, left, offset + have));
+          got = await readPiece(handle.fd, target.subarray(have, have + left), offset + have);
         }
         return have;
       });
@@ -197,6 +197,16 @@ export class NodeStoreDisk implements StoreDisk {
 async function letGo(file: OpenFile): Promise<void> {
   file.isOver = true;
   if (file.uses === 0) await file.handle.close();
+}
+
+/** By a callback, which costs half of what a promise of a FileHandle does. */
+function readPiece(fd: number, target: Uint8Array, offset: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, target, 0, target.length, offset, (error, got) => {
+      if (error === null) resolve(got);
+      else reject(error);
+    });
+  });
 }
 
 /** One call may write less than it was given. */

@@ -120,8 +120,7 @@ export class PackWriter {
     while (this.#queuedBytes > LIMITS.storeQueueBytesMax) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    const bytes = alignedUp(RECORD_BYTES + record.head.length + record.payload.length);
-    return await this.#enqueue(record, bytes);
+    return await this.#enqueue(record, bytesOf(record));
   }
 
   /** Resolves when all that was appended before is on the disk. */
@@ -200,31 +199,22 @@ export class PackWriter {
   async #write(records: readonly NewRecord[]): Promise<Placed[]> {
     const pack = await this.#activePack();
     const placed: Placed[] = [];
-    const pieces: Uint8Array[] = [];
+    const batch = new BatchBytes(records);
     let offset = pack.end;
     for (const record of records) {
-      const payloadBytes = record.payload.length;
-      const bytes = alignedUp(RECORD_BYTES + record.head.length + payloadBytes);
+      const { kind, payloadSum, payload, head } = record;
       const place = offset / UNIT_BYTES;
       const sequence = record.sequence ?? this.takeSequence();
-      const isCopied = payloadBytes <= COPIED_BYTES;
-      const upToPayload = RECORD_BYTES + record.head.length;
-      const first = new Uint8Array(isCopied ? bytes : upToPayload);
-      first.set(record.head, RECORD_BYTES);
-      if (isCopied) first.set(record.payload, upToPayload);
-      const { kind, payloadSum } = record;
-      const headBytes = record.head.length;
-      const synced = this.#synced;
-      const start = { headBytes, payloadBytes, sequence, kind, payloadSum, place, synced };
-      writeStart(first, start, { hash: this.#parts.hash, salt: pack.header.salt });
-      pieces.push(first);
-      if (!isCopied) {
-        pieces.push(record.payload, new Uint8Array(bytes - upToPayload - payloadBytes));
-      }
+      const [headBytes, payloadBytes] = [head.length, payload.length];
+      const start = { headBytes, payloadBytes, sequence, kind, payloadSum, place };
+      const begin = batch.add(record);
+      const summing = { hash: this.#parts.hash, salt: pack.header.salt };
+      writeStart(begin, { ...start, synced: this.#synced }, summing);
+      const bytes = bytesOf(record);
       placed.push({ record, sequence, place, units: bytes / UNIT_BYTES });
       offset += bytes;
     }
-    await this.#writeOrCut(pack, joined(pieces));
+    await this.#writeOrCut(pack, batch.pieces());
     this.#isDirty = true;
     pack.end = offset;
     pack.size = offset;
@@ -365,7 +355,7 @@ export async function writeFooter(parts: StoreParts, pack: Pack): Promise<void> 
   const path = packPath(header.number);
   const pieces = encodeFooter({ entries, heads, end }, { hash: parts.hash, salt: header.salt });
   try {
-    await parts.disk.write(path, end, joined(pieces));
+    await parts.disk.write(path, end, [new Uint8Array(Buffer.concat(pieces))]);
     await parts.disk.sync(path);
   } catch (error) {
     if (!(error instanceof AttaccaError && error.code === 'disk-full')) throw error;
@@ -380,29 +370,54 @@ export async function writeFooter(parts: StoreParts, pack: Pack): Promise<void> 
   pack.heads = null;
 }
 
-/** Small pieces in one, as one call costs more than to copy them; larger ones as they lie. */
-function joined(pieces: readonly Uint8Array[]): Uint8Array[] {
-  const result: Uint8Array[] = [];
-  for (let from = 0; from < pieces.length; ) {
-    let to = from;
+/** Bytes that a record takes in its pack. */
+function bytesOf({ head, payload }: NewRecord): number {
+  return alignedUp(RECORD_BYTES + head.length + payload.length);
+}
+
+/** The bytes of a batch: small payloads are copied behind their heads, large ones stay. */
+class BatchBytes {
+  readonly #copied: Uint8Array;
+  readonly #pieces: Uint8Array[] = [];
+  #from = 0;
+  #to = 0;
+
+  constructor(records: readonly NewRecord[]) {
     let bytes = 0;
-    while (to < pieces.length && (pieces[to] as Uint8Array).length <= COPIED_BYTES * 2) {
-      bytes += (pieces[to] as Uint8Array).length;
-      to++;
+    for (const record of records) {
+      bytes += bytesOf(record);
+      if (record.payload.length > COPIED_BYTES) bytes -= record.payload.length;
     }
-    if (to === from) {
-      result.push(pieces[from] as Uint8Array);
-      from++;
-      continue;
-    }
-    const all = new Uint8Array(bytes);
-    let at = 0;
-    for (const piece of pieces.slice(from, to)) {
-      all.set(piece, at);
-      at += piece.length;
-    }
-    result.push(all);
-    from = to;
+    this.#copied = new Uint8Array(bytes);
   }
-  return result;
+
+  /** Returns where its start is to be written, with its head behind. */
+  add(record: NewRecord): Uint8Array {
+    const { head, payload } = record;
+    const begin = this.#copied.subarray(this.#to);
+    begin.set(head, RECORD_BYTES);
+    const upToPayload = RECORD_BYTES + head.length;
+    const bytes = bytesOf(record);
+    if (payload.length <= COPIED_BYTES) {
+      begin.set(payload, upToPayload);
+      this.#to += bytes;
+    } else {
+      this.#to += upToPayload;
+      this.#end();
+      this.#pieces.push(payload);
+      this.#to += bytes - upToPayload - payload.length;
+    }
+    return begin;
+  }
+
+  /** All of it, in its order. */
+  pieces(): readonly Uint8Array[] {
+    this.#end();
+    return this.#pieces;
+  }
+
+  #end(): void {
+    if (this.#to > this.#from) this.#pieces.push(this.#copied.subarray(this.#from, this.#to));
+    this.#from = this.#to;
+  }
 }
