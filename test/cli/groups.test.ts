@@ -12,6 +12,9 @@ test('shells meet at a barrier, and hear who has come when it is too late', asyn
   const around = { pool: pool.address, directory: await filesOf(t) };
   const one = attacca(['barrier', 'start', '-n', '3', '-q'], around);
   const two = attacca(['barrier', 'start', '-n', '3', '-q', '--member', 'shell'], around);
+  for (let told = ''; !/2 of 3 have come: /u.test(told); ) {
+    told = (await attacca(['info'], around)).out;
+  }
   await member.barrier('start', { members: 3 });
   for (const { code, out, err } of await Promise.all([one, two])) {
     assert.deepEqual([code, out, err], [0, '', '']);

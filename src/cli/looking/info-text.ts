@@ -2,7 +2,7 @@ import { counted } from '../../core/counted.js';
 import { formatBytes } from '../../core/format-bytes.js';
 import type { ValueMap } from '../../core/value.js';
 import { formatDuration } from '../duration.js';
-import { mapOf, numberOf, printable, type Style, textOf } from '../format.js';
+import { listOf, mapOf, numberOf, printable, quoted, type Style, textOf } from '../format.js';
 
 /** A line of what INFO says; one without a label goes on with the line before. */
 export type InfoLine = readonly [label: string, text: string];
@@ -37,6 +37,16 @@ function eventLines(events: ValueMap): InfoLine[] {
   return [['events', lines]];
 }
 
+/** Where members wait for one another. */
+function barrierLines(info: ValueMap): InfoLine[] {
+  return listOf(info['barriers']).map((each) => {
+    const { name, members, here } = mapOf(each);
+    const who = listOf(here).map((one) => printable(textOf(one)));
+    const come = `${who.length} of ${numberOf(members)} have come: ${who.join(', ')}`;
+    return ['barrier', `${quoted(textOf(name))}: ${come}`];
+  });
+}
+
 export function countLines(info: ValueMap): InfoLine[] {
   const counts = mapOf(info['counts']);
   const memory = mapOf(info['memory']);
@@ -56,6 +66,7 @@ export function countLines(info: ValueMap): InfoLine[] {
       `${count('requires', 'open require')}, ${count('waits', 'wait')}, ` +
         `${count('readers', "reader's lease")}`,
     ],
+    ...barrierLines(info),
     [
       'memory',
       `${bytes('total')} of at most ${bytes('limit')}: ${bytes('offered')} offered, ` +
