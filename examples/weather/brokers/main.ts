@@ -11,6 +11,7 @@ import { formatSeconds } from '../demo/format.js';
 import { type Medium, openMedium } from '../demo/medium.js';
 import { WeatherError } from '../errors.js';
 import { badUsage } from '../settings.js';
+import { Beside } from './beside.js';
 import { Conductor } from './conductor.js';
 import { IMPORTED } from './fields.js';
 import { faultsOf, linesOf, sumUp } from './figures.js';
@@ -27,6 +28,8 @@ usage: npm run brokers -- [flags]      (or node dist/examples/weather/brokers/ma
   --input FILE.grib    the messages of a file instead of a model's fields
   --workers N          who share one subscription (default 2)
   --kill-worker        one of them, in the middle
+  --beside COMMAND     what the shell runs beside them, on the same pool, as in
+                       'attacca events offer --from start --complete'
   --memory SIZE        of the pool, as in 64m; when it is full, producers wait for brokers
   --out DIR            a map (default out/brokers)
   --json FILE          the figures
@@ -49,16 +52,19 @@ async function importInto({ env }: Medium, path: string): Promise<void> {
 }
 
 async function run(demo: ReturnType<typeof mainArguments>, signal: AbortSignal): Promise<number> {
-  const { settings, memoryBytes, isWorkerKilled, json } = demo;
+  const { settings, memoryBytes, isWorkerKilled, beside, json } = demo;
   const { members, workers, input } = settings;
   say(`${members} producers and their brokers, a contract, ${workers} workers:`);
   const medium = await openMedium('pool', { bytes: 0, memoryBytes });
+  let command: Beside | null = null;
   try {
     say(`  ${medium.description[0]}`);
     if (input !== undefined) await importInto(medium, resolve(input));
+    if (beside !== undefined) command = new Beside(beside, medium.env);
     const startedMs = monotonicMs();
     const conductor = new Conductor(medium, demo, say);
     const ended = await conductor.run(signal);
+    await command?.finish();
     const figures = sumUp(ended, monotonicMs() - startedMs);
     say(`It has ended by itself, after ${formatSeconds(figures.took_s * 1_000)}.`);
     for (const line of linesOf(figures)) say(line);
@@ -71,6 +77,7 @@ async function run(demo: ReturnType<typeof mainArguments>, signal: AbortSignal):
     say(faults.length === 0 ? 'Nothing is missing.' : `Something is wrong: ${faults.join('; ')}.`);
     return faults.length === 0 ? 0 : 1;
   } finally {
+    command?.kill('SIGTERM');
     await medium.close();
   }
 }

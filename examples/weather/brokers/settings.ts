@@ -28,6 +28,7 @@ const PART_FLAGS = { ...PLAN_FLAGS, number: { type: 'string' }, out: { type: 'st
 const MAIN_FLAGS = {
   ...PLAN_FLAGS,
   'kill-worker': { type: 'boolean' },
+  beside: { type: 'string' },
   memory: { type: 'string' },
   out: { type: 'string' },
   json: { type: 'string' },
@@ -74,7 +75,15 @@ export function partArguments(argv: readonly string[]) {
 
 /** Of all of it. @throws WeatherError `bad-usage` */
 export function mainArguments(argv: readonly string[]) {
-  const { 'kill-worker': kill, memory, out, json, help, ...values } = parseFlags(argv, MAIN_FLAGS);
+  const {
+    'kill-worker': kill,
+    beside,
+    memory,
+    out,
+    json,
+    help,
+    ...values
+  } = parseFlags(argv, MAIN_FLAGS);
   const settings = settingsOf(values);
   if (kill === true && settings.workers < 2) {
     throw badUsage('Cannot take "--kill-worker" with one worker: nobody would go on');
@@ -82,6 +91,7 @@ export function mainArguments(argv: readonly string[]) {
   return {
     settings,
     isWorkerKilled: kill === true,
+    beside,
     memoryBytes: memory === undefined ? undefined : parseSize(memory, '--memory'),
     out: out ?? 'out/brokers',
     json,

@@ -52,14 +52,26 @@ async function figuresOf(demo: DemoProcess, promised: number) {
 }
 
 test('a worker is killed and one joins late: nothing is lost, and it ends by itself', async () => {
-  const demo = start(...TINY, '--kill-worker', '--json', 'figures.json');
+  const told =
+    'attacca events offer -w "has ecmwf.param" --from start --complete --json > told.jsonl';
+  const way = ['--kill-worker', '--beside', told];
+  const demo = start(...TINY, ...way, '--json', 'figures.json');
   const { late_told_before: before } = await figuresOf(demo, FIELDS);
   assert.ok(before > 0 && before <= FIELDS, `${before} were offered before somebody joined late`);
   const { output } = await demo.ended;
   assert.match(output, /worker\[\d\] is killed after 2 products/);
   const map = readFileSync(join(demo.directory, 'out/brokers/spread-500hPa.png'));
   assert.equal(map.subarray(0, 8).toString('hex'), PNG);
-  assertNothingLeft(demo, 'out/brokers', 'figures.json');
+  const lines = readFileSync(join(demo.directory, 'told.jsonl'), 'utf8').trim().split('\n');
+  assert.equal(lines.length, FIELDS, 'a command beside them is told of all, too');
+  assertNothingLeft(demo, 'out/brokers', 'figures.json', 'told.jsonl');
+});
+
+test('a command beside them that fails is told, and fails the run', async () => {
+  const demo = start(...TINY, '--beside', 'exit 3');
+  const { code, errors } = await demo.ended;
+  assert.equal(code, 1);
+  assert.match(errors, /^Cannot finish: exit 3 ended with 3\n$/);
 });
 
 test('messages of a GRIB file flow with their keys', { skip: whyWithout(GRIB) }, async () => {
