@@ -15,9 +15,9 @@ interface Found {
 
 /**
  * Subscriptions by what their selectors need: one that asks for a value of a key, or for a name, is
- * tried on no event without it. So an event costs what it matches, and not what there is. Of several
- * such parts of a selector that one finds it which finds fewest others: a thousand that all ask for
- * the same param are told apart by what else they ask for.
+ * tried on no event without it. So an event costs what it matches, and not what there is. Of
+ * several such parts of a selector that one finds it which finds fewest others: a thousand that all
+ * ask for the same param are told apart by what else they ask for.
  */
 export class SubscriptionIndex {
   readonly #terms: Terms;
