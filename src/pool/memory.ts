@@ -12,6 +12,7 @@ import { emit, emitFail, failure } from './emit.js';
 import { holders, holdersInWords } from './holders.js';
 import { dropMeasure } from './measuring.js';
 import { hasFlag, memberOf, objectName } from './objects.js';
+import { missingOf } from './parts.js';
 import { HANDLE, HANDLE_FLAG, OBJECT, VERSION, WAIT, WAIT_KIND } from './rows.js';
 import type { Session } from './sessions.js';
 import { dropSlab, wantSlab } from './slabs.js';
@@ -114,9 +115,17 @@ function mayPass(pool: PoolState, objectRow: number): boolean {
   return !pool.leaseWaits.some((each) => isRequired(pool, each.objectRow));
 }
 
-/** Whether somebody waits for an object's next version; what is offered needs no more memory. */
+/**
+ * Whether somebody waits for an object's next version, or a standing require for the rest of one in
+ * parts; what is offered whole needs no more memory.
+ */
 function isRequired(pool: PoolState, object: number): boolean {
-  return object !== 0 && pool.objects.get(object, OBJECT.unbound) > 0;
+  if (object === 0) return false;
+  const { objects, versions } = pool;
+  if (objects.get(object, OBJECT.unbound) > 0) return true;
+  const current = objects.get(object, OBJECT.current);
+  if (current === 0 || versions.get(current, VERSION.pins) === 0) return false;
+  return missingOf(pool, current) > 0;
 }
 
 /**

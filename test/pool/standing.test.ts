@@ -285,3 +285,18 @@ test('it is of offers alone, after them, and from what is there', () => {
   events.take(1).made.fails('wrong-state');
   assert.equal(pool.pool.versions.get(1, VERSION.pins), 0);
 });
+
+test('the rest of what is required in parts may come out of the reserve', () => {
+  const size = 1 << 20;
+  const pool = new Harness({ memoryBytesMax: 8 * size });
+  standing(pool.member('reader'), { window: 1, select: 'step = 1' });
+  const producer = pool.member('producer');
+  const space = { dtype: 'uint8', shape: [4] } as const;
+  const parted = producer.declare('x', { space, attributes: { step: 1 } });
+  const other = producer.declare('y', { space });
+  for (const handle of [parted, other]) handle.offerPart([[4], [[0, 2]]], 'ab').ok();
+  producer.lease(7 * size).grant();
+  const waiting = producer.lease(size / 2, { for: other }).waits();
+  producer.lease(size / 2, { for: parted }).grant();
+  waiting.waits();
+});

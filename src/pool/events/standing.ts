@@ -1,4 +1,5 @@
 import { LIMITS } from '../../core/limits.js';
+import { isInParts } from '../parts.js';
 import { freeHeldParts } from '../parts-owed.js';
 import { OBJECT, VERSION, VERSION_FLAG } from '../rows.js';
 import type { PoolState } from '../state.js';
@@ -102,6 +103,8 @@ function pin(pool: PoolState, one: Subscription, standing: Standing, version: nu
   }
   pool.versions.add(version, VERSION.pins, 1);
   countSteps(pool, standing.steps, version, 1);
+  // Memory for the rest of it may come out of the reserve.
+  if (isInParts(pool, version)) pool.leasesDue ||= pool.leaseWaits.length > 0;
   standing.push(version);
   return true;
 }
