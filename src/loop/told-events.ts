@@ -7,6 +7,7 @@ import {
   MESSAGE,
   readAcknowledge,
   readEmit,
+  readQueue,
   readSubscribe,
   readUnsubscribe,
   readVeto,
@@ -30,6 +31,7 @@ export function tellEvents(
         kinds: EVENT_NAMES.filter((_, kind) => (kinds & (1 << kind)) !== 0),
         selector: decodeUtf8(r.bytes, selectorStart, selectorEnd),
         before: (flags & SUBSCRIBE.before) !== 0,
+        ...((flags & SUBSCRIBE.requires) === 0 ? {} : { requires: true }),
       };
       return { member, fields };
     }
@@ -53,6 +55,11 @@ export function tellEvents(
       readEmit(r, message.emit);
       const { member, topicStart, topicEnd } = message.emit;
       return { member, fields: { topic: decodeUtf8(r.bytes, topicStart, topicEnd) } };
+    }
+    case MESSAGE.queue: {
+      const { name, selector, by, keep, maxAhead, forget } = readQueue(r);
+      const fields = { queue: name, selector, by, keep, maxAhead, forget: forget === 1 };
+      return { member: null, fields };
     }
     default:
       return null;

@@ -1,5 +1,6 @@
+import { versionOf } from '../pool/events/standing.js';
 import { objectName } from '../pool/objects.js';
-import { HANDLE, WAIT } from '../pool/rows.js';
+import { HANDLE, VERSION, WAIT } from '../pool/rows.js';
 import type { Session } from '../pool/sessions.js';
 import type { PoolState } from '../pool/state.js';
 
@@ -31,6 +32,20 @@ export class ToldNames {
 
   handle(number: number): Named | null {
     return this.#handles.get(number) ?? this.#known(number);
+  }
+
+  /** What a delivery of a standing require tells of; null when it is none. */
+  taken(subscription: number, n: number): Named | null {
+    const found = this.#session?.subscriptions.get(subscription);
+    if (found === undefined) return null;
+    const { one, attachment } = found;
+    const isHis = one.standing !== null && one.unacked.holderOf(n) === attachment.id;
+    const version = isHis ? versionOf(one.unacked.eventOf(n)) : 0;
+    if (version <= 0) return null;
+    return {
+      object: objectName(this.#pool, this.#pool.versions.get(version, VERSION.object)),
+      member: this.#pool.members.get(attachment.member)?.name ?? '',
+    };
   }
 
   member(number: number): string {

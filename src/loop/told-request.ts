@@ -45,6 +45,7 @@ import {
   readStop,
   readTag,
   readTagSelected,
+  readTake,
   readUnkeep,
   readWithdraw,
   SCOPE,
@@ -126,6 +127,13 @@ function partsOf(r: Reader, code: number, names: ToldNames, message: Decoder): P
     case MESSAGE.require:
       readRequire(r, message.require);
       return ofHandle(names, message.require.handle);
+    case MESSAGE.take: {
+      readTake(r, message.take);
+      const { handle, subscription, n } = message.take;
+      const named = names.taken(subscription, n);
+      if (named !== null) names.declare(handle, named);
+      return { ...named, fields: { subscription, n } };
+    }
     case MESSAGE.demand: {
       readDemand(r, message.demand);
       const { handle, deadline, want } = message.demand;
@@ -195,6 +203,7 @@ function partsOfMember(r: Reader, code: number, names: ToldNames, message: Decod
     case MESSAGE.unsubscribe:
     case MESSAGE.acknowledge:
     case MESSAGE.veto:
+    case MESSAGE.queue:
     case MESSAGE.emit: {
       const told = tellEvents(r, code, message);
       if (told === null) return {};

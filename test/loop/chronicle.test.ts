@@ -6,12 +6,18 @@ import { Chronicle, type Told } from '../../src/loop/chronicle.js';
 import { type Batch, PoolLoop } from '../../src/loop/pool-loop.js';
 import {
   beginMessages,
+  EVENT,
   endFrame,
   FRAME_HEADER_SIZE,
+  SUBSCRIBE,
   writeDeclare,
   writeDemand,
   writeEnd,
   writeJoin,
+  writeOfferInline,
+  writeQueue,
+  writeSubscribe,
+  writeTake,
 } from '../../src/protocol/index.js';
 import { CHECKSUM, restored, saved } from '../core/states.js';
 import { OPTIONS } from '../pool/harness.js';
@@ -135,5 +141,38 @@ test('what a snapshot has of requests that wait is told when it is done', () => 
     'request s1 declare x ok',
     'request s1 demand x waits',
     'request s1 ping ok',
+  ]);
+});
+
+test('what a standing require has taken is told by its name', () => {
+  const loop = new PoolLoop(OPTIONS, CHECKSUM);
+  const replayed = new PoolLoop(OPTIONS, CHECKSUM);
+  const chronicle = new Chronicle(null);
+  const session = loop.openSession({});
+  const standing = {
+    kinds: 1 << EVENT.offer,
+    topics: [],
+    flags: SUBSCRIBE.requires | SUBSCRIBE.own,
+  };
+  send(loop, session, 1, (w) => {
+    writeJoin(w, 0, 'a', {});
+    writeSubscribe(w, {
+      ...{ ...standing, subscription: 1, member: 0, from: 0, slow: 0, silence: 0, seq: 0 },
+      ...{ window: 0, deadline: 0, name: '', selector: '' },
+    });
+    writeQueue(w, { name: 'q', selector: '', by: 'step', keep: 1, maxAhead: 0, forget: 0 });
+    writeDeclare(w, 1, 0, 'x', null, []);
+    writeOfferInline(w, 1, 0, 0, 0, Uint8Array.of(7));
+  });
+  chronicle.replay(record(loop, 1), replayed);
+  send(loop, session, 6, (w) => {
+    writeTake(w, { handle: 2, subscription: 1, n: 1, policy: 0, region: null });
+    writeDemand(w, 2, 0, 0, 0, 0);
+    writeTake(w, { handle: 3, subscription: 1, n: 9, policy: 0, region: null });
+  });
+  assert.deepEqual(words(chronicle.replay(record(loop, 2), replayed)), [
+    'request s1 take x ok',
+    'request s1 demand x ok',
+    'request s1 take wrong-state',
   ]);
 });
