@@ -35,9 +35,12 @@ export function checkQueues(pool: PoolState): void {
   const { events } = pool;
   assert(events.queuesDue.size === 0, 'no more steps are offered than are kept');
   let ahead = 0;
-  for (const [name, { asked, stepOf, offered }] of events.queues) {
+  for (const [name, { asked, stepOf, offered, producers }] of events.queues) {
     assert(asked.name === name, 'a queue is found by its name');
     if (asked.maxAhead > 0) ahead++;
+    for (const id of producers.keys()) {
+      assert(pool.members.has(id), 'who offers to a queue is a member');
+    }
     const steps = new Map<number, number>();
     for (const [version, step] of stepOf) {
       const isOffered = versionHas(pool, version, VERSION_FLAG.offered);

@@ -1,3 +1,4 @@
+import { assert } from '../../core/assert.js';
 import type { PoolState } from '../state.js';
 import { queueOf, type StepQueue } from './queues.js';
 import { type Standing, unpin } from './standing.js';
@@ -55,8 +56,8 @@ function isWhole(pool: PoolState, queue: StepQueue, step: number): boolean {
   if (areAllClosed(pool)) return true;
   for (const [id, newest] of queue.producers) {
     const member = pool.members.get(id);
-    if (member === undefined) queue.producers.delete(id);
-    else if (newest <= step && !hasClosed(pool, member.name, member.promises.size)) return false;
+    assert(member !== undefined, 'who offers to a queue is a member');
+    if (newest <= step && !hasClosed(pool, member.name, member.promises.size)) return false;
   }
   return true;
 }

@@ -5,7 +5,7 @@ import type { Member } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { tell } from './delivering.js';
 import { ROW } from './event-log.js';
-import { noteStep, noteStepOf } from './queues.js';
+import { endProducer, noteStep, noteStepOf } from './queues.js';
 
 /**
  * Notes what has happened to an object by a handle, and tells those who want to know: what the
@@ -126,6 +126,7 @@ export function noteMember(
   name: Uint8Array,
 ): void {
   addNamed(pool, kind, member, name);
+  if (kind === EVENT.leave || kind === EVENT.crash) endProducer(pool, member);
   // Who is gone begins no more steps.
   if (pool.events.standing.size > 0) pool.events.isCompletionDue = true;
   tell(pool);

@@ -5,6 +5,7 @@ import { LIMITS } from '../../core/limits.js';
 import type { QueueFields } from '../../protocol/index.js';
 import { failure } from '../emit.js';
 import { VERSION, VERSION_FLAG } from '../rows.js';
+import type { Member } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { versionHas, withdrawVersion } from '../versions.js';
 import { markDue } from './delivering.js';
@@ -124,7 +125,8 @@ export function noteStep(pool: PoolState, version: number): void {
     if (step === null) continue;
     queue.stepOf.set(version, step);
     queue.offered.set(step, (queue.offered.get(step) ?? 0) + 1);
-    queue.begun(member, step);
+    // One that was open is sealed when all is written, perhaps after its member.
+    if (pool.members.has(member)) queue.begun(member, step);
     tellViewers(pool, queue);
     const { keep } = queue.asked;
     if (keep > 0 && queue.offered.size > keep) events.queuesDue.add(queue);
@@ -139,6 +141,12 @@ export function noteStepOf(pool: PoolState, version: number, member: number): vo
     queue.begun(member, step);
     tellViewers(pool, queue);
   }
+}
+
+/** A member is gone: it begins no more steps. */
+export function endProducer({ events }: PoolState, member: Member | undefined): void {
+  if (member === undefined) return;
+  for (const { producers } of events.queues.values()) producers.delete(member.id);
 }
 
 /** Who waits for whole steps of a queue looks again. */

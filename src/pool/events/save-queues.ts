@@ -39,7 +39,11 @@ export function restoreQueues(pool: PoolState, r: StateReader): void {
       if (!versionHas(pool, version, VERSION_FLAG.offered)) continue;
       queue.offered.set(step, (queue.offered.get(step) ?? 0) + 1);
     }
-    for (let left = r.count(12); left > 0; left--) queue.producers.set(r.u32(), r.f64());
+    for (let left = r.count(12); left > 0; left--) {
+      const member = r.u32();
+      checkSaved(pool.members.has(member), 'who offers to a queue is a member');
+      queue.producers.set(member, r.f64());
+    }
   }
 }
 
