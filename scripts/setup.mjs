@@ -130,7 +130,7 @@ const withoutServer = {
   name: 'without-server',
   setup(build) {
     const filter =
-      /\/commands\/(?:serve|start|stop|run|clean|schema|help|keep-alive|when|tracer|watch|step|top)\.js$/;
+      /\/commands\/(?:serve|start|stop|run|clean|schema|help|keep-alive|when|tracer|watch|archiver|librarian|checkpoint|step|top)\.js$/;
     build.onResolve({ filter }, ({ path }) => ({ path, namespace: 'absent' }));
     build.onLoad({ filter: /./, namespace: 'absent' }, () => ({ contents: 'export {};' }));
   },

@@ -1,4 +1,11 @@
 /** `attacca/apps`: the programs that conduct a workflow, as functions over a pool. */
+export {
+  type Archived,
+  type ArchiveFailure,
+  type ArchiverOptions,
+  type ArchiverSummary,
+  archiver,
+} from './archive/archiver.js';
 export { type KeepAliveOptions, type KeptAlive, keepAlive } from './keep-alive.js';
 export { CannotStart, ProgramFailed, type ProgramOptions, runProgram } from './program.js';
 export {

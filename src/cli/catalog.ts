@@ -123,6 +123,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         load: () => import('./commands/watch.js'),
       },
       {
+        name: 'archiver',
+        summary: 'store each object that matches in a directory',
+        load: () => import('./commands/archiver.js'),
+      },
+      {
         name: 'step',
         summary: 'hold operations, show each, and let it go with a key',
         load: () => import('./commands/step.js'),

@@ -83,7 +83,7 @@ const KNOWN = {
   derive: keysOf<DeriveOptions>(DERIVE),
   requireAll: keysOf<RequireAllOptions>({
     ...{ ...DERIVE, byteOrder: true, own: true, ownOffers: true, onFailure: true },
-    ...{ ahead: true, until: true, group: true, from: true },
+    ...{ ahead: true, until: true, group: true, from: true, acknowledge: true },
     ...{ queue: true, latest: true, onMissed: true },
   }),
   stepQueue: keysOf<StepQueueOptions>({ select: true, by: true, keep: true, maxAhead: true }),

@@ -7,6 +7,7 @@ test('the names that attacca/apps exports', () => {
     'CannotStart',
     'ProgramFailed',
     'TRACE_FORMATS',
+    'archiver',
     'keepAlive',
     'runProgram',
     'step',

@@ -143,6 +143,25 @@ test('leaving the loop leaves what was taken last to the group, unless it was di
   assert.equal(await versions(model), 0);
 });
 
+test('with acknowledge several are in hand, and what is disposed after the close is not done', async (t) => {
+  const server = await servePool(t);
+  await using model = await joinApart(server, 'model');
+  await using reader = await joinApart(server, 'reader');
+  const asked = { group: 'g', acknowledge: true, ahead: 3 } as const;
+  const fields = await reader.requireAll('has step', asked);
+  for (let step = 0; step < 3; step++) await pass(model, `f/${step}`, step);
+  const [zero, one, two] = [await fields.next(), await fields.next(), await fields.next()];
+  assert.deepEqual(
+    [zero, one, two].map((field) => Number(field?.array[9])),
+    [0, 1, 2],
+  );
+  await one?.dispose();
+  await fields.close();
+  for (const field of [zero, two]) await field?.dispose();
+  await using again = await reader.requireAll('has step', asked);
+  assert.deepEqual([(await again.next())?.name, (await again.next())?.name], ['f/0', 'f/2']);
+});
+
 test('a wait ends by its signal, with close and with the member; nothing is kept then', async (t) => {
   const server = await servePool(t);
   await using model = await joinApart(server, 'model');

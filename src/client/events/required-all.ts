@@ -57,6 +57,11 @@ export interface RequireAllOptions extends WaitOptions, RequireOptions, Omit<Sha
   readonly latest?: boolean | undefined;
   /** Hears of steps that were not given, before what is given instead. */
   readonly onMissed?: ((missed: MissedSteps) => void) | undefined;
+  /**
+   * Each is done when it is disposed, and not when the next one is taken: so several may be in
+   * hand, as many as `ahead`. What is disposed after `close` is not done.
+   */
+  readonly acknowledge?: boolean | undefined;
   /** Memory that may be written to, instead of views. */
   readonly own?: boolean | undefined;
   /** Whether what this member itself offers comes, too. Default false. */
@@ -310,7 +315,7 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
   async #finish(): Promise<void> {
     const current = this.#current;
     this.#current = null;
-    await current?.dispose();
+    if (this.#options.acknowledge !== true) await current?.dispose();
   }
 
   #acknowledge(n: number): void {
