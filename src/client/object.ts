@@ -111,12 +111,8 @@ export class PoolObject<D extends Dtype = Dtype> {
 
   /**
    * Puts arrays, one a field, into the structs that the object is made of; fields that are not
-   * given stay as they are. Throws as {@link array}; `bad-space` or `size-mismatch` when an array
-   * is not one of the field.
-   *
-   * ```ts
-   * particles.setFields({ x: Float32Array.of(1, 2), id: Int32Array.of(7, 8) });
-   * ```
+   * given stay as they are: `particles.setFields({ x: Float32Array.of(1, 2), id })`. Throws as
+   * {@link array}; `bad-space` or `size-mismatch` when an array is not one of the field.
    */
   setFields(arrays: { readonly [name: string]: ArrayBufferView }): this {
     this.#mustMakeAll('write to');

@@ -134,66 +134,75 @@ export const command = defineCommand({
     }
     checkPlaces(chosen, { ...options, isNothing: options.forget });
     if (isFollowed) {
-      if (options.store !== undefined)
-        throw new UsageError('--store has what is there: no --follow');
+      if (options.store !== undefined) throw new UsageError('--store is no pool: no --follow');
       if (chosen.kind === 'names') throw new UsageError('--follow needs --all SELECTOR, no NAMEs');
       return await getFollowing(context, chosen.selector, options, { format, region, timeoutMs });
     }
     if (options.store !== undefined) {
       return await getStored(context, chosen, options, { format, signal: context.signal });
     }
-    const joining = joinPool(context, options);
-    joining.catch(() => {});
-    // While the pool answers: what is needed after.
-    const [{ Progress }, { Transfer }, { waitLine }, sink] = await Promise.all([
-      import('../progress.js'),
-      import('../transfer.js'),
-      import('../wait-line.js'),
-      import('../pool/sink.js'),
-    ]);
-    const { signal } = context;
-    const { unpack } = options;
-    const { session, seat } = await joining;
-    await using _session = session;
-    const names = await namesToGet(chosen, session.view, signal);
-    if (chosen.kind === 'selector' && names.length === 0 && !options.quiet) {
-      say('nothing is selected');
-      await sayUnknownKeys(session.view, chosen.selector, options);
-    }
-    if (chosen.kind === 'names') await refuseCubes(session, 'get', names, ' -o FILE');
-    const failures = new Failures(context.command, options.json);
-    const waiting = new Set<string>();
-    const transfer = new Transfer();
-    let done = 0;
-    using _progress = new Progress(
-      (elapsedMs) => {
-        if (waiting.size > 0) return waitLine(session.view, waiting, elapsedMs, names.length);
-        return `writing: ${done} of ${counted(names.length, 'object')}, ${transfer.text}`;
-      },
-      options.quiet,
-      session.client.connection,
-    );
-    await forEachAtOnce(names, WAITS_MAX, async (name) => {
-      waiting.add(name);
-      try {
-        const object = await locate(seat, name, { timeoutMs, signal, region, unpack });
-        waiting.delete(name);
-        transfer.expect(object.size);
-        try {
-          await deliver(sink, object, options, { format, signal, onBytes: transfer.add });
-          done++;
-        } finally {
-          object.release();
-        }
-      } catch (error) {
-        waiting.delete(name);
-        if (signal.aborted || error instanceof ExitWith) throw error;
-        failures.add(error);
-      }
-    });
-    return failures.end();
+    return await getChosen(context, chosen, options, { format, region, timeoutMs });
   },
 });
+
+/** What is named, or selected and offered now. */
+async function getChosen(
+  context: Context,
+  chosen: Chosen,
+  options: Options,
+  { format, ...of }: Pick<WriteOptions, 'format'> & Pick<DeriveOptions, 'region' | 'timeoutMs'>,
+): Promise<number> {
+  const joining = joinPool(context, options);
+  joining.catch(() => {});
+  // While the pool answers: what is needed after.
+  const [{ Progress }, { Transfer }, { waitLine }, sink] = await Promise.all([
+    import('../progress.js'),
+    import('../transfer.js'),
+    import('../wait-line.js'),
+    import('../pool/sink.js'),
+  ]);
+  const { signal } = context;
+  const { unpack } = options;
+  const { session, seat } = await joining;
+  await using _session = session;
+  const names = await namesToGet(chosen, session.view, signal);
+  if (chosen.kind === 'selector' && names.length === 0 && !options.quiet) {
+    say('nothing is selected');
+    await sayUnknownKeys(session.view, chosen.selector, options);
+  }
+  if (chosen.kind === 'names') await refuseCubes(session, 'get', names, ' -o FILE');
+  const failures = new Failures(context.command, options.json);
+  const waiting = new Set<string>();
+  const transfer = new Transfer();
+  let done = 0;
+  using _progress = new Progress(
+    (elapsedMs) => {
+      if (waiting.size > 0) return waitLine(session.view, waiting, elapsedMs, names.length);
+      return `writing: ${done} of ${counted(names.length, 'object')}, ${transfer.text}`;
+    },
+    options.quiet,
+    session.client.connection,
+  );
+  await forEachAtOnce(names, WAITS_MAX, async (name) => {
+    waiting.add(name);
+    try {
+      const object = await locate(seat, name, { ...of, signal, unpack });
+      waiting.delete(name);
+      transfer.expect(object.size);
+      try {
+        await deliver(sink, object, options, { format, signal, onBytes: transfer.add });
+        done++;
+      } finally {
+        object.release();
+      }
+    } catch (error) {
+      waiting.delete(name);
+      if (signal.aborted || error instanceof ExitWith) throw error;
+      failures.add(error);
+    }
+  });
+  return failures.end();
+}
 
 /** All that is selected, as it comes. */
 async function getFollowing(
