@@ -20,8 +20,9 @@ export interface QueueFields {
 
 export function readQueue(r: Reader): QueueFields {
   const name = readName(r, 'a step queue');
+  const { at } = r;
   const selector = r.text();
-  if (selector.length > LIMITS.selectorBytesMax) {
+  if (r.at - at - 4 > LIMITS.selectorBytesMax) {
     refuse('bad-selector', `Cannot read a selector of more than ${LIMITS.selectorBytesMax} bytes`, {
       position: 0,
     });

@@ -80,6 +80,26 @@ test('an offer that nobody makes room for ends at the deadline, and says for who
   assert.equal((await all.next())?.name, 'f/0');
 });
 
+test('an offer that waits goes on waiting over a restart of the pool, and then goes on', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  const model = await join({ address: kept.address, member: 'm', reconnectMs: 20_001 });
+  const reader = await join({ address: kept.address, member: 'r', reconnectMs: 20_002 });
+  await model.stepQueue('f', { maxAhead: 1 });
+  const all = await reader.requireAll('has step');
+  await model.put('f/0', ramp(8), { attributes: { step: 0 } });
+  const waiting = model.put('f/1', ramp(8), { attributes: { step: 1 } });
+  const because = await waitOf(reader);
+  await kept.restart();
+  assert.equal(await waitOf(reader), because);
+  assert.equal((await all.next())?.name, 'f/0');
+  const next = all.next();
+  await waiting;
+  assert.equal((await next)?.name, 'f/1');
+  await reader.leave();
+  await model.leave();
+});
+
 test('latest: a slow viewer goes from whole step to whole step, and hears what it missed', async (t) => {
   const server = await servePool(t);
   await using viewer = await joinApart(server, 'viewer');
