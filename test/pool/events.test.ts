@@ -477,3 +477,17 @@ test('one whose selector takes too much ends; those behind it are told all the s
     );
   });
 });
+
+test('what was there before needs nothing of the log: it is not waited for', () => {
+  const pool = new Harness({ eventBytesMax: 1 << 20, checked: false });
+  const producer = pool.member('p');
+  producer.offer('x', 'x');
+  const asked = { kinds: ['offer'], from: 'snapshot', slow: 'block' } as const;
+  const watcher = pool.member('w').subscribe(asked);
+  assert.deepEqual(watcher.told, ['offer x']);
+  const calls: { readonly answer: unknown }[] = [];
+  pool.batch(() => {
+    for (let index = 0; index < 20_000; index++) calls.push(producer.emit('tick', { index }));
+  });
+  assert.ok(calls.every(({ answer }) => answer !== null));
+});

@@ -258,7 +258,7 @@ export function settleEvents(pool: PoolState, apply: Apply): void {
 function endSlowest(pool: PoolState): void {
   const { events } = pool;
   for (const one of [...events.blockers]) {
-    const at = Math.min(one.behindAt || Infinity, Math.abs(one.unacked.eventOf(one.unacked.first)));
+    const at = Math.min(one.behindAt || Number.POSITIVE_INFINITY, one.unacked.oldest);
     if (at >= events.log.endOfOldest) continue;
     const why = 'Cannot go on: it is behind by more than the pool keeps';
     endSubscription(pool, one, failure('subscriber-slow', why, { lost: events.log.end - at }));

@@ -183,8 +183,7 @@ function neededFrom({ blockers }: PoolState['events']): number {
   let needed = Number.POSITIVE_INFINITY;
   for (const one of blockers) {
     if (one.behindAt !== 0) needed = Math.min(needed, one.behindAt);
-    if (one.unacked.count > 0)
-      needed = Math.min(needed, Math.abs(one.unacked.eventOf(one.unacked.first)));
+    needed = Math.min(needed, one.unacked.oldest);
   }
   return needed;
 }

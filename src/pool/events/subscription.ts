@@ -129,6 +129,15 @@ export class Unacked {
     return this.#events[n & this.#mask] as number;
   }
 
+  /** The oldest event of the log among them; Infinity when there is none. */
+  get oldest(): number {
+    for (let n = this.#first; n < this.#first + this.#count; n++) {
+      const place = this.eventOf(n);
+      if (place > 0) return place;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
   done(n: number): void {
     assert(this.holderOf(n) >= 0, 'a delivery is acknowledged once');
     if (this.#holders[n & this.#mask] === 0) this.#orphans--;
