@@ -7,6 +7,7 @@ import { metadata } from './metadata/benchmark.js';
 import { poolRate } from './pool-rate/benchmark.js';
 import { scale } from './scale/benchmark.js';
 import { sink } from './sink/benchmark.js';
+import { store } from './store/benchmark.js';
 import { bdcats, vpic } from './vpic/benchmark.js';
 import { weather } from './weather/benchmark.js';
 
@@ -22,5 +23,6 @@ export const benchmarks: readonly Benchmark[] = [
   events,
   vpic,
   bdcats,
+  store,
   layout,
 ];

@@ -26,7 +26,8 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   ],
   examples: ['client', 'files', 'apps', 'server'],
   bench: [
-    ...['core', 'protocol', 'pool', 'journal', 'loop', 'client', 'server', 'cli', 'examples'],
+    ...['core', 'protocol', 'pool', 'journal', 'loop', 'levels', 'client', 'server', 'cli'],
+    ...['examples'],
   ],
   test: [
     ...['core', 'protocol', 'catalog', 'pool', 'session', 'journal', 'loop', 'sim', 'levels'],
