@@ -1,5 +1,6 @@
 import type { Selector } from '../core/selector/ast.js';
 import { EVENT_FLAG, type EventName } from '../protocol/index.js';
+import { isPromisedOver } from './event-promised.js';
 import type {
   MAsked,
   MAttachment,
@@ -15,6 +16,7 @@ import {
   type Expected,
   type MMember,
   type MObject,
+  type MPromise,
   type MSession,
   type MVersion,
   Refusal,
@@ -31,8 +33,7 @@ const WHILE_ASKED: ReadonlySet<EventName> = new Set([
 interface EventOracleParts {
   /** All that is offered. */
   readonly versions: ReadonlySet<MVersion>;
-  /** Whether something was promised, and all of it is closed. */
-  readonly isPromisedOver: () => boolean;
+  readonly promises: () => Iterable<MPromise>;
   /** Whether operations are held. */
   readonly holdsAny: () => boolean;
   /** A subscriber lets an operation go. */
@@ -333,12 +334,11 @@ export class EventOracle {
 
   /** Those that end by themselves, as all is over that they are for. */
   endComplete(): void {
-    if (!this.#parts.isPromisedOver() || this.#parts.holdsAny()) return;
+    if (this.#parts.holdsAny()) return;
     for (const one of [...this.subscriptions]) {
       const isDrained = one.next === null && one.snapshot === null && one.unacked.size === 0;
-      if (one.asked.untilComplete && one.attachments.length > 0 && isDrained) {
-        this.#end(one, 'complete');
-      }
+      if (!one.asked.untilComplete || one.attachments.length === 0 || !isDrained) continue;
+      if (isPromisedOver(one, this.#parts.promises())) this.#end(one, 'complete');
     }
   }
 }

@@ -89,8 +89,7 @@ export class Oracle {
     });
     this.events = new EventOracle({
       versions,
-      isPromisedOver: () =>
-        this.promises.length > 0 && this.promises.every(({ state }) => state === 'closed'),
+      promises: () => this.promises,
       holdsAny: () => this.holds.count > 0,
       allow: (one, event) => this.holds.allow(one, event),
       silent: (one, event) => this.holds.silent(one, event),
