@@ -84,6 +84,11 @@ const OPTIONS = {
     value: 'TIME',
     help: 'withdraw after so long (10m, 2h); without it as its container says, else never',
   },
+  durability: {
+    type: 'string',
+    value: 'memory|fsync',
+    help: 'return when it is safe there: fsync outlives a power cut, and needs a pool with a store (docs/storage.md)',
+  },
   group: {
     type: 'string',
     value: 'NAME',
@@ -141,6 +146,7 @@ export const command = defineCommand({
     const { replace, 'name-by': by } = options;
     const timeoutMs = parseTimeout(options.timeout);
     const lifetimeMs = parseLifetime(options.lifetime);
+    const durability = durabilityOf(options.durability);
     const fromStdin = namesOne(options) && words.length === 1 && words[0] === '-';
     const sources = fromStdin ? [] : sourcesOf(await namesOf(words, options), options, exists);
     const failures = new Failures(context.command, options.json);
@@ -160,7 +166,8 @@ export const command = defineCommand({
     await using store = new Store(seat, bytesExpected);
     const transfer = new Transfer();
     for (const { size, offset } of files) transfer.expect(size - offset);
-    const put: PutOptions = { signal, timeoutMs, replace, lifetimeMs, onBytes: transfer.add };
+    const safety = { lifetimeMs, durability };
+    const put: PutOptions = { signal, timeoutMs, replace, ...safety, onBytes: transfer.add };
     let done = 0;
     let line = (): string =>
       `putting: ${done} of ${counted(files.length, 'object')}, ${transfer.text}`;
@@ -220,9 +227,17 @@ function checkTogether(
     );
   }
   if (group === undefined) return;
-  if (namesOne(options) || region !== undefined || replace) {
-    throw new UsageError('--group takes no --name, --name-by, --region and --replace');
+  const others = [region, options.durability].some((each) => each !== undefined);
+  if (namesOne(options) || others || replace) {
+    throw new UsageError(
+      '--group takes no --name, --name-by, --region, --durability and --replace',
+    );
   }
+}
+
+function durabilityOf(text: string | undefined): PutOptions['durability'] {
+  if (text === undefined || text === 'memory' || text === 'fsync') return text;
+  throw new UsageError(`"--durability" takes memory or fsync, not "${text}"`);
 }
 
 /** The space of files without a header: a list of elements. */
