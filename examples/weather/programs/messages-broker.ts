@@ -3,6 +3,7 @@
  * of its member of the ensemble before it is offered, requires what it was told of, lets the offers
  * go on, and works out of each field what there is of it as it comes.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Delivered, Pool, PoolEvent, RequiredMany } from 'attacca';
 import { monotonicMs } from '../clock.js';
 import { fieldsPerStep } from '../plan.js';
@@ -28,7 +29,11 @@ await runProgram('consumer', async (program) => {
     await field.dispose();
   };
   const takeAll = async (required: RequiredMany): Promise<void> => {
-    for await (const field of required.demandEach()) await take(field);
+    for await (const field of required.demandEach()) {
+      await take(field);
+      // Producers wait for what is told meanwhile: it is let go before the next field is checked.
+      await turn();
+    }
   };
 
   const takings = new InFlight(Number.POSITIVE_INFINITY);
