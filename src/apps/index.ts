@@ -6,6 +6,12 @@ export {
   type ArchiverSummary,
   archiver,
 } from './archive/archiver.js';
+export {
+  type Lent,
+  type LibrarianOptions,
+  type LibrarianSummary,
+  librarian,
+} from './archive/librarian.js';
 export { type KeepAliveOptions, type KeptAlive, keepAlive } from './keep-alive.js';
 export { CannotStart, ProgramFailed, type ProgramOptions, runProgram } from './program.js';
 export {

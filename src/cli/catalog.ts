@@ -128,6 +128,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         load: () => import('./commands/archiver.js'),
       },
       {
+        name: 'librarian',
+        summary: 'offer what is required and not offered, out of a directory',
+        load: () => import('./commands/librarian.js'),
+      },
+      {
         name: 'step',
         summary: 'hold operations, show each, and let it go with a key',
         load: () => import('./commands/step.js'),

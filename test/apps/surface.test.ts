@@ -9,6 +9,7 @@ test('the names that attacca/apps exports', () => {
     'TRACE_FORMATS',
     'archiver',
     'keepAlive',
+    'librarian',
     'runProgram',
     'step',
     'top',

@@ -10,7 +10,8 @@ import { AttaccaError } from '../../core/errors.js';
 import { Timestamp } from '../../core/value.js';
 import type { Level, LevelDurability, LevelEntry } from '../../levels/level.js';
 import { openStore } from '../../levels/store/index.js';
-import { ARCHIVE, placeFor, withoutTags } from './place.js';
+import { pause } from '../pause.js';
+import { ARCHIVE, placeFor, storedAttributes } from './place.js';
 
 /** What {@link archiver} is told. */
 export interface ArchiverOptions {
@@ -234,7 +235,7 @@ class Archiver {
     const { whenFull = 'wait', timeoutMs = FULL_MS, durability = 'fsync' } = this.#options;
     const entry: Omit<LevelEntry, 'size'> = {
       ...{ pool: this.#pool.poolName, name: view.name, version, space: view.whole },
-      attributes: { ...withoutTags(view.attributes), [ARCHIVE.at]: now() },
+      attributes: { ...storedAttributes(view.attributes), [ARCHIVE.at]: now() },
     };
     const until = performance.now() + timeoutMs;
     for (let ms = RETRY_MS; ; ms = Math.min(2 * ms, RETRY_MS_MAX)) {
@@ -248,23 +249,10 @@ class Archiver {
         if (this.#stop.signal.aborted) return false;
         if (!this.#isFull) this.#tell({ name: view.name, version, error, again: true });
         this.#isFull = true;
-        await this.#pause(ms);
+        // When it all ends it is tried once more.
+        await pause(ms, this.#stop.signal);
       }
     }
-  }
-
-  /** For a time, or until it all ends: then it is tried once more. */
-  async #pause(ms: number): Promise<void> {
-    const { signal } = this.#stop;
-    await new Promise<void>((done) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        done();
-      };
-      const timer = setTimeout(end, ms);
-      signal.addEventListener('abort', end, { once: true });
-    });
   }
 
   /** Of this version alone: one that is gone, or another one by now, has none. */

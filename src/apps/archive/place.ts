@@ -1,3 +1,4 @@
+import { ENCODING_KEY } from '../../client/encoding.js';
 import type { Delivered, ValueMap } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
 import type { Level, LevelKey } from '../../levels/level.js';
@@ -12,11 +13,12 @@ export const ARCHIVE = {
   at: 'archive.at',
 } as const;
 
-const TAGS: ReadonlySet<string> = new Set(Object.values(ARCHIVE));
+/** Not of the object as it is stored: where it is, and how the pool had its bytes. */
+const UNSTORED: ReadonlySet<string> = new Set([...Object.values(ARCHIVE), ENCODING_KEY]);
 
-/** Attributes and tags but for those which tell that it is stored. */
-export function withoutTags(attributes: ValueMap): ValueMap {
-  return Object.fromEntries(Object.entries(attributes).filter(([key]) => !TAGS.has(key)));
+/** The attributes and tags that are stored. */
+export function storedAttributes(attributes: ValueMap): ValueMap {
+  return Object.fromEntries(Object.entries(attributes).filter(([key]) => !UNSTORED.has(key)));
 }
 
 /**

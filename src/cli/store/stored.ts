@@ -1,7 +1,7 @@
 import { formatBytes } from '../../core/format-bytes.js';
 import { parseSelector } from '../../core/selector/parser.js';
 import { objectTester } from '../../core/selector/selects.js';
-import type { ValueMap } from '../../core/value.js';
+import { keysOfEntry } from '../../levels/entry-keys.js';
 import type { LevelEntry } from '../../levels/level.js';
 import { openStore } from '../../levels/store/index.js';
 import {
@@ -16,16 +16,6 @@ import { toJson } from '../json.js';
 import { compareBytes } from '../looking/objects-table.js';
 import { selecting } from '../where.js';
 
-/** The keys that a store tells by itself. */
-function ownOf({ pool, name, version, size, space }: LevelEntry): ValueMap {
-  const { dtype, shape, order, byteOrder } = space;
-  return {
-    ...{ name, '.maestro.core.cdo.name': name, '.pool': pool, '.version': version },
-    ...{ '.bytes': size, '.dtype': dtype, '.shape': shape, '.ndim': shape.length },
-    ...{ '.order': order, '.byteOrder': byteOrder, '.level': 'store', '.durability': 'fsync' },
-  };
-}
-
 /** What is in a store, or of it what is selected, in the order of names, pools and versions. */
 export async function storedObjects(directory: string, selector: string): Promise<LevelEntry[]> {
   return await selecting(selector, async () => {
@@ -33,7 +23,7 @@ export async function storedObjects(directory: string, selector: string): Promis
     await using store = await openStore(directory, { access: 'read' });
     const found: LevelEntry[] = [];
     for await (const entry of store.list()) {
-      if (isSelected({ own: ownOf(entry), attributes: entry.attributes })) found.push(entry);
+      if (isSelected({ own: keysOfEntry(entry), attributes: entry.attributes })) found.push(entry);
     }
     return found.sort(
       (one, other) =>

@@ -21,6 +21,7 @@ const EXAMPLES: { readonly [name: string]: readonly string[] } = {
     ...[0, 1, 2, 3].map((step) => `t/${step}: 8000 bytes`),
     '4 objects are stored, 0 failed',
   ],
+  librarian: [...[0, 1, 2].map((step) => `t/${step}: ${step}, step ${step}`), '0 failed'],
   watch: [...[0, 1, 2].map((step) => `run/step${step}: 4000 bytes`), '3 files were offered'],
   step: ['t/0 is offered', 't/1 is forbidden: a field has units', 't/2 is offered'],
   when: [

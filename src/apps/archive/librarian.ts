@@ -1,0 +1,288 @@
+import { resolve } from 'node:path';
+import type { Pool, PoolEvent, PoolObject, Subscription, ValueMap } from '../../client/index.js';
+import { AttaccaError } from '../../core/errors.js';
+import type { LevelEntry } from '../../levels/level.js';
+import { type DirectoryLevel, openStore } from '../../levels/store/index.js';
+import { pause } from '../pause.js';
+import { Slots } from '../slots.js';
+import { ARCHIVE } from './place.js';
+import { Shelf } from './shelf.js';
+
+/** What {@link librarian} is told. */
+export interface LibrarianOptions {
+  /** The directory of the store. */
+  readonly from: string;
+  /** How long an object stays offered for others who may need it. Default 1 s. */
+  readonly keepMs?: number | undefined;
+  /** How long one that was asked for by an event `prefetch` stays offered. Default one minute. */
+  readonly prefetchMs?: number | undefined;
+  /** So many are read at the same time. Default 8. */
+  readonly atOnce?: number | undefined;
+  /** Globs of names that it promises until it ends: requires of them wait, whoever has left. */
+  readonly promise?: readonly string[] | undefined;
+  /** How long one object may wait for memory of the pool. */
+  readonly timeoutMs?: number | undefined;
+  /** Ends after so many. */
+  readonly count?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** When it stands: what is required from then on is looked for. */
+  readonly onReady?: (() => void) | undefined;
+  readonly onLent?: ((lent: Lent) => void) | undefined;
+  /** One that the store should have cannot be read, or offered. */
+  readonly onFailure?: ((failure: { name: string; error: AttaccaError }) => void) | undefined;
+}
+
+/** An object that was offered out of the store. */
+export interface Lent {
+  readonly name: string;
+  /** The version that it has in the store, and the pool that it was stored from. */
+  readonly version: number;
+  readonly pool: string;
+  readonly bytes: number;
+  /** Whether it was asked for by a hint. */
+  readonly isPrefetch: boolean;
+  /** From when it was asked for until it was offered. */
+  readonly seconds: number;
+}
+
+/** How it went. */
+export interface LibrarianSummary {
+  readonly lent: number;
+  readonly bytes: number;
+  readonly failed: number;
+}
+
+const KEEP_MS = 1_000;
+const PREFETCH_MS = 60_000;
+const AT_ONCE = 8;
+const LATE_MS = 50;
+
+/**
+ * Offers what is required, not offered, and kept in a store: its newest version, with attributes
+ * and tags, and `archive.path` and `archive.version`. The bytes are compared with their checksums
+ * before; what is damaged is told, also as an event `librarian.failed`, and is not offered.
+ * An offer ends when `keepMs` are over and all who have required it are served, so the store does
+ * not fill the memory; for who requires it later it is offered again.
+ *
+ * An event `prefetch` that a member emits, with `names` or a selector `select`, is a hint of what
+ * will be required. Several librarians do no harm: the first one to offer an object does.
+ *
+ * Errors: `not-a-store`; those of `pool.subscribe`.
+ *
+ * ```ts
+ * await librarian(pool, { from: '/data/archive', signal });
+ * ```
+ */
+export async function librarian(pool: Pool, options: LibrarianOptions): Promise<LibrarianSummary> {
+  await using store = await openStore(resolve(options.from), { access: 'read' });
+  return await lendFrom(pool, store, options);
+}
+
+/** As {@link librarian}, from a store that is open. */
+async function lendFrom(
+  pool: Pool,
+  store: DirectoryLevel,
+  options: LibrarianOptions,
+): Promise<LibrarianSummary> {
+  const shelf = await Shelf.of(store, pool.poolName);
+  return await new Librarian(pool, store, shelf, options).run();
+}
+
+class Librarian {
+  readonly #pool: Pool;
+  readonly #store: DirectoryLevel;
+  readonly #shelf: Shelf;
+  readonly #path: string;
+  readonly #options: LibrarianOptions;
+  readonly #slots: Slots;
+  readonly #counts = { lent: 0, bytes: 0, failed: 0 };
+  /** Names that are being looked for, or offered; true: somebody required it meanwhile. */
+  readonly #active = new Map<string, boolean>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
+  #fatal: unknown = null;
+
+  constructor(pool: Pool, store: DirectoryLevel, shelf: Shelf, options: LibrarianOptions) {
+    this.#pool = pool;
+    this.#store = store;
+    this.#shelf = shelf;
+    this.#path = resolve(options.from);
+    this.#options = options;
+    this.#slots = new Slots(options.atOnce ?? AT_ONCE);
+  }
+
+  async run(): Promise<LibrarianSummary> {
+    const { signal, onReady, promise: globs = [] } = this.#options;
+    const stop = (): void => this.#stop.abort(signal?.reason);
+    if (signal?.aborted === true) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
+    const events = await this.#pool.subscribe({
+      kinds: ['require', 'prefetch'],
+      // What is not offered has none; nor have events that members emit.
+      select: 'not has .version',
+    });
+    const promise = globs.length === 0 ? null : await this.#pool.promise(...globs);
+    try {
+      await this.#lookAtWaits();
+      onReady?.();
+      await this.#follow(events);
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      this.#stop.abort();
+      await promise?.close();
+      await events.close();
+      await Promise.all(this.#running);
+    }
+    if (this.#fatal !== null) throw this.#fatal;
+    return { ...this.#counts };
+  }
+
+  /** What was required before it began. */
+  async #lookAtWaits(): Promise<void> {
+    const { waits } = await this.#pool.explain();
+    if (!Array.isArray(waits)) return;
+    for (const wait of waits as readonly ValueMap[]) {
+      if (typeof wait['object'] === 'string') this.#begin(wait['object'], false);
+    }
+  }
+
+  async #follow(events: Subscription): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const event = await events.wait({ signal }).catch((error: unknown) => {
+        if (signal.aborted) return null;
+        throw error;
+      });
+      if (event === null) return;
+      if (event.kind === 'require') this.#begin(event.name, false);
+      else if (event.kind === 'prefetch') this.#run(this.#prefetch(event));
+    }
+  }
+
+  async #prefetch({ attributes, member }: PoolEvent): Promise<void> {
+    const { names = [], select } = attributes;
+    const asked = (Array.isArray(names) ? names : [names]).filter(isText);
+    try {
+      const selected = typeof select === 'string' ? await this.#shelf.select(select) : [];
+      for (const name of [...asked, ...selected]) this.#begin(name, true);
+    } catch (error) {
+      this.#failed(`prefetch of ${member}`, error);
+    }
+  }
+
+  #begin(name: string, isPrefetch: boolean): void {
+    if (this.#active.has(name)) {
+      if (!isPrefetch) this.#active.set(name, true);
+      return;
+    }
+    this.#active.set(name, false);
+    this.#run(this.#lendAll(name, isPrefetch).finally(() => this.#active.delete(name)));
+  }
+
+  #run(work: Promise<void>): void {
+    const running = work
+      .catch((error: unknown) => {
+        if (this.#stop.signal.aborted) return;
+        this.#fatal ??= error;
+        this.#stop.abort(error);
+      })
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** As often as somebody has required it when its offer had ended. */
+  async #lendAll(name: string, isPrefetch: boolean): Promise<void> {
+    for (let isFirst = true; ; isFirst = false) {
+      this.#active.set(name, false);
+      if (!isFirst && !(await this.#isAwaited(name))) return;
+      if (!(await this.#lend(name, isPrefetch && isFirst))) return;
+      if (this.#active.get(name) !== true || this.#stop.signal.aborted) return;
+    }
+  }
+
+  async #isAwaited(name: string): Promise<boolean> {
+    const { offered, waits } = await this.#pool.explain(name).catch((error: unknown) => {
+      if (error instanceof AttaccaError && error.code === 'unknown-object') return {} as ValueMap;
+      throw error;
+    });
+    return offered === null && Array.isArray(waits) && waits.length > 0;
+  }
+
+  /** Offers it once; false when it cannot be had from here. */
+  async #lend(name: string, isPrefetch: boolean): Promise<boolean> {
+    const startedMs = performance.now();
+    const entry = await this.#find(name);
+    if (entry === null) return false;
+    await this.#slots.take();
+    // Meanwhile another may have offered it, and have ended that.
+    const isLate = performance.now() - startedMs > LATE_MS;
+    let object: PoolObject | null = null;
+    try {
+      const isNeeded = isPrefetch || !isLate || (await this.#isAwaited(name));
+      if (isNeeded) object = await this.#offer(entry);
+    } catch (error) {
+      if (!(error instanceof AttaccaError) || this.#stop.signal.aborted) throw error;
+      if (error.code !== 'already-offered') this.#failed(name, error);
+    } finally {
+      this.#slots.give();
+    }
+    if (object === null) return false;
+    const { version, pool, size: bytes } = entry;
+    const seconds = (performance.now() - startedMs) / 1_000;
+    this.#counts.lent++;
+    this.#counts.bytes += bytes;
+    this.#options.onLent?.({ name, version, pool, bytes, isPrefetch, seconds });
+    const { keepMs = KEEP_MS, prefetchMs = PREFETCH_MS, count } = this.#options;
+    if (this.#counts.lent >= (count ?? Number.POSITIVE_INFINITY)) this.#stop.abort();
+    await pause(isPrefetch ? prefetchMs : keepMs, this.#stop.signal);
+    await object.withdraw({ timeoutMs: Number.POSITIVE_INFINITY });
+    return true;
+  }
+
+  async #find(name: string): Promise<LevelEntry | null> {
+    try {
+      return await this.#shelf.find(name);
+    } catch (error) {
+      this.#failed(name, error);
+      return null;
+    }
+  }
+
+  /** Reads it into memory of the pool, and offers it when its checksum is right. */
+  async #offer({ pool, name, version, size, ...entry }: LevelEntry): Promise<PoolObject> {
+    const { timeoutMs } = this.#options;
+    const told = { [ARCHIVE.path]: this.#path, [ARCHIVE.version]: version };
+    const attributes = { ...entry.attributes, ...told };
+    const object = this.#pool.object(name, { attributes, space: entry.space });
+    try {
+      if (size > 0) {
+        await object.allocate({ timeoutMs, signal: this.#stop.signal });
+        const found = await this.#store.get({ pool, name, version }, object.bytes);
+        if (found === null) {
+          const why = 'it is not in the store any more';
+          throw new AttaccaError('unknown-object', `Cannot offer "${name}": ${why}`, { name });
+        }
+      }
+      await object.offer({ timeoutMs });
+      return object;
+    } catch (error) {
+      await object.dispose().catch(() => {});
+      throw error;
+    }
+  }
+
+  #failed(name: string, error: unknown): void {
+    if (!(error instanceof AttaccaError)) throw error;
+    this.#counts.failed++;
+    this.#options.onFailure?.({ name, error });
+    const { code, message } = error;
+    const said = { object: name, path: this.#path, code, why: message };
+    this.#pool.emit('librarian.failed', said).catch(() => {
+      // The pool is gone, or takes no more: then what is next says so.
+    });
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}

@@ -1,0 +1,94 @@
+import { type Lent, librarian } from '../../apps/index.js';
+import { counted } from '../../core/counted.js';
+import { formatBytes } from '../../core/format-bytes.js';
+import { defineCommand } from '../command.js';
+import { parseDuration, parseTimeout } from '../duration.js';
+import { EXIT, UsageError } from '../exit.js';
+import { printable, quoted } from '../format.js';
+import { toJson } from '../json.js';
+import { COMMON_OPTIONS, POOL_OPTION, parseCount, TIMEOUT_OPTION } from '../options.js';
+import { print, say } from '../output.js';
+import { joinPool } from '../pool/open.js';
+import { Stopping } from '../stopping.js';
+
+export const command = defineCommand({
+  usage: ['--from DIR'],
+  about: `
+    Offers what somebody requires, nobody offers, and the store in DIR keeps (see attacca archiver):
+    its newest version, with its attributes and tags, and archive.path and archive.version; also what
+    was required before it began. Its bytes are compared with their checksums before; what is damaged
+    is told, also as an event librarian.failed, and not offered. An offer ends when --keep is over, and
+    all are served who have required it.
+
+    An event prefetch is a hint of what will be required: names, or select with a SELECTOR over what is
+    kept. SIGTERM and Ctrl-C end it. Prints the names; with --json a line for each object: name, version
+    (in the store), stored (the pool it is of), bytes, prefetch, seconds.`,
+  options: {
+    from: { type: 'string', value: 'DIR', help: 'the store' },
+    keep: {
+      type: 'string',
+      value: 'TIME',
+      help: 'how long it stays offered for others who may need it (default: 1s)',
+    },
+    'prefetch-keep': {
+      type: 'string',
+      value: 'TIME',
+      help: 'the same of what was asked for by a hint (default: 1m)',
+    },
+    promise: {
+      type: 'string',
+      multiple: true,
+      value: 'GLOB',
+      help: 'names that it promises until it ends: who requires them waits, whoever has left',
+    },
+    count: { type: 'string', short: 'n', value: 'N', help: 'end after so many objects' },
+    member: { type: 'string', value: 'NAME', help: 'who offers (default: librarian[*])' },
+    ...POOL_OPTION,
+    ...TIMEOUT_OPTION,
+    ...COMMON_OPTIONS,
+  },
+  examples: [
+    ['attacca librarian --from archive', 'until it is stopped'],
+    ["attacca emit prefetch -a select='step = 24'", 'a hint: what will be required'],
+  ],
+  exits: [['1', 'failed, or an object could not be read; the message says why']],
+  ownSignals: true,
+  async run(context, { options, words }) {
+    const { from, json, quiet, keep, 'prefetch-keep': prefetchKeep } = options;
+    if (words.length > 0) throw new UsageError('it takes no words: the store is "--from DIR"');
+    if (from === undefined) throw new UsageError('it needs "--from DIR"');
+    const keepMs = keep === undefined ? undefined : parseDuration(keep, '--keep');
+    const prefetchMs =
+      prefetchKeep === undefined ? undefined : parseDuration(prefetchKeep, '--prefetch-keep');
+    const count = options.count === undefined ? undefined : parseCount(options.count, '--count');
+    const timeoutMs = parseTimeout(options.timeout);
+    using stopping = new Stopping(() => 'attacca librarian: ends when all are served');
+    const { session, seat } = await joinPool({ ...context, signal: stopping.stop }, options);
+    await using _session = session;
+    await using pool = session.asMember(seat);
+    const { lent, bytes, failed } = await librarian(pool, {
+      ...{ from, keepMs, prefetchMs, count, timeoutMs, promise: options.promise },
+      signal: stopping.stop,
+      onReady: () => {
+        if (!quiet) say(`attacca librarian: looks into ${from}`);
+      },
+      onLent: (one) => print(json ? jsonOf(one) : printable(one.name)),
+      onFailure: ({ name, error: { code, message } }) => {
+        if (json) print(toJson({ name, failed: code, why: message }));
+        else say(`attacca librarian: ${quoted(name)} is not offered: ${message}`);
+      },
+    });
+    if (json) print(toJson({ objects: lent, bytes, failed }));
+    else if (!quiet) {
+      const what = `${counted(lent, 'object')}, ${formatBytes(bytes)}`;
+      say(`attacca librarian: offered ${what}${failed === 0 ? '' : `; ${failed} failed`}`);
+    }
+    await pool.leave();
+    stopping.dieIfAsked();
+    return failed > 0 ? EXIT.failed : EXIT.ok;
+  },
+});
+
+function jsonOf({ name, version, pool, bytes, isPrefetch, seconds }: Lent): string {
+  return toJson({ name, version, stored: pool, bytes, prefetch: isPrefetch, seconds });
+}
