@@ -155,25 +155,24 @@ export const command = defineCommand({
     const bytesExpected = files.reduce((sum, { size }) => sum + size, 0);
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
-    const { group } = options;
     const { signal } = context;
+    const { group } = options;
     if (group !== undefined) {
-      const how = { attributes, timeoutMs, signal, lifetimeMs };
-      tellPut(files, await putGroup(seat, group, files, how), options.json);
+      const said = { attributes, timeoutMs, signal, lifetimeMs };
+      tellPut(files, await putGroup(seat, group, files, said), options.json);
       return EXIT.ok;
     }
     const made = by === undefined ? null : await nameBy(session.view.catalog, by, attributes);
     await using store = new Store(seat, bytesExpected);
     const transfer = new Transfer();
     for (const { size, offset } of files) transfer.expect(size - offset);
-    const safety = { lifetimeMs, durability };
-    const put: PutOptions = { signal, timeoutMs, replace, ...safety, onBytes: transfer.add };
+    const how = { signal, timeoutMs, replace, lifetimeMs, durability };
+    const put: PutOptions = { ...how, onBytes: transfer.add };
     let done = 0;
     let line = (): string =>
       `putting: ${done} of ${counted(files.length, 'object')}, ${transfer.text}`;
     const full = (): string => (store.isLeasing ? '; waiting for memory of the pool' : '');
-    const { connection } = session.client;
-    using _progress = new Progress(() => line() + full(), options.quiet, connection);
+    using _progress = new Progress(() => line() + full(), options.quiet, session.client.connection);
     const told = ({ name, space }: ObjectToPut, size: number): void => {
       done++;
       if (options.json)
