@@ -7,11 +7,18 @@ export {
   archiver,
 } from './archive/archiver.js';
 export {
+  type CheckpointOptions,
+  type CheckpointSummary,
+  checkpoint,
+  lastCheckpoint,
+} from './archive/checkpoint.js';
+export {
   type Lent,
   type LibrarianOptions,
   type LibrarianSummary,
   librarian,
 } from './archive/librarian.js';
+export type { CompleteStep, StepObject } from './archive/steps.js';
 export { type KeepAliveOptions, type KeptAlive, keepAlive } from './keep-alive.js';
 export { CannotStart, ProgramFailed, type ProgramOptions, runProgram } from './program.js';
 export {

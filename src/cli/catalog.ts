@@ -133,6 +133,11 @@ export const CATALOG: readonly CatalogGroup[] = [
         load: () => import('./commands/librarian.js'),
       },
       {
+        name: 'checkpoint',
+        summary: 'store the steps from which a program can go on, and offer the last complete one',
+        load: () => import('./commands/checkpoint.js'),
+      },
+      {
         name: 'step',
         summary: 'hold operations, show each, and let it go with a key',
         load: () => import('./commands/step.js'),

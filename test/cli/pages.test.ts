@@ -97,7 +97,7 @@ for (const [page, count] of [
   ['docs/formats.md', 13],
   ['docs/transforms.md', 3],
   ['docs/events.md', 9],
-  ['docs/conductors.md', 20],
+  ['docs/conductors.md', 24],
   ['docs/storage.md', 9],
   ['docs/groups.md', 8],
   ['docs/steps.md', 8],

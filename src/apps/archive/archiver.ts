@@ -110,7 +110,7 @@ export async function archiver(pool: Pool, options: ArchiverOptions): Promise<Ar
 }
 
 /** As {@link archiver}, to a store that is open. */
-async function archiveTo(
+export async function archiveTo(
   pool: Pool,
   store: Level,
   options: ArchiverOptions,

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { Pool, PoolEvent, PoolObject, Subscription, ValueMap } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
-import type { LevelEntry } from '../../levels/level.js';
-import { type DirectoryLevel, openStore } from '../../levels/store/index.js';
+import type { Level, LevelEntry } from '../../levels/level.js';
+import { openStore } from '../../levels/store/index.js';
 import { pause } from '../pause.js';
 import { Slots } from '../slots.js';
 import { ARCHIVE } from './place.js';
@@ -12,7 +12,10 @@ import { Shelf } from './shelf.js';
 export interface LibrarianOptions {
   /** The directory of the store. */
   readonly from: string;
-  /** How long an object stays offered for others who may need it. Default 1 s. */
+  /**
+   * How long an object stays offered for others who may need it. Default 0: those have it who have
+   * required it by then, and nobody's own offer of that name finds it in its way.
+   */
   readonly keepMs?: number | undefined;
   /** How long one that was asked for by an event `prefetch` stays offered. Default one minute. */
   readonly prefetchMs?: number | undefined;
@@ -52,7 +55,6 @@ export interface LibrarianSummary {
   readonly failed: number;
 }
 
-const KEEP_MS = 1_000;
 const PREFETCH_MS = 60_000;
 const AT_ONCE = 8;
 const LATE_MS = 50;
@@ -61,8 +63,8 @@ const LATE_MS = 50;
  * Offers what is required, not offered, and kept in a store: its newest version, with attributes
  * and tags, and `archive.path` and `archive.version`. The bytes are compared with their checksums
  * before; what is damaged is told, also as an event `librarian.failed`, and is not offered.
- * An offer ends when `keepMs` are over and all who have required it are served, so the store does
- * not fill the memory; for who requires it later it is offered again.
+ * An offer ends at once, or when `keepMs` are over, and its memory is free when all who have
+ * required it have read it; for who requires it later it is offered again.
  *
  * An event `prefetch` that a member emits, with `names` or a selector `select`, is a hint of what
  * will be required. Several librarians do no harm: the first one to offer an object does.
@@ -75,23 +77,30 @@ const LATE_MS = 50;
  */
 export async function librarian(pool: Pool, options: LibrarianOptions): Promise<LibrarianSummary> {
   await using store = await openStore(resolve(options.from), { access: 'read' });
-  return await lendFrom(pool, store, options);
+  return await lendFrom(pool, store, await Shelf.of(store, pool.poolName), options);
+}
+
+/** Who knows what there is. */
+interface Finder {
+  find(name: string): Promise<LevelEntry | null>;
+  /** Names. */
+  select(selector: string): Promise<ReadonlySet<string>>;
 }
 
 /** As {@link librarian}, from a store that is open. */
-async function lendFrom(
+export async function lendFrom(
   pool: Pool,
-  store: DirectoryLevel,
+  store: Level,
+  shelf: Finder,
   options: LibrarianOptions,
 ): Promise<LibrarianSummary> {
-  const shelf = await Shelf.of(store, pool.poolName);
   return await new Librarian(pool, store, shelf, options).run();
 }
 
 class Librarian {
   readonly #pool: Pool;
-  readonly #store: DirectoryLevel;
-  readonly #shelf: Shelf;
+  readonly #store: Level;
+  readonly #shelf: Finder;
   readonly #path: string;
   readonly #options: LibrarianOptions;
   readonly #slots: Slots;
@@ -102,7 +111,7 @@ class Librarian {
   readonly #stop = new AbortController();
   #fatal: unknown = null;
 
-  constructor(pool: Pool, store: DirectoryLevel, shelf: Shelf, options: LibrarianOptions) {
+  constructor(pool: Pool, store: Level, shelf: Finder, options: LibrarianOptions) {
     this.#pool = pool;
     this.#store = store;
     this.#shelf = shelf;
@@ -131,7 +140,7 @@ class Librarian {
       this.#stop.abort();
       await promise?.close();
       await events.close();
-      await Promise.all(this.#running);
+      while (this.#running.size > 0) await Promise.all(this.#running);
     }
     if (this.#fatal !== null) throw this.#fatal;
     return { ...this.#counts };
@@ -216,11 +225,20 @@ class Librarian {
     await this.#slots.take();
     // Meanwhile another may have offered it, and have ended that.
     const isLate = performance.now() - startedMs > LATE_MS;
+    const {
+      keepMs = 0,
+      prefetchMs = PREFETCH_MS,
+      count = Number.POSITIVE_INFINITY,
+    } = this.#options;
+    const staysMs = isPrefetch ? prefetchMs : keepMs;
     let object: PoolObject | null = null;
     try {
       const isNeeded = isPrefetch || !isLate || (await this.#isAwaited(name));
-      if (isNeeded) object = await this.#offer(entry);
+      if (isNeeded) object = await this.#read(entry);
+      if (object !== null) await this.#offer(object, staysMs);
     } catch (error) {
+      await object?.dispose().catch(() => {});
+      object = null;
       if (!(error instanceof AttaccaError) || this.#stop.signal.aborted) throw error;
       if (error.code !== 'already-offered') this.#failed(name, error);
     } finally {
@@ -232,11 +250,30 @@ class Librarian {
     this.#counts.lent++;
     this.#counts.bytes += bytes;
     this.#options.onLent?.({ name, version, pool, bytes, isPrefetch, seconds });
-    const { keepMs = KEEP_MS, prefetchMs = PREFETCH_MS, count } = this.#options;
-    if (this.#counts.lent >= (count ?? Number.POSITIVE_INFINITY)) this.#stop.abort();
-    await pause(isPrefetch ? prefetchMs : keepMs, this.#stop.signal);
-    await object.withdraw({ timeoutMs: Number.POSITIVE_INFINITY });
+    if (this.#counts.lent >= count) this.#stop.abort();
+    if (staysMs > 0) {
+      await pause(staysMs, this.#stop.signal);
+      this.#run(object.withdraw({ timeoutMs: Number.POSITIVE_INFINITY }));
+    }
     return true;
+  }
+
+  /** Returns when it is offered; of one that does not stay that has ended again. */
+  async #offer(object: PoolObject, staysMs: number): Promise<void> {
+    const { timeoutMs } = this.#options;
+    if (staysMs > 0) {
+      await object.offer({ timeoutMs });
+      return;
+    }
+    // Nobody's own offer of that name must find it in its way.
+    const handing: { failure: unknown } = { failure: null };
+    const ended = object.handOver({ timeoutMs: Number.POSITIVE_INFINITY }).catch((error) => {
+      handing.failure = error;
+    });
+    // It ends when all have read it. What is refused is answered before what is asked behind it.
+    await this.#isAwaited(object.name);
+    if (handing.failure !== null) throw handing.failure;
+    this.#run(ended);
   }
 
   async #find(name: string): Promise<LevelEntry | null> {
@@ -248,23 +285,19 @@ class Librarian {
     }
   }
 
-  /** Reads it into memory of the pool, and offers it when its checksum is right. */
-  async #offer({ pool, name, version, size, ...entry }: LevelEntry): Promise<PoolObject> {
+  /** Reads it into memory of the pool, and compares it with its checksum. */
+  async #read({ pool, name, version, size, ...entry }: LevelEntry): Promise<PoolObject> {
     const { timeoutMs } = this.#options;
     const told = { [ARCHIVE.path]: this.#path, [ARCHIVE.version]: version };
     const attributes = { ...entry.attributes, ...told };
     const object = this.#pool.object(name, { attributes, space: entry.space });
+    if (size === 0) return object;
     try {
-      if (size > 0) {
-        await object.allocate({ timeoutMs, signal: this.#stop.signal });
-        const found = await this.#store.get({ pool, name, version }, object.bytes);
-        if (found === null) {
-          const why = 'it is not in the store any more';
-          throw new AttaccaError('unknown-object', `Cannot offer "${name}": ${why}`, { name });
-        }
-      }
-      await object.offer({ timeoutMs });
-      return object;
+      await object.allocate({ timeoutMs, signal: this.#stop.signal });
+      const found = await this.#store.get({ pool, name, version }, object.bytes);
+      if (found !== null) return object;
+      const why = 'it is not in the store any more';
+      throw new AttaccaError('unknown-object', `Cannot offer "${name}": ${why}`, { name });
     } catch (error) {
       await object.dispose().catch(() => {});
       throw error;

@@ -1,7 +1,9 @@
 import { ENCODING_KEY } from '../../client/encoding.js';
 import type { Delivered, ValueMap } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
-import type { Level, LevelKey } from '../../levels/level.js';
+import { Timestamp } from '../../core/value.js';
+import type { Level, LevelEntry, LevelKey } from '../../levels/level.js';
+import { toJson } from '../json.js';
 
 /** Tags of an object that is in a store, for who looks at the pool. */
 export const ARCHIVE = {
@@ -50,7 +52,10 @@ async function compare(
 ): Promise<'same' | 'other' | 'damaged'> {
   try {
     const found = await store.stream(key);
-    if (found === null || JSON.stringify(found.entry.space) !== JSON.stringify(view.whole)) {
+    if (
+      found === null ||
+      textOf(found.entry) !== textOf({ attributes: view.attributes, space: view.whole })
+    ) {
       return 'other';
     }
     const bytes = view.unsafeBytes();
@@ -66,4 +71,19 @@ async function compare(
     if (!(error instanceof AttaccaError && UNREADABLE.has(error.code))) throw error;
     return 'damaged';
   }
+}
+
+/** All that is stored of an object besides its bytes. */
+function textOf({ space, attributes }: Pick<LevelEntry, 'space' | 'attributes'>): string {
+  const { dtype, shape, order, byteOrder } = space;
+  const said = Object.entries(storedAttributes(attributes))
+    .map(([key, value]) => [key, toJson(value)] as const)
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+  return JSON.stringify([dtype, shape, order, byteOrder, said]);
+}
+
+/** When an object of a store was put there, in ns since 1970; 0: not by an archiver. */
+export function storedAt({ attributes }: LevelEntry): bigint {
+  const at = attributes[ARCHIVE.at];
+  return at instanceof Timestamp ? at.nanoseconds : 0n;
 }

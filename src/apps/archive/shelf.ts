@@ -1,10 +1,9 @@
 import { parseSelector } from '../../core/selector/parser.js';
 import { objectTester } from '../../core/selector/selects.js';
-import { Timestamp } from '../../core/value.js';
 import { keysOfEntry } from '../../levels/entry-keys.js';
 import type { LevelEntry } from '../../levels/level.js';
 import type { DirectoryLevel } from '../../levels/store/index.js';
-import { ARCHIVE } from './place.js';
+import { storedAt } from './place.js';
 
 /** A store that another process may be writing to is looked at anew so often. */
 const REFRESH_MS = 500;
@@ -93,9 +92,4 @@ export class Shelf {
     const endedMs = performance.now();
     this.#nextMs = endedMs + Math.max(REFRESH_MS, REFRESH_SHARE * (endedMs - startedMs));
   }
-}
-
-function storedAt({ attributes }: LevelEntry): bigint {
-  const at = attributes[ARCHIVE.at];
-  return at instanceof Timestamp ? at.nanoseconds : 0n;
 }

@@ -17,8 +17,8 @@ export const command = defineCommand({
     Offers what somebody requires, nobody offers, and the store in DIR keeps (see attacca archiver):
     its newest version, with its attributes and tags, and archive.path and archive.version; also what
     was required before it began. Its bytes are compared with their checksums before; what is damaged
-    is told, also as an event librarian.failed, and not offered. An offer ends when --keep is over, and
-    all are served who have required it.
+    is told, also as an event librarian.failed, and not offered. It is handed over to those who have
+    required it; for who requires it later it is read again, unless --keep says how long it stays.
 
     An event prefetch is a hint of what will be required: names, or select with a SELECTOR over what is
     kept. SIGTERM and Ctrl-C end it. Prints the names; with --json a line for each object: name, version
@@ -28,7 +28,7 @@ export const command = defineCommand({
     keep: {
       type: 'string',
       value: 'TIME',
-      help: 'how long it stays offered for others who may need it (default: 1s)',
+      help: 'how long it stays offered for others who may need it (default: 0s)',
     },
     'prefetch-keep': {
       type: 'string',

@@ -22,6 +22,10 @@ const EXAMPLES: { readonly [name: string]: readonly string[] } = {
     '4 objects are stored, 0 failed',
   ],
   librarian: [...[0, 1, 2].map((step) => `t/${step}: ${step}, step ${step}`), '0 failed'],
+  checkpoint: [
+    ...['begins', 'ended by SIGKILL', 'goes on from step 40', 'kept: step 60'],
+    ...['ends: 310486276d98e72c', 'expected: 310486276d98e72c'],
+  ],
   watch: [...[0, 1, 2].map((step) => `run/step${step}: 4000 bytes`), '3 files were offered'],
   step: ['t/0 is offered', 't/1 is forbidden: a field has units', 't/2 is offered'],
   when: [
