@@ -186,6 +186,24 @@ export function compareHeld(
   must(meant === found, 'G5 holds', () => `${words}, which was held: ${found}, not ${meant}`);
 }
 
+/** What a standing require has kept is handed over as it was offered. */
+export function compareTaken(
+  words: string,
+  expected: Expected,
+  answer: Answer,
+  looksAt: (rule: Onlooker) => boolean,
+): void {
+  if (!looksAt('G5 stand') || expected.kind !== 'deliver') return;
+  const what = answer.kind === 'fail' ? answer.code : answer.kind;
+  must(answer.kind === 'deliver', 'G5 stand', () => `${words}: ${what}, not what was required`);
+  if (expected.source !== 1) return;
+  const [content = NOTHING] = contentsOf(expected);
+  const isSame = answer.inline !== null && textOf(answer.inline) === textOf(content);
+  must(isSame, 'G5 stand', () => `${words}: other bytes than were offered`);
+}
+
+const NOTHING = new Uint8Array(0);
+
 function compareOne(words: string, expected: Expected, answer: Answer): void {
   const found = answer.kind === 'fail' ? `fail ${answer.code} (${answer.message})` : answer.kind;
   const meant = expected.kind === 'fail' ? `fail ${expected.code}` : expected.kind;

@@ -11,6 +11,7 @@ import { DATA_CANARIES, OPEN_CANARIES } from './open-canaries.js';
 import { PARTS_CANARIES } from './parts-canaries.js';
 import { CELL_BYTES } from './slabs.js';
 import { STATISTICS_CANARIES } from './statistics-canaries.js';
+import { STEP_CANARIES } from './step-canaries.js';
 import type { Rule } from './violation.js';
 import type { Special } from './workload.js';
 
@@ -34,6 +35,7 @@ export interface Canary {
 export const allCanaries = (): { readonly [name: string]: Canary } => ({
   ...CANARIES,
   ...EVENT_CANARIES,
+  ...STEP_CANARIES,
 });
 
 /** Bugs as they are made, but for those of events. */

@@ -29,6 +29,8 @@ export function ownDice(seed: number): {
   readonly defining: Dice;
   /** What is done with events. */
   readonly conducting: Dice;
+  /** What is required as it comes, and offered step by step. */
+  readonly stepping: Dice;
 } {
   return {
     slowness: random(~seed),
@@ -39,5 +41,6 @@ export function ownDice(seed: number): {
     growing: random(seed ^ 0x1c0f_fee5),
     defining: random(seed ^ 0x510e_527f),
     conducting: random(seed ^ 0x1f83_d9ab),
+    stepping: random(seed ^ 0x5be0_cd19),
   };
 }

@@ -58,7 +58,8 @@ export class EventCheck {
     }
     if (looksAt('G5 n')) this.#checkNumbers(said);
     for (const key of new Set([...told.keys(), ...said.keys()])) {
-      compare(key, told.get(key) ?? [], said.get(key) ?? [], looksAt);
+      const isStanding = this.#oracle.askedBy.get(key)?.requires === true;
+      compare(key, told.get(key) ?? [], said.get(key) ?? [], { looksAt, isStanding });
     }
     told.clear();
   }
@@ -96,13 +97,13 @@ function compare(
   key: string,
   told: readonly MTold[],
   said: readonly Said[],
-  looksAt: (rule: Onlooker) => boolean,
+  { looksAt, isStanding }: { looksAt: (rule: Onlooker) => boolean; isStanding: boolean },
 ): void {
   for (let at = 0; at < Math.max(told.length, said.length); at++) {
     const meant = told[at];
     const found = said[at];
     if (meant !== undefined && found !== undefined && isSame(meant, found)) continue;
-    const rule = ruleOf(meant, found);
+    const rule = isStanding ? ruleOfKept(meant, found) : ruleOf(meant, found);
     const by = (rest: typeof meant | typeof found): string =>
       rest === undefined ? 'nothing' : `${textOf(shown(rest))} as ${rest.n}`;
     const of = meant === undefined ? '' : ` ${wordsOf(meant.one)}`;
@@ -111,6 +112,11 @@ function compare(
     must(!looksAt(rule), rule, words);
     return;
   }
+}
+
+/** What a difference is about, of a standing require. */
+function ruleOfKept(...both: readonly (MTold | Said | undefined)[]): EventRule {
+  return both.some((one) => one?.kind === 'end') ? 'G5 ends' : 'G5 stand';
 }
 
 /** What a difference is about. */
@@ -134,6 +140,7 @@ function shown({ kind, flags, member, name, topic, version, attributes, reason }
 /** One event has one `seq`, whoever is told of it. */
 function isSame(meant: MTold, found: Said): boolean {
   if (textOf(shown(meant)) !== textOf(shown(found))) return false;
+  if (meant.one.standing !== null && meant.n !== found.n) return false;
   const isAgain = (found.flags & EVENT_FLAG.again) !== 0 || found.kind === 'cancelled';
   if (isAgain && meant.n !== found.n) return false;
   const event = meant.place?.event;

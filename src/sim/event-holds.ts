@@ -10,7 +10,7 @@ const END = 'end';
 const OF_HANDLES: ReadonlySet<string> = new Set([
   ...['declare', 'set', 'seal', 'offer', 'offer-part', 'append', 'finish', 'withdraw', 'require'],
   ...['demand', 'region', 'retract', 'dispose', 'create', 'open', 'write-regions', 'commit'],
-  ...['read-regions', 'lock', 'unlock'],
+  ...['read-regions', 'lock', 'unlock', 'take'],
 ]);
 const OF_NAMES: ReadonlySet<string> = new Set([
   ...['tag', 'delete', 'unkeep', 'tag-selected', 'end-selected'],

@@ -26,7 +26,7 @@ export function attributes(asking: Asking): ReadonlyMap<string, Value> {
   return said;
 }
 
-function pairsOf(said: ReadonlyMap<string, Value>): [number, Value][] {
+export function pairsOf(said: ReadonlyMap<string, Value>): [number, Value][] {
   return [...said].map(([key, value]) => [keyNumber(key), value]);
 }
 
@@ -35,11 +35,9 @@ export function declare(
   client: Client,
   of: { readonly name: string; readonly said?: ReadonlyMap<string, Value>; readonly by?: number },
 ): EventHandle {
-  const { playing } = client.holdings;
   const { name: what, said = new Map<string, Value>(), by = asking.member(client) } = of;
-  const number = HANDLES + playing.made++;
-  const handle: EventHandle = { number, name: what, member: by, state: 'declared' };
-  playing.handles.set(number, handle);
+  const handle = newHandle(client, what, by);
+  const { number } = handle;
   const about = { member: by, name: what, attributes: said };
   const expected = { dtype: null, length: null, attributes: new Map(said) };
   asking.ask(
@@ -52,7 +50,15 @@ export function declare(
   return handle;
 }
 
-function offer(asking: Asking, client: Client, handle: EventHandle, isKept: boolean): void {
+export function newHandle(client: Client, name: string, member: number): EventHandle {
+  const { playing } = client.holdings;
+  const number = HANDLES + playing.made++;
+  const handle: EventHandle = { number, name, member, state: 'declared' };
+  playing.handles.set(number, handle);
+  return handle;
+}
+
+export function offer(asking: Asking, client: Client, handle: EventHandle, isKept: boolean): void {
   const { number } = handle;
   const content = contentOf(asking.nextMark());
   const scope = isKept ? 'pool' : 'member';
@@ -110,9 +116,12 @@ export function produce(asking: Asking, client: Client): void {
   );
 }
 
-function join(asking: Asking, client: Client): number {
+export function join(
+  asking: Asking,
+  client: Client,
+  number = client.holdings.membersMade++,
+): number {
   const { holdings } = client;
-  const number = holdings.membersMade++;
   holdings.members.add(number);
   asking.ask(
     client,
@@ -139,7 +148,7 @@ export function withdraw(asking: Asking, client: Client): void {
 }
 
 /** Who has many handles disposes of one that is over. */
-function dropOne(asking: Asking, client: Client): void {
+export function dropOne(asking: Asking, client: Client): void {
   const { handles } = client.holdings.playing;
   const [over] = [...handlesOf(client, 'withdrawn'), ...handlesOf(client, 'retracted')];
   if (handles.size < HANDLES_MAX || over === undefined) return;
@@ -282,6 +291,10 @@ export function promise(asking: Asking, client: Client): void {
 }
 
 /** Ends all that may be offered. */
-export function clear(asking: Asking, client: Client): void {
-  for (const each of EVENT_NAMES) deleteOne(asking, client, each);
+export function clear(
+  asking: Asking,
+  client: Client,
+  names: readonly string[] = EVENT_NAMES,
+): void {
+  for (const each of names) deleteOne(asking, client, each);
 }

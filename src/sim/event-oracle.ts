@@ -1,27 +1,29 @@
 import type { Selector } from '../core/selector/ast.js';
 import { EVENT_FLAG, type EventName } from '../protocol/index.js';
 import { isPromisedOver } from './event-promised.js';
+import { checkStanding, pin, pinsOf } from './event-standing.js';
 import type {
   MAsked,
   MAttachment,
   MDelivery,
   MEvent,
   MFrom,
+  MStanding,
   MSubscription,
   MTold,
 } from './event-state.js';
 import { isFollowed } from './event-state.js';
+import { isSame, takerOf, wants, wantsVersion } from './event-wants.js';
 import { readSelector } from './finding.js';
 import {
   type Expected,
   type MMember,
-  type MObject,
   type MPromise,
   type MSession,
   type MVersion,
   Refusal,
 } from './oracle-state.js';
-import { attributesOf, isSelected } from './selected.js';
+import { attributesOf } from './selected.js';
 
 /** So much is given in one flight. */
 const WINDOW_MAX = 256;
@@ -34,6 +36,8 @@ interface EventOracleParts {
   /** All that is offered. */
   readonly versions: ReadonlySet<MVersion>;
   readonly promises: () => Iterable<MPromise>;
+  /** Nobody keeps a version any more who did. */
+  readonly unpinned: (version: MVersion) => void;
   /** Whether operations are held. */
   readonly holdsAny: () => boolean;
   /** A subscriber lets an operation go. */
@@ -57,7 +61,11 @@ export class EventOracle {
   snapshotNext: (key: string, at: number) => string | null = () => null;
   /** Not told, though it was offered; or told, though it was not. */
   readonly snapshotFaults: string[] = [];
+  /** What was asked for, by `session/number`, also of what is over. */
+  readonly askedBy = new Map<string, MAsked>();
   readonly #parts: EventOracleParts;
+  /** By which event each version was offered. */
+  readonly #offers = new WeakMap<MVersion, MEvent>();
   readonly #attached = new Map<string, { one: MSubscription; attachment: MAttachment }>();
   /** Those that have something to be told, before the next request. */
   #due: MSubscription[] = [];
@@ -69,17 +77,30 @@ export class EventOracle {
   // What happens.
 
   /** Something has happened: it is kept, and told to those who stand at the head. */
-  note(event: Omit<MEvent, 'isBefore' | 'seq'>): void {
+  note(event: Omit<MEvent, 'isBefore' | 'seq'>, offered: MVersion | null = null): void {
     const { kind, name } = event;
     const isOfObject = !['join', 'leave', 'crash', 'emit', 'promise'].includes(kind);
     if (isOfObject && !isFollowed(name)) return;
     if (WHILE_ASKED.has(kind) && !this.#isAsked(kind)) return;
     const one = { ...event, isBefore: false, seq: null };
     this.log.push(one);
+    const after = [...this.subscriptions].filter(({ asked }) => !asked.isBefore);
     this.#tell(
       one,
-      [...this.subscriptions].filter(({ asked }) => !asked.isBefore),
+      after.filter(({ standing }) => standing === null),
     );
+    if (offered === null) return;
+    this.#offers.set(offered, one);
+    this.#require(after, one, offered);
+  }
+
+  /** What is offered is kept from then on for those who require all that is such. */
+  #require(among: readonly MSubscription[], event: MEvent, version: MVersion): void {
+    for (const one of among) {
+      if (one.standing === null || one.standing.isComplete || !wants(one, event)) continue;
+      pin(one.standing, version);
+      this.#due.push(one);
+    }
   }
 
   #isAsked(kind: EventName): boolean {
@@ -125,17 +146,21 @@ export class EventOracle {
     const selector = readSelector(asked.text);
     const isSnapshot = of.from.kind === 'snapshot';
     if (known === undefined && asked.isBefore && isSnapshot) throw new Refusal('bad-argument');
+    if (known === undefined && asked.requires) checkStanding(asked, of.from);
     const one = known ?? this.#begin(asked, selector, of.from);
     const window = Math.min(of.window === 0 ? WINDOW_MAX : of.window, WINDOW_MAX);
     const attachment = { session, member, number, window, inFlight: 0 };
     one.attachments.push(attachment);
     this.#attached.set(key, { one, attachment });
+    this.askedBy.set(key, asked);
+    if (known === undefined) this.#requireBegun(one);
     this.#due.push(one);
     return { kind: 'value', value: { n: one.n, isNew: known === undefined } };
   }
 
   #begin(asked: MAsked, selector: Selector, from: MFrom): MSubscription {
-    const isSnapshot = from.kind === 'snapshot';
+    const isSnapshot = from.kind === 'snapshot' && !asked.requires;
+    const begun = from.kind === 'snapshot' ? this.#parts.versions : [];
     const offered = [...this.#parts.versions].filter(
       ({ offered: is, open, object }) => is && open === null && isFollowed(object.name),
     );
@@ -147,11 +172,21 @@ export class EventOracle {
       n: 0,
       unacked: new Map(),
       snapshot: isSnapshot ? new Set(offered) : null,
+      standing: asked.requires ? { list: [], begun: new Set(begun), isComplete: false } : null,
       holds: new Set(),
       heard: 0,
     };
     this.subscriptions.add(one);
     return one;
+  }
+
+  /** What was offered when a standing require began is kept for it as well. */
+  #requireBegun(one: MSubscription): void {
+    for (const version of one.standing?.begun ?? []) {
+      const { offered, open, object } = version;
+      if (!offered || open !== null || !isFollowed(object.name)) continue;
+      if (one.standing !== null && wantsVersion(one, version)) pin(one.standing, version);
+    }
   }
 
   #beginOf(from: MFrom): number | null {
@@ -195,20 +230,51 @@ export class EventOracle {
   }
 
   #end(one: MSubscription, reason: string): void {
+    this.#dismiss(one, reason);
+    this.#forget(one);
+  }
+
+  #dismiss(one: MSubscription, reason: string): void {
     for (const each of one.attachments) {
       this.#say(one, each, { ...MARKER, n: one.n + 1, kind: 'end', reason });
       this.#attached.delete(`${each.session.id}/${each.number}`);
     }
     one.attachments.length = 0;
-    this.#forget(one);
   }
 
   #forget(one: MSubscription): void {
     this.subscriptions.delete(one);
+    for (const version of pinsOf(one)) this.#unpin(version);
     for (const event of [...one.holds]) this.#parts.silent(one, event);
   }
 
+  /** Somebody promises more: shared ones whose work was done are over. */
+  promised(): void {
+    for (const one of [...this.subscriptions]) {
+      if (one.standing?.isComplete === true) this.#end(one, 'complete');
+    }
+  }
+
   // Deliveries.
+
+  /** TAKE: the version that a delivery of a standing require tells of. */
+  taken(session: MSession, number: number, n: number): { member: MMember; version: MVersion } {
+    const { one, attachment } = this.#of(session, number);
+    const delivery = one.unacked.get(n);
+    const version = delivery?.place.version ?? null;
+    const isHis = delivery?.holder === attachment;
+    if (one.standing === null || !isHis || version === null) throw new Refusal('wrong-state');
+    return { member: attachment.member, version };
+  }
+
+  /** How many versions standing requires keep. */
+  get kept(): number {
+    return [...this.#parts.versions].filter(({ pins }) => pins > 0).length;
+  }
+
+  #unpin(version: MVersion): void {
+    if (--version.pins === 0) this.#parts.unpinned(version);
+  }
 
   acknowledge(session: MSession, number: number, n: number, count: number): Expected {
     const { one, attachment } = this.#of(session, number);
@@ -236,6 +302,7 @@ export class EventOracle {
 
   #answered(one: MSubscription, attachment: MAttachment, { n, place }: MDelivery): MEvent | null {
     one.unacked.delete(n);
+    if (one.standing !== null && place.version !== null) this.#unpin(place.version);
     attachment.inFlight--;
     return place.event;
   }
@@ -265,6 +332,7 @@ export class EventOracle {
       taker.inFlight++;
       this.#write(one, taker, delivery, EVENT_FLAG.again);
     }
+    if (one.standing !== null) this.#giveKept(one, one.standing);
     if (one.snapshot !== null && !this.#giveSnapshot(one, one.snapshot)) return;
     for (let at = one.next ?? this.log.length; at < this.log.length; at++) {
       const event = this.log[at] as MEvent;
@@ -275,6 +343,15 @@ export class EventOracle {
       this.#give(one, taker, { event, version: null });
     }
     one.next = null;
+  }
+
+  #giveKept(one: MSubscription, { list }: MStanding): void {
+    for (;;) {
+      const taker = takerOf(one);
+      const version = taker === null ? undefined : list.shift();
+      if (taker === null || version === undefined) return;
+      this.#give(one, taker, { event: null, version });
+    }
   }
 
   /** What was offered when it began, and is still: whether all of it is told. */
@@ -316,6 +393,10 @@ export class EventOracle {
       this.#say(one, to, { ...what, n, place, flags: all, reason: '' });
       return;
     }
+    if (one.standing !== null) {
+      this.#writeKept(one, one.standing, to, { n, version, flags });
+      return;
+    }
     if (!version.offered) {
       this.#say(one, to, { ...MARKER, n, kind: 'gap', flags });
       return;
@@ -327,6 +408,33 @@ export class EventOracle {
     this.#say(one, to, { ...what, attributes, version: number, n, place, flags: all, reason: '' });
   }
 
+  /** Whatever has become of its offer; of what was deleted, that it cannot be had. */
+  #writeKept(
+    one: MSubscription,
+    { begun }: MStanding,
+    to: MAttachment,
+    { n, version, flags }: { readonly n: number; version: MVersion; readonly flags: number },
+  ): void {
+    const all = flags | (begun.has(version) ? EVENT_FLAG.snapshot : 0);
+    const event = this.#offers.get(version);
+    const place = event === undefined ? null : ({ event, version: null } as const);
+    if (version.isDeleted) {
+      const reason = 'object-deleted';
+      this.#say(one, to, { ...MARKER, n, place, kind: 'lost', flags: all, reason });
+      return;
+    }
+    const { object, number, by } = version;
+    const attributes = new Map([...version.attributes, ...object.tags]);
+    const what = {
+      ...MARKER,
+      kind: 'offer',
+      name: object.name,
+      member: by,
+      version: number,
+    } as const;
+    this.#say(one, to, { ...what, attributes, n, place, flags: all });
+  }
+
   #say(one: MSubscription, { session, number }: MAttachment, told: Omit<MTold, 'one'>): void {
     const key = `${session.id}/${number}`;
     this.told.set(key, [...(this.told.get(key) ?? []), { ...told, one }]);
@@ -336,9 +444,17 @@ export class EventOracle {
   endComplete(): void {
     if (this.#parts.holdsAny()) return;
     for (const one of [...this.subscriptions]) {
-      const isDrained = one.next === null && one.snapshot === null && one.unacked.size === 0;
+      const isGiven = one.standing === null || one.standing.list.length === 0;
+      const isTold = one.next === null && one.snapshot === null;
+      const isDrained = isGiven && isTold && one.unacked.size === 0;
       if (!one.asked.untilComplete || one.attachments.length === 0 || !isDrained) continue;
-      if (isPromisedOver(one, this.#parts.promises())) this.#end(one, 'complete');
+      if (!isPromisedOver(one, this.#parts.promises())) continue;
+      if (one.standing === null || one.asked.name === '') this.#end(one, 'complete');
+      else {
+        // Who comes late by its name does not begin with what is done.
+        one.standing.isComplete = true;
+        this.#dismiss(one, 'complete');
+      }
     }
   }
 }
@@ -347,45 +463,3 @@ const MARKER = {
   ...{ flags: 0, place: null, member: '', name: '', topic: '', version: 0, reason: '' },
   attributes: new Map(),
 } as const;
-
-/** Who takes the next delivery: the first of those with most room. */
-function takerOf({ attachments }: MSubscription): MAttachment | null {
-  const room = ({ window, inFlight }: MAttachment): number => window - inFlight;
-  const most = Math.max(0, ...attachments.map(room));
-  return most === 0 ? null : (attachments.find((each) => room(each) === most) ?? null);
-}
-
-function wants(one: MSubscription, event: MEvent): boolean {
-  const { asked, attachments } = one;
-  if (!asked.kinds.includes(event.kind) || asked.isBefore !== event.isBefore) return false;
-  const isOfTopic = asked.topics.length === 0 || asked.topics.includes(event.topic);
-  if (event.kind === 'emit' && !isOfTopic) return false;
-  const isOwn = attachments.some(({ member }) => member === event.member);
-  if (isOwn && !asked.own) return false;
-  const { name, kind, topic, member } = event;
-  const tags = new Map([...event.attributes, ['.event', topic === '' ? kind : topic] as const]);
-  tags.set('.member', member?.name ?? '');
-  return isSelected(one.selector, shown(name, tags));
-}
-
-function wantsVersion(one: MSubscription, { object, member, by }: MVersion): boolean {
-  const { kinds, own } = one.asked;
-  if (!kinds.includes('offer')) return false;
-  if (!own && one.attachments.some((each) => each.member === member)) return false;
-  const tags = attributesOf(object).set('.event', 'offer').set('.member', by);
-  return isSelected(one.selector, shown(object.name, tags));
-}
-
-/** What a selector is asked of: all that is told are attributes of it. */
-function shown(name: string, tags: MObject['tags']): MObject {
-  return { name, tags, handles: new Set(), current: null, versions: 0 };
-}
-
-function isSame(known: MAsked, asked: MAsked): boolean {
-  const wordsOf = ({ kinds, topics, text, ...flags }: MAsked): string => {
-    const { isBefore, acknowledges, own, untilComplete } = flags;
-    const all = { isBefore, acknowledges, own, untilComplete };
-    return JSON.stringify([[...kinds].sort(), topics, text, all]);
-  };
-  return wordsOf(known) === wordsOf(asked);
-}

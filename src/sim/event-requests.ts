@@ -34,7 +34,7 @@ const SELECTORS = [
 ] as const;
 
 /** What one does who is told. */
-type Listener = (event: Said, number: number) => void;
+export type Listener = (event: Said, number: number) => void;
 
 const ASK = {
   produce: objects.produce,
@@ -71,14 +71,16 @@ export function act(asking: Asking, client: Client): void {
 const ASKED: MAsked = {
   ...{ name: '', kinds: ['offer'], topics: [], text: '', isBefore: false, acknowledges: false },
   ...{ own: false, untilComplete: false, silence: 'allow', deadlineMs: Number.POSITIVE_INFINITY },
+  requires: false,
 };
 
-function flagsOf({ isBefore, acknowledges, own, untilComplete }: MAsked): number {
+function flagsOf({ isBefore, acknowledges, own, untilComplete, requires }: MAsked): number {
   return (
     (isBefore ? SUBSCRIBE.before : 0) |
     (acknowledges ? SUBSCRIBE.acknowledge : 0) |
     (own ? SUBSCRIBE.own : 0) |
-    (untilComplete ? SUBSCRIBE.untilComplete : 0)
+    (untilComplete ? SUBSCRIBE.untilComplete : 0) |
+    (requires ? SUBSCRIBE.requires : 0)
   );
 }
 
@@ -96,18 +98,20 @@ function selector(asking: Asking, of: readonly Kind[]): string {
   return text;
 }
 
-interface Subscribing {
+export interface Subscribing {
   readonly from?: MFrom;
   readonly window?: number;
   readonly slow?: number;
+  /** Its member: else one of the client's. */
+  readonly by?: number;
   readonly hears: Listener;
 }
 
-function subscribe(
+export function subscribe(
   asking: Asking,
   client: Client,
   fields: Partial<MAsked>,
-  { from = { kind: 'now' }, window = 0, slow = SLOW.drop, hears }: Subscribing,
+  { from = { kind: 'now' }, window = 0, slow = SLOW.drop, by, hears }: Subscribing,
 ): void {
   const { holdings, process } = client;
   const { playing } = holdings;
@@ -118,7 +122,7 @@ function subscribe(
   const asked = { ...ASKED, ...fields };
   const { name: durable, topics, text, deadlineMs } = asked;
   const number = playing.made++;
-  const member = asking.member(client);
+  const member = by ?? asking.member(client);
   playing.subscriptions.set(number, member);
   process.listeners.set(number, (event) => {
     const isMarker = event.kind === 'gap' || event.kind === 'end' || event.kind === 'cancelled';
@@ -150,8 +154,13 @@ function subscribe(
 }
 
 /** Does something a little later, if its process still runs: its end may wait for that. */
-function soon(asking: Asking, { process }: Client, action: () => void): void {
-  asking.later(asking.dice(SLOWNESS_MS_MAX), () => {
+export function soon(
+  asking: Asking,
+  { process }: Client,
+  action: () => void,
+  msMax = SLOWNESS_MS_MAX,
+): void {
+  asking.later(asking.dice(msMax), () => {
     process.whenRunning(() => {
       if (!process.isAlive) return;
       action();
@@ -160,7 +169,13 @@ function soon(asking: Asking, { process }: Client, action: () => void): void {
   });
 }
 
-function acknowledge(asking: Asking, client: Client, number: number, n: number, count = 1): void {
+export function acknowledge(
+  asking: Asking,
+  client: Client,
+  number: number,
+  n: number,
+  count = 1,
+): void {
   asking.ask(
     client,
     `acknowledge ${number} ${n} and ${count - 1} more`,
@@ -315,7 +330,7 @@ function share(asking: Asking, client: Client): void {
   subscribe(asking, client, asked, { from, window, hears });
 }
 
-function unsubscribe(asking: Asking, client: Client): void {
+export function unsubscribe(asking: Asking, client: Client): void {
   const { subscriptions } = client.holdings.playing;
   if (subscriptions.size === 0) {
     watch(asking, client);
@@ -324,7 +339,12 @@ function unsubscribe(asking: Asking, client: Client): void {
   unsubscribeOne(asking, client, asking.of([...subscriptions.keys()]), asking.dice(4) === 0);
 }
 
-function unsubscribeOne(asking: Asking, client: Client, number: number, forget: boolean): void {
+export function unsubscribeOne(
+  asking: Asking,
+  client: Client,
+  number: number,
+  forget: boolean,
+): void {
   client.holdings.playing.subscriptions.delete(number);
   asking.ask(
     client,

@@ -8,9 +8,12 @@ import type { Expected, MMember, MSession, MVersion } from './oracle-state.js';
 /** All objects whose events are followed: selectors of subscriptions ask for nothing else. */
 export const EVENT_NAMES = ['e/1', 'e/2', 'e/3', 'e/4', 'e/q'] as const;
 
+/** And what is offered step by step. */
+export const STEP_NAMES = ['s/1', 's/2', 's/3', 's/4', 's/5', 's/6'] as const;
+
 /** Whether what happens to an object of that name is followed. */
 export function isFollowed(name: string): boolean {
-  return name.startsWith('e/');
+  return name.startsWith('e/') || name.startsWith('s/');
 }
 
 /** Something that has happened, or is about to. */
@@ -50,6 +53,8 @@ export interface MAsked {
   readonly silence: 'allow' | 'deny';
   /** How long it may be silent; Infinity: for ever. */
   readonly deadlineMs: number;
+  /** A standing require. */
+  readonly requires: boolean;
 }
 
 /** Where it begins; a number: with the event that the pool counts so, or behind it. */
@@ -78,6 +83,16 @@ export interface MDelivery {
   holder: MAttachment | null;
 }
 
+/** What a standing require has for its members, beside what they have not acknowledged. */
+export interface MStanding {
+  /** In the order of their offers. */
+  list: MVersion[];
+  /** What was offered when it began. */
+  readonly begun: ReadonlySet<MVersion>;
+  /** One with a name whose work was done: it requires nothing any more. */
+  isComplete: boolean;
+}
+
 export interface MSubscription {
   readonly asked: MAsked;
   readonly selector: Selector;
@@ -89,6 +104,8 @@ export interface MSubscription {
   readonly unacked: Map<number, MDelivery>;
   /** What was offered when it began, and was not told yet. */
   snapshot: Set<MVersion> | null;
+  /** Null: it is told of events. */
+  readonly standing: MStanding | null;
   readonly holds: Set<MEvent>;
   /** The last `n` that was heard of. */
   heard: number;

@@ -1,6 +1,8 @@
 import { unreachable } from '../core/assert.js';
 import { isErrorCode } from '../core/errors.js';
 import type { ShellInput } from '../loop/entries.js';
+import { eachPin } from '../pool/events/standing.js';
+import { VERSION } from '../pool/rows.js';
 import type { PoolState } from '../pool/state.js';
 import { FRAME_HEADER_SIZE, MESSAGE, Messages } from '../protocol/index.js';
 import { readAnswer } from './answers.js';
@@ -37,7 +39,19 @@ export function countsOf(pool: PoolState): Counts {
     bytesFree: extents.bytesFree + extents.bytesDead,
     held: pool.events.operationsHeld,
     subscriptions: pool.events.subscriptions.size,
+    kept: keptIn(pool),
   };
+}
+
+/** Versions that standing requires keep. */
+function keptIn(pool: PoolState): number {
+  const kept = new Set<number>();
+  for (const one of pool.events.standing) {
+    eachPin(one, (version) => {
+      if (pool.versions.get(version, VERSION.pins) > 0) kept.add(version);
+    });
+  }
+  return kept.size;
 }
 
 /** All have left: nothing of them is left, and nothing that somebody was asked for. */
@@ -125,6 +139,10 @@ export class History {
     looksAt: (rule: Onlooker) => boolean,
   ): void {
     if (looksAt('G5 holds') || looksAt('G5 ends')) this.#compareEvents(counts, looksAt);
+    if (looksAt('G5 stand')) {
+      const { kept } = this.oracle.events;
+      must(counts['kept'] === kept, 'G5 stand', () => `${counts['kept']} are kept, not ${kept}`);
+    }
     this.#events.endBatch(looksAt);
     if (looksAt('counts')) this.#compareCounts(counts);
     if (looksAt('statistics')) compareMeasured(measured, this.oracle);

@@ -108,6 +108,10 @@ export interface MVersion {
   /** When its lifetime ends. */
   ends: number;
   offered: boolean;
+  /** How many standing requires keep it. */
+  pins: number;
+  /** It was deleted while it was kept. */
+  isDeleted: boolean;
   /** Null: it is offered whole. Then `payload` is its own, else there is none. */
   readonly parts: MPart[] | null;
   /** A part was withdrawn: whoever requires now gets the next version. */
@@ -235,6 +239,8 @@ export interface MHandle {
   opening: { readonly request: number; readonly deadline: number } | null;
   /** Places of the elements that it requires; null: all. */
   wanted: readonly number[] | null;
+  /** It was made of a delivery of a standing require. */
+  readonly isTaken: boolean;
 }
 
 export interface MPromise {

@@ -62,6 +62,8 @@ export class Oracle {
   /** Lists of objects, by their names, as they were defined. */
   readonly collections = new Map<string, Value>();
   readonly answers = new Map<string, Expected>();
+  /** Demands of what standing requires keep, by `session/request`. */
+  readonly taken = new Set<string>();
   readonly #watchers = new Map<Watcher, MSession>();
   /** Nobody joins, and nothing is offered any more. */
   stopping = false;
@@ -90,6 +92,7 @@ export class Oracle {
     this.events = new EventOracle({
       versions,
       promises: () => this.promises,
+      unpinned: (version) => this.#forget(version),
       holdsAny: () => this.holds.count > 0,
       allow: (one, event) => this.holds.allow(one, event),
       silent: (one, event) => this.holds.silent(one, event),
@@ -378,23 +381,40 @@ export class Oracle {
       object = { name, handles: new Set(), tags: new Map(), current: null, versions: 0 };
       this.objects.set(name, object);
     }
+    const handle = this.#newHandle(member, number, object, said);
+    this.events.note(this.#ofHandle('declare', handle));
+    return { kind: 'ok' };
+  }
+
+  #newHandle(
+    member: MMember,
+    number: number,
+    object: MObject,
+    said: Said,
+    isTaken = false,
+  ): MHandle {
     const handle: MHandle = {
-      number,
-      member,
-      object,
-      said,
-      state: 'declared',
-      version: null,
-      patient: false,
-      explicit: false,
-      demand: null,
-      failure: null,
-      opening: null,
-      wanted: null,
+      ...{ number, member, object, said, isTaken, state: 'declared', version: null },
+      ...{ patient: false, explicit: false, demand: null },
+      ...{ failure: null, opening: null, wanted: null },
     };
     object.handles.add(handle);
-    session.handles.set(number, handle);
-    this.events.note(this.#ofHandle('declare', handle));
+    member.session.handles.set(number, handle);
+    return handle;
+  }
+
+  /** TAKE: a handle that requires what a delivery of a standing require tells of. */
+  take(session: MSession, number: number, subscription: number, n: number): Expected {
+    const { member, version } = this.events.taken(session, subscription, n);
+    if (session.handles.has(number)) throw new Refusal('handle-in-use');
+    if (version.isDeleted) throw new Refusal('object-deleted');
+    const said: Said = { dtype: null, length: null, attributes: new Map() };
+    const handle = this.#newHandle(member, number, version.object, said, true);
+    handle.state = 'required';
+    handle.explicit = true;
+    handle.version = version;
+    version.bound.add(handle);
+    this.events.note(this.#ofHandle('require', handle));
     return { kind: 'ok' };
   }
 
@@ -444,6 +464,7 @@ export class Oracle {
   #forget(version: MVersion): void {
     this.#freeParts(version);
     if (version.offered || version.bound.size > 0 || version.readers.size > 0) return;
+    if (version.pins > 0) return;
     if (version.moving.length > 0) return;
     if (!this.versions.delete(version)) return;
     for (const payload of payloadsOf(version)) {
@@ -505,7 +526,7 @@ export class Oracle {
     const version = this.#begin(handle, is);
     handle.state = 'offered';
     handle.version = version;
-    if (consistency === null) this.events.note(this.#ofVersion('offer', version));
+    if (consistency === null) this.events.note(this.#ofVersion('offer', version), version);
     if (consistency === null) this.#bind(object, version);
     else this.#opening.begin(version, consistency.code, consistency.mark);
     return { kind: 'ok' };
@@ -593,6 +614,8 @@ export class Oracle {
       at: new Timestamp(BigInt(WALL_MS + this.now) * 1_000_000n),
       ends: scope === 'pool' && lifetime > 0 ? this.now + lifetime : Number.POSITIVE_INFINITY,
       offered: true,
+      pins: 0,
+      isDeleted: false,
       isClosing: false,
     };
     object.current = version;
@@ -878,6 +901,7 @@ export class Oracle {
         throw error;
       }
     }
+    if (handle.isTaken) this.taken.add(`${session.id}/${demand.request}`);
     if (this.#isReady(handle)) this.#deliver(handle, demand);
     else handle.demand = demand;
     return null;
@@ -899,6 +923,7 @@ export class Oracle {
     const { payload } = version;
     const free =
       !version.offered &&
+      version.pins === 0 &&
       version.bound.size === 0 &&
       version.readers.size === 0 &&
       (payload.kind !== 'slice' || this.#book.mayGive(payload.range));
@@ -1016,9 +1041,11 @@ export class Oracle {
   delete(name: string, force: boolean): Expected {
     const object = this.#object(name);
     const open = [...object.handles].filter((each) => each.state === 'required');
-    if (open.length > 0 && !force) throw new Refusal('object-required');
+    const kept = [...this.versions].filter((each) => each.object === object && each.pins > 0);
+    if (open.length + kept.length > 0 && !force) throw new Refusal('object-required');
     this.events.note(this.#ofName('delete', object));
     object.tags.clear();
+    for (const version of kept) version.isDeleted = true;
     for (const handle of open) this.#failRequire(handle, 'object-deleted');
     if (object.current !== null) this.#withdraw(object.current);
     return { kind: 'ok' };
@@ -1128,6 +1155,7 @@ export class Oracle {
     };
     this.promises.push(promise);
     session.promises.set(number, promise);
+    this.events.promised();
     this.#noteMember('promise', member, pattern);
     return { kind: 'ok' };
   }

@@ -12,6 +12,7 @@ import * as parts from './part-requests.js';
 import * as selecting from './select-requests.js';
 import { KEYS } from './selectors.js';
 import * as sessions from './session-requests.js';
+import * as stepping from './step-requests.js';
 
 /** What a client has at most. */
 const MEMBERS_MAX = 4;
@@ -106,7 +107,7 @@ const ASK: Readonly<Record<Operation, (asking: Asking, client: Client) => void>>
 };
 
 /** What has dice of its own, and comes in some of the worlds. */
-export const SPECIALS = ['opening', 'growing', 'defining', 'conducting'] as const;
+export const SPECIALS = ['opening', 'growing', 'defining', 'conducting', 'stepping'] as const;
 export type Special = (typeof SPECIALS)[number];
 
 /** Operations, as often as each comes. */
@@ -149,6 +150,9 @@ export class Workload {
   /** Events, in the same way. */
   readonly #conducting: Asking;
   readonly #conductingSeldom: number;
+  /** Standing requires, and steps, in some of the worlds where events are played. */
+  readonly #stepping: Asking;
+  readonly #steppingSeldom: number;
 
   constructor(
     dice: Dice,
@@ -159,7 +163,9 @@ export class Workload {
     const { mostly } = asked;
     const seldom = (special: Special, seldomMax: number): number => {
       const isIn = own[special](seldomMax - 1) === 0;
+      if (mostly === 'stepping' && special === 'conducting') return 3;
       if (mostly !== undefined) return mostly === special ? MOSTLY : 0;
+      if (special === 'stepping') return isIn && this.isConducting ? seldomMax : 0;
       return isIn && (special === 'conducting' || !this.isConducting) ? seldomMax : 0;
     };
     this.#conductingSeldom = seldom('conducting', 5);
@@ -169,6 +175,8 @@ export class Workload {
       : options.deck;
     this.#asking = new Asking(dice, options, world);
     this.#conducting = new Asking(own.conducting, options, world);
+    this.#stepping = new Asking(own.stepping, options, world);
+    this.#steppingSeldom = seldom('stepping', 4);
     this.#openingSeldom = seldom('opening', 4);
     this.#growingSeldom = seldom('growing', 5);
     const more = { marks: OPENING_MARKS, names: opening.OPEN_NAMES };
@@ -188,6 +196,7 @@ export class Workload {
   begin(client: Client): void {
     for (const key of KEYS) sessions.key(this.#asking, client, key);
     sessions.join(this.#asking, client);
+    if (this.#steppingSeldom !== 0) stepping.begin(this.#asking, client);
   }
 
   /** One request, of a kind that makes sense most of the time. */
@@ -206,6 +215,10 @@ export class Workload {
     }
     if (isIn && isTurn(this.#defining, this.#definingSeldom)) {
       if (client.process.open.size <= OPEN_MAX) defining.act(this.#defining, client);
+      return;
+    }
+    if (isIn && isTurn(this.#stepping, this.#steppingSeldom)) {
+      if (client.process.open.size <= OPEN_MAX) stepping.act(this.#stepping, client);
       return;
     }
     if (isIn && isTurn(this.#conducting, this.#conductingSeldom)) {
@@ -241,6 +254,7 @@ export class Workload {
     for (const name of [...NAMES, ...opening.OPEN_NAMES, ...appending.GROWING_NAMES])
       objects.deleteObject(this.#asking, client, name, true);
     defining.clear(this.#asking, client);
+    if (this.#steppingSeldom !== 0) stepping.clear(this.#asking, client);
     clearEvents(this.#asking, client);
   }
 

@@ -3,7 +3,7 @@ import type { ShellInput } from '../loop/entries.js';
 import type { Effect, PoolState } from '../pool/state.js';
 import { FRAME, FRAME_HEADER_SIZE, Messages } from '../protocol/index.js';
 import { Agent, type Slips, slipsOf } from './agent.js';
-import { type Answer, compare, compareHeld, contentsOf } from './answers.js';
+import { type Answer, compare, compareHeld, compareTaken, contentsOf } from './answers.js';
 import type { Client } from './asking.js';
 import { DataLinks } from './data-links.js';
 import { type Dice, ownDice, random } from './dice.js';
@@ -374,6 +374,8 @@ class World {
     );
     if (this.#history.oracle.holds.known.has(key))
       compareHeld(words(), expected, answer, this.#looksAt);
+    if (this.#history.oracle.taken.delete(key))
+      compareTaken(words(), expected, answer, this.#looksAt);
     compare(words(), expected, answer, this.#looksAt);
     answers.delete(key);
     this.#count(answer.kind === 'fail' ? answer.code : answer.kind);

@@ -27,6 +27,10 @@ const MOSTLY: Readonly<Record<Special, readonly string[]>> = {
     ...['unknown-subscription', 'told of a snapshot', 'told before', 'told again', 'told end'],
     ...['told cancelled', 'a broker had what was offered', 'restart in the middle of holds'],
   ],
+  stepping: [
+    ...['take', 'had what was required as it came', 'told again', 'told of a snapshot'],
+    ...['told lost', 'told end', 'object-deleted'],
+  ],
 };
 
 for (const mostly of SPECIALS) {

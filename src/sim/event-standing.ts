@@ -1,0 +1,23 @@
+import type { MAsked, MFrom, MStanding, MSubscription } from './event-state.js';
+import { type MVersion, Refusal } from './oracle-state.js';
+
+/** The model of standing requires: what they keep, until it is acknowledged. */
+
+/** It is told of offers after them, of those that are there or of those that come. */
+export function checkStanding({ kinds, isBefore }: MAsked, from: MFrom): void {
+  const isOfOffers = kinds.every((kind) => kind === 'offer') && !isBefore;
+  const isOfNow = from.kind === 'now' || from.kind === 'snapshot' || from.kind === 'last';
+  if (!isOfOffers || !isOfNow) throw new Refusal('bad-argument');
+}
+
+export function pin(standing: MStanding, version: MVersion): void {
+  standing.list.push(version);
+  version.pins++;
+}
+
+/** All that one keeps. */
+export function pinsOf({ standing, unacked }: MSubscription): MVersion[] {
+  if (standing === null) return [];
+  const given = [...unacked.values()].flatMap(({ place: { version } }) => version ?? []);
+  return [...given, ...standing.list];
+}

@@ -1,0 +1,105 @@
+import type { Standing } from '../pool/events/standing.js';
+import type { Subscription } from '../pool/events/subscription.js';
+import { HANDLE, OBJECT, VERSION } from '../pool/rows.js';
+import type { PoolState } from '../pool/state.js';
+import type { Canary } from './canaries.js';
+
+/** Changes each standing require: as it comes, and those that a manager finds. */
+function each({ events }: PoolState, change: (one: Subscription, has: Standing) => void): void {
+  const { standing } = events;
+  const add = standing.add.bind(standing);
+  for (const one of standing) if (one.standing !== null) change(one, one.standing);
+  standing.add = (one) => {
+    if (one.standing !== null) change(one, one.standing);
+    return add(one);
+  };
+}
+
+const MOSTLY = { mostly: 'stepping' } as const;
+
+/** Bugs of what is required as it comes, and of steps: at least one for each of their rules. */
+export const STEP_CANARIES: { readonly [name: string]: Canary } = {
+  'one pin of seven is not counted': {
+    ...MOSTLY,
+    breaks: 'G5 stand',
+    plant: ({ pool: { versions } }) => {
+      const add = versions.add.bind(versions);
+      let count = 0;
+      versions.add = (row, field, delta) => {
+        const isLeftOut = field === VERSION.pins && delta > 0 && ++count % 7 === 0;
+        return isLeftOut ? versions.get(row, field) : add(row, field, delta);
+      };
+    },
+  },
+  'one pin of five outlives its acknowledgement': {
+    ...MOSTLY,
+    breaks: 'G5 stand',
+    first: 12,
+    plant: ({ pool: { versions } }) => {
+      const add = versions.add.bind(versions);
+      let count = 0;
+      versions.add = (row, field, delta) => {
+        const isKept = field === VERSION.pins && delta < 0 && ++count % 5 === 0;
+        return isKept ? 1 : add(row, field, delta);
+      };
+    },
+  },
+  'what a worker had that died is taken for done': {
+    ...MOSTLY,
+    breaks: 'G5 stand',
+    plant: ({ pool }) => {
+      each(pool, ({ unacked }) => {
+        unacked.orphan = (holder) => {
+          const had: number[] = [];
+          unacked.each((n, _place, by) => {
+            if (by === holder) had.push(n);
+          });
+          for (const n of had) unacked.done(n);
+        };
+      });
+    },
+  },
+  'what comes is handed over in another order': {
+    ...MOSTLY,
+    breaks: 'G5 stand',
+    plant: ({ pool }) => {
+      each(pool, (_one, has) => {
+        has.shift = () => {
+          const versions: number[] = [];
+          has.each((version) => versions.push(version));
+          const last = versions.at(-1);
+          return last === undefined ? 0 : has.takeFirst((version) => version === last);
+        };
+      });
+    },
+  },
+  'who begins with what is offered has nothing of it': {
+    ...MOSTLY,
+    breaks: 'G5 stand',
+    plant: ({ pool }) => {
+      each(pool, (one) => {
+        one.snapshot = null;
+      });
+    },
+  },
+  'TAKE hands over what is offered now': {
+    ...MOSTLY,
+    breaks: 'G5 stand',
+    first: 63,
+    plant: ({ pool: { handles, objects } }) => {
+      const set = handles.set.bind(handles);
+      handles.set = (row, field, value) => {
+        const isBound = field === HANDLE.version && value !== 0;
+        const current = isBound ? objects.get(handles.get(row, HANDLE.object), OBJECT.current) : 0;
+        set(row, field, current === 0 ? value : current);
+      };
+    },
+  },
+  'the next manager has forgotten what was kept and not handed over': {
+    ...MOSTLY,
+    breaks: 'G5 stand',
+    plant: ({ pool: { events } }) => {
+      for (const { standing } of events.standing) standing?.drop(() => true);
+    },
+  },
+};

@@ -1,0 +1,4 @@
+import { STEP_CANARIES } from '../../src/sim/step-canaries.js';
+import { testCanaries } from './canary.js';
+
+testCanaries(STEP_CANARIES);
