@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -57,6 +57,50 @@ test('a trace for Perfetto: slices in pairs, arrows between them, time that goes
   const step = slices.find(({ name, cat }) => name === 't/3' && cat === 'object');
   assert.equal(step?.args?.['attributes.step'], 3);
   assert.equal(names.get(step?.pid ?? 0), 'model[0]');
+});
+
+test('calls are read when the tracer ends, and those of one time have a row each', async (t) => {
+  const directory = await mkdtemp(joinPath(tmpdir(), 'attacca-trace-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const [to, calls] = [joinPath(directory, 'trace'), joinPath(directory, 'calls')];
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  const end = new AbortController();
+  const run = () =>
+    tracer(member, { format: 'perfetto', to, calls: [calls], signal: end.signal, from: 'start' });
+  const tracing = run();
+  await member.put('x', new Float64Array(1));
+  const call = (startUs: number, durationUs: number, outcome = 'ok') =>
+    JSON.stringify({ member: 'm', call: 'put', object: 'x', startUs, durationUs, outcome });
+  await writeFile(calls, [call(30, 5), call(10, 9, 'vetoed'), call(15, 9)].join('\n'));
+  end.abort();
+  await tracing;
+  const records = JSON.parse(await readFile(to, 'utf8')) as TraceRecord[];
+  assert.deepEqual(problemsOf(records), []);
+  const drawn = records.filter(({ ph, cat }) => ph === 'X' && cat === 'call');
+  assert.deepEqual(
+    drawn.map(({ name, ts }) => [name, ts]),
+    [
+      ['vetoed: put x', 10],
+      ['put x', 15],
+      ['put x', 30],
+    ],
+  );
+  const [first = 0, second = 0, third = 0] = drawn.map(({ tid }) => tid);
+  assert.ok(first === third && second === first + 1, 'a row that is free is used again');
+  await rm(calls);
+  await assert.rejects(run(), { code: 'file-error' });
+  assert.deepEqual(JSON.parse(await readFile(to, 'utf8')), [], 'and the trace is whole');
+});
+
+test('rows of a member are sorted: its events, calls, waits, in hand, offered', async (t) => {
+  const records = JSON.parse(await traced(t, 'perfetto')) as TraceRecord[];
+  const product = records.find(({ args }) => args?.['name'] === 'product')?.pid;
+  const rows = records
+    .filter(({ name, pid }) => name === 'thread_name' && pid === product)
+    .sort((one, other) => one.tid - other.tid)
+    .map(({ args }) => String(args?.['name']));
+  assert.deepEqual([...new Set(rows)], ['events', 'waits', 'in hand', 'offered']);
 });
 
 test('the checks of a trace find what is wrong with one', () => {

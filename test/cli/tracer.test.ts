@@ -33,12 +33,13 @@ test('tracer writes events as lines, and a trace, until it is interrupted', asyn
     seen = info.subscriptions;
   }
   await member.put('x', new Float64Array(1));
+  const file = joinPath(directory, 'trace.json');
+  // What it has heard is in the file when nothing more waits.
+  while (!(await readFile(file, 'utf8')).includes('"name":"x","cat":"object"'));
   tracing.process.kill('SIGINT');
   assert.equal((await tracing.ended).signal, 'SIGINT');
-  const text = await readFile(joinPath(directory, 'trace.json'), 'utf8');
-  const records = JSON.parse(text) as TraceRecord[];
+  const records = JSON.parse(await readFile(file, 'utf8')) as TraceRecord[];
   assert.deepEqual(problemsOf(records), []);
-  assert.ok(records.some(({ name, cat }) => name === 'x' && cat === 'object'));
 });
 
 test('an unchanged program tells of its calls, which come into the trace', async (t) => {
@@ -69,8 +70,10 @@ test('an unchanged program tells of its calls, which come into the trace', async
   const written = await attacca([...line, ...files], around);
   assert.equal(written.code, 0, written.err);
   const records = JSON.parse(await readFile(joinPath(directory, 't.json'), 'utf8'));
-  const begun = (records as TraceRecord[]).filter(({ ph, cat }) => ph === 'b' && cat === 'call');
+  const begun = (records as TraceRecord[]).filter(({ ph, cat }) => ph === 'X' && cat === 'call');
   assert.equal(begun.length, calls.length + 1);
+  const failed = begun.find(({ args }) => args?.['outcome'] === 'nobody-will-offer');
+  assert.equal(failed?.name, 'nobody-will-offer: wait restart/3');
   for (const [wrong, said] of [
     [['tracer', '-f', 'xml'], /--format is jsonl, perfetto/u],
     [['tracer', '-f', 'syslog'], /syslog needs "--to udp/u],

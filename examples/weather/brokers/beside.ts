@@ -27,12 +27,19 @@ export class Beside {
     });
   }
 
-  /** Waits until it has ended, or asks it to. @throws WeatherError `program-failed` */
+  /**
+   * Waits until it has ended, or asks it to: who looks for ever is to end by that.
+   * @throws WeatherError `program-failed`
+   */
   async finish(): Promise<void> {
-    const timer = setTimeout(() => this.kill('SIGINT'), ENDING_MS);
+    let isAsked = false;
+    const timer = setTimeout(() => {
+      isAsked = true;
+      this.kill('SIGINT');
+    }, ENDING_MS);
     const end = await this.#ended;
     clearTimeout(timer);
-    if (end === 0) return;
+    if (end === 0 || (isAsked && (end === 'SIGINT' || end === 130))) return;
     throw new WeatherError('program-failed', `Cannot finish: ${this.#command} ended with ${end}`);
   }
 

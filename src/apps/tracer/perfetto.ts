@@ -1,4 +1,5 @@
 import type { PoolEvent } from '../../client/index.js';
+import { assert } from '../../core/assert.js';
 import { LIMITS } from '../../core/limits.js';
 import { toJson } from '../json.js';
 import type { CallRecord } from './calls.js';
@@ -7,12 +8,19 @@ import type { TraceOutput, TraceSink } from './sink.js';
 
 const NS_PER_US = 1_000n;
 
-const LANE_NAMES: { readonly [kind in Span['kind'] | 'call']: string } = {
-  object: 'offered',
-  need: 'waits',
-  use: 'in hand',
-  call: 'calls',
+type Row = Span['kind'] | 'call' | 'event';
+
+/** What rows of a member are called. */
+const ROW_NAMES: { readonly [kind in Row]: string } = {
+  ...{ event: 'events', call: 'calls', need: 'waits', use: 'in hand', object: 'offered' },
 };
+
+/** From top to bottom: viewers sort the rows of a process by the numbers of its threads. */
+const ROW_ORDER: readonly Row[] = ['event', 'call', 'need', 'use', 'object'];
+/** Numbers of threads that a kind of row has, and those of a process. */
+const LANES_STRIDE = 1_000;
+const PROCESS_STRIDE = 10_000;
+assert(LIMITS.traceLanesMax < LANES_STRIDE, 'each row of a kind has a number');
 
 interface Lane {
   readonly pid: number;
@@ -33,10 +41,12 @@ type TraceRecord = { readonly [key: string]: Field };
 export class PerfettoSink implements TraceSink, SpanListener {
   readonly #output: TraceOutput;
   readonly #lives = new Lives(this);
-  readonly #calls: readonly CallRecord[];
+  readonly #calls: () => Promise<readonly CallRecord[]>;
   readonly #processes = new Map<string, number>();
   readonly #lanes = new Map<string, boolean[]>();
-  readonly #tids = new Map<string, number>();
+  readonly #threads = new Set<number>();
+  /** When the last call of each row ends, of each process. */
+  readonly #callsEndUs = new Map<number, number[]>();
   readonly #laneOf = new Map<Span, Lane>();
   /** Arrows that end with a need. */
   readonly #flows = new Map<Span, number>();
@@ -44,7 +54,7 @@ export class PerfettoSink implements TraceSink, SpanListener {
   #lastUs = 0;
   #isBegun = false;
 
-  constructor(output: TraceOutput, calls: readonly CallRecord[] = []) {
+  constructor(output: TraceOutput, calls: () => Promise<readonly CallRecord[]>) {
     this.#output = output;
     this.#calls = calls;
   }
@@ -62,9 +72,12 @@ export class PerfettoSink implements TraceSink, SpanListener {
 
   async close(): Promise<void> {
     this.#lives.close();
-    for (const call of this.#calls) this.#call(call);
-    this.#output.write(this.#isBegun ? '\n]\n' : '[]\n');
-    await this.#output.close();
+    try {
+      for (const call of await this.#calls()) this.#call(call);
+    } finally {
+      this.#output.write(this.#isBegun ? '\n]\n' : '[]\n');
+      await this.#output.close();
+    }
   }
 
   began(span: Span): void {
@@ -113,14 +126,22 @@ export class PerfettoSink implements TraceSink, SpanListener {
     this.#write({ name: 'hand-over', cat: 'flow', ph: 's', id, ts: this.#next(), pid, tid });
   }
 
+  /** Calls come in the order of their begin, so that a row is free when its last one has ended. */
   #call({ member, call, object, startUs, durationUs, outcome, process }: CallRecord): void {
     const pid = this.#process(member === '' ? `process ${process}` : member);
-    const tid = this.#thread(pid, 'call', 0);
-    const name = object === '' ? call : `${call} ${object}`;
-    const id = this.#flowNext++;
-    const both = { name, cat: 'call', id, pid, tid };
-    this.#write({ ...both, ph: 'b', ts: startUs, args: { call, object, outcome } });
-    this.#write({ ...both, ph: 'e', ts: startUs + durationUs });
+    const ends = this.#callsEndUs.get(pid) ?? [];
+    this.#callsEndUs.set(pid, ends);
+    const free = ends.findIndex((endUs) => endUs < startUs);
+    const index = free < 0 ? ends.length : free;
+    const what = object === '' ? call : `${call} ${object}`;
+    const name = outcome === 'ok' ? what : `${outcome}: ${what}`;
+    const both = { name, cat: 'call', ts: startUs, pid, args: { call, object, outcome } };
+    if (index >= LIMITS.traceLanesMax) {
+      this.#write({ ...both, ph: 'i', s: 't', tid: this.#thread(pid, 'call', 0) });
+      return;
+    }
+    ends[index] = startUs + durationUs;
+    this.#write({ ...both, ph: 'X', dur: durationUs, tid: this.#thread(pid, 'call', index) });
   }
 
   #moment(member: string, name: string, args: TraceRecord['args'] & object): void {
@@ -151,15 +172,11 @@ export class PerfettoSink implements TraceSink, SpanListener {
   }
 
   /** Numbers of threads are unique in the trace: a viewer may take them for those of one host. */
-  #thread(pid: number, kind: Span['kind'] | 'call' | 'event', index: number): number {
-    const key = `${pid} ${kind} ${index}`;
-    const known = this.#tids.get(key);
-    if (known !== undefined) return known;
-    const tid = this.#tids.size + 1;
-    this.#tids.set(key, tid);
-    const what = kind === 'event' ? 'events' : LANE_NAMES[kind];
-    const name = index === 0 ? what : `${what} ${index + 1}`;
-    this.#write({ ph: 'M', name: 'thread_name', pid, tid, args: { name } });
+  #thread(pid: number, kind: Row, index: number): number {
+    const tid = pid * PROCESS_STRIDE + ROW_ORDER.indexOf(kind) * LANES_STRIDE + index;
+    if (this.#threads.has(tid)) return tid;
+    this.#threads.add(tid);
+    this.#write({ ph: 'M', name: 'thread_name', pid, tid, args: { name: ROW_NAMES[kind] } });
     return tid;
   }
 

@@ -2,7 +2,7 @@ import type { Pool, PoolEvent, SubscribeOptions } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { eventJson } from '../json.js';
-import { readCalls } from './calls.js';
+import { type CallRecord, readCalls } from './calls.js';
 import { FileOutput } from './file-output.js';
 import { OtlpSink, otlpToFile, otlpToHttp } from './otlp.js';
 import { PerfettoSink } from './perfetto.js';
@@ -23,7 +23,10 @@ export interface TracerOptions extends Pick<SubscribeOptions, 'select' | 'from' 
   readonly to: string;
   /** Left out: all for `jsonl` and `syslog`, else those that the format draws. */
   readonly kinds?: SubscribeOptions['kinds'];
-  /** Files that programs have written under ATTACCA_TRACE: of `perfetto` and `jsonl`. */
+  /**
+   * Files that programs write under ATTACCA_TRACE, read when the tracer ends: of `perfetto` and
+   * `jsonl`.
+   */
   readonly calls?: readonly string[] | undefined;
   /** Headers of requests by HTTP: `key=value,...`. */
   readonly headers?: string | undefined;
@@ -92,15 +95,11 @@ async function sinkOf(pool: Pool, options: TracerOptions): Promise<TraceSink> {
   if (calls.length > 0 && format !== 'perfetto' && format !== 'jsonl') {
     throw new AttaccaError('bad-argument', `Cannot write calls as ${format}`);
   }
-  const known = await readCalls(calls);
   switch (format) {
     case 'jsonl':
-      return new LinesSink(
-        await FileOutput.create(to),
-        known.map((call) => JSON.stringify(call)),
-      );
+      return new LinesSink(await FileOutput.create(to), () => readCalls(calls));
     case 'perfetto':
-      return new PerfettoSink(await FileOutput.create(to), known);
+      return new PerfettoSink(await FileOutput.create(to), () => readCalls(calls));
     case 'otlp':
       if (/^https?:/u.test(to)) return new OtlpSink(pool, otlpToHttp(to, headers));
       return new OtlpSink(pool, otlpToFile(await FileOutput.create(to)));
@@ -111,11 +110,11 @@ async function sinkOf(pool: Pool, options: TracerOptions): Promise<TraceSink> {
 
 class LinesSink implements TraceSink {
   readonly #output: TraceOutput;
-  readonly #last: readonly string[];
+  readonly #calls: () => Promise<readonly CallRecord[]>;
 
-  constructor(output: TraceOutput, last: readonly string[]) {
+  constructor(output: TraceOutput, calls: () => Promise<readonly CallRecord[]>) {
     this.#output = output;
-    this.#last = last;
+    this.#calls = calls;
   }
 
   take(event: PoolEvent): void {
@@ -126,8 +125,11 @@ class LinesSink implements TraceSink {
     return this.#output.flush();
   }
 
-  close(): Promise<void> {
-    for (const line of this.#last) this.#output.write(`${line}\n`);
-    return this.#output.close();
+  async close(): Promise<void> {
+    try {
+      for (const call of await this.#calls()) this.#output.write(`${JSON.stringify(call)}\n`);
+    } finally {
+      await this.#output.close();
+    }
   }
 }
