@@ -47,7 +47,8 @@ export function problemsOf(records: readonly TraceRecord[]): string[] {
   const problems: string[] = [];
   const open = new Map<number, TraceRecord[]>();
   const last = new Map<number, number>();
-  const flows = new Map<number, TraceRecord>();
+  const begunAt = new Map<number, number>();
+  const flows = new Map<number, number>();
   for (const record of records) {
     const { ph, tid, ts = 0, id = 0, name = '' } = record;
     if (ph === 'M' || ph === 'b' || ph === 'e') continue;
@@ -55,13 +56,21 @@ export function problemsOf(records: readonly TraceRecord[]): string[] {
     last.set(tid, ts);
     const stack = open.get(tid) ?? [];
     open.set(tid, stack);
-    if (ph === 'B') stack.push(record);
+    if (ph === 'B') {
+      stack.push(record);
+      begunAt.set(tid, ts);
+    }
     if (ph === 'E' && stack.pop() === undefined) problems.push(`${tid} ends what has not begun`);
     if (stack.length > 1) problems.push(`slices of ${tid} overlap`);
     if ((ph === 's' || ph === 'f') && stack.length === 0) problems.push(`${ph} ${id} hangs loose`);
     if (ph === 's' && flows.has(id)) problems.push(`two arrows are ${id}`);
-    if (ph === 's') flows.set(id, record);
-    if (ph === 'f' && !flows.delete(id)) problems.push(`arrow ${id} ends and has not begun`);
+    const begun = begunAt.get(tid) ?? 0;
+    if (ph === 's') flows.set(id, begun);
+    if (ph !== 'f') continue;
+    const origin = flows.get(id);
+    if (origin === undefined) problems.push(`arrow ${id} ends and has not begun`);
+    else if (origin >= begun) problems.push(`arrow ${id} goes to what began before`);
+    flows.delete(id);
   }
   for (const [tid, stack] of open) if (stack.length > 0) problems.push(`${tid} does not end`);
   return problems;

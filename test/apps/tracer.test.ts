@@ -116,6 +116,15 @@ test('the checks of a trace find what is wrong with one', () => {
       /goes back/u,
     ],
     [[{ ph: 'f', ts: 1, id: 1, ...base }], /hangs loose/u],
+    [
+      [
+        { ph: 'B', ts: 1, pid: 1, tid: 2 },
+        { ph: 'B', ts: 2, ...base },
+        { ph: 's', ts: 3, id: 1, ...base },
+        { ph: 'f', ts: 4, id: 1, pid: 1, tid: 2 },
+      ],
+      /goes to what began before/u,
+    ],
   ];
   for (const [records, said] of wrong) assert.match(problemsOf(records).join('; '), said);
 });

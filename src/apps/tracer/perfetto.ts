@@ -35,8 +35,9 @@ type TraceRecord = { readonly [key: string]: Field };
 /**
  * A trace in the JSON trace event format, which ui.perfetto.dev opens. Each member is a process;
  * its rows hold the lives of objects that it offers, its waits, and what it has in hand. Slices of
- * a row do not overlap. Arrows go from an object to each wait that it ends. Times of the pool are
- * milliseconds; within one the order of events is kept, a microsecond each.
+ * a row do not overlap. Arrows go from an object to each hand that it comes into: not to the wait
+ * that it ends, as the viewer turns an arrow around whose end began before its origin. Times of the
+ * pool are milliseconds; within one the order of events is kept, a microsecond each.
  */
 export class PerfettoSink implements TraceSink, SpanListener {
   readonly #output: TraceOutput;
@@ -48,8 +49,10 @@ export class PerfettoSink implements TraceSink, SpanListener {
   /** When the last call of each row ends, of each process. */
   readonly #callsEndUs = new Map<number, number[]>();
   readonly #laneOf = new Map<Span, Lane>();
-  /** Arrows that end with a need. */
+  /** Arrows that go on from a need. */
   readonly #flows = new Map<Span, number>();
+  /** The one that ends at the use which begins with this event. */
+  #arrow: number | undefined;
   #flowNext = 1;
   #lastUs = 0;
   #isBegun = false;
@@ -61,6 +64,7 @@ export class PerfettoSink implements TraceSink, SpanListener {
 
   take(event: PoolEvent): void {
     this.#advance(event);
+    this.#arrow = undefined;
     this.#lives.take(event);
     const isMoment = !['offer', 'withdraw', 'require', 'demand', 'dispose'].includes(event.kind);
     if (isMoment) this.#moment(event.member || event.name, event.kind, argsOf(event));
@@ -92,6 +96,9 @@ export class PerfettoSink implements TraceSink, SpanListener {
     this.#write({ name: span.name, cat: span.kind, ph: 'B', ts: this.#next(), pid, tid, args });
     const object = span.kind === 'need' ? this.#lives.objectOf(span.name) : null;
     if (object !== null) this.#flow(object, span);
+    if (span.kind !== 'use' || this.#arrow === undefined) return;
+    const arrow = { name: 'hand-over', cat: 'flow', ph: 'f', bp: 'e', id: this.#arrow } as const;
+    this.#write({ ...arrow, ts: this.#next(), pid, tid });
   }
 
   offered(span: Span, event: PoolEvent): void {
@@ -102,14 +109,10 @@ export class PerfettoSink implements TraceSink, SpanListener {
   ended(span: Span, event: PoolEvent): void {
     const lane = this.#laneOf.get(span);
     this.#laneOf.delete(span);
-    const flow = this.#flows.get(span);
+    if (span.kind === 'need' && event.kind === 'demand') this.#arrow = this.#flows.get(span);
     this.#flows.delete(span);
     if (lane === undefined) return;
     const { pid, tid, index } = lane;
-    if (flow !== undefined && event.kind === 'demand') {
-      const name = 'hand-over';
-      this.#write({ name, cat: 'flow', ph: 'f', bp: 'e', id: flow, ts: this.#next(), pid, tid });
-    }
     const args = { ended: span.outcome, version: span.version };
     this.#write({ ph: 'E', ts: this.#next(), pid, tid, args });
     const taken = this.#lanes.get(`${span.kind} ${span.member}`);
