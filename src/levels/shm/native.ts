@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { assert } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
 
 /** The few calls into libc that Node has no words for. Addresses are bigints, errors are errnos. */
@@ -22,6 +23,13 @@ export interface Libc {
    */
   readonly allocate: ((fd: number, offset: number, size: number) => Promise<number>) | null;
   /**
+   * preadv2(RWF_NOWAIT): how many bytes the page cache has given, `size` at most; -1 when that takes
+   * the disk, or the file system does not say. Null where there is none (macOS).
+   */
+  readonly readCached:
+    | ((fd: number, offset: number, target: Uint8Array, size: number) => number)
+    | null;
+  /**
    * flock(LOCK_EX | LOCK_NB): `held` when another open file holds it; `refused` where such a file
    * takes no lock. The kernel drops it at death.
    */
@@ -39,6 +47,8 @@ const F_SETLEASE = 1024;
 const F_SETSIG = 10;
 const F_RDLCK = 0;
 const F_UNLCK = 2;
+/** Linux <fs.h>. */
+const RWF_NOWAIT = 8;
 
 /** Resolves to koffi: a parameter, so that a platform without it can be played in tests. */
 type ImportKoffi = () => Promise<typeof import('koffi')>;
@@ -97,6 +107,35 @@ export async function tryLoadLibc(importKoffi?: ImportKoffi): Promise<Libc | nul
   }
 }
 
+function bindReadCached(
+  koffi: typeof import('koffi'),
+  lib: import('koffi').LibraryHandle,
+): Libc['readCached'] {
+  if (process.platform !== 'linux') return null;
+  const preadv2 = optional(
+    (): ((
+      fd: number,
+      pieces: BigUint64Array,
+      count: number,
+      at: number,
+      flags: number,
+    ) => number) => lib.func('int64_t preadv2(int, void *, int, int64_t, int)'),
+  );
+  if (preadv2 === null) return null;
+  // One struct iovec: address and size. Most callers have one target, whose address is kept.
+  const piece = new BigUint64Array(2);
+  let last: Uint8Array | null = null;
+  return (fd, offset, target, size) => {
+    assert(size <= target.length, 'there is room for what is read');
+    if (target !== last) {
+      piece[0] = koffi.address(target);
+      last = target;
+    }
+    piece[1] = BigInt(size);
+    return preadv2(fd, piece, 1, offset, RWF_NOWAIT);
+  };
+}
+
 function bind(koffi: typeof import('koffi')): Libc {
   if (koffi.sizeof('size_t') !== 8) throw new Error('slabs need a 64-bit process');
   const lib = koffi.load(null);
@@ -143,6 +182,7 @@ function bind(koffi: typeof import('koffi')): Libc {
       await later(memcpy, target, address, size);
     },
     allocate: fallocate === null ? null : (fd, offset, size) => later(fallocate, fd, offset, size),
+    readCached: bindReadCached(koffi, lib),
     lock: (fd) => {
       if (flock(fd, LOCK_EX_NB) === 0) return 'taken';
       return koffi.errno() === constants.errno.EAGAIN ? 'held' : 'refused';

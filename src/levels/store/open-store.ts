@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { AttaccaError } from '../../core/errors.js';
+import { tryLoadLibc } from '../shm/index.js';
 import { isJsonMap } from '../zarr/json.js';
 import { groupJson } from '../zarr/metadata.js';
 import { ARRAYS } from './array-files.js';
@@ -31,7 +32,7 @@ export async function openStore(
   options: DirectoryOptions,
 ): Promise<DirectoryLevel> {
   const lock = options.access === 'write' ? await claimStore(directory) : null;
-  const disk = new NodeStoreDisk(directory);
+  const disk = new NodeStoreDisk(directory, await tryLoadLibc());
   try {
     return await openStoreOn(disk, options, directory, async () => await lock?.release());
   } catch (error) {
@@ -63,7 +64,7 @@ export async function claimStore(directory: string): Promise<StoreLock> {
 
 /** Opens a store to be written by who has claimed it. */
 export async function openClaimed(directory: string): Promise<DirectoryLevel> {
-  const disk = new NodeStoreDisk(directory);
+  const disk = new NodeStoreDisk(directory, await tryLoadLibc());
   try {
     return await openStoreOn(disk, { access: 'write' }, directory);
   } catch (error) {

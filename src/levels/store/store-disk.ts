@@ -20,6 +20,11 @@ export interface StoreDisk {
   size(path: string): Promise<number | null>;
   /** Reads as much of `target` as there is and returns how much; null where there is no file. */
   read(path: string, offset: number, target: Uint8Array): Promise<number | null>;
+  /**
+   * The same bytes at once, when memory has them all: borrowed until the next call. Null: nobody
+   * knows without waiting, or this thread should see to other things first.
+   */
+  readNow(path: string, offset: number, bytes: number): Uint8Array | null;
   /** Writes pieces one behind the other; makes the file when it is not there, not its folder. */
   write(path: string, offset: number, pieces: readonly Uint8Array[]): Promise<void>;
   /** All that was written to a file is durable, and its size. */

@@ -16,6 +16,7 @@ import {
   type RecordHead,
   type RecordStart,
   readStart,
+  recordBytes,
 } from './record.js';
 import { goneError } from './scan.js';
 import { type Slot, StoreIndex } from './store-index.js';
@@ -92,6 +93,28 @@ export class StoreReader {
   }
 
   async get(key: LevelKey, into: Uint8Array | null): Promise<LevelFound | null> {
+    const slot = this.slotOf(key);
+    if (slot === null) return null;
+    return this.#getNow(key, slot, into) ?? (await this.#getLater(key, into));
+  }
+
+  /** What memory has at once. Null for all else, also for what is not right: that is told later. */
+  #getNow(key: LevelKey, slot: Slot, into: Uint8Array | null): LevelFound | null {
+    if (slot.kind !== RECORD_KIND.object) return null;
+    const path = packPath(slot.pack);
+    const bytes = this.parts.disk.readNow(path, offsetOf(slot), bytesOfUnits(slot.units));
+    const start = bytes === null ? null : readStart(bytes, slot.place);
+    if (bytes === null || start === null || recordBytes(start) !== bytes.length) return null;
+    const found = this.#checked(bytes, start, slot, true);
+    if (typeof found === 'string' || !isSame(found.head.key, key)) return null;
+    const entry = entryOf(found.head);
+    if (into === null) return { entry, bytes: found.payload.slice() };
+    if (into.length < entry.size) return null;
+    into.set(found.payload);
+    return { entry, bytes: into.subarray(0, entry.size) };
+  }
+
+  async #getLater(key: LevelKey, into: Uint8Array | null): Promise<LevelFound | null> {
     return await this.#locate(key, async (slot) => {
       const { head, payload } = await this.readRecord(key, slot, true);
       const entry = entryOf(head);
@@ -160,8 +183,7 @@ export class StoreReader {
   /** What a slot points to, if it is what is asked for. */
   async readRecord(key: LevelKey, slot: Slot, withPayload: boolean): Promise<ReadRecord> {
     const found = await this.readSlot(slot, withPayload, key);
-    const { pool, name, version } = found.head.key;
-    if (pool === key.pool && name === key.name && version === key.version) return found;
+    if (isSame(found.head.key, key)) return found;
     throw damaged(key, packPath(slot.pack), offsetOf(slot), 'another object is there');
   }
 
@@ -185,19 +207,33 @@ export class StoreReader {
     if (size > all) throw damaged(key, path, offset, 'its sizes are wrong');
     if (bytes.length < size) bytes = await this.#read(path, offset, size);
     if (bytes.length < size) throw short(key, path, offset + bytes.length, offset + all);
-    const header = this.packs.get(slot.pack)?.header;
-    if (header === undefined) throw goneError(path);
-    const summing = { hash: this.parts.hash, salt: header.salt };
-    const isRight = isWhole(bytes, start, summing) && start.kind === slot.kind;
+    if (!this.packs.has(slot.pack)) throw goneError(path);
+    const found = this.#checked(bytes, start, slot, withPayload);
+    if (typeof found === 'string') throw damaged(key, path, offset, found);
+    return found;
+  }
+
+  /** A record held against its sums, or what is wrong with it. `bytes`: as much as is wanted. */
+  #checked(
+    bytes: Uint8Array,
+    start: RecordStart,
+    slot: Slot,
+    withPayload: boolean,
+  ): ReadRecord | string {
+    const salt = this.packs.get(slot.pack)?.header.salt;
+    if (salt === undefined) return 'its pack is gone';
+    const upToPayload = RECORD_BYTES + start.headBytes;
+    const isRight =
+      isWhole(bytes, start, { hash: this.parts.hash, salt }) && start.kind === slot.kind;
     const headBytes = bytes.subarray(RECORD_BYTES, upToPayload);
     const head = isRight ? decodeHead(headBytes) : null;
     if (head === null || start.kind === RECORD_KIND.deleted) {
-      throw damaged(key, path, offset, 'the checksum of its head is wrong');
+      return 'the checksum of its head is wrong';
     }
     if (!withPayload) return { start, head, headBytes, payload: NOTHING };
-    const payload = bytes.subarray(upToPayload, size);
+    const payload = bytes.subarray(upToPayload, upToPayload + start.payloadBytes);
     if (this.parts.hash.sum(payload) !== start.payloadSum) {
-      throw damaged(key, path, offset, 'the checksum of its bytes is wrong');
+      return 'the checksum of its bytes is wrong';
     }
     return { start, head, headBytes, payload };
   }
@@ -233,6 +269,10 @@ export class StoreReader {
 
 function offsetOf({ place }: Slot): number {
   return bytesOfUnits(place);
+}
+
+function isSame(one: LevelKey, other: LevelKey): boolean {
+  return one.version === other.version && one.name === other.name && one.pool === other.pool;
 }
 
 function arrayOf(head: RecordHead): RecordHead & { readonly array: ArrayPlace } {

@@ -56,6 +56,10 @@ export class CrashDisk implements StoreDisk {
     return bytes.length;
   }
 
+  readNow(): Uint8Array | null {
+    return null;
+  }
+
   async write(path: string, offset: number, pieces: readonly Uint8Array[]): Promise<void> {
     const isLast = this.crashIn === 1;
     if (!isLast) this.#step();
