@@ -38,7 +38,7 @@ const OPTIONS = {
     type: 'string',
     multiple: true,
     value: 'FILE',
-    help: 'of perfetto and jsonl: calls that programs have noted, which ran with ATTACCA_TRACE=FILE',
+    help: 'of perfetto and jsonl: calls that programs note, which run with ATTACCA_TRACE=FILE; read at the end',
   },
   member: { type: 'string', value: 'NAME', help: 'who looks (default: tracer[*])' },
   ...POOL_OPTION,
