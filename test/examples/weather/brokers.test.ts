@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { problemsOf, type TraceRecord } from '../../apps/traced-run.js';
 import { DemoProcess, isAlive } from './demo-process.js';
 import { sharedFile, whyWithout } from './shared-data.js';
 
@@ -65,6 +66,34 @@ test('a worker is killed and one joins late: nothing is lost, and it ends by its
   const lines = readFileSync(join(demo.directory, 'told.jsonl'), 'utf8').trim().split('\n');
   assert.equal(lines.length, FIELDS, 'a command beside them is told of all, too');
   assertNothingLeft(demo, 'out/brokers', 'figures.json', 'told.jsonl');
+});
+
+test('a tracer beside them is asked to end: each field is handed over three times', async () => {
+  const tracer = 'attacca tracer --from start -f perfetto -o trace.json -q';
+  const way = ['--members', '2', '--steps', '1', '--grid', '32x64', '--json', 'figures.json'];
+  const demo = start(...way, '--beside', tracer);
+  await figuresOf(demo, FIELDS / 2);
+  const text = readFileSync(join(demo.directory, 'trace.json'), 'utf8');
+  const records = JSON.parse(text) as TraceRecord[];
+  assert.deepEqual(problemsOf(records), []);
+  const names = new Map(
+    records.flatMap(({ name, pid, args }) =>
+      name === 'process_name' ? [[pid, String(args?.['name']).replace(/\[\d+\]/, '')]] : [],
+    ),
+  );
+  const offered = new Map<number, string>();
+  const ways: { [way: string]: number } = {};
+  for (const { ph, id = 0, pid } of records) {
+    if (ph === 's') offered.set(id, names.get(pid) ?? '');
+    if (ph !== 'f') continue;
+    const taken = `${offered.get(id)} -> ${names.get(pid)}`;
+    ways[taken] = (ways[taken] ?? 0) + 1;
+  }
+  const count = FIELDS / 2;
+  assert.equal(ways['producer -> broker'], count);
+  assert.equal(ways['broker -> worker'], count);
+  // Those of which it draws the spread it takes again.
+  assert.equal(ways['worker -> late'], count + 2);
 });
 
 test('a command beside them that fails is told, and fails the run', async () => {
