@@ -178,6 +178,16 @@ export class Attributes {
     return record === 0 ? 0 : this.#arena.size(record) / WORD_BYTES - TERMS;
   }
 
+  /** What a record takes, with its values, as if nobody else had them. */
+  bytesOf(record: number): number {
+    if (record === 0) return 0;
+    let bytes = this.#arena.size(record);
+    for (let place = bytes / WORD_BYTES - TERMS - 1; place >= 0; place--) {
+      bytes += this.#arena.size(this.terms.valueOf(this.termAt(record, place)));
+    }
+    return bytes;
+  }
+
   shapeOf(record: number): number {
     return this.#arena.word(record, SHAPE);
   }

@@ -62,9 +62,9 @@ export const EVENT_CANARIES: { readonly [name: string]: Canary } = {
     plant: ({ pool: { events, attributes } }) => {
       const { log } = events;
       const setSaid = log.setSaid.bind(log);
-      log.setSaid = (said, tags, space) => {
+      log.setSaid = (said, tags, space, bytes) => {
         attributes.free(tags);
-        setSaid(said, 0, space);
+        setSaid(said, 0, space, bytes);
       };
     },
   },

@@ -99,7 +99,8 @@ function setSaid(
   tags: number,
   space: number,
 ): void {
-  events.log.setSaid(attributes.use(said), attributes.use(tags), spaces.use(space));
+  const bytes = attributes.bytesOf(said) + attributes.bytesOf(tags);
+  events.log.setSaid(attributes.use(said), attributes.use(tags), spaces.use(space), bytes);
 }
 
 /** Adds an event of any name; what is said is held by it from now on. */
@@ -114,7 +115,7 @@ export function addNamed(
   const { log } = pool.events;
   const seq = begin(pool, kind, member, 0);
   log.setText(ROW.name, name, 0, name.length);
-  log.setSaid(attributes, 0, space);
+  log.setSaid(attributes, 0, space, pool.attributes.bytesOf(attributes));
   return seq;
 }
 
@@ -148,7 +149,11 @@ const NOTHING = new Uint8Array(0);
 
 function begin(pool: PoolState, kind: number, member: Member | undefined, version: number): number {
   const { log } = pool.events;
-  if (log.isAtBorder) makeRoom(pool);
+  const limit = pool.options.eventBytesMax;
+  if (log.isAtBorder(limit)) {
+    makeRoom(pool);
+    log.beginSegment(limit);
+  }
   const timeMs = pool.options.wallMs + pool.now;
   const seq = log.add(kind, member === undefined ? 0 : member.id, version, timeMs);
   if (member !== undefined) log.setText(ROW.who, member.nameBytes, 0, member.nameBytes.length);
