@@ -56,10 +56,10 @@ async function save(pool: Pool, step: number, state: State): Promise<void> {
   await complete.wait();
 }
 
-/** The state of the last complete step: the checkpoint program offers it when it is required. */
-async function restore(pool: Pool, state: State): Promise<void> {
+/** The state of a complete step: the checkpoint program offers it when it is required. */
+async function restore(pool: Pool, step: number, state: State): Promise<void> {
   for (const name of FIELDS) {
-    await using field = await pool.object(`restart/${name}`).demand();
+    await using field = await pool.object(`restart/${name}@${step}`).demand();
     state[name].set(field.array as Float64Array);
   }
 }
@@ -68,7 +68,7 @@ async function simulate(address: string, store: string, diesAt: number): Promise
   await using pool = await join({ address, member: 'model' });
   const state = beginning();
   const last = await lastCheckpoint(store);
-  if (last !== null) await restore(pool, state);
+  if (last !== null) await restore(pool, last.step, state);
   console.log(last === null ? 'begins' : `goes on from step ${last.step}`);
   for (let step = (last?.step ?? 0) + 1; step <= STEPS; step++) {
     advance(state);

@@ -56,8 +56,10 @@ test('whatever is stored in whatever order: the last complete step stays, older 
       assert.deepEqual(again.last, steps.last);
       for (const { name, version } of steps.last?.objects ?? []) {
         assert.equal((await steps.find(name))?.version, version);
+        assert.equal((await steps.find(`${name}@${steps.last?.step}`))?.version, version);
       }
       assert.equal(await steps.find('none'), null);
+      assert.equal(await steps.find('r/0@99'), null);
     },
   );
   await fc.assert(property, { numRuns: 60 });

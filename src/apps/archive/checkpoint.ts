@@ -45,8 +45,9 @@ const KEEP = 2;
  * that becomes complete the pool is told `checkpoint.complete`, with `step`, `objects`, `bytes`.
  *
  * Who requires an object that nobody offers has it of the last complete step, never of one that is
- * not: so a program that has crashed goes on where all of it was. Programs that do not make the
- * same bits again set `checkpoint.run`, other in each life: only objects of one run make a step.
+ * not: so a program that has crashed goes on where all of it was. As another step may become
+ * complete at any time, who needs several asks for `NAME@STEP`. Programs that do not make the same
+ * bits again set `checkpoint.run`, other in each life: only objects of one run make a step.
  *
  * Errors: those of `archiver` and `librarian`.
  *

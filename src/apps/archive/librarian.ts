@@ -57,7 +57,6 @@ export interface LibrarianSummary {
 
 const PREFETCH_MS = 60_000;
 const AT_ONCE = 8;
-const LATE_MS = 50;
 
 /**
  * Offers what is required, not offered, and kept in a store: its newest version, with attributes
@@ -82,6 +81,7 @@ export async function librarian(pool: Pool, options: LibrarianOptions): Promise<
 
 /** Who knows what there is. */
 interface Finder {
+  /** What is to be offered under a name. */
   find(name: string): Promise<LevelEntry | null>;
   /** Names. */
   select(selector: string): Promise<ReadonlySet<string>>;
@@ -223,8 +223,6 @@ class Librarian {
     const entry = await this.#find(name);
     if (entry === null) return false;
     await this.#slots.take();
-    // Meanwhile another may have offered it, and have ended that.
-    const isLate = performance.now() - startedMs > LATE_MS;
     const {
       keepMs = 0,
       prefetchMs = PREFETCH_MS,
@@ -233,9 +231,8 @@ class Librarian {
     const staysMs = isPrefetch ? prefetchMs : keepMs;
     let object: PoolObject | null = null;
     try {
-      const isNeeded = isPrefetch || !isLate || (await this.#isAwaited(name));
-      if (isNeeded) object = await this.#read(entry);
-      if (object !== null) await this.#offer(object, staysMs);
+      object = await this.#read(entry, name);
+      if (!(await this.#offer(object, staysMs))) object = null;
     } catch (error) {
       await object?.dispose().catch(() => {});
       object = null;
@@ -258,12 +255,19 @@ class Librarian {
     return true;
   }
 
-  /** Returns when it is offered; of one that does not stay that has ended again. */
-  async #offer(object: PoolObject, staysMs: number): Promise<void> {
+  /**
+   * Returns when it is offered; of one that does not stay that has ended again. False: nobody needs
+   * it any more, as another was faster.
+   */
+  async #offer(object: PoolObject, staysMs: number): Promise<boolean> {
     const { timeoutMs } = this.#options;
     if (staysMs > 0) {
       await object.offer({ timeoutMs });
-      return;
+      return true;
+    }
+    if (!(await this.#isAwaited(object.name))) {
+      await object.dispose();
+      return false;
     }
     // Nobody's own offer of that name must find it in its way.
     const handing: { failure: unknown } = { failure: null };
@@ -274,6 +278,7 @@ class Librarian {
     await this.#isAwaited(object.name);
     if (handing.failure !== null) throw handing.failure;
     this.#run(ended);
+    return true;
   }
 
   async #find(name: string): Promise<LevelEntry | null> {
@@ -286,11 +291,12 @@ class Librarian {
   }
 
   /** Reads it into memory of the pool, and compares it with its checksum. */
-  async #read({ pool, name, version, size, ...entry }: LevelEntry): Promise<PoolObject> {
+  async #read(entry: LevelEntry, as: string): Promise<PoolObject> {
+    const { pool, name, version, size, space } = entry;
     const { timeoutMs } = this.#options;
     const told = { [ARCHIVE.path]: this.#path, [ARCHIVE.version]: version };
     const attributes = { ...entry.attributes, ...told };
-    const object = this.#pool.object(name, { attributes, space: entry.space });
+    const object = this.#pool.object(as, { attributes, space });
     if (size === 0) return object;
     try {
       await object.allocate({ timeoutMs, signal: this.#stop.signal });

@@ -41,6 +41,8 @@ interface Step extends Belonging {
   readonly objects: Map<string, LevelEntry>;
 }
 
+const AT_STEP = /^(.+)@(\d+)$/su;
+
 /** Null: they do not say of which step it is, and of how many objects. */
 export function belongingOf(attributes: ValueMap): Belonging | null {
   const step = wholeOf(attributes[CHECKPOINT.step]);
@@ -113,13 +115,19 @@ export class Steps {
     await this.#store.delete({ pool, name, version });
   }
 
-  /** Of the last complete step the object of that name; else of one that is complete, too. */
+  /**
+   * Of the last complete step the object of that name; else of the last one that has it. NAME@STEP
+   * is that of a step which is complete, whatever has become complete since.
+   */
   async find(name: string): Promise<LevelEntry | null> {
-    for (const { objects } of this.#complete()) {
+    const complete = this.#complete();
+    for (const { objects } of complete) {
       const found = objects.get(name);
       if (found !== undefined) return found;
     }
-    return null;
+    const [, plain = '', digits] = AT_STEP.exec(name) ?? [];
+    const asked = complete.find(({ step }) => String(step) === digits);
+    return asked?.objects.get(plain) ?? null;
   }
 
   async select(selector: string): Promise<ReadonlySet<string>> {
