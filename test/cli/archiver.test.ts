@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { join, type Pool, Timestamp } from '../../src/client/index.js';
@@ -138,6 +146,29 @@ test('SIGTERM ends it behind what is written; a second archiver of the directory
   assert.equal(out, 't/0\nt/1\nt/2\n');
   assert.match(err, /stored 3 objects, .* MB\/s/u);
   await mustBeStored(store, 3);
+});
+
+test('an object that is damaged in the store is written over; what is encoded is stored decoded', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  const store = joinPath(await filesOf(t), 'archive');
+  const encoding = [{ kind: 'shuffle', itemSize: 8 }] as const;
+  await member.put('a', Float64Array.of(1, 2, 3), { attributes: { param: 'u' }, encoding });
+  const line = ['archiver', 'true', '--to', store, '--count', '1', '--json'];
+  const run = async () => jsonLines((await attacca(line, { pool: pool.address })).out)[0];
+  assert.equal((await run())?.['there'], false);
+  assert.equal((await run())?.['there'], true);
+  const pack = joinPath(store, 'packs', '00000001.pack');
+  const bytes = readFileSync(pack);
+  const at = bytes.indexOf(Buffer.from(Float64Array.of(1, 2, 3).buffer));
+  assert.ok(at > 0, 'it is stored as its elements lie');
+  bytes[at + 1] = (bytes[at + 1] ?? 0) ^ 1;
+  writeFileSync(pack, bytes);
+  assert.deepEqual([(await run())?.['there'], (await run())?.['there']], [false, true]);
+  await using level = await openStore(store, { access: 'read' });
+  const found = await level.get({ pool: member.poolName, name: 'a', version: 1 });
+  assert.deepEqual(found?.bytes, new Uint8Array(Float64Array.of(1, 2, 3).buffer));
+  assert.deepEqual(Object.keys(found?.entry.attributes ?? {}).sort(), ['archive.at', 'param']);
 });
 
 /** Fills a disk to the last block with a file, which can be removed again. */
