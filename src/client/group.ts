@@ -37,7 +37,7 @@ import { UNHEEDED } from './pending.js';
 import { handlesFor, postEach, RequiredMany } from './required-many.js';
 import type { Seat } from './seat.js';
 import type { Slice } from './slice.js';
-import { throwIfAborted, waiting } from './waiting.js';
+import { throwIfAborted, waiting, waitingHeld } from './waiting.js';
 
 /** The attribute by which a group says what is in it. */
 const MEMBERS_KEY = '.depends-on';
@@ -197,12 +197,19 @@ export class PoolGroup {
     }
   }
 
-  async #send(members: readonly GroupMember[], options: OfferOptions): Promise<Acknowledged> {
+  async #send(
+    members: readonly GroupMember[],
+    options: OfferOptions & WaitOptions,
+  ): Promise<Acknowledged> {
     await this.#enter('offer');
     const how = encodeOffer(options);
-    const call = new Call<never>(1 + this.#own.declares);
-    this.#own.post(call, 1, (w, handle) => writeOfferGroup(w, { handle, ...how }, members));
-    await call.promise;
+    const { declares } = this.#own;
+    const call = new Call<never>(1 + declares);
+    const first = this.#own.post(call, 1, (w, handle) => {
+      writeOfferGroup(w, { handle, ...how }, members);
+    });
+    const request = { number: first + declares, what: `offer "${this.name}"` };
+    await waitingHeld(this.#seat.client.connection, call, request, options);
     return call.acknowledged;
   }
 

@@ -6,6 +6,7 @@ import type { CubeOptions } from './cubes/definition.js';
 import type { CubeDemandOptions } from './cubes/demanding.js';
 import type { CollectionOptions, ContainerOptions } from './defining.js';
 import type { DeriveOptions } from './deriving.js';
+import type { SubscribeOptions } from './events/options.js';
 import type { RequireAllOptions } from './events/required-all.js';
 import type { StepQueueOptions } from './events/step-queue.js';
 import type { FacetOptions } from './faceting.js';
@@ -81,6 +82,10 @@ const KNOWN = {
   }),
   demand: keysOf<DemandOptions & { own?: boolean }>({ ...DEMAND, own: true }),
   derive: keysOf<DeriveOptions>(DERIVE),
+  subscribe: keysOf<SubscribeOptions>({
+    ...{ kinds: true, select: true, when: true, acknowledge: true, own: true, from: true },
+    ...{ until: true, name: true, slow: true, silence: true, answerMs: true, window: true },
+  }),
   requireAll: keysOf<RequireAllOptions>({
     ...{ ...DERIVE, byteOrder: true, own: true, ownOffers: true, onFailure: true },
     ...{ ahead: true, until: true, group: true, from: true, acknowledge: true },

@@ -18,7 +18,7 @@ import type { Handle } from './handle.js';
 import { bytesLost, isMemoryLost, STORE_ATTEMPTS_MAX } from './lost-memory.js';
 import { lifetimeOf, type OfferOptions, type WaitOptions } from './options.js';
 import type { Slice } from './slice.js';
-import { throwIfAborted } from './waiting.js';
+import { throwIfAborted, waitingHeld } from './waiting.js';
 
 /**
  * What is offered: bytes of this process, or a slice that holds them already; with them, where it
@@ -41,7 +41,7 @@ export async function offerPayload(
   const { client } = handle.seat;
   if (bytes.length <= client.inlineBytesMax) {
     try {
-      return await send(handle, how, (w, number) => writeInline(w, number, how, bytes));
+      return await send(handle, how, options, (w, number) => writeInline(w, number, how, bytes));
     } catch (error) {
       // The pool's room for payloads in messages is used up: slabs have more.
       if (!(error instanceof AttaccaError && error.code === 'memory-full')) throw error;
@@ -59,7 +59,7 @@ async function offerWritten(
 ): Promise<Acknowledged> {
   const { client } = handle.seat;
   try {
-    return await offerSlice(handle, slice, how);
+    return await offerSlice(handle, slice, how, options);
   } catch (error) {
     if (!isMemoryLost(client, error)) throw error;
     client.leases.forget(slice.slab);
@@ -80,7 +80,7 @@ export async function offerStored(
     const slice = await leaseFor(handle, bytes.length, options);
     try {
       await client.plane.store(slice, bytes);
-      return await offerSlice(handle, slice, how);
+      return await offerSlice(handle, slice, how, options);
     } catch (error) {
       if (!isMemoryLost(client, error)) {
         client.leases.giveBack(slice);
@@ -142,10 +142,15 @@ export function encodeOffer(options: OfferOptions, keep = options.keep === true)
   };
 }
 
-function offerSlice(handle: Handle, slice: Slice, how: EncodedOffer): Promise<Acknowledged> {
+function offerSlice(
+  handle: Handle,
+  slice: Slice,
+  how: EncodedOffer,
+  options: WaitOptions,
+): Promise<Acknowledged> {
   const { slab, offset, size } = slice;
   const { scope, durability, lifetime, region, appended } = how;
-  return send(handle, how, (w, number) => {
+  return send(handle, how, options, (w, number) => {
     if (region === undefined && appended === undefined) {
       writeOfferSlice(w, number, scope, durability, lifetime, slab, offset, size);
       return;
@@ -172,17 +177,21 @@ function writeInline(w: Writer, number: number, how: EncodedOffer, bytes: Uint8A
 async function send(
   handle: Handle,
   { withdraw, appended }: EncodedOffer,
+  options: WaitOptions,
   write: (w: Writer, number: number) => void,
 ): Promise<Acknowledged> {
-  const room = handle.seat.enter(`offer "${handle.name}"`);
+  const what = `offer "${handle.name}"`;
+  const room = handle.seat.enter(what);
   if (room !== null) await room;
+  const { declares } = handle;
   const count = withdraw === undefined ? 1 : 2;
-  const call = new Call<Value>(handle.declares + count, appended ? readAnswer : null);
-  handle.post(call, count, (w, number) => {
+  const call = new Call<Value>(declares + count, appended ? readAnswer : null);
+  const first = handle.post(call, count, (w, number) => {
     write(w, number);
     if (withdraw !== undefined) writeWithdraw(w, number, withdraw);
   });
-  const answer = await call.promise;
+  const { connection } = handle.seat.client;
+  const answer = await waitingHeld(connection, call, { number: first + declares, what }, options);
   appended?.(Number(answer));
   return call.acknowledged;
 }

@@ -1,3 +1,4 @@
+import { AttaccaError } from '../core/errors.js';
 import { PROMISE_KIND, writeClose, writePromise } from '../protocol/index.js';
 import type { Seat } from './seat.js';
 
@@ -52,7 +53,8 @@ export class PoolPromise {
 function saidBy(promised: Promised): { kind: keyof typeof PROMISE_KIND; text: string } {
   if (typeof promised === 'string') return { kind: 'glob', text: promised };
   if ('select' in promised) return { kind: 'selector', text: promised.select };
-  return { kind: 'name', text: promised.name };
+  if ('name' in promised) return { kind: 'name', text: promised.name };
+  throw new AttaccaError('bad-argument', 'Cannot promise what has neither a name nor select');
 }
 
 /** Promises patterns in one write. */

@@ -354,6 +354,7 @@ export class Pool extends PoolView {
    * when it is not needed any more; leaving closes it.
    */
   async subscribe(options: SubscribeOptions = {}): Promise<Subscription> {
+    checkOptions('subscribe', 'subscribe', options);
     return await subscribe(this.#seat, options);
   }
 

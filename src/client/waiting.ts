@@ -5,8 +5,10 @@ import type { Connection } from './connection.js';
 import { abortedError } from './errors.js';
 import { deadlineOf, type WaitOptions } from './options.js';
 
-/** How much later than the pool this process gives up: then the pool cannot be asked any more. */
+/** How much later than the pool this process cancels what it has asked for. */
 const GRACE_MS = 2_000;
+/** ... and after which it gives up: then the pool cannot be asked any more. */
+const ANSWER_MS = 1_000;
 /** setTimeout takes an int32; longer waits go without a guard of their own. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -26,44 +28,109 @@ export function waiting<T>(
   request: { readonly number: number; readonly what: string },
   options: WaitOptions,
 ): Promise<T | undefined> {
-  const { signal, timeoutMs } = options;
-  const isGuarded = timeoutMs !== undefined && timeoutMs <= TIMER_MS_MAX - GRACE_MS;
-  if (signal === undefined && !isGuarded) return call.promise;
-  const { number, what } = request;
-  const giveUp = (error: AttaccaError): void => {
-    if (call.isAnswered) return;
-    connection.cancel(number);
-    call.abandon(error);
-  };
-  const timer = isGuarded ? guard(connection, what, timeoutMs, giveUp) : undefined;
-  const onAbort = (): void => {
-    if (signal !== undefined) giveUp(abortedError(what, signal));
-  };
-  signal?.addEventListener('abort', onAbort, { once: true });
-  return call.promise.finally(() => {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
-  });
+  return new Waited(connection, call, request, { ...options, graceMs: GRACE_MS }).result;
 }
 
-function guard(
+/**
+ * Waits for a call whose request `number` has no deadline in the pool, and may be held there. When
+ * its time is over, or the signal fires, it is cancelled, and what the pool says to that decides:
+ * what has taken effect by then stands, and is no failure.
+ */
+export function waitingHeld<T>(
   connection: Connection,
-  what: string,
-  timeoutMs: number,
-  giveUp: (error: AttaccaError) => void,
-): NodeJS.Timeout {
-  const awayBeforeMs = connection.awayTotalMs;
-  const timer = setTimeout(() => {
-    const { isUp } = connection;
-    const isOpen = connection.accept !== null;
-    const code = isUp ? 'deadline-passed' : isOpen ? 'connection-lost' : 'pool-unreachable';
-    const awayMs = connection.awayTotalMs - awayBeforeMs;
-    const why = whyLate(isUp, formatSeconds(timeoutMs), awayMs);
-    giveUp(new AttaccaError(code, `Cannot ${what}: ${why}`, { timeoutMs }));
-  }, timeoutMs + GRACE_MS);
-  // Whatever waits keeps the process alive by itself.
-  timer.unref();
-  return timer;
+  call: Call<T>,
+  request: { readonly number: number; readonly what: string },
+  options: WaitOptions,
+): Promise<T | undefined> {
+  return new Waited(connection, call, request, { ...options, graceMs: 0 }).result;
+}
+
+/** A call that somebody waits for no longer than they said. */
+class Waited<T> {
+  readonly result: Promise<T | undefined>;
+  readonly #connection: Connection;
+  readonly #call: Call<T>;
+  readonly #what: string;
+  readonly #awayBeforeMs: number;
+  /** Why it was cancelled. */
+  #cause: AttaccaError | null = null;
+
+  constructor(
+    connection: Connection,
+    call: Call<T>,
+    { number, what }: { readonly number: number; readonly what: string },
+    { signal, timeoutMs, graceMs }: WaitOptions & { readonly graceMs: number },
+  ) {
+    this.#connection = connection;
+    this.#call = call;
+    this.#what = what;
+    this.#awayBeforeMs = connection.awayTotalMs;
+    const isGuarded = timeoutMs !== undefined && timeoutMs <= TIMER_MS_MAX - GRACE_MS - ANSWER_MS;
+    if (signal === undefined && !isGuarded) {
+      this.result = call.promise;
+      return;
+    }
+    const timers: NodeJS.Timeout[] = [];
+    const later = (ms: number, then: () => void): void => {
+      // Whatever waits keeps the process alive by itself.
+      timers.push(setTimeout(then, ms).unref());
+    };
+    const cancel = (cause: AttaccaError, answerMs: number): void => {
+      if (call.isAnswered || this.#cause !== null) return;
+      this.#cause = cause;
+      connection.cancel(number);
+      if (answerMs === 0) call.abandon(cause);
+      else later(answerMs, () => call.abandon(this.#whyLate(timeoutMs) ?? cause));
+    };
+    const onAbort = (): void => {
+      // Who waits for what may take effect hears whether it has.
+      if (signal !== undefined) cancel(abortedError(what, signal), graceMs === 0 ? ANSWER_MS : 0);
+    };
+    if (isGuarded) {
+      later(timeoutMs + graceMs, () => cancel(heldFor(what, timeoutMs, []), ANSWER_MS));
+    }
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted === true) onAbort();
+    this.result = call.promise
+      .catch((error: unknown) => {
+        throw this.#reasonOf(error, timeoutMs);
+      })
+      .finally(() => {
+        for (const timer of timers) clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      });
+  }
+
+  /** What was cancelled here has ended for our cause, which the pool knows more of. */
+  #reasonOf(error: unknown, timeoutMs: number | undefined): unknown {
+    const cause = this.#cause;
+    const isOurs = error instanceof AttaccaError && error.code === 'cancelled';
+    if (cause === null || !isOurs) return error;
+    if (cause.code !== 'deadline-passed' || timeoutMs === undefined) return cause;
+    const { by } = error.fields;
+    return heldFor(this.#what, timeoutMs, Array.isArray(by) ? by.map(String) : []);
+  }
+
+  /** The pool has not said a word: null when nobody waited for a time. */
+  #whyLate(timeoutMs: number | undefined): AttaccaError | null {
+    if (timeoutMs === undefined || this.#call.isAnswered) return null;
+    if (this.#cause?.code !== 'deadline-passed') return null;
+    const { isUp, accept, awayTotalMs } = this.#connection;
+    const code = isUp
+      ? 'deadline-passed'
+      : accept !== null
+        ? 'connection-lost'
+        : 'pool-unreachable';
+    const why = whyLate(isUp, formatSeconds(timeoutMs), awayTotalMs - this.#awayBeforeMs);
+    return new AttaccaError(code, `Cannot ${this.#what}: ${why}`, { timeoutMs });
+  }
+}
+
+/** It is not there in time; `by`: who held it. */
+function heldFor(what: string, timeoutMs: number, by: readonly string[]): AttaccaError {
+  const time = formatSeconds(timeoutMs);
+  const why = by.length === 0 ? `it waited for ${time}` : `${by.join(', ')} held it for ${time}`;
+  return new AttaccaError('deadline-passed', `Cannot ${what}: ${why}`, { timeoutMs, by: [...by] });
 }
 
 /** Of a pool that was away the time stood still: so its own deadline is later than ours. */

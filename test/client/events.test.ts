@@ -67,6 +67,33 @@ for (const transport of TRANSPORTS) {
       assert.equal((await need.demand()).array[7], 7);
     });
 
+    test('an offer that is held ends with the deadline of who offers, or by their signal', async (t) => {
+      const server = await servePool(t);
+      await using holder = await joinApart(server, 'holder', { transport });
+      await using model = await joinApart(server, 'model', { transport });
+      const asked = { kinds: 'offer', when: 'before', acknowledge: true } as const;
+      await using held = await holder.subscribe({ ...asked, answerMs: Infinity });
+      for (const size of [3, 300_000]) {
+        const late = await errorOf(model.put('x', ramp(size), { timeoutMs: 50 }));
+        assert.equal(late.code, 'deadline-passed');
+        assert.match(late.message, /holder held it for 50 ms/u);
+        const controller = new AbortController();
+        const aborted = codeOf(model.put('y', ramp(size), { signal: controller.signal }));
+        await take(held, 1);
+        controller.abort();
+        assert.equal(await aborted, 'aborted');
+      }
+      const group = model.group('g');
+      group.add('z', ramp(3));
+      assert.equal(await codeOf(group.offer({ timeoutMs: 50 })), 'deadline-passed');
+      const names: string[] = [];
+      for await (const name of model.list('*')) names.push(name);
+      assert.deepEqual(
+        names.filter((name) => name !== 'g' && name !== 'z'),
+        [],
+      );
+    });
+
     test('a data contract forbids an offer, with its reason', async (t) => {
       const server = await servePool(t);
       await using guard = await joinApart(server, 'guard', { transport });
@@ -86,6 +113,27 @@ for (const transport of TRANSPORTS) {
     });
   });
 }
+
+test('a callback is called with each event, one after the other, until all has come', async (t) => {
+  const server = await servePool(t);
+  await using watcher = await joinApart(server, 'w');
+  await using model = await joinApart(server, 'model');
+  const events = await watcher.subscribe({ kinds: 'offer', until: 'complete' });
+  const seen: string[] = [];
+  const visiting = events.forEach(({ name }) => void seen.push(name));
+  const promise = await model.promise('x*');
+  for (let index = 0; index < 5; index++) await model.put(`x${index}`, ramp(1));
+  await promise.close();
+  await visiting;
+  assert.deepEqual(seen, ['x0', 'x1', 'x2', 'x3', 'x4']);
+  const failing = await watcher.subscribe({ kinds: 'offer', from: 'start' });
+  const thrown = failing.forEach(() => {
+    throw new Error('mine');
+  });
+  await assert.rejects(thrown, /mine/u);
+  const misspelt = { untill: 'complete' } as object;
+  assert.match(await codeOf(watcher.subscribe(misspelt)), /Did you mean "until"/u);
+});
 
 test('for await ends by itself when all that was promised has come', async (t) => {
   const server = await servePool(t);

@@ -49,6 +49,27 @@ test('a stream ends when what it may select is closed, whatever else is promised
   assert.deepEqual(both.told, ['end']);
 });
 
+test('what was closed before it began, and may be of another run, ends nothing that has not begun', () => {
+  const pool = new Harness();
+  const producer = pool.member('p');
+  producer.promise('old/*', 'glob').close().ok();
+  producer.promise('exact').close().ok();
+  const watcher = pool.member('w');
+  const complete = { kinds: ['offer'], untilComplete: true } as const;
+  const early = watcher.subscribe({ ...complete, select: 'param = "v"' });
+  const exact = watcher.subscribe({ ...complete, select: 'name = "exact"' });
+  assert.deepEqual([early.told, exact.told], [[], ['end']]);
+  const promised = producer.promise('v/*', 'glob');
+  producer.declare('v/1', { attributes: { param: 'v' } }).offer().ok();
+  promised.close().ok();
+  early.acknowledge().ok();
+  assert.deepEqual(early.told, ['offer v/1', 'end']);
+  // Who comes when all is over is told what is there, and ends.
+  const late = watcher.subscribe({ ...complete, from: 'snapshot', select: 'param = "v"' });
+  late.acknowledge().ok();
+  assert.deepEqual(late.told, ['offer v/1', 'end']);
+});
+
 test('a promise of a selector is no promise of a name', () => {
   const pool = new Harness();
   const producer = pool.member('p');

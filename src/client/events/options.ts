@@ -1,5 +1,5 @@
 import { AttaccaError } from '../../core/errors.js';
-import { ENDLESS } from '../../core/limits.js';
+import { ENDLESS, LIMITS } from '../../core/limits.js';
 import {
   EVENT,
   EVENT_NAMES,
@@ -85,6 +85,9 @@ export function fieldsOf(
   const { kinds, topics } = kindsOf(options.kinds);
   if (!Number.isInteger(window) || window < 0) {
     throw new RangeError(`Cannot subscribe with a window of ${window}: it is a whole number`);
+  }
+  if (window > LIMITS.eventsWindowMax) {
+    throw new RangeError(`Cannot subscribe with a window of ${window}: at most 4,096`);
   }
   const isNumber = typeof from === 'number';
   if (isNumber && (!Number.isSafeInteger(from) || from < 0)) {

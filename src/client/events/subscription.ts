@@ -120,6 +120,22 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
     }
   }
 
+  /**
+   * Calls `visit` with each event, one after the other, and resolves when it has ended by itself;
+   * rejects as {@link wait}, and with what `visit` throws. An event counts as acknowledged when
+   * what `visit` returns has resolved, unless the program acknowledges.
+   */
+  async forEach(
+    visit: (event: PoolEvent) => unknown,
+    options: Pick<EventWaitOptions, 'signal'> = {},
+  ): Promise<void> {
+    for (;;) {
+      const event = await this.wait(options);
+      if (event === null) return;
+      await visit(event);
+    }
+  }
+
   /** Acknowledges one event, or several. What it tells of goes on, if it waited for that. */
   acknowledge(events: PoolEvent | readonly PoolEvent[]): void {
     const numbers = (
@@ -224,12 +240,14 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
 
   #arrival(signal: AbortSignal | undefined, ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = ms < 2 ** 31 ? setTimeout(resolve, Math.max(0, ms)) : undefined;
       const end = (): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', end);
+        const index = this.#waiting.indexOf(end);
+        if (index >= 0) this.#waiting.splice(index, 1);
         resolve();
       };
+      const timer = ms < 2 ** 31 ? setTimeout(end, Math.max(0, ms)) : undefined;
       signal?.addEventListener('abort', end, { once: true });
       this.#waiting.push(end);
     });

@@ -26,11 +26,20 @@ export class PromisesFor {
     this.#isOfOffers = kinds === 1 << EVENT.offer;
   }
 
+  /** The first promise that may be of what it asks for, and is not closed; else the next one. */
+  firstOpen(pool: PoolState): number {
+    for (const promise of pool.promises.values()) {
+      if (promise.state !== 'closed' && this.#mayBe(promise)) return promise.id;
+    }
+    return pool.promiseIdNext;
+  }
+
   /**
-   * Whether something that it asks for was promised, and all of that is closed. `own`: members of
-   * whose offers it is not told.
+   * Whether something that it asks for was promised, and all of that is closed. In doubt a promise
+   * is waited for; one that was closed before it began counts in doubt only when something has
+   * come, as it may be of another run. `own`: members of whose offers it is not told.
    */
-  areClosed(pool: PoolState, own: ReadonlySet<string>): boolean {
+  areClosed(pool: PoolState, { promisedFrom, n }: Subscription, own: ReadonlySet<string>): boolean {
     const last = this.#open;
     const isThere = last !== null && pool.promises.has(last.id) && !own.has(last.member);
     if (isThere && last.state !== 'closed') return false;
@@ -39,12 +48,24 @@ export class PromisesFor {
     for (const promise of pool.promises.values()) {
       if (promise.state === 'closed' && isAny) continue;
       if (own.has(promise.member) || !this.#mayBe(promise)) continue;
-      isAny = true;
-      if (promise.state === 'closed') continue;
+      if (promise.state === 'closed') {
+        isAny = n > 0 || promise.id >= promisedFrom || this.#isOf(promise);
+        continue;
+      }
       this.#open = promise;
       return false;
     }
     return isAny;
+  }
+
+  /** Whether all that was promised is what it asks for. */
+  #isOf(promise: PromiseRow): boolean {
+    try {
+      return verdictOf(this.#selector, this.#factsOf(promise), new Work()) === 'yes';
+    } catch (error) {
+      if (error instanceof AttaccaError) return false;
+      throw error;
+    }
   }
 
   #mayBe(promise: PromiseRow): boolean {
@@ -90,7 +111,7 @@ export function endComplete(pool: PoolState): void {
   if (pool.promises.size === 0 || pool.events.operationsHeld > 0) return;
   for (const one of [...pool.events.subscriptions.values()]) {
     if ((one.flags & SUBSCRIBE.untilComplete) === 0 || one.attachments.length === 0) continue;
-    if (!isDrained(one) || !one.promised.areClosed(pool, ownOf(pool, one))) continue;
+    if (!isDrained(one) || !one.promised.areClosed(pool, one, ownOf(pool, one))) continue;
     // One with a name stays: who comes late by it does not begin with what is done.
     if (one.standing !== null) one.standing.isComplete = one.name !== '';
     if (one.name === '') endSubscription(pool, one, null);

@@ -3,12 +3,13 @@ import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { MESSAGE, SUBSCRIBE } from '../../protocol/index.js';
 import { emitFail, emitOk, failure, flushOk } from '../emit.js';
+import { inWords, someOf } from '../room.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { beginStore, endStore, isStoredAs, storeAsked } from '../storing.js';
 import { announce, kindsOf } from './announcing.js';
 import { endComplete } from './completing.js';
-import { beginHoldTimer, dropHeld, endQuestion } from './deciding.js';
+import { beginHoldTimer, dropHeld, endQuestion, whoOf } from './deciding.js';
 import { advance, arrive, eachCandidate, wants } from './delivering.js';
 import { endSubscription } from './ending.js';
 import type { HeldOperation, Lane } from './held-operation.js';
@@ -202,7 +203,8 @@ const BRINGS_EVENTS: ReadonlySet<number> = new Set([
 function mustWaitForRoom({ events }: PoolState, session: Session, code: number): boolean {
   if (!events.isFull || !BRINGS_EVENTS.has(code)) return false;
   // Who is behind must not wait for itself.
-  return session.subscriptions.size === 0;
+  for (const { one } of session.subscriptions.values()) if (events.blockers.has(one)) return false;
+  return true;
 }
 
 /** Does what became due with the last message: before the next one, or the end of the step. */
@@ -319,13 +321,26 @@ function release({ events, arena }: PoolState, { message }: HeldOperation): void
   arena.free(message);
 }
 
+/** Why a request that is held comes to nothing, with those who have not let it go. */
+function cancelledHeld(pool: PoolState, { waitsFor }: HeldOperation): AttaccaError {
+  const by: string[] = [];
+  for (const id of waitsFor.keys()) {
+    const one = pool.events.subscriptions.get(id);
+    if (one !== undefined) by.push(whoOf(pool, one));
+  }
+  const who = by.length === 0 ? '' : ` by ${inWords(someOf(by))}`;
+  return failure('cancelled', `Cannot go on: it was cancelled while it was held${who}`, {
+    by: someOf(by),
+  });
+}
+
 /** Ends a request that is held, or stands behind one; false when there is none of that number. */
 export function cancelHeld(pool: PoolState, session: Session, request: number): boolean {
   for (const operations of session.lanes.values()) {
     const index = operations.findIndex((each) => each.request === request);
     const held = operations[index];
     if (held === undefined || pool.events.released.includes(held)) continue;
-    const error = failure('cancelled', 'Cannot go on: it was cancelled while it was held');
+    const error = cancelledHeld(pool, held);
     if (index === 0) {
       // What stands behind it has its turn with the answer.
       endQuestion(pool, held);

@@ -100,6 +100,7 @@ function saveSubscription(pool: PoolState, one: Subscription, w: StateWriter): v
   w.f64(one.deadlineMs);
   w.f64(one.since);
   w.u64(one.from);
+  w.u32(one.promisedFrom);
   w.u64(one.behindAt);
   w.u64(one.n);
   w.u32(one.timer);
@@ -147,7 +148,14 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   const selector = r.text();
   const meant = r.text();
   const asked = { flags: r.u8(), slow: r.u8(), silence: r.u8(), deadlineMs: r.f64() };
-  const place = { since: r.f64(), from: r.u64(), behindAt: r.u64(), n: r.u64(), timer: r.u32() };
+  const place = {
+    since: r.f64(),
+    from: r.u64(),
+    promisedFrom: r.u32(),
+    behindAt: r.u64(),
+    n: r.u64(),
+    timer: r.u32(),
+  };
   const hasSnapshot = r.flag();
   const snapshot = { next: r.u32(), end: r.u32() };
   const gaps: Subscription['gaps'] = new Map();

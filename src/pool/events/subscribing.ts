@@ -155,6 +155,7 @@ function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription 
   }
   const isStanding = (asked.flags & SUBSCRIBE.requires) !== 0;
   const id = events.idNext;
+  const promised = new PromisesFor(meant, asked.kinds);
   const one: Subscription = {
     ...asked,
     id,
@@ -162,7 +163,8 @@ function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription 
     from: log.end - 1,
     meant,
     passes: compiled.passes,
-    promised: new PromisesFor(meant, asked.kinds),
+    promised,
+    promisedFrom: promised.firstOpen(pool),
     attachments: [],
     attachmentNext: 1,
     behindAt: isStanding ? 0 : beginsAt(pool, message),
@@ -279,7 +281,8 @@ export function emitEvent(pool: PoolState, session: Session, message: Emit): voi
 
 /** A member is gone: it takes no events any more. */
 export function detachAll(pool: PoolState, member: Member): void {
-  for (const number of member.subscriptions) {
+  // In an order that is the same when a state was restored.
+  for (const number of [...member.subscriptions].sort((one, other) => one - other)) {
     const found = member.session.subscriptions.get(number);
     if (found !== undefined) detach(pool, found.one, found.attachment);
   }

@@ -56,6 +56,8 @@ export interface Subscription extends Asked {
   readonly passes: RowTester;
   /** Of one that ends by itself: which promises it waits for. */
   readonly promised: PromisesFor;
+  /** The first promise that it was still told something of: others were closed when it began. */
+  readonly promisedFrom: number;
   readonly attachments: Attachment[];
   attachmentNext: number;
   /** The event that is looked at next; 0: it stands at the head. */
