@@ -70,6 +70,8 @@ export class Asking {
   readonly #names: readonly string[];
   readonly #now: () => number;
   #marks: number;
+  /** The newest step that anybody has begun. */
+  newestStep = 1;
   /** When a lock may have a deadline again. */
   #lockFreeAt = 0;
   /** When a subscriber may be silent again. */

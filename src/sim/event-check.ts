@@ -1,9 +1,10 @@
 import { assert } from '../core/assert.js';
 import type { Reader } from '../core/bytes.js';
+import type { Value } from '../core/value.js';
 import { EXACT } from '../core/value-codec.js';
 import { EVENT_FLAG, EVENT_NAMES, readEvent } from '../protocol/index.js';
 import type { EventOracle } from './event-oracle.js';
-import type { MSubscription, MTold, Said } from './event-state.js';
+import type { MAsked, MMissed, MSubscription, MTold, Said } from './event-state.js';
 import { textOf } from './values.js';
 import { type EventRule, must, type Onlooker } from './violation.js';
 
@@ -14,13 +15,25 @@ export function readSaid(r: Reader): { readonly subscription: number; readonly s
   const kind = EVENT_NAMES[event.kind];
   assert(kind !== undefined, 'a kind that is read has a name');
   const { reason } = fields;
+  const missed = missedIn(fields);
   const what = { n, seq, flags, member, name, topic, version, attributes, kind };
-  return { subscription, said: { ...what, reason: typeof reason === 'string' ? reason : '' } };
+  return {
+    subscription,
+    said: { ...what, reason: typeof reason === 'string' ? reason : '', missed },
+  };
+}
+
+/** Steps that were passed, if a marker tells of such. */
+function missedIn(fields: { readonly [name: string]: Value }): MMissed | null {
+  const { from, to, steps } = fields;
+  if (typeof from !== 'number' || typeof to !== 'number' || typeof steps !== 'number') return null;
+  return { from, to, steps };
 }
 
 /** What a subscriber was told, in a word. */
 export function wordOf({ kind, flags }: Said): string {
   if ((flags & EVENT_FLAG.again) !== 0) return 'again';
+  if ((flags & EVENT_FLAG.queue) !== 0) return 'by a queue';
   if ((flags & EVENT_FLAG.snapshot) !== 0) return 'of a snapshot';
   return (flags & EVENT_FLAG.before) !== 0 ? 'before' : kind;
 }
@@ -58,8 +71,8 @@ export class EventCheck {
     }
     if (looksAt('G5 n')) this.#checkNumbers(said);
     for (const key of new Set([...told.keys(), ...said.keys()])) {
-      const isStanding = this.#oracle.askedBy.get(key)?.requires === true;
-      compare(key, told.get(key) ?? [], said.get(key) ?? [], { looksAt, isStanding });
+      const asked = this.#oracle.askedBy.get(key);
+      compare(key, told.get(key) ?? [], said.get(key) ?? [], { looksAt, asked });
     }
     told.clear();
   }
@@ -97,13 +110,13 @@ function compare(
   key: string,
   told: readonly MTold[],
   said: readonly Said[],
-  { looksAt, isStanding }: { looksAt: (rule: Onlooker) => boolean; isStanding: boolean },
+  { looksAt, asked }: { looksAt: (rule: Onlooker) => boolean; asked: MAsked | undefined },
 ): void {
   for (let at = 0; at < Math.max(told.length, said.length); at++) {
     const meant = told[at];
     const found = said[at];
     if (meant !== undefined && found !== undefined && isSame(meant, found)) continue;
-    const rule = isStanding ? ruleOfKept(meant, found) : ruleOf(meant, found);
+    const rule = asked?.requires === true ? ruleOfKept(asked, meant, found) : ruleOf(meant, found);
     const by = (rest: typeof meant | typeof found): string =>
       rest === undefined ? 'nothing' : `${textOf(shown(rest))} as ${rest.n}`;
     const of = meant === undefined ? '' : ` ${wordsOf(meant.one)}`;
@@ -115,14 +128,16 @@ function compare(
 }
 
 /** What a difference is about, of a standing require. */
-function ruleOfKept(...both: readonly (MTold | Said | undefined)[]): EventRule {
-  return both.some((one) => one?.kind === 'end') ? 'G5 ends' : 'G5 stand';
+function ruleOfKept({ topics }: MAsked, ...both: (MTold | Said | undefined)[]): EventRule {
+  if (both.some((one) => one?.kind === 'end')) return 'G5 ends';
+  return topics.length === 0 ? 'G5 stand' : 'G5 steps';
 }
 
 /** What a difference is about. */
 function ruleOf(...both: readonly (MTold | Said | undefined)[]): EventRule {
   const isAny = (which: (one: MTold | Said) => boolean): boolean =>
     both.some((one) => one !== undefined && which(one));
+  if (isAny(({ flags }) => (flags & EVENT_FLAG.queue) !== 0)) return 'G5 steps';
   if (isAny(({ kind }) => kind === 'end')) return 'G5 ends';
   if (isAny(({ kind }) => kind === 'cancelled')) return 'G5 holds';
   if (isAny(({ flags }) => (flags & EVENT_FLAG.again) !== 0)) return 'G5 again';
@@ -130,11 +145,21 @@ function ruleOf(...both: readonly (MTold | Said | undefined)[]): EventRule {
   return 'G5 all';
 }
 
-function shown({ kind, flags, member, name, topic, version, attributes, reason }: MTold | Said): {
+function shown({
+  kind,
+  flags,
+  member,
+  name,
+  topic,
+  version,
+  attributes,
+  reason,
+  missed,
+}: MTold | Said): {
   readonly [field: string]: unknown;
 } {
   const fields = attributes instanceof Map ? Object.fromEntries(attributes) : attributes;
-  return { kind, flags, member, name, topic, version, reason, attributes: fields };
+  return { kind, flags, member, name, topic, version, reason, missed, attributes: fields };
 }
 
 /** One event has one `seq`, whoever is told of it. */

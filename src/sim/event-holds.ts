@@ -4,6 +4,8 @@ import type { EventOracle } from './event-oracle.js';
 import type { About, MEvent, MHeld, MSubscription } from './event-state.js';
 import type { Expected, MSession } from './oracle-state.js';
 
+/** How long an offer waits for who is behind: the pool's default. */
+export const DEADLINE_MS = 2_002;
 /** The lane of what comes behind all else of its session. */
 const END = 'end';
 
@@ -42,6 +44,8 @@ interface EventHoldsParts {
     operation: string,
     about: About,
   ) => readonly Omit<MEvent, 'isBefore' | 'seq'>[];
+  /** Whether it offers a step that is too far ahead of somebody. */
+  readonly isAhead: (session: MSession, operation: string, about: About) => boolean;
   /** Applies a request, and answers it; `refusal`: it is not to be. */
   readonly perform: (held: MHeld, refusal: ErrorCode | null) => void;
 }
@@ -54,6 +58,8 @@ export class EventHolds {
   readonly #lanes = new Map<MSession, Map<string, MHeld[]>>();
   readonly #waiting = new Map<MEvent, MHeld>();
   #released: MHeld[] = [];
+  /** Those that wait for who is behind, in the order in which they began to. */
+  #ahead: MHeld[] = [];
 
   constructor(parts: EventHoldsParts) {
     this.#parts = parts;
@@ -85,7 +91,7 @@ export class EventHolds {
   }
 
   moments(): number[] {
-    return [...this.#waiting.values()].map(({ timer }) => timer);
+    return [...this.#waiting.values(), ...this.#ahead].map(({ timer }) => timer);
   }
 
   /** Holds a request, if it is to be held. */
@@ -100,17 +106,41 @@ export class EventHolds {
     const [operation = '', number = ''] = words.split(' ');
     const lane = laneOf(operation, number, lanes.has(END));
     if (lane === null) return false;
-    const none = { event: null, refusal: null, timer: Number.POSITIVE_INFINITY };
+    const since = this.#parts.now();
+    const none = { event: null, refusal: null, timer: Number.POSITIVE_INFINITY, since };
     const what = { session, request, operation, about, apply, lane, ...none };
     const held: MHeld = { ...what, passed: new Set(), waitsFor: new Map() };
     const behind = lanes.get(lane);
-    const isHeld = behind !== undefined || (lane === END && lanes.size > 0) || this.#asks(held);
+    const isBehind = behind !== undefined || (lane === END && lanes.size > 0);
+    const isHeld = isBehind || this.#waitsForStep(held) || this.#asks(held);
     if (!isHeld) return false;
     if (behind === undefined) lanes.set(lane, [held]);
     else behind.push(held);
     this.#lanes.set(session, lanes);
     this.known.add(`${session.id}/${request}`);
     return true;
+  }
+
+  /** How many wait for who is behind. */
+  get ahead(): number {
+    return this.#ahead.length;
+  }
+
+  #waitsForStep(held: MHeld): boolean {
+    const { session, operation, about, since } = held;
+    const { now, isAhead } = this.#parts;
+    if (about === null || !isAhead(session, operation, about)) return false;
+    held.timer = Math.max(since + DEADLINE_MS, now());
+    this.#ahead.push(held);
+    return true;
+  }
+
+  /** Somebody has caught up: all that wait for that are looked at again. */
+  releaseSteps(): boolean {
+    const all = this.#ahead.splice(0);
+    for (const held of all) held.timer = Number.POSITIVE_INFINITY;
+    this.#released.push(...all);
+    return all.length > 0;
   }
 
   /** Asks those who have a say in an operation; whether it has to wait for them. */
@@ -124,6 +154,7 @@ export class EventHolds {
       const question = events().ask(event);
       if (question === null || question.asked.length === 0) continue;
       held.event = question.event;
+      held.since = now();
       for (const one of question.asked) {
         held.waitsFor.set(one, now() + one.asked.deadlineMs);
         one.holds.add(question.event);
@@ -166,6 +197,7 @@ export class EventHolds {
   /** Nobody is waited for any more. */
   #letGo(held: MHeld): void {
     const { event, waitsFor } = held;
+    this.#ahead = this.#ahead.filter((each) => each !== held);
     if (event !== null) {
       this.#waiting.delete(event);
       for (const one of waitsFor.keys()) one.holds.delete(event);
@@ -175,6 +207,8 @@ export class EventHolds {
 
   /** Who was silent until now was silent for too long. */
   pass(now: number): void {
+    for (const held of [...this.#ahead])
+      if (held.timer <= now) this.#decide(held, 'deadline-passed');
     for (const [event, held] of [...this.#waiting]) {
       if (held.timer > now) continue;
       for (const [one, until] of [...held.waitsFor]) if (until <= now) this.silent(one, event);
@@ -216,7 +250,7 @@ export class EventHolds {
     const held = this.#released.shift();
     if (held === undefined) return false;
     const { session, lane, refusal } = held;
-    if (refusal === null && this.#asks(held)) return true;
+    if (refusal === null && (this.#waitsForStep(held) || this.#asks(held))) return true;
     this.#parts.perform(held, refusal);
     const lanes = this.#lanes.get(session);
     // Its own END was applied.

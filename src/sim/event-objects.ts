@@ -26,7 +26,7 @@ export function attributes(asking: Asking): ReadonlyMap<string, Value> {
   return said;
 }
 
-export function pairsOf(said: ReadonlyMap<string, Value>): [number, Value][] {
+function pairsOf(said: ReadonlyMap<string, Value>): [number, Value][] {
   return [...said].map(([key, value]) => [keyNumber(key), value]);
 }
 
@@ -96,7 +96,6 @@ export function onHandle(
  */
 export function produce(asking: Asking, client: Client): void {
   const { dice } = asking;
-  const { holdings } = client;
   const leaves = dice(3) === 0;
   const by = leaves ? join(asking, client) : asking.member(client);
   const said = attributes(asking);
@@ -107,7 +106,11 @@ export function produce(asking: Asking, client: Client): void {
     dropOne(asking, client);
     return;
   }
-  holdings.dropMember(by);
+  leave(asking, client, by);
+}
+
+export function leave(asking: Asking, client: Client, by: number): void {
+  client.holdings.dropMember(by);
   asking.ask(
     client,
     `leave ${by}`,

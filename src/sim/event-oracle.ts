@@ -8,12 +8,13 @@ import type {
   MDelivery,
   MEvent,
   MFrom,
+  MMissed,
   MStanding,
   MSubscription,
   MTold,
 } from './event-state.js';
 import { isFollowed } from './event-state.js';
-import { isSame, takerOf, wants, wantsVersion } from './event-wants.js';
+import { isSame, MARKER, NO_MORE, takerOf, wants, wantsVersion } from './event-wants.js';
 import { readSelector } from './finding.js';
 import {
   type Expected,
@@ -24,6 +25,7 @@ import {
   Refusal,
 } from './oracle-state.js';
 import { attributesOf } from './selected.js';
+import type { StepOracle } from './step-oracle.js';
 
 /** So much is given in one flight. */
 const WINDOW_MAX = 256;
@@ -38,6 +40,7 @@ interface EventOracleParts {
   readonly promises: () => Iterable<MPromise>;
   /** Nobody keeps a version any more who did. */
   readonly unpinned: (version: MVersion) => void;
+  readonly steps: () => StepOracle;
   /** Whether operations are held. */
   readonly holdsAny: () => boolean;
   /** A subscriber lets an operation go. */
@@ -91,6 +94,8 @@ export class EventOracle {
     );
     if (offered === null) return;
     this.#offers.set(offered, one);
+    this.#parts.steps().offered(offered);
+    for (const each of after) if (each.asked.latest) this.#due.push(each);
     this.#require(after, one, offered);
   }
 
@@ -98,6 +103,7 @@ export class EventOracle {
   #require(among: readonly MSubscription[], event: MEvent, version: MVersion): void {
     for (const one of among) {
       if (one.standing === null || one.standing.isComplete || !wants(one, event)) continue;
+      if (!this.#parts.steps().isOf(one, version)) continue;
       pin(one.standing, version);
       this.#due.push(one);
     }
@@ -146,7 +152,9 @@ export class EventOracle {
     const selector = readSelector(asked.text);
     const isSnapshot = of.from.kind === 'snapshot';
     if (known === undefined && asked.isBefore && isSnapshot) throw new Refusal('bad-argument');
-    if (known === undefined && asked.requires) checkStanding(asked, of.from);
+    if (known === undefined && asked.requires) {
+      checkStanding(asked, of.from, (name) => this.#parts.steps().has(name));
+    }
     const one = known ?? this.#begin(asked, selector, of.from);
     const window = Math.min(of.window === 0 ? WINDOW_MAX : of.window, WINDOW_MAX);
     const attachment = { session, member, number, window, inFlight: 0 };
@@ -172,7 +180,9 @@ export class EventOracle {
       n: 0,
       unacked: new Map(),
       snapshot: isSnapshot ? new Set(offered) : null,
-      standing: asked.requires ? { list: [], begun: new Set(begun), isComplete: false } : null,
+      standing: asked.requires
+        ? { list: [], begun: new Set(begun), isComplete: false, step: null }
+        : null,
       holds: new Set(),
       heard: 0,
     };
@@ -185,7 +195,8 @@ export class EventOracle {
     for (const version of one.standing?.begun ?? []) {
       const { offered, open, object } = version;
       if (!offered || open !== null || !isFollowed(object.name)) continue;
-      if (one.standing !== null && wantsVersion(one, version)) pin(one.standing, version);
+      const isWanted = this.#parts.steps().isOf(one, version) && wantsVersion(one, version);
+      if (one.standing !== null && isWanted) pin(one.standing, version);
     }
   }
 
@@ -244,7 +255,7 @@ export class EventOracle {
 
   #forget(one: MSubscription): void {
     this.subscriptions.delete(one);
-    for (const version of pinsOf(one)) this.#unpin(version);
+    for (const version of pinsOf(one)) this.#unpin(version, []);
     for (const event of [...one.holds]) this.#parts.silent(one, event);
   }
 
@@ -272,7 +283,13 @@ export class EventOracle {
     return [...this.#parts.versions].filter(({ pins }) => pins > 0).length;
   }
 
-  #unpin(version: MVersion): void {
+  /** A queue of which one requires the steps is forgotten. */
+  endOfQueue(one: MSubscription): void {
+    this.#end(one, 'cancelled');
+  }
+
+  #unpin(version: MVersion, left: readonly MVersion[]): void {
+    this.#parts.steps().unpinned(version, left);
     if (--version.pins === 0) this.#parts.unpinned(version);
   }
 
@@ -302,7 +319,9 @@ export class EventOracle {
 
   #answered(one: MSubscription, attachment: MAttachment, { n, place }: MDelivery): MEvent | null {
     one.unacked.delete(n);
-    if (one.standing !== null && place.version !== null) this.#unpin(place.version);
+    if (one.standing !== null && place.version !== null) {
+      this.#unpin(place.version, pinsOf(one));
+    }
     attachment.inFlight--;
     return place.event;
   }
@@ -345,13 +364,20 @@ export class EventOracle {
     one.next = null;
   }
 
-  #giveKept(one: MSubscription, { list }: MStanding): void {
-    for (;;) {
-      const taker = takerOf(one);
-      const version = taker === null ? undefined : list.shift();
-      if (taker === null || version === undefined) return;
-      this.#give(one, taker, { event: null, version });
+  #giveKept(one: MSubscription, standing: MStanding): void {
+    for (let taker = takerOf(one); taker !== null; taker = takerOf(one)) {
+      const next = one.asked.latest ? this.#newestOf(one, standing) : standing.list.shift();
+      if (next === undefined || next === null) return;
+      const isVersion = 'object' in next;
+      if (isVersion) this.#give(one, taker, { event: null, version: next });
+      else this.#give(one, taker, { event: null, version: null, missed: next });
     }
+  }
+
+  #newestOf(one: MSubscription, standing: MStanding): MVersion | MMissed | null {
+    return this.#parts.steps().nextOfNewest(one, standing, (passed) => {
+      for (const version of passed) this.#unpin(version, pinsOf(one));
+    });
   }
 
   /** What was offered when it began, and is still: whether all of it is told. */
@@ -384,13 +410,19 @@ export class EventOracle {
   }
 
   #write(one: MSubscription, to: MAttachment, { n, place }: MDelivery, flags: number): void {
+    if (place.event === null && place.version === null) {
+      this.#say(one, to, { ...MARKER, n, kind: 'gap', flags, missed: place.missed });
+      return;
+    }
     const { event, version } = place;
     if (event !== null) {
       const { kind, name, topic, attributes, isBefore } = event;
-      const member = event.member?.name ?? '';
-      const all = flags | (isBefore ? EVENT_FLAG.before : 0);
+      const { queue } = event;
+      const member = queue ?? event.member?.name ?? '';
+      const byQueue = queue === undefined ? 0 : EVENT_FLAG.queue;
+      const all = flags | byQueue | (isBefore ? EVENT_FLAG.before : 0);
       const what = { kind, name, topic, attributes, member, version: event.version };
-      this.#say(one, to, { ...what, n, place, flags: all, reason: '' });
+      this.#say(one, to, { ...what, n, place, flags: all, ...NO_MORE });
       return;
     }
     if (one.standing !== null) {
@@ -405,7 +437,7 @@ export class EventOracle {
     const what = { kind: 'offer', name: object.name, topic: '', member: by } as const;
     const attributes = attributesOf(object);
     const all = flags | EVENT_FLAG.snapshot;
-    this.#say(one, to, { ...what, attributes, version: number, n, place, flags: all, reason: '' });
+    this.#say(one, to, { ...what, attributes, version: number, n, place, flags: all, ...NO_MORE });
   }
 
   /** Whatever has become of its offer; of what was deleted, that it cannot be had. */
@@ -442,6 +474,10 @@ export class EventOracle {
 
   /** Those that end by themselves, as all is over that they are for. */
   endComplete(): void {
+    // Who wants whole steps looks again when somebody has left, or promises are closed.
+    for (const one of this.subscriptions) {
+      if (one.standing !== null && one.asked.latest) this.#giveKept(one, one.standing);
+    }
     if (this.#parts.holdsAny()) return;
     for (const one of [...this.subscriptions]) {
       const isGiven = one.standing === null || one.standing.list.length === 0;
@@ -458,8 +494,3 @@ export class EventOracle {
     }
   }
 }
-
-const MARKER = {
-  ...{ flags: 0, place: null, member: '', name: '', topic: '', version: 0, reason: '' },
-  attributes: new Map(),
-} as const;

@@ -71,16 +71,17 @@ export function act(asking: Asking, client: Client): void {
 const ASKED: MAsked = {
   ...{ name: '', kinds: ['offer'], topics: [], text: '', isBefore: false, acknowledges: false },
   ...{ own: false, untilComplete: false, silence: 'allow', deadlineMs: Number.POSITIVE_INFINITY },
-  requires: false,
+  ...{ requires: false, latest: false },
 };
 
-function flagsOf({ isBefore, acknowledges, own, untilComplete, requires }: MAsked): number {
+function flagsOf({ isBefore, acknowledges, own, untilComplete, requires, latest }: MAsked): number {
   return (
     (isBefore ? SUBSCRIBE.before : 0) |
     (acknowledges ? SUBSCRIBE.acknowledge : 0) |
     (own ? SUBSCRIBE.own : 0) |
     (untilComplete ? SUBSCRIBE.untilComplete : 0) |
-    (requires ? SUBSCRIBE.requires : 0)
+    (requires ? SUBSCRIBE.requires : 0) |
+    (latest ? SUBSCRIBE.latest : 0)
   );
 }
 
@@ -98,7 +99,7 @@ function selector(asking: Asking, of: readonly Kind[]): string {
   return text;
 }
 
-export interface Subscribing {
+interface Subscribing {
   readonly from?: MFrom;
   readonly window?: number;
   readonly slow?: number;

@@ -4,10 +4,16 @@ import { type MVersion, Refusal } from './oracle-state.js';
 /** The model of standing requires: what they keep, until it is acknowledged. */
 
 /** It is told of offers after them, of those that are there or of those that come. */
-export function checkStanding({ kinds, isBefore }: MAsked, from: MFrom): void {
+export function checkStanding(
+  { kinds, isBefore, topics, latest }: MAsked,
+  from: MFrom,
+  hasQueue: (name: string) => boolean,
+): void {
   const isOfOffers = kinds.every((kind) => kind === 'offer') && !isBefore;
   const isOfNow = from.kind === 'now' || from.kind === 'snapshot' || from.kind === 'last';
-  if (!isOfOffers || !isOfNow) throw new Refusal('bad-argument');
+  const isOfOne = topics.length < 2 && (!latest || topics.length === 1);
+  if (!isOfOffers || !isOfNow || !isOfOne) throw new Refusal('bad-argument');
+  if (!topics.every(hasQueue)) throw new Refusal('unknown-definition');
 }
 
 export function pin(standing: MStanding, version: MVersion): void {

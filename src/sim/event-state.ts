@@ -27,6 +27,8 @@ export interface MEvent {
   readonly version: number;
   /** With the tags over them. */
   readonly attributes: ReadonlyMap<string, Value>;
+  /** The step queue that did it. */
+  readonly queue?: string;
   /** As the pool counts it, once somebody was told. */
   seq: number | null;
 }
@@ -55,6 +57,8 @@ export interface MAsked {
   readonly deadlineMs: number;
   /** A standing require. */
   readonly requires: boolean;
+  /** ... of the newest step of a queue. */
+  readonly latest: boolean;
 }
 
 /** Where it begins; a number: with the event that the pool counts so, or behind it. */
@@ -74,7 +78,15 @@ export interface MAttachment {
 /** An event, or what was offered when a subscription began. */
 type Place =
   | { readonly event: MEvent; readonly version: null }
-  | { readonly event: null; readonly version: MVersion };
+  | { readonly event: null; readonly version: MVersion }
+  | { readonly event: null; readonly version: null; readonly missed: MMissed };
+
+/** Steps that one was not given who wants the newest. */
+export interface MMissed {
+  readonly from: number;
+  readonly to: number;
+  readonly steps: number;
+}
 
 export interface MDelivery {
   readonly n: number;
@@ -91,6 +103,8 @@ export interface MStanding {
   readonly begun: ReadonlySet<MVersion>;
   /** One with a name whose work was done: it requires nothing any more. */
   isComplete: boolean;
+  /** Of one who wants the newest: the step that it has. */
+  step: number | null;
 }
 
 export interface MSubscription {
@@ -124,10 +138,12 @@ export interface MHeld {
   /** Of what those were told who have to let it go; null: it is not its turn. */
   event: MEvent | null;
   readonly waitsFor: Map<MSubscription, number>;
+  /** Since when it is held. */
+  since: number;
   /** When it is looked at who has been silent for too long; Infinity: never. */
   timer: number;
   /** Why it must not be. */
-  refusal: 'vetoed' | 'subscriber-silent' | 'cancelled' | null;
+  refusal: 'vetoed' | 'subscriber-silent' | 'cancelled' | 'deadline-passed' | null;
 }
 
 /** An EVENT that the pool must have said. */
@@ -145,6 +161,7 @@ export interface MTold {
   readonly attributes: ReadonlyMap<string, Value>;
   /** Of the end. */
   readonly reason: string;
+  readonly missed: MMissed | null;
 }
 
 /** An EVENT that the pool has said. */
@@ -159,4 +176,5 @@ export interface Said {
   readonly version: number;
   readonly attributes: { readonly [key: string]: Value };
   readonly reason: string;
+  readonly missed: MMissed | null;
 }

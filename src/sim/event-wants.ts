@@ -2,6 +2,15 @@ import type { MAsked, MAttachment, MEvent, MSubscription } from './event-state.j
 import type { MObject, MVersion } from './oracle-state.js';
 import { attributesOf, isSelected } from './selected.js';
 
+/** What most of what is told says nothing of. */
+export const NO_MORE = { reason: '', missed: null } as const;
+/** What is no event, but about them. */
+export const MARKER = {
+  ...{ flags: 0, place: null, member: '', name: '', topic: '', version: 0 },
+  ...NO_MORE,
+  attributes: new Map(),
+} as const;
+
 /** Who takes the next delivery: the first of those with most room. */
 export function takerOf({ attachments }: MSubscription): MAttachment | null {
   const room = ({ window, inFlight }: MAttachment): number => window - inFlight;
@@ -18,7 +27,7 @@ export function wants(one: MSubscription, event: MEvent): boolean {
   if (isOwn && !asked.own) return false;
   const { name, kind, topic, member } = event;
   const tags = new Map([...event.attributes, ['.event', topic === '' ? kind : topic] as const]);
-  tags.set('.member', member?.name ?? '');
+  tags.set('.member', event.queue ?? member?.name ?? '');
   return isSelected(one.selector, shown(name, tags));
 }
 
@@ -31,14 +40,14 @@ export function wantsVersion(one: MSubscription, { object, member, by }: MVersio
 }
 
 /** What a selector is asked of: all that is told are attributes of it. */
-function shown(name: string, tags: MObject['tags']): MObject {
+export function shown(name: string, tags: MObject['tags']): MObject {
   return { name, tags, handles: new Set(), current: null, versions: 0 };
 }
 
 export function isSame(known: MAsked, asked: MAsked): boolean {
   const wordsOf = ({ kinds, topics, text, ...flags }: MAsked): string => {
-    const { isBefore, acknowledges, own, untilComplete, requires } = flags;
-    const all = { isBefore, acknowledges, own, untilComplete, requires };
+    const { isBefore, acknowledges, own, untilComplete, requires, latest } = flags;
+    const all = { isBefore, acknowledges, own, untilComplete, requires, latest };
     return JSON.stringify([[...kinds].sort(), topics, text, all]);
   };
   return wordsOf(known) === wordsOf(asked);

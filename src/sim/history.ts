@@ -1,8 +1,7 @@
 import { unreachable } from '../core/assert.js';
 import { isErrorCode } from '../core/errors.js';
 import type { ShellInput } from '../loop/entries.js';
-import { eachPin } from '../pool/events/standing.js';
-import { VERSION } from '../pool/rows.js';
+import { VERSION, VERSION_FLAG } from '../pool/rows.js';
 import type { PoolState } from '../pool/state.js';
 import { FRAME_HEADER_SIZE, MESSAGE, Messages } from '../protocol/index.js';
 import { readAnswer } from './answers.js';
@@ -40,18 +39,33 @@ export function countsOf(pool: PoolState): Counts {
     held: pool.events.operationsHeld,
     subscriptions: pool.events.subscriptions.size,
     kept: keptIn(pool),
+    ahead: pool.events.stepWaits.size,
+    ...stepsIn(pool),
   };
 }
 
-/** Versions that standing requires keep. */
-function keptIn(pool: PoolState): number {
-  const kept = new Set<number>();
-  for (const one of pool.events.standing) {
-    eachPin(one, (version) => {
-      if (pool.versions.get(version, VERSION.pins) > 0) kept.add(version);
-    });
+/** Steps that are offered in all queues, and the sum of their numbers. */
+function stepsIn(pool: PoolState): { readonly steps: number; readonly stepSum: number } {
+  let [steps, stepSum] = [0, 0];
+  for (const { stepOf } of pool.events.queues.values()) {
+    const offered = new Set<number>();
+    for (const [version, step] of stepOf) {
+      const flags = pool.versions.get(version, VERSION.flags);
+      if ((flags & VERSION_FLAG.offered) !== 0) offered.add(step);
+    }
+    steps += offered.size;
+    for (const step of offered) stepSum += step;
   }
-  return kept.size;
+  return { steps, stepSum };
+}
+
+/** Versions that standing requires keep. */
+function keptIn({ versions }: PoolState): number {
+  let kept = 0;
+  for (let row = 1; row < versions.end; row++) {
+    if (versions.has(row) && versions.get(row, VERSION.pins) > 0) kept++;
+  }
+  return kept;
 }
 
 /** All have left: nothing of them is left, and nothing that somebody was asked for. */
@@ -86,7 +100,7 @@ export function mustBeEmpty(pool: PoolState): void {
 /** Requests that a pool whose journal has no room does not begin. */
 const NEW_WORK: ReadonlySet<string> = new Set([
   ...['join', 'declare', 'set', 'offer', 'require', 'tag', 'promise', 'lease', 'adopt'],
-  ...['tag-selected', 'gather', 'define', 'offer-part', 'append', 'region'],
+  ...['tag-selected', 'gather', 'define', 'queue', 'offer-part', 'append', 'region'],
   ...['create', 'open', 'write-regions', 'read-regions', 'lock', 'subscribe', 'emit'],
 ]);
 
@@ -143,6 +157,7 @@ export class History {
       const { kept } = this.oracle.events;
       must(counts['kept'] === kept, 'G5 stand', () => `${counts['kept']} are kept, not ${kept}`);
     }
+    if (looksAt('G5 steps')) this.#compareSteps(counts);
     this.#events.endBatch(looksAt);
     if (looksAt('counts')) this.#compareCounts(counts);
     if (looksAt('statistics')) compareMeasured(measured, this.oracle);
@@ -159,6 +174,14 @@ export class History {
     const { size } = events.subscriptions;
     const words = (): string => `${subscriptions} subscriptions are there, not ${size}`;
     must(subscriptions === size, 'G5 ends', words);
+  }
+
+  /** As many steps are offered as must be, those, and as many offers wait for who is behind. */
+  #compareSteps(counts: Counts): void {
+    const { steps, holds } = this.oracle;
+    for (const [what, count] of Object.entries({ ...steps.counts, ahead: holds.ahead })) {
+      must(counts[what] === count, 'G5 steps', () => `${what}: ${counts[what]}, not ${count}`);
+    }
   }
 
   /** What a pool has counted of itself is what the model counts. */

@@ -40,6 +40,7 @@ import {
   stateOf,
   WALL_MS,
 } from './selected.js';
+import { StepOracle } from './step-oracle.js';
 import { meets } from './values.js';
 
 /** Numbers of the pool that the model is compared with. */
@@ -71,6 +72,7 @@ export class Oracle {
   readonly #opening: OpenOracle;
   readonly events: EventOracle;
   readonly holds: EventHolds;
+  readonly steps: StepOracle;
 
   constructor(now: number, book: Book, versions = new Set<MVersion>()) {
     this.now = now;
@@ -88,11 +90,20 @@ export class Oracle {
       events: () => this.events,
       announce: (session, operation, about) => this.#announce(session, operation, about),
       perform: (held, refusal) => this.#perform(held, refusal),
+      isAhead: (session, operation, about) => this.#isAhead(session, operation, about),
+    });
+    this.steps = new StepOracle({
+      promises: () => this.promises,
+      isThere: (member) => this.members.get(member.name) === member,
+      subscriptions: () => this.events.subscriptions,
+      end: (one) => this.events.endOfQueue(one),
+      withdraw: (version, queue) => this.#withdraw(version, queue),
     });
     this.events = new EventOracle({
       versions,
       promises: () => this.promises,
       unpinned: (version) => this.#forget(version),
+      steps: () => this.steps,
       holdsAny: () => this.holds.count > 0,
       allow: (one, event) => this.holds.allow(one, event),
       silent: (one, event) => this.holds.silent(one, event),
@@ -142,9 +153,16 @@ export class Oracle {
   #settleAll(): void {
     this.#settle();
     this.serve();
-    while (this.holds.settleNext() || this.events.advanceNext());
+    while (this.#settleNext());
     this.events.endComplete();
-    while (this.holds.settleNext() || this.events.advanceNext());
+    while (this.#settleNext());
+  }
+
+  #settleNext(): boolean {
+    if (this.holds.settleNext() || this.events.advanceNext() || this.steps.keepNext()) return true;
+    if (!this.steps.isDue) return false;
+    this.steps.isDue = false;
+    return this.holds.releaseSteps();
   }
 
   /** An operation was let go, or is not to be. */
@@ -191,6 +209,15 @@ export class Oracle {
     if (operation === 'offer' && !isFresh && state !== 'offered') return [];
     const next = operation === 'offer' && version === null ? handle.object.versions + 1 : undefined;
     return kinds.map((kind) => this.#ofHandle(kind as EventName, handle, next));
+  }
+
+  /** Whether it offers what is not begun, of a step that is too far ahead. */
+  #isAhead(session: MSession, operation: string, about: About): boolean {
+    const current = this.objects.get(about.name ?? '')?.current ?? null;
+    if (operation !== 'offer' || current !== null) return false;
+    return this.#announce(session, operation, about).some(({ name, attributes }) =>
+      this.steps.isAhead(session, name, attributes),
+    );
   }
 
   #ofHandle(
@@ -828,9 +855,10 @@ export class Oracle {
     return { kind: 'ok' };
   }
 
-  #withdraw(version: MVersion): void {
+  #withdraw(version: MVersion, queue?: string): void {
     const { object } = version;
-    this.events.note(this.#ofVersion('withdraw', version));
+    const event = this.#ofVersion('withdraw', version);
+    this.events.note(queue === undefined ? event : { ...event, member: null, queue });
     const wasOpen = version.open !== null;
     this.#opening.end(version);
     for (const handle of [...version.bound]) {

@@ -1,4 +1,5 @@
 import type { PoolOptions } from '../pool/state.js';
+import { DEADLINE_MS } from './event-holds.js';
 import { GRACE_MS } from './oracle.js';
 import { WALL_MS } from './selected.js';
 
@@ -9,7 +10,7 @@ export function optionsOf(seed: number, memoryBytesMax: number): PoolOptions {
     name: 'sim',
     hashSeed: seed,
     memoryBytesMax,
-    deadlineDefaultMs: 2_001,
+    deadlineDefaultMs: DEADLINE_MS,
     promiseGraceMs: GRACE_MS,
     durability: 0,
     slabDurability: 0,

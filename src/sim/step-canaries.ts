@@ -1,3 +1,4 @@
+import type { StepQueue } from '../pool/events/queues.js';
 import type { Standing } from '../pool/events/standing.js';
 import type { Subscription } from '../pool/events/subscription.js';
 import { HANDLE, OBJECT, VERSION } from '../pool/rows.js';
@@ -14,6 +15,19 @@ function each({ events }: PoolState, change: (one: Subscription, has: Standing) 
     return add(one);
   };
 }
+
+/** Changes each step queue: as it is defined, and those that a manager finds. */
+function eachQueue({ events }: PoolState, change: (queue: Changing) => void): void {
+  const { queues } = events;
+  const set = queues.set.bind(queues);
+  for (const queue of queues.values()) change(queue);
+  queues.set = (name, queue) => {
+    change(queue);
+    return set(name, queue);
+  };
+}
+
+type Changing = { -readonly [Field in keyof StepQueue]: StepQueue[Field] };
 
 const MOSTLY = { mostly: 'stepping' } as const;
 
@@ -34,7 +48,6 @@ export const STEP_CANARIES: { readonly [name: string]: Canary } = {
   'one pin of five outlives its acknowledgement': {
     ...MOSTLY,
     breaks: 'G5 stand',
-    first: 12,
     plant: ({ pool: { versions } }) => {
       const add = versions.add.bind(versions);
       let count = 0;
@@ -85,7 +98,7 @@ export const STEP_CANARIES: { readonly [name: string]: Canary } = {
   'TAKE hands over what is offered now': {
     ...MOSTLY,
     breaks: 'G5 stand',
-    first: 63,
+    first: 114,
     plant: ({ pool: { handles, objects } }) => {
       const set = handles.set.bind(handles);
       handles.set = (row, field, value) => {
@@ -100,6 +113,92 @@ export const STEP_CANARIES: { readonly [name: string]: Canary } = {
     breaks: 'G5 stand',
     plant: ({ pool: { events } }) => {
       for (const { standing } of events.standing) standing?.drop(() => true);
+    },
+  },
+  'the newest steps are withdrawn, and the oldest are kept': {
+    ...MOSTLY,
+    breaks: 'G5 steps',
+    plant: ({ pool }) => {
+      eachQueue(pool, ({ offered }) => {
+        const keys = offered.keys.bind(offered);
+        offered.keys = () => new Map([[Math.max(...keys()), 0]]).keys();
+      });
+    },
+  },
+  'one step more is kept than is asked for': {
+    ...MOSTLY,
+    breaks: 'G5 steps',
+    plant: ({ pool }) => {
+      eachQueue(pool, (queue) => {
+        const { asked } = queue;
+        if (asked.keep > 0) queue.asked = { ...asked, keep: asked.keep + 1 };
+      });
+    },
+  },
+  'who waits for somebody to catch up is not looked at again': {
+    ...MOSTLY,
+    breaks: 'G5 steps',
+    plant: ({ pool: { events } }) => {
+      Object.defineProperty(events, 'isStepDue', { get: () => false, set: () => {} });
+    },
+  },
+  'no offer waits for who is behind': {
+    ...MOSTLY,
+    breaks: 'G5 steps',
+    plant: ({ pool: { events } }) => {
+      Object.defineProperty(events, 'queuesAhead', { get: () => 0, set: () => {} });
+    },
+  },
+  'steps of a group of which nobody is there do not count': {
+    ...MOSTLY,
+    breaks: 'G5 steps',
+    plant: ({ pool }) => {
+      each(pool, (one, { steps }) => {
+        const get = steps.get.bind(steps);
+        steps.get = (name) => (one.attachments.length === 0 ? undefined : get(name));
+      });
+    },
+  },
+  'an offer that waits for who is behind has no deadline': {
+    ...MOSTLY,
+    breaks: 'G5 steps',
+    plant: ({ pool: { events } }) => {
+      const { stepWaits } = events;
+      const take = stepWaits.delete.bind(stepWaits);
+      stepWaits.delete = (held) => held.timer !== 0 && take(held);
+    },
+  },
+  'a step is taken for whole while others may add to it': {
+    ...MOSTLY,
+    breaks: 'G5 steps',
+    plant: ({ pool }) => {
+      eachQueue(pool, (queue) => {
+        queue.producers.set = () => queue.producers;
+      });
+    },
+  },
+  'a marker tells of one step less than was missed': {
+    ...MOSTLY,
+    breaks: 'G5 steps',
+    plant: ({ pool }) => {
+      each(pool, ({ gaps }) => {
+        const set = gaps.set.bind(gaps);
+        gaps.set = (n, gap) => set(n, gap.steps > 1 ? { ...gap, steps: gap.steps - 1 } : gap);
+      });
+    },
+  },
+  'the next manager has forgotten who waits for somebody to catch up': {
+    ...MOSTLY,
+    breaks: 'G5 steps',
+    plant: ({ pool: { events } }) => {
+      events.stepWaits.clear();
+    },
+  },
+  'the next manager has forgotten how far its producers are': {
+    ...MOSTLY,
+    breaks: 'G5 steps',
+    plant: ({ pool: { events } }) => {
+      for (const queue of events.queues.values()) queue.producers.clear();
     },
   },
 };

@@ -1,3 +1,4 @@
+import type { Value } from '../core/value.js';
 import * as protocol from '../protocol/index.js';
 import type { Asking, Client } from './asking.js';
 import * as objects from './event-objects.js';
@@ -10,6 +11,7 @@ import {
   unsubscribeOne,
 } from './event-requests.js';
 import { type MAsked, STEP_NAMES } from './event-state.js';
+import type { MQueueAsked } from './step-oracle.js';
 
 const { POLICY } = protocol;
 
@@ -23,14 +25,27 @@ const GROUPS: readonly Partial<MAsked>[] = [
   { name: 'g0', text: 'name ~ "e/*"', own: true },
   { name: 'g1', text: 'name ~ "e/*" and a = 1' },
   { name: 'g2', text: 'name ~ "e/*"', untilComplete: true },
+  { name: 'g3', text: 'name ~ "s/*" and a = 2' },
+  { name: 'g4', topics: ['q0'], latest: true },
 ];
 const ALONE = [
   ...['name ~ "e/*"', 'name ~ "e/*" and a != 1', 'name ~ "e/*" and has b', 'name = "e/1"'],
-  'name in ["e/2", "e/3"] and .member ~ "p*"',
+  ...['name in ["e/2", "e/3"] and .member ~ "p*"', 'name ~ "s/*"', 'name ~ "s/*" and a = 1'],
 ] as const;
+
+/** What is offered step by step, and how much of it is kept, or offered ahead. */
+const QUEUES: readonly MQueueAsked[] = [
+  { name: 'q0', text: 'name ~ "s/*"', by: 'l', keep: 2, maxAhead: 0 },
+  { name: 'q1', text: 'name ~ "s/*" and a != 1', by: 'l', keep: 0, maxAhead: 2 },
+  { name: 'q2', text: 'name ~ "s/*" and a = 1', by: 'l', keep: 3, maxAhead: 1 },
+];
 
 const ASK = {
   stand,
+  view,
+  look,
+  step,
+  queue,
   join,
   produce: objects.produce,
   withdraw: objects.withdraw,
@@ -43,7 +58,8 @@ const ASK = {
 
 /** How often each comes. */
 const OPERATIONS: readonly (keyof typeof ASK)[] = [
-  ...(['produce', 'produce', 'produce', 'produce', 'produce', 'produce', 'produce'] as const),
+  ...(['produce', 'produce', 'produce', 'produce', 'produce', 'queue', 'queue', 'look'] as const),
+  ...(['step', 'step', 'step', 'step', 'step', 'step', 'step', 'view', 'view'] as const),
   ...(['stand', 'stand', 'join', 'join', 'withdraw', 'withdraw', 'tag'] as const),
   ...(['promise-event', 'delete-event', 'unsubscribe', 'take-wrongly'] as const),
 ];
@@ -59,6 +75,68 @@ function stand(asking: Asking, client: Client): void {
   const text = asking.of(ALONE);
   const asked = { requires: true, text, own: dice(3) === 0, untilComplete: dice(3) === 0 };
   require(asking, client, asked);
+}
+
+/** Requires steps of a queue: all, or the newest that is whole. */
+function view(asking: Asking, client: Client): void {
+  const { name } = asking.of(QUEUES);
+  const topics = [asking.dice(12) === 0 ? 'none' : name];
+  require(asking, client, { requires: true, topics, latest: asking.dice(4) !== 0 });
+}
+
+/** Looks on while steps come and go. */
+function look(asking: Asking, client: Client): void {
+  subscribe(
+    asking,
+    client,
+    { kinds: ['offer', 'withdraw'], text: 'name ~ "s/*"', own: true },
+    {
+      hears: ({ n }, number) => soon(asking, client, () => acknowledge(asking, client, number, n)),
+    },
+  );
+}
+
+/** Offers an object of a step: mostly of the newest one, or the next. */
+function step(asking: Asking, client: Client): void {
+  const { dice } = asking;
+  const at = Math.max(0, asking.newestStep + asking.of([0, 0, 0, 1, 1, 2, -1, -2]));
+  asking.newestStep = Math.max(asking.newestStep, at);
+  const leaves = dice(6) === 0;
+  const by = leaves ? objects.join(asking, client) : asking.member(client);
+  const said = new Map<string, Value>([['a', 1 + dice(3)]]);
+  if (dice(12) !== 0) said.set('l', at);
+  const handle = objects.declare(asking, client, { name: asking.of(STEP_NAMES), said, by });
+  objects.offer(asking, client, handle, false);
+  if (leaves) objects.leave(asking, client, by);
+  else if (dice(2) === 0) objects.withdrawOne(asking, client, handle);
+  objects.dropOne(asking, client);
+}
+
+/** Defines a queue: as it is mostly, or as another; or forgets it. */
+function queue(asking: Asking, client: Client): void {
+  const { dice } = asking;
+  const asked = asking.of(QUEUES);
+  if (dice(12) === 0) forgetQueue(asking, client, asked);
+  else defineQueue(asking, client, dice(12) === 0 ? { ...asked, keep: asked.keep + 1 } : asked);
+}
+
+function defineQueue(asking: Asking, client: Client, asked: MQueueAsked): void {
+  const { name, text, ...more } = asked;
+  asking.ask(
+    client,
+    `queue ${name} of ${text}`,
+    (w) => protocol.writeQueue(w, { name, selector: text, ...more, forget: 0 }),
+    (oracle) => oracle.steps.define(asked),
+  );
+}
+
+function forgetQueue(asking: Asking, client: Client, { name, text, ...more }: MQueueAsked): void {
+  asking.ask(
+    client,
+    `queue ${name} is forgotten`,
+    (w) => protocol.writeQueue(w, { name, selector: text, ...more, forget: 1 }),
+    (oracle) => oracle.steps.forget(name),
+  );
 }
 
 /** One of those who share what comes. */
@@ -82,7 +160,8 @@ function taking(asking: Asking, client: Client): Listener {
       if (!client.process.isEnding) acknowledge(asking, client, number, n);
     };
     const acknowledgesFirst = dice(6) === 0;
-    const takes = event.kind !== 'lost' || dice(2) === 0;
+    if (event.missed !== null) asking.count('steps were missed');
+    const takes = event.kind === 'offer' || dice(4) === 0;
     soon(asking, client, () => {
       const by = client.holdings.playing.subscriptions.get(number);
       if (client.process.isEnding || by === undefined) return;
@@ -144,5 +223,6 @@ export function clear(asking: Asking, client: Client): void {
     subscribe(asking, client, asked, { by: LAST, hears: () => {} });
     unsubscribeOne(asking, client, number, true);
   }
+  for (const asked of QUEUES) forgetQueue(asking, client, asked);
   objects.clear(asking, client, STEP_NAMES);
 }

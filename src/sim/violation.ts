@@ -12,7 +12,7 @@ export const RULES = [
   ...(['I2 slices', 'I2 messages', 'G8 visible', 'G8 early', 'G8 late', 'data moves'] as const),
   'statistics',
   ...(['G5 n', 'G5 all', 'G5 again', 'G5 snapshot', 'G5 ends', 'G5 holds'] as const),
-  'G5 stand',
+  ...(['G5 stand', 'G5 steps'] as const),
   ...(['I9 found', 'I9 pages', 'I9 counts', 'I9 order', 'I9 changes'] as const),
   'definitions',
   ...(['I4 grants', 'I4 sizes', 'I4 adopted', 'I4 slabs', 'I4 use', 'I5 bytes'] as const),

@@ -330,7 +330,9 @@ class World {
 
   #onUp(manager: Manager, isNew: boolean): void {
     this.trace.say(this.scheduler.now, () => 'a manager serves');
-    if (manager.pool.events.operationsHeld > 0) this.#count('restart in the middle of holds');
+    const { operationsHeld, stepWaits } = manager.pool.events;
+    if (operationsHeld > 0) this.#count('restart in the middle of holds');
+    if (stepWaits.size > 0) this.#count('restart while offers wait for who is behind');
     for (const { session, process } of manager.loop.sessions()) {
       this.#sessions.set(session, this.#processOf(Number(process['pid'])));
     }

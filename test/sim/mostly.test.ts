@@ -29,7 +29,8 @@ const MOSTLY: Readonly<Record<Special, readonly string[]>> = {
   ],
   stepping: [
     ...['take', 'had what was required as it came', 'told again', 'told of a snapshot'],
-    ...['told lost', 'told end', 'object-deleted'],
+    ...['told lost', 'told end', 'object-deleted', 'queue', 'told by a queue', 'told gap'],
+    ...['steps were missed', 'unknown-definition', 'restart while offers wait for who is behind'],
   ],
 };
 
