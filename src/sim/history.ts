@@ -141,7 +141,7 @@ export class History {
     const resumed = [...this.#waiting.keys()];
     for (const entry of batch.entries) this.#entry(entry, batch.turnsEnded);
     for (const session of resumed) this.#resume(session, batch.turnsEnded.get(session));
-    // What had waited in a lane for longer than its deadline ends in the batch in which its turn is.
+    // What has stood in a lane past its deadline ends in the batch in which its turn is.
     this.oracle.pass(0);
     for (const effect of batch.effects) {
       if (effect.kind === 'slab-gone') this.#following.removeSlab(effect.slab);
