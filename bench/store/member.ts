@@ -45,9 +45,10 @@ async function attaccaSide(directory: string): Promise<Side> {
     async below(bound) {
       const isSelected = objectTester(parseSelector(`param = "t" and step < ${bound}`));
       const names: string[] = [];
-      for await (const { name, attributes } of level.list()) {
-        if (isSelected({ own: { name }, attributes })) names.push(name);
-      }
+      const wanted = level.list(({ name, attributes }) =>
+        isSelected({ own: { name }, attributes }),
+      );
+      for await (const { name } of wanted) names.push(name);
       return names;
     },
   };

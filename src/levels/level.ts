@@ -89,10 +89,10 @@ export interface Level extends AsyncDisposable {
   /** Whether there was one. It is as safe as `options` says when the call ends. */
   delete(key: LevelKey, options?: PutOptions): Promise<boolean>;
   /**
-   * All objects, in no order. What is put or deleted meanwhile is there or not; all others are
-   * there once.
+   * All objects, or those that are wanted, in no order. What is put or deleted meanwhile is there
+   * or not; all others are there once. Saying what is wanted costs less than leaving out.
    */
-  list(): AsyncIterable<LevelEntry>;
+  list(isWanted?: (entry: LevelEntry) => boolean): AsyncIterable<LevelEntry>;
   /** All that was put or deleted before is safe as of `fsync`. */
   sync(): Promise<void>;
   capacity(): Promise<LevelCapacity>;

@@ -105,8 +105,8 @@ export class FaultyLevel implements Level {
     return await this.#level.newest(pool, name);
   }
 
-  async *list(): AsyncIterable<LevelEntry> {
-    for await (const entry of this.#level.list()) {
+  async *list(isWanted?: (entry: LevelEntry) => boolean): AsyncIterable<LevelEntry> {
+    for await (const entry of this.#level.list(isWanted)) {
       this.#mayFail(entry);
       yield entry;
     }

@@ -51,9 +51,12 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   );
 }
 
-async function listed(level: Level): Promise<LevelEntry[]> {
+async function listed(
+  level: Level,
+  isWanted?: (entry: LevelEntry) => boolean,
+): Promise<LevelEntry[]> {
   const all: LevelEntry[] = [];
-  for await (const entry of level.list()) all.push(entry);
+  for await (const entry of level.list(isWanted)) all.push(entry);
   return all.sort((one, other) => (idOf(one) < idOf(other) ? -1 : 1));
 }
 
@@ -163,6 +166,8 @@ async function keepsNames(level: Level): Promise<void> {
     assert.deepEqual(await bytesAt(level, key(name)), someBytes(9, at), name.slice(0, 20));
   }
   assert.deepEqual((await listed(level)).filter(({ pool }) => pool === 'p').length, NAMES.length);
+  assert.equal((await listed(level, ({ pool }) => pool === 'p')).length, NAMES.length);
+  assert.equal((await listed(level, ({ pool }) => pool === 'none')).length, 0);
   for (const name of NAMES) assert.equal(await level.delete(key(name)), true);
   assert.deepEqual(await bytesAt(level, key(NAMES[0] as string, 1, 'another')), someBytes(9, 99));
 }

@@ -110,9 +110,11 @@ export class MemoryLevel implements Level {
     return this.#objects.delete(idOf(key));
   }
 
-  async *list(): AsyncIterable<LevelEntry> {
+  async *list(isWanted?: (entry: LevelEntry) => boolean): AsyncIterable<LevelEntry> {
     this.#mustBeOpen();
-    for (const { entry } of [...this.#objects.values()]) yield entry;
+    for (const { entry } of [...this.#objects.values()]) {
+      if (isWanted?.(entry) ?? true) yield entry;
+    }
   }
 
   async sync(): Promise<void> {

@@ -21,10 +21,11 @@ export async function storedObjects(directory: string, selector: string): Promis
   return await selecting(selector, async () => {
     const isSelected = objectTester(parseSelector(selector));
     await using store = await openStore(directory, { access: 'read' });
+    const wanted = store.list((entry) =>
+      isSelected({ own: keysOfEntry(entry), attributes: entry.attributes }),
+    );
     const found: LevelEntry[] = [];
-    for await (const entry of store.list()) {
-      if (isSelected({ own: keysOfEntry(entry), attributes: entry.attributes })) found.push(entry);
-    }
+    for await (const entry of wanted) found.push(entry);
     return found.sort(
       (one, other) =>
         compareBytes(one.name, other.name) ||

@@ -203,9 +203,9 @@ export class DirectoryLevel implements Level {
     return ended !== null;
   }
 
-  list(): AsyncIterable<LevelEntry> {
+  list(isWanted?: (entry: LevelEntry) => boolean): AsyncIterable<LevelEntry> {
     this.#mustBeOpen();
-    return this.#reader.list();
+    return this.#reader.list(isWanted ?? null);
   }
 
   /** For one that reads: what the writer has put since. */

@@ -25,7 +25,8 @@ import type { Slot, StoreIndex } from './store-index.js';
 
 /** Payloads up to here are copied behind their heads; larger ones are written as they lie. */
 const COPIED_BYTES = 64 * 1024;
-const BATCH_BYTES_MAX = 16 * 1024 * 1024;
+/** While as much is written to the page cache, what was before it goes to the disk. */
+const BATCH_BYTES_MAX = 2 * 1024 * 1024;
 const BATCH_RECORDS_MAX = 8_192;
 
 /** A record to be. */
@@ -59,11 +60,19 @@ interface Placed {
   readonly sequence: number;
   readonly place: number;
   readonly units: number;
+  readonly pack: Pack;
+}
+
+/** A batch in the page cache: of each that was queued its place, null where nothing is written. */
+interface Written {
+  readonly batch: readonly Queued[];
+  readonly placed: readonly (Placed | null)[];
 }
 
 /**
- * Appends records to the packs of a store, many with one write and one sync: while one batch is
- * written the next gathers. The index has a record when it is as safe as was asked.
+ * Appends records to the packs of a store, many with one write and one sync. Batches are written one
+ * after the other while those before them are synced, all that are written by then at once, and end
+ * in their order. The index has a record when it is as safe as was asked.
  */
 export class PackWriter {
   readonly #parts: StoreParts;
@@ -81,6 +90,11 @@ export class PackWriter {
   #queue: Queued[] = [];
   #queuedBytes = 0;
   #running: Promise<void> | null = null;
+  /** Batches that wait for a sync, or for those before them. */
+  #written: Written[] = [];
+  #settling: Promise<void> | null = null;
+  /** Of the batch that is written. */
+  #buffer = new Uint8Array(0);
   /** Who waits for room in the queue. */
   #waiting: (() => void)[] = [];
   /** A sync has failed: nobody knows what the disk holds of what was written. */
@@ -143,15 +157,46 @@ export class PackWriter {
     while (this.#queue.length > 0) {
       const batch = this.#take();
       try {
-        const done = await this.#perform(batch);
-        for (const [at, { resolve }] of batch.entries()) resolve(done[at] ?? null);
+        const placed = await this.#place(batch);
+        this.#written.push({ batch, placed });
+        this.#settling ??= this.#settle();
       } catch (error) {
-        for (const { reject } of batch) reject(error);
+        await this.#settling;
+        this.#end(batch, ({ reject }) => reject(error));
       }
-      for (const { bytes } of batch) this.#queuedBytes -= bytes;
-      for (const go of this.#waiting.splice(0)) go();
     }
     this.#running = null;
+  }
+
+  /** Ends batches that are written, once they are as safe as was asked. */
+  async #settle(): Promise<void> {
+    while (this.#written.length > 0) {
+      const written = this.#written.splice(0);
+      try {
+        const isSynced = written.some(({ batch }) =>
+          batch.some(({ record }) => record?.isSynced ?? true),
+        );
+        if (this.#broken !== null) throw this.#broken;
+        if (isSynced) await this.#sync();
+        for (const { batch, placed } of written) {
+          this.#end(batch, ({ resolve }, at) => {
+            const place = placed[at] ?? null;
+            resolve(place === null ? null : this.#apply(place));
+          });
+        }
+      } catch (error) {
+        for (const { batch } of written) this.#end(batch, ({ reject }) => reject(error));
+      }
+    }
+    this.#settling = null;
+  }
+
+  #end(batch: readonly Queued[], how: (queued: Queued, at: number) => void): void {
+    for (const [at, queued] of batch.entries()) {
+      this.#queuedBytes -= queued.bytes;
+      how(queued, at);
+    }
+    for (const go of this.#waiting.splice(0)) go();
   }
 
   /** The next that are written together. What is deleted may be put before, so it is cut there. */
@@ -169,7 +214,12 @@ export class PackWriter {
     return this.#queue.splice(0, count);
   }
 
-  async #perform(batch: readonly Queued[]): Promise<Done[]> {
+  async #place(batch: readonly Queued[]): Promise<(Placed | null)[]> {
+    // What is deleted or moved is what the index has when all before it has ended.
+    const asksIndex = batch.some(
+      ({ record }) => record?.kind === RECORD_KIND.deleted || (record?.sequence ?? null) !== null,
+    );
+    if (asksIndex) await this.#settling;
     if (this.#broken !== null) throw this.#broken;
     const ended = new Set<string>();
     const writes = batch.map(({ record }) => {
@@ -185,21 +235,17 @@ export class PackWriter {
       return found === null ? null : record;
     });
     const records = writes.filter((record) => record !== null);
-    let placed: Placed[] = [];
-    if (records.length > 0) placed = await this.#write(records);
-    const isSynced = batch.some(({ record }) => record?.isSynced ?? true);
-    if (isSynced) await this.#sync();
-    const places = new Map(placed.map((each) => [each.record, each]));
-    return writes.map((record) => {
-      const place = record === null ? undefined : places.get(record);
-      return place === undefined ? null : this.#apply(place);
-    });
+    const placed = records.length === 0 ? [] : await this.#write(records);
+    let next = 0;
+    return writes.map((record) => (record === null ? null : (placed[next++] ?? null)));
   }
 
   async #write(records: readonly NewRecord[]): Promise<Placed[]> {
     const pack = await this.#activePack();
     const placed: Placed[] = [];
-    const batch = new BatchBytes(records);
+    const bytesCopied = copiedBytes(records);
+    if (this.#buffer.length < bytesCopied) this.#buffer = new Uint8Array(bytesCopied);
+    const batch = new BatchBytes(this.#buffer);
     let offset = pack.end;
     for (const record of records) {
       const { kind, payloadSum, payload, head } = record;
@@ -211,7 +257,7 @@ export class PackWriter {
       const summing = { hash: this.#parts.hash, salt: pack.header.salt };
       writeStart(begin, { ...start, synced: this.#synced }, summing);
       const bytes = bytesOf(record);
-      placed.push({ record, sequence, place, units: bytes / UNIT_BYTES });
+      placed.push({ record, sequence, place, units: bytes / UNIT_BYTES, pack });
       offset += bytes;
     }
     await this.#writeOrCut(pack, batch.pieces());
@@ -234,6 +280,7 @@ export class PackWriter {
     try {
       await this.#parts.disk.write(path, pack.end, pieces);
     } catch (error) {
+      await this.#settling;
       try {
         await this.#parts.disk.truncate(path, pack.end);
         pack.size = pack.end;
@@ -247,19 +294,22 @@ export class PackWriter {
   async #sync(): Promise<void> {
     const pack = this.#active;
     if (pack === null || !(this.#isDirty || this.#isNameDirty)) return;
+    // What is written meanwhile is for the next sync.
+    const { end } = pack;
+    const [isDirty, isNameDirty] = [this.#isDirty, this.#isNameDirty];
+    this.#isDirty = false;
+    this.#isNameDirty = false;
     try {
-      if (this.#isDirty) await this.#parts.disk.sync(packPath(pack.header.number));
-      if (this.#isNameDirty) await this.#parts.disk.syncFolder(PACKS);
+      if (isDirty) await this.#parts.disk.sync(packPath(pack.header.number));
+      if (isNameDirty) await this.#parts.disk.syncFolder(PACKS);
     } catch (error) {
       this.#broken = error;
       throw error;
     }
-    this.#synced = pack.end / UNIT_BYTES;
-    this.#isDirty = false;
-    this.#isNameDirty = false;
+    this.#synced = end / UNIT_BYTES;
   }
 
-  #apply({ record, sequence, place, units }: Placed): Done {
+  #apply({ record, sequence, place, units, pack }: Placed): Done {
     const { hash, version, kind, arrayKiB } = record;
     const isMove = record.sequence !== null;
     const before = this.#index.find(hash, version);
@@ -271,9 +321,9 @@ export class PackWriter {
     }
     // It was put anew, or deleted, while it was moved.
     if (isMove && before?.sequence !== sequence) return null;
-    const pack = (this.#active as Pack).header.number;
-    this.#index.put({ hash, version, pack, place, units, sequence, kind, arrayKiB });
-    (this.#active as Pack).live += units * UNIT_BYTES;
+    const { number } = pack.header;
+    this.#index.put({ hash, version, pack: number, place, units, sequence, kind, arrayKiB });
+    pack.live += units * UNIT_BYTES;
     if (before !== null) this.#endIn(before);
     return before;
   }
@@ -289,6 +339,7 @@ export class PackWriter {
     if (pack !== null) {
       const isFull = pack.end >= this.#packBytesMax;
       if (!isFull && pack.entries.count < LIMITS.storePackRecordsMax) return pack;
+      await this.#settling;
       await this.#finish();
     }
     const number = this.#numberNext++;
@@ -343,7 +394,10 @@ export class PackWriter {
 
   /** Ends what is under way, and closes the active pack. */
   async close(): Promise<void> {
-    while (this.#running !== null) await this.#running;
+    for (let next = this.#running; next !== null; next = this.#running ?? this.#settling) {
+      await next;
+    }
+    await this.#settling;
     if (this.#broken === null) await this.#finish();
   }
 }
@@ -375,6 +429,16 @@ function bytesOf({ head, payload }: NewRecord): number {
   return alignedUp(RECORD_BYTES + head.length + payload.length);
 }
 
+/** Of all records what does not stay where it lies. */
+function copiedBytes(records: readonly NewRecord[]): number {
+  let bytes = 0;
+  for (const record of records) {
+    bytes += bytesOf(record);
+    if (record.payload.length > COPIED_BYTES) bytes -= record.payload.length;
+  }
+  return bytes;
+}
+
 /** The bytes of a batch: small payloads are copied behind their heads, large ones stay. */
 class BatchBytes {
   readonly #copied: Uint8Array;
@@ -382,13 +446,9 @@ class BatchBytes {
   #from = 0;
   #to = 0;
 
-  constructor(records: readonly NewRecord[]) {
-    let bytes = 0;
-    for (const record of records) {
-      bytes += bytesOf(record);
-      if (record.payload.length > COPIED_BYTES) bytes -= record.payload.length;
-    }
-    this.#copied = new Uint8Array(bytes);
+  /** `buffer`: has room for what is copied; what was in it before is written over. */
+  constructor(buffer: Uint8Array) {
+    this.#copied = buffer;
   }
 
   /** Returns where its start is to be written, with its head behind. */

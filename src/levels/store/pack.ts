@@ -2,6 +2,7 @@ import { assert } from '../../core/assert.js';
 import type { Footer } from './footer.js';
 import type { Hasher } from './hasher.js';
 import { RECORD_KIND, type RecordKind, UNIT_BYTES } from './record.js';
+import type { StoreIndex } from './store-index.js';
 
 /** A pack as a file: a header of 64 bytes, records, and once it is closed a footer (footer.ts). */
 export const PACK_HEADER_BYTES = 64;
@@ -128,6 +129,15 @@ export class PackEntries {
       headBytes: words[at + 10] as number,
       arrayKiB: words[at + 11] as number,
     };
+  }
+
+  /** Whether a record is the one of this pack that counts. Makes no entry of it: lists ask often. */
+  isLiveIn(index: StoreIndex, pack: number, at: number): boolean {
+    const words = this.#words;
+    const from = at * ENTRY_WORDS;
+    const kind = (words[from + 7] as number) >>> KIND_SHIFT;
+    if (kind === RECORD_KIND.deleted) return false;
+    return index.isAt(words, from, { pack, place: words[from + 8] as number });
   }
 
   *[Symbol.iterator](): Iterator<PackEntry> {

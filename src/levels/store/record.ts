@@ -111,9 +111,12 @@ export function encodeDeletion(key: LevelKey, array: ArrayPlace | null): Uint8Ar
   return encodeHead({ key, space: BLOB, attributes: {}, array });
 }
 
-/** Null for what no version of this code has written, whatever its sum says. */
-export function decodeHead(bytes: Uint8Array): RecordHead | null {
-  const r = new Reader(bytes);
+/**
+ * Null for what no version of this code has written, whatever its sum says. `r`: who decodes many
+ * has one reader, which costs as much to make as a head to decode.
+ */
+export function decodeHead(bytes: Uint8Array, r: Reader = new Reader()): RecordHead | null {
+  r.reset(bytes, 0, bytes.length);
   try {
     const key = { pool: r.text(), name: r.text(), version: r.u64() };
     const space = completeSpaceOf(readSpace(r));

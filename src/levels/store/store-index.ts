@@ -54,6 +54,14 @@ export class StoreIndex {
     return at < 0 ? null : this.#slotAt(at);
   }
 
+  /** Whether a key, 4 words of its name and 2 of its version, is at this place. */
+  isAt(key: Uint32Array, from: number, where: Pick<Slot, 'pack' | 'place'>): boolean {
+    const at = this.#findWords(key, from, key[from + 4] as number, key[from + 5] as number);
+    if (at < 0) return false;
+    const words = this.#words;
+    return words[at + WORD.pack] === where.pack && words[at + WORD.place] === where.place;
+  }
+
   /** The newest version of a name; 0: it has none. */
   newest(hash: NameHash): number {
     const at = this.#find(hash, 0);
@@ -157,18 +165,20 @@ export class StoreIndex {
 
   /** Where the row of a key begins; -1: there is none. */
   #find(hash: NameHash, version: number): number {
-    const low = version >>> 0;
-    const high = Math.floor(version / HIGH);
+    return this.#findWords(hash, 0, version >>> 0, Math.floor(version / HIGH));
+  }
+
+  #findWords(hash: Uint32Array, from: number, low: number, high: number): number {
     const words = this.#words;
     const mask = this.#slots - 1;
-    let slot = (((hash[0] as number) ^ Math.imul(low, 0x9e37_79b1)) >>> 0) & mask;
+    let slot = (((hash[from] as number) ^ Math.imul(low, 0x9e37_79b1)) >>> 0) & mask;
     for (; words[slot * WIDTH + WORD.kind] !== 0; slot = (slot + 1) & mask) {
       const at = slot * WIDTH;
       if (
-        words[at] === hash[0] &&
-        words[at + 1] === hash[1] &&
-        words[at + 2] === hash[2] &&
-        words[at + 3] === hash[3] &&
+        words[at] === hash[from] &&
+        words[at + 1] === hash[from + 1] &&
+        words[at + 2] === hash[from + 2] &&
+        words[at + 3] === hash[from + 3] &&
         words[at + WORD.version] === low &&
         words[at + WORD.version + 1] === high
       ) {

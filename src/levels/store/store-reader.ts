@@ -1,11 +1,12 @@
 import { assert, refuse } from '../../core/assert.js';
+import { Reader } from '../../core/bytes.js';
 import { spaceBytes } from '../../core/space.js';
 import type { LevelEntry, LevelFound, LevelKey, LevelStream } from '../level.js';
 import { readArray } from './array-files.js';
 import { damaged, short } from './failures.js';
 import { readHeads } from './footer.js';
 import { hashName } from './hasher.js';
-import { indexOf, isLive, listPacks, loadPack, type Problem, type StoreParts } from './loading.js';
+import { indexOf, listPacks, loadPack, type Problem, type StoreParts } from './loading.js';
 import { bytesOfUnits, PACKS, type Pack, packPath } from './pack.js';
 import {
   type ArrayPlace,
@@ -25,6 +26,8 @@ import { type Slot, StoreIndex } from './store-index.js';
 const HEAD_GUESS_BYTES = 1_024;
 /** How often packs may be taken away while they are read. */
 const LOADS_MAX = 16;
+/** Some milliseconds. */
+const LISTED_AT_ONCE = 2_048;
 const NOTHING = new Uint8Array(0);
 
 /** A record as it lies in its pack. */
@@ -47,6 +50,7 @@ export class StoreReader {
   problems: readonly Problem[] = [];
   /** Lists that are under way: what is in the packs stays where it is. */
   lists = 0;
+  readonly #heads = new Reader();
 
   constructor(parts: StoreParts) {
     this.parts = parts;
@@ -144,8 +148,8 @@ export class StoreReader {
     });
   }
 
-  /** What is said of each object, in the order of the packs. */
-  async *list(): AsyncIterable<LevelEntry> {
+  /** What is said of each object, or of those that are wanted, in the order of the packs. */
+  async *list(isWanted: ((entry: LevelEntry) => boolean) | null): AsyncIterable<LevelEntry> {
     this.lists++;
     try {
       for (let last = 0; ; ) {
@@ -153,31 +157,44 @@ export class StoreReader {
         const pack = this.packs.get(next);
         if (pack === undefined) return;
         last = next;
-        yield* this.#listPack(pack);
+        for await (const batch of this.#listPack(pack, isWanted)) yield* batch;
       }
     } finally {
       this.lists--;
     }
   }
 
-  async *#listPack(pack: Pack): AsyncIterable<LevelEntry> {
+  /** A batch for each turn of the event loop, which many objects must not hold up. */
+  async *#listPack(
+    pack: Pack,
+    isWanted: ((entry: LevelEntry) => boolean) | null,
+  ): AsyncIterable<readonly LevelEntry[]> {
     const { number } = pack.header;
     const { disk, hash } = this.parts;
     const path = packPath(number);
     const heads =
       pack.heads ?? (pack.footer === null ? null : await readHeads(disk, path, pack.footer, hash));
-    for (let at = 0; at < pack.entries.count; at++) {
-      const entry = pack.entries.at(at);
-      if (!isLive(this.index, number, entry)) continue;
-      const head = heads === null ? null : decodeHead(heads[at] as Uint8Array);
-      if (head !== null) {
-        yield entryOf(head);
-        continue;
+    let batch: LevelEntry[] = [];
+    const { entries } = pack;
+    for (let at = 0; at < entries.count; at++) {
+      if (at % LISTED_AT_ONCE === LISTED_AT_ONCE - 1) {
+        yield batch;
+        batch = [];
+        await new Promise((resolve) => setImmediate(resolve));
       }
-      // Its footer is damaged there: the records have their heads themselves.
-      const slot = this.index.find(entry.hash, entry.version);
-      if (slot !== null) yield entryOf((await this.readSlot(slot, false)).head);
+      if (!entries.isLiveIn(this.index, number, at)) continue;
+      let head = heads === null ? null : decodeHead(heads[at] as Uint8Array, this.#heads);
+      if (head === null) {
+        // Its footer is damaged there: the records have their heads themselves.
+        const { hash: name, version } = entries.at(at);
+        const slot = this.index.find(name, version);
+        if (slot === null) continue;
+        ({ head } = await this.readSlot(slot, false));
+      }
+      const entry = entryOf(head);
+      if (isWanted?.(entry) ?? true) batch.push(entry);
     }
+    yield batch;
   }
 
   /** What a slot points to, if it is what is asked for. */
@@ -226,7 +243,7 @@ export class StoreReader {
     const isRight =
       isWhole(bytes, start, { hash: this.parts.hash, salt }) && start.kind === slot.kind;
     const headBytes = bytes.subarray(RECORD_BYTES, upToPayload);
-    const head = isRight ? decodeHead(headBytes) : null;
+    const head = isRight ? decodeHead(headBytes, this.#heads) : null;
     if (head === null || start.kind === RECORD_KIND.deleted) {
       return 'the checksum of its head is wrong';
     }
@@ -282,7 +299,8 @@ function arrayOf(head: RecordHead): RecordHead & { readonly array: ArrayPlace } 
 }
 
 function entryOf({ key, space, attributes }: RecordHead): LevelEntry {
-  return { ...key, space, attributes, size: spaceBytes(space) };
+  const { pool, name, version } = key;
+  return { pool, name, version, space, attributes, size: spaceBytes(space) };
 }
 
 async function* blocksOf(payload: Uint8Array): AsyncIterable<Uint8Array> {
