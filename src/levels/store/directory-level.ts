@@ -1,4 +1,5 @@
 import { assert, refuse } from '../../core/assert.js';
+import { Writer } from '../../core/bytes.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { spaceBytes } from '../../core/space.js';
@@ -39,6 +40,7 @@ export class DirectoryLevel implements Level {
   readonly #reader: StoreReader;
   readonly #writer: PackWriter | null;
   readonly #arrayBytesMin: number;
+  readonly #heads = new Writer();
   readonly #onClose: () => Promise<void>;
   /** Folders of arrays that nobody needs any more are removed one after the other. */
   #removing: Promise<void> = Promise.resolve();
@@ -107,7 +109,7 @@ export class DirectoryLevel implements Level {
     const before = await writer.append({
       kind: RECORD_KIND.object,
       ...{ hash: this.#hashOf(key), version, payload, isSynced },
-      head: encodeHead({ key, space, attributes, array: null }),
+      head: encodeHead({ key, space, attributes, array: null }, this.#heads),
       payloadSum: this.#reader.parts.hash.sum(payload),
       ...{ arrayKiB: 0, sequence: null },
     });

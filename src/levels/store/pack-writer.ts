@@ -173,22 +173,27 @@ export class PackWriter {
     while (this.#written.length > 0) {
       const written = this.#written.splice(0);
       try {
-        const isSynced = written.some(({ batch }) =>
-          batch.some(({ record }) => record?.isSynced ?? true),
-        );
-        if (this.#broken !== null) throw this.#broken;
-        if (isSynced) await this.#sync();
-        for (const { batch, placed } of written) {
-          this.#end(batch, ({ resolve }, at) => {
-            const place = placed[at] ?? null;
-            resolve(place === null ? null : this.#apply(place));
-          });
-        }
+        await this.#makeSafe(written);
       } catch (error) {
         for (const { batch } of written) this.#end(batch, ({ reject }) => reject(error));
+        continue;
+      }
+      for (const { batch, placed } of written) {
+        this.#end(batch, ({ resolve }, at) => {
+          const place = placed[at] ?? null;
+          resolve(place === null ? null : this.#apply(place));
+        });
       }
     }
     this.#settling = null;
+  }
+
+  async #makeSafe(written: readonly Written[]): Promise<void> {
+    if (this.#broken !== null) throw this.#broken;
+    const isAsked = written.some(({ batch }) =>
+      batch.some(({ record }) => record?.isSynced ?? true),
+    );
+    if (isAsked) await this.#sync();
   }
 
   #end(batch: readonly Queued[], how: (queued: Queued, at: number) => void): void {
@@ -394,9 +399,7 @@ export class PackWriter {
 
   /** Ends what is under way, and closes the active pack. */
   async close(): Promise<void> {
-    for (let next = this.#running; next !== null; next = this.#running ?? this.#settling) {
-      await next;
-    }
+    while (this.#running !== null) await this.#running;
     await this.#settling;
     if (this.#broken === null) await this.#finish();
   }
@@ -455,18 +458,20 @@ class BatchBytes {
   add(record: NewRecord): Uint8Array {
     const { head, payload } = record;
     const begin = this.#copied.subarray(this.#to);
+    begin.fill(0, 0, RECORD_BYTES);
     begin.set(head, RECORD_BYTES);
     const upToPayload = RECORD_BYTES + head.length;
-    const bytes = bytesOf(record);
     if (payload.length <= COPIED_BYTES) {
       begin.set(payload, upToPayload);
-      this.#to += bytes;
+      this.#to += upToPayload + payload.length;
     } else {
       this.#to += upToPayload;
       this.#end();
       this.#pieces.push(payload);
-      this.#to += bytes - upToPayload - payload.length;
     }
+    const padding = bytesOf(record) - upToPayload - payload.length;
+    this.#copied.fill(0, this.#to, this.#to + padding);
+    this.#to += padding;
     return begin;
   }
 

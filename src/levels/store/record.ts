@@ -84,10 +84,13 @@ export function alignedUp(bytes: number): number {
 const BLOB: Space = { dtype: 'uint8', shape: [0], order: 'row', byteOrder: 'little' };
 const NO_ARRAY = 0xff;
 
-/** The head of a record; of a deletion without what the object was. */
-export function encodeHead(head: RecordHead): Uint8Array {
+/**
+ * The head of a record; of a deletion without what the object was. `w`: who encodes many has one
+ * writer, which costs as much to make as a head to encode.
+ */
+export function encodeHead(head: RecordHead, w: Writer = new Writer(256)): Uint8Array {
   const { key, space, attributes, array } = head;
-  const w = new Writer(256);
+  w.reset();
   w.text(key.pool);
   w.text(key.name);
   w.u64(key.version);
