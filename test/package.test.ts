@@ -6,11 +6,12 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { AttaccaError, join, loadSchema } from 'attacca';
 import { checkPoolName } from 'attacca/server';
+import { openStore } from 'attacca/store';
 import { testPool } from 'attacca/testing';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-test('the three entries serve, join and hand over', async () => {
+test('the entries serve, join and hand over', async () => {
   await using pool = await testPool();
   await using member = await join({ address: pool.address, member: 'tested' });
   await member.put('mapped', new Float64Array(100_000).fill(42));
@@ -27,12 +28,13 @@ test('the schemas that come with the package are found from where it is installe
 test('an error of one entry is an AttaccaError for the others', async () => {
   assert.throws(() => checkPoolName('../no/name'), AttaccaError);
   await assert.rejects(join({ address: 'unix:/nowhere/socket', member: 'm' }), AttaccaError);
+  await assert.rejects(openStore('/nowhere/store', { access: 'read' }), AttaccaError);
 });
 
 test('the bundle is few files, and takes from elsewhere only Node and koffi', () => {
   const library = joinPath(ROOT, 'dist/lib');
   const files = readdirSync(library);
-  assert.ok(files.length < 40, files.join(' '));
+  assert.ok(files.length < 48, files.join(' '));
   const sources = files.map((file) => readFileSync(joinPath(library, file), 'utf8')).join('\n');
   const froms = [...sources.matchAll(/^(?:import|export)[^'"`]*from "([^"]+)";$/gm)];
   const wanted = new Set(froms.map(([, from]) => from ?? '').filter((from) => from[0] !== '.'));

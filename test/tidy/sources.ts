@@ -49,6 +49,7 @@ const OWN_PACKAGE: { readonly [specifier: string]: string } = {
   'attacca/apps': 'src/apps/index.ts',
   'attacca/files': 'src/files/index.ts',
   'attacca/server': 'src/server/index.ts',
+  'attacca/store': 'src/levels/store/public.ts',
   'attacca/testing': 'src/testing/index.ts',
 };
 

@@ -24,6 +24,7 @@ const ENTRIES = [
   'src/client/transform-thread.ts',
   'src/files/index.ts',
   'src/formats/hdf5/thread.ts',
+  'src/levels/store/public.ts',
   'src/server/agent-thread.ts',
   'src/server/measure-thread.ts',
   'src/server/snapshot-thread.ts',

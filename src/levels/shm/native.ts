@@ -23,8 +23,8 @@ export interface Libc {
    */
   readonly allocate: ((fd: number, offset: number, size: number) => Promise<number>) | null;
   /**
-   * preadv2(RWF_NOWAIT): how many bytes the page cache has given, `size` at most; -1 when that takes
-   * the disk, or the file system does not say. Null where there is none (macOS).
+   * preadv2(RWF_NOWAIT): how many bytes the page cache has given, `size` at most; -1 when that
+   * takes the disk, or the file system does not say. Null where there is none (macOS).
    */
   readonly readCached:
     | ((fd: number, offset: number, target: Uint8Array, size: number) => number)

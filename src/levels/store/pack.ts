@@ -131,7 +131,7 @@ export class PackEntries {
     };
   }
 
-  /** Whether a record is the one of this pack that counts. Makes no entry of it: lists ask often. */
+  /** Whether a record is the one of this pack that counts. Lists ask often: it makes no entry. */
   isLiveIn(index: StoreIndex, pack: number, at: number): boolean {
     const words = this.#words;
     const from = at * ENTRY_WORDS;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import * as attacca from '../../../src/client/index.js';
 
-const IMPORTED = /^import (\{[^}]*\}) from 'attacca';$/gmu;
+const IMPORTED = /^import (\{[^}]*\}) from '(?:attacca\/)?(\w+)';$/gmu;
 const CHECKED = /^(.*); \/\/ => (.*)$/gmu;
 
 /** Made of text, as a program is that somebody copies from the page. */
@@ -10,7 +10,8 @@ type AsyncBody = new (...parameters: string[]) => (...values: unknown[]) => Prom
 const asyncFunction = Object.getPrototypeOf(async () => {}).constructor as AsyncBody;
 
 /**
- * Runs the examples of a page of docs as they stand, with what they import: a line
+ * Runs the examples of a page of docs as they stand, with what they import of `attacca`; what they
+ * import of `attacca/NAME` is NAME of what is given. A line
  * `VALUE; // => VALUE` is compared. `given`: what they need not make. Returns how many were
  * compared.
  */
@@ -26,7 +27,7 @@ export async function runPage(
     checks++;
   };
   for (const block of blocks) {
-    const code = block.replace(IMPORTED, 'const $1 = attacca;').replace(CHECKED, 'check($1, $2);');
+    const code = block.replace(IMPORTED, 'const $1 = $2;').replace(CHECKED, 'check($1, $2);');
     const run = new asyncFunction(...Object.keys(given), 'attacca', 'check', code);
     await run(...Object.values(given), attacca, check);
   }
