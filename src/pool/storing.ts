@@ -121,6 +121,17 @@ export function stored(pool: PoolState, input: Extract<Input, { kind: 'stored' }
   pool.events.released.push(held);
 }
 
+/** What is in the store, of offers that wait for something else: by name and version. */
+export function storedOfHeld(
+  pool: PoolState,
+): { readonly name: string; readonly version: number }[] {
+  const held = [...pool.sessions.values()].flatMap(({ lanes }) => [...lanes.values()].flat());
+  return held.flatMap((each) => {
+    const name = each.store?.isDone === true ? nameOfHeld(pool, each) : null;
+    return name === null || each.store === null ? [] : [{ name, version: each.store.version }];
+  });
+}
+
 /** What the agent was asked to store and has not answered. */
 export function storesPending(pool: PoolState): StoreEffect[] {
   const { reader } = pool;

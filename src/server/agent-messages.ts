@@ -33,16 +33,21 @@ export interface StoreStart {
   readonly slabs: readonly KeptSlab[];
   /** What of them is in the store. */
   readonly versions: readonly StoredVersion[];
+  /** What is there of offers that have not taken effect yet. */
+  readonly ofHeld: readonly VersionNamed[];
+}
+
+export interface VersionNamed {
+  readonly name: string;
+  readonly version: number;
 }
 
 /** Attributes are encoded: what passes between threads would lose the classes of values. */
 export type StoreOrder = Omit<StoreEffect, 'attributes'> & { readonly attributes: Uint8Array };
 
 /** A version whose bytes are in the store, and where in the pool's memory they belong. */
-export interface StoredVersion extends Range {
+export interface StoredVersion extends Range, VersionNamed {
   readonly row: number;
-  readonly name: string;
-  readonly version: number;
 }
 
 export interface KeptSlab {

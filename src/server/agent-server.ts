@@ -77,7 +77,7 @@ export class AgentServer implements DataHost {
   async #openStore(lost: readonly number[]): Promise<number[]> {
     const { store, slabsKept } = this.#start;
     if (store === null) return [];
-    const { directory, pool, slabs, versions } = store;
+    const { directory, pool, slabs, versions, ofHeld } = store;
     this.#storer = await Storer.open({
       ...{ directory, pool },
       pin: (range) => this.#store.pin(range, 'read').catch(() => null),
@@ -90,7 +90,7 @@ export class AgentServer implements DataHost {
       remove: (slab) => this.#store.remove(slab),
       bytesOf: (range) => this.#store.bytesOf(range),
     });
-    await this.#storer.forgetOthers(versions);
+    await this.#storer.forgetOthers([...versions, ...ofHeld]);
     return restored;
   }
 

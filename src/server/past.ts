@@ -13,6 +13,7 @@ import { readInfo } from '../loop/read-info.js';
 import { objectName } from '../pool/objects.js';
 import { VERSION, VERSION_FLAG } from '../pool/rows.js';
 import type { PoolOptions } from '../pool/state.js';
+import { storedOfHeld } from '../pool/storing.js';
 import { DURABILITY } from '../protocol/index.js';
 import type { KeptSlab, StoredVersion, StoreStart } from './agent-messages.js';
 import { DataDirectory } from './data-directory.js';
@@ -219,8 +220,8 @@ export function slabsOf(loop: PoolLoop): KeptSlab[] {
   }));
 }
 
-/** The slabs that a pool had, and which versions in them the store has. */
-export function storedOf(loop: PoolLoop): Pick<StoreStart, 'slabs' | 'versions'> {
+/** The slabs that a pool had, which versions in them the store has, and what it has besides. */
+export function storedOf(loop: PoolLoop): Pick<StoreStart, 'slabs' | 'versions' | 'ofHeld'> {
   const { pool } = loop;
   const { versions, extents } = pool;
   const found: StoredVersion[] = [];
@@ -234,5 +235,5 @@ export function storedOf(loop: PoolLoop): Pick<StoreStart, 'slabs' | 'versions'>
       ...{ offset: extents.offsetOf(block), size: versions.getWide(row, VERSION.size) },
     });
   }
-  return { slabs: slabsOf(loop), versions: found };
+  return { slabs: slabsOf(loop), versions: found, ofHeld: storedOfHeld(pool) };
 }

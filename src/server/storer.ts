@@ -2,7 +2,14 @@ import { Reader } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import { EXACT, readMap } from '../core/value-codec.js';
 import { type DirectoryLevel, openClaimed } from '../levels/store/index.js';
-import type { KeptSlab, Range, StoredVersion, StoreOrder, Why } from './agent-messages.js';
+import type {
+  KeptSlab,
+  Range,
+  StoredVersion,
+  StoreOrder,
+  VersionNamed,
+  Why,
+} from './agent-messages.js';
 import type { PinnedRange } from './slab-store.js';
 
 /** What the agent does for a store: the pool says what, and hears of it. */
@@ -117,7 +124,7 @@ export class Storer {
   }
 
   /** Removes what the store has of this pool that the pool does not know: a crash has left it. */
-  async forgetOthers(known: readonly StoredVersion[]): Promise<void> {
+  async forgetOthers(known: readonly VersionNamed[]): Promise<void> {
     const { pool } = this.#options;
     const names = new Set(known.map(({ name, version }) => `${version} ${name}`));
     for await (const { pool: of, name, version } of this.#level.list()) {

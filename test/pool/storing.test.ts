@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { restorePool, savePool } from '../../src/pool/save.js';
-import { storesPending } from '../../src/pool/storing.js';
+import type { PoolState } from '../../src/pool/state.js';
+import { storedOfHeld, storesPending } from '../../src/pool/storing.js';
 import { restored, saved } from '../core/states.js';
 import { Harness, OPTIONS } from './harness.js';
 
@@ -121,6 +122,59 @@ test('another manager asks again for what was not answered, from a snapshot too'
     restorePool,
   );
   assert.deepEqual(storesPending(again), [asked]);
+});
+
+test('what is stored and waits for others is restored as stored', () => {
+  const pool = new Harness(STORING);
+  const producer = pool.member('producer');
+  const offer = producer.declare('x').offer(producer.slice('x'), { durability: FSYNC }).waits();
+  const broker = pool.member('broker');
+  const before = broker.subscribe({ kinds: ['offer'], before: true, acknowledge: true });
+  before.made.value();
+  answer(pool);
+  offer.waits();
+  assert.ok(pool.twin !== null);
+  (pool.twin as { pool: PoolState }).pool = restored(
+    saved((w) => savePool(pool.pool, w)),
+    restorePool,
+  );
+  assert.deepEqual(storesPending(pool.twin.pool), []);
+  assert.deepEqual(storedOfHeld(pool.twin.pool), [{ name: 'x', version: 1 }]);
+  before.acknowledge().ok();
+  offer.ok();
+  // The twin has come to the same, as is seen with the batch behind it.
+  producer.ping().ok();
+  assert.equal(pool.effectsOf('store').length, 1);
+  assert.equal(pool.twin.pool.events.operationsHeld, 0);
+});
+
+test('what is stored and waits for its step is restored as stored', () => {
+  const pool = new Harness(STORING);
+  const producer = pool.member('producer');
+  producer.queue('q', { maxAhead: 1 }).ok();
+  const reader = pool.member('reader');
+  const one = reader.subscribe({ kinds: ['offer'], requires: true, window: 9 });
+  one.made.value();
+  const offers = [1, 2].map((step) => {
+    const handle = producer.declare(`x${step}`, { attributes: { step } });
+    return handle.offer(producer.slice('x'), { durability: FSYNC }).waits();
+  });
+  for (const { ask } of pool.effectsOf('store')) {
+    pool.loop.input({ kind: 'stored', ask, failure: null });
+    pool.settle();
+  }
+  const [first, second] = offers;
+  first?.ok();
+  second?.waits();
+  assert.ok(pool.twin !== null);
+  (pool.twin as { pool: PoolState }).pool = restored(
+    saved((w) => savePool(pool.pool, w)),
+    restorePool,
+  );
+  one.acknowledge(1).ok();
+  second?.ok();
+  producer.ping().ok();
+  assert.equal(pool.twin.pool.events.operationsHeld, 0);
 });
 
 test('of a slab that is made anew what came back is there, and all else is lost', () => {

@@ -58,7 +58,7 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
       byRequest.set(`${session.id} ${held.request}`, held);
       if (held.waitsFor.size > 0) for (const seq of held.seqs) bySeq.set(seq, held);
       if (held.timer !== 0) events.heldByTimer.set(held.timer, held);
-      if (held.store !== null) pool.storing.set(held.store.ask, held);
+      if (held.store?.isDone === false) pool.storing.set(held.store.ask, held);
       events.operationsHeld++;
       events.bytesHeld += pool.arena.size(held.message);
     }
@@ -260,6 +260,7 @@ function saveLanes(session: Session, w: StateWriter): void {
       }
       w.u64(held.store?.ask ?? 0);
       w.u64(held.store?.version ?? 0);
+      w.flag(held.store?.isDone === true);
       w.flag(held.veto !== null);
       if (held.veto === null) continue;
       w.text(held.veto.code);
@@ -276,7 +277,7 @@ function restoreLanes(pool: PoolState, session: Session, r: StateReader): HeldOp
     const text = r.text();
     const lane: Lane = isNumber ? Number(text) : text;
     const operations: HeldOperation[] = [];
-    for (let count = r.count(57); count > 0; count--) {
+    for (let count = r.count(58); count > 0; count--) {
       operations.push(restoreHeld(pool, session, lane, r));
     }
     checkSaved(operations.length > 0 && !session.lanes.has(lane), 'a lane has operations');
@@ -295,8 +296,8 @@ function restoreHeld(pool: PoolState, session: Session, lane: Lane, r: StateRead
   checkSaved(pool.arena.has(head.message), 'a held operation has its message');
   const waitsFor = new Map<number, number>();
   for (let count = r.count(12); count > 0; count--) waitsFor.set(r.u32(), r.f64());
-  const asked = { ask: r.u64(), version: r.u64() };
-  const store = asked.ask === 0 ? null : { ...asked, isDone: false };
+  const asked = { ask: r.u64(), version: r.u64(), isDone: r.flag() };
+  const store = asked.ask === 0 ? null : asked;
   const veto = r.flag() ? restoreError(r) : null;
   return { seqs, passed, session, lane, ...head, timer, waitsFor, store, veto };
 }
