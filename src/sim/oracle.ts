@@ -192,13 +192,15 @@ export class Oracle {
         : [{ kind: 'emit', member, name: '', version: 0, topic, attributes }];
     }
     const { name = '' } = about;
-    if (operation === 'declare') {
-      return member === null ? [] : [{ ...none, kind: 'declare', member, name, attributes }];
-    }
     const object = this.objects.get(name);
+    if (operation === 'declare') {
+      const said = new Map([...attributes, ...(object?.tags ?? [])]);
+      return member === null ? [] : [{ ...none, kind: 'declare', member, name, attributes: said }];
+    }
     if (operation === 'tag') {
-      const isThere = object !== undefined;
-      return isThere ? [{ ...none, kind: 'tag', member: null, name, attributes }] : [];
+      if (object === undefined) return [];
+      const said = new Map([...attributesOf(object), ...attributes]);
+      return [{ ...this.#ofName('tag', object), attributes: said }];
     }
     if (operation === 'delete') return object === undefined ? [] : [this.#ofName('delete', object)];
     const handle = session.handles.get(about.handle ?? -1);

@@ -1,3 +1,4 @@
+import { AttaccaError } from '../../core/errors.js';
 import { encodeUtf8 } from '../../core/utf8.js';
 import {
   EVENT,
@@ -15,6 +16,7 @@ import {
   readTag,
   readUnkeep,
 } from '../../protocol/index.js';
+import { storeTags } from '../conforming.js';
 import { membersOfGroup } from '../groups.js';
 import { findObject, handleState, memberOf } from '../objects.js';
 import { takesPart } from '../opening.js';
@@ -166,20 +168,43 @@ function addDeclare(pool: PoolState, session: Session, kind: number): number {
   if (member === undefined) return 0;
   const attributes = pool.attributes.store(bytes, declare.attributes, session.keys);
   const space = pool.spaces.intern(bytes, declare.spaceStart, declare.spaceEnd);
-  const name = bytes.subarray(declare.nameStart, declare.nameEnd);
-  return addNamed(pool, kind, member, name, attributes, space);
+  const { nameStart, nameEnd } = declare;
+  const name = bytes.subarray(nameStart, nameEnd);
+  const object = findObject(pool, bytes, nameStart, nameEnd);
+  const tags = object === 0 ? 0 : pool.attributes.use(pool.objects.get(object, OBJECT.tags));
+  return addNamed(pool, kind, member, name, { attributes, tags, space });
 }
 
-/** With the tags that are to be set. */
+/** Of the object as it is, with the tags that are to be set; none is removed yet. */
 function addTag(pool: PoolState, session: Session, kind: number): number {
   const { reader, decoder } = pool;
-  const { bytes } = reader;
   readTag(reader, decoder.tag);
   const { nameStart, nameEnd } = decoder.tag;
-  if (findObject(pool, bytes, nameStart, nameEnd) === 0) return 0;
-  const attributes = pool.attributes.store(bytes, decoder.tag.attributes, session.keys);
-  const name = bytes.subarray(nameStart, nameEnd);
-  return addNamed(pool, kind, undefined, name, attributes);
+  const object = findObject(pool, reader.bytes, nameStart, nameEnd);
+  if (object === 0) return 0;
+  const { attributes, objects } = pool;
+  const over = storeTags(pool, session, decoder.tag.attributes);
+  let tags = 0;
+  try {
+    tags = tagsAhead(pool, session, objects.get(object, OBJECT.tags), over);
+    return addVersion(pool, kind, undefined, object, objects.get(object, OBJECT.current), tags);
+  } finally {
+    attributes.free(tags);
+    attributes.free(over);
+  }
+}
+
+/** Without those that are to be removed when all together are too many. */
+function tagsAhead(pool: PoolState, session: Session, base: number, over: number): number {
+  const { attributes, decoder } = pool;
+  try {
+    return attributes.merge(base, over);
+  } catch (error) {
+    if (!(error instanceof AttaccaError)) throw error;
+    const { removed, removedCount } = decoder.tag;
+    const keys = [...removed.subarray(0, removedCount)].map((key) => session.keys.known(key));
+    return attributes.merge(base, over, keys);
+  }
 }
 
 function addEmit(pool: PoolState, session: Session, kind: number): number {
@@ -189,7 +214,7 @@ function addEmit(pool: PoolState, session: Session, kind: number): number {
   const who = session.members.get(decoder.emit.member);
   if (who === undefined) return 0;
   const attributes = pool.attributes.store(bytes, decoder.emit.attributes, session.keys);
-  const seq = addNamed(pool, kind, who, NOTHING, attributes);
+  const seq = addNamed(pool, kind, who, NOTHING, { attributes });
   const { topicStart, topicEnd } = decoder.emit;
   pool.events.log.setText(ROW.topic, bytes, topicStart, topicEnd);
   return seq;

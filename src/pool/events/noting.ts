@@ -70,20 +70,24 @@ export function noteName(pool: PoolState, kind: number, object: number): void {
   tell(pool);
 }
 
-/** Adds an event of a version, or of an object of which nothing is offered (0). */
+/**
+ * Adds an event of a version, or of an object of which nothing is offered (0). `tags`: those that
+ * are told, if not the object's.
+ */
 export function addVersion(
   pool: PoolState,
   kind: number,
   member: Member | undefined,
   object: number,
   version: number,
+  tags = pool.objects.get(object, OBJECT.tags),
 ): number {
-  const { versions, objects } = pool;
+  const { versions } = pool;
   const seq = begin(pool, kind, member, version === 0 ? 0 : versions.get(version, VERSION.number));
   setName(pool, object);
   const attributes = version === 0 ? 0 : versions.get(version, VERSION.attributes);
   const space = version === 0 ? 0 : versions.get(version, VERSION.space);
-  setSaid(pool, attributes, objects.get(object, OBJECT.tags), space);
+  setSaid(pool, attributes, tags, space);
   return seq;
 }
 
@@ -103,19 +107,26 @@ function setSaid(
   events.log.setSaid(attributes.use(said), attributes.use(tags), spaces.use(space), bytes);
 }
 
+/** Records and a space that the caller has counted. */
+interface SaidOfNamed {
+  readonly attributes?: number;
+  readonly tags?: number;
+  readonly space?: number;
+}
+
 /** Adds an event of any name; what is said is held by it from now on. */
 export function addNamed(
   pool: PoolState,
   kind: number,
   member: Member | undefined,
   name: Uint8Array,
-  attributes = 0,
-  space = 0,
+  { attributes = 0, tags = 0, space = 0 }: SaidOfNamed = {},
 ): number {
   const { log } = pool.events;
   const seq = begin(pool, kind, member, 0);
   log.setText(ROW.name, name, 0, name.length);
-  log.setSaid(attributes, 0, space, pool.attributes.bytesOf(attributes));
+  const bytes = pool.attributes.bytesOf(attributes) + pool.attributes.bytesOf(tags);
+  log.setSaid(attributes, tags, space, bytes);
   return seq;
 }
 
@@ -140,7 +151,7 @@ export function noteEmitted(
   topic: Uint8Array,
   attributes: number,
 ): void {
-  addNamed(pool, EVENT.emit, member, NOTHING, attributes);
+  addNamed(pool, EVENT.emit, member, NOTHING, { attributes });
   pool.events.log.setText(ROW.topic, topic, 0, topic.length);
   tell(pool);
 }

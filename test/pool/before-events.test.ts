@@ -1,0 +1,70 @@
+// What those are told who are told before, and of what they are asked.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Harness } from './harness.js';
+import type { Member } from './member.js';
+import type { SubscribeOptions, Subscriber } from './subscriber.js';
+
+function before(member: Member, asked: SubscribeOptions): Subscriber {
+  const one = member.subscribe({ before: true, acknowledge: true, ...asked });
+  one.made.value();
+  return one;
+}
+
+test('before tags are set the object is selected as it is, and by what is to be set', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer');
+  const guard = pool.member('guard');
+  const ofIts = before(guard, { kinds: ['tag'], select: 'param = "t" and .version = 1' });
+  const ofOld = before(guard, { kinds: ['tag'], select: 'kept = true' });
+  const ofNew = before(guard, { kinds: ['tag'], select: 'quality = "bad"' });
+  producer
+    .declare('x', { attributes: { param: 't' } })
+    .offer('x')
+    .ok();
+  producer.offer('y', 'y');
+  const call = producer.tag('x', { kept: true }).waits();
+  assert.deepEqual({ ...ofIts.last.attributes }, { param: 't', kept: true });
+  assert.deepEqual([ofIts.told, ofOld.told, ofNew.told], [['tag x'], ['tag x'], []]);
+  ofIts.acknowledge();
+  ofOld.acknowledge();
+  call.ok();
+  const other = producer.tag('y', { quality: 'bad' }).waits();
+  ofNew.veto('it is good');
+  other.fails('vetoed');
+  // Who forbids that a tag is removed sees that it is there.
+  const gone = producer.tag('x', {}, ['kept']).waits();
+  assert.deepEqual({ ...ofOld.last.attributes }, { param: 't', kept: true });
+  ofIts.acknowledge();
+  ofOld.veto('it stays');
+  gone.fails('vetoed');
+  assert.deepEqual({ ...(producer.stat('x').value()['tags'] as object) }, { kept: true });
+});
+
+test('before a tag that takes the place of others all together may be too large', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer');
+  producer.offer('x', 'x');
+  const large = (key: string): { [key: string]: string } =>
+    Object.fromEntries([1, 2, 3].map((index) => [`${key}${index}`, 'v'.repeat(20_000)]));
+  producer.tag('x', large('a')).ok();
+  const guard = before(pool.member('guard'), { kinds: ['tag'], select: 'has b1' });
+  const call = producer.tag('x', large('b'), Object.keys(large('a'))).waits();
+  guard.acknowledge();
+  call.ok();
+  producer.tag('x', large('c')).fails('bad-attribute');
+  producer.tag('x', { '.container': 'c' }).fails('bad-attribute');
+});
+
+test('before a declare the object is selected by its tags, too', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer');
+  producer.declare('x').declared.ok();
+  producer.tag('x', { kept: true }).ok();
+  const guard = before(pool.member('guard'), { kinds: ['declare'], select: 'kept = true' });
+  producer.declare('y').declared.ok();
+  const { declared } = pool.member('other').declare('x');
+  declared.waits();
+  guard.acknowledge();
+  declared.ok();
+});
