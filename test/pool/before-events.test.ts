@@ -68,3 +68,29 @@ test('before a declare the object is selected by its tags, too', () => {
   guard.acknowledge();
   declared.ok();
 });
+
+test('who does not acknowledge is told once, also of what is stored or waits for its step', () => {
+  const stores = new Harness({ durability: 2, slabDurability: 1, hasStore: true });
+  const producer = stores.member('producer');
+  producer.queue('q', { maxAhead: 1 }).ok();
+  const reader = stores.member('reader').subscribe({ kinds: ['offer'], requires: true });
+  reader.made.value();
+  const looker = before(stores.member('looker'), { kinds: ['offer'], acknowledge: false });
+  const broker = before(stores.member('broker'), { kinds: ['offer'], select: 'step = 2' });
+  const offers = [1, 2].map((step) => {
+    const handle = producer.declare(`x${step}`, { attributes: { step } });
+    return handle.offer(producer.slice('bytes'), { durability: 2 }).waits();
+  });
+  broker.acknowledge();
+  for (const { ask } of stores.effectsOf('store')) {
+    stores.loop.input({ kind: 'stored', ask, failure: null });
+    stores.settle();
+  }
+  // The second one waits for its step now, as the first is there.
+  offers[0]?.ok();
+  offers[1]?.waits();
+  reader.acknowledge(1);
+  offers[1]?.ok();
+  assert.deepEqual(looker.told, ['offer x1', 'offer x2']);
+  assert.deepEqual(broker.told, ['offer x2']);
+});

@@ -111,7 +111,7 @@ export function endHoldTimer(pool: PoolState, held: HeldOperation): void {
 
 /** An operation is dropped before it was decided: those who were asked are told. */
 export function dropHeld(pool: PoolState, held: HeldOperation): void {
-  const { events, arena } = pool;
+  const { events } = pool;
   const asked = [...held.waitsFor.keys()];
   endQuestion(pool, held);
   for (const id of asked) {
@@ -119,9 +119,14 @@ export function dropHeld(pool: PoolState, held: HeldOperation): void {
     if (one === undefined) continue;
     for (const seq of held.seqs) tellCancelled(pool, one, seq);
   }
+  releaseHeld(pool, held);
+}
+
+/** An operation is held no longer, and its message is not needed. */
+export function releaseHeld({ events, arena }: PoolState, { message }: HeldOperation): void {
   events.countReleased();
-  events.bytesHeld -= arena.size(held.message);
-  arena.free(held.message);
+  events.bytesHeld -= arena.size(message);
+  arena.free(message);
 }
 
 function tellCancelled(pool: PoolState, one: Subscription, seq: number): void {

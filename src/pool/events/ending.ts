@@ -3,7 +3,7 @@ import { EVENT, SUBSCRIBE } from '../../protocol/index.js';
 import type { PoolState } from '../state.js';
 import { endTimer } from '../timers.js';
 import { decideAll } from './deciding.js';
-import { writeMarker } from './delivering.js';
+import { markDue, writeMarker } from './delivering.js';
 import { endPins } from './standing.js';
 import type { Attachment, Subscription } from './subscription.js';
 
@@ -57,5 +57,5 @@ export function detach(pool: PoolState, one: Subscription, gone: Attachment): vo
     return;
   }
   one.unacked.orphan(gone.id);
-  if (!pool.events.due.includes(one)) pool.events.due.push(one);
+  markDue(pool, one);
 }

@@ -9,7 +9,7 @@ import type { PoolState } from '../state.js';
 import { beginStore, endStore, isStoredAs, storeAsked } from '../storing.js';
 import { announce, kindsOf } from './announcing.js';
 import { endComplete } from './completing.js';
-import { beginHoldTimer, dropHeld, endQuestion, whoOf } from './deciding.js';
+import { beginHoldTimer, dropHeld, endQuestion, releaseHeld, whoOf } from './deciding.js';
 import { advance, arrive, eachCandidate, wants } from './delivering.js';
 import { endSubscription } from './ending.js';
 import type { HeldOperation, Lane } from './held-operation.js';
@@ -56,26 +56,28 @@ export function hold(pool: PoolState, session: Session, request: number, code: n
     return true;
   }
   const question = ask(pool, session, code, 0);
-  const toStore = question === null ? storeAsked(pool, session, code) : null;
-  if (question === null && toStore === null) return false;
+  const isAsked = question.asked.size > 0;
+  const toStore = isAsked ? null : storeAsked(pool, session, code);
+  if (!isAsked && toStore === null) return false;
   const held = keep(pool, session, request, code, lane);
   session.lanes.set(lane, [held]);
-  if (question !== null) wait(pool, held, question);
+  held.passed = question.passed;
+  if (isAsked) wait(pool, held, question);
   else if (toStore !== null) beginStore(pool, held, toStore);
   return true;
 }
 
-/** Those who have to let an operation go, by the events by which they were told. */
+/** Those who have to let an operation go, by the events by which they were told; perhaps nobody. */
 interface Question {
   readonly asked: ReadonlyMap<number, readonly Subscription[]>;
   /** A bit for each kind of which all were told. */
   readonly passed: number;
 }
 
-/** Tells those who are to be told before; null when nobody has to let it go. */
-function ask(pool: PoolState, session: Session, code: number, before: number): Question | null {
+/** Tells those who are to be told before, but not of what all were told already. */
+function ask(pool: PoolState, session: Session, code: number, before: number): Question {
   const { events, reader } = pool;
-  if (events.beforeTotal === 0) return null;
+  if (events.beforeTotal === 0) return { asked: NOBODY, passed: before };
   const { at } = reader;
   let passed = before;
   try {
@@ -90,11 +92,13 @@ function ask(pool: PoolState, session: Session, code: number, before: number): Q
       });
       if (asked.size > 0) return { asked, passed };
     }
-    return null;
+    return { asked: NOBODY, passed };
   } finally {
     reader.at = at;
   }
 }
+
+const NOBODY: Question['asked'] = new Map();
 
 /** Tells of what may come, if anybody wants it; returns those who have to let it go. */
 function tellBefore(pool: PoolState, seq: number): readonly Subscription[] {
@@ -109,9 +113,8 @@ function tellBefore(pool: PoolState, seq: number): readonly Subscription[] {
 }
 
 /** An operation waits for those who were asked. */
-function wait(pool: PoolState, held: HeldOperation, { asked, passed }: Question): void {
+function wait(pool: PoolState, held: HeldOperation, { asked }: Question): void {
   held.seqs = [...asked.keys()];
-  held.passed = passed;
   held.since = pool.now;
   for (const [seq, askedOf] of asked) {
     for (const one of askedOf) {
@@ -283,7 +286,8 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
       return;
     }
     const question = ask(pool, session, code, held.passed);
-    if (question !== null) {
+    held.passed = question.passed;
+    if (question.asked.size > 0) {
       wait(pool, held, question);
       return;
     }
@@ -304,7 +308,7 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
   flushOk(pool, session);
   // The end of its session has freed it already.
   if (session.ended) return;
-  release(pool, held);
+  releaseHeld(pool, held);
   const behind = session.lanes.get(lane);
   behind?.shift();
   const next = behind?.[0];
@@ -313,12 +317,6 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
   else if (lane !== END || session.lanes.size === 1) pool.events.released.push(next);
   const last = session.lanes.size === 1 ? session.lanes.get(END)?.[0] : undefined;
   if (next === undefined && lane !== END && last !== undefined) pool.events.released.push(last);
-}
-
-function release({ events, arena }: PoolState, { message }: HeldOperation): void {
-  events.countReleased();
-  events.bytesHeld -= arena.size(message);
-  arena.free(message);
 }
 
 /** Why a request that is held comes to nothing, with those who have not let it go. */
@@ -352,7 +350,7 @@ export function cancelHeld(pool: PoolState, session: Session, request: number): 
       return true;
     }
     operations.splice(index, 1);
-    release(pool, held);
+    releaseHeld(pool, held);
     emitFail(pool, session, request, error);
     return true;
   }
