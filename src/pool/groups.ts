@@ -15,7 +15,7 @@ import { measureWhole } from './measuring.js';
 import { hasFlag, memberOf, objectName } from './objects.js';
 import { addVersionFlag, bindWaiting, checkOffer, durabilityOf, publishPrepared } from './offer.js';
 import { Prepared, unprepare } from './prepared.js';
-import { noteComplete } from './readiness.js';
+import { noteComplete, waitAnew } from './readiness.js';
 import { requireVersion } from './require.js';
 import { HANDLE, HANDLE_FLAG, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { Session } from './sessions.js';
@@ -195,18 +195,20 @@ export function saveReady({ readySince, unreadyOld }: PoolState, w: StateWriter)
     w.u64(seq);
   }
   w.u32(unreadyOld.size);
-  for (const version of unreadyOld) w.u32(version);
+  for (const version of unreadyOld.versions()) w.u32(version);
 }
 
 export function restoreReady(pool: PoolState, r: StateReader): void {
-  const { readySince, unreadyOld, versions } = pool;
+  const { readySince, versions } = pool;
   const there = (): number => {
     const version = r.u32();
     checkSaved(version !== 0 && versions.has(version), 'a version that is ready, or not, is there');
     return version;
   };
   for (let count = r.count(12); count > 0; count--) readySince.set(there(), r.u64());
-  for (let count = r.count(4); count > 0; count--) unreadyOld.add(there());
+  const old: number[] = [];
+  for (let count = r.count(4); count > 0; count--) old.push(there());
+  waitAnew(pool, old);
 }
 
 export function saveGroups({ groups }: PoolState, w: StateWriter): void {

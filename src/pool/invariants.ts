@@ -76,7 +76,8 @@ export function checkInvariants(pool: PoolState): void {
   assert(sums.inline === pool.bytesInline, 'I5: payloads within messages are counted');
   assert(sums.pins.size === 0, 'what standing requires keep is there');
   assert(sums.parts === pool.parts.used, 'every part is one of a version');
-  assert(pool.readyDue.size === 0, 'what may have become ready was looked at');
+  const readyDue = pool.readyDue.size + pool.unreadyOld.due.size;
+  assert(readyDue === 0, 'what may have become ready was looked at');
   checkReady(pool);
   assert(pool.partitionsDue.length === 0, 'versions in parts that are over have ended');
   assert(sums.groups === pool.groups.size, 'what groups have is that of versions');

@@ -15,9 +15,13 @@ export function checkReady(pool: PoolState): void {
     const current = objects.get(object, OBJECT.current);
     if (current !== 0) checkVersion(pool, current);
   }
-  for (const old of pool.unreadyOld) {
+  for (const old of pool.unreadyOld.versions()) {
     assert(!versionHas(pool, old, VERSION_FLAG.offered), 'what is offered is found by its object');
     checkVersion(pool, old);
+    const name = pool.unreadyOld.lackedBy(old) ?? '';
+    const lacked = name === '' ? 0 : dependencyOf(pool, old, name);
+    assert(lacked === 0 || !isVersionReady(pool, lacked), 'it is found by what it lacks');
+    assert(name !== '' || !isComplete(pool, old), 'what lacks nothing is not whole itself');
   }
   for (const version of pool.readySince.keys()) {
     assert(versionHas(pool, version, VERSION_FLAG.ready), 'what is ready since then is ready');

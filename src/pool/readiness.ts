@@ -43,16 +43,21 @@ export function isVersionReady(pool: PoolState, version: number): boolean {
 
 /** Something was offered, or completed: who waits for it is told at the end of the message. */
 export function noteComplete(pool: PoolState, version: number): void {
-  const isAsked = (pool.events.kinds & (1 << EVENT.ready)) !== 0;
-  if (isAsked || !pool.depended.isEmpty || pool.unreadyOld.size > 0) {
-    pool.readyDue.add(pool.versions.get(version, VERSION.object));
+  const { depended, unreadyOld, readyDue, versions } = pool;
+  if (unreadyOld.has(version)) unreadyOld.due.add(version);
+  else if (isAsked(pool) || !depended.isEmpty || unreadyOld.size > 0) {
+    readyDue.add(versions.get(version, VERSION.object));
   }
 }
 
 /** What objects depend on has changed: whether they are ready is asked anew. */
 export function dependsAnew(pool: PoolState, rows: readonly number[]): void {
-  const { objects, versions } = pool;
+  const { objects, versions, unreadyOld } = pool;
   for (const object of rows) {
+    let old = unreadyOld.size === 0 ? 0 : objects.get(object, OBJECT.old);
+    for (; old !== 0; old = versions.get(old, VERSION.next)) {
+      if (unreadyOld.has(old)) unreadyOld.due.add(old);
+    }
     const current = objects.get(object, OBJECT.current);
     if (current === 0) continue;
     const flags = versions.get(current, VERSION.flags);
@@ -65,36 +70,51 @@ export function dependsAnew(pool: PoolState, rows: readonly number[]): void {
 /** A version is withdrawn: who has required it may wait for what it depends on. */
 export function keepUnready(pool: PoolState, version: number): void {
   const isOver = isVersionReady(pool, version) || dependenciesOf(pool, version) === 0;
-  if (!isOver) pool.unreadyOld.add(version);
+  if (isOver) return;
+  const name = lackedBy(pool, version);
+  pool.unreadyOld.wait(version, name);
+  // All that it depends on has come with this message.
+  if (name === '') pool.unreadyOld.due.add(version);
 }
 
 /** Tells of what became ready with the last message, and hands it over. */
 export function settleReady(pool: PoolState): void {
-  const { readyDue } = pool;
-  // What is added meanwhile has its turn, too.
-  for (const object of readyDue) {
-    readyDue.delete(object);
-    if (!isObject(pool, object)) continue;
-    const current = pool.objects.get(object, OBJECT.current);
-    if (current !== 0 && becomesReady(pool, current)) {
-      noteVersion(pool, EVENT.ready, current);
-      addDependent(pool, object);
-      askOld(pool);
-      serve(pool, current);
+  const { readyDue, unreadyOld } = pool;
+  while (readyDue.size + unreadyOld.due.size > 0) {
+    // What is added meanwhile has its turn, too.
+    for (const object of readyDue) {
+      readyDue.delete(object);
+      if (isObject(pool, object)) settleCurrent(pool, object);
     }
-    for (const old of pool.unreadyOld) {
-      if (pool.versions.get(old, VERSION.object) !== object || !becomesReady(pool, old)) continue;
-      pool.unreadyOld.delete(old);
-      // A group that was withdrawn has it still.
-      askOld(pool);
-      serve(pool, old);
+    for (const version of unreadyOld.due) {
+      unreadyOld.due.delete(version);
+      settleOld(pool, version);
     }
   }
 }
 
-/** No index has what is withdrawn: whatever becomes ready, they are asked. */
-function askOld({ unreadyOld, readyDue, versions }: PoolState): void {
-  for (const old of unreadyOld) readyDue.add(versions.get(old, VERSION.object));
+function settleCurrent(pool: PoolState, object: number): void {
+  const current = pool.objects.get(object, OBJECT.current);
+  if (current === 0 || !becomesReady(pool, current)) return;
+  noteVersion(pool, EVENT.ready, current);
+  addDependent(pool, object);
+  serve(pool, current);
+}
+
+function settleOld(pool: PoolState, version: number): void {
+  if (!becomesReady(pool, version)) {
+    pool.unreadyOld.wait(version, lackedBy(pool, version));
+    return;
+  }
+  pool.unreadyOld.delete(version);
+  // A group may have it still.
+  addDependent(pool, pool.versions.get(version, VERSION.object));
+  serve(pool, version);
+}
+
+/** Whether somebody is told what is ready. */
+function isAsked({ events }: PoolState): boolean {
+  return (events.kinds & (1 << EVENT.ready)) !== 0;
 }
 
 function becomesReady(pool: PoolState, version: number): boolean {
@@ -109,11 +129,27 @@ function becomesReady(pool: PoolState, version: number): boolean {
 
 /** Whether all that a version depends on is ready. */
 function areReady(pool: PoolState, version: number, term: number): boolean {
+  return lackedOf(pool, version, term) === null;
+}
+
+/** The first that a version depends on and that is not ready; null when all are. */
+function lackedOf(pool: PoolState, version: number, term: number): string | null {
   for (const name of namesOf(pool, term)) {
     const other = dependencyOf(pool, version, name);
-    if (other === 0 || !isVersionReady(pool, other)) return false;
+    if (other === 0 || !isVersionReady(pool, other)) return name;
   }
-  return true;
+  return null;
+}
+
+/** The name that a version waits for which is withdrawn and not ready; '' when it is for itself. */
+function lackedBy(pool: PoolState, version: number): string {
+  const term = dependenciesOf(pool, version);
+  return (term === 0 ? null : lackedOf(pool, version, term)) ?? '';
+}
+
+/** Finds those of a pool that was restored by what they lack, as they were. */
+export function waitAnew(pool: PoolState, versions: readonly number[]): void {
+  for (const version of versions) pool.unreadyOld.wait(version, lackedBy(pool, version));
 }
 
 /** What a version depends on by a name: of a group what is in it, else what is offered; or 0. */
@@ -124,11 +160,13 @@ export function dependencyOf(pool: PoolState, version: number, name: string): nu
   return pool.groups.get(version)?.get(object) ?? pool.objects.get(object, OBJECT.current);
 }
 
-/** The objects that depend on one are to be looked at. */
+/** What depends on an object is to be looked at. */
 function addDependent(pool: PoolState, object: number): void {
-  const { depended, terms, readyDue } = pool;
-  if (depended.isEmpty) return;
-  for (const term of depended.termsOf(objectName(pool, object))) {
+  const { depended, terms, readyDue, unreadyOld } = pool;
+  if (depended.isEmpty && unreadyOld.size === 0) return;
+  const name = objectName(pool, object);
+  unreadyOld.wake(name);
+  for (const term of depended.termsOf(name)) {
     for (const row of terms.postings.some(terms.rowsOf(term), LIMITS.objectsMax)) {
       readyDue.add(row);
     }

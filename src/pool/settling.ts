@@ -6,6 +6,6 @@ import { settleParts } from './versions.js';
 /** What a change has made due of objects and memory, before the next one. */
 export function settleObjects(pool: PoolState): void {
   settleParts(pool);
-  if (pool.readyDue.size > 0) settleReady(pool);
+  if (pool.readyDue.size + pool.unreadyOld.due.size > 0) settleReady(pool);
   settleLeases(pool);
 }

@@ -30,6 +30,7 @@ import { HANDLE, OBJECT, PART, PARTITION, VERSION, WANTED } from './rows.js';
 import { Searching } from './searching.js';
 import type { Member, PromiseRow, Session } from './sessions.js';
 import { Spaces } from './spaces.js';
+import { Unready } from './unready.js';
 import { Waits } from './waits.js';
 
 /** What a pool is made with; part of its history, so that a replay starts from the same. */
@@ -207,7 +208,7 @@ export class PoolState {
   /** The `seq` from which on a version is ready, of those that were offered before that. */
   readonly readySince = new Map<number, number>();
   /** Versions that are withdrawn, and depend on what is not there. */
-  readonly unreadyOld = new Set<number>();
+  readonly unreadyOld = new Unready();
   /** By the version of a group: those of its members, by their objects. */
   readonly groups = new Map<number, ReadonlyMap<number, number>>();
   /** Offers that wait until their bytes are in the store, by the number of the question. */

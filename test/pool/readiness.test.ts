@@ -50,6 +50,54 @@ test('a version that is withdrawn is handed over when what it depends on has com
   assert.equal(pool.pool.unreadyOld.size, 0);
 });
 
+test('an offer does not look at what is withdrawn and waits for others', () => {
+  const looks = (kept: number): number => {
+    const pool = new Harness({ checked: false, twin: false });
+    const model = pool.member('model');
+    const slow = pool.member('slow');
+    slow.subscribe({ kinds: ['offer'], requires: true, window: 1 }).made.value();
+    for (let i = 0; i < kept; i++) {
+      model.offer(`plot/${i}`, 'x', on('late', 'never')).withdraw().ok();
+    }
+    assert.equal(pool.pool.unreadyOld.size, kept);
+    // What has come is no reason to look at them again.
+    model.offer('late').withdraw().ok();
+    const { versions } = pool.pool;
+    const { get } = versions;
+    let count = 0;
+    versions.get = (...args) => {
+      count++;
+      return get.apply(versions, args);
+    };
+    for (const name of ['late', 'other']) model.offer(name);
+    return count;
+  };
+  assert.equal(looks(400), looks(4));
+});
+
+test('what is withdrawn and lacks several names is ready when the last of them has come', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const view = pool.member('view');
+  const plot = model.offer('plot', 'one', on('a', 'b', 'c'));
+  const mean = model.offer('mean', 'two', on('plot'));
+  const waits = view.demand('plot', { ready: true });
+  const other = view.demand('mean', { ready: true });
+  plot.withdraw().ok();
+  mean.withdraw().ok();
+  model.offer('b');
+  model.offer('a');
+  const { unreadyOld } = pool.pool;
+  assert.equal(unreadyOld.size, 2);
+  waits.waits();
+  model.offer('c');
+  assert.equal(waits.text(), 'one');
+  other.waits();
+  model.offer('plot', 'three');
+  assert.equal(other.text(), 'two');
+  assert.equal(unreadyOld.size, 0);
+});
+
 test('explain says what is missing, who promised it, and what depends on itself', () => {
   const pool = new Harness();
   const model = pool.member('model');
