@@ -96,7 +96,7 @@ export function settleReady(pool: PoolState): void {
 function settleCurrent(pool: PoolState, object: number): void {
   const current = pool.objects.get(object, OBJECT.current);
   if (current === 0 || !becomesReady(pool, current)) return;
-  noteVersion(pool, EVENT.ready, current);
+  if (isAsked(pool)) noteVersion(pool, EVENT.ready, current);
   addDependent(pool, object);
   serve(pool, current);
 }
@@ -112,7 +112,7 @@ function settleOld(pool: PoolState, version: number): void {
   serve(pool, version);
 }
 
-/** Whether somebody is told what is ready. */
+/** Whether somebody is told what is ready: else no event says it. */
 function isAsked({ events }: PoolState): boolean {
   return (events.kinds & (1 << EVENT.ready)) !== 0;
 }
@@ -123,7 +123,11 @@ function becomesReady(pool: PoolState, version: number): boolean {
   if (term !== 0 && !areReady(pool, version, term)) return false;
   addVersionFlag(pool, version, VERSION_FLAG.ready);
   // Of the others it is known when: when they were offered.
-  if (term !== 0 || isInParts(pool, version)) pool.readySince.set(version, pool.events.log.end);
+  if (term !== 0 || isInParts(pool, version)) {
+    const { end } = pool.events.log;
+    // Without an event of its own: as of the last one.
+    pool.readySince.set(version, isAsked(pool) ? end : end - 1);
+  }
   return true;
 }
 

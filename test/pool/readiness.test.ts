@@ -98,6 +98,29 @@ test('what is withdrawn and lacks several names is ready when the last of them h
   assert.equal(unreadyOld.size, 0);
 });
 
+test('what is ready is an event only while somebody asks for it', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const view = pool.member('view');
+  const { log } = pool.pool.events;
+  const rows = (name: string): number => {
+    const before = log.end;
+    model.offer(name, 'x', on('t'));
+    return log.end - before;
+  };
+  model.offer('t');
+  assert.equal(rows('early'), 1);
+  const watch = view.subscribe({ kinds: ['ready'], from: 'start' });
+  assert.deepEqual(watch.told, []);
+  const known = view.subscribe({ kinds: ['ready'], from: 'snapshot' });
+  assert.deepEqual([...known.told].sort(), ['ready early', 'ready t']);
+  assert.equal(rows('late'), 2);
+  for (const each of [watch, known]) assert.equal(each.told.at(-1), 'ready late');
+  assert.equal(known.told.length, 3);
+  for (const each of [watch, known]) each.end().ok();
+  assert.equal(rows('later'), 1);
+});
+
 test('explain says what is missing, who promised it, and what depends on itself', () => {
   const pool = new Harness();
   const model = pool.member('model');
