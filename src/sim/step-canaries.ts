@@ -77,11 +77,11 @@ export const STEP_CANARIES: { readonly [name: string]: Canary } = {
     breaks: 'G5 stand',
     plant: ({ pool }) => {
       each(pool, (_one, has) => {
-        has.shift = () => {
-          const versions: number[] = [];
-          has.each((version) => versions.push(version));
-          const last = versions.at(-1);
-          return last === undefined ? 0 : has.takeFirst((version) => version === last);
+        has.shift = (step = 0) => {
+          const versions = has.drop(step);
+          const last = versions.pop() ?? 0;
+          for (const version of versions) has.push(version, step);
+          return last;
         };
       });
     },
@@ -112,7 +112,9 @@ export const STEP_CANARIES: { readonly [name: string]: Canary } = {
     ...MOSTLY,
     breaks: 'G5 stand',
     plant: ({ pool: { events } }) => {
-      for (const { standing } of events.standing) standing?.drop(() => true);
+      for (const { standing } of events.standing) {
+        for (const step of standing?.linedSteps() ?? []) standing?.drop(step);
+      }
     },
   },
   'the newest steps are withdrawn, and the oldest are kept': {

@@ -147,6 +147,30 @@ test('latest: the newest step that all its producers have gone beyond, and what 
   assert.deepEqual(viewer.told.slice(7), ['offer a5']);
 });
 
+test('latest: an offer does not look at what there is of a step that is not whole', () => {
+  const looks = (objects: number): number => {
+    const pool = new Harness({ checked: false, twin: false });
+    const producer = pool.member('producer');
+    producer.queue('q', {}).ok();
+    const viewer = standing(pool.member('viewer'), { topics: ['q'], latest: true, window: 4 });
+    for (let i = 0; i < objects; i++) offer(producer, `f/${i}`, 7).ok();
+    const stepOf = pool.pool.events.queues.get('q')?.stepOf;
+    assert.ok(stepOf !== undefined);
+    let count = 0;
+    const { get } = stepOf;
+    stepOf.get = (version) => {
+      count++;
+      return get.call(stepOf, version);
+    };
+    offer(producer, 'g', 7).ok();
+    assert.deepEqual(viewer.told, []);
+    offer(producer, 'h', 8).ok();
+    assert.equal(viewer.told.length, 4);
+    return count;
+  };
+  assert.equal(looks(400), looks(4));
+});
+
 type Step =
   | { readonly kind: 'offer'; readonly who: number; readonly forward: number }
   | { readonly kind: 'withdraw'; readonly which: number }

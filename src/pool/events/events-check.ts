@@ -50,7 +50,8 @@ export function checkQueues(pool: PoolState): void {
       );
       if (isOffered) steps.set(step, (steps.get(step) ?? 0) + 1);
     }
-    assert(isSame(steps, offered), 'offers of a step are counted');
+    const counted = new Map([...offered].map(([step, { size }]) => [step, size]));
+    assert(isSame(steps, counted), 'offers of a step are known');
     assert(asked.keep === 0 || offered.size <= asked.keep, 'so many steps are offered as are kept');
     for (const one of events.standing) {
       const kept = new Map<number, number>();

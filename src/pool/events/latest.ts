@@ -23,43 +23,45 @@ export function nextOfNewest(
 ): number | Missed | null {
   const queue = queueOf(pool, one);
   if (queue === null) return null;
-  const stepOf = (version: number): number => queue.stepOf.get(version) ?? 0;
-  const next = standing.takeFirst((version) => stepOf(version) === standing.step);
-  if (next !== 0) return next;
+  if (standing.step !== null) {
+    const next = standing.shift(standing.step);
+    if (next !== 0) return next;
+  }
   if (one.unacked.count > 0) return null;
   const step = newestWhole(pool, queue, standing);
   if (step === null) return null;
   standing.step = step;
-  const older = new Set<number>();
-  const skipped = standing.drop((version) => stepOf(version) < step);
-  for (const version of skipped) older.add(stepOf(version));
-  for (const version of skipped) unpin(pool, one, version);
-  if (older.size === 0) return standing.takeFirst((version) => stepOf(version) === step);
-  return { from: Math.min(...older), to: Math.max(...older), steps: older.size };
+  const older = [...standing.linedSteps()].filter((each) => each < step);
+  if (older.length === 0) return standing.shift(step);
+  older.sort((left, right) => left - right);
+  for (const each of older) for (const version of standing.drop(each)) unpin(pool, one, version);
+  return { from: older[0] ?? step, to: older.at(-1) ?? step, steps: older.length };
 }
 
 /** The newest step of what is kept that is whole; null when none is. */
 function newestWhole(pool: PoolState, queue: StepQueue, standing: Standing): number | null {
-  const steps = new Set<number>();
-  standing.each((version) => steps.add(queue.stepOf.get(version) ?? 0));
-  for (const step of [...steps].sort((left, right) => right - left)) {
-    if (isWhole(pool, queue, step)) return step;
+  const end = endOfWhole(pool, queue);
+  let newest: number | null = null;
+  for (const step of standing.linedSteps()) {
+    if (step < end && (newest === null || step > newest)) newest = step;
   }
-  return null;
+  return newest;
 }
 
 /**
- * A step is whole when each member that has offered to the queue has begun a later one, or has
- * left, or has closed what it had promised; or when all promises of the pool are closed.
+ * The first step that is not whole. One is whole when each member that has offered to the queue has
+ * begun a later one, or has left, or has closed what it had promised; or when all promises of the
+ * pool are closed.
  */
-function isWhole(pool: PoolState, queue: StepQueue, step: number): boolean {
-  if (areAllClosed(pool)) return true;
-  for (const [id, newest] of queue.producers) {
+function endOfWhole(pool: PoolState, { producers }: StepQueue): number {
+  let end = Number.POSITIVE_INFINITY;
+  if (areAllClosed(pool)) return end;
+  for (const [id, newest] of producers) {
     const member = pool.members.get(id);
     assert(member !== undefined, 'who offers to a queue is a member');
-    if (newest <= step && !hasClosed(pool, member.name, member.promises.size)) return false;
+    if (newest < end && !hasClosed(pool, member.name, member.promises.size)) end = newest;
   }
-  return true;
+  return end;
 }
 
 function areAllClosed({ promises }: PoolState): boolean {

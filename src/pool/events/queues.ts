@@ -28,8 +28,8 @@ export class StepQueue {
   readonly passes: RowTester;
   /** Of each version that is offered, or that standing requires keep. */
   readonly stepOf = new Map<number, number>();
-  /** How many versions of each step are offered. */
-  readonly offered = new Map<number, number>();
+  /** The versions of each step that are offered. */
+  readonly offered = new Map<number, Set<number>>();
   /** The newest step that each member has begun, who has offered to it. */
   readonly producers = new Map<number, number>();
 
@@ -37,6 +37,14 @@ export class StepQueue {
     this.asked = asked;
     this.meant = meant;
     this.passes = passes;
+  }
+
+  /** A version of a step is offered. */
+  offer(version: number, step: number): void {
+    this.stepOf.set(version, step);
+    const versions = this.offered.get(step) ?? new Set<number>();
+    this.offered.set(step, versions);
+    versions.add(version);
   }
 
   begun(member: number, step: number): void {
@@ -123,8 +131,7 @@ export function noteStep(pool: PoolState, version: number): void {
   for (const queue of events.queues.values()) {
     const step = stepAt(pool, queue, -version);
     if (step === null) continue;
-    queue.stepOf.set(version, step);
-    queue.offered.set(step, (queue.offered.get(step) ?? 0) + 1);
+    queue.offer(version, step);
     // One that was open is sealed when all is written, perhaps after its member.
     if (pool.members.has(member)) queue.begun(member, step);
     tellViewers(pool, queue);
@@ -155,7 +162,10 @@ function tellViewers(pool: PoolState, queue: StepQueue): void {
 }
 
 /** The queue that a standing require names; null when it names none, or one that is gone. */
-export function queueOf(pool: PoolState, { topics }: Subscription): StepQueue | null {
+export function queueOf(
+  pool: PoolState,
+  { topics }: Pick<Subscription, 'topics'>,
+): StepQueue | null {
   for (const name of topics) return pool.events.queues.get(name) ?? null;
   return null;
 }
@@ -170,9 +180,9 @@ export function endStep(pool: PoolState, version: number): void {
   for (const queue of pool.events.queues.values()) {
     const step = queue.stepOf.get(version);
     if (step === undefined) continue;
-    const left = (queue.offered.get(step) ?? 0) - 1;
-    if (left > 0) queue.offered.set(step, left);
-    else queue.offered.delete(step);
+    const versions = queue.offered.get(step);
+    versions?.delete(version);
+    if (versions?.size === 0) queue.offered.delete(step);
   }
   forgetStep(pool, version);
 }
@@ -207,15 +217,14 @@ export function countSteps(
 }
 
 /** The oldest steps go: so many are offered as are kept. */
-export function keepNewest(pool: PoolState, queue: StepQueue): void {
-  const { stepOf, offered, asked } = queue;
+export function keepNewest(pool: PoolState, { offered, asked }: StepQueue): void {
   while (offered.size > asked.keep) {
-    const oldest = Math.min(...offered.keys());
-    const versions: number[] = [];
-    for (const [version, step] of stepOf) {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const step of offered.keys()) oldest = Math.min(oldest, step);
+    for (const version of [...(offered.get(oldest) ?? [])]) {
+      // One of a group may have gone with that.
       const isOffered = versionHas(pool, version, VERSION_FLAG.offered);
-      if (step === oldest && isOffered) versions.push(version);
+      if (isOffered) withdrawVersion(pool, version, asked.name);
     }
-    for (const version of versions) withdrawVersion(pool, version, asked.name);
   }
 }

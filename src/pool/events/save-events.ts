@@ -8,7 +8,7 @@ import { PromisesFor } from './completing.js';
 import type { HeldOperation, Lane } from './held-operation.js';
 import { countSteps } from './queues.js';
 import { restoreQueues, saveQueues } from './save-queues.js';
-import { eachPin, Standing } from './standing.js';
+import { eachPin, lineOf, Standing } from './standing.js';
 import { type Attachment, type Subscription, Unacked } from './subscription.js';
 import { addSubscription, compileFor } from './subscriptions.js';
 
@@ -162,7 +162,7 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   for (let count = r.count(28); count > 0; count--) {
     gaps.set(r.u64(), { from: r.f64(), to: r.f64(), steps: r.u32() });
   }
-  const standing = restoreStanding(pool, asked.flags, r);
+  const standing = restoreStanding(pool, { flags: asked.flags, topics }, r);
   const unacked = new Unacked();
   const first = r.u64();
   unacked.restore(first);
@@ -192,7 +192,11 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   }
 }
 
-function restoreStanding(pool: PoolState, flags: number, r: StateReader): Standing | null {
+function restoreStanding(
+  pool: PoolState,
+  one: Pick<Subscription, 'flags' | 'topics'>,
+  r: StateReader,
+): Standing | null {
   const standing = new Standing();
   standing.isComplete = r.flag();
   const hasStep = r.flag();
@@ -201,9 +205,9 @@ function restoreStanding(pool: PoolState, flags: number, r: StateReader): Standi
   for (let count = r.count(4); count > 0; count--) {
     const version = r.u32();
     checkSaved(version > 0 && pool.versions.has(version), 'what is kept for members is there');
-    standing.push(version);
+    standing.push(version, lineOf(pool, one, version));
   }
-  if ((flags & SUBSCRIBE.requires) !== 0) return standing;
+  if ((one.flags & SUBSCRIBE.requires) !== 0) return standing;
   checkSaved(standing.count === 0, 'what is not required is not kept');
   return null;
 }

@@ -24,7 +24,7 @@ export function saveQueues({ events }: PoolState, w: StateWriter): void {
   }
 }
 
-/** How many versions of a step are offered is counted again. */
+/** Which versions of a step are offered is seen again. */
 export function restoreQueues(pool: PoolState, r: StateReader): void {
   for (let count = r.count(32); count > 0; count--) {
     const asked = { name: r.text(), selector: r.text(), by: r.text() };
@@ -35,9 +35,8 @@ export function restoreQueues(pool: PoolState, r: StateReader): void {
       const version = r.u32();
       const step = r.f64();
       checkSaved(version > 0 && pool.versions.has(version), 'what is of a step is there');
-      queue.stepOf.set(version, step);
-      if (!versionHas(pool, version, VERSION_FLAG.offered)) continue;
-      queue.offered.set(step, (queue.offered.get(step) ?? 0) + 1);
+      if (versionHas(pool, version, VERSION_FLAG.offered)) queue.offer(version, step);
+      else queue.stepOf.set(version, step);
     }
     for (let left = r.count(12); left > 0; left--) {
       const member = r.u32();

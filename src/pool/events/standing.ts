@@ -1,31 +1,21 @@
 import { LIMITS } from '../../core/limits.js';
+import { SUBSCRIBE } from '../../protocol/index.js';
 import { isInParts } from '../parts.js';
 import { freeHeldParts } from '../parts-owed.js';
 import { OBJECT, VERSION, VERSION_FLAG } from '../rows.js';
 import type { PoolState } from '../state.js';
 import { freeIfOwedToNobody, versionHas } from '../versions.js';
 import { goOnLater, markDue, wants } from './delivering.js';
-import { countSteps, forgetStep, isOfQueue } from './queues.js';
+import { countSteps, forgetStep, isOfQueue, queueOf } from './queues.js';
 import type { Subscription } from './subscription.js';
 
 /** One that has handed this much out is moved to the front. */
 const HEAD_MAX = 1_024;
 
-/**
- * What a standing require has for its members and has not given to one yet: rows of versions, each
- * pinned, in the order of their offers. What was given is pinned until it is acknowledged.
- */
-export class Standing {
+/** Rows of versions, the first one first. */
+class Line {
   #versions: number[] = [];
   #head = 0;
-  /** More matched than it may keep: it ends before the step does. */
-  isOverfull = false;
-  /** Steps of its versions, in the list and with members, by queue: how many of each. */
-  readonly steps = new Map<string, Map<number, number>>();
-  /** Of one who wants the newest: the step that it has; null before the first. */
-  step: number | null = null;
-  /** A shared one whose work was done when it ended by itself: it requires nothing any more. */
-  isComplete = false;
 
   get count(): number {
     return this.#versions.length - this.#head;
@@ -35,34 +25,13 @@ export class Standing {
     this.#versions.push(version);
   }
 
-  /** The first of them; 0 when there is none. */
   shift(): number {
-    if (this.count === 0) return 0;
     const version = this.#versions[this.#head++] as number;
     if (this.#head >= HEAD_MAX && this.#head * 2 >= this.#versions.length) {
       this.#versions.splice(0, this.#head);
       this.#head = 0;
     }
     return version;
-  }
-
-  /** Takes the first that is such a one; 0 when there is none. */
-  takeFirst(isWanted: (version: number) => boolean): number {
-    for (let at = this.#head; at < this.#versions.length; at++) {
-      const version = this.#versions[at] as number;
-      if (!isWanted(version)) continue;
-      this.#versions.splice(at, 1);
-      return version;
-    }
-    return 0;
-  }
-
-  /** Takes all that are such ones. */
-  drop(isWanted: (version: number) => boolean): number[] {
-    const all = this.#versions.slice(this.#head);
-    this.#head = 0;
-    this.#versions = all.filter((version) => !isWanted(version));
-    return all.filter(isWanted);
   }
 
   sort(seqOf: (version: number) => number): void {
@@ -75,6 +44,70 @@ export class Standing {
     for (let at = this.#head; at < this.#versions.length; at++) {
       visit(this.#versions[at] as number);
     }
+  }
+}
+
+/**
+ * What a standing require has for its members and has not given to one yet: rows of versions, each
+ * pinned, in the order of their offers; of one who wants the newest step in a line for each step.
+ * What was given is pinned until it is acknowledged.
+ */
+export class Standing {
+  /** By step; of one who wants all of them one line, by 0. None is empty. */
+  readonly #lines = new Map<number, Line>();
+  #count = 0;
+  /** More matched than it may keep: it ends before the step does. */
+  isOverfull = false;
+  /** Steps of its versions, in the lines and with members, by queue: how many of each. */
+  readonly steps = new Map<string, Map<number, number>>();
+  /** Of one who wants the newest: the step that it has; null before the first. */
+  step: number | null = null;
+  /** A shared one whose work was done when it ended by itself: it requires nothing any more. */
+  isComplete = false;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** `step`: of one who wants the newest, that of the version. */
+  push(version: number, step = 0): void {
+    const line = this.#lines.get(step) ?? new Line();
+    this.#lines.set(step, line);
+    line.push(version);
+    this.#count++;
+  }
+
+  /** The first of them, or of those of a step; 0 when there is none. */
+  shift(step = 0): number {
+    const line = this.#lines.get(step);
+    if (line === undefined) return 0;
+    this.#count--;
+    const version = line.shift();
+    if (line.count === 0) this.#lines.delete(step);
+    return version;
+  }
+
+  /** The steps of which it has something. */
+  linedSteps(): Iterable<number> {
+    return this.#lines.keys();
+  }
+
+  /** Takes all of a step. */
+  drop(step: number): number[] {
+    const all: number[] = [];
+    const line = this.#lines.get(step);
+    line?.each((version) => all.push(version));
+    this.#count -= all.length;
+    this.#lines.delete(step);
+    return all;
+  }
+
+  sort(seqOf: (version: number) => number): void {
+    for (const line of this.#lines.values()) line.sort(seqOf);
+  }
+
+  each(visit: (version: number) => void): void {
+    for (const line of this.#lines.values()) line.each(visit);
   }
 }
 
@@ -105,8 +138,18 @@ function pin(pool: PoolState, one: Subscription, standing: Standing, version: nu
   countSteps(pool, standing.steps, version, 1);
   // Memory for the rest of it may come out of the reserve.
   if (isInParts(pool, version)) pool.leasesDue ||= pool.leaseWaits.length > 0;
-  standing.push(version);
+  standing.push(version, lineOf(pool, one, version));
   return true;
+}
+
+/** By which a standing require keeps a version: its step, for one who wants the newest. */
+export function lineOf(
+  pool: PoolState,
+  one: Pick<Subscription, 'flags' | 'topics'>,
+  version: number,
+): number {
+  if ((one.flags & SUBSCRIBE.latest) === 0) return 0;
+  return queueOf(pool, one)?.stepOf.get(version) ?? 0;
 }
 
 /** Requires what was offered when it began; so much of it before others have their turn. */
