@@ -207,8 +207,9 @@ export class EventHolds {
 
   /** Who was silent until now was silent for too long. */
   pass(now: number): void {
-    for (const held of [...this.#ahead])
-      if (held.timer <= now) this.#decide(held, 'deadline-passed');
+    // One after the other: what stood behind the first comes before the second.
+    const over = this.#ahead.find(({ timer }) => timer <= now);
+    if (over !== undefined) this.#decide(over, 'deadline-passed');
     for (const [event, held] of [...this.#waiting]) {
       if (held.timer > now) continue;
       for (const [one, until] of [...held.waitsFor]) if (until <= now) this.silent(one, event);
