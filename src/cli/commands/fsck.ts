@@ -15,6 +15,7 @@ import { COMMON_OPTIONS } from '../options.js';
 import { print, say } from '../output.js';
 
 const WORDS: { readonly [kind in Finding['kind']]: string } = {
+  'bad-store-file': 'damaged: its packs say what was in it',
   'bad-header': 'its header is damaged',
   'no-footer': 'it has no index: it is being written, or its writer was killed',
   gap: 'damaged: bytes that are no record',

@@ -24,11 +24,14 @@ export interface StoreParts {
   readonly hash: Hasher;
   /** Of the store, from its file. */
   readonly seed: bigint;
+  /** What is not as it should be in that file. */
+  readonly problems?: readonly Problem[];
 }
 
 /** What is not as it should be in a pack that was read. */
 export interface Problem {
-  readonly kind:
+  readonly kind: /** The file that makes the directory a store. */
+    | 'bad-store-file'
     | 'bad-header'
     /** It was not closed, or its footer is damaged: its records were read instead. */
     | 'no-footer'
@@ -45,6 +48,7 @@ export interface Problem {
   /** Of the object, where it is known. */
   readonly name?: string;
   readonly version?: number;
+  readonly why?: string;
 }
 
 interface LoadedPack {

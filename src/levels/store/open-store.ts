@@ -1,22 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
+import { unreachable } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
 import { tryLoadLibc } from '../shm/index.js';
-import { isJsonMap } from '../zarr/json.js';
 import { groupJson } from '../zarr/metadata.js';
 import { ARRAYS } from './array-files.js';
 import { DirectoryLevel, type DirectoryOptions } from './directory-level.js';
-import { loadHasher } from './hasher.js';
+import { type Hasher, loadHasher } from './hasher.js';
 import type { StoreParts } from './loading.js';
 import { LOCK_FILE, lockStore, type StoreLock } from './lock.js';
 import { NodeStoreDisk, storeError } from './node-store-disk.js';
 import { PACKS } from './pack.js';
 import type { StoreDisk } from './store-disk.js';
-
-/** What makes a directory a store. */
-const STORE_FILE = 'attacca-store.json';
-const VERSION = 1;
-const FILE_BYTES_MAX = 64 * 1024;
+import { readStoreFile, STORE_DRAFT, STORE_FILE, writeStoreFile } from './store-file.js';
 
 /**
  * Opens the store in a directory. To be written one is made where there is none, in an empty
@@ -44,14 +40,15 @@ export async function openStore(
 
 /** Takes the lock of a store, and makes one where there is none: so {@link openStore} begins. */
 export async function claimStore(directory: string): Promise<StoreLock> {
+  const hash = await loadHasher();
   const disk = new NodeStoreDisk(directory);
   try {
     await makeDirectory(directory);
     // Before the lock is made, which would be a file in anybody's directory.
-    if ((await readSeed(disk, directory)) === null) await mustBeEmpty(disk, directory);
+    if ((await readSeed(disk, hash, directory)) === null) await mustBeEmpty(disk, directory);
     const lock = await lockStore(directory);
     try {
-      if ((await readSeed(disk, directory)) === null) await makeStore(disk);
+      if ((await readSeed(disk, hash, directory)) === null) await makeStore(disk, hash);
     } catch (error) {
       await lock.release();
       throw error;
@@ -89,64 +86,63 @@ export async function openStoreOn(
   onClose?: () => Promise<void>,
 ): Promise<DirectoryLevel> {
   const hash = await loadHasher();
-  let seed = await readSeed(disk, directory);
+  let seed = await readSeed(disk, hash, directory);
   if (seed === null) {
-    if (options.access === 'read') throw notAStore(directory, `there is no ${STORE_FILE} in it`);
+    if (options.access === 'read') throw notAStore(directory, NO_FILE);
     await mustBeEmpty(disk, directory);
-    seed = await makeStore(disk);
+    seed = await makeStore(disk, hash);
   }
   return await DirectoryLevel.load({ disk, hash, seed }, options, onClose);
 }
 
-/** What all who read a store need. `not-a-store` where there is none. */
+/**
+ * What all who check a store need: `not-a-store` where there is none. Of one whose own file is
+ * damaged a problem, with the seed that its packs have.
+ */
 export async function storeParts(disk: StoreDisk, directory: string): Promise<StoreParts> {
-  const seed = await readSeed(disk, directory);
-  if (seed === null) throw notAStore(directory, `there is no ${STORE_FILE} in it`);
-  return { disk, seed, hash: await loadHasher() };
+  const hash = await loadHasher();
+  const found = await readStoreFile(disk, hash);
+  if (found.kind === 'none') throw notAStore(directory, NO_FILE);
+  if (found.kind === 'other') throw notAStore(directory, found.why);
+  if (found.kind === 'right') return { disk, hash, seed: found.seed };
+  const problem = { kind: 'bad-store-file', path: STORE_FILE, offset: 0, bytes: 0 } as const;
+  return { disk, hash, seed: found.seed, problems: [{ ...problem, why: found.why }] };
 }
 
-async function readSeed(disk: StoreDisk, directory: string): Promise<bigint | null> {
-  const size = await disk.size(STORE_FILE);
-  if (size === null) return null;
-  const bytes = new Uint8Array(Math.min(size, FILE_BYTES_MAX));
-  const got = await disk.read(STORE_FILE, 0, bytes);
-  let said: unknown;
-  try {
-    said = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, got ?? 0)),
-    );
-  } catch {
-    throw notAStore(directory, `its ${STORE_FILE} is no JSON`);
+const NO_FILE = `there is no ${STORE_FILE} in it`;
+
+/** Null where there is no store. */
+async function readSeed(disk: StoreDisk, hash: Hasher, directory: string): Promise<bigint | null> {
+  const found = await readStoreFile(disk, hash);
+  switch (found.kind) {
+    case 'none':
+      return null;
+    case 'right':
+      return found.seed;
+    case 'other':
+      throw notAStore(directory, found.why);
+    case 'damaged': {
+      const text = `Cannot open the store "${directory}": ${found.why}; attacca fsck repairs it`;
+      throw new AttaccaError('store-damaged', text, { path: STORE_FILE });
+    }
+    default:
+      return unreachable(found);
   }
-  const seed = isJsonMap(said) && said['attacca'] === 'store' ? said['seed'] : null;
-  if (!isJsonMap(said) || typeof seed !== 'string' || !/^[0-9a-f]{16}$/u.test(seed)) {
-    throw notAStore(directory, `its ${STORE_FILE} is none that Attacca has written`);
-  }
-  if (said['version'] !== VERSION) {
-    throw notAStore(directory, `it is of version ${String(said['version'])}, known is ${VERSION}`);
-  }
-  return BigInt(`0x${seed}`);
 }
 
-async function makeStore(disk: StoreDisk): Promise<bigint> {
-  const seed = randomBytes(8);
-  const said = { attacca: 'store', version: VERSION, seed: seed.toString('hex') };
-  const text = (value: string): Uint8Array[] => [new TextEncoder().encode(value)];
+async function makeStore(disk: StoreDisk, hash: Hasher): Promise<bigint> {
+  const seed = randomBytes(8).readBigUInt64LE();
   await disk.makeFolder(PACKS);
   await disk.makeFolder(ARRAYS);
-  await disk.write(`${ARRAYS}/zarr.json`, 0, text(groupJson({})));
+  await disk.write(`${ARRAYS}/zarr.json`, 0, [new TextEncoder().encode(groupJson({}))]);
   await disk.sync(`${ARRAYS}/zarr.json`);
   await disk.syncFolder(ARRAYS);
   // The last one: without it there is no store, and what was begun is begun again.
-  const draft = `${STORE_FILE}.tmp`;
-  await disk.write(draft, 0, text(`${JSON.stringify(said)}\n`));
-  await disk.sync(draft);
-  await disk.rename(draft, STORE_FILE);
-  await disk.syncFolder('');
-  return BigInt(`0x${said.seed}`);
+  await writeStoreFile(disk, hash, seed);
+  return seed;
 }
 
-const OWN: ReadonlySet<string> = new Set([LOCK_FILE, PACKS, ARRAYS, `${STORE_FILE}.tmp`]);
+const OWN: ReadonlySet<string> = new Set([LOCK_FILE, PACKS, ARRAYS, STORE_DRAFT]);
 
 async function mustBeEmpty(disk: StoreDisk, directory: string): Promise<void> {
   const found = (await disk.list('')).filter(({ name }) => !OWN.has(name));

@@ -6,6 +6,7 @@ import { lockStore } from './lock.js';
 import { NodeStoreDisk } from './node-store-disk.js';
 import { storeParts } from './open-store.js';
 import { encodePackHeader, packNumberOf } from './pack.js';
+import { STORE_FILE, writeStoreFile } from './store-file.js';
 import { StoreReader } from './store-reader.js';
 
 /** Where damaged bytes are set aside: nothing is thrown away. */
@@ -60,6 +61,7 @@ export async function repairStore(parts: StoreParts, options: CheckOptions = {})
   await parts.disk.makeFolder(QUARANTINE);
   let isPackLost = false;
   for (const finding of checked.findings) {
+    if (finding.kind === 'bad-store-file') await repairStoreFile(parts);
     if (finding.kind === 'bad-header') {
       const isKept = await repairHeader(reader, finding);
       isPackLost ||= !isKept;
@@ -89,6 +91,14 @@ export async function repairStore(parts: StoreParts, options: CheckOptions = {})
     await level.close();
   }
   return checked;
+}
+
+/** The damaged file is set aside, and another says what the packs do. */
+async function repairStoreFile({ disk, hash, seed }: StoreParts): Promise<void> {
+  if ((await disk.size(STORE_FILE)) !== null) {
+    await disk.rename(STORE_FILE, `${QUARANTINE}/${STORE_FILE}`);
+  }
+  await writeStoreFile(disk, hash, seed);
 }
 
 /** Where the footer says what the header did it is written anew; else the pack is set aside. */

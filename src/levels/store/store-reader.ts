@@ -70,7 +70,7 @@ export class StoreReader {
     for (const pack of packs) this.packs.set(pack.header.number, pack);
     this.index = index;
     this.sequenceNext = sequenceNext;
-    this.problems = problems;
+    this.problems = [...(this.parts.problems ?? []), ...problems];
   }
 
   /** Null when one of them went meanwhile. */
