@@ -17,6 +17,8 @@ import { print, say } from '../output.js';
 const WORDS: { readonly [kind in Finding['kind']]: string } = {
   'bad-store-file': 'damaged: its packs say what was in it',
   'bad-header': 'its header is damaged',
+  'cut-pack': 'lost: the rest of it was cut off',
+  'lost-pack': 'lost: the whole pack is gone',
   'no-footer': 'it has no index: it is being written, or its writer was killed',
   gap: 'damaged: bytes that are no record',
   torn: 'a write that was cut off',

@@ -82,6 +82,8 @@ export async function compactPack(
   const failed = (await Promise.allSettled(moved)).find(({ status }) => status === 'rejected');
   if (failed?.status === 'rejected') throw failed.reason as AttaccaError;
   await writer.sync();
+  parts.listed.forget(number);
+  await parts.listed.save();
   packs.delete(number);
   await parts.disk.remove(path);
   await parts.disk.syncFolder(PACKS);

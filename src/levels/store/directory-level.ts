@@ -18,7 +18,7 @@ import { compactPack, deadPacks } from './compacting.js';
 import { sizeMismatch } from './failures.js';
 import { hashName, type NameHash } from './hasher.js';
 import type { Problem, StoreParts } from './loading.js';
-import { type Pack, packPath } from './pack.js';
+import { PACKS, type Pack, packPath } from './pack.js';
 import { PackWriter, writeFooter } from './pack-writer.js';
 import { plainAttributes } from './plain-json.js';
 import { decodeHead, encodeDeletion, encodeHead, RECORD_KIND } from './record.js';
@@ -336,11 +336,18 @@ async function goOn(
     if (pack === undefined) continue;
     const isSmall =
       pack.end < packBytesMax / 2 && pack.entries.count < LIMITS.storePackRecordsMax / 2;
+    // What is left of one that was cut stays as it is, until it is repaired.
+    if (pack.end < parts.listed.endOf(number)) continue;
     if (number === last && isSmall && (await writer.goOnWith(pack))) continue;
-    if (pack.footer !== null) continue;
-    if (pack.size > pack.end) await parts.disk.truncate(pathOf(pack), pack.end);
-    await writeFooter(parts, pack);
+    if (pack.footer === null) {
+      if (pack.size > pack.end) await parts.disk.truncate(pathOf(pack), pack.end);
+      await writeFooter(parts, pack);
+    }
+    parts.listed.note(number, pack.end);
   }
+  if (!parts.listed.isChanged) return;
+  await parts.disk.syncFolder(PACKS);
+  await parts.listed.saveIfRoom();
 }
 
 function pathOf({ header }: Pack): string {

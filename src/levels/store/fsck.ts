@@ -8,11 +8,18 @@ import { isLive, type Problem } from './loading.js';
 import { bytesOfUnits, type Pack, packPath } from './pack.js';
 import { type ArrayPlace, decodeHead } from './record.js';
 import type { StoreDisk } from './store-disk.js';
+import { readStoreFile } from './store-file.js';
 import type { StoreReader } from './store-reader.js';
 
 /** Something in a store that is not as it should be. */
 export interface Finding {
-  readonly kind: Problem['kind'] | 'damaged-heads' | 'damaged-array' | 'unlisted-array' | 'draft';
+  readonly kind:
+    | Problem['kind']
+    | 'lost-pack'
+    | 'damaged-heads'
+    | 'damaged-array'
+    | 'unlisted-array'
+    | 'draft';
   /** Within the store. */
   readonly path: string;
   readonly offset: number;
@@ -54,6 +61,7 @@ export async function checkStore(
   options: CheckOptions = {},
 ): Promise<Checked> {
   const findings: Finding[] = reader.problems.filter(({ kind }) => kind !== 'damaged-object');
+  findings.push(...(await lostPacks(reader)));
   const folders = new Set<string>();
   let objects = 0;
   let bytes = 0;
@@ -79,6 +87,21 @@ export async function checkStore(
     findings.push({ kind: 'draft', path: `${DRAFTS}/${name}`, offset: 0, bytes: 0 });
   }
   return { packs: reader.packs.size, objects, bytes, findings };
+}
+
+/** Packs that the store should have. One that is moved meanwhile goes from its list first. */
+async function lostPacks({ parts }: StoreReader): Promise<Finding[]> {
+  const { disk, hash, listed } = parts;
+  const gone: (readonly [number, number])[] = [];
+  for (const pack of listed.packs) {
+    if ((await disk.size(packPath(pack[0]))) === null) gone.push(pack);
+  }
+  if (gone.length === 0) return [];
+  const now = await readStoreFile(disk, hash);
+  const still = new Set(now.kind === 'right' ? now.packs.map(([number]) => number) : []);
+  return gone
+    .filter(([number]) => still.has(number))
+    .map(([number, bytes]) => ({ kind: 'lost-pack', path: packPath(number), offset: 0, bytes }));
 }
 
 async function* checkPack(

@@ -13,6 +13,7 @@ import {
   packNumberOf,
   packPath,
 } from './pack.js';
+import type { PackList } from './pack-list.js';
 import { decodeHead, recordBytes, UNIT_BYTES } from './record.js';
 import { type Scanned, scanPack } from './scan.js';
 import type { StoreDisk } from './store-disk.js';
@@ -24,6 +25,8 @@ export interface StoreParts {
   readonly hash: Hasher;
   /** Of the store, from its file. */
   readonly seed: bigint;
+  /** Which packs it should have. */
+  readonly listed: PackList;
   /** What is not as it should be in that file. */
   readonly problems?: readonly Problem[];
 }
@@ -33,6 +36,8 @@ export interface Problem {
   readonly kind: /** The file that makes the directory a store. */
     | 'bad-store-file'
     | 'bad-header'
+    /** It was longer when it was written: what was in the rest of it is gone. */
+    | 'cut-pack'
     /** It was not closed, or its footer is damaged: its records were read instead. */
     | 'no-footer'
     /** Bytes between records that are none. */
@@ -78,14 +83,24 @@ export async function loadPack(parts: StoreParts, number: number): Promise<Loade
   const isBad = header === null || header.number !== number;
   if (footer !== null) {
     const problems: Problem[] = isBad ? [{ kind: 'bad-header', path, offset: 0, bytes: 64 }] : [];
+    problems.push(...cutOf(parts, number, footer.end));
     // As if it were the first of all: then what says that something was deleted stays.
     const said = header ?? { number, salt: footer.salt, seed: parts.seed, born: 0 };
     return { pack: closedPack({ ...said, number }, footer, size), problems };
   }
   if (!isBad) return await loadByScan(parts, header, size);
   // Nothing can be in one that has no whole header: it was cut when it was begun.
+  const cut = size < PACK_HEADER_BYTES ? cutOf(parts, number, 0) : [];
+  if (cut.length > 0) return { pack: null, problems: cut };
   const kind = size < PACK_HEADER_BYTES ? 'torn-tail' : 'bad-header';
   return { pack: null, problems: [{ kind, path, offset: 0, bytes: size }] };
+}
+
+/** What is not there of a pack whose records end so. */
+function cutOf({ listed }: StoreParts, number: number, end: number): Problem[] {
+  const before = listed.endOf(number);
+  if (end >= before) return [];
+  return [{ kind: 'cut-pack', path: packPath(number), offset: end, bytes: before - end }];
 }
 
 function closedPack(header: PackHeader, footer: Footer, size: number): Pack {
@@ -121,7 +136,7 @@ async function loadByScan(
   const path = packPath(header.number);
   const found: (Kept | Problem)[] = [];
   let end = PACK_HEADER_BYTES;
-  let synced = 0;
+  let synced = parts.listed.endOf(header.number);
   for await (const each of scanPack(parts, path, { salt: header.salt, end: size })) {
     if (each.kind === 'gap') {
       found.push({ kind: 'gap', path, offset: each.offset, bytes: each.end - each.offset });
@@ -129,7 +144,8 @@ async function loadByScan(
     }
     const record = keptOf(parts, path, each);
     found.push(record);
-    if (record.problem !== null) continue;
+    // A damaged one that was safe once keeps its place.
+    if (record.problem !== null && record.problem.offset >= synced) continue;
     end = record.end;
     synced = Math.max(synced, each.start.synced * UNIT_BYTES);
   }
@@ -138,7 +154,9 @@ async function loadByScan(
   const heads: Uint8Array[] = [];
   for (const each of found) {
     const problem = 'kind' in each ? each : each.problem;
-    if (problem !== null && problem.offset >= synced) {
+    // Behind its last record nothing is known of what was there: see cutOf.
+    const isBehind = 'kind' in each && each.offset >= end;
+    if (problem !== null && (isBehind || problem.offset >= synced)) {
       const { offset, bytes } = problem;
       if (offset < end) problems.push({ kind: 'torn', path, offset, bytes });
       continue;
@@ -148,7 +166,10 @@ async function loadByScan(
     entries.add(each.entry);
     heads.push(each.head);
   }
-  if (end < size) problems.push({ kind: 'torn-tail', path, offset: end, bytes: size - end });
+  const cut = cutOf(parts, header.number, end);
+  problems.push(...cut);
+  if (end < size && cut.length === 0)
+    problems.push({ kind: 'torn-tail', path, offset: end, bytes: size - end });
   const base = { header, entries, footer: null, heads, end, size, live: 0 };
   return { pack: { ...base, deletions: deletionsOf(entries) }, problems };
 }

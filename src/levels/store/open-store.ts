@@ -12,7 +12,7 @@ import { LOCK_FILE, lockStore, type StoreLock } from './lock.js';
 import { NodeStoreDisk, storeError } from './node-store-disk.js';
 import { PACKS } from './pack.js';
 import type { StoreDisk } from './store-disk.js';
-import { readStoreFile, STORE_DRAFT, STORE_FILE, writeStoreFile } from './store-file.js';
+import { packList, readStoreFile, STORE_DRAFT, STORE_FILE, writeStoreFile } from './store-file.js';
 
 /**
  * Opens the store in a directory. To be written one is made where there is none, in an empty
@@ -45,10 +45,10 @@ export async function claimStore(directory: string): Promise<StoreLock> {
   try {
     await makeDirectory(directory);
     // Before the lock is made, which would be a file in anybody's directory.
-    if ((await readSeed(disk, hash, directory)) === null) await mustBeEmpty(disk, directory);
+    if ((await readStore(disk, hash, directory)) === null) await mustBeEmpty(disk, directory);
     const lock = await lockStore(directory);
     try {
-      if ((await readSeed(disk, hash, directory)) === null) await makeStore(disk, hash);
+      if ((await readStore(disk, hash, directory)) === null) await makeStore(disk, hash);
     } catch (error) {
       await lock.release();
       throw error;
@@ -86,13 +86,13 @@ export async function openStoreOn(
   onClose?: () => Promise<void>,
 ): Promise<DirectoryLevel> {
   const hash = await loadHasher();
-  let seed = await readSeed(disk, hash, directory);
-  if (seed === null) {
+  let said = await readStore(disk, hash, directory);
+  if (said === null) {
     if (options.access === 'read') throw notAStore(directory, NO_FILE);
     await mustBeEmpty(disk, directory);
-    seed = await makeStore(disk, hash);
+    said = await makeStore(disk, hash);
   }
-  return await DirectoryLevel.load({ disk, hash, seed }, options, onClose);
+  return await DirectoryLevel.load(partsOf(disk, hash, said), options, onClose);
 }
 
 /**
@@ -104,21 +104,28 @@ export async function storeParts(disk: StoreDisk, directory: string): Promise<St
   const found = await readStoreFile(disk, hash);
   if (found.kind === 'none') throw notAStore(directory, NO_FILE);
   if (found.kind === 'other') throw notAStore(directory, found.why);
-  if (found.kind === 'right') return { disk, hash, seed: found.seed };
+  if (found.kind === 'right') return partsOf(disk, hash, found);
   const problem = { kind: 'bad-store-file', path: STORE_FILE, offset: 0, bytes: 0 } as const;
-  return { disk, hash, seed: found.seed, problems: [{ ...problem, why: found.why }] };
+  const parts = partsOf(disk, hash, { seed: found.seed, packs: [] });
+  return { ...parts, problems: [{ ...problem, why: found.why }] };
+}
+
+type Said = Parameters<typeof packList>[2];
+
+function partsOf(disk: StoreDisk, hash: Hasher, said: Said): StoreParts {
+  return { disk, hash, seed: said.seed, listed: packList(disk, hash, said) };
 }
 
 const NO_FILE = `there is no ${STORE_FILE} in it`;
 
 /** Null where there is no store. */
-async function readSeed(disk: StoreDisk, hash: Hasher, directory: string): Promise<bigint | null> {
+async function readStore(disk: StoreDisk, hash: Hasher, directory: string): Promise<Said | null> {
   const found = await readStoreFile(disk, hash);
   switch (found.kind) {
     case 'none':
       return null;
     case 'right':
-      return found.seed;
+      return found;
     case 'other':
       throw notAStore(directory, found.why);
     case 'damaged': {
@@ -130,7 +137,7 @@ async function readSeed(disk: StoreDisk, hash: Hasher, directory: string): Promi
   }
 }
 
-async function makeStore(disk: StoreDisk, hash: Hasher): Promise<bigint> {
+async function makeStore(disk: StoreDisk, hash: Hasher): Promise<Said> {
   const seed = randomBytes(8).readBigUInt64LE();
   await disk.makeFolder(PACKS);
   await disk.makeFolder(ARRAYS);
@@ -138,8 +145,9 @@ async function makeStore(disk: StoreDisk, hash: Hasher): Promise<bigint> {
   await disk.sync(`${ARRAYS}/zarr.json`);
   await disk.syncFolder(ARRAYS);
   // The last one: without it there is no store, and what was begun is begun again.
-  await writeStoreFile(disk, hash, seed);
-  return seed;
+  const said = { seed, packs: [] };
+  await writeStoreFile(disk, hash, said);
+  return said;
 }
 
 const OWN: ReadonlySet<string> = new Set([LOCK_FILE, PACKS, ARRAYS, STORE_DRAFT]);

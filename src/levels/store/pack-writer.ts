@@ -306,12 +306,21 @@ export class PackWriter {
     this.#isNameDirty = false;
     try {
       if (isDirty) await this.#parts.disk.sync(packPath(pack.header.number));
-      if (isNameDirty) await this.#parts.disk.syncFolder(PACKS);
+      if (isNameDirty) {
+        await this.#parts.disk.syncFolder(PACKS);
+        await this.#list(pack.header.number, end);
+      }
     } catch (error) {
       this.#broken = error;
       throw error;
     }
     this.#synced = end / UNIT_BYTES;
+  }
+
+  /** What is on the disk of a pack is to be there from now on. */
+  async #list(number: number, end: number): Promise<void> {
+    this.#parts.listed.note(number, end);
+    await this.#parts.listed.saveIfRoom();
   }
 
   #apply({ record, sequence, place, units, pack }: Placed): Done {
@@ -395,6 +404,7 @@ export class PackWriter {
     await this.#sync();
     this.#active = null;
     await writeFooter(this.#parts, pack);
+    await this.#list(pack);
   }
 
   /** Ends what is under way, and closes the active pack. */

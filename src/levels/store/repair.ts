@@ -61,11 +61,13 @@ export async function repairStore(parts: StoreParts, options: CheckOptions = {})
   await parts.disk.makeFolder(QUARANTINE);
   let isPackLost = false;
   for (const finding of checked.findings) {
-    if (finding.kind === 'bad-store-file') await repairStoreFile(parts);
+    if (finding.kind === 'bad-store-file') await repairStoreFile(parts, reader);
     if (finding.kind === 'bad-header') {
       const isKept = await repairHeader(reader, finding);
       isPackLost ||= !isKept;
     }
+    if (finding.kind === 'lost-pack' || finding.kind === 'cut-pack') isPackLost = true;
+    if (finding.kind === 'cut-pack') await setCutAside(reader, finding);
     if (finding.kind === 'damaged-heads') await parts.disk.truncate(finding.path, finding.offset);
     if (finding.kind === 'gap' || finding.kind === 'torn') {
       await setBytesAside(parts, finding);
@@ -73,6 +75,7 @@ export async function repairStore(parts: StoreParts, options: CheckOptions = {})
     }
     if (finding.kind === 'damaged-object') await setBytesAside(parts, finding);
   }
+  if (isPackLost) forgetLost(reader, checked.findings);
   // From here on as any writer does: torn tails are cut, packs closed, drafts removed.
   const level = await DirectoryLevel.load(parts, { access: 'write' });
   try {
@@ -94,11 +97,15 @@ export async function repairStore(parts: StoreParts, options: CheckOptions = {})
 }
 
 /** The damaged file is set aside, and another says what the packs do. */
-async function repairStoreFile({ disk, hash, seed }: StoreParts): Promise<void> {
+async function repairStoreFile(
+  { disk, hash, seed, listed }: StoreParts,
+  { packs }: StoreReader,
+): Promise<void> {
   if ((await disk.size(STORE_FILE)) !== null) {
     await disk.rename(STORE_FILE, `${QUARANTINE}/${STORE_FILE}`);
   }
-  await writeStoreFile(disk, hash, seed);
+  for (const { header, end } of packs.values()) listed.note(header.number, end);
+  await writeStoreFile(disk, hash, { seed, packs: listed.packs });
 }
 
 /** Where the footer says what the header did it is written anew; else the pack is set aside. */
@@ -113,6 +120,31 @@ async function repairHeader({ parts, packs }: StoreReader, { path }: Finding): P
   await parts.disk.sync(path);
   return true;
 }
+
+/** Of a pack that was cut what is behind its last record; the whole file where it has none. */
+async function setCutAside({ parts, packs }: StoreReader, finding: Finding): Promise<void> {
+  const { path } = finding;
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (!packs.has(packNumberOf(name) ?? 0)) {
+    await parts.disk.rename(path, `${QUARANTINE}/${name}`);
+    return;
+  }
+  const size = (await parts.disk.size(path)) ?? 0;
+  const bytes = size - finding.offset;
+  if (bytes > 0) await setBytesAside(parts, { ...finding, bytes });
+}
+
+/** What is lost is not missed any more: the next writer lists what is there. */
+function forgetLost({ parts }: StoreReader, findings: readonly Finding[]): void {
+  const lost = findings.filter(({ kind }) => LOSSES.has(kind));
+  for (const { path } of lost) {
+    parts.listed.forget(packNumberOf(path.slice(path.lastIndexOf('/') + 1)) ?? 0);
+  }
+}
+
+const LOSSES: ReadonlySet<Finding['kind']> = new Set([
+  ...(['lost-pack', 'cut-pack', 'bad-header', 'gap'] as const),
+]);
 
 async function setBytesAside(
   { disk }: StoreParts,

@@ -2,19 +2,24 @@ import { isJsonMap } from '../zarr/json.js';
 import type { Hasher } from './hasher.js';
 import { listPacks } from './loading.js';
 import { decodePackHeader, PACK_HEADER_BYTES, packPath } from './pack.js';
+import { PackList } from './pack-list.js';
 import type { StoreDisk } from './store-disk.js';
 
 /** What makes a directory a store. */
 export const STORE_FILE = 'attacca-store.json';
 export const STORE_DRAFT = `${STORE_FILE}.tmp`;
 const VERSION = 1;
-const FILE_BYTES_MAX = 64 * 1024;
+/** Room for the packs of 250 TB. */
+const FILE_BYTES_MAX = 16 * 1024 * 1024;
 /** Of a file without a sum, as stores had it before there was one. */
 const UNSUMMED_KEYS = 3;
 
+/** Number and end of each pack: see PackList. */
+type Packs = readonly (readonly [number, number])[];
+
 /** What a directory says of the store that it is. */
 export type StoreFileFound =
-  | { readonly kind: 'right'; readonly seed: bigint }
+  | { readonly kind: 'right'; readonly seed: bigint; readonly packs: Packs }
   /** There are packs: it is a store, and its file is not what was written. They have its seed. */
   | { readonly kind: 'damaged'; readonly seed: bigint; readonly why: string }
   /** It is none, or one of a version that is not known. */
@@ -35,7 +40,12 @@ export async function readStoreFile(disk: StoreDisk, hash: Hasher): Promise<Stor
 }
 
 type Said =
-  | { readonly kind: 'right'; readonly seed: bigint; readonly isSummed: boolean }
+  | {
+      readonly kind: 'right';
+      readonly seed: bigint;
+      readonly packs: Packs;
+      readonly isSummed: boolean;
+    }
   | {
       readonly kind: 'other';
       readonly why: string;
@@ -71,7 +81,9 @@ async function saidByFile(disk: StoreDisk, hash: Hasher): Promise<Said> {
   const { seed } = said;
   const isOurs = isSummed || Object.keys(said).length === UNSUMMED_KEYS;
   if (!isOurs || typeof seed !== 'string' || !/^[0-9a-f]{16}$/u.test(seed)) return foreign;
-  return { kind: 'right', seed: BigInt(`0x${seed}`), isSummed };
+  // That they are numbers the sum has told.
+  const packs = isSummed ? ((said['packs'] ?? []) as unknown as Packs) : [];
+  return { kind: 'right', seed: BigInt(`0x${seed}`), packs, isSummed };
 }
 
 /** Over all that the file says besides: so in any version of it. */
@@ -94,9 +106,22 @@ async function seedOfPacks(disk: StoreDisk, hash: Hasher): Promise<bigint | null
   return null;
 }
 
+/** The list of the packs of a store, which its file has. */
+export function packList(
+  disk: StoreDisk,
+  hash: Hasher,
+  { seed, packs }: { readonly seed: bigint; readonly packs: Packs },
+): PackList {
+  return new PackList(packs, (now) => writeStoreFile(disk, hash, { seed, packs: now }));
+}
+
 /** Makes a directory a store, or says anew what it is: there whole, or as it was before. */
-export async function writeStoreFile(disk: StoreDisk, hash: Hasher, seed: bigint): Promise<void> {
-  const said = { attacca: 'store', version: VERSION, seed: hexOf(seed) };
+export async function writeStoreFile(
+  disk: StoreDisk,
+  hash: Hasher,
+  { seed, packs }: { readonly seed: bigint; readonly packs: Packs },
+): Promise<void> {
+  const said = { attacca: 'store', version: VERSION, seed: hexOf(seed), packs };
   const text = `${JSON.stringify({ ...said, sum: sumOf(said, hash) })}\n`;
   // What a crash has left of one may be longer.
   await disk.remove(STORE_DRAFT);

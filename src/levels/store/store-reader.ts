@@ -77,6 +77,9 @@ export class StoreReader {
   async #readPacks(): Promise<{ packs: Pack[]; problems: Problem[] } | null> {
     const problems: Problem[] = [];
     const packs: Pack[] = [];
+    for (const [number] of this.parts.listed.packs) {
+      this.numberNext = Math.max(this.numberNext, number + 1);
+    }
     for (const number of await listPacks(this.parts.disk)) {
       this.numberNext = Math.max(this.numberNext, number + 1);
       const loaded = await loadPack(this.parts, number);

@@ -101,3 +101,55 @@ test('the file of an older store has no sum: its seed is held against that of th
   empty.damage(FILE, Buffer.from('{}'));
   assert.equal(await codeOf(storeParts(empty, '')), 'not-a-store');
 });
+
+const PACK = 'packs/00000001.pack';
+
+test('a pack that is gone or was cut is told; its arrays are found again', async () => {
+  const whole = await filled({ packBytesMax: 1_000_000 });
+  const { length } = whole.bytesOf(PACK);
+  for (const size of [null, 0, 40, 64, 200, 1_000, length >> 1]) {
+    const disk = whole.copy();
+    if (size === null) await disk.remove(PACK);
+    else disk.damage(PACK, disk.bytesOf(PACK).slice(0, size));
+    const told = [[size === null ? 'lost-pack' : 'cut-pack', PACK]];
+    assert.deepEqual(await kindsOf(disk), told, String(size));
+    // A writer does not hide it: what it puts goes to another pack.
+    const level = await openStoreOn(disk, { ...WRITE, packBytesMax: 1_000_000 });
+    await level.put({ ...keyOf(99), space: blobSpace(20_00), attributes: {} }, someBytes(2_000));
+    await level.close();
+    assert.deepEqual(await kindsOf(disk), told, String(size));
+    const before = await readable(disk);
+    await repairStore(await storeParts(disk, ''));
+    const after = await readable(disk);
+    assert.deepEqual(await findings(disk), [], String(size));
+    assert.deepEqual(after, [...new Set([...before, 1, 5])].sort(), String(size));
+    const again = await openStoreOn(disk, { ...WRITE, access: 'read' });
+    assert.equal((await again.get(keyOf(99)))?.entry.size, 2_000);
+  }
+});
+
+test('of many packs each that is gone is told, and none that was compacted', async () => {
+  const whole = await filled();
+  const packs = whole.paths().filter((path) => path.endsWith('.pack'));
+  assert.ok(packs.length > 1, String(packs));
+  for (const pack of packs) {
+    const disk = whole.copy();
+    await disk.remove(pack);
+    assert.deepEqual(await kindsOf(disk), [['lost-pack', pack]]);
+    await repairStore(await storeParts(disk, ''));
+    assert.deepEqual(await findings(disk), []);
+    const found = await readable(disk);
+    assert.ok(
+      [1, 5].every((at) => found.includes(at)),
+      `${pack}: ${found}`,
+    );
+  }
+  const level = await openStoreOn(whole, WRITE);
+  for (const at of ALL) if (at !== 3) await level.delete(keyOf(at));
+  await level.compact();
+  await level.close();
+  assert.ok(whole.paths().filter((path) => path.endsWith('.pack')).length < packs.length + 1);
+  assert.ok(packs.some((pack) => !whole.paths().includes(pack)));
+  assert.deepEqual(await kindsOf(whole), []);
+  assert.deepEqual(await readable(whole), [3]);
+});
