@@ -404,7 +404,7 @@ export class PackWriter {
     await this.#sync();
     this.#active = null;
     await writeFooter(this.#parts, pack);
-    await this.#list(pack);
+    await this.#list(pack.header.number, pack.end);
   }
 
   /** Ends what is under way, and closes the active pack. */
