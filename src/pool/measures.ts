@@ -3,6 +3,13 @@ import { Reader } from '../core/bytes.js';
 import { checkSaved, type StateReader, type StateWriter } from '../core/state-codec.js';
 import { MeasureScratch } from '../core/statistics/measure.js';
 import { MEASURE } from './rows.js';
+import type { MeasureAsked } from './state.js';
+
+/** Bytes that were measured before they were offered, and what came of it. */
+interface MeasuredAhead {
+  readonly asked: MeasureAsked;
+  readonly statistics: Uint8Array | null;
+}
 
 /** The slices that are measured or will be: who waits for its turn, and what the agent is at. */
 export class Measures {
@@ -13,6 +20,8 @@ export class Measures {
   /** What the agent was asked and has not answered, by the number of the question. */
   readonly asked = new Map<number, number>();
   askNext = 1;
+  /** What is known already of the bytes that are being offered: working memory of step. */
+  ahead: MeasuredAhead | null = null;
   /** Working memory: records are read while messages are. */
   readonly reader = new Reader();
   readonly scratch = new MeasureScratch();

@@ -53,22 +53,57 @@ export function measureWhole(pool: PoolState, version: number): void {
   if ((flags & VERSION_FLAG.measured) === 0 || (flags & VERSION_FLAG.slice) === 0) return;
   if (options.statistics) {
     const size = versions.getWide(version, VERSION.size);
-    beginMeasure(pool, versions.get(version, VERSION.bytes), size);
+    beginMeasure(pool, version, versions.get(version, VERSION.bytes), size);
   } else versions.set(version, VERSION.flags, flags & ~VERSION_FLAG.measured);
 }
 
-/** A slice is to be measured. */
-function beginMeasure({ measures, extents }: PoolState, block: number, size: number): void {
+/** A slice is to be measured, if it was not before it was offered. */
+function beginMeasure(pool: PoolState, version: number, block: number, size: number): void {
+  const { measures, extents } = pool;
   const { rows } = measures;
   const row = rows.allocate();
   rows.set(row, MEASURE.block, block);
-  rows.set(row, MEASURE.state, MEASURE_STATE.waiting);
   rows.setWide(row, MEASURE.size, size);
+  extents.setNote(block, row);
+  const ahead = knownAhead(pool, version, block, size);
+  if (ahead !== null) {
+    know(pool, row, version, ahead);
+    return;
+  }
+  rows.set(row, MEASURE.state, MEASURE_STATE.waiting);
   rows.set(row, MEASURE.previous, measures.last);
   if (measures.last === 0) measures.first = row;
   else rows.set(measures.last, MEASURE.next, row);
   measures.last = row;
-  extents.setNote(block, row);
+}
+
+/** The statistics that were made of a slice before it was offered, if they are what is asked. */
+function knownAhead(
+  pool: PoolState,
+  version: number,
+  block: number,
+  size: number,
+): Uint8Array | null {
+  const { extents, measures } = pool;
+  if (measures.ahead === null) return null;
+  const { asked, statistics } = measures.ahead;
+  const { dtype, byteOrder, fills } = measuredOf(pool, version);
+  const isThere = extents.slabOf(block) === asked.slab && extents.offsetOf(block) === asked.offset;
+  if (!isThere || size !== asked.size) return null;
+  if (dtype !== asked.dtype || byteOrder !== asked.byteOrder) return null;
+  // A schema may have given it other fill values.
+  if (fills.length !== asked.fills.length) return null;
+  return fills.every((fill, at) => Object.is(fill, asked.fills[at])) ? statistics : null;
+}
+
+/** A slice is measured. */
+function know(pool: PoolState, row: number, version: number, statistics: Uint8Array): void {
+  const { arena, measures, versions } = pool;
+  measures.rows.set(row, MEASURE.state, MEASURE_STATE.known);
+  measures.rows.set(row, MEASURE.record, arena.store(statistics, 0, statistics.length));
+  if (versions.get(version, VERSION.partition) === 0) return;
+  measures.reader.reset(statistics, 0, statistics.length);
+  mergePart(pool, version, readStatistics(measures.reader));
 }
 
 /** A part has come to a version. */
@@ -77,7 +112,7 @@ export function measurePart(pool: PoolState, version: number, part: NewPart): vo
   if ((versions.get(version, VERSION.flags) & VERSION_FLAG.measured) === 0) return;
   if (part.size === 0) return;
   partitions.add(versions.get(version, VERSION.partition), PARTITION.unmeasured, 1);
-  if (part.isSlice) beginMeasure(pool, part.bytes, part.size);
+  if (part.isSlice) beginMeasure(pool, version, part.bytes, part.size);
   else mergePart(pool, version, measureNow(pool, version, part.bytes));
 }
 
@@ -123,15 +158,20 @@ export function askMeasures(pool: PoolState): void {
   for (let row = measures.first; row !== 0; row = measures.first) {
     if (measures.asked.size >= LIMITS.measuresMax) break;
     unlink(pool, row);
-    const ask = measures.askNext;
-    // A number comes again after four thousand million others.
-    measures.askNext = ask === 0xffff_ffff ? 1 : ask + 1;
+    const ask = nextAsk(pool);
     measures.rows.set(row, MEASURE.state, MEASURE_STATE.asked);
     measures.rows.set(row, MEASURE.ask, ask);
     measures.asked.set(ask, row);
     asked.push(askedOf(pool, row));
   }
   effects.push({ kind: 'measure', asked });
+}
+
+/** The number of the next question: it comes again after four thousand million others. */
+export function nextAsk({ measures }: PoolState): number {
+  const ask = measures.askNext;
+  measures.askNext = ask === 0xffff_ffff ? 1 : ask + 1;
+  return ask;
 }
 
 /** What the agent was asked and has not answered. */
@@ -153,19 +193,23 @@ function askedOf(pool: PoolState, row: number): MeasureAsked {
 
 /** What the elements of a version are, and which of them have no value. */
 function measuredOf(pool: PoolState, version: number): Measured {
-  const { attributes, keys, spaces, versions } = pool;
+  const { spaces, versions } = pool;
   const space = versions.get(version, VERSION.space);
   const { dtype, byteOrder } = spaceAt(spaces.bytes(space), spaces.start(space)) as {
     readonly dtype?: Dtype;
     readonly byteOrder?: ByteOrder;
   };
   assert(dtype !== undefined && byteOrder !== undefined, 'the space of a version is whole');
-  const record = versions.get(version, VERSION.attributes);
+  return { dtype, byteOrder, fills: fillsOf(pool, versions.get(version, VERSION.attributes)) };
+}
+
+/** The values that stand for no value, as attributes say. */
+export function fillsOf({ attributes, keys }: PoolState, record: number): (number | bigint)[] {
   const fills = FILL_KEYS.flatMap((name) => {
     const key = keys.find(name);
     return key === 0 || record === 0 ? [] : numbersIn(attributes.value(record, key));
   });
-  return { dtype, byteOrder, fills: fills.slice(0, FILLS_MAX) };
+  return fills.slice(0, FILLS_MAX);
 }
 
 /** What lies in the arena: small, so that it is measured at once. */
@@ -173,7 +217,7 @@ function measureNow(pool: PoolState, version: number, bytes: number): Statistics
   return measure(measuredOf(pool, version), pool.arena.view(bytes), pool.measures.scratch);
 }
 
-function numbersIn(value: Value | undefined): (number | bigint)[] {
+export function numbersIn(value: Value | undefined): (number | bigint)[] {
   if (typeof value === 'number' || typeof value === 'bigint') return [value];
   if (value instanceof Float) return [value.value];
   return Array.isArray(value) ? value.flatMap(numbersIn) : [];
@@ -181,7 +225,7 @@ function numbersIn(value: Value | undefined): (number | bigint)[] {
 
 /** The agent has measured, or could not. */
 export function measured(pool: PoolState, { results }: Extract<Input, { kind: 'measured' }>): void {
-  const { arena, extents, measures, partitions, versions } = pool;
+  const { extents, measures, partitions, versions } = pool;
   const { rows } = measures;
   for (const { ask, statistics } of results) {
     const row = measures.asked.get(ask);
@@ -195,11 +239,7 @@ export function measured(pool: PoolState, { results }: Extract<Input, { kind: 'm
       if (partition !== 0) partitions.set(partition, PARTITION.failed, 1);
       continue;
     }
-    rows.set(row, MEASURE.state, MEASURE_STATE.known);
-    rows.set(row, MEASURE.record, arena.store(statistics, 0, statistics.length));
-    if (partition === 0) continue;
-    pool.measures.reader.reset(statistics, 0, statistics.length);
-    mergePart(pool, version, readStatistics(pool.measures.reader));
+    know(pool, row, version, statistics);
   }
 }
 

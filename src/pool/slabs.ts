@@ -2,6 +2,7 @@ import { assert } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { writeSlabGone } from '../protocol/index.js';
 import { emit } from './emit.js';
+import { measuresBeforePending } from './events/measured-before.js';
 import type { Input } from './input.js';
 import { measuresPending } from './measuring.js';
 import type { Effect, PoolState } from './state.js';
@@ -102,7 +103,7 @@ export function pendingEffects(pool: PoolState): Effect[] {
   const effects: Effect[] = [];
   if (pool.slabPending !== null) effects.push({ kind: 'slab-wanted', ...pool.slabPending });
   for (const [slab, asked] of pool.adoptsPending) effects.push({ kind: 'adopt', slab, ...asked });
-  const measures = measuresPending(pool);
+  const measures = [...measuresPending(pool), ...measuresBeforePending(pool)];
   if (measures.length > 0) effects.push({ kind: 'measure', asked: measures });
   effects.push(...storesPending(pool));
   return effects;

@@ -31,6 +31,7 @@ import { emitFail, emitOk, flushOk } from './emit.js';
 import { holdTimedOut } from './events/deciding.js';
 import { goOn } from './events/delivering.js';
 import { cancelHeld, hold, mayHold, settleEvents } from './events/holding.js';
+import { measuredBefore } from './events/measured-before.js';
 import { applyToEvents } from './events/step-events.js';
 import { declare, dispose, handleOf, memberOfSession, seal, set } from './handles.js';
 import type { Input, Turn } from './input.js';
@@ -112,6 +113,7 @@ export function step(pool: PoolState, now: number, input: Input, turn = LONG_TUR
       break;
     case 'measured':
       measured(pool, input);
+      measuredBefore(pool, input);
       break;
     case 'stored':
       stored(pool, input);

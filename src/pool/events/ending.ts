@@ -40,6 +40,7 @@ function forget(pool: PoolState, one: Subscription): void {
   events.count(one, -1);
   events.blockers.delete(one);
   events.standing.delete(one);
+  events.measuredFor.delete(one);
   one.snapshot = null;
   if (one.timer !== 0) endTimer(pool, one.timer);
   one.timer = 0;

@@ -47,10 +47,19 @@ export function eventKeyOf(pool: PoolState, key: string): OwnKey | null {
   }
   const told = TOLD[key];
   if (told !== undefined) return { kind: 'told', of: (place) => told(pool, place) };
+  if (isStatisticsKey(key)) {
+    const why = 'an offer is measured after it, and is told with that to who is told before it';
+    refuseSelector(`"${key}" is not known of an event: ${why}`, 0);
+  }
   if (isToldKey(key)) {
     refuseSelector(`"${key}" is of objects: an event tells ${EVENT_KEYS.join(', ')}`, 0);
   }
   return null;
+}
+
+/** Whether a key is of the elements of an object: what is measured of them. */
+export function isStatisticsKey(key: string): boolean {
+  return key.startsWith('stats.') && isToldKey(key);
 }
 
 /** A text of an event. */

@@ -87,6 +87,7 @@ function checkHeld(pool: PoolState): { readonly arena: number; readonly timers: 
   let count = 0;
   let timers = 0;
   let asked = 0;
+  let measuring = 0;
   for (const session of pool.sessions.values()) {
     for (const [lane, operations] of session.lanes) {
       assert(operations.length > 0, 'a lane has operations');
@@ -99,6 +100,12 @@ function checkHeld(pool: PoolState): { readonly arena: number; readonly timers: 
           timers++;
           checkTimer(pool, held.timer, WAIT_KIND.hold, 0);
           assert(events.heldByTimer.get(held.timer) === held, 'a timer finds what is held');
+        }
+        if (held.measure?.isDone === false && held.veto === null) {
+          measuring++;
+          const { ask } = held.measure.asked;
+          assert(events.measuring.get(ask) === held, 'what is measured is found by its number');
+          assert(index === 0 && held.waitsFor.size === 0, 'what is measured nobody was told of');
         }
         if (held.waitsFor.size === 0) return;
         asked += held.seqs.length;
@@ -117,6 +124,7 @@ function checkHeld(pool: PoolState): { readonly arena: number; readonly timers: 
   assert(count === events.operationsHeld, 'held operations are counted');
   assert(bytes === events.bytesHeld, 'bytes of held operations are counted');
   assert(asked === events.held.size, 'what is held waits for somebody');
+  assert(measuring === events.measuring.size, 'what is measured is held');
   assert(timers === events.heldByTimer.size, 'timers of what is held are its own');
   return { arena, timers };
 }

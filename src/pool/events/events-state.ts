@@ -41,6 +41,8 @@ export class EventsState {
   afterCount = 0;
   /** The standing requires. */
   readonly standing = new Set<Subscription>();
+  /** Those for which offers are measured before they are told of them. */
+  readonly measuredFor = new Set<Subscription>();
   /** Those that must miss none. */
   readonly blockers = new Set<Subscription>();
   /** They have not seen the oldest events, and there is no room for more. */
@@ -55,6 +57,8 @@ export class EventsState {
   readonly roomWaits = new Set<HeldOperation>();
   /** Those that wait until somebody who requires has caught up. */
   readonly stepWaits = new Set<HeldOperation>();
+  /** Those that are being measured, by the number of the question. */
+  readonly measuring = new Map<number, HeldOperation>();
   operationsHeld = 0;
   bytesHeld = 0;
 

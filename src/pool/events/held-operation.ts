@@ -1,5 +1,6 @@
 import type { AttaccaError } from '../../core/errors.js';
 import type { Session } from '../sessions.js';
+import type { MeasureAsked } from '../state.js';
 
 /** An operation that is not applied yet: others have a say in it, or in one it stands behind. */
 export interface HeldOperation {
@@ -21,8 +22,17 @@ export interface HeldOperation {
   timer: number;
   /** An offer whose bytes go to the store first: under which number, and whether they are there. */
   store: { readonly ask: number; readonly version: number; isDone: boolean } | null;
+  /** An offer that is measured before others are told of it; null: it is not. */
+  measure: HeldMeasure | null;
   /** Why it must not be. */
   veto: AttaccaError | null;
+}
+
+/** Bytes that are measured, and what came of it: null while it is not known, or cannot be. */
+export interface HeldMeasure {
+  readonly asked: MeasureAsked;
+  readonly isDone: boolean;
+  readonly statistics: Uint8Array | null;
 }
 
 /** The operations of a session that come one after the other: the first is held. */

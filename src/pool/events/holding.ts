@@ -1,7 +1,7 @@
 import { refuse } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
-import { MESSAGE, SUBSCRIBE } from '../../protocol/index.js';
+import { EVENT, MESSAGE, SUBSCRIBE } from '../../protocol/index.js';
 import { emitFail, emitOk, failure, flushOk } from '../emit.js';
 import { inWords, someOf } from '../room.js';
 import type { Session } from '../sessions.js';
@@ -12,7 +12,14 @@ import { endComplete } from './completing.js';
 import { beginHoldTimer, dropHeld, endQuestion, releaseHeld, whoOf } from './deciding.js';
 import { advance, arrive, eachCandidate, wants } from './delivering.js';
 import { endSubscription } from './ending.js';
-import type { HeldOperation, Lane } from './held-operation.js';
+import type { HeldMeasure, HeldOperation, Lane } from './held-operation.js';
+import {
+  beginMeasureBefore,
+  endMeasureBefore,
+  measureAsked,
+  sayMeasured,
+  summaryBefore,
+} from './measured-before.js';
 import { makeRoom } from './noting.js';
 import { aheadOf, releaseSteps, waitForStep } from './queue-waits.js';
 import { keepNewest } from './queues.js';
@@ -55,7 +62,14 @@ export function hold(pool: PoolState, session: Session, request: number, code: n
     waitForStep(pool, held);
     return true;
   }
-  const question = ask(pool, session, code, 0);
+  const toMeasure = measureAsked(pool, session, code);
+  if (toMeasure !== null) {
+    const held = keep(pool, session, request, code, lane);
+    session.lanes.set(lane, [held]);
+    beginMeasureBefore(pool, held, toMeasure);
+    return true;
+  }
+  const question = ask(pool, session, code);
   const isAsked = question.asked.size > 0;
   const toStore = isAsked ? null : storeAsked(pool, session, code);
   if (!isAsked && toStore === null) return false;
@@ -75,18 +89,26 @@ interface Question {
 }
 
 /** Tells those who are to be told before, but not of what all were told already. */
-function ask(pool: PoolState, session: Session, code: number, before: number): Question {
+function ask(
+  pool: PoolState,
+  session: Session,
+  code: number,
+  before: { readonly passed: number; readonly measure: HeldMeasure | null } = NOTHING_BEFORE,
+): Question {
   const { events, reader } = pool;
-  if (events.beforeTotal === 0) return { asked: NOBODY, passed: before };
+  if (events.beforeTotal === 0) return { asked: NOBODY, passed: before.passed };
   const { at } = reader;
-  let passed = before;
+  let { passed } = before;
   try {
     for (const kind of kindsOf(pool, session, code)) {
       if ((passed & (1 << kind)) !== 0 || events.beforeCounts[kind] === 0) continue;
       passed |= 1 << kind;
       reader.at = at;
+      const isOffer = kind === EVENT.offer;
+      const summary = isOffer ? summaryBefore(pool, session, code, before.measure) : null;
       const asked = new Map<number, readonly Subscription[]>();
       announce(pool, session, code, kind, (seq) => {
+        if (summary !== null) sayMeasured(pool, seq, summary);
         const askedOf = tellBefore(pool, seq);
         if (askedOf.length > 0) asked.set(seq, askedOf);
       });
@@ -99,6 +121,7 @@ function ask(pool: PoolState, session: Session, code: number, before: number): Q
 }
 
 const NOBODY: Question['asked'] = new Map();
+const NOTHING_BEFORE = { passed: 0, measure: null } as const;
 
 /** Tells of what may come, if anybody wants it; returns those who have to let it go. */
 function tellBefore(pool: PoolState, seq: number): readonly Subscription[] {
@@ -150,7 +173,7 @@ function keep(
   const since = pool.now;
   const waitsFor = new Map<number, number>();
   const head = { session, request, code, message, lane, waitsFor, since };
-  return { ...head, seqs: [], passed: 0, timer: 0, store: null, veto: null };
+  return { ...head, seqs: [], passed: 0, timer: 0, store: null, measure: null, veto: null };
 }
 
 /** The lane of what must come after all else of its session. */
@@ -285,7 +308,12 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
       waitForStep(pool, held);
       return;
     }
-    const question = ask(pool, session, code, held.passed);
+    const toMeasure = isToMeasure(held) ? measureAsked(pool, session, code) : null;
+    if (toMeasure !== null) {
+      beginMeasureBefore(pool, held, toMeasure);
+      return;
+    }
+    const question = ask(pool, session, code, held);
     held.passed = question.passed;
     if (question.asked.size > 0) {
       wait(pool, held, question);
@@ -297,6 +325,7 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
       return;
     }
     pool.isStored = toStore !== null;
+    pool.measures.ahead = held.measure;
     if (apply(pool, session, request, code)) emitOk(pool, session, request);
   } catch (error) {
     if (!(error instanceof AttaccaError)) throw error;
@@ -304,6 +333,7 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
     emitFail(pool, session, request, error);
   } finally {
     pool.isStored = false;
+    pool.measures.ahead = null;
   }
   flushOk(pool, session);
   // The end of its session has freed it already.
@@ -332,6 +362,11 @@ function cancelledHeld(pool: PoolState, { waitsFor }: HeldOperation): AttaccaErr
   });
 }
 
+/** Whether nobody was told of an offer yet, and it is not measured. */
+function isToMeasure({ passed, measure }: HeldOperation): boolean {
+  return measure === null && (passed & (1 << EVENT.offer)) === 0;
+}
+
 /** Ends a request that is held, or stands behind one; false when there is none of that number. */
 export function cancelHeld(pool: PoolState, session: Session, request: number): boolean {
   for (const operations of session.lanes.values()) {
@@ -343,6 +378,7 @@ export function cancelHeld(pool: PoolState, session: Session, request: number): 
       // What stands behind it has its turn with the answer.
       endQuestion(pool, held);
       endStore(pool, held);
+      endMeasureBefore(pool, held);
       held.veto = error;
       pool.events.roomWaits.delete(held);
       pool.events.stepWaits.delete(held);
@@ -367,6 +403,7 @@ export function dropHeldOf(pool: PoolState, session: Session): void {
       events.roomWaits.delete(held);
       events.stepWaits.delete(held);
       endStore(pool, held);
+      endMeasureBefore(pool, held);
       dropHeld(pool, held);
     }
   }

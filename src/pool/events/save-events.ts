@@ -6,11 +6,12 @@ import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { PromisesFor } from './completing.js';
 import type { HeldOperation, Lane } from './held-operation.js';
+import { restoreMeasure, saveMeasure } from './measured-before.js';
 import { countSteps } from './queues.js';
 import { restoreQueues, saveQueues } from './save-queues.js';
 import { eachPin, lineOf, Standing } from './standing.js';
 import { type Attachment, type Subscription, Unacked } from './subscription.js';
-import { addSubscription, compileFor } from './subscriptions.js';
+import { addSubscription, compileFor, isBeforeOffers } from './subscriptions.js';
 
 /** Writes all that is known of events, in the order in which it decides whose turn it is. */
 export function saveEvents(pool: PoolState, w: StateWriter): void {
@@ -59,6 +60,8 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
       if (held.waitsFor.size > 0) for (const seq of held.seqs) bySeq.set(seq, held);
       if (held.timer !== 0) events.heldByTimer.set(held.timer, held);
       if (held.store?.isDone === false) pool.storing.set(held.store.ask, held);
+      const { measure } = held;
+      if (measure?.isDone === false) events.measuring.set(measure.asked.ask, held);
       events.operationsHeld++;
       events.bytesHeld += pool.arena.size(held.message);
     }
@@ -173,9 +176,10 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
     checkSaved(isThere, 'what is kept for a member is there');
   });
   checkSaved(first + count === place.n + 1, 'deliveries are numbered without a gap');
-  const { compiled, passes } = compiledOfSaved(pool, meant);
+  const compiled = compiledOfSaved(pool, meant, isBeforeOffers({ kinds, ...asked }));
   const one: Subscription = {
-    ...{ id, name, kinds, topics, selector, meant, passes, gaps, unacked, standing },
+    ...{ id, name, kinds, topics, selector, meant, gaps, unacked, standing },
+    passes: compiled.passes,
     promised: new PromisesFor(meant, kinds),
     ...asked,
     ...place,
@@ -212,9 +216,13 @@ function restoreStanding(
   return null;
 }
 
-function compiledOfSaved(pool: PoolState, meant: string): ReturnType<typeof compileFor> {
+function compiledOfSaved(
+  pool: PoolState,
+  meant: string,
+  areMeasured: boolean,
+): ReturnType<typeof compileFor> {
   try {
-    return compileFor(pool, meant);
+    return compileFor(pool, meant, areMeasured);
   } catch (error) {
     if (!(error instanceof AttaccaError)) throw error;
     throw new AttaccaError('journal-damaged', `Cannot restore a state: ${error.message}`);
@@ -265,6 +273,7 @@ function saveLanes(session: Session, w: StateWriter): void {
       w.u64(held.store?.ask ?? 0);
       w.u64(held.store?.version ?? 0);
       w.flag(held.store?.isDone === true);
+      saveMeasure(w, held);
       w.flag(held.veto !== null);
       if (held.veto === null) continue;
       w.text(held.veto.code);
@@ -281,7 +290,7 @@ function restoreLanes(pool: PoolState, session: Session, r: StateReader): HeldOp
     const text = r.text();
     const lane: Lane = isNumber ? Number(text) : text;
     const operations: HeldOperation[] = [];
-    for (let count = r.count(58); count > 0; count--) {
+    for (let count = r.count(62); count > 0; count--) {
       operations.push(restoreHeld(pool, session, lane, r));
     }
     checkSaved(operations.length > 0 && !session.lanes.has(lane), 'a lane has operations');
@@ -302,8 +311,9 @@ function restoreHeld(pool: PoolState, session: Session, lane: Lane, r: StateRead
   for (let count = r.count(12); count > 0; count--) waitsFor.set(r.u32(), r.f64());
   const asked = { ask: r.u64(), version: r.u64(), isDone: r.flag() };
   const store = asked.ask === 0 ? null : asked;
+  const measure = restoreMeasure(r);
   const veto = r.flag() ? restoreError(r) : null;
-  return { seqs, passed, session, lane, ...head, timer, waitsFor, store, veto };
+  return { seqs, passed, session, lane, ...head, timer, waitsFor, store, measure, veto };
 }
 
 function restoreError(r: StateReader): AttaccaError {

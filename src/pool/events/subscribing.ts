@@ -25,7 +25,7 @@ import { ROW } from './event-log.js';
 import { noteEmitted } from './noting.js';
 import { Standing, unpin, versionOf } from './standing.js';
 import { type Asked, type Attachment, type Subscription, Unacked } from './subscription.js';
-import { addSubscription, compileFor, meantBy } from './subscriptions.js';
+import { addSubscription, compileFor, isBeforeOffers, meantBy } from './subscriptions.js';
 
 /** What is given in one flight when nobody says more. */
 const WINDOW_DEFAULT = 256;
@@ -148,7 +148,7 @@ function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription 
   const { events } = pool;
   const { log } = events;
   const meant = meantBy(pool, asked.selector);
-  const compiled = compileFor(pool, meant);
+  const compiled = compileFor(pool, meant, isBeforeOffers(asked));
   const isBefore = (asked.flags & SUBSCRIBE.before) !== 0;
   if (isBefore && message.from === FROM.snapshot) {
     refuse('bad-argument', 'Cannot subscribe: what is there has no event before it');
@@ -177,7 +177,7 @@ function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription 
     timer: 0,
   };
   events.idNext++;
-  addSubscription(pool, one, compiled.compiled);
+  addSubscription(pool, one, compiled);
   return one;
 }
 

@@ -2,10 +2,10 @@ import { type Compiled, compileSelector, type RowTester } from '../../catalog/co
 import { rowSelector } from '../../catalog/row-tests.js';
 import { parseSelector } from '../../core/selector/parser.js';
 import { printSelector } from '../../core/selector/printer.js';
-import { SLOW, SUBSCRIBE } from '../../protocol/index.js';
+import { EVENT, SLOW, SUBSCRIBE } from '../../protocol/index.js';
 import { meaningOf } from '../meaning.js';
 import type { PoolState } from '../state.js';
-import { eventKeyOf } from './event-keys.js';
+import { eventKeyOf, isStatisticsKey } from './event-keys.js';
 import { termAt } from './places.js';
 import type { Subscription } from './subscription.js';
 
@@ -17,12 +17,30 @@ export function meantBy(pool: PoolState, selector: string): string {
   return printSelector(meaningOf(parseSelector(selector), pool.definitions));
 }
 
-/** A selector for events, as {@link meantBy} tells it; `bad-selector`. */
-export function compileFor(
-  pool: PoolState,
-  meant: string,
-): { readonly compiled: Compiled; readonly passes: RowTester } {
-  const compiled = compileSelector(parseSelector(meant), (key) => eventKeyOf(pool, key));
+/** A selector that can be asked of events. */
+interface CompiledFor {
+  readonly compiled: Compiled;
+  readonly passes: RowTester;
+  /** Whether it asks what the elements of an offer are. */
+  readonly isOfStatistics: boolean;
+}
+
+/** Whether who asks for these is told of offers before they take effect. */
+export function isBeforeOffers({ kinds, flags }: Pick<Subscription, 'kinds' | 'flags'>): boolean {
+  return (flags & SUBSCRIBE.before) !== 0 && (kinds & (1 << EVENT.offer)) !== 0;
+}
+
+/**
+ * A selector for events, as {@link meantBy} tells it; `bad-selector`. `areMeasured`: it may ask for
+ * statistics, as what it is told of is measured first.
+ */
+export function compileFor(pool: PoolState, meant: string, areMeasured = false): CompiledFor {
+  let isOfStatistics = false;
+  const compiled = compileSelector(parseSelector(meant), (key) => {
+    if (!areMeasured || !isStatisticsKey(key)) return eventKeyOf(pool, key);
+    isOfStatistics = true;
+    return null;
+  });
   const { terms, arena, keys } = pool;
   const termOf = (place: number, key: number): number => termAt(pool, place, key);
   const numbers = {
@@ -32,16 +50,22 @@ export function compileFor(
       return keys.used;
     },
   };
-  return { compiled, passes: rowSelector(compiled, { terms, arena, termOf }, numbers) };
+  const passes = rowSelector(compiled, { terms, arena, termOf }, numbers);
+  return { compiled, passes, isOfStatistics };
 }
 
 /** From now on it is tried on what comes. */
-export function addSubscription(pool: PoolState, one: Subscription, compiled: Compiled): void {
+export function addSubscription(
+  pool: PoolState,
+  one: Subscription,
+  { compiled, isOfStatistics }: CompiledFor,
+): void {
   const { events } = pool;
   events.subscriptions.set(one.id, one);
   if (one.name !== '') events.byName.set(one.name, one);
   if (one.slow === SLOW.block) events.blockers.add(one);
   if (one.standing !== null) events.standing.add(one);
+  if (isOfStatistics) events.measuredFor.add(one);
   ((one.flags & SUBSCRIBE.before) !== 0 ? events.before : events.after).add(one, compiled);
   events.count(one, 1);
 }

@@ -10,6 +10,7 @@ import { whoOf } from './deciding.js';
 import { wants } from './delivering.js';
 import { ROW } from './event-log.js';
 import type { HeldOperation } from './held-operation.js';
+import { addMeasureWaits } from './measured-before.js';
 import { addStepWaits } from './queue-waits.js';
 import { eachPin, pinnedBy } from './standing.js';
 import type { Subscription } from './subscription.js';
@@ -123,6 +124,7 @@ export function addHeldWaits(
     if (text === null || row['object'] === text) room.add(waits, row);
   }
   addStepWaits(pool, waits, room, text);
+  addMeasureWaits(pool, waits, room, text);
 }
 
 function heldRow(
