@@ -111,6 +111,43 @@ for (const transport of TRANSPORTS) {
       assert.equal((error as AttaccaError).fields['reason'], 'it has NaN');
       assert.equal(await codeOf(events.veto(event, 'again')), 'wrong-state');
     });
+
+    test('no field with NaN gets in: what is offered is measured before', async (t) => {
+      const server = await servePool(t);
+      await using guard = await joinApart(server, 'guard', { transport });
+      await using model = await joinApart(server, 'model', { transport });
+      await using contract = await guard.subscribe({
+        ...{ kinds: 'offer', when: 'before', acknowledge: true, silence: 'deny' },
+        select: 'stats.nan > 0',
+      });
+      const field = ramp(100_000);
+      await model.put('clean', field);
+      field[7] = Number.NaN;
+      const refused = errorOf(model.put('broken', field));
+      const [event] = await take(contract, 1);
+      assert.ok(event !== undefined);
+      assert.deepEqual(told([event]), ['offer broken']);
+      assert.deepEqual(
+        ['count', 'nan', 'min', 'max'].map((key) => event.attributes[`stats.${key}`]),
+        [99_999, 1, 0, 99_999],
+      );
+      await contract.veto(event, `${event.attributes['stats.nan']} is NaN`);
+      const { code, message } = await refused;
+      assert.equal(code, 'vetoed');
+      assert.match(message, /guard has vetoed "broken": 1 is NaN/u);
+      // Whole numbers have none, and what is small is measured as well.
+      await model.put('counts', new Int32Array(100_000).fill(-1));
+      const small = errorOf(model.put('small', Float32Array.of(Number.NaN)));
+      const [another] = await take(contract, 1);
+      assert.ok(another !== undefined);
+      await contract.veto(another, 'nothing but NaN');
+      assert.equal((await small).code, 'vetoed');
+      const names: string[] = [];
+      for await (const { name } of model.query('stats.count > 0')) names.push(name);
+      assert.deepEqual(names.sort(), ['clean', 'counts']);
+      const after = guard.subscribe({ kinds: 'offer', select: 'stats.nan > 0' });
+      assert.equal(await codeOf(after), 'bad-selector');
+    });
   });
 }
 

@@ -107,7 +107,7 @@ export class Conductor {
     const sum = (of: 'promised' | 'count') => producers.reduce((all, one) => all + one[of], 0);
     if (sum('count') < sum('promised') / 2) return;
     if (this.#players.some(({ role }) => role === 'late')) return;
-    this.#say(`  late[0] joins when ${sum('count')} of ${sum('promised')} fields are on their way`);
+    this.#say(`  late[0] joins when ${sum('count')} of ${sum('promised')} fields are handed over`);
     this.#start('late', 0);
   }
 

@@ -1,19 +1,23 @@
 /**
- * A data contract: no field gets in without units, or with a value that is missing. Its selector is
- * what breaks the contract, so a good field waits for nobody here.
+ * A data contract: no field gets in without units, with a value that is none, or with nothing but
+ * zeros. The pool measures each before it is offered. The selector is what breaks the contract, so a
+ * good field waits for nobody here.
  */
 import type { PoolEvent } from 'attacca';
 import { runPart } from './part.js';
 
 function whyNot({ attributes }: PoolEvent): string {
   if (attributes['units'] === undefined) return 'a field has units';
-  return `no field with missing values gets in, and ${attributes['missing']} are`;
+  const count = Number(attributes['stats.nan']);
+  if (count > 0) return `no field with NaN gets in, and ${count} ${count === 1 ? 'is' : 'are'}`;
+  return 'a field is not all zeros';
 }
 
 await runPart('contract', async ({ pool, count, meet }) => {
   const broken = await pool.subscribe({
     ...{ kinds: 'offer', when: 'before', acknowledge: true, silence: 'deny', until: 'complete' },
-    select: 'has ecmwf.param and (not has units or missing > 0)',
+    select: `has ecmwf.param and
+      (not has units or stats.nan > 0 or stats.min = 0 and stats.max = 0)`,
   });
   await meet();
   let vetoed = 0;

@@ -7,7 +7,7 @@ import { monotonicNs } from '../clock.js';
 import { InFlight } from '../programs/in-flight.js';
 import { type Field, fieldsOf } from './fields.js';
 import { type Part, runPart } from './part.js';
-import { mend, spoil, sumsOf } from './values.js';
+import { spoil, sumsOf } from './values.js';
 
 /** Fields that wait for their brokers while the next ones are computed. */
 const IN_FLIGHT_MAX = 32;
@@ -25,13 +25,13 @@ async function handOver(object: FieldObject): Promise<void> {
 
 /** A field with a hole in it: the contract does not let it in, its maker hears why and mends it. */
 async function handOverSpoiled(object: FieldObject, note: Part['note']): Promise<void> {
-  spoil(object.array);
+  const mend = spoil(object.array);
   try {
     await handOver(object);
   } catch (error) {
     if (!(error instanceof AttaccaError && error.code === 'vetoed')) throw error;
     note(`${object.name} was vetoed by ${error.fields['by']}: ${error.fields['reason']}; mended`);
-    mend(object.array);
+    mend();
     await handOver(object);
     return;
   }
@@ -52,9 +52,9 @@ await runPart('producer', async ({ pool, settings, number, promised, count, note
     await object.allocate();
     write(object.array);
     bytes += object.bytes.length;
-    inFlight.add(index === spoiledAt ? handOverSpoiled(object, note) : handOver(object));
+    const handed = index === spoiledAt ? handOverSpoiled(object, note) : handOver(object);
+    inFlight.add(handed.then(count));
     await inFlight.room();
-    count();
   };
   for (const [index, field] of fields.entries()) await offer(field, index);
   await inFlight.settle();

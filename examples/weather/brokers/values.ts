@@ -1,33 +1,32 @@
 /** What the programs work out of fields and of GRIB messages. */
 import type { Attributes } from 'attacca';
-import { checkSums, type FieldSums, fieldSums } from '../sums.js';
+import { checkSums, fieldSums } from '../sums.js';
 
 type Elements = Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 /** What came is only read. */
 type Received = ArrayLike<number>;
 
-/** Ends a GRIB message (WMO FM 92, section 8): "7777". */
-const END = [0x37, 0x37, 0x37, 0x37] as const;
-
-/** What its maker says of a field: of a message, how much of it is missing at its end. */
-export function sumsOf(values: Elements): FieldSums {
-  const sums = fieldSums(values);
-  if (values instanceof Float32Array) return sums;
-  return { ...sums, missing: END.filter((byte, at) => values.at(at - END.length) !== byte).length };
+/** What its maker says of a field, so that who gets it can compare; what is missing is measured. */
+export function sumsOf(values: Elements): Attributes {
+  const { missing: _, ...sums } = fieldSums(values);
+  return sums;
 }
 
-/** Makes a field one that no contract lets in: a value that is none, a message that is cut. */
-export function spoil(values: Elements): void {
-  if (values instanceof Float32Array) values[values.length >> 1] = Number.NaN;
-  else values.fill(0, -END.length);
-}
-
-/** And whole again. */
-export function mend(values: Elements): void {
-  if (values instanceof Float32Array) {
-    const at = values.length >> 1;
+/**
+ * Makes a field one that no contract lets in: a value that is none, a message of zeros. Returns what
+ * makes it whole again.
+ */
+export function spoil(values: Elements): () => void {
+  if (!(values instanceof Float32Array)) {
+    const message = values.slice();
+    values.fill(0);
+    return () => values.set(message);
+  }
+  const at = values.length >> 1;
+  values[at] = Number.NaN;
+  return () => {
     values[at] = ((values[at - 1] ?? 0) + (values[at + 1] ?? 0)) / 2;
-  } else values.set(END, values.length - END.length);
+  };
 }
 
 /** Whether all of it came as it was offered, to the last bit. */
@@ -35,7 +34,7 @@ export function isAsOffered(values: Received, attributes: Attributes): boolean {
   const said = (key: string): number => Number(attributes[key]);
   const sums = { count: said('count'), missing: 0, sum: said('sum'), min: said('min') };
   const rest = { max: said('max'), sumOfSquares: said('sumOfSquares') };
-  return said('missing') === 0 && checkSums(values, { ...sums, ...rest }).kind === 'equal';
+  return checkSums(values, { ...sums, ...rest }).kind === 'equal';
 }
 
 /** A field on half as many rows and columns: means of four. */
