@@ -47,6 +47,16 @@ def common(wanted, there):
     return tuple(of), tuple(in_there)
 
 
+def sync_all(path):
+    """A file, or a directory with all that is in it, and its name, on the disk."""
+    inside = [os.path.join(top, name) for top, _, names in os.walk(path) for name in names]
+    folders = [top for top, _, _ in os.walk(path)]
+    for each in [*(inside or [path]), *folders, os.path.dirname(path)]:
+        fd = os.open(each, os.O_RDONLY)
+        os.fsync(fd)
+        os.close(fd)
+
+
 def serve(store):
     directory = None
 
@@ -67,6 +77,8 @@ def serve(store):
             if step > 0:
                 store.remove(path(step - 1, member))
             store.write(path(step, member), arrays)
+            if request.get("durable"):
+                sync_all(path(step, member))
             stalled += time.monotonic() - began
         return {"seconds": time.monotonic() - started, "stalled": stalled}
 

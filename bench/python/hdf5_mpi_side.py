@@ -7,7 +7,7 @@ import time
 import h5py
 import numpy as np
 from mpi4py import MPI
-from file_parts import compute
+from file_parts import compute, sync_all
 from take_part import now_ns, take_part
 
 comm = MPI.COMM_WORLD
@@ -77,6 +77,10 @@ def write(request):
             for d, piece, array in zip(datasets, own, arrays):
                 made = file.create_dataset(d["name"], shape=tuple(d["shape"]), dtype=np.float32)
                 move(made, d["shape"], piece, array, "write")
+        if request.get("durable"):
+            if comm.rank == 0:
+                sync_all(path(step))
+            comm.Barrier()
         stalled += time.monotonic() - began
     reply = {"seconds": time.monotonic() - started, "stalled": stalled}
     return max(comm.allgather(reply), key=lambda each: each["stalled"])

@@ -56,6 +56,7 @@ const suffixOf = ({ pattern, members }: Load): string =>
   `${pattern}_${members}${members > 2 ? '_oversubscribed' : ''}`;
 
 const names = (load: Load) => ({
+  durable: `durable_MiBps_${suffixOf(load)}`,
   app: `app_MiBps_${suffixOf(load)}`,
   stall: `stall_pct_${suffixOf(load)}`,
   aligned: `read_aligned_MiBps_${suffixOf(load)}`,
@@ -76,6 +77,15 @@ const ATTACCA: Side = {
     await stage.crew.node('vpic/member.js', { flags: extraFlags('BENCH_CLIENT_FLAGS') }),
   at: async (stage) => (await startPool(stage)).address,
   tell: () => ({}),
+};
+
+/** Kept on the disk under test: records in a journal, bytes in a store. */
+const ATTACCA_DURABLE: Side = {
+  ...ATTACCA,
+  at: async (stage) => {
+    const [data, store] = ['data', 'store'].map((name) => join(stage.diskDirectory, name));
+    return (await startPool(stage, ['--data', data ?? '', '--store', store ?? ''])).address;
+  },
 };
 
 /** Files, one a process and step, by a Python side of that name. */
@@ -174,6 +184,20 @@ async function measure(stage: Stage, side: Side, load: Load): Promise<Samples> {
   return samples;
 }
 
+/** The same steps, each on the disk before the next one begins. */
+async function measureDurable(stage: Stage, side: Side, load: Load): Promise<Samples> {
+  const members = await openAll(stage, side, load);
+  const bytes = bytesOf(writtenBy(load.pattern, load.bytes, load.members));
+  const replies = await Promise.all(
+    members.map((member, index) => {
+      const told = { ...load, ...side.tell(load, index), member: index, steps: STEPS };
+      return member.ask('write', { ...told, durable: true }, TIMEOUT_MS);
+    }),
+  );
+  const stalled = Math.max(...replies.map((reply) => numberOf(reply, 'stalled')));
+  return { [names(load).durable]: (STEPS * bytes) / MiB / stalled };
+}
+
 function memcpy(load: Load, fresh: boolean): Contender {
   return {
     name: fresh ? 'memcpy_fresh' : 'memcpy',
@@ -212,22 +236,31 @@ function pdcByRatio(load: Load, absent: string | null): Contender {
   };
 }
 
-function contendersOf(load: Load): Contender[] {
+type Measure = (stage: Stage, side: Side, load: Load) => Promise<Samples>;
+
+/** The product and those who write files. */
+function sidesOf(load: Load, product: Side, run: Measure): Contender[] {
   const absent = pythonAbsent('h5py');
   const side = (name: string, kind: 'product' | 'rival', of: Side, why: string | null) => ({
     name,
     kind,
     absent: why,
     timeoutMs: TIMEOUT_MS,
-    measure: async (stage: Stage) => await measure(stage, of, load),
+    measure: async (stage: Stage) => await run(stage, of, load),
   });
   return [
-    side(PRODUCT, 'product', ATTACCA, null),
+    side(PRODUCT, 'product', product, null),
     side('hdf5_file_a_process', 'rival', HDF5, absent),
     side('hdf5_parallel', 'rival', HDF5_PARALLEL, mpiAbsent()),
     side('adios2_bp5', 'rival', byFiles('bp5_side.py'), pythonAbsent('adios2')),
     side('plain_files', 'rival', byFiles('plain_side.py'), pythonAbsent('numpy')),
-    pdcByRatio(load, absent),
+  ];
+}
+
+function contendersOf(load: Load): Contender[] {
+  return [
+    ...sidesOf(load, ATTACCA, measure),
+    pdcByRatio(load, pythonAbsent('h5py')),
     memcpy(load, false),
     memcpy(load, true),
   ];
@@ -253,6 +286,10 @@ const reading = (load: Load): MetricSpec[] => [
   },
 ];
 
+const durable = (load: Load): MetricSpec[] => [
+  { name: names(load).durable, unit: 'MiB/s', better: 'higher' },
+];
+
 const SIZES = {
   m: '128 MiB a step; 1, 2 and 4 members; 200 ms of computing before each of 5 steps',
   s: '4 MiB a step, 2 members, to see that it runs',
@@ -263,15 +300,17 @@ const benchmark = (
   name: string,
   describe: string,
   specs: (load: Load) => MetricSpec[],
-  lacks: readonly [what: string, why: string],
+  { lacks, isDurable }: { lacks?: readonly [what: string, why: string]; isDurable: boolean },
 ): Benchmark => ({
   name,
   describe,
   sizes: SIZES,
   async run(context) {
-    context.skip(...lacks);
+    if (lacks !== undefined) context.skip(...lacks);
     for (const load of LOADS[context.size] ?? []) {
       await context.compare(contendersOf(load), specs(load));
+      if (!isDurable) continue;
+      await context.compare(sidesOf(load, ATTACCA_DURABLE, measureDurable), durable(load));
     }
   },
 });
@@ -280,12 +319,12 @@ export const vpic = benchmark(
   'vpic',
   'members write arrays in parts, computing in between: particles, blocks, unstructured cells',
   writing,
-  ['durable_MiBps', 'not there: no level yet'],
+  { isDurable: true },
 );
 
 export const bdcats = benchmark(
   'bdcats',
   'what was written in parts is read back and summed: by the same parts, and by others',
   reading,
-  ['cold reads', 'not there: no level yet'],
+  { isDurable: false, lacks: ['cold reads', 'not there: what is offered stays in memory'] },
 );

@@ -13,6 +13,7 @@ import {
 
 let pool: Pool | null = null;
 let held: PoolObject[] = [];
+let memberName = '';
 
 interface Share {
   readonly name: string;
@@ -64,6 +65,17 @@ async function offer(member: Pool, step: number, share: Share): Promise<PoolObje
   return object;
 }
 
+/** A member's piece as an object of its own, as rivals have a file: no part of one has `fsync`. */
+async function offerDurably(member: Pool, step: number, share: Share): Promise<PoolObject> {
+  const name = `${share.name}/${step}/by=${memberName}`;
+  const space = { dtype: 'float32', shape: [share.values.length] } as const;
+  const object = member.object(name, { space });
+  await object.allocate();
+  object.array.set(share.values);
+  await object.offer({ durability: 'fsync' });
+  return object;
+}
+
 /** What is read and how: all that this member has of it, summed. */
 async function demand(member: Pool, step: number, share: Omit<Share, 'values'>): Promise<number> {
   const object = member.object(`${share.name}/${step}`, { space: spaceOf(share) });
@@ -80,19 +92,21 @@ function opened(): Pool {
 
 takePart({
   async open(request) {
-    pool = await join({ member: textOf(request, 'name'), address: textOf(request, 'at') });
+    memberName = textOf(request, 'name');
+    pool = await join({ member: memberName, address: textOf(request, 'at') });
     return {};
   },
   /** Steps with computing before each; those before stay only as long as nobody waits. */
   async write(request) {
     const shares = sharesOf(datasetsOf(request), numberOf(request, 'member'));
+    const put = request['durable'] === true ? offerDurably : offer;
     const startedNs = nowNs();
     let stalledNs = 0;
     for (let step = 0; step < numberOf(request, 'steps'); step++) {
       compute(numberOf(request, 'workMs'));
       const beganNs = nowNs();
       await Promise.all(held.map((object) => object.withdraw()));
-      held = await Promise.all(shares.map((share) => offer(opened(), step, share)));
+      held = await Promise.all(shares.map((share) => put(opened(), step, share)));
       stalledNs += nowNs() - beganNs;
     }
     return { seconds: (nowNs() - startedNs) / 1e9, stalled: stalledNs / 1e9 };
