@@ -71,6 +71,13 @@ const DURABLE_SPECS: readonly MetricSpec[] = [
   { name: 'fsync_ops_per_cpu_s', unit: 'objects/CPU s', better: 'higher' },
 ];
 
+/** More than what goes in a message. */
+const SLAB_BYTES = 8_192;
+
+const BYTES_SPECS: readonly MetricSpec[] = [
+  { name: 'batched_fsync_8KiB', unit: 'objects/s', better: 'higher' },
+];
+
 const INJECTORS_SPECS: readonly MetricSpec[] = [
   {
     name: 'injectors_512',
@@ -88,12 +95,19 @@ class Run {
   readonly #lengths: Lengths;
   readonly #kind: Kind;
   readonly #kept: Kept;
+  readonly #bytes: number;
 
-  constructor(stage: Stage, lengths: Lengths, kind: Kind, kept: Kept = 'process') {
+  constructor(
+    stage: Stage,
+    lengths: Lengths,
+    kind: Kind,
+    { kept = 'process', bytes = 0 }: { kept?: Kept; bytes?: number } = {},
+  ) {
     this.#stage = stage;
     this.#lengths = lengths;
     this.#kind = kind;
     this.#kept = kept;
+    this.#bytes = bytes;
   }
 
   async batched(): Promise<{ perSecond: number; perCpuSecond: number }> {
@@ -135,7 +149,8 @@ class Run {
   #dataWords(): readonly string[] {
     if (this.#kept === 'process') return [];
     const data = join(this.#stage.diskDirectory, 'data');
-    return ['--data', data, ...SYNC_WORDS[this.#kept]];
+    const store = this.#bytes === 0 ? [] : ['--store', join(this.#stage.diskDirectory, 'store')];
+    return ['--data', data, ...SYNC_WORDS[this.#kept], ...store];
   }
 
   async #injectors(
@@ -152,6 +167,8 @@ class Run {
         to: taker.to,
         kind: this.#kind,
         connections,
+        bytes: this.#bytes,
+        isDurable: this.#kept === 'fsync',
       });
       return injector;
     });
@@ -239,8 +256,23 @@ function keptAs(
     async measure(stage) {
       const fileSystem = await diskFileSystem(stage.diskDirectory);
       if (kept === 'fsync') say(`kept on ${fileSystem}`);
-      const { perSecond, perCpuSecond } = await new Run(stage, lengths, 'attacca', kept).batched();
+      const run = new Run(stage, lengths, 'attacca', { kept });
+      const { perSecond, perCpuSecond } = await run.batched();
       return { batched_fsync: perSecond, fsync_ops_per_cpu_s: perCpuSecond };
+    },
+  };
+}
+
+/** The product with batches whose objects have bytes in slabs, stored or only shared. */
+function withBytes(name: string, kept: Kept, lengths: Lengths): Contender {
+  return {
+    name,
+    kind: name === PRODUCT ? 'product' : 'limit',
+    async measure(stage) {
+      // A batch has 8 MB: in the span of those without bytes few would end.
+      const longer = { ...lengths, spanMs: lengths.spanMs * 4 };
+      const run = new Run(stage, longer, 'attacca', { kept, bytes: SLAB_BYTES });
+      return { batched_fsync_8KiB: (await run.batched()).perSecond };
     },
   };
 }
@@ -292,6 +324,10 @@ export const poolRate: Benchmark = {
     await context.compare(
       [kept(PRODUCT, 'fsync'), kept('batched', 'process'), kept('sync_never', 'memory')],
       DURABLE_SPECS,
+    );
+    await context.compare(
+      [withBytes(PRODUCT, 'fsync', lengths), withBytes('batched_8KiB', 'process', lengths)],
+      BYTES_SPECS,
     );
     const batchedBeside: Contender = {
       name: 'batched',

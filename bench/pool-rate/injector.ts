@@ -3,7 +3,7 @@ import { numberOf, type Reply, textOf } from '../harness/reply.js';
 import { quantile } from '../harness/statistics.js';
 import { takePart } from '../harness/take-part.js';
 import { type Driven, driveBatches, driveInjectors } from './drive.js';
-import type { Publisher } from './workload.js';
+import type { Payload, Publisher } from './workload.js';
 
 const publishers: Publisher[] = [];
 let who = '';
@@ -13,10 +13,15 @@ function driven({ count, latenciesUs }: Driven): object {
 }
 
 /** Each side loads its own code only. */
-async function publisherOf(kind: string, to: string, index: number): Promise<Publisher> {
+async function publisherOf(
+  kind: string,
+  to: string,
+  index: number,
+  payload: Payload,
+): Promise<Publisher> {
   if (kind === 'attacca') {
     const { poolPublisher } = await import('./pool-publisher.js');
-    return await poolPublisher(to, { component: who, index });
+    return await poolPublisher(to, { component: who, index }, payload);
   }
   const { wirePublisher } = await import('./wire-publisher.js');
   return await wirePublisher(kind, to);
@@ -31,8 +36,10 @@ takePart({
     who = textOf(request, 'who');
     const to = textOf(request, 'to');
     const kind = textOf(request, 'kind');
+    const bytes = numberOf(request, 'bytes');
+    const payload = { bytes, isDurable: request['isDurable'] === true };
     for (let i = 0; i < numberOf(request, 'connections'); i++) {
-      publishers.push(await publisherOf(kind, to, i));
+      publishers.push(await publisherOf(kind, to, i, payload));
     }
     return {};
   },

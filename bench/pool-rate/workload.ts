@@ -28,6 +28,14 @@ export function fieldOf(who: string, index: number): Field {
   };
 }
 
+/** What goes along with each object of a batch. */
+export interface Payload {
+  /** 0: none. */
+  readonly bytes: number;
+  /** Its bytes are asked for as `fsync`. */
+  readonly isDurable: boolean;
+}
+
 /** What takes fields: the product or a rival, through one connection. */
 export interface Publisher {
   /** Resolves when all are acknowledged. */

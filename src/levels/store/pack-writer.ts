@@ -71,8 +71,8 @@ interface Written {
 
 /**
  * Appends records to the packs of a store, many with one write and one sync. Batches are written
- * one after the other while those before them are synced, all that are written by then at once, and end
- * in their order. The index has a record when it is as safe as was asked.
+ * one after the other while those before them are synced, all that are written by then at once, and
+ * end in their order. The index has a record when it is as safe as was asked.
  */
 export class PackWriter {
   readonly #parts: StoreParts;
