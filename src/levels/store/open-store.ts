@@ -7,8 +7,9 @@ import { groupJson } from '../zarr/metadata.js';
 import { ARRAYS } from './array-files.js';
 import { DirectoryLevel, type DirectoryOptions } from './directory-level.js';
 import { type Hasher, loadHasher } from './hasher.js';
+import { PID_FILE, type StoreLock } from './identity-lock.js';
 import type { StoreParts } from './loading.js';
-import { LOCK_FILE, lockStore, type StoreLock } from './lock.js';
+import { LOCK_FILE, lockStore } from './lock.js';
 import { NodeStoreDisk, storeError } from './node-store-disk.js';
 import { PACKS } from './pack.js';
 import type { StoreDisk } from './store-disk.js';
@@ -152,8 +153,13 @@ async function makeStore(disk: StoreDisk, hash: Hasher): Promise<Said> {
 
 const OWN: ReadonlySet<string> = new Set([LOCK_FILE, PACKS, ARRAYS, STORE_DRAFT]);
 
+/** What one who has died before it had made a store may have left. */
+function isOwn(name: string): boolean {
+  return OWN.has(name) || name === PID_FILE || name.startsWith(`${PID_FILE}.`);
+}
+
 async function mustBeEmpty(disk: StoreDisk, directory: string): Promise<void> {
-  const found = (await disk.list('')).filter(({ name }) => !OWN.has(name));
+  const found = (await disk.list('')).filter(({ name }) => !isOwn(name));
   const [first] = found;
   if (first === undefined && (await disk.list(PACKS)).length === 0) return;
   const what = first?.name ?? PACKS;
