@@ -153,7 +153,7 @@ export const EVENT_CANARIES: { readonly [name: string]: Canary } = {
     plant: ({ pool: { sessions } }) => {
       const set = sessions.set.bind(sessions);
       sessions.set = (id, session) => {
-        session.lanes.get = () => undefined;
+        session.lanes.has = () => false;
         return set(id, session);
       };
     },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { restorePool, savePool } from '../../src/pool/save.js';
+import type { PoolState } from '../../src/pool/state.js';
 import { EVENT } from '../../src/protocol/index.js';
 import { restored, saved } from '../core/states.js';
 import { Harness } from './harness.js';
@@ -271,4 +272,81 @@ test('a group that was offered is in a snapshot with what it has', () => {
     saved((w) => savePool(again, w)),
     bytes,
   );
+});
+
+test('what is asked of one that is in a group that is held stands behind the group', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer');
+  const asked = { kinds: ['offer'], before: true, acknowledge: true } as const;
+  const broker = pool.member('broker').subscribe(asked);
+  const [own, t, u, v] = ['g', 't', 'u', 'v'].map((name) => producer.declare(name));
+  assert.ok(own !== undefined && t !== undefined && u !== undefined && v !== undefined);
+  const group = own.offerGroup([
+    [t, 't'],
+    [u, 'u'],
+  ]);
+  group.waits();
+  const dispose = t.dispose().waits();
+  v.seal().ok();
+  assert.ok(pool.twin !== null);
+  (pool.twin as { pool: PoolState }).pool = restored(
+    saved((w) => savePool(pool.pool, w)),
+    restorePool,
+  );
+  for (const { n } of broker.events) broker.acknowledge(n).ok();
+  group.ok();
+  dispose.fails('wrong-state');
+  assert.equal(producer.stat('g').value()['state'], 'offered');
+  producer.ping().ok();
+});
+
+test('a group stands behind what is held of each that is in it, until all of that is done', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer');
+  const asked = { kinds: ['seal', 'offer'], before: true, acknowledge: true } as const;
+  const broker = pool.member('broker').subscribe(asked);
+  const [own, t, u] = ['g', 't', 'u'].map((name) => producer.declare(name));
+  assert.ok(own !== undefined && t !== undefined && u !== undefined);
+  const seals = [t.seal().waits(), u.seal().waits()];
+  const group = own.offerGroup([
+    [t, 't'],
+    [u, 'u'],
+  ]);
+  const behind = own.dispose().waits();
+  broker.acknowledge(1).ok();
+  seals[0]?.ok();
+  assert.deepEqual(broker.told, ['seal t', 'seal u']);
+  broker.acknowledge(2).ok();
+  assert.deepEqual(broker.told.slice(2), ['offer t', 'offer u', 'offer g']);
+  group.waits();
+  for (const { n } of broker.events.slice(2)) broker.acknowledge(n).ok();
+  group.ok();
+  behind.fails('wrong-state');
+  assert.equal(pool.pool.events.operationsHeld, 0);
+});
+
+test('a group that is cancelled before its turn lets go what stands behind it', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer');
+  const asked = { kinds: ['seal'], before: true, acknowledge: true } as const;
+  const broker = pool.member('broker').subscribe(asked);
+  const [own, t, u] = ['g', 't', 'u'].map((name) => producer.declare(name));
+  assert.ok(own !== undefined && t !== undefined && u !== undefined);
+  const seal = t.seal().waits();
+  const group = own.offerGroup([
+    [t, 't'],
+    [u, 'u'],
+  ]);
+  const others = [u.dispose().waits(), own.dispose().waits()];
+  const last = t.dispose().waits();
+  const leave = producer.leave().waits();
+  producer.cancel(group).ok();
+  group.fails('cancelled');
+  for (const each of others) each.ok();
+  last.waits();
+  broker.acknowledge(1).ok();
+  seal.ok();
+  last.ok();
+  leave.bye();
+  assert.equal(pool.pool.events.operationsHeld, 0);
 });

@@ -3,6 +3,7 @@ import { SLOW, SUBSCRIBE } from '../../protocol/index.js';
 import { VERSION, VERSION_FLAG, WAIT, WAIT_KIND } from '../rows.js';
 import type { PoolState } from '../state.js';
 import { versionHas } from '../versions.js';
+import type { HeldOperation } from './held-operation.js';
 import { eachPin } from './standing.js';
 
 /** What events and held operations have of the pool's own. */
@@ -89,13 +90,21 @@ function checkHeld(pool: PoolState): { readonly arena: number; readonly timers: 
   let asked = 0;
   let measuring = 0;
   for (const session of pool.sessions.values()) {
+    const seen = new Set<HeldOperation>();
     for (const [lane, operations] of session.lanes) {
       assert(operations.length > 0, 'a lane has operations');
       operations.forEach((held, index) => {
+        const isOwn = held.session === session && held.lanes.includes(lane);
+        assert(isOwn, 'a held operation is in its lanes');
+        if (held.waitsFor.size > 0) assert(index === 0, 'the first of a lane is asked for');
+        if (seen.has(held)) return;
+        seen.add(held);
+        for (const each of held.lanes) {
+          assert(session.lanes.get(each)?.includes(held) === true, 'all its lanes have it');
+        }
         count++;
         bytes += pool.arena.size(held.message);
         arena += pool.arena.bytesOf(held.message);
-        assert(held.session === session && held.lane === lane, 'a held operation is in its lane');
         if (held.timer !== 0) {
           timers++;
           checkTimer(pool, held.timer, WAIT_KIND.hold, 0);
@@ -109,7 +118,6 @@ function checkHeld(pool: PoolState): { readonly arena: number; readonly timers: 
         }
         if (held.waitsFor.size === 0) return;
         asked += held.seqs.length;
-        assert(index === 0, 'the first of a lane is asked for');
         for (const seq of held.seqs) {
           assert(events.held.get(seq) === held, 'what is held is found by its events');
         }

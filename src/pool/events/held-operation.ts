@@ -14,7 +14,7 @@ export interface HeldOperation {
   /** The body of its message: an arena record. */
   readonly message: number;
   /** What it must not overtake, and what must not overtake it. */
-  readonly lane: Lane;
+  readonly lanes: readonly Lane[];
   /** The subscriptions whose word is waited for, with the pool time until when. */
   readonly waitsFor: Map<number, number>;
   since: number;

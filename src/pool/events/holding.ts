@@ -13,6 +13,7 @@ import { beginHoldTimer, dropHeld, endQuestion, releaseHeld, whoOf } from './dec
 import { advance, arrive, eachCandidate, wants } from './delivering.js';
 import { endSubscription } from './ending.js';
 import type { HeldMeasure, HeldOperation, Lane } from './held-operation.js';
+import { enterLanes, hasTurn, heldOf, isBehind, lanesOf, leaveLanes } from './lanes.js';
 import {
   beginMeasureBefore,
   endMeasureBefore,
@@ -39,42 +40,30 @@ export function mayHold({ events, options }: PoolState, session: Session): boole
  * takes effect; true when it is held. `pool.reader` stands on its body, and does afterwards.
  */
 export function hold(pool: PoolState, session: Session, request: number, code: number): boolean {
-  const lane = laneOf(pool, session, code);
-  if (lane === null) return false;
-  const behind = session.lanes.get(lane);
-  if (behind !== undefined) {
-    behind.push(keep(pool, session, request, code, lane));
-    return true;
-  }
-  if (lane === END && session.lanes.size > 0) {
-    session.lanes.set(END, [keep(pool, session, request, code, END)]);
+  const lanes = lanesOf(pool, session, code);
+  if (lanes.length === 0) return false;
+  if (isBehind(session, lanes)) {
+    keep(pool, session, request, code, lanes);
     return true;
   }
   if (mustWaitForRoom(pool, session, code)) {
-    const held = keep(pool, session, request, code, lane);
-    session.lanes.set(lane, [held]);
-    pool.events.roomWaits.add(held);
+    pool.events.roomWaits.add(keep(pool, session, request, code, lanes));
     return true;
   }
   if (aheadOf(pool, session, code) !== null) {
-    const held = keep(pool, session, request, code, lane);
-    session.lanes.set(lane, [held]);
-    waitForStep(pool, held);
+    waitForStep(pool, keep(pool, session, request, code, lanes));
     return true;
   }
   const toMeasure = measureAsked(pool, session, code);
   if (toMeasure !== null) {
-    const held = keep(pool, session, request, code, lane);
-    session.lanes.set(lane, [held]);
-    beginMeasureBefore(pool, held, toMeasure);
+    beginMeasureBefore(pool, keep(pool, session, request, code, lanes), toMeasure);
     return true;
   }
   const question = ask(pool, session, code);
   const isAsked = question.asked.size > 0;
   const toStore = isAsked ? null : storeAsked(pool, session, code);
   if (!isAsked && toStore === null) return false;
-  const held = keep(pool, session, request, code, lane);
-  session.lanes.set(lane, [held]);
+  const held = keep(pool, session, request, code, lanes);
   held.passed = question.passed;
   if (isAsked) wait(pool, held, question);
   else if (toStore !== null) beginStore(pool, held, toStore);
@@ -149,13 +138,13 @@ function wait(pool: PoolState, held: HeldOperation, { asked }: Question): void {
   beginHoldTimer(pool, held);
 }
 
-/** Keeps a request as it came; `hold-limit` when the pool holds too many. */
+/** Keeps a request as it came, in its lanes; `hold-limit` when the pool holds too many. */
 function keep(
   pool: PoolState,
   session: Session,
   request: number,
   code: number,
-  lane: Lane,
+  lanes: readonly Lane[],
 ): HeldOperation {
   const { events, reader, arena } = pool;
   const isFull =
@@ -172,53 +161,11 @@ function keep(
   events.bytesHeld += arena.size(message);
   const since = pool.now;
   const waitsFor = new Map<number, number>();
-  const head = { session, request, code, message, lane, waitsFor, since };
-  return { ...head, seqs: [], passed: 0, timer: 0, store: null, measure: null, veto: null };
+  const head = { session, request, code, message, lanes, waitsFor, since };
+  const held = { ...head, seqs: [], passed: 0, timer: 0, store: null, measure: null, veto: null };
+  enterLanes(held);
+  return held;
 }
-
-/** The lane of what must come after all else of its session. */
-const END = 'end';
-const NAMES = 'names';
-
-/** Requests that begin with the number of a handle. */
-const OF_HANDLES: ReadonlySet<number> = new Set([
-  ...[MESSAGE.declare, MESSAGE.set, MESSAGE.seal, MESSAGE.offer, MESSAGE.offerPart],
-  ...[MESSAGE.append, MESSAGE.finish, MESSAGE.withdraw, MESSAGE.require, MESSAGE.demand],
-  ...[MESSAGE.region, MESSAGE.retract, MESSAGE.dispose, MESSAGE.create, MESSAGE.open],
-  ...[MESSAGE.offerGroup, MESSAGE.requireMember],
-  ...[MESSAGE.writeRegions, MESSAGE.readRegions, MESSAGE.commit, MESSAGE.lock, MESSAGE.unlock],
-  MESSAGE.take,
-]);
-
-const OF_NAMES: ReadonlySet<number> = new Set([
-  ...[MESSAGE.tag, MESSAGE.delete, MESSAGE.unkeep],
-  ...[MESSAGE.tagSelected, MESSAGE.endSelected],
-]);
-
-/** Which requests of its session it must not overtake; null: it is about none of them. */
-function laneOf({ reader }: PoolState, session: Session, code: number): Lane | null {
-  if (code === MESSAGE.leave || code === MESSAGE.end) return END;
-  const isOrdered = OF_HANDLES.has(code) || OF_NAMES.has(code) || OTHERS.has(code);
-  if (!isOrdered) return null;
-  // What comes behind the end of a member is for after it.
-  if (session.lanes.has(END)) return END;
-  if (OF_NAMES.has(code)) return NAMES;
-  if (reader.remaining < 4) return null;
-  const { at } = reader;
-  const number = reader.u32();
-  reader.at = at;
-  if (OF_HANDLES.has(code)) return number;
-  return code === MESSAGE.join ? `member ${number}` : OTHER_LANES[code] + String(number);
-}
-
-const OTHER_LANES: { readonly [code: number]: string } = {
-  [MESSAGE.promise]: 'promise ',
-  [MESSAGE.close]: 'promise ',
-  [MESSAGE.emit]: 'emit ',
-};
-const OTHERS: ReadonlySet<number> = new Set([
-  ...[MESSAGE.join, MESSAGE.promise, MESSAGE.close, MESSAGE.emit],
-]);
 
 /** What brings new events: it waits while a subscriber that must miss none has no room for more. */
 const BRINGS_EVENTS: ReadonlySet<number> = new Set([
@@ -295,7 +242,7 @@ function endSlowest(pool: PoolState): void {
 
 /** Applies an operation that was let go, or refuses it; then what stands behind it. */
 function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
-  const { session, request, code, message, lane } = held;
+  const { session, request, code, message } = held;
   const { arena, reader } = pool;
   arena.read(reader, message, 0);
   try {
@@ -339,14 +286,7 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
   // The end of its session has freed it already.
   if (session.ended) return;
   releaseHeld(pool, held);
-  const behind = session.lanes.get(lane);
-  behind?.shift();
-  const next = behind?.[0];
-  if (next === undefined) session.lanes.delete(lane);
-  // Behind an end that was cancelled stands what comes behind all other lanes still.
-  else if (lane !== END || session.lanes.size === 1) pool.events.released.push(next);
-  const last = session.lanes.size === 1 ? session.lanes.get(END)?.[0] : undefined;
-  if (next === undefined && lane !== END && last !== undefined) pool.events.released.push(last);
+  pool.events.released.push(...leaveLanes(held));
 }
 
 /** Why a request that is held comes to nothing, with those who have not let it go. */
@@ -369,12 +309,10 @@ function isToMeasure({ passed, measure }: HeldOperation): boolean {
 
 /** Ends a request that is held, or stands behind one; false when there is none of that number. */
 export function cancelHeld(pool: PoolState, session: Session, request: number): boolean {
-  for (const operations of session.lanes.values()) {
-    const index = operations.findIndex((each) => each.request === request);
-    const held = operations[index];
-    if (held === undefined || pool.events.released.includes(held)) continue;
+  for (const held of heldOf(session)) {
+    if (held.request !== request || pool.events.released.includes(held)) continue;
     const error = cancelledHeld(pool, held);
-    if (index === 0) {
+    if (hasTurn(held)) {
       // What stands behind it has its turn with the answer.
       endQuestion(pool, held);
       endStore(pool, held);
@@ -385,9 +323,9 @@ export function cancelHeld(pool: PoolState, session: Session, request: number): 
       pool.events.released.push(held);
       return true;
     }
-    operations.splice(index, 1);
     releaseHeld(pool, held);
     emitFail(pool, session, request, error);
+    pool.events.released.push(...leaveLanes(held));
     return true;
   }
   return false;
@@ -396,16 +334,14 @@ export function cancelHeld(pool: PoolState, session: Session, request: number): 
 /** A session ends: what it has asked for and is not done is dropped. */
 export function dropHeldOf(pool: PoolState, session: Session): void {
   const { events } = pool;
-  for (const operations of session.lanes.values()) {
-    for (const held of operations) {
-      const index = events.released.indexOf(held);
-      if (index >= 0) events.released.splice(index, 1);
-      events.roomWaits.delete(held);
-      events.stepWaits.delete(held);
-      endStore(pool, held);
-      endMeasureBefore(pool, held);
-      dropHeld(pool, held);
-    }
+  for (const held of heldOf(session)) {
+    const index = events.released.indexOf(held);
+    if (index >= 0) events.released.splice(index, 1);
+    events.roomWaits.delete(held);
+    events.stepWaits.delete(held);
+    endStore(pool, held);
+    endMeasureBefore(pool, held);
+    dropHeld(pool, held);
   }
   session.lanes.clear();
 }

@@ -6,6 +6,7 @@ import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { PromisesFor } from './completing.js';
 import type { HeldOperation, Lane } from './held-operation.js';
+import { enterLanes, heldOf } from './lanes.js';
 import { restoreMeasure, saveMeasure } from './measured-before.js';
 import { countSteps } from './queues.js';
 import { restoreQueues, saveQueues } from './save-queues.js';
@@ -250,57 +251,83 @@ function sessionOf(pool: PoolState, id: number): Session {
   return session;
 }
 
+/** The lanes in their order, then what is held in that in which it came. */
 function saveLanes(session: Session, w: StateWriter): void {
-  w.u32(session.lanes.size);
-  for (const [lane, operations] of session.lanes) {
+  const lanes = [...session.lanes.keys()];
+  w.u32(lanes.length);
+  for (const lane of lanes) {
     w.flag(typeof lane === 'number');
     w.text(String(lane));
-    w.u32(operations.length);
-    for (const held of operations) {
-      w.u32(held.seqs.length);
-      for (const seq of held.seqs) w.u64(seq);
-      w.u32(held.passed);
-      w.u64(held.request);
-      w.u32(held.code);
-      w.u32(held.message);
-      w.f64(held.since);
-      w.u32(held.timer);
-      w.u32(held.waitsFor.size);
-      for (const [id, until] of held.waitsFor) {
-        w.u32(id);
-        w.f64(until);
-      }
-      w.u64(held.store?.ask ?? 0);
-      w.u64(held.store?.version ?? 0);
-      w.flag(held.store?.isDone === true);
-      saveMeasure(w, held);
-      w.flag(held.veto !== null);
-      if (held.veto === null) continue;
-      w.text(held.veto.code);
-      w.text(held.veto.message);
-      w.valueMap(held.veto.fields);
-    }
   }
+  const places = new Map(lanes.map((lane, place) => [lane, place]));
+  const all = [...heldOf(session)].sort((one, other) => one.request - other.request);
+  w.u32(all.length);
+  for (const held of all) {
+    w.u32(held.lanes.length);
+    for (const lane of held.lanes) w.u32(places.get(lane) ?? 0);
+    saveHeld(held, w);
+  }
+}
+
+function saveHeld(held: HeldOperation, w: StateWriter): void {
+  w.u32(held.seqs.length);
+  for (const seq of held.seqs) w.u64(seq);
+  w.u32(held.passed);
+  w.u64(held.request);
+  w.u32(held.code);
+  w.u32(held.message);
+  w.f64(held.since);
+  w.u32(held.timer);
+  w.u32(held.waitsFor.size);
+  for (const [id, until] of held.waitsFor) {
+    w.u32(id);
+    w.f64(until);
+  }
+  w.u64(held.store?.ask ?? 0);
+  w.u64(held.store?.version ?? 0);
+  w.flag(held.store?.isDone === true);
+  saveMeasure(w, held);
+  w.flag(held.veto !== null);
+  if (held.veto === null) return;
+  w.text(held.veto.code);
+  w.text(held.veto.message);
+  w.valueMap(held.veto.fields);
 }
 
 function restoreLanes(pool: PoolState, session: Session, r: StateReader): HeldOperation[] {
-  const all: HeldOperation[] = [];
-  for (let lanes = r.count(9); lanes > 0; lanes--) {
+  const lanes: Lane[] = [];
+  for (let count = r.count(5); count > 0; count--) {
     const isNumber = r.flag();
     const text = r.text();
     const lane: Lane = isNumber ? Number(text) : text;
-    const operations: HeldOperation[] = [];
-    for (let count = r.count(62); count > 0; count--) {
-      operations.push(restoreHeld(pool, session, lane, r));
-    }
-    checkSaved(operations.length > 0 && !session.lanes.has(lane), 'a lane has operations');
-    session.lanes.set(lane, operations);
-    all.push(...operations);
+    checkSaved(!session.lanes.has(lane), 'a lane is there once');
+    session.lanes.set(lane, []);
+    lanes.push(lane);
   }
+  const all: HeldOperation[] = [];
+  for (let count = r.count(70); count > 0; count--) {
+    const own: Lane[] = [];
+    for (let left = r.count(4); left > 0; left--) {
+      const lane = lanes[r.u32()];
+      checkSaved(lane !== undefined, 'a lane in which something stands is there');
+      own.push(lane);
+    }
+    checkSaved(own.length > 0, 'what is held stands in a lane');
+    const held = restoreHeld(pool, session, own, r);
+    enterLanes(held);
+    all.push(held);
+  }
+  const isEmpty = lanes.some((lane) => session.lanes.get(lane)?.length === 0);
+  checkSaved(!isEmpty, 'a lane has operations');
   return all;
 }
 
-function restoreHeld(pool: PoolState, session: Session, lane: Lane, r: StateReader): HeldOperation {
+function restoreHeld(
+  pool: PoolState,
+  session: Session,
+  lanes: readonly Lane[],
+  r: StateReader,
+): HeldOperation {
   const seqs: number[] = [];
   for (let count = r.count(8); count > 0; count--) seqs.push(r.u64());
   const passed = r.u32();
@@ -313,7 +340,7 @@ function restoreHeld(pool: PoolState, session: Session, lane: Lane, r: StateRead
   const store = asked.ask === 0 ? null : asked;
   const measure = restoreMeasure(r);
   const veto = r.flag() ? restoreError(r) : null;
-  return { seqs, passed, session, lane, ...head, timer, waitsFor, store, measure, veto };
+  return { seqs, passed, session, lanes, ...head, timer, waitsFor, store, measure, veto };
 }
 
 function restoreError(r: StateReader): AttaccaError {
