@@ -14,9 +14,10 @@ const OF_HANDLES: ReadonlySet<string> = new Set([
   ...['demand', 'region', 'retract', 'dispose', 'create', 'open', 'write-regions', 'commit'],
   ...['read-regions', 'lock', 'unlock', 'take'],
 ]);
-const OF_NAMES: ReadonlySet<string> = new Set([
-  ...['tag', 'delete', 'unkeep', 'tag-selected', 'end-selected'],
-]);
+const OF_NAMES: ReadonlySet<string> = new Set(['tag', 'delete', 'unkeep']);
+/** The lane of what is about all names that a selector finds. */
+const NAMES = 'names';
+const OF_ALL_NAMES: ReadonlySet<string> = new Set(['tag-selected', 'end-selected']);
 const OTHER_LANES: { readonly [operation: string]: string } = {
   join: 'member',
   promise: 'promise',
@@ -24,15 +25,22 @@ const OTHER_LANES: { readonly [operation: string]: string } = {
   emit: 'emit',
 };
 
-/** Which requests of its session one must not overtake; null: it is about none of them. */
-function laneOf(operation: string, number: string, isEnding: boolean): string | null {
-  if (operation === 'leave' || operation === 'end') return END;
-  const isOfHandle = OF_HANDLES.has(operation);
-  const other = OTHER_LANES[operation];
-  if (!isOfHandle && !OF_NAMES.has(operation) && other === undefined) return null;
-  if (isEnding) return END;
-  if (OF_NAMES.has(operation)) return 'names';
-  return `${isOfHandle ? 'handle' : other} ${number}`;
+/** Which requests of its session one must not overtake; none: it is about none of them. */
+function lanesOf(
+  operation: string,
+  number: string,
+  lanes: ReadonlyMap<string, readonly MHeld[]>,
+): readonly string[] {
+  if (operation === 'leave' || operation === 'end') return [END];
+  const other = OF_HANDLES.has(operation) ? 'handle' : OTHER_LANES[operation];
+  const isOfName = OF_NAMES.has(operation);
+  const isOfNames = OF_ALL_NAMES.has(operation);
+  if (!isOfName && !isOfNames && other === undefined) return [];
+  if (lanes.has(END)) return [END];
+  const ofNames = [...lanes.keys()].filter((lane) => lane.startsWith('name '));
+  if (isOfNames) return [NAMES, ...ofNames];
+  if (isOfName) return [`name ${number}`, ...(lanes.has(NAMES) ? [NAMES] : [])];
+  return [`${other} ${number}`];
 }
 
 interface EventHoldsParts {
@@ -68,8 +76,7 @@ export class EventHolds {
   /** Operations that are held, or stand behind one that is. */
   get count(): number {
     let count = 0;
-    for (const lanes of this.#lanes.values())
-      for (const lane of lanes.values()) count += lane.length;
+    for (const session of this.#lanes.keys()) count += this.#of(session).size;
     return count;
   }
 
@@ -82,7 +89,7 @@ export class EventHolds {
       const by = attachments.map(({ session: of, number }) => `${of.id}/${number}`);
       return `${by} for ${asked.kinds} of ${asked.text}, which has ${unacked.size}, at ${next}`;
     });
-    return `it is held in ${held.lane} by ${who.join(' and ')}`;
+    return `it is held in ${held.lanes} by ${who.join(' and ')}`;
   }
 
   /** How many have a deadline. */
@@ -104,18 +111,16 @@ export class EventHolds {
   ): boolean {
     const lanes = this.#lanes.get(session) ?? new Map<string, MHeld[]>();
     const [operation = '', number = ''] = words.split(' ');
-    const lane = laneOf(operation, number, lanes.has(END));
-    if (lane === null) return false;
+    const own = lanesOf(operation, number, lanes);
+    if (own.length === 0) return false;
     const since = this.#parts.now();
     const none = { event: null, refusal: null, timer: Number.POSITIVE_INFINITY, since };
-    const what = { session, request, operation, about, apply, lane, ...none };
+    const what = { session, request, operation, about, apply, lanes: own, ...none };
     const held: MHeld = { ...what, passed: new Set(), waitsFor: new Map() };
-    const behind = lanes.get(lane);
-    const isBehind = behind !== undefined || (lane === END && lanes.size > 0);
+    const isBehind = own.some((lane) => lanes.has(lane) || (lane === END && lanes.size > 0));
     const isHeld = isBehind || this.#waitsForStep(held) || this.#asks(held);
     if (!isHeld) return false;
-    if (behind === undefined) lanes.set(lane, [held]);
-    else behind.push(held);
+    for (const lane of own) lanes.set(lane, [...(lanes.get(lane) ?? []), held]);
     this.#lanes.set(session, lanes);
     this.known.add(`${session.id}/${request}`);
     return true;
@@ -219,28 +224,53 @@ export class EventHolds {
 
   /** CANCEL of what is held; false: it is not. */
   cancel(session: MSession, request: number): boolean {
-    for (const lane of this.#lanes.get(session)?.values() ?? []) {
-      const held = lane.find((each) => each.request === request);
-      if (held === undefined) continue;
-      if (held === lane[0]) this.#decide(held, 'cancelled');
-      else {
-        lane.splice(lane.indexOf(held), 1);
-        this.#parts.perform(held, 'cancelled');
-      }
-      return true;
+    const held = [...this.#of(session)].find((each) => each.request === request);
+    if (held === undefined) return false;
+    if (this.#hasTurn(held)) this.#decide(held, 'cancelled');
+    else {
+      this.#parts.perform(held, 'cancelled');
+      this.#released.push(...this.#leave(held));
     }
-    return false;
+    return true;
+  }
+
+  /** All that is held of a session, each once. */
+  #of(session: MSession): ReadonlySet<MHeld> {
+    return new Set([...(this.#lanes.get(session)?.values() ?? [])].flat());
+  }
+
+  #hasTurn({ session, lanes: own, ...held }: MHeld): boolean {
+    const lanes = this.#lanes.get(session);
+    if (own.includes(END) && (lanes?.size ?? 0) > 1) return false;
+    return own.every((lane) => lanes?.get(lane)?.[0]?.request === held.request);
+  }
+
+  /** Leaves its lanes; returns those whose turn it is now. */
+  #leave(held: MHeld): MHeld[] {
+    const lanes = this.#lanes.get(held.session) ?? new Map<string, MHeld[]>();
+    const next = new Set<MHeld>();
+    for (const lane of held.lanes) {
+      const before = lanes.get(lane) ?? [];
+      const after = before.filter((each) => each !== held);
+      const [first] = after;
+      if (first === undefined) lanes.delete(lane);
+      else lanes.set(lane, after);
+      if (first !== undefined && first !== before[0]) next.add(first);
+    }
+    // Its turn is when all others of its session are done, also when LEAVE before it was cancelled.
+    const [last] = held.lanes.includes(END) ? [] : (lanes.get(END) ?? []);
+    if (last !== undefined) next.add(last);
+    if (lanes.size === 0) this.#lanes.delete(held.session);
+    return [...next].filter((each) => this.#hasTurn(each));
   }
 
   /** A session ends: what it has asked for and is not done is not done. */
   drop(session: MSession): void {
-    for (const lane of this.#lanes.get(session)?.values() ?? []) {
-      for (const held of lane) {
-        const told = [...held.waitsFor.keys()];
-        const { event } = held;
-        this.#letGo(held);
-        if (event !== null) for (const one of told) this.#parts.events().cancelled(one, event);
-      }
+    for (const held of this.#of(session)) {
+      const told = [...held.waitsFor.keys()];
+      const { event } = held;
+      this.#letGo(held);
+      if (event !== null) for (const one of told) this.#parts.events().cancelled(one, event);
     }
     this.#lanes.delete(session);
     this.#released = this.#released.filter((held) => held.session !== session);
@@ -250,21 +280,11 @@ export class EventHolds {
   settleNext(): boolean {
     const held = this.#released.shift();
     if (held === undefined) return false;
-    const { session, lane, refusal } = held;
+    const { session, refusal } = held;
     if (refusal === null && (this.#waitsForStep(held) || this.#asks(held))) return true;
     this.#parts.perform(held, refusal);
-    const lanes = this.#lanes.get(session);
-    // Its own END was applied.
-    if (lanes === undefined) return true;
-    const behind = lanes.get(lane) ?? [];
-    behind.shift();
-    const [next] = behind;
-    if (next === undefined) lanes.delete(lane);
-    // Its turn is when all others of its session are done, also when LEAVE before it was cancelled.
-    else if (lane !== END || lanes.size === 1) this.#released.push(next);
-    const [last] = lanes.size === 1 ? (lanes.get(END) ?? []) : [];
-    if (next === undefined && lane !== END && last !== undefined) this.#released.push(last);
-    if (lanes.size === 0) this.#lanes.delete(session);
+    // Its own END was applied, if they are gone.
+    if (this.#lanes.has(session)) this.#released.push(...this.#leave(held));
     return true;
   }
 }

@@ -132,7 +132,7 @@ export interface MHeld {
   readonly operation: string;
   readonly about: About | null;
   readonly apply: () => Expected | null;
-  readonly lane: string;
+  readonly lanes: readonly string[];
   /** Kinds of which all were told. */
   readonly passed: Set<EventName>;
   /** Of what those were told who have to let it go; null: it is not its turn. */

@@ -94,3 +94,24 @@ test('who does not acknowledge is told once, also of what is stored or waits for
   assert.deepEqual(looker.told, ['offer x1', 'offer x2']);
   assert.deepEqual(broker.told, ['offer x2']);
 });
+
+test('while tags of a name are held what is asked of other names goes on', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer');
+  for (const name of ['x', 'y', 'z']) producer.offer(name, name);
+  const guard = before(pool.member('guard'), { kinds: ['tag'], select: 'name = "x"' });
+  const held = producer.tag('x', { k: 1 }).waits();
+  const same = producer.delete('x').waits();
+  producer.tag('y', { k: 1 }).ok();
+  producer.delete('y').ok();
+  // What is about all names comes behind those of all, and before what comes behind it.
+  const all = producer.tagSelected('has k', { seen: true }).waits();
+  const behind = producer.tag('z', { k: 2 }).waits();
+  producer.ping().ok();
+  guard.acknowledge();
+  held.ok();
+  same.ok();
+  assert.equal(all.value()['changed'], 0);
+  behind.ok();
+  assert.equal(pool.pool.events.operationsHeld, 0);
+});

@@ -1,4 +1,5 @@
-import { MESSAGE, readGroupMember, readOfferGroup } from '../../protocol/index.js';
+import { decodeUtf8 } from '../../core/utf8.js';
+import { MESSAGE, readGroupMember, readName, readOfferGroup } from '../../protocol/index.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import type { HeldOperation, Lane } from './held-operation.js';
@@ -10,6 +11,7 @@ import type { HeldOperation, Lane } from './held-operation.js';
 
 /** The lane of what must come after all else of its session. */
 const END = 'end';
+/** That of what is about all names that a selector finds. */
 const NAMES = 'names';
 
 /** Requests that begin with the number of a handle. */
@@ -22,10 +24,9 @@ const OF_HANDLES: ReadonlySet<number> = new Set([
   MESSAGE.take,
 ]);
 
-const OF_NAMES: ReadonlySet<number> = new Set([
-  ...[MESSAGE.tag, MESSAGE.delete, MESSAGE.unkeep],
-  ...[MESSAGE.tagSelected, MESSAGE.endSelected],
-]);
+/** Requests that begin with the name of an object. */
+const OF_NAMES: ReadonlySet<number> = new Set([MESSAGE.tag, MESSAGE.delete, MESSAGE.unkeep]);
+const OF_ALL_NAMES: ReadonlySet<number> = new Set([MESSAGE.tagSelected, MESSAGE.endSelected]);
 
 const OTHER_LANES: { readonly [code: number]: string } = {
   [MESSAGE.join]: 'member ',
@@ -43,21 +44,36 @@ const NONE: readonly Lane[] = [];
 export function lanesOf(pool: PoolState, session: Session, code: number): readonly Lane[] {
   if (code === MESSAGE.leave || code === MESSAGE.end) return [END];
   const other = OTHER_LANES[code];
-  const isOfNames = OF_NAMES.has(code);
-  if (!OF_HANDLES.has(code) && !isOfNames && other === undefined) return NONE;
+  const isOfName = OF_NAMES.has(code);
+  const isOfNames = OF_ALL_NAMES.has(code);
+  if (!OF_HANDLES.has(code) && !isOfName && !isOfNames && other === undefined) return NONE;
   // What comes behind the end of a member is for after it.
   if (session.lanes.has(END)) return [END];
-  if (isOfNames) return [NAMES];
+  if (isOfNames) return [NAMES, ...[...session.lanes.keys()].filter(isOfOneName)];
   const { reader } = pool;
   if (reader.remaining < 4) return NONE;
   const { at } = reader;
   try {
+    if (isOfName) return lanesOfName(pool, session);
     if (code === MESSAGE.offerGroup) return lanesOfGroup(pool);
     const number = reader.u32();
     return [other === undefined ? number : other + String(number)];
   } finally {
     reader.at = at;
   }
+}
+
+const NAME = 'name ';
+
+/** One of its own; behind what is about all names also that one. */
+function lanesOfName({ reader }: PoolState, session: Session): readonly Lane[] {
+  const start = readName(reader);
+  const lane = NAME + decodeUtf8(reader.bytes, start, reader.at);
+  return session.lanes.has(NAMES) ? [lane, NAMES] : [lane];
+}
+
+function isOfOneName(lane: Lane): boolean {
+  return typeof lane === 'string' && lane.startsWith(NAME);
 }
 
 /** Of the handle of the group, and of each that is in it. */
