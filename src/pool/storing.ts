@@ -9,6 +9,7 @@ import {
 } from '../core/space.js';
 import { DURABILITY, MESSAGE, readOffer, SOURCE } from '../protocol/index.js';
 import { failure } from './emit.js';
+import { beginDeadline, endHoldTimer } from './events/deciding.js';
 import type { HeldOperation } from './events/held-operation.js';
 import { handleOf } from './handles.js';
 import type { Input } from './input.js';
@@ -79,6 +80,7 @@ export function beginStore(pool: PoolState, held: HeldOperation, asked: ToStore)
   held.store = { ask, version: asked.version, isDone: false };
   held.since = pool.now;
   pool.storing.set(ask, held);
+  beginDeadline(pool, held);
   pool.effects.push({ kind: 'store', ask, ...asked });
 }
 
@@ -92,7 +94,7 @@ export function endStore(pool: PoolState, held: HeldOperation): void {
   const { store } = held;
   if (store === null) return;
   held.store = null;
-  pool.storing.delete(store.ask);
+  if (pool.storing.delete(store.ask)) endHoldTimer(pool, held);
   const name = nameOfHeld(pool, held);
   if (name !== null) pool.effects.push({ kind: 'unstore', name, version: store.version });
 }
@@ -113,6 +115,8 @@ export function stored(pool: PoolState, input: Extract<Input, { kind: 'stored' }
   // It came to nothing meanwhile.
   if (held === undefined || held.store === null) return;
   pool.storing.delete(input.ask);
+  endHoldTimer(pool, held);
+  held.since = pool.now;
   if (input.failure === null) held.store.isDone = true;
   else {
     held.store = null;

@@ -1,6 +1,7 @@
 // What those are told who are told before, and of what they are asked.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Call } from './call.js';
 import { Harness } from './harness.js';
 import type { Member } from './member.js';
 import type { SubscribeOptions, Subscriber } from './subscriber.js';
@@ -114,4 +115,84 @@ test('while tags of a name are held what is asked of other names goes on', () =>
   assert.equal(all.value()['changed'], 0);
   behind.ok();
   assert.equal(pool.pool.events.operationsHeld, 0);
+});
+
+test('what waits for room says for whom, and ends with its deadline', () => {
+  const pool = new Harness({ eventBytesMax: 1 << 20, checked: false });
+  const slow = { kinds: ['emit'], window: 4_096, slow: 'block', name: 'archive' } as const;
+  const all = pool.member('w').subscribe(slow);
+  all.made.value();
+  const producer = pool.member('p');
+  const handle = producer.declare('x');
+  const calls: Call[] = [];
+  pool.batch(() => {
+    for (let index = 0; index < 40_000; index++) calls.push(producer.emit('tick', { index }));
+  });
+  const [first] = calls.filter((call) => call.answer === null);
+  assert.ok(first !== undefined, 'one waits for room');
+  const offer = handle.offer('x').waits();
+  const declare = producer.declare('y').declared.waits();
+  const tag = producer.tag('x', { seen: true }).waits();
+  const promise = producer.promise('z').made.waits();
+  const { waits } = producer.explainWaits().value() as { waits: { [key: string]: unknown }[] };
+  const who = 'the subscription "archive"';
+  const because = `there is no room for its event, as ${who} must miss none and is behind`;
+  assert.deepEqual(
+    waits.map((row) => [row['object'], row['member'], row['because'], row['deadlineMs']]),
+    [
+      ['', 'p', because, 1_000],
+      ['x', 'p', because, 1_000],
+      ['y', 'p', because, 1_000],
+      ['x', '', because, 1_000],
+      ['z', 'p', because, 1_000],
+    ],
+  );
+  const [row] = producer.explain('x').value()['waits'] as { [key: string]: unknown }[];
+  assert.equal(row?.['endsWith'], 'an acknowledgement, the end of who is behind, its deadline');
+  pool.pass(999);
+  offer.waits();
+  pool.pass(1);
+  const { message, fields } = offer.fails('deadline-passed');
+  assert.equal(message, `Cannot offer "x": ${because}`);
+  assert.deepEqual(fields, { name: 'x', waitedMs: 1_000 });
+  assert.match(first.fails('deadline-passed').message, /^Cannot emit: there is no room/u);
+  assert.match(declare.fails('deadline-passed').message, /^Cannot declare "y": there is no room/u);
+  assert.match(tag.fails('deadline-passed').message, /^Cannot tag "x": there is no room/u);
+  assert.match(promise.fails('deadline-passed').message, /^Cannot promise "z": there is no room/u);
+  // Those behind the first one have waited as long.
+  assert.equal(calls.filter((call) => call.answer === null).length, 0);
+  assert.equal(pool.pool.events.operationsHeld, 0);
+});
+
+test('what was let go by a slow subscriber has its time for what it waits for behind that', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer[0]');
+  const client = producer.client;
+  const other = pool.member('producer[1]', client);
+  producer.queue('q', { maxAhead: 1 }).ok();
+  const reader = pool.member('reader').subscribe({ kinds: ['offer'], requires: true });
+  reader.made.value();
+  const asked = { kinds: ['offer'], select: 'step = 2', deadline: 60_000 } as const;
+  const broker = before(pool.member('broker'), asked);
+  producer
+    .declare('a', { attributes: { step: 1 } })
+    .offer('a')
+    .ok();
+  reader.acknowledge(1).ok();
+  const offer = other
+    .declare('b', { attributes: { step: 2 } })
+    .offer('b')
+    .waits();
+  pool.pass(30_000);
+  producer
+    .declare('c', { attributes: { step: 1 } })
+    .offer('c')
+    .ok();
+  broker.acknowledge().ok();
+  offer.waits();
+  // The member whose handle it is, not the first one of its session.
+  const [row] = producer.explain('b').value()['waits'] as { [key: string]: unknown }[];
+  assert.deepEqual([row?.['member'], row?.['deadlineMs']], ['producer[1]', 1_000]);
+  pool.pass(1_000);
+  offer.fails('deadline-passed');
 });

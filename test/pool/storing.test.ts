@@ -177,6 +177,40 @@ test('what is stored and waits for its step is restored as stored', () => {
   assert.equal(pool.twin.pool.events.operationsHeld, 0);
 });
 
+test('explain says that an offer is stored; what takes too long ends, and its copy goes', () => {
+  const pool = new Harness(STORING);
+  const producer = pool.member('producer');
+  const slice = producer.slice('x');
+  const handle = producer.declare('x');
+  const offer = handle.offer(slice, { durability: FSYNC }).waits();
+  pool.pass(400);
+  const { waits } = producer.explain('x').value() as { waits: { [key: string]: unknown }[] };
+  assert.deepEqual(
+    waits.map((row) => ({ ...row })),
+    [
+      {
+        ...{ object: 'x', member: 'producer', what: 'held', sinceMs: 400, deadlineMs: 600 },
+        ...{ promisedBy: [], because: 'its bytes are written to the store' },
+        endsWith: 'the store, its deadline',
+      },
+    ],
+  );
+  assert.ok(pool.twin !== null);
+  (pool.twin as { pool: PoolState }).pool = restored(
+    saved((w) => savePool(pool.pool, w)),
+    restorePool,
+  );
+  pool.pass(600);
+  const { message } = offer.fails('deadline-passed');
+  assert.equal(message, 'Cannot offer "x": its bytes are written to the store');
+  assert.deepEqual(unstored(pool), ['x 1']);
+  // An answer that comes too late is for nobody; the bytes are the member's still.
+  answer(pool);
+  const again = handle.offer(slice, { durability: FSYNC }).waits();
+  answer(pool);
+  again.ok();
+});
+
 test('of a slab that is made anew what came back is there, and all else is lost', () => {
   const pool = new Harness(STORING);
   const producer = pool.member('producer');

@@ -8,7 +8,7 @@ import { beginTimer, endTimer } from '../timers.js';
 import { writeMarker } from './delivering.js';
 import { ROW } from './event-log.js';
 import type { HeldOperation } from './held-operation.js';
-import { stepTimedOut } from './queue-waits.js';
+import { timedOut } from './held-waits.js';
 import type { Subscription } from './subscription.js';
 
 /** A subscriber lets an operation go. */
@@ -32,6 +32,8 @@ export function veto(pool: PoolState, one: Subscription, seq: number, error: Att
 /** Nobody is waited for any more; it is applied, or refused, before the step ends. */
 function decided(pool: PoolState, held: HeldOperation): void {
   endQuestion(pool, held);
+  // For what it may have to wait behind that it has its time, as if it had come now.
+  held.since = pool.now;
   pool.events.released.push(held);
 }
 
@@ -79,8 +81,11 @@ export function holdTimedOut(pool: PoolState, timer: number): void {
   events.heldByTimer.delete(timer);
   endTimer(pool, timer);
   held.timer = 0;
-  if (events.stepWaits.delete(held)) {
-    held.veto = stepTimedOut(pool, held);
+  const error = timedOut(pool, held);
+  if (error !== null) {
+    events.roomWaits.delete(held);
+    events.stepWaits.delete(held);
+    held.veto = error;
     events.released.push(held);
     return;
   }
@@ -99,6 +104,14 @@ export function beginHoldTimer(pool: PoolState, held: HeldOperation): void {
   for (const until of held.waitsFor.values()) first = Math.min(first, until);
   if (first === Number.POSITIVE_INFINITY) return;
   held.timer = beginTimer(pool, WAIT_KIND.hold, 0, Math.max(0, first - pool.now));
+  pool.events.heldByTimer.set(held.timer, held);
+}
+
+/** What waits for something else than subscribers has the deadline of the pool. */
+export function beginDeadline(pool: PoolState, held: HeldOperation): void {
+  const leftMs = held.since + pool.options.deadlineDefaultMs - pool.now;
+  if (leftMs === Number.POSITIVE_INFINITY) return;
+  held.timer = beginTimer(pool, WAIT_KIND.hold, 0, Math.max(0, leftMs));
   pool.events.heldByTimer.set(held.timer, held);
 }
 

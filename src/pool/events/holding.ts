@@ -9,10 +9,18 @@ import type { PoolState } from '../state.js';
 import { beginStore, endStore, isStoredAs, storeAsked } from '../storing.js';
 import { announce, kindsOf } from './announcing.js';
 import { endComplete } from './completing.js';
-import { beginHoldTimer, dropHeld, endQuestion, releaseHeld, whoOf } from './deciding.js';
+import {
+  beginHoldTimer,
+  dropHeld,
+  endHoldTimer,
+  endQuestion,
+  releaseHeld,
+  whoOf,
+} from './deciding.js';
 import { advance, arrive, eachCandidate, wants } from './delivering.js';
 import { endSubscription } from './ending.js';
 import type { HeldMeasure, HeldOperation, Lane } from './held-operation.js';
+import { oldestFor, slowest, waitForRoom } from './held-waits.js';
 import { enterLanes, hasTurn, heldOf, isBehind, lanesOf, leaveLanes } from './lanes.js';
 import {
   beginMeasureBefore,
@@ -47,7 +55,7 @@ export function hold(pool: PoolState, session: Session, request: number, code: n
     return true;
   }
   if (mustWaitForRoom(pool, session, code)) {
-    pool.events.roomWaits.add(keep(pool, session, request, code, lanes));
+    waitForRoom(pool, keep(pool, session, request, code, lanes));
     return true;
   }
   if (aheadOf(pool, session, code) !== null) {
@@ -216,6 +224,7 @@ export function settleEvents(pool: PoolState, apply: Apply): void {
       const [first] = events.roomWaits;
       if (!events.isFull && first !== undefined) {
         events.roomWaits.delete(first);
+        endHoldTimer(pool, first);
         events.released.push(first);
         continue;
       }
@@ -232,9 +241,8 @@ export function settleEvents(pool: PoolState, apply: Apply): void {
 /** Those who keep the log from forgetting what it has no room for. */
 function endSlowest(pool: PoolState): void {
   const { events } = pool;
-  for (const one of [...events.blockers]) {
-    const at = Math.min(one.behindAt || Number.POSITIVE_INFINITY, one.unacked.oldest);
-    if (at >= events.log.endOfOldest) continue;
+  for (const one of slowest(pool)) {
+    const at = oldestFor(one);
     const why = 'Cannot go on: it is behind by more than the pool keeps';
     endSubscription(pool, one, failure('subscriber-slow', why, { lost: events.log.end - at }));
   }
@@ -248,7 +256,7 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
   try {
     if (held.veto !== null) throw held.veto;
     if (mustWaitForRoom(pool, session, code)) {
-      pool.events.roomWaits.add(held);
+      waitForRoom(pool, held);
       return;
     }
     if (aheadOf(pool, session, code) !== null) {

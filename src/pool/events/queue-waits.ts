@@ -1,17 +1,10 @@
-import { Reader } from '../../core/bytes.js';
-import type { AttaccaError } from '../../core/errors.js';
-import type { Value } from '../../core/value.js';
 import { EVENT, SUBSCRIBE } from '../../protocol/index.js';
-import { failure } from '../emit.js';
 import { nameOfMember } from '../looking.js';
-import { objectName } from '../objects.js';
-import type { Room } from '../room.js';
-import { HANDLE, OBJECT, WAIT_KIND } from '../rows.js';
+import { HANDLE, OBJECT } from '../rows.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
-import { beginTimer } from '../timers.js';
 import { announce, kindsOf } from './announcing.js';
-import { endHoldTimer, whoOf } from './deciding.js';
+import { beginDeadline, endHoldTimer, whoOf } from './deciding.js';
 import type { HeldOperation } from './held-operation.js';
 import { type StepQueue, stepAt } from './queues.js';
 import type { Subscription } from './subscription.js';
@@ -76,10 +69,7 @@ function aheadAt(pool: PoolState, session: Session, seq: number): Ahead | null {
 /** Holds an operation until those who are behind have caught up, or its deadline. */
 export function waitForStep(pool: PoolState, held: HeldOperation): void {
   pool.events.stepWaits.add(held);
-  const leftMs = held.since + pool.options.deadlineDefaultMs - pool.now;
-  if (leftMs === Number.POSITIVE_INFINITY) return;
-  held.timer = beginTimer(pool, WAIT_KIND.hold, 0, Math.max(0, leftMs));
-  pool.events.heldByTimer.set(held.timer, held);
+  beginDeadline(pool, held);
 }
 
 /** Somebody has caught up: all that wait for that are looked at again. */
@@ -92,15 +82,8 @@ export function releaseSteps(pool: PoolState): void {
   events.stepWaits.clear();
 }
 
-/** Nobody has caught up in time. */
-export function stepTimedOut(pool: PoolState, held: HeldOperation): AttaccaError {
-  const waitedMs = pool.now - held.since;
-  const name = nameOf(pool, held);
-  const why = reasonOf(pool, held);
-  return failure('deadline-passed', `Cannot offer "${name}": ${why}`, { name, waitedMs });
-}
-
-function reasonOf(pool: PoolState, held: HeldOperation): string {
+/** Whom an offer waits for, that is too far ahead. */
+export function stepReason(pool: PoolState, held: HeldOperation): string {
   const { arena, reader } = pool;
   const { bytes, at, limit } = reader;
   arena.read(reader, held.message, 0);
@@ -112,36 +95,4 @@ function reasonOf(pool: PoolState, held: HeldOperation): string {
   const who = first === undefined ? whoOf(pool, one) : nameOfMember(pool, first.member);
   const behind = `${who} is ${steps} ${steps === 1 ? 'step' : 'steps'} behind`;
   return `step ${step} of the queue "${queue.asked.name}" waits, as ${behind}`;
-}
-
-/** The name of what is offered. */
-function nameOf(pool: PoolState, held: HeldOperation): string {
-  const reader = new Reader();
-  pool.arena.read(reader, held.message, 0);
-  const handle = held.session.handles.get(reader.u32());
-  return handle === 0 ? '' : objectName(pool, pool.handles.get(handle, HANDLE.object));
-}
-
-/** Offers that wait for those who are behind; of one object, if `name` says which. */
-export function addStepWaits(
-  pool: PoolState,
-  waits: Value[],
-  room: Room,
-  name: string | null,
-): void {
-  for (const held of pool.events.stepWaits) {
-    if (room.isFull) return;
-    const object = nameOf(pool, held);
-    if (name !== null && object !== name) continue;
-    room.add(waits, {
-      object,
-      member: [...held.session.members.values()][0]?.name ?? '',
-      what: 'held',
-      sinceMs: pool.now - held.since,
-      deadlineMs: held.since + pool.options.deadlineDefaultMs - pool.now,
-      promisedBy: [],
-      because: reasonOf(pool, held),
-      endsWith: 'an acknowledgement, the end of who is behind, its deadline',
-    });
-  }
 }

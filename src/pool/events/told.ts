@@ -10,8 +10,8 @@ import { whoOf } from './deciding.js';
 import { wants } from './delivering.js';
 import { ROW } from './event-log.js';
 import type { HeldOperation } from './held-operation.js';
+import { addOtherWaits } from './held-waits.js';
 import { addMeasureWaits } from './measured-before.js';
-import { addStepWaits } from './queue-waits.js';
 import { eachPin, pinnedBy } from './standing.js';
 import type { Subscription } from './subscription.js';
 
@@ -110,7 +110,7 @@ export function queueRows({ events }: PoolState, room: Room): Value[] {
   return rows;
 }
 
-/** Operations that wait for subscribers; of one object, if `name` says which. */
+/** Operations that are held; of one object, if `name` says which. */
 export function addHeldWaits(
   pool: PoolState,
   waits: Value[],
@@ -123,7 +123,7 @@ export function addHeldWaits(
     const row = heldRow(pool, seq, held);
     if (text === null || row['object'] === text) room.add(waits, row);
   }
-  addStepWaits(pool, waits, room, text);
+  addOtherWaits(pool, waits, room, text);
   addMeasureWaits(pool, waits, room, text);
 }
 

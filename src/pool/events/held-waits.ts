@@ -1,0 +1,140 @@
+import { Reader } from '../../core/bytes.js';
+import type { AttaccaError } from '../../core/errors.js';
+import { decodeUtf8 } from '../../core/utf8.js';
+import type { Value } from '../../core/value.js';
+import { MESSAGE, readDeclare, readEmit, readPromise, readTag } from '../../protocol/index.js';
+import { failure } from '../emit.js';
+import { memberOf, objectName } from '../objects.js';
+import { inWords, type Room } from '../room.js';
+import { HANDLE } from '../rows.js';
+import type { PoolState } from '../state.js';
+import { beginDeadline, whoOf } from './deciding.js';
+import type { HeldOperation } from './held-operation.js';
+import { stepReason } from './queue-waits.js';
+import type { Subscription } from './subscription.js';
+
+/**
+ * Held operations that wait for something else than a word of subscribers: for room in the log, for
+ * their step, for the store. Each has the deadline of the pool, and says for what it waits.
+ */
+
+/** What a request is about, for people. */
+interface Subject {
+  readonly object: string;
+  readonly member: string;
+}
+
+/** Holds an operation until there is room for its event, or its deadline. */
+export function waitForRoom(pool: PoolState, held: HeldOperation): void {
+  pool.events.roomWaits.add(held);
+  beginDeadline(pool, held);
+}
+
+/** Those who must miss nothing and keep the log from forgetting its oldest events. */
+export function slowest({ events }: PoolState): Subscription[] {
+  return [...events.blockers].filter((one) => oldestFor(one) < events.log.endOfOldest);
+}
+
+/** The oldest event that one needs who must miss none. */
+export function oldestFor({ behindAt, unacked }: Subscription): number {
+  return Math.min(behindAt || Number.POSITIVE_INFINITY, unacked.oldest);
+}
+
+/** For what an operation waits, and what ends it; null: for a word of subscribers, or its turn. */
+function reasonOf(
+  pool: PoolState,
+  held: HeldOperation,
+): { readonly because: string; readonly endsWith: string } | null {
+  const { events } = pool;
+  if (events.roomWaits.has(held)) {
+    const who = inWords(slowest(pool).map((one) => whoOf(pool, one)));
+    return {
+      because: `there is no room for its event, as ${who} must miss none and is behind`,
+      endsWith: 'an acknowledgement, the end of who is behind, its deadline',
+    };
+  }
+  if (events.stepWaits.has(held)) {
+    const endsWith = 'an acknowledgement, the end of who is behind, its deadline';
+    return { because: stepReason(pool, held), endsWith };
+  }
+  if (held.store === null || held.store.isDone) return null;
+  return { because: 'its bytes are written to the store', endsWith: 'the store, its deadline' };
+}
+
+/** The error of what has waited for too long; null: its deadline is not that of the pool. */
+export function timedOut(pool: PoolState, held: HeldOperation): AttaccaError | null {
+  const reason = reasonOf(pool, held);
+  if (reason === null) return null;
+  const { object: name } = subjectOf(pool, held);
+  const what = `${VERBS[held.code] ?? 'offer'}${name === '' ? '' : ` "${name}"`}`;
+  const waitedMs = pool.now - held.since;
+  return failure('deadline-passed', `Cannot ${what}: ${reason.because}`, { name, waitedMs });
+}
+
+/** Of what is no offer. */
+const VERBS: { readonly [code: number]: string } = {
+  [MESSAGE.declare]: 'declare',
+  [MESSAGE.tag]: 'tag',
+  [MESSAGE.tagSelected]: 'tag what is selected',
+  [MESSAGE.emit]: 'emit',
+  [MESSAGE.promise]: 'promise',
+};
+
+/** Of what and by whom a held request is, as far as its message says it. */
+function subjectOf(pool: PoolState, { session, code, message }: HeldOperation): Subject {
+  const r = new Reader();
+  const { decoder } = pool;
+  pool.arena.read(r, message, 0);
+  const text = (start: number, end: number): string => decodeUtf8(r.bytes, start, end);
+  const by = (member: number): string => session.members.get(member)?.name ?? '';
+  switch (code) {
+    case MESSAGE.declare: {
+      readDeclare(r, decoder.declare);
+      const { member, nameStart, nameEnd } = decoder.declare;
+      return { object: text(nameStart, nameEnd), member: by(member) };
+    }
+    case MESSAGE.tag:
+      readTag(r, decoder.tag);
+      return { object: text(decoder.tag.nameStart, decoder.tag.nameEnd), member: '' };
+    case MESSAGE.tagSelected:
+      return { object: '', member: '' };
+    case MESSAGE.emit:
+      readEmit(r, decoder.emit);
+      return { object: '', member: by(decoder.emit.member) };
+    case MESSAGE.promise: {
+      readPromise(r, decoder.promise);
+      const { member, patternStart, patternEnd } = decoder.promise;
+      return { object: text(patternStart, patternEnd), member: by(member) };
+    }
+    default: {
+      const handle = session.handles.get(r.u32());
+      if (handle === 0) return { object: '', member: '' };
+      const object = objectName(pool, pool.handles.get(handle, HANDLE.object));
+      return { object, member: memberOf(pool, handle).name };
+    }
+  }
+}
+
+/** What waits for something else than subscribers; of one object, if `name` says which. */
+export function addOtherWaits(
+  pool: PoolState,
+  waits: Value[],
+  room: Room,
+  name: string | null,
+): void {
+  const { events, storing, now } = pool;
+  for (const all of [events.roomWaits, events.stepWaits, storing.values()]) {
+    for (const held of all) {
+      if (room.isFull) return;
+      const { object, member } = subjectOf(pool, held);
+      const reason = name === null || object === name ? reasonOf(pool, held) : null;
+      if (reason === null) continue;
+      room.add(waits, {
+        ...{ object, member, what: 'held', sinceMs: now - held.since },
+        deadlineMs: held.timer === 0 ? null : pool.waits.deadlineOf(held.timer) - now,
+        promisedBy: [],
+        ...reason,
+      });
+    }
+  }
+}
