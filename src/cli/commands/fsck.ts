@@ -26,6 +26,7 @@ const WORDS: { readonly [kind in Finding['kind']]: string } = {
   'damaged-object': 'damaged',
   'damaged-heads': 'its index is damaged',
   'damaged-array': 'damaged',
+  'damaged-metadata': 'what it says of the array is not so',
   'unlisted-array': 'an array that belongs to no object',
   draft: 'a draft that was never finished',
 };
@@ -78,6 +79,6 @@ function textOf({ kind, path, offset, bytes, name, version }: Finding): string {
   return `${printable(where)}: ${what}${WORDS[kind]}`;
 }
 
-function jsonOf(finding: Finding, isRepaired: boolean): string {
+function jsonOf({ text: _, ...finding }: Finding, isRepaired: boolean): string {
   return toJson({ ...finding, damage: isDamage(finding), repaired: isRepaired });
 }

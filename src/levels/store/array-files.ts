@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { assert } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
-import type { Space } from '../../core/space.js';
+import { type Space, spaceBytes } from '../../core/space.js';
 import type { ValueMap } from '../../core/value.js';
 import type { LevelBytes, LevelKey } from '../level.js';
 import { crc32c } from '../zarr/crc32c.js';
 import { arrayJson, groupJson } from '../zarr/metadata.js';
 import { arrayInfo, type Chunk, CRC_BYTES, chunksOf, layoutFor, storedSpace } from './chunks.js';
 import { damaged, short, sizeMismatch } from './failures.js';
-import { type ArrayPlace, encodeHead, type RecordHead } from './record.js';
+import { plainAttributes } from './plain-json.js';
+import { type ArrayPlace, decodeHead, encodeHead, type RecordHead } from './record.js';
 import type { StoreDisk } from './store-disk.js';
 
 export const ARRAYS = 'arrays';
@@ -18,6 +21,11 @@ const ARRAY_NAME = 'data';
 const NAME_CHARACTERS = 80;
 
 /** Made while nobody finds it; put in its place by its one rename. */
+interface ArrayTexts {
+  readonly group: string;
+  readonly array: string;
+}
+
 interface ArrayDraft {
   readonly place: ArrayPlace;
   readonly head: Uint8Array;
@@ -31,6 +39,11 @@ interface ArrayDraft {
 function folderFor({ name, version }: LevelKey, sequence: number): string {
   const shown = name.replaceAll(/[^A-Za-z0-9_.-]/gu, '_').slice(0, NAME_CHARACTERS);
   return `${shown.replace(/^\./u, '_')}.v${version}.${sequence.toString(36)}`;
+}
+
+/** The number that {@link folderFor} has given it. */
+function sequenceOf(folder: string): number {
+  return Number.parseInt(folder.slice(folder.lastIndexOf('.') + 1), 36);
 }
 
 function dimensionNames({ shape }: Space, attributes: ValueMap): readonly string[] {
@@ -54,7 +67,6 @@ export async function draftArray(
     readonly size: number;
     readonly sequence: number;
   },
-  json: (head: Uint8Array) => { readonly group: string; readonly array: string },
   bytes: LevelBytes,
 ): Promise<ArrayDraft> {
   const { key, space, attributes, size, sequence } = object;
@@ -72,7 +84,7 @@ export async function draftArray(
       for (let each = folder; each !== DRAFTS; each = parentOf(each)) folders.add(each);
     };
     await makeFolder(array);
-    const texts = json(head);
+    const texts = arrayTexts(head);
     const files = [`${path}/zarr.json`, `${array}/zarr.json`];
     const encoder = new TextEncoder();
     await disk.write(files[0] as string, 0, [encoder.encode(texts.group)]);
@@ -93,21 +105,62 @@ export async function draftArray(
   }
 }
 
-/** The texts of both zarr.json of an object. */
-export function arrayTexts(
-  { key, space, attributes, size, sequence }: Parameters<typeof draftArray>[1],
-  plain: Parameters<typeof arrayInfo>[2]['attributes'],
-): (head: Uint8Array) => { group: string; array: string } {
-  const stored = storedSpace(space, size);
+/** The texts of both zarr.json of an object: all that they say follows from its head. */
+export function arrayTexts(head: Uint8Array): ArrayTexts {
+  const said = decodeHead(head);
+  assert(said !== null && said.array !== null, 'it is the head of an array');
+  const { key, space, attributes, array } = said;
+  const stored = storedSpace(space, spaceBytes(space));
   const names = stored === space ? dimensionNames(space, attributes) : ['byte'];
-  return (head) => {
-    // What a store needs to have the object again when its packs are gone.
-    const record = Buffer.from(head).toString('base64');
-    const { pool, name, version } = key;
-    const group = groupJson({ attacca: { pool, name, version, sequence, record } });
-    const info = arrayInfo(stored, layoutFor(stored), { attributes: plain, dimensionNames: names });
-    return { group, array: arrayJson(info) };
-  };
+  // What a store needs to have the object again when its packs are gone.
+  const record = Buffer.from(head).toString('base64');
+  const { pool, name, version } = key;
+  const sequence = sequenceOf(array.folder);
+  const group = groupJson({ attacca: { pool, name, version, sequence, record } });
+  const plain = plainAttributes(attributes);
+  const info = arrayInfo(stored, array, { attributes: plain, dimensionNames: names });
+  return { group, array: arrayJson(info) };
+}
+
+/** A file of an array that is not what it should be, and what it should be. */
+export interface WrongText {
+  readonly path: string;
+  readonly text: string;
+}
+
+/**
+ * Both zarr.json of an array, compared with its record: by what they say, so that another way to
+ * write the same JSON is no damage. Numbers and texts of them are the same: of attributes beyond
+ * the numbers of JSON older stores have texts.
+ */
+export async function wrongTexts(disk: StoreDisk, head: Uint8Array): Promise<WrongText[]> {
+  const { group, array } = arrayTexts(head);
+  const path = `${ARRAYS}/${decodeHead(head)?.array?.folder}`;
+  const files = [
+    { path: `${path}/zarr.json`, text: group },
+    { path: `${path}/${ARRAY_NAME}/zarr.json`, text: array },
+  ];
+  const wrong: WrongText[] = [];
+  for (const file of files) if (!(await saysSame(disk, file))) wrong.push(file);
+  return wrong;
+}
+
+async function saysSame(disk: StoreDisk, { path, text }: WrongText): Promise<boolean> {
+  const size = await disk.size(path);
+  if (size === null) return false;
+  const bytes = new Uint8Array(size);
+  if ((await disk.read(path, 0, bytes)) !== size) return false;
+  try {
+    const found = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    if (found === text) return true;
+    return isDeepStrictEqual(JSON.parse(found, numberAsText), JSON.parse(text, numberAsText));
+  } catch {
+    return false;
+  }
+}
+
+function numberAsText(_: string, value: unknown): unknown {
+  return typeof value === 'number' ? String(value) : value;
 }
 
 function parentOf(path: string): string {

@@ -13,14 +13,13 @@ import type {
   LevelStream,
   PutOptions,
 } from '../level.js';
-import { ARRAYS, arrayTexts, DRAFTS, draftArray, piecesOf, syncDraft } from './array-files.js';
+import { ARRAYS, DRAFTS, draftArray, piecesOf, syncDraft } from './array-files.js';
 import { compactPack, deadPacks } from './compacting.js';
 import { sizeMismatch } from './failures.js';
 import { hashName, type NameHash } from './hasher.js';
 import type { Problem, StoreParts } from './loading.js';
 import { PACKS, type Pack, packPath } from './pack.js';
 import { PackWriter, writeFooter } from './pack-writer.js';
-import { plainAttributes } from './plain-json.js';
 import { decodeHead, encodeDeletion, encodeHead, RECORD_KIND } from './record.js';
 import type { Slot } from './store-index.js';
 import { StoreReader } from './store-reader.js';
@@ -125,8 +124,7 @@ export class DirectoryLevel implements Level {
     const { disk } = this.#reader.parts;
     const key = { pool, name, version };
     const object = { key, space, attributes, size, sequence: writer.takeSequence() };
-    const texts = arrayTexts(object, plainAttributes(attributes));
-    const draft = await draftArray(disk, object, texts, bytes);
+    const draft = await draftArray(disk, object, bytes);
     const place = `${ARRAYS}/${draft.place.folder}`;
     try {
       // Whatever was asked for: a record must not be on the disk before what it tells of.

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { AttaccaError } from '../../core/errors.js';
 import { spaceBytes } from '../../core/space.js';
 import type { LevelKey } from '../level.js';
-import { ARRAYS, DRAFTS, isUnreadable, readArray } from './array-files.js';
+import { ARRAYS, DRAFTS, isUnreadable, readArray, wrongTexts } from './array-files.js';
 import { readHeads } from './footer.js';
 import { isLive, type Problem } from './loading.js';
 import { bytesOfUnits, type Pack, packPath } from './pack.js';
@@ -18,6 +18,8 @@ export interface Finding {
     | 'lost-pack'
     | 'damaged-heads'
     | 'damaged-array'
+    /** What a zarr.json says is not what the record does: others would read wrong values. */
+    | 'damaged-metadata'
     | 'unlisted-array'
     | 'draft';
   /** Within the store. */
@@ -31,6 +33,8 @@ export interface Finding {
   readonly why?: string;
   /** Of an array whose record is damaged: where its bytes are. */
   readonly folder?: string;
+  /** Of metadata: what they were, and are to be again. */
+  readonly text?: string;
 }
 
 /** What a crash leaves and the next writer puts away: nothing that anybody had is lost. */
@@ -135,6 +139,9 @@ async function* checkPack(
         if (found !== null) {
           yield found;
           continue;
+        }
+        for (const { path: file, text } of await wrongTexts(parts.disk, read.headBytes)) {
+          yield { kind: 'damaged-metadata', path: file, offset: 0, bytes: 0, ...key, text };
         }
       }
       yield { bytes: size };

@@ -74,6 +74,7 @@ export async function repairStore(parts: StoreParts, options: CheckOptions = {})
       isPackLost ||= finding.kind === 'gap';
     }
     if (finding.kind === 'damaged-object') await setBytesAside(parts, finding);
+    if (finding.kind === 'damaged-metadata') await writeMetadata(parts, finding);
   }
   if (isPackLost) forgetLost(reader, checked.findings);
   // From here on as any writer does: torn tails are cut, packs closed, drafts removed.
@@ -156,6 +157,16 @@ async function setBytesAside(
   const aside = `${QUARANTINE}/${name}.${offset}`;
   await disk.write(aside, 0, [target.subarray(0, got)]);
   await disk.sync(aside);
+}
+
+/** A zarr.json as its record has it; what was there is set aside. */
+async function writeMetadata({ disk }: StoreParts, { path, text = '' }: Finding): Promise<void> {
+  if ((await disk.size(path)) !== null) {
+    await disk.rename(path, `${QUARANTINE}/${path.slice(ARRAYS.length + 1).replaceAll('/', '.')}`);
+  }
+  await disk.write(path, 0, [new TextEncoder().encode(text)]);
+  await disk.sync(path);
+  await disk.syncFolder(path.slice(0, path.lastIndexOf('/')));
 }
 
 /** Of an array whose record alone is damaged another record is made. */

@@ -153,3 +153,37 @@ test('of many packs each that is gone is told, and none that was compacted', asy
   assert.deepEqual(await kindsOf(whole), []);
   assert.deepEqual(await readable(whole), [3]);
 });
+
+test('metadata of an array that say something else are told, and written anew', async () => {
+  const whole = await filled();
+  const files = whole.paths().filter((path) => /^arrays\/.+\/zarr\.json$/u.test(path));
+  assert.equal(files.length, 4, String(files));
+  for (const file of files) {
+    const text = Buffer.from(whole.bytesOf(file)).toString();
+    const cases = [
+      null,
+      '',
+      text.slice(0, 30),
+      text.replace('uint8', 'int8'),
+      text.replace('"at": ', '"at": 1'),
+      text.replace('"node_type"', '"node_typo"'),
+      text.replace(/"record": "..../u, '"record": "AAAA'),
+    ].filter((each) => each !== text);
+    assert.ok(cases.length >= 5);
+    for (const aged of cases) {
+      const disk = whole.copy();
+      if (aged === null) await disk.remove(file);
+      else disk.damage(file, Buffer.from(aged));
+      assert.deepEqual(await kindsOf(disk), [['damaged-metadata', file]], String(aged));
+      assert.deepEqual(await readable(disk), ALL);
+      await repairStore(await storeParts(disk, ''));
+      assert.deepEqual(await findings(disk), []);
+      assert.equal(Buffer.from(disk.bytesOf(file)).toString(), text);
+      const aside = disk.paths().filter((path) => path.startsWith('quarantine/'));
+      assert.equal(aside.length, aged === null ? 0 : 1);
+    }
+    // The same in another way, and as older stores have it.
+    whole.damage(file, Buffer.from(JSON.stringify(JSON.parse(text)).replace(':5,', ':"5",')));
+    assert.deepEqual(await kindsOf(whole), []);
+  }
+});
