@@ -1,6 +1,6 @@
 import type { Selector } from '../core/selector/ast.js';
 import { EVENT_FLAG, type EventName } from '../protocol/index.js';
-import { isPromisedOver } from './event-promised.js';
+import { doubtedBy, isPromisedOver } from './event-promised.js';
 import { checkStanding, pin, pinsOf } from './event-standing.js';
 import type {
   MAsked,
@@ -184,6 +184,7 @@ export class EventOracle {
         ? { list: [], begun: new Set(begun), isComplete: false, step: null }
         : null,
       holds: new Set(),
+      doubted: doubtedBy({ asked, selector }, [...this.#parts.promises()]),
       heard: 0,
     };
     this.subscriptions.add(one);

@@ -16,17 +16,36 @@ export function isPromisedOver(one: MSubscription, promises: Iterable<MPromise>)
   const meant = [...promises].filter(
     (promise) => (own || !names.has(promise.by)) && mayMeet(one, promise),
   );
-  return meant.length > 0 && meant.every(({ state }) => state === 'closed');
+  const isSure = (promise: MPromise): boolean =>
+    !one.doubted.has(promise) || one.n > 0 || meets(one, promise) === true;
+  return meant.some(isSure) && meant.every(({ state }) => state === 'closed');
+}
+
+/** Promises before the first that is open and may be of what one asks for who begins. */
+export function doubtedBy(
+  one: Pick<MSubscription, 'asked' | 'selector'>,
+  promises: readonly MPromise[],
+): ReadonlySet<MPromise> {
+  const first = promises.findIndex((each) => each.state !== 'closed' && mayMeet(one, each));
+  return new Set(first === -1 ? promises : promises.slice(0, first));
 }
 
 /** Unless what is promised cannot be what it asks for. */
-function mayMeet({ asked, selector }: MSubscription, { by, pattern }: MPromise): boolean {
+function mayMeet(one: Pick<MSubscription, 'asked' | 'selector'>, promise: MPromise): boolean {
+  return meets(one, promise) !== false;
+}
+
+/** Whether what is promised is what it asks for; null: some of it, maybe. */
+function meets(
+  { asked, selector }: Pick<MSubscription, 'asked' | 'selector'>,
+  { by, pattern }: MPromise,
+): boolean | null {
   const known = new Map([['name', pattern]]);
   // What is told of offers alone is told of those who have promised them.
   if (asked.kinds.every((kind) => kind === 'offer')) {
     known.set('.member', by).set('.component', by.replace(/\[\d+\]$/u, ''));
   }
-  return possible(selector, known) !== false;
+  return possible(selector, known);
 }
 
 /** Whether it is true whatever else is said of the object; null: that depends on it. */

@@ -1,7 +1,7 @@
 import type { Selector } from '../core/selector/ast.js';
 import type { Value } from '../core/value.js';
 import type { EventName } from '../protocol/index.js';
-import type { Expected, MMember, MSession, MVersion } from './oracle-state.js';
+import type { Expected, MMember, MPromise, MSession, MVersion } from './oracle-state.js';
 
 /** What the model of events is made of. */
 
@@ -121,6 +121,8 @@ export interface MSubscription {
   /** Null: it is told of events. */
   readonly standing: MStanding | null;
   readonly holds: Set<MEvent>;
+  /** Promises that were closed when it began, before all that were not: may be of another run. */
+  readonly doubted: ReadonlySet<MPromise>;
   /** The last `n` that was heard of. */
   heard: number;
 }
