@@ -94,7 +94,10 @@ test('queues are defined, listed and forgotten; explain and info say who keeps w
   const define = ['queue', 'f', '-w', 'has step', '--keep', '2', '--max-ahead', '3'];
   assert.equal((await attacca(define, around)).code, 0);
   assert.equal((await attacca(define, around)).code, 0);
-  assert.match((await attacca(['queue', 'f', '--keep', '9'], around)).err, /it is there/u);
+  assert.match(
+    (await attacca(['queue', 'f', '-w', 'true', '--keep', '9'], around)).err,
+    /it is there/u,
+  );
   assert.equal(
     (await attacca(['queue'], around)).out,
     '"f"  by step  keep 2  max-ahead 3  no steps\n',
@@ -107,8 +110,19 @@ test('queues are defined, listed and forgotten; explain and info say who keeps w
   assert.match(explained.out, /Required with all that matches, by reader\./u);
   assert.match(explained.out, /kept for 0 requires and 0 readers, and 1 standing require\./u);
   assert.match((await attacca(['info'], around)).out, /1 object kept for them/u);
+  assert.match((await attacca(['queue', 'f'], around)).out, /^"f" {2}by step/u);
+  for (const line of [
+    ['queue', 'g'],
+    ['queue', 'g', '--forget'],
+  ]) {
+    const none = await attacca(line, around);
+    assert.deepEqual([none.code, none.out], [1, '']);
+    assert.match(none.err, /queue "g": there is none/u);
+  }
   assert.equal((await attacca(['queue', 'f', '--forget'], around)).code, 0);
   assert.equal((await attacca(['queue'], around)).out, '');
+  assert.equal((await attacca(['queue', 'all', '-w', 'true', '--by', 's'], around)).code, 0);
+  assert.match((await attacca(['queue', 'all'], around)).out, /^"all" {2}by s {2}no steps/u);
 });
 
 test('what is no command line says what would be', async () => {
@@ -124,6 +138,10 @@ test('what is no command line says what would be', async () => {
     [['get', '--all', 'a = 1', '--follow', '-d', 'o', '--latest'], /--latest needs --queue/u],
     [['queue', 'a', 'b'], /one NAME/u],
     [['queue', 'a', '--keep', '0'], /1 or more/u],
+    [['queue', 'a', '--keep', '1'], /say -w SELECTOR/u],
+    [['queue', 'a', '-w', 'true', '--by', ''], /name of an attribute/u],
+    [['queue', 'a', '-w', 'true', '--forget'], /--forget goes with a NAME alone/u],
+    [['queue', '--keep', '1'], /needs a NAME/u],
   ] as const) {
     const result = await attacca([...line], around);
     assert.equal(result.code, 2, line.join(' '));

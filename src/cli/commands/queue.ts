@@ -1,4 +1,5 @@
 import { defineStepQueue } from '../../client/events/step-queue.js';
+import { AttaccaError } from '../../core/errors.js';
 import type { ValueMap } from '../../core/value.js';
 import { defineCommand } from '../command.js';
 import { EXIT, UsageError } from '../exit.js';
@@ -10,12 +11,13 @@ import { openPool } from '../pool/open.js';
 import { checkedSelector, WHERE_OPTION } from '../where.js';
 
 export const command = defineCommand({
-  usage: ['', 'NAME -w SELECTOR [--by KEY] [--keep N] [--max-ahead N]', 'NAME --forget'],
+  usage: ['[NAME]', 'NAME -w SELECTOR [--by KEY] [--keep N] [--max-ahead N]', 'NAME --forget'],
   about: `
     Defines a step queue: of the objects that SELECTOR selects the steps, which an attribute says.
     The newest steps are kept, the oldest withdrawn by the pool; an offer that begins a step waits
     while too many earlier ones wait for somebody who requires them (docs/steps.md). The pool keeps
-    the definition. Without NAME it prints the queues that there are.`,
+    the definition; SELECTOR true is of all objects. Without a SELECTOR it prints the queue of that
+    NAME, without NAME all that there are.`,
   options: {
     ...WHERE_OPTION,
     by: { type: 'string', value: 'KEY', help: 'the attribute that says the step (default: step)' },
@@ -41,19 +43,50 @@ export const command = defineCommand({
     if (more.length > 0) throw new UsageError('it takes one NAME');
     const select = options.where === undefined ? undefined : await checkedSelector(options.where);
     const [keep, maxAhead] = [options.keep, options['max-ahead']].map(countOf);
+    const asked = { select: select === 'true' ? '' : select, by: options.by, keep, maxAhead };
+    const isDefined = select !== undefined;
+    mustGoTogether(name, isDefined, options);
     await using session = await openPool(context, options);
-    if (name === undefined) {
-      const { queues = [] } = await session.view.info();
-      for (const queue of listOf(queues).map(mapOf)) {
-        print(options.json ? toJson(queue) : lineOf(queue));
-      }
+    if (name !== undefined && isDefined) {
+      await defineStepQueue(session.client, name, asked);
       return EXIT.ok;
     }
-    const asked = { select, by: options.by, keep, maxAhead };
-    await defineStepQueue(session.client, name, options.forget ? null : asked);
+    const { queues = [] } = await session.view.info();
+    const all = listOf(queues).map(mapOf);
+    const found = name === undefined ? all : all.filter((queue) => textOf(queue['name']) === name);
+    if (name !== undefined && found.length === 0) throw noQueue(name);
+    if (name !== undefined && options.forget) await defineStepQueue(session.client, name, null);
+    else for (const queue of found) print(options.json ? toJson(queue) : lineOf(queue));
     return EXIT.ok;
   },
 });
+
+/** A queue of all objects is never defined by what was left out. */
+function mustGoTogether(
+  name: string | undefined,
+  isDefined: boolean,
+  options: {
+    readonly by: string | undefined;
+    readonly keep: string | undefined;
+    readonly 'max-ahead': string | undefined;
+    readonly forget: boolean;
+  },
+): void {
+  const { by, keep, forget, 'max-ahead': maxAhead } = options;
+  if (by === '') throw new UsageError('--by is the name of an attribute');
+  const says = isDefined || [by, keep, maxAhead].some((each) => each !== undefined);
+  if (name === undefined && (says || forget)) throw new UsageError('it needs a NAME');
+  if (forget && says) throw new UsageError('--forget goes with a NAME alone');
+  if (says && !isDefined) {
+    throw new UsageError('a queue is of a SELECTOR: say -w SELECTOR (-w true: of all objects)');
+  }
+}
+
+function noQueue(name: string): AttaccaError {
+  const fields = { kind: 'queue', name };
+  const message = `Cannot find the queue ${quoted(name)}: there is none of that name`;
+  return new AttaccaError('unknown-definition', message, fields);
+}
 
 function countOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
