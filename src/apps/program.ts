@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { PoolEvent } from '../client/index.js';
 import { counted } from '../core/counted.js';
-import { systemCode } from '../core/system-errors.js';
+import { systemCode, whyFailed } from '../core/system-errors.js';
 import { Timestamp, type Value } from '../core/value.js';
 import { eventJson, formatTimestamp, toJson } from './json.js';
 import type { Run, RunFunction } from './when.js';
@@ -38,7 +38,7 @@ export class CannotStart extends Error {
 
   constructor(file: string, cause: Error) {
     const code = systemCode(cause);
-    const why = code === 'ENOENT' ? 'there is no such command' : cause.message;
+    const why = code === 'ENOENT' ? 'there is no such command' : whyFailed(cause);
     super(`Cannot run "${file}": ${why}`, { cause });
     this.exitCode = code === 'ENOENT' ? 127 : 126;
   }

@@ -59,8 +59,15 @@ export function errorLine(command: string, error: unknown): string {
     const about = isOverview ? 'attacca --help' : `attacca ${command} --help`;
     return `${nameOf(command)}: ${printable(error.message)} (see ${about})`;
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return `${nameOf(command)}: ${printable(cut(message))} (${codeOf(error)})`;
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // Of a relative path of a program whose directory was removed.
+  const isLost = 'syscall' in error && error.syscall === 'uv_cwd';
+  return isLost ? 'Cannot tell the directory that this runs in: it was removed' : error.message;
 }
 
 /** What is quoted is cut where hardly a name or path is so long: a glob of a megabyte, say. */
@@ -77,12 +84,11 @@ function codeOf(error: unknown): string {
 }
 
 function errorJson(command: string, error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
   return toJson({
     error: {
       command,
       code: codeOf(error),
-      message,
+      message: messageOf(error),
       retryable: error instanceof AttaccaError && error.retryable,
       fields: error instanceof AttaccaError ? error.fields : {},
     },

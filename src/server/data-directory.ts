@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
 import { systemCode, whyFailed } from '../core/system-errors.js';
+import { makeDirectory } from '../levels/make-directory.js';
 import { lockPoolDirectory } from '../levels/shm/index.js';
 import { LINK_LIMITS } from '../transport/index.js';
 import { directoryInUse } from './holder.js';
@@ -105,7 +105,7 @@ async function makeDurably(path: string): Promise<void> {
   const parent = dirname(path);
   let first: string | undefined;
   try {
-    first = await mkdir(parent, { recursive: true, mode: 0o700 });
+    first = await makeDirectory(parent, { mode: 0o700 });
   } catch (cause) {
     throw new AttaccaError(
       'file-error',

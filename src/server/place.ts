@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { refuse } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
+import { whyFailed } from '../core/system-errors.js';
 import { checkSocketPath, socketPathFits } from '../transport/index.js';
 
 export const SOCKET_FILE = 'socket';
@@ -58,10 +59,9 @@ export async function makePrivateDirectory(path: string): Promise<'made' | 'foun
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
     if (code !== 'EEXIST') {
-      const why = cause instanceof Error ? cause.message : String(cause);
       throw new AttaccaError(
         'file-error',
-        `Cannot make the directory "${path}": ${why}`,
+        `Cannot make the directory "${path}": ${whyFailed(cause)}`,
         { path, system: code },
         { cause },
       );

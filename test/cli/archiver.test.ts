@@ -15,7 +15,7 @@ import { openStore } from '../../src/levels/store/index.js';
 import { testPool } from '../../src/testing/index.js';
 import { tinyTmpfs } from '../levels/scratch.js';
 import { KeptPool } from '../server/kept-pool.js';
-import { attacca, filesOf, jsonLines, type Running, startAttacca } from './command.js';
+import { attacca, filesOf, jsonLines, type Running, shell, startAttacca } from './command.js';
 
 /** Resolves when standard error has said so. */
 function toldOf({ process, ended }: Running, pattern: RegExp): Promise<void> {
@@ -230,6 +230,23 @@ test('a full disk is told, stops nobody, and goes on when there is room', async 
   const last = await events.wait();
   assert.deepEqual([last?.attributes['object'], last?.attributes['again']], ['u/0', false]);
   await member2.leave();
+});
+
+test('a directory that cannot be made, or is gone, ends it with the reason', async (t) => {
+  await using pool = await testPool();
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  for (const to of ['/proc/x', '/proc/x/y']) {
+    const { code, err } = await attacca(['archiver', 'true', '--to', to, '--count', '1'], around);
+    assert.equal(code, 1);
+    assert.match(err, /Cannot make "\/proc\/x[^:]*": there is no such file or directory/u);
+  }
+  const gone = 'mkdir gone && cd gone && rmdir ../gone && attacca archiver true --to x';
+  const { code, err } = await shell(gone, around).ended;
+  assert.equal(code, 1);
+  assert.match(err, /Cannot tell the directory that this runs in: it was removed \(file-error\)/u);
+  const served = await attacca(['serve', '--data', '/proc/xx']);
+  assert.equal(served.code, 1);
+  assert.match(served.err, /directory "\/proc\/xx": there is no such file or directory/u);
 });
 
 test('what cannot be asked for says why', async () => {
