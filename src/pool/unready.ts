@@ -42,7 +42,7 @@ export class Unready {
     this.due.delete(version);
   }
 
-  /** What has a name became ready. In the order of rows, which a pool that was restored has, too. */
+  /** What has a name became ready. In the order of rows, which a restored pool has, too. */
   wake(name: string): void {
     const waiting = [...(this.#waiting.get(name) ?? [])].sort((one, other) => one - other);
     for (const version of waiting) this.due.add(version);

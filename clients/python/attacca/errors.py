@@ -10,7 +10,7 @@ _RETRYABLE = frozenset((
     "session-limit", "connection-lost", "pool-unreachable", "name-in-use", "member-limit",
     "handle-limit", "object-required", "promise-limit", "deadline-passed", "wait-limit",
     "subscription-limit", "subscriber-silent", "hold-limit",
-    "lock-conflict", "memory-full", "shm-full", "disk-full", "journal-full"))
+    "lock-conflict", "memory-full", "shm-full", "disk-full", "journal-full", "store-in-use"))
 
 
 class AttaccaError(Exception):

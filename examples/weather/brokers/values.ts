@@ -13,8 +13,8 @@ export function sumsOf(values: Elements): Attributes {
 }
 
 /**
- * Makes a field one that no contract lets in: a value that is none, a message of zeros. Returns what
- * makes it whole again.
+ * Makes a field one that no contract lets in: a value that is none, a message of zeros. Returns
+ * what makes it whole again.
  */
 export function spoil(values: Elements): () => void {
   if (!(values instanceof Float32Array)) {

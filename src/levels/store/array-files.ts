@@ -106,7 +106,7 @@ export async function draftArray(
 }
 
 /** The texts of both zarr.json of an object: all that they say follows from its head. */
-export function arrayTexts(head: Uint8Array): ArrayTexts {
+function arrayTexts(head: Uint8Array): ArrayTexts {
   const said = decodeHead(head);
   assert(said !== null && said.array !== null, 'it is the head of an array');
   const { key, space, attributes, array } = said;
@@ -123,7 +123,7 @@ export function arrayTexts(head: Uint8Array): ArrayTexts {
 }
 
 /** A file of an array that is not what it should be, and what it should be. */
-export interface WrongText {
+interface WrongText {
   readonly path: string;
   readonly text: string;
 }

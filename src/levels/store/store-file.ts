@@ -18,7 +18,7 @@ const UNSUMMED_KEYS = 3;
 type Packs = readonly (readonly [number, number])[];
 
 /** What a directory says of the store that it is. */
-export type StoreFileFound =
+type StoreFileFound =
   | { readonly kind: 'right'; readonly seed: bigint; readonly packs: Packs }
   /** There are packs: it is a store, and its file is not what was written. They have its seed. */
   | { readonly kind: 'damaged'; readonly seed: bigint; readonly why: string }

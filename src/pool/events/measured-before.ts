@@ -53,7 +53,7 @@ export function measureAsked(
   return { slab, offset, size, ...found.measured };
 }
 
-/** The bytes that a request offers; null when they are no numbers, or nobody asks for what they are. */
+/** The bytes that a request offers; null when they are no numbers, or nobody asks for them. */
 function measurable(pool: PoolState, session: Session, code: number): Measurable | null {
   const { reader, decoder, events, spaces } = pool;
   const isPart = code === MESSAGE.offerPart;
@@ -135,7 +135,7 @@ export function measuresBeforePending({ events }: PoolState): MeasureAsked[] {
   );
 }
 
-/** What is known of the bytes that a request offers; null: nothing. The reader stands on its body. */
+/** What is known of the bytes of an offer; null: nothing. The reader stands on its body. */
 export function summaryBefore(
   pool: PoolState,
   session: Session,
