@@ -103,13 +103,19 @@ test('of bytes that are no numbers nothing is known: a contract may ask that som
   assert.deepEqual(strict.told, ['offer blob']);
   strict.veto('not measured').ok();
   blob.fails('vetoed');
+  const attributes = { 'attacca.encoding': '[]' };
+  const encoded = producer.declare('encoded', { space: { dtype: 'uint8' }, attributes });
+  const offer = encoded.offer(producer.slice('bytes')).waits();
+  assert.deepEqual(pool.effectsOf('measure'), []);
+  strict.acknowledge().ok();
+  offer.ok();
   // Nor when the agent could not look at it.
   const lost = producer.declare('lost', FLOATS).offer(slice(1)).waits();
   const [asked] = pool.effectsOf('measure').at(-1)?.asked ?? [];
   assert.ok(asked !== undefined);
   pool.loop.input({ kind: 'measured', results: [{ ask: asked.ask, statistics: null }] });
   pool.settle();
-  assert.deepEqual(strict.told, ['offer blob', 'offer lost']);
+  assert.deepEqual(strict.told, ['offer blob', 'offer encoded', 'offer lost']);
   strict.acknowledge().ok();
   lost.ok();
 });

@@ -34,6 +34,9 @@ import type { HeldMeasure, HeldOperation } from './held-operation.js';
  * else that an event tells.
  */
 
+/** By this attribute a client says that bytes are encoded, and how: src/client/encoding.ts. */
+const ENCODING_KEY = 'attacca.encoding';
+
 /** What is offered, and can be measured. */
 interface Measurable {
   readonly measured: Omit<MeasureAsked, 'ask' | 'slab' | 'offset' | 'size'>;
@@ -67,7 +70,7 @@ function measurable(pool: PoolState, session: Session, code: number): Measurable
     const handle = session.handles.get(message.handle);
     if (handle === 0 || message.size === 0 || message.source === SOURCE.nothing) return null;
     const { space, attributes } = saidOf(pool, handle, code);
-    if (space === 0) return null;
+    if (space === 0 || isEncoded(pool, attributes)) return null;
     const { dtype, byteOrder = 'little' } = spaceAt(spaces.bytes(space), spaces.start(space));
     if (dtype === undefined || !isMeasurable(dtype)) return null;
     if (message.size % itemSizeOf(dtype) !== 0) return null;
@@ -79,6 +82,12 @@ function measurable(pool: PoolState, session: Session, code: number): Measurable
   } finally {
     reader.at = at;
   }
+}
+
+/** Whether bytes stand for other elements, as clients say. */
+function isEncoded({ attributes, keys }: PoolState, record: number): boolean {
+  const key = keys.find(ENCODING_KEY);
+  return key !== 0 && attributes.termOf(record, key) !== 0;
 }
 
 /** What is known of the elements: of further parts by what the version says. */
