@@ -33,6 +33,11 @@ export class Keys {
     return this.#end.signal;
   }
 
+  /** Whether nothing more is typed, and all that was is used. */
+  get isUsedUp(): boolean {
+    return this.#isOver && this.#typed.length === 0;
+  }
+
   /** The next key, or line; null when there is none any more, or the signal fires first. */
   async next(signal?: AbortSignal): Promise<string | null> {
     const wake = (): void => this.#wake();
@@ -81,7 +86,9 @@ export class Keys {
   #endIfIdle(): void {
     if (this.#isAsked) return;
     const isOver = this.#isOver && this.#typed.length === 0;
-    if (isOver || this.#typed.some((key) => isEnd(key))) this.#end.abort();
+    // Lines are each for what comes; who presses a key means now.
+    const typed = this.isTerminal ? this.#typed : this.#typed.slice(0, 1);
+    if (isOver || typed.some((key) => isEnd(key))) this.#end.abort();
   }
 }
 

@@ -59,6 +59,26 @@ test('its end lets all go on: of its input, by a key, and when it is killed', as
   }
 });
 
+test('lines of a pipe are used one for each operation, and its end is told', async () => {
+  await using pool = await testPool();
+  await using model = await join({ address: pool.address, member: 'model' });
+  const input = '\nv no units here\nq\n';
+  for (const isEnded of [false, true]) {
+    const around = { pool: pool.address, input: isEnded ? input.replace('q\n', '') : null };
+    const stepping = startAttacca(['step', 'offer', '--json'], around);
+    if (!isEnded) stepping.process.stdin?.write(input);
+    await ready(stepping);
+    await model.put(`a/${isEnded}`, new Uint8Array(1));
+    const refused = model.put(`b/${isEnded}`, new Uint8Array(1));
+    await assert.rejects(refused, { code: 'vetoed', message: /no units here/u });
+    const { code, err } = await stepping.ended;
+    assert.equal(code, 0);
+    assert.match(err, /a line for each/u);
+    assert.equal(/its input has ended: nothing is held/u.test(err), isEnded, err);
+    await model.put(`c/${isEnded}`, new Uint8Array(1));
+  }
+});
+
 test('an operation whose program has gone waits no more', async () => {
   await using pool = await testPool();
   const around = { pool: pool.address, input: null };

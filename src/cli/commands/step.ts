@@ -11,6 +11,8 @@ import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
 
+const KEYS_TEXT = 'space: go on, v: forbid, c: let all go, q: quit';
+const LINES_TEXT = 'a line for each: empty or go: go on, v REASON: forbid, c: let all go, q: quit';
 const NO_REASON = 'somebody has said no';
 
 export const command = defineCommand({
@@ -22,8 +24,9 @@ export const command = defineCommand({
     declare, seal, dispose, or a name that members emit under; without one it is all but declare, seal
     and dispose.
 
-    Where standard input is no terminal it is read line by line: an empty line (or go), v REASON, c, q;
-    its end ends the command. With --json each operation is a line, as attacca events --json prints it,
+    Where standard input is no terminal it is read line by line, a line for each operation as it comes:
+    an empty line (or go), v REASON, c, q. When all lines are used and the input has ended, the command
+    ends, and says so: nothing is held any more. With --json each operation is a line, as attacca events --json prints it,
     with decided: gone on, vetoed or cancelled (its program has gone).`,
   options: {
     where: {
@@ -47,6 +50,7 @@ export const command = defineCommand({
     await using _session = session;
     await using pool = session.asMember(seat);
     using keys = new Keys();
+    const help = `attacca step: ${keys.isTerminal ? KEYS_TEXT : LINES_TEXT}`;
     const decide = async (
       event: PoolEvent,
       { waiting, cancelled }: { readonly waiting: number; readonly cancelled: AbortSignal },
@@ -55,7 +59,7 @@ export const command = defineCommand({
       for (;;) {
         const answer = await answerOf(keys, cancelled);
         if (answer !== null) return answer;
-        say('attacca step: space: go on, v: forbid, c: let all go, q: quit');
+        say(help);
       }
     };
     const onDecided = (event: PoolEvent, outcome: StepOutcome): void => {
@@ -64,13 +68,17 @@ export const command = defineCommand({
       else if (outcome !== 'gone on') print(`  ${outcome}`);
     };
     const onReady = (): void => {
-      if (!quiet) say('attacca step: space: go on, v: forbid, c: let all go, q: quit');
+      if (!quiet) say(help);
     };
     const kinds = words.length === 0 ? undefined : words;
     const summary = await step(pool, {
       ...{ kinds, select: options.where, decide, onDecided, onReady },
       signal: AbortSignal.any([signal, keys.end]),
     });
+    // A contract that one believes in force is not silently off.
+    if (!keys.isTerminal && keys.isUsedUp && !signal.aborted) {
+      say('attacca step: its input has ended: nothing is held any more');
+    }
     const { goneOn, vetoed, cancelled } = summary;
     if (!quiet && !json) {
       const told = [`${counted(goneOn, 'operation')} went on`, `${vetoed} vetoed`];
