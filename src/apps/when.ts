@@ -54,6 +54,8 @@ export interface WhenOptions
   readonly cut?: AbortSignal | undefined;
   /** Ends the durable subscription with it: nothing of it is known any more. */
   readonly forget?: boolean | undefined;
+  /** When it stands: it runs for what happens from then on. */
+  readonly onReady?: (() => void) | undefined;
   /** Of each attempt: it begins, it has ended. */
   readonly onStart?: ((event: PoolEvent, id: string) => void) | undefined;
   readonly onAttempted?: ((event: PoolEvent, id: string) => void) | undefined;
@@ -100,10 +102,13 @@ export async function when(pool: Pool, options: WhenOptions): Promise<WhenSummar
   const { select, slow, until, forget } = options;
   const asked = { kinds, select, name, from, slow, until, window, acknowledge: true };
   const events = await pool.subscribe(asked);
-  const summary = await new Trigger(pool, events, options).run();
-  // One that was complete has ended for us, and is there for others.
-  if (forget === true) await (await pool.subscribe(asked)).close({ forget });
-  return summary;
+  try {
+    options.onReady?.();
+    return await new Trigger(pool, events, options).run();
+  } finally {
+    // One that was complete has ended for us, and is there for others.
+    if (forget === true) await (await pool.subscribe(asked)).close({ forget });
+  }
 }
 
 function wholeNumber(what: string, value: number, least: number): void {

@@ -220,4 +220,11 @@ test('what cannot be run, or asked for, says why', async (t) => {
     assert.equal(result.code, code, line.join(' '));
     assert.match(result.err, said);
   }
+  const told = async () => JSON.stringify((await member.info())['subscriptions']);
+  assert.match(await told(), /"name":"a"/u);
+  const forgetting = ['when', 'true', '--as', 'a', '--forget', '--', './no-such-program'];
+  assert.equal((await attacca(forgetting, around)).code, 127);
+  assert.doesNotMatch(await told(), /"name":"a"/u);
+  const named = await attacca(['when', 'true', '-n', '1', '--', 'true'], around);
+  assert.match(named.err, /its name is when\/[0-9a-f]{12}\n/u);
 });

@@ -84,7 +84,7 @@ export const command = defineCommand({
     if (selector === undefined || extra !== undefined)
       throw new UsageError('it takes one SELECTOR');
     if (rest === null || rest.length === 0) throw new UsageError('it needs "-- COMMAND"');
-    const { json } = options;
+    const { json, quiet } = options;
     const told = optionsOf(options, selector, rest);
     const stdout = json ? 'stderr' : 'inherit';
     const run = runProgram(rest, { environment: poolFor(context, options), stdout });
@@ -100,6 +100,12 @@ export const command = defineCommand({
       ...told,
       run,
       ...{ signal: stopping.stop, cut: stopping.cut },
+      onReady: () => {
+        // It outlives the command: who is to end it needs its name.
+        if (options.as === undefined && !quiet && !json) {
+          say(`attacca when: its name is ${told.name}`);
+        }
+      },
       onStart: ({ name, version }, id) => {
         running++;
         if (json) print(toJson({ run: id, name, version, state: 'started' }));
