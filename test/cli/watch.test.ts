@@ -72,6 +72,9 @@ test('files are imported, of those that a glob says, and again when they are wri
     assert.equal(code, 2);
     assert.match(err, said);
   }
+  const wrong = await attacca(['watch', 'out', '--name', 'x/{steem}'], around);
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.err, /there is no \{steem\}; did you mean \{stem\}\?/u);
   const none = await attacca(['watch', 'none'], around);
   assert.equal(none.code, 1);
   assert.match(none.err, /it is no directory/u);

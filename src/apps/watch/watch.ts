@@ -4,6 +4,7 @@ import { basename, dirname, extname, resolve } from 'node:path';
 import { type Attributes, type Pool, type PoolPromise, Timestamp } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
 import { fileError } from '../../core/file-error.js';
+import { nearest } from '../../core/suggest.js';
 import { systemCode } from '../../core/system-errors.js';
 import { importFile } from '../../files/index.js';
 import { type Libc, tryLoadLibc } from '../../levels/shm/index.js';
@@ -73,11 +74,26 @@ export async function watch(
   directory: string,
   options: WatchOptions = {},
 ): Promise<WatchSummary> {
+  checkPattern(options.name ?? '');
   const root = resolve(directory);
   const libc = await tryLoadLibc();
   const promised = options.promise ?? [];
   const promise = promised.length === 0 ? null : await pool.promise(...promised);
   return await new Watcher(pool, root, libc, options).run(promise);
+}
+
+const PLACEHOLDERS = ['path', 'dir', 'file', 'stem', 'ext'] as const;
+
+/** One that is not known would name all files alike. */
+function checkPattern(pattern: string): void {
+  for (const [found, word = ''] of pattern.matchAll(/\{([^{}]*)\}/gu)) {
+    if (PLACEHOLDERS.some((known) => known === word)) continue;
+    const [meant] = nearest(word, PLACEHOLDERS);
+    const mend = meant === undefined ? `of ${PLACEHOLDERS.join(', ')}` : `did you mean {${meant}}?`;
+    const fields = { name: pattern };
+    const message = `Cannot name objects "${pattern}": there is no ${found}; ${mend}`;
+    throw new AttaccaError('bad-argument', message, fields);
+  }
 }
 
 class Watcher {
