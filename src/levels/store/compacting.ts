@@ -1,4 +1,5 @@
 import type { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
 import { isUnreadable } from './array-files.js';
 import { readHeads } from './footer.js';
 import { isLive } from './loading.js';
@@ -42,6 +43,9 @@ export function deadPacks({ packs }: StoreReader, writer: PackWriter): Pack[] {
     .sort((one, other) => one.header.number - other.header.number);
 }
 
+/** So much of what may wait to be written is of a pack that is moved, and what came last. */
+const MOVED_SHARE_MAX = 0.25;
+
 /**
  * Moves what counts of a pack behind the last record of the store, with the same numbers in its
  * history, and removes the pack when that is safe. What says that something was deleted goes along
@@ -58,7 +62,14 @@ export async function compactPack(
   const neededFrom = deletionsNeededFrom(packs.values(), pack);
   const heads = pack.footer && (await readHeads(parts.disk, path, pack.footer, parts.hash));
   if (heads === null || pack.footer === null) return;
-  const moved: Promise<unknown>[] = [];
+  let moved: Promise<unknown>[] = [];
+  let bytes = 0;
+  const append = (record: Parameters<PackWriter['append']>[0]): void => {
+    const done = writer.append(record);
+    // It may fail while the next one is read: who waits for all of them hears of it.
+    done.catch(() => undefined);
+    moved.push(done);
+  };
   try {
     for (let at = 0; at < pack.entries.count; at++) {
       const entry = pack.entries.at(at);
@@ -68,23 +79,34 @@ export async function compactPack(
       if (isDeletion(entry)) {
         if (neededFrom > sequence) continue;
         const payload = new Uint8Array(0);
-        moved.push(writer.append({ ...base, head, payload, payloadSum: parts.hash.sum(payload) }));
+        append({ ...base, head, payload, payloadSum: parts.hash.sum(payload) });
       } else if (isLive(index, number, entry)) {
         const { payload, start } = await reader.readSlot({ ...entry, pack: number }, true);
-        moved.push(writer.append({ ...base, head, payload, payloadSum: start.payloadSum }));
+        append({ ...base, head, payload, payloadSum: start.payloadSum });
+        bytes += head.length + payload.length;
       }
+      // What is appended waits in memory for what is written before it.
+      if (bytes < LIMITS.storeQueueBytesMax * MOVED_SHARE_MAX) continue;
+      await allOf(moved);
+      moved = [];
+      bytes = 0;
     }
+    await allOf(moved);
   } catch (error) {
     await Promise.allSettled(moved);
     if (isUnreadable(error)) return;
     throw error;
   }
-  const failed = (await Promise.allSettled(moved)).find(({ status }) => status === 'rejected');
-  if (failed?.status === 'rejected') throw failed.reason as AttaccaError;
   await writer.sync();
   parts.listed.forget(number);
   await parts.listed.save();
   packs.delete(number);
   await parts.disk.remove(path);
   await parts.disk.syncFolder(PACKS);
+}
+
+/** Until all are done; then fails as the first that has failed. */
+async function allOf(moved: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(moved)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason as AttaccaError;
 }

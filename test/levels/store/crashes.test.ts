@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AttaccaError } from '../../../src/core/errors.js';
+import { LIMITS } from '../../../src/core/limits.js';
 import type { Level, LevelKey } from '../../../src/levels/level.js';
 import { type DirectoryOptions, openStoreOn } from '../../../src/levels/store/index.js';
 import { fc } from '../../fast-check.js';
@@ -308,6 +309,44 @@ test('packs that are mostly dead go, and what counts of them stays', async () =>
     assert.deepEqual(found, at % 10 === 0 ? bytesFor(name, 0, 300) : null, name);
   }
   await again.close();
+});
+
+test('of a pack that is moved no more is in memory than waits to be written', async (t) => {
+  const limits: { storeQueueBytesMax: number } = LIMITS;
+  const before = limits.storeQueueBytesMax;
+  t.after(() => {
+    limits.storeQueueBytesMax = before;
+  });
+  limits.storeQueueBytesMax = 80_000;
+  let ahead = 0;
+  let most = 0;
+  class Counted extends CrashDisk {
+    override async read(...args: Parameters<CrashDisk['read']>): Promise<number | null> {
+      ahead += args[2].length;
+      most = Math.max(most, ahead);
+      return await super.read(...args);
+    }
+
+    override async write(...args: Parameters<CrashDisk['write']>): Promise<void> {
+      await super.write(...args);
+      for (const piece of args[2]) ahead -= piece.length;
+    }
+  }
+  const disk = new Counted();
+  const level = await openStoreOn(disk, { ...WRITE, packBytesMax: 900_000 });
+  const names = Array.from({ length: 120 }, (_, at) => `n${at}`);
+  for (const name of names) await put(level, name, bytesFor(name, 0, 8_000));
+  // Another pack is written to now; deleting moves what is left of this one.
+  ahead = 0;
+  most = 0;
+  for (const name of names.filter((_, at) => at % 5 > 1)) await level.delete(keyOf(name));
+  await level.compact();
+  assert.ok(most > 8_000, `it was moved: ${most} bytes`);
+  assert.ok(most < 80_000, `${most} bytes were read and not yet written`);
+  for (const name of names.filter((_, at) => at % 5 <= 1)) {
+    assert.deepEqual(await outcome(level, name), bytesFor(name, 0, 8_000), name);
+  }
+  await level.close();
 });
 
 test('one that reads goes on while the writer puts, deletes and compacts', async () => {
