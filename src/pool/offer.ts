@@ -11,6 +11,7 @@ import { handleOf, wrongState } from './handles.js';
 import { showVersion } from './indexing.js';
 import { nameOfMember } from './looking.js';
 import { isToBeMeasured, measureWhole } from './measuring.js';
+import { mayRead } from './memory.js';
 import {
   checkRecords,
   countUnbound,
@@ -46,7 +47,7 @@ import {
 } from './rows.js';
 import type { Member, Session } from './sessions.js';
 import type { PoolState } from './state.js';
-import { takeBytes, takePayload } from './taking.js';
+import { notLeased, takeBytes, takePayload } from './taking.js';
 import { beginTimer, checkTimers } from './timers.js';
 import { versionHas, withdrawVersion } from './versions.js';
 import { countMissing, isReady, readWhole, takeFromMissing } from './wanted.js';
@@ -100,6 +101,11 @@ export function checkOffer(
     refuse('pool-stopping', `Cannot offer "${objectName(pool, object)}": the pool is stopping`);
   }
   if (objects.get(object, OBJECT.current) !== 0) alreadyOffered(pool, object);
+  const { source, slab, offset, size } = message;
+  // The store asks for them first, and would not be asked: what is missing are the bytes.
+  if (pool.options.hasStore && source === SOURCE.slice && size > 0) {
+    if (!mayRead(pool, session.id, slab, offset, size)) notLeased(pool, object, message);
+  }
   checkDurability(pool, object, message);
   const said = handles.get(handle, HANDLE.attributes);
   into.lifetime = message.lifetime || (containerOf(pool, said)?.lifetimeMs ?? 0);

@@ -46,11 +46,19 @@ export function takeBytes(
   if (message.source !== SOURCE.slice) return 0;
   const block = pool.extents.carve(message.slab, message.offset, message.size, session.id);
   if (block === 0) {
-    refuse(
-      'bad-lease',
-      `Cannot offer "${objectName(pool, object)}": its bytes are not leased to this session`,
-      { slab: message.slab, offset: message.offset, size: message.size },
-    );
+    notLeased(pool, object, message);
   }
   return block;
+}
+
+/** Whoever offers them has lost them with a manager, or never had them. */
+export function notLeased(
+  pool: PoolState,
+  object: number,
+  { slab, offset, size }: Pick<Offer, 'slab' | 'offset' | 'size'>,
+): never {
+  const name = objectName(pool, object);
+  refuse('bad-lease', `Cannot offer "${name}": its bytes are not leased to this session`, {
+    ...{ slab, offset, size },
+  });
 }

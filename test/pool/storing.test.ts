@@ -246,3 +246,16 @@ test('without a store, or a journal that waits, nothing is held and it is refuse
     assert.deepEqual(pool.effectsOf('store'), []);
   }
 });
+
+test('bytes that are gone are told as such, and not that the pool could never store them', () => {
+  const pool = new Harness(STORING);
+  const producer = pool.member('producer');
+  const handle = producer.declare('x');
+  const slice = producer.slice('some bytes');
+  const lost = { ...slice, slab: slice.slab + 7 };
+  handle.offer(lost, { durability: FSYNC }).fails('bad-lease');
+  assert.deepEqual(pool.effectsOf('store'), []);
+  const offer = handle.offer(slice, { durability: FSYNC }).waits();
+  answer(pool);
+  offer.ok();
+});
