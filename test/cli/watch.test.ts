@@ -110,3 +110,29 @@ test('killed and started again: every file is there, and none is offered twice',
   }
   assert.equal(seen, count);
 });
+
+test('a file whose name is no UTF-8 is told, live and from the start, and fails the command', {
+  skip,
+}, async (t) => {
+  await using pool = await testPool();
+  const around = await place(t, pool.address);
+  const out = Buffer.from(joinPath(around.directory, 'out/bad'));
+  const bad = Buffer.concat([out, Buffer.from([0xff, 0xfe])]);
+  const good = joinPath(around.directory, 'out/good');
+  const live = startAttacca(['watch', 'out', '--json', '-n', '1'], around);
+  await once(live.process.stderr ?? live.process, 'data');
+  await writeFile(bad, 'x');
+  await writeFile(good, 'x');
+  const start = ['watch', 'out', '--json', '--from', 'start', '-n', '1'];
+  const ended = await live.ended;
+  await writeFile(good, 'xy');
+  for (const { code, out: told, err } of [ended, await attacca(start, around)]) {
+    assert.equal(code, 1);
+    const states = jsonLines(told).map(({ path, state }) => [path, state]);
+    assert.deepEqual(states.sort(), [
+      ['bad\ufffd\ufffd', 'failed'],
+      ['good', 'offered'],
+    ]);
+    assert.match(err, /its name is no UTF-8/u);
+  }
+});

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { constants } from 'node:os';
 import { AttaccaError } from '../../core/errors.js';
 
@@ -8,6 +9,8 @@ export interface Notice {
   readonly name: string;
   readonly what: 'written' | 'moved here' | 'moved away' | 'made' | 'over' | 'dropped';
   readonly isDirectory: boolean;
+  /** The name is no UTF-8: with it nothing can be opened. */
+  readonly isUnreadable: boolean;
 }
 
 const IN = {
@@ -134,10 +137,11 @@ export class Inotify {
     const mask = this.#bytes.readUInt32LE(at + 4);
     const from = at + HEAD_BYTES;
     const end = this.#bytes.indexOf(0, from);
-    const name = this.#bytes.toString('utf8', from, Math.min(end, from + length));
+    const said = this.#bytes.subarray(from, Math.min(end, from + length));
     const what = meaningOf(mask);
     if (what === null) return null;
-    return { watch, name, what, isDirectory: (mask & IN.isDirectory) !== 0 };
+    const isDirectory = (mask & IN.isDirectory) !== 0;
+    return { watch, name: said.toString(), what, isDirectory, isUnreadable: !isUtf8(said) };
   }
 }
 

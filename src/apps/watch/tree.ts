@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AttaccaError } from '../../core/errors.js';
@@ -11,6 +12,16 @@ const LOOK_MS = 20;
 /** Names of what is not meant to be seen, or not whole yet. */
 const DRAFT = /^\.|~$|\.(?:tmp|temp|part|partial|swp|crdownload)$/u;
 
+const ARRIVED: ReadonlySet<Notice['what']> = new Set(['written', 'moved here']);
+
+/** What a tree tells of. */
+interface Told {
+  readonly onFile: (path: string) => void;
+  /** Its name is no UTF-8: `path` has marks in the place of what is none. */
+  readonly onUnreadable: (path: string) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
 /**
  * The files of a directory and of those within it, as they are closed or moved into place. Each
  * directory is watched before it is read, so that no file is missed between; one that is read while
@@ -19,29 +30,19 @@ const DRAFT = /^\.|~$|\.(?:tmp|temp|part|partial|swp|crdownload)$/u;
 export class WatchedTree {
   readonly #root: string;
   readonly #inotify: Inotify;
-  readonly #onFile: (path: string) => void;
+  readonly #told: Told;
   /** By number: the path of each directory that is watched, within the root. */
   readonly #directories = new Map<number, string>();
-  readonly #failed: (error: unknown) => void;
   #timer: NodeJS.Timeout | null = null;
 
-  private constructor(
-    root: string,
-    inotify: Inotify,
-    told: { readonly onFile: (path: string) => void; readonly onFailure: (error: unknown) => void },
-  ) {
+  private constructor(root: string, inotify: Inotify, told: Told) {
     this.#root = root;
     this.#inotify = inotify;
-    this.#onFile = told.onFile;
-    this.#failed = told.onFailure;
+    this.#told = told;
   }
 
   /** Watches from now on; with `all` what is there is told first. */
-  static async open(
-    root: string,
-    told: { readonly onFile: (path: string) => void; readonly onFailure: (error: unknown) => void },
-    all: boolean,
-  ): Promise<WatchedTree> {
+  static async open(root: string, told: Told, all: boolean): Promise<WatchedTree> {
     const tree = new WatchedTree(root, await Inotify.open(), told);
     try {
       tree.#enter('', all);
@@ -62,7 +63,7 @@ export class WatchedTree {
     try {
       for (const notice of this.#inotify.read()) this.#take(notice);
     } catch (error) {
-      this.#failed(error);
+      this.#told.onFailure(error);
     }
   }
 
@@ -71,7 +72,7 @@ export class WatchedTree {
     this.#inotify.close();
   }
 
-  #take({ watch, name, what, isDirectory }: Notice): void {
+  #take({ watch, name, what, isDirectory, isUnreadable }: Notice): void {
     if (what === 'dropped') {
       // What was told is not all: look at everything, and what is known already is known.
       this.#enter('', true);
@@ -86,8 +87,10 @@ export class WatchedTree {
     }
     if (DRAFT.test(name)) return;
     const path = directory === '' ? name : `${directory}/${name}`;
-    if (!isDirectory) {
-      if (what === 'written' || what === 'moved here') this.#onFile(path);
+    if (isUnreadable) {
+      if (isDirectory ? what !== 'moved away' : ARRIVED.has(what)) this.#told.onUnreadable(path);
+    } else if (!isDirectory) {
+      if (ARRIVED.has(what)) this.#told.onFile(path);
     } else if (what === 'moved away') this.#leave(path);
     else this.#enter(path, true);
   }
@@ -99,16 +102,19 @@ export class WatchedTree {
     if (watch === null) return;
     this.#directories.set(watch, path);
     for (const entry of this.#entries(full)) {
-      if (DRAFT.test(entry.name)) continue;
-      const below = path === '' ? entry.name : `${path}/${entry.name}`;
-      if (entry.isDirectory()) this.#enter(below, all);
-      else if (all && entry.isFile()) this.#onFile(below);
+      const name = entry.name.toString();
+      if (DRAFT.test(name)) continue;
+      const below = path === '' ? name : `${path}/${name}`;
+      if (!isUtf8(entry.name)) {
+        if (all && (entry.isDirectory() || entry.isFile())) this.#told.onUnreadable(below);
+      } else if (entry.isDirectory()) this.#enter(below, all);
+      else if (all && entry.isFile()) this.#told.onFile(below);
     }
   }
 
   #entries(path: string) {
     try {
-      return readdirSync(path, { withFileTypes: true });
+      return readdirSync(path, { withFileTypes: true, encoding: 'buffer' });
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes(systemCode(error))) return [];
       throw fileError('read', path, error);

@@ -126,11 +126,21 @@ class Watcher {
       this.#waiting.add(path);
       this.#advance();
     };
+    const onUnreadable = (path: string): void => {
+      if (accepts !== undefined && !accepts(path)) return;
+      const message = `Cannot offer "${path}": its name is no UTF-8`;
+      const error = new AttaccaError('file-error', message, { path });
+      this.#tell({ path, names: [], bytes: 0, outcome: 'failed', error });
+    };
     const onFailure = (error: unknown): void => {
       this.#failure ??= error;
       this.#end();
     };
-    const tree = await WatchedTree.open(this.#root, { onFile, onFailure }, from === 'start');
+    const tree = await WatchedTree.open(
+      this.#root,
+      { onFile, onUnreadable, onFailure },
+      from === 'start',
+    );
     const stop = (): void => {
       tree.look();
       this.#end();
