@@ -85,6 +85,8 @@ interface Finder {
   find(name: string): Promise<LevelEntry | null>;
   /** Names. */
   select(selector: string): Promise<ReadonlySet<string>>;
+  /** Called when there is more to find: what was required, and not there, may be there now. */
+  onMore: (() => void) | null;
 }
 
 /** As {@link librarian}, from a store that is open. */
@@ -131,11 +133,13 @@ class Librarian {
       select: 'not has .version',
     });
     const promise = globs.length === 0 ? null : await this.#pool.promise(...globs);
+    this.#shelf.onMore = () => this.#run(this.#lookAtWaits());
     try {
       await this.#lookAtWaits();
       onReady?.();
       await this.#follow(events);
     } finally {
+      this.#shelf.onMore = null;
       signal?.removeEventListener('abort', stop);
       this.#stop.abort();
       await promise?.close();

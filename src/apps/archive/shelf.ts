@@ -19,6 +19,9 @@ export class Shelf {
   /** When it may be looked at anew. */
   #nextMs = 0;
 
+  /** What is written by others is found when it is looked for. */
+  onMore: (() => void) | null = null;
+
   private constructor(store: DirectoryLevel, pool: string) {
     this.#store = store;
     this.#pool = pool;

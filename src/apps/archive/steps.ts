@@ -65,6 +65,9 @@ export class Steps {
   /** Stored again of the same step: these go with the next that go. */
   readonly #superseded: LevelEntry[] = [];
 
+  /** Hears that there is more to find than before: a step has become complete. */
+  onMore: (() => void) | null = null;
+
   private constructor(store: Level) {
     this.#store = store;
   }
@@ -92,7 +95,9 @@ export class Steps {
     if (known?.pool === entry.pool && known.version === entry.version) return null;
     const wasComplete = before !== undefined && isComplete(before);
     const step = this.#note(entry);
-    return step === null || wasComplete || !isComplete(step) ? null : told(step);
+    if (step === null || wasComplete || !isComplete(step)) return null;
+    this.onMore?.();
+    return told(step);
   }
 
   /**
