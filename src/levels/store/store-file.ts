@@ -17,6 +17,9 @@ const UNSUMMED_KEYS = 3;
 /** Number and end of each pack: see PackList. */
 type Packs = readonly (readonly [number, number])[];
 
+/** So much more than a file has is read: it may be a larger one by then. */
+const ROOM_BYTES = 4_096;
+
 /** What a directory says of the store that it is. */
 type StoreFileFound =
   | { readonly kind: 'right'; readonly seed: bigint; readonly packs: Packs }
@@ -57,8 +60,13 @@ async function saidByFile(disk: StoreDisk, hash: Hasher): Promise<Said> {
   const other = { kind: 'other', isThere: true, isSummed: false } as const;
   const size = await disk.size(STORE_FILE);
   if (size === null) return { ...other, isThere: false, why: `there is no ${STORE_FILE} in it` };
-  const bytes = new Uint8Array(Math.min(size, FILE_BYTES_MAX));
-  const got = await disk.read(STORE_FILE, 0, bytes);
+  // Another one may take its place at any moment, and be larger than what was looked at.
+  let bytes = new Uint8Array(Math.min(size + ROOM_BYTES, FILE_BYTES_MAX));
+  let got = await disk.read(STORE_FILE, 0, bytes);
+  while (got === bytes.length && got < FILE_BYTES_MAX) {
+    bytes = new Uint8Array(Math.min(2 * got, FILE_BYTES_MAX));
+    got = await disk.read(STORE_FILE, 0, bytes);
+  }
   let said: unknown;
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, got ?? 0));
