@@ -308,6 +308,8 @@ describe('sessions', () => {
     const demand = await connection.next('demand');
     assert.equal(demand.deadline, 500);
     t.mock.timers.tick(2_000);
+    // It is cancelled then, and given up when nothing is said to that either.
+    t.mock.timers.tick(1_000);
     const error = await demanding;
     assert.equal(error.code, 'deadline-passed');
     assert.match(error.message, /the pool did not answer/);
