@@ -9,8 +9,9 @@ import type {
 import { AttaccaError } from '../../core/errors.js';
 import { Timestamp } from '../../core/value.js';
 import type { Level, LevelDurability, LevelEntry } from '../../levels/level.js';
+import { openStore } from '../../levels/store/index.js';
 import { pause } from '../pause.js';
-import { ARCHIVE, openToWrite, placeFor, storedAttributes } from './place.js';
+import { ARCHIVE, placeFor, storedAttributes } from './place.js';
 
 /** What {@link archiver} is told. */
 export interface ArchiverOptions {
@@ -104,7 +105,7 @@ const OF_ONE: ReadonlySet<string> = new Set(['too-large', 'size-mismatch', 'disk
  * ```
  */
 export async function archiver(pool: Pool, options: ArchiverOptions): Promise<ArchiverSummary> {
-  await using store = await openToWrite(options.to);
+  await using store = await openStore(resolve(options.to), { access: 'write' });
   return await archiveTo(pool, store, options);
 }
 

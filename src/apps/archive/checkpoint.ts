@@ -4,7 +4,6 @@ import { AttaccaError } from '../../core/errors.js';
 import { openStore } from '../../levels/store/index.js';
 import { type Archived, type ArchiverOptions, archiveTo } from './archiver.js';
 import { type LibrarianOptions, lendFrom } from './librarian.js';
-import { openToWrite } from './place.js';
 import { belongingOf, CHECKPOINT, type CompleteStep, Steps } from './steps.js';
 
 /** What {@link checkpoint} is told. */
@@ -64,7 +63,7 @@ export async function checkpoint(
   if (!Number.isSafeInteger(keep) || keep < 1) {
     throw new RangeError(`Cannot keep ${keep} steps: a whole number from 1 on`);
   }
-  await using store = await openToWrite(to);
+  await using store = await openStore(resolve(to), { access: 'write' });
   const steps = await Steps.of(store);
   await steps.prune(keep);
   const over = new AbortController();

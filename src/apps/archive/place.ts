@@ -1,24 +1,9 @@
-import { resolve } from 'node:path';
 import { ENCODING_KEY } from '../../client/encoding.js';
 import type { Delivered, ValueMap } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
-import { fileError } from '../../core/file-error.js';
 import { Timestamp } from '../../core/value.js';
 import type { Level, LevelEntry, LevelKey } from '../../levels/level.js';
-import { makeDirectory } from '../../levels/make-directory.js';
-import { openStore } from '../../levels/store/index.js';
 import { toJson } from '../json.js';
-
-/** Opens a store to write to; it is made, with the directories that it lies in. */
-export async function openToWrite(directory: string): Promise<Level> {
-  const path = resolve(directory);
-  try {
-    await makeDirectory(path);
-  } catch (error) {
-    throw fileError('make', path, error);
-  }
-  return await openStore(path, { access: 'write' });
-}
 
 /** Tags of an object that is in a store, for who looks at the pool. */
 export const ARCHIVE = {

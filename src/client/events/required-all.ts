@@ -31,6 +31,7 @@ import { Delivered, type Delivery, Owned } from '../received.js';
 import type { Seat } from '../seat.js';
 import { type Shaping, wantedRegion } from '../shaping.js';
 import { throwIfAborted, unlessAborted } from '../waiting.js';
+import { Arrivals } from './arrivals.js';
 import { reasonOf } from './event.js';
 import { codeOf } from './options.js';
 import { begin } from './subscription.js';
@@ -132,7 +133,7 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
   #current: T | null = null;
   #isOver = false;
   #failure: AttaccaError | null = null;
-  #waiting: (() => void)[] = [];
+  readonly #coming = new Arrivals();
   #closing: Promise<void> | null = null;
   readonly #onLeft = (): void => this.over(null);
 
@@ -235,7 +236,7 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
     this.#failure = error;
     this.#seat.client.connection.unsubscribed(this.#number);
     this.#seat.ends.delete(this.#onLeft);
-    this.#wake();
+    this.#coming.wake();
   }
 
   #demand(n: number, name: string, region: ReturnType<typeof wantedRegion>): void {
@@ -286,7 +287,7 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
     // Whether it fails is looked at when it is taken.
     if (arrival.kind === 'object') arrival.delivery.catch(() => {});
     this.#arrivals.push(arrival);
-    this.#wake();
+    this.#coming.wake();
   }
 
   async #take({ n, delivery }: Arrival): Promise<T> {
@@ -348,22 +349,11 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
     this.over(null);
   }
 
-  #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
   async #arrival(signal: AbortSignal | undefined): Promise<void> {
     const { connection } = this.#seat.client;
     connection.listen(1);
     try {
-      await new Promise<void>((resolve) => {
-        const end = (): void => {
-          signal?.removeEventListener('abort', end);
-          resolve();
-        };
-        signal?.addEventListener('abort', end, { once: true });
-        this.#waiting.push(end);
-      });
+      await this.#coming.next(signal);
     } finally {
       connection.listen(-1);
     }

@@ -16,6 +16,7 @@ import { again, wrongState } from '../errors.js';
 import { UNHEEDED } from '../pending.js';
 import type { Seat } from '../seat.js';
 import { throwIfAborted } from '../waiting.js';
+import { Arrivals } from './arrivals.js';
 import { eventOf, type PoolEvent, reasonOf } from './event.js';
 import { fieldsOf, type SubscribeOptions } from './options.js';
 
@@ -53,7 +54,7 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
   #current: PoolEvent | null = null;
   #isOver = false;
   #failure: AttaccaError | null = null;
-  #waiting: (() => void)[] = [];
+  readonly #arrivals = new Arrivals();
   #closing: Promise<void> | null = null;
   readonly #onLeft = (): void => this.over(null);
   /** The number of the next event of the pool when it began. */
@@ -102,7 +103,7 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
     connection.listen(1);
     try {
       for (;;) {
-        await this.#arrival(signal, until - performance.now());
+        await this.#arrivals.next(signal, until - performance.now());
         throwIfAborted(WHAT, signal);
         const arrived = this.poll();
         if (arrived !== null || this.#isOver || performance.now() >= until) return arrived;
@@ -182,7 +183,7 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
       return;
     }
     this.#events.push(eventOf(message));
-    this.#wake();
+    this.#arrivals.wake();
   }
 
   /** No more will come. */
@@ -192,7 +193,7 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
     this.#failure = error;
     this.#seat.client.connection.unsubscribed(this.#number);
     this.#seat.ends.delete(this.#onLeft);
-    this.#wake();
+    this.#arrivals.wake();
   }
 
   async #close(forget: boolean): Promise<void> {
@@ -232,25 +233,6 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
     const { connection } = this.#seat.client;
     if (count === 0 || this.#isOver || connection.over !== null) return;
     connection.post(UNHEEDED, 1, (w) => writeAcknowledge(w, this.#number, from, count));
-  }
-
-  #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
-  #arrival(signal: AbortSignal | undefined, ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', end);
-        const index = this.#waiting.indexOf(end);
-        if (index >= 0) this.#waiting.splice(index, 1);
-        resolve();
-      };
-      const timer = ms < 2 ** 31 ? setTimeout(end, Math.max(0, ms)) : undefined;
-      signal?.addEventListener('abort', end, { once: true });
-      this.#waiting.push(end);
-    });
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { unreachable } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
+import { makeDirectory } from '../make-directory.js';
 import { tryLoadLibc } from '../shm/index.js';
 import { groupJson } from '../zarr/metadata.js';
 import { ARRAYS } from './array-files.js';
@@ -44,7 +44,9 @@ export async function claimStore(directory: string): Promise<StoreLock> {
   const hash = await loadHasher();
   const disk = new NodeStoreDisk(directory);
   try {
-    await makeDirectory(directory);
+    await makeDirectory(directory).catch((cause: unknown) => {
+      throw storeError('make', directory, cause);
+    });
     // Before the lock is made, which would be a file in anybody's directory.
     if ((await readStore(disk, hash, directory)) === null) await mustBeEmpty(disk, directory);
     const lock = await lockStore(directory);
@@ -68,14 +70,6 @@ export async function openClaimed(directory: string): Promise<DirectoryLevel> {
   } catch (error) {
     await disk.close();
     throw error;
-  }
-}
-
-async function makeDirectory(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true });
-  } catch (cause) {
-    throw storeError('make', directory, cause);
   }
 }
 
