@@ -64,3 +64,28 @@ test('what is no command line, kind or selector says what would be', async () =>
     assert.match(result.err, said);
   }
 });
+
+test('a kind that is nearly one of the pool is told; any other is what members emit', async () => {
+  await using pool = await testPool();
+  const around = { pool: pool.address };
+  for (const [command, kind, said] of [
+    ['events', 'offr', /"offr" is what members emit; did you mean "offer"/u],
+    ['tracer', 'Withdraw', /did you mean "withdraw"/u],
+    ['events', 'steer', null],
+    ['events', 'offer', null],
+  ] as const) {
+    const { err, code } = await attacca([command, kind, '--for', '0s'], around);
+    assert.equal(code, 0);
+    if (said === null) assert.doesNotMatch(err, /did you mean/u);
+    else assert.match(err, said);
+  }
+  for (const [line, said] of [
+    [['events', '-n', '0'], /--count is a whole number from 1 on/u],
+    [['top', 'foo'], /it takes no words/u],
+    [['tracer', '-f', 'syslog', '-o', 'udp://'], /syslog needs/u],
+    [['tracer', '-o', 'http://localhost:9'], /jsonl goes to a file/u],
+  ] as const) {
+    const { err, code } = await attacca(line, around);
+    assert.deepEqual([code, said.test(err)], [2, true], err);
+  }
+});

@@ -5,6 +5,7 @@ import { parseDuration } from '../duration.js';
 import { eventLine } from '../event-line.js';
 import { EXIT, UsageError } from '../exit.js';
 import { eventJson } from '../json.js';
+import { noteKinds } from '../kinds.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print } from '../output.js';
 import { joinPool } from '../pool/open.js';
@@ -55,6 +56,7 @@ export const command = defineCommand({
     const most = countOf(options.count);
     const endsMs = options.for === undefined ? undefined : parseDuration(options.for, '--for');
     const asked = askedBy(words, options);
+    if (!options.quiet) noteKinds('events', words);
     const { signal } = context;
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
@@ -104,6 +106,6 @@ function fromOf(text: string | undefined, name: string | undefined): SubscribeOp
 
 function countOf(text: string | undefined): number {
   if (text === undefined) return Number.POSITIVE_INFINITY;
-  if (/^\d{1,15}$/u.test(text)) return Number(text);
-  throw new UsageError(`--count is a whole number, not "${text}"`);
+  if (/^[1-9]\d{0,14}$/u.test(text)) return Number(text);
+  throw new UsageError(`--count is a whole number from 1 on, not "${text}"`);
 }

@@ -7,6 +7,7 @@ import { EXIT } from '../exit.js';
 import { printable } from '../format.js';
 import { eventJson, toJson } from '../json.js';
 import { isEnd, Keys } from '../keys.js';
+import { noteKinds } from '../kinds.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
@@ -71,6 +72,7 @@ export const command = defineCommand({
       if (!quiet) say(help);
     };
     const kinds = words.length === 0 ? undefined : words;
+    if (!quiet) noteKinds('step', words);
     const summary = await step(pool, {
       ...{ kinds, select: options.where, decide, onDecided, onReady },
       signal: AbortSignal.any([signal, keys.end]),

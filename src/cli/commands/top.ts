@@ -35,7 +35,8 @@ export const command = defineCommand({
     ['attacca top --once', 'how it is now'],
     ['attacca top --json --interval 10s', 'for a file of figures'],
   ],
-  async run(context, { options }) {
+  async run(context, { options, words }) {
+    if (words.length > 0) throw new UsageError('it takes no words');
     const { json, once } = options;
     const { interval, count } = options;
     const intervalMs = interval === undefined ? INTERVAL_MS : parseDuration(interval, '--interval');

@@ -4,6 +4,7 @@ import { type Context, defineCommand } from '../command.js';
 import { parseDuration } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
 import { toJson } from '../json.js';
+import { noteKinds } from '../kinds.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
 import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
@@ -65,6 +66,7 @@ export const command = defineCommand({
   ],
   async run(context, { options, words }) {
     const told = optionsOf(context, options, words);
+    if (!options.quiet) noteKinds('tracer', words);
     const { signal } = context;
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
@@ -98,7 +100,10 @@ function optionsOf(
   }
   const collector = format === 'otlp' ? environment['OTEL_EXPORTER_OTLP_ENDPOINT'] : undefined;
   const to = options.to ?? collector ?? '-';
-  if (format === 'syslog' && !/^(?:udp|tcp):/u.test(to)) {
+  if ((format === 'jsonl' || format === 'perfetto') && /^[a-z]+:\/\//u.test(to)) {
+    throw new UsageError(`${format} goes to a file, or to standard output (-), not to "${to}"`);
+  }
+  if (format === 'syslog' && !/^(?:udp|tcp):\/\/[^/:]/u.test(to)) {
     throw new UsageError('syslog needs "--to udp://HOST:PORT" or "--to tcp://HOST:PORT"');
   }
   if (calls.length > 0 && format !== 'perfetto' && format !== 'jsonl') {

@@ -6,6 +6,7 @@ import { formatDuration, parseDuration } from '../duration.js';
 import { EXIT, ExitWith, UsageError } from '../exit.js';
 import { quoted } from '../format.js';
 import { toJson } from '../json.js';
+import { noteKinds } from '../kinds.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, parseCount } from '../options.js';
 import { print, say } from '../output.js';
 import { joinPool, poolAddress } from '../pool/open.js';
@@ -86,6 +87,7 @@ export const command = defineCommand({
     if (rest === null || rest.length === 0) throw new UsageError('it needs "-- COMMAND"');
     const { json, quiet } = options;
     const told = optionsOf(options, selector, rest);
+    if (options.on !== undefined && !quiet) noteKinds('when', [options.on]);
     const stdout = json ? 'stderr' : 'inherit';
     const run = runProgram(rest, { environment: poolFor(context, options), stdout });
     let running = 0;
