@@ -20,7 +20,7 @@ import {
   type RequiredAll,
   requireAll,
 } from './events/required-all.js';
-import { type Subscription, subscribe } from './events/subscription.js';
+import { forgetSubscription, type Subscription, subscribe } from './events/subscription.js';
 import { PoolGroup } from './group.js';
 import { Handle } from './handle.js';
 import { checkOptions } from './known-options.js';
@@ -356,6 +356,14 @@ export class Pool extends PoolView {
   async subscribe(options: SubscribeOptions = {}): Promise<Subscription> {
     checkOptions('subscribe', 'subscribe', options);
     return await subscribe(this.#seat, options);
+  }
+
+  /**
+   * Ends a durable subscription for good, whatever it asks for, and for all who have it: also one
+   * whose program nobody knows any more. `unknown-subscription` when there is none.
+   */
+  async forgetSubscription(name: string): Promise<void> {
+    await forgetSubscription(this.#seat, name);
   }
 
   /**

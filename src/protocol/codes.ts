@@ -195,6 +195,8 @@ export const SUBSCRIBE = {
   requires: 0x10,
   /** Of those the newest step that is whole: `topics` names the queue. */
   latest: 0x20,
+  /** Nothing is subscribed: the durable one of that name ends, whatever it asks for. */
+  forget: 0x40,
 } as const;
 
 /** Where a subscription begins. */

@@ -89,3 +89,20 @@ test('a kind that is nearly one of the pool is told; any other is what members e
     assert.deepEqual([code, said.test(err)], [2, true], err);
   }
 });
+
+test('durable subscriptions are listed, and forgotten by their names, whatever they ask for', async () => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  const around = { pool: pool.address };
+  const asked = ['events', 'tag', '-w', 'a = 1', '--as', 'mine', '--for', '0s'];
+  assert.equal((await attacca(asked, around)).code, 0);
+  await member.put('x', Uint8Array.of(1));
+  const listed = await attacca(['events', '--list'], around);
+  assert.match(listed.out, /^"mine" {2}tag {2}a = 1 {2}of nobody {2}\d+ behind$/mu);
+  const [row] = jsonLines((await attacca(['events', '--list', '--json'], around)).out);
+  assert.deepEqual([row?.['name'], row?.['selector']], ['mine', 'a = 1']);
+  assert.equal((await attacca(['events', '--as', 'mine', '--forget'], around)).code, 0);
+  assert.equal((await attacca(['events', '--list'], around)).out, '');
+  const gone = await attacca(['events', '--as', 'mine', '--forget', '--for', '0s'], around);
+  assert.deepEqual([gone.code, /unknown-subscription/u.test(gone.err)], [1, true], gone.err);
+});

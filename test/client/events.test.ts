@@ -172,6 +172,23 @@ test('a callback is called with each event, one after the other, until all has c
   assert.match(await codeOf(watcher.subscribe(misspelt)), /Did you mean "until"/u);
 });
 
+test('a durable subscription is forgotten by its name: who has it is told, and nothing waits for it', async (t) => {
+  const server = await servePool(t);
+  await using holder = await joinApart(server, 'holder');
+  await using model = await joinApart(server, 'model');
+  const held = await holder.subscribe({
+    ...{ kinds: 'offer', when: 'before', acknowledge: true, name: 'gate' },
+  });
+  const offered = model.put('x', ramp(3));
+  await take(held, 1);
+  await model.forgetSubscription('gate');
+  await offered;
+  assert.equal(await codeOf(held.wait()), 'cancelled');
+  assert.equal(await codeOf(model.forgetSubscription('gate')), 'unknown-subscription');
+  await using again = await holder.subscribe({ kinds: 'tag', name: 'gate' });
+  assert.equal(again.isOver, false);
+});
+
 test('for await ends by itself when all that was promised has come', async (t) => {
   const server = await servePool(t);
   await using watcher = await joinApart(server, 'w');

@@ -23,6 +23,7 @@ _KINDS = ("declare", "seal", "offer", "require", "demand", "withdraw", "retract"
 _EMIT, _READY, _GAP, _END, _CANCELLED = 17, 18, 19, 20, 21
 _NAMES = (*_KINDS, "emit", "ready", "gap", "end", "cancelled")
 _BEFORE, _AGAIN, _SNAPSHOT, _QUEUE = 1, 2, 4, 8
+_FORGET = 64  # of SUBSCRIBE's flags
 _FROM = {"now": 0, "start": 1, "snapshot": 3, "last": 4}
 _SLOW = {"drop": 0, "block": 1, "disconnect": 2}
 _SILENCE = {"allow": 0, "deny": 1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Optional, Sequence, Union
 
 from .errors import AttaccaError
-from .events import _NAMES, _subscribe_fields, Subscription
+from .events import _FORGET, _NAMES, _subscribe_fields, Subscription
 from .defining import _Defining
 from .timing import _ms
 
@@ -46,6 +46,14 @@ class _Subscribing(_Defining):
             self._subscribers.pop(number, None)
             raise
         return one
+
+    def forget_subscription(self, name: str, timeout: Optional[float] = None) -> None:
+        """Ends a durable subscription for good, whatever it asks for, and for all who have it.
+        `unknown-subscription` when there is none of that name."""
+        unsaid = ("kinds", "from", "slow", "silence", "seq", "window", "deadline")
+        number = next(self._subscription_numbers)
+        self._ask("SUBSCRIBE", "OK", timeout, subscription=number, member=1, flags=_FORGET,
+                  topics=[], name=name, selector="", **dict.fromkeys(unsaid, 0))
 
     def barrier(self, name: str, members: int, timeout: Optional[float] = None) -> None:
         """Returns when so many members have called it by this name; then the name serves again. Who

@@ -97,7 +97,9 @@ class Events(PoolCase):
                 self.assertEqual([event.name for event in rest], [f"{tag}/1", f"{tag}/2"])
                 self.assertEqual([event.again for event in rest], [True, False])
                 events.acknowledge(*rest)
-                events.close(forget=True)
+                m.forget_subscription(tag)
+                self.assertEqual(self.code(lambda: m.forget_subscription(tag)),
+                                 "unknown-subscription")
 
     def test_refused(self) -> None:
         with attacca.join("py-w[*]") as w:

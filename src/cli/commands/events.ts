@@ -1,17 +1,50 @@
 import type { SubscribeOptions } from '../../client/events/options.js';
-import { subscribe } from '../../client/events/subscription.js';
-import { defineCommand } from '../command.js';
+import { forgetSubscription, subscribe } from '../../client/events/subscription.js';
+import { type Context, defineCommand } from '../command.js';
 import { parseDuration } from '../duration.js';
 import { eventLine } from '../event-line.js';
 import { EXIT, UsageError } from '../exit.js';
-import { eventJson } from '../json.js';
+import { mapOf, numberOf, quoted } from '../format.js';
+import { eventJson, toJson } from '../json.js';
 import { noteKinds } from '../kinds.js';
-import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
+import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
 import { print } from '../output.js';
-import { joinPool } from '../pool/open.js';
+import { joinPool, openPool } from '../pool/open.js';
+
+const OPTIONS = {
+  where: {
+    type: 'string',
+    short: 'w',
+    value: 'SELECTOR',
+    help: 'only events of what is selected; .event, .member, .version, .bytes and others are keys, too',
+  },
+  from: {
+    type: 'string',
+    value: 'WHEN',
+    help: 'now (default), start: the oldest event there is, snapshot: what is offered, or a number',
+  },
+  as: {
+    type: 'string',
+    value: 'NAME',
+    help: 'a durable subscription: goes on where the last command of that name stopped',
+  },
+  forget: {
+    type: 'boolean',
+    help: 'with --as: end it for good with this command; without KIND and --where at once, whatever it asks for',
+  },
+  list: { type: 'boolean', help: 'the subscriptions that there are, and how far they are behind' },
+  count: { type: 'string', short: 'n', value: 'N', help: 'end after so many events' },
+  complete: { type: 'boolean', help: 'end when all that was promised has come' },
+  for: { type: 'string', value: 'TIME', help: 'end after this time: 30s, 5m, 2h' },
+  member: { type: 'string', value: 'NAME', help: 'who looks (default: events[*])' },
+  ...POOL_OPTION,
+  ...COMMON_OPTIONS,
+} as const;
+
+type Options = OptionValues<typeof OPTIONS>;
 
 export const command = defineCommand({
-  usage: ['[KIND...]'],
+  usage: ['[KIND...]', '--list', '--as NAME --forget'],
   about: `
     Prints what happens in the pool as it happens, one line an event: its number in the pool's
     history, the time, its kind, what it is about and who does it. KIND is a kind of the pool's own
@@ -22,37 +55,16 @@ export const command = defineCommand({
 
     With --json each line has seq, n (counted from 1 without a gap), kind, when, member, name,
     version, time, attributes, and where they apply dtype, shape, again, snapshot, missed (from, to).`,
-  options: {
-    where: {
-      type: 'string',
-      short: 'w',
-      value: 'SELECTOR',
-      help: 'only events of what is selected; .event, .member, .version, .bytes and others are keys, too',
-    },
-    from: {
-      type: 'string',
-      value: 'WHEN',
-      help: 'now (default), start: the oldest event there is, snapshot: what is offered, or a number',
-    },
-    as: {
-      type: 'string',
-      value: 'NAME',
-      help: 'a durable subscription: goes on where the last command of that name stopped',
-    },
-    forget: { type: 'boolean', help: 'with --as: end it for good with this command' },
-    count: { type: 'string', short: 'n', value: 'N', help: 'end after so many events' },
-    complete: { type: 'boolean', help: 'end when all that was promised has come' },
-    for: { type: 'string', value: 'TIME', help: 'end after this time: 30s, 5m, 2h' },
-    member: { type: 'string', value: 'NAME', help: 'who looks (default: events[*])' },
-    ...POOL_OPTION,
-    ...COMMON_OPTIONS,
-  },
+  options: OPTIONS,
   examples: [
     ['attacca events offer -w \'param = "t"\'', 'each field as it comes'],
     ['attacca events --from start --for 0s', 'what has happened so far'],
     ['attacca events offer --as archive --json', 'nothing is missed between two runs'],
+    ['attacca events --as archive --forget', 'end that for good'],
   ],
   async run(context, { options, words }) {
+    if (options.list) return await list(context, options);
+    if (isForgotten(words, options)) return await forget(context, options);
     const most = countOf(options.count);
     const endsMs = options.for === undefined ? undefined : parseDuration(options.for, '--for');
     const asked = askedBy(words, options);
@@ -77,16 +89,41 @@ export const command = defineCommand({
   },
 });
 
-function askedBy(
-  kinds: readonly string[],
-  options: {
-    readonly where: string | undefined;
-    readonly from: string | undefined;
-    readonly as: string | undefined;
-    readonly forget: boolean;
-    readonly complete: boolean;
-  },
-): SubscribeOptions {
+/** Whether a subscription is only to be ended, and nothing of it printed. */
+function isForgotten(words: readonly string[], options: Options): boolean {
+  const { forget: isAsked, as, where, from, count } = options;
+  const says = [where, from, count].some((each) => each !== undefined);
+  return isAsked && as !== undefined && words.length === 0 && !says && !options.complete;
+}
+
+async function forget(context: Context, options: Options): Promise<number> {
+  const { session, seat } = await joinPool(context, options);
+  await using _session = session;
+  await forgetSubscription(seat, options.as ?? '');
+  return EXIT.ok;
+}
+
+/** Subscriptions, those that are furthest behind first. */
+async function list(context: Context, options: Options): Promise<number> {
+  await using session = await openPool(context, options);
+  const { subscriptions } = await session.view.info();
+  for (const one of Array.isArray(subscriptions) ? subscriptions : []) {
+    if (options.json) {
+      print(toJson(one));
+      continue;
+    }
+    const { name, members, kinds, selector, behind } = mapOf(one);
+    const who = Array.isArray(members) && members.length > 0 ? members.join(' ') : 'nobody';
+    const told = Array.isArray(kinds) ? kinds : [];
+    const what = told.length > 3 ? `${told.length} kinds` : told.join(' ');
+    const of = selector === '' ? '' : `  ${String(selector)}`;
+    const called = name === '' ? 'until its member ends' : quoted(String(name));
+    print(`${called}  ${what}${of}  of ${who}  ${numberOf(behind)} behind`);
+  }
+  return EXIT.ok;
+}
+
+function askedBy(kinds: readonly string[], options: Options): SubscribeOptions {
   if (options.forget && options.as === undefined) throw new UsageError('--forget needs --as NAME');
   return {
     kinds: kinds.length === 0 ? undefined : kinds,

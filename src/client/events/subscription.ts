@@ -5,6 +5,7 @@ import {
   MESSAGE,
   readEvent,
   readValueAnswer,
+  SUBSCRIBE,
   type SubscribeFields,
   writeAcknowledge,
   writeSubscribe,
@@ -281,5 +282,18 @@ export async function begin<T extends Taker>(
     connection.subscriptions.release(subscription);
     one.over(null);
     throw error;
+  }
+}
+
+/** Ends a durable subscription by its name. */
+export async function forgetSubscription(seat: Seat, name: string): Promise<void> {
+  const { connection } = seat.client;
+  const subscription = connection.subscriptions.take();
+  try {
+    const fields = fieldsOf({ name }, { subscription, member: seat.number });
+    const asked = { ...fields, flags: SUBSCRIBE.forget };
+    await seat.ask('forget a subscription', 1, (w) => writeSubscribe(w, asked));
+  } finally {
+    connection.subscriptions.release(subscription);
   }
 }

@@ -28,8 +28,7 @@ export function applyToEvents(
   switch (asked) {
     case MESSAGE.subscribe:
       readSubscribe(r, message.subscribe);
-      subscribe(pool, session, request, message.subscribe);
-      return false;
+      return subscribe(pool, session, request, message.subscribe);
     case MESSAGE.unsubscribe:
       readUnsubscribe(r, message.unsubscribe);
       unsubscribe(pool, session, message.unsubscribe);

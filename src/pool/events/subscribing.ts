@@ -34,15 +34,20 @@ const ALL_KINDS = (2 ** EVENT.gap - 1) & ~(1 << EVENT.ready);
 
 /**
  * SUBSCRIBE: from now on, or from where it says, the member is told. A durable one that is there
- * already goes on where it stopped, or is shared, if it is asked for in the same words.
+ * already goes on where it stopped, or is shared, if it is asked for in the same words. True: its
+ * answer is OK, as it was one that is forgotten.
  */
 export function subscribe(
   pool: PoolState,
   session: Session,
   request: number,
   message: Subscribe,
-): void {
+): boolean {
   const member = memberOfSession(session, message.member);
+  if ((message.flags & SUBSCRIBE.forget) !== 0) {
+    forgetNamed(pool, decodeUtf8(pool.reader.bytes, message.nameStart, message.nameEnd));
+    return true;
+  }
   if (session.subscriptions.has(message.subscription)) {
     refuse('bad-argument', `Cannot subscribe: the number ${message.subscription} is in use`);
   }
@@ -76,6 +81,18 @@ export function subscribe(
     isNew: known === undefined,
   });
   markDue(pool, one);
+  return false;
+}
+
+/** A durable subscription ends, for all who have it. */
+function forgetNamed(pool: PoolState, name: string): void {
+  const one = pool.events.byName.get(name);
+  if (one === undefined) {
+    refuse('unknown-subscription', `Cannot forget "${name}": nobody has subscribed by that name`, {
+      name,
+    });
+  }
+  endSubscription(pool, one, failure('cancelled', 'Cannot go on: the subscription was forgotten'));
 }
 
 function checkRoom({ events }: PoolState, member: Member): void {
