@@ -122,7 +122,7 @@ export function stored(pool: PoolState, input: Extract<Input, { kind: 'stored' }
     held.store = null;
     held.veto = failure(input.failure.code, input.failure.message);
   }
-  pool.events.released.push(held);
+  pool.events.released.add(held);
 }
 
 /** What is in the store, of offers that wait for something else: by name and version. */

@@ -131,10 +131,10 @@ export const EVENT_CANARIES: { readonly [name: string]: Canary } = {
     breaks: 'G5 holds',
     plant: ({ pool: { events } }) => {
       const { released } = events;
-      const push = released.push.bind(released);
-      released.push = (...operations) => {
-        for (const each of operations) each.veto = null;
-        return push(...operations);
+      const add = released.add.bind(released);
+      released.add = (operation) => {
+        operation.veto = null;
+        return add(operation);
       };
     },
   },

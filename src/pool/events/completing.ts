@@ -109,8 +109,8 @@ export function endComplete(pool: PoolState): void {
     if (one.standing !== null && one.topics.size > 0) givePinned(pool, one, one.standing);
   }
   if (pool.promises.size === 0 || pool.events.operationsHeld > 0) return;
-  for (const one of [...pool.events.subscriptions.values()]) {
-    if ((one.flags & SUBSCRIBE.untilComplete) === 0 || one.attachments.length === 0) continue;
+  for (const one of [...pool.events.untilComplete]) {
+    if (one.attachments.length === 0) continue;
     if (!isDrained(one) || !one.promised.areClosed(pool, one, ownOf(pool, one))) continue;
     // One with a name stays: who comes late by it does not begin with what is done.
     if (one.standing !== null) one.standing.isComplete = one.name !== '';

@@ -34,7 +34,7 @@ function decided(pool: PoolState, held: HeldOperation): void {
   endQuestion(pool, held);
   // For what it may have to wait behind that it has its time, as if it had come now.
   held.since = pool.now;
-  pool.events.released.push(held);
+  pool.events.released.add(held);
 }
 
 /** Nobody has a say in it any more. */
@@ -86,7 +86,7 @@ export function holdTimedOut(pool: PoolState, timer: number): void {
     events.roomWaits.delete(held);
     events.stepWaits.delete(held);
     held.veto = error;
-    events.released.push(held);
+    events.released.add(held);
     return;
   }
   for (const [id, until] of [...held.waitsFor]) {

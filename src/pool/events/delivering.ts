@@ -253,7 +253,7 @@ export function goOnLater(pool: PoolState, one: Subscription): void {
 
 /** It may go on: before the step ends. */
 export function markDue({ events }: PoolState, one: Subscription): void {
-  if (!events.due.includes(one)) events.due.push(one);
+  events.due.add(one);
 }
 
 /** Writes a delivery, new or again. */

@@ -25,7 +25,7 @@ export function checkEvents(pool: PoolState): HeldByEvents {
     records.push(attributes, tags);
     spaces.push(space);
   });
-  assert(events.due.length + events.released.length === 0, 'nothing that is due is left');
+  assert(events.due.size + events.released.size === 0, 'nothing that is due is left');
   const { arena, timers } = checkHeld(pool);
   const waits = timers + checkSubscriptions(pool);
   return { records, spaces, arena, waits };

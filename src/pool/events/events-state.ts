@@ -45,6 +45,8 @@ export class EventsState {
   readonly measuredFor = new Set<Subscription>();
   /** Those that must miss none. */
   readonly blockers = new Set<Subscription>();
+  /** Those that end by themselves, in the order in which they began. */
+  readonly untilComplete = new Set<Subscription>();
   /** They have not seen the oldest events, and there is no room for more. */
   isFull = false;
   /** Nor for what is never held: they end. */
@@ -63,8 +65,8 @@ export class EventsState {
   bytesHeld = 0;
 
   // Working memory of step: what is to be looked at before it ends.
-  readonly due: Subscription[] = [];
-  readonly released: HeldOperation[] = [];
+  readonly due = new Set<Subscription>();
+  readonly released = new Set<HeldOperation>();
   /** Whether subscriptions that end by themselves may be complete. */
   isCompletionDue = false;
   /** Queues of which more steps are offered than are kept. */
@@ -74,7 +76,7 @@ export class EventsState {
   /** Whether there may be any of it. */
   get isDue(): boolean {
     const { due, released, roomWaits } = this;
-    if (due.length + released.length + roomWaits.size > 0) return true;
+    if (due.size + released.size + roomWaits.size > 0) return true;
     if (this.queuesDue.size > 0 || (this.isStepDue && this.stepWaits.size > 0)) return true;
     return this.isCompletionDue || this.isFull || this.isOverfull;
   }
@@ -107,6 +109,10 @@ export class EventsState {
     const counts = isBefore ? this.beforeCounts : this.afterCounts;
     if (isBefore) this.beforeTotal += delta;
     else this.afterCount += delta;
+    if ((one.flags & SUBSCRIBE.untilComplete) !== 0) {
+      if (delta === 1) this.untilComplete.add(one);
+      else this.untilComplete.delete(one);
+    }
     this.kinds = KEPT;
     for (let kind = 0; kind < counts.length; kind++) {
       if ((one.kinds & (1 << kind)) !== 0) counts[kind] = (counts[kind] as number) + delta;

@@ -188,17 +188,26 @@ function mustWaitForRoom({ events }: PoolState, session: Session, code: number):
   return true;
 }
 
+/** The first of a set, taken out of it. */
+function takeFirst<T>(set: Set<T>): T | undefined {
+  for (const first of set) {
+    set.delete(first);
+    return first;
+  }
+  return undefined;
+}
+
 /** Does what became due with the last message: before the next one, or the end of the step. */
 export function settleEvents(pool: PoolState, apply: Apply): void {
   const { events } = pool;
   if (!events.isDue) return;
   for (;;) {
-    const held = events.released.shift();
+    const held = takeFirst(events.released);
     if (held !== undefined) {
       settleHeld(pool, held, apply);
       continue;
     }
-    const one = events.due.shift();
+    const one = takeFirst(events.due);
     if (one !== undefined) {
       if (events.subscriptions.has(one.id)) advance(pool, one);
       continue;
@@ -212,7 +221,7 @@ export function settleEvents(pool: PoolState, apply: Apply): void {
     if (events.isStepDue) {
       events.isStepDue = false;
       releaseSteps(pool);
-      if (events.released.length > 0) continue;
+      if (events.released.size > 0) continue;
     }
     if (events.isOverfull) {
       events.isOverfull = false;
@@ -225,7 +234,7 @@ export function settleEvents(pool: PoolState, apply: Apply): void {
       if (!events.isFull && first !== undefined) {
         events.roomWaits.delete(first);
         endHoldTimer(pool, first);
-        events.released.push(first);
+        events.released.add(first);
         continue;
       }
     }
@@ -294,7 +303,7 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
   // The end of its session has freed it already.
   if (session.ended) return;
   releaseHeld(pool, held);
-  pool.events.released.push(...leaveLanes(held));
+  for (const next of leaveLanes(held)) pool.events.released.add(next);
 }
 
 /** Why a request that is held comes to nothing, with those who have not let it go. */
@@ -318,7 +327,7 @@ function isToMeasure({ passed, measure }: HeldOperation): boolean {
 /** Ends a request that is held, or stands behind one; false when there is none of that number. */
 export function cancelHeld(pool: PoolState, session: Session, request: number): boolean {
   for (const held of heldOf(session)) {
-    if (held.request !== request || pool.events.released.includes(held)) continue;
+    if (held.request !== request || pool.events.released.has(held)) continue;
     const error = cancelledHeld(pool, held);
     if (hasTurn(held)) {
       // What stands behind it has its turn with the answer.
@@ -328,12 +337,12 @@ export function cancelHeld(pool: PoolState, session: Session, request: number): 
       held.veto = error;
       pool.events.roomWaits.delete(held);
       pool.events.stepWaits.delete(held);
-      pool.events.released.push(held);
+      pool.events.released.add(held);
       return true;
     }
     releaseHeld(pool, held);
     emitFail(pool, session, request, error);
-    pool.events.released.push(...leaveLanes(held));
+    for (const next of leaveLanes(held)) pool.events.released.add(next);
     return true;
   }
   return false;
@@ -343,8 +352,7 @@ export function cancelHeld(pool: PoolState, session: Session, request: number): 
 export function dropHeldOf(pool: PoolState, session: Session): void {
   const { events } = pool;
   for (const held of heldOf(session)) {
-    const index = events.released.indexOf(held);
-    if (index >= 0) events.released.splice(index, 1);
+    events.released.delete(held);
     events.roomWaits.delete(held);
     events.stepWaits.delete(held);
     endStore(pool, held);

@@ -133,7 +133,7 @@ export function measuredBefore(
     if (held === undefined || held.measure === null) continue;
     events.measuring.delete(ask);
     held.measure = { asked: held.measure.asked, isDone: true, statistics };
-    events.released.push(held);
+    events.released.add(held);
   }
 }
 

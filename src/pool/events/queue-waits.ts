@@ -77,7 +77,7 @@ export function releaseSteps(pool: PoolState): void {
   const { events } = pool;
   for (const held of events.stepWaits) {
     endHoldTimer(pool, held);
-    events.released.push(held);
+    events.released.add(held);
   }
   events.stepWaits.clear();
 }

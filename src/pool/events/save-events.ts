@@ -17,7 +17,7 @@ import { addSubscription, compileFor, isBeforeOffers } from './subscriptions.js'
 /** Writes all that is known of events, in the order in which it decides whose turn it is. */
 export function saveEvents(pool: PoolState, w: StateWriter): void {
   const { events } = pool;
-  assert(events.due.length + events.released.length === 0, 'no step is under way');
+  assert(events.due.size + events.released.size === 0, 'no step is under way');
   events.log.save(w);
   w.u32(events.idNext);
   w.flag(events.isFull);
