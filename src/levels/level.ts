@@ -35,6 +35,7 @@ export interface PutOptions {
 
 export interface LevelFound {
   readonly entry: LevelEntry;
+  /** Small ones lie in one buffer with others, on a multiple of 8: mind `byteOffset`. */
   readonly bytes: Uint8Array;
 }
 

@@ -60,7 +60,10 @@ test('what was closed before it began, and may be of another run, ends nothing t
   const exact = watcher.subscribe({ ...complete, select: 'name = "exact"' });
   assert.deepEqual([early.told, exact.told], [[], ['end']]);
   const promised = producer.promise('v/*', 'glob');
-  producer.declare('v/1', { attributes: { param: 'v' } }).offer().ok();
+  producer
+    .declare('v/1', { attributes: { param: 'v' } })
+    .offer()
+    .ok();
   promised.close().ok();
   early.acknowledge().ok();
   assert.deepEqual(early.told, ['offer v/1', 'end']);

@@ -20,7 +20,8 @@ import { hashName, type NameHash } from './hasher.js';
 import type { Problem, StoreParts } from './loading.js';
 import { PACKS, type Pack, packPath } from './pack.js';
 import { PackWriter, writeFooter } from './pack-writer.js';
-import { decodeHead, encodeDeletion, encodeHead, RECORD_KIND } from './record.js';
+import { decodeHead, encodeDeletion, RECORD_KIND, writeHead } from './record.js';
+import { SmallCopies } from './small-copies.js';
 import type { Slot } from './store-index.js';
 import { StoreReader } from './store-reader.js';
 
@@ -39,7 +40,8 @@ export class DirectoryLevel implements Level {
   readonly #reader: StoreReader;
   readonly #writer: PackWriter | null;
   readonly #arrayBytesMin: number;
-  readonly #heads = new Writer();
+  readonly #head = new Writer(1_024);
+  readonly #copies = new SmallCopies();
   readonly #onClose: () => Promise<void>;
   /** Folders of arrays that nobody needs any more are removed one after the other. */
   #removing: Promise<void> = Promise.resolve();
@@ -102,15 +104,21 @@ export class DirectoryLevel implements Level {
       await this.#putArray(writer, { ...entry, size }, aborting(bytes, signal), isSynced);
       return;
     }
-    const payload = await gather(entry.name, size, bytes, signal);
+    const isWhole = bytes instanceof Uint8Array;
+    const payload = isWhole ? bytes : await gather(entry.name, size, bytes, signal);
     const { pool, name, version, space, attributes } = entry;
     const key = { pool, name, version };
+    writeHead(this.#head, { key, space, attributes, array: null });
     const before = await writer.append({
       kind: RECORD_KIND.object,
-      ...{ hash: this.#hashOf(key), version, payload, isSynced },
-      head: encodeHead({ key, space, attributes, array: null }, this.#heads),
+      hash: this.#hashOf(key),
+      version,
+      head: this.#copies.copy(this.#head.bytes, this.#head.at),
+      payload,
       payloadSum: this.#reader.parts.hash.sum(payload),
-      ...{ arrayKiB: 0, sequence: null },
+      arrayKiB: 0,
+      sequence: null,
+      isSynced,
     });
     this.#removeFolderOf(before);
   }
@@ -377,10 +385,9 @@ function checkKey({ name, version }: LevelKey): void {
 async function gather(
   name: string,
   size: number,
-  bytes: LevelBytes,
+  bytes: AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  if (bytes instanceof Uint8Array) return bytes;
   const all = new Uint8Array(size);
   let at = 0;
   for await (const piece of aborting(bytes, signal)) {

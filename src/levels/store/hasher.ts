@@ -19,6 +19,8 @@ export async function loadHasher(): Promise<Hasher> {
 export type NameHash = Uint32Array;
 
 const encoder = new TextEncoder();
+/** Of the names that are hashed: longer ones are rare. */
+const SCRATCH = new Uint8Array(1_024);
 const SECOND = 0x9e37_79b9_7f4a_7c15n;
 
 /**
@@ -30,7 +32,9 @@ export function hashName(
   { hash, seed }: { readonly hash: Hasher; readonly seed: bigint },
 ): NameHash {
   // The length says where the one ends: the two cannot be cut in another place.
-  const bytes = encoder.encode(`${pool.length} ${pool}${name}`);
+  const text = `${pool.length} ${pool}${name}`;
+  const { read, written } = encoder.encodeInto(text, SCRATCH);
+  const bytes = read === text.length ? SCRATCH.subarray(0, written) : encoder.encode(text);
   const words = new BigUint64Array(2);
   words[0] = hash.sum(bytes, seed);
   words[1] = hash.sum(bytes, BigInt.asUintN(64, seed ^ SECOND));

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { assert } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
+import { BatchBytes, bytesOf, copiedBytes, type NewRecord } from './batch-bytes.js';
 import { encodeFooter, readHeads } from './footer.js';
-import type { NameHash } from './hasher.js';
 import type { StoreParts } from './loading.js';
 import {
   encodePackHeader,
@@ -13,35 +13,12 @@ import {
   PackEntries,
   packPath,
 } from './pack.js';
-import {
-  alignedUp,
-  RECORD_BYTES,
-  RECORD_KIND,
-  type RecordKind,
-  UNIT_BYTES,
-  writeStart,
-} from './record.js';
+import { RECORD_KIND, UNIT_BYTES, writeStart } from './record.js';
 import type { Slot, StoreIndex } from './store-index.js';
 
-/** Payloads up to here are copied behind their heads; larger ones are written as they lie. */
-const COPIED_BYTES = 64 * 1024;
 /** While as much is written to the page cache, what was before it goes to the disk. */
 const BATCH_BYTES_MAX = 2 * 1024 * 1024;
 const BATCH_RECORDS_MAX = 8_192;
-
-/** A record to be. */
-interface NewRecord {
-  readonly kind: RecordKind;
-  readonly hash: NameHash;
-  readonly version: number;
-  readonly head: Uint8Array;
-  readonly payload: Uint8Array;
-  readonly payloadSum: bigint;
-  readonly arrayKiB: number;
-  /** Null: a new one. A record that only moves keeps its own. */
-  readonly sequence: number | null;
-  readonly isSynced: boolean;
-}
 
 /** What a record has replaced or ended; null: nothing. */
 type Done = Slot | null;
@@ -130,7 +107,13 @@ export class PackWriter {
   }
 
   /** Resolves when it is written, and synced if it says so. A deletion of nothing writes none. */
-  async append(record: NewRecord): Promise<Done> {
+  append(record: NewRecord): Promise<Done> {
+    if (this.#queuedBytes > LIMITS.storeQueueBytesMax) return this.#appendLater(record);
+    return this.#enqueue(record, bytesOf(record));
+  }
+
+  /** When there is room in the queue. */
+  async #appendLater(record: NewRecord): Promise<Done> {
     while (this.#queuedBytes > LIMITS.storeQueueBytesMax) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
@@ -251,16 +234,18 @@ export class PackWriter {
     const bytesCopied = copiedBytes(records);
     if (this.#buffer.length < bytesCopied) this.#buffer = new Uint8Array(bytesCopied);
     const batch = new BatchBytes(this.#buffer);
+    const summing = { hash: this.#parts.hash, salt: pack.header.salt };
+    const synced = this.#synced;
     let offset = pack.end;
     for (const record of records) {
       const { kind, payloadSum, payload, head } = record;
       const place = offset / UNIT_BYTES;
       const sequence = record.sequence ?? this.takeSequence();
-      const [headBytes, payloadBytes] = [head.length, payload.length];
-      const start = { headBytes, payloadBytes, sequence, kind, payloadSum, place };
-      const begin = batch.add(record);
-      const summing = { hash: this.#parts.hash, salt: pack.header.salt };
-      writeStart(begin, { ...start, synced: this.#synced }, summing);
+      const headBytes = head.length;
+      const payloadBytes = payload.length;
+      const start = { headBytes, payloadBytes, sequence, kind, payloadSum, synced, place };
+      const at = batch.add(record);
+      writeStart(batch, at, start, summing);
       const bytes = bytesOf(record);
       placed.push({ record, sequence, place, units: bytes / UNIT_BYTES, pack });
       offset += bytes;
@@ -326,17 +311,16 @@ export class PackWriter {
   #apply({ record, sequence, place, units, pack }: Placed): Done {
     const { hash, version, kind, arrayKiB } = record;
     const isMove = record.sequence !== null;
-    const before = this.#index.find(hash, version);
     if (kind === RECORD_KIND.deleted) {
-      if (isMove) return null;
-      this.#index.remove(hash, version);
-      if (before !== null) this.#endIn(before);
-      return before;
+      const ended = isMove ? null : this.#index.remove(hash, version);
+      if (ended !== null) this.#endIn(ended);
+      return ended;
     }
     // It was put anew, or deleted, while it was moved.
-    if (isMove && before?.sequence !== sequence) return null;
+    if (isMove && this.#index.find(hash, version)?.sequence !== sequence) return null;
     const { number } = pack.header;
-    this.#index.put({ hash, version, pack: number, place, units, sequence, kind, arrayKiB });
+    const slot = { hash, version, pack: number, place, units, sequence, kind, arrayKiB };
+    const before = this.#index.put(slot);
     pack.live += units * UNIT_BYTES;
     if (before !== null) this.#endIn(before);
     return before;
@@ -435,64 +419,4 @@ export async function writeFooter(parts: StoreParts, pack: Pack): Promise<void> 
   pack.size = size;
   pack.footer = { entries, end, salt: header.salt, headsBytes, headsSum };
   pack.heads = null;
-}
-
-/** Bytes that a record takes in its pack. */
-function bytesOf({ head, payload }: NewRecord): number {
-  return alignedUp(RECORD_BYTES + head.length + payload.length);
-}
-
-/** Of all records what does not stay where it lies. */
-function copiedBytes(records: readonly NewRecord[]): number {
-  let bytes = 0;
-  for (const record of records) {
-    bytes += bytesOf(record);
-    if (record.payload.length > COPIED_BYTES) bytes -= record.payload.length;
-  }
-  return bytes;
-}
-
-/** The bytes of a batch: small payloads are copied behind their heads, large ones stay. */
-class BatchBytes {
-  readonly #copied: Uint8Array;
-  readonly #pieces: Uint8Array[] = [];
-  #from = 0;
-  #to = 0;
-
-  /** `buffer`: has room for what is copied; what was in it before is written over. */
-  constructor(buffer: Uint8Array) {
-    this.#copied = buffer;
-  }
-
-  /** Returns where its start is to be written, with its head behind. */
-  add(record: NewRecord): Uint8Array {
-    const { head, payload } = record;
-    const begin = this.#copied.subarray(this.#to);
-    begin.fill(0, 0, RECORD_BYTES);
-    begin.set(head, RECORD_BYTES);
-    const upToPayload = RECORD_BYTES + head.length;
-    if (payload.length <= COPIED_BYTES) {
-      begin.set(payload, upToPayload);
-      this.#to += upToPayload + payload.length;
-    } else {
-      this.#to += upToPayload;
-      this.#end();
-      this.#pieces.push(payload);
-    }
-    const padding = bytesOf(record) - upToPayload - payload.length;
-    this.#copied.fill(0, this.#to, this.#to + padding);
-    this.#to += padding;
-    return begin;
-  }
-
-  /** All of it, in its order. */
-  pieces(): readonly Uint8Array[] {
-    this.#end();
-    return this.#pieces;
-  }
-
-  #end(): void {
-    if (this.#to > this.#from) this.#pieces.push(this.#copied.subarray(this.#from, this.#to));
-    this.#from = this.#to;
-  }
 }

@@ -84,12 +84,15 @@ export function alignedUp(bytes: number): number {
 const BLOB: Space = { dtype: 'uint8', shape: [0], order: 'row', byteOrder: 'little' };
 const NO_ARRAY = 0xff;
 
-/**
- * The head of a record; of a deletion without what the object was. `w`: who encodes many has one
- * writer, which costs as much to make as a head to encode.
- */
-export function encodeHead(head: RecordHead, w: Writer = new Writer(256)): Uint8Array {
-  const { key, space, attributes, array } = head;
+/** The head of a record; of a deletion without what the object was. */
+export function encodeHead(head: RecordHead): Uint8Array {
+  const w = new Writer(256);
+  writeHead(w, head);
+  return w.bytes.slice(0, w.at);
+}
+
+/** The same, in place of what the writer has. */
+export function writeHead(w: Writer, { key, space, attributes, array }: RecordHead): void {
   w.reset();
   w.text(key.pool);
   w.text(key.name);
@@ -107,7 +110,6 @@ export function encodeHead(head: RecordHead, w: Writer = new Writer(256)): Uint8
       limit: LIMITS.storeHeadBytesMax,
     });
   }
-  return w.bytes.slice(0, w.at);
 }
 
 export function encodeDeletion(key: LevelKey, array: ArrayPlace | null): Uint8Array {
@@ -134,28 +136,47 @@ export function decodeHead(bytes: Uint8Array, r: Reader = new Reader()): RecordH
   }
 }
 
-/** Writes the start of a record to `target`, where its head stands behind already. */
+/** Where records are written to. */
+export interface RecordTarget {
+  readonly bytes: Uint8Array;
+  /** Of the same bytes. */
+  readonly view: DataView;
+}
+
+/** Writes the start of a record, where its head stands behind already. */
 export function writeStart(
-  target: Uint8Array,
+  { bytes, view }: RecordTarget,
+  at: number,
   start: RecordStart & { readonly place: number },
   { hash, salt }: { readonly hash: Hasher; readonly salt: bigint },
 ): void {
-  const view = new DataView(target.buffer, target.byteOffset, RECORD_BYTES);
-  view.setUint32(0, RECORD_MAGIC, true);
-  view.setUint32(4, start.headBytes, true);
-  view.setBigUint64(8, BigInt(start.payloadBytes), true);
-  view.setBigUint64(16, BigInt(start.sequence), true);
-  view.setUint32(24, start.kind, true);
-  view.setUint32(28, start.place, true);
-  view.setBigUint64(32, start.payloadSum, true);
-  view.setUint32(40, start.synced, true);
-  view.setBigUint64(SUMMED_BYTES, sumOf(target, start.headBytes, hash, salt), true);
+  view.setUint32(at, RECORD_MAGIC, true);
+  view.setUint32(at + 4, start.headBytes, true);
+  setWide(view, at + 8, start.payloadBytes);
+  setWide(view, at + 16, start.sequence);
+  view.setUint32(at + 24, start.kind, true);
+  view.setUint32(at + 28, start.place, true);
+  view.setBigUint64(at + 32, start.payloadSum, true);
+  setWide(view, at + 40, start.synced);
+  const sum = sumOf(bytes, at, start.headBytes, { hash, salt });
+  view.setBigUint64(at + SUMMED_BYTES, sum, true);
+}
+
+function setWide(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true);
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
 }
 
 /** Over the start without its own sum, and the head. */
-function sumOf(bytes: Uint8Array, headBytes: number, hash: Hasher, salt: bigint): bigint {
-  const head = bytes.subarray(RECORD_BYTES, RECORD_BYTES + headBytes);
-  return hash.sum(bytes.subarray(0, SUMMED_BYTES), hash.sum(head, salt));
+function sumOf(
+  bytes: Uint8Array,
+  at: number,
+  headBytes: number,
+  { hash, salt }: { readonly hash: Hasher; readonly salt: bigint },
+): bigint {
+  const headAt = at + RECORD_BYTES;
+  const head = bytes.subarray(headAt, headAt + headBytes);
+  return hash.sum(bytes.subarray(at, at + SUMMED_BYTES), hash.sum(head, salt));
 }
 
 /** Whether a record may begin here: looked at before anything else is. */
@@ -189,5 +210,5 @@ export function isWhole(
   { hash, salt }: { readonly hash: Hasher; readonly salt: bigint },
 ): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, RECORD_BYTES);
-  return view.getBigUint64(SUMMED_BYTES, true) === sumOf(bytes, headBytes, hash, salt);
+  return view.getBigUint64(SUMMED_BYTES, true) === sumOf(bytes, 0, headBytes, { hash, salt });
 }

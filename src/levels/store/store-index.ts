@@ -77,9 +77,8 @@ export class StoreIndex {
       this.#fill(at, slot);
       return before;
     }
-    this.#fill(this.#add(slot.hash, slot.version), slot);
+    this.#fill(this.#chained(slot.hash, slot.version), slot);
     this.#objects++;
-    this.#chain(slot.hash, slot.version);
     return null;
   }
 
@@ -110,8 +109,10 @@ export class StoreIndex {
     }
   }
 
-  /** Puts a version in the chain of its name. */
-  #chain(hash: NameHash, version: number): void {
+  /** Makes the row of a version that has none, in the chain of its name. */
+  #chained(hash: NameHash, version: number): number {
+    // For both rows: what is found stays where it is.
+    if ((this.#used + 2) * 5 > this.#slots * 3) this.#grow();
     let newer = this.#find(hash, 0);
     if (newer < 0) {
       newer = this.#add(hash, 0);
@@ -120,8 +121,10 @@ export class StoreIndex {
     while (this.#wide(newer + WORD.older) > version) {
       newer = this.#find(hash, this.#wide(newer + WORD.older));
     }
-    this.#setWide(this.#find(hash, version) + WORD.older, this.#wide(newer + WORD.older));
+    const at = this.#add(hash, version);
+    this.#setWide(at + WORD.older, this.#wide(newer + WORD.older));
     this.#setWide(newer + WORD.older, version);
+    return at;
   }
 
   #wide(at: number): number {
@@ -188,17 +191,17 @@ export class StoreIndex {
     return -1;
   }
 
-  /** Makes a row for a key that has none. */
+  /** Makes a row for a key that has none; there is room. */
   #add(hash: NameHash, version: number): number {
-    if ((this.#used + 1) * 5 > this.#slots * 3) this.#grow();
+    const words = this.#words;
     const mask = this.#slots - 1;
     let slot = (((hash[0] as number) ^ Math.imul(version >>> 0, 0x9e37_79b1)) >>> 0) & mask;
-    while (this.#words[slot * WIDTH + WORD.kind] !== 0) slot = (slot + 1) & mask;
+    while (words[slot * WIDTH + WORD.kind] !== 0) slot = (slot + 1) & mask;
     const at = slot * WIDTH;
-    this.#words.set(hash, at);
+    for (let word = 0; word < 4; word++) words[at + word] = hash[word] as number;
     this.#setWide(at + WORD.version, version);
     this.#setWide(at + WORD.older, 0);
-    this.#words[at + WORD.kind] = RECORD_KIND.object;
+    words[at + WORD.kind] = RECORD_KIND.object;
     this.#used++;
     return at;
   }
@@ -206,15 +209,17 @@ export class StoreIndex {
   #grow(): void {
     const old = this.#words;
     this.#slots *= 2;
-    this.#words = new Uint32Array(this.#slots * WIDTH);
+    const words = new Uint32Array(this.#slots * WIDTH);
     const mask = this.#slots - 1;
     for (let from = 0; from < old.length; from += WIDTH) {
       if (old[from + WORD.kind] === 0) continue;
       const version = Math.imul(old[from + WORD.version] as number, 0x9e37_79b1);
       let slot = (((old[from] as number) ^ version) >>> 0) & mask;
-      while (this.#words[slot * WIDTH + WORD.kind] !== 0) slot = (slot + 1) & mask;
-      this.#words.set(old.subarray(from, from + WIDTH), slot * WIDTH);
+      while (words[slot * WIDTH + WORD.kind] !== 0) slot = (slot + 1) & mask;
+      const to = slot * WIDTH;
+      for (let word = 0; word < WIDTH; word++) words[to + word] = old[from + word] as number;
     }
+    this.#words = words;
   }
 
   /** Takes a row out and moves up those behind it that would not be found any more. */

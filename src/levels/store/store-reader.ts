@@ -20,6 +20,7 @@ import {
   recordBytes,
 } from './record.js';
 import { goneError } from './scan.js';
+import { SmallCopies } from './small-copies.js';
 import { type Slot, StoreIndex } from './store-index.js';
 
 /** Read at once where only a head is wanted: most are shorter. */
@@ -51,6 +52,7 @@ export class StoreReader {
   /** Lists that are under way: what is in the packs stays where it is. */
   lists = 0;
   readonly #heads = new Reader();
+  readonly #copies = new SmallCopies();
 
   constructor(parts: StoreParts) {
     this.parts = parts;
@@ -115,7 +117,7 @@ export class StoreReader {
     const found = this.#checked(bytes, start, slot, true);
     if (typeof found === 'string' || !isSame(found.head.key, key)) return null;
     const entry = entryOf(found.head);
-    if (into === null) return { entry, bytes: found.payload.slice() };
+    if (into === null) return { entry, bytes: this.#copies.copy(found.payload) };
     if (into.length < entry.size) return null;
     into.set(found.payload);
     return { entry, bytes: into.subarray(0, entry.size) };
