@@ -63,6 +63,7 @@ export function eventJson(event: PoolEvent): string {
     ...{ seq, n, kind, when, member, name, version, time, attributes },
     ...(dtype === undefined ? {} : { dtype }),
     ...(shape === undefined ? {} : { shape }),
+    ...(event.to === '' ? {} : { to: event.to }),
     ...(event.queue === '' ? {} : { queue: event.queue }),
     ...(event.isAgain ? { again: true } : {}),
     ...(event.isSnapshot ? { snapshot: true } : {}),

@@ -5,10 +5,11 @@ import { formatTimestamp, toJson } from './json.js';
 
 /** An event for people. */
 export function eventLine(event: PoolEvent): string {
-  const { seq, kind, when, member, queue, name, version, missed, time } = event;
+  const { seq, kind, when, member, queue, to, name, version, missed, time } = event;
   if (missed !== null) return `${missed.from}..${missed.to} are not kept any more`;
   const words = [String(seq), formatTimestamp(time), when === 'before' ? `before ${kind}` : kind];
   if (name !== '') words.push(quoted(name) + (version === 0 ? '' : ` version ${version}`));
+  if (to !== '') words.push(`to ${to}`);
   if (member !== '' && member !== name) words.push(`by ${member}`);
   if (queue !== '') words.push(`by the queue ${quoted(queue)}`);
   const said = isPoolKind(kind) ? '' : toJson(event.attributes);

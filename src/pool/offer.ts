@@ -5,7 +5,7 @@ import { completeSpace, itemSizeOf, spaceAt, spaceByteSize } from '../core/space
 import { DURABILITY, EVENT, type Offer, SCOPE, SOURCE } from '../protocol/index.js';
 import { checkWay, growingSpace, regionOfRows } from './appending.js';
 import { conformed, containerOf } from './conforming.js';
-import { noteHandle, noteVersion } from './events/noting.js';
+import { noteHandle, noteMoved, noteVersion } from './events/noting.js';
 import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
 import { showVersion } from './indexing.js';
@@ -59,6 +59,7 @@ import { countMissing, isReady, readWhole, takeFromMissing } from './wanted.js';
 export function offer(pool: PoolState, session: Session, message: Offer): void {
   const version = publish(pool, session, message);
   noteVersion(pool, EVENT.offer, version);
+  if (versionHas(pool, version, VERSION_FLAG.stored)) noteMoved(pool, version, 'store');
   measureWhole(pool, version);
   noteComplete(pool, version);
   const object = pool.versions.get(version, VERSION.object);

@@ -1,7 +1,7 @@
 import { BLOCK_LEASE, BLOCK_SLICE } from '../catalog/extents.js';
 import { EVENT } from '../protocol/index.js';
 import { objectLost } from './events/gone.js';
-import { noteVersion } from './events/noting.js';
+import { noteMoved, noteVersion } from './events/noting.js';
 import { pinBefore } from './events/standing.js';
 import { groupsWith } from './groups.js';
 import { endReaderLease } from './handles.js';
@@ -36,6 +36,7 @@ export function restart(pool: PoolState, input: Extract<Input, { kind: 'restart'
       // The agent has made the slab anew, and its bytes are where they were.
       if (restored.has(version)) {
         isThere = true;
+        noteMoved(pool, version, 'memory');
         continue;
       }
       versions++;

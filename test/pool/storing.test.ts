@@ -214,6 +214,7 @@ test('explain says that an offer is stored; what takes too long ends, and its co
 test('of a slab that is made anew what came back is there, and all else is lost', () => {
   const pool = new Harness(STORING);
   const producer = pool.member('producer');
+  const watching = pool.member('watching').subscribe({ kinds: ['offer', 'moved', 'lost'] });
   const offer = producer.declare('x').offer(producer.slice('safe'), { durability: FSYNC });
   answer(pool);
   offer.ok();
@@ -229,6 +230,9 @@ test('of a slab that is made anew what came back is there, and all else is lost'
   pool.loop.input({ kind: 'restart', options, slabsLost, restored: back });
   pool.settle();
   assert.deepEqual([...extents.slabs.keys()], slabsLost);
+  const told = watching.events.map(({ name, topic }) => `${name} ${topic}`.trim());
+  assert.deepEqual(told, ['x', 'x store', 'y', 'x memory', 'y']);
+  assert.deepEqual(watching.told.slice(3), ['moved x', 'lost y']);
   const reader = pool.member('reader');
   assert.equal(reader.demand('x').text(), 'safe');
   assert.equal(reader.stat('y').value()['state'], 'declared');

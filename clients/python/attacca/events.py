@@ -47,6 +47,7 @@ class Event(NamedTuple):
     snapshot: bool               # it was there when the subscription began
     queue: str                   # the step queue that did it, and no member; else ""
     missed: Optional[Tuple[int, int]]  # of a gap: the first and last seq that are gone
+    to: str                      # of "moved": where its bytes are, too: "store", "memory"; else ""
 
 
 def _event(f: Dict[str, Any]) -> Event:
@@ -57,7 +58,7 @@ def _event(f: Dict[str, Any]) -> Event:
     return Event(f["n"], f["seq"], name, f["name"], "" if by_queue else f["member"],
                  f["version"], f["attributes"], f["space"], Timestamp(f["timeMs"] * 1_000_000),
                  bool(flags & _BEFORE), bool(flags & _AGAIN), bool(flags & _SNAPSHOT),
-                 f["member"] if by_queue else "", missed)
+                 f["member"] if by_queue else "", missed, f["topic"] if name == "moved" else "")
 
 
 def _kinds_of(kinds: Union[None, str, Sequence[str]]) -> Tuple[int, List[str]]:

@@ -17,6 +17,8 @@ export interface PoolEvent {
   readonly when: 'before' | 'after';
   /** Who does it; '' for nobody in particular. */
   readonly member: string;
+  /** Of `moved`: where its bytes are now, too, `store` or `memory`; else ''. */
+  readonly to: string;
   /** The step queue that has done it, and no member; else ''. */
   readonly queue: string;
   /** The name of the object; of promises what was promised, of joins and ends the member's. */
@@ -51,6 +53,7 @@ export function eventOf(message: ReturnType<typeof readEvent>): PoolEvent {
     when: (flags & EVENT_FLAG.before) !== 0 ? 'before' : 'after',
     member: isQueue ? '' : message.member,
     queue: isQueue ? message.member : '',
+    to: message.kind === EVENT.moved ? message.topic : '',
     name: message.name,
     version: message.version,
     attributes: message.attributes,

@@ -64,6 +64,15 @@ export function noteVersion(pool: PoolState, kind: number, version: number, queu
   tell(pool, isOffer ? version : 0);
 }
 
+/** The bytes of a version are in another place, too, by nobody in particular. */
+export function noteMoved(pool: PoolState, version: number, to: 'memory' | 'store'): void {
+  const { versions, events } = pool;
+  addVersion(pool, EVENT.moved, undefined, versions.get(version, VERSION.object), version);
+  const place = encodeUtf8(to);
+  events.log.setText(ROW.topic, place, 0, place.length);
+  tell(pool);
+}
+
 /** As {@link noteHandle}, by nobody in particular: what is offered of it. */
 export function noteName(pool: PoolState, kind: number, object: number): void {
   addVersion(pool, kind, undefined, object, pool.objects.get(object, OBJECT.current));
