@@ -8,6 +8,7 @@ import {
   writeOfferSlice,
 } from '../protocol/index.js';
 import { bytesOfView, dtypeOfArray } from './arrays.js';
+import { BatchDeadline } from './batch-deadline.js';
 import { type BatchFailure, batchError } from './batch-failures.js';
 import type { Client } from './client.js';
 import { Declarer } from './declarer.js';
@@ -48,6 +49,7 @@ interface Ready {
 }
 
 const NO_ATTRIBUTES: Attributes = {};
+const WHAT = 'offer a batch';
 /** Requests of so many bytes are handed on as one run: a frame of its own. */
 const RUN_BYTES = 64 * 1024;
 /** Stored payloads of so many bytes are offered, though more of the batch is to come. */
@@ -72,6 +74,7 @@ export class BatchOffer {
   readonly #keptHandle: number | null;
   readonly #answers: Promise<void>[] = [];
   readonly #sinceMs = performance.now();
+  readonly #deadline: BatchDeadline;
   #count = 0;
 
   constructor(seat: Seat, options: OfferManyOptions) {
@@ -79,6 +82,7 @@ export class BatchOffer {
     this.#client = seat.client;
     this.#options = options;
     this.#how = encodeOffer(options);
+    this.#deadline = new BatchDeadline(seat.client.connection, WHAT, options);
     this.#declarer = new Declarer(seat.client.connection.keys, options.space ?? null);
     this.#keptHandle = options.keep === true ? seat.client.connection.handles.take() : null;
   }
@@ -96,6 +100,7 @@ export class BatchOffer {
       if (chunk.length > 0) await this.#offer(chunk);
     } finally {
       await Promise.all(this.#answers);
+      this.#deadline.end();
       await this.#offerAgain();
       if (this.#keptHandle !== null) {
         this.#client.connection.handles.release(this.#keptHandle);
@@ -113,9 +118,8 @@ export class BatchOffer {
   }
 
   async #offer(chunk: readonly OfferItem[]): Promise<void> {
-    const what = 'offer a batch';
-    throwIfAborted(what, this.#options.signal);
-    const room = this.#seat.enter(what);
+    throwIfAborted(WHAT, this.#options.signal);
+    const room = this.#seat.enter(WHAT);
     if (room !== null) await room;
     const ready: Ready[] = [];
     let stored = 0;
@@ -203,7 +207,7 @@ export class BatchOffer {
 
   #endRun(run: OfferAnswers): void {
     if (run.requests === 0) return;
-    this.#client.connection.posted(run, run.requests);
+    this.#deadline.add(run, this.#client.connection.posted(run, run.requests));
     this.#answers.push(
       run.done.then(({ offered, failed }) => {
         if (this.#keptHandle !== null) return;
@@ -242,7 +246,7 @@ export class BatchOffer {
   #fail(index: number, item: OfferItem, error: AttaccaError): void {
     // Its bytes are here: they are stored anew.
     if (isMemoryLost(this.#client, error)) this.#again.push({ index, item });
-    else this.#failures.push({ index, name: item.name, error });
+    else this.#failures.push({ index, name: item.name, error: this.#deadline.reasonOf(error) });
   }
 
   #write(w: Writer, handle: number, item: OfferItem, slice: Slice | null): void {

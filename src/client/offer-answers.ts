@@ -29,6 +29,11 @@ export class OfferAnswers implements Waiter {
     this.#left += this.#perItem;
   }
 
+  /** Which of the requests are the offers themselves; an item begins with its declaration. */
+  *offers(): Iterable<number> {
+    for (let place = 0; place < this.#indices.length; place++) yield place * this.#perItem + 1;
+  }
+
   ok(_index: number, count: number): void {
     this.#settle(count);
   }

@@ -8,9 +8,9 @@ import { deadlineOf, type WaitOptions } from './options.js';
 /** How much later than the pool this process cancels what it has asked for. */
 const GRACE_MS = 2_000;
 /** ... and after which it gives up: then the pool cannot be asked any more. */
-const ANSWER_MS = 1_000;
+export const ANSWER_MS = 1_000;
 /** setTimeout takes an int32; longer waits go without a guard of their own. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
+export const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Throws `aborted` when the caller's signal has fired already: nothing is sent then. */
 export function throwIfAborted(what: string, signal: AbortSignal | undefined): void {
@@ -127,7 +127,7 @@ class Waited<T> {
 }
 
 /** It is not there in time; `by`: who held it. */
-function heldFor(what: string, timeoutMs: number, by: readonly string[]): AttaccaError {
+export function heldFor(what: string, timeoutMs: number, by: readonly string[]): AttaccaError {
   const time = formatSeconds(timeoutMs);
   const why = by.length === 0 ? `it waited for ${time}` : `${by.join(', ')} held it for ${time}`;
   return new AttaccaError('deadline-passed', `Cannot ${what}: ${why}`, { timeoutMs, by: [...by] });

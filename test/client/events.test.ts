@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   type AttaccaError,
+  type BatchFailure,
   join,
   type Pool,
   type PoolEvent,
@@ -92,6 +93,37 @@ for (const transport of TRANSPORTS) {
         names.filter((name) => name !== 'g' && name !== 'z'),
         [],
       );
+    });
+
+    test('what is held of a batch ends with its deadline or signal; all else is offered', async (t) => {
+      const server = await servePool(t);
+      await using holder = await joinApart(server, 'holder', { transport });
+      await using model = await joinApart(server, 'model', { transport });
+      const asked = { kinds: 'offer', when: 'before', acknowledge: true } as const;
+      await using held = await holder.subscribe({
+        ...asked,
+        select: 'step = 1',
+        answerMs: Infinity,
+      });
+      const items = [0, 1, 2].map((step) => ({
+        ...{ name: `x/${step}`, data: ramp(3), attributes: { step } },
+      }));
+      for (const keep of [false, true]) {
+        const failures: BatchFailure[] = [];
+        const onFailure = (failure: BatchFailure): number => failures.push(failure);
+        const many = await model.offerMany(items, { keep, timeoutMs: 100, onFailure });
+        assert.equal(many.count, 2);
+        assert.equal(failures[0]?.error.code, 'deadline-passed');
+        assert.match(failures[0]?.error.message ?? '', /holder held it for 100 ms/u);
+        const controller = new AbortController();
+        const { signal } = controller;
+        const aborted = errorOf(model.offerMany(items.slice(1, 2), { keep, signal }));
+        await take(held, 1);
+        controller.abort();
+        assert.equal((await aborted).code, 'aborted');
+        if (keep) for (const name of ['x/0', 'x/2']) await model.delete(name);
+        else await many.withdraw();
+      }
     });
 
     test('a data contract forbids an offer, with its reason', async (t) => {
