@@ -108,7 +108,7 @@ export class RowTests {
 }
 
 /** Whether an encoded value is the text of a span. */
-function isTextOf(value: Uint8Array, { bytes, start, end }: Span): boolean {
+export function isTextOf(value: Uint8Array, { bytes, start, end }: Span): boolean {
   if (value[0] !== VALUE_TYPE.string || value.length - TEXT_AT !== end - start) return false;
   for (let at = start; at < end; at++) {
     if (bytes[at] !== value[TEXT_AT + at - start]) return false;

@@ -1,5 +1,6 @@
-import type { Span } from '../../catalog/compile.js';
+import type { RowTester, Span } from '../../catalog/compile.js';
 import { hashBytes } from '../../catalog/hash.js';
+import { isTextOf } from '../../catalog/row-tests.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import type { ValueMap } from '../../core/value.js';
@@ -38,6 +39,7 @@ import {
 } from './places.js';
 import { isOfSnapshot, pinOffered, pinSnapshot, type Standing, versionOf } from './standing.js';
 import type { Attachment, Subscription } from './subscription.js';
+import type { EventValues, SubscriptionIndex } from './subscription-index.js';
 
 /** Tries the event that has just come on all who may want it. `offered`: the version it begins. */
 export function tell(pool: PoolState, offered = 0): void {
@@ -45,35 +47,62 @@ export function tell(pool: PoolState, offered = 0): void {
   if (events.afterCount === 0) return;
   const seq = events.log.end - 1;
   eachCandidate(pool, events.after, seq, (one) => {
-    if (one.standing !== null) {
-      if (offered !== 0 && wants(pool, one, seq)) pinOffered(pool, one, one.standing, offered);
-    } else if (one.behindAt === 0 && wants(pool, one, seq)) arrive(pool, one, seq);
+    const isStanding = one.standing !== null;
+    if (isStanding ? offered === 0 : one.behindAt !== 0) return;
+    if (!wants(pool, one, seq, one.passesRest)) return;
+    if (one.standing === null) arrive(pool, one, seq);
+    else pinOffered(pool, one, one.standing, offered);
   });
 }
 
-/** Those in an index that may want an event. */
+/** Those in an index that may want an event: what is left to be asked is their `passesRest`. */
 export function eachCandidate(
   pool: PoolState,
-  index: PoolState['events']['after'],
+  index: SubscriptionIndex,
   seq: number,
   visit: (one: Subscription) => void,
 ): void {
-  const { options, terms } = pool;
-  const span: Span = NAME;
-  index.each((key) => {
+  index.each(new ValuesAt(pool, seq), visit);
+}
+
+/** The values of an event, as an index asks for them. */
+class ValuesAt implements EventValues {
+  readonly #pool: PoolState;
+  readonly #seq: number;
+  /** Of the key that was asked for last. */
+  #term = 0;
+
+  constructor(pool: PoolState, seq: number) {
+    this.#pool = pool;
+    this.#seq = seq;
+  }
+
+  hashOf(key: number): number | null {
+    const { options, terms } = this.#pool;
     if (key !== 0) {
-      const term = termAt(pool, seq, key);
-      return term === 0 ? null : terms.hashOf(term);
+      this.#term = termAt(this.#pool, this.#seq, key);
+      return this.#term === 0 ? null : terms.hashOf(this.#term);
     }
-    textAt(pool, seq, ROW.name, span);
-    return hashBytes(span.bytes, span.start, span.end, options.hashSeed);
-  }, visit);
+    textAt(this.#pool, this.#seq, ROW.name, NAME);
+    return hashBytes(NAME.bytes, NAME.start, NAME.end, options.hashSeed);
+  }
+
+  isValue(key: number, value: Uint8Array): boolean {
+    const { arena, terms } = this.#pool;
+    if (key !== 0) return arena.equals(terms.valueOf(this.#term), value, 0, value.length);
+    return isTextOf(value, NAME);
+  }
 }
 
 const NAME: Span = { bytes: new Uint8Array(0), start: 0, end: 0 };
 
 /** Whether a subscription asks for an event; one whose selector is too much for it ends. */
-export function wants(pool: PoolState, one: Subscription, place: Place): boolean {
+export function wants(
+  pool: PoolState,
+  one: Subscription,
+  place: Place,
+  passes: RowTester = one.passes,
+): boolean {
   const kind = kindAt(pool, place);
   const isAsked = (one.kinds & (1 << (kind & 0xff))) !== 0;
   if (!isAsked && !(place < 0 && isReadyIn(pool, one, place))) return false;
@@ -89,7 +118,7 @@ export function wants(pool: PoolState, one: Subscription, place: Place): boolean
   const { work } = pool.events;
   work.begin();
   try {
-    return one.passes(place, work);
+    return passes(place, work);
   } catch (error) {
     if (!(error instanceof AttaccaError)) throw error;
     endSubscription(pool, one, error);
@@ -147,6 +176,12 @@ export function advance(pool: PoolState, one: Subscription): void {
   if (isDrained(one) && (one.flags & SUBSCRIBE.untilComplete) !== 0) {
     pool.events.isCompletionDue = true;
   }
+}
+
+/** Whether there is something to do for one that has more room than before. */
+export function hasMore(one: Subscription): boolean {
+  if (one.behindAt !== 0 || one.standing !== null || one.snapshot !== null) return true;
+  return one.unacked.orphans > 0 || (one.flags & SUBSCRIBE.untilComplete) !== 0;
 }
 
 /** Whether all that has come was delivered and acknowledged. */

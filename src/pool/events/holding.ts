@@ -125,7 +125,7 @@ function tellBefore(pool: PoolState, seq: number): readonly Subscription[] {
   const { events } = pool;
   const told: Subscription[] = [];
   eachCandidate(pool, events.before, seq, (one) => {
-    if (wants(pool, one, seq)) told.push(one);
+    if (wants(pool, one, seq, one.passesRest)) told.push(one);
   });
   if (told.length === 0) events.log.undo();
   for (const one of told) if (one.behindAt === 0) arrive(pool, one, seq);

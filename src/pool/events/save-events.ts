@@ -181,6 +181,7 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   const one: Subscription = {
     ...{ id, name, kinds, topics, selector, meant, gaps, unacked, standing },
     passes: compiled.passes,
+    passesRest: compiled.passes,
     promised: new PromisesFor(meant, kinds),
     ...asked,
     ...place,

@@ -19,7 +19,7 @@ import type { Member, Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { PromisesFor } from './completing.js';
 import { allow, veto, whoOf } from './deciding.js';
-import { markDue } from './delivering.js';
+import { hasMore, markDue } from './delivering.js';
 import { detach, endSubscription } from './ending.js';
 import { ROW } from './event-log.js';
 import { noteEmitted } from './noting.js';
@@ -180,6 +180,7 @@ function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription 
     from: log.end - 1,
     meant,
     passes: compiled.passes,
+    passesRest: compiled.passes,
     promised,
     promisedFrom: promised.firstOpen(pool),
     attachments: [],
@@ -245,7 +246,7 @@ export function acknowledge(pool: PoolState, session: Session, message: Acknowle
   for (let n = first; n < end; n++) {
     if (unacked.holderOf(n) === attachment.id) answered(pool, one, attachment, n, null);
   }
-  markDue(pool, one);
+  if (hasMore(one)) markDue(pool, one);
 }
 
 /** A delivery is acknowledged, or what it tells of is vetoed. */

@@ -54,6 +54,8 @@ export interface Subscription extends Asked {
   readonly meant: string;
   /** Asked of the rows of the log. */
   readonly passes: RowTester;
+  /** The same, of events for which the index has found it: see SubscriptionIndex. */
+  passesRest: RowTester;
   /** Of one that ends by itself: which promises it waits for. */
   readonly promised: PromisesFor;
   /** The first promise that it was still told something of: others were closed when it began. */

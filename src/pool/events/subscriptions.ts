@@ -21,6 +21,8 @@ export function meantBy(pool: PoolState, selector: string): string {
 interface CompiledFor {
   readonly compiled: Compiled;
   readonly passes: RowTester;
+  /** What asks for a part of it. */
+  readonly testerOf: (part: Compiled) => RowTester;
   /** Whether it asks what the elements of an offer are. */
   readonly isOfStatistics: boolean;
 }
@@ -50,15 +52,16 @@ export function compileFor(pool: PoolState, meant: string, areMeasured = false):
       return keys.used;
     },
   };
-  const passes = rowSelector(compiled, { terms, arena, termOf }, numbers);
-  return { compiled, passes, isOfStatistics };
+  const testerOf = (part: Compiled): RowTester =>
+    rowSelector(part, { terms, arena, termOf }, numbers);
+  return { compiled, passes: testerOf(compiled), testerOf, isOfStatistics };
 }
 
 /** From now on it is tried on what comes. */
 export function addSubscription(
   pool: PoolState,
   one: Subscription,
-  { compiled, isOfStatistics }: CompiledFor,
+  { compiled, testerOf, isOfStatistics }: CompiledFor,
 ): void {
   const { events } = pool;
   events.subscriptions.set(one.id, one);
@@ -66,6 +69,8 @@ export function addSubscription(
   if (one.slow === SLOW.block) events.blockers.add(one);
   if (one.standing !== null) events.standing.add(one);
   if (isOfStatistics) events.measuredFor.add(one);
-  ((one.flags & SUBSCRIBE.before) !== 0 ? events.before : events.after).add(one, compiled);
+  const index = (one.flags & SUBSCRIBE.before) !== 0 ? events.before : events.after;
+  const rest = index.add(one, compiled);
+  if (rest !== compiled) one.passesRest = testerOf(rest);
   events.count(one, 1);
 }
