@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { hashBytes } from '../../src/catalog/hash.js';
 import { eachCandidate } from '../../src/pool/events/delivering.js';
 import { restorePool, savePool } from '../../src/pool/save.js';
 import type { PoolState } from '../../src/pool/state.js';
 import { restored, saved } from '../core/states.js';
-import { Harness } from './harness.js';
+import { Harness, OPTIONS } from './harness.js';
 
 /** The subscriptions that the last event is tried on. */
 function tried(pool: PoolState): number[] {
@@ -53,4 +54,34 @@ test('who is told first does not depend on who was there before', () => {
     restorePool,
   );
   assert.deepEqual(tried(copy), live);
+});
+
+/** Two names that have one hash. */
+function twoOfOneHash(): readonly [string, string] {
+  const seen = new Map<number, string>();
+  for (let number = 0; ; number++) {
+    const name = `n${number}`;
+    const bytes = new TextEncoder().encode(name);
+    const hash = hashBytes(bytes, 0, bytes.length, OPTIONS.hashSeed);
+    const other = seen.get(hash);
+    if (other !== undefined) return [other, name];
+    seen.set(hash, name);
+  }
+}
+
+test('of two names that have one hash each subscription is told of its own', () => {
+  const [one, other] = twoOfOneHash();
+  const pool = new Harness();
+  const watcher = pool.member('watcher');
+  const select = (name: string): string => `name = "${name}" and a = 1`;
+  const subscribers = [one, other, one].map((name) =>
+    watcher.subscribe({ ...OFFERS, select: select(name) }),
+  );
+  const producer = pool.member('producer');
+  for (const name of [one, other]) producer.offer(name, 'bytes', { attributes: { a: 1 } });
+  producer.offer('third', 'bytes', { attributes: { a: 1 } });
+  assert.deepEqual(
+    subscribers.map(({ told }) => told),
+    [[`offer ${one}`], [`offer ${other}`], [`offer ${one}`]],
+  );
 });
