@@ -38,6 +38,7 @@ export {
 } from './tracer/tracer.js';
 export { type WatchedFile, type WatchOptions, type WatchSummary, watch } from './watch/watch.js';
 export {
+  type FailedAttempt,
   type Run,
   type RunEnd,
   type RunFunction,

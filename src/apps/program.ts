@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { PoolEvent } from '../client/index.js';
-import { counted } from '../core/counted.js';
 import { systemCode, whyFailed } from '../core/system-errors.js';
 import { Timestamp, type Value } from '../core/value.js';
 import { eventJson, formatTimestamp, toJson } from './json.js';
@@ -118,6 +117,9 @@ function send({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
+/** Of what there is: so many are named. */
+const NAMED_MAX = 8;
+
 /** A word with its placeholders replaced. */
 function filled(word: string, event: PoolEvent, run: Run): string {
   const texts: { readonly [name: string]: string } = {
@@ -128,8 +130,10 @@ function filled(word: string, event: PoolEvent, run: Run): string {
     if (key === undefined) return texts[what] ?? '';
     const value = event.attributes[key];
     if (value !== undefined) return textOf(value);
-    const known = counted(Object.keys(event.attributes).length, 'attribute');
-    throw new Error(`"${event.name}" has no attribute "${key}" for ${word}: it has ${known}`);
+    const known = Object.keys(event.attributes);
+    const some = known.slice(0, NAMED_MAX).join(', ') || 'none';
+    const has = known.length > NAMED_MAX ? `${some} and others` : some;
+    throw new Error(`"${event.name}" has no attribute "${key}" for ${word}: it has ${has}`);
   });
 }
 

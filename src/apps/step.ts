@@ -80,6 +80,8 @@ class Stepper {
       await listening;
     }
     if (this.#failure !== null) throw this.#failure;
+    // Nobody holds them any more.
+    for (const event of this.#waiting.splice(0)) this.#go(event);
     return { ...this.#counts };
   }
 
@@ -115,18 +117,19 @@ class Stepper {
         this.#wake = resolve;
       });
     }
-    const event = this.#waiting.shift();
-    if (event === undefined || this.#isOver) return false;
+    const event = this.#isOver ? undefined : this.#waiting.shift();
+    if (event === undefined) return false;
     if (this.#lets) return this.#go(event);
     const cancel = new AbortController();
     this.#current = { event, cancel };
     const how = { waiting: this.#waiting.length, cancelled: cancel.signal };
     const answer = await this.#options.decide(event, how);
     this.#current = null;
-    if (this.#isOver) return false;
-    if (cancel.signal.aborted) this.#decided(event, 'cancelled');
-    else if (answer === 'quit') return false;
-    else if (typeof answer === 'object') await this.#veto(event, answer.veto);
+    if (cancel.signal.aborted && !this.#isOver) this.#decided(event, 'cancelled');
+    else if (this.#isOver || answer === 'quit') {
+      this.#waiting.unshift(event);
+      return false;
+    } else if (typeof answer === 'object') await this.#veto(event, answer.veto);
     else {
       this.#lets = answer === 'continue';
       this.#go(event);

@@ -59,7 +59,17 @@ export interface WhenOptions
   /** Of each attempt: it begins, it has ended. */
   readonly onStart?: ((event: PoolEvent, id: string) => void) | undefined;
   readonly onAttempted?: ((event: PoolEvent, id: string) => void) | undefined;
+  /** An attempt has failed, and there is another one after so many ms. */
+  readonly onRetry?: ((event: PoolEvent, failed: FailedAttempt) => void) | undefined;
   readonly onEnd?: ((end: RunEnd) => void) | undefined;
+}
+
+export interface FailedAttempt {
+  readonly id: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly error: unknown;
+  readonly againMs: number;
 }
 
 /** How it went. */
@@ -200,6 +210,9 @@ class Trigger {
       attempts++;
       ({ error, outcome } = attempt);
       if (outcome !== 'failed') break;
+      if (attempts > retries || this.#stop.signal.aborted) continue;
+      const againMs = this.#backoff(attempts);
+      this.#options.onRetry?.(event, { id, attempt: attempts, error, againMs });
     }
     if (attempts === 0) return;
     // One that waits to be tried again when it all ends is tried again by the next trigger.
@@ -239,11 +252,15 @@ class Trigger {
     }
   }
 
+  #backoff(failures: number): number {
+    const { backoffMs = BACKOFF_MS } = this.#options;
+    return Math.min(BACKOFF_MS_MAX, backoffMs * 2 ** (failures - 1));
+  }
+
   /** Before it is tried again; false when it is not to be. */
   async #pause(failures: number): Promise<boolean> {
     const { signal } = this.#stop;
-    const { backoffMs = BACKOFF_MS } = this.#options;
-    const ms = Math.min(BACKOFF_MS_MAX, backoffMs * 2 ** (failures - 1));
+    const ms = this.#backoff(failures);
     if (signal.aborted) return false;
     return await new Promise((resolve) => {
       const end = (): void => {

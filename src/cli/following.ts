@@ -3,6 +3,7 @@ import {
   type RequireAllOptions,
   requireAll,
 } from '../client/events/required-all.js';
+import { forgetSubscription } from '../client/events/subscription.js';
 import type { WaitOptions } from '../client/options.js';
 import type { Delivered } from '../client/received.js';
 import type { Shaping } from '../client/shaping.js';
@@ -18,7 +19,8 @@ import { joinPool } from './pool/open.js';
 import type { Writable } from './pool/sink.js';
 import { Progress } from './progress.js';
 import { Transfer } from './transfer.js';
-import { selecting } from './where.js';
+import { promisedText } from './wait-line.js';
+import { sayMistypedKeys, selecting } from './where.js';
 
 /** What is written of an object, whoever brought it here. */
 export type Got = Writable & Pick<Located, 'name' | 'version' | 'size' | 'attributes'>;
@@ -46,19 +48,20 @@ export async function getAll(
   let done = 0;
   const { session, seat } = await joinPool(context, options);
   await using _session = session;
+  if (options.forget) {
+    await forgetSubscription(seat, options.share ?? '');
+    return EXIT.ok;
+  }
   const onFailure = (error: Error): void => failures.add(error);
   const all = await selecting(selector, async () => {
     return await requireAll<Delivered>(seat, selector, { ...asked, onFailure });
   });
-  if (options.forget) {
-    await all.close({ forget: true });
-    return EXIT.ok;
-  }
-  using _progress = new Progress(
-    () => `following: ${counted(done, 'object')}, ${transfer.text}`,
-    options.quiet,
-    session.client.connection,
-  );
+  await sayMistypedKeys(session.view, selector, options);
+  const line = async (): Promise<string> => {
+    const got = `following: ${counted(done, 'object')}, ${transfer.text}`;
+    return got + (options.complete ? await promisedText(session.view) : '');
+  };
+  using _progress = new Progress(line, options.quiet, session.client.connection);
   try {
     for (let object = await all.next(); object !== null; object = await all.next()) {
       transfer.expect(object.size);

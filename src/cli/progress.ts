@@ -12,6 +12,9 @@ const REPEAT_MS = 1_000;
 const LOGGED_MS = 60_000;
 const LOGGED_PAUSE_MS_MAX = 3_600_000;
 
+/** What is shown; null: nothing now. */
+type Line = string | null | Promise<string>;
+
 /** A connection to a pool. */
 interface Reached {
   /** How long the pool has not been reached, or 0. */
@@ -38,7 +41,7 @@ const HERE: Reached = {
  * seldom; that the pool is away, and that it is back, is said at once. With `-q` nothing is said.
  */
 export class Progress {
-  readonly #line: () => string | Promise<string>;
+  readonly #line: () => Line;
   readonly #pool: Reached;
   readonly #startedMs = performance.now();
   #timer: NodeJS.Timeout | null = null;
@@ -46,11 +49,7 @@ export class Progress {
   #ended = false;
 
   /** `line` tells what to show; it is asked once a second, unless the pool is away. */
-  constructor(
-    line: (elapsedMs: number) => string | Promise<string>,
-    quiet: boolean,
-    pool: Reached = HERE,
-  ) {
+  constructor(line: (elapsedMs: number) => Line, quiet: boolean, pool: Reached = HERE) {
     this.#pool = pool;
     this.#line = () => line(performance.now() - this.#startedMs);
     if (quiet) return;
@@ -94,7 +93,7 @@ export class Progress {
     }
     try {
       const line = this.#line();
-      return typeof line === 'string' ? line : await inTime(line);
+      return line === null || typeof line === 'string' ? line : await inTime(line);
     } catch {
       return null;
     }

@@ -1,7 +1,7 @@
 import type { PoolView } from '../client/pool-view.js';
 import { counted } from '../core/counted.js';
 import { formatDuration } from './duration.js';
-import { listOf, mapOf, printable, quoted, textOf } from './format.js';
+import { listOf, mapOf, numberOf, printable, quoted, textOf } from './format.js';
 
 /** What a command that waits says meanwhile: for what, for how long, and because of whom. */
 export async function waitLine(
@@ -19,6 +19,53 @@ export async function waitLine(
   // Its bytes are on their way, or are made what is wanted.
   if (why === null) return `${time}: getting ${quoted(first)}${more}`;
   return `waiting ${time} for ${quoted(first)}${more}${why === '' ? '' : `: ${why}`}`;
+}
+
+/** Objects that are being offered: an offer of one may be held. */
+export class UnderWay {
+  readonly #view: PoolView;
+  readonly #names = new Set<string>();
+
+  constructor(view: PoolView) {
+    this.#view = view;
+  }
+
+  async offering<T>(name: string, offer: () => Promise<T>): Promise<T> {
+    this.#names.add(name);
+    try {
+      return await offer();
+    } finally {
+      this.#names.delete(name);
+    }
+  }
+
+  /** Who holds the first of them, with `; ` before it; nothing: nobody. */
+  async text(): Promise<string> {
+    const [first] = this.#names;
+    if (first === undefined) return '';
+    try {
+      const { waits: told = [] } = await this.#view.explain(first);
+      const held = listOf(told)
+        .map(mapOf)
+        .find((wait) => textOf(wait['what']) === 'held');
+      if (held === undefined) return '';
+      return `; ${quoted(first)} is held: ${printable(textOf(held['because']))}`;
+    } catch {
+      return '';
+    }
+  }
+}
+
+/** For what one waits who goes on until all is there that was promised. */
+export async function promisedText(view: PoolView): Promise<string> {
+  try {
+    const { counts = {} } = await view.info();
+    const open = numberOf(mapOf(counts)['promises']);
+    if (open === 0) return '; no promise is open: it waits for one';
+    return `; until ${counted(open, 'promise')} of the pool ${open === 1 ? 'is' : 'are'} closed`;
+  } catch {
+    return '';
+  }
 }
 
 /** Null: it is there, and nobody waits for it. */

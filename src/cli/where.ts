@@ -55,6 +55,25 @@ export async function sayUnknownKeys(
   else for (const { key, meant } of unknown) say(unknownText(textOf(key), textOf(meant)));
 }
 
+/**
+ * Of a selector for what comes, says which of its keys are near one that objects have: likely
+ * mistyped. What no object has yet may come.
+ */
+export async function sayMistypedKeys(
+  view: PoolView,
+  selector: string | undefined,
+  { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
+): Promise<void> {
+  if (quiet || selector === undefined) return;
+  const { unknownKeys = [] } = await view.explainSelector(selector);
+  for (const unknown of listOf(unknownKeys).map(mapOf)) {
+    const [key, meant] = [textOf(unknown['key']), textOf(unknown['meant'])];
+    // What the pool tells of an event itself the catalog does not know.
+    if (meant === '' || /^[.]|^stats[.]/u.test(key)) continue;
+    say(json ? toJson({ unknownKeys: [{ key, meant }] }) : unknownText(key, meant));
+  }
+}
+
 function unknownText(key: string, meant: string): string {
   const mend = meant === '' ? '' : `; did you mean ${quoted(meant)}?`;
   return `no object has ${quoted(key)}${mend}`;

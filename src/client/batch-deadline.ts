@@ -1,4 +1,4 @@
-import type { AttaccaError } from '../core/errors.js';
+import type { AttaccaError, ErrorFields } from '../core/errors.js';
 import type { Connection } from './connection.js';
 import { abortedError } from './errors.js';
 import type { OfferAnswers } from './offer-answers.js';
@@ -38,8 +38,7 @@ export class BatchDeadline {
   /** Why an item has failed: what was cancelled here has ended for our cause. */
   reasonOf(error: AttaccaError): AttaccaError {
     if (!this.#isOver || error.code !== 'cancelled') return error;
-    const { by } = error.fields;
-    return this.#cause(Array.isArray(by) ? by.map(String) : []);
+    return this.#cause(error.fields);
   }
 
   end(): void {
@@ -53,7 +52,7 @@ export class BatchDeadline {
     for (const [run, first] of this.#runs) this.#cancelRun(run, first);
     // Then the pool cannot be asked any more.
     this.#later(ANSWER_MS, () => {
-      for (const run of this.#runs.keys()) run.lost(this.#cause([]));
+      for (const run of this.#runs.keys()) run.lost(this.#cause());
     });
   }
 
@@ -61,10 +60,10 @@ export class BatchDeadline {
     for (const request of run.offers()) this.#connection.cancel(first + request);
   }
 
-  #cause(by: readonly string[]): AttaccaError {
+  #cause(said: ErrorFields = {}): AttaccaError {
     const { timeoutMs, signal } = this.#options;
     if (signal?.aborted === true) return abortedError(this.#what, signal);
-    return heldFor(this.#what, timeoutMs ?? 0, by);
+    return heldFor(this.#what, timeoutMs ?? 0, said);
   }
 
   #later(ms: number, then: () => void): void {

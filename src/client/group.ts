@@ -312,7 +312,7 @@ export class PoolGroup {
       const isOpen = wasRequired && staysRequired(error);
       if (!isOpen) this.#own.release();
       this.#own.state = isOpen ? 'required' : 'open';
-      throw error;
+      throw isMismatch(error) ? noGroup(this.name, error) : error;
     }
     try {
       const views = await this.#views(head, options);
@@ -434,4 +434,13 @@ function forgetSlabs(client: Client, members: readonly GroupMember[]): void {
 function staysRequired(error: unknown): boolean {
   if (!(error instanceof AttaccaError)) return false;
   return ['deadline-passed', 'cancelled', 'aborted'].includes(error.code);
+}
+
+function isMismatch(error: unknown): error is AttaccaError {
+  return error instanceof AttaccaError && error.code === 'object-mismatch';
+}
+
+function noGroup(name: string, cause: AttaccaError): AttaccaError {
+  const text = `Cannot demand the group "${name}": it is no group`;
+  return new AttaccaError(cause.code, text, { ...cause.fields, name }, { cause });
 }

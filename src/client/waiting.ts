@@ -1,4 +1,4 @@
-import { AttaccaError } from '../core/errors.js';
+import { AttaccaError, type ErrorFields } from '../core/errors.js';
 import { formatSeconds } from '../core/format-seconds.js';
 import type { Call } from './call.js';
 import type { Connection } from './connection.js';
@@ -87,7 +87,7 @@ class Waited<T> {
       if (signal !== undefined) cancel(abortedError(what, signal), graceMs === 0 ? ANSWER_MS : 0);
     };
     if (isGuarded) {
-      later(timeoutMs + graceMs, () => cancel(heldFor(what, timeoutMs, []), ANSWER_MS));
+      later(timeoutMs + graceMs, () => cancel(heldFor(what, timeoutMs), ANSWER_MS));
     }
     signal?.addEventListener('abort', onAbort, { once: true });
     if (signal?.aborted === true) onAbort();
@@ -107,8 +107,7 @@ class Waited<T> {
     const isOurs = error instanceof AttaccaError && error.code === 'cancelled';
     if (cause === null || !isOurs) return error;
     if (cause.code !== 'deadline-passed' || timeoutMs === undefined) return cause;
-    const { by } = error.fields;
-    return heldFor(this.#what, timeoutMs, Array.isArray(by) ? by.map(String) : []);
+    return heldFor(this.#what, timeoutMs, error.fields);
   }
 
   /** The pool has not said a word: null when nobody waited for a time. */
@@ -126,11 +125,13 @@ class Waited<T> {
   }
 }
 
-/** It is not there in time; `by`: who held it. */
-export function heldFor(what: string, timeoutMs: number, by: readonly string[]): AttaccaError {
+/** It is not there in time. `said`: of what was cancelled, who held it, or for what it waited. */
+export function heldFor(what: string, timeoutMs: number, said: ErrorFields = {}): AttaccaError {
   const time = formatSeconds(timeoutMs);
+  const by = Array.isArray(said['by']) ? said['by'].map(String) : [];
+  const because = typeof said['because'] === 'string' ? `: ${said['because']}` : '';
   const why = by.length === 0 ? `it waited for ${time}` : `${by.join(', ')} held it for ${time}`;
-  return new AttaccaError('deadline-passed', `Cannot ${what}: ${why}`, { timeoutMs, by: [...by] });
+  return new AttaccaError('deadline-passed', `Cannot ${what}: ${why}${because}`, { timeoutMs, by });
 }
 
 /** Of a pool that was away the time stood still: so its own deadline is later than ours. */

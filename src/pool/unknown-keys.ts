@@ -15,7 +15,7 @@ const COMPARED_MAX = 1_024;
 export function unknownKeys(pool: PoolState, selector: Selector): Value {
   const unknown: string[] = [];
   for (const key of keysOf(selector)) {
-    if (key.kind !== 'name' || isOwnKey(key.name) || isFound(pool, key.name)) continue;
+    if (key.kind !== 'name' || isOwnKey(key.name) || isFoundKey(pool, key.name)) continue;
     unknown.push(key.name);
     if (unknown.length === UNKNOWN_MAX) break;
   }
@@ -25,7 +25,7 @@ export function unknownKeys(pool: PoolState, selector: Selector): Value {
   return unknown.map((key) => ({ key, meant: nearest(key, words)[0] ?? null }));
 }
 
-function isFound({ keys, shapes }: PoolState, name: string): boolean {
+export function isFoundKey({ keys, shapes }: PoolState, name: string): boolean {
   const number = keys.find(name);
   let has = false;
   if (number !== 0) {

@@ -98,7 +98,7 @@ test('durable subscriptions are listed, and forgotten by their names, whatever t
   assert.equal((await attacca(asked, around)).code, 0);
   await member.put('x', Uint8Array.of(1));
   const listed = await attacca(['events', '--list'], around);
-  assert.match(listed.out, /^"mine" {2}tag {2}a = 1 {2}of nobody {2}\d+ behind$/mu);
+  assert.match(listed.out, /^"mine" {2}tag {2}a = 1 {2}idle {2}\d+ behind$/mu);
   const [row] = jsonLines((await attacca(['events', '--list', '--json'], around)).out);
   assert.deepEqual([row?.['name'], row?.['selector']], ['mine', 'a = 1']);
   assert.equal((await attacca(['events', '--as', 'mine', '--forget'], around)).code, 0);

@@ -21,7 +21,7 @@ async function notes(t: TestContext, address: string) {
 
 const states = (text: string): unknown[] =>
   jsonLines(text)
-    .filter((line) => 'state' in line && line['state'] !== 'started')
+    .filter((line) => ['done', 'failed', 'cut'].includes(String(line['state'])))
     .map((line) => [line['name'], line['state'], line['attempts']]);
 
 async function putAll(pool: Pool, from: number, to: number): Promise<void> {
@@ -74,6 +74,13 @@ test('what fails is tried again, then given up and told; others go on', async (t
     (states(ended.out) as [string, string, number][]).map(([name, ...rest]) => [name, rest]),
   );
   assert.deepEqual(byName, { 't/0': ['failed', 3], 't/1': ['done', 2], 't/2': ['done', 2] });
+  const again = jsonLines(ended.out).filter(({ state }) => state === 'again');
+  assert.deepEqual(again.map(({ name, attempt, seconds }) => [name, attempt, seconds]).sort(), [
+    ['t/0', 1, 0.001],
+    ['t/0', 2, 0.002],
+    ['t/1', 1, 0.001],
+    ['t/2', 1, 0.001],
+  ]);
   assert.equal((await lines()).length, 7);
   assert.equal(new Set(await lines()).size, 3, 'attempts of one run have one id');
   const told = [await events.wait(), await events.wait(), await events.wait()];

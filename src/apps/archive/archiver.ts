@@ -7,6 +7,7 @@ import type {
   ValueMap,
 } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
+import { parseSelector } from '../../core/selector/parser.js';
 import { Timestamp } from '../../core/value.js';
 import type { Level, LevelDurability, LevelEntry } from '../../levels/level.js';
 import { openStore } from '../../levels/store/index.js';
@@ -105,6 +106,8 @@ const OF_ONE: ReadonlySet<string> = new Set(['too-large', 'size-mismatch', 'disk
  * ```
  */
 export async function archiver(pool: Pool, options: ArchiverOptions): Promise<ArchiverSummary> {
+  // One that cannot be read leaves no store behind.
+  parseSelector(options.select ?? 'true');
   await using store = await openStore(resolve(options.to), { access: 'write' });
   return await archiveTo(pool, store, options);
 }

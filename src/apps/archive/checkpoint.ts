@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Pool } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
+import { parseSelector } from '../../core/selector/parser.js';
 import { openStore } from '../../levels/store/index.js';
 import { type Archived, type ArchiverOptions, archiveTo } from './archiver.js';
 import { type LibrarianOptions, lendFrom } from './librarian.js';
@@ -63,6 +64,7 @@ export async function checkpoint(
   if (!Number.isSafeInteger(keep) || keep < 1) {
     throw new RangeError(`Cannot keep ${keep} steps: a whole number from 1 on`);
   }
+  parseSelector(options.select ?? 'true');
   await using store = await openStore(resolve(to), { access: 'write' });
   const steps = await Steps.of(store);
   await steps.prune(keep);

@@ -177,7 +177,13 @@ class Librarian {
     const asked = (Array.isArray(names) ? names : [names]).filter(isText);
     try {
       const selected = typeof select === 'string' ? await this.#shelf.select(select) : [];
-      for (const name of [...asked, ...selected]) this.#begin(name, true);
+      const wanted = [...asked, ...selected];
+      // A hint does nothing wrong; who gives one that is of no use is to hear of it.
+      if (wanted.length === 0) {
+        const why = typeof select === 'string' ? 'nothing is selected' : 'no "names", no "select"';
+        this.#useless(`prefetch of ${member}`, why);
+      }
+      for (const name of wanted) this.#begin(name, true);
     } catch (error) {
       this.#failed(`prefetch of ${member}`, error);
     }
@@ -225,7 +231,10 @@ class Librarian {
   async #lend(name: string, isPrefetch: boolean): Promise<boolean> {
     const startedMs = performance.now();
     const entry = await this.#find(name);
-    if (entry === null) return false;
+    if (entry === null) {
+      if (isPrefetch) this.#useless(name, 'it is not in the store');
+      return false;
+    }
     await this.#slots.take();
     const {
       keepMs = 0,
@@ -312,6 +321,11 @@ class Librarian {
       await object.dispose().catch(() => {});
       throw error;
     }
+  }
+
+  #useless(what: string, why: string): void {
+    const error = new AttaccaError('bad-argument', `Cannot prefetch: ${why}`, { name: what });
+    this.#options.onFailure?.({ name: what, error });
   }
 
   #failed(name: string, error: unknown): void {

@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AttaccaError } from '../../core/errors.js';
 import { fileError } from '../../core/file-error.js';
 import { systemCode } from '../../core/system-errors.js';
+import { STORE_FILE } from '../../levels/store/index.js';
 import { Inotify, type Notice } from './inotify.js';
 
 /** How often the kernel is asked. */
@@ -87,6 +88,7 @@ export class WatchedTree {
     }
     if (DRAFT.test(name)) return;
     const path = directory === '' ? name : `${directory}/${name}`;
+    if (this.#isOfStore(path)) return;
     if (isUnreadable) {
       if (isDirectory ? what !== 'moved away' : ARRIVED.has(what)) this.#told.onUnreadable(path);
     } else if (!isDirectory) {
@@ -98,6 +100,7 @@ export class WatchedTree {
   /** Watches a directory and those below; with `all` the files in them are told. */
   #enter(path: string, all: boolean): void {
     const full = join(this.#root, path);
+    if (this.#isOfStore(`${path}/`)) return;
     const watch = this.#inotify.watch(full);
     if (watch === null) return;
     this.#directories.set(watch, path);
@@ -110,6 +113,14 @@ export class WatchedTree {
       } else if (entry.isDirectory()) this.#enter(below, all);
       else if (all && entry.isFile()) this.#told.onFile(below);
     }
+  }
+
+  /** Whether a directory below the root, in which it is, is a store: what is in it is no output. */
+  #isOfStore(path: string): boolean {
+    for (let end = path.indexOf('/'); end > 0; end = path.indexOf('/', end + 1)) {
+      if (existsSync(join(this.#root, path.slice(0, end), STORE_FILE))) return true;
+    }
+    return false;
   }
 
   #entries(path: string) {

@@ -14,8 +14,11 @@ import { toJson } from '../json.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, parseCount } from '../options.js';
 import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
+import { Progress } from '../progress.js';
 import { Stopping } from '../stopping.js';
 import { durabilityOf } from '../store/option.js';
+import { promisedText } from '../wait-line.js';
+import { checkedSelector, sayMistypedKeys, selecting } from '../where.js';
 
 const OPTIONS = {
   to: { type: 'string', value: 'DIR', help: 'the store; it is made when it is not there' },
@@ -76,24 +79,40 @@ export const command = defineCommand({
     const [select, extra] = words;
     if (select === undefined || extra !== undefined) throw new UsageError('it takes one SELECTOR');
     const told = optionsOf(options);
+    await checkedSelector(select);
     const { json, quiet } = options;
     using stopping = new Stopping(() => 'attacca archiver: ends what is being written');
     const { session, seat } = await joinPool({ ...context, signal: stopping.stop }, options);
     await using _session = session;
     await using pool = session.asMember(seat);
-    const summary = await archiver(pool, {
+    await sayMistypedKeys(session.view, select, options);
+    let stored = 0;
+    const line = async (): Promise<string> => {
+      const told = `stored ${counted(stored, 'object')}`;
+      return told + (options.complete ? await promisedText(session.view) : '');
+    };
+    using progress = new Progress(line, quiet || json, session.client.connection);
+    const archiving = archiver(pool, {
       ...{ ...told, select, signal: stopping.stop },
       onReady: () => {
         if (!quiet) say(`attacca archiver: stores to ${told.to}`);
       },
-      onStored: (stored) => tellStored(stored, json),
+      onStored: (one) => {
+        stored++;
+        progress.clear();
+        tellStored(one, json);
+      },
       onFailure: (failure) => tellFailure(failure, json),
     });
+    const summary = await selecting(select, () => archiving);
+    progress.end();
     const { objects, bytes, known, failed, seconds } = summary;
     if (json) print(toJson({ ...summary }));
     else if (!quiet) {
-      const rate = (bytes / 1e6 / Math.max(seconds, 1e-3)).toFixed(1);
-      const time = `${formatDuration(seconds * 1_000)}, ${rate} MB/s`;
+      // It says little of one that has waited for most of its time.
+      const rate = bytes / 1e6 / Math.max(seconds, 1e-3);
+      const pace = rate < 0.1 ? '' : `, ${rate.toFixed(1)} MB/s`;
+      const time = `${formatDuration(seconds * 1_000)}${pace}`;
       const had = known === 0 ? '' : `; ${known} were there`;
       const stored = `stored ${counted(objects, 'object')}, ${formatBytes(bytes)} in ${time}`;
       say(`attacca archiver: ${stored}${had}${failed === 0 ? '' : `; ${failed} failed`}`);

@@ -16,6 +16,7 @@ import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
 import { Stopping } from '../stopping.js';
 import { durabilityOf } from '../store/option.js';
+import { checkedSelector, sayMistypedKeys } from '../where.js';
 
 const OPTIONS = {
   to: { type: 'string', value: 'DIR', help: 'the store; it is made when it is not there' },
@@ -89,10 +90,13 @@ export const command = defineCommand({
 async function run(context: Context, options: Options): Promise<number> {
   const { json, quiet } = options;
   const told = optionsOf(options);
+  const { where } = options;
+  if (where !== undefined) await checkedSelector(where);
   using stopping = new Stopping(() => 'attacca checkpoint: ends what is being written');
   const { session, seat } = await joinPool({ ...context, signal: stopping.stop }, options);
   await using _session = session;
   await using pool = session.asMember(seat);
+  await sayMistypedKeys(session.view, where, options);
   const { steps, objects, bytes, lent, failed, last } = await checkpoint(pool, {
     ...{ ...told, signal: stopping.stop },
     onReady: () => {

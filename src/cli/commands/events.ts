@@ -10,6 +10,9 @@ import { noteKinds } from '../kinds.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
 import { print } from '../output.js';
 import { joinPool, openPool } from '../pool/open.js';
+import { Progress } from '../progress.js';
+import { promisedText } from '../wait-line.js';
+import { checkedSelector, sayMistypedKeys, selecting } from '../where.js';
 
 const OPTIONS = {
   where: {
@@ -21,7 +24,7 @@ const OPTIONS = {
   from: {
     type: 'string',
     value: 'WHEN',
-    help: 'now (default), start: the oldest event there is, snapshot: what is offered, or a number',
+    help: 'now (default), start: the oldest event there is, snapshot: what is offered, a number; of --as last (its default)',
   },
   as: {
     type: 'string',
@@ -68,17 +71,25 @@ export const command = defineCommand({
     const most = countOf(options.count);
     const endsMs = options.for === undefined ? undefined : parseDuration(options.for, '--for');
     const asked = askedBy(words, options);
+    const { where = '' } = options;
+    if (where !== '') await checkedSelector(where);
     if (!options.quiet) noteKinds('events', words);
     const { signal } = context;
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
-    const events = await subscribe(seat, asked);
+    const events = await selecting(where, () => subscribe(seat, asked));
+    await sayMistypedKeys(session.view, options.where, options);
+    const line = async (): Promise<string> =>
+      `waiting for events${options.complete ? await promisedText(session.view) : ''}`;
+    const isQuiet = options.quiet || options.json;
+    using progress = new Progress(line, isQuiet, session.client.connection);
     const until = endsMs === undefined ? undefined : performance.now() + endsMs;
     try {
       for (let shown = 0; shown < most; shown++) {
         const timeoutMs = until === undefined ? undefined : Math.max(0, until - performance.now());
         const event = await events.wait({ signal, timeoutMs });
         if (event === null) break;
+        progress.clear();
         print(options.json ? eventJson(event) : eventLine(event));
       }
     } finally {
@@ -112,13 +123,15 @@ async function list(context: Context, options: Options): Promise<number> {
       print(toJson(one));
       continue;
     }
-    const { name, members, kinds, selector, behind } = mapOf(one);
-    const who = Array.isArray(members) && members.length > 0 ? members.join(' ') : 'nobody';
+    const { name, members, kinds, selector, behind, unacknowledged } = mapOf(one);
+    const who = Array.isArray(members) && members.length > 0 ? `of ${members.join(' ')}` : 'idle';
     const told = Array.isArray(kinds) ? kinds : [];
     const what = told.length > 3 ? `${told.length} kinds` : told.join(' ');
     const of = selector === '' ? '' : `  ${String(selector)}`;
     const called = name === '' ? 'until its member ends' : quoted(String(name));
-    print(`${called}  ${what}${of}  of ${who}  ${numberOf(behind)} behind`);
+    const open = numberOf(unacknowledged);
+    const again = open === 0 ? '' : `${open} not acknowledged, `;
+    print(`${called}  ${what}${of}  ${who}  ${again}${numberOf(behind)} behind`);
   }
   return EXIT.ok;
 }
@@ -137,8 +150,10 @@ function askedBy(kinds: readonly string[], options: Options): SubscribeOptions {
 function fromOf(text: string | undefined, name: string | undefined): SubscribeOptions['from'] {
   if (text === undefined) return name === undefined ? 'now' : 'last';
   if (text === 'now' || text === 'start' || text === 'snapshot') return text;
+  if (text === 'last' && name !== undefined) return text;
   if (/^\d{1,15}$/u.test(text)) return Number(text);
-  throw new UsageError(`--from is now, start, snapshot or the number of an event, not "${text}"`);
+  const known = name === undefined ? 'now, start, snapshot' : 'last, now, start, snapshot';
+  throw new UsageError(`--from is ${known} or the number of an event, not "${text}"`);
 }
 
 function countOf(text: string | undefined): number {

@@ -27,6 +27,7 @@ import { Progress } from '../progress.js';
 import { type RegionToPut, regionToPut, spaceOfAll } from '../put-region.js';
 import { exists, namesOne, type PutSource, sourcesOf } from '../put-sources.js';
 import { Transfer } from '../transfer.js';
+import { UnderWay } from '../wait-line.js';
 
 const STDIN = 0;
 /** Files that are read at the same time. */
@@ -152,18 +153,16 @@ export const command = defineCommand({
     const failures = new Failures(context.command, options.json);
     // Looked at before anything is sent: a mistyped file should not leave half of them offered.
     const files = sources.map((source) => look(source, format, raw, part));
-    const bytesExpected = files.reduce((sum, { size }) => sum + size, 0);
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
-    const { signal } = context;
-    const { group } = options;
+    const [{ signal }, { group }] = [context, options];
     if (group !== undefined) {
       const said = { attributes, timeoutMs, signal, lifetimeMs };
       tellPut(files, await putGroup(seat, group, files, said), options.json);
       return EXIT.ok;
     }
     const made = by === undefined ? null : await nameBy(session.view.catalog, by, attributes);
-    await using store = new Store(seat, bytesExpected);
+    await using store = new Store(seat, sumOf(files));
     const transfer = new Transfer();
     for (const { size, offset } of files) transfer.expect(size - offset);
     const how = { signal, timeoutMs, replace, lifetimeMs, durability };
@@ -171,8 +170,11 @@ export const command = defineCommand({
     let done = 0;
     let line = (): string =>
       `putting: ${done} of ${counted(files.length, 'object')}, ${transfer.text}`;
-    const full = (): string => (store.isLeasing ? '; waiting for memory of the pool' : '');
-    using _progress = new Progress(() => line() + full(), options.quiet, session.client.connection);
+    const underWay = new UnderWay(session.view);
+    const full = async (): Promise<string> =>
+      store.isLeasing ? '; waiting for memory of the pool' : await underWay.text();
+    const shown = async (): Promise<string> => line() + (await full());
+    using _progress = new Progress(shown, options.quiet, session.client.connection);
     const told = ({ name, space }: ObjectToPut, size: number): void => {
       done++;
       if (options.json)
@@ -182,23 +184,22 @@ export const command = defineCommand({
     if (fromStdin) {
       const read = new Transfer();
       line = () => `putting: reading standard input, ${read.text}`;
-      const bytesMax = await payloadBytesMax(session);
-      tellTerminal('the bytes of the object');
-      const parts = await allOfStdin(bytesMax, signal, read.add);
+      const parts = await readStdin(session, signal, read);
       const name = made ?? options.name ?? '';
       const said = { attributes, space: raw, part };
       const { object, data } = stdinObject(name, parts, format, said);
       transfer.expect(sizeOf(data));
       line = () => `putting: standard input, ${transfer.text}`;
-      await store.putBytes(object, data, put);
+      await underWay.offering(name, () => store.putBytes(object, data, put));
       told(object, sizeOf(data));
       return failures.end();
     }
     await forEachAtOnce(files, FILES_AT_ONCE, async (file) => {
       const { space } = file;
       const object = { name: made ?? file.name, space, attributes, region: part?.region };
+      const offer = (): Promise<number> => putFile(store, object, file, put);
       try {
-        told(object, await putFile(store, object, file, put));
+        told(object, await underWay.offering(object.name, offer));
       } catch (error) {
         if (signal.aborted) throw error;
         failures.add(error);
@@ -207,6 +208,16 @@ export const command = defineCommand({
     return failures.end();
   },
 });
+
+async function readStdin(session: PoolSession, signal: AbortSignal, read: Transfer) {
+  const bytesMax = await payloadBytesMax(session);
+  tellTerminal('the bytes of the object');
+  return await allOfStdin(bytesMax, signal, read.add);
+}
+
+function sumOf(files: readonly FileToPut[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
+}
 
 function tellPut(files: readonly FileToPut[], sizes: readonly number[], json: boolean): void {
   if (!json) return;

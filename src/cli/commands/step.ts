@@ -11,6 +11,7 @@ import { noteKinds } from '../kinds.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
+import { checkedSelector, sayMistypedKeys, selecting } from '../where.js';
 
 const KEYS_TEXT = 'space: go on, v: forbid, c: let all go, q: quit';
 const LINES_TEXT = 'a line for each: empty or go: go on, v REASON: forbid, c: let all go, q: quit';
@@ -45,7 +46,8 @@ export const command = defineCommand({
     ["yes '' | attacca step --json", 'what is done in the pool, as it is about to be done'],
   ],
   async run(context, { options, words }) {
-    const { json, quiet } = options;
+    const { json, quiet, where = '' } = options;
+    if (where !== '') await checkedSelector(where);
     const { signal } = context;
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
@@ -73,10 +75,12 @@ export const command = defineCommand({
     };
     const kinds = words.length === 0 ? undefined : words;
     if (!quiet) noteKinds('step', words);
-    const summary = await step(pool, {
+    await sayMistypedKeys(session.view, options.where, options);
+    const stepping = step(pool, {
       ...{ kinds, select: options.where, decide, onDecided, onReady },
       signal: AbortSignal.any([signal, keys.end]),
     });
+    const summary = await selecting(where, () => stepping);
     // A contract that one believes in force is not silently off.
     if (!keys.isTerminal && keys.isUsedUp && !signal.aborted) {
       say('attacca step: its input has ended: nothing is held any more');

@@ -8,6 +8,7 @@ import { noteKinds } from '../kinds.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
 import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
+import { checkedSelector, sayMistypedKeys, selecting } from '../where.js';
 
 const OPTIONS = {
   format: {
@@ -66,12 +67,15 @@ export const command = defineCommand({
   ],
   async run(context, { options, words }) {
     const told = optionsOf(context, options, words);
+    if (options.where !== undefined) await checkedSelector(options.where);
     if (!options.quiet) noteKinds('tracer', words);
     const { signal } = context;
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
     await using pool = session.asMember(seat);
-    const { events, missed } = await tracer(pool, { ...told, signal });
+    const { where = '' } = options;
+    await sayMistypedKeys(session.view, options.where, options);
+    const { events, missed } = await selecting(where, () => tracer(pool, { ...told, signal }));
     if (missed > 0) {
       say(`attacca tracer: missed ${counted(missed, 'event')} that the pool kept no more`);
     }
@@ -105,6 +109,9 @@ function optionsOf(
   }
   if (format === 'syslog' && !/^(?:udp|tcp):\/\/[^/:]/u.test(to)) {
     throw new UsageError('syslog needs "--to udp://HOST:PORT" or "--to tcp://HOST:PORT"');
+  }
+  if (format === 'otlp' && /^[^/]+:\d+(?:\/|$)/u.test(to)) {
+    throw new UsageError(`a collector is http://${to}, and a file ./${to}`);
   }
   if (calls.length > 0 && format !== 'perfetto' && format !== 'jsonl') {
     throw new UsageError(`--calls goes with perfetto and jsonl, not with ${format}`);

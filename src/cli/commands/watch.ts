@@ -1,4 +1,5 @@
 import { type WatchedFile, watch } from '../../apps/index.js';
+import { counted } from '../../core/counted.js';
 import { compileGlob } from '../../core/glob.js';
 import { encodeUtf8 } from '../../core/utf8.js';
 import { parseAttributes } from '../attribute.js';
@@ -21,7 +22,7 @@ export const command = defineCommand({
     within DIR, and the pool keeps it; a file that is written again is its next version. With --import
     it is read as attacca import does. Prints the names.
 
-    Hidden files, drafts (.tmp, .part, ~ and the like) and symbolic links are left out. Ctrl-C and
+    Hidden files, drafts (.tmp, .part, ~ and the like), symbolic links and stores are left out. Ctrl-C and
     SIGTERM end it, behind what was closed by then. Needs Linux. With --json a line for each file: path,
     names, bytes, state (offered, unchanged, failed).`,
   options: {
@@ -91,7 +92,7 @@ export const command = defineCommand({
       if (json) print(toJson({ path, names, bytes, state: outcome }));
       else for (const name of names) print(printable(name));
     };
-    await watch(pool, directory, {
+    const { offered } = await watch(pool, directory, {
       ...{ from, import: options.import, name: options.name, promise: options.promise },
       ...{ attributes, count, timeoutMs, signal: stopping.stop, onFile },
       accepts:
@@ -102,6 +103,7 @@ export const command = defineCommand({
         if (!quiet) say(`attacca watch: watches ${directory}`);
       },
     });
+    if (!quiet && !json) say(`attacca watch: offered ${counted(offered, 'file')}`);
     const code = failures.end();
     await pool.leave();
     stopping.dieIfAsked();

@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { CannotStart, type RunEnd, runProgram, type WhenOptions, when } from '../../apps/index.js';
+import {
+  CannotStart,
+  type FailedAttempt,
+  type RunEnd,
+  runProgram,
+  type WhenOptions,
+  type WhenSummary,
+  when,
+} from '../../apps/index.js';
+import type { PoolEvent } from '../../client/events/event.js';
+import type { Pool } from '../../client/pool.js';
 import { counted } from '../../core/counted.js';
 import { type Context, defineCommand } from '../command.js';
 import { formatDuration, parseDuration } from '../duration.js';
@@ -9,8 +19,11 @@ import { toJson } from '../json.js';
 import { noteKinds } from '../kinds.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, parseCount } from '../options.js';
 import { print, say } from '../output.js';
-import { joinPool, poolAddress } from '../pool/open.js';
+import { joinPool, type PoolSession, poolAddress } from '../pool/open.js';
+import { Progress } from '../progress.js';
 import { Stopping } from '../stopping.js';
+import { promisedText } from '../wait-line.js';
+import { checkedSelector, sayMistypedKeys, selecting } from '../where.js';
 
 const OPTIONS = {
   jobs: {
@@ -65,7 +78,7 @@ export const command = defineCommand({
 
     SIGTERM and Ctrl-C begin no more runs and let those end that are under way; a second one ends
     these, too, and they are run again the next time. With --json a line for each run: run, name,
-    version, state (started, done, failed, cut), attempts, why, seconds; what COMMAND prints goes to
+    version, state (started, again, done, failed, cut), attempts, why, seconds; what COMMAND prints goes to
     standard error then.`,
   options: OPTIONS,
   examples: [
@@ -87,34 +100,23 @@ export const command = defineCommand({
     if (rest === null || rest.length === 0) throw new UsageError('it needs "-- COMMAND"');
     const { json, quiet } = options;
     const told = optionsOf(options, selector, rest);
+    await checkedSelector(selector);
     if (options.on !== undefined && !quiet) noteKinds('when', [options.on]);
     const stdout = json ? 'stderr' : 'inherit';
     const run = runProgram(rest, { environment: poolFor(context, options), stdout });
-    let running = 0;
+    const running = { count: 0 };
     using stopping = new Stopping(() =>
-      running === 0 ? '' : `attacca when: waits for ${counted(running, 'run')} to end`,
+      running.count === 0 ? '' : `attacca when: waits for ${counted(running.count, 'run')} to end`,
     );
     const joining = { ...context, signal: stopping.stop };
     const { session, seat } = await joinPool(joining, options);
     await using _session = session;
     await using pool = session.asMember(seat);
-    const summary = await when(pool, {
-      ...told,
-      run,
-      ...{ signal: stopping.stop, cut: stopping.cut },
-      onReady: () => {
-        // It outlives the command: who is to end it needs its name.
-        if (options.as === undefined && !quiet && !json) {
-          say(`attacca when: its name is ${told.name}`);
-        }
-      },
-      onStart: ({ name, version }, id) => {
-        running++;
-        if (json) print(toJson({ run: id, name, version, state: 'started' }));
-      },
-      onAttempted: () => running--,
-      onEnd: (end) => tell(end, options),
-    }).catch((error: unknown) => {
+    await sayMistypedKeys(session.view, selector, options);
+    const asked = { ...told, run, signal: stopping.stop, cut: stopping.cut };
+    const summary = await selecting(selector, () =>
+      trigger(session, pool, asked, { options, running }),
+    ).catch((error: unknown) => {
       if (!(error instanceof CannotStart)) throw error;
       say(`attacca when: ${error.message}`);
       throw new ExitWith(error.exitCode);
@@ -123,11 +125,52 @@ export const command = defineCommand({
     if (missed > 0)
       say(`attacca when: missed ${counted(missed, 'event')} that the pool kept no more`);
     if (json) print(toJson({ done, failed, cut, missed }));
+    else if (!quiet && done + failed + cut > 1) {
+      const others = `${failed === 0 ? '' : `, ${failed} failed`}${cut === 0 ? '' : `, ${cut} cut off`}`;
+      say(`attacca when: ${counted(done, 'run')} done${others}`);
+    }
     await pool.leave();
     stopping.dieIfAsked();
     return failed > 0 || missed > 0 ? EXIT.failed : EXIT.ok;
   },
 });
+
+/** Runs it, and tells of each run. */
+async function trigger(
+  { view, client }: PoolSession,
+  pool: Pool,
+  asked: WhenOptions,
+  { options, running }: { readonly options: Options; readonly running: { count: number } },
+): Promise<WhenSummary> {
+  const { json, quiet, complete } = options;
+  let ended = 0;
+  const idle = async (): Promise<string> =>
+    `${counted(ended, 'run')} ended${complete ? await promisedText(view) : ''}`;
+  // What runs may write to the same terminal.
+  const line = (): Promise<string> | null => (running.count > 0 ? null : idle());
+  using progress = new Progress(line, quiet || json, client.connection);
+  return await when(pool, {
+    ...asked,
+    onReady: () => {
+      // It outlives the command: who is to end it needs its name.
+      if (options.as === undefined && !quiet && !json) {
+        say(`attacca when: its name is ${asked.name}`);
+      }
+    },
+    onStart: ({ name, version }, id) => {
+      running.count++;
+      progress.clear();
+      if (json) print(toJson({ run: id, name, version, state: 'started' }));
+    },
+    onAttempted: () => running.count--,
+    onRetry: (event, failed) => tellRetry(event, failed, options),
+    onEnd: (end) => {
+      ended++;
+      progress.clear();
+      tell(end, options);
+    },
+  });
+}
 
 /** Programs find the pool of --pool in ATTACCA_POOL, as an address, which libraries know. */
 function poolFor({ environment }: Context, { pool }: Options): NodeJS.ProcessEnv {
@@ -170,9 +213,27 @@ function nameOf(kind: string, selector: string, command: readonly string[]): str
   return `when/${createHash('sha256').update(said).digest('hex').slice(0, 12)}`;
 }
 
+function whyText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function tellRetry(
+  { name, version }: PoolEvent,
+  { id, attempt, error, againMs }: FailedAttempt,
+  { json, quiet }: Options,
+): void {
+  const why = whyText(error);
+  const seconds = againMs / 1_000;
+  if (json) print(toJson({ run: id, name, version, state: 'again', attempt, why, seconds }));
+  else if (!quiet) {
+    const again = `again in ${formatDuration(againMs)}`;
+    say(`attacca when: ${quoted(name)} version ${version}: attempt ${attempt}: ${why}; ${again}`);
+  }
+}
+
 function tell({ event, id, attempts, outcome, error, seconds }: RunEnd, options: Options): void {
   const { name, version } = event;
-  const why = error === null ? null : error instanceof Error ? error.message : String(error);
+  const why = error === null ? null : whyText(error);
   if (options.json) {
     const reason = why === null ? {} : { why };
     print(toJson({ run: id, name, version, state: outcome, attempts, ...reason, seconds }));

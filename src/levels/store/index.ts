@@ -8,3 +8,4 @@ export { type Finding, isDamage } from './fsck.js';
 export { claimStore, openClaimed, openStore, openStoreOn } from './open-store.js';
 export { checkDirectory, QUARANTINE, repairDirectory } from './repair.js';
 export type { StoreDisk, StoreFile } from './store-disk.js';
+export { STORE_FILE } from './store-file.js';

@@ -83,7 +83,7 @@ export async function openStoreOn(
   const hash = await loadHasher();
   let said = await readStore(disk, hash, directory);
   if (said === null) {
-    if (options.access === 'read') throw notAStore(directory, NO_FILE);
+    if (options.access === 'read') throw notAStore(directory, await whyNone(disk));
     await mustBeEmpty(disk, directory);
     said = await makeStore(disk, hash);
   }
@@ -97,7 +97,7 @@ export async function openStoreOn(
 export async function storeParts(disk: StoreDisk, directory: string): Promise<StoreParts> {
   const hash = await loadHasher();
   const found = await readStoreFile(disk, hash);
-  if (found.kind === 'none') throw notAStore(directory, NO_FILE);
+  if (found.kind === 'none') throw notAStore(directory, await whyNone(disk));
   if (found.kind === 'other') throw notAStore(directory, found.why);
   if (found.kind === 'right') return partsOf(disk, hash, found);
   const problem = { kind: 'bad-store-file', path: STORE_FILE, offset: 0, bytes: 0 } as const;
@@ -111,7 +111,11 @@ function partsOf(disk: StoreDisk, hash: Hasher, said: Said): StoreParts {
   return { disk, hash, seed: said.seed, listed: packList(disk, hash, said) };
 }
 
-const NO_FILE = `there is no ${STORE_FILE} in it`;
+/** Why there is no store in a directory without the file of one. */
+async function whyNone(disk: StoreDisk): Promise<string> {
+  if ((await disk.size('')) === null) return 'there is no such directory';
+  return `there is no ${STORE_FILE} in it`;
+}
 
 /** Null where there is no store. */
 async function readStore(disk: StoreDisk, hash: Hasher, directory: string): Promise<Said | null> {
@@ -124,7 +128,7 @@ async function readStore(disk: StoreDisk, hash: Hasher, directory: string): Prom
     case 'other':
       throw notAStore(directory, found.why);
     case 'damaged': {
-      const text = `Cannot open the store "${directory}": ${found.why}; attacca fsck repairs it`;
+      const text = `Cannot open the store "${directory}": ${found.why}; attacca fsck --repair mends it`;
       throw new AttaccaError('store-damaged', text, { path: STORE_FILE });
     }
     default:

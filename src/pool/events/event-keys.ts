@@ -1,11 +1,14 @@
 import type { OwnKey, Span } from '../../catalog/compile.js';
+import { keysOf, type Selector } from '../../core/selector/ast.js';
 import { refuseSelector } from '../../core/selector/failure.js';
 import { itemSizeOf, type SpaceExpectation, spaceAt } from '../../core/space.js';
+import { nearest } from '../../core/suggest.js';
 import { decodeUtf8 } from '../../core/utf8.js';
 import { Timestamp, type Value } from '../../core/value.js';
 import { EVENT_NAMES } from '../../protocol/index.js';
-import { isNameKey, isToldKey } from '../own-keys.js';
+import { isNameKey, isOwnKey, isToldKey, OWN_KEYS } from '../own-keys.js';
 import type { PoolState } from '../state.js';
+import { isFoundKey } from '../unknown-keys.js';
 import { ROW } from './event-log.js';
 import { kindAt, numberAt, type Place, spaceRowAt, textAt, timeAt } from './places.js';
 
@@ -55,6 +58,26 @@ export function eventKeyOf(pool: PoolState, key: string): OwnKey | null {
     refuseSelector(`"${key}" is of objects: an event tells ${EVENT_KEYS.join(', ')}`, 0);
   }
   return null;
+}
+
+/**
+ * Refuses a selector with a key that is nearly one of the pool's own, and that no object has: a
+ * contract that never holds anything would seem to be in force. `text`: as it was given.
+ */
+export function checkMistyped(pool: PoolState, selector: Selector, text: string): void {
+  for (const key of keysOf(selector)) {
+    if (key.kind !== 'name' || !isOfPool(key.name)) continue;
+    const { name } = key;
+    if (name in TOLD || isOwnKey(name) || isFoundKey(pool, name)) continue;
+    const [meant] = nearest(name, [...EVENT_KEYS, ...OWN_KEYS].filter(isOfPool));
+    if (meant === undefined) continue;
+    const position = Array.from(text.slice(0, Math.max(0, text.indexOf(name)))).length;
+    refuseSelector(`nobody knows "${name}": did you mean "${meant}"?`, position);
+  }
+}
+
+function isOfPool(key: string): boolean {
+  return key.startsWith('.') || key.startsWith('stats.');
 }
 
 /** Whether a key is of the elements of an object: what is measured of them. */

@@ -61,6 +61,11 @@ function reasonOf(
   return { because: 'its bytes are written to the store', endsWith: 'the store, its deadline' };
 }
 
+/** For what one waits, in words; null: for a word of subscribers, or its turn. */
+export function waitsBecause(pool: PoolState, held: HeldOperation): string | null {
+  return reasonOf(pool, held)?.because ?? null;
+}
+
 /** The error of what has waited for too long; null: its deadline is not that of the pool. */
 export function timedOut(pool: PoolState, held: HeldOperation): AttaccaError | null {
   const reason = reasonOf(pool, held);

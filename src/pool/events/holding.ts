@@ -20,7 +20,7 @@ import {
 import { advance, arrive, eachCandidate, wants } from './delivering.js';
 import { endSubscription } from './ending.js';
 import type { HeldMeasure, HeldOperation, Lane } from './held-operation.js';
-import { oldestFor, slowest, waitForRoom } from './held-waits.js';
+import { oldestFor, slowest, waitForRoom, waitsBecause } from './held-waits.js';
 import { enterLanes, hasTurn, heldOf, isBehind, lanesOf, leaveLanes } from './lanes.js';
 import {
   beginMeasureBefore,
@@ -307,9 +307,14 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
 }
 
 /** Why a request that is held comes to nothing, with those who have not let it go. */
-function cancelledHeld(pool: PoolState, { waitsFor }: HeldOperation): AttaccaError {
+function cancelledHeld(pool: PoolState, held: HeldOperation): AttaccaError {
+  const because = waitsBecause(pool, held);
+  if (because !== null) {
+    const why = `Cannot go on: it was cancelled while it was held: ${because}`;
+    return failure('cancelled', why, { by: [], because });
+  }
   const by: string[] = [];
-  for (const id of waitsFor.keys()) {
+  for (const id of held.waitsFor.keys()) {
     const one = pool.events.subscriptions.get(id);
     if (one !== undefined) by.push(whoOf(pool, one));
   }

@@ -1,5 +1,6 @@
 import { refuse } from '../../core/assert.js';
 import { ENDLESS, LIMITS } from '../../core/limits.js';
+import { parseSelector } from '../../core/selector/parser.js';
 import { decodeUtf8 } from '../../core/utf8.js';
 import {
   type Acknowledge,
@@ -21,6 +22,7 @@ import { PromisesFor } from './completing.js';
 import { allow, veto, whoOf } from './deciding.js';
 import { hasMore, markDue } from './delivering.js';
 import { detach, endSubscription } from './ending.js';
+import { checkMistyped } from './event-keys.js';
 import { ROW } from './event-log.js';
 import { noteEmitted } from './noting.js';
 import { Standing, unpin, versionOf } from './standing.js';
@@ -30,6 +32,9 @@ import { addSubscription, compileFor, isBeforeOffers, meantBy } from './subscrip
 /** What is given in one flight when nobody says more. */
 const WINDOW_DEFAULT = 256;
 /** What is ready follows from all else: it is told to those who ask for it. */
+/** What nobody can hold. */
+const NEVER_BEFORE =
+  (1 << EVENT.crash) | (1 << EVENT.lost) | (1 << EVENT.moved) | (1 << EVENT.ready);
 const ALL_KINDS = (2 ** EVENT.gap - 1) & ~(1 << EVENT.ready);
 
 /**
@@ -165,10 +170,14 @@ function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription 
   const { events } = pool;
   const { log } = events;
   const meant = meantBy(pool, asked.selector);
+  checkMistyped(pool, parseSelector(meant), asked.selector);
   const compiled = compileFor(pool, meant, isBeforeOffers(asked));
   const isBefore = (asked.flags & SUBSCRIBE.before) !== 0;
   if (isBefore && message.from === FROM.snapshot) {
     refuse('bad-argument', 'Cannot subscribe: what is there has no event before it');
+  }
+  if (isBefore && (asked.kinds & ~NEVER_BEFORE) === 0) {
+    refuse('bad-argument', 'Cannot subscribe: what it asks for is told after it happens, only');
   }
   const isStanding = (asked.flags & SUBSCRIBE.requires) !== 0;
   const id = events.idNext;

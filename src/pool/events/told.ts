@@ -12,6 +12,7 @@ import { ROW } from './event-log.js';
 import type { HeldOperation } from './held-operation.js';
 import { addOtherWaits } from './held-waits.js';
 import { addMeasureWaits } from './measured-before.js';
+import { kindAt } from './places.js';
 import { eachPin, pinnedBy } from './standing.js';
 import type { Subscription } from './subscription.js';
 
@@ -23,7 +24,10 @@ export function eventsInfo({ events }: PoolState): { readonly [key: string]: Val
   const { log } = events;
   let behind = 0;
   let pinned = 0;
-  for (const one of events.subscriptions.values()) if (one.behindAt !== 0) behind++;
+  // What a durable one has missed while nobody had it makes nobody slow.
+  for (const { behindAt, attachments } of events.subscriptions.values()) {
+    if (behindAt !== 0 && attachments.length > 0) behind++;
+  }
   for (const one of events.standing) {
     eachPin(one, () => {
       pinned++;
@@ -43,8 +47,11 @@ export function eventsInfo({ events }: PoolState): { readonly [key: string]: Val
 
 /** The subscriptions of a pool, those that are furthest behind first. */
 export function subscriptionRows(pool: PoolState, room: Room): Value[] {
-  const all = [...pool.events.subscriptions.values()];
-  all.sort((one, other) => lagOf(pool, other) - lagOf(pool, one) || one.id - other.id);
+  const { subscriptions, log } = pool.events;
+  const unlooked = ({ behindAt, standing }: Subscription): number =>
+    standing?.count ?? (behindAt === 0 ? 0 : log.end - behindAt);
+  const all = [...subscriptions.values()];
+  all.sort((one, other) => unlooked(other) - unlooked(one) || one.id - other.id);
   const rows: Value[] = [];
   for (const one of all.slice(0, SUBSCRIPTIONS_MAX)) {
     if (!room.add(rows, subscriptionRow(pool, one))) break;
@@ -66,10 +73,25 @@ export function pinnersOf(pool: PoolState, version: number): string[] {
   return names;
 }
 
-/** How many events it has not looked at; of a standing require what it has for its members. */
-function lagOf({ events }: PoolState, one: Subscription): number {
+/** So many events are looked at for how far one is behind. */
+const LAG_LOOKED_MAX = 1_024;
+
+/**
+ * How many events of its kinds it has not looked at, or, where it is far behind, of all kinds; of a
+ * standing require what it has for its members.
+ */
+function lagOf(pool: PoolState, one: Subscription): number {
   if (one.standing !== null) return one.standing.count;
-  return one.behindAt === 0 ? 0 : events.log.end - one.behindAt;
+  const { log } = pool.events;
+  const first = Math.max(one.behindAt, log.first);
+  if (one.behindAt === 0 || log.end - first > LAG_LOOKED_MAX) {
+    return one.behindAt === 0 ? 0 : log.end - one.behindAt;
+  }
+  let lag = first - one.behindAt;
+  for (let seq = first; seq < log.end; seq++) {
+    if ((one.kinds & (1 << (kindAt(pool, seq) & 0xff))) !== 0) lag++;
+  }
+  return lag;
 }
 
 function subscriptionRow(pool: PoolState, one: Subscription): Value {
@@ -139,14 +161,15 @@ function heldRow(
     return one?.holds.has(seq) === true ? [whoOf(pool, one)] : [];
   });
   const last = Math.max(...held.waitsFor.values());
+  const isEndless = last === Number.POSITIVE_INFINITY;
   return {
     object: isKnown ? log.text(seq, ROW.name) : '',
     member: isKnown ? log.text(seq, ROW.who) : '',
     what: 'held',
     sinceMs: pool.now - held.since,
-    deadlineMs: last === Number.POSITIVE_INFINITY ? null : last - pool.now,
+    deadlineMs: isEndless ? null : last - pool.now,
     promisedBy: [],
     because: `its ${messageName(held.code) ?? 'request'} waits for ${inWords(who)}`,
-    endsWith: 'an acknowledgement, a veto, its deadline',
+    endsWith: `an acknowledgement, a veto${isEndless ? '' : ', its deadline'}`,
   };
 }
