@@ -21,7 +21,7 @@ that stand before it in this list, but for types.
     connecting, session, memory, data_link                                         connections
     buffers, told, regions, encodings, casting, laying, specs, units, computing,   elements
     chains
-    shaping, delivered, handles, transfers, moving, open_object                    objects
+    shaping, delivered, handles, group, transfers, moving, open_object             objects
     cube_labels, cube_objects, cube_array, cube_state, cube_dimensions,            cubes
     cube_looking, cube_demanding, cube
     events, standing                                                               events
@@ -31,9 +31,10 @@ that stand before it in this list, but for types.
 
 from .cube import Cube
 from .cube_array import CubeArray
-from .delivered import Delivered
+from .delivered import Delivered, DeliveredGroup
 from .errors import AttaccaError
 from .events import Event, Subscription
+from .group import Group, GroupObject
 from .handles import Offer, Promise, Requirement
 from .limits import NEVER
 from .open_object import OpenObject
@@ -46,5 +47,5 @@ from .values import Timestamp
 
 __all__ = ["join", "Pool", "Offer", "Requirement", "Delivered", "Promise", "Found", "Changed",
            "Facets", "Histogram", "Definition", "Cube", "CubeArray", "OpenObject", "RegionLock",
-           "RegionTransfer", "MappedRegion", "Event", "Subscription", "RequiredAll", "Space",
-           "Timestamp", "AttaccaError", "NEVER"]
+           "RegionTransfer", "MappedRegion", "Group", "GroupObject", "DeliveredGroup", "Event",
+           "Subscription", "RequiredAll", "Space", "Timestamp", "AttaccaError", "NEVER"]

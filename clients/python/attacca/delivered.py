@@ -6,7 +6,7 @@ import importlib
 import itertools
 import operator
 import warnings
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 from .errors import AttaccaError
 from .space import Space
@@ -18,27 +18,22 @@ if TYPE_CHECKING:
     from .pool_core import _PoolCore
 
 
-class Delivered:
-    """What a demand hands over. `view` is a memoryview in the object's dtype and shape where
-    memoryview knows them (not complex, not foreign byte order; column major stays flat), `raw` the
-    bytes, `space` what they are, `whole` the space of the object, `attributes` and `version` what
-    the producer said. `numpy.asarray(delivered)` makes an array without copying. The bytes do not
-    change until `dispose()`; after it they may, and views kept beyond are at their holder's risk.
-    With `own=True` the memory is the caller's."""
+_MEMBERS_KEY = ".depends-on"  # the attribute by which a group says what is in it
 
-    def __init__(self, pool: "_PoolCore", name: str, raw: memoryview, found: Mapping[str, Any],
-                 handle: Optional[int]) -> None:
-        self._pool, self._handle, self._gone, self.name = pool, handle, False, name
-        self._raw, self._view = raw, _typed(raw, found["space"])
-        self.space: Space = found["space"]
-        self.whole: Space = found.get("whole", self.space)
-        self.attributes: Dict[str, Any] = found["attributes"]
-        self.version: int = found["version"]
+
+class _Elements:
+    """Elements in memory, as a view, and as an array of numpy."""
+
+    def __init__(self, name: str, raw: memoryview, space: Space) -> None:
+        self._gone, self.name, self.space = False, name, space
+        self._raw, self._view = raw, _typed(raw, space)
 
     def _alive(self, view: memoryview) -> memoryview:
         if self._gone:
-            raise AttaccaError("wrong-state", f"Cannot use \"{self.name}\": it is disposed")
+            raise AttaccaError("wrong-state", f"Cannot use \"{self.name}\": {self._why_gone}")
         return view
+
+    _why_gone = "it is disposed"
 
     @property
     def view(self) -> memoryview:
@@ -81,6 +76,23 @@ class Delivered:
     def __bytes__(self) -> bytes:
         return bytes(self.raw)
 
+
+class Delivered(_Elements):
+    """What a demand hands over. `view` is a memoryview in the object's dtype and shape where
+    memoryview knows them (not complex, not foreign byte order; column major stays flat), `raw` the
+    bytes, `space` what they are, `whole` the space of the object, `attributes` and `version` what
+    the producer said. `numpy.asarray(delivered)` makes an array without copying. The bytes do not
+    change until `dispose()`; after it they may, and views kept beyond are at their holder's risk.
+    With `own=True` the memory is the caller's."""
+
+    def __init__(self, pool: "_PoolCore", name: str, raw: memoryview, found: Mapping[str, Any],
+                 handle: Optional[int]) -> None:
+        super().__init__(name, raw, found["space"])
+        self._pool, self._handle = pool, handle
+        self.whole: Space = found.get("whole", self.space)
+        self.attributes: Dict[str, Any] = found["attributes"]
+        self.version: int = found["version"]
+
     def dispose(self) -> None:
         """Ends the lease on the bytes. Idempotent."""
         handle, self._handle, self._gone = self._handle, None, True
@@ -97,6 +109,50 @@ class Delivered:
         if getattr(self, "_handle", None) is not None and not self._pool._left:
             # Not disposed of here: a view may still be in use. The lease lasts until leave.
             warnings.warn(f"{self.name!r} was demanded and never disposed", ResourceWarning)
+
+
+class DeliveredGroup:
+    """A group as it was demanded: what is in it, in the order in which it was put there. Iterate
+    over it, or take one by its name; the end of its block disposes of all. `attributes` and
+    `version` are those of the group."""
+
+    def __init__(self, name: str, found: Mapping[str, Any], members: Sequence[Delivered]) -> None:
+        self.name = name
+        self.attributes: Dict[str, Any] = found["attributes"]
+        self.version: int = found["version"]
+        self._members = {one.name: one for one in members}
+
+    @property
+    def names(self) -> Tuple[str, ...]:
+        """The names of what is in it."""
+        return tuple(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __iter__(self) -> Iterator[Delivered]:
+        return iter(self._members.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    def __getitem__(self, name: str) -> Delivered:
+        """`unknown-object` when it is not in the group."""
+        if name not in self._members:
+            raise AttaccaError("unknown-object", f"Cannot read \"{name}\": it is not in the group "
+                               f"\"{self.name}\"", {"name": name})
+        return self._members[name]
+
+    def dispose(self) -> None:
+        """Ends the leases on the bytes of all that is in it. Idempotent."""
+        for one in self:
+            one.dispose()
+
+    def __enter__(self) -> "DeliveredGroup":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.dispose()
 
 
 def _shaped(one: "Delivered", how: _Shaping, own: bool) -> "Delivered":

@@ -15,7 +15,7 @@ from .memory import _copy
 from .regions import _cut, _gather, _needs_shape, _select
 from .encodings import _COMPARED, _decoded, _ENCODING, _encoding_in, _meets
 from .shaping import _Shaping
-from .delivered import _shaped, Delivered
+from .delivered import _MEMBERS_KEY, _shaped, Delivered, DeliveredGroup
 from .handles import Requirement
 from .pool_core import _PoolCore
 
@@ -128,9 +128,11 @@ class _Demanding(_PoolCore):
         return found["space"].shape, region
 
     def _demand_all(self, items: Sequence[Tuple[str, Any]], until: float, wait: bool,
-                    answered: Optional[float] = None) -> List[Delivered]:
+                    answered: Optional[float] = None,
+                    group: Optional[int] = None) -> List[Delivered]:
         """Demands objects, or regions of them, in one batch: all of them, or none. `answered`:
-        until when it waits for them, and not for their bytes."""
+        until when it waits for them, and not for their bytes. `group`: the handle of one that was
+        delivered, which has them."""
         messages: List[bytes] = []
         handles: List[int] = []
         ends: List[int] = []
@@ -145,6 +147,8 @@ class _Demanding(_PoolCore):
             for name, region in items:
                 handle, declare = self._expect(name, None, None, None, None, region)
                 handles.append(handle)
+                if group is not None:
+                    declare.append(_message("REQUIRE_MEMBER", handle=handle, group=group))
                 messages += [*declare, _message("DEMAND", handle=handle, deadline=_ms(timeout),
                                                 mode=0, policy=int(wait), want=1)]
                 ends.append(len(messages))
@@ -230,9 +234,53 @@ class _Demanding(_PoolCore):
                  "whole": whole.space}
         return Delivered(self, name, raw, found, None)
 
-    def wait(self, name: str, timeout: Optional[float] = None) -> Dict[str, Any]:
-        """Waits for a signal, or any object, and returns its attributes."""
-        with self.demand(name, timeout) as found:
+    def demand_group(self, name: str, timeout: Optional[float] = None, *, wait: bool = False,
+                     ready: bool = False) -> DeliveredGroup:
+        """Requires and demands a group (docs/groups.md), and all that it has, by its name, also
+        before it is there; waits until it is offered, `timeout` seconds at most. What it had at
+        its offer comes, though it is withdrawn meanwhile, as read-only views. `wait` and `ready`
+        are those of `demand`. Errors: as of `demand`; `object-mismatch` of what is no group.
+
+            with pool.demand_group("step/24", timeout=30) as step:
+                for field in step:
+                    print(field.name, numpy.asarray(field).mean())
+        """
+        until = _until(timeout)
+        handle, declare = self._expect(name, "uint8", 0, None, None)
+
+        def late(_: int, code: int, body: bytes) -> None:
+            if code == _DELIVER:
+                self._refuse(_decode(_MESSAGES[code], body))
+
+        try:
+            answers = self._session.run(
+                [*declare, _message("DEMAND", handle=handle, deadline=_ms(timeout), mode=0,
+                                    policy=int(wait), want=5 if ready else 1)], timeout, late)
+            _result(answers[0], "OK")
+            found = _result(answers[-1], "DELIVER")
+        except BaseException:
+            self._abandon(handle)
+            raise
+        return self._had(name, handle, found, until)
+
+    def _had(self, name: str, handle: int, found: Dict[str, Any], until: float) -> DeliveredGroup:
+        """What the group has that was delivered by a handle, which ends."""
+        try:
+            if found["space"].shape != (0,):
+                raise AttaccaError("object-mismatch", f"Cannot demand \"{name}\" as a group: it "
+                                   "has elements", {"name": name})
+            said = found["attributes"].get(_MEMBERS_KEY, [])
+            names = said if isinstance(said, list) else [said]
+            members = self._demand_all([(each, None) for each in names], until, False, None, handle)
+        finally:
+            self._abandon(handle, found)
+        return DeliveredGroup(name, found, members)
+
+    def wait(self, name: str, timeout: Optional[float] = None, *,
+             ready: bool = False) -> Dict[str, Any]:
+        """Waits for a signal, or any object, and returns its attributes; with `ready` until all
+        that it depends on is offered, too."""
+        with self.demand(name, timeout, ready=ready) as found:
             return found.attributes
 
     def _take(self, name: str, found: Dict[str, Any], own: bool, until: float,

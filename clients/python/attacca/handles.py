@@ -9,7 +9,7 @@ from .space import Space
 from .layouts import _decode, _DELIVER, _message, _MESSAGES, _result
 from .timing import _ms, _until
 from .shaping import _Shaping
-from .delivered import _shaped, Delivered
+from .delivered import _shaped, Delivered, DeliveredGroup
 
 if TYPE_CHECKING:
     from .demanding import _Demanding
@@ -33,25 +33,47 @@ class Requirement:
                lossy: bool = False, into: Any = None) -> Delivered:
         """Waits for the object and hands it over, as `Pool.demand`. After `deadline-passed` or an
         interrupt the require is still open and may be demanded again; any other failure ends it."""
-        if not self._open:
-            raise AttaccaError("wrong-state", f"Cannot demand \"{self.name}\": the require ended")
+        self._must_be_open()
         how = _Shaping(transforms, unpack, order, dtype, byteorder, lossy, into)
         how.check()
         pool, until = self._pool, _until(timeout)
         try:
-            if self._late is None:  # else it came when an interrupt had ended the last demand
-                answers = pool._session.run(
-                    [_message("DEMAND", handle=self._handle, deadline=_ms(timeout), mode=int(own),
-                              policy=self._policy, want=1)], timeout, self._keep)
-                self._late = _result(answers[0], "DELIVER")
-            taken = pool._take(self.name, self._late, own, until, self._region)
+            found = self._found(timeout, own)
+            taken = pool._take(self.name, found, own, until, self._region)
         except AttaccaError as error:
             if error.code not in ("deadline-passed", "cancelled"):
                 self.retract()
             raise
         self._open = False
         pool._requires.pop(self._handle, None)
-        return _shaped(pool._hand(self.name, self._handle, self._late, *taken), how, own)
+        return _shaped(pool._hand(self.name, self._handle, found, *taken), how, own)
+
+    def demand_group(self, timeout: Optional[float] = None) -> DeliveredGroup:
+        """Waits for the group of that name, and hands over all that it had at its offer, as
+        `Pool.demand_group`. A deadline or an interrupt leaves the require open, as of `demand`."""
+        self._must_be_open()
+        pool, until = self._pool, _until(timeout)
+        try:
+            found = self._found(timeout, False)
+        except AttaccaError as error:
+            if error.code not in ("deadline-passed", "cancelled"):
+                self.retract()
+            raise
+        self._open = False
+        pool._requires.pop(self._handle, None)
+        return pool._had(self.name, self._handle, found, until)
+
+    def _must_be_open(self) -> None:
+        if not self._open:
+            raise AttaccaError("wrong-state", f"Cannot demand \"{self.name}\": the require ended")
+
+    def _found(self, timeout: Optional[float], own: bool) -> Dict[str, Any]:
+        if self._late is None:  # else it came when an interrupt had ended the last demand
+            answers = self._pool._session.run(
+                [_message("DEMAND", handle=self._handle, deadline=_ms(timeout), mode=int(own),
+                          policy=self._policy, want=1)], timeout, self._keep)
+            self._late = _result(answers[0], "DELIVER")
+        return self._late
 
     def _keep(self, _: int, code: int, body: bytes) -> None:
         if code == _DELIVER:

@@ -13,6 +13,7 @@ from .timing import _ms, _until
 from .buffers import _describe, _is_flat, _rows_text
 from .regions import _select
 from .handles import Offer, Promise
+from .group import _contained, Group
 from .demanding import _Demanding
 
 
@@ -196,6 +197,12 @@ class _Offering(_Demanding):
                 self._dispose(handle)
         if not handles:
             self._offers.pop(name, None)
+
+    def group(self, name: str, attributes: Optional[Mapping[str, Any]] = None, *,
+              container: Optional[str] = None) -> Group:
+        """Objects that are offered in one step (docs/groups.md): put them into what this returns,
+        and offer it. The group is an object of its own, of length 0, with `attributes`."""
+        return Group(self, name, _contained(attributes, container))
 
     def signal(self, name: str, attributes: Optional[Mapping[str, Any]] = None,
                keep: bool = False, *, container: Optional[str] = None) -> Offer:
