@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { connect, join } from '../../src/client/index.js';
 import { testPool } from '../../src/testing/index.js';
 import { attacca, filesOf, type Running, startProgram, untilDemanded } from '../cli/command.js';
+import { KeptPool } from '../server/kept-pool.js';
 import { pythonOptions, pythonPath } from './python.js';
 
 const TRANSPORTS = ['shared-memory', 'socket'] as const;
@@ -132,6 +133,43 @@ test(
       await next.said(/offered/u);
       next.process.stdin?.end('\n');
       const { code, err } = await next.ended;
+      assert.deepEqual([code, err], [0, '']);
+    }
+  },
+);
+
+const OUTLIVES = `
+large = bytes(range(256)) * 4096
+for round in range(4):
+    for each in range(20):
+        name = f"{round}/{each}"
+        with pool.group(name) as step:
+            made = step.object(f"{name}/made", dtype="uint8", shape=len(large))
+            made.raw[:] = large
+            step.add(f"{name}/added", large)
+            step.offer(keep=True)
+        try:
+            step.withdraw()
+        except attacca.AttaccaError as error:
+            if error.code not in ("unknown-object", "wrong-state"):
+                raise
+    print("round", round, flush=True)
+pool.leave()
+`;
+
+test(
+  'a manager is killed: Python offers the group that it was offering to the next',
+  pythonOptions,
+  async (t) => {
+    for (const shm of [true, false]) {
+      const kept = await KeptPool.make(t, { shm });
+      await kept.start();
+      const offering = await program(t, kept.address, shm ? 'shared-memory' : 'socket', OUTLIVES);
+      for (let round = 0; round < 3; round++) {
+        await offering.said(new RegExp(`round ${round}`, 'u'));
+        await kept.restart();
+      }
+      const { code, err } = await offering.ended;
       assert.deepEqual([code, err], [0, '']);
     }
   },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 
@@ -64,6 +65,8 @@ class Group:
         self._parts: Dict[str, _Part] = {}
         self._name_bytes, self._state, self._is_kept = 0, "open", False
         self._handles: List[int] = []  # of what is offered, that of the group first
+        self._lock = threading.RLock()  # the answer of an interrupted offer comes at any time
+        self._waits, self._went, self._is_sure = 0, False, False
 
     @property
     def names(self) -> Tuple[str, ...]:
@@ -148,15 +151,15 @@ class Group:
                "lifetime": _ms(lifetime) if lifetime else 0}
         until, room = _until(timeout), _GROUP_INLINE_MAX
         for attempt in range(1, _STORES_MAX + 1):
-            sent: List[int] = []  # the slabs that the message tells of, once it went
+            slabs: List[int] = []  # that the message tells of
             try:
-                return self._offer(how, room, sent, until)
+                return self._offer(how, room, slabs, until)
             except AttaccaError as error:
                 is_lost = self._pool._is_lost(error)
-                is_full = error.code == "memory-full" and room > 0 and bool(sent)
+                is_full = error.code == "memory-full" and room > 0 and self._went
                 if attempt == _STORES_MAX or not (is_lost or is_full):
                     raise
-                for slab in sent if is_lost else ():
+                for slab in slabs if is_lost else ():
                     self._forget(slab)
                 room = 0  # what found no room as a message goes through slabs
 
@@ -167,36 +170,39 @@ class Group:
             if part.slot is not None and part.slot[0] == slab:
                 part.slot = None
 
-    def _offer(self, how: Mapping[str, int], room: int, sent: List[int], until: float) -> None:
-        pool = self._pool
+    def _offer(self, how: Mapping[str, int], room: int, slabs: List[int], until: float) -> None:
+        pool, self._went = self._pool, False
         handles: List[int] = []
         slots: List[_Slot] = []
 
         def late(_: int, code: int, __: bytes) -> None:  # interrupted or not
-            if code == _OK:
-                self._is_offered(handles, bool(how["scope"]))
-            elif code == _FAIL:
-                for slot in slots:
-                    pool._leases.give(*slot)
+            with self._lock:
+                self._waits -= 1
+                if code == _OK:
+                    self._is_offered(handles, bool(how["scope"]))
+                elif code == _FAIL:
+                    for slot in slots:
+                        pool._leases.give(*slot)
+                    self._give_back()
 
-        went = False
         try:
             self._declare(handles, until)
-            members = self._members(room, slots, until)
-            sent += {each.get("slab", 0) for each in members}
-            group = {"handle": handles[0], "members": members, **how}
-            message, went = _message("OFFER_GROUP", group=group), True
+            members = self._members(room, slots, slabs, until)
+            message = _message("OFFER_GROUP", group={"handle": handles[0], "members": members,
+                                                     **how})
+            self._went, self._waits = True, self._waits + 1
             answers = pool._session.run([message], until - time.monotonic(), late)
             late(0, *(answers[0] or (0, b"")))
             _result(answers[0], "OK")
         except BaseException:
-            for slot in () if went else slots:  # a WRITE may be under way: no slice for us again
+            for slot in () if self._went else slots:  # a WRITE may be under way: never used again
                 pool._return(slot)
             for handle in handles:  # refused, when it was offered as the wait was interrupted
                 pool._dispose(handle)
             for part in self._parts.values():
                 part.handle = None
             raise
+        self._is_sure = True
 
     def _declare(self, handles: List[int], until: float) -> None:
         """Declares all that is not yet; the handle of the group is the first."""
@@ -215,7 +221,8 @@ class Group:
         for answer in pool._session.run(messages, until - time.monotonic()):
             _result(answer, "OK")
 
-    def _members(self, room: int, slots: List[_Slot], until: float) -> List[Dict[str, Any]]:
+    def _members(self, room: int, slots: List[_Slot], slabs: List[int],
+                 until: float) -> List[Dict[str, Any]]:
         """What the pool is told of each object: its bytes, or where they are."""
         pool = self._pool
         found: List[Dict[str, Any]] = []
@@ -229,7 +236,9 @@ class Group:
             if slot is None:
                 slot = pool._leases.take(size) or pool._lease(size, part.handle, [], until)
                 slots.append(slot)
+                slabs.append(slot[0])
                 pool._write(slot[0], slot[1], raw, until)
+            slabs.append(slot[0])
             found.append({"handle": part.handle, "source": 2, "slab": slot[0], "offset": slot[1],
                           "size": size})
         return found
@@ -237,16 +246,20 @@ class Group:
     def _is_offered(self, handles: List[int], keep: bool) -> None:
         had_ended = self._state == "ended"
         self._state, self._is_kept, self._handles = "offered", keep, handles
+        self._close_made()
         for part in self._parts.values():
             part.slot = None
-            if part.made is not None:
-                part.made._gone = True
-        if had_ended:  # an interrupt has ended the block before the pool's answer came
-            end = (_message("UNKEEP", name=self.name, deadline=_ms(None)) if keep else
-                   _message("WITHDRAW", handle=handles[0], deadline=_ms(None)))
-            self._pool._session.post([end])
-        if keep or had_ended:
+        if had_ended:  # an interrupt has ended the block before the answer came
+            self._take_back()
+        elif keep:
             self._end()
+
+    def _take_back(self) -> None:
+        """Ends what was offered, and waits for nobody."""
+        self._state = "ended"
+        end = (_message("UNKEEP", name=self.name, deadline=_ms(None)) if self._is_kept else
+               _message("WITHDRAW", handle=self._handles[0], deadline=_ms(None)))
+        self._pool._session.post([end], lambda *_: self._end())
 
     def withdraw(self, timeout: Optional[float] = None) -> None:
         """Ends the offer of the group and of all that is in it, and the group. Who has required it
@@ -266,19 +279,34 @@ class Group:
             self._pool._dispose(handle)
 
     def dispose(self) -> None:
-        """Lets go of what was put into it, if it is not offered. Idempotent."""
-        if self._state == "open":
-            self._state = "ended"
+        """Lets go of what was put into it, if it is not offered: an `offer` that was interrupted,
+        and came to its end nevertheless, is taken back. Idempotent."""
+        with self._lock:
+            if self._state == "offered" and not self._is_sure:
+                self._take_back()
+            elif self._state == "open":
+                self._state = "ended"
+                self._close_made()
+                self._give_back()
+
+    def _close_made(self) -> None:
+        for part in self._parts.values():
+            if part.made is not None:
+                part.made._gone = True
+
+    def _give_back(self) -> None:
+        """The memory of an ended group is the pool's again, once no offer of it is under way."""
+        if self._state == "ended" and self._waits == 0:
             for part in self._parts.values():
                 self._drop(part)
 
     def _drop(self, part: _Part) -> None:
-        if part.made is not None:
-            part.made._gone = True
-        if part.slot is not None:
-            self._pool._leases.give(*part.slot)
-        if part.handle is not None:
-            self._pool._dispose(part.handle)
+        slot, part.slot = part.slot, None
+        handle, part.handle = part.handle, None
+        if slot is not None:
+            self._pool._leases.give(*slot)
+        if handle is not None:
+            self._pool._dispose(handle)
 
     def _must_be(self, state: str, what: str) -> None:
         if self._state == state:

@@ -177,14 +177,43 @@ class Groups(PoolCase):
 
             thread = threading.Thread(target=interrupt)
             with self.assertRaises(KeyboardInterrupt), a.group(self.tag) as step:
-                step.add(f"{self.tag}/x", bytes(200_000))
+                made = step.object(f"{self.tag}/x", dtype="uint8", shape=200_000)
                 step.add(f"{self.tag}/y", b"y")
                 thread.start()
                 step.offer(timeout=30)
             thread.join()
-        a.offer(f"{self.tag}/x", b"x")  # behind all that came before
-        a.withdraw(f"{self.tag}/x")
-        self.nothing_of(a)
+            self.refused("wrong-state", lambda: made.raw)
+            a.offer(f"{self.tag}/x", b"x")  # the pool has heard before that the other is cancelled
+            a.withdraw(f"{self.tag}/x")
+            self.nothing_of(a)
+
+    def test_interrupted_too_late(self) -> None:
+        """The pool has offered it when the interrupt comes: before the block ends, or after."""
+        for comes_after in (False, True):
+            for keep in (False, True):
+                a, b = self.both()
+                run, told = a._session.run, []  # type: ignore[var-annotated]
+
+                def interrupted(messages: Any, timeout: Any = None, late: Any = None) -> Any:
+                    answers = run(messages, timeout, late)
+                    if late is None:
+                        return answers
+                    told.append(lambda: late(0, *answers[0]))
+                    if not comes_after:
+                        told.pop()()
+                    raise KeyboardInterrupt
+
+                with b.subscribe("withdraw", f'name = "{self.tag}"') as events:
+                    with self.assertRaises(KeyboardInterrupt), a.group(self.tag) as step:
+                        step.add(f"{self.tag}/x", b"x")
+                        a._session.run = interrupted  # type: ignore[method-assign]
+                        step.offer(keep=keep)
+                    a._session.run = run  # type: ignore[method-assign]
+                    for tell in told:
+                        tell()
+                    self.assertIsNotNone(events.wait(10))
+                    self.nothing_of(b)
+                self.refused("wrong-state", step.withdraw)
 
     def test_left(self) -> None:
         a, b = self.both()
