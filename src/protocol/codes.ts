@@ -197,6 +197,8 @@ export const SUBSCRIBE = {
   latest: 0x20,
   /** Nothing is subscribed: the durable one of that name ends, whatever it asks for. */
   forget: 0x40,
+  /** Ends for this member when all has come that was there when it subscribed. */
+  untilNow: 0x80,
 } as const;
 
 /** Where a subscription begins. */

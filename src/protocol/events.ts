@@ -11,7 +11,7 @@ import { EVENT, FROM, MESSAGE, POLICY, SILENCE, SLOW } from './codes.js';
 import { beginMessage, endBody, endMessage, readChoice, writeWhole } from './message.js';
 import { writeWanted } from './parts.js';
 
-const FLAGS_MAX = 0x7f;
+const FLAGS_MAX = 0xff;
 
 /** 0x60 SUBSCRIBE. */
 export class Subscribe {

@@ -51,6 +51,37 @@ for (const transport of TRANSPORTS) {
       assert.equal(events.poll(), null);
     });
 
+    test('until now: all that was there, however much, and then the end', async (t) => {
+      const server = await servePool(t);
+      await using model = await joinApart(server, 'model', { transport });
+      await using late = await joinApart(server, 'late', { transport });
+      const items = Array.from({ length: 3_000 }, (_, step) => ({
+        ...{ name: `t/${step}`, attributes: { step } },
+      }));
+      await model.offerMany(items, { keep: true });
+      for (const from of ['start', 'snapshot'] as const) {
+        const asked = { kinds: 'offer', select: 'step >= 0', from, until: 'now' } as const;
+        let count = 0;
+        for await (const { name } of await late.subscribe(asked)) if (name !== '') count++;
+        assert.equal(count, 3_000, from);
+      }
+      await using none = await late.subscribe({ kinds: 'lost', from: 'start', until: 'now' });
+      assert.equal(await none.wait(), null);
+      // One that is durable goes on with what comes later.
+      const asked = { kinds: 'offer', name: 'kept', until: 'now' } as const;
+      const steps = async (from: 'start' | 'last'): Promise<number> => {
+        let count = 0;
+        for await (const _ of await late.subscribe({ ...asked, from })) count++;
+        return count;
+      };
+      assert.equal(await steps('start'), 3_000);
+      await model.offerMany([{ name: 'u' }], { keep: true });
+      assert.equal(await steps('last'), 1);
+      assert.equal(await steps('last'), 0);
+      const wrong = late.subscribe({ kinds: 'offer', when: 'before', until: 'now' });
+      assert.equal(await codeOf(wrong), 'bad-argument');
+    });
+
     test('a broker requires what it wants while the offer is held, and lets it go', async (t) => {
       const server = await servePool(t);
       await using broker = await joinApart(server, 'broker', { transport });

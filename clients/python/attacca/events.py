@@ -219,7 +219,7 @@ def _subscribe_fields(kinds: Union[None, str, Sequence[str]],
     if not is_number and start not in _FROM:
         raise ValueError(f"start is one of {', '.join(_FROM)}, or a number, not {start!r}")
     flags = (bool(how["before"]) | bool(how["acknowledge"]) << 1 | bool(how["own"]) << 2
-             | bool(how["until_complete"]) << 3)
+             | bool(how["until_complete"]) << 3 | bool(how["until_now"]) << 7)
     answer = how["answer"]
     return {"kinds": bits, "topics": topics, "flags": flags, "from": 2 if is_number else
             _FROM[start], "seq": start if is_number else 0, "slow": _SLOW[how["slow"]],

@@ -42,7 +42,8 @@ class _Requiring(_Subscribing):
         shaping.check()
         fields = _subscribe_fields("offer", {
             "before": False, "acknowledge": True, "own": own_offers, "start": start,
-            "until_complete": until_complete, "name": group, "slow": "drop", "silence": "allow",
+            "until_complete": until_complete, "until_now": False, "name": group,
+            "slow": "drop", "silence": "allow",
             "answer": None, "window": ahead, "select": select})
         fields["flags"] |= _REQUIRES | (_LATEST if latest else 0)
         fields["topics"] = [queue] if queue else []

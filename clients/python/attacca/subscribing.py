@@ -15,7 +15,8 @@ class _Subscribing(_Defining):
 
     def subscribe(self, kinds: Union[None, str, Sequence[str]] = None, select: str = "", *,
                   before: bool = False, acknowledge: bool = False, own: bool = False,
-                  start: Union[str, int] = "now", until_complete: bool = False, name: str = "",
+                  start: Union[str, int] = "now", until_complete: bool = False,
+                  until_now: bool = False, name: str = "",
                   slow: str = "drop", silence: str = "allow", answer: Optional[float] = None,
                   window: int = 0, timeout: Optional[float] = None) -> Subscription:
         """Tells what happens in the pool (docs/events.md), by kinds (the pool's own, and names that
@@ -27,16 +28,18 @@ class _Subscribing(_Defining):
         "start" (the oldest event there is), "snapshot" (what is offered now, then what comes),
         "last" (where a durable one stopped), or the `seq` of an event. `name` makes it durable, and
         shared by those who have it at a time. `slow`: "drop" (a gap is told), "block",
-        "disconnect". `until_complete`: it ends when all promises are closed and all was taken. Up
-        to `window` events (256) are on the way.
+        "disconnect". `until_complete`: it ends when all promises are closed and all was taken;
+        `until_now`: when all was taken that was there when it began. Up to `window` events (256)
+        are on the way.
 
             with pool.subscribe("offer", 'param = "t"', start="snapshot") as events:
                 for event in events:
                     print(event.name, event.attributes["step"])
         """
         how = {"before": before, "acknowledge": acknowledge, "own": own, "start": start,
-               "until_complete": until_complete, "name": name, "slow": slow, "silence": silence,
-               "answer": answer, "window": window, "select": select}
+               "until_complete": until_complete, "until_now": until_now, "name": name,
+               "slow": slow, "silence": silence, "answer": answer, "window": window,
+               "select": select}
         fields = _subscribe_fields(kinds, how)
         number = next(self._subscription_numbers)
         one = self._subscribers[number] = Subscription(self, number, acknowledge, window)

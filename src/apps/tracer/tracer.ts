@@ -30,7 +30,7 @@ export interface TracerOptions extends Pick<SubscribeOptions, 'select' | 'from' 
   readonly calls?: readonly string[] | undefined;
   /** Headers of requests by HTTP: `key=value,...`. */
   readonly headers?: string | undefined;
-  /** Ends after so long. */
+  /** Ends after so long; 0: when all that was there is told. */
   readonly forMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -60,7 +60,8 @@ const DRAWN = [
  * ```
  */
 export async function tracer(pool: Pool, options: TracerOptions): Promise<TracerSummary> {
-  const { format, select, until, signal, forMs = Number.POSITIVE_INFINITY } = options;
+  const { format, select, signal, forMs = Number.POSITIVE_INFINITY } = options;
+  const until = forMs === 0 ? 'now' : options.until;
   const isDrawn = format === 'perfetto' || format === 'otlp';
   const { kinds = isDrawn ? DRAWN : undefined, from = isDrawn ? 'snapshot' : 'now' } = options;
   const sink = await sinkOf(pool, options);
@@ -70,7 +71,7 @@ export async function tracer(pool: Pool, options: TracerOptions): Promise<Tracer
     const window = LIMITS.eventsWindowMax;
     const asked = { kinds, select, from, until, window, own: true };
     await using subscription = await pool.subscribe(asked);
-    const endsMs = performance.now() + forMs;
+    const endsMs = performance.now() + (forMs || Number.POSITIVE_INFINITY);
     for (;;) {
       if (subscription.waiting === 0) await sink.flush();
       const event = await subscription

@@ -38,7 +38,11 @@ const OPTIONS = {
   list: { type: 'boolean', help: 'the subscriptions that there are, and how far they are behind' },
   count: { type: 'string', short: 'n', value: 'N', help: 'end after so many events' },
   complete: { type: 'boolean', help: 'end when all that was promised has come' },
-  for: { type: 'string', value: 'TIME', help: 'end after this time: 30s, 5m, 2h' },
+  for: {
+    type: 'string',
+    value: 'TIME',
+    help: 'end after this time: 30s, 5m, 2h; 0s: when all that was there is told',
+  },
   member: { type: 'string', value: 'NAME', help: 'who looks (default: events[*])' },
   ...POOL_OPTION,
   ...COMMON_OPTIONS,
@@ -69,8 +73,9 @@ export const command = defineCommand({
     if (options.list) return await list(context, options);
     if (isForgotten(words, options)) return await forget(context, options);
     const most = countOf(options.count);
-    const endsMs = options.for === undefined ? undefined : parseDuration(options.for, '--for');
-    const asked = askedBy(words, options);
+    const forMs = options.for === undefined ? undefined : parseDuration(options.for, '--for');
+    const endsMs = forMs === 0 ? undefined : forMs;
+    const asked = askedBy(words, options, forMs === 0);
     const { where = '' } = options;
     if (where !== '') await checkedSelector(where);
     if (!options.quiet) noteKinds('events', words);
@@ -136,14 +141,19 @@ async function list(context: Context, options: Options): Promise<number> {
   return EXIT.ok;
 }
 
-function askedBy(kinds: readonly string[], options: Options): SubscribeOptions {
+function askedBy(
+  kinds: readonly string[],
+  options: Options,
+  isUntilNow: boolean,
+): SubscribeOptions {
   if (options.forget && options.as === undefined) throw new UsageError('--forget needs --as NAME');
   return {
     kinds: kinds.length === 0 ? undefined : kinds,
     select: options.where,
     name: options.as,
     from: fromOf(options.from, options.as),
-    until: options.complete ? 'complete' : undefined,
+    // What is there may be more than comes at once: it is all told, however long that takes.
+    until: isUntilNow ? 'now' : options.complete ? 'complete' : undefined,
   };
 }
 

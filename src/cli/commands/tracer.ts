@@ -35,7 +35,11 @@ const OPTIONS = {
     help: 'now, start: the oldest event there is, snapshot: what is offered (default: now; of perfetto and otlp snapshot)',
   },
   complete: { type: 'boolean', help: 'end when all that was promised has come' },
-  for: { type: 'string', value: 'TIME', help: 'end after this time: 30s, 5m, 2h' },
+  for: {
+    type: 'string',
+    value: 'TIME',
+    help: 'end after this time: 30s, 5m, 2h; 0s: when all that was there is written',
+  },
   calls: {
     type: 'string',
     multiple: true,

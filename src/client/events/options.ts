@@ -48,8 +48,11 @@ export interface SubscribeOptions {
    * (`snapshot`), or where a durable one stopped (`last`; a new one begins with what comes).
    */
   readonly from?: 'now' | 'start' | 'snapshot' | 'last' | number | undefined;
-  /** `complete`: ends by itself when all promises are closed and all events were acknowledged. */
-  readonly until?: 'complete' | undefined;
+  /**
+   * `complete`: ends by itself when all promises are closed and all events were acknowledged.
+   * `now`: ends when all that was there when it began was told and acknowledged.
+   */
+  readonly until?: 'complete' | 'now' | undefined;
   /**
    * A name makes it durable: it is kept when this member ends, and goes on with the next one that
    * subscribes by it. Members that have it at the same time share it: each event goes to one.
@@ -97,7 +100,8 @@ export function fieldsOf(
     (options.when === 'before' ? SUBSCRIBE.before : 0) |
     (options.acknowledge === true ? SUBSCRIBE.acknowledge : 0) |
     (options.own === true ? SUBSCRIBE.own : 0) |
-    (options.until === 'complete' ? SUBSCRIBE.untilComplete : 0);
+    (options.until === 'complete' ? SUBSCRIBE.untilComplete : 0) |
+    (options.until === 'now' ? SUBSCRIBE.untilNow : 0);
   return {
     ...numbers,
     ...{ kinds, topics, flags, window, name, selector: select },

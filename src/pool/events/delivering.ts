@@ -20,7 +20,7 @@ import { isVersionReady } from '../readiness.js';
 import { OBJECT, VERSION, WAIT, WAIT_KIND } from '../rows.js';
 import type { PoolState } from '../state.js';
 import { beginTimer, endTimer } from '../timers.js';
-import { endSubscription } from './ending.js';
+import { endCaughtUp, endSubscription } from './ending.js';
 import { textOf } from './event-keys.js';
 import { ROW } from './event-log.js';
 import { goneOf } from './gone.js';
@@ -173,6 +173,7 @@ export function advance(pool: PoolState, one: Subscription): void {
   if (standing !== null) givePinned(pool, one, standing);
   else if (one.snapshot !== null && !giveSnapshot(pool, one, one.snapshot)) return;
   if (one.behindAt !== 0) catchUp(pool, one);
+  if (isUntilNow(one)) endCaughtUp(pool, one);
   if (isDrained(one) && (one.flags & SUBSCRIBE.untilComplete) !== 0) {
     pool.events.isCompletionDue = true;
   }
@@ -181,7 +182,12 @@ export function advance(pool: PoolState, one: Subscription): void {
 /** Whether there is something to do for one that has more room than before. */
 export function hasMore(one: Subscription): boolean {
   if (one.behindAt !== 0 || one.standing !== null || one.snapshot !== null) return true;
-  return one.unacked.orphans > 0 || (one.flags & SUBSCRIBE.untilComplete) !== 0;
+  return one.unacked.orphans > 0 || (one.flags & SUBSCRIBE.untilComplete) !== 0 || isUntilNow(one);
+}
+
+function isUntilNow({ attachments }: Subscription): boolean {
+  for (const { until } of attachments) if (until !== 0) return true;
+  return false;
 }
 
 /** Whether all that has come was delivered and acknowledged. */

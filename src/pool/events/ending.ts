@@ -1,4 +1,5 @@
 import type { AttaccaError } from '../../core/errors.js';
+import type { ValueMap } from '../../core/value.js';
 import { EVENT, SUBSCRIBE } from '../../protocol/index.js';
 import type { PoolState } from '../state.js';
 import { endTimer } from '../timers.js';
@@ -17,18 +18,35 @@ export function endSubscription(
   forget(pool, one);
 }
 
+/** Ends it for those who wanted no more than there was when they came, and have all of that. */
+export function endCaughtUp(pool: PoolState, one: Subscription): void {
+  const { behindAt, snapshot, unacked } = one;
+  for (const each of [...one.attachments]) {
+    if (each.until === 0 || snapshot !== null || (behindAt !== 0 && behindAt < each.until))
+      continue;
+    if (unacked.hasBefore(each.until)) continue;
+    tellEnd(pool, one, each, { reason: 'complete' });
+    pool.members.get(each.member)?.subscriptions.delete(each.number);
+    detach(pool, one, each);
+  }
+}
+
 /** Who takes part has no more of a subscription to come, and is told why. */
 export function dismiss(pool: PoolState, one: Subscription, error: AttaccaError | null): void {
   const fields =
     error === null
       ? { reason: 'complete' }
       : { reason: error.code, message: error.message, fields: error.fields };
-  const n = one.n + 1;
   for (const each of one.attachments) {
-    writeMarker(pool, each, { n, seq: pool.events.log.end - 1, kind: EVENT.end, flags: 0 }, fields);
+    tellEnd(pool, one, each, fields);
     each.session.subscriptions.delete(each.number);
   }
   one.attachments.length = 0;
+}
+
+function tellEnd(pool: PoolState, { n }: Subscription, to: Attachment, fields: ValueMap): void {
+  const seq = pool.events.log.end - 1;
+  writeMarker(pool, to, { n: n + 1, seq, kind: EVENT.end, flags: 0 }, fields);
 }
 
 /** A subscription is there no longer. */

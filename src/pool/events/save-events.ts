@@ -138,6 +138,7 @@ function saveSubscription(pool: PoolState, one: Subscription, w: StateWriter): v
     w.u32(each.member);
     w.u32(each.number);
     w.u32(each.window);
+    w.u64(each.until);
     w.u32(each.inFlight);
   }
   assert(pool.events.subscriptions.get(one.id) === one, 'what is saved is there');
@@ -190,7 +191,7 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
     attachments: [],
     holds: new Set(),
   };
-  for (let left = r.count(24); left > 0; left--) restoreAttachment(pool, one, r);
+  for (let left = r.count(32); left > 0; left--) restoreAttachment(pool, one, r);
   checkSaved(!pool.events.subscriptions.has(id), 'a subscription is there once');
   addSubscription(pool, one, compiled);
   if (standing !== null) {
@@ -237,6 +238,7 @@ function restoreAttachment(pool: PoolState, one: Subscription, r: StateReader): 
   const attachment: Attachment = {
     ...{ id, session, member: r.u32(), number: r.u32() },
     window: r.u32(),
+    until: r.u64(),
     inFlight: r.u32(),
   };
   one.attachments.push(attachment);

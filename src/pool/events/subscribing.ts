@@ -31,10 +31,10 @@ import { addSubscription, compileFor, isBeforeOffers, meantBy } from './subscrip
 
 /** What is given in one flight when nobody says more. */
 const WINDOW_DEFAULT = 256;
-/** What is ready follows from all else: it is told to those who ask for it. */
 /** What nobody can hold. */
 const NEVER_BEFORE =
   (1 << EVENT.crash) | (1 << EVENT.lost) | (1 << EVENT.moved) | (1 << EVENT.ready);
+/** What is ready follows from all else: it is told to those who ask for it. */
 const ALL_KINDS = (2 ** EVENT.gap - 1) & ~(1 << EVENT.ready);
 
 /**
@@ -58,6 +58,10 @@ export function subscribe(
   }
   checkRoom(pool, member);
   const asked = askedBy(pool, message);
+  const isUntilNow = (message.flags & SUBSCRIBE.untilNow) !== 0;
+  if (isUntilNow && (asked.flags & (SUBSCRIBE.before | SUBSCRIBE.requires)) !== 0) {
+    refuse('bad-argument', 'Cannot subscribe until now: that is for who is told after it happens');
+  }
   if ((asked.flags & (SUBSCRIBE.latest | SUBSCRIBE.requires)) === SUBSCRIBE.latest) {
     refuse('bad-argument', 'Cannot subscribe to the newest steps: that is for those who require');
   }
@@ -71,6 +75,7 @@ export function subscribe(
     member: member.id,
     number: message.subscription,
     window: Math.min(message.window || WINDOW_DEFAULT, LIMITS.eventsWindowMax),
+    until: (message.flags & SUBSCRIBE.untilNow) === 0 ? 0 : pool.events.log.end,
     inFlight: 0,
   };
   one.attachments.push(attachment);
@@ -120,7 +125,8 @@ function askedBy(pool: PoolState, message: Subscribe): Asked {
     kinds: message.kinds === 0 ? ALL_KINDS : message.kinds,
     topics: new Set(topicsOf(events.reader, message, bytes)),
     selector,
-    flags: message.flags,
+    // Of the member alone, not of what it may share.
+    flags: message.flags & ~SUBSCRIBE.untilNow,
     slow: message.slow,
     silence: message.silence,
     deadlineMs: deadline === 0 ? options.deadlineDefaultMs : deadlineMs,

@@ -14,6 +14,8 @@ export interface Attachment {
   /** Its number in the session. */
   readonly number: number;
   readonly window: number;
+  /** It ends before this event, when all that came earlier is done; 0: it goes on. */
+  readonly until: number;
   /** Deliveries that it has not acknowledged. */
   inFlight: number;
 }
@@ -140,6 +142,14 @@ export class Unacked {
       if (place > 0) return place;
     }
     return Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether one is open of what was there before an event; versions were. */
+  hasBefore(seq: number): boolean {
+    for (let n = this.#first; n < this.#first + this.#count; n++) {
+      if (this.#holders[n & this.#mask] !== DONE && this.eventOf(n) < seq) return true;
+    }
+    return false;
   }
 
   done(n: number): void {
