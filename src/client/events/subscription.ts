@@ -44,6 +44,7 @@ const WHAT = 'take an event';
 export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
   readonly #seat: Seat;
   readonly #number: number;
+  readonly #name: string;
   readonly #isManual: boolean;
   readonly #window: number;
   /** Events that have come and are not taken. */
@@ -64,6 +65,7 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
   constructor(seat: Seat, number: number, options: SubscribeOptions) {
     this.#seat = seat;
     this.#number = number;
+    this.#name = options.name ?? '';
     this.#isManual = options.acknowledge === true;
     this.#window = options.window || WINDOW;
     seat.ends.add(this.#onLeft);
@@ -201,7 +203,13 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
     this.#finishCurrent();
     this.#flush();
     this.#events.length = 0;
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      // It has ended for this member alone; what the pool has ended itself is not there any more.
+      if (forget && this.#name !== '' && !this.#seat.isGone) {
+        await forgetSubscription(this.#seat, this.#name).catch(unlessUnknown);
+      }
+      return;
+    }
     const ended = this.#seat.isGone
       ? null
       : this.#seat.ask('end a subscription', 1, (w) => writeUnsubscribe(w, this.#number, forget));
@@ -296,4 +304,8 @@ export async function forgetSubscription(seat: Seat, name: string): Promise<void
   } finally {
     connection.subscriptions.release(subscription);
   }
+}
+
+function unlessUnknown(error: unknown): void {
+  if (!(error instanceof AttaccaError && error.code === 'unknown-subscription')) throw error;
 }
