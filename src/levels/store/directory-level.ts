@@ -15,7 +15,7 @@ import type {
 } from '../level.js';
 import { ARRAYS, DRAFTS, draftArray, piecesOf, syncDraft } from './array-files.js';
 import { compactPack, deadPacks } from './compacting.js';
-import { sizeMismatch } from './failures.js';
+import { isDiskFull, sizeMismatch } from './failures.js';
 import { hashName, type NameHash } from './hasher.js';
 import type { Problem, StoreParts } from './loading.js';
 import { PACKS, type Pack, packPath } from './pack.js';
@@ -358,10 +358,6 @@ async function goOn(
 
 function pathOf({ header }: Pack): string {
   return packPath(header.number);
-}
-
-function isDiskFull(error: unknown): boolean {
-  return error instanceof AttaccaError && error.code === 'disk-full';
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

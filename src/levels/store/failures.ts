@@ -22,3 +22,7 @@ export function sizeMismatch(name: string, spaceBytes: number, payloadBytes: num
   const text = `Cannot store "${name}": ${why}`;
   return new AttaccaError('size-mismatch', text, { name, spaceBytes, payloadBytes });
 }
+
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof AttaccaError && error.code === 'disk-full';
+}

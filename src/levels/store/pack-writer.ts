@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { assert } from '../../core/assert.js';
-import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { BatchBytes, bytesOf, copiedBytes, type NewRecord } from './batch-bytes.js';
+import { isDiskFull } from './failures.js';
 import { encodeFooter, readHeads } from './footer.js';
 import type { StoreParts } from './loading.js';
 import {
@@ -66,6 +66,8 @@ export class PackWriter {
   #synced = 0;
   #queue: Queued[] = [];
   #queuedBytes = 0;
+  /** So many of the queue are written one by one. */
+  #singles = 0;
   #running: Promise<void> | null = null;
   /** Batches that wait for a sync, or for those before them. */
   #written: Written[] = [];
@@ -144,6 +146,12 @@ export class PackWriter {
         this.#written.push({ batch, placed });
         this.#settling ??= this.#settle();
       } catch (error) {
+        if (batch.length > 1 && isDiskFull(error)) {
+          // There is no room for all of them, and may be for some: each has its own fate.
+          this.#queue.unshift(...batch);
+          this.#singles += batch.length;
+          continue;
+        }
         await this.#settling;
         this.#end(batch, ({ reject }) => reject(error));
       }
@@ -192,6 +200,10 @@ export class PackWriter {
     let bytes = 0;
     let hasPut = false;
     let count = 0;
+    if (this.#singles > 0) {
+      this.#singles--;
+      return this.#queue.splice(0, 1);
+    }
     for (; count < this.#queue.length && count < BATCH_RECORDS_MAX; count++) {
       const next = this.#queue[count] as Queued;
       bytes += next.bytes;
@@ -409,7 +421,7 @@ export async function writeFooter(parts: StoreParts, pack: Pack): Promise<void> 
     await parts.disk.write(path, end, [new Uint8Array(Buffer.concat(pieces))]);
     await parts.disk.sync(path);
   } catch (error) {
-    if (!(error instanceof AttaccaError && error.code === 'disk-full')) throw error;
+    if (!isDiskFull(error)) throw error;
     await parts.disk.truncate(path, end);
     return;
   }

@@ -282,6 +282,26 @@ test('a full disk refuses puts by name, half of nothing is in, and there is room
   assert.deepEqual(await outcome(again, 'd'), bytesFor('d', 0, 30_000));
 });
 
+test('of many puts at once those go in for which a full disk has room', async () => {
+  const disk = new CrashDisk();
+  const level = await openStoreOn(disk, WRITE);
+  await put(level, 'a', bytesFor('a', 0, 100), 'fsync');
+  const used = disk.paths().reduce((sum, path) => sum + disk.bytesOf(path).length, 0);
+  disk.bytesMax = used + 5_000;
+  const sizes = { big: 3_000, large: 3_000, small: 500, huge: 4_000, little: 200 };
+  const all = Object.entries(sizes).map(([name, size]) =>
+    put(level, name, bytesFor(name, 0, size), 'fsync').then(
+      () => name,
+      (error: unknown) => (error instanceof AttaccaError ? error.code : String(error)),
+    ),
+  );
+  assert.deepEqual(await Promise.all(all), ['big', 'disk-full', 'small', 'disk-full', 'little']);
+  for (const name of ['big', 'small', 'little'] as const) {
+    assert.deepEqual(await outcome(level, name), bytesFor(name, 0, sizes[name]));
+  }
+  await level.close();
+});
+
 test('many puts share one sync', async () => {
   const disk = new CrashDisk();
   const level = await openStoreOn(disk, { ...WRITE, packBytesMax: 1 << 20 });
