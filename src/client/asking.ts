@@ -6,7 +6,7 @@ import { Call } from './call.js';
 import type { Client } from './client.js';
 import { again } from './errors.js';
 import type { WaitOptions } from './options.js';
-import { throwIfAborted, waiting } from './waiting.js';
+import { throwIfAborted, waiting, waitingHeld } from './waiting.js';
 
 /** Sends a request that is answered by VALUE. */
 export async function askValue(
@@ -36,6 +36,21 @@ export async function askOk(
   const call = new Call<never>(1);
   const number = connection.post(call, 1, write);
   await waiting(connection, call, { number, what }, options);
+}
+
+/** As {@link askOk}, of what has no deadline in the pool, and may be held there. */
+export async function askHeld(
+  client: Client,
+  what: string,
+  write: (w: Writer) => void,
+  options: WaitOptions,
+): Promise<void> {
+  throwIfAborted(what, options.signal);
+  const { connection } = client;
+  await entered(client);
+  const call = new Call<never>(1);
+  const number = connection.post(call, 1, write);
+  await waitingHeld(connection, call, { number, what }, options);
 }
 
 async function entered(client: Client): Promise<void> {

@@ -105,7 +105,7 @@ const KNOWN = {
   facets: keysOf<FacetOptions>({ ...WAIT, selector: true, limit: true }),
   change: keysOf<ChangeOptions>(CHANGE),
   changeForced: keysOf<ChangeOptions & Forced>({ ...CHANGE, force: true }),
-  forced: keysOf<Forced>({ force: true }),
+  forced: keysOf<WaitOptions & Forced>({ ...WAIT, force: true }),
   stop: keysOf<WaitOptions & Forced>({ ...WAIT, force: true }),
   lineage: keysOf<LineageOptions>({ ...WAIT, depth: true }),
   container: keysOf<ContainerOptions>({

@@ -1,3 +1,4 @@
+import type { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import {
@@ -11,7 +12,7 @@ import {
   writeTag,
   writeUnkeep,
 } from '../protocol/index.js';
-import { askOk, askValue, asMap, asMaps } from './asking.js';
+import { askHeld, askOk, askValue, asMap, asMaps } from './asking.js';
 import { Catalog } from './catalog.js';
 import type { Client } from './client.js';
 import type { Transport } from './data-plane.js';
@@ -296,11 +297,16 @@ export class PoolView {
     return asMap(await askValue(this.client, 'look at the pool', writeInfo));
   }
 
-  /** Adds or replaces tags of an object. `unknown-object` when there is none. */
-  async tag(name: string, tags: Attributes): Promise<void> {
+  /**
+   * Adds or replaces tags of an object. `unknown-object` when there is none. A subscriber may hold
+   * it: then it waits for as long as the options say, or the subscriber's `answerMs`.
+   */
+  async tag(name: string, tags: Attributes, options: WaitOptions = {}): Promise<void> {
+    checkOptions('wait', `tag "${name}"`, options);
     const { keys } = this.client.connection;
     const pairs = Object.entries(tags).map(([key, value]) => [keys.of(key), value] as const);
-    await askOk(this.client, `tag "${name}"`, (w) => writeTag(w, name, pairs, []));
+    const write = (w: Writer): void => writeTag(w, name, pairs, []);
+    await askHeld(this.client, `tag "${name}"`, write, options);
   }
 
   /** Removes tags of an object; one that it does not have is no error. */
@@ -314,10 +320,14 @@ export class PoolView {
    * Ends an object and its bytes; readers that hold it keep their view. `object-required` while a
    * require is open, unless forced, which fails those with `object-deleted`.
    */
-  async delete(name: string, options: { readonly force?: boolean } = {}): Promise<void> {
+  async delete(
+    name: string,
+    options: WaitOptions & { readonly force?: boolean } = {},
+  ): Promise<void> {
     checkOptions('forced', `delete "${name}"`, options);
     const force = options.force === true;
-    await askOk(this.client, `delete "${name}"`, (w) => writeDelete(w, name, force));
+    const write = (w: Writer): void => writeDelete(w, name, force);
+    await askHeld(this.client, `delete "${name}"`, write, options);
   }
 
   /** Withdraws what was offered with `keep`, whoever offered it. */

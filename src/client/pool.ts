@@ -368,14 +368,20 @@ export class Pool extends PoolView {
 
   /**
    * Tells others something: an event of a kind that the program names (1 to 255 bytes, none of the
-   * pool's own), with attributes. It is kept and selected as all events are.
+   * pool's own), with attributes. It is kept and selected as all events are. A subscriber may hold
+   * it: then it waits for as long as the options say.
    *
    * ```ts
    * await pool.emit('steer', { dt: 30 });
    * ```
    */
-  async emit(kind: string, attributes: ValueMap = {}): Promise<Acknowledged> {
-    return await emitEvent(this.#seat, kind, attributes);
+  async emit(
+    kind: string,
+    attributes: ValueMap = {},
+    options: WaitOptions = {},
+  ): Promise<Acknowledged> {
+    checkOptions('wait', `emit "${kind}"`, options);
+    return await emitEvent(this.#seat, kind, attributes, options);
   }
 
   /** Raises a signal: an object of length 0 that stays. Raising it again changes nothing. */

@@ -126,6 +126,34 @@ for (const transport of TRANSPORTS) {
       );
     });
 
+    test('tags, emits, deletes and leaving that are held end with the deadline too', async (t) => {
+      const server = await servePool(t);
+      await using holder = await joinApart(server, 'holder', { transport });
+      await using model = await joinApart(server, 'model', { transport });
+      const leaver = await joinApart(server, 'leaver', { transport });
+      await model.put('x', ramp(3));
+      const kinds = ['tag', 'delete', 'steer', 'leave'];
+      const asked = { kinds, when: 'before', acknowledge: true, answerMs: Infinity } as const;
+      const held = await holder.subscribe(asked);
+      const soon = { timeoutMs: 50 };
+      const calls = [
+        () => model.tag('x', { z: 1 }, soon),
+        () => model.delete('x', soon),
+        () => model.emit('steer', { dt: 3 }, soon),
+        () => leaver.leave(soon),
+      ];
+      for (const call of calls) {
+        const error = await errorOf(call());
+        assert.equal(error.code, 'deadline-passed');
+        assert.match(error.message, /holder held it for 50 ms/u);
+      }
+      const signal = AbortSignal.abort();
+      assert.equal(await codeOf(model.emit('steer', {}, { signal })), 'aborted');
+      assert.equal((await model.stat('x'))['state'], 'offered');
+      await held.close();
+      await leaver.leave();
+    });
+
     test('what is held of a batch ends with its deadline or signal; all else is offered', async (t) => {
       const server = await servePool(t);
       await using holder = await joinApart(server, 'holder', { transport });
