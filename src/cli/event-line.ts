@@ -1,13 +1,14 @@
 import type { PoolEvent } from '../client/events/event.js';
 import { isPoolKind } from '../client/events/options.js';
-import { quoted } from './format.js';
+import { printable, quoted } from './format.js';
 import { formatTimestamp, toJson } from './json.js';
 
 /** An event for people. */
 export function eventLine(event: PoolEvent): string {
   const { seq, kind, when, member, queue, to, name, version, missed, time } = event;
   if (missed !== null) return `${missed.from}..${missed.to} are not kept any more`;
-  const words = [String(seq), formatTimestamp(time), when === 'before' ? `before ${kind}` : kind];
+  const shown = printable(when === 'before' ? `before ${kind}` : kind);
+  const words = [String(seq), formatTimestamp(time), shown];
   if (name !== '') words.push(quoted(name) + (version === 0 ? '' : ` version ${version}`));
   if (to !== '') words.push(`to ${to}`);
   if (member !== '' && member !== name) words.push(`by ${member}`);

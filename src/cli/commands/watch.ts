@@ -1,5 +1,6 @@
 import { type WatchedFile, watch } from '../../apps/index.js';
 import { counted } from '../../core/counted.js';
+import { AttaccaError } from '../../core/errors.js';
 import { compileGlob } from '../../core/glob.js';
 import { encodeUtf8 } from '../../core/utf8.js';
 import { parseAttributes } from '../attribute.js';
@@ -7,7 +8,7 @@ import { defineCommand } from '../command.js';
 import { parseTimeout } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
-import { printable } from '../format.js';
+import { printable, quoted } from '../format.js';
 import { toJson } from '../json.js';
 import { COMMON_OPTIONS, POOL_OPTION, parseCount, TIMEOUT_OPTION } from '../options.js';
 import { print, say } from '../output.js';
@@ -88,7 +89,7 @@ export const command = defineCommand({
     await using _session = session;
     await using pool = session.asMember(seat);
     const onFile = ({ path, names, bytes, outcome, error }: WatchedFile): void => {
-      if (outcome === 'failed') failures.add(error);
+      if (outcome === 'failed') failures.add(ofFile(path, error));
       if (json) print(toJson({ path, names, bytes, state: outcome }));
       else for (const name of names) print(printable(name));
     };
@@ -110,3 +111,10 @@ export const command = defineCommand({
     return code === EXIT.ok ? EXIT.ok : code;
   },
 });
+
+/** What is wrong with one of many files says with which. */
+function ofFile(path: string, error: unknown): unknown {
+  if (!(error instanceof AttaccaError) || error.message.includes(`"${path}"`)) return error;
+  const message = `${quoted(path)}: ${error.message}`;
+  return new AttaccaError(error.code, message, { ...error.fields, path }, { cause: error });
+}
