@@ -56,7 +56,7 @@ export const command = defineCommand({
     Prints what happens in the pool as it happens, one line an event: its number in the pool's
     history, the time, its kind, what it is about and who does it. KIND is a kind of the pool's own
     (declare, seal, offer, require, demand, withdraw, retract, dispose, delete, tag, promise, close,
-    join, leave, crash, lost, ready) or a name that members emit under; without one it is all of
+    join, leave, crash, lost, moved, ready) or a name that members emit under; without one it is all of
     them but ready. Goes on until it is interrupted, --count events have come, or, with --complete, all is there
     that was promised.
 
