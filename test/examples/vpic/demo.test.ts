@@ -13,7 +13,7 @@ after(() => {
 });
 
 function start(...args: readonly string[]): DemoProcess {
-  const demo = new DemoProcess('vpic', ...args);
+  const demo = new DemoProcess('vpic', args);
   demos.push(demo);
   return demo;
 }

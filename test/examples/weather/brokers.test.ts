@@ -20,7 +20,7 @@ after(() => {
 });
 
 function startExample(example: Example, ...args: readonly string[]): DemoProcess {
-  const demo = new DemoProcess(example, ...args);
+  const demo = new DemoProcess(example, args);
   demos.push(demo);
   return demo;
 }

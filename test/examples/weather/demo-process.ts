@@ -1,6 +1,6 @@
 /** Runs the demo as a user does, in a directory of its own, and looks at what is left of it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +22,15 @@ export class DemoProcess {
   #errors = '';
   #onOutput = (): void => {};
 
-  constructor(example: 'weather' | 'weather/brokers' | 'vpic', ...args: readonly string[]) {
+  /** `files`: what is in its directory before it begins. */
+  constructor(
+    example: 'weather' | 'weather/brokers' | 'vpic',
+    args: readonly string[],
+    files: { readonly [name: string]: Uint8Array | undefined } = {},
+  ) {
+    for (const [name, bytes] of Object.entries(files)) {
+      if (bytes !== undefined) writeFileSync(join(this.directory, name), bytes);
+    }
     const { XDG_RUNTIME_DIR: _, ...environment } = process.env;
     this.#process = spawn(process.execPath, [join(EXAMPLES, example, 'main.js'), ...args], {
       cwd: this.directory,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +20,14 @@ after(() => {
 });
 
 function start(...args: readonly string[]): DemoProcess {
-  const demo = new DemoProcess('weather', ...args);
+  return startWith({}, ...args);
+}
+
+function startWith(
+  files: { readonly [name: string]: Uint8Array | undefined },
+  ...args: readonly string[]
+): DemoProcess {
+  const demo = new DemoProcess('weather', args, files);
   demos.push(demo);
   return demo;
 }
@@ -166,8 +173,7 @@ function windFile(): Uint8Array {
 }
 
 test('real fields from a file stand for the model', async () => {
-  const demo = start('--input', 'wind.nc', '--via', 'all');
-  writeFileSync(join(demo.directory, 'wind.nc'), windFile());
+  const demo = startWith({ 'wind.nc': windFile() }, '--input', 'wind.nc', '--via', 'all');
   const { code, output, errors } = await demo.ended;
   assert.equal(code, 0, output + errors);
   assert.match(output, /January, July: 6 fields/);
@@ -204,8 +210,7 @@ test('a file that is no NetCDF file, a damaged one, one without wind, and none',
     ['absent.nc', undefined, /Cannot read "absent\.nc": there is no such file/],
   ];
   for (const [name, bytes, why] of cases) {
-    const demo = start('--input', name);
-    if (bytes !== undefined) writeFileSync(join(demo.directory, name), bytes);
+    const demo = startWith({ [name]: bytes }, '--input', name);
     const { code, output, errors } = await demo.ended;
     assert.equal(code, 1, name);
     assert.match(errors, why);
