@@ -82,6 +82,8 @@ export interface WhenSummary {
 }
 
 const BACKOFF_MS_MAX = 60_000;
+/** Runs that have failed and wait to be tried again, while others go on. */
+const RETRIED_AT_ONCE = 32;
 const BACKOFF_MS = 1_000;
 
 /**
@@ -107,8 +109,8 @@ export async function when(pool: Pool, options: WhenOptions): Promise<WhenSummar
   wholeNumber('jobs', jobs, 1);
   wholeNumber('retries', retries, 0);
   if (name === '') throw new AttaccaError('bad-argument', 'Cannot wait for events: say a name');
-  // What waits to be tried again has no slot, and keeps others from none.
-  const window = Math.min(LIMITS.eventsWindowMax, retries > 0 ? 2 * jobs : jobs);
+  // What waits to be tried again has no slot: so many of those keep nobody from one.
+  const window = Math.min(LIMITS.eventsWindowMax, retries > 0 ? jobs + RETRIED_AT_ONCE : jobs);
   const { select, slow, until, forget } = options;
   const asked = { kinds, select, name, from, slow, until, window, acknowledge: true };
   const events = await pool.subscribe(asked);
@@ -117,8 +119,12 @@ export async function when(pool: Pool, options: WhenOptions): Promise<WhenSummar
     return await new Trigger(pool, events, options).run();
   } finally {
     // One that was complete has ended for us, and is there for others.
-    if (forget === true) await (await pool.subscribe(asked)).close({ forget });
+    if (forget === true) await pool.forgetSubscription(name).catch(unlessUnknown);
   }
+}
+
+function unlessUnknown(error: unknown): void {
+  if (!(error instanceof AttaccaError && error.code === 'unknown-subscription')) throw error;
 }
 
 function wholeNumber(what: string, value: number, least: number): void {

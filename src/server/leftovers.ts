@@ -31,7 +31,8 @@ function notOurs(path: string, why: string): AttaccaError {
 export async function isSocketThere(path: string): Promise<boolean> {
   const stats = await statsOf(path);
   if (stats === null) return false;
-  if (!stats.isSocket()) throw notOurs(path, 'a socket of the pool goes there, and it is not a socket');
+  if (!stats.isSocket())
+    throw notOurs(path, 'a socket of the pool goes there, and it is not a socket');
   return true;
 }
 

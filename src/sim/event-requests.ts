@@ -24,7 +24,7 @@ const AFTER: readonly Kind[] = [
 ];
 const BEFORE: readonly Kind[] = [
   ...(['offer', 'offer', 'withdraw', 'require', 'demand', 'declare', 'seal', 'retract'] as const),
-  ...(['dispose', 'delete', 'tag', 'emit'] as const),
+  ...(['tag', 'delete', 'tag', 'emit'] as const),
 ];
 
 /** All ask for what is followed, and no tags: what was told of it stays as it was. */

@@ -1,6 +1,7 @@
 // What those are told who are told before, and of what they are asked.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ENDLESS } from '../../src/core/limits.js';
 import type { Call } from './call.js';
 import { Harness } from './harness.js';
 import type { Member } from './member.js';
@@ -115,6 +116,33 @@ test('while tags of a name are held what is asked of other names goes on', () =>
   assert.equal(all.value()['changed'], 0);
   behind.ok();
   assert.equal(pool.pool.events.operationsHeld, 0);
+});
+
+test('what a guard that is behind cannot be asked any more is decided by its silence', () => {
+  for (const silence of ['allow', 'deny'] as const) {
+    const pool = new Harness({ eventBytesMax: 1 << 20, checked: false });
+    const guard = pool.member('guard').subscribe({
+      ...{ kinds: ['offer'], before: true, acknowledge: true, window: 1 },
+      ...{ silence, deadline: ENDLESS },
+    });
+    guard.made.value();
+    const producer = pool.member('producer');
+    const handles = Array.from({ length: 10 }, (_, at) => producer.declare(`x${at}`));
+    const offers = handles.map((handle) => handle.offer('x').waits());
+    const other = pool.member('other');
+    pool.batch(() => {
+      for (let index = 0; index < 40_000; index++) other.emit('tick', { index });
+    });
+    assert.ok(pool.pool.events.log.first > 20, 'what it was to be told of is forgotten');
+    guard.acknowledge();
+    offers[0]?.ok();
+    assert.equal(pool.pool.events.operationsHeld, 0);
+    for (const offer of offers.slice(1)) {
+      if (silence === 'allow') offer.ok();
+      else assert.match(offer.fails('subscriber-silent').message, /too far behind to be asked/u);
+    }
+    assert.deepEqual(guard.told, ['offer x0', 'gap']);
+  }
 });
 
 test('what waits for room says for whom, and ends with its deadline', () => {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Pool, PoolEvent, PoolObject, Subscription, ValueMap } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
 import type { Level, LevelEntry } from '../../levels/level.js';
 import { openStore } from '../../levels/store/index.js';
 import { pause } from '../pause.js';
@@ -109,6 +110,7 @@ class Librarian {
   readonly #counts = { lent: 0, bytes: 0, failed: 0 };
   /** Names that are being looked for, or offered; true: somebody required it meanwhile. */
   readonly #active = new Map<string, boolean>();
+  readonly #lending = new Map<string, Promise<void>>();
   readonly #running = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   #fatal: unknown = null;
@@ -150,13 +152,20 @@ class Librarian {
     return { ...this.#counts };
   }
 
-  /** What was required before it began. */
-  async #lookAtWaits(): Promise<void> {
+  /** What was required before it began. The pool tells so many; others when those are served. */
+  async #lookAtWaits(seen = new Set<string>()): Promise<void> {
+    if (this.#stop.signal.aborted) return;
     const { waits } = await this.#pool.explain();
-    if (!Array.isArray(waits)) return;
-    for (const wait of waits as readonly ValueMap[]) {
-      if (typeof wait['object'] === 'string') this.#begin(wait['object'], false);
+    const rows = Array.isArray(waits) ? (waits as readonly ValueMap[]) : [];
+    const names = rows.map((wait) => wait['object']).filter(isText);
+    const fresh = names.filter((name) => !seen.has(name));
+    for (const name of fresh) {
+      seen.add(name);
+      this.#begin(name, false);
     }
+    if (rows.length < LIMITS.explainRowsMax || fresh.length === 0) return;
+    const served = Promise.allSettled(fresh.map((name) => this.#lending.get(name)));
+    this.#run(served.then(() => this.#lookAtWaits(seen)));
   }
 
   async #follow(events: Subscription): Promise<void> {
@@ -195,7 +204,12 @@ class Librarian {
       return;
     }
     this.#active.set(name, false);
-    this.#run(this.#lendAll(name, isPrefetch).finally(() => this.#active.delete(name)));
+    const lending = this.#lendAll(name, isPrefetch).finally(() => {
+      this.#active.delete(name);
+      this.#lending.delete(name);
+    });
+    this.#lending.set(name, lending);
+    this.#run(lending);
   }
 
   #run(work: Promise<void>): void {

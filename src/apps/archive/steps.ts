@@ -176,7 +176,8 @@ function isComplete({ objects, of }: Step): boolean {
 }
 
 function isLater(one: LevelEntry, other: LevelEntry): boolean {
-  return storedAt(one) > storedAt(other) || one.version > other.version;
+  const [at, before] = [storedAt(one), storedAt(other)];
+  return at === before ? one.version > other.version : at > before;
 }
 
 function lastOf({ objects }: Step): bigint {

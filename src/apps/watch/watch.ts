@@ -136,10 +136,12 @@ class Watcher {
       this.#failure ??= error;
       this.#end();
     };
-    const tree = await WatchedTree.open(
-      this.#root,
-      { onFile, onUnreadable, onFailure },
-      from === 'start',
+    const told = { onFile, onUnreadable, onFailure };
+    const tree = await WatchedTree.open(this.#root, told, from === 'start').catch(
+      async (error: unknown) => {
+        await promise?.close();
+        throw error;
+      },
     );
     const stop = (): void => {
       tree.look();

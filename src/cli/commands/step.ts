@@ -23,8 +23,7 @@ export const command = defineCommand({
     Holds each operation that matches, shows it, and lets it go with a key: space or enter lets it go,
     v forbids it with a reason, c lets it and all that come go, q ends, and all that is held goes on.
     KIND is offer, withdraw, require, demand, retract, delete, tag, promise, close, join, leave,
-    declare, seal, dispose, or a name that members emit under; without one it is all but declare, seal
-    and dispose.
+    declare, seal, or a name that members emit under; without one it is all but declare and seal.
 
     Where standard input is no terminal it is read line by line, a line for each operation as it comes:
     an empty line (or go), v REASON, c, q. When all lines are used and the input has ended, the command

@@ -57,7 +57,13 @@ function dimensionNames({ shape }: Space, attributes: ValueMap): readonly string
   return isGiven ? (dims as string[]) : shape.map((_, axis) => `dim_${axis}`);
 }
 
-/** Writes an object as an array of Zarr 3 into a draft. Nothing is left of one that fails. */
+/** Chunks that are on their way to the disk, while the next one is summed. */
+const CHUNKS_UNDER_WAY = 4;
+
+/**
+ * Writes an object as an array of Zarr 3 into a draft, its chunks synced; for the rest see
+ * {@link syncDraft}. Nothing is left of one that fails.
+ */
 export async function draftArray(
   disk: StoreDisk,
   object: {
@@ -76,6 +82,7 @@ export async function draftArray(
   const head = encodeHead({ key, space, attributes, array: place });
   const path = `${DRAFTS}/${randomBytes(6).toString('hex')}`;
   const array = `${path}/${ARRAY_NAME}`;
+  const underWay = new UnderWay(CHUNKS_UNDER_WAY);
   try {
     const folders = new Set<string>();
     const makeFolder = async (folder: string): Promise<void> => {
@@ -93,15 +100,48 @@ export async function draftArray(
     for (const chunk of chunksOf(stored, layout)) {
       const file = `${array}/${chunk.path}`;
       await makeFolder(parentOf(file));
-      await disk.write(file, 0, chunkPieces(await payload.take(chunk.size), chunk));
-      files.push(file);
+      const writing = disk.write(file, 0, chunkPieces(await payload.take(chunk.size), chunk));
+      // Who gives it in pieces may use the memory of one for the next.
+      if (!(bytes instanceof Uint8Array)) await writing;
+      await underWay.add(writing.then(() => disk.sync(file)));
     }
     await payload.end();
+    await underWay.end();
     const deepestFirst = [...folders].sort((one, other) => other.length - one.length);
     return { place, head, path, files, folders: deepestFirst };
   } catch (error) {
+    await underWay.end().catch(() => {});
     await disk.remove(path).catch(() => {});
     throw error;
+  }
+}
+
+/** What goes on beside one another, so much of it and no more. */
+class UnderWay {
+  readonly #most: number;
+  readonly #all = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Returns when there is room for another one; fails when one before has failed. */
+  async add(work: Promise<void>): Promise<void> {
+    const noted = work
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#all.delete(noted));
+    this.#all.add(noted);
+    while (this.#all.size >= this.#most) await Promise.race(this.#all);
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  /** Returns when all is done; fails when something has failed. */
+  async end(): Promise<void> {
+    await Promise.all(this.#all);
+    if (this.#failure !== null) throw this.#failure.error;
   }
 }
 

@@ -49,19 +49,19 @@ const MOVED_SHARE_MAX = 0.25;
 /**
  * Moves what counts of a pack behind the last record of the store, with the same numbers in its
  * history, and removes the pack when that is safe. What says that something was deleted goes along
- * as long as another pack could have what it ends. One that has a damaged record stays.
+ * as long as another pack could have what it ends. One that has a damaged record stays: false.
  */
 export async function compactPack(
   reader: StoreReader,
   writer: PackWriter,
   pack: Pack,
-): Promise<void> {
+): Promise<boolean> {
   const { parts, packs, index } = reader;
   const { number } = pack.header;
   const path = packPath(number);
   const neededFrom = deletionsNeededFrom(packs.values(), pack);
   const heads = pack.footer && (await readHeads(parts.disk, path, pack.footer, parts.hash));
-  if (heads === null || pack.footer === null) return;
+  if (heads === null || pack.footer === null) return false;
   let moved: Promise<unknown>[] = [];
   let bytes = 0;
   const append = (record: Parameters<PackWriter['append']>[0]): void => {
@@ -94,7 +94,7 @@ export async function compactPack(
     await allOf(moved);
   } catch (error) {
     await Promise.allSettled(moved);
-    if (isUnreadable(error)) return;
+    if (isUnreadable(error)) return false;
     throw error;
   }
   await writer.sync();
@@ -103,6 +103,7 @@ export async function compactPack(
   packs.delete(number);
   await parts.disk.remove(path);
   await parts.disk.syncFolder(PACKS);
+  return true;
 }
 
 /** Until all are done; then fails as the first that has failed. */

@@ -46,6 +46,8 @@ export class DirectoryLevel implements Level {
   /** Folders of arrays that nobody needs any more are removed one after the other. */
   #removing: Promise<void> = Promise.resolve();
   #compacting: Promise<void> = Promise.resolve();
+  /** Packs with something damaged: each attempt to move one would read all of it in vain. */
+  readonly #unmovable = new Set<number>();
   #closed: Promise<void> | null = null;
 
   private constructor(
@@ -213,7 +215,20 @@ export class DirectoryLevel implements Level {
 
   list(isWanted?: (entry: LevelEntry) => boolean): AsyncIterable<LevelEntry> {
     this.#mustBeOpen();
-    return this.#reader.list(isWanted ?? null);
+    return this.#listed(isWanted ?? null);
+  }
+
+  /** While there is a list nothing is moved: what is would be in it twice, or never. */
+  async *#listed(
+    isWanted: ((entry: LevelEntry) => boolean) | null,
+  ): AsyncGenerator<LevelEntry, void, undefined> {
+    this.#reader.lists++;
+    try {
+      await this.#compacting.catch(() => {});
+      yield* this.#reader.list(isWanted);
+    } finally {
+      this.#reader.lists--;
+    }
   }
 
   /** For one that reads: what the writer has put since. */
@@ -238,8 +253,7 @@ export class DirectoryLevel implements Level {
 
   /**
    * Writes what counts of packs that are mostly dead to others, and removes them. By itself this
-   * happens when an object is deleted or replaced. Waits for lists that are under way to end: while
-   * there is one, nothing is done.
+   * happens when an object is deleted or replaced. While there is a list, nothing is done.
    */
   async compact(): Promise<void> {
     const writer = this.#mustWrite({ name: '' });
@@ -248,11 +262,12 @@ export class DirectoryLevel implements Level {
   }
 
   async #compactAll(writer: PackWriter): Promise<void> {
-    for (const pack of deadPacks(this.#reader, writer)) {
+    for (const pack of this.#deadPacks(writer)) {
       if (this.#reader.lists > 0) return;
       await this.sync();
       await this.#removing;
-      await compactPack(this.#reader, writer, pack);
+      const isMoved = await compactPack(this.#reader, writer, pack);
+      if (!isMoved) this.#unmovable.add(pack.header.number);
     }
   }
 
@@ -315,10 +330,15 @@ export class DirectoryLevel implements Level {
     this.#compactSoon();
   }
 
+  #deadPacks(writer: PackWriter): Pack[] {
+    const dead = deadPacks(this.#reader, writer);
+    return dead.filter(({ header }) => !this.#unmovable.has(header.number));
+  }
+
   #compactSoon(): void {
     const writer = this.#writer;
     if (writer === null || this.#closed !== null) return;
-    if (deadPacks(this.#reader, writer).length === 0) return;
+    if (this.#deadPacks(writer).length === 0) return;
     // What cannot be moved now stays as it is; the next deletion tries again.
     this.compact().catch((error: unknown) => {
       if (!(error instanceof AttaccaError)) throw error;

@@ -287,6 +287,8 @@ export class PackWriter {
         await this.#parts.disk.truncate(path, pack.end);
         pack.size = pack.end;
       } catch {
+        // What was written to it before stays what it was told to be.
+        await this.#sync().catch(() => {});
         this.#active = null;
       }
       throw error;

@@ -155,17 +155,12 @@ export class StoreReader {
 
   /** What is said of each object, or of those that are wanted, in the order of the packs. */
   async *list(isWanted: ((entry: LevelEntry) => boolean) | null): AsyncIterable<LevelEntry> {
-    this.lists++;
-    try {
-      for (let last = 0; ; ) {
-        const next = Math.min(...[...this.packs.keys()].filter((number) => number > last));
-        const pack = this.packs.get(next);
-        if (pack === undefined) return;
-        last = next;
-        for await (const batch of this.#listPack(pack, isWanted)) yield* batch;
-      }
-    } finally {
-      this.lists--;
+    for (let last = 0; ; ) {
+      const next = Math.min(...[...this.packs.keys()].filter((number) => number > last));
+      const pack = this.packs.get(next);
+      if (pack === undefined) return;
+      last = next;
+      for await (const batch of this.#listPack(pack, isWanted)) yield* batch;
     }
   }
 

@@ -26,6 +26,7 @@ import type { PoolState } from '../state.js';
 import { ROW } from './event-log.js';
 import { addHandle, addNamed, addVersion } from './noting.js';
 
+// Not DISPOSE: its number is free for its program at once, so nobody can hold or refuse it.
 const KINDS: { readonly [code: number]: readonly number[] } = {
   [MESSAGE.declare]: [EVENT.declare],
   [MESSAGE.seal]: [EVENT.seal],
@@ -39,7 +40,6 @@ const KINDS: { readonly [code: number]: readonly number[] } = {
   [MESSAGE.withdraw]: [EVENT.withdraw],
   [MESSAGE.unkeep]: [EVENT.withdraw],
   [MESSAGE.retract]: [EVENT.retract],
-  [MESSAGE.dispose]: [EVENT.dispose],
   [MESSAGE.delete]: [EVENT.delete],
   [MESSAGE.tag]: [EVENT.tag],
   [MESSAGE.promise]: [EVENT.promise],

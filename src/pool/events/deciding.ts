@@ -68,6 +68,17 @@ export function whoOf(pool: PoolState, one: Subscription): string {
   return first === undefined ? 'a subscriber' : nameOfMember(pool, first.member);
 }
 
+/** What waits for one that is not told of it, as the pool keeps it no more. */
+export function decideMissed(
+  pool: PoolState,
+  one: Subscription,
+  { from, to }: { readonly from: number; readonly to: number },
+): void {
+  for (const seq of [...one.holds]) {
+    if (seq >= from && seq <= to) silent(pool, one, seq, 'was too far behind to be asked');
+  }
+}
+
 /** All that waits for a subscription that is over. */
 export function decideAll(pool: PoolState, one: Subscription): void {
   for (const seq of [...one.holds]) silent(pool, one, seq, 'is gone');

@@ -20,6 +20,7 @@ import { isVersionReady } from '../readiness.js';
 import { OBJECT, VERSION, WAIT, WAIT_KIND } from '../rows.js';
 import type { PoolState } from '../state.js';
 import { beginTimer, endTimer } from '../timers.js';
+import { decideMissed } from './deciding.js';
 import { endCaughtUp, endSubscription } from './ending.js';
 import { textOf } from './event-keys.js';
 import { ROW } from './event-log.js';
@@ -272,9 +273,12 @@ function passGap(pool: PoolState, one: Subscription): boolean {
   }
   const taker = takerOf(one);
   if (taker === null) return false;
-  one.gaps.set(one.n + 1, { from: one.behindAt, to: log.first - 1, steps: 0 });
+  const from = one.behindAt;
+  one.gaps.set(one.n + 1, { from, to: log.first - 1, steps: 0 });
   one.behindAt = log.first;
   give(pool, one, taker, 0);
+  // What it is never asked of it cannot answer.
+  decideMissed(pool, one, { from, to: log.first - 1 });
   return true;
 }
 

@@ -33,7 +33,11 @@ import { addSubscription, compileFor, isBeforeOffers, meantBy } from './subscrip
 const WINDOW_DEFAULT = 256;
 /** What nobody can hold. */
 const NEVER_BEFORE =
-  (1 << EVENT.crash) | (1 << EVENT.lost) | (1 << EVENT.moved) | (1 << EVENT.ready);
+  (1 << EVENT.crash) |
+  (1 << EVENT.dispose) |
+  (1 << EVENT.lost) |
+  (1 << EVENT.moved) |
+  (1 << EVENT.ready);
 /** What is ready follows from all else: it is told to those who ask for it. */
 const ALL_KINDS = (2 ** EVENT.gap - 1) & ~(1 << EVENT.ready);
 
@@ -139,7 +143,8 @@ function checkSame(known: Subscription, asked: Asked): void {
     known.kinds === asked.kinds &&
     known.flags === asked.flags &&
     known.selector === asked.selector &&
-    [...known.topics].join('\0') === [...asked.topics].join('\0');
+    [...known.topics].sort().join('\0') === [...asked.topics].sort().join('\0') &&
+    ((known.flags & SUBSCRIBE.before) === 0 || known.silence === asked.silence);
   if (isSame) return;
   refuse(
     'bad-argument',

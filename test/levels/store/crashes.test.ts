@@ -388,3 +388,51 @@ test('one that reads goes on while the writer puts, deletes and compacts', async
   assert.ok(error instanceof AttaccaError && error.code === 'store-denied', String(error));
   await level.close();
 });
+
+test('a list beside deletions that move packs has each object once', async () => {
+  const disk = new CrashDisk();
+  const level = await openStoreOn(disk, { ...WRITE, packBytesMax: 100_000 });
+  const names = Array.from({ length: 3_000 }, (_, at) => `n${at}`);
+  await Promise.all(names.map((name) => put(level, name, bytesFor(name, 0, 200), 'memory')));
+  const gone = names.filter((_, at) => at % 3 !== 0);
+  const deleting = Promise.all(gone.map((name) => level.delete(keyOf(name))));
+  for (let round = 0; round < 5; round++) {
+    const seen: string[] = [];
+    for await (const { name } of level.list()) {
+      seen.push(name);
+      if (seen.length % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(new Set(seen).size, seen.length, 'no object is there twice');
+    assert.ok(names.filter((_, at) => at % 3 === 0).every((name) => seen.includes(name)));
+  }
+  await deleting;
+  await level.compact();
+  const left: string[] = [];
+  for await (const { name } of level.list()) left.push(name);
+  assert.equal(left.length, 1_000);
+  await level.close();
+});
+
+test('what was written to a pack that is given up is synced with the rest', async () => {
+  class Stuck extends CrashDisk {
+    isStuck = false;
+    override async truncate(path: string, size: number): Promise<void> {
+      if (this.isStuck) throw new AttaccaError('file-error', 'Cannot cut: stuck');
+      await super.truncate(path, size);
+    }
+  }
+  const disk = new Stuck();
+  const level = await openStoreOn(disk, WRITE);
+  await put(level, 'a', bytesFor('a', 0, 100), 'memory');
+  const used = disk.paths().reduce((sum, path) => sum + disk.bytesOf(path).length, 0);
+  [disk.bytesMax, disk.isStuck] = [used, true];
+  await assert.rejects(put(level, 'b', bytesFor('b', 0, 1_000), 'memory'));
+  [disk.bytesMax, disk.isStuck] = [Number.POSITIVE_INFINITY, false];
+  await put(level, 'c', bytesFor('c', 0, 100), 'fsync');
+  await level.sync();
+  disk.losePower(() => 0);
+  const again = await openStoreOn(disk, WRITE);
+  assert.deepEqual(await outcome(again, 'a'), bytesFor('a', 0, 100));
+  assert.deepEqual(await outcome(again, 'c'), bytesFor('c', 0, 100));
+  await again.close();
+});
