@@ -98,6 +98,12 @@ export class EventLog {
     return newest.count > 0 && bytesOf(newest) >= limit / SEGMENTS;
   }
 
+  /** When the first event of the segment was that is being filled; null: it has none. */
+  get newestBegan(): number | null {
+    const newest = this.#newest;
+    return newest === null || newest.count === 0 ? null : this.getTime(newest.first);
+  }
+
   /** Begins a segment; the log may take so many bytes. */
   beginSegment(limit: number): void {
     const events = Math.floor(limit / SEGMENTS / ROW_BYTES);

@@ -170,7 +170,7 @@ const NOTHING = new Uint8Array(0);
 function begin(pool: PoolState, kind: number, member: Member | undefined, version: number): number {
   const { log } = pool.events;
   const limit = pool.options.eventBytesMax;
-  if (log.isAtBorder(limit)) {
+  if (log.isAtBorder(limit) || isOfAge(pool)) {
     makeRoom(pool);
     log.beginSegment(limit);
   }
@@ -178,6 +178,16 @@ function begin(pool: PoolState, kind: number, member: Member | undefined, versio
   const seq = log.add(kind, member === undefined ? 0 : member.id, version, timeMs);
   if (member !== undefined) log.setText(ROW.who, member.nameBytes, 0, member.nameBytes.length);
   return seq;
+}
+
+/** So many segments are there of the time for which events are kept: one goes as a whole. */
+const SEGMENTS_OF_AGE = 8;
+
+/** Whether the newest segment has events of as long a time as one should. */
+function isOfAge({ events: { log }, options, now }: PoolState): boolean {
+  if (options.eventAgeMsMax === 0) return false;
+  const began = log.newestBegan;
+  return began !== null && options.wallMs + now - began > options.eventAgeMsMax / SEGMENTS_OF_AGE;
 }
 
 /**
