@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Pool, PoolEvent, SubscribeOptions, Subscription } from '../client/index.js';
 import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
+import { cut } from '../core/schema/shown.js';
 import { CannotStart } from './program.js';
 import { Slots } from './slots.js';
 
@@ -85,6 +86,7 @@ const BACKOFF_MS_MAX = 60_000;
 /** Runs that have failed and wait to be tried again, while others go on. */
 const RETRIED_AT_ONCE = 32;
 const BACKOFF_MS = 1_000;
+const FORBIDDEN: ReadonlySet<string> = new Set(['vetoed', 'subscriber-silent']);
 
 /**
  * Does something for each event that matches, by default for each offer, those that are there
@@ -111,20 +113,11 @@ export async function when(pool: Pool, options: WhenOptions): Promise<WhenSummar
   if (name === '') throw new AttaccaError('bad-argument', 'Cannot wait for events: say a name');
   // What waits to be tried again has no slot: so many of those keep nobody from one.
   const window = Math.min(LIMITS.eventsWindowMax, retries > 0 ? jobs + RETRIED_AT_ONCE : jobs);
-  const { select, slow, until, forget } = options;
+  const { select, slow, until } = options;
   const asked = { kinds, select, name, from, slow, until, window, acknowledge: true };
   const events = await pool.subscribe(asked);
-  try {
-    options.onReady?.();
-    return await new Trigger(pool, events, options).run();
-  } finally {
-    // One that was complete has ended for us, and is there for others.
-    if (forget === true) await pool.forgetSubscription(name).catch(unlessUnknown);
-  }
-}
-
-function unlessUnknown(error: unknown): void {
-  if (!(error instanceof AttaccaError && error.code === 'unknown-subscription')) throw error;
+  options.onReady?.();
+  return await new Trigger(pool, events, options).run();
 }
 
 function wholeNumber(what: string, value: number, least: number): void {
@@ -151,9 +144,14 @@ class Trigger {
   }
 
   async run(): Promise<WhenSummary> {
-    const { signal, cut, count = Number.POSITIVE_INFINITY } = this.#options;
+    const {
+      signal,
+      cut: cutting,
+      forget = false,
+      count = Number.POSITIVE_INFINITY,
+    } = this.#options;
     const stop = (): void => this.#stop.abort();
-    for (const each of [signal, cut]) {
+    for (const each of [signal, cutting]) {
       if (each?.aborted === true) stop();
       else each?.addEventListener('abort', stop, { once: true });
     }
@@ -168,8 +166,8 @@ class Trigger {
       }
     } finally {
       await Promise.all(this.#running);
-      await this.#events.close();
-      for (const each of [signal, cut]) each?.removeEventListener('abort', stop);
+      await this.#events.close({ forget });
+      for (const each of [signal, cutting]) each?.removeEventListener('abort', stop);
     }
     if (this.#fatal !== null) throw this.#fatal;
     return { ...this.#counts };
@@ -285,10 +283,14 @@ class Trigger {
    */
   async #record({ event, id, attempts, outcome, error, seconds }: RunEnd): Promise<void> {
     this.#events.acknowledge(event);
-    await this.#pool.emit(`when.${outcome}`, {
+    const told = {
       ...{ trigger: this.#options.name, run: id, object: event.name, version: event.version },
       ...{ attempts, seconds },
-      ...(error === null ? {} : { why: whyOf(error).slice(0, WHY_CHARACTERS_MAX) }),
+      ...(error === null ? {} : { why: cut(whyOf(error), WHY_CHARACTERS_MAX) }),
+    };
+    await this.#pool.emit(`when.${outcome}`, told).catch((cause: unknown) => {
+      // Who forbids that it is told does not forbid the run, which is recorded.
+      if (!(cause instanceof AttaccaError && FORBIDDEN.has(cause.code))) throw cause;
     });
   }
 }
@@ -300,7 +302,7 @@ function whyOf(error: unknown): string {
 }
 
 /** The same for one delivery of a durable subscription, however often it comes. */
-function runId(poolId: string, trigger: string, { n, name, version }: PoolEvent): string {
-  const text = JSON.stringify([poolId, trigger, n, name, version]);
+function runId(poolId: string, trigger: string, { n, seq, name, version }: PoolEvent): string {
+  const text = JSON.stringify([poolId, trigger, n, seq, name, version]);
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }

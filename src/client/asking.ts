@@ -24,33 +24,38 @@ export async function askValue(
 }
 
 /** Sends a request that is answered by OK. */
-export async function askOk(
+export function askOk(
   client: Client,
   what: string,
   write: (w: Writer) => void,
   options: WaitOptions = {},
 ): Promise<void> {
-  throwIfAborted(what, options.signal);
-  const { connection } = client;
-  await entered(client);
-  const call = new Call<never>(1);
-  const number = connection.post(call, 1, write);
-  await waiting(connection, call, { number, what }, options);
+  return asked(client, what, write, options, waiting);
 }
 
 /** As {@link askOk}, of what has no deadline in the pool, and may be held there. */
-export async function askHeld(
+export function askHeld(
   client: Client,
   what: string,
   write: (w: Writer) => void,
   options: WaitOptions,
+): Promise<void> {
+  return asked(client, what, write, options, waitingHeld);
+}
+
+async function asked(
+  client: Client,
+  what: string,
+  write: (w: Writer) => void,
+  options: WaitOptions,
+  wait: typeof waiting,
 ): Promise<void> {
   throwIfAborted(what, options.signal);
   const { connection } = client;
   await entered(client);
   const call = new Call<never>(1);
   const number = connection.post(call, 1, write);
-  await waitingHeld(connection, call, { number, what }, options);
+  await wait(connection, call, { number, what }, options);
 }
 
 async function entered(client: Client): Promise<void> {

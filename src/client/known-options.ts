@@ -106,7 +106,6 @@ const KNOWN = {
   change: keysOf<ChangeOptions>(CHANGE),
   changeForced: keysOf<ChangeOptions & Forced>({ ...CHANGE, force: true }),
   forced: keysOf<WaitOptions & Forced>({ ...WAIT, force: true }),
-  stop: keysOf<WaitOptions & Forced>({ ...WAIT, force: true }),
   lineage: keysOf<LineageOptions>({ ...WAIT, depth: true }),
   container: keysOf<ContainerOptions>({
     ...{ attributes: true, schemas: true, lifetimeMs: true, tags: true, documentation: true },

@@ -345,7 +345,7 @@ export class PoolView {
   async stop(
     options: WaitOptions & { readonly force?: boolean } = {},
   ): Promise<{ readonly required: readonly ValueMap[] }> {
-    checkOptions('stop', 'stop the pool', options);
+    checkOptions('forced', 'stop the pool', options);
     const force = options.force === true;
     const deadline = deadlineOf(options.timeoutMs);
     const answer = asMap(

@@ -148,8 +148,7 @@ class Archiver {
     if (signal?.aborted === true) stop();
     else signal?.addEventListener('abort', stop, { once: true });
     const startedMs = performance.now();
-    const asked = this.#asked();
-    const all = await this.#pool.requireAll(select, asked);
+    const all = await this.#pool.requireAll(select, this.#asked());
     try {
       onReady?.();
       await this.#takeAll(all);
@@ -161,7 +160,6 @@ class Archiver {
       for (const view of this.#left.splice(0)) await view.dispose();
     }
     if (this.#fatal !== null) throw this.#fatal;
-    if (forget && asked.group !== undefined) await this.#forget(select, asked);
     return { ...this.#counts, seconds: (performance.now() - startedMs) / 1_000 };
   }
 
@@ -173,12 +171,6 @@ class Archiver {
       ...{ timeoutMs: Number.POSITIVE_INFINITY, signal: this.#stop.signal },
       onFailure: (error, of) => this.#failed(of, 0, error),
     };
-  }
-
-  /** One that was complete has ended for us, and is there for others. */
-  async #forget(select: string, { signal: _, ...asked }: RequireAllOptions): Promise<void> {
-    const all = await this.#pool.requireAll(select, { ...asked, own: false });
-    await all.close({ forget: true });
   }
 
   async #takeAll(all: RequiredAll<Delivered>): Promise<void> {

@@ -111,6 +111,7 @@ class Noting {
   readonly #options: CheckpointOptions;
   readonly #onEnough: () => void;
   #last: Promise<void> = Promise.resolve();
+  #fatal: { readonly error: unknown } | null = null;
   steps = 0;
   failed = 0;
 
@@ -123,13 +124,27 @@ class Noting {
 
   note(stored: Archived): void {
     this.#options.onStored?.(stored);
-    this.#last = this.#last.then(() => this.#note(stored));
-    // It is told by end().
-    this.#last.catch(() => {});
+    this.#last = this.#last
+      .then(() => this.#note(stored))
+      .catch((error: unknown) => this.#notNoted(stored.name, error));
   }
 
   async end(): Promise<void> {
     await this.#last;
+    if (this.#fatal !== null) throw this.#fatal.error;
+  }
+
+  /** What is wrong with one step is told, and the next ones go on. */
+  #notNoted(name: string, error: unknown): void {
+    if (error instanceof AttaccaError) {
+      // What is older goes when there is room: it is tried again with the next step.
+      const again = error.code === 'disk-full';
+      if (!again) this.failed++;
+      this.#options.onFailure?.({ name, error, again });
+      return;
+    }
+    this.#fatal ??= { error };
+    this.#onEnough();
   }
 
   async #note({ name, storedAs: version, attributes }: Archived): Promise<void> {

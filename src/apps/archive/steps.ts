@@ -105,13 +105,16 @@ export class Steps {
    * case.
    */
   async prune(keep: number): Promise<void> {
-    for (const entry of this.#superseded.splice(0)) await this.drop(entry);
     const oldest = this.#complete().slice(0, keep).at(-1);
-    if (oldest === undefined) return;
     for (const [key, { step, objects }] of [...this.#steps]) {
-      if (step >= oldest.step) continue;
+      if (oldest === undefined || step >= oldest.step) continue;
       this.#steps.delete(key);
-      for (const entry of objects.values()) await this.drop(entry);
+      this.#superseded.push(...objects.values());
+    }
+    // What cannot be deleted now, as the disk is full, is the next time.
+    for (let entry = this.#superseded[0]; entry !== undefined; entry = this.#superseded[0]) {
+      await this.drop(entry);
+      this.#superseded.shift();
     }
   }
 

@@ -155,10 +155,10 @@ export const command = defineCommand({
     const files = sources.map((source) => look(source, format, raw, part));
     const { session, seat } = await joinPool(context, options);
     await using _session = session;
-    const [{ signal }, { group }] = [context, options];
-    if (group !== undefined) {
+    const { signal } = context;
+    if (options.group !== undefined) {
       const said = { attributes, timeoutMs, signal, lifetimeMs };
-      tellPut(files, await putGroup(seat, group, files, said), options.json);
+      tellPut(files, await putGroup(seat, options.group, files, said), options.json);
       return EXIT.ok;
     }
     const made = by === undefined ? null : await nameBy(session.view.catalog, by, attributes);

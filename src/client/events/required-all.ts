@@ -34,7 +34,7 @@ import { throwIfAborted, unlessAborted } from '../waiting.js';
 import { Arrivals } from './arrivals.js';
 import { reasonOf } from './event.js';
 import { codeOf } from './options.js';
-import { begin } from './subscription.js';
+import { begin, forgetIfThere } from './subscription.js';
 
 /** What of all that is offered is required, and how it comes. */
 export interface RequireAllOptions extends WaitOptions, RequireOptions, Omit<Shaping, 'into'> {
@@ -341,7 +341,11 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
         () => {},
       );
     }
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      // It has ended for this member alone, when it was complete: it is there for others.
+      if (forget) await forgetIfThere(this.#seat, this.#options.group ?? '');
+      return;
+    }
     const ended = this.#seat.isGone
       ? null
       : this.#seat.ask('end a require', 1, (w) => writeUnsubscribe(w, this.#number, forget));

@@ -205,9 +205,7 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
     this.#events.length = 0;
     if (this.#isOver) {
       // It has ended for this member alone; what the pool has ended itself is not there any more.
-      if (forget && this.#name !== '' && !this.#seat.isGone) {
-        await forgetSubscription(this.#seat, this.#name).catch(unlessUnknown);
-      }
+      if (forget) await forgetIfThere(this.#seat, this.#name);
       return;
     }
     const ended = this.#seat.isGone
@@ -306,6 +304,10 @@ export async function forgetSubscription(seat: Seat, name: string): Promise<void
   }
 }
 
-function unlessUnknown(error: unknown): void {
-  if (!(error instanceof AttaccaError && error.code === 'unknown-subscription')) throw error;
+/** As {@link forgetSubscription}; nothing where there is none of that name, or it has none. */
+export async function forgetIfThere(seat: Seat, name: string): Promise<void> {
+  if (name === '' || seat.isGone) return;
+  await forgetSubscription(seat, name).catch((error: unknown) => {
+    if (!(error instanceof AttaccaError && error.code === 'unknown-subscription')) throw error;
+  });
 }
