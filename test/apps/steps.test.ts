@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { belongingOf, Steps } from '../../src/apps/archive/steps.js';
+import { AttaccaError } from '../../src/core/errors.js';
 import { Float, Timestamp } from '../../src/core/value.js';
 import { blobSpace, someBytes } from '../../src/testing/level-cases.js';
 import { MemoryLevel } from '../../src/testing/memory-level.js';
@@ -63,6 +64,57 @@ test('whatever is stored in whatever order: the last complete step stays, older 
     },
   );
   await fc.assert(property, { numRuns: 60 });
+});
+
+test('what could not be deleted, as the disk was full, goes with the next step', async () => {
+  class Full extends MemoryLevel {
+    isFull = false;
+    override async delete(...args: Parameters<MemoryLevel['delete']>): Promise<boolean> {
+      if (this.isFull) throw new AttaccaError('disk-full', 'Cannot delete: full');
+      return await super.delete(...args);
+    }
+  }
+  const level = new Full();
+  const steps = await Steps.of(level);
+  let version = 0;
+  const complete = async (step: number): Promise<void> => {
+    for (let rank = 0; rank < OF; rank++) {
+      await steps.add(await put(level, step, rank, ++version, 'a'));
+    }
+    await steps.prune(1);
+  };
+  await complete(0);
+  level.isFull = true;
+  await assert.rejects(complete(1), { code: 'disk-full' });
+  level.isFull = false;
+  await complete(2);
+  const left: unknown[] = [];
+  for await (const { attributes } of level.list()) left.push(attributes['checkpoint']);
+  assert.deepEqual(left, [2, 2, 2]);
+});
+
+test('of two that are stored of one step and rank the one that was stored later counts', async () => {
+  for (const order of [
+    [0, 1],
+    [1, 0],
+  ]) {
+    const level = new MemoryLevel();
+    const steps = await Steps.of(level);
+    // The later one is of another pool, whose versions begin anew.
+    const both = [
+      { pool: 'a', version: 10, at: 1n },
+      { pool: 'b', version: 1, at: 2n },
+    ];
+    for (const index of order) {
+      const { at, ...key } = both[index] as (typeof both)[number];
+      const attributes = { checkpoint: 5, 'checkpoint.of': 1, 'archive.at': new Timestamp(at) };
+      const entry = { ...key, name: 'r', space: blobSpace(4), attributes };
+      await level.put(entry, someBytes(4, key.version));
+      await steps.add({ ...key, name: 'r' });
+    }
+    await steps.prune(1);
+    assert.equal((await steps.find('r'))?.pool, 'b');
+  }
 });
 
 test('what belongs to a step says so in whole numbers', () => {

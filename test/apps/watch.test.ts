@@ -16,6 +16,7 @@ import { join as joinPath } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type WatchedFile, type WatchOptions, watch } from '../../src/apps/index.js';
 import { join, type Pool } from '../../src/client/index.js';
+import { openStore } from '../../src/levels/store/index.js';
 import { testPool } from '../../src/testing/index.js';
 
 const skip = process.platform === 'linux' ? false : 'needs inotify of Linux';
@@ -201,7 +202,10 @@ test('what cannot be offered is told, and others go on; what cannot be watched i
   await using server = await testPool({ memoryBytes: 2 ** 24 });
   await using pool = await join({ address: server.address, member: 'w' });
   const directory = await scratch(t);
-  await assert.rejects(watch(pool, joinPath(directory, 'none')), { code: 'file-error' });
+  const nowhere = watch(pool, joinPath(directory, 'none'), { promise: ['run/*'] });
+  await assert.rejects(nowhere, { code: 'file-error' });
+  const { counts } = await pool.info();
+  assert.equal((counts as { promises: number }).promises, 0, 'what it promised is closed');
   const watched = await Watched.begin(pool, directory, { timeoutMs: 1 });
   await writeFile(joinPath(directory, 'large'), Buffer.alloc(2 ** 25));
   await watched.until(1);
@@ -216,4 +220,23 @@ test('what cannot be offered is told, and others go on; what cannot be watched i
   await importing.end();
   await rm(directory, { recursive: true });
   await assert.rejects(watched.over, { code: 'file-error' });
+});
+
+test('a store in a watched directory is no output of a program', { skip }, async (t) => {
+  await using server = await testPool();
+  await using pool = await join({ address: server.address, member: 'w' });
+  const directory = await scratch(t);
+  const put = async (name: string): Promise<void> => {
+    await using store = await openStore(joinPath(directory, name), { access: 'write' });
+    const space = { dtype: 'uint8', shape: [1], order: 'row', byteOrder: 'little' } as const;
+    const entry = { pool: 'p', name: 'x', version: 1, space, attributes: {} };
+    await store.put(entry, new Uint8Array(1), { durability: 'fsync' });
+  };
+  await put('archive');
+  const watched = await Watched.begin(pool, directory, { from: 'start' });
+  await put('archive');
+  await writeFile(joinPath(directory, 'out'), 'x');
+  await watched.until(1);
+  await watched.end();
+  assert.deepEqual(watched.told, ['out offered']);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -249,16 +250,21 @@ test('a directory that cannot be made, or is gone, ends it with the reason', asy
   assert.match(served.err, /directory "\/proc\/xx": there is no such file or directory/u);
 });
 
-test('what cannot be asked for says why', async () => {
+test('what cannot be asked for says why, and leaves no store behind', async (t) => {
+  await using pool = await testPool();
+  const around = { pool: pool.address, directory: await filesOf(t) };
   for (const [line, said] of [
     [['archiver', '--to', 'x'], /it takes one SELECTOR/u],
     [['archiver', 'true'], /it needs "--to DIR"/u],
     [['archiver', 'true', '--to', 'x', '--from', 'start'], /--from is snapshot or now/u],
     [['archiver', 'true', '--to', 'x', '--durability', 'no'], /--durability is fsync or memory/u],
     [['archiver', 'true', '--to', 'x', '--forget'], /--forget goes with --as/u],
+    [['archiver', 't/1', '--to', 'x'], /Cannot read the selector[\s\S]*\^/u],
+    [['checkpoint', '--to', 'x', '-w', 'x ='], /Cannot read the selector[\s\S]*\^/u],
   ] as const) {
-    const result = await attacca([...line]);
+    const result = await attacca([...line], around);
     assert.equal(result.code, 2, line.join(' '));
     assert.match(result.err, said);
   }
+  assert.ok(!existsSync(joinPath(around.directory, 'x')));
 });

@@ -47,6 +47,20 @@ test('a durable subscription misses nothing between two commands', async (t) => 
   assert.equal((await attacca(once, around)).out, '');
 });
 
+test('all that has happened is printed, however much, and no more is waited for', async () => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  const items = Array.from({ length: 1_000 }, (_, step) => ({ name: `t/${step}` }));
+  await member.offerMany(items, { keep: true });
+  const around = { pool: pool.address };
+  for (const from of ['start', 'snapshot']) {
+    const line = ['events', 'offer', '--from', from, '--for', '0s', '--json'];
+    assert.equal(kinds((await attacca(line, around)).out).length, 1_000, from);
+  }
+  const line = ['tracer', 'offer', '--from', 'start', '--for', '0s'];
+  assert.equal((await attacca(line, around)).out.trim().split('\n').length, 1_000);
+});
+
 test('what is no command line, kind or selector says what would be', async () => {
   await using pool = await testPool();
   const around = { pool: pool.address };
@@ -56,6 +70,16 @@ test('what is no command line, kind or selector says what would be', async () =>
     [['events', '--forget'], 2, /--forget needs --as NAME/u],
     [['events', 'gap'], 1, /it is no kind/u],
     [['events', '-w', '.level = "memory"'], 2, /an event tells \.event/u],
+    [['events', '-w', '.evnt = "offer"'], 2, /"\.evnt": did you mean "\.event"\?[\s\S]*\n {2}\^/u],
+    [['events', '-w', 'stats.nn > 0'], 2, /did you mean "stats\.nan"/u],
+    [['events', '-w', 'step ='], 2, /\n {8}\^/u],
+    [['step', 'crash'], 1, /told after it happens, only/u],
+    [['tracer', '-f', 'otlp', '-o', 'localhost:4318'], 2, /a collector is http:/u],
+    [
+      ['get', '--all', 'true', '--follow', '--share', 'none', '--forget'],
+      1,
+      /nobody has subscribed/u,
+    ],
     [['emit'], 2, /it takes one KIND/u],
     [['emit', 'offer'], 1, /events of that kind are the pool's/u],
   ] as const) {

@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type AttaccaError, join, type Pool } from '../../src/client/index.js';
+import { LIMITS } from '../../src/core/limits.js';
+import { openStore } from '../../src/levels/store/index.js';
 import { testPool } from '../../src/testing/index.js';
 import { attacca, filesOf, jsonLines, type Running, startAttacca } from './command.js';
 
@@ -143,6 +145,27 @@ test('what is damaged is told, and nobody has it; the others are served', async 
   running.process.kill('SIGTERM');
   const { out } = await running.ended;
   assert.equal(jsonLines(out).find(({ failed }) => typeof failed === 'string')?.['name'], 't/2');
+});
+
+test('more was required before it began than one answer tells: all of it comes', async (t) => {
+  const store = joinPath(await filesOf(t), 'archive');
+  const names = Array.from({ length: LIMITS.explainRowsMax + 200 }, (_, at) => `n/${at}`);
+  await using level = await openStore(store, { access: 'write' });
+  const space = { dtype: 'uint8', shape: [1], order: 'row', byteOrder: 'little' } as const;
+  const put = (name: string): Promise<void> =>
+    level.put({ pool: 'p', name, version: 1, space, attributes: {} }, new Uint8Array(1));
+  await Promise.all(names.map(put));
+  await level.close();
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  const waiting = names.map(async (name) => {
+    const found = await member.object(name).demand({ timeoutMs: 60_000 });
+    await found.dispose();
+  });
+  const { counts } = await member.info();
+  assert.equal((counts as { readonly requires: number }).requires, names.length);
+  await lend(t, pool.address, '--from', store);
+  await Promise.all(waiting);
 });
 
 test('what cannot be asked for says why', async (t) => {

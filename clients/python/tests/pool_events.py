@@ -42,6 +42,11 @@ class Events(PoolCase):
                 self.assertIsNone(events.wait(0.01))
             with w.subscribe("offer", select, start="start") as events:
                 self.assertEqual(told(self.take(events, 1)), [("offer", f"{tag}/x")])
+            for at in range(600):
+                m.emit(tag, {"at": at})
+            with w.subscribe(tag, start="start", until_now=True) as events:
+                self.assertEqual([e.attributes.get("at") for e in events if e.attributes.get("at")
+                                  is not None], list(range(600)))
 
     def test_barrier(self) -> None:
         name = f"py/{os.getpid()}/start"
