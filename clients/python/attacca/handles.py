@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Mapping, NamedTuple, Optional, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence
 
 from .errors import AttaccaError
 from .space import Space
@@ -37,15 +38,9 @@ class Requirement:
         how = _Shaping(transforms, unpack, order, dtype, byteorder, lossy, into)
         how.check()
         pool, until = self._pool, _until(timeout)
-        try:
+        with self._demanding():
             found = self._found(timeout, own)
             taken = pool._take(self.name, found, own, until, self._region)
-        except AttaccaError as error:
-            if error.code not in ("deadline-passed", "cancelled"):
-                self.retract()
-            raise
-        self._open = False
-        pool._requires.pop(self._handle, None)
         return _shaped(pool._hand(self.name, self._handle, found, *taken), how, own)
 
     def demand_group(self, timeout: Optional[float] = None) -> DeliveredGroup:
@@ -53,15 +48,21 @@ class Requirement:
         `Pool.demand_group`. A deadline or an interrupt leaves the require open, as of `demand`."""
         self._must_be_open()
         pool, until = self._pool, _until(timeout)
-        try:
+        with self._demanding():
             found = self._found(timeout, False)
+        return pool._had(self.name, self._handle, found, until)
+
+    @contextmanager
+    def _demanding(self) -> Iterator[None]:
+        """What is handed over ends the require; so does what fails, but for a wait that was cut."""
+        try:
+            yield
         except AttaccaError as error:
             if error.code not in ("deadline-passed", "cancelled"):
                 self.retract()
             raise
         self._open = False
-        pool._requires.pop(self._handle, None)
-        return pool._had(self.name, self._handle, found, until)
+        self._pool._requires.pop(self._handle, None)
 
     def _must_be_open(self) -> None:
         if not self._open:
