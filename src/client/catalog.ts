@@ -3,7 +3,7 @@ import type { Schema } from '../core/schema/schema.js';
 import { quoted } from '../core/selector/printer.js';
 import type { ValueMap } from '../core/value.js';
 import { checkNameText } from '../protocol/index.js';
-import type { Client } from './client.js';
+import type { Actor } from './actor.js';
 import {
   type CollectionOptions,
   type ContainerOptions,
@@ -32,10 +32,10 @@ import type { Changed, ChangeOptions } from './selecting.js';
  * ```
  */
 export class Catalog {
-  readonly #client: Client;
+  readonly #actor: Actor;
 
-  constructor(client: Client) {
-    this.#client = client;
+  constructor(actor: Actor) {
+    this.#actor = actor;
   }
 
   /**
@@ -44,27 +44,27 @@ export class Catalog {
    */
   async defineSchema(schema: Schema | ValueMap): Promise<void> {
     const { name, document } = documentOf(schema);
-    await defineNamed(this.#client, 'schema', name, document);
+    await defineNamed(this.#actor.client, 'schema', name, document);
   }
 
   /** `definition-in-use` while a container names it. */
   async removeSchema(name: string): Promise<void> {
-    await defineNamed(this.#client, 'schema', name, null);
+    await defineNamed(this.#actor.client, 'schema', name, null);
   }
 
   /** Schemas, all or the one of a name (`unknown-definition`). */
   schemas(name = ''): Promise<Definition[]> {
-    return definitionsOf(this.#client, 'schema', name);
+    return definitionsOf(this.#actor.client, 'schema', name);
   }
 
   /** Objects are in it whose offer says so: by the attribute `.container`. */
   async defineContainer(name: string, options: ContainerOptions = {}): Promise<void> {
     checkOptions('container', `define the container "${name}"`, options);
-    await defineNamed(this.#client, 'container', name, withoutUndefined({ ...options }));
+    await defineNamed(this.#actor.client, 'container', name, withoutUndefined({ ...options }));
   }
 
   containers(name = ''): Promise<Definition[]> {
-    return definitionsOf(this.#client, 'container', name);
+    return definitionsOf(this.#actor.client, 'container', name);
   }
 
   /**
@@ -76,37 +76,37 @@ export class Catalog {
     options: ChangeOptions & { readonly force?: boolean | undefined } = {},
   ): Promise<Changed> {
     checkOptions('changeForced', `delete the container "${name}"`, options);
-    return await deleteContainer(this.#client, name, options);
+    return await deleteContainer(this.#actor, name, options);
   }
 
   /** A selector with a name, or a list. Selectors ask for it: `.collection = "name"`. */
   async defineCollection(name: string, options: CollectionOptions = {}): Promise<void> {
     checkOptions('collection', `define the collection "${name}"`, options);
-    await defineNamed(this.#client, 'collection', name, withoutUndefined({ ...options }));
+    await defineNamed(this.#actor.client, 'collection', name, withoutUndefined({ ...options }));
   }
 
   collections(name = ''): Promise<Definition[]> {
-    return definitionsOf(this.#client, 'collection', name);
+    return definitionsOf(this.#actor.client, 'collection', name);
   }
 
   /** Takes a collection away; its objects stay. */
   async deleteCollection(name: string, options: ChangeOptions = {}): Promise<Changed> {
     checkOptions('change', `delete the collection "${name}"`, options);
-    return await deleteCollection(this.#client, name, options);
+    return await deleteCollection(this.#actor, name, options);
   }
 
   /** Puts all that a selector selects into the list of a collection. */
   async collect(name: string, selector: string, options: ChangeOptions = {}): Promise<Changed> {
     checkOptions('change', `collect ${selector}`, options);
     const edit = { key: '.collections', value: name, removes: false };
-    return await gatherObjects(this.#client, selector, edit, options);
+    return await gatherObjects(this.#actor, selector, edit, options);
   }
 
   /** Takes all that a selector selects out of the list of a collection. */
   async uncollect(name: string, selector: string, options: ChangeOptions = {}): Promise<Changed> {
     checkOptions('change', `uncollect ${selector}`, options);
     const edit = { key: '.collections', value: name, removes: true };
-    return await gatherObjects(this.#client, selector, edit, options);
+    return await gatherObjects(this.#actor, selector, edit, options);
   }
 
   /** Says how an object relates to another one, which need not be there (yet, or any more). */
@@ -128,7 +128,7 @@ export class Catalog {
     if (!removes) checkNameText(other);
     const edit = { key: `.${relation}`, value: other, removes };
     const selector = `name = ${quoted(name)}`;
-    const { selected, refused } = await gatherObjects(this.#client, selector, edit, {});
+    const { selected, refused } = await gatherObjects(this.#actor, selector, edit, {});
     const [first] = refused;
     if (first !== undefined) {
       const { code, message } = first;

@@ -3,6 +3,7 @@ import type { Schema } from '../core/schema/schema.js';
 import { quoted } from '../core/selector/printer.js';
 import type { Value, ValueMap } from '../core/value.js';
 import { DEFINITION, writeDefine, writeDefinitions, writeGather } from '../protocol/index.js';
+import type { Actor } from './actor.js';
 import { askOk, askValue, asMap, asMaps } from './asking.js';
 import type { Client } from './client.js';
 import type { Attributes } from './options.js';
@@ -83,17 +84,13 @@ export async function definitionsOf(
 
 /** Adds a value to a list that is a tag of all that is selected, or takes it out. */
 export function gatherObjects(
-  client: Client,
+  actor: Actor,
   selector: string,
   edit: { readonly key: string; readonly value: Value; readonly removes: boolean },
   options: ChangeOptions,
 ): Promise<Changed> {
-  return changeObjects(
-    client,
-    `change ${edit.key} of ${selector}`,
-    selector,
-    options,
-    (w, after, dry) => writeGather(w, { selector, after, dry, ...edit }),
+  return changeObjects(actor, `change ${edit.key} of ${selector}`, selector, options, (w, part) =>
+    writeGather(w, { ...part, ...edit }),
   );
 }
 
@@ -102,39 +99,39 @@ export function gatherObjects(
  * go when these have gone: so it is tried again as long as that deletes anything.
  */
 export async function deleteContainer(
-  client: Client,
+  actor: Actor,
   name: string,
   options: ChangeOptions & { readonly force?: boolean | undefined },
 ): Promise<Changed> {
   const how = options.force === true ? 'deleteForced' : 'delete';
   const selector = `.container = ${quoted(name)}`;
   // One that is not defined is told so, though there is nothing to delete.
-  await definitionsOf(client, 'container', name);
-  let { selected, changed, refused } = await endObjects(client, selector, how, options);
+  await definitionsOf(actor.client, 'container', name);
+  let { selected, changed, refused } = await endObjects(actor, selector, how, options);
   if (options.dryRun === true) return { selected, changed, refused };
   for (let last = changed; last > 0 && changed < selected; changed += last) {
-    const again = await endObjects(client, selector, how, options);
+    const again = await endObjects(actor, selector, how, options);
     last = again.changed;
     refused = again.refused;
     selected = changed + again.selected;
   }
-  if (changed === selected) await defineNamed(client, 'container', name, null);
+  if (changed === selected) await defineNamed(actor.client, 'container', name, null);
   return { selected, changed, refused };
 }
 
 /** Takes all objects out of a list, and then the collection away. */
 export async function deleteCollection(
-  client: Client,
+  actor: Actor,
   name: string,
   options: ChangeOptions,
 ): Promise<Changed> {
-  const [known] = await definitionsOf(client, 'collection', name);
+  const [known] = await definitionsOf(actor.client, 'collection', name);
   const isList = (known?.definition['selector'] ?? null) === null;
   const edit = { key: '.collections', value: name, removes: true };
   const changed = isList
-    ? await gatherObjects(client, `any .collections = ${quoted(name)}`, edit, options)
+    ? await gatherObjects(actor, `any .collections = ${quoted(name)}`, edit, options)
     : { selected: 0, changed: 0, refused: [] };
-  if (options.dryRun !== true) await defineNamed(client, 'collection', name, null);
+  if (options.dryRun !== true) await defineNamed(actor.client, 'collection', name, null);
   return changed;
 }
 

@@ -6,7 +6,7 @@ import type { Acknowledged } from './call.js';
 import { encode } from './encoding.js';
 import { Handle } from './handle.js';
 import { encodeOffer, offerPayload } from './offering.js';
-import type { ObjectOptions, OfferOptions, WaitOptions } from './options.js';
+import type { ObjectOptions, OfferOptions, ReplaceOptions, WaitOptions } from './options.js';
 import type { Seat } from './seat.js';
 import { unlessAborted } from './waiting.js';
 
@@ -16,7 +16,7 @@ export async function putEncoded(
   name: string,
   data: ArrayBufferView,
   chain: readonly TransformSpec[],
-  options: ObjectOptions & OfferOptions & WaitOptions,
+  options: ObjectOptions & OfferOptions & ReplaceOptions & WaitOptions,
 ): Promise<Acknowledged> {
   const source = { space: spaceOf(data, options), chain };
   const { threads } = seat.client;
@@ -53,7 +53,7 @@ export async function offerEncoded(
   handle: Handle,
   bytes: Bytes,
   chain: readonly TransformSpec[],
-  options: OfferOptions & WaitOptions,
+  options: OfferOptions & ReplaceOptions & WaitOptions,
 ): Promise<Acknowledged> {
   const source = { space: spaceIfKnown(handle.space) ?? unknownShape(handle.name), chain };
   const former = { space: handle.space, attributes: handle.attributes };

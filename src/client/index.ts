@@ -105,8 +105,10 @@ export type {
   EncodingOptions,
   ObjectOptions,
   OfferOptions,
+  ReplaceOptions,
   RequireOptions,
   WaitOptions,
+  WholeOfferOptions,
 } from './options.js';
 export type { Part } from './part.js';
 export type { Pool, TypedObjectOptions } from './pool.js';

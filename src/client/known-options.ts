@@ -14,11 +14,11 @@ import type { ConnectOptions, JoinOptions } from './join.js';
 import type { LineageOptions } from './lineage.js';
 import type { CreateOptions, GatheringOptions } from './open/opening.js';
 import type {
-  EncodingOptions,
   ObjectOptions,
   OfferOptions,
   RequireOptions,
   WaitOptions,
+  WholeOfferOptions,
 } from './options.js';
 import type { BarrierOptions } from './rendezvous.js';
 import type { ChangeOptions, QueryOptions } from './selecting.js';
@@ -27,6 +27,7 @@ import type { DemandOptions, Shaping } from './shaping.js';
 const WAIT = { timeoutMs: true, signal: true } as const;
 const OBJECT = { attributes: true, space: true } as const;
 const OFFER = { keep: true, lifetimeMs: true, durability: true } as const;
+const WHOLE = { ...OFFER, replace: true } as const;
 const GATHERING = { gatherBytes: true, sieveBytes: true } as const;
 const CREATE = { ...OBJECT, ...GATHERING, consistency: true, fill: true, keep: true } as const;
 const CHANGE = { ...WAIT, dryRun: true, progress: true } as const;
@@ -58,15 +59,15 @@ const KNOWN = {
   open: keysOf<ObjectOptions & GatheringOptions & WaitOptions>({
     ...{ ...WAIT, ...OBJECT, ...GATHERING },
   }),
-  put: keysOf<ObjectOptions & OfferOptions & EncodingOptions & WaitOptions>({
-    ...{ ...WAIT, ...OBJECT, ...OFFER, encoding: true },
+  put: keysOf<ObjectOptions & WholeOfferOptions>({
+    ...{ ...WAIT, ...OBJECT, ...WHOLE, encoding: true },
   }),
-  offer: keysOf<OfferOptions & EncodingOptions & WaitOptions>({
-    ...{ ...WAIT, ...OFFER, encoding: true },
+  offer: keysOf<WholeOfferOptions>({
+    ...{ ...WAIT, ...WHOLE, encoding: true },
   }),
   append: keysOf<OfferOptions & WaitOptions>({ ...WAIT, ...OFFER }),
   follow: keysOf<FollowOptions>({ ...WAIT, whenNobody: true, ready: true, rows: true }),
-  offerMany: keysOf<OfferManyOptions>({ ...WAIT, ...OFFER, space: true, onFailure: true }),
+  offerMany: keysOf<OfferManyOptions>({ ...WAIT, ...WHOLE, space: true, onFailure: true }),
   group: keysOf<Pick<ObjectOptions, 'attributes'>>({ attributes: true }),
   groupOffer: keysOf<OfferOptions & WaitOptions>({ ...WAIT, ...OFFER }),
   groupRequire: keysOf<RequireOptions>({ whenNobody: true, ready: true }),

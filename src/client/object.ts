@@ -24,11 +24,11 @@ import { Making } from './making.js';
 import { encodeOffer, offerPayload } from './offering.js';
 import {
   deadlineOf,
-  type EncodingOptions,
   type ObjectOptions,
   type OfferOptions,
   type RequireOptions,
   type WaitOptions,
+  type WholeOfferOptions,
 } from './options.js';
 import { Part } from './part.js';
 import { UNHEEDED } from './pending.js';
@@ -226,25 +226,26 @@ export class PoolObject<D extends Dtype = Dtype> {
 
   /**
    * Publishes the object: from here on its bytes do not change. Where parts of it were made, those
-   * that were written and not offered yet. Without `keep` the offer ends when
-   * the member leaves. A space without a shape, and no array taken, offers a payload of length 0.
+   * that were written and not offered yet. Without `keep` the offer ends when the member leaves. A
+   * space without a shape, and no array taken, offers a payload of length 0.
    *
    * With an `encoding` the pool keeps what that chain makes of the elements, and who demands it has
    * the elements: `bad-transform` when nothing undoes one of the chain.
    *
    * Errors: `already-offered`, `size-mismatch`, `memory-full` (at the deadline),
-   * `no-durable-level`. After an error the memory is as it was and offer may be called again.
+   * `no-durable-level`. After an error the memory is as it was; offer may be called again.
    *
    * ```ts
    * await t.offer({ keep: true, lifetimeMs: 3_600_000 });
    * ```
    */
-  async offer(options: OfferOptions & EncodingOptions & WaitOptions = {}): Promise<Acknowledged> {
+  async offer(options: WholeOfferOptions = {}): Promise<Acknowledged> {
     checkOptions('offer', `offer "${this.name}"`, options);
     const handle = this.#handle;
     if (this.#isInParts) {
-      if (options.encoding === undefined) return await this.#offerParts(options);
-      throw wrongState(`encode "${this.name}"`, 'it is made in parts');
+      const { encoding, replace } = options;
+      if (encoding === undefined && replace !== true) return await this.#offerParts(options);
+      throw wrongState(`offer "${this.name}" so`, 'it is made in parts');
     }
     handle.mustBe('offer', 'open', 'sealed');
     if (options.encoding !== undefined) return await this.#offerEncoded(options.encoding, options);
@@ -260,12 +261,13 @@ export class PoolObject<D extends Dtype = Dtype> {
 
   async #offerEncoded(
     chain: readonly TransformSpec[],
-    options: OfferOptions & WaitOptions,
+    options: WholeOfferOptions,
   ): Promise<Acknowledged> {
     const handle = this.#handle;
     handle.mustBe('offer encoded', 'open');
-    const offer = () => offerEncoded(handle, this.#making.bytes, chain, options);
-    const acknowledged = await this.#during('offer', offer);
+    const acknowledged = await this.#during('offer', () =>
+      offerEncoded(handle, this.#making.bytes, chain, options),
+    );
     handle.state = 'offered';
     this.#isKept = options.keep === true;
     // The elements as they were written are nobody's any more.

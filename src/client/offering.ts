@@ -3,6 +3,7 @@ import { AttaccaError } from '../core/errors.js';
 import type { Region } from '../core/regions/region.js';
 import type { Value } from '../core/value.js';
 import {
+  OFFER_REPLACES,
   SCOPE,
   writeAppend,
   writeOfferInline,
@@ -16,7 +17,7 @@ import { type Acknowledged, Call, durabilityCode } from './call.js';
 import type { Client } from './client.js';
 import type { Handle } from './handle.js';
 import { bytesLost, isMemoryLost, STORE_ATTEMPTS_MAX } from './lost-memory.js';
-import { lifetimeOf, type OfferOptions, type WaitOptions } from './options.js';
+import { lifetimeOf, type OfferOptions, type ReplaceOptions, type WaitOptions } from './options.js';
 import type { Slice } from './slice.js';
 import { throwIfAborted, waitingHeld } from './waiting.js';
 
@@ -123,6 +124,7 @@ export async function fill(client: Client, slice: Slice, bytes: Uint8Array): Pro
 
 /** The options of an offer as they stand on the wire. */
 export interface EncodedOffer {
+  /** With OFFER_REPLACES, if it does. */
   readonly scope: number;
   readonly durability: number;
   readonly lifetime: number;
@@ -134,9 +136,12 @@ export interface EncodedOffer {
   readonly appended?: (row: number) => void;
 }
 
-export function encodeOffer(options: OfferOptions, keep = options.keep === true): EncodedOffer {
+export function encodeOffer(
+  options: OfferOptions & ReplaceOptions,
+  keep = options.keep === true,
+): EncodedOffer {
   return {
-    scope: keep ? SCOPE.pool : SCOPE.member,
+    scope: (keep ? SCOPE.pool : SCOPE.member) | (options.replace === true ? OFFER_REPLACES : 0),
     durability: durabilityCode(options.durability),
     lifetime: keep ? lifetimeOf(options.lifetimeMs) : 0,
   };

@@ -38,6 +38,15 @@ export interface OfferOptions {
   readonly durability?: 'process' | 'memory' | 'fsync' | undefined;
 }
 
+/** What becomes of a version that is there already. */
+export interface ReplaceOptions {
+  /**
+   * What the pool keeps of that name, by whomever, is withdrawn when this is let in, in one step:
+   * refused, it leaves that one as it was. Until then both take room.
+   */
+  readonly replace?: boolean | undefined;
+}
+
 /** What of an object the pool keeps. */
 export interface EncodingOptions {
   /**
@@ -46,6 +55,13 @@ export interface EncodingOptions {
    */
   readonly encoding?: readonly TransformSpec[] | undefined;
 }
+
+/** How an object is offered as a whole. */
+export interface WholeOfferOptions
+  extends OfferOptions,
+    ReplaceOptions,
+    EncodingOptions,
+    WaitOptions {}
 
 /** What a require does when nobody will offer, and what a demand waits for. */
 export interface RequireOptions {

@@ -3,6 +3,7 @@ import { AttaccaError } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import {
   EXPLAIN,
+  MEMBER_NONE,
   writeDelete,
   writeExplain,
   writeInfo,
@@ -12,6 +13,7 @@ import {
   writeTag,
   writeUnkeep,
 } from '../protocol/index.js';
+import type { Actor } from './actor.js';
 import { askHeld, askOk, askValue, asMap, asMaps } from './asking.js';
 import { Catalog } from './catalog.js';
 import type { Client } from './client.js';
@@ -53,14 +55,17 @@ import type { Tenancy } from './tenancy.js';
 export class PoolView {
   protected readonly client: Client;
   protected readonly tenancy: Tenancy;
+  readonly #actor: Actor;
 
   /** Schemas, containers, collections, and relations between objects. */
   readonly catalog: Catalog;
 
-  constructor(tenancy: Tenancy) {
+  /** `number`: that of the member which this is, in its session. */
+  constructor(tenancy: Tenancy, number = MEMBER_NONE) {
     this.tenancy = tenancy;
     this.client = tenancy.client;
-    this.catalog = new Catalog(tenancy.client);
+    this.#actor = { client: tenancy.client, number };
+    this.catalog = new Catalog(this.#actor);
   }
 
   /** The pool's workflow name. */
@@ -209,7 +214,7 @@ export class PoolView {
     options: ChangeOptions = {},
   ): Promise<Changed> {
     checkOptions('change', `tag ${selector}`, options);
-    return await tagObjects(this.client, selector, { tags, removed: [] }, options);
+    return await tagObjects(this.#actor, selector, { tags, removed: [] }, options);
   }
 
   /** Removes tags of all objects that a selector selects. */
@@ -219,7 +224,7 @@ export class PoolView {
     options: ChangeOptions = {},
   ): Promise<Changed> {
     checkOptions('change', `untag ${selector}`, options);
-    return await tagObjects(this.client, selector, { tags: {}, removed: tags }, options);
+    return await tagObjects(this.#actor, selector, { tags: {}, removed: tags }, options);
   }
 
   /** As {@link delete}, of all objects that a selector selects. */
@@ -229,13 +234,13 @@ export class PoolView {
   ): Promise<Changed> {
     checkOptions('changeForced', `delete ${selector}`, options);
     const how = options.force === true ? 'deleteForced' : 'delete';
-    return await endObjects(this.client, selector, how, options);
+    return await endObjects(this.#actor, selector, how, options);
   }
 
   /** As {@link unkeep}, of all objects that a selector selects. */
   async unkeepSelected(selector: string, options: ChangeOptions = {}): Promise<Changed> {
     checkOptions('change', `withdraw ${selector}`, options);
-    return await endObjects(this.client, selector, 'unkeep', options);
+    return await endObjects(this.#actor, selector, 'unkeep', options);
   }
 
   /**
@@ -304,8 +309,9 @@ export class PoolView {
   async tag(name: string, tags: Attributes, options: WaitOptions = {}): Promise<void> {
     checkOptions('wait', `tag "${name}"`, options);
     const { keys } = this.client.connection;
+    const { number } = this.#actor;
     const pairs = Object.entries(tags).map(([key, value]) => [keys.of(key), value] as const);
-    const write = (w: Writer): void => writeTag(w, name, pairs, []);
+    const write = (w: Writer): void => writeTag(w, name, number, pairs, []);
     await askHeld(this.client, `tag "${name}"`, write, options);
   }
 
@@ -313,7 +319,8 @@ export class PoolView {
   async untag(name: string, ...tags: readonly string[]): Promise<void> {
     const { keys } = this.client.connection;
     const removed = tags.map((tag) => keys.of(tag));
-    await askOk(this.client, `untag "${name}"`, (w) => writeTag(w, name, [], removed));
+    const { number } = this.#actor;
+    await askOk(this.client, `untag "${name}"`, (w) => writeTag(w, name, number, [], removed));
   }
 
   /**
@@ -326,7 +333,7 @@ export class PoolView {
   ): Promise<void> {
     checkOptions('forced', `delete "${name}"`, options);
     const force = options.force === true;
-    const write = (w: Writer): void => writeDelete(w, name, force);
+    const write = (w: Writer): void => writeDelete(w, name, this.#actor.number, force);
     await askHeld(this.client, `delete "${name}"`, write, options);
   }
 
@@ -334,7 +341,8 @@ export class PoolView {
   async unkeep(name: string, options: WaitOptions = {}): Promise<void> {
     checkOptions('wait', `unkeep "${name}"`, options);
     const deadline = deadlineOf(options.timeoutMs);
-    await askOk(this.client, `unkeep "${name}"`, (w) => writeUnkeep(w, name, deadline), options);
+    const write = (w: Writer): void => writeUnkeep(w, name, this.#actor.number, deadline);
+    await askOk(this.client, `unkeep "${name}"`, write, options);
   }
 
   /**

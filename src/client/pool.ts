@@ -29,13 +29,7 @@ import type { OfferedMany } from './offered-many.js';
 import { encodeOffer, offerPayload, type Payload } from './offering.js';
 import type { OpenObject } from './open/open-object.js';
 import { type CreateOptions, createOpen, type GatheringOptions, openOpen } from './open/opening.js';
-import type {
-  EncodingOptions,
-  ObjectOptions,
-  OfferOptions,
-  RequireOptions,
-  WaitOptions,
-} from './options.js';
+import type { ObjectOptions, RequireOptions, WaitOptions, WholeOfferOptions } from './options.js';
 import { makePromise, type PoolPromise, type Promised } from './pool-promise.js';
 import { PoolView } from './pool-view.js';
 import type { Delivered, ObjectVersion, Owned } from './received.js';
@@ -75,7 +69,7 @@ export class Pool extends PoolView {
   #leaving: Promise<readonly string[]> | null = null;
 
   constructor(tenancy: Tenancy, seat: Seat) {
-    super(tenancy);
+    super(tenancy, seat.number);
     this.#seat = seat;
   }
 
@@ -138,7 +132,7 @@ export class Pool extends PoolView {
   async put(
     name: string,
     data: ArrayBufferView,
-    options: ObjectOptions & OfferOptions & EncodingOptions & WaitOptions = {},
+    options: ObjectOptions & WholeOfferOptions = {},
   ): Promise<Acknowledged> {
     checkOptions('put', `put "${name}"`, options);
     if (options.encoding !== undefined) {

@@ -16,6 +16,7 @@ import {
   writeSort,
   writeTagSelected,
 } from '../protocol/index.js';
+import type { Actor } from './actor.js';
 import { askValue, asMap, asMaps } from './asking.js';
 import type { Client } from './client.js';
 import type { Attributes, WaitOptions } from './options.js';
@@ -197,40 +198,50 @@ export async function countObjects(
 
 /** Sets and removes tags of all that is selected. */
 export function tagObjects(
-  client: Client,
+  actor: Actor,
   selector: string,
   { tags, removed }: { readonly tags: Attributes; readonly removed: readonly string[] },
   options: ChangeOptions,
 ): Promise<Changed> {
-  const { keys } = client.connection;
+  const { keys } = actor.client.connection;
   const pairs = Object.entries(tags).map(([key, value]) => [keys.of(key), value] as const);
   const gone = removed.map((key) => keys.of(key));
-  return changeObjects(client, `tag ${selector}`, selector, options, (w, after, dry) =>
-    writeTagSelected(w, { selector, after, dry, tags: pairs, removed: gone }),
+  return changeObjects(actor, `tag ${selector}`, selector, options, (w, part) =>
+    writeTagSelected(w, { ...part, tags: pairs, removed: gone }),
   );
 }
 
 /** Withdraws or deletes all that is selected. */
 export function endObjects(
-  client: Client,
+  actor: Actor,
   selector: string,
   how: keyof typeof END,
   options: ChangeOptions,
 ): Promise<Changed> {
   const what = how === 'unkeep' ? 'withdraw' : 'delete';
-  return changeObjects(client, `${what} ${selector}`, selector, options, (w, after, dry) =>
-    writeEndSelected(w, { selector, after, dry, how: END[how] }),
+  return changeObjects(actor, `${what} ${selector}`, selector, options, (w, part) =>
+    writeEndSelected(w, { ...part, how: END[how] }),
   );
+}
+
+/** What a request to change a part of what is selected says. */
+interface Changing {
+  readonly selector: string;
+  readonly after: string;
+  readonly member: number;
+  readonly dry: boolean;
 }
 
 /** Asks for a change part by part, until all is changed. */
 export async function changeObjects(
-  client: Client,
+  actor: Actor,
   what: string,
   selector: string,
   options: ChangeOptions,
-  write: (w: Writer, after: string, dry: boolean) => void,
+  write: (w: Writer, part: Changing) => void,
 ): Promise<Changed> {
+  const { client, number: member } = actor;
+  const dry = options.dryRun === true;
   let selected = 0;
   let changed = 0;
   const refused: ValueMap[] = [];
@@ -240,8 +251,8 @@ export async function changeObjects(
     throw new AttaccaError('bad-argument', `Cannot ${what.trim()} anything: ${why}`);
   }
   for (let after: string | null = ''; after !== null; ) {
-    const cursor: string = after;
-    const ask = (w: Writer): void => write(w, cursor, options.dryRun === true);
+    const part = { selector, after, member, dry };
+    const ask = (w: Writer): void => write(w, part);
     const answer = asMap(await askValue(client, what, ask, options));
     selected += numberOf(answer['selected']);
     changed += numberOf(answer['changed']);

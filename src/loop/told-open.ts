@@ -5,12 +5,12 @@ import {
   CONSISTENCIES,
   LOCK_MODE,
   MESSAGE,
+  readAppend,
   readCommit,
   readCreate,
   readGroupMember,
   readHandle,
   readLock,
-  readOffer,
   readOfferGroup,
   readOfferPart,
   readOpen,
@@ -37,7 +37,7 @@ export function tellOfRegions(
       return told(handle, { bytes: size, scope: scopeOf(scope) });
     }
     case MESSAGE.append: {
-      readOffer(r, message.offer);
+      readAppend(r, message.offer);
       const { handle, size, scope } = message.offer;
       return told(handle, { bytes: size, scope: scopeOf(scope) });
     }

@@ -11,6 +11,7 @@ import {
   END,
   EXPLAIN,
   HANDLE_NONE,
+  MEMBER_NONE,
   MESSAGE,
   messageName,
   PROMISE_KIND,
@@ -113,12 +114,13 @@ function partsOf(r: Reader, code: number, names: ToldNames, message: Decoder): P
     }
     case MESSAGE.offer: {
       readOffer(r, message.offer);
-      const { handle, scope, source, size, slab, offset, lifetime } = message.offer;
+      const { handle, scope, replaces, source, size, slab, offset, lifetime } = message.offer;
       const where = SOURCES[source] ?? '';
       const fields = {
         bytes: size,
         source: where,
         ...(where === 'slab' ? { slab, offset } : {}),
+        ...(replaces === 1 ? { replaces: true } : {}),
         scope: scope === SCOPE.pool ? 'pool' : 'member',
         ...(lifetime === 0 ? {} : { lifetimeMs: lifetime }),
       };
@@ -238,21 +240,25 @@ function partsOfName(r: Reader, code: number, names: ToldNames, message: Decoder
   switch (code) {
     case MESSAGE.delete: {
       readDelete(r, message.delete);
-      const { nameStart, nameEnd, force } = message.delete;
-      return { object: textAt(r, nameStart, nameEnd), fields: { force: force === 1 } };
+      const { nameStart, nameEnd, member, force } = message.delete;
+      const object = textAt(r, nameStart, nameEnd);
+      return { object, member: askerIn(names, member), fields: { force: force === 1 } };
     }
     case MESSAGE.tag: {
       readTag(r, message.tag);
-      const { nameStart, nameEnd, attributes, removed, removedCount } = message.tag;
+      const { nameStart, nameEnd, member, attributes, removed, removedCount } = message.tag;
       const fields = {
         tags: attributesIn(r, attributes, names),
         removed: [...removed.subarray(0, removedCount)].map((key) => names.key(key)),
       };
-      return { object: textAt(r, nameStart, nameEnd), fields };
+      const object = textAt(r, nameStart, nameEnd);
+      return { object, member: askerIn(names, member), fields };
     }
-    case MESSAGE.unkeep:
+    case MESSAGE.unkeep: {
       readUnkeep(r, message.unkeep);
-      return { object: textAt(r, message.unkeep.nameStart, message.unkeep.nameEnd) };
+      const { nameStart, nameEnd, member } = message.unkeep;
+      return { object: textAt(r, nameStart, nameEnd), member: askerIn(names, member) };
+    }
     case MESSAGE.stat:
       readStat(r, message.stat);
       return { object: textAt(r, message.stat.nameStart, message.stat.nameEnd) };
@@ -296,7 +302,7 @@ function partsOfSelector(r: Reader, code: number, names: ToldNames, message: Dec
         tags: attributesIn(r, attributes, names),
         removed: [...removed.subarray(0, removedCount)].map((key) => names.key(key)),
       };
-      return { fields };
+      return { member: askerIn(names, message.tagSelected.member), fields };
     }
     case MESSAGE.gather: {
       readGather(r, message.gather);
@@ -308,7 +314,7 @@ function partsOfSelector(r: Reader, code: number, names: ToldNames, message: Dec
         dry: dry === 1,
         removes: removes === 1,
       };
-      return { fields };
+      return { member: askerIn(names, message.gather.member), fields };
     }
     case MESSAGE.define: {
       const { kind, name, definition } = readDefine(r);
@@ -323,13 +329,19 @@ function partsOfSelector(r: Reader, code: number, names: ToldNames, message: Dec
       return { object: textAt(r, message.lineage.nameStart, message.lineage.nameEnd) };
     case MESSAGE.endSelected: {
       readEndSelected(r, message.endSelected);
-      const { dry, how } = message.endSelected;
+      const { dry, how, member } = message.endSelected;
       const fields = { dry: dry === 1, how: ENDS[how] ?? '', force: how === END.deleteForced };
-      return { fields: { ...selectorOf(r, message.endSelected), ...fields } };
+      const all = { ...selectorOf(r, message.endSelected), ...fields };
+      return { member: askerIn(names, member), fields: all };
     }
     default:
       return {};
   }
+}
+
+/** Who asks for a change; '' for a program that is no member. */
+function askerIn(names: ToldNames, member: number): string {
+  return member === MEMBER_NONE ? '' : names.member(member);
 }
 
 /** What DEFINE defines, by code. */

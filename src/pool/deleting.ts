@@ -10,7 +10,7 @@ import { checkRecords, forEachHandle, handleState, memberOf, objectName } from '
 import { failRequire } from './require.js';
 import { inWords, someOf } from './room.js';
 import { HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
-import type { Session } from './sessions.js';
+import type { Member, Session } from './sessions.js';
 import type { PoolState } from './state.js';
 import { withdrawVersion } from './versions.js';
 
@@ -24,13 +24,14 @@ const NONE: ReadonlySet<number> = new Set();
  */
 export function deleteObject(
   pool: PoolState,
+  by: Member | null,
   object: number,
   force: boolean,
   together: ReadonlySet<number> = NONE,
 ): void {
   checkDelete(pool, object, force, together);
   const name = objectName(pool, object);
-  noteName(pool, EVENT.delete, object);
+  noteName(pool, EVENT.delete, by, object);
   retag(pool, object, 0);
   // The handles keep the row alive until the last of them is failed; nothing is read after that.
   const current = pool.objects.get(object, OBJECT.current);
@@ -43,7 +44,7 @@ export function deleteObject(
   forEachHandle(pool, object, (handle) => {
     if (handleState(pool, handle) === HANDLE_STATE.required) failRequire(pool, handle, error);
   });
-  if (current !== 0) withdrawVersion(pool, current);
+  if (current !== 0) withdrawVersion(pool, current, by);
 }
 
 /** Refuses what only force would delete: with `object-required`, or `object-depended-on`. */
@@ -98,7 +99,13 @@ function dependingOn(pool: PoolState, name: string, together: ReadonlySet<number
 }
 
 /** TAG: sets and removes tags of an object. */
-export function tag(pool: PoolState, session: Session, object: number, message: Tag): void {
+export function tag(
+  pool: PoolState,
+  session: Session,
+  by: Member | null,
+  object: number,
+  message: Tag,
+): void {
   checkRecords(pool);
   const { attributes, objects } = pool;
   const over = storeTags(pool, session, message.attributes);
@@ -109,7 +116,7 @@ export function tag(pool: PoolState, session: Session, object: number, message: 
   }
   try {
     retag(pool, object, attributes.merge(base, over, removed));
-    noteName(pool, EVENT.tag, object);
+    noteName(pool, EVENT.tag, by, object);
   } finally {
     attributes.free(over);
   }

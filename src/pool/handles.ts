@@ -1,7 +1,7 @@
 import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { mergeSpace } from '../core/space.js';
-import { type Declare, EVENT, type SetFields } from '../protocol/index.js';
+import { type Declare, EVENT, MEMBER_NONE, type SetFields } from '../protocol/index.js';
 import { noteHandle } from './events/noting.js';
 import {
   checkRecords,
@@ -55,6 +55,11 @@ export function memberOfSession(session: Session, number: number): Member {
     refuse('not-a-member', `Cannot act as member ${number}: it has not joined`, { member: number });
   }
   return member;
+}
+
+/** Who asks for a change that needs no member: null for a program that is none. */
+export function askerOf(session: Session, number: number): Member | null {
+  return number === MEMBER_NONE ? null : memberOfSession(session, number);
 }
 
 /** A call that the handle's state does not allow. */

@@ -68,8 +68,12 @@ export function offer(pool: PoolState, session: Session, message: Offer): void {
 
 /** Begins a version that one handle has all of; nobody hears of it yet. */
 export function publish(pool: PoolState, session: Session, message: Offer): number {
-  prepare(pool, session, message, pool.prepared);
-  return publishPrepared(pool, pool.prepared);
+  const { prepared } = pool;
+  prepare(pool, session, message, prepared);
+  const object = pool.handles.get(prepared.handle, HANDLE.object);
+  const replaced = pool.objects.get(object, OBJECT.current);
+  if (replaced !== 0) withdrawVersion(pool, replaced, memberOf(pool, prepared.handle));
+  return publishPrepared(pool, prepared);
 }
 
 /** Checks an offer, and takes its bytes: what {@link unprepare} gives back, and nothing else. */
@@ -101,7 +105,8 @@ export function checkOffer(
   if (pool.stopping) {
     refuse('pool-stopping', `Cannot offer "${objectName(pool, object)}": the pool is stopping`);
   }
-  if (objects.get(object, OBJECT.current) !== 0) alreadyOffered(pool, object);
+  const current = objects.get(object, OBJECT.current);
+  if (current !== 0 && !isReplaced(pool, current, message)) alreadyOffered(pool, object);
   const { source, slab, offset, size } = message;
   // The store asks for them first, and would not be asked: what is missing are the bytes.
   if (pool.options.hasStore && source === SOURCE.slice && size > 0) {
@@ -125,6 +130,15 @@ export function checkOffer(
     unprepare(pool, into);
     throw error;
   }
+}
+
+/** Whether an offer ends a version, which the pool keeps, and comes in its place. */
+export function isReplaced(
+  pool: PoolState,
+  version: number,
+  { replaces }: Pick<Offer, 'replaces'>,
+): boolean {
+  return replaces === 1 && versionHas(pool, version, VERSION_FLAG.scopePool);
 }
 
 /** Publishes what was prepared. */

@@ -117,7 +117,8 @@ export function graceOver(pool: PoolState, promiseId: number): void {
 }
 
 function closePromise(pool: PoolState, row: PromiseRow): void {
-  noteMember(pool, EVENT.close, pool.members.get(row.memberId), encodeUtf8(row.pattern));
+  const member = pool.members.get(row.memberId) ?? null;
+  noteMember(pool, EVENT.close, member, encodeUtf8(row.pattern));
   row.state = 'closed';
   row.memberId = 0;
   pool.events.isCompletionDue = true;

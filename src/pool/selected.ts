@@ -20,13 +20,14 @@ import { storeTags } from './conforming.js';
 import { unknownDefinition } from './definitions.js';
 import { checkDelete, deleteObject } from './deleting.js';
 import { noteName } from './events/noting.js';
+import { askerOf } from './handles.js';
 import { retagMany, saidBy } from './indexing.js';
 import { isObject } from './looking.js';
 import { checkRecords, objectName } from './objects.js';
 import { isReservedKey } from './own-keys.js';
 import { OBJECT } from './rows.js';
 import { nextOf, WORK_MAX } from './searching.js';
-import type { Session } from './sessions.js';
+import type { Member, Session } from './sessions.js';
 import type { PoolState } from './state.js';
 import { checkUnkeep, unkeep } from './unkeeping.js';
 
@@ -63,6 +64,7 @@ function selectedBy(
  * has time for. An object whose tags would be too large is left as it is, and told.
  */
 export function tagSelected(pool: PoolState, session: Session, message: TagSelected): Value {
+  const by = askerOf(session, message.member);
   if (message.dry === 0) checkRecords(pool);
   const { attributes } = pool;
   const removed: number[] = [];
@@ -78,7 +80,7 @@ export function tagSelected(pool: PoolState, session: Session, message: TagSelec
     removed.every(
       (key) => attributes.termOf(tags, key) === 0 || attributes.termOf(over, key) !== 0,
     );
-  const tagging = new Retagging(pool, { isDry, key: 0 }, (tags) =>
+  const tagging = new Retagging(pool, { by, isDry, key: 0 }, (tags) =>
     changesNothing(tags) ? tags : attributes.merge(tags, over, removed),
   );
   try {
@@ -91,6 +93,13 @@ export function tagSelected(pool: PoolState, session: Session, message: TagSelec
 
 /** The tags that come in the place of some; `attribute`: the term that they would hide, or 0. */
 type Make = (tags: number, attribute: number) => number;
+
+/** Who edits, whether anything is changed at all, and the key that is edited; 0 for several. */
+interface Edit {
+  readonly by: Member | null;
+  readonly isDry: boolean;
+  readonly key: number;
+}
 
 /** Objects that have the same tags, and get the same in their place. */
 interface Alike {
@@ -106,6 +115,7 @@ interface Alike {
  */
 class Retagging {
   readonly #pool: PoolState;
+  readonly #by: Member | null;
   readonly #isDry: boolean;
   readonly #key: number;
   readonly #make: Make;
@@ -118,8 +128,9 @@ class Retagging {
    * `make`: the record of tags that comes in the place of one; it itself when nothing changes. Dry,
    * it is made, and objects keep what they have.
    */
-  constructor(pool: PoolState, { isDry, key }: { isDry: boolean; key: number }, make: Make) {
+  constructor(pool: PoolState, { by, isDry, key }: Edit, make: Make) {
     this.#pool = pool;
+    this.#by = by;
     this.#isDry = isDry;
     this.#key = key;
     this.#make = make;
@@ -193,7 +204,7 @@ class Retagging {
     if (after === before) this.#unchanged += objects.length;
     else if (!this.#isDry) {
       retagMany(this.#pool, objects, before, this.#pool.attributes.use(after, objects.length));
-      for (const object of objects) noteName(this.#pool, EVENT.tag, object);
+      for (const object of objects) noteName(this.#pool, EVENT.tag, this.#by, object);
     }
   }
 
@@ -221,7 +232,8 @@ class Retagging {
  * selected. A list that has lost its last value goes; what has the value already, or not any more,
  * stays as it is. `.collections` must name a collection that is a list.
  */
-export function gather(pool: PoolState, message: Gather): Value {
+export function gather(pool: PoolState, session: Session, message: Gather): Value {
+  const by = askerOf(session, message.member);
   const { bytes } = pool.reader;
   const value = readValue(new Reader(bytes.subarray(message.valueStart, message.valueEnd)));
   const name = decodeUtf8(bytes, message.keyStart, message.keyEnd);
@@ -232,7 +244,7 @@ export function gather(pool: PoolState, message: Gather): Value {
   if (message.removes === 0 && message.dry === 0) checkRecords(pool);
   const edit = { key, value, removes: message.removes === 1 };
   const isDry = message.dry === 1;
-  const gathering = new Retagging(pool, { isDry, key }, (tags, attribute) =>
+  const gathering = new Retagging(pool, { by, isDry, key }, (tags, attribute) =>
     editedList(pool, { tags, attribute }, edit),
   );
   try {
@@ -307,7 +319,8 @@ function listIn({ attributes, terms }: PoolState, term: number): readonly Value[
 }
 
 /** END_SELECTED: withdraws or deletes all that is selected; what may not end is told. */
-export function endSelected(pool: PoolState, message: EndSelected): Value {
+export function endSelected(pool: PoolState, session: Session, message: EndSelected): Value {
+  const by = askerOf(session, message.member);
   const selected = selectedBy(pool, message, ENDS_MAX);
   const refusals = new Refusals();
   const isForced = message.how === END.deleteForced;
@@ -323,9 +336,9 @@ export function endSelected(pool: PoolState, message: EndSelected): Value {
     refusals.attempt(pool, object, () => {
       if (message.how === END.unkeep) {
         if (message.dry === 1) checkUnkeep(pool, object);
-        else unkeep(pool, object);
+        else unkeep(pool, by, object);
       } else if (message.dry === 1) checkDelete(pool, object, isForced, together);
-      else deleteObject(pool, object, isForced, together);
+      else deleteObject(pool, by, object, isForced, together);
     });
   }
   return answer(selected, refusals);

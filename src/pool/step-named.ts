@@ -26,6 +26,7 @@ import { deleteObject, tag } from './deleting.js';
 import { emitValue } from './emit.js';
 import { explainName, explainRings, explainWaits } from './explain.js';
 import { facets } from './facets.js';
+import { askerOf } from './handles.js';
 import { lineage } from './lineage.js';
 import { info, members, objectNamed } from './looking.js';
 import { count, query } from './querying.js';
@@ -49,20 +50,25 @@ export function applyNamed(
   switch (code) {
     case MESSAGE.delete: {
       readDelete(r, message.delete);
-      const { nameStart, nameEnd, force } = message.delete;
-      deleteObject(pool, objectNamed(pool, nameStart, nameEnd), force === 1);
+      const { member, nameStart, nameEnd, force } = message.delete;
+      const by = askerOf(session, member);
+      deleteObject(pool, by, objectNamed(pool, nameStart, nameEnd), force === 1);
       return true;
     }
     case MESSAGE.tag: {
       readTag(r, message.tag);
-      const { nameStart, nameEnd } = message.tag;
-      tag(pool, session, objectNamed(pool, nameStart, nameEnd), message.tag);
+      const { member, nameStart, nameEnd } = message.tag;
+      const by = askerOf(session, member);
+      tag(pool, session, by, objectNamed(pool, nameStart, nameEnd), message.tag);
       return true;
     }
-    case MESSAGE.unkeep:
+    case MESSAGE.unkeep: {
       readUnkeep(r, message.unkeep);
-      unkeep(pool, objectNamed(pool, message.unkeep.nameStart, message.unkeep.nameEnd));
+      const { member, nameStart, nameEnd } = message.unkeep;
+      const by = askerOf(session, member);
+      unkeep(pool, by, objectNamed(pool, nameStart, nameEnd));
       return true;
+    }
     case MESSAGE.stat: {
       readStat(r, message.stat);
       const object = objectNamed(pool, message.stat.nameStart, message.stat.nameEnd);
@@ -131,7 +137,7 @@ function applySelecting(pool: PoolState, session: Session, request: number, code
       return false;
     case MESSAGE.gather:
       readGather(r, message.gather);
-      emitValue(pool, session, request, gather(pool, message.gather));
+      emitValue(pool, session, request, gather(pool, session, message.gather));
       return false;
     case MESSAGE.define:
       define(pool, readDefine(r));
@@ -141,7 +147,7 @@ function applySelecting(pool: PoolState, session: Session, request: number, code
       return false;
     case MESSAGE.endSelected:
       readEndSelected(r, message.endSelected);
-      emitValue(pool, session, request, endSelected(pool, message.endSelected));
+      emitValue(pool, session, request, endSelected(pool, session, message.endSelected));
       return false;
     default:
       return refuse('bad-message', `Cannot apply a message: the code ${code} is not known`, {

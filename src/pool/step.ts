@@ -5,6 +5,7 @@ import { decodeUtf8 } from '../core/utf8.js';
 import {
   MESSAGE,
   readAdopt,
+  readAppend,
   readCancel,
   readClose,
   readDeclare,
@@ -306,7 +307,7 @@ function applyRare(pool: PoolState, session: Session, request: number, code: num
       return true;
     }
     case MESSAGE.append:
-      readOffer(r, message.offer);
+      readAppend(r, message.offer);
       append(pool, session, request, message.offer);
       return false;
     case MESSAGE.finish:

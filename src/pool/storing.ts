@@ -15,6 +15,7 @@ import { handleOf } from './handles.js';
 import type { Input } from './input.js';
 import { mayRead } from './memory.js';
 import { handleState, objectName } from './objects.js';
+import { isReplaced } from './offer.js';
 import { HANDLE, HANDLE_STATE, OBJECT } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState, StoreEffect } from './state.js';
@@ -47,7 +48,8 @@ export function storeAsked(pool: PoolState, session: Session, code: number): ToS
     const state = handleState(pool, handle);
     const object = pool.handles.get(handle, HANDLE.object);
     const isNew = state === HANDLE_STATE.declared || state === HANDLE_STATE.sealed;
-    if (!isNew || pool.objects.get(object, OBJECT.current) !== 0) return null;
+    const current = pool.objects.get(object, OBJECT.current);
+    if (!isNew || (current !== 0 && !isReplaced(pool, current, message))) return null;
     if (!mayRead(pool, session.id, slab, offset, size)) return null;
     const space = spaceOf(pool, handle, size);
     if (space === null) return null;

@@ -1,13 +1,14 @@
 import { refuse } from '../core/assert.js';
 import { objectName } from './objects.js';
 import { OBJECT, VERSION_FLAG } from './rows.js';
+import type { Member } from './sessions.js';
 import type { PoolState } from './state.js';
 import { versionHas, withdrawVersion } from './versions.js';
 
 /** UNKEEP: withdraws what stays by itself. */
-export function unkeep(pool: PoolState, object: number): void {
+export function unkeep(pool: PoolState, by: Member | null, object: number): void {
   checkUnkeep(pool, object);
-  withdrawVersion(pool, pool.objects.get(object, OBJECT.current));
+  withdrawVersion(pool, pool.objects.get(object, OBJECT.current), by);
 }
 
 /** Refuses with `wrong-state` what does not stay by itself. */

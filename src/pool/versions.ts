@@ -3,7 +3,7 @@ import { assert } from '../core/assert.js';
 import type { AttaccaError } from '../core/errors.js';
 import { EVENT } from '../protocol/index.js';
 import { failure } from './emit.js';
-import { noteVersion } from './events/noting.js';
+import { type Actor, noteVersion, providerOf } from './events/noting.js';
 import { endStep } from './events/queues.js';
 import { pinBefore } from './events/standing.js';
 import { hideVersion } from './indexing.js';
@@ -28,9 +28,13 @@ export function versionHas(pool: PoolState, version: number, flag: number): bool
 
 /**
  * Ends the offer of a version: later requires bind to the next one, those that are bound are still
- * served from the bytes that the pool holds. `queue`: the step queue that does it, and no provider.
+ * served from the bytes that the pool holds. `by`: who does it, which is its provider as a rule.
  */
-export function withdrawVersion(pool: PoolState, version: number, queue = ''): void {
+export function withdrawVersion(
+  pool: PoolState,
+  version: number,
+  by: Actor = providerOf(pool, version),
+): void {
   const { versions, objects } = pool;
   const object = versions.get(version, VERSION.object);
   assert(objects.get(object, OBJECT.current) === version, 'the offered version is the current one');
@@ -38,9 +42,9 @@ export function withdrawVersion(pool: PoolState, version: number, queue = ''): v
   pinBefore(pool, version);
   // What a group has ends with it, and stays for it as long as it is owed to somebody.
   for (const member of pool.groups.get(version)?.values() ?? []) {
-    if (versionHas(pool, member, VERSION_FLAG.offered)) withdrawVersion(pool, member);
+    if (versionHas(pool, member, VERSION_FLAG.offered)) withdrawVersion(pool, member, by);
   }
-  noteVersion(pool, EVENT.withdraw, version, queue);
+  noteVersion(pool, EVENT.withdraw, version, by);
   if (isOpen) endOpen(pool, version);
   const isParted = versions.get(version, VERSION.partition) !== 0;
   if (isParted) failUnready(pool, version);

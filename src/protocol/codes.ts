@@ -221,5 +221,11 @@ export const EVENT_FLAG = {
   queue: 0x8,
 } as const;
 
+/** With the scope of an OFFER: it comes in the place of what the pool keeps of that name. */
+export const OFFER_REPLACES = 2;
+
 /** LEASE without a handle. */
 export const HANDLE_NONE = 0xffff_ffff;
+
+/** A change that no member asks for, but a program that looks. */
+export const MEMBER_NONE = 0xffff_ffff;

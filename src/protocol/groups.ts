@@ -16,6 +16,7 @@ export class OfferGroup {
 export function readOfferGroup(r: Reader, own: Offer, into: OfferGroup): void {
   readWithin(r, own);
   into.count = r.u32();
+  mayNotReplace(own);
   if (own.source !== SOURCE.nothing) {
     refuse('bad-message', 'Cannot read a group: the offer of itself has a payload');
   }
@@ -36,11 +37,16 @@ export function readGroupMember(
   into: Offer,
 ): void {
   readWithin(r, into);
+  mayNotReplace(into);
   const isAlike = into.scope === own.scope && into.durability === own.durability;
   if (!isAlike || into.lifetime !== 0) {
     refuse('bad-message', 'Cannot read a group: a member is not offered as it is');
   }
   if (isLast) endBody(r);
+}
+
+function mayNotReplace({ replaces }: Offer): void {
+  if (replaces !== 0) refuse('bad-message', 'Cannot read a group: it replaces nothing');
 }
 
 /** Reads an offer that stands behind its size. */

@@ -10,19 +10,23 @@ import { readName, writeName } from './names.js';
 export class Delete {
   nameStart = 0;
   nameEnd = 0;
+  /** `MEMBER_NONE` for none; so in all that changes objects by their names. */
+  member = 0;
   force = 0;
 }
 
 export function readDelete(r: Reader, into: Delete): void {
   into.nameStart = readName(r);
   into.nameEnd = r.at;
+  into.member = r.u32();
   into.force = readChoice(r, 1, 'whether a delete is forced');
   endBody(r);
 }
 
-export function writeDelete(w: Writer, name: string, force: boolean): void {
+export function writeDelete(w: Writer, name: string, member: number, force: boolean): void {
   writeWhole(w, MESSAGE.delete, () => {
     writeName(w, name);
+    w.u32(member);
     w.u8(force ? 1 : 0);
   });
 }
@@ -31,6 +35,7 @@ export function writeDelete(w: Writer, name: string, force: boolean): void {
 export class Tag {
   nameStart = 0;
   nameEnd = 0;
+  member = 0;
   readonly attributes = new AttributeIndex();
   removedCount = 0;
   readonly removed = new Uint16Array(LIMITS.attributesMax);
@@ -39,6 +44,7 @@ export class Tag {
 export function readTag(r: Reader, into: Tag): void {
   into.nameStart = readName(r);
   into.nameEnd = r.at;
+  into.member = r.u32();
   readAttributes(r, into.attributes);
   into.removedCount = readRemoved(r, into.removed);
   endBody(r);
@@ -47,11 +53,13 @@ export function readTag(r: Reader, into: Tag): void {
 export function writeTag(
   w: Writer,
   name: string,
+  member: number,
   attributes: readonly Attribute[],
   removed: readonly number[],
 ): void {
   writeWhole(w, MESSAGE.tag, () => {
     writeName(w, name);
+    w.u32(member);
     writeAttributes(w, attributes);
     writeRemoved(w, removed);
   });
@@ -81,19 +89,22 @@ function checkRemoved(count: number): void {
 export class Unkeep {
   nameStart = 0;
   nameEnd = 0;
+  member = 0;
   deadline = 0;
 }
 
 export function readUnkeep(r: Reader, into: Unkeep): void {
   into.nameStart = readName(r);
   into.nameEnd = r.at;
+  into.member = r.u32();
   into.deadline = r.u32();
   endBody(r);
 }
 
-export function writeUnkeep(w: Writer, name: string, deadline: number): void {
+export function writeUnkeep(w: Writer, name: string, member: number, deadline: number): void {
   writeWhole(w, MESSAGE.unkeep, () => {
     writeName(w, name);
+    w.u32(member);
     w.u32(deadline);
   });
 }

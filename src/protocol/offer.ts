@@ -1,5 +1,5 @@
 import type { Reader, Writer } from '../core/bytes.js';
-import { DURABILITY, MESSAGE, SCOPE, SOURCE } from './codes.js';
+import { DURABILITY, MESSAGE, OFFER_REPLACES, SCOPE, SOURCE } from './codes.js';
 import { endBody, readChoice, readZero, writeHeader } from './message.js';
 
 /**
@@ -9,6 +9,8 @@ import { endBody, readChoice, readZero, writeHeader } from './message.js';
 export class Offer {
   handle = 0;
   scope = 0;
+  /** 1: what the pool keeps of that name ends with it. OFFER alone. */
+  replaces = 0;
   durability = 0;
   source = 0;
   lifetime = 0;
@@ -32,22 +34,30 @@ const FIXED_SIZE = 12;
 const SLICE_SIZE = 20;
 
 export function readOffer(r: Reader, into: Offer): void {
-  readFields(r, into);
+  readFields(r, into, OFFER_REPLACES);
+  readPayload(r, into);
+}
+
+/** As {@link readOffer}, of rows: they replace nothing. */
+export function readAppend(r: Reader, into: Offer): void {
+  readFields(r, into, 0);
   readPayload(r, into);
 }
 
 /** As {@link readOffer}; whether the region is one is for `readRegion`, which needs the shape. */
 export function readOfferPart(r: Reader, into: Offer): void {
-  readFields(r, into);
+  readFields(r, into, 0);
   into.regionEnd = r.u32();
   into.regionStart = r.skip(into.regionEnd);
   into.regionEnd = r.at;
   readPayload(r, into);
 }
 
-function readFields(r: Reader, into: Offer): void {
+function readFields(r: Reader, into: Offer, flags: number): void {
   into.handle = r.u32();
-  into.scope = readChoice(r, SCOPE.pool, 'the scope of an offer');
+  const scope = readChoice(r, SCOPE.pool | flags, 'the scope of an offer');
+  into.scope = scope & SCOPE.pool;
+  into.replaces = scope >> 1;
   into.durability = readChoice(r, DURABILITY.fsync, 'the durability of an offer');
   into.source = readChoice(r, SOURCE.slice, 'the source of an offer');
   readZero(r);

@@ -110,6 +110,8 @@ export function writeFacets(
 
 /** 0x1e TAG_SELECTED: sets and removes tags of all that is selected. */
 export class TagSelected extends Selecting {
+  /** `MEMBER_NONE` for none. */
+  member = 0;
   dry = 0;
   readonly attributes = new AttributeIndex();
   removedCount = 0;
@@ -118,6 +120,7 @@ export class TagSelected extends Selecting {
 
 export function readTagSelected(r: Reader, into: TagSelected): void {
   readSelecting(r, into);
+  into.member = r.u32();
   into.dry = readChoice(r, 1, 'whether to do it');
   readAttributes(r, into.attributes);
   into.removedCount = readRemoved(r, into.removed);
@@ -127,6 +130,7 @@ export function readTagSelected(r: Reader, into: TagSelected): void {
 export function writeTagSelected(
   w: Writer,
   part: SelectingFields & {
+    readonly member: number;
     readonly dry: boolean;
     readonly tags: readonly Attribute[];
     readonly removed: readonly number[];
@@ -134,6 +138,7 @@ export function writeTagSelected(
 ): void {
   writeWhole(w, MESSAGE.tagSelected, () => {
     writeSelecting(w, part);
+    w.u32(part.member);
     w.u8(part.dry ? 1 : 0);
     writeAttributes(w, part.tags);
     writeRemoved(w, part.removed);
@@ -142,6 +147,7 @@ export function writeTagSelected(
 
 /** 0x31 GATHER: adds a value to a list that is a tag of all that is selected, or takes it out. */
 export class Gather extends Selecting {
+  member = 0;
   dry = 0;
   removes = 0;
   keyStart = 0;
@@ -152,6 +158,7 @@ export class Gather extends Selecting {
 
 export function readGather(r: Reader, into: Gather): void {
   readSelecting(r, into);
+  into.member = r.u32();
   into.dry = readChoice(r, 1, 'whether to do it');
   into.removes = readChoice(r, 1, 'whether to take a value out');
   into.keyStart = r.skipText();
@@ -165,6 +172,7 @@ export function readGather(r: Reader, into: Gather): void {
 export function writeGather(
   w: Writer,
   part: SelectingFields & {
+    readonly member: number;
     readonly dry: boolean;
     readonly removes: boolean;
     readonly key: string;
@@ -173,6 +181,7 @@ export function writeGather(
 ): void {
   writeWhole(w, MESSAGE.gather, () => {
     writeSelecting(w, part);
+    w.u32(part.member);
     w.u8(part.dry ? 1 : 0);
     w.u8(part.removes ? 1 : 0);
     w.text(part.key);
@@ -182,12 +191,14 @@ export function writeGather(
 
 /** 0x1f END_SELECTED: withdraws or deletes all that is selected. */
 export class EndSelected extends Selecting {
+  member = 0;
   dry = 0;
   how = 0;
 }
 
 export function readEndSelected(r: Reader, into: EndSelected): void {
   readSelecting(r, into);
+  into.member = r.u32();
   into.dry = readChoice(r, 1, 'whether to do it');
   into.how = readChoice(r, END.deleteForced, 'how to end what is selected');
   endBody(r);
@@ -195,10 +206,15 @@ export function readEndSelected(r: Reader, into: EndSelected): void {
 
 export function writeEndSelected(
   w: Writer,
-  part: SelectingFields & { readonly dry: boolean; readonly how: number },
+  part: SelectingFields & {
+    readonly member: number;
+    readonly dry: boolean;
+    readonly how: number;
+  },
 ): void {
   writeWhole(w, MESSAGE.endSelected, () => {
     writeSelecting(w, part);
+    w.u32(part.member);
     w.u8(part.dry ? 1 : 0);
     w.u8(part.how);
   });

@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: 'c0a42fd485790d3091c8c560c96f04a89a7acfab5159c77bad1e34f5c64ac150',
+    vectors: '4028abbd0f20751046ab403fe530ff1c3c39502a2b7b7d61e627c1d89f11810e',
   },
 ];
 

@@ -2,7 +2,7 @@ import type { Value } from '../core/value.js';
 import * as protocol from '../protocol/index.js';
 import type { Asking, Client } from './asking.js';
 import * as defining from './defining.js';
-import { tag } from './object-requests.js';
+import { asker, tag } from './object-requests.js';
 import { KEYS, selector } from './selectors.js';
 
 /** Collections: few, so that they are in use. */
@@ -30,12 +30,14 @@ function gather(asking: Asking, client: Client): void {
   const isCollection = dice(2) === 0;
   const key = isCollection ? defining.COLLECTIONS : dice(4) === 0 ? asking.of(KEYS) : 'l';
   const value = isCollection ? asking.of(COLLECTION_NAMES) : asking.of(VALUES);
+  const member = asker(asking, client);
   const asked = { key, value, dry: dice(5) === 0, removes: dice(3) === 0 };
   asking.ask(
     client,
     `gather ${asked.dry ? 'dry ' : ''}${value} ${asked.removes ? 'out of' : 'in'} ${key} of ${text}`,
-    (w) => protocol.writeGather(w, { selector: text, after: '', ...asked }),
-    (oracle) => defining.gather(oracle, text, asked),
+    (w) => protocol.writeGather(w, { selector: text, after: '', member, ...asked }),
+    (oracle, session) =>
+      defining.gather(oracle, text, { by: oracle.asker(session, member), ...asked }),
   );
 }
 

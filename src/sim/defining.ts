@@ -1,7 +1,7 @@
 import type { Value } from '../core/value.js';
 import { changes, expect, readSelector, selectedBy } from './finding.js';
 import type { Oracle } from './oracle.js';
-import { type Expected, type MObject, Refusal } from './oracle-state.js';
+import { type Expected, type MMember, type MObject, Refusal } from './oracle-state.js';
 import { textOf } from './values.js';
 
 /** The key of the lists of collections that objects are in. */
@@ -9,6 +9,7 @@ export const COLLECTIONS = '.collections';
 
 /** What GATHER does to each of the objects that are selected. */
 interface Gathered {
+  readonly by: MMember | null;
   readonly dry: boolean;
   readonly removes: boolean;
   readonly key: string;
@@ -17,7 +18,7 @@ interface Gathered {
 
 /** GATHER: what is no list is refused, object by object. */
 export function gather(oracle: Oracle, text: string, asked: Gathered): Expected {
-  const { dry, removes, key, value } = asked;
+  const { by, dry, removes, key, value } = asked;
   if (key === COLLECTIONS && !oracle.collections.has(String(value))) {
     throw new Refusal('unknown-definition');
   }
@@ -39,8 +40,9 @@ export function gather(oracle: Oracle, text: string, asked: Gathered): Expected 
     }
     const then = removes ? others : [...list, value];
     if (dry) continue;
-    if (then.length === 0 && said === undefined) oracle.tag(name, new Map(), [key]);
-    else oracle.tag(name, new Map([[key, then]]), []);
+    if (then.length === 0 && said === undefined)
+      oracle.tag(name, { set: new Map(), removed: [key] }, by);
+    else oracle.tag(name, { set: new Map([[key, then]]), removed: [] }, by);
   }
   return changes(objects, refused, unchanged);
 }

@@ -5,6 +5,7 @@ import type { Asking, Client } from './asking.js';
 import { type EventHandle, handlesOf } from './event-handles.js';
 import { type About, EVENT_NAMES } from './event-state.js';
 import { contentOf } from './handle-requests.js';
+import { asker } from './object-requests.js';
 import { keyNumber } from './selectors.js';
 
 const { SCOPE, MODE, POLICY, WANT, PROMISE_KIND } = protocol;
@@ -63,16 +64,21 @@ export function offer(asking: Asking, client: Client, handle: EventHandle, isKep
   const content = contentOf(asking.nextMark());
   const scope = isKept ? 'pool' : 'member';
   const payload = { kind: 'inline', size: content.length, content } as const;
+  const replaces = asking.dice(3) === 0;
+  const flags = SCOPE[scope] | (replaces ? protocol.OFFER_REPLACES : 0);
   handle.state = 'offered';
   onHandle(asking, client, handle, 'offer', {
-    words: `scope ${scope}`,
-    write: (w) => protocol.writeOfferInline(w, number, SCOPE[scope], 0, 0, content),
-    apply: (oracle, session) => oracle.offer(session, number, payload, scope, 0),
+    words: `scope ${scope}${replaces ? ', replaces' : ''}`,
+    write: (w) => protocol.writeOfferInline(w, number, flags, 0, 0, content),
+    apply: (oracle, session) =>
+      oracle.offer(session, number, payload, { scope, lifetime: 0, replaces }),
+    replaces,
   });
 }
 
 interface OnHandle {
   readonly words?: string;
+  readonly replaces?: boolean;
   readonly write: Parameters<Asking['ask']>[2];
   readonly apply: Parameters<Asking['ask']>[3];
   readonly onAnswer?: (answer: Answer) => void;
@@ -84,9 +90,9 @@ export function onHandle(
   client: Client,
   { number, name: what }: EventHandle,
   operation: string,
-  { words = '', write, apply, ...more }: OnHandle,
+  { words = '', replaces = false, write, apply, ...more }: OnHandle,
 ): void {
-  const about: About = { handle: number, name: what };
+  const about: About = { handle: number, name: what, replaces };
   asking.ask(client, `${operation} ${number} "${what}" ${words}`, write, apply, { ...more, about });
 }
 
@@ -229,26 +235,27 @@ export function retract(asking: Asking, client: Client): void {
 export function tag(asking: Asking, client: Client): void {
   const what = name(asking);
   const set = new Map<string, Value>([['t', asking.dice(3)]]);
+  const member = asker(asking, client);
   asking.ask(
     client,
     `tag "${what}" t`,
-    (w) => protocol.writeTag(w, what, pairsOf(set), []),
-    (oracle) => oracle.tag(what, set, []),
-    { about: { name: what, attributes: set } },
+    (w) => protocol.writeTag(w, what, member, pairsOf(set), []),
+    (oracle, session) => oracle.tag(what, { set, removed: [] }, oracle.asker(session, member)),
+    { about: { member, name: what, attributes: set } },
   );
 }
 
 export function deleteObject(asking: Asking, client: Client): void {
-  deleteOne(asking, client, name(asking));
+  deleteOne(asking, client, name(asking), asker(asking, client));
 }
 
-function deleteOne(asking: Asking, client: Client, what: string): void {
+function deleteOne(asking: Asking, client: Client, what: string, member: number): void {
   asking.ask(
     client,
     `delete "${what}"`,
-    (w) => protocol.writeDelete(w, what, true),
-    (oracle) => oracle.delete(what, true),
-    { about: { name: what } },
+    (w) => protocol.writeDelete(w, what, member, true),
+    (oracle, session) => oracle.delete(what, true, oracle.asker(session, member)),
+    { about: { member, name: what } },
   );
 }
 
@@ -299,5 +306,5 @@ export function clear(
   client: Client,
   names: readonly string[] = EVENT_NAMES,
 ): void {
-  for (const each of names) deleteOne(asking, client, each);
+  for (const each of names) deleteOne(asking, client, each, protocol.MEMBER_NONE);
 }

@@ -283,7 +283,8 @@ function quiet(asking: Asking, client: Client): void {
   objects.onHandle(asking, client, handle, 'offer', {
     words: `is met with silence for ${deadlineMs}`,
     write: (w) => protocol.writeOfferInline(w, handle.number, SCOPE.member, 0, 0, content),
-    apply: (oracle, session) => oracle.offer(session, handle.number, payload, 'member', 0),
+    apply: (oracle, session) =>
+      oracle.offer(session, handle.number, payload, { scope: 'member', lifetime: 0 }),
     waitsMs: deadlineMs,
     onAnswer: () => {
       if (client.process.isEnding) return;

@@ -39,6 +39,8 @@ export interface About {
   readonly member?: number;
   readonly name?: string;
   readonly topic?: string;
+  /** It offers in the place of what is kept. */
+  readonly replaces?: boolean;
   readonly attributes?: ReadonlyMap<string, Value>;
 }
 

@@ -4,7 +4,7 @@ import { parseSelector } from '../core/selector/parser.js';
 import type { Value } from '../core/value.js';
 import { DETAIL, END } from '../protocol/index.js';
 import type { Oracle } from './oracle.js';
-import { type Expected, type Fault, type MObject, Refusal } from './oracle-state.js';
+import { type Expected, type Fault, type MMember, type MObject, Refusal } from './oracle-state.js';
 import { attributesOf, isSelected, valueBy } from './selected.js';
 import { sortedOrder, textOf } from './values.js';
 import type { FindingRule } from './violation.js';
@@ -188,6 +188,7 @@ export function tagSelected(
   oracle: Oracle,
   text: string,
   change: {
+    readonly by: MMember | null;
     readonly dry: boolean;
     readonly set: ReadonlyMap<string, Value>;
     readonly removed: readonly string[];
@@ -201,12 +202,16 @@ export function tagSelected(
     for (const [key, value] of change.set) then.set(key, value);
     return textOf(Object.fromEntries(then)) !== textOf(Object.fromEntries(tags));
   });
-  if (!change.dry) for (const { name } of objects) oracle.tag(name, change.set, change.removed);
+  if (!change.dry) for (const { name } of objects) oracle.tag(name, change, change.by);
   return changes(objects, [], objects.length - changed.length);
 }
 
 /** END_SELECTED: as each would end by itself. */
-export function endSelected(oracle: Oracle, text: string, how: number, dry: boolean): Expected {
+export function endSelected(
+  oracle: Oracle,
+  text: string,
+  { by, how, dry }: { readonly by: MMember | null; readonly how: number; readonly dry: boolean },
+): Expected {
   const objects = selectedBy(oracle, readSelector(text));
   const refused: { readonly name: string; readonly code: string }[] = [];
   for (const { name, current, handles } of objects) {
@@ -215,8 +220,8 @@ export function endSelected(oracle: Oracle, text: string, how: number, dry: bool
     if (how === END.unkeep && !mayUnkeep) refused.push({ name, code: 'wrong-state' });
     else if (how === END.delete && isRequired) refused.push({ name, code: 'object-required' });
     else if (dry) continue;
-    else if (how === END.unkeep) oracle.unkeep(name);
-    else oracle.delete(name, how === END.deleteForced);
+    else if (how === END.unkeep) oracle.unkeep(name, by);
+    else oracle.delete(name, how === END.deleteForced, by);
   }
   return changes(objects, refused);
 }

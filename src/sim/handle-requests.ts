@@ -186,23 +186,25 @@ export function offer(asking: Asking, client: Client): void {
   }
   const { payload, undo } = payloadOf(asking, client);
   const scope = asking.dice(4) === 0 ? 'pool' : 'member';
+  const replaces = asking.dice(3) === 0;
+  const flags = SCOPE[scope] | (replaces ? protocol.OFFER_REPLACES : 0);
   const lifetime = asking.lifetime(2);
   const size = payload.kind === 'nothing' ? 0 : payload.size;
   if (handle.state === 'declared' || handle.state === 'sealed') handle.state = 'offered';
   asking.ask(
     client,
-    `offer ${number} "${handle.name}" ${payload.kind} of ${size}, scope ${scope}, for ${lifetime}`,
+    `offer ${number} "${handle.name}" ${payload.kind} of ${size}, scope ${scope}, for ${lifetime}${replaces ? ', replaces' : ''}`,
     (w) => {
       if (payload.kind === 'nothing') {
-        protocol.writeOfferNothing(w, number, SCOPE[scope], 0, lifetime);
+        protocol.writeOfferNothing(w, number, flags, 0, lifetime);
       } else if (payload.kind === 'inline') {
-        protocol.writeOfferInline(w, number, SCOPE[scope], 0, lifetime, payload.content);
+        protocol.writeOfferInline(w, number, flags, 0, lifetime, payload.content);
       } else {
         const { slab, offset } = payload.range;
-        protocol.writeOfferSlice(w, number, SCOPE[scope], 0, lifetime, slab, offset, size);
+        protocol.writeOfferSlice(w, number, flags, 0, lifetime, slab, offset, size);
       }
     },
-    (oracle, session) => oracle.offer(session, number, payload, scope, lifetime),
+    (oracle, session) => oracle.offer(session, number, payload, { scope, lifetime, replaces }),
     {
       onAnswer: (answer) => {
         if (answer.kind !== 'fail' || client.process.isEnding) return;

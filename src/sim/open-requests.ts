@@ -188,7 +188,8 @@ function create(asking: Asking, client: Client, lease: () => void): void {
         lifetime,
         slice: { ...range, size: LENGTH },
       }),
-    (oracle, session) => oracle.offer(session, number, payload, scope, lifetime, { code, mark }),
+    (oracle, session) =>
+      oracle.offer(session, number, payload, { scope, lifetime }, { code, mark }),
     {
       onAnswer: (answer) => {
         if (answer.kind !== 'fail' || client.process.isEnding) return;

@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from '../core/errors.js';
 import { Timestamp, type Value } from '../core/value.js';
-import type { EventName } from '../protocol/index.js';
+import { type EventName, MEMBER_NONE } from '../protocol/index.js';
 import { EventHolds } from './event-holds.js';
 import { EventOracle } from './event-oracle.js';
 import { type About, isFollowed, type MEvent, type MHeld } from './event-state.js';
@@ -45,6 +45,14 @@ import { meets } from './values.js';
 
 /** Numbers of the pool that the model is compared with. */
 export const GRACE_MS = 100;
+
+/** How an object is offered as a whole. */
+interface MOffer {
+  readonly scope: 'member' | 'pool';
+  readonly lifetime: number;
+  /** What the pool keeps of that name ends with it. */
+  readonly replaces?: boolean;
+}
 
 /**
  * What the contract says a pool does, in the plainest words that compute: every rule is a search
@@ -173,6 +181,8 @@ export class Oracle {
     });
     this.#settle();
     this.serve();
+    // What is let go next may bring back what has ended here.
+    this.#changed();
   }
 
   // Events.
@@ -197,12 +207,12 @@ export class Oracle {
       const said = new Map([...attributes, ...(object?.tags ?? [])]);
       return member === null ? [] : [{ ...none, kind: 'declare', member, name, attributes: said }];
     }
-    if (operation === 'tag') {
-      if (object === undefined) return [];
-      const said = new Map([...attributesOf(object), ...attributes]);
-      return [{ ...this.#ofName('tag', object), attributes: said }];
+    if (operation === 'tag' || operation === 'delete') {
+      const isNobody = member === null && about.member !== MEMBER_NONE;
+      if (object === undefined || isNobody) return [];
+      const event = this.#ofName(operation, object, member);
+      return [{ ...event, attributes: new Map([...event.attributes, ...attributes]) }];
     }
-    if (operation === 'delete') return object === undefined ? [] : [this.#ofName('delete', object)];
     const handle = session.handles.get(about.handle ?? -1);
     if (handle === undefined) return [];
     const { state, version } = handle;
@@ -210,7 +220,10 @@ export class Oracle {
     const kinds = operation === 'demand' && isFresh ? ['require', 'demand'] : [operation];
     if (operation === 'offer' && !isFresh && state !== 'offered') return [];
     const next = operation === 'offer' && version === null ? handle.object.versions + 1 : undefined;
-    return kinds.map((kind) => this.#ofHandle(kind as EventName, handle, next));
+    const events = kinds.map((kind) => this.#ofHandle(kind as EventName, handle, next));
+    const replaced = about.replaces === true ? handle.object.current : null;
+    if (operation !== 'offer' || replaced === null || replaced.scope !== 'pool') return events;
+    return [...events, { ...this.#ofVersion('withdraw', replaced), member: handle.member }];
   }
 
   /** Whether it offers what is not begun, of a step that is too far ahead. */
@@ -232,10 +245,14 @@ export class Oracle {
     return { kind, member, name: object.name, topic: '', version: number, attributes };
   }
 
-  #ofName(kind: EventName, object: MObject): Omit<MEvent, 'isBefore' | 'seq'> {
+  #ofName(
+    kind: EventName,
+    object: MObject,
+    member: MMember | null,
+  ): Omit<MEvent, 'isBefore' | 'seq'> {
     const { name, current } = object;
     const version = current?.number ?? 0;
-    return { kind, member: null, name, topic: '', version, attributes: attributesOf(object) };
+    return { kind, member, name, topic: '', version, attributes: attributesOf(object) };
   }
 
   #ofVersion(kind: EventName, version: MVersion): Omit<MEvent, 'isBefore' | 'seq'> {
@@ -530,8 +547,7 @@ export class Oracle {
     session: MSession,
     number: number,
     payload: Payload,
-    scope: 'member' | 'pool',
-    lifetime: number,
+    { scope, lifetime, replaces = false }: MOffer,
     consistency: { readonly code: number; readonly mark: number } | null = null,
   ): Expected {
     const handle = this.#handle(session, number);
@@ -541,7 +557,9 @@ export class Oracle {
     if (handle.state === 'offered') throw new Refusal('already-offered');
     this.#state(handle, 'declared', 'sealed');
     if (this.stopping) throw new Refusal('pool-stopping');
-    if (object.current !== null) throw new Refusal('already-offered');
+    const { current } = object;
+    const isReplaced = current !== null && replaces && current.scope === 'pool';
+    if (current !== null && !isReplaced) throw new Refusal('already-offered');
     const size = payload.kind === 'nothing' ? 0 : payload.size;
     const dtype = said.dtype ?? 'uint8';
     const length = said.length ?? size / ITEM_BYTES[dtype];
@@ -551,6 +569,7 @@ export class Oracle {
     if (payload.kind === 'slice' && !this.#book.offered(session, payload.range)) {
       throw new Refusal('bad-lease');
     }
+    if (isReplaced) this.#withdraw(current, handle.member);
     const is = { dtype, length, payload, scope, lifetime, parts: null };
     const version = this.#begin(handle, is);
     handle.state = 'offered';
@@ -850,17 +869,19 @@ export class Oracle {
     return { kind: 'ok' };
   }
 
-  unkeep(name: string): Expected {
+  unkeep(name: string, by: MMember | null): Expected {
     const { current } = this.#object(name);
     if (current === null || current.scope !== 'pool') throw new Refusal('wrong-state');
-    this.#withdraw(current);
+    this.#withdraw(current, by);
     return { kind: 'ok' };
   }
 
-  #withdraw(version: MVersion, queue?: string): void {
+  /** `by`: a member, null for nobody, the name of a step queue; left out, who offers it. */
+  #withdraw(version: MVersion, by?: MMember | null | string): void {
     const { object } = version;
     const event = this.#ofVersion('withdraw', version);
-    this.events.note(queue === undefined ? event : { ...event, member: null, queue });
+    if (typeof by === 'string') this.events.note({ ...event, member: null, queue: by });
+    else this.events.note(by === undefined ? event : { ...event, member: by });
     const wasOpen = version.open !== null;
     this.#opening.end(version);
     for (const handle of [...version.bound]) {
@@ -1068,25 +1089,37 @@ export class Oracle {
     return object;
   }
 
-  delete(name: string, force: boolean): Expected {
+  /** Who asks for a change that needs no member: null, a program that is none. */
+  asker(session: MSession, number: number): MMember | null {
+    return number === MEMBER_NONE ? null : this.#member(session, number);
+  }
+
+  delete(name: string, force: boolean, by: MMember | null): Expected {
     const object = this.#object(name);
     const open = [...object.handles].filter((each) => each.state === 'required');
     const kept = [...this.versions].filter((each) => each.object === object && each.pins > 0);
     if (open.length + kept.length > 0 && !force) throw new Refusal('object-required');
-    this.events.note(this.#ofName('delete', object));
+    this.events.note(this.#ofName('delete', object, by));
     object.tags.clear();
     for (const version of kept) version.isDeleted = true;
     for (const handle of open) this.#failRequire(handle, 'object-deleted');
-    if (object.current !== null) this.#withdraw(object.current);
+    if (object.current !== null) this.#withdraw(object.current, by);
     return { kind: 'ok' };
   }
 
-  tag(name: string, set: ReadonlyMap<string, Value>, removed: readonly string[]): Expected {
+  tag(
+    name: string,
+    {
+      set,
+      removed,
+    }: { readonly set: ReadonlyMap<string, Value>; readonly removed: readonly string[] },
+    by: MMember | null,
+  ): Expected {
     const object = this.#object(name);
     const { tags } = object;
     for (const key of removed) tags.delete(key);
     for (const [key, value] of set) tags.set(key, value);
-    this.events.note(this.#ofName('tag', object));
+    this.events.note(this.#ofName('tag', object, by));
     return { kind: 'ok' };
   }
 

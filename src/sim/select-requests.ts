@@ -4,6 +4,7 @@ import type { Answer } from './answers.js';
 import type { Asking, Client } from './asking.js';
 import * as finding from './finding.js';
 import { histograms } from './histogram.js';
+import { asker } from './object-requests.js';
 import { ASKED, attributes, KEYS, keyNumber, selector } from './selectors.js';
 import { nameOf, Walk } from './walk.js';
 
@@ -129,12 +130,14 @@ export function tagSelected(asking: Asking, client: Client): void {
   const set = attributes(asking, 2);
   const removed = dice(2) === 0 ? [asking.of(KEYS)] : [];
   const tags = [...set].map(([key, value]) => [keyNumber(key), value] as const);
+  const member = asker(asking, client);
   const change = { tags, removed: removed.map(keyNumber) };
   asking.ask(
     client,
     `tag-selected ${dry ? 'dry ' : ''}${[...set.keys()]} without ${removed} of ${text}`,
-    (w) => protocol.writeTagSelected(w, { selector: text, after: '', dry, ...change }),
-    (oracle) => finding.tagSelected(oracle, text, { dry, set, removed }),
+    (w) => protocol.writeTagSelected(w, { selector: text, after: '', member, dry, ...change }),
+    (oracle, session) =>
+      finding.tagSelected(oracle, text, { by: oracle.asker(session, member), dry, set, removed }),
   );
 }
 
@@ -143,10 +146,12 @@ export function endSelected(asking: Asking, client: Client): void {
   const text = selector(asking);
   const dry = dice(2) === 0;
   const how = asking.of(Object.values(protocol.END));
+  const member = asker(asking, client);
   asking.ask(
     client,
     `end-selected ${dry ? 'dry ' : ''}as ${how}: ${text}`,
-    (w) => protocol.writeEndSelected(w, { selector: text, after: '', dry, how }),
-    (oracle) => finding.endSelected(oracle, text, how, dry),
+    (w) => protocol.writeEndSelected(w, { selector: text, after: '', member, dry, how }),
+    (oracle, session) =>
+      finding.endSelected(oracle, text, { by: oracle.asker(session, member), how, dry }),
   );
 }

@@ -1,3 +1,4 @@
+import { MEMBER_NONE } from '../protocol/index.js';
 import * as appending from './append-requests.js';
 import { Asking, type AskingOptions, type Client, NAMES } from './asking.js';
 import * as defining from './defining-requests.js';
@@ -252,7 +253,7 @@ export class Workload {
   /** Ends every object there may be. */
   clear(client: Client): void {
     for (const name of [...NAMES, ...opening.OPEN_NAMES, ...appending.GROWING_NAMES])
-      objects.deleteObject(this.#asking, client, name, true);
+      objects.deleteObject(this.#asking, client, name, true, MEMBER_NONE);
     defining.clear(this.#asking, client);
     if (this.#steppingSeldom !== 0) stepping.clear(this.#asking, client);
     clearEvents(this.#asking, client);

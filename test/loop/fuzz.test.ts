@@ -95,12 +95,12 @@ class Author {
       () => protocol.writeDemand(w, number, this.#small(), dice(3), dice(2), dice(4)),
       () => protocol.writeRetract(w, number),
       () => protocol.writeDispose(w, number),
-      () => protocol.writeDelete(w, name, dice(2) === 0),
-      () => protocol.writeTag(w, name, this.#attributes(), [dice(4)]),
+      () => protocol.writeDelete(w, name, dice(3), dice(2) === 0),
+      () => protocol.writeTag(w, name, dice(3), this.#attributes(), [dice(4)]),
       () => protocol.writePromise(w, number, dice(3), 0, name),
       () => protocol.writePromise(w, number, dice(3), 1, this.#of(PATTERNS)),
       () => protocol.writeClose(w, number),
-      () => protocol.writeUnkeep(w, name, 0),
+      () => protocol.writeUnkeep(w, name, dice(3), 0),
       () => protocol.writeLease(w, this.#wide(), this.#wide(), this.#small(), this.#small()),
       () => protocol.writeReturn(w, dice(2), this.#wide(), this.#wide()),
       () => protocol.writeAdopt(w, `adopt-${dice(3)}`, this.#wide()),
@@ -125,12 +125,12 @@ class Author {
         }),
       () =>
         protocol.writeTagSelected(w, {
-          ...{ ...this.#selecting(), dry: dice(2) === 0 },
+          ...{ ...this.#selecting(), member: dice(3), dry: dice(2) === 0 },
           ...{ tags: this.#attributes(), removed: [dice(4)] },
         }),
       () => {
         const dry = dice(2) === 0;
-        protocol.writeEndSelected(w, { ...this.#selecting(), dry, how: dice(3) });
+        protocol.writeEndSelected(w, { ...this.#selecting(), member: dice(3), dry, how: dice(3) });
       },
       () => protocol.writeMembers(w),
       () => protocol.writeExplain(w, dice(2) + 1),
@@ -285,8 +285,8 @@ class Victim {
     const session = this.loop.openSession({});
     const w = new Writer();
     const start = protocol.beginMessages(w, 1, 0);
-    for (const name of NAMES) protocol.writeDelete(w, name, true);
-    for (const name of this.#names()) protocol.writeDelete(w, name, true);
+    for (const name of NAMES) protocol.writeDelete(w, name, protocol.MEMBER_NONE, true);
+    for (const name of this.#names()) protocol.writeDelete(w, name, protocol.MEMBER_NONE, true);
     protocol.endFrame(w, start);
     this.loop.receive(session, w.bytes, FRAME_HEADER_SIZE, w.at);
     this.run();

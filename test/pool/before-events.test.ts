@@ -171,7 +171,7 @@ test('what waits for room says for whom, and ends with its deadline', () => {
       ['', 'p', because, 1_000],
       ['x', 'p', because, 1_000],
       ['y', 'p', because, 1_000],
-      ['x', '', because, 1_000],
+      ['x', 'p', because, 1_000],
       ['z', 'p', because, 1_000],
     ],
   );

@@ -26,6 +26,7 @@ export interface Said {
 
 export interface OfferOptions {
   readonly keep?: boolean;
+  readonly replace?: boolean;
   readonly lifetime?: number;
   readonly durability?: number;
 }
@@ -141,17 +142,17 @@ export class Member {
   }
 
   delete(name: string, force = false): Call {
-    return this.client.call((w) => protocol.writeDelete(w, name, force));
+    return this.client.call((w) => protocol.writeDelete(w, name, this.number, force));
   }
 
   tag(name: string, set: ValueMap, removed: readonly string[] = []): Call {
     const attributes = attributesFor(this.client, set);
     const keys = removed.map((key) => this.client.key(key));
-    return this.client.call((w) => protocol.writeTag(w, name, attributes, keys));
+    return this.client.call((w) => protocol.writeTag(w, name, this.number, attributes, keys));
   }
 
   unkeep(name: string): Call {
-    return this.client.call((w) => protocol.writeUnkeep(w, name, 0));
+    return this.client.call((w) => protocol.writeUnkeep(w, name, this.number, 0));
   }
 
   cancel(call: Call): Call {
@@ -212,12 +213,12 @@ export class Member {
     const { dry = false, after = '' } = options;
     const tags = attributesFor(this.client, set);
     const removed = (options.removed ?? []).map((key) => this.client.key(key));
-    const part = { selector, after, dry, tags, removed };
+    const part = { selector, after, member: this.number, dry, tags, removed };
     return this.client.call((w) => protocol.writeTagSelected(w, part));
   }
 
   endSelected(selector: string, how: keyof typeof protocol.END, dry = false): Call {
-    const part = { selector, after: '', dry, how: protocol.END[how] };
+    const part = { selector, after: '', member: this.number, dry, how: protocol.END[how] };
     return this.client.call((w) => protocol.writeEndSelected(w, part));
   }
 
@@ -232,7 +233,7 @@ export class Member {
     options: { removes?: boolean; dry?: boolean; after?: string } = {},
   ): Call {
     const { removes = false, dry = false, after = '' } = options;
-    const part = { selector, after, dry, removes, key, value };
+    const part = { selector, after, member: this.number, dry, removes, key, value };
     return this.client.call((w) => protocol.writeGather(w, part));
   }
 
@@ -304,8 +305,8 @@ export class Handle {
   }
 
   offer(payload: Payload = null, options: OfferOptions = {}): Call {
-    const scope = options.keep === true ? SCOPE.pool : SCOPE.member;
-    const { lifetime = 0, durability = 0 } = options;
+    const { keep = false, replace = false, lifetime = 0, durability = 0 } = options;
+    const scope = (keep ? SCOPE.pool : SCOPE.member) | (replace ? protocol.OFFER_REPLACES : 0);
     return this.#call((w) => {
       if (payload === null) {
         protocol.writeOfferNothing(w, this.number, scope, durability, lifetime);

@@ -123,7 +123,7 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
   seal: of('seal', handle),
   offer: fc
     .tuple(
-      of('offer', { handle: u32, scope: u8(1), durability: u8(2), lifetime: u32 }),
+      of('offer', { handle: u32, scope: u8(3), durability: u8(2), lifetime: u32 }),
       sourceAndPayload(2),
     )
     .map(([fixed, payload]) => ({ ...fixed, ...payload })),
@@ -200,9 +200,10 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
   demand: of('demand', { handle: u32, deadline: u32, mode: u8(2), policy: u8(1), want: u8(3) }),
   retract: of('retract', handle),
   dispose: of('dispose', handle),
-  delete: of('delete', { name: anyName, force: u8(1) }),
+  delete: of('delete', { name: anyName, member: u32, force: u8(1) }),
   tag: of('tag', {
     name: anyName,
+    member: u32,
     attributes: anyAttributes,
     removed: fc.array(u16, { maxLength: 5 }),
   }),
@@ -257,7 +258,7 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
     attributes: anyMap,
     fields: anyMap,
   }),
-  unkeep: of('unkeep', { name: anyName, deadline: u32 }),
+  unkeep: of('unkeep', { name: anyName, member: u32, deadline: u32 }),
   lease: of('lease', { size: u64, least: u64, handle: u32, deadline: u32 }),
   return: of('return', { slab: u32, offset: u64, size: u64 }),
   adopt: of('adopt', { file: fc.nat().map((id) => `adopt-${id}`), size: u64 }),
@@ -275,13 +276,15 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
   }),
   tagSelected: of('tagSelected', {
     ...selecting,
+    member: u32,
     dry: u8(1),
     attributes: anyAttributes,
     removed: fc.array(u16, { maxLength: 5 }),
   }),
-  endSelected: of('endSelected', { ...selecting, dry: u8(1), how: u8(2) }),
+  endSelected: of('endSelected', { ...selecting, member: u32, dry: u8(1), how: u8(2) }),
   gather: of('gather', {
     ...selecting,
+    member: u32,
     dry: u8(1),
     removes: u8(1),
     key: anyText(),

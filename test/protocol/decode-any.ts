@@ -19,7 +19,7 @@ import {
   type Welcome,
 } from '../../src/protocol/answers.js';
 import { type Attribute, attributesOf } from '../../src/protocol/attributes.js';
-import { type MessageName, messageName, SOURCE } from '../../src/protocol/codes.js';
+import { type MessageName, messageName, OFFER_REPLACES, SOURCE } from '../../src/protocol/codes.js';
 import { Declare, readDeclare } from '../../src/protocol/declare.js';
 import { Deliver, readDeliver } from '../../src/protocol/deliver.js';
 import {
@@ -67,7 +67,7 @@ import {
   Tag,
   Unkeep,
 } from '../../src/protocol/objects.js';
-import { Offer, readOffer, readOfferPart } from '../../src/protocol/offer.js';
+import { Offer, readAppend, readOffer, readOfferPart } from '../../src/protocol/offer.js';
 import {
   DeliveredPart,
   Parts,
@@ -158,16 +158,17 @@ export type AnyMessage =
       policy: number;
       want: number;
     }
-  | { kind: 'delete'; name: string; force: number }
+  | { kind: 'delete'; name: string; member: number; force: number }
   | {
       kind: 'tag';
       name: string;
+      member: number;
       attributes: readonly Attribute[];
       removed: readonly number[];
     }
   | { kind: 'promise'; promise: number; member: number; promiseKind: number; pattern: string }
   | { kind: 'close'; promise: number }
-  | { kind: 'unkeep'; name: string; deadline: number }
+  | { kind: 'unkeep'; name: string; member: number; deadline: number }
   | { kind: 'lease'; size: number; least: number; handle: number; deadline: number }
   | { kind: 'return'; slab: number; offset: number; size: number }
   | Adopt
@@ -238,7 +239,8 @@ function declareOf(fields: Declare, r: Reader): AnyMessage {
 }
 
 function offerOf(fields: Offer, r: Reader): AnyMessage {
-  const { handle, scope, durability, source, lifetime } = fields;
+  const { handle, durability, source, lifetime } = fields;
+  const scope = fields.scope | (fields.replaces * OFFER_REPLACES);
   const payload = payloadOf(r, fields);
   return { kind: 'offer', handle, scope, durability, source, lifetime, payload };
 }
@@ -277,6 +279,7 @@ function tagOf(fields: Tag, r: Reader): AnyMessage {
   return {
     kind: 'tag',
     name: nameOf(r, fields),
+    member: fields.member,
     attributes: attributesOf(r, fields.attributes, EXACT),
     removed: Array.from(fields.removed.subarray(0, fields.removedCount)),
   };
@@ -341,7 +344,7 @@ const DECODERS: Readonly<Record<MessageName, Decoder>> = {
   seal: handle('seal'),
   offer: filled(() => new Offer(), readOffer, offerOf),
   offerPart: filled(() => new Offer(), readOfferPart, offerPartOf),
-  append: filled(() => new Offer(), readOffer, appendOf),
+  append: filled(() => new Offer(), readAppend, appendOf),
   finish: handle('finish'),
   ...OPEN_DECODERS,
   ...EVENT_DECODERS,
@@ -378,6 +381,7 @@ const DECODERS: Readonly<Record<MessageName, Decoder>> = {
     (fields, r) => ({
       kind: 'delete',
       name: nameOf(r, fields),
+      member: fields.member,
       force: fields.force,
     }),
   ),
@@ -390,6 +394,7 @@ const DECODERS: Readonly<Record<MessageName, Decoder>> = {
     (fields, r) => ({
       kind: 'unkeep',
       name: nameOf(r, fields),
+      member: fields.member,
       deadline: fields.deadline,
     }),
   ),

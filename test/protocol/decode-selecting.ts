@@ -42,12 +42,20 @@ export type SelectingMessage =
     })
   | (Selecting & {
       kind: 'tagSelected';
+      member: number;
       dry: number;
       attributes: readonly Attribute[];
       removed: readonly number[];
     })
-  | (Selecting & { kind: 'endSelected'; dry: number; how: number })
-  | (Selecting & { kind: 'gather'; dry: number; removes: number; key: string; value: Value })
+  | (Selecting & { kind: 'endSelected'; member: number; dry: number; how: number })
+  | (Selecting & {
+      kind: 'gather';
+      member: number;
+      dry: number;
+      removes: number;
+      key: string;
+      value: Value;
+    })
   | { kind: 'define'; definitionKind: number; name: string; definition: Value }
   | { kind: 'definitions'; definitionKind: number; name: string }
   | { kind: 'lineage'; name: string; depth: number };
@@ -106,21 +114,22 @@ export const SELECTING_DECODERS: Decoders = {
     readTagSelected(r, fields);
     const attributes = attributesOf(r, fields.attributes, EXACT);
     const removed = Array.from(fields.removed.subarray(0, fields.removedCount));
-    return { kind: 'tagSelected', ...selectorOf(r, fields), dry: fields.dry, attributes, removed };
+    const { member, dry } = fields;
+    return { kind: 'tagSelected', ...selectorOf(r, fields), member, dry, attributes, removed };
   },
   endSelected: (r) => {
     const fields = new EndSelected();
     readEndSelected(r, fields);
-    const { dry, how } = fields;
-    return { kind: 'endSelected', ...selectorOf(r, fields), dry, how };
+    const { member, dry, how } = fields;
+    return { kind: 'endSelected', ...selectorOf(r, fields), member, dry, how };
   },
   gather: (r) => {
     const fields = new Gather();
     readGather(r, fields);
-    const { dry, removes } = fields;
+    const { member, dry, removes } = fields;
     const key = decodeUtf8(r.bytes, fields.keyStart, fields.keyEnd);
     const value = valueAt(r, fields.valueStart, fields.valueEnd);
-    return { kind: 'gather', ...selectorOf(r, fields), dry, removes, key, value };
+    return { kind: 'gather', ...selectorOf(r, fields), member, dry, removes, key, value };
   },
   define: (r) => {
     const { kind: definitionKind, name, definition } = readDefine(r, EXACT);

@@ -178,7 +178,7 @@ test('a message that is refused leaves nothing of it in the writer', () => {
   writerRefuses('bad-attribute', { kind: 'key', key: 1, name: 'é'.repeat(128) });
   writerRefuses('bad-argument', { kind: 'adopt', file: 'slab-1', size: 1 });
   writerRefuses('bad-argument', { kind: 'adopt', file: 'adopt-../x', size: 1 });
-  const query = { kind: 'gather', selector: '', after: '', dry: 0, removes: 0 } as const;
+  const query = { kind: 'gather', selector: '', after: '', member: 0, dry: 0, removes: 0 } as const;
   writerRefuses('bad-argument', { ...query, key: 'a', value: nothing });
   const promise = { kind: 'promise', promise: 1, member: 1 } as const;
   writerRefuses('bad-argument', { ...promise, promiseKind: 1, pattern: '[' });
@@ -205,7 +205,10 @@ test('fields that say something unknown are refused', () => {
   bodyRefused(MESSAGE.demand, 'bad-message', ...handle, ...never, 3, 0, 0);
   bodyRefused(MESSAGE.demand, 'bad-message', ...handle, ...never, 0, 2, 0);
   bodyRefused(MESSAGE.demand, 'bad-message', ...handle, ...never, 0, 0, 8);
-  bodyRefused(MESSAGE.offer, 'bad-message', ...handle, 2, 0, 0, 0, 0, 0, 0, 0);
+  bodyRefused(MESSAGE.offer, 'bad-message', ...handle, 4, 0, 0, 0, 0, 0, 0, 0);
+  bodyRefused(MESSAGE.offerPart, 'bad-message', ...handle, 3, 0, 0, 0, 0, 0, 0, 0);
+  const ofGroup = [12, 0, 0, 0, ...handle, 3, 0, 0, 0, 0, 0, 0, 0];
+  bodyRefused(MESSAGE.offerGroup, 'bad-message', ...ofGroup, 0, 0, 0, 0);
   bodyRefused(MESSAGE.offer, 'bad-message', ...handle, 0, 3, 0, 0, 0, 0, 0, 0);
   bodyRefused(MESSAGE.offer, 'bad-message', ...handle, 0, 0, 3, 0, 0, 0, 0, 0);
   bodyRefused(MESSAGE.offer, 'bad-message', ...handle, 0, 0, 0, 1, 0, 0, 0, 0);
@@ -221,12 +224,12 @@ test('fields that say something unknown are refused', () => {
   bodyRefused(MESSAGE.query, 'bad-selector', 1, 0, 1, 0, ...new Array(65_541).fill(0x61));
   bodyRefused(MESSAGE.query, 'bad-message', ...new Array(12).fill(0), 3);
   bodyRefused(MESSAGE.facets, 'bad-message', ...new Array(8).fill(0), 2);
-  bodyRefused(MESSAGE.endSelected, 'bad-message', ...new Array(9).fill(0), 3);
-  bodyRefused(MESSAGE.tagSelected, 'bad-attribute', ...new Array(11).fill(0), 0xff, 0xff);
+  bodyRefused(MESSAGE.endSelected, 'bad-message', ...new Array(13).fill(0), 3);
+  bodyRefused(MESSAGE.tagSelected, 'bad-attribute', ...new Array(15).fill(0), 0xff, 0xff);
   const ofKey = [...new Array(8).fill(0), 1, 0, 0, 0, 0x61];
   bodyRefused(MESSAGE.sort, 'bad-message', ...ofKey, ...new Array(6).fill(0), 2);
   bodyRefused(MESSAGE.define, 'bad-message', 3);
   bodyRefused(MESSAGE.define, 'bad-name', 0, 0, 0, 0, 0, 0);
-  bodyRefused(MESSAGE.tag, 'bad-attribute', 1, 0, 0, 0, 0x61, 0, 0, 0xff, 0xff);
+  bodyRefused(MESSAGE.tag, 'bad-attribute', 1, 0, 0, 0, 0x61, ...handle, 0, 0, 0xff, 0xff);
   bodyRefused(MESSAGE.adopt, 'bad-argument', 1, 0, 0, 0, 0x61, ...one);
 });

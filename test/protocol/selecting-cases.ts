@@ -1,3 +1,4 @@
+import { MEMBER_NONE } from '../../src/protocol/codes.js';
 import type { AnyMessage } from './decode-any.js';
 
 const param = 'param = "t" and step in 0..24';
@@ -26,14 +27,23 @@ export const SELECTING_CASES: readonly (readonly [name: string, message: AnyMess
   ],
   [
     'tag what is selected',
-    { kind: 'tagSelected', selector: param, after: '', dry: 0, attributes: [[1, 5]], removed: [2] },
+    {
+      ...{ kind: 'tagSelected', selector: param, after: '', member: 3, dry: 0 },
+      ...{ attributes: [[1, 5]], removed: [2] },
+    },
   ],
-  ['withdraw what is selected', { kind: 'endSelected', ...next, dry: 1, how: 0 }],
-  ['delete what is selected', { kind: 'endSelected', selector: param, after: '', dry: 0, how: 2 }],
+  [
+    'withdraw what is selected',
+    { kind: 'endSelected', ...next, member: MEMBER_NONE, dry: 1, how: 0 },
+  ],
+  [
+    'delete what is selected',
+    { kind: 'endSelected', selector: param, after: '', member: 0, dry: 0, how: 2 },
+  ],
   [
     'gather',
     {
-      ...{ kind: 'gather', selector: param, after: '', dry: 0, removes: 0 },
+      ...{ kind: 'gather', selector: param, after: '', member: 0, dry: 0, removes: 0 },
       ...{ key: '.collections', value: 'train' },
     },
   ],

@@ -1,6 +1,7 @@
 // A table in one file: every kind of frame, message and value with what it is made of, once.
 import type { ErrorCode } from '../../src/core/errors.js';
 import { Float, Timestamp, type Value } from '../../src/core/value.js';
+import { MEMBER_NONE } from '../../src/protocol/codes.js';
 import type { AnyFrame } from './any-frame.js';
 import type { AnyMessage } from './decode-any.js';
 import { SELECTING_CASES } from './selecting-cases.js';
@@ -122,6 +123,18 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
       source: 1,
       lifetime: 3_600_000,
       payload: Uint8Array.of(1, 2, 3),
+    },
+  ],
+  [
+    'offer, in the place of what is kept',
+    {
+      kind: 'offer',
+      handle: 2,
+      scope: 3,
+      durability: 0,
+      source: 0,
+      lifetime: 0,
+      payload: null,
     },
   ],
   [
@@ -284,9 +297,9 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
   ['demand, peek', { kind: 'demand', handle: 1, deadline: 5, mode: 2, policy: 0, want: 1 }],
   ['retract', { kind: 'retract', handle: 1 }],
   ['dispose', { kind: 'dispose', handle: U32_MAX - 1 }],
-  ['delete', { kind: 'delete', name: 'a', force: 0 }],
-  ['delete, forced', { kind: 'delete', name: 'a', force: 1 }],
-  ['tag', { kind: 'tag', name: 'a', attributes: [[1, 'good']], removed: [2, 3] }],
+  ['delete', { kind: 'delete', name: 'a', member: MEMBER_NONE, force: 0 }],
+  ['delete, forced', { kind: 'delete', name: 'a', member: 2, force: 1 }],
+  ['tag', { kind: 'tag', name: 'a', member: 0, attributes: [[1, 'good']], removed: [2, 3] }],
   [
     'promise of a name',
     { kind: 'promise', promise: 1, member: 0, promiseKind: 0, pattern: 'a[1]' },
@@ -400,7 +413,7 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
       fields: { from: 1_001, to: 1_100 },
     },
   ],
-  ['unkeep', { kind: 'unkeep', name: 'a', deadline: 0 }],
+  ['unkeep', { kind: 'unkeep', name: 'a', member: 0, deadline: 0 }],
   ['lease', { kind: 'lease', size: 2 ** 31, least: 4_096, handle: 1, deadline: 0 }],
   ['lease for no handle', { kind: 'lease', size: 64, least: 64, handle: U32_MAX, deadline: 1 }],
   ['return', { kind: 'return', slab: 0, offset: 2 ** 33, size: 64 }],

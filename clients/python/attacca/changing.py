@@ -15,7 +15,7 @@ class _Changing(_Querying):
     def tag(self, name: str, set: Optional[Mapping[str, Any]] = None,
             remove: Any = ()) -> None:
         """Sets and removes tags of an object."""
-        self._ask("TAG", "OK", name=name, attributes=self._attributes(set),
+        self._ask("TAG", "OK", name=name, member=1, attributes=self._attributes(set),
                   removed=[self._key(key) for key in remove])
 
     def untag(self, name: str, *tags: str) -> None:
@@ -24,7 +24,7 @@ class _Changing(_Querying):
 
     def delete(self, name: str, force: bool = False) -> None:
         """Ends the object. Refused while someone requires it, unless forced."""
-        self._ask("DELETE", "OK", name=name, force=int(force))
+        self._ask("DELETE", "OK", name=name, member=1, force=int(force))
 
     def tag_selected(self, selector: str, set: Optional[Mapping[str, Any]] = None,
                      remove: Any = (), *, dry_run: bool = False,
@@ -74,7 +74,8 @@ class _Changing(_Querying):
                                "empty, which selects everything; say \"true\" if that is meant")
         selected = changed = 0
         refused: List[Dict[str, Any]] = []
-        for part in self._parts(name, selector, timeout, dry=int(dry_run), **fields):
+        for part in self._parts(name, selector, timeout, member=1, dry=int(dry_run),
+                                **fields):
             selected, changed = selected + part["selected"], changed + part["changed"]
             refused += part["refused"]
             if progress is not None:

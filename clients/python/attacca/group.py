@@ -257,7 +257,8 @@ class Group:
     def _take_back(self) -> None:
         """Ends what was offered, and waits for nobody."""
         self._state = "ended"
-        end = (_message("UNKEEP", name=self.name, deadline=_ms(None)) if self._is_kept else
+        end = (_message("UNKEEP", name=self.name, member=1, deadline=_ms(None))
+               if self._is_kept else
                _message("WITHDRAW", handle=self._handles[0], deadline=_ms(None)))
         self._pool._session.post([end], lambda *_: self._end())
 
@@ -266,7 +267,8 @@ class Group:
         is still served: waits for that, `timeout` seconds at most (`deadline-passed`)."""
         self._must_be("offered", "withdraw")
         if self._is_kept:
-            self._pool._ask("UNKEEP", "OK", timeout, name=self.name, deadline=_ms(timeout))
+            self._pool._ask("UNKEEP", "OK", timeout, name=self.name, member=1,
+                            deadline=_ms(timeout))
         else:
             self._pool._ask("WITHDRAW", "OK", timeout, handle=self._handles[0],
                             deadline=_ms(timeout))

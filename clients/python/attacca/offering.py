@@ -29,18 +29,22 @@ class _Offering(_Demanding):
     def offer(self, name: str, data: Any = b"", *, dtype: Any = None, shape: Any = None,
               order: Optional[str] = None, attributes: Optional[Mapping[str, Any]] = None,
               container: Optional[str] = None, keep: bool = False, lifetime: float = 0.0,
-              durability: str = "process", timeout: Optional[float] = None) -> Offer:
+              durability: str = "process", replace: bool = False,
+              timeout: Optional[float] = None) -> Offer:
         """Offers a copy of `data`: any buffer, an array of numpy, what a demand delivered. Dtype,
-        shape and order come from the buffer where they are not given. The offer stands until
-        withdrawn or until this member leaves; with `keep` beyond that, `lifetime` seconds when
-        given. `durability` is what is asked for: process, memory, fsync. Waits when memory is
-        full, `timeout` seconds at most: `memory-full`. In a `container` (its attribute
-        `.container`) it gets what that gives its objects. Errors: `already-offered`, `bad-space` of
-        what is no array, `size-mismatch`, `schema-mismatch`, `no-durable-level`, `bad-name`."""
+        shape and order come from the buffer where they are not given. The offer stands
+        until withdrawn or until this member leaves; with `keep` beyond that, `lifetime`
+        seconds when given. `durability` is what is asked for: process, memory, fsync. With
+        `replace` what the pool keeps of that name is withdrawn when this is let in, in one
+        step; refused, it leaves that as it was. Waits when memory is full, `timeout`
+        seconds at most: `memory-full`. In a `container` (its attribute `.container`) it
+        gets what that gives its objects. Errors: `already-offered`, `bad-space` of what is
+        no array, `size-mismatch`, `schema-mismatch`, `no-durable-level`, `bad-name`."""
         if container is not None:
             attributes = {**(attributes or {}), ".container": container}
         raw, space = _describe(data, dtype, shape, order)
-        return self._offer(name, raw, space, attributes, keep, lifetime, durability, timeout)
+        return self._offer(name, raw, space, attributes, keep, lifetime, durability, timeout,
+                           replace=replace)
 
     def offer_part(self, name: str, region: Any, data: Any, *, shape: Any, dtype: Any = None,
                    order: Optional[str] = None, attributes: Optional[Mapping[str, Any]] = None,
@@ -113,7 +117,7 @@ class _Offering(_Demanding):
                attributes: Optional[Mapping[str, Any]], keep: bool, lifetime: float,
                durability: str, timeout: Optional[float],
                region: Optional[Dict[str, Any]] = None,
-               placed: Optional[List[int]] = None) -> Offer:
+               placed: Optional[List[int]] = None, replace: bool = False) -> Offer:
         until = _until(timeout)
         handle = self._growing.get(name, (None,))[0] if placed is not None else None
         declare: List[bytes] = []
@@ -150,7 +154,7 @@ class _Offering(_Demanding):
                         self._write(slot[0], slot[1], raw, until)
                         fields = {"source": 2, "slab": slot[0], "offset": slot[1],
                                   "size": len(raw)}
-                    offer = _message(message, handle=handle, scope=1 if keep else 0,
+                    offer = _message(message, handle=handle, scope=int(keep) | int(replace) << 1,
                                      durability=("process", "memory", "fsync").index(durability),
                                      lifetime=_ms(lifetime) if lifetime else 0, **kind, **fields)
                     sent = True
@@ -186,7 +190,7 @@ class _Offering(_Demanding):
         is free then; a version of the same name may begin."""
         handles = self._offers.get(name)
         if handles is None:
-            self._ask("UNKEEP", "OK", timeout, name=name, deadline=_ms(timeout))
+            self._ask("UNKEEP", "OK", timeout, name=name, member=1, deadline=_ms(timeout))
             return
         for handle in [*handles]:
             self._ask("WITHDRAW", "OK", timeout, handle=handle, deadline=_ms(timeout))

@@ -13,7 +13,7 @@ import { toJson } from '../json.js';
 import { collectionMap, collectionsTable, definitionText } from '../looking/definitions-text.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
 import { print, stdoutIsTerminal } from '../output.js';
-import { openPool, type PoolSession } from '../pool/open.js';
+import { joinPool, openPool, type PoolSession } from '../pool/open.js';
 import { selecting } from '../where.js';
 
 const OPTIONS = {
@@ -144,7 +144,8 @@ async function countIn(
 
 async function remove(context: Context, options: Options, name: string): Promise<number> {
   const { signal } = context;
-  await using session = await openPool(context, options);
+  const { session } = await joinPool(context, options);
+  await using _session = session;
   await session.view.catalog.deleteCollection(name, { signal });
   if (options.json) print(toJson({ name, removed: true }));
   return EXIT.ok;
@@ -159,7 +160,8 @@ async function putOrTake(
   const [name = '', ...objects] = words;
   if (name === '') throw new UsageError(`${action} needs the NAME of a collection`);
   const chosen = await chosenToChange(objects, { ...options, yes: true });
-  await using session = await openPool(context, options);
+  const { session } = await joinPool(context, options);
+  await using _session = session;
   const { catalog } = session.view;
   const isPut = action === 'put';
   const how = {

@@ -12,7 +12,7 @@ import { toJson } from '../json.js';
 import { containerMap, containersTable, definitionText } from '../looking/definitions-text.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
 import { print, say, stdoutIsTerminal } from '../output.js';
-import { openPool } from '../pool/open.js';
+import { joinPool, openPool } from '../pool/open.js';
 
 const OPTIONS = {
   attr: {
@@ -110,7 +110,8 @@ async function add(context: Context, options: Options, name: string): Promise<nu
 }
 
 async function remove(context: Context, options: Options, name: string): Promise<number> {
-  await using session = await openPool(context, options);
+  const { session } = await joinPool(context, options);
+  await using _session = session;
   const { view } = session;
   const [known] = await view.catalog.containers(name);
   const { force } = options;

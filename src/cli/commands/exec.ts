@@ -38,7 +38,10 @@ export const command = defineCommand({
       value: 'TIME',
       help: 'withdraw outputs after so long; without it the pool keeps them until withdraw',
     },
-    replace: { type: 'boolean', help: 'withdraw what the pool keeps under an output name before' },
+    replace: {
+      type: 'boolean',
+      help: 'withdraw what the pool keeps under an output name, when that is let in',
+    },
     member: { type: 'string', value: 'NAME', help: 'who runs (default: exec[*])' },
     ...POOL_OPTION,
     ...TIMEOUT_OPTION,

@@ -96,7 +96,10 @@ const OPTIONS = {
     help: 'offer all of them at once, as a group of that name (docs/groups.md)',
   },
   container: { type: 'string', value: 'NAME', help: 'the container that it is put into' },
-  replace: { type: 'boolean', help: 'withdraw what the pool keeps under the name before' },
+  replace: {
+    type: 'boolean',
+    help: 'withdraw what the pool keeps under the name, when this is let in',
+  },
   member: { type: 'string', value: 'NAME', help: 'who puts (default: put[*])' },
   ...NULL_OPTION,
   ...POOL_OPTION,

@@ -6,7 +6,7 @@ import { quoted } from '../format.js';
 import { toJson } from '../json.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print } from '../output.js';
-import { openPool } from '../pool/open.js';
+import { joinPool } from '../pool/open.js';
 
 const RELATIONS: readonly Relation[] = ['derived-from', 'part-of', 'supersedes', 'depends-on'];
 
@@ -37,7 +37,8 @@ export const command = defineCommand({
         `there is no relation ${quoted(word)}; ${known}${didYouMean(word, RELATIONS)}`,
       );
     }
-    await using session = await openPool(context, options);
+    const { session } = await joinPool(context, options);
+    await using _session = session;
     const { catalog } = session.view;
     const { remove, json } = options;
     if (remove) await catalog.unrelate(name, relation, other);

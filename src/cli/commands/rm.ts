@@ -8,7 +8,7 @@ import { numberOf, quoted } from '../format.js';
 import { toJson } from '../json.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print } from '../output.js';
-import { openPool } from '../pool/open.js';
+import { joinPool } from '../pool/open.js';
 
 export const command = defineCommand({
   usage: ['NAME...', '--where SELECTOR'],
@@ -29,7 +29,8 @@ export const command = defineCommand({
   ],
   async run(context, { options, words }) {
     const chosen = await chosenToChange(words, options);
-    await using session = await openPool(context, options);
+    const { session } = await joinPool(context, options);
+    await using _session = session;
     const { view } = session;
     const { force } = options;
     const how = {

@@ -24,7 +24,7 @@ const OPTIONS = {
   },
   replace: {
     type: 'boolean',
-    help: 'with -j: withdraw what the pool keeps under an output name before',
+    help: 'with -j: withdraw what the pool keeps under an output name, when that is let in',
   },
   name: { type: 'string', short: 'n', value: 'NAME', help: "the pool's name" },
   ...SERVE_OPTIONS,

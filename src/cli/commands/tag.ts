@@ -4,7 +4,7 @@ import { CHANGE_OPTIONS, change, chosenToChange } from '../changing.js';
 import { defineCommand } from '../command.js';
 import { UsageError } from '../exit.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
-import { openPool } from '../pool/open.js';
+import { joinPool } from '../pool/open.js';
 
 export const command = defineCommand({
   usage: ['NAME... --set KEY=VALUE...', '--where SELECTOR --set KEY=VALUE...'],
@@ -32,7 +32,8 @@ export const command = defineCommand({
     if (options.set.length === 0) throw new UsageError('it needs "--set KEY=VALUE"');
     const tags = parseAttributes(options.set, '--set');
     const chosen = await chosenToChange(words, options);
-    await using session = await openPool(context, options);
+    const { session } = await joinPool(context, options);
+    await using _session = session;
     const { view } = session;
     const how = {
       verb: 'tag',

@@ -3,7 +3,7 @@ import { CHANGE_OPTIONS, change, chosenToChange } from '../changing.js';
 import { defineCommand } from '../command.js';
 import { UsageError } from '../exit.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
-import { openPool } from '../pool/open.js';
+import { joinPool } from '../pool/open.js';
 
 export const command = defineCommand({
   usage: ['NAME... --key KEY...', '--where SELECTOR --key KEY...'],
@@ -30,7 +30,8 @@ export const command = defineCommand({
     const keys = options.key;
     if (keys.length === 0) throw new UsageError('it needs "--key KEY"');
     const chosen = await chosenToChange(words, options);
-    await using session = await openPool(context, options);
+    const { session } = await joinPool(context, options);
+    await using _session = session;
     const { view } = session;
     const how = {
       verb: 'untag',

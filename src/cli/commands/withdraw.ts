@@ -2,7 +2,7 @@ import { CHANGE_OPTIONS, change, chosenToChange } from '../changing.js';
 import { defineCommand } from '../command.js';
 import { parseTimeout } from '../duration.js';
 import { COMMON_OPTIONS, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
-import { openPool } from '../pool/open.js';
+import { joinPool } from '../pool/open.js';
 
 export const command = defineCommand({
   usage: ['NAME...', '--where SELECTOR'],
@@ -21,7 +21,8 @@ export const command = defineCommand({
     const timeoutMs = parseTimeout(options.timeout);
     const chosen = await chosenToChange(words, options);
     const { signal } = context;
-    await using session = await openPool(context, options);
+    const { session } = await joinPool(context, options);
+    await using _session = session;
     const { view } = session;
     const how = {
       verb: 'withdraw',

@@ -35,15 +35,25 @@ export function poolAddress(asked: string | undefined, environment: NodeJS.Proce
 /** A session with a pool: all that a command does there, and its end. */
 export class PoolSession {
   readonly client: Client;
-  readonly view: PoolView;
   readonly address: string;
   readonly #tenancy: Tenancy;
+  #view: PoolView;
 
   constructor(tenancy: Tenancy, address: string) {
     this.#tenancy = tenancy;
     this.client = tenancy.client;
-    this.view = new PoolView(tenancy);
+    this.#view = new PoolView(tenancy);
     this.address = address;
+  }
+
+  /** What the command looks with; where it has joined, it changes things as that member. */
+  get view(): PoolView {
+    return this.#view;
+  }
+
+  /** From here on what is changed is changed by the member of this seat. */
+  actAs(seat: Seat): void {
+    this.#view = new PoolView(this.#tenancy, seat.number);
   }
 
   /** The pool as a program has it that is the member of this seat. */
@@ -102,7 +112,7 @@ function enter(context: Context, options: OpenOptions): { tenancy: Tenancy; addr
   return { tenancy, address };
 }
 
-/** Connects, to look or to change what needs no member. */
+/** Connects, to look. */
 export async function openPool(context: Context, options: OpenOptions): Promise<PoolSession> {
   const { tenancy, address } = enter(context, options);
   const session = new PoolSession(tenancy, address);
@@ -129,6 +139,7 @@ export async function joinPool(
   const name = options.member ?? `${context.command}[*]`;
   const joining = session.client.join(name, info, {});
   const seat = await started(context, session, options, joining);
+  session.actAs(seat);
   return { session, seat };
 }
 

@@ -1,6 +1,5 @@
 import { chmodSync, linkSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { askOk } from '../../client/asking.js';
 import { Call } from '../../client/call.js';
 import { Extent } from '../../client/extent.js';
 import { Handle } from '../../client/handle.js';
@@ -15,18 +14,18 @@ import {
   type Attributes,
   deadlineOf,
   type OfferOptions,
+  type ReplaceOptions,
   type WaitOptions,
 } from '../../client/options.js';
 import type { Seat } from '../../client/seat.js';
 import { alignmentOf, roundUp, type Slice } from '../../client/slice.js';
 import { throwIfAborted, waiting } from '../../client/waiting.js';
-import type { Writer } from '../../core/bytes.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import type { Region } from '../../core/regions/region.js';
 import type { SpaceExpectation } from '../../core/space.js';
 import { MODE_BITS, openSlab, type SlabFile, slabPath } from '../../levels/shm/slabs.js';
-import { Grant, MESSAGE, readGrant, writeLease, writeUnkeep } from '../../protocol/index.js';
+import { Grant, MESSAGE, readGrant, writeLease } from '../../protocol/index.js';
 import { type FilePart, fileChunks } from '../file-chunks.js';
 import { uniquePart } from '../unique.js';
 
@@ -39,9 +38,7 @@ export interface ObjectToPut {
   readonly region?: Region | undefined;
 }
 
-export interface PutOptions extends OfferOptions, WaitOptions {
-  /** Withdraw what the pool keeps under that name before. */
-  readonly replace?: boolean | undefined;
+export interface PutOptions extends OfferOptions, ReplaceOptions, WaitOptions {
   /** Hears how many more bytes are in the pool's memory, or about to be sent. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
 }
@@ -183,11 +180,6 @@ export class Store {
     const handle = new Handle(this.#seat, object.name, { space, attributes });
     try {
       const what = await payload(handle);
-      if (options.replace === true) {
-        // A handle keeps the name alive, so that what comes is its next version.
-        await declare(handle);
-        await unkeepIfKept(this.#seat, object.name, options);
-      }
       await offerPayload(handle, what, how, options);
     } finally {
       handle.release();
@@ -346,25 +338,5 @@ function giveBack(move: () => void): void {
     move();
   } catch {
     // Its place is taken, or gone.
-  }
-}
-
-async function declare(handle: Handle): Promise<void> {
-  if (handle.declares === 0) return;
-  const call = new Call<never>(1);
-  handle.post(call, 0, () => {});
-  await call.promise;
-}
-
-/** Withdraws what the pool keeps under a name, if it does. */
-async function unkeepIfKept(seat: Seat, name: string, options: WaitOptions): Promise<void> {
-  const deadline = deadlineOf(options.timeoutMs);
-  try {
-    const write = (w: Writer): void => writeUnkeep(w, name, deadline);
-    await askOk(seat.client, `withdraw "${name}"`, write, options);
-  } catch (error) {
-    const { code } = error instanceof AttaccaError ? error : { code: '' };
-    // There is nothing to replace; or a member offers it, which the offer to come will say.
-    if (code !== 'unknown-object' && code !== 'wrong-state') throw error;
   }
 }

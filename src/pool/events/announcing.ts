@@ -1,6 +1,7 @@
 import { AttaccaError } from '../../core/errors.js';
 import { encodeUtf8 } from '../../core/utf8.js';
 import {
+  type Delete,
   EVENT,
   EVENT_FLAG,
   MESSAGE,
@@ -11,14 +12,18 @@ import {
   readGroupMember,
   readJoin,
   readLeave,
+  readOffer,
   readOfferGroup,
   readPromise,
   readTag,
   readUnkeep,
+  type Unkeep,
 } from '../../protocol/index.js';
 import { storeTags } from '../conforming.js';
 import { membersOfGroup } from '../groups.js';
+import { askerOf } from '../handles.js';
 import { findObject, handleState, memberOf } from '../objects.js';
+import { isReplaced } from '../offer.js';
 import { takesPart } from '../opening.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from '../rows.js';
 import type { Session } from '../sessions.js';
@@ -49,6 +54,8 @@ const KINDS: { readonly [code: number]: readonly number[] } = {
   [MESSAGE.emit]: [EVENT.emit],
 };
 const NONE: readonly number[] = [];
+/** Who lets the new one in is asked first: nothing ends for what is refused. */
+const REPLACING: readonly number[] = [EVENT.offer, EVENT.withdraw];
 
 /** What a request is about to do, in this order. */
 export function kindsOf(pool: PoolState, session: Session, code: number): readonly number[] {
@@ -61,7 +68,20 @@ export function kindsOf(pool: PoolState, session: Session, code: number): readon
     const handle = handleAhead(pool, session);
     return handle !== 0 && takesPart(pool, handle) ? [EVENT.offer] : [EVENT.seal];
   }
+  if (code === MESSAGE.offer && replacedAhead(pool, session) !== 0) return REPLACING;
   return KINDS[code] ?? NONE;
+}
+
+/** The version that is kept, and that the offer which stands next would end; 0: none. */
+function replacedAhead(pool: PoolState, session: Session): number {
+  const { reader, decoder, objects, handles } = pool;
+  const handle = handleAhead(pool, session);
+  if (handle === 0) return 0;
+  const { at } = reader;
+  readOffer(reader, decoder.offer);
+  reader.at = at;
+  const current = objects.get(handles.get(handle, HANDLE.object), OBJECT.current);
+  return current !== 0 && isReplaced(pool, current, decoder.offer) ? current : 0;
 }
 
 /** The handle whose number stands next; 0 when there is none. */
@@ -90,6 +110,13 @@ export function announce(
     return;
   }
   if (code === MESSAGE.withdraw) announceMembers(pool, session, before, tell);
+  if (code === MESSAGE.offer && kind === EVENT.withdraw) {
+    const version = replacedAhead(pool, session);
+    const by = memberOf(pool, handleAhead(pool, session));
+    if (version === 0) return;
+    tell(addVersion(pool, before, by, pool.versions.get(version, VERSION.object), version));
+    return;
+  }
   const seq = add(pool, session, code, before);
   if (seq !== 0) tell(seq);
 }
@@ -143,10 +170,10 @@ function add(pool: PoolState, session: Session, code: number, kind: number): num
       return addTag(pool, session, kind);
     case MESSAGE.delete:
       readDelete(reader, decoder.delete);
-      return addName(pool, kind, decoder.delete);
+      return addName(pool, session, kind, decoder.delete);
     case MESSAGE.unkeep:
       readUnkeep(reader, decoder.unkeep);
-      return addName(pool, kind, decoder.unkeep);
+      return addName(pool, session, kind, decoder.unkeep);
     case MESSAGE.emit:
       return addEmit(pool, session, kind);
     case MESSAGE.promise:
@@ -181,13 +208,14 @@ function addTag(pool: PoolState, session: Session, kind: number): number {
   readTag(reader, decoder.tag);
   const { nameStart, nameEnd } = decoder.tag;
   const object = findObject(pool, reader.bytes, nameStart, nameEnd);
+  const who = askerOf(session, decoder.tag.member);
   if (object === 0) return 0;
   const { attributes, objects } = pool;
   const over = storeTags(pool, session, decoder.tag.attributes);
   let tags = 0;
   try {
     tags = tagsAhead(pool, session, objects.get(object, OBJECT.tags), over);
-    return addVersion(pool, kind, undefined, object, objects.get(object, OBJECT.current), tags);
+    return addVersion(pool, kind, who, object, objects.get(object, OBJECT.current), tags);
   } finally {
     attributes.free(tags);
     attributes.free(over);
@@ -233,7 +261,7 @@ function addOfMember(pool: PoolState, session: Session, code: number, kind: numb
   if (code === MESSAGE.close) {
     const row = session.promises.get(readClose(reader));
     if (row === undefined) return 0;
-    return addNamed(pool, kind, pool.members.get(row.memberId), encodeUtf8(row.pattern));
+    return addNamed(pool, kind, pool.members.get(row.memberId) ?? null, encodeUtf8(row.pattern));
   }
   if (code === MESSAGE.leave) {
     readLeave(reader, decoder.leave);
@@ -242,7 +270,7 @@ function addOfMember(pool: PoolState, session: Session, code: number, kind: numb
   }
   const { component, index } = readJoin(reader).parsed;
   const place = index === null ? '' : `[${index === 'any' ? '*' : index}]`;
-  return addNamed(pool, kind, undefined, encodeUtf8(component + place));
+  return addNamed(pool, kind, null, encodeUtf8(component + place));
 }
 
 function addOfHandle(pool: PoolState, handle: number, kind: number): number {
@@ -265,10 +293,12 @@ function mayOffer(pool: PoolState, handle: number): boolean {
 
 function addName(
   pool: PoolState,
+  session: Session,
   kind: number,
-  { nameStart, nameEnd }: { readonly nameStart: number; readonly nameEnd: number },
+  { member, nameStart, nameEnd }: Readonly<Delete | Unkeep>,
 ): number {
   const object = findObject(pool, pool.reader.bytes, nameStart, nameEnd);
   if (object === 0) return 0;
-  return addVersion(pool, kind, undefined, object, pool.objects.get(object, OBJECT.current));
+  const who = askerOf(session, member);
+  return addVersion(pool, kind, who, object, pool.objects.get(object, OBJECT.current));
 }

@@ -2,7 +2,14 @@ import { Reader } from '../../core/bytes.js';
 import type { AttaccaError } from '../../core/errors.js';
 import { decodeUtf8 } from '../../core/utf8.js';
 import type { Value } from '../../core/value.js';
-import { MESSAGE, readDeclare, readEmit, readPromise, readTag } from '../../protocol/index.js';
+import {
+  MESSAGE,
+  readDeclare,
+  readEmit,
+  readPromise,
+  readTag,
+  readTagSelected,
+} from '../../protocol/index.js';
 import { failure } from '../emit.js';
 import { memberOf, objectName } from '../objects.js';
 import { inWords, type Room } from '../room.js';
@@ -100,9 +107,13 @@ function subjectOf(pool: PoolState, { session, code, message }: HeldOperation): 
     }
     case MESSAGE.tag:
       readTag(r, decoder.tag);
-      return { object: text(decoder.tag.nameStart, decoder.tag.nameEnd), member: '' };
+      return {
+        object: text(decoder.tag.nameStart, decoder.tag.nameEnd),
+        member: by(decoder.tag.member),
+      };
     case MESSAGE.tagSelected:
-      return { object: '', member: '' };
+      readTagSelected(r, decoder.tagSelected);
+      return { object: '', member: by(decoder.tagSelected.member) };
     case MESSAGE.emit:
       readEmit(r, decoder.emit);
       return { object: '', member: by(decoder.emit.member) };

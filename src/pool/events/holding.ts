@@ -31,7 +31,7 @@ import {
 } from './measured-before.js';
 import { makeRoom } from './noting.js';
 import { aheadOf, releaseSteps, waitForStep } from './queue-waits.js';
-import { keepNewest } from './queues.js';
+import { keepDue } from './queues.js';
 import type { Subscription } from './subscription.js';
 
 /** Applies a request whose body `pool.reader` stands on; true: it is to be answered with OK. */
@@ -212,10 +212,8 @@ export function settleEvents(pool: PoolState, apply: Apply): void {
       if (events.subscriptions.has(one.id)) advance(pool, one);
       continue;
     }
-    const [queue] = events.queuesDue;
-    if (queue !== undefined) {
-      events.queuesDue.delete(queue);
-      keepNewest(pool, queue);
+    if (events.queuesDue.size > 0) {
+      keepDue(pool);
       continue;
     }
     if (events.isStepDue) {

@@ -10,6 +10,7 @@ import {
   MESSAGE,
   messageName,
   type Offer,
+  readAppend,
   readOffer,
   readOfferPart,
   SOURCE,
@@ -66,6 +67,7 @@ function measurable(pool: PoolState, session: Session, code: number): Measurable
   const message = decoder.offer;
   try {
     if (isPart) readOfferPart(reader, message);
+    else if (code === MESSAGE.append) readAppend(reader, message);
     else readOffer(reader, message);
     const handle = session.handles.get(message.handle);
     if (handle === 0 || message.size === 0 || message.source === SOURCE.nothing) return null;

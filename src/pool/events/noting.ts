@@ -14,9 +14,9 @@ import { endProducer, noteStep, noteStepOf } from './queues.js';
 export function noteHandle(pool: PoolState, kind: number, handle: number): void {
   if ((pool.events.kinds & (1 << kind)) === 0) return;
   const { handles, members } = pool;
-  const member = members.get(handles.get(handle, HANDLE.member));
+  const member = members.get(handles.get(handle, HANDLE.member)) ?? null;
   addHandle(pool, kind, member, handle, 0);
-  if (kind === EVENT.offer && member !== undefined && pool.events.queues.size > 0) {
+  if (kind === EVENT.offer && member !== null && pool.events.queues.size > 0) {
     noteStepOf(pool, handles.get(handle, HANDLE.version), member.id);
   }
   tell(pool);
@@ -26,7 +26,7 @@ export function noteHandle(pool: PoolState, kind: number, handle: number): void 
 export function addHandle(
   pool: PoolState,
   kind: number,
-  member: Member | undefined,
+  member: Member | null,
   handle: number,
   version: number,
 ): number {
@@ -45,17 +45,28 @@ export function addHandle(
   return seq;
 }
 
-/** As {@link noteHandle}, of a version: what its offer said. `queue`: a step queue does it. */
-export function noteVersion(pool: PoolState, kind: number, version: number, queue = ''): void {
-  const { versions, members } = pool;
+/** Who does something: a member, a step queue by its name, or nobody in particular. */
+export type Actor = Member | string | null;
+
+/** The member that a version is offered by; nobody, when that has left. */
+export function providerOf({ versions, members }: PoolState, version: number): Actor {
+  return members.get(versions.get(version, VERSION.providerMember)) ?? null;
+}
+
+/** As {@link noteHandle}, of a version: what its offer said. */
+export function noteVersion(
+  pool: PoolState,
+  kind: number,
+  version: number,
+  by: Actor = providerOf(pool, version),
+): void {
+  const { versions } = pool;
   const object = versions.get(version, VERSION.object);
-  const isQueue = queue !== '';
-  const id = versions.get(version, VERSION.providerMember);
-  const member = isQueue ? undefined : members.get(id);
+  const isQueue = typeof by === 'string';
   const flags = isQueue ? EVENT_FLAG.queue << 8 : 0;
-  const seq = addVersion(pool, kind | flags, member, object, version);
+  const seq = addVersion(pool, kind | flags, isQueue ? null : by, object, version);
   if (isQueue) {
-    const name = encodeUtf8(queue);
+    const name = encodeUtf8(by);
     pool.events.log.setText(ROW.who, name, 0, name.length);
   }
   const isOffer = kind === EVENT.offer;
@@ -67,15 +78,20 @@ export function noteVersion(pool: PoolState, kind: number, version: number, queu
 /** The bytes of a version are in another place, too, by nobody in particular. */
 export function noteMoved(pool: PoolState, version: number, to: 'memory' | 'store'): void {
   const { versions, events } = pool;
-  addVersion(pool, EVENT.moved, undefined, versions.get(version, VERSION.object), version);
+  addVersion(pool, EVENT.moved, null, versions.get(version, VERSION.object), version);
   const place = encodeUtf8(to);
   events.log.setText(ROW.topic, place, 0, place.length);
   tell(pool);
 }
 
-/** As {@link noteHandle}, by nobody in particular: what is offered of it. */
-export function noteName(pool: PoolState, kind: number, object: number): void {
-  addVersion(pool, kind, undefined, object, pool.objects.get(object, OBJECT.current));
+/** As {@link noteHandle}, without a handle: what is offered of it. */
+export function noteName(
+  pool: PoolState,
+  kind: number,
+  member: Member | null,
+  object: number,
+): void {
+  addVersion(pool, kind, member, object, pool.objects.get(object, OBJECT.current));
   tell(pool);
 }
 
@@ -86,7 +102,7 @@ export function noteName(pool: PoolState, kind: number, object: number): void {
 export function addVersion(
   pool: PoolState,
   kind: number,
-  member: Member | undefined,
+  member: Member | null,
   object: number,
   version: number,
   tags = pool.objects.get(object, OBJECT.tags),
@@ -127,7 +143,7 @@ interface SaidOfNamed {
 export function addNamed(
   pool: PoolState,
   kind: number,
-  member: Member | undefined,
+  member: Member | null,
   name: Uint8Array,
   { attributes = 0, tags = 0, space = 0 }: SaidOfNamed = {},
 ): number {
@@ -143,7 +159,7 @@ export function addNamed(
 export function noteMember(
   pool: PoolState,
   kind: number,
-  member: Member | undefined,
+  member: Member | null,
   name: Uint8Array,
 ): void {
   addNamed(pool, kind, member, name);
@@ -167,7 +183,7 @@ export function noteEmitted(
 
 const NOTHING = new Uint8Array(0);
 
-function begin(pool: PoolState, kind: number, member: Member | undefined, version: number): number {
+function begin(pool: PoolState, kind: number, member: Member | null, version: number): number {
   const { log } = pool.events;
   const limit = pool.options.eventBytesMax;
   if (log.isAtBorder(limit) || isOfAge(pool)) {
@@ -175,8 +191,8 @@ function begin(pool: PoolState, kind: number, member: Member | undefined, versio
     log.beginSegment(limit);
   }
   const timeMs = pool.options.wallMs + pool.now;
-  const seq = log.add(kind, member === undefined ? 0 : member.id, version, timeMs);
-  if (member !== undefined) log.setText(ROW.who, member.nameBytes, 0, member.nameBytes.length);
+  const seq = log.add(kind, member === null ? 0 : member.id, version, timeMs);
+  if (member !== null) log.setText(ROW.who, member.nameBytes, 0, member.nameBytes.length);
   return seq;
 }
 

@@ -90,9 +90,11 @@ export function addQueue(pool: PoolState, asked: Asked, meant: string): StepQueu
   return queue;
 }
 
-function dropQueue(pool: PoolState, { asked }: StepQueue): void {
+function dropQueue(pool: PoolState, queue: StepQueue): void {
   const { events } = pool;
+  const { asked } = queue;
   events.queues.delete(asked.name);
+  events.queuesDue.delete(queue);
   if (asked.maxAhead > 0) events.queuesAhead--;
   for (const one of [...events.standing]) {
     one.standing?.steps.delete(asked.name);
@@ -151,8 +153,8 @@ export function noteStepOf(pool: PoolState, version: number, member: number): vo
 }
 
 /** A member is gone: it begins no more steps. */
-export function endProducer({ events }: PoolState, member: Member | undefined): void {
-  if (member === undefined) return;
+export function endProducer({ events }: PoolState, member: Member | null): void {
+  if (member === null) return;
   for (const { producers } of events.queues.values()) producers.delete(member.id);
 }
 
@@ -216,8 +218,18 @@ export function countSteps(
   }
 }
 
+/** Of the queues that have more than they keep, the one that was defined first keeps its newest. */
+export function keepDue(pool: PoolState): void {
+  const { queues, queuesDue } = pool.events;
+  for (const queue of queues.values()) {
+    if (!queuesDue.delete(queue)) continue;
+    keepNewest(pool, queue);
+    return;
+  }
+}
+
 /** The oldest steps go: so many are offered as are kept. */
-export function keepNewest(pool: PoolState, { offered, asked }: StepQueue): void {
+function keepNewest(pool: PoolState, { offered, asked }: StepQueue): void {
   while (offered.size > asked.keep) {
     let oldest = Number.POSITIVE_INFINITY;
     for (const step of offered.keys()) oldest = Math.min(oldest, step);

@@ -265,13 +265,13 @@ export class Run {
       this.#both(client, words, write, () => oracle.stat(name));
     } else if (kind === 'unkeep') {
       const write = (w: Parameters<typeof protocol.writeStat>[0]): void =>
-        protocol.writeUnkeep(w, name, 0);
-      this.#both(client, words, write, () => oracle.unkeep(name));
+        protocol.writeUnkeep(w, name, protocol.MEMBER_NONE, 0);
+      this.#both(client, words, write, () => oracle.unkeep(name, null));
     } else if (kind === 'delete') {
       const force = by % 2 === 0;
       const write = (w: Parameters<typeof protocol.writeStat>[0]): void =>
-        protocol.writeDelete(w, name, force);
-      this.#both(client, words, write, () => oracle.delete(name, force));
+        protocol.writeDelete(w, name, protocol.MEMBER_NONE, force);
+      this.#both(client, words, write, () => oracle.delete(name, force, null));
     } else {
       const set = new Map(by % 2 === 0 ? [[by % 4 === 0 ? 'a' : 'b', by % 5]] : []);
       const removed = by % 3 === 0 ? ['a'] : [];
@@ -280,8 +280,8 @@ export class Run {
       this.#both(
         client,
         words,
-        (w) => protocol.writeTag(w, name, attributes, keys),
-        () => oracle.tag(name, set, removed),
+        (w) => protocol.writeTag(w, name, protocol.MEMBER_NONE, attributes, keys),
+        () => oracle.tag(name, { set, removed }, null),
       );
     }
   }
@@ -368,20 +368,22 @@ export class Run {
     const scope = d % 3 === 0 ? 'pool' : 'member';
     const lifetime = d % 2 === 0 ? this.#deadline(d % 60) : 0;
     const size = payload.kind === 'nothing' ? 0 : payload.size;
+    const replaces = d % 5 === 0;
+    const flags = SCOPE[scope] | (replaces ? protocol.OFFER_REPLACES : 0);
     this.#both(
       client,
-      `offer ${handle} ${payload.kind} of ${size} bytes, scope ${scope}, lifetime ${lifetime}`,
+      `offer ${handle} ${payload.kind} of ${size} bytes, scope ${scope}, lifetime ${lifetime}, replaces ${replaces}`,
       (w) => {
         if (payload.kind === 'nothing') {
-          protocol.writeOfferNothing(w, handle, SCOPE[scope], 0, lifetime);
+          protocol.writeOfferNothing(w, handle, flags, 0, lifetime);
         } else if (payload.kind === 'inline') {
-          protocol.writeOfferInline(w, handle, SCOPE[scope], 0, lifetime, payload.content);
+          protocol.writeOfferInline(w, handle, flags, 0, lifetime, payload.content);
         } else {
           const { slab, offset } = payload.range;
-          protocol.writeOfferSlice(w, handle, SCOPE[scope], 0, lifetime, slab, offset, size);
+          protocol.writeOfferSlice(w, handle, flags, 0, lifetime, slab, offset, size);
         }
       },
-      (session) => this.#oracle.offer(session, handle, payload, scope, lifetime),
+      (session) => this.#oracle.offer(session, handle, payload, { scope, lifetime, replaces }),
     );
   }
 

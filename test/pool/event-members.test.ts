@@ -1,0 +1,50 @@
+// Whom events name.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as protocol from '../../src/protocol/index.js';
+import { Harness } from './harness.js';
+
+test('who tags, deletes and withdraws is named, and is not told of it', () => {
+  const pool = new Harness();
+  const kinds = ['tag', 'delete', 'withdraw'] as const;
+  const all = pool.member('w').subscribe({ kinds });
+  const one = pool.member('one');
+  const own = one.subscribe({ kinds });
+  const keeper = pool.member('keeper');
+  for (const name of ['x', 'y', 'z']) keeper.declare(name).offer(name, { keep: true }).ok();
+  one.tag('x', { seen: true }).ok();
+  one.tagSelected('name = "y"', { seen: true });
+  one.define('collection', 'c', {}).ok();
+  one.gather('name = "x"', '.collections', 'c');
+  one.unkeep('x').ok();
+  one.delete('y').ok();
+  one.endSelected('name = "z"', 'unkeep');
+  const told = ['tag x', 'tag y', 'tag x', 'withdraw x', 'delete y', 'withdraw y', 'withdraw z'];
+  assert.deepEqual(all.told, told);
+  assert.deepEqual(new Set(all.events.map(({ member }) => member)), new Set(['one']));
+  assert.deepEqual(own.told, []);
+  // A guard is not asked of what it does itself.
+  const guard = one.subscribe({ kinds, before: true, acknowledge: true });
+  guard.made.value();
+  one.tag('x', { seen: false }).ok();
+  const other = keeper.tag('x', { seen: true }).waits();
+  assert.equal(guard.last.member, 'keeper');
+  guard.acknowledge();
+  other.ok();
+});
+
+test('a change that a program asks for which is no member names nobody', () => {
+  const pool = new Harness();
+  const all = pool.member('w').subscribe({ kinds: ['tag', 'delete'] });
+  const { client } = pool.member('m');
+  pool.member('keeper').offer('x');
+  client.call((w) => protocol.writeTag(w, 'x', protocol.MEMBER_NONE, [], [])).ok();
+  client.call((w) => protocol.writeTag(w, 'x', 77, [], [])).fails('not-a-member');
+  client.call((w) => protocol.writeDelete(w, 'x', 77, false)).fails('not-a-member');
+  client.call((w) => protocol.writeUnkeep(w, 'x', 77, 0)).fails('not-a-member');
+  client.call((w) => protocol.writeDelete(w, 'x', protocol.MEMBER_NONE, false)).ok();
+  assert.deepEqual(
+    all.events.map(({ member }) => member),
+    ['', ''],
+  );
+});

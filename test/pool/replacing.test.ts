@@ -1,0 +1,104 @@
+// Offers in the place of what the pool keeps.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Harness } from './harness.js';
+import type { Member } from './member.js';
+import type { SubscribeOptions, Subscriber } from './subscriber.js';
+
+const KEPT = { keep: true } as const;
+const REPLACING = { keep: true, replace: true } as const;
+
+function before(member: Member, kind: 'offer' | 'withdraw', more: SubscribeOptions = {}) {
+  const one: Subscriber = member.subscribe({
+    ...{ kinds: [kind], before: true, acknowledge: true },
+    ...more,
+  });
+  one.made.value();
+  return one;
+}
+
+const versionOf = (pool: Harness): unknown => pool.member('looks[*]').stat('x').value()['version'];
+
+test('what is kept ends when the new one is let in, in one step', () => {
+  const pool = new Harness();
+  const all = pool.member('watcher').subscribe({ kinds: ['offer', 'withdraw'] });
+  const reader = pool.member('reader').require('x');
+  pool.member('one').declare('x').offer('old', KEPT).ok();
+  const two = pool.member('two');
+  two.declare('x').offer('new', KEPT).fails('already-offered');
+  two.declare('x').offer('new', REPLACING).ok();
+  assert.equal(versionOf(pool), 2);
+  assert.deepEqual(
+    all.events.map(({ member, version }) => [member, version]),
+    [
+      ['one', 1],
+      ['two', 1],
+      ['two', 2],
+    ],
+  );
+  assert.deepEqual(all.told, ['offer x', 'withdraw x', 'offer x']);
+  // Who was promised the former one is served.
+  assert.equal(reader.demand().text(), 'old');
+  two.declare('y').offer('first', REPLACING).ok();
+});
+
+test('one that is refused leaves what is kept', () => {
+  const pool = new Harness();
+  const member = pool.member('m');
+  member.declare('x').offer('old', KEPT).ok();
+  member
+    .declare('x', { space: { shape: [5] } })
+    .offer('new', REPLACING)
+    .fails('size-mismatch');
+  assert.equal(versionOf(pool), 1);
+  pool.member('n').declare('z').offer('mine').ok();
+  member.declare('z').offer('new', REPLACING).fails('already-offered');
+});
+
+test('who may refuse is asked of the new one first, then of the end of the old one', () => {
+  const pool = new Harness();
+  const guard = pool.member('guard');
+  const offers = before(guard, 'offer', { select: '.version = 2' });
+  const withdraws = before(guard, 'withdraw');
+  const member = pool.member('m');
+  member.declare('x').offer('old', KEPT).ok();
+  const one = member.declare('x').offer('new', REPLACING).waits();
+  assert.deepEqual([offers.told, withdraws.told], [['offer x'], []]);
+  offers.veto('it has NaN');
+  one.fails('vetoed');
+  assert.equal(versionOf(pool), 1);
+  const two = member.declare('x').offer('new', REPLACING).waits();
+  offers.acknowledge();
+  two.waits();
+  assert.deepEqual([withdraws.told, withdraws.last.version], [['withdraw x'], 1]);
+  withdraws.veto('it is needed');
+  two.fails('vetoed');
+  assert.equal(versionOf(pool), 1);
+  const three = member.declare('x').offer('new', REPLACING).waits();
+  offers.acknowledge();
+  withdraws.acknowledge();
+  three.ok();
+  assert.equal(versionOf(pool), 2);
+});
+
+test('one that is to be stored leaves what is kept until it is safe', () => {
+  const pool = new Harness({ durability: 2, slabDurability: 1, hasStore: true });
+  const member = pool.member('m');
+  const stored = (failure: { code: 'disk-full'; message: string } | null): void => {
+    const asked = pool.effectsOf('store').at(-1);
+    assert.ok(asked !== undefined, 'something is to be stored');
+    pool.loop.input({ kind: 'stored', ask: asked.ask, failure });
+    pool.settle();
+  };
+  member.declare('x').offer(member.slice('old bytes'), KEPT).ok();
+  const safe = { ...REPLACING, durability: 2 } as const;
+  const one = member.declare('x').offer(member.slice('new bytes'), safe).waits();
+  stored({ code: 'disk-full', message: 'Cannot store "x": the disk is full' });
+  one.fails('disk-full');
+  assert.equal(versionOf(pool), 1);
+  const two = member.declare('x').offer(member.slice('new bytes'), safe).waits();
+  assert.equal(versionOf(pool), 1);
+  stored(null);
+  two.ok();
+  assert.equal(versionOf(pool), 2);
+});
