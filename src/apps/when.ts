@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isForbidden } from '../client/forbidden.js';
 import type { Pool, PoolEvent, SubscribeOptions, Subscription } from '../client/index.js';
 import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
@@ -86,7 +87,6 @@ const BACKOFF_MS_MAX = 60_000;
 /** Runs that have failed and wait to be tried again, while others go on. */
 const RETRIED_AT_ONCE = 32;
 const BACKOFF_MS = 1_000;
-const FORBIDDEN: ReadonlySet<string> = new Set(['vetoed', 'subscriber-silent']);
 
 /**
  * Does something for each event that matches, by default for each offer, those that are there
@@ -290,7 +290,7 @@ class Trigger {
     };
     await this.#pool.emit(`when.${outcome}`, told).catch((cause: unknown) => {
       // Who forbids that it is told does not forbid the run, which is recorded.
-      if (!(cause instanceof AttaccaError && FORBIDDEN.has(cause.code))) throw cause;
+      if (!isForbidden(cause)) throw cause;
     });
   }
 }

@@ -8,7 +8,7 @@ import { checkArguments } from './input.js';
 import { Interrupts } from './interrupts.js';
 import { COMMON_OPTIONS, parseCommandLine } from './options.js';
 import { print, stdoutIsTerminal } from './output.js';
-import { reportError } from './report.js';
+import { errorsOf, reportError } from './report.js';
 
 /** The command, and its arguments: options may stand before it too. */
 function splitCommand(args: readonly string[]): { name: string; rest: readonly string[] } {
@@ -42,8 +42,11 @@ async function main(args: readonly string[]): Promise<number> {
     print(overview(styleFor(stdoutIsTerminal(), process.env)));
     return EXIT.ok;
   } catch (error) {
-    if (!(error instanceof ExitWith)) reportError(entry?.name ?? '', error, wantsJson(args));
-    return exitCodeOf(error);
+    const errors = errorsOf(error);
+    for (const each of errors) {
+      if (!(each instanceof ExitWith)) reportError(entry?.name ?? '', each, wantsJson(args));
+    }
+    return exitCodeOf(errors[0]);
   }
 }
 

@@ -12,6 +12,19 @@ const INDENT = '  ';
 const PROBLEMS_MAX = 20;
 
 /**
+ * An error, and those that came when what was open was closed behind it: the first is the cause. An
+ * end that was tried twice is told once.
+ */
+export function errorsOf(error: unknown): readonly unknown[] {
+  // Node 20 has no such class: the compiler makes one.
+  const isTwo = error instanceof Error && error.name === 'SuppressedError';
+  if (!isTwo || !('suppressed' in error) || !('error' in error)) return [error];
+  const all = [...errorsOf(error.suppressed), ...errorsOf(error.error)];
+  const said = all.map((each) => (each instanceof Error ? each.message : String(each)));
+  return all.filter((_, index) => said.indexOf(said[index] ?? '') === index);
+}
+
+/**
  * One line on standard error that says what went wrong, a line for each problem where attributes
  * have several, and of a selector two more that show where; as JSON when that was asked for.
  */

@@ -76,6 +76,11 @@ export class Call<T> implements Waiter {
     return this.#left === 0 && this.#failure === null;
   }
 
+  /** The first of its requests that was refused; infinity: none. */
+  get failedIndex(): number {
+    return this.#failedIndex;
+  }
+
   /** Called once, when the pool has answered: after an abandoned call too. */
   whenAnswered(then: () => void): void {
     this.#answered = then;

@@ -115,6 +115,12 @@ export class Making {
     this.#array = null;
   }
 
+  /** The same, of what was to be withdrawn at once, and may not be. */
+  stays(): void {
+    this.offered();
+    this.#handle.state = 'offered';
+  }
+
   /** `checksum-mismatch` when somebody wrote to what was offered. */
   verify(what: string): void {
     const seal = this.#seal;

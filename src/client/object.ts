@@ -287,7 +287,7 @@ export class PoolObject<D extends Dtype = Dtype> {
    * else, and its memory is free when all of them have read it. One write, and no answer between.
    * Returns as {@link withdraw} does. Ends the handle.
    *
-   * Errors as of offer; the memory is then as it was.
+   * Errors as of offer; the memory is then as it was. Of a withdraw that is refused: it is offered.
    *
    * ```ts
    * field.array.set(values);
@@ -300,7 +300,8 @@ export class PoolObject<D extends Dtype = Dtype> {
     handle.mustBe('hand over', 'open', 'sealed');
     const payload = this.#making.payload();
     this.#making.verify('hand over');
-    const how = { ...encodeOffer({}), withdraw: deadlineOf(options.timeoutMs) };
+    const stays = (): void => this.#making.stays();
+    const how = { ...encodeOffer({}), withdraw: deadlineOf(options.timeoutMs), stays };
     await this.#during('hand over', () => offerPayload(handle, payload, how, options));
     this.#making.offered();
     this.#end();
@@ -459,7 +460,7 @@ export class PoolObject<D extends Dtype = Dtype> {
     else await this.dispose();
   }
 
-  /** Runs a call that changes the state; when it fails the state is as before. */
+  /** Runs a call that changes the state; when it fails the state is as before, or as it says. */
   async #during<T>(what: string, run: () => Promise<T>): Promise<T> {
     const handle = this.#handle;
     const before = handle.state;
@@ -468,7 +469,7 @@ export class PoolObject<D extends Dtype = Dtype> {
     try {
       return await run();
     } finally {
-      handle.state = before;
+      if (handle.state === 'busy') handle.state = before;
     }
   }
 

@@ -130,6 +130,8 @@ export interface EncodedOffer {
   readonly lifetime: number;
   /** A WITHDRAW with this deadline goes out with the offer. */
   readonly withdraw?: number;
+  /** Called when that alone was refused: what is offered stays. */
+  readonly stays?: () => void;
   /** What of the object is offered; all of it, without. */
   readonly region?: Region;
   /** It is appended: hears which row is the first of it. */
@@ -181,7 +183,7 @@ function writeInline(w: Writer, number: number, how: EncodedOffer, bytes: Uint8A
 /** Sends an OFFER, and the WITHDRAW that may go with it. */
 async function send(
   handle: Handle,
-  { withdraw, appended }: EncodedOffer,
+  { withdraw, appended, stays }: EncodedOffer,
   options: WaitOptions,
   write: (w: Writer, number: number) => void,
 ): Promise<Acknowledged> {
@@ -196,7 +198,12 @@ async function send(
     if (withdraw !== undefined) writeWithdraw(w, number, withdraw);
   });
   const { connection } = handle.seat.client;
-  const answer = await waitingHeld(connection, call, { number: first + declares, what }, options);
+  const number = first + declares;
+  const waiting = waitingHeld(connection, call, { number, what }, options);
+  const answer = await waiting.catch((error: unknown) => {
+    if (call.isAnswered && call.failedIndex === declares + 1) stays?.();
+    throw error;
+  });
   appended?.(Number(answer));
   return call.acknowledged;
 }

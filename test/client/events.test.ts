@@ -8,6 +8,7 @@ import {
   type PoolEvent,
   type Subscription,
 } from '../../src/client/index.js';
+import { testPool } from '../../src/testing/index.js';
 import { KeptPool } from '../server/kept-pool.js';
 import { codeOf, errorOf, joinApart, ramp, servePool, TRANSPORTS } from './support/pools.js';
 
@@ -382,4 +383,30 @@ test('a durable subscription of a program that died goes on with the next one', 
   );
   again.acknowledge(rest);
   await again.close({ forget: true });
+});
+
+test('what is handed over, and may not be withdrawn, stays offered; its handle is not reused', async () => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  await using guard = await join({ address: pool.address, member: 'g' });
+  const asked = { kinds: 'withdraw', when: 'before', acknowledge: true } as const;
+  await using held = await guard.subscribe(asked);
+  const kept = member.object('kept', { space: { dtype: 'uint8', shape: [3] } });
+  kept.array.fill(7);
+  const handing = kept.handOver();
+  const event = await held.wait();
+  assert.ok(event !== null);
+  await held.veto(event, 'no');
+  await assert.rejects(handing, (error: AttaccaError) => error.code === 'vetoed');
+  assert.equal(kept.state, 'offered');
+  await assert.rejects(kept.dispose(), (error: AttaccaError) => error.code === 'wrong-state');
+  await member.put('other', new Uint8Array(1));
+  await using found = await guard.object('kept').demand();
+  assert.deepEqual([...(found.array as Uint8Array)], [7, 7, 7]);
+  const withdrawing = kept.withdraw();
+  const again = await held.wait();
+  assert.ok(again !== null);
+  held.acknowledge(again);
+  await found.dispose();
+  await withdrawing;
 });

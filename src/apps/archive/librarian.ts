@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { isForbidden } from '../../client/forbidden.js';
 import type { Pool, PoolEvent, PoolObject, Subscription, ValueMap } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
@@ -277,9 +278,19 @@ class Librarian {
     if (this.#counts.lent >= count) this.#stop.abort();
     if (staysMs > 0) {
       await pause(staysMs, this.#stop.signal);
-      this.#run(object.withdraw({ timeoutMs: Number.POSITIVE_INFINITY }));
+      this.#run(this.#withdraw(object));
     }
     return true;
+  }
+
+  /** One that may not be withdrawn stays, and is told. */
+  async #withdraw(object: PoolObject): Promise<void> {
+    try {
+      await object.withdraw({ timeoutMs: Number.POSITIVE_INFINITY });
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      this.#failed(object.name, error);
+    }
   }
 
   /**
@@ -297,13 +308,20 @@ class Librarian {
       return false;
     }
     // Nobody's own offer of that name must find it in its way.
-    const handing: { failure: unknown } = { failure: null };
-    const ended = object.handOver({ timeoutMs: Number.POSITIVE_INFINITY }).catch((error) => {
-      handing.failure = error;
-    });
+    const handing: { failure: unknown; isTaken: boolean } = { failure: null, isTaken: false };
+    const ended = object
+      .handOver({ timeoutMs: Number.POSITIVE_INFINITY })
+      .catch(async (error: unknown) => {
+        handing.failure = error;
+        if (!handing.isTaken) return;
+        // A subscriber has held it, and has forbidden it when all thought that it is offered.
+        await object.dispose().catch(() => {});
+        if (isForbidden(error)) this.#failed(object.name, error);
+      });
     // It ends when all have read it. What is refused is answered before what is asked behind it.
     await this.#isAwaited(object.name);
     if (handing.failure !== null) throw handing.failure;
+    handing.isTaken = true;
     this.#run(ended);
     return true;
   }

@@ -153,5 +153,7 @@ function tellFailure({ name, version, error, again }: ArchiveFailure, json: bool
     return;
   }
   const how = again ? 'waits for room' : 'is not stored';
-  say(`attacca archiver: ${quoted(name)} version ${version} ${how}: ${error.message}`);
+  // One that never came has none.
+  const which = quoted(name) + (version === 0 ? '' : ` version ${version}`);
+  say(`attacca archiver: ${which} ${how}: ${error.message}`);
 }

@@ -23,6 +23,7 @@ import { Call } from '../call.js';
 import { policyOf, unpack } from '../demanding.js';
 import { ENCODING_KEY } from '../encoding.js';
 import { again } from '../errors.js';
+import { isForbidden } from '../forbidden.js';
 import { Handle } from '../handle.js';
 import { deadlineOf, type RequireOptions, type WaitOptions } from '../options.js';
 import { giveBack, type Mode, type Parcel, readParcel, ToldParts } from '../parcels.js';
@@ -68,8 +69,8 @@ export interface RequireAllOptions extends WaitOptions, RequireOptions, Omit<Sha
   /** Whether what this member itself offers comes, too. Default false. */
   readonly ownOffers?: boolean | undefined;
   /**
-   * Takes what cannot be had (lost, deleted by force, ended before it was whole) and the loop goes
-   * on. Left out: the loop throws the first of them.
+   * Takes what cannot be had (lost, deleted by force, ended before it was whole, forbidden) and the
+   * loop goes on. Left out: the loop throws the first of them.
    */
   readonly onFailure?: ((error: AttaccaError, name: string) => void) | undefined;
 }
@@ -176,7 +177,7 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
       try {
         return await this.#take(arrival);
       } catch (error) {
-        if (!(error instanceof AttaccaError && FOR_GOOD.has(error.code))) throw error;
+        if (!(error instanceof AttaccaError) || !this.#isDone(error)) throw error;
         this.#acknowledge(arrival.n);
         if (onFailure === undefined) throw error;
         onFailure(error, arrival.name);
@@ -310,6 +311,13 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
     const made = new Made({ ...came, release }, client.leaks) as unknown as T;
     this.#current = made;
     return made;
+  }
+
+  /** Whether one that has failed so is done; who goes on is not to have that again. */
+  #isDone(error: AttaccaError): boolean {
+    return (
+      FOR_GOOD.has(error.code) || (this.#options.onFailure !== undefined && isForbidden(error))
+    );
   }
 
   /** The one that was taken last is done. */
