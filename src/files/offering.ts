@@ -35,6 +35,8 @@ export interface ImportOptions extends Omit<OfferOptions, 'keep'>, WaitOptions {
    * that, so that there need not be memory for both. What fails then leaves neither.
    */
   readonly replace?: boolean | 'first' | undefined;
+  /** With `replace: true`: all has been read, and nothing ends yet. What it throws ends it. */
+  readonly onRead?: (() => Promise<void>) | undefined;
   /** Hears, before anything is read, that memory is waited for. */
   readonly onWanted?: ((wanted: Wanted) => void) | undefined;
   /** Tells what would be imported, and changes nothing. */
@@ -187,6 +189,7 @@ async function replaceAll(
     await allMayBe(pool, runs.flat());
     for (const run of runs) ready.push(await fill(run));
     throwIfAborted('replace what was imported', options.signal);
+    await options.onRead?.();
     await former.mustBeSame();
     // From here on it is not ended by the signal: neither of both would be left.
     const { signal: _, ...unending } = options;

@@ -9,7 +9,7 @@ const OWN_KEYS: ReadonlySet<string> = new Set([
 
 /** Those that tell of the file it was imported from, and of nothing else. */
 const OF_FILE: readonly string[] = [
-  ...['variable', 'file', 'file.path', 'file.size', 'file.mtime'],
+  ...['variable', 'file', 'file.path', 'file.size', 'file.mtime', 'file.ctime', 'file.inode'],
 ];
 
 /** What an object, that was imported as a part of a file, says beside that. */

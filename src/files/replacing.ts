@@ -77,7 +77,8 @@ async function holdAs(pool: Pool, name: string, attributes: Attributes): Promise
 function mustWait(path: string, name: string, cause: AttaccaError): never {
   const { member = null, version = null } = cause.fields;
   const message = `Cannot import "${path}": "${name}" is being imported by ${member}`;
-  throw new AttaccaError('already-offered', message, { name, version, member }, { cause });
+  const fields = { name, version, member, importing: true };
+  throw new AttaccaError('already-offered', message, fields, { cause });
 }
 
 /** Of names that are too long for it the beginning: then more than one file is held at a time. */
@@ -106,7 +107,7 @@ export class Former {
   }
 
   /** `already-offered` for what its own member offers: it is not the pool's to end. */
-  static async of(pool: Pool, all: readonly Named[]): Promise<Former> {
+  static async of(pool: Pool, all: readonly Pick<Named, 'name'>[]): Promise<Former> {
     const seen: Seen[] = [];
     await together([...all.entries()], async ([at, { name }]) => {
       seen[at] = await replaceable(pool, name);

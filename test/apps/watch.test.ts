@@ -7,6 +7,7 @@ import {
   readFile,
   rename,
   rm,
+  stat,
   symlink,
   utimes,
   writeFile,
@@ -16,8 +17,10 @@ import { join as joinPath } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type WatchedFile, type WatchOptions, watch } from '../../src/apps/index.js';
 import { join, type Pool } from '../../src/client/index.js';
+import { npyHeader } from '../../src/formats/npy/header.js';
 import { openStore } from '../../src/levels/store/index.js';
 import { testPool } from '../../src/testing/index.js';
+import { writeEra } from '../files/era.js';
 
 const skip = process.platform === 'linux' ? false : 'needs inotify of Linux';
 
@@ -205,6 +208,135 @@ test('a storm of renames, more than the kernel keeps for us: all come, each once
   assert.deepEqual([offered, failed], [count, 0]);
   assert.equal(await pool.count('file.size > 0'), count);
   assert.equal(await textOf(pool, 'f2999'), 'f2999');
+});
+
+test('what came while the kernel dropped notices is found, in new directories, too', {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const kept = Number(await readFile('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
+  if (kept > 1_000_000) return t.skip(`the kernel keeps ${kept} notices: too many to overflow`);
+  await using server = await testPool();
+  await using pool = await join({ address: server.address, member: 'w' });
+  const directory = await scratch(t);
+  const draft = joinPath(directory, 'x.tmp');
+  await writeFile(draft, '');
+  const watched = await Watched.begin(pool, directory);
+  const { mkdirSync, renameSync, writeFileSync } = await import('node:fs');
+  // Two notices each, of what is no output: behind so many no other is kept.
+  for (let at = 0; at < kept / 4 + 2; at++) {
+    renameSync(draft, `${draft}.tmp`);
+    renameSync(`${draft}.tmp`, draft);
+  }
+  mkdirSync(joinPath(directory, 'new'));
+  writeFileSync(joinPath(directory, 'new/late'), 'late');
+  await watched.untilOffered(1);
+  await writeFile(joinPath(directory, 'new/next'), 'next');
+  const offered = await watched.untilOffered(2);
+  assert.deepEqual(
+    offered.map(({ path }) => path),
+    ['new/late', 'new/next'],
+  );
+  assert.equal(await textOf(pool, 'new/late'), 'late');
+  await watched.end();
+});
+
+/** Holds memory, until it is given back; `waiting`: when somebody waits for some of it. */
+async function fullPool(pool: Pool, bytes: number) {
+  await pool.put('large', new Uint8Array(bytes));
+  const waiting = async (): Promise<void> => {
+    while (!/"lease"/u.test(JSON.stringify(await pool.explain()))) await pool.info();
+  };
+  return { waiting, free: () => pool.unkeep('large') };
+}
+
+for (const isImported of [false, true]) {
+  const how = isImported ? 'imported' : 'offered';
+  test(`a file that changes while it is read is ${how} as it is in the end, and once`, {
+    skip,
+  }, async (t) => {
+    await using server = await testPool({ memoryBytes: 2 ** 24 });
+    await using pool = await join({ address: server.address, member: 'w' });
+    await using guard = await join({ address: server.address, member: 'm' });
+    const directory = await scratch(t);
+    const path = joinPath(directory, 'f.npy');
+    const values = 2 ** 19;
+    const space = { dtype: 'float64', shape: [values], order: 'row', byteOrder: 'little' } as const;
+    const of = (value: number): Buffer =>
+      Buffer.concat([npyHeader(space), Buffer.from(new Float64Array(values).fill(value).buffer)]);
+    await writeFile(path, of(1));
+    const { waiting, free } = await fullPool(guard, 11 * 2 ** 20);
+    const watched = await Watched.begin(pool, directory, { from: 'start', import: isImported });
+    await waiting();
+    // Of the same size and the same time, by another program's rename or in its place.
+    const { atime, mtime } = await stat(path);
+    const written = isImported ? `${path}.tmp` : path;
+    await writeFile(written, of(2));
+    await utimes(written, atime, mtime);
+    if (isImported) await rename(written, path);
+    await free();
+    await watched.untilOffered(1);
+    const name = isImported ? 'f' : 'f.npy';
+    {
+      await using found = await pool.object(name).demand();
+      const bytes = Buffer.from(found.unsafeBytes());
+      assert.equal(bytes.readDoubleLE(bytes.length - 8), 2);
+      assert.equal(found.version, 1);
+    }
+    assert.deepEqual((await watched.end()).failed, 0);
+    assert.ok(!watched.told.slice(1).includes('f.npy offered'), String(watched.told));
+    // The same size and time once more, while nobody looks.
+    await writeFile(path, of(3));
+    await utimes(path, atime, mtime);
+    const again = await Watched.begin(pool, directory, { from: 'start', import: isImported });
+    await again.until(1);
+    await again.end();
+    assert.deepEqual(again.told, ['f.npy offered']);
+  });
+}
+
+test('two watches of one directory offer each file once, and neither calls that a failure', {
+  skip,
+}, async (t) => {
+  await using server = await testPool();
+  const directory = await scratch(t);
+  const count = 150;
+  const path = (index: number): string => joinPath(directory, `f${index}`);
+  for (let index = 0; index < count; index++) await writeFile(path(index), `was ${index}`);
+  await using one = await join({ address: server.address, member: 'one' });
+  await using other = await join({ address: server.address, member: 'other' });
+  const both = await Promise.all(
+    [one, other].map((pool) => Watched.begin(pool, directory, { from: 'start' })),
+  );
+  for (let index = count; index < 2 * count; index++) await writeFile(path(index), `is ${index}`);
+  await Promise.all(both.map((watched) => watched.until(2 * count)));
+  const ends = await Promise.all(both.map((watched) => watched.end()));
+  assert.deepEqual(
+    ends.map(({ failed }) => failed),
+    [0, 0],
+    String(both.flatMap(({ files }) => files.map(({ error }) => error)).filter(Boolean)[0]),
+  );
+  assert.equal(
+    ends.reduce((sum, { offered }) => sum + offered, 0),
+    2 * count,
+  );
+  assert.equal(await one.count('file.size > 0 and .version = 1'), 2 * count);
+});
+
+test('two watches that import one directory: each waits for the other', { skip }, async (t) => {
+  await using server = await testPool();
+  const directory = await scratch(t);
+  await using one = await join({ address: server.address, member: 'one' });
+  await using other = await join({ address: server.address, member: 'other' });
+  const both = await Promise.all(
+    [one, other].map((pool) => Watched.begin(pool, directory, { import: true })),
+  );
+  for (let at = 0; at < 5; at++) await writeEra(joinPath(directory, `era${at}.nc`));
+  await Promise.all(both.map((watched) => watched.until(5)));
+  const ends = await Promise.all(both.map((watched) => watched.end()));
+  const told = both.flatMap(({ files }) => files.map(({ error }) => error)).filter(Boolean);
+  assert.deepEqual(told, []);
+  assert.ok(ends.reduce((sum, { offered }) => sum + offered, 0) >= 5);
 });
 
 test('what cannot be offered is told, and others go on; what cannot be watched is refused', {

@@ -235,7 +235,8 @@ test('while a file is replaced nobody else replaces it, and nothing is left of t
         assert.rejects(importFile(other, again, { replace }), (error: AttaccaError) => {
           assert.equal(error.code, 'already-offered');
           assert.match(error.message, /"store" is being imported by files/u);
-          assert.deepEqual(error.fields, { name: 'store', version: 1, member: 'files' });
+          const fields = { name: 'store', version: 1, member: 'files', importing: true };
+          assert.deepEqual(error.fields, fields);
           return true;
         }),
       );

@@ -1,13 +1,22 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
-import { type Attributes, type Pool, type PoolPromise, Timestamp } from '../../client/index.js';
+import type { Attributes, Pool, PoolPromise } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
 import { fileError } from '../../core/file-error.js';
 import { nearest } from '../../core/suggest.js';
 import { systemCode } from '../../core/system-errors.js';
 import { importFile } from '../../files/index.js';
+import { Former } from '../../files/replacing.js';
 import { type Libc, tryLoadLibc } from '../../levels/shm/index.js';
+import {
+  attributesOfFacts,
+  type FileFacts,
+  factsAt,
+  factsOf,
+  isOfFacts,
+  isSameFile,
+} from './file-facts.js';
 import { WatchedTree } from './tree.js';
 
 /** What {@link watch} is told. */
@@ -56,14 +65,18 @@ export interface WatchSummary {
 
 /** So many files are read at a time. */
 const AT_ONCE = 8;
+const SETTLED_MS = 20;
+/** How often it is asked whether another import of the same file has ended, and for how long. */
+const IMPORTING_MS = 100;
+const IMPORT_MS = 600_000;
 const READ_BYTES = 16 * 1024 * 1024;
 
 /**
  * Offers each file of a directory that is closed after it was written, or renamed into place, for
  * the pool to keep: so a program that writes files joins unchanged. One that is written again is
- * the next version. Objects have `file.path`, `file.size` and `file.mtime`, by which a later watch
- * knows what the pool has already. Hidden files, drafts (`.tmp`, `.part`, `~`, ...) and symbolic
- * links are left out. Needs Linux: `library-unavailable`.
+ * the next version. Objects have `file.path`, `file.size`, `file.mtime`, `file.ctime` and
+ * `file.inode`, by which a later watch knows what the pool has already. Hidden files, drafts
+ * (`.tmp`, `.part`, `~`, ...) and symbolic links are left out. Needs Linux: `library-unavailable`.
  *
  * ```ts
  * await watch(pool, 'out', { from: 'start', signal });
@@ -95,6 +108,20 @@ function checkPattern(pattern: string): void {
     throw new AttaccaError('bad-argument', message, fields);
   }
 }
+
+/** A file that was looked at, and is to be offered. */
+interface Looked {
+  readonly path: string;
+  readonly full: string;
+  readonly name: string;
+  /** What the pool had under its name before; null: the import looks. */
+  readonly former: Former | null;
+  readonly file: FileHandle;
+  readonly facts: FileFacts;
+}
+
+/** It is another one by now than it was when it was looked at. */
+class HasChanged extends Error {}
 
 class Watcher {
   readonly #pool: Pool;
@@ -191,84 +218,90 @@ class Watcher {
     try {
       await using file = await openFile(full);
       if (file === null) return;
-      const { size, mtimeNs, isFile } = await factsOf(file);
+      const facts = await settled(file);
       // Who still writes to it closes it, too: then it is told again.
-      if (!isFile || this.#libc?.hasWriters(file.fd) === true) return;
-      const attributes: Attributes = {
-        ...this.#options.attributes,
-        ...{ 'file.path': full, 'file.size': size, 'file.mtime': new Timestamp(mtimeNs) },
-      };
-      const isKnown = await this.#isKnown(attributes);
-      if (isKnown) this.#tell({ path, names: [], bytes: size, outcome: 'unchanged', error: null });
-      else await this.#offer(path, file, size, attributes);
+      if (!facts.isFile || this.#libc?.hasWriters(file.fd) === true) return;
+      const name = this.#nameOf(path);
+      // Before it is asked for: what another watch has offered by then is known.
+      const former = this.#options.import === true ? null : await Former.of(this.#pool, [{ name }]);
+      const names = (await this.#isKnown(full, facts))
+        ? null
+        : await this.#offerUnlessKnown({ path, full, name, former, file, facts });
+      const bytes = facts.size;
+      if (names === null) this.#tell({ path, names: [], bytes, outcome: 'unchanged', error: null });
+      else this.#tell({ path, names, bytes, outcome: 'offered', error: null });
     } catch (error) {
-      this.#tell({ path, names: [], bytes: 0, outcome: 'failed', error });
+      // It is looked at again: who writes to it now closes it, but not all that changes it is told.
+      if (error instanceof HasChanged) this.#waiting.add(path);
+      else this.#tell({ path, names: [], bytes: 0, outcome: 'failed', error });
     }
   }
 
   /** Whether the pool has objects of this file as it is. */
-  async #isKnown(attributes: Attributes): Promise<boolean> {
-    const selector = `file.path = ${JSON.stringify(attributes['file.path'])}`;
-    for await (const found of this.#pool.query(selector, { limit: 1, sort: '-file.mtime' })) {
-      const known = found.attributes['file.mtime'];
-      const time = attributes['file.mtime'];
-      const isSame =
-        known instanceof Timestamp &&
-        time instanceof Timestamp &&
-        known.nanoseconds === time.nanoseconds;
-      return isSame && found.attributes['file.size'] === attributes['file.size'];
+  async #isKnown(full: string, facts: FileFacts): Promise<boolean> {
+    const selector = `file.path = ${JSON.stringify(full)}`;
+    for await (const found of this.#pool.query(selector, { limit: 1, sort: '-file.ctime' })) {
+      return isOfFacts(found.attributes, facts);
     }
     return false;
   }
 
-  async #offer(
-    path: string,
-    file: FileHandle,
-    size: number,
-    attributes: Attributes,
-  ): Promise<void> {
-    const { timeoutMs } = this.#options;
-    const name = this.#nameOf(path);
-    if (this.#options.import === true) {
-      const how = { name, attributes, timeoutMs, replace: true };
-      const { objects } = await importFile(this.#pool, `${this.#root}/${path}`, how);
-      const names = objects.map((object) => object.name);
-      this.#tell({ path, names, bytes: size, outcome: 'offered', error: null });
-      return;
+  /** The names of its objects; null: another watch has just offered the very same file. */
+  async #offerUnlessKnown(one: Looked): Promise<readonly string[] | null> {
+    const { timeoutMs = IMPORT_MS } = this.#options;
+    const until = performance.now() + timeoutMs;
+    for (;;) {
+      try {
+        return this.#options.import === true ? await this.#import(one) : await this.#offer(one);
+      } catch (error) {
+        if (!(error instanceof AttaccaError && error.code === 'already-offered')) throw error;
+        if (await this.#isKnown(one.full, one.facts)) return null;
+        // What another one imports is there when it has ended.
+        if (error.fields['importing'] !== true || performance.now() > until) throw error;
+        await new Promise((resolve) => setTimeout(resolve, IMPORTING_MS));
+      }
     }
+  }
+
+  async #import({ full, name, facts }: Looked): Promise<readonly string[]> {
+    const { timeoutMs } = this.#options;
+    const attributes = this.#attributesOf(full, facts);
+    const onRead = async (): Promise<void> => {
+      if (!isSameFile(facts, await factsAt(full))) throw new HasChanged();
+    };
+    const how = { name, attributes, timeoutMs, replace: true, onRead };
+    const { objects } = await importFile(this.#pool, full, how).catch(async (error: unknown) => {
+      // What is no file of its kind may be half of one.
+      await onRead();
+      throw error;
+    });
+    return objects.map((object) => object.name);
+  }
+
+  async #offer({ full, name, former, file, facts }: Looked): Promise<readonly string[]> {
+    const { timeoutMs } = this.#options;
+    const { size } = facts;
     const space = { dtype: 'uint8', shape: [size] } as const;
+    const attributes = this.#attributesOf(full, facts);
     const object = this.#pool.object(name, { space, attributes });
     try {
       if (size > 0) await object.allocate({ timeoutMs });
       const isWhole = await readInto(file, object.bytes);
-      const after = await factsOf(file);
-      const time = attributes['file.mtime'];
-      const isSame = time instanceof Timestamp && after.mtimeNs === time.nanoseconds;
-      // It was written to meanwhile: who did closes it.
-      if (!isWhole || !isSame || after.size !== size) {
-        await object.dispose();
-        return;
-      }
+      if (!isWhole || !isSameFile(facts, await factsOf(file))) throw new HasChanged();
       // A name that nobody has a handle on is forgotten, and its versions begin anew.
       await object.seal();
-      await this.#withdraw(name);
+      await former?.end();
       await object.offer({ keep: true, timeoutMs });
       await object.dispose();
     } catch (error) {
       await object.dispose().catch(() => {});
       throw error;
     }
-    this.#tell({ path, names: [name], bytes: size, outcome: 'offered', error: null });
+    return [name];
   }
 
-  /** Ends the version before, if there is one. */
-  async #withdraw(name: string): Promise<void> {
-    try {
-      const { scope } = await this.#pool.stat(name);
-      if (scope === 'pool') await this.#pool.unkeep(name);
-    } catch (error) {
-      if (!(error instanceof AttaccaError && error.code === 'unknown-object')) throw error;
-    }
+  #attributesOf(full: string, facts: FileFacts): Attributes {
+    return { ...this.#options.attributes, ...attributesOfFacts(full, facts) };
   }
 
   #nameOf(path: string): string {
@@ -298,9 +331,18 @@ async function openFile(path: string): Promise<FileHandle | null> {
   }
 }
 
-async function factsOf(file: FileHandle) {
-  const stats = await file.stat({ bigint: true });
-  return { size: Number(stats.size), mtimeNs: stats.mtimeNs, isFile: stats.isFile() };
+/**
+ * What a file is, when so much time has passed since it changed that the next change has another
+ * time: those of files stand still for as long as a tick of the kernel, 10 ms at most.
+ */
+async function settled(file: FileHandle): Promise<FileFacts> {
+  for (;;) {
+    const facts = await factsOf(file);
+    const ageMs = Date.now() - Number(facts.ctimeNs / 1_000_000n);
+    // The clock of another host may be ahead.
+    if (ageMs >= SETTLED_MS || ageMs < 0) return facts;
+    await new Promise((resolve) => setTimeout(resolve, SETTLED_MS - ageMs));
+  }
 }
 
 /** Whether there were so many bytes. */
