@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import {
   type MissedSteps,
   type RequireAllOptions,
@@ -8,6 +9,7 @@ import type { WaitOptions } from '../client/options.js';
 import type { Delivered } from '../client/received.js';
 import type { Shaping } from '../client/shaping.js';
 import { counted } from '../core/counted.js';
+import { AttaccaError } from '../core/errors.js';
 import type { Context } from './command.js';
 import { EXIT, UsageError } from './exit.js';
 import { Failures } from './failures.js';
@@ -30,7 +32,11 @@ export async function getAll(
   context: Context,
   selector: string,
   options: Parameters<typeof joinPool>[1] &
-    FollowOptions & { readonly json: boolean; readonly quiet: boolean },
+    FollowOptions & {
+      readonly json: boolean;
+      readonly quiet: boolean;
+      readonly directory: string | undefined;
+    },
   of: Pick<Shaping, 'region' | 'unpack'> & Pick<WaitOptions, 'timeoutMs'>,
   write: (object: Got, onBytes: (count: number) => void) => Promise<void>,
 ): Promise<number> {
@@ -65,15 +71,36 @@ export async function getAll(
   try {
     for (let object = await all.next(); object !== null; object = await all.next()) {
       transfer.expect(object.size);
-      await write(gotOf(object), transfer.add);
+      try {
+        await write(gotOf(object), transfer.add);
+        done++;
+      } catch (error) {
+        // One whose name can be no file here would end each command that goes on, for ever.
+        if (!(await isOfOne(error, options.directory))) throw error;
+        failures.add(error);
+      }
       // It is done: what is on the disk does not come again, whatever ends this.
       await object.dispose();
-      if (++done >= most) break;
+      if (done >= most) break;
     }
   } finally {
     await all.close();
   }
   return failures.end();
+}
+
+/** What the system says of one name, where others may be files. */
+const OF_ONE: ReadonlySet<unknown> = new Set([
+  ...['ENAMETOOLONG', 'ENOTDIR', 'EISDIR', 'EEXIST', 'EINVAL', 'EILSEQ'],
+]);
+
+/** Whether an object cannot be a file in the directory, and another one may. */
+async function isOfOne(error: unknown, directory: string | undefined): Promise<boolean> {
+  if (!(error instanceof AttaccaError)) return false;
+  if (error.code === 'bad-name') return true;
+  if (error.code !== 'file-error' || !OF_ONE.has(error.fields['system'])) return false;
+  const found = await stat(directory ?? '.').catch(() => null);
+  return found?.isDirectory() === true;
 }
 
 function tellMissed(

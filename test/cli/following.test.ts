@@ -71,6 +71,35 @@ test('a group goes on where a command was killed or interrupted, until it is end
   assert.equal(await pinned(model), 0);
 });
 
+test('what can be no file is told once, and the others are written; a restart has none of it', async (t) => {
+  await using pool = await testPool();
+  await using model = await join({ address: pool.address, member: 'model' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  const asked = [...ALL, '--share', 'archive'];
+  // The first one ends behind its snapshot: the group is there.
+  const first = startAttacca([...asked, '--json', '-n', '1'], around);
+  await model.put('f', Uint8Array.of(0), { attributes: { step: 0 } });
+  assert.equal((await first.ended).code, 0);
+  const names = ['n'.repeat(300), 'f/below', '../out', 'g'];
+  for (const [step, name] of names.entries()) await pass(model, name, step);
+  const { code, err } = await attacca([...asked, '-n', '1', '-q'], around);
+  assert.equal(code, 1);
+  const told = err.trimEnd().split('\n');
+  assert.equal(told.length, 3, err);
+  assert.match(told[0] ?? '', /its name is too long \(file-error\)$/u);
+  assert.match(told[1] ?? '', /f\/below.*not a directory \(file-error\)$/u);
+  assert.match(told[2] ?? '', /its name is no path.*\(bad-name\)$/u);
+  assert.deepEqual((await readdir(joinPath(around.directory, 'out'))).sort(), ['f', 'g']);
+  assert.equal(await pinned(model), 0);
+  // Where the directory is none nothing is given up.
+  await pass(model, 'h', 8);
+  const nowhere = ['get', '--all', 'has step', '--follow', '-d', 'out/f', '--share', 'archive'];
+  const refused = await attacca([...nowhere, '-n', '1'], around);
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /\(file-error\)$/mu);
+  assert.equal(await pinned(model), 1);
+});
+
 test('what is deleted by force before it was written is told, and the rest is written', async (t) => {
   await using pool = await testPool();
   await using model = await join({ address: pool.address, member: 'model' });
