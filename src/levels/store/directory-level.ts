@@ -18,6 +18,7 @@ import { compactPack, deadPacks } from './compacting.js';
 import { isDiskFull, sizeMismatch } from './failures.js';
 import { hashName, type NameHash } from './hasher.js';
 import type { Problem, StoreParts } from './loading.js';
+import { removeOrphans } from './orphans.js';
 import { PACKS, type Pack, packPath } from './pack.js';
 import { PackWriter, writeFooter } from './pack-writer.js';
 import { decodeHead, encodeDeletion, RECORD_KIND, writeHead } from './record.js';
@@ -62,10 +63,13 @@ export class DirectoryLevel implements Level {
     this.#onClose = onClose;
   }
 
-  /** Reads what is there; a writer first ends what one that crashed has left. */
+  /**
+   * Reads what is there; a writer first ends what one that crashed has left. `isRepair`: what
+   * belongs to no object stays, to be made one of.
+   */
   static async load(
     parts: StoreParts,
-    options: DirectoryOptions,
+    { isRepair = false, ...options }: DirectoryOptions & { readonly isRepair?: boolean },
     onClose: () => Promise<void> = async () => {},
   ): Promise<DirectoryLevel> {
     const reader = new StoreReader(parts);
@@ -81,6 +85,7 @@ export class DirectoryLevel implements Level {
     await goOn(reader, writer, packBytesMax);
     await parts.disk.remove(DRAFTS);
     await parts.disk.makeFolder(DRAFTS);
+    if (!isRepair) await removeOrphans(reader);
     return new DirectoryLevel(reader, writer, options, onClose);
   }
 

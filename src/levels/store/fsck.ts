@@ -94,7 +94,7 @@ export async function checkStore(
 }
 
 /** Packs that the store should have. One that is moved meanwhile goes from its list first. */
-async function lostPacks({ parts }: StoreReader): Promise<Finding[]> {
+export async function lostPacks({ parts }: StoreReader): Promise<Finding[]> {
   const { disk, hash, listed } = parts;
   const gone: (readonly [number, number])[] = [];
   for (const pack of listed.packs) {

@@ -78,7 +78,7 @@ export async function repairStore(parts: StoreParts, options: CheckOptions = {})
   }
   if (isPackLost) forgetLost(reader, checked.findings);
   // From here on as any writer does: torn tails are cut, packs closed, drafts removed.
-  const level = await DirectoryLevel.load(parts, { access: 'write' });
+  const level = await DirectoryLevel.load(parts, { access: 'write', isRepair: true });
   try {
     for (const finding of checked.findings) {
       const { kind, path } = finding;

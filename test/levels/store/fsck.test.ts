@@ -135,3 +135,50 @@ test('what a crash leaves is told, does no harm, and goes', async () => {
   assert.ok(disk.paths().includes('quarantine/stray/zarr.json'));
   assert.ok((await outcomes(disk)).every((each) => each === 'right'));
 });
+
+test('arrays that belong to no object go with the next writer, and with no reader', async () => {
+  const disk = await filled();
+  const arrays = (): string[] => [
+    ...new Set(disk.paths().flatMap((path) => /^arrays\/([^/]+)\//u.exec(path)?.[1] ?? [])),
+  ];
+  const before = arrays();
+  await disk.write('arrays/stray.v1.zz/zarr.json', 0, [someBytes(10)]);
+  // One that was deleted by who was killed before its folder went.
+  const [kept = ''] = before;
+  const folder = new Map(
+    disk
+      .paths()
+      .filter((path) => path.startsWith(`arrays/${kept}/`))
+      .map((path) => [path, disk.bytesOf(path).slice()]),
+  );
+  const writer = await openStoreOn(disk, WRITE);
+  const at = SIZES.findIndex((size) => size >= 5_000);
+  assert.ok(await writer.delete(keyOf(at)));
+  await writer.close();
+  assert.ok(!arrays().includes('stray.v1.zz') && !arrays().includes(kept));
+  for (const [path, bytes] of folder) await disk.write(path, 0, [bytes]);
+  const reader = await openStoreOn(disk, { ...WRITE, access: 'read' });
+  await reader.close();
+  assert.ok(arrays().includes(kept));
+  await (await openStoreOn(disk, WRITE)).close();
+  assert.deepEqual(arrays(), before.slice(1));
+  const after = await outcomes(disk);
+  assert.deepEqual(
+    after.map((each, place) => (place === at ? each === 'none' : each === 'right')),
+    after.map(() => true),
+  );
+  assert.deepEqual((await check(disk)).findings, []);
+});
+
+test('where a pack is lost a writer leaves its arrays, and they are found again', async () => {
+  for (const isDropped of [false, true]) {
+    const disk = await filled();
+    const first = disk.paths().find((path) => path.endsWith('00000002.pack')) ?? '';
+    if (isDropped) disk.drop(first);
+    else disk.damage(first, new Uint8Array(2_000).fill(7));
+    await (await openStoreOn(disk, WRITE)).close();
+    await repairStore(await storeParts(disk, ''));
+    const after = await outcomes(disk);
+    for (const [at, size] of SIZES.entries()) if (size >= 5_000) assert.equal(after[at], 'right');
+  }
+});

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +11,7 @@ import { AttaccaError } from '../../../src/core/errors.js';
 import { Region } from '../../../src/core/regions/region.js';
 import type { Space } from '../../../src/core/space.js';
 import { openStore } from '../../../src/levels/store/index.js';
+import { checkDirectory } from '../../../src/levels/store/repair.js';
 import { ZarrStore } from '../../../src/levels/zarr/store.js';
 import { blobSpace, someBytes } from '../../../src/testing/level-cases.js';
 import { tinyTmpfs } from '../scratch.js';
@@ -75,6 +77,9 @@ for (const durability of ['fsync', 'memory']) {
       await level.close();
     }
     assert.ok(acknowledged > 500, String(acknowledged));
+    // What they left goes with who writes next.
+    await (await openStore(directory, { access: 'write' })).close();
+    assert.deepEqual((await checkDirectory(directory)).findings, []);
   });
 }
 
@@ -82,9 +87,12 @@ test('two that write to one directory: the second is told by the pid of the firs
   const directory = await folder(t);
   const { child, lines } = startWriter(t, directory, 'fsync');
   for await (const line of lines) if (line === 'open') break;
+  const orphan = join(directory, 'arrays/stray.v1.zz');
+  await mkdir(orphan);
   const error = await failureOf(openStore(directory, { access: 'write' }));
   assert.equal(error.code, 'store-in-use');
   assert.equal(error.fields['pid'], child.pid);
+  assert.ok(existsSync(orphan), 'it may be of who writes');
   assert.match(error.message, new RegExp(`process ${child.pid} `, 'u'));
   const reader = await openStore(directory, { access: 'read' });
   await reader.close();
@@ -92,6 +100,7 @@ test('two that write to one directory: the second is told by the pid of the firs
   child.kill('SIGKILL');
   await ended;
   await using level = await openStore(directory, { access: 'write' });
+  assert.ok(!existsSync(orphan));
   const again = await failureOf(openStore(directory, { access: 'write' }));
   assert.deepEqual([again.code, again.fields['pid']], ['store-in-use', process.pid]);
   assert.equal(await level.has({ pool: 'p', name: 'none', version: 1 }), false);
