@@ -4,7 +4,9 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -267,4 +269,34 @@ test('what cannot be asked for says why, and leaves no store behind', async (t) 
     assert.match(result.err, said);
   }
   assert.ok(!existsSync(joinPath(around.directory, 'x')));
+});
+
+test('a store that is moved away while it is open is told, and nothing counts as stored', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  const directory = await filesOf(t);
+  const [store, elsewhere] = [joinPath(directory, 'archive'), joinPath(directory, 'elsewhere')];
+  const line = ['true', '--to', store, '--as', 'a'];
+  for (const [round, size] of [10, 2 ** 21].entries()) {
+    const running = await archive(t, pool.address, ...line);
+    await member.put(`before/${round}`, new Uint8Array(size));
+    await running.said(new RegExp(`before/${round}`, 'u'));
+    renameSync(store, elsewhere);
+    // Another one in its place is not the store.
+    if (round === 1) mkdirSync(store);
+    await member.put(`after/${round}`, new Uint8Array(size));
+    const { code, out, err } = await running.ended;
+    assert.equal(code, 1, err);
+    assert.ok(!out.includes('after'));
+    const last = err.trimEnd().split('\n').at(-1) ?? '';
+    assert.match(last, /it was moved or removed while it was open \(file-error\)$/u);
+    assert.equal(await member.count(`name = "after/${round}" and has archive.path`), 0);
+    assert.deepEqual(existsSync(store) ? readdirSync(store) : [], []);
+    rmSync(store, { recursive: true, force: true });
+    renameSync(elsewhere, store);
+    // What was written to it before that was seen is known there, and counts now.
+    const next = await attacca(['archiver', ...line, '-n', '1', '--json'], { pool: pool.address });
+    assert.deepEqual([next.code, jsonLines(next.out)[0]?.['name']], [0, `after/${round}`]);
+  }
+  assert.equal((await attacca(['fsck', store])).code, 0);
 });

@@ -40,6 +40,8 @@ interface OpenFile {
 export class NodeStoreDisk implements StoreDisk {
   readonly #directory: string;
   readonly #files = new Map<string, OpenFile>();
+  /** Which directory that is; null before it was looked at. */
+  #root: { readonly device: number; readonly inode: number } | null = null;
 
   readonly #readCached: Libc['readCached'];
   readonly #scratch: Uint8Array;
@@ -102,7 +104,11 @@ export class NodeStoreDisk implements StoreDisk {
   async write(path: string, offset: number, pieces: readonly Uint8Array[]): Promise<void> {
     await this.#attempt('write', path, async () => {
       const file = await this.#acquire(path, true);
+      const looking = this.#mustBeThere();
+      // Beside the write, and told when that has ended.
+      looking.catch(() => {});
       await this.#use(path, file, ({ handle }) => writeAll(handle, offset, pieces));
+      await looking;
     });
   }
 
@@ -129,7 +135,10 @@ export class NodeStoreDisk implements StoreDisk {
   }
 
   async makeFolder(path: string): Promise<void> {
-    await this.#attempt('make', path, () => mkdir(this.#path(path), { recursive: true }));
+    await this.#attempt('make', path, async () => {
+      await this.#mustBeThere();
+      await mkdir(this.#path(path), { recursive: true });
+    });
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -160,6 +169,20 @@ export class NodeStoreDisk implements StoreDisk {
 
   #path(path: string): string {
     return join(this.#directory, path);
+  }
+
+  /**
+   * What is open stays open where the directory was moved or removed: what is written to it would
+   * be nowhere that anybody looks.
+   */
+  async #mustBeThere(): Promise<void> {
+    const found = await stat(this.#directory).catch(noneOf);
+    if (found !== null) this.#root ??= { device: found.dev, inode: found.ino };
+    const isSame = found?.dev === this.#root?.device && found?.ino === this.#root?.inode;
+    if (isSame) return;
+    const path = this.#directory;
+    const text = `Cannot write to the store "${path}": it was moved or removed while it was open`;
+    throw new AttaccaError('file-error', text, { path, system: 'ENOENT' });
   }
 
   async #acquire(path: string, isWritable: boolean): Promise<OpenFile> {
