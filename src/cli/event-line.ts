@@ -10,8 +10,8 @@ export function eventLine(event: PoolEvent): string {
   const shown = printable(when === 'before' ? `before ${kind}` : kind);
   const words = [String(seq), formatTimestamp(time), shown];
   if (name !== '') words.push(quoted(name) + (version === 0 ? '' : ` version ${version}`));
-  if (to !== '') words.push(`to ${to}`);
-  if (member !== '' && member !== name) words.push(`by ${member}`);
+  if (to !== '') words.push(`to ${printable(to)}`);
+  if (member !== '' && member !== name) words.push(`by ${printable(member)}`);
   if (queue !== '') words.push(`by the queue ${quoted(queue)}`);
   const said = isPoolKind(kind) ? '' : toJson(event.attributes);
   if (said !== '' && said !== '{}') words.push(said);

@@ -157,6 +157,21 @@ test('what is there comes with start, and only once while it is unchanged', { sk
   assert.equal(await textOf(pool, 'run//z'), 'new');
 });
 
+test('whatever characters a path has, its file comes, and is known again', { skip }, async (t) => {
+  await using server = await testPool();
+  await using pool = await join({ address: server.address, member: 'w' });
+  const directory = await scratch(t);
+  const path = 'o"d\\d\u001b\r\n\u202e';
+  await writeFile(joinPath(directory, path), 'odd');
+  for (const outcome of ['offered', 'unchanged']) {
+    const watched = await Watched.begin(pool, directory, { from: 'start' });
+    await watched.until(1);
+    await watched.end();
+    assert.deepEqual(watched.told, [`${path} ${outcome}`]);
+  }
+  assert.equal(await textOf(pool, path), 'odd');
+});
+
 test('files that are gone before they are read, and directories that move', { skip }, async (t) => {
   await using server = await testPool();
   await using pool = await join({ address: server.address, member: 'w' });

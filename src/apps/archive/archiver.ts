@@ -8,6 +8,7 @@ import type {
 } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
 import { parseSelector } from '../../core/selector/parser.js';
+import { quoted } from '../../core/selector/printer.js';
 import { Timestamp } from '../../core/value.js';
 import type { Level, LevelDurability, LevelEntry } from '../../levels/level.js';
 import { openStore } from '../../levels/store/index.js';
@@ -253,7 +254,7 @@ class Archiver {
   /** Of this version alone: one that is gone, or another one by now, has none. */
   async #tag({ name, version }: Delivered, storedAs: number): Promise<void> {
     const tags = { [ARCHIVE.path]: this.#path, [ARCHIVE.version]: storedAs, [ARCHIVE.at]: now() };
-    const selector = `name = ${JSON.stringify(name)} and .version = ${version}`;
+    const selector = `name = ${quoted(name)} and .version = ${version}`;
     await this.#pool.tagSelected(selector, tags).catch((error: unknown) => {
       // It is stored; that the pool refuses to say so changes nothing.
       if (!(error instanceof AttaccaError)) throw error;

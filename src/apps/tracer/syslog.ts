@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import type { PoolEvent } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
 import { whyFailed } from '../../core/system-errors.js';
+import { printable } from '../../core/unseen.js';
 import { formatTimestamp, toJson } from '../json.js';
 import type { TraceOutput, TraceSink } from './sink.js';
 
@@ -27,13 +28,14 @@ function syslogMessage(event: PoolEvent, host = hostname(), pid = process.pid): 
   const id = kind.replace(/[^!-~]/gu, '_').slice(0, 32);
   const by = member === '' || member === name ? '' : ` by ${member}`;
   const said = toJson(attributes);
-  const text = `${kind} "${name}"${by}${said === '{}' ? '' : ` ${said}`}`.replace(/\n/gu, ' ');
+  // A message is a line, and is read on terminals.
+  const text = printable(`${kind} "${name}"${by}${said === '{}' ? '' : ` ${said}`}`);
   const head = `<${priority}>1 ${stamp} ${host} attacca ${pid} ${id}`;
   return `${head} [${DATA_ID} ${pairs.join(' ')}] \ufeff${text}`;
 }
 
 function escaped(value: string): string {
-  return value.replace(/["\\\]]/gu, '\\$&').replace(/\n/gu, ' ');
+  return printable(value).replace(/["\\\]]/gu, '\\$&');
 }
 
 /** Events as messages of syslog. */

@@ -4,6 +4,7 @@ import { basename, dirname, extname, resolve } from 'node:path';
 import type { Attributes, Pool, PoolPromise } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
 import { fileError } from '../../core/file-error.js';
+import { quoted } from '../../core/selector/printer.js';
 import { nearest } from '../../core/suggest.js';
 import { systemCode } from '../../core/system-errors.js';
 import { importFile } from '../../files/index.js';
@@ -239,7 +240,7 @@ class Watcher {
 
   /** Whether the pool has objects of this file as it is. */
   async #isKnown(full: string, facts: FileFacts): Promise<boolean> {
-    const selector = `file.path = ${JSON.stringify(full)}`;
+    const selector = `file.path = ${quoted(full)}`;
     for await (const found of this.#pool.query(selector, { limit: 1, sort: '-file.ctime' })) {
       return isOfFacts(found.attributes, facts);
     }

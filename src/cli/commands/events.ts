@@ -4,7 +4,7 @@ import { type Context, defineCommand } from '../command.js';
 import { parseDuration } from '../duration.js';
 import { eventLine } from '../event-line.js';
 import { EXIT, UsageError } from '../exit.js';
-import { mapOf, numberOf, quoted } from '../format.js';
+import { mapOf, numberOf, printable, quoted } from '../format.js';
 import { eventJson, toJson } from '../json.js';
 import { noteKinds } from '../kinds.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
@@ -136,7 +136,8 @@ async function list(context: Context, options: Options): Promise<number> {
     const called = name === '' ? 'until its member ends' : quoted(String(name));
     const open = numberOf(unacknowledged);
     const again = open === 0 ? '' : `${open} not acknowledged, `;
-    print(`${called}  ${what}${of}  ${who}  ${again}${numberOf(behind)} behind`);
+    const said = printable(`${what}${of}  ${who}`);
+    print(`${called}  ${said}  ${again}${numberOf(behind)} behind`);
   }
   return EXIT.ok;
 }

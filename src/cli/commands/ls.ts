@@ -32,7 +32,9 @@ export const command = defineCommand({
   about: `
     Lists the names of objects that match GLOB (* any run of characters, ? one, [a-z] one of a set),
     in the order of their bytes; without GLOB all of them. Quote it, or the shell takes it for files.
-    With --where those that SELECTOR selects. With --store what is kept in the store in DIR.`,
+    With --where those that SELECTOR selects. With --store what is kept in the store in DIR. To a file or
+    a pipe names go as they are, for a program; -l, and a terminal, shows what is in them that a terminal
+    would obey as \\u001b.`,
   options: OPTIONS,
   examples: [
     ["attacca ls -l 't/*'", 'a table'],

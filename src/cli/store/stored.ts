@@ -51,7 +51,7 @@ export function storedTable(
 ): string {
   const columns = attributes ? [...COLUMNS, { head: 'ATTRIBUTES' }] : COLUMNS;
   const cells = entries.map(({ name, version, size, space, pool, attributes: all }) => [
-    ...[printable(name), String(version), formatBytes(size), space.dtype],
+    ...[printable(name), String(version), formatBytes(size), printable(space.dtype)],
     ...[formatShape(space.shape), printable(pool)],
     ...(attributes ? [formatMap(all)] : []),
   ]);
