@@ -19,6 +19,8 @@ export const LIMITS = {
   sessionReplyBytesMax: 64 * MiB,
   /** Those of all sessions together: above it, who holds more than an even share must wait. */
   repliesBytesMax: 1_024 * MiB,
+  /** What one session was sent and has not acknowledged: above it, it is told no more events. */
+  sessionEventBytesMax: 16 * MiB,
   /** Answers to one session in one turn: what it asks beyond has its turn after the others. */
   turnAnswerBytesMax: 256 * KiB,
   /** What the requests of one session take in one turn of the manager: the same holds. */
@@ -254,3 +256,7 @@ assert(LIMITS.schemaKeysMax <= LIMITS.attributesMax, 'an object can have each ke
 assert(LIMITS.cubeAxesMax < LIMITS.dimensionsMax, 'a cube of arrays is an array');
 assert(LIMITS.slabBytesMax < 2 ** 32, 'a Node 20 view ends at 4 GiB');
 assert(LIMITS.frameBytesMax <= LIMITS.sessionReplyBytesMax, 'one frame of replies can be kept');
+assert(
+  LIMITS.sessionEventBytesMax * 2 <= LIMITS.sessionReplyBytesMax,
+  'events alone bring no session so far that its requests wait',
+);

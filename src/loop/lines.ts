@@ -1,14 +1,24 @@
 import { refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
+import type { Unread } from '../pool/sessions.js';
 import { type Line, unknownSession } from './line.js';
 
 /** The sessions of a loop, and how much of what they were answered is kept for them together. */
-export class Lines {
+export class Lines implements Unread {
   readonly #lines = new Map<number, Line>();
   #bytesHeld = 0;
 
   get size(): number {
     return this.#lines.size;
+  }
+
+  /** What is kept for all of them. */
+  get bytesHeld(): number {
+    return this.#bytesHeld;
+  }
+
+  bytesHeldFor(session: number): number {
+    return this.#lines.get(session)?.outgoing.bytesHeld ?? 0;
   }
 
   add(line: Line): void {

@@ -5,6 +5,7 @@ import { checkSaved, type StateReader, type StateWriter } from '../core/state-co
 import type { Checksum } from '../core/streams.js';
 import type { ValueMap } from '../core/value.js';
 import { beginAnew } from '../pool/begin-anew.js';
+import { mayTellMore, tellMore } from '../pool/events/unread.js';
 import type { Input } from '../pool/input.js';
 import { restorePool, savePool } from '../pool/save.js';
 import { type Effect, type PoolOptions, PoolState } from '../pool/state.js';
@@ -98,6 +99,7 @@ export class PoolLoop {
   /** A new pool, or one that was restored. */
   constructor(pool: PoolOptions | PoolState, checksum: Checksum | null = null) {
     this.pool = pool instanceof PoolState ? pool : new PoolState(pool);
+    this.pool.unread = this.#lines;
     this.#checksum = checksum;
   }
 
@@ -151,7 +153,7 @@ export class PoolLoop {
     if (this.#inputs.length > 0 || this.#isHeard) return true;
     if (this.pool.waits.nextDeadline() <= now) return true;
     for (const session of this.#waiting) if (this.isBehind(session)) return true;
-    return false;
+    return mayTellMore(this.pool);
   }
 
   /** What a journal would have to keep of the batch to come, in bytes, at most. */
@@ -257,11 +259,13 @@ export class PoolLoop {
     const inputs = this.#inputs;
     this.#inputs = [];
     const resumed = [...this.#waiting];
+    const tellsMore = tellMore(this.pool);
     for (const input of inputs) this.#step(now, input);
     for (const session of resumed) this.#resume(now, session);
     const turnsEnded = this.#turns.endBatch();
     if (this.#checksum !== null) writeTurnsEnded(this.#entries, turnsEnded);
-    if (this.pool.waits.nextDeadline() <= now) step(this.pool, now, { kind: 'tick' });
+    const isTick = tellsMore || this.pool.waits.nextDeadline() <= now;
+    if (isTick) step(this.pool, now, { kind: 'tick' });
     const frames = this.#takeFrames();
     beginAnew(this.pool);
     if (this.#checksum !== null) this.#check = this.#outcome.of(this.pool, frames, this.#checksum);

@@ -11,6 +11,7 @@ const ANSWER_BYTES_MAX = LIMITS.frameBytesMax - 1_024;
 /** Marks that the session has something to be sent. */
 function touch(pool: PoolState, session: Session): void {
   if (session.dirty) return;
+  if (pool.dirty.length === 0) pool.events.bytesTold = 0;
   session.dirty = true;
   pool.dirty.push(session);
 }

@@ -228,6 +228,7 @@ export function endSession(pool: PoolState, session: Session, crashed: boolean):
   dropLeaseWaitsOf(pool, session);
   freeLeasesOf(pool, session);
   session.ended = true;
+  pool.events.unreadBy.delete(session);
   pool.sessions.delete(session.id);
   flushOk(pool, session);
   pool.effects.push({ kind: 'session-ended', session: session.id, crashed });

@@ -129,6 +129,14 @@ export function commandOf(process: ValueMap, info: ValueMap): Value {
 const OUT_BYTES = 512;
 const OUT_KEPT_BYTES_MAX = 256 * 1024;
 
+/** What was sent to sessions and is kept, as they have not acknowledged it. */
+export interface Unread {
+  readonly bytesHeld: number;
+  bytesHeldFor(session: number): number;
+}
+
+export const NOTHING_UNREAD: Unread = { bytesHeld: 0, bytesHeldFor: () => 0 };
+
 /** One client process. It outlives its connections. */
 export class Session {
   readonly id: number;

@@ -28,7 +28,7 @@ import { Provenance } from './provenance.js';
 import { Regions } from './regions.js';
 import { HANDLE, OBJECT, PART, PARTITION, VERSION, WANTED } from './rows.js';
 import { Searching } from './searching.js';
-import type { Member, PromiseRow, Session } from './sessions.js';
+import { type Member, NOTHING_UNREAD, type PromiseRow, type Session } from './sessions.js';
 import { Spaces } from './spaces.js';
 import { Unready } from './unready.js';
 import { Waits } from './waits.js';
@@ -220,6 +220,8 @@ export class PoolState {
   all = 0;
 
   readonly sessions = new Map<number, Session>();
+  /** Told by who sends what the pool says. */
+  unread = NOTHING_UNREAD;
   readonly members = new Map<number, Member>();
   readonly membersByName = new Map<string, Member>();
   /** Indices in use, by component. */

@@ -227,6 +227,9 @@ export class Client {
   /** Deliveries of subscriptions, by their numbers. */
   readonly events = new Map<number, EventSeen[]>();
   gone = false;
+  /** It is stopped: frames of the pool lie unread. */
+  #isStopped = false;
+  #unread: Uint8Array[] = [];
   readonly #out = new Writer();
   readonly #incoming = new Incoming();
   readonly #keys = new Map<string, number>();
@@ -269,8 +272,28 @@ export class Client {
     if (!this.gone) this.harness.loop.receive(this.session, bytes, FRAME_HEADER_SIZE, bytes.length);
   }
 
+  /** From now on it reads nothing, until it goes on. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  goOn(): void {
+    this.#isStopped = false;
+    for (const bytes of this.#unread.splice(0)) this.take(bytes);
+    this.harness.settle();
+  }
+
+  /** What it has not read. */
+  get bytesUnread(): number {
+    return this.#unread.reduce((sum, { length }) => sum + length, 0);
+  }
+
   /** Takes a MESSAGES frame of the pool. */
   take(bytes: Uint8Array): void {
+    if (this.#isStopped) {
+      this.#unread.push(bytes);
+      return;
+    }
     const messages = new Messages();
     messages.open(bytes, FRAME_HEADER_SIZE, bytes.length);
     assert.ok(messages.ack <= this.sent, 'the pool acknowledges what was sent');

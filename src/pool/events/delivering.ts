@@ -41,6 +41,7 @@ import {
 import { isOfSnapshot, pinOffered, pinSnapshot, type Standing, versionOf } from './standing.js';
 import type { Attachment, Subscription } from './subscription.js';
 import type { EventValues, SubscriptionIndex } from './subscription-index.js';
+import { hasRoomFor } from './unread.js';
 
 /** Tries the event that has just come on all who may want it. `offered`: the version it begins. */
 export function tell(pool: PoolState, offered = 0): void {
@@ -129,19 +130,23 @@ export function wants(
 
 /** An event is wanted by one who stands at the head. */
 export function arrive(pool: PoolState, one: Subscription, seq: number): void {
-  const taker = takerOf(one);
+  const taker = takerOf(pool, one);
   if (taker === null) one.behindAt = seq;
   else give(pool, one, taker, seq);
 }
 
 /** Who takes the next delivery: the one with most room; null when nobody has any. */
-function takerOf({ attachments, unacked }: Subscription): Attachment | null {
+function takerOf(pool: PoolState, { attachments, unacked }: Subscription): Attachment | null {
   if (unacked.count >= LIMITS.eventsUnackedMax) return null;
   let best: Attachment | null = null;
   let room = 0;
   for (const each of attachments) {
     const free = each.window - each.inFlight;
     if (free <= room) continue;
+    if (!hasRoomFor(pool, each.session)) {
+      pool.events.unreadBy.add(each.session);
+      continue;
+    }
     best = each;
     room = free;
   }
@@ -156,7 +161,10 @@ function give(pool: PoolState, one: Subscription, to: Attachment, place: number)
   write(pool, one, to, n, 0);
 }
 
-/** Delivers what one who is behind has room for; looks at so many events and no more at a time. */
+/**
+ * Delivers what one who is behind has room for; of the log it looks at so many events, and gives so
+ * many bytes, and no more at a time.
+ */
 export function advance(pool: PoolState, one: Subscription): void {
   const { standing } = one;
   if (standing !== null) pinSnapshot(pool, one, standing);
@@ -165,12 +173,7 @@ export function advance(pool: PoolState, one: Subscription): void {
     endSubscription(pool, one, failure('subscriber-slow', why, { limit: LIMITS.pinsMax }));
   }
   if (!pool.events.subscriptions.has(one.id)) return;
-  for (let taker = takerOf(one); one.unacked.orphans > 0 && taker !== null; taker = takerOf(one)) {
-    const n = one.unacked.adopt(taker.id);
-    taker.inFlight++;
-    write(pool, one, taker, n, EVENT_FLAG.again);
-  }
-  if (one.unacked.orphans > 0) return;
+  if (!giveAgain(pool, one)) return;
   if (standing !== null) givePinned(pool, one, standing);
   else if (one.snapshot !== null && !giveSnapshot(pool, one, one.snapshot)) return;
   if (one.behindAt !== 0) catchUp(pool, one);
@@ -178,6 +181,18 @@ export function advance(pool: PoolState, one: Subscription): void {
   if (isDrained(one) && (one.flags & SUBSCRIBE.untilComplete) !== 0) {
     pool.events.isCompletionDue = true;
   }
+}
+
+/** Gives what nobody has any more to others; whether all of it has somebody. */
+function giveAgain(pool: PoolState, one: Subscription): boolean {
+  while (one.unacked.orphans > 0) {
+    const taker = takerOf(pool, one);
+    if (taker === null) return false;
+    const n = one.unacked.adopt(taker.id);
+    taker.inFlight++;
+    write(pool, one, taker, n, EVENT_FLAG.again);
+  }
+  return true;
 }
 
 /** Whether there is something to do for one that has more room than before. */
@@ -201,7 +216,7 @@ export function isDrained(one: Subscription): boolean {
 export function givePinned(pool: PoolState, one: Subscription, standing: Standing): void {
   const isNewest = (one.flags & SUBSCRIBE.latest) !== 0;
   while (standing.count > 0) {
-    const taker = takerOf(one);
+    const taker = takerOf(pool, one);
     if (taker === null) return;
     const next = isNewest ? nextOfNewest(pool, one, standing) : standing.shift();
     if (next === null || next === 0) return;
@@ -221,7 +236,7 @@ function giveSnapshot(
 ): boolean {
   const end = Math.min(snapshot.end, pool.objects.end);
   for (let looked = 0; snapshot.next < end; snapshot.next++) {
-    const taker = takerOf(one);
+    const taker = takerOf(pool, one);
     if (taker === null) return false;
     if (looked++ === LIMITS.eventsLookedMax) {
       goOnLater(pool, one);
@@ -248,15 +263,20 @@ function isReadyIn(pool: PoolState, one: Subscription, place: Place): boolean {
 function catchUp(pool: PoolState, one: Subscription): void {
   const { log } = pool.events;
   let looked = 0;
+  let bytesGiven = 0;
   if (one.behindAt < log.first && !passGap(pool, one)) return;
   for (let seq = one.behindAt; seq < log.end; seq++) {
-    const taker = takerOf(one);
-    if (taker === null || looked++ === LIMITS.eventsLookedMax) {
+    const taker = takerOf(pool, one);
+    const isEnough = bytesGiven >= LIMITS.turnAnswerBytesMax;
+    if (taker === null || isEnough || looked++ === LIMITS.eventsLookedMax) {
       one.behindAt = seq;
       if (taker !== null) goOnLater(pool, one);
       return;
     }
+    const { out } = taker.session;
+    bytesGiven -= out.at;
     if (wants(pool, one, seq)) give(pool, one, taker, seq);
+    bytesGiven += out.at;
     if (!pool.events.subscriptions.has(one.id)) return;
   }
   one.behindAt = 0;
@@ -271,7 +291,7 @@ function passGap(pool: PoolState, one: Subscription): boolean {
     endSubscription(pool, one, failure('subscriber-slow', why, { lost }));
     return false;
   }
-  const taker = takerOf(one);
+  const taker = takerOf(pool, one);
   if (taker === null) return false;
   const from = one.behindAt;
   one.gaps.set(one.n + 1, { from, to: log.first - 1, steps: 0 });
@@ -362,6 +382,7 @@ function writeEvent(
   const { attributes, spaces } = pool;
   const kind = kindAt(pool, place);
   const out = emit(pool, session);
+  const before = out.at;
   const start = beginEvent(out, {
     subscription: number,
     n: of.n,
@@ -381,6 +402,7 @@ function writeEvent(
   attributes.writeMap(out, attributesAt(pool, place), tagsAt(pool, place));
   out.u32(0);
   endEvent(out, start);
+  pool.events.bytesTold += out.at - before;
 }
 
 const TEXTS = [ROW.who, ROW.name, ROW.topic] as const;

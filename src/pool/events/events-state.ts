@@ -2,6 +2,7 @@ import { Reader } from '../../core/bytes.js';
 import { Work } from '../../core/work.js';
 import { EVENT, SUBSCRIBE } from '../../protocol/index.js';
 import type { Attributes } from '../attributes.js';
+import type { Session } from '../sessions.js';
 import type { Spaces } from '../spaces.js';
 import { EventLog } from './event-log.js';
 import type { HeldOperation } from './held-operation.js';
@@ -63,6 +64,11 @@ export class EventsState {
   readonly measuring = new Map<number, HeldOperation>();
   operationsHeld = 0;
   bytesHeld = 0;
+
+  /** Those that are told no more until they have taken what they were sent. */
+  readonly unreadBy = new Set<Session>();
+  /** What events take that were written since all that was written before was sent. */
+  bytesTold = 0;
 
   // Working memory of step: what is to be looked at before it ends.
   readonly due = new Set<Subscription>();

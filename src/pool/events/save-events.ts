@@ -44,6 +44,8 @@ export function saveEvents(pool: PoolState, w: StateWriter): void {
     w.u32(session.id);
     w.u64(request);
   }
+  w.u32(events.unreadBy.size);
+  for (const { id } of events.unreadBy) w.u32(id);
 }
 
 export function restoreEvents(pool: PoolState, r: StateReader): void {
@@ -87,6 +89,9 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
     const held = byRequest.get(`${r.u32()} ${r.u64()}`);
     checkSaved(held !== undefined, 'what waits for a step is held');
     events.stepWaits.add(held);
+  }
+  for (let count = r.count(4); count > 0; count--) {
+    events.unreadBy.add(sessionOf(pool, r.u32()));
   }
 }
 

@@ -24,6 +24,27 @@ const programs: { readonly [role: string]: () => Promise<void> } = {
     say(`sum ${total} ${isView} ${pool.transport} ${rss > 0 && external > 0}`);
     process.stdin.destroy();
   },
+  /** Subscribes so many times, and says when it has been told so much by each. */
+  async watcher() {
+    const [subscriptions = '', count = ''] = rest;
+    const pool = await join({ address, member: 'watcher' });
+    const asked = { kinds: 'tick', window: 4_096 } as const;
+    const all = await Promise.all(
+      Array.from({ length: Number(subscriptions) }, () => pool.subscribe(asked)),
+    );
+    say('subscribed');
+    const told = all.map(async (events) => {
+      let next = 0;
+      for await (const { attributes } of events) {
+        if (attributes['index'] !== next) say(`lost ${next}`);
+        if (++next === Number(count)) return;
+      }
+    });
+    await Promise.all(told);
+    say('told all');
+    await pool.leave();
+    process.stdin.destroy();
+  },
   /** Demands, and stays until it is killed. */
   async hold() {
     const pool = await join({ address, member: 'hold' });
