@@ -112,6 +112,8 @@ export const LIMITS = {
   eventsUnackedMax: 65_536,
   /** Versions that one standing require keeps for its members. */
   pinsMax: 1_048_576,
+  /** Shared standing requires that are complete, and remembered when more is promised. */
+  groupsCompleteMax: 1_024,
   /** Step queues of a pool. */
   queuesMax: 1_024,
   /** Deliveries that one member has at a time, and has not acknowledged. */

@@ -2,7 +2,7 @@ import { assert, refuse } from '../core/assert.js';
 import { LIMITS } from '../core/limits.js';
 import { decodeUtf8, encodeUtf8 } from '../core/utf8.js';
 import { EVENT, PROMISE_KIND, type PromiseFields } from '../protocol/index.js';
-import { forgetComplete } from './events/completing.js';
+import { wantComplete } from './events/completing.js';
 import { noteMember } from './events/noting.js';
 import { meantBy } from './events/subscriptions.js';
 import { memberOfSession } from './handles.js';
@@ -52,7 +52,7 @@ export function promise(pool: PoolState, session: Session, message: PromiseField
   session.promises.set(message.promise, row);
   member.promises.add(message.promise);
   addPromise(pool, row);
-  forgetComplete(pool);
+  wantComplete(pool);
   noteMember(pool, EVENT.promise, member, encodeUtf8(pattern));
 }
 

@@ -1,7 +1,7 @@
 import type { Selector } from '../core/selector/ast.js';
 import { EVENT_FLAG, type EventName } from '../protocol/index.js';
 import { doubtedBy, isPromisedOver } from './event-promised.js';
-import { checkStanding, pin, pinsOf } from './event-standing.js';
+import { checkStanding, goOnWith, pin, pinsOf, wantMore } from './event-standing.js';
 import type {
   MAsked,
   MAttachment,
@@ -102,7 +102,7 @@ export class EventOracle {
   /** What is offered is kept from then on for those who require all that is such. */
   #require(among: readonly MSubscription[], event: MEvent, version: MVersion): void {
     for (const one of among) {
-      if (one.standing === null || one.standing.isComplete || !wants(one, event)) continue;
+      if (one.standing === null || one.standing.doneAt !== null || !wants(one, event)) continue;
       if (!this.#parts.steps().isOf(one, version)) continue;
       pin(one.standing, version);
       this.#due.push(one);
@@ -161,7 +161,8 @@ export class EventOracle {
     one.attachments.push(attachment);
     this.#attached.set(key, { one, attachment });
     this.askedBy.set(key, asked);
-    if (known === undefined) this.#requireBegun(one);
+    const since = goOnWith(one, this.log);
+    if (known === undefined || since !== null) this.#requireBegun(one, since);
     this.#due.push(one);
     return { kind: 'value', value: { n: one.n, isNew: known === undefined } };
   }
@@ -181,7 +182,7 @@ export class EventOracle {
       unacked: new Map(),
       snapshot: isSnapshot ? new Set(offered) : null,
       standing: asked.requires
-        ? { list: [], begun: new Set(begun), isComplete: false, step: null }
+        ? { list: [], begun: new Set(begun), doneAt: null, isWanted: false, step: null }
         : null,
       holds: new Set(),
       doubted: doubtedBy({ asked, selector }, [...this.#parts.promises()]),
@@ -192,9 +193,12 @@ export class EventOracle {
   }
 
   /** What was offered when a standing require began is kept for it as well. */
-  #requireBegun(one: MSubscription): void {
+  #requireBegun(one: MSubscription, since: ReadonlySet<MEvent> | null): void {
+    if (one.standing !== null && since !== null) one.standing.begun = new Set(this.#parts.versions);
     for (const version of one.standing?.begun ?? []) {
       const { offered, open, object } = version;
+      const event = this.#offers.get(version);
+      if (since !== null && (event === undefined || !since.has(event))) continue;
       if (!offered || open !== null || !isFollowed(object.name)) continue;
       const isWanted = this.#parts.steps().isOf(one, version) && wantsVersion(one, version);
       if (one.standing !== null && isWanted) pin(one.standing, version);
@@ -260,11 +264,9 @@ export class EventOracle {
     for (const event of [...one.holds]) this.#parts.silent(one, event);
   }
 
-  /** Somebody promises more: shared ones whose work was done are over. */
+  /** Somebody promises more: shared ones whose work was done go on with who comes next. */
   promised(): void {
-    for (const one of [...this.subscriptions]) {
-      if (one.standing?.isComplete === true) this.#end(one, 'complete');
-    }
+    for (const one of this.subscriptions) wantMore(one);
   }
 
   // Deliveries.
@@ -489,7 +491,7 @@ export class EventOracle {
       if (one.standing === null || one.asked.name === '') this.#end(one, 'complete');
       else {
         // Who comes late by its name does not begin with what is done.
-        one.standing.isComplete = true;
+        one.standing.doneAt = this.log.length;
         this.#dismiss(one, 'complete');
       }
     }

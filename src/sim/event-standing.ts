@@ -1,4 +1,4 @@
-import type { MAsked, MFrom, MStanding, MSubscription } from './event-state.js';
+import type { MAsked, MEvent, MFrom, MStanding, MSubscription } from './event-state.js';
 import { type MVersion, Refusal } from './oracle-state.js';
 
 /** The model of standing requires: what they keep, until it is acknowledged. */
@@ -26,4 +26,22 @@ export function pinsOf({ standing, unacked }: MSubscription): MVersion[] {
   if (standing === null) return [];
   const given = [...unacked.values()].flatMap(({ place: { version } }) => version ?? []);
   return [...given, ...standing.list];
+}
+
+/** More is promised: one whose work was done goes on with who comes next. */
+export function wantMore({ standing }: MSubscription): void {
+  if (standing !== null && standing.doneAt !== null) standing.isWanted = true;
+}
+
+/** What has happened since its work was done, for one that goes on; null: it was at work. */
+export function goOnWith(
+  { standing }: MSubscription,
+  log: readonly MEvent[],
+): ReadonlySet<MEvent> | null {
+  if (standing === null || !standing.isWanted) return null;
+  const since = new Set(log.slice(standing.doneAt ?? 0));
+  standing.doneAt = null;
+  standing.isWanted = false;
+  standing.step = null;
+  return since;
 }

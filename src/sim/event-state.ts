@@ -101,10 +101,12 @@ export interface MDelivery {
 export interface MStanding {
   /** In the order of their offers. */
   list: MVersion[];
-  /** What was offered when it began. */
-  readonly begun: ReadonlySet<MVersion>;
-  /** One with a name whose work was done: it requires nothing any more. */
-  isComplete: boolean;
+  /** What was offered when it began, or went on. */
+  begun: ReadonlySet<MVersion>;
+  /** One with a name whose work was done by this place of the log; null: it is at work. */
+  doneAt: number | null;
+  /** More was promised since. */
+  isWanted: boolean;
   /** Of one who wants the newest: the step that it has. */
   step: number | null;
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VERSION } from '../../src/pool/rows.js';
+import { restorePool, savePool } from '../../src/pool/save.js';
 import { EVENT, EVENT_FLAG } from '../../src/protocol/index.js';
+import { restored, saved } from '../core/states.js';
 import { Harness, OPTIONS } from './harness.js';
 import { withLimit } from './limits.js';
 import type { Member } from './member.js';
@@ -221,13 +223,69 @@ test('until complete: all promises of others are closed, and all was acknowledge
   assert.deepEqual(one.told, ['offer x']);
   one.acknowledge().ok();
   assert.deepEqual(one.told, ['offer x', 'end']);
-  // Who comes late by the same name has nothing left to do; when more is promised it begins anew.
+  // Who comes late by the same name has nothing left to do.
   own.close().ok();
   assert.deepEqual(standing(pool.member('late'), asked).told, ['end']);
-  const more = producer.promise('y');
+});
+
+test('one that was complete goes on with what came since, when more is promised', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer');
+  const asked = { untilComplete: true, name: 'work', from: 'snapshot' } as const;
+  const one = standing(pool.member('worker'), asked);
+  const promise = producer.promise('*', 'glob');
+  for (const name of ['a', 'b']) producer.offer(name, name, { keep: true });
+  promise.close().ok();
+  one.acknowledge(1, 2).ok();
+  assert.deepEqual(one.told, ['offer a', 'offer b', 'end']);
+  // Nobody may ever come again: until somebody does it keeps nothing.
+  producer.offer('c', 'c', { keep: true });
+  const gone = producer.offer('gone', 'gone');
+  const more = producer.promise('?', 'glob');
   more.made.ok();
-  const next = standing(pool.member('later'), asked);
-  assert.deepEqual(next.told, ['offer x']);
+  const state = saved((w) => savePool(pool.pool, w));
+  assert.equal(
+    restored(state, (r) => restorePool(r)).events.byName.get('work')?.standing?.isWanted,
+    true,
+  );
+  gone.withdraw().ok();
+  const next = standing(pool.member('next'), asked);
+  assert.deepEqual(next.told, ['offer c']);
+  assert.equal(next.last.n, 3);
+  producer.offer('d', 'd').withdraw().ok();
+  assert.deepEqual(next.told, ['offer c', 'offer d'], 'now it requires as it did before');
+  more.close().ok();
+  next.acknowledge(3, 2).ok();
+  assert.deepEqual(next.told, ['offer c', 'offer d', 'end']);
+  // One of another name begins with all that is offered; this one has done with it.
+  producer.promise('others').made.ok();
+  assert.deepEqual(standing(pool.member('last'), { ...asked, name: 'new' }).told, [
+    'offer a',
+    'offer b',
+    'offer c',
+  ]);
+  assert.deepEqual(standing(pool.member('third'), asked).told, []);
+});
+
+test('of too many that were complete the oldest are forgotten when more is promised', () => {
+  withLimit('groupsCompleteMax', 2, () => {
+    const pool = new Harness();
+    const producer = pool.member('producer');
+    const promise = producer.promise('x');
+    producer.offer('x', 'x', { keep: true });
+    promise.close().ok();
+    const asked = { untilComplete: true, from: 'snapshot' } as const;
+    for (const name of ['first', 'second', 'third']) {
+      const one = standing(pool.member(name), { ...asked, name });
+      one.acknowledge().ok();
+      assert.deepEqual(one.told, ['offer x', 'end']);
+    }
+    producer.promise('y').made.ok();
+    const told = ['first', 'second', 'third'].map((name) => {
+      return standing(pool.member(`${name} again`), { ...asked, name }).told;
+    });
+    assert.deepEqual(told, [['offer x'], [], []]);
+  });
 });
 
 test('what it keeps is told: by INFO, by explain, by memory that is full', () => {

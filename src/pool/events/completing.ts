@@ -1,4 +1,5 @@
 import { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
 import type { Selector } from '../../core/selector/ast.js';
 import { parseSelector } from '../../core/selector/parser.js';
 import { type Facts, factsOf, verdictOf } from '../../core/selector/verdict.js';
@@ -8,6 +9,7 @@ import type { PromiseRow } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { givePinned, isDrained } from './delivering.js';
 import { dismiss, endSubscription } from './ending.js';
+import type { Standing } from './standing.js';
 import type { Subscription } from './subscription.js';
 
 /** Which promises are about what a subscription asks for. Looked up again: it is no state. */
@@ -112,10 +114,13 @@ export function endComplete(pool: PoolState): void {
   for (const one of [...pool.events.untilComplete]) {
     if (one.attachments.length === 0) continue;
     if (!isDrained(one) || !one.promised.areClosed(pool, one, ownOf(pool, one))) continue;
+    if (one.name === '') {
+      endSubscription(pool, one, null);
+      continue;
+    }
     // One with a name stays: who comes late by it does not begin with what is done.
-    if (one.standing !== null) one.standing.isComplete = one.name !== '';
-    if (one.name === '') endSubscription(pool, one, null);
-    else dismiss(pool, one, null);
+    if (one.standing !== null) one.standing.doneAt = pool.events.log.end - 1;
+    dismiss(pool, one, null);
   }
 }
 
@@ -125,9 +130,21 @@ function ownOf(pool: PoolState, { attachments, flags }: Subscription): ReadonlyS
   return new Set(attachments.map(({ member }) => pool.members.get(member)?.name ?? ''));
 }
 
-/** Somebody has promised more: shared standing requires that were complete are over. */
-export function forgetComplete(pool: PoolState): void {
-  for (const one of [...pool.events.standing]) {
-    if (one.standing?.isComplete === true) endSubscription(pool, one, null);
+/**
+ * Somebody has promised more: shared standing requires that were complete go on when somebody
+ * subscribes by their names. Until then they require nothing, as nobody may ever come: and of too
+ * many such the oldest are forgotten.
+ */
+export function wantComplete(pool: PoolState): void {
+  const complete: { readonly one: Subscription; readonly standing: Standing }[] = [];
+  for (const one of pool.events.standing) {
+    const { standing } = one;
+    if (standing?.isComplete !== true) continue;
+    standing.isWanted = true;
+    complete.push({ one, standing });
   }
+  if (complete.length <= LIMITS.groupsCompleteMax) return;
+  complete.sort((left, right) => left.standing.doneAt - right.standing.doneAt);
+  const old = complete.slice(0, complete.length - LIMITS.groupsCompleteMax);
+  for (const { one } of old) endSubscription(pool, one, null);
 }

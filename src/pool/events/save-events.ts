@@ -123,7 +123,9 @@ function saveSubscription(pool: PoolState, one: Subscription, w: StateWriter): v
     w.f64(to);
     w.u32(steps);
   }
-  w.flag(one.standing?.isComplete === true);
+  w.u64(one.standing?.doneAt ?? 0);
+  w.flag(one.standing?.isWanted === true);
+  w.u64(one.standing?.since ?? 0);
   const step = one.standing?.step ?? null;
   w.flag(step !== null);
   w.f64(step ?? 0);
@@ -210,7 +212,9 @@ function restoreStanding(
   r: StateReader,
 ): Standing | null {
   const standing = new Standing();
-  standing.isComplete = r.flag();
+  standing.doneAt = r.u64();
+  standing.isWanted = r.flag();
+  standing.since = r.u64();
   const hasStep = r.flag();
   const step = r.f64();
   standing.step = hasStep ? step : null;

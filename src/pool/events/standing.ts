@@ -62,11 +62,22 @@ export class Standing {
   readonly steps = new Map<string, Map<number, number>>();
   /** Of one who wants the newest: the step that it has; null before the first. */
   step: number | null = null;
-  /** A shared one whose work was done when it ended by itself: it requires nothing any more. */
-  isComplete = false;
+  /**
+   * Of a shared one whose work was done when it ended by itself: the last event before that. It
+   * requires nothing any more. 0: it is at work.
+   */
+  doneAt = 0;
+  /** Somebody has promised more since: it goes on with the next member. */
+  isWanted = false;
+  /** It goes on after this event: up to there its work was done before. */
+  since = 0;
 
   get count(): number {
     return this.#count;
+  }
+
+  get isComplete(): boolean {
+    return this.doneAt > 0;
   }
 
   /** `step`: of one who wants the newest, that of the version. */
@@ -180,7 +191,18 @@ export function isOfSnapshot(pool: PoolState, one: Subscription, version: number
   if (version === 0 || !versionHas(pool, version, VERSION_FLAG.offered)) return false;
   if (versionHas(pool, version, VERSION_FLAG.deleted | VERSION_FLAG.lost)) return false;
   const seq = pool.versions.getWide(version, VERSION.seq);
-  return seq > 0 && seq <= one.from;
+  return seq > (one.standing?.since ?? 0) && seq <= one.from;
+}
+
+/** One that was complete goes on with what was offered since, as more was promised. */
+export function goOnWith(pool: PoolState, one: Subscription, standing: Standing): void {
+  if (!standing.isWanted) return;
+  standing.since = standing.doneAt;
+  standing.doneAt = 0;
+  standing.isWanted = false;
+  standing.step = null;
+  one.from = pool.events.log.end - 1;
+  one.snapshot = { next: 1, end: pool.objects.end };
 }
 
 /**

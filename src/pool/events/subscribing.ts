@@ -25,7 +25,7 @@ import { detach, endSubscription } from './ending.js';
 import { checkMistyped } from './event-keys.js';
 import { ROW } from './event-log.js';
 import { noteEmitted } from './noting.js';
-import { Standing, unpin, versionOf } from './standing.js';
+import { goOnWith, Standing, unpin, versionOf } from './standing.js';
 import { type Asked, type Attachment, type Subscription, Unacked } from './subscription.js';
 import { addSubscription, compileFor, isBeforeOffers, meantBy } from './subscriptions.js';
 
@@ -73,6 +73,7 @@ export function subscribe(
   if (known !== undefined) checkSame(known, asked);
   else if ((asked.flags & SUBSCRIBE.requires) !== 0) checkStanding(pool, asked, message);
   const one = known ?? begin(pool, message, asked);
+  if (one.standing !== null) goOnWith(pool, one, one.standing);
   const attachment: Attachment = {
     id: one.attachmentNext++,
     session,

@@ -75,8 +75,8 @@ export interface Subscription extends Asked {
   readonly standing: Standing | null;
   /** The rows of objects that were there when it began, and are not looked at yet. */
   snapshot: { next: number; readonly end: number } | null;
-  /** The last event that was there when it began. */
-  readonly from: number;
+  /** The last event that was there when it began; or when it went on, one that was complete. */
+  from: number;
   /** `seq` of the events whose operations wait for it. */
   readonly holds: Set<number>;
   /** By which it goes on by itself: there was more to look at than fits a turn. */
