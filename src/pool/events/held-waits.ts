@@ -14,6 +14,7 @@ import { failure } from '../emit.js';
 import { memberOf, objectName } from '../objects.js';
 import { inWords, type Room } from '../room.js';
 import { HANDLE } from '../rows.js';
+import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { beginDeadline, whoOf } from './deciding.js';
 import type { HeldOperation } from './held-operation.js';
@@ -92,11 +93,16 @@ const VERBS: { readonly [code: number]: string } = {
   [MESSAGE.promise]: 'promise',
 };
 
-/** Of what and by whom a held request is, as far as its message says it. */
+/** Of what and by whom a held request is. */
 function subjectOf(pool: PoolState, { session, code, message }: HeldOperation): Subject {
   const r = new Reader();
-  const { decoder } = pool;
   pool.arena.read(r, message, 0);
+  return subjectIn(pool, session, code, r);
+}
+
+/** Of what and by whom a request is, as far as its message says it, on whose body `r` stands. */
+export function subjectIn(pool: PoolState, session: Session, code: number, r: Reader): Subject {
+  const { decoder } = pool;
   const text = (start: number, end: number): string => decodeUtf8(r.bytes, start, end);
   const by = (member: number): string => session.members.get(member)?.name ?? '';
   switch (code) {

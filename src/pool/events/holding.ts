@@ -20,8 +20,8 @@ import {
 import { advance, arrive, eachCandidate, wants } from './delivering.js';
 import { endSubscription } from './ending.js';
 import type { HeldMeasure, HeldOperation, Lane } from './held-operation.js';
-import { oldestFor, slowest, waitForRoom, waitsBecause } from './held-waits.js';
-import { enterLanes, hasTurn, heldOf, isBehind, lanesOf, leaveLanes } from './lanes.js';
+import { oldestFor, slowest, subjectIn, waitForRoom, waitsBecause } from './held-waits.js';
+import { enterLanes, hasTurn, heldOf, isBehind, isEnding, lanesOf, leaveLanes } from './lanes.js';
 import {
   beginMeasureBefore,
   endMeasureBefore,
@@ -32,7 +32,7 @@ import {
 import { makeRoom } from './noting.js';
 import { aheadOf, releaseSteps, waitForStep } from './queue-waits.js';
 import { keepDue } from './queues.js';
-import type { Subscription } from './subscription.js';
+import type { Attachment, Subscription } from './subscription.js';
 
 /** Applies a request whose body `pool.reader` stands on; true: it is to be answered with OK. */
 type Apply = (pool: PoolState, session: Session, request: number, code: number) => boolean;
@@ -52,6 +52,7 @@ export function hold(pool: PoolState, session: Session, request: number, code: n
   if (lanes.length === 0) return false;
   if (isBehind(session, lanes)) {
     keep(pool, session, request, code, lanes);
+    if (isEnding(session)) letEnd(pool, session);
     return true;
   }
   if (mustWaitForRoom(pool, session, code)) {
@@ -181,11 +182,44 @@ const BRINGS_EVENTS: ReadonlySet<number> = new Set([
   ...[MESSAGE.offerGroup, MESSAGE.tag, MESSAGE.tagSelected, MESSAGE.emit, MESSAGE.promise],
 ]);
 
-function mustWaitForRoom({ events }: PoolState, session: Session, code: number): boolean {
+/**
+ * Who is behind must not wait for itself: so its own member goes on, and so does what names no
+ * member (a tag) of a connection that has such a one. Its other members wait as all others do.
+ */
+function mustWaitForRoom(pool: PoolState, session: Session, code: number): boolean {
+  const { events, members, reader } = pool;
   if (!events.isFull || !BRINGS_EVENTS.has(code)) return false;
-  // Who is behind must not wait for itself.
-  for (const { one } of session.subscriptions.values()) if (events.blockers.has(one)) return false;
-  return true;
+  const own = blockersOf(pool, session);
+  if (own.length === 0) return true;
+  if (isEnding(session)) return false;
+  const { at } = reader;
+  try {
+    const by = subjectIn(pool, session, code, reader).member;
+    return by !== '' && !own.some(({ member }) => members.get(member)?.name === by);
+  } finally {
+    reader.at = at;
+  }
+}
+
+/** Those of a session who must miss none. */
+function blockersOf({ events: { blockers } }: PoolState, session: Session): readonly Attachment[] {
+  if (blockers.size === 0) return [];
+  const all = [...session.subscriptions.values()];
+  return all.flatMap(({ one, attachment }) => (blockers.has(one) ? [attachment] : []));
+}
+
+/**
+ * A member wants to leave, or the session to end, behind all that it has asked for. What waits of
+ * that for one of its own who is behind would wait until its deadline: that one reads no more.
+ */
+function letEnd(pool: PoolState, session: Session): void {
+  const { events } = pool;
+  if (blockersOf(pool, session).length === 0) return;
+  for (const held of heldOf(session)) {
+    if (!events.roomWaits.delete(held)) continue;
+    endHoldTimer(pool, held);
+    events.released.add(held);
+  }
 }
 
 /** The first of a set, taken out of it. */

@@ -94,6 +94,11 @@ export function isBehind(session: Session, lanes: readonly Lane[]): boolean {
   return lanes.includes(END) || lanes.some((lane) => session.lanes.has(lane));
 }
 
+/** Whether somebody of a session wants to leave when all that stands before it is done. */
+export function isEnding({ lanes }: Session): boolean {
+  return lanes.has(END);
+}
+
 /** An operation that is held takes its places. */
 export function enterLanes(held: HeldOperation): void {
   const { lanes } = held.session;
