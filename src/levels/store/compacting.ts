@@ -27,20 +27,44 @@ function deletionsNeededFrom(packs: Iterable<Pack>, but: Pack): number {
   return least;
 }
 
-/** The packs that are mostly dead, the first one first. The one that is written to is none. */
-export function deadPacks({ packs }: StoreReader, writer: PackWriter): Pack[] {
-  const active = writer.activeNumber;
+/**
+ * The packs that are mostly dead, the first one first. The one that is written to only when it has
+ * so many bytes: else a store of few objects that come and go would begin packs all the time.
+ */
+export function deadPacks(
+  { packs }: StoreReader,
+  writer: PackWriter,
+  activeBytesMin: number,
+): Pack[] {
   return [...packs.values()]
     .filter((pack) => {
-      const { header, end, live, deletions, footer } = pack;
+      const { header, end, deletions } = pack;
+      const isActive = header.number === writer.activeNumber;
+      const live = pack.live + (isActive ? writer.unsettledBytes : 0);
       const bytes = end - PACK_HEADER_BYTES;
-      if (header.number === active || footer === null || live >= bytes * LIVE_SHARE_MIN)
-        return false;
+      if (!isKnown(pack) || live >= bytes * LIVE_SHARE_MIN) return false;
+      if (isActive && end < activeBytesMin) return false;
       // What is deleted may be in an older pack: then what says so has to stay.
       const isNeeded = deletions > 0 && deletionsNeededFrom(packs.values(), pack) < header.born;
       return live + (isNeeded ? deletions : 0) < bytes * LIVE_SHARE_MIN;
     })
     .sort((one, other) => one.header.number - other.header.number);
+}
+
+/** The packs of which anything is dead, those first of which least has to be moved. */
+export function packsWithDead({ packs }: StoreReader): Pack[] {
+  const all = [...packs.values()].filter((pack) => isKnown(pack) && hasDead(pack));
+  return all.sort((one, other) => bytesKept(one) - bytesKept(other));
+}
+
+/** What of a pack is moved at most. */
+export function bytesKept({ live, deletions }: Pack): number {
+  return live + deletions;
+}
+
+/** Whether it is known what a pack has. */
+function isKnown({ footer, heads }: Pack): boolean {
+  return footer !== null || heads !== null;
 }
 
 /** So much of what may wait to be written is of a pack that is moved, and what came last. */
@@ -60,8 +84,9 @@ export async function compactPack(
   const { number } = pack.header;
   const path = packPath(number);
   const neededFrom = deletionsNeededFrom(packs.values(), pack);
-  const heads = pack.footer && (await readHeads(parts.disk, path, pack.footer, parts.hash));
-  if (heads === null || pack.footer === null) return false;
+  const { footer } = pack;
+  const heads = pack.heads ?? (footer && (await readHeads(parts.disk, path, footer, parts.hash)));
+  if (heads === null) return false;
   let moved: Promise<unknown>[] = [];
   let bytes = 0;
   const append = (record: Parameters<PackWriter['append']>[0]): void => {

@@ -14,12 +14,12 @@ import type {
   PutOptions,
 } from '../level.js';
 import { ARRAYS, DRAFTS, draftArray, piecesOf, syncDraft } from './array-files.js';
-import { compactPack, deadPacks } from './compacting.js';
+import { bytesKept, compactPack, deadPacks, packsWithDead } from './compacting.js';
 import { isDiskFull, sizeMismatch } from './failures.js';
 import { hashName, type NameHash } from './hasher.js';
 import type { Problem, StoreParts } from './loading.js';
 import { removeOrphans } from './orphans.js';
-import { PACKS, type Pack, packPath } from './pack.js';
+import { PACK_HEADER_BYTES, PACKS, type Pack, packPath } from './pack.js';
 import { PackWriter, writeFooter } from './pack-writer.js';
 import { decodeHead, encodeDeletion, RECORD_KIND, writeHead } from './record.js';
 import { SmallCopies } from './small-copies.js';
@@ -27,6 +27,9 @@ import type { Slot } from './store-index.js';
 import { StoreReader } from './store-reader.js';
 
 const NOTHING = new Uint8Array(0);
+
+/** The pack that is written to is compacted when it has so much of a whole one: 4 MiB. */
+const ACTIVE_SHARE_MIN = 1 / 64;
 
 export interface DirectoryOptions {
   /** One process may write at a time, any number read, also meanwhile. */
@@ -41,12 +44,15 @@ export class DirectoryLevel implements Level {
   readonly #reader: StoreReader;
   readonly #writer: PackWriter | null;
   readonly #arrayBytesMin: number;
+  readonly #activeBytesMin: number;
   readonly #head = new Writer(1_024);
   readonly #copies = new SmallCopies();
   readonly #onClose: () => Promise<void>;
   /** Folders of arrays that nobody needs any more are removed one after the other. */
   #removing: Promise<void> = Promise.resolve();
   #compacting: Promise<void> = Promise.resolve();
+  /** The disk is full, and what is dead is being removed. */
+  #makingRoom: Promise<boolean> | null = null;
   /** Packs with something damaged: each attempt to move one would read all of it in vain. */
   readonly #unmovable = new Set<number>();
   #closed: Promise<void> | null = null;
@@ -60,6 +66,7 @@ export class DirectoryLevel implements Level {
     this.#reader = reader;
     this.#writer = writer;
     this.#arrayBytesMin = options.arrayBytesMin ?? LIMITS.storeArrayBytesMin;
+    this.#activeBytesMin = (options.packBytesMax ?? LIMITS.storePackBytesMax) * ACTIVE_SHARE_MIN;
     this.#onClose = onClose;
   }
 
@@ -107,16 +114,19 @@ export class DirectoryLevel implements Level {
       throw sizeMismatch(entry.name, size, bytes.length);
     }
     const isSynced = durability === 'fsync';
+    const isWhole = bytes instanceof Uint8Array;
     if (size >= this.#arrayBytesMin) {
-      await this.#putArray(writer, { ...entry, size }, aborting(bytes, signal), isSynced);
+      const putArray = (): Promise<void> =>
+        this.#putArray(writer, { ...entry, size }, aborting(bytes, signal), isSynced);
+      // Pieces come once.
+      await (isWhole ? this.#withRoom(writer, putArray) : putArray());
       return;
     }
-    const isWhole = bytes instanceof Uint8Array;
     const payload = isWhole ? bytes : await gather(entry.name, size, bytes, signal);
     const { pool, name, version, space, attributes } = entry;
     const key = { pool, name, version };
     writeHead(this.#head, { key, space, attributes, array: null });
-    const before = await writer.append({
+    const record = {
       kind: RECORD_KIND.object,
       hash: this.#hashOf(key),
       version,
@@ -126,8 +136,8 @@ export class DirectoryLevel implements Level {
       arrayKiB: 0,
       sequence: null,
       isSynced,
-    });
-    this.#removeFolderOf(before);
+    };
+    this.#removeFolderOf(await this.#withRoom(writer, () => writer.append(record)));
   }
 
   async #putArray(
@@ -207,13 +217,14 @@ export class DirectoryLevel implements Level {
     const writer = this.#mustWrite(key);
     throwIfAborted(signal);
     const { pool, name, version } = key;
-    const ended = await writer.append({
+    const record = {
       kind: RECORD_KIND.deleted,
       ...{ hash: this.#hashOf(key), version },
       head: encodeDeletion({ pool, name, version }, null),
       ...{ payload: NOTHING, payloadSum: this.#reader.parts.hash.sum(NOTHING) },
       ...{ arrayKiB: 0, sequence: null, isSynced: durability === 'fsync' },
-    });
+    };
+    const ended = await this.#withRoom(writer, () => writer.append(record));
     this.#removeFolderOf(ended);
     return ended !== null;
   }
@@ -269,11 +280,69 @@ export class DirectoryLevel implements Level {
   async #compactAll(writer: PackWriter): Promise<void> {
     for (const pack of this.#deadPacks(writer)) {
       if (this.#reader.lists > 0) return;
-      await this.sync();
-      await this.#removing;
-      const isMoved = await compactPack(this.#reader, writer, pack);
-      if (!isMoved) this.#unmovable.add(pack.header.number);
+      await this.#move(writer, pack);
     }
+  }
+
+  /** One that is written to is left for another first; whether it is gone. */
+  async #move(writer: PackWriter, pack: Pack): Promise<boolean> {
+    await writer.sync();
+    await this.#removing;
+    const { number } = pack.header;
+    if (number === writer.activeNumber) await writer.seal();
+    let isMoved = false;
+    try {
+      isMoved = await compactPack(this.#reader, writer, pack);
+      if (!isMoved) this.#unmovable.add(number);
+    } finally {
+      if (!isMoved && pack.footer === null) await writeFooter(this.#reader.parts, pack);
+    }
+    return isMoved;
+  }
+
+  /** What a full disk refuses is tried once more when what is dead could be removed. */
+  async #withRoom<T>(writer: PackWriter, write: () => Promise<T>): Promise<T> {
+    try {
+      return await write();
+    } catch (error) {
+      if (!isDiskFull(error) || !(await this.#makeRoom(writer))) throw error;
+      return await write();
+    }
+  }
+
+  /** Also of packs that are mostly alive; whether there is more room. */
+  async #makeRoom(writer: PackWriter): Promise<boolean> {
+    this.#makingRoom ??= this.#compacting
+      .catch(() => {})
+      .then(() => this.#compactFull(writer))
+      .finally(() => {
+        this.#makingRoom = null;
+      });
+    const made = this.#makingRoom;
+    this.#compacting = made.then(
+      () => {},
+      () => {},
+    );
+    return await made;
+  }
+
+  /** As far as there is room for what has to be moved. */
+  async #compactFull(writer: PackWriter): Promise<boolean> {
+    const { disk } = this.#reader.parts;
+    let isAny = false;
+    for (const pack of packsWithDead(this.#reader)) {
+      if (this.#reader.lists > 0) return isAny;
+      const free = await disk.free();
+      if (free !== null && free < bytesKept(pack) + PACK_HEADER_BYTES) return isAny;
+      if (this.#unmovable.has(pack.header.number)) continue;
+      try {
+        isAny = (await this.#move(writer, pack)) || isAny;
+      } catch (error) {
+        if (!isDiskFull(error)) throw error;
+        return isAny;
+      }
+    }
+    return isAny;
   }
 
   close(): Promise<void> {
@@ -336,7 +405,7 @@ export class DirectoryLevel implements Level {
   }
 
   #deadPacks(writer: PackWriter): Pack[] {
-    const dead = deadPacks(this.#reader, writer);
+    const dead = deadPacks(this.#reader, writer, this.#activeBytesMin);
     return dead.filter(({ header }) => !this.#unmovable.has(header.number));
   }
 

@@ -64,6 +64,10 @@ export class PackWriter {
   #isNameDirty = false;
   /** Up to where the active pack is on the disk, in units. */
   #synced = 0;
+  /** What is written to the active pack and not yet in the index, in bytes. */
+  #unsettled = 0;
+  /** The active pack takes no more. */
+  #isToSeal = false;
   #queue: Queued[] = [];
   #queuedBytes = 0;
   /** So many of the queue are written one by one. */
@@ -98,9 +102,20 @@ export class PackWriter {
     this.#packBytesMax = options.packBytesMax;
   }
 
-  /** The pack that is written to: it has no footer, and is not compacted. */
+  /** The pack that is written to: it has no footer. */
   get activeNumber(): number | null {
     return this.#active?.header.number ?? null;
+  }
+
+  /** What of the active pack nobody can say yet whether it counts. */
+  get unsettledBytes(): number {
+    return this.#unsettled;
+  }
+
+  /** What is appended from now on goes to another pack; the active one is on the disk. */
+  async seal(): Promise<void> {
+    this.#isToSeal = true;
+    await this.sync();
   }
 
   /** A number in the history of the store that no record has. */
@@ -166,10 +181,14 @@ export class PackWriter {
       try {
         await this.#makeSafe(written);
       } catch (error) {
-        for (const { batch } of written) this.#end(batch, ({ reject }) => reject(error));
+        for (const { batch, placed } of written) {
+          this.#unsettled -= bytesPlaced(placed);
+          this.#end(batch, ({ reject }) => reject(error));
+        }
         continue;
       }
       for (const { batch, placed } of written) {
+        this.#unsettled -= bytesPlaced(placed);
         this.#end(batch, ({ resolve }, at) => {
           const place = placed[at] ?? null;
           resolve(place === null ? null : this.#apply(place));
@@ -221,6 +240,7 @@ export class PackWriter {
     );
     if (asksIndex) await this.#settling;
     if (this.#broken !== null) throw this.#broken;
+    if (this.#isToSeal) await this.#leave();
     const ended = new Set<string>();
     const writes = batch.map(({ record }) => {
       if (record === null) return null;
@@ -264,6 +284,7 @@ export class PackWriter {
     }
     await this.#writeOrCut(pack, batch.pieces());
     this.#isDirty = true;
+    this.#unsettled += offset - pack.end;
     pack.end = offset;
     pack.size = offset;
     for (const { record, sequence, place, units } of placed) {
@@ -395,6 +416,17 @@ export class PackWriter {
     return true;
   }
 
+  /** Leaves the active pack without a footer: it is to be compacted. */
+  async #leave(): Promise<void> {
+    this.#isToSeal = false;
+    await this.#settling;
+    const pack = this.#active;
+    if (pack === null) return;
+    await this.#sync();
+    this.#active = null;
+    await this.#list(pack.header.number, pack.end);
+  }
+
   /** Gives the active pack its footer. Without room for it: read as a whole. */
   async #finish(): Promise<void> {
     const pack = this.#active;
@@ -411,6 +443,10 @@ export class PackWriter {
     await this.#settling;
     if (this.#broken === null) await this.#finish();
   }
+}
+
+function bytesPlaced(placed: readonly (Placed | null)[]): number {
+  return placed.reduce((sum, each) => sum + (each?.units ?? 0) * UNIT_BYTES, 0);
 }
 
 /** Writes the footer of a pack, durably, behind its records. Without room for it: nothing. */
