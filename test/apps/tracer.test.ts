@@ -37,6 +37,29 @@ async function traced(t: TestContext, format: TraceFormat, to?: string): Promise
   return to === undefined ? await readFile(file, 'utf8') : '';
 }
 
+test('when it is told to end, what has come is written', async (t) => {
+  const directory = await mkdtemp(joinPath(tmpdir(), 'attacca-trace-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const file = joinPath(directory, 'trace');
+  await using pool = await testPool();
+  await using watcher = await join({ address: pool.address, member: 'tracer' });
+  const end = new AbortController();
+  const options = { kinds: 'steer', from: 'start', signal: end.signal } as const;
+  const tracing = tracer(watcher, { format: 'jsonl', to: file, ...options });
+  for (let isThere = false; !isThere; ) {
+    const { subscriptions } = (await watcher.info())['events'] as { subscriptions: number };
+    isThere = subscriptions === 1;
+  }
+  const count = 500;
+  const emits = Array.from({ length: count }, (_, n) => watcher.emit('steer', { n }));
+  // Its answer comes with the events, and behind them.
+  await watcher.info();
+  end.abort();
+  assert.deepEqual(await tracing, { events: count, missed: 0 });
+  assert.equal((await readFile(file, 'utf8')).trim().split('\n').length, count);
+  await Promise.all(emits);
+});
+
 test('a trace for Perfetto: slices in pairs, arrows between them, time that goes on', async (t) => {
   const records = JSON.parse(await traced(t, 'perfetto')) as TraceRecord[];
   assert.deepEqual(problemsOf(records), []);
@@ -90,7 +113,8 @@ test('calls are read when the tracer ends, and those of one time have a row each
   assert.ok(first === third && second === first + 1, 'a row that is free is used again');
   await rm(calls);
   await assert.rejects(run(), { code: 'file-error' });
-  assert.deepEqual(JSON.parse(await readFile(to, 'utf8')), [], 'and the trace is whole');
+  const whole = JSON.parse(await readFile(to, 'utf8')) as TraceRecord[];
+  assert.deepEqual(problemsOf(whole), [], 'and the trace is whole');
 });
 
 test('rows of a member are sorted: its events, calls, waits, in hand, offered', async (t) => {

@@ -77,7 +77,8 @@ export async function tracer(pool: Pool, options: TracerOptions): Promise<Tracer
       const event = await subscription
         .wait({ signal, timeoutMs: endsMs - performance.now() })
         .catch((error: unknown) => {
-          if (signal?.aborted === true) return null;
+          // What has come by then is written.
+          if (signal?.aborted === true) return subscription.poll();
           throw error;
         });
       if (event === null) break;
