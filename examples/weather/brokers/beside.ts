@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { WeatherError } from '../errors.js';
 
 /** So that `attacca` is the one of this repository. */
-const COMMANDS = fileURLToPath(new URL('../../../bin', import.meta.url));
+export const COMMANDS = fileURLToPath(new URL('../../../bin', import.meta.url));
 /** After the programs: most end by themselves, as all promises are closed. */
 const ENDING_MS = 10_000;
 

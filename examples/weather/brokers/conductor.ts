@@ -3,12 +3,15 @@ import { resolve } from 'node:path';
 import { Child, describeEnd } from '../demo/child.js';
 import type { Medium } from '../demo/medium.js';
 import { WeatherError } from '../errors.js';
-import type { Result, Said } from './part.js';
+import type { Result, Said, Word } from './part.js';
 import { argumentsOf, type mainArguments } from './settings.js';
 
 const ENDING_MS = 3_000;
 /** Products of the worker that is to be killed, before that. */
 const KILL_AFTER = 2;
+
+/** These end behind all others, and in this order. */
+const LAST: readonly string[] = ['late', 'librarian', 'tracer'];
 
 /** What a program has said at its end. */
 export interface Ended {
@@ -49,21 +52,33 @@ export class Conductor {
   /** What the programs have said at their ends. */
   async run(signal: AbortSignal): Promise<readonly Ended[]> {
     signal.addEventListener('abort', () => this.#fail(new Error('interrupted')), { once: true });
-    const { members, workers } = this.#demo.settings;
+    const { members, workers, isConducted } = this.#demo.settings;
     try {
+      if (isConducted) for (const role of ['archiver', 'tracer']) this.#start(role, 0);
       // In any order: they wait for one another, and who comes late misses nothing.
       for (let number = 0; number < members; number++) this.#start('producer', number);
       for (let number = 0; number < members; number++) this.#start('broker', number);
       this.#start('contract', 0);
       for (let number = 0; number < workers; number++) this.#start('worker', number);
-      for (let ended = 0; ended < this.#players.length; ) {
-        await Promise.race([this.#failed, this.#players[ended]?.child.ended]);
-        ended++;
+      for (const { role, child } of this.#players) {
+        if (!LAST.includes(role)) await Promise.race([this.#failed, child.ended]);
       }
+      this.#tell('librarian', 'alone');
+      for (const role of LAST) await this.#finish(role);
     } finally {
       await this.#endAll();
     }
     return this.#players.flatMap(({ role, result }) => (result === null ? [] : [{ role, result }]));
+  }
+
+  #tell(role: string, word: Word): void {
+    for (const each of this.#players) if (each.role === role) each.child.tell(word);
+  }
+
+  async #finish(role: string): Promise<void> {
+    this.#tell(role, 'end');
+    const ended = this.#players.map((each) => (each.role === role ? each.child.ended : null));
+    await Promise.race([this.#failed, Promise.all(ended)]);
   }
 
   get isOneKilled(): boolean {
@@ -93,19 +108,22 @@ export class Conductor {
     if (said.kind === 'note') this.#say(`  ${said.text}`);
     else if (said.kind === 'result') player.result = said.result;
     else if (said.kind === 'promised') player.promised = said.count;
-    else {
+    else if (said.kind === 'ready') {
+      // Now there is a store to lend from.
+      if (player.role === 'archiver') this.#start('librarian', 0);
+    } else {
       player.count = said.count;
       if (player.role === 'producer') this.#lateOne();
       if (player.role === 'worker') this.#kill(player);
     }
   }
 
-  /** In the middle of it all somebody joins of whom nobody knew. */
+  /** When a third of all is offered somebody joins of whom nobody knew. */
   #lateOne(): void {
     const producers = this.#players.filter(({ role }) => role === 'producer');
     if (producers.some(({ promised }) => promised === 0)) return;
     const sum = (of: 'promised' | 'count') => producers.reduce((all, one) => all + one[of], 0);
-    if (sum('count') < sum('promised') / 2) return;
+    if (sum('count') < sum('promised') / 3) return;
     if (this.#players.some(({ role }) => role === 'late')) return;
     this.#say(`  late[0] joins when ${sum('count')} of ${sum('promised')} fields are handed over`);
     this.#start('late', 0);

@@ -1,7 +1,8 @@
 /**
- * A program that nobody waited for: it joins in the middle, begins with the oldest event, and ends
+ * A program of which nobody knew: it joins in the middle, begins with the oldest event, and ends
  * by itself when all promises are closed. What was offered is then just what was promised, and
- * each field has its product: of these it makes means over the ensemble, and a map.
+ * each field has its product: of these it makes means over the ensemble, and a map. The fields that
+ * were withdrawn before it came it has from the librarian, when the others have ended.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { createBandGrid } from '../grid.js';
 import { drawMap } from '../map.js';
 import { writeMeanAndSpread } from '../products.js';
 import { runPart } from './part.js';
+import { isAsOffered } from './values.js';
 
 /** Geopotential height at 500 hPa is drawn. */
 const LEVEL = 500;
@@ -44,23 +46,38 @@ async function draw(pool: Pool, offers: readonly PoolEvent[], out: string): Prom
   return path;
 }
 
-await runPart('late', async ({ pool, out, count, note }) => {
+/** Fields that nobody offers any more: all comes as it was offered. Returns how many. */
+async function fetchKept(pool: Pool, names: readonly string[]): Promise<number> {
+  const kept = await pool.requireMany(names);
+  let fetched = 0;
+  for await (const field of kept.demandEach()) {
+    const { array, attributes, space } = field;
+    const values = space.dtype === 'float32' ? (array as Float32Array) : field.unsafeBytes();
+    if (!isAsOffered(values, attributes)) throw new Error(`"${field.name}" was kept otherwise`);
+    fetched++;
+    await field.dispose();
+  }
+  return fetched;
+}
+
+await runPart('late', async ({ pool, settings, out, count, note, middle, meetLibrarian }) => {
   // Both by clocks of this host.
   const joinedNs = BigInt(Date.now()) * 1_000_000n;
   const events = await pool.subscribe({
     ...{ kinds: ['promise', 'offer'], from: 'start', until: 'complete' },
     select: '.event = "promise" or has ecmwf.param',
   });
+  await middle();
   const missing = new Set<string>();
   const offers: PoolEvent[] = [];
-  let before = 0;
+  const before: string[] = [];
   let unknown = 0;
   for await (const event of events) {
     if (event.kind === 'gap') throw new Error(`Cannot go on: ${event.missed?.from} is gone`);
     if (event.kind === 'promise') missing.add(event.name);
     else {
       if (!missing.delete(event.name)) unknown++;
-      if (event.time.nanoseconds < joinedNs) before++;
+      if (event.time.nanoseconds < joinedNs) before.push(event.name);
       offers.push(event);
       count();
     }
@@ -71,7 +88,13 @@ await runPart('late', async ({ pool, out, count, note }) => {
     received++;
     await product.dispose();
   }
-  const path = await draw(pool, offers, out ?? 'out/brokers');
+  const path = await draw(pool, offers, out);
   if (path !== null) note(`drew ${path}`);
-  return { told: offers.length, before, unknown, missing: missing.size, products: received };
+  let fetched = 0;
+  if (settings.isConducted) {
+    await meetLibrarian();
+    fetched = await fetchKept(pool, before);
+  }
+  const told = { told: offers.length, before: before.length, fetched };
+  return { ...told, unknown, missing: missing.size, products: received };
 });

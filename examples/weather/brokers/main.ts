@@ -15,6 +15,7 @@ import { Beside } from './beside.js';
 import { Conductor } from './conductor.js';
 import { IMPORTED } from './fields.js';
 import { faultsOf, linesOf, sumUp } from './figures.js';
+import { keptIn, lookInto, removeStore } from './kept.js';
 import { mainArguments } from './settings.js';
 
 const USAGE = `Attacca's weather example with brokers: who needs a field is told before it is there.
@@ -28,10 +29,11 @@ usage: npm run brokers -- [flags]      (or node dist/examples/weather/brokers/ma
   --input FILE.grib    the messages of a file instead of a model's fields
   --workers N          who share one subscription (default 2)
   --kill-worker        one of them, in the middle
-  --beside COMMAND     what the shell runs beside them, on the same pool, as in
-                       'attacca events offer --from start --complete'
+  --without-conductors no archiver, librarian and tracer beside them
+  --beside COMMAND     what the shell runs beside them, too, on the same pool, as in
+                       'attacca events offer --from start --complete'; may be said again
   --memory SIZE        of the pool, as in 64m; when it is full, producers wait for brokers
-  --out DIR            a map (default out/brokers)
+  --out DIR            of a map, the archiver's store and a trace (default out/brokers)
   --json FILE          the figures
   --help
 `;
@@ -52,22 +54,27 @@ async function importInto({ env }: Medium, path: string): Promise<void> {
 }
 
 async function run(demo: ReturnType<typeof mainArguments>, signal: AbortSignal): Promise<number> {
-  const { settings, memoryBytes, isWorkerKilled, beside, json } = demo;
-  const { members, workers, input } = settings;
-  say(`${members} producers and their brokers, a contract, ${workers} workers:`);
+  const { settings, memoryBytes, isWorkerKilled, json, out } = demo;
+  const { members, workers, input, isConducted } = settings;
+  const beside = isConducted ? '; archiver, librarian and tracer beside' : '';
+  say(`${members} producers and their brokers, a contract, ${workers} workers${beside}:`);
+  if (isConducted) removeStore(out);
   const medium = await openMedium('pool', { bytes: 0, memoryBytes });
-  let command: Beside | null = null;
+  const commands: Beside[] = [];
   try {
     say(`  ${medium.description[0]}`);
     if (input !== undefined) await importInto(medium, resolve(input));
-    if (beside !== undefined) command = new Beside(beside, medium.env);
+    commands.push(...demo.besides.map((command) => new Beside(command, medium.env)));
     const startedMs = monotonicMs();
     const conductor = new Conductor(medium, demo, say);
     const ended = await conductor.run(signal);
-    await command?.finish();
-    const figures = sumUp(ended, monotonicMs() - startedMs);
+    const tookMs = monotonicMs() - startedMs;
+    await Promise.all(commands.map((command) => command.finish()));
+    const { store, trace } = keptIn(out);
+    const figures = sumUp(ended, tookMs, isConducted ? await lookInto(store) : null);
     say(`It has ended by itself, after ${formatSeconds(figures.took_s * 1_000)}.`);
     for (const line of linesOf(figures)) say(line);
+    if (isConducted) say(`kept           ${store}, ${trace}`);
     const faults = faultsOf(figures);
     if (isWorkerKilled && !conductor.isOneKilled) faults.push('no worker was killed');
     if (json !== undefined) {
@@ -77,7 +84,7 @@ async function run(demo: ReturnType<typeof mainArguments>, signal: AbortSignal):
     say(faults.length === 0 ? 'Nothing is missing.' : `Something is wrong: ${faults.join('; ')}.`);
     return faults.length === 0 ? 0 : 1;
   } finally {
-    command?.kill('SIGTERM');
+    for (const command of commands) command.kill('SIGTERM');
     await medium.close();
   }
 }

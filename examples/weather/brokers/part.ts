@@ -7,8 +7,12 @@ export type Said =
   /** How many fields a producer has promised. */
   | { readonly kind: 'promised'; readonly count: number }
   | { readonly kind: 'count'; readonly count: number }
+  | { readonly kind: 'ready' }
   | { readonly kind: 'note'; readonly text: string }
   | { readonly kind: 'result'; readonly result: Result };
+
+/** What main.ts says to those that stay: all but the late one have ended; all have. */
+export type Word = 'alone' | 'end';
 
 /** Counts, and times in ms. */
 export type Result = { readonly [figure: string]: number | readonly number[] };
@@ -18,16 +22,28 @@ export interface Part {
   readonly settings: Settings;
   /** Of the member of the ensemble, or of the worker. */
   readonly number: number;
-  readonly out: string | undefined;
+  /** The directory for what stays. */
+  readonly out: string;
   promised(count: number): void;
   /** One more field, cut or product is through. */
   count(): void;
   note(text: string): void;
+  /** It stands, and works from now on. */
+  ready(): void;
+  /** When main.ts has said so. */
+  told(word: Word): Promise<void>;
   /**
    * Everybody who must be there before the first field is: producers have promised, brokers and
-   * the contract have subscribed.
+   * the contract have subscribed, the archiver requires what comes.
    */
   meet(): Promise<void>;
+  /**
+   * Producers before the last third of their fields, and who joins late. A forecast takes hours and
+   * has a middle of its own; this one may be over before a process has started.
+   */
+  middle(): Promise<void>;
+  /** Who came too late for fields, and the librarian who has them. */
+  meetLibrarian(): Promise<void>;
 }
 
 /** Nobody started it, or who did is gone: then so is this program. */
@@ -35,21 +51,41 @@ function tell(said: Said): void {
   if (process.connected) process.send?.(said);
 }
 
+/** Nothing is missed that main.ts says from now on. */
+function listen(): (word: Word) => Promise<void> {
+  const said = new Set<unknown>();
+  const waiting = new Map<unknown, () => void>();
+  process.on('message', (word) => {
+    said.add(word);
+    waiting.get(word)?.();
+  });
+  return (word) =>
+    new Promise((resolve) => {
+      if (said.has(word)) resolve();
+      else waiting.set(word, resolve);
+    });
+}
+
 /** Runs a program to its end; an error goes to standard error, and the exit code is 1. */
 export async function runPart(name: string, body: (part: Part) => Promise<Result>): Promise<void> {
   const end = (): never => process.exit(1);
   process.once('disconnect', end);
+  const told = listen();
   try {
     const { settings, number, out } = partArguments(process.argv.slice(2));
     const pool = await join({ member: `${name}[${number}]` });
-    const { members } = settings;
+    const { members, isConducted } = settings;
     let count = 0;
     const result = await body({
       ...{ pool, settings, number, out },
       promised: (all) => tell({ kind: 'promised', count: all }),
       count: () => tell({ kind: 'count', count: ++count }),
       note: (text) => tell({ kind: 'note', text: `${pool.memberName}: ${text}` }),
-      meet: () => pool.barrier('everybody', { members: 2 * members + 1 }),
+      ready: () => tell({ kind: 'ready' }),
+      told,
+      meet: () => pool.barrier('everybody', { members: 2 * members + (isConducted ? 2 : 1) }),
+      middle: () => pool.barrier('middle', { members: members + 1 }),
+      meetLibrarian: () => pool.barrier('kept', { members: 2 }),
     });
     await pool.leave();
     tell({ kind: 'result', result });

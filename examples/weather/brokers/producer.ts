@@ -38,12 +38,13 @@ async function handOverSpoiled(object: FieldObject, note: Part['note']): Promise
   throw new Error(`Cannot trust the contract: it let "${object.name}" in`);
 }
 
-await runPart('producer', async ({ pool, settings, number, promised, count, note, meet }) => {
+await runPart('producer', async ({ pool, settings, number, promised, count, note, ...part }) => {
   const fields = await fieldsOf(pool, settings, number);
   const promise = await pool.promise(...fields.map(({ name }) => ({ name })));
   promised(fields.length);
-  await meet();
+  await part.meet();
   const inFlight = new InFlight(IN_FLIGHT_MAX);
+  const middleAt = Math.max(1, Math.floor((2 * fields.length) / 3));
   const spoiledAt = number === 0 ? Math.floor(fields.length / 3) : -1;
   let bytes = 0;
 
@@ -56,8 +57,13 @@ await runPart('producer', async ({ pool, settings, number, promised, count, note
     inFlight.add(handed.then(count));
     await inFlight.room();
   };
-  for (const [index, field] of fields.entries()) await offer(field, index);
+  for (const [index, field] of fields.entries()) {
+    if (index === middleAt) await part.middle();
+    await offer(field, index);
+  }
+  if (fields.length <= middleAt) await part.middle();
   await inFlight.settle();
   await promise.close();
-  return { promised: fields.length, bytes, vetoed: spoiledAt < 0 ? 0 : 1 };
+  const behindMiddle = Math.max(0, fields.length - middleAt);
+  return { promised: fields.length, behindMiddle, bytes, vetoed: spoiledAt < 0 ? 0 : 1 };
 });

@@ -12,6 +12,8 @@ export interface Settings {
   /** A GRIB file whose messages flow instead of a model's fields. */
   readonly input: string | undefined;
   readonly workers: number;
+  /** Whether an archiver, a librarian and a tracer run beside the programs. */
+  readonly isConducted: boolean;
 }
 
 const PLAN_FLAGS = {
@@ -21,6 +23,7 @@ const PLAN_FLAGS = {
   seed: { type: 'string' },
   input: { type: 'string' },
   workers: { type: 'string' },
+  'without-conductors': { type: 'boolean' },
 } as const;
 
 const PART_FLAGS = { ...PLAN_FLAGS, number: { type: 'string' }, out: { type: 'string' } } as const;
@@ -28,13 +31,15 @@ const PART_FLAGS = { ...PLAN_FLAGS, number: { type: 'string' }, out: { type: 'st
 const MAIN_FLAGS = {
   ...PLAN_FLAGS,
   'kill-worker': { type: 'boolean' },
-  beside: { type: 'string' },
+  beside: { type: 'string', multiple: true },
   memory: { type: 'string' },
   out: { type: 'string' },
   json: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
+/** Where a map, a store and a trace go. */
+const OUT = 'out/brokers';
 const MEMBERS_MAX = 16;
 const STEPS_MAX = 200;
 const WORKERS_MAX = 16;
@@ -54,23 +59,25 @@ function settingsOf(values: Flags<typeof PLAN_FLAGS>): Settings {
     seed: integerFlag('seed', values.seed, { min: 0, max: 999_999_999, otherwise: 1 }),
     input: values.input,
     workers: count('workers', values.workers, WORKERS_MAX, 2),
+    isConducted: values['without-conductors'] !== true,
   };
 }
 
 /** The flags that give these settings. */
 export function argumentsOf(settings: Settings): string[] {
-  const { members, steps, nlat, nlon, seed, input, workers } = settings;
+  const { members, steps, nlat, nlon, seed, input, workers, isConducted } = settings;
   return [
     ...['--members', `${members}`, '--steps', `${steps}`, '--grid', `${nlat}x${nlon}`],
     ...['--seed', `${seed}`, '--workers', `${workers}`],
     ...(input === undefined ? [] : ['--input', input]),
+    ...(isConducted ? [] : ['--without-conductors']),
   ];
 }
 
 /** Of one program of the workflow. */
 export function partArguments(argv: readonly string[]) {
   const { number, out, ...values } = parseFlags(argv, PART_FLAGS);
-  return { settings: settingsOf(values), number: Number(number ?? 0), out };
+  return { settings: settingsOf(values), number: Number(number ?? 0), out: out ?? OUT };
 }
 
 /** Of all of it. @throws WeatherError `bad-usage` */
@@ -91,9 +98,9 @@ export function mainArguments(argv: readonly string[]) {
   return {
     settings,
     isWorkerKilled: kill === true,
-    beside,
+    besides: beside ?? [],
     memoryBytes: memory === undefined ? undefined : parseSize(memory, '--memory'),
-    out: out ?? 'out/brokers',
+    out: out ?? OUT,
     json,
     isHelp: help === true,
   };

@@ -66,6 +66,11 @@ export class Child {
     return this.#errors.trim();
   }
 
+  /** Says something to it; nothing when it is gone. */
+  tell(message: string): void {
+    if (this.#process.connected) this.#process.send(message);
+  }
+
   /** Ends it if it still runs. */
   kill(signal: NodeJS.Signals): void {
     if (this.#end === undefined) this.#process.kill(signal);

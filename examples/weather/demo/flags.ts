@@ -5,19 +5,25 @@ import { badUsage } from '../settings.js';
 interface FlagSpec {
   readonly type: 'string' | 'boolean';
   readonly short?: string;
+  /** It may be said several times, and all of them count. */
+  readonly multiple?: true;
 }
 
 type FlagSpecs = Readonly<Record<string, FlagSpec>>;
 
 export type Flags<S extends FlagSpecs> = {
-  readonly [Flag in keyof S]?: S[Flag]['type'] extends 'boolean' ? boolean : string;
+  readonly [Flag in keyof S]?: S[Flag]['type'] extends 'boolean'
+    ? boolean
+    : S[Flag]['multiple'] extends true
+      ? readonly string[]
+      : string;
 };
 
 /** A flag that is mistyped in no more letters is known again. */
 const EDITS_MAX = 2;
 
 /**
- * Reads `--flag VALUE` and `--flag=VALUE`; the last of several counts.
+ * Reads `--flag VALUE` and `--flag=VALUE`; the last of several counts, unless it is `multiple`.
  *
  * @throws WeatherError `bad-usage`
  */
@@ -29,12 +35,17 @@ export function parseFlags<S extends FlagSpecs>(argv: readonly string[], specs: 
     tokens: true,
     allowPositionals: true,
   });
-  const values: { [flag: string]: string | boolean } = {};
+  const values: { [flag: string]: string | boolean | readonly string[] } = {};
   for (const token of tokens) {
     if (token.kind === 'positional') {
       throw badUsage(`Cannot take "${token.value}": it is no flag, and no value of one`);
     }
-    if (token.kind === 'option') values[token.name] = flagValue(token, specs);
+    if (token.kind !== 'option') continue;
+    const { name } = token;
+    const value = flagValue(token, specs);
+    const before = values[name];
+    const isList = specs[name]?.multiple === true;
+    values[name] = isList ? [...(Array.isArray(before) ? before : []), String(value)] : value;
   }
   return values as Flags<S>;
 }

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { problemsOf, type TraceRecord } from '../../apps/traced-run.js';
 import { DemoProcess, isAlive } from './demo-process.js';
 import { sharedFile, whyWithout } from './shared-data.js';
@@ -9,6 +12,7 @@ import { sharedFile, whyWithout } from './shared-data.js';
 const TINY = ['--members', '2', '--steps', '2', '--grid', '32x64'] as const;
 const FIELDS = 2 * 2 * 9;
 const PNG = '89504e470d0a1a0a';
+const ATTACCA = fileURLToPath(new URL('../../../bin/attacca', import.meta.url));
 const GRIB = 'era5-levels-members.grib';
 
 /** The main program that `start` means. */
@@ -49,30 +53,78 @@ async function figuresOf(demo: DemoProcess, promised: number) {
   assert.equal(figures.late_products, promised);
   assert.equal(figures.late_missing, 0);
   assert.deepEqual([figures.vetoed, figures.vetoes_heard], [1, 1]);
+  const { late_told_before: before, behind_middle: behind } = figures;
+  assert.ok(before >= Math.floor(promised / 3), `${before} were offered before somebody joined`);
+  assert.ok(behind > 0 && before <= promised - behind, `${before} of ${promised}, ${behind} after`);
+  return figures;
+}
+
+/** What archiver, librarian and tracer have done, and what is found of it. */
+async function conductedOf(demo: DemoProcess, promised: number, at = demo.directory) {
+  const figures = await figuresOf(demo, promised);
+  const { archived, listed, damage, lent, traced, not_traced: missed } = figures.conducted;
+  assert.deepEqual([archived, listed, damage, missed], [promised, promised, '', 0]);
+  assert.equal(figures.late_fetched, figures.late_told_before);
+  assert.ok(lent >= figures.late_fetched && traced > 0, `${lent} lent, ${traced} traced`);
+  const store = join(at, 'out/brokers/stored');
+  const attacca = async (...args: readonly string[]) => {
+    const { stdout, stderr } = await promisify(execFile)(ATTACCA, args);
+    return stdout + stderr;
+  };
+  const names = (await attacca('ls', '--store', store, '-w', 'ecmwf.number = 1')).trim();
+  assert.equal(names.split('\n').length, promised / 2);
+  const sound = new RegExp(`^${promised} objects, .*: nothing is damaged\n$`);
+  assert.match(await attacca('fsck', store), sound);
+  const trace = readFileSync(join(at, 'out/brokers/trace.json'), 'utf8');
+  assert.deepEqual(problemsOf(JSON.parse(trace) as TraceRecord[]), []);
+  for (const member of ['archiver[0]', 'librarian[0]', 'late[0]']) {
+    assert.ok(trace.includes(`"${member}"`), member);
+  }
   return figures;
 }
 
 test('a worker is killed and one joins late: nothing is lost, and it ends by itself', async () => {
-  const told =
-    'attacca events offer -w "has ecmwf.param" --from start --complete --json > told.jsonl';
-  const way = ['--kill-worker', '--beside', told];
+  // What the librarian lends is offered, too.
+  const own = '"has ecmwf.param and not has archive.path"';
+  const told = `attacca events offer -w ${own} --from start --complete --json > told.jsonl`;
+  const joined = 'attacca events join --from start --for 0s -q > joined.txt';
+  const way = ['--kill-worker', '--beside', told, '--beside', joined];
   const demo = start(...TINY, ...way, '--json', 'figures.json');
-  const { late_told_before: before } = await figuresOf(demo, FIELDS);
-  assert.ok(before > 0 && before <= FIELDS, `${before} were offered before somebody joined late`);
+  await conductedOf(demo, FIELDS);
   const { output } = await demo.ended;
   assert.match(output, /worker\[\d\] is killed after 2 products/);
   const map = readFileSync(join(demo.directory, 'out/brokers/spread-500hPa.png'));
   assert.equal(map.subarray(0, 8).toString('hex'), PNG);
   const lines = readFileSync(join(demo.directory, 'told.jsonl'), 'utf8').trim().split('\n');
   assert.equal(lines.length, FIELDS, 'a command beside them is told of all, too');
-  assertNothingLeft(demo, 'out/brokers', 'figures.json', 'told.jsonl');
+  readFileSync(join(demo.directory, 'joined.txt'));
+  assertNothingLeft(demo, 'out/brokers', 'figures.json', 'told.jsonl', 'joined.txt');
+});
+
+test('a run takes the place of the run before, and of nothing else', async () => {
+  const way = ['--members', '2', '--steps', '1', '--grid', '32x64', '--json', 'figures.json'];
+  const first = start(...way);
+  await conductedOf(first, FIELDS / 2);
+  const again = start(...way, '--seed', '2', '--out', join(first.directory, 'out/brokers'));
+  await conductedOf(again, FIELDS / 2, first.directory);
+  assertNothingLeft(again, 'figures.json');
+  const args = [...way, '--out', '.'];
+  const other = new DemoProcess('weather/brokers', args, { stored: Buffer.from('mine') });
+  demos.push(other);
+  const { code, errors } = await other.ended;
+  assert.equal(errors, 'Cannot take "--out .": its directory "stored" is no store\n');
+  assert.equal(code, 2);
+  assert.equal(readFileSync(join(other.directory, 'stored'), 'utf8'), 'mine');
 });
 
 test('a tracer beside them is asked to end: each field is handed over three times', async () => {
   const tracer = 'attacca tracer --from start -f perfetto -o trace.json -q';
   const way = ['--members', '2', '--steps', '1', '--grid', '32x64', '--json', 'figures.json'];
-  const demo = start(...way, '--beside', tracer);
-  await figuresOf(demo, FIELDS / 2);
+  const demo = start(...way, '--without-conductors', '--beside', tracer);
+  const { conducted } = await figuresOf(demo, FIELDS / 2);
+  assert.equal(conducted, undefined);
+  const out = readdirSync(join(demo.directory, 'out/brokers'));
+  assert.deepEqual(out, ['spread-500hPa.png']);
   const text = readFileSync(join(demo.directory, 'trace.json'), 'utf8');
   const records = JSON.parse(text) as TraceRecord[];
   assert.deepEqual(problemsOf(records), []);
@@ -107,9 +159,9 @@ test('messages of a GRIB file flow with their keys', { skip: whyWithout(GRIB) },
   const way = ['--input', sharedFile(GRIB), '--members', '2', '--steps', '3'];
   const demo = start(...way, '--json', 'figures.json');
   // Two parameters on two levels.
-  const { bytes } = await figuresOf(demo, 2 * 3 * 2 * 2);
+  const { bytes } = await conductedOf(demo, 2 * 3 * 2 * 2);
   assert.equal(bytes, 24 * 14_752);
-  assertNothingLeft(demo, 'figures.json');
+  assertNothingLeft(demo, 'out/brokers', 'figures.json');
 });
 
 test('a broker that dies ends the run, which says who it was', async () => {
@@ -121,7 +173,7 @@ test('a broker that dies ends the run, which says who it was', async () => {
   assert.equal(code, 1);
   assert.match(errors, /^Cannot finish: broker\[\d\] was ended by SIGKILL/);
   assert.ok(!isAlive(broker));
-  assertNothingLeft(demo);
+  assertNothingLeft(demo, 'out/brokers');
 });
 
 test('what cannot be is refused in words', async () => {
