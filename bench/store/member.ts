@@ -1,10 +1,10 @@
 /** Archives objects durably and reads them back: into a store of Attacca, or a file each. */
-import { spawnSync } from 'node:child_process';
 import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseSelector } from '../../src/core/selector/parser.js';
 import { objectTester } from '../../src/core/selector/selects.js';
 import { openStore } from '../../src/levels/store/index.js';
+import { directWrite } from '../harness/direct-write.js';
 import { numberOf, type Reply, textOf } from '../harness/reply.js';
 import { nowNs, takePart } from '../harness/take-part.js';
 
@@ -130,14 +130,8 @@ takePart({
     await timed(names.length, bytes, (at) => read(names[at] as string, bytes));
     return { seconds: (nowNs() - startNs) / 1e9 };
   },
-  /** As dd does it, past the page cache. */
   raw(request) {
     const { count, bytes } = load(request);
-    const blocks = Math.max(1, Math.round((count * bytes) / 2 ** 22));
-    const args = ['if=/dev/zero', `of=${textOf(request, 'at')}`, 'bs=4M', `count=${blocks}`];
-    const startNs = nowNs();
-    const { status, stderr } = spawnSync('dd', [...args, 'oflag=direct', 'conv=fsync']);
-    if (status !== 0) throw new Error(`dd: ${stderr}`);
-    return { seconds: (nowNs() - startNs) / 1e9, bytes: blocks * 2 ** 22 };
+    return directWrite(textOf(request, 'at'), count * bytes);
   },
 });

@@ -11,7 +11,7 @@ import {
 import type { Participant } from '../harness/participant.js';
 import { numberOf, type Reply } from '../harness/reply.js';
 import { extraFlags, startPool } from '../product/start-pool.js';
-import { mpiAbsent, pythonAbsent } from '../rivals/installed.js';
+import { commandAbsent, mpiAbsent, pythonAbsent } from '../rivals/installed.js';
 import {
   type AxisPiece,
   bytesOf,
@@ -27,6 +27,8 @@ const TIMEOUT_MS = 300_000;
 /** Of what the program sees, and of reading what lies otherwise. */
 const WRITE_GOAL = 0.8;
 const READ_GOAL = 0.5;
+/** Of what the disk takes. */
+const DISK_GOAL = 0.9;
 /** PDC's measured speed by that of buffered HDF5. */
 const PDC = { write: 0.17, read: 0.08 } as const;
 const PATTERNS: readonly PatternName[] = ['vpic', 'vorpal', 'gcrm'];
@@ -220,6 +222,24 @@ function memcpy(load: Load, fresh: boolean): Contender {
   };
 }
 
+/** What all steps hold, in one go and by one process. */
+function rawDisk(load: Load): Contender {
+  return {
+    name: 'raw_disk',
+    kind: 'limit',
+    absent: commandAbsent('dd'),
+    timeoutMs: TIMEOUT_MS,
+    async measure(stage) {
+      const member = await ATTACCA.start(stage, load);
+      const bytes = STEPS * bytesOf(writtenBy(load.pattern, load.bytes, load.members));
+      const at = join(stage.diskDirectory, 'raw');
+      const reply = await member.ask('raw', { at, bytes }, TIMEOUT_MS);
+      const MiBps = numberOf(reply, 'bytes') / MiB / numberOf(reply, 'seconds');
+      return { [names(load).durable]: MiBps };
+    },
+  };
+}
+
 /** PDC by what others have measured of it beside buffered HDF5: no run of PDC. */
 function pdcByRatio(load: Load, absent: string | null): Contender {
   return {
@@ -287,7 +307,12 @@ const reading = (load: Load): MetricSpec[] => [
 ];
 
 const durable = (load: Load): MetricSpec[] => [
-  { name: names(load).durable, unit: 'MiB/s', better: 'higher' },
+  {
+    name: names(load).durable,
+    unit: 'MiB/s',
+    better: 'higher',
+    goals: [{ of: 'raw_disk', atLeast: DISK_GOAL }],
+  },
 ];
 
 const SIZES = {
@@ -310,7 +335,8 @@ const benchmark = (
     for (const load of LOADS[context.size] ?? []) {
       await context.compare(contendersOf(load), specs(load));
       if (!isDurable) continue;
-      await context.compare(sidesOf(load, ATTACCA_DURABLE, measureDurable), durable(load));
+      const sides = sidesOf(load, ATTACCA_DURABLE, measureDurable);
+      await context.compare([...sides, rawDisk(load)], durable(load));
     }
   },
 });

@@ -1,5 +1,6 @@
 /** A process that writes or reads its part of arrays through the pool, and the limit of that. */
 import { join, type Pool, type PoolObject, type RegionSelection } from 'attacca';
+import { directWrite } from '../harness/direct-write.js';
 import { numberOf, type Reply, textOf } from '../harness/reply.js';
 import { nowNs, takePart } from '../harness/take-part.js';
 import {
@@ -140,4 +141,5 @@ takePart({
     }
     return { startNs, doneNs: nowNs(), sum };
   },
+  raw: (request) => directWrite(textOf(request, 'at'), numberOf(request, 'bytes')),
 });
