@@ -50,7 +50,7 @@ const common = {
   bundle: true,
   platform: 'node',
   target: 'node20.19',
-  external: ['h5wasm', 'koffi', 'yaml', 'numcodecs', 'xxhash-wasm'],
+  external: ['@node-rs/crc32', 'h5wasm', 'koffi', 'yaml', 'numcodecs', 'xxhash-wasm'],
   logLevel: 'warning',
   write: false,
 };

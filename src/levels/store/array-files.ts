@@ -5,7 +5,7 @@ import { AttaccaError } from '../../core/errors.js';
 import { type Space, spaceBytes } from '../../core/space.js';
 import type { ValueMap } from '../../core/value.js';
 import type { LevelBytes, LevelKey } from '../level.js';
-import { crc32c } from '../zarr/crc32c.js';
+import { type Crc32c, crc32cOfProcess } from '../zarr/crc32c.js';
 import { arrayJson, groupJson } from '../zarr/metadata.js';
 import { arrayInfo, type Chunk, CRC_BYTES, chunksOf, layoutFor, storedSpace } from './chunks.js';
 import { damaged, short, sizeMismatch } from './failures.js';
@@ -97,10 +97,12 @@ export async function draftArray(
     await disk.write(files[0] as string, 0, [encoder.encode(texts.group)]);
     await disk.write(files[1] as string, 0, [encoder.encode(texts.array)]);
     const payload = new Pieces(key.name, size, bytes);
+    const crc32c = await crc32cOfProcess();
     for (const chunk of chunksOf(stored, layout)) {
       const file = `${array}/${chunk.path}`;
       await makeFolder(parentOf(file));
-      const writing = disk.write(file, 0, chunkPieces(await payload.take(chunk.size), chunk));
+      const pieces = chunkPieces(await payload.take(chunk.size), chunk, crc32c);
+      const writing = disk.write(file, 0, pieces);
       // Who gives it in pieces may use the memory of one for the next.
       if (!(bytes instanceof Uint8Array)) await writing;
       await underWay.add(writing.then(() => disk.sync(file)));
@@ -208,7 +210,11 @@ function parentOf(path: string): string {
 }
 
 /** A chunk as its file has it: padded, and its checksum behind. */
-function chunkPieces(bytes: readonly Uint8Array[], { size, full }: Chunk): Uint8Array[] {
+function chunkPieces(
+  bytes: readonly Uint8Array[],
+  { size, full }: Chunk,
+  crc32c: Crc32c,
+): Uint8Array[] {
   const padding = new Uint8Array(full - size);
   const pieces = padding.length === 0 ? bytes : [...bytes, padding];
   const end = new Uint8Array(CRC_BYTES);
@@ -281,6 +287,7 @@ export async function* readArray(
   size: number,
   into: Uint8Array | null,
 ): AsyncIterable<Uint8Array> {
+  const crc32c = await crc32cOfProcess();
   const tail = new Uint8Array(CRC_BYTES);
   for (const chunk of chunksOf(storedSpace(space, size), array)) {
     const path = `${ARRAYS}/${array.folder}/${ARRAY_NAME}/${chunk.path}`;

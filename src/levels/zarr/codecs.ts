@@ -2,7 +2,7 @@ import { LIMITS } from '../../core/limits.js';
 import { copyPermuted } from '../../core/regions/copy.js';
 import { type ByteOrder, itemSizeOf } from '../../core/space.js';
 import { packed, type Room, unpacked } from '../../transforms/codecs.js';
-import { crc32c } from './crc32c.js';
+import { crc32cOfProcess } from './crc32c.js';
 import type { ZarrType } from './data-type.js';
 import { badZarr, extension, type Json, type JsonMap } from './json.js';
 
@@ -229,6 +229,7 @@ async function encode(bytes: Uint8Array, codec: BytesCodec): Promise<Uint8Array>
       );
     }
     case 'crc32c': {
+      const crc32c = await crc32cOfProcess();
       const coded = new Uint8Array(bytes.length + CRC_BYTES);
       coded.set(bytes);
       new DataView(coded.buffer).setUint32(bytes.length, crc32c(bytes), true);
@@ -251,6 +252,7 @@ async function decode(
       throw badZarr(path, `${codec.name} does not unpack its ${bytes.length} bytes: ${why}`);
     }
   }
+  const crc32c = await crc32cOfProcess();
   if (bytes.length < CRC_BYTES) throw badZarr(path, 'it is too short for its checksum');
   const size = bytes.length - CRC_BYTES;
   const content = bytes.subarray(0, size);

