@@ -61,23 +61,23 @@ async function fetchKept(pool: Pool, names: readonly string[]): Promise<number> 
 }
 
 await runPart('late', async ({ pool, settings, out, count, note, middle, meetLibrarian }) => {
-  // Both by clocks of this host.
-  const joinedNs = BigInt(Date.now()) * 1_000_000n;
   const events = await pool.subscribe({
-    ...{ kinds: ['promise', 'offer'], from: 'start', until: 'complete' },
-    select: '.event = "promise" or has ecmwf.param',
+    ...{ kinds: ['promise', 'offer', 'join'], from: 'start', until: 'complete', own: true },
+    select: '.event in ["promise", "join"] or has ecmwf.param',
   });
   await middle();
   const missing = new Set<string>();
   const offers: PoolEvent[] = [];
   const before: string[] = [];
+  let hasJoined = false;
   let unknown = 0;
   for await (const event of events) {
     if (event.kind === 'gap') throw new Error(`Cannot go on: ${event.missed?.from} is gone`);
     if (event.kind === 'promise') missing.add(event.name);
+    else if (event.kind === 'join') hasJoined ||= event.member === pool.memberName;
     else {
       if (!missing.delete(event.name)) unknown++;
-      if (event.time.nanoseconds < joinedNs) before.push(event.name);
+      if (!hasJoined) before.push(event.name);
       offers.push(event);
       count();
     }
