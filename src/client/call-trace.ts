@@ -9,6 +9,8 @@ interface CallContext {
   readonly object: string;
   /** Of a call that has failed. */
   error?: unknown;
+  /** What it returned. */
+  result?: unknown;
 }
 
 /**
@@ -85,7 +87,9 @@ export class CallTrace {
     process.once('exit', () => this.#flush(path));
   }
 
-  #note(path: string, { call, member, object, error }: CallContext, start: number): void {
+  #note(path: string, context: CallContext, start: number): void {
+    const { call, member, error } = context;
+    const object = context.object === '' ? nameOf(context.result) : context.object;
     const startUs = Math.round((performance.timeOrigin + start) * US_PER_MS);
     const durationUs = Math.round((performance.now() - start) * US_PER_MS);
     const outcome = error === undefined ? 'ok' : outcomeOf(error);
@@ -108,6 +112,12 @@ export class CallTrace {
       process.emitWarning(`Cannot write the trace "${path}": ${String(error)}`);
     }
   }
+}
+
+/** Of what has come; of a call that knows no name before. */
+function nameOf(result: unknown): string {
+  if (typeof result !== 'object' || result === null || !('name' in result)) return '';
+  return typeof result.name === 'string' ? result.name : '';
 }
 
 function outcomeOf(error: unknown): string {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { tracingChannel } from 'node:diagnostics_channel';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
+import { filesOf, jsonLines, startProgram } from '../cli/command.js';
 import { joinApart, ramp, servePool } from './support/pools.js';
 
 interface Told {
@@ -42,4 +45,23 @@ test('who subscribes to the channel is told of each call, and of how it ended', 
     'end demand x by m',
   ]);
   assert.equal(pool.put.name, 'put');
+});
+
+const PROGRAM = `
+import { join } from '${resolve(import.meta.dirname, '../../src/client/index.js')}';
+const pool = await join({ member: 'reader' });
+const all = await pool.requireAll('name = "x"');
+await all.next();
+`;
+
+test('what is taken of all that matches is told by its name', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'm');
+  await pool.put('x', ramp(1));
+  const directory = await filesOf(t);
+  const how = { pool: server.address, directory, environment: { ATTACCA_TRACE: 'calls' } };
+  const run = startProgram(process.execPath, ['--input-type=module', '-e', PROGRAM], how);
+  assert.equal((await run.ended).code, 0);
+  const [call] = jsonLines(await readFile(join(directory, 'calls'), 'utf8'));
+  assert.deepEqual([call?.['call'], call?.['member'], call?.['object']], ['next', 'reader', 'x']);
 });

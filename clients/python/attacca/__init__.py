@@ -25,8 +25,8 @@ that stand before it in this list, but for types.
     cube_labels, cube_objects, cube_array, cube_state, cube_dimensions,            cubes
     cube_looking, cube_demanding, cube
     events, standing                                                               events
-    pool_core, demanding, offering, opening, querying, changing, defining,         calls
-    subscribing, requiring, pool
+    call_trace, pool_core, demanding, offering, opening, querying, changing,       calls
+    defining, subscribing, requiring, pool
 """
 
 from .cube import Cube

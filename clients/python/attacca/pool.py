@@ -11,8 +11,13 @@ from .errors import AttaccaError
 from .layouts import _message
 from .timing import _left, _ms, _until
 from .told import _said
+from .handles import Requirement
+from .group import Group
+from .open_object import OpenObject
 from .cube_labels import _label
 from .cube import Cube
+from .standing import RequiredAll
+from .call_trace import _Calls, _CallTrace, _Told
 from .requiring import _Requiring
 
 
@@ -130,6 +135,28 @@ class Pool(_Requiring):
             self.close()
 
 
+def _by(about: Any) -> _Told:
+    """Of a pool, or of something of one."""
+    return lambda one, first, came: (getattr(one, "_pool", one).member, about(one, first, came))
+
+
+_of_first = _by(lambda _, first, __: first if isinstance(first, str) else "")
+_of_itself = _by(lambda one, _, __: one.name)
+# What is told to who looks at the calls of a program.
+_CALLS: Sequence[_Calls] = (
+    (Pool, ("offer", "offer_part", "append", "finish", "signal", "withdraw", "promise", "require",
+            "retract", "demand", "demand_group", "wait", "create", "open", "cube", "emit",
+            "barrier"), _of_first),
+    (Pool, ("subscribe", "demand_all", "leave"), _by(lambda *_: "")),
+    (Requirement, ("demand", "demand_group", "retract"), _of_itself),
+    (RequiredAll, ("next",), _by(lambda _, __, came: "" if came is None else came.name)),
+    (Group, ("offer", "withdraw"), _of_itself),
+    (OpenObject, ("write", "write_many", "read", "read_many", "lock", "commit", "seal", "close",
+                  "withdraw"), _of_itself),
+    (Cube, ("demand", "grow", "refresh"), _of_itself))
+_trace = _CallTrace()
+
+
 def join(name: str, address: Optional[str] = None, *, info: Optional[Mapping[str, Any]] = None,
          transport: Optional[str] = None, timeout: Optional[float] = None,
          connect_timeout: Optional[float] = None) -> Pool:
@@ -137,8 +164,10 @@ def join(name: str, address: Optional[str] = None, *, info: Optional[Mapping[str
     `model[*]` for the lowest free index (`Pool.member` is the name granted). `transport` (else
     ATTACCA_TRANSPORT) may force "shared-memory" or "socket". A pool at which nobody listens is
     tried for `connect_timeout` seconds (else ATTACCA_CONNECT_MS milliseconds, else not at all).
+    With ATTACCA_TRACE=FILE calls of this process are noted there, for `attacca tracer --calls`.
     Errors: `pool-unreachable`, `wrong-token`, `name-in-use`, `mapping-unavailable`, `bad-argument`
     of an address."""
+    _trace.begin(os.environ.get("ATTACCA_TRACE", ""), _CALLS)
     address = address or os.environ.get("ATTACCA_POOL", "")
     if not address:
         raise AttaccaError("pool-unreachable", f"Cannot join as \"{name}\": no address is given "

@@ -20,6 +20,7 @@ import {
   writeUnsubscribe,
 } from '../../protocol/index.js';
 import { Call } from '../call.js';
+import { traceCalls } from '../call-trace.js';
 import { policyOf, unpack } from '../demanding.js';
 import { ENCODING_KEY } from '../encoding.js';
 import { again } from '../errors.js';
@@ -137,6 +138,11 @@ export class RequiredAll<T extends Delivered | Owned = Delivered>
   readonly #coming = new Arrivals();
   #closing: Promise<void> | null = null;
   readonly #onLeft = (): void => this.over(null);
+
+  static {
+    const told = (one: RequiredAll) => ({ member: one.#seat.name, object: '' });
+    traceCalls(RequiredAll, ['next'], told);
+  }
 
   constructor(seat: Seat, number: number, what: string, options: RequireAllOptions) {
     this.#seat = seat;
