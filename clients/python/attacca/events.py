@@ -94,7 +94,11 @@ class Subscription:
     @property
     def is_over(self) -> bool:
         """Whether it has ended: no more events come than were taken."""
-        return self._over and not self._events
+        return self._has_ended() and not self._events
+
+    def _has_ended(self) -> bool:
+        """Whether no more events come than have come."""
+        return self._over
 
     def poll(self) -> Optional[Event]:
         """Takes an event that has come; None when there is none."""
@@ -108,7 +112,7 @@ class Subscription:
         with self._came:
             while True:
                 event = self._taken()
-                if event is not None or self._over:
+                if event is not None or self._has_ended():
                     return event
                 left = None if until is None else until - time.monotonic()
                 if left is not None and left <= 0:
@@ -177,7 +181,7 @@ class Subscription:
         self._finish_current()
         if not self._events:
             self._flush()
-            if self._failure is not None:
+            if self._failure is not None and self._has_ended():
                 raise self._failure
             return None
         event = self._events.popleft()

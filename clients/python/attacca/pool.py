@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 from .limits import NEVER
 from .errors import AttaccaError
@@ -135,13 +135,16 @@ class Pool(_Requiring):
             self.close()
 
 
-def _by(about: Any) -> _Told:
+def _by(about: Callable[[Any, Any, Any], str]) -> _Told:
     """Of a pool, or of something of one."""
-    return lambda one, first, came: (getattr(one, "_pool", one).member, about(one, first, came))
+    def told(one: Any, first: Any, came: Any) -> Tuple[str, str]:
+        pool: Pool = one if isinstance(one, Pool) else one._pool
+        return pool.member, about(one, first, came)
+    return told
 
 
 _of_first = _by(lambda _, first, __: first if isinstance(first, str) else "")
-_of_itself = _by(lambda one, _, __: one.name)
+_of_itself = _by(lambda one, _, __: str(one.name))
 # What is told to who looks at the calls of a program.
 _CALLS: Sequence[_Calls] = (
     (Pool, ("offer", "offer_part", "append", "finish", "signal", "withdraw", "promise", "require",
@@ -149,7 +152,7 @@ _CALLS: Sequence[_Calls] = (
             "barrier"), _of_first),
     (Pool, ("subscribe", "demand_all", "leave"), _by(lambda *_: "")),
     (Requirement, ("demand", "demand_group", "retract"), _of_itself),
-    (RequiredAll, ("next",), _by(lambda _, __, came: "" if came is None else came.name)),
+    (RequiredAll, ("next",), _by(lambda _, __, came: "" if came is None else str(came.name))),
     (Group, ("offer", "withdraw"), _of_itself),
     (OpenObject, ("write", "write_many", "read", "read_many", "lock", "commit", "seal", "close",
                   "withdraw"), _of_itself),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Callable, Mapping, Optional, Sequence
 
+from .errors import AttaccaError
 from .events import _subscribe_fields
+from .timing import _ms
 from .shaping import _Shaping
 from .standing import _LATEST, _REQUIRES, RequiredAll
 from .subscribing import _Subscribing
@@ -17,6 +19,7 @@ class _Requiring(_Subscribing):
                    group: str = "", start: str = "snapshot", own_offers: bool = False,
                    queue: str = "", latest: bool = False,
                    on_missed: Optional[Callable[[int, int, int], None]] = None,
+                   on_failure: Optional[Callable[[AttaccaError, str], None]] = None,
                    own: bool = False, region: Any = None,
                    transforms: Sequence[Mapping[str, Any]] = (), unpack: bool = False,
                    order: Optional[str] = None, dtype: Any = None,
@@ -24,11 +27,14 @@ class _Requiring(_Subscribing):
                    timeout: Optional[float] = None) -> RequiredAll:
         """Requires all that a selector selects (docs/events.md), from this call on: what is offered
         and what comes, before its provider can withdraw it. Iterate over what it returns: each is
-        disposed of when the next is taken; up to `ahead` are on their way. Members that name the
+        disposed of when the next is taken; up to `ahead` are in hand, here or on their way, where
+        bytes have to travel in the memory of this process. Members that name the
         same `group` share the work, and it is kept for them while they are gone. `start`:
         "snapshot", or "now" for only what comes. `until_complete`: it ends when all that others
         have promised is closed, and all that came is done. `queue`: only of that step queue;
         `latest`: always its newest whole step, `on_missed(first, last, steps)` hears of others.
+        `on_failure(error, name)` hears of what cannot be had (lost, deleted by force, ended before
+        it was whole), and the loop goes on; without it the first of them is raised.
         `timeout` is how long one may take to be whole; how it comes is said as for `demand`.
 
             for field in pool.demand_all('param = "t"', until_complete=True):
@@ -40,6 +46,7 @@ class _Requiring(_Subscribing):
             raise ValueError("the latest step is of a queue")
         shaping = _Shaping(transforms, unpack, order, dtype, byteorder, lossy, None)
         shaping.check()
+        _ms(timeout)
         fields = _subscribe_fields("offer", {
             "before": False, "acknowledge": True, "own": own_offers, "start": start,
             "until_complete": until_complete, "until_now": False, "name": group,
@@ -48,7 +55,7 @@ class _Requiring(_Subscribing):
         fields["flags"] |= _REQUIRES | (_LATEST if latest else 0)
         fields["topics"] = [queue] if queue else []
         asked = {"own": own, "region": region, "wait": wait, "timeout": timeout,
-                 "on_missed": on_missed}
+                 "on_missed": on_missed, "on_failure": on_failure}
         number = next(self._subscription_numbers)
         one = self._subscribers[number] = RequiredAll(self, number, ahead, shaping, asked)
         try:

@@ -114,13 +114,19 @@ class _Session:
         return call.answers
 
     def post(self, messages: List[bytes],
-             late: Optional[Callable[[int, int, bytes], None]] = None, ring: bool = True) -> None:
+             late: Optional[Callable[[int, int, bytes], None]] = None, ring: bool = True) -> _Call:
         """Sends without waiting; `late` runs on the thread of the session. Never raises."""
         call = _Call(messages, late)
         call.abandoned = True
         self._inbox.append((call, False))
         if ring:
             self._ring()
+        return call
+
+    def cancel(self, call: _Call) -> None:
+        """What still waits in the pool of it waits no more; `late` may hear twice of an answer."""
+        self._inbox.append((call, True))
+        self._ring()
 
     def parts(self, request: int) -> List[Dict[str, Any]]:
         """What PARTS told of a request that is answered; once."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional, Tuple
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from .errors import AttaccaError
-from .layouts import _decode, _DELIVER, _message, _MESSAGES, _result
+from .layouts import _Answer, _message, _result
+from .limits import NEVER
 from .timing import _ms, _until
 from .regions import _select
 from .encodings import _ENCODING
 from .shaping import _Shaping
 from .delivered import _shaped, Delivered
-from .events import _GAP, Event, Subscription
+from .events import _END, _event, _GAP, Event, Subscription
 
 if TYPE_CHECKING:
+    from .session import _Call
     from .requiring import _Requiring
 
 _REQUIRES, _LATEST = 16, 32
@@ -21,10 +26,22 @@ _REQUIRES, _LATEST = 16, 32
 _FOR_GOOD = ("object-lost", "object-deleted", "parts-missing", "nobody-will-offer")
 
 
+class _Demanded:
+    """One that is demanded, and not taken. It is here when `found`, `made` or `error` is set: what
+    DELIVER says of it, what was made of that, or why there is none."""
+
+    def __init__(self, event: Event) -> None:
+        self.event, self.handle, self.call = event, 0, None  # type: Event, int, Optional[_Call]
+        self.answers: List[Optional[_Answer]] = [None, None]
+        self.found: Optional[Dict[str, Any]] = None
+        self.made: Optional[Delivered] = None
+        self.error: Optional[BaseException] = None
+
+
 class RequiredAll(Subscription):
     """Objects that are required as they are offered, made by `Pool.demand_all`. Iterate over it, or
-    take them by `next`: the one before is disposed of, and done, when the next is taken. What is
-    not done when this member ends comes to another of its group."""
+    take them by `next`: the one before is disposed of, and done, when the next is taken. They come
+    as they are whole. What is not done when this member ends comes to another of its group."""
 
     def __init__(self, pool: "_Requiring", number: int, ahead: int, how: _Shaping,
                  asked: Mapping[str, Any]) -> None:
@@ -32,16 +49,30 @@ class RequiredAll(Subscription):
         self._demands, self._how, self._asked = pool, how, asked
         self._told: Dict[int, Dict[str, Any]] = {}
         self._last: Optional[Tuple[Event, Delivered]] = None
+        self._demanded: Dict[int, _Demanded] = {}  # on their way
+        self._here: Dict[int, _Demanded] = {}
+        # Those whose bytes have to travel, and the one whose bytes do: a thread reads them.
+        self._unread: "deque[_Demanded]" = deque()
+        self._reading: Optional[_Demanded] = None
+        self._is_reading = self._closing = False
+
+    @property
+    def waiting(self) -> int:
+        """How many are here, or on their way, and not taken."""
+        with self._came:
+            return len(self._demanded) + len(self._events)
 
     def next(self, timeout: Optional[float] = None) -> Optional[Delivered]:
         """The next, for which it waits `timeout` seconds at most (None: for as long as it takes);
-        None after that, or when all is done. Raised is why one cannot be had, by its name."""
+        None after that, or when all is done. Raised is why one cannot be had, by its name, where
+        no `on_failure` hears of it."""
         if self._last is not None:
             (event, delivered), self._last = self._last, None
             delivered.dispose()
             self.acknowledge(event)
+        until = None if timeout is None or timeout == NEVER else time.monotonic() + timeout
         while True:
-            found = self.wait(timeout) if timeout is not None else self.wait()
+            found = self.wait(NEVER if until is None else max(0, until - time.monotonic()))
             if found is None:
                 return None
             told = self._told.pop(found.n, None)
@@ -51,9 +82,41 @@ class RequiredAll(Subscription):
                     on_missed(told["from"], told["to"], told["steps"])
                 self.acknowledge(found)
                 continue
-            delivered = self._taken_of(found, told)
+            try:
+                delivered = self._taken_of(found, told)
+            except AttaccaError as error:
+                if error.code not in _FOR_GOOD:
+                    raise
+                self.acknowledge(found)
+                on_failure: Optional[Callable[[AttaccaError, str], None]]
+                on_failure = self._asked["on_failure"]
+                if on_failure is None:
+                    raise
+                on_failure(error, str((told or {}).get("name") or found.name))
+                continue
             self._last = found, delivered
             return delivered
+
+    def close(self, forget: bool = False, timeout: Optional[float] = None) -> None:
+        """Requires nothing more, and gives back what was not taken. A group goes on, unless
+        `forget`. What was taken last is not done. Idempotent."""
+        with self._came:
+            self._closing = True
+            # Who reads the bytes of one ends it.
+            demanded = [one for one in self._demanded.values() if one is not self._reading]
+            here = [*self._here.values()]
+            self._demanded.clear()
+            self._here.clear()
+            self._unread.clear()
+        if not self._pool._left:
+            for one in demanded:
+                if one.found is None and one.call is not None:
+                    self._demands._session.cancel(one.call)
+                self._demands._abandon(one.handle, one.found)
+            for one in here:
+                if one.found is not None:
+                    self._demands._abandon(one.handle, one.found)
+        super().close(forget, timeout)
 
     def __iter__(self) -> Iterator[Any]:
         with self:
@@ -63,46 +126,120 @@ class RequiredAll(Subscription):
                     return
                 yield delivered
 
-    def _took(self, fields: Dict[str, Any]) -> None:
-        if fields["eventKind"] == _GAP or "reason" in fields["fields"]:
-            self._told[fields["n"]] = fields["fields"]
-        super()._took(fields)
+    def _has_ended(self) -> bool:
+        return self._over and (not self._demanded or self._closing or self._pool._left)
 
     def _taken_of(self, event: Event, told: Optional[Mapping[str, Any]]) -> Delivered:
+        if told is not None:
+            raise AttaccaError(str(told["reason"]), str(told["message"]),
+                               dict(told.get("fields") or {}))
+        with self._came:
+            one = self._here.pop(event.n, None)
+        if one is None:
+            raise AttaccaError("wrong-state", f"Cannot take \"{event.name}\": it is closed")
+        if one.error is not None:
+            raise one.error
+        made = self._handed(one) if one.made is None else one.made
+        return _shaped(made, self._how, self._asked["own"])
+
+    def _handed(self, one: _Demanded) -> Delivered:
+        """What DELIVER has told of, of which the handle is used up."""
+        pool, asked, found = self._demands, self._asked, one.found
+        assert found is not None
+        name, one.found = one.event.name, None
         try:
-            if told is not None:
-                raise AttaccaError(str(told["reason"]), str(told["message"]),
-                                   dict(told.get("fields") or {}))
-            return self._demand(event)
-        except AttaccaError as error:
-            if error.code in _FOR_GOOD:
-                self.acknowledge(event)
-            raise
-
-    def _demand(self, event: Event) -> Delivered:
-        pool, asked = self._demands, self._asked
-        own, policy, timeout = asked["own"], int(asked["wait"]), asked["timeout"]
-        region, until = asked["region"], _until(timeout)
-        shape = event.space.shape if event.space is not None else None
-        is_all = region is None or _ENCODING in event.attributes
-        wanted = None if is_all else _select(region, shape)[0]
-        handle = pool._handle()
-        found: Optional[Dict[str, Any]] = None
-
-        def late(_: int, code: int, body: bytes) -> None:
-            if code == _DELIVER:
-                pool._refuse(_decode(_MESSAGES[code], body))
-
-        try:
-            answers = pool._session.run(
-                [_message("TAKE", handle=handle, subscription=self._number, n=event.n,
-                          policy=policy, region=wanted),
-                 _message("DEMAND", handle=handle, deadline=_ms(timeout), mode=int(own),
-                          policy=policy, want=1)], timeout, late)
-            _result(answers[0], "OK")
-            found = _result(answers[1], "DELIVER")
-            taken = pool._take(event.name, found, own, until, region)
+            taken = pool._take(name, found, asked["own"], _until(asked["timeout"]),
+                               asked["region"])
         except BaseException:
-            pool._abandon(handle, found)
+            pool._abandon(one.handle, found)
             raise
-        return _shaped(pool._hand(event.name, handle, found, *taken), self._how, own)
+        return pool._hand(name, one.handle, found, *taken)
+
+    # On the thread of the session.
+
+    def _took(self, fields: Dict[str, Any]) -> None:
+        kind = fields["eventKind"]
+        if kind == _END:
+            super()._took(fields)
+        elif kind == _GAP or "reason" in fields["fields"]:
+            self._told[fields["n"]] = fields["fields"]
+            super()._took(fields)
+        else:
+            self._demand(_Demanded(_event(fields)))
+
+    def _demand(self, one: _Demanded) -> None:
+        """An object is required for this: it is demanded at once, before it is asked for. So many
+        are on their way as the window holds, as what is not acknowledged counts."""
+        pool, asked, event = self._demands, self._asked, one.event
+        region, shape = asked["region"], event.space.shape if event.space is not None else None
+        is_all = region is None or _ENCODING in event.attributes
+        try:
+            wanted = None if is_all else _select(region, shape)[0]
+        except Exception as error:  # a region that it has not: for who takes it
+            with self._came:
+                return self._arrived(one, error)
+        with self._came:
+            if self._closing:
+                return
+            one.handle, policy = pool._handle(), int(asked["wait"])
+            self._demanded[event.n] = one
+            one.call = pool._session.post(
+                [_message("TAKE", handle=one.handle, subscription=self._number, n=event.n,
+                          policy=policy, region=wanted),
+                 _message("DEMAND", handle=one.handle, deadline=_ms(asked["timeout"]),
+                          mode=int(asked["own"]), policy=policy, want=1)],
+                lambda index, code, body: self._answered(one, index, (code, body)))
+
+    def _answered(self, one: _Demanded, index: int, answer: _Answer) -> None:
+        if None not in one.answers:
+            return
+        one.answers[index] = answer
+        if None in one.answers:
+            return
+        error: Optional[AttaccaError] = None
+        try:
+            _result(one.answers[0], "OK")
+            one.found = _result(one.answers[1], "DELIVER")
+        except AttaccaError as failed:
+            error = failed.again()
+        pool = self._demands
+        with self._came:
+            if self._demanded.get(one.event.n) is not one:  # given back meanwhile
+                return pool._refuse(one.found)
+            if one.found is None:
+                pool._abandon(one.handle)
+            elif one.found["source"] > 1 and pool._slabs is None:
+                self._unread.append(one)
+                if not self._is_reading:
+                    self._is_reading = True
+                    threading.Thread(target=self._read, name="attacca-ahead", daemon=True).start()
+                return
+            self._arrived(one, error)
+
+    def _arrived(self, one: _Demanded, error: Optional[BaseException] = None) -> None:
+        self._demanded.pop(one.event.n, None)
+        one.error = error
+        self._here[one.event.n] = one
+        self._events.append(one.event)
+        self._came.notify_all()
+
+    # On the thread that reads: it ends when there is nothing to read.
+
+    def _read(self) -> None:
+        while True:
+            with self._came:
+                self._reading = one = self._unread.popleft() if self._unread else None
+                if one is None:
+                    self._is_reading = False
+                    return
+            error: Optional[BaseException] = None
+            try:
+                one.made = self._handed(one)
+            except AttaccaError as failed:  # raised it would keep its frames, and their views
+                error = failed.again()
+            except Exception as failed:
+                error = AttaccaError("internal", f"Cannot read \"{one.event.name}\": {failed!r}")
+            with self._came:
+                self._reading = None
+                if self._demanded.get(one.event.n) is one:
+                    self._arrived(one, error)

@@ -158,6 +158,86 @@ class Events(PoolCase):
                 self.assertEqual(self.code(lambda: fields.next(10)), "object-deleted")
                 self.assertEqual(fields.next(10).name, f"{tag}/c")
 
+    def test_failures_are_heard(self) -> None:
+        tag = f"py/{os.getpid()}/heard"
+        heard: List[Tuple[str, str]] = []
+        with attacca.join("py-m[*]") as m, attacca.join("py-r[*]") as r:
+            with r.demand_all(f'name ~ "{tag}/*"', ahead=1, on_failure=lambda error, name:
+                              heard.append((error.code, name))) as fields:
+                for name in "abcd":
+                    m.offer(f"{tag}/{name}", b"x")
+                for name in "bc":
+                    m.delete(f"{tag}/{name}", force=True)
+                self.assertEqual(fields.next(10).name, f"{tag}/a")
+                self.assertEqual(fields.next(10).name, f"{tag}/d")
+                self.assertIsNone(fields.next(0.01))
+            self.assertEqual(heard, [("object-deleted", f"{tag}/{name}") for name in "bc"])
+            with self.assertRaises(ValueError):
+                r.demand_all(f'name ~ "{tag}/*"', timeout=-1)
+
+    def test_ahead(self) -> None:
+        tag, size = f"py/{os.getpid()}/ahead", 50_000
+        for transport in ("socket", ""):
+            read = threading.Semaphore(0)
+            with attacca.join("py-m[*]") as m, attacca.join("py-r[*]", transport=transport) as r:
+                self.count_reads(r, read)
+                fields = r.demand_all(f'name ~ "{tag}/*"', ahead=3)
+                for at in range(8):
+                    m.offer(f"{tag}/{at}", bytes([at]) * size)
+                travels = r.transport == "socket"
+                for _ in range(3 if travels else 0):  # before any is asked for
+                    self.assertTrue(read.acquire(timeout=10))
+                r.info()  # what the pool has told before this has come
+                self.assertFalse(read.acquire(blocking=False))
+                self.assertLessEqual(fields.waiting, 3)
+                for at in range(8):
+                    field = fields.next(10)
+                    self.assertEqual((field.name, bytes(field)),
+                                     (f"{tag}/{at}", bytes([at]) * size))
+                    for _ in range(1 if travels and 0 < at < 6 else 0):  # as many as are done
+                        self.assertTrue(read.acquire(timeout=10))
+                    self.assertLess(fields.waiting, 3)
+                fields.close()
+                m.leave(timeout=10)
+
+    @staticmethod
+    def count_reads(pool: attacca.Pool, done: threading.Semaphore) -> None:
+        own = pool._link.read
+
+        def read(*args: Any) -> Any:
+            found = own(*args)
+            done.release()
+            return found
+        pool._link.read = read  # type: ignore[method-assign]
+
+    def test_ahead_is_given_back(self) -> None:
+        tag = f"py/{os.getpid()}/back"
+        for transport in ("socket", ""):
+            with attacca.join("py-m[*]") as m, attacca.join("py-r[*]", transport=transport) as r:
+                fields = r.demand_all(f'name ~ "{tag}/*"', ahead=9, region=slice(1, 3))
+                m.offer_part(f"{tag}/half", slice(0, 2), b"ab", shape=4, dtype="uint8")
+                for name in "xy":
+                    m.offer(f"{tag}/{name}", name.encode() * 50_000, dtype="uint8")
+                # What is whole comes before what is not, though that was offered before.
+                self.assertEqual(bytes(fields.next(10)), b"xx")
+                self.assertEqual(bytes(fields.next(10)), b"yy")
+                m.offer_part(f"{tag}/half", slice(2, 4), b"cd", shape=4, dtype="uint8")
+                self.assertEqual(bytes(fields.next(10)), b"bc")
+                self.assertIsNone(fields.next(0.01))
+                m.offer_part(f"{tag}/never", slice(0, 2), b"ab", shape=4, dtype="uint8")
+                m.offer(f"{tag}/z", bytes(50_000), dtype="uint8")
+                while fields.waiting < 2:
+                    r.info()
+                fields.close()
+                fields.close()
+                self.assertIsNone(fields.next())
+                self.assertEqual(m.explain(f"{tag}/never").get("waits", []), [])
+                for name in ("half", "never", "z"):
+                    m.withdraw(f"{tag}/{name}", timeout=10)
+                self.assertEqual(self.code(lambda: r.demand(f"{tag}/z", 0.01)), "deadline-passed")
+                m.offer(f"{tag}/z", b"again")
+                self.assertEqual(bytes(r.demand(f"{tag}/z", 10, own=True)), b"again")
+
     def test_step_queue(self) -> None:
         tag = f"py/{os.getpid()}/steps"
         select = f'name ~ "{tag}/*"'
