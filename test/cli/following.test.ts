@@ -111,7 +111,8 @@ test('what is deleted by force before it was written is told, and the rest is wr
   await other.delete('f/4', { force: true });
   await other.put('f/5', Uint8Array.of(5), { attributes: { step: 5 } });
   const result = await attacca([...ALL, '--share', 'archive', '-n', '1'], around);
-  assert.deepEqual([result.code, result.out], [1, '']);
+  // What is there is said by its file, for who goes on with it.
+  assert.deepEqual([result.code, result.out], [1, 'out/f/5\n']);
   assert.match(result.err, /Cannot demand "f\/4": it was deleted/u);
   assert.deepEqual(await readdir(joinPath(around.directory, 'out/f')), ['5']);
 });

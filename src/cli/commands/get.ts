@@ -8,7 +8,7 @@ import { EXIT, ExitWith, UsageError } from '../exit.js';
 import { Failures } from '../failures.js';
 import { FOLLOW_OPTIONS, isFollowing } from '../follow-options.js';
 import type { Got } from '../following.js';
-import { quoted } from '../format.js';
+import { printable, quoted } from '../format.js';
 import { toJson } from '../json.js';
 import { forEachAtOnce } from '../names.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
@@ -96,7 +96,8 @@ export const command = defineCommand({
     line. All names are required at once, so that nobody withdraws one while another is waited for.
     With --where everything that is selected and offered now; what comes later is not waited for,
     but with --follow: then each is written as it is offered, and kept for this command until then,
-    whatever its producer does (docs/events.md). A later version of a name replaces its file.
+    whatever its producer does (docs/events.md); its file is printed when it is there. A later version
+    of a name replaces its file.
 
     With --store what is kept in the store in DIR, of each name the newest version: nothing is waited
     for.
@@ -218,7 +219,10 @@ async function getFollowing(
   const { signal } = context;
   const how = { ...of, unpack: options.unpack };
   return await getAll(context, selector, options, how, async (object, onBytes) => {
-    await deliver(sink, object, options, { format, signal, onBytes });
+    const path = await deliver(sink, object, options, { format, signal, onBytes });
+    // It is there: whoever reads this may go on with it.
+    if (path === null || options.json || options.attributes) return;
+    print(stdoutIsTerminal() ? printable(path) : path);
   });
 }
 
@@ -393,26 +397,27 @@ function formatOf({ as, output }: Options): OutputFormat {
   throw new UsageError(`"--as" takes npy or raw, not "${as}"`);
 }
 
+/** Writes an object to where it should go; returns the file, or null when it is none. */
 async function deliver(
   sink: typeof import('../pool/sink.js'),
   object: Got,
   options: Options,
   writing: WriteOptions,
-): Promise<void> {
+): Promise<string | null> {
   const { output, directory } = options;
   const { format } = writing;
-  if (output !== undefined) await sink.writeFileOf(output, object, writing);
-  else if (directory !== undefined) {
-    const suffix = format === 'npy' ? '.npy' : '';
-    const path = sink.pathInDirectory(directory, object.name, suffix);
+  let path = output ?? null;
+  if (directory !== undefined) {
+    path = sink.pathInDirectory(directory, object.name, format === 'npy' ? '.npy' : '');
     await sink.makeDirectoryOf(path);
-    await sink.writeFileOf(path, object, writing);
-  } else if (!options.attributes) {
+  }
+  if (path !== null) await sink.writeFileOf(path, object, writing);
+  else if (!options.attributes) {
     if (stdoutIsTerminal()) await mustBeText(object, format);
     await sink.writeObject(STDOUT, object, writing);
   }
-  const toFile = output !== undefined || directory !== undefined;
-  if (options.attributes || (options.json && toFile)) print(describe(object));
+  if (options.attributes || (options.json && path !== null)) print(describe(object));
+  return path;
 }
 
 function describe(object: Pick<Got, 'name' | 'version' | 'size' | 'space' | 'attributes'>): string {
