@@ -1,4 +1,5 @@
 import type { Selector } from '../core/selector/ast.js';
+import { numberOf } from '../core/selector/satisfies.js';
 import type { Value } from '../core/value.js';
 import { pinsOf } from './event-standing.js';
 import type { MMissed, MStanding, MSubscription } from './event-state.js';
@@ -192,7 +193,7 @@ function stepIn(
   name: string,
   tags: ReadonlyMap<string, Value>,
 ): number | null {
-  const step = tags.get(asked.by);
+  const step = numberOf(tags.get(asked.by) ?? null);
   if (typeof step !== 'number' || !Number.isSafeInteger(step)) return null;
   return isSelected(selector, shown(name, new Map(tags))) ? step : null;
 }

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
 import { join, type Pool } from '../../src/client/index.js';
+import { Float, type Value } from '../../src/core/value.js';
 import { testPool } from '../../src/testing/index.js';
 import { attacca, filesOf, jsonLines, startAttacca } from './command.js';
 
@@ -153,6 +154,49 @@ test('queues are defined, listed and forgotten; explain and info say who keeps w
   assert.equal((await attacca(['queue'], around)).out, '');
   assert.equal((await attacca(['queue', 'all', '-w', 'true', '--by', 's'], around)).code, 0);
   assert.match((await attacca(['queue', 'all'], around)).out, /^"all" {2}by s {2}no steps/u);
+});
+
+test('what a queue selects and is of no step is counted, and said of each', async () => {
+  await using pool = await testPool();
+  await using model = await join({ address: pool.address, member: 'model' });
+  const around = { pool: pool.address };
+  await model.stepQueue('all', { select: 'has kind', keep: 2 });
+  await model.stepQueue('others', { select: 'kind = "other"' });
+  const explained = async (name: string): Promise<string> =>
+    (await attacca(['explain', name], around)).out;
+  const put = async (name: string, step: Value | undefined): Promise<void> => {
+    const attributes = { kind: 'field', ...(step === undefined ? {} : { step }) };
+    await model.put(name, Uint8Array.of(1), { attributes });
+  };
+  await put('int', 1);
+  await put('float', new Float(2));
+  const line = (await attacca(['queue', 'all'], around)).out;
+  assert.equal(line, '"all"  by step  keep 2  steps 1..2 (2)\n');
+  assert.doesNotMatch(await explained('float'), /no step/u);
+  await put('half', 2.5);
+  await put('text', '2');
+  await put('none', undefined);
+  await model.put('unselected', Uint8Array.of(1));
+  const queues = jsonLines((await attacca(['queue', '--json'], around)).out);
+  assert.deepEqual(
+    queues.map(({ name, steps, stepless }) => [name, steps, stepless]),
+    [
+      ['all', 2, 3],
+      ['others', 0, 0],
+    ],
+  );
+  assert.match((await attacca(['queue', 'all'], around)).out, / {2}3 of no step\n$/u);
+  const of = 'Of no step of the queue "all", as';
+  for (const [name, why] of [
+    ['half', `${of} "step" is 2.5, no whole number: nothing bounds it.`],
+    ['text', `${of} "step" is "2", no whole number: nothing bounds it.`],
+    ['none', `${of} it has no "step": nothing bounds it.`],
+  ] as const) {
+    const told = await explained(name);
+    assert.ok(told.includes(`${why}\n`), told);
+    assert.doesNotMatch(told, /"others"/u);
+  }
+  for (const name of ['unselected', 'int']) assert.doesNotMatch(await explained(name), /no step/u);
 });
 
 test('what is no command line says what would be', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Float } from '../../src/core/value.js';
 import { checkInvariants } from '../../src/pool/invariants.js';
 import { restorePool, savePool } from '../../src/pool/save.js';
 import { EVENT, EVENT_FLAG } from '../../src/protocol/index.js';
@@ -54,6 +55,18 @@ test('keep: the oldest steps are withdrawn by the queue, which is told', () => {
   assert.deepEqual(offered(pool), ['c', 'd', 'f']);
   const [row] = producer.info().value()['queues'] as { [key: string]: unknown }[];
   assert.deepEqual([row?.['name'], row?.['steps'], row?.['from'], row?.['to']], ['q', 2, 12, 18]);
+});
+
+test('a step is a whole number, written as a float or not; nothing else is one', () => {
+  const pool = new Harness();
+  const member = pool.member('m');
+  member.queue('q', { keep: 2 }).ok();
+  const values = [1, new Float(2), 2.5, new Float(Number.NaN), '3', true, new Float(3), 2 ** 60];
+  for (const [at, step] of values.entries()) {
+    member.declare(`s${at}`, { attributes: { step } }).offer('x').ok();
+  }
+  const [row] = member.info().value()['queues'] as { [key: string]: unknown }[];
+  assert.deepEqual([row?.['steps'], row?.['from'], row?.['to']], [2, 2, 3]);
 });
 
 test('a queue that is there stays as it is, is refused as another, and can be forgotten', () => {

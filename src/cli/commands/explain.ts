@@ -9,6 +9,7 @@ import { objectText, ringsText, waitsText } from '../looking/explain-text.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print } from '../output.js';
 import { openPool } from '../pool/open.js';
+import { queuesWithout } from '../stepless.js';
 
 export const command = defineCommand({
   usage: ['[NAME]', '--rings'],
@@ -43,7 +44,9 @@ async function ask(session: Asked, name: string | undefined, rings: boolean): Pr
   const { view } = session;
   if (rings) return await view.rings();
   try {
-    return await view.explain(name);
+    const answer = await view.explain(name);
+    if (name === undefined || answer['offered'] === null) return answer;
+    return { ...answer, ofNoStep: await queuesWithout(view, name) };
   } catch (error) {
     const isUnknown = error instanceof AttaccaError && error.code === 'unknown-object';
     if (!isUnknown || name === undefined) throw error;

@@ -8,6 +8,7 @@ import { toJson } from '../json.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
 import { print } from '../output.js';
 import { openPool } from '../pool/open.js';
+import { steplessIn } from '../stepless.js';
 import { checkedSelector, WHERE_OPTION } from '../where.js';
 
 export const command = defineCommand({
@@ -17,7 +18,8 @@ export const command = defineCommand({
     The newest steps are kept, the oldest withdrawn by the pool; an offer that begins a step waits
     while too many earlier ones wait for somebody who requires them (docs/steps.md). The pool keeps
     the definition; SELECTOR true is of all objects. Without a SELECTOR it prints the queue of that
-    NAME, without NAME all that there are.`,
+    NAME, without NAME all that there are, and how many objects they select that are of no step, as
+    their attribute is no whole number, or is not there.`,
   options: {
     ...WHERE_OPTION,
     by: { type: 'string', value: 'KEY', help: 'the attribute that says the step (default: step)' },
@@ -56,7 +58,12 @@ export const command = defineCommand({
     const found = name === undefined ? all : all.filter((queue) => textOf(queue['name']) === name);
     if (name !== undefined && found.length === 0) throw noQueue(name);
     if (name !== undefined && options.forget) await defineStepQueue(session.client, name, null);
-    else for (const queue of found) print(options.json ? toJson(queue) : lineOf(queue));
+    else {
+      for (const queue of found) {
+        const told = { ...queue, stepless: await steplessIn(session.view, queue) };
+        print(options.json ? toJson(told) : lineOf(told));
+      }
+    }
     return EXIT.ok;
   },
 });
@@ -101,5 +108,7 @@ function lineOf({ name, by, from, to, ...queue }: ValueMap): string {
   if (keep !== undefined && keep > 0) words.push(`keep ${keep}`);
   if (ahead !== undefined && ahead > 0) words.push(`max-ahead ${ahead}`);
   words.push(steps === 0 ? 'no steps' : `steps ${numberOf(from)}..${numberOf(to)} (${steps})`);
+  const stepless = numberOf(queue['stepless']);
+  if (stepless > 0) words.push(`${stepless} of no step`);
   return words.join('  ');
 }

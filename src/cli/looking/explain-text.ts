@@ -2,7 +2,7 @@ import { counted } from '../../core/counted.js';
 import { formatBytes } from '../../core/format-bytes.js';
 import type { Value, ValueMap } from '../../core/value.js';
 import { formatDuration } from '../duration.js';
-import { listOf, mapOf, numberOf, printable, quoted, textOf } from '../format.js';
+import { formatValue, listOf, mapOf, numberOf, printable, quoted, textOf } from '../format.js';
 
 const memberOf = (row: ValueMap): string => printable(textOf(row['member']));
 
@@ -56,6 +56,7 @@ export function objectText(answer: ValueMap, name: string): string {
     lines.push(`${quoted(name)} is ${how}: version ${version}, ${bytes}${more}, by ${by}${scope}.`);
     if (isPartial) lines.push(missingText(answer));
     lines.push(...unreadyLines(answer));
+    lines.push(...listOf(answer['ofNoStep']).map((each) => noStepText(mapOf(each))));
   }
   const waits = listOf(answer['waits']).map(mapOf);
   if (waits.length === 0) lines.push('Nobody waits for it.');
@@ -72,6 +73,14 @@ export function objectText(answer: ValueMap, name: string): string {
   if (standing.length > 0) lines.push(`Required with all that matches, by ${standing.join(', ')}.`);
   for (const row of listOf(answer['withdrawn']).map(mapOf)) lines.push(withdrawnText(row));
   return lines.join('\n');
+}
+
+/** `Of no step of the queue "t", as "step" is 1.5, no whole number: nothing bounds it.` */
+function noStepText({ queue, by, value = null }: ValueMap): string {
+  const key = quoted(textOf(by));
+  const text = typeof value === 'string' ? quoted(value) : formatValue(value);
+  const why = value === null ? `it has no ${key}` : `${key} is ${text}, no whole number`;
+  return `Of no step of the queue ${quoted(textOf(queue))}, as ${why}: nothing bounds it.`;
 }
 
 /** `It is not ready: "t" is missing: it is not offered; nobody has promised it.` */

@@ -2,6 +2,7 @@ import type { RowTester } from '../../catalog/compile.js';
 import { refuse } from '../../core/assert.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
+import { numberOf } from '../../core/selector/satisfies.js';
 import type { QueueFields } from '../../protocol/index.js';
 import { failure } from '../emit.js';
 import { VERSION, VERSION_FLAG } from '../rows.js';
@@ -109,9 +110,10 @@ function dropQueue(pool: PoolState, queue: StepQueue): void {
 export function stepAt(pool: PoolState, queue: StepQueue, place: Place): number | null {
   const term = termAt(pool, place, pool.keys.find(queue.asked.by));
   if (term === 0) return null;
-  const value = pool.attributes.valueOf(term);
-  if (typeof value !== 'number' || !Number.isSafeInteger(value)) return null;
-  return isSelected(pool, queue, place) ? value : null;
+  // Of floats, too: 3.0 is 3, as for selectors.
+  const step = numberOf(pool.attributes.valueOf(term));
+  if (typeof step !== 'number' || !Number.isSafeInteger(step)) return null;
+  return isSelected(pool, queue, place) ? step : null;
 }
 
 /** What takes too much to be told is not selected. */
