@@ -4,14 +4,13 @@ import { AttaccaError } from '../../core/errors.js';
 import { whyFailed } from '../../core/system-errors.js';
 import { Timestamp } from '../../core/value.js';
 import { formatTimestamp, toJson } from '../json.js';
+import { Inputs } from './inputs.js';
 import { Lives, type Span, type SpanListener } from './lives.js';
 import type { TraceOutput, TraceSink } from './sink.js';
 
 /** OpenTelemetry's numbers. */
 const KIND = { internal: 1, producer: 4, consumer: 5 } as const;
 const STATUS_ERROR = 2;
-/** Links of one span: as many as collectors take by default. */
-const LINKS_MAX = 128;
 const BATCH_SPANS = 512;
 const BATCH_MS = 500;
 
@@ -26,7 +25,7 @@ type OtlpValue = { readonly [type: string]: Json };
  * Spans of OpenTelemetry (OTLP as JSON): one trace for each version of an object. Its root is the
  * object's life; below it `offer` of who offers it, and of each consumer `require` until it has it
  * and `demand` until it lets it go. `demand` links to the offer, an offer to what its member had in
- * hand, or had let go since its offer before. Ids are made of the pool, the object
+ * hand, or had let go since its offer before ({@link Inputs}). Ids are made of the pool, the object
  * and the event: two tracers make the same.
  */
 export class OtlpSink implements TraceSink, SpanListener {
@@ -34,12 +33,13 @@ export class OtlpSink implements TraceSink, SpanListener {
   readonly #poolName: string;
   readonly #send: OtlpSend;
   readonly #lives = new Lives(this);
-  /** By member, then by trace: the spans of requests that are open. */
+  /** By member: spans that have ended, and leave with the next request. */
   readonly #batch = new Map<string, { readonly [key: string]: Json }[]>();
-  readonly #uses = new Map<string, Set<Span>>();
-  /** The offer that meets an open need, and that a use came from. */
+  readonly #inputs = new Inputs();
+  /** Of an open need the offer that meets it; of a use the one that it came from. */
   readonly #offers = new WeakMap<Span, Ids>();
-  readonly #offerOf = new Map<string, Ids>();
+  /** That of the need which has ended with this event: of the use that begins with it. */
+  #met: Ids | undefined;
   #count = 0;
   #traceLast = { key: '', id: '' };
   #timer: NodeJS.Timeout | undefined;
@@ -52,7 +52,9 @@ export class OtlpSink implements TraceSink, SpanListener {
   }
 
   take(event: PoolEvent): void {
+    this.#met = undefined;
     this.#lives.take(event);
+    if (event.kind === 'leave' || event.kind === 'crash') this.#inputs.forget(event.name);
     if (this.#count >= BATCH_SPANS) this.#hand();
   }
 
@@ -73,26 +75,20 @@ export class OtlpSink implements TraceSink, SpanListener {
   }
 
   began(span: Span): void {
-    const key = `${span.member}\0${span.name}`;
     if (span.kind === 'need') {
       const object = this.#lives.objectOf(span.name);
-      if (object !== null) this.#offerOf.set(key, this.#offerIds(object));
+      if (object !== null) this.#offers.set(span, this.#offerIds(object));
     }
     if (span.kind !== 'use') return;
-    const offer = this.#offerOf.get(key);
-    if (offer !== undefined) this.#offers.set(span, offer);
-    this.#offerOf.delete(key);
-    const uses = this.#uses.get(span.member) ?? new Set();
-    this.#uses.set(span.member, uses.add(span));
+    if (this.#met !== undefined) this.#offers.set(span, this.#met);
+    this.#inputs.add(span);
   }
 
   offered(span: Span, event: PoolEvent): void {
     for (const need of this.#lives.needsOf(span.name)) {
-      this.#offerOf.set(`${need.member}\0${need.name}`, this.#offerIds(span));
+      this.#offers.set(need, this.#offerIds(span));
     }
-    const uses = this.#uses.get(event.member) ?? new Set();
-    const inputs = [...uses].slice(-LINKS_MAX);
-    for (const use of inputs) if (use.outcome !== '') uses.delete(use);
+    const inputs = this.#inputs.take(event.member);
     const links = inputs.map((use) => ({
       traceId: this.#trace(use),
       spanId: this.#id('demand', use.member, use.name, use.version, use.begin.seq),
@@ -123,7 +119,7 @@ export class OtlpSink implements TraceSink, SpanListener {
   }
 
   #needEnded(span: Span, event: PoolEvent): void {
-    if (event.kind !== 'demand') this.#offerOf.delete(`${span.member}\0${span.name}`);
+    if (event.kind === 'demand') this.#met = this.#offers.get(span);
     // What was retracted before it was offered belongs to no object.
     if (span.version === 0) return;
     this.#add(span.member, {
@@ -135,9 +131,6 @@ export class OtlpSink implements TraceSink, SpanListener {
   }
 
   #useEnded(span: Span, event: PoolEvent): void {
-    // Small objects are let go as soon as they are there: they count until the next offer.
-    const uses = this.#uses.get(span.member);
-    if ((uses?.size ?? 0) > LINKS_MAX) uses?.delete(span);
     const offer = this.#offers.get(span) ?? {
       traceId: this.#trace(span),
       spanId: this.#root(span),

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { INPUTS_MAX, Inputs } from '../../src/apps/tracer/inputs.js';
+import type { Span } from '../../src/apps/tracer/lives.js';
+import { OtlpSink } from '../../src/apps/tracer/otlp.js';
+import type { PoolEvent } from '../../src/client/index.js';
+import { Timestamp } from '../../src/core/value.js';
+import { fc } from '../fast-check.js';
+
+/** An event as a pool tells it. */
+function event(seq: number, kind: string, member: string, name: string, version = 1): PoolEvent {
+  return {
+    ...{ n: seq, seq, kind, when: 'after', member, to: '', queue: '', name, version },
+    ...{ attributes: {}, dtype: undefined, shape: undefined, order: undefined },
+    ...{ time: new Timestamp(BigInt(seq)), isSnapshot: false, isAgain: false, missed: null },
+  };
+}
+
+interface Link {
+  readonly traceId: string;
+  readonly spanId: string;
+}
+
+interface Told extends Link {
+  readonly name: string;
+  readonly member: string;
+  readonly object: string;
+  readonly links: readonly Link[];
+}
+
+interface Attribute {
+  readonly key: string;
+  readonly value: { readonly stringValue?: string };
+}
+
+interface Request {
+  readonly resourceSpans: readonly {
+    readonly resource: { readonly attributes: readonly Attribute[] };
+    readonly scopeSpans: readonly { readonly spans: readonly (Told & Attributed)[] }[];
+  }[];
+}
+
+interface Attributed {
+  readonly attributes: readonly Attribute[];
+}
+
+const textOf = (attributes: readonly Attribute[], wanted: string): string =>
+  attributes.find(({ key }) => key === wanted)?.value.stringValue ?? '';
+
+/** A collector, and what it is told. */
+function collector() {
+  const spans: Told[] = [];
+  const sink = new OtlpSink(
+    { poolId: 'id', poolName: 'pool' },
+    {
+      async send(text: string) {
+        for (const { resource, scopeSpans } of (JSON.parse(text) as Request).resourceSpans) {
+          const member = textOf(resource.attributes, 'service.instance.id');
+          for (const span of scopeSpans.flatMap((scope) => scope.spans)) {
+            const object = textOf(span.attributes, 'attacca.object');
+            const { traceId, spanId, name, links = [] } = span;
+            spans.push({ traceId, spanId, name, member, object, links });
+          }
+        }
+      },
+      close: async () => {},
+    },
+  );
+  return { sink, spans };
+}
+
+/** What a span links to: `offer x by producer`. */
+function linked(spans: readonly Told[], name: string, member: string): string[] {
+  const found = spans.filter((span) => span.name === name && span.member === member);
+  return found.flatMap(({ links }) =>
+    links.map(({ spanId }) => {
+      const to = spans.find((span) => span.spanId === spanId);
+      return to === undefined ? 'nothing' : `${to.name} ${to.object} by ${to.member}`;
+    }),
+  );
+}
+
+test('a use links to the offer that it came from, whoever came first, and an offer to its inputs', async () => {
+  const { sink, spans } = collector();
+  let seq = 0;
+  const tell = (kind: string, member: string, name: string): void =>
+    sink.take(event(++seq, kind, member, name));
+  tell('require', 'early', 'x');
+  tell('offer', 'producer', 'x');
+  tell('demand', 'early', 'x');
+  tell('require', 'late', 'x');
+  tell('demand', 'late', 'x');
+  // Twice in hand: the second use is within the first.
+  tell('require', 'late', 'x');
+  tell('demand', 'late', 'x');
+  tell('dispose', 'late', 'x');
+  tell('demand', 'plain', 'x');
+  tell('dispose', 'early', 'x');
+  tell('offer', 'early', 'y');
+  tell('offer', 'early', 'z');
+  // What is in hand still counts for each.
+  tell('offer', 'plain', 'v');
+  tell('offer', 'plain', 'w');
+  // Of nothing that was traced: there is no offer that it came from.
+  tell('demand', 'plain', 'unseen');
+  await sink.close();
+  for (const member of ['early', 'late']) {
+    assert.deepEqual(linked(spans, 'demand', member), ['offer x by producer'], member);
+  }
+  assert.deepEqual(linked(spans, 'demand', 'plain'), ['offer x by producer', 'nothing']);
+  assert.deepEqual(linked(spans, 'offer', 'early'), ['demand x by early']);
+  assert.deepEqual(linked(spans, 'offer', 'plain'), Array(2).fill('demand x by plain'));
+  assert.deepEqual(linked(spans, 'offer', 'producer'), []);
+});
+
+test('of many inputs of one offer the newest are linked', async () => {
+  const { sink, spans } = collector();
+  let seq = 0;
+  for (let at = 0; at < 3 * INPUTS_MAX; at++) {
+    sink.take(event(++seq, 'offer', 'producer', `x${at}`));
+    sink.take(event(++seq, 'demand', 'maker', `x${at}`));
+    // The first one is held all the time.
+    if (at > 0) sink.take(event(++seq, 'dispose', 'maker', `x${at}`));
+  }
+  sink.take(event(++seq, 'offer', 'maker', 'y'));
+  sink.take(event(++seq, 'offer', 'maker', 'z'));
+  await sink.close();
+  const names = Array.from({ length: INPUTS_MAX - 1 }, (_, at) => `x${2 * INPUTS_MAX + at + 1}`);
+  assert.deepEqual(
+    linked(spans, 'offer', 'maker'),
+    ['x0', ...names, 'x0'].map((name) => `demand ${name} by maker`),
+  );
+});
+
+const use = (member: string, name: string): Span => {
+  const begin = event(1, 'demand', member, name);
+  return { kind: 'use', member, name, version: 1, begin, outcome: '' };
+};
+
+test('what is remembered of members is bounded, and is as a list has it', () => {
+  const step = fc.record({
+    what: fc.constantFrom('add', 'add', 'add', 'end', 'take', 'forget'),
+    member: fc.constantFrom('a', 'b'),
+    many: fc.integer({ min: 1, max: 100 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const inputs = new Inputs();
+      const model = new Map<string, Span[]>([
+        ['a', []],
+        ['b', []],
+      ]);
+      let count = 0;
+      for (const { what, member, many } of steps) {
+        const known = model.get(member) ?? [];
+        if (what === 'add') {
+          for (let at = 0; at < many; at++) {
+            const added = use(member, String(count++));
+            inputs.add(added);
+            if (known.length === INPUTS_MAX) {
+              const ended = known.findIndex(({ outcome }) => outcome !== '');
+              known.splice(Math.max(0, ended), 1);
+            }
+            known.push(added);
+          }
+        } else if (what === 'end') {
+          for (const one of known.slice(-many)) one.outcome = 'dispose';
+        } else if (what === 'take') {
+          assert.deepEqual(inputs.take(member), known);
+          model.set(
+            member,
+            known.filter(({ outcome }) => outcome === ''),
+          );
+        } else {
+          inputs.forget(member);
+          model.set(member, []);
+        }
+        const all = [...model.values()].reduce((sum, { length }) => sum + length, 0);
+        assert.equal(inputs.size, all);
+      }
+    }),
+  );
+  const inputs = new Inputs();
+  for (let at = 0; at < 5_000; at++) inputs.add(use(`m${at}`, 'x'));
+  assert.ok(inputs.size <= 1_024, 'members that are gone unseen are forgotten');
+  assert.deepEqual(inputs.take('m0'), []);
+  assert.equal(inputs.take('m4999').length, 1);
+});
+
+test('a tracer that runs for long does not keep what has ended', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const { sink } = collector();
+  const told: WeakRef<PoolEvent>[] = [];
+  let seq = 0;
+  const tell = (kind: string, member: string, name: string): void => {
+    const made = event(++seq, kind, member, name);
+    told.push(new WeakRef(made));
+    sink.take(made);
+  };
+  const ROUNDS = 1_500;
+  for (let round = 0; round < ROUNDS; round++) {
+    const name = `x${round}`;
+    tell('require', 'never', name);
+    tell('offer', 'producer', name);
+    // A member that only takes; twice in hand, which ends with one dispose.
+    for (const kind of ['require', 'demand', 'require', 'demand', 'dispose']) {
+      tell(kind, 'reader', name);
+    }
+    tell('demand', `once${round}`, name);
+    tell('crash', '', `once${round}`);
+    tell('retract', 'never', name);
+    tell('withdraw', 'producer', name);
+    if (round % 100 === 0) {
+      await sink.flush();
+      await turn();
+    }
+  }
+  await turn();
+  collect();
+  const alive = told.filter((one) => one.deref() !== undefined).length;
+  assert.ok(alive <= 2 * INPUTS_MAX, `${alive} of ${told.length} events are kept`);
+  await sink.close();
+});
