@@ -116,6 +116,21 @@ test('a use links to the offer that it came from, whoever came first, and an off
   assert.deepEqual(linked(spans, 'offer', 'producer'), []);
 });
 
+test('who begins with a snapshot makes the same ids as who was there', async () => {
+  const [first, second] = [collector(), collector()];
+  const offer = event(3, 'offer', 'producer', 'x');
+  const seen = [event(1, 'join', 'producer', 'producer'), offer];
+  const later = [event(8, 'demand', 'reader', 'x'), event(9, 'dispose', 'reader', 'x')];
+  for (const each of [...seen, ...later]) first.sink.take(each);
+  const told = { ...offer, seq: 7, isSnapshot: true };
+  for (const each of [told, ...later]) second.sink.take(each);
+  for (const { sink } of [first, second]) await sink.close();
+  const idsOf = (spans: readonly Told[]) => spans.map(({ name, spanId }) => `${name} ${spanId}`);
+  assert.equal(first.spans.length, 4);
+  assert.deepEqual(idsOf(second.spans), idsOf(first.spans));
+  assert.deepEqual(linked(second.spans, 'demand', 'reader'), ['offer x by producer']);
+});
+
 test('of many inputs of one offer the newest are linked', async () => {
   const { sink, spans } = collector();
   let seq = 0;

@@ -94,7 +94,10 @@ export class OtlpSink implements TraceSink, SpanListener {
       spanId: this.#id('demand', use.member, use.name, use.version, use.begin.seq),
     }));
     this.#add(event.member, {
-      ...this.#ids(span, 'offer', event.member, event.seq),
+      // The first one is known by its object: of a snapshot its place in the history is not told.
+      ...(event === span.begin
+        ? this.#offerIds(span)
+        : this.#ids(span, 'offer', event.member, event.seq)),
       ...{ name: 'offer', kind: KIND.producer, parentSpanId: this.#root(span) },
       ...times(event, event),
       attributes: this.#attributes(span, event),
@@ -145,7 +148,7 @@ export class OtlpSink implements TraceSink, SpanListener {
   }
 
   #offerIds(object: Span): Ids {
-    return this.#ids(object, 'offer', object.begin.member, object.begin.seq);
+    return this.#ids(object, 'offer', object.begin.member, 0);
   }
 
   #ids(span: Span, what: string, member: string, seq: number): Ids {
