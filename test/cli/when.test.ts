@@ -234,4 +234,10 @@ test('what cannot be run, or asked for, says why', async (t) => {
   assert.doesNotMatch(await told(), /"name":"a"/u);
   const named = await attacca(['when', 'true', '-n', '1', '--', 'true'], around);
   assert.match(named.err, /its name is when\/[0-9a-f]{12}\n/u);
+  // Started again it says why nothing is run that was.
+  await member.put('more', Uint8Array.of(1));
+  const again = await attacca(['when', 'true', '-n', '1', '--', 'true'], around);
+  assert.match(again.err, /its name is when\/[0-9a-f]{12}; it goes on where it stopped: what is/u);
+  const called = ['when', 'name = "more"', '-n', '1', '--as', 'called', '--', 'true'];
+  assert.doesNotMatch((await attacca(called, around)).err, /goes on/u);
 });

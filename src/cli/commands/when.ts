@@ -14,7 +14,7 @@ import { counted } from '../../core/counted.js';
 import { type Context, defineCommand } from '../command.js';
 import { formatDuration, parseDuration } from '../duration.js';
 import { EXIT, ExitWith, UsageError } from '../exit.js';
-import { quoted } from '../format.js';
+import { listOf, mapOf, quoted, textOf } from '../format.js';
 import { toJson } from '../json.js';
 import { noteKinds } from '../kinds.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION, parseCount } from '../options.js';
@@ -135,6 +135,12 @@ export const command = defineCommand({
   },
 });
 
+/** Whether a trigger of that name has been here, or is. */
+async function hasSubscription(view: PoolSession['view'], name: string): Promise<boolean> {
+  const { subscriptions } = await view.info();
+  return listOf(subscriptions).some((each) => textOf(mapOf(each)['name']) === name);
+}
+
 /** Runs it, and tells of each run. */
 async function trigger(
   { view, client }: PoolSession,
@@ -149,13 +155,16 @@ async function trigger(
   // What runs may write to the same terminal.
   const line = (): Promise<string> | null => (running.count > 0 ? null : idle());
   using progress = new Progress(line, quiet || json, client.connection);
+  const isThere = !quiet && !json && (await hasSubscription(view, asked.name));
   return await when(pool, {
     ...asked,
     onReady: () => {
+      if (quiet || json) return;
+      const goesOn = isThere ? 'it goes on where it stopped: what is done is not run again' : '';
       // It outlives the command: who is to end it needs its name.
-      if (options.as === undefined && !quiet && !json) {
-        say(`attacca when: its name is ${asked.name}`);
-      }
+      const called = options.as === undefined ? `its name is ${asked.name}` : '';
+      const told = [called, goesOn].filter((text) => text !== '').join('; ');
+      if (told !== '') say(`attacca when: ${told}`);
     },
     onStart: ({ name, version }, id) => {
       running.count++;
