@@ -32,7 +32,9 @@ async function makeOne(
     await mkdir(path, options);
     return path;
   } catch (error) {
-    if (systemCode(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
-    return undefined;
+    if (systemCode(error) !== 'EEXIST') throw error;
+    if ((await stat(path)).isDirectory()) return undefined;
+    // "It exists already" would be no answer to who names a directory.
+    throw Object.assign(new Error('no directory', { cause: error }), { code: 'ENOTDIR' });
   }
 }

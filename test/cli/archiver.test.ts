@@ -243,6 +243,11 @@ test('a directory that cannot be made, or is gone, ends it with the reason', asy
     assert.equal(code, 1);
     assert.match(err, /Cannot make "\/proc\/x[^:]*": there is no such file or directory/u);
   }
+  for (const to of ['a-file', 'a-file/x']) {
+    writeFileSync(joinPath(around.directory, 'a-file'), 'x');
+    const file = await attacca(['archiver', 'true', '--to', to, '--count', '1'], around);
+    assert.match(file.err, /Cannot make ".*": a part of its path is not a directory/u);
+  }
   const gone = 'mkdir gone && cd gone && rmdir ../gone && attacca archiver true --to x';
   const { code, err } = await shell(gone, around).ended;
   assert.equal(code, 1);
