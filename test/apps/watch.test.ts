@@ -172,6 +172,30 @@ test('whatever characters a path has, its file comes, and is known again', { ski
   assert.equal(await textOf(pool, path), 'odd');
 });
 
+test('what another watch has made of a file is not what this one makes', { skip }, async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'watch' });
+  const directory = await scratch(t);
+  const space = { dtype: 'float32', shape: [1], order: 'row', byteOrder: 'little' } as const;
+  const bytes = new Uint8Array(Float32Array.of(7).buffer);
+  await writeFile(joinPath(directory, 'u.npy'), Buffer.concat([npyHeader(space), bytes]));
+  const ways: readonly WatchOptions[] = [
+    {},
+    { name: 'raw/{path}' },
+    { import: true },
+    { import: true, name: '{path}/data' },
+  ];
+  for (const way of ways) {
+    for (const outcome of ['offered', 'unchanged']) {
+      const watched = await Watched.begin(member, directory, { ...way, from: 'start' });
+      await watched.until(1);
+      assert.deepEqual(watched.told, [`u.npy ${outcome}`], JSON.stringify(way));
+      await watched.end();
+    }
+  }
+  assert.equal(await member.count('has file.path'), ways.length);
+});
+
 test('files that are gone before they are read, and directories that move', { skip }, async (t) => {
   await using server = await testPool();
   await using pool = await join({ address: server.address, member: 'w' });

@@ -225,7 +225,7 @@ class Watcher {
       const name = this.#nameOf(path);
       // Before it is asked for: what another watch has offered by then is known.
       const former = this.#options.import === true ? null : await Former.of(this.#pool, [{ name }]);
-      const names = (await this.#isKnown(full, facts))
+      const names = (await this.#isKnown(full, name, facts))
         ? null
         : await this.#offerUnlessKnown({ path, full, name, former, file, facts });
       const bytes = facts.size;
@@ -238,9 +238,17 @@ class Watcher {
     }
   }
 
-  /** Whether the pool has objects of this file as it is. */
-  async #isKnown(full: string, facts: FileFacts): Promise<boolean> {
-    const selector = `file.path = ${quoted(full)}`;
+  /**
+   * Whether the pool has objects of this file as it is, by the names that it has here: another
+   * watch may make others of it. What is imported says `file`, a blob of that name does not.
+   */
+  async #isKnown(full: string, name: string, facts: FileFacts): Promise<boolean> {
+    const isNamed = `name = ${quoted(name)}`;
+    const isOne =
+      this.#options.import === true
+        ? `(${isNamed} or name prefix ${quoted(`${name}/`)}) and has file`
+        : isNamed;
+    const selector = `file.path = ${quoted(full)} and ${isOne}`;
     for await (const found of this.#pool.query(selector, { limit: 1, sort: '-file.ctime' })) {
       return isOfFacts(found.attributes, facts);
     }
@@ -256,7 +264,7 @@ class Watcher {
         return this.#options.import === true ? await this.#import(one) : await this.#offer(one);
       } catch (error) {
         if (!(error instanceof AttaccaError && error.code === 'already-offered')) throw error;
-        if (await this.#isKnown(one.full, one.facts)) return null;
+        if (await this.#isKnown(one.full, one.name, one.facts)) return null;
         // What another one imports is there when it has ended.
         if (error.fields['importing'] !== true || performance.now() > until) throw error;
         await new Promise((resolve) => setTimeout(resolve, IMPORTING_MS));
