@@ -6,7 +6,8 @@ import importlib
 import itertools
 import operator
 import warnings
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple)
 
 from .errors import AttaccaError
 from .space import Space
@@ -89,6 +90,7 @@ class Delivered(_Elements):
                  handle: Optional[int]) -> None:
         super().__init__(name, raw, found["space"])
         self._pool, self._handle = pool, handle
+        self._done: Optional[Callable[[], None]] = None  # hears once that it is disposed of
         self.whole: Space = found.get("whole", self.space)
         self.attributes: Dict[str, Any] = found["attributes"]
         self.version: int = found["version"]
@@ -96,8 +98,11 @@ class Delivered(_Elements):
     def dispose(self) -> None:
         """Ends the lease on the bytes. Idempotent."""
         handle, self._handle, self._gone = self._handle, None, True
+        done, self._done = self._done, None
         if handle is not None:
             self._pool._dispose(handle)
+        if done is not None:
+            done()
 
     def __enter__(self) -> "Delivered":
         return self

@@ -17,7 +17,7 @@ class _Requiring(_Subscribing):
 
     def demand_all(self, select: str, *, ahead: int = 4, until_complete: bool = False,
                    group: str = "", start: str = "snapshot", own_offers: bool = False,
-                   queue: str = "", latest: bool = False,
+                   acknowledge: bool = False, queue: str = "", latest: bool = False,
                    on_missed: Optional[Callable[[int, int, int], None]] = None,
                    on_failure: Optional[Callable[[AttaccaError, str], None]] = None,
                    own: bool = False, region: Any = None,
@@ -31,7 +31,8 @@ class _Requiring(_Subscribing):
         bytes have to travel in the memory of this process. Members that name the
         same `group` share the work, and it is kept for them while they are gone. `start`:
         "snapshot", or "now" for only what comes. `until_complete`: it ends when all that others
-        have promised is closed, and all that came is done. `queue`: only of that step queue;
+        have promised is closed, and all that came is done. With `acknowledge` the caller disposes
+        of each, and so may have `ahead` of them in hand. `queue`: only of that step queue;
         `latest`: always its newest whole step, `on_missed(first, last, steps)` hears of others.
         `on_failure(error, name)` hears of what cannot be had (lost, deleted by force, ended before
         it was whole), and the loop goes on; without it the first of them is raised.
@@ -55,7 +56,7 @@ class _Requiring(_Subscribing):
         fields["flags"] |= _REQUIRES | (_LATEST if latest else 0)
         fields["topics"] = [queue] if queue else []
         asked = {"own": own, "region": region, "wait": wait, "timeout": timeout,
-                 "on_missed": on_missed, "on_failure": on_failure}
+                 "acknowledge": acknowledge, "on_missed": on_missed, "on_failure": on_failure}
         number = next(self._subscription_numbers)
         one = self._subscribers[number] = RequiredAll(self, number, ahead, shaping, asked)
         try:

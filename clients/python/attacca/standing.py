@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional
 
 from .errors import AttaccaError
 from .layouts import _Answer, _message, _result
@@ -26,6 +27,17 @@ _REQUIRES, _LATEST = 16, 32
 _FOR_GOOD = ("object-lost", "object-deleted", "parts-missing", "nobody-will-offer")
 
 
+def _acknowledging(one: "RequiredAll", event: Event) -> Callable[[], None]:
+    """It may be dropped: what is in hand does not keep it, and makes no ring with it."""
+    ref = weakref.ref(one)
+
+    def done() -> None:
+        known = ref()
+        if known is not None:
+            known.acknowledge(event)
+    return done
+
+
 class _Demanded:
     """One that is demanded, and not taken. It is here when `found`, `made` or `error` is set: what
     DELIVER says of it, what was made of that, or why there is none."""
@@ -40,15 +52,16 @@ class _Demanded:
 
 class RequiredAll(Subscription):
     """Objects that are required as they are offered, made by `Pool.demand_all`. Iterate over it, or
-    take them by `next`: the one before is disposed of, and done, when the next is taken. They come
-    as they are whole. What is not done when this member ends comes to another of its group."""
+    take them by `next`: the one before is disposed of when the next is taken. What is disposed of
+    is done. They come as they are whole. What is not done when this member ends comes to another of
+    its group."""
 
     def __init__(self, pool: "_Requiring", number: int, ahead: int, how: _Shaping,
                  asked: Mapping[str, Any]) -> None:
         super().__init__(pool, number, True, ahead)
         self._demands, self._how, self._asked = pool, how, asked
         self._told: Dict[int, Dict[str, Any]] = {}
-        self._last: Optional[Tuple[Event, Delivered]] = None
+        self._last: Optional[Delivered] = None
         self._demanded: Dict[int, _Demanded] = {}  # on their way
         self._here: Dict[int, _Demanded] = {}
         # Those whose bytes have to travel, and the one whose bytes do: a thread reads them.
@@ -66,10 +79,9 @@ class RequiredAll(Subscription):
         """The next, for which it waits `timeout` seconds at most (None: for as long as it takes);
         None after that, or when all is done. Raised is why one cannot be had, by its name, where
         no `on_failure` hears of it."""
-        if self._last is not None:
-            (event, delivered), self._last = self._last, None
-            delivered.dispose()
-            self.acknowledge(event)
+        last, self._last = self._last, None
+        if last is not None:
+            last.dispose()
         until = None if timeout is None or timeout == NEVER else time.monotonic() + timeout
         while True:
             found = self.wait(NEVER if until is None else max(0, until - time.monotonic()))
@@ -94,12 +106,13 @@ class RequiredAll(Subscription):
                     raise
                 on_failure(error, str((told or {}).get("name") or found.name))
                 continue
-            self._last = found, delivered
+            delivered._done = _acknowledging(self, found)
+            self._last = None if self._asked["acknowledge"] else delivered
             return delivered
 
     def close(self, forget: bool = False, timeout: Optional[float] = None) -> None:
         """Requires nothing more, and gives back what was not taken. A group goes on, unless
-        `forget`. What was taken last is not done. Idempotent."""
+        `forget`. What was taken last is not done, unless it was disposed of. Idempotent."""
         with self._came:
             self._closing = True
             # Who reads the bytes of one ends it.

@@ -175,6 +175,34 @@ class Events(PoolCase):
             with self.assertRaises(ValueError):
                 r.demand_all(f'name ~ "{tag}/*"', timeout=-1)
 
+    def test_done_when_it_is_disposed_of(self) -> None:
+        tag = f"py/{os.getpid()}/done"
+        select = f'name ~ "{tag}/*"'
+        with attacca.join("py-m[*]") as m, attacca.join("py-r[*]") as r:
+            with r.demand_all(select, ahead=3, group=tag, acknowledge=True) as fields:
+                for at in range(6):
+                    m.offer(f"{tag}/{at}", bytes([at]))
+                hand = [fields.next(10) for _ in range(3)]
+                self.assertEqual([bytes(field) for field in hand], [b"\0", b"\1", b"\2"])
+                self.assertIsNone(fields.next(0.01))  # so many are in hand
+                hand[1].dispose()
+                hand[1].dispose()
+                hand.append(fields.next(10))
+                self.assertEqual(bytes(hand[3]), b"\3")
+                self.assertIsNone(fields.next(0.01))
+                hand[3].dispose()
+            hand[0].dispose()  # after the end: another has it
+            hand[2].dispose()
+            with r.demand_all(select, ahead=9, group=tag) as fields:
+                rest = []
+                for _ in range(4):
+                    with fields.next(10) as field:
+                        rest.append(bytes(field))
+            self.assertEqual(sorted(rest), [b"\0", b"\2", b"\4", b"\5"])
+            with r.demand_all(select, ahead=9, group=tag) as fields:
+                self.assertIsNone(fields.next(0.01))
+                fields.close(forget=True)
+
     def test_ahead(self) -> None:
         tag, size = f"py/{os.getpid()}/ahead", 50_000
         for transport in ("socket", ""):
