@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type TraceFormat, tracer } from '../../src/apps/index.js';
-import { join } from '../../src/client/index.js';
+import { join, Timestamp } from '../../src/client/index.js';
 import { testPool } from '../../src/testing/index.js';
 import { problemsOf, type TraceRecord, tracedRun } from './traced-run.js';
 
@@ -80,6 +80,23 @@ test('a trace for Perfetto: slices in pairs, arrows between them, time that goes
   const step = slices.find(({ name, cat }) => name === 't/3' && cat === 'object');
   assert.equal(step?.args?.['attributes.step'], 3);
   assert.equal(names.get(step?.pid ?? 0), 'model[0]');
+});
+
+test('values of attributes are as people write them', async (t) => {
+  const directory = await mkdtemp(joinPath(tmpdir(), 'attacca-trace-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const to = joinPath(directory, 'trace');
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  const attributes = { at: new Timestamp(0n), step: 6, param: 't', levels: [1, 2], real: true };
+  await member.put('x', new Float64Array(1), { attributes });
+  await tracer(member, { format: 'perfetto', to, forMs: 0 });
+  const records = JSON.parse(await readFile(to, 'utf8')) as TraceRecord[];
+  const args = records.find(({ name }) => name === 'x')?.args ?? {};
+  assert.deepEqual(
+    ['at', 'step', 'param', 'levels', 'real'].map((key) => args[`attributes.${key}`]),
+    ['1970-01-01T00:00:00Z', 6, 't', '[1,2]', 'true'],
+  );
 });
 
 test('calls are read when the tracer ends, and those of one time have a row each', async (t) => {

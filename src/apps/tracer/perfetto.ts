@@ -1,7 +1,8 @@
 import type { PoolEvent } from '../../client/index.js';
 import { assert } from '../../core/assert.js';
 import { LIMITS } from '../../core/limits.js';
-import { toJson } from '../json.js';
+import { Timestamp } from '../../core/value.js';
+import { formatTimestamp, toJson } from '../json.js';
 import type { CallRecord } from './calls.js';
 import { Lives, type Span, type SpanListener } from './lives.js';
 import type { TraceOutput, TraceSink } from './sink.js';
@@ -209,5 +210,6 @@ function argsOf(event: PoolEvent): { readonly [key: string]: string | number } {
 }
 
 function text(value: PoolEvent['attributes'][string]): string | number {
+  if (value instanceof Timestamp) return formatTimestamp(value);
   return typeof value === 'number' || typeof value === 'string' ? value : toJson(value);
 }

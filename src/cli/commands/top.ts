@@ -20,6 +20,7 @@ export const command = defineCommand({
     Shows the pool as it lives: operations and events a second, how it grows, its memory, who waits
     for what and why, the subscribers that are slowest, the members that hold most. On a terminal the
     screen is renewed once a second until q or Ctrl-C; elsewhere each look is printed below the last.
+    A look takes three operations, which are among those that it shows.
 
     With --json each look is a line: rates (operations, events, objects, bytes a second), counters,
     info, members, waits, subscriptions, each as attacca info, members and explain tell them.`,
