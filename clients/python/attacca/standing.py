@@ -85,7 +85,7 @@ class RequiredAll(Subscription):
         until = None if timeout is None or timeout == NEVER else time.monotonic() + timeout
         while True:
             found = self.wait(NEVER if until is None else max(0, until - time.monotonic()))
-            if found is None:
+            if found is None or self._pool._left:  # of what came nothing is held any more
                 return None
             told = self._told.pop(found.n, None)
             if told is not None and "steps" in told:

@@ -238,6 +238,20 @@ class Events(PoolCase):
             return found
         pool._link.read = read  # type: ignore[method-assign]
 
+    def test_nothing_comes_to_who_has_left(self) -> None:
+        tag = f"py/{os.getpid()}/left"
+        with attacca.join("py-m[*]") as m:
+            for at in range(3):
+                m.offer(f"{tag}/{at}", bytes(1 << 20))
+            for transport in ("socket", ""):
+                r = attacca.join("py-r[*]", transport=transport)
+                fields = r.demand_all(f'name ~ "{tag}/*"', ahead=3)
+                while fields.waiting < 3:
+                    r.info()
+                r.leave(timeout=10)
+                self.assertIsNone(fields.next(10))
+                fields.close()
+
     def test_ahead_is_given_back(self) -> None:
         tag = f"py/{os.getpid()}/back"
         for transport in ("socket", ""):
