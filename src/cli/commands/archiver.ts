@@ -77,7 +77,8 @@ export const command = defineCommand({
   ownSignals: true,
   async run(context, { options, words }) {
     const [select, extra] = words;
-    if (select === undefined || extra !== undefined) throw new UsageError('it takes one SELECTOR');
+    if (select === undefined || extra !== undefined)
+      throw new UsageError('it takes one SELECTOR (true: of everything)');
     const told = optionsOf(options);
     await checkedSelector(select);
     const { json, quiet } = options;

@@ -96,7 +96,7 @@ export const command = defineCommand({
   async run(context, { options, words, rest }) {
     const [selector, extra] = words;
     if (selector === undefined || extra !== undefined)
-      throw new UsageError('it takes one SELECTOR');
+      throw new UsageError('it takes one SELECTOR (true: of everything)');
     if (rest === null || rest.length === 0) throw new UsageError('it needs "-- COMMAND"');
     const { json, quiet } = options;
     const told = optionsOf(options, selector, rest);
