@@ -29,6 +29,7 @@ export {
   step,
 } from './step.js';
 export { type PoolCounters, type PoolSample, type TopOptions, top } from './top.js';
+export type { NoCalls } from './tracer/calls.js';
 export {
   TRACE_FORMATS,
   type TraceFormat,

@@ -61,17 +61,28 @@ export function runProgram(words: readonly string[], options: ProgramOptions = {
   const { environment = process.env, stdout = 'inherit', graceMs = GRACE_MS } = options;
   return async (event, run) => {
     const [file = '', ...args] = words.map((word) => filled(word, event, run));
-    const child = spawn(file, args, {
-      stdio: ['pipe', stdout === 'stderr' ? STDERR : 'inherit', 'inherit'],
-      env: { ...environment, ATTACCA_RUN_ID: run.id, ATTACCA_ATTEMPT: String(run.attempt) },
-      detached: true,
-    });
+    const env = { ...environment, ATTACCA_RUN_ID: run.id, ATTACCA_ATTEMPT: String(run.attempt) };
+    const child = started(file, args, { stdout, env });
     child.stdin?.on('error', () => {
       // It does not read what it is told.
     });
     child.stdin?.end(`${eventJson(event)}\n`);
     await ended(file, child, run.signal, graceMs);
   };
+}
+
+/** What is thrown is of these words (E2BIG), which others may have shorter: this run has failed. */
+function started(
+  file: string,
+  args: readonly string[],
+  { stdout, env }: { readonly stdout: 'inherit' | 'stderr'; readonly env: NodeJS.ProcessEnv },
+): ChildProcess {
+  try {
+    const out = stdout === 'stderr' ? STDERR : 'inherit';
+    return spawn(file, args, { stdio: ['pipe', out, 'inherit'], env, detached: true });
+  } catch (cause) {
+    throw new Error(`Cannot run "${file}": ${whyFailed(cause)}`, { cause });
+  }
 }
 
 function ended(

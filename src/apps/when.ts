@@ -4,6 +4,7 @@ import type { Pool, PoolEvent, SubscribeOptions, Subscription } from '../client/
 import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import { cut } from '../core/schema/shown.js';
+import { ending } from './pause.js';
 import { CannotStart } from './program.js';
 import { Slots } from './slots.js';
 
@@ -132,7 +133,7 @@ class Trigger {
   readonly #slots: Slots;
   readonly #running = new Set<Promise<void>>();
   /** Fires when no more runs begin. */
-  readonly #stop = new AbortController();
+  readonly #stop = ending();
   #fatal: unknown = null;
   readonly #counts = { done: 0, failed: 0, cut: 0, missed: 0 };
 

@@ -14,6 +14,7 @@ const WORDS: { readonly [code: string]: string } = {
   ELOOP: 'too many symbolic links',
   ESPIPE: 'it is no plain file',
   EFBIG: 'a file may not be so large here (ulimit -f)',
+  E2BIG: 'its arguments and its environment are too long for the system',
   EIO: 'the device has failed to read or write',
 };
 

@@ -32,6 +32,30 @@ test('what fails and waits to be tried again keeps nobody from a run', async () 
   assert.deepEqual([good, done, failed], [['good/1', 'good/2'], 2, 0]);
 });
 
+test('many that wait to be tried again are no leak', async () => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  const names = Array.from({ length: 15 }, (_, at) => `bad/${at}`);
+  await putAll(member, ...names);
+  const warnings: string[] = [];
+  const note = ({ name }: Error): number => warnings.push(name);
+  process.on('warning', note);
+  const stop = new AbortController();
+  let failed = 0;
+  const { cut } = await triggered(pool.address, {
+    ...{ jobs: 1, retries: 1, backoffMs: 60_000, signal: stop.signal },
+    run: async () => {
+      throw new Error('not now');
+    },
+    onRetry: () => {
+      // When the last one waits, too.
+      if (++failed === names.length) setImmediate(() => stop.abort());
+    },
+  });
+  process.off('warning', note);
+  assert.deepEqual([cut, warnings], [names.length, []]);
+});
+
 test('what waited to be tried again when it all ended is run again by the next one', async () => {
   await using pool = await testPool();
   await using member = await join({ address: pool.address, member: 'm' });

@@ -203,6 +203,17 @@ test('a program that fails offers nothing, and its exit code is ours', async (t)
   assert.deepEqual(await left(), []);
 });
 
+test('words that are too long for the system are told so', async (t) => {
+  await using pool = await testPool();
+  await using member = await joinPool({ address: pool.address, member: 'm' });
+  await member.put('a', new Uint8Array(1));
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  const line = ['exec', '--in', 'a', '--', 'echo', '{a}'.repeat(20_000)];
+  const { code, out, err } = await attacca(line, around);
+  assert.deepEqual([code, out], [126, '']);
+  assert.match(err, /Cannot run "echo": its arguments .* too long for the system \(E2BIG\)\n$/u);
+});
+
 test('an output that was not made, or was there before, is no output', async (t) => {
   const { run, directory } = await place(t);
   await writeFile(join(directory, 'old'), 'of yesterday');

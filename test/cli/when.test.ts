@@ -208,6 +208,19 @@ test('SIGTERM lets a run come to its end; twice ends it, and it runs again the n
   assert.equal(await view.count('true'), 4);
 });
 
+test('words that are too long for the system fail one run, in words; others are run', async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  await member.put('long', new Uint8Array(1), { attributes: { text: 'x'.repeat(50_000) } });
+  await member.put('short', new Uint8Array(1), { attributes: { text: 'x' } });
+  const { around } = await notes(t, pool.address);
+  const line = ['when', 'true', '-n', '2', '--', 'echo', '{attributes.text}'.repeat(4)];
+  const { code, out, err } = await attacca(line, around);
+  assert.deepEqual([code, out], [1, 'xxxx\n']);
+  const why = 'Cannot run "echo": its arguments and its environment are too long for the system';
+  assert.ok(err.includes(`"long" version 1: failed: ${why}\n`), err);
+});
+
 test('what cannot be run, or asked for, says why', async (t) => {
   await using pool = await testPool();
   await using member = await join({ address: pool.address, member: 'm' });
@@ -219,6 +232,7 @@ test('what cannot be run, or asked for, says why', async (t) => {
     [['when', '--', 'true'], 2, /it takes one SELECTOR/u],
     [['when', 'true', '-j', '0', '--', 'true'], 2, /"--jobs" needs a whole number/u],
     [['when', 'true', '--retries', '-', '--', 'true'], 2, /--retries is a whole number/u],
+    [['when', 'true', '--retries', '1000000', '--', 'true'], 2, /a whole number from 0 to 999999/u],
     [['when', 'true', '--from', 'then', '--', 'true'], 2, /--from is snapshot, now or start/u],
     [['when', 'step =', '--', 'true'], 2, /bad-selector/u],
     [['when', 'true', '-n', '1', '--', 'echo', '{attributes.no}'], 1, /has no attribute "no"/u],

@@ -12,7 +12,7 @@ import { quoted } from '../../core/selector/printer.js';
 import { Timestamp } from '../../core/value.js';
 import type { Level, LevelDurability, LevelEntry } from '../../levels/level.js';
 import { openStore } from '../../levels/store/index.js';
-import { pause } from '../pause.js';
+import { ending, pause } from '../pause.js';
 import { ARCHIVE, placeFor, storedAttributes } from './place.js';
 
 /** What {@link archiver} is told. */
@@ -132,7 +132,7 @@ class Archiver {
   readonly #byName = new Map<string, Promise<void>>();
   /** Not stored when it all ends: they are no more to count as done. */
   readonly #left: Delivered[] = [];
-  readonly #stop = new AbortController();
+  readonly #stop = ending();
   #isFull = false;
   #fatal: unknown = null;
 

@@ -5,7 +5,7 @@ import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import type { Level, LevelEntry } from '../../levels/level.js';
 import { openStore } from '../../levels/store/index.js';
-import { pause } from '../pause.js';
+import { ending, pause } from '../pause.js';
 import { Slots } from '../slots.js';
 import { ARCHIVE } from './place.js';
 import { Shelf } from './shelf.js';
@@ -113,7 +113,7 @@ class Librarian {
   readonly #active = new Map<string, boolean>();
   readonly #lending = new Map<string, Promise<void>>();
   readonly #running = new Set<Promise<void>>();
-  readonly #stop = new AbortController();
+  readonly #stop = ending();
   #fatal: unknown = null;
 
   constructor(pool: Pool, store: Level, shelf: Finder, options: LibrarianOptions) {

@@ -17,24 +17,43 @@ export interface CallRecord {
   readonly outcome: string;
 }
 
-/** The calls in files that ATTACCA_TRACE has made, in the order of their begin. */
-export async function readCalls(paths: readonly string[]): Promise<CallRecord[]> {
+/** Lines of a file that are no calls: who wrote them was cut off, or is another program. */
+export interface NoCalls {
+  readonly path: string;
+  /** The first of them, from 1. */
+  readonly line: number;
+  readonly lines: number;
+}
+
+/**
+ * The calls in files that ATTACCA_TRACE has made, in the order of their begin. `onSkipped` hears of
+ * each file that has other lines, too; `file-error` for one that has nothing else.
+ */
+export async function readCalls(
+  paths: readonly string[],
+  onSkipped?: (found: NoCalls) => void,
+): Promise<CallRecord[]> {
   const calls: CallRecord[] = [];
   for (const path of paths) {
     const text = await readFile(path, 'utf8').catch((error: unknown) => {
       throw fileError('read', path, error);
     });
     const lines = text.split('\n');
+    const wrong: number[] = [];
+    const before = calls.length;
     for (const [index, line] of lines.entries()) {
       // A program that was killed may have written a part of its last line.
-      if (line === '' || (index === lines.length - 1 && parsed(line) === null)) continue;
+      if (line === '') continue;
       const call = parsed(line);
-      if (call === null) {
-        const why = `line ${index + 1} is no call`;
-        throw new AttaccaError('file-error', `Cannot read "${path}": ${why}`, { path });
-      }
-      calls.push(call);
+      if (call !== null) calls.push(call);
+      else if (index < lines.length - 1) wrong.push(index + 1);
     }
+    const [first] = wrong;
+    if (first !== undefined && calls.length === before) {
+      const why = `line ${first} is no call, nor is another one`;
+      throw new AttaccaError('file-error', `Cannot read "${path}": ${why}`, { path });
+    }
+    if (first !== undefined) onSkipped?.({ path, line: first, lines: wrong.length });
   }
   return calls.sort((one, other) => one.startUs - other.startUs);
 }

@@ -2,7 +2,7 @@ import type { Pool, PoolEvent, SubscribeOptions } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { eventJson } from '../json.js';
-import { type CallRecord, readCalls } from './calls.js';
+import { type CallRecord, type NoCalls, readCalls } from './calls.js';
 import { FileOutput } from './file-output.js';
 import { OtlpSink, otlpToFile, otlpToHttp } from './otlp.js';
 import { PerfettoSink } from './perfetto.js';
@@ -28,6 +28,8 @@ export interface TracerOptions extends Pick<SubscribeOptions, 'select' | 'from' 
    * `jsonl`.
    */
   readonly calls?: readonly string[] | undefined;
+  /** Hears of each of these files that has lines which are no calls; they are left out. */
+  readonly onSkipped?: ((found: NoCalls) => void) | undefined;
   /** Headers of requests by HTTP: `key=value,...`. */
   readonly headers?: string | undefined;
   /** Ends after so long; 0: when all that was there is told. */
@@ -93,15 +95,15 @@ export async function tracer(pool: Pool, options: TracerOptions): Promise<Tracer
 }
 
 async function sinkOf(pool: Pool, options: TracerOptions): Promise<TraceSink> {
-  const { format, to, calls = [], headers } = options;
+  const { format, to, calls = [], headers, onSkipped } = options;
   if (calls.length > 0 && format !== 'perfetto' && format !== 'jsonl') {
     throw new AttaccaError('bad-argument', `Cannot write calls as ${format}`);
   }
   switch (format) {
     case 'jsonl':
-      return new LinesSink(await FileOutput.create(to), () => readCalls(calls));
+      return new LinesSink(await FileOutput.create(to), () => readCalls(calls, onSkipped));
     case 'perfetto':
-      return new PerfettoSink(await FileOutput.create(to), () => readCalls(calls));
+      return new PerfettoSink(await FileOutput.create(to), () => readCalls(calls, onSkipped));
     case 'otlp':
       if (/^https?:/u.test(to)) return new OtlpSink(pool, otlpToHttp(to, headers));
       return new OtlpSink(pool, otlpToFile(await FileOutput.create(to)));

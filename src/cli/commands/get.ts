@@ -27,7 +27,12 @@ const WAITS_MAX = 65_536;
 const SNIFF_BYTES = 4_096;
 
 const OPTIONS = {
-  output: { type: 'string', short: 'o', value: 'FILE', help: 'write the one object to FILE' },
+  output: {
+    type: 'string',
+    short: 'o',
+    value: 'FILE',
+    help: 'write the one object to FILE (-: standard output, ./-: a file of that name)',
+  },
   directory: {
     type: 'string',
     short: 'd',
@@ -117,7 +122,8 @@ export const command = defineCommand({
     ['attacca get t/850/step=6 --attributes --timeout 30s', 'what is said of it'],
     ['attacca get --store archive t/850/step=6 -o t850.npy', 'from a directory'],
   ],
-  async run(context, { options, words }) {
+  async run(context, { options: said, words }) {
+    const options = withStdout(said);
     const format = formatOf(options);
     const timeoutMs = parseTimeout(options.timeout);
     const region = options.region === undefined ? undefined : parseRegion(options.region);
@@ -145,6 +151,16 @@ export const command = defineCommand({
     return await getChosen(context, chosen, options, { format, region, timeoutMs });
   },
 });
+
+/** `-o -` is standard output, as other tools have it; a file of that name is ./- */
+function withStdout(options: Options): Options {
+  if (options.output !== '-') return options;
+  if (options.directory !== undefined) throw new UsageError('-o FILE is for one NAME, without -d');
+  if (options.attributes) {
+    throw new UsageError('-o - and --attributes are both for standard output: say one');
+  }
+  return { ...options, output: undefined };
+}
 
 /** What is named, or selected and offered now. */
 async function getChosen(

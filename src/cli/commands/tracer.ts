@@ -1,4 +1,4 @@
-import { TRACE_FORMATS, type TracerOptions, tracer } from '../../apps/index.js';
+import { type NoCalls, TRACE_FORMATS, type TracerOptions, tracer } from '../../apps/index.js';
 import { counted } from '../../core/counted.js';
 import { type Context, defineCommand } from '../command.js';
 import { parseDuration } from '../duration.js';
@@ -79,7 +79,9 @@ export const command = defineCommand({
     await using pool = session.asMember(seat);
     const { where = '' } = options;
     await sayMistypedKeys(session.view, options.where, options);
-    const { events, missed } = await selecting(where, () => tracer(pool, { ...told, signal }));
+    const { events, missed } = await selecting(where, () =>
+      tracer(pool, { ...told, signal, onSkipped: tellSkipped }),
+    );
     if (missed > 0) {
       say(`attacca tracer: missed ${counted(missed, 'event')} that the pool kept no more`);
     }
@@ -92,6 +94,11 @@ export const command = defineCommand({
     return missed > 0 ? EXIT.failed : EXIT.ok;
   },
 });
+
+function tellSkipped({ path, line, lines }: NoCalls): void {
+  const more = lines === 1 ? '' : `, and ${counted(lines - 1, 'other')}`;
+  say(`attacca tracer: left out line ${line} of ${path}, which is no call${more}`);
+}
 
 function optionsOf(
   { environment }: Context,

@@ -197,7 +197,7 @@ function optionsOf(
     throw new UsageError(`--from is snapshot, now or start, not "${from}"`);
   }
   if (!/^\d{1,6}$/u.test(retries)) {
-    throw new UsageError(`--retries is a whole number, not "${retries}"`);
+    throw new UsageError(`--retries is a whole number from 0 to 999999, not "${retries}"`);
   }
   const limit = options['run-timeout'];
   return {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { systemCode, whyFailed } from '../../core/system-errors.js';
 import { ExitWith } from '../exit.js';
 import { quoted } from '../format.js';
 import { say } from '../output.js';
@@ -57,11 +58,7 @@ export class RunningProgram {
   constructor(program: Program, options: ProgramOptions) {
     const [file, ...args] =
       program.kind === 'words' ? program.words : ([SHELL, '-c', program.text] as const);
-    const child = spawn(file, args, {
-      stdio: [options.stdin, options.stdout === 'stderr' ? STDERR : 'inherit', 'inherit'],
-      env: options.environment,
-      detached: options.ownGroup,
-    });
+    const child = started(file, args, options);
     this.#child = child;
     this.#ownGroup = options.ownGroup;
     this.ended = new Promise((resolve, reject) => {
@@ -105,6 +102,20 @@ export class RunningProgram {
   }
 }
 
+/** What the system refuses is told as an event by some errors, and thrown by others (E2BIG). */
+function started(file: string, args: readonly string[], options: ProgramOptions): ChildProcess {
+  try {
+    return spawn(file, args, {
+      stdio: [options.stdin, options.stdout === 'stderr' ? STDERR : 'inherit', 'inherit'],
+      env: options.environment,
+      detached: options.ownGroup,
+    });
+  } catch (error) {
+    if (systemCode(error) === '') throw error;
+    throw cannotRun(file, error as Error, options);
+  }
+}
+
 function cannotRun(file: string, error: Error, options: ProgramOptions): ExitWith {
   const code = 'code' in error ? String(error.code) : '';
   const why =
@@ -112,7 +123,7 @@ function cannotRun(file: string, error: Error, options: ProgramOptions): ExitWit
       ? 'there is no such command'
       : code === 'EACCES'
         ? 'it may not be executed'
-        : error.message;
+        : whyFailed(error);
   const hint = options.hint?.(file) ?? null;
   const more = hint === null ? '' : `; ${hint}`;
   say(`attacca ${options.command}: Cannot run ${quoted(file)}: ${why}${more} (${code})`);
