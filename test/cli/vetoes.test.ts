@@ -135,6 +135,25 @@ test('a checkpoint goes on when a demand or a withdraw of one object is forbidde
   assert.equal((await running.ended).signal, 'SIGTERM');
 });
 
+test('a promise that may not be closed is told, and ends with its member', async (t) => {
+  await using pool = await testPool();
+  const store = joinPath(await filesOf(t), 'archive');
+  await fill(store, 'a');
+  await using member = await join({ address: pool.address, member: 'm' });
+  await using _guard = await forbid(pool.address, 'close', '.member ~ "librarian*"');
+  const line = ['librarian', '--from', store, '--promise', 'a*', '--json'];
+  const running = await begin(t, pool.address, ...line);
+  assert.equal(await firstOf(member, 'a'), 0);
+  running.process.kill('SIGTERM');
+  const { out, signal } = await running.ended;
+  assert.equal(signal, 'SIGTERM');
+  const told = jsonLines(out);
+  assert.deepEqual([told.at(-2)?.['name'], told.at(-2)?.['failed']], ['a*', 'vetoed']);
+  assert.deepEqual([told.at(-1)?.['objects'], told.at(-1)?.['failed']], [1, 1]);
+  const { counts } = await member.info();
+  assert.equal((counts as { readonly promises: number }).promises, 0);
+});
+
 test('a forbidden leave does not hide why a command has failed', async (t) => {
   await using pool = await testPool();
   const store = joinPath(await filesOf(t), 'archive');

@@ -145,7 +145,11 @@ class Librarian {
       this.#shelf.onMore = null;
       signal?.removeEventListener('abort', stop);
       this.#stop.abort();
-      await promise?.close();
+      await promise?.close().catch((error: unknown) => {
+        // It ends with this member.
+        if (!isForbidden(error)) throw error;
+        this.#failed(globs.join(' '), error);
+      });
       await events.close();
       while (this.#running.size > 0) await Promise.all(this.#running);
     }

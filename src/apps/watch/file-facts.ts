@@ -1,6 +1,8 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, lstat } from 'node:fs/promises';
 import { type Attributes, Timestamp } from '../../client/index.js';
+import { fileError } from '../../core/file-error.js';
+import { systemCode } from '../../core/system-errors.js';
 import type { Value } from '../../core/value.js';
 
 /** What tells whether a file is as it was. */
@@ -20,7 +22,12 @@ export async function factsOf(file: FileHandle): Promise<FileFacts> {
 
 /** Null when there is none. */
 export async function factsAt(path: string): Promise<FileFacts | null> {
-  return await lstat(path, { bigint: true }).then(told, () => null);
+  try {
+    return told(await lstat(path, { bigint: true }));
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error))) return null;
+    throw fileError('look at', path, error);
+  }
 }
 
 function told(stats: BigIntStats): FileFacts {

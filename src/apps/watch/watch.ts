@@ -183,7 +183,9 @@ class Watcher {
     } finally {
       signal?.removeEventListener('abort', stop);
       tree.close();
-      await promise?.close();
+      await promise?.close().catch((error: unknown) => {
+        this.#failure ??= error;
+      });
     }
     if (this.#failure !== null) throw this.#failure;
     return { ...this.#counts };
