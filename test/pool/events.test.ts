@@ -462,31 +462,6 @@ test('for one that must miss nothing those wait who bring more', () => {
   });
 });
 
-test('another member of the connection waits, too; who is behind, and who leaves, does not', () => {
-  const pool = new Harness({ eventBytesMax: 1 << 18 });
-  const watcher = pool.member('w');
-  const all = watcher.subscribe({ kinds: ['emit'], window: 1, slow: 'block' });
-  const beside = pool.member('p', watcher.client);
-  const object = beside.declare('x');
-  const large = { text: 'x'.repeat(8_192) };
-  const calls = Array.from({ length: 60 }, () => beside.emit('tick', large));
-  const waiting = calls.filter(({ answer }) => answer === null).length;
-  assert.ok(waiting > 0 && waiting < 60, `${waiting} wait`);
-  const offer = object.offer('x').waits();
-  const promise = beside.promise('y');
-  promise.made.waits();
-  // By no name it may be of the one who is behind.
-  watcher.emit('mine', large).ok();
-  watcher.promise('z').made.ok();
-  pool.member('other', watcher.client).tag('no such', {}).fails('unknown-object');
-  assert.deepEqual(all.told, ['emit tick']);
-  const left = watcher.leave();
-  offer.ok();
-  promise.made.ok();
-  assert.ok(calls.every(({ answer }) => answer !== null));
-  left.bye();
-});
-
 test('one whose selector takes too much ends; those behind it are told all the same', () => {
   withLimit('selectorStepsMax', 2_000, () => {
     const pool = new Harness();

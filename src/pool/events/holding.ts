@@ -184,7 +184,7 @@ const BRINGS_EVENTS: ReadonlySet<number> = new Set([
 
 /**
  * Who is behind must not wait for itself: so its own member goes on, and so does what names no
- * member (a tag) of a connection that has such a one. Its other members wait as all others do.
+ * member (a tag of a program that looks) of a connection that has such a one. Its other members wait as all others do.
  */
 function mustWaitForRoom(pool: PoolState, session: Session, code: number): boolean {
   const { events, members, reader } = pool;
