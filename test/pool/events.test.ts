@@ -428,40 +428,6 @@ test('one that is behind what the pool keeps is told how much it has missed, or 
   assert.equal(end.last.fields['reason'], 'subscriber-slow');
 });
 
-test('for one that must miss nothing those wait who bring more', () => {
-  const pool = new Harness({ eventBytesMax: 1 << 20, checked: false });
-  const watcher = pool.member('w');
-  const all = watcher.subscribe({ kinds: ['emit'], window: 4_096, slow: 'block' });
-  const producer = pool.member('p');
-  const many = 40_000;
-  const calls: { readonly answer: unknown }[] = [];
-  pool.batch(() => {
-    for (let index = 0; index < many; index++) calls.push(producer.emit('tick', { index }));
-  });
-  assert.ok(
-    calls.some(({ answer }) => answer === null),
-    'some wait',
-  );
-  // Who looks, and who is behind, does not.
-  producer.ping().ok();
-  watcher.emit('mine').ok();
-  let acknowledged = 0;
-  for (let left = 100; left > 0 && acknowledged < many; left--) {
-    const told = all.events.length;
-    all.acknowledge(acknowledged + 1, told - acknowledged).ok();
-    acknowledged = told;
-  }
-  assert.equal(all.events.length, many);
-  assert.ok(
-    calls.every(({ answer }) => answer !== null),
-    'all are answered',
-  );
-  all.checkNumbers();
-  all.events.forEach(({ attributes }, index) => {
-    assert.equal(attributes['index'], index);
-  });
-});
-
 test('one whose selector takes too much ends; those behind it are told all the same', () => {
   withLimit('selectorStepsMax', 2_000, () => {
     const pool = new Harness();
