@@ -130,3 +130,30 @@ test('durable subscriptions are listed, and forgotten by their names, whatever t
   const gone = await attacca(['events', '--as', 'mine', '--forget', '--for', '0s'], around);
   assert.deepEqual([gone.code, /unknown-subscription/u.test(gone.err)], [1, true], gone.err);
 });
+
+test('a group says what it keeps; who is held, of what, and for how long at most', async () => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'm' });
+  await using worker = await join({ address: pool.address, member: 'worker' });
+  const around = { pool: pool.address };
+  await using fields = await worker.requireAll('true', { group: 'work', ahead: 4 });
+  await member.put('x', new Uint8Array(3));
+  await member.put('y', new Uint8Array(4));
+  const listed = await attacca(['events', '--list'], around);
+  assert.match(listed.out, /^"work" .* of worker .*keeps 2 objects, 7 B$/mu);
+  await fields.close({ forget: true });
+
+  const asked = { kinds: ['offer', 'steer'], when: 'before', acknowledge: true } as const;
+  await using guard = await worker.subscribe(asked);
+  const offered = member.put('z', new Uint8Array(1));
+  const emitted = member.emit('steer', {});
+  await guard.wait();
+  await guard.wait();
+  const all = await attacca(['explain'], around);
+  assert.match(all.out, /^m has an operation held on "z" for .*, at most 9 m 5\d s left$/mu);
+  assert.match(all.out, /^m has an operation held for .*, at most 9 m 5\d s left$/mu);
+  const one = await attacca(['explain', 'z'], around);
+  assert.match(one.out, /^ {2}m has an operation held for .*, at most/mu);
+  await guard.close();
+  await Promise.all([offered, emitted]);
+});

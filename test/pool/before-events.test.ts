@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ENDLESS } from '../../src/core/limits.js';
+import { restorePool, savePool } from '../../src/pool/save.js';
+import { restored, saved } from '../core/states.js';
 import type { Call } from './call.js';
 import { Harness } from './harness.js';
+import { withLimit } from './limits.js';
 import type { Member } from './member.js';
 import type { SubscribeOptions, Subscriber } from './subscriber.js';
 
@@ -223,4 +226,57 @@ test('what was let go by a slow subscriber has its time for what it waits for be
   assert.deepEqual([row?.['member'], row?.['deadlineMs']], ['producer[1]', 1_000]);
   pool.pass(1_000);
   offer.fails('deadline-passed');
+});
+
+test('at its limit what would be held is refused with who holds, and nobody is told of it', () => {
+  withLimit('operationsHeldMax', 3, () => {
+    const pool = new Harness();
+    const asked = { kinds: ['emit'], before: true } as const;
+    const guard = pool.member('guard').subscribe({ ...asked, acknowledge: true });
+    const looker = pool.member('looker').subscribe(asked);
+    const producers = ['p', 'q', 'r', 's'].map((name) => pool.member(name));
+    const calls = producers.map((each) => each.emit('tick'));
+    const { message, fields } = (calls[3] as Call).fails('hold-limit');
+    assert.equal(message, 'Cannot go on: too many operations are held by guard');
+    assert.deepEqual(fields, { held: 3, limit: 3, by: ['guard'] });
+    assert.equal(guard.events.length, 3, 'of what is refused nobody is told');
+    assert.equal(looker.events.length, 3);
+    // What nobody has to let go is not held.
+    producers[3]?.offer('x', 'x');
+    guard.acknowledge(1).ok();
+    producers[3]?.emit('tick').waits();
+  });
+});
+
+test('a group is let go when each of its objects is, and cancelled as a whole', () => {
+  const pool = new Harness();
+  const asked = { kinds: ['offer'], before: true, acknowledge: true, window: 4_096 } as const;
+  const guards = ['v', 'w'].map((name) => pool.member(name).subscribe(asked));
+  const producer = pool.member('p');
+  const count = 1_000;
+  const members = Array.from(
+    { length: count },
+    (_, at) => [producer.declare(`x${at}`), 'x'] as const,
+  );
+  const offered = producer.declare('group').offerGroup(members).waits();
+  const state = saved((w) => savePool(pool.pool, w));
+  const { held } = restored(state, (r) => restorePool(r)).events;
+  const [first] = held.values();
+  assert.deepEqual([...(first?.owed.values() ?? [])], [count + 1, count + 1]);
+  for (const guard of guards) {
+    offered.waits();
+    guard.acknowledge(1, count).ok();
+    offered.waits();
+    guard.acknowledge(count + 1).ok();
+  }
+  offered.ok();
+  const others = Array.from({ length: 5 }, (_, at) => [producer.declare(`y${at}`), 'y'] as const);
+  producer.declare('other').offerGroup(others).waits();
+  guards[0]?.acknowledge(count + 2).ok();
+  pool.crash(producer.client);
+  const cancelled = guards.map(({ told }) => told.filter((each) => each.startsWith('cancelled')));
+  assert.deepEqual(
+    cancelled.map(({ length }) => length),
+    [5, 6],
+  );
 });

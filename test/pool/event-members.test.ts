@@ -1,4 +1,4 @@
-// Whom events name, and who waits for whom by that.
+// Whom events name.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as protocol from '../../src/protocol/index.js';
@@ -47,33 +47,4 @@ test('a change that a program asks for which is no member names nobody', () => {
     all.events.map(({ member }) => member),
     ['', ''],
   );
-});
-
-test('another member of the connection waits, too; who is behind, and who leaves, does not', () => {
-  const pool = new Harness({ eventBytesMax: 1 << 18 });
-  const watcher = pool.member('w');
-  const all = watcher.subscribe({ kinds: ['emit'], window: 1, slow: 'block' });
-  const beside = pool.member('p', watcher.client);
-  const object = beside.declare('x');
-  const large = { text: 'x'.repeat(8_192) };
-  const calls = Array.from({ length: 60 }, () => beside.emit('tick', large));
-  const waiting = calls.filter(({ answer }) => answer === null).length;
-  assert.ok(waiting > 0 && waiting < 60, `${waiting} wait`);
-  const offer = object.offer('x').waits();
-  const promise = beside.promise('y');
-  promise.made.waits();
-  // By no name it may be of the one who is behind.
-  watcher.emit('mine', large).ok();
-  watcher.promise('z').made.ok();
-  const { client } = watcher;
-  const none = protocol.MEMBER_NONE;
-  client.call((w) => protocol.writeTag(w, 'no such', none, [], [])).fails('unknown-object');
-  const tag = pool.member('other', client).tag('no such', {}).waits();
-  assert.deepEqual(all.told, ['emit tick']);
-  const left = watcher.leave();
-  offer.ok();
-  promise.made.ok();
-  tag.fails('unknown-object');
-  assert.ok(calls.every(({ answer }) => answer !== null));
-  left.bye();
 });

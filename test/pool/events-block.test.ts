@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as protocol from '../../src/protocol/index.js';
 import { Harness } from './harness.js';
 
 /** What becomes of others while one is behind that must miss none (`slow: block`). */
@@ -54,11 +55,15 @@ test('another member of the connection waits, too; who is behind, and who leaves
   // By no name it may be of the one who is behind.
   watcher.emit('mine', large).ok();
   watcher.promise('z').made.ok();
-  pool.member('other', watcher.client).tag('no such', {}).fails('unknown-object');
+  const { client } = watcher;
+  const none = protocol.MEMBER_NONE;
+  client.call((w) => protocol.writeTag(w, 'no such', none, [], [])).fails('unknown-object');
+  const tag = pool.member('other', client).tag('no such', {}).waits();
   assert.deepEqual(all.told, ['emit tick']);
   const left = watcher.leave();
   offer.ok();
   promise.made.ok();
+  tag.fails('unknown-object');
   assert.ok(calls.every(({ answer }) => answer !== null));
   left.bye();
 });

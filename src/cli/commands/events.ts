@@ -1,5 +1,8 @@
 import type { SubscribeOptions } from '../../client/events/options.js';
 import { forgetSubscription, subscribe } from '../../client/events/subscription.js';
+import { counted } from '../../core/counted.js';
+import { formatBytes } from '../../core/format-bytes.js';
+import type { Value } from '../../core/value.js';
 import { type Context, defineCommand } from '../command.js';
 import { parseDuration } from '../duration.js';
 import { eventLine } from '../event-line.js';
@@ -137,9 +140,16 @@ async function list(context: Context, options: Options): Promise<number> {
     const open = numberOf(unacknowledged);
     const again = open === 0 ? '' : `${open} not acknowledged, `;
     const said = printable(`${what}${of}  ${who}`);
-    print(`${called}  ${said}  ${again}${numberOf(behind)} behind`);
+    print(`${called}  ${said}  ${again}${keptText(one) ?? `${numberOf(behind)} behind`}`);
   }
   return EXIT.ok;
+}
+
+/** What a standing require keeps for its members; null: it is none. */
+function keptText(row: Value): string | null {
+  const { requires, pinned, pinnedBytes } = mapOf(row);
+  if (requires !== true) return null;
+  return `keeps ${counted(numberOf(pinned), 'object')}, ${formatBytes(numberOf(pinnedBytes))}`;
 }
 
 function askedBy(

@@ -12,24 +12,31 @@ const WAITS: { readonly [what: string]: readonly [string, string] } = {
   require: ['requires', 'requires it'],
   open: ['waits to open', 'waits to open it'],
   lock: ['waits to lock a region of', 'waits to lock a region'],
+  held: ['has an operation held on', 'has an operation held'],
 };
 
 /** `plot[0] demands "x", 12 s by now, 9 m 48 s left: ...`. */
-function waitLines(row: ValueMap, withObject: boolean): string[] {
-  const object = withObject ? ` ${quoted(textOf(row['object']))}` : '';
+function waitLines(row: ValueMap, withObjects: boolean): string[] {
+  const name = textOf(row['object']);
+  // What is emitted is about none; of a tag nobody knows which member sets it.
+  const withObject = withObjects && name !== '';
+  const who = textOf(row['member']) === '' ? 'a program' : memberOf(row);
+  const object = withObject ? ` ${quoted(name)}` : '';
   const since = row['sinceMs'];
   const deadline = row['deadlineMs'];
   const [verb, alone] = WAITS[textOf(row['what'])] ?? WAITS['demand'] ?? [];
   const what = withObject ? `${verb}${object}` : alone;
   const waited = typeof since === 'number' ? ` for ${formatDuration(since)}` : '';
+  // Who asks may give up before: the pool hears of that deadline when it is over.
+  const most = row['what'] === 'held' ? 'at most ' : '';
   const left =
     typeof deadline === 'number'
-      ? `, ${formatDuration(deadline)} left`
+      ? `, ${most}${formatDuration(deadline)} left`
       : typeof since === 'number'
         ? ', without a deadline'
         : ', and has not demanded it yet';
   return [
-    `${memberOf(row)} ${what}${waited}${left}`,
+    `${who} ${what}${waited}${left}`,
     `  because ${printable(textOf(row['because']))}`,
     `  ends with ${printable(textOf(row['endsWith']))}`,
   ];

@@ -31,17 +31,18 @@ import type { PoolState } from '../state.js';
 import { ROW } from './event-log.js';
 import { addHandle, addNamed, addVersion } from './noting.js';
 
-// Not DISPOSE: its number is free for its program at once, so nobody can hold or refuse it.
+/**
+ * Of DEMAND and SEAL see kindsOf. Not DISPOSE: its number is free for its program at once, so
+ * nobody can hold or refuse it.
+ */
 const KINDS: { readonly [code: number]: readonly number[] } = {
   [MESSAGE.declare]: [EVENT.declare],
-  [MESSAGE.seal]: [EVENT.seal],
   [MESSAGE.offer]: [EVENT.offer],
   [MESSAGE.offerPart]: [EVENT.offer],
   [MESSAGE.offerGroup]: [EVENT.offer],
   [MESSAGE.requireMember]: [EVENT.require],
   [MESSAGE.append]: [EVENT.offer],
   [MESSAGE.require]: [EVENT.require],
-  [MESSAGE.demand]: [EVENT.require, EVENT.demand],
   [MESSAGE.withdraw]: [EVENT.withdraw],
   [MESSAGE.unkeep]: [EVENT.withdraw],
   [MESSAGE.retract]: [EVENT.retract],

@@ -12,6 +12,11 @@ import { dismiss, endSubscription } from './ending.js';
 import type { Standing } from './standing.js';
 import type { Subscription } from './subscription.js';
 
+/** Whether a subscription ends by itself. */
+export function isUntilComplete({ flags }: { readonly flags: number }): boolean {
+  return (flags & SUBSCRIBE.untilComplete) !== 0;
+}
+
 /** Which promises are about what a subscription asks for. Looked up again: it is no state. */
 export class PromisesFor {
   readonly #selector: Selector;
@@ -113,7 +118,7 @@ export function endComplete(pool: PoolState): void {
   if (pool.promises.size === 0 || pool.events.operationsHeld > 0) return;
   for (const one of [...pool.events.untilComplete]) {
     if (one.attachments.length === 0) continue;
-    if (!isDrained(one) || !one.promised.areClosed(pool, one, ownOf(pool, one))) continue;
+    if (!isDrained(one) || !one.promised?.areClosed(pool, one, ownOf(pool, one))) continue;
     if (one.name === '') {
       endSubscription(pool, one, null);
       continue;

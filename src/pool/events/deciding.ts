@@ -14,10 +14,13 @@ import type { Subscription } from './subscription.js';
 /** A subscriber lets an operation go. */
 export function allow(pool: PoolState, one: Subscription, seq: number): void {
   const held = pool.events.held.get(seq);
-  one.holds.delete(seq);
+  if (!one.holds.delete(seq) || held === undefined) return;
   // Of a group it has to let go each object that it was told of.
-  if (held === undefined || held.seqs.some((each) => one.holds.has(each))) return;
-  if (!held.waitsFor.delete(one.id)) return;
+  const owed = (held.owed.get(one.id) ?? 1) - 1;
+  held.owed.set(one.id, owed);
+  if (owed > 0) return;
+  held.owed.delete(one.id);
+  held.waitsFor.delete(one.id);
   if (held.waitsFor.size === 0) decided(pool, held);
 }
 
@@ -46,6 +49,7 @@ export function endQuestion(pool: PoolState, held: HeldOperation): void {
     for (const id of held.waitsFor.keys()) events.subscriptions.get(id)?.holds.delete(seq);
   }
   held.waitsFor.clear();
+  held.owed.clear();
 }
 
 /** What a subscriber owes that is gone, or was silent for too long, is decided as it declared. */
@@ -137,11 +141,11 @@ export function endHoldTimer(pool: PoolState, held: HeldOperation): void {
 export function dropHeld(pool: PoolState, held: HeldOperation): void {
   const { events } = pool;
   const asked = [...held.waitsFor.keys()];
+  const seqs = new Set(held.seqs);
   endQuestion(pool, held);
   for (const id of asked) {
     const one = events.subscriptions.get(id);
-    if (one === undefined) continue;
-    for (const seq of held.seqs) tellCancelled(pool, one, seq);
+    if (one !== undefined) tellCancelled(pool, one, seqs);
   }
   releaseHeld(pool, held);
 }
@@ -153,9 +157,9 @@ export function releaseHeld({ events, arena }: PoolState, { message }: HeldOpera
   arena.free(message);
 }
 
-function tellCancelled(pool: PoolState, one: Subscription, seq: number): void {
-  one.unacked.each((n, event, holder) => {
-    if (event !== seq) return;
+function tellCancelled(pool: PoolState, one: Subscription, seqs: ReadonlySet<number>): void {
+  one.unacked.each((n, seq, holder) => {
+    if (!seqs.has(seq)) return;
     const to = one.attachments.find(({ id }) => id === holder);
     if (to === undefined) return;
     const { log } = pool.events;

@@ -17,6 +17,8 @@ export interface HeldOperation {
   readonly lanes: readonly Lane[];
   /** The subscriptions whose word is waited for, with the pool time until when. */
   readonly waitsFor: Map<number, number>;
+  /** ... with how many of its events each has not let go: of a group there are many. */
+  readonly owed: Map<number, number>;
   since: number;
   /** Ends the wait for the first of them. */
   timer: number;

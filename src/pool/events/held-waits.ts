@@ -5,10 +5,14 @@ import type { Value } from '../../core/value.js';
 import {
   MESSAGE,
   readDeclare,
+  readDelete,
   readEmit,
+  readEndSelected,
+  readLeave,
   readPromise,
   readTag,
   readTagSelected,
+  readUnkeep,
 } from '../../protocol/index.js';
 import { failure } from '../emit.js';
 import { memberOf, objectName } from '../objects.js';
@@ -94,10 +98,17 @@ const VERBS: { readonly [code: number]: string } = {
 };
 
 /** Of what and by whom a held request is. */
-function subjectOf(pool: PoolState, { session, code, message }: HeldOperation): Subject {
+export function subjectOf(pool: PoolState, { session, code, message }: HeldOperation): Subject {
   const r = new Reader();
   pool.arena.read(r, message, 0);
   return subjectIn(pool, session, code, r);
+}
+
+/** A message that names an object, and who asks for it. */
+interface Named {
+  readonly nameStart: number;
+  readonly nameEnd: number;
+  readonly member: number;
 }
 
 /** Of what and by whom a request is, as far as its message says it, on whose body `r` stands. */
@@ -105,21 +116,34 @@ export function subjectIn(pool: PoolState, session: Session, code: number, r: Re
   const { decoder } = pool;
   const text = (start: number, end: number): string => decodeUtf8(r.bytes, start, end);
   const by = (member: number): string => session.members.get(member)?.name ?? '';
+  const ofName = ({ nameStart, nameEnd, member }: Named): Subject => {
+    return { object: text(nameStart, nameEnd), member: by(member) };
+  };
   switch (code) {
-    case MESSAGE.declare: {
+    case MESSAGE.declare:
       readDeclare(r, decoder.declare);
-      const { member, nameStart, nameEnd } = decoder.declare;
-      return { object: text(nameStart, nameEnd), member: by(member) };
-    }
+      return ofName(decoder.declare);
     case MESSAGE.tag:
       readTag(r, decoder.tag);
-      return {
-        object: text(decoder.tag.nameStart, decoder.tag.nameEnd),
-        member: by(decoder.tag.member),
-      };
+      return ofName(decoder.tag);
+    case MESSAGE.delete:
+      readDelete(r, decoder.delete);
+      return ofName(decoder.delete);
+    case MESSAGE.unkeep:
+      readUnkeep(r, decoder.unkeep);
+      return ofName(decoder.unkeep);
     case MESSAGE.tagSelected:
       readTagSelected(r, decoder.tagSelected);
       return { object: '', member: by(decoder.tagSelected.member) };
+    case MESSAGE.endSelected:
+      readEndSelected(r, decoder.endSelected);
+      return { object: '', member: by(decoder.endSelected.member) };
+    case MESSAGE.leave:
+      readLeave(r, decoder.leave);
+      return { object: '', member: by(decoder.leave.member) };
+    case MESSAGE.join:
+    case MESSAGE.close:
+      return { object: '', member: '' };
     case MESSAGE.emit:
       readEmit(r, decoder.emit);
       return { object: '', member: by(decoder.emit.member) };

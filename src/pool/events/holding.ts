@@ -19,7 +19,7 @@ import {
 } from './deciding.js';
 import { advance, arrive, eachCandidate, wants } from './delivering.js';
 import { endSubscription } from './ending.js';
-import type { HeldMeasure, HeldOperation, Lane } from './held-operation.js';
+import type { HeldOperation, Lane } from './held-operation.js';
 import { oldestFor, slowest, subjectIn, waitForRoom, waitsBecause } from './held-waits.js';
 import { enterLanes, hasTurn, heldOf, isBehind, isEnding, lanesOf, leaveLanes } from './lanes.js';
 import {
@@ -86,16 +86,21 @@ interface Question {
   readonly passed: number;
 }
 
-/** Tells those who are to be told before, but not of what all were told already. */
+/**
+ * Tells those who are to be told before, but not of what all were told already. `held`: what is
+ * held already; of another nobody is asked for whom it could not wait (`hold-limit`).
+ */
 function ask(
   pool: PoolState,
   session: Session,
   code: number,
-  before: { readonly passed: number; readonly measure: HeldMeasure | null } = NOTHING_BEFORE,
+  held: HeldOperation | null = null,
 ): Question {
   const { events, reader } = pool;
+  const before = held ?? NOTHING_BEFORE;
   if (events.beforeTotal === 0) return { asked: NOBODY, passed: before.passed };
   const { at } = reader;
+  const bytes = held === null ? reader.remaining : null;
   let { passed } = before;
   try {
     for (const kind of kindsOf(pool, session, code)) {
@@ -107,7 +112,7 @@ function ask(
       const asked = new Map<number, readonly Subscription[]>();
       announce(pool, session, code, kind, (seq) => {
         if (summary !== null) sayMeasured(pool, seq, summary);
-        const askedOf = tellBefore(pool, seq);
+        const askedOf = tellBefore(pool, seq, bytes);
         if (askedOf.length > 0) asked.set(seq, askedOf);
       });
       if (asked.size > 0) return { asked, passed };
@@ -121,16 +126,28 @@ function ask(
 const NOBODY: Question['asked'] = new Map();
 const NOTHING_BEFORE = { passed: 0, measure: null } as const;
 
-/** Tells of what may come, if anybody wants it; returns those who have to let it go. */
-function tellBefore(pool: PoolState, seq: number): readonly Subscription[] {
+/**
+ * Tells of what may come, if anybody wants it; returns those who have to let it go. `bytes`: of
+ * what would have to be held for them; null: it is.
+ */
+function tellBefore(pool: PoolState, seq: number, bytes: number | null): readonly Subscription[] {
   const { events } = pool;
   const told: Subscription[] = [];
   eachCandidate(pool, events.before, seq, (one) => {
     if (wants(pool, one, seq, one.passesRest)) told.push(one);
   });
+  const asked = told.filter(({ flags }) => (flags & SUBSCRIBE.acknowledge) !== 0);
   if (told.length === 0) events.log.undo();
+  if (asked.length > 0 && bytes !== null) {
+    try {
+      checkHolds(pool, bytes);
+    } catch (error) {
+      events.log.undo();
+      throw error;
+    }
+  }
   for (const one of told) if (one.behindAt === 0) arrive(pool, one, seq);
-  return told.filter(({ flags }) => (flags & SUBSCRIBE.acknowledge) !== 0);
+  return asked;
 }
 
 /** An operation waits for those who were asked. */
@@ -140,11 +157,42 @@ function wait(pool: PoolState, held: HeldOperation, { asked }: Question): void {
   for (const [seq, askedOf] of asked) {
     for (const one of askedOf) {
       held.waitsFor.set(one.id, pool.now + one.deadlineMs);
+      held.owed.set(one.id, (held.owed.get(one.id) ?? 0) + 1);
       one.holds.add(seq);
     }
     pool.events.held.set(seq, held);
   }
   beginHoldTimer(pool, held);
+}
+
+/** So many of the operations that are held are looked at for who holds them, the oldest first. */
+const HOLDS_LOOKED_MAX = 100;
+
+/** `hold-limit` when one more is too many, of so many bytes: with those who hold the oldest. */
+function checkHolds(pool: PoolState, bytes: number): void {
+  const { events } = pool;
+  const isFull =
+    events.operationsHeld >= LIMITS.operationsHeldMax ||
+    events.bytesHeld + bytes > LIMITS.operationsHeldBytesMax;
+  if (!isFull) return;
+  const by = new Set<string>();
+  let looked = 0;
+  for (const held of events.held.values()) {
+    if (looked++ === HOLDS_LOOKED_MAX) break;
+    for (const id of held.waitsFor.keys()) {
+      const one = events.subscriptions.get(id);
+      if (one !== undefined) by.add(whoOf(pool, one));
+    }
+  }
+  const [first] = events.roomWaits.size > 0 ? events.roomWaits : events.stepWaits;
+  const because = first === undefined ? null : waitsBecause(pool, first);
+  const who = by.size === 0 ? '' : ` by ${inWords(someOf(by))}`;
+  const why = by.size > 0 || because === null ? '' : `: ${because}`;
+  refuse('hold-limit', `Cannot go on: too many operations are held${who}${why}`, {
+    held: events.operationsHeld,
+    limit: LIMITS.operationsHeldMax,
+    by: someOf(by),
+  });
 }
 
 /** Keeps a request as it came, in its lanes; `hold-limit` when the pool holds too many. */
@@ -156,21 +204,14 @@ function keep(
   lanes: readonly Lane[],
 ): HeldOperation {
   const { events, reader, arena } = pool;
-  const isFull =
-    events.operationsHeld >= LIMITS.operationsHeldMax ||
-    events.bytesHeld + reader.remaining > LIMITS.operationsHeldBytesMax;
-  if (isFull) {
-    refuse('hold-limit', 'Cannot go on: subscribers hold too many operations', {
-      held: events.operationsHeld,
-      limit: LIMITS.operationsHeldMax,
-    });
-  }
+  checkHolds(pool, reader.remaining);
   const message = arena.store(reader.bytes, reader.at, reader.limit);
   events.operationsHeld++;
   events.bytesHeld += arena.size(message);
   const since = pool.now;
   const waitsFor = new Map<number, number>();
-  const head = { session, request, code, message, lanes, waitsFor, since };
+  const owed = new Map<number, number>();
+  const head = { session, request, code, message, lanes, waitsFor, owed, since };
   const held = { ...head, seqs: [], passed: 0, timer: 0, store: null, measure: null, veto: null };
   enterLanes(held);
   return held;

@@ -4,7 +4,7 @@ import { checkSaved, type StateReader, type StateWriter } from '../../core/state
 import { SUBSCRIBE } from '../../protocol/index.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
-import { PromisesFor } from './completing.js';
+import { isUntilComplete, PromisesFor } from './completing.js';
 import type { HeldOperation, Lane } from './held-operation.js';
 import { enterLanes, heldOf } from './lanes.js';
 import { restoreMeasure, saveMeasure } from './measured-before.js';
@@ -78,6 +78,7 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
       const one = events.subscriptions.get(r.u32());
       checkSaved(one !== undefined && held.waitsFor.has(one.id), 'who is waited for is there');
       one.holds.add(seq);
+      held.owed.set(one.id, (held.owed.get(one.id) ?? 0) + 1);
     }
   }
   for (let count = r.count(12); count > 0; count--) {
@@ -107,7 +108,6 @@ function saveSubscription(pool: PoolState, one: Subscription, w: StateWriter): v
   w.u8(one.slow);
   w.u8(one.silence);
   w.f64(one.deadlineMs);
-  w.f64(one.since);
   w.u64(one.from);
   w.u32(one.promisedFrom);
   w.u64(one.behindAt);
@@ -161,7 +161,6 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
   const meant = r.text();
   const asked = { flags: r.u8(), slow: r.u8(), silence: r.u8(), deadlineMs: r.f64() };
   const place = {
-    since: r.f64(),
     from: r.u64(),
     promisedFrom: r.u32(),
     behindAt: r.u64(),
@@ -190,7 +189,7 @@ function restoreSubscription(pool: PoolState, r: StateReader): void {
     ...{ id, name, kinds, topics, selector, meant, gaps, unacked, standing },
     passes: compiled.passes,
     passesRest: compiled.passes,
-    promised: new PromisesFor(meant, kinds),
+    promised: isUntilComplete(asked) ? new PromisesFor(meant, kinds) : null,
     ...asked,
     ...place,
     snapshot: hasSnapshot ? snapshot : null,
@@ -352,7 +351,8 @@ function restoreHeld(
   const store = asked.ask === 0 ? null : asked;
   const measure = restoreMeasure(r);
   const veto = r.flag() ? restoreError(r) : null;
-  return { seqs, passed, session, lanes, ...head, timer, waitsFor, store, measure, veto };
+  const base = { seqs, passed, session, lanes, ...head, timer, waitsFor, owed: new Map() };
+  return { ...base, store, measure, veto };
 }
 
 function restoreError(r: StateReader): AttaccaError {

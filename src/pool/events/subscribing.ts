@@ -18,7 +18,7 @@ import { emitValue, failure } from '../emit.js';
 import { memberOfSession } from '../handles.js';
 import type { Member, Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
-import { PromisesFor } from './completing.js';
+import { isUntilComplete, PromisesFor } from './completing.js';
 import { allow, veto, whoOf } from './deciding.js';
 import { hasMore, markDue } from './delivering.js';
 import { detach, endSubscription } from './ending.js';
@@ -193,17 +193,16 @@ function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription 
   }
   const isStanding = (asked.flags & SUBSCRIBE.requires) !== 0;
   const id = events.idNext;
-  const promised = new PromisesFor(meant, asked.kinds);
+  const promised = isUntilComplete(asked) ? new PromisesFor(meant, asked.kinds) : null;
   const one: Subscription = {
     ...asked,
     id,
-    since: pool.now,
     from: log.end - 1,
     meant,
     passes: compiled.passes,
     passesRest: compiled.passes,
     promised,
-    promisedFrom: promised.firstOpen(pool),
+    promisedFrom: promised?.firstOpen(pool) ?? 0,
     attachments: [],
     attachmentNext: 1,
     behindAt: isStanding ? 0 : beginsAt(pool, message),

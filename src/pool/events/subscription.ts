@@ -51,7 +51,6 @@ interface Gap {
  */
 export interface Subscription extends Asked {
   readonly id: number;
-  readonly since: number;
   /** What the selector meant when it began. */
   readonly meant: string;
   /** Asked of the rows of the log. */
@@ -59,8 +58,8 @@ export interface Subscription extends Asked {
   /** The same, of events for which the index has found it: see SubscriptionIndex. */
   passesRest: RowTester;
   /** Of one that ends by itself: which promises it waits for. */
-  readonly promised: PromisesFor;
-  /** The first promise that it was still told something of: others were closed when it began. */
+  readonly promised: PromisesFor | null;
+  /** Of such a one: the first promise that was not closed when it began; or the next one. */
   readonly promisedFrom: number;
   readonly attachments: Attachment[];
   attachmentNext: number;

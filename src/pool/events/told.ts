@@ -10,7 +10,7 @@ import { whoOf } from './deciding.js';
 import { wants } from './delivering.js';
 import { ROW } from './event-log.js';
 import type { HeldOperation } from './held-operation.js';
-import { addOtherWaits } from './held-waits.js';
+import { addOtherWaits, subjectOf } from './held-waits.js';
 import { addMeasureWaits } from './measured-before.js';
 import { kindAt } from './places.js';
 import { eachPin, pinnedBy } from './standing.js';
@@ -162,9 +162,11 @@ function heldRow(
   });
   const last = Math.max(...held.waitsFor.values());
   const isEndless = last === Number.POSITIVE_INFINITY;
+  const about = isKnown
+    ? { object: log.text(seq, ROW.name), member: log.text(seq, ROW.who) }
+    : subjectOf(pool, held);
   return {
-    object: isKnown ? log.text(seq, ROW.name) : '',
-    member: isKnown ? log.text(seq, ROW.who) : '',
+    ...about,
     what: 'held',
     sinceMs: pool.now - held.since,
     deadlineMs: isEndless ? null : last - pool.now,
