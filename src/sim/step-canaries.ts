@@ -95,6 +95,16 @@ export const STEP_CANARIES: { readonly [name: string]: Canary } = {
       });
     },
   },
+  'a group that was complete begins anew when more is promised': {
+    ...MOSTLY,
+    breaks: 'G5 stand',
+    first: 41,
+    plant: ({ pool }) => {
+      each(pool, (_one, has) => {
+        Object.defineProperty(has, 'since', { get: () => 0, set: () => {} });
+      });
+    },
+  },
   'TAKE hands over what is offered now': {
     ...MOSTLY,
     breaks: 'G5 stand',
