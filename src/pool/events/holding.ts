@@ -55,28 +55,46 @@ export function hold(pool: PoolState, session: Session, request: number, code: n
     if (isEnding(session)) letEnd(pool, session);
     return true;
   }
-  if (mustWaitForRoom(pool, session, code)) {
-    waitForRoom(pool, keep(pool, session, request, code, lanes));
-    return true;
-  }
-  if (aheadOf(pool, session, code) !== null) {
-    waitForStep(pool, keep(pool, session, request, code, lanes));
-    return true;
-  }
-  const toMeasure = measureAsked(pool, session, code);
-  if (toMeasure !== null) {
-    beginMeasureBefore(pool, keep(pool, session, request, code, lanes), toMeasure);
-    return true;
-  }
-  const question = ask(pool, session, code);
-  const isAsked = question.asked.size > 0;
-  const toStore = isAsked ? null : storeAsked(pool, session, code);
-  if (!isAsked && toStore === null) return false;
-  const held = keep(pool, session, request, code, lanes);
-  held.passed = question.passed;
-  if (isAsked) wait(pool, held, question);
-  else if (toStore !== null) beginStore(pool, held, toStore);
+  const gate = nextGate(pool, session, code, null);
+  if (gate === null) return false;
+  gate(keep(pool, session, request, code, lanes));
   return true;
+}
+
+/** Begins that an operation, which is held, waits for something. */
+type Gate = (held: HeldOperation) => void;
+
+/**
+ * What a request waits for next, on whose body `pool.reader` stands; null: for nothing. In this
+ * order, and each time from the first of them, as what was so before may be so no more: room for
+ * its events, its step, its bytes measured, the word of who is told before, its bytes in the store.
+ * `held`: as what it is held already.
+ */
+function nextGate(
+  pool: PoolState,
+  session: Session,
+  code: number,
+  held: HeldOperation | null,
+): Gate | null {
+  if (mustWaitForRoom(pool, session, code)) return (own) => waitForRoom(pool, own);
+  if (aheadOf(pool, session, code) !== null) return (own) => waitForStep(pool, own);
+  const toMeasure = isToMeasure(held ?? NOTHING_BEFORE) ? measureAsked(pool, session, code) : null;
+  if (toMeasure !== null) return (own) => beginMeasureBefore(pool, own, toMeasure);
+  const question = ask(pool, session, code, held);
+  const { passed } = question;
+  if (held !== null) held.passed = passed;
+  if (question.asked.size > 0) {
+    return (own) => {
+      own.passed = passed;
+      wait(pool, own, question);
+    };
+  }
+  const toStore = storeAsked(pool, session, code);
+  if (toStore === null || (held !== null && isStoredAs(held, toStore))) return null;
+  return (own) => {
+    own.passed = passed;
+    beginStore(pool, own, toStore);
+  };
 }
 
 /** Those who have to let an operation go, by the events by which they were told; perhaps nobody. */
@@ -337,31 +355,13 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
   arena.read(reader, message, 0);
   try {
     if (held.veto !== null) throw held.veto;
-    if (mustWaitForRoom(pool, session, code)) {
-      waitForRoom(pool, held);
+    const gate = nextGate(pool, session, code, held);
+    if (gate !== null) {
+      gate(held);
       return;
     }
-    if (aheadOf(pool, session, code) !== null) {
-      waitForStep(pool, held);
-      return;
-    }
-    const toMeasure = isToMeasure(held) ? measureAsked(pool, session, code) : null;
-    if (toMeasure !== null) {
-      beginMeasureBefore(pool, held, toMeasure);
-      return;
-    }
-    const question = ask(pool, session, code, held);
-    held.passed = question.passed;
-    if (question.asked.size > 0) {
-      wait(pool, held, question);
-      return;
-    }
-    const toStore = storeAsked(pool, session, code);
-    if (toStore !== null && !isStoredAs(held, toStore)) {
-      beginStore(pool, held, toStore);
-      return;
-    }
-    pool.isStored = toStore !== null;
+    // What is asked for by now, and was not before, would be a gate.
+    pool.isStored = held.store !== null && storeAsked(pool, session, code) !== null;
     pool.measures.ahead = held.measure;
     if (apply(pool, session, request, code)) emitOk(pool, session, request);
   } catch (error) {
@@ -398,7 +398,7 @@ function cancelledHeld(pool: PoolState, held: HeldOperation): AttaccaError {
 }
 
 /** Whether nobody was told of an offer yet, and it is not measured. */
-function isToMeasure({ passed, measure }: HeldOperation): boolean {
+function isToMeasure({ passed, measure }: Pick<HeldOperation, 'passed' | 'measure'>): boolean {
   return measure === null && (passed & (1 << EVENT.offer)) === 0;
 }
 
