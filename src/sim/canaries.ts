@@ -7,6 +7,7 @@ import { FINDING_CANARIES } from './finding-canaries.js';
 import { KEEPING_CANARIES } from './keeping-canaries.js';
 import type { Machines } from './machines.js';
 import type { Manager } from './manager.js';
+import { MEETING_CANARIES } from './meeting-canaries.js';
 import { DATA_CANARIES, OPEN_CANARIES } from './open-canaries.js';
 import { PARTS_CANARIES } from './parts-canaries.js';
 import { CELL_BYTES } from './slabs.js';
@@ -36,6 +37,7 @@ export const allCanaries = (): { readonly [name: string]: Canary } => ({
   ...CANARIES,
   ...EVENT_CANARIES,
   ...STEP_CANARIES,
+  ...MEETING_CANARIES,
 });
 
 /** Bugs as they are made, but for those of events. */

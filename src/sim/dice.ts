@@ -31,6 +31,8 @@ export function ownDice(seed: number): {
   readonly conducting: Dice;
   /** What is required as it comes, and offered step by step. */
   readonly stepping: Dice;
+  /** Who meets where. */
+  readonly meeting: Dice;
 } {
   return {
     slowness: random(~seed),
@@ -42,5 +44,6 @@ export function ownDice(seed: number): {
     defining: random(seed ^ 0x510e_527f),
     conducting: random(seed ^ 0x1f83_d9ab),
     stepping: random(seed ^ 0x5be0_cd19),
+    meeting: random(seed ^ 0x3bc1_3d7a),
   };
 }

@@ -13,7 +13,7 @@ import { compareMeasured } from './measured.js';
 import type { ClientProcess } from './member.js';
 import type { Oracle } from './oracle.js';
 import { type Expected, Refusal } from './oracle-state.js';
-import { must, type Onlooker } from './violation.js';
+import { must, type Onlooker, type Rule } from './violation.js';
 
 /** What a pool counts of itself. */
 export type Counts = Oracle['counts'];
@@ -40,6 +40,8 @@ export function countsOf(pool: PoolState): Counts {
     subscriptions: pool.events.subscriptions.size,
     kept: keptIn(pool),
     ahead: pool.events.stepWaits.size,
+    barriers: pool.barriers.byId.size,
+    arrivals: arrivalsIn(pool),
     ...stepsIn(pool),
   };
 }
@@ -57,6 +59,11 @@ function stepsIn(pool: PoolState): { readonly steps: number; readonly stepSum: n
     for (const step of offered) stepSum += step;
   }
   return { steps, stepSum };
+}
+
+/** Members that wait at barriers. */
+function arrivalsIn({ barriers }: PoolState): number {
+  return [...barriers.byId.values()].reduce((sum, { arrivals }) => sum + arrivals.size, 0);
 }
 
 /** Versions that standing requires keep. */
@@ -160,6 +167,7 @@ export class History {
       must(counts['kept'] === kept, 'G5 stand', () => `${counts['kept']} are kept, not ${kept}`);
     }
     if (looksAt('G5 steps')) this.#compareSteps(counts);
+    if (looksAt('barriers')) this.#compareAll(counts, 'barriers', this.oracle.meetings.counts);
     this.#events.endBatch(looksAt);
     if (looksAt('counts')) this.#compareCounts(counts);
     if (looksAt('statistics')) compareMeasured(measured, this.oracle);
@@ -181,17 +189,18 @@ export class History {
   /** As many steps are offered as must be, those, and as many offers wait for who is behind. */
   #compareSteps(counts: Counts): void {
     const { steps, holds } = this.oracle;
-    for (const [what, count] of Object.entries({ ...steps.counts, ahead: holds.ahead })) {
-      must(counts[what] === count, 'G5 steps', () => `${what}: ${counts[what]}, not ${count}`);
+    this.#compareAll(counts, 'G5 steps', { ...steps.counts, ahead: holds.ahead });
+  }
+
+  #compareAll(found: Counts, rule: Rule, meant: Counts): void {
+    for (const [what, count] of Object.entries(meant)) {
+      must(found[what] === count, rule, () => `${what}: ${found[what]}, not ${count}`);
     }
   }
 
   /** What a pool has counted of itself is what the model counts. */
   #compareCounts(found: Counts): void {
-    const { counts } = this.oracle;
-    for (const [what, count] of Object.entries(counts)) {
-      must(found[what] === count, 'counts', () => `${what}: ${found[what]}, not ${count}`);
-    }
+    this.#compareAll(found, 'counts', this.oracle.counts);
   }
 
   /** As many bytes are there and are free as the book of memory says. */

@@ -8,6 +8,7 @@ import { type EventName, MEMBER_NONE } from '../protocol/index.js';
 import { EventHolds } from './event-holds.js';
 import { EventOracle } from './event-oracle.js';
 import { type About, isFollowed, type MEvent, type MHeld } from './event-state.js';
+import { MeetingOracle } from './meeting-oracle.js';
 import { OpenOracle } from './open-oracle.js';
 import type {
   Book,
@@ -81,6 +82,7 @@ export class Oracle {
   readonly events: EventOracle;
   readonly holds: EventHolds;
   readonly steps: StepOracle;
+  readonly meetings: MeetingOracle;
 
   constructor(now: number, book: Book, versions = new Set<MVersion>()) {
     this.now = now;
@@ -92,6 +94,9 @@ export class Oracle {
       answer: (session, request, answer) => this.#answer(session, request, answer),
       bind: (version) => this.#bind(version.object, version),
       forget: (version) => this.#forget(version),
+    });
+    this.meetings = new MeetingOracle({
+      answer: (session, request, answer) => this.#answer(session, request, answer),
     });
     this.holds = new EventHolds({
       now: () => this.now,
@@ -360,6 +365,7 @@ export class Oracle {
   #remove(member: MMember, how: 'left' | 'crashed', told: 'leave' | 'crash' = 'leave'): string[] {
     const { session } = member;
     const withdrawn: string[] = [];
+    this.meetings.remove(member, how);
     const handles = [...session.handles.values()].filter((handle) => handle.member === member);
     for (const handle of handles) {
       if (handle.state !== 'required') continue;
@@ -393,6 +399,17 @@ export class Oracle {
     this.members.delete(member.name);
     this.#failUnmet();
     return withdrawn;
+  }
+
+  /** BARRIER: waits until so many have come. */
+  meet(
+    session: MSession,
+    memberNumber: number,
+    request: number,
+    of: Parameters<MeetingOracle['meet']>[2],
+  ): Expected | null {
+    if (of.members === 0) throw new Refusal('bad-argument');
+    return this.meetings.meet(this.#member(session, memberNumber), request, of);
   }
 
   #member(session: MSession, number: number): MMember {
@@ -1073,6 +1090,7 @@ export class Oracle {
       }
     }
     if (this.#opening.cancelLock(session, request, this.versions)) return { kind: 'ok' };
+    if (this.meetings.cancel(session, request)) return { kind: 'ok' };
     const lease = this.queue.find((each) => each.session === session && each.request === request);
     if (lease !== undefined) {
       this.queue = this.queue.filter((each) => each !== lease);
@@ -1324,6 +1342,7 @@ export class Oracle {
       (each) => each.offered && each.ends !== Number.POSITIVE_INFINITY,
     ).length;
     const graces = this.promises.filter((each) => each.state === 'grace').length;
+    const met = this.meetings.counts.arrivals;
     const closed = this.promises.filter((each) => each.state === 'closed').length;
     return {
       sessions: this.sessions.size,
@@ -1333,7 +1352,7 @@ export class Oracle {
       versions: versions.length,
       requires: handles.filter((each) => each.state === 'required').length,
       readers: versions.reduce((sum, version) => sum + version.readers.size, 0),
-      waits: demands + this.queue.length + this.#waitsOfOpen(handles),
+      waits: demands + this.queue.length + this.#waitsOfOpen(handles) + met,
       timers: lifetimes + graces + this.holds.timers,
       promises: this.promises.length - closed,
       promisesClosed: closed,
@@ -1356,6 +1375,7 @@ export class Oracle {
       ...this.#demands().map((each) => each.demand?.deadline ?? Number.POSITIVE_INFINITY),
       ...this.#openings().map((each) => each.opening?.deadline ?? Number.POSITIVE_INFINITY),
       ...this.holds.moments(),
+      ...this.meetings.moments(),
     ].filter((moment) => moment !== Number.POSITIVE_INFINITY);
   }
 
@@ -1387,6 +1407,7 @@ export class Oracle {
         }
       }
       this.#opening.endLocks(this.versions, next);
+      this.meetings.pass(next);
       // Of two that end now, the one may have made room for the other.
       this.serve();
       for (const lease of this.queue.filter((each) => each.deadline === next)) {

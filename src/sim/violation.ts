@@ -15,6 +15,7 @@ export const RULES = [
   ...(['G5 stand', 'G5 steps'] as const),
   ...(['I9 found', 'I9 pages', 'I9 counts', 'I9 order', 'I9 changes'] as const),
   'definitions',
+  'barriers',
   ...(['I4 grants', 'I4 sizes', 'I4 adopted', 'I4 slabs', 'I4 use', 'I5 bytes'] as const),
   // Sessions.
   ...(['answered once', 'no gaps', 'messages are in order', 'same bytes again'] as const),
@@ -49,6 +50,7 @@ export type Onlooker = Extract<
   | 'messages are in order'
   | 'same bytes again'
   | 'replay is the same'
+  | 'barriers'
   | FindingRule
   | EventRule
 >;

@@ -6,6 +6,7 @@ import type { Dice, ownDice } from './dice.js';
 import { clear as clearEvents } from './event-objects.js';
 import * as conducting from './event-requests.js';
 import * as handles from './handle-requests.js';
+import * as meeting from './meeting-requests.js';
 import * as memory from './memory-requests.js';
 import * as objects from './object-requests.js';
 import * as opening from './open-requests.js';
@@ -108,7 +109,9 @@ const ASK: Readonly<Record<Operation, (asking: Asking, client: Client) => void>>
 };
 
 /** What has dice of its own, and comes in some of the worlds. */
-export const SPECIALS = ['opening', 'growing', 'defining', 'conducting', 'stepping'] as const;
+export const SPECIALS = [
+  ...(['opening', 'growing', 'defining', 'conducting', 'stepping', 'meeting'] as const),
+] as const;
 export type Special = (typeof SPECIALS)[number];
 
 /** Operations, as often as each comes. */
@@ -154,6 +157,9 @@ export class Workload {
   /** Standing requires, and steps, in some of the worlds where events are played. */
   readonly #stepping: Asking;
   readonly #steppingSeldom: number;
+  /** Barriers, with and without all the others. */
+  readonly #meeting: Asking;
+  readonly #meetingSeldom: number;
 
   constructor(
     dice: Dice,
@@ -167,6 +173,7 @@ export class Workload {
       if (mostly === 'stepping' && special === 'conducting') return 3;
       if (mostly !== undefined) return mostly === special ? MOSTLY : 0;
       if (special === 'stepping') return isIn && this.isConducting ? seldomMax : 0;
+      if (special === 'meeting') return isIn ? seldomMax : 0;
       return isIn && (special === 'conducting' || !this.isConducting) ? seldomMax : 0;
     };
     this.#conductingSeldom = seldom('conducting', 5);
@@ -178,6 +185,8 @@ export class Workload {
     this.#conducting = new Asking(own.conducting, options, world);
     this.#stepping = new Asking(own.stepping, options, world);
     this.#steppingSeldom = seldom('stepping', 4);
+    this.#meeting = new Asking(own.meeting, options, world);
+    this.#meetingSeldom = seldom('meeting', 6);
     this.#openingSeldom = seldom('opening', 4);
     this.#growingSeldom = seldom('growing', 5);
     const more = { marks: OPENING_MARKS, names: opening.OPEN_NAMES };
@@ -216,6 +225,10 @@ export class Workload {
     }
     if (isIn && isTurn(this.#defining, this.#definingSeldom)) {
       if (client.process.open.size <= OPEN_MAX) defining.act(this.#defining, client);
+      return;
+    }
+    if (isIn && isTurn(this.#meeting, this.#meetingSeldom)) {
+      if (client.process.open.size <= OPEN_MAX) meeting.act(this.#meeting, client);
       return;
     }
     if (isIn && isTurn(this.#stepping, this.#steppingSeldom)) {

@@ -333,6 +333,7 @@ class World {
     const { operationsHeld, stepWaits } = manager.pool.events;
     if (operationsHeld > 0) this.#count('restart in the middle of holds');
     if (stepWaits.size > 0) this.#count('restart while offers wait for who is behind');
+    if (manager.pool.barriers.byId.size > 0) this.#count('restart while members wait at barriers');
     for (const { session, process } of manager.loop.sessions()) {
       this.#sessions.set(session, this.#processOf(Number(process['pid'])));
     }

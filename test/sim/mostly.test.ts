@@ -32,6 +32,11 @@ const MOSTLY: Readonly<Record<Special, readonly string[]>> = {
     ...['told lost', 'told end', 'object-deleted', 'queue', 'told by a queue', 'told gap'],
     ...['steps were missed', 'unknown-definition', 'restart while offers wait for who is behind'],
   ],
+  meeting: [
+    ...['met', 'did not meet: deadline-passed', 'did not meet: cancelled'],
+    ...['did not meet: bad-argument', 'did not meet: wrong-state'],
+    'restart while members wait at barriers',
+  ],
 };
 
 for (const mostly of SPECIALS) {

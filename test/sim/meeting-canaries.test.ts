@@ -1,0 +1,4 @@
+import { MEETING_CANARIES } from '../../src/sim/meeting-canaries.js';
+import { testCanaries } from './canary.js';
+
+testCanaries(MEETING_CANARIES);
