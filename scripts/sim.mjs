@@ -15,7 +15,7 @@ time, and stops at the first that breaks a promise. Without options: random seed
   --for TIME      random seeds for so long: 90s, 10m
   --ticks T       events of each seed before its faults stop (default 2000)
   --mostly WHAT   most of what is asked is about it: opening, growing, defining,
-                  conducting, stepping, meeting
+                  conducting, stepping, meeting, grouping
   --trace         with --seed: prints what happened last in any case
   --json          one line of JSON a seed
   --help          this text

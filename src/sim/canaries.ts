@@ -4,6 +4,7 @@ import { HANDLE, HANDLE_STATE, VERSION, VERSION_FLAG } from '../pool/rows.js';
 import type { Slips } from './agent.js';
 import { EVENT_CANARIES } from './event-canaries.js';
 import { FINDING_CANARIES } from './finding-canaries.js';
+import { GROUP_CANARIES } from './group-canaries.js';
 import { KEEPING_CANARIES } from './keeping-canaries.js';
 import type { Machines } from './machines.js';
 import type { Manager } from './manager.js';
@@ -38,6 +39,7 @@ export const allCanaries = (): { readonly [name: string]: Canary } => ({
   ...EVENT_CANARIES,
   ...STEP_CANARIES,
   ...MEETING_CANARIES,
+  ...GROUP_CANARIES,
 });
 
 /** Bugs as they are made, but for those of events. */

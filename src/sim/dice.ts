@@ -33,6 +33,8 @@ export function ownDice(seed: number): {
   readonly stepping: Dice;
   /** Who meets where. */
   readonly meeting: Dice;
+  /** What is offered in groups, and when it is ready. */
+  readonly grouping: Dice;
 } {
   return {
     slowness: random(~seed),
@@ -44,6 +46,7 @@ export function ownDice(seed: number): {
     defining: random(seed ^ 0x510e_527f),
     conducting: random(seed ^ 0x1f83_d9ab),
     stepping: random(seed ^ 0x5be0_cd19),
-    meeting: random(seed ^ 0x3bc1_3d7a),
+    grouping: random(seed ^ 0x5b9c_ca4f),
+    meeting: random(seed ^ 0xaa79_dd8a),
   };
 }

@@ -5,6 +5,7 @@ import { EXACT } from '../core/value-codec.js';
 import { EVENT_FLAG, EVENT_NAMES, readEvent } from '../protocol/index.js';
 import type { EventOracle } from './event-oracle.js';
 import type { MAsked, MMissed, MSubscription, MTold, Said } from './event-state.js';
+import type { GroupOracle } from './group-oracle.js';
 import { textOf } from './values.js';
 import { type EventRule, must, type Onlooker } from './violation.js';
 
@@ -42,9 +43,12 @@ export function wordOf({ kind, flags }: Said): string {
 export class EventCheck {
   readonly #oracle: EventOracle;
   #said = new Map<string, Said[]>();
+  /** When it is told what is ready, in this batch: more than once when it is tagged. */
+  readonly #readyAt = new Map<string, Set<number>>();
 
-  constructor(oracle: EventOracle) {
+  constructor(oracle: EventOracle, groups: GroupOracle) {
     this.#oracle = oracle;
+    groups.seqsOf = (name, version) => this.#readyAt.get(`${name}/${version}`) ?? [];
     oracle.snapshotNext = (key, at) => {
       const said = this.#said.get(key)?.[at];
       return said === undefined || (said.flags & EVENT_FLAG.snapshot) === 0 ? null : said.name;
@@ -55,9 +59,16 @@ export class EventCheck {
   observe(session: number, r: Reader): void {
     const { subscription, said } = readSaid(r);
     const key = `${session}/${subscription}`;
+    if (said.kind === 'ready') this.#observeReady(said);
     const list = this.#said.get(key) ?? [];
     list.push(said);
     this.#said.set(key, list);
+  }
+
+  #observeReady({ name, version, seq }: Said): void {
+    const key = `${name}/${version}`;
+    const seqs = this.#readyAt.get(key) ?? new Set();
+    this.#readyAt.set(key, seqs.add(seq));
   }
 
   /** The batch is over: each has heard what it must, and no more. */
@@ -75,6 +86,7 @@ export class EventCheck {
       compare(key, told.get(key) ?? [], said.get(key) ?? [], { looksAt, asked });
     }
     told.clear();
+    this.#readyAt.clear();
   }
 
   /** I7: the new deliveries of a subscription are numbered on. */

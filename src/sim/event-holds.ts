@@ -12,7 +12,7 @@ const END = 'end';
 const OF_HANDLES: ReadonlySet<string> = new Set([
   ...['declare', 'set', 'seal', 'offer', 'offer-part', 'append', 'finish', 'withdraw', 'require'],
   ...['demand', 'region', 'retract', 'dispose', 'create', 'open', 'write-regions', 'commit'],
-  ...['read-regions', 'lock', 'unlock', 'take'],
+  ...['read-regions', 'lock', 'unlock', 'take', 'offer-group', 'require-member'],
 ]);
 const OF_NAMES: ReadonlySet<string> = new Set(['tag', 'delete', 'unkeep']);
 /** The lane of what is about all names that a selector finds. */

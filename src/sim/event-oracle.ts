@@ -31,7 +31,7 @@ import type { StepOracle } from './step-oracle.js';
 const WINDOW_MAX = 256;
 /** Kinds that are kept only while somebody is told after them. */
 const WHILE_ASKED: ReadonlySet<EventName> = new Set([
-  ...(['declare', 'seal', 'require', 'demand', 'retract', 'dispose'] as const),
+  ...(['declare', 'seal', 'require', 'demand', 'retract', 'dispose', 'ready'] as const),
 ]);
 
 interface EventOracleParts {

@@ -11,9 +11,13 @@ export const EVENT_NAMES = ['e/1', 'e/2', 'e/3', 'e/4', 'e/q'] as const;
 /** And what is offered step by step. */
 export const STEP_NAMES = ['s/1', 's/2', 's/3', 's/4', 's/5', 's/6'] as const;
 
+/** What is offered in groups, and depends on one another; the last two are groups. */
+export const GROUP_NAMES = ['b/1', 'b/2', 'b/3', 'b/4', 'b/a', 'b/b'] as const;
+export const DEPENDS_ON = '.depends-on';
+
 /** Whether what happens to an object of that name is followed. */
 export function isFollowed(name: string): boolean {
-  return name.startsWith('e/') || name.startsWith('s/');
+  return name.startsWith('e/') || name.startsWith('s/') || name.startsWith('b/');
 }
 
 /** Something that has happened, or is about to. */

@@ -108,7 +108,16 @@ export function mustBeEmpty(pool: PoolState): void {
 const NEW_WORK: ReadonlySet<string> = new Set([
   ...['join', 'declare', 'set', 'offer', 'require', 'tag', 'promise', 'lease', 'adopt'],
   ...['tag-selected', 'gather', 'define', 'queue', 'offer-part', 'append', 'region'],
-  ...['create', 'open', 'write-regions', 'read-regions', 'lock', 'subscribe', 'emit'],
+  ...[
+    'offer-group',
+    'create',
+    'open',
+    'write-regions',
+    'read-regions',
+    'lock',
+    'subscribe',
+    'emit',
+  ],
 ]);
 
 /** A request by its number, and whether the journal had no room when it came. */
@@ -139,7 +148,7 @@ export class History {
     this.oracle = oracle;
     this.#following = following;
     this.#processOf = processOf;
-    this.#events = new EventCheck(oracle.events);
+    this.#events = new EventCheck(oracle.events, oracle.groups);
   }
 
   apply(batch: Batch): void {

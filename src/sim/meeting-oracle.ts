@@ -49,6 +49,11 @@ export class MeetingOracle {
     return { barriers: this.#barriers.size, arrivals: this.#all().length };
   }
 
+  /** Whether somebody waits at a barrier of that name. */
+  isThere(name: string): boolean {
+    return this.#barriers.has(name);
+  }
+
   moments(): number[] {
     return this.#all().map(({ deadline }) => deadline);
   }

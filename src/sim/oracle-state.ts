@@ -108,6 +108,12 @@ export interface MVersion {
   /** When its lifetime ends. */
   ends: number;
   offered: boolean;
+  /** Of a group: the versions that it has. */
+  group: readonly MVersion[] | null;
+  /** How many groups have it. */
+  groups: number;
+  /** It was whole, and so was all that it depends on. */
+  isReady: boolean;
   /** How many standing requires keep it. */
   pins: number;
   /** It was deleted while it was kept. */
@@ -219,6 +225,8 @@ export interface MDemand {
   readonly mode: 'view' | 'own' | 'peek';
   readonly want: boolean;
   readonly dispose: boolean;
+  /** Whether it waits until all is ready on which its object depends. */
+  readonly ready?: boolean;
 }
 
 export interface MHandle {

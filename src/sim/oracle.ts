@@ -7,7 +7,8 @@ import { Timestamp, type Value } from '../core/value.js';
 import { type EventName, MEMBER_NONE } from '../protocol/index.js';
 import { EventHolds } from './event-holds.js';
 import { EventOracle } from './event-oracle.js';
-import { type About, isFollowed, type MEvent, type MHeld } from './event-state.js';
+import { type About, DEPENDS_ON, isFollowed, type MEvent, type MHeld } from './event-state.js';
+import { GroupOracle } from './group-oracle.js';
 import { MeetingOracle } from './meeting-oracle.js';
 import { OpenOracle } from './open-oracle.js';
 import type {
@@ -83,6 +84,7 @@ export class Oracle {
   readonly holds: EventHolds;
   readonly steps: StepOracle;
   readonly meetings: MeetingOracle;
+  readonly groups: GroupOracle;
 
   constructor(now: number, book: Book, versions = new Set<MVersion>()) {
     this.now = now;
@@ -97,6 +99,14 @@ export class Oracle {
     });
     this.meetings = new MeetingOracle({
       answer: (session, request, answer) => this.#answer(session, request, answer),
+    });
+    this.groups = new GroupOracle({
+      objects: this.objects,
+      versions,
+      note: (version) => this.events.note(this.#ofVersion('ready', version)),
+      serve: (version) => {
+        for (const handle of inOrderOfEnd([...version.bound])) this.#deliverIfReady(handle);
+      },
     });
     this.holds = new EventHolds({
       now: () => this.now,
@@ -165,6 +175,7 @@ export class Oracle {
   /** What the last change has made due, before the next one. */
   #settleAll(): void {
     this.#settle();
+    this.groups.settle();
     this.serve();
     while (this.#settleNext());
     this.events.endComplete();
@@ -372,7 +383,11 @@ export class Oracle {
       if (how === 'left') this.#fail(handle, 'cancelled');
       this.#unrequire(handle, 'retracted');
     }
-    for (const handle of inOrderOfEnd(handles)) {
+    const ofGroup = ({ version }: MHandle): boolean => (version?.group ?? null) !== null;
+    const inOrder = inOrderOfEnd(handles);
+    // What is in a group has its own end before that of the group.
+    const groupsLast = [...inOrder.filter((each) => !ofGroup(each)), ...inOrder.filter(ofGroup)];
+    for (const handle of groupsLast) {
       const { state, version } = handle;
       if (state !== 'offered' || version?.scope !== 'member') continue;
       withdrawn.push(handle.object.name);
@@ -527,11 +542,15 @@ export class Oracle {
   #forget(version: MVersion): void {
     this.#freeParts(version);
     if (version.offered || version.bound.size > 0 || version.readers.size > 0) return;
-    if (version.pins > 0) return;
+    if (version.pins > 0 || version.groups > 0) return;
     if (version.moving.length > 0) return;
     if (!this.versions.delete(version)) return;
     for (const payload of payloadsOf(version)) {
       if (payload.kind === 'slice') this.#book.freed(payload.range);
+    }
+    for (const member of version.group ?? []) {
+      member.groups--;
+      this.#forget(member);
     }
     this.#forgetName(version.object);
   }
@@ -568,9 +587,30 @@ export class Oracle {
     consistency: { readonly code: number; readonly mark: number } | null = null,
   ): Expected {
     const handle = this.#handle(session, number);
-    const { object, said } = handle;
+    const { object } = handle;
     const isFixed = payload.kind === 'slice' && this.#book.isAdopted(payload.range);
     if (consistency !== null && isFixed) throw new Refusal('bad-lease');
+    const what = this.#checkOffer(handle, payload, replaces);
+    if (payload.kind === 'slice' && !this.#book.offered(session, payload.range)) {
+      throw new Refusal('bad-lease');
+    }
+    if (object.current !== null) this.#withdraw(object.current, handle.member);
+    const version = this.#begin(handle, { ...what, payload, scope, lifetime, parts: null });
+    handle.state = 'offered';
+    handle.version = version;
+    if (consistency === null) this.events.note(this.#ofVersion('offer', version), version);
+    if (consistency === null) this.#bind(object, version);
+    else this.#opening.begin(version, consistency.code, consistency.mark);
+    return { kind: 'ok' };
+  }
+
+  /** Whether a handle may offer that as a whole, and what that is. */
+  #checkOffer(
+    handle: MHandle,
+    payload: Payload,
+    replaces = false,
+  ): Pick<MVersion, 'dtype' | 'length'> {
+    const { object, said } = handle;
     if (handle.state === 'offered') throw new Refusal('already-offered');
     this.#state(handle, 'declared', 'sealed');
     if (this.stopping) throw new Refusal('pool-stopping');
@@ -583,17 +623,57 @@ export class Oracle {
     if (length * ITEM_BYTES[dtype] !== size || !Number.isInteger(length)) {
       throw new Refusal('size-mismatch');
     }
-    if (payload.kind === 'slice' && !this.#book.offered(session, payload.range)) {
-      throw new Refusal('bad-lease');
-    }
-    if (isReplaced) this.#withdraw(current, handle.member);
-    const is = { dtype, length, payload, scope, lifetime, parts: null };
-    const version = this.#begin(handle, is);
-    handle.state = 'offered';
+    return { dtype, length };
+  }
+
+  /** OFFER_GROUP: all of it, or nothing. */
+  offerGroup(
+    session: MSession,
+    number: number,
+    members: readonly { readonly handle: number; readonly payload: Payload }[],
+    scope: 'member' | 'pool',
+  ): Expected {
+    const own = this.#handle(session, number);
+    const payload: Payload = { kind: 'nothing' };
+    const group = { handle: own, payload, what: this.#checkOffer(own, payload) };
+    const all = members.map((each) => {
+      const handle = this.#handle(session, each.handle);
+      if (handle.member !== own.member) throw new Refusal('bad-argument');
+      const before = members.slice(0, members.indexOf(each));
+      const names = [number, ...before.map((one) => one.handle)].map(
+        (one) => this.#handle(session, one).object,
+      );
+      if (names.includes(handle.object)) throw new Refusal('bad-argument');
+      return { handle, payload: each.payload, what: this.#checkOffer(handle, each.payload) };
+    });
+    const begun = [...all, group].map((each) => {
+      const is = { ...each.what, payload: each.payload, scope, lifetime: 0, parts: null };
+      each.handle.state = 'offered';
+      each.handle.version = this.#begin(each.handle, is);
+      return each.handle.version;
+    });
+    const has = begun.slice(0, -1);
+    for (const version of has) version.groups++;
+    for (const version of begun.slice(-1)) version.group = has;
+    for (const version of begun) this.events.note(this.#ofVersion('offer', version), version);
+    for (const version of begun) this.#bind(version.object, version);
+    return { kind: 'ok' };
+  }
+
+  /** REQUIRE_MEMBER: what a group has that was handed over, whatever its name means by now. */
+  requireMember(session: MSession, number: number, groupNumber: number): Expected {
+    const handle = this.#handle(session, number);
+    const group = this.#handle(session, groupNumber);
+    const has = group.version?.readers.has(group) ? group.version.group : null;
+    if (has === null) throw new Refusal('wrong-state');
+    const version = has.find(({ object }) => object === handle.object);
+    if (version === undefined) throw new Refusal('unknown-object');
+    this.#state(handle, 'declared', 'sealed');
+    handle.state = 'required';
+    handle.explicit = true;
     handle.version = version;
-    if (consistency === null) this.events.note(this.#ofVersion('offer', version), version);
-    if (consistency === null) this.#bind(object, version);
-    else this.#opening.begin(version, consistency.code, consistency.mark);
+    version.bound.add(handle);
+    this.events.note(this.#ofHandle('require', handle));
     return { kind: 'ok' };
   }
 
@@ -679,6 +759,7 @@ export class Oracle {
       at: new Timestamp(BigInt(WALL_MS + this.now) * 1_000_000n),
       ends: scope === 'pool' && lifetime > 0 ? this.now + lifetime : Number.POSITIVE_INFINITY,
       offered: true,
+      ...{ group: null, groups: 0, isReady: false },
       pins: 0,
       isDeleted: false,
       isClosing: false,
@@ -836,7 +917,13 @@ export class Oracle {
   }
 
   /** Whether the version to which a handle is bound has all that it requires. */
-  #isReady({ version, wanted }: MHandle): boolean {
+  #isReady(handle: MHandle): boolean {
+    const { version, demand } = handle;
+    if (demand?.ready && version !== null && !this.groups.isReady(version)) return false;
+    return this.#isThere(handle);
+  }
+
+  #isThere({ version, wanted }: MHandle): boolean {
     if (version === null || version.parts === null) return version !== null;
     const there = placesOf(version);
     if (wanted !== null) return wanted.every((place) => there.has(place));
@@ -896,6 +983,8 @@ export class Oracle {
   /** `by`: a member, null for nobody, the name of a step queue; left out, who offers it. */
   #withdraw(version: MVersion, by?: MMember | null | string): void {
     const { object } = version;
+    // What a group has ends with it, and stays as long as that is owed to somebody.
+    for (const member of version.group ?? []) if (member.offered) this.#withdraw(member, by);
     const event = this.#ofVersion('withdraw', version);
     if (typeof by === 'string') this.events.note({ ...event, member: null, queue: by });
     else this.events.note(by === undefined ? event : { ...event, member: by });
@@ -970,8 +1059,8 @@ export class Oracle {
       }
     }
     if (handle.isTaken) this.taken.add(`${session.id}/${demand.request}`);
-    if (this.#isReady(handle)) this.#deliver(handle, demand);
-    else handle.demand = demand;
+    handle.demand = demand;
+    this.#deliverIfReady(handle);
     return null;
   }
 
@@ -1002,7 +1091,8 @@ export class Oracle {
     }
     const said = { version, length: lengthOf(version), source, attributes, parts: [] };
     this.#answer(session, demand.request, { kind: 'deliver', ...said });
-    if (source === 2) {
+    const holdsGroup = version.group !== null && demand.mode !== 'peek' && !demand.dispose;
+    if (source === 2 || holdsGroup) {
       version.readers.add(handle);
       handle.version = version;
       return;
@@ -1118,6 +1208,7 @@ export class Oracle {
     const kept = [...this.versions].filter((each) => each.object === object && each.pins > 0);
     if (open.length + kept.length > 0 && !force) throw new Refusal('object-required');
     this.events.note(this.#ofName('delete', object, by));
+    if (object.tags.has(DEPENDS_ON)) this.groups.dependsAnew(object);
     object.tags.clear();
     for (const version of kept) version.isDeleted = true;
     for (const handle of open) this.#failRequire(handle, 'object-deleted');
@@ -1135,8 +1226,10 @@ export class Oracle {
   ): Expected {
     const object = this.#object(name);
     const { tags } = object;
+    const before = JSON.stringify(tags.get(DEPENDS_ON));
     for (const key of removed) tags.delete(key);
     for (const [key, value] of set) tags.set(key, value);
+    if (JSON.stringify(tags.get(DEPENDS_ON)) !== before) this.groups.dependsAnew(object);
     this.events.note(this.#ofName('tag', object, by));
     return { kind: 'ok' };
   }
@@ -1202,7 +1295,8 @@ export class Oracle {
   explain(name: string): Expected {
     const object = this.objects.get(name);
     const promised = this.promises.some((each) => isMet(each, name));
-    if (object === undefined && !promised) throw new Refusal('unknown-object');
+    const isKnown = object !== undefined || promised || this.meetings.isThere(name);
+    if (!isKnown) throw new Refusal('unknown-object');
     const current = object?.current ?? null;
     const version = current === null ? null : { version: current.number, by: current.by };
     return { kind: 'value', value: { name, offered: version } };

@@ -1,5 +1,6 @@
 import { Float, Timestamp, type Value } from '../core/value.js';
 import type { Asking } from './asking.js';
+import { DEPENDS_ON } from './event-state.js';
 
 /** A value, and how a selector says it. */
 interface Literal {
@@ -56,7 +57,7 @@ export const KEYS = Object.keys(MOSTLY) as readonly Key[];
 
 /** The number of a key in requests. */
 export function keyNumber(key: string): number {
-  const keys: readonly string[] = KEYS;
+  const keys: readonly string[] = [...KEYS, DEPENDS_ON];
   return keys.indexOf(key);
 }
 

@@ -5,6 +5,7 @@ import * as defining from './defining-requests.js';
 import type { Dice, ownDice } from './dice.js';
 import { clear as clearEvents } from './event-objects.js';
 import * as conducting from './event-requests.js';
+import * as grouping from './group-requests.js';
 import * as handles from './handle-requests.js';
 import * as meeting from './meeting-requests.js';
 import * as memory from './memory-requests.js';
@@ -111,6 +112,7 @@ const ASK: Readonly<Record<Operation, (asking: Asking, client: Client) => void>>
 /** What has dice of its own, and comes in some of the worlds. */
 export const SPECIALS = [
   ...(['opening', 'growing', 'defining', 'conducting', 'stepping', 'meeting'] as const),
+  'grouping',
 ] as const;
 export type Special = (typeof SPECIALS)[number];
 
@@ -160,6 +162,9 @@ export class Workload {
   /** Barriers, with and without all the others. */
   readonly #meeting: Asking;
   readonly #meetingSeldom: number;
+  /** Groups and what is ready, where nobody is told of events before them. */
+  readonly #grouping: Asking;
+  readonly #groupingSeldom: number;
 
   constructor(
     dice: Dice,
@@ -177,8 +182,10 @@ export class Workload {
       return isIn && (special === 'conducting' || !this.isConducting) ? seldomMax : 0;
     };
     this.#conductingSeldom = seldom('conducting', 5);
-    const options = { ...asked, hasLifetimes: !this.isConducting };
-    this.#deck = this.isConducting
+    this.#groupingSeldom = seldom('grouping', 8);
+    const isTold = this.isConducting || this.#groupingSeldom !== 0;
+    const options = { ...asked, hasLifetimes: !isTold };
+    this.#deck = isTold
       ? options.deck.map((kind) => (NOT_WITH_EVENTS.has(kind) ? 'ping' : kind))
       : options.deck;
     this.#asking = new Asking(dice, options, world);
@@ -187,12 +194,15 @@ export class Workload {
     this.#steppingSeldom = seldom('stepping', 4);
     this.#meeting = new Asking(own.meeting, options, world);
     this.#meetingSeldom = seldom('meeting', 6);
+    this.#grouping = new Asking(own.grouping, options, world);
     this.#openingSeldom = seldom('opening', 4);
     this.#growingSeldom = seldom('growing', 5);
     const more = { marks: OPENING_MARKS, names: opening.OPEN_NAMES };
     this.#opening = new Asking(own.opening, options, world, more);
     this.#defining = new Asking(own.defining, options, world);
-    this.#definingSeldom = seldom('defining', 5);
+    // Which objects GATHER changes first is not foreseen, either.
+    const definingSeldom = seldom('defining', 5);
+    this.#definingSeldom = this.#groupingSeldom === 0 ? definingSeldom : 0;
     const grown = { marks: GROWING_MARKS, names: appending.GROWING_NAMES };
     this.#growing = new Asking(own.growing, options, world, grown);
   }
@@ -207,6 +217,7 @@ export class Workload {
     for (const key of KEYS) sessions.key(this.#asking, client, key);
     sessions.join(this.#asking, client);
     if (this.#steppingSeldom !== 0) stepping.begin(this.#asking, client);
+    if (this.#groupingSeldom !== 0) grouping.begin(this.#asking, client);
   }
 
   /** One request, of a kind that makes sense most of the time. */
@@ -225,6 +236,10 @@ export class Workload {
     }
     if (isIn && isTurn(this.#defining, this.#definingSeldom)) {
       if (client.process.open.size <= OPEN_MAX) defining.act(this.#defining, client);
+      return;
+    }
+    if (isIn && isTurn(this.#grouping, this.#groupingSeldom)) {
+      if (client.process.open.size <= OPEN_MAX) grouping.act(this.#grouping, client);
       return;
     }
     if (isIn && isTurn(this.#meeting, this.#meetingSeldom)) {
@@ -269,6 +284,7 @@ export class Workload {
       objects.deleteObject(this.#asking, client, name, true, MEMBER_NONE);
     defining.clear(this.#asking, client);
     if (this.#steppingSeldom !== 0) stepping.clear(this.#asking, client);
+    if (this.#groupingSeldom !== 0) grouping.clear(this.#asking, client);
     clearEvents(this.#asking, client);
   }
 

@@ -37,6 +37,10 @@ const MOSTLY: Readonly<Record<Special, readonly string[]>> = {
     ...['did not meet: bad-argument', 'did not meet: wrong-state'],
     'restart while members wait at barriers',
   ],
+  grouping: [
+    ...['offered as a group', 'had what was ready', 'had what a group has', 'told ready'],
+    ...['unknown-object', 'wrong-state', 'bad-argument', 'object-deleted'],
+  ],
 };
 
 for (const mostly of SPECIALS) {
