@@ -181,6 +181,33 @@ export const EVENT_CANARIES: { readonly [name: string]: Canary } = {
       }
     },
   },
+  'who wants what there is goes before all of it is acknowledged': {
+    ...MOSTLY,
+    breaks: 'G5 ends',
+    plant: ({ pool }) => {
+      each(pool, ({ unacked }) => {
+        unacked.hasBefore = () => false;
+      });
+    },
+  },
+  'who wants what there is waits for all that comes, too': {
+    ...MOSTLY,
+    breaks: 'G5 ends',
+    plant: ({ pool }) => {
+      each(pool, ({ unacked }) => {
+        unacked.hasBefore = () => unacked.count > 0;
+      });
+    },
+  },
+  'the next manager has forgotten who wants no more than there was': {
+    ...MOSTLY,
+    breaks: 'G5 ends',
+    plant: ({ pool: { events } }) => {
+      for (const one of events.subscriptions.values()) {
+        for (const each of one.attachments) Object.assign(each, { until: 0 });
+      }
+    },
+  },
   'nobody wakes for a deadline while a subscriber is silent': {
     ...MOSTLY,
     breaks: 'liveness',

@@ -1,7 +1,7 @@
 import type { Selector } from '../core/selector/ast.js';
 import { EVENT_FLAG, type EventName } from '../protocol/index.js';
 import { doubtedBy, isPromisedOver } from './event-promised.js';
-import { checkStanding, goOnWith, pin, pinsOf, wantMore } from './event-standing.js';
+import { checkStanding, goOnWith, pin, pinsOf, toldOfKept, wantMore } from './event-standing.js';
 import type {
   MAsked,
   MAttachment,
@@ -145,6 +145,7 @@ export class EventOracle {
   ): Expected {
     const key = `${session.id}/${number}`;
     if (this.#attached.has(key)) throw new Refusal('bad-argument');
+    if (asked.untilNow && (asked.isBefore || asked.requires)) throw new Refusal('bad-argument');
     const known = [...this.subscriptions].find(
       (one) => asked.name !== '' && one.asked.name === asked.name,
     );
@@ -157,7 +158,8 @@ export class EventOracle {
     }
     const one = known ?? this.#begin(asked, selector, of.from);
     const window = Math.min(of.window === 0 ? WINDOW_MAX : of.window, WINDOW_MAX);
-    const attachment = { session, member, number, window, inFlight: 0 };
+    const until = asked.untilNow ? this.log.length : null;
+    const attachment = { session, member, number, window, until, inFlight: 0 };
     one.attachments.push(attachment);
     this.#attached.set(key, { one, attachment });
     this.askedBy.set(key, asked);
@@ -356,6 +358,12 @@ export class EventOracle {
     }
     if (one.standing !== null) this.#giveKept(one, one.standing);
     if (one.snapshot !== null && !this.#giveSnapshot(one, one.snapshot)) return;
+    this.#catchUp(one);
+    this.#endCaughtUp(one);
+  }
+
+  /** Tells what has happened meanwhile, as far as there is room. */
+  #catchUp(one: MSubscription): void {
     for (let at = one.next ?? this.log.length; at < this.log.length; at++) {
       const event = this.log[at] as MEvent;
       if (!wants(one, event)) continue;
@@ -365,6 +373,19 @@ export class EventOracle {
       this.#give(one, taker, { event, version: null });
     }
     one.next = null;
+  }
+
+  /** Ends it for those who wanted no more than there was when they came: all of it is done. */
+  #endCaughtUp(one: MSubscription): void {
+    for (const each of [...one.attachments]) {
+      const { until } = each;
+      if (until === null || (one.next !== null && one.next < until)) continue;
+      const isOpen = ({ place: { event } }: MDelivery): boolean =>
+        event === null || this.log.indexOf(event) < until;
+      if ([...one.unacked.values()].some(isOpen)) continue;
+      this.#say(one, each, { ...MARKER, n: one.n + 1, kind: 'end', reason: 'complete' });
+      this.#detach(one, each);
+    }
   }
 
   #giveKept(one: MSubscription, standing: MStanding): void {
@@ -429,7 +450,8 @@ export class EventOracle {
       return;
     }
     if (one.standing !== null) {
-      this.#writeKept(one, one.standing, to, { n, version, flags });
+      const offer = this.#offers.get(version);
+      this.#say(one, to, toldOfKept(one.standing, { n, version, flags, offer }));
       return;
     }
     if (!version.offered) {
@@ -441,33 +463,6 @@ export class EventOracle {
     const attributes = attributesOf(object);
     const all = flags | EVENT_FLAG.snapshot;
     this.#say(one, to, { ...what, attributes, version: number, n, place, flags: all, ...NO_MORE });
-  }
-
-  /** Whatever has become of its offer; of what was deleted, that it cannot be had. */
-  #writeKept(
-    one: MSubscription,
-    { begun }: MStanding,
-    to: MAttachment,
-    { n, version, flags }: { readonly n: number; version: MVersion; readonly flags: number },
-  ): void {
-    const all = flags | (begun.has(version) ? EVENT_FLAG.snapshot : 0);
-    const event = this.#offers.get(version);
-    const place = event === undefined ? null : ({ event, version: null } as const);
-    if (version.isDeleted) {
-      const reason = 'object-deleted';
-      this.#say(one, to, { ...MARKER, n, place, kind: 'lost', flags: all, reason });
-      return;
-    }
-    const { object, number, by } = version;
-    const attributes = new Map([...version.attributes, ...object.tags]);
-    const what = {
-      ...MARKER,
-      kind: 'offer',
-      name: object.name,
-      member: by,
-      version: number,
-    } as const;
-    this.#say(one, to, { ...what, attributes, n, place, flags: all });
   }
 
   #say(one: MSubscription, { session, number }: MAttachment, told: Omit<MTold, 'one'>): void {

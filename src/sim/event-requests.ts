@@ -71,11 +71,13 @@ export function act(asking: Asking, client: Client): void {
 const ASKED: MAsked = {
   ...{ name: '', kinds: ['offer'], topics: [], text: '', isBefore: false, acknowledges: false },
   ...{ own: false, untilComplete: false, silence: 'allow', deadlineMs: Number.POSITIVE_INFINITY },
-  ...{ requires: false, latest: false },
+  ...{ requires: false, latest: false, untilNow: false },
 };
 
-function flagsOf({ isBefore, acknowledges, own, untilComplete, requires, latest }: MAsked): number {
+function flagsOf({ isBefore, acknowledges, own, ...more }: MAsked): number {
+  const { untilComplete, untilNow, requires, latest } = more;
   return (
+    (untilNow ? SUBSCRIBE.untilNow : 0) |
     (isBefore ? SUBSCRIBE.before : 0) |
     (acknowledges ? SUBSCRIBE.acknowledge : 0) |
     (own ? SUBSCRIBE.own : 0) |
@@ -129,6 +131,7 @@ export function subscribe(
     const isMarker = event.kind === 'gap' || event.kind === 'end' || event.kind === 'cancelled';
     const isOfLog = !isMarker && (event.flags & EVENT_FLAG.snapshot) === 0;
     if (isOfLog) playing.seen = [...playing.seen.slice(-9), event.seq];
+    if (event.kind === 'end' && asked.untilNow) asking.count('had all that there was');
     if (event.kind === 'end') playing.subscriptions.delete(number);
     else if (event.kind !== 'cancelled') hears(event, number);
   });
@@ -297,6 +300,11 @@ function quiet(asking: Asking, client: Client): void {
   });
 }
 
+/** One of three wants no more than there is when it comes. */
+function isUntilNow({ holdings: { playing } }: Client): boolean {
+  return playing.made % 3 === 0;
+}
+
 /** Looks on, from where it likes: it misses nothing, and hears nothing twice. */
 function watch(asking: Asking, client: Client): void {
   const { dice } = asking;
@@ -315,7 +323,8 @@ function watch(asking: Asking, client: Client): void {
   const window = asking.of([0, 1, 2, 5]);
   const slow = asking.of(Object.values(SLOW));
   const untilComplete = dice(3) === 0;
-  subscribe(asking, client, { ...asked, untilComplete }, { from, window, slow, hears });
+  const all = { ...asked, untilComplete, untilNow: isUntilNow(client) };
+  subscribe(asking, client, all, { from, window, slow, hears });
 }
 
 /** One of those who share the work of a subscription that outlives them. */
@@ -328,7 +337,8 @@ function share(asking: Asking, client: Client): void {
   const from = { kind: asking.of(['last', 'last', 'start'] as const) };
   const window = asking.of([1, 2, 4]);
   const hears = acknowledging(asking, client);
-  const asked = { name: `d${durable}`, kinds: of ?? [], text, own: true };
+  const untilNow = isUntilNow(client);
+  const asked = { name: `d${durable}`, kinds: of ?? [], text, own: true, untilNow };
   subscribe(asking, client, asked, { from, window, hears });
 }
 
@@ -375,8 +385,8 @@ function wrongly(asking: Asking, client: Client): void {
       subscribe(
         asking,
         client,
-        { isBefore: true },
-        { from: { kind: 'snapshot' }, hears: () => {} },
+        { isBefore: true, untilNow: isUntilNow(client) },
+        { from: { kind: isUntilNow(client) ? 'now' : 'snapshot' }, hears: () => {} },
       );
   }
 }

@@ -1,4 +1,6 @@
-import type { MAsked, MEvent, MFrom, MStanding, MSubscription } from './event-state.js';
+import { EVENT_FLAG } from '../protocol/index.js';
+import type { MAsked, MEvent, MFrom, MStanding, MSubscription, MTold } from './event-state.js';
+import { MARKER } from './event-wants.js';
 import { type MVersion, Refusal } from './oracle-state.js';
 
 /** The model of standing requires: what they keep, until it is acknowledged. */
@@ -44,4 +46,26 @@ export function goOnWith(
   standing.isWanted = false;
   standing.step = null;
   return since;
+}
+
+interface Kept {
+  readonly n: number;
+  readonly version: MVersion;
+  readonly flags: number;
+  /** The event of its offer. */
+  readonly offer: MEvent | undefined;
+}
+
+/** Whatever has become of its offer; of what was deleted, that it cannot be had. */
+export function toldOfKept(
+  { begun }: MStanding,
+  { n, version, flags, offer }: Kept,
+): Omit<MTold, 'one'> {
+  const all = flags | (begun.has(version) ? EVENT_FLAG.snapshot : 0);
+  const place = offer === undefined ? null : ({ event: offer, version: null } as const);
+  const marker = { ...MARKER, n, place, flags: all } as const;
+  if (version.isDeleted) return { ...marker, kind: 'lost', reason: 'object-deleted' };
+  const { object, number, by } = version;
+  const attributes = new Map([...version.attributes, ...object.tags]);
+  return { ...marker, kind: 'offer', name: object.name, member: by, version: number, attributes };
 }

@@ -58,6 +58,8 @@ export interface MAsked {
   readonly acknowledges: boolean;
   readonly own: boolean;
   readonly untilComplete: boolean;
+  /** Of the member alone: it wants what there is when it comes. */
+  readonly untilNow: boolean;
   readonly silence: 'allow' | 'deny';
   /** How long it may be silent; Infinity: for ever. */
   readonly deadlineMs: number;
@@ -78,6 +80,8 @@ export interface MAttachment {
   readonly member: MMember;
   readonly number: number;
   readonly window: number;
+  /** The event behind all that there was when it came, if it wants no more; null: it does. */
+  readonly until: number | null;
   inFlight: number;
 }
 

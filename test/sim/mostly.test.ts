@@ -25,7 +25,12 @@ const MOSTLY: Readonly<Record<Special, readonly string[]>> = {
   conducting: [
     ...['subscribe', 'acknowledge', 'veto', 'unsubscribe', 'emit', 'vetoed', 'subscriber-silent'],
     ...['unknown-subscription', 'told of a snapshot', 'told before', 'told again', 'told end'],
-    ...['told cancelled', 'a broker had what was offered', 'restart in the middle of holds'],
+    ...[
+      'had all that there was',
+      'told cancelled',
+      'a broker had what was offered',
+      'restart in the middle of holds',
+    ],
   ],
   stepping: [
     ...['take', 'had what was required as it came', 'told again', 'told of a snapshot'],
