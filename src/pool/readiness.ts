@@ -69,8 +69,12 @@ export function dependsAnew(pool: PoolState, rows: readonly number[]): void {
 
 /** A version is withdrawn: who has required it may wait for what it depends on. */
 export function keepUnready(pool: PoolState, version: number): void {
-  const isOver = isVersionReady(pool, version) || dependenciesOf(pool, version) === 0;
-  if (isOver) return;
+  if (isVersionReady(pool, version)) {
+    // It stays so, whatever its name is said to depend on from now on.
+    addVersionFlag(pool, version, VERSION_FLAG.ready);
+    return;
+  }
+  if (dependenciesOf(pool, version) === 0) return;
   const name = lackedBy(pool, version);
   pool.unreadyOld.wait(version, name);
   // All that it depends on has come with this message.

@@ -171,6 +171,23 @@ test('tags say what an object depends on, too, and may say it later', () => {
   again.delivered();
 });
 
+test('what was withdrawn when it was ready stays so, whatever its name depends on later', () => {
+  for (const isAsked of [false, true]) {
+    const pool = new Harness();
+    const model = pool.member('model');
+    const view = pool.member('view');
+    if (isAsked) view.subscribe({ kinds: ['ready'] });
+    const required = model.offer('x', 'old');
+    const waits = view.require('x');
+    const later = view.require('x');
+    required.withdraw().ok();
+    model.tag('x', { '.depends-on': ['never'] }).ok();
+    assert.equal(waits.demand({ ready: true }).text(), 'old');
+    model.tag('x', {}, ['.depends-on']).ok();
+    assert.equal(later.demand({ ready: true }).text(), 'old');
+  }
+});
+
 test('parts are ready when all are there; a group when what is in it is', () => {
   const pool = new Harness();
   const model = pool.member('model');
