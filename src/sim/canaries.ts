@@ -139,7 +139,7 @@ export const CANARIES: { readonly [name: string]: Canary } = {
   },
   'a file that was adopted is refused': {
     breaks: 'I4 adopted',
-    first: 4,
+    first: 38,
     plant: ({ loop }) => {
       const input = loop.input.bind(loop);
       const failure = { code: 'file-error', message: 'Cannot adopt' } as const;

@@ -1,7 +1,8 @@
 import type { StepQueue } from '../pool/events/queues.js';
 import type { Standing } from '../pool/events/standing.js';
 import type { Subscription } from '../pool/events/subscription.js';
-import { HANDLE, OBJECT, VERSION } from '../pool/rows.js';
+import { handleState } from '../pool/objects.js';
+import { HANDLE, HANDLE_STATE, OBJECT, VERSION } from '../pool/rows.js';
 import type { PoolState } from '../pool/state.js';
 import type { Canary } from './canaries.js';
 
@@ -108,13 +109,25 @@ export const STEP_CANARIES: { readonly [name: string]: Canary } = {
   'TAKE hands over what is offered now': {
     ...MOSTLY,
     breaks: 'G5 stand',
-    first: 114,
-    plant: ({ pool: { handles, objects } }) => {
+    plant: ({ pool }) => {
+      const { handles, objects, versions } = pool;
       const set = handles.set.bind(handles);
+      const add = versions.add.bind(versions);
+      // It is owed what it is bound to: else what counts who is owed what sees it first.
+      let [meant, taken] = [0, 0];
       handles.set = (row, field, value) => {
         const isBound = field === HANDLE.version && value !== 0;
-        const current = isBound ? objects.get(handles.get(row, HANDLE.object), OBJECT.current) : 0;
+        const isRequired = isBound && handleState(pool, row) === HANDLE_STATE.required;
+        const object = isRequired ? handles.get(row, HANDLE.object) : 0;
+        const current = isRequired ? objects.get(object, OBJECT.current) : 0;
+        if (current !== 0) [meant, taken] = [value, current];
         set(row, field, current === 0 ? value : current);
+      };
+      versions.add = (row, field, delta) => {
+        const isTaken = field === VERSION.requires && delta > 0 && row === meant;
+        if (!isTaken) return add(row, field, delta);
+        meant = 0;
+        return add(taken, field, delta);
       };
     },
   },
