@@ -7,6 +7,7 @@ import { acknowledge, soon, subscribe } from './event-requests.js';
 import { DEPENDS_ON, GROUP_NAMES } from './event-state.js';
 import { contentOf } from './handle-requests.js';
 import type { Payload } from './oracle-state.js';
+import { asker } from './object-requests.js';
 import { keyNumber } from './selectors.js';
 
 const { MODE, POLICY, SCOPE, WANT } = protocol;
@@ -143,12 +144,13 @@ function depend(asking: Asking, client: Client): void {
   if (!removes) set.set(DEPENDS_ON, some(asking, GROUP_NAMES, 2));
   const pairs = [...set].map(([key, value]) => [keyNumber(key), value] as const);
   const removed = removes ? [DEPENDS_ON] : [];
+  const member = asker(asking, client);
   asking.ask(
     client,
     `tag "${name}" as depending on ${[...set.values()]}`,
-    (w) => protocol.writeTag(w, name, pairs, removed.map(keyNumber)),
-    (oracle) => oracle.tag(name, set, removed),
-    { about: { name, attributes: set } },
+    (w) => protocol.writeTag(w, name, member, pairs, removed.map(keyNumber)),
+    (oracle, session) => oracle.tag(name, { set, removed }, oracle.asker(session, member)),
+    { about: { member, name, attributes: set } },
   );
 }
 
