@@ -18,7 +18,7 @@ import { isMemoryLost } from './lost-memory.js';
 import { OfferAnswers } from './offer-answers.js';
 import { OfferedMany } from './offered-many.js';
 import { type EncodedOffer, encodeOffer, fill, leaseFor, offerStored } from './offering.js';
-import type { Attributes, OfferOptions, ReplaceOptions, WaitOptions } from './options.js';
+import type { Attributes, OfferOptions, WaitOptions } from './options.js';
 import { UNHEEDED } from './pending.js';
 import type { Seat } from './seat.js';
 import type { Slice } from './slice.js';
@@ -34,7 +34,9 @@ export interface OfferItem {
   readonly space?: SpaceExpectation | undefined;
 }
 
-export interface OfferManyOptions extends OfferOptions, ReplaceOptions, WaitOptions {
+export interface OfferManyOptions extends OfferOptions, WaitOptions {
+  /** What the pool keeps of these names ends with each, as of `offer`. */
+  readonly replace?: boolean | undefined;
   /** The space of items that say none. */
   readonly space?: SpaceExpectation | undefined;
   /** Takes the failures of single items; without it the batch rejects with the first. */

@@ -243,8 +243,8 @@ export class PoolObject<D extends Dtype = Dtype> {
     checkOptions('offer', `offer "${this.name}"`, options);
     const handle = this.#handle;
     if (this.#isInParts) {
-      const { encoding, replace } = options;
-      if (encoding === undefined && replace !== true) return await this.#offerParts(options);
+      const { encoding, replace = false } = options;
+      if (encoding === undefined && replace === false) return await this.#offerParts(options);
       throw wrongState(`offer "${this.name}" so`, 'it is made in parts');
     }
     handle.mustBe('offer', 'open', 'sealed');

@@ -126,6 +126,8 @@ export async function fill(client: Client, slice: Slice, bytes: Uint8Array): Pro
 export interface EncodedOffer {
   /** With OFFER_REPLACES, if it does. */
   readonly scope: number;
+  /** The version that it replaces, if that is the one; 0: whichever is there. */
+  readonly replaced?: number;
   readonly durability: number;
   readonly lifetime: number;
   /** A WITHDRAW with this deadline goes out with the offer. */
@@ -138,12 +140,21 @@ export interface EncodedOffer {
   readonly appended?: (row: number) => void;
 }
 
+/** What an OFFER says of what it replaces. */
+function encodeReplaced({ replace = false }: ReplaceOptions): { flag: number; replaced?: number } {
+  if (typeof replace === 'boolean') return { flag: replace ? OFFER_REPLACES : 0 };
+  if (Number.isInteger(replace) && replace > 0) return { flag: OFFER_REPLACES, replaced: replace };
+  throw new RangeError(`Cannot replace version ${replace}: versions are whole numbers from 1 on`);
+}
+
 export function encodeOffer(
   options: OfferOptions & ReplaceOptions,
   keep = options.keep === true,
 ): EncodedOffer {
+  const { flag, ...rest } = encodeReplaced(options);
   return {
-    scope: (keep ? SCOPE.pool : SCOPE.member) | (options.replace === true ? OFFER_REPLACES : 0),
+    ...rest,
+    scope: (keep ? SCOPE.pool : SCOPE.member) | flag,
     durability: durabilityCode(options.durability),
     lifetime: keep ? lifetimeOf(options.lifetimeMs) : 0,
   };
@@ -156,10 +167,10 @@ function offerSlice(
   options: WaitOptions,
 ): Promise<Acknowledged> {
   const { slab, offset, size } = slice;
-  const { scope, durability, lifetime, region, appended } = how;
+  const { scope, durability, lifetime, region, appended, replaced } = how;
   return send(handle, how, options, (w, number) => {
     if (region === undefined && appended === undefined) {
-      writeOfferSlice(w, number, scope, durability, lifetime, slab, offset, size);
+      writeOfferSlice(w, number, scope, durability, lifetime, slab, offset, size, replaced);
       return;
     }
     const payload = { kind: 'slice', slab, offset, size } as const;
@@ -170,14 +181,15 @@ function offerSlice(
 }
 
 function writeInline(w: Writer, number: number, how: EncodedOffer, bytes: Uint8Array): void {
-  const { scope, durability, lifetime, region, appended } = how;
+  const { scope, durability, lifetime, region, appended, replaced } = how;
   if (region !== undefined || appended !== undefined) {
     const payload = { kind: 'inline', bytes } as const;
     const fields = { handle: number, scope, durability, lifetime, payload };
     if (region === undefined) writeAppend(w, fields);
     else writeOfferPart(w, { ...fields, region });
-  } else if (bytes.length === 0) writeOfferNothing(w, number, scope, durability, lifetime);
-  else writeOfferInline(w, number, scope, durability, lifetime, bytes);
+  } else if (bytes.length === 0) {
+    writeOfferNothing(w, number, scope, durability, lifetime, replaced);
+  } else writeOfferInline(w, number, scope, durability, lifetime, bytes, replaced);
 }
 
 /** Sends an OFFER, and the WITHDRAW that may go with it. */

@@ -42,9 +42,10 @@ export interface OfferOptions {
 export interface ReplaceOptions {
   /**
    * What the pool keeps of that name, by whomever, is withdrawn when this is let in, in one step:
-   * refused, it leaves that one as it was. Until then both take room.
+   * refused, it leaves that one as it was. Until then both take room. A number: if it is that
+   * version, else `already-offered`, or `wrong-state` when none is offered.
    */
-  readonly replace?: boolean | undefined;
+  readonly replace?: boolean | number | undefined;
 }
 
 /** What of an object the pool keeps. */

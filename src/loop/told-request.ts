@@ -120,7 +120,7 @@ function partsOf(r: Reader, code: number, names: ToldNames, message: Decoder): P
         bytes: size,
         source: where,
         ...(where === 'slab' ? { slab, offset } : {}),
-        ...(replaces === 1 ? { replaces: true } : {}),
+        ...(replaces === 1 ? { replaces: message.offer.replaced || true } : {}),
         scope: scope === SCOPE.pool ? 'pool' : 'member',
         ...(lifetime === 0 ? {} : { lifetimeMs: lifetime }),
       };

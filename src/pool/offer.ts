@@ -107,6 +107,7 @@ export function checkOffer(
   }
   const current = objects.get(object, OBJECT.current);
   if (current !== 0 && !isReplaced(pool, current, message)) alreadyOffered(pool, object);
+  if (current === 0 && message.replaced !== 0) replacesNothing(pool, object, message.replaced);
   const { source, slab, offset, size } = message;
   // The store asks for them first, and would not be asked: what is missing are the bytes.
   if (pool.options.hasStore && source === SOURCE.slice && size > 0) {
@@ -136,9 +137,17 @@ export function checkOffer(
 export function isReplaced(
   pool: PoolState,
   version: number,
-  { replaces }: Pick<Offer, 'replaces'>,
+  { replaces, replaced }: Pick<Offer, 'replaces' | 'replaced'>,
 ): boolean {
-  return replaces === 1 && versionHas(pool, version, VERSION_FLAG.scopePool);
+  if (replaces === 0 || !versionHas(pool, version, VERSION_FLAG.scopePool)) return false;
+  return replaced === 0 || replaced === pool.versions.get(version, VERSION.number);
+}
+
+function replacesNothing(pool: PoolState, object: number, version: number): never {
+  const name = objectName(pool, object);
+  refuse('wrong-state', `Cannot replace version ${version} of "${name}": it is not offered`, {
+    name,
+  });
 }
 
 /** Publishes what was prepared. */

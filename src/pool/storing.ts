@@ -50,6 +50,7 @@ export function storeAsked(pool: PoolState, session: Session, code: number): ToS
     const isNew = state === HANDLE_STATE.declared || state === HANDLE_STATE.sealed;
     const current = pool.objects.get(object, OBJECT.current);
     if (!isNew || (current !== 0 && !isReplaced(pool, current, message))) return null;
+    if (current === 0 && message.replaced !== 0) return null;
     if (!mayRead(pool, session.id, slab, offset, size)) return null;
     const space = spaceOf(pool, handle, size);
     if (space === null) return null;

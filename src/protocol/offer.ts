@@ -11,6 +11,8 @@ export class Offer {
   scope = 0;
   /** 1: what the pool keeps of that name ends with it. OFFER alone. */
   replaces = 0;
+  /** ... if it is this version; 0: whichever it is. */
+  replaced = 0;
   durability = 0;
   source = 0;
   lifetime = 0;
@@ -62,6 +64,7 @@ function readFields(r: Reader, into: Offer, flags: number): void {
   into.source = readChoice(r, SOURCE.slice, 'the source of an offer');
   readZero(r);
   into.lifetime = r.u32();
+  into.replaced = into.replaces === 1 ? r.u32() : 0;
 }
 
 function readPayload(r: Reader, into: Offer): void {
@@ -85,22 +88,30 @@ function writeFixed(
   durability: number,
   source: number,
   lifetime: number,
+  replaced = 0,
 ): void {
   w.u32(handle);
   w.u32(scope | (durability << 8) | (source << 16));
   w.u32(lifetime);
+  if (scope >= OFFER_REPLACES) w.u32(replaced);
 }
 
-/** Offers a space of length 0: a signal. */
+/** Of what every OFFER begins with. `scope`: with OFFER_REPLACES, if it does. */
+function fixedSize(scope: number): number {
+  return scope >= OFFER_REPLACES ? FIXED_SIZE + 4 : FIXED_SIZE;
+}
+
+/** Offers a space of length 0: a signal. `scope` may have OFFER_REPLACES with it. */
 export function writeOfferNothing(
   w: Writer,
   handle: number,
   scope: number,
   durability: number,
   lifetime: number,
+  replaced = 0,
 ): void {
-  writeHeader(w, MESSAGE.offer, FIXED_SIZE);
-  writeFixed(w, handle, scope, durability, SOURCE.nothing, lifetime);
+  writeHeader(w, MESSAGE.offer, fixedSize(scope));
+  writeFixed(w, handle, scope, durability, SOURCE.nothing, lifetime, replaced);
 }
 
 /** Offers bytes that travel in the message, at most `LIMITS.inlineBytesMax`. */
@@ -111,9 +122,10 @@ export function writeOfferInline(
   durability: number,
   lifetime: number,
   payload: Uint8Array,
+  replaced = 0,
 ): void {
-  writeHeader(w, MESSAGE.offer, FIXED_SIZE + 4 + payload.length);
-  writeFixed(w, handle, scope, durability, SOURCE.inline, lifetime);
+  writeHeader(w, MESSAGE.offer, fixedSize(scope) + 4 + payload.length);
+  writeFixed(w, handle, scope, durability, SOURCE.inline, lifetime, replaced);
   w.u32(payload.length);
   w.rawRange(payload, 0, payload.length);
 }
@@ -128,9 +140,10 @@ export function writeOfferSlice(
   slab: number,
   offset: number,
   size: number,
+  replaced = 0,
 ): void {
-  writeHeader(w, MESSAGE.offer, FIXED_SIZE + SLICE_SIZE);
-  writeFixed(w, handle, scope, durability, SOURCE.slice, lifetime);
+  writeHeader(w, MESSAGE.offer, fixedSize(scope) + SLICE_SIZE);
+  writeFixed(w, handle, scope, durability, SOURCE.slice, lifetime, replaced);
   w.u32(slab);
   w.u64(offset);
   w.u64(size);

@@ -13,6 +13,7 @@ export function readCreate(r: Reader, into: Offer): void {
   into.handle = r.u32();
   into.scope = readChoice(r, SCOPE.pool, 'the scope of an open object');
   into.replaces = 0;
+  into.replaced = 0;
   into.consistency = readChoice(r, CONSISTENCY.eventual, 'a consistency');
   readZero(r);
   readZero(r);

@@ -8,7 +8,7 @@ export const VERSIONS: readonly { version: number; change: string; vectors: stri
   {
     version: 1,
     change: 'first',
-    vectors: '4028abbd0f20751046ab403fe530ff1c3c39502a2b7b7d61e627c1d89f11810e',
+    vectors: 'f717872cd30375f5de3c6f9da800d3b62497e8ad116076b205fa593003cbc7bd',
   },
 ];
 

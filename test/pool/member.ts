@@ -26,7 +26,7 @@ export interface Said {
 
 export interface OfferOptions {
   readonly keep?: boolean;
-  readonly replace?: boolean;
+  readonly replace?: boolean | number;
   readonly lifetime?: number;
   readonly durability?: number;
 }
@@ -306,17 +306,20 @@ export class Handle {
 
   offer(payload: Payload = null, options: OfferOptions = {}): Call {
     const { keep = false, replace = false, lifetime = 0, durability = 0 } = options;
-    const scope = (keep ? SCOPE.pool : SCOPE.member) | (replace ? protocol.OFFER_REPLACES : 0);
+    const scope =
+      (keep ? SCOPE.pool : SCOPE.member) | (replace === false ? 0 : protocol.OFFER_REPLACES);
+    const replaced = Number(replace === true ? 0 : replace);
     return this.#call((w) => {
       if (payload === null) {
-        protocol.writeOfferNothing(w, this.number, scope, durability, lifetime);
+        protocol.writeOfferNothing(w, this.number, scope, durability, lifetime, replaced);
       } else if (typeof payload === 'string' || payload instanceof Uint8Array) {
         const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-        protocol.writeOfferInline(w, this.number, scope, durability, lifetime, bytes);
+        protocol.writeOfferInline(w, this.number, scope, durability, lifetime, bytes, replaced);
       } else {
         const { slab, offset, size } = payload;
         const { number } = this;
-        protocol.writeOfferSlice(w, number, scope, durability, lifetime, slab, offset, size);
+        const where = [slab, offset, size] as const;
+        protocol.writeOfferSlice(w, number, scope, durability, lifetime, ...where, replaced);
       }
     });
   }

@@ -55,6 +55,21 @@ test('one that is refused leaves what is kept', () => {
   member.declare('z').offer('new', REPLACING).fails('already-offered');
 });
 
+test('one may replace a version, and no other', () => {
+  const pool = new Harness();
+  const member = pool.member('m');
+  member.declare('x').offer('one', KEPT).ok();
+  member.declare('x').offer('two', { keep: true, replace: 1 }).ok();
+  const { message } = member
+    .declare('x')
+    .offer('again', { keep: true, replace: 1 })
+    .fails('already-offered');
+  assert.match(message, /^Cannot offer "x"/u);
+  assert.equal(versionOf(pool), 2);
+  member.unkeep('x').ok();
+  member.declare('x').offer('late', { keep: true, replace: 2 }).fails('wrong-state');
+});
+
 test('who may refuse is asked of the new one first, then of the end of the old one', () => {
   const pool = new Harness();
   const guard = pool.member('guard');

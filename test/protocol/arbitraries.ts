@@ -125,8 +125,11 @@ export const MESSAGES: { readonly [K in MessageName]: ArbitraryOf<K, AnyMessage>
     .tuple(
       of('offer', { handle: u32, scope: u8(3), durability: u8(2), lifetime: u32 }),
       sourceAndPayload(2),
+      u32,
     )
-    .map(([fixed, payload]) => ({ ...fixed, ...payload })),
+    .map(([fixed, payload, replaced]) => {
+      return { ...fixed, ...(fixed.scope > 1 ? { replaced } : {}), ...payload };
+    }),
   offerPart: fc
     .tuple(
       of('offerPart', { handle: u32, scope: u8(1), durability: u8(2), lifetime: u32 }),

@@ -122,6 +122,8 @@ export type AnyMessage =
       durability: number;
       source: number;
       lifetime: number;
+      /** With a scope that replaces. */
+      replaced?: number;
       payload: Payload;
     }
   | {
@@ -242,7 +244,9 @@ function offerOf(fields: Offer, r: Reader): AnyMessage {
   const { handle, durability, source, lifetime } = fields;
   const scope = fields.scope | (fields.replaces * OFFER_REPLACES);
   const payload = payloadOf(r, fields);
-  return { kind: 'offer', handle, scope, durability, source, lifetime, payload };
+  const fixed = { handle, scope, durability, source, lifetime } as const;
+  const { replaces, replaced } = fields;
+  return { kind: 'offer', ...fixed, ...(replaces === 1 ? { replaced } : {}), payload };
 }
 
 function offerPartOf(fields: Offer, r: Reader): AnyMessage {

@@ -12,13 +12,15 @@ type Offered = Extract<AnyMessage, { kind: 'offer' }>;
 type Delivered = Extract<AnyMessage, { kind: 'deliver' }>;
 
 function writeOffer(w: Writer, message: Offered): void {
-  const { handle, scope, durability, lifetime, payload } = message;
-  if (payload === null) protocol.writeOfferNothing(w, handle, scope, durability, lifetime);
-  else if (payload instanceof Uint8Array) {
-    protocol.writeOfferInline(w, handle, scope, durability, lifetime, payload);
+  const { handle, scope, durability, lifetime, replaced, payload } = message;
+  if (payload === null) {
+    protocol.writeOfferNothing(w, handle, scope, durability, lifetime, replaced);
+  } else if (payload instanceof Uint8Array) {
+    protocol.writeOfferInline(w, handle, scope, durability, lifetime, payload, replaced);
   } else {
     const { slab, offset, size } = payload;
-    protocol.writeOfferSlice(w, handle, scope, durability, lifetime, slab, offset, size);
+    const where = [slab, offset, size] as const;
+    protocol.writeOfferSlice(w, handle, scope, durability, lifetime, ...where, replaced);
   }
 }
 

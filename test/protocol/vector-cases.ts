@@ -134,7 +134,21 @@ export const MESSAGES: readonly (readonly [string, AnyMessage])[] = [
       durability: 0,
       source: 0,
       lifetime: 0,
+      replaced: 0,
       payload: null,
+    },
+  ],
+  [
+    'offer, in the place of a version',
+    {
+      kind: 'offer',
+      handle: 2,
+      scope: 2,
+      durability: 0,
+      source: 1,
+      lifetime: 0,
+      replaced: 7,
+      payload: Uint8Array.of(1),
     },
   ],
   [

@@ -41,7 +41,7 @@ _MESSAGES = _layouts(
     "0x03 LEAVE member:u32 deadline:u32", "0x04 END", "0x05 PING", "0x06 CANCEL request:u64",
     "0x10 DECLARE handle:u32 member:u32 name:text space attributes",
     "0x11 SET handle:u32 space attributes", "0x12 SEAL handle:u32",
-    "0x13 OFFER handle:u32 scope:u8 durability:u8 source:u8 zero8 lifetime:u32 payload",
+    "0x13 OFFER handle:u32 scope:u8 durability:u8 source:u8 zero8 lifetime:u32 replaced payload",
     "0x14 WITHDRAW handle:u32 deadline:u32", "0x15 REQUIRE handle:u32 policy:u8",
     "0x16 DEMAND handle:u32 deadline:u32 mode:u8 policy:u8 want:u8",
     "0x17 RETRACT handle:u32", "0x18 DISPOSE handle:u32",
@@ -106,6 +106,8 @@ def _encode(layout: _Layout, fields: Mapping[str, Any]) -> bytes:
             parts.append(b"\x00")
         elif kind == "payload":
             parts.append(_payload(fields))
+        elif kind == "replaced":  # of an offer that replaces: which version, 0 for any
+            parts.append(struct.pack("<I", fields["replaced"]) if fields["scope"] & 2 else b"")
         else:
             parts.append(_WRITERS[kind](None if kind == "magic" else fields[name]))
     return b"".join(parts)
@@ -115,7 +117,9 @@ def _decode(layout: _Layout, data: Any, exact: bool = True) -> Dict[str, Any]:
     reader = _Reader(data)
     found: Dict[str, Any] = {}
     for name, kind in layout[1]:
-        if kind == "payload":
+        if kind == "replaced":
+            found.update({name: reader.u32()} if found["scope"] & 2 else {})
+        elif kind == "payload":
             reader.payload(found, 4 if layout[0] == "DELIVER" else 2)
         else:
             found[name] = getattr(reader, kind)()

@@ -154,7 +154,8 @@ class _Offering(_Demanding):
                         self._write(slot[0], slot[1], raw, until)
                         fields = {"source": 2, "slab": slot[0], "offset": slot[1],
                                   "size": len(raw)}
-                    offer = _message(message, handle=handle, scope=int(keep) | int(replace) << 1,
+                    offer = _message(message, handle=handle, replaced=0,
+                                     scope=int(keep) | int(replace) << 1,
                                      durability=("process", "memory", "fsync").index(durability),
                                      lifetime=_ms(lifetime) if lifetime else 0, **kind, **fields)
                     sent = True

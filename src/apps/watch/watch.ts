@@ -8,7 +8,6 @@ import { quoted } from '../../core/selector/printer.js';
 import { nearest } from '../../core/suggest.js';
 import { systemCode } from '../../core/system-errors.js';
 import { importFile } from '../../files/index.js';
-import { Former } from '../../files/replacing.js';
 import { type Libc, tryLoadLibc } from '../../levels/shm/index.js';
 import {
   attributesOfFacts,
@@ -116,7 +115,8 @@ interface Looked {
   readonly full: string;
   readonly name: string;
   /** What the pool had under its name before; null: the import looks. */
-  readonly former: Former | null;
+  /** The version that is there before it; null: none, or files are imported. */
+  readonly former: number | null;
   readonly file: FileHandle;
   readonly facts: FileFacts;
 }
@@ -226,7 +226,7 @@ class Watcher {
       if (!facts.isFile || this.#libc?.hasWriters(file.fd) === true) return;
       const name = this.#nameOf(path);
       // Before it is asked for: what another watch has offered by then is known.
-      const former = this.#options.import === true ? null : await Former.of(this.#pool, [{ name }]);
+      const former = this.#options.import === true ? null : await this.#versionOf(name);
       const names = (await this.#isKnown(full, name, facts))
         ? null
         : await this.#offerUnlessKnown({ path, full, name, former, file, facts });
@@ -238,6 +238,15 @@ class Watcher {
       if (error instanceof HasChanged) this.#waiting.add(path);
       else this.#tell({ path, names: [], bytes: 0, outcome: 'failed', error });
     }
+  }
+
+  /** The version that the pool keeps of a name; null: none. */
+  async #versionOf(name: string): Promise<number | null> {
+    for await (const known of this.#pool.query(`name = ${quoted(name)}`, { detail: 'all' })) {
+      const { scope, version } = known;
+      return scope === 'pool' && typeof version === 'number' ? version : null;
+    }
+    return null;
   }
 
   /**
@@ -265,7 +274,10 @@ class Watcher {
       try {
         return this.#options.import === true ? await this.#import(one) : await this.#offer(one);
       } catch (error) {
-        if (!(error instanceof AttaccaError && error.code === 'already-offered')) throw error;
+        if (!(error instanceof AttaccaError)) throw error;
+        // What was there has been withdrawn meanwhile.
+        if (error.code === 'wrong-state') throw new HasChanged();
+        if (error.code !== 'already-offered') throw error;
         if (await this.#isKnown(one.full, one.name, one.facts)) return null;
         // What another one imports is there when it has ended.
         if (error.fields['importing'] !== true || performance.now() > until) throw error;
@@ -301,8 +313,8 @@ class Watcher {
       if (!isWhole || !isSameFile(facts, await factsOf(file))) throw new HasChanged();
       // A name that nobody has a handle on is forgotten, and its versions begin anew.
       await object.seal();
-      await former?.end();
-      await object.offer({ keep: true, timeoutMs });
+      // If another watch has offered a version meanwhile, it may be of the very same file.
+      await object.offer({ keep: true, timeoutMs, replace: former ?? false });
       await object.dispose();
     } catch (error) {
       await object.dispose().catch(() => {});
