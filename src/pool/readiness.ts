@@ -70,6 +70,11 @@ export function dependsAnew(pool: PoolState, rows: readonly number[]): void {
 /** A version is withdrawn: who has required it may wait for what it depends on. */
 export function keepUnready(pool: PoolState, version: number): void {
   if (isVersionReady(pool, version)) {
+    const object = pool.versions.get(version, VERSION.object);
+    // With its tags, what it depended on has gone in this message: a group may have it still.
+    if (!versionHas(pool, version, VERSION_FLAG.ready) && pool.readyDue.has(object)) {
+      addDependent(pool, object);
+    }
     // It stays so, whatever its name is said to depend on from now on.
     addVersionFlag(pool, version, VERSION_FLAG.ready);
     return;

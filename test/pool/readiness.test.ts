@@ -214,6 +214,28 @@ test('parts are ready when all are there; a group when what is in it is', () => 
   whole.delivered();
 });
 
+test('a group is ready when what it has is deleted, and with that all that this lacked', () => {
+  for (const isWithdrawn of [false, true]) {
+    const pool = new Harness();
+    const model = pool.member('model');
+    const view = pool.member('view');
+    const wanted = view.require('g');
+    const group = model.declare('g', on('m'));
+    const m = model.declare('m');
+    model.tag('m', { '.depends-on': ['never'] }).ok();
+    group.offerGroup([[m, '1']]).ok();
+    const waits = wanted.demand({ ready: true });
+    if (isWithdrawn) m.withdraw().ok();
+    waits.waits();
+    // Its tags end with it.
+    model.delete('m', true).ok();
+    waits.delivered();
+    const had = view.declare('m');
+    had.requireMember(wanted).ok();
+    assert.equal(had.demand({ ready: true }).text(), '1');
+  }
+});
+
 test('a group that is withdrawn is ready when what it had is', () => {
   const pool = new Harness();
   const model = pool.member('model');
