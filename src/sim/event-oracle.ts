@@ -84,7 +84,7 @@ export class EventOracle {
     const { kind, name } = event;
     const isOfObject = !['join', 'leave', 'crash', 'emit', 'promise'].includes(kind);
     if (isOfObject && !isFollowed(name)) return;
-    if (WHILE_ASKED.has(kind) && !this.#isAsked(kind)) return;
+    if (WHILE_ASKED.has(kind) && !this.isAsked(kind)) return;
     const one = { ...event, isBefore: false, seq: null };
     this.log.push(one);
     const after = [...this.subscriptions].filter(({ asked }) => !asked.isBefore);
@@ -109,7 +109,8 @@ export class EventOracle {
     }
   }
 
-  #isAsked(kind: EventName): boolean {
+  /** Whether somebody is told of it after it. */
+  isAsked(kind: EventName): boolean {
     return [...this.subscriptions].some(
       ({ asked }) => !asked.isBefore && asked.kinds.includes(kind),
     );

@@ -5,6 +5,8 @@ import { isGrowing, placesOf } from './selected.js';
 interface GroupOracleParts {
   readonly objects: ReadonlyMap<string, MObject>;
   readonly versions: ReadonlySet<MVersion>;
+  /** Whether anybody is told what is ready. */
+  readonly isAsked: () => boolean;
   /** It is told that a version is ready that is offered. */
   readonly note: (version: MVersion) => void;
   /** Who waits until a version is ready has it. */
@@ -63,7 +65,9 @@ export class GroupOracle {
     }
   }
 
-  #seqsAhead({ object, number }: MVersion): number[] {
+  #seqsAhead({ object, number, offered }: MVersion): number[] {
+    // What is told later in the batch is something else.
+    if (!offered || !this.#parts.isAsked()) return [];
     const seqs = [...this.seqsOf(object.name, number)].filter((seq) => seq > this.#toldAt);
     return seqs.sort((one, other) => one - other);
   }

@@ -103,6 +103,7 @@ export class Oracle {
     this.groups = new GroupOracle({
       objects: this.objects,
       versions,
+      isAsked: () => this.events.isAsked('ready'),
       note: (version) => this.events.note(this.#ofVersion('ready', version)),
       serve: (version) => {
         for (const handle of inOrderOfEnd([...version.bound])) this.#deliverIfReady(handle);
