@@ -76,7 +76,9 @@ async function untilGone(
 ): Promise<never> {
   const names = objects.map(({ name }) => JSON.stringify(name)).join(', ');
   const kinds = ['delete', 'lost'];
-  await using events = await pool.subscribe({ kinds, select: `name in [${names}]` });
+  // It may be this very member that deletes it.
+  const select = `name in [${names}]`;
+  await using events = await pool.subscribe({ kinds, select, own: true });
   const event = await events.wait({ signal });
   if (event === null) return await new Promise(() => {});
   const { kind, name, version, member } = event;
