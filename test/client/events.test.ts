@@ -39,12 +39,12 @@ for (const transport of TRANSPORTS) {
       await model.put('t/850', ramp(4), { attributes: { param: 't', level: 850 } });
       await model.put('u/850', ramp(4), { attributes: { param: 'u' } });
       await model.emit('steer', { dt: 30 });
-      await watcher.unkeep('t/850');
+      await model.unkeep('t/850');
       const [offer, steer, withdraw] = await take(events, 3);
       assert.ok(offer !== undefined && steer !== undefined && withdraw !== undefined);
       assert.deepEqual(told([offer, steer, withdraw]), ['offer t/850', 'steer', 'withdraw t/850']);
       assert.deepEqual([offer.n, steer.n, withdraw.n], [1, 2, 3]);
-      assert.equal(offer.member, 'model[0]');
+      assert.deepEqual([offer.member, withdraw.member], ['model[0]', 'model[0]']);
       assert.equal(offer.attributes['level'], 850);
       assert.deepEqual([offer.dtype, offer.shape, offer.version], ['float32', [4], 1]);
       assert.equal(steer.attributes['dt'], 30);
