@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as protocol from '../../src/protocol/index.js';
 import { Harness } from './harness.js';
+import { Subscriber } from './subscriber.js';
 
 test('who tags, deletes and withdraws is named, and is not told of it', () => {
   const pool = new Harness();
@@ -47,4 +48,21 @@ test('a change that a program asks for which is no member names nobody', () => {
     all.events.map(({ member }) => member),
     ['', ''],
   );
+});
+
+test('a number that is free again is whose who took it then', () => {
+  const pool = new Harness();
+  const one = pool.member('one');
+  const two = pool.member('two', one.client);
+  const other = pool.member('other');
+  const promise = other.promise('x');
+  const all = new Subscriber(one, { kinds: ['offer'], untilComplete: true }, 7);
+  all.made.value();
+  promise.close().ok();
+  assert.deepEqual(all.told, ['end']);
+  const mine = new Subscriber(two, { kinds: ['offer'] }, 7);
+  mine.made.value();
+  one.leave().bye();
+  other.offer('y');
+  assert.deepEqual(mine.told.slice(-1), ['offer y']);
 });

@@ -26,7 +26,6 @@ export function endCaughtUp(pool: PoolState, one: Subscription): void {
       continue;
     if (unacked.hasBefore(each.until)) continue;
     tellEnd(pool, one, each, { reason: 'complete' });
-    pool.members.get(each.member)?.subscriptions.delete(each.number);
     detach(pool, one, each);
   }
 }
@@ -39,7 +38,7 @@ export function dismiss(pool: PoolState, one: Subscription, error: AttaccaError 
       : { reason: error.code, message: error.message, fields: error.fields };
   for (const each of one.attachments) {
     tellEnd(pool, one, each, fields);
-    each.session.subscriptions.delete(each.number);
+    freeNumber(pool, each);
   }
   one.attachments.length = 0;
 }
@@ -66,11 +65,17 @@ function forget(pool: PoolState, one: Subscription): void {
   decideAll(pool, one);
 }
 
+/** The number is its client's to use again, for whichever of its members. */
+function freeNumber(pool: PoolState, { session, member, number }: Attachment): void {
+  session.subscriptions.delete(number);
+  pool.members.get(member)?.subscriptions.delete(number);
+}
+
 /** A member takes no more events: what it has not acknowledged is for others, or for later. */
 export function detach(pool: PoolState, one: Subscription, gone: Attachment): void {
   const index = one.attachments.indexOf(gone);
   if (index >= 0) one.attachments.splice(index, 1);
-  gone.session.subscriptions.delete(gone.number);
+  freeNumber(pool, gone);
   if (one.name === '') {
     forget(pool, one);
     return;

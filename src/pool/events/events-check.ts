@@ -183,7 +183,7 @@ function checkSubscriptions(pool: PoolState): number {
   assert(known === attached, 'who is attached is known by its session');
   let ofMembers = 0;
   for (const member of pool.members.values()) ofMembers += member.subscriptions.size;
-  assert(ofMembers >= attached, 'who is attached is a member');
+  assert(ofMembers === attached, 'who is attached is a member');
   return timers;
 }
 

@@ -239,7 +239,6 @@ function beginsAt({ events: { log } }: PoolState, { from, seq, slow }: Subscribe
 /** UNSUBSCRIBE. */
 export function unsubscribe(pool: PoolState, session: Session, message: Unsubscribe): void {
   const { one, attachment } = subscriptionOf(session, message.subscription);
-  pool.members.get(attachment.member)?.subscriptions.delete(message.subscription);
   detach(pool, one, attachment);
   if (message.forget === 1 && pool.events.subscriptions.has(one.id)) {
     endSubscription(pool, one, failure('cancelled', 'Cannot go on: the subscription was ended'));
@@ -324,5 +323,4 @@ export function detachAll(pool: PoolState, member: Member): void {
     const found = member.session.subscriptions.get(number);
     if (found !== undefined) detach(pool, found.one, found.attachment);
   }
-  member.subscriptions.clear();
 }

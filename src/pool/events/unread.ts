@@ -11,10 +11,13 @@ import { hasMore, markDue } from './delivering.js';
  */
 
 /** Whether a session may be told of one more event. */
-export function hasRoomFor({ unread, sessions, events }: PoolState, session: Session): boolean {
+export function hasRoomFor(pool: PoolState, session: Session): boolean {
+  const { unread, sessions, events, dirty } = pool;
   const owed = unread.bytesHeldFor(session.id) + session.out.at;
   if (owed >= LIMITS.sessionEventBytesMax) return false;
-  if (unread.bytesHeld + events.bytesTold < LIMITS.repliesBytesMax) return true;
+  // What was told before the outputs were taken is held by now.
+  const told = dirty.length === 0 ? 0 : events.bytesTold;
+  if (unread.bytesHeld + told < LIMITS.repliesBytesMax) return true;
   // Together too much: who is owed more than an even share is who does not read.
   return owed <= LIMITS.repliesBytesMax / sessions.size;
 }
