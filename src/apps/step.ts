@@ -1,5 +1,4 @@
 import type { Pool, PoolEvent, SubscribeOptions, Subscription } from '../client/index.js';
-import { AttaccaError } from '../core/errors.js';
 
 /** What becomes of a held operation; `continue` lets it and all that come go. */
 export type StepAnswer = 'go' | 'continue' | 'quit' | { readonly veto: string };
@@ -145,15 +144,9 @@ class Stepper {
   }
 
   async #veto(event: PoolEvent, reason: string): Promise<void> {
-    try {
-      await this.#events.veto(event, reason);
-    } catch (error) {
-      // Somebody else has decided it meanwhile, or its program has gone.
-      if (!(error instanceof AttaccaError && error.code === 'wrong-state')) throw error;
-      this.#decided(event, 'cancelled');
-      return;
-    }
-    this.#decided(event, 'vetoed');
+    // Else somebody else has decided it meanwhile, or its program has gone.
+    const isIt = await this.#events.veto(event, reason);
+    this.#decided(event, isIt ? 'vetoed' : 'cancelled');
   }
 
   #decided(event: PoolEvent, outcome: StepOutcome): void {

@@ -201,7 +201,15 @@ for (const transport of TRANSPORTS) {
       const error = await refused;
       assert.equal(error.code, 'vetoed');
       assert.equal((error as AttaccaError).fields['reason'], 'it has NaN');
-      assert.equal(await codeOf(events.veto(event, 'again')), 'wrong-state');
+      // It is decided: a guard that comes late goes on.
+      assert.equal(await events.veto(event, 'again'), false);
+      await using after = await guard.subscribe({ kinds: 'offer' });
+      const other = model.put('y', new Float64Array(1));
+      for (const each of await take(events, 1)) events.acknowledge(each);
+      await other;
+      const [told] = await take(after, 1);
+      assert.ok(told !== undefined);
+      assert.equal(await codeOf(after.veto(told, 'late')), 'wrong-state');
     });
 
     test('no field with NaN gets in: what is offered is measured before', async (t) => {

@@ -140,10 +140,22 @@ class Subscription:
                 self._finish(n)
             self._flush()
 
-    def veto(self, event: Event, reason: str, timeout: Optional[float] = None) -> None:
-        """Forbids what an event told `before` tells of, which must wait: it fails with `vetoed` and
-        the reason (1,000 bytes at most). `wrong-state` when it does not wait any more."""
-        self._pool._ask("VETO", "OK", timeout, subscription=self._number, n=event.n, reason=reason)
+    def veto(self, event: Event, reason: str, timeout: Optional[float] = None) -> bool:
+        """Forbids what an event told `before` tells of: it fails with `vetoed` and the reason (1,000
+        bytes at most). False: it was decided before, by another's veto (of a group one is enough),
+        by its deadline, or as who asked for it is gone. `wrong-state` of an event that nobody waits
+        for, as it was not told `before`, or not with `acknowledge`."""
+        if not event.before or not self._manual:
+            raise AttaccaError("wrong-state", "Cannot veto: nothing waits for what is told after "
+                               "it, or not acknowledged")
+        try:
+            self._pool._ask("VETO", "OK", timeout, subscription=self._number, n=event.n,
+                            reason=reason)
+        except AttaccaError as error:
+            if error.code != "wrong-state":
+                raise
+            return False
+        return True
 
     def close(self, forget: bool = False, timeout: Optional[float] = None) -> None:
         """Ends it. A durable one goes on for others, and who comes later, unless `forget`. What was

@@ -77,6 +77,7 @@ class Events(PoolCase):
                 events.veto(event, "it is bad")
                 thread.join(10)
                 self.assertEqual(result, ["vetoed"])
+                self.assertFalse(events.veto(event, "it is decided"))
                 thread = threading.Thread(target=lambda: m.offer(f"{tag}/good", b"x"))
                 thread.start()
                 [event] = self.take(events, 1)

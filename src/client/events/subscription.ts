@@ -46,6 +46,7 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
   readonly #number: number;
   readonly #name: string;
   readonly #isManual: boolean;
+  readonly #mayVeto: boolean;
   readonly #window: number;
   /** Events that have come and are not taken. */
   readonly #events: PoolEvent[] = [];
@@ -67,6 +68,7 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
     this.#number = number;
     this.#name = options.name ?? '';
     this.#isManual = options.acknowledge === true;
+    this.#mayVeto = this.#isManual && options.when === 'before';
     this.#window = options.window || WINDOW;
     seat.ends.add(this.#onLeft);
   }
@@ -156,12 +158,24 @@ export class Subscription implements AsyncIterable<PoolEvent>, AsyncDisposable {
   }
 
   /**
-   * Forbids what an event tells of, which must be one told `before`, and wait: the operation fails
-   * with `vetoed` and the reason (at most 1,000 bytes).
+   * Forbids what an event tells of: the operation fails with `vetoed` and the reason (at most 1,000
+   * bytes). False: it was decided before, by another's veto (of a group one is enough), by its
+   * deadline, or as who asked for it is gone; then it does not happen, or has happened by silence.
+   * `wrong-state` of an event that nobody waits for, as it was not told `before`, or not with
+   * `acknowledge`.
    */
-  async veto({ n }: PoolEvent, reason: string): Promise<void> {
+  async veto({ n }: PoolEvent, reason: string): Promise<boolean> {
     this.#mustGoOn('veto');
-    await this.#seat.ask('veto', 1, (w) => writeVeto(w, this.#number, n, reason));
+    if (!this.#mayVeto) {
+      throw wrongState('veto', 'nothing waits for what is told after it, or not acknowledged');
+    }
+    try {
+      await this.#seat.ask('veto', 1, (w) => writeVeto(w, this.#number, n, reason));
+      return true;
+    } catch (error) {
+      if (error instanceof AttaccaError && error.code === 'wrong-state') return false;
+      throw error;
+    }
   }
 
   /**
