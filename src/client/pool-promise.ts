@@ -19,15 +19,19 @@ export type Promised = string | { readonly name: string } | { readonly select: s
  */
 export class PoolPromise {
   readonly #seat: Seat;
-  readonly #numbers: readonly number[];
+  /** Numbers of those that are open yet. */
+  readonly #open: Set<number>;
   #closing: Promise<void> | null = null;
 
   constructor(seat: Seat, numbers: readonly number[]) {
     this.#seat = seat;
-    this.#numbers = numbers;
+    this.#open = new Set(numbers);
   }
 
-  /** All that was promised has been offered, or will not be. Idempotent. */
+  /**
+   * All that was promised has been offered, or will not be. Idempotent; what a subscriber has
+   * forbidden (`vetoed`) stays open, and may be closed again.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -38,15 +42,38 @@ export class PoolPromise {
   }
 
   async #close(): Promise<void> {
-    const { connection } = this.#seat.client;
-    // Leaving, and the end of the connection, have closed them already.
-    const closed = this.#seat.isGone
-      ? null
-      : this.#seat.ask('close a promise', this.#numbers.length, (w) => {
-          for (const number of this.#numbers) writeClose(w, number);
-        });
-    for (const number of this.#numbers) connection.promises.release(number);
-    await closed;
+    try {
+      await closeAll(this.#seat, this.#open);
+    } finally {
+      if (this.#open.size > 0) this.#closing = null;
+    }
+  }
+}
+
+/** Closes promises, and takes those out of the set that are; throws why others are not. */
+async function closeAll(seat: Seat, open: Set<number>): Promise<void> {
+  const { promises } = seat.client.connection;
+  const end = (number: number): void => {
+    open.delete(number);
+    promises.release(number);
+  };
+  // Leaving, and the end of the connection, have closed them already.
+  if (seat.isGone) {
+    for (const number of open) end(number);
+    return;
+  }
+  await allOf(
+    [...open].map(async (number) => {
+      await seat.ask('close a promise', 1, (w) => writeClose(w, number));
+      end(number);
+    }),
+  );
+}
+
+/** Waits for all; throws the first failure. */
+async function allOf(works: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(works)) {
+    if (result.status === 'rejected') throw result.reason;
   }
 }
 
@@ -57,20 +84,30 @@ function saidBy(promised: Promised): { kind: keyof typeof PROMISE_KIND; text: st
   throw new AttaccaError('bad-argument', 'Cannot promise what has neither a name nor select');
 }
 
-/** Promises patterns in one write. */
+/** Promises patterns in one write: all of them, or none. */
 export async function makePromise(seat: Seat, patterns: readonly Promised[]): Promise<PoolPromise> {
   const { promises } = seat.client.connection;
-  const numbers = patterns.map(() => promises.take());
+  const said = patterns.map(saidBy);
+  const open = new Set<number>();
   try {
-    await seat.ask('promise', patterns.length, (w) => {
-      for (const [index, pattern] of patterns.entries()) {
-        const { kind, text } = saidBy(pattern);
-        writePromise(w, numbers[index] as number, seat.number, PROMISE_KIND[kind], text);
-      }
-    });
-    return new PoolPromise(seat, numbers);
+    await allOf(
+      said.map(async ({ kind, text }) => {
+        const number = promises.take();
+        try {
+          await seat.ask('promise', 1, (w) => {
+            writePromise(w, number, seat.number, PROMISE_KIND[kind], text);
+          });
+        } catch (error) {
+          promises.release(number);
+          throw error;
+        }
+        open.add(number);
+      }),
+    );
+    return new PoolPromise(seat, [...open]);
   } catch (error) {
-    for (const number of numbers) promises.release(number);
+    // One that may not be closed stays until its member leaves.
+    await closeAll(seat, open).catch(() => {});
     throw error;
   }
 }
