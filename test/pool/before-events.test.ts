@@ -155,6 +155,8 @@ test('what waits for room says for whom, and ends with its deadline', () => {
   all.made.value();
   const producer = pool.member('p');
   const handle = producer.declare('x');
+  const isTold = pool.member('d').subscribe({ kinds: ['declare'] });
+  isTold.made.value();
   const calls: Call[] = [];
   pool.batch(() => {
     for (let index = 0; index < 40_000; index++) calls.push(producer.emit('tick', { index }));
@@ -165,6 +167,9 @@ test('what waits for room says for whom, and ends with its deadline', () => {
   const declare = producer.declare('y').declared.waits();
   const tag = producer.tag('x', { seen: true }).waits();
   const promise = producer.promise('z').made.waits();
+  // Nobody is told of what is declared any more: it brings no event.
+  isTold.end();
+  producer.declare('w').declared.ok();
   const { waits } = producer.explainWaits().value() as { waits: { [key: string]: unknown }[] };
   const who = 'the subscription "archive"';
   const because = `there is no room for its event, as ${who} must miss none and is behind`;

@@ -248,6 +248,10 @@ const BRINGS_EVENTS: ReadonlySet<number> = new Set([
 function mustWaitForRoom(pool: PoolState, session: Session, code: number): boolean {
   const { events, members, reader } = pool;
   if (!events.isFull || !BRINGS_EVENTS.has(code)) return false;
+  // Not kept while nobody wants to know of it.
+  const { kinds, beforeCounts } = events;
+  const isDeclare = code === MESSAGE.declare && beforeCounts[EVENT.declare] === 0;
+  if (isDeclare && (kinds & (1 << EVENT.declare)) === 0) return false;
   const own = blockersOf(pool, session);
   if (own.length === 0) return true;
   if (isEnding(session)) return false;
