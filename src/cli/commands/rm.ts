@@ -4,9 +4,10 @@ import type { ValueMap } from '../../core/value.js';
 import { formatBytes } from '../../levels/shm/sizing.js';
 import { CHANGE_OPTIONS, change, chosenToChange } from '../changing.js';
 import { defineCommand } from '../command.js';
+import { parseTimeout } from '../duration.js';
 import { numberOf, quoted } from '../format.js';
 import { toJson } from '../json.js';
-import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
+import { COMMON_OPTIONS, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
 import { print } from '../output.js';
 import { joinPool } from '../pool/open.js';
 
@@ -20,6 +21,7 @@ export const command = defineCommand({
     force: { type: 'boolean', short: 'f', help: 'although it is required: those requires fail' },
     ...CHANGE_OPTIONS,
     ...POOL_OPTION,
+    ...TIMEOUT_OPTION,
     ...COMMON_OPTIONS,
   },
   examples: [
@@ -28,7 +30,9 @@ export const command = defineCommand({
     ['attacca rm --force t/850/step=6', 'although it is required'],
   ],
   async run(context, { options, words }) {
+    const timeoutMs = parseTimeout(options.timeout);
     const chosen = await chosenToChange(words, options);
+    const { signal } = context;
     const { session } = await joinPool(context, options);
     await using _session = session;
     const { view } = session;
@@ -36,7 +40,7 @@ export const command = defineCommand({
     const how = {
       verb: 'delete',
       past: 'deleted',
-      one: (name: string) => view.delete(name, { force }),
+      one: (name: string) => view.delete(name, { force, timeoutMs, signal }),
       plan: async (name: string) => {
         const known = await view.stat(name);
         print(options.json ? toJson(plan(known, name, force)) : planText(known, name, force));

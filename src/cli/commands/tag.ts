@@ -2,8 +2,9 @@ import type { ChangeOptions } from '../../client/selecting.js';
 import { parseAttributes } from '../attribute.js';
 import { CHANGE_OPTIONS, change, chosenToChange } from '../changing.js';
 import { defineCommand } from '../command.js';
+import { parseTimeout } from '../duration.js';
 import { UsageError } from '../exit.js';
-import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
+import { COMMON_OPTIONS, POOL_OPTION, TIMEOUT_OPTION } from '../options.js';
 import { joinPool } from '../pool/open.js';
 
 export const command = defineCommand({
@@ -22,6 +23,7 @@ export const command = defineCommand({
     },
     ...CHANGE_OPTIONS,
     ...POOL_OPTION,
+    ...TIMEOUT_OPTION,
     ...COMMON_OPTIONS,
   },
   examples: [
@@ -31,14 +33,16 @@ export const command = defineCommand({
   async run(context, { options, words }) {
     if (options.set.length === 0) throw new UsageError('it needs "--set KEY=VALUE"');
     const tags = parseAttributes(options.set, '--set');
+    const timeoutMs = parseTimeout(options.timeout);
     const chosen = await chosenToChange(words, options);
+    const { signal } = context;
     const { session } = await joinPool(context, options);
     await using _session = session;
     const { view } = session;
     const how = {
       verb: 'tag',
       past: 'tagged',
-      one: (name: string) => view.tag(name, tags),
+      one: (name: string) => view.tag(name, tags, { timeoutMs, signal }),
       all: (selector: string, changing: ChangeOptions) =>
         view.tagSelected(selector, tags, changing),
     } as const;
