@@ -250,7 +250,9 @@ export const WAIT = {
   heap: 9,
   next: 10,
   previous: 11,
-  width: 12,
+  /** When it was asked for, among all that has waited; two fields. */
+  order: 12,
+  width: 14,
 } as const;
 
 export const WAIT_KIND = {

@@ -47,14 +47,18 @@ export function endTimer(pool: PoolState, timer: number): void {
   pool.waits.end(timer);
 }
 
-/** A timer that nobody asked for by a request: a lifetime, a grace. */
+/**
+ * A timer that nobody asked for by a request: a lifetime, a grace; or of what is held, with the
+ * `order` in which that was asked for.
+ */
 export function beginTimer(
   pool: PoolState,
   kind: number,
   subject: number,
   afterMs: number,
+  order = pool.waits.nextOrder(),
 ): number {
   pool.timers++;
-  const times = { now: pool.now, deadline: pool.now + afterMs };
+  const times = { now: pool.now, deadline: pool.now + afterMs, order };
   return pool.waits.begin(kind, 0, 0, subject, times);
 }

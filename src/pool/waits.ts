@@ -8,25 +8,34 @@ const HEAP_MIN = 64;
 
 /**
  * Everything that waits, with its deadline: a table, a binary heap by deadline, and a directory
- * by (session, request) for CANCEL. Equal deadlines end in the order of their rows.
+ * by (session, request) for CANCEL. Of equal deadlines that of what was asked for first ends first.
  */
 export class Waits {
   readonly rows = new Table(WAIT.width);
   readonly #byRequest = new Directory();
   #heap = new Uint32Array(HEAP_MIN);
   #heapSize = 0;
+  #asked = 0;
 
   get used(): number {
     return this.rows.used;
   }
 
-  /** Begins a wait. `deadline` in pool time (ms), or Infinity. `request` 0: nobody asked for it. */
+  /** The next place in the order in which all that waits was asked for. */
+  nextOrder(): number {
+    return ++this.#asked;
+  }
+
+  /**
+   * Begins a wait. `deadline` in pool time (ms), or Infinity. `request` 0: nobody asked for it.
+   * `order`: the place of what has waited before.
+   */
   begin(
     kind: number,
     session: number,
     request: number,
     subject: number,
-    times: { now: number; deadline: number },
+    times: { readonly now: number; readonly deadline: number; readonly order?: number },
   ): number {
     const rows = this.rows;
     const wait = rows.allocate();
@@ -35,6 +44,7 @@ export class Waits {
     rows.setWide(wait, WAIT.request, request);
     rows.set(wait, WAIT.subject, subject);
     rows.setWide(wait, WAIT.since, times.now);
+    rows.setWide(wait, WAIT.order, times.order ?? this.nextOrder());
     if (request !== 0) this.#byRequest.insert(hashOf(session, request), wait);
     if (times.deadline !== Number.POSITIVE_INFINITY) {
       rows.setWide(wait, WAIT.deadline, times.deadline);
@@ -111,9 +121,11 @@ export class Waits {
   }
 
   #before(left: number, right: number): boolean {
-    const one = this.rows.getWide(left, WAIT.deadline);
-    const two = this.rows.getWide(right, WAIT.deadline);
-    return one < two || (one === two && left < right);
+    const { rows } = this;
+    const one = rows.getWide(left, WAIT.deadline);
+    const two = rows.getWide(right, WAIT.deadline);
+    if (one !== two) return one < two;
+    return rows.getWide(left, WAIT.order) < rows.getWide(right, WAIT.order);
   }
 
   #rise(index: number): void {
@@ -149,6 +161,7 @@ export class Waits {
 
   save(w: StateWriter): void {
     this.rows.save(w);
+    w.u64(this.#asked);
     this.#byRequest.save(w);
     w.u32(this.#heapSize);
     w.words(this.#heap.subarray(0, this.#heapSize));
@@ -156,6 +169,7 @@ export class Waits {
 
   restore(r: StateReader): void {
     this.rows.restore(r);
+    this.#asked = r.u64();
     this.#byRequest.restore(r);
     const size = r.count(4);
     let capacity = HEAP_MIN;

@@ -65,8 +65,10 @@ export class EventHolds {
   readonly #parts: EventHoldsParts;
   readonly #lanes = new Map<MSession, Map<string, MHeld[]>>();
   readonly #waiting = new Map<MEvent, MHeld>();
+  /** Those that are due. */
   #released: MHeld[] = [];
-  /** Those that wait for who is behind, in the order in which they began to. */
+  #asked = 0;
+  /** Those that wait for who is behind. */
   #ahead: MHeld[] = [];
 
   constructor(parts: EventHoldsParts) {
@@ -115,7 +117,8 @@ export class EventHolds {
     if (own.length === 0) return false;
     const since = this.#parts.now();
     const none = { event: null, refusal: null, timer: Number.POSITIVE_INFINITY, since };
-    const what = { session, request, operation, about, apply, lanes: own, ...none };
+    const order = ++this.#asked;
+    const what = { session, request, operation, about, apply, lanes: own, order, ...none };
     const held: MHeld = { ...what, passed: new Set(), waitsFor: new Map() };
     const isBehind = own.some((lane) => lanes.has(lane) || (lane === END && lanes.size > 0));
     const isHeld = isBehind || this.#waitsForStep(held) || this.#asks(held);
@@ -213,12 +216,14 @@ export class EventHolds {
   /** Who was silent until now was silent for too long. */
   pass(now: number): void {
     // One after the other: what stood behind the first comes before the second.
-    const over = this.#ahead.find(({ timer }) => timer <= now);
-    if (over !== undefined) this.#decide(over, 'deadline-passed');
-    for (const [event, held] of [...this.#waiting]) {
-      if (held.timer > now) continue;
-      for (const [one, until] of [...held.waitsFor]) if (until <= now) this.silent(one, event);
-      held.timer = Math.min(...held.waitsFor.values());
+    const over = [...this.#waiting.values(), ...this.#ahead].filter(({ timer }) => timer <= now);
+    const held = firstAsked(over);
+    if (held === null) return;
+    if (this.#ahead.includes(held)) this.#decide(held, 'deadline-passed');
+    else if (held.event !== null) {
+      const { event, waitsFor } = held;
+      for (const [one, until] of [...waitsFor]) if (until <= now) this.silent(one, event);
+      held.timer = Math.min(...waitsFor.values());
     }
   }
 
@@ -278,8 +283,9 @@ export class EventHolds {
 
   /** Applies one that was let go, or refuses it, and goes on behind it; false: there is none. */
   settleNext(): boolean {
-    const held = this.#released.shift();
-    if (held === undefined) return false;
+    const held = firstAsked(this.#released);
+    if (held === null) return false;
+    this.#released = this.#released.filter((each) => each !== held);
     const { session, refusal } = held;
     if (refusal === null && (this.#waitsForStep(held) || this.#asks(held))) return true;
     this.#parts.perform(held, refusal);
@@ -287,4 +293,13 @@ export class EventHolds {
     if (this.#lanes.has(session)) this.#released.push(...this.#leave(held));
     return true;
   }
+}
+
+/** Of several that are due the one that was asked for first. */
+function firstAsked(all: readonly MHeld[]): MHeld | null {
+  const [first = null, ...rest] = all;
+  return rest.reduce(
+    (one, other) => (one !== null && other.order > one.order ? one : other),
+    first,
+  );
 }

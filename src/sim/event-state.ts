@@ -147,6 +147,8 @@ export interface MHeld {
   readonly about: About | null;
   readonly apply: () => Expected | null;
   readonly lanes: readonly string[];
+  /** When it was asked for, among all that was held. */
+  readonly order: number;
   /** Kinds of which all were told. */
   readonly passed: Set<EventName>;
   /** Of what those were told who have to let it go; null: it is not its turn. */

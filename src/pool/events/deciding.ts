@@ -118,15 +118,18 @@ export function beginHoldTimer(pool: PoolState, held: HeldOperation): void {
   let first = Number.POSITIVE_INFINITY;
   for (const until of held.waitsFor.values()) first = Math.min(first, until);
   if (first === Number.POSITIVE_INFINITY) return;
-  held.timer = beginTimer(pool, WAIT_KIND.hold, 0, Math.max(0, first - pool.now));
-  pool.events.heldByTimer.set(held.timer, held);
+  beginTimerOf(pool, held, first - pool.now);
 }
 
 /** What waits for something else than subscribers has the deadline of the pool. */
 export function beginDeadline(pool: PoolState, held: HeldOperation): void {
   const leftMs = held.since + pool.options.deadlineDefaultMs - pool.now;
   if (leftMs === Number.POSITIVE_INFINITY) return;
-  held.timer = beginTimer(pool, WAIT_KIND.hold, 0, Math.max(0, leftMs));
+  beginTimerOf(pool, held, leftMs);
+}
+
+function beginTimerOf(pool: PoolState, held: HeldOperation, leftMs: number): void {
+  held.timer = beginTimer(pool, WAIT_KIND.hold, 0, Math.max(0, leftMs), held.order);
   pool.events.heldByTimer.set(held.timer, held);
 }
 

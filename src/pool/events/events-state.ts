@@ -5,6 +5,7 @@ import type { Attributes } from '../attributes.js';
 import type { Session } from '../sessions.js';
 import type { Spaces } from '../spaces.js';
 import { EventLog } from './event-log.js';
+import { HeldInOrder } from './held-in-order.js';
 import type { HeldOperation } from './held-operation.js';
 import type { StepQueue } from './queues.js';
 import type { Subscription } from './subscription.js';
@@ -57,7 +58,7 @@ export class EventsState {
   readonly held = new Map<number, HeldOperation>();
   readonly heldByTimer = new Map<number, HeldOperation>();
   /** Those that wait for room in the log. */
-  readonly roomWaits = new Set<HeldOperation>();
+  readonly roomWaits = new HeldInOrder();
   /** Those that wait until somebody who requires has caught up. */
   readonly stepWaits = new Set<HeldOperation>();
   /** Those that are being measured, by the number of the question. */
@@ -72,7 +73,7 @@ export class EventsState {
 
   // Working memory of step: what is to be looked at before it ends.
   readonly due = new Set<Subscription>();
-  readonly released = new Set<HeldOperation>();
+  readonly released = new HeldInOrder();
   /** Whether subscriptions that end by themselves may be complete. */
   isCompletionDue = false;
   /** Queues of which more steps are offered than are kept. */

@@ -20,6 +20,8 @@ export interface HeldOperation {
   /** ... with how many of its events each has not let go: of a group there are many. */
   readonly owed: Map<number, number>;
   since: number;
+  /** When it was asked for, among all that has waited: of several that are due the first goes. */
+  readonly order: number;
   /** Ends the wait for the first of them. */
   timer: number;
   /** An offer whose bytes go to the store first: under which number, and whether they are there. */

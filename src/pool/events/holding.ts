@@ -229,7 +229,8 @@ function keep(
   const since = pool.now;
   const waitsFor = new Map<number, number>();
   const owed = new Map<number, number>();
-  const head = { session, request, code, message, lanes, waitsFor, owed, since };
+  const order = pool.waits.nextOrder();
+  const head = { session, request, code, message, lanes, waitsFor, owed, since, order };
   const held = { ...head, seqs: [], passed: 0, timer: 0, store: null, measure: null, veto: null };
   enterLanes(held);
   return held;
@@ -243,7 +244,8 @@ const BRINGS_EVENTS: ReadonlySet<number> = new Set([
 
 /**
  * Who is behind must not wait for itself: so its own member goes on, and so does what names no
- * member (a tag of a program that looks) of a connection that has such a one. Its other members wait as all others do.
+ * member (a tag of a program that looks) of a connection that has such a one. Its other members
+ * wait as all others do.
  */
 function mustWaitForRoom(pool: PoolState, session: Session, code: number): boolean {
   const { events, members, reader } = pool;
@@ -299,8 +301,8 @@ export function settleEvents(pool: PoolState, apply: Apply): void {
   const { events } = pool;
   if (!events.isDue) return;
   for (;;) {
-    const held = takeFirst(events.released);
-    if (held !== undefined) {
+    const held = events.released.takeFirst();
+    if (held !== null) {
       settleHeld(pool, held, apply);
       continue;
     }
@@ -325,9 +327,8 @@ export function settleEvents(pool: PoolState, apply: Apply): void {
     }
     if (events.isFull || events.roomWaits.size > 0) {
       makeRoom(pool);
-      const [first] = events.roomWaits;
-      if (!events.isFull && first !== undefined) {
-        events.roomWaits.delete(first);
+      const first = events.isFull ? null : events.roomWaits.takeFirst();
+      if (first !== null) {
         endHoldTimer(pool, first);
         events.released.add(first);
         continue;

@@ -288,6 +288,7 @@ function saveHeld(held: HeldOperation, w: StateWriter): void {
   w.u32(held.code);
   w.u32(held.message);
   w.f64(held.since);
+  w.u64(held.order);
   w.u32(held.timer);
   w.u32(held.waitsFor.size);
   for (const [id, until] of held.waitsFor) {
@@ -316,7 +317,7 @@ function restoreLanes(pool: PoolState, session: Session, r: StateReader): HeldOp
     lanes.push(lane);
   }
   const all: HeldOperation[] = [];
-  for (let count = r.count(70); count > 0; count--) {
+  for (let count = r.count(78); count > 0; count--) {
     const own: Lane[] = [];
     for (let left = r.count(4); left > 0; left--) {
       const lane = lanes[r.u32()];
@@ -342,7 +343,13 @@ function restoreHeld(
   const seqs: number[] = [];
   for (let count = r.count(8); count > 0; count--) seqs.push(r.u64());
   const passed = r.u32();
-  const head = { request: r.u64(), code: r.u32(), message: r.u32(), since: r.f64() };
+  const head = {
+    request: r.u64(),
+    code: r.u32(),
+    message: r.u32(),
+    since: r.f64(),
+    order: r.u64(),
+  };
   const timer = r.u32();
   checkSaved(pool.arena.has(head.message), 'a held operation has its message');
   const waitsFor = new Map<number, number>();
