@@ -265,9 +265,8 @@ export class PoolObject<D extends Dtype = Dtype> {
   ): Promise<Acknowledged> {
     const handle = this.#handle;
     handle.mustBe('offer encoded', 'open');
-    const acknowledged = await this.#during('offer', () =>
-      offerEncoded(handle, this.#making.bytes, chain, options),
-    );
+    const offer = () => offerEncoded(handle, this.#making.bytes, chain, options);
+    const acknowledged = await this.#during('offer', offer);
     handle.state = 'offered';
     this.#isKept = options.keep === true;
     // The elements as they were written are nobody's any more.
