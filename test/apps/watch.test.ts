@@ -422,3 +422,12 @@ test('a store in a watched directory is no output of a program', { skip }, async
   await watched.end();
   assert.deepEqual(watched.told, ['out offered']);
 });
+
+test('it ends with its pool', { skip }, async (t) => {
+  const pool = await testPool();
+  const member = await join({ address: pool.address, member: 'watch' });
+  const watched = await Watched.begin(member, await scratch(t));
+  await pool.close();
+  await assert.rejects(watched.over, /pool has stopped|has ended/u);
+  await member.close().catch(() => {});
+});

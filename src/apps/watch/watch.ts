@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
-import type { Attributes, Pool, PoolPromise } from '../../client/index.js';
+import type { Attributes, Pool, PoolPromise, Subscription } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
 import { fileError } from '../../core/file-error.js';
 import { quoted } from '../../core/selector/printer.js';
@@ -167,10 +167,13 @@ class Watcher {
     const told = { onFile, onUnreadable, onFailure };
     const tree = await WatchedTree.open(this.#root, told, from === 'start').catch(
       async (error: unknown) => {
-        await promise?.close();
+        // Why there is nothing to watch is the one to tell.
+        await promise?.close().catch(() => {});
         throw error;
       },
     );
+    const line = await this.#pool.subscribe({ kinds: 'lost', select: 'false' });
+    const ended = untilEnded(line).catch(onFailure);
     const stop = (): void => {
       tree.look();
       this.#end();
@@ -183,6 +186,8 @@ class Watcher {
     } finally {
       signal?.removeEventListener('abort', stop);
       tree.close();
+      await line.close().catch(() => {});
+      await ended;
       await promise?.close().catch((error: unknown) => {
         this.#failure ??= error;
       });
@@ -342,6 +347,11 @@ class Watcher {
     this.#counts[file.outcome]++;
     this.#options.onFile?.(file);
   }
+}
+
+/** Of a subscription to which nothing comes: throws when the pool has ended, or cannot be reached. */
+async function untilEnded(line: Subscription): Promise<void> {
+  while ((await line.wait()) !== null);
 }
 
 /** Null when it is gone, or a symbolic link. */
