@@ -6,8 +6,8 @@ import * as objects from './event-objects.js';
 import { acknowledge, soon, subscribe } from './event-requests.js';
 import { DEPENDS_ON, GROUP_NAMES } from './event-state.js';
 import { contentOf } from './handle-requests.js';
-import type { Payload } from './oracle-state.js';
 import { asker } from './object-requests.js';
+import type { Payload } from './oracle-state.js';
 import { keyNumber } from './selectors.js';
 
 const { MODE, POLICY, SCOPE, WANT } = protocol;

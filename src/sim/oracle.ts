@@ -246,7 +246,8 @@ export class Oracle {
   /** Whether it offers what is not begun, of a step that is too far ahead. */
   #isAhead(session: MSession, operation: string, about: About): boolean {
     const current = this.objects.get(about.name ?? '')?.current ?? null;
-    if (operation !== 'offer' || current !== null) return false;
+    const isReplaced = about.replaces === true && current?.scope === 'pool';
+    if (operation !== 'offer' || (current !== null && !isReplaced)) return false;
     return this.#announce(session, operation, about).some(({ name, attributes }) =>
       this.steps.isAhead(session, name, attributes),
     );

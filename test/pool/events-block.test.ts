@@ -45,11 +45,14 @@ test('another member of the connection waits, too; who is behind, and who leaves
   const all = watcher.subscribe({ kinds: ['emit'], window: 1, slow: 'block' });
   const beside = pool.member('p', watcher.client);
   const object = beside.declare('x');
+  const parts = [[beside.declare('part'), 'part']] as const;
+  const whole = beside.declare('whole');
   const large = { text: 'x'.repeat(8_192) };
   const calls = Array.from({ length: 60 }, () => beside.emit('tick', large));
   const waiting = calls.filter(({ answer }) => answer === null).length;
   assert.ok(waiting > 0 && waiting < 60, `${waiting} wait`);
   const offer = object.offer('x').waits();
+  const group = whole.offerGroup(parts).waits();
   const promise = beside.promise('y');
   promise.made.waits();
   // By no name it may be of the one who is behind.
@@ -62,6 +65,7 @@ test('another member of the connection waits, too; who is behind, and who leaves
   assert.deepEqual(all.told, ['emit tick']);
   const left = watcher.leave();
   offer.ok();
+  group.ok();
   promise.made.ok();
   tag.fails('unknown-object');
   assert.ok(calls.every(({ answer }) => answer !== null));

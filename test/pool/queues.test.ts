@@ -116,6 +116,60 @@ test('maxAhead: an offer waits for who requires and is behind, and explain says 
   last.ok();
 });
 
+test('maxAhead holds a group, too, whatever else is offered, and explain says for whom', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer');
+  const other = pool.member('other', producer.client);
+  // Of each of the first numbers there is a handle by which something is offered.
+  for (let left = 64; left > 0; left--) other.offer(`free/${left}`);
+  producer.queue('q', { maxAhead: 1 }).ok();
+  const one = standing(pool.member('reader'), { window: 1 });
+  const offerGroup = (its: number): Call => {
+    const attributes = { step: its };
+    const parts = ['a', 'b'].map(
+      (name) => [producer.declare(`${name}/${its}`, { attributes }), name] as const,
+    );
+    return producer.declare(`g/${its}`, { attributes }).offerGroup(parts);
+  };
+  offerGroup(1).ok();
+  const ahead = offerGroup(2).waits();
+  const [row, ...more] = producer.explain('g/2').value()['waits'] as { [key: string]: unknown }[];
+  assert.deepEqual([row?.['object'], row?.['member'], more], ['g/2', 'producer', []]);
+  assert.equal(row?.['because'], 'step 2 of the queue "q" waits, as reader is 1 step behind');
+  for (const name of Array.from({ length: 64 }, (_, index) => `free/${index + 1}`)) {
+    assert.deepEqual(producer.explain(name).value()['waits'], []);
+  }
+  for (let n = 1; n <= 2; n++) one.acknowledge(n).ok();
+  ahead.waits();
+  one.acknowledge(3).ok();
+  ahead.ok();
+});
+
+test('maxAhead holds what takes the place of an earlier step', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer');
+  producer.queue('q', { maxAhead: 1 }).ok();
+  const one = standing(pool.member('reader'), { window: 1 });
+  const replace = (its: number): Call =>
+    producer.declare('state', { attributes: { step: its } }).offer(`v${its}`, {
+      ...{ keep: true, replace: true },
+    });
+  replace(1).ok();
+  // The same step anew is not ahead of itself.
+  replace(1).ok();
+  const ahead = replace(2).waits();
+  one.acknowledge(1).ok();
+  ahead.waits();
+  one.acknowledge(2).ok();
+  ahead.ok();
+  replace(3).waits();
+  // What is begun, and cannot be replaced, is refused at once.
+  producer
+    .declare('state', { attributes: { step: 4 } })
+    .offer('again')
+    .fails('already-offered');
+});
+
 test('who requires what it offers itself does not wait for itself', () => {
   const pool = new Harness();
   const member = pool.member('m');

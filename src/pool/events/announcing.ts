@@ -74,7 +74,7 @@ export function kindsOf(pool: PoolState, session: Session, code: number): readon
 }
 
 /** The version that is kept, and that the offer which stands next would end; 0: none. */
-function replacedAhead(pool: PoolState, session: Session): number {
+export function replacedAhead(pool: PoolState, session: Session): number {
   const { reader, decoder, objects, handles } = pool;
   const handle = handleAhead(pool, session);
   if (handle === 0) return 0;

@@ -9,6 +9,7 @@ import {
   readEmit,
   readEndSelected,
   readLeave,
+  readOfferGroup,
   readPromise,
   readTag,
   readTagSelected,
@@ -152,13 +153,19 @@ export function subjectIn(pool: PoolState, session: Session, code: number, r: Re
       const { member, patternStart, patternEnd } = decoder.promise;
       return { object: text(patternStart, patternEnd), member: by(member) };
     }
-    default: {
-      const handle = session.handles.get(r.u32());
-      if (handle === 0) return { object: '', member: '' };
-      const object = objectName(pool, pool.handles.get(handle, HANDLE.object));
-      return { object, member: memberOf(pool, handle).name };
-    }
+    case MESSAGE.offerGroup:
+      readOfferGroup(r, decoder.offer, decoder.group);
+      return subjectOfHandle(pool, session.handles.get(decoder.offer.handle));
+    default:
+      return subjectOfHandle(pool, session.handles.get(r.u32()));
   }
+}
+
+/** What a member has a handle of; `handle`: 0 when there is none. */
+function subjectOfHandle(pool: PoolState, handle: number): Subject {
+  if (handle === 0) return { object: '', member: '' };
+  const object = objectName(pool, pool.handles.get(handle, HANDLE.object));
+  return { object, member: memberOf(pool, handle).name };
 }
 
 /** What waits for something else than subscribers; of one object, if `name` says which. */

@@ -1,9 +1,9 @@
-import { EVENT, SUBSCRIBE } from '../../protocol/index.js';
+import { EVENT, MESSAGE, readOfferGroup, SUBSCRIBE } from '../../protocol/index.js';
 import { nameOfMember } from '../looking.js';
 import { HANDLE, OBJECT } from '../rows.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
-import { announce, kindsOf } from './announcing.js';
+import { announce, kindsOf, replacedAhead } from './announcing.js';
 import { beginDeadline, endHoldTimer, whoOf } from './deciding.js';
 import type { HeldOperation } from './held-operation.js';
 import { type StepQueue, stepAt } from './queues.js';
@@ -27,7 +27,8 @@ export function aheadOf(pool: PoolState, session: Session, code: number): Ahead 
   if (events.queuesAhead === 0) return null;
   const { at } = reader;
   try {
-    if (!kindsOf(pool, session, code).includes(EVENT.offer) || isBegun(pool, session)) return null;
+    if (!kindsOf(pool, session, code).includes(EVENT.offer)) return null;
+    if (isBegun(pool, session, code)) return null;
     const found: (Ahead | null)[] = [];
     announce(pool, session, code, EVENT.offer, (seq) => {
       found.push(aheadAt(pool, session, seq));
@@ -39,12 +40,24 @@ export function aheadOf(pool: PoolState, session: Session, code: number): Ahead 
   }
 }
 
-/** What has begun goes on: it may be what others wait for. */
-function isBegun({ reader, handles, objects }: PoolState, session: Session): boolean {
+/**
+ * What has begun goes on: it may be what others wait for. Not what takes the place of another: that
+ * begins anew.
+ */
+function isBegun(pool: PoolState, session: Session, code: number): boolean {
+  const { reader, handles, objects } = pool;
+  if (code === MESSAGE.offer && replacedAhead(pool, session) !== 0) return false;
   const { at } = reader;
-  const handle = session.handles.get(reader.u32());
+  const handle = session.handles.get(handleAt(pool, code));
   reader.at = at;
   return handle !== 0 && objects.get(handles.get(handle, HANDLE.object), OBJECT.current) !== 0;
+}
+
+/** The number of the handle that an offer is by; of a group, of its own. */
+function handleAt({ reader, decoder: { offer, group } }: PoolState, code: number): number {
+  if (code !== MESSAGE.offerGroup) return reader.u32();
+  readOfferGroup(reader, offer, group);
+  return offer.handle;
 }
 
 function aheadAt(pool: PoolState, session: Session, seq: number): Ahead | null {
