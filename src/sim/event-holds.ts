@@ -157,8 +157,11 @@ export class EventHolds {
     if (about === null) return false;
     const { now, events, announce } = this.#parts;
     for (const event of announce(session, operation, about)) {
-      if (passed.has(event.kind) || !this.#isAsked(event.kind)) continue;
-      passed.add(event.kind);
+      const { kind } = event;
+      const isReplaced = kind === 'withdraw' && operation === 'offer';
+      const what = isReplaced ? `${kind} ${event.version}` : kind;
+      if (passed.has(what) || !this.#isAsked(kind)) continue;
+      passed.add(what);
       const question = events().ask(event);
       if (question === null || question.asked.length === 0) continue;
       held.event = question.event;

@@ -149,8 +149,8 @@ export interface MHeld {
   readonly lanes: readonly string[];
   /** When it was asked for, among all that was held. */
   readonly order: number;
-  /** Kinds of which all were told. */
-  readonly passed: Set<EventName>;
+  /** Kinds of which all were told; with the version, of the end of what an offer replaces. */
+  readonly passed: Set<string>;
   /** Of what those were told who have to let it go; null: it is not its turn. */
   event: MEvent | null;
   readonly waitsFor: Map<MSubscription, number>;

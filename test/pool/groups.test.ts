@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { restorePool, savePool } from '../../src/pool/save.js';
 import type { PoolState } from '../../src/pool/state.js';
-import { EVENT } from '../../src/protocol/index.js';
+import { EVENT, MEMBER_NONE, writeUnkeep } from '../../src/protocol/index.js';
 import { restored, saved } from '../core/states.js';
 import { Harness } from './harness.js';
 import type { Handle, Member } from './member.js';
@@ -188,6 +188,42 @@ test('a group that is withdrawn is held as one, too', () => {
   keeps.veto('I read it').ok();
   assert.equal(withdrawn.fails('vetoed').fields['name'], 'b');
   assert.equal(guard.demand('b').text(), '2');
+});
+
+test('a kept group that is withdrawn by its name, or replaced, is held as one, too', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const guard = pool.member('guard');
+  const one = group(model, 'g', { a: '1', b: '2' });
+  one.own.offerGroup(one.members, { keep: true }).ok();
+  const asked = { kinds: ['withdraw'], before: true, acknowledge: true } as const;
+  const all = guard.subscribe({ ...asked, select: 'name != "b"' });
+  const keeps = guard.subscribe({ ...asked, select: 'name = "b"' });
+  const { client } = model;
+  const ends = [
+    () => model.unkeep('g'),
+    () => client.call((w) => writeUnkeep(w, 'g', MEMBER_NONE, 0)),
+    () => pool.member('other[*]').declare('g').offer('new', { keep: true, replace: true }),
+  ];
+  for (const [index, end] of ends.entries()) {
+    const ended = end().waits();
+    assert.deepEqual(all.told.slice(2 * index), ['withdraw a', 'withdraw g']);
+    assert.equal(keeps.told.length, index + 1);
+    all.acknowledge(2 * index + 1, 2).ok();
+    ended.waits();
+    keeps.veto('I read it').ok();
+    assert.equal(ended.fails('vetoed').fields['name'], 'b');
+    assert.equal(guard.demand('b').text(), '2');
+  }
+  const last = model.unkeep('g').waits();
+  all.acknowledge(7, 2).ok();
+  keeps.acknowledge().ok();
+  last.ok();
+  // Of what is refused as it is nobody is asked.
+  model.unkeep('g').fails('wrong-state');
+  const mine = group(model, 'h', { c: '3' });
+  mine.own.offerGroup(mine.members).ok();
+  model.unkeep('h').fails('wrong-state');
 });
 
 test('leave and crash end a group with all that it has, and tell each name', () => {

@@ -117,3 +117,54 @@ test('one that is to be stored leaves what is kept until it is safe', () => {
   two.ok();
   assert.equal(versionOf(pool), 2);
 });
+
+test('who let one version go is asked of another that came in its place', () => {
+  const pool = new Harness();
+  const guard = pool.member('guard');
+  const withdraws = before(guard, 'withdraw', { select: '.version = 1' });
+  const others = before(guard, 'withdraw', { select: '.version != 1' });
+  const one = pool.member('one');
+  const two = pool.member('two');
+  one.declare('x').offer('one', KEPT).ok();
+  const replaces = two.declare('x').offer('new', REPLACING).waits();
+  const unkeeps = one.unkeep('x').waits();
+  withdraws.acknowledge(1).ok();
+  replaces.ok();
+  // What the second was asked of has ended: its name has another version now.
+  withdraws.acknowledge(2).ok();
+  assert.deepEqual([others.told, others.last.version], [['withdraw x'], 2]);
+  others.veto('it is new').ok();
+  unkeeps.fails('vetoed');
+  assert.equal(versionOf(pool), 2);
+});
+
+test('who let one version go is asked of another while the new one is written to the store', () => {
+  const pool = new Harness({ durability: 2, slabDurability: 1, hasStore: true });
+  const withdraws = before(pool.member('guard'), 'withdraw');
+  const stored = (): void => {
+    const asked = pool.effectsOf('store').at(-1);
+    assert.ok(asked !== undefined, 'something is to be stored');
+    pool.loop.input({ kind: 'stored', ask: asked.ask, failure: null });
+    pool.settle();
+  };
+  const one = pool.member('one');
+  const two = pool.member('two');
+  one.declare('x').offer('old', { keep: true, lifetime: 20 }).ok();
+  const safe = { ...REPLACING, durability: 2 } as const;
+  const replaces = two.declare('x').offer(two.slice('new bytes'), safe).waits();
+  withdraws.acknowledge().ok();
+  assert.equal(pool.effectsOf('store').length, 1);
+  // What it was to replace ends meanwhile, and another is kept.
+  pool.pass(20);
+  one.declare('x').offer('very new', KEPT).ok();
+  stored();
+  replaces.waits();
+  assert.deepEqual(
+    withdraws.events.map(({ version }) => version),
+    [1, 2],
+  );
+  withdraws.acknowledge().ok();
+  stored();
+  replaces.ok();
+  assert.equal(versionOf(pool), 3);
+});

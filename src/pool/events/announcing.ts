@@ -17,7 +17,6 @@ import {
   readPromise,
   readTag,
   readUnkeep,
-  type Unkeep,
 } from '../../protocol/index.js';
 import { storeTags } from '../conforming.js';
 import { membersOfGroup } from '../groups.js';
@@ -28,6 +27,7 @@ import { takesPart } from '../opening.js';
 import { HANDLE, HANDLE_STATE, OBJECT, VERSION, VERSION_FLAG } from '../rows.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
+import { versionHas } from '../versions.js';
 import { ROW } from './event-log.js';
 import { addHandle, addNamed, addVersion } from './noting.js';
 
@@ -85,6 +85,23 @@ export function replacedAhead(pool: PoolState, session: Session): number {
   return current !== 0 && isReplaced(pool, current, decoder.offer) ? current : 0;
 }
 
+/** The version that a request would end for which withdrawals are announced; 0: none. */
+export function endedAhead(pool: PoolState, session: Session, code: number): number {
+  if (code === MESSAGE.offer) return replacedAhead(pool, session);
+  if (code === MESSAGE.unkeep) {
+    const { reader, decoder, objects } = pool;
+    const { at } = reader;
+    readUnkeep(reader, decoder.unkeep);
+    reader.at = at;
+    const { nameStart, nameEnd } = decoder.unkeep;
+    const object = findObject(pool, reader.bytes, nameStart, nameEnd);
+    const current = object === 0 ? 0 : objects.get(object, OBJECT.current);
+    return current !== 0 && versionHas(pool, current, VERSION_FLAG.scopePool) ? current : 0;
+  }
+  const handle = handleAhead(pool, session);
+  return handle === 0 ? 0 : pool.handles.get(handle, HANDLE.version);
+}
+
 /** The handle whose number stands next; 0 when there is none. */
 function handleAhead({ reader }: PoolState, session: Session): number {
   const { at } = reader;
@@ -110,13 +127,9 @@ export function announce(
     announceGroup(pool, session, before, tell);
     return;
   }
-  if (code === MESSAGE.withdraw) announceMembers(pool, session, before, tell);
-  if (code === MESSAGE.offer && kind === EVENT.withdraw) {
-    const version = replacedAhead(pool, session);
-    const by = memberOf(pool, handleAhead(pool, session));
-    if (version === 0) return;
-    tell(addVersion(pool, before, by, pool.versions.get(version, VERSION.object), version));
-    return;
+  if (kind === EVENT.withdraw) {
+    announceEnd(pool, session, code, tell);
+    if (code !== MESSAGE.withdraw) return;
   }
   const seq = add(pool, session, code, before);
   if (seq !== 0) tell(seq);
@@ -145,20 +158,27 @@ function announceGroup(
   }
 }
 
-/** With a group what is in it is withdrawn. */
-function announceMembers(
+/** With a group what is in it is withdrawn; then what ends by its name. */
+function announceEnd(
   pool: PoolState,
   session: Session,
-  kind: number,
+  code: number,
   tell: (seq: number) => void,
 ): void {
-  const { versions } = pool;
-  const handle = handleAhead(pool, session);
-  if (handle === 0) return;
-  for (const member of membersOfGroup(pool, pool.handles.get(handle, HANDLE.version))) {
-    if ((versions.get(member, VERSION.flags) & VERSION_FLAG.offered) === 0) continue;
-    const object = versions.get(member, VERSION.object);
-    tell(addVersion(pool, kind, memberOf(pool, handle), object, member));
+  const { versions, decoder } = pool;
+  const version = endedAhead(pool, session, code);
+  if (version === 0) return;
+  const isOfName = code === MESSAGE.unkeep;
+  const by = isOfName
+    ? askerOf(session, decoder.unkeep.member)
+    : memberOf(pool, handleAhead(pool, session));
+  const kind = EVENT.withdraw | (EVENT_FLAG.before << 8);
+  const ending = [...membersOfGroup(pool, version)].filter(
+    (each) => (versions.get(each, VERSION.flags) & VERSION_FLAG.offered) !== 0,
+  );
+  if (code !== MESSAGE.withdraw) ending.push(version);
+  for (const each of ending) {
+    tell(addVersion(pool, kind, by, versions.get(each, VERSION.object), each));
   }
 }
 
@@ -172,9 +192,6 @@ function add(pool: PoolState, session: Session, code: number, kind: number): num
     case MESSAGE.delete:
       readDelete(reader, decoder.delete);
       return addName(pool, session, kind, decoder.delete);
-    case MESSAGE.unkeep:
-      readUnkeep(reader, decoder.unkeep);
-      return addName(pool, session, kind, decoder.unkeep);
     case MESSAGE.emit:
       return addEmit(pool, session, kind);
     case MESSAGE.promise:
@@ -296,7 +313,7 @@ function addName(
   pool: PoolState,
   session: Session,
   kind: number,
-  { member, nameStart, nameEnd }: Readonly<Delete | Unkeep>,
+  { member, nameStart, nameEnd }: Readonly<Delete>,
 ): number {
   const object = findObject(pool, pool.reader.bytes, nameStart, nameEnd);
   if (object === 0) return 0;

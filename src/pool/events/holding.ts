@@ -4,10 +4,11 @@ import { LIMITS } from '../../core/limits.js';
 import { EVENT, MESSAGE, SUBSCRIBE } from '../../protocol/index.js';
 import { emitFail, emitOk, failure, flushOk } from '../emit.js';
 import { inWords, someOf } from '../room.js';
+import { VERSION } from '../rows.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { beginStore, endStore, isStoredAs, storeAsked } from '../storing.js';
-import { announce, kindsOf } from './announcing.js';
+import { announce, endedAhead, kindsOf } from './announcing.js';
 import { endComplete } from './completing.js';
 import {
   beginHoldTimer,
@@ -81,18 +82,18 @@ function nextGate(
   const toMeasure = isToMeasure(held ?? NOTHING_BEFORE) ? measureAsked(pool, session, code) : null;
   if (toMeasure !== null) return (own) => beginMeasureBefore(pool, own, toMeasure);
   const question = ask(pool, session, code, held);
-  const { passed } = question;
-  if (held !== null) held.passed = passed;
+  const { passed, ends } = question;
+  if (held !== null) Object.assign(held, { passed, ends });
   if (question.asked.size > 0) {
     return (own) => {
-      own.passed = passed;
+      Object.assign(own, { passed, ends });
       wait(pool, own, question);
     };
   }
   const toStore = storeAsked(pool, session, code);
   if (toStore === null || (held !== null && isStoredAs(held, toStore))) return null;
   return (own) => {
-    own.passed = passed;
+    Object.assign(own, { passed, ends });
     beginStore(pool, own, toStore);
   };
 }
@@ -102,6 +103,8 @@ interface Question {
   readonly asked: ReadonlyMap<number, readonly Subscription[]>;
   /** A bit for each kind of which all were told. */
   readonly passed: number;
+  /** Of which offer they were told that it ends. */
+  readonly ends: number;
 }
 
 /**
@@ -116,15 +119,19 @@ function ask(
 ): Question {
   const { events, reader } = pool;
   const before = held ?? NOTHING_BEFORE;
-  if (events.beforeTotal === 0) return { asked: NOBODY, passed: before.passed };
+  let { passed, ends } = before;
+  if (events.beforeTotal === 0) return { asked: NOBODY, passed, ends };
   const { at } = reader;
   const bytes = held === null ? reader.remaining : null;
-  let { passed } = before;
   try {
     for (const kind of kindsOf(pool, session, code)) {
-      if ((passed & (1 << kind)) !== 0 || events.beforeCounts[kind] === 0) continue;
-      passed |= 1 << kind;
+      if (events.beforeCounts[kind] === 0) continue;
       reader.at = at;
+      const ending = kind === EVENT.withdraw ? endingAhead(pool, session, code) : ends;
+      // Who let one version go has not let go another that came in its place.
+      if ((passed & (1 << kind)) !== 0 && (ending === ends || ending === 0)) continue;
+      passed |= 1 << kind;
+      ends = ending;
       const isOffer = kind === EVENT.offer;
       const summary = isOffer ? summaryBefore(pool, session, code, before.measure) : null;
       const asked = new Map<number, readonly Subscription[]>();
@@ -133,16 +140,22 @@ function ask(
         const askedOf = tellBefore(pool, seq, bytes);
         if (askedOf.length > 0) asked.set(seq, askedOf);
       });
-      if (asked.size > 0) return { asked, passed };
+      if (asked.size > 0) return { asked, passed, ends };
     }
-    return { asked: NOBODY, passed };
+    return { asked: NOBODY, passed, ends };
   } finally {
     reader.at = at;
   }
 }
 
 const NOBODY: Question['asked'] = new Map();
-const NOTHING_BEFORE = { passed: 0, measure: null } as const;
+const NOTHING_BEFORE = { passed: 0, ends: 0, measure: null } as const;
+
+/** The event of the offer that a request would end; 0: none. */
+function endingAhead(pool: PoolState, session: Session, code: number): number {
+  const version = endedAhead(pool, session, code);
+  return version === 0 ? 0 : pool.versions.getWide(version, VERSION.seq);
+}
 
 /**
  * Tells of what may come, if anybody wants it; returns those who have to let it go. `bytes`: of
@@ -231,7 +244,8 @@ function keep(
   const owed = new Map<number, number>();
   const order = pool.waits.nextOrder();
   const head = { session, request, code, message, lanes, waitsFor, owed, since, order };
-  const held = { ...head, seqs: [], passed: 0, timer: 0, store: null, measure: null, veto: null };
+  const nothing = { seqs: [], passed: 0, ends: 0, timer: 0 };
+  const held = { ...head, ...nothing, store: null, measure: null, veto: null };
   enterLanes(held);
   return held;
 }

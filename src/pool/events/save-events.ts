@@ -284,6 +284,7 @@ function saveHeld(held: HeldOperation, w: StateWriter): void {
   w.u32(held.seqs.length);
   for (const seq of held.seqs) w.u64(seq);
   w.u32(held.passed);
+  w.u64(held.ends);
   w.u64(held.request);
   w.u32(held.code);
   w.u32(held.message);
@@ -343,6 +344,7 @@ function restoreHeld(
   const seqs: number[] = [];
   for (let count = r.count(8); count > 0; count--) seqs.push(r.u64());
   const passed = r.u32();
+  const ends = r.u64();
   const head = {
     request: r.u64(),
     code: r.u32(),
@@ -358,7 +360,7 @@ function restoreHeld(
   const store = asked.ask === 0 ? null : asked;
   const measure = restoreMeasure(r);
   const veto = r.flag() ? restoreError(r) : null;
-  const base = { seqs, passed, session, lanes, ...head, timer, waitsFor, owed: new Map() };
+  const base = { seqs, passed, ends, session, lanes, ...head, timer, waitsFor, owed: new Map() };
   return { ...base, store, measure, veto };
 }
 
