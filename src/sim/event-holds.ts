@@ -17,7 +17,7 @@ const OF_HANDLES: ReadonlySet<string> = new Set([
 const OF_NAMES: ReadonlySet<string> = new Set(['tag', 'delete', 'unkeep']);
 /** The lane of what is about all names that a selector finds. */
 const NAMES = 'names';
-const OF_ALL_NAMES: ReadonlySet<string> = new Set(['tag-selected', 'end-selected']);
+const OF_ALL_NAMES: ReadonlySet<string> = new Set(['tag-selected', 'end-selected', 'gather']);
 const OTHER_LANES: { readonly [operation: string]: string } = {
   join: 'member',
   promise: 'promise',

@@ -111,13 +111,16 @@ test('while tags of a name are held what is asked of other names goes on', () =>
   producer.delete('y').ok();
   // What is about all names comes behind those of all, and before what comes behind it.
   const all = producer.tagSelected('has k', { seen: true }).waits();
-  const behind = producer.tag('z', { k: 2 }).waits();
+  const listed = producer.gather('name = "z"', 'in', 'a list').waits();
+  const behind = producer.tag('z', { k: 2 }, ['in']).waits();
   producer.ping().ok();
   guard.acknowledge();
   held.ok();
   same.ok();
   assert.equal(all.value()['changed'], 0);
+  assert.equal(listed.value()['changed'], 1);
   behind.ok();
+  assert.deepEqual({ ...(producer.stat('z').value()['tags'] as object) }, { k: 2 });
   assert.equal(pool.pool.events.operationsHeld, 0);
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as protocol from '../../src/protocol/index.js';
 import { Harness } from './harness.js';
+import { Taking } from './taking.js';
 
 /** What becomes of others while one is behind that must miss none (`slow: block`). */
 
@@ -70,6 +71,29 @@ test('another member of the connection waits, too; who is behind, and who leaves
   tag.fails('unknown-object');
   assert.ok(calls.every(({ answer }) => answer !== null));
   left.bye();
+});
+
+test('lists that are gathered, and an open object that is sealed, wait as well', () => {
+  const pool = new Harness({ eventBytesMax: 1 << 18 });
+  const all = pool.member('w').subscribe({ kinds: ['emit'], window: 1, slow: 'block' });
+  const producer = pool.member('p');
+  const open = Taking.create(producer, 'field', '--------');
+  open.made.ok();
+  producer.offer('x');
+  const text = 'x'.repeat(8_192);
+  const ticks = Array.from({ length: 60 }, () => producer.emit('tick', { text }));
+  assert.equal(ticks.at(-1)?.answer, null);
+  const gathered = producer.gather('name = "x"', 'in', 'a list').waits();
+  const sealed = open.handle.seal().waits();
+  const { waits } = producer.explainWaits().value() as { waits: { object: string }[] };
+  assert.deepEqual(
+    waits.flatMap(({ object }) => (object === 'field' ? [object] : [])),
+    ['field'],
+  );
+  all.end().ok();
+  assert.equal(gathered.value()['changed'], 1);
+  sealed.ok();
+  assert.equal(producer.stat('field').value()['state'], 'offered');
 });
 
 test('at twice what the log may take who keeps it is ended, as what frees things goes on', () => {

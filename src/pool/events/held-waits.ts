@@ -8,6 +8,7 @@ import {
   readDelete,
   readEmit,
   readEndSelected,
+  readGather,
   readLeave,
   readOfferGroup,
   readPromise,
@@ -94,6 +95,8 @@ const VERBS: { readonly [code: number]: string } = {
   [MESSAGE.declare]: 'declare',
   [MESSAGE.tag]: 'tag',
   [MESSAGE.tagSelected]: 'tag what is selected',
+  [MESSAGE.gather]: 'gather in what is selected',
+  [MESSAGE.seal]: 'seal',
   [MESSAGE.emit]: 'emit',
   [MESSAGE.promise]: 'promise',
 };
@@ -136,6 +139,9 @@ export function subjectIn(pool: PoolState, session: Session, code: number, r: Re
     case MESSAGE.tagSelected:
       readTagSelected(r, decoder.tagSelected);
       return { object: '', member: by(decoder.tagSelected.member) };
+    case MESSAGE.gather:
+      readGather(r, decoder.gather);
+      return { object: '', member: by(decoder.gather.member) };
     case MESSAGE.endSelected:
       readEndSelected(r, decoder.endSelected);
       return { object: '', member: by(decoder.endSelected.member) };

@@ -250,10 +250,14 @@ function keep(
   return held;
 }
 
-/** What brings new events: it waits while a subscriber that must miss none has no room for more. */
+/**
+ * What brings new events: it waits while a subscriber that must miss none has no room for more. So
+ * does SEAL of an open object, which is its offer.
+ */
 const BRINGS_EVENTS: ReadonlySet<number> = new Set([
   ...[MESSAGE.declare, MESSAGE.offer, MESSAGE.offerPart, MESSAGE.append],
-  ...[MESSAGE.offerGroup, MESSAGE.tag, MESSAGE.tagSelected, MESSAGE.emit, MESSAGE.promise],
+  ...[MESSAGE.offerGroup, MESSAGE.tag, MESSAGE.tagSelected, MESSAGE.gather, MESSAGE.emit],
+  MESSAGE.promise,
 ]);
 
 /**
@@ -263,7 +267,9 @@ const BRINGS_EVENTS: ReadonlySet<number> = new Set([
  */
 function mustWaitForRoom(pool: PoolState, session: Session, code: number): boolean {
   const { events, members, reader } = pool;
-  if (!events.isFull || !BRINGS_EVENTS.has(code)) return false;
+  if (!events.isFull) return false;
+  const isOffer = code === MESSAGE.seal && kindsOf(pool, session, code).includes(EVENT.offer);
+  if (!isOffer && !BRINGS_EVENTS.has(code)) return false;
   // Not kept while nobody wants to know of it.
   const { kinds, beforeCounts } = events;
   const isDeclare = code === MESSAGE.declare && beforeCounts[EVENT.declare] === 0;

@@ -26,7 +26,9 @@ const OF_HANDLES: ReadonlySet<number> = new Set([
 
 /** Requests that begin with the name of an object. */
 const OF_NAMES: ReadonlySet<number> = new Set([MESSAGE.tag, MESSAGE.delete, MESSAGE.unkeep]);
-const OF_ALL_NAMES: ReadonlySet<number> = new Set([MESSAGE.tagSelected, MESSAGE.endSelected]);
+const OF_ALL_NAMES: ReadonlySet<number> = new Set([
+  ...[MESSAGE.tagSelected, MESSAGE.endSelected, MESSAGE.gather],
+]);
 
 const OTHER_LANES: { readonly [code: number]: string } = {
   [MESSAGE.join]: 'member ',
