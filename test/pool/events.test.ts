@@ -5,6 +5,7 @@ import { EVENT_FLAG } from '../../src/protocol/index.js';
 import { restored, saved } from '../core/states.js';
 import { Harness } from './harness.js';
 import { withLimit } from './limits.js';
+import type { SubscribeOptions } from './subscriber.js';
 
 test('a subscriber is told what happens after it has subscribed, by kind and selector', () => {
   const pool = new Harness();
@@ -377,6 +378,27 @@ test('a durable subscription goes on where it stopped; what was not acknowledged
   after.acknowledge(2, 2).ok();
   after.end(true).ok();
   assert.equal(pool.pool.events.subscriptions.size, 0);
+});
+
+test('who goes on with a durable subscription asks for the same, also of who is slow or silent', () => {
+  const pool = new Harness();
+  const one = pool.member('one');
+  const two = pool.member('two');
+  const refused = (asked: SubscribeOptions, other: RegExp): void => {
+    assert.match(two.subscribe(asked).made.fails('bad-argument').message, other);
+  };
+  const all = { kinds: ['emit'], name: 'all', slow: 'block' } as const;
+  one.subscribe(all).made.value();
+  for (const slow of ['drop', 'disconnect'] as const) {
+    refused({ ...all, slow }, /^Cannot subscribe as "all": it is there, with another "slow"/u);
+  }
+  two.subscribe({ ...all, silence: 'deny', deadline: 5 }).made.value();
+  const guard = { kinds: ['offer'], name: 'guard', before: true, acknowledge: true } as const;
+  one.subscribe({ ...guard, deadline: 50 }).made.value();
+  refused({ ...guard, deadline: 60 }, /another "answerMs"/u);
+  refused({ ...guard, deadline: 50, silence: 'deny' }, /another "silence"/u);
+  // Who says nothing of it takes it as it is.
+  for (const deadline of [0, 50]) two.subscribe({ ...guard, deadline }).made.value();
 });
 
 test('workers share a subscription: each event to one of them, and again when one dies', () => {

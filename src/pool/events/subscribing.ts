@@ -70,7 +70,7 @@ export function subscribe(
     refuse('bad-argument', 'Cannot subscribe to the newest steps: that is for those who require');
   }
   const known = asked.name === '' ? undefined : pool.events.byName.get(asked.name);
-  if (known !== undefined) checkSame(known, asked);
+  if (known !== undefined) checkSame(known, asked, message.deadline);
   else if ((asked.flags & SUBSCRIBE.requires) !== 0) checkStanding(pool, asked, message);
   const one = known ?? begin(pool, message, asked);
   if (one.standing !== null) goOnWith(pool, one, one.standing);
@@ -139,19 +139,30 @@ function askedBy(pool: PoolState, message: Subscribe): Asked {
 }
 
 /** Members that share a subscription, or go on with it, ask for the same. */
-function checkSame(known: Subscription, asked: Asked): void {
-  const isSame =
+function checkSame(known: Subscription, asked: Asked, deadline: number): void {
+  const other = differenceOf(known, asked, deadline);
+  if (other === null) return;
+  refuse(
+    'bad-argument',
+    `Cannot subscribe as "${asked.name}": it is there, ${other}; ask for the same, or forget it`,
+    { name: asked.name },
+  );
+}
+
+/** `deadline`: as it was asked; 0 is not another one. */
+function differenceOf(known: Subscription, asked: Asked, deadline: number): string | null {
+  const isOfSame =
     known.kinds === asked.kinds &&
     known.flags === asked.flags &&
     known.selector === asked.selector &&
-    [...known.topics].sort().join('\0') === [...asked.topics].sort().join('\0') &&
-    ((known.flags & SUBSCRIBE.before) === 0 || known.silence === asked.silence);
-  if (isSame) return;
-  refuse(
-    'bad-argument',
-    `Cannot subscribe as "${asked.name}": it is there, and asks for other events`,
-    { name: asked.name },
-  );
+    [...known.topics].sort().join('\0') === [...asked.topics].sort().join('\0');
+  if (!isOfSame) return 'and asks for other events';
+  // Who must miss nothing would lose events by one that drops them.
+  if (known.slow !== asked.slow) return 'with another "slow"';
+  if ((known.flags & SUBSCRIBE.before) === 0) return null;
+  if (known.silence !== asked.silence) return 'with another "silence"';
+  const isOther = deadline !== 0 && known.deadlineMs !== asked.deadlineMs;
+  return isOther ? 'with another "answerMs"' : null;
 }
 
 /** A standing require is told of what is offered, and of nothing that is gone. */
