@@ -32,7 +32,7 @@ function deletionsNeededFrom(packs: Iterable<Pack>, but: Pack): number {
  * so many bytes: else a store of few objects that come and go would begin packs all the time.
  */
 export function deadPacks(
-  { packs }: StoreReader,
+  { packs, unrepaired }: StoreReader,
   writer: PackWriter,
   activeBytesMin: number,
 ): Pack[] {
@@ -42,7 +42,8 @@ export function deadPacks(
       const isActive = header.number === writer.activeNumber;
       const live = pack.live + (isActive ? writer.unsettledBytes : 0);
       const bytes = end - PACK_HEADER_BYTES;
-      if (!isKnown(pack) || live >= bytes * LIVE_SHARE_MIN) return false;
+      if (!isKnown(pack) || unrepaired.has(header.number)) return false;
+      if (live >= bytes * LIVE_SHARE_MIN) return false;
       if (isActive && end < activeBytesMin) return false;
       // What is deleted may be in an older pack: then what says so has to stay.
       const isNeeded = deletions > 0 && deletionsNeededFrom(packs.values(), pack) < header.born;
@@ -52,8 +53,10 @@ export function deadPacks(
 }
 
 /** The packs of which anything is dead, those first of which least has to be moved. */
-export function packsWithDead({ packs }: StoreReader): Pack[] {
-  const all = [...packs.values()].filter((pack) => isKnown(pack) && hasDead(pack));
+export function packsWithDead({ packs, unrepaired }: StoreReader): Pack[] {
+  const all = [...packs.values()].filter(
+    (pack) => isKnown(pack) && !unrepaired.has(pack.header.number) && hasDead(pack),
+  );
   return all.sort((one, other) => bytesKept(one) - bytesKept(other));
 }
 

@@ -16,10 +16,11 @@ import type {
 import { ARRAYS, DRAFTS, draftArray, piecesOf, syncDraft } from './array-files.js';
 import { bytesKept, compactPack, deadPacks, packsWithDead } from './compacting.js';
 import { isDiskFull, sizeMismatch } from './failures.js';
+import { goOn } from './going-on.js';
 import { hashName, type NameHash } from './hasher.js';
 import type { Problem, StoreParts } from './loading.js';
 import { removeOrphans } from './orphans.js';
-import { PACK_HEADER_BYTES, PACKS, type Pack, packPath } from './pack.js';
+import { PACK_HEADER_BYTES, type Pack } from './pack.js';
 import { PackWriter, writeFooter } from './pack-writer.js';
 import { decodeHead, encodeDeletion, RECORD_KIND, writeHead } from './record.js';
 import { SmallCopies } from './small-copies.js';
@@ -81,6 +82,8 @@ export class DirectoryLevel implements Level {
   ): Promise<DirectoryLevel> {
     const reader = new StoreReader(parts);
     await reader.load();
+    // What is lost of them was set aside before.
+    if (isRepair) reader.unrepaired.clear();
     if (options.access === 'read') {
       reader.refresh = () => reader.load();
       return new DirectoryLevel(reader, null, options, onClose);
@@ -418,40 +421,6 @@ export class DirectoryLevel implements Level {
       if (!(error instanceof AttaccaError)) throw error;
     });
   }
-}
-
-/** Ends what another writer has left without a footer, and goes on with the last pack. */
-async function goOn(
-  { parts, packs, problems }: StoreReader,
-  writer: PackWriter,
-  packBytesMax: number,
-): Promise<void> {
-  const numbers = [...packs.keys()].sort((one, other) => one - other);
-  const last = numbers.at(-1);
-  for (const { kind, path, offset } of problems) {
-    if (kind === 'torn-tail' && offset === 0) await parts.disk.remove(path);
-  }
-  for (const number of numbers) {
-    const pack = packs.get(number);
-    if (pack === undefined) continue;
-    const isSmall =
-      pack.end < packBytesMax / 2 && pack.entries.count < LIMITS.storePackRecordsMax / 2;
-    // What is left of one that was cut stays as it is, until it is repaired.
-    if (pack.end < parts.listed.endOf(number)) continue;
-    if (number === last && isSmall && (await writer.goOnWith(pack))) continue;
-    if (pack.footer === null) {
-      if (pack.size > pack.end) await parts.disk.truncate(pathOf(pack), pack.end);
-      await writeFooter(parts, pack);
-    }
-    parts.listed.note(number, pack.end);
-  }
-  if (!parts.listed.isChanged) return;
-  await parts.disk.syncFolder(PACKS);
-  await parts.listed.saveIfRoom();
-}
-
-function pathOf({ header }: Pack): string {
-  return packPath(header.number);
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -7,7 +7,7 @@ import { damaged, short } from './failures.js';
 import { readHeads } from './footer.js';
 import { hashName } from './hasher.js';
 import { indexOf, listPacks, loadPack, type Problem, type StoreParts } from './loading.js';
-import { bytesOfUnits, PACKS, type Pack, packPath } from './pack.js';
+import { bytesOfUnits, PACKS, type Pack, packNumberOf, packPath } from './pack.js';
 import {
   type ArrayPlace,
   decodeHead,
@@ -30,6 +30,8 @@ const LOADS_MAX = 16;
 /** Some milliseconds. */
 const LISTED_AT_ONCE = 2_048;
 const NOTHING = new Uint8Array(0);
+/** What a footer, or the end of a pack, would make forgotten. */
+const LOSSES: ReadonlySet<Problem['kind']> = new Set(['cut-pack', 'gap']);
 
 /** A record as it lies in its pack. */
 interface ReadRecord {
@@ -49,6 +51,8 @@ export class StoreReader {
   /** Of a pack to come. */
   numberNext = 1;
   problems: readonly Problem[] = [];
+  /** Packs of which something is lost: what is left stays as it is, until it is repaired. */
+  readonly unrepaired = new Set<number>();
   /** Lists that are under way: what is in the packs stays where it is. */
   lists = 0;
   readonly #heads = new Reader();
@@ -73,6 +77,11 @@ export class StoreReader {
     this.index = index;
     this.sequenceNext = sequenceNext;
     this.problems = [...(this.parts.problems ?? []), ...problems];
+    this.unrepaired.clear();
+    for (const { kind, path } of problems) {
+      const number = packNumberOf(path.slice(PACKS.length + 1));
+      if (number !== null && LOSSES.has(kind)) this.unrepaired.add(number);
+    }
   }
 
   /** Null when one of them went meanwhile. */

@@ -128,6 +128,57 @@ test('a pack that is gone or was cut is told; its arrays are found again', async
   }
 });
 
+test('a pack of which something is lost is not moved away before it is repaired', async () => {
+  const roomy = { ...WRITE, packBytesMax: 1_000_000 };
+  const whole = new CrashDisk();
+  const first = await openStoreOn(whole, roomy);
+  const ends = [64];
+  for (let at = 0; at < 10; at++) {
+    const entry = { ...keyOf(at), space: blobSpace(2_000), attributes: {} };
+    await first.put(entry, someBytes(2_000, at), { durability: 'fsync' });
+    ends.push(whole.bytesOf(PACK).length);
+  }
+  // Another writer goes on with it and is killed: then it has no footer.
+  await first.close();
+  await openStoreOn(whole, roomy);
+  for (const [lost, kind] of [
+    [9, 'cut-pack'],
+    [8, 'gap'],
+  ] as const) {
+    for (const isFull of [false, true]) {
+      const what = `${kind}, ${isFull ? 'full' : 'room'}`;
+      const disk = whole.copy();
+      const bytes = disk.bytesOf(PACK).slice(0, ends[10]);
+      bytes.fill(0, ends[lost], (ends[lost] as number) + 64);
+      disk.damage(PACK, bytes);
+      assert.deepEqual(await kindsOf(disk), [[kind, PACK]], what);
+      const level = await openStoreOn(disk, { ...roomy, packBytesMax: 6_400 });
+      for (let at = 0; at < 7; at++) await level.delete(keyOf(at));
+      if (isFull) {
+        disk.bytesMax = 0;
+        for (const path of disk.paths()) disk.bytesMax += disk.bytesOf(path).length;
+        const entry = { ...keyOf(20), space: blobSpace(4_000), attributes: {} };
+        assert.equal(await codeOf(level.put(entry, someBytes(4_000))), 'disk-full', what);
+        disk.bytesMax = Number.POSITIVE_INFINITY;
+      }
+      await level.compact();
+      await level.close();
+      assert.deepEqual(disk.bytesOf(PACK), bytes, what);
+      assert.deepEqual(await kindsOf(disk), [[kind, PACK]], what);
+      await repairStore(await storeParts(disk, ''));
+      assert.deepEqual(await findings(disk), [], what);
+      const aside = disk.bytesOf(`quarantine/00000001.pack.${ends[lost]}`);
+      assert.deepEqual(aside, bytes.slice(ends[lost], ends[lost + 1]), what);
+      const again = await openStoreOn(disk, { ...roomy, access: 'read' });
+      for (let at = 0; at < 10; at++) {
+        const found = (await again.get(keyOf(at)))?.bytes ?? null;
+        const isThere = at >= 7 && at !== lost;
+        assert.deepEqual(found, isThere ? someBytes(2_000, at) : null, `${what} n/${at}`);
+      }
+    }
+  }
+});
+
 test('of many packs each that is gone is told, and none that was compacted', async () => {
   const whole = await filled();
   const packs = whole.paths().filter((path) => path.endsWith('.pack'));
