@@ -3,8 +3,9 @@ import { LIMITS } from '../../core/limits.js';
 import { isUnreadable } from './array-files.js';
 import { readHeads } from './footer.js';
 import { isLive } from './loading.js';
-import { isDeletion, PACK_HEADER_BYTES, PACKS, type Pack, packPath } from './pack.js';
+import { bytesOfUnits, isDeletion, PACK_HEADER_BYTES, type Pack, packPath } from './pack.js';
 import type { PackWriter } from './pack-writer.js';
+import { removePack } from './removed-packs.js';
 import type { StoreReader } from './store-reader.js';
 
 /** A pack of which less counts is written anew: then at most half of a store is dead. */
@@ -57,12 +58,19 @@ export function packsWithDead({ packs, unrepaired }: StoreReader): Pack[] {
   const all = [...packs.values()].filter(
     (pack) => isKnown(pack) && !unrepaired.has(pack.header.number) && hasDead(pack),
   );
-  return all.sort((one, other) => bytesKept(one) - bytesKept(other));
+  const kept = new Map(all.map((pack) => [pack, bytesKept(packs.values(), pack)]));
+  return all.sort((one, other) => (kept.get(one) ?? 0) - (kept.get(other) ?? 0));
 }
 
-/** What of a pack is moved at most. */
-export function bytesKept({ live, deletions }: Pack): number {
-  return live + deletions;
+/** What of a pack is moved: what is dead, and deletions of what is nowhere any more, are not. */
+export function bytesKept(packs: Iterable<Pack>, pack: Pack): number {
+  const neededFrom = deletionsNeededFrom(packs, pack);
+  let bytes = pack.live;
+  if (neededFrom === Number.MAX_SAFE_INTEGER) return bytes;
+  for (const entry of pack.entries) {
+    if (isDeletion(entry) && neededFrom <= entry.sequence) bytes += bytesOfUnits(entry.units);
+  }
+  return bytes;
 }
 
 /** Whether it is known what a pack has. */
@@ -126,11 +134,7 @@ export async function compactPack(
     throw error;
   }
   await writer.sync();
-  parts.listed.forget(number);
-  await parts.listed.save();
-  packs.delete(number);
-  await parts.disk.remove(path);
-  await parts.disk.syncFolder(PACKS);
+  await removePack(reader, number);
   return true;
 }
 

@@ -13,7 +13,7 @@ import type {
   LevelStream,
   PutOptions,
 } from '../level.js';
-import { ARRAYS, DRAFTS, draftArray, piecesOf, syncDraft } from './array-files.js';
+import { ARRAYS, draftArray, piecesOf, syncDraft } from './array-files.js';
 import { bytesKept, compactPack, deadPacks, packsWithDead } from './compacting.js';
 import { isDiskFull, sizeMismatch } from './failures.js';
 import { goOn } from './going-on.js';
@@ -23,6 +23,7 @@ import { removeOrphans } from './orphans.js';
 import { PACK_HEADER_BYTES, type Pack } from './pack.js';
 import { PackWriter, writeFooter } from './pack-writer.js';
 import { decodeHead, encodeDeletion, RECORD_KIND, writeHead } from './record.js';
+import { forgetRemoved, removeDrafts } from './removed-packs.js';
 import { SmallCopies } from './small-copies.js';
 import type { Slot } from './store-index.js';
 import { StoreReader } from './store-reader.js';
@@ -92,9 +93,9 @@ export class DirectoryLevel implements Level {
     const { index, packs, sequenceNext, numberNext } = reader;
     const how = { index, packs, sequenceNext, numberNext, packBytesMax };
     const writer = new PackWriter(parts, how);
+    await forgetRemoved(parts);
     await goOn(reader, writer, packBytesMax);
-    await parts.disk.remove(DRAFTS);
-    await parts.disk.makeFolder(DRAFTS);
+    await removeDrafts(parts);
     if (!isRepair) await removeOrphans(reader);
     return new DirectoryLevel(reader, writer, options, onClose);
   }
@@ -336,7 +337,8 @@ export class DirectoryLevel implements Level {
     for (const pack of packsWithDead(this.#reader)) {
       if (this.#reader.lists > 0) return isAny;
       const free = await disk.free();
-      if (free !== null && free < bytesKept(pack) + PACK_HEADER_BYTES) return isAny;
+      const kept = bytesKept(this.#reader.packs.values(), pack);
+      if (free !== null && kept > 0 && free < kept + PACK_HEADER_BYTES) return isAny;
       if (this.#unmovable.has(pack.header.number)) continue;
       try {
         isAny = (await this.#move(writer, pack)) || isAny;

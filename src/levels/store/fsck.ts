@@ -7,6 +7,7 @@ import { readHeads } from './footer.js';
 import { isLive, type Problem } from './loading.js';
 import { bytesOfUnits, type Pack, packPath } from './pack.js';
 import { type ArrayPlace, decodeHead } from './record.js';
+import { isRemoved } from './removed-packs.js';
 import type { StoreDisk } from './store-disk.js';
 import { readStoreFile } from './store-file.js';
 import type { StoreReader } from './store-reader.js';
@@ -98,7 +99,8 @@ export async function lostPacks({ parts }: StoreReader): Promise<Finding[]> {
   const { disk, hash, listed } = parts;
   const gone: (readonly [number, number])[] = [];
   for (const pack of listed.packs) {
-    if ((await disk.size(packPath(pack[0]))) === null) gone.push(pack);
+    if ((await disk.size(packPath(pack[0]))) !== null) continue;
+    if (!(await isRemoved(disk, pack[0]))) gone.push(pack);
   }
   if (gone.length === 0) return [];
   const now = await readStoreFile(disk, hash);

@@ -49,12 +49,14 @@ export class PackList {
     await this.#saving;
   }
 
-  /** Without room for it the next one saves it. */
-  async saveIfRoom(): Promise<void> {
+  /** Without room for it the next one saves it, and it is false. */
+  async saveIfRoom(): Promise<boolean> {
     try {
       await this.save();
+      return true;
     } catch (error) {
       if (!(error instanceof AttaccaError && error.code === 'disk-full')) throw error;
+      return false;
     }
   }
 

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AttaccaError } from '../../../src/core/errors.js';
 import type { Level, LevelKey } from '../../../src/levels/level.js';
+import { checkStore, isDamage } from '../../../src/levels/store/fsck.js';
 import { type DirectoryOptions, openStoreOn } from '../../../src/levels/store/index.js';
+import { storeParts } from '../../../src/levels/store/open-store.js';
+import { StoreReader } from '../../../src/levels/store/store-reader.js';
 import { CrashDisk } from './crash-disk.js';
 
 /** All of a test fits one pack. */
@@ -98,4 +101,71 @@ test('without room for what counts nothing is moved, and nothing is lost', async
   assert.deepEqual(await versionsIn(level), [2, 3, 4, 5, 6, 7, 8]);
   await put(level, 10, 500);
   await level.close();
+});
+
+/** A store of which nothing counts, on a disk that is full to the last byte. */
+async function deadAndFull(disk: CrashDisk): Promise<Level> {
+  const level = await openStoreOn(disk, { ...WRITE, packBytesMax: 16_000 });
+  for (let version = 1; version <= 12; version++) await put(level, version, 2_000, 'fsync');
+  // While there is a list nothing is moved.
+  for await (const { version } of level.list()) {
+    if (version === 1) for (let each = 1; each <= 12; each++) await level.delete(keyOf(each));
+  }
+  await level.sync();
+  assert.equal(disk.paths().filter((path) => path.endsWith('.pack')).length, 2);
+  disk.bytesMax = bytesOn(disk);
+  return level;
+}
+
+test('of a disk without a single free byte packs of which nothing counts are given back', async () => {
+  const disk = new CrashDisk();
+  const level = await deadAndFull(disk);
+  await put(level, 20, 3_000, 'fsync');
+  assert.ok(bytesOn(disk) < 8_000, String(bytesOn(disk)));
+  await level.close();
+  assert.deepEqual(await disk.list('drafts'), []);
+  const again = await openStoreOn(disk, { ...WRITE, access: 'read' });
+  assert.deepEqual(again.problems, []);
+  assert.deepEqual(await versionsIn(again), [20]);
+});
+
+test('a crash while a full disk gets room takes nothing, and no pack is missed', async () => {
+  let marks = 0;
+  let crashes = 0;
+  for (const isPower of [false, true]) {
+    for (let crashIn = 1, isOver = false; !isOver; crashIn++) {
+      const disk = new CrashDisk();
+      const level = await deadAndFull(disk);
+      disk.crashIn = crashIn;
+      const isPut = await put(level, 20, 3_000, 'fsync').then(
+        () => true,
+        () => false,
+      );
+      isOver = !disk.isDown;
+      if (disk.isDown) crashes++;
+      await level.close().catch(() => {});
+      const what = `${isPower ? 'power' : 'process'}, call ${crashIn}`;
+      if (isPower) disk.losePower((sides) => (crashIn * 7) % sides);
+      else disk.restart();
+      marks += disk.paths().filter((path) => /^drafts\/\d{8}\.pack$/u.test(path)).length;
+      for (const access of ['read', 'write', 'read'] as const) {
+        const reader = new StoreReader(await storeParts(disk, ''));
+        await reader.load();
+        const { findings } = await checkStore(reader);
+        assert.deepEqual(findings.filter(isDamage), [], `${what}, ${access}`);
+        const again = await openStoreOn(disk, { ...WRITE, access });
+        const versions = await versionsIn(again);
+        assert.ok(!isPut || versions.includes(20), `${what}, ${access}: ${versions}`);
+        assert.deepEqual(
+          versions.filter((version) => version !== 20),
+          [],
+          what,
+        );
+        if (access === 'write') await put(again, 30, 10, 'fsync').catch(() => {});
+        if (access === 'write') await again.delete(keyOf(30));
+        await again.close();
+      }
+    }
+  }
+  assert.ok(crashes > 20 && marks > 0, `${crashes} crashes, ${marks} marks`);
 });
