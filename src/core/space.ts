@@ -220,6 +220,13 @@ export function completeSpaceOf(space: SpaceExpectation): Space | null {
   return { dtype, shape: dimensions, order, byteOrder };
 }
 
+/** Refuses with `bad-space` what is no space, and one that leaves something open. */
+export function checkWholeSpace(space: SpaceExpectation): void {
+  checkSpace(space);
+  if (completeSpaceOf(space) !== null) return;
+  badSpace('it needs a dtype, a shape, an order and a byte order, and no dimension may be open');
+}
+
 /** How many bytes a payload of this space has. `bad-space` at 2^53 and beyond. */
 export function spaceBytes(space: Pick<Space, 'dtype' | 'shape'>): number {
   if (space.shape.includes(0)) return 0;

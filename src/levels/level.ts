@@ -71,8 +71,8 @@ export interface LevelCapacity {
 export interface Level extends AsyncDisposable {
   /**
    * Puts an object, in place of one with the same key. Bytes are not changed before the call has
-   * ended. `size-mismatch` when they are not those of the space. With `fsync` it waits, together
-   * with others that wait, for one sync.
+   * ended. `size-mismatch` when they are not those of the space; `bad-space` when that is none, or
+   * leaves anything open. With `fsync` it waits, together with others that wait, for one sync.
    */
   put(entry: Omit<LevelEntry, 'size'>, bytes: LevelBytes, options?: PutOptions): Promise<void>;
   /**

@@ -235,6 +235,33 @@ async function refusesWrongSizes(level: Level): Promise<void> {
   }
 }
 
+/** As a caller without types may give it. */
+const NO_SPACES: readonly Readonly<Record<string, unknown>>[] = [
+  { order: undefined },
+  { byteOrder: undefined },
+  { dtype: undefined },
+  { shape: undefined },
+  { shape: [null] },
+  { shape: [-3] },
+  { shape: 3 },
+  { dtype: 'uint9' },
+  { order: 'diagonal' },
+  { byteOrder: 'middle' },
+];
+
+async function refusesNoSpaces(level: Level): Promise<void> {
+  for (const size of [3, 2_000_000]) {
+    const entry = { ...key(`s${size}`), space: blobSpace(size), attributes: {} };
+    await level.put(entry, someBytes(size));
+    for (const wrong of NO_SPACES) {
+      const space = { ...blobSpace(size), ...wrong };
+      const putting = level.put({ ...entry, space }, someBytes(size, 2), { durability: 'fsync' });
+      assert.equal(await codeOf(putting), 'bad-space', JSON.stringify(wrong));
+    }
+    assert.deepEqual(await bytesAt(level, entry), someBytes(size), 'the one before');
+  }
+}
+
 async function endsEarly(level: Level): Promise<void> {
   for (const size of [100, 2_000_000]) {
     const entry = { ...key(`e${size}`), space: blobSpace(size), attributes: {} };
@@ -343,6 +370,7 @@ export const levelCases: readonly LevelCase[] = [
   caseOf('what is put with the same key replaces the one before', replaces),
   caseOf('attributes come back with their types', keepsAttributes),
   caseOf('a payload of another size is refused, and the one before stays', refusesWrongSizes),
+  caseOf('what is no whole space is refused, and the one before stays', refusesNoSpaces),
   caseOf('a put that does not end leaves nothing', endsEarly),
   caseOf('many at once', takesManyAtOnce),
   caseOf('it closes once, and is of no use then', ends),

@@ -1,5 +1,5 @@
 import { AttaccaError } from '../core/errors.js';
-import { spaceBytes } from '../core/space.js';
+import { checkWholeSpace, spaceBytes } from '../core/space.js';
 import type {
   Level,
   LevelBytes,
@@ -43,6 +43,7 @@ export class MemoryLevel implements Level {
   ): Promise<void> {
     this.#mustBeOpen();
     if (!(Number.isSafeInteger(version) && version > 0)) fail('bad-argument', 'no version');
+    checkWholeSpace(space);
     const size = spaceBytes(space);
     const isOver = (): void => {
       if (signal?.aborted === true) fail('aborted', 'the signal says to stop');

@@ -2,7 +2,7 @@ import { assert, refuse } from '../../core/assert.js';
 import { Writer } from '../../core/bytes.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
-import { spaceBytes } from '../../core/space.js';
+import { checkWholeSpace, spaceBytes } from '../../core/space.js';
 import type {
   Level,
   LevelBytes,
@@ -113,6 +113,7 @@ export class DirectoryLevel implements Level {
     const writer = this.#mustWrite(entry);
     throwIfAborted(signal);
     checkKey(entry);
+    checkWholeSpace(entry.space);
     const size = spaceBytes(entry.space);
     if (bytes instanceof Uint8Array && bytes.length !== size) {
       throw sizeMismatch(entry.name, size, bytes.length);
