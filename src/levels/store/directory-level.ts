@@ -315,20 +315,20 @@ export class DirectoryLevel implements Level {
     }
   }
 
-  /** Also of packs that are mostly alive; whether there is more room. */
+  /** Also of packs that are mostly alive; whether there is more room. All who wait share one. */
   async #makeRoom(writer: PackWriter): Promise<boolean> {
-    this.#makingRoom ??= this.#compacting
-      .catch(() => {})
-      .then(() => this.#compactFull(writer))
-      .finally(() => {
+    if (this.#makingRoom === null) {
+      const made = this.#compacting.catch(() => {}).then(() => this.#compactFull(writer));
+      this.#makingRoom = made.finally(() => {
         this.#makingRoom = null;
       });
-    const made = this.#makingRoom;
-    this.#compacting = made.then(
-      () => {},
-      () => {},
-    );
-    return await made;
+      // Once only: what was chained to it since stays in the chain.
+      this.#compacting = made.then(
+        () => {},
+        () => {},
+      );
+    }
+    return await this.#makingRoom;
   }
 
   /** As far as there is room for what has to be moved. */

@@ -169,3 +169,75 @@ test('a crash while a full disk gets room takes nothing, and no pack is missed',
   }
   assert.ok(crashes > 20 && marks > 0, `${crashes} crashes, ${marks} marks`);
 });
+
+/** So that whoever can go on does. */
+async function turns(count: number): Promise<void> {
+  for (let left = count; left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Holds what looks for free space, and what removes a pack, until it is let go. */
+class Held extends CrashDisk {
+  isFull = false;
+  readonly log: string[] = [];
+  readonly #waiting = new Map<string, () => void>();
+  readonly #seen = new Map<string, () => void>();
+
+  /** Until somebody is held there. */
+  seen(what: string): Promise<void> {
+    if (this.#waiting.has(what)) return Promise.resolve();
+    return new Promise((resolve) => this.#seen.set(what, resolve));
+  }
+
+  letGo(what: string): void {
+    this.#waiting.get(what)?.();
+  }
+
+  async #hold(what: string): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#waiting.set(what, resolve);
+      this.#seen.get(what)?.();
+    });
+  }
+
+  override async free(): Promise<number | null> {
+    if (this.isFull) await this.#hold('free');
+    return 0;
+  }
+
+  override async remove(path: string): Promise<void> {
+    if (path.startsWith('packs/')) await this.#hold('remove');
+    await super.remove(path);
+    if (path.startsWith('packs/')) this.log.push('removed');
+  }
+}
+
+test('a list waits for what is compacted after two have found the disk full', async () => {
+  const disk = new Held();
+  const level = await openStoreOn(disk, { ...WRITE, packBytesMax: 16_000 });
+  for (let version = 1; version <= 12; version++) await put(level, version, 2_000);
+  for await (const { version } of level.list()) {
+    if (version === 1) for (let each = 1; each <= 7; each++) await level.delete(keyOf(each));
+  }
+  disk.bytesMax = bytesOn(disk) + 500;
+  disk.isFull = true;
+  const codeOf = (error: unknown) => (error instanceof AttaccaError ? error.code : String(error));
+  const one = put(level, 20, 3_000).catch(codeOf);
+  await disk.seen('free');
+  const compacting = level.compact();
+  const other = put(level, 21, 3_000).catch(codeOf);
+  await turns(30);
+  disk.bytesMax = Number.POSITIVE_INFINITY;
+  disk.letGo('free');
+  assert.deepEqual(await Promise.all([one, other]), ['disk-full', 'disk-full']);
+  await disk.seen('remove');
+  const listing = versionsIn(level).then((versions) => {
+    disk.log.push('listed');
+    return versions;
+  });
+  await turns(30);
+  disk.letGo('remove');
+  await compacting;
+  assert.deepEqual(await listing, [8, 9, 10, 11, 12]);
+  assert.deepEqual(disk.log, ['removed', 'listed']);
+  await level.close();
+});
