@@ -170,6 +170,32 @@ test('arrays that belong to no object go with the next writer, and with no reade
   assert.deepEqual((await check(disk)).findings, []);
 });
 
+test('an array goes with the next writer once it is safe that it was deleted', async () => {
+  const disk = new CrashDisk();
+  const level = await openStoreOn(disk, { ...WRITE, packBytesMax: 1_000_000 });
+  const entry = { ...keyOf(4), space: blobSpace(6_000), attributes: {} };
+  await level.put(entry, someBytes(6_000), { durability: 'fsync' });
+  await level.put({ ...entry, ...keyOf(6) }, someBytes(6_000), { durability: 'fsync' });
+  await level.delete(keyOf(4));
+  // Its process ends before the folder has gone, and its deletion is in the page cache alone.
+  disk.isDown = true;
+  await level.close().catch(() => {});
+  disk.restart();
+  assert.equal((await disk.list('arrays')).filter(({ isFolder }) => isFolder).length, 2);
+  const next = await openStoreOn(disk, { ...WRITE, packBytesMax: 1_000_000 });
+  assert.equal((await disk.list('arrays')).filter(({ isFolder }) => isFolder).length, 1);
+  disk.isDown = true;
+  await next.close().catch(() => {});
+  // The names of the folders are as they were last, contents as when they were synced.
+  let isOfContents = false;
+  disk.losePower((sides) => {
+    isOfContents ||= sides === 3;
+    return isOfContents ? 1 % sides : 0;
+  });
+  const { findings, objects } = await check(disk);
+  assert.deepEqual([findings.filter(isDamage), objects], [[], 1]);
+});
+
 test('where a pack is lost a writer leaves its arrays, and they are found again', async () => {
   for (const isDropped of [false, true]) {
     const disk = await filled();

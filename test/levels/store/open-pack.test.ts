@@ -49,6 +49,26 @@ test('who keeps the last few on a small disk never fills it', async () => {
   assert.equal((await again.get(keyOf(299)))?.bytes[1_999], 299 % 256);
 });
 
+test('a few objects that come and go begin no pack after the other', async () => {
+  const disk = new CrashDisk();
+  const level = await openStoreOn(disk, WRITE);
+  const packs = (): string[] => disk.paths().filter((path) => path.endsWith('.pack'));
+  // Of 1 MiB a 64th: before, a pack is not worth its move.
+  for (let version = 1; bytesOn(disk) < 15_000; version++) {
+    await put(level, version, 300);
+    if (version > 1) await level.delete(keyOf(version - 1));
+    await level.compact();
+    assert.deepEqual(packs(), ['packs/00000001.pack'], `${bytesOn(disk)} bytes`);
+  }
+  for (let version = 1_000; packs().includes('packs/00000001.pack'); version++) {
+    assert.ok(version < 1_020, 'then it is moved');
+    await put(level, version, 300);
+    await level.delete(keyOf(version));
+    await level.compact();
+  }
+  await level.close();
+});
+
 test('what is written and not yet in the index is not taken for dead', async () => {
   class Slow extends CrashDisk {
     override async sync(path: string): Promise<void> {
