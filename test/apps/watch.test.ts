@@ -196,6 +196,33 @@ test('what another watch has made of a file is not what this one makes', { skip 
   assert.equal(await member.count('has file.path'), ways.length);
 });
 
+test('a blob is not what an import makes of its file, under the same names either', {
+  skip,
+}, async (t) => {
+  await using pool = await testPool();
+  await using member = await join({ address: pool.address, member: 'watch' });
+  const space = { dtype: 'float32', shape: [1], order: 'row', byteOrder: 'little' } as const;
+  const bytes = new Uint8Array(Float32Array.of(7).buffer);
+  for (const name of ['{stem}', '{stem}/raw']) {
+    const directory = await scratch(t);
+    const file = `${name.length}.npy`;
+    await writeFile(joinPath(directory, file), Buffer.concat([npyHeader(space), bytes]));
+    for (const [way, outcome] of [
+      [{ name }, 'offered'],
+      [{ name }, 'unchanged'],
+      [{ name: '{stem}', import: true }, 'offered'],
+      [{ name: '{stem}', import: true }, 'unchanged'],
+    ] as const) {
+      const watched = await Watched.begin(member, directory, { ...way, from: 'start' });
+      await watched.until(1);
+      await watched.end();
+      assert.deepEqual(watched.told, [`${file} ${outcome}`], JSON.stringify(way));
+    }
+    const isImported = `file.path = "${joinPath(directory, file)}" and has file`;
+    assert.equal(await member.count(isImported), 1, name);
+  }
+});
+
 test('files that are gone before they are read, and directories that move', { skip }, async (t) => {
   await using server = await testPool();
   await using pool = await join({ address: server.address, member: 'w' });
