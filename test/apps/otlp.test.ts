@@ -116,6 +116,51 @@ test('a use links to the offer that it came from, whoever came first, and an off
   assert.deepEqual(linked(spans, 'offer', 'producer'), []);
 });
 
+/** What JSON of protobuf takes for an int64, and for a double. */
+const isInt64 = (text: string): boolean =>
+  /^-?\d+$/u.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
+
+test('each number is one that a collector takes: no intValue beyond int64', async () => {
+  const values = new Map<string, unknown>();
+  const sink = new OtlpSink(
+    { poolId: 'id', poolName: 'pool' },
+    {
+      async send(text: string) {
+        for (const { scopeSpans } of (JSON.parse(text) as Request).resourceSpans) {
+          for (const { attributes } of scopeSpans.flatMap(({ spans }) => spans)) {
+            for (const { key, value } of attributes) values.set(key, value);
+          }
+        }
+      },
+      close: async () => {},
+    },
+  );
+  const attributes = {
+    ...{
+      step: 6,
+      half: 0.5,
+      fill: 9.969209968386869e36,
+      most: 2 ** 63,
+      none: NaN,
+      below: -Infinity,
+    },
+    ...{ long: 2n ** 63n - 1n, least: -(2n ** 63n), unsigned: 18_446_744_073_709_551_615n },
+  };
+  sink.take({ ...event(1, 'offer', 'producer', 'x'), attributes });
+  await sink.close();
+  const told = Object.keys(attributes).map((key) => values.get(`attributes.${key}`));
+  assert.deepEqual(told, [
+    ...[{ intValue: '6' }, { doubleValue: 0.5 }, { doubleValue: 9.969209968386869e36 }],
+    ...[{ doubleValue: 2 ** 63 }, { doubleValue: 'NaN' }, { doubleValue: '-Infinity' }],
+    ...[{ intValue: '9223372036854775807' }, { intValue: '-9223372036854775808' }],
+    { stringValue: '18446744073709551615' },
+  ]);
+  for (const value of values.values()) {
+    const { intValue } = value as { readonly intValue?: string };
+    if (intValue !== undefined) assert.ok(isInt64(intValue), intValue);
+  }
+});
+
 test('who begins with a snapshot makes the same ids as who was there', async () => {
   const [first, second] = [collector(), collector()];
   const offer = event(3, 'offer', 'producer', 'x');

@@ -306,11 +306,21 @@ function said(key: string, value: unknown): { readonly key: string; readonly val
   return { key, value: otlpValue(value) };
 }
 
+/**
+ * Collectors refuse a request as a whole in which one `intValue` is not the digits of an int64: a
+ * greater integer is text, digit by digit, as the specification of OpenTelemetry has it (common/
+ * attribute-type-mapping), a greater float (`1e36`) is a double. JSON has no word for what is no
+ * number; protobuf's has these.
+ */
 function otlpValue(value: unknown): OtlpValue {
   if (typeof value === 'boolean') return { boolValue: value };
-  if (typeof value === 'bigint') return { intValue: String(value) };
+  if (typeof value === 'bigint') {
+    const text = String(value);
+    return BigInt.asIntN(64, value) === value ? { intValue: text } : { stringValue: text };
+  }
   if (typeof value === 'number') {
-    return Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value };
+    if (Number.isSafeInteger(value)) return { intValue: String(value) };
+    return { doubleValue: Number.isFinite(value) ? value : String(value) };
   }
   if (value instanceof Timestamp) return { stringValue: formatTimestamp(value) };
   if (typeof value === 'string') return { stringValue: value };
