@@ -35,7 +35,8 @@ class _Requiring(_Subscribing):
         of each, and so may have `ahead` of them in hand. `queue`: only of that step queue;
         `latest`: always its newest whole step, `on_missed(first, last, steps)` hears of others.
         `on_failure(error, name)` hears of what cannot be had (lost, deleted by force, ended before
-        it was whole), and the loop goes on; without it the first of them is raised.
+        it was whole, its demand forbidden by a subscriber), which is given up, and the loop goes
+        on; without it the first of them is raised.
         `timeout` is how long one may take to be whole; how it comes is said as for `demand`.
 
             for field in pool.demand_all('param = "t"', until_complete=True):

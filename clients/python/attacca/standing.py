@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _REQUIRES, _LATEST = 16, 32
 # Nobody can ever have what ends so: it is done.
 _FOR_GOOD = ("object-lost", "object-deleted", "parts-missing", "nobody-will-offer")
+# A subscriber has not let it be demanded: given up by who goes on, and else there for another time.
+_FORBIDDEN = ("vetoed", "subscriber-silent")
 
 
 def _acknowledging(one: "RequiredAll", event: Event) -> Callable[[], None]:
@@ -97,11 +99,12 @@ class RequiredAll(Subscription):
             try:
                 delivered = self._taken_of(found, told)
             except AttaccaError as error:
-                if error.code not in _FOR_GOOD:
-                    raise
-                self.acknowledge(found)
                 on_failure: Optional[Callable[[AttaccaError, str], None]]
                 on_failure = self._asked["on_failure"]
+                goes_on = on_failure is not None and error.code in _FORBIDDEN
+                if error.code not in _FOR_GOOD and not goes_on:
+                    raise
+                self.acknowledge(found)
                 if on_failure is None:
                     raise
                 on_failure(error, str((told or {}).get("name") or found.name))

@@ -176,6 +176,33 @@ class Events(PoolCase):
             with self.assertRaises(ValueError):
                 r.demand_all(f'name ~ "{tag}/*"', timeout=-1)
 
+    def test_forbidden_demands_are_heard(self) -> None:
+        tag = f"py/{os.getpid()}/forbidden"
+        heard: List[Tuple[str, str]] = []
+        with attacca.join("py-guard[*]") as guard, attacca.join("py-m[*]") as m:
+            def forbid(events: attacca.Subscription) -> None:
+                for event in events:
+                    events.veto(event, "nobody reads b")
+
+            events = guard.subscribe("demand", f'name = "{tag}/b"', before=True, acknowledge=True)
+            thread = threading.Thread(target=forbid, args=(events,))
+            thread.start()
+            for name in "abc":
+                m.offer(f"{tag}/{name}", b"x")
+            with attacca.join("py-r[*]") as r, r.demand_all(
+                    f'name ~ "{tag}/*"', on_failure=lambda error, name:
+                    heard.append((error.code, name))) as fields:
+                self.assertEqual([fields.next(10).name for _ in range(2)],
+                                 [f"{tag}/a", f"{tag}/c"])
+                self.assertIsNone(fields.next(0.01))
+            self.assertEqual(heard, [("vetoed", f"{tag}/b")])
+            # It is given up by who goes on alone.
+            with attacca.join("py-r[*]") as r, r.demand_all(f'name = "{tag}/b"') as fields:
+                self.assertEqual(self.code(lambda: fields.next(10)), "vetoed")
+            guard.leave()
+            thread.join(10)
+            self.assertFalse(thread.is_alive())
+
     def test_done_when_it_is_disposed_of(self) -> None:
         tag = f"py/{os.getpid()}/done"
         select = f'name ~ "{tag}/*"'
