@@ -14,7 +14,6 @@ export interface Driven {
   readonly latenciesUs: readonly number[];
 }
 
-const BATCH_FIELDS = 1_000;
 /** So many batches are under way: the pool never waits for the client's next one. */
 const BATCHES_UNDER_WAY = 4;
 const LATENCIES_MAX = 20_000;
@@ -42,13 +41,18 @@ class Count {
 }
 
 /** Batches through one publisher, a few at a time. */
-export async function driveBatches(who: string, publisher: Publisher, span: Span): Promise<Driven> {
+export async function driveBatches(
+  who: string,
+  publisher: Publisher,
+  batchFields: number,
+  span: Span,
+): Promise<Driven> {
   const count = new Count(span);
   let next = 0;
   const one = async (): Promise<void> => {
     for (;;) {
       const fields: Field[] = [];
-      for (let i = 0; i < BATCH_FIELDS; i++) fields.push(fieldOf(who, next++));
+      for (let i = 0; i < batchFields; i++) fields.push(fieldOf(who, next++));
       const started = nowNs();
       await publisher.offerMany(fields);
       if (!count.done(started, fields.length)) return;

@@ -46,7 +46,8 @@ takePart({
   async batches(request) {
     const [publisher] = publishers;
     if (publisher === undefined) throw new RangeError('Cannot offer: not connected');
-    return driven(await driveBatches(who, publisher, spanOf(request)));
+    const fields = numberOf(request, 'fields');
+    return driven(await driveBatches(who, publisher, fields, spanOf(request)));
   },
   async inject(request) {
     const injectors = numberOf(request, 'injectors');
