@@ -64,7 +64,10 @@ export const command = defineCommand({
     that was promised.
 
     With --json each line has seq, n (counted from 1 without a gap), kind, when, member, name,
-    version, time, attributes, and where they apply dtype, shape, again, snapshot, missed (from, to).`,
+    version, time, attributes, and where they apply dtype, shape, again, snapshot, missed (from, to).
+
+    The pool keeps declare, seal, require, demand, retract, dispose and ready only while somebody
+    subscribes to them: --from start tells of these what came while another one did, such as a tracer.`,
   options: OPTIONS,
   examples: [
     ['attacca events offer -w \'param = "t"\'', 'each field as it comes'],

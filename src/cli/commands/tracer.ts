@@ -61,7 +61,9 @@ export const command = defineCommand({
     version of an object, to a collector or a file.
 
     KIND is a kind of event (attacca events --help); without one it is all of them, and of perfetto and
-    otlp those of which a trace is made. A collector finds its headers in OTEL_EXPORTER_OTLP_HEADERS,
+    otlp those of which a trace is made. The pool keeps declare, seal, require, demand, retract, dispose
+    and ready only while somebody subscribes to them: --from start has of these what came while another
+    tracer, or attacca events, did. A collector finds its headers in OTEL_EXPORTER_OTLP_HEADERS,
     and its address in OTEL_EXPORTER_OTLP_ENDPOINT when --to says none.`,
   options: OPTIONS,
   examples: [
