@@ -1,7 +1,7 @@
 /**
  * What the producers offer: fields with the keys of ECMWF's archive (MARS) as attributes
- * `ecmwf.*`. The model's, computed as they are asked for, or the messages of a GRIB file: their keys
- * but `number`, which is the producer's, and `step`, which counts the times of the file.
+ * `ecmwf.*`. The model's, computed as they are asked for, or the messages of a GRIB file, with keys
+ * of theirs; but `number` is the producer's, and `step` counts the times of the file.
  */
 import type { Attributes, Pool } from 'attacca';
 import { createModel, MODEL_LEVELS } from '../model/model.js';

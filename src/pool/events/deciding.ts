@@ -53,12 +53,17 @@ export function endQuestion(pool: PoolState, held: HeldOperation): void {
 }
 
 /** What a subscriber owes that is gone, or was silent for too long, is decided as it declared. */
-function silent(pool: PoolState, one: Subscription, seq: number, why: string): void {
+function silent(
+  pool: PoolState,
+  one: Subscription,
+  seq: number,
+  why: string,
+  by = whoOf(pool, one),
+): void {
   if (one.silence === SILENCE.allow) {
     allow(pool, one, seq);
     return;
   }
-  const by = whoOf(pool, one);
   const error = failure('subscriber-silent', `Cannot go on: ${by} ${why}, and silence means no`, {
     subscriber: by,
   });
@@ -83,9 +88,9 @@ export function decideMissed(
   }
 }
 
-/** All that waits for a subscription that is over. */
-export function decideAll(pool: PoolState, one: Subscription): void {
-  for (const seq of [...one.holds]) silent(pool, one, seq, 'is gone');
+/** All that waits for a subscription that is over, which `by` had. */
+export function decideAll(pool: PoolState, one: Subscription, by: string): void {
+  for (const seq of [...one.holds]) silent(pool, one, seq, 'is gone', by);
 }
 
 /** The wait for the first of those that an operation waits for is over. */

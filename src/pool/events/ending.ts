@@ -3,7 +3,7 @@ import type { ValueMap } from '../../core/value.js';
 import { EVENT, SUBSCRIBE } from '../../protocol/index.js';
 import type { PoolState } from '../state.js';
 import { endTimer } from '../timers.js';
-import { decideAll } from './deciding.js';
+import { decideAll, whoOf } from './deciding.js';
 import { markDue, writeMarker } from './delivering.js';
 import { endPins } from './standing.js';
 import type { Attachment, Subscription } from './subscription.js';
@@ -14,8 +14,9 @@ export function endSubscription(
   one: Subscription,
   error: AttaccaError | null,
 ): void {
+  const by = whoOf(pool, one);
   dismiss(pool, one, error);
-  forget(pool, one);
+  forget(pool, one, by);
 }
 
 /** Ends it for those who wanted no more than there was when they came, and have all of that. */
@@ -48,8 +49,8 @@ function tellEnd(pool: PoolState, { n }: Subscription, to: Attachment, fields: V
   writeMarker(pool, to, { n: n + 1, seq, kind: EVENT.end, flags: 0 }, fields);
 }
 
-/** A subscription is there no longer. */
-function forget(pool: PoolState, one: Subscription): void {
+/** A subscription is there no longer, which `by` had. */
+function forget(pool: PoolState, one: Subscription, by: string): void {
   const { events } = pool;
   events.subscriptions.delete(one.id);
   if (one.name !== '') events.byName.delete(one.name);
@@ -62,7 +63,7 @@ function forget(pool: PoolState, one: Subscription): void {
   if (one.timer !== 0) endTimer(pool, one.timer);
   one.timer = 0;
   endPins(pool, one);
-  decideAll(pool, one);
+  decideAll(pool, one, by);
 }
 
 /** The number is its client's to use again, for whichever of its members. */
@@ -73,11 +74,12 @@ function freeNumber(pool: PoolState, { session, member, number }: Attachment): v
 
 /** A member takes no more events: what it has not acknowledged is for others, or for later. */
 export function detach(pool: PoolState, one: Subscription, gone: Attachment): void {
+  const by = whoOf(pool, one);
   const index = one.attachments.indexOf(gone);
   if (index >= 0) one.attachments.splice(index, 1);
   freeNumber(pool, gone);
   if (one.name === '') {
-    forget(pool, one);
+    forget(pool, one, by);
     return;
   }
   one.unacked.orphan(gone.id);
