@@ -125,6 +125,19 @@ test('durable subscriptions are listed, and forgotten by their names, whatever t
   assert.match(listed.out, /^"mine" {2}tag {2}a = 1 {2}idle {2}\d+ behind$/mu);
   const [row] = jsonLines((await attacca(['events', '--list', '--json'], around)).out);
   assert.deepEqual([row?.['name'], row?.['selector']], ['mine', 'a = 1']);
+  // Of what members emit: which.
+  for (const [kinds, told] of [
+    [['steer', 'offer'], 'offer steer'],
+    ['emit', 'emit'],
+    ['st\u001b[2Jeer', 'st\\u001b[2Jeer'],
+  ] as const) {
+    await using _events = await member.subscribe({ kinds });
+    const { out } = await attacca(['events', '--list'], around);
+    assert.ok(
+      out.split('\n').some((line) => line.includes(`  ${told}  `)),
+      out,
+    );
+  }
   assert.equal((await attacca(['events', '--as', 'mine', '--forget'], around)).code, 0);
   assert.equal((await attacca(['events', '--list'], around)).out, '');
   const gone = await attacca(['events', '--as', 'mine', '--forget', '--for', '0s'], around);

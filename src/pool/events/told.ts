@@ -1,7 +1,7 @@
 import { LIMITS } from '../../core/limits.js';
 import { decodeUtf8 } from '../../core/utf8.js';
 import type { Value } from '../../core/value.js';
-import { EVENT_NAMES, messageName, SUBSCRIBE } from '../../protocol/index.js';
+import { EVENT, EVENT_NAMES, messageName, SUBSCRIBE } from '../../protocol/index.js';
 import { nameOfMember } from '../looking.js';
 import { inWords, type Room } from '../room.js';
 import { VERSION } from '../rows.js';
@@ -95,7 +95,11 @@ function lagOf(pool: PoolState, one: Subscription): number {
 }
 
 function subscriptionRow(pool: PoolState, one: Subscription): Value {
-  const kinds = EVENT_NAMES.filter((_, kind) => (one.kinds & (1 << kind)) !== 0);
+  // Of emitted ones those are named that it asks for.
+  const kinds = EVENT_NAMES.flatMap((name, kind) => {
+    if ((one.kinds & (1 << kind)) === 0) return [];
+    return kind === EVENT.emit && one.topics.size > 0 ? [...one.topics] : [name];
+  });
   return {
     name: one.name,
     members: one.attachments.map(({ member }) => nameOfMember(pool, member)),
