@@ -35,6 +35,7 @@ import { type Prepared, unprepare } from './prepared.js';
 import { noteOffer } from './provenance.js';
 import { notePart } from './provenance-parts.js';
 import { noteComplete } from './readiness.js';
+import { isReplaced, replacesNothing } from './replacing.js';
 import { deliver, failRequire } from './require.js';
 import {
   HANDLE,
@@ -131,23 +132,6 @@ export function checkOffer(
     unprepare(pool, into);
     throw error;
   }
-}
-
-/** Whether an offer ends a version, which the pool keeps, and comes in its place. */
-export function isReplaced(
-  pool: PoolState,
-  version: number,
-  { replaces, replaced }: Pick<Offer, 'replaces' | 'replaced'>,
-): boolean {
-  if (replaces === 0 || !versionHas(pool, version, VERSION_FLAG.scopePool)) return false;
-  return replaced === 0 || replaced === pool.versions.get(version, VERSION.number);
-}
-
-function replacesNothing(pool: PoolState, object: number, version: number): never {
-  const name = objectName(pool, object);
-  refuse('wrong-state', `Cannot replace version ${version} of "${name}": it is not offered`, {
-    name,
-  });
 }
 
 /** Publishes what was prepared. */

@@ -15,7 +15,7 @@ import { handleOf } from './handles.js';
 import type { Input } from './input.js';
 import { mayRead } from './memory.js';
 import { handleState, objectName } from './objects.js';
-import { isReplaced } from './offer.js';
+import { isReplaced } from './replacing.js';
 import { HANDLE, HANDLE_STATE, OBJECT } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState, StoreEffect } from './state.js';

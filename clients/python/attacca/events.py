@@ -141,10 +141,10 @@ class Subscription:
             self._flush()
 
     def veto(self, event: Event, reason: str, timeout: Optional[float] = None) -> bool:
-        """Forbids what an event told `before` tells of: it fails with `vetoed` and the reason (1,000
-        bytes at most). False: it was decided before, by another's veto (of a group one is enough),
-        by its deadline, or as who asked for it is gone. `wrong-state` of an event that nobody waits
-        for, as it was not told `before`, or not with `acknowledge`."""
+        """Forbids what an event told `before` tells of: it fails with `vetoed` and the reason
+        (1,000 bytes at most). False: it was decided before, by another's veto (of a group one is
+        enough), by its deadline, or as who asked for it is gone. `wrong-state` of an event that
+        nobody waits for, as it was not told `before`, or not with `acknowledge`."""
         if not event.before or not self._manual:
             raise AttaccaError("wrong-state", "Cannot veto: nothing waits for what is told after "
                                "it, or not acknowledged")

@@ -115,8 +115,7 @@ class _Offering(_Demanding):
 
     def _offer(self, name: str, raw: memoryview, space: Space,
                attributes: Optional[Mapping[str, Any]], keep: bool, lifetime: float,
-               durability: str, timeout: Optional[float],
-               region: Optional[Dict[str, Any]] = None,
+               durability: str, timeout: Optional[float], region: Optional[Dict[str, Any]] = None,
                placed: Optional[List[int]] = None, replace: bool = False) -> Offer:
         until = _until(timeout)
         handle = self._growing.get(name, (None,))[0] if placed is not None else None

@@ -349,7 +349,7 @@ class Watcher {
   }
 }
 
-/** Of a subscription to which nothing comes: throws when the pool has ended, or cannot be reached. */
+/** Throws when the pool has ended, or cannot be reached: nothing else comes to that one. */
 async function untilEnded(line: Subscription): Promise<void> {
   while ((await line.wait()) !== null);
 }
