@@ -123,13 +123,25 @@ export class Storer {
     return restored;
   }
 
-  /** Removes what the store has of this pool that the pool does not know: a crash has left it. */
+  /**
+   * Removes what the store has of this pool that the pool does not know: a crash has left it, or a
+   * full disk, which may have no room for the deletions either. Then the next start looks again.
+   */
   async forgetOthers(known: readonly VersionNamed[]): Promise<void> {
     const { pool } = this.#options;
     const names = new Set(known.map(({ name, version }) => `${version} ${name}`));
+    const others: { readonly name: string; readonly version: number }[] = [];
+    // While there is a list nothing is compacted: so all of it first.
     for await (const { pool: of, name, version } of this.#level.list()) {
-      if (of !== pool || names.has(`${version} ${name}`)) continue;
-      await this.#level.delete({ pool, name, version });
+      if (of === pool && !names.has(`${version} ${name}`)) others.push({ name, version });
+    }
+    for (const { name, version } of others) {
+      try {
+        await this.#level.delete({ pool, name, version });
+      } catch (error) {
+        // Together they may make room, though each of them finds none.
+        if (!(error instanceof AttaccaError && error.code === 'disk-full')) throw error;
+      }
     }
   }
 }

@@ -229,9 +229,30 @@ export class DirectoryLevel implements Level {
       ...{ payload: NOTHING, payloadSum: this.#reader.parts.hash.sum(NOTHING) },
       ...{ arrayKiB: 0, sequence: null, isSynced: durability === 'fsync' },
     };
-    const ended = await this.#withRoom(writer, () => writer.append(record));
+    const append = (): Promise<Slot | null> => this.#withRoom(writer, () => writer.append(record));
+    const ended = await append().catch(async (error: unknown) => {
+      const gone = isDiskFull(error) ? await this.#dropFull(writer, key) : null;
+      if (gone === null) throw error;
+      return gone;
+    });
     this.#removeFolderOf(ended);
     return ended !== null;
+  }
+
+  /**
+   * Deletes on a disk that has no room to write that: an object that counts no more lets its pack
+   * go when it was the last of it. Null: others of it count; it is gone until the store is opened
+   * anew. An array stays: without its folder its record would tell of what is not there.
+   */
+  async #dropFull(writer: PackWriter, key: LevelKey): Promise<Slot | null> {
+    if (this.#reader.slotOf(key)?.kind !== RECORD_KIND.object) return null;
+    const gone = await writer.drop(this.#hashOf(key), key.version);
+    if (gone === null) return null;
+    // Once more, where the first was under way already.
+    for (let times = 2; times > 0 && this.#reader.packs.has(gone.pack); times--) {
+      await this.#makeRoom(writer);
+    }
+    return this.#reader.packs.has(gone.pack) ? null : gone;
   }
 
   list(isWanted?: (entry: LevelEntry) => boolean): AsyncIterable<LevelEntry> {

@@ -4,6 +4,7 @@ import { LIMITS } from '../../core/limits.js';
 import { BatchBytes, bytesOf, copiedBytes, type NewRecord } from './batch-bytes.js';
 import { isDiskFull } from './failures.js';
 import { encodeFooter, readHeads } from './footer.js';
+import type { NameHash } from './hasher.js';
 import type { StoreParts } from './loading.js';
 import {
   encodePackHeader,
@@ -359,6 +360,17 @@ export class PackWriter {
     pack.live += units * UNIT_BYTES;
     if (before !== null) this.#endIn(before);
     return before;
+  }
+
+  /**
+   * Takes an object out of the index alone, where there is no room to write that it was deleted: it
+   * is there again when the store is opened anew, unless its pack has gone by then.
+   */
+  async drop(hash: NameHash, version: number): Promise<Slot | null> {
+    await this.#settling;
+    const ended = this.#index.remove(hash, version);
+    if (ended !== null) this.#endIn(ended);
+    return ended;
   }
 
   #endIn({ pack, units }: Slot): void {

@@ -149,6 +149,28 @@ test('of a disk without a single free byte packs of which nothing counts are giv
   assert.deepEqual(await versionsIn(again), [20]);
 });
 
+test('a disk without a single free byte is given back when all of a pack is deleted', async () => {
+  const disk = new CrashDisk();
+  const level = await openStoreOn(disk, { ...WRITE, packBytesMax: 16_000 });
+  for (let version = 1; version <= 4; version++) await put(level, version, 2_000, 'fsync');
+  disk.bytesMax = bytesOn(disk);
+  const refused: number[] = [];
+  for (let version = 1; version <= 4; version++) {
+    await level.delete(keyOf(version)).catch((error: unknown) => {
+      assert.ok(error instanceof AttaccaError && error.code === 'disk-full', String(error));
+      refused.push(version);
+    });
+  }
+  // Each finds no room to say so; with the last nothing of the pack counts.
+  assert.deepEqual(refused, [1, 2, 3]);
+  assert.deepEqual(await versionsIn(level), []);
+  await put(level, 5, 2_000, 'fsync');
+  await level.close();
+  const again = await openStoreOn(disk, { ...WRITE, access: 'read' });
+  assert.deepEqual(again.problems, []);
+  assert.deepEqual(await versionsIn(again), [5]);
+});
+
 test('a crash while a full disk gets room takes nothing, and no pack is missed', async () => {
   let marks = 0;
   let crashes = 0;
