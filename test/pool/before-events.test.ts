@@ -100,6 +100,24 @@ test('who does not acknowledge is told once, also of what is stored or waits for
   assert.deepEqual(broker.told, ['offer x2']);
 });
 
+test('who asks before for what is never held is refused, whatever else it asks for', () => {
+  const pool = new Harness();
+  const member = pool.member('m');
+  const asked = { before: true, acknowledge: true } as const;
+  for (const kind of ['crash', 'dispose', 'lost', 'moved', 'ready'] as const) {
+    for (const kinds of [[kind], [kind, 'withdraw']] as const) {
+      const { message } = member.subscribe({ ...asked, kinds }).made.fails('bad-argument');
+      assert.equal(message, `Cannot subscribe: ${kind} is told after it happens, only`);
+    }
+  }
+  const { message } = member
+    .subscribe({ ...asked, kinds: ['lost', 'offer', 'crash'] })
+    .made.fails('bad-argument');
+  assert.equal(message, 'Cannot subscribe: crash, lost are told after it happens, only');
+  // Who names no kind is asked of what can be held.
+  member.subscribe(asked).made.value();
+});
+
 test('while tags of a name are held what is asked of other names goes on', () => {
   const pool = new Harness();
   const producer = pool.member('producer');

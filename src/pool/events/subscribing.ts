@@ -6,6 +6,7 @@ import {
   type Acknowledge,
   type Emit,
   EVENT,
+  EVENT_NAMES,
   FROM,
   SLOW,
   SUBSCRIBE,
@@ -16,6 +17,7 @@ import {
 } from '../../protocol/index.js';
 import { emitValue, failure } from '../emit.js';
 import { memberOfSession } from '../handles.js';
+import { inWords } from '../room.js';
 import type { Member, Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { isUntilComplete, PromisesFor } from './completing.js';
@@ -199,8 +201,11 @@ function begin(pool: PoolState, message: Subscribe, asked: Asked): Subscription 
   if (isBefore && message.from === FROM.snapshot) {
     refuse('bad-argument', 'Cannot subscribe: what is there has no event before it');
   }
-  if (isBefore && (asked.kinds & ~NEVER_BEFORE) === 0) {
-    refuse('bad-argument', 'Cannot subscribe: what it asks for is told after it happens, only');
+  const never = isBefore ? message.kinds & NEVER_BEFORE : 0;
+  if (never !== 0) {
+    const names = EVENT_NAMES.filter((kind) => (never & (1 << EVENT[kind])) !== 0);
+    const why = `${inWords(names)} ${names.length === 1 ? 'is' : 'are'} told after it happens, only`;
+    refuse('bad-argument', `Cannot subscribe: ${why}`);
   }
   const isStanding = (asked.flags & SUBSCRIBE.requires) !== 0;
   const id = events.idNext;
