@@ -125,3 +125,17 @@ test('a durable stream that is complete goes on with who comes later', () => {
   assert.deepEqual(second.told, ['offer x2', 'end']);
   assert.deepEqual(pool.member('u').subscribe(asked).told, ['end']);
 });
+
+test('what one has promised who shares it by now is waited for no longer', () => {
+  const pool = new Harness();
+  const asked = { kinds: ['offer'], untilComplete: true, name: 'runs' } as const;
+  const watcher = pool.member('w').subscribe(asked);
+  const [own, other] = [pool.member('p'), pool.member('q')];
+  own.promise('x').made.ok();
+  const promised = other.promise('z');
+  other.promise('y').close().ok();
+  assert.deepEqual(watcher.told, []);
+  own.subscribe(asked).made.value();
+  promised.close().ok();
+  assert.deepEqual(watcher.told, ['end']);
+});
