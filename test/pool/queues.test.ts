@@ -214,6 +214,28 @@ test('latest: the newest step that all its producers have gone beyond, and what 
   assert.deepEqual(viewer.told.slice(7), ['offer a5']);
 });
 
+test('latest: one that was complete waits for a whole step when it goes on', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer');
+  producer.queue('q', {}).ok();
+  const asked = { topics: ['q'], latest: true, untilComplete: true, name: 'plots', window: 9 };
+  const first = standing(pool.member('first'), asked);
+  const promise = producer.promise('*', 'glob');
+  offer(producer, 'a', 5).ok();
+  promise.close().ok();
+  assert.deepEqual(first.told, ['offer a']);
+  first.acknowledge(1).ok();
+  assert.deepEqual(first.told, ['offer a', 'end']);
+  const more = producer.promise('?', 'glob');
+  more.made.ok();
+  const next = standing(pool.member('next'), asked);
+  // It has begun no step yet: more of the last one may come.
+  offer(producer, 'b', 5).ok();
+  assert.deepEqual(next.told, []);
+  offer(producer, 'c', 6).ok();
+  assert.deepEqual(next.told, ['offer b']);
+});
+
 test('latest: an offer does not look at what there is of a step that is not whole', () => {
   const looks = (objects: number): number => {
     const pool = new Harness({ checked: false, twin: false });
