@@ -63,7 +63,7 @@ test('one look has rates, members, waits with their reasons, and who is behind',
   );
   assert.match(out, /^memory: 781\.3 KiB offered/mu);
   assert.match(out, /^waiter +never +.*offer/mu);
-  assert.match(out, /^waiter +\d.* [1-9]\d* +1 +0 {2}emit/mu);
+  assert.match(out, /^waiter +\d.* [1-9]\d* +1 +0 {2}tick/mu);
   assert.match(out, /^model\[0\] +1 +781\.3 KiB/mu);
 });
 
