@@ -114,7 +114,10 @@ class Values(unittest.TestCase):
         for name, code in _CODES.items():
             layout = _MESSAGES[code]
             for source in (0, 1, 2):
-                fields = {field: samples[kind] for field, kind in layout[1] if kind != "payload"}
+                fields = {field: samples[kind] for field, kind in layout[1]
+                          if kind not in ("payload", "replaced")}
+                if name == "OFFER":
+                    fields.update(scope=3, replaced=7)
                 if "source" in fields:
                     fields["source"] = source
                     fields.update(({}, {"payload": b"p"}, {"slab": 1, "offset": 2, "size": 3})

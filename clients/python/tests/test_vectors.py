@@ -67,6 +67,8 @@ class Vectors(unittest.TestCase):
             elif kind == "parts":
                 fields[name] = [{"region": part["region"], "source": part["source"],
                                  "payload": self.payload(part)} for part in found[name]]
+            elif kind == "replaced":
+                fields.update({name: found[name]} if name in found else {})
             elif kind == "payload" and found["source"] == 4:
                 fields.update(payload=None, parts=found["parts"])
             elif kind == "payload":
