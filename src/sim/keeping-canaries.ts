@@ -258,7 +258,7 @@ export const KEEPING_CANARIES: { readonly [name: string]: Canary } = {
   },
   'a slab is removed before its end is durable': {
     breaks: 'slabs are kept',
-    first: 213,
+    first: 1_006,
     plant: ({ loop, events }) => {
       const step = loop.step.bind(loop);
       loop.step = (now) => {
