@@ -306,3 +306,21 @@ test('a group is let go when each of its objects is, and cancelled as a whole', 
     [5, 6],
   );
 });
+
+test('a guard with a name that is away forbids by its silence, until it is back', () => {
+  const pool = new Harness();
+  const asked = { kinds: ['offer'], silence: 'deny', name: 'units', deadline: 50 } as const;
+  const guard = pool.member('guard');
+  before(guard, asked);
+  guard.leave().bye();
+  const producer = pool.member('p');
+  const offer = producer.declare('x').offer('x').waits();
+  pool.pass(49);
+  offer.waits();
+  pool.pass(1);
+  offer.fails('subscriber-silent');
+  const back = before(pool.member('guard'), asked);
+  const another = producer.declare('x').offer('x').waits();
+  back.acknowledge();
+  another.ok();
+});
