@@ -33,8 +33,9 @@ function attributesFrom(json: JsonMap, type?: ElementType): readonly Attribute[]
 }
 
 /** What of an array's metadata is not in the dataset. */
-function storageOf({ chunk, codecs, fillValue, attributes, dimensionNames }: ZarrArrayInfo): Json {
-  return { chunk, codecs, fillValue, attributes, dimensionNames } as unknown as Json;
+function storageOf(info: ZarrArrayInfo): Json {
+  const { chunk, separator, codecs, fillValue, attributes, dimensionNames } = info;
+  return { chunk, separator, codecs, fillValue, attributes, dimensionNames } as unknown as Json;
 }
 
 async function open(path: string): Promise<SourceFile> {
@@ -183,6 +184,7 @@ function infoFor(
   const dtype = variable.type as ZarrArrayInfo['dtype'];
   const plain = {
     chunk: chunksFor(shape, itemSizeOf(dtype)),
+    separator: '/',
     codecs: [{ name: 'gzip', level: GZIP_LEVEL }],
     fillValue: fillFor(dtype),
     dimensionNames: own.map(({ name }) => name),

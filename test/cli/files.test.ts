@@ -110,7 +110,7 @@ test('the command has the codecs that Zarr stores of others are packed with', as
   ] as const) {
     const array = store.createArray(name, {
       ...{ dtype: 'float32', shape: [600], chunk: [200], byteOrder: 'little', fillValue: 0 },
-      ...{ codecs: [codec], dimensionNames: ['x'], attributes: {} },
+      ...{ codecs: [codec], separator: '.', dimensionNames: ['x'], attributes: {} },
     });
     await array.writeRegion(Region.whole([600]), values);
   }

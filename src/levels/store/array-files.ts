@@ -30,9 +30,6 @@ interface ArrayDraft {
   readonly place: ArrayPlace;
   readonly head: Uint8Array;
   readonly path: string;
-  /** Files and folders that are to be synced, in this order. */
-  readonly files: readonly string[];
-  readonly folders: readonly string[];
 }
 
 /** The name of a folder for an object: people see what it is, the number makes it the only one. */
@@ -57,12 +54,12 @@ function dimensionNames({ shape }: Space, attributes: ValueMap): readonly string
   return isGiven ? (dims as string[]) : shape.map((_, axis) => `dim_${axis}`);
 }
 
-/** Chunks that are on their way to the disk, while the next one is summed. */
-const CHUNKS_UNDER_WAY = 4;
+/** Files that are on their way to the disk, while the next chunk is summed. */
+const FILES_UNDER_WAY = 6;
 
 /**
- * Writes an object as an array of Zarr 3 into a draft, its chunks synced; for the rest see
- * {@link syncDraft}. Nothing is left of one that fails.
+ * Writes an object as an array of Zarr 3 into a draft, and syncs all of it: whatever was asked for,
+ * as a record must not be on the disk before what it tells of. Nothing is left of one that fails.
  */
 export async function draftArray(
   disk: StoreDisk,
@@ -82,25 +79,21 @@ export async function draftArray(
   const head = encodeHead({ key, space, attributes, array: place });
   const path = `${DRAFTS}/${randomBytes(6).toString('hex')}`;
   const array = `${path}/${ARRAY_NAME}`;
-  const underWay = new UnderWay(CHUNKS_UNDER_WAY);
+  const underWay = new UnderWay(FILES_UNDER_WAY);
+  const writeSynced = async (file: string, pieces: readonly Uint8Array[]): Promise<void> => {
+    await disk.write(file, 0, pieces);
+    await disk.sync(file);
+  };
   try {
-    const folders = new Set<string>();
-    const makeFolder = async (folder: string): Promise<void> => {
-      if (folders.has(folder)) return;
-      await disk.makeFolder(folder);
-      for (let each = folder; each !== DRAFTS; each = parentOf(each)) folders.add(each);
-    };
-    await makeFolder(array);
+    await disk.makeFolder(array);
     const texts = arrayTexts(head);
-    const files = [`${path}/zarr.json`, `${array}/zarr.json`];
     const encoder = new TextEncoder();
-    await disk.write(files[0] as string, 0, [encoder.encode(texts.group)]);
-    await disk.write(files[1] as string, 0, [encoder.encode(texts.array)]);
+    await underWay.add(writeSynced(`${path}/zarr.json`, [encoder.encode(texts.group)]));
+    await underWay.add(writeSynced(`${array}/zarr.json`, [encoder.encode(texts.array)]));
     const payload = new Pieces(key.name, size, bytes);
     const crc32c = await crc32cOfProcess();
     for (const chunk of chunksOf(stored, layout)) {
       const file = `${array}/${chunk.path}`;
-      await makeFolder(parentOf(file));
       const pieces = chunkPieces(await payload.take(chunk.size), chunk, crc32c);
       const writing = disk.write(file, 0, pieces);
       // Who gives it in pieces may use the memory of one for the next.
@@ -109,8 +102,8 @@ export async function draftArray(
     }
     await payload.end();
     await underWay.end();
-    const deepestFirst = [...folders].sort((one, other) => other.length - one.length);
-    return { place, head, path, files, folders: deepestFirst };
+    await Promise.all([disk.syncFolder(array), disk.syncFolder(path)]);
+    return { place, head, path };
   } catch (error) {
     await underWay.end().catch(() => {});
     await disk.remove(path).catch(() => {});
@@ -205,10 +198,6 @@ function numberAsText(_: string, value: unknown): unknown {
   return typeof value === 'number' ? String(value) : value;
 }
 
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'));
-}
-
 /** A chunk as its file has it: padded, and its checksum behind. */
 function chunkPieces(
   bytes: readonly Uint8Array[],
@@ -269,12 +258,6 @@ class Pieces {
 export async function* piecesOf(bytes: LevelBytes): AsyncIterable<Uint8Array> {
   if (bytes instanceof Uint8Array) yield bytes;
   else yield* bytes;
-}
-
-/** Makes a draft safe, as it is to be before it gets its place. */
-export async function syncDraft(disk: StoreDisk, draft: ArrayDraft): Promise<void> {
-  for (const file of draft.files) await disk.sync(file);
-  for (const folder of draft.folders) await disk.syncFolder(folder);
 }
 
 /**

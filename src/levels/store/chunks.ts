@@ -4,7 +4,11 @@ import type { ZarrArrayInfo } from '../zarr/metadata.js';
 
 /** Chunks have as many bytes, or some more where a row has. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
+/** As memory and files are aligned for disks that write past the page cache. */
+const ALIGNED_BYTES = 4096;
 export const CRC_BYTES = 4;
+/** Chunks are files of one folder: a folder more is a sync more. */
+const SEPARATOR = '.';
 
 /**
  * How an array is cut into chunks, so that each is a run of the payload as it lies: along the axes
@@ -47,12 +51,20 @@ export function layoutFor(space: Space): ChunkLayout {
   for (const axis of axes.toReversed()) {
     const size = space.shape[axis] as number;
     if (inner * size > CHUNK_BYTES || axis === axes[0]) {
-      const rows = Math.max(1, Math.min(size, Math.ceil(CHUNK_BYTES / inner)));
-      return { axis, rows };
+      return { axis, rows: Math.max(1, Math.min(size, alignedRows(inner))) };
     }
     inner *= size;
   }
   return { axis: 0, rows: 1 };
+}
+
+/** So many that a chunk begins aligned as the payload does, where that takes not too many. */
+function alignedRows(rowBytes: number): number {
+  const rows = Math.ceil(CHUNK_BYTES / rowBytes);
+  let together = ALIGNED_BYTES;
+  while (together > 1 && (rowBytes * together) % (2 * ALIGNED_BYTES) === 0) together /= 2;
+  const aligned = Math.ceil(rows / together) * together;
+  return aligned * rowBytes <= 2 * CHUNK_BYTES ? aligned : rows;
 }
 
 function chunkShape(space: Space, { axis, rows }: ChunkLayout): number[] {
@@ -81,7 +93,7 @@ export function* chunksOf(space: Space, layout: ChunkLayout): Iterable<Chunk> {
     for (let first = 0, at = 0; first < rows; first += layout.rows, at++) {
       index[layout.axis] = at;
       const size = Math.min(layout.rows, rows - first) * row;
-      yield { path: `c/${index.join('/')}`, offset, size, full: layout.rows * row };
+      yield { path: ['c', ...index].join(SEPARATOR), offset, size, full: layout.rows * row };
       offset += size;
     }
     more = next(index, outer, sizeOf);
@@ -109,6 +121,7 @@ export function arrayInfo(
   const isColumn = space.order === 'column' && space.shape.length > 1;
   return {
     ...{ dtype, shape: space.shape, chunk: chunkShape(space, layout) },
+    separator: SEPARATOR,
     byteOrder: space.byteOrder,
     codecs: [...(isColumn ? [{ name: 'transpose', order } as const] : []), { name: 'crc32c' }],
     fillValue: fillFor(dtype),

@@ -13,7 +13,7 @@ import type {
   LevelStream,
   PutOptions,
 } from '../level.js';
-import { ARRAYS, draftArray, piecesOf, syncDraft } from './array-files.js';
+import { ARRAYS, draftArray, piecesOf } from './array-files.js';
 import { bytesKept, compactPack, deadPacks, packsWithDead } from './compacting.js';
 import { isDiskFull, sizeMismatch } from './failures.js';
 import { goOn } from './going-on.js';
@@ -157,8 +157,6 @@ export class DirectoryLevel implements Level {
     const draft = await draftArray(disk, object, bytes);
     const place = `${ARRAYS}/${draft.place.folder}`;
     try {
-      // Whatever was asked for: a record must not be on the disk before what it tells of.
-      await syncDraft(disk, draft);
       await disk.rename(draft.path, place);
       await disk.syncFolder(ARRAYS);
       this.#removeFolderOf(await this.#appendArray(writer, draft.head, { key, size, isSynced }));

@@ -8,7 +8,7 @@ import type { StoreDisk } from './store-disk.js';
 /** What makes a directory a store. */
 export const STORE_FILE = 'attacca-store.json';
 export const STORE_DRAFT = `${STORE_FILE}.tmp`;
-const VERSION = 1;
+const VERSION = 2;
 /** Room for the packs of 250 TB. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 /** Of a file without a sum, as stores had it before there was one. */

@@ -74,7 +74,7 @@ export class ZarrArray {
   }
 
   #chunkPath(chunk: readonly number[]): string {
-    return join(this.#path, 'c', ...chunk.map(String));
+    return join(this.#path, ['c', ...chunk].join(this.info.separator));
   }
 
   /** A chunk of fill values. */

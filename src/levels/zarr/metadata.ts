@@ -4,12 +4,16 @@ import { codecsJson, parseCodecs, type ZarrCodec } from './codecs.js';
 import { parseFill, parseType, typeJson, type ZarrType } from './data-type.js';
 import { badZarr, extension, isJsonMap, type Json, type JsonMap, nodeText } from './json.js';
 
+type ZarrSeparator = '/' | '.';
+
 /** An array of a store. Elements lie in row order. */
 export interface ZarrArrayInfo {
   readonly dtype: ZarrType;
   readonly shape: readonly number[];
   /** The size of a chunk along each axis, at least 1. */
   readonly chunk: readonly number[];
+  /** Between the numbers in the name of a chunk: `.` for files, `/` for folders of them. */
+  readonly separator: ZarrSeparator;
   /** Of the elements in their chunks. */
   readonly byteOrder: ByteOrder;
   readonly codecs: readonly ZarrCodec[];
@@ -36,7 +40,7 @@ export function arrayJson(info: ZarrArrayInfo): string {
     shape: info.shape,
     data_type: typeJson(info.dtype),
     chunk_grid: { name: 'regular', configuration: { chunk_shape: info.chunk } },
-    chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
+    chunk_key_encoding: { name: 'default', configuration: { separator: info.separator } },
     fill_value: info.fillValue,
     codecs: codecsJson(info.codecs, info.dtype, info.byteOrder),
     ...(info.dimensionNames === null ? {} : { dimension_names: info.dimensionNames }),
@@ -81,8 +85,9 @@ export function parseArray(json: JsonMap, path: string): ZarrArrayInfo {
     throw badZarr(path, `its chunks have more than ${LIMITS.zarrChunkBytesMax} bytes`);
   }
   const keys = extension(json['chunk_key_encoding'], path, 'chunk_key_encoding');
-  if (keys.name !== 'default' || (keys.with['separator'] ?? '/') !== '/') {
-    throw badZarr(path, 'its chunk_key_encoding is not known; known is default with "/"');
+  const separator = keys.with['separator'] ?? '/';
+  if (keys.name !== 'default' || (separator !== '/' && separator !== '.')) {
+    throw badZarr(path, 'its chunk_key_encoding is not known; known is default with "/" or "."');
   }
   const transformers = json['storage_transformers'];
   if (Array.isArray(transformers) && transformers.length > 0) {
@@ -91,7 +96,7 @@ export function parseArray(json: JsonMap, path: string): ZarrArrayInfo {
   const attributes = json['attributes'] ?? {};
   if (!isJsonMap(attributes)) throw badZarr(path, 'its attributes are no object');
   return {
-    ...{ dtype, shape, chunk, attributes },
+    ...{ dtype, shape, chunk, separator, attributes },
     ...parseCodecs(json['codecs'], { dtype, shape }, path),
     fillValue: parseFill(json['fill_value'] ?? null, dtype),
     dimensionNames: parseNames(json['dimension_names'], shape.length, path),

@@ -53,6 +53,7 @@ const CODECS: Readonly<Record<string, readonly ZarrCodec[]>> = {
 function infoOf(changed: Partial<ZarrArrayInfo>): ZarrArrayInfo {
   return {
     ...{ dtype: 'float32', shape: SHAPE, chunk: [2, 3, 4], byteOrder: 'little', codecs: [ZSTD] },
+    separator: '/',
     ...{ fillValue: 0, dimensionNames: ['a', 'b', 'c'], attributes: { units: 'K' } },
     ...changed,
   };

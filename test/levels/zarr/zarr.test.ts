@@ -14,6 +14,7 @@ import { scratch } from '../scratch.js';
 
 const INFO: ZarrArrayInfo = {
   ...{ dtype: 'float32', shape: [5, 7], chunk: [2, 3], byteOrder: 'little' },
+  separator: '/',
   ...{ codecs: [], fillValue: 'NaN', dimensionNames: ['lat', null], attributes: { units: 'K' } },
 };
 
@@ -48,11 +49,12 @@ const infos: fc.Arbitrary<ZarrArrayInfo> = fc
       ),
       byteOrder: fc.constantFrom('little' as const, 'big' as const),
       codecs: fc.constantFrom(...CODECS),
+      separator: fc.constantFrom('/' as const, '.' as const),
     },
     PLAIN,
   )
-  .map(({ dtype, axes, byteOrder, codecs, salt }) => ({
-    ...{ dtype, dimensionNames: null, attributes: { a: [1, null, 'ü'] } },
+  .map(({ dtype, axes, byteOrder, codecs, separator, salt }) => ({
+    ...{ dtype, separator, dimensionNames: null, attributes: { a: [1, null, 'ü'] } },
     codecs: [...transposes(axes.length, salt), ...codecs],
     shape: axes.map(({ size }) => size),
     chunk: axes.map(({ chunk }) => chunk),
