@@ -215,6 +215,8 @@ export const LIMITS = {
   slabsMax: 4_096,
   /** Slices that are being measured at a time: the others wait for their turn. */
   measuresMax: 64,
+  /** The statistics of one slice, as they are kept: a sum of 512 bytes, 64 bins, single numbers. */
+  measuredBytesMax: KiB,
   /** Slices start on 64 bytes, from 1 MiB on a page. */
   sliceAlignBytes: 64,
   pageBytes: 4_096,

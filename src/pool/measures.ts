@@ -11,6 +11,13 @@ interface MeasuredAhead {
   readonly statistics: Uint8Array | null;
 }
 
+export const NOTHING_AHEAD: ReadonlyMap<string, MeasuredAhead> = new Map();
+
+/** By which {@link Measures.ahead} finds the bytes of a slice. */
+export function placeOfBytes(slab: number, offset: number): string {
+  return `${slab} ${offset}`;
+}
+
 /** The slices that are measured or will be: who waits for its turn, and what the agent is at. */
 export class Measures {
   readonly rows = new Table(MEASURE.width);
@@ -20,8 +27,8 @@ export class Measures {
   /** What the agent was asked and has not answered, by the number of the question. */
   readonly asked = new Map<number, number>();
   askNext = 1;
-  /** What is known already of the bytes that are being offered: working memory of step. */
-  ahead: MeasuredAhead | null = null;
+  /** What is known already of bytes that are being offered, by their place: working memory. */
+  ahead: ReadonlyMap<string, MeasuredAhead> = NOTHING_AHEAD;
   /** Working memory: records are read while messages are. */
   readonly reader = new Reader();
   readonly scratch = new MeasureScratch();

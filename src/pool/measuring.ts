@@ -13,6 +13,7 @@ import {
 } from '../core/statistics/statistics-codec.js';
 import { Float, type Value } from '../core/value.js';
 import type { Input } from './input.js';
+import { placeOfBytes } from './measures.js';
 import type { NewPart } from './parts.js';
 import {
   HANDLE,
@@ -85,11 +86,12 @@ function knownAhead(
   size: number,
 ): Uint8Array | null {
   const { extents, measures } = pool;
-  if (measures.ahead === null) return null;
-  const { asked, statistics } = measures.ahead;
+  if (measures.ahead.size === 0) return null;
+  const place = placeOfBytes(extents.slabOf(block), extents.offsetOf(block));
+  const ahead = measures.ahead.get(place);
+  if (ahead === undefined || size !== ahead.asked.size) return null;
+  const { asked, statistics } = ahead;
   const { dtype, byteOrder, fills } = measuredOf(pool, version);
-  const isThere = extents.slabOf(block) === asked.slab && extents.offsetOf(block) === asked.offset;
-  if (!isThere || size !== asked.size) return null;
   if (dtype !== asked.dtype || byteOrder !== asked.byteOrder) return null;
   // A schema may have given it other fill values.
   if (fills.length !== asked.fills.length) return null;

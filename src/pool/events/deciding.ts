@@ -1,4 +1,5 @@
 import type { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
 import { EVENT, SILENCE } from '../../protocol/index.js';
 import { failure } from '../emit.js';
 import { nameOfMember } from '../looking.js';
@@ -159,10 +160,16 @@ export function dropHeld(pool: PoolState, held: HeldOperation): void {
 }
 
 /** An operation is held no longer, and its message is not needed. */
-export function releaseHeld({ events, arena }: PoolState, { message }: HeldOperation): void {
+export function releaseHeld(pool: PoolState, held: HeldOperation): void {
+  const { events, arena } = pool;
   events.countReleased();
-  events.bytesHeld -= arena.size(message);
-  arena.free(message);
+  events.bytesHeld -= bytesOfHeld(pool, held);
+  arena.free(held.message);
+}
+
+/** What is kept of an operation that is held: its message, and what is measured for it. */
+export function bytesOfHeld({ arena }: PoolState, { message, measure }: HeldOperation): number {
+  return arena.size(message) + (measure?.all.length ?? 0) * LIMITS.measuredBytesMax;
 }
 
 function tellCancelled(pool: PoolState, one: Subscription, seqs: ReadonlySet<number>): void {

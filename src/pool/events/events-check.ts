@@ -1,9 +1,12 @@
 import { assert } from '../../core/assert.js';
+import { LIMITS } from '../../core/limits.js';
 import { SLOW, SUBSCRIBE } from '../../protocol/index.js';
 import { VERSION, VERSION_FLAG, WAIT, WAIT_KIND } from '../rows.js';
 import type { PoolState } from '../state.js';
 import { versionHas } from '../versions.js';
+import { bytesOfHeld } from './deciding.js';
 import type { HeldOperation } from './held-operation.js';
+import { hasTurn } from './lanes.js';
 import { eachPin } from './standing.js';
 
 /** What events and held operations have of the pool's own. */
@@ -103,19 +106,14 @@ function checkHeld(pool: PoolState): { readonly arena: number; readonly timers: 
           assert(session.lanes.get(each)?.includes(held) === true, 'all its lanes have it');
         }
         count++;
-        bytes += pool.arena.size(held.message);
+        bytes += bytesOfHeld(pool, held);
         arena += pool.arena.bytesOf(held.message);
         if (held.timer !== 0) {
           timers++;
           checkTimer(pool, held.timer, WAIT_KIND.hold, 0);
           assert(events.heldByTimer.get(held.timer) === held, 'a timer finds what is held');
         }
-        if (held.measure?.isDone === false && held.veto === null) {
-          measuring++;
-          const { ask } = held.measure.asked;
-          assert(events.measuring.get(ask) === held, 'what is measured is found by its number');
-          assert(index === 0 && held.waitsFor.size === 0, 'what is measured nobody was told of');
-        }
+        if (held.veto === null) measuring += checkMeasure(pool, held);
         if (held.waitsFor.size === 0) return;
         asked += held.seqs.length;
         for (const seq of held.seqs) {
@@ -135,6 +133,22 @@ function checkHeld(pool: PoolState): { readonly arena: number; readonly timers: 
   assert(measuring === events.measuring.size, 'what is measured is held');
   assert(timers === events.heldByTimer.size, 'timers of what is held are its own');
   return { arena, timers };
+}
+
+/** Returns how many of an operation the agent measures. */
+function checkMeasure({ events }: PoolState, held: HeldOperation): number {
+  const { measure } = held;
+  if (measure === null) return 0;
+  const { all, begun, left } = measure;
+  assert(left === all.filter(({ isDone }) => !isDone).length, 'what is to be measured is counted');
+  if (left === 0) return 0;
+  assert(hasTurn(held) && held.waitsFor.size === 0, 'what is measured nobody was told of');
+  const asked = all.filter(({ isDone }, index) => index < begun && !isDone);
+  assert(asked.length === Math.min(left, LIMITS.measuresMax), 'the agent has some at a time');
+  for (const one of asked) {
+    assert(events.measuring.get(one.asked.ask)?.one === one, 'what is measured has its number');
+  }
+  return asked.length;
 }
 
 /** Returns how many waits are theirs. */

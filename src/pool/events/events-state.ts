@@ -6,7 +6,7 @@ import type { Session } from '../sessions.js';
 import type { Spaces } from '../spaces.js';
 import { EventLog } from './event-log.js';
 import { HeldInOrder } from './held-in-order.js';
-import type { HeldOperation } from './held-operation.js';
+import type { HeldMeasure, HeldOperation, MeasuredOffer } from './held-operation.js';
 import type { StepQueue } from './queues.js';
 import type { Subscription } from './subscription.js';
 import { SubscriptionIndex } from './subscription-index.js';
@@ -19,6 +19,13 @@ const KEPT = [
   ...[EVENT.offer, EVENT.withdraw, EVENT.delete, EVENT.tag, EVENT.promise, EVENT.close],
   ...[EVENT.join, EVENT.leave, EVENT.crash, EVENT.lost, EVENT.moved, EVENT.emit],
 ].reduce((bits, kind) => bits | (1 << kind), 0);
+
+/** What the agent is at for an operation that is held. */
+interface MeasuringOffer {
+  readonly held: HeldOperation;
+  readonly measure: HeldMeasure;
+  readonly one: MeasuredOffer;
+}
 
 /** What has happened in a pool, who is told of it, and which operations wait for whom. */
 export class EventsState {
@@ -61,8 +68,8 @@ export class EventsState {
   readonly roomWaits = new HeldInOrder();
   /** Those that wait until somebody who requires has caught up. */
   readonly stepWaits = new Set<HeldOperation>();
-  /** Those that are being measured, by the number of the question. */
-  readonly measuring = new Map<number, HeldOperation>();
+  /** What the agent measures of them, by the number of the question. */
+  readonly measuring = new Map<number, MeasuringOffer>();
   operationsHeld = 0;
   bytesHeld = 0;
 

@@ -28,17 +28,29 @@ export interface HeldOperation {
   timer: number;
   /** An offer whose bytes go to the store first: under which number, and whether they are there. */
   store: { readonly ask: number; readonly version: number; isDone: boolean } | null;
-  /** An offer that is measured before others are told of it; null: it is not. */
+  /** Of offers that are measured before others are told of them; null: they are not. */
   measure: HeldMeasure | null;
   /** Why it must not be. */
   veto: AttaccaError | null;
 }
 
-/** Bytes that are measured, and what came of it: null while it is not known, or cannot be. */
+/** What is measured of an operation: of a group there are many. */
 export interface HeldMeasure {
+  /** In the order of its message. */
+  readonly all: readonly MeasuredOffer[];
+  /** How many of them the agent was asked for: the others wait for their turn. */
+  begun: number;
+  /** How many it has not answered, or was not asked for. */
+  left: number;
+}
+
+/** Bytes that are measured, and what came of it: null while it is not known, or cannot be. */
+export interface MeasuredOffer {
+  /** Which of the offers of its message: a group has many. */
+  readonly index: number;
   readonly asked: MeasureAsked;
-  readonly isDone: boolean;
-  readonly statistics: Uint8Array | null;
+  isDone: boolean;
+  statistics: Uint8Array | null;
 }
 
 /** The operations of a session that come one after the other: the first is held. */

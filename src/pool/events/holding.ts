@@ -3,6 +3,7 @@ import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { EVENT, MESSAGE, SUBSCRIBE } from '../../protocol/index.js';
 import { emitFail, emitOk, failure, flushOk } from '../emit.js';
+import { NOTHING_AHEAD } from '../measures.js';
 import { inWords, someOf } from '../room.js';
 import { VERSION } from '../rows.js';
 import type { Session } from '../sessions.js';
@@ -26,9 +27,11 @@ import { enterLanes, hasTurn, heldOf, isBehind, isEnding, lanesOf, leaveLanes } 
 import {
   beginMeasureBefore,
   endMeasureBefore,
+  knownAheadOf,
   measureAsked,
+  measureBytes,
   sayMeasured,
-  summaryBefore,
+  summariesBefore,
 } from './measured-before.js';
 import { makeRoom } from './noting.js';
 import { aheadOf, releaseSteps, waitForStep } from './queue-waits.js';
@@ -79,8 +82,16 @@ function nextGate(
 ): Gate | null {
   if (mustWaitForRoom(pool, session, code)) return (own) => waitForRoom(pool, own);
   if (aheadOf(pool, session, code) !== null) return (own) => waitForStep(pool, own);
+  const { reader } = pool;
   const toMeasure = isToMeasure(held ?? NOTHING_BEFORE) ? measureAsked(pool, session, code) : null;
-  if (toMeasure !== null) return (own) => beginMeasureBefore(pool, own, toMeasure);
+  if (toMeasure !== null) {
+    checkHolds(
+      pool,
+      (held === null ? reader.remaining : 0) + measureBytes(toMeasure),
+      held === null,
+    );
+    return (own) => beginMeasureBefore(pool, own, toMeasure);
+  }
   const question = ask(pool, session, code, held);
   const { passed, ends } = question;
   if (held !== null) Object.assign(held, { passed, ends });
@@ -133,9 +144,11 @@ function ask(
       passed |= 1 << kind;
       ends = ending;
       const isOffer = kind === EVENT.offer;
-      const summary = isOffer ? summaryBefore(pool, session, code, before.measure) : null;
+      const summaries = isOffer ? summariesBefore(pool, session, code, before.measure) : [];
       const asked = new Map<number, readonly Subscription[]>();
+      let index = 0;
       announce(pool, session, code, kind, (seq) => {
+        const summary = summaries[index++] ?? null;
         if (summary !== null) sayMeasured(pool, seq, summary);
         const askedOf = tellBefore(pool, seq, bytes);
         if (askedOf.length > 0) asked.set(seq, askedOf);
@@ -200,10 +213,10 @@ function wait(pool: PoolState, held: HeldOperation, { asked }: Question): void {
 const HOLDS_LOOKED_MAX = 100;
 
 /** `hold-limit` when one more is too many, of so many bytes: with those who hold the oldest. */
-function checkHolds(pool: PoolState, bytes: number): void {
+function checkHolds(pool: PoolState, bytes: number, isOneMore = true): void {
   const { events } = pool;
   const isFull =
-    events.operationsHeld >= LIMITS.operationsHeldMax ||
+    (isOneMore && events.operationsHeld >= LIMITS.operationsHeldMax) ||
     events.bytesHeld + bytes > LIMITS.operationsHeldBytesMax;
   if (!isFull) return;
   const by = new Set<string>();
@@ -387,7 +400,7 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
     }
     // What is asked for by now, and was not before, would be a gate.
     pool.isStored = held.store !== null && storeAsked(pool, session, code) !== null;
-    pool.measures.ahead = held.measure;
+    pool.measures.ahead = knownAheadOf(held);
     if (apply(pool, session, request, code)) emitOk(pool, session, request);
   } catch (error) {
     if (!(error instanceof AttaccaError)) throw error;
@@ -395,7 +408,7 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
     emitFail(pool, session, request, error);
   } finally {
     pool.isStored = false;
-    pool.measures.ahead = null;
+    pool.measures.ahead = NOTHING_AHEAD;
   }
   flushOk(pool, session);
   // The end of its session has freed it already.

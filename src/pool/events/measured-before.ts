@@ -1,169 +1,135 @@
-import { Reader } from '../../core/bytes.js';
-import { AttaccaError } from '../../core/errors.js';
-import { type Dtype, itemSizeOf, spaceAt } from '../../core/space.js';
+import { LIMITS } from '../../core/limits.js';
+import type { Dtype } from '../../core/space.js';
 import { checkSaved, type StateReader, type StateWriter } from '../../core/state-codec.js';
 import { measure } from '../../core/statistics/measure.js';
 import { isMeasurable } from '../../core/statistics/statistics.js';
 import { readSummary, type Summary, summaryOf } from '../../core/statistics/statistics-codec.js';
 import type { Value, ValueMap } from '../../core/value.js';
-import {
-  MESSAGE,
-  messageName,
-  type Offer,
-  readAppend,
-  readOffer,
-  readOfferPart,
-  SOURCE,
-} from '../../protocol/index.js';
+import { MESSAGE, messageName } from '../../protocol/index.js';
 import type { Input } from '../input.js';
-import { fillsOf, nextAsk, numbersIn } from '../measuring.js';
-import { mayRead } from '../memory.js';
-import { memberOf, objectName } from '../objects.js';
+import { type Measures, NOTHING_AHEAD, placeOfBytes } from '../measures.js';
+import { nextAsk, numbersIn } from '../measuring.js';
+import { objectName } from '../objects.js';
 import { inWords, type Room } from '../room.js';
-import { HANDLE, OBJECT, VERSION } from '../rows.js';
+import { HANDLE } from '../rows.js';
 import type { Session } from '../sessions.js';
 import type { MeasureAsked, PoolState } from '../state.js';
 import { whoOf } from './deciding.js';
 import { ROW } from './event-log.js';
-import type { HeldMeasure, HeldOperation } from './held-operation.js';
+import type { HeldMeasure, HeldOperation, MeasuredOffer } from './held-operation.js';
+import { subjectOf } from './held-waits.js';
+import { offeredValues } from './offered-values.js';
 
 /**
  * Offers that are measured before others are told of them: while a subscription that is told before
- * asks for `stats.*`. An offer of bytes in a slab is held until the agent has measured them; what
- * lies in a message is measured at once. The event before has what comes of it as attributes, whose
+ * asks for `stats.*`. An offer of bytes in a slab is held until the agent has measured them, and a
+ * group until it has measured all that is in it; what lies in a message is measured at once. The event before has what comes of it as attributes, whose
  * keys nobody can say of an object: so it is selected, delivered, delivered again and saved as all
  * else that an event tells.
  */
 
-/** By this attribute a client says that bytes are encoded, and how: src/client/encoding.ts. */
-const ENCODING_KEY = 'attacca.encoding';
+/** What is to be measured before a request goes on: which of its offers, and where they lie. */
+export type ToMeasure = readonly Pick<MeasuredOffer, 'index' | 'asked'>[];
 
-/** What is offered, and can be measured. */
-interface Measurable {
-  readonly measured: Omit<MeasureAsked, 'ask' | 'slab' | 'offset' | 'size'>;
-  readonly message: Offer;
+/** Of a request on whose body `pool.reader` stands; null: nothing. */
+export function measureAsked(pool: PoolState, session: Session, code: number): ToMeasure | null {
+  const all = offeredValues(pool, session, code).flatMap((values, index) =>
+    values.kind === 'slice' ? [{ index, asked: { ask: 0, ...values.asked } }] : [],
+  );
+  return all.length === 0 ? null : all;
 }
 
-/** What is to be measured before a request goes on; null: nothing. */
-export function measureAsked(
-  pool: PoolState,
-  session: Session,
-  code: number,
-): Omit<MeasureAsked, 'ask'> | null {
-  const found = measurable(pool, session, code);
-  if (found === null || found.message.source !== SOURCE.slice) return null;
-  const { slab, offset, size } = found.message;
-  if (!mayRead(pool, session.id, slab, offset, size)) return null;
-  return { slab, offset, size, ...found.measured };
-}
-
-/** The bytes that a request offers; null when they are no numbers, or nobody asks for them. */
-function measurable(pool: PoolState, session: Session, code: number): Measurable | null {
-  const { reader, decoder, events, spaces } = pool;
-  const isPart = code === MESSAGE.offerPart;
-  if (events.measuredFor.size === 0 || pool.stopping) return null;
-  if (code !== MESSAGE.offer && code !== MESSAGE.append && !isPart) return null;
-  const { at } = reader;
-  const message = decoder.offer;
-  try {
-    if (isPart) readOfferPart(reader, message);
-    else if (code === MESSAGE.append) readAppend(reader, message);
-    else readOffer(reader, message);
-    const handle = session.handles.get(message.handle);
-    if (handle === 0 || message.size === 0 || message.source === SOURCE.nothing) return null;
-    const { space, attributes } = saidOf(pool, handle, code);
-    if (space === 0 || isEncoded(pool, attributes)) return null;
-    const { dtype, byteOrder = 'little' } = spaceAt(spaces.bytes(space), spaces.start(space));
-    if (dtype === undefined || !isMeasurable(dtype)) return null;
-    if (message.size % itemSizeOf(dtype) !== 0) return null;
-    return { measured: { dtype, byteOrder, fills: fillsOf(pool, attributes) }, message };
-  } catch (error) {
-    // Refused by who applies it, with the same words.
-    if (error instanceof AttaccaError) return null;
-    throw error;
-  } finally {
-    reader.at = at;
-  }
-}
-
-/** Whether bytes stand for other elements, as clients say. */
-function isEncoded({ attributes, keys }: PoolState, record: number): boolean {
-  const key = keys.find(ENCODING_KEY);
-  return key !== 0 && attributes.termOf(record, key) !== 0;
-}
-
-/** What is known of the elements: of further parts by what the version says. */
-function saidOf(
-  { handles, objects, versions }: PoolState,
-  handle: number,
-  code: number,
-): { readonly space: number; readonly attributes: number } {
-  const current = objects.get(handles.get(handle, HANDLE.object), OBJECT.current);
-  if (code === MESSAGE.offer || current === 0) {
-    const space = handles.get(handle, HANDLE.space);
-    return { space, attributes: handles.get(handle, HANDLE.attributes) };
-  }
-  const space = versions.get(current, VERSION.space);
-  return { space, attributes: versions.get(current, VERSION.attributes) };
+/** What is kept for an operation beside its message while it is held. */
+export function measureBytes(toMeasure: ToMeasure): number {
+  return toMeasure.length * LIMITS.measuredBytesMax;
 }
 
 /** Asks the agent; the operation waits. */
 export function beginMeasureBefore(
   pool: PoolState,
   held: HeldOperation,
-  toMeasure: Omit<MeasureAsked, 'ask'>,
+  toMeasure: ToMeasure,
 ): void {
-  const asked = { ask: nextAsk(pool), ...toMeasure };
-  held.measure = { asked, isDone: false, statistics: null };
+  const all = toMeasure.map(({ index, asked }) => {
+    return { index, asked: { ...asked, ask: nextAsk(pool) }, isDone: false, statistics: null };
+  });
+  held.measure = { all, begun: 0, left: all.length };
   held.since = pool.now;
-  pool.events.measuring.set(asked.ask, held);
-  pool.effects.push({ kind: 'measure', asked: [asked] });
+  pool.events.bytesHeld += measureBytes(all);
+  askMore(pool, held, held.measure, LIMITS.measuresMax);
+}
+
+/** The agent has so many of one operation at a time: it is asked for the next of them. */
+function askMore(pool: PoolState, held: HeldOperation, measure: HeldMeasure, count: number): void {
+  const more = measure.all.slice(measure.begun, measure.begun + count);
+  if (more.length === 0) return;
+  measure.begun += more.length;
+  for (const one of more) pool.events.measuring.set(one.asked.ask, { held, measure, one });
+  pool.effects.push({ kind: 'measure', asked: more.map(({ asked }) => asked) });
 }
 
 /** It comes to nothing. */
-export function endMeasureBefore({ events }: PoolState, held: HeldOperation): void {
-  if (held.measure !== null) events.measuring.delete(held.measure.asked.ask);
+export function endMeasureBefore({ events }: PoolState, { measure }: HeldOperation): void {
+  for (const { asked } of measure?.all ?? []) events.measuring.delete(asked.ask);
 }
 
 /** The agent has measured: or could not, and then nothing is known. */
 export function measuredBefore(
-  { events }: PoolState,
+  pool: PoolState,
   { results }: Extract<Input, { kind: 'measured' }>,
 ): void {
+  const { events } = pool;
+  const answered = new Map<HeldOperation, number>();
   for (const { ask, statistics } of results) {
-    const held = events.measuring.get(ask);
-    if (held === undefined || held.measure === null) continue;
+    const found = events.measuring.get(ask);
+    if (found === undefined) continue;
+    const { held, measure, one } = found;
     events.measuring.delete(ask);
-    held.measure = { asked: held.measure.asked, isDone: true, statistics };
-    events.released.add(held);
+    one.isDone = true;
+    one.statistics = statistics;
+    measure.left--;
+    answered.set(held, (answered.get(held) ?? 0) + 1);
+  }
+  for (const [held, count] of answered) {
+    if (held.measure === null) continue;
+    if (held.measure.left === 0) events.released.add(held);
+    else askMore(pool, held, held.measure, count);
   }
 }
 
 /** What the agent was asked and has not answered. */
 export function measuresBeforePending({ events }: PoolState): MeasureAsked[] {
-  return [...events.measuring.values()].flatMap(({ measure }) =>
-    measure === null ? [] : [measure.asked],
-  );
+  const pending = [...events.measuring.values()].map(({ one }) => one.asked);
+  return pending.sort((left, right) => left.ask - right.ask);
 }
 
-/** What is known of the bytes of an offer; null: nothing. The reader stands on its body. */
-export function summaryBefore(
+/** What is known of the bytes of each offer of a message, on whose body the reader stands. */
+export function summariesBefore(
   pool: PoolState,
   session: Session,
   code: number,
   known: HeldMeasure | null,
-): Summary | null {
-  if (known !== null) {
-    if (known.statistics === null) return null;
-    const { reader } = pool.measures;
-    reader.reset(known.statistics, 0, known.statistics.length);
-    return readSummary(reader);
+): readonly (Summary | null)[] {
+  const { measures } = pool;
+  const all = offeredValues(pool, session, code).map((values) => {
+    if (values.kind !== 'inline') return null;
+    const bytes = pool.reader.bytes.subarray(values.start, values.end);
+    return summaryOf(measure(values.measured, bytes, measures.scratch));
+  });
+  for (const { index, statistics } of known?.all ?? []) {
+    if (statistics === null || index >= all.length) continue;
+    measures.reader.reset(statistics, 0, statistics.length);
+    all[index] = readSummary(measures.reader);
   }
-  const found = measurable(pool, session, code);
-  if (found === null || found.message.source !== SOURCE.inline) return null;
-  const { payloadStart, payloadEnd } = found.message;
-  const bytes = pool.reader.bytes.subarray(payloadStart, payloadEnd);
-  return summaryOf(measure(found.measured, bytes, pool.measures.scratch));
+  return all;
+}
+
+/** Of bytes that were measured for an operation: what need not be done again when it is applied. */
+export function knownAheadOf({ measure }: HeldOperation): Measures['ahead'] {
+  if (measure === null) return NOTHING_AHEAD;
+  return new Map(
+    measure.all.map((one) => [placeOfBytes(one.asked.slab, one.asked.offset), one] as const),
+  );
 }
 
 /** The newest event says of an offer what its bytes are; `bad-attribute` where it says too much. */
@@ -203,46 +169,70 @@ export function addMeasureWaits(
   room: Room,
   name: string | null,
 ): void {
-  const { arena, events, handles, now } = pool;
+  const { events, now } = pool;
   if (events.measuring.size === 0) return;
-  const r = new Reader();
   const who = inWords([...events.measuredFor].map((one) => whoOf(pool, one)));
-  for (const { code, message, session, since } of events.measuring.values()) {
+  const all = new Set([...events.measuring.values()].map(({ held }) => held));
+  for (const held of [...all].sort((one, other) => one.order - other.order)) {
     if (room.isFull) return;
-    arena.read(r, message, 0);
-    const handle = session.handles.get(r.u32());
-    const object = handle === 0 ? '' : objectName(pool, handles.get(handle, HANDLE.object));
-    if (name !== null && object !== name) continue;
+    const { object, member } = subjectOf(pool, held);
+    if (name !== null && object !== name && !isMeasured(pool, held, name)) continue;
+    const request = messageName(held.code) ?? 'request';
+    const left = held.measure?.left ?? 0;
+    const ofMany = held.code === MESSAGE.offerGroup ? `, ${left} of it not yet` : '';
     room.add(waits, {
-      object,
-      member: handle === 0 ? '' : memberOf(pool, handle).name,
+      object: name ?? object,
+      member,
       what: 'held',
-      sinceMs: now - since,
+      sinceMs: now - held.since,
       deadlineMs: null,
       promisedBy: [],
-      because: `its ${messageName(code) ?? 'request'} is measured for ${who || 'nobody any more'}`,
+      because: `its ${request} is measured for ${who || 'nobody any more'}${ofMany}`,
       endsWith: 'its statistics',
     });
   }
 }
 
+/** Whether an object is in the group that is measured. */
+function isMeasured(pool: PoolState, held: HeldOperation, name: string): boolean {
+  if (held.code !== MESSAGE.offerGroup) return false;
+  const { handles } = pool;
+  return held.lanes.some((lane) => {
+    const handle = typeof lane === 'number' ? held.session.handles.get(lane) : 0;
+    return handle !== 0 && objectName(pool, handles.get(handle, HANDLE.object)) === name;
+  });
+}
+
 export function saveMeasure(w: StateWriter, { measure: saved }: HeldOperation): void {
-  w.u32(saved?.asked.ask ?? 0);
+  w.u32(saved?.all.length ?? 0);
   if (saved === null) return;
-  const { slab, offset, size, dtype, byteOrder, fills } = saved.asked;
-  w.u32(slab);
-  w.u64(offset);
-  w.u64(size);
-  w.valueMap({ dtype, byteOrder, fills: [...fills] });
-  w.flag(saved.isDone);
-  w.flag(saved.statistics !== null);
-  if (saved.statistics !== null) w.bytes(saved.statistics);
+  w.u32(saved.begun);
+  for (const { index, asked, isDone, statistics } of saved.all) {
+    const { ask, slab, offset, size, dtype, byteOrder, fills } = asked;
+    w.u32(index);
+    w.u32(ask);
+    w.u32(slab);
+    w.u64(offset);
+    w.u64(size);
+    w.valueMap({ dtype, byteOrder, fills: [...fills] });
+    w.flag(isDone);
+    w.flag(statistics !== null);
+    if (statistics !== null) w.bytes(statistics);
+  }
 }
 
 export function restoreMeasure(r: StateReader): HeldMeasure | null {
-  const ask = r.u32();
-  if (ask === 0) return null;
-  const place = { slab: r.u32(), offset: r.u64(), size: r.u64() };
+  const count = r.count(32);
+  if (count === 0) return null;
+  const begun = r.u32();
+  checkSaved(begun <= count, 'no more is measured than is to be');
+  const all = Array.from({ length: count }, () => restoreMeasured(r));
+  return { all, begun, left: all.filter(({ isDone }) => !isDone).length };
+}
+
+function restoreMeasured(r: StateReader): MeasuredOffer {
+  const index = r.u32();
+  const place = { ask: r.u32(), slab: r.u32(), offset: r.u64(), size: r.u64() };
   const { dtype, byteOrder, fills } = r.valueMap();
   checkSaved(
     typeof dtype === 'string' && isMeasurable(dtype as Dtype),
@@ -255,5 +245,16 @@ export function restoreMeasure(r: StateReader): HeldMeasure | null {
   } as const;
   const isDone = r.flag();
   const statistics = r.flag() ? r.bytes() : null;
-  return { asked: { ask, ...place, ...of }, isDone, statistics };
+  return { index, asked: { ...place, ...of }, isDone, statistics };
+}
+
+/** What is restored is measured on: the agent is asked again for what it has not answered. */
+export function goOnMeasuring({ events }: PoolState, held: HeldOperation): void {
+  const { measure } = held;
+  if (measure === null) return;
+  events.bytesHeld += measureBytes(measure.all);
+  if (held.veto !== null) return;
+  for (const one of measure.all.slice(0, measure.begun)) {
+    if (!one.isDone) events.measuring.set(one.asked.ask, { held, measure, one });
+  }
 }

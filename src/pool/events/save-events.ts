@@ -7,7 +7,7 @@ import type { PoolState } from '../state.js';
 import { isUntilComplete, PromisesFor } from './completing.js';
 import type { HeldOperation, Lane } from './held-operation.js';
 import { enterLanes, heldOf } from './lanes.js';
-import { restoreMeasure, saveMeasure } from './measured-before.js';
+import { goOnMeasuring, restoreMeasure, saveMeasure } from './measured-before.js';
 import { countSteps } from './queues.js';
 import { restoreQueues, saveQueues } from './save-queues.js';
 import { eachPin, lineOf, Standing } from './standing.js';
@@ -63,8 +63,7 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
       if (held.waitsFor.size > 0) for (const seq of held.seqs) bySeq.set(seq, held);
       if (held.timer !== 0) events.heldByTimer.set(held.timer, held);
       if (held.store?.isDone === false) pool.storing.set(held.store.ask, held);
-      const { measure } = held;
-      if (measure?.isDone === false) events.measuring.set(measure.asked.ask, held);
+      goOnMeasuring(pool, held);
       events.operationsHeld++;
       events.bytesHeld += pool.arena.size(held.message);
     }
