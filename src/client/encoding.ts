@@ -1,7 +1,8 @@
 import { AttaccaError } from '../core/errors.js';
 import { Region } from '../core/regions/region.js';
-import { completeSpaceOf, type Space, type SpaceExpectation } from '../core/space.js';
-import { type Block, inverseOf, inverseOfChain, planChain } from '../transforms/chain.js';
+import type { Space } from '../core/space.js';
+import { type Block, inverseOf, planChain } from '../transforms/chain.js';
+import { decodeBlock, type Encoding, readEncoding } from '../transforms/encoding.js';
 import type { TransformSpec } from '../transforms/spec.js';
 import type { Bytes } from './arrays.js';
 import type { Attributes } from './options.js';
@@ -15,25 +16,12 @@ import type { Threads } from './threads.js';
  */
 export const ENCODING_KEY = 'attacca.encoding';
 
-/** An encoding as an object carries it. */
-interface Encoding {
-  readonly space: Space;
-  readonly chain: readonly TransformSpec[];
-}
-
 /** The encoding of what was delivered; null: it has none. `transform-failed`: it is damaged. */
 export function encodingOf(name: string, { attributes, source }: EncodedParcel): Encoding | null {
   const text = attributes[ENCODING_KEY];
   if (typeof text !== 'string' || source === 'parts') return null;
   try {
-    const { space, chain } = JSON.parse(text) as {
-      readonly space: SpaceExpectation;
-      readonly chain: readonly TransformSpec[];
-    };
-    const complete = completeSpaceOf(space);
-    if (complete === null || !Array.isArray(chain)) throw new Error('it is not complete');
-    planChain(chain, complete);
-    return { space: complete, chain };
+    return readEncoding(text);
   } catch (cause) {
     throw new AttaccaError(
       'transform-failed',
@@ -81,23 +69,11 @@ export async function decoded(
   stored: readonly { readonly bytes: Bytes }[],
   signal?: AbortSignal,
 ) {
-  const { steps } = planChain(chain, space);
-  const inverse = inverseOfChain(steps) ?? [];
   const [payload] = stored;
-  let block: Block = {
-    bytes: payload?.bytes ?? new Uint8Array(0),
-    // What the last of the chain gave; of compressed bytes it is only said that they are bytes.
-    space: steps.at(-1)?.after ?? {
-      dtype: 'uint8',
-      shape: [payload?.bytes.length ?? 0],
-      order: 'row',
-      byteOrder: 'little',
-    },
-  };
-  for (const spec of inverse) {
-    const [step] = planChain([spec], block.space).steps;
-    if (step !== undefined) block = await stepped(threads, step, block, signal);
-  }
-  const bytes = block.bytes as Bytes;
-  return { region: Region.whole(space.shape), order: space.order, bytes };
+  const { bytes } = await decodeBlock(
+    { space, chain },
+    payload?.bytes ?? new Uint8Array(0),
+    (step, block) => stepped(threads, step, block, signal),
+  );
+  return { region: Region.whole(space.shape), order: space.order, bytes: bytes as Bytes };
 }

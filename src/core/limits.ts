@@ -217,6 +217,8 @@ export const LIMITS = {
   measuresMax: 64,
   /** The statistics of one slice, as they are kept: a sum of 512 bytes, 64 bins, single numbers. */
   measuredBytesMax: KiB,
+  /** What encoded bytes are decoded to before they are measured, and each step on the way. */
+  measuredDecodedBytesMax: 256 * MiB,
   /** Slices start on 64 bytes, from 1 MiB on a page. */
   sliceAlignBytes: 64,
   pageBytes: 4_096,

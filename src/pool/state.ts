@@ -145,6 +145,16 @@ export interface MeasureAsked extends Measured {
   readonly slab: number;
   readonly offset: number;
   readonly size: number;
+  /** Of bytes that stand for other elements, which are to be measured. */
+  readonly encoded?: EncodedBytes;
+}
+
+/** Bytes that are encoded. */
+export interface EncodedBytes {
+  /** What was done to the elements, and what they are: as their attribute says it. */
+  readonly how: string;
+  /** What came in a message: it lies in no slab. */
+  readonly inline: Uint8Array | null;
 }
 
 /** A request for memory that waits; first come, first served. */

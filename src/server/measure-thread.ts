@@ -9,8 +9,9 @@ import { basename } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { assert } from '../core/assert.js';
 import { MeasureScratch } from '../core/statistics/measure.js';
-import { loadLibc } from '../levels/shm/index.js';
+import { tryLoadLibc } from '../levels/shm/index.js';
 import type { MeasureResult } from '../pool/input.js';
+import type { MeasureAsked } from '../pool/state.js';
 import { type MeasureOrder, measureSlice } from './measurer.js';
 
 /** Results are told together, and the first of them waits no longer. */
@@ -20,7 +21,7 @@ const VIEWS_MAX = 16;
 
 const port = parentPort;
 assert(port !== null, 'statistics are made by a thread');
-const libc = await loadLibc();
+const libc = await tryLoadLibc();
 port.postMessage([] satisfies readonly MeasureResult[]);
 // Not before: where all cores are busy its own start would take seconds.
 yieldToOthers();
@@ -29,16 +30,41 @@ const views = new Map<string, ArrayBuffer>();
 let results: MeasureResult[] = [];
 let toldMs = 0;
 
+/** One order after the other: to decode takes turns. */
+let line = Promise.resolve();
+
 port.on('message', (orders: readonly MeasureOrder[]) => {
+  line = line.then(() => measureAll(orders));
+});
+
+async function measureAll(orders: readonly MeasureOrder[]): Promise<void> {
   toldMs = performance.now();
-  for (const { asked, memory } of orders) {
-    const { address, length, offset } = memory;
-    const bytes = new Uint8Array(viewOf(address, length), offset, asked.size);
-    results.push({ ask: asked.ask, statistics: measureSlice(asked, bytes, scratch) });
+  for (const order of orders) {
+    const { asked } = order;
+    const bytes = bytesOf(order);
+    const elements = asked.encoded === undefined ? bytes : await decoded(asked, bytes);
+    const statistics = elements === null ? null : measureSlice(asked, elements, scratch);
+    results.push({ ask: asked.ask, statistics });
     if (performance.now() - toldMs >= TELL_MS) tell();
   }
   tell();
-});
+}
+
+function bytesOf({ asked, memory }: MeasureOrder): Uint8Array {
+  if (memory !== null) {
+    const { address, length, offset } = memory;
+    return new Uint8Array(viewOf(address, length), offset, asked.size);
+  }
+  const inline = asked.encoded?.inline ?? null;
+  assert(inline !== null, 'what lies in no memory is with its order');
+  return inline;
+}
+
+/** Loaded when it is needed first: most threads never need it. */
+async function decoded(asked: MeasureAsked, bytes: Uint8Array): Promise<Uint8Array | null> {
+  const { decodedFor } = await import('./decoding.js');
+  return await decodedFor(asked.encoded?.how ?? '', asked, bytes);
+}
 
 function tell(): void {
   toldMs = performance.now();
@@ -48,6 +74,7 @@ function tell(): void {
 
 function viewOf(address: bigint, length: number): ArrayBuffer {
   const key = `${address} ${length}`;
+  assert(libc !== null, 'who gives addresses can look at them');
   const view = views.get(key) ?? libc.view(address, length);
   // The last one used is the last in order.
   views.delete(key);

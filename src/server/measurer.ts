@@ -24,7 +24,14 @@ interface MeasurerOptions {
 /** What the thread is told: a slice, and where its buffer lies in the process. */
 export interface MeasureOrder {
   readonly asked: MeasureAsked;
-  readonly memory: { readonly address: bigint; readonly length: number; readonly offset: number };
+  /** Null: what is encoded is with it, as it came in a message. */
+  readonly memory: MeasureMemory | null;
+}
+
+interface MeasureMemory {
+  readonly address: bigint;
+  readonly length: number;
+  readonly offset: number;
 }
 
 /** What is told of a slice, as it is kept. */
@@ -50,7 +57,8 @@ function written(measure: Measure): Uint8Array {
  * measured: a pin keeps their mapping, and the pool does not listen to what is said of them.
  *
  * Where a thread cannot see memory of the process (no koffi) slices are measured here, a piece at a
- * time, so that what else goes on here does so in between.
+ * time, so that what else goes on here does so in between. What is encoded is decoded by the thread
+ * alone, which is given a copy there.
  */
 export class Measurer {
   readonly #options: MeasurerOptions;
@@ -100,9 +108,17 @@ export class Measurer {
     while (this.#pinnedBytes < PINNED_BYTES) {
       const asked = this.#asked.shift();
       if (asked === undefined) break;
+      if (asked.encoded !== undefined && asked.encoded.inline !== null) {
+        orders.push(this.#withBytes(asked, asked.encoded.inline));
+        continue;
+      }
       const pinned = await this.#options.pin(asked);
       if (pinned === null) this.#options.tell([{ ask: asked.ask, statistics: null }]);
-      else if (libc === null) await this.#measureHere(asked, pinned);
+      else if (libc === null && asked.encoded !== undefined) {
+        const inline = pinned.bytes.slice();
+        pinned.release();
+        orders.push(this.#withBytes({ ...asked, encoded: { ...asked.encoded, inline } }, inline));
+      } else if (libc === null) await this.#measureHere(asked, pinned);
       else orders.push({ asked, memory: this.#keep(asked, pinned, libc) });
     }
     this.#isPinning = false;
@@ -111,7 +127,14 @@ export class Measurer {
     this.#worker.postMessage(orders);
   }
 
-  #keep({ ask }: MeasureAsked, pinned: PinnedRange, libc: Libc): MeasureOrder['memory'] {
+  /** What lies in no slab: it counts as what is pinned does. */
+  #withBytes(asked: MeasureAsked, bytes: Uint8Array): MeasureOrder {
+    this.#pinned.set(asked.ask, { bytes, release: () => {} });
+    this.#pinnedBytes += bytes.length;
+    return { asked, memory: null };
+  }
+
+  #keep({ ask }: MeasureAsked, pinned: PinnedRange, libc: Libc): MeasureMemory {
     this.#pinned.set(ask, pinned);
     const { buffer, byteOffset: offset, length: size } = pinned.bytes;
     this.#pinnedBytes += size;

@@ -200,7 +200,11 @@ export class Harness {
 
   /** As the bytes are now, whoever has them. */
   #measure(asked: MeasureAsked): Uint8Array | null {
-    const bytes = this.slabs.get(asked.slab);
+    const { encoded } = asked;
+    // An agent that knows no transforms: what is encoded by none of them it can decode.
+    if (encoded !== undefined && !encoded.how.includes('"chain":[]')) return null;
+    const inline = encoded?.inline ?? null;
+    const bytes = inline ?? this.slabs.get(asked.slab);
     if (bytes === undefined) return null;
     const w = new Writer();
     writeStatistics(w, measure(asked, bytes.subarray(asked.offset, asked.offset + asked.size)));

@@ -5,7 +5,7 @@ import { checkInvariants } from '../../src/pool/invariants.js';
 import { restorePool, savePool } from '../../src/pool/save.js';
 import { pendingEffects } from '../../src/pool/slabs.js';
 import { restored, saved } from '../core/states.js';
-import { attributesOf, CONTRACT, FLOATS, floats, parties } from './contract-parties.js';
+import { attributesOf, FLOATS, floats, parties } from './contract-parties.js';
 
 test('what has NaN is vetoed, with the numbers; what has none goes in, and nobody is asked', () => {
   const { pool, producer, contract, slice } = parties();
@@ -55,31 +55,6 @@ test('what lies in a message is measured at once; fill values are no NaN', () =>
   contract.veto('nothing but NaN').ok();
   bad.fails('vetoed');
   assert.deepEqual(pool.effectsOf('measure'), []);
-});
-
-test('of bytes that are no numbers nothing is known: a contract may ask that something is', () => {
-  const { pool, producer, guard, slice } = parties();
-  const strict = guard.subscribe({ ...CONTRACT, select: 'not has stats.nan' });
-  const blob = producer.declare('blob').offer(producer.slice('bytes')).waits();
-  assert.deepEqual(pool.effectsOf('measure'), []);
-  assert.deepEqual(strict.told, ['offer blob']);
-  strict.veto('not measured').ok();
-  blob.fails('vetoed');
-  const attributes = { 'attacca.encoding': '[]' };
-  const encoded = producer.declare('encoded', { space: { dtype: 'uint8' }, attributes });
-  const offer = encoded.offer(producer.slice('bytes')).waits();
-  assert.deepEqual(pool.effectsOf('measure'), []);
-  strict.acknowledge().ok();
-  offer.ok();
-  // Nor when the agent could not look at it.
-  const lost = producer.declare('lost', FLOATS).offer(slice(1)).waits();
-  const [asked] = pool.effectsOf('measure').at(-1)?.asked ?? [];
-  assert.ok(asked !== undefined);
-  pool.loop.input({ kind: 'measured', results: [{ ask: asked.ask, statistics: null }] });
-  pool.settle();
-  assert.deepEqual(strict.told, ['offer blob', 'offer encoded', 'offer lost']);
-  strict.acknowledge().ok();
-  lost.ok();
 });
 
 test('parts and rows are measured each: whose bytes they are', () => {

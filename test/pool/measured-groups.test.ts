@@ -121,6 +121,7 @@ test('explain says of a group, and of what is in it, for whom it is measured', (
       ],
     );
   }
+  producer.declare('y');
   assert.deepEqual(producer.explain('y').value()['waits'], []);
 });
 

@@ -18,7 +18,10 @@ export const LAYERS: { readonly [layer: string]: readonly string[] } = {
   client: ['core', 'protocol', 'session', 'levels', 'transport', 'transforms'],
   files: ['core', 'levels', 'formats', 'client'],
   apps: ['core', 'levels', 'client', 'files'],
-  server: ['core', 'protocol', 'catalog', 'pool', 'journal', 'loop', 'levels', 'transport'],
+  server: [
+    ...['core', 'protocol', 'catalog', 'pool', 'journal', 'loop', 'levels', 'transport'],
+    ...['transforms'],
+  ],
   testing: ['core', 'levels', 'server'],
   cli: [
     ...['core', 'protocol', 'client', 'server', 'loop', 'levels', 'formats', 'files', 'transport'],

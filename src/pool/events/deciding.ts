@@ -1,5 +1,4 @@
 import type { AttaccaError } from '../../core/errors.js';
-import { LIMITS } from '../../core/limits.js';
 import { EVENT, SILENCE } from '../../protocol/index.js';
 import { failure } from '../emit.js';
 import { nameOfMember } from '../looking.js';
@@ -8,7 +7,7 @@ import type { PoolState } from '../state.js';
 import { beginTimer, endTimer } from '../timers.js';
 import { writeMarker } from './delivering.js';
 import { ROW } from './event-log.js';
-import type { HeldOperation } from './held-operation.js';
+import { type HeldOperation, measureBytes } from './held-operation.js';
 import { timedOut } from './held-waits.js';
 import type { Subscription } from './subscription.js';
 
@@ -169,7 +168,7 @@ export function releaseHeld(pool: PoolState, held: HeldOperation): void {
 
 /** What is kept of an operation that is held: its message, and what is measured for it. */
 export function bytesOfHeld({ arena }: PoolState, { message, measure }: HeldOperation): number {
-  return arena.size(message) + (measure?.all.length ?? 0) * LIMITS.measuredBytesMax;
+  return arena.size(message) + (measure === null ? 0 : measureBytes(measure.all));
 }
 
 function tellCancelled(pool: PoolState, one: Subscription, seqs: ReadonlySet<number>): void {

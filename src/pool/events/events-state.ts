@@ -1,3 +1,4 @@
+import type { RowTester } from '../../catalog/compile.js';
 import { Reader } from '../../core/bytes.js';
 import { Work } from '../../core/work.js';
 import { EVENT, SUBSCRIBE } from '../../protocol/index.js';
@@ -50,8 +51,11 @@ export class EventsState {
   afterCount = 0;
   /** The standing requires. */
   readonly standing = new Set<Subscription>();
-  /** Those for which offers are measured before they are told of them. */
-  readonly measuredFor = new Set<Subscription>();
+  /**
+   * Those for which offers are measured before they are told of them, with what selects of those
+   * that cannot be measured which to refuse; null: none.
+   */
+  readonly measuredFor = new Map<Subscription, RowTester | null>();
   /** Those that must miss none. */
   readonly blockers = new Set<Subscription>();
   /** Those that end by themselves, in the order in which they began. */

@@ -1,4 +1,5 @@
 import type { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
 import type { Session } from '../sessions.js';
 import type { MeasureAsked } from '../state.js';
 
@@ -51,6 +52,17 @@ export interface MeasuredOffer {
   readonly asked: MeasureAsked;
   isDone: boolean;
   statistics: Uint8Array | null;
+}
+
+/** What is kept of what is measured of an operation, at most, beside its message. */
+export function measureBytes(all: readonly Pick<MeasuredOffer, 'asked'>[]): number {
+  let bytes = 0;
+  for (const { asked } of all) {
+    bytes += LIMITS.measuredBytesMax;
+    if (asked.encoded === undefined) continue;
+    bytes += asked.encoded.how.length + (asked.encoded.inline?.length ?? 0);
+  }
+  return bytes;
 }
 
 /** The operations of a session that come one after the other: the first is held. */

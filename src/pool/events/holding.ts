@@ -21,17 +21,17 @@ import {
 } from './deciding.js';
 import { advance, arrive, eachCandidate, wants } from './delivering.js';
 import { endSubscription } from './ending.js';
-import type { HeldOperation, Lane } from './held-operation.js';
+import { type HeldOperation, type Lane, measureBytes } from './held-operation.js';
 import { oldestFor, slowest, subjectIn, waitForRoom, waitsBecause } from './held-waits.js';
 import { enterLanes, hasTurn, heldOf, isBehind, isEnding, lanesOf, leaveLanes } from './lanes.js';
 import {
   beginMeasureBefore,
+  checkKnown,
   endMeasureBefore,
   knownAheadOf,
+  knownBefore,
   measureAsked,
-  measureBytes,
   sayMeasured,
-  summariesBefore,
 } from './measured-before.js';
 import { makeRoom } from './noting.js';
 import { aheadOf, releaseSteps, waitForStep } from './queue-waits.js';
@@ -144,12 +144,14 @@ function ask(
       passed |= 1 << kind;
       ends = ending;
       const isOffer = kind === EVENT.offer;
-      const summaries = isOffer ? summariesBefore(pool, session, code, before.measure) : [];
+      const known = isOffer ? knownBefore(pool, session, code, before.measure) : [];
+      checkKnown(pool, known, (tell) => announce(pool, session, code, kind, tell));
+      reader.at = at;
       const asked = new Map<number, readonly Subscription[]>();
       let index = 0;
       announce(pool, session, code, kind, (seq) => {
-        const summary = summaries[index++] ?? null;
-        if (summary !== null) sayMeasured(pool, seq, summary);
+        const own = known[index++] ?? null;
+        if (own !== null && 'count' in own) sayMeasured(pool, seq, own);
         const askedOf = tellBefore(pool, seq, bytes);
         if (askedOf.length > 0) asked.set(seq, askedOf);
       });

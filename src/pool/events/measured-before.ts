@@ -13,35 +13,41 @@ import { objectName } from '../objects.js';
 import { inWords, type Room } from '../room.js';
 import { HANDLE } from '../rows.js';
 import type { Session } from '../sessions.js';
-import type { MeasureAsked, PoolState } from '../state.js';
+import type { EncodedBytes, MeasureAsked, PoolState } from '../state.js';
 import { whoOf } from './deciding.js';
 import { ROW } from './event-log.js';
-import type { HeldMeasure, HeldOperation, MeasuredOffer } from './held-operation.js';
+import {
+  type HeldMeasure,
+  type HeldOperation,
+  type MeasuredOffer,
+  measureBytes,
+} from './held-operation.js';
 import { subjectOf } from './held-waits.js';
 import { offeredValues } from './offered-values.js';
+import { checkMeasured } from './unmeasured.js';
 
 /**
  * Offers that are measured before others are told of them: while a subscription that is told before
  * asks for `stats.*`. An offer of bytes in a slab is held until the agent has measured them, and a
- * group until it has measured all that is in it; what lies in a message is measured at once. The event before has what comes of it as attributes, whose
- * keys nobody can say of an object: so it is selected, delivered, delivered again and saved as all
- * else that an event tells.
+ * group until it has measured all that is in it; what lies in a message is measured at once, but
+ * for encoded bytes, which the agent decodes. The event before has what comes of it as attributes,
+ * whose keys nobody can say of an object: so it is selected, delivered, delivered again and saved
+ * as all else that an event tells.
  */
 
 /** What is to be measured before a request goes on: which of its offers, and where they lie. */
-export type ToMeasure = readonly Pick<MeasuredOffer, 'index' | 'asked'>[];
+type ToMeasure = readonly Pick<MeasuredOffer, 'index' | 'asked'>[];
 
 /** Of a request on whose body `pool.reader` stands; null: nothing. */
 export function measureAsked(pool: PoolState, session: Session, code: number): ToMeasure | null {
-  const all = offeredValues(pool, session, code).flatMap((values, index) =>
-    values.kind === 'slice' ? [{ index, asked: { ask: 0, ...values.asked } }] : [],
-  );
+  const all = offeredValues(pool, session, code).flatMap((values, index) => {
+    if (values.kind !== 'asked') return [];
+    const { asked, how, inline: at } = values;
+    if (how === null) return [{ index, asked: { ask: 0, ...asked } }];
+    const inline = at === null ? null : pool.reader.bytes.slice(at.start, at.end);
+    return [{ index, asked: { ask: 0, ...asked, encoded: { how, inline } } }];
+  });
   return all.length === 0 ? null : all;
-}
-
-/** What is kept for an operation beside its message while it is held. */
-export function measureBytes(toMeasure: ToMeasure): number {
-  return toMeasure.length * LIMITS.measuredBytesMax;
 }
 
 /** Asks the agent; the operation waits. */
@@ -103,33 +109,60 @@ export function measuresBeforePending({ events }: PoolState): MeasureAsked[] {
   return pending.sort((left, right) => left.ask - right.ask);
 }
 
-/** What is known of the bytes of each offer of a message, on whose body the reader stands. */
-export function summariesBefore(
+/** What is known of the values of an offer before it: why nothing is, null if it has none. */
+type KnownBefore = Summary | { readonly why: string } | null;
+
+/** Of each offer of a message, on whose body the reader stands. */
+export function knownBefore(
   pool: PoolState,
   session: Session,
   code: number,
   known: HeldMeasure | null,
-): readonly (Summary | null)[] {
+): readonly KnownBefore[] {
   const { measures } = pool;
-  const all = offeredValues(pool, session, code).map((values) => {
-    if (values.kind !== 'inline') return null;
+  const all = offeredValues(pool, session, code).map((values): KnownBefore => {
+    if (values.kind === 'none') return null;
+    if (values.kind === 'unknown') return values;
+    if (values.kind === 'asked') return NOT_SEEN;
     const bytes = pool.reader.bytes.subarray(values.start, values.end);
     return summaryOf(measure(values.measured, bytes, measures.scratch));
   });
-  for (const { index, statistics } of known?.all ?? []) {
-    if (statistics === null || index >= all.length) continue;
-    measures.reader.reset(statistics, 0, statistics.length);
-    all[index] = readSummary(measures.reader);
+  for (const { index, asked, statistics } of known?.all ?? []) {
+    if (index >= all.length) continue;
+    if (statistics !== null) measures.reader.reset(statistics, 0, statistics.length);
+    const not = asked.encoded === undefined ? NOT_SEEN : NOT_DECODED;
+    all[index] = statistics === null ? not : readSummary(measures.reader);
   }
   return all;
+}
+
+const NOT_SEEN = { why: 'its bytes could not be looked at' };
+const NOT_DECODED = { why: 'it is encoded, and could not be decoded' };
+
+/** Refuses what cannot be measured, if a contract asks for it: before anybody is told of any. */
+export function checkKnown(
+  pool: PoolState,
+  known: readonly KnownBefore[],
+  eachEvent: (tell: (seq: number) => void) => void,
+): void {
+  if (!known.some((one) => one !== null && 'why' in one)) return;
+  let index = 0;
+  eachEvent((seq) => {
+    const one = known[index++] ?? null;
+    try {
+      if (one !== null && 'why' in one) checkMeasured(pool, seq, one.why);
+    } finally {
+      pool.events.log.undo();
+    }
+  });
 }
 
 /** Of bytes that were measured for an operation: what need not be done again when it is applied. */
 export function knownAheadOf({ measure }: HeldOperation): Measures['ahead'] {
   if (measure === null) return NOTHING_AHEAD;
-  return new Map(
-    measure.all.map((one) => [placeOfBytes(one.asked.slab, one.asked.offset), one] as const),
-  );
+  // In the catalog encoded bytes are measured as they lie.
+  const asTheyLie = measure.all.filter(({ asked }) => asked.encoded === undefined);
+  return new Map(asTheyLie.map((one) => [placeOfBytes(one.asked.slab, one.asked.offset), one]));
 }
 
 /** The newest event says of an offer what its bytes are; `bad-attribute` where it says too much. */
@@ -171,7 +204,7 @@ export function addMeasureWaits(
 ): void {
   const { events, now } = pool;
   if (events.measuring.size === 0) return;
-  const who = inWords([...events.measuredFor].map((one) => whoOf(pool, one)));
+  const who = inWords([...events.measuredFor.keys()].map((one) => whoOf(pool, one)));
   const all = new Set([...events.measuring.values()].map(({ held }) => held));
   for (const held of [...all].sort((one, other) => one.order - other.order)) {
     if (room.isFull) return;
@@ -215,10 +248,22 @@ export function saveMeasure(w: StateWriter, { measure: saved }: HeldOperation): 
     w.u64(offset);
     w.u64(size);
     w.valueMap({ dtype, byteOrder, fills: [...fills] });
+    w.flag(asked.encoded !== undefined);
+    if (asked.encoded !== undefined) saveEncoded(w, asked.encoded);
     w.flag(isDone);
     w.flag(statistics !== null);
     if (statistics !== null) w.bytes(statistics);
   }
+}
+
+function saveEncoded(w: StateWriter, { how, inline }: EncodedBytes): void {
+  w.text(how);
+  w.flag(inline !== null);
+  if (inline !== null) w.bytes(inline);
+}
+
+function restoreEncoded(r: StateReader): EncodedBytes {
+  return { how: r.text(), inline: r.flag() ? r.bytes() : null };
 }
 
 export function restoreMeasure(r: StateReader): HeldMeasure | null {
@@ -243,9 +288,10 @@ function restoreMeasured(r: StateReader): MeasuredOffer {
     byteOrder: byteOrder === 'big' ? 'big' : 'little',
     fills: numbersIn(fills),
   } as const;
+  const encoded = r.flag() ? { encoded: restoreEncoded(r) } : {};
   const isDone = r.flag();
   const statistics = r.flag() ? r.bytes() : null;
-  return { index, asked: { ...place, ...of }, isDone, statistics };
+  return { index, asked: { ...place, ...of, ...encoded }, isDone, statistics };
 }
 
 /** What is restored is measured on: the agent is asked again for what it has not answered. */

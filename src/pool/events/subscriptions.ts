@@ -8,6 +8,7 @@ import type { PoolState } from '../state.js';
 import { eventKeyOf, isStatisticsKey } from './event-keys.js';
 import { termAt } from './places.js';
 import type { Subscription } from './subscription.js';
+import { coverOf } from './unmeasured.js';
 
 /**
  * What a selector means now, as a text: with the literals as schemas have them, and collections as
@@ -25,6 +26,8 @@ interface CompiledFor {
   readonly testerOf: (part: Compiled) => RowTester;
   /** Whether it asks what the elements of an offer are. */
   readonly isOfStatistics: boolean;
+  /** ... and which of those that cannot be measured are refused for it; null: none. */
+  readonly covers: RowTester | null;
 }
 
 /** Whether who asks for these is told of offers before they take effect. */
@@ -38,7 +41,8 @@ export function isBeforeOffers({ kinds, flags }: Pick<Subscription, 'kinds' | 'f
  */
 export function compileFor(pool: PoolState, meant: string, areMeasured = false): CompiledFor {
   let isOfStatistics = false;
-  const compiled = compileSelector(parseSelector(meant), (key) => {
+  const selector = parseSelector(meant);
+  const compiled = compileSelector(selector, (key) => {
     if (!areMeasured || !isStatisticsKey(key)) return eventKeyOf(pool, key);
     isOfStatistics = true;
     return null;
@@ -54,21 +58,23 @@ export function compileFor(pool: PoolState, meant: string, areMeasured = false):
   };
   const testerOf = (part: Compiled): RowTester =>
     rowSelector(part, { terms, arena, termOf }, numbers);
-  return { compiled, passes: testerOf(compiled), testerOf, isOfStatistics };
+  const cover = isOfStatistics ? coverOf(selector) : null;
+  const covers = cover && testerOf(compileSelector(cover, (key) => eventKeyOf(pool, key)));
+  return { compiled, passes: testerOf(compiled), testerOf, isOfStatistics, covers };
 }
 
 /** From now on it is tried on what comes. */
 export function addSubscription(
   pool: PoolState,
   one: Subscription,
-  { compiled, testerOf, isOfStatistics }: CompiledFor,
+  { compiled, testerOf, isOfStatistics, covers }: CompiledFor,
 ): void {
   const { events } = pool;
   events.subscriptions.set(one.id, one);
   if (one.name !== '') events.byName.set(one.name, one);
   if (one.slow === SLOW.block) events.blockers.add(one);
   if (one.standing !== null) events.standing.add(one);
-  if (isOfStatistics) events.measuredFor.add(one);
+  if (isOfStatistics) events.measuredFor.set(one, covers);
   const index = (one.flags & SUBSCRIBE.before) !== 0 ? events.before : events.after;
   const rest = index.add(one, compiled);
   if (rest !== compiled) one.passesRest = testerOf(rest);
