@@ -167,6 +167,39 @@ class Groups(PoolCase):
         self.nothing_of(a)
         self.refused("wrong-state", step.offer)
 
+    def measured(self, transport: str) -> None:
+        a, b = self.both(transport)
+        names = [f"{self.tag}/{transport}/{each}" for each in ("t", "u")]
+        field = array.array("f", range(50_000))
+        field[7] = float("nan")
+        with b.subscribe("offer", f'name ~ "{self.tag}/*" and stats.nan > 0', before=True,
+                         acknowledge=True, silence="deny") as contract:
+            with a.group(f"{self.tag}/{transport}") as step:
+                step.add(names[0], array.array("f", range(9)))
+                step.add(names[1], field)
+
+                def forbid() -> None:
+                    event = contract.wait(10)
+                    assert event is not None
+                    contract.veto(event, f'{event.attributes["stats.nan"]} is NaN')
+
+                thread = threading.Thread(target=forbid)
+                thread.start()
+                error = self.refused("vetoed", lambda: step.offer(timeout=10))
+                thread.join()
+                self.assertEqual((error.fields["name"], error.fields["reason"]),
+                                 (names[1], "1 is NaN"))
+                self.nothing_of(a)
+
+    def test_measured_in_memory(self) -> None:
+        with attacca.join("py-where[*]") as pool:
+            if pool.transport == "socket":
+                self.skipTest("this pool has no shared memory")
+        self.measured("shared-memory")
+
+    def test_measured_by_socket(self) -> None:
+        self.measured("socket")
+
     def test_interrupted(self) -> None:
         a, b = self.both()
         with b.subscribe("offer", f'name = "{self.tag}/y"', before=True,

@@ -1,7 +1,8 @@
 /**
  * A data contract: no field gets in without units, with a value that is none, or with nothing but
- * zeros. The pool measures each before it is offered. The selector is what breaks the contract, so
- * a good field waits for nobody here.
+ * zeros. The pool measures each before it is offered, also in a group or encoded. The selector is
+ * what breaks the contract, so a good field waits for nobody here; a field whose numbers cannot be
+ * measured is refused by the pool, as it may be one that breaks it.
  */
 import type { PoolEvent } from 'attacca';
 import { runPart } from './part.js';
